@@ -1,0 +1,46 @@
+package env
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"chordconductor/node/nodepb"
+)
+
+var (
+	// ErrTimeout says that a peer did not answer within the limit, or cannot be reached. Callers take it for dead.
+	ErrTimeout = errors.New("no answer within the time limit")
+	// ErrStopped says that the environment ended: the task that gets it returns at once.
+	ErrStopped = errors.New("environment stopped")
+)
+
+// Env is everything a member may touch outside its own memory. All methods may be called from any of the member's
+// tasks. No lock may be held, and no channel waited on, across a call that can block (Sleep, Signal.Wait, every RPC).
+type Env interface {
+	// Now is the time, virtual or real. Within one environment it never goes back.
+	Now() time.Time
+	// Sleep blocks the task for d. It returns ErrStopped when the environment ends, else nil.
+	Sleep(d time.Duration) error
+	// Go starts a task. The context carries trace identity and nothing else: it is never cancelled. Returns ErrStopped
+	// when the environment has ended, and the task is then not started.
+	Go(ctx context.Context, task func(ctx context.Context)) error
+	// Uint64 is the environment's randomness; seeded in a simulated world.
+	Uint64() uint64
+	// NewSignal makes a signal on which a task can wait.
+	NewSignal() Signal
+	// Ring and Keys give access to the services of the host at an address. Every call on the result ends within limit:
+	// with the answer, an answer's gRPC status error, or ErrTimeout. In a simulated world messages are passed by
+	// reference: after sending or answering, a message and what it points to must not be changed.
+	Ring(addr string, limit time.Duration) nodepb.RingServer
+	Keys(addr string, limit time.Duration) nodepb.KeysServer
+}
+
+// A Signal is a latch with one waiter at a time or more: Set wakes all that wait now, or makes the next Wait return at
+// once.
+type Signal interface {
+	Set()
+	// Wait blocks until the signal is set (nil, and the signal is cleared), or limit passes (ErrTimeout), or the
+	// environment ends (ErrStopped). A limit of 0 means no limit.
+	Wait(limit time.Duration) error
+}

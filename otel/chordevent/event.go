@@ -1,0 +1,154 @@
+package chordevent
+
+import (
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"chordconductor/node/chord"
+)
+
+// An Event says one thing about one member, whole: applying it twice or late does no harm.
+type Event struct {
+	Time     time.Time
+	Ring     string // resource attribute chord.ring.name
+	Instance string // resource attribute service.instance.id
+	Host     Host
+	Node     Node
+	Trace    trace.TraceID // of the operation that caused it; zero if none was recorded
+	Span     trace.SpanID
+	Body     Body
+}
+
+// A Host is a failure domain: one address that carries one member or more.
+type Host struct {
+	ID      string // chord.host.id
+	Address string // chord.host.address
+}
+
+// A Node is a member's life and the number of the event in it.
+type Node struct {
+	ID          chord.ID
+	Digits      int   // hex digits of chord.node.id as received; Encode needs it set (chord.Space.Digits)
+	Incarnation int64 // Unix nanoseconds
+	Seq         int64 // 1, 2, 3, … per incarnation, no gaps
+}
+
+// A PeerRef is another member as the event's member knows it, with the last event number it has heard of.
+type PeerRef struct {
+	chord.Peer
+	Seq int64
+}
+
+// Body is one of the types below.
+type Body interface{ Kind() Kind }
+
+// Started says that a member starts to join.
+type Started struct {
+	Address      string
+	Bits         int
+	Successors   int // length r of the successor list
+	Replicas     int
+	VirtualIndex int
+}
+
+// Joined says that a member has its first successor list and predecessor.
+type Joined struct{ Through PeerRef } // zero: it founded the ring
+
+// SuccessorsChanged is the successor list now, placeholders (empty address) included.
+type SuccessorsChanged struct{ Successors []PeerRef }
+
+// PredecessorChanged is the predecessor now; the zero PeerRef is "none".
+type PredecessorChanged struct{ Predecessor PeerRef }
+
+// OwnershipChanged is the range (From, the member's ID] it is responsible for now.
+type OwnershipChanged struct{ Ownership }
+
+// Ownership is a member's ownership register.
+type Ownership struct {
+	Owns  bool // false: the register is empty
+	From  chord.ID
+	Epoch int64
+}
+
+// FingersChanged names the finger runs that changed.
+type FingersChanged struct{ Runs []FingerRun }
+
+// A FingerRun is the one peer that finger slots First to Last, both included, point to. The zero PeerRef is "none".
+type FingerRun struct {
+	First, Last int
+	Peer        PeerRef
+}
+
+// PeerFailed says that the member found a peer dead.
+type PeerFailed struct {
+	Peer      PeerRef
+	Operation string // the span name of the operation that noticed
+}
+
+// MovePhase is how far a key move has come.
+type MovePhase string
+
+// MoveReason is why keys move.
+type MoveReason string
+
+const (
+	MoveStarted MovePhase = "started"
+	MoveDone    MovePhase = "done"
+	MoveFailed  MovePhase = "failed"
+
+	MoveJoin   MoveReason = "join"
+	MoveLeave  MoveReason = "leave"
+	MoveRepair MoveReason = "repair"
+)
+
+// KeysMoved says how a range changes hands. Source and receiver both tell.
+type KeysMoved struct {
+	MoveID   string
+	Phase    MovePhase
+	Outgoing bool // chord.move.direction: out (from this member) or in
+	Peer     PeerRef
+	From, To chord.ID // the range (From, To]
+	Keys     int64
+	Bytes    int64
+	Reason   MoveReason
+}
+
+// NodeLoad is what a member holds and has done since its start.
+type NodeLoad struct{ Load }
+
+// Load counts keys held and operations served as owner.
+type Load struct {
+	OwnedKeys, ReplicaKeys int64
+	Bytes                  int64 // of owned and replica records
+	Gets, Puts, Deletes    int64
+}
+
+// Leaving says that a graceful leave begins; Successor takes over.
+type Leaving struct{ Successor PeerRef }
+
+// Left says that a graceful leave is complete.
+type Left struct{ Successor PeerRef }
+
+// Status is a member's own word about its life.
+type Status string
+
+const (
+	StatusJoining Status = "joining"
+	StatusActive  Status = "active"
+	StatusLeaving Status = "leaving"
+	StatusLeft    Status = "left"
+)
+
+// State is the keyframe: everything above at once.
+type State struct {
+	Started
+	Status      Status
+	Period      time.Duration // until the next keyframe
+	Successors  []PeerRef
+	Predecessor PeerRef
+	Ownership   Ownership
+	Fingers     []FingerRun // all runs, so every slot is covered
+	Load        Load
+	Lost        int64 // telemetry records this process knows it lost, since its start
+}
