@@ -47,7 +47,7 @@ type Body interface{ Kind() Kind }
 type Started struct {
 	Address      string
 	Bits         int
-	Successors   int // length r of the successor list
+	ListLen      int // r, the length of the successor list
 	Replicas     int
 	VirtualIndex int
 }
