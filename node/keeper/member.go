@@ -1,0 +1,29 @@
+package keeper
+
+import (
+	"context"
+
+	"chordconductor/node/chord"
+	"chordconductor/node/nodepb"
+	"chordconductor/otel/chordevent"
+)
+
+// Member is what a keeper needs of the ring member it belongs to.
+type Member interface {
+	Self() chord.Peer
+	// State is the member's pointers now: an immutable snapshot, taken without a lock.
+	State() chord.State
+	// Call makes the header of a request to a member: target, sender, clock, ring.
+	Call(to chord.Peer) *nodepb.Call
+	// Heard takes note of an answer's header: clock, incarnation, event number. It returns an error when the answer does
+	// not come from the life of the member that was asked (another incarnation, NOT_MEMBER), which means: dead.
+	Heard(asked chord.Peer, reply *nodepb.Reply) error
+	// Lookup finds the member responsible for a point of the circle; it has confirmed that it is.
+	Lookup(ctx context.Context, id chord.ID) (chord.Peer, error)
+	// Remembered lists some live members of other hosts that the member has seen, for walks past the successor list.
+	Remembered() []chord.Peer
+	// PeerFailed reports that a call to a peer met no answer in an operation (a span name).
+	PeerFailed(ctx context.Context, p chord.Peer, operation string)
+	// Emit numbers an event and sends it.
+	Emit(ctx context.Context, body chordevent.Body)
+}
