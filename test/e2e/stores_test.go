@@ -1,0 +1,190 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// getJSON decodes what a real store answers.
+func getJSON(address string, into any) error {
+	client := http.Client{Timeout: 10 * time.Second}
+	response, err := client.Get(address)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		return err
+	}
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: status %d: %s", address, response.StatusCode, tail(string(body), 300))
+	}
+	return json.Unmarshal(body, into)
+}
+
+// startJaeger starts a real Jaeger on free ports with the shipped configuration and returns the OTLP gRPC address and
+// the query API's URL.
+func startJaeger(t *testing.T) (otlp, query string) {
+	t.Helper()
+	config, err := os.ReadFile(filepath.Join(root, "dashboards/jaeger.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := []string{"16686", "16685", "13133", "4317", "4318"}
+	ports := freePorts(t, len(names))
+	var pairs []string
+	for i, name := range names {
+		pairs = append(pairs, "0.0.0.0:"+name, local(ports[i]))
+	}
+	path := filepath.Join(t.TempDir(), "jaeger.yaml")
+	text := strings.NewReplacer(pairs...).Replace(string(config))
+	text = strings.ReplaceAll(text, "http://prometheus:9090", "http://127.0.0.1:9")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	start(t, nil, onPath(t, "jaeger"), "--config", path)
+	query = "http://" + local(ports[0])
+	eventually(t, 30*time.Second, "Jaeger answers", func() error {
+		var any map[string]any
+		return getJSON(query+"/api/services", &any)
+	})
+	return local(ports[3]), query
+}
+
+// startPrometheus starts a real Prometheus with the shipped configuration and returns its URL.
+func startPrometheus(t *testing.T) string {
+	t.Helper()
+	config, err := filepath.Abs(filepath.Join(root, "dashboards/prometheus.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := local(freePorts(t, 1)[0])
+	start(t, nil, onPath(t, "prometheus"), "--config.file="+config, "--storage.tsdb.path="+t.TempDir(),
+		"--web.listen-address="+address, "--web.enable-otlp-receiver", "--enable-feature=exemplar-storage")
+	base := "http://" + address
+	eventually(t, 30*time.Second, "Prometheus is ready", func() error {
+		response, err := http.Get(base + "/-/ready")
+		if err != nil {
+			return err
+		}
+		response.Body.Close()
+		if response.StatusCode != http.StatusOK {
+			return fmt.Errorf("status %d", response.StatusCode)
+		}
+		return nil
+	})
+	return base
+}
+
+// promValue evaluates an instant query that yields one sample.
+func promValue(base, query string) (value string, err error) {
+	var answer struct {
+		Data struct {
+			Result []struct {
+				Value [2]any `json:"value"`
+			} `json:"result"`
+		} `json:"data"`
+	}
+	if err := getJSON(base+"/api/v1/query?query="+url.QueryEscape(query), &answer); err != nil {
+		return "", err
+	}
+	if len(answer.Data.Result) == 0 {
+		return "", fmt.Errorf("%s: no data", query)
+	}
+	return fmt.Sprint(answer.Data.Result[0].Value[1]), nil
+}
+
+// A span as Jaeger's query API tells it.
+type span struct {
+	SpanID     string `json:"spanID"`
+	Operation  string `json:"operationName"`
+	StartTime  int64  `json:"startTime"`
+	ProcessID  string `json:"processID"`
+	References []struct {
+		Type   string `json:"refType"`
+		SpanID string `json:"spanID"`
+	} `json:"references"`
+	Tags []struct {
+		Key   string `json:"key"`
+		Value any    `json:"value"`
+	} `json:"tags"`
+}
+
+func (s span) tag(key string) string {
+	for _, tag := range s.Tags {
+		if tag.Key == key {
+			return fmt.Sprint(tag.Value)
+		}
+	}
+	return ""
+}
+
+func (s span) parent() string {
+	for _, reference := range s.References {
+		if reference.Type == "CHILD_OF" {
+			return reference.SpanID
+		}
+	}
+	return ""
+}
+
+type trace struct {
+	TraceID   string `json:"traceID"`
+	Spans     []span `json:"spans"`
+	Processes map[string]struct {
+		Service string `json:"serviceName"`
+	} `json:"processes"`
+}
+
+func jaegerTraces(base, path string) ([]trace, error) {
+	var answer struct {
+		Data []trace `json:"data"`
+	}
+	err := getJSON(base+path, &answer)
+	return answer.Data, err
+}
+
+// hopsNest checks that a trace's hop spans form one chain, each hop the child of the one before (spans of the RPCs
+// between may stand in the chain), all naming their member and the pointer used. It returns the number of hops.
+func hopsNest(tr trace) (int, error) {
+	byID := map[string]span{}
+	var hops []span
+	for _, s := range tr.Spans {
+		byID[s.SpanID] = s
+		if s.Operation == "chord.lookup.hop" {
+			hops = append(hops, s)
+		}
+	}
+	for _, hop := range hops {
+		if hop.tag("chord.node.id") == "" || hop.tag("chord.host.id") == "" || hop.tag("chord.lookup.pointer") == "" {
+			return 0, fmt.Errorf("hop %s does not say its member, host and pointer: %v", hop.SpanID, hop.Tags)
+		}
+		depth, at := 0, hop
+		for at.parent() != "" {
+			next, ok := byID[at.parent()]
+			if !ok {
+				return 0, fmt.Errorf("span %s names a parent %s that is not in the trace", at.SpanID, at.parent())
+			}
+			at = next
+			if at.Operation == "chord.lookup.hop" || at.Operation == "chord.lookup" {
+				depth++
+			}
+		}
+		if at.Operation == "chord.lookup.hop" {
+			return 0, fmt.Errorf("hop %s hangs on no lookup", hop.SpanID)
+		}
+		if want := hop.tag("chord.lookup.hop"); want != fmt.Sprint(depth) {
+			return 0, fmt.Errorf("hop %s says it is hop %s and is nested %d deep", hop.SpanID, want, depth)
+		}
+	}
+	return len(hops), nil
+}

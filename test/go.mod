@@ -1,0 +1,3 @@
+module chordconductor/test
+
+go 1.26.0
