@@ -1,0 +1,99 @@
+package chord
+
+// Pointer says which of a member's pointers chose a hop.
+type Pointer uint8
+
+const (
+	PointerFinger Pointer = iota + 1
+	PointerSuccessor
+	PointerSelf // the member is alone
+)
+
+func (p Pointer) String() string {
+	switch p {
+	case PointerFinger:
+		return "finger"
+	case PointerSuccessor:
+		return "successor"
+	case PointerSelf:
+		return "self"
+	}
+	return "none"
+}
+
+// A Hop is a member that a lookup could visit next, and the pointer that names it.
+type Hop struct {
+	Peer    Peer
+	Pointer Pointer
+	Slot    int // finger slot (the lowest of its run), or index in the successor list
+}
+
+// NextHops is where a lookup of key goes on from this member: at most limit members, best first, none that dead (if not
+// nil) reports. It is the only place where a next hop is chosen.
+//
+// If final, the key lies between the member and its first successor that is not dead, and the hops are believed owners:
+// that successor, then the later ones as its substitutes. Otherwise they precede the key, the closest first, taken from
+// the fingers and the successor list alike (ToN section IV.D and the note on successor lists in IV.E.3). No hop at all
+// means that everybody known is dead.
+func NextHops(s State, fingers Fingers, key ID, dead func(Peer) bool, limit int) (hops []Hop, final bool) {
+	succ := s.Live()
+	if len(succ) == 0 && len(fingers.runs) == 0 {
+		return []Hop{{Peer: s.Self, Pointer: PointerSelf}}, true
+	}
+	hops = make([]Hop, 0, limit)
+	for i, p := range succ {
+		if len(hops) == limit {
+			break
+		}
+		if final || Owns(s.Self.ID, key, p.ID) {
+			if dead == nil || !dead(p) {
+				final = true
+				hops = append(hops, Hop{p, PointerSuccessor, i})
+			}
+		} else if dead == nil || !dead(p) {
+			break
+		}
+	}
+	if final {
+		return hops, true
+	}
+	for i := len(fingers.runs) - 1; i >= 0; i-- {
+		r := &fingers.runs[i]
+		hops = insertHop(hops, s.Self.ID, key, Hop{r.Peer, PointerFinger, r.First}, dead)
+	}
+	for i := len(succ) - 1; i >= 0; i-- {
+		hops = insertHop(hops, s.Self.ID, key, Hop{succ[i], PointerSuccessor, i}, dead)
+	}
+	return hops, false
+}
+
+// insertHop puts h in its place among hops, which precede key, closest first, if it precedes key too and is among the
+// cap(hops) closest. A later life of a member takes the place of an earlier one.
+func insertHop(hops []Hop, self, key ID, h Hop, dead func(Peer) bool) []Hop {
+	n := len(hops)
+	bound := self
+	if n == cap(hops) {
+		bound = hops[n-1].Peer.ID
+	}
+	if !Between(bound, h.Peer.ID, key) || dead != nil && dead(h.Peer) {
+		return hops
+	}
+	at := n
+	for at > 0 && Between(hops[at-1].Peer.ID, h.Peer.ID, key) {
+		at--
+	}
+	if at > 0 && hops[at-1].Peer.ID == h.Peer.ID {
+		if h.Peer.Incarnation > hops[at-1].Peer.Incarnation {
+			hops[at-1] = h
+		}
+		return hops
+	}
+	if n < cap(hops) {
+		hops = hops[:n+1]
+	} else {
+		n--
+	}
+	copy(hops[at+1:n+1], hops[at:n])
+	hops[at] = h
+	return hops
+}

@@ -1,0 +1,107 @@
+package chord
+
+// Ring maintenance. A member runs one operation at a time: it queries one other member, then applies the answer with
+// one of the functions below. "Dead" means that the query met no answer in time, that the answer came from another
+// incarnation than the one asked, or that it said NOT_MEMBER.
+//
+//	stabilize: query Head. Dead: HeadDead, and query the new head at once. Live: HeadAlive; when it names a candidate,
+//	           query that one too: live: CandidateAlive, dead: nothing. At last notify Head.
+//	notify:    the receiver runs Rectify, and PredDead when the ping that it asks for meets no answer.
+
+// Joins reports whether a member with identifier j belongs right behind m. It must be asked of the list that m itself
+// returned, not of what a lookup said about m.
+func Joins(m Neighbors, j ID) bool { return j != m.Peer.ID && Between(m.Peer.ID, j, m.Head().ID) }
+
+// Join is the first state of a new member right behind m, for which Joins holds: it takes m's list, and m as its
+// predecessor.
+func Join(space Space, self Peer, r int, m Neighbors) State {
+	return State{Self: self, Pred: m.Peer, Succ: compose(space, self.ID, r, m.Head(), tail(m.Succ))}
+}
+
+// HeadDead drops the first successor, which has been found dead. The list moves up and ends in a placeholder.
+func HeadDead(space Space, s State) State {
+	s.Succ = compose(space, s.Self.ID, len(s.Succ), Peer{}, tail(s.Succ))
+	return s
+}
+
+// HeadAlive is StabilizeFromSuccessor: the head has answered n, and its list behind it becomes the member's own. If
+// follow is true the head knows of a candidate that would be a nearer successor: query it, and pass its answer to
+// CandidateAlive. Otherwise notify the head.
+//
+// A member without a real successor is its own head and "answers" itself, which is how a ring's first member finds its
+// first joiner: the joiner has notified it, so its own predecessor is the candidate.
+func HeadAlive(space Space, s State, n Neighbors) (next State, candidate Peer, follow bool) {
+	s.Succ = compose(space, s.Self.ID, len(s.Succ), n.Peer, n.Succ)
+	return s, n.Pred, Nearer(s, n.Pred)
+}
+
+// CandidateAlive is StabilizeFromPredecessor: the candidate has answered n, so it is alive and becomes the head, with
+// its list behind it. The state is unchanged if the candidate no longer lies between the member and its head.
+func CandidateAlive(space Space, s State, n Neighbors) State {
+	if Nearer(s, n.Peer) {
+		s.Succ = compose(space, s.Self.ID, len(s.Succ), n.Peer, n.Succ)
+	}
+	return s
+}
+
+// Nearer reports whether q would be a nearer successor than the head. A member that hears of such a q, from whomever,
+// queries it and passes the answer to CandidateAlive; nothing is adopted unchecked. This is also how two rings merge.
+func Nearer(s State, q Peer) bool {
+	return q.Real() && q.ID != s.Self.ID && Between(s.Self.ID, q.ID, s.Head().ID)
+}
+
+// Rectify takes note of a notifier, which believes to be the member's predecessor. A nearer one, or a later life of the
+// same member, is taken without a check: predecessors are only ever adopted into a successor list after a query. For
+// any other, ping says that the old predecessor must be pinged, and PredDead be called if it is dead.
+func Rectify(s State, notifier Peer) (next State, ping bool) {
+	switch {
+	case !notifier.Real() || notifier.ID == s.Self.ID:
+		return s, false
+	case notifier.ID == s.Pred.ID && s.Pred.Real():
+		if notifier.Incarnation > s.Pred.Incarnation {
+			s.Pred = notifier
+		}
+		return s, false
+	case !s.Pred.Real() || Between(s.Pred.ID, notifier.ID, s.Self.ID):
+		s.Pred = notifier
+		return s, false
+	}
+	return s, true
+}
+
+// PredDead replaces a predecessor that has been found dead by the notifier, or by none if that is the zero Peer.
+func PredDead(s State, notifier Peer) State {
+	s.Pred = predecessor(s.Self, notifier)
+	return s
+}
+
+// SuccessorDeparts takes over the list of a leaving successor. The word of anyone but the head changes nothing.
+func SuccessorDeparts(space Space, s State, leaver Peer, leaverSucc []Peer) State {
+	if leaver.Real() && leaver == s.Head() && leaver.ID != s.Self.ID {
+		s.Succ = compose(space, s.Self.ID, len(s.Succ), Peer{}, leaverSucc)
+	}
+	return s
+}
+
+// PredecessorDeparts takes over the predecessor of a leaving predecessor. The word of any other changes nothing.
+func PredecessorDeparts(s State, leaver, leaverPred Peer) State {
+	if leaver.Real() && leaver == s.Pred {
+		s.Pred = predecessor(s.Self, leaverPred)
+	}
+	return s
+}
+
+// predecessor is p, or none if p cannot be a predecessor of self.
+func predecessor(self, p Peer) Peer {
+	if !p.Real() || p.ID == self.ID {
+		return Peer{}
+	}
+	return p
+}
+
+func tail(list []Peer) []Peer {
+	if len(list) == 0 {
+		return nil
+	}
+	return list[1:]
+}
