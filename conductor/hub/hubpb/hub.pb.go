@@ -1,5 +1,8 @@
 // The page's WebSocket. Each WebSocket message is one ClientMessage or one ServerMessage.
 //
+// The subprotocol is "chord.v1". Where a token is needed, a browser, which cannot set headers here, offers the second
+// subprotocol "chord-token." + base64url(token) beside it; the server answers with "chord.v1" alone.
+//
 // A client says Hello with the epoch and sequence it has, and gets Welcome, then either the patches since or a Snapshot.
 // Patches are coalesced, 10 to 20 a second. A client that cannot keep up gets a fresh Snapshot, never a growing queue.
 
@@ -635,6 +638,8 @@ func (x *Settings) GetNeedsToken() bool {
 	return false
 }
 
+// A Snapshot is the whole picture at one instant. It is also the body of GET /api/ring?at= for a request that accepts
+// application/x-protobuf, with events and lookups up to that instant.
 type Snapshot struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Seq           uint64                 `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"`
@@ -1016,6 +1021,7 @@ type RingState struct {
 	Failed          uint32  `protobuf:"varint,18,opt,name=failed,proto3" json:"failed,omitempty"`
 	Silent          uint32  `protobuf:"varint,19,opt,name=silent,proto3" json:"silent,omitempty"`
 	Uncertain       uint32  `protobuf:"varint,20,opt,name=uncertain,proto3" json:"uncertain,omitempty"`
+	HistoryFromMs   int64   `protobuf:"varint,21,opt,name=history_from_ms,json=historyFromMs,proto3" json:"history_from_ms,omitempty"` // the oldest instant that /api/ring?at= can show, Unix milliseconds; 0: no history is kept
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -1186,6 +1192,13 @@ func (x *RingState) GetSilent() uint32 {
 func (x *RingState) GetUncertain() uint32 {
 	if x != nil {
 		return x.Uncertain
+	}
+	return 0
+}
+
+func (x *RingState) GetHistoryFromMs() int64 {
+	if x != nil {
+		return x.HistoryFromMs
 	}
 	return 0
 }
@@ -1924,6 +1937,11 @@ type Simulation struct {
 	DurationS     float64                `protobuf:"fixed64,5,opt,name=duration_s,json=durationS,proto3" json:"duration_s,omitempty"`          // 0: until stopped
 	WorkloadRate  float64                `protobuf:"fixed64,6,opt,name=workload_rate,json=workloadRate,proto3" json:"workload_rate,omitempty"` // operations per second
 	LostKeys      uint64                 `protobuf:"varint,7,opt,name=lost_keys,json=lostKeys,proto3" json:"lost_keys,omitempty"`
+	Phases        []*Phase               `protobuf:"bytes,8,rep,name=phases,proto3" json:"phases,omitempty"`                                      // in order of their start
+	WorkloadReads float64                `protobuf:"fixed64,9,opt,name=workload_reads,json=workloadReads,proto3" json:"workload_reads,omitempty"` // share of operations that are reads, 0 to 1
+	ReportReady   bool                   `protobuf:"varint,10,opt,name=report_ready,json=reportReady,proto3" json:"report_ready,omitempty"`       // GET /api/simulation/report answers
+	Cut           uint32                 `protobuf:"varint,11,opt,name=cut,proto3" json:"cut,omitempty"`                                          // members cut off by a partition that DELETE /api/partitions would heal; 0: none
+	Error         string                 `protobuf:"bytes,12,opt,name=error,proto3" json:"error,omitempty"`                                       // why it ended early, if it did
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2003,6 +2021,102 @@ func (x *Simulation) GetWorkloadRate() float64 {
 func (x *Simulation) GetLostKeys() uint64 {
 	if x != nil {
 		return x.LostKeys
+	}
+	return 0
+}
+
+func (x *Simulation) GetPhases() []*Phase {
+	if x != nil {
+		return x.Phases
+	}
+	return nil
+}
+
+func (x *Simulation) GetWorkloadReads() float64 {
+	if x != nil {
+		return x.WorkloadReads
+	}
+	return 0
+}
+
+func (x *Simulation) GetReportReady() bool {
+	if x != nil {
+		return x.ReportReady
+	}
+	return false
+}
+
+func (x *Simulation) GetCut() uint32 {
+	if x != nil {
+		return x.Cut
+	}
+	return 0
+}
+
+func (x *Simulation) GetError() string {
+	if x != nil {
+		return x.Error
+	}
+	return ""
+}
+
+// A Phase is one step of a scenario's plan.
+type Phase struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`               // one line for people: "crash 2 adjacent"
+	AtS           float64                `protobuf:"fixed64,2,opt,name=at_s,json=atS,proto3" json:"at_s,omitempty"`    // since the start of the simulation
+	ForS          float64                `protobuf:"fixed64,3,opt,name=for_s,json=forS,proto3" json:"for_s,omitempty"` // 0: an instant
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Phase) Reset() {
+	*x = Phase{}
+	mi := &file_hub_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Phase) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Phase) ProtoMessage() {}
+
+func (x *Phase) ProtoReflect() protoreflect.Message {
+	mi := &file_hub_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Phase.ProtoReflect.Descriptor instead.
+func (*Phase) Descriptor() ([]byte, []int) {
+	return file_hub_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *Phase) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Phase) GetAtS() float64 {
+	if x != nil {
+		return x.AtS
+	}
+	return 0
+}
+
+func (x *Phase) GetForS() float64 {
+	if x != nil {
+		return x.ForS
 	}
 	return 0
 }
@@ -2089,7 +2203,7 @@ const file_hub_proto_rawDesc = "" +
 	"\x0eSTATUS_LEAVING\x10\x03\x12\x0f\n" +
 	"\vSTATUS_LEFT\x10\x04\x12\x11\n" +
 	"\rSTATUS_FAILED\x10\x05\x12\x11\n" +
-	"\rSTATUS_SILENT\x10\x06\"\x92\x06\n" +
+	"\rSTATUS_SILENT\x10\x06\"\xba\x06\n" +
 	"\tRingState\x126\n" +
 	"\x06status\x18\x01 \x01(\x0e2\x1e.conductor.v1.RingState.StatusR\x06status\x12\x14\n" +
 	"\x05error\x18\x02 \x01(\x04R\x05error\x12\x17\n" +
@@ -2115,7 +2229,8 @@ const file_hub_proto_rawDesc = "" +
 	"\x04left\x18\x11 \x01(\rR\x04left\x12\x16\n" +
 	"\x06failed\x18\x12 \x01(\rR\x06failed\x12\x16\n" +
 	"\x06silent\x18\x13 \x01(\rR\x06silent\x12\x1c\n" +
-	"\tuncertain\x18\x14 \x01(\rR\tuncertain\"\x87\x01\n" +
+	"\tuncertain\x18\x14 \x01(\rR\tuncertain\x12&\n" +
+	"\x0fhistory_from_ms\x18\x15 \x01(\x03R\rhistoryFromMs\"\x87\x01\n" +
 	"\x06Status\x12\x16\n" +
 	"\x12STATUS_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eSTATUS_FORMING\x10\x01\x12\x10\n" +
@@ -2201,7 +2316,7 @@ const file_hub_proto_rawDesc = "" +
 	"\x04gets\x18\b \x01(\x01R\x04gets\x12\x16\n" +
 	"\x06events\x18\t \x01(\x01R\x06events\x12\x14\n" +
 	"\x05spans\x18\n" +
-	" \x01(\x01R\x05spans\"\xd6\x01\n" +
+	" \x01(\x01R\x05spans\"\xf5\x02\n" +
 	"\n" +
 	"Simulation\x12\x18\n" +
 	"\arunning\x18\x01 \x01(\bR\arunning\x12\x1a\n" +
@@ -2211,7 +2326,17 @@ const file_hub_proto_rawDesc = "" +
 	"\n" +
 	"duration_s\x18\x05 \x01(\x01R\tdurationS\x12#\n" +
 	"\rworkload_rate\x18\x06 \x01(\x01R\fworkloadRate\x12\x1b\n" +
-	"\tlost_keys\x18\a \x01(\x04R\blostKeysB$Z\"chordconductor/conductor/hub/hubpbb\x06proto3"
+	"\tlost_keys\x18\a \x01(\x04R\blostKeys\x12+\n" +
+	"\x06phases\x18\b \x03(\v2\x13.conductor.v1.PhaseR\x06phases\x12%\n" +
+	"\x0eworkload_reads\x18\t \x01(\x01R\rworkloadReads\x12!\n" +
+	"\freport_ready\x18\n" +
+	" \x01(\bR\vreportReady\x12\x10\n" +
+	"\x03cut\x18\v \x01(\rR\x03cut\x12\x14\n" +
+	"\x05error\x18\f \x01(\tR\x05error\"C\n" +
+	"\x05Phase\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x11\n" +
+	"\x04at_s\x18\x02 \x01(\x01R\x03atS\x12\x13\n" +
+	"\x05for_s\x18\x03 \x01(\x01R\x04forSB$Z\"chordconductor/conductor/hub/hubpbb\x06proto3"
 
 var (
 	file_hub_proto_rawDescOnce sync.Once
@@ -2226,7 +2351,7 @@ func file_hub_proto_rawDescGZIP() []byte {
 }
 
 var file_hub_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_hub_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_hub_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_hub_proto_goTypes = []any{
 	(Members_Status)(0),   // 0: conductor.v1.Members.Status
 	(RingState_Status)(0), // 1: conductor.v1.RingState.Status
@@ -2249,6 +2374,7 @@ var file_hub_proto_goTypes = []any{
 	(*FingerRun)(nil),     // 18: conductor.v1.FingerRun
 	(*Sample)(nil),        // 19: conductor.v1.Sample
 	(*Simulation)(nil),    // 20: conductor.v1.Simulation
+	(*Phase)(nil),         // 21: conductor.v1.Phase
 }
 var file_hub_proto_depIdxs = []int32{
 	4,  // 0: conductor.v1.ClientMessage.hello:type_name -> conductor.v1.Hello
@@ -2277,11 +2403,12 @@ var file_hub_proto_depIdxs = []int32{
 	2,  // 23: conductor.v1.Lookup.outcome:type_name -> conductor.v1.Lookup.Outcome
 	18, // 24: conductor.v1.NodeDetail.fingers:type_name -> conductor.v1.FingerRun
 	14, // 25: conductor.v1.NodeDetail.events:type_name -> conductor.v1.FeedEvent
-	26, // [26:26] is the sub-list for method output_type
-	26, // [26:26] is the sub-list for method input_type
-	26, // [26:26] is the sub-list for extension type_name
-	26, // [26:26] is the sub-list for extension extendee
-	0,  // [0:26] is the sub-list for field type_name
+	21, // 26: conductor.v1.Simulation.phases:type_name -> conductor.v1.Phase
+	27, // [27:27] is the sub-list for method output_type
+	27, // [27:27] is the sub-list for method input_type
+	27, // [27:27] is the sub-list for extension type_name
+	27, // [27:27] is the sub-list for extension extendee
+	0,  // [0:27] is the sub-list for field type_name
 }
 
 func init() { file_hub_proto_init() }
@@ -2305,7 +2432,7 @@ func file_hub_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hub_proto_rawDesc), len(file_hub_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   18,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
