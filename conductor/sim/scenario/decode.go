@@ -1,0 +1,262 @@
+package scenario
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// A Problem is one thing wrong with a file.
+type Problem struct {
+	File  string `json:"file"`
+	Line  int    `json:"line"`
+	Field string `json:"field,omitempty"`
+	Text  string `json:"problem"`
+}
+
+func (p Problem) Error() string {
+	where := p.File
+	if p.Line > 0 {
+		where += ":" + strconv.Itoa(p.Line)
+	}
+	if p.Field != "" {
+		where += ": " + p.Field
+	}
+	return where + ": " + p.Text
+}
+
+// Problems is the error that Parse returns.
+type Problems []Problem
+
+func (ps Problems) Error() string {
+	lines := make([]string, len(ps))
+	for i, p := range ps {
+		lines[i] = p.Error()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// maxProblems bounds what one file reports; the first ones are the useful ones.
+const maxProblems = 20
+
+// A decoder walks YAML nodes, so that every error knows its line, and collects problems instead of stopping.
+type decoder struct {
+	file     string
+	problems Problems
+}
+
+func (d *decoder) fail(n *yaml.Node, field, format string, args ...any) {
+	if len(d.problems) < maxProblems {
+		d.problems = append(d.problems, Problem{d.file, n.Line, field, fmt.Sprintf(format, args...)})
+	}
+}
+
+// A setter decodes one field's value. The field's full name is for error messages.
+type setter func(n *yaml.Node, field string)
+
+type fields map[string]setter
+
+func (f fields) names() string {
+	names := make([]string, 0, len(f))
+	for name := range f {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	return strings.Join(names, ", ")
+}
+
+// mapping decodes a mapping's fields and returns the names it met, in the file's order.
+func (d *decoder) mapping(n *yaml.Node, path string, fs fields) []string {
+	n = resolve(n)
+	if n.Kind != yaml.MappingNode {
+		d.fail(n, path, "want a mapping with the fields %s", fs.names())
+		return nil
+	}
+	var seen []string
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		field := key.Value
+		if path != "" {
+			field = path + "." + key.Value
+		}
+		set, known := fs[key.Value]
+		switch {
+		case !known:
+			d.fail(key, field, "unknown field; allowed here: %s", fs.names())
+		case slices.Contains(seen, key.Value):
+			d.fail(key, field, "given twice")
+		default:
+			set(resolve(value), field)
+		}
+		seen = append(seen, key.Value)
+	}
+	return seen
+}
+
+// resolve follows a YAML alias. An alias cannot point to another one.
+func resolve(n *yaml.Node) *yaml.Node {
+	if n.Kind == yaml.AliasNode && n.Alias != nil {
+		return n.Alias
+	}
+	return n
+}
+
+func (d *decoder) scalar(n *yaml.Node, field, want string) (string, bool) {
+	if n.Kind != yaml.ScalarNode || n.Tag == "!!null" {
+		d.fail(n, field, "want %s", want)
+		return "", false
+	}
+	return n.Value, true
+}
+
+func (d *decoder) text(to *string, maxLen int) setter {
+	return func(n *yaml.Node, field string) {
+		want := fmt.Sprintf("a text of 1 to %d characters", maxLen)
+		if s, ok := d.scalar(n, field, want); ok {
+			if s == "" || len(s) > maxLen {
+				d.fail(n, field, "want %s", want)
+				return
+			}
+			*to = s
+		}
+	}
+}
+
+func oneOf[T ~string](d *decoder, to *T, allowed ...T) setter {
+	names := make([]string, len(allowed))
+	for i, a := range allowed {
+		names[i] = string(a)
+	}
+	return func(n *yaml.Node, field string) {
+		s, ok := d.scalar(n, field, "one of "+strings.Join(names, ", "))
+		if !ok {
+			return
+		}
+		if !slices.Contains(names, s) {
+			d.fail(n, field, "%q is not known; one of %s", clip(s), strings.Join(names, ", "))
+			return
+		}
+		*to = T(s)
+	}
+}
+
+func (d *decoder) flag(to *bool) setter {
+	return func(n *yaml.Node, field string) {
+		s, ok := d.scalar(n, field, "true or false")
+		if !ok {
+			return
+		}
+		if s != "true" && s != "false" {
+			d.fail(n, field, "%q: want true or false", clip(s))
+			return
+		}
+		*to = s == "true"
+	}
+}
+
+func (d *decoder) integer(to *int, low, high int) setter {
+	want := fmt.Sprintf("a whole number from %d to %d", low, high)
+	return func(n *yaml.Node, field string) {
+		s, ok := d.scalar(n, field, want)
+		if !ok {
+			return
+		}
+		v, err := strconv.Atoi(s)
+		if err != nil || v < low || v > high {
+			d.fail(n, field, "%q: want %s", clip(s), want)
+			return
+		}
+		*to = v
+	}
+}
+
+func (d *decoder) seed(to *uint64) setter {
+	return func(n *yaml.Node, field string) {
+		const want = "a whole number from 0 to 2^64-1"
+		s, ok := d.scalar(n, field, want)
+		if !ok {
+			return
+		}
+		v, err := strconv.ParseUint(s, 0, 64)
+		if err != nil {
+			d.fail(n, field, "%q: want %s", clip(s), want)
+			return
+		}
+		*to = v
+	}
+}
+
+func (d *decoder) number(to *float64, low, high float64, want string) setter {
+	return func(n *yaml.Node, field string) {
+		s, ok := d.scalar(n, field, want)
+		if !ok {
+			return
+		}
+		v, err := strconv.ParseFloat(s, 64)
+		if err != nil || math.IsNaN(v) || v < low || v > high {
+			d.fail(n, field, "%q: want %s", clip(s), want)
+			return
+		}
+		*to = v
+	}
+}
+
+func (d *decoder) fraction(to *float64) setter { return d.number(to, 0, 1, "a share from 0 to 1") }
+
+func (d *decoder) duration(to *time.Duration, low, high time.Duration) setter {
+	want := fmt.Sprintf("a duration from %v to %v, such as 500ms, 2.5s or 1m", low, high)
+	return func(n *yaml.Node, field string) {
+		s, ok := d.scalar(n, field, want)
+		if !ok {
+			return
+		}
+		v, err := time.ParseDuration(s)
+		if err != nil || v < low || v > high {
+			d.fail(n, field, "%q: want %s", clip(s), want)
+			return
+		}
+		*to = v
+	}
+}
+
+// rate reads "200/s", "30/m", "2/h" into a number per second.
+func (d *decoder) rate(to *float64, high float64) setter {
+	want := fmt.Sprintf("a rate up to %g/s, such as 200/s, 0.5/s or 30/m", high)
+	return func(n *yaml.Node, field string) {
+		s, ok := d.scalar(n, field, want)
+		if !ok {
+			return
+		}
+		amount, unit, _ := strings.Cut(s, "/")
+		v, err := strconv.ParseFloat(strings.TrimSpace(amount), 64)
+		switch strings.TrimSpace(unit) {
+		case "s":
+		case "m":
+			v /= 60
+		case "h":
+			v /= 3600
+		default:
+			err = strconv.ErrSyntax
+		}
+		if err != nil || math.IsNaN(v) || v < 0 || v > high {
+			d.fail(n, field, "%q: want %s", clip(s), want)
+			return
+		}
+		*to = v
+	}
+}
+
+// clip keeps a value quoted in an error short.
+func clip(s string) string {
+	const most = 40
+	if len(s) <= most {
+		return s
+	}
+	return s[:most] + "…"
+}

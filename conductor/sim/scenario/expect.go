@@ -1,0 +1,39 @@
+package scenario
+
+import (
+	"strconv"
+	"time"
+)
+
+// A Metric is a figure of a finished run that a scenario can bound from above.
+type Metric string
+
+const (
+	LostKeys            Metric = "lost_keys"              // acknowledged writes that cannot be read at the end
+	FinalRingError      Metric = "final_ring_error"       // ring error at the end
+	WrongLookups        Metric = "wrong_lookups"          // lookups whose answer was at no instant responsible for the key
+	StaleReads          Metric = "stale_reads"            // reads that missed a write acknowledged before they started
+	FailedPer10k        Metric = "failed_lookups_per_10k" // operations that ended without an answer, per 10,000
+	P99Lookup           Metric = "p99_lookup"             // 99th percentile of an operation's latency from its intended start
+	MeanHops            Metric = "mean_hops"              // mean number of hops, the owner not counted
+	RepairedWithin      Metric = "repaired_within"        // longest time from a phase's end to the next ideal ring
+	UnmarkedWrongFields Metric = "unmarked_wrong_fields"  // fields of the view that were wrong for long and not marked uncertain
+	MaxViolations       Metric = "max_violations"         // most violations of the invariant at one time
+)
+
+// An Expectation is an upper bound.
+type Expectation struct {
+	Metric Metric  `json:"metric"`
+	Bound  float64 `json:"bound"` // seconds for durations
+}
+
+// Seconds reports whether the metric is a duration.
+func (m Metric) Seconds() bool { return m == P99Lookup || m == RepairedWithin }
+
+// Format writes a value of the metric for people.
+func (m Metric) Format(v float64) string {
+	if m.Seconds() {
+		return time.Duration(v * float64(time.Second)).Round(100 * time.Microsecond).String()
+	}
+	return strconv.FormatFloat(v, 'g', 6, 64)
+}

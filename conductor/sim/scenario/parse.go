@@ -1,0 +1,194 @@
+package scenario
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strconv"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Bounds of what a scenario may ask for. They keep a typing error from starting what the machine cannot hold.
+const (
+	MaxSource   = 256 << 10 // bytes of a file
+	MaxMembers  = 10_000
+	MaxPhases   = 1_000
+	MaxKeys     = 1_000_000 // the oracle keeps about 100 bytes for each
+	MaxRate     = 100_000.0 // operations per second
+	MaxChurn    = 1_000.0   // members per second
+	MaxValue    = 1 << 20   // bytes; also the store's limit
+	MaxDuration = 24 * time.Hour
+
+	minValue = 24 // room for the mark by which the oracle tells one write from another
+)
+
+// Parse reads a scenario. The file's name is for error messages only. The error, if any, is of type Problems.
+func Parse(file string, source []byte) (*Scenario, error) {
+	if len(source) > MaxSource {
+		return nil, Problems{{File: file, Text: fmt.Sprintf("%d bytes: a scenario has at most %d", len(source), MaxSource)}}
+	}
+	root, err := document(source)
+	if err != nil {
+		return nil, Problems{syntaxProblem(file, err)}
+	}
+	d := &decoder{file: file}
+	s := defaults()
+	s.Source = string(source)
+	if root != nil {
+		d.scenario(root, s)
+	}
+	if len(d.problems) > 0 {
+		return nil, d.problems
+	}
+	return s, nil
+}
+
+// document returns the root node of the one YAML document in source, or nil if there is none.
+func document(source []byte) (*yaml.Node, error) {
+	dec := yaml.NewDecoder(bytes.NewReader(source))
+	var doc yaml.Node
+	if err := dec.Decode(&doc); errors.Is(err, io.EOF) {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	var more yaml.Node
+	if err := dec.Decode(&more); err == nil {
+		return nil, fmt.Errorf("yaml: line %d: a second document: one file holds one scenario", more.Line)
+	} else if !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	return doc.Content[0], nil
+}
+
+var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
+
+// syntaxProblem takes the line out of the YAML library's message.
+func syntaxProblem(file string, err error) Problem {
+	text := err.Error()
+	m := yamlLine.FindStringSubmatch(text)
+	if m == nil {
+		return Problem{File: file, Text: text}
+	}
+	line, _ := strconv.Atoi(m[1])
+	return Problem{File: file, Line: line, Text: "not YAML: " + text[len(m[0]):]}
+}
+
+func (d *decoder) scenario(root *yaml.Node, s *Scenario) {
+	var phases *yaml.Node
+	seen := d.mapping(root, "", fields{
+		"name":     d.text(&s.Name, 80),
+		"seed":     d.seed(&s.Seed),
+		"ring":     func(n *yaml.Node, f string) { d.ring(n, f, &s.Ring) },
+		"timing":   func(n *yaml.Node, f string) { d.timing(n, f, &s.Timing) },
+		"network":  func(n *yaml.Node, f string) { d.network(n, f, &s.Network) },
+		"workload": func(n *yaml.Node, f string) { d.workload(n, f, &s.Workload) },
+		"phases":   func(n *yaml.Node, _ string) { phases = n },
+		"duration": d.duration(&s.Duration, time.Second, MaxDuration),
+		"expect":   func(n *yaml.Node, f string) { d.expect(n, f, s) },
+	})
+	s.OwnRing = slices.Contains(seen, "ring")
+	if phases != nil { // after the workload, from which a phase's workload starts
+		d.phases(phases, s)
+	}
+	if s.Duration == 0 && len(s.Expect) > 0 {
+		d.fail(root, "expect", "a scenario without a duration has no end at which to judge; add duration")
+	}
+}
+
+func (d *decoder) ring(n *yaml.Node, path string, r *Ring) {
+	d.mapping(n, path, fields{
+		"members":       d.integer(&r.Members, 1, MaxMembers),
+		"bits":          d.integer(&r.Bits, 3, 160),
+		"successors":    d.integer(&r.Successors, 1, 64),
+		"replicas":      d.integer(&r.Replicas, 1, 16),
+		"virtual_nodes": d.integer(&r.VirtualNodes, 1, 1000),
+		"transport":     oneOf(d, &r.Transport, GRPC, Memory),
+		"lookup":        oneOf(d, &r.Lookup, "recursive", "iterative"),
+	})
+	if r.Bits < 20 && r.Members > 1<<r.Bits/2 {
+		d.fail(n, path+".bits", "%d bits have %d identifiers: too few for %d members", r.Bits, 1<<r.Bits, r.Members)
+	}
+}
+
+func (d *decoder) timing(n *yaml.Node, path string, t *Timing) {
+	d.mapping(n, path, fields{
+		"stabilize":  d.duration(&t.Stabilize, 10*time.Millisecond, time.Hour),
+		"jitter":     d.number(&t.Jitter, 0, 0.9, "a share from 0 to 0.9"),
+		"call_limit": d.duration(&t.CallLimit, 10*time.Millisecond, time.Minute),
+		"keyframe":   d.duration(&t.Keyframe, 100*time.Millisecond, time.Hour),
+	})
+}
+
+func (d *decoder) network(n *yaml.Node, path string, net *Network) {
+	d.mapping(n, path, fields{
+		"latency": d.duration(&net.Latency, 0, 10*time.Second),
+		"jitter":  d.duration(&net.Jitter, 0, 10*time.Second),
+		"spread":  oneOf(d, &net.Spread, Uniform, Exponential),
+		"loss":    d.number(&net.Loss, 0, 0.9, "a share from 0 to 0.9"),
+	})
+	if net.Spread == Exponential && net.Jitter > 0 {
+		d.fail(n, path+".jitter", "an exponential latency has no jitter of its own; remove one of the two")
+	}
+}
+
+func (d *decoder) workload(n *yaml.Node, path string, w *Workload) {
+	d.mapping(n, path, fields{
+		"rate":         d.rate(&w.Rate, MaxRate),
+		"reads":        d.fraction(&w.Reads),
+		"lookups":      d.fraction(&w.Lookups),
+		"keys":         d.integer(&w.Keys, 1, MaxKeys),
+		"distribution": oneOf(d, &w.Distribution, KeysUniform, KeysZipf, KeysHotspot, KeysSequential),
+		"value_bytes":  func(n *yaml.Node, f string) { d.valueBytes(n, f, w) },
+		"data":         oneOf(d, &w.Data, Quotes, Synthetic),
+		"poisson":      d.flag(&w.Poisson),
+	})
+}
+
+// valueBytes is one size, or a range from which sizes are drawn evenly.
+func (d *decoder) valueBytes(n *yaml.Node, path string, w *Workload) {
+	if n.Kind != yaml.MappingNode {
+		size := w.ValueMin
+		d.integer(&size, minValue, MaxValue)(n, path)
+		w.ValueMin, w.ValueMax = size, size
+		return
+	}
+	d.mapping(n, path, fields{
+		"min": d.integer(&w.ValueMin, minValue, MaxValue),
+		"max": d.integer(&w.ValueMax, minValue, MaxValue),
+	})
+	if w.ValueMin > w.ValueMax {
+		d.fail(n, path, "min %d is greater than max %d", w.ValueMin, w.ValueMax)
+	}
+}
+
+func (d *decoder) expect(n *yaml.Node, path string, s *Scenario) {
+	bounds := make(map[Metric]*float64)
+	fs := make(fields)
+	count := func(m Metric) {
+		bounds[m] = new(float64)
+		fs[string(m)] = d.number(bounds[m], 0, 1e15, "a number of 0 or more")
+	}
+	for _, m := range []Metric{LostKeys, FinalRingError, WrongLookups, StaleReads, FailedPer10k, MeanHops, UnmarkedWrongFields, MaxViolations} {
+		count(m)
+	}
+	for _, m := range []Metric{P99Lookup, RepairedWithin} {
+		bound := new(float64)
+		bounds[m] = bound
+		fs[string(m)] = func(n *yaml.Node, f string) {
+			var v time.Duration
+			d.duration(&v, 0, MaxDuration)(n, f)
+			*bound = v.Seconds()
+		}
+	}
+	for _, name := range d.mapping(n, path, fs) {
+		if b := bounds[Metric(name)]; b != nil {
+			s.Expect = append(s.Expect, Expectation{Metric(name), *b})
+		}
+	}
+}

@@ -1,0 +1,122 @@
+package scenario
+
+import "time"
+
+// A Scenario is one experiment. Parse fills in the defaults, so every field is ready for use.
+type Scenario struct {
+	Name     string        `json:"name"`
+	Seed     uint64        `json:"seed"`
+	Ring     Ring          `json:"ring"`
+	OwnRing  bool          `json:"own_ring"` // the file has a ring section: a ring of its own is started for it
+	Timing   Timing        `json:"timing"`
+	Network  Network       `json:"network"`
+	Workload Workload      `json:"workload"`
+	Phases   []Phase       `json:"phases"`
+	Duration time.Duration `json:"duration_ns"` // 0: until stopped
+	Expect   []Expectation `json:"expect"`
+
+	Source string `json:"-"` // the text it was parsed from
+}
+
+// Transport says how the members of an in-process ring reach each other.
+type Transport string
+
+const (
+	GRPC   Transport = "grpc"   // real gRPC over loopback
+	Memory Transport = "memory" // passed in memory, for rings of thousands
+)
+
+// Ring is the ring to start.
+type Ring struct {
+	Members      int       `json:"members"`
+	Bits         int       `json:"bits"`
+	Successors   int       `json:"successors"`
+	Replicas     int       `json:"replicas"`
+	VirtualNodes int       `json:"virtual_nodes"` // members per host; hosts = members / virtual nodes, rounded up
+	Transport    Transport `json:"transport"`
+	Lookup       string    `json:"lookup"` // recursive or iterative
+}
+
+// Timing is how often members do what.
+type Timing struct {
+	Stabilize time.Duration `json:"stabilize_ns"`  // base interval
+	Jitter    float64       `json:"jitter"`        // intervals are uniform on stabilize × [1-jitter, 1+jitter]
+	CallLimit time.Duration `json:"call_limit_ns"` // a peer that has not answered by then is taken for dead
+	Keyframe  time.Duration `json:"keyframe_ns"`   // every member tells its whole state this often
+}
+
+// Network is what every message between members meets, on top of the real one.
+type Network struct {
+	Latency time.Duration `json:"latency_ns"` // one way
+	Jitter  time.Duration `json:"jitter_ns"`  // added, uniform from 0 to jitter
+	Spread  Spread        `json:"spread"`
+	Loss    float64       `json:"loss"` // share of messages that never arrive
+}
+
+// Spread is how the latency of single messages varies.
+type Spread string
+
+const (
+	Uniform     Spread = "uniform"     // latency + uniform jitter
+	Exponential Spread = "exponential" // exponential with mean latency
+)
+
+// Distribution is how often each key is used.
+type Distribution string
+
+const (
+	KeysUniform    Distribution = "uniform"    // all alike
+	KeysZipf       Distribution = "zipf"       // the k-th key in proportion to k^-0.99
+	KeysHotspot    Distribution = "hotspot"    // 90 % of the operations on 1 % of the keys
+	KeysSequential Distribution = "sequential" // one after the other, round and round
+)
+
+// Workload is an open-loop load: operations start when they are due, whether or not earlier ones have ended.
+type Workload struct {
+	Rate         float64      `json:"rate"`    // operations per second; 0: none
+	Reads        float64      `json:"reads"`   // share of gets among gets and puts
+	Lookups      float64      `json:"lookups"` // share of all operations that only look a key up
+	Keys         int          `json:"keys"`
+	Distribution Distribution `json:"distribution"`
+	ValueMin     int          `json:"value_min_bytes"`
+	ValueMax     int          `json:"value_max_bytes"`
+	Data         Data         `json:"data"`
+	Poisson      bool         `json:"poisson"` // exponential gaps between operations instead of equal ones
+}
+
+// Data is what values are made of.
+type Data string
+
+const (
+	Quotes    Data = "quotes"    // the shipped sentences, repeated or cut to the value's size
+	Synthetic Data = "synthetic" // pseudo-random bytes
+)
+
+// Host says how many hosts the ring's members are spread over.
+func (r Ring) Hosts() int { return (r.Members + r.VirtualNodes - 1) / r.VirtualNodes }
+
+// Expected returns the bound of a metric, and whether the scenario names it.
+func (s *Scenario) Expected(m Metric) (float64, bool) {
+	for _, e := range s.Expect {
+		if e.Metric == m {
+			return e.Bound, true
+		}
+	}
+	return 0, false
+}
+
+// defaults is what an empty file means: the ring of the demo, without an end.
+func defaults() *Scenario {
+	return &Scenario{
+		Name: "unnamed",
+		Seed: 1,
+		Ring: Ring{Members: 32, Bits: 160, Successors: 8, Replicas: 3, VirtualNodes: 1, Transport: GRPC, Lookup: "recursive"},
+		Timing: Timing{
+			Stabilize: 500 * time.Millisecond, Jitter: 0.1, CallLimit: 500 * time.Millisecond, Keyframe: 10 * time.Second,
+		},
+		Network: Network{Spread: Uniform},
+		Workload: Workload{
+			Reads: 0.8, Keys: 1000, Distribution: KeysUniform, ValueMin: 128, ValueMax: 128, Data: Quotes,
+		},
+	}
+}
