@@ -1,0 +1,210 @@
+package chordevent
+
+import (
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/otel/attribute"
+)
+
+// Attribute names of events.
+const (
+	NodeIDKey          attribute.Key = "chord.node.id"
+	NodeIncarnationKey attribute.Key = "chord.node.incarnation"
+	EventSeqKey        attribute.Key = "chord.event.seq"
+	HostIDKey          attribute.Key = "chord.host.id"
+	HostAddressKey     attribute.Key = "chord.host.address"
+
+	NodeAddressKey      attribute.Key = "chord.node.address"
+	NodeVirtualIndexKey attribute.Key = "chord.node.virtual_index"
+	NodeStatusKey       attribute.Key = "chord.node.status"
+	RingBitsKey         attribute.Key = "chord.ring.bits"
+	RingSuccessorsKey   attribute.Key = "chord.ring.successors"
+	RingReplicasKey     attribute.Key = "chord.ring.replicas"
+
+	PeerIDKey          attribute.Key = "chord.peer.id"
+	PeerAddressKey     attribute.Key = "chord.peer.address"
+	PeerIncarnationKey attribute.Key = "chord.peer.incarnation"
+	PeerSeqKey         attribute.Key = "chord.peer.seq"
+
+	PredecessorIDKey          attribute.Key = "chord.predecessor.id"
+	PredecessorAddressKey     attribute.Key = "chord.predecessor.address"
+	PredecessorIncarnationKey attribute.Key = "chord.predecessor.incarnation"
+	PredecessorSeqKey         attribute.Key = "chord.predecessor.seq"
+
+	SuccessorsIDsKey          attribute.Key = "chord.successors.ids"
+	SuccessorsAddressesKey    attribute.Key = "chord.successors.addresses"
+	SuccessorsIncarnationsKey attribute.Key = "chord.successors.incarnations"
+	SuccessorsSeqsKey         attribute.Key = "chord.successors.seqs"
+
+	OwnershipOwnsKey  attribute.Key = "chord.ownership.owns"
+	OwnershipFromKey  attribute.Key = "chord.ownership.from"
+	OwnershipEpochKey attribute.Key = "chord.ownership.epoch"
+
+	FingersFirstKey        attribute.Key = "chord.fingers.first"
+	FingersLastKey         attribute.Key = "chord.fingers.last"
+	FingersIDsKey          attribute.Key = "chord.fingers.ids"
+	FingersAddressesKey    attribute.Key = "chord.fingers.addresses"
+	FingersIncarnationsKey attribute.Key = "chord.fingers.incarnations"
+	FingersSeqsKey         attribute.Key = "chord.fingers.seqs"
+
+	OperationKey attribute.Key = "chord.operation"
+
+	MoveIDKey        attribute.Key = "chord.move.id"
+	MovePhaseKey     attribute.Key = "chord.move.phase"
+	MoveDirectionKey attribute.Key = "chord.move.direction"
+	MoveFromKey      attribute.Key = "chord.move.from"
+	MoveToKey        attribute.Key = "chord.move.to"
+	MoveKeysKey      attribute.Key = "chord.move.keys"
+	MoveBytesKey     attribute.Key = "chord.move.bytes"
+	MoveReasonKey    attribute.Key = "chord.move.reason"
+
+	LoadOwnedKeysKey   attribute.Key = "chord.load.owned_keys"
+	LoadReplicaKeysKey attribute.Key = "chord.load.replica_keys"
+	LoadBytesKey       attribute.Key = "chord.load.bytes"
+	LoadGetsKey        attribute.Key = "chord.load.gets"
+	LoadPutsKey        attribute.Key = "chord.load.puts"
+	LoadDeletesKey     attribute.Key = "chord.load.deletes"
+
+	KeyframePeriodKey attribute.Key = "chord.keyframe.period"
+	TelemetryLostKey  attribute.Key = "chord.telemetry.lost"
+)
+
+// Resource attributes Decode reads.
+const (
+	RingNameKey          attribute.Key = "chord.ring.name"
+	ServiceInstanceIDKey attribute.Key = "service.instance.id"
+)
+
+// An attr is a row of the attribute table.
+type attr struct {
+	Key     attribute.Key
+	Type    pcommon.ValueType
+	Elem    pcommon.ValueType // of arrays
+	Text    string
+	Example string
+}
+
+// A field is an attribute's place in the table, and its bit in a record's set of attributes.
+type field uint8
+
+const (
+	fNodeID field = iota
+	fNodeIncarnation
+	fEventSeq
+	fHostID
+	fHostAddress
+	fNodeAddress
+	fNodeVirtualIndex
+	fNodeStatus
+	fRingBits
+	fRingSuccessors
+	fRingReplicas
+	fPeerID
+	fPeerAddress
+	fPeerIncarnation
+	fPeerSeq
+	fPredecessorID
+	fPredecessorAddress
+	fPredecessorIncarnation
+	fPredecessorSeq
+	fSuccessorsIDs
+	fSuccessorsAddresses
+	fSuccessorsIncarnations
+	fSuccessorsSeqs
+	fOwnershipOwns
+	fOwnershipFrom
+	fOwnershipEpoch
+	fFingersFirst
+	fFingersLast
+	fFingersIDs
+	fFingersAddresses
+	fFingersIncarnations
+	fFingersSeqs
+	fOperation
+	fMoveID
+	fMovePhase
+	fMoveDirection
+	fMoveFrom
+	fMoveTo
+	fMoveKeys
+	fMoveBytes
+	fMoveReason
+	fLoadOwnedKeys
+	fLoadReplicaKeys
+	fLoadBytes
+	fLoadGets
+	fLoadPuts
+	fLoadDeletes
+	fKeyframePeriod
+	fTelemetryLost
+	numFields // at most 64: sets of fields are uint64
+)
+
+const (
+	str  = pcommon.ValueTypeStr
+	num  = pcommon.ValueTypeInt
+	flag = pcommon.ValueTypeBool
+	list = pcommon.ValueTypeSlice
+)
+
+// attrs is the one table of event attributes: Encode, Decode and docs/telemetry.md go by it.
+var attrs = [numFields]attr{
+	fNodeID:          {NodeIDKey, str, 0, "the member, as ceil(bits/4) hex digits; every other identifier of the record has as many", "0a3f9c"},
+	fNodeIncarnation: {NodeIncarnationKey, num, 0, "start of this life of the member, Unix nanoseconds", "1790000000000000000"},
+	fEventSeq:        {EventSeqKey, num, 0, "number of the event in this life: 1, 2, 3, … without gaps", "17"},
+	fHostID:          {HostIDKey, str, 0, "the host (failure domain) that carries the member", "host-3"},
+	fHostAddress:     {HostAddressKey, str, 0, "the host's address", "10.0.0.3:7001"},
+
+	fNodeAddress:      {NodeAddressKey, str, 0, "where peers reach the member", "10.0.0.3:7001"},
+	fNodeVirtualIndex: {NodeVirtualIndexKey, num, 0, "which of its host's virtual nodes the member is, from 0", "0"},
+	fNodeStatus:       {NodeStatusKey, str, 0, "joining, active, leaving or left", "active"},
+	fRingBits:         {RingBitsKey, num, 0, "m: the circle has 2^m identifiers", "160"},
+	fRingSuccessors:   {RingSuccessorsKey, num, 0, "r: the length of a successor list", "8"},
+	fRingReplicas:     {RingReplicasKey, num, 0, "R: the hosts that hold each key", "3"},
+
+	fPeerID:          {PeerIDKey, str, 0, "the other member the event is about; empty: none", "51c07e"},
+	fPeerAddress:     {PeerAddressKey, str, 0, "its address", "10.0.0.7:7001"},
+	fPeerIncarnation: {PeerIncarnationKey, num, 0, "its life, as this member knows it; 0: unknown", "1790000000000000000"},
+	fPeerSeq:         {PeerSeqKey, num, 0, "the last event of that life this member has heard of; 0: none", "230"},
+
+	fPredecessorID:          {PredecessorIDKey, str, 0, "the predecessor; empty: none", "08bb12"},
+	fPredecessorAddress:     {PredecessorAddressKey, str, 0, "its address", "10.0.0.2:7001"},
+	fPredecessorIncarnation: {PredecessorIncarnationKey, num, 0, "its life", "1790000000000000000"},
+	fPredecessorSeq:         {PredecessorSeqKey, num, 0, "its last event known", "88"},
+
+	fSuccessorsIDs:          {SuccessorsIDsKey, list, str, "the successor list, nearest first", `["0b","1c"]`},
+	fSuccessorsAddresses:    {SuccessorsAddressesKey, list, str, "their addresses; empty: a placeholder", `["10.0.0.4:7001",""]`},
+	fSuccessorsIncarnations: {SuccessorsIncarnationsKey, list, num, "their lives", "[1790000000000000000,0]"},
+	fSuccessorsSeqs:         {SuccessorsSeqsKey, list, num, "their last events known", "[41,0]"},
+
+	fOwnershipOwns:  {OwnershipOwnsKey, flag, 0, "whether the member is responsible for any keys", "true"},
+	fOwnershipFrom:  {OwnershipFromKey, str, 0, "start of its range (from, chord.node.id]", "08bb12"},
+	fOwnershipEpoch: {OwnershipEpochKey, num, 0, "version of the ownership of that range", "4"},
+
+	fFingersFirst:        {FingersFirstKey, list, num, "first slot of each run, ascending", "[0,5]"},
+	fFingersLast:         {FingersLastKey, list, num, "last slot of each run, included", "[4,7]"},
+	fFingersIDs:          {FingersIDsKey, list, str, "whom the run points to; empty: nobody", `["0b","1c"]`},
+	fFingersAddresses:    {FingersAddressesKey, list, str, "their addresses", `["10.0.0.4:7001","10.0.0.5:7001"]`},
+	fFingersIncarnations: {FingersIncarnationsKey, list, num, "their lives", "[1790000000000000000,1790000000000000000]"},
+	fFingersSeqs:         {FingersSeqsKey, list, num, "their last events known", "[41,7]"},
+
+	fOperation: {OperationKey, str, 0, "the span name of the operation concerned", "chord.stabilize"},
+
+	fMoveID:        {MoveIDKey, str, 0, "the key move; the same at source and receiver", "0a3f9c-4-12"},
+	fMovePhase:     {MovePhaseKey, str, 0, "started, done or failed", "done"},
+	fMoveDirection: {MoveDirectionKey, str, 0, "out (from this member) or in", "in"},
+	fMoveFrom:      {MoveFromKey, str, 0, "start of the range (from, to] that moves", "08bb12"},
+	fMoveTo:        {MoveToKey, str, 0, "end of the range", "0a3f9c"},
+	fMoveKeys:      {MoveKeysKey, num, 0, "keys moved so far", "1280"},
+	fMoveBytes:     {MoveBytesKey, num, 0, "bytes moved so far", "163840"},
+	fMoveReason:    {MoveReasonKey, str, 0, "join, leave or repair", "join"},
+
+	fLoadOwnedKeys:   {LoadOwnedKeysKey, num, 0, "keys in the member's own range", "5000"},
+	fLoadReplicaKeys: {LoadReplicaKeysKey, num, 0, "keys kept for others", "10000"},
+	fLoadBytes:       {LoadBytesKey, num, 0, "bytes of both", "1920000"},
+	fLoadGets:        {LoadGetsKey, num, 0, "gets served as owner since the start", "70311"},
+	fLoadPuts:        {LoadPutsKey, num, 0, "puts served as owner since the start", "17500"},
+	fLoadDeletes:     {LoadDeletesKey, num, 0, "deletes served as owner since the start", "12"},
+
+	fKeyframePeriod: {KeyframePeriodKey, num, 0, "nanoseconds until the next keyframe; 0: there will be none", "10000000000"},
+	fTelemetryLost:  {TelemetryLostKey, num, 0, "event records this process knows it lost, since its start", "0"},
+}

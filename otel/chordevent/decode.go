@@ -1,0 +1,271 @@
+package chordevent
+
+import (
+	"math"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/otel/trace"
+
+	"chordconductor/node/chord"
+)
+
+const namePrefix = "chord."
+
+// A Source is what the records of one resource have in common.
+type Source struct {
+	Ring     string // chord.ring.name
+	Instance string // service.instance.id
+}
+
+// SourceOf reads a resource. Attributes that are missing or no strings stay empty.
+func SourceOf(res pcommon.Resource) Source {
+	var s Source
+	for key, v := range res.Attributes().All() {
+		switch key {
+		case string(RingNameKey):
+			s.Ring = shortText(v)
+		case string(ServiceInstanceIDKey):
+			s.Instance = shortText(v)
+		}
+	}
+	return s
+}
+
+func shortText(v pcommon.Value) string {
+	if text := v.Str(); len(text) <= MaxText {
+		return valid(text)
+	}
+	return ""
+}
+
+// IsEvent says whether a record claims to be of this vocabulary, from its name alone. Records that do not are none of
+// our business: they are forwarded and otherwise left alone.
+func IsEvent(rec plog.LogRecord) bool { return strings.HasPrefix(rec.EventName(), namePrefix) }
+
+// Decode reads an event. Attributes that the event's row in the table does not name are skipped, and ignored says how
+// many there were. An event name that the table does not have is the reason ReasonUnknown; whatever else is wrong is
+// malformed. All errors are a *DecodeError.
+//
+// The event keeps the record's strings but nothing else of it, so the record may be changed or reused afterwards.
+func Decode(src Source, rec plog.LogRecord) (ev Event, ignored int, err error) {
+	l := byName[rec.EventName()]
+	if l == nil {
+		return Event{}, 0, &DecodeError{Event: cut(rec.EventName()), Reason: ReasonUnknown}
+	}
+	d := decoder{layout: l}
+	ignored = d.collect(rec.Attributes())
+
+	ev = Event{
+		Ring:     src.Ring,
+		Instance: src.Instance,
+		Trace:    trace.TraceID(rec.TraceID()),
+		Span:     trace.SpanID(rec.SpanID()),
+		Time:     d.time(rec),
+	}
+	if d.err == nil {
+		ev.Node = Node{ID: d.id(fNodeID), Incarnation: d.count(fNodeIncarnation), Seq: d.between(fEventSeq, 1, math.MaxInt64)}
+		ev.Node.Digits = d.digits
+		ev.Host = Host{ID: d.text(fHostID), Address: d.text(fHostAddress)}
+		ev.Body = d.body(ev.Node.ID)
+	}
+	if d.err != nil {
+		return Event{}, ignored, d.err
+	}
+	return ev, ignored, nil
+}
+
+// cut keeps a foreign name printable and short.
+func cut(name string) string {
+	const most = 64
+	if len(name) > most {
+		name = name[:most]
+	}
+	return strings.ToValidUTF8(name, "")
+}
+
+// A decoder collects the values of one record, then hands them out checked. After the first failure it hands out
+// zeroes.
+type decoder struct {
+	layout *layout
+	seen   uint64
+	vals   [numFields]pcommon.Value
+	digits int // hex digits of every identifier in the record; 0 before the first
+	err    *DecodeError
+}
+
+func (d *decoder) fail(f field, why Reason) {
+	if d.err == nil {
+		d.err = &DecodeError{Event: string(d.layout.Kind), Attribute: string(attrs[f].Key), Reason: why}
+	}
+}
+
+func (d *decoder) collect(m pcommon.Map) (ignored int) {
+	l := d.layout
+	next := 0
+	for key, v := range m.All() {
+		if next == len(l.Fields) || string(attrs[l.Fields[next]].Key) != key {
+			at, known := l.position(key)
+			if !known {
+				ignored++
+				continue
+			}
+			next = at
+		}
+		f := l.Fields[next]
+		next++
+		if d.seen&(1<<f) != 0 {
+			d.fail(f, ReasonDuplicate)
+			return ignored
+		}
+		if v.Type() != attrs[f].Type {
+			d.fail(f, ReasonType)
+			return ignored
+		}
+		d.seen |= 1 << f
+		d.vals[f] = v
+	}
+	if missing := l.required &^ d.seen; missing != 0 {
+		for _, f := range l.Fields {
+			if missing&(1<<f) != 0 {
+				d.fail(f, ReasonMissing)
+				return ignored
+			}
+		}
+	}
+	return ignored
+}
+
+// time is the event's timestamp; a sender without a clock leaves it to whoever observed the record first.
+func (d *decoder) time(rec plog.LogRecord) time.Time {
+	ts := rec.Timestamp()
+	if ts == 0 {
+		ts = rec.ObservedTimestamp()
+	}
+	if ts == 0 || ts > math.MaxInt64 {
+		if d.err == nil {
+			d.err = &DecodeError{Event: string(d.layout.Kind), Attribute: "timestamp", Reason: ReasonRange}
+		}
+		return time.Time{}
+	}
+	return ts.AsTime()
+}
+
+func (d *decoder) text(f field) string {
+	if d.seen&(1<<f) == 0 {
+		return ""
+	}
+	return d.checkText(f, d.vals[f])
+}
+
+func (d *decoder) checkText(f field, v pcommon.Value) string {
+	s := v.Str()
+	if len(s) > MaxText {
+		d.fail(f, ReasonLength)
+		return ""
+	}
+	if !utf8.ValidString(s) {
+		d.fail(f, ReasonSyntax)
+		return ""
+	}
+	return s
+}
+
+// count reads a number that cannot be negative; absent means 0.
+func (d *decoder) count(f field) int64 { return d.between(f, 0, math.MaxInt64) }
+
+func (d *decoder) between(f field, least, most int64) int64 {
+	if d.seen&(1<<f) == 0 {
+		return 0
+	}
+	n := d.vals[f].Int()
+	if n < least || n > most {
+		d.fail(f, ReasonRange)
+		return 0
+	}
+	return n
+}
+
+func (d *decoder) flag(f field) bool { return d.err == nil && d.vals[f].Bool() }
+
+func (d *decoder) id(f field) chord.ID {
+	if d.err != nil {
+		return chord.ID{}
+	}
+	return d.checkID(f, d.vals[f].Str())
+}
+
+func (d *decoder) checkID(f field, s string) chord.ID {
+	id, ok := parseHex(s)
+	if d.digits == 0 {
+		d.digits = len(s)
+	}
+	if !ok || len(s) != d.digits {
+		d.fail(f, ReasonSyntax)
+		return chord.ID{}
+	}
+	return id
+}
+
+// peer reads the four attributes from first on; an empty identifier is "none".
+func (d *decoder) peer(first field) PeerRef {
+	if d.err != nil || d.vals[first].Str() == "" {
+		return PeerRef{}
+	}
+	for f := first + 1; f < first+4; f++ {
+		if d.seen&(1<<f) == 0 {
+			d.fail(f, ReasonMissing)
+			return PeerRef{}
+		}
+	}
+	return PeerRef{
+		Peer: chord.Peer{ID: d.id(first), Addr: d.text(first + 1), Incarnation: d.count(first + 2)},
+		Seq:  d.count(first + 3),
+	}
+}
+
+// lists checks that the arrays from first on have one length, which it returns, and elements of their type.
+func (d *decoder) lists(first field, arrays field, most int) int {
+	if d.err != nil {
+		return 0
+	}
+	n := d.vals[first].Slice().Len()
+	if n > most {
+		d.fail(first, ReasonLength)
+		return 0
+	}
+	for f := first; f < first+arrays; f++ {
+		values := d.vals[f].Slice()
+		if values.Len() != n {
+			d.fail(f, ReasonLength)
+			return 0
+		}
+		for i := range n {
+			if values.At(i).Type() != attrs[f].Elem {
+				d.fail(f, ReasonType)
+				return 0
+			}
+		}
+	}
+	return n
+}
+
+// peerAt reads entry i of the four arrays from first on, which lists has checked.
+func (d *decoder) peerAt(first field, i int) (p PeerRef) {
+	if s := d.vals[first].Slice().At(i).Str(); s != "" {
+		p.ID = d.checkID(first, s)
+	}
+	p.Addr = d.checkText(first+1, d.vals[first+1].Slice().At(i))
+	p.Incarnation = d.vals[first+2].Slice().At(i).Int()
+	p.Seq = d.vals[first+3].Slice().At(i).Int()
+	if p.Incarnation < 0 {
+		d.fail(first+2, ReasonRange)
+	}
+	if p.Seq < 0 {
+		d.fail(first+3, ReasonRange)
+	}
+	return p
+}

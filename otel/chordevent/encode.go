@@ -1,0 +1,215 @@
+package chordevent
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/log"
+
+	"chordconductor/node/chord"
+)
+
+// Encode makes the log record of an event. The trace context is not in it: the logger takes it from the context of
+// Emit. Time is both the record's timestamp and its observed timestamp, so that no clock is read on the way.
+func Encode(ev Event) log.Record {
+	var r log.Record
+	r.SetEventName(string(ev.Body.Kind()))
+	r.SetTimestamp(ev.Time)
+	r.SetObservedTimestamp(ev.Time)
+	if isFailure(ev.Body) {
+		r.SetSeverity(log.SeverityWarn)
+		r.SetSeverityText("WARN")
+	} else {
+		r.SetSeverity(log.SeverityInfo)
+		r.SetSeverityText("INFO")
+	}
+
+	var buf [numFields]attribute.KeyValue
+	e := encoder{attrs: buf[:0], digits: ev.Node.Digits}
+	if e.digits <= 0 || e.digits > maxDigits {
+		e.digits = maxDigits
+	}
+	e.id(NodeIDKey, ev.Node.ID)
+	e.int(NodeIncarnationKey, ev.Node.Incarnation)
+	e.int(EventSeqKey, ev.Node.Seq)
+	e.text(HostIDKey, ev.Host.ID)
+	e.text(HostAddressKey, ev.Host.Address)
+	e.body(ev.Body)
+	r.AddAttributes(e.attrs...)
+	return r
+}
+
+func isFailure(b Body) bool {
+	switch b := b.(type) {
+	case PeerFailed:
+		return true
+	case KeysMoved:
+		return b.Phase == MoveFailed
+	}
+	return false
+}
+
+type encoder struct {
+	attrs  []attribute.KeyValue
+	digits int
+}
+
+func (e *encoder) body(b Body) {
+	switch b := b.(type) {
+	case Started:
+		e.started(b)
+	case Joined:
+		e.peer(b.Through)
+	case SuccessorsChanged:
+		e.successors(b.Successors)
+	case PredecessorChanged:
+		e.predecessor(b.Predecessor)
+	case OwnershipChanged:
+		e.ownership(b.Ownership)
+	case FingersChanged:
+		e.fingers(b.Runs)
+	case PeerFailed:
+		e.peer(b.Peer)
+		e.text(OperationKey, b.Operation)
+	case KeysMoved:
+		e.move(b)
+	case NodeLoad:
+		e.load(b.Load)
+	case Leaving:
+		e.peer(b.Successor)
+	case Left:
+		e.peer(b.Successor)
+	case State:
+		e.started(b.Started)
+		e.text(NodeStatusKey, string(b.Status))
+		e.int(KeyframePeriodKey, int64(b.Period))
+		e.successors(b.Successors)
+		e.predecessor(b.Predecessor)
+		e.ownership(b.Ownership)
+		e.fingers(b.Fingers)
+		e.load(b.Load)
+		e.int(TelemetryLostKey, b.Lost)
+	}
+}
+
+func (e *encoder) started(b Started) {
+	e.text(NodeAddressKey, b.Address)
+	e.int(RingBitsKey, int64(b.Bits))
+	e.int(RingSuccessorsKey, int64(b.ListLen))
+	e.int(RingReplicasKey, int64(b.Replicas))
+	e.int(NodeVirtualIndexKey, int64(b.VirtualIndex))
+}
+
+func (e *encoder) peer(p PeerRef) {
+	if p == (PeerRef{}) {
+		e.text(PeerIDKey, "")
+		return
+	}
+	e.id(PeerIDKey, p.ID)
+	e.text(PeerAddressKey, p.Addr)
+	e.int(PeerIncarnationKey, p.Incarnation)
+	e.int(PeerSeqKey, p.Seq)
+}
+
+func (e *encoder) predecessor(p PeerRef) {
+	if p == (PeerRef{}) {
+		e.text(PredecessorIDKey, "")
+		return
+	}
+	e.id(PredecessorIDKey, p.ID)
+	e.text(PredecessorAddressKey, p.Addr)
+	e.int(PredecessorIncarnationKey, p.Incarnation)
+	e.int(PredecessorSeqKey, p.Seq)
+}
+
+func (e *encoder) successors(list []PeerRef) {
+	e.peers(list, SuccessorsIDsKey, SuccessorsAddressesKey, SuccessorsIncarnationsKey, SuccessorsSeqsKey)
+}
+
+func (e *encoder) ownership(o Ownership) {
+	e.add(OwnershipOwnsKey, attribute.BoolValue(o.Owns))
+	e.id(OwnershipFromKey, o.From)
+	e.int(OwnershipEpochKey, o.Epoch)
+}
+
+func (e *encoder) fingers(runs []FingerRun) {
+	first, last := make([]int64, len(runs)), make([]int64, len(runs))
+	peers := make([]PeerRef, len(runs))
+	for i, run := range runs {
+		first[i], last[i], peers[i] = int64(run.First), int64(run.Last), run.Peer
+	}
+	e.add(FingersFirstKey, attribute.Int64SliceValue(first))
+	e.add(FingersLastKey, attribute.Int64SliceValue(last))
+	e.peers(peers, FingersIDsKey, FingersAddressesKey, FingersIncarnationsKey, FingersSeqsKey)
+}
+
+func (e *encoder) move(b KeysMoved) {
+	direction := directionIn
+	if b.Outgoing {
+		direction = directionOut
+	}
+	e.text(MoveIDKey, b.MoveID)
+	e.text(MovePhaseKey, string(b.Phase))
+	e.text(MoveDirectionKey, direction)
+	e.id(MoveFromKey, b.From)
+	e.id(MoveToKey, b.To)
+	e.int(MoveKeysKey, b.Keys)
+	e.int(MoveBytesKey, b.Bytes)
+	e.text(MoveReasonKey, string(b.Reason))
+	e.peer(b.Peer)
+}
+
+func (e *encoder) load(l Load) {
+	e.int(LoadOwnedKeysKey, l.OwnedKeys)
+	e.int(LoadReplicaKeysKey, l.ReplicaKeys)
+	e.int(LoadBytesKey, l.Bytes)
+	e.int(LoadGetsKey, l.Gets)
+	e.int(LoadPutsKey, l.Puts)
+	e.int(LoadDeletesKey, l.Deletes)
+}
+
+// peers writes a list as four arrays of one length. The identifiers are cut from one string.
+func (e *encoder) peers(peers []PeerRef, ids, addresses, incarnations, seqs attribute.Key) {
+	texts := make([]string, 2*len(peers))
+	nums := make([]int64, 2*len(peers))
+	idText, addrText := texts[:len(peers)], texts[len(peers):]
+	lives, last := nums[:len(peers)], nums[len(peers):]
+
+	var hex strings.Builder
+	hex.Grow(len(peers) * e.digits)
+	for i, p := range peers {
+		if p != (PeerRef{}) {
+			start := hex.Len()
+			writeHex(&hex, p.ID, e.digits)
+			idText[i] = hex.String()[start:]
+		}
+		addrText[i] = valid(p.Addr)
+		lives[i], last[i] = p.Incarnation, p.Seq
+	}
+	e.add(ids, attribute.StringSliceValue(idText))
+	e.add(addresses, attribute.StringSliceValue(addrText))
+	e.add(incarnations, attribute.Int64SliceValue(lives))
+	e.add(seqs, attribute.Int64SliceValue(last))
+}
+
+func (e *encoder) id(k attribute.Key, id chord.ID) {
+	var hex strings.Builder
+	hex.Grow(e.digits)
+	writeHex(&hex, id, e.digits)
+	e.add(k, attribute.StringValue(hex.String()))
+}
+
+func (e *encoder) text(k attribute.Key, s string) { e.add(k, attribute.StringValue(valid(s))) }
+func (e *encoder) int(k attribute.Key, n int64)   { e.add(k, attribute.Int64Value(n)) }
+func (e *encoder) add(k attribute.Key, v attribute.Value) {
+	e.attrs = append(e.attrs, attribute.KeyValue{Key: k, Value: v})
+}
+
+// valid makes a string fit for protobuf, which refuses a whole batch for one byte that is not UTF-8.
+func valid(s string) string {
+	if utf8.ValidString(s) {
+		return s
+	}
+	return strings.ToValidUTF8(s, "\uFFFD")
+}

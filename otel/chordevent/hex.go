@@ -1,0 +1,61 @@
+package chordevent
+
+import (
+	"strings"
+
+	"chordconductor/node/chord"
+)
+
+const (
+	maxDigits = chord.MaxBits / 4
+	hexDigits = "0123456789abcdef"
+	notHex    = 0xff
+)
+
+var fromHex = func() (table [256]byte) {
+	for i := range table {
+		table[i] = notHex
+	}
+	for v, c := range []byte(hexDigits) {
+		table[c] = byte(v)
+		if c >= 'a' {
+			table[c-'a'+'A'] = byte(v)
+		}
+	}
+	return table
+}()
+
+// parseHex reads an identifier of 1 to 40 hex digits, aligned to the right, without a string in between.
+func parseHex(s string) (id chord.ID, ok bool) {
+	if s == "" || len(s) > maxDigits {
+		return id, false
+	}
+	at := len(id) - 1
+	i := len(s)
+	bad := byte(0)
+	for ; i >= 2; i -= 2 {
+		hi, lo := fromHex[s[i-2]], fromHex[s[i-1]]
+		bad |= hi | lo
+		id[at] = hi<<4 | lo
+		at--
+	}
+	if i == 1 {
+		lo := fromHex[s[0]]
+		bad |= lo
+		id[at] = lo
+	}
+	return id, bad < 16
+}
+
+// writeHex appends the last digits of an identifier.
+func writeHex(b *strings.Builder, id chord.ID, digits int) {
+	skip := maxDigits - digits
+	if skip%2 == 1 {
+		b.WriteByte(hexDigits[id[skip/2]&15])
+		skip++
+	}
+	for _, v := range id[skip/2:] {
+		b.WriteByte(hexDigits[v>>4])
+		b.WriteByte(hexDigits[v&15])
+	}
+}
