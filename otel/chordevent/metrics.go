@@ -1,0 +1,107 @@
+package chordevent
+
+import (
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+)
+
+// Attribute names that only metrics use. The others are OperationKey, OutcomeKey, LookupModeKey, MoveReasonKey and
+// MoveDirectionKey. None names a key; none names a member.
+const (
+	StoreRoleKey     attribute.Key = "chord.store.role"     // owned or replica
+	MemberStatusKey  attribute.Key = "chord.member.status"  // as the ring view names it
+	ConditionKey     attribute.Key = "chord.condition"      // the name of a violated condition
+	StageKey         attribute.Key = "chord.stage"          // applied or pushed
+	EventOutcomeKey  attribute.Key = "chord.event.outcome"  // applied, outdated, unknown_event or a reason of malformed ones
+	QueueKey         attribute.Key = "chord.queue"          // which of the conductor's queues
+	SignalKey        attribute.Key = "chord.signal"         // traces, logs or metrics
+	ForwardTargetKey attribute.Key = "chord.forward.target" // traces or metrics backend
+)
+
+// An Instrument is a kind of metric.
+type Instrument string
+
+const (
+	Histogram     Instrument = "histogram"
+	Counter       Instrument = "counter"
+	UpDownCounter Instrument = "up-down counter"
+	Gauge         Instrument = "gauge"
+)
+
+// A Metric is a row of the metric table. Its methods make the instrument that the row describes, so that name, unit and
+// description stand here alone.
+type Metric struct {
+	Name       string
+	Unit       string // UCUM
+	Instrument Instrument
+	Text       string
+	Attributes []attribute.Key
+	Buckets    []float64 // upper bounds, of histograms
+}
+
+var (
+	latencyBuckets = []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
+	hopBuckets     = []float64{0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 24, 32}
+)
+
+// Metrics of members.
+var (
+	LookupDuration    = Metric{"chord.lookup.duration", "s", Histogram, "Time from the start of a lookup to its answer.", []attribute.Key{LookupModeKey, OutcomeKey}, latencyBuckets}
+	LookupHops        = Metric{"chord.lookup.hops", "{hop}", Histogram, "Members visited by a lookup; the owner does not count.", []attribute.Key{LookupModeKey, OutcomeKey}, hopBuckets}
+	LookupTimeouts    = Metric{"chord.lookup.timeouts", "{timeout}", Counter, "Candidates that lookups tried in vain.", []attribute.Key{LookupModeKey}, nil}
+	OperationDuration = Metric{"chord.operation.duration", "s", Histogram, "Time a get, put or delete took.", []attribute.Key{OperationKey, OutcomeKey}, latencyBuckets}
+	MaintenanceRounds = Metric{"chord.maintenance.rounds", "{round}", Counter, "Maintenance rounds.", []attribute.Key{OperationKey, OutcomeKey}, nil}
+	PeerFailures      = Metric{"chord.peer.failures", "{failure}", Counter, "Times that a peer was found dead.", []attribute.Key{OperationKey}, nil}
+	StoreKeys         = Metric{"chord.store.keys", "{key}", Gauge, "Keys held by the members of the process.", []attribute.Key{StoreRoleKey}, nil}
+	StoreSize         = Metric{"chord.store.size", "By", Gauge, "Bytes held by the members of the process.", []attribute.Key{StoreRoleKey}, nil}
+	KeysMovedCount    = Metric{"chord.keys.moved", "{key}", Counter, "Keys that changed hands.", []attribute.Key{MoveReasonKey, MoveDirectionKey}, nil}
+	TelemetryLost     = Metric{"chord.telemetry.lost", "{record}", Counter, "Event records this process knows it lost.", nil, nil}
+	TelemetryQueue    = Metric{"chord.telemetry.queue", "{record}", Gauge, "Event records that wait for export.", nil, nil}
+)
+
+// Metrics of the conductor.
+var (
+	RingMembers      = Metric{"chord.ring.members", "{member}", Gauge, "Members in the ring view.", []attribute.Key{RingNameKey, MemberStatusKey}, nil}
+	RingUncertain    = Metric{"chord.ring.uncertain", "{member}", Gauge, "Members whose fields may be old because events are missing.", []attribute.Key{RingNameKey}, nil}
+	RingError        = Metric{"chord.ring.error", "{step}", Gauge, "Ring error: 0 exactly when every pointer is right.", []attribute.Key{RingNameKey}, nil}
+	RingViolations   = Metric{"chord.ring.violations", "{violation}", Gauge, "Conditions of the invariant that do not hold.", []attribute.Key{RingNameKey, ConditionKey}, nil}
+	RingStaleness    = Metric{"chord.ring.staleness", "s", Histogram, "Time from an event's timestamp until it was applied, and from then until it was pushed to the clients.", []attribute.Key{StageKey}, latencyBuckets}
+	ConductorEvents  = Metric{"chord.conductor.events", "{event}", Counter, "Events received.", []attribute.Key{EventOutcomeKey}, nil}
+	ConductorIgnored = Metric{"chord.conductor.ignored", "{attribute}", Counter, "Attributes of events that the vocabulary does not have.", nil, nil}
+	ConductorQueue   = Metric{"chord.conductor.queue", "{item}", Gauge, "Items that wait in a queue of the conductor.", []attribute.Key{QueueKey}, nil}
+	ConductorDropped = Metric{"chord.conductor.dropped", "{item}", Counter, "Items that a full queue of the conductor dropped.", []attribute.Key{QueueKey}, nil}
+	ConductorClients = Metric{"chord.conductor.clients", "{client}", Gauge, "Clients connected for the live view.", nil, nil}
+	Received         = Metric{"chord.conductor.received", "{record}", Counter, "Log records, spans and data points received.", []attribute.Key{SignalKey, OutcomeKey}, nil}
+	Forwarded        = Metric{"chord.conductor.forwarded", "{record}", Counter, "Log records, spans and data points passed on.", []attribute.Key{SignalKey, ForwardTargetKey, OutcomeKey}, nil}
+)
+
+var nodeMetrics = []*Metric{&LookupDuration, &LookupHops, &LookupTimeouts, &OperationDuration, &MaintenanceRounds,
+	&PeerFailures, &StoreKeys, &StoreSize, &KeysMovedCount, &TelemetryLost, &TelemetryQueue}
+
+var conductorMetrics = []*Metric{&RingMembers, &RingUncertain, &RingError, &RingViolations, &RingStaleness, &ConductorEvents,
+	&ConductorIgnored, &ConductorQueue, &ConductorDropped, &ConductorClients, &Received, &Forwarded}
+
+// Float64Histogram makes the instrument of a histogram row.
+func (m *Metric) Float64Histogram(meter metric.Meter) (metric.Float64Histogram, error) {
+	return meter.Float64Histogram(m.Name, metric.WithUnit(m.Unit), metric.WithDescription(m.Text), metric.WithExplicitBucketBoundaries(m.Buckets...))
+}
+
+// Int64Histogram makes the instrument of a histogram row that counts.
+func (m *Metric) Int64Histogram(meter metric.Meter) (metric.Int64Histogram, error) {
+	return meter.Int64Histogram(m.Name, metric.WithUnit(m.Unit), metric.WithDescription(m.Text), metric.WithExplicitBucketBoundaries(m.Buckets...))
+}
+
+// Int64Counter makes the instrument of a counter row.
+func (m *Metric) Int64Counter(meter metric.Meter) (metric.Int64Counter, error) {
+	return meter.Int64Counter(m.Name, metric.WithUnit(m.Unit), metric.WithDescription(m.Text))
+}
+
+// Int64ObservableCounter makes the instrument of a counter row whose total somebody else keeps.
+func (m *Metric) Int64ObservableCounter(meter metric.Meter, total metric.Int64Callback) (metric.Int64ObservableCounter, error) {
+	return meter.Int64ObservableCounter(m.Name, metric.WithUnit(m.Unit), metric.WithDescription(m.Text), metric.WithInt64Callback(total))
+}
+
+// Int64ObservableGauge makes the instrument of a gauge row.
+func (m *Metric) Int64ObservableGauge(meter metric.Meter, value metric.Int64Callback) (metric.Int64ObservableGauge, error) {
+	return meter.Int64ObservableGauge(m.Name, metric.WithUnit(m.Unit), metric.WithDescription(m.Text), metric.WithInt64Callback(value))
+}
