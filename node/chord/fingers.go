@@ -65,15 +65,14 @@ func (f Fingers) Set(first, last int, p Peer) (Fingers, []Run) {
 
 // FillFrom enters the answer to a lookup of slot's start: the answer is the successor not of that start alone but of
 // all later starts up to itself, so one answer fills them all. An answer that is the member itself empties them: no
-// other member lies there.
+// other member lies there. The second result is as for Set.
 func (f Fingers) FillFrom(space Space, self ID, slot int, answer Peer) (Fingers, []Run) {
-	start := space.FingerStart(self, slot)
-	last := slot
-	for last+1 < space.Bits() && start != answer.ID && Owns(start, space.FingerStart(self, last+1), answer.ID) {
-		last++
-	}
 	if answer.ID == self {
-		answer = Peer{}
+		return f.Set(slot, space.Bits()-1, Peer{})
+	}
+	last := space.Distance(self, answer.ID).bitLen() - 1 // the last start at or before the answer
+	if last < slot {
+		last = space.Bits() - 1 // the answer lies past the member, so it is the successor of all later starts
 	}
 	return f.Set(slot, last, answer)
 }
@@ -92,7 +91,7 @@ func (f Fingers) Drop(dead Peer) (Fingers, []Run) {
 	return Fingers{slices.DeleteFunc(slices.Clone(f.runs), func(r Run) bool { return r.Peer == dead })}, changed
 }
 
-// stretch is the peer in a slot and the last slot, at most math.MaxInt, up to which that holds.
+// stretch is the peer in a slot and the last slot up to which that holds.
 func (f Fingers) stretch(slot int) (Peer, int) {
 	for _, r := range f.runs {
 		if slot < r.First {

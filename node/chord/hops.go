@@ -34,12 +34,13 @@ type Hop struct {
 // If final, the key lies between the member and its first successor that is not dead, and the hops are believed owners:
 // that successor, then the later ones as its substitutes. Otherwise they precede the key, the closest first, taken from
 // the fingers and the successor list alike (ToN section IV.D and the note on successor lists in IV.E.3). No hop at all
-// means that everybody known is dead.
+// means that everybody known, or everybody before the key, is dead.
 func NextHops(s State, fingers Fingers, key ID, dead func(Peer) bool, limit int) (hops []Hop, final bool) {
 	succ := s.Live()
 	if len(succ) == 0 && len(fingers.runs) == 0 {
 		return []Hop{{Peer: s.Self, Pointer: PointerSelf}}, true
 	}
+	limit = max(limit, 1)
 	hops = make([]Hop, 0, limit)
 	for i, p := range succ {
 		if len(hops) == limit {

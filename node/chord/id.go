@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"math/bits"
 	"strings"
 )
 
@@ -158,6 +159,16 @@ func sum(a, b ID) ID {
 		carry = v >> 8
 	}
 	return a
+}
+
+// bitLen is the number of bits it takes to write the identifier; 0 for identifier 0.
+func (id ID) bitLen() int {
+	for i, b := range id {
+		if b != 0 {
+			return 8*(idBytes-i-1) + bits.Len8(b)
+		}
+	}
+	return 0
 }
 
 func (id ID) shiftRight(n int) ID {

@@ -40,7 +40,10 @@ func (s State) Equal(o State) bool {
 
 // Live lists the real entries of the successor list, nearest first: the members worth a call, as far as the list
 // knows. An empty answer means that the member is alone or an orphan.
-func (s State) Live() []Peer { return s.Succ[:realEntries(s.Succ)] }
+func (s State) Live() []Peer {
+	n := realEntries(s.Succ)
+	return s.Succ[:n:n]
+}
 
 func head(self Peer, list []Peer) Peer {
 	if len(list) > 0 && list[0].Real() {

@@ -1,0 +1,264 @@
+package chord
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Names of the conditions that a ring must keep. The first two are local to a member: they never break, not even for a
+// moment. The others speak of all members at one instant; LiveSuccessor and EnoughPrincipals together are the invariant
+// and imply all the rest (Zave, section 5).
+const (
+	OrderedSuccessorLists = "OrderedSuccessorLists" // a list runs clockwise and never past its owner
+	NoDuplicates          = "NoDuplicates"          // nobody is named twice in a list, nor its owner
+	LiveSuccessor         = "LiveSuccessor"         // every list names a live member
+	EnoughPrincipals      = "EnoughPrincipals"      // at least r+1 members are skipped by nobody's list
+	OneOrderedRing        = "OneOrderedRing"        // first live successors form exactly one cycle, once around the circle
+	ConnectedAppendages   = "ConnectedAppendages"   // whoever is not on the cycle reaches it
+)
+
+// A Breach is a condition that does not hold.
+type Breach struct {
+	Condition string
+	Members   []ID // whom it concerns
+	Detail    string
+}
+
+func (b Breach) Error() string { return b.Condition + ": " + b.Detail }
+
+// ListBreaches checks the two local conditions.
+func ListBreaches(s State) []Breach {
+	var out []Breach
+	last := s.Self.ID
+	seen := []ID{last}
+	ordered := true
+	for i, p := range s.Succ {
+		if !p.Real() {
+			continue
+		}
+		if slices.Contains(seen, p.ID) {
+			out = append(out, Breach{NoDuplicates, []ID{s.Self.ID}, fmt.Sprintf("successor %d is named before in the list", i)})
+		} else if ordered && !Between(last, p.ID, s.Self.ID) {
+			ordered = false
+			out = append(out, Breach{OrderedSuccessorLists, []ID{s.Self.ID}, fmt.Sprintf("successor %d lies before its forerunner", i)})
+		}
+		seen, last = append(seen, p.ID), p.ID
+	}
+	return out
+}
+
+// A Global is all live members' states at one instant. It is what an oracle sees; no member ever does.
+type Global struct {
+	States []State // by identifier
+	at     map[Peer]int
+	best   []int // by rank: BestSucc
+}
+
+// Observe takes the states of all live members.
+func Observe(states []State) *Global {
+	g := &Global{States: slices.Clone(states), at: make(map[Peer]int, len(states))}
+	slices.SortFunc(g.States, func(a, b State) int {
+		return cmp.Or(a.Self.ID.Compare(b.Self.ID), cmp.Compare(a.Self.Incarnation, b.Self.Incarnation))
+	})
+	for i, s := range g.States {
+		g.at[s.Self] = i
+	}
+	g.best = make([]int, len(g.States))
+	for i, s := range g.States {
+		g.best[i] = -1
+		for _, p := range s.Succ {
+			if at := g.Rank(p); at >= 0 {
+				g.best[i] = at
+				break
+			}
+		}
+	}
+	return g
+}
+
+// Rank is a live member's index in States, or -1 for anyone else.
+func (g *Global) Rank(p Peer) int {
+	if i, live := g.at[p]; live {
+		return i
+	}
+	return -1
+}
+
+// BestSucc is the rank of the first live entry of a member's list, or -1.
+func (g *Global) BestSucc(rank int) int { return g.best[rank] }
+
+// RingMembers says of each rank whether that member reaches itself along first live successors. A member that does not
+// is an appendage.
+func (g *Global) RingMembers() []bool {
+	on, _ := g.cycles()
+	return on
+}
+
+// cycles also returns one member of each cycle.
+func (g *Global) cycles() (on []bool, cycles []int) {
+	on = make([]bool, len(g.States))
+	visit := make([]int, len(g.States)) // the walk, numbered from 1, that came here first
+	for start := range g.States {
+		at := start
+		for at >= 0 && visit[at] == 0 {
+			visit[at] = start + 1
+			at = g.best[at]
+		}
+		if at < 0 || visit[at] != start+1 {
+			continue // ends nowhere, or in what an earlier walk has settled
+		}
+		cycles = append(cycles, at)
+		for !on[at] {
+			on[at] = true
+			at = g.best[at]
+		}
+	}
+	return on, cycles
+}
+
+// Principals says of each rank whether that member is skipped by nobody: it lies strictly between no two neighbours in
+// anybody's list, the list's owner being its first entry.
+func (g *Global) Principals() []bool {
+	n := len(g.States)
+	skips := make([]int, n+1) // differences: how many more lists skip this rank than the one before
+	for _, s := range g.States {
+		last := s.Self.ID
+		for _, p := range s.Succ {
+			if !p.Real() {
+				break
+			}
+			from, to := g.after(last), g.from(p.ID) // the ranks [from, to) lie between, around the circle
+			skips[from]++
+			skips[to]--
+			if last.Compare(p.ID) >= 0 {
+				skips[n]--
+				skips[0]++
+			}
+			last = p.ID
+		}
+	}
+	principal := make([]bool, n)
+	for i, depth := 0, 0; i < n; i++ {
+		depth += skips[i]
+		principal[i] = depth == 0
+	}
+	return principal
+}
+
+// from is the first rank with an identifier of id or more; after, of more than id.
+func (g *Global) from(id ID) int {
+	i, _ := slices.BinarySearchFunc(g.States, id, func(s State, id ID) int { return s.Self.ID.Compare(id) })
+	return i
+}
+
+func (g *Global) after(id ID) int {
+	i := g.from(id)
+	for i < len(g.States) && g.States[i].Self.ID == id {
+		i++
+	}
+	return i
+}
+
+// Breaches checks the global conditions, for lists of r entries.
+func (g *Global) Breaches(r int) []Breach {
+	var out []Breach
+	if len(g.States) == 0 {
+		return nil
+	}
+	var lost []ID
+	for i, s := range g.States {
+		if g.best[i] < 0 {
+			lost = append(lost, s.Self.ID)
+		}
+	}
+	if lost != nil {
+		out = append(out, Breach{LiveSuccessor, lost, fmt.Sprintf("%d members without a live successor", len(lost))})
+	}
+	if n := count(g.Principals()); n < r+1 {
+		out = append(out, Breach{EnoughPrincipals, nil, fmt.Sprintf("%d of at least %d", n, r+1)})
+	}
+	on, cycles := g.cycles()
+	if len(cycles) != 1 {
+		out = append(out, Breach{OneOrderedRing, g.ids(on), fmt.Sprintf("%d rings", len(cycles))})
+	} else if !g.ordered(on, cycles[0]) {
+		out = append(out, Breach{OneOrderedRing, g.ids(on), "the ring goes around the circle more than once"})
+	}
+	if astray := g.astray(on); astray != nil {
+		out = append(out, Breach{ConnectedAppendages, astray, fmt.Sprintf("%d members do not reach the ring", len(astray))})
+	}
+	return out
+}
+
+// ordered reports whether the cycle visits the ring members in circle order.
+func (g *Global) ordered(on []bool, start int) bool {
+	want := start
+	for range count(on) {
+		next := g.best[want]
+		for want = (want + 1) % len(on); !on[want]; {
+			want = (want + 1) % len(on)
+		}
+		if next != want {
+			return false
+		}
+	}
+	return true
+}
+
+// astray lists the members that reach no ring member along first live successors.
+func (g *Global) astray(on []bool) []ID {
+	const unknown, reaches, lost = 0, 1, 2
+	fate := make([]uint8, len(on))
+	var out []ID
+	for start := range g.States {
+		at, verdict := start, uint8(reaches)
+		for at >= 0 && fate[at] == unknown && !on[at] {
+			at = g.best[at]
+		}
+		if at < 0 || fate[at] == lost {
+			verdict = lost
+		}
+		for at = start; at >= 0 && fate[at] == unknown && !on[at]; at = g.best[at] {
+			fate[at] = verdict
+		}
+		if fate[start] == lost {
+			out = append(out, g.States[start].Self.ID)
+		}
+	}
+	return out
+}
+
+// Invariant is nil if every member has a live successor and at least r+1 are principals.
+func (g *Global) Invariant(r int) error {
+	var broken []string
+	for _, b := range g.Breaches(r) {
+		if b.Condition == LiveSuccessor || b.Condition == EnoughPrincipals {
+			broken = append(broken, b.Error())
+		}
+	}
+	if broken == nil {
+		return nil
+	}
+	return fmt.Errorf("invariant broken: %s", strings.Join(broken, "; "))
+}
+
+func (g *Global) ids(which []bool) []ID {
+	var out []ID
+	for i, s := range g.States {
+		if which[i] {
+			out = append(out, s.Self.ID)
+		}
+	}
+	return out
+}
+
+func count(which []bool) int {
+	n := 0
+	for _, b := range which {
+		if b {
+			n++
+		}
+	}
+	return n
+}
