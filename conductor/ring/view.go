@@ -35,7 +35,7 @@ const (
 
 // A View is the ring at one instant: an immutable value that any number of readers share.
 type View struct {
-	Seq        uint64    // events applied so far
+	Seq        uint64    // changes so far: events that told something new, and Advances that changed something
 	Time       time.Time // the latest instant the fold was told of (Apply's arrival or Advance)
 	Name       string    // chord.ring.name
 	Status     Status
@@ -44,7 +44,10 @@ type View struct {
 	ListLen    int    // r
 	Replicas   int
 	Members    []*Member // by ID; those gone stay until they are forgotten
-	Violations []Violation
+	Violations []Violation // those that stand, oldest first, then those that healed, newest first; bounded
+	Moves      []*Move     // the most recently told of, newest first; bounded
+	Gaps       int         // between neighbours' owned ranges: stretches without owner, beyond grace
+	Overlaps   int         // the same, with two
 	Counts     Counts
 }
 
@@ -53,7 +56,10 @@ type Counts struct {
 	Joining, Active, Leaving, Left, Failed, Silent int
 	Uncertain                                      int
 	Lost                                           int64  // telemetry records that processes said they lost
+	Missing                                        int64  // events that members are known to have told and that did not arrive
+	Applied                                        uint64 // events that told something new
 	Outdated                                       uint64 // events that told nothing new
+	Refused                                        uint64 // events refused: another ring's, or beyond a bound
 }
 
 // A Member is one ring member as its own events, and its peers' reports of its death, describe it. Immutable.
@@ -64,9 +70,10 @@ type Member struct {
 	Host        chordevent.Host
 	Ring        string
 	Status      MemberStatus
-	Uncertain   bool // events are missing, so fields may be old
-	Error       int  // share of the ring error
-	Changed     uint64
+	Uncertain   bool   // events are missing or overdue, so fields may be old
+	Missing     int64  // events not arrived
+	Error       int    // share of the ring error
+	Changed     uint64 // View.Seq of the first view that shows it like this
 	FirstEvent  time.Time
 	LastEvent   time.Time // timestamp of the newest event
 	Started     chordevent.Started
@@ -77,9 +84,27 @@ type Member struct {
 	Load        chordevent.Load
 }
 
+// Conditions on the ranges that neighbouring owners say they are responsible for.
+const (
+	OwnershipGap     = "OwnershipGap"     // nobody owns a stretch before the member's range
+	OwnershipOverlap = "OwnershipOverlap" // the member's range reaches past the owner before it
+)
+
+// A Move is a range of keys that changes hands, as its source and its receiver tell. Immutable.
+type Move struct {
+	ID               string
+	Source, Receiver chord.ID
+	From, To         chord.ID // the range (From, To]
+	Phase            chordevent.MovePhase
+	Reason           chordevent.MoveReason
+	Keys, Bytes      int64
+	Started, Updated time.Time // timestamps of the first and of the newest event heard
+	Trace            trace.TraceID
+}
+
 // A Violation is a condition that does not hold, or did not for a time.
 type Violation struct {
-	Condition string // the condition's name, as docs/protocol.md lists them
+	Condition string // one of package chord's names of conditions, or OwnershipGap or OwnershipOverlap
 	Detail    string // one sentence for people
 	Members   []chord.ID
 	Since     time.Time
@@ -89,6 +114,7 @@ type Violation struct {
 
 // A Change says what one Apply or Advance did.
 type Change struct {
-	Applied bool // the event told something new
-	Members []chord.ID
+	Applied bool       // the event told something new, or time changed something
+	Seq     uint64     // of this change, if Applied: views from View.Seq on show it
+	Members []chord.ID // whose own state changed; valid until the next call
 }
