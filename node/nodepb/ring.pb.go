@@ -434,6 +434,7 @@ func (x *PingRequest) GetCall() *Call {
 type PingResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Reply         *Reply                 `protobuf:"bytes,1,opt,name=reply,proto3" json:"reply,omitempty"`
+	Leaving       bool                   `protobuf:"varint,2,opt,name=leaving,proto3" json:"leaving,omitempty"` // it is about to leave: of two neighbours the one with the greater identifier goes first
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -473,6 +474,13 @@ func (x *PingResponse) GetReply() *Reply {
 		return x.Reply
 	}
 	return nil
+}
+
+func (x *PingResponse) GetLeaving() bool {
+	if x != nil {
+		return x.Leaving
+	}
+	return false
 }
 
 type NeighborsRequest struct {
@@ -949,6 +957,7 @@ type FindNextRequest struct {
 	Call          *Call                  `protobuf:"bytes,1,opt,name=call,proto3" json:"call,omitempty"`
 	Key           []byte                 `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
 	Final         bool                   `protobuf:"varint,3,opt,name=final,proto3" json:"final,omitempty"` // the asked one is believed to own the key: confirm, or say where to go on
+	Hop           int32                  `protobuf:"varint,4,opt,name=hop,proto3" json:"hop,omitempty"`     // members visited before the asked one; for its span only
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1002,6 +1011,13 @@ func (x *FindNextRequest) GetFinal() bool {
 		return x.Final
 	}
 	return false
+}
+
+func (x *FindNextRequest) GetHop() int32 {
+	if x != nil {
+		return x.Hop
+	}
+	return 0
 }
 
 type FindNextResponse struct {
@@ -1432,9 +1448,10 @@ const file_ring_proto_rawDesc = "" +
 	"\vSTATUS_BUSY\x10\x02\x12\x15\n" +
 	"\x11STATUS_NOT_MEMBER\x10\x03\"1\n" +
 	"\vPingRequest\x12\"\n" +
-	"\x04call\x18\x01 \x01(\v2\x0e.chord.v1.CallR\x04call\"5\n" +
+	"\x04call\x18\x01 \x01(\v2\x0e.chord.v1.CallR\x04call\"O\n" +
 	"\fPingResponse\x12%\n" +
-	"\x05reply\x18\x01 \x01(\v2\x0f.chord.v1.ReplyR\x05reply\"6\n" +
+	"\x05reply\x18\x01 \x01(\v2\x0f.chord.v1.ReplyR\x05reply\x12\x18\n" +
+	"\aleaving\x18\x02 \x01(\bR\aleaving\"6\n" +
 	"\x10NeighborsRequest\x12\"\n" +
 	"\x04call\x18\x01 \x01(\v2\x0e.chord.v1.CallR\x04call\"\x9c\x01\n" +
 	"\x11NeighborsResponse\x12%\n" +
@@ -1475,11 +1492,12 @@ const file_ring_proto_rawDesc = "" +
 	"\x0ePOINTER_FINGER\x10\x01\x12\x15\n" +
 	"\x11POINTER_SUCCESSOR\x10\x02\x12\x11\n" +
 	"\rPOINTER_CACHE\x10\x03\x12\x10\n" +
-	"\fPOINTER_SELF\x10\x04\"]\n" +
+	"\fPOINTER_SELF\x10\x04\"o\n" +
 	"\x0fFindNextRequest\x12\"\n" +
 	"\x04call\x18\x01 \x01(\v2\x0e.chord.v1.CallR\x04call\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\fR\x03key\x12\x14\n" +
-	"\x05final\x18\x03 \x01(\bR\x05final\"\x9a\x01\n" +
+	"\x05final\x18\x03 \x01(\bR\x05final\x12\x10\n" +
+	"\x03hop\x18\x04 \x01(\x05R\x03hop\"\x9a\x01\n" +
 	"\x10FindNextResponse\x12%\n" +
 	"\x05reply\x18\x01 \x01(\v2\x0f.chord.v1.ReplyR\x05reply\x12\x14\n" +
 	"\x05owner\x18\x02 \x01(\bR\x05owner\x123\n" +

@@ -944,7 +944,8 @@ func (*StopMemberResponse) Descriptor() ([]byte, []int) {
 	return file_service_proto_rawDescGZIP(), []int{15}
 }
 
-// A Fault changes this host's calls to one address ("*" for all).
+// A Fault changes what this host sends to one address ("*": to all others): its calls, and its answers to calls from
+// there. Set on one side only it is a one-way fault.
 type Fault struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Address       string                 `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`

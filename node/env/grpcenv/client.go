@@ -1,0 +1,146 @@
+package grpcenv
+
+import (
+	"context"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"chordconductor/node/env"
+	"chordconductor/node/nodepb"
+)
+
+// Ring gives access to the ring service of the host at an address.
+func (e *Env) Ring(addr string, limit time.Duration) nodepb.RingServer {
+	if addr == e.addr {
+		return e.ring // ring calls are answered at once, always, so the limit needs no watch
+	}
+	return ringClient{remote: remote{e, addr, limit}}
+}
+
+// Keys gives access to the key service of the host at an address.
+func (e *Env) Keys(addr string, limit time.Duration) nodepb.KeysServer {
+	return keysClient{remote: remote{e, addr, limit}}
+}
+
+// remote is a host, and the time limit of calls to it.
+type remote struct {
+	e     *Env
+	addr  string
+	limit time.Duration
+}
+
+// call runs one call and says how it ended in the terms of env. Answer is the type of the answer, a message.
+func call[Answer any](ctx context.Context, r remote, method string, request any) (*Answer, error) {
+	c, err := r.e.pool.get(r.addr)
+	if err != nil {
+		return nil, env.ErrTimeout // an address that cannot be dialled reaches nobody
+	}
+	if c == nil {
+		return nil, env.ErrStopped
+	}
+	defer r.e.pool.put(c)
+	limited, cancel := context.WithTimeout(ctx, r.limit)
+	defer cancel()
+	answer := new(Answer)
+	if err = c.Invoke(limited, method, request, answer); err == nil {
+		return answer, nil
+	}
+	if r.e.err() != nil {
+		return nil, env.ErrStopped
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err() // the caller gave up: that says nothing about the peer
+	}
+	switch status.Code(err) {
+	case codes.DeadlineExceeded, codes.Unavailable, codes.Canceled:
+		return nil, env.ErrTimeout
+	}
+	return nil, err
+}
+
+// local runs a call to the host itself that may take its time. Past the limit the caller goes on alone.
+func local[Request, Answer any](ctx context.Context, r remote, method func(context.Context, Request) (Answer, error), request Request) (Answer, error) {
+	type result struct {
+		answer Answer
+		err    error
+	}
+	var none Answer
+	done := make(chan result, 1)
+	if err := r.e.Go(ctx, func(ctx context.Context) {
+		answer, err := method(ctx, request)
+		done <- result{answer, err}
+	}); err != nil {
+		return none, err
+	}
+	timer := time.NewTimer(r.limit)
+	defer timer.Stop()
+	select {
+	case got := <-done:
+		return got.answer, got.err
+	case <-timer.C:
+		return none, env.ErrTimeout
+	case <-ctx.Done():
+		return none, ctx.Err()
+	case <-r.e.stop:
+		return none, env.ErrStopped
+	}
+}
+
+// ringClient and keysClient turn the server interfaces, which members speak to each other, into calls.
+type ringClient struct {
+	nodepb.UnimplementedRingServer
+	remote
+}
+
+func (c ringClient) Ping(ctx context.Context, q *nodepb.PingRequest) (*nodepb.PingResponse, error) {
+	return call[nodepb.PingResponse](ctx, c.remote, nodepb.Ring_Ping_FullMethodName, q)
+}
+
+func (c ringClient) Neighbors(ctx context.Context, q *nodepb.NeighborsRequest) (*nodepb.NeighborsResponse, error) {
+	return call[nodepb.NeighborsResponse](ctx, c.remote, nodepb.Ring_Neighbors_FullMethodName, q)
+}
+
+func (c ringClient) Notify(ctx context.Context, q *nodepb.NotifyRequest) (*nodepb.NotifyResponse, error) {
+	return call[nodepb.NotifyResponse](ctx, c.remote, nodepb.Ring_Notify_FullMethodName, q)
+}
+
+func (c ringClient) Hint(ctx context.Context, q *nodepb.HintRequest) (*nodepb.HintResponse, error) {
+	return call[nodepb.HintResponse](ctx, c.remote, nodepb.Ring_Hint_FullMethodName, q)
+}
+
+func (c ringClient) Depart(ctx context.Context, q *nodepb.DepartRequest) (*nodepb.DepartResponse, error) {
+	return call[nodepb.DepartResponse](ctx, c.remote, nodepb.Ring_Depart_FullMethodName, q)
+}
+
+func (c ringClient) FindNext(ctx context.Context, q *nodepb.FindNextRequest) (*nodepb.FindNextResponse, error) {
+	return call[nodepb.FindNextResponse](ctx, c.remote, nodepb.Ring_FindNext_FullMethodName, q)
+}
+
+func (c ringClient) Forward(ctx context.Context, q *nodepb.ForwardRequest) (*nodepb.ForwardResponse, error) {
+	return call[nodepb.ForwardResponse](ctx, c.remote, nodepb.Ring_Forward_FullMethodName, q)
+}
+
+func (c ringClient) Answer(ctx context.Context, q *nodepb.AnswerRequest) (*nodepb.AnswerResponse, error) {
+	return call[nodepb.AnswerResponse](ctx, c.remote, nodepb.Ring_Answer_FullMethodName, q)
+}
+
+type keysClient struct {
+	nodepb.UnimplementedKeysServer
+	remote
+}
+
+func (c keysClient) Apply(ctx context.Context, q *nodepb.ApplyRequest) (*nodepb.ApplyResponse, error) {
+	if c.addr == c.e.addr {
+		return local(ctx, c.remote, c.e.keys.Apply, q)
+	}
+	return call[nodepb.ApplyResponse](ctx, c.remote, nodepb.Keys_Apply_FullMethodName, q)
+}
+
+func (c keysClient) Replicate(ctx context.Context, q *nodepb.ReplicateRequest) (*nodepb.ReplicateResponse, error) {
+	if c.addr == c.e.addr {
+		return local(ctx, c.remote, c.e.keys.Replicate, q)
+	}
+	return call[nodepb.ReplicateResponse](ctx, c.remote, nodepb.Keys_Replicate_FullMethodName, q)
+}

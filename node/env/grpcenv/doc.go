@@ -1,0 +1,14 @@
+// Package grpcenv is the real environment: goroutines, the system clock, and gRPC over TCP. One Env is one host: one
+// listening port, however many members the host carries, and one client connection per other host.
+//
+//	e, err := grpcenv.Listen(grpcenv.Options{Listen: "127.0.0.1:0"})
+//	host, err := member.NewHost(member.HostConfig{Address: e.Address(), …}, e, telemetry)
+//	e.Serve(host, host, func(s grpc.ServiceRegistrar) { nodepb.RegisterKVServer(s, kv) })
+//	…
+//	e.Close()
+//
+// It serves gRPC health ("" and each service) and reflection beside what it is given. Calls to the host's
+// own address do not leave the process.
+//
+// It decides nothing about the ring, and knows no message beyond passing it on. Injected faults are node/env/faults.
+package grpcenv

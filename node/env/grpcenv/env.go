@@ -1,0 +1,152 @@
+package grpcenv
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/health"
+
+	"chordconductor/node/env"
+	"chordconductor/node/nodepb"
+)
+
+// Options of an Env. Only Listen is required.
+type Options struct {
+	// Listen is the address of the port, "host:port". Port 0 picks a free one.
+	Listen string
+	// Advertise is the address by which other hosts reach this one. Empty: the address listened on, which must then
+	// name a host.
+	Advertise string
+	// ServerCredentials and ClientCredentials turn TLS on; set both or none (see LoadTLS).
+	ServerCredentials credentials.TransportCredentials
+	ClientCredentials credentials.TransportCredentials
+	// MaxConnections bounds the client connections kept, 1024 if zero. At the bound the one used least recently is
+	// closed, once its calls have ended.
+	MaxConnections int
+	// Tracer, Meter and Propagator instrument the calls (otelgrpc). Nil: not instrumented.
+	Tracer     trace.TracerProvider
+	Meter      metric.MeterProvider
+	Propagator propagation.TextMapPropagator
+}
+
+// Env is the real environment of one host. It implements env.Env.
+type Env struct {
+	opts     Options
+	addr     string
+	listener net.Listener
+	health   *health.Server
+	server   *grpc.Server // set once by Serve, under mu
+	pool     pool
+
+	ring nodepb.RingServer // this host's own services, for calls to itself; set once by Serve
+	keys nodepb.KeysServer
+
+	stop chan struct{} // closed when the environment ends
+
+	mu      sync.Mutex
+	stopped bool           // guarded by mu: once true no task is started
+	tasks   sync.WaitGroup // Add only under mu, with stopped false
+}
+
+var _ env.Env = (*Env)(nil)
+
+// Listen opens the port. Nothing is served before Serve.
+func Listen(opts Options) (*Env, error) {
+	if (opts.ServerCredentials == nil) != (opts.ClientCredentials == nil) {
+		return nil, fmt.Errorf("TLS on one side only: set both server and client credentials")
+	}
+	listener, err := net.Listen("tcp", opts.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %q: %w", opts.Listen, err)
+	}
+	e := &Env{opts: opts, listener: listener, addr: opts.Advertise, health: health.NewServer(), stop: make(chan struct{})}
+	if e.addr == "" {
+		bound := listener.Addr().(*net.TCPAddr)
+		if bound.IP.IsUnspecified() {
+			listener.Close()
+			return nil, fmt.Errorf("listening on %q, all interfaces: say by which address others reach this host", opts.Listen)
+		}
+		e.addr = bound.String()
+	}
+	if e.opts.MaxConnections <= 0 {
+		e.opts.MaxConnections = 1024
+	}
+	e.pool.init(e.opts)
+	return e, nil
+}
+
+// Address is the address by which other hosts reach this one.
+func (e *Env) Address() string { return e.addr }
+
+// Now is the system's time.
+func (e *Env) Now() time.Time { return time.Now() }
+
+// Uint64 is a random number that nobody can predict, since lookups and requests are matched by them.
+func (e *Env) Uint64() uint64 { return rand.Uint64() }
+
+// Sleep blocks for d.
+func (e *Env) Sleep(d time.Duration) error {
+	if d <= 0 {
+		return e.err()
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-e.stop:
+		return env.ErrStopped
+	}
+}
+
+// Go starts a task. Close waits for it.
+func (e *Env) Go(ctx context.Context, task func(ctx context.Context)) error {
+	e.mu.Lock()
+	if e.stopped {
+		e.mu.Unlock()
+		return env.ErrStopped
+	}
+	e.tasks.Add(1)
+	e.mu.Unlock()
+	go func() {
+		defer e.tasks.Done()
+		task(context.WithoutCancel(ctx))
+	}()
+	return nil
+}
+
+// err is ErrStopped once the environment has ended.
+func (e *Env) err() error {
+	select {
+	case <-e.stop:
+		return env.ErrStopped
+	default:
+		return nil
+	}
+}
+
+// Close ends the environment: it stops serving, waits up to two seconds for calls being served, ends sleeps, waits and
+// calls with ErrStopped, and returns when all tasks have returned. Close may be called again.
+func (e *Env) Close() {
+	e.mu.Lock()
+	first := !e.stopped
+	e.stopped = true
+	e.mu.Unlock()
+	if first {
+		close(e.stop)
+		e.health.Shutdown()
+		e.listener.Close()
+		e.pool.close()
+		e.stopServing()
+	}
+	e.tasks.Wait()
+}

@@ -1,0 +1,124 @@
+package grpcenv
+
+import (
+	"container/list"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/keepalive"
+)
+
+const (
+	// idleTimeout closes a connection's socket after so long without a call; the next call opens it again.
+	idleTimeout = 2 * time.Minute
+	// A dead connection without a refusal (a pulled cable) is noticed by keepalive after both together.
+	keepaliveAfter   = 20 * time.Second
+	keepaliveTimeout = 5 * time.Second
+	// maxMessage is above the greatest value (1 MiB) and the greatest chunk of a move.
+	maxMessage = 8 << 20
+	// A host has a connection to each of some hundred others: small buffers, shared while nothing is written.
+	bufferSize = 8 << 10
+)
+
+// pool keeps a client connection per address. The bound is Options.MaxConnections.
+type pool struct {
+	max     int
+	options []grpc.DialOption
+
+	mu     sync.Mutex
+	closed bool
+	conns  map[string]*list.Element // of *conn
+	recent list.List                // most recently used first
+}
+
+// conn is a connection and the number of calls that use it; guarded by the pool's mu.
+type conn struct {
+	*grpc.ClientConn
+	addr    string
+	calls   int
+	evicted bool // closed when calls falls to 0
+}
+
+func (p *pool) init(o Options) {
+	creds := o.ClientCredentials
+	if creds == nil {
+		creds = insecure.NewCredentials()
+	}
+	p.max = o.MaxConnections
+	p.conns = make(map[string]*list.Element)
+	p.options = []grpc.DialOption{
+		grpc.WithTransportCredentials(creds),
+		grpc.WithIdleTimeout(idleTimeout),
+		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: keepaliveAfter, Timeout: keepaliveTimeout}),
+		// A member that comes back must be heard soon: the greatest pause between two tries to connect is short.
+		grpc.WithConnectParams(grpc.ConnectParams{
+			Backoff:           backoff.Config{BaseDelay: 50 * time.Millisecond, Multiplier: 2, Jitter: 0.2, MaxDelay: time.Second},
+			MinConnectTimeout: 2 * time.Second,
+		}),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage)),
+		grpc.WithReadBufferSize(bufferSize), grpc.WithWriteBufferSize(bufferSize), grpc.WithSharedWriteBuffer(true),
+		grpc.WithDisableServiceConfig(), grpc.WithDisableRetry(), // whom to try next is the member's business
+		grpc.WithNoProxy(),
+	}
+	if o.Tracer != nil {
+		p.options = append(p.options, grpc.WithStatsHandler(otelgrpc.NewClientHandler(instrumentation(o)...)))
+	}
+}
+
+// get lends the connection to an address; give it back with put. Nil: the pool is closed.
+func (p *pool) get(addr string) (*conn, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return nil, nil
+	}
+	if at, ok := p.conns[addr]; ok {
+		p.recent.MoveToFront(at)
+		c := at.Value.(*conn)
+		c.calls++
+		return c, nil
+	}
+	cc, err := grpc.NewClient("passthrough:///"+addr, p.options...)
+	if err != nil {
+		return nil, err
+	}
+	c := &conn{ClientConn: cc, addr: addr, calls: 1}
+	p.conns[addr] = p.recent.PushFront(c)
+	if p.recent.Len() > p.max {
+		p.evict(p.recent.Back())
+	}
+	return c, nil
+}
+
+func (p *pool) evict(at *list.Element) {
+	c := at.Value.(*conn)
+	p.recent.Remove(at)
+	delete(p.conns, c.addr)
+	c.evicted = true
+	if c.calls == 0 {
+		c.Close()
+	}
+}
+
+func (p *pool) put(c *conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c.calls--
+	if c.evicted && c.calls == 0 {
+		c.Close()
+	}
+}
+
+// close ends all connections, and with them the calls on them.
+func (p *pool) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	for at := p.recent.Front(); at != nil; at = at.Next() {
+		at.Value.(*conn).Close()
+	}
+}

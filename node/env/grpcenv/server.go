@@ -1,0 +1,98 @@
+package grpcenv
+
+import (
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/reflection"
+	"google.golang.org/grpc/stats"
+
+	"chordconductor/node/nodepb"
+)
+
+const (
+	// drainTime is how long Close waits for calls being served.
+	drainTime = 2 * time.Second
+	// maxStreams bounds the calls of one connection that are served at once; further ones wait at the caller.
+	maxStreams = 1024
+)
+
+// Serve starts to serve the host's members, and what register (nil: nothing) adds on the same port. It does not block.
+// Call it once.
+func (e *Env) Serve(ring nodepb.RingServer, keys nodepb.KeysServer, register func(grpc.ServiceRegistrar)) {
+	options := []grpc.ServerOption{
+		grpc.MaxRecvMsgSize(maxMessage), grpc.MaxConcurrentStreams(maxStreams),
+		grpc.ReadBufferSize(bufferSize), grpc.WriteBufferSize(bufferSize), grpc.SharedWriteBuffer(true),
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: keepaliveAfter, Timeout: keepaliveTimeout}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: keepaliveAfter / 2}),
+		grpc.ConnectionTimeout(5 * time.Second),
+	}
+	if e.opts.ServerCredentials != nil {
+		options = append(options, grpc.Creds(e.opts.ServerCredentials))
+	}
+	if e.opts.Tracer != nil {
+		options = append(options, grpc.StatsHandler(otelgrpc.NewServerHandler(instrumentation(e.opts)...)))
+	}
+	s := grpc.NewServer(options...)
+	nodepb.RegisterRingServer(s, ring)
+	nodepb.RegisterKeysServer(s, keys)
+	if register != nil {
+		register(s)
+	}
+	grpc_health_v1.RegisterHealthServer(s, e.health)
+	reflection.Register(s)
+	for name := range s.GetServiceInfo() {
+		e.health.SetServingStatus(name, grpc_health_v1.HealthCheckResponse_SERVING)
+	}
+
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.ring, e.keys, e.server = ring, keys, s
+	if e.stopped {
+		s.Stop()
+		return
+	}
+	e.tasks.Add(1)
+	go func() {
+		defer e.tasks.Done()
+		s.Serve(e.listener) // returns when the listener is closed, which only Close does
+	}()
+}
+
+// SetReady says through the health service ("") whether the host's members are on the ring.
+func (e *Env) SetReady(ready bool) {
+	status := grpc_health_v1.HealthCheckResponse_NOT_SERVING
+	if ready {
+		status = grpc_health_v1.HealthCheckResponse_SERVING
+	}
+	e.health.SetServingStatus("", status)
+}
+
+// stopServing refuses new calls, gives those being served some time, then cuts them off.
+func (e *Env) stopServing() {
+	e.mu.Lock()
+	s := e.server
+	e.mu.Unlock()
+	if s == nil {
+		return
+	}
+	timer := time.AfterFunc(drainTime, s.Stop)
+	defer timer.Stop()
+	s.GracefulStop()
+}
+
+// instrumentation is otelgrpc's options. Health checks and reflection are nobody's story.
+func instrumentation(o Options) []otelgrpc.Option {
+	return []otelgrpc.Option{
+		otelgrpc.WithTracerProvider(o.Tracer),
+		otelgrpc.WithMeterProvider(o.Meter),
+		otelgrpc.WithPropagators(o.Propagator),
+		otelgrpc.WithFilter(func(info *stats.RPCTagInfo) bool {
+			return !strings.HasPrefix(info.FullMethodName, "/grpc.")
+		}),
+	}
+}

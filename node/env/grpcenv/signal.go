@@ -1,0 +1,65 @@
+package grpcenv
+
+import (
+	"sync"
+	"time"
+
+	"chordconductor/node/env"
+)
+
+// NewSignal makes a signal on which a task can wait.
+func (e *Env) NewSignal() env.Signal { return &signal{stop: e.stop, wake: make(chan struct{})} }
+
+type signal struct {
+	stop <-chan struct{}
+
+	mu      sync.Mutex
+	latched bool          // set while nobody waited
+	waiting int           // tasks that wait on wake
+	wake    chan struct{} // closed by Set, which then makes another
+}
+
+func (s *signal) Set() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.waiting == 0 {
+		s.latched = true
+		return
+	}
+	close(s.wake)
+	s.wake, s.waiting = make(chan struct{}), 0
+}
+
+func (s *signal) Wait(limit time.Duration) error {
+	s.mu.Lock()
+	if s.latched {
+		s.latched = false
+		s.mu.Unlock()
+		return nil
+	}
+	s.waiting++
+	wake := s.wake
+	s.mu.Unlock()
+
+	var expired <-chan time.Time // nil, and so never ready, without a limit
+	if limit > 0 {
+		timer := time.NewTimer(limit)
+		defer timer.Stop()
+		expired = timer.C
+	}
+	err := env.ErrTimeout
+	select {
+	case <-wake:
+		return nil
+	case <-expired:
+	case <-s.stop:
+		err = env.ErrStopped
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if wake != s.wake {
+		return nil // set at the last moment
+	}
+	s.waiting--
+	return err
+}
