@@ -25,8 +25,7 @@ func Encode(ev Event) log.Record {
 		r.SetSeverityText("INFO")
 	}
 
-	var buf [numFields]attribute.KeyValue
-	e := encoder{attrs: buf[:0], digits: ev.Node.Digits}
+	e := encoder{digits: ev.Node.Digits}
 	if e.digits <= 0 || e.digits > maxDigits {
 		e.digits = maxDigits
 	}
@@ -36,7 +35,7 @@ func Encode(ev Event) log.Record {
 	e.text(HostIDKey, ev.Host.ID)
 	e.text(HostAddressKey, ev.Host.Address)
 	e.body(ev.Body)
-	r.AddAttributes(e.attrs...)
+	r.AddAttributes(e.attrs[:e.n]...)
 	return r
 }
 
@@ -51,7 +50,8 @@ func isFailure(b Body) bool {
 }
 
 type encoder struct {
-	attrs  []attribute.KeyValue
+	attrs  [numFields]attribute.KeyValue // an array, so that it stays on the stack
+	n      int
 	digits int
 }
 
@@ -203,7 +203,8 @@ func (e *encoder) id(k attribute.Key, id chord.ID) {
 func (e *encoder) text(k attribute.Key, s string) { e.add(k, attribute.StringValue(valid(s))) }
 func (e *encoder) int(k attribute.Key, n int64)   { e.add(k, attribute.Int64Value(n)) }
 func (e *encoder) add(k attribute.Key, v attribute.Value) {
-	e.attrs = append(e.attrs, attribute.KeyValue{Key: k, Value: v})
+	e.attrs[e.n] = attribute.KeyValue{Key: k, Value: v}
+	e.n++
 }
 
 // valid makes a string fit for protobuf, which refuses a whole batch for one byte that is not UTF-8.

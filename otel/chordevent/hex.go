@@ -49,13 +49,10 @@ func parseHex(s string) (id chord.ID, ok bool) {
 
 // writeHex appends the last digits of an identifier.
 func writeHex(b *strings.Builder, id chord.ID, digits int) {
-	skip := maxDigits - digits
-	if skip%2 == 1 {
-		b.WriteByte(hexDigits[id[skip/2]&15])
-		skip++
+	var text [maxDigits]byte
+	for i, v := range id {
+		text[2*i] = hexDigits[v>>4]
+		text[2*i+1] = hexDigits[v&15]
 	}
-	for _, v := range id[skip/2:] {
-		b.WriteByte(hexDigits[v>>4])
-		b.WriteByte(hexDigits[v&15])
-	}
+	b.Write(text[maxDigits-digits:])
 }
