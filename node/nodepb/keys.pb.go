@@ -72,7 +72,7 @@ func (x ApplyRequest_Operation) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ApplyRequest_Operation.Descriptor instead.
 func (ApplyRequest_Operation) EnumDescriptor() ([]byte, []int) {
-	return file_keys_proto_rawDescGZIP(), []int{1, 0}
+	return file_keys_proto_rawDescGZIP(), []int{2, 0}
 }
 
 type ApplyResponse_Outcome int32
@@ -130,7 +130,221 @@ func (x ApplyResponse_Outcome) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ApplyResponse_Outcome.Descriptor instead.
 func (ApplyResponse_Outcome) EnumDescriptor() ([]byte, []int) {
-	return file_keys_proto_rawDescGZIP(), []int{2, 0}
+	return file_keys_proto_rawDescGZIP(), []int{3, 0}
+}
+
+type SurveyResponse_MoveState int32
+
+const (
+	SurveyResponse_MOVE_STATE_UNSPECIFIED SurveyResponse_MoveState = 0 // no such move: it failed, or was never begun
+	SurveyResponse_MOVE_STATE_ACTIVE      SurveyResponse_MoveState = 1
+	SurveyResponse_MOVE_STATE_RELEASED    SurveyResponse_MoveState = 2 // the receiver is responsible
+)
+
+// Enum value maps for SurveyResponse_MoveState.
+var (
+	SurveyResponse_MoveState_name = map[int32]string{
+		0: "MOVE_STATE_UNSPECIFIED",
+		1: "MOVE_STATE_ACTIVE",
+		2: "MOVE_STATE_RELEASED",
+	}
+	SurveyResponse_MoveState_value = map[string]int32{
+		"MOVE_STATE_UNSPECIFIED": 0,
+		"MOVE_STATE_ACTIVE":      1,
+		"MOVE_STATE_RELEASED":    2,
+	}
+)
+
+func (x SurveyResponse_MoveState) Enum() *SurveyResponse_MoveState {
+	p := new(SurveyResponse_MoveState)
+	*p = x
+	return p
+}
+
+func (x SurveyResponse_MoveState) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (SurveyResponse_MoveState) Descriptor() protoreflect.EnumDescriptor {
+	return file_keys_proto_enumTypes[2].Descriptor()
+}
+
+func (SurveyResponse_MoveState) Type() protoreflect.EnumType {
+	return &file_keys_proto_enumTypes[2]
+}
+
+func (x SurveyResponse_MoveState) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use SurveyResponse_MoveState.Descriptor instead.
+func (SurveyResponse_MoveState) EnumDescriptor() ([]byte, []int) {
+	return file_keys_proto_rawDescGZIP(), []int{5, 0}
+}
+
+type MoveRequest_Phase int32
+
+const (
+	MoveRequest_PHASE_UNSPECIFIED MoveRequest_Phase = 0
+	MoveRequest_PHASE_BEGIN       MoveRequest_Phase = 1
+	MoveRequest_PHASE_RECORDS     MoveRequest_Phase = 2
+	MoveRequest_PHASE_PREPARE     MoveRequest_Phase = 3 // the receiver has been sent everything
+	MoveRequest_PHASE_COMMIT      MoveRequest_Phase = 4 // the source has released the range
+	MoveRequest_PHASE_ABORT       MoveRequest_Phase = 5
+)
+
+// Enum value maps for MoveRequest_Phase.
+var (
+	MoveRequest_Phase_name = map[int32]string{
+		0: "PHASE_UNSPECIFIED",
+		1: "PHASE_BEGIN",
+		2: "PHASE_RECORDS",
+		3: "PHASE_PREPARE",
+		4: "PHASE_COMMIT",
+		5: "PHASE_ABORT",
+	}
+	MoveRequest_Phase_value = map[string]int32{
+		"PHASE_UNSPECIFIED": 0,
+		"PHASE_BEGIN":       1,
+		"PHASE_RECORDS":     2,
+		"PHASE_PREPARE":     3,
+		"PHASE_COMMIT":      4,
+		"PHASE_ABORT":       5,
+	}
+)
+
+func (x MoveRequest_Phase) Enum() *MoveRequest_Phase {
+	p := new(MoveRequest_Phase)
+	*p = x
+	return p
+}
+
+func (x MoveRequest_Phase) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (MoveRequest_Phase) Descriptor() protoreflect.EnumDescriptor {
+	return file_keys_proto_enumTypes[3].Descriptor()
+}
+
+func (MoveRequest_Phase) Type() protoreflect.EnumType {
+	return &file_keys_proto_enumTypes[3]
+}
+
+func (x MoveRequest_Phase) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use MoveRequest_Phase.Descriptor instead.
+func (MoveRequest_Phase) EnumDescriptor() ([]byte, []int) {
+	return file_keys_proto_rawDescGZIP(), []int{8, 0}
+}
+
+type MoveRequest_Reason int32
+
+const (
+	MoveRequest_REASON_UNSPECIFIED MoveRequest_Reason = 0
+	MoveRequest_REASON_JOIN        MoveRequest_Reason = 1
+	MoveRequest_REASON_LEAVE       MoveRequest_Reason = 2
+	MoveRequest_REASON_REPAIR      MoveRequest_Reason = 3
+)
+
+// Enum value maps for MoveRequest_Reason.
+var (
+	MoveRequest_Reason_name = map[int32]string{
+		0: "REASON_UNSPECIFIED",
+		1: "REASON_JOIN",
+		2: "REASON_LEAVE",
+		3: "REASON_REPAIR",
+	}
+	MoveRequest_Reason_value = map[string]int32{
+		"REASON_UNSPECIFIED": 0,
+		"REASON_JOIN":        1,
+		"REASON_LEAVE":       2,
+		"REASON_REPAIR":      3,
+	}
+)
+
+func (x MoveRequest_Reason) Enum() *MoveRequest_Reason {
+	p := new(MoveRequest_Reason)
+	*p = x
+	return p
+}
+
+func (x MoveRequest_Reason) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (MoveRequest_Reason) Descriptor() protoreflect.EnumDescriptor {
+	return file_keys_proto_enumTypes[4].Descriptor()
+}
+
+func (MoveRequest_Reason) Type() protoreflect.EnumType {
+	return &file_keys_proto_enumTypes[4]
+}
+
+func (x MoveRequest_Reason) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use MoveRequest_Reason.Descriptor instead.
+func (MoveRequest_Reason) EnumDescriptor() ([]byte, []int) {
+	return file_keys_proto_rawDescGZIP(), []int{8, 1}
+}
+
+type MoveResponse_Outcome int32
+
+const (
+	MoveResponse_OUTCOME_UNSPECIFIED MoveResponse_Outcome = 0
+	MoveResponse_OUTCOME_OK          MoveResponse_Outcome = 1
+	MoveResponse_OUTCOME_REFUSED     MoveResponse_Outcome = 2 // not now, or not this range
+	MoveResponse_OUTCOME_UNKNOWN     MoveResponse_Outcome = 3 // the receiver does not take part in this move (any more)
+	MoveResponse_OUTCOME_EXHAUSTED   MoveResponse_Outcome = 4 // the receiver's memory, reserve included
+)
+
+// Enum value maps for MoveResponse_Outcome.
+var (
+	MoveResponse_Outcome_name = map[int32]string{
+		0: "OUTCOME_UNSPECIFIED",
+		1: "OUTCOME_OK",
+		2: "OUTCOME_REFUSED",
+		3: "OUTCOME_UNKNOWN",
+		4: "OUTCOME_EXHAUSTED",
+	}
+	MoveResponse_Outcome_value = map[string]int32{
+		"OUTCOME_UNSPECIFIED": 0,
+		"OUTCOME_OK":          1,
+		"OUTCOME_REFUSED":     2,
+		"OUTCOME_UNKNOWN":     3,
+		"OUTCOME_EXHAUSTED":   4,
+	}
+)
+
+func (x MoveResponse_Outcome) Enum() *MoveResponse_Outcome {
+	p := new(MoveResponse_Outcome)
+	*p = x
+	return p
+}
+
+func (x MoveResponse_Outcome) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (MoveResponse_Outcome) Descriptor() protoreflect.EnumDescriptor {
+	return file_keys_proto_enumTypes[5].Descriptor()
+}
+
+func (MoveResponse_Outcome) Type() protoreflect.EnumType {
+	return &file_keys_proto_enumTypes[5]
+}
+
+func (x MoveResponse_Outcome) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use MoveResponse_Outcome.Descriptor instead.
+func (MoveResponse_Outcome) EnumDescriptor() ([]byte, []int) {
+	return file_keys_proto_rawDescGZIP(), []int{9, 0}
 }
 
 // A Record is one version of one key.
@@ -218,6 +432,67 @@ func (x *Record) GetDeleted() bool {
 	return false
 }
 
+// An Ownership says that the owner is responsible for (from, owner.id]; from equal to owner.id is the whole circle.
+type Ownership struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Owner         *Peer                  `protobuf:"bytes,1,opt,name=owner,proto3" json:"owner,omitempty"`
+	From          []byte                 `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`
+	Epoch         int64                  `protobuf:"varint,3,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Ownership) Reset() {
+	*x = Ownership{}
+	mi := &file_keys_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Ownership) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Ownership) ProtoMessage() {}
+
+func (x *Ownership) ProtoReflect() protoreflect.Message {
+	mi := &file_keys_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Ownership.ProtoReflect.Descriptor instead.
+func (*Ownership) Descriptor() ([]byte, []int) {
+	return file_keys_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Ownership) GetOwner() *Peer {
+	if x != nil {
+		return x.Owner
+	}
+	return nil
+}
+
+func (x *Ownership) GetFrom() []byte {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *Ownership) GetEpoch() int64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
 type ApplyRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Call          *Call                  `protobuf:"bytes,1,opt,name=call,proto3" json:"call,omitempty"`
@@ -226,13 +501,15 @@ type ApplyRequest struct {
 	Key           []byte                 `protobuf:"bytes,4,opt,name=key,proto3" json:"key,omitempty"`
 	Value         []byte                 `protobuf:"bytes,5,opt,name=value,proto3" json:"value,omitempty"`
 	TtlMillis     int64                  `protobuf:"varint,6,opt,name=ttl_millis,json=ttlMillis,proto3" json:"ttl_millis,omitempty"`
+	Forwards      int32                  `protobuf:"varint,7,opt,name=forwards,proto3" json:"forwards,omitempty"` // members that have passed the request on
+	Released      string                 `protobuf:"bytes,8,opt,name=released,proto3" json:"released,omitempty"`  // the move whose source passes the request on, after its release
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ApplyRequest) Reset() {
 	*x = ApplyRequest{}
-	mi := &file_keys_proto_msgTypes[1]
+	mi := &file_keys_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -244,7 +521,7 @@ func (x *ApplyRequest) String() string {
 func (*ApplyRequest) ProtoMessage() {}
 
 func (x *ApplyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keys_proto_msgTypes[1]
+	mi := &file_keys_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -257,7 +534,7 @@ func (x *ApplyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyRequest.ProtoReflect.Descriptor instead.
 func (*ApplyRequest) Descriptor() ([]byte, []int) {
-	return file_keys_proto_rawDescGZIP(), []int{1}
+	return file_keys_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *ApplyRequest) GetCall() *Call {
@@ -302,11 +579,25 @@ func (x *ApplyRequest) GetTtlMillis() int64 {
 	return 0
 }
 
+func (x *ApplyRequest) GetForwards() int32 {
+	if x != nil {
+		return x.Forwards
+	}
+	return 0
+}
+
+func (x *ApplyRequest) GetReleased() string {
+	if x != nil {
+		return x.Released
+	}
+	return ""
+}
+
 type ApplyResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Reply         *Reply                 `protobuf:"bytes,1,opt,name=reply,proto3" json:"reply,omitempty"`
 	Outcome       ApplyResponse_Outcome  `protobuf:"varint,2,opt,name=outcome,proto3,enum=chord.v1.ApplyResponse_Outcome" json:"outcome,omitempty"`
-	Record        *Record                `protobuf:"bytes,3,opt,name=record,proto3" json:"record,omitempty"`
+	Record        *Record                `protobuf:"bytes,3,opt,name=record,proto3" json:"record,omitempty"` // of a get: the record; else without the value
 	Copies        int32                  `protobuf:"varint,4,opt,name=copies,proto3" json:"copies,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -314,7 +605,7 @@ type ApplyResponse struct {
 
 func (x *ApplyResponse) Reset() {
 	*x = ApplyResponse{}
-	mi := &file_keys_proto_msgTypes[2]
+	mi := &file_keys_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -326,7 +617,7 @@ func (x *ApplyResponse) String() string {
 func (*ApplyResponse) ProtoMessage() {}
 
 func (x *ApplyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keys_proto_msgTypes[2]
+	mi := &file_keys_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -339,7 +630,7 @@ func (x *ApplyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyResponse.ProtoReflect.Descriptor instead.
 func (*ApplyResponse) Descriptor() ([]byte, []int) {
-	return file_keys_proto_rawDescGZIP(), []int{2}
+	return file_keys_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *ApplyResponse) GetReply() *Reply {
@@ -370,20 +661,443 @@ func (x *ApplyResponse) GetCopies() int32 {
 	return 0
 }
 
+type SurveyRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Call          *Call                  `protobuf:"bytes,1,opt,name=call,proto3" json:"call,omitempty"`
+	Point         []byte                 `protobuf:"bytes,2,opt,name=point,proto3" json:"point,omitempty"`                 // of the circle; claims that cover it are told
+	MoveId        string                 `protobuf:"bytes,3,opt,name=move_id,json=moveId,proto3" json:"move_id,omitempty"` // a move of which the asked member is the source, or empty
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SurveyRequest) Reset() {
+	*x = SurveyRequest{}
+	mi := &file_keys_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SurveyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SurveyRequest) ProtoMessage() {}
+
+func (x *SurveyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keys_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SurveyRequest.ProtoReflect.Descriptor instead.
+func (*SurveyRequest) Descriptor() ([]byte, []int) {
+	return file_keys_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *SurveyRequest) GetCall() *Call {
+	if x != nil {
+		return x.Call
+	}
+	return nil
+}
+
+func (x *SurveyRequest) GetPoint() []byte {
+	if x != nil {
+		return x.Point
+	}
+	return nil
+}
+
+func (x *SurveyRequest) GetMoveId() string {
+	if x != nil {
+		return x.MoveId
+	}
+	return ""
+}
+
+type SurveyResponse struct {
+	state         protoimpl.MessageState   `protogen:"open.v1"`
+	Reply         *Reply                   `protobuf:"bytes,1,opt,name=reply,proto3" json:"reply,omitempty"`
+	Ownership     *Ownership               `protobuf:"bytes,2,opt,name=ownership,proto3" json:"ownership,omitempty"`     // of the asked member; absent: it owns nothing
+	Claims        []*Ownership             `protobuf:"bytes,3,rep,name=claims,proto3" json:"claims,omitempty"`           // of others, as far as it knows
+	Predecessor   *Peer                    `protobuf:"bytes,4,opt,name=predecessor,proto3" json:"predecessor,omitempty"` // absent: none
+	Successors    []*Peer                  `protobuf:"bytes,5,rep,name=successors,proto3" json:"successors,omitempty"`   // the real ones
+	Leaving       bool                     `protobuf:"varint,6,opt,name=leaving,proto3" json:"leaving,omitempty"`
+	Move          SurveyResponse_MoveState `protobuf:"varint,7,opt,name=move,proto3,enum=chord.v1.SurveyResponse_MoveState" json:"move,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SurveyResponse) Reset() {
+	*x = SurveyResponse{}
+	mi := &file_keys_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SurveyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SurveyResponse) ProtoMessage() {}
+
+func (x *SurveyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keys_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SurveyResponse.ProtoReflect.Descriptor instead.
+func (*SurveyResponse) Descriptor() ([]byte, []int) {
+	return file_keys_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *SurveyResponse) GetReply() *Reply {
+	if x != nil {
+		return x.Reply
+	}
+	return nil
+}
+
+func (x *SurveyResponse) GetOwnership() *Ownership {
+	if x != nil {
+		return x.Ownership
+	}
+	return nil
+}
+
+func (x *SurveyResponse) GetClaims() []*Ownership {
+	if x != nil {
+		return x.Claims
+	}
+	return nil
+}
+
+func (x *SurveyResponse) GetPredecessor() *Peer {
+	if x != nil {
+		return x.Predecessor
+	}
+	return nil
+}
+
+func (x *SurveyResponse) GetSuccessors() []*Peer {
+	if x != nil {
+		return x.Successors
+	}
+	return nil
+}
+
+func (x *SurveyResponse) GetLeaving() bool {
+	if x != nil {
+		return x.Leaving
+	}
+	return false
+}
+
+func (x *SurveyResponse) GetMove() SurveyResponse_MoveState {
+	if x != nil {
+		return x.Move
+	}
+	return SurveyResponse_MOVE_STATE_UNSPECIFIED
+}
+
+type ClaimRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Call          *Call                  `protobuf:"bytes,1,opt,name=call,proto3" json:"call,omitempty"`
+	Again         bool                   `protobuf:"varint,2,opt,name=again,proto3" json:"again,omitempty"` // the sender has owned keys before in this life
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ClaimRequest) Reset() {
+	*x = ClaimRequest{}
+	mi := &file_keys_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ClaimRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ClaimRequest) ProtoMessage() {}
+
+func (x *ClaimRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keys_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ClaimRequest.ProtoReflect.Descriptor instead.
+func (*ClaimRequest) Descriptor() ([]byte, []int) {
+	return file_keys_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *ClaimRequest) GetCall() *Call {
+	if x != nil {
+		return x.Call
+	}
+	return nil
+}
+
+func (x *ClaimRequest) GetAgain() bool {
+	if x != nil {
+		return x.Again
+	}
+	return false
+}
+
+type ClaimResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Reply         *Reply                 `protobuf:"bytes,1,opt,name=reply,proto3" json:"reply,omitempty"`
+	Accepted      bool                   `protobuf:"varint,2,opt,name=accepted,proto3" json:"accepted,omitempty"` // a move has begun; if not: again after a pause
+	Owner         *Ownership             `protobuf:"bytes,3,opt,name=owner,proto3" json:"owner,omitempty"`        // who owns the sender's identifier, if known and another
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ClaimResponse) Reset() {
+	*x = ClaimResponse{}
+	mi := &file_keys_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ClaimResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ClaimResponse) ProtoMessage() {}
+
+func (x *ClaimResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keys_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ClaimResponse.ProtoReflect.Descriptor instead.
+func (*ClaimResponse) Descriptor() ([]byte, []int) {
+	return file_keys_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ClaimResponse) GetReply() *Reply {
+	if x != nil {
+		return x.Reply
+	}
+	return nil
+}
+
+func (x *ClaimResponse) GetAccepted() bool {
+	if x != nil {
+		return x.Accepted
+	}
+	return false
+}
+
+func (x *ClaimResponse) GetOwner() *Ownership {
+	if x != nil {
+		return x.Owner
+	}
+	return nil
+}
+
+type MoveRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Call          *Call                  `protobuf:"bytes,1,opt,name=call,proto3" json:"call,omitempty"` // from: the source, with its incarnation
+	MoveId        string                 `protobuf:"bytes,2,opt,name=move_id,json=moveId,proto3" json:"move_id,omitempty"`
+	Phase         MoveRequest_Phase      `protobuf:"varint,3,opt,name=phase,proto3,enum=chord.v1.MoveRequest_Phase" json:"phase,omitempty"`
+	Grant         *Ownership             `protobuf:"bytes,4,opt,name=grant,proto3" json:"grant,omitempty"`                    // what the receiver (and which life of it) owns after the release
+	RangeTo       []byte                 `protobuf:"bytes,5,opt,name=range_to,json=rangeTo,proto3" json:"range_to,omitempty"` // the range (grant.from, range_to] moves
+	Reason        MoveRequest_Reason     `protobuf:"varint,6,opt,name=reason,proto3,enum=chord.v1.MoveRequest_Reason" json:"reason,omitempty"`
+	Unclean       bool                   `protobuf:"varint,7,opt,name=unclean,proto3" json:"unclean,omitempty"` // the source has not yet seen everything that the range may hold
+	Records       []*Record              `protobuf:"bytes,8,rep,name=records,proto3" json:"records,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MoveRequest) Reset() {
+	*x = MoveRequest{}
+	mi := &file_keys_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MoveRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MoveRequest) ProtoMessage() {}
+
+func (x *MoveRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keys_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MoveRequest.ProtoReflect.Descriptor instead.
+func (*MoveRequest) Descriptor() ([]byte, []int) {
+	return file_keys_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *MoveRequest) GetCall() *Call {
+	if x != nil {
+		return x.Call
+	}
+	return nil
+}
+
+func (x *MoveRequest) GetMoveId() string {
+	if x != nil {
+		return x.MoveId
+	}
+	return ""
+}
+
+func (x *MoveRequest) GetPhase() MoveRequest_Phase {
+	if x != nil {
+		return x.Phase
+	}
+	return MoveRequest_PHASE_UNSPECIFIED
+}
+
+func (x *MoveRequest) GetGrant() *Ownership {
+	if x != nil {
+		return x.Grant
+	}
+	return nil
+}
+
+func (x *MoveRequest) GetRangeTo() []byte {
+	if x != nil {
+		return x.RangeTo
+	}
+	return nil
+}
+
+func (x *MoveRequest) GetReason() MoveRequest_Reason {
+	if x != nil {
+		return x.Reason
+	}
+	return MoveRequest_REASON_UNSPECIFIED
+}
+
+func (x *MoveRequest) GetUnclean() bool {
+	if x != nil {
+		return x.Unclean
+	}
+	return false
+}
+
+func (x *MoveRequest) GetRecords() []*Record {
+	if x != nil {
+		return x.Records
+	}
+	return nil
+}
+
+type MoveResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Reply         *Reply                 `protobuf:"bytes,1,opt,name=reply,proto3" json:"reply,omitempty"`
+	Outcome       MoveResponse_Outcome   `protobuf:"varint,2,opt,name=outcome,proto3,enum=chord.v1.MoveResponse_Outcome" json:"outcome,omitempty"`
+	Held          int64                  `protobuf:"varint,3,opt,name=held,proto3" json:"held,omitempty"` // records of the range that the receiver already has
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MoveResponse) Reset() {
+	*x = MoveResponse{}
+	mi := &file_keys_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MoveResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MoveResponse) ProtoMessage() {}
+
+func (x *MoveResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keys_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MoveResponse.ProtoReflect.Descriptor instead.
+func (*MoveResponse) Descriptor() ([]byte, []int) {
+	return file_keys_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *MoveResponse) GetReply() *Reply {
+	if x != nil {
+		return x.Reply
+	}
+	return nil
+}
+
+func (x *MoveResponse) GetOutcome() MoveResponse_Outcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return MoveResponse_OUTCOME_UNSPECIFIED
+}
+
+func (x *MoveResponse) GetHeld() int64 {
+	if x != nil {
+		return x.Held
+	}
+	return 0
+}
+
 type ReplicateRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Call          *Call                  `protobuf:"bytes,1,opt,name=call,proto3" json:"call,omitempty"`
-	RangeFrom     []byte                 `protobuf:"bytes,2,opt,name=range_from,json=rangeFrom,proto3" json:"range_from,omitempty"` // the owner's range (from, to]
-	RangeTo       []byte                 `protobuf:"bytes,3,opt,name=range_to,json=rangeTo,proto3" json:"range_to,omitempty"`
-	Epoch         int64                  `protobuf:"varint,4,opt,name=epoch,proto3" json:"epoch,omitempty"` // the owner's epoch
-	Records       []*Record              `protobuf:"bytes,5,rep,name=records,proto3" json:"records,omitempty"`
+	Ownership     *Ownership             `protobuf:"bytes,2,opt,name=ownership,proto3" json:"ownership,omitempty"` // the sender's; absent: the sender has leftovers of the receiver's range
+	Records       []*Record              `protobuf:"bytes,3,rep,name=records,proto3" json:"records,omitempty"`
+	Drop          []*Version             `protobuf:"bytes,4,rep,name=drop,proto3" json:"drop,omitempty"` // tombstones that all copies have had for long enough
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ReplicateRequest) Reset() {
 	*x = ReplicateRequest{}
-	mi := &file_keys_proto_msgTypes[3]
+	mi := &file_keys_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -395,7 +1109,7 @@ func (x *ReplicateRequest) String() string {
 func (*ReplicateRequest) ProtoMessage() {}
 
 func (x *ReplicateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keys_proto_msgTypes[3]
+	mi := &file_keys_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -408,7 +1122,7 @@ func (x *ReplicateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplicateRequest.ProtoReflect.Descriptor instead.
 func (*ReplicateRequest) Descriptor() ([]byte, []int) {
-	return file_keys_proto_rawDescGZIP(), []int{3}
+	return file_keys_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ReplicateRequest) GetCall() *Call {
@@ -418,25 +1132,11 @@ func (x *ReplicateRequest) GetCall() *Call {
 	return nil
 }
 
-func (x *ReplicateRequest) GetRangeFrom() []byte {
+func (x *ReplicateRequest) GetOwnership() *Ownership {
 	if x != nil {
-		return x.RangeFrom
+		return x.Ownership
 	}
 	return nil
-}
-
-func (x *ReplicateRequest) GetRangeTo() []byte {
-	if x != nil {
-		return x.RangeTo
-	}
-	return nil
-}
-
-func (x *ReplicateRequest) GetEpoch() int64 {
-	if x != nil {
-		return x.Epoch
-	}
-	return 0
 }
 
 func (x *ReplicateRequest) GetRecords() []*Record {
@@ -446,18 +1146,28 @@ func (x *ReplicateRequest) GetRecords() []*Record {
 	return nil
 }
 
+func (x *ReplicateRequest) GetDrop() []*Version {
+	if x != nil {
+		return x.Drop
+	}
+	return nil
+}
+
 type ReplicateResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Reply         *Reply                 `protobuf:"bytes,1,opt,name=reply,proto3" json:"reply,omitempty"`
 	Accepted      bool                   `protobuf:"varint,2,opt,name=accepted,proto3" json:"accepted,omitempty"`
-	Epoch         int64                  `protobuf:"varint,3,opt,name=epoch,proto3" json:"epoch,omitempty"` // the greater epoch known here, if refused
+	Conflict      *Ownership             `protobuf:"bytes,3,opt,name=conflict,proto3" json:"conflict,omitempty"`      // refused because of this one
+	Overlapped    bool                   `protobuf:"varint,4,opt,name=overlapped,proto3" json:"overlapped,omitempty"` // accepted; the receiver gave up a range of its own, whose records the sender should ask for
+	Exhausted     bool                   `protobuf:"varint,5,opt,name=exhausted,proto3" json:"exhausted,omitempty"`   // refused for lack of memory, reserve included
+	Full          bool                   `protobuf:"varint,6,opt,name=full,proto3" json:"full,omitempty"`             // the host is at the limit for clients' writes
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ReplicateResponse) Reset() {
 	*x = ReplicateResponse{}
-	mi := &file_keys_proto_msgTypes[4]
+	mi := &file_keys_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -469,7 +1179,7 @@ func (x *ReplicateResponse) String() string {
 func (*ReplicateResponse) ProtoMessage() {}
 
 func (x *ReplicateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keys_proto_msgTypes[4]
+	mi := &file_keys_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -482,7 +1192,7 @@ func (x *ReplicateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplicateResponse.ProtoReflect.Descriptor instead.
 func (*ReplicateResponse) Descriptor() ([]byte, []int) {
-	return file_keys_proto_rawDescGZIP(), []int{4}
+	return file_keys_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ReplicateResponse) GetReply() *Reply {
@@ -499,11 +1209,591 @@ func (x *ReplicateResponse) GetAccepted() bool {
 	return false
 }
 
-func (x *ReplicateResponse) GetEpoch() int64 {
+func (x *ReplicateResponse) GetConflict() *Ownership {
 	if x != nil {
-		return x.Epoch
+		return x.Conflict
+	}
+	return nil
+}
+
+func (x *ReplicateResponse) GetOverlapped() bool {
+	if x != nil {
+		return x.Overlapped
+	}
+	return false
+}
+
+func (x *ReplicateResponse) GetExhausted() bool {
+	if x != nil {
+		return x.Exhausted
+	}
+	return false
+}
+
+func (x *ReplicateResponse) GetFull() bool {
+	if x != nil {
+		return x.Full
+	}
+	return false
+}
+
+// A Version names one version of one key.
+type Version struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Key           []byte                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	Version       uint64                 `protobuf:"fixed64,2,opt,name=version,proto3" json:"version,omitempty"`
+	Writer        []byte                 `protobuf:"bytes,3,opt,name=writer,proto3" json:"writer,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Version) Reset() {
+	*x = Version{}
+	mi := &file_keys_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Version) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Version) ProtoMessage() {}
+
+func (x *Version) ProtoReflect() protoreflect.Message {
+	mi := &file_keys_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Version.ProtoReflect.Descriptor instead.
+func (*Version) Descriptor() ([]byte, []int) {
+	return file_keys_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *Version) GetKey() []byte {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *Version) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
 	}
 	return 0
+}
+
+func (x *Version) GetWriter() []byte {
+	if x != nil {
+		return x.Writer
+	}
+	return nil
+}
+
+type FetchRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Call          *Call                  `protobuf:"bytes,1,opt,name=call,proto3" json:"call,omitempty"`
+	Keys          [][]byte               `protobuf:"bytes,2,rep,name=keys,proto3" json:"keys,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FetchRequest) Reset() {
+	*x = FetchRequest{}
+	mi := &file_keys_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FetchRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FetchRequest) ProtoMessage() {}
+
+func (x *FetchRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keys_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FetchRequest.ProtoReflect.Descriptor instead.
+func (*FetchRequest) Descriptor() ([]byte, []int) {
+	return file_keys_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *FetchRequest) GetCall() *Call {
+	if x != nil {
+		return x.Call
+	}
+	return nil
+}
+
+func (x *FetchRequest) GetKeys() [][]byte {
+	if x != nil {
+		return x.Keys
+	}
+	return nil
+}
+
+type FetchResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Reply         *Reply                 `protobuf:"bytes,1,opt,name=reply,proto3" json:"reply,omitempty"`
+	Records       []*Record              `protobuf:"bytes,2,rep,name=records,proto3" json:"records,omitempty"`    // of the first keys that fit into one answer; unknown keys have none
+	Answered      int32                  `protobuf:"varint,3,opt,name=answered,proto3" json:"answered,omitempty"` // so many of the keys asked for
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FetchResponse) Reset() {
+	*x = FetchResponse{}
+	mi := &file_keys_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FetchResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FetchResponse) ProtoMessage() {}
+
+func (x *FetchResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keys_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FetchResponse.ProtoReflect.Descriptor instead.
+func (*FetchResponse) Descriptor() ([]byte, []int) {
+	return file_keys_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *FetchResponse) GetReply() *Reply {
+	if x != nil {
+		return x.Reply
+	}
+	return nil
+}
+
+func (x *FetchResponse) GetRecords() []*Record {
+	if x != nil {
+		return x.Records
+	}
+	return nil
+}
+
+func (x *FetchResponse) GetAnswered() int32 {
+	if x != nil {
+		return x.Answered
+	}
+	return 0
+}
+
+// An Arc is (from, to] of the circle and what one member holds there.
+type Arc struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	From          []byte                 `protobuf:"bytes,1,opt,name=from,proto3" json:"from,omitempty"`
+	To            []byte                 `protobuf:"bytes,2,opt,name=to,proto3" json:"to,omitempty"`
+	Digest        uint64                 `protobuf:"fixed64,3,opt,name=digest,proto3" json:"digest,omitempty"`
+	Count         int64                  `protobuf:"varint,4,opt,name=count,proto3" json:"count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Arc) Reset() {
+	*x = Arc{}
+	mi := &file_keys_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Arc) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Arc) ProtoMessage() {}
+
+func (x *Arc) ProtoReflect() protoreflect.Message {
+	mi := &file_keys_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Arc.ProtoReflect.Descriptor instead.
+func (*Arc) Descriptor() ([]byte, []int) {
+	return file_keys_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *Arc) GetFrom() []byte {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *Arc) GetTo() []byte {
+	if x != nil {
+		return x.To
+	}
+	return nil
+}
+
+func (x *Arc) GetDigest() uint64 {
+	if x != nil {
+		return x.Digest
+	}
+	return 0
+}
+
+func (x *Arc) GetCount() int64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+type CompareRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Call          *Call                  `protobuf:"bytes,1,opt,name=call,proto3" json:"call,omitempty"`
+	Ownership     *Ownership             `protobuf:"bytes,2,opt,name=ownership,proto3" json:"ownership,omitempty"` // as in ReplicateRequest
+	Arcs          []*Arc                 `protobuf:"bytes,3,rep,name=arcs,proto3" json:"arcs,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CompareRequest) Reset() {
+	*x = CompareRequest{}
+	mi := &file_keys_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CompareRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CompareRequest) ProtoMessage() {}
+
+func (x *CompareRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keys_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CompareRequest.ProtoReflect.Descriptor instead.
+func (*CompareRequest) Descriptor() ([]byte, []int) {
+	return file_keys_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *CompareRequest) GetCall() *Call {
+	if x != nil {
+		return x.Call
+	}
+	return nil
+}
+
+func (x *CompareRequest) GetOwnership() *Ownership {
+	if x != nil {
+		return x.Ownership
+	}
+	return nil
+}
+
+func (x *CompareRequest) GetArcs() []*Arc {
+	if x != nil {
+		return x.Arcs
+	}
+	return nil
+}
+
+type CompareResponse struct {
+	state         protoimpl.MessageState        `protogen:"open.v1"`
+	Reply         *Reply                        `protobuf:"bytes,1,opt,name=reply,proto3" json:"reply,omitempty"`
+	Accepted      bool                          `protobuf:"varint,2,opt,name=accepted,proto3" json:"accepted,omitempty"`
+	Conflict      *Ownership                    `protobuf:"bytes,3,opt,name=conflict,proto3" json:"conflict,omitempty"`
+	Overlapped    bool                          `protobuf:"varint,4,opt,name=overlapped,proto3" json:"overlapped,omitempty"`
+	Differences   []*CompareResponse_Difference `protobuf:"bytes,5,rep,name=differences,proto3" json:"differences,omitempty"` // on the first arcs, as many as fit into one answer
+	Full          bool                          `protobuf:"varint,6,opt,name=full,proto3" json:"full,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CompareResponse) Reset() {
+	*x = CompareResponse{}
+	mi := &file_keys_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CompareResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CompareResponse) ProtoMessage() {}
+
+func (x *CompareResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keys_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CompareResponse.ProtoReflect.Descriptor instead.
+func (*CompareResponse) Descriptor() ([]byte, []int) {
+	return file_keys_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *CompareResponse) GetReply() *Reply {
+	if x != nil {
+		return x.Reply
+	}
+	return nil
+}
+
+func (x *CompareResponse) GetAccepted() bool {
+	if x != nil {
+		return x.Accepted
+	}
+	return false
+}
+
+func (x *CompareResponse) GetConflict() *Ownership {
+	if x != nil {
+		return x.Conflict
+	}
+	return nil
+}
+
+func (x *CompareResponse) GetOverlapped() bool {
+	if x != nil {
+		return x.Overlapped
+	}
+	return false
+}
+
+func (x *CompareResponse) GetDifferences() []*CompareResponse_Difference {
+	if x != nil {
+		return x.Differences
+	}
+	return nil
+}
+
+func (x *CompareResponse) GetFull() bool {
+	if x != nil {
+		return x.Full
+	}
+	return false
+}
+
+type DiscardRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Call          *Call                  `protobuf:"bytes,1,opt,name=call,proto3" json:"call,omitempty"`
+	Ownership     *Ownership             `protobuf:"bytes,2,opt,name=ownership,proto3" json:"ownership,omitempty"` // of the asked member, as the sender knows it
+	Leaving       bool                   `protobuf:"varint,3,opt,name=leaving,proto3" json:"leaving,omitempty"`    // the sender is about to leave: no copy of its counts any more
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DiscardRequest) Reset() {
+	*x = DiscardRequest{}
+	mi := &file_keys_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DiscardRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DiscardRequest) ProtoMessage() {}
+
+func (x *DiscardRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_keys_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DiscardRequest.ProtoReflect.Descriptor instead.
+func (*DiscardRequest) Descriptor() ([]byte, []int) {
+	return file_keys_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *DiscardRequest) GetCall() *Call {
+	if x != nil {
+		return x.Call
+	}
+	return nil
+}
+
+func (x *DiscardRequest) GetOwnership() *Ownership {
+	if x != nil {
+		return x.Ownership
+	}
+	return nil
+}
+
+func (x *DiscardRequest) GetLeaving() bool {
+	if x != nil {
+		return x.Leaving
+	}
+	return false
+}
+
+type DiscardResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Reply         *Reply                 `protobuf:"bytes,1,opt,name=reply,proto3" json:"reply,omitempty"`
+	Granted       bool                   `protobuf:"varint,2,opt,name=granted,proto3" json:"granted,omitempty"` // R other hosts hold the range at one digest
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DiscardResponse) Reset() {
+	*x = DiscardResponse{}
+	mi := &file_keys_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DiscardResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DiscardResponse) ProtoMessage() {}
+
+func (x *DiscardResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_keys_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DiscardResponse.ProtoReflect.Descriptor instead.
+func (*DiscardResponse) Descriptor() ([]byte, []int) {
+	return file_keys_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *DiscardResponse) GetReply() *Reply {
+	if x != nil {
+		return x.Reply
+	}
+	return nil
+}
+
+func (x *DiscardResponse) GetGranted() bool {
+	if x != nil {
+		return x.Granted
+	}
+	return false
+}
+
+// A Difference is the answer on one arc: nothing if equal, parts to compare next, or all versions held there.
+type CompareResponse_Difference struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Same          bool                   `protobuf:"varint,1,opt,name=same,proto3" json:"same,omitempty"`
+	Parts         []*Arc                 `protobuf:"bytes,2,rep,name=parts,proto3" json:"parts,omitempty"`
+	Versions      []*Version             `protobuf:"bytes,3,rep,name=versions,proto3" json:"versions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CompareResponse_Difference) Reset() {
+	*x = CompareResponse_Difference{}
+	mi := &file_keys_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CompareResponse_Difference) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CompareResponse_Difference) ProtoMessage() {}
+
+func (x *CompareResponse_Difference) ProtoReflect() protoreflect.Message {
+	mi := &file_keys_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CompareResponse_Difference.ProtoReflect.Descriptor instead.
+func (*CompareResponse_Difference) Descriptor() ([]byte, []int) {
+	return file_keys_proto_rawDescGZIP(), []int{17, 0}
+}
+
+func (x *CompareResponse_Difference) GetSame() bool {
+	if x != nil {
+		return x.Same
+	}
+	return false
+}
+
+func (x *CompareResponse_Difference) GetParts() []*Arc {
+	if x != nil {
+		return x.Parts
+	}
+	return nil
+}
+
+func (x *CompareResponse_Difference) GetVersions() []*Version {
+	if x != nil {
+		return x.Versions
+	}
+	return nil
 }
 
 var File_keys_proto protoreflect.FileDescriptor
@@ -519,7 +1809,11 @@ const file_keys_proto_rawDesc = "" +
 	"\aversion\x18\x03 \x01(\x06R\aversion\x12\x16\n" +
 	"\x06writer\x18\x04 \x01(\fR\x06writer\x12%\n" +
 	"\x0eexpires_millis\x18\x05 \x01(\x03R\rexpiresMillis\x12\x18\n" +
-	"\adeleted\x18\x06 \x01(\bR\adeleted\"\xbc\x02\n" +
+	"\adeleted\x18\x06 \x01(\bR\adeleted\"[\n" +
+	"\tOwnership\x12$\n" +
+	"\x05owner\x18\x01 \x01(\v2\x0e.chord.v1.PeerR\x05owner\x12\x12\n" +
+	"\x04from\x18\x02 \x01(\fR\x04from\x12\x14\n" +
+	"\x05epoch\x18\x03 \x01(\x03R\x05epoch\"\xf4\x02\n" +
 	"\fApplyRequest\x12\"\n" +
 	"\x04call\x18\x01 \x01(\v2\x0e.chord.v1.CallR\x04call\x12\x1d\n" +
 	"\n" +
@@ -528,7 +1822,9 @@ const file_keys_proto_rawDesc = "" +
 	"\x03key\x18\x04 \x01(\fR\x03key\x12\x14\n" +
 	"\x05value\x18\x05 \x01(\fR\x05value\x12\x1d\n" +
 	"\n" +
-	"ttl_millis\x18\x06 \x01(\x03R\tttlMillis\"b\n" +
+	"ttl_millis\x18\x06 \x01(\x03R\tttlMillis\x12\x1a\n" +
+	"\bforwards\x18\a \x01(\x05R\bforwards\x12\x1a\n" +
+	"\breleased\x18\b \x01(\tR\breleased\"b\n" +
 	"\tOperation\x12\x19\n" +
 	"\x15OPERATION_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rOPERATION_PUT\x10\x01\x12\x11\n" +
@@ -546,21 +1842,128 @@ const file_keys_proto_rawDesc = "" +
 	"\x11OUTCOME_NOT_FOUND\x10\x02\x12\x15\n" +
 	"\x11OUTCOME_NOT_OWNER\x10\x03\x12\x15\n" +
 	"\x11OUTCOME_EXHAUSTED\x10\x04\x12\x11\n" +
-	"\rOUTCOME_RETRY\x10\x05\"\xb2\x01\n" +
-	"\x10ReplicateRequest\x12\"\n" +
-	"\x04call\x18\x01 \x01(\v2\x0e.chord.v1.CallR\x04call\x12\x1d\n" +
+	"\rOUTCOME_RETRY\x10\x05\"b\n" +
+	"\rSurveyRequest\x12\"\n" +
+	"\x04call\x18\x01 \x01(\v2\x0e.chord.v1.CallR\x04call\x12\x14\n" +
+	"\x05point\x18\x02 \x01(\fR\x05point\x12\x17\n" +
+	"\amove_id\x18\x03 \x01(\tR\x06moveId\"\xa4\x03\n" +
+	"\x0eSurveyResponse\x12%\n" +
+	"\x05reply\x18\x01 \x01(\v2\x0f.chord.v1.ReplyR\x05reply\x121\n" +
+	"\townership\x18\x02 \x01(\v2\x13.chord.v1.OwnershipR\townership\x12+\n" +
+	"\x06claims\x18\x03 \x03(\v2\x13.chord.v1.OwnershipR\x06claims\x120\n" +
+	"\vpredecessor\x18\x04 \x01(\v2\x0e.chord.v1.PeerR\vpredecessor\x12.\n" +
 	"\n" +
-	"range_from\x18\x02 \x01(\fR\trangeFrom\x12\x19\n" +
-	"\brange_to\x18\x03 \x01(\fR\arangeTo\x12\x14\n" +
-	"\x05epoch\x18\x04 \x01(\x03R\x05epoch\x12*\n" +
-	"\arecords\x18\x05 \x03(\v2\x10.chord.v1.RecordR\arecords\"l\n" +
+	"successors\x18\x05 \x03(\v2\x0e.chord.v1.PeerR\n" +
+	"successors\x12\x18\n" +
+	"\aleaving\x18\x06 \x01(\bR\aleaving\x126\n" +
+	"\x04move\x18\a \x01(\x0e2\".chord.v1.SurveyResponse.MoveStateR\x04move\"W\n" +
+	"\tMoveState\x12\x1a\n" +
+	"\x16MOVE_STATE_UNSPECIFIED\x10\x00\x12\x15\n" +
+	"\x11MOVE_STATE_ACTIVE\x10\x01\x12\x17\n" +
+	"\x13MOVE_STATE_RELEASED\x10\x02\"H\n" +
+	"\fClaimRequest\x12\"\n" +
+	"\x04call\x18\x01 \x01(\v2\x0e.chord.v1.CallR\x04call\x12\x14\n" +
+	"\x05again\x18\x02 \x01(\bR\x05again\"}\n" +
+	"\rClaimResponse\x12%\n" +
+	"\x05reply\x18\x01 \x01(\v2\x0f.chord.v1.ReplyR\x05reply\x12\x1a\n" +
+	"\baccepted\x18\x02 \x01(\bR\baccepted\x12)\n" +
+	"\x05owner\x18\x03 \x01(\v2\x13.chord.v1.OwnershipR\x05owner\"\x91\x04\n" +
+	"\vMoveRequest\x12\"\n" +
+	"\x04call\x18\x01 \x01(\v2\x0e.chord.v1.CallR\x04call\x12\x17\n" +
+	"\amove_id\x18\x02 \x01(\tR\x06moveId\x121\n" +
+	"\x05phase\x18\x03 \x01(\x0e2\x1b.chord.v1.MoveRequest.PhaseR\x05phase\x12)\n" +
+	"\x05grant\x18\x04 \x01(\v2\x13.chord.v1.OwnershipR\x05grant\x12\x19\n" +
+	"\brange_to\x18\x05 \x01(\fR\arangeTo\x124\n" +
+	"\x06reason\x18\x06 \x01(\x0e2\x1c.chord.v1.MoveRequest.ReasonR\x06reason\x12\x18\n" +
+	"\aunclean\x18\a \x01(\bR\aunclean\x12*\n" +
+	"\arecords\x18\b \x03(\v2\x10.chord.v1.RecordR\arecords\"x\n" +
+	"\x05Phase\x12\x15\n" +
+	"\x11PHASE_UNSPECIFIED\x10\x00\x12\x0f\n" +
+	"\vPHASE_BEGIN\x10\x01\x12\x11\n" +
+	"\rPHASE_RECORDS\x10\x02\x12\x11\n" +
+	"\rPHASE_PREPARE\x10\x03\x12\x10\n" +
+	"\fPHASE_COMMIT\x10\x04\x12\x0f\n" +
+	"\vPHASE_ABORT\x10\x05\"V\n" +
+	"\x06Reason\x12\x16\n" +
+	"\x12REASON_UNSPECIFIED\x10\x00\x12\x0f\n" +
+	"\vREASON_JOIN\x10\x01\x12\x10\n" +
+	"\fREASON_LEAVE\x10\x02\x12\x11\n" +
+	"\rREASON_REPAIR\x10\x03\"\xf8\x01\n" +
+	"\fMoveResponse\x12%\n" +
+	"\x05reply\x18\x01 \x01(\v2\x0f.chord.v1.ReplyR\x05reply\x128\n" +
+	"\aoutcome\x18\x02 \x01(\x0e2\x1e.chord.v1.MoveResponse.OutcomeR\aoutcome\x12\x12\n" +
+	"\x04held\x18\x03 \x01(\x03R\x04held\"s\n" +
+	"\aOutcome\x12\x17\n" +
+	"\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x0e\n" +
+	"\n" +
+	"OUTCOME_OK\x10\x01\x12\x13\n" +
+	"\x0fOUTCOME_REFUSED\x10\x02\x12\x13\n" +
+	"\x0fOUTCOME_UNKNOWN\x10\x03\x12\x15\n" +
+	"\x11OUTCOME_EXHAUSTED\x10\x04\"\xbc\x01\n" +
+	"\x10ReplicateRequest\x12\"\n" +
+	"\x04call\x18\x01 \x01(\v2\x0e.chord.v1.CallR\x04call\x121\n" +
+	"\townership\x18\x02 \x01(\v2\x13.chord.v1.OwnershipR\townership\x12*\n" +
+	"\arecords\x18\x03 \x03(\v2\x10.chord.v1.RecordR\arecords\x12%\n" +
+	"\x04drop\x18\x04 \x03(\v2\x11.chord.v1.VersionR\x04drop\"\xd9\x01\n" +
 	"\x11ReplicateResponse\x12%\n" +
 	"\x05reply\x18\x01 \x01(\v2\x0f.chord.v1.ReplyR\x05reply\x12\x1a\n" +
-	"\baccepted\x18\x02 \x01(\bR\baccepted\x12\x14\n" +
-	"\x05epoch\x18\x03 \x01(\x03R\x05epoch2\x86\x01\n" +
+	"\baccepted\x18\x02 \x01(\bR\baccepted\x12/\n" +
+	"\bconflict\x18\x03 \x01(\v2\x13.chord.v1.OwnershipR\bconflict\x12\x1e\n" +
+	"\n" +
+	"overlapped\x18\x04 \x01(\bR\n" +
+	"overlapped\x12\x1c\n" +
+	"\texhausted\x18\x05 \x01(\bR\texhausted\x12\x12\n" +
+	"\x04full\x18\x06 \x01(\bR\x04full\"M\n" +
+	"\aVersion\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\fR\x03key\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x06R\aversion\x12\x16\n" +
+	"\x06writer\x18\x03 \x01(\fR\x06writer\"F\n" +
+	"\fFetchRequest\x12\"\n" +
+	"\x04call\x18\x01 \x01(\v2\x0e.chord.v1.CallR\x04call\x12\x12\n" +
+	"\x04keys\x18\x02 \x03(\fR\x04keys\"~\n" +
+	"\rFetchResponse\x12%\n" +
+	"\x05reply\x18\x01 \x01(\v2\x0f.chord.v1.ReplyR\x05reply\x12*\n" +
+	"\arecords\x18\x02 \x03(\v2\x10.chord.v1.RecordR\arecords\x12\x1a\n" +
+	"\banswered\x18\x03 \x01(\x05R\banswered\"W\n" +
+	"\x03Arc\x12\x12\n" +
+	"\x04from\x18\x01 \x01(\fR\x04from\x12\x0e\n" +
+	"\x02to\x18\x02 \x01(\fR\x02to\x12\x16\n" +
+	"\x06digest\x18\x03 \x01(\x06R\x06digest\x12\x14\n" +
+	"\x05count\x18\x04 \x01(\x03R\x05count\"\x8a\x01\n" +
+	"\x0eCompareRequest\x12\"\n" +
+	"\x04call\x18\x01 \x01(\v2\x0e.chord.v1.CallR\x04call\x121\n" +
+	"\townership\x18\x02 \x01(\v2\x13.chord.v1.OwnershipR\townership\x12!\n" +
+	"\x04arcs\x18\x03 \x03(\v2\r.chord.v1.ArcR\x04arcs\"\xf7\x02\n" +
+	"\x0fCompareResponse\x12%\n" +
+	"\x05reply\x18\x01 \x01(\v2\x0f.chord.v1.ReplyR\x05reply\x12\x1a\n" +
+	"\baccepted\x18\x02 \x01(\bR\baccepted\x12/\n" +
+	"\bconflict\x18\x03 \x01(\v2\x13.chord.v1.OwnershipR\bconflict\x12\x1e\n" +
+	"\n" +
+	"overlapped\x18\x04 \x01(\bR\n" +
+	"overlapped\x12F\n" +
+	"\vdifferences\x18\x05 \x03(\v2$.chord.v1.CompareResponse.DifferenceR\vdifferences\x12\x12\n" +
+	"\x04full\x18\x06 \x01(\bR\x04full\x1at\n" +
+	"\n" +
+	"Difference\x12\x12\n" +
+	"\x04same\x18\x01 \x01(\bR\x04same\x12#\n" +
+	"\x05parts\x18\x02 \x03(\v2\r.chord.v1.ArcR\x05parts\x12-\n" +
+	"\bversions\x18\x03 \x03(\v2\x11.chord.v1.VersionR\bversions\"\x81\x01\n" +
+	"\x0eDiscardRequest\x12\"\n" +
+	"\x04call\x18\x01 \x01(\v2\x0e.chord.v1.CallR\x04call\x121\n" +
+	"\townership\x18\x02 \x01(\v2\x13.chord.v1.OwnershipR\townership\x12\x18\n" +
+	"\aleaving\x18\x03 \x01(\bR\aleaving\"R\n" +
+	"\x0fDiscardResponse\x12%\n" +
+	"\x05reply\x18\x01 \x01(\v2\x0f.chord.v1.ReplyR\x05reply\x12\x18\n" +
+	"\agranted\x18\x02 \x01(\bR\agranted2\xee\x03\n" +
 	"\x04Keys\x128\n" +
-	"\x05Apply\x12\x16.chord.v1.ApplyRequest\x1a\x17.chord.v1.ApplyResponse\x12D\n" +
-	"\tReplicate\x12\x1a.chord.v1.ReplicateRequest\x1a\x1b.chord.v1.ReplicateResponseB\x1cZ\x1achordconductor/node/nodepbb\x06proto3"
+	"\x05Apply\x12\x16.chord.v1.ApplyRequest\x1a\x17.chord.v1.ApplyResponse\x12;\n" +
+	"\x06Survey\x12\x17.chord.v1.SurveyRequest\x1a\x18.chord.v1.SurveyResponse\x128\n" +
+	"\x05Claim\x12\x16.chord.v1.ClaimRequest\x1a\x17.chord.v1.ClaimResponse\x125\n" +
+	"\x04Move\x12\x15.chord.v1.MoveRequest\x1a\x16.chord.v1.MoveResponse\x12D\n" +
+	"\tReplicate\x12\x1a.chord.v1.ReplicateRequest\x1a\x1b.chord.v1.ReplicateResponse\x128\n" +
+	"\x05Fetch\x12\x16.chord.v1.FetchRequest\x1a\x17.chord.v1.FetchResponse\x12>\n" +
+	"\aCompare\x12\x18.chord.v1.CompareRequest\x1a\x19.chord.v1.CompareResponse\x12>\n" +
+	"\aDiscard\x12\x18.chord.v1.DiscardRequest\x1a\x19.chord.v1.DiscardResponseB\x1cZ\x1achordconductor/node/nodepbb\x06proto3"
 
 var (
 	file_keys_proto_rawDescOnce sync.Once
@@ -574,37 +1977,105 @@ func file_keys_proto_rawDescGZIP() []byte {
 	return file_keys_proto_rawDescData
 }
 
-var file_keys_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_keys_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_keys_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
+var file_keys_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_keys_proto_goTypes = []any{
-	(ApplyRequest_Operation)(0), // 0: chord.v1.ApplyRequest.Operation
-	(ApplyResponse_Outcome)(0),  // 1: chord.v1.ApplyResponse.Outcome
-	(*Record)(nil),              // 2: chord.v1.Record
-	(*ApplyRequest)(nil),        // 3: chord.v1.ApplyRequest
-	(*ApplyResponse)(nil),       // 4: chord.v1.ApplyResponse
-	(*ReplicateRequest)(nil),    // 5: chord.v1.ReplicateRequest
-	(*ReplicateResponse)(nil),   // 6: chord.v1.ReplicateResponse
-	(*Call)(nil),                // 7: chord.v1.Call
-	(*Reply)(nil),               // 8: chord.v1.Reply
+	(ApplyRequest_Operation)(0),        // 0: chord.v1.ApplyRequest.Operation
+	(ApplyResponse_Outcome)(0),         // 1: chord.v1.ApplyResponse.Outcome
+	(SurveyResponse_MoveState)(0),      // 2: chord.v1.SurveyResponse.MoveState
+	(MoveRequest_Phase)(0),             // 3: chord.v1.MoveRequest.Phase
+	(MoveRequest_Reason)(0),            // 4: chord.v1.MoveRequest.Reason
+	(MoveResponse_Outcome)(0),          // 5: chord.v1.MoveResponse.Outcome
+	(*Record)(nil),                     // 6: chord.v1.Record
+	(*Ownership)(nil),                  // 7: chord.v1.Ownership
+	(*ApplyRequest)(nil),               // 8: chord.v1.ApplyRequest
+	(*ApplyResponse)(nil),              // 9: chord.v1.ApplyResponse
+	(*SurveyRequest)(nil),              // 10: chord.v1.SurveyRequest
+	(*SurveyResponse)(nil),             // 11: chord.v1.SurveyResponse
+	(*ClaimRequest)(nil),               // 12: chord.v1.ClaimRequest
+	(*ClaimResponse)(nil),              // 13: chord.v1.ClaimResponse
+	(*MoveRequest)(nil),                // 14: chord.v1.MoveRequest
+	(*MoveResponse)(nil),               // 15: chord.v1.MoveResponse
+	(*ReplicateRequest)(nil),           // 16: chord.v1.ReplicateRequest
+	(*ReplicateResponse)(nil),          // 17: chord.v1.ReplicateResponse
+	(*Version)(nil),                    // 18: chord.v1.Version
+	(*FetchRequest)(nil),               // 19: chord.v1.FetchRequest
+	(*FetchResponse)(nil),              // 20: chord.v1.FetchResponse
+	(*Arc)(nil),                        // 21: chord.v1.Arc
+	(*CompareRequest)(nil),             // 22: chord.v1.CompareRequest
+	(*CompareResponse)(nil),            // 23: chord.v1.CompareResponse
+	(*DiscardRequest)(nil),             // 24: chord.v1.DiscardRequest
+	(*DiscardResponse)(nil),            // 25: chord.v1.DiscardResponse
+	(*CompareResponse_Difference)(nil), // 26: chord.v1.CompareResponse.Difference
+	(*Peer)(nil),                       // 27: chord.v1.Peer
+	(*Call)(nil),                       // 28: chord.v1.Call
+	(*Reply)(nil),                      // 29: chord.v1.Reply
 }
 var file_keys_proto_depIdxs = []int32{
-	7,  // 0: chord.v1.ApplyRequest.call:type_name -> chord.v1.Call
-	0,  // 1: chord.v1.ApplyRequest.operation:type_name -> chord.v1.ApplyRequest.Operation
-	8,  // 2: chord.v1.ApplyResponse.reply:type_name -> chord.v1.Reply
-	1,  // 3: chord.v1.ApplyResponse.outcome:type_name -> chord.v1.ApplyResponse.Outcome
-	2,  // 4: chord.v1.ApplyResponse.record:type_name -> chord.v1.Record
-	7,  // 5: chord.v1.ReplicateRequest.call:type_name -> chord.v1.Call
-	2,  // 6: chord.v1.ReplicateRequest.records:type_name -> chord.v1.Record
-	8,  // 7: chord.v1.ReplicateResponse.reply:type_name -> chord.v1.Reply
-	3,  // 8: chord.v1.Keys.Apply:input_type -> chord.v1.ApplyRequest
-	5,  // 9: chord.v1.Keys.Replicate:input_type -> chord.v1.ReplicateRequest
-	4,  // 10: chord.v1.Keys.Apply:output_type -> chord.v1.ApplyResponse
-	6,  // 11: chord.v1.Keys.Replicate:output_type -> chord.v1.ReplicateResponse
-	10, // [10:12] is the sub-list for method output_type
-	8,  // [8:10] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	27, // 0: chord.v1.Ownership.owner:type_name -> chord.v1.Peer
+	28, // 1: chord.v1.ApplyRequest.call:type_name -> chord.v1.Call
+	0,  // 2: chord.v1.ApplyRequest.operation:type_name -> chord.v1.ApplyRequest.Operation
+	29, // 3: chord.v1.ApplyResponse.reply:type_name -> chord.v1.Reply
+	1,  // 4: chord.v1.ApplyResponse.outcome:type_name -> chord.v1.ApplyResponse.Outcome
+	6,  // 5: chord.v1.ApplyResponse.record:type_name -> chord.v1.Record
+	28, // 6: chord.v1.SurveyRequest.call:type_name -> chord.v1.Call
+	29, // 7: chord.v1.SurveyResponse.reply:type_name -> chord.v1.Reply
+	7,  // 8: chord.v1.SurveyResponse.ownership:type_name -> chord.v1.Ownership
+	7,  // 9: chord.v1.SurveyResponse.claims:type_name -> chord.v1.Ownership
+	27, // 10: chord.v1.SurveyResponse.predecessor:type_name -> chord.v1.Peer
+	27, // 11: chord.v1.SurveyResponse.successors:type_name -> chord.v1.Peer
+	2,  // 12: chord.v1.SurveyResponse.move:type_name -> chord.v1.SurveyResponse.MoveState
+	28, // 13: chord.v1.ClaimRequest.call:type_name -> chord.v1.Call
+	29, // 14: chord.v1.ClaimResponse.reply:type_name -> chord.v1.Reply
+	7,  // 15: chord.v1.ClaimResponse.owner:type_name -> chord.v1.Ownership
+	28, // 16: chord.v1.MoveRequest.call:type_name -> chord.v1.Call
+	3,  // 17: chord.v1.MoveRequest.phase:type_name -> chord.v1.MoveRequest.Phase
+	7,  // 18: chord.v1.MoveRequest.grant:type_name -> chord.v1.Ownership
+	4,  // 19: chord.v1.MoveRequest.reason:type_name -> chord.v1.MoveRequest.Reason
+	6,  // 20: chord.v1.MoveRequest.records:type_name -> chord.v1.Record
+	29, // 21: chord.v1.MoveResponse.reply:type_name -> chord.v1.Reply
+	5,  // 22: chord.v1.MoveResponse.outcome:type_name -> chord.v1.MoveResponse.Outcome
+	28, // 23: chord.v1.ReplicateRequest.call:type_name -> chord.v1.Call
+	7,  // 24: chord.v1.ReplicateRequest.ownership:type_name -> chord.v1.Ownership
+	6,  // 25: chord.v1.ReplicateRequest.records:type_name -> chord.v1.Record
+	18, // 26: chord.v1.ReplicateRequest.drop:type_name -> chord.v1.Version
+	29, // 27: chord.v1.ReplicateResponse.reply:type_name -> chord.v1.Reply
+	7,  // 28: chord.v1.ReplicateResponse.conflict:type_name -> chord.v1.Ownership
+	28, // 29: chord.v1.FetchRequest.call:type_name -> chord.v1.Call
+	29, // 30: chord.v1.FetchResponse.reply:type_name -> chord.v1.Reply
+	6,  // 31: chord.v1.FetchResponse.records:type_name -> chord.v1.Record
+	28, // 32: chord.v1.CompareRequest.call:type_name -> chord.v1.Call
+	7,  // 33: chord.v1.CompareRequest.ownership:type_name -> chord.v1.Ownership
+	21, // 34: chord.v1.CompareRequest.arcs:type_name -> chord.v1.Arc
+	29, // 35: chord.v1.CompareResponse.reply:type_name -> chord.v1.Reply
+	7,  // 36: chord.v1.CompareResponse.conflict:type_name -> chord.v1.Ownership
+	26, // 37: chord.v1.CompareResponse.differences:type_name -> chord.v1.CompareResponse.Difference
+	28, // 38: chord.v1.DiscardRequest.call:type_name -> chord.v1.Call
+	7,  // 39: chord.v1.DiscardRequest.ownership:type_name -> chord.v1.Ownership
+	29, // 40: chord.v1.DiscardResponse.reply:type_name -> chord.v1.Reply
+	21, // 41: chord.v1.CompareResponse.Difference.parts:type_name -> chord.v1.Arc
+	18, // 42: chord.v1.CompareResponse.Difference.versions:type_name -> chord.v1.Version
+	8,  // 43: chord.v1.Keys.Apply:input_type -> chord.v1.ApplyRequest
+	10, // 44: chord.v1.Keys.Survey:input_type -> chord.v1.SurveyRequest
+	12, // 45: chord.v1.Keys.Claim:input_type -> chord.v1.ClaimRequest
+	14, // 46: chord.v1.Keys.Move:input_type -> chord.v1.MoveRequest
+	16, // 47: chord.v1.Keys.Replicate:input_type -> chord.v1.ReplicateRequest
+	19, // 48: chord.v1.Keys.Fetch:input_type -> chord.v1.FetchRequest
+	22, // 49: chord.v1.Keys.Compare:input_type -> chord.v1.CompareRequest
+	24, // 50: chord.v1.Keys.Discard:input_type -> chord.v1.DiscardRequest
+	9,  // 51: chord.v1.Keys.Apply:output_type -> chord.v1.ApplyResponse
+	11, // 52: chord.v1.Keys.Survey:output_type -> chord.v1.SurveyResponse
+	13, // 53: chord.v1.Keys.Claim:output_type -> chord.v1.ClaimResponse
+	15, // 54: chord.v1.Keys.Move:output_type -> chord.v1.MoveResponse
+	17, // 55: chord.v1.Keys.Replicate:output_type -> chord.v1.ReplicateResponse
+	20, // 56: chord.v1.Keys.Fetch:output_type -> chord.v1.FetchResponse
+	23, // 57: chord.v1.Keys.Compare:output_type -> chord.v1.CompareResponse
+	25, // 58: chord.v1.Keys.Discard:output_type -> chord.v1.DiscardResponse
+	51, // [51:59] is the sub-list for method output_type
+	43, // [43:51] is the sub-list for method input_type
+	43, // [43:43] is the sub-list for extension type_name
+	43, // [43:43] is the sub-list for extension extendee
+	0,  // [0:43] is the sub-list for field type_name
 }
 
 func init() { file_keys_proto_init() }
@@ -618,8 +2089,8 @@ func file_keys_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_keys_proto_rawDesc), len(file_keys_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   5,
+			NumEnums:      6,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
