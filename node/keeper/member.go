@@ -9,12 +9,17 @@ import (
 )
 
 // Member is what a keeper needs of the ring member it belongs to.
+//
+// The member passes calls of nodepb.KeysServer on to the keeper after it has checked the header: that the call is for
+// this member, of the same ring, and by a clock that can be believed (which it has observed).
 type Member interface {
 	Self() chord.Peer
 	// State is the member's pointers now: an immutable snapshot, taken without a lock.
 	State() chord.State
 	// Call makes the header of a request to a member: target, sender, clock, ring.
 	Call(to chord.Peer) *nodepb.Call
+	// Reply makes the header of an answer: status OK, the member itself, clock.
+	Reply() *nodepb.Reply
 	// Heard takes note of an answer's header: clock, incarnation, event number. It returns an error when the answer does
 	// not come from the life of the member that was asked (another incarnation, NOT_MEMBER), which means: dead.
 	Heard(asked chord.Peer, reply *nodepb.Reply) error
@@ -24,6 +29,6 @@ type Member interface {
 	Remembered() []chord.Peer
 	// PeerFailed reports that a call to a peer met no answer in an operation (a span name).
 	PeerFailed(ctx context.Context, p chord.Peer, operation string)
-	// Emit numbers an event and sends it.
+	// Emit numbers an event and sends it. References to peers get the last event number known of them.
 	Emit(ctx context.Context, body chordevent.Body)
 }
