@@ -42,59 +42,58 @@ func NextHops(s State, fingers Fingers, key ID, dead func(Peer) bool, limit int)
 	}
 	limit = max(limit, 1)
 	hops = make([]Hop, 0, limit)
-	for i, p := range succ {
-		if len(hops) == limit {
-			break
+	for i := range succ {
+		p := &succ[i]
+		final = final || owns(&s.Self.ID, &key, &p.ID)
+		if dead != nil && dead(*p) {
+			continue
 		}
-		if final || Owns(s.Self.ID, key, p.ID) {
-			if dead == nil || !dead(p) {
-				final = true
-				hops = append(hops, Hop{p, PointerSuccessor, i})
-			}
-		} else if dead == nil || !dead(p) {
+		if !final {
+			break // a live successor precedes the key
+		}
+		if hops = append(hops, Hop{*p, PointerSuccessor, i}); len(hops) == limit {
 			break
 		}
 	}
-	if final {
+	if len(hops) > 0 {
 		return hops, true
 	}
 	for i := len(fingers.runs) - 1; i >= 0; i-- {
 		r := &fingers.runs[i]
-		hops = insertHop(hops, s.Self.ID, key, Hop{r.Peer, PointerFinger, r.First}, dead)
+		hops = insertHop(hops, &s.Self.ID, &key, &r.Peer, PointerFinger, r.First, dead)
 	}
 	for i := len(succ) - 1; i >= 0; i-- {
-		hops = insertHop(hops, s.Self.ID, key, Hop{succ[i], PointerSuccessor, i}, dead)
+		hops = insertHop(hops, &s.Self.ID, &key, &succ[i], PointerSuccessor, i, dead)
 	}
 	return hops, false
 }
 
-// insertHop puts h in its place among hops, which precede key, closest first, if it precedes key too and is among the
-// cap(hops) closest. A later life of a member takes the place of an earlier one.
-func insertHop(hops []Hop, self, key ID, h Hop, dead func(Peer) bool) []Hop {
+// insertHop puts a peer in its place among hops, which precede key, closest first, if it precedes key too and is among
+// the cap(hops) closest. A later life of a member takes the place of an earlier one.
+func insertHop(hops []Hop, self, key *ID, p *Peer, pointer Pointer, slot int, dead func(Peer) bool) []Hop {
 	n := len(hops)
 	bound := self
 	if n == cap(hops) {
-		bound = hops[n-1].Peer.ID
+		bound = &hops[n-1].Peer.ID
 	}
-	if !Between(bound, h.Peer.ID, key) || dead != nil && dead(h.Peer) {
+	if !between(bound, &p.ID, key) || dead != nil && dead(*p) {
 		return hops
 	}
 	at := n
-	for at > 0 && Between(hops[at-1].Peer.ID, h.Peer.ID, key) {
+	for at > 0 && between(&hops[at-1].Peer.ID, &p.ID, key) {
 		at--
 	}
-	if at > 0 && hops[at-1].Peer.ID == h.Peer.ID {
-		if h.Peer.Incarnation > hops[at-1].Peer.Incarnation {
-			hops[at-1] = h
+	if at > 0 && hops[at-1].Peer.ID == p.ID {
+		if p.Incarnation > hops[at-1].Peer.Incarnation {
+			hops[at-1] = Hop{*p, pointer, slot}
 		}
 		return hops
 	}
 	if n < cap(hops) {
-		hops = hops[:n+1]
-	} else {
-		n--
+		n++
+		hops = hops[:n]
 	}
-	copy(hops[at+1:n+1], hops[at:n])
-	hops[at] = h
+	copy(hops[at+1:], hops[at:n-1])
+	hops[at] = Hop{*p, pointer, slot}
 	return hops
 }

@@ -11,13 +11,15 @@ package chord
 // A repair need not make it smaller at once, but the repairs together bring it to 0.
 func (g *Global) RingError(space Space) (each []int, total int) {
 	each = make([]int, len(g.States))
+	var scratch []Peer
 	for i, s := range g.States {
 		n := len(g.States)
 		each[i] = g.pointerError(s.Pred, (i-1+n)%n, i, -1) + g.pointerError(first(s.Live()), (i+1)%n, i, +1)
 		at := g.Rank(s.Head())
 		var want []Peer
 		if at >= 0 && at != i {
-			want = compose(space, s.Self.ID, len(s.Succ), s.Head(), g.States[at].Succ)
+			want = composeInto(scratch, space, s.Self.ID, len(s.Succ), s.Head(), g.States[at].Succ)
+			scratch = want
 		} else if n == 1 {
 			want = compose(space, s.Self.ID, len(s.Succ), Peer{}, nil)
 		}

@@ -65,7 +65,12 @@ func realEntries(list []Peer) int {
 // first entry that is a placeholder, the member itself, or out of circle order, and fills the rest with placeholders.
 // In a ring of more than r members nothing is ever cut; in a smaller one this keeps lists from wrapping past their owner.
 func compose(space Space, self ID, r int, first Peer, rest []Peer) []Peer {
-	list := make([]Peer, 0, r)
+	return composeInto(make([]Peer, 0, r), space, self, r, first, rest)
+}
+
+// composeInto writes the list over what list holds.
+func composeInto(list []Peer, space Space, self ID, r int, first Peer, rest []Peer) []Peer {
+	list = list[:0]
 	last := self
 	take := func(p Peer) bool {
 		if len(list) == r || !p.Real() || !Between(last, p.ID, self) {

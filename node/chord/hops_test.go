@@ -1,0 +1,133 @@
+package chord_test
+
+import (
+	"cmp"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"chordconductor/node/chord"
+)
+
+// NextHops does what the rules say when written down the slow way.
+func TestNextHopsAgainstTheRules(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := drawSpace(t)
+		r := rapid.IntRange(1, 6).Draw(t, "r")
+		state := drawState(t, s, r)
+		var f chord.Fingers
+		for range rapid.IntRange(0, 5).Draw(t, "fingers") {
+			slot := rapid.IntRange(0, s.Bits()-1).Draw(t, "slot")
+			f, _ = f.Set(slot, slot, chord.Peer{ID: drawID(t, s, "finger"), Addr: "a:1", Incarnation: 1})
+		}
+		key := drawID(t, s, "key")
+		limit := rapid.IntRange(1, 8).Draw(t, "limit")
+		dead := map[chord.ID]bool{}
+		for _, p := range state.Live() {
+			dead[p.ID] = rapid.Bool().Draw(t, "dead")
+		}
+		isDead := func(p chord.Peer) bool { return dead[p.ID] }
+
+		hops, final := chord.NextHops(state, f, key, isDead, limit)
+
+		var live []chord.Peer
+		for _, p := range state.Live() {
+			if !isDead(p) {
+				live = append(live, p)
+			}
+		}
+		var want []chord.ID
+		switch {
+		case len(state.Live()) == 0 && len(f.Runs()) == 0:
+			want = []chord.ID{state.Self.ID}
+			if !final {
+				t.Fatal("a lone member is the owner")
+			}
+		case len(live) > 0 && chord.Owns(state.Self.ID, key, live[0].ID):
+			for _, p := range live {
+				want = append(want, p.ID)
+			}
+			if !final {
+				t.Fatalf("the key lies before the first live successor: %v", hops)
+			}
+		default:
+			if final {
+				t.Fatalf("nobody here is believed to own the key: %v", hops)
+			}
+			all := live
+			for _, run := range f.Runs() {
+				all = append(all, run.Peer)
+			}
+			for _, p := range all {
+				if chord.Between(state.Self.ID, p.ID, key) && !isDead(p) {
+					want = append(want, p.ID)
+				}
+			}
+			slices.SortFunc(want, func(a, b chord.ID) int {
+				return cmp.Or(s.Distance(a, key).Compare(s.Distance(b, key)), a.Compare(b))
+			})
+			want = slices.Compact(want)
+		}
+		want = want[:min(len(want), limit)]
+		var got []chord.ID
+		for _, h := range hops {
+			got = append(got, h.Peer.ID)
+		}
+		if !slices.Equal(got, want) {
+			t.Fatalf("hops %x, want %x", got, want)
+		}
+	})
+}
+
+func TestNextHopsSaysWhichPointer(t *testing.T) {
+	s := space(t, 6)
+	ring := idealRing(s, 3, paperRing...)
+	f := idealFingers(s, s.FromUint64(8), ring)
+	hops, final := chord.NextHops(ring[1], f, s.FromUint64(36), nil, 9)
+	want := []chord.Hop{
+		{Peer: peer(s, 32), Pointer: chord.PointerFinger, Slot: 4},
+		{Peer: peer(s, 21), Pointer: chord.PointerFinger, Slot: 3},
+		{Peer: peer(s, 14), Pointer: chord.PointerFinger, Slot: 0},
+	}
+	if final || !slices.Equal(hops, want) {
+		t.Errorf("hops %v, final %v", hops, final)
+	}
+	hops, final = chord.NextHops(ring[1], f, s.FromUint64(12), nil, 2)
+	want = []chord.Hop{
+		{Peer: peer(s, 14), Pointer: chord.PointerSuccessor, Slot: 0},
+		{Peer: peer(s, 21), Pointer: chord.PointerSuccessor, Slot: 1},
+	}
+	if !final || !slices.Equal(hops, want) {
+		t.Errorf("hops %v, final %v", hops, final)
+	}
+	alone := chord.New(s, peer(s, 8), 3)
+	hops, final = chord.NextHops(alone, chord.Fingers{}, s.FromUint64(12), nil, 2)
+	if !final || !slices.Equal(hops, []chord.Hop{{Peer: alone.Self, Pointer: chord.PointerSelf}}) {
+		t.Errorf("alone: hops %v, final %v", hops, final)
+	}
+}
+
+// A finger that has been refreshed to a member's later life stands in for the earlier one.
+func TestNextHopsPrefersTheLaterLife(t *testing.T) {
+	s := space(t, 6)
+	state := chord.State{Self: peer(s, 8), Succ: []chord.Peer{peer(s, 14), life(s, 21, 2)}}
+	f, _ := chord.Fingers{}.Set(3, 3, peer(s, 21))
+	hops, _ := chord.NextHops(state, f, s.FromUint64(30), nil, 2)
+	want := []chord.Hop{
+		{Peer: life(s, 21, 2), Pointer: chord.PointerSuccessor, Slot: 1},
+		{Peer: peer(s, 14), Pointer: chord.PointerSuccessor, Slot: 0},
+	}
+	if !slices.Equal(hops, want) {
+		t.Errorf("hops %v", hops)
+	}
+}
+
+func TestNextHopsWhenAllAreDead(t *testing.T) {
+	s := space(t, 6)
+	ring := idealRing(s, 3, paperRing...)
+	all := func(chord.Peer) bool { return true }
+	if hops, final := chord.NextHops(ring[1], chord.Fingers{}, s.FromUint64(12), all, 3); len(hops) > 0 || final {
+		t.Errorf("hops %v, final %v", hops, final)
+	}
+}
