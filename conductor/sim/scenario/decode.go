@@ -78,7 +78,7 @@ func (d *decoder) mapping(n *yaml.Node, path string, fs fields) []string {
 		d.fail(n, path, "want a mapping with the fields %s", fs.names())
 		return nil
 	}
-	var seen []string
+	seen := make([]string, 0, len(n.Content)/2) // not nil: a mapping without fields is a mapping
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
 		field := key.Value

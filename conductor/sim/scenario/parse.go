@@ -24,7 +24,7 @@ const (
 	MaxValue    = 1 << 20   // bytes; also the store's limit
 	MaxDuration = 24 * time.Hour
 
-	minValue = 24 // room for the mark by which the oracle tells one write from another
+	minValue = 32 // room for the mark by which the oracle tells one write from another (load.markMax)
 )
 
 // Parse reads a scenario. The file's name is for error messages only. The error, if any, is of type Problems.

@@ -78,8 +78,8 @@ type TelemetryOutage struct {
 	Fraction float64 `json:"fraction"`
 }
 
-// Load changes the workload: the whole of the new one.
-type Load struct {
+// SetLoad changes the workload: the whole of the new one.
+type SetLoad struct {
 	Workload Workload `json:"workload"`
 }
 
@@ -93,7 +93,7 @@ func (SlowLink) Verb() string        { return "slow_link" }
 func (Pause) Verb() string           { return "pause" }
 func (Heal) Verb() string            { return "heal" }
 func (TelemetryOutage) Verb() string { return "telemetry_outage" }
-func (Load) Verb() string            { return "workload" }
+func (SetLoad) Verb() string         { return "workload" }
 
 func (a Join) String() string  { return fmt.Sprintf("join %d", a.Count) }
 func (a Leave) String() string { return fmt.Sprintf("leave %d", a.Count) }
@@ -129,6 +129,6 @@ func (Heal) String() string    { return "heal" }
 func (a TelemetryOutage) String() string {
 	return fmt.Sprintf("telemetry outage of %.0f %%", 100*a.Fraction)
 }
-func (a Load) String() string {
+func (a SetLoad) String() string {
 	return fmt.Sprintf("workload %g/s, %.0f %% reads, %s", a.Workload.Rate, 100*a.Workload.Reads, a.Workload.Distribution)
 }

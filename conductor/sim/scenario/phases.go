@@ -66,7 +66,7 @@ func (d *decoder) phase(n *yaml.Node, path string, s *Scenario) {
 			if w.Keys != s.Workload.Keys {
 				d.fail(n, f+".keys", "the number of keys is the scenario's, %d; a phase cannot change it", s.Workload.Keys)
 			}
-			verb(f, Load{w})
+			verb(f, SetLoad{w})
 		},
 	})
 	d.checkPhase(n, path, seen, verbs, s, p)

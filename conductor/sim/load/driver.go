@@ -1,0 +1,305 @@
+package load
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"chordconductor/conductor/sim/scenario"
+	"chordconductor/node/env"
+	"chordconductor/node/nodepb"
+)
+
+// A World is time and concurrency, real or simulated: the part of env.Env that a Driver needs. No lock is held across a
+// call that can block.
+type World interface {
+	Now() time.Time
+	Sleep(d time.Duration) error
+	Go(ctx context.Context, task func(ctx context.Context)) error
+	NewSignal() env.Signal
+}
+
+// A Store is one host as a client sees it; nodepb.KVServer and a gRPC client both have these methods.
+type Store interface {
+	Put(context.Context, *nodepb.PutRequest) (*nodepb.PutResponse, error)
+	Get(context.Context, *nodepb.GetRequest) (*nodepb.GetResponse, error)
+	Lookup(context.Context, *nodepb.LookupRequest) (*nodepb.LookupResponse, error)
+}
+
+// Config is what a Driver needs.
+type Config struct {
+	World    World
+	Workload scenario.Workload
+	Seed     uint64
+	Replicas int // copies that make a full promise
+	// Pick returns a live host for an operation; n is random. False: there is none now.
+	Pick func(n uint64) (Store, bool)
+	// Answered is told of every lookup that was answered, with the time it was under way. Nil: nobody is told.
+	Answered func(found *nodepb.Lookup, from, to time.Time)
+}
+
+const (
+	maxInFlight = 2048 // operations at a time; at the bound the next one waits, and its latency with it
+	tries       = 3    // hosts that one operation is given to
+	retryPause  = 50 * time.Millisecond
+)
+
+// A Driver issues operations until it is stopped. Its methods may be called at any time, from any goroutine.
+type Driver struct {
+	cfg     Config
+	world   World
+	oracle  *Oracle
+	stats   stats
+	load    atomic.Pointer[scenario.Workload]
+	phase   atomic.Int32
+	stopped atomic.Bool
+	wake    env.Signal // the workload changed, or Stop was called
+	freed   env.Signal // an operation ended
+
+	mu       sync.Mutex
+	inFlight int
+
+	writes atomic.Uint64 // numbers the writes
+}
+
+// New returns a Driver that does nothing until Run is called.
+func New(cfg Config) *Driver {
+	d := &Driver{
+		cfg: cfg, world: cfg.World, oracle: newOracle(cfg.Workload.Keys, cfg.Replicas),
+		wake: cfg.World.NewSignal(), freed: cfg.World.NewSignal(),
+	}
+	d.load.Store(&cfg.Workload)
+	return d
+}
+
+// SetWorkload changes the load from now on. The number of keys stays.
+func (d *Driver) SetWorkload(w scenario.Workload) {
+	w.Keys = d.cfg.Workload.Keys
+	d.load.Store(&w)
+	d.wake.Set()
+}
+
+// Workload is the load now.
+func (d *Driver) Workload() scenario.Workload { return *d.load.Load() }
+
+// SetPhase has the operations that start from now on counted under a phase number.
+func (d *Driver) SetPhase(i int) { d.phase.Store(int32(i)) }
+
+// Stop has Run return once the operations under way have ended.
+func (d *Driver) Stop() {
+	d.stopped.Store(true)
+	d.wake.Set()
+}
+
+// Run issues operations until Stop is called or the world ends, and waits for the last of them.
+func (d *Driver) Run() {
+	r := rand.New(rand.NewPCG(d.cfg.Seed, 0x10ad))
+	var (
+		now  *scenario.Workload // what next was computed for
+		key  chooser
+		next time.Time // intended start of the next operation
+	)
+	for !d.stopped.Load() {
+		w := d.load.Load()
+		if w != now {
+			now, key, next = w, newChooser(w.Distribution, d.cfg.Workload.Keys), d.world.Now()
+		}
+		if w.Rate <= 0 {
+			if d.wake.Wait(0) != nil {
+				break
+			}
+			continue
+		}
+		gap := 1.0
+		if w.Poisson {
+			gap = r.ExpFloat64()
+		}
+		next = next.Add(time.Duration(gap / w.Rate * float64(time.Second)))
+		if wait := next.Sub(d.world.Now()); wait > 0 {
+			if err := d.wake.Wait(wait); err == nil {
+				continue // changed or stopped: think again
+			} else if err != env.ErrTimeout {
+				break
+			}
+		}
+		if d.admit() != nil || !d.start(d.draw(r, w, key), next) {
+			break
+		}
+	}
+	for d.running() > 0 {
+		if d.freed.Wait(0) != nil {
+			return
+		}
+	}
+}
+
+// An operation is drawn whole before it starts, by the one task that owns the random numbers: so the sequence depends on
+// nothing but the seed.
+type operation struct {
+	op    Op
+	key   int
+	size  int
+	data  scenario.Data
+	hosts [tries]uint64
+}
+
+func (d *Driver) draw(r *rand.Rand, w *scenario.Workload, key chooser) operation {
+	o := operation{op: Put, key: key(r), size: w.ValueMin + r.IntN(w.ValueMax-w.ValueMin+1), data: w.Data}
+	if r.Float64() < w.Lookups {
+		o.op = Lookup
+	} else if r.Float64() < w.Reads {
+		o.op = Get
+	}
+	for i := range o.hosts {
+		o.hosts[i] = r.Uint64()
+	}
+	return o
+}
+
+// admit waits for a place among the operations under way.
+func (d *Driver) admit() error {
+	for {
+		d.mu.Lock()
+		free := d.inFlight < maxInFlight
+		if free {
+			d.inFlight++
+		}
+		d.mu.Unlock()
+		if free {
+			return nil
+		}
+		if err := d.freed.Wait(0); err != nil {
+			return err
+		}
+	}
+}
+
+func (d *Driver) running() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.inFlight
+}
+
+func (d *Driver) release() {
+	d.mu.Lock()
+	d.inFlight--
+	d.mu.Unlock()
+	d.freed.Set()
+}
+
+// start runs an operation in a task of its own; false says that the world has ended.
+func (d *Driver) start(o operation, intended time.Time) bool {
+	phase := int(d.phase.Load())
+	err := d.world.Go(context.Background(), func(ctx context.Context) {
+		defer d.release()
+		d.run(ctx, o, intended, phase)
+	})
+	if err != nil {
+		d.release()
+	}
+	return err == nil
+}
+
+// run does one operation, on up to so many hosts, and counts what came of it.
+func (d *Driver) run(ctx context.Context, o operation, intended time.Time, phase int) {
+	promised := d.oracle.promised(o.key)
+	if o.op == Get && promised == 0 {
+		o.op = Put // a key that was never written is written first, so that reads have something to find
+	}
+	var (
+		found   *nodepb.Lookup
+		err     error
+		verdict func(*Counts)
+		try     int
+		began   time.Time
+	)
+	for try = range tries {
+		if try > 0 && d.world.Sleep(retryPause) != nil {
+			return
+		}
+		store, ok := d.cfg.Pick(o.hosts[try])
+		if !ok {
+			err = status.Error(codes.Unavailable, "no host")
+			continue
+		}
+		began = d.world.Now()
+		found, verdict, err = d.call(ctx, store, o, promised)
+		if err == nil || !again(err) {
+			break
+		}
+	}
+	ended := d.world.Now()
+	took := ended.Sub(intended)
+	d.stats.count(phase, func(c *Counts) {
+		if try > 0 {
+			c.Retried++
+		}
+		if err != nil {
+			c.Failed++
+			return
+		}
+		c.Latency[o.op].Add(took.Microseconds())
+		c.Hops.Add(int64(max(0, len(found.GetPath())-2))) // neither the initiator nor the owner
+		c.Timeouts += uint64(found.GetTimeouts())
+		if verdict != nil {
+			verdict(c)
+		}
+	})
+	if err != nil {
+		return
+	}
+	d.stats.offerSlow(Slow{o.op, intended, took, found})
+	if d.cfg.Answered != nil {
+		d.cfg.Answered(found, began, ended)
+	}
+}
+
+// again reports whether another host may do better.
+func again(err error) bool {
+	switch status.Code(err) {
+	case codes.InvalidArgument, codes.ResourceExhausted, codes.NotFound, codes.Unauthenticated:
+		return false
+	}
+	return true
+}
+
+// call gives an operation to one host. The verdict, if any, is what the oracle has to say about the answer.
+func (d *Driver) call(ctx context.Context, s Store, o operation, promised uint64) (*nodepb.Lookup, func(*Counts), error) {
+	name := KeyName(o.key)
+	switch o.op {
+	case Lookup:
+		answer, err := s.Lookup(ctx, &nodepb.LookupRequest{Key: name})
+		return answer.GetLookup(), nil, err
+	case Put:
+		value := makeValue(o.data, o.key, d.writes.Add(1), o.size)
+		answer, err := s.Put(ctx, &nodepb.PutRequest{Key: name, Value: value})
+		if err == nil {
+			d.oracle.acknowledged(o.key, answer.GetVersion(), answer.GetCopies())
+		}
+		return answer.GetLookup(), nil, err
+	}
+	answer, err := s.Get(ctx, &nodepb.GetRequest{Key: name})
+	missing := status.Code(err) == codes.NotFound
+	if err != nil && !missing {
+		return nil, nil, err
+	}
+	stale := d.oracle.read(o.key, promised, answer.GetVersion())
+	corrupt := false
+	if !missing {
+		key, _, ok := readValue(answer.GetValue())
+		corrupt = !ok || key != o.key
+	}
+	return answer.GetLookup(), func(c *Counts) {
+		if stale {
+			c.Stale++
+		}
+		if corrupt {
+			c.Corrupt++
+		}
+	}, nil
+}

@@ -1,0 +1,97 @@
+package load
+
+import "sync"
+
+// An Oracle remembers what the ring has promised: of each key the greatest version that was acknowledged. It judges
+// reads by it. A read may also show a later write that nobody acknowledged; that is no error. Linearizability is not
+// promised, so no more than this is judged.
+//
+// Its memory is one entry per key of the workload, whose number is bounded by scenario.MaxKeys.
+type Oracle struct {
+	mu       sync.Mutex
+	replicas int32 // how many copies make a full promise
+	keys     []promise
+	written  int // keys with a promise
+	missing  int // keys whose latest read did not show the promise
+}
+
+type promise struct {
+	version uint64 // greatest acknowledged; 0: none
+	copies  int32  // that its acknowledgement spoke of
+	missing bool
+}
+
+// newOracle makes an oracle for n keys, of which a full promise names so many replicas.
+func newOracle(n, replicas int) *Oracle {
+	return &Oracle{replicas: int32(replicas), keys: make([]promise, n)}
+}
+
+// acknowledged takes note of a put's answer.
+func (o *Oracle) acknowledged(key int, version uint64, copies int32) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	p := &o.keys[key]
+	if version <= p.version {
+		return
+	}
+	if p.version == 0 {
+		o.written++
+	}
+	p.version, p.copies = version, copies
+	o.setMissing(p, false)
+}
+
+// promised returns the version that a read which starts now must show at least; 0 if none.
+func (o *Oracle) promised(key int) uint64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.keys[key].version
+}
+
+// read judges a read's answer (version 0: not found) against what was promised when it started.
+func (o *Oracle) read(key int, promised, version uint64) (stale bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	p := &o.keys[key]
+	if version >= p.version {
+		o.setMissing(p, false)
+	} else if version < promised {
+		o.setMissing(p, true)
+	}
+	return version < promised
+}
+
+func (o *Oracle) setMissing(p *promise, missing bool) {
+	if p.missing == missing {
+		return
+	}
+	p.missing = missing
+	if missing {
+		o.missing++
+	} else {
+		o.missing--
+	}
+}
+
+// Verdict is what the oracle knows of the keys.
+type Verdict struct {
+	Written int `json:"written"` // keys with an acknowledged write
+	Lost    int `json:"lost"`    // of these: the latest read did not show it
+	Weak    int `json:"weak"`    // of the lost: acknowledged with fewer copies than the ring's replicas, as the answer said
+}
+
+// Verdict counts the keys as they stand: while the load runs, by their latest read; after a sweep, all of them.
+func (o *Oracle) Verdict() Verdict {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	v := Verdict{Written: o.written, Lost: o.missing}
+	if o.missing == 0 {
+		return v
+	}
+	for _, p := range o.keys {
+		if p.missing && p.copies < o.replicas {
+			v.Weak++
+		}
+	}
+	return v
+}

@@ -1,0 +1,83 @@
+package load
+
+import (
+	"context"
+	"sync/atomic"
+)
+
+// Verdict is what the oracle knows now.
+func (d *Driver) Verdict() Verdict { return d.oracle.Verdict() }
+
+// Tick returns the figures since the last Tick.
+func (d *Driver) Tick() Counts {
+	d.stats.mu.Lock()
+	defer d.stats.mu.Unlock()
+	c := d.stats.second
+	d.stats.second = Counts{}
+	return c
+}
+
+// Phases returns a copy of the figures by phase number.
+func (d *Driver) Phases() []*Counts {
+	d.stats.mu.Lock()
+	defer d.stats.mu.Unlock()
+	out := make([]*Counts, len(d.stats.phases))
+	for i, c := range d.stats.phases {
+		kept := *c
+		out[i] = &kept
+	}
+	return out
+}
+
+// Slowest returns the slowest operations, slowest first.
+func (d *Driver) Slowest() []Slow {
+	d.stats.mu.Lock()
+	defer d.stats.mu.Unlock()
+	return append([]Slow(nil), d.stats.slow...)
+}
+
+// sweepers is how many reads of a sweep are under way at a time.
+const sweepers = 32
+
+// Sweep reads every key that was written, so that the verdict is about all of them and not only about those that the
+// load happened to read last. Its reads count in no figure but the verdict's. Call it after Run has returned.
+func (d *Driver) Sweep(ctx context.Context) error {
+	var next atomic.Int64
+	var left atomic.Int64
+	left.Store(sweepers)
+	done := d.world.NewSignal()
+	for range sweepers {
+		err := d.world.Go(ctx, func(ctx context.Context) {
+			for i := next.Add(1) - 1; i < int64(d.cfg.Workload.Keys) && ctx.Err() == nil; i = next.Add(1) - 1 {
+				d.sweep(ctx, int(i))
+			}
+			if left.Add(-1) == 0 {
+				done.Set()
+			}
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return done.Wait(0)
+}
+
+func (d *Driver) sweep(ctx context.Context, key int) {
+	promised := d.oracle.promised(key)
+	if promised == 0 {
+		return
+	}
+	o := operation{op: Get, key: key}
+	for try := range uint64(tries) {
+		store, ok := d.cfg.Pick(uint64(key)*tries + try)
+		if ok {
+			if _, _, err := d.call(ctx, store, o, promised); err == nil {
+				return
+			}
+		}
+		if d.world.Sleep(retryPause) != nil {
+			return
+		}
+	}
+	d.oracle.read(key, promised, 0) // nobody could read it: not there, for all that a client can tell
+}

@@ -1,0 +1,110 @@
+package load
+
+import (
+	"sync"
+	"time"
+
+	"chordconductor/node/nodepb"
+)
+
+// Op is a kind of operation.
+type Op uint8
+
+const (
+	Get Op = iota
+	Put
+	Lookup
+	ops
+)
+
+func (o Op) String() string { return [...]string{"get", "put", "lookup"}[o] }
+
+// Counts are the figures of one phase. Latency is in microseconds from the intended start.
+type Counts struct {
+	Latency  [ops]Histogram
+	Hops     Histogram // the owner not counted
+	Timeouts uint64    // candidates that did not answer, in all operations
+	Failed   uint64    // operations that ended without an answer
+	Stale    uint64    // reads that missed a write acknowledged before they started
+	Corrupt  uint64    // reads whose value was not what was written under that key
+	Retried  uint64    // operations that needed another host
+}
+
+// Done counts the operations that got an answer.
+func (c *Counts) Done() (n uint64) {
+	for i := range c.Latency {
+		n += c.Latency[i].Count()
+	}
+	return n
+}
+
+// All is the latency of all kinds together.
+func (c *Counts) All() *Histogram {
+	var h Histogram
+	for i := range c.Latency {
+		h.Merge(&c.Latency[i])
+	}
+	return &h
+}
+
+// Merge adds another phase's figures.
+func (c *Counts) Merge(o *Counts) {
+	for i := range c.Latency {
+		c.Latency[i].Merge(&o.Latency[i])
+	}
+	c.Hops.Merge(&o.Hops)
+	c.Timeouts += o.Timeouts
+	c.Failed += o.Failed
+	c.Stale += o.Stale
+	c.Corrupt += o.Corrupt
+	c.Retried += o.Retried
+}
+
+// A Slow is one of the slowest operations.
+type Slow struct {
+	Op      Op
+	At      time.Time // intended start
+	Latency time.Duration
+	Found   *nodepb.Lookup
+}
+
+// slowest is how many of them are kept.
+const slowest = 20
+
+// stats collects figures by phase. One mutex guards all: an operation takes it once, at its end.
+type stats struct {
+	mu     sync.Mutex
+	phases []*Counts // one per phase begun; a scenario's number of phases is bounded
+	second Counts    // since the last Tick
+	slow   []Slow    // slowest first, at most slowest
+}
+
+func (s *stats) count(phase int, f func(*Counts)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f(s.phase(phase))
+	f(&s.second)
+}
+
+func (s *stats) phase(i int) *Counts {
+	for len(s.phases) <= i {
+		s.phases = append(s.phases, new(Counts))
+	}
+	return s.phases[i]
+}
+
+func (s *stats) offerSlow(o Slow) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.slow) == slowest && o.Latency <= s.slow[slowest-1].Latency {
+		return
+	}
+	at := len(s.slow)
+	for at > 0 && s.slow[at-1].Latency < o.Latency {
+		at--
+	}
+	s.slow = append(s.slow, Slow{})
+	copy(s.slow[at+1:], s.slow[at:])
+	s.slow[at] = o
+	s.slow = s.slow[:min(len(s.slow), slowest)]
+}

@@ -1,0 +1,190 @@
+package scenario
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestDesignExample(t *testing.T) {
+	s, err := Parse("churn.yaml", []byte(`
+name: churn-demo
+seed: 42
+ring: {members: 64, bits: 160, successors: 8, replicas: 3, virtual_nodes: 1, transport: memory}
+timing: {stabilize: 500ms}
+network: {latency: 5ms, jitter: 2ms, loss: 0.001}
+workload: {rate: 200/s, reads: 0.8, keys: 5000, distribution: zipf, value_bytes: 128, data: quotes}
+phases:
+  - {at: 35s, crash: 2, adjacent: true}
+  - {at: 10s, churn: {join: 0.5/s, leave: 0.25/s, crash: 15/m}, for: 20s}
+  - {at: 45s, partition: {fraction: 0.3}, for: 10s}
+duration: 70s
+expect: {lost_keys: 0, final_ring_error: 0, wrong_lookups: 0, p99_lookup: 80ms}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Name != "churn-demo" || s.Seed != 42 || !s.OwnRing || s.Ring.Members != 64 || s.Ring.Transport != Memory {
+		t.Errorf("head: %+v", s)
+	}
+	if s.Workload.Rate != 200 || s.Workload.ValueMin != 128 || s.Workload.ValueMax != 128 || s.Network.Loss != 0.001 {
+		t.Errorf("workload or network: %+v %+v", s.Workload, s.Network)
+	}
+	want := []Phase{
+		{"churn: join 0.5/s, leave 0.25/s, crash 0.25/s", 10 * time.Second, 20 * time.Second, Churn{0.5, 0.25, 0.25}},
+		{"crash 2 adjacent", 35 * time.Second, 0, Crash{2, true}},
+		{"partition: 30 % cut off", 45 * time.Second, 10 * time.Second, Partition{0.3}},
+	}
+	if fmt.Sprint(s.Phases) != fmt.Sprint(want) {
+		t.Errorf("phases, which come in order of time:\n%v\nwant\n%v", s.Phases, want)
+	}
+	if bound, ok := s.Expected(P99Lookup); !ok || bound != 0.08 {
+		t.Errorf("p99_lookup: %v %v", bound, ok)
+	}
+	if _, ok := s.Expected(StaleReads); ok {
+		t.Error("stale_reads is expected without being named")
+	}
+}
+
+func TestEveryPhaseKind(t *testing.T) {
+	for text, want := range map[string]Action{
+		"join: 24":                          Join{24},
+		"leave: 20, for: 5s":                Leave{20},
+		"crash: 2":                          Crash{2, false},
+		"pause: 3, for: 1s":                 Pause{3},
+		"heal: true":                        Heal{},
+		"one_way_cut: {from: 0.1, to: 0.2}": OneWayCut{0.1, 0.2},
+		"slow_link: {fraction: 0.1, latency: 200ms}":              SlowLink{0.1, 200 * time.Millisecond},
+		"telemetry_outage: {fraction: 0.5}":                       TelemetryOutage{0.5},
+		"workload: {rate: 5/s}, for: 3s":                          SetLoad{with(func(w *Workload) { w.Rate = 5 })},
+		"workload: {reads: 0.1, value_bytes: {min: 40, max: 50}}": SetLoad{with(func(w *Workload) { w.Reads, w.ValueMin, w.ValueMax = 0.1, 40, 50 })},
+	} {
+		s, err := Parse("x", []byte("phases:\n- {at: 1s, "+text+"}\n"))
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+		} else if got := s.Phases[0].Action; got != want {
+			t.Errorf("%s: %#v, want %#v", text, got, want)
+		}
+	}
+}
+
+func with(change func(*Workload)) Workload {
+	w := defaults().Workload
+	change(&w)
+	return w
+}
+
+func TestProblems(t *testing.T) {
+	for _, test := range []struct{ source, want string }{
+		{"name: x\nring:\n  membres: 3\n",
+			"f.yaml:3: ring.membres: unknown field; allowed here: bits, lookup, members, replicas, successors, transport, virtual_nodes"},
+		{"rings: {}", "f.yaml:1: rings: unknown field; allowed here: duration, expect, name, network, phases, ring, seed, timing, workload"},
+		{"ring: {members: many}", `f.yaml:1: ring.members: "many": want a whole number from 1 to 10000`},
+		{"ring: {members: 0}", `f.yaml:1: ring.members: "0": want a whole number from 1 to 10000`},
+		{"ring: 7", "f.yaml:1: ring: want a mapping with the fields bits, lookup, members, replicas, successors, transport, virtual_nodes"},
+		{"ring: {bits: 4, members: 30}", "f.yaml:1: ring.bits: 4 bits have 16 identifiers: too few for 30 members"},
+		{"ring: {transport: tcp}", `f.yaml:1: ring.transport: "tcp" is not known; one of grpc, memory`},
+		{"ring: {members: 3, members: 4}", "f.yaml:1: ring.members: given twice"},
+		{"seed: -1", `f.yaml:1: seed: "-1": want a whole number from 0 to 2^64-1`},
+		{"timing:\n  stabilize: 500", `f.yaml:2: timing.stabilize: "500": want a duration from 10ms to 1h0m0s, such as 500ms, 2.5s or 1m`},
+		{"network: {loss: 2}", `f.yaml:1: network.loss: "2": want a share from 0 to 0.9`},
+		{"network: {spread: exponential, jitter: 1ms}", "f.yaml:1: network.jitter: an exponential latency has no jitter of its own; remove one of the two"},
+		{"workload: {rate: 200}", `f.yaml:1: workload.rate: "200": want a rate up to 100000/s, such as 200/s, 0.5/s or 30/m`},
+		{"workload: {rate: NaN/s}", `f.yaml:1: workload.rate: "NaN/s": want a rate up to 100000/s, such as 200/s, 0.5/s or 30/m`},
+		{"workload: {distribution: zip}", `f.yaml:1: workload.distribution: "zip" is not known; one of uniform, zipf, hotspot, sequential`},
+		{"workload: {value_bytes: {min: 90, max: 80}}", "f.yaml:1: workload.value_bytes: min 90 is greater than max 80"},
+		{"workload: {poisson: maybe}", `f.yaml:1: workload.poisson: "maybe": want true or false`},
+		{"phases: {at: 1s}", "f.yaml:1: phases: want a list, such as - {at: 10s, crash: 2}"},
+		{"phases:\n- {at: 1s}", "f.yaml:2: phases[0]: says nothing to do; one of churn, crash, heal, join, leave, one_way_cut, partition, pause, slow_link, telemetry_outage, workload"},
+		{"phases:\n- {at: 1s, join: 1, leave: 1}", "f.yaml:2: phases[0]: does join and leave at once; give each a phase of its own"},
+		{"phases:\n- {join: 1}", "f.yaml:2: phases[0].at: missing: when the phase begins, since the start"},
+		{"phases:\n- {at: 1s, join: 1, adjacent: true}", "f.yaml:2: phases[0].adjacent: goes with crash only"},
+		{"phases:\n- {at: 1s, heal: true, for: 2s}", "f.yaml:2: phases[0].for: heal happens at once"},
+		{"phases:\n- {at: 1s, churn: {}}", "f.yaml:2: phases[0].churn: no rate: give join, leave or crash, such as 0.5/s"},
+		{"phases:\n- {at: 1s, partition: {}}", "f.yaml:2: phases[0].partition.fraction: missing: a share from 0.001 to 1"},
+		{"phases:\n- {at: 1s, slow_link: {fraction: 0.1}}", "f.yaml:2: phases[0].slow_link.latency: missing"},
+		{"phases:\n- {at: 9s, join: 1, for: 2s}\nduration: 10s", "f.yaml:2: phases[0]: ends at 11s, after the scenario's duration of 10s"},
+		{"phases:\n- {at: 1s, workload: {keys: 7}}", "f.yaml:2: phases[0].workload.keys: the number of keys is the scenario's, 1000; a phase cannot change it"},
+		{"expect: {lost_keys: 0}", "f.yaml:1: expect: a scenario without a duration has no end at which to judge; add duration"},
+		{"duration: 5s\nexpect: {lost_key: 0}", "f.yaml:2: expect.lost_key: unknown field; allowed here: failed_lookups_per_10k, final_ring_error, lost_keys, max_violations, mean_hops, p99_lookup, repaired_within, stale_reads, unmarked_wrong_fields, wrong_lookups"},
+		{"duration: 5s\nexpect: {p99_lookup: 3}", `f.yaml:2: expect.p99_lookup: "3": want a duration from 0s to 24h0m0s, such as 500ms, 2.5s or 1m`},
+		{"name: ''", "f.yaml:1: name: want a text of 1 to 80 characters"},
+		{"name:", "f.yaml:1: name: want a text of 1 to 80 characters"},
+		{"- 1\n- 2", "f.yaml:1: want a mapping with the fields duration, expect, name, network, phases, ring, seed, timing, workload"},
+		{"name: x\n---\nname: y", "f.yaml:2: not YAML: a second document: one file holds one scenario"},
+		{"name: [x", "f.yaml:1: not YAML: did not find expected ',' or ']'"},
+		{"ring: &r {members: nine}\ntiming: *r", "f.yaml:1: ring.members: \"nine\": want a whole number from 1 to 10000\n" +
+			"f.yaml:1: timing.members: unknown field; allowed here: call_limit, jitter, keyframe, stabilize"},
+	} {
+		_, err := Parse("f.yaml", []byte(test.source))
+		if err == nil || err.Error() != test.want {
+			t.Errorf("%q:\n got %v\nwant %s", test.source, err, test.want)
+		}
+	}
+}
+
+func TestEmptyIsTheDefault(t *testing.T) {
+	for _, source := range []string{"", "# nothing\n", "{}"} {
+		s, err := Parse("x", []byte(source))
+		if err != nil || s.OwnRing || s.Ring.Members != 32 {
+			t.Errorf("%q: %+v %v", source, s, err)
+		}
+	}
+}
+
+func TestBounds(t *testing.T) {
+	if _, err := Parse("x", make([]byte, MaxSource+1)); err == nil {
+		t.Error("a file over the limit was read")
+	}
+	many := "phases:\n" + strings.Repeat("- {}\n", 500)
+	if n := len(AsProblems(second(Parse("x", []byte(many))))); n != maxProblems {
+		t.Errorf("%d problems reported, want %d", n, maxProblems)
+	}
+}
+
+func second(_ *Scenario, err error) error { return err }
+
+func TestShipped(t *testing.T) {
+	if len(Shipped()) < 9 {
+		t.Errorf("only %d scenarios are shipped", len(Shipped()))
+	}
+	for _, shipped := range Shipped() {
+		s, err := Load(shipped.Name)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if s.Name != shipped.Name {
+			t.Errorf("%s.yaml is named %s", shipped.Name, s.Name)
+		}
+		if len(shipped.About) < 80 || !strings.Contains(shipped.About, "Look at") {
+			t.Errorf("%s does not say what to look at", shipped.Name)
+		}
+		if s.Name != Demo && (s.Duration == 0 || len(s.Expect) == 0) {
+			t.Errorf("%s has no end or no expectation", s.Name)
+		}
+	}
+	if _, err := Load("no-such"); err == nil || !strings.Contains(err.Error(), "shipped are adjacent-crashes, ") {
+		t.Errorf("unknown name: %v", err)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	for _, s := range Shipped() {
+		f.Add([]byte(s.Source))
+	}
+	f.Add([]byte("a: &a [*a]"))
+	f.Fuzz(func(t *testing.T, source []byte) {
+		s, err := Parse("fuzz", source)
+		if err != nil {
+			if AsProblems(err) == nil {
+				t.Fatalf("error of type %T", err)
+			}
+			return
+		}
+		if s.Ring.Members < 1 || s.Workload.ValueMin > s.Workload.ValueMax || s.Workload.Keys < 1 {
+			t.Fatalf("accepted %+v", s)
+		}
+	})
+}
