@@ -2,31 +2,47 @@ package live
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/hex"
 	"errors"
+	"fmt"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/metric"
-	"go.opentelemetry.io/otel/trace"
 
 	"chordconductor/conductor/lookups"
 	"chordconductor/conductor/ring"
-	"chordconductor/node/chord"
 	"chordconductor/otel/chordevent"
 )
 
-// ErrFull says that the input queue is full. The caller keeps its events and offers them again later.
-var ErrFull = errors.New("live: event queue is full")
+var (
+	// ErrFull says that the queue of events is full. The caller keeps its events and offers them again later.
+	ErrFull = errors.New("queue of events is full")
+	// ErrClosed says that the fold has ended and takes nothing more.
+	ErrClosed = errors.New("ring view is closed")
+)
 
-// ErrClosed says that the fold has ended and takes nothing more.
-var ErrClosed = errors.New("live: closed")
+const (
+	publishEvery = 25 * time.Millisecond  // at most so often
+	advanceEvery = 200 * time.Millisecond // silence, grace and forgetting are judged so often
+	sampleEvery  = time.Second
+
+	defaultQueueLimit = 1 << 16
+	defaultSpanLimit  = 1 << 14
+)
 
 // Config is what a Live needs. The zero value is usable.
 type Config struct {
+	Ring       ring.Options
 	Epoch      string       // names this run; empty: a random one
 	QueueLimit int          // events waiting to be folded, at most; 0: 65,536
-	SpanLimit  int          // lookup spans waiting, at most; 0: 8,192
+	SpanLimit  int          // lookup spans waiting, at most; 0: 16,384
 	Recorder   Recorder     // told of everything the fold is told of; nil: nothing is recorded
 	Meter      metric.Meter // for the conductor's own metrics; nil: none
+	// Now is the clock that events' timestamps are compared with. nil: time.Now. A replay or a simulation has its own; it
+	// must not go back.
+	Now func() time.Time
 }
 
 // A Recorder writes down what the fold is told, in the same order, so that a replay gives the same views. Its methods
@@ -36,89 +52,247 @@ type Recorder interface {
 	Advance(now time.Time)
 }
 
-// A FeedEvent is one event in the form people read.
-type FeedEvent struct {
-	Seq      uint64 // 1, 2, 3, … in the order applied
-	Time     time.Time
-	Kind     chordevent.Kind
-	ID       chord.ID // the member that said it
-	Peer     chord.ID // the other member concerned
-	HasPeer  bool
-	Text     string // one line
-	Trace    trace.TraceID
-	Warning  bool
-	Keys     int64 // of a key move
-	Outgoing bool  // of a key move: from ID to Peer
-}
-
-// A Sample is one point of the charts, a second apart.
-type Sample struct {
-	Time          time.Time
-	Members       int
-	Error         uint64
-	Lookups       float64 // per second
-	P50, P99      time.Duration
-	Puts, Gets    float64 // per second
-	Events, Spans float64 // per second
-}
-
-// Stats says how far the picture can be trusted, and what it costs.
-type Stats struct {
-	StalenessP50, StalenessP99 time.Duration     // event timestamp to applied, last ten seconds
-	Applied, Outdated          uint64            // events that told something new, or nothing new
-	Refused                    uint64            // events refused because the queue was full; their senders retry
-	Rejected                   map[string]uint64 // malformed events, by reason
-	Lost                       int64             // records that processes say they lost
-	EventRate, SpanRate        float64           // per second
-	QueueEvents, QueueLimit    int
-	SpansDropped               uint64
-	LookupsSampled             float64 // share of lookups that arrive as traces; -1: unknown
-}
-
 // Live owns the fold. Make one with New, and run it with Run.
-type Live struct{}
+type Live struct {
+	cfg    Config
+	wake   chan struct{} // something waits in events or side
+	events *queue[batch]
+	side   *queue[sideBatch]
 
-// New returns a Live that has heard nothing yet.
-func New(cfg Config) *Live { return &Live{} }
+	// The rest down to latest belongs to Run's goroutine.
+	ring      *ring.Ring
+	assembler *lookups.Assembler
+	rates     *lookups.Rates
+	staleness window
+	durations window // of lookups that came as traces
+	sampler   sampler
+	dirty     bool      // the ring has changed since the last publication
+	published time.Time // by the wall clock
 
-// Run folds until ctx ends, then folds what is still queued and returns.
-func (l *Live) Run(ctx context.Context) error { return nil }
+	latest  atomic.Pointer[published]
+	feed    feed
+	done    recent[lookups.Lookup]
+	samples recent[Sample]
+	counts  counters
+	subs    subscribers
+	meters  *instruments // nil: no meter
+}
 
-// Offer queues events that arrived together. It never blocks; ErrFull means that none was taken.
-func (l *Live) Offer(events []chordevent.Event, arrived time.Time) error { return nil }
+// A published state is immutable.
+type published struct {
+	view  *ring.View
+	stats Stats // the part that Run's goroutine knows
+}
 
-// OfferSpans queues spans of lookups. What does not fit is dropped and counted: the ring view does not need spans.
-func (l *Live) OfferSpans(spans []lookups.Span) {}
+// A batch of events came together; a sideBatch of spans and points as well.
+type batch struct {
+	events  []chordevent.Event
+	arrived time.Time
+}
 
-// Reject counts malformed events by reason.
-func (l *Live) Reject(reason string, n int) {}
+type sideBatch struct {
+	spans  []lookups.Span
+	points []lookups.Point
+}
+
+// New returns a Live that has heard nothing yet. It fails only if the meter refuses an instrument.
+func New(cfg Config) (*Live, error) {
+	if cfg.Epoch == "" {
+		var b [8]byte
+		rand.Read(b[:]) // never fails
+		cfg.Epoch = hex.EncodeToString(b[:])
+	}
+	if cfg.QueueLimit <= 0 {
+		cfg.QueueLimit = defaultQueueLimit
+	}
+	if cfg.SpanLimit <= 0 {
+		cfg.SpanLimit = defaultSpanLimit
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	wake := make(chan struct{}, 1)
+	l := &Live{
+		cfg:       cfg,
+		wake:      wake,
+		events:    newQueue[batch](cfg.QueueLimit, wake),
+		side:      newQueue[sideBatch](cfg.SpanLimit, wake),
+		ring:      ring.New(cfg.Ring),
+		assembler: lookups.NewAssembler(),
+		rates:     lookups.NewRates(),
+		done:      recent[lookups.Lookup]{limit: lookupsKept},
+		samples:   recent[Sample]{limit: samplesKept},
+	}
+	l.latest.Store(&published{view: l.ring.View(), stats: Stats{LookupsSampled: -1}})
+	if cfg.Meter != nil {
+		var err error
+		if l.meters, err = newInstruments(cfg.Meter, l); err != nil {
+			return nil, fmt.Errorf("metrics of the ring view: %w", err)
+		}
+	}
+	return l, nil
+}
+
+// Run folds until ctx ends, then folds what is still queued, publishes it and returns nil.
+func (l *Live) Run(ctx context.Context) error {
+	tick := time.NewTicker(advanceEvery)
+	defer tick.Stop()
+	publish := time.NewTimer(0)
+	defer publish.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			l.events.close()
+			l.side.close()
+			l.fold(ctx)
+			l.advance()
+			l.publish()
+			return nil
+		case <-l.wake:
+			l.fold(ctx)
+			if l.dirty {
+				publish.Reset(max(0, time.Until(l.published.Add(publishEvery))))
+			}
+		case <-tick.C:
+			l.advance()
+			l.publish()
+		case <-publish.C:
+			l.publish()
+		}
+	}
+}
+
+// fold applies all that waits.
+func (l *Live) fold(ctx context.Context) {
+	for _, b := range l.events.take() {
+		l.apply(ctx, b)
+		l.events.done(len(b.events))
+		if time.Since(l.published) >= publishEvery {
+			l.publish()
+		}
+	}
+	now := l.cfg.Now()
+	for _, b := range l.side.take() {
+		for _, s := range b.spans {
+			l.assembler.Add(s, now)
+		}
+		for _, p := range b.points {
+			l.rates.Add(p, now)
+		}
+		l.side.done(len(b.spans) + len(b.points))
+	}
+}
+
+func (l *Live) apply(ctx context.Context, b batch) {
+	for i := range b.events {
+		ev := &b.events[i]
+		if l.cfg.Recorder != nil {
+			l.cfg.Recorder.Append(ev, b.arrived)
+		}
+		if !l.ring.Apply(ev, b.arrived).Applied {
+			continue
+		}
+		l.dirty = true
+		if Newsworthy(ev.Body.Kind()) {
+			l.feed.add(ev)
+		}
+	}
+	now := l.cfg.Now()
+	for i := range b.events {
+		stale := max(now.Sub(b.events[i].Time), 0)
+		l.staleness.add(now, stale)
+		if l.meters != nil {
+			l.meters.stale(ctx, stale)
+		}
+	}
+}
+
+// advance tells the fold and the lookup table what time it is.
+func (l *Live) advance() {
+	now := l.cfg.Now()
+	if l.cfg.Recorder != nil {
+		l.cfg.Recorder.Advance(now)
+	}
+	l.ring.Advance(now)
+	l.dirty = true // the view's time has changed, if nothing else
+	for _, found := range l.assembler.Advance(now) {
+		l.durations.add(now, found.Duration)
+		l.sampler.traced++
+		l.done.add(found)
+	}
+}
+
+// publish makes the state as it stands visible to readers, and takes a sample when one is due.
+func (l *Live) publish() {
+	l.published = time.Now()
+	if !l.dirty {
+		return
+	}
+	l.dirty = false
+	now := l.cfg.Now()
+	view := l.ring.View()
+	if now.Sub(l.sampler.last) >= sampleEvery {
+		l.samples.add(l.sample(view, now))
+	}
+	stats := l.measure(view, now)
+	stats.Published = l.published
+	l.latest.Store(&published{view: view, stats: stats})
+	l.subs.wake()
+}
+
+// Offer queues events that arrived together; the caller must not touch them afterwards. It never blocks. With ErrFull
+// or ErrClosed none was taken.
+func (l *Live) Offer(events []chordevent.Event, arrived time.Time) error {
+	if len(events) == 0 {
+		return nil
+	}
+	err := l.events.put(batch{events, arrived}, len(events))
+	if err != nil {
+		l.counts.refused.Add(uint64(len(events)))
+	}
+	return err
+}
+
+// OfferSpans queues spans of lookups, and points of their metrics. What does not fit is dropped and counted: the ring
+// view does not depend on it.
+func (l *Live) OfferSpans(spans []lookups.Span, points []lookups.Point) {
+	n := len(spans) + len(points)
+	if n == 0 {
+		return
+	}
+	l.counts.spans.Add(uint64(len(spans)))
+	if l.side.put(sideBatch{spans, points}, n) != nil {
+		l.counts.spansDropped.Add(uint64(n))
+	}
+}
 
 // View is the newest published view. Never nil.
-func (l *Live) View() *ring.View { return nil }
+func (l *Live) View() *ring.View { return l.latest.Load().view }
 
 // Epoch names this run of the conductor.
-func (l *Live) Epoch() string { return "" }
+func (l *Live) Epoch() string { return l.cfg.Epoch }
 
-// Events returns events of the recent feed with a greater sequence number than after, oldest first, the newest limit.
-func (l *Live) Events(after uint64, limit int) []FeedEvent { return nil }
+// Events returns events of the recent feed that follow the sequence number after: the first limit of them, oldest first.
+// After 0 stands for "none yet": the newest limit.
+func (l *Live) Events(after uint64, limit int) []FeedEvent {
+	n := uint64(max(limit, 0))
+	if after == 0 {
+		after = l.feed.newest()
+		after -= min(after, n)
+	}
+	return l.feed.read(after+1, after+n)
+}
 
-// Lookups returns the most recent lookups, oldest first.
-func (l *Live) Lookups(limit int) []lookups.Lookup { return nil }
+// Lookups returns the most recent lookups, oldest first. One whose last spans came late stands there twice, the second
+// time complete; both have the same Trace and Span.
+func (l *Live) Lookups(limit int) []lookups.Lookup { return l.done.tail(limit) }
+
+// LookupsSince returns the lookups told after the first n of all, oldest first, and how many there have been by now.
+// Of more than a thousand only the newest are kept.
+func (l *Live) LookupsSince(n uint64) ([]lookups.Lookup, uint64) { return l.done.since(n) }
+
+// SamplesSince does the same for samples.
+func (l *Live) SamplesSince(n uint64) ([]Sample, uint64) { return l.samples.since(n) }
 
 // Samples returns the chart history, oldest first, an hour at most.
-func (l *Live) Samples() []Sample { return nil }
-
-// Stats returns the counters as they stand.
-func (l *Live) Stats() Stats { return Stats{} }
-
-// Subscribe returns a wake-up for every publication. Close it when done.
-func (l *Live) Subscribe() *Subscription { return nil }
-
-// A Subscription wakes its owner when something new was published. Wake-ups coalesce: one waits at most.
-type Subscription struct{}
-
-// C is ready when something was published since the last receive.
-func (s *Subscription) C() <-chan struct{} { return nil }
-
-// Close ends the subscription.
-func (s *Subscription) Close() {}
+func (l *Live) Samples() []Sample { return l.samples.tail(samplesKept) }

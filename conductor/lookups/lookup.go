@@ -17,12 +17,13 @@ const (
 	Failed
 )
 
-// A Lookup is one finished lookup, or the lookup inside a get, put or delete. Immutable.
+// A Lookup is one finished lookup, which may be part of a get, a put, or a member's own maintenance. Immutable.
 type Lookup struct {
 	Trace     trace.TraceID
+	Span      trace.SpanID // of chord.lookup; tells several lookups of one trace apart
 	Start     time.Time
 	Duration  time.Duration
-	Operation string // lookup, get, put or delete
+	Operation string // on whose behalf: lookup (its own), get, put, delete, join, …
 	Mode      string // recursive or iterative
 	Key       chord.ID
 	Hops      []Hop // the initiator first, the owner last
@@ -33,26 +34,8 @@ type Lookup struct {
 // A Hop is one member's part of a lookup.
 type Hop struct {
 	ID       chord.ID
-	Pointer  string        // how the hop before found it: self (the initiator), finger, successor or cache
-	Slot     int           // finger slot, or index in the successor list
-	At       time.Duration // since the lookup's start, by the member's own clock
+	Pointer  string        // how the hop before found it: finger, successor or cache; self for the initiator; empty: not told
+	Slot     int           // finger slot, or place in the successor list
+	At       time.Duration // since the lookup's start, by the member's own clock; negative: not told
 	Timeouts int           // candidates tried in vain before it
-}
-
-// A Span is what Decode keeps of one span of a lookup.
-type Span struct {
-	Trace      trace.TraceID
-	ID, Parent trace.SpanID
-	Name       string
-	Node       chord.ID
-	Start, End time.Time
-	Mode       string
-	Key        chord.ID
-	Index      int // hop index; 0 is the initiator
-	Pointer    string
-	Slot       int
-	Timeouts   int
-	Owner      chord.ID
-	Failed     bool
-	Err        string
 }

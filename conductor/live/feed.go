@@ -1,0 +1,114 @@
+package live
+
+import (
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"chordconductor/node/chord"
+	"chordconductor/otel/chordevent"
+)
+
+// feedSize is how many recent events can be read back. Older ones are overwritten; history keeps them, if there is one.
+const feedSize = 4096
+
+// A FeedEvent is one event in the form people read.
+type FeedEvent struct {
+	Seq      uint64 // 1, 2, 3, … in the order applied
+	Time     time.Time
+	Kind     chordevent.Kind
+	ID       chord.ID // the member that said it
+	Digits   int      // hex digits of IDs
+	Peer     chord.ID // the other member concerned
+	HasPeer  bool
+	Text     string // one line that reads on from the member's ID
+	Trace    trace.TraceID
+	Warning  bool
+	Keys     int64 // of a key move
+	Outgoing bool  // of a key move: from ID to Peer
+}
+
+// Describe puts an event in the form people read, under a sequence number.
+func Describe(seq uint64, ev *chordevent.Event) FeedEvent {
+	f := FeedEvent{
+		Seq: seq, Time: ev.Time, Kind: ev.Body.Kind(), ID: ev.Node.ID, Digits: ev.Node.Digits, Trace: ev.Trace,
+		Text: teller{ev.Node.Digits}.text(ev.Body),
+	}
+	var peer chordevent.PeerRef
+	switch b := ev.Body.(type) {
+	case chordevent.Joined:
+		peer = b.Through
+	case chordevent.SuccessorsChanged:
+		for _, p := range b.Successors {
+			if p.Real() {
+				peer = p
+				break
+			}
+		}
+	case chordevent.PredecessorChanged:
+		peer = b.Predecessor
+	case chordevent.PeerFailed:
+		peer, f.Warning = b.Peer, true
+	case chordevent.KeysMoved:
+		peer, f.Keys, f.Outgoing = b.Peer, b.Keys, b.Outgoing
+		f.Warning = b.Phase == chordevent.MoveFailed
+	case chordevent.Leaving:
+		peer = b.Successor
+	case chordevent.Left:
+		peer = b.Successor
+	}
+	f.Peer, f.HasPeer = peer.ID, peer.Real()
+	return f
+}
+
+// Newsworthy says whether an event belongs in the feed. Loads and keyframes repeat what is known: a thousand members
+// would fill the feed with them in seconds.
+func Newsworthy(kind chordevent.Kind) bool {
+	return kind != chordevent.KindLoad && kind != chordevent.KindState
+}
+
+// A feed is the ring buffer of recent events. They are put into words when read: most never are.
+type feed struct {
+	mu      sync.Mutex
+	entries [feedSize]chordevent.Event // guarded by mu; the event of sequence number n is at n % feedSize
+	last    uint64                     // guarded by mu; newest sequence number
+}
+
+func (f *feed) add(ev *chordevent.Event) {
+	f.mu.Lock()
+	f.last++
+	f.entries[f.last%feedSize] = *ev
+	f.mu.Unlock()
+}
+
+// read returns the events of the numbers from first up to and including last that are still there.
+func (f *feed) read(first, last uint64) []FeedEvent {
+	f.mu.Lock()
+	last = min(last, f.last)
+	first = max(first, 1)
+	if f.last > feedSize {
+		first = max(first, f.last-feedSize+1)
+	}
+	if first > last {
+		f.mu.Unlock()
+		return nil
+	}
+	events := make([]chordevent.Event, 0, last-first+1)
+	for n := first; n <= last; n++ {
+		events = append(events, f.entries[n%feedSize])
+	}
+	f.mu.Unlock()
+
+	out := make([]FeedEvent, len(events))
+	for i := range events {
+		out[i] = Describe(first+uint64(i), &events[i])
+	}
+	return out
+}
+
+func (f *feed) newest() uint64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.last
+}

@@ -1,0 +1,125 @@
+package live
+
+import (
+	"context"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
+	"chordconductor/conductor/ring"
+	"chordconductor/otel/chordevent"
+)
+
+// instruments are the conductor's own metrics of the ring. All but one are read from what is published anyway, when the
+// meter asks.
+type instruments struct {
+	staleness metric.Float64Histogram
+	applied   metric.MeasurementOption
+}
+
+func newInstruments(meter metric.Meter, l *Live) (*instruments, error) {
+	staleness, err := chordevent.RingStaleness.Float64Histogram(meter)
+	if err != nil {
+		return nil, err
+	}
+	gauges := []struct {
+		row  *chordevent.Metric
+		read metric.Int64Callback
+	}{
+		{&chordevent.RingMembers, l.observeMembers},
+		{&chordevent.RingUncertain, func(_ context.Context, o metric.Int64Observer) error {
+			o.Observe(int64(l.View().Counts.Uncertain), ringName(l.View()))
+			return nil
+		}},
+		{&chordevent.RingError, func(_ context.Context, o metric.Int64Observer) error {
+			o.Observe(int64(l.View().Error), ringName(l.View()))
+			return nil
+		}},
+		{&chordevent.RingViolations, l.observeViolations},
+		{&chordevent.ConductorQueue, func(_ context.Context, o metric.Int64Observer) error {
+			o.Observe(int64(l.events.len()), metric.WithAttributes(chordevent.QueueKey.String("events")))
+			o.Observe(int64(l.side.len()), metric.WithAttributes(chordevent.QueueKey.String("spans")))
+			return nil
+		}},
+	}
+	for _, g := range gauges {
+		if _, err := g.row.Int64ObservableGauge(meter, g.read); err != nil {
+			return nil, err
+		}
+	}
+	totals := []struct {
+		row  *chordevent.Metric
+		read metric.Int64Callback
+	}{
+		{&chordevent.ConductorEvents, l.observeEvents},
+		{&chordevent.ConductorIgnored, func(_ context.Context, o metric.Int64Observer) error {
+			o.Observe(int64(l.counts.ignored.Load()))
+			return nil
+		}},
+		{&chordevent.ConductorDropped, func(_ context.Context, o metric.Int64Observer) error {
+			o.Observe(int64(l.Stats().SpansDropped), metric.WithAttributes(chordevent.QueueKey.String("spans")))
+			return nil
+		}},
+	}
+	for _, t := range totals {
+		if _, err := t.row.Int64ObservableCounter(meter, t.read); err != nil {
+			return nil, err
+		}
+	}
+	applied := metric.WithAttributeSet(attribute.NewSet(chordevent.StageKey.String("applied")))
+	return &instruments{staleness: staleness, applied: applied}, nil
+}
+
+func (i *instruments) stale(ctx context.Context, d time.Duration) {
+	i.staleness.Record(ctx, d.Seconds(), i.applied)
+}
+
+func ringName(v *ring.View) metric.MeasurementOption {
+	return metric.WithAttributes(chordevent.RingNameKey.String(v.Name))
+}
+
+func (l *Live) observeMembers(_ context.Context, o metric.Int64Observer) error {
+	v := l.View()
+	for _, c := range []struct {
+		status string
+		n      int
+	}{
+		{"joining", v.Counts.Joining}, {"active", v.Counts.Active}, {"leaving", v.Counts.Leaving},
+		{"left", v.Counts.Left}, {"failed", v.Counts.Failed}, {"silent", v.Counts.Silent},
+	} {
+		o.Observe(int64(c.n), metric.WithAttributes(chordevent.RingNameKey.String(v.Name), chordevent.MemberStatusKey.String(c.status)))
+	}
+	return nil
+}
+
+// observeViolations counts those that stand, by condition, and says 0 of a condition that has healed.
+func (l *Live) observeViolations(_ context.Context, o metric.Int64Observer) error {
+	v := l.View()
+	n := map[string]int64{}
+	for _, violation := range v.Violations {
+		if violation.Healed.IsZero() {
+			n[violation.Condition]++
+		} else {
+			n[violation.Condition] += 0
+		}
+	}
+	for condition, count := range n {
+		o.Observe(count, metric.WithAttributes(chordevent.RingNameKey.String(v.Name), chordevent.ConditionKey.String(condition)))
+	}
+	return nil
+}
+
+func (l *Live) observeEvents(_ context.Context, o metric.Int64Observer) error {
+	c := l.View().Counts
+	say := func(outcome string, n uint64) {
+		o.Observe(int64(n), metric.WithAttributes(chordevent.EventOutcomeKey.String(outcome)))
+	}
+	say("applied", c.Applied)
+	say("outdated", c.Outdated)
+	say("refused", c.Refused)
+	for reason, n := range l.counts.rejections() {
+		say(reason, n)
+	}
+	return nil
+}

@@ -1,0 +1,68 @@
+package live
+
+import "sync"
+
+// A queue hands work from many goroutines to the one that folds. It holds at most limit units (events, spans), plus one
+// batch that alone is larger, which would otherwise never get in.
+type queue[T any] struct {
+	limit int
+	wake  chan struct{} // shared with Run: something waits
+
+	mu     sync.Mutex
+	items  []T // guarded by mu
+	spare  []T // guarded by mu; the last slice taken, for reuse
+	units  int // guarded by mu; waiting or being folded
+	closed bool
+}
+
+func newQueue[T any](limit int, wake chan struct{}) *queue[T] {
+	return &queue[T]{limit: limit, wake: wake}
+}
+
+// put adds an item of n units, n > 0. At the limit it takes nothing and says ErrFull.
+func (q *queue[T]) put(item T, n int) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return ErrClosed
+	}
+	if q.units > 0 && q.units+n > q.limit {
+		return ErrFull
+	}
+	q.items = append(q.items, item)
+	q.units += n
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+// take removes all that waits. The slice is valid until the next call. Its units count until done is told of them.
+func (q *queue[T]) take() []T {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	taken := q.items
+	q.items = q.spare[:0]
+	q.spare = taken
+	return taken
+}
+
+func (q *queue[T]) done(n int) {
+	q.mu.Lock()
+	q.units -= n
+	q.mu.Unlock()
+}
+
+func (q *queue[T]) len() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.units
+}
+
+// close refuses what comes from now on; what waits can still be taken.
+func (q *queue[T]) close() {
+	q.mu.Lock()
+	q.closed = true
+	q.mu.Unlock()
+}

@@ -1,0 +1,97 @@
+package live
+
+import (
+	"maps"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"chordconductor/conductor/ring"
+	"chordconductor/otel/chordevent"
+)
+
+// A Sample is one point of the charts, a second apart.
+type Sample struct {
+	Time          time.Time
+	Members       int // active and leaving
+	Error         uint64
+	Lookups       float64       // per second: from metrics if there are any, else those that came as traces
+	P50, P99      time.Duration // of the same
+	Puts, Gets    float64       // served per second, as members' loads say
+	Events, Spans float64       // received per second; spans of lookups only
+}
+
+// Stats says how far the picture can be trusted, and what it costs.
+type Stats struct {
+	Published                  time.Time         // when the newest view was, by the wall clock
+	StalenessP50, StalenessP99 time.Duration     // event timestamp to applied, last ten seconds
+	Applied, Outdated          uint64            // events that told something new, and nothing new
+	Foreign                    uint64            // events of another ring, or beyond a bound of the fold
+	Refused                    uint64            // events not taken because the queue was full; their senders try again
+	Rejected                   map[string]uint64 // malformed events, by chordevent.Reason
+	Ignored                    uint64            // attributes that the vocabulary does not have
+	Lost                       int64             // records that processes say they lost
+	Missing                    int64             // events that members are known to have told and that did not arrive
+	EventRate, SpanRate        float64           // per second
+	QueueEvents, QueueLimit    int
+	SpansDropped               uint64  // spans and points that did not fit, and traces given up
+	LookupsSampled             float64 // share of lookups that arrive as traces; -1: unknown
+}
+
+// RejectedTotal is the number of malformed events.
+func (s Stats) RejectedTotal() (n uint64) {
+	for _, v := range s.Rejected {
+		n += v
+	}
+	return n
+}
+
+// counters are written by any goroutine.
+type counters struct {
+	refused, spans, spansDropped, ignored atomic.Uint64
+
+	mu       sync.Mutex
+	rejected map[string]uint64 // guarded by mu; there are as many reasons as package chordevent has
+}
+
+// Reject counts an event that could not be decoded.
+func (l *Live) Reject(reason chordevent.Reason) {
+	l.counts.mu.Lock()
+	defer l.counts.mu.Unlock()
+	if l.counts.rejected == nil {
+		l.counts.rejected = map[string]uint64{}
+	}
+	l.counts.rejected[string(reason)]++
+}
+
+// Ignore counts attributes of events that the vocabulary does not have.
+func (l *Live) Ignore(attributes int) { l.counts.ignored.Add(uint64(attributes)) }
+
+func (c *counters) rejections() map[string]uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return maps.Clone(c.rejected)
+}
+
+// Stats returns the counters as they stand.
+func (l *Live) Stats() Stats {
+	s := l.latest.Load().stats
+	s.Refused = l.counts.refused.Load()
+	s.Rejected = l.counts.rejections()
+	s.Ignored = l.counts.ignored.Load()
+	s.QueueEvents, s.QueueLimit = l.events.len(), l.cfg.QueueLimit
+	s.SpansDropped += l.counts.spansDropped.Load()
+	return s
+}
+
+// measure fills in what only Run's goroutine knows.
+func (l *Live) measure(view *ring.View, now time.Time) Stats {
+	stale := l.staleness.quantiles(now, .5, .99)
+	return Stats{
+		StalenessP50: stale[0], StalenessP99: stale[1],
+		Applied: view.Counts.Applied, Outdated: view.Counts.Outdated, Foreign: view.Counts.Refused,
+		Lost: view.Counts.Lost, Missing: view.Counts.Missing,
+		EventRate: l.sampler.eventRate, SpanRate: l.sampler.spanRate, LookupsSampled: l.sampler.sampled,
+		SpansDropped: l.assembler.Dropped(),
+	}
+}

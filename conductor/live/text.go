@@ -1,0 +1,128 @@
+package live
+
+import (
+	"encoding/hex"
+	"fmt"
+	"strings"
+
+	"chordconductor/node/chord"
+	"chordconductor/otel/chordevent"
+)
+
+// shortDigits of an identifier are enough to tell members apart by eye.
+const shortDigits = 8
+
+// A teller writes what an event says as one line that reads on from the member's ID: "joined through 1f0c22ab".
+type teller struct{ digits int }
+
+func (t teller) id(id chord.ID) string {
+	full := hex.EncodeToString(id[:])
+	digits := t.digits
+	if digits <= 0 || digits > len(full) {
+		digits = len(full)
+	}
+	full = full[len(full)-digits:]
+	return full[:min(shortDigits, len(full))]
+}
+
+func (t teller) text(body chordevent.Body) string {
+	switch b := body.(type) {
+	case chordevent.Started:
+		return "starts to join, at " + b.Address
+	case chordevent.Joined:
+		if !b.Through.Real() {
+			return "founded the ring"
+		}
+		return "joined through " + t.id(b.Through.ID)
+	case chordevent.SuccessorsChanged:
+		return t.successors(b.Successors)
+	case chordevent.PredecessorChanged:
+		if !b.Predecessor.Real() {
+			return "has no predecessor"
+		}
+		return "has predecessor " + t.id(b.Predecessor.ID)
+	case chordevent.OwnershipChanged:
+		if !b.Owns {
+			return "is responsible for no keys"
+		}
+		return fmt.Sprintf("is responsible for the keys from %s on (epoch %d)", t.id(b.From), b.Epoch)
+	case chordevent.FingersChanged:
+		return fingers(b.Runs)
+	case chordevent.PeerFailed:
+		return fmt.Sprintf("found %s dead (%s)", t.id(b.Peer.ID), b.Operation)
+	case chordevent.KeysMoved:
+		return t.move(b)
+	case chordevent.NodeLoad:
+		return fmt.Sprintf("holds %d keys and %d replicas, %s", b.OwnedKeys, b.ReplicaKeys, size(b.Bytes))
+	case chordevent.Leaving:
+		return "leaves" + t.takesOver(b.Successor)
+	case chordevent.Left:
+		return "left" + t.takesOver(b.Successor)
+	case chordevent.State:
+		return "told its whole state: " + string(b.Status)
+	}
+	return string(body.Kind())
+}
+
+func (t teller) successors(list []chordevent.PeerRef) string {
+	var names []string
+	for _, p := range list {
+		if p.Real() {
+			names = append(names, t.id(p.ID))
+		}
+	}
+	switch {
+	case len(names) == 0:
+		return "has no successor"
+	case len(names) == 1:
+		return "has successor " + names[0]
+	case len(names) <= 3:
+		return "has successors " + strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("has successors %s and %d more", strings.Join(names[:3], ", "), len(names)-3)
+}
+
+func fingers(runs []chordevent.FingerRun) string {
+	switch len(runs) {
+	case 0:
+		return "looked at its fingers"
+	case 1:
+		if runs[0].First == runs[0].Last {
+			return fmt.Sprintf("set finger %d", runs[0].First)
+		}
+		return fmt.Sprintf("set fingers %d to %d", runs[0].First, runs[0].Last)
+	}
+	return fmt.Sprintf("set fingers %d to %d, %d runs", runs[0].First, runs[len(runs)-1].Last, len(runs))
+}
+
+func (t teller) move(b chordevent.KeysMoved) string {
+	way := "from"
+	if b.Outgoing {
+		way = "to"
+	}
+	verb := map[bool]map[chordevent.MovePhase]string{
+		true:  {chordevent.MoveStarted: "sends", chordevent.MoveDone: "sent", chordevent.MoveFailed: "failed to send"},
+		false: {chordevent.MoveStarted: "receives", chordevent.MoveDone: "received", chordevent.MoveFailed: "failed to receive"},
+	}[b.Outgoing][b.Phase]
+	if b.Phase == chordevent.MoveStarted && b.Keys == 0 {
+		return fmt.Sprintf("%s a range %s %s (%s)", verb, way, t.id(b.Peer.ID), b.Reason)
+	}
+	return fmt.Sprintf("%s %d keys, %s, %s %s (%s)", verb, b.Keys, size(b.Bytes), way, t.id(b.Peer.ID), b.Reason)
+}
+
+func (t teller) takesOver(p chordevent.PeerRef) string {
+	if !p.Real() {
+		return ""
+	}
+	return "; " + t.id(p.ID) + " takes over"
+}
+
+func size(n int64) string {
+	switch {
+	case n < 1000:
+		return fmt.Sprintf("%d B", n)
+	case n < 1000*1000:
+		return fmt.Sprintf("%.1f kB", float64(n)/1000)
+	}
+	return fmt.Sprintf("%.1f MB", float64(n)/1000/1000)
+}

@@ -1,0 +1,191 @@
+package lookups
+
+import (
+	"hash/maphash"
+	"math"
+	"slices"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"chordconductor/otel/chordevent"
+)
+
+const (
+	// maxSeries bounds the series (process, mode, outcome) whose last point is remembered; what is beyond is not counted.
+	maxSeries = 4096
+	// maxBuckets bounds the buckets of one point; beyond it the point's distribution is ignored.
+	maxBuckets = 128
+	// hold is how long a series counts without a new point, at least; the longest usual export interval is a minute.
+	hold = 75 * time.Second
+	// fresh is the age up to which a series heard for the first time counts from its start. An older one has a past that
+	// is not the present's rate.
+	fresh = time.Minute
+)
+
+// A Point is a point of the histogram chord.lookup.duration: unlike spans, metrics count every lookup.
+type Point struct {
+	series      uint64
+	start, time time.Time
+	delta       bool
+	count       uint64
+	bounds      []float64 // seconds
+	buckets     []uint64  // one more than bounds; empty: no distribution
+}
+
+var seed = maphash.MakeSeed()
+
+// DecodeMetrics picks the lookup points out. It copies what it keeps and never changes md.
+func DecodeMetrics(md pmetric.Metrics) []Point {
+	var out []Point
+	for _, rm := range md.ResourceMetrics().All() {
+		for _, sm := range rm.ScopeMetrics().All() {
+			for _, m := range sm.Metrics().All() {
+				if m.Name() != chordevent.LookupDuration.Name || m.Type() != pmetric.MetricTypeHistogram {
+					continue
+				}
+				delta := m.Histogram().AggregationTemporality() == pmetric.AggregationTemporalityDelta
+				for _, p := range m.Histogram().DataPoints().All() {
+					out = append(out, decodePoint(rm.Resource(), p, delta))
+				}
+			}
+		}
+	}
+	return out
+}
+
+func decodePoint(res pcommon.Resource, p pmetric.HistogramDataPoint, delta bool) Point {
+	out := Point{
+		series: seriesOf(res.Attributes(), p.Attributes()), delta: delta,
+		start: p.StartTimestamp().AsTime(), time: p.Timestamp().AsTime(), count: p.Count(),
+	}
+	if n := p.BucketCounts().Len(); n == p.ExplicitBounds().Len()+1 && n <= maxBuckets {
+		out.bounds, out.buckets = p.ExplicitBounds().AsRaw(), p.BucketCounts().AsRaw()
+	}
+	return out
+}
+
+// seriesOf hashes a point's identity. The sum makes the order of attributes not matter.
+func seriesOf(maps ...pcommon.Map) uint64 {
+	var sum uint64
+	for i, m := range maps {
+		for key, v := range m.All() {
+			var h maphash.Hash
+			h.SetSeed(seed)
+			h.WriteByte(byte(i))
+			h.WriteString(key)
+			h.WriteByte(0)
+			h.WriteString(v.AsString())
+			sum += h.Sum64()
+		}
+	}
+	return sum
+}
+
+// Rates turns the points of all processes into the lookups per second now, and how long they take. Not safe for
+// concurrent use.
+type Rates struct{ series map[uint64]*series }
+
+type series struct {
+	last  Point
+	rate  float64   // lookups per second between the last two points
+	rates []float64 // the same per bucket
+	until time.Time // counts until then
+}
+
+// NewRates returns one that has heard nothing.
+func NewRates() *Rates { return &Rates{series: map[uint64]*series{}} }
+
+// Add takes a point that arrived now.
+func (r *Rates) Add(p Point, now time.Time) {
+	s := r.series[p.series]
+	if s == nil {
+		if len(r.series) >= maxSeries {
+			return
+		}
+		s = &series{}
+		r.series[p.series] = s
+		if now.Sub(p.start) < fresh {
+			s.last = Point{time: p.start, start: p.start}
+		}
+	}
+	before := s.last
+	switch {
+	case p.delta:
+		before = Point{time: p.start}
+	case !p.start.Equal(before.start) && !before.start.IsZero():
+		before = Point{time: p.start} // the process counts anew
+	}
+	elapsed := p.time.Sub(before.time)
+	if elapsed <= 0 || p.count < before.count {
+		return // late, or sent twice
+	}
+	s.last = p
+	s.rate, s.rates = 0, nil
+	s.until = now.Add(max(hold, 2*min(elapsed, 10*time.Minute)))
+	if before.time.IsZero() {
+		return // the first point of a series with a past: a baseline
+	}
+	s.rate = float64(p.count-before.count) / elapsed.Seconds()
+	s.rates = make([]float64, len(p.buckets))
+	for i, n := range p.buckets {
+		if i < len(before.buckets) {
+			n -= min(n, before.buckets[i])
+		}
+		s.rates[i] = float64(n) / elapsed.Seconds()
+	}
+}
+
+// Now returns the lookups per second over all processes, and their median and 99th percentile. Known is false while no
+// process tells.
+func (r *Rates) Now(now time.Time) (perSecond float64, p50, p99 time.Duration, known bool) {
+	byBound := map[uint64]float64{}
+	for key, s := range r.series {
+		if now.After(s.until) {
+			delete(r.series, key)
+			continue
+		}
+		if s.rates == nil {
+			continue
+		}
+		known = true
+		perSecond += s.rate
+		for i, rate := range s.rates {
+			bound := math.Inf(1)
+			if i < len(s.last.bounds) {
+				bound = s.last.bounds[i]
+			}
+			byBound[math.Float64bits(bound)] += rate
+		}
+	}
+	bounds := make([]float64, 0, len(byBound))
+	for bits := range byBound {
+		bounds = append(bounds, math.Float64frombits(bits))
+	}
+	slices.Sort(bounds)
+	return perSecond, quantile(bounds, byBound, .5), quantile(bounds, byBound, .99), known
+}
+
+// quantile interpolates within the bucket it falls in; in the last one, which has no end, it is the last bound.
+func quantile(bounds []float64, byBound map[uint64]float64, q float64) time.Duration {
+	var total, below, low float64
+	for _, b := range bounds {
+		total += byBound[math.Float64bits(b)]
+	}
+	for _, b := range bounds {
+		rate := byBound[math.Float64bits(b)]
+		if rate > 0 && below+rate >= q*total {
+			if !math.IsInf(b, 1) {
+				low += (b - low) * (q*total - below) / rate
+			}
+			break
+		}
+		below += rate
+		low = b
+	}
+	if low <= 0 || math.IsInf(low, 0) || math.IsNaN(low) {
+		return 0
+	}
+	return time.Duration(low * float64(time.Second))
+}
