@@ -6,7 +6,7 @@ import (
 )
 
 // Attribute names that only metrics use. The others are OperationKey, OutcomeKey, LookupModeKey, MoveReasonKey and
-// MoveDirectionKey. None names a key; none names a member.
+// MoveDirectionKey. None names a key, and only the chord.member metrics name a member (NodeIDKey).
 const (
 	StoreRoleKey     attribute.Key = "chord.store.role"     // owned or replica
 	MemberStatusKey  attribute.Key = "chord.member.status"  // as the ring view names it
@@ -59,6 +59,9 @@ var (
 	TelemetryQueue    = Metric{"chord.telemetry.queue", "{record}", Gauge, "Event records that wait for export.", nil, nil}
 )
 
+// MemberMetricsLimit bounds the time series of the chord.member metrics: a ring of more members than this has none.
+const MemberMetricsLimit = 256
+
 // Metrics of the conductor.
 var (
 	RingMembers      = Metric{"chord.ring.members", "{member}", Gauge, "Members in the ring view.", []attribute.Key{RingNameKey, MemberStatusKey}, nil}
@@ -72,6 +75,11 @@ var (
 	ConductorDropped = Metric{"chord.conductor.dropped", "{item}", Counter, "Items that a full queue of the conductor dropped.", []attribute.Key{QueueKey}, nil}
 	ConductorClients = Metric{"chord.conductor.clients", "{client}", Gauge, "Clients connected for the live view.", nil, nil}
 	Received         = Metric{"chord.conductor.received", "{record}", Counter, "Log records, spans and data points received.", []attribute.Key{SignalKey, OutcomeKey}, nil}
+	MemberKeys       = Metric{"chord.member.keys", "{key}", Gauge, "Keys a member holds. Members are told apart only while there are few: see MemberMetricsLimit.", []attribute.Key{NodeIDKey, StoreRoleKey}, nil}
+	MemberSize       = Metric{"chord.member.size", "By", Gauge, "Bytes a member holds.", []attribute.Key{NodeIDKey}, nil}
+	MemberError      = Metric{"chord.member.error", "{step}", Gauge, "A member's share of the ring error.", []attribute.Key{NodeIDKey}, nil}
+	MemberAge        = Metric{"chord.member.age", "s", Gauge, "Time since a member's newest event.", []attribute.Key{NodeIDKey}, nil}
+	MemberOperations = Metric{"chord.member.operations", "{operation}", Counter, "Gets, puts and deletes a member served as owner.", []attribute.Key{NodeIDKey, OperationKey}, nil}
 	Forwarded        = Metric{"chord.conductor.forwarded", "{record}", Counter, "Log records, spans and data points passed on.", []attribute.Key{SignalKey, ForwardTargetKey, OutcomeKey}, nil}
 )
 
@@ -79,7 +87,11 @@ var nodeMetrics = []*Metric{&LookupDuration, &LookupHops, &LookupTimeouts, &Oper
 	&PeerFailures, &StoreKeys, &StoreSize, &KeysMovedCount, &TelemetryLost, &TelemetryQueue}
 
 var conductorMetrics = []*Metric{&RingMembers, &RingUncertain, &RingError, &RingViolations, &RingStaleness, &ConductorEvents,
-	&ConductorIgnored, &ConductorQueue, &ConductorDropped, &ConductorClients, &Received, &Forwarded}
+	&ConductorIgnored, &ConductorQueue, &ConductorDropped, &ConductorClients, &Received, &Forwarded,
+	&MemberKeys, &MemberSize, &MemberError, &MemberAge, &MemberOperations}
+
+// Metrics lists every metric of nodes and conductor.
+func Metrics() []*Metric { return append(append([]*Metric(nil), nodeMetrics...), conductorMetrics...) }
 
 // Float64Histogram makes the instrument of a histogram row.
 func (m *Metric) Float64Histogram(meter metric.Meter) (metric.Float64Histogram, error) {
