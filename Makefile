@@ -19,6 +19,7 @@ test-go: ## the Go tests
 	test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
 	$(GO) vet ./...
 	$(GO) test -race -timeout 12m ./...
+	cd dashboards && $(GO) vet ./... && $(GO) test ./...
 
 test-client: client/node_modules ## the client's tests, and whether client/dist is what its source builds
 	$(NPM) run check
@@ -29,7 +30,10 @@ test-client: client/node_modules ## the client's tests, and whether client/dist 
 e2e: build client/node_modules ## end to end, with the real Jaeger, Prometheus, Docker Compose and Chromium on PATH
 	cd test && $(GO) test -count=1 -timeout 15m -v ./e2e/...
 
-generate: client/node_modules ## generated code: protobuf, docs/telemetry.md, client/dist
+dashboards: ## the Grafana dashboards, from their Go source
+	cd dashboards && $(GO) run .
+
+generate: client/node_modules dashboards ## generated code: protobuf, docs/telemetry.md, dashboards, client/dist
 	$(BUF) lint
 	$(BUF) generate
 	$(GO) generate ./...
@@ -48,4 +52,4 @@ client/node_modules: client/package-lock.json
 	$(NPM) ci --no-audit --no-fund
 	@touch $@
 
-.PHONY: help build test test-go test-client e2e generate generate-check bench clean
+.PHONY: help dashboards build test test-go test-client e2e generate generate-check bench clean

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
+)
+
+func conductorDashboard() *dashboard.DashboardBuilder {
+	return board("chord-conductor", "Chord: Conductor", "Does the conductor hear everything, how late, and does it pass all of it on?").
+		WithPanel(panel{
+			title: "How stale is the picture?", unit: seconds, width: 6,
+			description: "99th percentile of the time from an event's timestamp until it was applied.",
+			queries:     []query{{expr: `histogram_quantile(0.99, sum by (le) (rate(chord_ring_staleness_seconds_bucket{chord_stage="applied"}[$__rate_interval])))`, legend: "p99"}},
+			limits:      []limit{{0.5, yellow}, {2, red}},
+		}.number()).
+		WithPanel(panel{
+			title: "Was telemetry lost at the nodes?", unit: count, width: 6,
+			description: "Event records that nodes know they lost in the last hour. The next keyframe makes each good.",
+			queries:     []query{{expr: `sum(increase(chord_telemetry_lost_total[1h])) or vector(0)`, legend: "lost"}},
+			limits:      []limit{{1, yellow}},
+		}.number()).
+		WithPanel(panel{
+			title: "Was anything dropped here?", unit: count, width: 6,
+			description: "Items that a full queue of the conductor dropped in the last hour.",
+			queries:     []query{{expr: `sum(increase(chord_conductor_dropped_total[1h])) or vector(0)`, legend: "dropped"}},
+			limits:      []limit{{1, red}},
+		}.number()).
+		WithPanel(panel{
+			title: "How many are watching?", unit: count, width: 6,
+			description: "Clients connected for the live view.",
+			queries:     []query{{expr: `sum(chord_conductor_clients)`, legend: "clients"}},
+		}.number()).
+		WithPanel(panel{
+			title: "What becomes of the events?", unit: perSecond,
+			description: "Events by outcome: applied, outdated (told nothing new), unknown, or malformed with the reason.",
+			queries:     []query{{expr: `sum by (chord_event_outcome) (rate(chord_conductor_events_total[$__rate_interval]))`, legend: "{{chord_event_outcome}}"}},
+		}.stacked()).
+		WithPanel(panel{
+			title: "How late do events arrive, and how late do clients see them?", unit: seconds,
+			description: "99th percentile, from timestamp to applied and from there to pushed.",
+			queries:     []query{{expr: `histogram_quantile(0.99, sum by (le, chord_stage) (rate(chord_ring_staleness_seconds_bucket[$__rate_interval])))`, legend: "{{chord_stage}}"}},
+		}.graph()).
+		WithPanel(panel{
+			title: "What comes in?", unit: perSecond,
+			description: "Log records, spans and data points received.",
+			queries:     []query{{expr: `sum by (chord_signal, chord_outcome) (rate(chord_conductor_received_total[$__rate_interval]))`, legend: "{{chord_signal}} {{chord_outcome}}"}},
+		}.graph()).
+		WithPanel(panel{
+			title: "Is it all passed on?", unit: perSecond,
+			description: "What went to Jaeger and Prometheus, by outcome.",
+			queries:     []query{{expr: `sum by (chord_forward_target, chord_outcome) (rate(chord_conductor_forwarded_total[$__rate_interval]))`, legend: "{{chord_forward_target}} {{chord_outcome}}"}},
+		}.graph()).
+		WithPanel(panel{
+			title: "Do queues fill up?", unit: count,
+			description: "Items that wait in the conductor's queues. All are bounded.",
+			queries:     []query{{expr: `sum by (chord_queue) (chord_conductor_queue)`, legend: "{{chord_queue}}"}},
+		}.graph()).
+		WithPanel(panel{
+			title: "Do events pile up at the nodes?", unit: count,
+			description: "Event records that wait for export, the fullest process.",
+			queries:     []query{{expr: `max(chord_telemetry_queue)`, legend: "fullest process"}},
+		}.graph())
+}

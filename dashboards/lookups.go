@@ -1,0 +1,79 @@
+package main
+
+import (
+	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
+)
+
+func lookupsDashboard() *dashboard.DashboardBuilder {
+	return board("chord-lookups", "Chord: Lookups", "How often, how fast, over how many hops; what fails?").
+		WithPanel(panel{
+			title: "How many lookups a second?", unit: operations, width: 6,
+			description: "Finished lookups of all members.",
+			queries:     []query{{expr: `sum(rate(chord_lookup_duration_seconds_count[$__rate_interval]))`, legend: "lookups"}},
+		}.number()).
+		WithPanel(panel{
+			title: "Do lookups fail?", unit: share, width: 6,
+			description: "Share of lookups that ended without an owner.",
+			queries:     []query{{expr: `sum(rate(chord_lookup_duration_seconds_count{chord_outcome!="ok"}[$__rate_interval])) / sum(rate(chord_lookup_duration_seconds_count[$__rate_interval])) or vector(0)`, legend: "failed"}},
+			limits:      []limit{{0.0001, yellow}, {0.01, red}},
+		}.number()).
+		WithPanel(panel{
+			title: "How long do 99 of 100 take at most?", unit: seconds, width: 6,
+			description: "99th percentile of the time from a lookup's start to its answer.",
+			queries:     []query{{expr: `histogram_quantile(0.99, sum by (le) (rate(chord_lookup_duration_seconds_bucket[$__rate_interval])))`, legend: "p99"}},
+			limits:      []limit{{0.25, yellow}, {1, red}},
+		}.number()).
+		WithPanel(panel{
+			title: "How many hops on average?", unit: count, width: 6,
+			description: "Mean number of members a lookup visits; theory says about half of log2 N (ToN section IV.D).",
+			queries:     []query{{expr: `sum(rate(chord_lookup_hops_sum[$__rate_interval])) / sum(rate(chord_lookup_hops_count[$__rate_interval]))`, legend: "hops"}},
+		}.number()).
+		WithPanel(panel{
+			title: "How does latency develop?", unit: seconds,
+			description: "Percentiles of lookup time. The dots are exemplars: each opens its trace in Jaeger.",
+			queries: []query{
+				{expr: `histogram_quantile(0.5, sum by (le) (rate(chord_lookup_duration_seconds_bucket[$__rate_interval])))`, legend: "p50", exemplars: true},
+				{expr: `histogram_quantile(0.9, sum by (le) (rate(chord_lookup_duration_seconds_bucket[$__rate_interval])))`, legend: "p90"},
+				{expr: `histogram_quantile(0.99, sum by (le) (rate(chord_lookup_duration_seconds_bucket[$__rate_interval])))`, legend: "p99"},
+			},
+		}.graph()).
+		WithPanel(panel{
+			title: "Where is the bulk of the lookups?", unit: seconds,
+			description: "Lookups by duration.",
+			queries:     []query{{expr: `sum by (le) (increase(chord_lookup_duration_seconds_bucket[$__rate_interval]))`, legend: "{{le}}", exemplars: true}},
+		}.heat()).
+		WithPanel(panel{
+			title: "Hops stay near half of log2 N", unit: count,
+			description: "Mean path length against theory for the members there are now.",
+			queries: []query{
+				{expr: `sum by (chord_lookup_mode) (rate(chord_lookup_hops_sum[$__rate_interval])) / sum by (chord_lookup_mode) (rate(chord_lookup_hops_count[$__rate_interval]))`, legend: "{{chord_lookup_mode}}"},
+				{expr: `0.5 * log2(sum(chord_ring_members{chord_ring_name="$ring",chord_member_status="active"}) > 0)`, legend: "½ log2 N"},
+			},
+		}.graph()).
+		WithPanel(panel{
+			title: "How are the hops distributed?", unit: count,
+			description: "Lookups by number of hops.",
+			queries:     []query{{expr: `sum by (le) (increase(chord_lookup_hops_bucket[$__rate_interval]))`, legend: "{{le}}"}},
+		}.heat()).
+		WithPanel(panel{
+			title: "How do lookups end?", unit: operations,
+			description: "Lookups by outcome.",
+			queries:     []query{{expr: `sum by (chord_outcome) (rate(chord_lookup_duration_seconds_count[$__rate_interval]))`, legend: "{{chord_outcome}}"}},
+		}.stacked()).
+		WithPanel(panel{
+			title: "How many candidates are tried in vain?", unit: perSecond,
+			description: "Time limits met on the way; the lookup goes on with the next best candidate.",
+			queries:     []query{{expr: `sum by (chord_lookup_mode) (rate(chord_lookup_timeouts_total[$__rate_interval]))`, legend: "{{chord_lookup_mode}}"}},
+		}.graph()).
+		WithPanel(panel{
+			title: "What do clients ask for?", unit: operations,
+			description: "Gets, puts and deletes by outcome.",
+			queries:     []query{{expr: `sum by (chord_operation, chord_outcome) (rate(chord_operation_duration_seconds_count[$__rate_interval]))`, legend: "{{chord_operation}} {{chord_outcome}}"}},
+		}.stacked()).
+		WithPanel(panel{
+			title: "How long do clients wait?", unit: seconds,
+			description: "99th percentile of gets, puts and deletes, lookup included.",
+			queries:     []query{{expr: `histogram_quantile(0.99, sum by (le, chord_operation) (rate(chord_operation_duration_seconds_bucket[$__rate_interval])))`, legend: "{{chord_operation}}", exemplars: true}},
+			limits:      []limit{{1, red}},
+		}.graph())
+}

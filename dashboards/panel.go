@@ -1,0 +1,148 @@
+package main
+
+import (
+	"github.com/grafana/grafana-foundation-sdk/go/cog"
+	"github.com/grafana/grafana-foundation-sdk/go/cog/variants"
+	"github.com/grafana/grafana-foundation-sdk/go/common"
+	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
+	"github.com/grafana/grafana-foundation-sdk/go/heatmap"
+	"github.com/grafana/grafana-foundation-sdk/go/prometheus"
+	"github.com/grafana/grafana-foundation-sdk/go/stat"
+	"github.com/grafana/grafana-foundation-sdk/go/timeseries"
+	"github.com/grafana/grafana-foundation-sdk/go/units"
+)
+
+// prometheusUID is the fixed uid of the provisioned data source.
+const prometheusUID = "prometheus"
+
+const (
+	green  = "green"
+	yellow = "yellow"
+	red    = "red"
+)
+
+func ptr[T any](v T) *T { return &v }
+
+func source() common.DataSourceRef {
+	return common.DataSourceRef{Type: ptr("prometheus"), Uid: ptr(prometheusUID)}
+}
+
+// A query is an expression and how its series are named.
+type query struct {
+	expr, legend string
+	exemplars    bool
+}
+
+func (q query) target(ref string) *prometheus.DataqueryBuilder {
+	return prometheus.NewDataqueryBuilder().Expr(q.expr).LegendFormat(q.legend).RefId(ref).Exemplar(q.exemplars).
+		EditorMode(prometheus.QueryEditorModeCode).Range().Datasource(source())
+}
+
+// A limit is where a value's colour changes.
+type limit struct {
+	at    float64
+	color string
+}
+
+// thresholds begin in a colour and change at each limit.
+func thresholds(first string, limits ...limit) *dashboard.ThresholdsConfigBuilder {
+	steps := []dashboard.Threshold{{Color: first}}
+	for _, l := range limits {
+		steps = append(steps, dashboard.Threshold{Value: ptr(l.at), Color: l.color})
+	}
+	return dashboard.NewThresholdsConfigBuilder().Mode(dashboard.ThresholdsModeAbsolute).Steps(steps)
+}
+
+// A panel is what all our panels have. The title is a statement or a question.
+type panel struct {
+	title, description, unit string
+	queries                  []query
+	first                    string // colour below the first limit; green if empty
+	limits                   []limit
+	width, height            uint32
+}
+
+func (p panel) targets() (targets []cog.Builder[variants.Dataquery]) {
+	for i, q := range p.queries {
+		targets = append(targets, q.target(string(rune('A'+i))))
+	}
+	return targets
+}
+
+func (p panel) colors() *dashboard.ThresholdsConfigBuilder {
+	if p.first == "" {
+		return thresholds(green, p.limits...)
+	}
+	return thresholds(p.first, p.limits...)
+}
+
+// graph is a line over time.
+func (p panel) graph() *timeseries.PanelBuilder {
+	b := timeseries.NewPanelBuilder().Title(p.title).Description(p.description).Unit(p.unit).Datasource(source()).
+		Targets(p.targets()).Thresholds(p.colors()).Span(or(p.width, 12)).Height(or(p.height, 8)).Min(0).
+		LineWidth(1).FillOpacity(8).ShowPoints(common.VisibilityModeNever).SpanNulls(common.BoolOrFloat64{Bool: ptr(false)}).
+		Legend(common.NewVizLegendOptionsBuilder().DisplayMode(common.LegendDisplayModeList).
+			Placement(common.LegendPlacementBottom).ShowLegend(true)).
+		Tooltip(common.NewVizTooltipOptionsBuilder().Mode(common.TooltipDisplayModeMulti).Sort(common.SortOrderDescending))
+	if len(p.limits) > 0 {
+		b = b.ThresholdsStyle(common.NewGraphThresholdsStyleConfigBuilder().Mode(common.GraphThresholdsStyleModeDashed))
+	}
+	return b
+}
+
+// stacked is a graph whose series add up.
+func (p panel) stacked() *timeseries.PanelBuilder {
+	return p.graph().FillOpacity(40).Stacking(common.NewStackingConfigBuilder().Mode(common.StackingModeNormal).Group("A"))
+}
+
+// number is one big value, coloured by its limits.
+func (p panel) number() *stat.PanelBuilder {
+	return stat.NewPanelBuilder().Title(p.title).Description(p.description).Unit(p.unit).Datasource(source()).
+		Targets(p.targets()).Thresholds(p.colors()).Span(or(p.width, 4)).Height(or(p.height, 4)).
+		GraphMode(common.BigValueGraphModeArea).ColorMode(common.BigValueColorModeValue).
+		ReduceOptions(common.NewReduceDataOptionsBuilder().Calcs([]string{"lastNotNull"}))
+}
+
+// heat is a histogram over time.
+func (p panel) heat() *heatmap.PanelBuilder {
+	target := p.queries[0].target("A").Format(prometheus.PromQueryFormatHeatmap)
+	return heatmap.NewPanelBuilder().Title(p.title).Description(p.description).Unit(p.unit).Datasource(source()).
+		WithTarget(target).Thresholds(p.colors()).Span(or(p.width, 12)).Height(or(p.height, 8)).Calculate(false).
+		YAxis(heatmap.NewYAxisConfigBuilder().Unit(p.unit)).ExemplarsColor("rgba(255,0,255,0.7)")
+}
+
+func or(v, otherwise uint32) uint32 {
+	if v == 0 {
+		return otherwise
+	}
+	return v
+}
+
+// board is what all our dashboards have.
+func board(uid, title, description string) *dashboard.DashboardBuilder {
+	return dashboard.NewDashboardBuilder(title).Uid(uid).Description(description).Tags([]string{"chord"}).
+		Time("now-15m", "now").Refresh("5s").Timezone("browser").Tooltip(dashboard.DashboardCursorSyncCrosshair).
+		Link(dashboard.NewDashboardLinkBuilder("Chord").Type(dashboard.DashboardLinkTypeDashboards).
+			Tags([]string{"chord"}).AsDropdown(true).KeepTime(true).IncludeVars(true)).
+		WithVariable(dashboard.NewQueryVariableBuilder("ring").Label("Ring").
+			Description("Which ring, by chord.ring.name").
+			Query(dashboard.StringOrMap{String: ptr("label_values(chord_ring_error, chord_ring_name)")}).
+			Datasource(source()).Refresh(dashboard.VariableRefreshOnTimeRangeChanged).Multi(false).IncludeAll(false)).
+		Annotation(event("Members found dead", red, `sum by (chord_operation) (increase(chord_peer_failures_total[1m])) > 0`, "noticed in {{chord_operation}}")).
+		Annotation(event("Members came or went", "blue", `delta(sum(chord_ring_members{chord_ring_name="$ring",chord_member_status="active"})[1m:]) != 0`, "active members changed"))
+}
+
+func event(name, color, expr, text string) *dashboard.AnnotationQueryBuilder {
+	return dashboard.NewAnnotationQueryBuilder().Name(name).Datasource(source()).Enable(true).IconColor(color).
+		Expr(expr).Step("15s").TitleFormat(name).TextFormat(text)
+}
+
+// Units by the names Grafana has for them.
+const (
+	count      = units.Short
+	seconds    = units.Seconds
+	share      = units.PercentUnit
+	bytes      = units.BytesIEC
+	perSecond  = units.CountsPerSecond
+	operations = units.OpsPerSecond
+)

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
+)
+
+func ringDashboard() *dashboard.DashboardBuilder {
+	return board("chord-ring", "Chord: Ring", "Is the ring well, who is in it, and how are the keys spread?").
+		WithPanel(panel{
+			title: "Is the ring ideal?", unit: count, width: 6,
+			description: "Ring error: 0 exactly when every pointer is right. It rises at each join, leave and crash and must come back to 0.",
+			queries:     []query{{expr: `chord_ring_error{chord_ring_name="$ring"}`, legend: "ring error"}},
+			limits:      []limit{{1, yellow}},
+		}.number()).
+		WithPanel(panel{
+			title: "Does the invariant hold?", unit: count, width: 6,
+			description: "Conditions of the proven invariant that do not hold now. Anything but 0 needs a look: see docs/operations.md.",
+			queries:     []query{{expr: `sum(chord_ring_violations{chord_ring_name="$ring"}) or vector(0)`, legend: "violations"}},
+			limits:      []limit{{1, red}},
+		}.number()).
+		WithPanel(panel{
+			title: "How many members are there?", unit: count, width: 6,
+			description: "Members that are active by their own word.",
+			queries:     []query{{expr: `sum(chord_ring_members{chord_ring_name="$ring",chord_member_status="active"})`, legend: "active"}},
+			first:       red, limits: []limit{{1, green}},
+		}.number()).
+		WithPanel(panel{
+			title: "How much of the picture is uncertain?", unit: count, width: 6,
+			description: "Members whose fields may be old because some of their events are missing.",
+			queries:     []query{{expr: `chord_ring_uncertain{chord_ring_name="$ring"}`, legend: "uncertain"}},
+			limits:      []limit{{1, yellow}},
+		}.number()).
+		WithPanel(panel{
+			title: "Who is in the ring?", unit: count,
+			description: "Members by status. Failed ones were reported dead by a neighbour, silent ones have sent nothing for three keyframe periods.",
+			queries:     []query{{expr: `sum by (chord_member_status) (chord_ring_members{chord_ring_name="$ring"})`, legend: "{{chord_member_status}}"}},
+		}.stacked()).
+		WithPanel(panel{
+			title: "The ring error falls back to 0 after every change", unit: count,
+			description: "How far all pointers together are from where they belong, in ranks.",
+			queries:     []query{{expr: `chord_ring_error{chord_ring_name="$ring"}`, legend: "ring error"}},
+		}.graph()).
+		WithPanel(panel{
+			title: "Which conditions are violated?", unit: count,
+			description: "Violations by condition. The local ones (ordered, no duplicates) are alarms at once; the global ones are judged with a grace of two stabilize intervals.",
+			queries:     []query{{expr: `sum by (chord_condition) (chord_ring_violations{chord_ring_name="$ring"})`, legend: "{{chord_condition}}"}},
+			limits:      []limit{{1, red}},
+		}.graph()).
+		WithPanel(panel{
+			title: "How evenly are the keys spread?", unit: count,
+			description: "Keys owned by the fullest member, the median one and the emptiest. Without virtual nodes the fullest holds about log N times the mean (Chord, IEEE/ACM ToN 2003, section V.B).",
+			queries: []query{
+				{expr: `max(chord_member_keys{chord_store_role="owned"})`, legend: "fullest"},
+				{expr: `quantile(0.5, chord_member_keys{chord_store_role="owned"})`, legend: "median"},
+				{expr: `avg(chord_member_keys{chord_store_role="owned"})`, legend: "mean"},
+				{expr: `min(chord_member_keys{chord_store_role="owned"})`, legend: "emptiest"},
+			},
+		}.graph()).
+		WithPanel(panel{
+			title: "Why do keys move?", unit: perSecond,
+			description: "Keys that arrived at a new holder, by reason.",
+			queries:     []query{{expr: `sum by (chord_move_reason) (rate(chord_keys_moved_total{chord_move_direction="in"}[$__rate_interval]))`, legend: "{{chord_move_reason}}"}},
+		}.stacked()).
+		WithPanel(panel{
+			title: "What does maintenance find?", unit: perSecond,
+			description: "Maintenance rounds by operation and outcome. In a settled ring nearly all are quiet.",
+			queries:     []query{{expr: `sum by (chord_operation, chord_outcome) (rate(chord_maintenance_rounds_total[$__rate_interval]))`, legend: "{{chord_operation}} {{chord_outcome}}"}},
+		}.graph()).
+		WithPanel(panel{
+			title: "Which operations find peers dead?", unit: perSecond,
+			description: "Peers found dead, by the operation that noticed.",
+			queries:     []query{{expr: `sum by (chord_operation) (rate(chord_peer_failures_total[$__rate_interval]))`, legend: "{{chord_operation}}"}},
+		}.stacked()).
+		WithPanel(panel{
+			title: "How much is stored?", unit: bytes,
+			description: "Bytes held by the members of each process, as owner and as replica.",
+			queries:     []query{{expr: `sum by (chord_store_role) (chord_store_size_bytes)`, legend: "{{chord_store_role}}"}},
+		}.stacked())
+}
