@@ -124,6 +124,8 @@ func TestNodeProcesses(t *testing.T) {
 		t.Logf("SIGKILL to ideal: %v, seq %d", time.Since(killed), before.Seq)
 	})
 
+	t.Run("every panel of the dashboards has data", func(t *testing.T) { dashboardsHaveData(t, prometheus) })
+
 	t.Run("SIGTERM leaves", func(t *testing.T) {
 		if err := processes[3].cmd.Process.Signal(syscall.SIGTERM); err != nil {
 			t.Fatal(err)

@@ -103,6 +103,22 @@ func promValue(base, query string) (value string, err error) {
 	return fmt.Sprint(answer.Data.Result[0].Value[1]), nil
 }
 
+// promLabel finds the value of a label on some series of a metric.
+func promLabel(base, metric, label string) (string, error) {
+	var answer struct {
+		Data []map[string]string `json:"data"`
+	}
+	if err := getJSON(base+"/api/v1/series?match[]="+url.QueryEscape(metric), &answer); err != nil {
+		return "", err
+	}
+	for _, series := range answer.Data {
+		if value := series[label]; value != "" {
+			return value, nil
+		}
+	}
+	return "", fmt.Errorf("none of %d series of %s has a label %s", len(answer.Data), metric, label)
+}
+
 // A span as Jaeger's query API tells it.
 type span struct {
 	SpanID     string `json:"spanID"`
