@@ -1,0 +1,68 @@
+package store
+
+import (
+	"bytes"
+	"strings"
+
+	"chordconductor/node/chord"
+)
+
+// A Record is one version of one key. It is immutable once stored.
+type Record struct {
+	ID      chord.ID // place of the key on the circle
+	Key     string
+	Value   []byte
+	Version uint64   // hybrid logical clock
+	Writer  chord.ID // the member that assigned the version
+	Expires int64    // Unix milliseconds; 0: never
+	Deleted bool     // a tombstone: there is no value
+
+	// Due is when something is to be done about the record, in Unix milliseconds (see Store.Due); 0: never. It is local
+	// to the store, and no part of the version.
+	Due int64
+}
+
+// recordOverhead is about what a record takes beside its key and value: the struct, its slots in the trees, its share
+// of the trie, and the allocator's rounding.
+const recordOverhead = 256
+
+// Size is what the record counts for against a memory limit.
+func (r *Record) Size() int64 {
+	if r == nil {
+		return 0
+	}
+	return recordOverhead + int64(len(r.Key)) + int64(len(r.Value))
+}
+
+// Newer reports whether r supersedes o, a version of the same key or nil: by version, ties by writer.
+func (r *Record) Newer(o *Record) bool {
+	if o == nil {
+		return true
+	}
+	if r.Version != o.Version {
+		return r.Version > o.Version
+	}
+	return r.Writer.Compare(o.Writer) > 0
+}
+
+// Same reports whether both are the same version, or both nil.
+func (r *Record) Same(o *Record) bool {
+	if r == nil || o == nil {
+		return r == o
+	}
+	return r.Version == o.Version && r.Writer == o.Writer
+}
+
+func less(a, b *Record) bool {
+	if c := bytes.Compare(a.ID[:], b.ID[:]); c != 0 {
+		return c < 0
+	}
+	return strings.Compare(a.Key, b.Key) < 0
+}
+
+func sooner(a, b *Record) bool {
+	if a.Due != b.Due {
+		return a.Due < b.Due
+	}
+	return less(a, b)
+}
