@@ -2,29 +2,151 @@ package hub
 
 import (
 	"context"
-	"net/http"
+	"fmt"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
 
 	"chordconductor/conductor/hub/hubpb"
 	"chordconductor/conductor/live"
+	"chordconductor/conductor/lookups"
+	"chordconductor/conductor/ring"
+	"chordconductor/node/chord"
+	"chordconductor/otel/chordevent"
 )
 
-// Config is what a Hub needs besides its source.
-type Config struct {
-	Settings   func() *hubpb.Settings   // told to each client once; nil: empty
-	Simulation func() *hubpb.Simulation // the simulation's state now; nil, or a nil result: none
-	MaxClients int                      // 0: 256
+const (
+	frameEvery     = 50 * time.Millisecond // 20 frames a second at most
+	idleFrameEvery = time.Second           // while nobody looks
+	closeGrace     = time.Second           // for clients to say goodbye at the end
+
+	defaultMaxClients = 256
+)
+
+// Source is what a hub shows; *live.Live is one.
+type Source interface {
+	Epoch() string
+	View() *ring.View
+	Stats() live.Stats
+	FeedSeq() uint64
+	Events(after uint64, limit int) []live.FeedEvent
+	EventsAbout(id chord.ID, limit int) []live.FeedEvent
+	LookupsSince(n uint64) ([]lookups.Lookup, uint64)
+	SamplesSince(n uint64) ([]live.Sample, uint64)
+	Subscribe() *live.Subscription
 }
 
-// Hub is an http.Handler for the WebSocket endpoint.
-type Hub struct{}
+// Config is what a Hub needs besides its source. All of it may be absent.
+type Config struct {
+	Settings    func() *hubpb.Settings   // told to each client once
+	Simulation  func() *hubpb.Simulation // the simulation's state now; nil: there is none. Not changed once returned
+	HistoryFrom func() time.Time         // the oldest instant that can be shown; zero: no history is kept
+	MaxClients  int                      // further ones are answered 503; 0: 256
+	Meter       metric.Meter             // for the number of clients and the time until a change is pushed; nil: none
+}
 
-// New returns a hub that shows l.
-func New(l *live.Live, cfg Config) *Hub { return &Hub{} }
+// Hub is an http.Handler for the WebSocket endpoint. Its frames are made by Run.
+type Hub struct {
+	cfg    Config
+	source Source
+	reel   *reel
+	places chan struct{}  // one for each client connected; its capacity bounds them
+	kick   chan struct{}  // a client came: make a frame now
+	peers  sync.WaitGroup // clients being served
+	pushed func(context.Context, time.Duration)
 
-// Run makes frames until ctx ends, then closes all clients and waits for them.
-func (h *Hub) Run(ctx context.Context) error { return nil }
+	// life ends when Run does, and with it every connection.
+	life context.Context
+	end  context.CancelFunc
+
+	// Limits of a client; tests shorten them.
+	helloTimeout, writeTimeout, pingEvery time.Duration
+}
+
+// New returns a hub that shows source. It fails only if the meter refuses an instrument.
+func New(source Source, cfg Config) (*Hub, error) {
+	if cfg.Settings == nil {
+		cfg.Settings = func() *hubpb.Settings { return &hubpb.Settings{} }
+	}
+	if cfg.Simulation == nil {
+		cfg.Simulation = func() *hubpb.Simulation { return nil }
+	}
+	if cfg.HistoryFrom == nil {
+		cfg.HistoryFrom = func() time.Time { return time.Time{} }
+	}
+	if cfg.MaxClients <= 0 {
+		cfg.MaxClients = defaultMaxClients
+	}
+	h := &Hub{
+		cfg: cfg, source: source, reel: newReel(source, cfg),
+		places: make(chan struct{}, cfg.MaxClients), kick: make(chan struct{}, 1),
+		pushed:       func(context.Context, time.Duration) {},
+		helloTimeout: 10 * time.Second, writeTimeout: 10 * time.Second, pingEvery: 30 * time.Second,
+	}
+	h.life, h.end = context.WithCancel(context.Background())
+	if cfg.Meter != nil {
+		if err := h.instrument(cfg.Meter); err != nil {
+			return nil, fmt.Errorf("metrics of the hub: %w", err)
+		}
+	}
+	return h, nil
+}
+
+func (h *Hub) instrument(meter metric.Meter) error {
+	staleness, err := chordevent.RingStaleness.Float64Histogram(meter)
+	if err != nil {
+		return err
+	}
+	stage := metric.WithAttributeSet(attribute.NewSet(chordevent.StageKey.String("pushed")))
+	h.pushed = func(ctx context.Context, d time.Duration) { staleness.Record(ctx, d.Seconds(), stage) }
+	_, err = chordevent.ConductorClients.Int64ObservableGauge(meter, func(_ context.Context, o metric.Int64Observer) error {
+		o.Observe(int64(h.Clients()))
+		return nil
+	})
+	return err
+}
+
+// Run makes frames until ctx ends, then sends all clients away and returns nil. A client that does not answer is not
+// waited for.
+func (h *Hub) Run(ctx context.Context) error {
+	news := h.source.Subscribe()
+	defer news.Close()
+	pause := time.NewTimer(0)
+	defer pause.Stop()
+	for ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+			continue
+		case <-news.C():
+		case <-h.kick:
+		}
+		h.reel.advance()
+
+		every := frameEvery
+		if h.Clients() == 0 {
+			every = idleFrameEvery
+		}
+		pause.Reset(every)
+		select {
+		case <-ctx.Done():
+		case <-h.kick:
+		case <-pause.C:
+		}
+	}
+	h.end()
+	gone := make(chan struct{})
+	go func() {
+		h.peers.Wait()
+		close(gone)
+	}()
+	select {
+	case <-gone:
+	case <-time.After(closeGrace):
+	}
+	return nil
+}
 
 // Clients is the number of clients connected now.
-func (h *Hub) Clients() int { return 0 }
-
-func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {}
+func (h *Hub) Clients() int { return len(h.places) }

@@ -1,6 +1,7 @@
 package live
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -35,31 +36,37 @@ func Describe(seq uint64, ev *chordevent.Event) FeedEvent {
 		Seq: seq, Time: ev.Time, Kind: ev.Body.Kind(), ID: ev.Node.ID, Digits: ev.Node.Digits, Trace: ev.Trace,
 		Text: teller{ev.Node.Digits}.text(ev.Body),
 	}
-	var peer chordevent.PeerRef
-	switch b := ev.Body.(type) {
+	peer, warning := concerned(ev.Body)
+	f.Peer, f.HasPeer, f.Warning = peer.ID, peer.Real(), warning
+	if move, ok := ev.Body.(chordevent.KeysMoved); ok {
+		f.Keys, f.Outgoing = move.Keys, move.Outgoing
+	}
+	return f
+}
+
+// concerned returns the other member an event is about, if any, and whether the event is bad news.
+func concerned(body chordevent.Body) (peer chordevent.PeerRef, warning bool) {
+	switch b := body.(type) {
 	case chordevent.Joined:
-		peer = b.Through
+		return b.Through, false
 	case chordevent.SuccessorsChanged:
 		for _, p := range b.Successors {
 			if p.Real() {
-				peer = p
-				break
+				return p, false
 			}
 		}
 	case chordevent.PredecessorChanged:
-		peer = b.Predecessor
+		return b.Predecessor, false
 	case chordevent.PeerFailed:
-		peer, f.Warning = b.Peer, true
+		return b.Peer, true
 	case chordevent.KeysMoved:
-		peer, f.Keys, f.Outgoing = b.Peer, b.Keys, b.Outgoing
-		f.Warning = b.Phase == chordevent.MoveFailed
+		return b.Peer, b.Phase == chordevent.MoveFailed
 	case chordevent.Leaving:
-		peer = b.Successor
+		return b.Successor, false
 	case chordevent.Left:
-		peer = b.Successor
+		return b.Successor, false
 	}
-	f.Peer, f.HasPeer = peer.ID, peer.Real()
-	return f
+	return chordevent.PeerRef{}, false
 }
 
 // Newsworthy says whether an event belongs in the feed. Loads and keyframes repeat what is known: a thousand members
@@ -103,6 +110,29 @@ func (f *feed) read(first, last uint64) []FeedEvent {
 	out := make([]FeedEvent, len(events))
 	for i := range events {
 		out[i] = Describe(first+uint64(i), &events[i])
+	}
+	return out
+}
+
+// about returns the newest events that concern a member, limit at most, oldest first.
+func (f *feed) about(id chord.ID, limit int) []FeedEvent {
+	type numbered struct {
+		seq uint64
+		ev  chordevent.Event
+	}
+	var found []numbered
+	f.mu.Lock()
+	for seq := f.last; seq > 0 && f.last-seq < feedSize && len(found) < limit; seq-- {
+		ev := &f.entries[seq%feedSize]
+		if peer, _ := concerned(ev.Body); ev.Node.ID == id || peer.Real() && peer.ID == id {
+			found = append(found, numbered{seq, *ev})
+		}
+	}
+	f.mu.Unlock()
+	slices.Reverse(found)
+	out := make([]FeedEvent, len(found))
+	for i := range found {
+		out[i] = Describe(found[i].seq, &found[i].ev)
 	}
 	return out
 }

@@ -13,6 +13,7 @@ import (
 
 	"chordconductor/conductor/lookups"
 	"chordconductor/conductor/ring"
+	"chordconductor/node/chord"
 	"chordconductor/otel/chordevent"
 )
 
@@ -282,6 +283,12 @@ func (l *Live) Events(after uint64, limit int) []FeedEvent {
 	}
 	return l.feed.read(after+1, after+n)
 }
+
+// EventsAbout returns the newest events of the feed that a member told, or that concern it, oldest first.
+func (l *Live) EventsAbout(id chord.ID, limit int) []FeedEvent { return l.feed.about(id, limit) }
+
+// FeedSeq is the sequence number of the newest event of the feed; 0: none yet.
+func (l *Live) FeedSeq() uint64 { return l.feed.newest() }
 
 // Lookups returns the most recent lookups, oldest first. One whose last spans came late stands there twice, the second
 // time complete; both have the same Trace and Span.

@@ -1,0 +1,241 @@
+package hub
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/coder/websocket"
+	"google.golang.org/protobuf/proto"
+
+	"chordconductor/conductor/hub/hubpb"
+	"chordconductor/conductor/ring"
+	"chordconductor/node/chord"
+)
+
+const (
+	// Subprotocol is the WebSocket subprotocol of hubpb's messages.
+	Subprotocol = "chord.v1"
+
+	maxMessage   = 1 << 10 // bytes of a client's message; a Hello or a Watch is far smaller
+	detailEvents = 50
+)
+
+// ServeHTTP serves one client until it goes, or is sent away.
+func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	select {
+	case h.places <- struct{}{}:
+		defer func() { <-h.places }()
+	default:
+		w.Header().Set("Retry-After", "5")
+		http.Error(w, "too many clients are connected; try again later", http.StatusServiceUnavailable)
+		return
+	}
+	h.peers.Add(1)
+	defer h.peers.Done()
+	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{Subprotocol}})
+	if err != nil {
+		return // Accept has answered
+	}
+	conn.SetReadLimit(maxMessage)
+	defer context.AfterFunc(h.life, func() { conn.Close(websocket.StatusGoingAway, "the conductor stops") })()
+
+	ctx, cancel := context.WithCancel(r.Context())
+	c := &client{hub: h, conn: conn, rewatch: make(chan struct{}, 1), left: make(chan farewell, 1)}
+	bye := c.serve(ctx)
+	if bye.code == 0 {
+		conn.CloseNow()
+	} else {
+		conn.Close(bye.code, bye.reason)
+	}
+	cancel()
+	c.helpers.Wait()
+}
+
+// A client is one connection. The handler's goroutine writes, another reads, a third pings.
+type client struct {
+	hub     *Hub
+	conn    *websocket.Conn
+	watched atomic.Pointer[chord.ID] // nil: nothing. Written by the reader
+	rewatch chan struct{}            // watched has changed
+	left    chan farewell            // the reader has ended
+	helpers sync.WaitGroup
+
+	// What was last told of the watched member; belongs to the writer.
+	told       chord.ID
+	toldMember *ring.Member
+	toldAny    bool
+}
+
+// A farewell is why a client is sent away; the zero value: it went by itself, or the connection broke.
+type farewell struct {
+	code   websocket.StatusCode
+	reason string
+}
+
+// serve talks to the client until one of both ends it.
+func (c *client) serve(ctx context.Context) farewell {
+	hello, bye := c.hello(ctx)
+	if hello == nil {
+		return bye
+	}
+	c.helpers.Go(func() { c.left <- c.read(ctx) })
+	c.helpers.Go(func() { c.ping(ctx) })
+
+	select {
+	case c.hub.kick <- struct{}{}: // what the newest frame shows may be a second old
+	default:
+	}
+	seq, err := c.welcome(ctx, hello)
+	lag := uint64(keepFrames)
+	for err == nil {
+		watched := c.watched.Load()
+		d := c.hub.reel.since(seq, lag, watched)
+		if err = c.deliver(ctx, d); err == nil {
+			err = c.detail(ctx, watched, d.touched)
+		}
+		seq, lag = d.seq, maxLag
+		if err != nil {
+			break
+		}
+		select {
+		case <-d.next:
+		case <-c.rewatch:
+		case bye := <-c.left:
+			return bye
+		}
+	}
+	return farewell{}
+}
+
+func (c *client) deliver(ctx context.Context, d delivery) error {
+	for _, message := range d.messages {
+		if err := c.write(ctx, message); err != nil {
+			return err
+		}
+	}
+	if len(d.messages) > 0 {
+		c.hub.pushed(ctx, max(time.Since(d.published), 0))
+	}
+	return nil
+}
+
+// hello reads the first message. It returns nil if there is none to go on with.
+func (c *client) hello(ctx context.Context) (*hubpb.Hello, farewell) {
+	late := time.AfterFunc(c.hub.helloTimeout, func() { c.conn.Close(websocket.StatusPolicyViolation, "no Hello in time") })
+	defer late.Stop()
+	m, bye := c.next(ctx)
+	if m == nil {
+		return nil, bye
+	}
+	if m.GetHello() == nil {
+		return nil, farewell{websocket.StatusPolicyViolation, "the first message must be Hello"}
+	}
+	return m.GetHello(), farewell{}
+}
+
+// welcome answers Hello and returns the frame to go on from; 0 stands for a snapshot.
+func (c *client) welcome(ctx context.Context, hello *hubpb.Hello) (uint64, error) {
+	epoch := c.hub.source.Epoch()
+	resumed, newest := c.hub.reel.resumes(hello.LastSeq)
+	resumed = resumed && hello.Epoch == epoch
+	err := c.write(ctx, encode(&hubpb.ServerMessage{Message: &hubpb.ServerMessage_Welcome{Welcome: &hubpb.Welcome{
+		Epoch: epoch, Seq: newest, Resumed: resumed, Settings: c.hub.cfg.Settings(),
+	}}}))
+	if resumed {
+		return hello.LastSeq, err
+	}
+	return 0, err
+}
+
+// next reads one message.
+func (c *client) next(ctx context.Context) (*hubpb.ClientMessage, farewell) {
+	kind, data, err := c.conn.Read(ctx)
+	switch {
+	case errors.Is(err, websocket.ErrMessageTooBig):
+		return nil, farewell{websocket.StatusMessageTooBig, "message too big"}
+	case err != nil:
+		return nil, farewell{}
+	case kind != websocket.MessageBinary:
+		return nil, farewell{websocket.StatusUnsupportedData, "messages are binary: protobuf, conductor.v1.ClientMessage"}
+	}
+	m := &hubpb.ClientMessage{}
+	if proto.Unmarshal(data, m) != nil || m.Message == nil {
+		return nil, farewell{websocket.StatusInvalidFramePayloadData, "not a conductor.v1.ClientMessage"}
+	}
+	return m, farewell{}
+}
+
+// read takes what the client says after Hello. It returns when the connection ends, or on a message that makes no sense.
+func (c *client) read(ctx context.Context) farewell {
+	for {
+		m, bye := c.next(ctx)
+		if m == nil {
+			return bye
+		}
+		watch := m.GetWatch()
+		if watch == nil {
+			return farewell{websocket.StatusPolicyViolation, "Hello is said once"}
+		}
+		var id chord.ID
+		switch len(watch.Id) {
+		case 0:
+			c.watched.Store(nil)
+		case len(id):
+			copy(id[:], watch.Id)
+			c.watched.Store(&id)
+		default:
+			return farewell{websocket.StatusInvalidFramePayloadData, "Watch: an id has 20 bytes"}
+		}
+		select {
+		case c.rewatch <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// detail tells of the watched member what is new.
+func (c *client) detail(ctx context.Context, watched *chord.ID, touched bool) error {
+	if watched == nil {
+		c.toldAny = false
+		return nil
+	}
+	view := c.hub.source.View()
+	m := find(view, *watched)
+	if c.toldAny && c.told == *watched && c.toldMember == m && !touched {
+		return nil
+	}
+	c.told, c.toldMember, c.toldAny = *watched, m, true
+	d := detail(*watched, view, c.hub.source.EventsAbout(*watched, detailEvents))
+	return c.write(ctx, encode(&hubpb.ServerMessage{Message: &hubpb.ServerMessage_Detail{Detail: d}}))
+}
+
+// write sends one message. A client that does not take it in time is dropped: its connection is closed.
+func (c *client) write(ctx context.Context, message []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, c.hub.writeTimeout)
+	defer cancel()
+	return c.conn.Write(ctx, websocket.MessageBinary, message)
+}
+
+// ping finds out about clients that are gone without a word.
+func (c *client) ping(ctx context.Context) {
+	tick := time.NewTicker(c.hub.pingEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		limit, cancel := context.WithTimeout(ctx, c.hub.writeTimeout)
+		err := c.conn.Ping(limit)
+		cancel()
+		if err != nil {
+			c.conn.CloseNow()
+			return
+		}
+	}
+}

@@ -1,0 +1,151 @@
+package hub
+
+import (
+	"time"
+
+	"chordconductor/conductor/hub/hubpb"
+	"chordconductor/conductor/live"
+	"chordconductor/conductor/lookups"
+	"chordconductor/conductor/ring"
+	"chordconductor/node/chord"
+)
+
+// What a snapshot carries of the recent past.
+const (
+	snapshotEvents  = 200
+	snapshotLookups = 100
+	snapshotSamples = 3600
+)
+
+// Snapshot puts one view in the form of the wire, with handles of its own. It serves views of the past too.
+func Snapshot(v *ring.View, stats live.Stats, events []live.FeedEvent, found []lookups.Lookup, samples []live.Sample) *hubpb.Snapshot {
+	t := newTable()
+	rows, _ := t.update(v)
+	return &hubpb.Snapshot{
+		Seq: v.Seq, Ring: ringState(v, stats), Members: columns(rows),
+		Events: feedEvents(events), Lookups: lookupList(found), Samples: sampleList(samples),
+	}
+}
+
+var ringStatus = map[ring.Status]hubpb.RingState_Status{
+	ring.Empty:     hubpb.RingState_STATUS_UNSPECIFIED,
+	ring.Forming:   hubpb.RingState_STATUS_FORMING,
+	ring.Ideal:     hubpb.RingState_STATUS_IDEAL,
+	ring.Repairing: hubpb.RingState_STATUS_REPAIRING,
+	ring.Violated:  hubpb.RingState_STATUS_VIOLATED,
+	ring.Uncertain: hubpb.RingState_STATUS_UNCERTAIN,
+}
+
+func ringState(v *ring.View, s live.Stats) *hubpb.RingState {
+	out := &hubpb.RingState{
+		Status: ringStatus[v.Status], Error: v.Error, TimeMs: millis(v.Time), Name: v.Name,
+		Bits: uint32(v.Bits), Successors: uint32(v.ListLen), Replicas: uint32(v.Replicas),
+		StalenessP50Ms: milliseconds(s.StalenessP50), StalenessP99Ms: milliseconds(s.StalenessP99),
+		RecordsLost: uint64(max(v.Counts.Lost, 0)), RecordsRejected: s.RejectedTotal(), LookupsSampled: s.LookupsSampled,
+		Joining: uint32(v.Counts.Joining), Active: uint32(v.Counts.Active), Leaving: uint32(v.Counts.Leaving),
+		Left: uint32(v.Counts.Left), Failed: uint32(v.Counts.Failed), Silent: uint32(v.Counts.Silent),
+		Uncertain: uint32(v.Counts.Uncertain),
+	}
+	for _, violation := range v.Violations {
+		p := &hubpb.Violation{
+			Condition: violation.Condition, Detail: violation.Detail, SinceMs: millis(violation.Since), HealedMs: millis(violation.Healed),
+		}
+		if violation.Trace.IsValid() {
+			p.TraceId = violation.Trace.String()
+		}
+		for _, id := range violation.Members {
+			p.Members = append(p.Members, id[:])
+		}
+		out.Violations = append(out.Violations, p)
+	}
+	return out
+}
+
+func feedEvents(events []live.FeedEvent) []*hubpb.FeedEvent {
+	out := make([]*hubpb.FeedEvent, len(events))
+	for i, e := range events {
+		out[i] = &hubpb.FeedEvent{
+			Seq: e.Seq, TimeMs: millis(e.Time), Kind: string(e.Kind), Id: bytesOf(e.ID), Text: e.Text,
+			Warning: e.Warning, Keys: uint64(max(e.Keys, 0)), Outgoing: e.Outgoing,
+		}
+		if e.HasPeer {
+			out[i].Peer = bytesOf(e.Peer)
+		}
+		if e.Trace.IsValid() {
+			out[i].TraceId = e.Trace.String()
+		}
+	}
+	return out
+}
+
+func lookupList(found []lookups.Lookup) []*hubpb.Lookup {
+	out := make([]*hubpb.Lookup, len(found))
+	for i, l := range found {
+		p := &hubpb.Lookup{
+			TraceId: l.Trace.String(), StartUs: l.Start.UnixMicro(), DurationUs: l.Duration.Microseconds(),
+			Operation: l.Operation, Mode: l.Mode, Key: bytesOf(l.Key), Error: l.Err,
+			Outcome: hubpb.Lookup_Outcome(l.Outcome),
+		}
+		at := time.Duration(0)
+		for _, h := range l.Hops {
+			at = max(at, h.At) // what was not told, or by a clock behind, happened no earlier than the hop before
+			p.Hops = append(p.Hops, &hubpb.Hop{
+				Id: bytesOf(h.ID), Pointer: h.Pointer, Slot: int32(h.Slot), AtUs: at.Microseconds(), Timeouts: int32(h.Timeouts),
+			})
+		}
+		out[i] = p
+	}
+	return out
+}
+
+func sampleList(samples []live.Sample) []*hubpb.Sample {
+	out := make([]*hubpb.Sample, len(samples))
+	for i, s := range samples {
+		out[i] = &hubpb.Sample{
+			TimeMs: millis(s.Time), Members: uint32(s.Members), Error: s.Error, Lookups: s.Lookups,
+			P50Ms: milliseconds(s.P50), P99Ms: milliseconds(s.P99), Puts: s.Puts, Gets: s.Gets, Events: s.Events, Spans: s.Spans,
+		}
+	}
+	return out
+}
+
+// detail is what a client sees of the member it watches.
+func detail(id chord.ID, v *ring.View, events []live.FeedEvent) *hubpb.NodeDetail {
+	out := &hubpb.NodeDetail{Id: bytesOf(id), Events: feedEvents(events)}
+	m := find(v, id)
+	if m == nil {
+		out.Gone = true
+		return out
+	}
+	out.Address, out.Host = m.Host.Address, m.Host.ID
+	if m.Started.Address != "" {
+		out.Address = m.Started.Address
+	}
+	out.Incarnation, out.EventSeq = m.Incarnation, uint64(m.Seq)
+	out.Gets, out.Puts, out.Deletes = uint64(m.Load.Gets), uint64(m.Load.Puts), uint64(m.Load.Deletes)
+	if m.Predecessor.Real() {
+		out.Predecessor = bytesOf(m.Predecessor.ID)
+	}
+	for _, s := range m.Successors {
+		if s.Real() {
+			out.Successors = append(out.Successors, bytesOf(s.ID))
+		} else {
+			out.Placeholders++
+		}
+	}
+	for _, run := range m.Fingers {
+		f := &hubpb.FingerRun{First: uint32(run.First), Last: uint32(run.Last)}
+		if run.Peer.Real() {
+			f.Id = bytesOf(run.Peer.ID)
+		}
+		out.Fingers = append(out.Fingers, f)
+	}
+	if m.Ownership.Owns {
+		out.RangeFrom, out.Epoch = bytesOf(m.Ownership.From), m.Ownership.Epoch
+	}
+	return out
+}
+
+func bytesOf(id chord.ID) []byte { return id[:] }
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

@@ -1,0 +1,188 @@
+package hub
+
+import (
+	"sync"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"chordconductor/conductor/hub/hubpb"
+	"chordconductor/conductor/live"
+	"chordconductor/node/chord"
+)
+
+const (
+	// A client whose last frame is among the newest keepFrames can resume; that is some 13 seconds.
+	keepFrames = 256
+	// keepBytes bounds the same in memory: patches of a large ring under churn are large.
+	keepBytes = 8 << 20
+	// maxLag is how many frames a connected client may be behind before it gets a snapshot instead: two seconds.
+	maxLag = 40
+	// framesEvents is how many events one patch carries at most. Of more, only the newest are told.
+	frameEvents = 256
+)
+
+// A frame is one patch, encoded once for all clients.
+type frame struct {
+	patch []byte
+	about []chord.ID // members that its events name
+}
+
+// A reel turns what the source publishes into frames 1, 2, 3, …, and keeps the newest.
+type reel struct {
+	source Source
+	cfg    Config
+
+	mu        sync.Mutex
+	table     *table            // guarded by mu, as all below
+	frames    []frame           // the newest, consecutive, the last of them number seq
+	bytes     int               // of their patches
+	seq       uint64            // of the newest frame
+	ring      *hubpb.RingState  // as of seq
+	sim       *hubpb.Simulation // as of seq
+	published time.Time         // when the source published what frame seq shows
+	snapshot  []byte            // as of seq; nil: nobody has asked yet
+	next      chan struct{}     // closed when frame seq+1 is there
+
+	feed, lookups, samples uint64 // how far the source's have been read
+}
+
+func newReel(source Source, cfg Config) *reel {
+	r := &reel{source: source, cfg: cfg, table: newTable(), next: make(chan struct{})}
+	r.advance()
+	return r
+}
+
+// advance makes the next frame from what the source shows now.
+func (r *reel) advance() {
+	view, stats := r.source.View(), r.source.Stats()
+	sim := r.cfg.Simulation()
+	state := ringState(view, stats)
+	state.HistoryFromMs = millis(r.cfg.HistoryFrom())
+
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	changed, removed := r.table.update(view)
+	patch := &hubpb.Patch{BaseSeq: r.seq, Seq: r.seq + 1, Ring: state, Removed: removed}
+	if len(changed) > 0 {
+		patch.Changed = columns(changed)
+	}
+	if !proto.Equal(sim, r.sim) {
+		patch.Simulation = sim
+		if sim == nil {
+			patch.Simulation = &hubpb.Simulation{} // it has ended and is forgotten
+		}
+	}
+	events := r.newEvents()
+	patch.Events = feedEvents(events)
+	found, n := r.source.LookupsSince(r.lookups)
+	patch.Lookups, r.lookups = lookupList(found), n
+	samples, n := r.source.SamplesSince(r.samples)
+	patch.Samples, r.samples = sampleList(samples), n
+
+	f := frame{patch: encode(&hubpb.ServerMessage{Message: &hubpb.ServerMessage_Patch{Patch: patch}})}
+	for _, e := range events {
+		f.about = append(f.about, e.ID)
+		if e.HasPeer {
+			f.about = append(f.about, e.Peer)
+		}
+	}
+	r.keep(f)
+	r.seq++
+	r.ring, r.sim, r.published, r.snapshot = state, sim, stats.Published, nil
+	close(r.next)
+	r.next = make(chan struct{})
+}
+
+func (r *reel) newEvents() []live.FeedEvent {
+	newest := r.source.FeedSeq()
+	from := r.feed
+	if newest-from > frameEvents {
+		from = newest - frameEvents
+	}
+	r.feed = newest
+	if from == newest {
+		return nil
+	}
+	return r.source.Events(from, int(newest-from))
+}
+
+func (r *reel) keep(f frame) {
+	r.frames = append(r.frames, f)
+	r.bytes += len(f.patch)
+	for len(r.frames) > keepFrames || r.bytes > keepBytes && len(r.frames) > 1 {
+		r.bytes -= len(r.frames[0].patch)
+		r.frames[0] = frame{}
+		r.frames = r.frames[1:]
+	}
+}
+
+// A delivery brings a client up to date.
+type delivery struct {
+	messages  [][]byte // encoded, shared: not to be changed
+	seq       uint64   // where the client is then
+	published time.Time
+	touched   bool // the watched member may look different
+	next      <-chan struct{}
+}
+
+// since returns what a client that has seen frame seq lacks: patches if it is at most lag frames behind and they are
+// still there, else a snapshot.
+func (r *reel) since(seq, lag uint64, watched *chord.ID) delivery {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	out := delivery{seq: r.seq, published: r.published, next: r.next}
+	if !r.reaches(seq, lag) {
+		out.messages = [][]byte{r.whole()}
+		out.touched = true
+		return out
+	}
+	for _, f := range r.frames[len(r.frames)-int(r.seq-seq):] {
+		out.messages = append(out.messages, f.patch)
+		for _, id := range f.about {
+			out.touched = out.touched || watched != nil && id == *watched
+		}
+	}
+	return out
+}
+
+func (r *reel) reaches(seq, lag uint64) bool {
+	return seq > 0 && seq <= r.seq && r.seq-seq <= min(lag, uint64(len(r.frames)))
+}
+
+// resumes says whether a client that comes back after frame seq can go on with patches.
+func (r *reel) resumes(seq uint64) (ok bool, newest uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.reaches(seq, keepFrames), r.seq
+}
+
+// whole is the snapshot of the newest frame, encoded once for all who need it.
+func (r *reel) whole() []byte {
+	if r.snapshot == nil {
+		events := r.source.Events(r.feed-min(r.feed, snapshotEvents), snapshotEvents)
+		for len(events) > 0 && events[len(events)-1].Seq > r.feed {
+			events = events[:len(events)-1]
+		}
+		r.snapshot = encode(&hubpb.ServerMessage{Message: &hubpb.ServerMessage_Snapshot{Snapshot: &hubpb.Snapshot{
+			Seq: r.seq, Ring: r.ring, Members: columns(r.table.rows), Simulation: r.sim, Events: feedEvents(events),
+			Lookups: lookupList(upTo(r.lookups, snapshotLookups, r.source.LookupsSince)),
+			Samples: sampleList(upTo(r.samples, snapshotSamples, r.source.SamplesSince)),
+		}}})
+	}
+	return r.snapshot
+}
+
+// upTo returns the last n values up to and including number last. Newer ones come with the next patch.
+func upTo[T any](last, n uint64, since func(uint64) ([]T, uint64)) []T {
+	values, newest := since(last - min(last, n))
+	return values[:len(values)-int(min(newest-last, uint64(len(values))))]
+}
+
+func encode(m *hubpb.ServerMessage) []byte {
+	data, err := proto.Marshal(m)
+	if err != nil { // a string that is no UTF-8; all that come in are checked
+		panic("hub: encoding a message: " + err.Error())
+	}
+	return data
+}

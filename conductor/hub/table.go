@@ -1,0 +1,171 @@
+package hub
+
+import (
+	"slices"
+	"time"
+
+	"chordconductor/conductor/hub/hubpb"
+	"chordconductor/conductor/ring"
+	"chordconductor/node/chord"
+	"chordconductor/otel/chordevent"
+)
+
+// A row is what the page knows of each member. Comparable: a member goes into a patch when its row differs.
+type row struct {
+	id          chord.ID
+	handle      uint32
+	address     string
+	host        string
+	status      hubpb.Members_Status
+	uncertain   bool
+	predecessor uint32
+	successor   uint32
+	from        float64
+	keys        uint64
+	replicas    uint64
+	bytes       uint64
+	err         uint32
+	lastEvent   int64
+	incarnation int64
+}
+
+// A table holds the rows of one view, and the members' handles over all views. It has as many rows as the view has
+// members, which the fold bounds. A handle is never used again for another member.
+type table struct {
+	view    *ring.View
+	rows    []row // parallel to view.Members: by ID
+	handles map[chord.ID]uint32
+	last    uint32 // handle given last
+}
+
+func newTable() *table { return &table{view: &ring.View{}, handles: map[chord.ID]uint32{}} }
+
+// update brings the table to a newer view. It returns the rows that are new or differ, and the handles of members that
+// are gone.
+func (t *table) update(v *ring.View) (changed []row, removed []uint32) {
+	old := t.view.Members
+	oldRows := t.rows
+	relink := t.enter(v)
+
+	t.rows = make([]row, len(v.Members))
+	space, _ := chord.NewSpace(v.Bits) // the zero Space while bits are unknown: then nobody owns a range yet
+	from := 0
+	for i, m := range v.Members {
+		for from < len(old) && old[from].ID.Compare(m.ID) < 0 {
+			from++
+		}
+		known := from < len(old) && old[from].ID == m.ID
+		if known && old[from] == m && !relink {
+			t.rows[i] = oldRows[from]
+			continue
+		}
+		t.rows[i] = t.row(m, v, space)
+		if !known || t.rows[i] != oldRows[from] {
+			changed = append(changed, t.rows[i])
+		}
+	}
+	for _, r := range oldRows {
+		if _, still := t.handles[r.id]; !still {
+			removed = append(removed, r.handle)
+		}
+	}
+	t.view = v
+	return changed, removed
+}
+
+// enter gives new members handles and takes those of the gone. It says whether who is alive has changed, on which the
+// "first live successor" of any row may depend.
+func (t *table) enter(v *ring.View) (relink bool) {
+	old := t.view.Members
+	relink = v.Bits != t.view.Bits
+	i := 0
+	for _, m := range v.Members {
+		for ; i < len(old) && old[i].ID.Compare(m.ID) < 0; i++ {
+			delete(t.handles, old[i].ID)
+			relink = true
+		}
+		if i < len(old) && old[i].ID == m.ID {
+			relink = relink || alive(old[i]) != alive(m) || old[i].Incarnation != m.Incarnation
+			i++
+			continue
+		}
+		t.last++
+		t.handles[m.ID] = t.last
+		relink = true
+	}
+	for ; i < len(old); i++ {
+		delete(t.handles, old[i].ID)
+		relink = true
+	}
+	return relink
+}
+
+func alive(m *ring.Member) bool { return m.Status != ring.Left && m.Status != ring.Failed }
+
+func (t *table) row(m *ring.Member, v *ring.View, space chord.Space) row {
+	r := row{
+		id: m.ID, handle: t.handles[m.ID], address: m.Host.Address, host: m.Host.ID,
+		status: hubpb.Members_Status(m.Status), uncertain: m.Uncertain,
+		from: -1, keys: uint64(m.Load.OwnedKeys), replicas: uint64(m.Load.ReplicaKeys), bytes: uint64(m.Load.Bytes),
+		err: uint32(m.Error), lastEvent: millis(m.LastEvent), incarnation: m.Incarnation,
+	}
+	if m.Started.Address != "" {
+		r.address = m.Started.Address
+	}
+	if m.Predecessor.Real() {
+		r.predecessor = t.handles[m.Predecessor.ID]
+	}
+	for _, s := range m.Successors {
+		if s.Real() && !dead(s, v) {
+			r.successor = t.handles[s.ID]
+			break
+		}
+	}
+	if m.Ownership.Owns && space.Bits() > 0 {
+		r.from = space.Fraction(m.Ownership.From)
+	}
+	return r
+}
+
+// dead says whether the view knows that the life a reference names is over.
+func dead(p chordevent.PeerRef, v *ring.View) bool {
+	m := find(v, p.ID)
+	return m != nil && (!alive(m) || m.Incarnation > p.Incarnation && p.Incarnation > 0)
+}
+
+func find(v *ring.View, id chord.ID) *ring.Member {
+	i, found := slices.BinarySearchFunc(v.Members, id, func(m *ring.Member, id chord.ID) int { return m.ID.Compare(id) })
+	if !found {
+		return nil
+	}
+	return v.Members[i]
+}
+
+// millis is Unix milliseconds; 0 for the zero time.
+func millis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+// columns puts rows in the form of the wire.
+func columns(rows []row) *hubpb.Members {
+	n := len(rows)
+	out := &hubpb.Members{
+		Handle: make([]uint32, n), Id: make([]byte, 0, n*len(chord.ID{})), Address: make([]string, n), Host: make([]string, n),
+		Status: make([]hubpb.Members_Status, n), Uncertain: make([]bool, n), Predecessor: make([]uint32, n),
+		Successor: make([]uint32, n), RangeFrom: make([]float64, n), Keys: make([]uint64, n), Replicas: make([]uint64, n),
+		Bytes: make([]uint64, n), Error: make([]uint32, n), LastEventMs: make([]int64, n), Incarnation: make([]int64, n),
+	}
+	for i := range rows {
+		r := &rows[i]
+		out.Id = append(out.Id, r.id[:]...)
+		out.Handle[i], out.Address[i], out.Host[i] = r.handle, r.address, r.host
+		out.Status[i], out.Uncertain[i] = r.status, r.uncertain
+		out.Predecessor[i], out.Successor[i], out.RangeFrom[i] = r.predecessor, r.successor, r.from
+		out.Keys[i], out.Replicas[i], out.Bytes[i] = r.keys, r.replicas, r.bytes
+		out.Error[i], out.LastEventMs[i], out.Incarnation[i] = r.err, r.lastEvent, r.incarnation
+	}
+	return out
+}
