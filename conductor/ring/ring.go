@@ -3,6 +3,8 @@ package ring
 import (
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"chordconductor/node/chord"
 	"chordconductor/otel/chordevent"
 )
@@ -16,8 +18,8 @@ type Options struct {
 	Base time.Duration
 	// Forget is how long members are remembered that have left, failed or fallen silent. 0: 5 minutes.
 	Forget time.Duration
-	// MaxMembers bounds memory. At the bound a new member displaces the one that has been gone longest, or silent
-	// longest; while there is none, its events are refused. 0: 20,000.
+	// MaxMembers bounds memory. At the bound a new member displaces those that have been gone or silent longest; while
+	// there are none, its events are refused. 0: 20,000.
 	MaxMembers int
 }
 
@@ -41,31 +43,166 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
+// grace is how long a condition on the whole ring may not hold before that is a violation: a view that is no consistent
+// cut shows breaches that never were.
+func (o Options) grace() time.Duration { return 2 * o.Base }
+
 // A Ring is the fold's state.
 type Ring struct {
-	opt Options
-	now time.Time // the latest instant it was told of
+	opt  Options
+	name string
+	now  time.Time     // the latest instant it was told of
+	next time.Time     // before it, time alone changes nothing; see sweep
+	seq  uint64        // changes so far
+	by   trace.TraceID // the event being applied
+
+	records map[chord.ID]*record // members (at most opt.MaxMembers) and strangers (see strangers.go)
+	tree    tree                 // members
+	heard   int                  // members
+	full    bool                 // nobody can be displaced, as of the last Advance
+
+	strangers map[*record]struct{}
+	reported  int // strangers that nobody names and somebody reported dead
+	overdue   int // strangers that a member has named for longer than grace
+
+	circles map[circle]int // members by what they say of the ring
+	circle  circle         // what most say
+	space   chord.Space
+
+	sums      errorSums
+	tally     [Silent + 1]int // members by status
+	uncertain int             // members
+	doubtful  int             // members that are neither gone nor certain
+	missing   int64           // events
+	lost      losses
+	counts    Counts // Applied, Outdated and Refused
+
+	breaches  map[breachKey]*breach
+	healed    []Violation // newest last, at most maxHealed
+	round     uint64      // of check
+	unchecked bool        // something that check looks at has changed
+	moves     moveTable
+
+	touched []chord.ID  // by this Apply or Advance
+	dirty   []*record   // their Member is out of date
+	runs    []fingerRun // scratch
+	live    []*record   // scratch: the counted, by identifier; see rankAll
+	skips   []int       // scratch
+	view    *View       // the last one
+	order   []*record   // of view.Members
+	regroup bool        // members came or went since
+	errors  bool        // some member of view has an error
 }
 
 // New returns a Ring that has heard nothing.
-func New(opt Options) *Ring { return &Ring{opt: opt.withDefaults()} }
+func New(opt Options) *Ring {
+	r := &Ring{
+		opt:       opt.withDefaults(),
+		records:   make(map[chord.ID]*record),
+		strangers: make(map[*record]struct{}),
+		circles:   make(map[circle]int),
+		lost:      losses{by: make(map[string]int64)},
+		breaches:  make(map[breachKey]*breach),
+		moves:     moveTable{by: make(map[string]*move)},
+	}
+	r.name = r.opt.Name
+	r.setSpace(chord.MaxBits)
+	return r
+}
 
 // Apply folds one event that arrived at the given instant. The event, and all it points to, must not be changed
 // afterwards.
-func (r *Ring) Apply(ev *chordevent.Event, arrived time.Time) Change { return Change{} }
+func (r *Ring) Apply(ev *chordevent.Event, arrived time.Time) Change {
+	r.begin(arrived)
+	r.by = ev.Trace
+	if ev.Node.Seq < 1 || !r.isOurs(ev.Ring) {
+		r.counts.Refused++
+		return Change{}
+	}
+	x := r.enroll(ev.Node.ID, ev.Node.Incarnation)
+	if x == nil {
+		r.counts.Refused++
+		return Change{}
+	}
+	news := false
+	if ev.Node.Incarnation > x.inc {
+		r.rebirth(x, ev.Node.Incarnation)
+	}
+	if ev.Node.Incarnation == x.inc && !x.seqs.has(ev.Node.Seq) {
+		news = true
+		r.applyMember(x, ev, arrived)
+	}
+	// What these two say is about others, so no keyframe makes up for them: they count even when they come late.
+	switch body := ev.Body.(type) {
+	case chordevent.PeerFailed:
+		news = r.applyReport(ev, body.Peer, arrived) || news
+	case chordevent.KeysMoved:
+		news = r.moves.apply(ev, &body, arrived) || news
+	}
+	if !news {
+		r.counts.Outdated++
+		return Change{}
+	}
+	r.counts.Applied++
+	return r.changed()
+}
 
 // Advance tells what time it is: members fall silent, conditions outlast their grace, those long gone are forgotten.
 // Call it some ten times a second.
-func (r *Ring) Advance(now time.Time) Change { return Change{} }
+func (r *Ring) Advance(now time.Time) Change {
+	r.begin(now)
+	r.by = trace.TraceID{}
+	r.full = false
+	changed := false
+	if !r.now.Before(r.next) {
+		changed = r.sweep()
+	}
+	if r.unchecked {
+		changed = r.check() || changed
+	}
+	if !changed {
+		return Change{}
+	}
+	return r.changed()
+}
 
-// View is the ring as it stands. What has not changed since the last View is shared with it.
-func (r *Ring) View() *View { return &View{Time: r.now} }
+func (r *Ring) begin(now time.Time) {
+	if now.After(r.now) {
+		r.now = now
+	}
+	r.touched = r.touched[:0]
+}
 
-// Member is one member as it stands, or nil.
-func (r *Ring) Member(id chord.ID) *Member { return nil }
+func (r *Ring) changed() Change {
+	r.seq++
+	return Change{Applied: true, Seq: r.seq, Members: r.touched}
+}
 
-// Checkpoint is the whole state in a compact form that Restore reads.
-func (r *Ring) Checkpoint() []byte { return nil }
+// isOurs takes the first name heard for the ring's, unless Options named it.
+func (r *Ring) isOurs(name string) bool {
+	if r.name == "" {
+		r.name = name
+	}
+	return name == r.name || name == ""
+}
 
-// Restore makes the Ring that a checkpoint was taken of. Applying the same to both gives the same views.
-func Restore(opt Options, checkpoint []byte) (*Ring, error) { return New(opt), nil }
+// touch notes that a member's own state changed.
+func (r *Ring) touch(x *record) {
+	if !x.heard {
+		return
+	}
+	if n := len(r.touched); n == 0 || r.touched[n-1] != x.id {
+		r.touched = append(r.touched, x.id)
+	}
+	if !x.dirty {
+		x.dirty = true
+		r.dirty = append(r.dirty, x)
+	}
+}
+
+// dueBy notes that time alone may change something at that instant.
+func (r *Ring) dueBy(at time.Time) {
+	if r.next.IsZero() || at.Before(r.next) {
+		r.next = at
+	}
+}

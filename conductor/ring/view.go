@@ -43,7 +43,7 @@ type View struct {
 	Bits       int    // 0 while unknown
 	ListLen    int    // r
 	Replicas   int
-	Members    []*Member // by ID; those gone stay until they are forgotten
+	Members    []*Member   // by ID; those gone stay until they are forgotten
 	Violations []Violation // those that stand, oldest first, then those that healed, newest first; bounded
 	Moves      []*Move     // the most recently told of, newest first; bounded
 	Gaps       int         // between neighbours' owned ranges: stretches without owner, beyond grace

@@ -1,0 +1,173 @@
+package ring
+
+import (
+	"time"
+
+	"chordconductor/node/chord"
+	"chordconductor/otel/chordevent"
+)
+
+// applyMember folds an event that has not been seen before into its own member's registers.
+func (r *Ring) applyMember(x *record, ev *chordevent.Event, arrived time.Time) {
+	seq := ev.Node.Seq
+	if x.first.IsZero() || ev.Time.Before(x.first) {
+		x.first = ev.Time
+	}
+	if seq > x.newest {
+		x.newest, x.last, x.host = seq, ev.Time, ev.Host
+	}
+	if arrived.After(x.arrived) {
+		x.arrived = arrived
+	}
+	switch body := ev.Body.(type) {
+	case chordevent.Started:
+		r.setStarted(x, seq, body)
+		x.word.set(seq, chordevent.StatusJoining)
+	case chordevent.Joined:
+		x.word.set(seq, chordevent.StatusActive)
+	case chordevent.SuccessorsChanged:
+		r.setSuccessors(x, seq, body.Successors)
+	case chordevent.PredecessorChanged:
+		r.setPredecessor(x, seq, body.Predecessor)
+	case chordevent.OwnershipChanged:
+		r.setOwnership(x, seq, body.Ownership)
+	case chordevent.FingersChanged:
+		for _, run := range body.Runs {
+			r.runs = x.fingers.set(run, seq, r.runs)
+		}
+		x.fingersOK = false
+	case chordevent.NodeLoad:
+		x.load.set(seq, body.Load)
+	case chordevent.Leaving:
+		x.word.set(seq, chordevent.StatusLeaving)
+	case chordevent.Left:
+		x.word.set(seq, chordevent.StatusLeft)
+	case chordevent.State:
+		r.setState(x, seq, &body)
+		r.lost.note(ev.Instance, body.Lost)
+	}
+	x.seqs.add(seq)
+	r.restand(x)
+	r.touch(x)
+	r.dueBy(r.due(x))
+}
+
+func (r *Ring) setState(x *record, seq int64, s *chordevent.State) {
+	x.seqs.cover(seq)
+	r.setStarted(x, seq, s.Started)
+	x.word.set(seq, s.Status)
+	x.period.set(seq, s.Period)
+	r.setSuccessors(x, seq, s.Successors)
+	r.setPredecessor(x, seq, s.Predecessor)
+	r.setOwnership(x, seq, s.Ownership)
+	x.load.set(seq, s.Load)
+	r.runs = x.fingers.replace(s.Fingers, seq, r.runs)
+	x.fingersOK = false
+}
+
+func (r *Ring) setStarted(x *record, seq int64, s chordevent.Started) {
+	was := circleOf(x)
+	if x.started.set(seq, s) {
+		r.recircle(was, circleOf(x))
+	}
+}
+
+func (r *Ring) setPredecessor(x *record, seq int64, p chordevent.PeerRef) {
+	if x.pred.set(seq, p) {
+		r.repoint(x, predecessor)
+	}
+}
+
+func (r *Ring) setSuccessors(x *record, seq int64, list []chordevent.PeerRef) {
+	was := x.succ.val
+	if x.succ.set(seq, list) && !samePeers(was, list) {
+		r.relist(x)
+	}
+}
+
+func (r *Ring) setOwnership(x *record, seq int64, o chordevent.Ownership) {
+	was := x.owned.val
+	if x.owned.set(seq, o) && was != o {
+		r.reown(x)
+	}
+}
+
+// samePeers reports whether two lists name the same lives. The event numbers in them are of no account here.
+func samePeers(a, b []chordevent.PeerRef) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i].Peer != b[i].Peer {
+			return false
+		}
+	}
+	return true
+}
+
+// rebirth begins a new life of a member: nothing that the old one said holds.
+func (r *Ring) rebirth(x *record, inc int64) {
+	was := circleOf(x)
+	x.life = life{inc: inc}
+	x.fingersOK = false
+	r.recircle(was, circleOf(x))
+	r.repoint(x, predecessor)
+	r.relist(x)
+	r.reown(x)
+}
+
+// A circle is what a member says of the ring that it is in.
+type circle struct{ bits, listLen, replicas int }
+
+func circleOf(x *record) circle {
+	s := &x.started.val
+	return circle{s.Bits, s.ListLen, s.Replicas}
+}
+
+// recircle moves a member from one circle to another, and takes for the ring's what most members say.
+func (r *Ring) recircle(from, to circle) {
+	if from == to {
+		return
+	}
+	r.uncircle(from)
+	if to != (circle{}) {
+		r.circles[to]++
+	}
+	most, votes := circle{}, 0
+	for c, n := range r.circles { // one entry, unless members are set up differently
+		if n > votes || n == votes && less(most, c) {
+			most, votes = c, n
+		}
+	}
+	if most.bits != r.circle.bits && most.bits != 0 {
+		r.setSpace(most.bits)
+		r.tree.all(r.retail)
+	}
+	r.circle = most
+	r.unchecked = true
+}
+
+func (r *Ring) uncircle(c circle) {
+	if c == (circle{}) {
+		return
+	}
+	if r.circles[c]--; r.circles[c] == 0 {
+		delete(r.circles, c)
+	}
+}
+
+func less(a, b circle) bool {
+	if a.bits != b.bits {
+		return a.bits < b.bits
+	}
+	if a.listLen != b.listLen {
+		return a.listLen < b.listLen
+	}
+	return a.replicas < b.replicas
+}
+
+func (r *Ring) setSpace(bits int) {
+	if space, err := chord.NewSpace(bits); err == nil {
+		r.space = space
+	}
+}

@@ -1,0 +1,220 @@
+package ring
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"chordconductor/node/chord"
+)
+
+const (
+	maxShown  = 100 // violations in a view that stand; the status and the numbers count them all
+	maxHealed = 100 // violations in a view that healed; the oldest go
+	maxNamed  = 32  // members that one violation names
+)
+
+// A breachKey names a condition and the member that breaks it, nil for one that the members break together. So there
+// are at most five breaches for each member, and three more.
+type breachKey struct {
+	condition string
+	of        *record
+}
+
+// A breach is a condition that does not hold. It becomes a violation at once if it concerns a single list, which is
+// known whole, and after its grace otherwise.
+type breach struct {
+	breachKey
+	since   time.Time
+	cause   trace.TraceID
+	raised  bool   // it is a violation
+	round   uint64 // of check, that last saw it
+	detail  string // of those that check found
+	members []chord.ID
+}
+
+// local says that a condition concerns one list alone.
+func local(condition string) bool {
+	return condition == chord.OrderedSuccessorLists || condition == chord.NoDuplicates
+}
+
+// ownership says that a condition is not about the ring but about who owns what.
+func ownership(condition string) bool {
+	return condition == OwnershipGap || condition == OwnershipOverlap
+}
+
+// breach notes that a condition does not hold.
+func (r *Ring) breach(condition string, of *record) *breach {
+	key := breachKey{condition, of}
+	b := r.breaches[key]
+	if b == nil {
+		b = &breach{breachKey: key, since: r.now, cause: r.by, raised: local(condition)}
+		r.breaches[key] = b
+		if !b.raised {
+			r.dueBy(r.now.Add(r.opt.grace()))
+		}
+	}
+	return b
+}
+
+// mend notes that a condition holds, or that whom it concerned is gone, and says whether it was a violation.
+func (r *Ring) mend(condition string, of *record) bool {
+	key := breachKey{condition, of}
+	b := r.breaches[key]
+	if b == nil {
+		return false
+	}
+	delete(r.breaches, key)
+	if !b.raised {
+		return false
+	}
+	v := r.violation(b)
+	v.Healed = r.now
+	if len(r.healed) == maxHealed {
+		r.healed = slices.Delete(r.healed, 0, 1)
+	}
+	r.healed = append(r.healed, v)
+	return true
+}
+
+// closeAll mends all that concerns one member.
+func (r *Ring) closeAll(x *record) {
+	for _, c := range []string{chord.OrderedSuccessorLists, chord.NoDuplicates, chord.LiveSuccessor} {
+		r.mend(c, x)
+	}
+}
+
+// raise makes violations of the breaches that have outlasted their grace.
+func (r *Ring) raise() (changed bool) {
+	for _, b := range r.breaches {
+		if b.raised {
+			continue
+		}
+		if end := b.since.Add(r.opt.grace()); r.now.Before(end) {
+			r.dueBy(end)
+			continue
+		}
+		b.raised, changed = true, true
+	}
+	return changed
+}
+
+// checkList judges a member's list by itself.
+func (r *Ring) checkList(x *record) {
+	unruly := x.heard && !x.status.gone() && !listRuns(x)
+	if !unruly && !x.unruly {
+		return
+	}
+	x.unruly = unruly
+	var broken []chord.Breach
+	if unruly {
+		broken = chord.ListBreaches(stateOf(x))
+	}
+	for _, c := range []string{chord.OrderedSuccessorLists, chord.NoDuplicates} {
+		at := slices.IndexFunc(broken, func(b chord.Breach) bool { return b.Condition == c })
+		if at < 0 {
+			r.mend(c, x)
+			continue
+		}
+		r.breach(c, x).detail = broken[at].Detail
+	}
+}
+
+// listRuns says that a list's real entries run clockwise and stop before their owner, which both local conditions ask.
+func listRuns(x *record) bool {
+	last := x.id
+	for i := range x.succ.val {
+		p := &x.succ.val[i]
+		if !p.Real() {
+			continue
+		}
+		if !chord.Between(last, p.ID, x.id) {
+			return false
+		}
+		last = p.ID
+	}
+	return true
+}
+
+// stateOf is a member's pointers in package chord's terms.
+func stateOf(x *record) chord.State {
+	s := chord.State{Self: chord.Peer{ID: x.id, Addr: x.host.Address, Incarnation: x.inc}, Pred: x.pred.val.Peer}
+	for _, p := range x.succ.val {
+		s.Succ = append(s.Succ, p.Peer)
+	}
+	return s
+}
+
+// violation is what readers see of a breach.
+func (r *Ring) violation(b *breach) Violation {
+	v := Violation{Condition: b.condition, Detail: b.detail, Members: b.members, Since: b.since, Trace: b.cause}
+	x := b.of
+	if x == nil {
+		return v
+	}
+	v.Members = []chord.ID{x.id}
+	switch b.condition {
+	case OwnershipGap, OwnershipOverlap:
+		if before := r.ownerFrom(r.tree.before(x).owners - 1); before != nil && before != x {
+			v.Members = append(v.Members, before.id)
+		}
+		v.Detail = "nobody owns the keys right before its range"
+		if b.condition == OwnershipOverlap {
+			v.Detail = "its range reaches past the owner before it"
+		}
+	case chord.LiveSuccessor:
+		v.Detail = fmt.Sprintf("none of its %d successors lives", len(x.succ.val))
+	}
+	return v
+}
+
+// violations are those that stand, oldest first, and those that healed, newest first.
+func (r *Ring) violations() []Violation {
+	if len(r.breaches)+len(r.healed) == 0 {
+		return nil
+	}
+	var open []*breach
+	for _, b := range r.breaches {
+		if b.raised {
+			open = append(open, b)
+		}
+	}
+	slices.SortFunc(open, func(a, b *breach) int {
+		return cmp.Or(a.since.Compare(b.since), cmp.Compare(a.condition, b.condition), a.compareOf(b))
+	})
+	open = open[:min(len(open), maxShown)]
+	out := make([]Violation, 0, len(open)+len(r.healed))
+	for _, b := range open {
+		out = append(out, r.violation(b))
+	}
+	for i := len(r.healed) - 1; i >= 0; i-- {
+		out = append(out, r.healed[i])
+	}
+	return out
+}
+
+func (b *breach) compareOf(o *breach) int {
+	if b.of == nil || o.of == nil {
+		return 0 // the same condition, without members: there is one of it
+	}
+	return b.of.id.Compare(o.of.id)
+}
+
+// standing counts the violations that stand: of the ring's conditions, and of ownership.
+func (r *Ring) standing() (ofRing, gaps, overlaps int) {
+	for _, b := range r.breaches {
+		switch {
+		case !b.raised:
+		case b.condition == OwnershipGap:
+			gaps++
+		case b.condition == OwnershipOverlap:
+			overlaps++
+		default:
+			ofRing++
+		}
+	}
+	return ofRing, gaps, overlaps
+}

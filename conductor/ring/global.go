@@ -1,0 +1,219 @@
+package ring
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"chordconductor/node/chord"
+)
+
+// checkPrincipals counts the members that lie strictly between no two neighbours of anybody's list, its owner being its
+// first entry.
+func (r *Ring) checkPrincipals() {
+	n := len(r.live)
+	r.skips = append(r.skips[:0], make([]int, n+1)...)
+	var skippers []*record
+	for _, x := range r.live {
+		if !x.uncertain && r.countSkips(x) {
+			skippers = append(skippers, x)
+		}
+	}
+	principals, depth := 0, 0
+	for _, d := range r.skips[:n] {
+		if depth += d; depth == 0 {
+			principals++
+		}
+	}
+	if need := r.circle.listLen + 1; principals < need {
+		r.found(chord.EnoughPrincipals, nil, skippers, fmt.Sprintf("%d of at least %d members are skipped by nobody", principals, need))
+	}
+}
+
+// countSkips adds whom x's list skips, and says whether that is anybody.
+func (r *Ring) countSkips(x *record) (any bool) {
+	h := &x.to[head]
+	if h.cost == namesMember && x.tail == 0 && !h.to.uncertain {
+		// The rest of the list is the head's, which shows itself what it skips.
+		return r.skip(x.rank+1, h.to.rank, x.id.Compare(h.to.id) >= 0)
+	}
+	last := chord.Peer{ID: x.id, Incarnation: x.inc}
+	for i := range x.succ.val {
+		p := x.succ.val[i].Peer
+		if !p.Real() {
+			break
+		}
+		from, found := slices.BinarySearchFunc(r.live, last, inOrder)
+		if found {
+			from++
+		}
+		to, _ := slices.BinarySearchFunc(r.live, p, inOrder)
+		any = r.skip(from, to, cmp.Or(last.ID.Compare(p.ID), cmp.Compare(last.Incarnation, p.Incarnation)) >= 0) || any
+		last = p
+	}
+	return any
+}
+
+// inOrder compares lives around the circle: a later life of a member lies right behind an earlier one, so that a list
+// which names the earlier skips the later.
+func inOrder(x *record, p chord.Peer) int {
+	return cmp.Or(x.id.Compare(p.ID), cmp.Compare(x.inc, p.Incarnation))
+}
+
+// skip adds the ranks from "from" up to but not "to", around the circle if they wrap.
+func (r *Ring) skip(from, to int, wrap bool) bool {
+	n := len(r.live)
+	if !wrap && from == to || wrap && from == n && to == 0 {
+		return false
+	}
+	r.skips[from]++
+	r.skips[to]--
+	if wrap {
+		r.skips[n]--
+		r.skips[0]++
+	}
+	return true
+}
+
+// checkSuccessors follows everybody's first live successor: there must be one, they must form one cycle that goes once
+// around the circle, and whoever is not on it must reach it.
+func (r *Ring) checkSuccessors() {
+	n := len(r.live)
+	next := make([]int, n)
+	doubt := false
+	for i, x := range r.live {
+		next[i] = r.bestSuccessor(x)
+		switch next[i] {
+		case nowhere:
+			r.found(chord.LiveSuccessor, x, []*record{x}, "")
+		case unknown:
+			doubt = true
+		}
+	}
+	on, cycles := walk(next)
+	switch {
+	case len(cycles) > 1:
+		r.found(chord.OneOrderedRing, nil, r.aside(next, cycles), fmt.Sprintf("%d rings", len(cycles)))
+	case len(cycles) == 1 && winding(next, cycles[0]) > 1:
+		r.found(chord.OneOrderedRing, nil, r.cycle(next, cycles[0]), "the ring goes around the circle more than once")
+	case len(cycles) == 0 && !doubt:
+		r.found(chord.OneOrderedRing, nil, r.live, "0 rings")
+	}
+	if astray := r.astray(next, on); astray != nil {
+		r.found(chord.ConnectedAppendages, nil, astray, fmt.Sprintf("%d members do not reach the ring", len(astray)))
+	}
+}
+
+// bestSuccessor is the rank of the first live entry of x's list, or nowhere, or unknown.
+func (r *Ring) bestSuccessor(x *record) int {
+	if x.uncertain {
+		return unknown
+	}
+	if h := &x.to[head]; h.cost == namesMember {
+		return h.to.rank
+	}
+	for i := range x.succ.val {
+		p := &x.succ.val[i]
+		if !p.Real() {
+			continue
+		}
+		to := r.records[p.ID]
+		switch {
+		case to != nil && to.counted && to.countedAs == p.Incarnation:
+			return to.rank
+		case to == nil || !to.surelyDead(p.Incarnation):
+			return unknown
+		}
+	}
+	return nowhere
+}
+
+// surelyDead says that a life of x is known to be over.
+func (x *record) surelyDead(inc int64) bool {
+	if !x.heard {
+		return x.dead.inc >= inc && !x.dead.arrived.IsZero()
+	}
+	return inc < x.inc || inc == x.inc && x.status.gone()
+}
+
+// walk finds the cycles of a graph in which each has one successor or none: who is on one, and one member of each.
+func walk(next []int) (on []bool, cycles []int) {
+	on = make([]bool, len(next))
+	visit := make([]int, len(next)) // the walk, numbered from 1, that came here first
+	for start := range next {
+		at := start
+		for at >= 0 && visit[at] == 0 {
+			visit[at] = start + 1
+			at = next[at]
+		}
+		if at < 0 || visit[at] != start+1 {
+			continue // ends, or joins what an earlier walk has settled
+		}
+		cycles = append(cycles, at)
+		for !on[at] {
+			on[at] = true
+			at = next[at]
+		}
+	}
+	return on, cycles
+}
+
+// winding is how often a cycle goes around the circle.
+func winding(next []int, start int) (turns int) {
+	for at := start; ; {
+		to := next[at]
+		if to <= at {
+			turns++ // past identifier 0
+		}
+		if at = to; at == start {
+			return turns
+		}
+	}
+}
+
+// cycle lists the members of one.
+func (r *Ring) cycle(next []int, start int) []*record {
+	out := []*record{r.live[start]}
+	for at := next[start]; at != start; at = next[at] {
+		out = append(out, r.live[at])
+	}
+	return out
+}
+
+// aside lists the members of all cycles but the largest.
+func (r *Ring) aside(next, cycles []int) []*record {
+	var largest, out []*record
+	for _, start := range cycles {
+		c := r.cycle(next, start)
+		if len(c) > len(largest) {
+			largest, c = c, largest
+		}
+		out = append(out, c...)
+	}
+	return out
+}
+
+// astray lists the members that certainly reach no cycle.
+func (r *Ring) astray(next []int, on []bool) []*record {
+	const open, lost, fine = 0, 1, 2
+	fate := make([]uint8, len(next))
+	var out []*record
+	for start := range next {
+		at := start
+		for at >= 0 && fate[at] == open && !on[at] {
+			fate[at] = lost // until its end is known; on no cycle, so the walk cannot come back here
+			at = next[at]
+		}
+		end := uint8(fine)
+		if at == nowhere || at >= 0 && !on[at] && fate[at] == lost {
+			end = lost
+		}
+		for at = start; at >= 0 && !on[at] && fate[at] == lost && end == fine; at = next[at] {
+			fate[at] = fine
+		}
+		if end == lost {
+			out = append(out, r.live[start])
+		}
+	}
+	return out
+}

@@ -1,0 +1,242 @@
+package ring
+
+import (
+	"slices"
+	"time"
+
+	"chordconductor/node/chord"
+	"chordconductor/otel/chordevent"
+)
+
+// In keyframe periods since something new arrived, when a member's telemetry is overdue and when it is silent. A period
+// says when the next keyframe is due, so half a one more allows for the way that telemetry travels.
+const (
+	overduePeriods = 1.5
+	silentPeriods  = 3
+)
+
+// confirmPeriods is how long a reported death stays uncertain: a member that was suspected falsely has sent a keyframe
+// by then.
+const confirmPeriods = 1.5
+
+func periods(x *record, n float64) time.Duration {
+	return time.Duration(n * float64(x.keyframePeriod()))
+}
+
+// gone says that a member has ended its life or had it ended.
+func (s MemberStatus) gone() bool { return s == Left || s == Failed }
+
+// statusNow is what the registers, reports and time say of a member's life.
+func (r *Ring) statusNow(x *record) MemberStatus {
+	switch died := x.died(); {
+	case died && x.dead.inc > x.inc:
+		return Failed
+	case x.word.val == chordevent.StatusLeft:
+		return Left
+	case died:
+		return Failed
+	case !r.now.Before(x.arrived.Add(periods(x, silentPeriods))):
+		return Silent
+	}
+	switch x.word.val {
+	case chordevent.StatusActive:
+		return Active
+	case chordevent.StatusLeaving:
+		return Leaving
+	}
+	return Joining
+}
+
+// uncertainNow says whether a member's fields, or the word of its death, may be out of date.
+func (r *Ring) uncertainNow(x *record, s MemberStatus) bool {
+	switch s {
+	case Left:
+		return false
+	case Failed:
+		return r.now.Before(x.dead.arrived.Add(periods(x, confirmPeriods)))
+	}
+	return x.seqs.missing() > 0 || !r.now.Before(x.arrived.Add(periods(x, overduePeriods)))
+}
+
+// isMember says whether a member counts among the ring's. One that fell silent does, as far as anyone can tell, until
+// the member before it passes it over.
+func (x *record) isMember(s MemberStatus) bool {
+	switch s {
+	case Active, Leaving:
+		return true
+	case Silent:
+		return !x.passed && (x.word.val == chordevent.StatusActive || x.word.val == chordevent.StatusLeaving)
+	}
+	return false
+}
+
+// restand brings a member's standing up to date with its registers, reports of its death, and time.
+func (r *Ring) restand(x *record) {
+	s := r.statusNow(x)
+	if s != Silent {
+		x.passed = false
+	}
+	uncertain, missing := r.uncertainNow(x, s), x.seqs.missing()
+	if s != x.status || uncertain != x.uncertain || missing != x.missing {
+		r.tallyBy(x, -1)
+		turned := s != x.status
+		x.status, x.uncertain, x.missing = s, uncertain, missing
+		r.tallyBy(x, +1)
+		if turned {
+			r.turn(x)
+			r.checkList(x)
+		}
+		r.unchecked = true
+		r.touch(x)
+	}
+	if counted := x.isMember(s); counted != x.counted || counted && x.countedAs != x.inc {
+		r.count(x, counted)
+		r.touch(x)
+	}
+	r.reown(x)
+}
+
+func (r *Ring) tallyBy(x *record, sign int) {
+	if x.status == 0 {
+		return // not tallied yet
+	}
+	r.tally[x.status] += sign
+	if x.uncertain {
+		r.uncertain += sign
+		if !x.status.gone() {
+			r.doubtful += sign
+		}
+	}
+	if !x.status.gone() {
+		r.missing += int64(sign) * x.missing
+	}
+}
+
+// due is when time alone next changes something about a member.
+func (r *Ring) due(x *record) time.Time {
+	switch {
+	case x.status == Failed && x.uncertain:
+		return x.dead.arrived.Add(periods(x, confirmPeriods))
+	case x.status.gone() || x.status == Silent:
+		return r.forgetAt(x)
+	}
+	if overdue := x.arrived.Add(periods(x, overduePeriods)); r.now.Before(overdue) {
+		return overdue
+	}
+	return x.arrived.Add(periods(x, silentPeriods))
+}
+
+// forgetAt is when a member that is gone or silent is forgotten.
+func (r *Ring) forgetAt(x *record) time.Time {
+	at := x.arrived
+	if x.status == Silent {
+		at = at.Add(periods(x, silentPeriods))
+	} else if x.dead.arrived.After(at) {
+		at = x.dead.arrived
+	}
+	return at.Add(r.opt.Forget)
+}
+
+// sweep does all that has become due.
+func (r *Ring) sweep() (changed bool) {
+	r.next = time.Time{}
+	var forget []*record
+	r.tree.all(func(x *record) {
+		s, u := x.status, x.uncertain
+		r.restand(x)
+		changed = changed || s != x.status || u != x.uncertain
+		if (x.status.gone() || x.status == Silent) && !r.now.Before(r.forgetAt(x)) {
+			forget = append(forget, x)
+			return
+		}
+		r.dueBy(r.due(x))
+	})
+	for _, x := range forget {
+		r.forget(x)
+	}
+	changed = r.sweepStrangers() || changed
+	changed = r.raise() || changed
+	changed = r.moves.forget(r) || changed
+	return changed || len(forget) > 0
+}
+
+// applyReport folds a report of a peer's death.
+func (r *Ring) applyReport(ev *chordevent.Event, peer chordevent.PeerRef, arrived time.Time) bool {
+	if !peer.Real() {
+		return false
+	}
+	x := r.recordOf(peer.ID)
+	if !x.dead.merge(peer, ev.Time, arrived, ev.Trace) {
+		return false
+	}
+	if !x.heard {
+		return r.keep(x)
+	}
+	r.restand(x)
+	r.touch(x)
+	r.dueBy(r.due(x))
+	return true
+}
+
+// enroll finds the member that an event is about, or makes room for it. It returns nil if there is none.
+func (r *Ring) enroll(id chord.ID, inc int64) *record {
+	x := r.records[id]
+	if x != nil && x.heard {
+		return x
+	}
+	if r.heard == r.opt.MaxMembers && !r.makeRoom() {
+		return nil
+	}
+	x = r.recordOf(id)
+	r.meet(x)
+	x.heard, x.inc = true, inc
+	r.heard++
+	r.tree.insert(x)
+	r.regroup = true
+	return x
+}
+
+// makeRoom forgets a sixteenth of the members, at most: of those that are gone or silent, the ones heard of least
+// lately. When it finds none it looks again only after the next Advance, so a flood of new members costs little.
+func (r *Ring) makeRoom() bool {
+	if r.full {
+		return false
+	}
+	var idle []*record
+	r.tree.all(func(x *record) {
+		if x.status.gone() || x.status == Silent {
+			idle = append(idle, x)
+		}
+	})
+	if len(idle) == 0 {
+		r.full = true
+		return false
+	}
+	slices.SortFunc(idle, func(a, b *record) int { return r.forgetAt(a).Compare(r.forgetAt(b)) })
+	for _, x := range idle[:min(len(idle), 1+r.opt.MaxMembers/16)] {
+		r.forget(x)
+	}
+	return true
+}
+
+// forget makes a member a stranger again. What was reported of its death stays known as long as others name it.
+func (r *Ring) forget(x *record) {
+	was := circleOf(x)
+	r.tallyBy(x, -1)
+	if x.counted {
+		r.count(x, false)
+	}
+	x.life = life{}
+	r.repoint(x, predecessor)
+	r.repoint(x, head)
+	r.reown(x)
+	r.closeAll(x)
+	r.recircle(was, circle{})
+	r.tree.remove(x)
+	r.heard--
+	r.regroup = true
+	*x = record{id: x.id, dead: x.dead, since: r.now, named: x.named}
+	r.strangers[x] = struct{}{}
+	r.touched = append(r.touched, x.id)
+	r.keep(x)
+}

@@ -1,0 +1,20 @@
+package ring
+
+// maxProcesses bounds the processes whose losses are counted apart. Those beyond it are not counted.
+const maxProcesses = 4096
+
+// losses counts the telemetry records that processes said they lost. Each says how many since its start, so the
+// greatest number of each counts.
+type losses struct {
+	by    map[string]int64 // service.instance.id
+	total int64
+}
+
+func (l *losses) note(instance string, lost int64) {
+	was, known := l.by[instance]
+	if lost <= was || !known && len(l.by) == maxProcesses {
+		return
+	}
+	l.by[instance] = lost
+	l.total += lost - was
+}

@@ -1,0 +1,152 @@
+package ring
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"chordconductor/node/chord"
+	"chordconductor/otel/chordevent"
+)
+
+// maxMoves bounds the key moves known of: beyond it, those told of longest ago are dropped.
+const maxMoves = 512
+
+// A moveTable has two registers for each key move: what its source says of it, and what its receiver says.
+type moveTable struct {
+	by      map[string]*move
+	changed bool    // since the last view
+	shown   []*Move // the last view's
+}
+
+type move struct {
+	id      string
+	arrived time.Time // when something new about it last arrived
+	started time.Time // earliest timestamp
+	side    [2]moveSide
+	shown   *Move
+}
+
+const (
+	incoming = iota
+	outgoing
+)
+
+type moveSide struct {
+	node     chord.ID
+	inc, seq int64
+	at       time.Time
+	trace    trace.TraceID
+	body     chordevent.KeysMoved
+}
+
+// newest is the later of the two sides' timestamps.
+func (m *move) newest() time.Time {
+	if a, b := m.side[incoming].at, m.side[outgoing].at; a.After(b) {
+		return a
+	} else {
+		return b
+	}
+}
+
+// apply folds one event.
+func (t *moveTable) apply(ev *chordevent.Event, body *chordevent.KeysMoved, arrived time.Time) bool {
+	side := moveSide{ev.Node.ID, ev.Node.Incarnation, ev.Node.Seq, ev.Time, ev.Trace, *body}
+	k := incoming
+	if body.Outgoing {
+		k = outgoing
+	}
+	m := t.by[body.MoveID]
+	if m == nil {
+		m = &move{id: body.MoveID, started: ev.Time}
+		t.by[m.id] = m
+	}
+	if ev.Time.Before(m.started) {
+		m.started, m.shown, t.changed = ev.Time, nil, true
+	}
+	old := &m.side[k]
+	if cmp.Or(cmp.Compare(side.inc, old.inc), cmp.Compare(side.seq, old.seq), side.node.Compare(old.node)) <= 0 {
+		return m.shown == nil
+	}
+	m.side[k], m.arrived, m.shown = side, arrived, nil
+	t.changed = true
+	if len(t.by) > maxMoves {
+		t.drop()
+	}
+	return true
+}
+
+// drop removes the move told of longest ago.
+func (t *moveTable) drop() {
+	var last *move
+	for _, m := range t.by {
+		if last == nil || cmp.Or(m.newest().Compare(last.newest()), cmp.Compare(m.id, last.id)) < 0 {
+			last = m
+		}
+	}
+	delete(t.by, last.id)
+}
+
+// forget removes the moves of which nothing new has arrived for long.
+func (t *moveTable) forget(r *Ring) (changed bool) {
+	for id, m := range t.by {
+		if end := m.arrived.Add(r.opt.Forget); r.now.Before(end) {
+			r.dueBy(end)
+			continue
+		}
+		delete(t.by, id)
+		t.changed, changed = true, true
+	}
+	return changed
+}
+
+// view is the moves as readers see them, the newest first.
+func (t *moveTable) view() []*Move {
+	if !t.changed {
+		return t.shown
+	}
+	t.changed = false
+	t.shown = make([]*Move, 0, len(t.by))
+	for _, m := range t.by {
+		if m.shown == nil {
+			m.shown = m.view()
+		}
+		t.shown = append(t.shown, m.shown)
+	}
+	slices.SortFunc(t.shown, func(a, b *Move) int {
+		return cmp.Or(b.Updated.Compare(a.Updated), cmp.Compare(a.ID, b.ID))
+	})
+	return t.shown
+}
+
+// view joins the two sides. Who is further along is right: nobody says done, or failed, that is not.
+func (m *move) view() *Move {
+	in, out := &m.side[incoming], &m.side[outgoing]
+	lead := out
+	if out.seq == 0 || in.seq != 0 && phaseRank(in.body.Phase) > phaseRank(out.body.Phase) {
+		lead = in
+	}
+	v := &Move{
+		ID: m.id, From: lead.body.From, To: lead.body.To, Phase: lead.body.Phase, Reason: lead.body.Reason,
+		Keys: max(in.body.Keys, out.body.Keys), Bytes: max(in.body.Bytes, out.body.Bytes),
+		Started: m.started, Updated: m.newest(), Trace: lead.trace,
+	}
+	if lead == out {
+		v.Source, v.Receiver = out.node, out.body.Peer.ID
+	} else {
+		v.Source, v.Receiver = in.body.Peer.ID, in.node
+	}
+	return v
+}
+
+func phaseRank(p chordevent.MovePhase) int {
+	switch p {
+	case chordevent.MoveFailed:
+		return 1
+	case chordevent.MoveDone:
+		return 2
+	}
+	return 0
+}

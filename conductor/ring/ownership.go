@@ -1,0 +1,79 @@
+package ring
+
+import "chordconductor/node/chord"
+
+// seam is how the range of an owner meets that of the owner before it.
+type seam uint8
+
+const (
+	closed  seam = iota
+	gap          // nobody owns the stretch between
+	overlap      // both own a stretch
+)
+
+func (s seam) condition() string {
+	if s == gap {
+		return OwnershipGap
+	}
+	return OwnershipOverlap
+}
+
+// reown follows a change of x's ownership register, or of its being counted.
+func (r *Ring) reown(x *record) {
+	owns := x.counted && x.owned.val.Owns
+	switch {
+	case owns && !x.owns:
+		r.tree.add(x, weights{owners: 1})
+	case !owns && x.owns:
+		r.tree.add(x, weights{owners: -1})
+		r.setSeam(x, closed)
+	case !owns:
+		return
+	}
+	turned := owns != x.owns
+	x.owns = owns
+	if owns {
+		r.reseam(x)
+	}
+	if turned {
+		if next := r.ownerFrom(r.tree.before(x).owners + x.own.owners); next != nil {
+			r.reseam(next)
+		}
+	}
+}
+
+// ownerFrom is the owner that has k owners before it, counting on around the circle; nil if there is none at all.
+func (r *Ring) ownerFrom(k int) *record {
+	n := r.tree.total().owners
+	if n == 0 {
+		return nil
+	}
+	return r.tree.owner((k%n + n) % n)
+}
+
+// reseam compares where an owner's range begins with where the one before it ends.
+func (r *Ring) reseam(x *record) {
+	before := r.ownerFrom(r.tree.before(x).owners - 1)
+	from := x.owned.val.From
+	switch {
+	case from == before.id:
+		r.setSeam(x, closed)
+	case chord.Between(before.id, from, x.id):
+		r.setSeam(x, gap)
+	default:
+		r.setSeam(x, overlap)
+	}
+}
+
+func (r *Ring) setSeam(x *record, s seam) {
+	if s == x.seam {
+		return
+	}
+	if x.seam != closed {
+		r.mend(x.seam.condition(), x)
+	}
+	x.seam = s
+	if s != closed {
+		r.breach(s.condition(), x)
+	}
+}

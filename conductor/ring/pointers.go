@@ -1,0 +1,281 @@
+package ring
+
+import (
+	"chordconductor/node/chord"
+	"chordconductor/otel/chordevent"
+)
+
+// The two pointers of a member that have a right value by rank.
+const (
+	predecessor = iota
+	head
+)
+
+// A pointer is one of them as it is accounted for.
+type pointer struct {
+	to    *record // the record of whom it names; nil: nobody, or a placeholder
+	inc   int64   // the life it names
+	index int     // in to.named
+	cost  cost
+}
+
+// cost says in which of the ring error's sums a pointer is.
+type cost uint8
+
+const (
+	notCounted  cost = iota // its owner is not counted
+	namesNobody             // n members
+	namesDead               // n + 1: whom it names is not counted
+	namesMember             // the members strictly between its two ends
+)
+
+// errorSums is the ring error in parts, kept up to date. chord.Global.RingError says what it means.
+type errorSums struct {
+	nobody  int // pointers
+	dead    int // pointers
+	between int // over all pointers that name a member, the members strictly between their ends
+	wraps   int // of those pointers' arcs, the ones that run past identifier 0
+	tails   int // entries after the head that are not as the head's list says
+}
+
+// total is the ring error of n members.
+func (e *errorSums) total(n int) int {
+	t := e.dead*(n+1) + e.between + e.tails
+	if n > 1 { // one that is alone names nobody, rightly
+		t += e.nobody * n
+	}
+	return t
+}
+
+// errorOf is a member's part of the ring error, for n members, whose ranks are set.
+func (x *record) errorOf(n int) int {
+	if !x.counted {
+		return 0
+	}
+	e := x.tail
+	for k := range x.to {
+		switch x.to[k].cost {
+		case namesNobody:
+			if n > 1 {
+				e += n
+			}
+		case namesDead:
+			e += n + 1
+		case namesMember:
+			from, to := x.arc(k)
+			e += (to.rank - from.rank - 1 + n) % n
+		}
+	}
+	return e
+}
+
+// arc is a pointer as a stretch of the circle, clockwise.
+func (x *record) arc(k int) (from, to *record) {
+	if k == predecessor {
+		return x.to[k].to, x
+	}
+	return x, x.to[k].to
+}
+
+// repoint makes a pointer name whom the member's register says.
+func (r *Ring) repoint(x *record, k int) {
+	p := &x.to[k]
+	ref := x.pointerRegister(k)
+	if !ref.Real() {
+		ref = chordevent.PeerRef{}
+	}
+	if p.to != nil && p.to.id == ref.ID && p.inc == ref.Incarnation && ref.Real() || p.to == nil && !ref.Real() {
+		r.regard(x, k)
+		return
+	}
+	r.disregard(x, k)
+	r.unlink(x, k)
+	if ref.Real() {
+		to := r.recordOf(ref.ID)
+		*p = pointer{to: to, inc: ref.Incarnation, index: len(to.named[k])}
+		to.named[k] = append(to.named[k], x)
+		if !to.heard {
+			r.keep(to)
+		}
+	}
+	r.regard(x, k)
+	r.turn(x)
+}
+
+// pointerRegister is the value that a pointer's register holds.
+func (x *record) pointerRegister(k int) chordevent.PeerRef {
+	if k == predecessor {
+		return x.pred.val
+	}
+	if len(x.succ.val) > 0 {
+		return x.succ.val[0]
+	}
+	return chordevent.PeerRef{}
+}
+
+// unlink makes a disregarded pointer name nobody.
+func (r *Ring) unlink(x *record, k int) {
+	p := &x.to[k]
+	to := p.to
+	if to == nil {
+		return
+	}
+	last := len(to.named[k]) - 1
+	moved := to.named[k][last]
+	to.named[k][p.index] = moved
+	moved.to[k].index = p.index
+	to.named[k][last] = nil
+	to.named[k] = to.named[k][:last]
+	*p = pointer{}
+	if !to.heard {
+		r.keep(to)
+	}
+}
+
+// regard puts a pointer into the sums, if its owner is counted.
+func (r *Ring) regard(x *record, k int) {
+	p := &x.to[k]
+	if !x.counted || p.cost != notCounted {
+		return
+	}
+	switch {
+	case p.to == nil:
+		p.cost = namesNobody
+		r.sums.nobody++
+	case p.to.counted && p.to.countedAs == p.inc:
+		p.cost = namesMember
+		r.sumArc(x, k, +1)
+	default:
+		p.cost = namesDead
+		r.sums.dead++
+	}
+}
+
+// disregard takes a pointer out of the sums.
+func (r *Ring) disregard(x *record, k int) {
+	p := &x.to[k]
+	switch p.cost {
+	case namesNobody:
+		r.sums.nobody--
+	case namesDead:
+		r.sums.dead--
+	case namesMember:
+		r.sumArc(x, k, -1)
+	}
+	p.cost = notCounted
+}
+
+func (r *Ring) sumArc(x *record, k, sign int) {
+	from, to := x.arc(k)
+	if from.id.Compare(to.id) >= 0 {
+		r.sums.wraps += sign
+	}
+	r.sums.between += sign * r.tree.between(from, to)
+	r.tree.add(from, weights{starts: sign})
+	r.tree.add(to, weights{ends: sign})
+}
+
+// between counts the members strictly between two.
+func (t *tree) between(from, to *record) int {
+	n := t.before(to).live - t.before(from).live - from.own.live
+	if from.id.Compare(to.id) >= 0 {
+		n += t.total().live
+	}
+	return n
+}
+
+// count makes x one of the ring's members, in its present life, or no longer one. Every pointer that names it, or that
+// it has, is accounted for anew, and so are the arcs that it lies in.
+func (r *Ring) count(x *record, counted bool) {
+	for k := range x.to {
+		r.disregard(x, k)
+		for _, m := range x.named[k] {
+			r.disregard(m, k)
+		}
+	}
+	if x.counted != counted {
+		sign := 1
+		if !counted {
+			sign = -1
+		}
+		at := r.tree.before(x)
+		r.sums.between += sign * (r.sums.wraps + at.starts - at.ends - x.own.ends)
+		r.tree.add(x, weights{live: sign})
+	}
+	x.counted, x.countedAs = counted, x.inc
+	for k := range x.to {
+		r.regard(x, k)
+		for _, m := range x.named[k] {
+			r.regard(m, k)
+		}
+	}
+	r.retail(x)
+	for _, m := range x.named[head] {
+		r.retail(m)
+	}
+	if n := r.tree.total().live; n <= 2 { // being alone, or no longer, changes what a list should say
+		for k := range n {
+			r.retail(r.tree.live(k))
+		}
+	}
+	r.turn(x)
+}
+
+// relist follows a change of x's list.
+func (r *Ring) relist(x *record) {
+	r.repoint(x, head)
+	r.checkList(x)
+	r.retail(x)
+	for _, m := range x.named[head] {
+		r.retail(m)
+	}
+	r.turn(x)
+}
+
+// retail counts again the entries of x's list, after the first, that are not what its head's list says they should be.
+func (r *Ring) retail(x *record) {
+	tail := 0
+	if x.counted {
+		tail = r.tailErrors(x)
+	}
+	r.sums.tails += tail - x.tail
+	x.tail = tail
+}
+
+func (r *Ring) tailErrors(x *record) int {
+	list := x.succ.val
+	if len(list) == 0 {
+		return 0
+	}
+	var rest []chordevent.PeerRef
+	last := x.id
+	switch p := &x.to[head]; {
+	case p.cost == namesMember && p.to != x:
+		rest, last = p.to.succ.val, p.to.id
+	case r.tree.total().live == 1:
+		last = r.space.Next(last)
+	default:
+		return len(list) - 1 // nothing says what the list should be
+	}
+	wrong := 0
+	for k, got := range list[1:] {
+		var want chord.Peer
+		if k < len(rest) && rest[k].Real() && chord.Between(last, rest[k].ID, x.id) {
+			want = rest[k].Peer
+		} else {
+			rest = rest[:min(k, len(rest))]
+			want = chord.Peer{ID: r.space.Next(last)}
+		}
+		if got.Peer != want {
+			wrong++
+		}
+		last = want.ID
+	}
+	return wrong
+}
+
+// turn notes that x's pointers or standing changed, and by which event.
+func (r *Ring) turn(x *record) {
+	x.turned, x.turnedBy = r.seq+1, r.by
+	r.unchecked = true
+}

@@ -1,0 +1,140 @@
+package ring
+
+import (
+	"slices"
+
+	"chordconductor/node/chord"
+)
+
+// View is the ring as it stands. What has not changed since the last View is shared with it.
+func (r *Ring) View() *View {
+	if r.view != nil && r.view.Seq == r.seq && r.view.Time.Equal(r.now) {
+		return r.view
+	}
+	v := &View{
+		Seq: r.seq, Time: r.now, Name: r.name,
+		Bits: r.circle.bits, ListLen: r.circle.listLen, Replicas: r.circle.replicas,
+	}
+	if r.view != nil && r.view.Seq == r.seq {
+		*v = *r.view
+		v.Time = r.now
+		r.view = v
+		return v
+	}
+	n := r.tree.total().live
+	v.Error = uint64(r.sums.total(n))
+	v.Members = r.showMembers(v.Error > 0)
+	v.Violations = r.violations()
+	v.Moves = r.moves.view()
+	var violated int
+	violated, v.Gaps, v.Overlaps = r.standing()
+	v.Status = r.status(n, violated)
+	v.Counts = r.countsNow()
+	r.view = v
+	return v
+}
+
+// status is the ring's health in one word.
+func (r *Ring) status(n, violated int) Status {
+	switch {
+	case r.heard == 0:
+		return Empty
+	case violated > 0:
+		return Violated
+	case r.doubtful > 0 || r.overdue > 0:
+		return Uncertain
+	case n <= r.circle.listLen:
+		return Forming
+	case r.sums.total(n) == 0:
+		return Ideal
+	}
+	return Repairing
+}
+
+func (r *Ring) countsNow() Counts {
+	c := r.counts
+	c.Joining, c.Active, c.Leaving = r.tally[Joining], r.tally[Active], r.tally[Leaving]
+	c.Left, c.Failed, c.Silent = r.tally[Left], r.tally[Failed], r.tally[Silent]
+	c.Uncertain, c.Missing, c.Lost = r.uncertain, r.missing, r.lost.total
+	return c
+}
+
+// showMembers lists all members by identifier, making new Members of those that changed.
+func (r *Ring) showMembers(errors bool) []*Member {
+	var out []*Member
+	switch {
+	case r.regroup || r.view == nil:
+		r.regroup = false
+		r.order = r.order[:0]
+		r.tree.all(func(x *record) { r.order = append(r.order, x) })
+		out = make([]*Member, len(r.order))
+		for i, x := range r.order {
+			x.position = i
+			out[i] = x.shown
+		}
+	case len(r.dirty) == 0 && !errors && !r.errors:
+		return r.view.Members
+	default:
+		out = slices.Clone(r.view.Members)
+	}
+	if errors || r.errors {
+		r.errors = errors
+		r.showErrors()
+	}
+	for _, x := range r.dirty {
+		if x.dirty {
+			out[x.position] = r.show(x)
+		}
+	}
+	r.dirty = r.dirty[:0]
+	return out
+}
+
+// showErrors makes a member dirty whose part of the ring error is not what it shows. Others' joins and failures change
+// it, so all are looked at: at a view, not at each event.
+func (r *Ring) showErrors() {
+	n := 0
+	for _, x := range r.order {
+		if x.counted {
+			x.rank = n
+			n++
+		}
+	}
+	for _, x := range r.order {
+		if e := x.errorOf(n); e != x.error {
+			x.error = e
+			if !x.dirty {
+				x.dirty = true
+				r.dirty = append(r.dirty, x)
+			}
+		}
+	}
+}
+
+// show makes a member's Member.
+func (r *Ring) show(x *record) *Member {
+	x.dirty = false
+	if !x.fingersOK {
+		x.fingersOf, x.fingersOK = x.fingers.view(), true
+	}
+	x.shown = &Member{
+		ID: x.id, Incarnation: x.inc, Seq: x.newest, Host: x.host, Ring: r.name,
+		Status: x.status, Uncertain: x.uncertain, Missing: x.missing, Error: x.error, Changed: r.seq,
+		FirstEvent: x.first, LastEvent: x.last, Started: x.started.val,
+		Predecessor: x.pred.val, Successors: x.succ.val, Ownership: x.owned.val, Fingers: x.fingersOf, Load: x.load.val,
+	}
+	return x.shown
+}
+
+// Member is one member as it stands, or nil if it is not known.
+func (r *Ring) Member(id chord.ID) *Member {
+	x := r.records[id]
+	if x == nil || !x.heard {
+		return nil
+	}
+	i, known := slices.BinarySearchFunc(r.View().Members, id, func(m *Member, id chord.ID) int { return m.ID.Compare(id) })
+	if !known {
+		return nil
+	}
+	return r.view.Members[i]
+}

@@ -1,0 +1,96 @@
+package ring
+
+import (
+	"chordconductor/node/chord"
+)
+
+// Strangers are identifiers that no event has come from yet: peers that members name as predecessor or head, at most two
+// for each member, and peers reported dead that nobody names, at most maxReported. A report beyond that is dropped; the
+// member it is about, should it ever be heard of, falls silent instead.
+const maxReported = 1024
+
+// recordOf finds what is known of an identifier, a new stranger if nothing is.
+func (r *Ring) recordOf(id chord.ID) *record {
+	x := r.records[id]
+	if x == nil {
+		x = &record{id: id, since: r.now}
+		r.records[id] = x
+		r.strangers[x] = struct{}{}
+		r.dueBy(r.now.Add(r.opt.grace()))
+	}
+	return x
+}
+
+// meet makes a stranger a member.
+func (r *Ring) meet(x *record) {
+	r.setReported(x, false)
+	r.setOverdue(x, false)
+	delete(r.strangers, x)
+}
+
+// keep decides whether a stranger is still worth remembering, and drops it if not.
+func (r *Ring) keep(x *record) bool {
+	if len(x.named[predecessor])+len(x.named[head]) > 0 {
+		r.setReported(x, false)
+		return true
+	}
+	r.setOverdue(x, false)
+	end := x.dead.arrived.Add(r.opt.Forget)
+	if !x.dead.arrived.IsZero() && r.now.Before(end) && (x.reported || r.reported < maxReported) {
+		r.setReported(x, true)
+		r.dueBy(end)
+		return true
+	}
+	r.setReported(x, false)
+	delete(r.strangers, x)
+	delete(r.records, x.id)
+	return false
+}
+
+// sweepStrangers drops those that were reported long ago, and finds those that members have named for longer than
+// grace: the view lacks somebody.
+func (r *Ring) sweepStrangers() (changed bool) {
+	for x := range r.strangers {
+		if !r.keep(x) || x.reported {
+			continue
+		}
+		end := x.since.Add(r.opt.grace())
+		if r.now.Before(end) {
+			r.dueBy(end)
+			continue
+		}
+		if overdue := x.dead.arrived.IsZero() && x.isVouchedFor(); overdue != x.overdue {
+			r.setOverdue(x, overdue)
+			changed = true
+		}
+	}
+	return changed
+}
+
+// isVouchedFor says that a member that is alive, as far as is known, names x.
+func (x *record) isVouchedFor() bool {
+	for _, by := range x.named {
+		for _, m := range by {
+			if !m.status.gone() && m.status != Silent {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (r *Ring) setReported(x *record, reported bool) { set(&x.reported, reported, &r.reported) }
+func (r *Ring) setOverdue(x *record, overdue bool)   { set(&x.overdue, overdue, &r.overdue) }
+
+// set changes a flag and the number of records that have it.
+func set(flag *bool, to bool, n *int) {
+	if *flag == to {
+		return
+	}
+	*flag = to
+	if to {
+		*n++
+	} else {
+		*n--
+	}
+}
