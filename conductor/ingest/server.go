@@ -2,66 +2,133 @@ package ingest
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
+
+	"go.opentelemetry.io/collector/component"
 
 	"chordconductor/conductor/lookups"
 	"chordconductor/otel/chordevent"
 )
 
-// Config is what a user sets.
-type Config struct {
-	GRPC, HTTP      string // listen addresses; empty: that protocol is off
-	TLS             TLS
-	Token           string // bearer token that senders must show; empty: none
-	MaxRequestBytes int64  // after decompression; 0: 64 MiB
-	MaxInFlight     int    // requests in work at a time; 0: 64
-	MemoryLimit     uint64 // heap bytes above which requests are refused until it falls; 0: three quarters of GOMEMLIMIT, if that is set
-
-	ForwardTraces  string // host:port of an OTLP/gRPC endpoint, http:// or https:// in front if wanted; empty: off
-	ForwardMetrics string // URL of an OTLP/HTTP endpoint, with or without /v1/metrics; empty: off
-	QueueDir       string // directory for the forwarding queues; empty: in memory
-}
-
-// TLS names the PEM files of the server's side.
-type TLS struct {
-	CertFile, KeyFile string // both or neither
-	ClientCAFile      string // demand client certificates signed by this CA (mutual TLS)
-}
-
-// A Sink is where decoded telemetry goes; *live.Live is one.
+// A Sink is where decoded telemetry goes; *live.Live is one. Its methods must not block.
 type Sink interface {
+	// Offer takes events that arrived together, or fails with live.ErrFull or live.ErrClosed and takes none.
 	Offer(events []chordevent.Event, arrived time.Time) error
-	OfferSpans(spans []lookups.Span)
-	Reject(reason string, n int)
+	OfferSpans(spans []lookups.Span, points []lookups.Point)
+	Reject(reason chordevent.Reason)
+	Ignore(attributes int)
 }
 
-// Stats counts what was received and forwarded since the start.
-type Stats struct {
-	LogRecords, ForeignLogs     uint64
-	Spans, ForeignSpans, Points uint64
-	Refused                     uint64 // requests refused under overload; their senders retry
-	Traces, Metrics             Forwarded
+// Server is a running receiver with its forwarding.
+type Server struct {
+	gate               *gate
+	pipeline           *pipeline
+	grpcAddr, httpAddr string
+	parts              []component.Component // in the order started
 }
 
-// Forwarded counts one forwarding pipeline.
-type Forwarded struct {
-	Enabled               bool
-	Sent, Dropped         uint64 // spans or data points
-	Queued, QueueCapacity int64  // bytes
+// Start listens and serves until Shutdown. Errors say what to change.
+func Start(ctx context.Context, cfg Config, sink Sink) (*Server, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	gate := newGate(cfg)
+	s := &Server{gate: gate, pipeline: &pipeline{sink: sink, gate: gate}}
+	if err := s.start(ctx, cfg); err != nil {
+		return nil, errors.Join(err, s.Shutdown(ctx))
+	}
+	return s, nil
 }
 
-// Server is a running receiver.
-type Server struct{}
+// start brings the parts up from the far end: nothing is received before it can be passed on.
+func (s *Server) start(ctx context.Context, cfg Config) (err error) {
+	host := &host{log: cfg.Logger, extensions: map[component.ID]component.Component{gateID: s.gate}}
+	if cfg.QueueDir != "" {
+		storage, err := newStorage(ctx, cfg)
+		if err == nil {
+			err = s.run(ctx, storage, host)
+		}
+		if err != nil {
+			return fmt.Errorf("forwarding queue in %s: %w", cfg.QueueDir, err)
+		}
+		host.extensions[storageID] = storage
+	}
+	if cfg.ForwardTraces != "" {
+		f, err := newTraceForwarder(ctx, cfg)
+		if err == nil {
+			err = s.run(ctx, f, host)
+		}
+		if err != nil {
+			return fmt.Errorf("forwarding traces to %s: %w", cfg.ForwardTraces, err)
+		}
+		s.pipeline.traces = f
+	}
+	if cfg.ForwardMetrics != "" {
+		f, err := newMetricForwarder(ctx, cfg)
+		if err == nil {
+			err = s.run(ctx, f, host)
+		}
+		if err != nil {
+			return fmt.Errorf("forwarding metrics to %s: %w", cfg.ForwardMetrics, err)
+		}
+		s.pipeline.metrics = f
+	}
+	if cfg.Meter != nil {
+		if err := s.instrument(cfg.Meter); err != nil {
+			return fmt.Errorf("metrics of the receiver: %w", err)
+		}
+	}
+	if cfg.GRPC != "" {
+		if s.grpcAddr, err = s.listen(ctx, cfg, host, "OTLP/gRPC", "--otlp-grpc", cfg.GRPC, protocolGRPC); err != nil {
+			return err
+		}
+	}
+	if cfg.HTTP != "" {
+		if s.httpAddr, err = s.listen(ctx, cfg, host, "OTLP/HTTP", "--otlp-http", cfg.HTTP, protocolHTTP); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
-// Start listens and serves until Shutdown. Errors name the address and the flag to change.
-func Start(ctx context.Context, cfg Config, sink Sink) (*Server, error) { return &Server{}, nil }
+// run starts a part and remembers to shut it down.
+func (s *Server) run(ctx context.Context, c component.Component, host component.Host) error {
+	if err := c.Start(ctx, host); err != nil {
+		return err
+	}
+	s.parts = append(s.parts, c)
+	return nil
+}
 
 // GRPCAddr and HTTPAddr are the addresses listened on; empty if off.
-func (s *Server) GRPCAddr() string { return "" }
-func (s *Server) HTTPAddr() string { return "" }
+func (s *Server) GRPCAddr() string { return s.grpcAddr }
+func (s *Server) HTTPAddr() string { return s.httpAddr }
 
-// Stats returns the counters as they stand.
-func (s *Server) Stats() Stats { return Stats{} }
-
-// Shutdown stops listening, lets requests in work finish, and flushes the forwarding queues until ctx ends.
-func (s *Server) Shutdown(ctx context.Context) error { return nil }
+// Shutdown stops listening, lets requests in work finish, and flushes the forwarding queues. When ctx ends before that
+// is done, requests are given up, what is queued in memory is lost, and the error says so.
+func (s *Server) Shutdown(ctx context.Context) error {
+	done := make(chan error, 1)
+	go func() {
+		var errs []error
+		for i := len(s.parts) - 1; i >= 0; i-- {
+			errs = append(errs, s.parts[i].Shutdown(ctx))
+		}
+		done <- errors.Join(errs...)
+	}()
+	defer s.gate.abort()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	s.gate.abort()
+	select {
+	case err := <-done: // requests given up end at once, and with them the receivers
+		return err
+	case <-time.After(abortGrace):
+		return fmt.Errorf("stopping the receiver: forwarding queues were not flushed in time: %w", ctx.Err())
+	}
+}

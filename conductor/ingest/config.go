@@ -1,0 +1,131 @@
+package ingest
+
+import (
+	"fmt"
+	"log/slog"
+	"math"
+	"net"
+	"net/url"
+	"os"
+	"runtime/debug"
+	"strings"
+
+	"go.opentelemetry.io/otel/metric"
+)
+
+const (
+	defaultMaxRequestBytes = 64 << 20
+	defaultMaxInFlight     = 64
+	defaultQueueBytes      = 32 << 20
+)
+
+// Config is what a user sets. The zero value listens nowhere and forwards nowhere.
+type Config struct {
+	GRPC, HTTP      string // listen addresses; empty: that protocol is off
+	TLS             TLS    // of both
+	Token           string // bearer token that senders must show; empty: none
+	MaxRequestBytes int64  // of one request, after decompression; 0: 64 MiB
+	MaxInFlight     int    // requests in work at a time; further ones are refused, to be retried; 0: 64
+	MemoryLimit     uint64 // bytes of heap above which requests are refused, to be retried; 0: three quarters of GOMEMLIMIT, if that is set
+
+	ForwardTraces  string // OTLP/gRPC endpoint, host:port, with http:// or https:// in front or not; empty: off
+	ForwardMetrics string // OTLP/HTTP endpoint, a URL, with /v1/metrics at its end or not; empty: off
+	QueueBytes     int64  // of each forwarding queue; what does not fit is dropped and counted; 0: 32 MiB
+	QueueDir       string // keeps the forwarding queues on disk, so that they outlive the process; empty: in memory
+
+	Logger *slog.Logger // told when a forwarding target fails and recovers; nil: nobody is
+	Meter  metric.Meter // for what was received and forwarded; nil: none
+}
+
+// TLS names the PEM files of the server's side.
+type TLS struct {
+	CertFile, KeyFile string // both or neither
+	ClientCAFile      string // demand client certificates signed by this CA (mutual TLS); empty: do not
+}
+
+func (t TLS) enabled() bool { return t.CertFile != "" }
+
+// withDefaults checks a configuration and fills in what is left open. Errors name the flag to change.
+func (c Config) withDefaults() (Config, error) {
+	for _, a := range []struct{ flag, address string }{{"--otlp-grpc", c.GRPC}, {"--otlp-http", c.HTTP}} {
+		if a.address == "" {
+			continue
+		}
+		if _, _, err := net.SplitHostPort(a.address); err != nil {
+			return c, fmt.Errorf("%s %q: want HOST:PORT", a.flag, a.address)
+		}
+	}
+	if (c.TLS.CertFile == "") != (c.TLS.KeyFile == "") {
+		return c, fmt.Errorf("OTLP over TLS needs both a certificate and its key")
+	}
+	if c.TLS.ClientCAFile != "" && !c.TLS.enabled() {
+		return c, fmt.Errorf("client certificates (%s) can be asked for only over TLS: give a certificate and its key too", c.TLS.ClientCAFile)
+	}
+	for _, file := range []string{c.TLS.CertFile, c.TLS.KeyFile, c.TLS.ClientCAFile} {
+		if file == "" {
+			continue
+		}
+		if _, err := os.Stat(file); err != nil {
+			return c, fmt.Errorf("TLS file: %w", err)
+		}
+	}
+	var err error
+	if c.ForwardTraces, err = grpcEndpoint(c.ForwardTraces); err != nil {
+		return c, err
+	}
+	if c.ForwardMetrics, err = metricsURL(c.ForwardMetrics); err != nil {
+		return c, err
+	}
+	if c.MaxRequestBytes <= 0 {
+		c.MaxRequestBytes = defaultMaxRequestBytes
+	}
+	if c.MaxInFlight <= 0 {
+		c.MaxInFlight = defaultMaxInFlight
+	}
+	if c.QueueBytes <= 0 {
+		c.QueueBytes = defaultQueueBytes
+	}
+	if limit := debug.SetMemoryLimit(-1); c.MemoryLimit == 0 && limit < math.MaxInt64 {
+		c.MemoryLimit = uint64(limit) / 4 * 3
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return c, nil
+}
+
+// grpcEndpoint normalizes the target of traces to a URL.
+func grpcEndpoint(endpoint string) (string, error) {
+	if endpoint == "" {
+		return "", nil
+	}
+	full := endpoint
+	if !strings.Contains(full, "://") {
+		full = "http://" + full
+	}
+	u, err := url.Parse(full)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || strings.Trim(u.Path, "/") != "" {
+		return "", fmt.Errorf("--forward-traces %q: want HOST:PORT of an OTLP/gRPC endpoint, with http:// or https:// in front if wanted", endpoint)
+	}
+	if u.Port() == "" {
+		u.Host = net.JoinHostPort(u.Hostname(), "4317")
+	}
+	return u.Scheme + "://" + u.Host, nil
+}
+
+// metricsURL normalizes the target of metrics to the full URL that is posted to.
+func metricsURL(endpoint string) (string, error) {
+	if endpoint == "" {
+		return "", nil
+	}
+	u, err := url.Parse(endpoint)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+		return "", fmt.Errorf("--forward-metrics %q: want the URL of an OTLP/HTTP endpoint, such as http://127.0.0.1:9090/api/v1/otlp", endpoint)
+	}
+	const suffix = "/v1/metrics"
+	u.Path = strings.TrimSuffix(u.Path, "/")
+	if !strings.HasSuffix(u.Path, suffix) {
+		u.Path += suffix
+	}
+	return u.String(), nil
+}

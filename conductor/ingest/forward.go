@@ -1,0 +1,130 @@
+package ingest
+
+import (
+	"context"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/open-telemetry/opentelemetry-collector-contrib/extension/storage/filestorage"
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/config/configcompression"
+	"go.opentelemetry.io/collector/config/configoptional"
+	"go.opentelemetry.io/collector/config/configretry"
+	"go.opentelemetry.io/collector/exporter"
+	"go.opentelemetry.io/collector/exporter/exporterhelper"
+	"go.opentelemetry.io/collector/exporter/otlpexporter"
+	"go.opentelemetry.io/collector/exporter/otlphttpexporter"
+	"go.opentelemetry.io/collector/extension"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	metricnoop "go.opentelemetry.io/otel/metric/noop"
+)
+
+const (
+	attemptTimeout  = 10 * time.Second // of one request to a forwarding target
+	traceSenders    = 4
+	firstRetryAfter = 500 * time.Millisecond
+	lastRetryAfter  = 15 * time.Second
+)
+
+var storageID = component.MustNewID("file_storage")
+
+// A traceForwarder passes spans on over OTLP/gRPC, a metricForwarder data points over OTLP/HTTP: what Jaeger and
+// Prometheus take. Both are the Collector's exporters with a bounded queue. They try as long as it takes; what bounds
+// that is the queue, which drops what comes when it is full.
+type traceForwarder struct {
+	exporter.Traces
+	*tally
+}
+
+type metricForwarder struct {
+	exporter.Metrics
+	*tally
+}
+
+func newTraceForwarder(ctx context.Context, cfg Config) (*traceForwarder, error) {
+	factory := otlpexporter.NewFactory()
+	ec := factory.CreateDefaultConfig().(*otlpexporter.Config)
+	ec.ClientConfig.Endpoint = cfg.ForwardTraces
+	ec.ClientConfig.TLS.Insecure = strings.HasPrefix(cfg.ForwardTraces, "http://")
+	ec.ClientConfig.Compression = compression(cfg.ForwardTraces)
+	ec.TimeoutConfig.Timeout = attemptTimeout
+	ec.RetryConfig = retry()
+	ec.QueueConfig = queue(cfg, traceSenders)
+	f := &traceForwarder{tally: &tally{}}
+	var err error
+	f.Traces, err = factory.CreateTraces(ctx, settings(factory.Type(), "traces", cfg, f.tally), ec)
+	return f, err
+}
+
+func newMetricForwarder(ctx context.Context, cfg Config) (*metricForwarder, error) {
+	factory := otlphttpexporter.NewFactory()
+	ec := factory.CreateDefaultConfig().(*otlphttpexporter.Config)
+	ec.MetricsEndpoint = cfg.ForwardMetrics
+	ec.ClientConfig.Timeout = attemptTimeout
+	ec.ClientConfig.Compression = compression(cfg.ForwardMetrics)
+	ec.RetryConfig = retry()
+	// One sender: Prometheus refuses a sample older than the last of its series, so points must stay in order.
+	ec.QueueConfig = queue(cfg, 1)
+	f := &metricForwarder{tally: &tally{}}
+	var err error
+	f.Metrics, err = factory.CreateMetrics(ctx, settings(factory.Type(), "metrics", cfg, f.tally), ec)
+	return f, err
+}
+
+// forward queues spans. It fails only if the queue is full, which the tally counts, or closed.
+func (f *traceForwarder) forward(ctx context.Context, td ptrace.Traces) {
+	_ = f.ConsumeTraces(context.WithoutCancel(ctx), td)
+}
+
+func (f *metricForwarder) forward(ctx context.Context, md pmetric.Metrics) {
+	_ = f.ConsumeMetrics(context.WithoutCancel(ctx), md)
+}
+
+// compression is not worth its processor time towards a store on the same machine.
+func compression(endpoint string) configcompression.Type {
+	if local(endpoint) {
+		return ""
+	}
+	return configcompression.TypeGzip
+}
+
+func retry() configretry.BackOffConfig {
+	r := configretry.NewDefaultBackOffConfig()
+	r.InitialInterval, r.MaxInterval, r.MaxElapsedTime = firstRetryAfter, lastRetryAfter, 0
+	return r
+}
+
+func queue(cfg Config, senders int) configoptional.Optional[exporterhelper.QueueBatchConfig] {
+	q := exporterhelper.NewDefaultQueueConfig()
+	q.Sizer, q.QueueSize, q.NumConsumers = exporterhelper.RequestSizerTypeBytes, cfg.QueueBytes, senders
+	if cfg.QueueDir != "" {
+		q.StorageID = &storageID
+	}
+	return configoptional.Some(q)
+}
+
+func settings(kind component.Type, name string, cfg Config, t *tally) exporter.Settings {
+	return exporter.Settings{
+		ID:                component.NewIDWithName(kind, name),
+		TelemetrySettings: telemetry(bridge(cfg.Logger, "forwarding "+name), t),
+		BuildInfo:         component.NewDefaultBuildInfo(),
+	}
+}
+
+// newStorage keeps queues in files of a directory, which it makes.
+func newStorage(ctx context.Context, cfg Config) (component.Component, error) {
+	if err := os.MkdirAll(cfg.QueueDir, 0o750); err != nil {
+		return nil, err
+	}
+	factory := filestorage.NewFactory()
+	sc := factory.CreateDefaultConfig().(*filestorage.Config)
+	sc.Directory, sc.Compaction.Directory = cfg.QueueDir, cfg.QueueDir
+	sc.Compaction.OnStart, sc.Compaction.OnRebound, sc.Compaction.CleanupOnStart = true, true, true
+	return factory.Create(ctx, extension.Settings{
+		ID:                storageID,
+		TelemetrySettings: telemetry(bridge(cfg.Logger, "forwarding queue"), metricnoop.NewMeterProvider()),
+		BuildInfo:         component.NewDefaultBuildInfo(),
+	}, sc)
+}

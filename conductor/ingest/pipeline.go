@@ -1,0 +1,98 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"chordconductor/conductor/live"
+	"chordconductor/conductor/lookups"
+	"chordconductor/otel/chordevent"
+)
+
+// A pipeline takes decoded requests apart. It runs in the goroutines of the requests.
+type pipeline struct {
+	sink    Sink
+	gate    *gate
+	traces  *traceForwarder  // nil: off
+	metrics *metricForwarder // nil: off
+
+	events, foreignLogs, spans, points atomic.Uint64
+}
+
+// consumeLogs hands events to the ring view. Only here can a sender be pushed back: its events must not be lost.
+func (p *pipeline) consumeLogs(_ context.Context, ld plog.Logs) error {
+	arrived := time.Now()
+	var (
+		events   []chordevent.Event
+		rejected []chordevent.Reason
+		foreign  int
+		ignored  int
+	)
+	for _, rl := range ld.ResourceLogs().All() {
+		source := chordevent.SourceOf(rl.Resource())
+		for _, sl := range rl.ScopeLogs().All() {
+			if events == nil {
+				events = make([]chordevent.Event, 0, sl.LogRecords().Len())
+			}
+			for _, record := range sl.LogRecords().All() {
+				if !chordevent.IsEvent(record) {
+					foreign++
+					continue
+				}
+				ev, unknown, err := chordevent.Decode(source, record)
+				ignored += unknown
+				var bad *chordevent.DecodeError
+				switch {
+				case err == nil:
+					events = append(events, ev)
+				case errors.As(err, &bad):
+					rejected = append(rejected, bad.Reason)
+				}
+			}
+		}
+	}
+	switch err := p.sink.Offer(events, arrived); {
+	case errors.Is(err, live.ErrFull):
+		return p.gate.refuse("the ring view is behind")
+	case err != nil:
+		return status.Error(codes.Unavailable, err.Error())
+	}
+	// Counted only now: a batch that was pushed back comes again.
+	p.events.Add(uint64(len(events)))
+	p.foreignLogs.Add(uint64(foreign))
+	for _, reason := range rejected {
+		p.sink.Reject(reason)
+	}
+	if ignored > 0 {
+		p.sink.Ignore(ignored)
+	}
+	return nil
+}
+
+// consumeTraces hands spans of lookups on, then all spans. A forwarder that is behind drops them, counted: neither the
+// view nor a sender shall wait for it.
+func (p *pipeline) consumeTraces(ctx context.Context, td ptrace.Traces) error {
+	p.spans.Add(uint64(td.SpanCount()))
+	p.sink.OfferSpans(lookups.Decode(td), nil)
+	if p.traces != nil {
+		p.traces.forward(ctx, td)
+	}
+	return nil
+}
+
+func (p *pipeline) consumeMetrics(ctx context.Context, md pmetric.Metrics) error {
+	p.points.Add(uint64(md.DataPointCount()))
+	p.sink.OfferSpans(nil, lookups.DecodeMetrics(md))
+	if p.metrics != nil {
+		p.metrics.forward(ctx, md)
+	}
+	return nil
+}

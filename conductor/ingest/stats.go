@@ -1,0 +1,91 @@
+package ingest
+
+import (
+	"context"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
+	"chordconductor/otel/chordevent"
+)
+
+// Stats counts what was received and forwarded since the start.
+type Stats struct {
+	Events      uint64    `json:"events"`       // of our vocabulary, handed to the ring view
+	ForeignLogs uint64    `json:"foreign_logs"` // log records that are not ours
+	Spans       uint64    `json:"spans"`
+	DataPoints  uint64    `json:"data_points"`
+	InFlight    int64     `json:"requests_in_work"`
+	Refused     uint64    `json:"requests_refused"`   // under overload; their senders try again
+	Malformed   uint64    `json:"requests_malformed"` // not OTLP, or too large
+	Rejected    uint64    `json:"requests_rejected"`  // without the token
+	Traces      Forwarded `json:"forward_traces"`
+	Metrics     Forwarded `json:"forward_metrics"`
+}
+
+// Forwarded counts what became of the spans, or data points, that were to be passed on.
+type Forwarded struct {
+	Enabled    bool   `json:"enabled"`
+	Sent       uint64 `json:"sent"`
+	Dropped    uint64 `json:"dropped"` // the queue was full, or the target refused them for good
+	QueueBytes int64  `json:"queue_bytes"`
+	QueueLimit int64  `json:"queue_limit_bytes"`
+}
+
+// Stats returns the counters as they stand.
+func (s *Server) Stats() Stats {
+	out := Stats{
+		Events: s.pipeline.events.Load(), ForeignLogs: s.pipeline.foreignLogs.Load(),
+		Spans: s.pipeline.spans.Load(), DataPoints: s.pipeline.points.Load(),
+		InFlight: s.gate.inFlight.Load(), Refused: s.gate.refused.Load(), Malformed: s.gate.malformed.Load(),
+		Rejected: s.gate.rejected.Load(),
+	}
+	if s.pipeline.traces != nil {
+		out.Traces = s.pipeline.traces.forwarded()
+	}
+	if s.pipeline.metrics != nil {
+		out.Metrics = s.pipeline.metrics.forwarded()
+	}
+	return out
+}
+
+func (t *tally) forwarded() Forwarded {
+	return Forwarded{
+		Enabled: true, Sent: t.sent.Load(), Dropped: t.dropped.Load(),
+		QueueBytes: t.gauge(queueSizeName), QueueLimit: t.gauge(queueCapacityName),
+	}
+}
+
+// instrument makes the metrics, all of which are read from the counters when the meter asks.
+func (s *Server) instrument(meter metric.Meter) error {
+	_, err := chordevent.Received.Int64ObservableCounter(meter, func(_ context.Context, o metric.Int64Observer) error {
+		st := s.Stats()
+		say := func(signal, outcome string, n uint64) {
+			o.Observe(int64(n), metric.WithAttributes(chordevent.SignalKey.String(signal), chordevent.OutcomeKey.String(outcome)))
+		}
+		say("logs", "event", st.Events)
+		say("logs", "foreign", st.ForeignLogs)
+		say("traces", "ok", st.Spans)
+		say("metrics", "ok", st.DataPoints)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	_, err = chordevent.Forwarded.Int64ObservableCounter(meter, func(_ context.Context, o metric.Int64Observer) error {
+		st := s.Stats()
+		for _, f := range []struct {
+			signal string
+			Forwarded
+		}{{"traces", st.Traces}, {"metrics", st.Metrics}} {
+			if !f.Enabled {
+				continue
+			}
+			signal := []attribute.KeyValue{chordevent.SignalKey.String(f.signal), chordevent.ForwardTargetKey.String(f.signal)}
+			o.Observe(int64(f.Sent), metric.WithAttributes(append(signal, chordevent.OutcomeKey.String("sent"))...))
+			o.Observe(int64(f.Dropped), metric.WithAttributes(append(signal, chordevent.OutcomeKey.String("dropped"))...))
+		}
+		return nil
+	})
+	return err
+}
