@@ -1,0 +1,232 @@
+import { create } from "@bufbuild/protobuf";
+import {
+  type FeedEvent,
+  FeedEventSchema,
+  type Lookup,
+  Lookup_Outcome,
+  LookupSchema,
+  type Members,
+  Members_Status,
+  MembersSchema,
+  type NodeDetail,
+  NodeDetailSchema,
+  type Patch,
+  PatchSchema,
+  type RingState,
+  RingState_Status,
+  RingStateSchema,
+  type Sample,
+  SampleSchema,
+  type Snapshot,
+  SnapshotSchema,
+} from "../src/gen/hub_pb.ts";
+import type { FakeEvent, FakeLookup, FakeMember, FakeRing } from "./ring.ts";
+
+const STATUS: Record<FakeMember["life"], Members_Status> = {
+  joining: Members_Status.JOINING,
+  active: Members_Status.ACTIVE,
+  leaving: Members_Status.LEAVING,
+  left: Members_Status.LEFT,
+  failed: Members_Status.FAILED,
+  silent: Members_Status.SILENT,
+};
+
+/** FakeHub turns a made-up ring into the messages of the real hub. */
+export class FakeHub {
+  seq = 0n;
+  events: FeedEvent[] = [];
+  lookups: Lookup[] = [];
+  samples: Sample[] = [];
+  private sampledAt = 0;
+  private eventSeq = 0n;
+  readonly ring: FakeRing;
+  readonly start: number;
+
+  constructor(ring: FakeRing, start = 1_760_000_000_000) {
+    this.ring = ring;
+    this.start = start;
+  }
+
+  time(ms = this.ring.now): number {
+    return Math.round(this.start + ms);
+  }
+
+  snapshot(): Snapshot {
+    return create(SnapshotSchema, {
+      seq: this.seq,
+      ring: this.state(),
+      members: this.rows(this.ring.members),
+      events: this.events,
+      lookups: this.lookups,
+      samples: this.samples,
+    });
+  }
+
+  /** patch takes what the ring has done since the last one. */
+  patch(): Patch {
+    const { ring } = this;
+    const events = ring.events.map((e) => this.event(e));
+    const lookups = ring.lookups.map((l) => this.lookup(l));
+    const samples: Sample[] = [];
+    if (ring.now - this.sampledAt >= 1000) {
+      this.sampledAt = ring.now;
+      samples.push(this.sample());
+    }
+    const patch = create(PatchSchema, {
+      baseSeq: this.seq,
+      seq: ++this.seq,
+      ring: this.state(),
+      changed: this.rows([...ring.changed]),
+      removed: ring.removed,
+      events,
+      lookups,
+      samples,
+    });
+    this.events = [...this.events, ...events].slice(-500);
+    this.lookups = [...this.lookups, ...lookups].slice(-300);
+    this.samples = [...this.samples, ...samples].slice(-3600);
+    ring.changed.clear();
+    ring.removed = [];
+    ring.events = [];
+    ring.lookups = [];
+    return patch;
+  }
+
+  detail(m: FakeMember | undefined, id: Uint8Array): NodeDetail {
+    if (!m) return create(NodeDetailSchema, { id, gone: true });
+    const successors: Uint8Array[] = [];
+    for (let next = this.ring.neighbour(m, 1); successors.length < 8 && next !== m; next = this.ring.neighbour(next, 1))
+      successors.push(next.id);
+    return create(NodeDetailSchema, {
+      id,
+      address: m.address,
+      host: m.address,
+      incarnation: BigInt(this.time(m.started)) * 1_000_000n,
+      eventSeq: BigInt(40 + m.handle),
+      predecessor: this.ring.neighbour(m, -1).id,
+      successors,
+      fingers: this.ring.fingers(m).map((f) => ({ first: f.first, last: f.last, id: f.member.id })),
+      rangeFrom: this.ring.neighbour(m, -1).id,
+      epoch: 3n,
+      gets: BigInt(m.keys * 9),
+      puts: BigInt(m.keys * 2),
+      deletes: BigInt(Math.round(m.keys / 9)),
+      events: this.events.filter((e) => e.id.every((b, i) => b === id[i])).slice(-20),
+    });
+  }
+
+  lookup(l: FakeLookup): Lookup {
+    let at = 0;
+    const hops = l.hops.map((hop, i) => {
+      at += i === 0 ? 0 : 400 + Math.round(this.ring.random() * 900) + hop.timeouts * 90_000;
+      return {
+        id: hop.member.id,
+        pointer: hop.pointer,
+        slot: hop.slot,
+        atUs: BigInt(at),
+        timeouts: hop.timeouts,
+      };
+    });
+    const timeouts = l.hops.some((hop) => hop.timeouts > 0);
+    return create(LookupSchema, {
+      traceId: l.trace,
+      startUs: BigInt(this.time(l.at)) * 1000n,
+      durationUs: BigInt(at + 500),
+      operation: l.operation,
+      mode: "recursive",
+      key: l.key,
+      hops,
+      outcome: l.failed ? Lookup_Outcome.FAILED : timeouts ? Lookup_Outcome.TIMEOUTS : Lookup_Outcome.SUCCESS,
+      error: l.failed ? "the owner did not answer within 500 ms" : "",
+    });
+  }
+
+  private event(e: FakeEvent): FeedEvent {
+    return create(FeedEventSchema, {
+      seq: ++this.eventSeq,
+      timeMs: BigInt(this.time(e.at)),
+      kind: e.kind,
+      id: e.id,
+      peer: e.peer ?? new Uint8Array(0),
+      text: e.text,
+      traceId: this.ring.hex(16),
+      warning: e.warning ?? false,
+      keys: BigInt(e.keys ?? 0),
+      outgoing: e.outgoing ?? false,
+    });
+  }
+
+  private state(): RingState {
+    const { members } = this.ring;
+    const many = (life: FakeMember["life"]) => members.reduce((n, m) => n + (m.life === life ? 1 : 0), 0);
+    const error = members.reduce((sum, m) => sum + m.error, 0);
+    const present = this.ring.present.length;
+    const status =
+      present === 0
+        ? RingState_Status.UNSPECIFIED
+        : present < 9
+          ? RingState_Status.FORMING
+          : error > 0
+            ? RingState_Status.REPAIRING
+            : RingState_Status.IDEAL;
+    return create(RingStateSchema, {
+      status,
+      error: BigInt(error),
+      timeMs: BigInt(this.time()),
+      bits: 160,
+      successors: 8,
+      replicas: 3,
+      name: "demo",
+      stalenessP50Ms: 61,
+      stalenessP99Ms: 148,
+      lookupsSampled: 0.5,
+      joining: many("joining"),
+      active: many("active"),
+      leaving: many("leaving"),
+      left: many("left"),
+      failed: many("failed"),
+      silent: many("silent"),
+      uncertain: members.reduce((n, m) => n + (m.uncertain ? 1 : 0), 0),
+    });
+  }
+
+  private sample(): Sample {
+    const r = () => this.ring.random();
+    return create(SampleSchema, {
+      timeMs: BigInt(this.time()),
+      members: this.ring.present.length,
+      error: BigInt(this.ring.members.reduce((sum, m) => sum + m.error, 0)),
+      lookups: this.ring.lookupRate * (0.9 + 0.2 * r()),
+      p50Ms: 2 + r(),
+      p99Ms: 8 + 6 * r() + (r() < 0.05 ? 90 : 0),
+      puts: this.ring.lookupRate * 0.2 * (0.8 + 0.4 * r()),
+      gets: this.ring.lookupRate * 0.8 * (0.9 + 0.2 * r()),
+      events: 30 + 20 * r(),
+      spans: 120 + 60 * r(),
+    });
+  }
+
+  rows(members: readonly FakeMember[]): Members {
+    const rows = create(MembersSchema);
+    rows.id = new Uint8Array(20 * members.length);
+    members.forEach((m, i) => {
+      const before = this.ring.neighbour(m, -1);
+      rows.handle.push(m.handle);
+      rows.id.set(m.id, 20 * i);
+      rows.address.push(m.address);
+      rows.host.push(m.address);
+      rows.status.push(STATUS[m.life]);
+      rows.uncertain.push(m.uncertain);
+      rows.predecessor.push(before.handle);
+      rows.successor.push(this.ring.neighbour(m, 1).handle);
+      rows.rangeFrom.push(m.life === "joining" || m.life === "failed" || m.life === "left" ? -1 : before.turn);
+      rows.keys.push(BigInt(m.keys));
+      rows.replicas.push(BigInt(2 * m.keys));
+      rows.bytes.push(BigInt(384 * m.keys));
+      rows.error.push(m.error);
+      rows.lastEventMs.push(BigInt(this.time()));
+      rows.incarnation.push(BigInt(this.time(m.started)) * 1_000_000n);
+    });
+    return rows;
+  }
+}

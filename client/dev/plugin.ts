@@ -1,0 +1,188 @@
+import { createHash } from "node:crypto";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import type { Plugin } from "vite";
+import { type WebSocket, WebSocketServer } from "ws";
+import { ClientMessageSchema, type ServerMessage, ServerMessageSchema } from "../src/gen/hub_pb.ts";
+import { bytesOf, hexOf } from "../src/model/id.ts";
+import { FakeHub } from "./messages.ts";
+import { FakeRing } from "./ring.ts";
+
+export interface FakeOptions {
+  members: number;
+  churn?: number; // changes per second
+  lookups?: number; // per second
+  token?: string; // if set, commands want it
+  seed?: number;
+}
+
+const TICK_MS = 66;
+const EPOCH = "fake-1";
+
+/** fakeConductor answers /ws and /api on Vite's own server, in place of a conductor. It is in no bundle. */
+export function fakeConductor(options: FakeOptions): Plugin {
+  const attach = (server: Server | null, use: (handler: Handler) => void) => {
+    const fake = new FakeConductor(options);
+    use((req, res, next) => fake.http(req, res, next));
+    server?.on("upgrade", (req, socket, head) => {
+      if (req.url === "/ws") fake.sockets.handleUpgrade(req, socket, head, (ws) => fake.client(ws));
+    });
+    server?.on("close", () => fake.stop());
+  };
+  return {
+    name: "fake-conductor",
+    configureServer: (server) => attach(server.httpServer as Server | null, (h) => server.middlewares.use(h)),
+    configurePreviewServer: (server) => attach(server.httpServer as Server, (h) => server.middlewares.use(h)),
+  };
+}
+
+type Handler = (req: IncomingMessage, res: ServerResponse, next: () => void) => void;
+
+class FakeConductor {
+  readonly sockets = new WebSocketServer({ noServer: true, handleProtocols: () => "chord.v1" });
+  private readonly hub: FakeHub;
+  /** Clients that said Hello, each with the member it watches. */
+  private readonly greeted = new Map<WebSocket, Uint8Array>();
+  private readonly timer: ReturnType<typeof setInterval>;
+  private readonly token: string;
+  private readonly values = new Map<string, Buffer>();
+  private ticks = 0;
+
+  constructor(options: FakeOptions) {
+    const ring = new FakeRing(options.members, options.seed);
+    ring.churn = options.churn ?? Number(process.env.CHORD_FAKE_CHURN ?? 0.4);
+    ring.lookupRate = options.lookups ?? 20;
+    this.token = options.token ?? "";
+    this.hub = new FakeHub(ring, Date.now());
+    for (let i = 0; i < 120; i++) {
+      ring.step(1000);
+      this.hub.patch();
+    }
+    ring.now = 0;
+    this.timer = setInterval(() => this.tick(), TICK_MS);
+  }
+
+  client(ws: WebSocket): void {
+    ws.on("message", (data: Buffer) => {
+      const { message } = fromBinary(ClientMessageSchema, data);
+      if (message.case === "hello") {
+        send(ws, {
+          case: "welcome",
+          value: {
+            epoch: EPOCH,
+            seq: this.hub.seq,
+            resumed: false,
+            settings: {
+              version: "fake",
+              canControl: true,
+              needsToken: this.token !== "",
+              jaegerUrl: "http://localhost:16686",
+            },
+          },
+        });
+        send(ws, { case: "snapshot", value: this.hub.snapshot() });
+        this.greeted.set(ws, new Uint8Array(0));
+      } else if (message.case === "watch") {
+        this.greeted.set(ws, message.value.id);
+        this.tell(ws, message.value.id);
+      }
+    });
+    ws.on("close", () => this.greeted.delete(ws));
+  }
+
+  stop(): void {
+    clearInterval(this.timer);
+    for (const ws of this.sockets.clients) ws.terminate();
+  }
+
+  private tick(): void {
+    this.hub.ring.step(TICK_MS);
+    const patch = this.hub.patch();
+    const frame = toBinary(
+      ServerMessageSchema,
+      create(ServerMessageSchema, { message: { case: "patch", value: patch } } as never),
+    );
+    for (const ws of this.greeted.keys()) ws.send(frame);
+    if (++this.ticks % 15 === 0) for (const [ws, id] of this.greeted) this.tell(ws, id);
+  }
+
+  private tell(ws: WebSocket, id: Uint8Array): void {
+    if (id.length) send(ws, { case: "detail", value: this.hub.detail(this.hub.ring.find(id), id) });
+  }
+
+  async http(req: IncomingMessage, res: ServerResponse, next: () => void): Promise<void> {
+    const url = new URL(req.url ?? "/", "http://fake");
+    if (!url.pathname.startsWith("/api/")) return next();
+    const answer = (status: number, body: unknown) => {
+      res.writeHead(status, { "Content-Type": "application/json" });
+      res.end(JSON.stringify(body));
+    };
+    if (this.token && req.method !== "GET" && req.headers.authorization !== `Bearer ${this.token}`)
+      return answer(401, { error: "this conductor wants its token" });
+    const body = await read(req);
+    const { ring } = this.hub;
+    const [, , what, id, verb] = url.pathname.split("/");
+    const command = `${req.method} ${what}${verb ? `/${verb}` : ""}`;
+    const found = () => ring.find(bytesOf(id ?? "") ?? new Uint8Array(20));
+    switch (command) {
+      case "POST nodes": {
+        const { count = 1 } = JSON.parse(body.toString() || "{}");
+        return answer(202, { ids: Array.from({ length: count }, () => hexOf(ring.join().id)) });
+      }
+      case "POST nodes/leave":
+      case "POST nodes/crash": {
+        const m = found();
+        if (!m) return answer(404, { error: `no member ${id}` });
+        if (verb === "leave") ring.leave(m);
+        else ring.crash(m);
+        return answer(202, { ids: [id] });
+      }
+      case "POST lookups": {
+        const { key = "", from = "" } = JSON.parse(body.toString() || "{}");
+        const digest = Uint8Array.from(createHash("sha1").update(key).digest());
+        const route = ring.route(digest, from ? ring.find(bytesOf(from) ?? new Uint8Array(20)) : ring.any());
+        if (!route) return answer(404, { error: `no member ${from}` });
+        ring.lookups.push(route);
+        const l = this.hub.lookup(route);
+        return answer(200, {
+          key: hexOf(digest),
+          owner: hexOf(l.hops.at(-1)?.id ?? digest),
+          trace_id: l.traceId,
+          mode: "recursive",
+          duration_ms: Number(l.durationUs) / 1000,
+          hops: l.hops.map((h) => ({
+            id: hexOf(h.id),
+            pointer: h.pointer,
+            slot: h.slot,
+            at_ms: Number(h.atUs) / 1000,
+            timeouts: h.timeouts,
+          })),
+        });
+      }
+      case "PUT keys":
+        this.values.set(id, body);
+        return answer(200, { copies: 3 });
+      case "GET keys": {
+        const value = this.values.get(id);
+        if (!value) return answer(404, { error: `no key ${decodeURIComponent(id)}` });
+        res.writeHead(200, { "Content-Type": "application/octet-stream" });
+        return void res.end(value);
+      }
+      case "DELETE keys":
+        this.values.delete(id);
+        return answer(200, {});
+    }
+    answer(404, { error: `the stand-in conductor has no ${req.method} ${url.pathname}` });
+  }
+}
+
+function send(ws: WebSocket, message: unknown): void {
+  const wrapped = create(ServerMessageSchema, { message } as never) as ServerMessage;
+  ws.send(toBinary(ServerMessageSchema, wrapped));
+}
+
+async function read(req: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of req) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
+}

@@ -1,0 +1,328 @@
+import { clockwise, hexOf, turnOf } from "../src/model/id.ts";
+
+/** A made-up ring for development, tests and benchmarks: it behaves enough like one, and one seed is one run. */
+
+export type Life = "joining" | "active" | "leaving" | "left" | "failed" | "silent";
+
+export interface FakeMember {
+  handle: number;
+  id: Uint8Array<ArrayBuffer>;
+  turn: number;
+  address: string;
+  life: Life;
+  since: number; // when life began, in the fake's milliseconds
+  uncertain: boolean;
+  error: number;
+  keys: number;
+  started: number;
+  touched: number;
+}
+
+export interface FakeEvent {
+  at: number;
+  kind: string;
+  id: Uint8Array;
+  peer?: Uint8Array;
+  text: string;
+  warning?: boolean;
+  keys?: number;
+  outgoing?: boolean;
+}
+
+export interface FakeHop {
+  member: FakeMember;
+  pointer: string;
+  slot: number;
+  timeouts: number;
+}
+
+export interface FakeLookup {
+  at: number;
+  trace: string;
+  key: Uint8Array<ArrayBuffer>;
+  operation: string;
+  hops: FakeHop[];
+  failed: boolean;
+}
+
+const KEYS_PER_MEMBER = 160;
+const REPAIR_MS = 900;
+
+export class FakeRing {
+  now = 0;
+  members: FakeMember[] = []; // by position
+  changed = new Set<FakeMember>();
+  removed: number[] = [];
+  events: FakeEvent[] = [];
+  lookups: FakeLookup[] = [];
+  churn = 0; // joins, leaves and crashes per second
+  lookupRate = 20;
+  private nextHandle = 1;
+  private nextPort = 7001;
+  private due = { churn: 0, lookups: 0 };
+  private state: number;
+
+  constructor(count: number, seed = 1) {
+    this.state = seed * 2654435761;
+    for (let i = 0; i < count; i++) this.insert("active");
+    for (const m of this.members) this.settleKeys(m);
+    this.changed.clear();
+  }
+
+  /** random is mulberry32: small, and good enough for a picture. */
+  random(): number {
+    this.state = (this.state + 0x6d2b79f5) | 0;
+    let t = this.state;
+    t = Math.imul(t ^ (t >>> 15), t | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  }
+
+  get present(): FakeMember[] {
+    return this.members.filter((m) => m.life !== "left" && m.life !== "failed");
+  }
+
+  /** step lets the ring live on for some milliseconds. */
+  step(ms: number): void {
+    this.now += ms;
+    this.due.churn += (this.churn * ms) / 1000;
+    while (this.due.churn >= 1) {
+      this.due.churn--;
+      this.disturb();
+    }
+    this.age();
+    this.due.lookups += (this.lookupRate * ms) / 1000;
+    for (; this.due.lookups >= 1; this.due.lookups--) {
+      const lookup = this.route(this.randomId(), this.any());
+      if (lookup) this.lookups.push(lookup);
+    }
+  }
+
+  join(): FakeMember {
+    const m = this.insert("joining");
+    this.say({ kind: "chord.node.started", id: m.id, text: `starts to join at ${m.address}` });
+    return m;
+  }
+
+  leave(m: FakeMember): void {
+    if (m.life !== "active") return;
+    this.set(m, "leaving");
+    this.say({ kind: "chord.node.leaving", id: m.id, text: "begins a graceful leave" });
+  }
+
+  crash(m: FakeMember): void {
+    if (m.life === "failed" || m.life === "left") return;
+    this.set(m, "failed");
+    const before = this.neighbour(m, -1);
+    this.wound(m);
+    this.say({
+      kind: "chord.peer.failed",
+      id: before.id,
+      peer: m.id,
+      warning: true,
+      text: `found ${short(m)} dead while stabilizing`,
+    });
+  }
+
+  find(id: Uint8Array): FakeMember | undefined {
+    return this.members.find((m) => m.id.every((b, i) => b === id[i]));
+  }
+
+  neighbour(m: FakeMember, step: 1 | -1): FakeMember {
+    const n = this.members.length;
+    let i = this.members.indexOf(m);
+    for (let k = 0; k < n; k++) {
+      i = (i + step + n) % n;
+      if (this.members[i].life !== "failed" && this.members[i].life !== "left") return this.members[i];
+    }
+    return m;
+  }
+
+  /** fingers lists the targets 2^-1, 2^-2, … turns ahead, with the slots that name each, nearest last. */
+  fingers(m: FakeMember): { member: FakeMember; first: number; last: number }[] {
+    const runs: { member: FakeMember; first: number; last: number }[] = [];
+    for (let slot = 159; slot >= 110; slot--) {
+      const member = this.successor((m.turn + 2 ** (slot - 160)) % 1);
+      const run = runs.at(-1);
+      if (run?.member === member) run.first = slot;
+      else runs.push({ member, first: slot, last: slot });
+    }
+    if (runs.length) (runs.at(-1) as { first: number }).first = 0;
+    return runs;
+  }
+
+  /** route finds a key's owner as Chord does: each hop asks its finger that most closely precedes the key. */
+  route(key: Uint8Array<ArrayBuffer>, start: FakeMember | undefined, operation = "lookup"): FakeLookup | null {
+    if (!start) return null;
+    const goal = turnOf(key, 160);
+    const owner = this.successor(goal);
+    const hops: FakeHop[] = [{ member: start, pointer: "self", slot: 0, timeouts: 0 }];
+    let here = start;
+    while (here !== owner && hops.length < 30) {
+      const left = clockwise(here.turn, goal);
+      let next = owner;
+      let [pointer, slot] = ["successor", 0];
+      for (let k = 1; k <= 50 && next === owner; k++) {
+        const candidate = this.successor((here.turn + 2 ** -k) % 1);
+        const ahead = clockwise(here.turn, candidate.turn);
+        if (candidate !== here && ahead > 0 && ahead < left) {
+          next = candidate;
+          [pointer, slot] = ["finger", 160 - k];
+        }
+      }
+      hops.push({ member: next, pointer, slot, timeouts: this.random() < 0.02 ? 1 : 0 });
+      here = next;
+    }
+    const failed = this.random() < 0.004;
+    return { at: this.now, trace: this.hex(16), key, operation, hops, failed };
+  }
+
+  randomId(): Uint8Array<ArrayBuffer> {
+    return Uint8Array.from({ length: 20 }, () => Math.floor(this.random() * 256));
+  }
+
+  any(): FakeMember | undefined {
+    const active = this.members.filter((m) => m.life === "active");
+    return active[Math.floor(this.random() * active.length)];
+  }
+
+  hex(bytes: number): string {
+    let text = "";
+    for (let i = 0; i < bytes; i++)
+      text += Math.floor(this.random() * 256)
+        .toString(16)
+        .padStart(2, "0");
+    return text;
+  }
+
+  /** successor is the first present member at or after a position. */
+  successor(turn: number): FakeMember {
+    let low = 0;
+    let high = this.members.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.members[middle].turn < turn) low = middle + 1;
+      else high = middle;
+    }
+    for (let i = 0; i < this.members.length; i++) {
+      const m = this.members[(low + i) % this.members.length];
+      if (m.life === "active" || m.life === "leaving" || m.life === "silent") return m;
+    }
+    return this.members[0];
+  }
+
+  private disturb(): void {
+    const dice = this.random();
+    const m = this.any();
+    if (dice < 0.5 || !m) this.join();
+    else if (dice < 0.75) this.leave(m);
+    else this.crash(m);
+  }
+
+  private age(): void {
+    for (const m of [...this.members]) {
+      const age = this.now - m.since;
+      if (m.life === "joining" && age > 700) {
+        this.set(m, "active");
+        this.settleKeys(m);
+        const next = this.neighbour(m, 1);
+        this.settleKeys(next);
+        this.wound(m);
+        this.say({ kind: "chord.node.joined", id: m.id, peer: next.id, text: `joined before ${short(next)}` });
+        this.say({
+          kind: "chord.keys.moved",
+          id: m.id,
+          peer: next.id,
+          keys: m.keys,
+          text: `took ${m.keys} keys: join`,
+        });
+      } else if (m.life === "leaving" && age > 1400) {
+        const next = this.neighbour(m, 1);
+        this.say({
+          kind: "chord.keys.moved",
+          id: m.id,
+          peer: next.id,
+          keys: m.keys,
+          outgoing: true,
+          text: `gave ${m.keys} keys: leave`,
+        });
+        this.set(m, "left");
+        m.keys = 0;
+        this.settleKeys(next);
+        this.wound(m);
+        this.say({ kind: "chord.node.left", id: m.id, peer: next.id, text: `left; ${short(next)} took over` });
+      } else if ((m.life === "left" || m.life === "failed") && age > 15_000) {
+        this.members.splice(this.members.indexOf(m), 1);
+        this.changed.delete(m);
+        this.removed.push(m.handle);
+      } else if (m.error > 0 && this.now - m.touched > REPAIR_MS) {
+        m.error = 0;
+        this.settleKeys(m);
+        this.touch(m);
+        this.say({ kind: "chord.successors.changed", id: m.id, text: "successor list settled" });
+      }
+    }
+  }
+
+  /** wound marks the neighbours whose pointers are now out of date. */
+  private wound(m: FakeMember): void {
+    for (const step of [1, -1] as const) {
+      const near = this.neighbour(m, step);
+      near.error = 1;
+      near.touched = this.now;
+      this.touch(near);
+    }
+  }
+
+  private settleKeys(m: FakeMember): void {
+    const arc = clockwise(this.neighbour(m, -1).turn, m.turn) || 1;
+    m.keys = Math.round(arc * KEYS_PER_MEMBER * this.members.length);
+    this.touch(m);
+  }
+
+  private set(m: FakeMember, life: Life): void {
+    m.life = life;
+    m.since = this.now;
+    this.touch(m);
+  }
+
+  private touch(m: FakeMember): void {
+    this.changed.add(m);
+  }
+
+  private say(event: Omit<FakeEvent, "at">): void {
+    this.events.push({ at: this.now, ...event });
+  }
+
+  private insert(life: Life): FakeMember {
+    const id = this.randomId();
+    const turn = turnOf(id, 160);
+    const m: FakeMember = {
+      handle: this.nextHandle++,
+      id,
+      turn,
+      address: `127.0.0.1:${this.nextPort++}`,
+      life,
+      since: this.now,
+      uncertain: false,
+      error: 0,
+      keys: 0,
+      started: this.now,
+      touched: 0,
+    };
+    let low = 0;
+    let high = this.members.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.members[middle].turn < turn) low = middle + 1;
+      else high = middle;
+    }
+    this.members.splice(low, 0, m);
+    this.touch(m);
+    return m;
+  }
+}
+
+export function short(m: FakeMember): string {
+  return hexOf(m.id).slice(0, 6);
+}

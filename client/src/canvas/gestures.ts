@@ -1,0 +1,109 @@
+import type { Camera, Viewport } from "./layout";
+import { circle, FIT } from "./layout";
+
+/** What gestures need from the stage, and tell it. */
+export interface GestureHost {
+  element: HTMLElement;
+  view(): Viewport;
+  camera(): Camera;
+  maxScale(): number;
+  setCamera(camera: Camera): void;
+  hover(x: number, y: number, coarse: boolean): void;
+  unhover(): void;
+  click(x: number, y: number, coarse: boolean): void;
+}
+
+const CLICK_SLOP = 5;
+
+/** zoomAt changes the scale and keeps the point under (x, y) where it is. */
+export function zoomAt(view: Viewport, camera: Camera, x: number, y: number, factor: number, max: number): Camera {
+  const before = circle(view, camera);
+  const scale = Math.min(max, Math.max(1, camera.scale * factor));
+  const r = (before.r * scale) / camera.scale;
+  const px = (x - before.cx) / before.r;
+  const py = (y - before.cy) / before.r;
+  return moveTo(view, scale, r, x - px * r, y - py * r);
+}
+
+/** pan moves the picture by some pixels. */
+export function pan(view: Viewport, camera: Camera, dx: number, dy: number): Camera {
+  const c = circle(view, camera);
+  return moveTo(view, camera.scale, c.r, c.cx + dx, c.cy + dy);
+}
+
+function moveTo(view: Viewport, scale: number, r: number, cx: number, cy: number): Camera {
+  if (scale <= 1.001) return FIT;
+  const home = circle(view, { scale, x: 0, y: 0 });
+  const x = (home.cx - cx) / r;
+  const y = (home.cy - cy) / r;
+  // The camera stays near the disc: the ring cannot be lost from sight.
+  const far = Math.hypot(x, y);
+  const limit = far > 1.1 ? 1.1 / far : 1;
+  return { scale, x: x * limit, y: y * limit };
+}
+
+/** listen turns wheel, drag, pinch and click into camera moves and hits; it returns how to stop. */
+export function listen(host: GestureHost): () => void {
+  const { element } = host;
+  const pointers = new Map<number, { x: number; y: number }>();
+  let travelled = 0;
+
+  const place = (e: { clientX: number; clientY: number }): { x: number; y: number } => {
+    const box = element.getBoundingClientRect();
+    return { x: e.clientX - box.left, y: e.clientY - box.top };
+  };
+
+  const wheel = (e: WheelEvent) => {
+    e.preventDefault();
+    const { x, y } = place(e);
+    const step = e.deltaMode === 1 ? e.deltaY * 16 : e.deltaY;
+    const factor = Math.exp(-Math.max(-60, Math.min(60, step)) * (e.ctrlKey ? 0.012 : 0.0045));
+    host.setCamera(zoomAt(host.view(), host.camera(), x, y, factor, host.maxScale()));
+  };
+  const down = (e: PointerEvent) => {
+    if (e.button !== 0 || e.target instanceof HTMLButtonElement) return;
+    element.setPointerCapture(e.pointerId);
+    pointers.set(e.pointerId, place(e));
+    if (pointers.size === 1) travelled = 0;
+  };
+  const move = (e: PointerEvent) => {
+    const now = place(e);
+    const before = pointers.get(e.pointerId);
+    if (!before) return host.hover(now.x, now.y, e.pointerType !== "mouse");
+    travelled += Math.hypot(now.x - before.x, now.y - before.y);
+    if (pointers.size === 2) {
+      const other = [...pointers].find(([id]) => id !== e.pointerId)?.[1] ?? before;
+      const factor =
+        Math.hypot(now.x - other.x, now.y - other.y) / Math.max(1, Math.hypot(before.x - other.x, before.y - other.y));
+      const [mx, my] = [(now.x + other.x) / 2, (now.y + other.y) / 2];
+      const moved = pan(host.view(), host.camera(), (now.x - before.x) / 2, (now.y - before.y) / 2);
+      host.setCamera(zoomAt(host.view(), moved, mx, my, factor, host.maxScale()));
+    } else if (travelled > CLICK_SLOP) {
+      host.unhover();
+      host.setCamera(pan(host.view(), host.camera(), now.x - before.x, now.y - before.y));
+    }
+    pointers.set(e.pointerId, now);
+  };
+  const up = (e: PointerEvent) => {
+    if (!pointers.delete(e.pointerId)) return;
+    const { x, y } = place(e);
+    if (travelled <= CLICK_SLOP && pointers.size === 0) host.click(x, y, e.pointerType !== "mouse");
+  };
+  const cancel = (e: PointerEvent) => void pointers.delete(e.pointerId);
+  const leave = () => host.unhover();
+
+  element.addEventListener("wheel", wheel, { passive: false });
+  element.addEventListener("pointerdown", down);
+  element.addEventListener("pointermove", move);
+  element.addEventListener("pointerup", up);
+  element.addEventListener("pointercancel", cancel);
+  element.addEventListener("pointerleave", leave);
+  return () => {
+    element.removeEventListener("wheel", wheel);
+    element.removeEventListener("pointerdown", down);
+    element.removeEventListener("pointermove", move);
+    element.removeEventListener("pointerup", up);
+    element.removeEventListener("pointercancel", cancel);
+    element.removeEventListener("pointerleave", leave);
+  };
+}

@@ -1,0 +1,85 @@
+import type { Lookup, NodeDetail } from "../gen/hub_pb";
+import { hexOf, shortId, turnOf } from "../model/id";
+import { present } from "../model/members";
+import type { World } from "../model/world";
+import { LABEL_FROM } from "./draw-ring";
+import { type Label, uncrowded } from "./labels";
+import { type Layout, pointAt } from "./layout";
+import type { Selection } from "./renderer";
+
+export interface Choice {
+  selected: string;
+  detail: NodeDetail | null;
+  lookup: Lookup | undefined;
+  hovered: number;
+  hoveredBin: number;
+  hoveredFinger: number;
+}
+
+/** selectionOf finds the slots of all that is picked out. */
+export function selectionOf(world: World, choice: Choice): Selection {
+  const { table } = world;
+  const selected = choice.selected ? table.find(choice.selected) : -1;
+  const detail = choice.detail && hexOf(choice.detail.id) === choice.selected ? choice.detail : null;
+  const slots = (ids: Uint8Array[]) =>
+    Uint32Array.from(ids.map((id) => table.find(hexOf(id))).filter((slot) => slot >= 0));
+  const fingers = new Set<number>();
+  for (const run of detail?.fingers ?? []) {
+    const slot = run.id.length ? table.find(hexOf(run.id)) : -1;
+    if (slot >= 0 && slot !== selected) fingers.add(slot);
+  }
+  const violated = world.ring.violations.filter((v) => v.healedMs === 0n).flatMap((v) => v.members);
+  const { lookup } = choice;
+  return {
+    selected,
+    hovered: choice.hovered,
+    hoveredBin: choice.hoveredBin,
+    predecessor: selected < 0 ? -1 : table.slotOf(table.predecessor[selected]),
+    successors: detail ? slots(detail.successors) : new Uint32Array(0),
+    fingers: Uint32Array.from(fingers),
+    hoveredFinger: choice.hoveredFinger,
+    path: Float64Array.from(lookup?.hops ?? [], (hop) => turnOf(hop.id, world.ring.bits)),
+    pathKey: lookup?.key.length ? turnOf(lookup.key, world.ring.bits) : -1,
+    violated: slots(violated),
+  };
+}
+
+/** labelsFor names what can be named without crowding: the choice first, then members clockwise. */
+export function labelsFor(world: World, layout: Layout, s: Selection): Label[] {
+  const { table } = world;
+  const bits = world.ring.bits;
+  const labels: Label[] = [];
+  const outside = (turn: number, text: string, kind: Label["kind"], distance = LABEL_FROM) => {
+    const [x, y] = pointAt(layout, turn, layout.r + distance);
+    const [ux, uy] = pointAt({ cx: 0, cy: 0 }, turn, 1);
+    labels.push({ text, x, y, dx: ux, dy: uy, kind });
+  };
+  const inside = (turn: number, text: string) => {
+    const [x, y] = pointAt(layout, turn, layout.r - 20);
+    const [ux, uy] = pointAt({ cx: 0, cy: 0 }, turn, 1);
+    labels.push({ text, x, y, dx: -ux, dy: -uy, kind: "note" });
+  };
+  const name = (slot: number) => shortId(table.hex(slot), bits);
+  const named = new Set<number>();
+  for (const slot of [s.selected, s.hovered]) {
+    if (slot < 0 || named.has(slot)) continue;
+    named.add(slot);
+    outside(table.turn[slot], name(slot), "strong");
+  }
+  if (s.pathKey >= 0) outside(s.pathKey, "key", "note", 24);
+  for (const [i, turn] of s.path.entries()) {
+    inside(turn, i === 0 ? "start" : i === s.path.length - 1 ? "owner" : `hop ${i}`);
+  }
+  if (s.selected >= 0) {
+    if (s.predecessor >= 0 && s.predecessor !== s.selected) inside(table.turn[s.predecessor], "predecessor");
+    for (const [i, slot] of s.successors.entries()) inside(table.turn[slot], i === 0 ? "successor" : String(i + 1));
+  }
+  for (const slot of s.violated) inside(table.turn[slot], "violated");
+  if (!layout.bins && layout.spacing > 17) {
+    for (let i = 0; i < layout.n; i++) {
+      const slot = layout.slot[i];
+      if (!named.has(slot) && present(table.status[slot])) outside(table.turn[slot], name(slot), "id");
+    }
+  }
+  return uncrowded(labels);
+}

@@ -1,0 +1,52 @@
+import { type FeedEvent, type RingState, RingState_Status } from "../gen/hub_pb";
+import { hexOf, shortId } from "./id";
+import { plural } from "./words";
+
+/** livingMembers is how many members take part: those that left or failed do not. */
+export function livingMembers(ring: RingState): number {
+  return ring.joining + ring.active + ring.leaving + ring.silent;
+}
+
+/** verdict says in one sentence how the ring is, and never more than is known. */
+export function verdict(ring: RingState): string {
+  const members = livingMembers(ring);
+  const open = ring.violations.filter((v) => v.healedMs === 0n);
+  switch (ring.status) {
+    case RingState_Status.FORMING: {
+      const need = ring.successors + 1;
+      return `${plural(members, "member")} of the ${need} that full protection against failures takes.`;
+    }
+    case RingState_Status.IDEAL:
+      return "Every pointer is right.";
+    case RingState_Status.REPAIRING:
+      return `Pointers are being mended: ring error ${ring.error}.`;
+    case RingState_Status.VIOLATED:
+      return open.length
+        ? `${open[0].condition}: ${open[0].detail}${open.length > 1 ? ` And ${open.length - 1} more.` : ""}`
+        : "The invariant does not hold.";
+    case RingState_Status.UNCERTAIN:
+      return `Telemetry of ${plural(ring.uncertain, "member")} is missing: too much to judge by.`;
+    default:
+      return "No member has been heard of yet.";
+  }
+}
+
+/** Events that change who is in the ring, or what it suffered: what "what just happened" means. */
+const NEWS = new Set([
+  "chord.node.joined",
+  "chord.node.left",
+  "chord.peer.failed",
+  "chord.node.leaving",
+  "chord.node.started",
+]);
+
+/** lastNews is the latest event worth the state line, or undefined. */
+export function lastNews(events: readonly FeedEvent[]): FeedEvent | undefined {
+  for (let i = events.length - 1; i >= 0; i--) if (NEWS.has(events[i].kind)) return events[i];
+  return undefined;
+}
+
+/** sentence is an event with its subject. */
+export function sentence(event: FeedEvent, bits: number): string {
+  return `${shortId(hexOf(event.id), bits)} ${event.text}`;
+}

@@ -1,0 +1,79 @@
+import { create } from "@bufbuild/protobuf";
+import {
+  type FeedEvent,
+  type Lookup,
+  type Patch,
+  type RingState,
+  RingStateSchema,
+  type Sample,
+  type Simulation,
+  type Snapshot,
+} from "../gen/hub_pb";
+import { MemberTable } from "./members";
+
+/** What a World keeps of each growing list; the oldest go first. */
+export const KEEP = { events: 2000, lookups: 500, samples: 3600 } as const;
+
+/** An OutOfStep patch does not follow what the page has: only a fresh snapshot helps. */
+export class OutOfStep extends Error {
+  constructor(have: bigint, base: bigint) {
+    super(`patch for sequence ${base} does not fit the picture, which stands at ${have}`);
+  }
+}
+
+/**
+ * A World is the whole picture at one instant. Snapshots and patches change it in place, and only they do; a paused
+ * view and a past instant are Worlds of their own.
+ */
+export class World {
+  seq = 0n;
+  ring: RingState = create(RingStateSchema);
+  table = new MemberTable();
+  events: FeedEvent[] = [];
+  lookups: Lookup[] = [];
+  samples: Sample[] = [];
+  simulation: Simulation | undefined;
+
+  applySnapshot(snapshot: Snapshot): void {
+    this.seq = snapshot.seq;
+    this.ring = snapshot.ring ?? create(RingStateSchema);
+    this.table.clear();
+    this.table.setBits(this.ring.bits);
+    if (snapshot.members) this.table.put(snapshot.members);
+    this.events = snapshot.events.slice(-KEEP.events);
+    this.lookups = snapshot.lookups.slice(-KEEP.lookups);
+    this.samples = snapshot.samples.slice(-KEEP.samples);
+    this.simulation = snapshot.simulation;
+  }
+
+  applyPatch(patch: Patch): void {
+    if (patch.baseSeq !== this.seq) throw new OutOfStep(this.seq, patch.baseSeq);
+    this.seq = patch.seq;
+    if (patch.ring) this.ring = patch.ring;
+    this.table.setBits(this.ring.bits);
+    this.table.remove(patch.removed);
+    if (patch.changed) this.table.put(patch.changed);
+    append(this.events, patch.events, KEEP.events);
+    append(this.lookups, patch.lookups, KEEP.lookups);
+    append(this.samples, patch.samples, KEEP.samples);
+    if (patch.simulation) this.simulation = patch.simulation;
+  }
+
+  clone(): World {
+    const copy = new World();
+    copy.seq = this.seq;
+    copy.ring = this.ring;
+    copy.table = this.table.clone();
+    copy.events = this.events.slice();
+    copy.lookups = this.lookups.slice();
+    copy.samples = this.samples.slice();
+    copy.simulation = this.simulation;
+    return copy;
+  }
+}
+
+/** append keeps at most a quarter over the limit between trims, so that trimming costs little per entry. */
+function append<T>(list: T[], more: readonly T[], limit: number): void {
+  for (const item of more) list.push(item);
+  if (list.length > limit * 1.25) list.splice(0, list.length - limit);
+}

@@ -1,0 +1,73 @@
+import { create as message } from "@bufbuild/protobuf";
+import { create } from "zustand";
+import { type NodeDetail, type Settings, SettingsSchema } from "../gen/hub_pb";
+import { World } from "../model/world";
+
+/** How the page stands with the conductor. */
+export interface Link {
+  state: "connecting" | "open" | "lost";
+  attempt: number;
+  retryAt: number;
+  /** What happened at the last opening: "first" snapshot, "resumed" where it was, "fresh" after a gap, conductor "restarted". */
+  opened: "" | "first" | "resumed" | "fresh" | "restarted";
+  openedAt: number;
+  lostAt: number;
+}
+
+/** Which instant the page shows. Intake goes on in every mode. */
+export type View =
+  | { mode: "live" }
+  | { mode: "paused"; at: number }
+  | { mode: "past"; at: number; playing: number; loading: boolean; error: string };
+
+export interface RingStore {
+  link: Link;
+  settings: Settings;
+  epoch: string;
+  /** What arrives. */
+  live: World;
+  /** What is shown: live itself, or a world of its own while paused or in the past. */
+  shown: World;
+  /** Grows whenever shown changed: worlds change in place, so this is what components watch. */
+  rev: number;
+  view: View;
+  detail: NodeDetail | null;
+}
+
+export const useRing = create<RingStore>(() => {
+  const world = new World();
+  return {
+    link: { state: "connecting", attempt: 0, retryAt: 0, opened: "", openedAt: 0, lostAt: 0 },
+    settings: message(SettingsSchema),
+    epoch: "",
+    live: world,
+    shown: world,
+    rev: 0,
+    view: { mode: "live" },
+    detail: null,
+  };
+});
+
+/** pause freezes what is shown; the intake goes on behind it. */
+export function pause(): void {
+  useRing.setState((s) => {
+    if (s.view.mode !== "live") return s;
+    return { shown: s.live.clone(), view: { mode: "paused", at: Number(s.live.ring.timeMs) || Date.now() } };
+  });
+}
+
+/** goLive shows what arrives again. */
+export function goLive(): void {
+  useRing.setState((s) => ({ shown: s.live, view: { mode: "live" }, rev: s.rev + 1 }));
+}
+
+export function togglePause(): void {
+  if (useRing.getState().view.mode === "live") pause();
+  else goLive();
+}
+
+/** useShown re-renders with every change of the shown world and returns it. */
+export function useShown(): World {
+  useRing((s) => s.rev);
+  return useRing((s) => s.shown);
+}

@@ -1,0 +1,127 @@
+import { FIT } from "../canvas/layout";
+import { Movers } from "../canvas/movers";
+import { bytesOf } from "../model/id";
+import { Connection } from "../wire/connection";
+import { subprotocols, takeToken } from "../wire/token";
+import { Motion } from "./motion";
+import { type Link, useRing } from "./ring";
+import { Timing } from "./timing";
+import { useUi } from "./ui";
+import { formatAddress, parseAddress } from "./url";
+
+/** The page's one conversation with the conductor: it feeds the store, and keeps the address in step with it. */
+
+export const movers = new Movers();
+export const motion = new Motion(movers);
+export const timing = new Timing();
+
+let connection: Connection | undefined;
+
+export function startSession(): () => void {
+  takeToken();
+  readAddress();
+  const stops = [watchSelected(), writeAddress(), useUi.subscribe(limitMotion)];
+  connection = new Connection({
+    url: `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`,
+    protocols: subprotocols,
+    position: () => ({ epoch: useRing.getState().epoch, seq: useRing.getState().live.seq }),
+    listener: {
+      connecting: (attempt) => setLink({ state: "connecting", attempt }),
+      lost: (retryAt, attempt) => setLink({ state: "lost", attempt, retryAt, lostAt: Date.now() }),
+      welcome(welcome) {
+        const { epoch } = useRing.getState();
+        const opened = welcome.resumed ? "resumed" : !epoch ? "first" : epoch === welcome.epoch ? "fresh" : "restarted";
+        useRing.setState((s) => ({ epoch: welcome.epoch, settings: welcome.settings ?? s.settings }));
+        setLink({ state: "open", opened, openedAt: Date.now() });
+      },
+      snapshot(snapshot) {
+        timing.measure("snapshot", () => useRing.getState().live.applySnapshot(snapshot));
+        movers.clear();
+        published();
+      },
+      patch(patch) {
+        const { live, view } = useRing.getState();
+        timing.measure("patch", () => live.applyPatch(patch));
+        if (view.mode === "live" && !document.hidden) motion.take(patch, live, performance.now());
+        published();
+      },
+      detail: (detail) => useRing.setState({ detail }),
+    },
+  });
+  connection.open();
+  const online = () => connection?.retryNow();
+  addEventListener("online", online);
+  return () => {
+    removeEventListener("online", online);
+    for (const stop of stops) stop();
+    connection?.close();
+    connection = undefined;
+  };
+}
+
+function limitMotion(ui: { motion: number }): void {
+  motion.limit = ui.motion;
+}
+
+/** reconnect tries at once, with the token as it now is. */
+export function reconnect(): void {
+  connection?.restart();
+}
+
+function published(): void {
+  useRing.setState((s) => (s.view.mode === "live" ? { rev: s.rev + 1 } : {}));
+}
+
+function setLink(link: Partial<Link>): void {
+  useRing.setState((s) => ({ link: { ...s.link, ...link } }));
+}
+
+function watchSelected(): () => void {
+  let watched = "";
+  const watch = (selected: string) => {
+    if (selected === watched) return;
+    watched = selected;
+    useRing.setState({ detail: null });
+    connection?.watch(bytesOf(selected) ?? new Uint8Array(0));
+  };
+  queueMicrotask(() => watch(useUi.getState().selected));
+  return useUi.subscribe((s) => watch(s.selected));
+}
+
+function readAddress(): void {
+  const address = parseAddress(location.search);
+  useUi.setState({
+    selected: address.member,
+    tab: address.tab,
+    theme: address.theme,
+    trace: address.trace,
+    camera: address.camera ?? FIT,
+  });
+}
+
+/** The address follows the choices, a little behind: browsers limit how often it may change. */
+function writeAddress(): () => void {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const write = () => {
+    timer = undefined;
+    const { selected, tab, theme, trace, camera } = useUi.getState();
+    const { view } = useRing.getState();
+    const search = formatAddress({
+      member: selected,
+      tab,
+      theme,
+      trace,
+      camera: camera.scale === 1 && camera.x === 0 && camera.y === 0 ? null : camera,
+      at: view.mode === "past" ? view.at : 0,
+    });
+    if (search !== location.search) history.replaceState(history.state, "", location.pathname + search + location.hash);
+  };
+  const later = () => {
+    timer ??= setTimeout(write, 300);
+  };
+  const stops = [useUi.subscribe(later), useRing.subscribe((s, before) => s.view !== before.view && later())];
+  return () => {
+    clearTimeout(timer);
+    for (const stop of stops) stop();
+  };
+}

@@ -1,0 +1,56 @@
+/** What the address says, so that a link shows the same thing. Only what differs from the default is written. */
+export interface Address {
+  member: string; // 40 hex digits, or ""
+  tab: Tab;
+  theme: Theme;
+  at: number; // Unix milliseconds of a past instant; 0: now
+  camera: { scale: number; x: number; y: number } | null;
+  trace: string; // of the chosen lookup, or ""
+}
+
+export const TABS = ["events", "lookups", "members", "charts", "control"] as const;
+export type Tab = (typeof TABS)[number];
+export type Theme = "system" | "light" | "dark";
+
+export const HOME: Address = { member: "", tab: "events", theme: "system", at: 0, camera: null, trace: "" };
+
+/** parseAddress reads a query string; what it does not understand is left at its default. */
+export function parseAddress(search: string): Address {
+  const query = new URLSearchParams(search);
+  const tab = query.get("tab") as Tab;
+  const theme = query.get("theme") as Theme;
+  const member = query.get("member") ?? "";
+  const trace = query.get("trace") ?? "";
+  const at = Date.parse(query.get("t") ?? "");
+  return {
+    member: /^[0-9a-f]{1,40}$/i.test(member) ? member.toLowerCase().padStart(40, "0") : "",
+    tab: TABS.includes(tab) ? tab : HOME.tab,
+    theme: theme === "light" || theme === "dark" ? theme : "system",
+    at: Number.isFinite(at) ? at : 0,
+    camera: parseCamera(query.get("view")),
+    trace: /^[0-9a-f]{32}$/.test(trace) ? trace : "",
+  };
+}
+
+function parseCamera(text: string | null): Address["camera"] {
+  const parts = (text ?? "").split(",").map(Number);
+  if (parts.length !== 3 || !parts.every(Number.isFinite)) return null;
+  const [scale, x, y] = parts;
+  return scale >= 1 && scale <= 1e5 && Math.hypot(x, y) <= 2 ? { scale, x, y } : null;
+}
+
+/** formatAddress is the inverse: the query string, with its question mark, or "" for the default. */
+export function formatAddress(address: Address): string {
+  const query = new URLSearchParams();
+  if (address.member) query.set("member", address.member);
+  if (address.tab !== HOME.tab) query.set("tab", address.tab);
+  if (address.theme !== "system") query.set("theme", address.theme);
+  if (address.at) query.set("t", new Date(address.at).toISOString());
+  if (address.camera) {
+    const { scale, x, y } = address.camera;
+    query.set("view", [scale.toPrecision(5), x.toFixed(6), y.toFixed(6)].map(Number).join(","));
+  }
+  if (address.trace) query.set("trace", address.trace);
+  const text = query.toString();
+  return text ? `?${text}` : "";
+}

@@ -1,0 +1,127 @@
+import { useEffect, useMemo, useRef, useState } from "react";
+import type { FeedEvent } from "../gen/hub_pb";
+import { chosen, type Filter, GROUP_NAMES, type Group, groupOf, kindWord } from "../model/feed";
+import { hexOf, shortId } from "../model/id";
+import { clock, count } from "../model/words";
+import { useRing, useShown } from "../store/ring";
+import { select, useUi } from "../store/ui";
+import { Icon } from "./Icon";
+import { useRows } from "./useRows";
+
+const ROW = 46;
+
+/** EventsTab is the feed: newest last, following along until the reader scrolls away. */
+export function EventsTab() {
+  const world = useShown();
+  const selected = useUi((s) => s.selected);
+  const [groups, setGroups] = useState<ReadonlySet<Group>>(new Set(["membership", "pointers", "keys"]));
+  const [errors, setErrors] = useState(false);
+  const [onlyMember, setOnlyMember] = useState(false);
+  const filter: Filter = { groups, errors, member: onlyMember ? selected : "" };
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the list grows in place; its last sequence tells
+  const events = useMemo(
+    () => chosen(world.events, filter),
+    [world, world.events.at(-1)?.seq, world.events.length, groups, errors, filter.member],
+  );
+  const toggle = (group: Group) => {
+    const next = new Set(groups);
+    if (!next.delete(group)) next.add(group);
+    setGroups(next);
+  };
+  return (
+    <div className="tab events">
+      <div className="filters" role="group" aria-label="Events shown">
+        {(Object.keys(GROUP_NAMES) as Group[]).map((group) => (
+          <button
+            key={group}
+            type="button"
+            className="chip"
+            aria-pressed={groups.has(group)}
+            onClick={() => toggle(group)}
+          >
+            {GROUP_NAMES[group]}
+          </button>
+        ))}
+        <button type="button" className="chip" aria-pressed={errors} onClick={() => setErrors(!errors)}>
+          Failures only
+        </button>
+        {selected && (
+          <button type="button" className="chip" aria-pressed={onlyMember} onClick={() => setOnlyMember(!onlyMember)}>
+            Only {shortId(selected, world.ring.bits)}
+          </button>
+        )}
+      </div>
+      <Feed events={events} bits={world.ring.bits} />
+    </div>
+  );
+}
+
+function Feed({ events, bits }: { events: FeedEvent[]; bits: number }) {
+  const rows = useRows(events.length, ROW);
+  const [follow, setFollow] = useState(true);
+  const following = useRef(true);
+  following.current = follow;
+  const last = events.at(-1)?.seq;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a new last event is what moves the list
+  useEffect(() => {
+    if (following.current && rows.ref.current) rows.ref.current.scrollTop = rows.ref.current.scrollHeight;
+  }, [last, events.length]);
+  return (
+    <div className="feed-frame">
+      <div
+        ref={rows.ref}
+        className="scroll"
+        onScroll={() => setFollow(rows.atEnd())}
+        tabIndex={0}
+        role="log"
+        aria-live="off"
+        aria-label="Events"
+      >
+        <ol style={{ height: rows.height }} data-testid="feed">
+          {events.slice(rows.first, rows.last).map((event, i) => (
+            <Row key={String(event.seq)} event={event} bits={bits} top={(rows.first + i) * ROW} />
+          ))}
+        </ol>
+        {events.length === 0 && <p className="blank">Nothing of this kind yet.</p>}
+      </div>
+      {!follow && (
+        <button type="button" className="follow" onClick={() => setFollow(true)}>
+          Newest
+        </button>
+      )}
+    </div>
+  );
+}
+
+function Row({ event, bits, top }: { event: FeedEvent; bits: number; top: number }) {
+  const { jaegerUrl } = useRing((s) => s.settings);
+  const id = hexOf(event.id);
+  return (
+    <li style={{ top, height: ROW }} data-warning={event.warning || undefined} data-group={groupOf(event.kind)}>
+      <time className="num">{clock(Number(event.timeMs))}</time>
+      <div>
+        <p>
+          <button type="button" className="id-link" onClick={() => select(id)}>
+            {shortId(id, bits)}
+          </button>{" "}
+          {event.text}
+        </p>
+        <p className="quiet">
+          {kindWord(event.kind)}
+          {event.keys > 0n && ` · ${count(event.keys)} keys`}
+        </p>
+      </div>
+      {jaegerUrl && event.traceId && (
+        <a
+          className="icon-button"
+          href={`${jaegerUrl}/trace/${event.traceId}`}
+          target="_blank"
+          rel="noreferrer"
+          aria-label="Open the trace in Jaeger"
+        >
+          <Icon name="link" />
+        </a>
+      )}
+    </li>
+  );
+}

@@ -1,0 +1,135 @@
+import { RingState_Status } from "../gen/hub_pb";
+import { hexOf } from "../model/id";
+import { lastNews, livingMembers, sentence, verdict } from "../model/verdict";
+import { count, duration, percent, ringWord } from "../model/words";
+import { togglePause, useRing, useShown } from "../store/ring";
+import { select, setTheme, useUi } from "../store/ui";
+import type { Theme } from "../store/url";
+import { Icon, type IconName } from "./Icon";
+
+const STATE_ICON: Record<number, IconName> = {
+  [RingState_Status.UNSPECIFIED]: "dots",
+  [RingState_Status.FORMING]: "ring",
+  [RingState_Status.IDEAL]: "check",
+  [RingState_Status.REPAIRING]: "wrench",
+  [RingState_Status.VIOLATED]: "alert",
+  [RingState_Status.UNCERTAIN]: "question",
+};
+
+/** Header answers, in this order: is the ring well, what just happened, and how far to believe it. */
+export function Header() {
+  const { ring } = useShown();
+  const word = ringWord[ring.status];
+  return (
+    <header className="header">
+      <h1 className="brand">
+        <span>Chord Conductor</span>
+        {ring.name && <small>{ring.name}</small>}
+      </h1>
+      <div className="state" data-state={word.toLowerCase()} role="status" data-testid="state">
+        <span className="state-mark">
+          <Icon name={STATE_ICON[ring.status]} size={20} />
+        </span>
+        <div>
+          <p className="state-line">
+            <strong>{word}</strong> <span>{verdict(ring)}</span>
+          </p>
+          <News />
+        </div>
+      </div>
+      <dl className="figures">
+        <Figure name="Members" value={count(livingMembers(ring))} testid="members" />
+        <Figure name="Ring error" value={count(ring.error)} alarm={ring.error > 0n} testid="error" />
+      </dl>
+      <Trust />
+      <Actions />
+    </header>
+  );
+}
+
+function Figure(props: { name: string; value: string; alarm?: boolean; testid: string }) {
+  return (
+    <div className="figure" data-alarm={props.alarm || undefined}>
+      <dt>{props.name}</dt>
+      <dd data-testid={props.testid}>{props.value}</dd>
+    </div>
+  );
+}
+
+function News() {
+  const { events, ring } = useShown();
+  const news = lastNews(events);
+  if (!news) return <p className="news">Nothing has happened yet.</p>;
+  const ago = Math.max(0, Number(ring.timeMs - news.timeMs));
+  return (
+    <p className="news">
+      <span className="num">{ago < 1000 ? "Just now" : `${duration(Math.floor(ago / 1000) * 1000)} ago`}</span>:{" "}
+      <button type="button" className="link" onClick={() => select(hexOf(news.id))}>
+        {sentence(news, ring.bits)}
+      </button>
+    </p>
+  );
+}
+
+/** Trust says how old the picture is, what it lacks, and how much of the lookups it sees. */
+function Trust() {
+  const { ring } = useShown();
+  if (ring.status === RingState_Status.UNSPECIFIED) return null;
+  const lost = ring.recordsLost + ring.recordsRejected;
+  return (
+    <ul className="trust" aria-label="How far this picture can be trusted">
+      <li
+        title={`Half of the events are applied within ${duration(ring.stalenessP50Ms)} of happening, 99 % within ${duration(ring.stalenessP99Ms)}.`}
+      >
+        {duration(ring.stalenessP99Ms)} behind at most
+      </li>
+      <li
+        data-alarm={lost > 0n || undefined}
+        title="Telemetry records that nodes say they lost, or that could not be read."
+      >
+        {lost === 0n ? "no records lost" : `${count(lost)} records lost`}
+      </li>
+      <li title="The share of lookups that arrive as traces. Ring events are never sampled.">
+        {ring.lookupsSampled < 0 ? "sampling unknown" : `${percent(ring.lookupsSampled)} of lookups traced`}
+      </li>
+    </ul>
+  );
+}
+
+function Actions() {
+  const mode = useRing((s) => s.view.mode);
+  const theme = useUi((s) => s.theme);
+  const next: Record<Theme, Theme> = { system: "light", light: "dark", dark: "system" };
+  const icon: Record<Theme, IconName> = { system: "system", light: "sun", dark: "moon" };
+  return (
+    <div className="actions">
+      <button
+        type="button"
+        className="icon-button"
+        aria-label={mode === "live" ? "Pause the view" : "Back to live"}
+        title={mode === "live" ? "Pause the view (Space)" : "Back to live (Space)"}
+        onClick={togglePause}
+      >
+        <Icon name={mode === "live" ? "pause" : "play"} />
+      </button>
+      <button
+        type="button"
+        className="icon-button"
+        aria-label={`Theme: ${theme}. Change to ${next[theme]}`}
+        title={`Theme: ${theme}`}
+        onClick={() => setTheme(next[theme])}
+      >
+        <Icon name={icon[theme]} />
+      </button>
+      <button
+        type="button"
+        className="icon-button"
+        aria-label="Keyboard map"
+        title="Keyboard map (?)"
+        onClick={() => useUi.setState({ dialog: "keys" })}
+      >
+        <Icon name="keys" />
+      </button>
+    </div>
+  );
+}

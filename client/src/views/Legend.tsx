@@ -1,0 +1,69 @@
+import { useEffect, useState } from "react";
+import { Status } from "../model/members";
+import { plural, rate, statusWord } from "../model/words";
+import { useShown } from "../store/ring";
+import { motion } from "../store/session";
+import { useUi } from "../store/ui";
+import { StatusMark } from "./StatusMark";
+
+/** Legend counts members by status, with the shapes the picture uses, and says how many lookups it shows. */
+export function Legend() {
+  const { ring } = useShown();
+  const rows: [Status, number][] = [
+    [Status.ACTIVE, ring.active],
+    [Status.JOINING, ring.joining],
+    [Status.LEAVING, ring.leaving],
+    [Status.SILENT, ring.silent],
+    [Status.FAILED, ring.failed],
+    [Status.LEFT, ring.left],
+  ];
+  return (
+    <div className="legend">
+      <ul aria-label="Members by status">
+        {rows
+          .filter(([status, n]) => n > 0 || status === Status.ACTIVE)
+          .map(([status, n]) => (
+            <li key={status}>
+              <StatusMark status={status} />
+              <span className="num">{n}</span> {statusWord[status]}
+            </li>
+          ))}
+        {ring.uncertain > 0 && (
+          <li>
+            <StatusMark status={Status.ACTIVE} uncertain />
+            <span className="num">{ring.uncertain}</span> uncertain
+          </li>
+        )}
+      </ul>
+      <MotionLine />
+    </div>
+  );
+}
+
+function MotionLine() {
+  const limit = useUi((s) => s.motion);
+  const [rates, setRates] = useState({ arrived: 0, shown: 0 });
+  useEffect(() => {
+    const timer = setInterval(() => setRates(motion.rates(performance.now())), 1000);
+    return () => clearInterval(timer);
+  }, []);
+  let text = "No lookups at the moment";
+  if (limit === 0) text = "Lookups are not drawn";
+  else if (rates.arrived > 0 && rates.shown >= rates.arrived * 0.95) text = `All ${rate(rates.arrived)} lookups shown`;
+  else if (rates.arrived > 0)
+    text = `${rate(rates.shown)} of ${plural(Math.round(rates.arrived), "lookup")} per second shown`;
+  return (
+    <label className="motion">
+      <span>{text}</span>
+      <select
+        aria-label="Lookups that move on the ring"
+        value={limit}
+        onChange={(e) => useUi.setState({ motion: Number(e.target.value) })}
+      >
+        <option value={0}>none</option>
+        <option value={12}>some</option>
+        <option value={120}>many</option>
+      </select>
+    </label>
+  );
+}

@@ -1,0 +1,79 @@
+import { useEffect, useState } from "react";
+import { RingState_Status } from "../gen/hub_pb";
+import { clock } from "../model/words";
+import { goLive, useRing, useShown } from "../store/ring";
+import { reconnect } from "../store/session";
+
+/** How long a good message about the connection stays. */
+const LINGER = 4000;
+
+/** LinkBanner says how the page stands with the conductor, whenever that is not simply: live. */
+export function LinkBanner() {
+  const link = useRing((s) => s.link);
+  const view = useRing((s) => s.view);
+  const { ring } = useShown();
+  const now = useNow(link.state !== "open" || Date.now() - link.openedAt < LINGER + 1000);
+  const empty = ring.status === RingState_Status.UNSPECIFIED;
+
+  if (link.state === "lost" || (link.state === "connecting" && link.attempt > 1)) {
+    const wait = Math.max(0, Math.ceil((link.retryAt - now) / 1000));
+    return (
+      <Banner kind="lost">
+        <b>Connection lost.</b>{" "}
+        {empty ? "There is no picture yet." : `You see the ring as it was at ${clock(Number(ring.timeMs))}.`}{" "}
+        {link.state === "connecting" ? "Trying again…" : `Next try in ${wait} s.`}
+        <button type="button" onClick={reconnect}>
+          Try now
+        </button>
+      </Banner>
+    );
+  }
+  if (link.state === "connecting") return <Banner kind="connecting">Connecting to the conductor…</Banner>;
+  if (view.mode === "paused") {
+    return (
+      <Banner kind="paused">
+        <b>Paused</b> at {clock(view.at)}. The conductor goes on listening.
+        <button type="button" onClick={goLive}>
+          Back to live
+        </button>
+      </Banner>
+    );
+  }
+  if (now - link.openedAt < LINGER && link.opened !== "first" && view.mode === "live") {
+    const said = {
+      resumed: "Connected again. Nothing was missed.",
+      fresh: "Connected again. Too much had happened to catch up, so this is a fresh picture.",
+      restarted: "The conductor was restarted. This is its new picture.",
+      "": "",
+    }[link.opened];
+    return <Banner kind="resumed">{said}</Banner>;
+  }
+  if (empty) {
+    return (
+      <Banner kind="empty">
+        <b>No ring yet.</b> Listening for telemetry. Start a node with <code>go run ./node</code> and point{" "}
+        <code>OTEL_EXPORTER_OTLP_ENDPOINT</code> here.
+      </Banner>
+    );
+  }
+  return null;
+}
+
+function Banner({ kind, children }: { kind: string; children: React.ReactNode }) {
+  return (
+    <div className="banner" data-kind={kind} role="status" data-testid="link">
+      {children}
+    </div>
+  );
+}
+
+/** useNow re-renders four times a second while it is active. */
+function useNow(active: boolean): number {
+  const [now, setNow] = useState(Date.now);
+  useEffect(() => {
+    if (!active) return;
+    const timer = setInterval(() => setNow(Date.now()), 250);
+    return () => clearInterval(timer);
+  }, [active]);
+  return now;
+}

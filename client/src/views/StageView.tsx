@@ -1,0 +1,136 @@
+import { useEffect, useRef, useState } from "react";
+import { zoomAt } from "../canvas/gestures";
+import type { Layout } from "../canvas/layout";
+import { FIT } from "../canvas/layout";
+import { type Hover, maxScale, Stage } from "../canvas/stage";
+import { RingState_Status } from "../gen/hub_pb";
+import { livingMembers } from "../model/verdict";
+import { count, ringWord } from "../model/words";
+import { useRing, useShown } from "../store/ring";
+import { useUi } from "../store/ui";
+import { Icon } from "./Icon";
+import { Legend } from "./Legend";
+import { Tooltip } from "./Tooltip";
+
+/** Room the member panel takes of the picture where it lies over it. */
+const PANEL = 316;
+
+export function StageView({ children }: { children?: React.ReactNode }) {
+  const root = useRef<HTMLElement>(null);
+  const stage = useRef<Stage>(null);
+  const [hover, setHover] = useState<{ at: Hover; layout: Layout | undefined } | null>(null);
+  const theme = useUi((s) => s.theme);
+  const selected = useUi((s) => s.selected);
+
+  useEffect(() => {
+    const element = root.current;
+    if (!element) return;
+    const made = new Stage(
+      {
+        root: element,
+        canvases: [...element.querySelectorAll("canvas")],
+        labels: element.querySelector(".labels") as HTMLElement,
+      },
+      (at, layout) => setHover(at && { at, layout }),
+    );
+    stage.current = made;
+    const dark = matchMedia("(prefers-color-scheme: dark)");
+    const repaint = () => made.repaint();
+    dark.addEventListener("change", repaint);
+    return () => {
+      dark.removeEventListener("change", repaint);
+      made.dispose();
+    };
+  }, []);
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the theme is read from the document's style
+  useEffect(() => stage.current?.repaint(), [theme]);
+
+  useEffect(() => {
+    const fit = () => {
+      const wide = (root.current?.clientWidth ?? 0) >= 820;
+      stage.current?.setInsets(selected && wide ? PANEL : 0, 0);
+    };
+    fit();
+    addEventListener("resize", fit);
+    return () => removeEventListener("resize", fit);
+  }, [selected]);
+
+  return (
+    <section
+      ref={root}
+      className="stage"
+      data-testid="ring"
+      data-has-panel={selected !== "" || undefined}
+      aria-label="The ring. The Members tab lists the same facts as a table."
+    >
+      <canvas />
+      <canvas />
+      <canvas />
+      <div className="labels" aria-hidden="true" />
+      <Centre />
+      <Legend />
+      <ZoomButtons root={root} />
+      {hover && <Tooltip hover={hover.at} layout={hover.layout} />}
+      {children}
+    </section>
+  );
+}
+
+/** Centre says the two things everybody asks first, in the room that the ring leaves. */
+function Centre() {
+  const world = useShown();
+  const camera = useUi((s) => s.camera);
+  const quiet = useUi((s) => s.selected !== "" || s.trace !== "");
+  const members = livingMembers(world.ring);
+  if (camera.scale > 1.3 || world.ring.status === RingState_Status.UNSPECIFIED) return null;
+  return (
+    <div className="centre" data-quiet={quiet || undefined} aria-hidden="true">
+      <strong>{count(members)}</strong>
+      <span>
+        {members === 1 ? "member" : "members"} · {ringWord[world.ring.status].toLowerCase()}
+      </span>
+    </div>
+  );
+}
+
+function ZoomButtons({ root }: { root: React.RefObject<HTMLElement | null> }) {
+  const camera = useUi((s) => s.camera);
+  const zoom = (factor: number) => {
+    const element = root.current;
+    if (!element) return;
+    const view = { width: element.clientWidth, height: element.clientHeight, left: 0, right: 0 };
+    const max = maxScale(useRing.getState().shown.table.count);
+    // At full view the buttons go for the selected member, or else for the top of the ring.
+    const { selected } = useUi.getState();
+    const { table } = useRing.getState().shown;
+    const slot = selected ? table.find(selected) : -1;
+    const turn = slot >= 0 ? table.turn[slot] : 0;
+    if (camera.scale === 1 && factor > 1) {
+      const angle = turn * 2 * Math.PI;
+      useUi.setState({ camera: { scale: factor * 1.5, x: Math.sin(angle) * 0.9, y: -Math.cos(angle) * 0.9 } });
+      return;
+    }
+    useUi.setState({ camera: zoomAt(view, camera, view.width / 2, view.height / 2, factor, max) });
+  };
+  return (
+    <div className="zoom" role="group" aria-label="Zoom">
+      <button type="button" className="icon-button" onClick={() => zoom(1.8)} aria-label="Zoom in">
+        <Icon name="plus" />
+      </button>
+      <button type="button" className="icon-button" onClick={() => zoom(1 / 1.8)} aria-label="Zoom out">
+        <Icon name="minus" />
+      </button>
+      {camera.scale > 1 && (
+        <button
+          type="button"
+          className="icon-button"
+          onClick={() => useUi.setState({ camera: FIT })}
+          aria-label="Show the whole ring"
+        >
+          <Icon name="ring" />
+        </button>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,73 @@
+import { getToken } from "./token";
+
+/** An ApiError carries the conductor's own reason. */
+export class ApiError extends Error {
+  readonly status: number;
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/** Called when the conductor wants a token; resolves to true once there is one to try again with. */
+let askForToken: (() => Promise<boolean>) | undefined;
+export function onTokenNeeded(ask: () => Promise<boolean>): void {
+  askForToken = ask;
+}
+
+export interface Request {
+  method?: "GET" | "POST" | "PUT" | "DELETE";
+  json?: unknown;
+  body?: BodyInit;
+  type?: string;
+  accept?: string;
+  signal?: AbortSignal;
+}
+
+/** call sends one request and throws an ApiError for anything but success. A 401 asks for the token, once. */
+export async function call(path: string, request: Request = {}, retry = true): Promise<Response> {
+  const headers = new Headers();
+  const token = getToken();
+  if (token) headers.set("Authorization", `Bearer ${token}`);
+  if (request.accept) headers.set("Accept", request.accept);
+  let body = request.body;
+  if (request.json !== undefined) {
+    body = JSON.stringify(request.json);
+    headers.set("Content-Type", "application/json");
+  } else if (request.type) {
+    headers.set("Content-Type", request.type);
+  }
+  let response: Response;
+  try {
+    response = await fetch(path, { method: request.method ?? "GET", headers, body, signal: request.signal });
+  } catch (err) {
+    if (request.signal?.aborted) throw err;
+    throw new ApiError(0, "The conductor does not answer.");
+  }
+  if (response.ok) return response;
+  if (response.status === 401 && retry && askForToken && (await askForToken())) return call(path, request, false);
+  throw new ApiError(response.status, await reason(response));
+}
+
+/** callJson is call, for answers in JSON. */
+export async function callJson<T>(path: string, request: Request = {}): Promise<T> {
+  const response = await call(path, { accept: "application/json", ...request });
+  const text = await response.text();
+  return (text ? JSON.parse(text) : {}) as T;
+}
+
+async function reason(response: Response): Promise<string> {
+  const text = await response.text().catch(() => "");
+  try {
+    const { error } = JSON.parse(text) as { error?: unknown };
+    if (typeof error === "string" && error) return error;
+  } catch {
+    // not JSON: below
+  }
+  return text.trim().slice(0, 200) || `The conductor answered ${response.status} ${response.statusText}`.trim();
+}
+
+/** messageOf is what to show for anything thrown. */
+export function messageOf(err: unknown): string {
+  return err instanceof Error ? err.message : String(err);
+}

@@ -1,0 +1,43 @@
+const KEY = "chord.token";
+
+/**
+ * The token arrives in the address's fragment (#token=…), which browsers never send anywhere. It moves to the session's
+ * storage at once, so that it is in no link that people copy.
+ */
+export function takeToken(): void {
+  const fragment = new URLSearchParams(location.hash.slice(1));
+  const token = fragment.get("token");
+  if (token === null) return;
+  fragment.delete("token");
+  const rest = fragment.toString();
+  history.replaceState(history.state, "", location.pathname + location.search + (rest ? `#${rest}` : ""));
+  setToken(token);
+}
+
+let memory = "";
+
+export function getToken(): string {
+  try {
+    return sessionStorage.getItem(KEY) ?? memory;
+  } catch {
+    return memory; // storage is switched off: the token lives as long as the page
+  }
+}
+
+export function setToken(token: string): void {
+  memory = token;
+  try {
+    sessionStorage.setItem(KEY, token);
+  } catch {
+    // see getToken
+  }
+}
+
+/** subprotocols are what the WebSocket offers: the protocol, and the token in the only place a browser can put it. */
+export function subprotocols(): string[] {
+  const token = getToken();
+  if (!token) return ["chord.v1"];
+  const bytes = new TextEncoder().encode(token);
+  const base64 = btoa(String.fromCharCode(...bytes));
+  return ["chord.v1", `chord-token.${base64.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "")}`];
+}
