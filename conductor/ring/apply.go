@@ -7,11 +7,16 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// applyMember folds an event that has not been seen before into its own member's registers.
-func (r *Ring) applyMember(x *record, ev *chordevent.Event, arrived time.Time) {
+// applyMember folds an event into the registers of the member that told it, and says whether it told something new.
+func (r *Ring) applyMember(x *record, ev *chordevent.Event, arrived time.Time) bool {
 	seq := ev.Node.Seq
-	if x.first.IsZero() || ev.Time.Before(x.first) {
+	earlier := x.first.IsZero() || ev.Time.Before(x.first)
+	if earlier {
 		x.first = ev.Time
+		r.touch(x)
+	}
+	if x.seqs.has(seq) {
+		return earlier
 	}
 	if seq > x.newest {
 		x.newest, x.last, x.host = seq, ev.Time, ev.Host
@@ -50,6 +55,7 @@ func (r *Ring) applyMember(x *record, ev *chordevent.Event, arrived time.Time) {
 	r.restand(x)
 	r.touch(x)
 	r.dueBy(r.due(x))
+	return true
 }
 
 func (r *Ring) setState(x *record, seq int64, s *chordevent.State) {

@@ -8,18 +8,17 @@ import (
 
 // View is the ring as it stands. What has not changed since the last View is shared with it.
 func (r *Ring) View() *View {
-	if r.view != nil && r.view.Seq == r.seq && r.view.Time.Equal(r.now) {
+	if last := r.view; last != nil && last.Seq == r.seq {
+		if counts := r.countsNow(); counts != last.Counts || !last.Time.Equal(r.now) {
+			v := *last
+			v.Time, v.Counts = r.now, counts
+			r.view = &v
+		}
 		return r.view
 	}
 	v := &View{
 		Seq: r.seq, Time: r.now, Name: r.name,
 		Bits: r.circle.bits, ListLen: r.circle.listLen, Replicas: r.circle.replicas,
-	}
-	if r.view != nil && r.view.Seq == r.seq {
-		*v = *r.view
-		v.Time = r.now
-		r.view = v
-		return v
 	}
 	n := r.tree.total().live
 	v.Error = uint64(r.sums.total(n))

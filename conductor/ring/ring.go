@@ -128,11 +128,10 @@ func (r *Ring) Apply(ev *chordevent.Event, arrived time.Time) Change {
 	if ev.Node.Incarnation > x.inc {
 		r.rebirth(x, ev.Node.Incarnation)
 	}
-	if ev.Node.Incarnation == x.inc && !x.seqs.has(ev.Node.Seq) {
-		news = true
-		r.applyMember(x, ev, arrived)
+	if ev.Node.Incarnation == x.inc {
+		news = r.applyMember(x, ev, arrived)
 	}
-	// What these two say is about others, so no keyframe makes up for them: they count even when they come late.
+	// What these two say is not in keyframes: it counts even when it comes late.
 	switch body := ev.Body.(type) {
 	case chordevent.PeerFailed:
 		news = r.applyReport(ev, body.Peer, arrived) || news

@@ -1,0 +1,206 @@
+package ring
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"chordconductor/node/chord"
+	"chordconductor/otel/chordevent"
+)
+
+// story is what a random world tells, in order.
+func story(t *rapid.T) (*world, []*chordevent.Event) {
+	var events []*chordevent.Event
+	w := newWorld(rapid.SampledFrom([]int{4, 160}).Draw(t, "bits"), rapid.IntRange(1, 4).Draw(t, "r"), func(ev *chordevent.Event) {
+		events = append(events, ev)
+	})
+	for range rapid.IntRange(1, 50).Draw(t, "steps") {
+		w.step(t)
+		if rapid.IntRange(0, 9).Draw(t, "leave") == 0 {
+			if alive := w.alive(); len(alive) > 0 {
+				a := rapid.SampledFrom(alive).Draw(t, "leaver")
+				w.say(a, chordevent.Leaving{})
+				w.say(a, chordevent.Left{})
+				a.live = false
+			}
+		}
+	}
+	return w, events
+}
+
+// fold applies events that all arrive at one instant, and lets a little time pass.
+func fold(w *world, events []*chordevent.Event) *Ring {
+	r := New(Options{Name: "test"})
+	end := w.now
+	for _, ev := range events {
+		r.Apply(ev, end)
+	}
+	settle(r, end)
+	return r
+}
+
+func settle(r *Ring, end time.Time) {
+	for i := range 4 {
+		r.Advance(end.Add(time.Duration(i) * time.Second))
+	}
+}
+
+// print writes all of a view that must not depend on the order in which events came.
+func printView(r *Ring, keep func(*Member) bool) string {
+	v := r.View()
+	var b strings.Builder
+	c := v.Counts
+	c.Applied, c.Outdated, c.Refused = 0, 0, 0
+	fmt.Fprintln(&b, v.Name, v.Status, v.Error, v.Bits, v.ListLen, v.Replicas, v.Gaps, v.Overlaps, c)
+	for _, m := range v.Members {
+		if m := *m; keep(&m) {
+			m.Changed = 0
+			fmt.Fprintf(&b, "%+v\n", m)
+		}
+	}
+	for _, violation := range v.Violations {
+		if violation.Healed.IsZero() {
+			violation.Since, violation.Trace = time.Time{}, [16]byte{}
+			fmt.Fprintf(&b, "%+v\n", violation)
+		}
+	}
+	for _, m := range v.Moves {
+		fmt.Fprintf(&b, "%+v\n", *m)
+	}
+	return b.String()
+}
+
+func everyone(*Member) bool { return true }
+
+// TestAnyOrderAnyDuplicatesSameView shuffles and repeats what was told.
+func TestAnyOrderAnyDuplicatesSameView(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w, events := story(t)
+		want := printView(fold(w, events), everyone)
+		again := slices.Clone(events)
+		for range rapid.IntRange(0, len(events)).Draw(t, "duplicates") {
+			again = append(again, rapid.SampledFrom(events).Draw(t, "duplicate"))
+		}
+		again = rapid.Permutation(again).Draw(t, "order")
+		if got := printView(fold(w, again), everyone); got != want {
+			t.Fatalf("got\n%s\nwant\n%s", got, want)
+		}
+	})
+}
+
+// TestKeyframesMakeUpForLosses drops events, which each member's keyframe afterwards makes good, in any order. Not
+// dropped is what no keyframe repeats: reports of others' deaths, key moves, and the words of those now gone.
+func TestKeyframesMakeUpForLosses(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w, events := story(t)
+		isAlive := func(id chord.ID, inc int64) bool {
+			return slices.ContainsFunc(w.alive(), func(a *actor) bool { return a.self.ID == id && a.self.Incarnation == inc })
+		}
+		kept := slices.Clone(events)
+		kept = slices.DeleteFunc(kept, func(ev *chordevent.Event) bool {
+			switch ev.Body.(type) {
+			case chordevent.PeerFailed, chordevent.KeysMoved:
+				return false
+			}
+			return isAlive(ev.Node.ID, ev.Node.Incarnation) && rapid.Bool().Draw(t, "lost")
+		})
+		n := len(events)
+		w.tell = func(ev *chordevent.Event) { events = append(events, ev) }
+		for _, a := range w.alive() {
+			w.keyframe(a)
+		}
+		kept = rapid.Permutation(append(kept, events[n:]...)).Draw(t, "order")
+		exceptFirst := func(m *Member) bool {
+			m.FirstEvent = time.Time{} // was perhaps lost
+			return true
+		}
+		full, lossy := fold(w, events), fold(w, kept)
+		for _, a := range w.alive() {
+			m := lossy.Member(a.self.ID)
+			if m.Uncertain || m.Missing != 0 {
+				t.Fatalf("uncertain after a keyframe: %+v", m)
+			}
+		}
+		if want, got := printView(full, exceptFirst), printView(lossy, exceptFirst); got != want {
+			t.Fatalf("got\n%s\nwant\n%s", got, want)
+		}
+	})
+}
+
+// TestGapsAreUncertain leaves one event out.
+func TestGapsAreUncertain(t *testing.T) {
+	r := New(Options{})
+	var events []*chordevent.Event
+	w := newWorld(160, 2, func(ev *chordevent.Event) { events = append(events, ev) })
+	a := w.birth(7)
+	w.say(a, chordevent.NodeLoad{})
+	for i, ev := range events {
+		if i != 1 {
+			r.Apply(ev, ev.Time)
+		}
+	}
+	if m := r.Member(a.self.ID); !m.Uncertain || m.Missing != 1 || r.View().Status != Uncertain {
+		t.Errorf("one event is missing: %+v, status %d", m, r.View().Status)
+	}
+	r.Apply(events[1], w.now)
+	if m := r.Member(a.self.ID); m.Uncertain || m.Missing != 0 || r.View().Status != Forming {
+		t.Errorf("it has arrived: %+v, status %d", m, r.View().Status)
+	}
+	if c := r.Apply(events[1], w.now); c.Applied || r.View().Counts.Outdated != 1 {
+		t.Errorf("it arrived twice: %+v", r.View().Counts)
+	}
+}
+
+// TestSeqSet compares the set of spans with a plain set, in any order of arrival.
+func TestSeqSet(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var s seqSet
+		seen := map[int64]bool{}
+		floor, top := int64(0), int64(0)
+		for range rapid.IntRange(1, 40).Draw(t, "n") {
+			seq := rapid.Int64Range(1, 30).Draw(t, "seq")
+			if has := seen[seq] || seq <= floor; has != s.has(seq) {
+				t.Fatalf("has(%d) is %v in %+v", seq, !has, s)
+			}
+			top = max(top, seq)
+			if rapid.IntRange(0, 9).Draw(t, "keyframe") == 0 {
+				s.cover(seq)
+				floor = max(floor, seq)
+			} else if !s.has(seq) {
+				s.add(seq)
+				seen[seq] = true
+			}
+			missing := int64(0)
+			for k := floor + 1; k <= top; k++ {
+				if !seen[k] {
+					missing++
+				}
+			}
+			if s.missing() != missing {
+				t.Fatalf("missing() is %d, want %d, in %+v", s.missing(), missing, s)
+			}
+		}
+	})
+}
+
+// TestSeqSetIsBounded shows that forgetting only ever adds to the missing.
+func TestSeqSetIsBounded(t *testing.T) {
+	var s seqSet
+	for seq := int64(2); seq < 2000; seq += 2 {
+		if !s.has(seq) {
+			s.add(seq)
+		}
+		if len(s.spans) > maxSpans || s.missing() < seq/2 {
+			t.Fatalf("after %d: %d spans, %d missing", seq, len(s.spans), s.missing())
+		}
+	}
+	s.cover(2000)
+	if s.missing() != 0 || len(s.spans) != 0 {
+		t.Errorf("after a keyframe: %+v", s)
+	}
+}

@@ -1,0 +1,36 @@
+package ring
+
+import (
+	"slices"
+
+	"chordconductor/node/chord"
+)
+
+var statusWords = [...]string{"empty", "forming", "ideal", "repairing", "violated", "uncertain"}
+
+// String is the status in the word that the API uses.
+func (s Status) String() string {
+	if int(s) < len(statusWords) {
+		return statusWords[s]
+	}
+	return "unknown"
+}
+
+var memberWords = [...]string{"unknown", "joining", "active", "leaving", "left", "failed", "silent"}
+
+// String is the status in the word that the API uses.
+func (s MemberStatus) String() string {
+	if int(s) < len(memberWords) {
+		return memberWords[s]
+	}
+	return memberWords[0]
+}
+
+// Member is the member of an identifier, or nil.
+func (v *View) Member(id chord.ID) *Member {
+	at, found := slices.BinarySearchFunc(v.Members, id, func(m *Member, id chord.ID) int { return m.ID.Compare(id) })
+	if !found {
+		return nil
+	}
+	return v.Members[at]
+}
