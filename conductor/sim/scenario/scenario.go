@@ -1,6 +1,9 @@
 package scenario
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // A Scenario is one experiment. Parse fills in the defaults, so every field is ready for use.
 type Scenario struct {
@@ -119,4 +122,21 @@ func defaults() *Scenario {
 			Reads: 0.8, Keys: 1000, Distribution: KeysUniform, ValueMin: 128, ValueMax: 128, Data: Quotes,
 		},
 	}
+}
+
+// Check reports what is wrong with a load that did not come through Parse.
+func (w Workload) Check() error {
+	switch {
+	case !(w.Rate >= 0 && w.Rate <= MaxRate):
+		return fmt.Errorf("rate %g: want operations per second from 0 to %g", w.Rate, MaxRate)
+	case !(w.Reads >= 0 && w.Reads <= 1):
+		return fmt.Errorf("reads %g: want a share from 0 to 1", w.Reads)
+	case !(w.Lookups >= 0 && w.Lookups <= 1):
+		return fmt.Errorf("lookups %g: want a share from 0 to 1", w.Lookups)
+	}
+	switch w.Distribution {
+	case KeysUniform, KeysZipf, KeysHotspot, KeysSequential:
+		return nil
+	}
+	return fmt.Errorf("distribution %q: want uniform, zipf, hotspot or sequential", clip(string(w.Distribution)))
 }

@@ -1,0 +1,200 @@
+package sim
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"chordconductor/node/chord"
+	"chordconductor/node/nodepb"
+)
+
+// commandLimit bounds a command: a lookup may take 10 s, retries included.
+const commandLimit = 15 * time.Second
+
+// do runs a command in the ring's world and waits for its answer.
+func do[T any](ctx context.Context, l *Lab, command func(context.Context, Fleet, *faults) (T, error)) (T, error) {
+	var none T
+	fleet, faults := l.here()
+	if fleet == nil {
+		return none, refuse(ErrConflict, "there is no ring to command")
+	}
+	ctx, cancel := context.WithTimeout(ctx, commandLimit)
+	defer cancel()
+	g := l.owned()
+	if g == nil {
+		return command(ctx, fleet, faults)
+	}
+	type outcome struct {
+		value T
+		err   error
+	}
+	done := make(chan outcome, 1)
+	if err := g.World.Go(ctx, func(ctx context.Context) {
+		value, err := command(ctx, fleet, faults)
+		done <- outcome{value, err}
+	}); err != nil {
+		return none, refuse(ErrUnavailable, "the ring is being stopped")
+	}
+	select {
+	case o := <-done:
+		return o.value, o.err
+	case <-ctx.Done():
+		return none, refuse(ErrUnavailable, "no answer within %v", commandLimit)
+	}
+}
+
+// AddNodes starts members.
+func (l *Lab) AddNodes(ctx context.Context, count int, host string) ([]chord.ID, error) {
+	return do(ctx, l, func(ctx context.Context, f Fleet, _ *faults) ([]chord.ID, error) { return f.Start(ctx, count, host) })
+}
+
+// StopNode makes a member leave, or crash.
+func (l *Lab) StopNode(ctx context.Context, id chord.ID, crash bool) error {
+	_, err := do(ctx, l, func(ctx context.Context, f Fleet, _ *faults) (struct{}, error) {
+		return struct{}{}, f.Stop(ctx, id, crash)
+	})
+	return err
+}
+
+// PauseNode makes a member's host deaf and mute for a time.
+func (l *Lab) PauseNode(ctx context.Context, id chord.ID, d time.Duration) error {
+	_, err := do(ctx, l, func(ctx context.Context, f Fleet, fs *faults) (struct{}, error) {
+		h, ok := hostOf(f.Hosts(), id)
+		if !ok {
+			return struct{}{}, unknownMember(id)
+		}
+		end, err := fs.add(ctx, paused(map[string]bool{h.Address: true}))
+		time.AfterFunc(d, func() {
+			_, _ = do(context.Background(), l, func(ctx context.Context, _ Fleet, _ *faults) (struct{}, error) {
+				return struct{}{}, end(ctx)
+			}) // a ring that is gone needs no healing
+		})
+		return struct{}{}, err
+	})
+	return err
+}
+
+// Partition cuts groups of members off from each other; all others form one more group.
+func (l *Lab) Partition(ctx context.Context, groups [][]chord.ID) ([]chord.ID, error) {
+	return do(ctx, l, func(ctx context.Context, f Fleet, fs *faults) ([]chord.ID, error) {
+		hosts := f.Hosts()
+		sides := make([]map[string]bool, len(groups))
+		of := make(map[string]int)
+		var ids []chord.ID
+		for i, group := range groups {
+			sides[i] = make(map[string]bool)
+			for _, id := range group {
+				h, ok := hostOf(hosts, id)
+				if !ok {
+					return nil, unknownMember(id)
+				}
+				if other, placed := of[h.Address]; placed && other != i {
+					return nil, refuse(ErrInvalid, "groups %d and %d both have members on host %s, which cannot be cut in two", other, i, h.Address)
+				}
+				of[h.Address] = i
+				sides[i][h.Address] = true
+				ids = append(ids, id)
+			}
+		}
+		for _, side := range sides {
+			if len(side) == 0 {
+				continue
+			}
+			cuts := 0
+			for _, h := range hosts {
+				if side[h.Address] {
+					cuts += len(h.Members)
+				}
+			}
+			if _, err := fs.add(ctx, &disturbance{from: side, both: true, cut: true, cuts: cuts}); err != nil {
+				return nil, err
+			}
+		}
+		return ids, nil
+	})
+}
+
+// Heal ends all cuts, slow links and pauses. It returns the members that can be reached again.
+func (l *Lab) Heal(ctx context.Context) ([]chord.ID, error) {
+	return do(ctx, l, func(ctx context.Context, f Fleet, fs *faults) ([]chord.ID, error) {
+		ids := []chord.ID{}
+		for _, h := range f.Hosts() {
+			if fs.hits(h.Address) {
+				for _, m := range h.Members {
+					ids = append(ids, m.ID)
+				}
+			}
+		}
+		return ids, fs.heal(ctx)
+	})
+}
+
+// hits reports whether a host is on the named side of a disturbance.
+func (f *faults) hits(address string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, d := range f.active {
+		if d.from[address] {
+			return true
+		}
+	}
+	return false
+}
+
+// Put, Get and Delete do what a client of any host could do.
+func (l *Lab) Put(ctx context.Context, key, value []byte, ttl time.Duration) (*nodepb.PutResponse, error) {
+	return client(ctx, l, func(ctx context.Context, c Client) (*nodepb.PutResponse, error) {
+		return c.Put(ctx, &nodepb.PutRequest{Key: key, Value: value, TtlMillis: ttl.Milliseconds()})
+	})
+}
+
+func (l *Lab) Get(ctx context.Context, key []byte) (*nodepb.GetResponse, error) {
+	return client(ctx, l, func(ctx context.Context, c Client) (*nodepb.GetResponse, error) {
+		return c.Get(ctx, &nodepb.GetRequest{Key: key})
+	})
+}
+
+func (l *Lab) Delete(ctx context.Context, key []byte) (*nodepb.DeleteResponse, error) {
+	return client(ctx, l, func(ctx context.Context, c Client) (*nodepb.DeleteResponse, error) {
+		return c.Delete(ctx, &nodepb.DeleteRequest{Key: key})
+	})
+}
+
+// client gives an operation to some host.
+func client[T any](ctx context.Context, l *Lab, op func(context.Context, Client) (T, error)) (T, error) {
+	return do(ctx, l, func(ctx context.Context, f Fleet, _ *faults) (T, error) {
+		c, ok := pickClient(f, rand.Uint64())
+		if !ok {
+			var none T
+			return none, refuse(ErrUnavailable, "no member is on the ring now")
+		}
+		return op(ctx, c)
+	})
+}
+
+// Lookup finds a key's owner, starting at a member or anywhere.
+func (l *Lab) Lookup(ctx context.Context, key []byte, from *chord.ID, mode string) (*nodepb.Lookup, error) {
+	return do(ctx, l, func(ctx context.Context, f Fleet, _ *faults) (*nodepb.Lookup, error) {
+		request := &nodepb.LookupRequest{Key: key, Mode: mode}
+		c, ok := pickClient(f, rand.Uint64())
+		if from != nil {
+			h, known := hostOf(f.Hosts(), *from)
+			if !known {
+				return nil, unknownMember(*from)
+			}
+			c = f.Client(h.Address)
+			ok = c != nil
+			request.From = from[:]
+		}
+		if !ok {
+			return nil, refuse(ErrUnavailable, "no member is on the ring now")
+		}
+		answer, err := c.Lookup(ctx, request)
+		return answer.GetLookup(), err
+	})
+}
+
+func unknownMember(id chord.ID) error {
+	return refuse(ErrUnknown, "no member %x among the hosts that can be commanded", id[:])
+}

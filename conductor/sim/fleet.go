@@ -1,0 +1,110 @@
+package sim
+
+import (
+	"context"
+	"slices"
+
+	"chordconductor/conductor/sim/load"
+	"chordconductor/node/chord"
+	"chordconductor/node/nodepb"
+)
+
+// A Fleet is the hosts of a ring and what can be done to them. Hosts come and go; a call about one that is gone says
+// ErrUnknown. All methods may be called from any task.
+type Fleet interface {
+	// Hosts lists the hosts, ordered by address, with their members that have not been told to stop.
+	Hosts() []Host
+	// Start starts members: on the host of that ID or address, or, if it is empty, wherever this fleet puts new members.
+	// It returns when they are started, not when they have joined.
+	Start(ctx context.Context, count int, host string) ([]chord.ID, error)
+	// Stop makes a member leave gracefully, which goes on after it returns, or crash without a word.
+	Stop(ctx context.Context, id chord.ID, crash bool) error
+	// Client gives access to a host as its clients have it; nil if there is no such host.
+	Client(address string) Client
+	// SetFaults replaces the faults of the calls that a host makes.
+	SetFaults(ctx context.Context, address string, faults []*nodepb.Fault) error
+	// SetTelemetry says whether a host's telemetry is delivered. ErrConflict if this fleet cannot keep it back.
+	SetTelemetry(address string, delivered bool) error
+	// Replicas is how many copies the ring promises of each key, as far as is known.
+	Replicas() int
+	// Close ends what the fleet has started: members stop without a word.
+	Close(ctx context.Context)
+}
+
+// A Host is one failure domain of a fleet.
+type Host struct {
+	ID      string
+	Address string
+	Members []Member
+}
+
+// A Member is one ring member as its fleet knows it.
+type Member struct {
+	ID     chord.ID
+	Joined bool
+}
+
+// Client is a host's key service.
+type Client interface {
+	load.Store
+	Delete(context.Context, *nodepb.DeleteRequest) (*nodepb.DeleteResponse, error)
+}
+
+// joined reports whether a host has a member on the ring, so that it can serve clients.
+func (h Host) joined() bool {
+	return slices.ContainsFunc(h.Members, func(m Member) bool { return m.Joined })
+}
+
+// members counts those of all hosts, and those of them that have joined.
+func members(hosts []Host) (all, joined int) {
+	for _, h := range hosts {
+		for _, m := range h.Members {
+			all++
+			if m.Joined {
+				joined++
+			}
+		}
+	}
+	return all, joined
+}
+
+// hostOf finds the host that carries a member.
+func hostOf(hosts []Host, id chord.ID) (Host, bool) {
+	for _, h := range hosts {
+		if slices.ContainsFunc(h.Members, func(m Member) bool { return m.ID == id }) {
+			return h, true
+		}
+	}
+	return Host{}, false
+}
+
+// pick returns the client of a host that can serve; n chooses among them.
+func pick(f Fleet, n uint64) (load.Store, bool) {
+	c, ok := pickClient(f, n)
+	return c, ok
+}
+
+func pickClient(f Fleet, n uint64) (Client, bool) {
+	hosts := f.Hosts()
+	able := 0
+	for _, h := range hosts {
+		if h.joined() {
+			able++
+		}
+	}
+	if able == 0 {
+		return nil, false
+	}
+	skip := int(n % uint64(able))
+	for _, h := range hosts {
+		if !h.joined() {
+			continue
+		}
+		if skip == 0 {
+			c := f.Client(h.Address)
+			return c, c != nil
+		}
+		skip--
+	}
+	return nil, false
+}

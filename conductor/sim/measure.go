@@ -1,0 +1,154 @@
+package sim
+
+import (
+	"slices"
+	"time"
+
+	"chordconductor/conductor/ring"
+	"chordconductor/conductor/sim/load"
+	"chordconductor/conductor/sim/scenario"
+	"chordconductor/node/chord"
+)
+
+// result puts together what has been measured up to now.
+func (s *simulation) result() *Result {
+	view := s.view()
+	counts := s.driver.Phases()
+	r := &Result{
+		Scenario: s.scenario, Virtual: s.virtual, Started: s.began,
+		Moves: s.watch.Moves(), Lookups: s.watch.Lookups(), Slowest: s.driver.Slowest(), Keys: s.driver.Verdict(),
+		Loads: loads(view), Bits: view.Bits,
+	}
+	r.Telemetry.Lost, r.Telemetry.Outdated, r.Telemetry.Uncertain = view.Counts.Lost, view.Counts.Outdated, view.Counts.Uncertain
+	r.Telemetry.Applied, r.Telemetry.LookupsSampled = view.Seq, -1
+	if s.stats != nil {
+		st := s.stats()
+		r.Telemetry.StalenessP50, r.Telemetry.StalenessP99 = st.StalenessP50, st.StalenessP99
+		r.Telemetry.LookupsSampled = st.LookupsSampled
+	}
+
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r.Finished, r.Error, r.Elapsed = s.finished, s.failure, s.took
+	if !s.ended {
+		r.Elapsed = s.elapsed()
+	}
+	r.Timeline = slices.Clone(s.timeline)
+	r.Repairs = slices.Clone(s.repairs)
+	r.Notes = slices.Clone(s.notes)
+	r.Telemetry.Unmarked, r.Telemetry.UnmarkedMeasured = s.drift.unmarked, s.drift.measured
+	for _, v := range s.violations {
+		r.Violations = append(r.Violations, v)
+	}
+	slices.SortFunc(r.Violations, func(a, b ring.Violation) int { return a.Since.Compare(b.Since) })
+	r.Phases = slices.Clone(s.results)
+	for i := range r.Phases {
+		r.Phases[i].Counts = new(load.Counts)
+		if i < len(counts) {
+			r.Phases[i].Counts = counts[i]
+		}
+	}
+	if n := len(r.Phases); n > 0 {
+		r.Phases[n-1].To = r.Elapsed
+	}
+	r.judge(view)
+	return r
+}
+
+// loads lists what the members on the ring hold.
+func loads(v *ring.View) []MemberLoad {
+	bits := v.Bits
+	if bits == 0 {
+		return nil
+	}
+	space, err := chord.NewSpace(bits)
+	if err != nil {
+		return nil
+	}
+	var list []MemberLoad
+	for _, m := range v.Members {
+		if m.Status != ring.Active {
+			continue
+		}
+		l := MemberLoad{
+			ID: space.Format(m.ID), Owned: m.Load.OwnedKeys, Replica: m.Load.ReplicaKeys, Bytes: m.Load.Bytes,
+			Gets: m.Load.Gets, Puts: m.Load.Puts,
+		}
+		if m.Ownership.Owns {
+			if l.Share = space.Fraction(space.Distance(m.Ownership.From, m.ID)); l.Share == 0 {
+				l.Share = 1 // from itself to itself: the whole circle
+			}
+		}
+		list = append(list, l)
+	}
+	return list
+}
+
+// judge measures every metric that the scenario bounds.
+func (r *Result) judge(v *ring.View) {
+	for _, e := range r.Scenario.Expect {
+		c := Check{Metric: e.Metric, Bound: e.Bound}
+		c.Value, c.Measured = r.measure(e.Metric, v)
+		c.OK = c.Measured && c.Value <= c.Bound
+		r.Checks = append(r.Checks, c)
+	}
+}
+
+// measure is a metric's value; false if it could not be measured in this run.
+func (r *Result) measure(m scenario.Metric, v *ring.View) (float64, bool) {
+	total := r.Total()
+	done := total.Done()
+	switch m {
+	case scenario.LostKeys:
+		return float64(r.Keys.Lost), true
+	case scenario.FinalRingError:
+		if v.Status == ring.Empty {
+			return 0, false
+		}
+		if n := len(r.Timeline); r.Finished && n > 0 {
+			return float64(r.Timeline[n-1].RingError), true
+		}
+		return float64(v.Error), true
+	case scenario.WrongLookups:
+		return float64(r.Lookups.Wrong), r.Lookups.Judged > 0 || done == 0
+	case scenario.StaleReads:
+		return float64(total.Stale), true
+	case scenario.FailedPer10k:
+		all := done + total.Failed
+		return 1e4 * float64(total.Failed) / float64(max(all, 1)), all > 0
+	case scenario.P99Lookup:
+		return float64(total.All().Quantile(0.99)) / 1e6, done > 0
+	case scenario.MeanHops:
+		return total.Hops.Mean(), done > 0
+	case scenario.RepairedWithin:
+		return r.longestRepair()
+	case scenario.UnmarkedWrongFields:
+		return float64(r.Telemetry.Unmarked), r.Telemetry.UnmarkedMeasured
+	case scenario.MaxViolations:
+		most := 0
+		for _, p := range r.Timeline {
+			most = max(most, p.Violations)
+		}
+		return float64(most), true
+	}
+	return 0, false
+}
+
+// longestRepair is the longest time from a phase's end to the next ideal ring. One that did not come before the run's
+// end counts as having taken until then.
+func (r *Result) longestRepair() (float64, bool) {
+	var longest time.Duration
+	measured := false
+	for _, p := range r.Phases {
+		if !p.Measured {
+			continue
+		}
+		measured = true
+		if p.Repaired < 0 {
+			longest = max(longest, r.Elapsed-p.From, 1<<62) // never: no bound is met
+			continue
+		}
+		longest = max(longest, p.Repaired)
+	}
+	return longest.Seconds(), measured
+}

@@ -1,0 +1,111 @@
+package sim
+
+import (
+	"context"
+	"time"
+
+	"chordconductor/conductor/ring"
+)
+
+const (
+	lookEvery  = 100 * time.Millisecond // at the view: a pointer is read, no node is asked
+	pointEvery = time.Second
+)
+
+// monitor follows the ring view and the load, until the simulation is over.
+func (s *simulation) monitor(ctx context.Context) {
+	next := s.began.Add(pointEvery)
+	for !s.over() {
+		if s.world.Sleep(lookEvery) != nil {
+			return
+		}
+		now, v := s.world.Now(), s.view()
+		s.observe(now, v)
+		if now.Before(next) {
+			continue
+		}
+		next = next.Add(pointEvery)
+		s.watch.Judge(now)
+		s.point(now, v)
+		_ = s.faults.apply(ctx) // hosts that came since are told of the faults; one that cannot be told is tried again
+	}
+}
+
+// settled reports whether the view shows an ideal ring of all members that there are. The members told to the fleet and
+// the members seen must be as many: an ideal ring in the view may be one that has not yet heard of a crash.
+func (s *simulation) settled(v *ring.View) bool {
+	all, joined := members(s.fleet.Hosts())
+	return v.Status == ring.Ideal && all == joined && v.Counts.Active == joined && v.Counts.Joining == 0 && v.Counts.Leaving == 0
+}
+
+// observe times repairs and collects violations.
+func (s *simulation) observe(now time.Time, v *ring.View) {
+	settled := s.settled(v)
+	at := now.Sub(s.began)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if settled {
+		for _, w := range s.waiting {
+			s.results[w.result].Repaired = now.Sub(w.since)
+		}
+		s.waiting = s.waiting[:0]
+	}
+	if n := len(s.repairs); n > 0 && !s.repairs[n-1].Healed {
+		r := &s.repairs[n-1]
+		r.To, r.PeakError, r.Healed = at, max(r.PeakError, v.Error), settled
+	} else if !settled && n < maxPoints {
+		s.repairs = append(s.repairs, Repair{From: at, To: at, PeakError: v.Error})
+	}
+	for _, violation := range v.Violations {
+		key := violation.Condition + violation.Since.String()
+		for _, id := range violation.Members {
+			key += string(id[:])
+		}
+		if _, known := s.violations[key]; known || len(s.violations) < maxViolations {
+			s.violations[key] = violation
+		}
+	}
+}
+
+// awaitRepair starts to time a phase's repair.
+func (s *simulation) awaitRepair(result int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := &s.results[result]
+	r.Measured, r.Repaired = true, -1
+	s.waiting = append(s.waiting, repairWait{result, s.world.Now()})
+}
+
+// point appends one second to the timeline.
+func (s *simulation) point(now time.Time, v *ring.View) {
+	second := s.driver.Tick()
+	latency := second.All()
+	p := Point{
+		At: now.Sub(s.began), Members: v.Counts, Status: v.Status, RingError: v.Error, Violations: open(v),
+		Rate: float64(second.Done()) / pointEvery.Seconds(), Failed: second.Failed,
+		P50:  time.Duration(latency.Quantile(0.5)) * time.Microsecond,
+		P99:  time.Duration(latency.Quantile(0.99)) * time.Microsecond,
+		Lost: s.driver.Verdict().Lost,
+	}
+	if s.stats != nil {
+		p.StalenessMS = float64(s.stats().StalenessP99.Microseconds()) / 1000
+	}
+	truth := s.truth()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.drift.look(now, v, truth)
+	if len(s.timeline) >= maxPoints {
+		s.timeline = append(s.timeline[:0], s.timeline[maxPoints/4:]...)
+	}
+	s.timeline = append(s.timeline, p)
+}
+
+// open counts the violations that are not healed.
+func open(v *ring.View) (n int) {
+	for _, violation := range v.Violations {
+		if violation.Healed.IsZero() {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,183 @@
+package sim
+
+import (
+	"context"
+	"time"
+
+	"chordconductor/conductor/sim/scenario"
+	"chordconductor/node/chord"
+)
+
+// perform does one phase when its time has come, and undoes it when it is over.
+func (s *simulation) perform(ctx context.Context, _ int, p scenario.Phase) {
+	if s.sleepUntil(p.At) != nil {
+		return
+	}
+	result := s.enter(p.Name)
+	var err error
+	shakes := true // the ring has something to repair
+	switch a := p.Action.(type) {
+	case scenario.Join:
+		err = s.spread(a.Count, p.For, func(n int) error {
+			_, err := s.fleet.Start(ctx, n, "")
+			return err
+		})
+	case scenario.Leave:
+		err = s.spread(a.Count, p.For, func(n int) error { return s.stop(ctx, s.victims(n, false), false) })
+	case scenario.Crash:
+		err = s.spread(a.Count, p.For, func(n int) error { return s.stop(ctx, s.victims(n, a.Adjacent), true) })
+	case scenario.Churn:
+		s.churn(ctx, a, p)
+	case scenario.Partition:
+		err = s.disturb(ctx, p, &disturbance{from: s.someHosts(a.Fraction, nil), both: true, cut: true})
+	case scenario.OneWayCut:
+		from := s.someHosts(a.From, nil)
+		err = s.disturb(ctx, p, &disturbance{from: from, to: s.someHosts(a.To, from), cut: true})
+	case scenario.SlowLink:
+		from := s.someHosts(a.Fraction, nil)
+		err = s.disturb(ctx, p, &disturbance{from: from, to: s.allHosts(), latency: a.Latency})
+	case scenario.Pause:
+		err = s.disturb(ctx, p, s.pause(a.Count))
+	case scenario.Heal:
+		err = s.faults.heal(ctx)
+	case scenario.TelemetryOutage:
+		shakes = false
+		s.outage(p, s.someHosts(a.Fraction, nil))
+	case scenario.SetLoad:
+		shakes = false
+		s.driver.SetWorkload(a.Workload)
+		if p.For > 0 && s.sleepUntil(p.End()) == nil {
+			s.driver.SetWorkload(s.scenario.Workload)
+		}
+	}
+	if err != nil {
+		s.note("%s: %v", p.Name, err)
+	}
+	if shakes {
+		s.awaitRepair(result)
+	}
+}
+
+// spread does a count of things at once, or one by one over a time.
+func (s *simulation) spread(count int, over time.Duration, do func(n int) error) error {
+	if over == 0 {
+		return do(count)
+	}
+	begin := s.elapsed()
+	var first error
+	for i := range count {
+		if s.sleepUntil(begin+over*time.Duration(i)/time.Duration(count)) != nil {
+			return first
+		}
+		if err := do(1); err != nil && first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+func (s *simulation) stop(ctx context.Context, ids []chord.ID, crash bool) error {
+	var first error
+	for _, id := range ids {
+		if err := s.fleet.Stop(ctx, id, crash); err != nil && first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+// churn runs three Poisson processes until the phase, or the scenario, ends.
+func (s *simulation) churn(ctx context.Context, c scenario.Churn, p scenario.Phase) {
+	end := p.End()
+	if p.For == 0 {
+		end = s.scenario.Duration
+	}
+	process := func(rate float64, do func() error) {
+		if rate <= 0 {
+			return
+		}
+		_ = s.world.Go(ctx, func(context.Context) { // fails only when the world ends
+			for s.world.Sleep(s.exponential(rate)) == nil && (end == 0 || s.elapsed() < end) {
+				if err := do(); err != nil {
+					s.note("%s: %v", p.Name, err)
+				}
+			}
+		})
+	}
+	process(c.Join, func() error { _, err := s.fleet.Start(ctx, 1, ""); return err })
+	process(c.Leave, func() error { return s.stop(ctx, s.victims(1, false), false) })
+	process(c.Crash, func() error { return s.stop(ctx, s.victims(1, false), true) })
+	if end > 0 {
+		_ = s.sleepUntil(end) // if the world ends, all else does too
+	}
+}
+
+// disturb brings a disturbance into force for the phase's time, or until it is healed.
+func (s *simulation) disturb(ctx context.Context, p scenario.Phase, d *disturbance) error {
+	if d.cut {
+		d.cuts = s.countMembers(d.from)
+	}
+	end, err := s.faults.add(ctx, d)
+	if p.For == 0 {
+		return err
+	}
+	if s.sleepUntil(p.End()) != nil {
+		return err
+	}
+	if endErr := end(ctx); err == nil {
+		err = endErr
+	}
+	return err
+}
+
+// pause is the disturbance that makes some members' hosts deaf and mute.
+func (s *simulation) pause(count int) *disturbance {
+	hosts := s.fleet.Hosts()
+	chosen := make(map[string]bool)
+	for range min(count, len(hosts)-1) {
+		at := s.chance(len(hosts))
+		for chosen[hosts[at].Address] {
+			at = (at + 1) % len(hosts)
+		}
+		chosen[hosts[at].Address] = true
+	}
+	return paused(chosen)
+}
+
+// paused isolates each of the hosts from all others, also from each other.
+func paused(hosts map[string]bool) *disturbance {
+	return &disturbance{from: hosts, to: nil, both: true, cut: true, alone: true}
+}
+
+func (s *simulation) allHosts() map[string]bool {
+	all := make(map[string]bool)
+	for _, h := range s.fleet.Hosts() {
+		all[h.Address] = true
+	}
+	return all
+}
+
+func (s *simulation) countMembers(hosts map[string]bool) (n int) {
+	for _, h := range s.fleet.Hosts() {
+		if hosts[h.Address] {
+			n += len(h.Members)
+		}
+	}
+	return n
+}
+
+// outage keeps back the telemetry of some hosts for the phase's time, or for good.
+func (s *simulation) outage(p scenario.Phase, hosts map[string]bool) {
+	set := func(delivered bool) {
+		for address := range hosts {
+			if err := s.fleet.SetTelemetry(address, delivered); err != nil {
+				s.note("%s: %v", p.Name, err)
+				return
+			}
+		}
+	}
+	set(false)
+	if p.For > 0 && s.sleepUntil(p.End()) == nil {
+		set(true)
+	}
+}

@@ -1,0 +1,310 @@
+package sim
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+
+	"chordconductor/conductor/ring"
+	"chordconductor/node/chord"
+	"chordconductor/node/nodepb"
+)
+
+// Remote is the hosts that run elsewhere, known only through their telemetry: the view says at which address a member's
+// host is, and there chord.v1.Host and chord.v1.KV are spoken. The token goes to every address that telemetry names, so
+// where strangers can send telemetry, it must be guarded too (--otlp-token, mutual TLS).
+type Remote struct {
+	view  func() *ring.View
+	token string
+	creds credentials.TransportCredentials
+
+	mu    sync.Mutex
+	seen  *ring.View                  // guarded by mu: what hosts was made of
+	hosts []Host                      // guarded by mu
+	conns map[string]*grpc.ClientConn // guarded by mu; one per host that is in the view
+	gone  map[chord.ID]int64          // guarded by mu: lives told to stop, which the view may show for a while yet
+}
+
+// NewRemote returns the fleet of the hosts in a view. The token may be empty; creds nil means no TLS.
+func NewRemote(view func() *ring.View, token string, creds credentials.TransportCredentials) *Remote {
+	if creds == nil {
+		creds = insecure.NewCredentials()
+	}
+	return &Remote{
+		view: view, token: token, creds: creds,
+		conns: make(map[string]*grpc.ClientConn), gone: make(map[chord.ID]int64),
+	}
+}
+
+// Hosts lists the hosts of all members that are not known to be gone.
+func (r *Remote) Hosts() []Host {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.refresh()
+}
+
+// refresh brings hosts up to date with the newest view. r.mu is held.
+func (r *Remote) refresh() []Host {
+	v := r.view()
+	if v == r.seen {
+		return r.hosts
+	}
+	r.seen = v
+	byAddress := make(map[string]*Host)
+	present := make(map[chord.ID]bool)
+	for _, m := range v.Members {
+		switch m.Status {
+		case ring.Joining, ring.Active, ring.Leaving, ring.Silent:
+		default:
+			continue
+		}
+		present[m.ID] = true
+		if m.Host.Address == "" || r.gone[m.ID] >= m.Incarnation {
+			continue
+		}
+		h := byAddress[m.Host.Address]
+		if h == nil {
+			h = &Host{ID: m.Host.ID, Address: m.Host.Address}
+			byAddress[m.Host.Address] = h
+		}
+		if m.Status != ring.Leaving {
+			h.Members = append(h.Members, Member{m.ID, m.Status == ring.Active})
+		}
+	}
+	r.hosts = make([]Host, 0, len(byAddress)) // a new slice: readers keep the old one
+	for _, h := range byAddress {
+		r.hosts = append(r.hosts, *h)
+	}
+	slices.SortFunc(r.hosts, func(a, b Host) int { return cmp.Compare(a.Address, b.Address) })
+	for id := range r.gone {
+		if !present[id] {
+			delete(r.gone, id)
+		}
+	}
+	for address, c := range r.conns {
+		if byAddress[address] == nil {
+			_ = c.Close() // nothing of it is of use any more
+			delete(r.conns, address)
+		}
+	}
+	return r.hosts
+}
+
+// dial returns the connection to a host of the view.
+func (r *Remote) dial(address string) (*grpc.ClientConn, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !slices.ContainsFunc(r.refresh(), func(h Host) bool { return h.Address == address }) {
+		return nil, refuse(ErrUnknown, "no host at %s", address)
+	}
+	if c := r.conns[address]; c != nil {
+		return c, nil
+	}
+	c, err := grpc.NewClient("passthrough:///"+address, grpc.WithTransportCredentials(r.creds),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer)))
+	if err != nil {
+		return nil, refuse(ErrUnavailable, "host %s: %v", address, err)
+	}
+	r.conns[address] = c
+	return c, nil
+}
+
+const maxAnswer = 8 << 20 // a value and its path, with room
+
+// control is a call of chord.v1.Host, with the token.
+func (r *Remote) control(ctx context.Context, address string, call func(context.Context, nodepb.HostClient) error) error {
+	c, err := r.dial(address)
+	if err != nil {
+		return err
+	}
+	if r.token != "" {
+		ctx = metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+r.token)
+	}
+	return explain(address, call(ctx, nodepb.NewHostClient(c)))
+}
+
+// explain says which host an error is about.
+func explain(address string, err error) error {
+	if err == nil {
+		return nil
+	}
+	st := status.Convert(err)
+	if st.Code() == codes.Unauthenticated || st.Code() == codes.PermissionDenied {
+		return refuse(ErrUnavailable, "host %s does not accept our token: %s", address, st.Message())
+	}
+	return status.Errorf(st.Code(), "host %s: %s", address, st.Message())
+}
+
+// Start starts members on a host, or evenly on all of them.
+func (r *Remote) Start(ctx context.Context, count int, host string) ([]chord.ID, error) {
+	hosts := r.Hosts()
+	if host != "" {
+		hosts = slices.DeleteFunc(slices.Clone(hosts), func(h Host) bool { return h.Address != host && h.ID != host })
+		if len(hosts) == 0 {
+			return nil, refuse(ErrUnknown, "no host %q", host)
+		}
+	}
+	if len(hosts) == 0 {
+		return nil, refuse(ErrUnavailable, "no host is known")
+	}
+	hosts = slices.Clone(hosts)
+	slices.SortStableFunc(hosts, func(a, b Host) int { return len(a.Members) - len(b.Members) })
+	var ids []chord.ID
+	for i, h := range hosts {
+		n := count / len(hosts)
+		if i < count%len(hosts) {
+			n++
+		}
+		if n == 0 {
+			break
+		}
+		err := r.control(ctx, h.Address, func(ctx context.Context, c nodepb.HostClient) error {
+			answer, err := c.StartMembers(ctx, &nodepb.StartMembersRequest{Count: int32(n)})
+			for _, p := range answer.GetMembers() {
+				var id chord.ID
+				if copy(id[:], p.GetId()) == len(id) {
+					ids = append(ids, id)
+				}
+			}
+			return err
+		})
+		if err != nil {
+			return ids, err
+		}
+	}
+	return ids, nil
+}
+
+// leaveLimit is how long a leave that was begun may take before it is given up.
+const leaveLimit = time.Minute
+
+// Stop makes a member leave or crash. The leave goes on when Stop has returned; only what goes wrong within the first
+// moment is reported.
+func (r *Remote) Stop(ctx context.Context, id chord.ID, crash bool) error {
+	h, ok := hostOf(r.Hosts(), id)
+	if !ok {
+		return unknownMember(id)
+	}
+	stop := func(ctx context.Context) error {
+		return r.control(ctx, h.Address, func(ctx context.Context, c nodepb.HostClient) error {
+			_, err := c.StopMember(ctx, &nodepb.StopMemberRequest{Id: id[:], Crash: crash})
+			return err
+		})
+	}
+	if crash {
+		err := stop(ctx)
+		if err == nil {
+			r.forget(id)
+		}
+		return err
+	}
+	return inBackground(ctx, stop)
+}
+
+// inBackground starts what may take long, and waits a moment for an error that comes at once.
+func inBackground(ctx context.Context, task func(context.Context) error) error {
+	const moment = 250 * time.Millisecond
+	done := make(chan error, 1)
+	go func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveLimit)
+		defer cancel()
+		done <- task(ctx)
+	}()
+	timer := time.NewTimer(moment)
+	defer timer.Stop()
+	select {
+	case err := <-done:
+		return err
+	case <-timer.C:
+		return nil
+	}
+}
+
+// forget leaves a crashed member out, though the view shows it until a peer has found it dead.
+func (r *Remote) forget(id chord.ID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if m := r.view().Member(id); m != nil {
+		r.gone[id] = m.Incarnation
+	}
+	r.seen = nil
+}
+
+// SetFaults replaces a host's faults.
+func (r *Remote) SetFaults(ctx context.Context, address string, faults []*nodepb.Fault) error {
+	return r.control(ctx, address, func(ctx context.Context, c nodepb.HostClient) error {
+		_, err := c.SetFaults(ctx, &nodepb.SetFaultsRequest{Faults: faults})
+		return err
+	})
+}
+
+// SetTelemetry is not in a controller's power: a remote host's telemetry is its own affair.
+func (r *Remote) SetTelemetry(string, bool) error {
+	return refuse(ErrConflict, "the telemetry of remote hosts cannot be kept back from here")
+}
+
+// Replicas is what the view knows.
+func (r *Remote) Replicas() int { return r.view().Replicas }
+
+// Client gives access to a host's key service.
+func (r *Remote) Client(address string) Client {
+	c, err := r.dial(address)
+	if err != nil {
+		return nil
+	}
+	return remoteClient{address, nodepb.NewKVClient(c)}
+}
+
+// Close closes the connections. The hosts go on: they are not ours.
+func (r *Remote) Close(context.Context) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for address, c := range r.conns {
+		_ = c.Close() // the process ends
+		delete(r.conns, address)
+	}
+}
+
+// callLimit bounds an operation on a remote host, which has limits of its own below it.
+const callLimit = 12 * time.Second
+
+type remoteClient struct {
+	address string
+	kv      nodepb.KVClient
+}
+
+func remoteCall[Q, A any](ctx context.Context, c remoteClient, call func(context.Context, Q, ...grpc.CallOption) (A, error), q Q) (A, error) {
+	ctx, cancel := context.WithTimeout(ctx, callLimit)
+	defer cancel()
+	answer, err := call(ctx, q)
+	if errors.Is(err, context.Canceled) {
+		return answer, err
+	}
+	return answer, explain(c.address, err)
+}
+
+func (c remoteClient) Put(ctx context.Context, q *nodepb.PutRequest) (*nodepb.PutResponse, error) {
+	return remoteCall(ctx, c, c.kv.Put, q)
+}
+
+func (c remoteClient) Get(ctx context.Context, q *nodepb.GetRequest) (*nodepb.GetResponse, error) {
+	return remoteCall(ctx, c, c.kv.Get, q)
+}
+
+func (c remoteClient) Delete(ctx context.Context, q *nodepb.DeleteRequest) (*nodepb.DeleteResponse, error) {
+	return remoteCall(ctx, c, c.kv.Delete, q)
+}
+
+func (c remoteClient) Lookup(ctx context.Context, q *nodepb.LookupRequest) (*nodepb.LookupResponse, error) {
+	return remoteCall(ctx, c, c.kv.Lookup, q)
+}

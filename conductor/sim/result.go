@@ -1,0 +1,141 @@
+package sim
+
+import (
+	"time"
+
+	"chordconductor/conductor/ring"
+	"chordconductor/conductor/sim/load"
+	"chordconductor/conductor/sim/scenario"
+)
+
+// A Result is all that a simulation measured. Package report makes it readable.
+type Result struct {
+	Scenario *scenario.Scenario
+	Virtual  bool // ran in virtual time
+	Finished bool // ran to its end
+	Error    string
+	Notes    []string      // what went otherwise than planned
+	Started  time.Time     // in the world's time
+	Elapsed  time.Duration // in the world's time
+
+	Timeline   []Point
+	Phases     []PhaseResult
+	Repairs    []Repair
+	Violations []ring.Violation // that were seen, oldest first, at most maxViolations
+	Loads      []MemberLoad     // at the end, by ID
+	Moves      Moves
+	Slowest    []load.Slow
+	Operations []OperationTime
+	Keys       load.Verdict
+	Lookups    LookupVerdict
+	Telemetry  Telemetry
+	Checks     []Check
+	Bits       int
+}
+
+// A Point is one second of the timeline.
+type Point struct {
+	At          time.Duration
+	Members     ring.Counts
+	Status      ring.Status
+	RingError   uint64
+	Violations  int
+	Rate        float64 // operations answered per second
+	Failed      uint64
+	P50, P99    time.Duration
+	Lost        int
+	StalenessMS float64 // p99, event timestamp to applied
+}
+
+// A PhaseResult is what happened from one phase's beginning to the next one's.
+type PhaseResult struct {
+	Name     string
+	From, To time.Duration
+	Counts   *load.Counts
+	Repaired time.Duration // from the phase's end to the next ideal ring; negative: not before the run's end
+	Measured bool          // false: the phase does nothing to the ring
+}
+
+// A Repair is a time in which the ring was not ideal.
+type Repair struct {
+	From, To  time.Duration
+	PeakError uint64
+	Healed    bool // false: the run ended first
+}
+
+// MemberLoad is what a member held and had served.
+type MemberLoad struct {
+	ID             string
+	Share          float64 // of the circle that it owned
+	Owned, Replica int64
+	Bytes          int64
+	Gets, Puts     int64
+}
+
+// Moves sums what changed hands, by reason.
+type Moves struct {
+	Join, Leave, Repair MoveSum
+}
+
+// MoveSum counts finished moves.
+type MoveSum struct {
+	Moves, Keys, Bytes int64
+	Failed             int64
+}
+
+// OperationTime is where the time went: the spans of one operation, all members together, or one member's.
+type OperationTime struct {
+	Operation string
+	Member    string // empty: all
+	Count     uint64
+	Failed    uint64
+	Total     time.Duration
+	Max       time.Duration
+}
+
+// LookupVerdict judges the answers to lookups by the ownership that members told.
+type LookupVerdict struct {
+	Judged   uint64
+	Wrong    uint64
+	Unjudged uint64 // the answering member had told nothing of its range
+}
+
+// Telemetry is how far the figures about the ring can be trusted.
+type Telemetry struct {
+	Applied, Outdated uint64
+	Lost              int64
+	StalenessP50      time.Duration
+	StalenessP99      time.Duration
+	LookupsSampled    float64
+	Unmarked          uint64 // fields that were wrong for longer than the staleness bound without a mark
+	Uncertain         int    // members marked uncertain at the end
+	UnmarkedMeasured  bool
+}
+
+// A Check is an expectation and what was measured.
+type Check struct {
+	Metric   scenario.Metric
+	Bound    float64
+	Value    float64
+	Measured bool
+	OK       bool
+}
+
+// Passed reports whether the simulation ran to its end and every expectation held.
+func (r *Result) Passed() bool {
+	for _, c := range r.Checks {
+		if !c.OK {
+			return false
+		}
+	}
+	return r.Finished
+}
+
+// Total is the figures of all phases.
+func (r *Result) Total() *load.Counts {
+	total := new(load.Counts)
+	for _, p := range r.Phases {
+		total.Merge(p.Counts)
+	}
+	return total
+}

@@ -1,0 +1,252 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"chordconductor/conductor/live"
+	"chordconductor/conductor/ring"
+	"chordconductor/conductor/sim/load"
+	"chordconductor/conductor/sim/scenario"
+	"chordconductor/node/chord"
+)
+
+const (
+	maxNotes      = 100 // things that went otherwise than planned, in a Result
+	maxViolations = 1000
+	maxPoints     = 90_000 // of the timeline: a day of seconds; at the bound the first quarter is dropped
+	settleLimit   = time.Second
+)
+
+// A simulation is one scenario on one fleet.
+type simulation struct {
+	scenario *scenario.Scenario
+	world    World
+	fleet    Fleet
+	view     func() *ring.View
+	stats    func() live.Stats
+	watch    *Watch
+	faults   *faults
+	driver   *load.Driver
+	virtual  bool
+	began    time.Time
+
+	mu         sync.Mutex // guards all below
+	rand       *rand.Rand // chooses whom a phase hits
+	timeline   []Point
+	repairs    []Repair
+	violations map[string]ring.Violation
+	results    []PhaseResult // one per step begun: before the first phase, then one per phase
+	waiting    []repairWait  // phases that are over, while the ring is not ideal again
+	drift      drift
+	notes      []string
+	phase      string
+	stopping   map[chord.ID]bool // members told to stop, so that nobody is hit twice
+	ended      bool
+	finished   bool
+	failure    string
+	took       time.Duration
+}
+
+// repairWait is a phase whose repair is being timed.
+type repairWait struct {
+	result int // index in results
+	since  time.Time
+}
+
+// run is the simulation's life, from the first member to the verdict. It returns when the scenario is over, or early
+// when the world ends.
+func (s *simulation) run(ctx context.Context) {
+	s.enter("start")
+	running := s.world.NewSignal()
+	if s.world.Go(ctx, func(context.Context) {
+		s.driver.Run()
+		running.Set()
+	}) != nil {
+		return
+	}
+	if s.world.Go(ctx, s.monitor) != nil || s.world.Go(ctx, s.populate) != nil {
+		return
+	}
+	for i, p := range s.scenario.Phases {
+		if s.world.Go(ctx, func(ctx context.Context) { s.perform(ctx, i, p) }) != nil {
+			return
+		}
+	}
+	if s.scenario.Duration == 0 {
+		return // until stopped: the tasks go on
+	}
+	if s.sleepUntil(s.scenario.Duration) != nil {
+		return
+	}
+	s.setPhase("verdict")
+	s.driver.Stop()
+	if err := s.faults.heal(ctx); err != nil {
+		s.note("healing at the end: %v", err)
+	}
+	if running.Wait(0) != nil {
+		return
+	}
+	if err := s.driver.Sweep(ctx); err != nil {
+		return
+	}
+	if s.world.Sleep(settleLimit+judgeAfter) != nil { // the last events arrive, the last answers are judged
+		return
+	}
+	s.watch.Judge(s.world.Now())
+	s.conclude()
+}
+
+func (s *simulation) conclude() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended, s.finished = true, true
+	s.phase = "finished"
+	s.took = s.world.Now().Sub(s.began)
+}
+
+// over reports whether the simulation has reached its end.
+func (s *simulation) over() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ended
+}
+
+// populate starts the ring's members: the first founds it, the others follow so fast that all are started within a few
+// seconds, and no faster than one may watch.
+func (s *simulation) populate(ctx context.Context) {
+	have, _ := members(s.fleet.Hosts())
+	want := s.scenario.Ring.Members
+	if !s.scenario.OwnRing || have >= want {
+		return
+	}
+	const inSteps, gap = 32, 100 * time.Millisecond
+	step := max(1, (want-have)/inSteps)
+	for have < want {
+		n := min(step, want-have)
+		if have == 0 {
+			n = 1
+		}
+		if _, err := s.fleet.Start(ctx, n, ""); err != nil {
+			s.note("starting members: %v", err)
+			return
+		}
+		have += n
+		if s.world.Sleep(gap) != nil {
+			return
+		}
+	}
+}
+
+// sleepUntil sleeps to a time since the start.
+func (s *simulation) sleepUntil(at time.Duration) error {
+	wait := s.began.Add(at).Sub(s.world.Now())
+	if wait <= 0 {
+		return nil
+	}
+	return s.world.Sleep(wait)
+}
+
+func (s *simulation) elapsed() time.Duration { return s.world.Now().Sub(s.began) }
+
+// enter begins a new step: what the load measures from now on counts for it.
+func (s *simulation) enter(name string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.elapsed()
+	if n := len(s.results); n > 0 {
+		s.results[n-1].To = now
+	}
+	s.results = append(s.results, PhaseResult{Name: name, From: now})
+	s.phase = name
+	s.driver.SetPhase(len(s.results) - 1)
+	return len(s.results) - 1
+}
+
+func (s *simulation) setPhase(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.phase = name
+}
+
+// note records that something went otherwise than planned.
+func (s *simulation) note(format string, args ...any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.notes) < maxNotes {
+		s.notes = append(s.notes, fmt.Sprintf("%.1fs: ", s.elapsed().Seconds())+fmt.Sprintf(format, args...))
+	}
+}
+
+// chance draws a random number below n. Draws come from several tasks, so in real time their order is not the same in
+// two runs; in virtual time it is.
+func (s *simulation) chance(n int) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.rand.IntN(n)
+}
+
+func (s *simulation) exponential(rate float64) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return time.Duration(s.rand.ExpFloat64() / rate * float64(time.Second))
+}
+
+// someHosts chooses a share of the hosts, at least one and never all, leaving out those named.
+func (s *simulation) someHosts(share float64, except map[string]bool) map[string]bool {
+	var able []string
+	for _, h := range s.fleet.Hosts() {
+		if !except[h.Address] {
+			able = append(able, h.Address)
+		}
+	}
+	n := min(max(1, int(share*float64(len(able))+0.5)), len(able)-1)
+	chosen := make(map[string]bool, max(n, 0))
+	for range n {
+		i := s.chance(len(able))
+		chosen[able[i]] = true
+		able = slices.Delete(able, i, i+1)
+	}
+	return chosen
+}
+
+// victims chooses members that are on the ring and not yet told to stop: anywhere, or neighbours on different hosts.
+func (s *simulation) victims(n int, adjacent bool) []chord.ID {
+	type candidate struct {
+		id   chord.ID
+		host string
+	}
+	var able []candidate
+	for _, h := range s.fleet.Hosts() {
+		for _, m := range h.Members {
+			if m.Joined {
+				able = append(able, candidate{m.ID, h.Address})
+			}
+		}
+	}
+	slices.SortFunc(able, func(a, b candidate) int { return a.id.Compare(b.id) })
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	able = slices.DeleteFunc(able, func(c candidate) bool { return s.stopping[c.id] })
+	var chosen []chord.ID
+	hit := make(map[string]bool)
+	for at := 0; len(chosen) < n && len(able) > 1; {
+		if !adjacent || len(chosen) == 0 {
+			at = s.rand.IntN(len(able))
+		}
+		at %= len(able)
+		c := able[at]
+		able = slices.Delete(able, at, at+1)
+		if adjacent && hit[c.host] {
+			continue // on a host that is hit already: not a failure of its own
+		}
+		hit[c.host] = true
+		s.stopping[c.id] = true
+		chosen = append(chosen, c.id)
+	}
+	return chosen
+}

@@ -1,0 +1,227 @@
+package sim
+
+import (
+	"sync"
+	"time"
+
+	"chordconductor/node/chord"
+	"chordconductor/node/nodepb"
+	"chordconductor/otel/chordevent"
+)
+
+const (
+	// judgeAfter is how long an answer waits for the events that speak of its time.
+	judgeAfter = 3 * time.Second
+	// maxPending bounds the answers that wait; at the bound the oldest is judged early.
+	maxPending = 1 << 17
+	// keptRanges bounds what is remembered of one member's ownership; the oldest is forgotten.
+	keptRanges = 64
+	// maxWatched bounds the members remembered; at the bound those that have ended are forgotten.
+	maxWatched = 20_000
+	// slack is how far an event's time may lie from the change that it tells of, on one machine or between clocks.
+	slack = 50 * time.Millisecond
+)
+
+// A Watch follows the events that reach the ring view, and keeps what a Result needs of them: who was responsible for
+// which range when, so that answers to lookups can be judged, and what moved. It is one of the conductor's recorders:
+// it hears what the fold hears, and tells it nothing.
+type Watch struct {
+	mu      sync.Mutex
+	members map[chord.ID]*watched
+	moves   Moves
+	pending []answered // a queue: oldest first
+	verdict LookupVerdict
+}
+
+// watched is one member's ownership over time.
+type watched struct {
+	ranges []held // by their beginning
+	ended  bool
+}
+
+// held is a range that a member was responsible for, until the next entry's beginning.
+type held struct {
+	since       time.Time
+	incarnation int64
+	seq         int64
+	owns        bool
+	from        chord.ID
+}
+
+// answered is a lookup that waits to be judged.
+type answered struct {
+	key, owner chord.ID
+	from, to   time.Time
+}
+
+// NewWatch returns a Watch that has heard nothing.
+func NewWatch() *Watch { return &Watch{members: make(map[chord.ID]*watched)} }
+
+// Append takes note of an event.
+func (w *Watch) Append(ev *chordevent.Event, _ time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch body := ev.Body.(type) {
+	case chordevent.OwnershipChanged:
+		w.owns(ev, body.Ownership)
+	case chordevent.State:
+		w.owns(ev, body.Ownership)
+	case chordevent.Left:
+		w.owns(ev, chordevent.Ownership{})
+		w.ended(ev.Node.ID)
+	case chordevent.PeerFailed:
+		if m := w.members[body.Peer.ID]; m != nil && len(m.ranges) > 0 && m.ranges[len(m.ranges)-1].incarnation <= body.Peer.Incarnation {
+			w.ended(body.Peer.ID)
+		}
+	case chordevent.KeysMoved:
+		w.moved(body)
+	}
+}
+
+// Advance is the other half of a recorder; time alone changes nothing here.
+func (w *Watch) Advance(time.Time) {}
+
+func (w *Watch) ended(id chord.ID) {
+	if m := w.members[id]; m != nil {
+		m.ended = true
+	}
+}
+
+// owns inserts what a member said of its range at an event's time. Events may come late and twice.
+func (w *Watch) owns(ev *chordevent.Event, o chordevent.Ownership) {
+	m := w.members[ev.Node.ID]
+	if m == nil {
+		if len(w.members) >= maxWatched {
+			w.forgetEnded()
+		}
+		m = &watched{}
+		w.members[ev.Node.ID] = m
+	}
+	h := held{ev.Time, ev.Node.Incarnation, ev.Node.Seq, o.Owns, o.From}
+	at := len(m.ranges)
+	for at > 0 && m.ranges[at-1].after(h) {
+		at--
+	}
+	if at > 0 {
+		prev := m.ranges[at-1]
+		if prev.incarnation == h.incarnation && prev.seq == h.seq {
+			return // told twice
+		}
+		if at == len(m.ranges) && prev.incarnation == h.incarnation && prev.owns == h.owns && prev.from == h.from {
+			return // a keyframe that says what is known
+		}
+	}
+	m.ended = m.ended && at < len(m.ranges)
+	m.ranges = append(m.ranges, held{})
+	copy(m.ranges[at+1:], m.ranges[at:])
+	m.ranges[at] = h
+	if len(m.ranges) > keptRanges {
+		m.ranges = m.ranges[1:]
+	}
+}
+
+func (h held) after(o held) bool {
+	if h.incarnation != o.incarnation {
+		return h.incarnation > o.incarnation
+	}
+	return h.seq > o.seq
+}
+
+func (w *Watch) forgetEnded() {
+	for id, m := range w.members {
+		if m.ended {
+			delete(w.members, id)
+		}
+	}
+}
+
+// moved counts a move once, by its source's word.
+func (w *Watch) moved(k chordevent.KeysMoved) {
+	if !k.Outgoing || k.Phase == chordevent.MoveStarted {
+		return
+	}
+	sum := &w.moves.Repair
+	switch k.Reason {
+	case chordevent.MoveJoin:
+		sum = &w.moves.Join
+	case chordevent.MoveLeave:
+		sum = &w.moves.Leave
+	}
+	if k.Phase == chordevent.MoveFailed {
+		sum.Failed++
+		return
+	}
+	sum.Moves++
+	sum.Keys += k.Keys
+	sum.Bytes += k.Bytes
+}
+
+// Answered queues a lookup's answer for judgement.
+func (w *Watch) Answered(found *nodepb.Lookup, from, to time.Time) {
+	if found == nil {
+		return // the answer was about a key that is not there, and names no owner
+	}
+	a := answered{from: from, to: to}
+	if copy(a.key[:], found.GetKey()) != len(a.key) || copy(a.owner[:], found.GetOwner().GetId()) != len(a.owner) {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.pending) >= maxPending {
+		w.judge(w.pending[0])
+		w.pending = w.pending[1:]
+	}
+	w.pending = append(w.pending, a)
+}
+
+// Judge judges the answers that are old enough at an instant.
+func (w *Watch) Judge(now time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := 0
+	for n < len(w.pending) && now.Sub(w.pending[n].to) >= judgeAfter {
+		w.judge(w.pending[n])
+		n++
+	}
+	w.pending = append(w.pending[:0], w.pending[n:]...)
+}
+
+// judge decides whether the answering member was responsible for the key at any instant of the lookup's life.
+func (w *Watch) judge(a answered) {
+	m := w.members[a.owner]
+	if m == nil || len(m.ranges) == 0 || m.ranges[0].since.After(a.to.Add(slack)) {
+		w.verdict.Unjudged++
+		return
+	}
+	w.verdict.Judged++
+	for i, h := range m.ranges {
+		if h.since.After(a.to.Add(slack)) {
+			break
+		}
+		over := i+1 < len(m.ranges) && m.ranges[i+1].since.Add(slack).Before(a.from)
+		if !over && h.owns && chord.Owns(h.from, a.key, a.owner) {
+			return
+		}
+	}
+	w.verdict.Wrong++
+}
+
+// Lookups is the verdict so far; Moves is what has moved.
+func (w *Watch) Lookups() LookupVerdict {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.verdict
+}
+
+func (w *Watch) Moves() Moves {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.moves
+}
+
+// reset begins a new measurement. What is known of ranges stays true.
+func (w *Watch) reset() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.moves, w.verdict, w.pending = Moves{}, LookupVerdict{}, nil
+}

@@ -1,0 +1,202 @@
+package web
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"sort"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"chordconductor/conductor/sim"
+	"chordconductor/conductor/sim/scenario"
+)
+
+// maxJSON bounds the body of a command. A scenario is the largest of them.
+const maxJSON = scenario.MaxSource
+
+// worthPacking is the answer size from which gzip pays.
+const worthPacking = 1400
+
+// methods answers one path by method.
+type methods map[string]http.HandlerFunc
+
+func (m methods) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	method := r.Method
+	if method == http.MethodHead {
+		method = http.MethodGet // net/http leaves the body out
+	}
+	if h, ok := m[method]; ok {
+		h(w, r)
+		return
+	}
+	allowed := make([]string, 0, len(m)+1)
+	for name := range m {
+		allowed = append(allowed, name)
+		if name == http.MethodGet {
+			allowed = append(allowed, http.MethodHead)
+		}
+	}
+	sort.Strings(allowed)
+	w.Header().Set("Allow", strings.Join(allowed, ", "))
+	fail(w, http.StatusMethodNotAllowed, "%s is not possible here; use %s", r.Method, strings.Join(allowed, ", "))
+}
+
+// fail answers with an error in the API's one form.
+func fail(w http.ResponseWriter, code int, format string, args ...any) {
+	body, _ := json.Marshal(map[string]string{"error": fmt.Sprintf(format, args...)}) // two strings: cannot fail
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(code)
+	_, _ = w.Write(append(body, '\n'))
+}
+
+// answer sends v as JSON.
+func answer(w http.ResponseWriter, r *http.Request, code int, v any) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		fail(w, http.StatusInternalServerError, "encoding the answer: %v", err)
+		return
+	}
+	send(w, r, code, "application/json", append(body, '\n'))
+}
+
+// send sends a body, packed if that pays and the client takes it. Answers about a living ring are never cached.
+func send(w http.ResponseWriter, r *http.Request, code int, contentType string, body []byte) {
+	h := w.Header()
+	h.Set("Content-Type", contentType)
+	h.Set("Cache-Control", "no-store")
+	h.Add("Vary", "Accept-Encoding")
+	if len(body) >= worthPacking && acceptsGzip(r) {
+		var packed bytes.Buffer
+		z := gzip.NewWriter(&packed)
+		if _, err := z.Write(body); err == nil && z.Close() == nil {
+			h.Set("Content-Encoding", "gzip")
+			body = packed.Bytes()
+		}
+	}
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(code)
+	_, _ = w.Write(body)
+}
+
+func acceptsGzip(r *http.Request) bool {
+	for _, list := range r.Header.Values("Accept-Encoding") {
+		for part := range strings.SplitSeq(list, ",") {
+			name, weight, _ := strings.Cut(part, ";")
+			if strings.TrimSpace(name) == "gzip" && strings.ReplaceAll(weight, " ", "") != "q=0" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// body reads a request's body of at most limit bytes. If it cannot, it has answered, and ok is false.
+func body(w http.ResponseWriter, r *http.Request, limit int64) (data []byte, ok bool) {
+	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		fail(w, http.StatusRequestEntityTooLarge, "the body is larger than %d bytes", limit)
+	case err != nil:
+		fail(w, http.StatusBadRequest, "reading the body: %v", err)
+	default:
+		return data, true
+	}
+	return nil, false
+}
+
+// command reads a JSON command into v, strictly. If it cannot, it has answered, and ok is false.
+func command(w http.ResponseWriter, r *http.Request, v any) (ok bool) {
+	data, ok := body(w, r, maxJSON)
+	if !ok {
+		return false
+	}
+	if len(bytes.TrimSpace(data)) == 0 {
+		data = []byte("{}")
+	}
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	err := dec.Decode(v)
+	if err == nil {
+		if _, err = dec.Token(); errors.Is(err, io.EOF) {
+			return true
+		}
+		err = errors.New("more than one JSON value")
+	}
+	fail(w, http.StatusBadRequest, "broken JSON%s: %s", where(data, err, dec.InputOffset()), strings.TrimPrefix(err.Error(), "json: "))
+	return false
+}
+
+// where says at which line and column decoding stopped.
+func where(data []byte, err error, offset int64) string {
+	var syntax *json.SyntaxError
+	var kind *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &syntax):
+		offset = syntax.Offset
+	case errors.As(err, &kind):
+		offset = kind.Offset
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		offset = int64(len(data))
+	}
+	before := data[:min(max(offset, 0), int64(len(data)))]
+	line := 1 + bytes.Count(before, []byte("\n"))
+	column := 1 + utf8.RuneCount(before[bytes.LastIndexByte(before, '\n')+1:])
+	return fmt.Sprintf(" at line %d, column %d", line, column)
+}
+
+// refused answers with the status that fits a command's error.
+func refused(w http.ResponseWriter, err error) {
+	code := http.StatusInternalServerError
+	var problems scenario.Problems
+	switch {
+	case errors.As(err, &problems):
+		code = http.StatusBadRequest
+	case errors.Is(err, sim.ErrUnknown):
+		code = http.StatusNotFound
+	case errors.Is(err, sim.ErrInvalid):
+		code = http.StatusBadRequest
+	case errors.Is(err, sim.ErrConflict):
+		code = http.StatusConflict
+	case errors.Is(err, sim.ErrUnavailable):
+		code = http.StatusServiceUnavailable
+	default:
+		if c := status.Code(err); c != codes.Unknown {
+			code = httpStatus(c)
+			err = errors.New(status.Convert(err).Message())
+		}
+	}
+	fail(w, code, "%s", err)
+}
+
+// httpStatus translates what a host answered.
+func httpStatus(c codes.Code) int {
+	switch c {
+	case codes.InvalidArgument, codes.OutOfRange:
+		return http.StatusBadRequest
+	case codes.NotFound:
+		return http.StatusNotFound
+	case codes.AlreadyExists, codes.FailedPrecondition, codes.Aborted:
+		return http.StatusConflict
+	case codes.ResourceExhausted:
+		return http.StatusInsufficientStorage
+	case codes.Unavailable:
+		return http.StatusServiceUnavailable
+	case codes.DeadlineExceeded:
+		return http.StatusGatewayTimeout
+	case codes.Unimplemented:
+		return http.StatusNotImplemented
+	default: // a host that refuses our token, too: the caller's own was right
+		return http.StatusBadGateway
+	}
+}

@@ -1,0 +1,292 @@
+package web
+
+import (
+	"fmt"
+	"mime"
+	"net/http"
+	"path"
+	"strings"
+	"time"
+
+	"chordconductor/conductor/report"
+	"chordconductor/conductor/sim/scenario"
+	"chordconductor/node/chord"
+)
+
+// maxAdd bounds one command; a host takes no more at once either.
+const maxAdd = 1000
+
+// control returns what carries out commands. If nothing does, it has answered.
+func (s *Server) control(w http.ResponseWriter) Control {
+	if s.cfg.Control == nil {
+		fail(w, http.StatusConflict, "this is a replay: there is no ring to command")
+	}
+	return s.cfg.Control
+}
+
+// accepted answers a command with the members concerned.
+func (s *Server) accepted(w http.ResponseWriter, r *http.Request, ids []chord.ID) {
+	answer(w, r, http.StatusAccepted, map[string][]string{"ids": formatOf(s.cfg.Source.View()).ids(ids)})
+}
+
+func (s *Server) addNodes(w http.ResponseWriter, r *http.Request) {
+	c := s.control(w)
+	if c == nil {
+		return
+	}
+	request := struct {
+		Count *int   `json:"count"`
+		Host  string `json:"host"`
+	}{}
+	if !command(w, r, &request) {
+		return
+	}
+	count := 1
+	if request.Count != nil {
+		count = *request.Count
+	}
+	if count < 1 || count > maxAdd {
+		fail(w, http.StatusBadRequest, "count %d: want 1 to %d", count, maxAdd)
+		return
+	}
+	ids, err := c.AddNodes(r.Context(), count, request.Host)
+	if err != nil {
+		refused(w, err)
+		return
+	}
+	s.accepted(w, r, ids)
+}
+
+func (s *Server) leave(w http.ResponseWriter, r *http.Request) { s.stopNode(w, r, false) }
+func (s *Server) crash(w http.ResponseWriter, r *http.Request) { s.stopNode(w, r, true) }
+
+func (s *Server) stopNode(w http.ResponseWriter, r *http.Request, crash bool) {
+	id, ok := pathID(w, r)
+	if !ok {
+		return
+	}
+	c := s.control(w)
+	if c == nil {
+		return
+	}
+	if err := c.StopNode(r.Context(), id, crash); err != nil {
+		refused(w, err)
+		return
+	}
+	s.accepted(w, r, []chord.ID{id})
+}
+
+func (s *Server) pause(w http.ResponseWriter, r *http.Request) {
+	id, ok := pathID(w, r)
+	if !ok {
+		return
+	}
+	c := s.control(w)
+	if c == nil {
+		return
+	}
+	request := struct {
+		For string `json:"for"`
+	}{"10s"}
+	if !command(w, r, &request) {
+		return
+	}
+	d, err := time.ParseDuration(request.For)
+	if err != nil || d < time.Millisecond || d > time.Hour {
+		fail(w, http.StatusBadRequest, "for %.40q: want a duration from 1ms to 1h, such as 10s", request.For)
+		return
+	}
+	if err := c.PauseNode(r.Context(), id, d); err != nil {
+		refused(w, err)
+		return
+	}
+	s.accepted(w, r, []chord.ID{id})
+}
+
+func (s *Server) partition(w http.ResponseWriter, r *http.Request) {
+	c := s.control(w)
+	if c == nil {
+		return
+	}
+	var request struct {
+		Groups [][]string `json:"groups"`
+	}
+	if !command(w, r, &request) {
+		return
+	}
+	if len(request.Groups) == 0 {
+		fail(w, http.StatusBadRequest, "groups: want at least one list of member IDs; members in no list form one more group")
+		return
+	}
+	groups := make([][]chord.ID, len(request.Groups))
+	for i, group := range request.Groups {
+		for j, text := range group {
+			id, err := chord.ParseID(text)
+			if err != nil {
+				fail(w, http.StatusBadRequest, "groups[%d][%d]: %s", i, j, err)
+				return
+			}
+			groups[i] = append(groups[i], id)
+		}
+	}
+	ids, err := c.Partition(r.Context(), groups)
+	if err != nil {
+		refused(w, err)
+		return
+	}
+	s.accepted(w, r, ids)
+}
+
+func (s *Server) heal(w http.ResponseWriter, r *http.Request) {
+	c := s.control(w)
+	if c == nil {
+		return
+	}
+	ids, err := c.Heal(r.Context())
+	if err != nil {
+		refused(w, err)
+		return
+	}
+	s.accepted(w, r, ids)
+}
+
+type workloadJSON struct {
+	Rate         *float64               `json:"rate"` // operations per second
+	Reads        *float64               `json:"reads"`
+	Lookups      *float64               `json:"lookups"`
+	Distribution *scenario.Distribution `json:"distribution"`
+}
+
+func (s *Server) workload(w http.ResponseWriter, r *http.Request) {
+	if c := s.control(w); c != nil {
+		load := c.Workload()
+		answer(w, r, http.StatusOK, workloadJSON{&load.Rate, &load.Reads, &load.Lookups, &load.Distribution})
+	}
+}
+
+// setWorkload changes what the body names and leaves the rest.
+func (s *Server) setWorkload(w http.ResponseWriter, r *http.Request) {
+	c := s.control(w)
+	if c == nil {
+		return
+	}
+	load := c.Workload()
+	if !command(w, r, &workloadJSON{&load.Rate, &load.Reads, &load.Lookups, &load.Distribution}) {
+		return
+	}
+	if err := c.SetWorkload(load); err != nil {
+		refused(w, err)
+		return
+	}
+	load = c.Workload()
+	answer(w, r, http.StatusAccepted, workloadJSON{&load.Rate, &load.Reads, &load.Lookups, &load.Distribution})
+}
+
+// scenarios lists those that ship with the program, with their text.
+func (s *Server) scenarios(w http.ResponseWriter, r *http.Request) {
+	type entry struct {
+		Name   string `json:"name"`
+		About  string `json:"about"`
+		Source string `json:"source"`
+	}
+	list := make([]entry, 0, 16)
+	for _, shipped := range scenario.Shipped() {
+		list = append(list, entry{shipped.Name, shipped.About, shipped.Source})
+	}
+	answer(w, r, http.StatusOK, map[string]any{"scenarios": list})
+}
+
+// checkScenario says what is wrong with a scenario, while it is being written: an answer 200 with a list, empty if it
+// is right.
+func (s *Server) checkScenario(w http.ResponseWriter, r *http.Request) {
+	source, ok := body(w, r, maxJSON)
+	if !ok {
+		return
+	}
+	_, err := scenario.Parse("scenario", source)
+	problems := scenario.AsProblems(err)
+	if problems == nil {
+		problems = scenario.Problems{}
+	}
+	answer(w, r, http.StatusOK, map[string]scenario.Problems{"problems": problems})
+}
+
+func (s *Server) startSimulation(w http.ResponseWriter, r *http.Request) {
+	source, ok := body(w, r, maxJSON)
+	if !ok {
+		return
+	}
+	sc, err := scenario.Parse("scenario", source)
+	if err != nil {
+		refused(w, err)
+		return
+	}
+	c := s.control(w)
+	if c == nil {
+		return
+	}
+	if err := c.StartSimulation(sc); err != nil {
+		refused(w, err)
+		return
+	}
+	answer(w, r, http.StatusAccepted, c.Simulation())
+}
+
+func (s *Server) simulation(w http.ResponseWriter, r *http.Request) {
+	if c := s.control(w); c != nil {
+		answer(w, r, http.StatusOK, c.Simulation())
+	}
+}
+
+func (s *Server) stopSimulation(w http.ResponseWriter, r *http.Request) {
+	c := s.control(w)
+	if c == nil {
+		return
+	}
+	if err := c.StopSimulation(r.Context()); err != nil {
+		refused(w, err)
+		return
+	}
+	answer(w, r, http.StatusAccepted, c.Simulation())
+}
+
+// report answers with the last simulation's report: a page for browsers, JSON for tools that ask for it or say nothing.
+func (s *Server) report(w http.ResponseWriter, r *http.Request) {
+	c := s.control(w)
+	if c == nil {
+		return
+	}
+	result := c.Result()
+	if result == nil {
+		fail(w, http.StatusNotFound, "no simulation has run yet")
+		return
+	}
+	rep := report.Of(result)
+	if !prefersHTML(r) {
+		answer(w, r, http.StatusOK, rep)
+		return
+	}
+	page, err := rep.HTML()
+	if err != nil {
+		fail(w, http.StatusInternalServerError, "drawing the report: %s", err)
+		return
+	}
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+	w.Header().Set("Content-Disposition", fmt.Sprintf("inline; filename=%q", path.Base(result.Scenario.Name)+".html"))
+	send(w, r, http.StatusOK, "text/html; charset=utf-8", page)
+}
+
+// prefersHTML reports whether text/html stands in the Accept header before application/json.
+func prefersHTML(r *http.Request) bool {
+	for _, list := range r.Header.Values("Accept") {
+		for part := range strings.SplitSeq(list, ",") {
+			switch kind, _, _ := mime.ParseMediaType(part); kind {
+			case "text/html":
+				return true
+			case "application/json":
+				return false
+			}
+		}
+	}
+	return false
+}

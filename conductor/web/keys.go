@@ -1,0 +1,176 @@
+package web
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"chordconductor/node/chord"
+	"chordconductor/node/nodepb"
+)
+
+const (
+	maxKey   = 1 << 10
+	maxValue = 1 << 20
+)
+
+// pathKey reads the key that a path names. If it cannot, it has answered.
+func pathKey(w http.ResponseWriter, r *http.Request) ([]byte, bool) {
+	key := []byte(r.PathValue("key"))
+	if len(key) == 0 || len(key) > maxKey {
+		fail(w, http.StatusBadRequest, "a key has 1 to %d bytes, this one %d", maxKey, len(key))
+		return nil, false
+	}
+	return key, true
+}
+
+func (s *Server) putKey(w http.ResponseWriter, r *http.Request) {
+	key, ok := pathKey(w, r)
+	if !ok {
+		return
+	}
+	var ttl time.Duration
+	if text := r.URL.Query().Get("ttl"); text != "" {
+		var err error
+		if ttl, err = time.ParseDuration(text); err != nil || ttl <= 0 {
+			fail(w, http.StatusBadRequest, "ttl=%.40q: want a duration above 0, such as 90s or 1h", text)
+			return
+		}
+	}
+	c := s.control(w)
+	if c == nil {
+		return
+	}
+	value, ok := body(w, r, maxValue)
+	if !ok {
+		return
+	}
+	done, err := c.Put(r.Context(), key, value, ttl)
+	if err != nil {
+		refused(w, err)
+		return
+	}
+	out := s.found(done.GetLookup())
+	out.Copies, out.Version = done.GetCopies(), strconv.FormatUint(done.GetVersion(), 10)
+	answer(w, r, http.StatusOK, out)
+}
+
+// getKey answers with the value itself; how it was found stands in headers.
+func (s *Server) getKey(w http.ResponseWriter, r *http.Request) {
+	key, ok := pathKey(w, r)
+	if !ok {
+		return
+	}
+	c := s.control(w)
+	if c == nil {
+		return
+	}
+	got, err := c.Get(r.Context(), key)
+	if err != nil {
+		refused(w, err)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Security-Policy", "sandbox; default-src 'none'") // a stored value is data, never a page of ours
+	h.Set("X-Chord-Owner", s.found(got.GetLookup()).Owner)
+	h.Set("X-Chord-Version", strconv.FormatUint(got.GetVersion(), 10))
+	h.Set("X-Chord-Trace-Id", got.GetLookup().GetTraceId())
+	send(w, r, http.StatusOK, "application/octet-stream", got.GetValue())
+}
+
+func (s *Server) deleteKey(w http.ResponseWriter, r *http.Request) {
+	key, ok := pathKey(w, r)
+	if !ok {
+		return
+	}
+	c := s.control(w)
+	if c == nil {
+		return
+	}
+	done, err := c.Delete(r.Context(), key)
+	if err != nil {
+		refused(w, err)
+		return
+	}
+	out := s.found(done.GetLookup())
+	out.Copies, out.Version = done.GetCopies(), strconv.FormatUint(done.GetVersion(), 10)
+	answer(w, r, http.StatusOK, out)
+}
+
+// lookup finds the owner of a key and tells the way there.
+func (s *Server) lookup(w http.ResponseWriter, r *http.Request) {
+	c := s.control(w)
+	if c == nil {
+		return
+	}
+	var request struct {
+		Key  string `json:"key"`
+		From string `json:"from"`
+		Mode string `json:"mode"`
+	}
+	if !command(w, r, &request) {
+		return
+	}
+	if len(request.Key) == 0 || len(request.Key) > maxKey {
+		fail(w, http.StatusBadRequest, "key: want 1 to %d bytes, not %d", maxKey, len(request.Key))
+		return
+	}
+	if request.Mode != "" && request.Mode != "recursive" && request.Mode != "iterative" {
+		fail(w, http.StatusBadRequest, "mode %.20q: want recursive, iterative, or none for the ring's own", request.Mode)
+		return
+	}
+	var from *chord.ID
+	if request.From != "" {
+		id, err := chord.ParseID(request.From)
+		if err != nil {
+			fail(w, http.StatusBadRequest, "from: %s", err)
+			return
+		}
+		from = &id
+	}
+	found, err := c.Lookup(r.Context(), []byte(request.Key), from, request.Mode)
+	if err != nil {
+		refused(w, err)
+		return
+	}
+	answer(w, r, http.StatusOK, s.found(found))
+}
+
+type foundJSON struct {
+	TraceID    string    `json:"trace_id"` // empty: not sampled
+	Key        string    `json:"key"`      // the key's identifier
+	Owner      string    `json:"owner"`
+	Mode       string    `json:"mode"`
+	DurationMS float64   `json:"duration_ms"`
+	Timeouts   int32     `json:"timeouts"`
+	Hops       []hopJSON `json:"hops"` // initiator first, owner last
+	Copies     int32     `json:"copies,omitempty"`
+	Version    string    `json:"version,omitempty"`
+}
+
+// found tells a lookup as the asked host answered it.
+func (s *Server) found(l *nodepb.Lookup) foundJSON {
+	f := formatOf(s.cfg.Source.View())
+	out := foundJSON{
+		TraceID: l.GetTraceId(), Key: f.bytes(l.GetKey()), Owner: f.bytes(l.GetOwner().GetId()), Mode: l.GetMode(),
+		DurationMS: float64(l.GetDurationMicros()) / 1000, Timeouts: l.GetTimeouts(), Hops: make([]hopJSON, 0, len(l.GetPath())),
+	}
+	for _, h := range l.GetPath() {
+		out.Hops = append(out.Hops, hopJSON{
+			ID: f.bytes(h.GetPeer().GetId()), Pointer: strings.ToLower(strings.TrimPrefix(h.GetPointer().String(), "POINTER_")),
+			Slot: int(h.GetSlot()), AtMS: float64(h.GetAtMicros()) / 1000, Timeouts: int(h.GetTimeouts()),
+		})
+	}
+	return out
+}
+
+// bytes writes an identifier as it comes in a message; empty if it is none.
+func (f format) bytes(b []byte) string {
+	var id chord.ID
+	if len(b) != len(id) {
+		return ""
+	}
+	copy(id[:], b)
+	return f.id(id)
+}

@@ -1,0 +1,220 @@
+package web
+
+import (
+	"net/http"
+	"time"
+
+	"chordconductor/conductor/ring"
+	"chordconductor/node/chord"
+	"chordconductor/otel/chordevent"
+)
+
+type ringJSON struct {
+	Epoch      string          `json:"epoch"`
+	Seq        uint64          `json:"seq"`
+	Time       time.Time       `json:"time"`
+	Name       string          `json:"name"`
+	Status     string          `json:"status"`
+	Error      uint64          `json:"error"`
+	Bits       int             `json:"bits"`
+	Successors int             `json:"successors"`
+	Replicas   int             `json:"replicas"`
+	Counts     map[string]int  `json:"counts"`
+	Violations []violationJSON `json:"violations"`
+	Nodes      []nodeJSON      `json:"nodes"`
+}
+
+type violationJSON struct {
+	Condition string     `json:"condition"`
+	Detail    string     `json:"detail"`
+	Members   []string   `json:"members"`
+	Since     time.Time  `json:"since"`
+	Healed    *time.Time `json:"healed,omitempty"`
+	TraceID   string     `json:"trace_id,omitempty"`
+}
+
+type nodeJSON struct {
+	ID          string   `json:"id"`
+	Address     string   `json:"address"`
+	Host        string   `json:"host"`
+	Incarnation int64    `json:"incarnation"`
+	Status      string   `json:"status"`
+	Predecessor string   `json:"predecessor"` // empty: none
+	Successors  []string `json:"successors"`  // placeholders left out
+	Keys        int64    `json:"keys"`
+	Replicas    int64    `json:"replicas"`
+	Bytes       int64    `json:"bytes"`
+	Error       int      `json:"error"`
+	Uncertain   bool     `json:"uncertain"`
+	StalenessMS int64    `json:"staleness_ms"` // age of the newest event
+}
+
+type nodeDetailJSON struct {
+	nodeJSON
+	Ownership *ownershipJSON `json:"ownership,omitempty"`
+	Fingers   []fingerJSON   `json:"fingers"`
+	Gets      int64          `json:"gets"`
+	Puts      int64          `json:"puts"`
+	Deletes   int64          `json:"deletes"`
+	Events    []eventJSON    `json:"events"`
+}
+
+type ownershipJSON struct {
+	From  string `json:"from"` // the range (from, id]
+	Epoch int64  `json:"epoch"`
+}
+
+type fingerJSON struct {
+	First int    `json:"first"`
+	Last  int    `json:"last"`
+	ID    string `json:"id"` // empty: none
+}
+
+// ring answers with the view now or, with ?at=, at an instant of the past.
+func (s *Server) ring(w http.ResponseWriter, r *http.Request) {
+	view := s.cfg.Source.View()
+	if text := r.URL.Query().Get("at"); text != "" {
+		at, err := time.Parse(time.RFC3339Nano, text)
+		if err != nil {
+			fail(w, http.StatusBadRequest, "at=%.40q: want an instant as RFC 3339 has it, such as 2026-01-31T12:00:00.5Z", text)
+			return
+		}
+		if s.cfg.At == nil {
+			fail(w, http.StatusNotFound, "no history is kept")
+			return
+		}
+		if view, err = s.cfg.At(r.Context(), at); err != nil {
+			fail(w, http.StatusNotFound, "no view of %s: %s", at.Format(time.RFC3339Nano), err)
+			return
+		}
+	}
+	f := formatOf(view)
+	out := ringJSON{
+		Epoch: s.cfg.Source.Epoch(), Seq: view.Seq, Time: view.Time, Name: view.Name, Status: view.Status.String(), Error: view.Error,
+		Bits: view.Bits, Successors: view.ListLen, Replicas: view.Replicas, Counts: counts(view.Counts),
+		Violations: make([]violationJSON, 0, len(view.Violations)),
+		Nodes:      make([]nodeJSON, 0, len(view.Members)),
+	}
+	for _, v := range view.Violations {
+		out.Violations = append(out.Violations, f.violation(v))
+	}
+	for _, m := range view.Members {
+		out.Nodes = append(out.Nodes, f.node(m))
+	}
+	answer(w, r, http.StatusOK, out)
+}
+
+// ringNode tells all that is known of one member.
+func (s *Server) ringNode(w http.ResponseWriter, r *http.Request) {
+	id, ok := pathID(w, r)
+	if !ok {
+		return
+	}
+	view := s.cfg.Source.View()
+	m := view.Member(id)
+	f := formatOf(view)
+	if m == nil {
+		fail(w, http.StatusNotFound, "no member %s in the ring view", f.id(id))
+		return
+	}
+	out := nodeDetailJSON{
+		nodeJSON: f.node(m), Gets: m.Load.Gets, Puts: m.Load.Puts, Deletes: m.Load.Deletes,
+		Fingers: make([]fingerJSON, 0, len(m.Fingers)), Events: []eventJSON{},
+	}
+	if m.Ownership.Owns {
+		out.Ownership = &ownershipJSON{f.id(m.Ownership.From), m.Ownership.Epoch}
+	}
+	for _, run := range m.Fingers {
+		out.Fingers = append(out.Fingers, fingerJSON{run.First, run.Last, f.peer(run.Peer)})
+	}
+	const recent = 50
+	for _, ev := range s.cfg.Source.Events(0, maxEvents) {
+		if ev.ID == id || ev.HasPeer && ev.Peer == id {
+			out.Events = append(out.Events, f.event(ev))
+		}
+	}
+	if len(out.Events) > recent {
+		out.Events = out.Events[len(out.Events)-recent:]
+	}
+	answer(w, r, http.StatusOK, out)
+}
+
+// pathID reads the member that a path names. If it cannot, it has answered.
+func pathID(w http.ResponseWriter, r *http.Request) (id chord.ID, ok bool) {
+	id, err := chord.ParseID(r.PathValue("id"))
+	if err != nil {
+		fail(w, http.StatusBadRequest, "%s", err)
+	}
+	return id, err == nil
+}
+
+// A format writes identifiers with the ring's number of digits.
+type format struct {
+	space chord.Space
+	now   time.Time
+}
+
+func formatOf(v *ring.View) format {
+	bits := v.Bits
+	if bits == 0 {
+		bits = chord.MaxBits // nothing heard yet
+	}
+	space, err := chord.NewSpace(bits)
+	if err != nil {
+		space, _ = chord.NewSpace(chord.MaxBits)
+	}
+	return format{space, v.Time}
+}
+
+func (f format) id(id chord.ID) string { return f.space.Format(id) }
+
+func (f format) peer(p chordevent.PeerRef) string {
+	if !p.Real() {
+		return ""
+	}
+	return f.id(p.ID)
+}
+
+func (f format) ids(ids []chord.ID) []string {
+	out := make([]string, len(ids))
+	for i, id := range ids {
+		out[i] = f.id(id)
+	}
+	return out
+}
+
+func (f format) node(m *ring.Member) nodeJSON {
+	n := nodeJSON{
+		ID: f.id(m.ID), Address: m.Host.Address, Host: m.Host.ID, Incarnation: m.Incarnation, Status: m.Status.String(),
+		Predecessor: f.peer(m.Predecessor), Successors: make([]string, 0, len(m.Successors)),
+		Keys: m.Load.OwnedKeys, Replicas: m.Load.ReplicaKeys, Bytes: m.Load.Bytes,
+		Error: m.Error, Uncertain: m.Uncertain,
+	}
+	for _, p := range m.Successors {
+		if p.Real() {
+			n.Successors = append(n.Successors, f.id(p.ID))
+		}
+	}
+	if !m.LastEvent.IsZero() {
+		n.StalenessMS = max(0, f.now.Sub(m.LastEvent).Milliseconds())
+	}
+	return n
+}
+
+func (f format) violation(v ring.Violation) violationJSON {
+	out := violationJSON{Condition: v.Condition, Detail: v.Detail, Members: f.ids(v.Members), Since: v.Since}
+	if !v.Healed.IsZero() {
+		out.Healed = &v.Healed
+	}
+	if v.Trace.IsValid() {
+		out.TraceID = v.Trace.String()
+	}
+	return out
+}
+
+func counts(c ring.Counts) map[string]int {
+	return map[string]int{
+		"joining": c.Joining, "active": c.Active, "leaving": c.Leaving, "left": c.Left, "failed": c.Failed, "silent": c.Silent,
+		"uncertain": c.Uncertain,
+	}
+}

@@ -1,0 +1,135 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"net"
+	"net/http"
+	"time"
+
+	"golang.org/x/net/netutil"
+
+	"chordconductor/conductor/ingest"
+	"chordconductor/conductor/live"
+	"chordconductor/conductor/lookups"
+	"chordconductor/conductor/ring"
+)
+
+const (
+	maxConnections = 1024     // further ones wait in the kernel's queue
+	maxHeaderBytes = 32 << 10 // of a request
+	headerTimeout  = 5 * time.Second
+	bodyTimeout    = 30 * time.Second // to read a request's body
+	idleTimeout    = 2 * time.Minute
+)
+
+// Source is what the API reads; *live.Live is one.
+type Source interface {
+	View() *ring.View
+	Epoch() string
+	Events(after uint64, limit int) []live.FeedEvent
+	Lookups(limit int) []lookups.Lookup
+	Samples() []live.Sample
+	Stats() live.Stats
+}
+
+// Config is what a Server needs.
+type Config struct {
+	Version string
+	Source  Source
+	Control Control                                                     // nil: no commands
+	At      func(ctx context.Context, at time.Time) (*ring.View, error) // the past; nil: not kept
+	Ingest  func() ingest.Stats                                         // nil: not told
+	Clients func() int                                                  // WebSocket clients; nil: not told
+	Hub     http.Handler                                                // nil: no WebSocket
+	Assets  fs.FS                                                       // the built page
+
+	Open  bool     // on loopback: no token is asked for
+	Token string   // asked for unless Open
+	Names []string // further names this server may be called by in a Host header
+	TLS   bool     // served over TLS, so the page may be told to insist on it
+	Ready func() error
+	Logf  func(format string, args ...any) // told of a handler's panic; nil: nobody is
+}
+
+// Server answers HTTP requests.
+type Server struct {
+	cfg     Config
+	handler http.Handler
+}
+
+// New makes a Server. It fails only if the assets cannot be read.
+func New(cfg Config) (*Server, error) {
+	s := &Server{cfg: cfg}
+	pages, err := newAssets(cfg.Assets)
+	if err != nil {
+		return nil, err
+	}
+	s.handler = s.guard(s.routes(pages))
+	return s, nil
+}
+
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
+// Serve serves until ctx ends, then lets requests in work finish for grace, and returns. It closes the listener.
+func (s *Server) Serve(ctx context.Context, l net.Listener, grace time.Duration) error {
+	server := &http.Server{
+		Handler:           s,
+		ReadHeaderTimeout: headerTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(netutil.LimitListener(l, maxConnections)) }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	defer cancel()
+	if err := server.Shutdown(limit); err != nil {
+		_ = server.Close() // what still runs has had its time
+	}
+	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// routes is the whole surface.
+func (s *Server) routes(pages http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	get := func(path string, h http.HandlerFunc) { mux.Handle(path, methods{http.MethodGet: h}) }
+	post := func(path string, h http.HandlerFunc) { mux.Handle(path, methods{http.MethodPost: h}) }
+
+	get("/healthz", s.healthz)
+	get("/readyz", s.readyz)
+	get("/api/ring", s.ring)
+	get("/api/ring/nodes/{id}", s.ringNode)
+	get("/api/events", s.events)
+	get("/api/stats", s.stats)
+	mux.Handle("/api/lookups", methods{http.MethodGet: s.lookups, http.MethodPost: s.lookup})
+	post("/api/nodes", s.addNodes)
+	post("/api/nodes/{id}/leave", s.leave)
+	post("/api/nodes/{id}/crash", s.crash)
+	post("/api/nodes/{id}/pause", s.pause)
+	mux.Handle("/api/partitions", methods{http.MethodPost: s.partition, http.MethodDelete: s.heal})
+	mux.Handle("/api/keys/{key...}", methods{http.MethodGet: s.getKey, http.MethodPut: s.putKey, http.MethodDelete: s.deleteKey})
+	mux.Handle("/api/workload", methods{http.MethodGet: s.workload, http.MethodPut: s.setWorkload})
+	get("/api/scenarios", s.scenarios)
+	post("/api/scenarios/check", s.checkScenario)
+	mux.Handle("/api/simulation", methods{
+		http.MethodGet: s.simulation, http.MethodPost: s.startSimulation, http.MethodDelete: s.stopSimulation,
+	})
+	get("/api/simulation/report", s.report)
+	mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
+		fail(w, http.StatusNotFound, "no such path: %s", r.URL.Path)
+	})
+	if s.cfg.Hub != nil {
+		mux.Handle("/ws", methods{http.MethodGet: s.cfg.Hub.ServeHTTP})
+	}
+	mux.Handle("/", methods{http.MethodGet: pages.ServeHTTP})
+	return mux
+}

@@ -1,0 +1,200 @@
+package web
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"chordconductor/conductor/ingest"
+	"chordconductor/conductor/live"
+	"chordconductor/conductor/lookups"
+)
+
+// maxEvents bounds one answer of /api/events; /api/lookups has the same bound.
+const maxEvents = 10_000
+
+type eventJSON struct {
+	Seq     uint64    `json:"seq"`
+	Time    time.Time `json:"time"`
+	Kind    string    `json:"kind"`
+	ID      string    `json:"id"`
+	Peer    string    `json:"peer,omitempty"`
+	Text    string    `json:"text"`
+	TraceID string    `json:"trace_id,omitempty"`
+	Warning bool      `json:"warning,omitempty"`
+}
+
+type lookupJSON struct {
+	TraceID    string    `json:"trace_id"`
+	Start      time.Time `json:"start"`
+	DurationMS float64   `json:"duration_ms"`
+	Operation  string    `json:"operation"`
+	Mode       string    `json:"mode"`
+	Key        string    `json:"key"` // identifier
+	Outcome    string    `json:"outcome"`
+	Error      string    `json:"error,omitempty"`
+	Hops       []hopJSON `json:"hops"` // initiator first, owner last
+}
+
+type hopJSON struct {
+	ID       string  `json:"id"`
+	Pointer  string  `json:"pointer"`
+	Slot     int     `json:"slot"`
+	AtMS     float64 `json:"at_ms"` // since the lookup's start, by the member's own clock
+	Timeouts int     `json:"timeouts"`
+}
+
+// events answers with the feed after a sequence number.
+func (s *Server) events(w http.ResponseWriter, r *http.Request) {
+	after, ok := number(w, r, "after", 0, 1<<63)
+	if !ok {
+		return
+	}
+	limit, ok := number(w, r, "limit", 100, maxEvents)
+	if !ok {
+		return
+	}
+	f := formatOf(s.cfg.Source.View())
+	events := make([]eventJSON, 0, 16)
+	for _, ev := range s.cfg.Source.Events(after, int(limit)) {
+		events = append(events, f.event(ev))
+	}
+	answer(w, r, http.StatusOK, map[string]any{"epoch": s.cfg.Source.Epoch(), "events": events})
+}
+
+func (f format) event(ev live.FeedEvent) eventJSON {
+	out := eventJSON{Seq: ev.Seq, Time: ev.Time, Kind: string(ev.Kind), ID: f.id(ev.ID), Text: ev.Text, Warning: ev.Warning}
+	if ev.HasPeer {
+		out.Peer = f.id(ev.Peer)
+	}
+	if ev.Trace.IsValid() {
+		out.TraceID = ev.Trace.String()
+	}
+	return out
+}
+
+// lookups answers with the most recent lookups that arrived as traces.
+func (s *Server) lookups(w http.ResponseWriter, r *http.Request) {
+	limit, ok := number(w, r, "limit", 100, maxEvents)
+	if !ok {
+		return
+	}
+	f := formatOf(s.cfg.Source.View())
+	list := make([]lookupJSON, 0, 16)
+	for _, l := range s.cfg.Source.Lookups(int(limit)) {
+		list = append(list, f.lookup(l))
+	}
+	answer(w, r, http.StatusOK, map[string]any{"lookups": list})
+}
+
+func (f format) lookup(l lookups.Lookup) lookupJSON {
+	out := lookupJSON{
+		TraceID: l.Trace.String(), Start: l.Start, DurationMS: ms(l.Duration), Operation: l.Operation, Mode: l.Mode,
+		Key: f.id(l.Key), Error: l.Err, Hops: make([]hopJSON, 0, len(l.Hops)),
+	}
+	switch l.Outcome {
+	case lookups.Success:
+		out.Outcome = "success"
+	case lookups.Timeouts:
+		out.Outcome = "timeouts"
+	default:
+		out.Outcome = "failed"
+	}
+	for _, h := range l.Hops {
+		out.Hops = append(out.Hops, hopJSON{f.id(h.ID), h.Pointer, h.Slot, ms(h.At), h.Timeouts})
+	}
+	return out
+}
+
+type statsJSON struct {
+	Version string `json:"version"`
+	Epoch   string `json:"epoch"`
+
+	StalenessP50MS float64           `json:"staleness_p50_ms"`
+	StalenessP99MS float64           `json:"staleness_p99_ms"`
+	Applied        uint64            `json:"events_applied"`
+	Outdated       uint64            `json:"events_outdated"`
+	Refused        uint64            `json:"events_refused"`
+	Rejected       map[string]uint64 `json:"events_rejected"`
+	Lost           int64             `json:"records_lost"`
+	EventRate      float64           `json:"events_per_second"`
+	SpanRate       float64           `json:"spans_per_second"`
+	QueueEvents    int               `json:"queue_events"`
+	QueueLimit     int               `json:"queue_limit"`
+	SpansDropped   uint64            `json:"spans_dropped"`
+	LookupsSampled float64           `json:"lookups_sampled"` // share that arrives as traces; -1: unknown
+
+	Ingest  *ingest.Stats `json:"ingest,omitempty"`
+	Clients *int          `json:"websocket_clients,omitempty"`
+	Samples []sampleJSON  `json:"samples"` // the last minute, a second apart
+}
+
+type sampleJSON struct {
+	Time    time.Time `json:"time"`
+	Members int       `json:"members"`
+	Error   uint64    `json:"error"`
+	Lookups float64   `json:"lookups_per_second"`
+	P50MS   float64   `json:"p50_ms"`
+	P99MS   float64   `json:"p99_ms"`
+	Puts    float64   `json:"puts_per_second"`
+	Gets    float64   `json:"gets_per_second"`
+	Events  float64   `json:"events_per_second"`
+	Spans   float64   `json:"spans_per_second"`
+}
+
+// stats answers with the conductor's own figures: how far the picture can be trusted.
+func (s *Server) stats(w http.ResponseWriter, r *http.Request) {
+	st := s.cfg.Source.Stats()
+	out := statsJSON{
+		Version: s.cfg.Version, Epoch: s.cfg.Source.Epoch(),
+		StalenessP50MS: ms(st.StalenessP50), StalenessP99MS: ms(st.StalenessP99),
+		Applied: st.Applied, Outdated: st.Outdated, Refused: st.Refused, Rejected: st.Rejected, Lost: st.Lost,
+		EventRate: st.EventRate, SpanRate: st.SpanRate, QueueEvents: st.QueueEvents, QueueLimit: st.QueueLimit,
+		SpansDropped: st.SpansDropped, LookupsSampled: st.LookupsSampled, Samples: []sampleJSON{},
+	}
+	if s.cfg.Ingest != nil {
+		in := s.cfg.Ingest()
+		out.Ingest = &in
+	}
+	if s.cfg.Clients != nil {
+		n := s.cfg.Clients()
+		out.Clients = &n
+	}
+	samples := s.cfg.Source.Samples()
+	for _, p := range samples[max(0, len(samples)-60):] {
+		out.Samples = append(out.Samples, sampleJSON{
+			p.Time, p.Members, p.Error, p.Lookups, ms(p.P50), ms(p.P99), p.Puts, p.Gets, p.Events, p.Spans,
+		})
+	}
+	answer(w, r, http.StatusOK, out)
+}
+
+func (s *Server) healthz(w http.ResponseWriter, r *http.Request) {
+	answer(w, r, http.StatusOK, map[string]string{"status": "ok", "version": s.cfg.Version})
+}
+
+func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
+	if s.cfg.Ready != nil {
+		if err := s.cfg.Ready(); err != nil {
+			fail(w, http.StatusServiceUnavailable, "not ready: %s", err)
+			return
+		}
+	}
+	answer(w, r, http.StatusOK, map[string]string{"status": "ready"})
+}
+
+// number reads a query parameter from 0 to most. If it cannot, it has answered.
+func number(w http.ResponseWriter, r *http.Request, name string, absent, most uint64) (uint64, bool) {
+	text := r.URL.Query().Get(name)
+	if text == "" {
+		return absent, true
+	}
+	v, err := strconv.ParseUint(text, 10, 64)
+	if err != nil || v > most {
+		fail(w, http.StatusBadRequest, "%s=%.40q: want a whole number from 0 to %d", name, text, most)
+		return 0, false
+	}
+	return v, true
+}
+
+func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
