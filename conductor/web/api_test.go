@@ -1,0 +1,224 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"chordconductor/conductor/ring"
+	"chordconductor/conductor/sim"
+	"chordconductor/conductor/sim/scenario"
+)
+
+func TestRing(t *testing.T) {
+	s, _ := newServer(t, nil)
+	r := ask(s, "GET", "/api/ring", "")
+	want := compact(t, `{"epoch":"e1","seq":42,"time":"2026-05-04T03:02:01Z","name":"test","status":"repairing","error":3,
+		"bits":8,"successors":2,"replicas":3,
+		"counts":{"active":2,"failed":1,"joining":0,"leaving":0,"left":0,"silent":0,"uncertain":1},
+		"violations":[{"condition":"OneOrderedRing","detail":"two rings","members":["0a"],"since":"2026-05-04T03:02:01Z","trace_id":"00000000000000000000000000000007"}],
+		"nodes":[
+		{"id":"0a","address":"host:1","host":"h","incarnation":5,"status":"active","predecessor":"b0","successors":["b0"],"keys":4,"replicas":2,"bytes":99,"error":0,"uncertain":false,"staleness_ms":1500},
+		{"id":"b0","address":"host:1","host":"h","incarnation":5,"status":"active","predecessor":"","successors":[],"keys":4,"replicas":2,"bytes":99,"error":0,"uncertain":true,"staleness_ms":1500},
+		{"id":"ff","address":"host:1","host":"h","incarnation":5,"status":"failed","predecessor":"","successors":[],"keys":4,"replicas":2,"bytes":99,"error":0,"uncertain":false,"staleness_ms":1500}]}`)
+	if got := strings.TrimSpace(text(t, r)); r.StatusCode != http.StatusOK || got != want {
+		t.Errorf("%d\n got %s\nwant %s", r.StatusCode, got, want)
+	}
+	if r.Header.Get("Cache-Control") != "no-store" || r.Header.Get("Content-Type") != "application/json" {
+		t.Errorf("headers: %v", r.Header)
+	}
+}
+
+func TestNodeDetail(t *testing.T) {
+	s, _ := newServer(t, nil)
+	got := text(t, ask(s, "GET", "/api/ring/nodes/0A", ""))
+	for _, part := range []string{
+		`"ownership":{"from":"b0","epoch":2}`, `"fingers":[{"first":0,"last":7,"id":"b0"}]`, `"gets":8`, `"peer":"ff"`, `"kind":"chord.peer.failed"`,
+	} {
+		if !strings.Contains(got, part) {
+			t.Errorf("%s is not in %s", part, got)
+		}
+	}
+}
+
+func TestReads(t *testing.T) {
+	s, _ := newServer(t, nil)
+	for path, want := range map[string]string{
+		"/healthz":                    `{"status":"ok","version":"v0"}`,
+		"/readyz":                     `{"status":"ready"}`,
+		"/api/events?after=4":         `{"epoch":"e1","events":[{"seq":5,"time":"2026-05-04T03:02:01Z","kind":"chord.peer.failed","id":"0a","peer":"ff","text":"found it dead","warning":true}]}`,
+		"/api/events?after=9&limit=3": `{"epoch":"e1","events":[]}`,
+		"/api/lookups":                `{"lookups":[{"trace_id":"00000000000000000000000000000007","start":"2026-05-04T03:02:01Z","duration_ms":2.5,"operation":"get","mode":"recursive","key":"b0","outcome":"timeouts","hops":[{"id":"0a","pointer":"self","slot":0,"at_ms":0,"timeouts":0},{"id":"b0","pointer":"finger","slot":3,"at_ms":1,"timeouts":1}]}]}`,
+		"/api/workload":               `{"rate":10,"reads":0.8,"lookups":0,"distribution":"zipf"}`,
+	} {
+		r := ask(s, "GET", path, "")
+		if got := strings.TrimSpace(text(t, r)); r.StatusCode != http.StatusOK || got != want {
+			t.Errorf("%s: %d\n got %s\nwant %s", path, r.StatusCode, got, want)
+		}
+	}
+	stats := text(t, ask(s, "GET", "/api/stats", ""))
+	for _, part := range []string{`"staleness_p99_ms":3`, `"events_rejected":{"garbage":1}`, `"lookups_sampled":0.5`, `"p99_ms":1`} {
+		if !strings.Contains(stats, part) {
+			t.Errorf("/api/stats: %s is not in %s", part, stats)
+		}
+	}
+}
+
+func TestThePast(t *testing.T) {
+	s, _ := newServer(t, func(c *Config) {
+		c.At = func(_ context.Context, at time.Time) (*ring.View, error) {
+			if at.Before(instant) {
+				return nil, errors.New("history begins later")
+			}
+			return &ring.View{Seq: 7, Time: at, Bits: 8}, nil
+		}
+	})
+	if got := text(t, ask(s, "GET", "/api/ring?at=2026-05-04T03:02:01.5Z", "")); !strings.Contains(got, `"seq":7`) {
+		t.Errorf("the past: %s", got)
+	}
+	if r := ask(s, "GET", "/api/ring?at=2020-01-01T00:00:00Z", ""); r.StatusCode != http.StatusNotFound || !strings.Contains(complaint(t, r), "history begins later") {
+		t.Errorf("before history: %d", r.StatusCode)
+	}
+	if r := ask(s, "GET", "/api/ring?at=yesterday", ""); r.StatusCode != http.StatusBadRequest {
+		t.Errorf("at=yesterday: %d", r.StatusCode)
+	}
+}
+
+func TestCommands(t *testing.T) {
+	for _, test := range []struct {
+		method, path, body string
+		status             int
+		said, answer       string
+	}{
+		{"POST", "/api/nodes", `{"count":2,"host":"h"}`, 202, "add h", `{"ids":["0a","b0"]}`},
+		{"POST", "/api/nodes", ``, 202, "add ", `{"ids":["0a"]}`},
+		{"POST", "/api/nodes/0a/leave", ``, 202, "leave", `{"ids":["0a"]}`},
+		{"POST", "/api/nodes/b0/crash", ``, 202, "crash b", `{"ids":["b0"]}`},
+		{"POST", "/api/nodes/b0/pause", `{"for":"3s"}`, 202, "pause 3s", `{"ids":["b0"]}`},
+		{"POST", "/api/partitions", `{"groups":[["0a"],["b0"]]}`, 202, "partition", `{"ids":["0a"]}`},
+		{"DELETE", "/api/partitions", ``, 202, "heal", `{"ids":[]}`},
+		{"PUT", "/api/keys/a%2Fb?ttl=90s", `value`, 200, "put a/b 1m30s", `{"trace_id":"00000000000000000000000000000007","key":"b0","owner":"b0","mode":"recursive","duration_ms":1.5,"timeouts":0,"hops":[{"id":"0a","pointer":"self","slot":0,"at_ms":0,"timeouts":0},{"id":"b0","pointer":"finger","slot":5,"at_ms":0,"timeouts":0}],"copies":3,"version":"1152921504606846976"}`},
+		{"GET", "/api/keys/a/b", ``, 200, "get a/b", `<html>`},
+		{"DELETE", "/api/keys/k", ``, 200, "delete k", `"copies":3`},
+		{"POST", "/api/lookups", `{"key":"k","from":"0a","mode":"iterative"}`, 200, "lookup k iterative", `"owner":"b0"`},
+		{"PUT", "/api/workload", `{"rate":50}`, 202, "workload", `{"rate":50,"reads":0.8,"lookups":0,"distribution":"zipf"}`},
+		{"POST", "/api/simulation", "name: mine\nring: {members: 4}\n", 202, "start mine", `"scenario":"x"`},
+		{"POST", "/api/simulation", `{"name":"json"}`, 202, "start json", `"scenario":"x"`},
+		{"GET", "/api/simulation", ``, 200, "", `"running":false`},
+		{"DELETE", "/api/simulation", ``, 202, "stop", `"running":false`},
+		{"POST", "/api/scenarios/check", "ring: {membres: 3}", 200, "", `"line":1,"field":"ring.membres"`},
+		{"POST", "/api/scenarios/check", "name: fine", 200, "", `{"problems":[]}`},
+		{"GET", "/api/scenarios", ``, 200, "", `"name":"adjacent-crashes"`},
+	} {
+		s, control := newServer(t, nil)
+		r := ask(s, test.method, test.path, test.body)
+		got := text(t, r)
+		if said := strings.Join(control.said, ";"); r.StatusCode != test.status || said != test.said || !strings.Contains(got, test.answer) {
+			t.Errorf("%s %s %s: %d %s, said %q\nwant %d %s, %q", test.method, test.path, test.body, r.StatusCode, got, said, test.status, test.answer, test.said)
+		}
+	}
+}
+
+func TestBadInput(t *testing.T) {
+	long := strings.Repeat("k", maxKey+1)
+	for _, test := range []struct {
+		method, path, body string
+		status             int
+		error              string
+	}{
+		{"GET", "/api/nothing", ``, 404, "no such path: /api/nothing"},
+		{"GET", "/nothing", ``, 404, "no such path: /nothing"},
+		{"PATCH", "/api/nodes", `{}`, 405, "PATCH is not possible here; use POST"},
+		{"POST", "/api/ring", `{}`, 405, "POST is not possible here; use GET, HEAD"},
+		{"POST", "/api/nodes", `{"count":`, 400, "broken JSON at line 1, column 10: unexpected EOF"},
+		{"POST", "/api/nodes", "{\n \"count\": x}", 400, "broken JSON at line 2, column 12: invalid character 'x' looking for beginning of value"},
+		{"POST", "/api/nodes", `{"count":"two"}`, 400, "broken JSON at line 1, column 15: cannot unmarshal string into Go struct field .count of type int"},
+		{"POST", "/api/nodes", `{"cuont":3}`, 400, `broken JSON at line 1, column 12: unknown field "cuont"`},
+		{"POST", "/api/nodes", `{} {}`, 400, "broken JSON at line 1, column 5: more than one JSON value"},
+		{"POST", "/api/nodes", `{"count":-3}`, 400, "count -3: want 1 to 1000"},
+		{"POST", "/api/nodes", `{"count":1001}`, 400, "count 1001: want 1 to 1000"},
+		{"POST", "/api/nodes", `"` + strings.Repeat("x", maxJSON) + `"`, 413, fmt.Sprintf("the body is larger than %d bytes", maxJSON)},
+		{"POST", "/api/nodes/zz/leave", ``, 400, `identifier "zz": not hexadecimal`},
+		{"GET", "/api/ring/nodes/77", ``, 404, "no member 77 in the ring view"},
+		{"GET", "/api/ring/nodes/" + strings.Repeat("0", 41), ``, 400, `identifier "` + strings.Repeat("0", 41) + `": want 1 to 40 hex digits`},
+		{"GET", "/api/ring?at=2026-05-04T03:02:01Z", ``, 404, "no history is kept"},
+		{"GET", "/api/events?after=-1", ``, 400, `after="-1": want a whole number from 0 to 9223372036854775808`},
+		{"GET", "/api/events?limit=10001", ``, 400, `limit="10001": want a whole number from 0 to 10000`},
+		{"POST", "/api/nodes/0a/pause", `{"for":"3"}`, 400, `for "3": want a duration from 1ms to 1h, such as 10s`},
+		{"POST", "/api/partitions", `{}`, 400, "groups: want at least one list of member IDs; members in no list form one more group"},
+		{"POST", "/api/partitions", `{"groups":[["0a","x"]]}`, 400, `groups[0][1]: identifier "x": not hexadecimal`},
+		{"PUT", "/api/keys/k?ttl=-1s", `v`, 400, `ttl="-1s": want a duration above 0, such as 90s or 1h`},
+		{"PUT", "/api/keys/k", strings.Repeat("x", maxValue+1), 413, "the body is larger than 1048576 bytes"},
+		{"GET", "/api/keys/" + long, ``, 400, "a key has 1 to 1024 bytes, this one 1025"},
+		{"GET", "/api/keys/", ``, 400, "a key has 1 to 1024 bytes, this one 0"},
+		{"POST", "/api/lookups", `{}`, 400, "key: want 1 to 1024 bytes, not 0"},
+		{"POST", "/api/lookups", `{"key":"k","mode":"fast"}`, 400, `mode "fast": want recursive, iterative, or none for the ring's own`},
+		{"POST", "/api/lookups", `{"key":"k","from":"-"}`, 400, `from: identifier "-": not hexadecimal`},
+		{"POST", "/api/simulation", "rate: 3\n", 400, "scenario:1: rate: unknown field; allowed here: duration, expect, name, network, phases, ring, seed, timing, workload"},
+		{"GET", "/api/simulation/report", ``, 404, "no simulation has run yet"},
+	} {
+		s, control := newServer(t, nil)
+		r := ask(s, test.method, test.path, test.body)
+		if got := complaint(t, r); r.StatusCode != test.status || got != test.error {
+			t.Errorf("%s %.40s %.40s: %d %s\nwant %d %s", test.method, test.path, test.body, r.StatusCode, got, test.status, test.error)
+		}
+		if len(control.said) > 0 {
+			t.Errorf("%s %.40s: bad input went on to the ring: %v", test.method, test.path, control.said)
+		}
+	}
+	s, _ := newServer(t, nil)
+	if allow := ask(s, "PATCH", "/api/lookups", "").Header.Get("Allow"); allow != "GET, HEAD, POST" {
+		t.Errorf("Allow: %q", allow)
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	kind := func(err error) error { return fmt.Errorf("reason (%w)", err) }
+	for _, test := range []struct {
+		err    error
+		status int
+	}{
+		{kind(sim.ErrUnknown), 404}, {kind(sim.ErrConflict), 409}, {kind(sim.ErrInvalid), 400}, {kind(sim.ErrUnavailable), 503},
+		{scenario.Problems{{Text: "x"}}, 400},
+		{status.Error(codes.NotFound, "no such key"), 404},
+		{status.Error(codes.Unavailable, "no owner"), 503},
+		{status.Error(codes.ResourceExhausted, "full"), 507},
+		{status.Error(codes.DeadlineExceeded, "late"), 504},
+		{status.Error(codes.FailedPrecondition, "last host"), 409},
+		{status.Error(codes.PermissionDenied, "our token"), 502},
+		{errors.New("something else"), 500},
+	} {
+		s, control := newServer(t, nil)
+		control.fail = test.err
+		r := ask(s, "POST", "/api/nodes", `{"count":1}`)
+		if got := complaint(t, r); r.StatusCode != test.status || strings.Contains(got, "rpc error") {
+			t.Errorf("%v: %d %s, want %d", test.err, r.StatusCode, got, test.status)
+		}
+	}
+}
+
+func TestReplayHasNothingToCommand(t *testing.T) {
+	s, _ := newServer(t, func(c *Config) { c.Control = nil })
+	for _, path := range []string{"/api/nodes", "/api/nodes/0a/crash", "/api/lookups"} {
+		if r := ask(s, "POST", path, `{"key":"k"}`); r.StatusCode != http.StatusConflict {
+			t.Errorf("POST %s: %d", path, r.StatusCode)
+		}
+	}
+	if r := ask(s, "GET", "/api/ring", ""); r.StatusCode != http.StatusOK {
+		t.Errorf("GET /api/ring: %d", r.StatusCode)
+	}
+}
+
+func TestNotReady(t *testing.T) {
+	s, _ := newServer(t, func(c *Config) { c.Ready = func() error { return errors.New("no OTLP yet") } })
+	if r := ask(s, "GET", "/readyz", ""); r.StatusCode != http.StatusServiceUnavailable || complaint(t, r) != "not ready: no OTLP yet" {
+		t.Errorf("status %d", r.StatusCode)
+	}
+}

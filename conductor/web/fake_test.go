@@ -1,0 +1,224 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"chordconductor/conductor/live"
+	"chordconductor/conductor/lookups"
+	"chordconductor/conductor/ring"
+	"chordconductor/conductor/sim"
+	"chordconductor/conductor/sim/scenario"
+	"chordconductor/node/chord"
+	"chordconductor/node/nodepb"
+	"chordconductor/otel/chordevent"
+)
+
+var (
+	idA, idB, idGone = chord.ID{19: 0x0a}, chord.ID{19: 0xb0}, chord.ID{19: 0xff}
+	traceID          = trace.TraceID{15: 7}
+	instant          = time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC)
+)
+
+// fakeSource is a ring of two members on a circle of 8 bits, and a third that has failed.
+type fakeSource struct{}
+
+func (fakeSource) Epoch() string { return "e1" }
+
+func (fakeSource) View() *ring.View {
+	ref := func(id chord.ID) chordevent.PeerRef {
+		return chordevent.PeerRef{Peer: chord.Peer{ID: id, Addr: "host:1", Incarnation: 5}}
+	}
+	member := func(id chord.ID, status ring.MemberStatus) *ring.Member {
+		return &ring.Member{
+			ID: id, Incarnation: 5, Seq: 3, Status: status, LastEvent: instant.Add(-1500 * time.Millisecond),
+			Host: chordevent.Host{ID: "h", Address: "host:1"}, Load: chordevent.Load{OwnedKeys: 4, ReplicaKeys: 2, Bytes: 99, Gets: 8},
+		}
+	}
+	a, b := member(idA, ring.Active), member(idB, ring.Active)
+	a.Predecessor, a.Successors = ref(idB), []chordevent.PeerRef{ref(idB), {Peer: chord.Peer{ID: chord.ID{19: 0xb1}}}}
+	a.Ownership = chordevent.Ownership{Owns: true, From: idB, Epoch: 2}
+	a.Fingers = []chordevent.FingerRun{{First: 0, Last: 7, Peer: ref(idB)}}
+	b.Uncertain = true
+	return &ring.View{
+		Seq: 42, Time: instant, Name: "test", Status: ring.Repairing, Error: 3, Bits: 8, ListLen: 2, Replicas: 3,
+		Members:    []*ring.Member{a, b, member(idGone, ring.Failed)},
+		Violations: []ring.Violation{{Condition: "OneOrderedRing", Detail: "two rings", Members: []chord.ID{idA}, Since: instant, Trace: traceID}},
+		Counts:     ring.Counts{Active: 2, Failed: 1, Uncertain: 1},
+	}
+}
+
+func (fakeSource) Events(after uint64, limit int) (list []live.FeedEvent) {
+	for seq := after + 1; seq <= 5 && len(list) < limit; seq++ {
+		list = append(list, live.FeedEvent{Seq: seq, Time: instant, Kind: chordevent.KindPeerFailed, ID: idA, Peer: idGone, HasPeer: true, Text: "found it dead", Warning: true})
+	}
+	return list
+}
+
+func (fakeSource) Lookups(limit int) []lookups.Lookup {
+	return []lookups.Lookup{{
+		Trace: traceID, Start: instant, Duration: 2500 * time.Microsecond, Operation: "get", Mode: "recursive", Key: idB, Outcome: lookups.Timeouts,
+		Hops: []lookups.Hop{{ID: idA, Pointer: "self"}, {ID: idB, Pointer: "finger", Slot: 3, At: time.Millisecond, Timeouts: 1}},
+	}}
+}
+
+func (fakeSource) Samples() []live.Sample {
+	return []live.Sample{{Time: instant, Members: 2, P99: time.Millisecond}}
+}
+func (fakeSource) Stats() live.Stats {
+	return live.Stats{Applied: 42, StalenessP99: 3 * time.Millisecond, Rejected: map[string]uint64{"garbage": 1}, LookupsSampled: 0.5}
+}
+
+// fakeControl notes what it is told, and fails as it is told.
+type fakeControl struct {
+	said []string
+	fail error
+	load scenario.Workload
+	put  []byte
+	res  *sim.Result
+}
+
+func (c *fakeControl) say(words ...string) error {
+	c.said = append(c.said, strings.Join(words, " "))
+	return c.fail
+}
+
+func (c *fakeControl) AddNodes(_ context.Context, n int, host string) ([]chord.ID, error) {
+	return []chord.ID{idA, idB}[:min(n, 2)], c.say("add", host)
+}
+
+func (c *fakeControl) StopNode(_ context.Context, id chord.ID, crash bool) error {
+	if crash {
+		return c.say("crash", string("0123456789abcdef"[id[19]>>4]))
+	}
+	return c.say("leave")
+}
+
+func (c *fakeControl) PauseNode(_ context.Context, _ chord.ID, d time.Duration) error {
+	return c.say("pause", d.String())
+}
+
+func (c *fakeControl) Partition(_ context.Context, groups [][]chord.ID) ([]chord.ID, error) {
+	return groups[0], c.say("partition")
+}
+func (c *fakeControl) Heal(context.Context) ([]chord.ID, error) { return nil, c.say("heal") }
+
+func (c *fakeControl) Put(_ context.Context, key, value []byte, ttl time.Duration) (*nodepb.PutResponse, error) {
+	c.put = value
+	return &nodepb.PutResponse{Copies: 3, Version: 1 << 60, Lookup: aLookup()}, c.say("put", string(key), ttl.String())
+}
+
+func (c *fakeControl) Get(_ context.Context, key []byte) (*nodepb.GetResponse, error) {
+	return &nodepb.GetResponse{Value: []byte("<html>"), Version: 9, Lookup: aLookup()}, c.say("get", string(key))
+}
+
+func (c *fakeControl) Delete(_ context.Context, key []byte) (*nodepb.DeleteResponse, error) {
+	return &nodepb.DeleteResponse{Copies: 3, Lookup: aLookup()}, c.say("delete", string(key))
+}
+
+func (c *fakeControl) Lookup(_ context.Context, key []byte, from *chord.ID, mode string) (*nodepb.Lookup, error) {
+	return aLookup(), c.say("lookup", string(key), mode)
+}
+
+func aLookup() *nodepb.Lookup {
+	return &nodepb.Lookup{
+		Key: idB[:], Owner: &nodepb.Peer{Id: idB[:]}, DurationMicros: 1500, TraceId: traceID.String(), Mode: "recursive",
+		Path: []*nodepb.Hop{{Peer: &nodepb.Peer{Id: idA[:]}, Pointer: nodepb.Candidate_POINTER_SELF}, {Peer: &nodepb.Peer{Id: idB[:]}, Pointer: nodepb.Candidate_POINTER_FINGER, Slot: 5}},
+	}
+}
+
+func (c *fakeControl) Workload() scenario.Workload { return c.load }
+func (c *fakeControl) SetWorkload(w scenario.Workload) error {
+	c.load = w
+	return c.say("workload")
+}
+func (c *fakeControl) StartSimulation(s *scenario.Scenario) error { return c.say("start", s.Name) }
+func (c *fakeControl) StopSimulation(context.Context) error       { return c.say("stop") }
+func (c *fakeControl) Simulation() sim.State {
+	return sim.State{Scenario: "x", Phases: []sim.PlannedStep{}}
+}
+func (c *fakeControl) Result() *sim.Result { return c.res }
+
+// page is a small built page.
+var page = fstest.MapFS{
+	"index.html":         {Data: []byte("<!doctype html><title>Chord</title>")},
+	"assets/app-1a2b.js": {Data: []byte(strings.Repeat("console.log('ring');", 200))},
+}
+
+// newServer makes a server on the fakes; change adapts its configuration.
+func newServer(t *testing.T, change func(*Config)) (*Server, *fakeControl) {
+	t.Helper()
+	control := &fakeControl{load: scenario.Workload{Rate: 10, Reads: 0.8, Keys: 5, Distribution: scenario.KeysZipf}}
+	cfg := Config{
+		Version: "v0", Source: fakeSource{}, Control: control, Assets: page, Open: true,
+		Hub:  http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusSwitchingProtocols) }),
+		Logf: t.Logf,
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	s, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, control
+}
+
+// ask makes a request as a tool on this machine would, changed by with.
+func ask(s http.Handler, method, path, body string, with ...func(*http.Request)) *http.Response {
+	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	r.Host = "127.0.0.1:4321"
+	for _, change := range with {
+		change(r)
+	}
+	w := httptest.NewRecorder()
+	s.ServeHTTP(w, r)
+	return w.Result()
+}
+
+func header(name, value string) func(*http.Request) {
+	return func(r *http.Request) { r.Header.Set(name, value) }
+}
+
+func host(name string) func(*http.Request) { return func(r *http.Request) { r.Host = name } }
+
+// text is a response's body.
+func text(t *testing.T, r *http.Response) string {
+	t.Helper()
+	data, err := io.ReadAll(r.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// complaint is the error of a response, which must have the API's form.
+func complaint(t *testing.T, r *http.Response) string {
+	t.Helper()
+	var answer map[string]string
+	body := text(t, r)
+	if err := json.Unmarshal([]byte(body), &answer); err != nil || len(answer) != 1 || answer["error"] == "" {
+		t.Errorf("status %d with %q: want {\"error\": …}", r.StatusCode, body)
+	}
+	return answer["error"]
+}
+
+// compact takes the spaces out of expected JSON that is written over several lines.
+func compact(t *testing.T, text string) string {
+	t.Helper()
+	var out bytes.Buffer
+	if err := json.Compact(&out, []byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
