@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"time"
 
+	"golang.org/x/text/encoding"
+	"golang.org/x/text/transform"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
@@ -26,7 +28,11 @@ func (g *gate) GetHTTPHandler(context.Context) (func(context.Context, http.Handl
 				return
 			}
 			defer leave()
-			body := &watchedBody{ReadCloser: r.Body}
+			body := &watchedBody{Reader: r.Body, Closer: r.Body}
+			if mediaType(r) == "application/json" {
+				// The receiver quotes what it cannot parse, and fails to encode the quote if it is no UTF-8.
+				body.Reader = transform.NewReader(r.Body, encoding.UTF8Validator)
+			}
 			r.Body = body
 			next.ServeHTTP(&watchedWriter{ResponseWriter: w, body: body, gate: g}, r)
 		}), nil
@@ -35,12 +41,13 @@ func (g *gate) GetHTTPHandler(context.Context) (func(context.Context, http.Handl
 
 // A watchedBody remembers that the request was larger than may be.
 type watchedBody struct {
-	io.ReadCloser
+	io.Reader
+	io.Closer
 	tooLarge bool
 }
 
 func (b *watchedBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
+	n, err := b.Reader.Read(p)
 	var limit *http.MaxBytesError
 	if errors.As(err, &limit) {
 		b.tooLarge = true
@@ -77,7 +84,7 @@ func answer(w http.ResponseWriter, r *http.Request, err error) {
 		code = http.StatusTooManyRequests
 		w.Header().Set("Retry-After", strconv.Itoa(int((2*retryAfter+time.Second-1)/time.Second)))
 	}
-	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	kind := mediaType(r)
 	var body []byte
 	if kind == "application/x-protobuf" {
 		body, err = proto.Marshal(st.Proto())
@@ -91,4 +98,9 @@ func answer(w http.ResponseWriter, r *http.Request, err error) {
 	w.Header().Set("Content-Type", kind)
 	w.WriteHeader(code)
 	w.Write(body)
+}
+
+func mediaType(r *http.Request) string {
+	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	return kind
 }

@@ -1,0 +1,268 @@
+package ingest
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"reflect"
+	"sync"
+	"testing"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"chordconductor/otel/chordevent"
+)
+
+// A traceStore takes what Jaeger would.
+type traceStore struct {
+	ptraceotlp.UnimplementedGRPCServer
+	mu     sync.Mutex
+	got    []ptrace.Traces
+	answer error
+}
+
+func (s *traceStore) Export(_ context.Context, r ptraceotlp.ExportRequest) (ptraceotlp.ExportResponse, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.answer != nil {
+		return ptraceotlp.NewExportResponse(), s.answer
+	}
+	s.got = append(s.got, r.Traces())
+	return ptraceotlp.NewExportResponse(), nil
+}
+
+func (s *traceStore) set(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answer = err
+}
+
+func (s *traceStore) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.got)
+}
+
+// serve listens on an address, a free one for port 0, and returns it.
+func (s *traceStore) serve(t *testing.T, address string) string {
+	t.Helper()
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := grpc.NewServer()
+	ptraceotlp.RegisterGRPCServer(server, s)
+	go server.Serve(l)
+	t.Cleanup(server.Stop)
+	return l.Addr().String()
+}
+
+// deadAddress is one that nobody listens on.
+func deadAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// someSpans are a member's lookup and a stranger's span.
+func someSpans() ptrace.Traces {
+	td := ptrace.NewTraces()
+	td.ResourceSpans().AppendEmpty().Resource().Attributes().PutStr("service.name", "somebody-else")
+	spans := td.ResourceSpans().At(0).ScopeSpans().AppendEmpty().Spans()
+	foreign := spans.AppendEmpty()
+	foreign.SetName("GET /")
+	foreign.SetTraceID(pcommon.TraceID{1})
+	foreign.SetSpanID(pcommon.SpanID{1})
+	foreign.Attributes().PutEmptySlice("odd").AppendEmpty().SetDouble(.5)
+	foreign.Events().AppendEmpty().SetName("event")
+	foreign.Links().AppendEmpty().SetTraceID(pcommon.TraceID{7})
+	ours := spans.AppendEmpty()
+	ours.SetName(chordevent.SpanLookup)
+	ours.SetTraceID(pcommon.TraceID{2})
+	ours.SetSpanID(pcommon.SpanID{2})
+	ours.Attributes().PutStr(string(chordevent.NodeIDKey), "0a")
+	return td
+}
+
+func send(t *testing.T, s *Server, td ptrace.Traces) {
+	t.Helper()
+	if _, err := ptraceotlp.NewGRPCClient(dial(t, s.GRPCAddr())).Export(t.Context(), ptraceotlp.NewExportRequestFromTraces(td)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func wire(t *testing.T, td ptrace.Traces) string {
+	t.Helper()
+	pb, err := (&ptrace.ProtoMarshaler{}).MarshalTraces(td)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pb)
+}
+
+func TestTracesPassUntouched(t *testing.T) {
+	store, sink := &traceStore{}, newRecorder()
+	s := start(t, Config{ForwardTraces: store.serve(t, "127.0.0.1:0")}, sink)
+	td := someSpans()
+	send(t, s, td)
+	eventually(t, "the store has the spans", func() bool { return store.count() == 1 })
+	if wire(t, store.got[0]) != wire(t, td) {
+		t.Error("the spans were changed on the way")
+	}
+	if len(sink.spans) != 1 || sink.spans[0].Name != chordevent.SpanLookup {
+		t.Errorf("the view got %+v, want our lookup alone", sink.spans)
+	}
+	eventually(t, "two spans count as sent", func() bool { return s.Stats().Traces.Sent == 2 })
+	if f := s.Stats().Traces; f.Dropped != 0 || f.QueueLimit != defaultQueueBytes {
+		t.Errorf("stats %+v", f)
+	}
+}
+
+func TestDeadTraceStoreDisturbsNobody(t *testing.T) {
+	sink := newRecorder()
+	s := start(t, Config{ForwardTraces: deadAddress(t), QueueBytes: 1000}, sink)
+	size := len(wire(t, someSpans()))
+	for range 2*1000/size + 2 {
+		send(t, s, someSpans())
+	}
+	request, _ := oneEvent()
+	if _, err := plogotlp.NewGRPCClient(dial(t, s.GRPCAddr())).Export(t.Context(), request); err != nil {
+		t.Fatal(err)
+	}
+	if len(sink.events) != 1 {
+		t.Error("the event did not reach the view")
+	}
+	f := s.Stats().Traces
+	if f.Dropped == 0 || f.Dropped%2 != 0 || f.Sent != 0 || f.QueueBytes == 0 || f.QueueBytes > 1000 {
+		t.Errorf("%+v: want drops counted, and a queue that is filled up to its bound of 1000", f)
+	}
+}
+
+func TestTraceStoreComesBack(t *testing.T) {
+	store := &traceStore{}
+	store.set(status.Error(codes.Unavailable, "starting"))
+	s := start(t, Config{ForwardTraces: store.serve(t, "127.0.0.1:0")}, newRecorder())
+	send(t, s, someSpans())
+	store.set(nil)
+	eventually(t, "the spans have been sent again", func() bool { return store.count() == 1 })
+}
+
+func TestTraceStoreRefusesForGood(t *testing.T) {
+	store := &traceStore{}
+	store.set(status.Error(codes.InvalidArgument, "no"))
+	s := start(t, Config{ForwardTraces: store.serve(t, "127.0.0.1:0")}, newRecorder())
+	send(t, s, someSpans())
+	eventually(t, "the spans count as dropped", func() bool { return s.Stats().Traces.Dropped == 2 })
+}
+
+func TestQueueOnDiskOutlivesTheProcess(t *testing.T) {
+	address, dir := deadAddress(t), t.TempDir()
+	cfg := Config{GRPC: "127.0.0.1:0", ForwardTraces: address, QueueDir: dir}
+	first, err := Start(t.Context(), cfg, newRecorder())
+	if err != nil {
+		t.Fatal(err)
+	}
+	send(t, first, someSpans())
+	if err := first.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	store := &traceStore{}
+	store.serve(t, address)
+	start(t, cfg, newRecorder())
+	eventually(t, "the spans of the first process are in the store", func() bool { return store.count() == 1 })
+	if wire(t, store.got[0]) != wire(t, someSpans()) {
+		t.Error("the spans were changed on the way")
+	}
+}
+
+func somePoint(value float64) pmetric.Metrics {
+	md := pmetric.NewMetrics()
+	m := md.ResourceMetrics().AppendEmpty().ScopeMetrics().AppendEmpty().Metrics().AppendEmpty()
+	m.SetName("somebody.elses.gauge")
+	p := m.SetEmptyGauge().DataPoints().AppendEmpty()
+	p.SetDoubleValue(value)
+	p.Exemplars().AppendEmpty().SetTraceID(pcommon.TraceID{9})
+	return md
+}
+
+func sendMetrics(t *testing.T, s *Server, md pmetric.Metrics) {
+	t.Helper()
+	if _, err := pmetricotlp.NewGRPCClient(dial(t, s.GRPCAddr())).Export(t.Context(), pmetricotlp.NewExportRequestFromMetrics(md)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Points stay in order even when one is refused for a time: Prometheus takes no older sample after a newer one.
+func TestMetricsStayInOrder(t *testing.T) {
+	var mu sync.Mutex
+	var values []float64
+	fails := 2
+	store := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		if r.URL.Path != "/api/v1/otlp/v1/metrics" {
+			t.Errorf("path %s", r.URL.Path)
+		}
+		if fails > 0 {
+			fails--
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		body, _ := io.ReadAll(r.Body)
+		request := pmetricotlp.NewExportRequest()
+		if err := request.UnmarshalProto(body); err != nil {
+			t.Error(err)
+		}
+		p := request.Metrics().ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().At(0).Gauge().DataPoints().At(0)
+		if p.Exemplars().Len() != 1 {
+			t.Error("the exemplar is lost")
+		}
+		values = append(values, p.DoubleValue())
+	}))
+	t.Cleanup(store.Close)
+	s := start(t, Config{ForwardMetrics: store.URL + "/api/v1/otlp"}, newRecorder())
+	for i := range 5 {
+		sendMetrics(t, s, somePoint(float64(i)))
+	}
+	eventually(t, "all five points are sent", func() bool { return s.Stats().Metrics.Sent == 5 })
+	if want := []float64{0, 1, 2, 3, 4}; !reflect.DeepEqual(values, want) {
+		t.Errorf("points arrived as %v, want %v", values, want)
+	}
+}
+
+// A store that hangs does not keep Shutdown from returning.
+func TestShutdownBesideAHangingStore(t *testing.T) {
+	hang := make(chan struct{})
+	store := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-hang }))
+	t.Cleanup(store.Close)
+	t.Cleanup(func() { close(hang) })
+	s, err := Start(t.Context(), Config{GRPC: "127.0.0.1:0", ForwardMetrics: store.URL}, newRecorder())
+	if err != nil {
+		t.Fatal(err)
+	}
+	sendMetrics(t, s, somePoint(1))
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	begun := time.Now()
+	if err := s.Shutdown(ctx); err == nil {
+		t.Error("no error though a point was not delivered")
+	}
+	if took := time.Since(begun); took > 3*time.Second {
+		t.Errorf("shutdown took %v", took)
+	}
+}

@@ -1,0 +1,153 @@
+package ingest
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
+	"go.uber.org/goleak"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+
+	"chordconductor/conductor/internal/otlptest"
+	"chordconductor/conductor/lookups"
+	"chordconductor/otel/chordevent"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// A recorder is a Sink that keeps what it gets, and can be told to refuse.
+type recorder struct {
+	mu       sync.Mutex
+	events   []chordevent.Event
+	spans    []lookups.Span
+	points   []lookups.Point
+	rejected map[chordevent.Reason]int
+	ignored  int
+	refuse   error
+	news     chan struct{}
+}
+
+func newRecorder() *recorder {
+	return &recorder{rejected: map[chordevent.Reason]int{}, news: make(chan struct{}, 1)}
+}
+
+func (r *recorder) Offer(events []chordevent.Event, _ time.Time) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	defer r.tell()
+	if r.refuse != nil {
+		return r.refuse
+	}
+	r.events = append(r.events, events...)
+	return nil
+}
+
+func (r *recorder) OfferSpans(spans []lookups.Span, points []lookups.Point) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	defer r.tell()
+	r.spans = append(r.spans, spans...)
+	r.points = append(r.points, points...)
+}
+
+func (r *recorder) Reject(reason chordevent.Reason) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.rejected[reason]++
+}
+
+func (r *recorder) Ignore(n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ignored += n
+}
+
+func (r *recorder) setRefuse(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.refuse = err
+}
+
+func (r *recorder) tell() {
+	select {
+	case r.news <- struct{}{}:
+	default:
+	}
+}
+
+// wait returns when cond holds of what the recorder has.
+func (r *recorder) wait(t *testing.T, what string, cond func() bool) {
+	t.Helper()
+	deadline := time.After(10 * time.Second)
+	for {
+		r.mu.Lock()
+		ok := cond()
+		r.mu.Unlock()
+		if ok {
+			return
+		}
+		select {
+		case <-r.news:
+		case <-deadline:
+			t.Fatalf("waited in vain until %s", what)
+		}
+	}
+}
+
+// eventually polls a condition that nothing signals.
+func eventually(t *testing.T, what string, cond func() bool) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(10 * time.Second)
+	for !cond() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("waited in vain until %s", what)
+		}
+	}
+}
+
+func start(t *testing.T, cfg Config, sink Sink) *Server {
+	t.Helper()
+	if cfg.GRPC == "" {
+		cfg.GRPC = "127.0.0.1:0"
+	}
+	if cfg.HTTP == "" {
+		cfg.HTTP = "127.0.0.1:0"
+	}
+	s, err := Start(t.Context(), cfg, sink)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		if err := s.Shutdown(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func dial(t *testing.T, address string, opts ...grpc.DialOption) *grpc.ClientConn {
+	t.Helper()
+	conn, err := grpc.NewClient(address, append([]grpc.DialOption{grpc.WithTransportCredentials(insecure.NewCredentials())}, opts...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+// oneEvent is an export request with one event, and that event.
+func oneEvent() (plogotlp.ExportRequest, chordevent.Event) {
+	m := otlptest.NewMember(3, 8, 1790000000000000000)
+	peer := otlptest.NewMember(4, 8, 1790000000000000001)
+	ev := m.Says(time.Unix(1790000001, 5000).UTC(), chordevent.PredecessorChanged{Predecessor: peer.Peer})
+	return plogotlp.NewExportRequestFromLogs(otlptest.Logs(ev)), ev
+}
