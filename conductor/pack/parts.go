@@ -1,0 +1,114 @@
+package pack
+
+import (
+	"math"
+	"slices"
+
+	"chordconductor/node/chord"
+	"chordconductor/otel/chordevent"
+)
+
+// Started writes what a member says of itself at its start.
+func (w *Writer) Started(s chordevent.Started) {
+	w.Text(s.Address)
+	w.Int(int64(s.Bits))
+	w.Int(int64(s.ListLen))
+	w.Int(int64(s.Replicas))
+	w.Int(int64(s.VirtualIndex))
+}
+
+// Started reads it.
+func (r *Reader) Started() chordevent.Started {
+	return chordevent.Started{
+		Address: r.Text(), Bits: int(r.Between(0, chord.MaxBits)), ListLen: int(r.Between(0, chordevent.MaxSuccessors)),
+		Replicas: int(r.Between(0, chordevent.MaxReplicas)), VirtualIndex: int(r.Between(0, math.MaxInt32)),
+	}
+}
+
+// Ownership writes an ownership register.
+func (w *Writer) Ownership(o chordevent.Ownership) {
+	w.Bool(o.Owns)
+	w.ID(o.From)
+	w.Int(o.Epoch)
+}
+
+// Ownership reads it.
+func (r *Reader) Ownership() chordevent.Ownership {
+	return chordevent.Ownership{Owns: r.Bool(), From: r.ID(), Epoch: r.Int()}
+}
+
+// Load writes a load.
+func (w *Writer) Load(l chordevent.Load) {
+	for _, n := range [...]int64{l.OwnedKeys, l.ReplicaKeys, l.Bytes, l.Gets, l.Puts, l.Deletes} {
+		w.Int(n)
+	}
+}
+
+// Load reads it.
+func (r *Reader) Load() chordevent.Load {
+	return chordevent.Load{
+		OwnedKeys: r.Int(), ReplicaKeys: r.Int(), Bytes: r.Int(), Gets: r.Int(), Puts: r.Int(), Deletes: r.Int(),
+	}
+}
+
+// Move writes one side of a key move.
+func (w *Writer) Move(m chordevent.KeysMoved) {
+	w.Text(m.MoveID)
+	word(w, phases, m.Phase)
+	w.Bool(m.Outgoing)
+	w.Ref(m.Peer)
+	w.ID(m.From)
+	w.ID(m.To)
+	w.Int(m.Keys)
+	w.Int(m.Bytes)
+	word(w, reasons, m.Reason)
+}
+
+// Move reads it.
+func (r *Reader) Move() chordevent.KeysMoved {
+	return chordevent.KeysMoved{
+		MoveID: r.Text(), Phase: readWord(r, phases), Outgoing: r.Bool(), Peer: r.Ref(), From: r.ID(), To: r.ID(),
+		Keys: r.Int(), Bytes: r.Int(), Reason: readWord(r, reasons),
+	}
+}
+
+// Status writes a member's own word about its life.
+func (w *Writer) Status(s chordevent.Status) { word(w, statuses, s) }
+
+// Status reads it.
+func (r *Reader) Status() chordevent.Status { return readWord(r, statuses) }
+
+// word writes one of a few words; any other, which Decode lets nobody send, as the first, empty one.
+func word[T ~string](w *Writer, words []T, s T) { w.Uint(uint64(max(0, slices.Index(words, s)))) }
+
+func readWord[T ~string](r *Reader, words []T) T {
+	n := r.Uint()
+	if n >= uint64(len(words)) {
+		r.Fail("word")
+		return ""
+	}
+	return words[n]
+}
+
+func (w *Writer) runs(runs []chordevent.FingerRun) {
+	w.Uint(uint64(len(runs)))
+	for i := range runs {
+		w.Run(runs[i])
+	}
+}
+
+func (r *Reader) runs() []chordevent.FingerRun {
+	n := r.Count()
+	if n == 0 {
+		return nil
+	}
+	if n > chordevent.MaxFingerRuns {
+		r.Fail("list too long")
+		return nil
+	}
+	runs := make([]chordevent.FingerRun, n)
+	for i := range runs {
+		runs[i] = r.Run()
+	}
+	return runs
+}

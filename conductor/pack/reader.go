@@ -1,0 +1,218 @@
+package pack
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"chordconductor/node/chord"
+	"chordconductor/otel/chordevent"
+)
+
+// ErrCorrupt says that a block is not one that a Writer wrote.
+var ErrCorrupt = errors.New("pack: corrupt block")
+
+// A Reader reads what a Writer wrote, in the same order. After the first failure it reads zeroes; Err says what failed.
+type Reader struct {
+	buf  []byte
+	at   int
+	last int64
+	err  error
+
+	texts   []string
+	ids     []chord.ID
+	peers   []chord.Peer
+	lives   []life
+	sources []source
+	traces  []trace.TraceID
+}
+
+// NewReader returns a Reader of a block, which must not change while it is read.
+func NewReader(block []byte) *Reader { return &Reader{buf: block} }
+
+// Err is the first failure, an ErrCorrupt.
+func (r *Reader) Err() error { return r.err }
+
+// More says that there is something left to read.
+func (r *Reader) More() bool { return r.err == nil && r.at < len(r.buf) }
+
+// Fail makes the Reader fail, if it has not yet. For callers that read a value which cannot be.
+func (r *Reader) Fail(what string) {
+	if r.err == nil {
+		r.err = fmt.Errorf("%w: %s at byte %d of %d", ErrCorrupt, what, r.at, len(r.buf))
+	}
+}
+
+// Uint reads a number.
+func (r *Reader) Uint() uint64 {
+	if r.err != nil {
+		return 0
+	}
+	n, size := binary.Uvarint(r.buf[r.at:])
+	if size <= 0 {
+		r.Fail("number")
+		return 0
+	}
+	r.at += size
+	return n
+}
+
+// Int reads a number that may be negative.
+func (r *Reader) Int() int64 {
+	if r.err != nil {
+		return 0
+	}
+	n, size := binary.Varint(r.buf[r.at:])
+	if size <= 0 {
+		r.Fail("number")
+		return 0
+	}
+	r.at += size
+	return n
+}
+
+// Bool reads a flag.
+func (r *Reader) Bool() bool {
+	b := r.bytes(1)
+	if b == nil {
+		return false
+	}
+	if b[0] > 1 {
+		r.Fail("flag")
+	}
+	return b[0] == 1
+}
+
+// Count reads the length of a list whose elements take at least a byte each.
+func (r *Reader) Count() int {
+	n := r.Uint()
+	if n > uint64(len(r.buf)-r.at) {
+		r.Fail("count")
+		return 0
+	}
+	return int(n)
+}
+
+// Between reads a number that must lie between two, both included.
+func (r *Reader) Between(least, most int64) int64 {
+	n := r.Int()
+	if n < least || n > most {
+		r.Fail("number out of range")
+		return least
+	}
+	return n
+}
+
+func (r *Reader) bytes(n int) []byte {
+	if r.err != nil {
+		return nil
+	}
+	if n > len(r.buf)-r.at {
+		r.Fail("end of block")
+		return nil
+	}
+	b := r.buf[r.at : r.at+n]
+	r.at += n
+	return b
+}
+
+// Time reads an instant, in UTC.
+func (r *Reader) Time() time.Time {
+	if !r.Bool() {
+		return time.Time{}
+	}
+	r.last += r.Int()
+	return time.Unix(0, r.last).UTC()
+}
+
+// number reads a value's number in its table; 0 says that the value itself follows.
+func (r *Reader) number(size int) int {
+	n := r.Uint()
+	if n > uint64(size) {
+		r.Fail("reference to what was not written")
+		return 0
+	}
+	return int(n)
+}
+
+// Text reads a string.
+func (r *Reader) Text() string {
+	if n := r.number(len(r.texts)); n > 0 {
+		return r.texts[n-1]
+	}
+	s := string(r.bytes(r.Count()))
+	if r.err == nil {
+		r.texts = append(r.texts, s)
+	}
+	return s
+}
+
+// ID reads an identifier.
+func (r *Reader) ID() chord.ID {
+	if n := r.number(len(r.ids)); n > 0 {
+		return r.ids[n-1]
+	}
+	var id chord.ID
+	copy(id[:], r.bytes(len(id)))
+	if r.err == nil {
+		r.ids = append(r.ids, id)
+	}
+	return id
+}
+
+// Peer reads a peer.
+func (r *Reader) Peer() chord.Peer {
+	if n := r.number(len(r.peers)); n > 0 {
+		return r.peers[n-1]
+	}
+	p := chord.Peer{ID: r.ID(), Addr: r.Text(), Incarnation: r.Int()}
+	if r.err == nil {
+		r.peers = append(r.peers, p)
+	}
+	return p
+}
+
+// Ref reads a reference to a peer.
+func (r *Reader) Ref() chordevent.PeerRef { return chordevent.PeerRef{Peer: r.Peer(), Seq: r.Int()} }
+
+// Refs reads a list of them; an empty one is nil.
+func (r *Reader) Refs() []chordevent.PeerRef {
+	n := r.Count()
+	if n == 0 {
+		return nil
+	}
+	if n > chordevent.MaxSuccessors {
+		r.Fail("list too long")
+		return nil
+	}
+	list := make([]chordevent.PeerRef, n)
+	for i := range list {
+		list[i] = r.Ref()
+	}
+	return list
+}
+
+// Run reads a finger run.
+func (r *Reader) Run() chordevent.FingerRun {
+	return chordevent.FingerRun{
+		First: int(r.Between(0, chord.MaxBits-1)),
+		Last:  int(r.Between(0, chord.MaxBits-1)),
+		Peer:  r.Ref(),
+	}
+}
+
+// Trace reads a trace ID.
+func (r *Reader) Trace() trace.TraceID {
+	if n := r.number(len(r.traces)); n > 0 {
+		return r.traces[n-1]
+	}
+	var id trace.TraceID
+	copy(id[:], r.bytes(len(id)))
+	if r.err == nil {
+		r.traces = append(r.traces, id)
+	}
+	return id
+}

@@ -1,0 +1,160 @@
+package pack
+
+import (
+	"encoding/binary"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"chordconductor/node/chord"
+	"chordconductor/otel/chordevent"
+)
+
+// A table numbers the values written so far, from 1 on. What it holds is bounded by the block it belongs to.
+type table[T comparable] map[T]uint64
+
+// A Writer builds one block.
+type Writer struct {
+	buf  []byte
+	last int64 // the time written last, Unix nanoseconds
+
+	texts   table[string]
+	ids     table[chord.ID]
+	peers   table[chord.Peer]
+	lives   table[life]
+	sources table[source]
+	traces  table[trace.TraceID]
+}
+
+// A life is what tells a member, in all its events, from others.
+type life struct {
+	id     chord.ID
+	digits int
+	inc    int64
+}
+
+// A source is where events come from.
+type source struct {
+	ring, instance string
+	host           chordevent.Host
+}
+
+// NewWriter returns a Writer of an empty block.
+func NewWriter() *Writer {
+	w := &Writer{}
+	w.Reset(nil)
+	return w
+}
+
+// Reset begins another block, in the given buffer from its start.
+func (w *Writer) Reset(buf []byte) {
+	w.buf, w.last = buf[:0], 0
+	reset(&w.texts)
+	reset(&w.ids)
+	reset(&w.peers)
+	reset(&w.lives)
+	reset(&w.sources)
+	reset(&w.traces)
+}
+
+func reset[T comparable](t *table[T]) {
+	if *t == nil {
+		*t = make(table[T])
+	}
+	clear(*t)
+}
+
+// Bytes is the block so far. It is valid until the next call of the Writer.
+func (w *Writer) Bytes() []byte { return w.buf }
+
+// Len is the length of the block so far.
+func (w *Writer) Len() int { return len(w.buf) }
+
+// Uint writes a number.
+func (w *Writer) Uint(n uint64) { w.buf = binary.AppendUvarint(w.buf, n) }
+
+// Int writes a number that may be negative.
+func (w *Writer) Int(n int64) { w.buf = binary.AppendVarint(w.buf, n) }
+
+// Bool writes a flag.
+func (w *Writer) Bool(b bool) {
+	if b {
+		w.buf = append(w.buf, 1)
+	} else {
+		w.buf = append(w.buf, 0)
+	}
+}
+
+// Time writes an instant, to the nanosecond. The zero Time stays zero.
+func (w *Writer) Time(t time.Time) {
+	w.Bool(!t.IsZero())
+	if !t.IsZero() {
+		nanos := t.UnixNano()
+		w.Int(nanos - w.last)
+		w.last = nanos
+	}
+}
+
+// known writes a value's number, or 0 if it is new: the value itself then follows.
+func known[T comparable](w *Writer, t table[T], v T) bool {
+	n := t[v]
+	w.Uint(n)
+	if n == 0 {
+		t[v] = uint64(len(t)) + 1
+	}
+	return n != 0
+}
+
+// Text writes a string.
+func (w *Writer) Text(s string) {
+	if known(w, w.texts, s) {
+		return
+	}
+	w.Uint(uint64(len(s)))
+	w.buf = append(w.buf, s...)
+}
+
+// ID writes an identifier.
+func (w *Writer) ID(id chord.ID) {
+	if !known(w, w.ids, id) {
+		w.buf = append(w.buf, id[:]...)
+	}
+}
+
+// Peer writes a peer.
+func (w *Writer) Peer(p chord.Peer) {
+	if known(w, w.peers, p) {
+		return
+	}
+	w.ID(p.ID)
+	w.Text(p.Addr)
+	w.Int(p.Incarnation)
+}
+
+// Ref writes a reference to a peer.
+func (w *Writer) Ref(p chordevent.PeerRef) {
+	w.Peer(p.Peer)
+	w.Int(p.Seq)
+}
+
+// Refs writes a list of them.
+func (w *Writer) Refs(list []chordevent.PeerRef) {
+	w.Uint(uint64(len(list)))
+	for i := range list {
+		w.Ref(list[i])
+	}
+}
+
+// Run writes a finger run.
+func (w *Writer) Run(run chordevent.FingerRun) {
+	w.Int(int64(run.First))
+	w.Int(int64(run.Last))
+	w.Ref(run.Peer)
+}
+
+// Trace writes a trace ID.
+func (w *Writer) Trace(id trace.TraceID) {
+	if !known(w, w.traces, id) {
+		w.buf = append(w.buf, id[:]...)
+	}
+}
