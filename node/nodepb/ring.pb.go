@@ -896,7 +896,8 @@ type Candidate struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Peer          *Peer                  `protobuf:"bytes,1,opt,name=peer,proto3" json:"peer,omitempty"`
 	Pointer       Candidate_Pointer      `protobuf:"varint,2,opt,name=pointer,proto3,enum=chord.v1.Candidate_Pointer" json:"pointer,omitempty"`
-	Slot          int32                  `protobuf:"varint,3,opt,name=slot,proto3" json:"slot,omitempty"` // finger slot, or index in the successor list
+	Slot          int32                  `protobuf:"varint,3,opt,name=slot,proto3" json:"slot,omitempty"`   // finger slot, or index in the successor list
+	Final         bool                   `protobuf:"varint,4,opt,name=final,proto3" json:"final,omitempty"` // believed to own the key
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -950,6 +951,13 @@ func (x *Candidate) GetSlot() int32 {
 		return x.Slot
 	}
 	return 0
+}
+
+func (x *Candidate) GetFinal() bool {
+	if x != nil {
+		return x.Final
+	}
+	return false
 }
 
 type FindNextRequest struct {
@@ -1025,7 +1033,7 @@ type FindNextResponse struct {
 	Reply         *Reply                 `protobuf:"bytes,1,opt,name=reply,proto3" json:"reply,omitempty"`
 	Owner         bool                   `protobuf:"varint,2,opt,name=owner,proto3" json:"owner,omitempty"`          // the asked member is responsible for the key
 	Candidates    []*Candidate           `protobuf:"bytes,3,rep,name=candidates,proto3" json:"candidates,omitempty"` // best first
-	Final         bool                   `protobuf:"varint,4,opt,name=final,proto3" json:"final,omitempty"`          // the candidates are believed owners (the key lies between the asked one and them)
+	Final         bool                   `protobuf:"varint,4,opt,name=final,proto3" json:"final,omitempty"`          // the key lies between the asked one and its first live successor
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1174,6 +1182,7 @@ type ForwardRequest struct {
 	Final         bool                   `protobuf:"varint,5,opt,name=final,proto3" json:"final,omitempty"`
 	Path          []*Hop                 `protobuf:"bytes,6,rep,name=path,proto3" json:"path,omitempty"` // the members visited so far, the initiator first, the receiver last
 	HopsLeft      int32                  `protobuf:"varint,7,opt,name=hops_left,json=hopsLeft,proto3" json:"hops_left,omitempty"`
+	StartedMicros int64                  `protobuf:"varint,8,opt,name=started_micros,json=startedMicros,proto3" json:"started_micros,omitempty"` // Unix microseconds by the initiator's clock; for display only
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1253,6 +1262,13 @@ func (x *ForwardRequest) GetPath() []*Hop {
 func (x *ForwardRequest) GetHopsLeft() int32 {
 	if x != nil {
 		return x.HopsLeft
+	}
+	return 0
+}
+
+func (x *ForwardRequest) GetStartedMicros() int64 {
+	if x != nil {
+		return x.StartedMicros
 	}
 	return 0
 }
@@ -1482,11 +1498,12 @@ const file_ring_proto_rawDesc = "" +
 	"successors\x18\x03 \x03(\v2\x0e.chord.v1.PeerR\n" +
 	"successors\"7\n" +
 	"\x0eDepartResponse\x12%\n" +
-	"\x05reply\x18\x01 \x01(\v2\x0f.chord.v1.ReplyR\x05reply\"\xee\x01\n" +
+	"\x05reply\x18\x01 \x01(\v2\x0f.chord.v1.ReplyR\x05reply\"\x84\x02\n" +
 	"\tCandidate\x12\"\n" +
 	"\x04peer\x18\x01 \x01(\v2\x0e.chord.v1.PeerR\x04peer\x125\n" +
 	"\apointer\x18\x02 \x01(\x0e2\x1b.chord.v1.Candidate.PointerR\apointer\x12\x12\n" +
-	"\x04slot\x18\x03 \x01(\x05R\x04slot\"r\n" +
+	"\x04slot\x18\x03 \x01(\x05R\x04slot\x12\x14\n" +
+	"\x05final\x18\x04 \x01(\bR\x05final\"r\n" +
 	"\aPointer\x12\x17\n" +
 	"\x13POINTER_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0ePOINTER_FINGER\x10\x01\x12\x15\n" +
@@ -1510,7 +1527,7 @@ const file_ring_proto_rawDesc = "" +
 	"\apointer\x18\x02 \x01(\x0e2\x1b.chord.v1.Candidate.PointerR\apointer\x12\x12\n" +
 	"\x04slot\x18\x03 \x01(\x05R\x04slot\x12\x1a\n" +
 	"\btimeouts\x18\x04 \x01(\x05R\btimeouts\x12\x1b\n" +
-	"\tat_micros\x18\x05 \x01(\x03R\batMicros\"\xe2\x01\n" +
+	"\tat_micros\x18\x05 \x01(\x03R\batMicros\"\x89\x02\n" +
 	"\x0eForwardRequest\x12\"\n" +
 	"\x04call\x18\x01 \x01(\v2\x0e.chord.v1.CallR\x04call\x12\x16\n" +
 	"\x06lookup\x18\x02 \x01(\x06R\x06lookup\x12,\n" +
@@ -1518,7 +1535,8 @@ const file_ring_proto_rawDesc = "" +
 	"\x03key\x18\x04 \x01(\fR\x03key\x12\x14\n" +
 	"\x05final\x18\x05 \x01(\bR\x05final\x12!\n" +
 	"\x04path\x18\x06 \x03(\v2\r.chord.v1.HopR\x04path\x12\x1b\n" +
-	"\thops_left\x18\a \x01(\x05R\bhopsLeft\"8\n" +
+	"\thops_left\x18\a \x01(\x05R\bhopsLeft\x12%\n" +
+	"\x0estarted_micros\x18\b \x01(\x03R\rstartedMicros\"8\n" +
 	"\x0fForwardResponse\x12%\n" +
 	"\x05reply\x18\x01 \x01(\v2\x0f.chord.v1.ReplyR\x05reply\"\xaa\x01\n" +
 	"\rAnswerRequest\x12\"\n" +

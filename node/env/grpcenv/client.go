@@ -16,12 +16,12 @@ func (e *Env) Ring(addr string, limit time.Duration) nodepb.RingServer {
 	if addr == e.addr {
 		return e.ring // ring calls are answered at once, always, so the limit needs no watch
 	}
-	return ringClient{remote: remote{e, addr, limit}}
+	return ringClient{remote{e, addr, limit}}
 }
 
 // Keys gives access to the key service of the host at an address.
 func (e *Env) Keys(addr string, limit time.Duration) nodepb.KeysServer {
-	return keysClient{remote: remote{e, addr, limit}}
+	return keysClient{remote{e, addr, limit}}
 }
 
 // remote is a host, and the time limit of calls to it.
@@ -89,10 +89,7 @@ func local[Request, Answer any](ctx context.Context, r remote, method func(conte
 }
 
 // ringClient and keysClient turn the server interfaces, which members speak to each other, into calls.
-type ringClient struct {
-	nodepb.UnimplementedRingServer
-	remote
-}
+type ringClient struct{ remote }
 
 func (c ringClient) Ping(ctx context.Context, q *nodepb.PingRequest) (*nodepb.PingResponse, error) {
 	return call[nodepb.PingResponse](ctx, c.remote, nodepb.Ring_Ping_FullMethodName, q)
@@ -126,10 +123,7 @@ func (c ringClient) Answer(ctx context.Context, q *nodepb.AnswerRequest) (*nodep
 	return call[nodepb.AnswerResponse](ctx, c.remote, nodepb.Ring_Answer_FullMethodName, q)
 }
 
-type keysClient struct {
-	nodepb.UnimplementedKeysServer
-	remote
-}
+type keysClient struct{ remote }
 
 func (c keysClient) Apply(ctx context.Context, q *nodepb.ApplyRequest) (*nodepb.ApplyResponse, error) {
 	if c.addr == c.e.addr {

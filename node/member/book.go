@@ -1,0 +1,178 @@
+package member
+
+import (
+	"sync"
+	"time"
+
+	"chordconductor/node/chord"
+	"chordconductor/otel/chordevent"
+)
+
+// bookSize bounds the peers that a member remembers. A newcomer takes the place of the one heard longest ago.
+const bookSize = 256
+
+// book is a member's memory of peers that it has heard itself: their latest life and event number, and which of them it
+// has lost. The lost ones are the way back together after a partition, so they have a share of the places for
+// themselves.
+type book struct {
+	mu      sync.Mutex
+	entries []entry          // guarded by mu; at most bookSize, in no order that matters but always the same
+	at      map[chord.ID]int // guarded by mu; place in entries
+	lost    int              // guarded by mu; entries with lost set
+}
+
+type entry struct {
+	chordevent.PeerRef
+	heard time.Time
+	lost  bool
+	probe time.Time     // when a lost one is worth another ping
+	gap   time.Duration // between pings of a lost one: doubles up to maxProbeGap
+}
+
+const (
+	maxProbeGap = time.Minute
+	maxLost     = bookSize / 4
+)
+
+// hear notes a sign of life.
+func (b *book) hear(ref chordevent.PeerRef, now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if i, ok := b.at[ref.ID]; ok {
+		e := &b.entries[i]
+		if ref.Incarnation < e.Incarnation {
+			return
+		}
+		if ref.Incarnation == e.Incarnation {
+			ref.Seq = max(ref.Seq, e.Seq)
+		}
+		if e.lost {
+			e.lost, b.lost = false, b.lost-1
+		}
+		e.PeerRef, e.heard = ref, now
+		return
+	}
+	b.insert(entry{PeerRef: ref, heard: now})
+}
+
+// insert adds an entry and returns its place: when all are taken, that of the entry heard longest ago, which is a lost
+// one if those have more than their share.
+func (b *book) insert(e entry) int {
+	if b.at == nil {
+		b.at = make(map[chord.ID]int)
+	}
+	if len(b.entries) < bookSize {
+		b.entries = append(b.entries, e)
+		b.at[e.ID] = len(b.entries) - 1
+		return len(b.entries) - 1
+	}
+	victim := -1
+	for i := range b.entries {
+		if old := &b.entries[i]; old.lost == (b.lost > maxLost) && (victim < 0 || old.heard.Before(b.entries[victim].heard)) {
+			victim = i
+		}
+	}
+	if b.entries[victim].lost {
+		b.lost--
+	}
+	delete(b.at, b.entries[victim].ID)
+	b.at[e.ID] = victim
+	b.entries[victim] = e
+	return victim
+}
+
+// lose notes that a peer has been found dead, and reports whether that is news. It is pinged again after gap, then at
+// doubled gaps.
+func (b *book) lose(p chord.Peer, now time.Time, gap time.Duration) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	i, ok := b.at[p.ID]
+	if !ok {
+		i = b.insert(entry{PeerRef: chordevent.PeerRef{Peer: p}, heard: now})
+	}
+	e := &b.entries[i]
+	if e.Incarnation > p.Incarnation {
+		return false // a later life of it has been heard
+	}
+	news := !e.lost || e.Incarnation < p.Incarnation
+	if news {
+		e.gap = gap
+	} else {
+		e.gap = min(2*e.gap, maxProbeGap)
+	}
+	if !e.lost {
+		e.lost = true
+		b.lost++
+	}
+	if e.Incarnation < p.Incarnation {
+		e.PeerRef = chordevent.PeerRef{Peer: p}
+	}
+	e.probe = now.Add(e.gap)
+	return news
+}
+
+// forget drops a peer that is certainly gone: its place has been taken by a later life, or by nobody.
+func (b *book) forget(p chord.Peer) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	i, ok := b.at[p.ID]
+	if !ok || b.entries[i].Incarnation != p.Incarnation {
+		return
+	}
+	if b.entries[i].lost {
+		b.lost--
+	}
+	last := len(b.entries) - 1
+	b.at[b.entries[last].ID] = i
+	b.entries[i] = b.entries[last]
+	b.entries = b.entries[:last]
+	delete(b.at, p.ID)
+}
+
+// seq is the last event number known of a peer's life.
+func (b *book) seq(p chord.Peer) int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if i, ok := b.at[p.ID]; ok && b.entries[i].Incarnation == p.Incarnation {
+		return b.entries[i].Seq
+	}
+	return 0
+}
+
+// heardSince reports whether a peer gave a sign of life after t.
+func (b *book) heardSince(p chord.Peer, t time.Time) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	i, ok := b.at[p.ID]
+	return ok && b.entries[i].Incarnation == p.Incarnation && !b.entries[i].lost && b.entries[i].heard.After(t)
+}
+
+// alive lists the peers that are not lost.
+func (b *book) alive() []chord.Peer {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	peers := make([]chord.Peer, 0, len(b.entries)-b.lost)
+	for i := range b.entries {
+		if !b.entries[i].lost {
+			peers = append(peers, b.entries[i].Peer)
+		}
+	}
+	return peers
+}
+
+// dueProbe picks the lost peer that has waited longest for its ping, if one is due.
+func (b *book) dueProbe(now time.Time) (chord.Peer, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	due := -1
+	for i := range b.entries {
+		e := &b.entries[i]
+		if e.lost && !e.probe.After(now) && (due < 0 || e.probe.Before(b.entries[due].probe)) {
+			due = i
+		}
+	}
+	if due < 0 {
+		return chord.Peer{}, false
+	}
+	return b.entries[due].Peer, true
+}

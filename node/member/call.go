@@ -1,0 +1,215 @@
+package member
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"chordconductor/node/chord"
+	"chordconductor/node/env"
+	"chordconductor/node/nodepb"
+	"chordconductor/otel/chordevent"
+)
+
+var (
+	// errBusy: the peer is alive and asks to come again.
+	errBusy = errors.New("peer is busy")
+	// errDead: the peer did not answer, or another life or nobody answered in its place.
+	errDead = errors.New("peer is dead")
+	// errGone: the member itself is no more, or its environment has ended. Whoever gets it returns.
+	errGone = errors.New("member is gone")
+)
+
+func isStop(err error) bool { return errors.Is(err, errGone) || errors.Is(err, env.ErrStopped) }
+
+// Call makes the header of a request to a member.
+func (m *Member) Call(to chord.Peer) *nodepb.Call {
+	call := &nodepb.Call{From: m.wireSelf(), Clock: m.host.clock.Now(), Ring: m.host.cfg.Ring, Bits: uint32(m.host.cfg.Bits)}
+	if to.Incarnation != 0 { // else any member at that address
+		call.Target = to.ID[:]
+	}
+	return call
+}
+
+func (m *Member) reply(status nodepb.Reply_Status) *nodepb.Reply {
+	return &nodepb.Reply{Status: status, Self: m.wireSelf(), Clock: m.host.clock.Now()}
+}
+
+func (m *Member) wireSelf() *nodepb.Peer {
+	return &nodepb.Peer{Id: m.self.ID[:], Address: m.self.Addr, Incarnation: m.self.Incarnation, Seq: m.seq.Load()}
+}
+
+// Heard takes note of an answer's header. The error says that the answer does not come from the life that was asked.
+// BUSY is a sign of life and no error.
+func (m *Member) Heard(asked chord.Peer, reply *nodepb.Reply) error {
+	_, err := m.heard(asked, reply)
+	return err
+}
+
+// heard is Heard, and also says who answered.
+func (m *Member) heard(asked chord.Peer, reply *nodepb.Reply) (chord.Peer, error) {
+	if reply.GetStatus() == nodepb.Reply_STATUS_NOT_MEMBER {
+		return chord.Peer{}, fmt.Errorf("%w: it is not a member", errDead)
+	}
+	self, err := peerFromWire(m.host.space, reply.GetSelf())
+	if err != nil || !self.Real() {
+		return chord.Peer{}, fmt.Errorf("%w: malformed answer", errDead)
+	}
+	m.host.clock.Observe(reply.GetClock()) // a stamp too far ahead is not taken over; the ring does not need it
+	m.hear(self)
+	if asked.Incarnation != 0 && (self.ID != asked.ID || self.Incarnation != asked.Incarnation) {
+		return self.Peer, fmt.Errorf("%w: another life answered", errDead)
+	}
+	return self.Peer, nil
+}
+
+// hear notes a peer's sign of life.
+func (m *Member) hear(ref chordevent.PeerRef) {
+	if ref.ID == m.self.ID {
+		return
+	}
+	m.book.hear(ref, m.env.Now())
+	m.suspects.clear(ref.Peer)
+}
+
+// answer is what all responses have.
+type answer interface{ GetReply() *nodepb.Reply }
+
+// judge turns the end of one call to a peer into nil, errBusy, errDead, errGone or the caller's context error.
+func judge[A answer](m *Member, ctx context.Context, asked chord.Peer, a A, err error) (chord.Peer, error) {
+	switch {
+	case m.gone() || errors.Is(err, env.ErrStopped):
+		return chord.Peer{}, errGone
+	case err != nil && ctx.Err() != nil:
+		return chord.Peer{}, ctx.Err()
+	case errors.Is(err, env.ErrTimeout):
+		return chord.Peer{}, fmt.Errorf("%w: no answer from %s", errDead, asked.Addr)
+	case err != nil:
+		return chord.Peer{}, fmt.Errorf("%w: %s refuses: %w", errDead, asked.Addr, err)
+	}
+	self, err := m.heard(asked, a.GetReply())
+	if err == nil && a.GetReply().GetStatus() == nodepb.Reply_STATUS_BUSY {
+		err = errBusy
+	}
+	return self, err
+}
+
+const (
+	busyTries = 8
+	busyPause = 4 * time.Millisecond // doubles from try to try, jittered
+)
+
+// ask makes one maintenance query: again after BUSY, and after no answer as often as the configuration says. holding
+// says that the query copies the peer's pointers: the member answers BUSY itself from sending until the answer is
+// applied, but not while it pauses between tries, or two members that ask each other would wait for ever.
+func ask[A answer](m *Member, ctx context.Context, p chord.Peer, holding bool, call func(nodepb.RingServer) (A, error)) (A, chord.Peer, error) {
+	var none A
+	busy, unanswered, pause := 0, 0, busyPause
+	for {
+		if holding {
+			m.busy.Store(true)
+		}
+		a, err := call(m.env.Ring(p.Addr, m.host.cfg.CallLimit))
+		timeout := errors.Is(err, env.ErrTimeout)
+		self, err := judge(m, ctx, p, a, err)
+		if err == nil {
+			return a, self, nil
+		}
+		if holding {
+			m.busy.Store(false)
+		}
+		switch {
+		case err == errBusy:
+			if busy++; busy == busyTries {
+				return none, self, err
+			}
+		case timeout && !isStop(err) && ctx.Err() == nil:
+			if unanswered++; unanswered == m.host.cfg.CallTries {
+				return none, self, err
+			}
+		default:
+			return none, self, err
+		}
+		if m.env.Sleep(m.jitter(pause)) != nil {
+			return none, self, errGone
+		}
+		pause *= 2
+	}
+}
+
+func (m *Member) ping(ctx context.Context, p chord.Peer) (*nodepb.PingResponse, chord.Peer, error) {
+	return ask(m, ctx, p, false, func(r nodepb.RingServer) (*nodepb.PingResponse, error) {
+		return r.Ping(ctx, &nodepb.PingRequest{Call: m.Call(p)})
+	})
+}
+
+// alive reports whether a peer is: BUSY is alive too. The error is errGone or nil.
+func (m *Member) alive(ctx context.Context, p chord.Peer) (bool, error) {
+	_, _, err := m.ping(ctx, p)
+	if isStop(err) {
+		return false, errGone
+	}
+	return err == nil || err == errBusy, nil
+}
+
+// neighbors copies a peer's pointers. After success the member answers BUSY until apply.
+func (m *Member) neighbors(ctx context.Context, p chord.Peer) (chord.Neighbors, error) {
+	a, self, err := ask(m, ctx, p, true, func(r nodepb.RingServer) (*nodepb.NeighborsResponse, error) {
+		return r.Neighbors(ctx, &nodepb.NeighborsRequest{Call: m.Call(p)})
+	})
+	if err != nil {
+		return chord.Neighbors{}, err
+	}
+	pred, err1 := peerFromWire(m.host.space, a.Predecessor)
+	succ, err2 := peersFromWire(m.host.space, a.Successors)
+	if err := errors.Join(err1, err2); err != nil {
+		m.busy.Store(false)
+		return chord.Neighbors{}, fmt.Errorf("%w: %w", errDead, err)
+	}
+	return chord.Neighbors{Peer: self, Pred: pred.Peer, Succ: succ}, nil
+}
+
+// PeerFailed notes that a peer has been found dead in an operation, and tells it, once per life lost.
+func (m *Member) PeerFailed(ctx context.Context, p chord.Peer, operation string) {
+	m.failed(because(ctx), p, operation)
+}
+
+func (m *Member) failed(why cause, p chord.Peer, operation string) {
+	if !p.Real() || p.ID == m.self.ID || p.Incarnation == 0 || m.gone() {
+		return
+	}
+	now := m.env.Now()
+	ref := m.ref(p)
+	m.suspects.add(p, now.Add(m.suspicion()))
+	if m.book.lose(p, now, 4*m.host.cfg.Stabilize) {
+		m.host.in.count(m.host.in.failures, operation, "")
+		m.Emit(why(), chordevent.PeerFailed{Peer: ref, Operation: operation})
+	}
+	m.setFingers(why, func(f chord.Fingers) (chord.Fingers, []chord.Run) { return f.Drop(p) })
+	m.keys.PeerDied(why(), p)
+}
+
+// suspect notes that a peer did not answer once. Lookups pass it over for a while; the member's loop finds out whether
+// it is dead, with as many tries as that takes.
+func (m *Member) suspect(p chord.Peer) {
+	if p.Incarnation == 0 || p.ID == m.self.ID {
+		return
+	}
+	m.suspects.add(p, m.env.Now().Add(m.suspicion()))
+	m.inbox.suspect(p)
+	m.wake.Set()
+}
+
+func (m *Member) suspicion() time.Duration { return 4 * m.host.cfg.CallLimit }
+
+// jitter is a random time around d, from half of it to one and a half.
+func (m *Member) jitter(d time.Duration) time.Duration { return d/2 + m.random(d) }
+
+// random is a random time from 0 up to but not including d.
+func (m *Member) random(d time.Duration) time.Duration {
+	if d <= 0 {
+		return 0
+	}
+	return time.Duration(m.env.Uint64() % uint64(d))
+}

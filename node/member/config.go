@@ -1,0 +1,121 @@
+package member
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"chordconductor/node/chord"
+	"chordconductor/otel/chordevent"
+)
+
+// Mode is how lookups travel.
+type Mode string
+
+const (
+	// Recursive: each hop forwards the lookup, and the owner answers the initiator directly.
+	Recursive Mode = chordevent.ModeRecursive
+	// Iterative: the initiator asks one member after the other.
+	Iterative Mode = chordevent.ModeIterative
+)
+
+// ParseMode reads a mode; empty is Recursive.
+func ParseMode(text string) (Mode, error) {
+	switch mode := Mode(text); mode {
+	case "":
+		return Recursive, nil
+	case Recursive, Iterative:
+		return mode, nil
+	}
+	return "", fmt.Errorf("lookup mode %.40q: must be %s or %s", text, Recursive, Iterative)
+}
+
+// Config is how a host and its members behave. All hosts of a ring must agree on Ring, Bits, Successors and Replicas.
+// Zero values stand for the defaults named beside them.
+type Config struct {
+	// Ring is the ring's name; members of differently named rings refuse each other. Default "chord".
+	Ring string
+	// HostID names the failure domain (chord.host.id). Default: the address.
+	HostID string
+	// Join lists addresses of hosts to join through, tried in random order, again and again. None: the host's first
+	// member founds a ring.
+	Join []string
+
+	// Bits is m: identifiers are below 2^m. Default 160.
+	Bits int
+	// Successors is r, the length of successor lists. Default 8.
+	Successors int
+	// Replicas is R, the number of hosts that hold each key. Default 3.
+	Replicas int
+
+	// Stabilize is the base interval of ring maintenance; after a change it is shorter for a while. Default 500 ms.
+	Stabilize time.Duration
+	// CallLimit is how long a peer may take to answer before the call counts as unanswered. Default 500 ms.
+	CallLimit time.Duration
+	// CallTries is how many unanswered maintenance calls make a peer dead. Default 2.
+	CallTries int
+	// Lookup is the default mode. Default Recursive.
+	Lookup Mode
+	// LookupLimit is how long a lookup may take, retries included. Default 10 s.
+	LookupLimit time.Duration
+	// LeaveLimit is how long a graceful leave may take. Default 20 s.
+	LeaveLimit time.Duration
+
+	// Keyframe is the period of keyframes, which is jittered. Default 10 s.
+	Keyframe time.Duration
+
+	// JoinFailed, if not nil, hears of each try to join that failed. It must not block.
+	JoinFailed func(self chord.Peer, try int, err error)
+	// Keys makes the key side of a member. Nil: the ring alone, where a member owns what its predecessor leaves it.
+	Keys func(*Member) Keys
+}
+
+const (
+	maxText = 255 // bytes of a name or an address
+	maxHops = 512 // of a lookup: a ring with fresh fingers takes some ten, one without any a walk along successor lists
+)
+
+// validated fills in defaults and reports everything that is wrong.
+func (c Config) validated(address string) (Config, error) {
+	setDefault(&c.Ring, "chord")
+	setDefault(&c.HostID, address)
+	setDefault(&c.Bits, chord.MaxBits)
+	setDefault(&c.Successors, 8)
+	setDefault(&c.Replicas, 3)
+	setDefault(&c.Stabilize, 500*time.Millisecond)
+	setDefault(&c.CallLimit, 500*time.Millisecond)
+	setDefault(&c.CallTries, 2)
+	setDefault(&c.Lookup, Recursive)
+	setDefault(&c.LookupLimit, 10*time.Second)
+	setDefault(&c.LeaveLimit, 20*time.Second)
+	setDefault(&c.Keyframe, 10*time.Second)
+
+	var wrong []error
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
+			wrong = append(wrong, fmt.Errorf(format, args...))
+		}
+	}
+	check(address != "" && len(address) <= maxText, "address %.40q: must have 1 to %d bytes", address, maxText)
+	check(len(c.Ring) <= maxText, "ring name: must have at most %d bytes", maxText)
+	check(len(c.HostID) <= maxText, "host ID: must have at most %d bytes", maxText)
+	check(strings.ToValidUTF8(c.Ring+c.HostID+address, "") == c.Ring+c.HostID+address, "ring name, host ID and address must be UTF-8")
+	check(c.Bits >= chord.MinBits && c.Bits <= chord.MaxBits, "bits %d: must be from %d to %d", c.Bits, chord.MinBits, chord.MaxBits)
+	check(c.Successors >= 1 && c.Successors <= chordevent.MaxSuccessors, "successors %d: must be from 1 to %d", c.Successors, chordevent.MaxSuccessors)
+	check(c.Replicas >= 1 && c.Replicas <= chordevent.MaxReplicas, "replicas %d: must be from 1 to %d", c.Replicas, chordevent.MaxReplicas)
+	check(c.Stabilize >= time.Millisecond, "stabilize %v: must be at least 1ms", c.Stabilize)
+	check(c.CallLimit > 0 && c.CallTries > 0 && c.LookupLimit > 0 && c.LeaveLimit > 0, "time limits and tries must be positive")
+	check(c.Keyframe >= time.Second, "keyframe period %v: must be at least 1s", c.Keyframe)
+	if _, err := ParseMode(string(c.Lookup)); err != nil {
+		wrong = append(wrong, err)
+	}
+	return c, errors.Join(wrong...)
+}
+
+func setDefault[T comparable](value *T, byDefault T) {
+	var zero T
+	if *value == zero {
+		*value = byDefault
+	}
+}

@@ -1,0 +1,96 @@
+package member
+
+import (
+	"context"
+
+	"chordconductor/node/chord"
+	"chordconductor/node/nodepb"
+	"chordconductor/otel/chordevent"
+)
+
+// fixFingers fixes one run of finger slots. A pass over all slots costs about log2 N rounds, since one answer fills a
+// run. Rounds follow each other quickly while a pass changes something, and slow down while none does.
+func (m *Member) fixFingers() {
+	s, base := &m.schedule, m.host.cfg.Stabilize
+	r := m.begin(context.Background(), chordevent.SpanFixFingers)
+	done, err := m.fixFinger(r)
+	if r.span != nil {
+		s.fingerNews = true
+	}
+	if done { // with a pass
+		switch {
+		case s.fingerNews || s.fingerGap == 0:
+			s.fingerGap = base / 2
+		default:
+			s.fingerGap = min(2*s.fingerGap, 8*base)
+		}
+		s.fingerNews = false
+	}
+	gap := s.fingerGap
+	if gap == 0 {
+		gap = base / 8
+	}
+	r.end(err)
+	s.fingers = m.env.Now().Add(m.jitter(gap))
+}
+
+// fixFinger reports whether it finished a pass over the slots.
+func (m *Member) fixFinger(r *round) (done bool, err error) {
+	space, bits := m.host.space, m.host.cfg.Bits
+	state, slot := m.State(), m.schedule.fingerSlot
+	head := state.Head()
+	answer := m.self
+	if head.ID != m.self.ID {
+		// The slots whose start lies up to the head need no question.
+		if first := m.fill(r, slot, head); first >= bits {
+			m.schedule.fingerSlot = 0
+			return true, nil
+		} else if first > slot {
+			slot = first
+		}
+		if answer, err = m.askFinger(r, slot); err != nil {
+			m.schedule.fingerSlot = (slot + 1) % bits
+			return slot+1 >= bits, err
+		}
+	}
+	m.setFingers(r.changed, func(f chord.Fingers) (chord.Fingers, []chord.Run) { return f.FillFrom(space, m.self.ID, slot, answer) })
+	m.schedule.fingerSlot = m.slotAfter(slot, answer) % bits
+	return m.schedule.fingerSlot == 0, nil
+}
+
+// fill fills the slots from slot on whose start lies in (self, head], and returns the first slot beyond.
+func (m *Member) fill(r *round, slot int, head chord.Peer) int {
+	space := m.host.space
+	if !chord.Owns(m.self.ID, space.FingerStart(m.self.ID, slot), head.ID) {
+		return slot
+	}
+	m.setFingers(r.changed, func(f chord.Fingers) (chord.Fingers, []chord.Run) { return f.FillFrom(space, m.self.ID, slot, head) })
+	return m.slotAfter(slot, head)
+}
+
+// slotAfter is the first slot that the answer for a slot does not fill.
+func (m *Member) slotAfter(slot int, answer chord.Peer) int {
+	space := m.host.space
+	start := space.FingerStart(m.self.ID, slot)
+	for slot++; slot < m.host.cfg.Bits && start != answer.ID && chord.Owns(start, space.FingerStart(m.self.ID, slot), answer.ID); slot++ {
+	}
+	return slot
+}
+
+// askFinger finds the owner of a slot's start: with one question if it is still the peer that the slot points to.
+func (m *Member) askFinger(r *round, slot int) (chord.Peer, error) {
+	now := m.now.Load()
+	start := m.host.space.FingerStart(m.self.ID, slot)
+	if p := now.fingers.At(slot); p.Real() {
+		a, err := m.env.Ring(p.Addr, m.host.cfg.CallLimit).FindNext(r.ctx, &nodepb.FindNextRequest{Call: m.Call(p), Key: start[:], Final: true})
+		if _, err := judge(m, r.ctx, p, a, err); err == nil && a.Owner {
+			return p, nil
+		} else if isStop(err) {
+			return chord.Peer{}, err
+		} else if err != nil && err != errBusy {
+			m.suspect(p)
+		}
+	}
+	found, err := m.Find(r.ctx, start, m.host.cfg.Lookup)
+	return found.Owner, err
+}

@@ -1,0 +1,157 @@
+package member_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"chordconductor/node/chord"
+	"chordconductor/node/env/grpcenv"
+	"chordconductor/node/member"
+	"chordconductor/otel/chordevent"
+)
+
+// A world carries hosts: the real one over loopback, or a simulated one. The same tests run in both.
+type world interface {
+	// host makes a host that serves, without members.
+	host(t *testing.T, cfg member.Config) *host
+	// until lets the world go on until cond holds, and fails the test if it does not within limit of the world's time.
+	until(t *testing.T, limit time.Duration, what string, cond func() bool)
+	// do runs a task of a host and waits for its end.
+	do(t *testing.T, h *host, task func(ctx context.Context))
+}
+
+type host struct {
+	*member.Host
+	stop func() // without a word
+}
+
+// grpcWorld is real: gRPC over loopback.
+type grpcWorld struct{}
+
+func (grpcWorld) host(t *testing.T, cfg member.Config) *host {
+	t.Helper()
+	e, err := grpcenv.Listen(grpcenv.Options{Listen: "127.0.0.1:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := member.NewHost(cfg, e.Address(), e, member.Telemetry{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Serve(h, h, nil)
+	stop := func() {
+		h.Crash()
+		e.Close()
+	}
+	t.Cleanup(stop)
+	return &host{h, stop}
+}
+
+func (grpcWorld) until(t *testing.T, limit time.Duration, what string, cond func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(limit)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !cond() {
+		if time.Now().After(deadline) {
+			t.Fatalf("not within %v: %s", limit, what)
+		}
+		<-tick.C
+	}
+}
+
+func (grpcWorld) do(t *testing.T, h *host, task func(ctx context.Context)) { task(t.Context()) }
+
+// fleet is some hosts of one ring.
+type fleet struct {
+	t     *testing.T
+	w     world
+	cfg   member.Config
+	hosts []*host
+}
+
+func newFleet(t *testing.T, w world, cfg member.Config, size int) *fleet {
+	f := &fleet{t: t, w: w, cfg: cfg}
+	f.add(size)
+	return f
+}
+
+// add adds hosts of one member each, which join through the first host.
+func (f *fleet) add(count int) {
+	f.t.Helper()
+	for range count {
+		cfg := f.cfg
+		if len(f.hosts) > 0 {
+			cfg.Join = []string{f.hosts[0].Address()}
+		}
+		h := f.w.host(f.t, cfg)
+		f.hosts = append(f.hosts, h)
+		if _, err := h.Start(1); err != nil {
+			f.t.Fatal(err)
+		}
+	}
+}
+
+// members are all members of all hosts.
+func (f *fleet) members() []*member.Member {
+	var all []*member.Member
+	for _, h := range f.hosts {
+		all = append(all, h.Members()...)
+	}
+	return all
+}
+
+func (f *fleet) observe() *chord.Global {
+	var states []chord.State
+	for _, m := range f.members() {
+		if m.Status() != chordevent.StatusJoining {
+			states = append(states, m.State())
+		}
+	}
+	return chord.Observe(states)
+}
+
+func (f *fleet) ideal(limit time.Duration) {
+	f.t.Helper()
+	f.w.until(f.t, limit, "the ring is ideal", func() bool {
+		g := f.observe()
+		return len(g.States) == len(f.members()) && g.Ideal(f.hosts[0].Space())
+	})
+}
+
+// owner is who owns a key by the members' identifiers.
+func (f *fleet) owner(key chord.ID) chord.Peer {
+	g := f.observe()
+	for _, s := range g.States {
+		if key.Compare(s.Self.ID) <= 0 {
+			return s.Self
+		}
+	}
+	return g.States[0].Self
+}
+
+// checkLookups looks keys up from every member, and fails the test for a wrong answer.
+func (f *fleet) checkLookups(mode member.Mode, each int) {
+	f.t.Helper()
+	n := 0
+	for _, h := range f.hosts {
+		for _, m := range h.Members() {
+			f.w.do(f.t, h, func(ctx context.Context) {
+				for range each {
+					n++
+					key := h.Space().Hash(fmt.Appendf(nil, "key %d", n))
+					found, err := m.Find(ctx, key, mode)
+					if err != nil {
+						f.t.Errorf("lookup %d: %v", n, err)
+					} else if want := f.owner(key); found.Owner != want {
+						f.t.Errorf("lookup %d: owner %v, want %v", n, found.Owner, want)
+					} else if last := found.Path[len(found.Path)-1].Peer; last.ID != want.ID || found.Path[0].Peer.ID != m.Self().ID {
+						f.t.Errorf("lookup %d: path %v", n, found.Path)
+					}
+				}
+			})
+		}
+	}
+}

@@ -1,0 +1,227 @@
+package member
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"chordconductor/node/chord"
+	"chordconductor/node/env"
+	"chordconductor/node/nodepb"
+	"chordconductor/otel/chordevent"
+)
+
+// A Host carries the members of one address, which are one failure domain. It implements the peer-to-peer services by
+// passing each call to the member that it is for.
+type Host struct {
+	cfg     Config
+	address string
+	env     env.Env
+	space   chord.Space
+	in      *instruments
+	clock   Clock
+
+	members atomic.Pointer[[]*Member] // those that are not gone, by start; read without a lock
+
+	mu       sync.Mutex
+	next     int   // guarded by mu; virtual index of the next member
+	lastLife int64 // guarded by mu; incarnation given last
+	founding bool  // guarded by mu; the next member founds the ring
+	founder  *Member
+}
+
+// Clock is a hybrid logical clock: stamps that grow with every message.
+type Clock interface {
+	Now() uint64
+	Observe(uint64) error
+}
+
+// NewHost makes a host without members. Its environment must serve the host under the address (see env.Env), before the
+// first member starts.
+func NewHost(cfg Config, address string, e env.Env, t Telemetry) (*Host, error) {
+	cfg, err := cfg.validated(address)
+	if err != nil {
+		return nil, err
+	}
+	space, err := chord.NewSpace(cfg.Bits)
+	if err != nil {
+		return nil, err
+	}
+	in, err := newInstruments(t, e)
+	if err != nil {
+		return nil, err
+	}
+	h := &Host{cfg: cfg, address: address, env: e, space: space, in: in, clock: noClock{}}
+	h.members.Store(&[]*Member{})
+	others := slices.DeleteFunc(slices.Clone(cfg.Join), func(a string) bool { return a == address })
+	h.founding = len(others) == 0
+	return h, nil
+}
+
+// noClock serves where nothing is ordered by time: a ring without keys.
+type noClock struct{}
+
+func (noClock) Now() uint64          { return 0 }
+func (noClock) Observe(uint64) error { return nil }
+
+// Start starts count more members. It returns when their life has begun, not when they have joined. The first member of
+// a host that was given nobody to join founds a ring.
+func (h *Host) Start(count int) ([]*Member, error) {
+	started := make([]*Member, 0, count)
+	for range count {
+		h.mu.Lock()
+		index := h.next
+		h.next++
+		h.mu.Unlock()
+		m, err := h.start(h.space.MemberID(h.address, index), index)
+		if err != nil {
+			return started, err
+		}
+		started = append(started, m)
+	}
+	return started, nil
+}
+
+// StartAt starts a member with an identifier of the caller's choice.
+func (h *Host) StartAt(id chord.ID) (*Member, error) {
+	h.mu.Lock()
+	index := h.next
+	h.next++
+	h.mu.Unlock()
+	return h.start(id, index)
+}
+
+func (h *Host) start(id chord.ID, index int) (*Member, error) {
+	m := newMember(h, id, index)
+	h.mu.Lock()
+	if h.find(id) != nil {
+		h.mu.Unlock()
+		return nil, fmt.Errorf("%w: %s on this host", ErrTaken, m.hex)
+	}
+	list := append(slices.Clone(h.Members()), m)
+	h.members.Store(&list)
+	if h.founding {
+		h.founding, h.founder = false, m
+	}
+	h.mu.Unlock()
+	if err := h.env.Go(context.Background(), m.run); err != nil {
+		h.remove(m)
+		return nil, err
+	}
+	return m, nil
+}
+
+func (h *Host) founds(m *Member) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.founder == m
+}
+
+// incarnation is the current time, or one more than the last given, should two members start within a clock tick.
+func (h *Host) incarnation() int64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.lastLife = max(h.env.Now().UnixNano(), h.lastLife+1)
+	return h.lastLife
+}
+
+func (h *Host) remove(m *Member) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	list := slices.DeleteFunc(slices.Clone(h.Members()), func(other *Member) bool { return other == m })
+	h.members.Store(&list)
+}
+
+// Members lists the members that are not gone, by start. The caller must not change the slice.
+func (h *Host) Members() []*Member { return *h.members.Load() }
+
+// Member is the one with an identifier, or nil.
+func (h *Host) Member(id chord.ID) *Member { return h.find(id) }
+
+// find scans: a host carries some dozens of members at most, and a scan needs no lock.
+func (h *Host) find(id chord.ID) *Member {
+	for _, m := range h.Members() {
+		if m.self.ID == id {
+			return m
+		}
+	}
+	return nil
+}
+
+// Address is the host's address, Space its identifier circle, Config its configuration with all defaults filled in.
+func (h *Host) Address() string    { return h.address }
+func (h *Host) Space() chord.Space { return h.space }
+func (h *Host) Config() Config     { return h.cfg }
+
+// Leave makes all members leave, one after the other, the greatest identifier first (as neighbours must).
+func (h *Host) Leave(ctx context.Context) error {
+	members := slices.Clone(h.Members())
+	slices.SortFunc(members, func(a, b *Member) int { return b.self.ID.Compare(a.self.ID) })
+	var errs []error
+	for _, m := range members {
+		if m.Status() == chordevent.StatusJoining {
+			m.Crash() // nobody knows it yet
+			continue
+		}
+		if err := m.Leave(ctx); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Crash ends all members without a word.
+func (h *Host) Crash() {
+	for _, m := range h.Members() {
+		m.Crash()
+	}
+}
+
+// route finds the member that a call is for. nil: nobody, which the caller hears as NOT_MEMBER.
+func (h *Host) route(call *nodepb.Call) (*Member, chordevent.PeerRef, error) {
+	if call.GetRing() != h.cfg.Ring || int(call.GetBits()) != h.cfg.Bits {
+		return nil, chordevent.PeerRef{}, status.Errorf(codes.FailedPrecondition,
+			"this host is of ring %q with %d bits, the caller of %q with %d", h.cfg.Ring, h.cfg.Bits, call.GetRing(), call.GetBits())
+	}
+	from, err := peerFromWire(h.space, call.GetFrom())
+	if err != nil {
+		return nil, from, status.Errorf(codes.InvalidArgument, "caller: %v", err)
+	}
+	h.clock.Observe(call.GetClock())
+	m, err := h.target(call.GetTarget())
+	if m != nil && from.Real() {
+		m.hear(from)
+	}
+	return m, from, err
+}
+
+func (h *Host) target(target []byte) (*Member, error) {
+	if len(target) == 0 {
+		return h.Any(), nil
+	}
+	id, err := idFromWire(h.space, target)
+	if err != nil {
+		return nil, status.Errorf(codes.InvalidArgument, "target: %v", err)
+	}
+	return h.find(id), nil
+}
+
+// Any is an active member, if there is one, else any other, or nil.
+func (h *Host) Any() *Member {
+	members := h.Members()
+	for _, m := range members {
+		if m.standing() == ok {
+			return m
+		}
+	}
+	if len(members) > 0 {
+		return members[0]
+	}
+	return nil
+}

@@ -1,0 +1,128 @@
+package member
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"chordconductor/node/chord"
+)
+
+const (
+	maxNotices = 64 // the ring sends again, so what does not fit may be dropped
+	maxHints   = 32
+	maxChecks  = 16
+)
+
+// inbox is what other tasks leave for the member's loop, which does one thing at a time. All three queues are bounded;
+// what does not fit is dropped, since notifies, hints and suspicions all come again as long as they matter.
+type inbox struct {
+	mu       sync.Mutex
+	notices  []notice     // guarded by mu; at most one per notifier, the latest
+	hints    []hint       // guarded by mu; at most one per contact
+	checks   []chord.Peer // guarded by mu; suspected peers
+	handled  []handled    // guarded by mu; contacts of other rings met lately
+	hurrying bool         // guarded by mu; stabilize at once
+}
+
+// notice is a peer that believes to be the member's predecessor; ctx carries the trace of its notify.
+type notice struct {
+	ctx  context.Context
+	from chord.Peer
+}
+
+// hint is a contact that may be of another ring, or a nearer successor.
+type hint struct {
+	ctx     context.Context
+	contact chord.Peer
+	hops    int32 // how far it may be passed on
+}
+
+type handled struct {
+	id    chord.ID
+	until time.Time
+}
+
+func (b *inbox) notify(n notice) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.notices = slices.DeleteFunc(b.notices, func(old notice) bool { return old.from.ID == n.from.ID })
+	if len(b.notices) < maxNotices {
+		b.notices = append(b.notices, n)
+	}
+}
+
+func (b *inbox) hint(h hint) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i := range b.hints {
+		if b.hints[i].contact == h.contact {
+			b.hints[i].hops = max(b.hints[i].hops, h.hops)
+			return
+		}
+	}
+	if len(b.hints) < maxHints {
+		b.hints = append(b.hints, h)
+	}
+}
+
+func (b *inbox) suspect(p chord.Peer) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.checks) < maxChecks && !slices.Contains(b.checks, p) {
+		b.checks = append(b.checks, p)
+	}
+}
+
+func (b *inbox) hurry() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.hurrying = true
+}
+
+// work is one of each kind that waits.
+type work struct {
+	notice *notice
+	hint   *hint
+	check  *chord.Peer
+	hurry  bool
+}
+
+func (b *inbox) take() work {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	w := work{notice: pop(&b.notices), hint: pop(&b.hints), check: pop(&b.checks), hurry: b.hurrying}
+	b.hurrying = false
+	return w
+}
+
+func (b *inbox) empty() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.notices)+len(b.hints)+len(b.checks) == 0 && !b.hurrying
+}
+
+func pop[T any](queue *[]T) *T {
+	if len(*queue) == 0 {
+		return nil
+	}
+	first := (*queue)[0]
+	*queue = slices.Delete(*queue, 0, 1)
+	return &first
+}
+
+// meet reports whether a contact of another ring deserves attention now: each one does once in a while.
+func (b *inbox) meet(id chord.ID, now time.Time, again time.Duration) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.handled = slices.DeleteFunc(b.handled, func(h handled) bool { return !h.until.After(now) })
+	if slices.ContainsFunc(b.handled, func(h handled) bool { return h.id == id }) {
+		return false
+	}
+	if len(b.handled) == maxHints {
+		b.handled = slices.Delete(b.handled, 0, 1)
+	}
+	b.handled = append(b.handled, handled{id, now.Add(again)})
+	return true
+}

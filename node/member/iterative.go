@@ -1,0 +1,84 @@
+package member
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"chordconductor/node/chord"
+	"chordconductor/node/env"
+	"chordconductor/node/nodepb"
+)
+
+// maxStack bounds the candidates that a walk keeps in mind; the worst go first.
+const maxStack = 64
+
+// walk asks one member after the other, starting with the candidates given, until done accepts an answer; it returns
+// who gave that. The newest member's candidates come first, the earlier ones stay as a way round: the walk fails only
+// when nobody is left, or at its bounds of hops and time. What it meets is noted in l.
+func (m *Member) walk(ctx context.Context, key chord.ID, start []candidate, l *Lookup, deadline time.Time, done func(asked chord.Peer, a *nodepb.FindNextResponse) bool) (chord.Peer, error) {
+	stack := start
+	var visited []candidate
+	timeouts, last := 0, errNoRoute
+	for len(stack) > 0 && len(visited) < maxHops {
+		c := stack[0]
+		stack = stack[1:]
+		if slices.ContainsFunc(visited, func(v candidate) bool { return v.peer == c.peer && (v.final || !c.final) }) {
+			continue
+		}
+		visited = append(visited, c)
+		left := deadline.Sub(m.env.Now())
+		if left <= 0 {
+			return chord.Peer{}, last
+		}
+		a, err := m.env.Ring(c.peer.Addr, min(left, m.host.cfg.CallLimit)).FindNext(ctx, &nodepb.FindNextRequest{
+			Call: m.Call(c.peer), Key: key[:], Final: c.final, Hop: int32(len(l.Path)),
+		})
+		silent := errors.Is(err, env.ErrTimeout)
+		self, err := judge(m, ctx, c.peer, a, err)
+		switch {
+		case isStop(err) || ctx.Err() != nil:
+			return chord.Peer{}, err
+		case err != nil:
+			last = err
+			if silent {
+				timeouts++
+				l.Timeouts++
+				m.suspect(c.peer)
+			}
+			continue
+		}
+		l.Path = append(l.Path, Hop{Peer: self, Pointer: c.pointer, Slot: c.slot, Timeouts: timeouts, At: m.env.Now().Sub(l.Start)})
+		timeouts = 0
+		if done(self, a) {
+			return self, nil
+		}
+		next, err := m.candidatesFromWire(a)
+		if err != nil {
+			last = fmt.Errorf("%s answers nonsense: %w", c.peer.Addr, err)
+			continue
+		}
+		stack = append(next, stack...)
+		stack = stack[:min(len(stack), maxStack)]
+	}
+	return chord.Peer{}, last
+}
+
+func (m *Member) candidatesFromWire(a *nodepb.FindNextResponse) ([]candidate, error) {
+	list := make([]candidate, 0, maxCandidates)
+	for _, c := range a.Candidates[:min(len(a.Candidates), 2*maxCandidates)] {
+		ref, err := peerFromWire(m.host.space, c.GetPeer())
+		if err != nil {
+			return nil, err
+		}
+		if ref.Real() {
+			list = append(list, candidate{ref.Peer, c.Final, c.Pointer, int(c.Slot)})
+		}
+	}
+	return list, nil
+}
+
+// contact is a start for a walk: any member at an address.
+func contactAt(addr string) candidate { return candidate{peer: chord.Peer{Addr: addr}} }

@@ -1,0 +1,170 @@
+package member
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+
+	"chordconductor/node/chord"
+	"chordconductor/node/nodepb"
+	"chordconductor/otel/chordevent"
+)
+
+// ErrTaken says that a live member of the ring has the joiner's identifier. It is final.
+var ErrTaken = errors.New("a live member has this identifier")
+
+// found makes the member the first of a ring.
+func (m *Member) found() {
+	ctx, span := m.startSpan(context.Background(), chordevent.SpanJoin)
+	m.enter(ctx, chord.New(m.host.space, m.self, m.host.cfg.Successors), chord.Peer{})
+	m.keys.Founded(ctx)
+	m.endSpan(span, nil)
+}
+
+// join looks for the member's place and takes it, again and again until that succeeds, the identifier proves taken, or
+// the member goes. While it looks the member answers NOT_MEMBER: were an earlier life's place still on the ring, nobody
+// could get past it.
+func (m *Member) join(ctx context.Context) error {
+	ctx, span := m.startSpan(ctx, chordevent.SpanJoin)
+	gap := m.host.cfg.Stabilize / 4
+	for try := 1; ; try++ {
+		through, err := m.tryJoin(ctx)
+		if err == nil {
+			span.SetAttributes(chordevent.JoinAttemptsKey.Int(try), chordevent.PeerIDKey.String(m.host.space.Format(through.ID)))
+			m.keys.Joined(ctx)
+			m.endSpan(span, nil)
+			return nil
+		}
+		m.edit(func(s *snapshot) { s.phase = looking })
+		if m.host.cfg.JoinFailed != nil && !isStop(err) {
+			m.host.cfg.JoinFailed(m.self, try, err)
+		}
+		if errors.Is(err, ErrTaken) {
+			m.die()
+		}
+		m.report()
+		if m.gone() || m.env.Sleep(m.backoff(&gap, 0, 4*m.host.cfg.Stabilize)) != nil {
+			m.endSpan(span, err)
+			return err
+		}
+	}
+}
+
+// tryJoin finds the member m with between(m, j, head(m)), as m's own list says, and takes that list.
+func (m *Member) tryJoin(ctx context.Context) (through chord.Peer, err error) {
+	contacts := m.contacts()
+	if len(contacts) == 0 {
+		return chord.Peer{}, errors.New("nobody to join through")
+	}
+	l := Lookup{Key: m.self.ID, Start: m.env.Now()}
+	var taken error
+	before, err := m.walk(ctx, m.self.ID, contacts, &l, l.Start.Add(m.host.cfg.LookupLimit), func(asked chord.Peer, a *nodepb.FindNextResponse) bool {
+		if asked.ID == m.self.ID && asked.Incarnation != m.self.Incarnation {
+			taken = fmt.Errorf("%w: %s at %s", ErrTaken, m.hex, asked.Addr)
+			return true
+		}
+		return a.Final
+	})
+	if err = errors.Join(err, taken); err != nil {
+		return chord.Peer{}, err
+	}
+	m.edit(func(s *snapshot) { s.phase = asking })
+	n, err := m.neighbors(ctx, before)
+	m.busy.Store(false) // asking says it already
+	if err != nil {
+		return chord.Peer{}, err
+	}
+	if !chord.Joins(n, m.self.ID) {
+		if head := n.Head(); head.ID == m.self.ID && head.Addr != m.self.Addr {
+			if alive, err := m.alive(ctx, head); err != nil || alive {
+				return chord.Peer{}, errors.Join(err, fmt.Errorf("%w: %s at %s", ErrTaken, m.hex, head.Addr))
+			}
+		}
+		return chord.Peer{}, fmt.Errorf("no longer between %s and its successor", before.Addr)
+	}
+	m.enter(ctx, chord.Join(m.host.space, m.self, m.host.cfg.Successors, n), before)
+	return before, nil
+}
+
+// contacts is where a member starts to look for its place: members of its own host, the hosts that it was told, peers
+// that it remembers.
+func (m *Member) contacts() []candidate {
+	var list []candidate
+	for _, other := range m.host.Members() {
+		if other != m && other.Status() == chordevent.StatusActive {
+			list = append(list, candidate{peer: other.self})
+		}
+	}
+	if len(list) > 0 {
+		j := int(m.env.Uint64() % uint64(len(list)))
+		list[0], list[j] = list[j], list[0]
+	}
+	told := slices.Clone(m.host.cfg.Join)
+	for i := range told { // in random order, so that a flash crowd spreads
+		j := i + int(m.env.Uint64()%uint64(len(told)-i))
+		told[i], told[j] = told[j], told[i]
+	}
+	for _, addr := range told {
+		if addr != m.self.Addr {
+			list = append(list, contactAt(addr))
+		}
+	}
+	others := m.Remembered()
+	m.shuffle(others)
+	for _, p := range others[:min(len(others), 16)] {
+		list = append(list, candidate{peer: p})
+	}
+	return list
+}
+
+// orphaned is what a member does that has no live successor and no predecessor: alone it serves on, but if anybody it
+// has known answers, it joins afresh, and keeps its data.
+func (m *Member) orphaned(r *round) error {
+	s, now, base := &m.schedule, m.env.Now(), m.host.cfg.Stabilize
+	if now.Before(s.orphan) {
+		return nil
+	}
+	s.orphan = now.Add(m.backoff(&s.orphanGap, base, 64*base))
+	for _, c := range m.contacts() {
+		a, err := m.env.Ring(c.peer.Addr, m.host.cfg.CallLimit).Ping(r.ctx, &nodepb.PingRequest{Call: m.Call(c.peer)})
+		if peer, err := judge(m, r.ctx, c.peer, a, err); isStop(err) {
+			return err
+		} else if err != nil || peer.ID == m.self.ID {
+			continue
+		}
+		before := m.now.Load()
+		m.edit(func(s *snapshot) { s.phase = looking })
+		through, err := m.tryJoin(r.changed())
+		if err == nil {
+			s.orphanGap = 0
+			m.keys.NeighborsChanged(r.ctx)
+			_ = through
+			return nil
+		}
+		m.edit(func(s *snapshot) { s.State, s.phase = before.State, active })
+		if isStop(err) {
+			return err
+		}
+	}
+	return nil
+}
+
+// startSpan starts the span of an operation that is always told.
+func (m *Member) startSpan(ctx context.Context, name string) (context.Context, trace.Span) {
+	return m.host.in.tracer.Start(ctx, name, trace.WithTimestamp(m.env.Now()),
+		trace.WithAttributes(chordevent.NodeIDKey.String(m.hex), chordevent.HostIDKey.String(m.host.cfg.HostID)))
+}
+
+func (m *Member) endSpan(span trace.Span, err error) {
+	outcome := chordevent.OutcomeOK
+	if err != nil {
+		outcome = chordevent.OutcomeFailed
+		span.SetStatus(codes.Error, err.Error())
+	}
+	span.SetAttributes(chordevent.OutcomeKey.String(outcome))
+	span.End(trace.WithTimestamp(m.env.Now()))
+}

@@ -1,0 +1,77 @@
+package member
+
+import (
+	"context"
+	"sync"
+
+	"chordconductor/node/chord"
+	"chordconductor/node/nodepb"
+	"chordconductor/otel/chordevent"
+)
+
+// Keys is a member's key side, which decides what the member owns. node/keeper is the real one. None of the methods but
+// Leave may block; all may be called from any task.
+type Keys interface {
+	nodepb.KeysServer
+	// Owns reports whether the member is responsible for a key now.
+	Owns(id chord.ID) bool
+	Ownership() chordevent.Ownership
+	Load() chordevent.Load
+	// Founded: the member is its ring's first. Joined: it has its first pointers, and claims its range.
+	Founded(ctx context.Context)
+	Joined(ctx context.Context)
+	// NeighborsChanged follows every change of predecessor or successor list.
+	NeighborsChanged(ctx context.Context)
+	PeerDied(ctx context.Context, p chord.Peer)
+	// Leave hands everything over. After an error the member stays.
+	Leave(ctx context.Context) error
+}
+
+// pointerKeys is the key side of a ring without keys: a member owns what lies between its predecessor and itself. It
+// serves the ring's own tests and experiments.
+type pointerKeys struct {
+	nodepb.UnimplementedKeysServer
+	m *Member
+
+	mu  sync.Mutex
+	now chordevent.Ownership // guarded by mu
+}
+
+func (k *pointerKeys) Owns(id chord.ID) bool {
+	s := k.m.State()
+	switch {
+	case s.Pred.Real():
+		return chord.Owns(s.Pred.ID, id, s.Self.ID)
+	case len(s.Live()) == 0:
+		return true
+	}
+	return id == s.Self.ID
+}
+
+func (k *pointerKeys) Ownership() chordevent.Ownership {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.now
+}
+
+func (k *pointerKeys) NeighborsChanged(ctx context.Context) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	s := k.m.State()
+	from := s.Self.ID
+	if s.Pred.Real() {
+		from = s.Pred.ID
+	}
+	owns := s.Pred.Real() || len(s.Live()) == 0
+	if k.now.Owns == owns && k.now.From == from {
+		return
+	}
+	k.now = chordevent.Ownership{Owns: owns, From: from, Epoch: k.now.Epoch + 1}
+	k.m.Emit(ctx, chordevent.OwnershipChanged{Ownership: k.now})
+}
+
+func (k *pointerKeys) Load() chordevent.Load                { return chordevent.Load{} }
+func (k *pointerKeys) Founded(ctx context.Context)          { k.NeighborsChanged(ctx) }
+func (k *pointerKeys) Joined(ctx context.Context)           { k.NeighborsChanged(ctx) }
+func (k *pointerKeys) PeerDied(context.Context, chord.Peer) {}
+func (k *pointerKeys) Leave(context.Context) error          { return nil }

@@ -1,0 +1,281 @@
+package member
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+
+	"chordconductor/node/chord"
+	"chordconductor/node/env"
+	"chordconductor/node/nodepb"
+	"chordconductor/otel/chordevent"
+)
+
+var (
+	errNoRoute  = errors.New("nobody that could be asked knows the owner")
+	errTooMany  = errors.New("too many lookups at once")
+	errInactive = errors.New("member is not on the ring")
+)
+
+// A Lookup is a finished lookup.
+type Lookup struct {
+	Key      chord.ID
+	Mode     Mode
+	Owner    chord.Peer // it has confirmed that it owns the key
+	Path     []Hop      // the initiator first, the owner last
+	Timeouts int        // members asked in vain, on the way that led to the owner and on others
+	Start    time.Time
+	Duration time.Duration
+	Trace    trace.TraceID // zero if nobody recorded it
+}
+
+// A Hop is one member's part of a lookup.
+type Hop struct {
+	Peer     chord.Peer
+	Pointer  nodepb.Candidate_Pointer // by which the hop before found it; SELF for the initiator
+	Slot     int
+	Timeouts int           // tried in vain before it
+	At       time.Duration // since the start, by the member's own clock
+}
+
+// Hops is the path length as the Chord papers count it: members visited between the initiator and the owner.
+func (l *Lookup) Hops() int { return max(len(l.Path)-2, 0) }
+
+// Lookup finds the member responsible for a point of the circle; it has confirmed that it is.
+func (m *Member) Lookup(ctx context.Context, id chord.ID) (chord.Peer, error) {
+	found, err := m.Find(ctx, id, m.host.cfg.Lookup)
+	return found.Owner, err
+}
+
+// Find is Lookup, with the way it took, which is filled in as far as it is known when it fails. It tries again, each
+// time asking member by member, until LookupLimit passes or ctx is cancelled.
+func (m *Member) Find(ctx context.Context, key chord.ID, mode Mode) (Lookup, error) {
+	l := Lookup{Key: key, Mode: mode, Start: m.env.Now()}
+	ctx, span := m.startLookup(ctx, &l)
+	err := m.find(ctx, &l)
+	l.Duration = m.env.Now().Sub(l.Start)
+	m.endLookup(ctx, span, &l, err)
+	return l, err
+}
+
+func (m *Member) find(ctx context.Context, l *Lookup) error {
+	deadline := l.Start.Add(m.host.cfg.LookupLimit)
+	for try := 0; ; try++ {
+		err := m.tryLookup(ctx, l, try, deadline)
+		switch {
+		case err == nil || isStop(err) || ctx.Err() != nil || err == errInactive || err == errTooMany:
+			return err
+		case !m.env.Now().Before(deadline):
+			return fmt.Errorf("no owner of %s found in %v: %w", m.host.space.Format(l.Key), m.host.cfg.LookupLimit, err)
+		}
+		pause := min(10*time.Millisecond<<min(try, 6), m.host.cfg.Stabilize) // the ring may be between two owners
+		if m.env.Sleep(m.jitter(pause)) != nil {
+			return errGone
+		}
+	}
+}
+
+// tryLookup is one way to the owner. After a recursive try that got lost, the initiator sees for itself where.
+func (m *Member) tryLookup(ctx context.Context, l *Lookup, try int, deadline time.Time) error {
+	if m.now.Load().phase != active {
+		return errInactive
+	}
+	l.Path = append(l.Path[:0], Hop{Peer: m.self, Pointer: nodepb.Candidate_POINTER_SELF})
+	if m.keys.Owns(l.Key) {
+		l.Owner = m.self
+		return nil
+	}
+	if l.Mode == Recursive && try == 0 {
+		return m.recursive(ctx, l, deadline)
+	}
+	start := m.candidates(l.Key, false, try > 1)
+	owner, err := m.walk(ctx, l.Key, start, l, deadline, func(_ chord.Peer, a *nodepb.FindNextResponse) bool { return a.Owner })
+	l.Owner = owner
+	return err
+}
+
+// A candidate is a member that could be visited next. One without an identifier is any member at its address.
+type candidate struct {
+	peer    chord.Peer
+	final   bool // it is believed to own the key
+	pointer nodepb.Candidate_Pointer
+	slot    int
+}
+
+const maxCandidates = 4 // that one member names
+
+// candidates is where a lookup of a key that this member does not own goes on from here, best first. final says that
+// whoever sent it believes that this member owns the key. unfiltered includes the suspected.
+func (m *Member) candidates(key chord.ID, final, unfiltered bool) []candidate {
+	s := m.now.Load()
+	var dead func(chord.Peer) bool
+	if !unfiltered {
+		dead = m.suspects.dead(m.env.Now())
+	}
+	var list []candidate
+	if s.Pred.Real() && chord.Owns(s.Pred.ID, key, m.self.ID) {
+		// By its pointers the member would own the key. By its register it does not yet, and its successor still does, or
+		// it does no more, and its successor has taken over.
+		for i, p := range s.Live() {
+			if len(list) < maxCandidates && (dead == nil || !dead(p)) {
+				list = append(list, candidate{p, true, nodepb.Candidate_POINTER_SUCCESSOR, i})
+			}
+		}
+		return list
+	}
+	if final && s.Pred.Real() && (dead == nil || !dead(s.Pred)) { // somebody has come between
+		list = append(list, candidate{s.Pred, true, nodepb.Candidate_POINTER_SUCCESSOR, 0})
+	}
+	return m.nextHops(list, s, key, dead)
+}
+
+// before is who comes before the owner of a key, where this member is that owner.
+func (m *Member) before(key chord.ID) []candidate {
+	s := m.now.Load()
+	var list []candidate
+	if s.Pred.Real() {
+		list = append(list, candidate{s.Pred, false, nodepb.Candidate_POINTER_SUCCESSOR, 0})
+	}
+	return m.nextHops(list, s, key, m.suspects.dead(m.env.Now()))
+}
+
+func (m *Member) nextHops(list []candidate, s *snapshot, key chord.ID, dead func(chord.Peer) bool) []candidate {
+	hops, final := chord.NextHops(s.State, s.fingers, key, dead, maxCandidates)
+	for _, h := range hops {
+		if h.Peer.ID != m.self.ID {
+			list = append(list, candidate{h.Peer, final, pointerToWire(h.Pointer), h.Slot})
+		}
+	}
+	return list
+}
+
+func pointerToWire(p chord.Pointer) nodepb.Candidate_Pointer {
+	switch p {
+	case chord.PointerFinger:
+		return nodepb.Candidate_POINTER_FINGER
+	case chord.PointerSuccessor:
+		return nodepb.Candidate_POINTER_SUCCESSOR
+	}
+	return nodepb.Candidate_POINTER_SELF
+}
+
+func pointerName(p nodepb.Candidate_Pointer) string {
+	switch p {
+	case nodepb.Candidate_POINTER_FINGER:
+		return chordevent.PointerFinger
+	case nodepb.Candidate_POINTER_SUCCESSOR:
+		return chordevent.PointerSuccessor
+	case nodepb.Candidate_POINTER_CACHE:
+		return chordevent.PointerCache
+	}
+	return chordevent.PointerSelf
+}
+
+// startLookup begins the lookup's span. Inside an operation that is not sampled there is none.
+func (m *Member) startLookup(ctx context.Context, l *Lookup) (context.Context, trace.Span) {
+	if sc := trace.SpanContextFromContext(ctx); sc.IsValid() && !sc.IsSampled() {
+		return ctx, nil
+	}
+	ctx, span := m.host.in.tracer.Start(ctx, chordevent.SpanLookup, trace.WithTimestamp(l.Start), trace.WithAttributes(
+		chordevent.NodeIDKey.String(m.hex), chordevent.HostIDKey.String(m.host.cfg.HostID),
+		chordevent.LookupKeyKey.String(m.host.space.Format(l.Key)), chordevent.LookupModeKey.String(string(l.Mode)),
+	))
+	if sc := span.SpanContext(); sc.IsSampled() {
+		l.Trace = sc.TraceID()
+	}
+	return ctx, span
+}
+
+// endLookup ends the span and counts the lookup. A lookup that fails is exported even if its span was not sampled: as
+// one span, with the way it is known to have gone.
+func (m *Member) endLookup(ctx context.Context, span trace.Span, l *Lookup, err error) {
+	in := m.host.in
+	outcome := chordevent.OutcomeOK
+	if err != nil {
+		outcome = chordevent.OutcomeFailed
+	}
+	if span != nil {
+		end := trace.WithTimestamp(l.Start.Add(l.Duration))
+		if err != nil && !span.IsRecording() && !isStop(err) {
+			span.End(end)
+			path := make([]string, len(l.Path))
+			for i, h := range l.Path {
+				path[i] = m.host.space.Format(h.Peer.ID)
+			}
+			_, span = in.tracer.Start(context.Background(), chordevent.SpanLookup, trace.WithNewRoot(), trace.WithTimestamp(l.Start), trace.WithAttributes(
+				chordevent.NodeIDKey.String(m.hex), chordevent.HostIDKey.String(m.host.cfg.HostID),
+				chordevent.OutcomeKey.String(outcome),
+				chordevent.LookupKeyKey.String(m.host.space.Format(l.Key)), chordevent.LookupModeKey.String(string(l.Mode)),
+				chordevent.LookupPathKey.StringSlice(path),
+			))
+		}
+		if span.IsRecording() {
+			span.SetAttributes(chordevent.OutcomeKey.String(outcome),
+				chordevent.LookupHopsKey.Int(l.Hops()), chordevent.LookupTimeoutsKey.Int(l.Timeouts))
+			if err != nil {
+				span.SetStatus(codes.Error, err.Error())
+			} else {
+				span.SetAttributes(chordevent.LookupOwnerKey.String(m.host.space.Format(l.Owner.ID)))
+			}
+		}
+		span.End(end)
+	}
+	attributes := in.lookupAttributes(l.Mode, err == nil)
+	in.lookupDuration.Record(ctx, l.Duration.Seconds(), attributes)
+	in.lookupHops.Record(ctx, int64(l.Hops()), attributes)
+	if l.Timeouts > 0 {
+		in.lookupTimeouts.Add(ctx, int64(l.Timeouts), metric.WithAttributes(chordevent.LookupModeKey.String(string(l.Mode))))
+	}
+}
+
+// maxPending bounds a member's recursive lookups that wait for their answer. Further ones fail at once.
+const maxPending = 4096
+
+// pending is a member's recursive lookups under way.
+type pending struct {
+	mu   sync.Mutex
+	byID map[uint64]*waiting // guarded by mu; never iterated
+}
+
+type waiting struct {
+	signal env.Signal
+	answer *nodepb.AnswerRequest // guarded by pending.mu
+}
+
+func (p *pending) add(id uint64, w *waiting) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.byID) >= maxPending {
+		return false
+	}
+	if p.byID == nil {
+		p.byID = make(map[uint64]*waiting)
+	}
+	p.byID[id] = w
+	return true
+}
+
+// remove returns the answer, if it has come.
+func (p *pending) remove(id uint64) *nodepb.AnswerRequest {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	w := p.byID[id]
+	delete(p.byID, id)
+	return w.answer
+}
+
+// answer hands an answer to the one who waits for it, if anybody still does.
+func (p *pending) answer(a *nodepb.AnswerRequest) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if w, ok := p.byID[a.Lookup]; ok && w.answer == nil {
+		w.answer = a
+		w.signal.Set()
+	}
+}

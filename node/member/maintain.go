@@ -1,0 +1,208 @@
+package member
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"chordconductor/node/chord"
+	"chordconductor/node/nodepb"
+	"chordconductor/otel/chordevent"
+)
+
+// stabilize runs one round and sets the time of the next: at once after a change, then at doubling intervals up to the
+// base interval.
+func (m *Member) stabilize() {
+	r := m.begin(context.Background(), chordevent.SpanStabilize)
+	err := m.stabilizeRound(r)
+	changed := r.span != nil
+	r.end(err)
+
+	s, base := &m.schedule, m.host.cfg.Stabilize
+	switch {
+	case changed:
+		s.quiet = 0
+		s.fingerGap = 0
+	default:
+		s.quiet++
+	}
+	gap := base
+	if s.quiet < 5 {
+		gap = base >> (5 - s.quiet)
+	}
+	s.stabilize = m.env.Now().Add(m.jitter(gap))
+}
+
+// stabilizeRound is StabilizeFromSuccessor and, if that names a candidate, StabilizeFromPredecessor. A dead head is
+// followed up at once, so k adjacent crashes cost k time limits and not k rounds. It ends in one notify.
+func (m *Member) stabilizeRound(r *round) error {
+	var candidate chord.Peer
+	var follow bool
+	for {
+		s := m.State()
+		head := s.Head()
+		if head.ID == m.self.ID {
+			if !s.Pred.Real() {
+				return m.orphaned(r)
+			}
+			_, candidate, follow = chord.HeadAlive(m.host.space, s, s.Neighbors())
+			break
+		}
+		r.peer = m.host.space.Format(head.ID)
+		n, err := m.neighbors(r.ctx, head)
+		if err == nil {
+			m.apply(r.changed, func(s chord.State) chord.State {
+				if s.Head() == head { // else it has departed since
+					s, candidate, follow = chord.HeadAlive(m.host.space, s, n)
+				}
+				return s
+			})
+			break
+		}
+		if !errors.Is(err, errDead) {
+			return err
+		}
+		m.failed(r.changed, head, chordevent.SpanStabilize)
+		m.apply(r.changed, func(s chord.State) chord.State {
+			if s.Head() != head {
+				return s
+			}
+			return chord.HeadDead(m.host.space, s)
+		})
+	}
+	var err error
+	if follow {
+		err = m.adopt(r, candidate)
+	}
+	if isStop(err) {
+		return err
+	}
+	m.notify(r.ctx, m.State().Head())
+	return err
+}
+
+// adopt is StabilizeFromPredecessor: the candidate becomes the head if it is alive. Its new head may not know the old
+// one (two rings are merging), so it is told.
+func (m *Member) adopt(r *round, candidate chord.Peer) error {
+	n, err := m.neighbors(r.ctx, candidate)
+	switch {
+	case errors.Is(err, errDead):
+		m.failed(r.changed, candidate, chordevent.SpanStabilize)
+		return nil
+	case err != nil:
+		return err
+	}
+	var old chord.Peer
+	if !m.apply(r.changed, func(s chord.State) chord.State {
+		old = s.Head()
+		return chord.CandidateAlive(m.host.space, s, n)
+	}) {
+		return nil
+	}
+	if old.ID != m.self.ID && !slices.Contains(n.Succ, old) {
+		m.sendHint(r.ctx, n.Peer, nodepb.HintRequest_KIND_OTHER_RING, old, 0)
+	}
+	return nil
+}
+
+// notify tells the head about this member. A dead head is a matter for the next stabilize.
+func (m *Member) notify(ctx context.Context, head chord.Peer) {
+	if head.ID == m.self.ID {
+		return
+	}
+	a, err := m.env.Ring(head.Addr, m.host.cfg.CallLimit).Notify(ctx, &nodepb.NotifyRequest{Call: m.Call(head)})
+	judge(m, ctx, head, a, err)
+}
+
+// sendHint passes a contact to a peer. Hints are help, not duty: nobody waits for their success.
+func (m *Member) sendHint(ctx context.Context, to chord.Peer, kind nodepb.HintRequest_Kind, contact chord.Peer, hops int32) {
+	a, err := m.env.Ring(to.Addr, m.host.cfg.CallLimit).Hint(ctx, &nodepb.HintRequest{
+		Call: m.Call(to), Kind: kind, Contact: peerToWire(contact, m.book.seq(contact)), HopsLeft: hops,
+	})
+	judge(m, ctx, to, a, err)
+}
+
+// rectify handles a notify. The predecessor that it replaces is told that it has a nearer successor, which it need not
+// wait for its next stabilize to learn.
+func (m *Member) rectify(n *notice) {
+	r := m.begin(n.ctx, chordevent.SpanRectify)
+	r.peer = m.host.space.Format(n.from.ID)
+	var old chord.Peer
+	var ping bool
+	changed := m.apply(r.changed, func(s chord.State) chord.State {
+		old = s.Pred
+		s, ping = chord.Rectify(s, n.from)
+		return s
+	})
+	var err error
+	if ping {
+		var alive bool
+		if alive, err = m.alive(r.ctx, old); err == nil && !alive {
+			m.predecessorDead(r, old, n.from)
+		}
+	}
+	if changed && old.Real() && old.ID != n.from.ID {
+		m.sendHint(r.ctx, old, nodepb.HintRequest_KIND_NEARER_SUCCESSOR, n.from, 0)
+	}
+	r.end(err)
+}
+
+func (m *Member) predecessorDead(r *round, dead, next chord.Peer) {
+	m.failed(r.changed, dead, r.name)
+	m.apply(r.changed, func(s chord.State) chord.State {
+		if s.Pred != dead {
+			return s
+		}
+		return chord.PredDead(s, next)
+	})
+}
+
+// checkPredecessor pings a predecessor that has not been heard for an interval.
+func (m *Member) checkPredecessor() {
+	now, base := m.env.Now(), m.host.cfg.Stabilize
+	m.schedule.predecessor = now.Add(m.jitter(base))
+	pred := m.State().Pred
+	if !pred.Real() || m.book.heardSince(pred, now.Add(-base)) {
+		return
+	}
+	r := m.begin(context.Background(), chordevent.SpanCheckPredecessor)
+	r.peer = m.host.space.Format(pred.ID)
+	alive, err := m.alive(r.ctx, pred)
+	if err == nil && !alive {
+		m.predecessorDead(r, pred, chord.Peer{})
+	}
+	r.end(err)
+}
+
+// checkSuspect finds out whether a peer is dead that did not answer a lookup.
+func (m *Member) checkSuspect(p chord.Peer) {
+	r := m.begin(context.Background(), chordevent.SpanCheckPredecessor)
+	r.peer = m.host.space.Format(p.ID)
+	alive, err := m.alive(r.ctx, p)
+	if err == nil && !alive {
+		m.failed(r.changed, p, chordevent.SpanLookup)
+	}
+	r.end(err)
+}
+
+// sortClockwise sorts peers by distance from the member.
+func (m *Member) sortClockwise(peers []chord.Peer) {
+	slices.SortFunc(peers, func(a, b chord.Peer) int {
+		return m.host.space.Distance(m.self.ID, a.ID).Compare(m.host.space.Distance(m.self.ID, b.ID))
+	})
+}
+
+// shuffle puts peers in random order.
+func (m *Member) shuffle(peers []chord.Peer) {
+	for i := len(peers) - 1; i > 0; i-- {
+		j := int(m.env.Uint64() % uint64(i+1))
+		peers[i], peers[j] = peers[j], peers[i]
+	}
+}
+
+// backoff doubles a gap from its first value up to a greatest one, and returns it jittered.
+func (m *Member) backoff(gap *time.Duration, first, greatest time.Duration) time.Duration {
+	*gap = min(max(2**gap, first), greatest)
+	return m.jitter(*gap)
+}

@@ -1,0 +1,220 @@
+package member
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"chordconductor/node/chord"
+	"chordconductor/node/env"
+	"chordconductor/otel/chordevent"
+)
+
+// A Member is one virtual node of a host: a place on the ring with its own pointers, keys and telemetry.
+//
+// One task, run, owns its maintenance: one operation at a time. Ring state has one writer at a time (mu) and any number
+// of readers, who take the latest snapshot and no lock. Peers' calls are answered from that snapshot at once.
+type Member struct {
+	host  *Host
+	env   env.Env // ends for this member when the member does
+	self  chord.Peer
+	hex   string // self.ID as telemetry writes it
+	index int
+	keys  Keys
+
+	now  atomic.Pointer[snapshot]
+	mu   sync.Mutex  // held to change now, never across a call of env
+	busy atomic.Bool // between a query that copies pointers and its application; read before now
+
+	seq   atomic.Int64 // last event number given
+	muted atomic.Bool  // crashed: no more telemetry
+
+	book     book
+	suspects suspects
+	inbox    inbox
+	wake     env.Signal // for the loop: something is in the inbox
+
+	lookups  pending
+	forwards atomic.Int32 // recursive lookups being passed on
+
+	// Owned by run.
+	reporter reporter
+	schedule schedule
+}
+
+// schedule is when the loop's regular duties are due.
+type schedule struct {
+	stabilize   time.Time
+	quiet       int // stabilize rounds in a row that changed nothing
+	predecessor time.Time
+	fingers     time.Time
+	fingerSlot  int           // next one to fix
+	fingerGap   time.Duration // between rounds: grows while nothing changes
+	fingerNews  bool          // something changed in this pass over the slots
+	probe       time.Time
+	orphan      time.Time // when a member without a live successor looks for others again
+	orphanGap   time.Duration
+}
+
+func newMember(h *Host, id chord.ID, index int) *Member {
+	m := &Member{host: h, index: index}
+	m.env = scoped{h.env, m}
+	m.self = chord.Peer{ID: id, Addr: h.address, Incarnation: h.incarnation()}
+	m.hex = h.space.Format(id)
+	m.now.Store(&snapshot{State: chord.New(h.space, m.self, h.cfg.Successors)})
+	m.wake = h.env.NewSignal()
+	m.keys = &pointerKeys{m: m}
+	if h.cfg.Keys != nil {
+		m.keys = h.cfg.Keys(m)
+	}
+	return m
+}
+
+// Self is the member as others know it.
+func (m *Member) Self() chord.Peer { return m.self }
+
+// State is the member's pointers now: an immutable snapshot, taken without a lock.
+func (m *Member) State() chord.State { return m.now.Load().State }
+
+// Fingers is the finger table now.
+func (m *Member) Fingers() chord.Fingers { return m.now.Load().fingers }
+
+// Status is how far the member's life has come.
+func (m *Member) Status() chordevent.Status { return m.now.Load().status() }
+
+// Keys is the member's key side.
+func (m *Member) Keys() Keys { return m.keys }
+
+// Remembered lists live members of other hosts that the member has heard, the nearest clockwise first.
+func (m *Member) Remembered() []chord.Peer {
+	var others []chord.Peer
+	for _, p := range m.book.alive() {
+		if p.Addr != m.self.Addr {
+			others = append(others, p)
+		}
+	}
+	m.sortClockwise(others)
+	return others
+}
+
+func (m *Member) gone() bool { return m.now.Load().phase == gone }
+
+// hasten makes the loop stabilize at once.
+func (m *Member) hasten() {
+	m.inbox.hurry()
+	m.wake.Set()
+}
+
+// run is the member's life, from its first event to its last.
+func (m *Member) run(ctx context.Context) {
+	m.Emit(ctx, m.started())
+	m.report()
+	if m.host.founds(m) {
+		m.found()
+	} else if m.join(ctx) != nil {
+		return
+	}
+	for !m.gone() {
+		m.report()
+		if !m.work() && m.wake.Wait(m.untilDue()) == env.ErrStopped {
+			return
+		}
+	}
+}
+
+// work does what is due, each kind at most once so that none starves another, and reports whether anything was.
+func (m *Member) work() bool {
+	w, s := m.inbox.take(), &m.schedule
+	now := m.env.Now()
+	did := false
+	do := func(due bool, duty func()) {
+		if due && !m.gone() {
+			duty()
+			did = true
+		}
+	}
+	if w.hurry { // something changed: the fingers may have, too
+		s.fingerGap = 0
+		if soon := now.Add(m.jitter(m.host.cfg.Stabilize / 2)); soon.Before(s.fingers) {
+			s.fingers = soon
+		}
+	}
+	do(w.hurry || !now.Before(s.stabilize), m.stabilize)
+	do(w.notice != nil, func() { m.rectify(w.notice) })
+	do(w.check != nil, func() { m.checkSuspect(*w.check) })
+	do(w.hint != nil, func() { m.followHint(w.hint) })
+	do(!now.Before(s.predecessor), m.checkPredecessor)
+	do(!now.Before(s.fingers), m.fixFingers)
+	do(!now.Before(s.probe), m.probe)
+	return did
+}
+
+// untilDue is the time until the next regular duty.
+func (m *Member) untilDue() time.Duration {
+	s := &m.schedule
+	next := m.reporter.keyframe
+	for _, t := range [...]time.Time{s.stabilize, s.predecessor, s.fingers, s.probe} {
+		if t.Before(next) {
+			next = t
+		}
+	}
+	return max(next.Sub(m.env.Now()), time.Microsecond)
+}
+
+// scoped is the environment of one member: it ends with the member, though the host's goes on.
+type scoped struct {
+	env.Env
+	m *Member
+}
+
+func (s scoped) Sleep(d time.Duration) error {
+	if s.m.gone() {
+		return env.ErrStopped
+	}
+	err := s.Env.Sleep(d)
+	if s.m.gone() {
+		return env.ErrStopped
+	}
+	return err
+}
+
+func (s scoped) Go(ctx context.Context, task func(context.Context)) error {
+	if s.m.gone() {
+		return env.ErrStopped
+	}
+	return s.Env.Go(ctx, task)
+}
+
+func (s scoped) NewSignal() env.Signal { return scopedSignal{s.Env.NewSignal(), s.m} }
+
+// scopedSignal looks now and then whether the member is still there.
+type scopedSignal struct {
+	env.Signal
+	m *Member
+}
+
+func (s scopedSignal) Wait(limit time.Duration) error {
+	const look = time.Second
+	for {
+		if s.m.gone() {
+			return env.ErrStopped
+		}
+		step := look
+		if limit > 0 {
+			step = min(limit, look)
+		}
+		err := s.Signal.Wait(step)
+		if s.m.gone() {
+			return env.ErrStopped
+		}
+		if err != env.ErrTimeout {
+			return err
+		}
+		if limit > 0 {
+			if limit -= step; limit <= 0 {
+				return env.ErrTimeout
+			}
+		}
+	}
+}

@@ -1,0 +1,103 @@
+package member
+
+import (
+	"context"
+	"errors"
+
+	"chordconductor/node/chord"
+	"chordconductor/node/nodepb"
+	"chordconductor/otel/chordevent"
+)
+
+// Merging: after a partition, or when a host restarts without being told whom to join, there are two rings whose members
+// no longer know each other by their pointers. What brings them together is that members remember whom they lost, ask
+// now and then whether they are back, and on contact look themselves up over there.
+
+// maxHintHops bounds how far a contact of another ring is passed on.
+const maxHintHops = 2
+
+// probe pings one lost peer, if one is due.
+func (m *Member) probe() {
+	base := m.host.cfg.Stabilize
+	m.schedule.probe = m.env.Now().Add(m.jitter(2 * base))
+	p, due := m.book.dueProbe(m.env.Now())
+	if !due {
+		return
+	}
+	r := m.begin(context.Background(), chordevent.SpanStabilize)
+	a, err := m.env.Ring(p.Addr, m.host.cfg.CallLimit).Ping(r.ctx, &nodepb.PingRequest{Call: m.Call(p)})
+	self, err := judge(m, r.ctx, p, a, err)
+	switch {
+	case err == nil || err == errBusy:
+		err = m.meet(r, self, maxHintHops)
+	case errors.Is(err, errDead) && self.Real(): // another life
+		m.book.forget(p)
+		err = m.meet(r, self, maxHintHops)
+	case errors.Is(err, errDead):
+		m.book.lose(p, m.env.Now(), 4*base)
+		err = nil
+	}
+	r.end(err)
+}
+
+// followHint handles a contact that a peer has named.
+func (m *Member) followHint(h *hint) {
+	r := m.begin(h.ctx, chordevent.SpanStabilize)
+	r.end(m.meet(r, h.contact, h.hops))
+}
+
+// meet is the contact with a member that may be of another ring. A nearer successor is adopted, after a query. Then the
+// member looks itself up over there: if it is not found, the rings are two, and the owner of its place there, which is
+// its successor once they are one, is told of it. The contact is passed on to its successor and its fingers.
+func (m *Member) meet(r *round, q chord.Peer, hops int32) error {
+	now, base := m.env.Now(), m.host.cfg.Stabilize
+	if !m.inbox.meet(q.ID, now, 4*base) {
+		return nil
+	}
+	if chord.Nearer(m.State(), q) {
+		if err := m.adopt(r, q); err != nil {
+			return err
+		}
+	}
+	l := Lookup{Key: m.self.ID, Start: now}
+	owner, err := m.walk(r.ctx, m.self.ID, []candidate{{peer: q}}, &l, now.Add(m.host.cfg.LookupLimit), func(_ chord.Peer, a *nodepb.FindNextResponse) bool { return a.Owner })
+	if isStop(err) {
+		return err
+	}
+	if err != nil || owner.ID == m.self.ID {
+		return nil // unreachable after all, or one ring already
+	}
+	ctx := r.changed()
+	if chord.Nearer(m.State(), owner) {
+		if err := m.adopt(r, owner); err != nil {
+			return err
+		}
+	}
+	m.sendHint(ctx, owner, nodepb.HintRequest_KIND_OTHER_RING, m.self, 0)
+	if len(l.Path) > 1 { // the one before the owner there: this member is its nearer successor
+		m.sendHint(ctx, l.Path[len(l.Path)-2].Peer, nodepb.HintRequest_KIND_OTHER_RING, m.self, 0)
+	}
+	if hops > 0 {
+		for _, p := range m.spread() {
+			m.sendHint(ctx, p, nodepb.HintRequest_KIND_OTHER_RING, q, hops-1)
+		}
+	}
+	return nil
+}
+
+// spread is whom a contact is passed on to: the successor and some fingers.
+func (m *Member) spread() []chord.Peer {
+	const most = 4
+	now := m.now.Load()
+	var list []chord.Peer
+	if head := now.Head(); head.ID != m.self.ID {
+		list = append(list, head)
+	}
+	runs := now.fingers.Runs()
+	for i := len(runs) - 1; i >= 0 && len(list) < most; i-- {
+		if p := runs[i].Peer; p.Real() && p != now.Head() {
+			list = append(list, p)
+		}
+	}
+	return list
+}

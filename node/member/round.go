@@ -1,0 +1,82 @@
+package member
+
+import (
+	"context"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+
+	"chordconductor/otel/chordevent"
+)
+
+// A round is one maintenance operation. Nobody knows at its start whether it will change anything, and only rounds that
+// do are worth a trace. So it runs unsampled, and becomes a trace, back-dated to its start, with the first change:
+// whatever it calls from then on is in that trace, on peers too.
+type round struct {
+	m     *Member
+	name  string // span name
+	start time.Time
+	ctx   context.Context // what the round's calls carry
+	span  trace.Span      // nil until something changed
+	peer  string          // the other member concerned, in hex
+}
+
+// begin starts a round. A round that a peer's sampled operation has led to belongs to that trace.
+func (m *Member) begin(parent context.Context, name string) *round {
+	r := &round{m: m, name: name, start: m.env.Now(), ctx: m.host.in.unsampled}
+	if trace.SpanContextFromContext(parent).IsSampled() {
+		r.open(parent, chordevent.OutcomeChanged)
+	}
+	return r
+}
+
+func (r *round) open(parent context.Context, outcome string, options ...trace.SpanStartOption) {
+	attributes := []attribute.KeyValue{chordevent.NodeIDKey.String(r.m.hex), chordevent.HostIDKey.String(r.m.host.cfg.HostID), chordevent.OutcomeKey.String(outcome)}
+	if r.peer != "" {
+		attributes = append(attributes, chordevent.PeerIDKey.String(r.peer))
+	}
+	r.ctx, r.span = r.m.host.in.tracer.Start(parent, r.name,
+		append(options, trace.WithTimestamp(r.start), trace.WithAttributes(attributes...))...)
+}
+
+// changed says that the round changes something, and returns the context of its trace.
+func (r *round) changed() context.Context {
+	if r.span == nil {
+		r.open(context.Background(), chordevent.OutcomeChanged, trace.WithNewRoot())
+	}
+	return r.ctx
+}
+
+// end closes the round. A quiet one is offered to the sampler as a span of its own, of which few are taken.
+func (r *round) end(err error) {
+	outcome := chordevent.OutcomeQuiet
+	switch {
+	case isStop(err):
+		outcome = chordevent.OutcomeFailed
+	case r.span != nil:
+		outcome = chordevent.OutcomeChanged
+	case err == errBusy:
+		outcome = chordevent.OutcomeBusy
+	}
+	r.m.host.in.count(r.m.host.in.rounds, r.name, outcome)
+	if r.span == nil {
+		r.open(context.Background(), outcome, trace.WithNewRoot())
+	}
+	if err != nil && r.span.IsRecording() {
+		r.span.SetAttributes(chordevent.OutcomeKey.String(outcome))
+		r.span.SetStatus(codes.Error, err.Error())
+	}
+	r.span.End(trace.WithTimestamp(r.m.env.Now()))
+}
+
+// count adds one to a counter by operation and outcome. The sets of attributes are few, and the SDK keys them by value.
+func (in *instruments) count(c metric.Int64Counter, operation, outcome string) {
+	attributes := []attribute.KeyValue{chordevent.OperationKey.String(operation)}
+	if outcome != "" {
+		attributes = append(attributes, chordevent.OutcomeKey.String(outcome))
+	}
+	c.Add(context.Background(), 1, metric.WithAttributes(attributes...))
+}

@@ -1,0 +1,176 @@
+package member
+
+import (
+	"context"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"chordconductor/node/nodepb"
+)
+
+// The host's side of the peer-to-peer services: read the request, find the member, let it answer.
+
+func nobody() *nodepb.Reply { return &nodepb.Reply{Status: notMember} }
+
+func malformed(err error) error { return status.Error(codes.InvalidArgument, err.Error()) }
+
+func (h *Host) Ping(_ context.Context, q *nodepb.PingRequest) (*nodepb.PingResponse, error) {
+	m, _, err := h.route(q.Call)
+	if m == nil {
+		return &nodepb.PingResponse{Reply: nobody()}, err
+	}
+	return m.servePing(), nil
+}
+
+func (h *Host) Neighbors(_ context.Context, q *nodepb.NeighborsRequest) (*nodepb.NeighborsResponse, error) {
+	m, _, err := h.route(q.Call)
+	if m == nil {
+		return &nodepb.NeighborsResponse{Reply: nobody()}, err
+	}
+	return m.serveNeighbors(), nil
+}
+
+func (h *Host) Notify(ctx context.Context, q *nodepb.NotifyRequest) (*nodepb.NotifyResponse, error) {
+	m, from, err := h.route(q.Call)
+	if m == nil {
+		return &nodepb.NotifyResponse{Reply: nobody()}, err
+	}
+	if !from.Real() || from.Incarnation == 0 {
+		return nil, status.Error(codes.InvalidArgument, "notify: the caller must name itself")
+	}
+	return m.serveNotify(ctx, from.Peer), nil
+}
+
+func (h *Host) Hint(ctx context.Context, q *nodepb.HintRequest) (*nodepb.HintResponse, error) {
+	m, _, err := h.route(q.Call)
+	if m == nil {
+		return &nodepb.HintResponse{Reply: nobody()}, err
+	}
+	contact, err := peerFromWire(h.space, q.Contact)
+	if err != nil {
+		return nil, malformed(err)
+	}
+	return m.serveHint(ctx, q, contact.Peer), nil
+}
+
+func (h *Host) Depart(ctx context.Context, q *nodepb.DepartRequest) (*nodepb.DepartResponse, error) {
+	m, from, err := h.route(q.Call)
+	if m == nil {
+		return &nodepb.DepartResponse{Reply: nobody()}, err
+	}
+	pred, err := peerFromWire(h.space, q.Predecessor)
+	if err != nil {
+		return nil, malformed(err)
+	}
+	succ, err := peersFromWire(h.space, q.Successors)
+	if err != nil {
+		return nil, malformed(err)
+	}
+	return m.serveDepart(ctx, from.Peer, pred.Peer, succ), nil
+}
+
+func (h *Host) FindNext(ctx context.Context, q *nodepb.FindNextRequest) (*nodepb.FindNextResponse, error) {
+	m, _, err := h.route(q.Call)
+	if m == nil {
+		return &nodepb.FindNextResponse{Reply: nobody()}, err
+	}
+	key, err := idFromWire(h.space, q.Key)
+	if err != nil {
+		return nil, malformed(err)
+	}
+	return m.serveFindNext(ctx, q, key), nil
+}
+
+func (h *Host) Forward(ctx context.Context, q *nodepb.ForwardRequest) (*nodepb.ForwardResponse, error) {
+	m, _, err := h.route(q.Call)
+	if m == nil {
+		return &nodepb.ForwardResponse{Reply: nobody()}, err
+	}
+	key, err := idFromWire(h.space, q.Key)
+	if err != nil {
+		return nil, malformed(err)
+	}
+	return m.serveForward(ctx, q, key)
+}
+
+func (h *Host) Answer(_ context.Context, q *nodepb.AnswerRequest) (*nodepb.AnswerResponse, error) {
+	m, _, err := h.route(q.Call)
+	if m == nil {
+		return &nodepb.AnswerResponse{Reply: nobody()}, err
+	}
+	return m.serveAnswer(q), nil
+}
+
+// keysOf is the key side that a call is for.
+func (h *Host) keysOf(call *nodepb.Call) (Keys, error) {
+	m, _, err := h.route(call)
+	if m == nil {
+		return nil, err
+	}
+	return m.keys, nil
+}
+
+func (h *Host) Apply(ctx context.Context, q *nodepb.ApplyRequest) (*nodepb.ApplyResponse, error) {
+	keys, err := h.keysOf(q.Call)
+	if keys == nil {
+		return &nodepb.ApplyResponse{Reply: nobody()}, err
+	}
+	return keys.Apply(ctx, q)
+}
+
+func (h *Host) Survey(ctx context.Context, q *nodepb.SurveyRequest) (*nodepb.SurveyResponse, error) {
+	keys, err := h.keysOf(q.Call)
+	if keys == nil {
+		return &nodepb.SurveyResponse{Reply: nobody()}, err
+	}
+	return keys.Survey(ctx, q)
+}
+
+func (h *Host) Claim(ctx context.Context, q *nodepb.ClaimRequest) (*nodepb.ClaimResponse, error) {
+	keys, err := h.keysOf(q.Call)
+	if keys == nil {
+		return &nodepb.ClaimResponse{Reply: nobody()}, err
+	}
+	return keys.Claim(ctx, q)
+}
+
+func (h *Host) Move(ctx context.Context, q *nodepb.MoveRequest) (*nodepb.MoveResponse, error) {
+	keys, err := h.keysOf(q.Call)
+	if keys == nil {
+		return &nodepb.MoveResponse{Reply: nobody()}, err
+	}
+	return keys.Move(ctx, q)
+}
+
+func (h *Host) Replicate(ctx context.Context, q *nodepb.ReplicateRequest) (*nodepb.ReplicateResponse, error) {
+	keys, err := h.keysOf(q.Call)
+	if keys == nil {
+		return &nodepb.ReplicateResponse{Reply: nobody()}, err
+	}
+	return keys.Replicate(ctx, q)
+}
+
+func (h *Host) Fetch(ctx context.Context, q *nodepb.FetchRequest) (*nodepb.FetchResponse, error) {
+	keys, err := h.keysOf(q.Call)
+	if keys == nil {
+		return &nodepb.FetchResponse{Reply: nobody()}, err
+	}
+	return keys.Fetch(ctx, q)
+}
+
+func (h *Host) Compare(ctx context.Context, q *nodepb.CompareRequest) (*nodepb.CompareResponse, error) {
+	keys, err := h.keysOf(q.Call)
+	if keys == nil {
+		return &nodepb.CompareResponse{Reply: nobody()}, err
+	}
+	return keys.Compare(ctx, q)
+}
+
+func (h *Host) Discard(ctx context.Context, q *nodepb.DiscardRequest) (*nodepb.DiscardResponse, error) {
+	keys, err := h.keysOf(q.Call)
+	if keys == nil {
+		return &nodepb.DiscardResponse{Reply: nobody()}, err
+	}
+	return keys.Discard(ctx, q)
+}

@@ -1,0 +1,153 @@
+package member
+
+import (
+	"context"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"chordconductor/node/chord"
+	"chordconductor/node/nodepb"
+)
+
+// Answers to peers. Every one is given at once, from the latest snapshot: none of these functions calls anybody.
+
+const (
+	ok        = nodepb.Reply_STATUS_OK
+	notMember = nodepb.Reply_STATUS_NOT_MEMBER
+	isBusy    = nodepb.Reply_STATUS_BUSY
+)
+
+// standing is what a member answers by its phase alone.
+func (m *Member) standing() nodepb.Reply_Status {
+	switch m.now.Load().phase {
+	case active:
+		return ok
+	case asking:
+		return isBusy
+	}
+	return notMember
+}
+
+func (m *Member) servePing() *nodepb.PingResponse {
+	return &nodepb.PingResponse{Reply: m.reply(m.standing()), Leaving: m.now.Load().leaving}
+}
+
+// serveNeighbors reads busy before the snapshot: if it was clear then, the snapshot is of that instant, or of one after
+// the next answer was applied.
+func (m *Member) serveNeighbors() *nodepb.NeighborsResponse {
+	busy := m.busy.Load()
+	standing := m.standing()
+	if standing == ok && busy {
+		standing = isBusy
+	}
+	if standing != ok {
+		return &nodepb.NeighborsResponse{Reply: m.reply(standing)}
+	}
+	s := m.now.Load()
+	return &nodepb.NeighborsResponse{Reply: m.reply(ok), Predecessor: s.pred, Successors: s.succ}
+}
+
+func (m *Member) serveNotify(ctx context.Context, from chord.Peer) *nodepb.NotifyResponse {
+	standing := m.standing()
+	if standing == ok && from != m.State().Pred {
+		m.inbox.notify(notice{ctx, from})
+		m.wake.Set()
+	}
+	return &nodepb.NotifyResponse{Reply: m.reply(standing)}
+}
+
+func (m *Member) serveHint(ctx context.Context, q *nodepb.HintRequest, contact chord.Peer) *nodepb.HintResponse {
+	standing := m.standing()
+	switch {
+	case standing != ok || contact.ID == m.self.ID || !contact.Real():
+	case q.Kind == nodepb.HintRequest_KIND_OTHER_RING:
+		m.inbox.hint(hint{ctx, contact, min(max(q.HopsLeft, 0), maxHintHops)})
+		m.wake.Set()
+	case chord.Nearer(m.State(), contact):
+		m.hasten()
+	}
+	return &nodepb.HintResponse{Reply: m.reply(standing)}
+}
+
+// serveDepart applies a neighbour's leave. It is a transition like any other, so it waits (BUSY, and the leaver comes
+// again) while an answer is under way; and of two neighbours that both leave the greater identifier goes first.
+func (m *Member) serveDepart(ctx context.Context, leaver, pred chord.Peer, succ []chord.Peer) *nodepb.DepartResponse {
+	standing := m.standing()
+	if standing != ok {
+		return &nodepb.DepartResponse{Reply: m.reply(standing)}
+	}
+	changed := false
+	m.mu.Lock()
+	if m.busy.Load() || m.now.Load().leaving && m.self.ID.Compare(leaver.ID) > 0 {
+		standing = isBusy
+	} else {
+		changed = m.applyLocked(because(ctx), func(s chord.State) chord.State {
+			return chord.PredecessorDeparts(chord.SuccessorDeparts(m.host.space, s, leaver, succ), leaver, pred)
+		})
+	}
+	m.mu.Unlock()
+	if standing == ok {
+		m.book.forget(leaver)
+		m.setFingers(because(ctx), func(f chord.Fingers) (chord.Fingers, []chord.Run) { return f.Drop(leaver) })
+	}
+	if changed {
+		m.keys.NeighborsChanged(ctx)
+		m.hasten()
+	}
+	return &nodepb.DepartResponse{Reply: m.reply(standing)}
+}
+
+func (m *Member) serveFindNext(ctx context.Context, q *nodepb.FindNextRequest, key chord.ID) *nodepb.FindNextResponse {
+	a := &nodepb.FindNextResponse{Reply: m.reply(m.standing())}
+	if a.Reply.Status != ok {
+		return a
+	}
+	_, span := m.startHopSpan(ctx, key, Iterative, int(q.Hop))
+	a.Final = chord.Owns(m.self.ID, key, m.State().Head().ID)
+	var list []candidate
+	if a.Owner = m.keys.Owns(key); a.Owner {
+		list = m.before(key) // a joiner wants the one before the owner
+	} else {
+		list = m.candidates(key, q.Final, false)
+	}
+	for _, c := range list {
+		a.Candidates = append(a.Candidates, &nodepb.Candidate{Peer: peerToWire(c.peer, 0), Pointer: c.pointer, Slot: int32(c.slot), Final: c.final})
+	}
+	switch {
+	case a.Owner:
+		m.endHop(span, nil, 0, nil)
+	case len(list) == 0:
+		m.endHop(span, nil, 0, errNoRoute)
+	default:
+		m.endHop(span, &list[0], 0, nil)
+	}
+	return a
+}
+
+func (m *Member) serveForward(ctx context.Context, q *nodepb.ForwardRequest, key chord.ID) (*nodepb.ForwardResponse, error) {
+	if len(q.Path) == 0 || len(q.Path) > maxHops+1 || q.HopsLeft < 0 || q.HopsLeft > maxHops {
+		return nil, status.Error(codes.InvalidArgument, "forward: path or hop count out of bounds")
+	}
+	for _, h := range q.Path {
+		if len(h.GetPeer().GetId()) != len(chord.ID{}) {
+			return nil, status.Error(codes.InvalidArgument, "forward: malformed path")
+		}
+	}
+	standing := m.standing()
+	if standing == ok {
+		if m.forwards.Add(1) > maxForwards {
+			m.forwards.Add(-1)
+			standing = isBusy
+		} else if err := m.env.Go(ctx, func(ctx context.Context) { m.forward(ctx, q, key) }); err != nil {
+			m.forwards.Add(-1)
+			standing = notMember
+		}
+	}
+	return &nodepb.ForwardResponse{Reply: m.reply(standing)}, nil
+}
+
+func (m *Member) serveAnswer(q *nodepb.AnswerRequest) *nodepb.AnswerResponse {
+	m.lookups.answer(q)
+	return &nodepb.AnswerResponse{Reply: m.reply(m.standing())}
+}

@@ -1,0 +1,134 @@
+package member
+
+import (
+	"context"
+	"slices"
+
+	"chordconductor/node/chord"
+	"chordconductor/node/nodepb"
+	"chordconductor/otel/chordevent"
+)
+
+// phase is how far a member's life has come.
+type phase uint8
+
+const (
+	looking phase = iota // for its place: answers NOT_MEMBER, which counts as dead
+	asking               // its future predecessor for the list: answers BUSY
+	active
+	gone // has left or crashed
+)
+
+// snapshot is a member's ring state: an immutable value. Readers take the latest and wait for nobody.
+type snapshot struct {
+	chord.State
+	fingers chord.Fingers
+	phase   phase
+	leaving bool
+
+	// The pointers as Neighbors answers them, made once per change.
+	pred *nodepb.Peer
+	succ []*nodepb.Peer
+}
+
+func (s *snapshot) status() chordevent.Status {
+	switch {
+	case s.phase == gone:
+		return chordevent.StatusLeft
+	case s.phase != active:
+		return chordevent.StatusJoining
+	case s.leaving:
+		return chordevent.StatusLeaving
+	}
+	return chordevent.StatusActive
+}
+
+// edit publishes a changed copy of the snapshot.
+func (m *Member) edit(change func(*snapshot)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	next := *m.now.Load()
+	if next.phase == gone {
+		return
+	}
+	change(&next)
+	m.now.Store(&next)
+}
+
+// cause gives the context of the operation that changes something. It is asked only if something changes, since that is
+// when a maintenance round becomes a trace.
+type cause func() context.Context
+
+func because(ctx context.Context) cause { return func() context.Context { return ctx } }
+
+// apply runs one transition of the ring pointers, tells what changed, and reports whether anything did. A transition
+// is one step: readers see the state before or after it. It also ends the time in which the member answers BUSY.
+func (m *Member) apply(why cause, transition func(chord.State) chord.State) bool {
+	m.mu.Lock()
+	changed := m.applyLocked(why, transition)
+	m.mu.Unlock()
+	if changed {
+		m.keys.NeighborsChanged(why())
+		m.hasten()
+	}
+	return changed
+}
+
+func (m *Member) applyLocked(why cause, transition func(chord.State) chord.State) bool {
+	defer m.busy.Store(false)
+	old := m.now.Load()
+	state := transition(old.State)
+	predecessor, successors := state.Pred != old.Pred, !slices.Equal(state.Succ, old.Succ)
+	if old.phase != active || !predecessor && !successors {
+		return false
+	}
+	next := *old
+	next.State = state
+	if predecessor {
+		next.pred = peerToWire(state.Pred, 0)
+	}
+	if successors {
+		next.succ = peersToWire(state.Succ)
+	}
+	m.now.Store(&next)
+	if predecessor {
+		m.Emit(why(), chordevent.PredecessorChanged{Predecessor: m.ref(state.Pred)})
+	}
+	if successors {
+		m.Emit(why(), chordevent.SuccessorsChanged{Successors: m.refs(state.Succ)})
+	}
+	return true
+}
+
+// enter makes the member active with its first pointers in this ring.
+func (m *Member) enter(ctx context.Context, state chord.State, through chord.Peer) {
+	m.mu.Lock()
+	next := *m.now.Load()
+	if next.phase == gone {
+		m.mu.Unlock()
+		return
+	}
+	next.State, next.phase = state, active
+	next.pred, next.succ = peerToWire(state.Pred, 0), peersToWire(state.Succ)
+	m.now.Store(&next)
+	m.Emit(ctx, chordevent.Joined{Through: m.ref(through)})
+	m.Emit(ctx, chordevent.PredecessorChanged{Predecessor: m.ref(state.Pred)})
+	m.Emit(ctx, chordevent.SuccessorsChanged{Successors: m.refs(state.Succ)})
+	m.mu.Unlock()
+	m.hasten()
+}
+
+// setFingers changes the finger table and tells the runs that did.
+func (m *Member) setFingers(why cause, change func(chord.Fingers) (chord.Fingers, []chord.Run)) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	next := *m.now.Load()
+	fingers, runs := change(next.fingers)
+	if next.phase == gone || len(runs) == 0 {
+		return false
+	}
+	next.fingers = fingers
+	m.now.Store(&next)
+	m.Emit(why(), chordevent.FingersChanged{Runs: m.runs(runs)})
+	return true
+}

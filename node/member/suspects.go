@@ -1,0 +1,64 @@
+package member
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"chordconductor/node/chord"
+)
+
+// maxSuspects bounds the suspicions held at once; the oldest goes first.
+const maxSuspects = 32
+
+// suspects are peers that did not answer a short while ago. Lookups pass them over as long as others remain, so that
+// they do not wait for the same dead peer again and again. A sign of life clears a suspicion.
+type suspects struct {
+	mu   sync.Mutex // writers only
+	list atomic.Pointer[[]suspect]
+}
+
+type suspect struct {
+	peer  chord.Peer
+	until time.Time
+}
+
+func (s *suspects) add(p chord.Peer, until time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := slices.DeleteFunc(slices.Clone(s.held()), func(old suspect) bool { return old.peer == p })
+	if len(list) == maxSuspects {
+		list = list[1:]
+	}
+	list = append(list, suspect{p, until})
+	s.list.Store(&list)
+}
+
+func (s *suspects) clear(p chord.Peer) {
+	if len(s.held()) == 0 {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := slices.DeleteFunc(slices.Clone(s.held()), func(old suspect) bool { return old.peer == p })
+	s.list.Store(&list)
+}
+
+// dead is the predicate for chord.NextHops: nil if nobody is suspected.
+func (s *suspects) dead(now time.Time) func(chord.Peer) bool {
+	list := s.held()
+	if len(list) == 0 {
+		return nil
+	}
+	return func(p chord.Peer) bool {
+		return slices.ContainsFunc(list, func(held suspect) bool { return held.peer == p && held.until.After(now) })
+	}
+}
+
+func (s *suspects) held() []suspect {
+	if list := s.list.Load(); list != nil {
+		return *list
+	}
+	return nil
+}

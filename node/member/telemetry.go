@@ -1,0 +1,197 @@
+package member
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/log"
+	lognoop "go.opentelemetry.io/otel/log/noop"
+	"go.opentelemetry.io/otel/metric"
+	metricnoop "go.opentelemetry.io/otel/metric/noop"
+	"go.opentelemetry.io/otel/trace"
+	tracenoop "go.opentelemetry.io/otel/trace/noop"
+
+	"chordconductor/node/chord"
+	"chordconductor/otel/chordevent"
+)
+
+// Telemetry is where a host's members tell their story. What is nil is not told.
+type Telemetry struct {
+	Tracer trace.TracerProvider
+	Events log.LoggerProvider // the pipeline for events: see package otel
+	Meter  metric.MeterProvider
+	// Lost is how many event records the process knows it lost. A keyframe follows each increase.
+	Lost func() int64
+}
+
+const scope = "chordconductor/node/member"
+
+// instruments is a host's Telemetry, ready for use.
+type instruments struct {
+	tracer trace.Tracer
+	events log.Logger
+	lost   func() int64
+
+	lookupDuration metric.Float64Histogram
+	lookupHops     metric.Int64Histogram
+	lookupTimeouts metric.Int64Counter
+	lookupSets     [4]metric.MeasurementOption // by mode and outcome: see lookupAttributes
+	rounds         metric.Int64Counter
+	failures       metric.Int64Counter
+
+	// unsampled is the context of quiet maintenance. Its parent span is none that anybody records, so that the calls made
+	// under it start no traces either, here or at the peer.
+	unsampled context.Context
+}
+
+func newInstruments(t Telemetry, env interface{ Uint64() uint64 }) (*instruments, error) {
+	if t.Tracer == nil {
+		t.Tracer = tracenoop.NewTracerProvider()
+	}
+	if t.Events == nil {
+		t.Events = lognoop.NewLoggerProvider()
+	}
+	if t.Meter == nil {
+		t.Meter = metricnoop.NewMeterProvider()
+	}
+	if t.Lost == nil {
+		t.Lost = func() int64 { return 0 }
+	}
+	in := &instruments{tracer: t.Tracer.Tracer(scope), events: t.Events.Logger(scope), lost: t.Lost}
+	meter := t.Meter.Meter(scope)
+	var errs [5]error
+	in.lookupDuration, errs[0] = chordevent.LookupDuration.Float64Histogram(meter)
+	in.lookupHops, errs[1] = chordevent.LookupHops.Int64Histogram(meter)
+	in.lookupTimeouts, errs[2] = chordevent.LookupTimeouts.Int64Counter(meter)
+	in.rounds, errs[3] = chordevent.MaintenanceRounds.Int64Counter(meter)
+	in.failures, errs[4] = chordevent.PeerFailures.Int64Counter(meter)
+
+	for i, outcome := range [...]string{chordevent.OutcomeOK, chordevent.OutcomeFailed} {
+		for j, mode := range [...]Mode{Recursive, Iterative} {
+			in.lookupSets[2*i+j] = metric.WithAttributeSet(attribute.NewSet(
+				chordevent.LookupModeKey.String(string(mode)), chordevent.OutcomeKey.String(outcome)))
+		}
+	}
+
+	var parent trace.SpanContextConfig
+	for i := range parent.TraceID {
+		parent.TraceID[i] = byte(env.Uint64()) | 1
+	}
+	for i := range parent.SpanID {
+		parent.SpanID[i] = byte(env.Uint64()) | 1
+	}
+	in.unsampled = trace.ContextWithSpanContext(context.Background(), trace.NewSpanContext(parent))
+	return in, errors.Join(errs[:]...)
+}
+
+// Emit numbers an event and sends it. The number is taken before the body is complete (see keyframe), so of two events
+// on one register the greater number always carries the later value.
+func (m *Member) Emit(ctx context.Context, body chordevent.Body) {
+	m.emit(ctx, func() chordevent.Body { return body })
+}
+
+func (m *Member) emit(ctx context.Context, read func() chordevent.Body) {
+	if m.muted.Load() {
+		return
+	}
+	seq := m.seq.Add(1)
+	if !trace.SpanContextFromContext(ctx).IsSampled() {
+		ctx = context.Background() // no reader could follow the reference
+	}
+	m.host.in.events.Emit(ctx, chordevent.Encode(chordevent.Event{
+		Time: m.env.Now(),
+		Host: chordevent.Host{ID: m.host.cfg.HostID, Address: m.host.address},
+		Node: chordevent.Node{ID: m.self.ID, Digits: m.host.space.Digits(), Incarnation: m.self.Incarnation, Seq: seq},
+		Body: read(),
+	}))
+}
+
+// keyframe tells everything at once.
+func (m *Member) keyframe() {
+	m.emit(context.Background(), func() chordevent.Body {
+		s := m.now.Load()
+		return chordevent.State{
+			Started:     m.started(),
+			Status:      s.status(),
+			Period:      m.host.cfg.Keyframe,
+			Successors:  m.refs(s.Succ),
+			Predecessor: m.ref(s.Pred),
+			Ownership:   m.keys.Ownership(),
+			Fingers:     m.runs(s.fingers.Runs()),
+			Load:        m.keys.Load(),
+			Lost:        m.host.in.lost(),
+		}
+	})
+}
+
+func (m *Member) started() chordevent.Started {
+	cfg := &m.host.cfg
+	return chordevent.Started{Address: m.self.Addr, Bits: cfg.Bits, ListLen: cfg.Successors, Replicas: cfg.Replicas, VirtualIndex: m.index}
+}
+
+// ref names another member in an event, with the last event number heard of it.
+func (m *Member) ref(p chord.Peer) chordevent.PeerRef {
+	if !p.Real() {
+		return chordevent.PeerRef{Peer: p}
+	}
+	return chordevent.PeerRef{Peer: p, Seq: m.book.seq(p)}
+}
+
+func (m *Member) refs(list []chord.Peer) []chordevent.PeerRef {
+	refs := make([]chordevent.PeerRef, len(list))
+	for i, p := range list {
+		refs[i] = m.ref(p)
+	}
+	return refs
+}
+
+func (m *Member) runs(list []chord.Run) []chordevent.FingerRun {
+	runs := make([]chordevent.FingerRun, len(list))
+	for i, r := range list {
+		runs[i] = chordevent.FingerRun{First: r.First, Last: r.Last, Peer: m.ref(r.Peer)}
+	}
+	return runs
+}
+
+// reporter sends what is due by the clock: keyframes and load. It belongs to the member's loop, which reports right
+// before it calls its neighbours: so they know the member's last event number, and can name it should the member die.
+type reporter struct {
+	keyframe time.Time // next one due
+	loadNext time.Time // not before
+	load     chordevent.Load
+	lost     int64
+}
+
+// report sends what is due.
+func (m *Member) report() {
+	r := &m.reporter
+	now := m.env.Now()
+	if lost := m.host.in.lost(); !now.Before(r.keyframe) || lost > r.lost {
+		r.lost = lost
+		period := m.host.cfg.Keyframe
+		r.keyframe = now.Add(period - m.random(period/4))
+		r.load, r.loadNext = m.keys.Load(), now.Add(time.Second)
+		m.keyframe()
+	}
+	if !now.Before(r.loadNext) {
+		r.loadNext = now.Add(time.Second)
+		if load := m.keys.Load(); load != r.load {
+			r.load = load
+			m.Emit(context.Background(), chordevent.NodeLoad{Load: load})
+		}
+	}
+}
+
+// lookupAttributes are the attributes of a lookup's measurements.
+func (in *instruments) lookupAttributes(mode Mode, ok bool) metric.MeasurementOption {
+	i := 0
+	if mode == Iterative {
+		i = 1
+	}
+	if !ok {
+		i += 2
+	}
+	return in.lookupSets[i]
+}
