@@ -41,11 +41,6 @@ func local(condition string) bool {
 	return condition == chord.OrderedSuccessorLists || condition == chord.NoDuplicates
 }
 
-// ownership says that a condition is not about the ring but about who owns what.
-func ownership(condition string) bool {
-	return condition == OwnershipGap || condition == OwnershipOverlap
-}
-
 // breach notes that a condition does not hold.
 func (r *Ring) breach(condition string, of *record) *breach {
 	key := breachKey{condition, of}
@@ -182,9 +177,7 @@ func (r *Ring) violations() []Violation {
 			open = append(open, b)
 		}
 	}
-	slices.SortFunc(open, func(a, b *breach) int {
-		return cmp.Or(a.since.Compare(b.since), cmp.Compare(a.condition, b.condition), a.compareOf(b))
-	})
+	slices.SortFunc(open, (*breach).compare)
 	open = open[:min(len(open), maxShown)]
 	out := make([]Violation, 0, len(open)+len(r.healed))
 	for _, b := range open {
@@ -196,11 +189,13 @@ func (r *Ring) violations() []Violation {
 	return out
 }
 
-func (b *breach) compareOf(o *breach) int {
-	if b.of == nil || o.of == nil {
-		return 0 // the same condition, without members: there is one of it
+// compare orders breaches by age.
+func (b *breach) compare(o *breach) int {
+	n := cmp.Or(b.since.Compare(o.since), cmp.Compare(b.condition, o.condition))
+	if n == 0 && b.of != nil && o.of != nil {
+		n = b.of.id.Compare(o.of.id)
 	}
-	return b.of.id.Compare(o.of.id)
+	return n
 }
 
 // standing counts the violations that stand: of the ring's conditions, and of ownership.

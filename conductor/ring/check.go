@@ -1,6 +1,10 @@
 package ring
 
-import "chordconductor/node/chord"
+import (
+	"slices"
+
+	"chordconductor/node/chord"
+)
 
 // Where a member's first live successor leads, as far as the view can tell.
 const (
@@ -20,10 +24,15 @@ func (r *Ring) check() (changed bool) {
 		r.checkPrincipals()
 		r.checkSuccessors()
 	}
+	var over []*breach
 	for _, b := range r.breaches {
 		if b.round != 0 && b.round != r.round {
-			changed = r.mend(b.condition, b.of) || changed
+			over = append(over, b)
 		}
+	}
+	slices.SortFunc(over, (*breach).compare)
+	for _, b := range over {
+		changed = r.mend(b.condition, b.of) || changed
 	}
 	return changed
 }

@@ -75,6 +75,17 @@ func printView(r *Ring, keep func(*Member) bool) string {
 	return b.String()
 }
 
+// firstDifference is the first line in which two prints differ.
+func firstDifference(got, want string) string {
+	g, w := strings.Split(got, "\n"), strings.Split(want, "\n")
+	for i := range min(len(g), len(w)) {
+		if g[i] != w[i] {
+			return fmt.Sprintf("got\n%s\nwant\n%s", g[i], w[i])
+		}
+	}
+	return fmt.Sprintf("got %d lines, want %d", len(g), len(w))
+}
+
 func everyone(*Member) bool { return true }
 
 // TestAnyOrderAnyDuplicatesSameView shuffles and repeats what was told.
@@ -88,7 +99,7 @@ func TestAnyOrderAnyDuplicatesSameView(t *testing.T) {
 		}
 		again = rapid.Permutation(again).Draw(t, "order")
 		if got := printView(fold(w, again), everyone); got != want {
-			t.Fatalf("got\n%s\nwant\n%s", got, want)
+			t.Fatal(firstDifference(got, want))
 		}
 	})
 }
@@ -127,7 +138,7 @@ func TestKeyframesMakeUpForLosses(t *testing.T) {
 			}
 		}
 		if want, got := printView(full, exceptFirst), printView(lossy, exceptFirst); got != want {
-			t.Fatalf("got\n%s\nwant\n%s", got, want)
+			t.Fatal(firstDifference(got, want))
 		}
 	})
 }

@@ -51,6 +51,11 @@ func (m *move) newest() time.Time {
 	}
 }
 
+// compare orders moves by when they were last told of.
+func (m *move) compare(o *move) int {
+	return cmp.Or(m.newest().Compare(o.newest()), cmp.Compare(m.id, o.id))
+}
+
 // apply folds one event.
 func (t *moveTable) apply(ev *chordevent.Event, body *chordevent.KeysMoved, arrived time.Time) bool {
 	side := moveSide{ev.Node.ID, ev.Node.Incarnation, ev.Node.Seq, ev.Time, ev.Trace, *body}
@@ -82,7 +87,7 @@ func (t *moveTable) apply(ev *chordevent.Event, body *chordevent.KeysMoved, arri
 func (t *moveTable) drop() {
 	var last *move
 	for _, m := range t.by {
-		if last == nil || cmp.Or(m.newest().Compare(last.newest()), cmp.Compare(m.id, last.id)) < 0 {
+		if last == nil || m.compare(last) < 0 {
 			last = m
 		}
 	}

@@ -1,0 +1,101 @@
+package ring
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"chordconductor/conductor/pack"
+	"chordconductor/otel/chordevent"
+)
+
+// printAll writes all of a view but what Restore does not keep: since when a member looks as it does.
+func printAll(r *Ring) string {
+	v := *r.View()
+	s := printView(r, everyone)
+	v.Members, v.Moves = nil, nil
+	return s + fmt.Sprintf("%+v", v)
+}
+
+// TestCheckpointAndEventsAfterMakeTheSameView restores in the middle of a story, with its time passing and its losses,
+// and goes on with both.
+func TestCheckpointAndEventsAfterMakeTheSameView(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		_, events := story(t)
+		r := New(Options{Name: "test"})
+		at := rapid.IntRange(0, len(events)-1).Draw(t, "checkpoint before")
+		now := start
+		var restored *Ring
+		for i, ev := range events {
+			if i == at {
+				c := r.Checkpoint()
+				var err error
+				if restored, err = Restore(Options{Name: "test"}, c); err != nil {
+					t.Fatal(err)
+				}
+				if again := restored.Checkpoint(); string(again) != string(c) {
+					t.Fatalf("a checkpoint of what was restored differs")
+				}
+				compareAll(t, "restored", r, restored)
+			}
+			if rapid.IntRange(0, 9).Draw(t, "lost") == 0 {
+				continue
+			}
+			now = now.Add(time.Duration(rapid.IntRange(0, 20_000).Draw(t, "milliseconds")) * time.Millisecond)
+			advance := rapid.Bool().Draw(t, "advance")
+			for _, r := range []*Ring{r, restored} {
+				if r == nil {
+					continue
+				}
+				r.Apply(ev, now)
+				if advance {
+					r.Advance(now)
+				}
+			}
+			if restored != nil {
+				compareAll(t, fmt.Sprintf("after event %d", i), r, restored)
+			}
+		}
+	})
+}
+
+func compareAll(t *rapid.T, when string, r, restored *Ring) {
+	if got, want := printAll(restored), printAll(r); got != want {
+		t.Fatal(when, firstDifference(got, want))
+	}
+}
+
+func TestRestoreRefusesOtherVersions(t *testing.T) {
+	if _, err := Restore(Options{}, []byte{99}); !errors.Is(err, ErrVersion) {
+		t.Errorf("version 99: %v", err)
+	}
+	if _, err := Restore(Options{}, nil); !errors.Is(err, pack.ErrCorrupt) {
+		t.Errorf("nothing: %v", err)
+	}
+}
+
+// FuzzRestore restores any bytes: an error, or a Ring that works.
+func FuzzRestore(f *testing.F) {
+	r := New(Options{})
+	w := newWorld(6, 2, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
+	for id := range uint64(3) {
+		w.birth(id * 20)
+	}
+	w.crash(w.members[0], w.members[1])
+	f.Add(r.Checkpoint())
+	f.Fuzz(func(t *testing.T, data []byte) {
+		r, err := Restore(Options{}, data)
+		if err != nil {
+			return
+		}
+		r.View()
+		r.Advance(r.now.Add(time.Minute))
+		r.View()
+		if _, err := Restore(Options{}, r.Checkpoint()); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
