@@ -232,7 +232,7 @@ func (l *Live) publish() {
 	l.dirty = false
 	now := l.cfg.Now()
 	view := l.ring.View()
-	if now.Sub(l.sampler.last) >= sampleEvery {
+	if now.Sub(l.sampler.last) >= sampleEvery-advanceEvery/2 { // a tick that comes a little early is the one meant
 		l.samples.add(l.sample(view, now))
 	}
 	stats := l.measure(view, now)
