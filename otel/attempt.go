@@ -1,0 +1,99 @@
+package otel
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"time"
+
+	collogpb "go.opentelemetry.io/proto/otlp/collector/logs/v1"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// An attempt is one export request as the transport saw it. The exporters' own errors do not tell a refusal from an
+// outage over HTTP, nor a partial success from a failure, so the events' exporter has a hook in its transport which
+// writes here. The hook finds the attempt in the request's context.
+type attempt struct {
+	verdict  verdict
+	wait     time.Duration // what the receiver asked for, if it did
+	rejected int64         // records of an accepted request that the receiver says it dropped
+}
+
+type verdict uint8
+
+const (
+	notSent  verdict = iota // the request never came to the transport: it cannot be built or is too large
+	accepted                // the receiver has it
+	again                   // an outage, an overload, or a matter of configuration: the same later
+	smaller                 // perhaps too large: the same later, in smaller pieces
+	refused                 // the receiver will never take this request
+)
+
+type attemptKey struct{}
+
+func withAttempt(ctx context.Context) (context.Context, *attempt) {
+	a := new(attempt)
+	return context.WithValue(ctx, attemptKey{}, a), a
+}
+
+// observeGRPC is the hook of the gRPC transport.
+func observeGRPC(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+	err := invoke(ctx, method, req, reply, cc, opts...)
+	a, ok := ctx.Value(attemptKey{}).(*attempt)
+	if !ok {
+		return err
+	}
+	a.verdict, a.wait = judge(status.Convert(err))
+	if answer, ok := reply.(*collogpb.ExportLogsServiceResponse); ok && err == nil {
+		a.rejected = answer.GetPartialSuccess().GetRejectedLogRecords()
+	}
+	return err
+}
+
+func judge(s *status.Status) (verdict, time.Duration) {
+	switch s.Code() {
+	case codes.OK:
+		return accepted, 0
+	case codes.InvalidArgument:
+		return refused, 0
+	}
+	for _, detail := range s.Details() {
+		if info, ok := detail.(*errdetails.RetryInfo); ok {
+			return again, info.GetRetryDelay().AsDuration()
+		}
+	}
+	if s.Code() == codes.ResourceExhausted {
+		return smaller, 0
+	}
+	return again, 0
+}
+
+// observeHTTP is the hook of the HTTP transport.
+type observeHTTP struct{ next http.RoundTripper }
+
+func (o observeHTTP) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := o.next.RoundTrip(req)
+	a, ok := req.Context().Value(attemptKey{}).(*attempt)
+	if !ok {
+		return resp, err
+	}
+	switch {
+	case err != nil:
+		a.verdict = again
+	case resp.StatusCode/100 == 2:
+		a.verdict = accepted
+	case resp.StatusCode == http.StatusBadRequest, resp.StatusCode == http.StatusUnprocessableEntity:
+		a.verdict = refused
+	case resp.StatusCode == http.StatusRequestEntityTooLarge:
+		a.verdict = smaller
+	default:
+		a.verdict = again
+		if seconds, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && seconds > 0 {
+			a.wait = time.Duration(seconds) * time.Second
+		}
+	}
+	return resp, err
+}

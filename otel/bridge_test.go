@@ -1,0 +1,71 @@
+package otel
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/log"
+	sdklog "go.opentelemetry.io/otel/sdk/log"
+	"go.opentelemetry.io/otel/sdk/resource"
+
+	"chordconductor/otel/chordevent"
+)
+
+func TestBridge(t *testing.T) {
+	tr, recorder := testTracer(Sampling{Lookups: -1})
+	events := sdklog.NewLoggerProvider(sdklog.WithResource(resource.Empty()), sdklog.WithProcessor(bridge{}))
+	logger := events.Logger("test")
+	ev := numbered(5)
+
+	recording, span := tr.Start(context.Background(), chordevent.SpanJoin)
+	unsampled, dropped := tr.Start(context.Background(), chordevent.SpanLookup)
+	emit(recording, logger, ev)
+	emit(unsampled, logger, ev)
+	emit(context.Background(), logger, ev)
+	var ordinary log.Record
+	ordinary.SetBody(attribute.StringValue("not an event"))
+	logger.Emit(recording, ordinary)
+	span.End()
+	dropped.End()
+
+	if n := len(recorder.Ended()); n != 1 {
+		t.Fatalf("%d spans", n)
+	}
+	got := recorder.Ended()[0].Events()
+	if len(got) != 1 {
+		t.Fatalf("%d span events, want 1", len(got))
+	}
+	if got[0].Name != string(chordevent.KindPredecessor) || !got[0].Time.Equal(ev.Time) {
+		t.Errorf("span event %s at %v", got[0].Name, got[0].Time)
+	}
+	attrs := map[string]string{}
+	for _, kv := range got[0].Attributes {
+		attrs[string(kv.Key)] = kv.Value.Emit()
+	}
+	if attrs["chord.predecessor.address"] != "127.0.0.1:7002" || attrs["chord.event.seq"] != "5" {
+		t.Errorf("span event attributes %v", attrs)
+	}
+}
+
+// A program hears of failures, but not of each.
+func TestReporter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var heard errorLog
+		r := &reporter{tell: heard.add}
+		for range 100 {
+			r.report(errors.New("no"))
+		}
+		time.Sleep(reportGap)
+		r.report(errors.New("still no"))
+		r.report(nil)
+		if len(heard.errs) != 2 || !strings.Contains(heard.String(), "99 more failures") {
+			t.Errorf("heard %v", &heard)
+		}
+		(&reporter{}).report(errors.New("nobody listens"))
+	})
+}

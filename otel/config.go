@@ -1,0 +1,142 @@
+package otel
+
+import (
+	"crypto/rand"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Config is what a program says about its telemetry. Zero values stand for the defaults named beside them.
+type Config struct {
+	// Service is service.name, default "chord-node". OTEL_SERVICE_NAME wins.
+	Service string
+	// Version is service.version.
+	Version string
+	// Ring is chord.ring.name. It is the program's own word: no variable changes it.
+	Ring string
+	// Instance is service.instance.id, default a random UUID.
+	Instance string
+
+	// Endpoint is where OTLP goes over gRPC: host:port, http://host:port or https://host:port. Default
+	// http://localhost:4317. OTEL_EXPORTER_OTLP_ENDPOINT and its variants win.
+	Endpoint string
+	// Headers go with every export. OTEL_EXPORTER_OTLP_HEADERS and its variants win.
+	Headers map[string]string
+	// TLS is for an Endpoint that begins with https.
+	TLS *tls.Config
+	// IgnoreEnvironment makes this Config the only word: no OTEL_* variable changes where telemetry goes, how it is
+	// sampled, or whom it names. It is for members inside the conductor, whose variables speak of the conductor.
+	IgnoreEnvironment bool
+
+	// Sampling of spans. OTEL_TRACES_SAMPLER replaces it altogether.
+	Sampling Sampling
+	// Events is the events' pipeline. No variable changes it.
+	Events EventPipeline
+	// SpanDelay is how long a finished span waits for others before they are exported, default 250 ms.
+	// OTEL_BSP_SCHEDULE_DELAY wins.
+	SpanDelay time.Duration
+	// SpanQueue is how many finished spans may wait, default 8192; what does not fit is dropped.
+	// OTEL_BSP_MAX_QUEUE_SIZE wins.
+	SpanQueue int
+	// MetricInterval is the time between two exports of metrics, default 10 s. OTEL_METRIC_EXPORT_INTERVAL wins.
+	MetricInterval time.Duration
+
+	// Random is where trace and span identifiers come from; nil: the SDK's generator. It may be called concurrently.
+	Random func() uint64
+	// OnError hears of failed exports: of each signal at most one in ten seconds, with a count of those in between. Nil:
+	// nobody does. It must not block.
+	OnError func(error)
+}
+
+// Sampling says which traces are kept: see docs/telemetry.md.
+type Sampling struct {
+	// Lookups is how many traces of lookups, gets, puts and deletes per second the process may start, default 50.
+	// Negative: none but those that failed.
+	Lookups float64
+	// Quiet is the share of maintenance rounds kept that changed nothing, default 0.001. Negative: none.
+	Quiet float64
+}
+
+// EventPipeline bounds the way of events out of the process.
+type EventPipeline struct {
+	// Queue is how many records may wait, default 65536. A waiting record takes one to two kilobytes; memory is taken as
+	// needed and given back. When full, the oldest is overwritten and counted as lost.
+	Queue int
+	// Batch is the greatest number of records in one request, default 512.
+	Batch int
+	// Interval is how long the first record of a batch waits for others, default 100 ms.
+	Interval time.Duration
+	// Attempt is the time limit of one request, default 10 s. There is no limit on the number of attempts.
+	// OTEL_EXPORTER_OTLP_TIMEOUT and OTEL_EXPORTER_OTLP_LOGS_TIMEOUT win.
+	Attempt time.Duration
+}
+
+const (
+	defaultGRPC = "http://localhost:4317"
+	defaultHTTP = "http://localhost:4318"
+)
+
+// validated fills in defaults and reports everything that is wrong.
+func (c Config) validated() (Config, error) {
+	setDefault(&c.Service, "chord-node")
+	setDefault(&c.Instance, newUUID())
+	setDefault(&c.Endpoint, defaultGRPC)
+	setDefault(&c.Sampling.Lookups, 50)
+	setDefault(&c.Sampling.Quiet, 0.001)
+	setDefault(&c.Events.Queue, 1<<16)
+	setDefault(&c.Events.Batch, 512)
+	setDefault(&c.Events.Interval, 100*time.Millisecond)
+	setDefault(&c.Events.Attempt, 10*time.Second)
+	setDefault(&c.SpanDelay, 250*time.Millisecond)
+	setDefault(&c.SpanQueue, 8192)
+	setDefault(&c.MetricInterval, 10*time.Second)
+	if !strings.Contains(c.Endpoint, "://") {
+		c.Endpoint = "http://" + c.Endpoint
+	}
+
+	var wrong []error
+	if err := checkURL(c.Endpoint); err != nil {
+		wrong = append(wrong, fmt.Errorf("OTLP endpoint %w", err))
+	}
+	if c.TLS != nil && !strings.HasPrefix(c.Endpoint, "https://") {
+		wrong = append(wrong, fmt.Errorf("OTLP endpoint %q: TLS needs https://", c.Endpoint))
+	}
+	if c.Events.Queue < 1 || c.Events.Batch < 1 || c.SpanQueue < 1 {
+		wrong = append(wrong, errors.New("telemetry queues and batches must hold at least one record"))
+	}
+	if c.Events.Interval < 0 || c.Events.Attempt < 0 || c.SpanDelay < 0 || c.MetricInterval < 0 {
+		wrong = append(wrong, errors.New("telemetry intervals must not be negative"))
+	}
+	return c, errors.Join(wrong...)
+}
+
+func setDefault[T comparable](value *T, byDefault T) {
+	var zero T
+	if *value == zero {
+		*value = byDefault
+	}
+}
+
+func checkURL(text string) error {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || u.Host == "":
+		return fmt.Errorf("%.80q: want a URL such as %s", text, defaultGRPC)
+	case u.Scheme != "http" && u.Scheme != "https":
+		return fmt.Errorf("%.80q: want http:// or https://", text)
+	}
+	return nil
+}
+
+// newUUID makes a random UUID, version 4.
+func newUUID() string {
+	var b [16]byte
+	rand.Read(b[:]) // never fails
+	b[6] = b[6]&0x0f | 0x40
+	b[8] = b[8]&0x3f | 0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}

@@ -1,0 +1,113 @@
+package otel
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/otel/propagation"
+)
+
+// The signals, as the variables spell them.
+const (
+	traces  = "TRACES"
+	metrics = "METRICS"
+	logs    = "LOGS"
+)
+
+const (
+	grpcProtocol = "grpc"
+	httpProtocol = "http/protobuf"
+)
+
+// environ is the environment as this package reads it; the SDK reads the rest by itself.
+type environ struct{ ignore bool }
+
+// get is the value of the first of the variables that is set and not empty, as OpenTelemetry takes an empty one for
+// unset.
+func (e environ) get(names ...string) string {
+	if e.ignore {
+		return ""
+	}
+	for _, name := range names {
+		if v := strings.TrimSpace(os.Getenv(name)); v != "" {
+			return v
+		}
+	}
+	return ""
+}
+
+// otlp is the value of an exporter variable, the signal's own before the common one.
+func (e environ) otlp(signal, what string) string {
+	return e.get("OTEL_EXPORTER_OTLP_"+signal+"_"+what, "OTEL_EXPORTER_OTLP_"+what)
+}
+
+func (e environ) disabled() bool { return strings.EqualFold(e.get("OTEL_SDK_DISABLED"), "true") }
+
+// exports says whether a signal has an exporter. Callers have checked the variables.
+func (e environ) exports(signal string) bool { return e.get("OTEL_"+signal+"_EXPORTER") != "none" }
+
+func (e environ) protocol(signal string) string {
+	if p := e.otlp(signal, "PROTOCOL"); p != "" {
+		return p
+	}
+	return grpcProtocol
+}
+
+// timeout is the time limit of one export request, which the variables give in milliseconds.
+func (e environ) timeout(signal string, byDefault time.Duration) time.Duration {
+	if ms, err := strconv.Atoi(e.otlp(signal, "TIMEOUT")); err == nil && ms > 0 {
+		return time.Duration(ms) * time.Millisecond
+	}
+	return byDefault
+}
+
+// check refuses values that would otherwise be ignored, or would send telemetry to nowhere, without a word.
+func (e environ) check() error {
+	var wrong []error
+	for _, signal := range []string{traces, metrics, logs} {
+		switch v := e.get("OTEL_" + signal + "_EXPORTER"); v {
+		case "", "otlp", "none":
+		default:
+			wrong = append(wrong, fmt.Errorf("OTEL_%s_EXPORTER=%.40q: want otlp or none", signal, v))
+		}
+		switch v := e.protocol(signal); v {
+		case grpcProtocol, httpProtocol:
+		default:
+			wrong = append(wrong, fmt.Errorf("OTEL_EXPORTER_OTLP_PROTOCOL or OTEL_EXPORTER_OTLP_%s_PROTOCOL=%.40q: want %s or %s", signal, v, grpcProtocol, httpProtocol))
+		}
+		if v := e.otlp(signal, "ENDPOINT"); v != "" {
+			if err := checkURL(v); err != nil {
+				wrong = append(wrong, fmt.Errorf("OTEL_EXPORTER_OTLP_ENDPOINT or OTEL_EXPORTER_OTLP_%s_ENDPOINT=%w", signal, err))
+			}
+		}
+	}
+	if _, err := e.propagator(); err != nil {
+		wrong = append(wrong, err)
+	}
+	return errors.Join(wrong...)
+}
+
+// propagator is what OTEL_PROPAGATORS asks for; by default W3C trace context and baggage.
+func (e environ) propagator() (propagation.TextMapPropagator, error) {
+	names := e.get("OTEL_PROPAGATORS")
+	if names == "" {
+		names = "tracecontext,baggage"
+	}
+	var all []propagation.TextMapPropagator
+	for name := range strings.SplitSeq(names, ",") {
+		switch strings.TrimSpace(name) {
+		case "tracecontext":
+			all = append(all, propagation.TraceContext{})
+		case "baggage":
+			all = append(all, propagation.Baggage{})
+		case "none", "":
+		default:
+			return nil, fmt.Errorf("OTEL_PROPAGATORS=%.40q: want tracecontext, baggage or none", names)
+		}
+	}
+	return propagation.NewCompositeTextMapPropagator(all...), nil
+}

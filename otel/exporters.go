@@ -1,0 +1,179 @@
+package otel
+
+import (
+	"context"
+	"net/url"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/otel/exporters/otlp/otlplog/otlploggrpc"
+	"go.opentelemetry.io/otel/exporters/otlp/otlplog/otlploghttp"
+	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetricgrpc"
+	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetrichttp"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
+	sdklog "go.opentelemetry.io/otel/sdk/log"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/keepalive"
+)
+
+// exporters makes OTLP exporters. Options of the SDK beat its variables, so one is passed only where the variable is
+// unset or to be ignored.
+type exporters struct {
+	cfg Config
+	env environ
+}
+
+// A destination is what an exporter is told beyond what it reads from the environment by itself.
+type destination struct {
+	http    bool
+	url     string            // empty: the variables say
+	headers map[string]string // nil: the variables say
+	timeout time.Duration     // of one request
+	dial    []grpc.DialOption
+}
+
+func (x exporters) destination(signal string) destination {
+	d := destination{
+		http:    x.env.protocol(signal) == httpProtocol,
+		timeout: x.env.timeout(signal, 10*time.Second),
+		dial: []grpc.DialOption{
+			// A receiver that is gone without a word, such as a host without power, is found out in half a minute.
+			grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 20 * time.Second, Timeout: 10 * time.Second}),
+			// One that is away is tried every two seconds; gRPC's own pause grows to two minutes, and nobody wants to look
+			// at a ring that stands still for so long.
+			grpc.WithConnectParams(grpc.ConnectParams{
+				Backoff:           backoff.Config{BaseDelay: 200 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 2 * time.Second},
+				MinConnectTimeout: 5 * time.Second,
+			}),
+		},
+	}
+	if x.env.otlp(signal, "HEADERS") == "" {
+		d.headers = x.cfg.Headers
+	}
+	if x.env.otlp(signal, "ENDPOINT") == "" {
+		d.url = x.cfg.Endpoint
+		if d.http && d.url == defaultGRPC {
+			d.url = defaultHTTP
+		}
+		if d.http {
+			d.url = strings.TrimSuffix(d.url, "/") + "/v1/" + strings.ToLower(signal)
+		}
+	}
+	switch {
+	case x.cfg.IgnoreEnvironment:
+		if d.headers == nil {
+			d.headers = map[string]string{}
+		}
+		d.dial = append(d.dial, grpc.WithTransportCredentials(x.credentials()))
+	case d.url != "" && x.cfg.TLS != nil:
+		d.dial = append(d.dial, grpc.WithTransportCredentials(x.credentials()))
+	}
+	return d
+}
+
+// credentials are those for the Config's endpoint.
+func (x exporters) credentials() credentials.TransportCredentials {
+	if u, err := url.Parse(x.cfg.Endpoint); err == nil && u.Scheme == "https" {
+		return credentials.NewTLS(x.cfg.TLS)
+	}
+	return insecure.NewCredentials()
+}
+
+func (x exporters) spans(ctx context.Context) (sdktrace.SpanExporter, error) {
+	d := x.destination(traces)
+	if d.http {
+		opts := []otlptracehttp.Option{otlptracehttp.WithTimeout(d.timeout)}
+		if d.url != "" {
+			opts = append(opts, otlptracehttp.WithEndpointURL(d.url))
+		}
+		if d.headers != nil {
+			opts = append(opts, otlptracehttp.WithHeaders(d.headers))
+		}
+		return otlptracehttp.New(ctx, opts...)
+	}
+	opts := []otlptracegrpc.Option{otlptracegrpc.WithTimeout(d.timeout), otlptracegrpc.WithDialOption(d.dial...)}
+	if d.url != "" {
+		opts = append(opts, otlptracegrpc.WithEndpointURL(d.url))
+	}
+	if d.headers != nil {
+		opts = append(opts, otlptracegrpc.WithHeaders(d.headers))
+	}
+	return otlptracegrpc.New(ctx, opts...)
+}
+
+func (x exporters) metrics(ctx context.Context) (sdkmetric.Exporter, error) {
+	d := x.destination(metrics)
+	if d.http {
+		opts := []otlpmetrichttp.Option{otlpmetrichttp.WithTimeout(d.timeout)}
+		if d.url != "" {
+			opts = append(opts, otlpmetrichttp.WithEndpointURL(d.url))
+		}
+		if d.headers != nil {
+			opts = append(opts, otlpmetrichttp.WithHeaders(d.headers))
+		}
+		return otlpmetrichttp.New(ctx, opts...)
+	}
+	opts := []otlpmetricgrpc.Option{otlpmetricgrpc.WithTimeout(d.timeout), otlpmetricgrpc.WithDialOption(d.dial...)}
+	if d.url != "" {
+		opts = append(opts, otlpmetricgrpc.WithEndpointURL(d.url))
+	}
+	if d.headers != nil {
+		opts = append(opts, otlpmetricgrpc.WithHeaders(d.headers))
+	}
+	return otlpmetricgrpc.New(ctx, opts...)
+}
+
+// logs is the exporter of ordinary log records, with the SDK's own retries.
+func (x exporters) logs(ctx context.Context) (sdklog.Exporter, error) {
+	d := x.destination(logs)
+	if d.http {
+		return otlploghttp.New(ctx, x.httpLogs(d)...)
+	}
+	return otlploggrpc.New(ctx, x.grpcLogs(d)...)
+}
+
+// events is the exporter of the events' pipeline: without retries of its own, and with the hook that tells the pipeline
+// what became of each attempt.
+func (x exporters) events(ctx context.Context) (sdklog.Exporter, error) {
+	d := x.destination(logs)
+	d.timeout = x.env.timeout(logs, x.cfg.Events.Attempt)
+	if d.http {
+		client, err := x.observedClient()
+		if err != nil {
+			return nil, err
+		}
+		return otlploghttp.New(ctx, append(x.httpLogs(d),
+			otlploghttp.WithRetry(otlploghttp.RetryConfig{}), otlploghttp.WithHTTPClient(client))...)
+	}
+	return otlploggrpc.New(ctx, append(x.grpcLogs(d),
+		otlploggrpc.WithRetry(otlploggrpc.RetryConfig{}),
+		otlploggrpc.WithDialOption(append(d.dial, grpc.WithUnaryInterceptor(observeGRPC))...))...)
+}
+
+func (x exporters) grpcLogs(d destination) []otlploggrpc.Option {
+	opts := []otlploggrpc.Option{otlploggrpc.WithTimeout(d.timeout), otlploggrpc.WithDialOption(d.dial...)}
+	if d.url != "" {
+		opts = append(opts, otlploggrpc.WithEndpointURL(d.url))
+	}
+	if d.headers != nil {
+		opts = append(opts, otlploggrpc.WithHeaders(d.headers))
+	}
+	return opts
+}
+
+func (x exporters) httpLogs(d destination) []otlploghttp.Option {
+	opts := []otlploghttp.Option{otlploghttp.WithTimeout(d.timeout)}
+	if d.url != "" {
+		opts = append(opts, otlploghttp.WithEndpointURL(d.url))
+	}
+	if d.headers != nil {
+		opts = append(opts, otlploghttp.WithHeaders(d.headers))
+	}
+	return opts
+}

@@ -1,0 +1,94 @@
+package otel
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/otel/attribute"
+	lognoop "go.opentelemetry.io/otel/log/noop"
+	metricnoop "go.opentelemetry.io/otel/metric/noop"
+	"go.opentelemetry.io/otel/propagation"
+	sdklog "go.opentelemetry.io/otel/sdk/log"
+	"go.opentelemetry.io/otel/sdk/resource"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+
+	"chordconductor/otel/chordevent"
+	"chordconductor/otel/internal/pdataconv"
+)
+
+// MemoryConfig is for worlds in virtual time.
+type MemoryConfig struct {
+	Ring     string
+	Instance string        // service.instance.id: chosen by the caller, so that one seed is one run
+	Random   func() uint64 // for trace and span identifiers
+	Now      func() time.Time
+	Sampling Sampling // of trace identifiers on events; the spans themselves are not kept
+	// Sink gets each event as the conductor would get it over OTLP, one at a time, before Emit returns. It owns the data.
+	Sink func(plog.Logs)
+}
+
+// Memory makes providers that take the same way as those of Setup as far as the wire: an event is encoded, goes through
+// the SDK, and comes out as Collector data. It has no queue, no clock and no goroutine. Metrics and ordinary logs go
+// nowhere.
+func Memory(cfg MemoryConfig) (*Telemetry, error) {
+	if cfg.Random == nil || cfg.Now == nil || cfg.Sink == nil {
+		return nil, errors.New("telemetry in memory needs a source of randomness, a clock and a sink")
+	}
+	setDefault(&cfg.Sampling.Lookups, 50)
+	setDefault(&cfg.Sampling.Quiet, 0.001)
+	res := resource.NewSchemaless(
+		semconv.ServiceName("chord-node"),
+		semconv.ServiceInstanceID(cfg.Instance),
+		chordevent.RingNameKey.String(cfg.Ring),
+	)
+	return &Telemetry{
+		Tracers: sdktrace.NewTracerProvider(
+			sdktrace.WithResource(res),
+			sdktrace.WithSampler(newSampler(cfg.Sampling, cfg.Now)),
+			sdktrace.WithIDGenerator(idGenerator{cfg.Random}),
+		),
+		Events:     newEventProvider(res, memory{cfg.Sink}),
+		Logs:       lognoop.NewLoggerProvider(),
+		Meters:     metricnoop.NewMeterProvider(),
+		Propagator: propagation.TraceContext{},
+	}, nil
+}
+
+// memory hands each record to the sink at once.
+type memory struct{ sink func(plog.Logs) }
+
+func (m memory) Enabled(context.Context, sdklog.EnabledParameters) bool { return true }
+
+func (m memory) OnEmit(_ context.Context, r *sdklog.Record) error {
+	data := plog.NewLogs()
+	rl := data.ResourceLogs().AppendEmpty()
+	for _, kv := range r.Resource().Attributes() {
+		pdataconv.Put(rl.Resource().Attributes(), kv)
+	}
+	sl := rl.ScopeLogs().AppendEmpty()
+	sl.Scope().SetName(r.InstrumentationScope().Name)
+
+	out := sl.LogRecords().AppendEmpty()
+	out.SetEventName(r.EventName())
+	out.SetTimestamp(pcommon.NewTimestampFromTime(r.Timestamp()))
+	out.SetObservedTimestamp(pcommon.NewTimestampFromTime(r.ObservedTimestamp()))
+	out.SetSeverityNumber(plog.SeverityNumber(r.Severity()))
+	out.SetSeverityText(r.SeverityText())
+	out.SetTraceID(pcommon.TraceID(r.TraceID()))
+	out.SetSpanID(pcommon.SpanID(r.SpanID()))
+	out.SetFlags(plog.LogRecordFlags(r.TraceFlags()))
+	out.Attributes().EnsureCapacity(r.AttributesLen())
+	r.WalkAttributes(func(kv attribute.KeyValue) bool {
+		pdataconv.Put(out.Attributes(), kv)
+		return true
+	})
+	m.sink(data)
+	return nil
+}
+
+func (m memory) Shutdown(context.Context) error   { return nil }
+func (m memory) ForceFlush(context.Context) error { return nil }

@@ -1,0 +1,248 @@
+package otel
+
+import (
+	"context"
+	"net"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.opentelemetry.io/collector/consumer/consumererror"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"chordconductor/otel/internal/otlptest"
+)
+
+// While the receiver is away, events wait; when it is back, all of them arrive, in order, and the members are told.
+func TestOutageLosesNothing(t *testing.T) {
+	for _, protocol := range []string{grpcProtocol, httpProtocol} {
+		t.Run(protocol, func(t *testing.T) {
+			r := otlptest.New(t)
+			t.Setenv("OTEL_EXPORTER_OTLP_PROTOCOL", protocol)
+			var failures errorLog
+			tel := start(t, r, func(c *Config) {
+				c.OnError = failures.add
+				c.IgnoreEnvironment = false
+				if protocol == httpProtocol {
+					c.Endpoint = r.HTTP
+				}
+			})
+			var told atomic.Int32
+			defer tel.OnRecovery(func() { told.Add(1) })()
+
+			emitRange(tel, 1, 10)
+			r.Wait("the first events", has(t, r, 10))
+			r.Stop()
+			emitRange(tel, 11, 3000)
+			if err := waitFor(func() bool { return failures.String() != "[]" }); err != nil {
+				t.Fatal("no failure heard of")
+			}
+			if told.Load() != 0 {
+				t.Error("members told of a recovery during the outage")
+			}
+			r.Start()
+			r.Wait("the events of the outage", has(t, r, 3000))
+			wantRange(t, received(t, r), 1, 3000)
+			if err := waitFor(func() bool { return told.Load() == 1 }); err != nil {
+				t.Errorf("members told %d times of the recovery, want once", told.Load())
+			}
+			if tel.Lost() != 0 {
+				t.Errorf("%d lost", tel.Lost())
+			}
+			if err := tel.Shutdown(context.Background()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// Beyond the queue's bound the oldest go, and exactly those are counted.
+func TestOutageBeyondTheQueue(t *testing.T) {
+	r := otlptest.New(t)
+	r.Stop()
+	tel := start(t, r, func(c *Config) { c.Events.Queue, c.Events.Batch = 1000, 100 })
+	var lostWhenTold atomic.Int64
+	defer tel.OnRecovery(func() { lostWhenTold.Store(tel.Lost()) })()
+	emitRange(tel, 1, 5000)
+	lost := tel.Lost()
+	if lost < 3900 || lost > 4000 {
+		t.Errorf("%d of 5000 lost with room for 1000 and a batch of 100 under way", lost)
+	}
+	r.Start()
+	r.Wait("the newest event", has(t, r, 5000))
+	got := received(t, r)
+	if int64(len(got))+tel.Lost() != 5000 {
+		t.Errorf("%d received, %d lost: not 5000", len(got), tel.Lost())
+	}
+	wantRange(t, got[len(got)-1000:], 4001, 5000)
+	if err := waitFor(func() bool { return lostWhenTold.Load() == lost }); err != nil {
+		t.Errorf("members told of %d lost, want %d", lostWhenTold.Load(), lost)
+	}
+}
+
+func TestAnswers(t *testing.T) {
+	busy := func(code codes.Code, wait time.Duration) error {
+		s, err := status.New(code, "busy").WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(wait)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.Err()
+	}
+	poison := func(data plog.Logs) bool {
+		for _, rec := range data.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().All() {
+			if seq, _ := rec.Attributes().Get("chord.event.seq"); seq.Int() == 77 {
+				return true
+			}
+		}
+		return false
+	}
+	times := func(n int32, err error) func(plog.Logs) error {
+		var calls atomic.Int32
+		return func(plog.Logs) error {
+			if calls.Add(1) <= n {
+				return err
+			}
+			return nil
+		}
+	}
+	for _, c := range []struct {
+		name   string
+		answer func(plog.Logs) error
+		lost   []int64
+	}{
+		{"unavailable", times(2, status.Error(codes.Unavailable, "busy")), nil},
+		{"exhausted with a delay", times(2, busy(codes.ResourceExhausted, 10*time.Millisecond)), nil},
+		{"wrong token", times(2, status.Error(codes.Unauthenticated, "who are you")), nil},
+		{"too large", func(data plog.Logs) error {
+			if data.LogRecordCount() > 60 {
+				return status.Error(codes.ResourceExhausted, "message larger than max")
+			}
+			return nil
+		}, nil},
+		{"one bad record", func(data plog.Logs) error {
+			if poison(data) {
+				return consumererror.NewPermanent(status.Error(codes.InvalidArgument, "bad data"))
+			}
+			return nil
+		}, []int64{77}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := otlptest.New(t)
+			r.Answer(c.answer)
+			tel := start(t, r, nil)
+			emitRange(tel, 1, 500)
+			r.Wait("the last event", has(t, r, 500))
+			if err := tel.Flush(context.Background()); err != nil {
+				t.Fatal(err)
+			}
+			got := received(t, r)
+			if tel.Lost() != int64(len(c.lost)) || len(got) != 500-len(c.lost) {
+				t.Errorf("%d received, %d counted as lost, want %d lost", len(got), tel.Lost(), len(c.lost))
+			}
+			for _, seq := range c.lost {
+				if slices.Contains(got, seq) {
+					t.Errorf("event %d was refused and yet received", seq)
+				}
+			}
+			slices.Sort(got)
+			if len(slices.Compact(got)) != 500-len(c.lost) {
+				t.Error("events received twice")
+			}
+		})
+	}
+}
+
+// A receiver that takes a request but drops some of its records says how many.
+func TestPartialSuccess(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := grpc.NewServer()
+	plogotlp.RegisterGRPCServer(s, &dropper{})
+	go s.Serve(l)
+	defer s.Stop()
+
+	var failures errorLog
+	tel := start(t, &otlptest.Receiver{GRPC: l.Addr().String()}, func(c *Config) { c.OnError = failures.add })
+	emitRange(tel, 1, 5)
+	if err := tel.Flush(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if tel.Lost() != 3 || !strings.Contains(failures.String(), "no room") {
+		t.Errorf("%d lost, want 3; failures %v", tel.Lost(), &failures)
+	}
+}
+
+type dropper struct {
+	plogotlp.UnimplementedGRPCServer
+}
+
+func (dropper) Export(context.Context, plogotlp.ExportRequest) (plogotlp.ExportResponse, error) {
+	answer := plogotlp.NewExportResponse()
+	answer.PartialSuccess().SetRejectedLogRecords(3)
+	answer.PartialSuccess().SetErrorMessage("no room")
+	return answer, nil
+}
+
+// Shutdown exports what is waiting.
+func TestShutdownFlushes(t *testing.T) {
+	r := otlptest.New(t)
+	tel := start(t, r, func(c *Config) { c.Events.Interval = time.Hour; c.SpanDelay = time.Hour })
+	emitRange(tel, 1, 2000)
+	if err := tel.Shutdown(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	wantRange(t, received(t, r), 1, 2000)
+	emitRange(tel, 2001, 2001)
+	if err := tel.Shutdown(context.Background()); err != nil {
+		t.Error(err)
+	}
+}
+
+// With nobody to flush to, Shutdown ends with its time, and says and counts what is lost.
+func TestShutdownWithoutReceiver(t *testing.T) {
+	r := otlptest.New(t)
+	r.Stop()
+	tel := start(t, r, func(c *Config) { c.Events.Batch = 10 })
+	_, span := tel.Tracers.Tracer("test").Start(context.Background(), "chord.join")
+	span.End()
+	emitRange(tel, 1, 25)
+	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+	defer cancel()
+	began := time.Now()
+	err := tel.Shutdown(ctx)
+	if err == nil || !strings.Contains(err.Error(), "25 events were not exported") {
+		t.Errorf("error %v, want one that says what is lost", err)
+	}
+	if tel.Lost() != 25 {
+		t.Errorf("%d counted as lost, want 25", tel.Lost())
+	}
+	if took := time.Since(began); took > 2*time.Second {
+		t.Errorf("took %v with 300 ms given", took)
+	}
+}
+
+// waitFor asks until cond holds; for conditions that no channel tells of.
+func waitFor(cond func() bool) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for !cond() {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}

@@ -1,0 +1,308 @@
+package otel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	sdklog "go.opentelemetry.io/otel/sdk/log"
+)
+
+const (
+	firstPause = 100 * time.Millisecond // after the first failed attempt; it doubles
+	longPause  = 5 * time.Second
+	lastPause  = 250 * time.Millisecond // at most, while shutting down
+)
+
+// pipeline is the events' log processor. Emitting never blocks: a record goes into a bounded queue, and one goroutine
+// exports. A failed request is repeated until it succeeds, however long that takes, unless the receiver says that it will
+// never take it; then it is cut in halves until the record to blame stands alone, and that one is lost.
+//
+// The SDK's batch processor hides both the records it overwrites and, behind the exporter's own retries, the failures;
+// and what that exporter does not hold worth repeating is gone. Here every lost record is counted.
+type pipeline struct {
+	exporter sdklog.Exporter // used by run alone, but for Shutdown after run has ended
+	cfg      EventPipeline
+	report   func(error)
+
+	lost   atomic.Int64
+	hurry  chan struct{} // capacity 1: a batch is full, or somebody waits for a flush
+	wake   chan struct{} // capacity 1: the queue is not empty
+	ending chan struct{} // closed by Shutdown
+	done   chan struct{} // closed by run
+	ctx    context.Context
+	cancel context.CancelFunc // ends the attempt under way: no more time
+
+	mu       sync.Mutex
+	queue    recordQueue
+	inFlight int // records taken from the queue and not settled yet
+	closed   bool
+	waiters  []waiter // bounded by the callers of ForceFlush
+	recovery hooks
+
+	// run's own:
+	size     int       // records per request: halved by refusals, raised by successes, at most cfg.Batch
+	failing  bool      // an attempt failed since the members were last told
+	toldLost int64     // lost when they were
+	toldAt   time.Time // and when that was
+}
+
+// A waiter is told when all records before a position are settled: exported or lost.
+type waiter struct {
+	before uint64
+	done   chan struct{}
+}
+
+func newPipeline(exporter sdklog.Exporter, cfg EventPipeline, report func(error)) *pipeline {
+	p := &pipeline{
+		exporter: exporter,
+		cfg:      cfg,
+		report:   report,
+		hurry:    make(chan struct{}, 1),
+		wake:     make(chan struct{}, 1),
+		ending:   make(chan struct{}),
+		done:     make(chan struct{}),
+		queue:    recordQueue{limit: cfg.Queue},
+		size:     cfg.Batch,
+	}
+	p.ctx, p.cancel = context.WithCancel(context.Background())
+	go p.run()
+	return p
+}
+
+func (p *pipeline) Enabled(context.Context, sdklog.EnabledParameters) bool { return true }
+
+// OnEmit takes the record as it is, without the usual clone: the logger makes one per Emit and forgets it, and this
+// processor is the provider's last.
+func (p *pipeline) OnEmit(_ context.Context, r *sdklog.Record) error {
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		p.lost.Add(1)
+		return nil
+	}
+	overwrote := p.queue.push(*r)
+	n := p.queue.len()
+	p.mu.Unlock()
+	if overwrote {
+		p.lost.Add(1)
+	}
+	if n == 1 {
+		signal(p.wake)
+	}
+	if n == p.cfg.Batch {
+		signal(p.hurry)
+	}
+	return nil
+}
+
+func signal(ch chan struct{}) {
+	select {
+	case ch <- struct{}{}:
+	default:
+	}
+}
+
+// waiting is the number of records not settled yet.
+func (p *pipeline) waiting() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.queue.len() + p.inFlight
+}
+
+func (p *pipeline) run() {
+	defer close(p.done)
+	batch := make([]sdklog.Record, 0, p.cfg.Batch)
+	timer := time.NewTimer(p.cfg.Interval)
+	defer timer.Stop()
+	for {
+		select {
+		case <-p.wake:
+			timer.Reset(p.cfg.Interval)
+			select {
+			case <-timer.C:
+			case <-p.hurry:
+			case <-p.ending:
+			}
+		case <-p.hurry:
+		case <-p.ending:
+		}
+		for {
+			p.mu.Lock()
+			batch = p.queue.take(batch[:0], p.size)
+			p.inFlight = len(batch)
+			p.mu.Unlock()
+			if len(batch) == 0 {
+				break
+			}
+			p.deliver(batch)
+			clear(batch)
+			p.settle()
+			p.tellIfRecovered()
+		}
+		if p.ctx.Err() != nil || p.ended() {
+			return
+		}
+	}
+}
+
+func (p *pipeline) ended() bool {
+	select {
+	case <-p.ending:
+		return p.waiting() == 0
+	default:
+		return false
+	}
+}
+
+// deliver exports a batch, whole or in pieces, and returns when each record is exported or lost.
+func (p *pipeline) deliver(batch []sdklog.Record) {
+	pause := firstPause
+	for len(batch) > 0 {
+		if p.ctx.Err() != nil {
+			p.lost.Add(int64(len(batch)))
+			return
+		}
+		part := batch[:min(p.size, len(batch))]
+		a, err := p.attempt(part)
+		if a.verdict == accepted {
+			p.lost.Add(a.rejected)
+			if err != nil {
+				p.report(err)
+			}
+			batch = batch[len(part):]
+			p.size = min(p.size+p.cfg.Batch/16+1, p.cfg.Batch)
+			pause = firstPause
+			continue
+		}
+		p.failing = true
+		p.report(err)
+		switch {
+		case (a.verdict == refused || a.verdict == notSent) && len(part) == 1:
+			p.lost.Add(1)
+			batch = batch[1:]
+			continue
+		case a.verdict == refused || a.verdict == notSent:
+			p.size = (len(part) + 1) / 2
+			continue
+		case a.verdict == smaller:
+			p.size = (len(part) + 1) / 2
+		}
+		p.pause(max(pause, a.wait))
+		pause = min(2*pause, longPause)
+	}
+}
+
+func (p *pipeline) attempt(part []sdklog.Record) (*attempt, error) {
+	ctx, cancel := context.WithTimeout(p.ctx, p.cfg.Attempt)
+	defer cancel()
+	ctx, a := withAttempt(ctx)
+	err := p.exporter.Export(ctx, part)
+	switch {
+	case err == nil:
+		a.verdict = accepted
+		return a, nil
+	case a.verdict == notSent && ctx.Err() != nil:
+		a.verdict = again // there was no time to send it
+	}
+	return a, fmt.Errorf("export of %d events: %w", len(part), err)
+}
+
+// pause waits for d, give or take a fifth so that processes do not come back in step. Shutdown cuts it short.
+func (p *pipeline) pause(d time.Duration) {
+	d += time.Duration((rand.Float64() - 0.5) * 0.4 * float64(d))
+	ending := p.ending
+	select {
+	case <-p.ending:
+		d = min(d, lastPause)
+		ending = nil
+	default:
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ending:
+	case <-p.ctx.Done():
+	}
+}
+
+// settle tells the waiters whose records are all out of the way.
+func (p *pipeline) settle() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.inFlight = 0
+	kept := p.waiters[:0]
+	for _, w := range p.waiters {
+		if w.before <= p.queue.head {
+			close(w.done)
+		} else {
+			kept = append(kept, w)
+		}
+	}
+	clear(p.waiters[len(kept):])
+	p.waiters = kept
+}
+
+// tellIfRecovered calls the hooks once after a time of failures or losses, when there is room for what they will send,
+// and not twice within a second: keyframes must not cause the next loss.
+func (p *pipeline) tellIfRecovered() {
+	lost := p.lost.Load()
+	if !p.failing && lost == p.toldLost || p.ctx.Err() != nil || time.Since(p.toldAt) < time.Second {
+		return
+	}
+	p.mu.Lock()
+	room := p.queue.len() <= p.queue.limit/2
+	p.mu.Unlock()
+	if room {
+		p.failing, p.toldLost, p.toldAt = false, lost, time.Now()
+		p.recovery.call()
+	}
+}
+
+// ForceFlush returns when every record emitted before it is exported or lost.
+func (p *pipeline) ForceFlush(ctx context.Context) error {
+	p.mu.Lock()
+	if p.queue.len()+p.inFlight == 0 {
+		p.mu.Unlock()
+		return nil
+	}
+	w := waiter{p.queue.tail, make(chan struct{})}
+	p.waiters = append(p.waiters, w)
+	p.mu.Unlock()
+	signal(p.hurry)
+	select {
+	case <-w.done:
+		return nil
+	case <-p.done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("flush of events: %w", ctx.Err())
+	}
+}
+
+// Shutdown takes no more records and exports those it has until ctx ends; what is left then is lost.
+func (p *pipeline) Shutdown(ctx context.Context) error {
+	p.mu.Lock()
+	first := !p.closed
+	p.closed = true
+	p.mu.Unlock()
+	if !first {
+		return nil
+	}
+	before := p.lost.Load()
+	stop := context.AfterFunc(ctx, p.cancel)
+	defer stop()
+	close(p.ending)
+	<-p.done // comes soon after ctx ends, if not before: attempts and pauses end with p.ctx
+	p.cancel()
+	err := p.exporter.Shutdown(context.WithoutCancel(ctx))
+	if n := p.lost.Load() - before; n > 0 {
+		err = errors.Join(fmt.Errorf("%d events were not exported", n), context.Cause(ctx), err)
+	}
+	return err
+}

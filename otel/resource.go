@@ -1,0 +1,35 @@
+package otel
+
+import (
+	"context"
+	"os"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/resource"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+
+	"chordconductor/otel/chordevent"
+)
+
+// newResource describes the process. OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME come after the Config, but the ring's
+// name comes last: members say it to their peers too, and both must agree.
+func newResource(ctx context.Context, cfg Config) (*resource.Resource, error) {
+	own := []attribute.KeyValue{
+		semconv.ServiceName(cfg.Service),
+		semconv.ServiceInstanceID(cfg.Instance),
+	}
+	if cfg.Version != "" {
+		own = append(own, semconv.ServiceVersion(cfg.Version))
+	}
+	if host, err := os.Hostname(); err == nil {
+		own = append(own, semconv.HostName(host))
+	}
+	opts := []resource.Option{resource.WithTelemetrySDK(), resource.WithAttributes(own...)}
+	if !cfg.IgnoreEnvironment {
+		opts = append(opts, resource.WithFromEnv())
+	}
+	if cfg.Ring != "" {
+		opts = append(opts, resource.WithAttributes(chordevent.RingNameKey.String(cfg.Ring)))
+	}
+	return resource.New(ctx, opts...)
+}

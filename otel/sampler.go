@@ -1,0 +1,144 @@
+package otel
+
+import (
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
+
+	"chordconductor/otel/chordevent"
+)
+
+// sampler decides at a span's start, from its name, its parent and the outcome it starts with, if it has one:
+//
+//   - A failure or a change is kept, whatever its parent: a lookup that was not sampled and failed is told by one span,
+//     and so is a pointer that changed on account of a quiet round elsewhere.
+//   - Otherwise a span goes with its parent, local or remote.
+//   - A root: lookups, gets, puts and deletes so many per second; maintenance rounds at a ratio; every other operation of
+//     a member always.
+//   - A root that is none of a member's operations, such as the RPC of an unsampled round, never.
+type sampler struct {
+	lookups *limiter
+	quiet   sdktrace.Sampler // by trace ID
+	about   string
+}
+
+func newSampler(s Sampling, now func() time.Time) *sampler {
+	return &sampler{
+		lookups: newLimiter(s.Lookups, now),
+		quiet:   sdktrace.TraceIDRatioBased(s.Quiet),
+		about:   fmt.Sprintf("ChordSampler{lookups:%g/s,quiet:%g}", max(s.Lookups, 0), max(s.Quiet, 0)),
+	}
+}
+
+func (s *sampler) Description() string { return s.about }
+
+func (s *sampler) ShouldSample(p sdktrace.SamplingParameters) sdktrace.SamplingResult {
+	parent := trace.SpanContextFromContext(p.ParentContext)
+	result := sdktrace.SamplingResult{Decision: sdktrace.Drop, Tracestate: parent.TraceState()}
+	if s.keep(p, parent) {
+		result.Decision = sdktrace.RecordAndSample
+	}
+	return result
+}
+
+func (s *sampler) keep(p sdktrace.SamplingParameters, parent trace.SpanContext) bool {
+	if parent.IsSampled() {
+		return true
+	}
+	kind := kinds[p.Name]
+	if kind == foreign {
+		return false
+	}
+	switch outcomeOf(p.Attributes) {
+	case chordevent.OutcomeChanged, chordevent.OutcomeFailed, chordevent.OutcomeTimeout:
+		return true
+	}
+	if parent.IsValid() {
+		return false
+	}
+	switch kind {
+	case lookup:
+		return s.lookups.allow()
+	case round:
+		return s.quiet.ShouldSample(p).Decision == sdktrace.RecordAndSample
+	case hop:
+		return false
+	default:
+		return true
+	}
+}
+
+func outcomeOf(attrs []attribute.KeyValue) string {
+	for i := range attrs {
+		if attrs[i].Key == chordevent.OutcomeKey {
+			return attrs[i].Value.AsString()
+		}
+	}
+	return ""
+}
+
+type kind uint8
+
+const (
+	foreign kind = iota // no operation of a member
+	lookup
+	hop
+	round
+	change
+)
+
+var kinds = map[string]kind{
+	chordevent.SpanLookup:           lookup,
+	chordevent.SpanGet:              lookup,
+	chordevent.SpanPut:              lookup,
+	chordevent.SpanDelete:           lookup,
+	chordevent.SpanLookupHop:        hop,
+	chordevent.SpanStabilize:        round,
+	chordevent.SpanRectify:          round,
+	chordevent.SpanFixFingers:       round,
+	chordevent.SpanCheckPredecessor: round,
+	chordevent.SpanJoin:             change,
+	chordevent.SpanLeave:            change,
+	chordevent.SpanKeysMove:         change,
+	chordevent.SpanRepair:           change,
+}
+
+// limiter lets a number of events per second pass, with bursts of one second's worth. It is the generic cell rate
+// algorithm: one instant, the theoretical arrival time of the next event, is all its state.
+type limiter struct {
+	now      func() time.Time
+	start    time.Time
+	interval time.Duration // between two events at the full rate; 0: none pass
+	burst    time.Duration // how far next may run ahead of now
+	next     atomic.Int64  // nanoseconds since start
+}
+
+func newLimiter(perSecond float64, now func() time.Time) *limiter {
+	l := &limiter{now: now, start: now()}
+	if perSecond > 0 {
+		l.interval = max(time.Duration(float64(time.Second)/perSecond), 1)
+		l.burst = max(time.Second-l.interval, 0)
+	}
+	return l
+}
+
+func (l *limiter) allow() bool {
+	if l.interval == 0 {
+		return false
+	}
+	now := int64(l.now().Sub(l.start))
+	for {
+		next := l.next.Load()
+		from := max(next, now)
+		if from-now > int64(l.burst) {
+			return false
+		}
+		if l.next.CompareAndSwap(next, from+int64(l.interval)) {
+			return true
+		}
+	}
+}

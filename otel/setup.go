@@ -1,0 +1,194 @@
+package otel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/otel/log"
+	lognoop "go.opentelemetry.io/otel/log/noop"
+	"go.opentelemetry.io/otel/metric"
+	metricnoop "go.opentelemetry.io/otel/metric/noop"
+	"go.opentelemetry.io/otel/propagation"
+	sdklog "go.opentelemetry.io/otel/sdk/log"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/resource"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
+	tracenoop "go.opentelemetry.io/otel/trace/noop"
+
+	"chordconductor/otel/chordevent"
+)
+
+// shutdownLimit is how long each provider may take to flush when a program ends.
+const shutdownLimit = 3 * time.Second
+
+// Telemetry is what a process injects into all that speaks OpenTelemetry. All fields are set, if need be with providers
+// that do nothing, and none changes after Setup.
+type Telemetry struct {
+	Tracers    trace.TracerProvider
+	Events     log.LoggerProvider // for events of package chordevent alone
+	Logs       log.LoggerProvider // for ordinary log records
+	Meters     metric.MeterProvider
+	Propagator propagation.TextMapPropagator
+
+	pipeline *pipeline // nil: events go nowhere, or straight into memory
+	ends     []end
+	stopped  atomic.Bool
+}
+
+// An end flushes and stops one provider.
+type end struct {
+	what  string
+	flush func(context.Context) error
+	stop  func(context.Context) error
+	abort context.CancelFunc
+}
+
+// Setup makes the providers of a process. One Telemetry serves all members of the process. The caller calls Shutdown.
+func Setup(ctx context.Context, cfg Config) (*Telemetry, error) {
+	env := environ{ignore: cfg.IgnoreEnvironment}
+	cfg, err := cfg.validated()
+	if err := errors.Join(err, env.check()); err != nil {
+		return nil, err
+	}
+	t := &Telemetry{
+		Tracers: tracenoop.NewTracerProvider(),
+		Events:  lognoop.NewLoggerProvider(),
+		Logs:    lognoop.NewLoggerProvider(),
+		Meters:  metricnoop.NewMeterProvider(),
+	}
+	if t.Propagator, err = env.propagator(); err != nil {
+		return nil, err
+	}
+	if env.disabled() {
+		return t, nil
+	}
+	s := setup{Telemetry: t, exporters: exporters{cfg, env}}
+	if s.resource, err = newResource(ctx, cfg); err != nil {
+		return nil, fmt.Errorf("resource attributes: %w", err)
+	}
+	for _, step := range []func(context.Context) error{s.traces, s.eventsAndLogs, s.metrics} {
+		if err := step(ctx); err != nil {
+			return nil, errors.Join(fmt.Errorf("telemetry: %w", err), t.Shutdown(ctx))
+		}
+	}
+	return t, nil
+}
+
+// setup is a Telemetry in the making.
+type setup struct {
+	*Telemetry
+	exporters
+	resource *resource.Resource
+}
+
+func (s *setup) reporter() *reporter { return &reporter{tell: s.cfg.OnError} }
+
+func (s *setup) traces(ctx context.Context) error {
+	if !s.env.exports(traces) {
+		return nil
+	}
+	exporter, err := s.spans(ctx)
+	if err != nil {
+		return fmt.Errorf("exporter of spans: %w", err)
+	}
+	life := newLifetime()
+	var batch []sdktrace.BatchSpanProcessorOption
+	if s.env.get("OTEL_BSP_SCHEDULE_DELAY") == "" {
+		batch = append(batch, sdktrace.WithBatchTimeout(s.cfg.SpanDelay))
+	}
+	if s.env.get("OTEL_BSP_MAX_QUEUE_SIZE") == "" {
+		batch = append(batch, sdktrace.WithMaxQueueSize(s.cfg.SpanQueue))
+	}
+	opts := []sdktrace.TracerProviderOption{
+		sdktrace.WithResource(s.resource),
+		sdktrace.WithBatcher(spanExporter{exporter, life, s.reporter()}, batch...),
+	}
+	if s.env.get("OTEL_TRACES_SAMPLER") == "" {
+		opts = append(opts, sdktrace.WithSampler(newSampler(s.cfg.Sampling, time.Now)))
+	}
+	if s.cfg.Random != nil {
+		opts = append(opts, sdktrace.WithIDGenerator(idGenerator{s.cfg.Random}))
+	}
+	p := sdktrace.NewTracerProvider(opts...)
+	s.Tracers = p
+	s.ends = append(s.ends, end{"spans", p.ForceFlush, p.Shutdown, life.end})
+	return nil
+}
+
+func (s *setup) eventsAndLogs(ctx context.Context) error {
+	if !s.env.exports(logs) {
+		return nil
+	}
+	exporter, err := s.events(ctx)
+	if err != nil {
+		return fmt.Errorf("exporter of events: %w", err)
+	}
+	s.pipeline = newPipeline(exporter, s.cfg.Events, s.reporter().report)
+	events := newEventProvider(s.resource, s.pipeline)
+	s.Events = events
+	s.ends = append(s.ends, end{"events", events.ForceFlush, events.Shutdown, func() {}})
+
+	exporter, err = s.exporters.logs(ctx)
+	if err != nil {
+		return fmt.Errorf("exporter of logs: %w", err)
+	}
+	life := newLifetime()
+	p := sdklog.NewLoggerProvider(sdklog.WithResource(s.resource),
+		sdklog.WithProcessor(sdklog.NewBatchProcessor(logExporter{exporter, life, s.reporter()})))
+	s.Logs = p
+	s.ends = append(s.ends, end{"logs", p.ForceFlush, p.Shutdown, life.end})
+	return nil
+}
+
+// newEventProvider makes a provider whose records are never cut: an event is whole or lost. The limits that variables
+// may set for ordinary records do not count.
+func newEventProvider(res *resource.Resource, last sdklog.Processor) *sdklog.LoggerProvider {
+	return sdklog.NewLoggerProvider(
+		sdklog.WithResource(res),
+		sdklog.WithAttributeCountLimit(-1),
+		sdklog.WithAttributeValueLengthLimit(-1),
+		sdklog.WithAllowKeyDuplication(), // Encode writes none, so there is nothing to look for
+		sdklog.WithProcessor(bridge{}),
+		sdklog.WithProcessor(last),
+	)
+}
+
+func (s *setup) metrics(ctx context.Context) error {
+	if !s.env.exports(metrics) {
+		return nil
+	}
+	exporter, err := s.exporters.metrics(ctx)
+	if err != nil {
+		return fmt.Errorf("exporter of metrics: %w", err)
+	}
+	life := newLifetime()
+	var reader []sdkmetric.PeriodicReaderOption
+	if s.env.get("OTEL_METRIC_EXPORT_INTERVAL") == "" {
+		reader = append(reader, sdkmetric.WithInterval(s.cfg.MetricInterval))
+	}
+	p := sdkmetric.NewMeterProvider(sdkmetric.WithResource(s.resource),
+		sdkmetric.WithReader(sdkmetric.NewPeriodicReader(metricExporter{exporter, life, s.reporter()}, reader...)))
+	s.Meters = p
+	s.ends = append(s.ends, end{"metrics", p.ForceFlush, p.Shutdown, life.end})
+	return s.observeSelf(p.Meter("chordconductor/otel"))
+}
+
+// observeSelf shows the events' pipeline as metrics.
+func (s *setup) observeSelf(meter metric.Meter) error {
+	_, err := chordevent.TelemetryLost.Int64ObservableCounter(meter, func(_ context.Context, o metric.Int64Observer) error {
+		o.Observe(s.Lost())
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	_, err = chordevent.TelemetryQueue.Int64ObservableGauge(meter, func(_ context.Context, o metric.Int64Observer) error {
+		o.Observe(int64(s.Waiting()))
+		return nil
+	})
+	return err
+}
