@@ -7,8 +7,10 @@ import (
 	"time"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/env/faults"
 	"chordconductor/node/env/grpcenv"
 	"chordconductor/node/member"
+	"chordconductor/node/simenv"
 	"chordconductor/otel/chordevent"
 )
 
@@ -24,7 +26,14 @@ type world interface {
 
 type host struct {
 	*member.Host
-	stop func() // without a word
+	faults *faults.Layer
+	stop   func() // without a word
+}
+
+// onBoth runs a test in both worlds.
+func onBoth(t *testing.T, test func(t *testing.T, w world)) {
+	t.Run("simulated", func(t *testing.T) { test(t, newSimWorld(t, simenv.Config{Seed: 1})) })
+	t.Run("grpc", func(t *testing.T) { test(t, grpcWorld{}) })
 }
 
 // grpcWorld is real: gRPC over loopback.
@@ -36,17 +45,18 @@ func (grpcWorld) host(t *testing.T, cfg member.Config) *host {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := member.NewHost(cfg, e.Address(), e, member.Telemetry{})
+	layer := faults.New(e, e.Address())
+	h, err := member.NewHost(cfg, e.Address(), layer, member.Telemetry{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	e.Serve(h, h, nil)
+	e.Serve(layer.ServeRing(h), layer.ServeKeys(h), nil)
 	stop := func() {
 		h.Crash()
 		e.Close()
 	}
 	t.Cleanup(stop)
-	return &host{h, stop}
+	return &host{h, layer, stop}
 }
 
 func (grpcWorld) until(t *testing.T, limit time.Duration, what string, cond func() bool) {
@@ -63,6 +73,66 @@ func (grpcWorld) until(t *testing.T, limit time.Duration, what string, cond func
 }
 
 func (grpcWorld) do(t *testing.T, h *host, task func(ctx context.Context)) { task(t.Context()) }
+
+// simWorld is simulated.
+type simWorld struct {
+	*simenv.World
+	hosts int
+}
+
+func newSimWorld(t testing.TB, cfg simenv.Config) *simWorld {
+	w := &simWorld{World: simenv.New(cfg)}
+	t.Cleanup(w.Close)
+	return w
+}
+
+func (w *simWorld) host(t *testing.T, cfg member.Config) *host {
+	t.Helper()
+	w.hosts++
+	return w.hostAt(t, cfg, fmt.Sprintf("host%d:7001", w.hosts))
+}
+
+func (w *simWorld) hostAt(t *testing.T, cfg member.Config, addr string) *host {
+	t.Helper()
+	e, err := w.World.Host(addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	layer := faults.New(e, addr)
+	h, err := member.NewHost(cfg, addr, layer, member.Telemetry{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Serve(layer.ServeRing(h), layer.ServeKeys(h))
+	return &host{h, layer, func() {
+		h.Crash()
+		e.Crash()
+	}}
+}
+
+func (w *simWorld) until(t *testing.T, limit time.Duration, what string, cond func() bool) {
+	t.Helper()
+	if !w.RunUntil(limit, 10*time.Millisecond, cond) {
+		t.Fatalf("not within %v: %s", limit, what)
+	}
+}
+
+func (w *simWorld) do(t *testing.T, h *host, task func(ctx context.Context)) {
+	t.Helper()
+	done := false
+	if err := w.task(h, func(ctx context.Context) {
+		task(ctx)
+		done = true
+	}); err != nil {
+		t.Fatal(err)
+	}
+	w.until(t, time.Hour, "a task has ended", func() bool { return done })
+}
+
+// task starts a task on a host.
+func (w *simWorld) task(h *host, task func(ctx context.Context)) error {
+	return h.faults.Go(context.Background(), task)
+}
 
 // fleet is some hosts of one ring.
 type fleet struct {

@@ -1,0 +1,198 @@
+package faults
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"chordconductor/node/env"
+	"chordconductor/node/nodepb"
+)
+
+// All is the address that stands for every other host.
+const All = "*"
+
+// A Rule is what happens to messages to one address. The rule for an address goes before the one for All.
+type Rule struct {
+	Address string // or All
+	Cut     bool
+	Latency time.Duration // more than the network's own
+	Loss    float64       // 0 to 1
+}
+
+// A Layer is an environment with faults. Its methods may be called from any goroutine.
+type Layer struct {
+	env.Env
+	self   string
+	rules  atomic.Pointer[map[string]Rule] // replaced whole, never iterated
+	paused atomic.Bool
+}
+
+// New makes a layer without faults over the environment of the host with an address.
+func New(e env.Env, self string) *Layer {
+	l := &Layer{Env: e, self: self}
+	l.rules.Store(&map[string]Rule{})
+	return l
+}
+
+const maxRules = 100_000
+
+// Set replaces all rules; none heals everything.
+func (l *Layer) Set(rules []Rule) error {
+	if len(rules) > maxRules {
+		return fmt.Errorf("%d fault rules: at most %d", len(rules), maxRules)
+	}
+	byAddress := make(map[string]Rule, len(rules))
+	for i, r := range rules {
+		if r.Address == "" || r.Latency < 0 || !(r.Loss >= 0 && r.Loss <= 1) {
+			return fmt.Errorf("fault rule %d: needs an address, a latency of 0 or more, and a loss from 0 to 1", i)
+		}
+		byAddress[r.Address] = r
+	}
+	l.rules.Store(&byAddress)
+	return nil
+}
+
+// Pause stops the host without ending it: its tasks do not go on, its messages do not leave, and it answers nobody. To
+// others it is dead for as long. Resume lets it go on where it was, with old news in its hands.
+func (l *Layer) Pause()  { l.paused.Store(true) }
+func (l *Layer) Resume() { l.paused.Store(false) }
+
+// pauseStep is how often a paused task looks whether it may go on.
+const pauseStep = 10 * time.Millisecond
+
+func (l *Layer) waitResume() error {
+	for l.paused.Load() {
+		if err := l.Env.Sleep(pauseStep); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *Layer) rule(addr string) Rule {
+	rules := *l.rules.Load()
+	if addr == l.self || len(rules) == 0 {
+		return Rule{}
+	}
+	if r, ok := rules[addr]; ok {
+		return r
+	}
+	return rules[All]
+}
+
+// lost draws whether a message is.
+func (l *Layer) lost(r Rule) bool {
+	return r.Cut || r.Loss > 0 && float64(l.Env.Uint64()>>11)/(1<<53) < r.Loss
+}
+
+// Sleep is env.Env's.
+func (l *Layer) Sleep(d time.Duration) error {
+	if err := l.Env.Sleep(d); err != nil {
+		return err
+	}
+	return l.waitResume()
+}
+
+// NewSignal is env.Env's.
+func (l *Layer) NewSignal() env.Signal { return signal{l.Env.NewSignal(), l} }
+
+type signal struct {
+	env.Signal
+	layer *Layer
+}
+
+func (s signal) Wait(limit time.Duration) error {
+	err := s.Signal.Wait(limit)
+	if paused := s.layer.waitResume(); paused != nil {
+		return paused
+	}
+	return err
+}
+
+// errLost travels in the place of an answer that a fault at the answering side has swallowed: the layer at the asking
+// side turns it into silence.
+var errLost = status.Error(codes.DataLoss, "answer lost: injected fault")
+
+// call sends a request under the rule for its address and hears the answer.
+func call[Q, A any](ctx context.Context, c caller, request Q, method func(time.Duration) func(context.Context, Q) (A, error)) (A, error) {
+	var none A
+	l, left := c.layer, c.limit
+	if err := l.waitResume(); err != nil {
+		return none, err
+	}
+	silence := func() (A, error) {
+		if err := l.Sleep(left); err != nil {
+			return none, err
+		}
+		return none, env.ErrTimeout
+	}
+	r := l.rule(c.addr)
+	if l.lost(r) || r.Latency >= left {
+		return silence()
+	}
+	if r.Latency > 0 {
+		if err := l.Env.Sleep(r.Latency); err != nil {
+			return none, err
+		}
+		left -= r.Latency
+	}
+	sent := l.Env.Now()
+	answer, err := method(left)(ctx, request)
+	if status.Code(err) == codes.DataLoss {
+		if left -= l.Env.Now().Sub(sent); left > 0 {
+			return silence()
+		}
+		return none, env.ErrTimeout
+	}
+	if paused := l.waitResume(); paused != nil {
+		return none, paused
+	}
+	return answer, err
+}
+
+// serve lets a member answer, under the rule for the address that asks.
+func serve[Q interface{ GetCall() *nodepb.Call }, A any](ctx context.Context, l *Layer, request Q, method func(context.Context, Q) (A, error)) (A, error) {
+	var none A
+	if err := l.waitResume(); err != nil {
+		return none, err
+	}
+	answer, err := method(ctx, request)
+	r := l.rule(request.GetCall().GetFrom().GetAddress())
+	if l.lost(r) {
+		return none, errLost
+	}
+	if r.Latency > 0 {
+		if err := l.Env.Sleep(r.Latency); err != nil {
+			return none, err
+		}
+	}
+	if paused := l.waitResume(); paused != nil {
+		return none, paused
+	}
+	return answer, err
+}
+
+type caller struct {
+	layer *Layer
+	addr  string
+	limit time.Duration
+}
+
+// Ring is env.Env's.
+func (l *Layer) Ring(addr string, limit time.Duration) nodepb.RingServer {
+	return ringCaller{caller{l, addr, limit}}
+}
+
+// Keys is env.Env's.
+func (l *Layer) Keys(addr string, limit time.Duration) nodepb.KeysServer {
+	return keysCaller{caller{l, addr, limit}}
+}
+
+// ServeRing and ServeKeys put the layer before the host's own services.
+func (l *Layer) ServeRing(inner nodepb.RingServer) nodepb.RingServer { return ringServer{l, inner} }
+func (l *Layer) ServeKeys(inner nodepb.KeysServer) nodepb.KeysServer { return keysServer{l, inner} }

@@ -1,0 +1,172 @@
+package simenv
+
+import (
+	"context"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"chordconductor/node/env"
+	"chordconductor/node/nodepb"
+)
+
+// caller is a host that calls an address.
+type caller struct {
+	h     *Host
+	addr  string
+	limit time.Duration
+}
+
+// call sends a request over the network and blocks until the answer is back, or the limit has passed: what was lost,
+// and what was sent to a host that is no more, nobody answers.
+func call[Q, A any](ctx context.Context, c caller, request Q, method func(*Host) func(context.Context, Q) (A, error)) (A, error) {
+	w, t := c.h.w, c.h.w.current
+	var answer A
+	var failure error
+	err := t.block(func(wait uint64) {
+		w.schedule(c.limit, func() { t.wake(wait, env.ErrTimeout) })
+		c.send(func() {
+			server := w.hosts[c.addr]
+			if server == nil || server.crashed || server.ring == nil {
+				return
+			}
+			w.start(server, remoteContext(ctx), func(ctx context.Context) {
+				a, err := method(server)(ctx, request)
+				c.send(func() {
+					if t.wait == wait {
+						answer, failure = a, err
+						t.wake(wait, nil)
+					}
+				})
+			})
+		})
+	})
+	if err != nil {
+		var none A
+		return none, err
+	}
+	return answer, failure
+}
+
+// send delivers a message after its delay, or loses it. Messages to the host itself are neither late nor lost.
+func (c caller) send(deliver func()) {
+	w := c.h.w
+	if c.addr == c.h.addr {
+		w.schedule(0, deliver)
+		return
+	}
+	delay := w.cfg.Delay(w.random)
+	if w.cfg.Loss > 0 && w.random.Float64() < w.cfg.Loss {
+		return
+	}
+	w.schedule(delay, deliver)
+}
+
+// remoteContext is what of a context crosses the network: the trace it belongs to.
+func remoteContext(ctx context.Context) context.Context {
+	sc := trace.SpanContextFromContext(ctx)
+	if !sc.IsValid() {
+		return context.Background()
+	}
+	return trace.ContextWithRemoteSpanContext(context.Background(), sc)
+}
+
+type ringCaller struct{ caller }
+
+func (c ringCaller) Ping(ctx context.Context, q *nodepb.PingRequest) (*nodepb.PingResponse, error) {
+	return call(ctx, c.caller, q, func(h *Host) func(context.Context, *nodepb.PingRequest) (*nodepb.PingResponse, error) {
+		return h.ring.Ping
+	})
+}
+
+func (c ringCaller) Neighbors(ctx context.Context, q *nodepb.NeighborsRequest) (*nodepb.NeighborsResponse, error) {
+	return call(ctx, c.caller, q, func(h *Host) func(context.Context, *nodepb.NeighborsRequest) (*nodepb.NeighborsResponse, error) {
+		return h.ring.Neighbors
+	})
+}
+
+func (c ringCaller) Notify(ctx context.Context, q *nodepb.NotifyRequest) (*nodepb.NotifyResponse, error) {
+	return call(ctx, c.caller, q, func(h *Host) func(context.Context, *nodepb.NotifyRequest) (*nodepb.NotifyResponse, error) {
+		return h.ring.Notify
+	})
+}
+
+func (c ringCaller) Hint(ctx context.Context, q *nodepb.HintRequest) (*nodepb.HintResponse, error) {
+	return call(ctx, c.caller, q, func(h *Host) func(context.Context, *nodepb.HintRequest) (*nodepb.HintResponse, error) {
+		return h.ring.Hint
+	})
+}
+
+func (c ringCaller) Depart(ctx context.Context, q *nodepb.DepartRequest) (*nodepb.DepartResponse, error) {
+	return call(ctx, c.caller, q, func(h *Host) func(context.Context, *nodepb.DepartRequest) (*nodepb.DepartResponse, error) {
+		return h.ring.Depart
+	})
+}
+
+func (c ringCaller) FindNext(ctx context.Context, q *nodepb.FindNextRequest) (*nodepb.FindNextResponse, error) {
+	return call(ctx, c.caller, q, func(h *Host) func(context.Context, *nodepb.FindNextRequest) (*nodepb.FindNextResponse, error) {
+		return h.ring.FindNext
+	})
+}
+
+func (c ringCaller) Forward(ctx context.Context, q *nodepb.ForwardRequest) (*nodepb.ForwardResponse, error) {
+	return call(ctx, c.caller, q, func(h *Host) func(context.Context, *nodepb.ForwardRequest) (*nodepb.ForwardResponse, error) {
+		return h.ring.Forward
+	})
+}
+
+func (c ringCaller) Answer(ctx context.Context, q *nodepb.AnswerRequest) (*nodepb.AnswerResponse, error) {
+	return call(ctx, c.caller, q, func(h *Host) func(context.Context, *nodepb.AnswerRequest) (*nodepb.AnswerResponse, error) {
+		return h.ring.Answer
+	})
+}
+
+type keysCaller struct{ caller }
+
+func (c keysCaller) Apply(ctx context.Context, q *nodepb.ApplyRequest) (*nodepb.ApplyResponse, error) {
+	return call(ctx, c.caller, q, func(h *Host) func(context.Context, *nodepb.ApplyRequest) (*nodepb.ApplyResponse, error) {
+		return h.keys.Apply
+	})
+}
+
+func (c keysCaller) Survey(ctx context.Context, q *nodepb.SurveyRequest) (*nodepb.SurveyResponse, error) {
+	return call(ctx, c.caller, q, func(h *Host) func(context.Context, *nodepb.SurveyRequest) (*nodepb.SurveyResponse, error) {
+		return h.keys.Survey
+	})
+}
+
+func (c keysCaller) Claim(ctx context.Context, q *nodepb.ClaimRequest) (*nodepb.ClaimResponse, error) {
+	return call(ctx, c.caller, q, func(h *Host) func(context.Context, *nodepb.ClaimRequest) (*nodepb.ClaimResponse, error) {
+		return h.keys.Claim
+	})
+}
+
+func (c keysCaller) Move(ctx context.Context, q *nodepb.MoveRequest) (*nodepb.MoveResponse, error) {
+	return call(ctx, c.caller, q, func(h *Host) func(context.Context, *nodepb.MoveRequest) (*nodepb.MoveResponse, error) {
+		return h.keys.Move
+	})
+}
+
+func (c keysCaller) Replicate(ctx context.Context, q *nodepb.ReplicateRequest) (*nodepb.ReplicateResponse, error) {
+	return call(ctx, c.caller, q, func(h *Host) func(context.Context, *nodepb.ReplicateRequest) (*nodepb.ReplicateResponse, error) {
+		return h.keys.Replicate
+	})
+}
+
+func (c keysCaller) Fetch(ctx context.Context, q *nodepb.FetchRequest) (*nodepb.FetchResponse, error) {
+	return call(ctx, c.caller, q, func(h *Host) func(context.Context, *nodepb.FetchRequest) (*nodepb.FetchResponse, error) {
+		return h.keys.Fetch
+	})
+}
+
+func (c keysCaller) Compare(ctx context.Context, q *nodepb.CompareRequest) (*nodepb.CompareResponse, error) {
+	return call(ctx, c.caller, q, func(h *Host) func(context.Context, *nodepb.CompareRequest) (*nodepb.CompareResponse, error) {
+		return h.keys.Compare
+	})
+}
+
+func (c keysCaller) Discard(ctx context.Context, q *nodepb.DiscardRequest) (*nodepb.DiscardResponse, error) {
+	return call(ctx, c.caller, q, func(h *Host) func(context.Context, *nodepb.DiscardRequest) (*nodepb.DiscardResponse, error) {
+		return h.keys.Discard
+	})
+}

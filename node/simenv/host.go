@@ -1,0 +1,101 @@
+package simenv
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"chordconductor/node/env"
+	"chordconductor/node/nodepb"
+)
+
+var errCrashed = errors.New("the host is no more")
+
+// A Host is one address of the world, with tasks of its own. It implements env.Env.
+type Host struct {
+	w       *World
+	addr    string
+	ring    nodepb.RingServer // nil: nothing listens
+	keys    nodepb.KeysServer
+	tasks   []*task // that have work; their number is the members' to bound
+	crashed bool
+	dead    chan struct{} // closed when crashed, for goroutines outside
+}
+
+var _ env.Env = (*Host)(nil)
+
+// Host makes a host. An address can be used again once its host has crashed.
+func (w *World) Host(addr string) (*Host, error) {
+	if old := w.hosts[addr]; old != nil && !old.crashed {
+		return nil, fmt.Errorf("address %s is in use", addr)
+	}
+	h := &Host{w: w, addr: addr, dead: make(chan struct{}), crashed: w.closed}
+	w.hosts[addr] = h
+	w.order = append(w.order, h)
+	return h, nil
+}
+
+// Address is the host's address.
+func (h *Host) Address() string { return h.addr }
+
+// Serve says who answers calls to the host.
+func (h *Host) Serve(ring nodepb.RingServer, keys nodepb.KeysServer) { h.ring, h.keys = ring, keys }
+
+// Crash ends the host: its tasks return, and it answers nobody any more. Messages already sent arrive.
+func (h *Host) Crash() {
+	if h.crashed {
+		return
+	}
+	h.crashed = true
+	close(h.dead)
+	for len(h.tasks) > 0 {
+		before := len(h.tasks)
+		t := h.tasks[before-1]
+		if t == h.w.current {
+			t.stopped = true
+			if before == 1 {
+				break
+			}
+			h.tasks[0], h.tasks[before-1] = t, h.tasks[0]
+			h.tasks[before-1].place, t.place = before-1, 0
+			continue
+		}
+		t.kill()
+	}
+}
+
+// Now is the virtual time.
+func (h *Host) Now() time.Time { return h.w.Now() }
+
+// Uint64 is a random number of the world.
+func (h *Host) Uint64() uint64 { return h.w.random.Uint64() }
+
+// Sleep blocks the task for d of virtual time.
+func (h *Host) Sleep(d time.Duration) error {
+	t := h.w.current
+	return t.block(func(wait uint64) { h.w.schedule(d, func() { t.wake(wait, nil) }) })
+}
+
+// Go starts a task. It begins when the present one blocks.
+func (h *Host) Go(ctx context.Context, task func(context.Context)) error {
+	if h.crashed {
+		return env.ErrStopped
+	}
+	ctx = context.WithoutCancel(ctx)
+	h.w.schedule(0, func() { h.w.start(h, ctx, task) })
+	return nil
+}
+
+// NewSignal makes a signal.
+func (h *Host) NewSignal() env.Signal { return &signal{w: h.w} }
+
+// Ring gives access to the ring service of the host at an address.
+func (h *Host) Ring(addr string, limit time.Duration) nodepb.RingServer {
+	return ringCaller{caller{h, addr, limit}}
+}
+
+// Keys gives access to the key service of the host at an address.
+func (h *Host) Keys(addr string, limit time.Duration) nodepb.KeysServer {
+	return keysCaller{caller{h, addr, limit}}
+}

@@ -1,0 +1,197 @@
+package simenv
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+)
+
+// Config of a World. Zero values stand for the defaults named beside them.
+type Config struct {
+	// Seed decides the run.
+	Seed uint64
+	// Start is the virtual time at which the world begins. Default 2001-08-27, the day on which Chord was presented.
+	Start time.Time
+	// Delay draws the time that a message takes. Default: 1 ms, always.
+	Delay func(*rand.Rand) time.Duration
+	// Loss is the share of messages that never arrive, 0 to 1.
+	Loss float64
+}
+
+// Fixed is a network in which every message takes d.
+func Fixed(d time.Duration) func(*rand.Rand) time.Duration {
+	return func(*rand.Rand) time.Duration { return d }
+}
+
+// Uniform is a network in which messages take from low to high.
+func Uniform(low, high time.Duration) func(*rand.Rand) time.Duration {
+	return func(r *rand.Rand) time.Duration { return low + time.Duration(r.Float64()*float64(high-low)) }
+}
+
+// Exponential is a network whose delays are distributed exponentially.
+func Exponential(mean time.Duration) func(*rand.Rand) time.Duration {
+	return func(r *rand.Rand) time.Duration { return time.Duration(r.ExpFloat64() * float64(mean)) }
+}
+
+// A World is a deterministic world.
+type World struct {
+	cfg     Config
+	now     time.Duration // since Start
+	agenda  agenda
+	random  *rand.Rand
+	hosts   map[string]*Host // never iterated
+	order   []*Host          // all hosts that ever were, by creation
+	current *task            // the one that runs; nil: the world itself
+	idle    []*task          // coroutines without work, for reuse; at most maxIdle
+	waits   uint64           // waits so far, to number them
+	closed  bool
+
+	mailbox struct {
+		sync.Mutex
+		jobs   []func()      // from other goroutines; each caller of Do has one at most
+		notify chan struct{} // holds a token when jobs were added
+	}
+}
+
+// New makes an empty world.
+func New(cfg Config) *World {
+	if cfg.Start.IsZero() {
+		cfg.Start = time.Date(2001, time.August, 27, 12, 0, 0, 0, time.UTC)
+	}
+	if cfg.Delay == nil {
+		cfg.Delay = Fixed(time.Millisecond)
+	}
+	w := &World{cfg: cfg, random: rand.New(rand.NewPCG(cfg.Seed, 0x43484f5244)), hosts: make(map[string]*Host)}
+	w.mailbox.notify = make(chan struct{}, 1)
+	return w
+}
+
+// Now is the virtual time.
+func (w *World) Now() time.Time { return w.cfg.Start.Add(w.now) }
+
+// Elapsed is the virtual time since the start.
+func (w *World) Elapsed() time.Duration { return w.now }
+
+// Random is the world's source of chance, for those who decide what happens to it.
+func (w *World) Random() *rand.Rand { return w.random }
+
+// At schedules something that happens to the world after d. It must not block; to do something that does, start a task
+// with Go of a host.
+func (w *World) At(d time.Duration, happening func()) { w.schedule(d, happening) }
+
+func (w *World) schedule(d time.Duration, run func()) { w.agenda.add(w.now+max(d, 0), run) }
+
+// Run lets d of virtual time pass.
+func (w *World) Run(d time.Duration) { w.run(w.now + d) }
+
+// RunUntil lets time pass, at most limit, until cond holds, which it asks at every step. It reports whether cond holds.
+func (w *World) RunUntil(limit, step time.Duration, cond func() bool) bool {
+	end := w.now + limit
+	for !cond() {
+		if w.now >= end {
+			return false
+		}
+		w.run(min(w.now+step, end))
+	}
+	return true
+}
+
+func (w *World) run(until time.Duration) {
+	for !w.closed && w.agenda.due(until) {
+		w.step()
+	}
+	w.now = max(w.now, until)
+}
+
+// step does the next thing due.
+func (w *World) step() {
+	e := w.agenda.next()
+	w.now = e.at
+	e.run()
+}
+
+// Pace follows the clock on the wall until ctx ends. When there is more to do than time, virtual time falls behind and
+// catches up later; no time limit is missed for lack of a processor.
+func (w *World) Pace(ctx context.Context) {
+	anchor := time.Now().Add(-w.now)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for ctx.Err() == nil && !w.closed {
+		w.runJobs()
+		wall := time.Since(anchor)
+		// In portions, so that work from outside and ctx are not kept waiting.
+		for n := 0; n < 256 && w.agenda.due(wall); n++ {
+			w.step()
+		}
+		if w.agenda.due(wall) {
+			continue
+		}
+		w.now = max(w.now, wall)
+		sleep := time.Second
+		if at, ok := w.agenda.first(); ok {
+			sleep = at - time.Since(anchor)
+		}
+		if sleep <= 0 {
+			continue
+		}
+		timer.Reset(sleep)
+		select {
+		case <-timer.C:
+		case <-w.mailbox.notify:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// Do runs a task on a host from another goroutine while Pace goes on, and returns when the task has ended, or an error
+// when ctx has or the host is no more; the task then goes on alone.
+func (w *World) Do(ctx context.Context, h *Host, job func(context.Context)) error {
+	done := make(chan error, 1)
+	w.mailbox.Lock()
+	w.mailbox.jobs = append(w.mailbox.jobs, func() {
+		err := h.Go(ctx, func(ctx context.Context) {
+			job(ctx)
+			done <- nil
+		})
+		if err != nil {
+			done <- err
+		}
+	})
+	w.mailbox.Unlock()
+	select {
+	case w.mailbox.notify <- struct{}{}:
+	default:
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-h.dead:
+		return fmt.Errorf("host %s: %w", h.addr, errCrashed)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (w *World) runJobs() {
+	w.mailbox.Lock()
+	jobs := w.mailbox.jobs
+	w.mailbox.jobs = nil
+	w.mailbox.Unlock()
+	for _, job := range jobs {
+		job()
+	}
+}
+
+// Close ends the world: all tasks return, with ErrStopped from whatever they wait for.
+func (w *World) Close() {
+	w.closed = true
+	for _, h := range w.order {
+		h.Crash()
+	}
+	for _, t := range w.idle {
+		t.stop()
+	}
+	w.idle = nil
+}
