@@ -22,8 +22,7 @@ func fromThePaper(id trace.TraceID) []Span {
 	at := func(ms int) time.Time { return t0.Add(time.Duration(ms) * time.Millisecond) }
 	root := Span{
 		Trace: id, ID: trace.SpanID{1}, Name: chordevent.SpanLookup, Start: at(0), End: at(40), Node: node(8),
-		Outcome: chordevent.OutcomeOK, Key: node(54), Mode: chordevent.ModeRecursive,
-		Pointer: chordevent.PointerFinger, Slot: 5, Next: node(42), HasNext: true, Owner: node(56), HasOwner: true,
+		Outcome: chordevent.OutcomeOK, Key: node(54), Mode: chordevent.ModeRecursive, Owner: node(56), HasOwner: true,
 	}
 	hop := func(n byte, index, ms int, pointer string, slot int) Span {
 		return Span{
@@ -35,7 +34,8 @@ func fromThePaper(id trace.TraceID) []Span {
 		root,
 		hop(42, 1, 10, chordevent.PointerFinger, 3),
 		hop(51, 2, 20, chordevent.PointerSuccessor, 0),
-		hop(56, 3, 30, chordevent.PointerSelf, 0),
+		hop(56, 3, 30, "", 0),
+		hop(8, 0, 0, chordevent.PointerFinger, 5),
 	}
 }
 
@@ -98,6 +98,7 @@ func TestMissingHopsAreWaitedForThenLeftOut(t *testing.T) {
 	a := NewAssembler()
 	a.Add(spans[0], t0)
 	a.Add(spans[1], t0)
+	a.Add(spans[4], t0)
 	if got := a.Advance(t0.Add(Settle - 1)); len(got) != 0 {
 		t.Fatalf("told too early: %+v", got)
 	}
@@ -138,6 +139,40 @@ func TestOutcomes(t *testing.T) {
 	}
 }
 
+// A recursive lookup that got lost goes on member by member. What is told is the way that led to the owner.
+func TestIterativeAfterRecursive(t *testing.T) {
+	spans := fromThePaper(trace.TraceID{1})
+	lost := append([]Span{}, spans[4], spans[1])
+	root, again := spans[0], spans[1:4]
+	root.Timeouts = 1
+	for i := range lost {
+		lost[i].ID[7] = 9
+	}
+	for i := range again {
+		again[i].Mode = chordevent.ModeIterative
+		again[i].Start = again[i].Start.Add(time.Second)
+	}
+	stray := again[1] // of a try in between, which met another member
+	stray.ID, stray.Node, stray.Start = trace.SpanID{77}, node(48), stray.Start.Add(-time.Millisecond)
+	beyond := again[2]
+	beyond.ID, beyond.Node, beyond.Index = trace.SpanID{78}, node(1), 4
+	a := NewAssembler()
+	for _, s := range slices.Concat(again, lost, []Span{beyond, stray, root}) {
+		a.Add(s, t0)
+	}
+	got := a.Advance(t0.Add(Settle))
+	if len(got) != 1 || got[0].Outcome != Timeouts {
+		t.Fatalf("got %+v", got)
+	}
+	var way []byte
+	for _, h := range got[0].Hops {
+		way = append(way, h.ID[19])
+	}
+	if !slices.Equal(way, []byte{8, 42, 51, 56}) {
+		t.Errorf("the way is %v, want 8 42 51 56", way)
+	}
+}
+
 func TestUnsampledFailureTellsItsPath(t *testing.T) {
 	a := NewAssembler()
 	a.Add(Span{
@@ -156,7 +191,7 @@ func TestTwoLookupsOfOneTrace(t *testing.T) {
 	first, second := fromThePaper(trace.TraceID{1}), fromThePaper(trace.TraceID{1})
 	get := Span{Trace: trace.TraceID{1}, ID: trace.SpanID{99}, Name: chordevent.SpanGet, Start: t0, End: t0.Add(2 * time.Second)}
 	first[0].Parent, second[0].Parent = get.ID, get.ID
-	first = first[:2]
+	first = append(first[:2:2], first[4])
 	first[0].Outcome, first[0].HasOwner = chordevent.OutcomeTimeout, false
 	for i := range second {
 		second[i].ID[7] = 2

@@ -33,10 +33,8 @@ type Span struct {
 	Key      chord.ID
 	Mode     string
 	Index    int    // of a hop: the members visited before it, the initiator included
-	Pointer  string // which pointer chose the next member, Next
+	Pointer  string // which pointer chose the next member; empty at the owner
 	Slot     int
-	Next     chord.ID
-	HasNext  bool
 	Timeouts int
 	Owner    chord.ID // of a lookup that succeeded
 	HasOwner bool
@@ -99,8 +97,6 @@ func decode(name string, s ptrace.Span) Span {
 			out.Slot = count(v)
 		case string(chordevent.LookupTimeoutsKey):
 			out.Timeouts = count(v)
-		case string(chordevent.PeerIDKey):
-			out.Next, out.HasNext = id(v)
 		case string(chordevent.LookupOwnerKey):
 			out.Owner, out.HasOwner = id(v)
 		case string(chordevent.LookupPathKey):

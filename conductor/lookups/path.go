@@ -1,0 +1,115 @@
+package lookups
+
+import (
+	"cmp"
+	"slices"
+
+	"chordconductor/otel/chordevent"
+)
+
+// assemble puts one lookup together from what has come. It is complete when its hops lead from the initiator to the
+// owner without a gap.
+func (t *open) assemble(p *pending) (l Lookup, complete bool) {
+	root := &t.spans[p.root]
+	l = Lookup{
+		Trace: root.Trace, Span: root.ID, Start: root.Start, Duration: max(root.End.Sub(root.Start), 0),
+		Operation: t.operation(root), Mode: root.Mode, Key: root.Key, Err: root.Err,
+	}
+	l.Hops = []Hop{{ID: root.Node, Pointer: chordevent.PointerSelf}}
+	timeouts := root.Timeouts > 0
+	last := &Span{}
+	complete = true
+	for _, s := range t.hopsOf(p) {
+		timeouts = timeouts || s.Timeouts > 0
+		if s.Index > 0 { // the initiator's own hop span only tells how it chose the next
+			complete = complete && s.Index == last.Index+1
+			l.Hops = append(l.Hops, Hop{
+				ID: s.Node, Pointer: last.Pointer, Slot: last.Slot, Timeouts: last.Timeouts, At: max(s.Start.Sub(root.Start), 0),
+			})
+		}
+		last = s
+	}
+	if len(l.Hops) == 1 {
+		for _, visited := range root.Path[min(1, len(root.Path)):] {
+			l.Hops = append(l.Hops, Hop{ID: visited, At: -1})
+		}
+	}
+	if end := l.Hops[len(l.Hops)-1].ID; root.HasOwner && end != root.Owner {
+		complete = false
+		l.Hops = append(l.Hops, Hop{ID: root.Owner, Pointer: last.Pointer, Slot: last.Slot, Timeouts: last.Timeouts, At: -1})
+	}
+
+	switch {
+	case root.Outcome == chordevent.OutcomeFailed || root.Outcome == chordevent.OutcomeTimeout || root.Err != "":
+		l.Outcome = Failed
+		if l.Err == "" {
+			l.Err = root.Outcome
+		}
+		complete = false // the hops that failed may still come
+	case timeouts:
+		l.Outcome = Timeouts
+	default:
+		l.Outcome = Success
+	}
+	return l, complete
+}
+
+// hopsOf returns the hop spans of one lookup by index, up to the owner. A lookup that got lost is tried again, member by
+// member: of several spans with one index the latest belongs to the way that led to the end, and a recursive hop does
+// not if there are iterative ones.
+func (t *open) hopsOf(p *pending) []*Span {
+	var hops []*Span
+	iterative := false
+	for i := range t.spans {
+		s := &t.spans[i]
+		if s.Name == chordevent.SpanLookupHop && t.lookupOf(s) == p {
+			hops = append(hops, s)
+			iterative = iterative || s.Mode == chordevent.ModeIterative
+		}
+	}
+	slices.SortStableFunc(hops, func(x, y *Span) int {
+		return cmp.Or(cmp.Compare(x.Index, y.Index), y.Start.Compare(x.Start))
+	})
+	root := &t.spans[p.root]
+	out := hops[:0]
+	for _, s := range hops {
+		if iterative && s.Mode != chordevent.ModeIterative || len(out) > 0 && out[len(out)-1].Index == s.Index {
+			continue
+		}
+		out = append(out, s)
+		if root.HasOwner && s.Node == root.Owner {
+			break
+		}
+	}
+	return out
+}
+
+// lookupOf finds the lookup that a hop belongs to. Between the two stand spans of RPCs, which are not kept, so in a trace
+// with several lookups (a get that tries again) it is the last one that looked for the hop's key and had started by then.
+func (t *open) lookupOf(hop *Span) *pending {
+	if len(t.lookups) == 1 {
+		return t.lookups[0]
+	}
+	var best *pending
+	for _, p := range t.lookups {
+		root := &t.spans[p.root]
+		if root.Key != hop.Key || root.Start.After(hop.Start) {
+			continue
+		}
+		if best == nil || root.Start.After(t.spans[best.root].Start) {
+			best = p
+		}
+	}
+	return best
+}
+
+// operation names what the lookup was for: the operation span it hangs on, or itself.
+func (t *open) operation(root *Span) string {
+	name := root.Name
+	for i := range t.spans {
+		if t.spans[i].ID == root.Parent {
+			name = t.spans[i].Name
+		}
+	}
+	return name[len("chord."):]
+}
