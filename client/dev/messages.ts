@@ -17,6 +17,8 @@ import {
   RingStateSchema,
   type Sample,
   SampleSchema,
+  type Simulation,
+  SimulationSchema,
   type Snapshot,
   SnapshotSchema,
 } from "../src/gen/hub_pb.ts";
@@ -37,6 +39,8 @@ export class FakeHub {
   events: FeedEvent[] = [];
   lookups: Lookup[] = [];
   samples: Sample[] = [];
+  historyFrom = 0;
+  simulation: Simulation = create(SimulationSchema);
   private sampledAt = 0;
   private eventSeq = 0n;
   readonly ring: FakeRing;
@@ -59,6 +63,7 @@ export class FakeHub {
       events: this.events,
       lookups: this.lookups,
       samples: this.samples,
+      simulation: this.simulation,
     });
   }
 
@@ -81,6 +86,7 @@ export class FakeHub {
       events,
       lookups,
       samples,
+      simulation: this.simulation,
     });
     this.events = [...this.events, ...events].slice(-500);
     this.lookups = [...this.lookups, ...lookups].slice(-300);
@@ -180,6 +186,7 @@ export class FakeHub {
       stalenessP50Ms: 61,
       stalenessP99Ms: 148,
       lookupsSampled: 0.5,
+      historyFromMs: BigInt(this.historyFrom),
       joining: many("joining"),
       active: many("active"),
       leaving: many("leaving"),

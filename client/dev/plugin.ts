@@ -5,6 +5,7 @@ import type { Plugin } from "vite";
 import { type WebSocket, WebSocketServer } from "ws";
 import { ClientMessageSchema, type ServerMessage, ServerMessageSchema } from "../src/gen/hub_pb.ts";
 import { bytesOf, hexOf } from "../src/model/id.ts";
+import { FakeHistory } from "./history.ts";
 import { FakeHub } from "./messages.ts";
 import { FakeRing } from "./ring.ts";
 
@@ -41,6 +42,8 @@ type Handler = (req: IncomingMessage, res: ServerResponse, next: () => void) => 
 class FakeConductor {
   readonly sockets = new WebSocketServer({ noServer: true, handleProtocols: () => "chord.v1" });
   private readonly hub: FakeHub;
+  private readonly history = new FakeHistory();
+  private load = { rate: 20, reads: 0.8, lookups: 0.1, distribution: "uniform" };
   /** Clients that said Hello, each with the member it watches. */
   private readonly greeted = new Map<WebSocket, Uint8Array>();
   private readonly timer: ReturnType<typeof setInterval>;
@@ -103,6 +106,8 @@ class FakeConductor {
       create(ServerMessageSchema, { message: { case: "patch", value: patch } } as never),
     );
     for (const ws of this.greeted.keys()) ws.send(frame);
+    if (this.ticks % 15 === 0) this.history.keep(this.hub.ring, this.hub.time());
+    this.hub.historyFrom = this.history.from;
     if (++this.ticks % 15 === 0) for (const [ws, id] of this.greeted) this.tell(ws, id);
   }
 
@@ -123,6 +128,17 @@ class FakeConductor {
     const { ring } = this.hub;
     const [, , what, id, verb] = url.pathname.split("/");
     const command = `${req.method} ${what}${verb ? `/${verb}` : ""}`;
+    if (url.pathname === "/api/scenarios/check") return answer(200, { problems: check(body.toString()) });
+    if (url.pathname === "/api/simulation/report") {
+      res.writeHead(200, { "Content-Type": "text/html" });
+      return void res.end("<h1>Report</h1>");
+    }
+    if (what === "simulation") {
+      const running = req.method === "POST";
+      Object.assign(this.hub.simulation, { running, scenario: "first-ring", durationS: 60, elapsedS: 0 });
+      this.hub.simulation.reportReady = !running;
+      return answer(202, {});
+    }
     const found = () => ring.find(bytesOf(id ?? "") ?? new Uint8Array(20));
     switch (command) {
       case "POST nodes": {
@@ -137,6 +153,32 @@ class FakeConductor {
         else ring.crash(m);
         return answer(202, { ids: [id] });
       }
+      case "POST nodes/pause":
+        return answer(202, { ids: [id] });
+      case "POST partitions": {
+        const { groups = [] } = JSON.parse(body.toString() || "{}");
+        this.hub.simulation.cut = groups[0]?.length ?? 0;
+        return answer(202, { ids: groups.flat() });
+      }
+      case "DELETE partitions":
+        this.hub.simulation.cut = 0;
+        return answer(202, { ids: [] });
+      case "GET workload":
+        return answer(200, this.load);
+      case "PUT workload":
+        this.load = { ...this.load, ...JSON.parse(body.toString()) };
+        ring.lookupRate = this.load.rate;
+        return answer(202, this.load);
+      case "GET ring": {
+        const past = this.history.at(Date.parse(url.searchParams.get("at") ?? ""));
+        if (!past) return answer(404, { error: "no history is kept of that instant" });
+        res.writeHead(200, { "Content-Type": "application/json" });
+        return void res.end(past);
+      }
+      case "GET scenarios":
+        return answer(200, { scenarios: SCENARIOS });
+      case "GET stats":
+        return answer(200, {});
       case "POST lookups": {
         const { key = "", from = "" } = JSON.parse(body.toString() || "{}");
         const digest = Uint8Array.from(createHash("sha1").update(key).digest());
@@ -174,6 +216,27 @@ class FakeConductor {
     }
     answer(404, { error: `the stand-in conductor has no ${req.method} ${url.pathname}` });
   }
+}
+
+const SCENARIOS = [
+  {
+    name: "first-ring",
+    about: "Eight members find each other. Watch the state line go from forming to repairing to ideal.",
+    source: `name: first-ring
+seed: 7
+ring: {members: 8, successors: 4, replicas: 3}
+workload: {rate: 20/s, reads: 0.8, keys: 200}
+duration: 60s
+expect: {lost_keys: 0, final_ring_error: 0}
+`,
+  },
+];
+
+/** check finds the one mistake that the stand-in knows: a field of no meaning. */
+function check(source: string): unknown[] {
+  const lines = source.split("\n");
+  const line = lines.findIndex((l) => l.startsWith("bogus"));
+  return line < 0 ? [] : [{ file: "scenario", line: line + 1, field: "bogus", problem: "no such field" }];
 }
 
 function send(ws: WebSocket, message: unknown): void {

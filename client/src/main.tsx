@@ -6,6 +6,7 @@ import "./styles/base.css";
 import "./styles/shell.css";
 import "./styles/stage.css";
 import "./styles/panels.css";
+import "./styles/overlays.css";
 
 startSession();
 

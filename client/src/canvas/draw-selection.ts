@@ -11,6 +11,7 @@ const curve = newCurve();
 
 /** drawSelection draws what is picked out over the ring: range, pointers, the chosen lookup, violations. */
 export function drawSelection(ctx: Context, p: Palette, table: MemberTable, layout: Layout, s: Selection): void {
+  if (s.arcFrom >= 0) markedArc(ctx, p, layout, s.arcFrom, s.arcTo);
   for (const slot of s.violated) violation(ctx, p, table, layout, slot);
   if (s.hoveredBin >= 0 && layout.bins) lens(ctx, p, layout, s.hoveredBin);
   if (s.selected >= 0) {
@@ -114,6 +115,25 @@ function path(ctx: Context, p: Palette, layout: Layout, s: Selection): void {
   ctx.lineTo(bx, by);
   ctx.closePath();
   ctx.fill();
+}
+
+/** markedArc outlines the members about to be cut off: a hatched belt and its two ends. */
+function markedArc(ctx: Context, p: Palette, layout: Layout, from: number, to: number): void {
+  const end = to > from ? to : to + 1;
+  ctx.strokeStyle = p.bad;
+  ctx.lineWidth = 26;
+  ctx.globalAlpha = 0.3;
+  ctx.setLineDash([2, 4]);
+  ctx.beginPath();
+  ctx.arc(layout.cx, layout.cy, layout.r, from * TAU - TOP, end * TAU - TOP);
+  ctx.stroke();
+  ctx.setLineDash([]);
+  ctx.globalAlpha = 1;
+  ctx.lineWidth = 2;
+  ctx.beginPath();
+  radial(ctx, layout, from, -22, 22);
+  radial(ctx, layout, to, -22, 22);
+  ctx.stroke();
 }
 
 function violation(ctx: Context, p: Palette, table: MemberTable, layout: Layout, slot: number): void {

@@ -1,5 +1,5 @@
 import type { Camera, Viewport } from "./layout";
-import { circle, FIT } from "./layout";
+import { circle, FIT, turnAt } from "./layout";
 
 /** What gestures need from the stage, and tell it. */
 export interface GestureHost {
@@ -11,6 +11,9 @@ export interface GestureHost {
   hover(x: number, y: number, coarse: boolean): void;
   unhover(): void;
   click(x: number, y: number, coarse: boolean): void;
+  /** While drawing, a drag marks an arc instead of moving the picture. */
+  drawing(): boolean;
+  arc(from: number, to: number, done: boolean): void;
 }
 
 const CLICK_SLOP = 5;
@@ -42,15 +45,39 @@ function moveTo(view: Viewport, scale: number, r: number, cx: number, cy: number
   return { scale, x: x * limit, y: y * limit };
 }
 
+/** A Drag along the circle: where it began, and how far it has gone, in turns, negative against the clock. */
+export interface Drag {
+  start: number;
+  last: number;
+  length: number;
+}
+
+export const newDrag = (turn: number): Drag => ({ start: turn, last: turn, length: 0 });
+
+/** stretch moves a drag on and returns the arc it covers, clockwise. */
+export function stretch(drag: Drag, turn: number): [from: number, to: number] {
+  const step = turn - drag.last;
+  drag.length = Math.max(-0.99, Math.min(0.99, drag.length + step - Math.round(step)));
+  drag.last = turn;
+  const end = (drag.start + drag.length + 1) % 1;
+  return drag.length >= 0 ? [drag.start, end] : [end, drag.start];
+}
+
 /** listen turns wheel, drag, pinch and click into camera moves and hits; it returns how to stop. */
 export function listen(host: GestureHost): () => void {
   const { element } = host;
   const pointers = new Map<number, { x: number; y: number }>();
   let travelled = 0;
+  let arc: Drag | null = null;
 
   const place = (e: { clientX: number; clientY: number }): { x: number; y: number } => {
     const box = element.getBoundingClientRect();
     return { x: e.clientX - box.left, y: e.clientY - box.top };
+  };
+
+  const turnOf = (e: PointerEvent): number => {
+    const { x, y } = place(e);
+    return turnAt(circle(host.view(), host.camera()), x, y);
   };
 
   const wheel = (e: WheelEvent) => {
@@ -65,12 +92,18 @@ export function listen(host: GestureHost): () => void {
     element.setPointerCapture(e.pointerId);
     pointers.set(e.pointerId, place(e));
     if (pointers.size === 1) travelled = 0;
+    if (host.drawing()) arc = newDrag(turnOf(e));
   };
   const move = (e: PointerEvent) => {
     const now = place(e);
     const before = pointers.get(e.pointerId);
     if (!before) return host.hover(now.x, now.y, e.pointerType !== "mouse");
     travelled += Math.hypot(now.x - before.x, now.y - before.y);
+    if (arc) {
+      pointers.set(e.pointerId, now);
+      host.arc(...stretch(arc, turnOf(e)), false);
+      return;
+    }
     if (pointers.size === 2) {
       const other = [...pointers].find(([id]) => id !== e.pointerId)?.[1] ?? before;
       const factor =
@@ -87,6 +120,11 @@ export function listen(host: GestureHost): () => void {
   const up = (e: PointerEvent) => {
     if (!pointers.delete(e.pointerId)) return;
     const { x, y } = place(e);
+    if (arc) {
+      if (travelled > CLICK_SLOP) host.arc(...stretch(arc, turnOf(e)), true);
+      arc = null;
+      return;
+    }
     if (travelled <= CLICK_SLOP && pointers.size === 0) host.click(x, y, e.pointerType !== "mouse");
   };
   const cancel = (e: PointerEvent) => void pointers.delete(e.pointerId);

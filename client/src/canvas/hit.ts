@@ -36,3 +36,15 @@ export function binSlots(table: MemberTable, layout: Layout, bin: number): Uint3
   const to = bin + 1 >= layout.binTotal ? order.length : lowerBound(table, order, (bin + 1) / layout.binTotal);
   return order.subarray(from, to);
 }
+
+/** slotsInArc lists the members of an arc that runs clockwise between two turns. */
+export function slotsInArc(table: MemberTable, from: number, to: number): Uint32Array {
+  const order = table.order();
+  const first = lowerBound(table, order, from);
+  const last = lowerBound(table, order, to);
+  if (from <= to) return order.slice(first, last);
+  const slots = new Uint32Array(order.length - first + last);
+  slots.set(order.subarray(first));
+  slots.set(order.subarray(0, last), order.length - first);
+  return slots;
+}

@@ -31,6 +31,8 @@ export interface Selection {
   path: Float64Array; // turns of the chosen lookup's members, initiator first
   pathKey: number; // turn of its key; -1: none
   violated: Uint32Array; // slots named by violations that still hold
+  arcFrom: number; // an arc being marked, in turns; -1: none
+  arcTo: number;
 }
 
 /**

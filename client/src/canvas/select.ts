@@ -10,7 +10,9 @@ import type { Selection } from "./renderer";
 export interface Choice {
   selected: string;
   detail: NodeDetail | null;
-  lookup: Lookup | undefined;
+  lookup: Lookup | null;
+  arc: { from: number; to: number } | null;
+  cursor: string; // 40 hex digits, or ""
   hovered: number;
   hoveredBin: number;
   hoveredFinger: number;
@@ -32,7 +34,7 @@ export function selectionOf(world: World, choice: Choice): Selection {
   const { lookup } = choice;
   return {
     selected,
-    hovered: choice.hovered,
+    hovered: choice.hovered >= 0 || !choice.cursor ? choice.hovered : table.find(choice.cursor),
     hoveredBin: choice.hoveredBin,
     predecessor: selected < 0 ? -1 : table.slotOf(table.predecessor[selected]),
     successors: detail ? slots(detail.successors) : new Uint32Array(0),
@@ -41,6 +43,8 @@ export function selectionOf(world: World, choice: Choice): Selection {
     path: Float64Array.from(lookup?.hops ?? [], (hop) => turnOf(hop.id, world.ring.bits)),
     pathKey: lookup?.key.length ? turnOf(lookup.key, world.ring.bits) : -1,
     violated: slots(violated),
+    arcFrom: choice.arc?.from ?? -1,
+    arcTo: choice.arc?.to ?? -1,
   };
 }
 

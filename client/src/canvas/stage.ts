@@ -1,4 +1,3 @@
-import type { Lookup } from "../gen/hub_pb";
 import { useRing } from "../store/ring";
 import { movers } from "../store/session";
 import { select, useUi } from "../store/ui";
@@ -19,6 +18,9 @@ export interface Hover {
   hit: Hit;
   finger: number; // slot of the hovered finger's target, or -1
 }
+
+/** The choices that the selection layer shows. */
+const SELECTS = ["selected", "lookup", "cursor", "arc"] as const;
 
 interface Elements {
   root: HTMLElement;
@@ -61,7 +63,7 @@ export class Stage {
       }),
       useUi.subscribe((now, before) => {
         if (now.camera !== before.camera) this.invalidate("ring");
-        else if (now.selected !== before.selected || now.trace !== before.trace) this.invalidate("selection");
+        else if (SELECTS.some((key) => now[key] !== before[key])) this.invalidate("selection");
       }),
       listen({
         element: elements.root,
@@ -72,6 +74,8 @@ export class Stage {
         hover: (x, y, coarse) => this.point(x, y, coarse),
         unhover: () => this.setHover(null),
         click: (x, y, coarse) => this.click(x, y, coarse),
+        drawing: () => useUi.getState().drawing,
+        arc: (from, to, done) => useUi.setState({ arc: { from, to }, drawing: !done }),
       }),
     );
   }
@@ -130,7 +134,9 @@ export class Stage {
       this.selection = selectionOf(shown, {
         selected: ui.selected,
         detail: shown === live || view.mode === "paused" ? detail : null,
-        lookup: ui.trace ? findLookup(shown.lookups, ui.trace) : undefined,
+        lookup: ui.lookup,
+        arc: ui.arc,
+        cursor: ui.cursor,
         hovered: this.hover?.hit?.kind === "member" ? this.hover.hit.slot : -1,
         hoveredBin: this.hover?.hit?.kind === "bin" ? this.hover.hit.bin : -1,
         hoveredFinger: -1,
@@ -230,9 +236,4 @@ function memberNear(layout: Layout, order: Uint32Array, turns: Float64Array, x: 
 /** maxScale lets the crowded parts of a large ring come apart. */
 export function maxScale(members: number): number {
   return Math.max(8, members / 4);
-}
-
-function findLookup(lookups: readonly Lookup[], trace: string): Lookup | undefined {
-  for (let i = lookups.length - 1; i >= 0; i--) if (lookups[i].traceId === trace) return lookups[i];
-  return undefined;
 }

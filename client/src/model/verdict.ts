@@ -50,3 +50,12 @@ export function lastNews(events: readonly FeedEvent[]): FeedEvent | undefined {
 export function sentence(event: FeedEvent, bits: number): string {
   return `${shortId(hexOf(event.id), bits)} ${event.text}`;
 }
+
+/** lastNewsBefore and nextNewsAfter are the neighbours of an instant among the events worth the state line. */
+export function lastNewsBefore(events: readonly FeedEvent[], at: number): FeedEvent | undefined {
+  return lastNews(events.filter((e) => Number(e.timeMs) < at));
+}
+
+export function nextNewsAfter(events: readonly FeedEvent[], at: number): FeedEvent | undefined {
+  return events.find((e) => NEWS.has(e.kind) && Number(e.timeMs) > at);
+}

@@ -1,9 +1,11 @@
 import { FIT } from "../canvas/layout";
 import { Movers } from "../canvas/movers";
 import { bytesOf } from "../model/id";
+import { call } from "../wire/api";
 import { Connection } from "../wire/connection";
 import { subprotocols, takeToken } from "../wire/token";
 import { Motion } from "./motion";
+import { seek } from "./past";
 import { type Link, useRing } from "./ring";
 import { Timing } from "./timing";
 import { useUi } from "./ui";
@@ -16,6 +18,8 @@ export const motion = new Motion(movers);
 export const timing = new Timing();
 
 let connection: Connection | undefined;
+/** The instant that the address names, to be shown as soon as there is a picture at all. */
+let startAt = 0;
 
 export function startSession(): () => void {
   takeToken();
@@ -27,7 +31,11 @@ export function startSession(): () => void {
     position: () => ({ epoch: useRing.getState().epoch, seq: useRing.getState().live.seq }),
     listener: {
       connecting: (attempt) => setLink({ state: "connecting", attempt }),
-      lost: (retryAt, attempt) => setLink({ state: "lost", attempt, retryAt, lostAt: Date.now() }),
+      lost(retryAt, attempt) {
+        setLink({ state: "lost", attempt, retryAt, lostAt: Date.now() });
+        // A browser does not say why a WebSocket was refused; the API does. A missing token asks for itself there.
+        if (attempt === 1) call("/api/stats").catch(() => {});
+      },
       welcome(welcome) {
         const { epoch } = useRing.getState();
         const opened = welcome.resumed ? "resumed" : !epoch ? "first" : epoch === welcome.epoch ? "fresh" : "restarted";
@@ -38,6 +46,8 @@ export function startSession(): () => void {
         timing.measure("snapshot", () => useRing.getState().live.applySnapshot(snapshot));
         movers.clear();
         published();
+        if (startAt) void seek(startAt);
+        startAt = 0;
       },
       patch(patch) {
         const { live, view } = useRing.getState();
@@ -69,6 +79,11 @@ export function reconnect(): void {
 }
 
 function published(): void {
+  const { trace, lookup } = useUi.getState();
+  if (trace && !lookup) {
+    const found = useRing.getState().live.lookups.findLast((l) => l.traceId === trace);
+    if (found) useUi.setState({ lookup: found });
+  }
   useRing.setState((s) => (s.view.mode === "live" ? { rev: s.rev + 1 } : {}));
 }
 
@@ -97,6 +112,7 @@ function readAddress(): void {
     trace: address.trace,
     camera: address.camera ?? FIT,
   });
+  startAt = address.at;
 }
 
 /** The address follows the choices, a little behind: browsers limit how often it may change. */

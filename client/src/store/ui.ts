@@ -1,18 +1,29 @@
 import { create } from "zustand";
 import type { Camera } from "../canvas/layout";
 import { FIT } from "../canvas/layout";
+import type { Lookup } from "../gen/hub_pb";
 import { HOME, type Tab, type Theme } from "./url";
 
 /** What the reader has chosen. The address carries most of it. */
 export interface UiStore {
   selected: string; // 40 hex digits, or ""
-  trace: string; // of the chosen lookup, or ""
+  cursor: string; // the member the keyboard points at, or ""
+  trace: string; // of the chosen lookup, or ""; it may have been named by the address before it is known
+  lookup: Lookup | null; // the chosen lookup, which outlives its place in the list
   tab: Tab;
   theme: Theme;
   camera: Camera;
   motion: number; // lookups per second that may move on the ring
   dialog: "" | "keys" | "token" | "tour";
   notice: Notice | null;
+  arc: Arc | null;
+  drawing: boolean; // the next drag draws an arc
+}
+
+/** An Arc of the circle, clockwise, in turns: the members to cut off. */
+export interface Arc {
+  from: number;
+  to: number;
 }
 
 /** A Notice says how a command went, until the next one or until it is dismissed. */
@@ -24,13 +35,17 @@ export interface Notice {
 
 export const useUi = create<UiStore>(() => ({
   selected: HOME.member,
+  cursor: "",
   trace: HOME.trace,
+  lookup: null,
   tab: HOME.tab,
   theme: HOME.theme,
   camera: FIT,
   motion: 12,
   dialog: "",
   notice: null,
+  arc: null,
+  drawing: false,
 }));
 
 let serial = 0;
@@ -40,7 +55,11 @@ export function notify(kind: Notice["kind"], text: string): void {
 }
 
 export function select(hex: string): void {
-  useUi.setState({ selected: hex });
+  useUi.setState({ selected: hex, cursor: "" });
+}
+
+export function chooseLookup(lookup: Lookup | null): void {
+  useUi.setState({ lookup, trace: lookup?.traceId ?? "" });
 }
 
 export function setTheme(theme: Theme): void {

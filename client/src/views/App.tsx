@@ -1,17 +1,23 @@
 import { useEffect } from "react";
 import { useUi } from "../store/ui";
+import { CursorVoice } from "./Cursor";
+import { Dialogs } from "./Dialogs";
 import { Header } from "./Header";
+import { listenKeys } from "./keyboard";
 import { LinkBanner } from "./LinkBanner";
 import { MemberPanel } from "./MemberPanel";
 import { NoticeLine } from "./NoticeLine";
 import { Side } from "./Side";
 import { StageView } from "./StageView";
+import { Timeline } from "./Timeline";
+import { Tour } from "./Tour";
 
 export function App() {
   const theme = useUi((s) => s.theme);
   useEffect(() => {
     document.documentElement.dataset.theme = theme;
   }, [theme]);
+  useEffect(listenKeys, []);
   return (
     <div className="app">
       <a className="skip" href="#side">
@@ -21,11 +27,15 @@ export function App() {
       <main className="main">
         <StageView>
           <LinkBanner />
-          <MemberPanel />
           <NoticeLine />
         </StageView>
+        <MemberPanel />
         <Side />
       </main>
+      <Timeline />
+      <CursorVoice />
+      <Dialogs />
+      <Tour />
     </div>
   );
 }

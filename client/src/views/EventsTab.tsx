@@ -7,6 +7,7 @@ import { useRing, useShown } from "../store/ring";
 import { select, useUi } from "../store/ui";
 import { Icon } from "./Icon";
 import { useRows } from "./useRows";
+import { Violations } from "./Violations";
 
 const ROW = 46;
 
@@ -30,6 +31,7 @@ export function EventsTab() {
   };
   return (
     <div className="tab events">
+      <Violations />
       <div className="filters" role="group" aria-label="Events shown">
         {(Object.keys(GROUP_NAMES) as Group[]).map((group) => (
           <button

@@ -1,12 +1,29 @@
-import { Tab, TabList, TabPanel, Tabs } from "react-aria-components";
+import { lazy, Suspense } from "react";
 import { useUi } from "../store/ui";
-import type { Tab as TabName } from "../store/url";
+import type { Tab } from "../store/url";
+import { ControlTab } from "./ControlTab";
 import { EventsTab } from "./EventsTab";
+import { LookupsTab } from "./LookupsTab";
 import { MembersTab } from "./MembersTab";
+import { type TabItem, Tabs } from "./Tabs";
 
-const NAMES: [TabName, string][] = [
-  ["events", "Events"],
-  ["members", "Members"],
+// The chart library is fetched when it is first wanted.
+const ChartsTab = lazy(() => import("./ChartsTab"));
+
+const ITEMS: TabItem<Tab>[] = [
+  { key: "events", name: "Events", view: () => <EventsTab /> },
+  { key: "lookups", name: "Lookups", view: () => <LookupsTab /> },
+  { key: "members", name: "Members", view: () => <MembersTab /> },
+  {
+    key: "charts",
+    name: "Charts",
+    view: () => (
+      <Suspense fallback={<p className="blank">Fetching the charts…</p>}>
+        <ChartsTab />
+      </Suspense>
+    ),
+  },
+  { key: "control", name: "Control", view: () => <ControlTab /> },
 ];
 
 /** Side is the column beside the picture; one tab at a time is in the document. */
@@ -14,21 +31,7 @@ export function Side() {
   const tab = useUi((s) => s.tab);
   return (
     <section className="side" id="side" aria-label="Details">
-      <Tabs selectedKey={tab} onSelectionChange={(key) => useUi.setState({ tab: key as TabName })}>
-        <TabList aria-label="Details">
-          {NAMES.map(([key, name]) => (
-            <Tab key={key} id={key}>
-              {name}
-            </Tab>
-          ))}
-        </TabList>
-        <TabPanel id="events">
-          <EventsTab />
-        </TabPanel>
-        <TabPanel id="members">
-          <MembersTab />
-        </TabPanel>
-      </Tabs>
+      <Tabs label="Details" items={ITEMS} chosen={tab} onChoose={(key) => useUi.setState({ tab: key })} />
     </section>
   );
 }

@@ -1,14 +1,14 @@
 import { useEffect, useRef, useState } from "react";
-import { zoomAt } from "../canvas/gestures";
 import type { Layout } from "../canvas/layout";
 import { FIT } from "../canvas/layout";
-import { type Hover, maxScale, Stage } from "../canvas/stage";
+import { type Hover, Stage } from "../canvas/stage";
 import { RingState_Status } from "../gen/hub_pb";
 import { livingMembers } from "../model/verdict";
 import { count, ringWord } from "../model/words";
-import { useRing, useShown } from "../store/ring";
+import { useShown } from "../store/ring";
 import { useUi } from "../store/ui";
 import { Icon } from "./Icon";
+import { zoom } from "./keyboard";
 import { Legend } from "./Legend";
 import { Tooltip } from "./Tooltip";
 
@@ -70,7 +70,7 @@ export function StageView({ children }: { children?: React.ReactNode }) {
       <div className="labels" aria-hidden="true" />
       <Centre />
       <Legend />
-      <ZoomButtons root={root} />
+      <ZoomButtons />
       {hover && <Tooltip hover={hover.at} layout={hover.layout} />}
       {children}
     </section>
@@ -94,25 +94,8 @@ function Centre() {
   );
 }
 
-function ZoomButtons({ root }: { root: React.RefObject<HTMLElement | null> }) {
+function ZoomButtons() {
   const camera = useUi((s) => s.camera);
-  const zoom = (factor: number) => {
-    const element = root.current;
-    if (!element) return;
-    const view = { width: element.clientWidth, height: element.clientHeight, left: 0, right: 0 };
-    const max = maxScale(useRing.getState().shown.table.count);
-    // At full view the buttons go for the selected member, or else for the top of the ring.
-    const { selected } = useUi.getState();
-    const { table } = useRing.getState().shown;
-    const slot = selected ? table.find(selected) : -1;
-    const turn = slot >= 0 ? table.turn[slot] : 0;
-    if (camera.scale === 1 && factor > 1) {
-      const angle = turn * 2 * Math.PI;
-      useUi.setState({ camera: { scale: factor * 1.5, x: Math.sin(angle) * 0.9, y: -Math.cos(angle) * 0.9 } });
-      return;
-    }
-    useUi.setState({ camera: zoomAt(view, camera, view.width / 2, view.height / 2, factor, max) });
-  };
   return (
     <div className="zoom" role="group" aria-label="Zoom">
       <button type="button" className="icon-button" onClick={() => zoom(1.8)} aria-label="Zoom in">

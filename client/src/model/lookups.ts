@@ -1,0 +1,106 @@
+import { create } from "@bufbuild/protobuf";
+import { HopSchema, type Lookup, Lookup_Outcome, LookupSchema } from "../gen/hub_pb";
+import { bytesOf, clockwise, turnOf } from "./id";
+
+/** hopCount is the path length as the paper counts it: members asked on the way, the initiator and the owner left out. */
+export function hopCount(lookup: Lookup): number {
+  return Math.max(0, lookup.hops.length - 2);
+}
+
+/** expectedHops is the paper's mean path length, half the binary logarithm of the ring's size. */
+export function expectedHops(members: number): number {
+  return members > 1 ? Math.log2(members) / 2 : 0;
+}
+
+/** hopDistribution is the theory's histogram: each bit of the distance takes a hop with probability one half. */
+export function hopDistribution(members: number, length: number): number[] {
+  const bits = Math.max(0, Math.log2(Math.max(1, members)));
+  const whole = Math.floor(bits);
+  const rest = bits - whole;
+  const binomial = (n: number) => {
+    const row = [1];
+    for (let i = 0; i < n; i++) {
+      row.push(0);
+      for (let k = row.length - 1; k >= 0; k--) row[k] = (row[k] + (row[k - 1] ?? 0)) / 2;
+    }
+    return row;
+  };
+  const [low, high] = [binomial(whole), binomial(whole + 1)];
+  return Array.from({ length }, (_, k) => (1 - rest) * (low[k] ?? 0) + rest * (high[k] ?? 0));
+}
+
+/** expectedShares is what the i-th smallest of n members owns, as a share of the mean, if identifiers are random. */
+export function expectedShares(n: number): Float64Array {
+  const shares = new Float64Array(n);
+  let sum = 0;
+  for (let i = 0; i < n; i++) {
+    sum += 1 / (n - i);
+    shares[i] = sum;
+  }
+  return shares;
+}
+
+/** distancesLeft is how far, in turns, each hop's member still was from the key; the owner has none left. */
+export function distancesLeft(lookup: Lookup, bits: number): number[] {
+  const goal = turnOf(lookup.key, bits);
+  return lookup.hops.map((hop, i) =>
+    i === lookup.hops.length - 1 && lookup.hops.length > 1 ? 0 : clockwise(turnOf(hop.id, bits), goal),
+  );
+}
+
+export const outcomeWord: Record<number, string> = {
+  [Lookup_Outcome.UNSPECIFIED]: "unknown",
+  [Lookup_Outcome.SUCCESS]: "found",
+  [Lookup_Outcome.TIMEOUTS]: "found after timeouts",
+  [Lookup_Outcome.FAILED]: "failed",
+};
+
+/** pointerWord says how the member before knew this one. */
+export function pointerWord(pointer: string, slot: number): string {
+  switch (pointer) {
+    case "self":
+      return "asked first";
+    case "finger":
+      return `finger ${slot}`;
+    case "successor":
+      return slot > 0 ? `successor ${slot + 1}` : "successor";
+    case "cache":
+      return "learned route";
+    default:
+      return pointer || "unknown pointer";
+  }
+}
+
+/** Found is what POST /api/lookups answers. */
+export interface Found {
+  trace_id: string;
+  key: string;
+  owner: string;
+  mode: string;
+  duration_ms: number;
+  timeouts?: number;
+  hops: { id: string; pointer: string; slot: number; at_ms: number; timeouts: number }[];
+}
+
+/** lookupOf turns the API's answer into the same message that telemetry brings. */
+export function lookupOf(found: Found, now: number): Lookup {
+  const timeouts = (found.timeouts ?? 0) > 0 || found.hops.some((hop) => hop.timeouts > 0);
+  return create(LookupSchema, {
+    traceId: found.trace_id,
+    startUs: BigInt(Math.round((now - found.duration_ms) * 1000)),
+    durationUs: BigInt(Math.round(found.duration_ms * 1000)),
+    operation: "lookup",
+    mode: found.mode,
+    key: bytesOf(found.key) ?? new Uint8Array(20),
+    hops: found.hops.map((hop) =>
+      create(HopSchema, {
+        id: bytesOf(hop.id) ?? new Uint8Array(20),
+        pointer: hop.pointer,
+        slot: hop.slot,
+        atUs: BigInt(Math.round(hop.at_ms * 1000)),
+        timeouts: hop.timeouts,
+      }),
+    ),
+    outcome: timeouts ? Lookup_Outcome.TIMEOUTS : Lookup_Outcome.SUCCESS,
+  });
+}

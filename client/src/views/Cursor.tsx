@@ -1,0 +1,17 @@
+import { shortId } from "../model/id";
+import { plural, statusWord } from "../model/words";
+import { useShown } from "../store/ring";
+import { useUi } from "../store/ui";
+
+/** CursorVoice tells screen readers which member the keyboard has walked to. */
+export function CursorVoice() {
+  const cursor = useUi((s) => s.cursor);
+  const { table, ring } = useShown();
+  const slot = cursor ? table.find(cursor) : -1;
+  return (
+    <p className="visually-hidden" role="status" data-testid="cursor">
+      {slot >= 0 &&
+        `${shortId(cursor, ring.bits)}, ${statusWord[table.status[slot]]}${table.uncertain[slot] ? ", uncertain" : ""}, ${plural(table.keys[slot], "key")}`}
+    </p>
+  );
+}

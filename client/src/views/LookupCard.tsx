@@ -1,0 +1,84 @@
+import { type Lookup, Lookup_Outcome } from "../gen/hub_pb";
+import { apiId, hexOf } from "../model/id";
+import { expectedHops, hopCount, outcomeWord, pointerWord } from "../model/lookups";
+import { livingMembers } from "../model/verdict";
+import { clock, duration, plural } from "../model/words";
+import { useRing, useShown } from "../store/ring";
+import { chooseLookup } from "../store/ui";
+import { Icon } from "./Icon";
+import { MemberLink } from "./MemberLink";
+import { OutcomeMark } from "./OutcomeMark";
+
+/** LookupCard is one lookup in full: its path, and where its time went, as a waterfall. */
+export function LookupCard({ lookup }: { lookup: Lookup }) {
+  const { ring } = useShown();
+  const { jaegerUrl } = useRing((s) => s.settings);
+  const members = livingMembers(ring);
+  const total = Math.max(1, Number(lookup.durationUs));
+  const hops = hopCount(lookup);
+  const timeouts = lookup.hops.reduce((n, hop) => n + hop.timeouts, 0);
+  return (
+    <article className="lookup-card" aria-label="Chosen lookup" data-testid="lookup-card">
+      <header>
+        <OutcomeMark outcome={lookup.outcome} />
+        <h2>
+          {lookup.operation} <code>{apiId(hexOf(lookup.key), ring.bits).slice(0, 12)}</code>
+        </h2>
+        <button type="button" className="icon-button" aria-label="Close" onClick={() => chooseLookup(null)}>
+          <Icon name="close" />
+        </button>
+      </header>
+      <p>
+        {outcomeWord[lookup.outcome]} in <b className="num">{duration(total / 1000)}</b>, {lookup.mode}, at{" "}
+        {clock(Number(lookup.startUs / 1000n), true)}
+      </p>
+      {lookup.outcome === Lookup_Outcome.FAILED && (
+        <p className="form-error">{lookup.error || "No reason was given."}</p>
+      )}
+      <p className="quiet">
+        {plural(hops, "hop")} before the owner; ½ log₂ {members} = {expectedHops(members).toFixed(1)}.
+        {timeouts > 0 && ` ${plural(timeouts, "timeout")} on the way.`}
+      </p>
+      <ol className="waterfall">
+        {lookup.hops.map((hop, i) => {
+          const from = Number(hop.atUs);
+          const to = i + 1 < lookup.hops.length ? Number(lookup.hops[i + 1].atUs) : total;
+          return (
+            // biome-ignore lint/suspicious/noArrayIndexKey: a path is a fixed list, and a member may stand in it twice
+            <li key={i}>
+              <MemberLink hex={hexOf(hop.id)} />
+              <span className="quiet">
+                {i === lookup.hops.length - 1 && i > 0 ? "owner, " : ""}
+                {pointerWord(hop.pointer, hop.slot)}
+              </span>
+              <span className="bar" title={`${duration(from / 1000)} to ${duration(to / 1000)}`}>
+                <i
+                  data-timeouts={hop.timeouts > 0 || undefined}
+                  style={{
+                    left: `${(100 * Math.min(from, total)) / total}%`,
+                    width: `${Math.max(1.5, (100 * Math.max(0, Math.min(to, total) - from)) / total)}%`,
+                  }}
+                />
+              </span>
+              <span className="num">{duration(Math.max(0, to - from) / 1000)}</span>
+              {hop.timeouts > 0 && <span className="hop-note">{plural(hop.timeouts, "timeout")} before it</span>}
+            </li>
+          );
+        })}
+      </ol>
+      <p className="card-links">
+        {jaegerUrl && lookup.traceId ? (
+          <a href={`${jaegerUrl}/trace/${lookup.traceId}`} target="_blank" rel="noreferrer">
+            Open in Jaeger <Icon name="link" size={13} />
+          </a>
+        ) : lookup.traceId ? (
+          <span className="quiet">
+            Trace <code className="whole">{lookup.traceId}</code>
+          </span>
+        ) : (
+          <span className="quiet">This lookup was not traced; the path is from its answer.</span>
+        )}
+      </p>
+    </article>
+  );
+}

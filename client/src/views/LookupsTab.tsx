@@ -1,0 +1,156 @@
+import { useState } from "react";
+import { type Lookup, Lookup_Outcome } from "../gen/hub_pb";
+import { apiId, hexOf, shortId } from "../model/id";
+import { expectedHops, type Found, hopCount, lookupOf, outcomeWord } from "../model/lookups";
+import { livingMembers } from "../model/verdict";
+import { clock, duration } from "../model/words";
+import { useRing, useShown } from "../store/ring";
+import { motion } from "../store/session";
+import { chooseLookup, useUi } from "../store/ui";
+import { callJson, messageOf } from "../wire/api";
+import { LookupCard } from "./LookupCard";
+import { OutcomeMark } from "./OutcomeMark";
+import { StripPlot } from "./StripPlot";
+import { useRows } from "./useRows";
+
+const ROW = 30;
+
+/** LookupsTab: look a key up, see how it was found, and how the others fared. */
+export function LookupsTab() {
+  const world = useShown();
+  const chosen = useUi((s) => s.lookup);
+  const canControl = useRing((s) => s.settings.canControl);
+  const [only, setOnly] = useState<"all" | "trouble">("all");
+  const lookups = only === "all" ? world.lookups : world.lookups.filter((l) => l.outcome !== Lookup_Outcome.SUCCESS);
+  const mean = world.lookups.reduce((sum, l) => sum + hopCount(l), 0) / Math.max(1, world.lookups.length);
+  const members = livingMembers(world.ring);
+  return (
+    <div className="tab lookups">
+      {canControl && <FindForm />}
+      {chosen ? (
+        <LookupCard lookup={chosen} />
+      ) : (
+        <p className="hint">
+          {world.lookups.length === 0
+            ? "No lookup has been traced yet."
+            : `The last ${world.lookups.length} took ${mean.toFixed(1)} hops on average; theory says ½ log₂ ${members} = ${expectedHops(members).toFixed(1)}.`}
+        </p>
+      )}
+      <StripPlot lookups={world.lookups} bits={world.ring.bits} members={members} />
+      <div className="list-head">
+        <h3>Recent lookups</h3>
+        <button
+          type="button"
+          className="chip"
+          aria-pressed={only === "trouble"}
+          onClick={() => setOnly(only === "all" ? "trouble" : "all")}
+        >
+          With trouble only
+        </button>
+      </div>
+      <List lookups={lookups} bits={world.ring.bits} chosen={chosen?.traceId ?? ""} />
+    </div>
+  );
+}
+
+function FindForm() {
+  const { ring } = useShown();
+  const selected = useUi((s) => s.selected);
+  const [state, setState] = useState<{ busy: boolean; error: string }>({ busy: false, error: "" });
+  const find = async (e: React.FormEvent<HTMLFormElement>) => {
+    e.preventDefault();
+    const form = new FormData(e.currentTarget);
+    const from = form.get("from") === "selected" && selected ? apiId(selected, ring.bits) : "";
+    setState({ busy: true, error: "" });
+    try {
+      const found = await callJson<Found>("/api/lookups", {
+        method: "POST",
+        json: { key: form.get("key"), from, mode: form.get("mode") },
+      });
+      const lookup = lookupOf(found, Date.now());
+      chooseLookup(lookup);
+      motion.lookup(lookup, ring.bits, performance.now());
+      setState({ busy: false, error: "" });
+    } catch (err) {
+      setState({ busy: false, error: messageOf(err) });
+    }
+  };
+  return (
+    <form className="find" onSubmit={find} data-testid="find">
+      <label className="grow">
+        Key
+        <input name="key" required maxLength={1024} placeholder="any text" autoComplete="off" />
+      </label>
+      <label>
+        Start at
+        <select name="from" defaultValue="selected">
+          <option value="selected">{selected ? shortId(selected, ring.bits) : "any member"}</option>
+          {selected && <option value="">any member</option>}
+        </select>
+      </label>
+      <label>
+        Mode
+        <select name="mode">
+          <option value="">default</option>
+          <option value="recursive">recursive</option>
+          <option value="iterative">iterative</option>
+        </select>
+      </label>
+      <button type="submit" className="primary" disabled={state.busy}>
+        Find
+      </button>
+      {state.error && (
+        <p className="form-error" role="alert">
+          {state.error}
+        </p>
+      )}
+    </form>
+  );
+}
+
+function List({ lookups, bits, chosen }: { lookups: Lookup[]; bits: number; chosen: string }) {
+  const rows = useRows(lookups.length, ROW);
+  const newest = lookups.length - 1;
+  return (
+    <div ref={rows.ref} className="scroll" tabIndex={0}>
+      <div role="table" aria-label="Recent lookups, newest first" aria-rowcount={lookups.length}>
+        <div role="rowgroup" style={{ height: rows.height, position: "relative" }}>
+          {Array.from({ length: rows.last - rows.first }, (_, i) => {
+            const row = rows.first + i;
+            const l = lookups[newest - row];
+            if (!l) return null;
+            return (
+              <div
+                key={l.traceId || `${l.startUs}-${hexOf(l.key)}`}
+                role="row"
+                aria-rowindex={row + 1}
+                aria-selected={l.traceId === chosen}
+                className="lookup-row"
+                style={{ top: row * ROW, height: ROW }}
+              >
+                <div role="cell">
+                  <OutcomeMark outcome={l.outcome} />
+                  <span className="visually-hidden">{outcomeWord[l.outcome]}</span>
+                </div>
+                <div role="cell" className="num quiet">
+                  {clock(Number(l.startUs / 1000n))}
+                </div>
+                <div role="cell">
+                  <button type="button" className="link" onClick={() => chooseLookup(l)}>
+                    {l.operation} <code>{shortId(hexOf(l.key), bits)}</code>
+                  </button>
+                </div>
+                <div role="cell" className="num">
+                  {hopCount(l)} {hopCount(l) === 1 ? "hop" : "hops"}
+                </div>
+                <div role="cell" className="num">
+                  {duration(Number(l.durationUs) / 1000)}
+                </div>
+              </div>
+            );
+          })}
+        </div>
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,151 @@
+import { useEffect, useRef, useState } from "react";
+import { clock, duration } from "../model/words";
+import { play, returnToLive, seek, step } from "../store/past";
+import { useRing } from "../store/ring";
+import { Icon } from "./Icon";
+import { drawTrack } from "./timeline-track";
+import { useThemeSerial } from "./useTheme";
+
+const SPEEDS = [0.1, 0.5, 1, 2, 5, 10, 50, 100];
+/** The track shows this much when the conductor keeps no history: what the page itself remembers. */
+const MEMORY = 10 * 60_000;
+
+/** Timeline is the scrubber: where we are, what happened when, and the way back to now. */
+export function Timeline() {
+  const view = useRing((s) => s.view);
+  // The track moves once a second; everything on it is that coarse.
+  const second = useRing((s) => Math.floor(Number(s.live.ring.timeMs) / 1000));
+  const { live } = useRing.getState();
+  const [speed, setSpeed] = useState(1);
+  const history = Number(live.ring.historyFromMs);
+  const to = second * 1000;
+  const from = history > 0 ? Math.max(history, to - 3_600_000) : to - MEMORY;
+  const at = view.mode === "live" ? to : view.at;
+  const can = history > 0;
+  const playing = view.mode === "past" && view.playing !== 0;
+  if (second === 0) return null;
+  return (
+    <footer className="timeline" data-mode={view.mode} data-testid="timeline">
+      <div className="timeline-buttons">
+        <Button name="back" label="Back by one event" disabled={!can} onClick={() => step(-1)} />
+        <Button
+          name={playing ? "pause" : "play"}
+          label={playing ? "Stand still" : "Play from here"}
+          disabled={!can}
+          onClick={() => play(playing ? 0 : speed)}
+        />
+        <Button
+          name="forward"
+          label="On by one event"
+          disabled={!can || view.mode === "live"}
+          onClick={() => step(1)}
+        />
+        <select
+          aria-label="Speed"
+          value={speed}
+          disabled={!can}
+          onChange={(e) => {
+            setSpeed(Number(e.target.value));
+            if (playing) play(Number(e.target.value));
+          }}
+        >
+          {SPEEDS.map((s) => (
+            <option key={s} value={s}>
+              {s}×
+            </option>
+          ))}
+        </select>
+      </div>
+      <Track from={from} to={to} at={at} can={can} second={second} />
+      <div className="timeline-now">
+        {view.mode === "live" ? (
+          <span className="live">
+            <i aria-hidden="true" /> Live
+          </span>
+        ) : (
+          <button type="button" onClick={returnToLive}>
+            Back to live
+          </button>
+        )}
+        <span className="num quiet">{clock(at)}</span>
+      </div>
+      {view.mode === "past" && view.error && (
+        <p className="timeline-error" role="alert">
+          {view.error}
+        </p>
+      )}
+    </footer>
+  );
+}
+
+function Button(props: {
+  name: "back" | "play" | "pause" | "forward";
+  label: string;
+  disabled: boolean;
+  onClick: () => void;
+}) {
+  return (
+    <button
+      type="button"
+      className="icon-button"
+      aria-label={props.label}
+      title={props.label}
+      disabled={props.disabled}
+      onClick={props.onClick}
+    >
+      <Icon name={props.name} />
+    </button>
+  );
+}
+
+function Track({ from, to, at, can, second }: { from: number; to: number; at: number; can: boolean; second: number }) {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const theme = useThemeSerial();
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the world grows in place; the second tells
+  useEffect(() => {
+    if (canvas.current) drawTrack(canvas.current, useRing.getState().live, from, to);
+  }, [second, from, to, theme]);
+  const share = Math.max(0, Math.min(1, (at - from) / Math.max(1, to - from)));
+  const point = (e: React.PointerEvent) => {
+    if (!can || (e.type === "pointermove" && e.buttons === 0)) return;
+    const box = e.currentTarget.getBoundingClientRect();
+    if (e.type === "pointerdown") e.currentTarget.setPointerCapture(e.pointerId);
+    const where = Math.max(0, Math.min(1, (e.clientX - box.left) / box.width));
+    if (where > 0.995) returnToLive();
+    else void seek(Math.round(from + where * (to - from)));
+  };
+  const key = (e: React.KeyboardEvent) => {
+    const steps: Record<string, number> = {
+      ArrowLeft: -1000,
+      ArrowRight: 1000,
+      PageDown: -30_000,
+      PageUp: 30_000,
+      Home: from - at,
+    };
+    if (!can || e.shiftKey || !(e.key in steps || e.key === "End")) return;
+    e.preventDefault();
+    const next = at + (steps[e.key] ?? 0);
+    if (e.key === "End" || next >= to) returnToLive();
+    else void seek(Math.max(from, next));
+  };
+  return (
+    <div
+      className="track"
+      role="slider"
+      tabIndex={can ? 0 : -1}
+      aria-label="Instant shown"
+      aria-disabled={!can}
+      aria-valuemin={0}
+      aria-valuemax={Math.round((to - from) / 1000)}
+      aria-valuenow={Math.round((at - from) / 1000)}
+      aria-valuetext={at >= to ? "live" : `${clock(at)}, ${duration(to - at)} ago`}
+      title={can ? undefined : "This conductor keeps no history to go back to."}
+      onPointerDown={point}
+      onPointerMove={point}
+      onKeyDown={key}
+    >
+      <canvas ref={canvas} />
+      <i className="thumb" style={{ left: `${share * 100}%` }} aria-hidden="true" />
+    </div>
+  );
+}

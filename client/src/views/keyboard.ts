@@ -1,0 +1,147 @@
+import { FIT, lowerBound } from "../canvas/layout";
+import { maxScale } from "../canvas/stage";
+import { hexOf } from "../model/id";
+import { returnToLive, step } from "../store/past";
+import { togglePause, useRing } from "../store/ring";
+import { chooseLookup, select, useUi } from "../store/ui";
+import { TABS } from "../store/url";
+
+/** The keyboard map: what `?` shows is what the code below does. */
+export const KEYS: [string, string][] = [
+  ["← →", "Walk the ring, member by member"],
+  ["Shift + ← →", "Follow the selected member's fingers"],
+  ["Enter", "Select the member you walked to"],
+  ["Space", "Pause the view, or go on"],
+  ["+ −", "Zoom towards the selected member, and out"],
+  ["0", "Show the whole ring"],
+  [", .", "One event back, one event on"],
+  ["L", "Back to live"],
+  ["1 to 5", "Choose a tab"],
+  ["Esc", "Let go: of the arc, the lookup, the member"],
+  ["?", "This map"],
+];
+
+/** listenKeys handles keys that no control has claimed; it returns how to stop. */
+export function listenKeys(): () => void {
+  const down = (e: KeyboardEvent) => {
+    if (e.defaultPrevented || e.ctrlKey || e.metaKey || e.altKey || useUi.getState().dialog) return;
+    const target = e.target as HTMLElement;
+    if (target.closest("input, textarea, select, [role=slider], [contenteditable]")) return;
+    const onButton = target.closest("button, a") !== null;
+    if (onButton && (e.key === " " || e.key === "Enter")) return;
+    if (handle(e)) e.preventDefault();
+  };
+  addEventListener("keydown", down);
+  return () => removeEventListener("keydown", down);
+}
+
+function handle(e: KeyboardEvent): boolean {
+  const ui = useUi.getState();
+  switch (e.key) {
+    case "ArrowLeft":
+    case "ArrowRight": {
+      const direction = e.key === "ArrowRight" ? 1 : -1;
+      if (e.shiftKey) followFinger(direction);
+      else walk(direction);
+      return true;
+    }
+    case "Enter":
+      if (!ui.cursor) return false;
+      select(ui.cursor);
+      return true;
+    case " ":
+      togglePause();
+      return true;
+    case "+":
+    case "=":
+      zoom(1.6);
+      return true;
+    case "-":
+    case "−":
+      zoom(1 / 1.6);
+      return true;
+    case "0":
+      useUi.setState({ camera: FIT });
+      return true;
+    case ",":
+      step(-1);
+      return true;
+    case ".":
+      step(1);
+      return true;
+    case "l":
+    case "L":
+      returnToLive();
+      return true;
+    case "?":
+      useUi.setState({ dialog: "keys" });
+      return true;
+    case "Escape":
+      return letGo();
+  }
+  const tab = TABS[Number(e.key) - 1];
+  if (tab) useUi.setState({ tab });
+  return tab !== undefined;
+}
+
+function letGo(): boolean {
+  const ui = useUi.getState();
+  if (ui.drawing || ui.arc) useUi.setState({ drawing: false, arc: null });
+  else if (ui.cursor) useUi.setState({ cursor: "" });
+  else if (ui.lookup) chooseLookup(null);
+  else if (ui.selected) select("");
+  else return false;
+  return true;
+}
+
+/** walk moves the cursor to the next member clockwise, or the one before. */
+function walk(direction: 1 | -1): void {
+  const { table } = useRing.getState().shown;
+  const order = table.order();
+  if (order.length === 0) return;
+  const { cursor, selected } = useUi.getState();
+  const slot = table.find(cursor || selected);
+  let next = direction > 0 ? 0 : order.length - 1;
+  if (slot >= 0) {
+    let at = lowerBound(table, order, table.turn[slot]);
+    while (order[at] !== slot) at++;
+    next = (at + direction + order.length) % order.length;
+  }
+  useUi.setState({ cursor: table.hex(order[next]) });
+}
+
+/** followFinger moves the cursor over the selected member's finger targets, from the nearest outwards. */
+function followFinger(direction: 1 | -1): void {
+  const { shown, detail } = useRing.getState();
+  const { cursor, selected } = useUi.getState();
+  if (!selected && cursor) select(cursor);
+  if (!detail || hexOf(detail.id) !== selected) return;
+  const runs = [...detail.fingers].sort((a, b) => a.first - b.first);
+  const targets = [...new Set(runs.filter((r) => r.id.length).map((r) => hexOf(r.id)))].filter(
+    (hex) => hex !== selected && shown.table.find(hex) >= 0,
+  );
+  if (targets.length === 0) return;
+  const at = targets.indexOf(cursor);
+  const next = at < 0 ? (direction > 0 ? 0 : targets.length - 1) : (at + direction + targets.length) % targets.length;
+  useUi.setState({ cursor: targets[next] });
+}
+
+/** zoom goes for the member in question, or for the top of the ring; zoomed in already, it keeps the middle. */
+export function zoom(factor: number): void {
+  const { camera, cursor, selected } = useUi.getState();
+  const { table } = useRing.getState().shown;
+  const scale = Math.min(maxScale(table.count), camera.scale * factor);
+  if (scale <= 1.01) {
+    useUi.setState({ camera: FIT });
+    return;
+  }
+  const slot = table.find(cursor || selected);
+  if (slot < 0 && camera.scale > 1) {
+    useUi.setState({ camera: { ...camera, scale } });
+    return;
+  }
+  const angle = (slot < 0 ? 0 : table.turn[slot]) * 2 * Math.PI;
+  // The first steps only lean towards the goal, so that the ring does not jump away.
+  const lean = Math.min(1, (scale - 1) / 1.5);
+  useUi.setState({ camera: { scale, x: Math.sin(angle) * lean, y: -Math.cos(angle) * lean } });
+}

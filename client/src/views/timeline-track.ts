@@ -1,0 +1,88 @@
+import { groupOf } from "../model/feed";
+import { clock } from "../model/words";
+import type { World } from "../model/world";
+
+/** drawTrack draws the stretch of time: ring error as hills, events as ticks, a scenario's phases as named bands. */
+export function drawTrack(canvas: HTMLCanvasElement, world: World, from: number, to: number): void {
+  const ctx = canvas.getContext("2d");
+  const { clientWidth: width, clientHeight: height } = canvas;
+  if (!ctx || width === 0) return;
+  canvas.width = width * devicePixelRatio;
+  canvas.height = height * devicePixelRatio;
+  ctx.scale(devicePixelRatio, devicePixelRatio);
+  const style = getComputedStyle(canvas);
+  const color = (name: string) => style.getPropertyValue(`--${name}`).trim();
+  const x = (ms: number) => (width * (ms - from)) / Math.max(1, to - from);
+  const base = height - 13;
+
+  ctx.font = "400 10px 'Inter Variable', system-ui, sans-serif";
+  phases(ctx, color, world, x, base, width);
+
+  ctx.strokeStyle = color("line");
+  ctx.beginPath();
+  ctx.moveTo(0, base + 0.5);
+  ctx.lineTo(width, base + 0.5);
+  ctx.stroke();
+
+  const top = Math.max(4, ...world.samples.map((s) => Number(s.error)));
+  ctx.fillStyle = color("busy");
+  ctx.globalAlpha = 0.35;
+  for (const s of world.samples) {
+    const ms = Number(s.timeMs);
+    if (ms < from || s.error === 0n) continue;
+    const h = (base - 2) * Math.sqrt(Number(s.error) / top);
+    ctx.fillRect(x(ms - 1000), base - h, Math.max(1, x(ms) - x(ms - 1000)), h);
+  }
+  ctx.globalAlpha = 1;
+
+  for (const e of world.events) {
+    const ms = Number(e.timeMs);
+    if (ms < from || groupOf(e.kind) !== "membership" || e.kind === "chord.node.started") continue;
+    ctx.fillStyle = color(e.warning ? "bad" : "ink-3");
+    // Failures are longer ticks, not only redder ones.
+    ctx.fillRect(x(ms) - 0.5, base - (e.warning ? 13 : 6), e.warning ? 2 : 1, e.warning ? 13 : 6);
+  }
+  times(ctx, color, from, to, x, height, width);
+}
+
+function times(
+  ctx: CanvasRenderingContext2D,
+  color: (name: string) => string,
+  from: number,
+  to: number,
+  x: (ms: number) => number,
+  height: number,
+  width: number,
+): void {
+  const span = to - from;
+  const steps = [10_000, 30_000, 60_000, 300_000, 600_000, 1_800_000, 3_600_000];
+  const every = steps.find((s) => (width * s) / span > 90) ?? steps[steps.length - 1];
+  ctx.fillStyle = color("ink-3");
+  ctx.textAlign = "center";
+  for (let ms = Math.ceil(from / every) * every; ms < to; ms += every) {
+    if (x(ms) > 26 && x(ms) < width - 26) ctx.fillText(clock(ms).replace(/:00$/, ""), x(ms), height - 2);
+  }
+}
+
+function phases(
+  ctx: CanvasRenderingContext2D,
+  color: (name: string) => string,
+  world: World,
+  x: (ms: number) => number,
+  base: number,
+  width: number,
+): void {
+  const s = world.simulation;
+  if (!s?.running) return;
+  const start = Number(world.ring.timeMs) - s.elapsedS * 1000;
+  ctx.textAlign = "left";
+  for (const phase of s.phases) {
+    const left = x(start + phase.atS * 1000);
+    const right = Math.max(left + 2, x(start + (phase.atS + phase.forS) * 1000));
+    if (right < 0 || left > width) continue;
+    ctx.fillStyle = color("info-wash");
+    ctx.fillRect(left, 0, right - left, base);
+    ctx.fillStyle = color("info");
+    ctx.fillText(phase.name, Math.max(2, left + 3), 10);
+  }
+}
