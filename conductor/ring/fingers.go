@@ -65,15 +65,17 @@ func (t *fingerTable) replace(runs []chordevent.FingerRun, seq int64, scratch []
 		return scratch
 	}
 	t.floor = seq
-	t.runs = slices.DeleteFunc(t.runs, func(run fingerRun) bool { return run.seq < seq })
-	if len(t.runs) > 0 { // the keyframe is late: some slots are known better
+	late := slices.ContainsFunc(t.runs, func(run fingerRun) bool { return run.seq > seq })
+	if !late {
+		t.runs = slices.Grow(t.runs[:0], len(runs))
 		for _, run := range runs {
-			scratch = t.set(run, seq, scratch)
+			t.runs = append(t.runs, fingerRun{run, seq})
 		}
 		return scratch
 	}
-	for _, run := range runs {
-		t.runs = append(t.runs, fingerRun{run, seq})
+	t.runs = slices.DeleteFunc(t.runs, func(run fingerRun) bool { return run.seq < seq })
+	for _, run := range runs { // some slots are known better
+		scratch = t.set(run, seq, scratch)
 	}
 	return scratch
 }

@@ -91,9 +91,9 @@ func (r *Ring) restand(x *record) {
 	}
 	if counted := x.isMember(s); counted != x.counted || counted && x.countedAs != x.inc {
 		r.count(x, counted)
+		r.reown(x)
 		r.touch(x)
 	}
-	r.reown(x)
 }
 
 func (r *Ring) tallyBy(x *record, sign int) {
