@@ -1,0 +1,138 @@
+package hub
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+
+	"chordconductor/conductor/hub/hubpb"
+	"chordconductor/conductor/internal/otlptest"
+	"chordconductor/conductor/live"
+	"chordconductor/conductor/lookups"
+	"chordconductor/conductor/ring"
+	"chordconductor/otel/chordevent"
+)
+
+var update = flag.Bool("update", false, "write the golden messages anew")
+
+// goldens are messages made by the hub's own code of a small ring in which a member fails. The page's tests read the
+// same files: NAME.binpb is the message on the wire, NAME.json says what is in it.
+func goldens() map[string]proto.Message {
+	now := time.UnixMilli(1790000000123).UTC()
+	members, keyframes := otlptest.Ring(5, 2, now)
+	fold := ring.New(ring.Options{})
+	for i := range keyframes {
+		fold.Apply(&keyframes[i], now)
+	}
+	before := fold.View()
+	t := newTable()
+	rows, _ := t.update(before)
+
+	failed := members[1].Says(now.Add(time.Second), chordevent.PeerFailed{Peer: members[2].Peer, Operation: chordevent.SpanStabilize})
+	failed.Trace = trace.TraceID{15: 7}
+	move := members[3].Says(now.Add(1200*time.Millisecond), chordevent.KeysMoved{
+		MoveID: "move-1", Phase: chordevent.MoveDone, Outgoing: true, Peer: members[4].Peer, From: members[1].Peer.ID,
+		To: members[2].Peer.ID, Keys: 120, Bytes: 15360, Reason: chordevent.MoveRepair,
+	})
+	for _, ev := range []*chordevent.Event{&failed, &move} {
+		fold.Apply(ev, now.Add(2*time.Second))
+	}
+	fold.Advance(now.Add(2 * time.Second))
+	after := fold.View()
+	changed, removed := t.update(after)
+
+	stats := live.Stats{
+		StalenessP50: 41 * time.Millisecond, StalenessP99: 187500 * time.Microsecond, LookupsSampled: .25,
+		Rejected: map[string]uint64{string(chordevent.ReasonMissing): 2},
+	}
+	lookup := lookups.Lookup{
+		Trace: trace.TraceID{15: 9}, Start: now, Duration: 12500 * time.Microsecond, Operation: "get", Mode: chordevent.ModeRecursive,
+		Key: members[4].Peer.ID, Outcome: lookups.Timeouts, Hops: []lookups.Hop{
+			{ID: members[0].Peer.ID, Pointer: chordevent.PointerSelf},
+			{ID: members[3].Peer.ID, Pointer: chordevent.PointerFinger, Slot: 159, At: 4 * time.Millisecond, Timeouts: 1},
+			{ID: members[4].Peer.ID, Pointer: chordevent.PointerSuccessor, At: 8 * time.Millisecond},
+		},
+	}
+	sample := live.Sample{
+		Time: now, Members: 5, Lookups: 12.5, P50: 4 * time.Millisecond, P99: 20 * time.Millisecond, Puts: 2, Gets: 8, Events: 30.5, Spans: 75,
+	}
+	sim := &hubpb.Simulation{
+		Running: true, Scenario: "demo", Phase: "crash 1", ElapsedS: 12.5, WorkloadRate: 20, WorkloadReads: .8,
+		Phases: []*hubpb.Phase{{Name: "crash 1", AtS: 12}, {Name: "partition 0.3", AtS: 20, ForS: 10}},
+	}
+	server := func(m *hubpb.ServerMessage) proto.Message { return m }
+	return map[string]proto.Message{
+		"hello": hello("3f6c1e", 41),
+		"watch": watch(bytesOf(members[1].Peer.ID)),
+		"welcome": server(&hubpb.ServerMessage{Message: &hubpb.ServerMessage_Welcome{Welcome: &hubpb.Welcome{
+			Epoch: "3f6c1e", Seq: 42, Resumed: true,
+			Settings: &hubpb.Settings{Version: "v1.0.0", JaegerUrl: "http://127.0.0.1:16686", GrafanaUrl: "http://127.0.0.1:3000", CanControl: true},
+		}}}),
+		"snapshot": server(&hubpb.ServerMessage{Message: &hubpb.ServerMessage_Snapshot{Snapshot: &hubpb.Snapshot{
+			Seq: 42, Ring: ringState(before, stats), Members: columns(rows),
+			Events: feedEvents([]live.FeedEvent{live.Describe(6, &failed)}), Lookups: lookupList([]lookups.Lookup{lookup}),
+			Samples: sampleList([]live.Sample{sample}), Simulation: sim,
+		}}}),
+		"patch": server(&hubpb.ServerMessage{Message: &hubpb.ServerMessage_Patch{Patch: &hubpb.Patch{
+			BaseSeq: 42, Seq: 43, Ring: ringState(after, stats), Changed: columns(changed), Removed: removed,
+			Events: feedEvents([]live.FeedEvent{live.Describe(7, &move)}),
+		}}}),
+		"detail": server(&hubpb.ServerMessage{Message: &hubpb.ServerMessage_Detail{
+			Detail: detail(members[1].Peer.ID, after, []live.FeedEvent{live.Describe(6, &failed)}),
+		}}),
+	}
+}
+
+func TestGoldenMessages(t *testing.T) {
+	for name, m := range goldens() {
+		wire, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := readable(t, m)
+		binFile, jsonFile := filepath.Join("testdata", name+".binpb"), filepath.Join("testdata", name+".json")
+		if *update {
+			if err := os.MkdirAll("testdata", 0o755); err != nil {
+				t.Fatal(err)
+			}
+			for file, data := range map[string][]byte{binFile: wire, jsonFile: text} {
+				if err := os.WriteFile(file, data, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			continue
+		}
+		for file, want := range map[string][]byte{binFile: wire, jsonFile: text} {
+			got, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(got, want) {
+				t.Errorf("%s is not what the hub would send now; if that is meant: go test ./conductor/hub -run Golden -update", file)
+			}
+		}
+	}
+}
+
+// readable is a message as JSON, indented the same way each time.
+func readable(t *testing.T, m proto.Message) []byte {
+	t.Helper()
+	data, err := protojson.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := json.Indent(&out, data, "", "  "); err != nil {
+		t.Fatal(err)
+	}
+	out.WriteByte('\n')
+	return out.Bytes()
+}
