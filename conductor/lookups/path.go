@@ -16,18 +16,19 @@ func (t *open) assemble(p *pending) (l Lookup, complete bool) {
 		Operation: t.operation(root), Mode: root.Mode, Key: root.Key, Err: root.Err,
 	}
 	l.Hops = []Hop{{ID: root.Node, Pointer: chordevent.PointerSelf}}
-	timeouts := root.Timeouts > 0
-	last := &Span{}
+	last := &Span{Pointer: root.Pointer, Slot: root.Slot} // hop 0, which has no span but the lookup's
 	complete = true
+	met := 0 // timeouts that hops told of
 	for _, s := range t.hopsOf(p) {
-		timeouts = timeouts || s.Timeouts > 0
-		if s.Index > 0 { // the initiator's own hop span only tells how it chose the next
-			complete = complete && s.Index == last.Index+1
-			l.Hops = append(l.Hops, Hop{
-				ID: s.Node, Pointer: last.Pointer, Slot: last.Slot, Timeouts: last.Timeouts, At: max(s.Start.Sub(root.Start), 0),
-			})
-		}
+		complete = complete && s.Index == last.Index+1
+		l.Hops = append(l.Hops, Hop{
+			ID: s.Node, Pointer: last.Pointer, Slot: last.Slot, Timeouts: last.Timeouts, At: max(s.Start.Sub(root.Start), 0),
+		})
+		met += s.Timeouts
 		last = s
+	}
+	if len(l.Hops) > 1 && last.Mode == chordevent.ModeRecursive {
+		l.Hops[1].Timeouts = max(root.Timeouts-met, 0) // the rest the initiator met itself
 	}
 	if len(l.Hops) == 1 {
 		for _, visited := range root.Path[min(1, len(root.Path)):] {
@@ -46,7 +47,7 @@ func (t *open) assemble(p *pending) (l Lookup, complete bool) {
 			l.Err = root.Outcome
 		}
 		complete = false // the hops that failed may still come
-	case timeouts:
+	case root.Timeouts > 0 || met > 0:
 		l.Outcome = Timeouts
 	default:
 		l.Outcome = Success
@@ -62,7 +63,7 @@ func (t *open) hopsOf(p *pending) []*Span {
 	iterative := false
 	for i := range t.spans {
 		s := &t.spans[i]
-		if s.Name == chordevent.SpanLookupHop && t.lookupOf(s) == p {
+		if s.Name == chordevent.SpanLookupHop && s.Index > 0 && t.lookupOf(s) == p {
 			hops = append(hops, s)
 			iterative = iterative || s.Mode == chordevent.ModeIterative
 		}
