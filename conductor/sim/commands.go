@@ -13,72 +13,66 @@ import (
 const commandLimit = 15 * time.Second
 
 // do runs a command in the ring's world and waits for its answer.
-func do[T any](ctx context.Context, l *Lab, command func(context.Context, Fleet, *faults) (T, error)) (T, error) {
+func do[T any](ctx context.Context, l *Lab, command func(context.Context, *site) (T, error)) (T, error) {
 	var none T
-	fleet, faults := l.here()
-	if fleet == nil {
+	here := l.here()
+	if here == nil {
 		return none, refuse(ErrConflict, "there is no ring to command")
 	}
 	ctx, cancel := context.WithTimeout(ctx, commandLimit)
 	defer cancel()
-	g := l.owned()
-	if g == nil {
-		return command(ctx, fleet, faults)
-	}
 	type outcome struct {
 		value T
 		err   error
 	}
-	done := make(chan outcome, 1)
-	if err := g.World.Go(ctx, func(ctx context.Context) {
-		value, err := command(ctx, fleet, faults)
+	done := make(chan outcome, 1) // the task may end when nobody waits any more
+	if err := here.Do(ctx, func(ctx context.Context) {
+		value, err := command(ctx, here)
 		done <- outcome{value, err}
 	}); err != nil {
-		return none, refuse(ErrUnavailable, "the ring is being stopped")
+		return none, refuse(ErrUnavailable, "the ring gave no answer within %v, or is being stopped", commandLimit)
 	}
-	select {
-	case o := <-done:
-		return o.value, o.err
-	case <-ctx.Done():
-		return none, refuse(ErrUnavailable, "no answer within %v", commandLimit)
-	}
+	o := <-done
+	return o.value, o.err
 }
 
 // AddNodes starts members.
 func (l *Lab) AddNodes(ctx context.Context, count int, host string) ([]chord.ID, error) {
-	return do(ctx, l, func(ctx context.Context, f Fleet, _ *faults) ([]chord.ID, error) { return f.Start(ctx, count, host) })
+	return do(ctx, l, func(ctx context.Context, here *site) ([]chord.ID, error) { return here.Fleet.Start(ctx, count, host) })
 }
 
 // StopNode makes a member leave, or crash.
 func (l *Lab) StopNode(ctx context.Context, id chord.ID, crash bool) error {
-	_, err := do(ctx, l, func(ctx context.Context, f Fleet, _ *faults) (struct{}, error) {
-		return struct{}{}, f.Stop(ctx, id, crash)
+	_, err := do(ctx, l, func(ctx context.Context, here *site) (struct{}, error) {
+		return struct{}{}, here.Fleet.Stop(ctx, id, crash)
 	})
 	return err
 }
 
 // PauseNode makes a member's host deaf and mute for a time.
 func (l *Lab) PauseNode(ctx context.Context, id chord.ID, d time.Duration) error {
-	_, err := do(ctx, l, func(ctx context.Context, f Fleet, fs *faults) (struct{}, error) {
-		h, ok := hostOf(f.Hosts(), id)
+	_, err := do(ctx, l, func(ctx context.Context, here *site) (struct{}, error) {
+		h, ok := hostOf(here.Fleet.Hosts(), id)
 		if !ok {
 			return struct{}{}, unknownMember(id)
 		}
-		end, err := fs.add(ctx, paused(map[string]bool{h.Address: true}))
-		time.AfterFunc(d, func() {
-			_, _ = do(context.Background(), l, func(ctx context.Context, _ Fleet, _ *faults) (struct{}, error) {
-				return struct{}{}, end(ctx)
-			}) // a ring that is gone needs no healing
+		resume, err := here.pause(ctx, map[string]bool{h.Address: true})
+		if err != nil {
+			return struct{}{}, err
+		}
+		return struct{}{}, here.World.Go(context.WithoutCancel(ctx), func(ctx context.Context) {
+			if here.World.Sleep(d) == nil {
+				_ = resume(ctx) // a host that is gone by then needs nothing
+			}
 		})
-		return struct{}{}, err
 	})
 	return err
 }
 
 // Partition cuts groups of members off from each other; all others form one more group.
 func (l *Lab) Partition(ctx context.Context, groups [][]chord.ID) ([]chord.ID, error) {
-	return do(ctx, l, func(ctx context.Context, f Fleet, fs *faults) ([]chord.ID, error) {
-		hosts := f.Hosts()
+	return do(ctx, l, func(ctx context.Context, here *site) ([]chord.ID, error) {
+		hosts, fs := here.Fleet.Hosts(), here.faults
 		sides := make([]map[string]bool, len(groups))
 		of := make(map[string]int)
 		var ids []chord.ID
@@ -117,9 +111,10 @@ func (l *Lab) Partition(ctx context.Context, groups [][]chord.ID) ([]chord.ID, e
 
 // Heal ends all cuts, slow links and pauses. It returns the members that can be reached again.
 func (l *Lab) Heal(ctx context.Context) ([]chord.ID, error) {
-	return do(ctx, l, func(ctx context.Context, f Fleet, fs *faults) ([]chord.ID, error) {
+	return do(ctx, l, func(ctx context.Context, here *site) ([]chord.ID, error) {
+		fs := here.faults
 		ids := []chord.ID{}
-		for _, h := range f.Hosts() {
+		for _, h := range here.Fleet.Hosts() {
 			if fs.hits(h.Address) {
 				for _, m := range h.Members {
 					ids = append(ids, m.ID)
@@ -163,8 +158,8 @@ func (l *Lab) Delete(ctx context.Context, key []byte) (*nodepb.DeleteResponse, e
 
 // client gives an operation to some host.
 func client[T any](ctx context.Context, l *Lab, op func(context.Context, Client) (T, error)) (T, error) {
-	return do(ctx, l, func(ctx context.Context, f Fleet, _ *faults) (T, error) {
-		c, ok := pickClient(f, rand.Uint64())
+	return do(ctx, l, func(ctx context.Context, here *site) (T, error) {
+		c, ok := pickClient(here.Fleet, rand.Uint64())
 		if !ok {
 			var none T
 			return none, refuse(ErrUnavailable, "no member is on the ring now")
@@ -175,7 +170,8 @@ func client[T any](ctx context.Context, l *Lab, op func(context.Context, Client)
 
 // Lookup finds a key's owner, starting at a member or anywhere.
 func (l *Lab) Lookup(ctx context.Context, key []byte, from *chord.ID, mode string) (*nodepb.Lookup, error) {
-	return do(ctx, l, func(ctx context.Context, f Fleet, _ *faults) (*nodepb.Lookup, error) {
+	return do(ctx, l, func(ctx context.Context, here *site) (*nodepb.Lookup, error) {
+		f := here.Fleet
 		request := &nodepb.LookupRequest{Key: key, Mode: mode}
 		c, ok := pickClient(f, rand.Uint64())
 		if from != nil {

@@ -2,6 +2,8 @@ package sim
 
 import (
 	"context"
+	"errors"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -143,4 +145,21 @@ func (f *faults) of(from string, hosts []Host) []*nodepb.Fault {
 
 func sameFault(a, b *nodepb.Fault) bool {
 	return a.Address == b.Address && a.Cut == b.Cut && a.LatencyMillis == b.LatencyMillis && a.Loss == b.Loss
+}
+
+// pause makes hosts deaf and mute, and returns what lets them go on. Where hosts cannot be stopped, they are cut off
+// from everybody instead.
+func (s *site) pause(ctx context.Context, hosts map[string]bool) (resume func(context.Context) error, err error) {
+	set := func(ctx context.Context, paused bool) (first error) {
+		for _, address := range slices.Sorted(maps.Keys(hosts)) {
+			if err := s.Fleet.SetPaused(ctx, address, paused); err != nil && first == nil {
+				first = err
+			}
+		}
+		return first
+	}
+	if err = set(ctx, true); !errors.Is(err, ErrUnavailable) {
+		return func(ctx context.Context) error { return set(ctx, false) }, err
+	}
+	return s.faults.add(ctx, &disturbance{from: hosts, both: true, cut: true, alone: true})
 }

@@ -23,6 +23,8 @@ type Fleet interface {
 	Client(address string) Client
 	// SetFaults replaces the faults of the calls that a host makes.
 	SetFaults(ctx context.Context, address string, faults []*nodepb.Fault) error
+	// SetPaused stops a host without ending it, or lets it go on. ErrUnavailable if this fleet cannot.
+	SetPaused(ctx context.Context, address string, paused bool) error
 	// SetTelemetry says whether a host's telemetry is delivered. ErrConflict if this fleet cannot keep it back.
 	SetTelemetry(address string, delivered bool) error
 	// Replicas is how many copies the ring promises of each key, as far as is known.

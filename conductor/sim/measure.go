@@ -30,9 +30,6 @@ func (s *simulation) result() *Result {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r.Finished, r.Error, r.Elapsed = s.finished, s.failure, s.took
-	if !s.ended {
-		r.Elapsed = s.elapsed()
-	}
 	r.Timeline = slices.Clone(s.timeline)
 	r.Repairs = slices.Clone(s.repairs)
 	r.Notes = slices.Clone(s.notes)

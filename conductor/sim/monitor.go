@@ -15,10 +15,7 @@ const (
 // monitor follows the ring view and the load, until the simulation is over.
 func (s *simulation) monitor(ctx context.Context) {
 	next := s.began.Add(pointEvery)
-	for !s.over() {
-		if s.world.Sleep(lookEvery) != nil {
-			return
-		}
+	for s.world.Sleep(lookEvery) == nil {
 		now, v := s.world.Now(), s.view()
 		s.observe(now, v)
 		if now.Before(next) {
@@ -44,6 +41,10 @@ func (s *simulation) observe(now time.Time, v *ring.View) {
 	at := now.Sub(s.began)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.ended {
+		return
+	}
+	s.took = at
 	if settled {
 		for _, w := range s.waiting {
 			s.results[w.result].Repaired = now.Sub(w.since)

@@ -37,7 +37,7 @@ func (s *simulation) perform(ctx context.Context, _ int, p scenario.Phase) {
 		from := s.someHosts(a.Fraction, nil)
 		err = s.disturb(ctx, p, &disturbance{from: from, to: s.allHosts(), latency: a.Latency})
 	case scenario.Pause:
-		err = s.disturb(ctx, p, s.pause(a.Count))
+		err = s.pause(ctx, p, a.Count)
 	case scenario.Heal:
 		err = s.faults.heal(ctx)
 	case scenario.TelemetryOutage:
@@ -130,8 +130,8 @@ func (s *simulation) disturb(ctx context.Context, p scenario.Phase, d *disturban
 	return err
 }
 
-// pause is the disturbance that makes some members' hosts deaf and mute.
-func (s *simulation) pause(count int) *disturbance {
+// pause stops some members' hosts for the phase's time, or for good.
+func (s *simulation) pause(ctx context.Context, p scenario.Phase, count int) error {
 	hosts := s.fleet.Hosts()
 	chosen := make(map[string]bool)
 	for range min(count, len(hosts)-1) {
@@ -141,12 +141,11 @@ func (s *simulation) pause(count int) *disturbance {
 		}
 		chosen[hosts[at].Address] = true
 	}
-	return paused(chosen)
-}
-
-// paused isolates each of the hosts from all others, also from each other.
-func paused(hosts map[string]bool) *disturbance {
-	return &disturbance{from: hosts, to: nil, both: true, cut: true, alone: true}
+	resume, err := s.site.pause(ctx, chosen)
+	if err != nil || p.For == 0 || s.sleepUntil(p.End()) != nil {
+		return err
+	}
+	return resume(ctx)
 }
 
 func (s *simulation) allHosts() map[string]bool {

@@ -248,6 +248,11 @@ func (r *Remote) SetFaults(ctx context.Context, address string, faults []*nodepb
 	})
 }
 
+// SetPaused is not in a controller's power either; a cut from everybody comes near it.
+func (r *Remote) SetPaused(context.Context, string, bool) error {
+	return refuse(ErrUnavailable, "remote hosts cannot be paused")
+}
+
 // SetTelemetry is not in a controller's power: a remote host's telemetry is its own affair.
 func (r *Remote) SetTelemetry(string, bool) error {
 	return refuse(ErrConflict, "the telemetry of remote hosts cannot be kept back from here")

@@ -25,7 +25,8 @@ const (
 // A simulation is one scenario on one fleet.
 type simulation struct {
 	scenario *scenario.Scenario
-	world    World
+	site     *site
+	world    *scope
 	fleet    Fleet
 	view     func() *ring.View
 	stats    func() live.Stats
@@ -49,8 +50,27 @@ type simulation struct {
 	ended      bool
 	finished   bool
 	failure    string
-	took       time.Duration
+	took       time.Duration // as of the last look; final when ended
 }
+
+func newSimulation(s *scenario.Scenario, here *site, cfg Config) *simulation {
+	sim := &simulation{
+		scenario: s, site: here, world: newScope(here.World), fleet: here.Fleet, faults: here.faults,
+		view: cfg.View, stats: cfg.Stats, watch: cfg.Watch,
+		rand:       rand.New(rand.NewPCG(s.Seed, 0xfa0175)),
+		violations: make(map[string]ring.Violation), stopping: make(map[chord.ID]bool),
+	}
+	cfg.Watch.reset()
+	sim.driver = load.New(load.Config{
+		World: sim.world, Workload: s.Workload, Seed: s.Seed, Replicas: max(1, here.Fleet.Replicas()),
+		Pick:     func(n uint64) (load.Store, bool) { return pick(here.Fleet, n) },
+		Answered: cfg.Watch.Answered,
+	})
+	return sim
+}
+
+// begin sets the clock to zero. Like all below that uses the clock, it is called within the world.
+func (s *simulation) begin() { s.began = s.world.Now() }
 
 // repairWait is a phase whose repair is being timed.
 type repairWait struct {
@@ -103,10 +123,26 @@ func (s *simulation) run(ctx context.Context) {
 
 func (s *simulation) conclude() {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.ended, s.finished = true, true
 	s.phase = "finished"
-	s.took = s.world.Now().Sub(s.began)
+	s.took = s.elapsed()
+	s.mu.Unlock()
+	s.world.end()
+}
+
+// abort ends a simulation that has not come to its end.
+func (s *simulation) abort() {
+	s.driver.Stop()
+	s.mu.Lock()
+	if !s.ended {
+		s.ended, s.took = true, s.elapsed()
+		s.phase = "stopped"
+		if s.scenario.Duration > 0 {
+			s.failure = fmt.Sprintf("stopped after %v", s.took.Round(100*time.Millisecond))
+		}
+	}
+	s.mu.Unlock()
+	s.world.end()
 }
 
 // over reports whether the simulation has reached its end.

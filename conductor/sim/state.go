@@ -12,6 +12,7 @@ type State struct {
 	Phases    []PlannedStep `json:"phases"`
 	Rate      float64       `json:"workload_rate"`
 	Reads     float64       `json:"workload_reads"`
+	Answered  float64       `json:"answered_per_second"` // operations, in the last second
 	Lost      int           `json:"lost_keys"`
 	Report    bool          `json:"report_ready"`
 	Cut       int           `json:"cut"`             // members that a healing would bring back
@@ -28,3 +29,20 @@ type PlannedStep struct {
 
 // seconds is a duration in the unit of the API.
 func seconds(d time.Duration) float64 { return d.Seconds() }
+
+// tell fills in what a simulation has to say about itself.
+func (s *simulation) tell(st *State) {
+	load, verdict := s.driver.Workload(), s.driver.Verdict()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st.Running = !s.ended
+	st.Scenario, st.Phase, st.Error = s.scenario.Name, s.phase, s.failure
+	st.DurationS, st.ElapsedS = seconds(s.scenario.Duration), seconds(s.took)
+	st.Rate, st.Reads, st.Lost = load.Rate, load.Reads, verdict.Lost
+	if n := len(s.timeline); n > 0 {
+		st.Report, st.Answered = true, s.timeline[n-1].Rate
+	}
+	for _, p := range s.scenario.Phases {
+		st.Phases = append(st.Phases, PlannedStep{p.Name, seconds(p.At), seconds(p.For)})
+	}
+}

@@ -6,13 +6,32 @@ import (
 	"time"
 
 	"chordconductor/conductor/sim/load"
+	"chordconductor/conductor/sim/scenario"
 	"chordconductor/node/env"
 )
 
-// A World is where a simulation's own tasks run: on the wall clock, or in virtual time beside the simulated members.
+// A World is where a ring's tasks run: on the wall clock, or in simulated time.
 type World = load.World
 
-// realWorld is time and goroutines as they are. Close ends all sleeps and waits with env.ErrStopped.
+// A Ground is where a ring lives: its hosts, and the world in which all that deals with them runs.
+type Ground struct {
+	Fleet Fleet
+	World World
+	// Do runs a task in the world for a goroutine outside of it, and returns when the task has ended, or with an error
+	// when ctx or the world has. Only what is called within a world may use its clock and its signals.
+	Do func(ctx context.Context, task func(ctx context.Context)) error
+	// Network is what the fleet's calls shall meet beyond what they meet anyway.
+	Network scenario.Network
+	// End ends the world, and returns when all its tasks have. The fleet is closed before.
+	End func()
+}
+
+// newRealGround is a ground on the wall clock.
+func newRealGround(f Fleet, w *realWorld) *Ground {
+	return &Ground{Fleet: f, World: w, Do: w.do, End: func() { w.end(); w.tasks.Wait() }}
+}
+
+// realWorld is time and goroutines as they are.
 type realWorld struct {
 	stop chan struct{} // closed by end
 
@@ -50,9 +69,23 @@ func (w *realWorld) Go(ctx context.Context, task func(ctx context.Context)) erro
 	return nil
 }
 
-func (w *realWorld) NewSignal() env.Signal { return &realSignal{world: w, set: make(chan struct{}, 1)} }
+func (w *realWorld) do(ctx context.Context, task func(ctx context.Context)) error {
+	done := make(chan struct{})
+	if err := w.Go(ctx, func(ctx context.Context) {
+		defer close(done)
+		task(ctx)
+	}); err != nil {
+		return err
+	}
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
 
-// end has all tasks return soon; wait waits until they have.
+// end has all sleeps and waits return env.ErrStopped.
 func (w *realWorld) end() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -62,7 +95,7 @@ func (w *realWorld) end() {
 	}
 }
 
-func (w *realWorld) wait() { w.tasks.Wait() }
+func (w *realWorld) NewSignal() env.Signal { return &realSignal{world: w, set: make(chan struct{}, 1)} }
 
 // realSignal is a latch for one waiter at a time.
 type realSignal struct {

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"chordconductor/conductor/ingest"
+)
+
+const about = `Chord Conductor listens to a Chord ring over OpenTelemetry and shows it live.
+
+Without arguments it receives OTLP on ports 4317 (gRPC) and 4318 (HTTP), serves the page and
+the API on http://127.0.0.1:4321, and starts a demo ring of 32 members in this process, under a
+light load. The ring is known only through the telemetry that its members push.`
+
+const examples = `  conductor                                    the demo ring, and the page
+  conductor --scenario none                    only listen: for nodes that run elsewhere
+  conductor --scenario churn-demo              another shipped scenario, or a file
+  conductor --forward-traces localhost:4317 --otlp-grpc 127.0.0.1:14317 --jaeger-ui http://localhost:16686
+                                               pass traces on to Jaeger, and link to it
+  conductor run adjacent-crashes --report out.html
+                                               an experiment without a page, with a report
+  conductor run churn-demo --speed virtual     the same in virtual time, in seconds
+  conductor scenarios                          what ships with the program
+  conductor replay yesterday.otlp              look at a recording`
+
+// options are the flags of the commands that serve the page.
+type options struct {
+	http      string
+	scenario  string
+	token     string
+	allowHost []string
+	jaegerUI  string
+	grafana   string
+	dataDir   string
+	ingest    ingest.Config
+}
+
+// command is the whole command line.
+func command() *cobra.Command {
+	var o options
+	root := &cobra.Command{
+		Use:           "conductor",
+		Short:         "Listen to a Chord ring over OpenTelemetry and show it live",
+		Long:          about,
+		Example:       examples,
+		Version:       version(),
+		Args:          noArguments,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := o.check(); err != nil {
+				return err
+			}
+			return serve(cmd.Context(), o, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	root.SetVersionTemplate("conductor {{.Version}}\n")
+	root.SetFlagErrorFunc(flagError)
+	root.CompletionOptions.HiddenDefaultCmd = true
+	flags := root.Flags()
+	flags.SortFlags = false
+	flags.StringVar(&o.scenario, "scenario", "demo", "`scenario` to run: a shipped one's name, a file, or none")
+	o.pageFlags(flags)
+	o.receiverFlags(flags)
+	root.AddCommand(runCommand(), replayCommand(), scenariosCommand(), healthCommand())
+	return root
+}
+
+// pageFlags are those of the page and the API.
+func (o *options) pageFlags(flags *pflag.FlagSet) {
+	flags.StringVar(&o.http, "http", "127.0.0.1:4321", "`address` of the page and the API")
+	flags.StringVar(&o.token, "token", os.Getenv("CHORD_TOKEN"),
+		"token for the API off loopback, and for remote hosts (default $CHORD_TOKEN, else a new one per start)")
+	flags.Lookup("token").DefValue = "" // never show a secret in the help
+	flags.StringSliceVar(&o.allowHost, "allow-host", nil, "further `name` by which browsers may call this server (repeatable)")
+	flags.StringVar(&o.ingest.TLS.CertFile, "tls-cert", "", "`file` with the certificate (PEM) of the page and the OTLP ports")
+	flags.StringVar(&o.ingest.TLS.KeyFile, "tls-key", "", "`file` with its key (PEM)")
+	flags.StringVar(&o.jaegerUI, "jaeger-ui", "", "`URL` of Jaeger's page, for links to traces")
+	flags.StringVar(&o.grafana, "grafana", "", "`URL` of Grafana, for links to dashboards")
+	flags.StringVar(&o.dataDir, "data-dir", "", "`directory` for history and queues (default: in memory)")
+}
+
+// receiverFlags are those of the OTLP side.
+func (o *options) receiverFlags(flags *pflag.FlagSet) {
+	flags.StringVar(&o.ingest.GRPC, "otlp-grpc", "127.0.0.1:4317", "`address` for OTLP over gRPC")
+	flags.StringVar(&o.ingest.HTTP, "otlp-http", "127.0.0.1:4318", "`address` for OTLP over HTTP")
+	flags.StringVar(&o.ingest.Token, "otlp-token", os.Getenv("CHORD_OTLP_TOKEN"), "bearer token that senders must show (default $CHORD_OTLP_TOKEN, else none)")
+	flags.Lookup("otlp-token").DefValue = ""
+	flags.StringVar(&o.ingest.TLS.ClientCAFile, "tls-client-ca", "", "`file` with the CA (PEM) whose client certificates OTLP senders must show")
+	flags.StringVar(&o.ingest.ForwardTraces, "forward-traces", "", "OTLP/gRPC `endpoint` that traces are passed on to (Jaeger)")
+	flags.StringVar(&o.ingest.ForwardMetrics, "forward-metrics", "", "OTLP/HTTP `URL` that metrics are passed on to (Prometheus)")
+}
+
+// check reports what is wrong with the flags, before anything is started.
+func (o *options) check() error {
+	for _, a := range []struct{ flag, value string }{
+		{"--http", o.http}, {"--otlp-grpc", o.ingest.GRPC}, {"--otlp-http", o.ingest.HTTP},
+	} {
+		if err := checkAddress(a.flag, a.value); err != nil {
+			return err
+		}
+	}
+	for _, u := range []struct{ flag, value string }{{"--jaeger-ui", o.jaegerUI}, {"--grafana", o.grafana}} {
+		if err := checkURL(u.flag, u.value); err != nil {
+			return err
+		}
+	}
+	if (o.ingest.TLS.CertFile == "") != (o.ingest.TLS.KeyFile == "") {
+		return errors.New("--tls-cert and --tls-key go together: give both or none")
+	}
+	if o.ingest.TLS.ClientCAFile != "" && o.ingest.TLS.CertFile == "" {
+		return errors.New("--tls-client-ca needs --tls-cert and --tls-key")
+	}
+	return nil
+}
+
+func checkAddress(flag, value string) error {
+	host, port, err := net.SplitHostPort(value)
+	if err != nil {
+		return fmt.Errorf("%s %q: want HOST:PORT, such as 127.0.0.1:4321", flag, value)
+	}
+	if _, err := net.LookupPort("tcp", port); err != nil || port == "" {
+		return fmt.Errorf("%s %q: %q is no port number", flag, value, port)
+	}
+	if strings.ContainsAny(host, " /") {
+		return fmt.Errorf("%s %q: %q is no host", flag, value, host)
+	}
+	return nil
+}
+
+func checkURL(flag, value string) error {
+	if value == "" {
+		return nil
+	}
+	u, err := url.Parse(value)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return fmt.Errorf("%s %q: want a URL such as http://localhost:16686", flag, value)
+	}
+	return nil
+}
+
+func noArguments(_ *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("unknown command %q; conductor --help lists them", args[0])
+	}
+	return nil
+}
+
+func flagError(_ *cobra.Command, err error) error {
+	return fmt.Errorf("%w; --help lists the flags", err)
+}

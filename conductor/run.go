@@ -1,0 +1,239 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"chordconductor/conductor/ingest"
+	"chordconductor/conductor/live"
+	"chordconductor/conductor/report"
+	"chordconductor/conductor/ring"
+	"chordconductor/conductor/sim"
+	"chordconductor/conductor/sim/scenario"
+)
+
+// errUnmet is a run whose expectations did not hold. The report has said so.
+var errUnmet = errors.New("")
+
+type runOptions struct {
+	html, json string
+	seed       uint64
+	seeded     bool
+	speed      string
+	jaegerUI   string
+}
+
+func runCommand() *cobra.Command {
+	var o runOptions
+	cmd := &cobra.Command{
+		Use:   "run SCENARIO",
+		Short: "Run a scenario without a page, and report",
+		Long: `Run a scenario without a page, and report: a shipped one by its name, or a YAML file.
+
+Exit code 0 if every expectation held, 1 if not, 2 if it could not run. In real time the members
+speak gRPC (or memory, as the scenario says) and their telemetry takes the way over OTLP; in virtual
+time the same member code runs on a simulated clock and network, and one seed is one run.`,
+		Example: `  conductor run adjacent-crashes
+  conductor run churn-demo --speed virtual --seed 7 --report out.html --json out.json
+  conductor run my.yaml || echo "not as expected"`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return errors.New("run: want one scenario, a name or a file; `conductor scenarios` lists the shipped ones")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.seeded = cmd.Flags().Changed("seed")
+			return runScenario(cmd.Context(), args[0], o, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	flags.StringVar(&o.html, "report", "", "write the report as HTML to `file`")
+	flags.StringVar(&o.json, "json", "", "write the report as JSON to `file`")
+	flags.Uint64Var(&o.seed, "seed", 0, "`number` that decides all that is left to chance (default: the scenario's)")
+	flags.StringVar(&o.speed, "speed", "real", "real or virtual `time`")
+	flags.StringVar(&o.jaegerUI, "jaeger-ui", "", "`URL` of Jaeger's page, for the report's links")
+	cmd.SetFlagErrorFunc(flagError)
+	return cmd
+}
+
+func runScenario(ctx context.Context, name string, o runOptions, stdout, stderr io.Writer) error {
+	if o.speed != "real" && o.speed != "virtual" {
+		return fmt.Errorf("--speed %q: want real or virtual", o.speed)
+	}
+	if err := checkURL("--jaeger-ui", o.jaegerUI); err != nil {
+		return err
+	}
+	s, err := loadScenario(name)
+	if err != nil {
+		return err
+	}
+	if s.Duration == 0 {
+		return fmt.Errorf("%s: a scenario without a duration never ends; add one, or run it on the page: conductor --scenario %s", name, name)
+	}
+	if o.seeded {
+		s.Seed = o.seed
+	}
+	s.OwnRing = true
+	files, err := openFiles(o.html, o.json)
+	if err != nil {
+		return err
+	}
+	defer files.close()
+
+	progress := &progress{w: stderr, duration: s.Duration}
+	var result *sim.Result
+	if o.speed == "virtual" {
+		result, err = sim.RunVirtual(ctx, s, progress.show)
+	} else {
+		result, err = runReal(ctx, s, progress.show, stderr)
+	}
+	if err != nil {
+		return err
+	}
+	return conclude(result, o, files, stdout)
+}
+
+// runReal runs a scenario on the wall clock, with its telemetry over a real OTLP port.
+func runReal(ctx context.Context, s *scenario.Scenario, show func(sim.State, *ring.View), stderr io.Writer) (*sim.Result, error) {
+	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	watch := sim.NewWatch()
+	view, err := live.New(live.Config{Recorder: watch})
+	if err != nil {
+		return nil, err
+	}
+	cfg := ingest.Config{GRPC: "127.0.0.1:0", Logger: log}
+	receiver, err := ingest.Start(context.Background(), cfg, view)
+	if err != nil {
+		return nil, err
+	}
+	fold, endFold := context.WithCancel(context.Background())
+	folded := make(chan error, 1)
+	go func() { folded <- view.Run(fold) }()
+	lab := sim.New(sim.Config{
+		View: view.View, Stats: view.Stats, Watch: watch,
+		Ground: sim.Grounds{Endpoint: func() sim.Endpoint { return endpointOf(receiver.GRPCAddr(), cfg) }, Version: version(), Log: log}.New,
+	})
+	err = lab.StartSimulation(s)
+	if err == nil {
+		err = follow(ctx, lab, view, show)
+	}
+	result := lab.Result()
+	limit, cancel := context.WithTimeout(context.Background(), labGrace+ingestGrace)
+	defer cancel()
+	lab.Close(limit)
+	err = errors.Join(err, receiver.Shutdown(limit))
+	endFold()
+	return result, errors.Join(err, <-folded)
+}
+
+// follow shows the progress until the simulation is over.
+func follow(ctx context.Context, lab *sim.Lab, view *live.Live, show func(sim.State, *ring.View)) error {
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		st := lab.Simulation()
+		show(st, view.View())
+		if !st.Running {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return failed(errors.New("interrupted"))
+		case <-tick.C:
+		}
+	}
+}
+
+// conclude writes the report everywhere it is wanted.
+func conclude(result *sim.Result, o runOptions, files reportFiles, stdout io.Writer) error {
+	rep := report.Of(result)
+	rep.JaegerUI = o.jaegerUI
+	rep.Text(stdout)
+	if files.html != nil {
+		page, err := rep.HTML()
+		if err != nil {
+			return failed(fmt.Errorf("drawing the report: %w", err))
+		}
+		if _, err := files.html.Write(page); err != nil {
+			return failed(err)
+		}
+	}
+	if files.json != nil {
+		text, err := rep.JSON()
+		if err != nil {
+			return failed(fmt.Errorf("encoding the report: %w", err))
+		}
+		if _, err := files.json.Write(text); err != nil {
+			return failed(err)
+		}
+	}
+	if !result.Passed() {
+		return failed(errUnmet)
+	}
+	return nil
+}
+
+// reportFiles are opened before the run, so that a path that cannot be written is found out first.
+type reportFiles struct{ html, json *os.File }
+
+func openFiles(html, json string) (f reportFiles, err error) {
+	open := func(path string) *os.File {
+		if path == "" || err != nil {
+			return nil
+		}
+		var file *os.File
+		if file, err = os.Create(path); err != nil {
+			return nil
+		}
+		return file
+	}
+	f = reportFiles{open(html), open(json)}
+	if err != nil {
+		f.close()
+	}
+	return f, err
+}
+
+func (f reportFiles) close() {
+	for _, file := range []*os.File{f.html, f.json} {
+		if file != nil {
+			file.Close()
+		}
+	}
+}
+
+// progress prints a line whenever the phase changes, and every few seconds of the scenario's time.
+type progress struct {
+	w        io.Writer
+	duration time.Duration
+	phase    string
+	next     float64
+}
+
+func (p *progress) show(st sim.State, v *ring.View) {
+	const every = 5
+	if st.Phase == p.phase && st.ElapsedS < p.next {
+		return
+	}
+	p.phase = st.Phase
+	p.next = st.ElapsedS + every
+	fmt.Fprintf(p.w, "%6.1fs of %v  %-34s members %-5d %-10s error %-6d %6.0f ops/s  lost %d\n",
+		st.ElapsedS, p.duration, strings.TrimSpace(clip(st.Phase, 34)), v.Counts.Active, v.Status, v.Error, st.Answered, st.Lost)
+}
+
+func clip(s string, most int) string {
+	if r := []rune(s); len(r) > most {
+		return string(r[:most-1]) + "…"
+	}
+	return s
+}

@@ -1,0 +1,80 @@
+package sim
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+
+	"chordconductor/conductor/sim/scenario"
+	faultlayer "chordconductor/node/env/faults"
+	"chordconductor/node/env/grpcenv"
+	"chordconductor/node/member"
+	"chordconductor/otel"
+)
+
+// RingName is chord.ring.name of the rings that a Lab starts.
+const RingName = "chord"
+
+// Endpoint is where the members of a ring in this process send their telemetry.
+type Endpoint struct {
+	URL     string
+	Headers map[string]string
+	TLS     *tls.Config
+	Err     error // why there is none
+}
+
+// Grounds makes rings in this process, on the wall clock. Their telemetry leaves through the exporters to an Endpoint,
+// like any other ring's.
+type Grounds struct {
+	Endpoint func() Endpoint
+	Version  string
+	Log      *slog.Logger
+}
+
+// New makes the ground for a scenario's ring, without hosts yet.
+func (g Grounds) New(ctx context.Context, s *scenario.Scenario) (*Ground, error) {
+	to := g.Endpoint()
+	if to.Err != nil {
+		return nil, to.Err
+	}
+	telemetry, err := otel.Setup(ctx, otel.Config{
+		Ring: RingName, Version: g.Version, Endpoint: to.URL, Headers: to.Headers, TLS: to.TLS, IgnoreEnvironment: true,
+		OnError: func(err error) { g.Log.Debug("telemetry of members in this process", "error", err) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	end := func(ctx context.Context) {
+		if err := telemetry.Shutdown(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			g.Log.Debug("the last telemetry of members in this process", "error", err)
+		}
+	}
+	if s.Ring.Transport == scenario.Memory {
+		return pacedGround(s, telemetry, end, g.Log)
+	}
+	world := newRealWorld()
+	fleet := newLocal(s, world, telemetry, func() (place, error) { return grpcPlace(telemetry) })
+	fleet.log, fleet.flush = g.Log, end
+	ground := newRealGround(fleet, world)
+	ground.Network = s.Network
+	return ground, nil
+}
+
+// grpcPlace is a port on loopback.
+func grpcPlace(t *otel.Telemetry) (place, error) {
+	e, err := grpcenv.Listen(grpcenv.Options{
+		Listen: "127.0.0.1:0", Tracer: t.Tracers, Meter: t.Meters, Propagator: t.Propagator,
+	})
+	if err != nil {
+		return place{}, err
+	}
+	layer := faultlayer.New(e, e.Address())
+	return place{
+		layer:   layer,
+		address: e.Address(),
+		serve:   func(h *member.Host) { e.Serve(layer.ServeRing(h), layer.ServeKeys(h), nil) },
+		close:   e.Close,
+		blocks:  true,
+	}, nil
+}

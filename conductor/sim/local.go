@@ -1,0 +1,378 @@
+package sim
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"chordconductor/conductor/sim/scenario"
+	"chordconductor/node/chord"
+	faultlayer "chordconductor/node/env/faults"
+	"chordconductor/node/member"
+	"chordconductor/node/nodepb"
+	"chordconductor/otel"
+	"chordconductor/otel/chordevent"
+)
+
+// seeds is how many hosts a newcomer is told to join through.
+const seeds = 3
+
+// looksFresh is how long a list of hosts may be used again; only who has joined can be out of date in it.
+const looksFresh = 50 * time.Millisecond
+
+// A place is an environment that one host can live in.
+type place struct {
+	layer   *faultlayer.Layer
+	address string
+	serve   func(*member.Host)
+	close   func() // ends all tasks of the host
+	blocks  bool   // close waits for calls being served
+}
+
+// local is the hosts of a ring in this process, each a failure domain of its own.
+type local struct {
+	scenario  *scenario.Scenario
+	world     World
+	telemetry *otel.Telemetry
+	place     func() (place, error)
+	log       *slog.Logger
+	flush     func(context.Context) // exports what was said, at the end
+
+	starting sync.Mutex // one start at a time, so that one host founds the ring
+
+	mu      sync.Mutex
+	hosts   map[string]*localHost   // guarded by mu; by address, at most scenario.MaxMembers
+	stopped map[*member.Member]bool // guarded by mu; told to stop, and not gone yet
+	list    []Host                  // guarded by mu; what Hosts returned last
+	listed  time.Time               // guarded by mu; when; zero: out of date
+	closed  bool                    // guarded by mu
+	serial  uint64                  // guarded by mu; draws seeds
+	ending  sync.WaitGroup          // hosts being closed
+}
+
+// localHost is one host. All but the gate is fixed.
+type localHost struct {
+	*member.Host
+	place place
+	gate  *gate
+	kv    Client
+}
+
+func newLocal(s *scenario.Scenario, w World, t *otel.Telemetry, p func() (place, error)) *local {
+	return &local{
+		scenario: s, world: w, telemetry: t, place: p, log: slog.New(slog.DiscardHandler),
+		flush: func(context.Context) {},
+		hosts: make(map[string]*localHost), stopped: make(map[*member.Member]bool),
+	}
+}
+
+// Start starts members on new hosts, as many on each as the scenario's virtual nodes, or on the host that is named.
+func (l *local) Start(_ context.Context, count int, host string) ([]chord.ID, error) {
+	l.starting.Lock()
+	defer l.starting.Unlock()
+	if all, _ := members(l.Hosts()); all+count > scenario.MaxMembers {
+		return nil, refuse(ErrConflict, "%d members are there; %d more are over the limit of %d", all, count, scenario.MaxMembers)
+	}
+	if host != "" {
+		h := l.find(host)
+		if h == nil {
+			return nil, refuse(ErrUnknown, "no host %q", host)
+		}
+		return l.startOn(h, count)
+	}
+	var ids []chord.ID
+	for count > 0 {
+		n := min(count, l.scenario.Ring.VirtualNodes)
+		h, err := l.open()
+		if err != nil {
+			return ids, err
+		}
+		started, err := l.startOn(h, n)
+		ids = append(ids, started...)
+		if err != nil {
+			return ids, err
+		}
+		count -= n
+	}
+	return ids, nil
+}
+
+func (l *local) startOn(h *localHost, count int) ([]chord.ID, error) {
+	started, err := h.Host.Start(count)
+	ids := make([]chord.ID, len(started))
+	for i, m := range started {
+		ids[i] = m.Self().ID
+	}
+	l.outdated()
+	return ids, err
+}
+
+// open makes a host and has it served.
+func (l *local) open() (*localHost, error) {
+	p, err := l.place()
+	if err != nil {
+		return nil, fmt.Errorf("a place for a host: %w", err)
+	}
+	h := &localHost{place: p, gate: newGate(l.telemetry)}
+	r, t := l.scenario.Ring, l.scenario.Timing
+	cfg := member.Config{
+		Ring: RingName, Join: l.someSeeds(), Bits: r.Bits, Successors: r.Successors, Replicas: r.Replicas,
+		Stabilize: t.Stabilize, CallLimit: t.CallLimit, Lookup: member.Mode(r.Lookup), Keyframe: t.Keyframe,
+	}
+	h.Host, h.kv, err = newHost(cfg, p, member.Telemetry{
+		Tracer: l.telemetry.Tracers, Events: h.gate, Meter: l.telemetry.Meters, Lost: h.gate.lostSoFar,
+	})
+	if err != nil {
+		p.close()
+		return nil, err
+	}
+	p.serve(h.Host)
+	l.mu.Lock()
+	closed := l.closed
+	if !closed {
+		l.hosts[p.address] = h
+	}
+	l.mu.Unlock()
+	if closed {
+		p.close()
+		return nil, refuse(ErrUnavailable, "the ring is being stopped")
+	}
+	return h, nil
+}
+
+// someSeeds chooses hosts to join through: any that have joined, else all that there are.
+func (l *local) someSeeds() []string {
+	var able, others []string
+	for _, h := range l.Hosts() {
+		if h.joined() {
+			able = append(able, h.Address)
+		} else {
+			others = append(others, h.Address)
+		}
+	}
+	if len(able) == 0 {
+		able = others
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	chosen := make([]string, 0, seeds)
+	for len(chosen) < seeds && len(able) > 0 {
+		l.serial = l.serial*6364136223846793005 + l.scenario.Seed | 1
+		at := int(l.serial>>33) % len(able)
+		chosen = append(chosen, able[at])
+		able = slices.Delete(able, at, at+1)
+	}
+	return chosen
+}
+
+func (l *local) find(idOrAddress string) *localHost {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for address, h := range l.hosts {
+		if address == idOrAddress || h.Config().HostID == idOrAddress {
+			return h
+		}
+	}
+	return nil
+}
+
+// Hosts lists the hosts with their members.
+func (l *local) Hosts() []Host {
+	now := l.world.Now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.listed.IsZero() && now.Sub(l.listed) < looksFresh {
+		return l.list
+	}
+	list := make([]Host, 0, len(l.hosts))
+	for address, h := range l.hosts {
+		host := Host{ID: h.Config().HostID, Address: address}
+		for _, m := range h.Members() {
+			if !l.stopped[m] {
+				host.Members = append(host.Members, Member{m.Self().ID, m.Status() == chordevent.StatusActive})
+			}
+		}
+		list = append(list, host)
+	}
+	slices.SortFunc(list, func(a, b Host) int { return cmp.Compare(a.Address, b.Address) })
+	l.list, l.listed = list, now
+	return list
+}
+
+func (l *local) outdated() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.listed = time.Time{}
+}
+
+// Stop makes a member leave or crash. A host without members is closed.
+func (l *local) Stop(ctx context.Context, id chord.ID, crash bool) error {
+	h, m := l.memberOf(id)
+	if m == nil {
+		return unknownMember(id)
+	}
+	if !crash && m.Status() != chordevent.StatusActive {
+		return refuse(ErrConflict, "member %x is %s: only an active member can leave", id[:], m.Status())
+	}
+	l.mu.Lock()
+	if !crash && l.stopped[m] {
+		l.mu.Unlock()
+		return refuse(ErrConflict, "member %x is leaving already", id[:])
+	}
+	l.stopped[m] = true
+	l.listed = time.Time{}
+	l.mu.Unlock()
+	if crash {
+		m.Crash()
+		l.gone(h, m)
+		return nil
+	}
+	return l.world.Go(ctx, func(ctx context.Context) {
+		err := m.Leave(context.WithoutCancel(ctx))
+		if err != nil && slices.Contains(h.Members(), m) {
+			l.mu.Lock()
+			delete(l.stopped, m) // it stays
+			l.listed = time.Time{}
+			l.mu.Unlock()
+			l.log.Warn("a member could not leave", "error", err)
+			return
+		}
+		l.gone(h, m)
+	})
+}
+
+func (l *local) memberOf(id chord.ID) (*localHost, *member.Member) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, h := range l.hosts {
+		if m := h.Member(id); m != nil {
+			return h, m
+		}
+	}
+	return nil, nil
+}
+
+// gone forgets a member that has stopped, and closes its host if it was the last.
+func (l *local) gone(h *localHost, m *member.Member) {
+	l.mu.Lock()
+	delete(l.stopped, m)
+	l.listed = time.Time{}
+	empty := len(h.Members()) == 0 && l.hosts[h.place.address] == h
+	if empty {
+		delete(l.hosts, h.place.address)
+	}
+	l.mu.Unlock()
+	if empty {
+		l.end(h)
+	}
+}
+
+// Client gives access to a host.
+func (l *local) Client(address string) Client {
+	if h := l.at(address); h != nil {
+		return h.kv
+	}
+	return nil
+}
+
+// SetTelemetry keeps a host's events back, or lets them go again.
+func (l *local) SetTelemetry(address string, delivered bool) error {
+	h := l.at(address)
+	if h == nil {
+		return refuse(ErrUnknown, "no host at %s", address)
+	}
+	h.gate.shut.Store(!delivered)
+	return nil
+}
+
+// Replicas is the ring's own.
+func (l *local) Replicas() int { return l.scenario.Ring.Replicas }
+
+// Truth is what the members' own memory says.
+func (l *local) Truth() map[chord.ID]truth {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	all := make(map[chord.ID]truth)
+	for _, h := range l.hosts {
+		for _, m := range h.Members() {
+			if m.Status() != chordevent.StatusActive {
+				continue
+			}
+			s := m.State()
+			t := truth{Incarnation: s.Self.Incarnation, Predecessor: s.Pred.ID}
+			for _, p := range s.Succ {
+				if p.Real() {
+					t.Successors = append(t.Successors, p.ID)
+				}
+			}
+			all[s.Self.ID] = t
+		}
+	}
+	return all
+}
+
+// Close ends all members, then flushes what they had said.
+func (l *local) Close(ctx context.Context) {
+	l.mu.Lock()
+	l.closed = true
+	hosts := l.hosts
+	l.hosts = make(map[string]*localHost)
+	l.listed = time.Time{}
+	l.mu.Unlock()
+	for _, h := range hosts {
+		h.Crash()
+	}
+	for _, h := range hosts {
+		l.end(h)
+	}
+	l.ending.Wait()
+	l.flush(ctx)
+}
+
+// end closes a host, beside whatever goes on if that can take long.
+func (l *local) end(h *localHost) {
+	if h.place.blocks {
+		l.ending.Go(h.place.close)
+	} else {
+		h.place.close()
+	}
+}
+
+// SetFaults replaces the faults of a host's messages.
+func (l *local) SetFaults(_ context.Context, address string, list []*nodepb.Fault) error {
+	h := l.at(address)
+	if h == nil {
+		return nil // gone meanwhile, and its faults with it
+	}
+	rules := make([]faultlayer.Rule, len(list))
+	for i, f := range list {
+		rules[i] = faultlayer.Rule{
+			Address: f.GetAddress(), Cut: f.GetCut(), Latency: time.Duration(f.GetLatencyMillis()) * time.Millisecond, Loss: f.GetLoss(),
+		}
+	}
+	return h.place.layer.Set(rules)
+}
+
+// SetPaused stops a host, or lets it go on.
+func (l *local) SetPaused(_ context.Context, address string, paused bool) error {
+	h := l.at(address)
+	switch {
+	case h == nil:
+		return refuse(ErrUnknown, "no host at %s", address)
+	case paused:
+		h.place.layer.Pause()
+	default:
+		h.place.layer.Resume()
+	}
+	return nil
+}
+
+func (l *local) at(address string) *localHost {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.hosts[address]
+}

@@ -1,0 +1,87 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"chordconductor/conductor/sim/scenario"
+	faultlayer "chordconductor/node/env/faults"
+	"chordconductor/node/member"
+	"chordconductor/node/simenv"
+	"chordconductor/otel"
+)
+
+// labAddress is the host of a simulated world on which the lab's own tasks run. No member lives there.
+const labAddress = "lab"
+
+// simulated makes the fleet of a ring in a simulated world, and the host that stands for the lab.
+func simulated(s *scenario.Scenario, w *simenv.World, t *otel.Telemetry) (*local, *simenv.Host, error) {
+	lab, err := w.Host(labAddress)
+	if err != nil {
+		return nil, nil, err
+	}
+	hosts := 0
+	return newLocal(s, lab, t, func() (place, error) {
+		hosts++
+		return simPlace(w, fmt.Sprintf("host-%d:7000", hosts))
+	}), lab, nil
+}
+
+// simPlace is an address of a simulated world.
+func simPlace(w *simenv.World, address string) (place, error) {
+	e, err := w.Host(address)
+	if err != nil {
+		return place{}, err
+	}
+	layer := faultlayer.New(e, address)
+	return place{
+		layer:   layer,
+		address: address,
+		serve:   func(h *member.Host) { e.Serve(layer.ServeRing(h), layer.ServeKeys(h)) },
+		close:   e.Crash,
+	}, nil
+}
+
+// worldOf is the simulated world that a scenario's network describes. The zero start is the world's own.
+func worldOf(s *scenario.Scenario, start time.Time) *simenv.World {
+	n := s.Network
+	cfg := simenv.Config{Seed: s.Seed, Start: start, Loss: n.Loss}
+	switch {
+	case n.Spread == scenario.Exponential:
+		cfg.Delay = simenv.Exponential(n.Latency)
+	case n.Jitter > 0:
+		cfg.Delay = simenv.Uniform(n.Latency, n.Latency+n.Jitter)
+	case n.Latency > 0:
+		cfg.Delay = simenv.Fixed(n.Latency)
+	}
+	return simenv.New(cfg)
+}
+
+// pacedGround is a simulated world that follows the clock on the wall. Its members' telemetry takes the real way. The
+// world starts now, so that its times and ours are the same.
+func pacedGround(s *scenario.Scenario, t *otel.Telemetry, flush func(context.Context), log *slog.Logger) (*Ground, error) {
+	world := worldOf(s, time.Now())
+	fleet, lab, err := simulated(s, world, t)
+	if err != nil {
+		return nil, err
+	}
+	fleet.log, fleet.flush = log, flush
+	ctx, cancel := context.WithCancel(context.Background())
+	paced := make(chan struct{})
+	go func() {
+		defer close(paced)
+		world.Pace(ctx)
+	}()
+	return &Ground{
+		Fleet: fleet,
+		World: lab,
+		Do:    func(ctx context.Context, task func(context.Context)) error { return world.Do(ctx, lab, task) },
+		End: func() {
+			cancel()
+			<-paced
+			world.Close()
+		},
+	}, nil
+}

@@ -1,0 +1,117 @@
+package sim
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/plog"
+
+	"chordconductor/conductor/ring"
+	"chordconductor/conductor/sim/scenario"
+	"chordconductor/node/simenv"
+	"chordconductor/otel"
+	"chordconductor/otel/chordevent"
+)
+
+const (
+	// exportDelay is how long an event takes from its member to the view in virtual time: the exporters' interval.
+	exportDelay = 100 * time.Millisecond
+	// advanceEvery is how often the fold is told the time.
+	advanceEvery = 200 * time.Millisecond
+	// showEvery is the time, virtual, between two looks at the progress.
+	showEvery = time.Second
+	// drainLimit bounds what comes after a scenario's end: operations under way, the sweep, the last judgements.
+	drainLimit = 10 * time.Minute
+)
+
+// ErrInterrupted says that a run was ended from outside.
+var ErrInterrupted = errors.New("interrupted")
+
+// RunVirtual runs a scenario in virtual time: the same members, the same workload and judgement, on a simulated clock
+// and network. One seed is one run. show is told of the progress; nil: nobody is.
+func RunVirtual(ctx context.Context, s *scenario.Scenario, show func(State, *ring.View)) (*Result, error) {
+	world := worldOf(s, time.Time{})
+	defer world.Close()
+	watch := NewWatch()
+	fold := &virtualFold{world: world, ring: ring.New(ring.Options{Base: s.Timing.Stabilize}), watch: watch}
+	random := rand.New(rand.NewPCG(s.Seed, 0x7e1e))
+	telemetry, err := otel.Memory(otel.MemoryConfig{
+		Ring: RingName, Instance: "virtual", Random: random.Uint64, Now: world.Now, Sink: fold.receive,
+	})
+	if err != nil {
+		return nil, err
+	}
+	fleet, lab, err := simulated(s, world, telemetry)
+	if err != nil {
+		return nil, err
+	}
+	here := &site{&Ground{Fleet: fleet, World: lab}, newFaults(fleet, scenario.Network{})}
+	sim := newSimulation(s, here, Config{View: fold.view, Watch: watch})
+	sim.virtual = true
+	sim.began = world.Now()
+	fold.advance()
+	if err := sim.world.Go(ctx, sim.run); err != nil {
+		return nil, err
+	}
+	for !sim.over() {
+		if ctx.Err() != nil {
+			return sim.result(), ErrInterrupted
+		}
+		if world.Elapsed() > s.Duration+drainLimit {
+			return sim.result(), errors.New("the scenario did not come to its end")
+		}
+		world.Run(showEvery)
+		if show != nil {
+			st := State{}
+			sim.tell(&st)
+			show(st, fold.view())
+		}
+	}
+	return sim.result(), nil
+}
+
+// virtualFold is the ring view of a run in virtual time. Events reach it as they would over OTLP: encoded, as the
+// Collector's data, decoded, and later.
+type virtualFold struct {
+	world *simenv.World
+	ring  *ring.Ring
+	watch *Watch
+	last  *ring.View // nil: out of date
+}
+
+// receive takes what a member has said. What cannot be decoded is lost here as it would be there.
+func (f *virtualFold) receive(data plog.Logs) {
+	f.world.At(exportDelay, func() {
+		now := f.world.Now()
+		for _, rl := range data.ResourceLogs().All() {
+			source := chordevent.SourceOf(rl.Resource())
+			for _, sl := range rl.ScopeLogs().All() {
+				for _, record := range sl.LogRecords().All() {
+					if ev, _, err := chordevent.Decode(source, record); err == nil {
+						f.ring.Apply(&ev, now)
+						f.watch.Append(&ev, now)
+					}
+				}
+			}
+		}
+		f.last = nil
+	})
+}
+
+// advance tells the fold the time, again and again.
+func (f *virtualFold) advance() {
+	f.world.At(advanceEvery, func() {
+		f.ring.Advance(f.world.Now())
+		f.last = nil
+		f.advance()
+	})
+}
+
+func (f *virtualFold) view() *ring.View {
+	if f.last == nil {
+		f.last = f.ring.View()
+	}
+	return f.last
+}

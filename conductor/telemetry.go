@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+
+	"go.opentelemetry.io/otel/metric"
+
+	"chordconductor/conductor/ingest"
+	"chordconductor/conductor/sim"
+	"chordconductor/otel"
+)
+
+// ownTelemetry is the conductor's own metrics. They go where the OTEL_* variables say, or else, if metrics are passed
+// on at all, into its own OTLP port like everybody else's. It traces nothing of what it receives: that would come back.
+type ownTelemetry struct{ *otel.Telemetry }
+
+func newOwnTelemetry(o options) (*ownTelemetry, error) {
+	to := endpointOf(o.ingest.GRPC, o.ingest)
+	_, port, _ := net.SplitHostPort(o.ingest.GRPC) // checked with the flags
+	elsewhere := os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") != "" || os.Getenv("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT") != ""
+	toSelf := o.ingest.ForwardMetrics != "" && port != "0" && to.Err == nil
+	if !elsewhere && !toSelf {
+		return &ownTelemetry{}, nil
+	}
+	t, err := otel.Setup(context.Background(), otel.Config{
+		Service: "chord-conductor", Version: version(), Endpoint: to.URL, Headers: to.Headers, TLS: to.TLS,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &ownTelemetry{t}, nil
+}
+
+// meter is nil if nobody wants to know.
+func (t *ownTelemetry) meter(scope string) metric.Meter {
+	if t.Telemetry == nil {
+		return nil
+	}
+	return t.Meters.Meter(scope)
+}
+
+func (t *ownTelemetry) shutdown(ctx context.Context) error {
+	if t.Telemetry != nil {
+		_ = t.Shutdown(ctx) // the last figures of a conductor that ends are nobody's concern
+	}
+	return nil
+}
+
+// endpointOf is how something in this process reaches the conductor's own OTLP port.
+func endpointOf(address string, cfg ingest.Config) sim.Endpoint {
+	if a, err := netip.ParseAddrPort(address); err == nil && a.Addr().IsUnspecified() {
+		address = fmt.Sprintf("127.0.0.1:%d", a.Port())
+	} else if host, port, err := net.SplitHostPort(address); err == nil && host == "" {
+		address = net.JoinHostPort("127.0.0.1", port)
+	}
+	e := sim.Endpoint{URL: "http://" + address}
+	if cfg.Token != "" {
+		e.Headers = map[string]string{"authorization": "Bearer " + cfg.Token}
+	}
+	if cfg.TLS.CertFile == "" {
+		return e
+	}
+	if cfg.TLS.ClientCAFile != "" {
+		e.Err = fmt.Errorf("members in this process have no client certificate, which --tls-client-ca asks for: start with --scenario none")
+		return e
+	}
+	e.URL = "https://" + address
+	e.TLS, e.Err = trustOwn(cfg.TLS)
+	return e
+}
+
+// trustOwn trusts exactly our own certificate, whatever name it is for.
+func trustOwn(files ingest.TLS) (*tls.Config, error) {
+	pair, err := tls.LoadX509KeyPair(files.CertFile, files.KeyFile)
+	if err != nil {
+		return nil, fmt.Errorf("--tls-cert, --tls-key: %w", err)
+	}
+	leaf := pair.Leaf
+	roots := x509.NewCertPool()
+	roots.AddCert(leaf)
+	name := leaf.Subject.CommonName
+	switch {
+	case len(leaf.DNSNames) > 0:
+		name = leaf.DNSNames[0]
+	case len(leaf.IPAddresses) > 0:
+		name = leaf.IPAddresses[0].String()
+	}
+	return &tls.Config{RootCAs: roots, ServerName: name}, nil
+}
+
+// withTLS serves a listener over TLS if certificates are given.
+func withTLS(l net.Listener, files ingest.TLS) (net.Listener, error) {
+	if files.CertFile == "" {
+		return l, nil
+	}
+	pair, err := tls.LoadX509KeyPair(files.CertFile, files.KeyFile)
+	if err != nil {
+		return nil, fmt.Errorf("--tls-cert, --tls-key: %w", err)
+	}
+	return tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}), nil
+}

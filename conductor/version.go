@@ -1,0 +1,27 @@
+package main
+
+import "runtime/debug"
+
+// release is set by the linker in a release build.
+var release string
+
+// version is the release, or what Go's build information says of this build.
+func version() string {
+	if release != "" {
+		return release
+	}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	v := info.Main.Version
+	if v == "" {
+		v = "(devel)"
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && len(s.Value) >= 12 && v == "(devel)" {
+			v = "devel-" + s.Value[:12]
+		}
+	}
+	return v
+}
