@@ -1,6 +1,7 @@
 package pack
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -30,13 +31,32 @@ var (
 	statuses = []chordevent.Status{"", chordevent.StatusJoining, chordevent.StatusActive, chordevent.StatusLeaving, chordevent.StatusLeft}
 )
 
-// Event writes an event, as Decode of package chordevent makes them. An event with a body of no known kind is refused.
-func (w *Writer) Event(ev *chordevent.Event) error {
-	kind := kindOf(ev.Body)
-	if kind == 0 {
+// Storable says why an event cannot be written; nil: it can. Whatever package chordevent decodes can.
+func Storable(ev *chordevent.Event) error {
+	switch b := ev.Body.(type) {
+	case chordevent.SuccessorsChanged:
+		return atMost(len(b.Successors), chordevent.MaxSuccessors)
+	case chordevent.FingersChanged:
+		return atMost(len(b.Runs), chordevent.MaxFingerRuns)
+	case chordevent.State:
+		return errors.Join(atMost(len(b.Successors), chordevent.MaxSuccessors), atMost(len(b.Fingers), chordevent.MaxFingerRuns))
+	}
+	if kindOf(ev.Body) == 0 {
 		return fmt.Errorf("pack: event body of unknown type %T", ev.Body)
 	}
-	w.Uint(kind)
+	return nil
+}
+
+func atMost(n, most int) error {
+	if n > most {
+		return fmt.Errorf("pack: event with a list of %d: at most %d", n, most)
+	}
+	return nil
+}
+
+// Event writes an event that is Storable.
+func (w *Writer) Event(ev *chordevent.Event) {
+	w.Uint(kindOf(ev.Body))
 	w.Time(ev.Time)
 	if s := (source{ev.Ring, ev.Instance, ev.Host}); !known(w, w.sources, s) {
 		w.Text(s.ring)
@@ -56,7 +76,6 @@ func (w *Writer) Event(ev *chordevent.Event) error {
 		w.buf = append(w.buf, ev.Span[:]...)
 	}
 	w.body(ev.Body)
-	return nil
 }
 
 func kindOf(body chordevent.Body) uint64 {

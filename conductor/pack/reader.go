@@ -33,6 +33,9 @@ type Reader struct {
 // NewReader returns a Reader of a block, which must not change while it is read.
 func NewReader(block []byte) *Reader { return &Reader{buf: block} }
 
+// Extend tells of what the Writer has written since: block is what it was, and more behind.
+func (r *Reader) Extend(block []byte) { r.buf = block }
+
 // Err is the first failure, an ErrCorrupt.
 func (r *Reader) Err() error { return r.err }
 

@@ -5,11 +5,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"time"
 
 	"chordconductor/conductor/pack"
 	"chordconductor/node/chord"
-	"chordconductor/otel/chordevent"
 )
 
 // checkpointVersion is a checkpoint's first byte. A Ring reads no other version than its own: history keeps the events
@@ -23,6 +21,23 @@ var ErrVersion = errors.New("ring: checkpoint of another version")
 // the same afterwards, the same views, but that all its members count as changed at once.
 func (r *Ring) Checkpoint() []byte {
 	w := pack.NewWriter()
+	r.Save(w)
+	return w.Bytes()
+}
+
+// Restore makes the Ring of which a checkpoint was taken. Options must be the same as that Ring's.
+func Restore(opt Options, checkpoint []byte) (*Ring, error) {
+	in := pack.NewReader(checkpoint)
+	r, err := Load(opt, in)
+	if err == nil && in.More() {
+		in.Fail("more than a checkpoint")
+		return nil, fmt.Errorf("ring: checkpoint: %w", in.Err())
+	}
+	return r, err
+}
+
+// Save writes a checkpoint at the end of a block.
+func (r *Ring) Save(w *pack.Writer) {
 	w.Uint(checkpointVersion)
 	w.Text(r.name)
 	w.Time(r.now)
@@ -45,12 +60,10 @@ func (r *Ring) Checkpoint() []byte {
 	writeStrangers(w, r.strangers)
 	r.moves.write(w)
 	r.writeBreaches(w)
-	return w.Bytes()
 }
 
-// Restore makes the Ring of which a checkpoint was taken. Options must be the same as that Ring's.
-func Restore(opt Options, checkpoint []byte) (*Ring, error) {
-	in := pack.NewReader(checkpoint)
+// Load reads a checkpoint that Save wrote, and restores its Ring.
+func Load(opt Options, in *pack.Reader) (*Ring, error) {
 	if version := in.Uint(); in.Err() == nil && version != checkpointVersion {
 		return nil, fmt.Errorf("%w: %d, not %d", ErrVersion, version, checkpointVersion)
 	}
@@ -75,137 +88,11 @@ func Restore(opt Options, checkpoint []byte) (*Ring, error) {
 	r.setSpace(bits)
 	r.derive()
 	r.readBreaches(in)
-	if in.Err() == nil && in.More() {
-		in.Fail("more than a checkpoint")
-	}
 	if err := in.Err(); err != nil {
 		return nil, fmt.Errorf("ring: checkpoint: %w", err)
 	}
 	r.next, r.full, r.unchecked = next, full, unchecked
 	return r, nil
-}
-
-func writeRecord(w *pack.Writer, x *record) {
-	w.ID(x.id)
-	w.Int(x.inc)
-	w.Int(x.newest)
-	w.Int(x.newest - x.seqs.base)
-	w.Uint(uint64(len(x.seqs.spans)))
-	for _, s := range x.seqs.spans {
-		w.Int(s.first - x.seqs.base)
-		w.Int(s.last - x.seqs.base)
-	}
-	w.Time(x.first)
-	w.Time(x.last)
-	w.Time(x.arrived)
-	w.Text(x.host.ID)
-	w.Text(x.host.Address)
-
-	for _, seq := range []int64{x.started.seq, x.word.seq, x.period.seq, x.pred.seq, x.succ.seq, x.owned.seq, x.load.seq, x.fingers.floor} {
-		w.Int(x.newest - seq)
-	}
-	w.Started(x.started.val)
-	w.Status(x.word.val)
-	w.Int(int64(x.period.val))
-	w.Ref(x.pred.val)
-	w.Refs(x.succ.val)
-	w.Ownership(x.owned.val)
-	w.Load(x.load.val)
-	w.Uint(uint64(len(x.fingers.runs)))
-	for _, run := range x.fingers.runs {
-		w.Run(run.FingerRun)
-		w.Int(x.newest - run.seq)
-	}
-
-	writeReport(w, x.dead)
-	w.Int(int64(x.status))
-	w.Bool(x.uncertain)
-	w.Bool(x.passed)
-	w.Uint(x.turned)
-	w.Trace(x.turnedBy)
-}
-
-func (r *Ring) readRecord(in *pack.Reader) {
-	x := &record{id: in.ID(), heard: true}
-	x.inc = in.Int()
-	x.newest = in.Int()
-	x.seqs.base = x.newest - in.Int()
-	for range in.Count() {
-		x.seqs.spans = append(x.seqs.spans, span{x.seqs.base + in.Int(), x.seqs.base + in.Int()})
-	}
-	x.first, x.last, x.arrived = in.Time(), in.Time(), in.Time()
-	x.host = chordevent.Host{ID: in.Text(), Address: in.Text()}
-
-	for _, seq := range []*int64{&x.started.seq, &x.word.seq, &x.period.seq, &x.pred.seq, &x.succ.seq, &x.owned.seq, &x.load.seq, &x.fingers.floor} {
-		*seq = x.newest - in.Int()
-	}
-	x.started.val = in.Started()
-	x.word.val = in.Status()
-	x.period.val = time.Duration(in.Int())
-	x.pred.val = in.Ref()
-	x.succ.val = in.Refs()
-	x.owned.val = in.Ownership()
-	x.load.val = in.Load()
-	for range in.Count() {
-		x.fingers.runs = append(x.fingers.runs, fingerRun{in.Run(), x.newest - in.Int()})
-	}
-
-	x.dead = readReport(in)
-	x.status = MemberStatus(in.Between(int64(Joining), int64(Silent)))
-	x.uncertain, x.passed = in.Bool(), in.Bool()
-	x.turned, x.turnedBy = in.Uint(), in.Trace()
-	if _, twice := r.records[x.id]; twice {
-		in.Fail("a member twice")
-	}
-	if in.Err() != nil {
-		return
-	}
-	x.missing = x.seqs.missing()
-	r.records[x.id] = x
-	r.heard++
-	r.tree.insert(x)
-}
-
-func writeReport(w *pack.Writer, d report) {
-	w.Bool(!d.arrived.IsZero())
-	if d.arrived.IsZero() {
-		return
-	}
-	w.Int(d.inc)
-	w.Int(d.seq)
-	w.Time(d.at)
-	w.Time(d.arrived)
-	w.Trace(d.trace)
-}
-
-func readReport(in *pack.Reader) report {
-	if !in.Bool() {
-		return report{}
-	}
-	return report{in.Int(), in.Int(), in.Time(), in.Time(), in.Trace()}
-}
-
-func writeStrangers(w *pack.Writer, strangers map[*record]struct{}) {
-	w.Uint(uint64(len(strangers)))
-	for _, x := range slices.SortedFunc(maps.Keys(strangers), func(a, b *record) int { return a.id.Compare(b.id) }) {
-		w.ID(x.id)
-		w.Time(x.since)
-		w.Bool(x.overdue)
-		writeReport(w, x.dead)
-	}
-}
-
-func (r *Ring) readStrangers(in *pack.Reader) {
-	for range in.Count() {
-		id, since, overdue, dead := in.ID(), in.Time(), in.Bool(), readReport(in)
-		if x := r.records[id]; x != nil && x.heard || in.Err() != nil {
-			in.Fail("a stranger that is a member")
-			return
-		}
-		x := r.recordOf(id)
-		x.since, x.dead = since, dead
-		r.setOverdue(x, overdue)
-	}
 }
 
 // derive computes what follows from the registers and from each member's status.
@@ -230,101 +117,3 @@ func (r *Ring) derive() {
 	}
 }
 
-func (r *Ring) writeBreaches(w *pack.Writer) {
-	all := slices.SortedFunc(maps.Values(r.breaches), (*breach).compare)
-	w.Uint(uint64(len(all)))
-	for _, b := range all {
-		w.Bool(b.of != nil)
-		if b.of != nil {
-			w.ID(b.of.id)
-		}
-		w.Bool(b.raised)
-		w.Bool(b.round != 0)
-		writeViolation(w, Violation{Condition: b.condition, Detail: b.detail, Members: b.members, Since: b.since, Trace: b.cause})
-	}
-	w.Uint(uint64(len(r.healed)))
-	for _, v := range r.healed {
-		writeViolation(w, v)
-	}
-}
-
-// readBreaches replaces those that derive found by the ones that were known, with what was known of them.
-func (r *Ring) readBreaches(in *pack.Reader) {
-	clear(r.breaches)
-	r.round = 1
-	for range in.Count() {
-		b := &breach{}
-		if in.Bool() {
-			if b.of = r.records[in.ID()]; b.of == nil || !b.of.heard {
-				in.Fail("a breach by nobody known")
-				return
-			}
-		}
-		b.raised = in.Bool()
-		if in.Bool() {
-			b.round = r.round
-		}
-		v := readViolation(in)
-		b.condition, b.detail, b.members, b.since, b.cause = v.Condition, v.Detail, v.Members, v.Since, v.Trace
-		r.breaches[b.breachKey] = b
-	}
-	r.healed = nil
-	for range in.Count() {
-		r.healed = append(r.healed, readViolation(in))
-	}
-}
-
-func writeViolation(w *pack.Writer, v Violation) {
-	w.Text(v.Condition)
-	w.Text(v.Detail)
-	w.Uint(uint64(len(v.Members)))
-	for _, id := range v.Members {
-		w.ID(id)
-	}
-	w.Time(v.Since)
-	w.Time(v.Healed)
-	w.Trace(v.Trace)
-}
-
-func readViolation(in *pack.Reader) (v Violation) {
-	v.Condition, v.Detail = in.Text(), in.Text()
-	for range in.Count() {
-		v.Members = append(v.Members, in.ID())
-	}
-	v.Since, v.Healed, v.Trace = in.Time(), in.Time(), in.Trace()
-	return v
-}
-
-func (t *moveTable) write(w *pack.Writer) {
-	w.Uint(uint64(len(t.by)))
-	for _, m := range slices.SortedFunc(maps.Values(t.by), (*move).compare) {
-		w.Text(m.id)
-		w.Time(m.arrived)
-		w.Time(m.started)
-		for _, s := range m.side {
-			w.Bool(s.seq != 0)
-			if s.seq == 0 {
-				continue
-			}
-			w.ID(s.node)
-			w.Int(s.inc)
-			w.Int(s.seq)
-			w.Time(s.at)
-			w.Trace(s.trace)
-			w.Move(s.body)
-		}
-	}
-}
-
-func (t *moveTable) read(in *pack.Reader) {
-	t.changed = true
-	for range in.Count() {
-		m := &move{id: in.Text(), arrived: in.Time(), started: in.Time()}
-		for k := range m.side {
-			if in.Bool() {
-				m.side[k] = moveSide{in.ID(), in.Int(), in.Int(), in.Time(), in.Trace(), in.Move()}
-			}
-		}
-		t.by[m.id] = m
-	}
-}

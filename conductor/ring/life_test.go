@@ -44,7 +44,6 @@ func (w *world) pass(r *Ring, d time.Duration, quiet ...*actor) {
 	}
 }
 
-
 func expectStatus(t *testing.T, r *Ring, a *actor, want MemberStatus, uncertain bool, when string) {
 	t.Helper()
 	if m := r.Member(a.self.ID); m == nil || m.Status != want || m.Uncertain != uncertain {
