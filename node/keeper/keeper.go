@@ -2,7 +2,8 @@ package keeper
 
 import (
 	"context"
-	"errors"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/metric"
@@ -10,96 +11,186 @@ import (
 
 	"chordconductor/node/chord"
 	"chordconductor/node/env"
+	"chordconductor/node/nodepb"
+	"chordconductor/node/store"
 	"chordconductor/otel/chordevent"
 )
 
-// Config is how a keeper behaves. Space is required; zero values stand for the defaults named beside them.
-type Config struct {
-	Space chord.Space
-	// Replicas is R, the number of distinct hosts that hold each key. Default 3.
-	Replicas int
-	// CallLimit is how long a peer may take to answer one call. Default 500 ms.
-	CallLimit time.Duration
-	// OperationLimit bounds a client operation, its retries included. Default 20 s.
-	OperationLimit time.Duration
-	// LeaveLimit bounds a graceful leave. Default 60 s.
-	LeaveLimit time.Duration
-	// SyncInterval is how often an owner compares its range with each holder of copies when nothing has happened;
-	// jittered. Default 10 s.
-	SyncInterval time.Duration
-	// TombstoneLifetime is how long a deletion is remembered at least. Default 10 min.
-	TombstoneLifetime time.Duration
+// Keeper is the key side of one member. Everything below mu is guarded by it; mu is never held across a call to the
+// member that may come back here, nor across one of the environment that may block.
+type Keeper struct {
+	env    env.Env
+	member Member
+	clock  *Clock
+	budget *HostBudget
+	cfg    Config
+	space  chord.Space
+	self   chord.Peer
+	tel    *telemetry
+
+	reg atomic.Pointer[ownership] // the ownership register; nil: empty. Written under mu, read without.
+
+	tendDue   env.Signal // for the task that tends the register
+	repairDue env.Signal // for the task that repairs copies
+
+	mu      sync.Mutex
+	started bool
+	leaving bool
+	stay    time.Time // when a leaver that has handed over everything and is still here is a member again; zero: no such
+	owned   bool      // the register has been filled before in this life
+
+	unclean bool         // the range may have records elsewhere that are not here yet
+	soils   int64        // how often it was made so
+	sources []chord.Peer // who may have them, beside the hosts of the walk; at most maxSources
+
+	store    *store.Store // bounded by the host's budget
+	requests requests
+	claims   claims
+	dead     []lapsed    // members found dead a short while ago
+	leavers  []lapsed    // members about to leave
+	disputes []ownership // because of which this member's ownership was refused; at most maxDisputes
+
+	walk      walk
+	holders   []holder  // of the owner's copies: the first hosts of the walk
+	announced bool      // the register has been told to others since it changed
+	reclaimed time.Time // when this member, taken for dead, last took its range back; zero: never
+
+	out      *outgoing // the one handover to another member, until its commit is over
+	in       *incoming // the one handover from another member
+	released string    // the last outgoing move that was released
+	taken    string    // the last incoming move that made this member responsible
+	moves    int64     // outgoing moves so far, to number them
+
+	ownerless time.Time     // since when the range below, or with an empty register the whole ring, has no known owner
+	sweep     time.Time     // when leftovers are looked for next
+	sweepGap  time.Duration // from then to the next time
+
+	gets, puts, deletes int64
+
+	telling sync.Mutex // held to tell the register; never together with mu
+	told    *ownership // guarded by telling
 }
 
-// Errors of client operations. Each has a gRPC status.
-var (
-	ErrNotFound    = errors.New("no such key")
-	ErrExhausted   = errors.New("memory limit reached")
-	ErrInvalid     = errors.New("invalid argument")
-	ErrUnavailable = errors.New("no owner reachable in time")
-	// ErrLastHost is why the last host of a ring does not leave: nobody is there to take its keys.
-	ErrLastHost = errors.New("the last host of the ring: nobody can take over its keys")
+const (
+	maxSources  = 16 // beyond it the oldest is dropped: its records then come as its leftovers
+	maxDisputes = 8  // beyond it a dispute is dropped: it comes up again with the next refusal
 )
 
-// Result is what a client operation did.
-type Result struct {
-	Owner   chord.Peer // who answered
-	Version uint64
-	Copies  int    // distinct hosts that hold the written version
-	Value   []byte // of a get
-}
-
-// HostBudget is the memory limit that the members of one host share.
-type HostBudget struct{ limit int64 }
-
-// NewHostBudget limits the bytes that a host's records may take; 0: no limit.
-func NewHostBudget(limit int64) *HostBudget { return &HostBudget{limit: limit} }
-
-// Keeper is the key side of one member.
-type Keeper struct{}
-
-// New makes the keeper of a member. It starts its tasks with Founded or Joined.
+// New makes the keeper of a member, which serves nothing and has no tasks before Founded or Joined.
 func New(e env.Env, m Member, clock *Clock, budget *HostBudget, cfg Config, tracer trace.Tracer, meter metric.Meter) *Keeper {
-	return &Keeper{}
+	cfg = cfg.withDefaults()
+	return &Keeper{
+		env: e, member: m, clock: clock, budget: budget, cfg: cfg, space: cfg.Space, self: m.Self(),
+		tel:     newTelemetry(tracer, meter, e, cfg.Attributes),
+		tendDue: e.NewSignal(), repairDue: e.NewSignal(),
+		store: store.New(cfg.Space),
+	}
 }
+
+var _ nodepb.KeysServer = (*Keeper)(nil)
 
 // Owns reports whether the member is responsible for a point of the circle. It takes no lock.
-func (k *Keeper) Owns(id chord.ID) bool { return false }
+func (k *Keeper) Owns(id chord.ID) bool {
+	own := k.reg.Load()
+	return own != nil && own.covers(id)
+}
 
-// Hint names the member that owns a point, as far as this one knows without being asked for proof.
-func (k *Keeper) Hint(id chord.ID) (chord.Peer, bool) { return chord.Peer{}, false }
+// Ownership is the ownership register.
+func (k *Keeper) Ownership() chordevent.Ownership { return registerOf(k.reg.Load()) }
 
-// Ownership is the member's ownership register, Load what it holds and has served.
-func (k *Keeper) Ownership() chordevent.Ownership { return chordevent.Ownership{} }
-func (k *Keeper) Load() chordevent.Load           { return chordevent.Load{} }
+func registerOf(own *ownership) chordevent.Ownership {
+	if own == nil {
+		return chordevent.Ownership{}
+	}
+	return chordevent.Ownership{Owns: true, From: own.from, Epoch: own.epoch}
+}
 
-// Founded says that the member is the first of its ring and owns the whole circle.
-func (k *Keeper) Founded(ctx context.Context) {}
+// Load is what the member holds now and has served since its start.
+func (k *Keeper) Load() chordevent.Load {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	all := k.store.Summary(k.self.ID, k.self.ID)
+	var owned store.Summary
+	if own := k.reg.Load(); own != nil {
+		owned = k.store.Summary(own.from, own.owner.ID)
+	}
+	k.tel.report(owned, all)
+	return chordevent.Load{
+		OwnedKeys: owned.Live, ReplicaKeys: all.Live - owned.Live, Bytes: all.Bytes,
+		Gets: k.gets, Puts: k.puts, Deletes: k.deletes,
+	}
+}
 
-// Joined says that the member has its place on the ring, be it anew. It claims its range.
-func (k *Keeper) Joined(ctx context.Context) {}
+// Hint names the member that owns a point as far as this one knows, unproved.
+func (k *Keeper) Hint(id chord.ID) (chord.Peer, bool) {
+	if k.Owns(id) {
+		return k.self, true
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.in != nil && k.in.covers(id) {
+		return k.in.source, true
+	}
+	known, ok := k.claims.covering(id)
+	return known.owner, ok
+}
+
+// Founded says that the member is the first of its ring: it owns the whole circle.
+func (k *Keeper) Founded(ctx context.Context) {
+	k.mu.Lock()
+	k.setRegister(&ownership{owner: k.self, from: k.self.ID, epoch: 1})
+	k.mu.Unlock()
+	k.tell(ctx)
+	k.start()
+}
+
+// Joined says that the member has its place on the ring, be it anew. With an empty register it claims its range.
+func (k *Keeper) Joined(ctx context.Context) {
+	k.NeighborsChanged(ctx)
+	k.start()
+}
+
+// start starts the tasks: one for ownership, one for the copies, which may take long.
+func (k *Keeper) start() {
+	k.mu.Lock()
+	first := !k.started
+	k.started = true
+	k.mu.Unlock()
+	if !first {
+		return
+	}
+	// An environment that has ended starts nothing, and then there is nothing to do.
+	_ = k.env.Go(context.Background(), k.tend)
+	_ = k.env.Go(context.Background(), k.repair)
+}
 
 // NeighborsChanged says that the member's pointers have changed.
-func (k *Keeper) NeighborsChanged(ctx context.Context) {}
+func (k *Keeper) NeighborsChanged(context.Context) {
+	state := k.member.State()
+	k.mu.Lock()
+	k.rewalk(state)
+	k.mu.Unlock()
+	k.tendDue.Set()
+	k.repairDue.Set()
+}
 
 // PeerDied says that a life of a peer is over, as far as the member can tell.
-func (k *Keeper) PeerDied(ctx context.Context, p chord.Peer) {}
-
-// Leave hands everything over before the member leaves the ring. On an error the member stays.
-func (k *Keeper) Leave(ctx context.Context) error { return nil }
-
-// Put, Get and Delete are client operations. The value must not be changed afterwards.
-func (k *Keeper) Put(ctx context.Context, key, value []byte, ttl time.Duration) (Result, error) {
-	return Result{}, ErrUnavailable
+func (k *Keeper) PeerDied(_ context.Context, p chord.Peer) {
+	k.mu.Lock()
+	k.dead = lapse(k.dead, p, k.env.Now().Add(k.suspicion()))
+	k.rewalk(k.member.State())
+	k.mu.Unlock()
+	k.tendDue.Set()
+	k.repairDue.Set()
 }
 
-// Get reads a key.
-func (k *Keeper) Get(ctx context.Context, key []byte) (Result, error) {
-	return Result{}, ErrUnavailable
-}
+// suspicion is how long a member found dead is not called again, unless it gives a sign of life itself.
+func (k *Keeper) suspicion() time.Duration { return 8 * k.cfg.CallLimit }
 
-// Delete removes a key; a key that is not there is no error.
-func (k *Keeper) Delete(ctx context.Context, key []byte) (Result, error) {
-	return Result{}, ErrUnavailable
+// jitter is a random time around d, from half of it to one and a half.
+func (k *Keeper) jitter(d time.Duration) time.Duration {
+	if d <= 0 {
+		return 0
+	}
+	return d/2 + time.Duration(k.env.Uint64()%uint64(d))
 }
-

@@ -935,6 +935,8 @@ type MoveRequest struct {
 	Reason        MoveRequest_Reason     `protobuf:"varint,6,opt,name=reason,proto3,enum=chord.v1.MoveRequest_Reason" json:"reason,omitempty"`
 	Unclean       bool                   `protobuf:"varint,7,opt,name=unclean,proto3" json:"unclean,omitempty"` // the source has not yet seen everything that the range may hold
 	Records       []*Record              `protobuf:"bytes,8,rep,name=records,proto3" json:"records,omitempty"`
+	Keys          int64                  `protobuf:"varint,9,opt,name=keys,proto3" json:"keys,omitempty"` // of a commit: how much has been brought in all
+	Bytes         int64                  `protobuf:"varint,10,opt,name=bytes,proto3" json:"bytes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1023,6 +1025,20 @@ func (x *MoveRequest) GetRecords() []*Record {
 		return x.Records
 	}
 	return nil
+}
+
+func (x *MoveRequest) GetKeys() int64 {
+	if x != nil {
+		return x.Keys
+	}
+	return 0
+}
+
+func (x *MoveRequest) GetBytes() int64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
 }
 
 type MoveResponse struct {
@@ -1739,7 +1755,7 @@ func (x *DiscardResponse) GetGranted() bool {
 type CompareResponse_Difference struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Same          bool                   `protobuf:"varint,1,opt,name=same,proto3" json:"same,omitempty"`
-	Parts         []*Arc                 `protobuf:"bytes,2,rep,name=parts,proto3" json:"parts,omitempty"`
+	Parts         []*Arc                 `protobuf:"bytes,2,rep,name=parts,proto3" json:"parts,omitempty"` // digests alone: both sides cut an arc alike
 	Versions      []*Version             `protobuf:"bytes,3,rep,name=versions,proto3" json:"versions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1867,7 +1883,7 @@ const file_keys_proto_rawDesc = "" +
 	"\rClaimResponse\x12%\n" +
 	"\x05reply\x18\x01 \x01(\v2\x0f.chord.v1.ReplyR\x05reply\x12\x1a\n" +
 	"\baccepted\x18\x02 \x01(\bR\baccepted\x12)\n" +
-	"\x05owner\x18\x03 \x01(\v2\x13.chord.v1.OwnershipR\x05owner\"\x91\x04\n" +
+	"\x05owner\x18\x03 \x01(\v2\x13.chord.v1.OwnershipR\x05owner\"\xbb\x04\n" +
 	"\vMoveRequest\x12\"\n" +
 	"\x04call\x18\x01 \x01(\v2\x0e.chord.v1.CallR\x04call\x12\x17\n" +
 	"\amove_id\x18\x02 \x01(\tR\x06moveId\x121\n" +
@@ -1876,7 +1892,10 @@ const file_keys_proto_rawDesc = "" +
 	"\brange_to\x18\x05 \x01(\fR\arangeTo\x124\n" +
 	"\x06reason\x18\x06 \x01(\x0e2\x1c.chord.v1.MoveRequest.ReasonR\x06reason\x12\x18\n" +
 	"\aunclean\x18\a \x01(\bR\aunclean\x12*\n" +
-	"\arecords\x18\b \x03(\v2\x10.chord.v1.RecordR\arecords\"x\n" +
+	"\arecords\x18\b \x03(\v2\x10.chord.v1.RecordR\arecords\x12\x12\n" +
+	"\x04keys\x18\t \x01(\x03R\x04keys\x12\x14\n" +
+	"\x05bytes\x18\n" +
+	" \x01(\x03R\x05bytes\"x\n" +
 	"\x05Phase\x12\x15\n" +
 	"\x11PHASE_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vPHASE_BEGIN\x10\x01\x12\x11\n" +

@@ -52,8 +52,8 @@ var (
 	OperationDuration = Metric{"chord.operation.duration", "s", Histogram, "Time a get, put or delete took.", []attribute.Key{OperationKey, OutcomeKey}, latencyBuckets}
 	MaintenanceRounds = Metric{"chord.maintenance.rounds", "{round}", Counter, "Maintenance rounds.", []attribute.Key{OperationKey, OutcomeKey}, nil}
 	PeerFailures      = Metric{"chord.peer.failures", "{failure}", Counter, "Times that a peer was found dead.", []attribute.Key{OperationKey}, nil}
-	StoreKeys         = Metric{"chord.store.keys", "{key}", Gauge, "Keys held by the members of the process.", []attribute.Key{StoreRoleKey}, nil}
-	StoreSize         = Metric{"chord.store.size", "By", Gauge, "Bytes held by the members of the process.", []attribute.Key{StoreRoleKey}, nil}
+	StoreKeys         = Metric{"chord.store.keys", "{key}", UpDownCounter, "Keys held by the members of the process.", []attribute.Key{StoreRoleKey}, nil}
+	StoreSize         = Metric{"chord.store.size", "By", UpDownCounter, "Bytes held by the members of the process.", []attribute.Key{StoreRoleKey}, nil}
 	KeysMovedCount    = Metric{"chord.keys.moved", "{key}", Counter, "Keys that changed hands.", []attribute.Key{MoveReasonKey, MoveDirectionKey}, nil}
 	TelemetryLost     = Metric{"chord.telemetry.lost", "{record}", Counter, "Event records this process knows it lost.", nil, nil}
 	TelemetryQueue    = Metric{"chord.telemetry.queue", "{record}", Gauge, "Event records that wait for export.", nil, nil}
@@ -106,6 +106,11 @@ func (m *Metric) Int64Histogram(meter metric.Meter) (metric.Int64Histogram, erro
 // Int64Counter makes the instrument of a counter row.
 func (m *Metric) Int64Counter(meter metric.Meter) (metric.Int64Counter, error) {
 	return meter.Int64Counter(m.Name, metric.WithUnit(m.Unit), metric.WithDescription(m.Text))
+}
+
+// Int64UpDownCounter makes the instrument of an up-down counter row.
+func (m *Metric) Int64UpDownCounter(meter metric.Meter) (metric.Int64UpDownCounter, error) {
+	return meter.Int64UpDownCounter(m.Name, metric.WithUnit(m.Unit), metric.WithDescription(m.Text))
 }
 
 // Int64ObservableCounter makes the instrument of a counter row whose total somebody else keeps.

@@ -1,0 +1,95 @@
+package keeper
+
+import (
+	"slices"
+	"time"
+
+	"chordconductor/node/chord"
+)
+
+// maxClaims bounds what a member remembers of others' ownership. At the bound the one heard longest ago is forgotten:
+// then another member, or the rule for ranges that nobody knows of, has to do at a takeover.
+const maxClaims = 512
+
+// claims is what a member has heard of others' ownership, from them or about them. No two overlap: the one that beats
+// the other stands, and the other keeps what is left of it. The list is in the order in which owners were first heard.
+type claims []claim
+
+type claim struct {
+	ownership
+	heard  time.Time
+	holder time.Time // when the owner last treated this member as a holder of its copies; zero: never
+}
+
+// refuses returns the claim because of which o is refused: a later word of the same owner, or an overlapping one that
+// beats it.
+func (c claims) refuses(o ownership) (ownership, bool) {
+	for _, old := range c {
+		if old.owner == o.owner {
+			if old.epoch > o.epoch {
+				return old.ownership, true
+			}
+		} else if old.overlaps(o) && old.beats(o) {
+			return old.ownership, true
+		}
+	}
+	return ownership{}, false
+}
+
+// learn notes an ownership unless it is refused.
+func (c *claims) learn(o ownership, now time.Time) {
+	if _, refused := c.refuses(o); refused {
+		return
+	}
+	known := claim{ownership: o, heard: now}
+	kept := (*c)[:0]
+	for _, old := range *c {
+		if old.owner == o.owner {
+			known.holder = old.holder
+			continue
+		}
+		if old.overlaps(o) {
+			left, some := old.without(o)
+			if !some {
+				continue
+			}
+			old.ownership = left
+		}
+		kept = append(kept, old)
+	}
+	clear((*c)[len(kept):])
+	if len(kept) >= maxClaims {
+		oldest := 0
+		for i := range kept {
+			if kept[i].heard.Before(kept[oldest].heard) {
+				oldest = i
+			}
+		}
+		kept = slices.Delete(kept, oldest, oldest+1)
+	}
+	*c = append(kept, known)
+}
+
+// hold notes that the owner treats this member as a holder of its copies.
+func (c claims) hold(owner chord.Peer, now time.Time) {
+	for i := range c {
+		if c[i].owner == owner {
+			c[i].holder = now
+		}
+	}
+}
+
+// covering is the claim on a point of the circle; there is one at most.
+func (c claims) covering(id chord.ID) (claim, bool) {
+	for _, known := range c {
+		if known.covers(id) {
+			return known, true
+		}
+	}
+	return claim{}, false
+}
+
+// bury drops what a takeover has made void: all claims that overlap the new range.
+func (c *claims) bury(o ownership) {
+	*c = slices.DeleteFunc(*c, func(old claim) bool { return old.overlaps(o) })
+}

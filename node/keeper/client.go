@@ -1,0 +1,140 @@
+package keeper
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"chordconductor/node/chord"
+	"chordconductor/node/nodepb"
+	"chordconductor/otel/chordevent"
+)
+
+// Put stores a value under a key, for the time ttl if that is not 0. The value must not be changed afterwards.
+func (k *Keeper) Put(ctx context.Context, key, value []byte, ttl time.Duration) (Result, error) {
+	millis := ttl.Milliseconds()
+	if ttl > 0 && millis == 0 {
+		millis = 1
+	}
+	return k.operate(ctx, opPut, key, value, millis)
+}
+
+// Get reads a key.
+func (k *Keeper) Get(ctx context.Context, key []byte) (Result, error) {
+	return k.operate(ctx, opGet, key, nil, 0)
+}
+
+// Delete removes a key. A key that is not there is no error.
+func (k *Keeper) Delete(ctx context.Context, key []byte) (Result, error) {
+	return k.operate(ctx, opDelete, key, nil, 0)
+}
+
+// operate runs a client operation at the owner of the key, wherever that is: it looks the owner up, and tries again when
+// ownership is just changing or somebody has died, in all for no longer than OperationLimit.
+func (k *Keeper) operate(ctx context.Context, op nodepb.ApplyRequest_Operation, key, value []byte, ttlMillis int64) (Result, error) {
+	if err := checkOperation(op, key, value, ttlMillis); err != nil {
+		return Result{}, err
+	}
+	name, start := operationName(op), k.env.Now()
+	ctx, span := k.tel.startAt(ctx, start, name)
+	id := k.space.Hash(key)
+	if span.IsRecording() {
+		span.SetAttributes(k.keyAttribute(id), chordevent.ValueBytesKey.Int(len(value)))
+	}
+	result, err := k.try(ctx, op, id, key, value, ttlMillis, start)
+	outcome := chordevent.OutcomeOK
+	switch {
+	case errors.Is(err, ErrNotFound):
+		outcome = chordevent.OutcomeNotFound
+	case err != nil:
+		outcome = chordevent.OutcomeFailed
+	}
+	if span.IsRecording() {
+		span.SetAttributes(chordevent.OutcomeKey.String(outcome), chordevent.LookupOwnerKey.String(k.space.Format(result.Owner.ID)))
+		if op != opGet {
+			span.SetAttributes(chordevent.CopiesKey.Int(result.Copies))
+		} else {
+			span.SetAttributes(chordevent.ValueBytesKey.Int(len(result.Value)))
+		}
+	}
+	if outcome == chordevent.OutcomeFailed {
+		k.tel.end(span, err)
+	} else {
+		k.tel.end(span, nil)
+	}
+	k.tel.measure(ctx, name, outcome, k.env.Now().Sub(start))
+	return result, err
+}
+
+const (
+	firstPause = 10 * time.Millisecond
+	lastPause  = 500 * time.Millisecond
+)
+
+// try repeats an operation until it has an answer. All tries carry one request ID, so that a write is one write.
+func (k *Keeper) try(ctx context.Context, op nodepb.ApplyRequest_Operation, id chord.ID, key, value []byte, ttlMillis int64, start time.Time) (Result, error) {
+	request := make([]byte, requestIDSize)
+	binary.BigEndian.PutUint64(request, k.env.Uint64())
+	binary.BigEndian.PutUint64(request[8:], k.env.Uint64())
+	deadline := start.Add(k.cfg.OperationLimit)
+	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+		result, err := k.tryOnce(ctx, &nodepb.ApplyRequest{
+			RequestId: request, Operation: op, Key: key, Value: value, TtlMillis: ttlMillis,
+		}, id)
+		if err == nil || !errors.Is(err, errAgain) || stopped(err) {
+			return result, err
+		}
+		if ctx.Err() != nil {
+			return result, ctx.Err()
+		}
+		pause := k.jitter(pause)
+		if k.env.Now().Add(pause).After(deadline) {
+			return result, fmt.Errorf("%w (tried for %v; the last time: %w)", ErrUnavailable, k.cfg.OperationLimit, err)
+		}
+		if err := k.env.Sleep(pause); err != nil {
+			return result, err
+		}
+	}
+}
+
+// errAgain marks what another try may mend.
+var errAgain = errors.New("try again")
+
+func (k *Keeper) tryOnce(ctx context.Context, q *nodepb.ApplyRequest, id chord.ID) (Result, error) {
+	owner, err := k.member.Lookup(ctx, id)
+	if err != nil {
+		return Result{}, fmt.Errorf("%w: %w", errAgain, err)
+	}
+	result := Result{Owner: owner}
+	a, err := k.applyAt(ctx, owner, q)
+	if err != nil {
+		return result, fmt.Errorf("%w: %w", errAgain, err)
+	}
+	switch a.Outcome {
+	case nodepb.ApplyResponse_OUTCOME_OK:
+		result.Version, result.Copies, result.Value = a.Record.GetVersion(), int(a.Copies), a.Record.GetValue()
+		return result, nil
+	case nodepb.ApplyResponse_OUTCOME_NOT_FOUND:
+		return result, ErrNotFound
+	case nodepb.ApplyResponse_OUTCOME_EXHAUSTED:
+		return result, ErrExhausted
+	}
+	return result, fmt.Errorf("%w: %s answers %s", errAgain, owner.Addr, a.Outcome)
+}
+
+// applyLimit is how long an operation may take at the owner, which in that time brings the record to other hosts, and to
+// further ones in the place of those that do not answer.
+func (k *Keeper) applyLimit() time.Duration { return 8 * k.cfg.CallLimit }
+
+func (k *Keeper) applyAt(ctx context.Context, owner chord.Peer, q *nodepb.ApplyRequest) (*nodepb.ApplyResponse, error) {
+	if owner == k.self {
+		return k.Apply(ctx, q)
+	}
+	return ask(k, ctx, owner, operationName(q.Operation), k.applyLimit(), func(keys nodepb.KeysServer, call *nodepb.Call) (*nodepb.ApplyResponse, error) {
+		return keys.Apply(ctx, &nodepb.ApplyRequest{
+			Call: call, RequestId: q.RequestId, Operation: q.Operation, Key: q.Key, Value: q.Value, TtlMillis: q.TtlMillis,
+		})
+	})
+}

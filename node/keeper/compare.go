@@ -1,0 +1,224 @@
+package keeper
+
+import (
+	"context"
+	"fmt"
+
+	"chordconductor/node/chord"
+	"chordconductor/node/nodepb"
+	"chordconductor/node/store"
+	"chordconductor/otel/chordevent"
+)
+
+// Two members compare what they hold in some arc of the circle by digests. Where these differ the arc is cut into parts,
+// whose digests are compared next; an arc of few records is answered with all their versions. So a comparison costs one
+// message when nothing differs, and otherwise grows with the differences and the logarithm of what is stored.
+
+const (
+	// maxArcs bounds the arcs of one question.
+	maxArcs = 64
+	// fewRecords is how many records of an arc are named rather than cut: those of both sides together.
+	fewRecords = 128
+	// answerBytes is where an answer ends; the remaining arcs are asked again.
+	answerBytes = 256 << 10
+)
+
+// difference is the answer on one arc.
+type difference struct {
+	same     bool
+	cut      bool
+	parts    []arc // if it was cut: those whose digests differ
+	versions []*store.Record
+}
+
+func (k *Keeper) arcToWire(a arc) *nodepb.Arc {
+	sum := k.store.Summary(a.from, a.to)
+	return &nodepb.Arc{From: a.from[:], To: a.to[:], Digest: sum.Digest, Count: sum.Count}
+}
+
+func arcFromWire(space chord.Space, a *nodepb.Arc) (arc, error) {
+	from, err := idFromWire(space, a.GetFrom())
+	if err != nil {
+		return arc{}, err
+	}
+	to, err := idFromWire(space, a.GetTo())
+	return arc{from, to}, err
+}
+
+// Compare answers such a question.
+func (k *Keeper) Compare(ctx context.Context, q *nodepb.CompareRequest) (*nodepb.CompareResponse, error) {
+	own, err := ownershipFromWire(k.space, q.Ownership)
+	if err != nil {
+		return nil, malformed(err)
+	}
+	if len(q.Arcs) > maxArcs {
+		return nil, malformed(fmt.Errorf("comparison of %d arcs: at most %d", len(q.Arcs), maxArcs))
+	}
+	arcs := make([]arc, len(q.Arcs))
+	for i, a := range q.Arcs {
+		if arcs[i], err = arcFromWire(k.space, a); err != nil {
+			return nil, malformed(err)
+		}
+	}
+	a := &nodepb.CompareResponse{Reply: k.member.Reply(), Full: k.budget.full()}
+	k.mu.Lock()
+	v := k.admit(own, arcs)
+	if !v.refused {
+		a.Accepted, a.Overlapped = true, v.overlapped
+		for i, size := 0, 0; i < len(arcs) && size < answerBytes; i++ {
+			d := k.differ(arcs[i], q.Arcs[i])
+			a.Differences = append(a.Differences, d)
+			for _, version := range d.Versions {
+				size += len(version.Key) + 48
+			}
+			size += 64 * len(d.Parts)
+		}
+	} else if v.conflict != nil {
+		a.Conflict = ownershipToWire(*v.conflict)
+	}
+	k.mu.Unlock()
+	k.tell(ctx)
+	return a, nil
+}
+
+// admit judges who may compare or bring records: an owner whose word stands, or, if it names no ownership, anybody to
+// whom this member is the owner of the arcs. mu is held.
+func (k *Keeper) admit(own *ownership, arcs []arc) verdict {
+	if own != nil {
+		v := k.meet(*own)
+		if !v.refused && len(arcs) > 0 { // else it is an announcement
+			k.claims.hold(own.owner, k.env.Now())
+		}
+		return v
+	}
+	mine := k.reg.Load()
+	for _, a := range arcs {
+		if mine == nil || !mine.covers(a.to) {
+			return verdict{refused: true}
+		}
+	}
+	return verdict{}
+}
+
+func (k *Keeper) differ(a arc, theirs *nodepb.Arc) *nodepb.CompareResponse_Difference {
+	sum := k.store.Summary(a.from, a.to)
+	d := &nodepb.CompareResponse_Difference{}
+	if d.Same = sum.Digest == theirs.Digest && sum.Count == theirs.Count; d.Same {
+		return d
+	}
+	if ends := store.Parts(k.space, a.from, a.to); sum.Count+theirs.Count > fewRecords && len(ends) > 1 {
+		from := a.from
+		for _, to := range ends {
+			part := k.store.Summary(from, to)
+			d.Parts = append(d.Parts, &nodepb.Arc{Digest: part.Digest, Count: part.Count})
+			from = to
+		}
+		return d
+	}
+	k.store.Ascend(a.from, a.to, func(r *store.Record) bool {
+		d.Versions = append(d.Versions, versionToWire(r))
+		return true
+	})
+	return d
+}
+
+// compare asks a member about arcs, of this member's own range, or of the asked one's if own is nil.
+func (k *Keeper) compare(ctx context.Context, p chord.Peer, own *ownership, arcs []arc) ([]difference, error) {
+	q := &nodepb.CompareRequest{}
+	if own != nil {
+		q.Ownership = ownershipToWire(*own)
+	}
+	k.mu.Lock()
+	for _, a := range arcs {
+		q.Arcs = append(q.Arcs, k.arcToWire(a))
+	}
+	k.mu.Unlock()
+	a, err := ask(k, ctx, p, chordevent.SpanRepair, k.cfg.CallLimit, func(keys nodepb.KeysServer, call *nodepb.Call) (*nodepb.CompareResponse, error) {
+		return keys.Compare(ctx, &nodepb.CompareRequest{Call: call, Ownership: q.Ownership, Arcs: q.Arcs})
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := k.judged(p, a); err != nil {
+		return nil, err
+	}
+	if len(a.Differences) > len(arcs) {
+		return nil, fmt.Errorf("%w: %d answers on %d arcs", errRefused, len(a.Differences), len(arcs))
+	}
+	differences := make([]difference, len(a.Differences))
+	for i, d := range a.Differences {
+		if differences[i], err = k.readDifference(d, arcs[i]); err != nil {
+			return nil, fmt.Errorf("%w: %w", errRefused, err)
+		}
+	}
+	return differences, nil
+}
+
+// readDifference reads the answer on an arc. Both sides cut an arc alike, so of its parts only the digests are told.
+func (k *Keeper) readDifference(d *nodepb.CompareResponse_Difference, whole arc) (difference, error) {
+	out := difference{same: d.GetSame()}
+	for _, version := range d.GetVersions() {
+		r, err := versionFromWire(k.space, version)
+		if err != nil {
+			return out, err
+		}
+		if whole.covers(r.ID) {
+			out.versions = append(out.versions, r)
+		}
+	}
+	if len(d.GetParts()) == 0 {
+		return out, nil
+	}
+	ends := store.Parts(k.space, whole.from, whole.to)
+	if len(ends) != len(d.Parts) || len(ends) == 1 {
+		return out, fmt.Errorf("an arc in %d parts: want %d", len(d.Parts), len(ends))
+	}
+	out.cut = true
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	from := whole.from
+	for i, to := range ends {
+		theirs := d.Parts[i]
+		if sum := k.store.Summary(from, to); sum.Digest != theirs.GetDigest() || sum.Count != theirs.GetCount() {
+			out.parts = append(out.parts, arc{from, to})
+		}
+		from = to
+	}
+	return out, nil
+}
+
+// judged reads a verdict on this member's ownership, and does what follows from it.
+func (k *Keeper) judged(p chord.Peer, a interface {
+	GetAccepted() bool
+	GetConflict() *nodepb.Ownership
+	GetOverlapped() bool
+	GetFull() bool
+}) error {
+	conflict, err := ownershipFromWire(k.space, a.GetConflict())
+	if err != nil {
+		return fmt.Errorf("%w: %w", errRefused, err)
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.heardFrom(p)
+	if h := k.holder(p); h != nil {
+		h.full = a.GetFull()
+	}
+	switch {
+	case a.GetAccepted():
+		if a.GetOverlapped() {
+			k.soil(p)
+		}
+		return nil
+	case conflict != nil:
+		k.dispute(*conflict)
+		return errOvertaken
+	}
+	return fmt.Errorf("%w by %s", errRefused, p.Addr)
+}
+
+// announce tells a member what this one owns.
+func (k *Keeper) announce(ctx context.Context, p chord.Peer, own ownership) error {
+	_, err := k.compare(ctx, p, &own, nil)
+	return err
+}

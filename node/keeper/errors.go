@@ -1,0 +1,37 @@
+package keeper
+
+import (
+	"errors"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"chordconductor/node/chord"
+)
+
+// Errors of client operations; test for them with errors.Is. Each has a gRPC status (status.FromError).
+var (
+	ErrNotFound    error = &failure{codes.NotFound, "no such key"}
+	ErrInvalid     error = &failure{codes.InvalidArgument, "invalid argument"}
+	ErrExhausted   error = &failure{codes.ResourceExhausted, "memory limit of the owner or of a holder of copies reached"}
+	ErrUnavailable error = &failure{codes.Unavailable, "no owner reachable in time"}
+)
+
+// ErrLastHost is why the last host of a ring does not leave.
+var ErrLastHost = errors.New("the last host of the ring does not leave: nobody is there to take its keys")
+
+type failure struct {
+	code codes.Code
+	text string
+}
+
+func (f *failure) Error() string              { return f.text }
+func (f *failure) GRPCStatus() *status.Status { return status.New(f.code, f.text) }
+
+// Result is what a client operation did.
+type Result struct {
+	Owner   chord.Peer // who answered
+	Version uint64     // of the record written or read
+	Copies  int        // of a write: distinct hosts that hold it
+	Value   []byte     // of a get; not to be changed
+}

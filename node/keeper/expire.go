@@ -1,0 +1,84 @@
+package keeper
+
+import (
+	"context"
+
+	"chordconductor/node/store"
+	"chordconductor/otel/chordevent"
+)
+
+// expireRecords is how many records are looked at under one lock.
+const expireRecords = 256
+
+// expire does what is due by time. A value whose TTL has passed gives way to a tombstone of the same version, here as
+// elsewhere, without a word between the hosts. A tombstone is forgotten by its owner's word: after its lifetime, when
+// all copies are in place, so that no older version of the key can come back from one of them.
+func (k *Keeper) expire(ctx context.Context) error {
+	for {
+		now := k.env.Now().UnixMilli()
+		later := now + k.cfg.TombstoneLifetime.Milliseconds()/4 + 1
+		k.mu.Lock()
+		due := k.store.Due(now, expireRecords)
+		own := k.reg.Load()
+		forget := own != nil && !k.unclean && k.out == nil && k.allSynced()
+		var dead []*store.Record
+		for _, r := range due {
+			switch {
+			case !r.Deleted:
+				k.replace(r, k.dated(r))
+			case forget && own.covers(r.ID):
+				dead = append(dead, r)
+			default:
+				waiting := *r
+				waiting.Due = later
+				k.replace(r, &waiting)
+			}
+		}
+		holders := k.holders
+		k.mu.Unlock()
+		if err := k.forget(ctx, own, holders, dead, later); err != nil {
+			return err
+		}
+		if len(due) < expireRecords {
+			return nil
+		}
+	}
+}
+
+// replace puts a record of the same version in the place of one. mu is held.
+func (k *Keeper) replace(old, next *store.Record) {
+	k.budget.take(next.Size()-old.Size(), forKeeps) // not more than before
+	k.store.Put(next)
+}
+
+// forget drops tombstones at all holders of copies, then here; if a holder does not answer they stay for a while.
+func (k *Keeper) forget(ctx context.Context, own *ownership, holders []holder, dead []*store.Record, later int64) error {
+	if len(dead) == 0 {
+		return nil
+	}
+	errs := make([]error, len(holders))
+	if err := k.each(ctx, len(holders), func(ctx context.Context, i int) {
+		errs[i] = k.bring(ctx, holders[i].peer, own, nil, dead, chordevent.SpanRepair)
+	}); err != nil {
+		return err
+	}
+	agreed := true
+	for _, err := range errs {
+		agreed = agreed && err == nil
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, r := range dead {
+		if now := k.store.Get(r.ID, r.Key); now != r {
+			continue // written anew
+		}
+		if agreed && k.reg.Load() == own {
+			k.drop(r)
+			continue
+		}
+		waiting := *r
+		waiting.Due = later
+		k.replace(r, &waiting)
+	}
+	return nil
+}

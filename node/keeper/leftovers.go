@@ -1,0 +1,186 @@
+package keeper
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"chordconductor/node/chord"
+	"chordconductor/node/nodepb"
+	"chordconductor/node/store"
+	"chordconductor/otel/chordevent"
+)
+
+// Leftovers are records outside the member's own range that no owner counts on any more: of a range given away or lost
+// to another owner, or of one whose holders of copies are others by now. The member brings what is newer here to the
+// owner, and drops the range when the owner says that R hosts hold it. Until then they are kept, whatever they cost.
+
+// cutRecords is how many records are dropped at a time, so that clients need not wait for all.
+const cutRecords = 1024
+
+// fresh is how long the word of an owner that this member holds its copies is good for.
+func (k *Keeper) fresh() time.Duration { return 3 * k.cfg.SyncInterval }
+
+// sweepSoon makes the next sweep happen at once. mu is held.
+func (k *Keeper) sweepSoon() {
+	k.sweep, k.sweepGap = time.Time{}, 0
+	k.repairDue.Set()
+}
+
+// sweepLeftovers goes once around the circle and returns the number of ranges that could not be dropped yet. A leaver's
+// copies are all leftovers.
+func (k *Keeper) sweepLeftovers(ctx context.Context, leaving bool) (left int, err error) {
+	at, end := k.self.ID, k.self.ID
+	if own := k.reg.Load(); own != nil {
+		end = own.from
+	}
+	if at == end && k.Owns(k.self.ID) {
+		return 0, nil // the whole circle is its own
+	}
+	for {
+		id, found := k.nextLeftover(at, end, leaving)
+		if !found {
+			return left, nil
+		}
+		owner, err := k.member.Lookup(ctx, id)
+		if err != nil {
+			return left + 1, fmt.Errorf("owner of leftovers: %w", err)
+		}
+		dropped, to, err := k.settleLeftovers(ctx, owner, id, leaving)
+		if stopped(err) {
+			return left + 1, err
+		}
+		if !dropped {
+			left++
+		}
+		if err != nil || !chord.Between(at, to, end) {
+			return left, err
+		}
+		at = to
+	}
+}
+
+// nextLeftover finds the first record of (at, end] that is a leftover.
+func (k *Keeper) nextLeftover(at, end chord.ID, leaving bool) (id chord.ID, found bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	since := k.env.Now().Add(-k.fresh())
+	for {
+		found = false
+		k.store.Ascend(at, end, func(r *store.Record) bool {
+			id, found = r.ID, true
+			return false
+		})
+		if !found || leaving {
+			return id, found
+		}
+		known, ok := k.claims.covering(id)
+		if !ok || known.holder.Before(since) || known.holder.IsZero() {
+			return id, true
+		}
+		if !chord.Between(at, known.owner.ID, end) {
+			return id, false
+		}
+		at = known.owner.ID
+	}
+}
+
+// settleLeftovers brings what the owner of a point lacks of its range, and drops the range if the owner allows. It
+// returns the range's end.
+func (k *Keeper) settleLeftovers(ctx context.Context, owner chord.Peer, id chord.ID, leaving bool) (dropped bool, to chord.ID, err error) {
+	if owner == k.self {
+		return false, to, fmt.Errorf("%w: this member owns the range by now", errRefused)
+	}
+	s, err := k.survey(ctx, owner, id, chordevent.SpanRepair)
+	if err != nil {
+		return false, to, err
+	}
+	if s.own == nil || !s.own.covers(id) {
+		return false, to, fmt.Errorf("%w: %s does not own the range any more", errRefused, owner.Addr)
+	}
+	own := *s.own
+	to = own.owner.ID
+	whole := own.arc()
+	k.mu.Lock()
+	before := k.store.Summary(whole.from, whole.to).Digest
+	k.mu.Unlock()
+	for try, lacking := 0, true; lacking; try++ {
+		done, err := k.repairWith(ctx, owner, nil, whole)
+		if err != nil {
+			return false, to, err
+		}
+		if lacking = done.pushed > 0; lacking && try == maxPasses {
+			return false, to, fmt.Errorf("%w: %s still lacks records", errRefused, owner.Addr)
+		}
+	}
+	if !leaving && k.reg.Load() == nil {
+		return false, to, nil // a range claimed anew may be this one
+	}
+	a, err := ask(k, ctx, owner, chordevent.SpanRepair, k.cfg.CallLimit, func(keys nodepb.KeysServer, call *nodepb.Call) (*nodepb.DiscardResponse, error) {
+		return keys.Discard(ctx, &nodepb.DiscardRequest{Call: call, Ownership: ownershipToWire(own), Leaving: leaving})
+	})
+	if err != nil || !a.Granted {
+		return false, to, err
+	}
+	return k.cut(whole, before), to, nil
+}
+
+// cut drops a range, unless something has come into it since its digest was taken, or it has become this member's own.
+func (k *Keeper) cut(whole arc, digest uint64) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for {
+		own := k.reg.Load()
+		mine := own != nil && own.arc().overlaps(whole) || k.in != nil && k.in.overlaps(whole)
+		if mine || k.store.Summary(whole.from, whole.to).Digest != digest {
+			return false
+		}
+		cut := k.store.Cut(whole.from, whole.to, cutRecords)
+		for _, r := range cut {
+			k.budget.take(-r.Size(), forKeeps)
+		}
+		if len(cut) < cutRecords {
+			return true
+		}
+		digest = k.store.Summary(whole.from, whole.to).Digest
+		k.mu.Unlock() // let others in
+		k.mu.Lock()
+	}
+}
+
+// Discard says whether a member may drop its copy of this one's range: if R other hosts hold it at one digest, which a
+// holder of copies does that has been compared and has not missed a write since.
+func (k *Keeper) Discard(ctx context.Context, q *nodepb.DiscardRequest) (*nodepb.DiscardResponse, error) {
+	theirs, err := ownershipFromWire(k.space, q.Ownership)
+	if err != nil {
+		return nil, malformed(err)
+	}
+	from, err := peerFromWire(k.space, q.GetCall().GetFrom())
+	if err != nil || theirs == nil {
+		return nil, malformed(fmt.Errorf("question whether to drop a range: malformed"))
+	}
+	if q.Leaving {
+		k.mu.Lock()
+		k.leavers = lapse(k.leavers, from, k.env.Now().Add(k.cfg.LeaveLimit))
+		k.rewalk(k.member.State())
+		k.mu.Unlock()
+	}
+	k.hosts(ctx, k.cfg.Replicas-1) // so that the holders are as many as there can be
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	own := k.reg.Load()
+	a := &nodepb.DiscardResponse{Reply: k.member.Reply()}
+	a.Granted = own != nil && own.owner == theirs.owner && own.epoch == theirs.epoch && !k.unclean &&
+		k.holder(from) == nil && k.allSynced()
+	if !a.Granted {
+		k.repairDue.Set()
+	}
+	return a, nil
+}
+
+// allSynced reports whether all copies of the range are where they belong. mu is held.
+func (k *Keeper) allSynced() bool {
+	enough := len(k.holders) == k.cfg.Replicas-1 || k.walk.complete
+	return enough && !slices.ContainsFunc(k.holders, func(h holder) bool { return !h.synced })
+}

@@ -1,0 +1,252 @@
+package keeper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"chordconductor/node/chord"
+	"chordconductor/node/nodepb"
+	"chordconductor/node/store"
+	"chordconductor/otel/chordevent"
+)
+
+// An incoming is a range on its way to this member. The keeper's mu guards what changes. Until the source has released
+// it, the source is responsible, and all reads and writes of the range are passed on to it.
+type incoming struct {
+	arc
+	id     string
+	source chord.Peer
+	grant  ownership // what this member owns afterwards
+	reason chordevent.MoveReason
+
+	unclean     bool
+	prepared    bool // everything is here
+	heard       time.Time
+	keys, bytes int64
+}
+
+// Move takes one step of a handover to this member.
+func (k *Keeper) Move(ctx context.Context, q *nodepb.MoveRequest) (*nodepb.MoveResponse, error) {
+	m, err := k.incomingFromWire(q)
+	if err != nil {
+		return nil, malformed(err)
+	}
+	records, err := recordsFromWire(k.space, q.Records)
+	if err != nil {
+		return nil, malformed(err)
+	}
+	for _, r := range records {
+		if !m.covers(r.ID) {
+			return nil, malformed(fmt.Errorf("record of %q is not in the range that moves", r.Key))
+		}
+	}
+	a := &nodepb.MoveResponse{Reply: k.member.Reply(), Outcome: nodepb.MoveResponse_OUTCOME_OK}
+	var events []chordevent.KeysMoved
+	k.mu.Lock()
+	k.heardFrom(m.source)
+	current := k.in != nil && k.in.id == m.id && k.in.source == m.source
+	if current {
+		k.in.heard, k.in.unclean = k.env.Now(), m.unclean
+	}
+	switch q.Phase {
+	case nodepb.MoveRequest_PHASE_BEGIN:
+		if !current {
+			if !k.mayTake(m) {
+				a.Outcome = nodepb.MoveResponse_OUTCOME_REFUSED
+				break
+			}
+			if k.in != nil {
+				events = append(events, k.in.event(chordevent.MoveFailed))
+			}
+			k.in = m
+			events = append(events, m.event(chordevent.MoveStarted))
+		}
+		a.Held = k.store.Summary(m.from, m.to).Count
+	case nodepb.MoveRequest_PHASE_RECORDS:
+		if !current && k.taken != m.id { // a write may still be on its way when the range has been released
+			a.Outcome = nodepb.MoveResponse_OUTCOME_UNKNOWN
+			break
+		}
+		if err = k.takeRecords(m, records); err == errFull {
+			a.Outcome, err = nodepb.MoveResponse_OUTCOME_EXHAUSTED, nil
+		}
+	case nodepb.MoveRequest_PHASE_PREPARE:
+		if !current {
+			a.Outcome = nodepb.MoveResponse_OUTCOME_UNKNOWN
+			break
+		}
+		k.in.prepared = true
+	case nodepb.MoveRequest_PHASE_COMMIT:
+		switch {
+		case k.taken == m.id:
+		case current && k.in.prepared:
+			k.in.keys, k.in.bytes = m.keys, m.bytes // what the source has brought in all, however it came
+			events = append(events, k.activate()...)
+		default:
+			a.Outcome = nodepb.MoveResponse_OUTCOME_UNKNOWN
+		}
+	case nodepb.MoveRequest_PHASE_ABORT:
+		if current {
+			events = append(events, k.discardIn())
+		}
+	default:
+		err = fmt.Errorf("move in unknown phase %d", q.Phase)
+	}
+	k.mu.Unlock()
+	if err != nil {
+		return nil, malformed(err)
+	}
+	k.tell(ctx)
+	for _, e := range events {
+		k.moved(ctx, e)
+	}
+	return a, nil
+}
+
+// incomingFromWire reads what every message of a move says.
+func (k *Keeper) incomingFromWire(q *nodepb.MoveRequest) (*incoming, error) {
+	source, err := peerFromWire(k.space, q.GetCall().GetFrom())
+	if err != nil {
+		return nil, err
+	}
+	grant, err := ownershipFromWire(k.space, q.Grant)
+	if err != nil {
+		return nil, err
+	}
+	to, err := idFromWire(k.space, q.RangeTo)
+	if err != nil {
+		return nil, err
+	}
+	reason, ok := reasonFromWire(q.Reason)
+	switch {
+	case !source.Real() || source.ID == k.self.ID || !ok || q.MoveId == "" || len(q.MoveId) > maxAddress:
+		return nil, fmt.Errorf("move %.48q from %q: malformed", q.MoveId, source.Addr)
+	case grant == nil || grant.owner != k.self:
+		return nil, fmt.Errorf("move %s is meant for another member, or another life of this one", q.MoveId)
+	case !grant.covers(to):
+		return nil, fmt.Errorf("move %s: the range is not in what it grants", q.MoveId)
+	}
+	return &incoming{
+		arc: arc{grant.from, to}, id: q.MoveId, source: source, grant: *grant, reason: reason,
+		unclean: q.Unclean, heard: k.env.Now(), keys: max(q.Keys, 0), bytes: max(q.Bytes, 0),
+	}, nil
+}
+
+// mayTake judges whether a move may begin: into an empty register it must end at this member, and otherwise where this
+// member's range begins. mu is held.
+func (k *Keeper) mayTake(m *incoming) bool {
+	own := k.reg.Load()
+	switch {
+	case k.in != nil && k.in.source != m.source, k.in != nil && k.in.prepared:
+		return false // one at a time; a source that begins anew has given up the one before, unless it was complete
+	case k.out != nil:
+		return false
+	case k.leaving && !(own != nil && firstToLeave(m.source, k.self)):
+		return false // a leaver takes nothing, except from one that goes before it
+	case own == nil:
+		return m.to == k.self.ID
+	}
+	return m.to == own.from && m.source.ID == own.from && m.grant.epoch > own.epoch
+}
+
+// takeRecords merges records of the current move. mu is held.
+func (k *Keeper) takeRecords(m *incoming, records []*store.Record) error {
+	for _, r := range records {
+		stored, err := k.merge(r, forKeeps)
+		if err != nil {
+			return err
+		}
+		if stored && k.in != nil && k.in.id == m.id {
+			k.in.keys++
+			k.in.bytes += r.Size()
+		}
+	}
+	if len(records) > 0 && k.taken == m.id {
+		k.unsync()
+	}
+	return nil
+}
+
+// activate makes this member responsible for the range of the prepared move. The caller tells the register and the
+// events. mu is held.
+func (k *Keeper) activate() []chordevent.KeysMoved {
+	m, own := k.in, k.reg.Load()
+	k.in = nil
+	next := m.grant
+	if own != nil {
+		if own.from != m.to {
+			return []chordevent.KeysMoved{m.event(chordevent.MoveFailed)} // the range above has changed hands meanwhile
+		}
+		next.epoch = max(next.epoch, own.epoch+1)
+	}
+	k.taken = m.id
+	k.setRegister(&next)
+	if m.unclean {
+		k.soil(m.source)
+	}
+	return []chordevent.KeysMoved{m.event(chordevent.MoveDone)}
+}
+
+// discardIn gives up the incoming move; what has come stays as copies. mu is held.
+func (k *Keeper) discardIn() chordevent.KeysMoved {
+	m := k.in
+	k.in = nil
+	k.sweepSoon()
+	k.tendDue.Set()
+	return m.event(chordevent.MoveFailed)
+}
+
+// releasedBy takes a request that a source has passed on after its release for the commit.
+func (k *Keeper) releasedBy(ctx context.Context, id string) {
+	k.mu.Lock()
+	var events []chordevent.KeysMoved
+	if k.in != nil && k.in.id == id && k.in.prepared {
+		events = k.activate()
+	}
+	k.mu.Unlock()
+	if len(events) > 0 {
+		k.tell(ctx)
+		k.moved(ctx, events[0])
+	}
+}
+
+// watchIn looks after an incoming move whose source is silent: whether it still goes on, has released, or is dead. A
+// dead source leaves this member responsible if everything is here; else its range is taken over like any dead owner's.
+func (k *Keeper) watchIn(ctx context.Context) error {
+	k.mu.Lock()
+	m := k.in
+	if m == nil || k.env.Now().Sub(m.heard) < 2*k.cfg.CallLimit && !hasLapsed(k.dead, m.source, k.env.Now()) {
+		k.mu.Unlock()
+		return nil
+	}
+	k.mu.Unlock()
+	s, err := k.survey(ctx, m.source, m.to, chordevent.SpanKeysMove, m.id)
+	if stopped(err) {
+		return err
+	}
+	k.mu.Lock()
+	var events []chordevent.KeysMoved
+	switch {
+	case k.in != m:
+	case err == nil && s.move == nodepb.SurveyResponse_MOVE_STATE_ACTIVE:
+		m.heard = k.env.Now()
+	case err == nil && m.prepared && s.move == nodepb.SurveyResponse_MOVE_STATE_RELEASED:
+		events = k.activate()
+	case errors.Is(err, errDead) && m.prepared:
+		// Should the source have given up the move before it died, others hold what was written since.
+		events = k.activate()
+		k.soil()
+	case err != nil && !errors.Is(err, errDead):
+		m.heard = k.env.Now()
+	default:
+		events = []chordevent.KeysMoved{k.discardIn()}
+	}
+	k.mu.Unlock()
+	k.tell(ctx)
+	for _, e := range events {
+		k.moved(ctx, e)
+	}
+	return nil
+}

@@ -1,0 +1,299 @@
+package keeper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"chordconductor/node/chord"
+	"chordconductor/node/nodepb"
+	"chordconductor/node/store"
+	"chordconductor/otel/chordevent"
+)
+
+// An outgoing is a range on its way to another member.
+type outgoing struct {
+	arc      // what moves
+	id       string
+	receiver chord.Peer
+	grant    ownership // what the receiver owns afterwards
+	reason   chordevent.MoveReason
+	deadline time.Time // what has not been released by then is given up; zero: none
+
+	// Guarded by the keeper's mu.
+	open     bool // the receiver takes part: it gets every write, and writes wait for it
+	aborted  bool
+	released bool // the receiver is responsible
+
+	// Of the task that moves.
+	keys, bytes int64
+}
+
+var (
+	errAborted = errors.New("move aborted")
+	errLate    = errors.New("not done in time")
+)
+
+// beginOut registers a move of the range up to a member: the only one. mu is held.
+func (k *Keeper) beginOut(receiver chord.Peer, until chord.ID, epoch int64, reason chordevent.MoveReason) *outgoing {
+	own := k.reg.Load()
+	k.moves++
+	k.out = &outgoing{
+		arc:      arc{own.from, until},
+		id:       fmt.Sprintf("%s-%d-%d", k.space.Format(k.self.ID), own.epoch, k.moves),
+		receiver: receiver,
+		grant:    ownership{owner: receiver, from: own.from, epoch: epoch},
+		reason:   reason,
+	}
+	return k.out
+}
+
+// abortOut gives up an outgoing move, unless it is past its release. mu is held.
+func (k *Keeper) abortOut() {
+	if k.out != nil && !k.out.released {
+		k.out.aborted = true
+		k.out = nil
+	}
+}
+
+// Claim is a member's question for its range. If this member owns the identifier of the one that asks, and no other move
+// is on, it begins to hand over.
+func (k *Keeper) Claim(ctx context.Context, q *nodepb.ClaimRequest) (*nodepb.ClaimResponse, error) {
+	from, err := peerFromWire(k.space, q.GetCall().GetFrom())
+	if err != nil || !from.Real() || from.ID == k.self.ID {
+		return nil, malformed(fmt.Errorf("claim by %q: not a member to hand over to", from.Addr))
+	}
+	reason := chordevent.MoveJoin
+	if q.Again {
+		reason = chordevent.MoveRepair
+	}
+	a := &nodepb.ClaimResponse{Reply: k.member.Reply()}
+	k.mu.Lock()
+	k.heardFrom(from)
+	k.outlived(from)
+	own := k.reg.Load()
+	var move *outgoing
+	switch {
+	case own == nil || !own.covers(from.ID):
+		if known, ok := k.claims.covering(from.ID); ok {
+			a.Owner = ownershipToWire(known.ownership)
+		}
+	case k.out != nil && k.out.receiver == from:
+		a.Accepted = true
+	case k.out != nil || k.in != nil || k.leaving:
+	default:
+		a.Accepted = true
+		move = k.beginOut(from, from.ID, own.epoch+1, reason)
+	}
+	k.mu.Unlock()
+	if move != nil {
+		err = k.env.Go(ctx, func(ctx context.Context) { _ = k.moveOut(ctx, move) }) // it tells its end itself
+	}
+	return a, err
+}
+
+// outlived takes word from a life of a member as proof that its earlier ones are over. mu is held.
+func (k *Keeper) outlived(p chord.Peer) {
+	for _, known := range k.claims {
+		if known.owner.ID == p.ID && known.owner.Incarnation < p.Incarnation {
+			k.dead = lapse(k.dead, known.owner, k.env.Now().Add(k.suspicion()))
+			k.tendDue.Set()
+		}
+	}
+	if k.out != nil && k.out.receiver.ID == p.ID && k.out.receiver.Incarnation < p.Incarnation {
+		k.abortOut()
+	}
+}
+
+// moveOut hands a range over, from its announcement to the receiver's word that it has taken over. After an error this
+// member is still responsible. A deadline (zero: none) gives up what has not been released by then.
+func (k *Keeper) moveOut(ctx context.Context, m *outgoing) error {
+	ctx, span := k.tel.start(ctx, chordevent.SpanKeysMove,
+		chordevent.MoveIDKey.String(m.id), chordevent.MoveDirectionKey.String("out"),
+		chordevent.MoveReasonKey.String(string(m.reason)), chordevent.PeerIDKey.String(k.space.Format(m.receiver.ID)))
+	k.moved(ctx, m.event(chordevent.MoveStarted))
+	err := k.hand(ctx, m)
+	k.tel.end(span, err, chordevent.MoveKeysKey.Int64(m.keys), chordevent.MoveBytesKey.Int64(m.bytes))
+	return err
+}
+
+func (k *Keeper) hand(ctx context.Context, m *outgoing) error {
+	err := k.transfer(ctx, m)
+	k.mu.Lock()
+	if err == nil && !k.release(m) {
+		err = errAborted
+	}
+	if err != nil && k.out == m {
+		k.abortOut()
+	}
+	k.mu.Unlock()
+	if err != nil {
+		k.moved(ctx, m.event(chordevent.MoveFailed))
+		if !stopped(err) {
+			// Best effort: a receiver that misses this asks by itself.
+			_ = k.step(ctx, m, nodepb.MoveRequest_PHASE_ABORT, nil)
+		}
+		k.tendDue.Set()
+		return fmt.Errorf("hand over to %s: %w", m.receiver.Addr, err)
+	}
+	k.tell(ctx)
+	k.commit(ctx, m)
+	k.moved(ctx, m.event(chordevent.MoveDone))
+	return nil
+}
+
+// transfer brings everything of the range to the receiver. While it runs, writes to the range go there too (follow).
+func (k *Keeper) transfer(ctx context.Context, m *outgoing) error {
+	held, err := k.begin(ctx, m)
+	if err != nil {
+		return err
+	}
+	k.mu.Lock()
+	own := k.reg.Load()
+	if m.aborted || own == nil {
+		k.mu.Unlock()
+		return errAborted
+	}
+	m.open = true
+	snapshot := k.store.Snapshot() // from here on every write reaches the receiver by itself
+	k.mu.Unlock()
+
+	if held > 0 {
+		// It has a copy already, or had the range before: what differs is enough, and the newer version wins.
+		done, err := k.reconcile(ctx, m.receiver, own, m.arc, nil)
+		if err != nil {
+			return err
+		}
+		m.keys, m.bytes = int64(done.pushed), done.bytes
+	} else if err := k.stream(ctx, m, snapshot); err != nil {
+		return err
+	}
+	return k.step(ctx, m, nodepb.MoveRequest_PHASE_PREPARE, nil)
+}
+
+// stream sends the snapshot of the range in chunks.
+func (k *Keeper) stream(ctx context.Context, m *outgoing, snapshot store.Snapshot) error {
+	var chunk []*store.Record
+	var size int64
+	var err error
+	flush := func() bool {
+		err = k.step(ctx, m, nodepb.MoveRequest_PHASE_RECORDS, chunk)
+		m.keys, m.bytes = m.keys+int64(len(chunk)), m.bytes+size
+		chunk, size = nil, 0
+		return err == nil
+	}
+	snapshot.Ascend(m.from, m.to, func(r *store.Record) bool {
+		if len(chunk) > 0 && (size+r.Size() > batchBytes || len(chunk) == batchRecords) && !flush() {
+			return false
+		}
+		chunk, size = append(chunk, r), size+r.Size()
+		return true
+	})
+	if err == nil && len(chunk) > 0 {
+		flush()
+	}
+	return err
+}
+
+// release makes the receiver responsible. mu is held.
+func (k *Keeper) release(m *outgoing) bool {
+	own := k.reg.Load()
+	if m.aborted || k.out != m || own == nil {
+		return false
+	}
+	m.released, k.released = true, m.id
+	if m.to == own.owner.ID {
+		k.setRegister(nil)
+	} else {
+		k.setRegister(&ownership{owner: k.self, from: m.to, epoch: m.grant.epoch})
+	}
+	k.claims.learn(m.grant, k.env.Now())
+	return true
+}
+
+// commit tells the receiver that it is responsible, until it has heard or is dead. Should it be dead, its range is taken
+// over like any dead owner's.
+func (k *Keeper) commit(ctx context.Context, m *outgoing) {
+	for try := 0; try < 3; try++ {
+		err := k.step(ctx, m, nodepb.MoveRequest_PHASE_COMMIT, nil)
+		if err == nil || errors.Is(err, errRefused) || stopped(err) {
+			break
+		}
+	}
+	k.mu.Lock()
+	if k.out == m {
+		k.out = nil
+	}
+	k.mu.Unlock()
+	k.tendDue.Set()
+	k.repairDue.Set()
+}
+
+// follow brings a write to the receiver of an open move. If the receiver cannot have it, the move is given up, unless it
+// has been released meanwhile; then the write must not be acknowledged.
+func (k *Keeper) follow(ctx context.Context, m *outgoing, rec *store.Record, operation string) error {
+	err := k.stepFor(ctx, m, nodepb.MoveRequest_PHASE_RECORDS, []*store.Record{rec}, operation)
+	if err == nil || stopped(err) {
+		return err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if m.released {
+		return errOvertaken
+	}
+	if k.out == m {
+		k.abortOut()
+	}
+	return nil
+}
+
+func (k *Keeper) step(ctx context.Context, m *outgoing, phase nodepb.MoveRequest_Phase, records []*store.Record) error {
+	return k.stepFor(ctx, m, phase, records, chordevent.SpanKeysMove)
+}
+
+// begin announces the move and says how many records of the range the receiver has already.
+func (k *Keeper) begin(ctx context.Context, m *outgoing) (held int64, err error) {
+	a, err := k.moveCall(ctx, m, nodepb.MoveRequest_PHASE_BEGIN, nil, chordevent.SpanKeysMove)
+	return a.GetHeld(), err
+}
+
+func (k *Keeper) stepFor(ctx context.Context, m *outgoing, phase nodepb.MoveRequest_Phase, records []*store.Record, operation string) error {
+	_, err := k.moveCall(ctx, m, phase, records, operation)
+	return err
+}
+
+func (k *Keeper) moveCall(ctx context.Context, m *outgoing, phase nodepb.MoveRequest_Phase, records []*store.Record, operation string) (*nodepb.MoveResponse, error) {
+	k.mu.Lock()
+	unclean, aborted := k.unclean, m.aborted
+	k.mu.Unlock()
+	var sentKeys, sentBytes int64
+	switch phase {
+	case nodepb.MoveRequest_PHASE_COMMIT:
+		sentKeys, sentBytes = m.keys, m.bytes // the task that moves is the only one to commit
+	case nodepb.MoveRequest_PHASE_BEGIN, nodepb.MoveRequest_PHASE_RECORDS, nodepb.MoveRequest_PHASE_PREPARE:
+		if aborted {
+			return nil, errAborted
+		}
+		if !m.deadline.IsZero() && k.env.Now().After(m.deadline) {
+			return nil, errLate
+		}
+	}
+	grant, list := ownershipToWire(m.grant), recordsToWire(records)
+	a, err := ask(k, ctx, m.receiver, operation, k.cfg.CallLimit, func(keys nodepb.KeysServer, call *nodepb.Call) (*nodepb.MoveResponse, error) {
+		return keys.Move(ctx, &nodepb.MoveRequest{
+			Call: call, MoveId: m.id, Phase: phase, Grant: grant, RangeTo: m.to[:],
+			Reason: reasonToWire(m.reason), Unclean: unclean, Records: list, Keys: sentKeys, Bytes: sentBytes,
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	switch a.Outcome {
+	case nodepb.MoveResponse_OUTCOME_OK:
+		return a, nil
+	case nodepb.MoveResponse_OUTCOME_EXHAUSTED:
+		return nil, fmt.Errorf("%w: at %s", errFull, m.receiver.Addr)
+	}
+	return nil, fmt.Errorf("%w: %s in phase %s of move %s", errRefused, m.receiver.Addr, phase, m.id)
+}

@@ -1,0 +1,48 @@
+package keeper
+
+import (
+	"cmp"
+
+	"chordconductor/node/chord"
+)
+
+// An arc is the stretch (from, to] of the circle; from equal to to is all of it.
+type arc struct{ from, to chord.ID }
+
+func (a arc) covers(id chord.ID) bool { return chord.Owns(a.from, id, a.to) }
+
+// overlaps reports whether both cover some point: of two arcs that meet, one covers the other's end.
+func (a arc) overlaps(b arc) bool { return a.covers(b.to) || b.covers(a.to) }
+
+// An ownership says that a member is responsible for (from, owner.ID]. A greater epoch is a later word on a range.
+type ownership struct {
+	owner chord.Peer
+	from  chord.ID // equal to the owner's: the whole circle
+	epoch int64
+}
+
+func (o ownership) arc() arc                  { return arc{o.from, o.owner.ID} }
+func (o ownership) covers(id chord.ID) bool   { return o.arc().covers(id) }
+func (o ownership) overlaps(p ownership) bool { return o.arc().overlaps(p.arc()) }
+
+// beats orders all ownerships, so that of two that overlap all members agree which one stands.
+func (o ownership) beats(p ownership) bool {
+	if c := cmp.Compare(o.epoch, p.epoch); c != 0 {
+		return c > 0
+	}
+	if c := o.owner.ID.Compare(p.owner.ID); c != 0 {
+		return c > 0
+	}
+	return o.owner.Incarnation > p.owner.Incarnation
+}
+
+// without is what is left of o beside p: the stretch from p's end to o's end, unless p covers o's end.
+func (o ownership) without(p ownership) (left ownership, some bool) {
+	if p.covers(o.owner.ID) {
+		return ownership{}, false
+	}
+	if o.covers(p.owner.ID) {
+		o.from = p.owner.ID
+	}
+	return o, true
+}

@@ -1,0 +1,153 @@
+package keeper
+
+import (
+	"context"
+	"fmt"
+
+	"chordconductor/node/chord"
+	"chordconductor/node/store"
+	"chordconductor/otel/chordevent"
+)
+
+// A reconciliation makes two members hold the newer version of every record of an arc. own is this member's ownership of
+// the arc, or nil if the other member owns it; then nothing is fetched, since the owner's version is no use to us.
+type reconciliation struct {
+	k    *Keeper
+	peer chord.Peer
+	own  *ownership
+
+	queue  []arc // to compare; the last is next, so that it stays short: some 32 arcs for each of 40 digits
+	pull   []string
+	push   []*store.Record
+	pushed int64 // bytes in push
+
+	done outcome
+}
+
+// outcome counts what a reconciliation has brought, either way.
+type outcome struct {
+	pulled, pushed int
+	bytes          int64
+	differed       bool
+}
+
+// reconcile compares one arc and brings what differs. At the first difference differs, if given, turns the context into
+// one whose trace is worth recording.
+func (k *Keeper) reconcile(ctx context.Context, p chord.Peer, own *ownership, whole arc, differs func(context.Context) context.Context) (outcome, error) {
+	r := reconciliation{k: k, peer: p, own: own, queue: []arc{whole}}
+	for len(r.queue) > 0 {
+		differed := r.done.differed
+		if err := r.step(ctx); err != nil {
+			return r.done, err
+		}
+		if r.done.differed && !differed && differs != nil {
+			ctx = differs(ctx)
+		}
+	}
+	if err := r.flushPush(ctx); err != nil {
+		return r.done, err
+	}
+	return r.done, r.flushPull(ctx)
+}
+
+func (r *reconciliation) step(ctx context.Context) error {
+	asked := r.queue[max(0, len(r.queue)-maxArcs):]
+	differences, err := r.k.compare(ctx, r.peer, r.own, asked)
+	if err != nil {
+		return err
+	}
+	if len(differences) == 0 {
+		return fmt.Errorf("%w: %s answers on no arc", errRefused, r.peer.Addr)
+	}
+	rest := append([]arc(nil), asked[len(differences):]...)
+	r.queue = append(r.queue[:len(r.queue)-len(asked)], rest...)
+	for i, d := range differences {
+		if d.same {
+			continue
+		}
+		r.done.differed = true
+		r.queue = append(r.queue, d.parts...)
+		if !d.cut {
+			if err := r.exchange(ctx, asked[i], d.versions); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// exchange finds what is newer here, and what is newer there, among all the versions of an arc of few records.
+func (r *reconciliation) exchange(ctx context.Context, a arc, theirs []*store.Record) error {
+	byKey := make(map[string]*store.Record, len(theirs)) // looked up only: its order reaches nothing
+	r.k.mu.Lock()
+	for _, version := range theirs {
+		byKey[version.Key] = version
+		if r.own != nil && version.Newer(r.k.store.Get(version.ID, version.Key)) {
+			r.pull = append(r.pull, version.Key)
+		}
+	}
+	var newer []*store.Record
+	r.k.store.Ascend(a.from, a.to, func(rec *store.Record) bool {
+		if rec.Newer(byKey[rec.Key]) {
+			newer = append(newer, rec)
+		}
+		return true
+	})
+	r.k.mu.Unlock()
+	for _, rec := range newer {
+		if r.pushed > 0 && r.pushed+rec.Size() > batchBytes || len(r.push) == batchRecords {
+			if err := r.flushPush(ctx); err != nil {
+				return err
+			}
+		}
+		r.push, r.pushed = append(r.push, rec), r.pushed+rec.Size()
+	}
+	if len(r.pull) >= batchRecords/2 {
+		return r.flushPull(ctx)
+	}
+	return nil
+}
+
+// flushPush sends the records gathered, which are no more than one message takes.
+func (r *reconciliation) flushPush(ctx context.Context) error {
+	if len(r.push) == 0 {
+		return nil
+	}
+	if err := r.k.bring(ctx, r.peer, r.own, r.push, nil, chordevent.SpanRepair); err != nil {
+		return err
+	}
+	r.done.pushed += len(r.push)
+	r.done.bytes += r.pushed
+	r.push, r.pushed = nil, 0
+	return nil
+}
+
+// flushPull fetches the keys gathered and merges their records.
+func (r *reconciliation) flushPull(ctx context.Context) error {
+	for len(r.pull) > 0 {
+		keys := r.pull[:min(len(r.pull), maxFetch)]
+		records, answered, err := r.k.fetch(ctx, r.peer, keys, chordevent.SpanRepair)
+		if err != nil {
+			return err
+		}
+		if answered == 0 {
+			return fmt.Errorf("%w: %s fetches nothing", errRefused, r.peer.Addr)
+		}
+		r.k.mu.Lock()
+		for _, rec := range records {
+			stored, err := r.k.merge(rec, forKeeps)
+			if err != nil {
+				r.k.mu.Unlock()
+				return err
+			}
+			if stored {
+				r.done.pulled++
+				r.done.bytes += rec.Size()
+			}
+		}
+		r.k.mu.Unlock()
+		r.pull = r.pull[answered:]
+	}
+	r.pull = nil
+	return nil
+}

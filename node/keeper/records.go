@@ -1,0 +1,195 @@
+package keeper
+
+import (
+	"context"
+	"fmt"
+
+	"chordconductor/node/chord"
+	"chordconductor/node/nodepb"
+	"chordconductor/node/store"
+)
+
+// merge stores a record unless what is held is as new. mu is held.
+func (k *Keeper) merge(r *store.Record, why purpose) (stored bool, err error) {
+	old := k.store.Get(r.ID, r.Key)
+	if !r.Newer(old) {
+		return false, nil
+	}
+	if err := k.clock.Observe(r.Version); err != nil {
+		return false, fmt.Errorf("record of %q: %w", r.Key, err)
+	}
+	r = k.dated(r)
+	if !k.budget.take(r.Size()-old.Size(), why) {
+		return false, errFull
+	}
+	k.store.Put(r)
+	return true, nil
+}
+
+// dated is the record with the time at which something is to be done about it: a value to be dropped when it has
+// expired, a tombstone to be forgotten after its lifetime. A value that has expired already is dropped here.
+func (k *Keeper) dated(r *store.Record) *store.Record {
+	now := k.env.Now().UnixMilli()
+	next := *r
+	if !next.Deleted && next.Expires != 0 && next.Expires <= now {
+		next.Deleted, next.Value = true, nil
+	}
+	switch {
+	case next.Deleted:
+		next.Due = max(timeOf(next.Version).UnixMilli(), next.Expires) + k.cfg.TombstoneLifetime.Milliseconds()
+	case next.Expires != 0:
+		next.Due = next.Expires
+	}
+	return &next
+}
+
+// drop removes a record for good. mu is held.
+func (k *Keeper) drop(r *store.Record) {
+	if old := k.store.Delete(r.ID, r.Key); old != nil {
+		k.budget.take(-old.Size(), forKeeps)
+	}
+}
+
+// bring sends records to a member: as their owner to a holder of copies, with tombstones to drop; or, without an
+// ownership, to the owner.
+func (k *Keeper) bring(ctx context.Context, p chord.Peer, own *ownership, records, drop []*store.Record, operation string) error {
+	q := &nodepb.ReplicateRequest{Records: recordsToWire(records)}
+	if own != nil {
+		q.Ownership = ownershipToWire(*own)
+	}
+	for _, r := range drop {
+		q.Drop = append(q.Drop, versionToWire(r))
+	}
+	a, err := ask(k, ctx, p, operation, k.cfg.CallLimit, func(keys nodepb.KeysServer, call *nodepb.Call) (*nodepb.ReplicateResponse, error) {
+		return keys.Replicate(ctx, &nodepb.ReplicateRequest{Call: call, Ownership: q.Ownership, Records: q.Records, Drop: q.Drop})
+	})
+	if err != nil {
+		return err
+	}
+	if a.Exhausted {
+		return fmt.Errorf("%w: at %s", errFull, p.Addr)
+	}
+	return k.judged(p, a)
+}
+
+// Replicate takes such records.
+func (k *Keeper) Replicate(ctx context.Context, q *nodepb.ReplicateRequest) (*nodepb.ReplicateResponse, error) {
+	own, err := ownershipFromWire(k.space, q.Ownership)
+	if err != nil {
+		return nil, malformed(err)
+	}
+	records, err := recordsFromWire(k.space, q.Records)
+	if err != nil {
+		return nil, malformed(err)
+	}
+	drop := make([]*store.Record, len(q.Drop))
+	for i, version := range q.Drop {
+		if drop[i], err = versionFromWire(k.space, version); err != nil {
+			return nil, malformed(err)
+		}
+	}
+	places := make([]arc, len(records))
+	for i, r := range records {
+		if own != nil && !own.covers(r.ID) {
+			return nil, malformed(fmt.Errorf("record of %q is not in the sender's range", r.Key))
+		}
+		places[i] = arc{r.ID, r.ID}
+	}
+	a := &nodepb.ReplicateResponse{Reply: k.member.Reply()}
+	k.mu.Lock()
+	v := k.admit(own, places)
+	if !v.refused {
+		a.Accepted, a.Overlapped = true, v.overlapped
+		err = k.accept(records, drop, own)
+	} else if v.conflict != nil {
+		a.Conflict = ownershipToWire(*v.conflict)
+	}
+	a.Full = k.budget.full()
+	k.mu.Unlock()
+	k.tell(ctx)
+	switch {
+	case err == errFull:
+		a.Accepted, a.Exhausted = false, true
+	case err != nil:
+		return nil, malformed(err)
+	}
+	return a, nil
+}
+
+// accept merges records from a peer and drops tombstones. mu is held.
+func (k *Keeper) accept(records, drop []*store.Record, own *ownership) error {
+	for _, r := range records {
+		stored, err := k.merge(r, forKeeps)
+		if err != nil {
+			return err
+		}
+		if stored && own == nil {
+			k.unsync() // leftovers of this member's range, which the holders of its copies do not have
+		}
+	}
+	for _, r := range drop {
+		if old := k.store.Get(r.ID, r.Key); old.Same(r) && own != nil {
+			k.drop(old)
+		}
+	}
+	return nil
+}
+
+// unsync notes that the holders of copies lack something. mu is held.
+func (k *Keeper) unsync() {
+	for i := range k.holders {
+		k.holders[i].synced = false
+		k.holders[i].missed++
+	}
+	k.repairDue.Set()
+}
+
+// maxFetch is how many keys are asked for in one message.
+const maxFetch = 256
+
+// fetch reads records at another member: those of the first keys, as many as it answers.
+func (k *Keeper) fetch(ctx context.Context, p chord.Peer, keys []string, operation string) (records []*store.Record, answered int, err error) {
+	wanted := make(map[string]bool, len(keys)) // looked up only
+	list := make([][]byte, len(keys))
+	for i, key := range keys {
+		wanted[key], list[i] = true, []byte(key)
+	}
+	a, err := ask(k, ctx, p, operation, k.cfg.CallLimit, func(s nodepb.KeysServer, call *nodepb.Call) (*nodepb.FetchResponse, error) {
+		return s.Fetch(ctx, &nodepb.FetchRequest{Call: call, Keys: list})
+	})
+	if err != nil {
+		return nil, 0, err
+	}
+	for _, wire := range a.Records {
+		r, err := recordFromWire(k.space, wire)
+		if err != nil {
+			return nil, 0, fmt.Errorf("%w: %w", errRefused, err)
+		}
+		if wanted[r.Key] {
+			records = append(records, r)
+		}
+	}
+	return records, min(max(int(a.Answered), 0), len(keys)), nil
+}
+
+// Fetch answers such a question.
+func (k *Keeper) Fetch(_ context.Context, q *nodepb.FetchRequest) (*nodepb.FetchResponse, error) {
+	if len(q.Keys) > maxFetch {
+		return nil, malformed(fmt.Errorf("%d keys to fetch: at most %d", len(q.Keys), maxFetch))
+	}
+	a := &nodepb.FetchResponse{Reply: k.member.Reply()}
+	var size int64
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, key := range q.Keys {
+		if r := k.store.Get(k.space.Hash(key), string(key)); r != nil {
+			if size > 0 && size+r.Size() > batchBytes {
+				break
+			}
+			size += r.Size()
+			a.Records = append(a.Records, recordToWire(r))
+		}
+		a.Answered++
+	}
+	return a, nil
+}

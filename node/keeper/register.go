@@ -1,0 +1,176 @@
+package keeper
+
+import (
+	"context"
+	"slices"
+
+	"chordconductor/node/chord"
+	"chordconductor/otel/chordevent"
+)
+
+// setRegister changes the ownership register; nil empties it. mu is held. The caller tells it after unlocking.
+func (k *Keeper) setRegister(own *ownership) {
+	k.reg.Store(own)
+	k.owned = k.owned || own != nil
+	k.announced = false
+	for i := range k.holders {
+		k.holders[i].synced = false // equal digests count for one extent and epoch of the range
+	}
+	if own == nil {
+		k.unclean, k.sources = false, nil
+	}
+	k.sweepSoon()
+	k.tendDue.Set()
+	k.repairDue.Set()
+}
+
+// tell emits the register if it has changed since it was last told. Whoever changed it calls this after unlocking mu; of
+// two that come at once, either tells the latest.
+func (k *Keeper) tell(ctx context.Context) {
+	k.telling.Lock()
+	defer k.telling.Unlock()
+	if own := k.reg.Load(); own != k.told {
+		k.told = own
+		k.member.Emit(ctx, chordevent.OwnershipChanged{Ownership: registerOf(own)})
+	}
+}
+
+// A verdict is what becomes of an ownership that its owner has told. It is refused, mostly because of another one, or it
+// stands, and this member has given up what overlapped it.
+type verdict struct {
+	refused    bool
+	conflict   *ownership
+	overlapped bool
+}
+
+// meet judges an ownership told by its owner. mu is held; the caller tells the register, which may have changed.
+func (k *Keeper) meet(o ownership) verdict {
+	if o.owner.ID == k.self.ID {
+		return verdict{refused: true} // an earlier life of this member speaks
+	}
+	k.heardFrom(o.owner)
+	own := k.reg.Load()
+	rival := own != nil && o.overlaps(*own)
+	if rival && (own.beats(o) || !k.yield(o)) {
+		return verdict{refused: true, conflict: k.reg.Load()}
+	}
+	if winner, refused := k.claims.refuses(o); refused {
+		return verdict{refused: true, conflict: &winner}
+	}
+	k.claims.learn(o, k.env.Now())
+	return verdict{overlapped: rival}
+}
+
+// yield resolves an overlap with the range of a living owner whose word beats this member's. Of two owners each keeps
+// what comes before it on the circle, up to the other one. So this member gives up what lies below the other, if its
+// range covers that. If the other one's covers this member, then this one was taken for dead without being so: it takes
+// its own back with a greater epoch, unclean, since the other has been written to meanwhile. Only if that happens again
+// soon, because calls get through in one direction alone, it steps down and claims its range like a newcomer. What it
+// held of a range it gives up stays, as leftovers for the owner. yield reports whether the other ownership stands as it
+// is. mu is held.
+func (k *Keeper) yield(to ownership) (stands bool) {
+	own := k.reg.Load()
+	k.abortOut()
+	next := *own
+	next.epoch = max(own.epoch, to.epoch) + 1
+	if own.covers(to.owner.ID) {
+		next.from = to.owner.ID
+	}
+	if !to.covers(k.self.ID) {
+		k.setRegister(&next)
+		return true
+	}
+	now := k.env.Now()
+	again := !k.reclaimed.IsZero() && now.Sub(k.reclaimed) < k.fresh()
+	k.reclaimed = now
+	if again {
+		k.setRegister(nil)
+		return true
+	}
+	k.setRegister(&next)
+	k.soil(to.owner)
+	return false
+}
+
+// raise gives the present range a new epoch, above one that stands against it without reason. mu is held.
+func (k *Keeper) raise(above int64) {
+	if own := k.reg.Load(); own != nil {
+		k.abortOut()
+		next := *own
+		next.epoch = max(own.epoch, above) + 1
+		k.setRegister(&next)
+	}
+}
+
+// soil makes the range unclean: records of it may be elsewhere, with a certain member perhaps. mu is held.
+func (k *Keeper) soil(source ...chord.Peer) {
+	if k.reg.Load() == nil {
+		return
+	}
+	k.unclean = true
+	k.soils++
+	for _, p := range source {
+		if !slices.Contains(k.sources, p) {
+			if len(k.sources) == maxSources {
+				k.sources = slices.Delete(k.sources, 0, 1)
+			}
+			k.sources = append(slices.Clip(k.sources), p)
+		}
+	}
+	k.repairDue.Set()
+}
+
+// dispute notes that this member's ownership was refused because of another one. mu is held.
+func (k *Keeper) dispute(conflict ownership) {
+	if len(k.disputes) < maxDisputes && !slices.Contains(k.disputes, conflict) {
+		k.disputes = append(k.disputes, conflict)
+		k.tendDue.Set()
+	}
+}
+
+// settle resolves what stands against this member's ownership, by asking the owner named. If that one is dead, or owns
+// something else by now, the word against us is outdated, and a greater epoch goes past it. If it does own the range,
+// one of the two yields.
+func (k *Keeper) settle(ctx context.Context) error {
+	k.mu.Lock()
+	disputes := k.disputes
+	k.disputes = nil
+	k.mu.Unlock()
+	for _, conflict := range disputes {
+		if err := k.settleOne(ctx, conflict); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (k *Keeper) settleOne(ctx context.Context, conflict ownership) error {
+	var theirs *ownership
+	if conflict.owner.ID != k.self.ID {
+		s, err := k.survey(ctx, conflict.owner, conflict.owner.ID, chordevent.SpanRepair)
+		if stopped(err) {
+			return err
+		}
+		if err == nil {
+			theirs = s.own
+		}
+	}
+	k.mu.Lock()
+	own := k.reg.Load()
+	rival := own != nil && theirs != nil && theirs.overlaps(*own)
+	switch {
+	case rival && theirs.beats(*own):
+		k.yield(*theirs)
+	case own != nil && conflict.beats(*own):
+		k.raise(conflict.epoch)
+	}
+	own = k.reg.Load()
+	k.mu.Unlock()
+	k.tell(ctx)
+	if rival && own != nil {
+		if err := k.announce(ctx, theirs.owner, *own); stopped(err) {
+			return err // any other outcome has been noted
+		}
+	}
+	return nil
+}

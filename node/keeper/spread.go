@@ -1,0 +1,85 @@
+package keeper
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"chordconductor/node/chord"
+	"chordconductor/node/store"
+)
+
+// spread brings a record that the owner has written to R-1 other hosts, and to the receiver of a handover of its range.
+// A silent host is replaced by the next one of the walk. It returns the number of hosts that hold the record, this one
+// included: fewer than R only when the walk has no more. An error says that the write must not be acknowledged.
+func (k *Keeper) spread(ctx context.Context, own ownership, rec *store.Record, move *outgoing, operation string) (copies int, err error) {
+	var tried []chord.Peer
+	copies = 1
+	failed := error(nil)
+	for {
+		batch := k.nextHolders(ctx, k.cfg.Replicas-copies, tried)
+		if len(batch) == 0 && move == nil {
+			break
+		}
+		tried = append(tried, batch...)
+		errs := make([]error, len(batch)+1)
+		moving := move
+		move = nil
+		err := k.each(ctx, len(errs), func(ctx context.Context, i int) {
+			switch {
+			case i < len(batch):
+				errs[i] = k.bring(ctx, batch[i], &own, []*store.Record{rec}, nil, operation)
+			case moving != nil:
+				errs[i] = k.follow(ctx, moving, rec, operation)
+			}
+		})
+		if err != nil {
+			return 0, err
+		}
+		for i, err := range errs {
+			switch {
+			case err == nil:
+				if i < len(batch) {
+					copies++
+				}
+			case stopped(err) || errors.Is(err, errOvertaken) || i == len(batch):
+				return 0, err
+			default:
+				k.missed(batch[i])
+				if !errors.Is(err, errDead) {
+					failed = err
+				}
+			}
+		}
+	}
+	if copies < k.cfg.Replicas && failed != nil {
+		return 0, failed // a host that is alive does not take it
+	}
+	return copies, nil
+}
+
+// nextHolders picks up to n hosts of the walk that have not been tried.
+func (k *Keeper) nextHolders(ctx context.Context, n int, tried []chord.Peer) []chord.Peer {
+	if n <= 0 {
+		return nil
+	}
+	var next []chord.Peer
+	for _, p := range k.hosts(ctx, n+len(tried)) {
+		sameHost := func(t chord.Peer) bool { return t.Addr == p.Addr }
+		if len(next) < n && !slices.ContainsFunc(tried, sameHost) {
+			next = append(next, p)
+		}
+	}
+	return next
+}
+
+// missed notes that a write did not reach a holder of copies.
+func (k *Keeper) missed(p chord.Peer) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if h := k.holder(p); h != nil {
+		h.synced = false
+		h.missed++
+		k.repairDue.Set()
+	}
+}

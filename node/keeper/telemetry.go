@@ -1,0 +1,157 @@
+package keeper
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+
+	"chordconductor/node/chord"
+	"chordconductor/node/env"
+	"chordconductor/node/nodepb"
+	"chordconductor/node/store"
+	"chordconductor/otel/chordevent"
+)
+
+// telemetry is a keeper's spans and metrics. Times come from the environment, so that a simulated run tells the same
+// story every time.
+type telemetry struct {
+	env        env.Env
+	tracer     trace.Tracer
+	attributes []attribute.KeyValue
+	quiet      context.Context // of background work that may change nothing: its calls start no traces
+
+	duration metric.Float64Histogram
+	moved    metric.Int64Counter
+	keys     metric.Int64UpDownCounter
+	size     metric.Int64UpDownCounter
+
+	mu     sync.Mutex
+	levels [4]int64 // guarded by mu: what keys and size were told, owned and copies
+}
+
+func newTelemetry(tracer trace.Tracer, meter metric.Meter, e env.Env, attributes []attribute.KeyValue) *telemetry {
+	t := &telemetry{env: e, tracer: tracer, attributes: attributes}
+	// The instruments' names and units are constants of a table that tests check, so making them cannot fail.
+	t.duration, _ = chordevent.OperationDuration.Float64Histogram(meter)
+	t.moved, _ = chordevent.KeysMovedCount.Int64Counter(meter)
+	t.keys, _ = chordevent.StoreKeys.Int64UpDownCounter(meter)
+	t.size, _ = chordevent.StoreSize.Int64UpDownCounter(meter)
+	// A parent that nobody records: what is called under it is not sampled either.
+	t.quiet = trace.ContextWithSpanContext(context.Background(), trace.NewSpanContext(trace.SpanContextConfig{
+		TraceID: trace.TraceID{15: 1}, SpanID: trace.SpanID{7: 1},
+	}))
+	return t
+}
+
+func (t *telemetry) start(ctx context.Context, name string, attributes ...attribute.KeyValue) (context.Context, trace.Span) {
+	return t.startAt(ctx, t.env.Now(), name, attributes...)
+}
+
+func (t *telemetry) startAt(ctx context.Context, at time.Time, name string, attributes ...attribute.KeyValue) (context.Context, trace.Span) {
+	return t.tracer.Start(ctx, name, trace.WithTimestamp(at), trace.WithAttributes(t.attributes...), trace.WithAttributes(attributes...))
+}
+
+func (t *telemetry) end(span trace.Span, err error, attributes ...attribute.KeyValue) {
+	if span.IsRecording() {
+		span.SetAttributes(attributes...)
+		if err != nil {
+			span.SetAttributes(chordevent.OutcomeKey.String(chordevent.OutcomeFailed))
+			span.SetStatus(codes.Error, err.Error())
+		}
+	}
+	span.End(trace.WithTimestamp(t.env.Now()))
+}
+
+var (
+	roleOwned   = metric.WithAttributeSet(attribute.NewSet(chordevent.StoreRoleKey.String("owned")))
+	roleReplica = metric.WithAttributeSet(attribute.NewSet(chordevent.StoreRoleKey.String("replica")))
+)
+
+// report brings the process-wide levels up to date with what this member holds.
+func (t *telemetry) report(owned, all store.Summary) {
+	t.level([4]int64{owned.Live, all.Live - owned.Live, owned.Bytes, all.Bytes - owned.Bytes})
+}
+
+// forget takes the member out of the process-wide levels: it has ended.
+func (t *telemetry) forget() { t.level([4]int64{}) }
+
+func (t *telemetry) level(now [4]int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	ctx := context.Background()
+	for i, add := range [4]func(int64){
+		func(n int64) { t.keys.Add(ctx, n, roleOwned) },
+		func(n int64) { t.keys.Add(ctx, n, roleReplica) },
+		func(n int64) { t.size.Add(ctx, n, roleOwned) },
+		func(n int64) { t.size.Add(ctx, n, roleReplica) },
+	} {
+		if n := now[i] - t.levels[i]; n != 0 {
+			add(n)
+		}
+	}
+	t.levels = now
+}
+
+// measure notes how long a client operation took.
+func (t *telemetry) measure(ctx context.Context, operation, outcome string, took time.Duration) {
+	t.duration.Record(ctx, took.Seconds(), metric.WithAttributes(
+		chordevent.OperationKey.String(operation), chordevent.OutcomeKey.String(outcome)))
+}
+
+// moved tells how far a move has come.
+func (k *Keeper) moved(ctx context.Context, e chordevent.KeysMoved) {
+	k.member.Emit(ctx, e)
+	if e.Phase == chordevent.MoveDone {
+		direction := "in"
+		if e.Outgoing {
+			direction = "out"
+		}
+		k.tel.moved.Add(ctx, e.Keys, metric.WithAttributes(
+			chordevent.MoveReasonKey.String(string(e.Reason)), chordevent.MoveDirectionKey.String(direction)))
+	}
+}
+
+func (m *outgoing) event(phase chordevent.MovePhase) chordevent.KeysMoved {
+	return chordevent.KeysMoved{
+		MoveID: m.id, Phase: phase, Outgoing: true, Peer: chordevent.PeerRef{Peer: m.receiver}, From: m.from, To: m.to,
+		Keys: m.keys, Bytes: m.bytes, Reason: m.reason,
+	}
+}
+
+func (m *incoming) event(phase chordevent.MovePhase) chordevent.KeysMoved {
+	return chordevent.KeysMoved{
+		MoveID: m.id, Phase: phase, Peer: chordevent.PeerRef{Peer: m.source}, From: m.from, To: m.to,
+		Keys: m.keys, Bytes: m.bytes, Reason: m.reason,
+	}
+}
+
+func (k *Keeper) keyAttribute(id chord.ID) attribute.KeyValue {
+	return chordevent.LookupKeyKey.String(k.space.Format(id))
+}
+
+func reasonToWire(r chordevent.MoveReason) nodepb.MoveRequest_Reason {
+	switch r {
+	case chordevent.MoveJoin:
+		return nodepb.MoveRequest_REASON_JOIN
+	case chordevent.MoveLeave:
+		return nodepb.MoveRequest_REASON_LEAVE
+	}
+	return nodepb.MoveRequest_REASON_REPAIR
+}
+
+func reasonFromWire(r nodepb.MoveRequest_Reason) (chordevent.MoveReason, bool) {
+	switch r {
+	case nodepb.MoveRequest_REASON_JOIN:
+		return chordevent.MoveJoin, true
+	case nodepb.MoveRequest_REASON_LEAVE:
+		return chordevent.MoveLeave, true
+	case nodepb.MoveRequest_REASON_REPAIR:
+		return chordevent.MoveRepair, true
+	}
+	return "", false
+}

@@ -1,0 +1,295 @@
+package keeper
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"chordconductor/node/chord"
+	"chordconductor/node/nodepb"
+	"chordconductor/otel/chordevent"
+)
+
+// tend is the task that sees to it that every point of the circle has one owner: it claims this member's range, takes
+// over what a dead owner leaves below it, and settles with others who say they own the same.
+func (k *Keeper) tend(context.Context) {
+	pause := time.Duration(0)
+	for {
+		if pause > 0 {
+			if err := k.tendDue.Wait(k.jitter(pause)); stopped(err) {
+				return
+			}
+		}
+		var err error
+		if pause, err = k.tendOnce(k.tel.quiet); stopped(err) {
+			return
+		}
+	}
+}
+
+const (
+	tendSoon = 100 * time.Millisecond // while something is to be done
+	// settleTime is for how long nobody is known to own a range before it is taken by a member that knows nothing of it,
+	// in call limits: time for those who do know to be heard.
+	settleTime = 8
+)
+
+// tendOnce does what is to be done, and returns the time until it should look again if nothing happens.
+func (k *Keeper) tendOnce(ctx context.Context) (time.Duration, error) {
+	if err := k.settle(ctx); stopped(err) {
+		return 0, err
+	}
+	if err := k.watchIn(ctx); err != nil {
+		return 0, err
+	}
+	k.mu.Lock()
+	if k.leaving && !k.stay.IsZero() && k.env.Now().After(k.stay) {
+		k.leaving = false // the ring could not let the member go after all
+	}
+	own, moving, leaving, disputed := k.reg.Load(), k.in != nil, k.leaving, len(k.disputes) > 0
+	k.mu.Unlock()
+	var done bool
+	var err error
+	switch {
+	case moving:
+		return k.cfg.CallLimit, nil
+	case own == nil && leaving:
+		return k.cfg.CallLimit, nil
+	case own == nil:
+		done, err = k.claimRange(ctx)
+	default:
+		done, err = k.lookBelow(ctx, own)
+	}
+	if stopped(err) {
+		return 0, err
+	}
+	if !done || disputed {
+		return tendSoon, nil
+	}
+	return k.cfg.SyncInterval, nil
+}
+
+// claimRange asks the owner of this member's identifier for its range. A lookup finds the owner; when the ring is not in
+// order, the successor may know better.
+func (k *Keeper) claimRange(ctx context.Context) (done bool, err error) {
+	owner, err := k.member.Lookup(ctx, k.self.ID)
+	if stopped(err) {
+		return false, err
+	}
+	if err != nil {
+		live := k.member.State().Live()
+		if len(live) == 0 {
+			return k.claimOrphaned(ctx)
+		}
+		owner = live[0]
+	}
+	k.mu.Lock()
+	again := k.owned
+	k.mu.Unlock()
+	for range maxForwards {
+		if owner == k.self {
+			return false, nil
+		}
+		a, err := ask(k, ctx, owner, chordevent.SpanKeysMove, k.cfg.CallLimit, func(keys nodepb.KeysServer, call *nodepb.Call) (*nodepb.ClaimResponse, error) {
+			return keys.Claim(ctx, &nodepb.ClaimRequest{Call: call, Again: again})
+		})
+		if err != nil {
+			if stopped(err) {
+				return false, err
+			}
+			break
+		}
+		if a.Accepted {
+			k.mu.Lock()
+			k.ownerless = time.Time{}
+			k.mu.Unlock()
+			return true, nil
+		}
+		better, err := ownershipFromWire(k.space, a.Owner)
+		if err != nil || better == nil || better.owner == owner {
+			return false, err
+		}
+		owner = better.owner
+	}
+	return k.claimOrphaned(ctx)
+}
+
+// claimOrphaned is the way out when all owners are gone at once: after a while without any, the member whose place on
+// the ring spans zero looks all around, and if really nobody owns anything, it takes the whole circle.
+func (k *Keeper) claimOrphaned(ctx context.Context) (bool, error) {
+	state, now := k.member.State(), k.env.Now()
+	alone := len(state.Live()) == 0
+	k.mu.Lock()
+	if k.ownerless.IsZero() {
+		k.ownerless = now
+	}
+	waited := now.Sub(k.ownerless)
+	k.mu.Unlock()
+	first := alone || state.Pred.Real() && state.Pred.ID.Compare(k.self.ID) >= 0
+	if waited < 2*settleTime*k.cfg.CallLimit || !first {
+		return false, nil
+	}
+	at := k.self
+	for next := state.Head(); next.ID != k.self.ID; {
+		s, err := k.survey(ctx, next, k.self.ID, chordevent.SpanRepair)
+		if err != nil {
+			return false, err
+		}
+		if s.own != nil || len(s.successors) == 0 || !chord.Between(at.ID, next.ID, k.self.ID) {
+			k.mu.Lock()
+			k.ownerless = time.Time{}
+			k.mu.Unlock()
+			return false, nil
+		}
+		at, next = next, s.successors[0]
+	}
+	k.mu.Lock()
+	if k.reg.Load() == nil && k.in == nil {
+		k.takeOver(k.self.ID, 0)
+	}
+	k.mu.Unlock()
+	k.tell(ctx)
+	return true, nil
+}
+
+// lookBelow finds out whether the range right below this member's has an owner that lives, and takes it over if not.
+// That is its business alone, as the owner of what comes next; a member that owns nothing yet takes over nothing.
+func (k *Keeper) lookBelow(ctx context.Context, own *ownership) (done bool, err error) {
+	if own.from == k.self.ID {
+		return true, nil // the whole circle
+	}
+	k.mu.Lock()
+	committing := k.out != nil && k.out.released
+	k.mu.Unlock()
+	if committing {
+		return true, nil // the new owner below does not know it yet; the end of the move wakes this task
+	}
+	state := k.member.State()
+	below, known := k.below(own)
+	if known && below.alive && state.Pred == below.owner {
+		return true, nil
+	}
+	if known && below.alive {
+		// Somebody is between, or the ring has lost sight of it.
+		s, err := k.survey(ctx, below.owner, own.from, chordevent.SpanRepair)
+		switch {
+		case err == nil && s.own != nil:
+			k.mu.Lock()
+			if s.own.overlaps(*own) {
+				k.dispute(*s.own)
+			}
+			k.mu.Unlock()
+			return true, nil
+		case err == nil:
+			k.mu.Lock()
+			k.soil(below.owner) // it lives and owns nothing: it may have stepped down, and have records
+			k.mu.Unlock()
+		case !errors.Is(err, errDead):
+			return false, err
+		}
+	}
+	// Others may know of a later owner: those that follow this member on the circle, and the one before it.
+	for _, p := range append(k.witnesses(ctx), state.Pred) {
+		if p.Real() && p != k.self && (p != below.owner || !known) {
+			if _, err := k.survey(ctx, p, own.from, chordevent.SpanRepair); stopped(err) {
+				return false, err
+			}
+		}
+	}
+	latest, found := k.below(own)
+	switch {
+	case found && latest.alive && (!known || latest.ownership != below.ownership):
+		return false, nil // another one: look again
+	case found:
+		return k.inherit(ctx, own, latest.from, latest.epoch)
+	}
+	return k.inheritUnknown(ctx, own, state.Pred)
+}
+
+// neighbor is the claim on the range right below one's own.
+type neighbor struct {
+	claim
+	alive bool // not found dead
+}
+
+func (k *Keeper) below(own *ownership) (neighbor, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	known, ok := k.claims.covering(own.from)
+	return neighbor{known, !hasLapsed(k.dead, known.owner, k.env.Now())}, ok
+}
+
+// inherit adds the range down to from to this member's own.
+func (k *Keeper) inherit(ctx context.Context, own *ownership, from chord.ID, epoch int64) (bool, error) {
+	k.mu.Lock()
+	ok := k.reg.Load() == own && k.in == nil && (k.out == nil || !k.out.released)
+	if ok {
+		if own.covers(from) && from != own.from {
+			from = k.self.ID // all the way around
+		}
+		k.takeOver(from, epoch)
+	}
+	k.mu.Unlock()
+	k.tell(ctx)
+	return false, nil // and look below that
+}
+
+// takeOver makes this member the owner of (from, its own identifier], unclean, at an epoch above all it knows of. mu is
+// held.
+func (k *Keeper) takeOver(from chord.ID, epoch int64) {
+	k.abortOut()
+	if own := k.reg.Load(); own != nil {
+		epoch = max(epoch, own.epoch)
+	}
+	next := ownership{owner: k.self, from: from}
+	for _, known := range k.claims {
+		if known.overlaps(next) {
+			epoch = max(epoch, known.epoch)
+		}
+	}
+	next.epoch = epoch + 1
+	k.ownerless = time.Time{}
+	k.claims.bury(next)
+	k.setRegister(&next)
+	k.soil()
+}
+
+// inheritUnknown takes a range below of which nobody reached knows an owner, after a while, down to the nearest member
+// that owns something: word of it has been lost with all that held it.
+func (k *Keeper) inheritUnknown(ctx context.Context, own *ownership, pred chord.Peer) (bool, error) {
+	now := k.env.Now()
+	k.mu.Lock()
+	if k.ownerless.IsZero() {
+		k.ownerless = now
+	}
+	waited := now.Sub(k.ownerless)
+	k.mu.Unlock()
+	if waited < settleTime*k.cfg.CallLimit || !pred.Real() {
+		return false, nil
+	}
+	for at, last := pred, k.self; ; {
+		if at.ID == k.self.ID {
+			return k.inherit(ctx, own, k.self.ID, 0) // all the way round nobody else owns anything
+		}
+		if !chord.Between(k.self.ID, at.ID, last.ID) {
+			return false, nil // the ring is not in order
+		}
+		s, err := k.survey(ctx, at, own.from, chordevent.SpanRepair)
+		if err != nil {
+			return false, err
+		}
+		if s.own != nil {
+			if s.own.overlaps(*own) {
+				k.mu.Lock()
+				k.dispute(*s.own)
+				k.mu.Unlock()
+				return false, nil
+			}
+			return k.inherit(ctx, own, at.ID, 0)
+		}
+		if !s.predecessor.Real() {
+			return false, nil
+		}
+		last, at = at, s.predecessor
+	}
+}
