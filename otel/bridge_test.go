@@ -8,18 +8,17 @@ import (
 	"testing/synctest"
 	"time"
 
-	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/log"
-	sdklog "go.opentelemetry.io/otel/sdk/log"
 	"go.opentelemetry.io/otel/sdk/resource"
 
 	"chordconductor/otel/chordevent"
 )
 
+// Events are copied onto the span of their context if that is recorded.
 func TestBridge(t *testing.T) {
 	tr, recorder := testTracer(Sampling{Lookups: -1})
-	events := sdklog.NewLoggerProvider(sdklog.WithResource(resource.Empty()), sdklog.WithProcessor(bridge{}))
-	logger := events.Logger("test")
+	p := newPipeline(resource.Empty(), discard{}, small, func(error) {})
+	defer p.Shutdown(context.Background())
+	logger := eventLoggers{p: p}.Logger("test")
 	ev := numbered(5)
 
 	recording, span := tr.Start(context.Background(), chordevent.SpanJoin)
@@ -27,9 +26,6 @@ func TestBridge(t *testing.T) {
 	emit(recording, logger, ev)
 	emit(unsampled, logger, ev)
 	emit(context.Background(), logger, ev)
-	var ordinary log.Record
-	ordinary.SetBody(attribute.StringValue("not an event"))
-	logger.Emit(recording, ordinary)
 	span.End()
 	dropped.End()
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	sdklog "go.opentelemetry.io/otel/sdk/log"
+	"go.opentelemetry.io/otel/sdk/resource"
 )
 
 const (
@@ -18,9 +19,9 @@ const (
 	lastPause  = 250 * time.Millisecond // at most, while shutting down
 )
 
-// pipeline is the events' log processor. Emitting never blocks: a record goes into a bounded queue, and one goroutine
-// exports. A failed request is repeated until it succeeds, however long that takes, unless the receiver says that it will
-// never take it; then it is cut in halves until the record to blame stands alone, and that one is lost.
+// pipeline is the way of events out of the process. Emitting never blocks: a record goes into a bounded queue, and one
+// goroutine exports. A failed request is repeated until it succeeds, however long that takes, unless the receiver says
+// that it will never take it; then it is cut in halves until the record to blame stands alone, and that one is lost.
 //
 // The SDK's batch processor hides both the records it overwrites and, behind the exporter's own retries, the failures;
 // and what that exporter does not hold worth repeating is gone. Here every lost record is counted.
@@ -28,6 +29,8 @@ type pipeline struct {
 	exporter sdklog.Exporter // used by run alone, but for Shutdown after run has ended
 	cfg      EventPipeline
 	report   func(error)
+	sdk      *sdklog.LoggerProvider // makes the SDK's records; its loggers are used by run alone
+	batch    []sdklog.Record        // run's own: where sdk puts them
 
 	lost   atomic.Int64
 	hurry  chan struct{} // capacity 1: a batch is full, or somebody waits for a flush
@@ -57,11 +60,12 @@ type waiter struct {
 	done   chan struct{}
 }
 
-func newPipeline(exporter sdklog.Exporter, cfg EventPipeline, report func(error)) *pipeline {
+func newPipeline(res *resource.Resource, exporter sdklog.Exporter, cfg EventPipeline, report func(error)) *pipeline {
 	p := &pipeline{
 		exporter: exporter,
 		cfg:      cfg,
 		report:   report,
+		batch:    make([]sdklog.Record, 0, cfg.Batch),
 		hurry:    make(chan struct{}, 1),
 		wake:     make(chan struct{}, 1),
 		ending:   make(chan struct{}),
@@ -69,23 +73,20 @@ func newPipeline(exporter sdklog.Exporter, cfg EventPipeline, report func(error)
 		queue:    recordQueue{limit: cfg.Queue},
 		size:     cfg.Batch,
 	}
+	p.sdk = newEventProvider(res, collector{&p.batch})
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	go p.run()
 	return p
 }
 
-func (p *pipeline) Enabled(context.Context, sdklog.EnabledParameters) bool { return true }
-
-// OnEmit takes the record as it is, without the usual clone: the logger makes one per Emit and forgets it, and this
-// processor is the provider's last.
-func (p *pipeline) OnEmit(_ context.Context, r *sdklog.Record) error {
+func (p *pipeline) push(e emitted) {
 	p.mu.Lock()
 	if p.closed {
 		p.mu.Unlock()
 		p.lost.Add(1)
-		return nil
+		return
 	}
-	overwrote := p.queue.push(*r)
+	overwrote := p.queue.push(e)
 	n := p.queue.len()
 	p.mu.Unlock()
 	if overwrote {
@@ -97,7 +98,6 @@ func (p *pipeline) OnEmit(_ context.Context, r *sdklog.Record) error {
 	if n == p.cfg.Batch {
 		signal(p.hurry)
 	}
-	return nil
 }
 
 func signal(ch chan struct{}) {
@@ -116,7 +116,7 @@ func (p *pipeline) waiting() int {
 
 func (p *pipeline) run() {
 	defer close(p.done)
-	batch := make([]sdklog.Record, 0, p.cfg.Batch)
+	taken := make([]emitted, 0, p.cfg.Batch)
 	timer := time.NewTimer(p.cfg.Interval)
 	defer timer.Stop()
 	for {
@@ -133,14 +133,19 @@ func (p *pipeline) run() {
 		}
 		for {
 			p.mu.Lock()
-			batch = p.queue.take(batch[:0], p.size)
-			p.inFlight = len(batch)
+			taken = p.queue.take(taken[:0], p.size)
+			p.inFlight = len(taken)
 			p.mu.Unlock()
-			if len(batch) == 0 {
+			if len(taken) == 0 {
 				break
 			}
-			p.deliver(batch)
-			clear(batch)
+			for i := range taken {
+				taken[i].convert()
+			}
+			p.deliver(p.batch)
+			clear(taken)
+			clear(p.batch)
+			p.batch = p.batch[:0]
 			p.settle()
 			p.tellIfRecovered()
 		}

@@ -73,9 +73,8 @@ func (s *script) made() []call {
 func inBubble(t *testing.T, cfg EventPipeline, s *script, test func(p *pipeline, emit func(from, to int64))) {
 	synctest.Test(t, func(t *testing.T) {
 		s.begin = time.Now()
-		p := newPipeline(s, cfg, func(error) {})
-		provider := newEventProvider(resource.Empty(), p)
-		logger := provider.Logger("test")
+		p := newPipeline(resource.Empty(), s, cfg, func(error) {})
+		logger := eventLoggers{p: p}.Logger("test")
 		test(p, func(from, to int64) {
 			for seq := from; seq <= to; seq++ {
 				emit(t.Context(), logger, numbered(seq))
@@ -83,7 +82,7 @@ func inBubble(t *testing.T, cfg EventPipeline, s *script, test func(p *pipeline,
 		})
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
-		provider.Shutdown(ctx)
+		p.Shutdown(ctx)
 		synctest.Wait()
 	})
 }
@@ -172,7 +171,9 @@ func TestRecovery(t *testing.T) {
 	inBubble(t, small, s, func(p *pipeline, emit func(from, to int64)) {
 		var told atomic.Int32
 		remove := p.recovery.add(func() { told.Add(1) })
-		emit(1, 250)
+		emit(1, 10)
+		synctest.Wait() // this batch is under way
+		emit(11, 250)
 		time.Sleep(20 * time.Second)
 		if told.Load() != 0 {
 			t.Errorf("told %d times while nothing works", told.Load())
@@ -259,9 +260,9 @@ func TestQueue(t *testing.T) {
 		next := int64(0)
 		for range rapid.IntRange(1, 10).Draw(t, "steps") {
 			for range rapid.IntRange(0, 2*limit).Draw(t, "push") {
-				var r sdklog.Record
-				r.SetTimestamp(time.Unix(0, next))
-				overwrote := q.push(r)
+				var e emitted
+				e.record.SetTimestamp(time.Unix(0, next))
+				overwrote := q.push(e)
 				model = append(model, next)
 				next++
 				if overwrote != (len(model) > limit) {
@@ -270,9 +271,9 @@ func TestQueue(t *testing.T) {
 				model = model[max(0, len(model)-limit):]
 			}
 			n := rapid.IntRange(0, limit).Draw(t, "take")
-			for i, r := range q.take(nil, n) {
-				if r.Timestamp().UnixNano() != model[i] {
-					t.Fatalf("took %d, want %d", r.Timestamp().UnixNano(), model[i])
+			for i, e := range q.take(nil, n) {
+				if got := e.record.Timestamp().UnixNano(); got != model[i] {
+					t.Fatalf("took %d, want %d", got, model[i])
 				}
 			}
 			model = model[min(n, len(model)):]

@@ -17,7 +17,7 @@ import (
 //   - A failure or a change is kept, whatever its parent: a lookup that was not sampled and failed is told by one span,
 //     and so is a pointer that changed on account of a quiet round elsewhere.
 //   - Otherwise a span goes with its parent, local or remote.
-//   - A root: lookups, gets, puts and deletes so many per second; maintenance rounds at a ratio; every other operation of
+//   - A root: lookups, gets, puts and deletes so many per second, and those that were asked for (chordevent.Keep); maintenance rounds at a ratio; every other operation of
 //     a member always.
 //   - A root that is none of a member's operations, such as the RPC of an unsampled round, never.
 type sampler struct {
@@ -62,7 +62,7 @@ func (s *sampler) keep(p sdktrace.SamplingParameters, parent trace.SpanContext) 
 	}
 	switch kind {
 	case lookup:
-		return s.lookups.allow()
+		return chordevent.Kept(p.ParentContext) || s.lookups.allow()
 	case round:
 		return s.quiet.ShouldSample(p).Decision == sdktrace.RecordAndSample
 	case hop:

@@ -127,10 +127,9 @@ func (s *setup) eventsAndLogs(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("exporter of events: %w", err)
 	}
-	s.pipeline = newPipeline(exporter, s.cfg.Events, s.reporter().report)
-	events := newEventProvider(s.resource, s.pipeline)
-	s.Events = events
-	s.ends = append(s.ends, end{"events", events.ForceFlush, events.Shutdown, func() {}})
+	s.pipeline = newPipeline(s.resource, exporter, s.cfg.Events, s.reporter().report)
+	s.Events = eventLoggers{p: s.pipeline}
+	s.ends = append(s.ends, end{"events", s.pipeline.ForceFlush, s.pipeline.Shutdown, func() {}})
 
 	exporter, err = s.exporters.logs(ctx)
 	if err != nil {
@@ -142,19 +141,6 @@ func (s *setup) eventsAndLogs(ctx context.Context) error {
 	s.Logs = p
 	s.ends = append(s.ends, end{"logs", p.ForceFlush, p.Shutdown, life.end})
 	return nil
-}
-
-// newEventProvider makes a provider whose records are never cut: an event is whole or lost. The limits that variables
-// may set for ordinary records do not count.
-func newEventProvider(res *resource.Resource, last sdklog.Processor) *sdklog.LoggerProvider {
-	return sdklog.NewLoggerProvider(
-		sdklog.WithResource(res),
-		sdklog.WithAttributeCountLimit(-1),
-		sdklog.WithAttributeValueLengthLimit(-1),
-		sdklog.WithAllowKeyDuplication(), // Encode writes none, so there is nothing to look for
-		sdklog.WithProcessor(bridge{}),
-		sdklog.WithProcessor(last),
-	)
 }
 
 func (s *setup) metrics(ctx context.Context) error {

@@ -194,10 +194,8 @@ func TestHexAgreesWithChord(t *testing.T) {
 		if got, ok := parseHex(text); !ok || got != want {
 			t.Errorf("parseHex(%q) = %x, %v", text, got, ok)
 		}
-		var b strings.Builder
-		writeHex(&b, want, len(text))
-		if b.String() != strings.ToLower(text) {
-			t.Errorf("writeHex(%q) = %q", text, b.String())
+		if got := string(appendHex(nil, want, len(text))); got != strings.ToLower(text) {
+			t.Errorf("appendHex(%q) = %q", text, got)
 		}
 	}
 	for _, text := range []string{"", "g", "0g", "g0", "-1", " 1", strings.Repeat("f", 41)} {

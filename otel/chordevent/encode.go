@@ -124,7 +124,12 @@ func (e *encoder) predecessor(p PeerRef) {
 }
 
 func (e *encoder) successors(list []PeerRef) {
-	e.peers(list, SuccessorsIDsKey, SuccessorsAddressesKey, SuccessorsIncarnationsKey, SuccessorsSeqsKey)
+	a := arraysOf(len(list))
+	defer a.free()
+	for i := range list {
+		a.put(i, &list[i], e.digits)
+	}
+	e.peers(a, SuccessorsIDsKey, SuccessorsAddressesKey, SuccessorsIncarnationsKey, SuccessorsSeqsKey)
 }
 
 func (e *encoder) ownership(o Ownership) {
@@ -134,14 +139,15 @@ func (e *encoder) ownership(o Ownership) {
 }
 
 func (e *encoder) fingers(runs []FingerRun) {
-	first, last := make([]int64, len(runs)), make([]int64, len(runs))
-	peers := make([]PeerRef, len(runs))
+	a := arraysOf(len(runs))
+	defer a.free()
 	for i, run := range runs {
-		first[i], last[i], peers[i] = int64(run.First), int64(run.Last), run.Peer
+		a.first[i], a.last[i] = int64(run.First), int64(run.Last)
+		a.put(i, &run.Peer, e.digits)
 	}
-	e.add(FingersFirstKey, attribute.Int64SliceValue(first))
-	e.add(FingersLastKey, attribute.Int64SliceValue(last))
-	e.peers(peers, FingersIDsKey, FingersAddressesKey, FingersIncarnationsKey, FingersSeqsKey)
+	e.add(FingersFirstKey, attribute.Int64SliceValue(a.first))
+	e.add(FingersLastKey, attribute.Int64SliceValue(a.last))
+	e.peers(a, FingersIDsKey, FingersAddressesKey, FingersIncarnationsKey, FingersSeqsKey)
 }
 
 func (e *encoder) move(b KeysMoved) {
@@ -169,35 +175,16 @@ func (e *encoder) load(l Load) {
 	e.int(LoadDeletesKey, l.Deletes)
 }
 
-// peers writes a list as four arrays of one length. The identifiers are cut from one string.
-func (e *encoder) peers(peers []PeerRef, ids, addresses, incarnations, seqs attribute.Key) {
-	texts := make([]string, 2*len(peers))
-	nums := make([]int64, 2*len(peers))
-	idText, addrText := texts[:len(peers)], texts[len(peers):]
-	lives, last := nums[:len(peers)], nums[len(peers):]
-
-	var hex strings.Builder
-	hex.Grow(len(peers) * e.digits)
-	for i, p := range peers {
-		if p != (PeerRef{}) {
-			start := hex.Len()
-			writeHex(&hex, p.ID, e.digits)
-			idText[i] = hex.String()[start:]
-		}
-		addrText[i] = valid(p.Addr)
-		lives[i], last[i] = p.Incarnation, p.Seq
-	}
-	e.add(ids, attribute.StringSliceValue(idText))
-	e.add(addresses, attribute.StringSliceValue(addrText))
-	e.add(incarnations, attribute.Int64SliceValue(lives))
-	e.add(seqs, attribute.Int64SliceValue(last))
+func (e *encoder) peers(a *arrays, ids, addresses, incarnations, seqs attribute.Key) {
+	e.add(ids, attribute.StringSliceValue(a.texts(e.digits)))
+	e.add(addresses, attribute.StringSliceValue(a.addresses))
+	e.add(incarnations, attribute.Int64SliceValue(a.incarnations))
+	e.add(seqs, attribute.Int64SliceValue(a.seqs))
 }
 
 func (e *encoder) id(k attribute.Key, id chord.ID) {
-	var hex strings.Builder
-	hex.Grow(e.digits)
-	writeHex(&hex, id, e.digits)
-	e.add(k, attribute.StringValue(hex.String()))
+	var buf [maxDigits]byte
+	e.add(k, attribute.StringValue(string(appendHex(buf[:0], id, e.digits))))
 }
 
 func (e *encoder) text(k attribute.Key, s string) { e.add(k, attribute.StringValue(valid(s))) }

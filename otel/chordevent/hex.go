@@ -1,10 +1,6 @@
 package chordevent
 
-import (
-	"strings"
-
-	"chordconductor/node/chord"
-)
+import "chordconductor/node/chord"
 
 const (
 	maxDigits = chord.MaxBits / 4
@@ -47,12 +43,12 @@ func parseHex(s string) (id chord.ID, ok bool) {
 	return id, bad < 16
 }
 
-// writeHex appends the last digits of an identifier.
-func writeHex(b *strings.Builder, id chord.ID, digits int) {
+// appendHex appends the last digits of an identifier.
+func appendHex(dst []byte, id chord.ID, digits int) []byte {
 	var text [maxDigits]byte
 	for i, v := range id {
 		text[2*i] = hexDigits[v>>4]
 		text[2*i+1] = hexDigits[v&15]
 	}
-	b.Write(text[maxDigits-digits:])
+	return append(dst, text[maxDigits-digits:]...)
 }

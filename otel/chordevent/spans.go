@@ -113,7 +113,7 @@ const (
 )
 
 var spans = []spanRow{
-	{SpanLookup, "finds the owner of an identifier", sampledByRate, []attribute.Key{LookupKeyKey, LookupModeKey, LookupHopsKey, LookupTimeoutsKey, LookupOwnerKey, LookupPathKey}},
+	{SpanLookup, "finds the owner of an identifier", sampledByRate, []attribute.Key{LookupKeyKey, LookupModeKey, LookupPointerKey, LookupSlotKey, LookupDistanceKey, PeerIDKey, LookupHopsKey, LookupTimeoutsKey, LookupOwnerKey, LookupPathKey}},
 	{SpanLookupHop, "one member's part of a lookup; nested hop in hop", sampledParent, []attribute.Key{LookupKeyKey, LookupModeKey, LookupHopKey, LookupPointerKey, LookupSlotKey, LookupDistanceKey, LookupTimeoutsKey, PeerIDKey}},
 	{SpanGet, "reads a key", sampledByRate, []attribute.Key{LookupKeyKey, LookupOwnerKey, ValueBytesKey}},
 	{SpanPut, "writes a key", sampledByRate, []attribute.Key{LookupKeyKey, LookupOwnerKey, ValueBytesKey, CopiesKey}},
