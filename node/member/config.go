@@ -62,10 +62,15 @@ type Config struct {
 	// LeaveLimit is how long a graceful leave may take. Default 20 s.
 	LeaveLimit time.Duration
 
+	// Memory limits what the host's members store, in bytes (see keeper.HostBudget). Default 0: no limit.
+	Memory int64
+
 	// Keyframe is the period of keyframes, which is jittered. Default 10 s.
 	Keyframe time.Duration
 
-	// JoinFailed, if not nil, hears of each try to join that failed. It must not block.
+	// Joined, if not nil, hears when a member has its place on the ring, and JoinFailed of each try that failed. They must
+	// not block.
+	Joined     func(self chord.Peer)
 	JoinFailed func(self chord.Peer, try int, err error)
 	// Keys makes the key side of a member. Nil: the ring alone, where a member owns what its predecessor leaves it.
 	Keys func(*Member) Keys

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -154,8 +155,10 @@ func (h *Host) find(id chord.ID) *Member {
 	return nil
 }
 
-// Address is the host's address, Space its identifier circle, Config its configuration with all defaults filled in.
+// Address is the host's address, Space its identifier circle, Config its configuration with all defaults filled in, Now
+// the time in its environment.
 func (h *Host) Address() string    { return h.address }
+func (h *Host) Now() time.Time     { return h.env.Now() }
 func (h *Host) Space() chord.Space { return h.space }
 func (h *Host) Config() Config     { return h.cfg }
 
@@ -180,6 +183,14 @@ func (h *Host) Leave(ctx context.Context) error {
 func (h *Host) Crash() {
 	for _, m := range h.Members() {
 		m.Crash()
+	}
+}
+
+// Recovered says that telemetry can leave the process again after it could not: every member sends a keyframe soon. It
+// may be called from anywhere and does not block.
+func (h *Host) Recovered() {
+	for _, m := range h.Members() {
+		m.recovered.Store(true)
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"chordconductor/node/chord"
 	"chordconductor/node/env"
 	"chordconductor/node/nodepb"
@@ -49,6 +51,9 @@ func (m *Member) walk(ctx context.Context, key chord.ID, start []candidate, l *L
 				m.suspect(c.peer)
 			}
 			continue
+		}
+		if len(l.Path) == 1 { // the initiator's own choice
+			m.choose(trace.SpanFromContext(ctx), &c, timeouts)
 		}
 		l.Path = append(l.Path, Hop{Peer: self, Pointer: c.pointer, Slot: c.slot, Timeouts: timeouts, At: m.env.Now().Sub(l.Start)})
 		timeouts = 0

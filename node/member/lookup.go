@@ -89,6 +89,7 @@ func (m *Member) tryLookup(ctx context.Context, l *Lookup, try int, deadline tim
 	l.Path = append(l.Path[:0], Hop{Peer: m.self, Pointer: nodepb.Candidate_POINTER_SELF})
 	if m.keys.Owns(l.Key) {
 		l.Owner = m.self
+		m.choose(trace.SpanFromContext(ctx), nil, 0)
 		return nil
 	}
 	if l.Mode == Recursive && try == 0 {
@@ -185,6 +186,7 @@ func (m *Member) startLookup(ctx context.Context, l *Lookup) (context.Context, t
 	ctx, span := m.host.in.tracer.Start(ctx, chordevent.SpanLookup, trace.WithTimestamp(l.Start), trace.WithAttributes(
 		chordevent.NodeIDKey.String(m.hex), chordevent.HostIDKey.String(m.host.cfg.HostID),
 		chordevent.LookupKeyKey.String(m.host.space.Format(l.Key)), chordevent.LookupModeKey.String(string(l.Mode)),
+		m.distance(l.Key),
 	))
 	if sc := span.SpanContext(); sc.IsSampled() {
 		l.Trace = sc.TraceID()

@@ -30,6 +30,8 @@ type Member struct {
 	seq   atomic.Int64 // last event number given
 	muted atomic.Bool  // crashed: no more telemetry
 
+	recovered atomic.Bool // export works again: a keyframe is due
+
 	book     book
 	suspects suspects
 	inbox    inbox

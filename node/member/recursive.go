@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
 
@@ -33,7 +34,7 @@ func (m *Member) recursive(ctx context.Context, l *Lookup, deadline time.Time) e
 		Lookup: id, Initiator: m.wireSelf(), Key: l.Key[:], HopsLeft: maxHops, StartedMicros: l.Start.UnixMicro(),
 		Path: []*nodepb.Hop{{Peer: m.wireSelf(), Pointer: nodepb.Candidate_POINTER_SELF}},
 	}
-	timeouts, err := m.pass(ctx, f, l.Key)
+	timeouts, err := m.pass(ctx, f, l.Key, trace.SpanFromContext(ctx))
 	l.Timeouts += timeouts
 	if err == nil {
 		// Some hops on the way may meet silent members. Past this the lookup is lost, and goes on iteratively.
@@ -84,25 +85,26 @@ func (m *Member) accept(l *Lookup, a *nodepb.AnswerRequest) error {
 // forward is one hop of another member's lookup, after it has been acknowledged.
 func (m *Member) forward(ctx context.Context, f *nodepb.ForwardRequest, key chord.ID) {
 	defer m.forwards.Add(-1)
+	ctx, span := m.startHop(ctx, key, Recursive, len(f.Path)-1)
 	if m.keys.Owns(key) {
-		ctx, span := m.startHop(ctx, f, key)
 		m.answer(ctx, f, m.wireSelf(), "")
-		m.endHop(span, nil, 0, nil)
+		m.choose(span, nil, 0)
+		m.endHop(span, nil)
 		return
 	}
 	err := errNoRoute
 	if f.HopsLeft > 0 {
-		_, err = m.pass(ctx, f, key)
+		_, err = m.pass(ctx, f, key, span)
 	}
 	if err != nil && !isStop(err) {
 		m.answer(ctx, f, nil, err.Error())
 	}
+	m.endHop(span, err)
 }
 
-// pass hands a lookup to the best next hop that takes it: a silent candidate is replaced by the next best. It returns
-// how many did not answer.
-func (m *Member) pass(ctx context.Context, f *nodepb.ForwardRequest, key chord.ID) (timeouts int, err error) {
-	ctx, span := m.startHop(ctx, f, key)
+// pass hands a lookup to the best next hop that takes it: a silent candidate is replaced by the next best. It says on
+// the span whom it chose, and returns how many did not answer.
+func (m *Member) pass(ctx context.Context, f *nodepb.ForwardRequest, key chord.ID, span trace.Span) (timeouts int, err error) {
 	for _, c := range m.candidates(key, f.Final, false) {
 		if slices.ContainsFunc(f.Path, func(h *nodepb.Hop) bool { return chord.ID(h.Peer.Id) == c.peer.ID }) {
 			continue // it has had its say
@@ -119,17 +121,16 @@ func (m *Member) pass(ctx context.Context, f *nodepb.ForwardRequest, key chord.I
 		_, err = judge(m, ctx, c.peer, a, err)
 		switch {
 		case err == nil:
-			m.endHop(span, &c, timeouts, nil)
+			m.choose(span, &c, timeouts)
 			return timeouts, nil
 		case isStop(err) || ctx.Err() != nil:
-			m.endHop(span, &c, timeouts, err)
 			return timeouts, err
 		case silent:
 			timeouts++
 			m.suspect(c.peer)
 		}
 	}
-	m.endHop(span, nil, timeouts, errNoRoute)
+	m.choose(span, nil, timeouts)
 	return timeouts, errNoRoute
 }
 
@@ -150,37 +151,45 @@ func (m *Member) answer(ctx context.Context, f *nodepb.ForwardRequest, owner *no
 	}
 }
 
-// startHop begins a hop's span, if the lookup is sampled. The hop before is its parent, by the call's trace context.
-func (m *Member) startHop(ctx context.Context, f *nodepb.ForwardRequest, key chord.ID) (context.Context, trace.Span) {
-	return m.startHopSpan(ctx, key, Recursive, len(f.Path)-1)
-}
-
-func (m *Member) startHopSpan(ctx context.Context, key chord.ID, mode Mode, index int) (context.Context, trace.Span) {
+// startHop begins a hop's span, if the lookup is sampled. The hop before is its parent, by the call's trace context; the
+// initiator, hop 0, has the lookup's own span.
+func (m *Member) startHop(ctx context.Context, key chord.ID, mode Mode, index int) (context.Context, trace.Span) {
 	if !trace.SpanContextFromContext(ctx).IsSampled() {
 		return ctx, nil
 	}
 	return m.host.in.tracer.Start(ctx, chordevent.SpanLookupHop, trace.WithTimestamp(m.env.Now()), trace.WithAttributes(
 		chordevent.NodeIDKey.String(m.hex), chordevent.HostIDKey.String(m.host.cfg.HostID),
 		chordevent.LookupKeyKey.String(m.host.space.Format(key)), chordevent.LookupModeKey.String(string(mode)),
-		chordevent.LookupHopKey.Int(index),
-		chordevent.LookupDistanceKey.String(m.host.space.Format(m.host.space.Distance(m.self.ID, key))),
+		chordevent.LookupHopKey.Int(index), m.distance(key),
 	))
 }
 
-// endHop ends a hop's span: next is whom the hop chose, nil for nobody (the owner, or a dead end).
-func (m *Member) endHop(span trace.Span, next *candidate, timeouts int, err error) {
+func (m *Member) distance(key chord.ID) attribute.KeyValue {
+	return chordevent.LookupDistanceKey.String(m.host.space.Format(m.host.space.Distance(m.self.ID, key)))
+}
+
+// choose says on a span whom the member chose to go on with, after so many that did not answer; nil: itself.
+func (m *Member) choose(span trace.Span, next *candidate, timeouts int) {
+	if span == nil || !span.IsRecording() {
+		return
+	}
+	if next == nil {
+		span.SetAttributes(chordevent.LookupPointerKey.String(chordevent.PointerSelf), chordevent.LookupTimeoutsKey.Int(timeouts))
+		return
+	}
+	span.SetAttributes(chordevent.PeerIDKey.String(m.host.space.Format(next.peer.ID)), chordevent.LookupTimeoutsKey.Int(timeouts),
+		chordevent.LookupPointerKey.String(pointerName(next.pointer)), chordevent.LookupSlotKey.Int(next.slot))
+}
+
+func (m *Member) endHop(span trace.Span, err error) {
 	if span == nil {
 		return
 	}
 	outcome := chordevent.OutcomeOK
-	if next != nil {
-		span.SetAttributes(chordevent.PeerIDKey.String(m.host.space.Format(next.peer.ID)),
-			chordevent.LookupPointerKey.String(pointerName(next.pointer)), chordevent.LookupSlotKey.Int(next.slot))
-	}
 	if err != nil {
 		outcome = chordevent.OutcomeFailed
 		span.SetStatus(codes.Error, err.Error())
 	}
-	span.SetAttributes(chordevent.OutcomeKey.String(outcome), chordevent.LookupTimeoutsKey.Int(timeouts))
+	span.SetAttributes(chordevent.OutcomeKey.String(outcome))
 	span.End(trace.WithTimestamp(m.env.Now()))
 }

@@ -103,7 +103,7 @@ func (m *Member) serveFindNext(ctx context.Context, q *nodepb.FindNextRequest, k
 	if a.Reply.Status != ok {
 		return a
 	}
-	_, span := m.startHopSpan(ctx, key, Iterative, int(q.Hop))
+	_, span := m.startHop(ctx, key, Iterative, int(q.Hop))
 	a.Final = chord.Owns(m.self.ID, key, m.State().Head().ID)
 	var list []candidate
 	if a.Owner = m.keys.Owns(key); a.Owner {
@@ -114,14 +114,12 @@ func (m *Member) serveFindNext(ctx context.Context, q *nodepb.FindNextRequest, k
 	for _, c := range list {
 		a.Candidates = append(a.Candidates, &nodepb.Candidate{Peer: peerToWire(c.peer, 0), Pointer: c.pointer, Slot: int32(c.slot), Final: c.final})
 	}
-	switch {
-	case a.Owner:
-		m.endHop(span, nil, 0, nil)
-	case len(list) == 0:
-		m.endHop(span, nil, 0, errNoRoute)
-	default:
-		m.endHop(span, &list[0], 0, nil)
+	if len(list) == 0 || a.Owner {
+		m.choose(span, nil, 0)
+	} else {
+		m.choose(span, &list[0], 0)
 	}
+	m.endHop(span, nil)
 	return a
 }
 

@@ -116,6 +116,9 @@ func (m *Member) enter(ctx context.Context, state chord.State, through chord.Pee
 	m.Emit(ctx, chordevent.SuccessorsChanged{Successors: m.refs(state.Succ)})
 	m.mu.Unlock()
 	m.hasten()
+	if joined := m.host.cfg.Joined; joined != nil {
+		joined(m.self)
+	}
 }
 
 // setFingers changes the finger table and tells the runs that did.

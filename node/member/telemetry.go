@@ -168,6 +168,12 @@ type reporter struct {
 func (m *Member) report() {
 	r := &m.reporter
 	now := m.env.Now()
+	if m.recovered.Swap(false) {
+		// Members share the way out that works again: they spread over a second.
+		if soon := now.Add(m.random(time.Second)); soon.Before(r.keyframe) {
+			r.keyframe = soon
+		}
+	}
 	if lost := m.host.in.lost(); !now.Before(r.keyframe) || lost > r.lost {
 		r.lost = lost
 		period := m.host.cfg.Keyframe

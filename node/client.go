@@ -1,0 +1,233 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/status"
+
+	"chordconductor/node/chord"
+	"chordconductor/node/env/grpcenv"
+	"chordconductor/node/nodepb"
+)
+
+// client is what all client commands have.
+type client struct {
+	addr  string
+	limit time.Duration
+	tls   *tlsFiles
+}
+
+// clientCommands are put, get, delete, lookup, status and health.
+func clientCommands(tls *tlsFiles) []*cobra.Command {
+	c := &client{tls: tls}
+	var ttl time.Duration
+	put := c.command("put KEY VALUE", "Store a value", 2, func(ctx context.Context, cc *grpc.ClientConn, out io.Writer, args []string) error {
+		a, err := nodepb.NewKVClient(cc).Put(ctx, &nodepb.PutRequest{Key: []byte(args[0]), Value: []byte(args[1]), TtlMillis: ttl.Milliseconds()})
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "stored at %s, copies: %d\n", a.GetLookup().GetOwner().GetAddress(), a.Copies)
+		return nil
+	})
+	put.Flags().DurationVar(&ttl, "ttl", 0, "forget the value after so long; 0: never")
+
+	get := c.command("get KEY", "Print a value", 1, func(ctx context.Context, cc *grpc.ClientConn, out io.Writer, args []string) error {
+		a, err := nodepb.NewKVClient(cc).Get(ctx, &nodepb.GetRequest{Key: []byte(args[0])})
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(out, "%s\n", a.Value)
+		return err
+	})
+
+	del := c.command("delete KEY", "Delete a value", 1, func(ctx context.Context, cc *grpc.ClientConn, out io.Writer, args []string) error {
+		a, err := nodepb.NewKVClient(cc).Delete(ctx, &nodepb.DeleteRequest{Key: []byte(args[0])})
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "deleted at %s, copies: %d\n", a.GetLookup().GetOwner().GetAddress(), a.Copies)
+		return nil
+	})
+
+	var mode string
+	var isID bool
+	lookup := c.command("lookup KEY", "Find a key's owner, and print the way there and the trace ID", 1, func(ctx context.Context, cc *grpc.ClientConn, out io.Writer, args []string) error {
+		q := &nodepb.LookupRequest{Mode: mode, Key: []byte(args[0])}
+		if isID {
+			id, err := chord.ParseID(args[0])
+			if err != nil {
+				return usageError{err}
+			}
+			q.Key, q.KeyId = nil, id[:]
+		}
+		host, err := nodepb.NewKVClient(cc).Status(ctx, &nodepb.StatusRequest{})
+		if err != nil {
+			return err
+		}
+		a, err := nodepb.NewKVClient(cc).Lookup(ctx, q)
+		if err != nil {
+			return err
+		}
+		return printLookup(out, a.GetLookup(), int(host.Bits))
+	})
+	lookup.Flags().StringVar(&mode, "mode", "", "recursive or iterative (default: the host's)")
+	lookup.Flags().BoolVar(&isID, "id", false, "KEY is an identifier in hex, not a key to be hashed")
+
+	status := c.command("status", "Print what a host carries", 0, func(ctx context.Context, cc *grpc.ClientConn, out io.Writer, _ []string) error {
+		a, err := nodepb.NewKVClient(cc).Status(ctx, &nodepb.StatusRequest{})
+		if err != nil {
+			return err
+		}
+		return printStatus(out, a)
+	})
+
+	health := c.command("health", "Exit 0 if the host is on the ring, for health checks", 0, func(ctx context.Context, cc *grpc.ClientConn, out io.Writer, _ []string) error {
+		a, err := grpc_health_v1.NewHealthClient(cc).Check(ctx, &grpc_health_v1.HealthCheckRequest{})
+		if err != nil {
+			return err
+		}
+		if a.Status != grpc_health_v1.HealthCheckResponse_SERVING {
+			return fmt.Errorf("%s is not on the ring yet", c.addr)
+		}
+		fmt.Fprintln(out, "on the ring")
+		return nil
+	})
+	return []*cobra.Command{put, get, del, lookup, status, health}
+}
+
+// command makes a client command that takes exactly so many arguments.
+func (c *client) command(use, short string, args int, do func(context.Context, *grpc.ClientConn, io.Writer, []string) error) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: use, Short: short,
+		Args: func(cmd *cobra.Command, given []string) error {
+			if len(given) != args {
+				return usageError{fmt.Errorf("%s: want %s", cmd.Name(), wanted(use))}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, given []string) error {
+			cc, err := c.dial()
+			if err != nil {
+				return usageError{err}
+			}
+			defer cc.Close()
+			ctx, cancel := context.WithTimeout(cmd.Context(), c.limit)
+			defer cancel()
+			return c.explain(do(ctx, cc, cmd.OutOrStdout(), given))
+		},
+	}
+	cmd.Flags().StringVar(&c.addr, "addr", "127.0.0.1:7001", "the host to ask, `HOST:PORT`")
+	cmd.Flags().DurationVar(&c.limit, "timeout", 30*time.Second, "how long to wait for the answer")
+	return cmd
+}
+
+// wanted is a command's arguments in words.
+func wanted(use string) string {
+	_, args, some := strings.Cut(use, " ")
+	if !some {
+		return "no arguments"
+	}
+	return strings.ToLower(strings.ReplaceAll(args, " ", " and "))
+}
+
+func (c *client) dial() (*grpc.ClientConn, error) {
+	if _, err := checkAddress("--addr", c.addr, false); err != nil {
+		return nil, err
+	}
+	creds := insecure.NewCredentials()
+	if c.tls.any() {
+		var err error
+		if _, creds, err = grpcenv.LoadTLS(c.tls.cert, c.tls.key, c.tls.ca); err != nil {
+			return nil, err
+		}
+	}
+	return grpc.NewClient("passthrough:///"+c.addr, grpc.WithTransportCredentials(creds), grpc.WithNoProxy())
+}
+
+// explain says a host's error in one line, with the host's address where that is the trouble.
+func (c *client) explain(err error) error {
+	s, ok := status.FromError(err)
+	if err == nil || !ok {
+		return err
+	}
+	message := strings.Join(strings.Fields(s.Message()), " ")
+	switch s.Code() {
+	case codes.NotFound:
+		return fmt.Errorf("not found: %s", message)
+	case codes.DeadlineExceeded:
+		return fmt.Errorf("%s: no answer within %v", c.addr, c.limit)
+	case codes.InvalidArgument:
+		return usageError{fmt.Errorf("%s", message)}
+	}
+	return fmt.Errorf("%s: %s", c.addr, message)
+}
+
+func printLookup(out io.Writer, l *nodepb.Lookup, bits int) error {
+	space, err := chord.NewSpace(bits)
+	if err != nil {
+		return err
+	}
+	hex := func(id []byte) string {
+		if len(id) != len(chord.ID{}) {
+			return "?"
+		}
+		return space.Format(chord.ID(id))
+	}
+	fmt.Fprintf(out, "key    %s\nowner  %s  %s\ntook   %v, %s, %d timeout(s)\n", hex(l.Key), hex(l.GetOwner().GetId()), l.GetOwner().GetAddress(),
+		time.Duration(l.DurationMicros)*time.Microsecond, l.Mode, l.Timeouts)
+	if l.TraceId != "" {
+		fmt.Fprintf(out, "trace  %s\n", l.TraceId)
+	} else {
+		fmt.Fprintln(out, "trace  none (the host sends no traces)")
+	}
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	for i, h := range l.Path {
+		via := strings.ToLower(strings.TrimPrefix(h.Pointer.String(), "POINTER_"))
+		switch h.Pointer {
+		case nodepb.Candidate_POINTER_SELF:
+			via = "start"
+		case nodepb.Candidate_POINTER_FINGER, nodepb.Candidate_POINTER_SUCCESSOR:
+			via = fmt.Sprintf("by %s %d", via, h.Slot)
+		}
+		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%v\n", i, hex(h.GetPeer().GetId()), h.GetPeer().GetAddress(), via, time.Duration(h.AtMicros)*time.Microsecond)
+	}
+	return w.Flush()
+}
+
+func printStatus(out io.Writer, s *nodepb.StatusResponse) error {
+	space, err := chord.NewSpace(int(s.Bits))
+	if err != nil {
+		return err
+	}
+	short := func(p *nodepb.Peer) string {
+		if len(p.GetId()) != len(chord.ID{}) {
+			return "-"
+		}
+		text := space.Format(chord.ID(p.Id))
+		return text[:min(len(text), 10)]
+	}
+	fmt.Fprintf(out, "host %s at %s, ring %q, %d bits, version %s\n", s.HostId, s.Address, s.Ring, s.Bits, s.Version)
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "MEMBER\tSTATUS\tPREDECESSOR\tSUCCESSORS\tKEYS\tREPLICAS\tBYTES")
+	for _, m := range s.Members {
+		list := make([]string, 0, 3)
+		for _, p := range m.Successors[:min(len(m.Successors), 3)] {
+			list = append(list, short(p))
+		}
+		if more := len(m.Successors) - len(list); more > 0 {
+			list = append(list, fmt.Sprintf("+%d", more))
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d\t%d\n", short(m.Self), m.Status, short(m.Predecessor), strings.Join(list, " "), m.Keys, m.Replicas, m.Bytes)
+	}
+	return w.Flush()
+}

@@ -1,0 +1,173 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"chordconductor/node/env/grpcenv"
+	"chordconductor/node/member"
+)
+
+// version is set by the release build; else the build's own information says it.
+var version = ""
+
+func programVersion() string {
+	if version != "" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "unknown"
+}
+
+// options is what the command line says about a host.
+type options struct {
+	listen, advertise string
+	hostID, ring      string
+	join              []string
+	joinTimeout       time.Duration
+	virtualNodes      int
+	bits              int
+	successors        int
+	replicas          int
+	stabilize         time.Duration
+	lookup            string
+	memory            int64
+	controlToken      string
+	tls               tlsFiles
+}
+
+// tlsFiles name the PEM files of mutual TLS.
+type tlsFiles struct{ cert, key, ca string }
+
+func (f tlsFiles) any() bool { return f.cert != "" || f.key != "" || f.ca != "" }
+
+func newRoot() *cobra.Command {
+	o := &options{}
+	root := &cobra.Command{
+		Use:   "node",
+		Short: "A host of a Chord ring, and the client of such a host",
+		Long: `node runs one host of a Chord ring, with one or more members (virtual nodes), until it is told to stop:
+on SIGTERM or Ctrl-C its members hand their keys over and leave the ring. Its subcommands are clients of a running host.
+
+Events, traces and metrics leave over OTLP to http://localhost:4317, or where the OTEL_* variables say.`,
+		Example: `  node --listen 127.0.0.1:7001
+  node --listen 127.0.0.1:7002 --join 127.0.0.1:7001 --virtual-nodes 8
+  node put --addr 127.0.0.1:7001 tide high
+  node lookup --addr 127.0.0.1:7002 tide`,
+		Args:    cobra.NoArgs,
+		Version: programVersion(),
+		RunE:    func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), o) },
+		// Errors are one line, said once, in main.
+		SilenceErrors: true, SilenceUsage: true,
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetVersionTemplate("node {{.Version}}\n")
+
+	f := root.Flags()
+	f.StringVar(&o.listen, "listen", "127.0.0.1:7001", "address to listen on, `HOST:PORT`; port 0 picks a free one")
+	f.StringVar(&o.advertise, "advertise", "", "address by which others reach this host, `HOST:PORT` (default: the one listened on; on all interfaces the host's name)")
+	f.StringSliceVar(&o.join, "join", nil, "hosts to join through, `HOST:PORT,…`; none: found a ring")
+	f.DurationVar(&o.joinTimeout, "join-timeout", time.Minute, "give up if nobody could be joined for so long")
+	f.IntVar(&o.virtualNodes, "virtual-nodes", 1, "members on this host")
+	f.IntVar(&o.bits, "bits", 160, "bits of an identifier; the same on all hosts")
+	f.IntVar(&o.successors, "successors", 8, "length of successor lists; the same on all hosts")
+	f.IntVar(&o.replicas, "replicas", 3, "hosts that hold each key; the same on all hosts")
+	f.DurationVar(&o.stabilize, "stabilize", 500*time.Millisecond, "base interval of ring maintenance")
+	f.StringVar(&o.lookup, "lookup", string(member.Recursive), "how lookups travel: recursive or iterative")
+	f.Int64Var(&o.memory, "memory", 0, "limit for stored keys and values, in `MiB`; 0: none")
+	f.StringVar(&o.hostID, "host-id", "", "name of the failure domain (default: the advertised address)")
+	f.StringVar(&o.ring, "ring", "chord", "name of the ring; hosts of another ring are refused")
+	f.StringVar(&o.controlToken, "control-token", os.Getenv("CHORD_CONTROL_TOKEN"), "token that a controller must show; without one only loopback may command ($CHORD_CONTROL_TOKEN)")
+	f.Lookup("control-token").DefValue = ""
+	p := root.PersistentFlags()
+	p.StringVar(&o.tls.cert, "tls-cert", "", "this program's certificate, `PEM` file (turns mutual TLS on, with the two below)")
+	p.StringVar(&o.tls.key, "tls-key", "", "its key, `PEM` file")
+	p.StringVar(&o.tls.ca, "tls-ca", "", "authorities whose certificates are accepted, `PEM` file")
+	root.AddCommand(clientCommands(&o.tls)...)
+	return root
+}
+
+// check reports what is wrong with the options before anything is started.
+func (o *options) check() error {
+	if _, err := checkAddress("--listen", o.listen, true); err != nil {
+		return err
+	}
+	if o.advertise != "" {
+		if _, err := checkAddress("--advertise", o.advertise, false); err != nil {
+			return err
+		}
+	}
+	for _, addr := range o.join {
+		if _, err := checkAddress("--join", addr, false); err != nil {
+			return err
+		}
+	}
+	if o.virtualNodes < 1 || o.virtualNodes > 1000 {
+		return fmt.Errorf("--virtual-nodes %d: must be from 1 to 1000", o.virtualNodes)
+	}
+	if o.memory < 0 || o.memory > 1<<30 {
+		return fmt.Errorf("--memory %d: must be from 0 (no limit) to %d MiB", o.memory, 1<<30)
+	}
+	if o.joinTimeout <= 0 {
+		return fmt.Errorf("--join-timeout %v: must be positive", o.joinTimeout)
+	}
+	if t := o.tls; t.any() && (t.cert == "" || t.key == "" || t.ca == "") {
+		return fmt.Errorf("--tls-cert, --tls-key and --tls-ca go together")
+	}
+	return nil
+}
+
+// checkAddress reads HOST:PORT, and returns the host part.
+func checkAddress(flag, addr string, mayListen bool) (string, error) {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return "", fmt.Errorf("%s %q: want HOST:PORT", flag, addr)
+	}
+	n, err := strconv.Atoi(port)
+	if err != nil || n < 0 || n > 65535 || n == 0 && !mayListen {
+		return "", fmt.Errorf("%s %q: %q is not a port", flag, addr, port)
+	}
+	if host == "" && !mayListen {
+		return "", fmt.Errorf("%s %q: names no host", flag, addr)
+	}
+	return host, nil
+}
+
+// reachable is the address to advertise: as told, or as listened on, or on all interfaces the machine's name.
+func (o *options) reachable() (string, error) {
+	host, _ := checkAddress("--listen", o.listen, true)
+	if ip := net.ParseIP(host); o.advertise != "" || host != "" && (ip == nil || !ip.IsUnspecified()) {
+		return o.advertise, nil
+	}
+	if strings.HasSuffix(o.listen, ":0") {
+		return "", fmt.Errorf("--listen %q: with a port picked at random on all interfaces, say --advertise", o.listen)
+	}
+	name, err := os.Hostname()
+	if err != nil {
+		return "", fmt.Errorf("--listen %q: the machine has no name to advertise: %w; say --advertise", o.listen, err)
+	}
+	_, port, _ := net.SplitHostPort(o.listen)
+	return net.JoinHostPort(name, port), nil
+}
+
+// environment is the options of the real environment, but for telemetry.
+func (o *options) environment() (grpcenv.Options, error) {
+	advertise, err := o.reachable()
+	if err != nil {
+		return grpcenv.Options{}, err
+	}
+	e := grpcenv.Options{Listen: o.listen, Advertise: advertise}
+	if o.tls.any() {
+		e.ServerCredentials, e.ClientCredentials, err = grpcenv.LoadTLS(o.tls.cert, o.tls.key, o.tls.ca)
+	}
+	return e, err
+}

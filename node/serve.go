@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"google.golang.org/grpc"
+
+	"chordconductor/node/chord"
+	"chordconductor/node/env/faults"
+	"chordconductor/node/env/grpcenv"
+	"chordconductor/node/member"
+	"chordconductor/node/nodepb"
+	"chordconductor/node/service"
+	"chordconductor/otel"
+)
+
+// leaveLimit is how long the members may take to leave after a signal.
+const leaveLimit = 25 * time.Second
+
+// serve runs a host until ctx ends, then makes it leave.
+func serve(ctx context.Context, o *options) error {
+	if err := o.check(); err != nil {
+		return usageError{err}
+	}
+	listen, err := o.environment()
+	if err != nil {
+		return usageError{err}
+	}
+	telemetry, err := otel.Setup(ctx, otel.Config{
+		Version: programVersion(), Ring: o.ring,
+		OnError: func(err error) { say("telemetry: %v", err) },
+	})
+	if err != nil {
+		return usageError{err}
+	}
+	defer func() {
+		flush, cancel := context.WithTimeout(context.Background(), 4*time.Second)
+		defer cancel()
+		if err := telemetry.Shutdown(flush); err != nil {
+			say("telemetry: %v", err)
+		}
+	}()
+
+	listen.Tracer, listen.Meter, listen.Propagator = telemetry.Tracers, telemetry.Meters, telemetry.Propagator
+	e, err := grpcenv.Listen(listen)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		err = fmt.Errorf("--listen %s: the port is in use", o.listen)
+	}
+	if err != nil {
+		return usageError{err}
+	}
+	defer e.Close()
+
+	joining := newJoining(o)
+	layer := faults.New(e, e.Address())
+	host, err := member.NewHost(member.Config{
+		Ring: o.ring, HostID: o.hostID, Join: o.join, Bits: o.bits, Successors: o.successors, Replicas: o.replicas,
+		Stabilize: o.stabilize, Lookup: member.Mode(o.lookup), Memory: o.memory << 20,
+		Joined:     func(chord.Peer) { joining.done(e) },
+		JoinFailed: joining.failed,
+	}, e.Address(), layer, member.Telemetry{
+		Tracer: telemetry.Tracers, Events: telemetry.Events, Meter: telemetry.Meters, Lost: telemetry.Lost,
+	})
+	if err != nil {
+		return usageError{err}
+	}
+	defer telemetry.OnRecovery(host.Recovered)()
+	e.SetReady(false)
+	e.Serve(layer.ServeRing(host), layer.ServeKeys(host), func(s grpc.ServiceRegistrar) {
+		nodepb.RegisterKVServer(s, service.NewKV(host, programVersion()))
+		nodepb.RegisterHostServer(s, service.NewControl(host, e, layer, o.controlToken))
+	})
+	if _, err := host.Start(o.virtualNodes); err != nil {
+		return err
+	}
+	say("listening on %s, advertised as %s, %d member(s) of ring %q", o.listen, e.Address(), o.virtualNodes, o.ring)
+
+	if err := joining.wait(ctx); err != nil {
+		host.Crash() // nobody knows them
+		return err
+	}
+	<-ctx.Done()
+	say("leaving")
+	return leave(host)
+}
+
+// leave makes the members leave. When that cannot be done the program ends all the same: it was told to.
+func leave(host *member.Host) error {
+	ctx, cancel := context.WithTimeout(context.Background(), leaveLimit)
+	defer cancel()
+	if err := host.Leave(ctx); err != nil {
+		host.Crash()
+		return fmt.Errorf("not all members left gracefully: %w", err)
+	}
+	say("left")
+	return nil
+}
+
+// joining watches the members find their places.
+type joining struct {
+	o      *options
+	joined chan struct{} // closed when the first has its place
+	isDone atomic.Bool
+	last   atomic.Value // of errorBox
+}
+
+type errorBox struct{ error }
+
+func newJoining(o *options) *joining { return &joining{o: o, joined: make(chan struct{})} }
+
+func (j *joining) done(e *grpcenv.Env) {
+	if j.isDone.CompareAndSwap(false, true) {
+		e.SetReady(true)
+		close(j.joined)
+		say("on the ring")
+	}
+}
+
+// failed says why a join is retried: not every time, since tries are frequent and patient.
+func (j *joining) failed(self chord.Peer, try int, err error) {
+	j.last.Store(errorBox{err})
+	if !j.isDone.Load() && try&(try-1) == 0 {
+		say("cannot join through %v yet (try %d): %v", j.o.join, try, err)
+	}
+}
+
+// wait returns when a member has its place, or ctx has ended, or an error when nobody could be joined in time.
+func (j *joining) wait(ctx context.Context) error {
+	timer := time.NewTimer(j.o.joinTimeout)
+	defer timer.Stop()
+	select {
+	case <-j.joined:
+		return nil
+	case <-ctx.Done():
+		return nil
+	case <-timer.C:
+		last, _ := j.last.Load().(errorBox)
+		return fmt.Errorf("--join %v: could not join for %v: %w", j.o.join, j.o.joinTimeout, last.error)
+	}
+}
+
+func say(format string, args ...any) { fmt.Fprintf(os.Stderr, "node: "+format+"\n", args...) }

@@ -1,0 +1,209 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"chordconductor/node/chord"
+	"chordconductor/node/keeper"
+	"chordconductor/node/member"
+	"chordconductor/node/nodepb"
+	"chordconductor/otel/chordevent"
+)
+
+// KV serves clients through the members of a host. It implements nodepb.KVServer.
+type KV struct {
+	host    *member.Host
+	version string
+}
+
+// NewKV makes the service of a host; version is what Status says.
+func NewKV(h *member.Host, version string) *KV { return &KV{h, version} }
+
+// operations is the client side of a member's keeper.
+type operations interface {
+	Put(ctx context.Context, key, value []byte, ttl time.Duration) (keeper.Result, error)
+	Get(ctx context.Context, key []byte) (keeper.Result, error)
+	Delete(ctx context.Context, key []byte) (keeper.Result, error)
+}
+
+// operations finds a member that can serve a client.
+func (s *KV) operations() (operations, error) {
+	m := s.host.Any()
+	if m == nil || m.Status() == chordevent.StatusJoining {
+		return nil, status.Error(codes.Unavailable, "no member of this host is on the ring yet")
+	}
+	ops, ok := m.Keys().(operations)
+	if !ok {
+		return nil, status.Error(codes.FailedPrecondition, "this ring keeps no keys")
+	}
+	return ops, nil
+}
+
+func (s *KV) Put(ctx context.Context, q *nodepb.PutRequest) (*nodepb.PutResponse, error) {
+	r, l, err := s.run(ctx, q.Key, func(ctx context.Context, ops operations) (keeper.Result, error) {
+		if q.TtlMillis < 0 || q.TtlMillis > int64(maxTTL/time.Millisecond) {
+			return keeper.Result{}, status.Errorf(codes.InvalidArgument, "TTL %d ms: must be from 0 (none) to %v", q.TtlMillis, maxTTL)
+		}
+		return ops.Put(ctx, q.Key, q.Value, time.Duration(q.TtlMillis)*time.Millisecond)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &nodepb.PutResponse{Lookup: l, Copies: int32(r.Copies), Version: r.Version}, nil
+}
+
+// maxTTL is far beyond use and far from an overflow.
+const maxTTL = 100 * 365 * 24 * time.Hour
+
+func (s *KV) Get(ctx context.Context, q *nodepb.GetRequest) (*nodepb.GetResponse, error) {
+	r, l, err := s.run(ctx, q.Key, func(ctx context.Context, ops operations) (keeper.Result, error) { return ops.Get(ctx, q.Key) })
+	if err != nil {
+		return nil, err
+	}
+	return &nodepb.GetResponse{Lookup: l, Value: r.Value, Version: r.Version}, nil
+}
+
+func (s *KV) Delete(ctx context.Context, q *nodepb.DeleteRequest) (*nodepb.DeleteResponse, error) {
+	r, l, err := s.run(ctx, q.Key, func(ctx context.Context, ops operations) (keeper.Result, error) { return ops.Delete(ctx, q.Key) })
+	if err != nil {
+		return nil, err
+	}
+	return &nodepb.DeleteResponse{Lookup: l, Copies: int32(r.Copies), Version: r.Version}, nil
+}
+
+func (s *KV) run(ctx context.Context, key []byte, operation func(context.Context, operations) (keeper.Result, error)) (keeper.Result, *nodepb.Lookup, error) {
+	ops, err := s.operations()
+	if err != nil {
+		return keeper.Result{}, nil, err
+	}
+	start := s.host.Now()
+	r, err := operation(unsampledRoot(ctx), ops)
+	if err != nil {
+		return r, nil, toStatus(err)
+	}
+	id := s.host.Space().Hash(key)
+	return r, &nodepb.Lookup{Key: id[:], Owner: peerToWire(r.Owner), DurationMicros: s.host.Now().Sub(start).Microseconds()}, nil
+}
+
+// Lookup finds a key's owner. Its trace is always kept: somebody wants to see this one.
+func (s *KV) Lookup(ctx context.Context, q *nodepb.LookupRequest) (*nodepb.LookupResponse, error) {
+	mode := s.host.Config().Lookup
+	if q.Mode != "" {
+		var err error
+		if mode, err = member.ParseMode(q.Mode); err != nil {
+			return nil, status.Error(codes.InvalidArgument, err.Error())
+		}
+	}
+	key, err := s.keyOf(q)
+	if err != nil {
+		return nil, err
+	}
+	from := s.host.Any()
+	if len(q.From) > 0 {
+		id, err := s.identifier("from", q.From)
+		if err != nil {
+			return nil, err
+		}
+		if from = s.host.Member(id); from == nil {
+			return nil, status.Errorf(codes.NotFound, "no member %s on this host", s.host.Space().Format(id))
+		}
+	}
+	if from == nil {
+		return nil, status.Error(codes.Unavailable, "this host has no member")
+	}
+	l, err := from.Find(chordevent.Keep(unsampledRoot(ctx)), key, mode)
+	if err != nil {
+		return nil, toStatus(err)
+	}
+	return &nodepb.LookupResponse{Lookup: lookupToWire(&l)}, nil
+}
+
+func (s *KV) keyOf(q *nodepb.LookupRequest) (chord.ID, error) {
+	switch {
+	case len(q.KeyId) > 0 && len(q.Key) > 0:
+		return chord.ID{}, status.Error(codes.InvalidArgument, "lookup: give a key or an identifier, not both")
+	case len(q.KeyId) > 0:
+		return s.identifier("key_id", q.KeyId)
+	case len(q.Key) == 0 || len(q.Key) > keeper.MaxKey:
+		return chord.ID{}, status.Errorf(codes.InvalidArgument, "lookup: a key has 1 to %d bytes", keeper.MaxKey)
+	}
+	return s.host.Space().Hash(q.Key), nil
+}
+
+func (s *KV) identifier(field string, b []byte) (chord.ID, error) {
+	var id chord.ID
+	if len(b) != len(id) {
+		return id, status.Errorf(codes.InvalidArgument, "%s: an identifier has %d bytes, not %d", field, len(id), len(b))
+	}
+	copy(id[:], b)
+	if s.host.Space().Distance(chord.ID{}, id) != id {
+		return id, status.Errorf(codes.InvalidArgument, "%s: does not fit in %d bits", field, s.host.Space().Bits())
+	}
+	return id, nil
+}
+
+// Status tells what this host carries.
+func (s *KV) Status(context.Context, *nodepb.StatusRequest) (*nodepb.StatusResponse, error) {
+	cfg := s.host.Config()
+	answer := &nodepb.StatusResponse{Version: s.version, Ring: cfg.Ring, HostId: cfg.HostID, Address: s.host.Address(), Bits: uint32(cfg.Bits)}
+	for _, m := range s.host.Members() {
+		state, load := m.State(), m.Keys().Load()
+		one := &nodepb.MemberStatus{
+			Self: peerToWire(m.Self()), Status: string(m.Status()), Predecessor: peerToWire(state.Pred),
+			Keys: load.OwnedKeys, Replicas: load.ReplicaKeys, Bytes: load.Bytes,
+		}
+		for _, p := range state.Live() {
+			one.Successors = append(one.Successors, peerToWire(p))
+		}
+		answer.Members = append(answer.Members, one)
+	}
+	return answer, nil
+}
+
+func lookupToWire(l *member.Lookup) *nodepb.Lookup {
+	out := &nodepb.Lookup{
+		Key: l.Key[:], Owner: peerToWire(l.Owner), DurationMicros: l.Duration.Microseconds(), Mode: string(l.Mode), Timeouts: int32(l.Timeouts),
+	}
+	if l.Trace.IsValid() {
+		out.TraceId = l.Trace.String()
+	}
+	for _, h := range l.Path {
+		out.Path = append(out.Path, &nodepb.Hop{
+			Peer: peerToWire(h.Peer), Pointer: h.Pointer, Slot: int32(h.Slot), Timeouts: int32(h.Timeouts), AtMicros: h.At.Microseconds(),
+		})
+	}
+	return out
+}
+
+func peerToWire(p chord.Peer) *nodepb.Peer {
+	if !p.Real() {
+		return nil
+	}
+	return &nodepb.Peer{Id: p.ID[:], Address: p.Addr, Incarnation: p.Incarnation}
+}
+
+// unsampledRoot drops a parent span that nobody records, such as the RPC's own: operations of clients are sampled by
+// their own rate. A client that traces keeps its place as the parent.
+func unsampledRoot(ctx context.Context) context.Context {
+	if trace.SpanContextFromContext(ctx).IsSampled() {
+		return ctx
+	}
+	return trace.ContextWithSpanContext(ctx, trace.SpanContext{})
+}
+
+// toStatus says an error to a client. What has a status keeps it.
+func toStatus(err error) error {
+	if _, ok := status.FromError(err); ok {
+		return err
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return status.FromContextError(err).Err()
+	}
+	return status.Error(codes.Unavailable, err.Error())
+}
