@@ -76,7 +76,7 @@ func (s *stage) offer(t *testing.T, events ...chordevent.Event) {
 
 // A page is a client that applies what it gets, as the browser's does.
 type page struct {
-	t       *testing.T
+	t       testing.TB
 	conn    *websocket.Conn
 	welcome *hubpb.Welcome
 	seq     uint64
@@ -90,7 +90,7 @@ type page struct {
 	snapshots, patches int
 }
 
-func (s *stage) dial(t *testing.T) *websocket.Conn {
+func (s *stage) dial(t testing.TB) *websocket.Conn {
 	t.Helper()
 	conn, _, err := websocket.Dial(t.Context(), s.server.URL, &websocket.DialOptions{Subprotocols: []string{Subprotocol}})
 	if err != nil {
@@ -101,7 +101,7 @@ func (s *stage) dial(t *testing.T) *websocket.Conn {
 	return conn
 }
 
-func say(t *testing.T, conn *websocket.Conn, m *hubpb.ClientMessage) {
+func say(t testing.TB, conn *websocket.Conn, m *hubpb.ClientMessage) {
 	t.Helper()
 	data, err := proto.Marshal(m)
 	if err != nil {
@@ -120,7 +120,7 @@ func watch(id []byte) *hubpb.ClientMessage {
 	return &hubpb.ClientMessage{Message: &hubpb.ClientMessage_Watch{Watch: &hubpb.Watch{Id: id}}}
 }
 
-func (s *stage) open(t *testing.T, epoch string, seq uint64) *page {
+func (s *stage) open(t testing.TB, epoch string, seq uint64) *page {
 	t.Helper()
 	p := &page{t: t, conn: s.dial(t), rows: map[uint32]row{}, ids: map[chord.ID]uint32{}}
 	say(t, p.conn, hello(epoch, seq))
