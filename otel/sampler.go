@@ -14,12 +14,13 @@ import (
 
 // sampler decides at a span's start, from its name, its parent and the outcome it starts with, if it has one:
 //
-//   - A failure or a change is kept, whatever its parent: a lookup that was not sampled and failed is told by one span,
-//     and so is a pointer that changed on account of a quiet round elsewhere.
+//   - Changes and failures are kept, whatever the parent: joins, leaves, key moves and repairs, and what starts with such
+//     an outcome. A lookup that was not sampled and failed is told by one span, and so is a pointer that changed on
+//     account of a quiet round elsewhere.
 //   - Otherwise a span goes with its parent, local or remote.
-//   - A root: lookups, gets, puts and deletes so many per second, and those that were asked for (chordevent.Keep); maintenance rounds at a ratio; every other operation of
-//     a member always.
-//   - A root that is none of a member's operations, such as the RPC of an unsampled round, never.
+//   - A root: lookups, gets, puts and deletes so many per second, and those somebody asked to see (chordevent.Keep);
+//     maintenance rounds at a ratio.
+//   - A root that is none of a member's operations, such as the RPC of a quiet round, never.
 type sampler struct {
 	lookups *limiter
 	quiet   sdktrace.Sampler // by trace ID
@@ -50,8 +51,11 @@ func (s *sampler) keep(p sdktrace.SamplingParameters, parent trace.SpanContext) 
 		return true
 	}
 	kind := kinds[p.Name]
-	if kind == foreign {
+	switch kind {
+	case foreign:
 		return false
+	case change:
+		return true
 	}
 	switch outcomeOf(p.Attributes) {
 	case chordevent.OutcomeChanged, chordevent.OutcomeFailed, chordevent.OutcomeTimeout:
@@ -65,10 +69,8 @@ func (s *sampler) keep(p sdktrace.SamplingParameters, parent trace.SpanContext) 
 		return chordevent.Kept(p.ParentContext) || s.lookups.allow()
 	case round:
 		return s.quiet.ShouldSample(p).Decision == sdktrace.RecordAndSample
-	case hop:
-		return false
 	default:
-		return true
+		return false // a hop without its lookup
 	}
 }
 
