@@ -140,10 +140,10 @@ const (
 )
 
 const (
-	str  = pcommon.ValueTypeStr
-	num  = pcommon.ValueTypeInt
-	flag = pcommon.ValueTypeBool
-	list = pcommon.ValueTypeSlice
+	str   = pcommon.ValueTypeStr
+	num   = pcommon.ValueTypeInt
+	truth = pcommon.ValueTypeBool
+	list  = pcommon.ValueTypeSlice
 )
 
 // attrs is the one table of event attributes: Encode, Decode and docs/telemetry.md go by it.
@@ -176,7 +176,7 @@ var attrs = [numFields]attr{
 	fSuccessorsIncarnations: {SuccessorsIncarnationsKey, list, num, "their lives", "[1790000000000000000,0]"},
 	fSuccessorsSeqs:         {SuccessorsSeqsKey, list, num, "their last events known", "[41,0]"},
 
-	fOwnershipOwns:  {OwnershipOwnsKey, flag, 0, "whether the member is responsible for any keys", "true"},
+	fOwnershipOwns:  {OwnershipOwnsKey, truth, 0, "whether the member is responsible for any keys", "true"},
 	fOwnershipFrom:  {OwnershipFromKey, str, 0, "start of its range (from, chord.node.id]", "08bb12"},
 	fOwnershipEpoch: {OwnershipEpochKey, num, 0, "version of the ownership of that range", "4"},
 
