@@ -14,7 +14,7 @@ import (
 const (
 	snapshotEvents  = 200
 	snapshotLookups = 100
-	snapshotSamples = 3600
+	snapshotSamples = 1800
 )
 
 // Snapshot puts one view in the form of the wire, with handles of its own. It serves views of the past too.

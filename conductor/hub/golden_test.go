@@ -27,10 +27,15 @@ var update = flag.Bool("update", false, "write the golden messages anew")
 // same files: NAME.binpb is the message on the wire, NAME.json says what is in it.
 func goldens() map[string]proto.Message {
 	now := time.UnixMilli(1790000000123).UTC()
-	members, keyframes := otlptest.Ring(5, 2, now)
+	members := make([]*otlptest.Member, 5)
+	for i := range members {
+		members[i] = otlptest.NewMember(i, len(members), now.UnixNano())
+		members[i].Host.ID = []string{"host-a", "host-a", "host-b", "host-b", members[i].Host.Address}[i]
+	}
 	fold := ring.New(ring.Options{})
-	for i := range keyframes {
-		fold.Apply(&keyframes[i], now)
+	for i, m := range members {
+		ev := m.Says(now, otlptest.Keyframe(members, i, 2))
+		fold.Apply(&ev, now)
 	}
 	before := fold.View()
 	t := newTable()

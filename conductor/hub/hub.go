@@ -71,10 +71,10 @@ func New(source Source, cfg Config) (*Hub, error) {
 		cfg.Settings = func() *hubpb.Settings { return &hubpb.Settings{} }
 	}
 	if cfg.Simulation == nil {
-		cfg.Simulation = func() *hubpb.Simulation { return nil }
+		cfg.Simulation = noSimulation
 	}
 	if cfg.HistoryFrom == nil {
-		cfg.HistoryFrom = func() time.Time { return time.Time{} }
+		cfg.HistoryFrom = noHistory
 	}
 	if cfg.MaxClients <= 0 {
 		cfg.MaxClients = defaultMaxClients
@@ -93,6 +93,10 @@ func New(source Source, cfg Config) (*Hub, error) {
 	}
 	return h, nil
 }
+
+func noSimulation() *hubpb.Simulation { return nil }
+
+func noHistory() time.Time { return time.Time{} }
 
 func (h *Hub) instrument(meter metric.Meter) error {
 	staleness, err := chordevent.RingStaleness.Float64Histogram(meter)

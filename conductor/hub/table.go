@@ -112,6 +112,9 @@ func (t *table) row(m *ring.Member, v *ring.View, space chord.Space) row {
 	if m.Started.Address != "" {
 		r.address = m.Started.Address
 	}
+	if r.host == r.address {
+		r.host = "" // the usual case, and a sixth of a snapshot
+	}
 	if m.Predecessor.Real() {
 		r.predecessor = t.handles[m.Predecessor.ID]
 	}

@@ -361,7 +361,7 @@ export type Members = Message<"conductor.v1.Members"> & {
   address: string[];
 
   /**
-   * chord.host.id
+   * chord.host.id; empty: the same as the address
    *
    * @generated from field: repeated string host = 4;
    */

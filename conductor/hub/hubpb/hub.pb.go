@@ -846,7 +846,7 @@ type Members struct {
 	Handle        []uint32               `protobuf:"varint,1,rep,packed,name=handle,proto3" json:"handle,omitempty"`
 	Id            []byte                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"` // 20 bytes each
 	Address       []string               `protobuf:"bytes,3,rep,name=address,proto3" json:"address,omitempty"`
-	Host          []string               `protobuf:"bytes,4,rep,name=host,proto3" json:"host,omitempty"` // chord.host.id
+	Host          []string               `protobuf:"bytes,4,rep,name=host,proto3" json:"host,omitempty"` // chord.host.id; empty: the same as the address
 	Status        []Members_Status       `protobuf:"varint,5,rep,packed,name=status,proto3,enum=conductor.v1.Members_Status" json:"status,omitempty"`
 	Uncertain     []bool                 `protobuf:"varint,6,rep,packed,name=uncertain,proto3" json:"uncertain,omitempty"`
 	Predecessor   []uint32               `protobuf:"varint,7,rep,packed,name=predecessor,proto3" json:"predecessor,omitempty"`               // 0: none or not a known member

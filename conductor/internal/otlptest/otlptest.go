@@ -64,6 +64,7 @@ func put(dst pcommon.Value, v attribute.Value) {
 // A Member tells events of one ring member.
 type Member struct {
 	Peer chordevent.PeerRef
+	Host chordevent.Host
 	Ring string
 	seq  int64
 }
@@ -76,9 +77,10 @@ func NewMember(i, n int, incarnation int64) *Member {
 		id[b] = byte(uint64(i) * step >> (8 * (7 - b)))
 	}
 	id[19] = 1
+	address := fmt.Sprintf("127.0.0.1:%d", 10000+i)
 	return &Member{
-		Ring: "test",
-		Peer: chordevent.PeerRef{Peer: chord.Peer{ID: id, Addr: fmt.Sprintf("127.0.0.1:%d", 10000+i), Incarnation: incarnation}},
+		Ring: "test", Host: chordevent.Host{ID: address, Address: address},
+		Peer: chordevent.PeerRef{Peer: chord.Peer{ID: id, Addr: address, Incarnation: incarnation}},
 	}
 }
 
@@ -87,7 +89,7 @@ func (m *Member) Says(at time.Time, body chordevent.Body) chordevent.Event {
 	m.seq++
 	return chordevent.Event{
 		Time: at, Ring: m.Ring, Instance: "instance-" + m.Peer.Addr,
-		Host: chordevent.Host{ID: "host-" + m.Peer.Addr, Address: m.Peer.Addr},
+		Host: m.Host,
 		Node: chordevent.Node{ID: m.Peer.ID, Digits: 40, Incarnation: m.Peer.Incarnation, Seq: m.seq},
 		Body: body,
 	}

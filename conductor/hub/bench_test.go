@@ -1,0 +1,86 @@
+package hub
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"chordconductor/conductor/internal/otlptest"
+	"chordconductor/conductor/live"
+	"chordconductor/otel/chordevent"
+)
+
+// folded is a live view of an ideal ring that nobody runs any more.
+func folded(b *testing.B, members int) *live.Live {
+	b.Helper()
+	l, err := live.New(live.Config{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	_, events := otlptest.Ring(members, 8, time.Now())
+	if err := l.Offer(events, time.Now()); err != nil {
+		b.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := l.Run(ctx); err != nil {
+		b.Fatal(err)
+	}
+	return l
+}
+
+// BenchmarkSnapshot encodes the picture of 10,000 members, which is done once a frame at most. The target is 1 MB.
+func BenchmarkSnapshot(b *testing.B) {
+	r := newReel(folded(b, 10_000), Config{Simulation: noSimulation, HistoryFrom: noHistory})
+	var size int
+	for b.Loop() {
+		r.snapshot = nil
+		size = len(r.whole())
+	}
+	b.ReportMetric(float64(size), "B/snapshot")
+}
+
+// BenchmarkFrame makes a patch of 10,000 members, of which 100 have a new load, twenty times a second in real life.
+func BenchmarkFrame(b *testing.B) {
+	const members = 10_000
+	l, err := live.New(live.Config{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error)
+	go func() { done <- l.Run(ctx) }()
+	b.Cleanup(func() {
+		cancel()
+		<-done
+	})
+	sub := l.Subscribe()
+	defer sub.Close()
+	ring, events := otlptest.Ring(members, 8, time.Now())
+	if err := l.Offer(events, time.Now()); err != nil {
+		b.Fatal(err)
+	}
+	for len(l.View().Members) < members {
+		<-sub.C()
+	}
+	r := newReel(l, Config{Simulation: noSimulation, HistoryFrom: noHistory})
+	var size, n int
+	for b.Loop() {
+		b.StopTimer()
+		var loads []chordevent.Event
+		for i := range 100 {
+			n++
+			loads = append(loads, ring[i*97].Says(time.Now(), chordevent.NodeLoad{Load: chordevent.Load{OwnedKeys: int64(n)}}))
+		}
+		if err := l.Offer(loads, time.Now()); err != nil {
+			b.Fatal(err)
+		}
+		for l.Stats().Applied < uint64(members+n) {
+			<-sub.C()
+		}
+		b.StartTimer()
+		r.advance()
+		size = len(r.frames[len(r.frames)-1].patch)
+	}
+	b.ReportMetric(float64(size), "B/patch")
+}
