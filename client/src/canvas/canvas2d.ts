@@ -16,7 +16,7 @@ export interface Layers {
 
 /** Canvas2D draws with the browser's own 2D canvas: no GPU needed, and fast enough because each layer is drawn seldom. */
 export class Canvas2D implements Renderer {
-  private view: Viewport = { width: 0, height: 0, left: 0, right: 0 };
+  private view: Viewport = { width: 0, height: 0, left: 0, right: 0, bottom: 0 };
   private density = 1;
   private palette: Palette | undefined;
   private movedLast = false;

@@ -106,9 +106,9 @@ export function drawBins(ctx: Context, p: Palette, layout: Layout, view: Viewpor
   const first = Math.floor(from * total);
   const n = Math.min(total, Math.ceil(length * total) + 1);
   const width = (TAU * layout.r) / total;
-  const tones = [p.band, p.bandAlt, p.info, p.busy, p.soft, p.busy, p.soft, p.bad];
+  const tones = [p.band, p.info, p.busy, p.soft, p.busy, p.soft, p.bad];
 
-  ctx.lineWidth = width * 0.72;
+  ctx.lineWidth = width * 0.55;
   ctx.strokeStyle = p.bar;
   ctx.beginPath();
   for (let k = 0; k < n; k++) {
@@ -182,8 +182,8 @@ export function drawTrack(ctx: Context, p: Palette, layout: Layout, scale: numbe
   if (scale > 1.5) return;
   ctx.strokeStyle = p.faint;
   ctx.beginPath();
-  radial(ctx, layout, 0, -30, -20);
-  const r = layout.r - 25;
+  radial(ctx, layout, 0, -47, -37);
+  const r = layout.r - 42;
   ctx.moveTo(...pointAt(layout, 0.006, r));
   ctx.arc(layout.cx, layout.cy, r, 0.006 * TAU - TOP, 0.03 * TAU - TOP);
   const [x, y] = pointAt(layout, 0.03, r);

@@ -1,5 +1,5 @@
 import type { Camera, Viewport } from "./layout";
-import { circle, FIT, turnAt } from "./layout";
+import { circle, FIT, pointAt, turnAt } from "./layout";
 
 /** What gestures need from the stage, and tell it. */
 export interface GestureHost {
@@ -18,14 +18,18 @@ export interface GestureHost {
 
 const CLICK_SLOP = 5;
 
-/** zoomAt changes the scale and keeps the point under (x, y) where it is. */
+/**
+ * zoomAt changes the scale around the place on the rim that (x, y) points at, which stays where it is: there is nothing
+ * to see anywhere else, and a ring that slides out of sight while one zooms is a riddle.
+ */
 export function zoomAt(view: Viewport, camera: Camera, x: number, y: number, factor: number, max: number): Camera {
   const before = circle(view, camera);
   const scale = Math.min(max, Math.max(1, camera.scale * factor));
   const r = (before.r * scale) / camera.scale;
-  const px = (x - before.cx) / before.r;
-  const py = (y - before.cy) / before.r;
-  return moveTo(view, scale, r, x - px * r, y - py * r);
+  const turn = turnAt(before, x, y);
+  const [rimX, rimY] = pointAt(before, turn, before.r);
+  const [ux, uy] = pointAt({ cx: 0, cy: 0 }, turn, r);
+  return moveTo(view, scale, r, rimX - ux, rimY - uy);
 }
 
 /** pan moves the picture by some pixels. */
@@ -34,15 +38,17 @@ export function pan(view: Viewport, camera: Camera, dx: number, dy: number): Cam
   return moveTo(view, camera.scale, c.r, c.cx + dx, c.cy + dy);
 }
 
+/** moveTo looks at the circle with that centre and radius, but never so that its rim is out of sight. */
 function moveTo(view: Viewport, scale: number, r: number, cx: number, cy: number): Camera {
   if (scale <= 1.001) return FIT;
   const home = circle(view, { scale, x: 0, y: 0 });
   const x = (home.cx - cx) / r;
   const y = (home.cy - cy) / r;
-  // The camera stays near the disc: the ring cannot be lost from sight.
   const far = Math.hypot(x, y);
-  const limit = far > 1.1 ? 1.1 / far : 1;
-  return { scale, x: x * limit, y: y * limit };
+  const sight = (0.4 * Math.min(view.width, view.height)) / r;
+  const wanted = Math.min(1 + sight, Math.max(1 - sight, far));
+  if (far === 0) return wanted === 0 ? { scale, x, y } : { scale, x: 0, y: -wanted };
+  return { scale, x: (x * wanted) / far, y: (y * wanted) / far };
 }
 
 /** A Drag along the circle: where it began, and how far it has gone, in turns, negative against the clock. */
@@ -86,6 +92,7 @@ export function listen(host: GestureHost): () => void {
     const step = e.deltaMode === 1 ? e.deltaY * 16 : e.deltaY;
     const factor = Math.exp(-Math.max(-60, Math.min(60, step)) * (e.ctrlKey ? 0.012 : 0.0045));
     host.setCamera(zoomAt(host.view(), host.camera(), x, y, factor, host.maxScale()));
+    host.unhover();
   };
   const down = (e: PointerEvent) => {
     if (e.button !== 0 || e.target instanceof HTMLButtonElement) return;

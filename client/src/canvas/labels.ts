@@ -12,7 +12,8 @@ export interface Label {
 /** At most this many labels are shown: more would be a thicket. */
 export const MAX_LABELS = 64;
 
-const CHAR_WIDTH = { id: 7, strong: 7.3, note: 6.2 };
+/** Widths of a character, near enough to place and to keep apart. */
+const CHAR_WIDTH = { id: 6.65, strong: 6.65, note: 6 };
 const HEIGHT = 15;
 
 /** uncrowded keeps the labels, in order of importance, that do not cover one another. */
@@ -21,15 +22,23 @@ export function uncrowded(labels: readonly Label[]): Label[] {
   const kept: Label[] = [];
   for (const label of labels) {
     if (kept.length === MAX_LABELS) break;
-    const width = label.text.length * CHAR_WIDTH[label.kind];
-    const left = label.x + ((label.dx - 1) / 2) * width;
-    const top = label.y + ((label.dy - 1) / 2) * HEIGHT;
+    const [left, top, width] = cornerOf(label);
     const box: [number, number, number, number] = [left - 2, top, left + width + 2, top + HEIGHT];
     if (boxes.some((b) => b[0] < box[2] && box[0] < b[2] && b[1] < box[3] && box[1] < b[3])) continue;
     boxes.push(box);
     kept.push(label);
   }
   return kept;
+}
+
+/** cornerOf is the label's top left corner, on whole pixels so that the text is sharp, and its width. */
+function cornerOf(label: Label): [left: number, top: number, width: number] {
+  const width = label.text.length * CHAR_WIDTH[label.kind];
+  return [
+    Math.round(label.x + ((label.dx - 1) / 2) * width),
+    Math.round(label.y + ((label.dy - 1) / 2) * HEIGHT),
+    width,
+  ];
 }
 
 /** LabelLayer shows labels as elements over the canvas, so that they are crisp and follow the text size. */
@@ -54,9 +63,8 @@ export class LabelLayer {
       if (!label) continue;
       if (element.textContent !== label.text) element.textContent = label.text;
       element.className = `label label-${label.kind}`;
-      const tx = ((label.dx - 1) / 2) * 100;
-      const ty = ((label.dy - 1) / 2) * 100;
-      element.style.transform = `translate(${label.x.toFixed(1)}px, ${label.y.toFixed(1)}px) translate(${tx.toFixed(1)}%, ${ty.toFixed(1)}%)`;
+      const [left, top] = cornerOf(label);
+      element.style.transform = `translate(${left}px, ${top}px)`;
     }
   }
 }

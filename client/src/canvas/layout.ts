@@ -7,6 +7,7 @@ export interface Viewport {
   height: number;
   left: number;
   right: number;
+  bottom: number;
 }
 
 /** A Camera looks at a point of the plane in which the ring is the unit circle; scale 1 shows all of it. */
@@ -29,7 +30,7 @@ const BIN_PIXELS = 5;
 const TAU = 2 * Math.PI;
 
 /** How bad a member's state is: what a bin shows is its worst. */
-export const Worst = { fine: 0, gone: 1, joining: 2, leaving: 3, uncertain: 4, repairing: 5, silent: 6, failed: 7 };
+export const Worst = { fine: 0, joining: 1, leaving: 2, uncertain: 3, repairing: 4, silent: 5, failed: 6 };
 
 /** A Layout is where everything is on the screen: positions of members, or bins where there are too many. */
 export interface Layout {
@@ -55,12 +56,13 @@ export interface Layout {
 /** circle is the ring's centre and radius on the screen. */
 export function circle(view: Viewport, camera: Camera): { cx: number; cy: number; r: number } {
   const width = Math.max(80, view.width - view.left - view.right);
+  const height = Math.max(80, view.height - view.bottom);
   const radius = Math.max(
     20,
-    Math.min(width / 2 - Math.min(MARGIN_X, 0.18 * width), view.height / 2 - Math.min(MARGIN_Y, 0.16 * view.height)),
+    Math.min(width / 2 - Math.min(MARGIN_X, 0.16 * width), height / 2 - Math.min(MARGIN_Y, 0.16 * height)),
   );
   const r = radius * camera.scale;
-  return { cx: view.left + width / 2 - camera.x * r, cy: view.height / 2 - camera.y * r, r };
+  return { cx: view.left + width / 2 - camera.x * r, cy: height / 2 - camera.y * r, r };
 }
 
 /** visibleArc is the part of the circle that may be on the screen, as [from, length] in turns. */
@@ -100,7 +102,7 @@ export function severity(table: MemberTable, slot: number): number {
     case Status.SILENT:
       return Worst.silent;
     case Status.LEFT:
-      return Worst.gone;
+      return Worst.fine; // it went as it should: nothing is wrong there
   }
   if (table.error[slot] > 0) return Worst.repairing;
   if (table.uncertain[slot]) return Worst.uncertain;

@@ -49,7 +49,7 @@ export function selectionOf(world: World, choice: Choice): Selection {
 }
 
 /** labelsFor names what can be named without crowding: the choice first, then members clockwise. */
-export function labelsFor(world: World, layout: Layout, s: Selection): Label[] {
+export function labelsFor(world: World, layout: Layout, s: Selection, roomy: boolean): Label[] {
   const { table } = world;
   const bits = world.ring.bits;
   const labels: Label[] = [];
@@ -79,7 +79,7 @@ export function labelsFor(world: World, layout: Layout, s: Selection): Label[] {
     for (const [i, slot] of s.successors.entries()) inside(table.turn[slot], i === 0 ? "successor" : String(i + 1));
   }
   for (const slot of s.violated) inside(table.turn[slot], "violated");
-  if (!layout.bins && layout.spacing > 17) {
+  if (roomy && !layout.bins && layout.spacing > 17) {
     for (let i = 0; i < layout.n; i++) {
       const slot = layout.slot[i];
       if (!named.has(slot) && present(table.status[slot])) outside(table.turn[slot], name(slot), "id");

@@ -22,6 +22,9 @@ export interface Hover {
 /** The choices that the selection layer shows. */
 const SELECTS = ["selected", "lookup", "cursor", "arc"] as const;
 
+/** From this width on there is room for every member's name. */
+const ROOMY = 520;
+
 interface Elements {
   root: HTMLElement;
   canvases: HTMLCanvasElement[];
@@ -35,7 +38,7 @@ interface Elements {
 export class Stage {
   private readonly renderer: Canvas2D;
   private readonly labels: LabelLayer;
-  private view: Viewport = { width: 0, height: 0, left: 0, right: 0 };
+  private view: Viewport = { width: 0, height: 0, left: 0, right: 0, bottom: 0 };
   private layout: Layout | undefined;
   private selection: Selection | undefined;
   private frame = 0;
@@ -80,10 +83,11 @@ export class Stage {
     );
   }
 
-  /** setInsets says how much room panels take at either side. */
-  setInsets(left: number, right: number): void {
-    if (left === this.view.left && right === this.view.right) return;
-    this.view = { ...this.view, left, right };
+  /** setInsets says how much room panels take of the picture. */
+  setInsets(insets: { left: number; right: number; bottom: number }): void {
+    const { view } = this;
+    if (insets.left === view.left && insets.right === view.right && insets.bottom === view.bottom) return;
+    this.view = { ...view, ...insets };
     this.renderer.resize(this.view, devicePixelRatio);
     this.invalidate("ring");
   }
@@ -143,11 +147,12 @@ export class Stage {
       });
       this.selection.hoveredFinger = this.hover ? this.selection.fingers.indexOf(this.hover.finger) : -1;
       this.renderer.selection(shown.table, this.layout, this.selection);
-      this.labels.show(labelsFor(shown, this.layout, this.selection));
+      this.labels.show(labelsFor(shown, this.layout, this.selection, this.view.width >= ROOMY));
       this.dirty.selection = false;
       this.describe(shown.table.count);
     }
-    this.move(now, view.mode === "live");
+    if (view.mode === "past") movers.clear(); // what moves happens now, not then
+    this.move(now, view.mode !== "paused");
   }
 
   /** While the view is paused, what moves stands still and goes on from there. */

@@ -53,7 +53,7 @@ export function apiId(hex: string, bits: number): string {
 }
 
 /** shortId is what people read: the leading digits, enough to tell members apart at a glance. */
-export function shortId(hex: string, bits: number, digits = 6): string {
+export function shortId(hex: string, bits: number, digits = 8): string {
   return apiId(hex, bits).slice(0, digits);
 }
 

@@ -81,7 +81,7 @@ function Trust() {
       <li
         title={`Half of the events are applied within ${duration(ring.stalenessP50Ms)} of happening, 99 % within ${duration(ring.stalenessP99Ms)}.`}
       >
-        {duration(ring.stalenessP99Ms)} behind at most
+        99 % seen within {duration(ring.stalenessP99Ms)}
       </li>
       <li
         data-alarm={lost > 0n || undefined}

@@ -1,6 +1,6 @@
 import { useEffect, useState } from "react";
 import { Status } from "../model/members";
-import { plural, rate, statusWord } from "../model/words";
+import { count, plural, rate, statusWord } from "../model/words";
 import { useShown } from "../store/ring";
 import { motion } from "../store/session";
 import { useUi } from "../store/ui";
@@ -25,7 +25,7 @@ export function Legend() {
           .map(([status, n]) => (
             <li key={status}>
               <StatusMark status={status} />
-              <span className="num">{n}</span> {statusWord[status]}
+              <span className="num">{count(n)}</span> {statusWord[status]}
             </li>
           ))}
         {ring.uncertain > 0 && (

@@ -1,6 +1,7 @@
 import { useEffect, useState } from "react";
 import { RingState_Status } from "../gen/hub_pb";
-import { clock } from "../model/words";
+import { clock, duration } from "../model/words";
+import { returnToLive } from "../store/past";
 import { goLive, useRing, useShown } from "../store/ring";
 import { reconnect } from "../store/session";
 
@@ -12,6 +13,7 @@ export function LinkBanner() {
   const link = useRing((s) => s.link);
   const view = useRing((s) => s.view);
   const { ring } = useShown();
+  const newest = useRing((s) => Math.floor(Number(s.live.ring.timeMs) / 1000) * 1000);
   const now = useNow(link.state !== "open" || Date.now() - link.openedAt < LINGER + 1000);
   const empty = ring.status === RingState_Status.UNSPECIFIED;
 
@@ -34,6 +36,23 @@ export function LinkBanner() {
       <Banner kind="paused">
         <b>Paused</b> at {clock(view.at)}. The conductor goes on listening.
         <button type="button" onClick={goLive}>
+          Back to live
+        </button>
+      </Banner>
+    );
+  }
+  if (view.mode === "past") {
+    return (
+      <Banner kind="past">
+        {view.error ? (
+          <b>That instant cannot be shown: {view.error}</b>
+        ) : (
+          <span>
+            You are looking at <b className="num">{clock(view.at)}</b>
+            {view.loading ? "…" : `, ${duration(Math.max(0, newest - view.at))} ago.`}
+          </span>
+        )}
+        <button type="button" onClick={returnToLive}>
           Back to live
         </button>
       </Banner>

@@ -14,6 +14,8 @@ import { Tooltip } from "./Tooltip";
 
 /** Room the member panel takes of the picture where it lies over it. */
 const PANEL = 316;
+/** Room the legend takes below the picture on a narrow screen. */
+const LEGEND = 44;
 
 export function StageView({ children }: { children?: React.ReactNode }) {
   const root = useRef<HTMLElement>(null);
@@ -48,8 +50,9 @@ export function StageView({ children }: { children?: React.ReactNode }) {
 
   useEffect(() => {
     const fit = () => {
-      const wide = (root.current?.clientWidth ?? 0) >= 820;
-      stage.current?.setInsets(selected && wide ? PANEL : 0, 0);
+      const width = root.current?.clientWidth ?? 0;
+      const left = selected && width >= 820 ? PANEL : 0;
+      stage.current?.setInsets({ left, right: 0, bottom: width < 520 ? LEGEND : 0 });
     };
     fit();
     addEventListener("resize", fit);

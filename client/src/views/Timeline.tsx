@@ -69,11 +69,6 @@ export function Timeline() {
         )}
         <span className="num quiet">{clock(at)}</span>
       </div>
-      {view.mode === "past" && view.error && (
-        <p className="timeline-error" role="alert">
-          {view.error}
-        </p>
-      )}
     </footer>
   );
 }

@@ -26,7 +26,7 @@ export function listenKeys(): () => void {
   const down = (e: KeyboardEvent) => {
     if (e.defaultPrevented || e.ctrlKey || e.metaKey || e.altKey || useUi.getState().dialog) return;
     const target = e.target as HTMLElement;
-    if (target.closest("input, textarea, select, [role=slider], [contenteditable]")) return;
+    if (target.closest("input, textarea, select, [contenteditable]")) return;
     const onButton = target.closest("button, a") !== null;
     if (onButton && (e.key === " " || e.key === "Enter")) return;
     if (handle(e)) e.preventDefault();

@@ -24,7 +24,7 @@ export function drawTrack(canvas: HTMLCanvasElement, world: World, from: number,
   ctx.lineTo(width, base + 0.5);
   ctx.stroke();
 
-  const top = Math.max(4, ...world.samples.map((s) => Number(s.error)));
+  const top = Math.max(24, ...world.samples.map((s) => Number(s.error)));
   ctx.fillStyle = color("busy");
   ctx.globalAlpha = 0.35;
   for (const s of world.samples) {

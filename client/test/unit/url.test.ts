@@ -1,0 +1,32 @@
+import { describe, expect, it } from "vitest";
+import { type Address, formatAddress, HOME, parseAddress } from "../../src/store/url";
+
+describe("address", () => {
+  it("says nothing of what is as always", () => {
+    expect(formatAddress(HOME)).toBe("");
+    expect(parseAddress("")).toEqual(HOME);
+  });
+
+  it("round-trips everything it carries", () => {
+    const address: Address = {
+      member: "0123456789abcdef0123456789abcdef01234567",
+      tab: "lookups",
+      theme: "dark",
+      at: Date.parse("2026-03-01T12:00:00.250Z"),
+      camera: { scale: 12.5, x: 0.7, y: -0.71 },
+      trace: "00112233445566778899aabbccddeeff",
+    };
+    expect(parseAddress(formatAddress(address))).toEqual(address);
+  });
+
+  it("leaves at its default what it does not understand", () => {
+    expect(parseAddress("?member=%3Cscript%3E&tab=nonsense&theme=pink&t=yesterday&view=1,2&trace=zz")).toEqual(HOME);
+    expect(parseAddress("?view=0.1,0,0").camera).toBeNull();
+    expect(parseAddress("?view=10,9,9").camera).toBeNull();
+    expect(parseAddress("?view=NaN,0,0").camera).toBeNull();
+  });
+
+  it("pads short identifiers", () => {
+    expect(parseAddress("?member=2A").member).toBe(`${"0".repeat(38)}2a`);
+  });
+});
