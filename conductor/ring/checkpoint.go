@@ -116,4 +116,3 @@ func (r *Ring) derive() {
 		r.keep(x)
 	}
 }
-

@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"chordconductor/conductor/pack"
+	"chordconductor/conductor/ring/ringtest"
 	"chordconductor/otel/chordevent"
 )
 
@@ -27,7 +28,7 @@ func TestCheckpointAndEventsAfterMakeTheSameView(t *testing.T) {
 		_, events := story(t)
 		r := New(Options{Name: "test"})
 		at := rapid.IntRange(0, len(events)-1).Draw(t, "checkpoint before")
-		now := start
+		now := ringtest.Start
 		var restored *Ring
 		for i, ev := range events {
 			if i == at {
@@ -80,11 +81,11 @@ func TestRestoreRefusesOtherVersions(t *testing.T) {
 // FuzzRestore restores any bytes: an error, or a Ring that works.
 func FuzzRestore(f *testing.F) {
 	r := New(Options{})
-	w := newWorld(6, 2, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
+	w := ringtest.NewWorld(6, 2, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
 	for id := range uint64(3) {
-		w.birth(id * 20)
+		w.Birth(id * 20)
 	}
-	w.crash(w.members[0], w.members[1])
+	w.Crash(w.Members[0], w.Members[1])
 	f.Add(r.Checkpoint())
 	f.Fuzz(func(t *testing.T, data []byte) {
 		r, err := Restore(Options{}, data)

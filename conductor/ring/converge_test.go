@@ -9,24 +9,25 @@ import (
 
 	"pgregory.net/rapid"
 
+	"chordconductor/conductor/ring/ringtest"
 	"chordconductor/node/chord"
 	"chordconductor/otel/chordevent"
 )
 
 // story is what a random world tells, in order.
-func story(t *rapid.T) (*world, []*chordevent.Event) {
+func story(t *rapid.T) (*ringtest.World, []*chordevent.Event) {
 	var events []*chordevent.Event
-	w := newWorld(rapid.SampledFrom([]int{4, 160}).Draw(t, "bits"), rapid.IntRange(1, 4).Draw(t, "r"), func(ev *chordevent.Event) {
+	w := ringtest.NewWorld(rapid.SampledFrom([]int{4, 160}).Draw(t, "bits"), rapid.IntRange(1, 4).Draw(t, "r"), func(ev *chordevent.Event) {
 		events = append(events, ev)
 	})
 	for range rapid.IntRange(1, 50).Draw(t, "steps") {
-		w.step(t)
+		w.Step(t)
 		if rapid.IntRange(0, 9).Draw(t, "leave") == 0 {
-			if alive := w.alive(); len(alive) > 0 {
+			if alive := w.Alive(); len(alive) > 0 {
 				a := rapid.SampledFrom(alive).Draw(t, "leaver")
-				w.say(a, chordevent.Leaving{})
-				w.say(a, chordevent.Left{})
-				a.live = false
+				w.Say(a, chordevent.Leaving{})
+				w.Say(a, chordevent.Left{})
+				a.Live = false
 			}
 		}
 	}
@@ -34,9 +35,9 @@ func story(t *rapid.T) (*world, []*chordevent.Event) {
 }
 
 // fold applies events that all arrive at one instant, and lets a little time pass.
-func fold(w *world, events []*chordevent.Event) *Ring {
+func fold(w *ringtest.World, events []*chordevent.Event) *Ring {
 	r := New(Options{Name: "test"})
-	end := w.now
+	end := w.Now
 	for _, ev := range events {
 		r.Apply(ev, end)
 	}
@@ -110,7 +111,7 @@ func TestKeyframesMakeUpForLosses(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w, events := story(t)
 		isAlive := func(id chord.ID, inc int64) bool {
-			return slices.ContainsFunc(w.alive(), func(a *actor) bool { return a.self.ID == id && a.self.Incarnation == inc })
+			return slices.ContainsFunc(w.Alive(), func(a *ringtest.Actor) bool { return a.Self.ID == id && a.Self.Incarnation == inc })
 		}
 		kept := slices.Clone(events)
 		kept = slices.DeleteFunc(kept, func(ev *chordevent.Event) bool {
@@ -121,9 +122,9 @@ func TestKeyframesMakeUpForLosses(t *testing.T) {
 			return isAlive(ev.Node.ID, ev.Node.Incarnation) && rapid.Bool().Draw(t, "lost")
 		})
 		n := len(events)
-		w.tell = func(ev *chordevent.Event) { events = append(events, ev) }
-		for _, a := range w.alive() {
-			w.keyframe(a)
+		w.Tell = func(ev *chordevent.Event) { events = append(events, ev) }
+		for _, a := range w.Alive() {
+			w.Keyframe(a)
 		}
 		kept = rapid.Permutation(append(kept, events[n:]...)).Draw(t, "order")
 		exceptFirst := func(m *Member) bool {
@@ -131,8 +132,8 @@ func TestKeyframesMakeUpForLosses(t *testing.T) {
 			return true
 		}
 		full, lossy := fold(w, events), fold(w, kept)
-		for _, a := range w.alive() {
-			m := lossy.Member(a.self.ID)
+		for _, a := range w.Alive() {
+			m := lossy.Member(a.Self.ID)
 			if m.Uncertain || m.Missing != 0 {
 				t.Fatalf("uncertain after a keyframe: %+v", m)
 			}
@@ -147,22 +148,22 @@ func TestKeyframesMakeUpForLosses(t *testing.T) {
 func TestGapsAreUncertain(t *testing.T) {
 	r := New(Options{})
 	var events []*chordevent.Event
-	w := newWorld(160, 2, func(ev *chordevent.Event) { events = append(events, ev) })
-	a := w.birth(7)
-	w.say(a, chordevent.NodeLoad{})
+	w := ringtest.NewWorld(160, 2, func(ev *chordevent.Event) { events = append(events, ev) })
+	a := w.Birth(7)
+	w.Say(a, chordevent.NodeLoad{})
 	for i, ev := range events {
 		if i != 1 {
 			r.Apply(ev, ev.Time)
 		}
 	}
-	if m := r.Member(a.self.ID); !m.Uncertain || m.Missing != 1 || r.View().Status != Uncertain {
+	if m := r.Member(a.Self.ID); !m.Uncertain || m.Missing != 1 || r.View().Status != Uncertain {
 		t.Errorf("one event is missing: %+v, status %d", m, r.View().Status)
 	}
-	r.Apply(events[1], w.now)
-	if m := r.Member(a.self.ID); m.Uncertain || m.Missing != 0 || r.View().Status != Forming {
+	r.Apply(events[1], w.Now)
+	if m := r.Member(a.Self.ID); m.Uncertain || m.Missing != 0 || r.View().Status != Forming {
 		t.Errorf("it has arrived: %+v, status %d", m, r.View().Status)
 	}
-	if c := r.Apply(events[1], w.now); c.Applied || r.View().Counts.Outdated != 1 {
+	if c := r.Apply(events[1], w.Now); c.Applied || r.View().Counts.Outdated != 1 {
 		t.Errorf("it arrived twice: %+v", r.View().Counts)
 	}
 }

@@ -6,72 +6,63 @@ import (
 	"testing"
 	"time"
 
+	"chordconductor/conductor/ring/ringtest"
 	"chordconductor/node/chord"
 	"chordconductor/otel/chordevent"
 )
 
 // settled is a ring of n members, r = 2, all pointers right.
-func settled(t *testing.T, r *Ring, n int) *world {
+func settled(t *testing.T, r *Ring, n int) *ringtest.World {
 	t.Helper()
-	w := newWorld(160, 2, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
+	w := ringtest.NewWorld(160, 2, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
 	for id := range uint64(n) {
-		w.birth(id * 100)
+		w.Birth(id * 100)
 	}
-	w.repairAll()
-	r.Advance(w.now)
+	w.RepairAll()
+	r.Advance(w.Now)
 	if v := r.View(); v.Status != Ideal {
 		t.Fatalf("a settled ring is %s, error %d", v.Status, v.Error)
 	}
 	return w
 }
 
-func (w *world) repairAll() {
-	for _, a := range w.alive() {
-		w.right(a)
-	}
-}
-
 // pass lets time pass, with keyframes of everybody alive but the quiet ones.
-func (w *world) pass(r *Ring, d time.Duration, quiet ...*actor) {
-	for end := w.now.Add(d); w.now.Before(end); {
-		w.now = w.now.Add(time.Second)
-		for _, a := range w.alive() {
+func pass(w *ringtest.World, r *Ring, d time.Duration, quiet ...*ringtest.Actor) {
+	for end := w.Now.Add(d); w.Now.Before(end); {
+		w.Now = w.Now.Add(time.Second)
+		for _, a := range w.Alive() {
 			if !slices.Contains(quiet, a) {
-				w.keyframe(a)
+				w.Keyframe(a)
 			}
 		}
-		r.Advance(w.now)
+		r.Advance(w.Now)
 	}
 }
 
-func expectStatus(t *testing.T, r *Ring, a *actor, want MemberStatus, uncertain bool, when string) {
+func expectStatus(t *testing.T, r *Ring, a *ringtest.Actor, want MemberStatus, uncertain bool, when string) {
 	t.Helper()
-	if m := r.Member(a.self.ID); m == nil || m.Status != want || m.Uncertain != uncertain {
+	if m := r.Member(a.Self.ID); m == nil || m.Status != want || m.Uncertain != uncertain {
 		t.Errorf("%s: %+v, want status %s, uncertain %v", when, m, want, uncertain)
 	}
-}
-
-func (w *world) report(by, of *actor, seq int64) *chordevent.Event {
-	return w.event(by, chordevent.PeerFailed{Peer: chordevent.PeerRef{Peer: of.self, Seq: seq}, Operation: "chord.stabilize"})
 }
 
 func TestCrashIsFailedOnAPeersReport(t *testing.T) {
 	r := New(Options{})
 	w := settled(t, r, 6)
-	dead, other := w.members[2], w.members[1]
-	w.say(dead, chordevent.NodeLoad{}) // the reporter has not heard of this one
-	dead.live = false
-	ev := w.report(other, dead, dead.seq-1)
-	r.Apply(ev, w.now)
+	dead, other := w.Members[2], w.Members[1]
+	w.Say(dead, chordevent.NodeLoad{}) // the reporter has not heard of this one
+	dead.Live = false
+	ev := w.Report(other, dead, dead.Seq-1)
+	r.Apply(ev, w.Now)
 	expectStatus(t, r, dead, Failed, true, "just reported")
 	if v := r.View(); v.Status != Repairing || v.Counts.Failed != 1 || v.Counts.Active != 5 {
 		t.Errorf("%s, %+v", v.Status, v.Counts)
 	}
-	w.repairAll()
+	w.RepairAll()
 	if v := r.View(); v.Status != Ideal {
 		t.Errorf("repaired: %s, error %d", v.Status, v.Error)
 	}
-	w.pass(r, 20*time.Second)
+	pass(w, r, 20*time.Second)
 	expectStatus(t, r, dead, Failed, false, "long after")
 }
 
@@ -79,16 +70,16 @@ func TestReportIsRefutedByALaterEvent(t *testing.T) {
 	for _, reportFirst := range []bool{true, false} {
 		r := New(Options{})
 		w := settled(t, r, 6)
-		suspect, by := w.members[2], w.members[1]
-		report := w.report(by, suspect, suspect.seq)
-		later := w.event(suspect, chordevent.NodeLoad{})
+		suspect, by := w.Members[2], w.Members[1]
+		report := w.Report(by, suspect, suspect.Seq)
+		later := w.Event(suspect, chordevent.NodeLoad{})
 		if reportFirst {
-			r.Apply(report, w.now)
+			r.Apply(report, w.Now)
 			expectStatus(t, r, suspect, Failed, true, "reported")
-			r.Apply(later, w.now)
+			r.Apply(later, w.Now)
 		} else {
-			r.Apply(later, w.now)
-			r.Apply(report, w.now)
+			r.Apply(later, w.Now)
+			r.Apply(report, w.Now)
 		}
 		expectStatus(t, r, suspect, Active, false, fmt.Sprintf("refuted (report first: %v)", reportFirst))
 		if v := r.View(); v.Status != Ideal {
@@ -101,33 +92,33 @@ func TestReportIsRefutedByALaterEvent(t *testing.T) {
 func TestManyEventsRefuteAcrossClocks(t *testing.T) {
 	r := New(Options{})
 	w := settled(t, r, 6)
-	suspect := w.members[2]
-	report := w.report(w.members[1], suspect, suspect.seq)
+	suspect := w.Members[2]
+	report := w.Report(w.Members[1], suspect, suspect.Seq)
 	report.Time = report.Time.Add(time.Hour)
-	r.Apply(report, w.now)
+	r.Apply(report, w.Now)
 	for range maxOvertaken {
-		w.say(suspect, chordevent.NodeLoad{})
+		w.Say(suspect, chordevent.NodeLoad{})
 	}
 	expectStatus(t, r, suspect, Failed, true, "as many events as could have been on their way")
-	w.say(suspect, chordevent.NodeLoad{})
+	w.Say(suspect, chordevent.NodeLoad{})
 	expectStatus(t, r, suspect, Active, false, "one more")
 }
 
 func TestReportOfALifeNotHeardOf(t *testing.T) {
 	r := New(Options{})
 	w := settled(t, r, 6)
-	old, by := w.members[2], w.members[1]
-	reborn := &actor{self: old.self, state: old.state}
-	reborn.self.Incarnation += 100
-	r.Apply(w.report(by, reborn, 3), w.now)
+	old, by := w.Members[2], w.Members[1]
+	reborn := &ringtest.Actor{Self: old.Self, State: old.State}
+	reborn.Self.Incarnation += 100
+	r.Apply(w.Report(by, reborn, 3), w.Now)
 	expectStatus(t, r, old, Failed, true, "a later life was found dead")
 	for range 3 {
-		w.say(reborn, chordevent.NodeLoad{})
+		w.Say(reborn, chordevent.NodeLoad{})
 	}
 	expectStatus(t, r, old, Failed, true, "it is heard of, late")
-	w.say(reborn, chordevent.Joined{})
+	w.Say(reborn, chordevent.Joined{})
 	expectStatus(t, r, old, Active, false, "it is alive")
-	if m := r.Member(old.self.ID); m.Successors != nil || m.Incarnation != reborn.self.Incarnation {
+	if m := r.Member(old.Self.ID); m.Successors != nil || m.Incarnation != reborn.Self.Incarnation {
 		t.Errorf("the new life has what the old one had: %+v", m)
 	}
 }
@@ -135,18 +126,18 @@ func TestReportOfALifeNotHeardOf(t *testing.T) {
 func TestSilentIsNotDead(t *testing.T) {
 	r := New(Options{})
 	w := settled(t, r, 6)
-	w.pass(r, time.Second)
-	quiet := w.members[2]
-	w.pass(r, 14*time.Second, quiet)
+	pass(w, r, time.Second)
+	quiet := w.Members[2]
+	pass(w, r, 14*time.Second, quiet)
 	expectStatus(t, r, quiet, Active, false, "one keyframe is late")
-	w.pass(r, 2*time.Second, quiet)
+	pass(w, r, 2*time.Second, quiet)
 	expectStatus(t, r, quiet, Active, true, "overdue")
-	w.pass(r, 15*time.Second, quiet)
+	pass(w, r, 15*time.Second, quiet)
 	expectStatus(t, r, quiet, Silent, true, "three periods")
 	if v := r.View(); v.Status != Uncertain || v.Error != 0 || v.Counts.Silent != 1 {
 		t.Errorf("%s, error %d, %+v: a silent member counts", v.Status, v.Error, v.Counts)
 	}
-	w.keyframe(quiet)
+	w.Keyframe(quiet)
 	expectStatus(t, r, quiet, Active, false, "back")
 	if v := r.View(); v.Status != Ideal {
 		t.Errorf("%s", v.Status)
@@ -157,10 +148,10 @@ func TestSilentIsNotDead(t *testing.T) {
 func TestLostReportIsMadeUpFor(t *testing.T) {
 	r := New(Options{})
 	w := settled(t, r, 6)
-	crashed := w.members[2]
-	crashed.live = false
-	w.repairAll()
-	w.pass(r, 31*time.Second)
+	crashed := w.Members[2]
+	crashed.Live = false
+	w.RepairAll()
+	pass(w, r, 31*time.Second)
 	expectStatus(t, r, crashed, Silent, true, "unreported")
 	if v := r.View(); v.Error != 0 || v.Counts.Active != 5 {
 		t.Errorf("error %d, %+v: a silent member that is passed over does not count", v.Error, v.Counts)
@@ -170,14 +161,14 @@ func TestLostReportIsMadeUpFor(t *testing.T) {
 func TestLeaveIsItsOwnWord(t *testing.T) {
 	r := New(Options{})
 	w := settled(t, r, 6)
-	a := w.members[2]
-	w.say(a, chordevent.Leaving{})
+	a := w.Members[2]
+	w.Say(a, chordevent.Leaving{})
 	expectStatus(t, r, a, Leaving, false, "leaving")
-	w.say(a, chordevent.Left{})
-	a.live = false
-	r.Apply(w.report(w.members[1], a, a.seq), w.now)
+	w.Say(a, chordevent.Left{})
+	a.Live = false
+	r.Apply(w.Report(w.Members[1], a, a.Seq), w.Now)
 	expectStatus(t, r, a, Left, false, "left, and a peer that does not know it reports it")
-	w.repairAll()
+	w.RepairAll()
 	if v := r.View(); v.Status != Ideal || v.Counts.Left != 1 {
 		t.Errorf("%s, %+v", v.Status, v.Counts)
 	}
@@ -186,13 +177,13 @@ func TestLeaveIsItsOwnWord(t *testing.T) {
 func TestThoseLongGoneAreForgotten(t *testing.T) {
 	r := New(Options{Forget: time.Minute})
 	w := settled(t, r, 6)
-	a := w.members[2]
-	w.crash(a, w.members[1])
-	w.repairAll()
-	w.pass(r, 50*time.Second)
+	a := w.Members[2]
+	w.Crash(a, w.Members[1])
+	w.RepairAll()
+	pass(w, r, 50*time.Second)
 	expectStatus(t, r, a, Failed, false, "remembered")
-	w.pass(r, 15*time.Second)
-	if m := r.Member(a.self.ID); m != nil || len(r.records) != 5 || len(r.View().Members) != 5 {
+	pass(w, r, 15*time.Second)
+	if m := r.Member(a.Self.ID); m != nil || len(r.records) != 5 || len(r.View().Members) != 5 {
 		t.Errorf("%+v, %d records", m, len(r.records))
 	}
 }
@@ -200,23 +191,23 @@ func TestThoseLongGoneAreForgotten(t *testing.T) {
 func TestStrangersMakeTheRingUncertain(t *testing.T) {
 	r := New(Options{})
 	w := settled(t, r, 6)
-	hidden := &actor{self: chord.Peer{ID: w.space.FromUint64(150), Addr: "hidden:1", Incarnation: 5}, live: true}
-	hidden.state = chord.New(w.space, hidden.self, w.listLen)
-	w.members = append(w.members, hidden)
-	w.right(w.members[1]) // names the hidden one as its head
-	w.now = w.now.Add(500 * time.Millisecond)
-	r.Advance(w.now)
+	hidden := &ringtest.Actor{Self: chord.Peer{ID: w.Space.FromUint64(150), Addr: "hidden:1", Incarnation: 5}, Live: true}
+	hidden.State = chord.New(w.Space, hidden.Self, w.ListLen)
+	w.Members = append(w.Members, hidden)
+	w.Right(w.Members[1]) // names the hidden one as its head
+	w.Now = w.Now.Add(500 * time.Millisecond)
+	r.Advance(w.Now)
 	if v := r.View(); v.Status != Repairing {
 		t.Errorf("its own events may be on their way: %s", v.Status)
 	}
-	w.now = w.now.Add(600 * time.Millisecond)
-	r.Advance(w.now)
+	w.Now = w.Now.Add(600 * time.Millisecond)
+	r.Advance(w.Now)
 	if v := r.View(); v.Status != Uncertain {
 		t.Errorf("somebody whom nobody has heard is named: %s", v.Status)
 	}
-	w.say(hidden, w.started(hidden))
-	w.say(hidden, chordevent.Joined{})
-	w.repairAll()
+	w.Say(hidden, w.Started(hidden))
+	w.Say(hidden, chordevent.Joined{})
+	w.RepairAll()
 	if v := r.View(); v.Status != Ideal || len(r.strangers) != 0 {
 		t.Errorf("heard of: %s, %d strangers", v.Status, len(r.strangers))
 	}
@@ -225,9 +216,9 @@ func TestStrangersMakeTheRingUncertain(t *testing.T) {
 func TestOtherRingsAreRefused(t *testing.T) {
 	r := New(Options{})
 	w := settled(t, r, 4)
-	ev := w.event(w.members[0], chordevent.NodeLoad{})
+	ev := w.Event(w.Members[0], chordevent.NodeLoad{})
 	ev.Ring = "other"
-	if c := r.Apply(ev, w.now); c.Applied || r.View().Counts.Refused != 1 {
+	if c := r.Apply(ev, w.Now); c.Applied || r.View().Counts.Refused != 1 {
 		t.Errorf("%+v, %+v", c, r.View().Counts)
 	}
 }
@@ -238,13 +229,13 @@ func TestFloodsAreBounded(t *testing.T) {
 	r := New(Options{MaxMembers: most, Forget: time.Minute})
 	w := settled(t, r, 6)
 	for i := range uint64(3000) {
-		a := &actor{self: chord.Peer{ID: w.space.FromUint64(1_000_000 + i), Addr: "x:1", Incarnation: 1}}
-		other := chord.Peer{ID: w.space.FromUint64(2_000_000 + i), Addr: "y:1", Incarnation: 1}
-		w.say(a, chordevent.Joined{})
-		w.say(a, chordevent.PredecessorChanged{Predecessor: chordevent.PeerRef{Peer: other}})
-		w.say(a, chordevent.SuccessorsChanged{Successors: refs([]chord.Peer{other, a.self})})
-		w.say(w.members[0], chordevent.PeerFailed{Peer: chordevent.PeerRef{Peer: chord.Peer{ID: other.ID, Addr: "z:1", Incarnation: 9}}})
-		w.say(w.members[0], chordevent.KeysMoved{MoveID: fmt.Sprint(i), Phase: chordevent.MoveStarted})
+		a := &ringtest.Actor{Self: chord.Peer{ID: w.Space.FromUint64(1_000_000 + i), Addr: "x:1", Incarnation: 1}}
+		other := chord.Peer{ID: w.Space.FromUint64(2_000_000 + i), Addr: "y:1", Incarnation: 1}
+		w.Say(a, chordevent.Joined{})
+		w.Say(a, chordevent.PredecessorChanged{Predecessor: chordevent.PeerRef{Peer: other}})
+		w.Say(a, chordevent.SuccessorsChanged{Successors: ringtest.Refs([]chord.Peer{other, a.Self})})
+		w.Say(w.Members[0], chordevent.PeerFailed{Peer: chordevent.PeerRef{Peer: chord.Peer{ID: other.ID, Addr: "z:1", Incarnation: 9}}})
+		w.Say(w.Members[0], chordevent.KeysMoved{MoveID: fmt.Sprint(i), Phase: chordevent.MoveStarted})
 	}
 	if r.heard > most || len(r.records) > 3*most+maxReported || len(r.moves.by) > maxMoves {
 		t.Errorf("%d members, %d records, %d moves", r.heard, len(r.records), len(r.moves.by))
@@ -252,13 +243,13 @@ func TestFloodsAreBounded(t *testing.T) {
 	if v := r.View(); v.Counts.Refused == 0 || len(v.Members) != most {
 		t.Errorf("%d members, %+v", len(v.Members), v.Counts)
 	}
-	for _, a := range w.members {
+	for _, a := range w.Members {
 		expectStatus(t, r, a, Active, false, "a member from before the flood")
 	}
-	w.pass(r, 45*time.Second) // the intruders fall silent
-	newcomer := w.birth(50)
+	pass(w, r, 45*time.Second) // the intruders fall silent
+	newcomer := w.Birth(50)
 	expectStatus(t, r, newcomer, Active, false, "a newcomer takes the place of a silent one")
-	w.pass(r, 2*time.Minute)
+	pass(w, r, 2*time.Minute)
 	if len(r.records) != 7 || len(r.breaches) > 7*5 {
 		t.Errorf("after the flood: %d records, %d breaches", len(r.records), len(r.breaches))
 	}

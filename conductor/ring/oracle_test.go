@@ -7,6 +7,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"chordconductor/conductor/ring/ringtest"
 	"chordconductor/node/chord"
 	"chordconductor/otel/chordevent"
 )
@@ -16,19 +17,19 @@ import (
 func TestRingErrorIsTheOracles(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := New(Options{})
-		w := newWorld(rapid.SampledFrom([]int{4, 6, 160}).Draw(t, "bits"), rapid.IntRange(1, 4).Draw(t, "r"), func(ev *chordevent.Event) {
+		w := ringtest.NewWorld(rapid.SampledFrom([]int{4, 6, 160}).Draw(t, "bits"), rapid.IntRange(1, 4).Draw(t, "r"), func(ev *chordevent.Event) {
 			r.Apply(ev, ev.Time)
 		})
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {
-			w.step(t)
-			w.compare(t, r)
+			w.Step(t)
+			compare(t, w, r)
 		}
 	})
 }
 
-func (w *world) compare(t *rapid.T, r *Ring) {
-	g := w.truth()
-	each, total := g.RingError(w.space)
+func compare(t *rapid.T, w *ringtest.World, r *Ring) {
+	g := w.Truth()
+	each, total := g.RingError(w.Space)
 	v := r.View()
 	if v.Error != uint64(total) {
 		t.Fatalf("ring error %d, the oracle says %d %v", v.Error, total, each)
@@ -39,18 +40,18 @@ func (w *world) compare(t *rapid.T, r *Ring) {
 		}
 	}
 	n := len(g.States)
-	if n > w.listLen && (v.Error == 0) != g.Ideal(w.space) {
-		t.Fatalf("error %d, ideal %v", v.Error, g.Ideal(w.space))
+	if n > w.ListLen && (v.Error == 0) != g.Ideal(w.Space) {
+		t.Fatalf("error %d, ideal %v", v.Error, g.Ideal(w.Space))
 	}
-	r.Advance(w.now)
+	r.Advance(w.Now)
 	want := map[string]bool{}
 	for _, s := range g.States {
 		for _, b := range chord.ListBreaches(s) {
 			want[b.Condition] = true
 		}
 	}
-	if n > w.listLen {
-		for _, b := range g.Breaches(w.listLen) {
+	if n > w.ListLen {
+		for _, b := range g.Breaches(w.ListLen) {
 			want[b.Condition] = true
 		}
 	}
@@ -67,30 +68,30 @@ func (w *world) compare(t *rapid.T, r *Ring) {
 
 func TestIdealRing(t *testing.T) {
 	r := New(Options{})
-	w := newWorld(160, 3, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
+	w := ringtest.NewWorld(160, 3, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
 	if s := r.View().Status; s != Empty {
 		t.Errorf("at first: status %d", s)
 	}
 	for id := range uint64(3) {
-		w.birth(id * 1000)
+		w.Birth(id * 1000)
 	}
-	for _, a := range w.members {
-		w.right(a)
+	for _, a := range w.Members {
+		w.Right(a)
 	}
 	if v := r.View(); v.Status != Forming || v.Error != 0 {
 		t.Errorf("three members, r = 3: status %d, error %d", v.Status, v.Error)
 	}
 	for id := range uint64(5) {
-		w.birth(500 + id*1000)
+		w.Birth(500 + id*1000)
 	}
-	r.Advance(w.now)
+	r.Advance(w.Now)
 	if v := r.View(); v.Status != Repairing {
 		t.Errorf("new members without pointers: status %d, error %d", v.Status, v.Error)
 	}
-	for _, a := range w.members {
-		w.right(a)
+	for _, a := range w.Members {
+		w.Right(a)
 	}
-	r.Advance(w.now)
+	r.Advance(w.Now)
 	v := r.View()
 	if v.Status != Ideal || v.Error != 0 || len(v.Violations) != 0 {
 		t.Errorf("status %d, error %d, violations %v", v.Status, v.Error, v.Violations)

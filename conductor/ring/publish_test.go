@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"chordconductor/conductor/ring/ringtest"
 	"chordconductor/otel/chordevent"
 )
 
@@ -17,7 +18,7 @@ func TestViewsShareWhatHasNotChanged(t *testing.T) {
 		t.Error("two views of the same state")
 	}
 	copied := slices.Clone(before.Members)
-	w.say(w.members[3], chordevent.NodeLoad{Load: chordevent.Load{Gets: 5}})
+	w.Say(w.Members[3], chordevent.NodeLoad{Load: chordevent.Load{Gets: 5}})
 	after := r.View()
 	for i, m := range after.Members {
 		if changed := i == 3; (m != before.Members[i]) != changed {
@@ -30,7 +31,7 @@ func TestViewsShareWhatHasNotChanged(t *testing.T) {
 	if m := after.Members[3]; m.Changed != after.Seq || m.Load.Gets != 5 || before.Members[3].Load.Gets != 0 {
 		t.Errorf("changed at %d of %d, %+v", m.Changed, after.Seq, m.Load)
 	}
-	r.Advance(w.now.Add(time.Second))
+	r.Advance(w.Now.Add(time.Second))
 	if later := r.View(); later == after || later.Seq != after.Seq || &later.Members[0] != &after.Members[0] {
 		t.Error("when only time has passed, the view has a new time and nothing else")
 	}
@@ -39,30 +40,30 @@ func TestViewsShareWhatHasNotChanged(t *testing.T) {
 func TestMovesHaveTwoSides(t *testing.T) {
 	r := New(Options{})
 	w := settled(t, r, 6)
-	source, receiver := w.members[2], w.members[1]
-	started := w.event(source, chordevent.KeysMoved{
-		MoveID: "m", Phase: chordevent.MoveStarted, Outgoing: true, Peer: chordevent.PeerRef{Peer: receiver.self}, Reason: chordevent.MoveJoin,
+	source, receiver := w.Members[2], w.Members[1]
+	started := w.Event(source, chordevent.KeysMoved{
+		MoveID: "m", Phase: chordevent.MoveStarted, Outgoing: true, Peer: chordevent.PeerRef{Peer: receiver.Self}, Reason: chordevent.MoveJoin,
 	})
-	done := w.event(receiver, chordevent.KeysMoved{
-		MoveID: "m", Phase: chordevent.MoveDone, Peer: chordevent.PeerRef{Peer: source.self}, Keys: 12, Bytes: 99, Reason: chordevent.MoveJoin,
+	done := w.Event(receiver, chordevent.KeysMoved{
+		MoveID: "m", Phase: chordevent.MoveDone, Peer: chordevent.PeerRef{Peer: source.Self}, Keys: 12, Bytes: 99, Reason: chordevent.MoveJoin,
 	})
 	want := Move{
-		ID: "m", Source: source.self.ID, Receiver: receiver.self.ID, Phase: chordevent.MoveDone, Reason: chordevent.MoveJoin,
+		ID: "m", Source: source.Self.ID, Receiver: receiver.Self.ID, Phase: chordevent.MoveDone, Reason: chordevent.MoveJoin,
 		Keys: 12, Bytes: 99, Started: started.Time, Updated: done.Time,
 	}
-	r.Apply(done, w.now)
-	r.Apply(started, w.now)
+	r.Apply(done, w.Now)
+	r.Apply(started, w.Now)
 	if v := r.View(); len(v.Moves) != 1 || *v.Moves[0] != want {
 		t.Errorf("%+v", v.Moves)
 	}
 	for i := range 3 * maxMoves {
-		w.say(source, chordevent.KeysMoved{MoveID: fmt.Sprint(i), Phase: chordevent.MoveStarted, Outgoing: true})
+		w.Say(source, chordevent.KeysMoved{MoveID: fmt.Sprint(i), Phase: chordevent.MoveStarted, Outgoing: true})
 	}
 	v := r.View()
 	if len(v.Moves) != maxMoves || v.Moves[0].ID != fmt.Sprint(3*maxMoves-1) {
 		t.Errorf("%d moves, the newest is %q", len(v.Moves), v.Moves[0].ID)
 	}
-	w.pass(r, 6*time.Minute)
+	pass(w, r, 6*time.Minute)
 	if v := r.View(); len(v.Moves) != 0 {
 		t.Errorf("%d moves that ended long ago", len(v.Moves))
 	}
@@ -71,14 +72,14 @@ func TestMovesHaveTwoSides(t *testing.T) {
 func TestLossesAreCountedByProcess(t *testing.T) {
 	r := New(Options{})
 	w := settled(t, r, 4)
-	tell := func(a *actor, process string, lost int64) {
-		ev := w.event(a, chordevent.State{Started: w.started(a), Status: chordevent.StatusActive, Successors: refs(a.state.Succ), Lost: lost})
+	tell := func(a *ringtest.Actor, process string, lost int64) {
+		ev := w.Event(a, chordevent.State{Started: w.Started(a), Status: chordevent.StatusActive, Successors: ringtest.Refs(a.State.Succ), Lost: lost})
 		ev.Instance = process
-		r.Apply(ev, w.now)
+		r.Apply(ev, w.Now)
 	}
-	tell(w.members[0], "one", 3)
-	tell(w.members[1], "one", 5) // the same process, later
-	tell(w.members[2], "two", 4)
+	tell(w.Members[0], "one", 3)
+	tell(w.Members[1], "one", 5) // the same process, later
+	tell(w.Members[2], "two", 4)
 	if lost := r.View().Counts.Lost; lost != 9 {
 		t.Errorf("%d lost, want 9", lost)
 	}

@@ -165,6 +165,9 @@ func (r *Ring) Advance(now time.Time) Change {
 	return r.changed()
 }
 
+// Len is the number of members known of, those gone and not yet forgotten included.
+func (r *Ring) Len() int { return r.heard }
+
 func (r *Ring) begin(now time.Time) {
 	if now.After(r.now) {
 		r.now = now

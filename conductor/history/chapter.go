@@ -1,0 +1,105 @@
+package history
+
+import (
+	"fmt"
+	"time"
+
+	"chordconductor/conductor/pack"
+	"chordconductor/conductor/ring"
+)
+
+// A chapter is a checkpoint and what came after it.
+type chapter struct {
+	first uint64    // number of the first event after the checkpoint
+	from  time.Time // the checkpoint's instant
+	path  string    // of its file; empty: in memory
+
+	// The rest is guarded by History.mu.
+	data []byte // of a chapter in memory, or being written; it only grows
+	size int64
+}
+
+// write writes an entry. Its event must be storable.
+func write(w *pack.Writer, e entry) {
+	w.Bool(e.event != nil)
+	if e.event != nil {
+		w.Event(e.event)
+	}
+	w.Time(e.at)
+}
+
+func read(in *pack.Reader) entry {
+	var e entry
+	if in.Bool() {
+		ev := in.Event()
+		e.event = &ev
+	}
+	e.at = in.Time()
+	return e
+}
+
+// tell tells a fold of an entry, and says whether that is worth keeping: an event that tells nothing new is not.
+func tell(r *ring.Ring, e entry) bool {
+	if e.event == nil {
+		r.Advance(e.at)
+		return true
+	}
+	return r.Apply(e.event, e.at).Applied
+}
+
+// A cursor is a place in a chapter, and the ring as it was there.
+type cursor struct {
+	chapter *chapter
+	in      *pack.Reader
+	ring    *ring.Ring
+	now     time.Time // the latest instant of the entries told
+	seq     uint64    // number of the last event told
+	ahead   entry     // read and not yet told, if hasNext
+	hasNext bool
+}
+
+// open places a cursor at the beginning of a chapter.
+func open(opt ring.Options, c *chapter, data []byte) (*cursor, error) {
+	in := pack.NewReader(data)
+	r, err := ring.Load(opt, in)
+	if err != nil {
+		return nil, err
+	}
+	return &cursor{chapter: c, in: in, ring: r, now: c.from, seq: c.first - 1}, nil
+}
+
+// peek finds the next entry, or none at the end of the chapter.
+func (c *cursor) peek() (entry, bool) {
+	if !c.hasNext && c.in.More() {
+		c.ahead = read(c.in)
+		c.hasNext = c.in.Err() == nil
+	}
+	return c.ahead, c.hasNext
+}
+
+// step tells the ring of the next entry.
+func (c *cursor) step() {
+	c.hasNext = false
+	if c.ahead.at.After(c.now) {
+		c.now = c.ahead.at
+	}
+	if c.ahead.event != nil {
+		c.seq++
+	}
+	tell(c.ring, c.ahead)
+}
+
+// seek goes forward to an instant: it tells all entries that had come by then.
+func (c *cursor) seek(t time.Time) error {
+	for {
+		e, more := c.peek()
+		if !more || e.at.After(t) {
+			break
+		}
+		c.step()
+	}
+	if err := c.in.Err(); err != nil {
+		return fmt.Errorf("chapter of %s: %w", c.chapter.from.Format(time.RFC3339), err)
+	}
+	return nil
+}

@@ -1,0 +1,19 @@
+// Package history remembers what the fold was told, so that the ring can be seen as it was at any instant.
+//
+// The conductor hands a [History] to package live as its Recorder, and package web asks it for the past. It keeps a
+// second fold of its own, so that it needs nothing from the first but the same events in the same order.
+//
+// What is kept is a row of chapters. A chapter begins with a checkpoint of the whole fold; all events that told
+// something new and all Advances follow, with the instants at which they came. To see the ring at an instant is to
+// restore the chapter's checkpoint and to apply what follows up to it. A chapter holds some 16,000 entries, or ten
+// minutes, so that this takes tens of milliseconds whatever the length of the history.
+//
+// In memory, chapters are dropped from the oldest on when they exceed Options.MaxBytes or Options.MaxAge. With a
+// directory each chapter is a file; what is there when the program starts again remains readable. A file is written in
+// frames with a CRC-32C, four times a second, and synced twice a second: a kill at any byte loses what was not yet
+// written and nothing before it, and a crash of the machine loses a second at most.
+//
+// The fold is never made to wait. Entries wait in a bounded queue for the one goroutine that writes; what does not fit
+// is not recorded, and counted: in the past the members concerned are then uncertain until their next keyframe, as they
+// are when telemetry is lost.
+package history

@@ -1,0 +1,85 @@
+package history
+
+import (
+	"sync"
+	"time"
+
+	"chordconductor/otel/chordevent"
+)
+
+// An entry is one thing that the fold was told: an event that arrived, or only what time it is.
+type entry struct {
+	event *chordevent.Event // nil: an Advance
+	at    time.Time
+}
+
+// A queue holds entries until the writer takes them: limit at most.
+type queue struct {
+	limit int
+	wake  chan struct{}      // something waits, or the queue is closed
+	asked chan chan struct{} // closed by the writer when all that waited before is written
+
+	mu      sync.Mutex
+	waiting []entry // guarded by mu
+	dropped uint64  // guarded by mu
+	closed  bool    // guarded by mu
+}
+
+func newQueue(limit int) *queue {
+	return &queue{limit: limit, wake: make(chan struct{}, 1), asked: make(chan chan struct{})}
+}
+
+// put adds an entry. If there is no room it is dropped and counted.
+func (q *queue) put(e entry) {
+	q.mu.Lock()
+	if q.closed || len(q.waiting) >= q.limit {
+		q.dropped++
+		q.mu.Unlock()
+		return
+	}
+	q.waiting = append(q.waiting, e)
+	first := len(q.waiting) == 1
+	q.mu.Unlock()
+	if first {
+		q.signal()
+	}
+}
+
+func (q *queue) signal() {
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+}
+
+// take returns all that waits, in exchange for a buffer to fill, and whether the queue is closed.
+func (q *queue) take(buffer []entry) ([]entry, bool) {
+	clear(buffer) // lets go of the events
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	taken := q.waiting
+	q.waiting = buffer[:0]
+	return taken, q.closed
+}
+
+func (q *queue) flush(ended <-chan struct{}) {
+	done := make(chan struct{})
+	select {
+	case q.asked <- done:
+		<-done
+	case <-ended:
+	}
+}
+
+func (q *queue) close() {
+	q.mu.Lock()
+	q.closed = true
+	q.mu.Unlock()
+	q.signal()
+}
+
+func (q *queue) state() (waiting int, dropped uint64) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.waiting), q.dropped
+}

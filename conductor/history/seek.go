@@ -1,0 +1,169 @@
+package history
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"time"
+
+	"chordconductor/conductor/ring"
+	"chordconductor/otel/chordevent"
+)
+
+// gapAfter is how long after the last entry before an instant the ring is told of the time that has passed. Entries come
+// several times a second, so this is a time in which nothing was recorded, and members must not look alive.
+const gapAfter = 2 * time.Second
+
+// At is the ring as it was at an instant: what the fold's own view was then, but for Member.Changed. An instant later
+// than the last one recorded stands for that. The error is ErrOutside if the history does not go back so far.
+func (h *History) At(ctx context.Context, t time.Time) (*ring.View, error) {
+	release, err := h.turn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	h.mu.Lock()
+	if to := h.stats.To; t.After(to) {
+		t = to
+	}
+	h.mu.Unlock()
+	cur, err := h.cursorAt(t)
+	if err != nil {
+		return nil, err
+	}
+	if err := cur.seek(t); err != nil {
+		h.cursor = nil
+		return nil, err
+	}
+	if t.Sub(cur.now) >= gapAfter {
+		h.cursor = nil // it is used up
+		cur.ring.Advance(t)
+	}
+	v := *cur.ring.View()
+	v.Time = t
+	return &v, nil
+}
+
+// turn waits until no other seek is under way.
+func (h *History) turn(ctx context.Context) (release func(), err error) {
+	select {
+	case <-h.seek:
+		return func() { h.seek <- struct{}{} }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// cursorAt finds a cursor in the right chapter, not beyond the instant: the one that the last seek left, if possible.
+func (h *History) cursorAt(t time.Time) (*cursor, error) {
+	h.mu.Lock()
+	i := len(h.chapters) - 1
+	for i >= 0 && h.chapters[i].from.After(t) {
+		i--
+	}
+	if i < 0 {
+		defer h.mu.Unlock()
+		if len(h.chapters) == 0 {
+			return nil, fmt.Errorf("%w: nothing is recorded yet", ErrOutside)
+		}
+		return nil, fmt.Errorf("%w: it begins at %s", ErrOutside, h.chapters[0].from.Format(time.RFC3339))
+	}
+	c := h.chapters[i]
+	data := c.data
+	h.mu.Unlock()
+	if cur := h.cursor; cur != nil && cur.chapter == c && !cur.now.After(t) {
+		if data != nil {
+			cur.in.Extend(data)
+		}
+		return cur, nil
+	}
+	h.cursor = nil
+	cur, err := h.open(c, data)
+	if err != nil {
+		return nil, err
+	}
+	h.cursor = cur
+	return cur, nil
+}
+
+// open places a cursor at the beginning of a chapter, whose data is nil if it is on disk.
+func (h *History) open(c *chapter, data []byte) (*cursor, error) {
+	if data == nil {
+		var damage, err error
+		data, damage, err = load(c.path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("%w: it has just been dropped", ErrOutside)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if damage != nil {
+			h.mu.Lock()
+			h.stats.Damaged++
+			h.mu.Unlock()
+			if len(data) == 0 {
+				return nil, damage
+			}
+		}
+	}
+	cur, err := open(h.opt.Ring, c, data)
+	if err != nil && c.path != "" {
+		return nil, fmt.Errorf("%s: %w", c.path, err)
+	}
+	return cur, err
+}
+
+// An Event is one recorded event.
+type Event struct {
+	Seq     uint64 // 1, 2, 3, … over all runs of the program
+	Arrived time.Time
+	Event   *chordevent.Event
+}
+
+// Events returns recorded events that follow the one of number after: limit of them at most, oldest first. If those
+// right after it are no longer there, it begins with the oldest that are.
+func (h *History) Events(ctx context.Context, after uint64, limit int) ([]Event, error) {
+	release, err := h.turn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	h.mu.Lock()
+	chapters := slices.Clone(h.chapters)
+	h.mu.Unlock()
+	for len(chapters) > 1 && chapters[1].first <= after+1 {
+		chapters = chapters[1:]
+	}
+	var out []Event
+	for _, c := range chapters {
+		if len(out) >= limit || ctx.Err() != nil {
+			break
+		}
+		h.mu.Lock()
+		data := c.data
+		h.mu.Unlock()
+		cur, err := h.open(c, data)
+		if errors.Is(err, ErrOutside) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		for len(out) < limit {
+			e, more := cur.peek()
+			if !more {
+				break
+			}
+			cur.hasNext = false
+			if e.event == nil {
+				continue
+			}
+			if cur.seq++; cur.seq > after {
+				out = append(out, Event{cur.seq, e.at, e.event})
+			}
+		}
+	}
+	return out, ctx.Err()
+}

@@ -1,0 +1,222 @@
+package history
+
+import (
+	"slices"
+	"time"
+
+	"chordconductor/conductor/pack"
+	"chordconductor/conductor/ring"
+)
+
+// A writer is the goroutine that records. Everything in it is its own.
+type writer struct {
+	h     *History
+	ring  *ring.Ring
+	now   time.Time // the latest instant told
+	next  uint64    // number of the next event
+	taken []entry
+
+	block   *pack.Writer
+	chapter *chapter // being written; nil: none, the next entry begins one
+	entries int      // in it
+	saved   int      // of these, in its file
+	events  uint64   // recorded, not yet told to Stats
+	failed  uint64   // the same, of entries that could not be
+	file    *file    // of the chapter; nil: in memory
+	retry   time.Time
+}
+
+func newWriter(h *History) *writer {
+	// Instants go on from the last run's, even if the clock was set back in between: chapters are found by them.
+	return &writer{h: h, ring: ring.New(h.opt.Ring), now: h.stats.To, next: h.stats.LastSeq + 1}
+}
+
+func (w *writer) run() {
+	defer close(w.h.ended)
+	tick := time.NewTicker(flushEvery)
+	defer tick.Stop()
+	for {
+		var asked chan struct{}
+		select {
+		case <-w.h.queue.wake:
+		case <-tick.C:
+			w.flush(false)
+		case asked = <-w.h.queue.asked:
+		}
+		var closed bool
+		w.taken, closed = w.h.queue.take(w.taken)
+		for _, e := range w.taken {
+			w.record(e)
+		}
+		w.publish()
+		if asked != nil {
+			w.flush(true)
+			close(asked)
+		}
+		if closed && len(w.taken) == 0 {
+			w.end()
+			return
+		}
+		if closed {
+			w.h.queue.signal() // to find the queue empty
+		}
+	}
+}
+
+// record tells the fold of an entry and keeps it.
+func (w *writer) record(e entry) {
+	if e.event != nil && pack.Storable(e.event) != nil {
+		w.failed++
+		return
+	}
+	if w.chapter == nil && !w.begin(e.at) {
+		tell(w.ring, e)
+		w.failed++
+		return
+	}
+	if !tell(w.ring, e) {
+		return
+	}
+	if e.at.After(w.now) {
+		w.now = e.at
+	}
+	write(w.block, e)
+	w.entries++
+	if e.event != nil {
+		w.next++
+		w.events++
+	}
+	if w.entries >= w.most() || w.now.Sub(w.chapter.from) >= maxChapterAge {
+		w.publish()
+		w.end()
+	}
+}
+
+// most is how many entries a chapter holds.
+func (w *writer) most() int { return max(minChapter, entriesPerMember*w.ring.Len()) }
+
+// begin starts a chapter. It fails if its file cannot be made.
+func (w *writer) begin(at time.Time) bool {
+	if at.Before(w.retry) {
+		return false
+	}
+	if at.After(w.now) {
+		w.now = at
+	}
+	c := &chapter{first: w.next, from: w.now}
+	if w.h.opt.Dir != "" {
+		var err error
+		if w.file, err = create(w.h.opt.Dir, c); err != nil {
+			w.fail(err)
+			return false
+		}
+		if !w.retry.IsZero() {
+			w.retry = time.Time{}
+			w.h.opt.Logf("history: writing works again, from %s on", c.path)
+		}
+	}
+	w.block, w.entries, w.saved, w.chapter = pack.NewWriter(), 0, 0, c
+	w.ring.Save(w.block)
+	w.h.mu.Lock()
+	w.h.chapters = append(w.h.chapters, c)
+	w.h.mu.Unlock()
+	w.publish()
+	return true
+}
+
+// publish lets what was recorded be seen.
+func (w *writer) publish() {
+	w.h.mu.Lock()
+	defer w.h.mu.Unlock()
+	s := &w.h.stats
+	s.Events += w.events
+	s.Failed += w.failed
+	w.events, w.failed = 0, 0
+	if w.chapter == nil {
+		return
+	}
+	w.chapter.data = w.block.Bytes()
+	w.chapter.size = int64(w.block.Len())
+	s.LastSeq, s.To = w.next-1, w.now
+}
+
+// flush writes what was recorded to the chapter's file, and syncs it when that is due, or at once.
+func (w *writer) flush(sync bool) {
+	if w.file == nil {
+		return
+	}
+	err := w.file.write(w.block.Bytes())
+	if err == nil && (sync || w.file.due()) {
+		err = w.file.sync()
+	}
+	if err != nil {
+		w.fail(err)
+		return
+	}
+	w.saved = w.entries
+}
+
+// end closes the chapter. On disk, its file is all that remains of it.
+func (w *writer) end() {
+	if w.chapter == nil {
+		return
+	}
+	w.flush(true)
+	w.leave()
+	w.forget()
+}
+
+// leave lets go of the chapter, finished or not.
+func (w *writer) leave() {
+	if w.chapter == nil {
+		return
+	}
+	w.h.mu.Lock()
+	if w.file == nil {
+		w.chapter.data = slices.Clone(w.chapter.data) // without the room to grow
+	} else {
+		w.chapter.data, w.chapter.size = nil, w.file.size
+	}
+	w.h.mu.Unlock()
+	if w.file != nil {
+		if err := w.file.close(); err != nil {
+			w.h.opt.Logf("history: %s: %s", w.chapter.path, err)
+		}
+	}
+	w.file, w.chapter, w.block = nil, nil, nil
+}
+
+// fail gives a chapter up. What was written of it stays; the next one is begun a while later.
+func (w *writer) fail(err error) {
+	w.h.opt.Logf("history: %s; nothing is recorded for %s", err, retryAfter)
+	w.retry = w.now.Add(retryAfter)
+	w.failed += uint64(w.entries - w.saved)
+	w.leave()
+}
+
+// forget drops the oldest chapters beyond the limits.
+func (w *writer) forget() {
+	h := w.h
+	oldest := w.now.Add(-h.opt.MaxAge)
+	h.mu.Lock()
+	var total int64
+	for _, c := range h.chapters {
+		total += c.size
+	}
+	n := 0
+	for n < len(h.chapters)-1 && (total > h.opt.MaxBytes || h.chapters[n+1].from.Before(oldest)) {
+		total -= h.chapters[n].size
+		n++
+	}
+	gone := h.chapters[:n]
+	h.chapters = slices.Clone(h.chapters[n:])
+	h.mu.Unlock()
+	for _, c := range gone {
+		if c.path == "" {
+			continue
+		}
+		if err := remove(c.path); err != nil {
+			h.opt.Logf("history: %s", err)
+		}
+	}
+}
