@@ -43,24 +43,30 @@ func newTable() *table { return &table{view: &ring.View{}, handles: map[chord.ID
 // update brings the table to a newer view. It returns the rows that are new or differ, and the handles of members that
 // are gone.
 func (t *table) update(v *ring.View) (changed []row, removed []uint32) {
-	old := t.view.Members
-	oldRows := t.rows
-	relink := t.enter(v)
+	old, oldRows := t.view.Members, t.rows
+	space, _ := chord.NewSpace(v.Bits) // the zero Space while bits are unknown: then nobody owns a range yet
+	if relink := t.enter(v); !relink {
+		t.view = v
+		for i, m := range v.Members {
+			if m == old[i] {
+				continue
+			}
+			if r := t.row(m, v, space); r != t.rows[i] {
+				t.rows[i] = r
+				changed = append(changed, r)
+			}
+		}
+		return changed, nil
+	}
 
 	t.rows = make([]row, len(v.Members))
-	space, _ := chord.NewSpace(v.Bits) // the zero Space while bits are unknown: then nobody owns a range yet
 	from := 0
 	for i, m := range v.Members {
 		for from < len(old) && old[from].ID.Compare(m.ID) < 0 {
 			from++
 		}
-		known := from < len(old) && old[from].ID == m.ID
-		if known && old[from] == m && !relink {
-			t.rows[i] = oldRows[from]
-			continue
-		}
 		t.rows[i] = t.row(m, v, space)
-		if !known || t.rows[i] != oldRows[from] {
+		if from == len(old) || old[from].ID != m.ID || t.rows[i] != oldRows[from] {
 			changed = append(changed, t.rows[i])
 		}
 	}
@@ -73,13 +79,17 @@ func (t *table) update(v *ring.View) (changed []row, removed []uint32) {
 	return changed, removed
 }
 
-// enter gives new members handles and takes those of the gone. It says whether who is alive has changed, on which the
-// "first live successor" of any row may depend.
+// enter gives new members handles and takes those of the gone. It says whether who is there, or alive, has changed: then
+// any row may differ, by its references and its "first live successor". Else members stand where they stood.
 func (t *table) enter(v *ring.View) (relink bool) {
 	old := t.view.Members
 	relink = v.Bits != t.view.Bits
 	i := 0
 	for _, m := range v.Members {
+		if i < len(old) && old[i] == m {
+			i++
+			continue
+		}
 		for ; i < len(old) && old[i].ID.Compare(m.ID) < 0; i++ {
 			delete(t.handles, old[i].ID)
 			relink = true
