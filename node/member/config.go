@@ -72,8 +72,8 @@ type Config struct {
 	// not block.
 	Joined     func(self chord.Peer)
 	JoinFailed func(self chord.Peer, try int, err error)
-	// Keys makes the key side of a member. Nil: the ring alone, where a member owns what its predecessor leaves it.
-	Keys func(*Member) Keys
+	// RingOnly makes members that keep no keys: each owns what its predecessor leaves it.
+	RingOnly bool
 }
 
 const (

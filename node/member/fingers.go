@@ -11,22 +11,19 @@ import (
 // fixFingers fixes one run of finger slots. A pass over all slots costs about log2 N rounds, since one answer fills a
 // run. Rounds follow each other quickly while a pass changes something, and slow down while none does.
 func (m *Member) fixFingers() {
-	s, base := &m.schedule, m.host.cfg.Stabilize
+	s, base := &m.side, m.host.cfg.Stabilize
 	r := m.begin(context.Background(), chordevent.SpanFixFingers)
 	done, err := m.fixFinger(r)
-	if r.span != nil {
-		s.fingerNews = true
-	}
+	s.news = s.news || r.span != nil
 	if done { // with a pass
-		switch {
-		case s.fingerNews || s.fingerGap == 0:
-			s.fingerGap = base / 2
-		default:
-			s.fingerGap = min(2*s.fingerGap, 8*base)
+		if s.news || s.gap == 0 {
+			s.gap = base / 2
+		} else {
+			s.gap = min(2*s.gap, 8*base)
 		}
-		s.fingerNews = false
+		s.news = false
 	}
-	gap := s.fingerGap
+	gap := s.gap
 	if gap == 0 {
 		gap = base / 8
 	}
@@ -37,25 +34,25 @@ func (m *Member) fixFingers() {
 // fixFinger reports whether it finished a pass over the slots.
 func (m *Member) fixFinger(r *round) (done bool, err error) {
 	space, bits := m.host.space, m.host.cfg.Bits
-	state, slot := m.State(), m.schedule.fingerSlot
+	state, slot := m.State(), m.side.slot
 	head := state.Head()
 	answer := m.self
 	if head.ID != m.self.ID {
 		// The slots whose start lies up to the head need no question.
 		if first := m.fill(r, slot, head); first >= bits {
-			m.schedule.fingerSlot = 0
+			m.side.slot = 0
 			return true, nil
 		} else if first > slot {
 			slot = first
 		}
 		if answer, err = m.askFinger(r, slot); err != nil {
-			m.schedule.fingerSlot = (slot + 1) % bits
+			m.side.slot = (slot + 1) % bits
 			return slot+1 >= bits, err
 		}
 	}
 	m.setFingers(r.changed, func(f chord.Fingers) (chord.Fingers, []chord.Run) { return f.FillFrom(space, m.self.ID, slot, answer) })
-	m.schedule.fingerSlot = m.slotAfter(slot, answer) % bits
-	return m.schedule.fingerSlot == 0, nil
+	m.side.slot = m.slotAfter(slot, answer) % bits
+	return m.side.slot == 0, nil
 }
 
 // fill fills the slots from slot on whose start lies in (self, head], and returns the first slot beyond.
@@ -91,6 +88,7 @@ func (m *Member) askFinger(r *round, slot int) (chord.Peer, error) {
 			m.suspect(p)
 		}
 	}
-	found, err := m.Find(r.ctx, start, m.host.cfg.Lookup)
+	// Another round will try again: this one need not be patient.
+	found, err := m.findWithin(r.ctx, start, m.host.cfg.Lookup, min(4*m.host.cfg.CallLimit, m.host.cfg.LookupLimit))
 	return found.Owner, err
 }

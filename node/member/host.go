@@ -14,6 +14,7 @@ import (
 
 	"chordconductor/node/chord"
 	"chordconductor/node/env"
+	"chordconductor/node/keeper"
 	"chordconductor/node/nodepb"
 	"chordconductor/otel/chordevent"
 )
@@ -26,7 +27,8 @@ type Host struct {
 	env     env.Env
 	space   chord.Space
 	in      *instruments
-	clock   Clock
+	clock   *keeper.Clock
+	budget  *keeper.HostBudget
 
 	members atomic.Pointer[[]*Member] // those that are not gone, by start; read without a lock
 
@@ -35,12 +37,6 @@ type Host struct {
 	lastLife int64 // guarded by mu; incarnation given last
 	founding bool  // guarded by mu; the next member founds the ring
 	founder  *Member
-}
-
-// Clock is a hybrid logical clock: stamps that grow with every message.
-type Clock interface {
-	Now() uint64
-	Observe(uint64) error
 }
 
 // NewHost makes a host without members. Its environment must serve the host under the address (see env.Env), before the
@@ -58,18 +54,13 @@ func NewHost(cfg Config, address string, e env.Env, t Telemetry) (*Host, error) 
 	if err != nil {
 		return nil, err
 	}
-	h := &Host{cfg: cfg, address: address, env: e, space: space, in: in, clock: noClock{}}
+	h := &Host{cfg: cfg, address: address, env: e, space: space, in: in,
+		clock: keeper.NewClock(e.Now), budget: keeper.NewHostBudget(cfg.Memory)}
 	h.members.Store(&[]*Member{})
 	others := slices.DeleteFunc(slices.Clone(cfg.Join), func(a string) bool { return a == address })
 	h.founding = len(others) == 0
 	return h, nil
 }
-
-// noClock serves where nothing is ordered by time: a ring without keys.
-type noClock struct{}
-
-func (noClock) Now() uint64          { return 0 }
-func (noClock) Observe(uint64) error { return nil }
 
 // Start starts count more members. It returns when their life has begun, not when they have joined. The first member of
 // a host that was given nobody to join founds a ring.
@@ -194,8 +185,9 @@ func (h *Host) Recovered() {
 	}
 }
 
-// route finds the member that a call is for. nil: nobody, which the caller hears as NOT_MEMBER.
-func (h *Host) route(call *nodepb.Call) (*Member, chordevent.PeerRef, error) {
+// route finds the member that a call is for. nil: nobody, which the caller hears as NOT_MEMBER. A clock that cannot be
+// believed is nothing to the ring; to keys, which it orders, it is.
+func (h *Host) route(call *nodepb.Call, keys bool) (*Member, chordevent.PeerRef, error) {
 	if call.GetRing() != h.cfg.Ring || int(call.GetBits()) != h.cfg.Bits {
 		return nil, chordevent.PeerRef{}, status.Errorf(codes.FailedPrecondition,
 			"this host is of ring %q with %d bits, the caller of %q with %d", h.cfg.Ring, h.cfg.Bits, call.GetRing(), call.GetBits())
@@ -204,7 +196,9 @@ func (h *Host) route(call *nodepb.Call) (*Member, chordevent.PeerRef, error) {
 	if err != nil {
 		return nil, from, status.Errorf(codes.InvalidArgument, "caller: %v", err)
 	}
-	h.clock.Observe(call.GetClock())
+	if err := h.clock.Observe(call.GetClock()); err != nil && keys {
+		return nil, from, status.Errorf(codes.FailedPrecondition, "%v", err)
+	}
 	m, err := h.target(call.GetTarget())
 	if m != nil && from.Real() {
 		m.hear(from)

@@ -15,12 +15,13 @@ const (
 	maxChecks  = 16
 )
 
-// inbox is what other tasks leave for the member's loop, which does one thing at a time. All three queues are bounded;
+// inbox is what other tasks leave for the member's loop, which does one thing at a time. All queues are bounded;
 // what does not fit is dropped, since notifies, hints and suspicions all come again as long as they matter.
 type inbox struct {
 	mu       sync.Mutex
 	notices  []notice     // guarded by mu; at most one per notifier, the latest
 	hints    []hint       // guarded by mu; at most one per contact
+	nearer   []hint       // guarded by mu; live members that may be nearer successors
 	checks   []chord.Peer // guarded by mu; suspected peers
 	handled  []handled    // guarded by mu; contacts of other rings met lately
 	hurrying bool         // guarded by mu; stabilize at once
@@ -67,6 +68,22 @@ func (b *inbox) hint(h hint) {
 	}
 }
 
+// takeHint is for the side task.
+func (b *inbox) takeHint() *hint {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return pop(&b.hints)
+}
+
+// consider asks the loop to look at a live member that may be a nearer successor.
+func (b *inbox) consider(h hint) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.nearer) < maxHints && !slices.ContainsFunc(b.nearer, func(old hint) bool { return old.contact == h.contact }) {
+		b.nearer = append(b.nearer, h)
+	}
+}
+
 func (b *inbox) suspect(p chord.Peer) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -83,24 +100,19 @@ func (b *inbox) hurry() {
 
 // work is one of each kind that waits.
 type work struct {
-	notice *notice
-	hint   *hint
-	check  *chord.Peer
-	hurry  bool
+	notice    *notice
+	candidate *hint
+	hint      *hint
+	check     *chord.Peer
+	hurry     bool
 }
 
 func (b *inbox) take() work {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	w := work{notice: pop(&b.notices), hint: pop(&b.hints), check: pop(&b.checks), hurry: b.hurrying}
+	w := work{notice: pop(&b.notices), candidate: pop(&b.nearer), hint: pop(&b.hints), check: pop(&b.checks), hurry: b.hurrying}
 	b.hurrying = false
 	return w
-}
-
-func (b *inbox) empty() bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return len(b.notices)+len(b.hints)+len(b.checks) == 0 && !b.hurrying
 }
 
 func pop[T any](queue *[]T) *T {

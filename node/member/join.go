@@ -138,11 +138,9 @@ func (m *Member) orphaned(r *round) error {
 		}
 		before := m.now.Load()
 		m.edit(func(s *snapshot) { s.phase = looking })
-		through, err := m.tryJoin(r.changed())
-		if err == nil {
+		if _, err = m.tryJoin(r.changed()); err == nil {
 			s.orphanGap = 0
-			m.keys.NeighborsChanged(r.ctx)
-			_ = through
+			m.keys.Joined(r.ctx)
 			return nil
 		}
 		m.edit(func(s *snapshot) { s.State, s.phase = before.State, active })

@@ -4,7 +4,10 @@ import (
 	"context"
 	"sync"
 
+	"go.opentelemetry.io/otel/attribute"
+
 	"chordconductor/node/chord"
+	"chordconductor/node/keeper"
 	"chordconductor/node/nodepb"
 	"chordconductor/otel/chordevent"
 )
@@ -26,6 +29,23 @@ type Keys interface {
 	// Leave hands everything over. After an error the member stays.
 	Leave(ctx context.Context) error
 }
+
+var _ Keys = (*keeper.Keeper)(nil)
+
+func (m *Member) newKeys() Keys {
+	if m.host.cfg.RingOnly {
+		return &pointerKeys{m: m}
+	}
+	cfg, in := &m.host.cfg, m.host.in
+	return keeper.New(m.env, m, m.host.clock, m.host.budget, keeper.Config{
+		Space: m.host.space, Replicas: cfg.Replicas, CallLimit: cfg.CallLimit, CallTries: cfg.CallTries,
+		OperationLimit: 2 * cfg.LookupLimit, LeaveLimit: cfg.LeaveLimit,
+		Attributes: []attribute.KeyValue{chordevent.NodeIDKey.String(m.hex), chordevent.HostIDKey.String(cfg.HostID)},
+	}, in.tracer, in.meter)
+}
+
+// Reply makes the header of a keeper's answer.
+func (m *Member) Reply() *nodepb.Reply { return m.reply(m.standing()) }
 
 // pointerKeys is the key side of a ring without keys: a member owns what lies between its predecessor and itself. It
 // serves the ring's own tests and experiments.

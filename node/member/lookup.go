@@ -56,23 +56,27 @@ func (m *Member) Lookup(ctx context.Context, id chord.ID) (chord.Peer, error) {
 // Find is Lookup, with the way it took, which is filled in as far as it is known when it fails. It tries again, each
 // time asking member by member, until LookupLimit passes or ctx is cancelled.
 func (m *Member) Find(ctx context.Context, key chord.ID, mode Mode) (Lookup, error) {
+	return m.findWithin(ctx, key, mode, m.host.cfg.LookupLimit)
+}
+
+func (m *Member) findWithin(ctx context.Context, key chord.ID, mode Mode, limit time.Duration) (Lookup, error) {
 	l := Lookup{Key: key, Mode: mode, Start: m.env.Now()}
 	ctx, span := m.startLookup(ctx, &l)
-	err := m.find(ctx, &l)
+	err := m.find(ctx, &l, limit)
 	l.Duration = m.env.Now().Sub(l.Start)
 	m.endLookup(ctx, span, &l, err)
 	return l, err
 }
 
-func (m *Member) find(ctx context.Context, l *Lookup) error {
-	deadline := l.Start.Add(m.host.cfg.LookupLimit)
+func (m *Member) find(ctx context.Context, l *Lookup, limit time.Duration) error {
+	deadline := l.Start.Add(limit)
 	for try := 0; ; try++ {
 		err := m.tryLookup(ctx, l, try, deadline)
 		switch {
 		case err == nil || isStop(err) || ctx.Err() != nil || err == errInactive || err == errTooMany:
 			return err
 		case !m.env.Now().Before(deadline):
-			return fmt.Errorf("no owner of %s found in %v: %w", m.host.space.Format(l.Key), m.host.cfg.LookupLimit, err)
+			return fmt.Errorf("no owner of %s found in %v: %w", m.host.space.Format(l.Key), limit, err)
 		}
 		pause := min(10*time.Millisecond<<min(try, 6), m.host.cfg.Stabilize) // the ring may be between two owners
 		if m.env.Sleep(m.jitter(pause)) != nil {

@@ -16,17 +16,11 @@ import (
 func (m *Member) stabilize() {
 	r := m.begin(context.Background(), chordevent.SpanStabilize)
 	err := m.stabilizeRound(r)
-	changed := r.span != nil
-	r.end(err)
-
 	s, base := &m.schedule, m.host.cfg.Stabilize
-	switch {
-	case changed:
+	if s.quiet++; r.span != nil { // changed
 		s.quiet = 0
-		s.fingerGap = 0
-	default:
-		s.quiet++
 	}
+	r.end(err)
 	gap := base
 	if s.quiet < 5 {
 		gap = base >> (5 - s.quiet)
@@ -171,6 +165,17 @@ func (m *Member) checkPredecessor() {
 	alive, err := m.alive(r.ctx, pred)
 	if err == nil && !alive {
 		m.predecessorDead(r, pred, chord.Peer{})
+	}
+	r.end(err)
+}
+
+// consider looks at a live member of which the side task has heard, and which may be a nearer successor.
+func (m *Member) consider(h *hint) {
+	r := m.begin(h.ctx, chordevent.SpanStabilize)
+	r.peer = m.host.space.Format(h.contact.ID)
+	var err error
+	if chord.Nearer(m.State(), h.contact) {
+		err = m.adopt(r, h.contact)
 	}
 	r.end(err)
 }

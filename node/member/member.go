@@ -43,6 +43,10 @@ type Member struct {
 	// Owned by run.
 	reporter reporter
 	schedule schedule
+
+	// side is owned by the side task while aside is set, else by run.
+	aside atomic.Bool
+	side  sideline
 }
 
 // schedule is when the loop's regular duties are due.
@@ -50,13 +54,18 @@ type schedule struct {
 	stabilize   time.Time
 	quiet       int // stabilize rounds in a row that changed nothing
 	predecessor time.Time
-	fingers     time.Time
-	fingerSlot  int           // next one to fix
-	fingerGap   time.Duration // between rounds: grows while nothing changes
-	fingerNews  bool          // something changed in this pass over the slots
-	probe       time.Time
 	orphan      time.Time // when a member without a live successor looks for others again
 	orphanGap   time.Duration
+}
+
+// sideline is the schedule of what takes lookups, and so may take long, and touches no ring pointers: it runs beside the
+// loop, in a task of its own, one thing at a time.
+type sideline struct {
+	fingers time.Time
+	slot    int           // next one to fix
+	gap     time.Duration // between rounds of fixing fingers: grows while nothing changes
+	news    bool          // something changed in this pass over the slots
+	probe   time.Time
 }
 
 func newMember(h *Host, id chord.ID, index int) *Member {
@@ -66,10 +75,7 @@ func newMember(h *Host, id chord.ID, index int) *Member {
 	m.hex = h.space.Format(id)
 	m.now.Store(&snapshot{State: chord.New(h.space, m.self, h.cfg.Successors)})
 	m.wake = h.env.NewSignal()
-	m.keys = &pointerKeys{m: m}
-	if h.cfg.Keys != nil {
-		m.keys = h.cfg.Keys(m)
-	}
+	m.keys = m.newKeys()
 	return m
 }
 
@@ -136,30 +142,65 @@ func (m *Member) work() bool {
 			did = true
 		}
 	}
-	if w.hurry { // something changed: the fingers may have, too
-		s.fingerGap = 0
+	do(w.hurry || !now.Before(s.stabilize), m.stabilize)
+	do(w.notice != nil, func() { m.rectify(w.notice) })
+	do(w.candidate != nil, func() { m.consider(w.candidate) })
+	do(w.check != nil, func() { m.checkSuspect(*w.check) })
+	do(!now.Before(s.predecessor), m.checkPredecessor)
+	m.stepAside(w.hurry, w.hint)
+	return did
+}
+
+// stepAside starts the side task if it is not running and has something to do. A hint that comes while it runs is put
+// back.
+func (m *Member) stepAside(changed bool, h *hint) {
+	if h != nil {
+		m.inbox.hint(*h)
+	}
+	if m.aside.Load() || m.gone() {
+		return
+	}
+	s, now := &m.side, m.env.Now()
+	if changed { // the fingers may have, too
+		s.gap = 0
 		if soon := now.Add(m.jitter(m.host.cfg.Stabilize / 2)); soon.Before(s.fingers) {
 			s.fingers = soon
 		}
 	}
-	do(w.hurry || !now.Before(s.stabilize), m.stabilize)
-	do(w.notice != nil, func() { m.rectify(w.notice) })
-	do(w.check != nil, func() { m.checkSuspect(*w.check) })
-	do(w.hint != nil, func() { m.followHint(w.hint) })
-	do(!now.Before(s.predecessor), m.checkPredecessor)
-	do(!now.Before(s.fingers), m.fixFingers)
-	do(!now.Before(s.probe), m.probe)
-	return did
+	if h == nil && now.Before(s.fingers) && now.Before(s.probe) {
+		return
+	}
+	m.aside.Store(true)
+	if m.env.Go(m.host.in.unsampled, func(context.Context) {
+		if h := m.inbox.takeHint(); h != nil {
+			m.followHint(h)
+		}
+		if !m.env.Now().Before(s.fingers) {
+			m.fixFingers()
+		}
+		if !m.env.Now().Before(s.probe) {
+			m.probe()
+		}
+		m.aside.Store(false)
+		m.wake.Set()
+	}) != nil {
+		m.aside.Store(false)
+	}
 }
 
 // untilDue is the time until the next regular duty.
 func (m *Member) untilDue() time.Duration {
-	s := &m.schedule
 	next := m.reporter.keyframe
-	for _, t := range [...]time.Time{s.stabilize, s.predecessor, s.fingers, s.probe} {
+	earlier := func(t time.Time) {
 		if t.Before(next) {
 			next = t
 		}
+	}
+	earlier(m.schedule.stabilize)
+	earlier(m.schedule.predecessor)
+	if !m.aside.Load() {
+		earlier(m.side.fingers)
+		earlier(m.side.probe)
 	}
 	return max(next.Sub(m.env.Now()), time.Microsecond)
 }

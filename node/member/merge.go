@@ -19,7 +19,7 @@ const maxHintHops = 2
 // probe pings one lost peer, if one is due.
 func (m *Member) probe() {
 	base := m.host.cfg.Stabilize
-	m.schedule.probe = m.env.Now().Add(m.jitter(2 * base))
+	m.side.probe = m.env.Now().Add(m.jitter(2 * base))
 	p, due := m.book.dueProbe(m.env.Now())
 	if !due {
 		return
@@ -46,7 +46,7 @@ func (m *Member) followHint(h *hint) {
 	r.end(m.meet(r, h.contact, h.hops))
 }
 
-// meet is the contact with a member that may be of another ring. A nearer successor is adopted, after a query. Then the
+// meet is the contact with a member that may be of another ring. The loop considers it as a nearer successor. Then the
 // member looks itself up over there: if it is not found, the rings are two, and the owner of its place there, which is
 // its successor once they are one, is told of it. The contact is passed on to its successor and its fingers.
 func (m *Member) meet(r *round, q chord.Peer, hops int32) error {
@@ -54,11 +54,7 @@ func (m *Member) meet(r *round, q chord.Peer, hops int32) error {
 	if !m.inbox.meet(q.ID, now, 4*base) {
 		return nil
 	}
-	if chord.Nearer(m.State(), q) {
-		if err := m.adopt(r, q); err != nil {
-			return err
-		}
-	}
+	m.propose(r, q)
 	l := Lookup{Key: m.self.ID, Start: now}
 	owner, err := m.walk(r.ctx, m.self.ID, []candidate{{peer: q}}, &l, now.Add(m.host.cfg.LookupLimit), func(_ chord.Peer, a *nodepb.FindNextResponse) bool { return a.Owner })
 	if isStop(err) {
@@ -68,11 +64,7 @@ func (m *Member) meet(r *round, q chord.Peer, hops int32) error {
 		return nil // unreachable after all, or one ring already
 	}
 	ctx := r.changed()
-	if chord.Nearer(m.State(), owner) {
-		if err := m.adopt(r, owner); err != nil {
-			return err
-		}
-	}
+	m.propose(r, owner)
 	m.sendHint(ctx, owner, nodepb.HintRequest_KIND_OTHER_RING, m.self, 0)
 	if len(l.Path) > 1 { // the one before the owner there: this member is its nearer successor
 		m.sendHint(ctx, l.Path[len(l.Path)-2].Peer, nodepb.HintRequest_KIND_OTHER_RING, m.self, 0)
@@ -83,6 +75,14 @@ func (m *Member) meet(r *round, q chord.Peer, hops int32) error {
 		}
 	}
 	return nil
+}
+
+// propose has the loop consider a nearer successor.
+func (m *Member) propose(r *round, p chord.Peer) {
+	if chord.Nearer(m.State(), p) {
+		m.inbox.consider(hint{r.changed(), p, 0})
+		m.wake.Set()
+	}
 }
 
 // spread is whom a contact is passed on to: the successor and some fingers.

@@ -16,7 +16,7 @@ func nobody() *nodepb.Reply { return &nodepb.Reply{Status: notMember} }
 func malformed(err error) error { return status.Error(codes.InvalidArgument, err.Error()) }
 
 func (h *Host) Ping(_ context.Context, q *nodepb.PingRequest) (*nodepb.PingResponse, error) {
-	m, _, err := h.route(q.Call)
+	m, _, err := h.route(q.Call, false)
 	if m == nil {
 		return &nodepb.PingResponse{Reply: nobody()}, err
 	}
@@ -24,7 +24,7 @@ func (h *Host) Ping(_ context.Context, q *nodepb.PingRequest) (*nodepb.PingRespo
 }
 
 func (h *Host) Neighbors(_ context.Context, q *nodepb.NeighborsRequest) (*nodepb.NeighborsResponse, error) {
-	m, _, err := h.route(q.Call)
+	m, _, err := h.route(q.Call, false)
 	if m == nil {
 		return &nodepb.NeighborsResponse{Reply: nobody()}, err
 	}
@@ -32,7 +32,7 @@ func (h *Host) Neighbors(_ context.Context, q *nodepb.NeighborsRequest) (*nodepb
 }
 
 func (h *Host) Notify(ctx context.Context, q *nodepb.NotifyRequest) (*nodepb.NotifyResponse, error) {
-	m, from, err := h.route(q.Call)
+	m, from, err := h.route(q.Call, false)
 	if m == nil {
 		return &nodepb.NotifyResponse{Reply: nobody()}, err
 	}
@@ -43,7 +43,7 @@ func (h *Host) Notify(ctx context.Context, q *nodepb.NotifyRequest) (*nodepb.Not
 }
 
 func (h *Host) Hint(ctx context.Context, q *nodepb.HintRequest) (*nodepb.HintResponse, error) {
-	m, _, err := h.route(q.Call)
+	m, _, err := h.route(q.Call, false)
 	if m == nil {
 		return &nodepb.HintResponse{Reply: nobody()}, err
 	}
@@ -55,7 +55,7 @@ func (h *Host) Hint(ctx context.Context, q *nodepb.HintRequest) (*nodepb.HintRes
 }
 
 func (h *Host) Depart(ctx context.Context, q *nodepb.DepartRequest) (*nodepb.DepartResponse, error) {
-	m, from, err := h.route(q.Call)
+	m, from, err := h.route(q.Call, false)
 	if m == nil {
 		return &nodepb.DepartResponse{Reply: nobody()}, err
 	}
@@ -71,7 +71,7 @@ func (h *Host) Depart(ctx context.Context, q *nodepb.DepartRequest) (*nodepb.Dep
 }
 
 func (h *Host) FindNext(ctx context.Context, q *nodepb.FindNextRequest) (*nodepb.FindNextResponse, error) {
-	m, _, err := h.route(q.Call)
+	m, _, err := h.route(q.Call, false)
 	if m == nil {
 		return &nodepb.FindNextResponse{Reply: nobody()}, err
 	}
@@ -83,7 +83,7 @@ func (h *Host) FindNext(ctx context.Context, q *nodepb.FindNextRequest) (*nodepb
 }
 
 func (h *Host) Forward(ctx context.Context, q *nodepb.ForwardRequest) (*nodepb.ForwardResponse, error) {
-	m, _, err := h.route(q.Call)
+	m, _, err := h.route(q.Call, false)
 	if m == nil {
 		return &nodepb.ForwardResponse{Reply: nobody()}, err
 	}
@@ -95,7 +95,7 @@ func (h *Host) Forward(ctx context.Context, q *nodepb.ForwardRequest) (*nodepb.F
 }
 
 func (h *Host) Answer(_ context.Context, q *nodepb.AnswerRequest) (*nodepb.AnswerResponse, error) {
-	m, _, err := h.route(q.Call)
+	m, _, err := h.route(q.Call, false)
 	if m == nil {
 		return &nodepb.AnswerResponse{Reply: nobody()}, err
 	}
@@ -104,7 +104,7 @@ func (h *Host) Answer(_ context.Context, q *nodepb.AnswerRequest) (*nodepb.Answe
 
 // keysOf is the key side that a call is for.
 func (h *Host) keysOf(call *nodepb.Call) (Keys, error) {
-	m, _, err := h.route(call)
+	m, _, err := h.route(call, true)
 	if m == nil {
 		return nil, err
 	}

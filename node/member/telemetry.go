@@ -32,6 +32,7 @@ const scope = "chordconductor/node/member"
 type instruments struct {
 	tracer trace.Tracer
 	events log.Logger
+	meter  metric.Meter
 	lost   func() int64
 
 	lookupDuration metric.Float64Histogram
@@ -59,8 +60,8 @@ func newInstruments(t Telemetry, env interface{ Uint64() uint64 }) (*instruments
 	if t.Lost == nil {
 		t.Lost = func() int64 { return 0 }
 	}
-	in := &instruments{tracer: t.Tracer.Tracer(scope), events: t.Events.Logger(scope), lost: t.Lost}
 	meter := t.Meter.Meter(scope)
+	in := &instruments{tracer: t.Tracer.Tracer(scope), events: t.Events.Logger(scope), meter: meter, lost: t.Lost}
 	var errs [5]error
 	in.lookupDuration, errs[0] = chordevent.LookupDuration.Float64Histogram(meter)
 	in.lookupHops, errs[1] = chordevent.LookupHops.Int64Histogram(meter)
@@ -86,9 +87,13 @@ func newInstruments(t Telemetry, env interface{ Uint64() uint64 }) (*instruments
 	return in, errors.Join(errs[:]...)
 }
 
-// Emit numbers an event and sends it. The number is taken before the body is complete (see keyframe), so of two events
+// Emit numbers an event and sends it; a move's peer gets the last event number known of it. The number is taken before the body is complete (see keyframe), so of two events
 // on one register the greater number always carries the later value.
 func (m *Member) Emit(ctx context.Context, body chordevent.Body) {
+	if move, ok := body.(chordevent.KeysMoved); ok {
+		move.Peer = m.ref(move.Peer.Peer)
+		body = move
+	}
 	m.emit(ctx, func() chordevent.Body { return body })
 }
 
