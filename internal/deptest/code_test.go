@@ -1,0 +1,144 @@
+package deptest
+
+import (
+	"go/ast"
+	"go/token"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// What code that must be pure, or deterministic, must not touch by itself.
+var (
+	doesIO    = []string{"os", "net", "syscall", "io/fs", "log", "embed", "plugin", "database/sql", "google.golang.org/grpc"}
+	clock     = []string{"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "Tick", "NewTimer", "NewTicker"}
+	deadlines = []string{"WithTimeout", "WithDeadline", "WithTimeoutCause", "WithDeadlineCause"}
+)
+
+// The protocol, the fold and the vocabulary are functions of values: no I/O, clock, goroutine or randomness.
+func TestPure(t *testing.T) {
+	for _, s := range tree(t) {
+		if s.test || !withinAny(s.dir, "node/chord", "conductor/ring", "conductor/pack", "otel/chordevent") || withinAny(s.dir, "node/chord/modelcheck", "conductor/ring/ringtest") {
+			continue
+		}
+		not := doesIO
+		if s.name != "conductor/ring/tree.go" { // the priorities of a treap, which shape nothing that can be seen
+			not = append(slices.Clone(not), "math/rand")
+		}
+		noDirectWorld(t, s, not)
+	}
+}
+
+// Members reach time, concurrency, randomness and the network through env alone: so one seed is one run.
+func TestDeterministic(t *testing.T) {
+	for _, s := range tree(t) {
+		if !s.test && withinAny(s.dir, "node/member", "node/keeper", "node/store") {
+			noDirectWorld(t, s, []string{"os", "net", "syscall", "math/rand", "crypto/rand"})
+		}
+	}
+}
+
+func noDirectWorld(t *testing.T, s source, not []string) {
+	t.Helper()
+	for _, target := range s.imports {
+		if withinAny(target, not...) {
+			t.Errorf("%s imports %s", s.name, target)
+		}
+	}
+	s.calls(func(pkg, function string, at token.Position) {
+		if pkg == "time" && slices.Contains(clock, function) || pkg == "context" && slices.Contains(deadlines, function) {
+			t.Errorf("%s: %s.%s", at, pkg, function)
+		}
+	})
+	ast.Inspect(s.ast, func(n ast.Node) bool {
+		if g, ok := n.(*ast.GoStmt); ok {
+			t.Errorf("%s: a goroutine of its own", files.Position(g.Pos()))
+		}
+		return true
+	})
+}
+
+// A test that sleeps is slow, flaky or both. In the virtual time of testing/synctest sleeping is how time passes.
+func TestNoSleepInTests(t *testing.T) {
+	for _, s := range tree(t) {
+		if !s.test || slices.Contains(s.imports, "testing/synctest") {
+			continue
+		}
+		s.calls(func(pkg, function string, at token.Position) {
+			if pkg == "time" && function == "Sleep" {
+				t.Errorf("%s: time.Sleep outside of testing/synctest", at)
+			}
+		})
+	}
+}
+
+func TestNoSkips(t *testing.T) {
+	for _, s := range tree(t) {
+		if !s.test {
+			continue
+		}
+		ast.Inspect(s.ast, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok {
+				return true
+			}
+			if sel, ok := call.Fun.(*ast.SelectorExpr); ok && (sel.Sel.Name == "Skip" || sel.Sel.Name == "SkipNow" || sel.Sel.Name == "Skipf") {
+				if x, ok := sel.X.(*ast.Ident); ok && (x.Name == "t" || x.Name == "b" || x.Name == "f") {
+					t.Errorf("%s: a skipped test tests nothing", files.Position(call.Pos()))
+				}
+			}
+			return true
+		})
+	}
+}
+
+// Every package says what it is for; in doc.go, where it has more than one file.
+func TestPackageDocs(t *testing.T) {
+	type pkg struct {
+		files int
+		doc   string // the file that has it
+	}
+	pkgs := map[string]*pkg{}
+	for _, s := range tree(t) {
+		if s.test || s.generated {
+			continue
+		}
+		p := pkgs[s.dir]
+		if p == nil {
+			p = new(pkg)
+			pkgs[s.dir] = p
+		}
+		p.files++
+		if s.ast.Doc == nil {
+			continue
+		}
+		if p.doc != "" {
+			t.Errorf("%s: package comments in both %s and %s", s.dir, p.doc, s.name)
+		}
+		p.doc = s.name
+		text := s.ast.Doc.Text()
+		if s.ast.Name.Name == "main" {
+			continue // begins with the program's name
+		}
+		if !strings.HasPrefix(text, "Package "+s.ast.Name.Name+" ") {
+			t.Errorf("%s: the package comment begins %.40q", s.name, text)
+		}
+	}
+	for dir, p := range pkgs {
+		switch {
+		case p.doc == "":
+			t.Errorf("%s: no package comment", dir)
+		case p.files > 1 && p.doc != dir+"/doc.go" && p.doc != dir+"/main.go":
+			t.Errorf("%s: the package comment is in %s, neither doc.go nor main.go", dir, p.doc)
+		}
+	}
+}
+
+// No file is longer than anybody reads.
+func TestFileLength(t *testing.T) {
+	for _, s := range tree(t) {
+		if !s.generated && s.lines > 600 {
+			t.Errorf("%s has %d lines, more than 600", s.name, s.lines)
+		}
+	}
+}

@@ -1,0 +1,128 @@
+package deptest
+
+import (
+	"go/token"
+	"strings"
+	"testing"
+)
+
+// The module's packages import each other in these directions only. The first row that a file's directory lies in
+// counts. Tests may reach further, but never across the line between node and conductor.
+var directions = []struct {
+	dir string
+	may []string // directories of the module, besides its own
+	why string
+}{
+	{"node/chord", nil, "the protocol is pure"},
+	{"node/nodepb", nil, "generated"},
+	{"node/store", []string{"node/chord"}, "records and ranges"},
+	{"node/env", []string{"node/nodepb"}, "the environment knows no member"},
+	{"node/simenv", []string{"node/env", "node/nodepb"}, "the environment knows no member"},
+	{"node/keeper", []string{"node/chord", "node/env", "node/nodepb", "node/store", "otel/chordevent"}, "a member's key side reaches the outside through env"},
+	{"node/member", []string{"node/chord", "node/env", "node/keeper", "node/nodepb", "node/store", "otel/chordevent"}, "a member reaches the outside through env"},
+	{"node", []string{"node", "otel", "internal"}, "a node knows no conductor"},
+
+	{"otel/chordevent", []string{"node/chord"}, "the vocabulary is both sides' and knows neither"},
+	{"otel", []string{"node/chord"}, "telemetry knows no member and no conductor"},
+
+	{"conductor/pack", []string{"node/chord", "otel/chordevent"}, "a form of events"},
+	{"conductor/ring", []string{"node/chord", "otel/chordevent", "conductor/pack"}, "the fold is pure"},
+	{"conductor/lookups", []string{"node/chord", "otel/chordevent"}, "spans to lookups"},
+	{"conductor/history", []string{"node/chord", "otel/chordevent", "conductor/ring", "conductor/pack"}, "ring <- history"},
+	{"conductor/live", []string{"node/chord", "otel/chordevent", "conductor/ring", "conductor/lookups", "conductor/history", "conductor/pack"}, "the fold's loop"},
+	{"conductor/ingest", []string{"node/chord", "otel/chordevent", "conductor/live", "conductor/lookups", "conductor/internal"}, "ingest knows its consumers alone"},
+	{"conductor/hub", []string{"node/chord", "otel/chordevent", "conductor/ring", "conductor/live", "conductor/lookups", "conductor/history"}, "ring <- hub"},
+	{"conductor/sim/scenario", nil, "what a user writes"},
+	{"conductor", []string{"conductor", "node", "otel", "client", "internal"}, ""},
+	{"client", nil, "assets"},
+	{"internal", []string{"node", "otel", "conductor"}, ""},
+}
+
+func TestDirections(t *testing.T) {
+	for _, s := range tree(t) {
+		row := -1
+		for i := range directions {
+			if within(s.dir, directions[i].dir) {
+				row = i
+				break
+			}
+		}
+		if row < 0 {
+			t.Errorf("%s: no row in the table of directions for it", s.name)
+			continue
+		}
+		rule := directions[row]
+		for _, target := range s.imports {
+			to, ours := strings.CutPrefix(target, module)
+			if !ours {
+				continue
+			}
+			switch {
+			case within(s.dir, "node") && within(to, "conductor"), within(s.dir, "otel") && within(to, "conductor"):
+				t.Errorf("%s imports %s: nothing of a node may know the conductor", s.name, to)
+			case !s.test && !within(to, rule.dir) && !withinAny(to, rule.may...):
+				t.Errorf("%s imports %s, but %s may import %v only (%s)", s.name, to, rule.dir, rule.may, rule.why)
+			}
+		}
+	}
+}
+
+// Of the conductor's packages, only those that run rings, control hosts or serve commands know what runs inside a node:
+// the view has no other source than telemetry.
+func TestViewKnowsNoNode(t *testing.T) {
+	for _, s := range tree(t) {
+		if s.test || !withinAny(s.dir, "conductor/ring", "conductor/live", "conductor/lookups", "conductor/history", "conductor/hub", "conductor/ingest", "conductor/pack") {
+			continue
+		}
+		for _, target := range s.imports {
+			if to, ours := strings.CutPrefix(target, module); ours && within(to, "node") && to != "node/chord" {
+				t.Errorf("%s imports %s: the view is rebuilt from telemetry alone", s.name, to)
+			}
+			if within(target, "google.golang.org/grpc") && !within(s.dir, "conductor/ingest") {
+				t.Errorf("%s imports %s: the view asks nobody", s.name, target)
+			}
+		}
+	}
+}
+
+// Only package otel configures OpenTelemetry.
+func TestSDKOnlyInOtel(t *testing.T) {
+	for _, s := range tree(t) {
+		if within(s.dir, "otel") {
+			continue
+		}
+		for _, target := range s.imports {
+			if withinAny(target, "go.opentelemetry.io/otel/sdk", "go.opentelemetry.io/otel/exporters") {
+				t.Errorf("%s imports %s: only otel/ does; providers are injected", s.name, target)
+			}
+		}
+	}
+}
+
+// Providers and propagators are injected; nobody sets or reads the globals. The module's root package offers little else,
+// and the instrumentation of gRPC falls back to them where it is not told better.
+func TestNoGlobals(t *testing.T) {
+	const otelgrpc = "go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
+	given := map[string]map[string]bool{} // directory to functions of otelgrpc it calls
+	for _, s := range tree(t) {
+		for _, target := range s.imports {
+			if target == "go.opentelemetry.io/otel" || within(target, "go.opentelemetry.io/otel/log/global") {
+				t.Errorf("%s imports %s, the globals of OpenTelemetry", s.name, target)
+			}
+		}
+		s.calls(func(pkg, function string, _ token.Position) {
+			if pkg == otelgrpc {
+				if given[s.dir] == nil {
+					given[s.dir] = map[string]bool{}
+				}
+				given[s.dir][function] = true
+			}
+		})
+	}
+	for dir, g := range given {
+		handles := g["NewClientHandler"] || g["NewServerHandler"]
+		if handles && !(g["WithTracerProvider"] && g["WithMeterProvider"] && g["WithPropagators"]) {
+			t.Errorf("%s: otelgrpc without a tracer provider, meter provider and propagators of ours uses the globals", dir)
+		}
+	}
+}
