@@ -1,17 +1,364 @@
 package report
 
-import ("chordconductor/conductor/sim"; "io"; "fmt")
+import (
+	"encoding/json"
+	"math"
+	"runtime"
+	"runtime/debug"
+	"time"
 
-// Report placeholder
-type Report struct{ JaegerUI string; r *sim.Result }
+	"chordconductor/conductor/ring"
+	"chordconductor/conductor/sim"
+	"chordconductor/conductor/sim/load"
+	"chordconductor/conductor/sim/scenario"
+	"chordconductor/node/nodepb"
+)
 
-func Of(r *sim.Result) *Report { return &Report{r: r} }
+// A Report is what a simulation showed. Its JSON form is its contract; times are seconds since the simulation's start.
+type Report struct {
+	Scenario    *scenario.Scenario `json:"scenario"`
+	Source      string             `json:"scenario_source"`
+	Verdict     string             `json:"verdict"` // passed, failed, or unfinished
+	Error       string             `json:"error,omitempty"`
+	Checks      []Check            `json:"expectations"`
+	ElapsedS    float64            `json:"elapsed_s"`
+	Summary     Summary            `json:"summary"`
+	Phases      []Phase            `json:"phases"`
+	Timeline    []Point            `json:"timeline"`
+	Repairs     []Repair           `json:"repairs"`
+	Violations  []Violation        `json:"violations"`
+	Hops        []load.Bucket      `json:"hops"`       // operations by number of hops, the owner not counted
+	LatencyUS   []load.Bucket      `json:"latency_us"` // operations by latency from their intended start
+	Loads       []Load             `json:"loads"`      // members on the ring at the end, the fullest first
+	Moves       map[string]Moves   `json:"moves"`      // by reason
+	Slowest     []Slow             `json:"slowest"`
+	Operations  []Operation        `json:"operations"` // where the time went, by operation
+	Busiest     []Operation        `json:"busiest"`    // and by member, the busiest first
+	Telemetry   Telemetry          `json:"telemetry"`
+	Notes       []string           `json:"notes"` // what went otherwise than planned
+	Environment Environment        `json:"environment"`
 
-func (r *Report) HTML() ([]byte, error) { return nil, nil }
-func (r *Report) JSON() ([]byte, error) { return nil, nil }
-func (r *Report) Text(w io.Writer) {
-	for _, c := range r.r.Checks { fmt.Fprintf(w, "%+v\n", c) }
-	for _, c := range r.r.Phases { fmt.Fprintf(w, "%s %v-%v done %d failed %d repaired %v hops %.2f\n", c.Name, c.From, c.To, c.Counts.Done(), c.Counts.Failed, c.Repaired, c.Counts.Hops.Mean()) }
-	fmt.Fprintf(w, "%+v %+v %+v %v\n", r.r.Keys, r.r.Lookups, r.r.Moves, r.r.Notes)
-	fmt.Fprintf(w, "%+v %v\n", r.r.Telemetry, r.r.Error)
+	// JaegerUI is Jaeger's page, for links to traces; empty: none.
+	JaegerUI string `json:"-"`
 }
+
+// Check is an expectation and what came of it. Durations are in seconds.
+type Check struct {
+	Metric   scenario.Metric `json:"metric"`
+	Bound    float64         `json:"at_most"`
+	Value    float64         `json:"value"`
+	Measured bool            `json:"measured"` // false: this run could not tell, so it does not count as held
+	OK       bool            `json:"ok"`
+}
+
+// Summary is the whole run in a few figures.
+type Summary struct {
+	MembersStart  int     `json:"members_first"` // when the ring was first ideal
+	MembersEnd    int     `json:"members_end"`
+	Operations    uint64  `json:"operations"`
+	Failed        uint64  `json:"failed"`
+	Retried       uint64  `json:"retried"`
+	StaleReads    uint64  `json:"stale_reads"`
+	CorruptReads  uint64  `json:"corrupt_reads"`
+	KeysWritten   int     `json:"keys_written"`
+	LostKeys      int     `json:"lost_keys"`
+	LostWeak      int     `json:"lost_keys_of_fewer_copies"` // of these, acknowledged with fewer copies than the ring's replicas
+	WrongLookups  uint64  `json:"wrong_lookups"`
+	JudgedLookups uint64  `json:"judged_lookups"`
+	MeanHops      float64 `json:"mean_hops"`
+	HalfLog       float64 `json:"half_log2_members"`
+	P50MS         float64 `json:"p50_ms"`
+	P99MS         float64 `json:"p99_ms"`
+	P999MS        float64 `json:"p999_ms"`
+	MaxMS         float64 `json:"max_ms"`
+	PeakRingError uint64  `json:"peak_ring_error"`
+	LongestRepair float64 `json:"longest_repair_s"`
+}
+
+// Phase is what happened from one phase's beginning to the next one's.
+type Phase struct {
+	Name      string   `json:"name"`
+	FromS     float64  `json:"from_s"`
+	ToS       float64  `json:"to_s"`
+	Gets      uint64   `json:"gets"`
+	Puts      uint64   `json:"puts"`
+	Lookups   uint64   `json:"lookups"`
+	Failed    uint64   `json:"failed"`
+	Stale     uint64   `json:"stale_reads"`
+	Timeouts  uint64   `json:"timeouts"`
+	MeanHops  float64  `json:"mean_hops"`
+	P50MS     float64  `json:"p50_ms"`
+	P99MS     float64  `json:"p99_ms"`
+	MaxMS     float64  `json:"max_ms"`
+	RepairedS *float64 `json:"repaired_after_s"` // null: nothing to repair, or not before the end
+	Unmended  bool     `json:"not_repaired,omitempty"`
+}
+
+// Point is one second of the run.
+type Point struct {
+	AtS        float64 `json:"at_s"`
+	Active     int     `json:"active"`
+	Joining    int     `json:"joining"`
+	Failed     int     `json:"failed"`
+	Uncertain  int     `json:"uncertain"`
+	Status     string  `json:"status"`
+	RingError  uint64  `json:"ring_error"`
+	Violations int     `json:"violations"`
+	Rate       float64 `json:"operations_per_second"`
+	Failures   uint64  `json:"operations_failed"`
+	P50MS      float64 `json:"p50_ms"`
+	P99MS      float64 `json:"p99_ms"`
+	Lost       int     `json:"lost_keys"`
+	Staleness  float64 `json:"staleness_p99_ms"`
+}
+
+// Repair is a time in which the ring was not ideal.
+type Repair struct {
+	FromS  float64 `json:"from_s"`
+	ToS    float64 `json:"to_s"`
+	Peak   uint64  `json:"peak_ring_error"`
+	Healed bool    `json:"healed"`
+}
+
+// Violation is a condition that did not hold.
+type Violation struct {
+	Condition string   `json:"condition"`
+	Detail    string   `json:"detail"`
+	Members   int      `json:"members"`
+	SinceS    float64  `json:"since_s"`
+	HealedS   *float64 `json:"healed_s"`
+	TraceID   string   `json:"trace_id,omitempty"`
+}
+
+// Load is what one member held, beside what its share of the circle lets expect.
+type Load struct {
+	Member   string  `json:"member"`
+	Owned    int64   `json:"owned_keys"`
+	Expected float64 `json:"expected_keys"`
+	Replica  int64   `json:"replica_keys"`
+	Bytes    int64   `json:"bytes"`
+	Gets     int64   `json:"gets"`
+	Puts     int64   `json:"puts"`
+}
+
+// Moves sums finished handovers.
+type Moves struct {
+	Moves  int64 `json:"moves"`
+	Keys   int64 `json:"keys"`
+	Bytes  int64 `json:"bytes"`
+	Failed int64 `json:"failed"`
+}
+
+// Slow is one of the slowest operations and the way it took.
+type Slow struct {
+	Operation string   `json:"operation"`
+	AtS       float64  `json:"at_s"`
+	LatencyMS float64  `json:"latency_ms"`
+	Path      []string `json:"path"`
+	Timeouts  int32    `json:"timeouts"`
+	TraceID   string   `json:"trace_id,omitempty"`
+}
+
+// Operation is the time spent in one kind of span.
+type Operation struct {
+	Operation string  `json:"operation"`
+	Member    string  `json:"member,omitempty"`
+	Count     uint64  `json:"count"`
+	Failed    uint64  `json:"failed"`
+	TotalMS   float64 `json:"total_ms"`
+	MeanMS    float64 `json:"mean_ms"`
+	MaxMS     float64 `json:"max_ms"`
+}
+
+// Telemetry is how far the figures about the ring can be trusted.
+type Telemetry struct {
+	Applied        uint64   `json:"events_applied"`
+	Outdated       uint64   `json:"events_outdated"`
+	Lost           int64    `json:"records_lost"`
+	Uncertain      int      `json:"members_uncertain_at_end"`
+	UnmarkedWrong  *uint64  `json:"unmarked_wrong_fields"` // null: not measured
+	LookupsSampled *float64 `json:"lookups_sampled"`       // share that arrived as traces; null: unknown
+}
+
+// Environment is all that depends on the machine or the hour.
+type Environment struct {
+	Started        time.Time `json:"started"`
+	Speed          string    `json:"speed"` // real or virtual
+	Version        string    `json:"version"`
+	Go             string    `json:"go"`
+	Platform       string    `json:"platform"`
+	CPUs           int       `json:"cpus"`
+	StalenessP50MS float64   `json:"staleness_p50_ms"` // event timestamp to applied
+	StalenessP99MS float64   `json:"staleness_p99_ms"`
+}
+
+// Of makes the report of a result.
+func Of(r *sim.Result) *Report {
+	rep := &Report{
+		Scenario: r.Scenario, Source: r.Scenario.Source, Error: r.Error, ElapsedS: secs(r.Elapsed),
+		Verdict: verdict(r), Summary: summary(r), Checks: []Check{}, Notes: append([]string{}, r.Notes...),
+		Moves: map[string]Moves{"join": Moves(r.Moves.Join), "leave": Moves(r.Moves.Leave), "repair": Moves(r.Moves.Repair)},
+		Environment: Environment{
+			Started: r.Started.UTC(), Speed: "real", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, CPUs: runtime.NumCPU(),
+			Version: version(), StalenessP50MS: msec(r.Telemetry.StalenessP50), StalenessP99MS: msec(r.Telemetry.StalenessP99),
+		},
+	}
+	if r.Virtual {
+		rep.Environment.Speed = "virtual"
+	}
+	for _, c := range r.Checks {
+		rep.Checks = append(rep.Checks, Check(c))
+	}
+	rep.courses(r)
+	rep.figures(r)
+	return rep
+}
+
+// courses fills in what went on over time.
+func (rep *Report) courses(r *sim.Result) {
+	rep.Phases = make([]Phase, 0, len(r.Phases))
+	for _, p := range r.Phases {
+		all := p.Counts.All()
+		out := Phase{
+			Name: p.Name, FromS: secs(p.From), ToS: secs(p.To),
+			Gets: p.Counts.Latency[load.Get].Count(), Puts: p.Counts.Latency[load.Put].Count(), Lookups: p.Counts.Latency[load.Lookup].Count(),
+			Failed: p.Counts.Failed, Stale: p.Counts.Stale, Timeouts: p.Counts.Timeouts, MeanHops: p.Counts.Hops.Mean(),
+			P50MS: usec(all.Quantile(0.5)), P99MS: usec(all.Quantile(0.99)), MaxMS: usec(all.Max()),
+		}
+		if p.Measured && p.Repaired >= 0 {
+			s := secs(p.Repaired)
+			out.RepairedS = &s
+		}
+		out.Unmended = p.Measured && p.Repaired < 0
+		rep.Phases = append(rep.Phases, out)
+	}
+	rep.Timeline = make([]Point, 0, len(r.Timeline))
+	for _, p := range r.Timeline {
+		rep.Timeline = append(rep.Timeline, Point{
+			AtS: secs(p.At), Active: p.Members.Active, Joining: p.Members.Joining, Failed: p.Members.Failed, Uncertain: p.Members.Uncertain,
+			Status: p.Status.String(), RingError: p.RingError, Violations: p.Violations, Rate: p.Rate, Failures: p.Failed,
+			P50MS: msec(p.P50), P99MS: msec(p.P99), Lost: p.Lost, Staleness: p.StalenessMS,
+		})
+	}
+	rep.Repairs = make([]Repair, 0, len(r.Repairs))
+	for _, p := range r.Repairs {
+		rep.Repairs = append(rep.Repairs, Repair{secs(p.From), secs(p.To), p.PeakError, p.Healed})
+	}
+	rep.Violations = make([]Violation, 0, len(r.Violations))
+	for _, v := range r.Violations {
+		out := Violation{Condition: v.Condition, Detail: v.Detail, Members: len(v.Members), SinceS: secs(v.Since.Sub(r.Started))}
+		if !v.Healed.IsZero() {
+			s := secs(v.Healed.Sub(r.Started))
+			out.HealedS = &s
+		}
+		if v.Trace.IsValid() {
+			out.TraceID = v.Trace.String()
+		}
+		rep.Violations = append(rep.Violations, out)
+	}
+}
+
+// figures fills in what was measured of the whole run.
+func (rep *Report) figures(r *sim.Result) {
+	total := r.Total()
+	rep.Hops, rep.LatencyUS = notNil(total.Hops.Buckets()), notNil(total.All().Buckets())
+	rep.Loads = loads(r)
+	rep.Slowest = make([]Slow, 0, len(r.Slowest))
+	for _, s := range r.Slowest {
+		rep.Slowest = append(rep.Slowest, Slow{
+			Operation: s.Op.String(), AtS: secs(s.At.Sub(r.Started)), LatencyMS: msec(s.Latency), Path: path(s.Found, r.Bits),
+			Timeouts: s.Found.GetTimeouts(), TraceID: s.Found.GetTraceId(),
+		})
+	}
+	rep.Operations, rep.Busiest = []Operation{}, []Operation{}
+	for _, o := range r.Operations {
+		out := Operation{Operation: o.Operation, Member: o.Member, Count: o.Count, Failed: o.Failed, TotalMS: msec(o.Total), MaxMS: msec(o.Max)}
+		if o.Count > 0 {
+			out.MeanMS = round(out.TotalMS / float64(o.Count))
+		}
+		if o.Member == "" {
+			rep.Operations = append(rep.Operations, out)
+		} else {
+			rep.Busiest = append(rep.Busiest, out)
+		}
+	}
+	t := r.Telemetry
+	rep.Telemetry = Telemetry{Applied: t.Applied, Outdated: t.Outdated, Lost: t.Lost, Uncertain: t.Uncertain}
+	if t.UnmarkedMeasured {
+		rep.Telemetry.UnmarkedWrong = &t.Unmarked
+	}
+	if t.LookupsSampled >= 0 {
+		rep.Telemetry.LookupsSampled = &t.LookupsSampled
+	}
+}
+
+func verdict(r *sim.Result) string {
+	switch {
+	case !r.Finished:
+		return "unfinished"
+	case r.Passed():
+		return "passed"
+	}
+	return "failed"
+}
+
+func summary(r *sim.Result) Summary {
+	total := r.Total()
+	all := total.All()
+	s := Summary{
+		Operations: total.Done(), Failed: total.Failed, Retried: total.Retried, StaleReads: total.Stale, CorruptReads: total.Corrupt,
+		KeysWritten: r.Keys.Written, LostKeys: r.Keys.Lost, LostWeak: r.Keys.Weak,
+		WrongLookups: r.Lookups.Wrong, JudgedLookups: r.Lookups.Judged, MeanHops: total.Hops.Mean(),
+		P50MS: usec(all.Quantile(0.5)), P99MS: usec(all.Quantile(0.99)), P999MS: usec(all.Quantile(0.999)), MaxMS: usec(all.Max()),
+	}
+	for _, p := range r.Timeline {
+		s.PeakRingError = max(s.PeakRingError, p.RingError)
+		s.MembersEnd = p.Members.Active
+		if s.MembersStart == 0 && p.Status == ring.Ideal {
+			s.MembersStart = p.Members.Active
+		}
+	}
+	if s.MembersEnd > 0 {
+		s.HalfLog = round(math.Log2(float64(s.MembersEnd)) / 2)
+	}
+	for _, p := range r.Phases {
+		if p.Measured && p.Repaired > 0 {
+			s.LongestRepair = max(s.LongestRepair, secs(p.Repaired))
+		}
+	}
+	return s
+}
+
+// path writes the members that a lookup visited, each with the pointer that led there.
+func path(l *nodepb.Lookup, bits int) []string {
+	out := make([]string, 0, len(l.GetPath()))
+	for _, h := range l.GetPath() {
+		out = append(out, hop(h, bits))
+	}
+	return out
+}
+
+// JSON is the report for machines.
+func (rep *Report) JSON() ([]byte, error) {
+	text, err := json.MarshalIndent(rep, "", "  ")
+	return append(text, '\n'), err
+}
+
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		return info.Main.Version
+	}
+	return ""
+}
+
+func notNil[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}
+
+func secs(d time.Duration) float64 { return math.Round(d.Seconds()*1000) / 1000 }
+func msec(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+func usec(us int64) float64        { return float64(us) / 1000 }
+func round(v float64) float64      { return math.Round(v*1000) / 1000 }

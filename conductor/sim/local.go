@@ -14,6 +14,7 @@ import (
 	faultlayer "chordconductor/node/env/faults"
 	"chordconductor/node/member"
 	"chordconductor/node/nodepb"
+	"chordconductor/node/service"
 	"chordconductor/otel"
 	"chordconductor/otel/chordevent"
 )
@@ -57,9 +58,10 @@ type local struct {
 // localHost is one host. All but the gate is fixed.
 type localHost struct {
 	*member.Host
-	place place
-	gate  *gate
-	kv    Client
+	place  place
+	gate   *gate
+	kv     Client
+	forget func() // ends the wish to hear of recovered telemetry
 }
 
 func newLocal(s *scenario.Scenario, w World, t *otel.Telemetry, p func() (place, error)) *local {
@@ -123,13 +125,15 @@ func (l *local) open() (*localHost, error) {
 		Ring: RingName, Join: l.someSeeds(), Bits: r.Bits, Successors: r.Successors, Replicas: r.Replicas,
 		Stabilize: t.Stabilize, CallLimit: t.CallLimit, Lookup: member.Mode(r.Lookup), Keyframe: t.Keyframe,
 	}
-	h.Host, h.kv, err = newHost(cfg, p, member.Telemetry{
+	h.Host, err = member.NewHost(cfg, p.address, p.layer, member.Telemetry{
 		Tracer: l.telemetry.Tracers, Events: h.gate, Meter: l.telemetry.Meters, Lost: h.gate.lostSoFar,
 	})
 	if err != nil {
 		p.close()
 		return nil, err
 	}
+	h.kv = service.NewKV(h.Host, "")
+	h.forget = l.telemetry.OnRecovery(h.Recovered)
 	p.serve(h.Host)
 	l.mu.Lock()
 	closed := l.closed
@@ -138,6 +142,7 @@ func (l *local) open() (*localHost, error) {
 	}
 	l.mu.Unlock()
 	if closed {
+		h.forget()
 		p.close()
 		return nil, refuse(ErrUnavailable, "the ring is being stopped")
 	}
@@ -285,7 +290,9 @@ func (l *local) SetTelemetry(address string, delivered bool) error {
 	if h == nil {
 		return refuse(ErrUnknown, "no host at %s", address)
 	}
-	h.gate.shut.Store(!delivered)
+	if h.gate.shut.Swap(!delivered) && delivered {
+		h.Recovered()
+	}
 	return nil
 }
 
@@ -335,6 +342,7 @@ func (l *local) Close(ctx context.Context) {
 
 // end closes a host, beside whatever goes on if that can take long.
 func (l *local) end(h *localHost) {
+	h.forget()
 	if h.place.blocks {
 		l.ending.Go(h.place.close)
 	} else {

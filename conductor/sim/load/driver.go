@@ -244,7 +244,9 @@ func (d *Driver) run(ctx context.Context, o operation, intended time.Time, phase
 			return
 		}
 		c.Latency[o.op].Add(took.Microseconds())
-		c.Hops.Add(int64(max(0, len(found.GetPath())-2))) // neither the initiator nor the owner
+		if n := len(found.GetPath()); n > 0 {
+			c.Hops.Add(int64(max(0, n-2))) // neither the initiator nor the owner
+		}
 		c.Timeouts += uint64(found.GetTimeouts())
 		if verdict != nil {
 			verdict(c)

@@ -93,6 +93,9 @@ func (d *decoder) scenario(root *yaml.Node, s *Scenario) {
 		"expect":   func(n *yaml.Node, f string) { d.expect(n, f, s) },
 	})
 	s.OwnRing = slices.Contains(seen, "ring")
+	if s.OwnRing && s.Ring.Transport == GRPC && (s.Network.Jitter > 0 || s.Network.Spread == Exponential) {
+		d.fail(root, "network", "gRPC over loopback takes a fixed latency and loss only; for jitter and spread use ring.transport: memory")
+	}
 	if phases != nil { // after the workload, from which a phase's workload starts
 		d.phases(phases, s)
 	}
@@ -119,9 +122,8 @@ func (d *decoder) ring(n *yaml.Node, path string, r *Ring) {
 func (d *decoder) timing(n *yaml.Node, path string, t *Timing) {
 	d.mapping(n, path, fields{
 		"stabilize":  d.duration(&t.Stabilize, 10*time.Millisecond, time.Hour),
-		"jitter":     d.number(&t.Jitter, 0, 0.9, "a share from 0 to 0.9"),
 		"call_limit": d.duration(&t.CallLimit, 10*time.Millisecond, time.Minute),
-		"keyframe":   d.duration(&t.Keyframe, 100*time.Millisecond, time.Hour),
+		"keyframe":   d.duration(&t.Keyframe, time.Second, time.Hour),
 	})
 }
 

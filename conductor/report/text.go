@@ -1,0 +1,68 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+)
+
+// Text writes the summary for a terminal.
+func (rep *Report) Text(w io.Writer) {
+	s := rep.Summary
+	row := func(what, format string, args ...any) {
+		fmt.Fprintf(w, "  %-14s "+format+"\n", append([]any{what}, args...)...)
+	}
+	fmt.Fprintf(w, "\n%s, seed %d: %s after %.0f s (%s time)\n", rep.Scenario.Name, rep.Scenario.Seed, strings.ToUpper(rep.Verdict), rep.ElapsedS, rep.Environment.Speed)
+	row("members", "%d at the end, peak ring error %d", s.MembersEnd, s.PeakRingError)
+	row("operations", "%d answered, %d failed, %d needed another host", s.Operations, s.Failed, s.Retried)
+	row("keys", "%d written, %d lost, %d stale reads, %d corrupt", s.KeysWritten, s.LostKeys, s.StaleReads, s.CorruptReads)
+	row("lookups", "%d judged, %d wrong, %.2f hops in the mean (½ log2 N is %.2f)", s.JudgedLookups, s.WrongLookups, s.MeanHops, s.HalfLog)
+	row("latency", "p50 %.2f ms, p99 %.2f ms, p99.9 %.2f ms, max %.2f ms, from the intended start", s.P50MS, s.P99MS, s.P999MS, s.MaxMS)
+	row("telemetry", "%d events applied, %d records lost, staleness p99 %.0f ms", rep.Telemetry.Applied, rep.Telemetry.Lost, rep.Environment.StalenessP99MS)
+	if len(rep.Phases) > 1 {
+		fmt.Fprintf(w, "\n  %-34s %8s %8s %8s %8s  %s\n", "phase", "from", "answers", "failed", "p99 ms", "ideal again after")
+		for _, p := range rep.Phases {
+			fmt.Fprintf(w, "  %-34s %7.1fs %8d %8d %8.2f  %s\n", clip(p.Name, 34), p.FromS, p.Gets+p.Puts+p.Lookups, p.Failed, p.P99MS, p.mended())
+		}
+	}
+	if len(rep.Checks) > 0 {
+		fmt.Fprintln(w)
+		for _, c := range rep.Checks {
+			fmt.Fprintf(w, "  %-4s %-24s %s, at most %s\n", c.mark(), c.Metric, c.value(), c.Metric.Format(c.Bound))
+		}
+	}
+	for _, n := range rep.Notes {
+		fmt.Fprintf(w, "  note: %s\n", n)
+	}
+}
+
+func (p Phase) mended() string {
+	switch {
+	case p.RepairedS != nil:
+		return fmt.Sprintf("%.1f s", *p.RepairedS)
+	case p.Unmended:
+		return "not before the end"
+	}
+	return "–"
+}
+
+func (c Check) mark() string {
+	if c.OK {
+		return "ok"
+	}
+	return "FAIL"
+}
+
+func (c Check) value() string {
+	if !c.Measured {
+		return "not measured"
+	}
+	return c.Metric.Format(c.Value)
+}
+
+func clip(s string, most int) string {
+	if r := []rune(s); len(r) > most {
+		return string(r[:most-1]) + "…"
+	}
+	return s
+}

@@ -1,0 +1,61 @@
+package report
+
+import (
+	"cmp"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+
+	"chordconductor/conductor/sim"
+	"chordconductor/node/nodepb"
+)
+
+// shortDigits is how much of an identifier stands in a path; enough to tell members of one ring apart by eye.
+const shortDigits = 8
+
+// short is the beginning of an identifier as the ring writes it.
+func short(id []byte, bits int) string {
+	digits := (bits + 3) / 4
+	text := hex.EncodeToString(id)
+	if digits > 0 && digits < len(text) {
+		text = text[len(text)-digits:]
+	}
+	return text[:min(len(text), shortDigits)]
+}
+
+// hop writes one step of a lookup: "finger 151 → 9a0c44d1".
+func hop(h *nodepb.Hop, bits int) string {
+	id := short(h.GetPeer().GetId(), bits)
+	var by string
+	switch h.GetPointer() {
+	case nodepb.Candidate_POINTER_FINGER:
+		by = fmt.Sprintf("finger %d → ", h.GetSlot())
+	case nodepb.Candidate_POINTER_SUCCESSOR:
+		by = fmt.Sprintf("successor %d → ", h.GetSlot())
+	case nodepb.Candidate_POINTER_CACHE:
+		by = "cache → "
+	}
+	if n := h.GetTimeouts(); n > 0 {
+		id += fmt.Sprintf(" (%d in vain)", n)
+	}
+	return by + id
+}
+
+// loads lists what members held, beside the keys to expect from the share of the circle that each owned.
+func loads(r *sim.Result) []Load {
+	out := make([]Load, 0, len(r.Loads))
+	var keys int64
+	for _, l := range r.Loads {
+		keys += l.Owned
+	}
+	for _, l := range r.Loads {
+		out = append(out, Load{
+			Member: l.ID, Owned: l.Owned, Expected: round(l.Share * float64(keys)), Replica: l.Replica, Bytes: l.Bytes, Gets: l.Gets, Puts: l.Puts,
+		})
+	}
+	slices.SortFunc(out, func(a, b Load) int {
+		return cmp.Or(cmp.Compare(b.Owned, a.Owned), strings.Compare(a.Member, b.Member))
+	})
+	return out
+}
