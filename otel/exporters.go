@@ -142,7 +142,7 @@ func (x exporters) logs(ctx context.Context) (sdklog.Exporter, error) {
 // what became of each attempt.
 func (x exporters) events(ctx context.Context) (sdklog.Exporter, error) {
 	d := x.destination(logs)
-	d.timeout = x.env.timeout(logs, x.cfg.Events.Attempt)
+	d.timeout = 0 // the pipeline's own limit counts
 	if d.http {
 		client, err := x.observedClient()
 		if err != nil {

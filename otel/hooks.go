@@ -2,16 +2,11 @@ package otel
 
 import "sync"
 
-// hooks are functions to call when something happens. Their number is that of the members of the process.
+// hooks are functions to call when something happens. Their number is that of the hosts of the process.
 type hooks struct {
-	mu   sync.Mutex
-	next int
-	list []hook // in the order they were added
-}
-
-type hook struct {
-	number int
-	call   func()
+	mu    sync.Mutex
+	next  int
+	calls map[int]func()
 }
 
 func (h *hooks) add(f func()) (remove func()) {
@@ -19,25 +14,26 @@ func (h *hooks) add(f func()) (remove func()) {
 	defer h.mu.Unlock()
 	number := h.next
 	h.next++
-	h.list = append(h.list, hook{number, f})
+	if h.calls == nil {
+		h.calls = map[int]func(){}
+	}
+	h.calls[number] = f
 	return func() {
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		for i := range h.list {
-			if h.list[i].number == number {
-				// A new list: call may be walking the old one.
-				h.list = append(append([]hook(nil), h.list[:i]...), h.list[i+1:]...)
-				return
-			}
-		}
+		delete(h.calls, number)
 	}
 }
 
+// call calls each, in no order, without holding the lock: one may add or remove others.
 func (h *hooks) call() {
 	h.mu.Lock()
-	list := h.list
+	all := make([]func(), 0, len(h.calls))
+	for _, f := range h.calls {
+		all = append(all, f)
+	}
 	h.mu.Unlock()
-	for _, one := range list {
-		one.call()
+	for _, f := range all {
+		f()
 	}
 }

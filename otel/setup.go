@@ -127,7 +127,9 @@ func (s *setup) eventsAndLogs(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("exporter of events: %w", err)
 	}
-	s.pipeline = newPipeline(s.resource, exporter, s.cfg.Events, s.reporter().report)
+	pipeline := s.cfg.Events
+	pipeline.Attempt = s.env.timeout(logs, pipeline.Attempt)
+	s.pipeline = newPipeline(s.resource, exporter, pipeline, s.reporter().report)
 	s.Events = eventLoggers{p: s.pipeline}
 	s.ends = append(s.ends, end{"events", s.pipeline.ForceFlush, s.pipeline.Shutdown, func() {}})
 
