@@ -56,6 +56,7 @@ type cursor struct {
 	seq     uint64    // number of the last event told
 	ahead   entry     // read and not yet told, if hasNext
 	hasNext bool
+	whole   bool // in reads the whole chapter, not what was there of it while it was being written
 }
 
 // open places a cursor at the beginning of a chapter.

@@ -26,6 +26,8 @@ type Options struct {
 	MaxBytes int64
 	// Queue is how many events may wait to be written. 0: 65,536. More are not recorded, and counted in Stats.Dropped.
 	Queue int
+	// chapter is how many entries a chapter holds. 0: what minChapter and entriesPerMember say. Tests have small ones.
+	chapter int
 	// Logf is told when writing fails and when it works again; nil: nobody is.
 	Logf func(format string, args ...any)
 }

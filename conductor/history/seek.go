@@ -74,9 +74,15 @@ func (h *History) cursorAt(t time.Time) (*cursor, error) {
 	data := c.data
 	h.mu.Unlock()
 	if cur := h.cursor; cur != nil && cur.chapter == c && !cur.now.After(t) {
-		if data != nil {
-			cur.in.Extend(data)
+		if cur.whole {
+			return cur, nil
 		}
+		rest, err := h.dataOf(c, data)
+		if err != nil {
+			return nil, err
+		}
+		cur.in.Extend(rest)
+		cur.whole = data == nil
 		return cur, nil
 	}
 	h.cursor = nil
@@ -88,31 +94,42 @@ func (h *History) cursorAt(t time.Time) (*cursor, error) {
 	return cur, nil
 }
 
-// open places a cursor at the beginning of a chapter, whose data is nil if it is on disk.
+// open places a cursor at the beginning of a chapter, given the data that it has in memory.
 func (h *History) open(c *chapter, data []byte) (*cursor, error) {
-	if data == nil {
-		var damage, err error
-		data, damage, err = load(c.path)
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("%w: it has just been dropped", ErrOutside)
-		}
-		if err != nil {
-			return nil, err
-		}
-		if damage != nil {
-			h.mu.Lock()
-			h.stats.Damaged++
-			h.mu.Unlock()
-			if len(data) == 0 {
-				return nil, damage
-			}
-		}
+	whole := data == nil
+	data, err := h.dataOf(c, data)
+	if err != nil {
+		return nil, err
 	}
 	cur, err := open(h.opt.Ring, c, data)
-	if err != nil && c.path != "" {
-		return nil, fmt.Errorf("%s: %w", c.path, err)
+	if err != nil {
+		return nil, fmt.Errorf("chapter of %s: %w", c.from.Format(time.RFC3339), err)
 	}
-	return cur, err
+	cur.whole = whole
+	return cur, nil
+}
+
+// dataOf is what a chapter has in memory, or else its file.
+func (h *History) dataOf(c *chapter, data []byte) ([]byte, error) {
+	if data != nil {
+		return data, nil
+	}
+	data, damage, err := load(c.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: it has just been dropped", ErrOutside)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if damage != nil {
+		h.mu.Lock()
+		h.stats.Damaged++
+		h.mu.Unlock()
+		if len(data) == 0 {
+			return nil, damage
+		}
+	}
+	return data, nil
 }
 
 // An Event is one recorded event.

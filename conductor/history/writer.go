@@ -93,7 +93,12 @@ func (w *writer) record(e entry) {
 }
 
 // most is how many entries a chapter holds.
-func (w *writer) most() int { return max(minChapter, entriesPerMember*w.ring.Len()) }
+func (w *writer) most() int {
+	if w.h.opt.chapter > 0 {
+		return w.h.opt.chapter
+	}
+	return max(minChapter, entriesPerMember*w.ring.Len())
+}
 
 // begin starts a chapter. It fails if its file cannot be made.
 func (w *writer) begin(at time.Time) bool {

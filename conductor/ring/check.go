@@ -16,7 +16,7 @@ const (
 // uncertain nothing is concluded. When every pointer is right, which the ring error says, they all hold; and while the
 // ring is forming, with r members or fewer, they are not asked for.
 func (r *Ring) check() (changed bool) {
-	r.unchecked = false
+	r.unchecked, r.revised = false, false
 	r.round++
 	changed = r.passOver()
 	r.rankAll()
@@ -34,7 +34,7 @@ func (r *Ring) check() (changed bool) {
 	for _, b := range over {
 		changed = r.mend(b.condition, b.of) || changed
 	}
-	return changed
+	return changed || r.revised
 }
 
 // rankAll lists the counted members by identifier, and sets their ranks.
@@ -101,12 +101,15 @@ func (r *Ring) found(condition string, of *record, involved []*record, detail st
 	r.by = latest.turnedBy
 	b := r.breach(condition, of)
 	r.by = before
-	b.round, b.detail = r.round, detail
-	if of != nil {
-		return
+	b.round = r.round
+	var members []chord.ID
+	if of == nil {
+		for _, x := range involved[:min(len(involved), maxNamed)] {
+			members = append(members, x.id)
+		}
 	}
-	b.members = nil
-	for _, x := range involved[:min(len(involved), maxNamed)] {
-		b.members = append(b.members, x.id)
+	if b.detail != detail || !slices.Equal(b.members, members) {
+		b.detail, b.members = detail, members
+		r.revised = r.revised || b.raised
 	}
 }

@@ -81,6 +81,7 @@ type Ring struct {
 	healed    []Violation // newest last, at most maxHealed
 	round     uint64      // of check
 	unchecked bool        // something that check looks at has changed
+	revised   bool        // check has found something new to say of a violation
 	moves     moveTable
 
 	touched []chord.ID  // by this Apply or Advance

@@ -1,0 +1,232 @@
+package history
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func files(t *testing.T, dir string) []string {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(dir, "*"+suffix))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+// written makes a history of some events, with a frame for every few of them, and returns its files.
+func written(t *testing.T, dir string, chapter, n, flush int) []string {
+	t.Helper()
+	h := mustOpen(t, Options{Dir: dir, chapter: chapter})
+	for i, ev := range chatter(n) {
+		h.Append(ev, ev.Time)
+		if i%flush == 0 {
+			h.Flush()
+		}
+	}
+	mustClose(t, h)
+	return files(t, dir)
+}
+
+// TestCutAtAnyByte cuts the last file short at each of its bytes: what lies before is there, and recording goes on.
+func TestCutAtAnyByte(t *testing.T) {
+	origin := t.TempDir()
+	paths := written(t, origin, 20, 45, 3)
+	last := paths[len(paths)-1]
+	data, err := os.ReadFile(last)
+	if err != nil {
+		t.Fatal(err)
+	}
+	more := chatter(60)[50:]
+	before := uint64(0)
+	for cut := 0; cut <= len(data); cut++ {
+		dir := filepath.Join(t.TempDir(), "history")
+		if err := os.CopyFS(dir, os.DirFS(origin)); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, filepath.Base(last)), data[:cut], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		h := mustOpen(t, Options{Dir: dir, chapter: 20})
+		found := h.Stats().LastSeq
+		if found < before || found < 40 || found > 45 {
+			t.Fatalf("cut at byte %d of %d: %d events, cut before that %d", cut, len(data), found, before)
+		}
+		before = found
+		for _, ev := range more {
+			h.Append(ev, ev.Time)
+		}
+		h.Flush()
+		events, err := h.Events(context.Background(), 0, 100)
+		if err != nil || len(events) != int(found)+len(more) || events[len(events)-1].Seq != found+uint64(len(more)) {
+			t.Fatalf("cut at byte %d: %d events of %d, %v", cut, len(events), int(found)+len(more), err)
+		}
+		if v := mustAt(t, h, events[found-1].Arrived); v.Members[0].Seq != int64(found) {
+			t.Fatalf("cut at byte %d: the view has %d events of %d", cut, v.Members[0].Seq, found)
+		}
+		mustClose(t, h)
+	}
+	if before != 45 {
+		t.Errorf("uncut: %d events", before)
+	}
+}
+
+// TestDamageIsNoticed flips bits all over a file in the middle.
+func TestDamageIsNoticed(t *testing.T) {
+	dir := t.TempDir()
+	path := written(t, dir, 20, 60, 3)[1]
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at := range data {
+		broken := append([]byte(nil), data...)
+		broken[at] ^= 0x10
+		if err := os.WriteFile(path, broken, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		h := mustOpen(t, Options{Dir: dir})
+		_, err := h.Events(context.Background(), 0, 1000)
+		s := h.Stats()
+		if s.Damaged == 0 && err == nil {
+			t.Fatalf("byte %d: nothing is said", at)
+		}
+		if err != nil && !strings.Contains(err.Error(), filepath.Base(path)) {
+			t.Fatalf("byte %d: the error does not name the file: %v", at, err)
+		}
+		mustClose(t, h)
+	}
+}
+
+func TestOneConductorToADirectory(t *testing.T) {
+	dir := t.TempDir()
+	h := mustOpen(t, Options{Dir: dir})
+	if _, err := Open(Options{Dir: dir}); err == nil || !strings.Contains(err.Error(), "in use") {
+		t.Errorf("a second one: %v", err)
+	}
+	mustClose(t, h)
+	mustClose(t, mustOpen(t, Options{Dir: dir}))
+}
+
+func TestForeignFilesAreRefused(t *testing.T) {
+	for name, content := range map[string]string{
+		"notes" + suffix: "",
+		fmt.Sprintf("%020d-%019d%s", 1, 2, suffix): "something else altogether",
+	} {
+		dir := t.TempDir()
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Open(Options{Dir: dir}); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := os.Stat(path); err != nil {
+			t.Errorf("the file is gone: %v", err)
+		}
+	}
+}
+
+// TestWritingFailsForAWhile takes the directory away and gives it back.
+func TestWritingFailsForAWhile(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "history")
+	var said []string
+	h := mustOpen(t, Options{Dir: dir, chapter: 100, Logf: func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) }})
+	events := chatter(8000)
+	for _, ev := range events[:150] {
+		h.Append(ev, ev.Time)
+	}
+	h.Flush()
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	for _, ev := range events[150:1000] {
+		h.Append(ev, ev.Time)
+	}
+	h.Flush()
+	s := h.Stats()
+	if s.Failed == 0 || s.Events+s.Failed < 1000 || len(said) == 0 {
+		t.Fatalf("%+v, said %q", s, said)
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, ev := range events[1000:] { // retryAfter passes by the events' clock
+		h.Append(ev, ev.Time)
+	}
+	h.Flush()
+	if v := mustAt(t, h, events[7999].Time); v.Members[0].Seq != 8000 || v.Members[0].Uncertain {
+		t.Errorf("%+v", v.Members[0])
+	}
+	mustClose(t, h)
+	if last := said[len(said)-1]; !strings.Contains(last, "works again") {
+		t.Errorf("said %q", said)
+	}
+}
+
+const childEnv = "HISTORY_TEST_DIR"
+
+// TestKill runs a child that records, kills it, and reads what it left: all but the last second.
+func TestKill(t *testing.T) {
+	if dir := os.Getenv(childEnv); dir != "" {
+		recordUntilKilled(t, dir)
+		return
+	}
+	dir := t.TempDir()
+	cmd := exec.Command(os.Args[0], "-test.run", "^TestKill$")
+	cmd.Env = append(os.Environ(), childEnv+"="+dir)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	told := map[int]time.Time{} // event number: when it had been appended
+	last := 0
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		if _, err := fmt.Sscanf(lines.Text(), "told %d", &last); err != nil {
+			continue
+		}
+		told[last] = time.Now()
+		if len(told) == 200 {
+			break
+		}
+	}
+	killed := time.Now()
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // killed
+	h := mustOpen(t, Options{Dir: dir})
+	defer mustClose(t, h)
+	found := h.Stats().LastSeq
+	for n, at := range told {
+		if uint64(n) > found && killed.Sub(at) > time.Second {
+			t.Errorf("event %d was told %s before the kill, and only %d are there", n, killed.Sub(at), found)
+		}
+	}
+	if found == 0 {
+		t.Error("nothing is there")
+	}
+}
+
+func recordUntilKilled(t *testing.T, dir string) {
+	h := mustOpen(t, Options{Dir: dir, chapter: 1000})
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for i, ev := range chatter(100_000) {
+		h.Append(ev, ev.Time)
+		if i%20 == 19 {
+			fmt.Println("told", i+1)
+			<-tick.C
+		}
+	}
+}
