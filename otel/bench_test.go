@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/otel/attribute"
 	sdklog "go.opentelemetry.io/otel/sdk/log"
 	"go.opentelemetry.io/otel/sdk/resource"
@@ -102,3 +103,31 @@ type noSpans struct{}
 
 func (noSpans) ExportSpans(context.Context, []sdktrace.ReadOnlySpan) error { return nil }
 func (noSpans) Shutdown(context.Context) error                             { return nil }
+
+// BenchmarkMemory is an event's way in virtual time, from Encode to Decode.
+func BenchmarkMemory(b *testing.B) {
+	n := uint64(1)
+	tel, err := Memory(MemoryConfig{
+		Random: func() uint64 { n++; return n }, Now: time.Now,
+		Sink: func(data plog.Logs) {
+			rl := data.ResourceLogs().At(0)
+			if _, _, err := chordevent.Decode(chordevent.SourceOf(rl.Resource()), rl.ScopeLogs().At(0).LogRecords().At(0)); err != nil {
+				b.Fatal(err)
+			}
+		},
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	logger := tel.Events.Logger("test")
+	for name, body := range benchBodies() {
+		b.Run(name, func(b *testing.B) {
+			ev := numbered(1)
+			ev.Body = body
+			b.ReportAllocs()
+			for b.Loop() {
+				emit(context.Background(), logger, ev)
+			}
+		})
+	}
+}
