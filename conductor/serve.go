@@ -87,9 +87,10 @@ func start(o options, log *slog.Logger) (c *conductor, err error) {
 	if c.page, err = net.Listen("tcp", o.http); err != nil {
 		return nil, fmt.Errorf("--http %s: %w; choose another address with --http", o.http, err)
 	}
+	page := c.page // c is nil by the time an error returns
 	defer func() {
 		if err != nil {
-			c.page.Close()
+			page.Close()
 		}
 	}()
 	if c.own, err = newOwnTelemetry(o); err != nil {
