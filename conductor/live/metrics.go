@@ -67,6 +67,9 @@ func newInstruments(meter metric.Meter, l *Live) (*instruments, error) {
 			return nil, err
 		}
 	}
+	if err := newMemberInstruments(meter, l); err != nil {
+		return nil, err
+	}
 	applied := metric.WithAttributeSet(attribute.NewSet(chordevent.StageKey.String("applied")))
 	return &instruments{staleness: staleness, applied: applied}, nil
 }
