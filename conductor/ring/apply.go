@@ -54,7 +54,7 @@ func (r *Ring) applyMember(x *record, ev *chordevent.Event, arrived time.Time) b
 	x.seqs.add(seq)
 	r.restand(x)
 	r.touch(x)
-	r.dueBy(r.due(x))
+	r.members.by(r.due(x))
 	return true
 }
 

@@ -49,7 +49,7 @@ func (r *Ring) breach(condition string, of *record) *breach {
 		b = &breach{breachKey: key, since: r.now, cause: r.by, raised: local(condition)}
 		r.breaches[key] = b
 		if !b.raised {
-			r.dueBy(r.now.Add(r.opt.grace()))
+			r.others.by(r.now.Add(r.opt.grace()))
 		}
 	}
 	return b
@@ -89,7 +89,7 @@ func (r *Ring) raise() (changed bool) {
 			continue
 		}
 		if end := b.since.Add(r.opt.grace()); r.now.Before(end) {
-			r.dueBy(end)
+			r.others.by(end)
 			continue
 		}
 		b.raised, changed = true, true

@@ -19,8 +19,8 @@ func (r *Ring) check() (changed bool) {
 	r.unchecked, r.revised = false, false
 	r.round++
 	changed = r.passOver()
-	r.rankAll()
-	if n := len(r.live); r.circle.listLen > 0 && n > r.circle.listLen && r.sums.total(n) > 0 {
+	if n := r.tree.total().live; r.circle.listLen > 0 && n > r.circle.listLen && r.sums.total(n) > 0 {
+		r.rankAll()
 		r.checkPrincipals()
 		r.checkSuccessors()
 	}

@@ -41,7 +41,8 @@ func (r *Ring) Save(w *pack.Writer) {
 	w.Uint(checkpointVersion)
 	w.Text(r.name)
 	w.Time(r.now)
-	w.Time(r.next)
+	w.Time(r.members.at)
+	w.Time(r.others.at)
 	w.Uint(r.seq)
 	w.Bool(r.full)
 	w.Bool(r.unchecked)
@@ -70,7 +71,7 @@ func Load(opt Options, in *pack.Reader) (*Ring, error) {
 	r := New(opt)
 	r.name = in.Text()
 	r.now = in.Time()
-	next := in.Time()
+	members, others := in.Time(), in.Time()
 	r.seq = in.Uint()
 	full, unchecked := in.Bool(), in.Bool()
 	bits := int(in.Between(chord.MinBits, chord.MaxBits))
@@ -91,7 +92,7 @@ func Load(opt Options, in *pack.Reader) (*Ring, error) {
 	if err := in.Err(); err != nil {
 		return nil, fmt.Errorf("ring: checkpoint: %w", err)
 	}
-	r.next, r.full, r.unchecked = next, full, unchecked
+	r.members.at, r.others.at, r.full, r.unchecked = members, others, full, unchecked
 	return r, nil
 }
 

@@ -139,7 +139,18 @@ func (r *Ring) forgetAt(x *record) time.Time {
 
 // sweep does all that has become due.
 func (r *Ring) sweep() (changed bool) {
-	r.next = time.Time{}
+	if r.members.rings(r.now) {
+		changed = r.sweepMembers()
+	}
+	if r.others.rings(r.now) {
+		changed = r.sweepStrangers() || changed
+		changed = r.raise() || changed
+		changed = r.moves.forget(r) || changed
+	}
+	return changed
+}
+
+func (r *Ring) sweepMembers() (changed bool) {
 	var forget []*record
 	r.tree.all(func(x *record) {
 		s, u := x.status, x.uncertain
@@ -149,15 +160,31 @@ func (r *Ring) sweep() (changed bool) {
 			forget = append(forget, x)
 			return
 		}
-		r.dueBy(r.due(x))
+		r.members.by(r.due(x))
 	})
 	for _, x := range forget {
 		r.forget(x)
 	}
-	changed = r.sweepStrangers() || changed
-	changed = r.raise() || changed
-	changed = r.moves.forget(r) || changed
 	return changed || len(forget) > 0
+}
+
+// An alarm is the earliest instant at which time alone may change something.
+type alarm struct{ at time.Time }
+
+// by sets the alarm to an instant, unless it is set to an earlier one.
+func (a *alarm) by(at time.Time) {
+	if a.at.IsZero() || at.Before(a.at) {
+		a.at = at
+	}
+}
+
+// rings says that the instant has come, and unsets the alarm.
+func (a *alarm) rings(now time.Time) bool {
+	if a.at.IsZero() || now.Before(a.at) {
+		return false
+	}
+	a.at = time.Time{}
+	return true
 }
 
 // applyReport folds a report of a peer's death.
@@ -174,7 +201,7 @@ func (r *Ring) applyReport(ev *chordevent.Event, peer chordevent.PeerRef, arrive
 	}
 	r.restand(x)
 	r.touch(x)
-	r.dueBy(r.due(x))
+	r.members.by(r.due(x))
 	return true
 }
 

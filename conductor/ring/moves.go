@@ -98,7 +98,7 @@ func (t *moveTable) drop() {
 func (t *moveTable) forget(r *Ring) (changed bool) {
 	for id, m := range t.by {
 		if end := m.arrived.Add(r.opt.Forget); r.now.Before(end) {
-			r.dueBy(end)
+			r.others.by(end)
 			continue
 		}
 		delete(t.by, id)

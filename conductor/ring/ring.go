@@ -52,7 +52,6 @@ type Ring struct {
 	opt  Options
 	name string
 	now  time.Time     // the latest instant it was told of
-	next time.Time     // before it, time alone changes nothing; see sweep
 	seq  uint64        // changes so far
 	by   trace.TraceID // the event being applied
 
@@ -60,6 +59,9 @@ type Ring struct {
 	tree    tree                 // members
 	heard   int                  // members
 	full    bool                 // nobody can be displaced, as of the last Advance
+
+	members alarm // for what time does to members
+	others  alarm // and to strangers, breaches and key moves
 
 	strangers map[*record]struct{}
 	reported  int // strangers that nobody names and somebody reported dead
@@ -153,10 +155,7 @@ func (r *Ring) Advance(now time.Time) Change {
 	r.begin(now)
 	r.by = trace.TraceID{}
 	r.full = false
-	changed := false
-	if !r.now.Before(r.next) {
-		changed = r.sweep()
-	}
+	changed := r.sweep()
 	if r.unchecked {
 		changed = r.check() || changed
 	}
@@ -200,12 +199,5 @@ func (r *Ring) touch(x *record) {
 	if !x.dirty {
 		x.dirty = true
 		r.dirty = append(r.dirty, x)
-	}
-}
-
-// dueBy notes that time alone may change something at that instant.
-func (r *Ring) dueBy(at time.Time) {
-	if r.next.IsZero() || at.Before(r.next) {
-		r.next = at
 	}
 }

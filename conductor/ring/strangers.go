@@ -16,7 +16,7 @@ func (r *Ring) recordOf(id chord.ID) *record {
 		x = &record{id: id, since: r.now}
 		r.records[id] = x
 		r.strangers[x] = struct{}{}
-		r.dueBy(r.now.Add(r.opt.grace()))
+		r.others.by(r.now.Add(r.opt.grace()))
 	}
 	return x
 }
@@ -38,7 +38,7 @@ func (r *Ring) keep(x *record) bool {
 	end := x.dead.arrived.Add(r.opt.Forget)
 	if !x.dead.arrived.IsZero() && r.now.Before(end) && (x.reported || r.reported < maxReported) {
 		r.setReported(x, true)
-		r.dueBy(end)
+		r.others.by(end)
 		return true
 	}
 	r.setReported(x, false)
@@ -56,7 +56,7 @@ func (r *Ring) sweepStrangers() (changed bool) {
 		}
 		end := x.since.Add(r.opt.grace())
 		if r.now.Before(end) {
-			r.dueBy(end)
+			r.others.by(end)
 			continue
 		}
 		if overdue := x.dead.arrived.IsZero() && x.isVouchedFor(); overdue != x.overdue {

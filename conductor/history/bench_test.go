@@ -1,0 +1,98 @@
+package history
+
+import (
+	"context"
+	"math/rand/v2"
+	"slices"
+	"syscall"
+	"testing"
+	"time"
+
+	"chordconductor/conductor/ring/ringtest"
+	"chordconductor/otel/chordevent"
+)
+
+// anHour records an hour of a ring of 1,000 members with r = 8: everybody tells of its load each second, keyframes come
+// every ten, and one member joins and one crashes each second.
+func anHour(b *testing.B, dir string) *History {
+	h := mustOpen(b, Options{Dir: dir, MaxBytes: 1 << 30})
+	town := ringtest.NewTown(1000, func(ev *chordevent.Event) { h.Append(ev, ev.Time) })
+	h.Flush()
+	for range 3600 {
+		town.Second(1)
+		for k := range 5 {
+			h.Advance(town.Now.Add(time.Duration(k-4) * 200 * time.Millisecond))
+		}
+		h.Flush()
+	}
+	if s := h.Stats(); s.Dropped+s.Failed > 0 || s.To.Sub(s.From) < time.Hour {
+		b.Fatalf("%+v", s)
+	}
+	return h
+}
+
+// cpuTime is what the process has used: on a busy machine the clock says little.
+func cpuTime(b *testing.B) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// BenchmarkSeek goes to random instants of an hour.
+func BenchmarkSeek(b *testing.B) {
+	for _, kind := range []string{"memory", "disk"} {
+		dir := ""
+		if kind == "disk" {
+			dir = b.TempDir()
+		}
+		h := anHour(b, dir)
+		b.Run(kind, func(b *testing.B) {
+			s := h.Stats()
+			var took []time.Duration
+			cpu := cpuTime(b)
+			for b.Loop() {
+				at := s.From.Add(time.Duration(rand.Int64N(int64(s.To.Sub(s.From)))))
+				begin := time.Now()
+				if _, err := h.At(context.Background(), at); err != nil {
+					b.Fatal(err)
+				}
+				took = append(took, time.Since(begin))
+			}
+			b.ReportMetric(float64((cpuTime(b)-cpu).Microseconds())/1000/float64(len(took)), "cpu-ms/op")
+			slices.Sort(took)
+			b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "p99-ms")
+			b.ReportMetric(float64(took[len(took)-1].Microseconds())/1000, "max-ms")
+			b.ReportMetric(float64(s.Bytes)/1e6, "MB/hour")
+			b.ReportMetric(float64(s.Bytes)/float64(s.Events), "B/event")
+		})
+		b.Run(kind+"/forward", func(b *testing.B) { // as when playing back, 40 ms a step
+			at := h.Stats().From
+			for b.Loop() {
+				at = at.Add(40 * time.Millisecond)
+				if _, err := h.At(context.Background(), at); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		mustClose(b, h)
+	}
+}
+
+// BenchmarkAppend is what recording costs the fold, and in all.
+func BenchmarkAppend(b *testing.B) {
+	events := chatter(100_000)
+	h := mustOpen(b, Options{})
+	defer mustClose(b, h)
+	b.ReportAllocs()
+	n := 0
+	for b.Loop() {
+		ev := *events[n%len(events)]
+		ev.Node.Incarnation += int64(n / len(events))
+		h.Append(&ev, ev.Time)
+		if n++; n%10_000 == 0 {
+			h.Flush()
+		}
+	}
+}
