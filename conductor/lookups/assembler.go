@@ -16,16 +16,18 @@ const (
 	// MaxAge is how long a trace is kept open after its first span. Hops that come within it are added to a lookup
 	// already told, which is then told again. What has not come by then is not waited for.
 	MaxAge = 15 * time.Second
-	// MaxTraces bounds the table of open traces; at the bound the oldest gives way.
+	// MaxTraces and MaxSpans bound the table of open traces, which takes some 20 MB then; at a bound the oldest gives way.
 	MaxTraces = 4096
-	// maxSpans bounds one trace; further spans are dropped.
-	maxSpans = 512
+	MaxSpans  = 1 << 16
+	// maxTraceSpans bounds one trace; further spans are dropped.
+	maxTraceSpans = 512
 )
 
 // An Assembler puts the spans of lookups together. Not safe for concurrent use.
 type Assembler struct {
 	open    map[trace.TraceID]*open
 	order   []*open // by first span; closed ones are skipped
+	spans   int     // of all open traces
 	dropped uint64
 }
 
@@ -52,14 +54,13 @@ func (a *Assembler) Add(s Span, now time.Time) {
 	t := a.open[s.Trace]
 	if t == nil {
 		if len(a.open) >= MaxTraces {
-			a.close(a.oldest())
-			a.dropped++
+			a.giveWay()
 		}
 		t = &open{id: s.Trace, since: now}
 		a.open[s.Trace] = t
 		a.order = append(a.order, t)
 	}
-	if len(t.spans) >= maxSpans {
+	if len(t.spans) >= maxTraceSpans {
 		a.dropped++
 		return
 	}
@@ -68,7 +69,14 @@ func (a *Assembler) Add(s Span, now time.Time) {
 			return // a batch sent twice
 		}
 	}
+	if a.spans >= MaxSpans {
+		a.giveWay()
+		if t.closed {
+			return // it was the oldest itself
+		}
+	}
 	t.spans = append(t.spans, s)
+	a.spans++
 	if s.Name == chordevent.SpanLookup {
 		t.lookups = append(t.lookups, &pending{root: len(t.spans) - 1})
 	}
@@ -116,21 +124,24 @@ func (a *Assembler) Open() int { return len(a.open) }
 // Dropped counts traces and spans given up: beyond a bound, or hops without their lookup.
 func (a *Assembler) Dropped() uint64 { return a.dropped }
 
-func (a *Assembler) oldest() *open {
-	for i, t := range a.order {
+// giveWay closes the oldest trace.
+func (a *Assembler) giveWay() {
+	for len(a.order) > 0 {
+		t := a.order[0]
+		a.order[0] = nil
+		a.order = a.order[1:]
 		if !t.closed {
-			a.order = a.order[i:]
-			return t
+			a.close(t)
+			a.dropped++
+			return
 		}
 	}
-	return nil
 }
 
 func (a *Assembler) close(t *open) {
-	if t != nil {
-		t.closed = true
-		delete(a.open, t.id)
-	}
+	t.closed = true
+	a.spans -= len(t.spans)
+	delete(a.open, t.id)
 }
 
 func (t *open) hasHop() bool {

@@ -185,6 +185,23 @@ func TestUnsampledFailureTellsItsPath(t *testing.T) {
 	}
 }
 
+// The span of a get ends after its lookup's, and may come in a later batch.
+func TestOperationIsWaitedFor(t *testing.T) {
+	spans := fromThePaper(trace.TraceID{1})
+	spans[0].Parent = trace.SpanID{99}
+	a := NewAssembler()
+	for _, s := range spans {
+		a.Add(s, t0)
+	}
+	if got := a.Advance(t0); len(got) != 0 {
+		t.Fatalf("told before it is known what it was for: %+v", got)
+	}
+	a.Add(Span{Trace: trace.TraceID{1}, ID: trace.SpanID{99}, Name: chordevent.SpanPut}, t0)
+	if got := a.Advance(t0); len(got) != 1 || got[0].Operation != "put" {
+		t.Errorf("got %+v, want a put", got)
+	}
+}
+
 // A get that tries again is two lookups in one trace, each with its own hops.
 func TestTwoLookupsOfOneTrace(t *testing.T) {
 	first, second := fromThePaper(trace.TraceID{1}), fromThePaper(trace.TraceID{1})
@@ -221,14 +238,21 @@ func TestTableIsBounded(t *testing.T) {
 	if a.Open() != MaxTraces || a.Dropped() != MaxTraces {
 		t.Errorf("%d open and %d dropped, want %d each", a.Open(), a.Dropped(), MaxTraces)
 	}
-	for i := range 2 * maxSpans {
+	for i := range 2 * maxTraceSpans {
 		a.Add(Span{Trace: trace.TraceID{15: 9}, ID: trace.SpanID{byte(i), byte(i >> 8), 1}, Name: chordevent.SpanLookupHop}, t0)
 	}
-	if n := len(a.open[trace.TraceID{15: 9}].spans); n != maxSpans {
-		t.Errorf("%d spans of one trace, want %d", n, maxSpans)
+	if n := len(a.open[trace.TraceID{15: 9}].spans); n != maxTraceSpans {
+		t.Errorf("%d spans of one trace, want %d", n, maxTraceSpans)
+	}
+	for i := range 2 * MaxSpans {
+		id := trace.TraceID{byte(i / 100), byte(i / 100 >> 8), 2}
+		a.Add(Span{Trace: id, ID: trace.SpanID{byte(i), byte(i >> 8), byte(i >> 16), 1}, Name: chordevent.SpanLookupHop}, t0)
+	}
+	if a.spans > MaxSpans || a.spans < MaxSpans-maxTraceSpans {
+		t.Errorf("%d spans open, want %d at most, and near it", a.spans, MaxSpans)
 	}
 	a.Advance(t0.Add(MaxAge))
-	if a.Open() != 0 || len(a.order) != 0 {
-		t.Errorf("%d traces and %d places left after the age limit", a.Open(), len(a.order))
+	if a.Open() != 0 || len(a.order) != 0 || a.spans != 0 {
+		t.Errorf("%d traces, %d places and %d spans left after the age limit", a.Open(), len(a.order), a.spans)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/otel/trace"
+	"pgregory.net/rapid"
 
 	"chordconductor/node/chord"
 	"chordconductor/otel/chordevent"
@@ -69,6 +70,17 @@ func TestDecodeSurvivesNonsense(t *testing.T) {
 	if got.Node != (chord.ID{}) || got.Key != (chord.ID{}) || got.Mode != "" || got.Timeouts != 0 || got.Slot != maxCount || got.Path != nil || got.Err != "" {
 		t.Errorf("%+v", got)
 	}
+}
+
+func TestIDsAreReadAsPackageChordDoes(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.OneOf(rapid.StringMatching("[0-9a-fA-F]{0,42}"), rapid.String()).Draw(t, "text")
+		want, err := chord.ParseID(text)
+		got, ok := id(pcommon.NewValueStr(text))
+		if ok != (err == nil) || got != want {
+			t.Fatalf("%q: %x %v, want %x %v", text, got, ok, want, err)
+		}
+	})
 }
 
 // histogram is a batch with one point of chord.lookup.duration.

@@ -8,16 +8,16 @@ import (
 )
 
 // assemble puts one lookup together from what has come. It is complete when its hops lead from the initiator to the
-// owner without a gap.
+// owner without a gap, and what it was for is known.
 func (t *open) assemble(p *pending) (l Lookup, complete bool) {
 	root := &t.spans[p.root]
+	operation, complete := t.operation(root)
 	l = Lookup{
 		Trace: root.Trace, Span: root.ID, Start: root.Start, Duration: max(root.End.Sub(root.Start), 0),
-		Operation: t.operation(root), Mode: root.Mode, Key: root.Key, Err: root.Err,
+		Operation: operation, Mode: root.Mode, Key: root.Key, Err: root.Err,
 	}
 	l.Hops = []Hop{{ID: root.Node, Pointer: chordevent.PointerSelf}}
 	last := &Span{Pointer: root.Pointer, Slot: root.Slot} // hop 0, which has no span but the lookup's
-	complete = true
 	met := 0 // timeouts that hops told of
 	for _, s := range t.hopsOf(p) {
 		complete = complete && s.Index == last.Index+1
@@ -104,13 +104,13 @@ func (t *open) lookupOf(hop *Span) *pending {
 	return best
 }
 
-// operation names what the lookup was for: the operation span it hangs on, or itself.
-func (t *open) operation(root *Span) string {
-	name := root.Name
+// operation names what the lookup was for: the operation span it hangs on, or itself. It is not sure while that span,
+// which ends later, has not come.
+func (t *open) operation(root *Span) (name string, sure bool) {
 	for i := range t.spans {
 		if t.spans[i].ID == root.Parent {
-			name = t.spans[i].Name
+			return t.spans[i].Name[len("chord."):], true
 		}
 	}
-	return name[len("chord."):]
+	return root.Name[len("chord."):], !root.Parent.IsValid()
 }
