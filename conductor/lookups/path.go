@@ -18,7 +18,7 @@ func (t *open) assemble(p *pending) (l Lookup, complete bool) {
 	}
 	l.Hops = []Hop{{ID: root.Node, Pointer: chordevent.PointerSelf}}
 	last := &Span{Pointer: root.Pointer, Slot: root.Slot} // hop 0, which has no span but the lookup's
-	met := 0 // timeouts that hops told of
+	met := 0                                              // timeouts that hops told of
 	for _, s := range t.hopsOf(p) {
 		complete = complete && s.Index == last.Index+1
 		l.Hops = append(l.Hops, Hop{
