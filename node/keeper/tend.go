@@ -3,6 +3,7 @@ package keeper
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"chordconductor/node/chord"
@@ -188,13 +189,17 @@ func (k *Keeper) lookBelow(ctx context.Context, own *ownership) (done bool, err 
 			return false, err
 		}
 	}
-	// Others may know of a later owner: those that follow this member on the circle, and the one before it.
-	for _, p := range append(k.witnesses(ctx), state.Pred) {
-		if p.Real() && p != k.self && (p != below.owner || !known) {
-			if _, err := k.survey(ctx, p, own.from, chordevent.SpanRepair); stopped(err) {
-				return false, err
-			}
-		}
+	// The member before this one on the ring may know better by now, or be the one. If nothing is known of what is below,
+	// everybody is asked who may have been told.
+	peers := []chord.Peer{state.Pred}
+	if !known {
+		peers = append(peers, k.witnesses(ctx)...)
+	}
+	peers = slices.DeleteFunc(peers, func(p chord.Peer) bool { return !p.Real() || p == k.self || known && p == below.owner })
+	if err := k.each(ctx, len(peers), func(ctx context.Context, i int) {
+		_, _ = k.survey(ctx, peers[i], own.from, chordevent.SpanRepair) // what they know is learned
+	}); err != nil {
+		return false, err
 	}
 	latest, found := k.below(own)
 	switch {

@@ -59,7 +59,8 @@ func (k *Keeper) heardFrom(p chord.Peer) {
 	k.dead = slices.DeleteFunc(k.dead, func(l lapsed) bool { return l.peer == p })
 }
 
-// rewalk goes by the member's present successor list, and by what is known from past its end. mu is held.
+// rewalk goes by the member's present successor list. As long as that does not change, what was found past its end is
+// still good. mu is held.
 func (k *Keeper) rewalk(state chord.State) {
 	live, w := state.Live(), &k.walk
 	past := w.hosts[w.listed:]
@@ -67,7 +68,7 @@ func (k *Keeper) rewalk(state chord.State) {
 		if len(live) > 0 && (len(w.list) == 0 || live[0] != w.list[0]) {
 			k.announced = false
 		}
-		w.list, w.complete, w.next = live, false, time.Time{}
+		w.list, w.complete, w.next, past = live, false, time.Time{}, nil
 	}
 	w.hosts = k.distinct(nil, live)
 	w.listed = len(w.hosts)
