@@ -1,0 +1,99 @@
+package e2e
+
+import (
+	"fmt"
+	"net"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+)
+
+const (
+	deliveryHosts   = 3
+	deliveryVirtual = 4 // with r = 8, a ring needs nine members to be more than forming
+	keyframePeriod  = 10 * time.Second
+)
+
+// startNodes starts node processes of one ring that send their telemetry to an OTLP endpoint.
+func startNodes(t *testing.T, otlp string) []*process {
+	t.Helper()
+	ports := freePorts(t, deliveryHosts)
+	nodes := make([]*process, deliveryHosts)
+	for i, port := range ports {
+		args := []string{"--listen", local(port), "--virtual-nodes", strconv.Itoa(deliveryVirtual)}
+		if i > 0 {
+			args = append(args, "--join", local(ports[0]))
+		}
+		nodes[i] = start(t, []string{"OTEL_EXPORTER_OTLP_ENDPOINT=http://" + otlp}, binary(t, "node"), args...)
+	}
+	return nodes
+}
+
+// A stock Collector between nodes and conductor changes nothing. Jaeger's program is one: a Collector distribution, which
+// runs any Collector configuration.
+func TestThroughACollector(t *testing.T) {
+	c := startConductor(t, "--scenario", "none")
+	ports := freePorts(t, 2)
+	collector := local(ports[0])
+	config, err := filepath.Abs(filepath.Join(root, "otel/collector.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	start(t, []string{"CONDUCTOR=" + c.otlpGRPC, "COLLECTOR_GRPC=" + collector, "COLLECTOR_HTTP=" + local(ports[1])},
+		onPath(t, "jaeger"), "--config", config)
+	eventually(t, 30*time.Second, "the Collector listens", func() error {
+		conn, err := net.Dial("tcp", collector)
+		if err == nil {
+			conn.Close()
+		}
+		return err
+	})
+	nodes := startNodes(t, collector)
+	c.settles(t, deliveryHosts*deliveryVirtual, "ideal", 60*time.Second)
+
+	nodes[1].kill()
+	eventually(t, 20*time.Second, "the members of a killed node are failed", func() error {
+		r, err := c.ring()
+		if err == nil && r.with("failed") != deliveryVirtual {
+			err = fmt.Errorf("%d of %d members failed", r.with("failed"), len(r.Nodes))
+		}
+		return err
+	})
+}
+
+// A conductor that is killed and started again has the whole picture within a keyframe period: nodes notice that it was
+// away, and tell their whole state when it is back.
+func TestConductorIsKilledAndComesBack(t *testing.T) {
+	dir := t.TempDir()
+	ports := freePorts(t, 3)
+	args := []string{"--scenario", "none", "--data-dir", dir,
+		"--http", local(ports[0]), "--otlp-grpc", local(ports[1]), "--otlp-http", local(ports[2])}
+	run := func() *conductor {
+		c := &conductor{http: local(ports[0]), otlpGRPC: local(ports[1]), otlpHTTP: local(ports[2])}
+		c.process = start(t, nil, binary(t, "conductor"), args...)
+		c.ready(t)
+		return c
+	}
+	first := run()
+	startNodes(t, first.otlpGRPC)
+	before := first.settles(t, deliveryHosts*deliveryVirtual, "ideal", 60*time.Second)
+	killed := time.Now()
+	first.kill()
+
+	second := run()
+	after := second.settles(t, deliveryHosts*deliveryVirtual, "ideal", keyframePeriod+5*time.Second)
+	t.Logf("killed to whole again: %v", time.Since(killed).Round(10*time.Millisecond))
+	if after.Epoch == before.Epoch {
+		t.Errorf("both runs have epoch %q", after.Epoch)
+	}
+	for _, node := range after.Nodes {
+		if node.Uncertain {
+			t.Errorf("member %s is uncertain", node.ID)
+		}
+	}
+	at := killed.Add(-time.Second).UTC().Format(time.RFC3339Nano)
+	if status, answer := second.call("GET", "/api/ring?at="+at, nil); status != 200 {
+		t.Errorf("the ring before the kill: status %d: %s", status, tail(answer, 500))
+	}
+}
