@@ -30,6 +30,8 @@ test-client: client/node_modules ## the client's tests, and whether client/dist 
 
 e2e: build client/node_modules ## end to end, with the real Jaeger, Prometheus, Docker Compose and Chromium on PATH
 	cd test && $(GO) test -count=1 -timeout 15m -v ./e2e/...
+	$(NPM) run test:browser
+	$(NPM) run test:real
 
 dashboards: ## the Grafana dashboards, from their Go source
 	cd dashboards && $(GO) run .

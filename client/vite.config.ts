@@ -43,6 +43,17 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          name: "real",
+          environment: "node",
+          include: ["test/real/**/*.test.ts"],
+          testTimeout: 90_000,
+          hookTimeout: 60_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        extends: true,
+        test: {
           name: "bench",
           environment: "node",
           include: ["bench/**/*.test.ts"],
