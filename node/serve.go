@@ -14,6 +14,7 @@ import (
 	"chordconductor/node/chord"
 	"chordconductor/node/env/faults"
 	"chordconductor/node/env/grpcenv"
+	"chordconductor/node/keeper"
 	"chordconductor/node/member"
 	"chordconductor/node/nodepb"
 	"chordconductor/node/service"
@@ -94,7 +95,12 @@ func serve(ctx context.Context, o *options) error {
 func leave(host *member.Host) error {
 	ctx, cancel := context.WithTimeout(context.Background(), leaveLimit)
 	defer cancel()
-	if err := host.Leave(ctx); err != nil {
+	switch err := host.Leave(ctx); {
+	case errors.Is(err, keeper.ErrLastHost):
+		say("the ring ends with its last host, and its keys with it")
+		host.Abandon(ctx)
+		return nil
+	case err != nil:
 		host.Crash()
 		return fmt.Errorf("not all members left gracefully: %w", err)
 	}

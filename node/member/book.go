@@ -26,13 +26,11 @@ type entry struct {
 	heard time.Time
 	lost  bool
 	probe time.Time     // when a lost one is worth another ping
-	gap   time.Duration // between pings of a lost one: doubles up to maxProbeGap
+	gap   time.Duration // between pings of a lost one: doubles up to 32 times the first
 }
 
-const (
-	maxProbeGap = time.Minute
-	maxLost     = bookSize / 4
-)
+// maxLost is the share of the places that lost peers have for themselves.
+const maxLost = bookSize / 8
 
 // hear notes a sign of life.
 func (b *book) hear(ref chordevent.PeerRef, now time.Time) {
@@ -81,9 +79,9 @@ func (b *book) insert(e entry) int {
 	return victim
 }
 
-// lose notes that a peer has been found dead, and reports whether that is news. It is pinged again after gap, then at
-// doubled gaps.
-func (b *book) lose(p chord.Peer, now time.Time, gap time.Duration) bool {
+// lose notes that a peer has been found dead, and reports whether that is news. It is due for a ping after first, then
+// at doubled gaps.
+func (b *book) lose(p chord.Peer, now time.Time, first time.Duration) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	i, ok := b.at[p.ID]
@@ -96,9 +94,9 @@ func (b *book) lose(p chord.Peer, now time.Time, gap time.Duration) bool {
 	}
 	news := !e.lost || e.Incarnation < p.Incarnation
 	if news {
-		e.gap = gap
+		e.gap = first
 	} else {
-		e.gap = min(2*e.gap, maxProbeGap)
+		e.gap = min(2*e.gap, 32*first)
 	}
 	if !e.lost {
 		e.lost = true
@@ -175,4 +173,21 @@ func (b *book) dueProbe(now time.Time) (chord.Peer, bool) {
 		return chord.Peer{}, false
 	}
 	return b.entries[due].Peer, true
+}
+
+// longUnheard picks the peer, not a lost one, that has been silent longest, if it has for at least so long.
+func (b *book) longUnheard(now time.Time, silence time.Duration) (chord.Peer, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	oldest := -1
+	for i := range b.entries {
+		e := &b.entries[i]
+		if !e.lost && now.Sub(e.heard) >= silence && (oldest < 0 || e.heard.Before(b.entries[oldest].heard)) {
+			oldest = i
+		}
+	}
+	if oldest < 0 {
+		return chord.Peer{}, false
+	}
+	return b.entries[oldest].Peer, true
 }

@@ -3,8 +3,11 @@ package member_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
+
+	"go.opentelemetry.io/otel/log"
 
 	"chordconductor/node/chord"
 	"chordconductor/node/env/faults"
@@ -77,7 +80,8 @@ func (grpcWorld) do(t *testing.T, h *host, task func(ctx context.Context)) { tas
 // simWorld is simulated.
 type simWorld struct {
 	*simenv.World
-	hosts int
+	hosts  int
+	events log.LoggerProvider // nil: nobody listens
 }
 
 func newSimWorld(t testing.TB, cfg simenv.Config) *simWorld {
@@ -99,7 +103,7 @@ func (w *simWorld) hostAt(t *testing.T, cfg member.Config, addr string) *host {
 		t.Fatal(err)
 	}
 	layer := faults.New(e, addr)
-	h, err := member.NewHost(cfg, addr, layer, member.Telemetry{})
+	h, err := member.NewHost(cfg, addr, layer, member.Telemetry{Events: w.events})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,8 +196,7 @@ func (f *fleet) ideal(limit time.Duration) {
 }
 
 // owner is who owns a key by the members' identifiers.
-func (f *fleet) owner(key chord.ID) chord.Peer {
-	g := f.observe()
+func owner(g *chord.Global, key chord.ID) chord.Peer {
 	for _, s := range g.States {
 		if key.Compare(s.Self.ID) <= 0 {
 			return s.Self
@@ -205,7 +208,7 @@ func (f *fleet) owner(key chord.ID) chord.Peer {
 // checkLookups looks keys up from every member, and fails the test for a wrong answer.
 func (f *fleet) checkLookups(mode member.Mode, each int) {
 	f.t.Helper()
-	n := 0
+	n, ring := 0, f.observe()
 	for _, h := range f.hosts {
 		for _, m := range h.Members() {
 			f.w.do(f.t, h, func(ctx context.Context) {
@@ -215,7 +218,7 @@ func (f *fleet) checkLookups(mode member.Mode, each int) {
 					found, err := m.Find(ctx, key, mode)
 					if err != nil {
 						f.t.Errorf("lookup %d: %v", n, err)
-					} else if want := f.owner(key); found.Owner != want {
+					} else if want := owner(ring, key); found.Owner != want {
 						f.t.Errorf("lookup %d: owner %v, want %v", n, found.Owner, want)
 					} else if last := found.Path[len(found.Path)-1].Peer; last.ID != want.ID || found.Path[0].Peer.ID != m.Self().ID {
 						f.t.Errorf("lookup %d: path %v", n, found.Path)
@@ -224,4 +227,80 @@ func (f *fleet) checkLookups(mode member.Mode, each int) {
 			})
 		}
 	}
+}
+
+// crash ends a host without a word.
+func (f *fleet) crash(hosts ...*host) {
+	for _, h := range hosts {
+		h.stop()
+	}
+	f.hosts = slices.DeleteFunc(f.hosts, func(h *host) bool { return slices.Contains(hosts, h) })
+}
+
+// leave makes hosts leave at the same time, and waits until they have.
+func (f *fleet) leave(hosts ...*host) {
+	f.t.Helper()
+	done := make(chan error, len(hosts))
+	for _, h := range hosts {
+		if err := h.faults.Go(context.Background(), func(ctx context.Context) { done <- h.Leave(ctx) }); err != nil {
+			f.t.Fatal(err)
+		}
+	}
+	f.w.until(f.t, time.Minute, "all have left", func() bool { return len(done) == len(hosts) })
+	for range hosts {
+		if err := <-done; err != nil {
+			f.t.Error(err)
+		}
+	}
+	f.crash(hosts...)
+}
+
+// byID are the hosts (of one member each) in circle order.
+func (f *fleet) byID() []*host {
+	hosts := slices.Clone(f.hosts)
+	slices.SortFunc(hosts, func(a, b *host) int { return a.Members()[0].Self().ID.Compare(b.Members()[0].Self().ID) })
+	return hosts
+}
+
+// cut separates two groups of hosts. both: in both directions, else only from a to b.
+func (f *fleet) cut(a, b []*host, both bool) {
+	f.t.Helper()
+	block := func(from, to []*host) {
+		for _, h := range from {
+			var rules []faults.Rule
+			for _, other := range to {
+				rules = append(rules, faults.Rule{Address: other.Address(), Cut: true})
+			}
+			if err := h.faults.Set(rules); err != nil {
+				f.t.Fatal(err)
+			}
+		}
+	}
+	block(a, b)
+	if both {
+		block(b, a)
+	}
+}
+
+func (f *fleet) heal() {
+	for _, h := range f.hosts {
+		h.faults.Set(nil)
+	}
+}
+
+// rest waits while nothing is expected to happen.
+func (f *fleet) rest(d time.Duration) {
+	end := f.hosts[0].Now().Add(d)
+	f.w.until(f.t, d+time.Minute, "time passes", func() bool { return !f.hosts[0].Now().Before(end) })
+}
+
+// part is the observation of some of the hosts alone.
+func part(hosts []*host) *chord.Global {
+	var states []chord.State
+	for _, h := range hosts {
+		for _, m := range h.Members() {
+			states = append(states, m.State())
+		}
+	}
+	return chord.Observe(states)
 }

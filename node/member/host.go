@@ -170,6 +170,13 @@ func (h *Host) Leave(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
+// Abandon ends all members with a word to telemetry, but without handing anything over: the end of a ring's last host.
+func (h *Host) Abandon(ctx context.Context) {
+	for _, m := range h.Members() {
+		m.abandon(ctx)
+	}
+}
+
 // Crash ends all members without a word.
 func (h *Host) Crash() {
 	for _, m := range h.Members() {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/keeper"
 	"chordconductor/node/nodepb"
 	"chordconductor/otel/chordevent"
 )
@@ -42,7 +43,7 @@ func (m *Member) leave(ctx context.Context) error {
 		if !m.env.Now().Before(deadline) {
 			return fmt.Errorf("not done in %v: %w", m.host.cfg.LeaveLimit, last)
 		}
-		if last = m.tryLeave(ctx); last == nil || isStop(last) {
+		if last = m.tryLeave(ctx); last == nil || isStop(last) || errors.Is(last, keeper.ErrLastHost) {
 			return last
 		}
 		if m.env.Sleep(m.backoff(&gap, 10*time.Millisecond, m.host.cfg.Stabilize)) != nil {
@@ -100,6 +101,14 @@ func (m *Member) depart(ctx context.Context, successor chord.Peer) {
 	m.Emit(ctx, chordevent.Left{Successor: m.ref(successor)})
 	m.muted.Store(true)
 	m.die()
+}
+
+// abandon is the leave of a member that has nobody to hand over to.
+func (m *Member) abandon(ctx context.Context) {
+	if !m.gone() {
+		m.Emit(ctx, chordevent.Leaving{})
+		m.depart(ctx, chord.Peer{})
+	}
 }
 
 // Crash ends the member without a word, to peers or to telemetry.

@@ -66,6 +66,7 @@ type sideline struct {
 	gap     time.Duration // between rounds of fixing fingers: grows while nothing changes
 	news    bool          // something changed in this pass over the slots
 	probe   time.Time
+	roam    time.Time // when a peer unheard for long is worth a ping
 }
 
 func newMember(h *Host, id chord.ID, index int) *Member {

@@ -3,6 +3,7 @@ package member
 import (
 	"context"
 	"errors"
+	"time"
 
 	"chordconductor/node/chord"
 	"chordconductor/node/nodepb"
@@ -16,11 +17,16 @@ import (
 // maxHintHops bounds how far a contact of another ring is passed on.
 const maxHintHops = 2
 
-// probe pings one lost peer, if one is due.
+// probe pings one lost peer, if one is due; else, now and then, somebody it should be one ring with. Two rings may have
+// come apart without a member of one finding a member of the other dead, or have been founded apart.
 func (m *Member) probe() {
-	base := m.host.cfg.Stabilize
-	m.side.probe = m.env.Now().Add(m.jitter(2 * base))
-	p, due := m.book.dueProbe(m.env.Now())
+	base, now := m.host.cfg.Stabilize, m.env.Now()
+	m.side.probe = now.Add(m.jitter(2 * base))
+	p, due := m.book.dueProbe(now)
+	if !due && !now.Before(m.side.roam) {
+		m.side.roam = now.Add(m.jitter(32 * base))
+		p, due = m.distant(now)
+	}
 	if !due {
 		return
 	}
@@ -30,6 +36,8 @@ func (m *Member) probe() {
 	switch {
 	case err == nil || err == errBusy:
 		err = m.meet(r, self, maxHintHops)
+	case errors.Is(err, errDead) && p.Incarnation == 0:
+		err = nil
 	case errors.Is(err, errDead) && self.Real(): // another life
 		m.book.forget(p)
 		err = m.meet(r, self, maxHintHops)
@@ -38,6 +46,16 @@ func (m *Member) probe() {
 		err = nil
 	}
 	r.end(err)
+}
+
+// distant is by turns a peer that has not been heard for long, and any member of a host through which this one was told
+// to join.
+func (m *Member) distant(now time.Time) (p chord.Peer, found bool) {
+	if told := m.host.cfg.Join; len(told) > 0 && m.env.Uint64()%2 == 0 {
+		addr := told[m.env.Uint64()%uint64(len(told))]
+		return chord.Peer{Addr: addr}, addr != m.self.Addr
+	}
+	return m.book.longUnheard(now, 32*m.host.cfg.Stabilize)
 }
 
 // followHint handles a contact that a peer has named.

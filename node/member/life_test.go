@@ -1,0 +1,128 @@
+package member_test
+
+import (
+	"testing"
+	"time"
+
+	"chordconductor/node/member"
+	"chordconductor/node/simenv"
+)
+
+const base = 100 * time.Millisecond
+
+// ringOnly is the configuration of tests of the ring alone.
+var ringOnly = member.Config{Stabilize: base, CallLimit: 250 * time.Millisecond, RingOnly: true}
+
+func TestCrash(t *testing.T) {
+	onBoth(t, func(t *testing.T, w world) {
+		f := newFleet(t, w, ringOnly, 16)
+		f.ideal(20 * time.Second)
+		f.crash(f.hosts[5])
+		f.ideal(20 * time.Second)
+		f.checkLookups(member.Recursive, 2)
+	})
+}
+
+// As many adjacent members as the list can bear die at once.
+func TestAdjacentCrash(t *testing.T) {
+	onBoth(t, func(t *testing.T, w world) {
+		f := newFleet(t, w, ringOnly, 16)
+		f.ideal(20 * time.Second)
+		f.crash(f.byID()[3:10]...)
+		f.ideal(20 * time.Second)
+		f.checkLookups(member.Iterative, 2)
+	})
+}
+
+func TestLeave(t *testing.T) {
+	onBoth(t, func(t *testing.T, w world) {
+		f := newFleet(t, w, ringOnly, 12)
+		f.ideal(20 * time.Second)
+		f.leave(f.hosts[3])
+		f.ideal(20 * time.Second)
+		f.leave(f.byID()[4:8]...) // adjacent, at the same time
+		f.ideal(20 * time.Second)
+		f.checkLookups(member.Recursive, 2)
+		f.leave(f.hosts[1:]...) // all but one
+		f.ideal(20 * time.Second)
+	})
+}
+
+// A host crashes and comes back under the same address and identifier, as another life.
+func TestRestart(t *testing.T) {
+	w := newSimWorld(t, simenv.Config{Seed: 3})
+	f := newFleet(t, w, ringOnly, 12)
+	f.ideal(20 * time.Second)
+	old := f.hosts[4]
+	was := old.Members()[0].Self()
+	f.crash(old)
+	cfg := ringOnly
+	cfg.Join = []string{f.hosts[0].Address()}
+	h := w.hostAt(t, cfg, old.Address())
+	f.hosts = append(f.hosts, h)
+	if _, err := h.Start(1); err != nil {
+		t.Fatal(err)
+	}
+	f.ideal(20 * time.Second)
+	if is := h.Members()[0].Self(); is.ID != was.ID || is.Incarnation <= was.Incarnation {
+		t.Errorf("came back as %v, was %v", is, was)
+	}
+	f.checkLookups(member.Recursive, 2)
+}
+
+// Two groups cannot hear each other: each becomes a ring of its own; when they can, they become one again.
+func TestPartition(t *testing.T) {
+	onBoth(t, func(t *testing.T, w world) {
+		f := newFleet(t, w, ringOnly, 20)
+		f.ideal(20 * time.Second)
+		a, b := f.hosts[:6], f.hosts[6:]
+		f.cut(a, b, true)
+		space := f.hosts[0].Space()
+		f.w.until(t, 60*time.Second, "both sides are ideal", func() bool { return part(a).Ideal(space) && part(b).Ideal(space) })
+		f.heal()
+		f.ideal(60 * time.Second)
+		f.checkLookups(member.Recursive, 2)
+	})
+}
+
+// For a while one host's messages to some others get lost, while it hears them.
+func TestOneWayCut(t *testing.T) {
+	w := newSimWorld(t, simenv.Config{Seed: 5})
+	f := newFleet(t, w, ringOnly, 16)
+	f.ideal(20 * time.Second)
+	f.cut(f.hosts[2:4], f.hosts[4:], false)
+	f.rest(5 * time.Second)
+	f.heal()
+	f.ideal(60 * time.Second)
+}
+
+// A host stands still for longer than anybody's patience, and goes on with old news in its hands.
+func TestPause(t *testing.T) {
+	onBoth(t, func(t *testing.T, w world) {
+		f := newFleet(t, w, ringOnly, 12)
+		f.ideal(20 * time.Second)
+		sleeper := f.hosts[7]
+		sleeper.faults.Pause()
+		others := append(append([]*host(nil), f.hosts[:7]...), f.hosts[8:]...)
+		space := f.hosts[0].Space()
+		f.w.until(t, 20*time.Second, "the others go on without it", func() bool { return part(others).Ideal(space) })
+		sleeper.faults.Resume()
+		f.ideal(60 * time.Second)
+		f.checkLookups(member.Recursive, 1)
+	})
+}
+
+// 500 members join a settled ring of 64 at once.
+func TestFlashCrowd(t *testing.T) {
+	w := newSimWorld(t, simenv.Config{Seed: 7, Delay: simenv.Uniform(time.Millisecond, 5*time.Millisecond)})
+	cfg := ringOnly
+	cfg.Stabilize = 500 * time.Millisecond
+	f := newFleet(t, w, cfg, 64)
+	f.ideal(2 * time.Minute)
+	f.rest(5 * time.Second)
+	start := w.Elapsed()
+	f.add(500)
+	f.ideal(30 * cfg.Stabilize)
+	t.Logf("ideal after %.1f base intervals", float64(w.Elapsed()-start)/float64(cfg.Stabilize))
+	f.checkLookups(member.Recursive, 1)
+}
