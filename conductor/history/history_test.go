@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -107,7 +108,7 @@ func (w *witness) pass(d time.Duration) {
 func TestThePastIsAsItWas(t *testing.T) {
 	dir := t.TempDir()
 	rapid.Check(t, func(t *rapid.T) {
-		opt := Options{chapter: rapid.SampledFrom([]int{1, 7, 1000}).Draw(t, "chapter")}
+		opt := Options{chapter: rapid.SampledFrom([]int{3, 20, 1000}).Draw(t, "chapter")}
 		if rapid.Bool().Draw(t, "on disk") {
 			opt.Dir = fmt.Sprint(dir, "/", rand.Uint64())
 		}
@@ -228,6 +229,39 @@ func TestOldChaptersGo(t *testing.T) {
 			t.Errorf("%s are kept", s.To.Sub(s.From))
 		}
 	})
+}
+
+// TestThePastIsThereAtOnce reads what has just been told while more is told, chapters end and files take their place.
+func TestThePastIsThereAtOnce(t *testing.T) {
+	for _, dir := range []string{"", t.TempDir()} {
+		h := mustOpen(t, Options{chapter: 100, Dir: dir})
+		events := chatter(3000)
+		var readers sync.WaitGroup
+		told := make(chan int)
+		for range 3 {
+			readers.Go(func() {
+				for n := range told {
+					k := rand.IntN(n)
+					v, err := h.At(context.Background(), events[k].Time)
+					if err != nil {
+						t.Error(err)
+					} else if v.Members[0].Seq != int64(k+1) {
+						t.Errorf("event %d of %d told: the view has %d", k+1, n, v.Members[0].Seq)
+					}
+				}
+			})
+		}
+		for i, ev := range events {
+			h.Append(ev, ev.Time)
+			if i%10 == 9 {
+				h.Flush()
+				told <- i + 1
+			}
+		}
+		close(told)
+		readers.Wait()
+		mustClose(t, h)
+	}
 }
 
 // TestAppendNeverBlocks stops the writer and goes on telling.

@@ -2,7 +2,10 @@ package ring
 
 import (
 	"fmt"
+	"runtime"
+	"syscall"
 	"testing"
+	"time"
 
 	"chordconductor/conductor/ring/ringtest"
 	"chordconductor/otel/chordevent"
@@ -45,6 +48,7 @@ func benchmarkApply(b *testing.B, n int, live func(*ringtest.Town)) {
 	}
 	b.ReportAllocs()
 	b.ResetTimer()
+	var used time.Duration
 	for done := 0; done < b.N; {
 		b.StopTimer()
 		var err error
@@ -54,12 +58,23 @@ func benchmarkApply(b *testing.B, n int, live func(*ringtest.Town)) {
 		r.View()
 		batch := events[:min(len(events), b.N-done)]
 		b.StartTimer()
+		before := cpuTime(b)
 		for _, ev := range batch {
 			r.Apply(ev, ev.Time)
 		}
+		used += cpuTime(b) - before
 		done += len(batch)
 	}
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds()/1e6, "M_events/s")
+	b.ReportMetric(float64(b.N)/used.Seconds()/1e6, "M_events/core-s")
+}
+
+// cpuTime is what the process has used: on a busy machine the clock says little.
+func cpuTime(b *testing.B) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // BenchmarkView is a view after a twentieth of a second of events.
@@ -128,4 +143,37 @@ func BenchmarkCheckpoint(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkMemory is what the fold and its last view hold for each member.
+func BenchmarkMemory(b *testing.B) {
+	for _, n := range []int{100, 1000, 10_000} {
+		b.Run(fmt.Sprintf("members=%d", n), func(b *testing.B) {
+			var c []byte
+			{
+				r := New(Options{})
+				t := ringtest.NewTown(n, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
+				settleTown(t, r)
+				c = r.Checkpoint()
+			}
+			for b.Loop() {
+				before := heap()
+				r, err := Restore(Options{}, c)
+				if err != nil {
+					b.Fatal(err)
+				}
+				r.View()
+				b.ReportMetric(float64(heap()-before)/float64(n), "B/member")
+				runtime.KeepAlive(r)
+			}
+			runtime.KeepAlive(c)
+		})
+	}
+}
+
+func heap() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
 }

@@ -70,7 +70,7 @@ type Member struct {
 	Host        chordevent.Host
 	Ring        string
 	Status      MemberStatus
-	Uncertain   bool   // events are missing or overdue, so fields may be old
+	Uncertain   bool   // events are missing or overdue, so fields may be old; if Failed: that may yet be refuted
 	Missing     int64  // events not arrived
 	Error       int    // share of the ring error
 	Changed     uint64 // View.Seq of the first view that shows it like this

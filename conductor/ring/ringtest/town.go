@@ -23,6 +23,7 @@ const TownListLen = 8
 // NewTown makes a settled ring of n members, who tell of all it took.
 func NewTown(n int, tell func(*chordevent.Event)) *Town {
 	t := &Town{World: NewWorld(160, TownListLen, tell), Random: rand.New(rand.NewPCG(1, uint64(n)))}
+	t.Tick = time.Microsecond // so that many fit in a second
 	for i := range n {
 		t.ByID = append(t.ByID, t.Newcomer(i))
 	}

@@ -19,6 +19,7 @@ type World struct {
 	Space   chord.Space
 	ListLen int
 	Now     time.Time
+	Tick    time.Duration // from one event to the next
 	Members []*Actor
 	Tell    func(*chordevent.Event)
 }
@@ -40,12 +41,12 @@ func NewWorld(bits, listLen int, tell func(*chordevent.Event)) *World {
 	if err != nil {
 		panic(err)
 	}
-	return &World{Space: space, ListLen: listLen, Now: Start, Tell: tell}
+	return &World{Space: space, ListLen: listLen, Now: Start, Tick: time.Millisecond, Tell: tell}
 }
 
 // Event makes an event of a member, its next.
 func (w *World) Event(a *Actor, body chordevent.Body) *chordevent.Event {
-	w.Now = w.Now.Add(time.Millisecond)
+	w.Now = w.Now.Add(w.Tick)
 	a.Seq++
 	return &chordevent.Event{
 		Time: w.Now, Ring: "test", Instance: "process", Host: chordevent.Host{ID: a.Self.Addr, Address: a.Self.Addr},
