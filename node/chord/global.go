@@ -59,9 +59,7 @@ type Global struct {
 // Observe takes the states of all live members.
 func Observe(states []State) *Global {
 	g := &Global{States: slices.Clone(states), at: make(map[Peer]int, len(states))}
-	slices.SortFunc(g.States, func(a, b State) int {
-		return cmp.Or(a.Self.ID.Compare(b.Self.ID), cmp.Compare(a.Self.Incarnation, b.Self.Incarnation))
-	})
+	slices.SortFunc(g.States, func(a, b State) int { return inOrder(a.Self, b.Self) })
 	for i, s := range g.States {
 		g.at[s.Self] = i
 	}
@@ -119,24 +117,24 @@ func (g *Global) cycles() (on []bool, cycles []int) {
 }
 
 // Principals says of each rank whether that member is skipped by nobody: it lies strictly between no two neighbours in
-// anybody's list, the list's owner being its first entry.
+// anybody's list, the list's owner being its first entry. Members are ordered by identifier, then by incarnation.
 func (g *Global) Principals() []bool {
 	n := len(g.States)
 	skips := make([]int, n+1) // differences: how many more lists skip this rank than the one before
 	for _, s := range g.States {
-		last := s.Self.ID
+		last := s.Self
 		for _, p := range s.Succ {
 			if !p.Real() {
 				break
 			}
-			from, to := g.after(last), g.from(p.ID) // the ranks [from, to) lie between, around the circle
+			from, to := g.after(last), g.from(p) // the ranks [from, to) lie between, around the circle
 			skips[from]++
 			skips[to]--
-			if last.Compare(p.ID) >= 0 {
+			if inOrder(last, p) >= 0 {
 				skips[n]--
 				skips[0]++
 			}
-			last = p.ID
+			last = p
 		}
 	}
 	principal := make([]bool, n)
@@ -147,18 +145,23 @@ func (g *Global) Principals() []bool {
 	return principal
 }
 
-// from is the first rank with an identifier of id or more; after, of more than id.
-func (g *Global) from(id ID) int {
-	i, _ := slices.BinarySearchFunc(g.States, id, func(s State, id ID) int { return s.Self.ID.Compare(id) })
+// from is the first rank at p or later in circle order; after, later than p. A later life of a member lies right behind
+// an earlier one: to a list that names the earlier, and will drop it, the later is a newcomer that it skips.
+func (g *Global) from(p Peer) int {
+	i, _ := slices.BinarySearchFunc(g.States, p, func(s State, p Peer) int { return inOrder(s.Self, p) })
 	return i
 }
 
-func (g *Global) after(id ID) int {
-	i := g.from(id)
-	for i < len(g.States) && g.States[i].Self.ID == id {
+func (g *Global) after(p Peer) int {
+	i := g.from(p)
+	if i < len(g.States) && inOrder(g.States[i].Self, p) == 0 {
 		i++
 	}
 	return i
+}
+
+func inOrder(a, b Peer) int {
+	return cmp.Or(a.ID.Compare(b.ID), cmp.Compare(a.Incarnation, b.Incarnation))
 }
 
 // Breaches checks the global conditions, for lists of r entries.

@@ -1,0 +1,112 @@
+package modelcheck
+
+// The fine model: a query is answered at one instant and the answer applied at a later one. In between the asker has
+// this operation under way: it answers BUSY to queries for its pointers, and notifies and leavers wait. A joiner is no
+// member until it has applied the answer.
+//
+// A query is only told when its answer will change something. Others are no more than a moment of BUSY.
+
+func (s *scene) stabilizeInSteps(t int) {
+	c := s.cells[t].pointers()
+	p := s.cells[t].pending()
+	whom := p.whom()
+	at := s.at(t, whom)
+	switch p.stage() {
+	case idle:
+		s.asks(t)
+	case asked:
+		_, candidate := s.headAlive(c, whom.distance(), p.answer())
+		s.turns(copyList, t, at, s.cells[t].withPointers(s.expected(t)).with(s.follow(t, candidate)))
+	case following:
+		if !s.worth(t, whom) {
+			s.turns(giveUp, t, at, s.cells[t].with(0))
+		} else if s.copyable(at) {
+			s.turns(askCandidate, t, at, s.cells[t].with(newPending(askedCandidate, whom, s.cells[at])))
+		}
+	case askedCandidate:
+		s.turns(adopt, t, at, s.cells[t].withPointers(s.expected(t)).with(idle))
+	}
+}
+
+func (s *scene) asks(t int) {
+	c := s.cells[t].pointers()
+	if s.merge {
+		for q := range s.n {
+			if d := s.distance(t, q); q != t && s.worth(t, ref(d)) && s.nearer(c, d) {
+				s.turns(meet, t, q, s.cells[t].with(newPending(following, ref(d), 0)))
+			}
+		}
+	}
+	head := c.succ(0)
+	h := s.at(t, head)
+	if head != 0 && !s.current(t, s.n, head) {
+		s.becomes(dropHead, t, h, s.headDead(c))
+		return
+	}
+	if !s.copyable(h) {
+		return
+	}
+	next, candidate := s.headAlive(c, head.distance(), s.cells[h].pointers())
+	switch {
+	case next == c && s.follow(t, candidate) == idle:
+	case head == 0: // its own answer needs no message
+		s.turns(copyList, t, h, s.cells[t].withPointers(next).with(s.follow(t, candidate)))
+	default:
+		s.turns(ask, t, h, s.cells[t].with(newPending(asked, head, s.cells[h])))
+	}
+}
+
+// follow is what is left to do after the first query of a stabilize.
+func (s *scene) follow(t int, candidate ref) pending {
+	if candidate == 0 || !s.worth(t, candidate) {
+		return idle
+	}
+	return newPending(following, candidate, 0)
+}
+
+// worth reports whether a candidate lives and does not leave, so that sooner or later it answers.
+func (s *scene) worth(t int, candidate ref) bool {
+	return s.current(t, s.n, candidate) && (s.leaverAnswers || !s.left.has(s.at(t, candidate)))
+}
+
+// ofLife corrects what an answer has changed if its sender has since failed and joined again.
+func (s *scene) ofLife(next, before cell, whom ref) cell {
+	if whom&earlierLife == 0 || next == before {
+		return next
+	}
+	corrected := next.mapRefs(func(r ref) ref {
+		if r.distance() == whom.distance() {
+			return r | earlierLife
+		}
+		return r
+	})
+	if next.pred() == before.pred() {
+		return corrected.withPred(next.pred()) // known from elsewhere
+	}
+	return corrected
+}
+
+func (s *scene) joinInSteps(j int, calm bool) {
+	p := s.cells[j].pending()
+	if p.stage() == asked {
+		next := *s.ring
+		next.born(j, s.n, s.expected(j))
+		s.emit(event{join, j, s.at(j, p.whom())}, &next)
+		return
+	}
+	if !s.join || calm {
+		return
+	}
+	for m := range s.n {
+		if !s.live.has(m) || !s.copyable(m) {
+			continue
+		}
+		d := s.distance(j, m)
+		if _, ok := s.protocol.join(d, s.cells[m].pointers()); ok {
+			next := *s.ring
+			next.cells[j] = cell(0).with(newPending(asked, ref(d), s.cells[m]))
+			s.spend(&next)
+			s.emit(event{askToJoin, j, m}, &next)
+		}
+	}
+}

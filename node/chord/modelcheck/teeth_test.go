@@ -1,0 +1,77 @@
+package modelcheck
+
+import (
+	"strings"
+	"testing"
+
+	"chordconductor/node/chord"
+)
+
+// oneRing asks package chord whether a ring is still one ring. A member with an empty list is its own successor.
+func (m *model) oneRing(g *ring) string {
+	states := m.states(g, &m.circle)
+	for _, s := range states {
+		if !s.Succ[0].Real() {
+			s.Succ[0] = s.Self
+		}
+	}
+	for _, b := range chord.Observe(states).Breaches(m.r) {
+		if b.Condition != chord.EnoughPrincipals {
+			return b.Error()
+		}
+	}
+	return ""
+}
+
+// flawed explores a model and requires that something is broken, or does not settle. It prints how.
+func flawed(t *testing.T, m *model, initial []ring, want string) {
+	t.Helper()
+	x, wrong := m.explore(initial)
+	if wrong == "" {
+		wrong = x.unsettled()
+	}
+	if !strings.HasPrefix(wrong, want) {
+		t.Fatalf("after %d states: want %q, have %q", len(x.keys), want, wrong)
+	}
+	t.Logf("after %d states: %s", len(x.keys), wrong)
+}
+
+// Original Chord, grown from one member, comes to pass a dead successor on to a joiner.
+func TestOriginalChordBreaks(t *testing.T) {
+	m := newModel(4, 2, func(m *model) {
+		m.protocol = original{4, 2}
+		m.join, m.fail, m.failsFreely = true, true, true
+	})
+	m.broken = m.oneRing
+	var one ring
+	one.cells[0] = m.first() | alive
+	flawed(t, m, []ring{one}, chord.LiveSuccessor)
+}
+
+// Today's rules, but for adopting a candidate before it has answered, drop and adopt a dead member for ever.
+func TestAdoptingUncheckedBreaks(t *testing.T) {
+	m := newModel(5, 2, func(m *model) {
+		m.protocol = unchecked{newProduction(5, 2)}
+		m.join, m.fail = true, true
+	})
+	flawed(t, m, settled(m), "maintenance may go on for ever")
+}
+
+// A member that let others copy its list while it leaves would be adopted again by those it has told.
+func TestAnsweringLeaversBreak(t *testing.T) {
+	m := newModel(5, 2, func(m *model) { m.join, m.fail, m.leave, m.leaverAnswers = true, true, true, true })
+	flawed(t, m, settled(m), chord.LiveSuccessor)
+}
+
+// A failure that the proof's assumptions forbid breaks a ring at once: one principal too many.
+func TestTooManyFailuresBreak(t *testing.T) {
+	m := newModel(5, 2, func(m *model) { m.join, m.fail, m.failsFreely = true, true, true })
+	flawed(t, m, settled(m), chord.EnoughPrincipals)
+}
+
+// The assumptions count lists under way as lists. Without that, an answer from before a join, applied after a failure
+// that the join had made possible, skips the joiner; BUSY does not prevent it.
+func TestListsUnderWayCount(t *testing.T) {
+	m := newModel(4, 2, func(m *model) { m.join, m.fail, m.split, m.overlooked = true, true, true, true })
+	flawed(t, m, settled(m), chord.EnoughPrincipals)
+}
