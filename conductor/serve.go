@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"chordconductor/client"
+	"chordconductor/conductor/history"
 	"chordconductor/conductor/hub"
 	"chordconductor/conductor/hub/hubpb"
 	"chordconductor/conductor/ingest"
@@ -69,6 +70,7 @@ type conductor struct {
 	page   net.Listener
 	own    *ownTelemetry
 	live   *live.Live
+	past   *history.History
 	ingest *ingest.Server
 	hub    *hub.Hub
 	lab    *sim.Lab
@@ -87,17 +89,23 @@ func start(o options, log *slog.Logger) (c *conductor, err error) {
 	if c.page, err = net.Listen("tcp", o.http); err != nil {
 		return nil, fmt.Errorf("--http %s: %w; choose another address with --http", o.http, err)
 	}
-	page := c.page // c is nil by the time an error returns
+	begun := c // the result is nil by the time an error returns
 	defer func() {
 		if err != nil {
-			page.Close()
+			begun.page.Close()
+			if begun.past != nil {
+				err = errors.Join(err, begun.past.Close())
+			}
 		}
 	}()
 	if c.own, err = newOwnTelemetry(o); err != nil {
 		return nil, err
 	}
+	if c.past, err = history.Open(history.Options{Dir: o.dataDir, Logf: c.logf}); err != nil {
+		return nil, err
+	}
 	watch := sim.NewWatch()
-	if c.live, err = live.New(live.Config{Recorder: watch, Meter: c.own.meter("chordconductor/conductor/live")}); err != nil {
+	if c.live, err = live.New(live.Config{Recorder: recorders{watch, c.past}, Meter: c.own.meter("chordconductor/conductor/live")}); err != nil {
 		return nil, err
 	}
 	in := o.ingest
@@ -120,7 +128,7 @@ func (c *conductor) assemble(watch *sim.Watch) error {
 	})
 	var err error
 	c.hub, err = hub.New(c.live, hub.Config{
-		Settings: c.settings, Simulation: c.simulation, Meter: c.own.meter("chordconductor/conductor/hub"),
+		Settings: c.settings, Simulation: c.simulation, HistoryFrom: func() time.Time { return c.past.Stats().From }, Meter: c.own.meter("chordconductor/conductor/hub"),
 	})
 	if err != nil {
 		return err
@@ -128,7 +136,7 @@ func (c *conductor) assemble(watch *sim.Watch) error {
 	server, err := web.New(web.Config{
 		Version: version(), Source: c.live, Control: c.lab, Ingest: c.ingest.Stats, Clients: c.hub.Clients, Hub: c.hub, Assets: client.Dist(),
 		Open: c.open, Token: c.token, Names: c.names(), TLS: c.options.ingest.TLS.CertFile != "",
-		Logf: func(format string, args ...any) { c.log.Error(fmt.Sprintf(format, args...)) },
+		At: c.past.At, Logf: c.logf,
 	})
 	if err != nil {
 		return err
@@ -174,8 +182,10 @@ func (c *conductor) stop() error {
 		end()
 	}
 	c.parts.Wait()
-	return err
+	return errors.Join(err, c.past.Close())
 }
+
+func (c *conductor) logf(format string, args ...any) { c.log.Error(fmt.Sprintf(format, args...)) }
 
 // announce tells where everything is.
 func (c *conductor) announce(w io.Writer, s *scenario.Scenario) {
