@@ -1,0 +1,414 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m,
+		goleak.IgnoreTopFunction("net/http.(*persistConn).readLoop"), // the tests' own client
+		goleak.IgnoreTopFunction("net/http.(*persistConn).writeLoop"),
+	)
+}
+
+// A running conductor: the whole program, in this process.
+type running struct {
+	t    *testing.T
+	url  string
+	out  *lines
+	err  *bytes.Buffer
+	stop context.CancelFunc
+	code chan int
+}
+
+// lines is the program's standard output; the test waits for a line.
+type lines struct{ *io.PipeReader }
+
+// runConductor runs the program on free ports until the test ends.
+func runConductor(t *testing.T, args ...string) *running {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	read, write := io.Pipe()
+	r := &running{t: t, out: &lines{read}, err: new(bytes.Buffer), stop: stop, code: make(chan int, 1)}
+	args = append([]string{"--http", "127.0.0.1:0", "--otlp-grpc", "127.0.0.1:0", "--otlp-http", "127.0.0.1:0"}, args...)
+	go func() {
+		code := run(ctx, args, write, r.err)
+		write.Close()
+		r.code <- code
+	}()
+	t.Cleanup(func() { r.end() })
+	page := regexp.MustCompile(`page +(http\S+)`)
+	scanner := bufio.NewScanner(read)
+	for scanner.Scan() {
+		if m := page.FindStringSubmatch(scanner.Text()); m != nil {
+			r.url = m[1]
+			go io.Copy(io.Discard, read)
+			return r
+		}
+	}
+	t.Fatalf("no page was announced: exit %d, %s", <-r.code, r.err)
+	return nil
+}
+
+// end ends the program as Ctrl-C does, and returns its exit code and how long it took.
+func (r *running) end() (code int, took time.Duration) {
+	begin := time.Now()
+	r.stop()
+	select {
+	case code = <-r.code:
+		r.code <- code
+	case <-time.After(30 * time.Second):
+		r.t.Fatal("the program does not end")
+	}
+	http.DefaultClient.CloseIdleConnections()
+	return code, time.Since(begin)
+}
+
+func (r *running) call(method, path, body string) (status int, answer string) {
+	r.t.Helper()
+	base, _, _ := strings.Cut(r.url, "#")
+	request, err := http.NewRequest(method, strings.TrimSuffix(base, "/")+path, strings.NewReader(body))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if _, token, ok := strings.Cut(r.url, "#token="); ok {
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return response.StatusCode, string(text)
+}
+
+// ask decodes an answer that must have a status.
+func (r *running) ask(method, path, body string, status int, v any) {
+	r.t.Helper()
+	got, text := r.call(method, path, body)
+	if got != status {
+		r.t.Fatalf("%s %s: %d %s, want %d", method, path, got, text, status)
+	}
+	if err := json.Unmarshal([]byte(text), v); err != nil {
+		r.t.Fatalf("%s %s: %v in %s", method, path, err, text)
+	}
+}
+
+type ringAnswer struct {
+	Status string
+	Error  int
+	Counts map[string]int
+	Nodes  []struct {
+		ID, Status, Host string
+		Keys             int
+	}
+}
+
+func (a ringAnswer) statusOf(id string) string {
+	for _, n := range a.Nodes {
+		if n.ID == id {
+			return n.Status
+		}
+	}
+	return ""
+}
+
+// until waits for a state of the ring view.
+func (r *running) until(what string, cond func(ringAnswer) bool) ringAnswer {
+	r.t.Helper()
+	const limit = 90 * time.Second // a machine that does much else
+	deadline := time.After(limit)
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		var a ringAnswer
+		r.ask("GET", "/api/ring", "", http.StatusOK, &a)
+		if cond(a) {
+			return a
+		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			_, events := r.call("GET", "/api/events?limit=60", "")
+			r.t.Fatalf("not within %v: %s; the ring is %s, error %d, %v; last events: %s", limit, what, a.Status, a.Error, a.Counts, events)
+		}
+	}
+}
+
+func (r *running) ideal(active int) ringAnswer {
+	r.t.Helper()
+	return r.until(fmt.Sprintf("an ideal ring of %d", active), func(a ringAnswer) bool {
+		return a.Status == "ideal" && a.Counts["active"] == active
+	})
+}
+
+// The demo ring, from the first member to Ctrl-C, commanded and seen as a user would: through the API. That the view
+// knows of all this only by telemetry is shown by its sequence: it counts events.
+func TestDemo(t *testing.T) {
+	r := runConductor(t)
+	first := r.ideal(32)
+
+	var added struct{ IDs []string }
+	r.ask("POST", "/api/nodes", `{"count":2}`, http.StatusAccepted, &added)
+	if len(added.IDs) != 2 {
+		t.Fatalf("added %v", added.IDs)
+	}
+	r.until("the newcomers are on the ring", func(a ringAnswer) bool {
+		return a.statusOf(added.IDs[0]) == "active" && a.statusOf(added.IDs[1]) == "active"
+	})
+	r.ideal(34)
+
+	leaver, victim := first.Nodes[3].ID, first.Nodes[17].ID
+	var gone struct{ IDs []string }
+	r.ask("POST", "/api/nodes/"+leaver+"/leave", "", http.StatusAccepted, &gone)
+	r.until("the leaver has left", func(a ringAnswer) bool { return a.statusOf(leaver) == "left" })
+	r.ask("POST", "/api/nodes/"+victim+"/crash", "", http.StatusAccepted, &gone)
+	r.until("the crashed one is found dead", func(a ringAnswer) bool { return a.statusOf(victim) == "failed" })
+	r.ideal(32)
+	if status, body := r.call("POST", "/api/nodes/"+victim+"/leave", ""); status != http.StatusNotFound {
+		t.Errorf("a dead member was told to leave: %d %s", status, body)
+	}
+
+	if status, body := r.call("PUT", "/api/keys/harbour%2Flight", "value"); status != http.StatusOK || !strings.Contains(body, `"copies":3`) {
+		t.Errorf("put: %d %s", status, body)
+	}
+	if status, body := r.call("GET", "/api/keys/harbour%2Flight", ""); status != http.StatusOK || body != "value" {
+		t.Errorf("get: %d %s", status, body)
+	}
+	if status, body := r.call("DELETE", "/api/keys/harbour%2Flight", ""); status != http.StatusOK {
+		t.Errorf("delete: %d %s", status, body)
+	}
+	if status, body := r.call("GET", "/api/keys/harbour%2Flight", ""); status != http.StatusNotFound {
+		t.Errorf("get of a deleted key: %d %s", status, body)
+	}
+	var found struct {
+		Owner, TraceID string
+		Hops           []struct{ ID string }
+	}
+	from := r.ideal(32).Nodes[0].ID
+	r.ask("POST", "/api/lookups", `{"key":"harbour","from":"`+from+`","mode":"iterative"}`, http.StatusOK, &found)
+	if len(found.Hops) == 0 || found.Hops[0].ID != from || found.Hops[len(found.Hops)-1].ID != found.Owner {
+		t.Errorf("lookup: %+v", found)
+	}
+
+	for _, path := range []string{"/", "/api/events", "/api/stats", "/api/lookups", "/api/simulation", "/api/simulation/report"} {
+		if status, body := r.call("GET", path, ""); status != http.StatusOK {
+			t.Errorf("GET %s: %d %s", path, status, body)
+		}
+	}
+	code, took := r.end()
+	if code != exitOK || took > 5*time.Second {
+		t.Errorf("exit %d after %v, want 0 within 5 s", code, took)
+	}
+	if r.err.Len() > 0 {
+		t.Errorf("printed on stderr: %s", r.err)
+	}
+}
+
+// A simulation through the API: refused beside another, stopped, reported.
+func TestSimulationThroughTheAPI(t *testing.T) {
+	r := runConductor(t, "--scenario", "none")
+	if status, body := r.call("POST", "/api/nodes", `{"count":1}`); status != http.StatusServiceUnavailable {
+		t.Errorf("a node on no host: %d %s", status, body)
+	}
+	source := "name: small\nring: {members: 10, successors: 3, transport: memory}\ntiming: {stabilize: 100ms}\nworkload: {rate: 50/s}\nduration: 1h\n"
+	var state struct {
+		Running  bool
+		Scenario string
+	}
+	r.ask("POST", "/api/simulation", source, http.StatusAccepted, &state)
+	if !state.Running || state.Scenario != "small" {
+		t.Errorf("started: %+v", state)
+	}
+	if status, body := r.call("POST", "/api/simulation", source); status != http.StatusConflict {
+		t.Errorf("a second one: %d %s", status, body)
+	}
+	members := r.ideal(10)
+	var ids struct{ IDs []string }
+	r.ask("POST", "/api/partitions", fmt.Sprintf(`{"groups":[[%q,%q]]}`, members.Nodes[0].ID, members.Nodes[1].ID), http.StatusAccepted, &ids)
+	r.until("the cut is seen", func(a ringAnswer) bool { return a.Status != "ideal" })
+	r.ask("DELETE", "/api/partitions", "", http.StatusAccepted, &ids)
+	if len(ids.IDs) != 2 {
+		t.Errorf("healed %v", ids.IDs)
+	}
+	r.ideal(10)
+	r.ask("DELETE", "/api/simulation", "", http.StatusAccepted, &state)
+	if state.Running {
+		t.Error("it runs after it was stopped")
+	}
+	if status, _ := r.call("DELETE", "/api/simulation", ""); status != http.StatusConflict {
+		t.Errorf("stopped twice: %d", status)
+	}
+	var report struct{ Verdict string }
+	r.ask("GET", "/api/simulation/report", "", http.StatusOK, &report)
+	if report.Verdict != "unfinished" {
+		t.Errorf("verdict %q", report.Verdict)
+	}
+	r.ideal(10) // the ring goes on
+}
+
+// Off loopback the token is made at the start and printed in the URL's fragment.
+func TestTokenOffLoopback(t *testing.T) {
+	r := runConductor(t, "--scenario", "none", "--http", "0.0.0.0:0")
+	if !regexp.MustCompile(`^http://localhost:\d+/#token=[\w-]{43}$`).MatchString(r.url) {
+		t.Errorf("announced %q", r.url)
+	}
+	if status, _ := r.call("GET", "/api/ring", ""); status != http.StatusOK {
+		t.Errorf("with the token: %d", status)
+	}
+	r.url, _, _ = strings.Cut(r.url, "#")
+	if status, _ := r.call("GET", "/api/ring", ""); status != http.StatusUnauthorized {
+		t.Errorf("without: %d", status)
+	}
+	var health bytes.Buffer
+	if code := run(t.Context(), []string{"health", "--url", r.url}, &health, &health); code != exitOK || health.String() != "ready\n" {
+		t.Errorf("health: %d %s", code, &health)
+	}
+}
+
+func TestUsage(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	port := taken.Addr().String()
+	dir := t.TempDir()
+	bad := filepath.Join(dir, "bad.yaml")
+	endless := filepath.Join(dir, "endless.yaml")
+	for name, text := range map[string]string{bad: "name: x\nring:\n  membres: 3\n", endless: "name: x\n"} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	free := []string{"--http", "127.0.0.1:0", "--otlp-grpc", "127.0.0.1:0", "--otlp-http", "127.0.0.1:0", "--scenario", "none"}
+	for _, test := range []struct {
+		args []string
+		code int
+		says string
+	}{
+		{append(free, "--http", port), 2, "--http " + port + ".*in use"},
+		{append(free, "--otlp-grpc", port), 2, port + ".*in use"},
+		{append(free, "--otlp-http", port), 2, port + ".*in use"},
+		{append(free, "--http", "nonsense"), 2, `--http "nonsense": want HOST:PORT`},
+		{append(free, "--otlp-grpc", "127.0.0.1:http2"), 2, `--otlp-grpc "127.0.0.1:http2": "http2" is no port number`},
+		{append(free, "--jaeger-ui", "localhost"), 2, `--jaeger-ui "localhost": want a URL`},
+		{append(free, "--tls-cert", "x"), 2, `--tls-cert and --tls-key go together`},
+		{[]string{"--no-such-flag"}, 2, "unknown flag: --no-such-flag; --help lists the flags"},
+		{[]string{"walk"}, 2, `unknown command "walk"; conductor --help lists them`},
+		{[]string{"--scenario", "/no/such/file.yaml"}, 2, "scenario: stat /no/such/file.yaml: no such file or directory"},
+		{[]string{"--scenario", "no-such"}, 2, `no such scenario: "no-such"; shipped are adjacent-crashes, `},
+		{[]string{"run"}, 2, "want one scenario"},
+		{[]string{"run", bad}, 2, "bad.yaml:3: ring.membres: unknown field"},
+		{[]string{"run", endless}, 2, "a scenario without a duration never ends"},
+		{[]string{"run", "first-ring", "--speed", "fast"}, 2, `--speed "fast": want real or virtual`},
+		{[]string{"run", "first-ring", "--report", dir}, 2, "is a directory"},
+		{[]string{"scenarios", "no-such"}, 2, "no such scenario"},
+		{[]string{"health", "--url", "http://" + port + "0"}, 1, "not healthy"},
+		{[]string{"health", "--ca", bad}, 2, "no certificate in it"},
+	} {
+		var out, complaint bytes.Buffer
+		code := run(t.Context(), test.args, &out, &complaint)
+		text := strings.TrimSpace(complaint.String())
+		if code != test.code || !regexp.MustCompile(test.says).MatchString(text) || strings.Contains(text, "\n") || out.Len() > 0 {
+			t.Errorf("%v: exit %d, %q, printed %q; want %d, one line like %q", test.args, code, text, &out, test.code, test.says)
+		}
+	}
+}
+
+func TestHelpAndLists(t *testing.T) {
+	for _, test := range []struct {
+		args []string
+		says []string
+	}{
+		{[]string{"--help"}, []string{"demo ring of 32", "conductor run adjacent-crashes", "--forward-traces", "--token", "scenarios"}},
+		{[]string{"run", "--help"}, []string{"Exit code 0", "--speed", "--seed"}},
+		{[]string{"--version"}, []string{"conductor "}},
+		{[]string{"scenarios"}, []string{"flash-crowd\n", "Look at the ring error", "table-iii-churn"}},
+		{[]string{"scenarios", "churn-demo"}, []string{"name: churn-demo", "adjacent: true"}},
+		{[]string{"completion", "bash"}, []string{"__start_conductor"}},
+	} {
+		var out, complaint bytes.Buffer
+		if code := run(t.Context(), test.args, &out, &complaint); code != exitOK {
+			t.Errorf("%v: exit %d, %s", test.args, code, &complaint)
+		}
+		for _, part := range test.says {
+			if !strings.Contains(out.String(), part) {
+				t.Errorf("%v does not say %q:\n%s", test.args, part, &out)
+			}
+		}
+	}
+}
+
+// Two runs of one seed in virtual time give the same report, but for the environment.
+func TestRunVirtual(t *testing.T) {
+	dir := t.TempDir()
+	once := func(name string, extra ...string) (code int, report map[string]any, html string) {
+		jsonFile, htmlFile := filepath.Join(dir, name+".json"), filepath.Join(dir, name+".html")
+		var out, progress bytes.Buffer
+		code = run(t.Context(), append([]string{"run", "adjacent-crashes", "--speed", "virtual", "--json", jsonFile, "--report", htmlFile}, extra...), &out, &progress)
+		text, err := os.ReadFile(jsonFile)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(text, &report); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(out.String(), "lost_keys") || !strings.Contains(progress.String(), "crash 2 adjacent") {
+			t.Errorf("summary:\n%s\nprogress:\n%s", &out, &progress)
+		}
+		page, err := os.ReadFile(htmlFile)
+		if err != nil {
+			t.Fatal(err)
+		}
+		delete(report, "environment")
+		return code, report, string(page)
+	}
+	code, one, page := once("one")
+	_, two, _ := once("two")
+	_, other, _ := once("other", "--seed", "99")
+	encoded := func(v any) string { b, _ := json.Marshal(v); return string(b) }
+	if code != exitOK || one["verdict"] != "passed" {
+		t.Errorf("exit %d, verdict %v: %s", code, one["verdict"], encoded(one["expectations"]))
+	}
+	if encoded(one) != encoded(two) {
+		t.Error("two runs of one seed differ")
+	}
+	if encoded(one["timeline"]) == encoded(other["timeline"]) {
+		t.Error("another seed changes nothing")
+	}
+	if strings.Contains(page, "http://") && !strings.Contains(page, "xmlns") || strings.Contains(page, "<script") || strings.Contains(page, "src=") {
+		t.Error("the page needs something from elsewhere")
+	}
+}
+
+// A run whose expectations do not hold exits 1.
+func TestRunUnmet(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "hard.yaml")
+	if err := os.WriteFile(file, []byte("name: hard\nring: {members: 12}\nworkload: {rate: 20/s}\nphases: [{at: 5s, crash: 2}]\nduration: 10s\nexpect: {mean_hops: 0, repaired_within: 1ms}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var out, complaint bytes.Buffer
+	if code := run(t.Context(), []string{"run", file, "--speed", "virtual"}, &out, &complaint); code != exitFailed || !strings.Contains(out.String(), "FAIL repaired_within") {
+		t.Errorf("exit %d:\n%s", code, &out)
+	}
+}
