@@ -25,19 +25,30 @@ func isStop(err error) bool { return errors.Is(err, errGone) || errors.Is(err, e
 
 // Call makes the header of a request to a member.
 func (m *Member) Call(to chord.Peer) *nodepb.Call {
-	call := &nodepb.Call{From: m.wireSelf(), Clock: m.host.clock.Now(), Ring: m.host.cfg.Ring, Bits: uint32(m.host.cfg.Bits)}
-	if to.Incarnation != 0 { // else any member at that address
-		call.Target = to.ID[:]
+	if to.Incarnation == 0 { // any member at that address
+		return m.callTo(nil)
 	}
-	return call
+	return m.callTo(to.ID[:])
+}
+
+// callTo is Call, with the target's identifier as it goes over the wire.
+func (m *Member) callTo(target []byte) *nodepb.Call {
+	return &nodepb.Call{Target: target, From: m.wireSelf(), Clock: m.host.clock.Now(), Ring: m.host.cfg.Ring, Bits: uint32(m.host.cfg.Bits)}
 }
 
 func (m *Member) reply(status nodepb.Reply_Status) *nodepb.Reply {
 	return &nodepb.Reply{Status: status, Self: m.wireSelf(), Clock: m.host.clock.Now()}
 }
 
+// wireSelf is the member as it goes over the wire: made anew only when it has sent an event since.
 func (m *Member) wireSelf() *nodepb.Peer {
-	return &nodepb.Peer{Id: m.self.ID[:], Address: m.self.Addr, Incarnation: m.self.Incarnation, Seq: m.seq.Load()}
+	seq := m.seq.Load()
+	if p := m.wire.Load(); p != nil && p.Seq == seq {
+		return p
+	}
+	p := peerToWire(m.self, seq)
+	m.wire.Store(p)
+	return p
 }
 
 // Heard takes note of an answer's header. The error says that the answer does not come from the life that was asked.

@@ -42,8 +42,10 @@ func onBoth(t *testing.T, test func(t *testing.T, w world)) {
 // grpcWorld is real: gRPC over loopback.
 type grpcWorld struct{}
 
+// host gives members more time than a simulated world would: the machine may have other things to do.
 func (grpcWorld) host(t *testing.T, cfg member.Config) *host {
 	t.Helper()
+	cfg.Stabilize, cfg.CallLimit = 200*time.Millisecond, time.Second
 	e, err := grpcenv.Listen(grpcenv.Options{Listen: "127.0.0.1:0"})
 	if err != nil {
 		t.Fatal(err)
@@ -64,6 +66,7 @@ func (grpcWorld) host(t *testing.T, cfg member.Config) *host {
 
 func (grpcWorld) until(t *testing.T, limit time.Duration, what string, cond func() bool) {
 	t.Helper()
+	limit *= 3
 	deadline := time.Now().Add(limit)
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()

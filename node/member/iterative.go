@@ -79,7 +79,7 @@ func (m *Member) candidatesFromWire(a *nodepb.FindNextResponse) ([]candidate, er
 			return nil, err
 		}
 		if ref.Real() {
-			list = append(list, candidate{ref.Peer, c.Final, c.Pointer, int(c.Slot)})
+			list = append(list, candidate{ref.Peer, c.Peer, c.Final, c.Pointer, int(c.Slot)})
 		}
 	}
 	return list, nil

@@ -4,17 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
-	"go.opentelemetry.io/otel/codes"
-	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 
 	"chordconductor/node/chord"
-	"chordconductor/node/env"
 	"chordconductor/node/nodepb"
-	"chordconductor/otel/chordevent"
 )
 
 var (
@@ -99,7 +94,7 @@ func (m *Member) tryLookup(ctx context.Context, l *Lookup, try int, deadline tim
 	if l.Mode == Recursive && try == 0 {
 		return m.recursive(ctx, l, deadline)
 	}
-	start := m.candidates(l.Key, false, try > 1)
+	start := m.candidates(nil, l.Key, false, try > 1)
 	owner, err := m.walk(ctx, l.Key, start, l, deadline, func(_ chord.Peer, a *nodepb.FindNextResponse) bool { return a.Owner })
 	l.Owner = owner
 	return err
@@ -108,34 +103,41 @@ func (m *Member) tryLookup(ctx context.Context, l *Lookup, try int, deadline tim
 // A candidate is a member that could be visited next. One without an identifier is any member at its address.
 type candidate struct {
 	peer    chord.Peer
-	final   bool // it is believed to own the key
+	wire    *nodepb.Peer // peer as it goes over the wire, if that is at hand
+	final   bool         // it is believed to own the key
 	pointer nodepb.Candidate_Pointer
 	slot    int
 }
 
+func (c *candidate) toWire() *nodepb.Peer {
+	if c.wire == nil {
+		c.wire = peerToWire(c.peer, 0)
+	}
+	return c.wire
+}
+
 const maxCandidates = 4 // that one member names
 
-// candidates is where a lookup of a key that this member does not own goes on from here, best first. final says that
-// whoever sent it believes that this member owns the key. unfiltered includes the suspected.
-func (m *Member) candidates(key chord.ID, final, unfiltered bool) []candidate {
+// candidates adds to list where a lookup of a key that this member does not own goes on from here, best first. final
+// says that whoever sent it believes that this member owns the key. unfiltered includes the suspected.
+func (m *Member) candidates(list []candidate, key chord.ID, final, unfiltered bool) []candidate {
 	s := m.now.Load()
 	var dead func(chord.Peer) bool
 	if !unfiltered {
-		dead = m.suspects.dead(m.env.Now())
+		dead = m.suspects.dead(m.env.Now)
 	}
-	var list []candidate
 	if s.Pred.Real() && chord.Owns(s.Pred.ID, key, m.self.ID) {
 		// By its pointers the member would own the key. By its register it does not yet, and its successor still does, or
 		// it does no more, and its successor has taken over.
 		for i, p := range s.Live() {
 			if len(list) < maxCandidates && (dead == nil || !dead(p)) {
-				list = append(list, candidate{p, true, nodepb.Candidate_POINTER_SUCCESSOR, i})
+				list = append(list, candidate{p, s.succ[i], true, nodepb.Candidate_POINTER_SUCCESSOR, i})
 			}
 		}
 		return list
 	}
 	if final && s.Pred.Real() && (dead == nil || !dead(s.Pred)) { // somebody has come between
-		list = append(list, candidate{s.Pred, true, nodepb.Candidate_POINTER_SUCCESSOR, 0})
+		list = append(list, candidate{s.Pred, s.pred, true, nodepb.Candidate_POINTER_SUCCESSOR, 0})
 	}
 	return m.nextHops(list, s, key, dead)
 }
@@ -145,143 +147,25 @@ func (m *Member) before(key chord.ID) []candidate {
 	s := m.now.Load()
 	var list []candidate
 	if s.Pred.Real() {
-		list = append(list, candidate{s.Pred, false, nodepb.Candidate_POINTER_SUCCESSOR, 0})
+		list = append(list, candidate{s.Pred, s.pred, false, nodepb.Candidate_POINTER_SUCCESSOR, 0})
 	}
-	return m.nextHops(list, s, key, m.suspects.dead(m.env.Now()))
+	return m.nextHops(list, s, key, m.suspects.dead(m.env.Now))
 }
 
 func (m *Member) nextHops(list []candidate, s *snapshot, key chord.ID, dead func(chord.Peer) bool) []candidate {
 	hops, final := chord.NextHops(s.State, s.fingers, key, dead, maxCandidates)
 	for _, h := range hops {
-		if h.Peer.ID != m.self.ID {
-			list = append(list, candidate{h.Peer, final, pointerToWire(h.Pointer), h.Slot})
+		if h.Peer.ID == m.self.ID {
+			continue
 		}
+		c := candidate{peer: h.Peer, final: final, pointer: nodepb.Candidate_POINTER_SELF, slot: h.Slot}
+		switch h.Pointer {
+		case chord.PointerFinger:
+			c.pointer, c.wire = nodepb.Candidate_POINTER_FINGER, s.wireOfFinger(h.Slot)
+		case chord.PointerSuccessor:
+			c.pointer, c.wire = nodepb.Candidate_POINTER_SUCCESSOR, s.succ[h.Slot]
+		}
+		list = append(list, c)
 	}
 	return list
-}
-
-func pointerToWire(p chord.Pointer) nodepb.Candidate_Pointer {
-	switch p {
-	case chord.PointerFinger:
-		return nodepb.Candidate_POINTER_FINGER
-	case chord.PointerSuccessor:
-		return nodepb.Candidate_POINTER_SUCCESSOR
-	}
-	return nodepb.Candidate_POINTER_SELF
-}
-
-func pointerName(p nodepb.Candidate_Pointer) string {
-	switch p {
-	case nodepb.Candidate_POINTER_FINGER:
-		return chordevent.PointerFinger
-	case nodepb.Candidate_POINTER_SUCCESSOR:
-		return chordevent.PointerSuccessor
-	case nodepb.Candidate_POINTER_CACHE:
-		return chordevent.PointerCache
-	}
-	return chordevent.PointerSelf
-}
-
-// startLookup begins the lookup's span. Inside an operation that is not sampled there is none.
-func (m *Member) startLookup(ctx context.Context, l *Lookup) (context.Context, trace.Span) {
-	if sc := trace.SpanContextFromContext(ctx); sc.IsValid() && !sc.IsSampled() {
-		return ctx, nil
-	}
-	ctx, span := m.host.in.tracer.Start(ctx, chordevent.SpanLookup, trace.WithTimestamp(l.Start), trace.WithAttributes(
-		chordevent.NodeIDKey.String(m.hex), chordevent.HostIDKey.String(m.host.cfg.HostID),
-		chordevent.LookupKeyKey.String(m.host.space.Format(l.Key)), chordevent.LookupModeKey.String(string(l.Mode)),
-		m.distance(l.Key),
-	))
-	if sc := span.SpanContext(); sc.IsSampled() {
-		l.Trace = sc.TraceID()
-	}
-	return ctx, span
-}
-
-// endLookup ends the span and counts the lookup. A lookup that fails is exported even if its span was not sampled: as
-// one span, with the way it is known to have gone.
-func (m *Member) endLookup(ctx context.Context, span trace.Span, l *Lookup, err error) {
-	in := m.host.in
-	outcome := chordevent.OutcomeOK
-	if err != nil {
-		outcome = chordevent.OutcomeFailed
-	}
-	if span != nil {
-		end := trace.WithTimestamp(l.Start.Add(l.Duration))
-		if err != nil && !span.IsRecording() && !isStop(err) {
-			span.End(end)
-			path := make([]string, len(l.Path))
-			for i, h := range l.Path {
-				path[i] = m.host.space.Format(h.Peer.ID)
-			}
-			_, span = in.tracer.Start(context.Background(), chordevent.SpanLookup, trace.WithNewRoot(), trace.WithTimestamp(l.Start), trace.WithAttributes(
-				chordevent.NodeIDKey.String(m.hex), chordevent.HostIDKey.String(m.host.cfg.HostID),
-				chordevent.OutcomeKey.String(outcome),
-				chordevent.LookupKeyKey.String(m.host.space.Format(l.Key)), chordevent.LookupModeKey.String(string(l.Mode)),
-				chordevent.LookupPathKey.StringSlice(path),
-			))
-		}
-		if span.IsRecording() {
-			span.SetAttributes(chordevent.OutcomeKey.String(outcome),
-				chordevent.LookupHopsKey.Int(l.Hops()), chordevent.LookupTimeoutsKey.Int(l.Timeouts))
-			if err != nil {
-				span.SetStatus(codes.Error, err.Error())
-			} else {
-				span.SetAttributes(chordevent.LookupOwnerKey.String(m.host.space.Format(l.Owner.ID)))
-			}
-		}
-		span.End(end)
-	}
-	attributes := in.lookupAttributes(l.Mode, err == nil)
-	in.lookupDuration.Record(ctx, l.Duration.Seconds(), attributes)
-	in.lookupHops.Record(ctx, int64(l.Hops()), attributes)
-	if l.Timeouts > 0 {
-		in.lookupTimeouts.Add(ctx, int64(l.Timeouts), metric.WithAttributes(chordevent.LookupModeKey.String(string(l.Mode))))
-	}
-}
-
-// maxPending bounds a member's recursive lookups that wait for their answer. Further ones fail at once.
-const maxPending = 4096
-
-// pending is a member's recursive lookups under way.
-type pending struct {
-	mu   sync.Mutex
-	byID map[uint64]*waiting // guarded by mu; never iterated
-}
-
-type waiting struct {
-	signal env.Signal
-	answer *nodepb.AnswerRequest // guarded by pending.mu
-}
-
-func (p *pending) add(id uint64, w *waiting) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if len(p.byID) >= maxPending {
-		return false
-	}
-	if p.byID == nil {
-		p.byID = make(map[uint64]*waiting)
-	}
-	p.byID[id] = w
-	return true
-}
-
-// remove returns the answer, if it has come.
-func (p *pending) remove(id uint64) *nodepb.AnswerRequest {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	w := p.byID[id]
-	delete(p.byID, id)
-	return w.answer
-}
-
-// answer hands an answer to the one who waits for it, if anybody still does.
-func (p *pending) answer(a *nodepb.AnswerRequest) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if w, ok := p.byID[a.Lookup]; ok && w.answer == nil {
-		w.answer = a
-		w.signal.Set()
-	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"chordconductor/node/chord"
 	"chordconductor/node/env"
+	"chordconductor/node/nodepb"
 	"chordconductor/otel/chordevent"
 )
 
@@ -27,8 +28,9 @@ type Member struct {
 	mu   sync.Mutex  // held to change now, never across a call of env
 	busy atomic.Bool // between a query that copies pointers and its application; read before now
 
-	seq   atomic.Int64 // last event number given
-	muted atomic.Bool  // crashed: no more telemetry
+	seq   atomic.Int64                // last event number given
+	wire  atomic.Pointer[nodepb.Peer] // see wireSelf
+	muted atomic.Bool                 // crashed: no more telemetry
 
 	recovered atomic.Bool // export works again: a keyframe is due
 

@@ -6,48 +6,61 @@ import (
 	"slices"
 	"time"
 
-	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
 
 	"chordconductor/node/chord"
 	"chordconductor/node/env"
 	"chordconductor/node/nodepb"
-	"chordconductor/otel/chordevent"
 )
 
-// maxForwards bounds the lookups that one member passes on at a time. At the bound it answers BUSY, and the hop before
-// goes another way.
+// maxForwards bounds the lookups of others that one member passes on at a time. At the bound it answers BUSY, and the
+// hop before goes another way.
 const maxForwards = 1024
+
+// transit is a recursive lookup while it is at this host. Between members of one host it is handed on in the same task;
+// to other hosts it goes as a ForwardRequest.
+type transit struct {
+	lookup    uint64
+	initiator chord.Peer
+	from      *nodepb.Peer // the initiator as it goes over the wire
+	key       chord.ID
+	final     bool // whoever sent it here believes that this member owns the key
+	path      []*nodepb.Hop
+	hopsLeft  int32
+	started   int64 // Unix microseconds
+}
 
 // recursive sends a lookup on its way and waits for the owner's answer.
 func (m *Member) recursive(ctx context.Context, l *Lookup, deadline time.Time) error {
-	w := &waiting{signal: m.host.env.NewSignal()}
 	id := m.env.Uint64()
-	if !m.lookups.add(id, w) {
+	w := m.lookups.add(id, m.host.env)
+	if w == nil {
 		return errTooMany
 	}
-	if ctx.Done() != nil {
-		defer context.AfterFunc(ctx, w.signal.Set)()
+	self := m.wireSelf()
+	t := transit{
+		lookup: id, initiator: m.self, from: self, key: l.Key, hopsLeft: maxHops, started: l.Start.UnixMicro(),
+		path: append(make([]*nodepb.Hop, 0, 8), &nodepb.Hop{Peer: self, Pointer: nodepb.Candidate_POINTER_SELF}),
 	}
-	f := &nodepb.ForwardRequest{
-		Lookup: id, Initiator: m.wireSelf(), Key: l.Key[:], HopsLeft: maxHops, StartedMicros: l.Start.UnixMicro(),
-		Path: []*nodepb.Hop{{Peer: m.wireSelf(), Pointer: nodepb.Candidate_POINTER_SELF}},
-	}
-	timeouts, err := m.pass(ctx, f, l.Key, trace.SpanFromContext(ctx))
+	timeouts, err := m.pass(ctx, &t, trace.SpanFromContext(ctx))
 	l.Timeouts += timeouts
-	if err == nil {
+	clean := true
+	if err == nil && m.lookups.wait(w) {
 		// Some hops on the way may meet silent members. Past this the lookup is lost, and goes on iteratively.
 		limit := min(4*m.host.cfg.CallLimit, deadline.Sub(m.env.Now()))
+		if ctx.Done() != nil {
+			defer context.AfterFunc(ctx, w.signal.Set)()
+		}
 		err = w.signal.Wait(max(limit, time.Millisecond))
+		clean = err == nil && ctx.Done() == nil
 	}
-	a := m.lookups.remove(id)
+	a, ok := m.lookups.remove(id, w, clean)
 	switch {
 	case m.gone():
 		return errGone
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case a != nil:
+	case ok:
 		return m.accept(l, a)
 	case err == nil:
 		return errNoRoute
@@ -56,13 +69,10 @@ func (m *Member) recursive(ctx context.Context, l *Lookup, deadline time.Time) e
 }
 
 // accept reads the answer that ended a recursive lookup.
-func (m *Member) accept(l *Lookup, a *nodepb.AnswerRequest) error {
-	if len(a.Path) > maxHops+1 {
-		return errNoRoute
-	}
-	path := make([]Hop, 0, len(a.Path))
+func (m *Member) accept(l *Lookup, a answered) error {
+	path := make([]Hop, 0, len(a.path))
 	timeouts := 0
-	for _, h := range a.Path {
+	for _, h := range a.path {
 		ref, err := peerFromWire(m.host.space, h.GetPeer())
 		if err != nil {
 			return err
@@ -71,51 +81,53 @@ func (m *Member) accept(l *Lookup, a *nodepb.AnswerRequest) error {
 		path = append(path, Hop{ref.Peer, h.Pointer, int(h.Slot), int(h.Timeouts), time.Duration(h.AtMicros) * time.Microsecond})
 	}
 	l.Path, l.Timeouts = path, timeouts
-	owner, err := peerFromWire(m.host.space, a.Owner)
-	if err != nil {
-		return err
-	}
-	if !owner.Real() {
+	if !a.owner.Real() {
 		return errNoRoute
 	}
-	l.Owner = owner.Peer
+	l.Owner = a.owner
 	return nil
 }
 
-// forward is one hop of another member's lookup, after it has been acknowledged.
-func (m *Member) forward(ctx context.Context, f *nodepb.ForwardRequest, key chord.ID) {
-	defer m.forwards.Add(-1)
-	ctx, span := m.startHop(ctx, key, Recursive, len(f.Path)-1)
-	if m.keys.Owns(key) {
-		m.answer(ctx, f, m.wireSelf(), "")
+// forward is one hop of a lookup: it has been taken, and ends here or goes on.
+func (m *Member) forward(ctx context.Context, t *transit) {
+	ctx, span := m.startHop(ctx, t.key, Recursive, len(t.path)-1)
+	if m.keys.Owns(t.key) {
+		m.answer(ctx, t, m.self, "")
 		m.choose(span, nil, 0)
 		m.endHop(span, nil)
 		return
 	}
 	err := errNoRoute
-	if f.HopsLeft > 0 {
-		_, err = m.pass(ctx, f, key, span)
+	if t.hopsLeft > 0 {
+		_, err = m.pass(ctx, t, span)
 	}
 	if err != nil && !isStop(err) {
-		m.answer(ctx, f, nil, err.Error())
+		m.answer(ctx, t, chord.Peer{}, err.Error())
 	}
 	m.endHop(span, err)
 }
 
 // pass hands a lookup to the best next hop that takes it: a silent candidate is replaced by the next best. It says on
 // the span whom it chose, and returns how many did not answer.
-func (m *Member) pass(ctx context.Context, f *nodepb.ForwardRequest, key chord.ID, span trace.Span) (timeouts int, err error) {
-	for _, c := range m.candidates(key, f.Final, false) {
-		if slices.ContainsFunc(f.Path, func(h *nodepb.Hop) bool { return chord.ID(h.Peer.Id) == c.peer.ID }) {
+func (m *Member) pass(ctx context.Context, t *transit, span trace.Span) (timeouts int, err error) {
+	var room [maxCandidates + 1]candidate
+	for _, c := range m.candidates(room[:0], t.key, t.final, false) {
+		if slices.ContainsFunc(t.path, func(h *nodepb.Hop) bool { return chord.ID(h.Peer.Id) == c.peer.ID }) {
 			continue // it has had its say
 		}
 		hop := &nodepb.Hop{
-			Peer: peerToWire(c.peer, 0), Pointer: c.pointer, Slot: int32(c.slot), Timeouts: int32(timeouts),
-			AtMicros: max(m.env.Now().UnixMicro()-f.StartedMicros, 0),
+			Peer: c.toWire(), Pointer: c.pointer, Slot: int32(c.slot), Timeouts: int32(timeouts),
+			AtMicros: max(m.env.Now().UnixMicro()-t.started, 0),
+		}
+		if other := m.neighborOnHost(c.peer); other != nil {
+			m.choose(span, &c, timeouts)
+			t.path, t.final, t.hopsLeft = append(t.path, hop), c.final, t.hopsLeft-1
+			other.forward(ctx, t)
+			return timeouts, nil
 		}
 		a, err := m.env.Ring(c.peer.Addr, m.host.cfg.CallLimit).Forward(ctx, &nodepb.ForwardRequest{
-			Call: m.Call(c.peer), Lookup: f.Lookup, Initiator: f.Initiator, Key: f.Key, Final: c.final,
-			Path: append(slices.Clip(f.Path), hop), HopsLeft: f.HopsLeft - 1, StartedMicros: f.StartedMicros,
+			Call: m.callTo(hop.Peer.Id), Lookup: t.lookup, Initiator: t.from, Key: t.key[:], Final: c.final,
+			Path: append(slices.Clip(t.path), hop), HopsLeft: t.hopsLeft - 1, StartedMicros: t.started,
 		})
 		silent := errors.Is(err, env.ErrTimeout)
 		_, err = judge(m, ctx, c.peer, a, err)
@@ -134,62 +146,32 @@ func (m *Member) pass(ctx context.Context, f *nodepb.ForwardRequest, key chord.I
 	return timeouts, errNoRoute
 }
 
+// neighborOnHost is a peer that lives on the same host and can take a lookup, or nil.
+func (m *Member) neighborOnHost(p chord.Peer) *Member {
+	if p.Addr != m.self.Addr {
+		return nil
+	}
+	if other := m.host.find(p.ID); other != nil && other.self == p && other.standing() == ok {
+		return other
+	}
+	return nil
+}
+
 // answer tells the initiator the end of its lookup: twice if it must be, since the initiator waits long for a lost one.
-func (m *Member) answer(ctx context.Context, f *nodepb.ForwardRequest, owner *nodepb.Peer, problem string) {
-	initiator, err := peerFromWire(m.host.space, f.Initiator)
-	if err != nil {
+func (m *Member) answer(ctx context.Context, t *transit, owner chord.Peer, problem string) {
+	if other := m.neighborOnHost(t.initiator); other != nil {
+		other.lookups.answer(t.lookup, owner, t.path)
 		return
 	}
 	for range 2 {
-		a, err := m.env.Ring(initiator.Addr, m.host.cfg.CallLimit).Answer(ctx, &nodepb.AnswerRequest{
-			Call: m.Call(initiator.Peer), Lookup: f.Lookup, Owner: owner, Error: problem, Path: f.Path,
-		})
+		q := &nodepb.AnswerRequest{Call: m.Call(t.initiator), Lookup: t.lookup, Error: problem, Path: t.path}
+		if owner.Real() {
+			q.Owner = m.wireSelf()
+		}
+		a, err := m.env.Ring(t.initiator.Addr, m.host.cfg.CallLimit).Answer(ctx, q)
 		silent := errors.Is(err, env.ErrTimeout)
-		if judge(m, ctx, initiator.Peer, a, err); !silent {
+		if judge(m, ctx, t.initiator, a, err); !silent {
 			return
 		}
 	}
-}
-
-// startHop begins a hop's span, if the lookup is sampled. The hop before is its parent, by the call's trace context; the
-// initiator, hop 0, has the lookup's own span.
-func (m *Member) startHop(ctx context.Context, key chord.ID, mode Mode, index int) (context.Context, trace.Span) {
-	if !trace.SpanContextFromContext(ctx).IsSampled() {
-		return ctx, nil
-	}
-	return m.host.in.tracer.Start(ctx, chordevent.SpanLookupHop, trace.WithTimestamp(m.env.Now()), trace.WithAttributes(
-		chordevent.NodeIDKey.String(m.hex), chordevent.HostIDKey.String(m.host.cfg.HostID),
-		chordevent.LookupKeyKey.String(m.host.space.Format(key)), chordevent.LookupModeKey.String(string(mode)),
-		chordevent.LookupHopKey.Int(index), m.distance(key),
-	))
-}
-
-func (m *Member) distance(key chord.ID) attribute.KeyValue {
-	return chordevent.LookupDistanceKey.String(m.host.space.Format(m.host.space.Distance(m.self.ID, key)))
-}
-
-// choose says on a span whom the member chose to go on with, after so many that did not answer; nil: itself.
-func (m *Member) choose(span trace.Span, next *candidate, timeouts int) {
-	if span == nil || !span.IsRecording() {
-		return
-	}
-	if next == nil {
-		span.SetAttributes(chordevent.LookupPointerKey.String(chordevent.PointerSelf), chordevent.LookupTimeoutsKey.Int(timeouts))
-		return
-	}
-	span.SetAttributes(chordevent.PeerIDKey.String(m.host.space.Format(next.peer.ID)), chordevent.LookupTimeoutsKey.Int(timeouts),
-		chordevent.LookupPointerKey.String(pointerName(next.pointer)), chordevent.LookupSlotKey.Int(next.slot))
-}
-
-func (m *Member) endHop(span trace.Span, err error) {
-	if span == nil {
-		return
-	}
-	outcome := chordevent.OutcomeOK
-	if err != nil {
-		outcome = chordevent.OutcomeFailed
-		span.SetStatus(codes.Error, err.Error())
-	}
-	span.SetAttributes(chordevent.OutcomeKey.String(outcome))
-	span.End(trace.WithTimestamp(m.env.Now()))
 }

@@ -99,7 +99,7 @@ func (h *Host) Answer(_ context.Context, q *nodepb.AnswerRequest) (*nodepb.Answe
 	if m == nil {
 		return &nodepb.AnswerResponse{Reply: nobody()}, err
 	}
-	return m.serveAnswer(q), nil
+	return m.serveAnswer(q)
 }
 
 // keysOf is the key side that a call is for.

@@ -2,6 +2,9 @@ package member
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"slices"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -109,10 +112,11 @@ func (m *Member) serveFindNext(ctx context.Context, q *nodepb.FindNextRequest, k
 	if a.Owner = m.keys.Owns(key); a.Owner {
 		list = m.before(key) // a joiner wants the one before the owner
 	} else {
-		list = m.candidates(key, q.Final, false)
+		list = m.candidates(nil, key, q.Final, false)
 	}
-	for _, c := range list {
-		a.Candidates = append(a.Candidates, &nodepb.Candidate{Peer: peerToWire(c.peer, 0), Pointer: c.pointer, Slot: int32(c.slot), Final: c.final})
+	for i := range list {
+		c := &list[i]
+		a.Candidates = append(a.Candidates, &nodepb.Candidate{Peer: c.toWire(), Pointer: c.pointer, Slot: int32(c.slot), Final: c.final})
 	}
 	if len(list) == 0 || a.Owner {
 		m.choose(span, nil, 0)
@@ -124,20 +128,26 @@ func (m *Member) serveFindNext(ctx context.Context, q *nodepb.FindNextRequest, k
 }
 
 func (m *Member) serveForward(ctx context.Context, q *nodepb.ForwardRequest, key chord.ID) (*nodepb.ForwardResponse, error) {
-	if len(q.Path) == 0 || len(q.Path) > maxHops+1 || q.HopsLeft < 0 || q.HopsLeft > maxHops {
-		return nil, status.Error(codes.InvalidArgument, "forward: path or hop count out of bounds")
+	initiator, err := peerFromWire(m.host.space, q.Initiator)
+	if err == nil {
+		err = checkPath(q.Path)
 	}
-	for _, h := range q.Path {
-		if len(h.GetPeer().GetId()) != len(chord.ID{}) {
-			return nil, status.Error(codes.InvalidArgument, "forward: malformed path")
-		}
+	if err != nil || !initiator.Real() || q.HopsLeft < 0 || q.HopsLeft > maxHops {
+		return nil, status.Errorf(codes.InvalidArgument, "forward: malformed initiator, path or hop count: %v", err)
 	}
 	standing := m.standing()
 	if standing == ok {
+		t := &transit{
+			lookup: q.Lookup, initiator: initiator.Peer, from: q.Initiator, key: key, final: q.Final,
+			path: slices.Clip(q.Path), hopsLeft: q.HopsLeft, started: q.StartedMicros,
+		}
 		if m.forwards.Add(1) > maxForwards {
 			m.forwards.Add(-1)
 			standing = isBusy
-		} else if err := m.env.Go(ctx, func(ctx context.Context) { m.forward(ctx, q, key) }); err != nil {
+		} else if m.env.Go(ctx, func(ctx context.Context) {
+			defer m.forwards.Add(-1)
+			m.forward(ctx, t)
+		}) != nil {
 			m.forwards.Add(-1)
 			standing = notMember
 		}
@@ -145,7 +155,27 @@ func (m *Member) serveForward(ctx context.Context, q *nodepb.ForwardRequest, key
 	return &nodepb.ForwardResponse{Reply: m.reply(standing)}, nil
 }
 
-func (m *Member) serveAnswer(q *nodepb.AnswerRequest) *nodepb.AnswerResponse {
-	m.lookups.answer(q)
-	return &nodepb.AnswerResponse{Reply: m.reply(m.standing())}
+func (m *Member) serveAnswer(q *nodepb.AnswerRequest) (*nodepb.AnswerResponse, error) {
+	owner, err := peerFromWire(m.host.space, q.Owner)
+	if err == nil {
+		err = checkPath(q.Path)
+	}
+	if err != nil {
+		return nil, status.Errorf(codes.InvalidArgument, "answer: %v", err)
+	}
+	m.lookups.answer(q.Lookup, owner.Peer, q.Path)
+	return &nodepb.AnswerResponse{Reply: m.reply(m.standing())}, nil
+}
+
+// checkPath reports what is wrong with the path of a lookup.
+func checkPath(path []*nodepb.Hop) error {
+	if len(path) == 0 || len(path) > maxHops+1 {
+		return fmt.Errorf("path of %d hops", len(path))
+	}
+	for _, h := range path {
+		if len(h.GetPeer().GetId()) != len(chord.ID{}) {
+			return errors.New("hop without an identifier")
+		}
+	}
+	return nil
 }

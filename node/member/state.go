@@ -27,8 +27,19 @@ type snapshot struct {
 	leaving bool
 
 	// The pointers as Neighbors answers them, made once per change.
-	pred *nodepb.Peer
-	succ []*nodepb.Peer
+	pred        *nodepb.Peer
+	succ        []*nodepb.Peer
+	fingersWire []*nodepb.Peer // by run
+}
+
+// wireOfFinger is the peer of the finger run that begins with a slot.
+func (s *snapshot) wireOfFinger(first int) *nodepb.Peer {
+	for i, r := range s.fingers.Runs() {
+		if r.First == first {
+			return s.fingersWire[i]
+		}
+	}
+	return nil
 }
 
 func (s *snapshot) status() chordevent.Status {
@@ -131,6 +142,10 @@ func (m *Member) setFingers(why cause, change func(chord.Fingers) (chord.Fingers
 		return false
 	}
 	next.fingers = fingers
+	next.fingersWire = make([]*nodepb.Peer, len(fingers.Runs()))
+	for i, r := range fingers.Runs() {
+		next.fingersWire[i] = peerToWire(r.Peer, 0)
+	}
 	m.now.Store(&next)
 	m.Emit(why(), chordevent.FingersChanged{Runs: m.runs(runs)})
 	return true

@@ -46,11 +46,12 @@ func (s *suspects) clear(p chord.Peer) {
 }
 
 // dead is the predicate for chord.NextHops: nil if nobody is suspected.
-func (s *suspects) dead(now time.Time) func(chord.Peer) bool {
+func (s *suspects) dead(clock func() time.Time) func(chord.Peer) bool {
 	list := s.held()
 	if len(list) == 0 {
 		return nil
 	}
+	now := clock()
 	return func(p chord.Peer) bool {
 		return slices.ContainsFunc(list, func(held suspect) bool { return held.peer == p && held.until.After(now) })
 	}

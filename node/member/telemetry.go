@@ -38,7 +38,7 @@ type instruments struct {
 	lookupDuration metric.Float64Histogram
 	lookupHops     metric.Int64Histogram
 	lookupTimeouts metric.Int64Counter
-	lookupSets     [4]metric.MeasurementOption // by mode and outcome: see lookupAttributes
+	lookupSets     [4]metric.MeasurementOption // by mode and outcome: see lookupSet
 	rounds         metric.Int64Counter
 	failures       metric.Int64Counter
 
@@ -195,8 +195,8 @@ func (m *Member) report() {
 	}
 }
 
-// lookupAttributes are the attributes of a lookup's measurements.
-func (in *instruments) lookupAttributes(mode Mode, ok bool) metric.MeasurementOption {
+// lookupSet is the attributes of a lookup's measurements.
+func (in *instruments) lookupSet(mode Mode, ok bool) metric.MeasurementOption {
 	i := 0
 	if mode == Iterative {
 		i = 1

@@ -82,7 +82,9 @@ func (h *Host) Go(ctx context.Context, task func(context.Context)) error {
 	if h.crashed {
 		return env.ErrStopped
 	}
-	ctx = context.WithoutCancel(ctx)
+	if ctx.Done() != nil {
+		ctx = context.WithoutCancel(ctx)
+	}
 	h.w.schedule(0, func() { h.w.start(h, ctx, task) })
 	return nil
 }

@@ -117,9 +117,12 @@ func (e *Env) Go(ctx context.Context, task func(ctx context.Context)) error {
 	}
 	e.tasks.Add(1)
 	e.mu.Unlock()
+	if ctx.Done() != nil {
+		ctx = context.WithoutCancel(ctx)
+	}
 	go func() {
 		defer e.tasks.Done()
-		task(context.WithoutCancel(ctx))
+		task(ctx)
 	}()
 	return nil
 }

@@ -1,0 +1,90 @@
+package member
+
+import (
+	"sync"
+
+	"chordconductor/node/chord"
+	"chordconductor/node/env"
+	"chordconductor/node/nodepb"
+)
+
+const (
+	// maxPending bounds a member's recursive lookups that wait for their answer. Further ones fail at once.
+	maxPending = 4096
+	// maxSpare bounds the waiting places kept for reuse.
+	maxSpare = 64
+)
+
+// pending is a member's recursive lookups under way.
+type pending struct {
+	mu    sync.Mutex
+	byID  map[uint64]*waiting // guarded by mu; never iterated
+	spare []*waiting          // guarded by mu
+}
+
+// waiting is the place of one lookup. Its fields but signal are guarded by pending.mu.
+type waiting struct {
+	signal  env.Signal
+	waiting bool // on the signal
+	done    bool
+	answer  answered
+}
+
+// answered is what a lookup has come to: an owner, or none, and the way there.
+type answered struct {
+	owner chord.Peer
+	path  []*nodepb.Hop
+}
+
+// add makes a place for a lookup, or returns nil at the bound.
+func (p *pending) add(id uint64, e env.Env) *waiting {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.byID) >= maxPending {
+		return nil
+	}
+	if p.byID == nil {
+		p.byID = make(map[uint64]*waiting)
+	}
+	var w *waiting
+	if n := len(p.spare); n > 0 {
+		w, p.spare = p.spare[n-1], p.spare[:n-1]
+	} else {
+		w = &waiting{signal: e.NewSignal()}
+	}
+	p.byID[id] = w
+	return w
+}
+
+// wait announces a wait on the signal, unless the answer is there already.
+func (p *pending) wait(w *waiting) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	w.waiting = !w.done
+	return w.waiting
+}
+
+// answer hands an answer to the one who waits for it, if anybody still does. The first answer counts.
+func (p *pending) answer(id uint64, owner chord.Peer, path []*nodepb.Hop) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if w, ok := p.byID[id]; ok && !w.done {
+		w.done, w.answer = true, answered{owner, path}
+		if w.waiting {
+			w.signal.Set()
+		}
+	}
+}
+
+// remove ends the wait and returns the answer, if it has come. clean says that the signal is as new.
+func (p *pending) remove(id uint64, w *waiting, clean bool) (a answered, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.byID, id)
+	a, ok = w.answer, w.done
+	if clean && ok && len(p.spare) < maxSpare {
+		w.waiting, w.done, w.answer = false, false, answered{}
+		p.spare = append(p.spare, w)
+	}
+	return a, ok
+}
