@@ -21,8 +21,10 @@ import {
   SimulationSchema,
   type Snapshot,
   SnapshotSchema,
+  type Violation,
+  ViolationSchema,
 } from "../src/gen/hub_pb.ts";
-import type { FakeEvent, FakeLookup, FakeMember, FakeRing } from "./ring.ts";
+import { type FakeEvent, type FakeLookup, type FakeMember, type FakeRing, short } from "./ring.ts";
 
 const STATUS: Record<FakeMember["life"], Members_Status> = {
   joining: Members_Status.JOINING,
@@ -40,6 +42,7 @@ export class FakeHub {
   lookups: Lookup[] = [];
   samples: Sample[] = [];
   historyFrom = 0;
+  violated = false;
   simulation: Simulation = create(SimulationSchema);
   private sampledAt = 0;
   private eventSeq = 0n;
@@ -163,12 +166,20 @@ export class FakeHub {
   }
 
   private state(): RingState {
-    const { members } = this.ring;
-    const many = (life: FakeMember["life"]) => members.reduce((n, m) => n + (m.life === life ? 1 : 0), 0);
-    const error = members.reduce((sum, m) => sum + m.error, 0);
-    const present = this.ring.present.length;
-    const status =
-      present === 0
+    const lives: Record<string, number> = {};
+    let error = 0;
+    let uncertain = 0;
+    for (const m of this.ring.members) {
+      lives[m.life] = (lives[m.life] ?? 0) + 1;
+      error += m.error;
+      if (m.uncertain) uncertain++;
+    }
+    const many = (life: FakeMember["life"]) => lives[life] ?? 0;
+    const present = this.ring.members.length - many("left") - many("failed");
+    const violations = this.violated ? this.broken() : [];
+    const status = violations.length
+      ? RingState_Status.VIOLATED
+      : present === 0
         ? RingState_Status.UNSPECIFIED
         : present < 9
           ? RingState_Status.FORMING
@@ -183,6 +194,7 @@ export class FakeHub {
       successors: 8,
       replicas: 3,
       name: "demo",
+      violations,
       stalenessP50Ms: 61,
       stalenessP99Ms: 148,
       lookupsSampled: 0.5,
@@ -193,8 +205,28 @@ export class FakeHub {
       left: many("left"),
       failed: many("failed"),
       silent: many("silent"),
-      uncertain: members.reduce((n, m) => n + (m.uncertain ? 1 : 0), 0),
+      uncertain,
     });
+  }
+
+  private broken(): Violation[] {
+    const [a, b] = this.ring.members;
+    return [
+      create(ViolationSchema, {
+        condition: "OrderedSuccessorLists",
+        detail: `${short(b)} stands before ${short(a)} in a list.`,
+        members: [a.id],
+        sinceMs: BigInt(this.start),
+        traceId: "ab".repeat(16),
+      }),
+      create(ViolationSchema, {
+        condition: "NoDuplicates",
+        detail: `${short(b)} stood twice in a list.`,
+        members: [b.id],
+        sinceMs: BigInt(this.time() - 4000),
+        healedMs: BigInt(this.time() - 2500),
+      }),
+    ];
   }
 
   private sample(): Sample {

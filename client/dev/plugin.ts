@@ -15,6 +15,7 @@ export interface FakeOptions {
   lookups?: number; // per second
   token?: string; // if set, commands want it
   seed?: number;
+  violated?: boolean; // one condition is broken, another was
 }
 
 const TICK_MS = 66;
@@ -57,6 +58,7 @@ class FakeConductor {
     ring.lookupRate = options.lookups ?? 20;
     this.token = options.token ?? "";
     this.hub = new FakeHub(ring, Date.now());
+    this.hub.violated = options.violated ?? false;
     for (let i = 0; i < 120; i++) {
       ring.step(1000);
       this.hub.patch();
@@ -106,7 +108,8 @@ class FakeConductor {
       create(ServerMessageSchema, { message: { case: "patch", value: patch } } as never),
     );
     for (const ws of this.greeted.keys()) ws.send(frame);
-    if (this.ticks % 15 === 0) this.history.keep(this.hub.ring, this.hub.time());
+    // A large ring's past would fill the memory.
+    if (this.ticks % 15 === 0 && this.hub.ring.members.length <= 500) this.history.keep(this.hub.ring, this.hub.time());
     this.hub.historyFrom = this.history.from;
     if (++this.ticks % 15 === 0) for (const [ws, id] of this.greeted) this.tell(ws, id);
   }

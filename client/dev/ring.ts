@@ -130,7 +130,7 @@ export class FakeRing {
 
   neighbour(m: FakeMember, step: 1 | -1): FakeMember {
     const n = this.members.length;
-    let i = this.members.indexOf(m);
+    let i = this.indexOf(m);
     for (let k = 0; k < n; k++) {
       i = (i + step + n) % n;
       if (this.members[i].life !== "failed" && this.members[i].life !== "left") return this.members[i];
@@ -181,9 +181,13 @@ export class FakeRing {
     return Uint8Array.from({ length: 20 }, () => Math.floor(this.random() * 256));
   }
 
+  /** any is an active member by chance, if a hundred tries find one. */
   any(): FakeMember | undefined {
-    const active = this.members.filter((m) => m.life === "active");
-    return active[Math.floor(this.random() * active.length)];
+    for (let i = 0; i < 100; i++) {
+      const m = this.members[Math.floor(this.random() * this.members.length)];
+      if (m?.life === "active") return m;
+    }
+    return undefined;
   }
 
   hex(bytes: number): string {
@@ -197,6 +201,15 @@ export class FakeRing {
 
   /** successor is the first present member at or after a position. */
   successor(turn: number): FakeMember {
+    const from = this.lowerBound(turn);
+    for (let i = 0; i < this.members.length; i++) {
+      const m = this.members[(from + i) % this.members.length];
+      if (m.life === "active" || m.life === "leaving" || m.life === "silent") return m;
+    }
+    return this.members[0];
+  }
+
+  private lowerBound(turn: number): number {
     let low = 0;
     let high = this.members.length;
     while (low < high) {
@@ -204,11 +217,11 @@ export class FakeRing {
       if (this.members[middle].turn < turn) low = middle + 1;
       else high = middle;
     }
-    for (let i = 0; i < this.members.length; i++) {
-      const m = this.members[(low + i) % this.members.length];
-      if (m.life === "active" || m.life === "leaving" || m.life === "silent") return m;
-    }
-    return this.members[0];
+    return low;
+  }
+
+  private indexOf(m: FakeMember): number {
+    return this.members.indexOf(m, this.lowerBound(m.turn));
   }
 
   private disturb(): void {
@@ -220,7 +233,7 @@ export class FakeRing {
   }
 
   private age(): void {
-    for (const m of [...this.members]) {
+    for (const m of this.members.filter((m) => m.life !== "active" || m.error > 0)) {
       const age = this.now - m.since;
       if (m.life === "joining" && age > 700) {
         this.set(m, "active");
@@ -252,7 +265,7 @@ export class FakeRing {
         this.wound(m);
         this.say({ kind: "chord.node.left", id: m.id, peer: next.id, text: `left; ${short(next)} took over` });
       } else if ((m.life === "left" || m.life === "failed") && age > 15_000) {
-        this.members.splice(this.members.indexOf(m), 1);
+        this.members.splice(this.indexOf(m), 1);
         this.changed.delete(m);
         this.removed.push(m.handle);
       } else if (m.error > 0 && this.now - m.touched > REPAIR_MS) {
@@ -310,14 +323,7 @@ export class FakeRing {
       started: this.now,
       touched: 0,
     };
-    let low = 0;
-    let high = this.members.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (this.members[middle].turn < turn) low = middle + 1;
-      else high = middle;
-    }
-    this.members.splice(low, 0, m);
+    this.members.splice(this.lowerBound(turn), 0, m);
     this.touch(m);
     return m;
   }

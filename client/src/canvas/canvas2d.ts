@@ -51,11 +51,11 @@ export class Canvas2D implements Renderer {
     if (this.palette) drawSelection(ctx, this.palette, table, layout, selection);
   }
 
-  motion(layout: Layout, movers: Movers, now: number): void {
+  motion(layout: Layout, movers: Movers, now: number, still: boolean): void {
     if (movers.count === 0 && !this.movedLast) return;
     const ctx = this.clear(this.layers.motion);
     this.movedLast = movers.count > 0;
-    if (this.palette) drawMotion(ctx, this.palette, layout, movers, now);
+    if (this.palette) drawMotion(ctx, this.palette, layout, movers, now, still);
   }
 
   private clear(ctx: Context): Context {

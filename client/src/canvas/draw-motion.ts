@@ -9,12 +9,20 @@ const curve = newCurve();
 const tail = newCurve();
 
 /** drawMotion draws everything that moves at this instant: hops, keys on their way, and pulses where something happened. */
-export function drawMotion(ctx: Context, p: Palette, layout: Layout, movers: Movers, now: number): void {
+export function drawMotion(
+  ctx: Context,
+  p: Palette,
+  layout: Layout,
+  movers: Movers,
+  now: number,
+  still: boolean,
+): void {
   for (let i = 0; i < movers.count; i++) {
     const share = (now - movers.start[i]) / movers.length[i];
     if (share < 0 || share > 1) continue;
     const tone = toneOf(p, movers.tone[i]);
-    if (movers.kind[i] === Kind.hop) hop(ctx, tone, layout, movers, i, share);
+    if (still) inPlace(ctx, p, tone, layout, movers, i);
+    else if (movers.kind[i] === Kind.hop) hop(ctx, tone, layout, movers, i, share);
     else if (movers.kind[i] === Kind.keys) keys(ctx, p, tone, layout, movers, i, share);
     else pulse(ctx, tone, layout, movers.from[i], share);
   }
@@ -23,6 +31,25 @@ export function drawMotion(ctx: Context, p: Palette, layout: Layout, movers: Mov
 
 function toneOf(p: Palette, tone: number): string {
   return [p.accent, p.busy, p.bad, p.good, p.soft][tone] ?? p.accent;
+}
+
+/** Without motion a hop is its whole chord, a key move stands in the middle of its way, a pulse is a ring. */
+function inPlace(ctx: Context, p: Palette, tone: string, layout: Layout, m: Movers, i: number): void {
+  if (m.kind[i] === Kind.keys) {
+    keys(ctx, p, tone, layout, m, i, 0.5);
+  } else if (m.kind[i] === Kind.pulse) {
+    pulse(ctx, tone, layout, m.from[i], 0.4);
+  } else {
+    chord(layout, m.from[i], m.to[i], curve);
+    ctx.strokeStyle = tone;
+    ctx.lineWidth = 1.6;
+    ctx.globalAlpha = 0.75;
+    ctx.beginPath();
+    ctx.moveTo(curve.ax, curve.ay);
+    ctx.quadraticCurveTo(curve.bx, curve.by, curve.x, curve.y);
+    ctx.stroke();
+    ctx.globalAlpha = 1;
+  }
 }
 
 /** A hop is a drop that runs along the chord, with the way it came fading behind it. */

@@ -136,17 +136,17 @@ function markedArc(ctx: Context, p: Palette, layout: Layout, from: number, to: n
   ctx.stroke();
 }
 
+/** violation points at a member that a broken condition names, with a wedge inside the rim. */
 function violation(ctx: Context, p: Palette, table: MemberTable, layout: Layout, slot: number): void {
-  const [x, y] = pointAt(layout, table.turn[slot], layout.r);
-  const size = layout.bins ? 6 : glyphSize(layout) + 7;
-  ctx.strokeStyle = p.bad;
-  ctx.lineWidth = 2;
+  const turn = table.turn[slot];
+  const wide = 5.5 / (TAU * layout.r);
+  ctx.fillStyle = p.bad;
   ctx.beginPath();
-  ctx.moveTo(x, y - size * 1.3);
-  ctx.lineTo(x + size * 1.2, y + size * 0.8);
-  ctx.lineTo(x - size * 1.2, y + size * 0.8);
+  ctx.moveTo(...pointAt(layout, turn, layout.r - 14));
+  ctx.lineTo(...pointAt(layout, turn - wide, layout.r - 25));
+  ctx.lineTo(...pointAt(layout, turn + wide, layout.r - 25));
   ctx.closePath();
-  ctx.stroke();
+  ctx.fill();
 }
 
 /** lens outlines the hovered bin; its members are listed beside the pointer. */

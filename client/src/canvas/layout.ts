@@ -20,7 +20,7 @@ export interface Camera {
 export const FIT: Camera = { scale: 1, x: 0, y: 0 };
 
 /** Room around the ring for load bars and labels, in CSS pixels. Labels are wider than high. */
-const MARGIN_X = 112;
+const MARGIN_X = 118;
 const MARGIN_Y = 84;
 /** Members nearer together than this, on average, are drawn as bins. */
 export const SINGLE_SPACING = 10;
@@ -59,7 +59,7 @@ export function circle(view: Viewport, camera: Camera): { cx: number; cy: number
   const height = Math.max(80, view.height - view.bottom);
   const radius = Math.max(
     20,
-    Math.min(width / 2 - Math.min(MARGIN_X, 0.16 * width), height / 2 - Math.min(MARGIN_Y, 0.16 * height)),
+    Math.min(width / 2 - Math.min(MARGIN_X, 0.165 * width), height / 2 - Math.min(MARGIN_Y, 0.16 * height)),
   );
   const r = radius * camera.scale;
   return { cx: view.left + width / 2 - camera.x * r, cy: height / 2 - camera.y * r, r };

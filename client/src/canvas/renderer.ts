@@ -44,7 +44,8 @@ export interface Renderer {
   setPalette(palette: Palette): void;
   ring(table: MemberTable, layout: Layout): void;
   selection(table: MemberTable, layout: Layout, selection: Selection): void;
-  motion(layout: Layout, movers: Movers, now: number): void;
+  /** still: for readers who want no motion, what happens is shown in place and does not travel. */
+  motion(layout: Layout, movers: Movers, now: number, still: boolean): void;
 }
 
 /** The part of CanvasRenderingContext2D in use: a test passes one that records. */

@@ -7,6 +7,9 @@ import { type Label, uncrowded } from "./labels";
 import { type Layout, pointAt } from "./layout";
 import type { Selection } from "./renderer";
 
+/** Up to so many violated members are named as such; of more, the wedges and the state line tell. */
+const FEW = 4;
+
 export interface Choice {
   selected: string;
   detail: NodeDetail | null;
@@ -58,8 +61,8 @@ export function labelsFor(world: World, layout: Layout, s: Selection, roomy: boo
     const [ux, uy] = pointAt({ cx: 0, cy: 0 }, turn, 1);
     labels.push({ text, x, y, dx: ux, dy: uy, kind });
   };
-  const inside = (turn: number, text: string) => {
-    const [x, y] = pointAt(layout, turn, layout.r - 20);
+  const inside = (turn: number, text: string, distance = 20) => {
+    const [x, y] = pointAt(layout, turn, layout.r - distance);
     const [ux, uy] = pointAt({ cx: 0, cy: 0 }, turn, 1);
     labels.push({ text, x, y, dx: -ux, dy: -uy, kind: "note" });
   };
@@ -78,7 +81,7 @@ export function labelsFor(world: World, layout: Layout, s: Selection, roomy: boo
     if (s.predecessor >= 0 && s.predecessor !== s.selected) inside(table.turn[s.predecessor], "predecessor");
     for (const [i, slot] of s.successors.entries()) inside(table.turn[slot], i === 0 ? "successor" : String(i + 1));
   }
-  for (const slot of s.violated) inside(table.turn[slot], "violated");
+  if (s.violated.length <= FEW) for (const slot of s.violated) inside(table.turn[slot], "violated", 30);
   if (roomy && !layout.bins && layout.spacing > 17) {
     for (let i = 0; i < layout.n; i++) {
       const slot = layout.slot[i];

@@ -45,6 +45,7 @@ export class Stage {
   private dirty = { ring: true, selection: true };
   private hover: Hover | null = null;
   private frozenAt = 0;
+  private readonly calm = matchMedia("(prefers-reduced-motion: reduce)");
   private readonly stops: (() => void)[] = [];
   private readonly elements: Elements;
   private readonly onHover: (hover: Hover | null, layout: Layout | undefined) => void;
@@ -151,7 +152,6 @@ export class Stage {
       this.dirty.selection = false;
       this.describe(shown.table.count);
     }
-    if (view.mode === "past") movers.clear(); // what moves happens now, not then
     this.move(now, view.mode !== "paused");
   }
 
@@ -166,7 +166,10 @@ export class Stage {
     }
     const at = this.frozenAt || now;
     movers.expire(at);
-    this.renderer.motion(this.layout, movers, at);
+    this.renderer.motion(this.layout, movers, at, this.calm.matches);
+    const moving = movers.count > 0 ? (this.calm.matches ? "still" : "moving") : "no";
+    const { dataset } = this.elements.root;
+    if (dataset.motion !== moving) dataset.motion = moving;
     if (movers.count > 0 && running) this.wake();
   }
 
@@ -175,6 +178,7 @@ export class Stage {
     const { dataset } = this.elements.root;
     dataset.members = String(members);
     dataset.drawn = this.layout?.bins ? "bins" : "members";
+    dataset.movers = String(movers.count);
     dataset.selected = useUi.getState().selected;
   }
 

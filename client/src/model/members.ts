@@ -97,7 +97,7 @@ export class MemberTable {
         this.shape++;
       }
       this.address[slot] = rows.address[i] ?? "";
-      this.host[slot] = rows.host[i] ?? "";
+      this.host[slot] = rows.host[i] || this.address[slot]; // left out where it is the address
       this.status[slot] = rows.status[i] ?? 0;
       this.uncertain[slot] = rows.uncertain[i] ? 1 : 0;
       this.predecessor[slot] = rows.predecessor[i] ?? 0;

@@ -53,6 +53,15 @@ export class Motion {
     this.shown.add(now, shown);
   }
 
+  /** replay moves what happened between two instants of the past. */
+  replay(world: World, from: number, to: number, now: number): void {
+    this.movers.expire(now);
+    const between = (ms: number) => ms > from && ms <= to;
+    for (const event of world.events) if (between(Number(event.timeMs))) this.event(event, world, now);
+    const lookups = world.lookups.filter((l) => between(Number(l.startUs) / 1000));
+    for (const lookup of lookups.slice(0, this.limit)) this.lookup(lookup, world.ring.bits, now);
+  }
+
   /** lookup starts one lookup's hops; false if it does not fit whole. */
   lookup(lookup: Lookup, bits: number, now: number): boolean {
     const hops = lookup.hops.slice(0, MAX_HOPS);

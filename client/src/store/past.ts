@@ -8,6 +8,12 @@ import { goLive, useRing } from "./ring";
 /** How often playing moves on, in milliseconds of the reader's time. */
 const STEP = 250;
 
+/** Called when playing has moved on from one instant to a later one: what happened between may be shown to move. */
+let onReplay: (from: number, to: number) => void = () => {};
+export function replayWith(show: typeof onReplay): void {
+  onReplay = show;
+}
+
 let asked: AbortController | undefined;
 let player: ReturnType<typeof setTimeout> | undefined;
 
@@ -27,11 +33,13 @@ export async function seek(at: number, playing = 0): Promise<void> {
       signal: mine.signal,
     });
     if (mine.signal.aborted) return;
+    const before = Number(useRing.getState().shown.ring.timeMs);
     useRing.setState((s) => ({
       shown: pastWorld(json, s.live),
       rev: s.rev + 1,
       view: { mode: "past", at, playing, loading: false, error: "" },
     }));
+    if (playing !== 0) onReplay(before, at);
     if (playing !== 0) player = setTimeout(() => advance(at + STEP * playing, playing), STEP);
   } catch (err) {
     if (mine.signal.aborted) return;

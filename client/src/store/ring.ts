@@ -11,7 +11,6 @@ export interface Link {
   /** What happened at the last opening: "first" snapshot, "resumed" where it was, "fresh" after a gap, conductor "restarted". */
   opened: "" | "first" | "resumed" | "fresh" | "restarted";
   openedAt: number;
-  lostAt: number;
 }
 
 /** Which instant the page shows. Intake goes on in every mode. */
@@ -37,7 +36,7 @@ export interface RingStore {
 export const useRing = create<RingStore>(() => {
   const world = new World();
   return {
-    link: { state: "connecting", attempt: 0, retryAt: 0, opened: "", openedAt: 0, lostAt: 0 },
+    link: { state: "connecting", attempt: 0, retryAt: 0, opened: "", openedAt: 0 },
     settings: message(SettingsSchema),
     epoch: "",
     live: world,

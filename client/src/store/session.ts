@@ -5,7 +5,7 @@ import { call } from "../wire/api";
 import { Connection } from "../wire/connection";
 import { subprotocols, takeToken } from "../wire/token";
 import { Motion } from "./motion";
-import { seek } from "./past";
+import { replayWith, seek } from "./past";
 import { type Link, useRing } from "./ring";
 import { Timing } from "./timing";
 import { useUi } from "./ui";
@@ -24,7 +24,8 @@ let startAt = 0;
 export function startSession(): () => void {
   takeToken();
   readAddress();
-  const stops = [watchSelected(), writeAddress(), useUi.subscribe(limitMotion)];
+  const stops = [paintTheme(), clearMotion(), watchSelected(), writeAddress(), useUi.subscribe(limitMotion)];
+  replayWith((from, to) => motion.replay(useRing.getState().shown, from, to, performance.now()));
   connection = new Connection({
     url: `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`,
     protocols: subprotocols,
@@ -32,9 +33,10 @@ export function startSession(): () => void {
     listener: {
       connecting: (attempt) => setLink({ state: "connecting", attempt }),
       lost(retryAt, attempt) {
-        setLink({ state: "lost", attempt, retryAt, lostAt: Date.now() });
         // A browser does not say why a WebSocket was refused; the API does. A missing token asks for itself there.
-        if (attempt === 1) call("/api/stats").catch(() => {});
+        const refused = attempt === 1 && useRing.getState().link.state === "connecting";
+        setLink({ state: "lost", attempt, retryAt });
+        if (refused) call("/api/stats").catch(() => {});
       },
       welcome(welcome) {
         const { epoch } = useRing.getState();
@@ -89,6 +91,22 @@ function published(): void {
 
 function setLink(link: Partial<Link>): void {
   useRing.setState((s) => ({ link: { ...s.link, ...link } }));
+}
+
+/** The document wears the theme before anything is drawn in it, so that nothing is drawn in the wrong colours. */
+function paintTheme(): () => void {
+  const paint = ({ theme }: { theme: string }) => {
+    document.documentElement.dataset.theme = theme;
+  };
+  paint(useUi.getState());
+  return useUi.subscribe(paint);
+}
+
+/** What moves belongs to one time; going to another, it is gone. */
+function clearMotion(): () => void {
+  return useRing.subscribe((now, before) => {
+    if ((now.view.mode === "past") !== (before.view.mode === "past")) movers.clear();
+  });
 }
 
 function watchSelected(): () => void {

@@ -1,5 +1,4 @@
 import { useEffect } from "react";
-import { useUi } from "../store/ui";
 import { CursorVoice } from "./Cursor";
 import { Dialogs } from "./Dialogs";
 import { Header } from "./Header";
@@ -13,10 +12,6 @@ import { Timeline } from "./Timeline";
 import { Tour } from "./Tour";
 
 export function App() {
-  const theme = useUi((s) => s.theme);
-  useEffect(() => {
-    document.documentElement.dataset.theme = theme;
-  }, [theme]);
   useEffect(listenKeys, []);
   return (
     <div className="app">

@@ -3,10 +3,11 @@ import type { FeedEvent } from "../gen/hub_pb";
 import { chosen, type Filter, GROUP_NAMES, type Group, groupOf, kindWord } from "../model/feed";
 import { hexOf, shortId } from "../model/id";
 import { clock, count } from "../model/words";
+import { seek } from "../store/past";
 import { useRing, useShown } from "../store/ring";
 import { select, useUi } from "../store/ui";
 import { Icon } from "./Icon";
-import { useRows } from "./useRows";
+import { useHeld, useRows } from "./useRows";
 import { Violations } from "./Violations";
 
 const ROW = 46;
@@ -58,7 +59,8 @@ export function EventsTab() {
   );
 }
 
-function Feed({ events, bits }: { events: FeedEvent[]; bits: number }) {
+function Feed({ events: latest, bits }: { events: FeedEvent[]; bits: number }) {
+  const [events, holding] = useHeld(latest);
   const rows = useRows(events.length, ROW);
   const [follow, setFollow] = useState(true);
   const following = useRef(true);
@@ -73,6 +75,7 @@ function Feed({ events, bits }: { events: FeedEvent[]; bits: number }) {
       <div
         ref={rows.ref}
         className="scroll"
+        {...holding}
         onScroll={() => setFollow(rows.atEnd())}
         tabIndex={0}
         role="log"
@@ -95,12 +98,27 @@ function Feed({ events, bits }: { events: FeedEvent[]; bits: number }) {
   );
 }
 
+/** Instant is an event's time; where the past can be shown, it leads there, with the event's member selected. */
+function Instant({ ms, onGo }: { ms: number; onGo: () => void }) {
+  const history = useRing((s) => Number(s.live.ring.historyFromMs));
+  if (history === 0 || ms < history) return <time className="num">{clock(ms)}</time>;
+  const go = () => {
+    onGo();
+    void seek(ms);
+  };
+  return (
+    <button type="button" className="link instant num" title="Go back to this instant" onClick={go}>
+      {clock(ms)}
+    </button>
+  );
+}
+
 function Row({ event, bits, top }: { event: FeedEvent; bits: number; top: number }) {
   const { jaegerUrl } = useRing((s) => s.settings);
   const id = hexOf(event.id);
   return (
     <li style={{ top, height: ROW }} data-warning={event.warning || undefined} data-group={groupOf(event.kind)}>
-      <time className="num">{clock(Number(event.timeMs))}</time>
+      <Instant ms={Number(event.timeMs)} onGo={() => select(id)} />
       <div>
         <p>
           <button type="button" className="id-link" onClick={() => select(id)}>

@@ -19,7 +19,8 @@ const STATE_ICON: Record<number, IconName> = {
 /** Header answers, in this order: is the ring well, what just happened, and how far to believe it. */
 export function Header() {
   const { ring } = useShown();
-  const word = ringWord[ring.status];
+  const waiting = useRing((s) => s.epoch === "" && s.link.state !== "open");
+  const word = waiting ? "Waiting" : ringWord[ring.status];
   return (
     <header className="header">
       <h1 className="brand">
@@ -32,9 +33,9 @@ export function Header() {
         </span>
         <div>
           <p className="state-line">
-            <strong>{word}</strong> <span>{verdict(ring)}</span>
+            <strong>{word}</strong> <span>{waiting ? "for the conductor to answer." : verdict(ring)}</span>
           </p>
-          <News />
+          {!waiting && <News />}
         </div>
       </div>
       <dl className="figures">

@@ -11,7 +11,7 @@ import { callJson, messageOf } from "../wire/api";
 import { LookupCard } from "./LookupCard";
 import { OutcomeMark } from "./OutcomeMark";
 import { StripPlot } from "./StripPlot";
-import { useRows } from "./useRows";
+import { useHeld, useRows } from "./useRows";
 
 const ROW = 30;
 
@@ -108,11 +108,12 @@ function FindForm() {
   );
 }
 
-function List({ lookups, bits, chosen }: { lookups: Lookup[]; bits: number; chosen: string }) {
+function List({ lookups: latest, bits, chosen }: { lookups: Lookup[]; bits: number; chosen: string }) {
+  const [lookups, holding] = useHeld(latest.slice());
   const rows = useRows(lookups.length, ROW);
   const newest = lookups.length - 1;
   return (
-    <div ref={rows.ref} className="scroll" tabIndex={0}>
+    <div ref={rows.ref} className="scroll" tabIndex={0} {...holding}>
       <div role="table" aria-label="Recent lookups, newest first" aria-rowcount={lookups.length}>
         <div role="rowgroup" style={{ height: rows.height, position: "relative" }}>
           {Array.from({ length: rows.last - rows.first }, (_, i) => {

@@ -93,7 +93,7 @@ function Details({ hex }: { hex: string }) {
   const detail = useRing((s) => s.detail);
   const past = useRing((s) => s.view.mode === "past");
   const { ring } = useShown();
-  if (past) return null;
+  if (past) return <p className="quiet">Its successor list and fingers are known for the present only.</p>;
   if (!detail || hexOf(detail.id) !== hex) return <p className="quiet">Asking for its pointers…</p>;
   if (detail.gone) return <p className="quiet">Its pointers are not known any more.</p>;
   const targets = new Map<string, { first: number; last: number }>();

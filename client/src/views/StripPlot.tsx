@@ -6,8 +6,8 @@ import { duration } from "../model/words";
 import { chooseLookup, useUi } from "../store/ui";
 import { useThemeSerial } from "./useTheme";
 
-const HEIGHT = 118;
-const PAD = { left: 8, right: 8, top: 8, bottom: 18 };
+const HEIGHT = 128;
+const PAD = { left: 8, right: 8, top: 18, bottom: 18 };
 /** So many lookups are drawn, the newest. */
 const SHOWN = 160;
 
@@ -123,8 +123,10 @@ function axes(
     ctx.stroke();
     ctx.fillText(duration(us / 1000).replace(".0", ""), Math.min(x(us), width - 20), HEIGHT - 5);
   }
+  ctx.textAlign = "right";
+  ctx.fillText("time since its start", width - PAD.right, 11);
   ctx.textAlign = "left";
-  ctx.fillText("far from the key", PAD.left, PAD.top + 8);
+  ctx.fillText("far from the key", PAD.left, 11);
   ctx.fillText("found", PAD.left, HEIGHT - 5);
 }
 

@@ -10,6 +10,15 @@ export interface Rows {
   atEnd: () => boolean;
 }
 
+/**
+ * useHeld keeps a list as it is while the pointer rests on it, so that nothing runs away from under a click. The events
+ * to hand to the list's element come with it.
+ */
+export function useHeld<T>(list: T): [T, { onPointerEnter: () => void; onPointerLeave: () => void }] {
+  const [held, hold] = useState<{ list: T } | null>(null);
+  return [held ? held.list : list, { onPointerEnter: () => hold({ list }), onPointerLeave: () => hold(null) }];
+}
+
 const OVERSCAN = 6;
 
 export function useRows(total: number, rowHeight: number): Rows {

@@ -135,16 +135,28 @@ describe("Canvas2D", () => {
     const movers = new Movers();
     movers.add({ kind: Kind.hop, tone: Tone.calm, from: 0.1, to: 0.6, start: 0, length: 500 });
     movers.add({ kind: Kind.keys, tone: Tone.calm, from: 0.1, to: 0.15, start: 0, length: 500, label: "12 keys" });
-    renderer.motion(layout, movers, 100);
+    renderer.motion(layout, movers, 100, false);
     expect(rig.motion.of("quadraticCurveTo")).toHaveLength(2);
     expect(rig.motion.of("fillText")[0].args[0]).toBe("12 keys");
     movers.expire(600);
     rig.motion.clear();
-    renderer.motion(layout, movers, 600);
+    renderer.motion(layout, movers, 600, false);
     expect(rig.motion.of("clearRect")).toHaveLength(1);
     rig.motion.clear();
-    renderer.motion(layout, movers, 616);
+    renderer.motion(layout, movers, 616, false);
     expect(rig.motion.calls).toHaveLength(0);
+  });
+
+  it("draws the same picture at every instant for readers who want no motion", () => {
+    const layout = layOut(worldOf(32).table, VIEW, FIT);
+    const movers = new Movers();
+    movers.add({ kind: Kind.hop, tone: Tone.calm, from: 0.1, to: 0.6, start: 0, length: 500 });
+    movers.add({ kind: Kind.pulse, tone: Tone.good, from: 0.3, to: 0.3, start: 0, length: 500 });
+    renderer.motion(layout, movers, 50, true);
+    const first = JSON.stringify(rig.motion.calls);
+    rig.motion.clear();
+    renderer.motion(layout, movers, 400, true);
+    expect(JSON.stringify(rig.motion.calls)).toBe(first);
   });
 
   it("draws nothing before it has colours", () => {

@@ -1,0 +1,75 @@
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { launch, ready, type Served, serve, visit } from "./rig";
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+let browser: Browser;
+let ring: Served;
+
+beforeAll(async () => {
+  browser = await launch();
+  ring = await serve({ members: 32, churn: 1, lookups: 20 });
+});
+afterAll(async () => {
+  await browser?.close();
+  await ring?.close();
+});
+
+interface Finding {
+  id: string;
+  impact: string;
+  nodes: { html: string; any: { message: string }[] }[];
+}
+
+/** findings are what axe calls serious or critical, in a form that a failing test can show. */
+async function findings(page: Page): Promise<string[]> {
+  await page.evaluate(AXE); // not a script element: the page's policy would refuse it
+  const violations = (await page.evaluate(
+    "axe.run(document, { resultTypes: ['violations'] }).then((r) => r.violations)",
+  )) as Finding[];
+  return violations
+    .filter((v) => v.impact === "serious" || v.impact === "critical")
+    .flatMap((v) => v.nodes.slice(0, 3).map((n) => `${v.id}: ${n.html.slice(0, 140)} ${n.any[0]?.message ?? ""}`));
+}
+
+describe.each(["light", "dark"] as const)("access, %s", (scheme) => {
+  it.each(["events", "lookups", "members", "charts", "control"])("the %s tab has no serious finding", async (tab) => {
+    const { page } = await visit(browser, `${ring.url}?tab=${tab}`, { scheme });
+    await ready(page);
+    await page.locator(".events li, .lookup-row, .table-row, .u-wrap, .control section").first().waitFor();
+    expect(await findings(page)).toEqual([]);
+    await page.context().close();
+  });
+
+  it("nor have member panel, lookup card, dialog and tour", async () => {
+    const { page } = await visit(browser, `${ring.url}?tab=lookups`, { scheme, tour: true });
+    await ready(page);
+    await page.locator("body").press("ArrowRight");
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: "Successor list" }).waitFor();
+    await page.getByRole("table", { name: /Recent lookups/ }).hover();
+    await page.locator(".lookup-row button").nth(3).click();
+    await page.getByTestId("lookup-card").waitFor();
+    expect(await findings(page)).toEqual([]);
+    await page.locator("body").press("?");
+    await page.getByRole("dialog", { name: "Keyboard" }).waitFor();
+    expect(await findings(page)).toEqual([]);
+    await page.context().close();
+  });
+});
+
+describe("a narrow screen", () => {
+  it("has no serious finding and nothing wider than itself", async () => {
+    const { page } = await visit(browser, ring.url, { width: 390, height: 844 });
+    await ready(page);
+    await page.locator("body").press("ArrowRight");
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: "Successor list" }).waitFor();
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
+    expect(await findings(page)).toEqual([]);
+    await page.context().close();
+  });
+});

@@ -1,0 +1,225 @@
+import type { Browser, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { launch, members, ready, serve, type Visit, visit } from "./rig";
+
+let browser: Browser;
+const open: (() => Promise<void>)[] = [];
+
+beforeAll(async () => {
+  browser = await launch();
+});
+afterAll(async () => {
+  await browser?.close();
+});
+afterEach(async () => {
+  for (const close of open.splice(0).reverse()) await close();
+});
+
+async function show(url: string, how: Visit = {}): Promise<Page> {
+  const { page } = await visit(browser, url, how);
+  open.push(() => page.context().close());
+  return page;
+}
+
+async function ring(options: Parameters<typeof serve>[0], port = 0) {
+  const served = await serve(options, port);
+  open.push(() => served.close());
+  return served;
+}
+
+describe("connection", () => {
+  it("says plainly that it is lost, and comes back by itself", async () => {
+    const first = await serve({ members: 9, churn: 0 });
+    const page = await show(first.url);
+    await ready(page);
+    await first.close();
+    await page.getByTestId("link").getByText("Connection lost.").waitFor();
+    expect(await members(page)).toBe(9); // what was known stays in sight
+    await ring({ members: 11, churn: 0 }, Number(new URL(first.url).port));
+    await page.getByTestId("link").getByRole("button", { name: "Try now" }).click();
+    await page.locator("[data-testid=ring][data-members='11']").waitFor();
+    await page.getByText(/Connected again/).waitFor();
+  });
+
+  it("says that there is no ring yet", async () => {
+    const page = await show((await ring({ members: 0, churn: 0 })).url);
+    await page.getByTestId("link").getByText("No ring yet.").waitFor();
+    expect(await page.getByTestId("state").innerText()).toMatch(/Empty/);
+  });
+});
+
+describe("token", () => {
+  it("is asked for when a command needs it, and the command then goes through", async () => {
+    const { url } = await ring({ members: 9, churn: 0, token: "secret+/=" });
+    const page = await show(`${url}?tab=control`);
+    await ready(page);
+    await page.getByTestId("add-members").click();
+    const dialog = page.getByRole("dialog", { name: /asks for its token/ });
+    await dialog.getByLabel("Token").fill("secret+/=");
+    await dialog.getByRole("button", { name: "Use it" }).click();
+    await page.locator("[data-testid=ring][data-members='10']").waitFor();
+  });
+
+  it("comes with the address, and does not stay in it", async () => {
+    const { url } = await ring({ members: 9, churn: 0, token: "secret" });
+    const page = await show(`${url}?tab=control#token=secret`);
+    await ready(page);
+    expect(page.url()).not.toContain("secret");
+    await page.getByTestId("add-members").click();
+    await page.locator("[data-testid=ring][data-members='10']").waitFor();
+  });
+
+  it("wrong or refused, the reason is shown", async () => {
+    const { url } = await ring({ members: 9, churn: 0, token: "secret" });
+    const page = await show(`${url}?tab=control#token=wrong`);
+    await ready(page);
+    await page.getByTestId("add-members").click();
+    await page.getByRole("dialog").getByRole("button", { name: "Not now" }).click();
+    await page.getByRole("alert").getByText("this conductor wants its token").waitFor();
+    expect(await members(page)).toBe(9);
+  });
+});
+
+describe("address", () => {
+  it("shows the same thing to whoever opens the link", async () => {
+    const { url } = await ring({ members: 20, churn: 0 });
+    const page = await show(url, { scheme: "light" });
+    await ready(page);
+    await page.locator("body").press("ArrowRight");
+    await page.keyboard.press("Enter");
+    await page.keyboard.press("5");
+    await page.keyboard.press("+");
+    await page.getByRole("button", { name: /^Theme/ }).click();
+    await page.getByRole("button", { name: /^Theme/ }).click();
+    await page.waitForURL(/member=.*tab=control.*theme=dark.*view=/);
+    const other = await show(page.url(), { scheme: "light" });
+    await ready(other);
+    const id = await page.getByTestId("member-panel").locator("h2").innerText();
+    expect(await other.getByTestId("member-panel").locator("h2").innerText()).toBe(id);
+    expect(await other.getByRole("tab", { selected: true }).innerText()).toBe("Control");
+    expect(await other.evaluate(() => getComputedStyle(document.body).backgroundColor)).toBe(
+      await page.evaluate(() => getComputedStyle(document.body).backgroundColor),
+    );
+  });
+});
+
+describe("time", () => {
+  it("goes back to an instant, everything follows, and comes back to live", async () => {
+    const { url } = await ring({ members: 10, churn: 0, lookups: 5 });
+    const page = await show(url);
+    await ready(page);
+    const history = page.locator(".track:not([aria-disabled=true])");
+    await history.waitFor();
+    // A second instant in the history, then five members more: an instant before them shows ten.
+    await page.waitForFunction(() => Number(document.querySelector(".track")?.getAttribute("aria-valuemax")) >= 3);
+    await fetch(`${url}api/nodes`, { method: "POST", body: '{"count": 5}' });
+    await page.locator("[data-testid=ring][data-members='15']").waitFor();
+    await history.click({ position: { x: 30, y: 10 } });
+    await page.getByTestId("link").getByText("You are looking at").waitFor();
+    await page.locator("[data-testid=ring][data-members='10']").waitFor();
+    expect(await page.getByTestId("members").innerText()).toBe("10");
+    await page.waitForURL(/t=/);
+    const other = await show(page.url());
+    await other.locator("[data-testid=ring][data-members='10']").waitFor();
+    await page.locator("body").press("l");
+    await page.locator("[data-testid=ring][data-members='15']").waitFor();
+    await page.getByText("Live", { exact: true }).waitFor();
+  });
+
+  it("says why an instant cannot be shown", async () => {
+    const { url } = await ring({ members: 10, churn: 0 });
+    const page = await show(`${url}?t=2020-01-01T00:00:00Z`);
+    await page
+      .getByTestId("link")
+      .getByText(/no history is kept of that instant/)
+      .waitFor();
+    await page.getByTestId("link").getByRole("button", { name: "Back to live" }).click();
+    await page.getByText("Live", { exact: true }).waitFor();
+  });
+});
+
+describe("control", () => {
+  it("cuts off an arc that is drawn on the ring, and heals", async () => {
+    const { url } = await ring({ members: 40, churn: 0 });
+    const page = await show(`${url}?tab=control`);
+    await ready(page);
+    await page.getByRole("button", { name: "Draw an arc" }).click();
+    const box = await page.getByTestId("ring").boundingBox();
+    if (!box) throw new Error("the ring has no box");
+    const at = (turn: number): [number, number] => [
+      box.x + box.width / 2 + 250 * Math.sin(turn * 2 * Math.PI),
+      box.y + box.height / 2 - 250 * Math.cos(turn * 2 * Math.PI),
+    ];
+    await page.mouse.move(...at(0.9));
+    await page.mouse.down();
+    for (const turn of [0.95, 0.0, 0.05, 0.1]) await page.mouse.move(...at(turn), { steps: 3 });
+    await page.mouse.up();
+    const cut = page.getByRole("button", { name: /^Cut off \d+ members?$/ });
+    await cut.waitFor();
+    const count = Number((await cut.innerText()).match(/\d+/)?.[0]);
+    expect(count).toBeGreaterThan(1);
+    expect(count).toBeLessThan(20);
+    await cut.click();
+    await page.getByText(`${count} members cut off now.`).waitFor();
+    await page.getByRole("button", { name: "Heal" }).click();
+    await page.getByText(/cut off now/).waitFor({ state: "detached" });
+  });
+
+  it("checks a scenario as it is typed, starts it and opens its report", async () => {
+    const { url } = await ring({ members: 9, churn: 0 });
+    const page = await show(`${url}?tab=control`);
+    await ready(page);
+    await page.getByRole("combobox", { name: "Scenario" }).selectOption("first-ring");
+    await page.getByText("Valid.").waitFor();
+    const yaml = page.getByLabel("YAML");
+    await page.getByRole("textbox", { name: "Seed" }).fill("99");
+    expect(await yaml.inputValue()).toContain("seed: 99");
+    await yaml.fill(`${await yaml.inputValue()}bogus: 1\n`);
+    await page.getByText(/Line 7: bogus no such field/).waitFor();
+    expect(await page.getByRole("button", { name: "Start" }).isDisabled()).toBe(true);
+    await yaml.fill("seed: 1\n");
+    await page.getByText("Valid.").waitFor();
+    await page.getByRole("button", { name: "Start" }).click();
+    await page
+      .getByTestId("progress")
+      .getByText(/running/)
+      .waitFor();
+    await page.getByRole("button", { name: "Stop" }).click();
+    const report = page.context().waitForEvent("page");
+    await page.getByRole("button", { name: "Open the report" }).click();
+    await (await report).getByRole("heading", { name: "Report" }).waitFor();
+  });
+
+  it("puts, gets and deletes a key, and says when there is none", async () => {
+    const { url } = await ring({ members: 9, churn: 0 });
+    const page = await show(`${url}?tab=control`);
+    await ready(page);
+    const keys = page.getByRole("region", { name: "Keys" });
+    await keys.getByLabel("Key", { exact: true }).fill("tide/1 é");
+    await keys.getByLabel("Value").fill("high");
+    await keys.getByRole("button", { name: "Put" }).click();
+    await keys.getByText("Stored in 3 copies.").waitFor();
+    await keys.getByRole("button", { name: "Get" }).click();
+    await keys.getByText("high").waitFor();
+    await keys.getByRole("button", { name: "Delete" }).click();
+    await keys.getByText("Deleted.").waitFor();
+    await keys.getByRole("button", { name: "Get" }).click();
+    await keys.getByRole("alert").getByText("no key tide/1 é").waitFor();
+  });
+});
+
+describe("first visit", () => {
+  it("shows a tour of three steps that can be skipped and does not come back", async () => {
+    const { url } = await ring({ members: 9, churn: 0 });
+    const page = await show(url, { tour: true });
+    const tour = page.getByTestId("tour");
+    await tour.getByText("Is the ring well?").waitFor();
+    await tour.getByRole("button", { name: "Next" }).click();
+    await tour.getByText("2 of 3").waitFor();
+    await tour.getByRole("button", { name: "Skip" }).click();
+    await tour.waitFor({ state: "detached" });
+    await page.reload();
+    await ready(page);
+    expect(await tour.count()).toBe(0);
+  });
+});

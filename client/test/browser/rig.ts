@@ -1,0 +1,97 @@
+import { execFileSync } from "node:child_process";
+import type { AddressInfo } from "node:net";
+import { fileURLToPath } from "node:url";
+import { type Browser, chromium, type Page } from "playwright-core";
+import { type PreviewServer, preview } from "vite";
+import { type FakeOptions, fakeConductor } from "../../dev/plugin";
+
+/** The built page, on a server that stands in for the conductor, in a real Chromium. */
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+
+/** The headers that the conductor sends with the page (package web): the page must live within them. */
+const CSP =
+  "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; " +
+  "font-src 'self'; connect-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+export interface Served {
+  url: string;
+  close(): Promise<void>;
+}
+
+export async function serve(options: FakeOptions, port = 0): Promise<Served> {
+  const server: PreviewServer = await preview({
+    root: ROOT,
+    configFile: false,
+    logLevel: "warn",
+    preview: { port, host: "127.0.0.1", strictPort: true, headers: { "Content-Security-Policy": CSP } },
+    plugins: [fakeConductor(options)],
+  });
+  const address = server.httpServer.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${address.port}/`,
+    close: async () => {
+      await server.close();
+    },
+  };
+}
+
+export async function launch(): Promise<Browser> {
+  const executablePath = process.env.CHROMIUM ?? execFileSync("which", ["chromium"]).toString().trim();
+  return chromium.launch({
+    executablePath,
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
+  });
+}
+
+export interface Visit {
+  width?: number;
+  height?: number;
+  scheme?: "light" | "dark";
+  calm?: boolean;
+  tour?: boolean;
+}
+
+/** visit opens the page in a context of its own; what the page complains about is collected. */
+export async function visit(
+  browser: Browser,
+  url: string,
+  how: Visit = {},
+): Promise<{ page: Page; complaints: string[] }> {
+  const context = await browser.newContext({
+    viewport: { width: how.width ?? 1440, height: how.height ?? 900 },
+    colorScheme: how.scheme ?? "light",
+    reducedMotion: how.calm ? "reduce" : "no-preference",
+  });
+  const page = await context.newPage();
+  page.setDefaultTimeout(30_000);
+  const complaints: string[] = [];
+  page.on("pageerror", (err) => complaints.push(err.message));
+  page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
+  if (!how.tour) await page.addInitScript(() => localStorage.setItem("chord.tour", "1"));
+  await page.goto(url);
+  return { page, complaints };
+}
+
+/** ready waits for the first picture. */
+export async function ready(page: Page): Promise<void> {
+  await page.locator("[data-testid=ring][data-drawn]:not([data-members='0'])").waitFor();
+}
+
+/** members is how many the canvas says it draws. */
+export async function members(page: Page): Promise<number> {
+  return Number(await page.getByTestId("ring").getAttribute("data-members"));
+}
+
+/** until waits for a condition on the page, polled by the browser itself. */
+export async function until<T>(page: Page, condition: (arg: T) => boolean, arg: T): Promise<void> {
+  await page.waitForFunction(condition as never, arg as never, { timeout: 15_000 });
+}
