@@ -201,10 +201,16 @@ func (c *conductor) announce(w io.Writer, s *scenario.Scenario) {
 	if c.grafana != "" {
 		row("Grafana", "%s", c.grafana)
 	}
-	if s != nil {
+	switch {
+	case s == nil:
+		row("scenario", "none")
+	case s.OwnRing:
 		row("scenario", "%s: %d members, %g operations per second", s.Name, s.Ring.Members, s.Workload.Rate)
-	} else {
-		row("scenario", "none: point nodes here with OTEL_EXPORTER_OTLP_ENDPOINT=http://%s", orOff(c.ingest.GRPCAddr()))
+	default:
+		row("scenario", "%s: %g operations per second on the nodes that are there", s.Name, s.Workload.Rate)
+	}
+	if s == nil || !s.OwnRing {
+		row("nodes", "point them here with OTEL_EXPORTER_OTLP_ENDPOINT=http://%s", orOff(c.ingest.GRPCAddr()))
 	}
 	fmt.Fprintln(w, "Ctrl-C ends it.")
 }
