@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net/http"
 	"sort"
 	"strconv"
@@ -86,6 +87,18 @@ func send(w http.ResponseWriter, r *http.Request, code int, contentType string, 
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(code)
 	_, _ = w.Write(body)
+}
+
+// accepts reports whether the Accept header names a type.
+func accepts(r *http.Request, kind string) bool {
+	for _, list := range r.Header.Values("Accept") {
+		for part := range strings.SplitSeq(list, ",") {
+			if got, _, err := mime.ParseMediaType(part); err == nil && got == kind {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func acceptsGzip(r *http.Request) bool {

@@ -12,6 +12,9 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"google.golang.org/protobuf/proto"
+
+	"chordconductor/conductor/hub/hubpb"
 	"chordconductor/conductor/ring"
 	"chordconductor/conductor/sim"
 	"chordconductor/conductor/sim/scenario"
@@ -82,6 +85,11 @@ func TestThePast(t *testing.T) {
 	})
 	if got := text(t, ask(s, "GET", "/api/ring?at=2026-05-04T03:02:01.5Z", "")); !strings.Contains(got, `"seq":7`) {
 		t.Errorf("the past: %s", got)
+	}
+	packed := ask(s, "GET", "/api/ring?at=2026-05-04T03:02:01Z", "", header("Accept", "application/x-protobuf"))
+	var snapshot hubpb.Snapshot
+	if err := proto.Unmarshal([]byte(text(t, packed)), &snapshot); err != nil || snapshot.GetSeq() != 7 || len(snapshot.GetEvents()) != 5 || len(snapshot.GetLookups()) != 1 {
+		t.Errorf("as protobuf: %v %v", err, &snapshot)
 	}
 	if r := ask(s, "GET", "/api/ring?at=2020-01-01T00:00:00Z", ""); r.StatusCode != http.StatusNotFound || !strings.Contains(complaint(t, r), "history begins later") {
 		t.Errorf("before history: %d", r.StatusCode)

@@ -4,6 +4,11 @@ import (
 	"net/http"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
+	"chordconductor/conductor/hub"
+	"chordconductor/conductor/live"
+	"chordconductor/conductor/lookups"
 	"chordconductor/conductor/ring"
 	"chordconductor/node/chord"
 	"chordconductor/otel/chordevent"
@@ -88,6 +93,10 @@ func (s *Server) ring(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+	if accepts(r, protobufType) {
+		s.snapshot(w, r, view)
+		return
+	}
 	f := formatOf(view)
 	out := ringJSON{
 		Epoch: s.cfg.Source.Epoch(), Seq: view.Seq, Time: view.Time, Name: view.Name, Status: view.Status.String(), Error: view.Error,
@@ -102,6 +111,32 @@ func (s *Server) ring(w http.ResponseWriter, r *http.Request) {
 		out.Nodes = append(out.Nodes, f.node(m))
 	}
 	answer(w, r, http.StatusOK, out)
+}
+
+const protobufType = "application/x-protobuf"
+
+// snapshot answers with a view in the page's own form, with what of the recent feed and lookups lies before it.
+func (s *Server) snapshot(w http.ResponseWriter, r *http.Request, view *ring.View) {
+	const recent = 200
+	var events []live.FeedEvent
+	for _, ev := range s.cfg.Source.Events(0, maxEvents) {
+		if !ev.Time.After(view.Time) {
+			events = append(events, ev)
+		}
+	}
+	var found []lookups.Lookup
+	for _, l := range s.cfg.Source.Lookups(maxEvents) {
+		if !l.Start.After(view.Time) {
+			found = append(found, l)
+		}
+	}
+	events, found = events[max(0, len(events)-recent):], found[max(0, len(found)-recent):]
+	body, err := proto.Marshal(hub.Snapshot(view, s.cfg.Source.Stats(), events, found, nil))
+	if err != nil {
+		fail(w, http.StatusInternalServerError, "encoding the snapshot: %v", err)
+		return
+	}
+	send(w, r, http.StatusOK, protobufType, body)
 }
 
 // ringNode tells all that is known of one member.
