@@ -32,6 +32,9 @@ func call[Q, A any](ctx context.Context, c caller, request Q, method func(*Host)
 			}
 			w.start(server, remoteContext(ctx), func(ctx context.Context) {
 				a, err := method(server)(ctx, request)
+				if server.crashed {
+					return
+				}
 				c.send(func() {
 					if t.wait == wait {
 						answer, failure = a, err

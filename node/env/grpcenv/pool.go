@@ -113,6 +113,13 @@ func (p *pool) put(c *conn) {
 	}
 }
 
+// Connections is the number of client connections kept.
+func (e *Env) Connections() int {
+	e.pool.mu.Lock()
+	defer e.pool.mu.Unlock()
+	return e.pool.recent.Len()
+}
+
 // close ends all connections, and with them the calls on them.
 func (p *pool) close() {
 	p.mu.Lock()

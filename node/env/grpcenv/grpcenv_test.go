@@ -1,0 +1,314 @@
+package grpcenv_test
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/status"
+
+	"chordconductor/node/env"
+	"chordconductor/node/env/grpcenv"
+	"chordconductor/node/nodepb"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// stub answers pings, with an error or only when released if told so.
+type stub struct {
+	nodepb.UnimplementedRingServer
+	nodepb.UnimplementedKeysServer
+	err  error
+	hold chan struct{}
+}
+
+func (s *stub) Ping(ctx context.Context, _ *nodepb.PingRequest) (*nodepb.PingResponse, error) {
+	if s.hold != nil {
+		select {
+		case <-s.hold:
+		case <-ctx.Done():
+		}
+	}
+	return &nodepb.PingResponse{Leaving: true}, s.err
+}
+
+func (s *stub) Apply(ctx context.Context, _ *nodepb.ApplyRequest) (*nodepb.ApplyResponse, error) {
+	<-s.hold
+	return &nodepb.ApplyResponse{}, nil
+}
+
+func serving(t *testing.T, opts grpcenv.Options, s *stub) *grpcenv.Env {
+	t.Helper()
+	opts.Listen = "127.0.0.1:0"
+	e, err := grpcenv.Listen(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(e.Close)
+	e.Serve(s, s, nil)
+	return e
+}
+
+func ping(e *grpcenv.Env, addr string, limit time.Duration) error {
+	_, err := e.Ring(addr, limit).Ping(context.Background(), &nodepb.PingRequest{})
+	return err
+}
+
+func TestCalls(t *testing.T) {
+	hold := make(chan struct{})
+	good, bad, slow := serving(t, grpcenv.Options{}, &stub{}), serving(t, grpcenv.Options{}, &stub{err: status.Error(codes.FailedPrecondition, "no")}),
+		serving(t, grpcenv.Options{}, &stub{hold: hold})
+	if err := ping(good, good.Address(), time.Second); err != nil {
+		t.Errorf("to itself: %v", err)
+	}
+	if err := ping(good, bad.Address(), 5*time.Second); status.Code(err) != codes.FailedPrecondition {
+		t.Errorf("a refusal arrives as %v", err)
+	}
+	if err := ping(good, slow.Address(), 100*time.Millisecond); !errors.Is(err, env.ErrTimeout) {
+		t.Errorf("a slow peer: %v", err)
+	}
+	if err := ping(good, "127.0.0.1:1", 5*time.Second); !errors.Is(err, env.ErrTimeout) {
+		t.Errorf("nobody there: %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := good.Ring(slow.Address(), 5*time.Second).Ping(ctx, &nodepb.PingRequest{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("a caller that gave up hears %v", err)
+	}
+	// A host's own keys may take their time, and the limit holds all the same.
+	if _, err := slow.Keys(slow.Address(), 50*time.Millisecond).Apply(t.Context(), &nodepb.ApplyRequest{}); !errors.Is(err, env.ErrTimeout) {
+		t.Errorf("slow keys of its own: %v", err)
+	}
+	close(hold)
+}
+
+// A peer that went away and came back at the same address is reached again soon.
+func TestReconnect(t *testing.T) {
+	e := serving(t, grpcenv.Options{}, &stub{})
+	first, err := grpcenv.Listen(grpcenv.Options{Listen: "127.0.0.1:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	first.Serve(&stub{}, &stub{}, nil)
+	addr := first.Address()
+	if err := ping(e, addr, 5*time.Second); err != nil {
+		t.Fatal(err)
+	}
+	first.Close()
+	if err := ping(e, addr, 5*time.Second); !errors.Is(err, env.ErrTimeout) {
+		t.Fatalf("a closed peer: %v", err)
+	}
+	second, err := grpcenv.Listen(grpcenv.Options{Listen: addr})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer second.Close()
+	second.Serve(&stub{}, &stub{}, nil)
+	deadline := time.Now().Add(20 * time.Second)
+	for ping(e, addr, 5*time.Second) != nil {
+		if time.Now().After(deadline) {
+			t.Fatal("not reached again")
+		}
+		if e.Sleep(20*time.Millisecond) != nil {
+			t.Fatal("stopped")
+		}
+	}
+}
+
+// More peers than connections: all are reached, and the bound holds.
+func TestPoolBound(t *testing.T) {
+	e := serving(t, grpcenv.Options{MaxConnections: 2}, &stub{})
+	for range 2 {
+		for i := range 5 {
+			peer := serving(t, grpcenv.Options{}, &stub{})
+			if err := ping(e, peer.Address(), 10*time.Second); err != nil {
+				t.Fatalf("peer %d: %v", i, err)
+			}
+		}
+	}
+	if n := e.Connections(); n > 2 {
+		t.Errorf("%d connections are kept, the bound is 2", n)
+	}
+}
+
+func TestCloseStopsEverything(t *testing.T) {
+	e, err := grpcenv.Listen(grpcenv.Options{Listen: "127.0.0.1:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	hold := make(chan struct{})
+	defer close(hold)
+	slow := serving(t, grpcenv.Options{}, &stub{hold: hold})
+	e.Serve(&stub{}, &stub{}, nil)
+	var stopped atomic.Int32
+	task := func(do func() error) {
+		if err := e.Go(t.Context(), func(context.Context) {
+			if errors.Is(do(), env.ErrStopped) {
+				stopped.Add(1)
+			}
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	signal := e.NewSignal()
+	task(func() error { return e.Sleep(time.Hour) })
+	task(func() error { return signal.Wait(0) })
+	task(func() error { return signal.Wait(time.Hour) })
+	task(func() error { return ping(e, slow.Address(), time.Hour) })
+	e.Close()
+	if stopped.Load() != 4 {
+		t.Errorf("%d of 4 tasks heard ErrStopped", stopped.Load())
+	}
+	if err := e.Go(t.Context(), func(context.Context) { t.Error("started") }); !errors.Is(err, env.ErrStopped) {
+		t.Errorf("Go after Close: %v", err)
+	}
+	e.Close()
+}
+
+func TestSignal(t *testing.T) {
+	e := serving(t, grpcenv.Options{}, &stub{})
+	s := e.NewSignal()
+	if err := s.Wait(time.Millisecond); !errors.Is(err, env.ErrTimeout) {
+		t.Errorf("nothing set: %v", err)
+	}
+	s.Set()
+	s.Set()
+	if err := s.Wait(time.Second); err != nil {
+		t.Errorf("set before: %v", err)
+	}
+	if err := s.Wait(time.Millisecond); !errors.Is(err, env.ErrTimeout) {
+		t.Errorf("a latch opens once: %v", err)
+	}
+	done := make(chan error, 3)
+	for range 3 {
+		go func() { done <- s.Wait(0) }()
+	}
+	for woken := 0; woken < 3; { // whoever waits by now
+		s.Set()
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Error(err)
+			}
+			woken++
+		default:
+			e.Sleep(time.Millisecond)
+		}
+	}
+}
+
+func TestHealth(t *testing.T) {
+	e := serving(t, grpcenv.Options{}, &stub{})
+	cc, err := grpc.NewClient("passthrough:///"+e.Address(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cc.Close()
+	for _, ready := range []bool{false, true} {
+		e.SetReady(ready)
+		a, err := grpc_health_v1.NewHealthClient(cc).Check(t.Context(), &grpc_health_v1.HealthCheckRequest{})
+		if err != nil || (a.Status == grpc_health_v1.HealthCheckResponse_SERVING) != ready {
+			t.Errorf("ready %v: %v, %v", ready, a, err)
+		}
+	}
+}
+
+func TestBadOptions(t *testing.T) {
+	taken := serving(t, grpcenv.Options{}, &stub{})
+	for _, test := range []struct{ listen, says string }{
+		{taken.Address(), "in use"},
+		{"nonsense", "nonsense"},
+		{":0", "all interfaces"},
+	} {
+		e, err := grpcenv.Listen(grpcenv.Options{Listen: test.listen})
+		if err == nil {
+			e.Close()
+			t.Errorf("listening on %q works", test.listen)
+		} else if !strings.Contains(err.Error(), test.says) {
+			t.Errorf("listening on %q: %v", test.listen, err)
+		}
+	}
+}
+
+// Mutual TLS: those with a certificate of the authority hear each other, others nobody.
+func TestTLS(t *testing.T) {
+	dir := t.TempDir()
+	authority, key := certificate(t, dir, "ca", nil, nil)
+	certificate(t, dir, "host", authority, key)
+	files := func(name string) (string, string) {
+		return filepath.Join(dir, name+".pem"), filepath.Join(dir, name+".key")
+	}
+	cert, priv := files("host")
+	ca, _ := files("ca")
+	server, client, err := grpcenv.LoadTLS(cert, priv, ca)
+	if err != nil {
+		t.Fatal(err)
+	}
+	opts := grpcenv.Options{ServerCredentials: server, ClientCredentials: client}
+	a, b, plain := serving(t, opts, &stub{}), serving(t, opts, &stub{}), serving(t, grpcenv.Options{}, &stub{})
+	if err := ping(a, b.Address(), 10*time.Second); err != nil {
+		t.Errorf("both with certificates: %v", err)
+	}
+	if err := ping(plain, a.Address(), 10*time.Second); !errors.Is(err, env.ErrTimeout) {
+		t.Errorf("a stranger without a certificate hears %v", err)
+	}
+	for _, bad := range [][3]string{{"none", priv, ca}, {cert, priv, "none"}, {cert, priv, priv}} {
+		if _, _, err := grpcenv.LoadTLS(bad[0], bad[1], bad[2]); err == nil {
+			t.Errorf("LoadTLS(%v) works", bad)
+		}
+	}
+	if _, err := grpcenv.Listen(grpcenv.Options{Listen: "127.0.0.1:0", ServerCredentials: server}); err == nil {
+		t.Error("TLS on one side only works")
+	}
+}
+
+// certificate writes name.pem and name.key, signed by a parent, or an authority's own.
+func certificate(t *testing.T, dir, name string, parent *x509.Certificate, parentKey *ecdsa.PrivateKey) (*x509.Certificate, *ecdsa.PrivateKey) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &x509.Certificate{
+		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IsCA: parent == nil, BasicConstraintsValid: true, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+	}
+	if parent == nil {
+		parent, parentKey = c, key
+	}
+	der, err := x509.CreateCertificate(rand.Reader, c, parent, &key.PublicKey, parentKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keyDER, err := x509.MarshalECPrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for file, block := range map[string]*pem.Block{".pem": {Type: "CERTIFICATE", Bytes: der}, ".key": {Type: "EC PRIVATE KEY", Bytes: keyDER}} {
+		if err := os.WriteFile(filepath.Join(dir, name+file), pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(fmt.Errorf("write: %w", err))
+		}
+	}
+	return c, key
+}
