@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/log"
+	"go.opentelemetry.io/otel/trace"
 
 	"chordconductor/node/chord"
 	"chordconductor/node/env/faults"
@@ -85,6 +86,7 @@ type simWorld struct {
 	*simenv.World
 	hosts  int
 	events log.LoggerProvider // nil: nobody listens
+	spans  trace.TracerProvider
 }
 
 func newSimWorld(t testing.TB, cfg simenv.Config) *simWorld {
@@ -106,7 +108,7 @@ func (w *simWorld) hostAt(t *testing.T, cfg member.Config, addr string) *host {
 		t.Fatal(err)
 	}
 	layer := faults.New(e, addr)
-	h, err := member.NewHost(cfg, addr, layer, member.Telemetry{Events: w.events})
+	h, err := member.NewHost(cfg, addr, layer, member.Telemetry{Events: w.events, Tracer: w.spans})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -159,8 +159,8 @@ func (h *Host) Leave(ctx context.Context) error {
 	slices.SortFunc(members, func(a, b *Member) int { return b.self.ID.Compare(a.self.ID) })
 	var errs []error
 	for _, m := range members {
-		if m.Status() == chordevent.StatusJoining {
-			m.Crash() // nobody knows it yet
+		if m.Status() == chordevent.StatusJoining && !m.keys.Ownership().Owns && m.keys.Load().Bytes == 0 {
+			m.Crash() // nobody knows it yet; an orphan that is looking for its ring has keys, and must not go like that
 			continue
 		}
 		if err := m.Leave(ctx); err != nil {
