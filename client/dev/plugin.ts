@@ -57,13 +57,13 @@ class FakeConductor {
     ring.churn = options.churn ?? Number(process.env.CHORD_FAKE_CHURN ?? 0.4);
     ring.lookupRate = options.lookups ?? 20;
     this.token = options.token ?? "";
-    this.hub = new FakeHub(ring, Date.now());
+    // Two minutes have passed already: charts and feed have something to show.
+    this.hub = new FakeHub(ring, Date.now() - 120_000);
     this.hub.violated = options.violated ?? false;
     for (let i = 0; i < 120; i++) {
       ring.step(1000);
       this.hub.patch();
     }
-    ring.now = 0;
     this.timer = setInterval(() => this.tick(), TICK_MS);
   }
 

@@ -182,8 +182,8 @@ export function drawTrack(ctx: Context, p: Palette, layout: Layout, scale: numbe
   if (scale > 1.5) return;
   ctx.strokeStyle = p.faint;
   ctx.beginPath();
-  radial(ctx, layout, 0, -47, -37);
-  const r = layout.r - 42;
+  radial(ctx, layout, 0, -61, -51);
+  const r = layout.r - 56;
   ctx.moveTo(...pointAt(layout, 0.006, r));
   ctx.arc(layout.cx, layout.cy, r, 0.006 * TAU - TOP, 0.03 * TAU - TOP);
   const [x, y] = pointAt(layout, 0.03, r);

@@ -84,5 +84,5 @@ export function clock(ms: number, withMillis = false): string {
   return withMillis ? `${time}.${String(at.getMilliseconds()).padStart(3, "0")}` : time;
 }
 
-/** degrees writes a position on the circle. */
-export const degrees = (turn: number): string => `${(turn * 360).toFixed(1)}°`;
+/** degrees writes a position on the circle, finely enough to tell so many members apart. */
+export const degrees = (turn: number, members = 1): string => `${(turn * 360).toFixed(members > 500 ? 2 : 1)}°`;

@@ -122,15 +122,19 @@ const PULSES: Record<string, number> = {
 class Window {
   private readonly cells = new Float64Array(100);
   private head = 0;
+  private since = -1;
 
   add(now: number, n: number): void {
     this.advance(now);
+    if (this.since < 0) this.since = now;
     this.cells[this.head % 100] += n;
   }
 
   rate(now: number): number {
     this.advance(now);
-    return this.cells.reduce((sum, n) => sum + n, 0) / 10;
+    // At first the window is as long as there has been anything to count, a second at least.
+    const seconds = this.since < 0 ? 10 : Math.min(10, Math.max(1, (now - this.since) / 1000));
+    return this.cells.reduce((sum, n) => sum + n, 0) / seconds;
   }
 
   private advance(now: number): void {

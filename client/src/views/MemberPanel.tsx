@@ -62,7 +62,7 @@ function Known({ slot, hex }: { slot: number; hex: string }) {
         <dt>Address</dt>
         <dd>{table.address[slot]}</dd>
         <dt>Position</dt>
-        <dd>{degrees(table.turn[slot])}</dd>
+        <dd>{degrees(table.turn[slot], table.count)}</dd>
         <dt>Owns</dt>
         <dd>
           {from < 0 ? "nothing, as far as known" : `${percent(clockwise(from, table.turn[slot]) || 1)} of the circle`}

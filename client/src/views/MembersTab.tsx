@@ -100,7 +100,7 @@ function Row(props: { table: MemberTable; slot: number; row: number; bits: numbe
         {uncertain && ", uncertain"}
       </div>
       <div role="cell" className="num">
-        {degrees(table.turn[slot])}
+        {degrees(table.turn[slot], table.count)}
       </div>
       <div role="cell" className="num">
         {count(table.keys[slot])}
