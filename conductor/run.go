@@ -111,7 +111,7 @@ func runReal(ctx context.Context, s *scenario.Scenario, show func(sim.State, *ri
 	if err != nil {
 		return nil, err
 	}
-	cfg := ingest.Config{GRPC: "127.0.0.1:0", Logger: log}
+	cfg := ingest.Config{GRPC: "127.0.0.1:0", Logger: log, Spans: watch.Spans}
 	receiver, err := ingest.Start(context.Background(), cfg, view)
 	if err != nil {
 		return nil, err

@@ -109,6 +109,7 @@ func start(o options, log *slog.Logger) (c *conductor, err error) {
 		return nil, err
 	}
 	in := o.ingest
+	in.Spans = watch.Spans
 	in.Logger, in.Meter = log, c.own.meter("chordconductor/conductor/ingest")
 	if c.ingest, err = ingest.Start(context.Background(), in, c.live); err != nil {
 		return nil, err

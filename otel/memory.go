@@ -7,7 +7,9 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
 	lognoop "go.opentelemetry.io/otel/log/noop"
 	metricnoop "go.opentelemetry.io/otel/metric/noop"
 	"go.opentelemetry.io/otel/propagation"
@@ -27,6 +29,8 @@ type MemoryConfig struct {
 	Random   func() uint64 // for trace and span identifiers
 	Now      func() time.Time
 	Sampling Sampling // of trace identifiers on events; the spans themselves are not kept
+	// Spans gets each sampled span as it would leave the process; nil: spans go nowhere.
+	Spans func(ptrace.Traces)
 	// Sink gets each event as the conductor would get it over OTLP, one at a time, before Emit returns. It owns the data.
 	Sink func(plog.Logs)
 }
@@ -45,12 +49,16 @@ func Memory(cfg MemoryConfig) (*Telemetry, error) {
 		semconv.ServiceInstanceID(cfg.Instance),
 		chordevent.RingNameKey.String(cfg.Ring),
 	)
+	tracing := []sdktrace.TracerProviderOption{
+		sdktrace.WithResource(res),
+		sdktrace.WithSampler(newSampler(cfg.Sampling, cfg.Now)),
+		sdktrace.WithIDGenerator(idGenerator{cfg.Random}),
+	}
+	if cfg.Spans != nil {
+		tracing = append(tracing, sdktrace.WithSpanProcessor(memorySpans{cfg.Spans}))
+	}
 	return &Telemetry{
-		Tracers: sdktrace.NewTracerProvider(
-			sdktrace.WithResource(res),
-			sdktrace.WithSampler(newSampler(cfg.Sampling, cfg.Now)),
-			sdktrace.WithIDGenerator(idGenerator{cfg.Random}),
-		),
+		Tracers:    sdktrace.NewTracerProvider(tracing...),
 		Events:     newEventProvider(res, memory{cfg.Sink}),
 		Logs:       lognoop.NewLoggerProvider(),
 		Meters:     metricnoop.NewMeterProvider(),
@@ -92,3 +100,30 @@ func (m memory) OnEmit(_ context.Context, r *sdklog.Record) error {
 
 func (m memory) Shutdown(context.Context) error   { return nil }
 func (m memory) ForceFlush(context.Context) error { return nil }
+
+// memorySpans hands each span to the sink when it ends.
+type memorySpans struct{ sink func(ptrace.Traces) }
+
+func (memorySpans) OnStart(context.Context, sdktrace.ReadWriteSpan) {}
+
+func (m memorySpans) OnEnd(s sdktrace.ReadOnlySpan) {
+	data := ptrace.NewTraces()
+	out := data.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans().AppendEmpty()
+	out.SetTraceID(pcommon.TraceID(s.SpanContext().TraceID()))
+	out.SetSpanID(pcommon.SpanID(s.SpanContext().SpanID()))
+	out.SetParentSpanID(pcommon.SpanID(s.Parent().SpanID()))
+	out.SetName(s.Name())
+	out.SetStartTimestamp(pcommon.NewTimestampFromTime(s.StartTime()))
+	out.SetEndTimestamp(pcommon.NewTimestampFromTime(s.EndTime()))
+	if s.Status().Code == codes.Error {
+		out.Status().SetCode(ptrace.StatusCodeError)
+		out.Status().SetMessage(s.Status().Description)
+	}
+	for _, kv := range s.Attributes() {
+		pdataconv.Put(out.Attributes(), kv)
+	}
+	m.sink(data)
+}
+
+func (memorySpans) Shutdown(context.Context) error   { return nil }
+func (memorySpans) ForceFlush(context.Context) error { return nil }

@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 	"strings"
 
+	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/otel/metric"
 )
 
@@ -32,6 +33,10 @@ type Config struct {
 	ForwardMetrics string // OTLP/HTTP endpoint, a URL, with /v1/metrics at its end or not; empty: off
 	QueueBytes     int64  // of each forwarding queue; what does not fit is dropped and counted; 0: 32 MiB
 	QueueDir       string // keeps the forwarding queues on disk, so that they outlive the process; empty: in memory
+
+	// Spans sees all traces that come in, before they are passed on. It must neither change nor keep them, nor block; nil:
+	// nobody does.
+	Spans func(ptrace.Traces)
 
 	Logger *slog.Logger // told when a forwarding target fails and recovers; nil: nobody is
 	Meter  metric.Meter // for what was received and forwarded; nil: none

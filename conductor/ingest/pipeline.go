@@ -23,6 +23,7 @@ type pipeline struct {
 	gate    *gate
 	traces  *traceForwarder  // nil: off
 	metrics *metricForwarder // nil: off
+	seen    func(ptrace.Traces)
 
 	events, foreignLogs, spans, points atomic.Uint64
 }
@@ -82,6 +83,9 @@ func (p *pipeline) consumeLogs(_ context.Context, ld plog.Logs) error {
 func (p *pipeline) consumeTraces(ctx context.Context, td ptrace.Traces) error {
 	p.spans.Add(uint64(td.SpanCount()))
 	p.sink.OfferSpans(lookups.Decode(td), nil)
+	if p.seen != nil {
+		p.seen(td)
+	}
 	if p.traces != nil {
 		p.traces.forward(ctx, td)
 	}

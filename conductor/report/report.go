@@ -161,7 +161,7 @@ type Slow struct {
 
 // Operation is the time spent in one kind of span.
 type Operation struct {
-	Operation string  `json:"operation"`
+	Operation string  `json:"operation,omitempty"`
 	Member    string  `json:"member,omitempty"`
 	Count     uint64  `json:"count"`
 	Failed    uint64  `json:"failed"`

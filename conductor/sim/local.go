@@ -322,7 +322,7 @@ func (l *local) Truth() map[chord.ID]truth {
 	return all
 }
 
-// Close ends all members, then flushes what they had said.
+// Close ends all members without handing anything over: the ring ends as a whole. Then it flushes what they said.
 func (l *local) Close(ctx context.Context) {
 	l.mu.Lock()
 	l.closed = true
@@ -331,6 +331,9 @@ func (l *local) Close(ctx context.Context) {
 	l.listed = time.Time{}
 	l.mu.Unlock()
 	for _, h := range hosts {
+		for _, m := range h.Members() {
+			m.Emit(ctx, chordevent.Left{}) // its own word, so that nobody has to find it out
+		}
 		h.Crash()
 	}
 	for _, h := range hosts {

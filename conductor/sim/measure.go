@@ -17,7 +17,7 @@ func (s *simulation) result() *Result {
 	r := &Result{
 		Scenario: s.scenario, Virtual: s.virtual, Started: s.began,
 		Moves: s.watch.Moves(), Lookups: s.watch.Lookups(), Slowest: s.driver.Slowest(), Keys: s.driver.Verdict(),
-		Loads: loads(view), Bits: view.Bits,
+		Loads: loads(view), Bits: view.Bits, Operations: s.watch.Operations(),
 	}
 	r.Telemetry.Lost, r.Telemetry.Outdated, r.Telemetry.Uncertain = view.Counts.Lost, view.Counts.Outdated, view.Counts.Uncertain
 	r.Telemetry.Applied, r.Telemetry.LookupsSampled = view.Seq, -1
@@ -116,7 +116,7 @@ func (r *Result) measure(m scenario.Metric, v *ring.View) (float64, bool) {
 	case scenario.P99Lookup:
 		return float64(total.All().Quantile(0.99)) / 1e6, done > 0
 	case scenario.MeanHops:
-		return total.Hops.Mean(), done > 0
+		return total.Hops.Mean(), total.Hops.Count() > 0
 	case scenario.RepairedWithin:
 		return r.longestRepair()
 	case scenario.UnmarkedWrongFields:

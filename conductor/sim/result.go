@@ -85,7 +85,7 @@ type MoveSum struct {
 
 // OperationTime is where the time went: the spans of one operation, all members together, or one member's.
 type OperationTime struct {
-	Operation string
+	Operation string // empty: all of a member
 	Member    string // empty: all
 	Count     uint64
 	Failed    uint64

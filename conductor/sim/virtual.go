@@ -38,7 +38,7 @@ func RunVirtual(ctx context.Context, s *scenario.Scenario, show func(State, *rin
 	fold := &virtualFold{world: world, ring: ring.New(ring.Options{Base: s.Timing.Stabilize}), watch: watch}
 	random := rand.New(rand.NewPCG(s.Seed, 0x7e1e))
 	telemetry, err := otel.Memory(otel.MemoryConfig{
-		Ring: RingName, Instance: "virtual", Random: random.Uint64, Now: world.Now, Sink: fold.receive,
+		Ring: RingName, Instance: "virtual", Random: random.Uint64, Now: world.Now, Sink: fold.receive, Spans: watch.Spans,
 	})
 	if err != nil {
 		return nil, err

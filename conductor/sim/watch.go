@@ -31,6 +31,7 @@ type Watch struct {
 	moves   Moves
 	pending []answered // a queue: oldest first
 	verdict LookupVerdict
+	spent   map[work]*OperationTime // at most maxWork
 }
 
 // watched is one member's ownership over time.
@@ -55,7 +56,9 @@ type answered struct {
 }
 
 // NewWatch returns a Watch that has heard nothing.
-func NewWatch() *Watch { return &Watch{members: make(map[chord.ID]*watched)} }
+func NewWatch() *Watch {
+	return &Watch{members: make(map[chord.ID]*watched), spent: make(map[work]*OperationTime)}
+}
 
 // Append takes note of an event.
 func (w *Watch) Append(ev *chordevent.Event, _ time.Time) {
@@ -224,4 +227,5 @@ func (w *Watch) reset() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.moves, w.verdict, w.pending = Moves{}, LookupVerdict{}, nil
+	clear(w.spent)
 }

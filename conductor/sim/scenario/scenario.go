@@ -77,7 +77,7 @@ const (
 type Workload struct {
 	Rate         float64      `json:"rate"`    // operations per second; 0: none
 	Reads        float64      `json:"reads"`   // share of gets among gets and puts
-	Lookups      float64      `json:"lookups"` // share of all operations that only look a key up
+	Lookups      float64      `json:"lookups"` // share of all operations that only look a key up, and tell their way; default 0.1
 	Keys         int          `json:"keys"`
 	Distribution Distribution `json:"distribution"`
 	ValueMin     int          `json:"value_min_bytes"`
@@ -118,7 +118,7 @@ func defaults() *Scenario {
 		},
 		Network: Network{Spread: Uniform},
 		Workload: Workload{
-			Reads: 0.8, Keys: 1000, Distribution: KeysUniform, ValueMin: 128, ValueMax: 128, Data: Quotes,
+			Reads: 0.8, Lookups: 0.1, Keys: 1000, Distribution: KeysUniform, ValueMin: 128, ValueMax: 128, Data: Quotes,
 		},
 	}
 }

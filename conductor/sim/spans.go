@@ -1,0 +1,75 @@
+package sim
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"chordconductor/otel/chordevent"
+)
+
+// maxWork bounds the sums of time that are kept; at the bound, members that come new are summed in the operation only.
+const maxWork = 25_000
+
+// work is what time is summed by: an operation of all members, or all operations of one.
+type work struct{ operation, member string }
+
+// Spans sums the time that members spent in their operations. It is told of all traces that the conductor receives.
+func (w *Watch) Spans(td ptrace.Traces) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, rs := range td.ResourceSpans().All() {
+		for _, ss := range rs.ScopeSpans().All() {
+			for _, s := range ss.Spans().All() {
+				if !strings.HasPrefix(s.Name(), "chord.") {
+					continue // a call between hosts: its time is in the operation that made it
+				}
+				took := max(0, s.EndTimestamp().AsTime().Sub(s.StartTimestamp().AsTime()))
+				failed := s.Status().Code() == ptrace.StatusCodeError
+				w.spend(work{operation: s.Name()}, took, failed)
+				if id, ok := s.Attributes().Get(string(chordevent.NodeIDKey)); ok {
+					w.spend(work{member: id.Str()}, took, failed)
+				}
+			}
+		}
+	}
+}
+
+func (w *Watch) spend(on work, took time.Duration, failed bool) {
+	sum := w.spent[on]
+	if sum == nil {
+		if len(w.spent) >= maxWork {
+			return
+		}
+		sum = &OperationTime{Operation: on.operation, Member: on.member}
+		w.spent[on] = sum
+	}
+	sum.Count++
+	sum.Total += took
+	sum.Max = max(sum.Max, took)
+	if failed {
+		sum.Failed++
+	}
+}
+
+// Operations is where the time went: first by operation, then by member, each with the greatest sum first.
+func (w *Watch) Operations() []OperationTime {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	out := make([]OperationTime, 0, len(w.spent))
+	for _, sum := range w.spent {
+		out = append(out, *sum)
+	}
+	slices.SortFunc(out, func(a, b OperationTime) int {
+		return cmp.Or(
+			cmp.Compare(min(len(a.Member), 1), min(len(b.Member), 1)),
+			cmp.Compare(b.Total, a.Total),
+			cmp.Compare(a.Operation, b.Operation),
+			cmp.Compare(a.Member, b.Member),
+		)
+	})
+	return out
+}
