@@ -3,6 +3,7 @@ package ring
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -49,10 +50,38 @@ func (r *Ring) breach(condition string, of *record) *breach {
 		b = &breach{breachKey: key, since: r.now, cause: r.by, raised: local(condition)}
 		r.breaches[key] = b
 		if !b.raised {
-			r.others.by(r.now.Add(r.opt.grace()))
+			r.others.by(r.graceEnd(b))
 		}
 	}
 	return b
+}
+
+// graceEnd is when a breach becomes a violation. The invariant is inductive: it says nothing of a ring whose members have
+// all just begun to find each other.
+func (r *Ring) graceEnd(b *breach) time.Time {
+	end := b.since.Add(r.opt.grace())
+	if formed := r.formedBy(); end.Before(formed) && b.round > 0 {
+		end = formed
+	}
+	return end
+}
+
+// formingGraces is how many graces old the oldest member is when a ring is no longer taken to be forming.
+const formingGraces = 15
+
+// formedBy is until when the ring may be forming, whatever its size. It goes by the members' own births, so that it does
+// not depend on when the conductor began to listen, nor on the order of events.
+func (r *Ring) formedBy() time.Time {
+	var oldest int64 = math.MaxInt64
+	r.tree.all(func(x *record) {
+		if x.counted {
+			oldest = min(oldest, x.inc)
+		}
+	})
+	if oldest == math.MaxInt64 {
+		return time.Time{}
+	}
+	return time.Unix(0, oldest).Add(formingGraces * r.opt.grace())
 }
 
 // mend notes that a condition holds, or that whom it concerned is gone, and says whether it was a violation.
@@ -88,7 +117,7 @@ func (r *Ring) raise() (changed bool) {
 		if b.raised {
 			continue
 		}
-		if end := b.since.Add(r.opt.grace()); r.now.Before(end) {
+		if end := r.graceEnd(b); r.now.Before(end) {
 			r.others.by(end)
 			continue
 		}

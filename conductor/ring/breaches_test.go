@@ -150,3 +150,40 @@ func TestSeamsBetweenOwners(t *testing.T) {
 		t.Errorf("taken over: %d gaps, %d overlaps, %v", v.Gaps, v.Overlaps, v.Violations)
 	}
 }
+
+// TestYoungRingIsForming breaks a global condition in a ring whose members have all just been born, and in the same ring
+// when it is older.
+func TestYoungRingIsForming(t *testing.T) {
+	const base = time.Second
+	r := New(Options{Base: base})
+	w := ringtest.NewWorld(160, 2, func(ev *chordevent.Event) {
+		ev.Node.Incarnation += ringtest.Start.UnixNano()
+		if body, ok := ev.Body.(chordevent.SuccessorsChanged); ok {
+			for i := range body.Successors {
+				body.Successors[i].Incarnation += ringtest.Start.UnixNano()
+			}
+		}
+		r.Apply(ev, ev.Time)
+	})
+	for id := range uint64(6) {
+		w.Birth(id * 100)
+	}
+	for i, a := range w.Members {
+		w.SetSucc(a, []chord.Peer{w.Members[(i+2)%6].Self, w.Members[(i+4)%6].Self})
+	}
+	for age := time.Duration(0); age < 30*base; age += 5 * base {
+		w.Now = ringtest.Start.Add(age)
+		r.Advance(w.Now)
+		if v := r.View(); v.Status != Forming || len(v.Violations) != 0 {
+			t.Fatalf("%v old: %s, %v", age, v.Status, v.Violations)
+		}
+		for _, a := range w.Members { // they go on speaking
+			w.Say(a, chordevent.NodeLoad{Load: chordevent.Load{Gets: int64(age)}})
+		}
+	}
+	w.Now = ringtest.Start.Add(31 * base)
+	r.Advance(w.Now)
+	if v := r.View(); v.Status != Violated || len(v.Violations) == 0 {
+		t.Errorf("31 s old: %s, %v", v.Status, v.Violations)
+	}
+}

@@ -8,7 +8,7 @@ import (
 
 // View is the ring as it stands. What has not changed since the last View is shared with it.
 func (r *Ring) View() *View {
-	if last := r.view; last != nil && last.Seq == r.seq {
+	if last := r.view; last != nil && last.Seq == r.seq && last.Status != Forming { // time alone ends forming
 		if counts := r.countsNow(); counts != last.Counts || !last.Time.Equal(r.now) {
 			v := *last
 			v.Time, v.Counts = r.now, counts
@@ -46,6 +46,8 @@ func (r *Ring) status(n, violated int) Status {
 		return Forming
 	case r.sums.total(n) == 0:
 		return Ideal
+	case r.now.Before(r.formedBy()):
+		return Forming
 	}
 	return Repairing
 }

@@ -14,7 +14,7 @@ type Status uint8
 
 const (
 	Empty     Status = iota // nothing heard yet
-	Forming                 // fewer than r+1 members, however that came
+	Forming                 // fewer than r+1 members, however that came, or more that have all just begun
 	Ideal                   // every pointer is right
 	Repairing               // some pointer is not what it will be
 	Violated                // the invariant does not hold
