@@ -51,9 +51,10 @@ type Keeper struct {
 	disputes []ownership // because of which this member's ownership was refused; at most maxDisputes
 
 	walk      walk
-	holders   []holder  // of the owner's copies: the first hosts of the walk
-	announced bool      // the register has been told to others since it changed
-	reclaimed time.Time // when this member, taken for dead, last took its range back; zero: never
+	holders   []holder    // of the owner's copies: the first hosts of the walk
+	announced bool        // the register has been told to others since it changed
+	reclaims  []time.Time // when this member, taken for dead, last took its range back; at most maxReclaims
+	doubt     bool        // the owner of the range below seems to own nothing
 
 	out      *outgoing // the one handover to another member, until its commit is over
 	in       *incoming // the one handover from another member
@@ -73,6 +74,7 @@ type Keeper struct {
 
 const (
 	maxSources  = 16 // beyond it the oldest is dropped: its records then come as its leftovers
+	maxReclaims = 4  // within a while: then it is not worth another try
 	maxDisputes = 8  // beyond it a dispute is dropped: it comes up again with the next refusal
 )
 

@@ -76,6 +76,10 @@ func (k *Keeper) Claim(ctx context.Context, q *nodepb.ClaimRequest) (*nodepb.Cla
 	var move *outgoing
 	switch {
 	case own == nil || !own.covers(from.ID):
+		if own != nil && own.from == from.ID {
+			k.doubt = true // it ought to own the range below this one, and it does not
+			k.tendDue.Set()
+		}
 		if known, ok := k.claims.covering(from.ID); ok {
 			a.Owner = ownershipToWire(known.ownership)
 		}

@@ -3,6 +3,7 @@ package keeper
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"chordconductor/node/chord"
 	"chordconductor/node/store"
@@ -51,7 +52,7 @@ func (k *Keeper) reconcile(ctx context.Context, p chord.Peer, own *ownership, wh
 }
 
 func (r *reconciliation) step(ctx context.Context) error {
-	asked := r.queue[max(0, len(r.queue)-maxArcs):]
+	asked := slices.Clone(r.queue[max(0, len(r.queue)-maxArcs):])
 	differences, err := r.k.compare(ctx, r.peer, r.own, asked)
 	if err != nil {
 		return err
@@ -59,8 +60,7 @@ func (r *reconciliation) step(ctx context.Context) error {
 	if len(differences) == 0 {
 		return fmt.Errorf("%w: %s answers on no arc", errRefused, r.peer.Addr)
 	}
-	rest := append([]arc(nil), asked[len(differences):]...)
-	r.queue = append(r.queue[:len(r.queue)-len(asked)], rest...)
+	r.queue = append(r.queue[:len(r.queue)-len(asked)], asked[len(differences):]...)
 	for i, d := range differences {
 		if d.same {
 			continue

@@ -3,6 +3,7 @@ package keeper
 import (
 	"context"
 	"slices"
+	"time"
 
 	"chordconductor/node/chord"
 	"chordconductor/otel/chordevent"
@@ -65,8 +66,8 @@ func (k *Keeper) meet(o ownership) verdict {
 // what comes before it on the circle, up to the other one. So this member gives up what lies below the other, if its
 // range covers that. If the other one's covers this member, then this one was taken for dead without being so: it takes
 // its own back with a greater epoch, unclean, since the other has been written to meanwhile. Only if that happens again
-// soon, because calls get through in one direction alone, it steps down and claims its range like a newcomer. What it
-// held of a range it gives up stays, as leftovers for the owner. yield reports whether the other ownership stands as it
+// and again, because calls get through in one direction alone, it steps down and claims its range like a newcomer. What
+// it held of a range it gives up stays, as leftovers for the owner. yield reports whether the other ownership stands as it
 // is. mu is held.
 func (k *Keeper) yield(to ownership) (stands bool) {
 	own := k.reg.Load()
@@ -80,13 +81,14 @@ func (k *Keeper) yield(to ownership) (stands bool) {
 		k.setRegister(&next)
 		return true
 	}
-	now := k.env.Now()
-	again := !k.reclaimed.IsZero() && now.Sub(k.reclaimed) < k.fresh()
-	k.reclaimed = now
-	if again {
+	since := k.env.Now().Add(-k.fresh())
+	k.reclaims = slices.DeleteFunc(k.reclaims, func(at time.Time) bool { return at.Before(since) })
+	if len(k.reclaims) == maxReclaims {
+		k.reclaims = nil
 		k.setRegister(nil)
 		return true
 	}
+	k.reclaims = append(k.reclaims, k.env.Now())
 	k.setRegister(&next)
 	k.soil(to.owner)
 	return false

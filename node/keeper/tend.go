@@ -156,22 +156,34 @@ func (k *Keeper) claimOrphaned(ctx context.Context) (bool, error) {
 // lookBelow finds out whether the range right below this member's has an owner that lives, and takes it over if not.
 // That is its business alone, as the owner of what comes next; a member that owns nothing yet takes over nothing.
 func (k *Keeper) lookBelow(ctx context.Context, own *ownership) (done bool, err error) {
+	state := k.member.State()
+	if p := state.Pred; p.Real() && own.covers(p.ID) {
+		// Mostly a newcomer that will claim its part. Or somebody who was taken for dead, and does not know it.
+		if s, err := k.survey(ctx, p, own.from, chordevent.SpanRepair); stopped(err) {
+			return false, err
+		} else if err == nil && s.own != nil && s.own.overlaps(*own) {
+			k.mu.Lock()
+			k.dispute(*s.own)
+			k.mu.Unlock()
+			return false, nil
+		}
+	}
 	if own.from == k.self.ID {
 		return true, nil // the whole circle
 	}
 	k.mu.Lock()
-	committing := k.out != nil && k.out.released
+	committing, doubt := k.out != nil && k.out.released, k.doubt
+	k.doubt = false
 	k.mu.Unlock()
 	if committing {
 		return true, nil // the new owner below does not know it yet; the end of the move wakes this task
 	}
-	state := k.member.State()
 	below, known := k.below(own)
-	if known && below.alive && state.Pred == below.owner {
+	if known && below.alive && state.Pred == below.owner && !doubt {
 		return true, nil
 	}
 	if known && below.alive {
-		// Somebody is between, or the ring has lost sight of it.
+		// Somebody is between, or the ring has lost sight of it, or it has asked for a range itself.
 		s, err := k.survey(ctx, below.owner, own.from, chordevent.SpanRepair)
 		switch {
 		case err == nil && s.own != nil:
@@ -226,17 +238,39 @@ func (k *Keeper) below(own *ownership) (neighbor, bool) {
 
 // inherit adds the range down to from to this member's own.
 func (k *Keeper) inherit(ctx context.Context, own *ownership, from chord.ID, epoch int64) (bool, error) {
+	between, err := k.between(ctx, own)
+	if err != nil {
+		return false, err
+	}
 	k.mu.Lock()
-	ok := k.reg.Load() == own && k.in == nil && (k.out == nil || !k.out.released)
-	if ok {
+	if k.reg.Load() == own && k.in == nil && (k.out == nil || !k.out.released) {
 		if own.covers(from) && from != own.from {
 			from = k.self.ID // all the way around
 		}
 		k.takeOver(from, epoch)
+		k.soil(between...)
 	}
 	k.mu.Unlock()
 	k.tell(ctx)
 	return false, nil // and look below that
+}
+
+// between lists the members whose place on the ring is in this member's range: joiners that have not got their part yet,
+// leavers that have handed theirs over. They come right after the owner below, so they may hold its copies.
+func (k *Keeper) between(ctx context.Context, own *ownership) (list []chord.Peer, err error) {
+	at, last := k.member.State().Pred, k.self
+	for at.Real() && chord.Between(own.from, at.ID, last.ID) && len(list) < maxSources/2 {
+		s, err := k.survey(ctx, at, own.from, chordevent.SpanRepair)
+		if err != nil {
+			if stopped(err) {
+				return nil, err
+			}
+			break
+		}
+		list = append(list, at)
+		last, at = at, s.predecessor
+	}
+	return list, nil
 }
 
 // takeOver makes this member the owner of (from, its own identifier], unclean, at an epoch above all it knows of. mu is
@@ -269,7 +303,13 @@ func (k *Keeper) inheritUnknown(ctx context.Context, own *ownership, pred chord.
 	}
 	waited := now.Sub(k.ownerless)
 	k.mu.Unlock()
-	if waited < settleTime*k.cfg.CallLimit || !pred.Real() {
+	if waited < settleTime*k.cfg.CallLimit {
+		return false, nil
+	}
+	if !pred.Real() {
+		if len(k.member.State().Live()) == 0 {
+			return k.inherit(ctx, own, k.self.ID, 0) // alone, as far as can be seen
+		}
 		return false, nil
 	}
 	for at, last := pred, k.self; ; {

@@ -22,12 +22,25 @@ func run(seed uint64, p plan) (*oracle, error) {
 		return o, fmt.Errorf("the first %d hosts do not make a ring", p.hosts)
 	}
 	r.watch()
+	if p.fill {
+		filled := false
+		_ = r.hosts[0].layer.Go(context.Background(), func(ctx context.Context) {
+			for n := range p.keys {
+				o.write(ctx, r.hosts[0].keeper(0), n, false)
+			}
+			filled = true
+		})
+		if !r.w.RunUntil(10*time.Minute, time.Second, func() bool { return filled }) {
+			return o, fmt.Errorf("the first puts do not end")
+		}
+	}
 	o.start = r.w.Now()
+	begin := r.w.Elapsed()
 	for _, s := range p.steps {
 		r.w.At(s.at, func() { o.do(s) })
 	}
 	if n := len(p.steps); n > 0 {
-		r.w.Run(p.steps[n-1].at)
+		r.w.Run(begin + p.steps[n-1].at - r.w.Elapsed())
 	}
 	r.fair = true
 	r.heal()

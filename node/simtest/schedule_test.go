@@ -48,6 +48,7 @@ type plan struct {
 	bits, successors, replicas, virtual int
 	hosts                               int
 	keys                                int
+	fill                                bool // all keys are written before the schedule begins
 	cuts                                bool
 	loss                                float64
 	steps                               []step
@@ -55,7 +56,8 @@ type plan struct {
 
 func (p plan) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "m=%d r=%d R=%d, %d hosts of %d members, %d keys, loss %v\n", p.bits, p.successors, p.replicas, p.hosts, p.virtual, p.keys, p.loss)
+	fmt.Fprintf(&b, "m=%d r=%d R=%d, %d hosts of %d members, %d keys (written before: %v), loss %v\n",
+		p.bits, p.successors, p.replicas, p.hosts, p.virtual, p.keys, p.fill, p.loss)
 	for _, s := range p.steps {
 		fmt.Fprintf(&b, "  %v\n", s)
 	}
@@ -80,6 +82,9 @@ func randomPlan(seed uint64) plan {
 	}
 	if r.IntN(4) == 0 {
 		p.loss = 0.01
+	}
+	if r.IntN(6) == 0 {
+		p.keys, p.fill = 800, true
 	}
 	length := time.Duration(30+r.IntN(60)) * time.Second
 	var busyUntil, healAt time.Duration // no crash or cut before

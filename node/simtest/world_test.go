@@ -10,6 +10,7 @@ import (
 	"chordconductor/node/env/faults"
 	"chordconductor/node/keeper"
 	"chordconductor/node/member"
+	"chordconductor/node/nodepb"
 	"chordconductor/node/simenv"
 	"chordconductor/otel/chordevent"
 )
@@ -24,6 +25,8 @@ type ring struct {
 	few   time.Time // when there were last fewer than R hosts to hold copies
 	cut   bool
 	fair  bool // no message is lost from now on
+
+	onMove func(receiver *host, q *nodepb.MoveRequest, after bool) // hears the steps of moves
 }
 
 type host struct {
@@ -53,7 +56,8 @@ func (r *ring) add() *host {
 	return r.addAt(fmt.Sprintf("h%d:7000", r.made), 0)
 }
 
-func (r *ring) addAt(addr string, memory int64) *host {
+// addAt starts a host with a memory limit, and with members of certain identifiers if any are given.
+func (r *ring) addAt(addr string, memory int64, ids ...chord.ID) *host {
 	sim, err := r.w.Host(addr)
 	if err != nil {
 		panic(err)
@@ -68,9 +72,16 @@ func (r *ring) addAt(addr string, memory int64) *host {
 	if h.Host, err = member.NewHost(cfg, addr, h.layer, member.Telemetry{Events: r.log}); err != nil {
 		panic(err)
 	}
-	sim.Serve(h.layer.ServeRing(h), h.layer.ServeKeys(h))
-	if _, err := h.Start(r.plan.virtual); err != nil {
-		panic(err)
+	sim.Serve(h.layer.ServeRing(h), moveWatch{h.layer.ServeKeys(h), r, h})
+	for _, id := range ids {
+		if _, err := h.StartAt(id); err != nil {
+			panic(err)
+		}
+	}
+	if len(ids) == 0 {
+		if _, err := h.Start(r.plan.virtual); err != nil {
+			panic(err)
+		}
 	}
 	r.hosts = append(r.hosts, h)
 	if err := h.layer.Set(r.weather()); err != nil {
@@ -85,6 +96,44 @@ func (r *ring) weather() []faults.Rule {
 		return nil
 	}
 	return []faults.Rule{{Address: faults.All, Loss: r.plan.loss}}
+}
+
+// moveWatch tells the ring's onMove what comes in.
+type moveWatch struct {
+	nodepb.KeysServer
+	r *ring
+	h *host
+}
+
+func (w moveWatch) Move(ctx context.Context, q *nodepb.MoveRequest) (*nodepb.MoveResponse, error) {
+	if w.r.onMove == nil {
+		return w.KeysServer.Move(ctx, q)
+	}
+	w.r.onMove(w.h, q, false)
+	a, err := w.KeysServer.Move(ctx, q)
+	w.r.onMove(w.h, q, true)
+	return a, err
+}
+
+func (r *ring) byAddr(addr string) *host {
+	return r.hosts[slices.IndexFunc(r.hosts, func(h *host) bool { return h.addr == addr })]
+}
+
+// records counts what all members hold of the first so many keys, tombstones included.
+func (r *ring) records(keys int) int {
+	total := 0
+	for n := range keys {
+		for _, h := range r.hosts {
+			for _, m := range h.Members() {
+				a, err := keeperOf(m).Fetch(context.Background(), &nodepb.FetchRequest{Keys: [][]byte{keyName(n)}})
+				if err != nil {
+					panic(err)
+				}
+				total += len(a.Records)
+			}
+		}
+	}
+	return total
 }
 
 func keeperOf(m *member.Member) *keeper.Keeper { return m.Keys().(*keeper.Keeper) }
