@@ -37,7 +37,10 @@ type Host struct {
 	lastLife int64 // guarded by mu; incarnation given last
 	founding bool  // guarded by mu; the next member founds the ring
 	founder  *Member
+	departed []*nodepb.Peer // guarded by mu; members that have left, the latest maxDeparted
 }
+
+const maxDeparted = 64
 
 // NewHost makes a host without members. Its environment must serve the host under the address (see env.Env), before the
 // first member starts.
@@ -121,6 +124,16 @@ func (h *Host) incarnation() int64 {
 	defer h.mu.Unlock()
 	h.lastLife = max(h.env.Now().UnixNano(), h.lastLife+1)
 	return h.lastLife
+}
+
+// depart remembers a member that has left.
+func (h *Host) depart(p *nodepb.Peer) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.departed) == maxDeparted {
+		h.departed = slices.Delete(h.departed, 0, 1)
+	}
+	h.departed = append(h.departed, p)
 }
 
 func (h *Host) remove(m *Member) {
