@@ -152,7 +152,7 @@ func sameFault(a, b *nodepb.Fault) bool {
 func (s *site) pause(ctx context.Context, hosts map[string]bool) (resume func(context.Context) error, err error) {
 	set := func(ctx context.Context, paused bool) (first error) {
 		for _, address := range slices.Sorted(maps.Keys(hosts)) {
-			if err := s.Fleet.SetPaused(ctx, address, paused); err != nil && first == nil {
+			if err := s.Fleet.SetPaused(ctx, address, paused); err != nil && first == nil && !errors.Is(err, ErrUnknown) {
 				first = err
 			}
 		}

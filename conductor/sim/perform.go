@@ -2,6 +2,9 @@ package sim
 
 import (
 	"context"
+	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"chordconductor/conductor/sim/scenario"
@@ -168,10 +171,10 @@ func (s *simulation) countMembers(hosts map[string]bool) (n int) {
 // outage keeps back the telemetry of some hosts for the phase's time, or for good.
 func (s *simulation) outage(p scenario.Phase, hosts map[string]bool) {
 	set := func(delivered bool) {
-		for address := range hosts {
-			if err := s.fleet.SetTelemetry(address, delivered); err != nil {
+		for _, address := range slices.Sorted(maps.Keys(hosts)) {
+			err := s.fleet.SetTelemetry(address, delivered)
+			if err != nil && !errors.Is(err, ErrUnknown) { // a host that is gone says nothing anyway
 				s.note("%s: %v", p.Name, err)
-				return
 			}
 		}
 	}
