@@ -25,6 +25,7 @@ type entry struct {
 	chordevent.PeerRef
 	heard time.Time
 	lost  bool
+	left  bool          // by its own word: it is not to be told as failed, nor waited for
 	probe time.Time     // when a lost one is worth another ping
 	gap   time.Duration // between pings of a lost one: doubles up to 32 times the first
 }
@@ -47,7 +48,7 @@ func (b *book) hear(ref chordevent.PeerRef, now time.Time) {
 		if e.lost {
 			e.lost, b.lost = false, b.lost-1
 		}
-		e.PeerRef, e.heard = ref, now
+		e.PeerRef, e.heard, e.left = ref, now, e.left && ref.Incarnation == e.Incarnation
 		return
 	}
 	b.insert(entry{PeerRef: ref, heard: now})
@@ -66,7 +67,7 @@ func (b *book) insert(e entry) int {
 	}
 	victim := -1
 	for i := range b.entries {
-		if old := &b.entries[i]; old.lost == (b.lost > maxLost) && (victim < 0 || old.heard.Before(b.entries[victim].heard)) {
+		if old := &b.entries[i]; (old.left || old.lost == (b.lost > maxLost)) && (victim < 0 || old.heard.Before(b.entries[victim].heard)) {
 			victim = i
 		}
 	}
@@ -89,8 +90,8 @@ func (b *book) lose(p chord.Peer, now time.Time, first time.Duration) bool {
 		i = b.insert(entry{PeerRef: chordevent.PeerRef{Peer: p}, heard: now})
 	}
 	e := &b.entries[i]
-	if e.Incarnation > p.Incarnation {
-		return false // a later life of it has been heard
+	if e.Incarnation > p.Incarnation || e.left && e.Incarnation == p.Incarnation {
+		return false // a later life of it has been heard, or its goodbye
 	}
 	news := !e.lost || e.Incarnation < p.Incarnation
 	if news {
@@ -103,10 +104,22 @@ func (b *book) lose(p chord.Peer, now time.Time, first time.Duration) bool {
 		b.lost++
 	}
 	if e.Incarnation < p.Incarnation {
-		e.PeerRef = chordevent.PeerRef{Peer: p}
+		e.PeerRef, e.left = chordevent.PeerRef{Peer: p}, false
 	}
 	e.probe = now.Add(e.gap)
 	return news
+}
+
+// depart notes that a peer has left. The entry stays, so that nobody's old news of it makes it a lost one.
+func (b *book) depart(p chord.Peer) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if i, ok := b.at[p.ID]; ok && b.entries[i].Incarnation == p.Incarnation {
+		if b.entries[i].lost {
+			b.entries[i].lost, b.lost = false, b.lost-1
+		}
+		b.entries[i].left = true
+	}
 }
 
 // forget drops a peer that is certainly gone: its place has been taken by a later life, or by nobody.
@@ -142,7 +155,7 @@ func (b *book) heardSince(p chord.Peer, t time.Time) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	i, ok := b.at[p.ID]
-	return ok && b.entries[i].Incarnation == p.Incarnation && !b.entries[i].lost && b.entries[i].heard.After(t)
+	return ok && b.entries[i].Incarnation == p.Incarnation && !b.entries[i].lost && !b.entries[i].left && b.entries[i].heard.After(t)
 }
 
 // alive lists the peers that are not lost.
@@ -151,7 +164,7 @@ func (b *book) alive() []chord.Peer {
 	defer b.mu.Unlock()
 	peers := make([]chord.Peer, 0, len(b.entries)-b.lost)
 	for i := range b.entries {
-		if !b.entries[i].lost {
+		if !b.entries[i].lost && !b.entries[i].left {
 			peers = append(peers, b.entries[i].Peer)
 		}
 	}
@@ -182,7 +195,7 @@ func (b *book) longUnheard(now time.Time, silence time.Duration) (chord.Peer, bo
 	oldest := -1
 	for i := range b.entries {
 		e := &b.entries[i]
-		if !e.lost && now.Sub(e.heard) >= silence && (oldest < 0 || e.heard.Before(b.entries[oldest].heard)) {
+		if !e.lost && !e.left && now.Sub(e.heard) >= silence && (oldest < 0 || e.heard.Before(b.entries[oldest].heard)) {
 			oldest = i
 		}
 	}

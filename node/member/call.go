@@ -61,6 +61,9 @@ func (m *Member) Heard(asked chord.Peer, reply *nodepb.Reply) error {
 // heard is Heard, and also says who answered.
 func (m *Member) heard(asked chord.Peer, reply *nodepb.Reply) (chord.Peer, error) {
 	if reply.GetStatus() == nodepb.Reply_STATUS_NOT_MEMBER {
+		if left, err := peerFromWire(m.host.space, reply.GetSelf()); err == nil && left.Peer == asked && asked.Real() {
+			m.book.depart(asked)
+		}
 		return chord.Peer{}, fmt.Errorf("%w: it is not a member", errDead)
 	}
 	self, err := peerFromWire(m.host.space, reply.GetSelf())

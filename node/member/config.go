@@ -111,6 +111,7 @@ func (c Config) validated(address string) (Config, error) {
 	check(c.Replicas >= 1 && c.Replicas <= chordevent.MaxReplicas, "replicas %d: must be from 1 to %d", c.Replicas, chordevent.MaxReplicas)
 	check(c.Stabilize >= time.Millisecond, "stabilize %v: must be at least 1ms", c.Stabilize)
 	check(c.CallLimit > 0 && c.CallTries > 0 && c.LookupLimit > 0 && c.LeaveLimit > 0, "time limits and tries must be positive")
+	check(c.Memory >= 0, "memory limit %d: must not be negative", c.Memory)
 	check(c.Keyframe >= time.Second, "keyframe period %v: must be at least 1s", c.Keyframe)
 	if _, err := ParseMode(string(c.Lookup)); err != nil {
 		wrong = append(wrong, err)

@@ -100,6 +100,7 @@ func (m *Member) sayDepart(ctx context.Context, to chord.Peer, s chord.State) er
 func (m *Member) depart(ctx context.Context, successor chord.Peer) {
 	m.Emit(ctx, chordevent.Left{Successor: m.ref(successor)})
 	m.muted.Store(true)
+	m.host.depart(m.wireSelf())
 	m.die()
 }
 

@@ -1,6 +1,7 @@
 package member
 
 import (
+	"bytes"
 	"context"
 
 	"google.golang.org/grpc/codes"
@@ -11,14 +12,26 @@ import (
 
 // The host's side of the peer-to-peer services: read the request, find the member, let it answer.
 
-func nobody() *nodepb.Reply { return &nodepb.Reply{Status: notMember} }
+// nobody answers a call for a member that is not here. For one that has left it says so, by naming it: then its peers
+// need not take it for crashed.
+func (h *Host) nobody(call *nodepb.Call) *nodepb.Reply {
+	reply := &nodepb.Reply{Status: notMember}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, p := range h.departed {
+		if bytes.Equal(p.Id, call.GetTarget()) {
+			reply.Self = p
+		}
+	}
+	return reply
+}
 
 func malformed(err error) error { return status.Error(codes.InvalidArgument, err.Error()) }
 
 func (h *Host) Ping(_ context.Context, q *nodepb.PingRequest) (*nodepb.PingResponse, error) {
 	m, _, err := h.route(q.Call, false)
 	if m == nil {
-		return &nodepb.PingResponse{Reply: nobody()}, err
+		return &nodepb.PingResponse{Reply: h.nobody(q.Call)}, err
 	}
 	return m.servePing(), nil
 }
@@ -26,7 +39,7 @@ func (h *Host) Ping(_ context.Context, q *nodepb.PingRequest) (*nodepb.PingRespo
 func (h *Host) Neighbors(_ context.Context, q *nodepb.NeighborsRequest) (*nodepb.NeighborsResponse, error) {
 	m, _, err := h.route(q.Call, false)
 	if m == nil {
-		return &nodepb.NeighborsResponse{Reply: nobody()}, err
+		return &nodepb.NeighborsResponse{Reply: h.nobody(q.Call)}, err
 	}
 	return m.serveNeighbors(), nil
 }
@@ -34,7 +47,7 @@ func (h *Host) Neighbors(_ context.Context, q *nodepb.NeighborsRequest) (*nodepb
 func (h *Host) Notify(ctx context.Context, q *nodepb.NotifyRequest) (*nodepb.NotifyResponse, error) {
 	m, from, err := h.route(q.Call, false)
 	if m == nil {
-		return &nodepb.NotifyResponse{Reply: nobody()}, err
+		return &nodepb.NotifyResponse{Reply: h.nobody(q.Call)}, err
 	}
 	if !from.Real() || from.Incarnation == 0 {
 		return nil, status.Error(codes.InvalidArgument, "notify: the caller must name itself")
@@ -45,7 +58,7 @@ func (h *Host) Notify(ctx context.Context, q *nodepb.NotifyRequest) (*nodepb.Not
 func (h *Host) Hint(ctx context.Context, q *nodepb.HintRequest) (*nodepb.HintResponse, error) {
 	m, _, err := h.route(q.Call, false)
 	if m == nil {
-		return &nodepb.HintResponse{Reply: nobody()}, err
+		return &nodepb.HintResponse{Reply: h.nobody(q.Call)}, err
 	}
 	contact, err := peerFromWire(h.space, q.Contact)
 	if err != nil {
@@ -57,7 +70,7 @@ func (h *Host) Hint(ctx context.Context, q *nodepb.HintRequest) (*nodepb.HintRes
 func (h *Host) Depart(ctx context.Context, q *nodepb.DepartRequest) (*nodepb.DepartResponse, error) {
 	m, from, err := h.route(q.Call, false)
 	if m == nil {
-		return &nodepb.DepartResponse{Reply: nobody()}, err
+		return &nodepb.DepartResponse{Reply: h.nobody(q.Call)}, err
 	}
 	pred, err := peerFromWire(h.space, q.Predecessor)
 	if err != nil {
@@ -73,7 +86,7 @@ func (h *Host) Depart(ctx context.Context, q *nodepb.DepartRequest) (*nodepb.Dep
 func (h *Host) FindNext(ctx context.Context, q *nodepb.FindNextRequest) (*nodepb.FindNextResponse, error) {
 	m, _, err := h.route(q.Call, false)
 	if m == nil {
-		return &nodepb.FindNextResponse{Reply: nobody()}, err
+		return &nodepb.FindNextResponse{Reply: h.nobody(q.Call)}, err
 	}
 	key, err := idFromWire(h.space, q.Key)
 	if err != nil {
@@ -85,7 +98,7 @@ func (h *Host) FindNext(ctx context.Context, q *nodepb.FindNextRequest) (*nodepb
 func (h *Host) Forward(ctx context.Context, q *nodepb.ForwardRequest) (*nodepb.ForwardResponse, error) {
 	m, _, err := h.route(q.Call, false)
 	if m == nil {
-		return &nodepb.ForwardResponse{Reply: nobody()}, err
+		return &nodepb.ForwardResponse{Reply: h.nobody(q.Call)}, err
 	}
 	key, err := idFromWire(h.space, q.Key)
 	if err != nil {
@@ -97,7 +110,7 @@ func (h *Host) Forward(ctx context.Context, q *nodepb.ForwardRequest) (*nodepb.F
 func (h *Host) Answer(_ context.Context, q *nodepb.AnswerRequest) (*nodepb.AnswerResponse, error) {
 	m, _, err := h.route(q.Call, false)
 	if m == nil {
-		return &nodepb.AnswerResponse{Reply: nobody()}, err
+		return &nodepb.AnswerResponse{Reply: h.nobody(q.Call)}, err
 	}
 	return m.serveAnswer(q)
 }
@@ -114,7 +127,7 @@ func (h *Host) keysOf(call *nodepb.Call) (Keys, error) {
 func (h *Host) Apply(ctx context.Context, q *nodepb.ApplyRequest) (*nodepb.ApplyResponse, error) {
 	keys, err := h.keysOf(q.Call)
 	if keys == nil {
-		return &nodepb.ApplyResponse{Reply: nobody()}, err
+		return &nodepb.ApplyResponse{Reply: h.nobody(q.Call)}, err
 	}
 	return keys.Apply(ctx, q)
 }
@@ -122,7 +135,7 @@ func (h *Host) Apply(ctx context.Context, q *nodepb.ApplyRequest) (*nodepb.Apply
 func (h *Host) Survey(ctx context.Context, q *nodepb.SurveyRequest) (*nodepb.SurveyResponse, error) {
 	keys, err := h.keysOf(q.Call)
 	if keys == nil {
-		return &nodepb.SurveyResponse{Reply: nobody()}, err
+		return &nodepb.SurveyResponse{Reply: h.nobody(q.Call)}, err
 	}
 	return keys.Survey(ctx, q)
 }
@@ -130,7 +143,7 @@ func (h *Host) Survey(ctx context.Context, q *nodepb.SurveyRequest) (*nodepb.Sur
 func (h *Host) Claim(ctx context.Context, q *nodepb.ClaimRequest) (*nodepb.ClaimResponse, error) {
 	keys, err := h.keysOf(q.Call)
 	if keys == nil {
-		return &nodepb.ClaimResponse{Reply: nobody()}, err
+		return &nodepb.ClaimResponse{Reply: h.nobody(q.Call)}, err
 	}
 	return keys.Claim(ctx, q)
 }
@@ -138,7 +151,7 @@ func (h *Host) Claim(ctx context.Context, q *nodepb.ClaimRequest) (*nodepb.Claim
 func (h *Host) Move(ctx context.Context, q *nodepb.MoveRequest) (*nodepb.MoveResponse, error) {
 	keys, err := h.keysOf(q.Call)
 	if keys == nil {
-		return &nodepb.MoveResponse{Reply: nobody()}, err
+		return &nodepb.MoveResponse{Reply: h.nobody(q.Call)}, err
 	}
 	return keys.Move(ctx, q)
 }
@@ -146,7 +159,7 @@ func (h *Host) Move(ctx context.Context, q *nodepb.MoveRequest) (*nodepb.MoveRes
 func (h *Host) Replicate(ctx context.Context, q *nodepb.ReplicateRequest) (*nodepb.ReplicateResponse, error) {
 	keys, err := h.keysOf(q.Call)
 	if keys == nil {
-		return &nodepb.ReplicateResponse{Reply: nobody()}, err
+		return &nodepb.ReplicateResponse{Reply: h.nobody(q.Call)}, err
 	}
 	return keys.Replicate(ctx, q)
 }
@@ -154,7 +167,7 @@ func (h *Host) Replicate(ctx context.Context, q *nodepb.ReplicateRequest) (*node
 func (h *Host) Fetch(ctx context.Context, q *nodepb.FetchRequest) (*nodepb.FetchResponse, error) {
 	keys, err := h.keysOf(q.Call)
 	if keys == nil {
-		return &nodepb.FetchResponse{Reply: nobody()}, err
+		return &nodepb.FetchResponse{Reply: h.nobody(q.Call)}, err
 	}
 	return keys.Fetch(ctx, q)
 }
@@ -162,7 +175,7 @@ func (h *Host) Fetch(ctx context.Context, q *nodepb.FetchRequest) (*nodepb.Fetch
 func (h *Host) Compare(ctx context.Context, q *nodepb.CompareRequest) (*nodepb.CompareResponse, error) {
 	keys, err := h.keysOf(q.Call)
 	if keys == nil {
-		return &nodepb.CompareResponse{Reply: nobody()}, err
+		return &nodepb.CompareResponse{Reply: h.nobody(q.Call)}, err
 	}
 	return keys.Compare(ctx, q)
 }
@@ -170,7 +183,7 @@ func (h *Host) Compare(ctx context.Context, q *nodepb.CompareRequest) (*nodepb.C
 func (h *Host) Discard(ctx context.Context, q *nodepb.DiscardRequest) (*nodepb.DiscardResponse, error) {
 	keys, err := h.keysOf(q.Call)
 	if keys == nil {
-		return &nodepb.DiscardResponse{Reply: nobody()}, err
+		return &nodepb.DiscardResponse{Reply: h.nobody(q.Call)}, err
 	}
 	return keys.Discard(ctx, q)
 }

@@ -91,7 +91,7 @@ func (m *Member) serveDepart(ctx context.Context, leaver, pred chord.Peer, succ 
 	}
 	m.mu.Unlock()
 	if standing == ok {
-		m.book.forget(leaver)
+		m.book.depart(leaver)
 		m.setFingers(because(ctx), func(f chord.Fingers) (chord.Fingers, []chord.Run) { return f.Drop(leaver) })
 	}
 	if changed {

@@ -1,0 +1,176 @@
+package member_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"chordconductor/node/chord"
+	"chordconductor/node/env/faults"
+	"chordconductor/node/member"
+	"chordconductor/node/simenv"
+)
+
+// The ring of ToN Figures 3 and 4, with identifiers of six bits.
+func TestPaperRing(t *testing.T) {
+	w := newSimWorld(t, simenv.Config{Seed: 1})
+	cfg := ringOnly
+	cfg.Bits, cfg.Successors = 6, 2
+	f := &fleet{t: t, w: w, cfg: cfg}
+	var space chord.Space
+	byID := map[uint64]*host{}
+	for _, id := range []uint64{1, 8, 14, 21, 32, 38, 42, 48, 51, 56} {
+		if len(f.hosts) > 0 {
+			cfg.Join = []string{f.hosts[0].Address()}
+		}
+		h := w.host(t, cfg)
+		space = h.Space()
+		f.hosts = append(f.hosts, h)
+		byID[id] = h
+		if _, err := h.StartAt(space.FromUint64(id)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.ideal(20 * time.Second)
+	eight := byID[8].Any()
+	w.until(t, time.Minute, "the fingers of 8 are those of the paper", func() bool {
+		for slot, want := range []uint64{14, 14, 14, 21, 32, 42} {
+			if eight.Fingers().At(slot).ID != space.FromUint64(want) {
+				return false
+			}
+		}
+		return true
+	})
+	f.rest(20 * time.Second)
+	f.w.do(t, byID[8], func(ctx context.Context) {
+		l, err := eight.Find(ctx, space.FromUint64(54), member.Recursive)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var path []uint64
+		for _, h := range l.Path {
+			path = append(path, uint64(h.Peer.ID[len(h.Peer.ID)-1]))
+		}
+		if want := []uint64{8, 42, 51, 56}; len(path) != 4 || path[1] != want[1] || path[2] != want[2] || path[3] != want[3] {
+			t.Errorf("lookup(54) from 8 goes %v, want %v", path, want)
+		}
+	})
+}
+
+// With a part of the ring just dead and nothing repaired yet, lookups go round the dead.
+func TestLookupsGoRound(t *testing.T) {
+	for _, mode := range []member.Mode{member.Recursive, member.Iterative} {
+		t.Run(string(mode), func(t *testing.T) {
+			w := newSimWorld(t, simenv.Config{Seed: 9})
+			cfg := ringOnly
+			cfg.Stabilize = time.Minute // no repair while the lookups run
+			f := newFleet(t, w, cfg, 48)
+			f.ideal(time.Hour)
+			f.rest(time.Hour)
+			hosts := f.byID()
+			f.crash(hosts[10], hosts[11], hosts[20], hosts[30], hosts[31], hosts[32])
+			timeouts := 0
+			for n, h := range f.hosts {
+				// A key of a member that lives, and whose predecessor does: its owner is known to be right.
+				key := hosts[(n*7)%9+1].Members()[0].Self().ID
+				f.w.do(t, h, func(ctx context.Context) {
+					l, err := h.Any().Find(ctx, key, mode)
+					if err != nil || l.Owner.ID != key {
+						t.Errorf("lookup %d: %v, %v", n, l.Owner, err)
+					}
+					timeouts += l.Timeouts
+				})
+			}
+			t.Logf("%d timeouts in %d lookups", timeouts, len(f.hosts))
+		})
+	}
+}
+
+func TestLookupBoundsAndCancel(t *testing.T) {
+	w := grpcWorld{}
+	f := newFleet(t, w, ringOnly, 4)
+	f.ideal(30 * time.Second)
+	m := f.hosts[0].Any()
+	key := f.hosts[2].Members()[0].Self().ID
+	if err := f.hosts[0].faults.Set([]faults.Rule{{Address: faults.All, Cut: true}}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	begin := time.Now()
+	if _, err := m.Find(ctx, key, member.Iterative); !errors.Is(err, context.DeadlineExceeded) && time.Since(begin) > 5*time.Second {
+		t.Errorf("cancelled, it ends after %v with %v", time.Since(begin), err)
+	}
+}
+
+// A joiner with the identifier of a live member is refused; with a leaver's it waits until that one is gone.
+func TestTakenIdentifier(t *testing.T) {
+	w := newSimWorld(t, simenv.Config{Seed: 4})
+	f := newFleet(t, w, ringOnly, 8)
+	f.ideal(20 * time.Second)
+	taken := f.hosts[3].Members()[0].Self().ID
+	cfg := ringOnly
+	cfg.Join = []string{f.hosts[0].Address()}
+	var failure error
+	cfg.JoinFailed = func(_ chord.Peer, _ int, err error) { failure = err }
+	h := w.host(t, cfg)
+	m, err := h.StartAt(taken)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.w.until(t, 10*time.Second, "the joiner is refused", func() bool { return len(h.Members()) == 0 })
+	if !errors.Is(failure, member.ErrTaken) || m.Status() != "left" {
+		t.Errorf("refused as %v, status %v", failure, m.Status())
+	}
+	if _, err := f.hosts[3].StartAt(taken); !errors.Is(err, member.ErrTaken) {
+		t.Errorf("the same host takes it twice: %v", err)
+	}
+	f.ideal(20 * time.Second)
+}
+
+// Hosts of other rings, or with other circles, refuse each other.
+func TestOtherRing(t *testing.T) {
+	w := newSimWorld(t, simenv.Config{Seed: 4})
+	f := newFleet(t, w, ringOnly, 3)
+	f.ideal(20 * time.Second)
+	for _, change := range []func(*member.Config){
+		func(c *member.Config) { c.Ring = "other" },
+		func(c *member.Config) { c.Bits = 32 },
+	} {
+		cfg := ringOnly
+		cfg.Join = []string{f.hosts[0].Address()}
+		change(&cfg)
+		var failure error
+		cfg.JoinFailed = func(_ chord.Peer, _ int, err error) { failure = err }
+		h := w.host(t, cfg)
+		if _, err := h.Start(1); err != nil {
+			t.Fatal(err)
+		}
+		f.rest(5 * time.Second)
+		if failure == nil || h.Members()[0].Status() != "joining" {
+			t.Errorf("it joined: %v", h.Members()[0].State())
+		}
+		h.stop()
+	}
+	f.ideal(20 * time.Second)
+}
+
+func TestConfig(t *testing.T) {
+	w := newSimWorld(t, simenv.Config{})
+	e, err := w.World.Host("x:1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, cfg := range []member.Config{
+		{Bits: 2}, {Bits: 161}, {Successors: -1}, {Successors: 1000}, {Replicas: 65}, {Stabilize: -1}, {Lookup: "sideways"},
+		{Keyframe: time.Millisecond}, {CallTries: -1}, {Ring: "\xff"}, {Memory: -1},
+	} {
+		if _, err := member.NewHost(cfg, "x:1", e, member.Telemetry{}); err == nil {
+			t.Errorf("%+v is accepted", cfg)
+		}
+	}
+	if _, err := member.NewHost(member.Config{}, "", e, member.Telemetry{}); err == nil {
+		t.Error("a host without an address is accepted")
+	}
+}
