@@ -34,8 +34,6 @@ func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "too many clients are connected; try again later", http.StatusServiceUnavailable)
 		return
 	}
-	h.peers.Add(1)
-	defer h.peers.Done()
 	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{Subprotocol}})
 	if err != nil {
 		return // Accept has answered

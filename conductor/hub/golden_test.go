@@ -6,6 +6,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -18,28 +19,51 @@ import (
 	"chordconductor/conductor/live"
 	"chordconductor/conductor/lookups"
 	"chordconductor/conductor/ring"
+	"chordconductor/node/chord"
 	"chordconductor/otel/chordevent"
 )
 
 var update = flag.Bool("update", false, "write the golden messages anew")
 
-// goldens are messages made by the hub's own code of a small ring in which a member fails. The page's tests read the
-// same files: NAME.binpb is the message on the wire, NAME.json says what is in it.
+// goldenViews are two views, made by hand, of a ring of five in which a member fails and keys move.
+func goldenViews(now time.Time) (members []*otlptest.Member, before, after *ring.View) {
+	for i := range 5 {
+		members = append(members, otlptest.NewMember(i, 5, now.UnixNano()))
+	}
+	before = &ring.View{Seq: 5, Time: now, Name: "golden", Status: ring.Ideal, Bits: 160, ListLen: 2, Replicas: 3, Counts: ring.Counts{Active: 5}}
+	for i, m := range members {
+		state := otlptest.Keyframe(members, i, 2)
+		host := chordevent.Host{ID: []string{"host-a", "host-a", "host-b", "host-b", m.Peer.Addr}[i], Address: m.Peer.Addr}
+		before.Members = append(before.Members, &ring.Member{
+			ID: m.Peer.ID, Incarnation: m.Peer.Incarnation, Seq: 1, Host: host, Ring: "golden", Status: ring.Active,
+			FirstEvent: now, LastEvent: now, Started: state.Started, Predecessor: state.Predecessor, Successors: state.Successors,
+			Ownership: state.Ownership, Fingers: state.Fingers, Load: state.Load,
+		})
+	}
+	later := *before
+	after = &later
+	after.Seq, after.Time, after.Status, after.Error = 8, now.Add(2*time.Second), ring.Repairing, 7
+	after.Counts = ring.Counts{Active: 4, Failed: 1, Uncertain: 1, Lost: 3}
+	after.Members = slices.Clone(before.Members)
+	told, dead := *before.Members[1], *before.Members[2]
+	told.Seq, told.Error, told.LastEvent = 2, 3, now.Add(time.Second)
+	dead.Status, dead.Uncertain = ring.Failed, true
+	after.Members[1], after.Members[2] = &told, &dead
+	after.Violations = []ring.Violation{{
+		Condition: "OrderedSuccessorLists", Detail: "a list is out of order", Members: []chord.ID{told.ID, dead.ID},
+		Since: now.Add(time.Second), Healed: now.Add(1500 * time.Millisecond), Trace: trace.TraceID{15: 7},
+	}}
+	return members, before, after
+}
+
+// goldens are messages made by the hub's own code of those views. The page's tests read the same files: NAME.binpb is
+// the message on the wire, NAME.json says what is in it.
 func goldens() map[string]proto.Message {
 	now := time.UnixMilli(1790000000123).UTC()
-	members := make([]*otlptest.Member, 5)
-	for i := range members {
-		members[i] = otlptest.NewMember(i, len(members), now.UnixNano())
-		members[i].Host.ID = []string{"host-a", "host-a", "host-b", "host-b", members[i].Host.Address}[i]
-	}
-	fold := ring.New(ring.Options{})
-	for i, m := range members {
-		ev := m.Says(now, otlptest.Keyframe(members, i, 2))
-		fold.Apply(&ev, now)
-	}
-	before := fold.View()
+	members, before, after := goldenViews(now)
 	t := newTable()
 	rows, _ := t.update(before)
+	changed, removed := t.update(after)
 
 	failed := members[1].Says(now.Add(time.Second), chordevent.PeerFailed{Peer: members[2].Peer, Operation: chordevent.SpanStabilize})
 	failed.Trace = trace.TraceID{15: 7}
@@ -47,13 +71,6 @@ func goldens() map[string]proto.Message {
 		MoveID: "move-1", Phase: chordevent.MoveDone, Outgoing: true, Peer: members[4].Peer, From: members[1].Peer.ID,
 		To: members[2].Peer.ID, Keys: 120, Bytes: 15360, Reason: chordevent.MoveRepair,
 	})
-	for _, ev := range []*chordevent.Event{&failed, &move} {
-		fold.Apply(ev, now.Add(2*time.Second))
-	}
-	fold.Advance(now.Add(2 * time.Second))
-	after := fold.View()
-	changed, removed := t.update(after)
-
 	stats := live.Stats{
 		StalenessP50: 41 * time.Millisecond, StalenessP99: 187500 * time.Microsecond, LookupsSampled: .25,
 		Rejected: map[string]uint64{string(chordevent.ReasonMissing): 2},
@@ -87,7 +104,7 @@ func goldens() map[string]proto.Message {
 			Samples: sampleList([]live.Sample{sample}), Simulation: sim,
 		}}}),
 		"patch": server(&hubpb.ServerMessage{Message: &hubpb.ServerMessage_Patch{Patch: &hubpb.Patch{
-			BaseSeq: 42, Seq: 43, Ring: ringState(after, stats), Changed: columns(changed), Removed: removed,
+			BaseSeq: 42, Seq: 43, Ring: ringState(after, stats), Changed: columns(changed), Removed: append(removed, 9),
 			Events: feedEvents([]live.FeedEvent{live.Describe(7, &move)}),
 		}}}),
 		"detail": server(&hubpb.ServerMessage{Message: &hubpb.ServerMessage_Detail{

@@ -3,7 +3,6 @@ package hub
 import (
 	"context"
 	"fmt"
-	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -52,9 +51,8 @@ type Hub struct {
 	cfg    Config
 	source Source
 	reel   *reel
-	places chan struct{}  // one for each client connected; its capacity bounds them
-	kick   chan struct{}  // a client came: make a frame now
-	peers  sync.WaitGroup // clients being served
+	places chan struct{} // one for each client connected; its capacity bounds them
+	kick   chan struct{} // a client came: make a frame now
 	pushed func(context.Context, time.Duration)
 
 	// life ends when Run does, and with it every connection.
@@ -119,10 +117,11 @@ func (h *Hub) Run(ctx context.Context) error {
 	defer news.Close()
 	pause := time.NewTimer(0)
 	defer pause.Stop()
-	for ctx.Err() == nil {
+	for {
 		select {
 		case <-ctx.Done():
-			continue
+			h.sendAway()
+			return nil
 		case <-news.C():
 		case <-h.kick:
 		}
@@ -139,17 +138,20 @@ func (h *Hub) Run(ctx context.Context) error {
 		case <-pause.C:
 		}
 	}
+}
+
+// sendAway ends all connections and waits for that, but not long: until all places are its own.
+func (h *Hub) sendAway() {
 	h.end()
-	gone := make(chan struct{})
-	go func() {
-		h.peers.Wait()
-		close(gone)
-	}()
-	select {
-	case <-gone:
-	case <-time.After(closeGrace):
+	limit := time.After(closeGrace)
+	for range cap(h.places) {
+		select {
+		case h.places <- struct{}{}:
+			defer func() { <-h.places }()
+		case <-limit:
+			return
+		}
 	}
-	return nil
 }
 
 // Clients is the number of clients connected now.

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
-	"go.uber.org/goleak"
 	"google.golang.org/protobuf/proto"
 
 	"chordconductor/conductor/hub/hubpb"
@@ -20,13 +19,12 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
 // A stage is a hub that shows a live view, behind a real HTTP server.
 type stage struct {
 	live   *live.Live
 	hub    *Hub
 	server *httptest.Server
+	url    string
 	stop   context.CancelFunc
 	ended  chan struct{} // the hub's Run has returned
 }
@@ -45,6 +43,7 @@ func newStage(t *testing.T, cfg Config, adjust func(*Hub)) *stage {
 		adjust(h)
 	}
 	s := &stage{live: l, hub: h, server: httptest.NewServer(h), ended: make(chan struct{})}
+	s.url = s.server.URL
 	fold, stopFold := context.WithCancel(context.Background())
 	front, stopFront := context.WithCancel(context.Background())
 	s.stop = stopFront
@@ -92,7 +91,7 @@ type page struct {
 
 func (s *stage) dial(t testing.TB) *websocket.Conn {
 	t.Helper()
-	conn, _, err := websocket.Dial(t.Context(), s.server.URL, &websocket.DialOptions{Subprotocols: []string{Subprotocol}})
+	conn, _, err := websocket.Dial(t.Context(), s.url, &websocket.DialOptions{Subprotocols: []string{Subprotocol}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -372,7 +371,7 @@ func TestNonsenseClosesWithAStatus(t *testing.T) {
 func TestTooManyClients(t *testing.T) {
 	s := newStage(t, Config{MaxClients: 2}, nil)
 	a, _ := s.open(t, "", 0), s.open(t, "", 0)
-	_, resp, err := websocket.Dial(t.Context(), s.server.URL, nil)
+	_, resp, err := websocket.Dial(t.Context(), s.url, nil)
 	if err == nil || resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" {
 		t.Errorf("the third client: %v", err)
 	}

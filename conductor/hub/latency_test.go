@@ -75,7 +75,7 @@ func newPath(tb testing.TB, members int) *path {
 	for _, ev := range keyframes {
 		p.emit(tb.Context(), ev)
 	}
-	s := &stage{server: server}
+	s := &stage{url: server.URL}
 	p.page = s.open(tb, "", 0)
 	p.page.until("the ring is ideal", func() bool {
 		return p.page.ring.GetStatus() == hubpb.RingState_STATUS_IDEAL && len(p.page.rows) == members

@@ -56,9 +56,8 @@ func tight(t *testing.T, members int, adjust func(*Hub)) (*Hub, string) {
 	server.Listener = tightListener{server.Listener}
 	server.Start()
 	t.Cleanup(func() {
-		h.end()
+		h.sendAway()
 		server.Close()
-		h.peers.Wait()
 	})
 	return h, server.URL
 }

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -20,7 +21,8 @@ func bridge(log *slog.Logger, what string) *zap.Logger {
 	return zap.New(zapcore.NewSamplerWithOptions(slogCore{log.With("part", what)}, repeatEvery, 1, 0))
 }
 
-// A slogCore passes what matters to a user on: an exporter says at info level that an attempt failed.
+// A slogCore passes entries on by what they mean to a user. The components say at info level that an attempt has failed,
+// which is a warning, and how they are doing, which is nobody's concern.
 type slogCore struct{ log *slog.Logger }
 
 func (c slogCore) Enabled(l zapcore.Level) bool { return l >= zapcore.InfoLevel }
@@ -37,9 +39,12 @@ func (c slogCore) Check(e zapcore.Entry, ce *zapcore.CheckedEntry) *zapcore.Chec
 }
 
 func (c slogCore) Write(e zapcore.Entry, fields []zapcore.Field) error {
-	level := slog.LevelWarn
-	if e.Level >= zapcore.ErrorLevel {
+	level := slog.LevelDebug
+	switch {
+	case e.Level >= zapcore.ErrorLevel:
 		level = slog.LevelError
+	case e.Level == zapcore.WarnLevel || slices.ContainsFunc(fields, func(f zapcore.Field) bool { return f.Type == zapcore.ErrorType }):
+		level = slog.LevelWarn
 	}
 	c.log.Log(context.Background(), level, e.Message, attrs(fields)...)
 	return nil

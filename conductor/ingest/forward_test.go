@@ -3,10 +3,12 @@ package ingest
 import (
 	"context"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -153,13 +155,46 @@ func TestDeadTraceStoreDisturbsNobody(t *testing.T) {
 	}
 }
 
+// While a store is down, the log says so once in a while, not for each attempt.
 func TestTraceStoreComesBack(t *testing.T) {
 	store := &traceStore{}
-	store.set(status.Error(codes.Unavailable, "starting"))
-	s := start(t, Config{ForwardTraces: store.serve(t, "127.0.0.1:0")}, newRecorder())
+	store.set(status.Error(codes.Unavailable, "the store is starting"))
+	var said lines
+	s := start(t, Config{
+		ForwardTraces: store.serve(t, "127.0.0.1:0"), Logger: slog.New(slog.NewTextHandler(&said, nil)), QueueDir: t.TempDir(),
+	}, newRecorder())
 	send(t, s, someSpans())
+	send(t, s, someSpans())
+	eventually(t, "it has been tried", func() bool { return said.count("") > 0 })
 	store.set(nil)
-	eventually(t, "the spans have been sent again", func() bool { return store.count() == 1 })
+	eventually(t, "the spans have been sent again", func() bool { return store.count() == 2 })
+	if n := said.count("the store is starting"); n != 1 || said.count("") != 1 {
+		t.Errorf("the log says %d times, in %d lines, that the store was away; want one line:\n%s", n, said.count(""), said.all)
+	}
+}
+
+// lines is a log in memory.
+type lines struct {
+	mu  sync.Mutex
+	all []string
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.all = append(l.all, string(p))
+	return len(p), nil
+}
+
+func (l *lines) count(part string) (n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, line := range l.all {
+		if strings.Contains(line, part) {
+			n++
+		}
+	}
+	return n
 }
 
 func TestTraceStoreRefusesForGood(t *testing.T) {

@@ -1,0 +1,210 @@
+package hub
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"chordconductor/conductor/history"
+	"chordconductor/conductor/hub/hubpb"
+	"chordconductor/conductor/ingest"
+	"chordconductor/conductor/internal/otlptest"
+	"chordconductor/conductor/live"
+	"chordconductor/otel"
+	"chordconductor/otel/chordevent"
+)
+
+// asConductor makes this test program the conductor's data path: see BenchmarkConductor.
+const asConductor = "CHORD_BENCH_CONDUCTOR"
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(asConductor); dir != "" {
+		if err := dataPath(dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// Figures are what the data path says of itself at its end.
+type figures struct {
+	CPU      time.Duration
+	Resident int64 // bytes
+	P99      time.Duration
+	Applied  uint64
+}
+
+// dataPath receives, folds, records and shows until its input ends. It prints its addresses, then its figures.
+func dataPath(dir string) error {
+	past, err := history.Open(history.Options{Dir: dir})
+	if err != nil {
+		return err
+	}
+	l, err := live.New(live.Config{Recorder: past})
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	in, err := ingest.Start(ctx, ingest.Config{GRPC: "127.0.0.1:0"}, l)
+	if err != nil {
+		return err
+	}
+	h, err := New(l, Config{})
+	if err != nil {
+		return err
+	}
+	page, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	go l.Run(ctx)
+	go h.Run(ctx)
+	go http.Serve(page, h)
+	fmt.Println(in.GRPCAddr(), page.Addr())
+
+	for input := bufio.NewScanner(os.Stdin); input.Scan(); { // each line asks for figures
+		var u syscall.Rusage
+		if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+			return err
+		}
+		status, err := os.ReadFile("/proc/self/statm")
+		if err != nil {
+			return err
+		}
+		pages, err := strconv.ParseInt(strings.Fields(string(status))[1], 10, 64)
+		if err != nil {
+			return err
+		}
+		st := l.Stats()
+		json.NewEncoder(os.Stdout).Encode(figures{
+			CPU: time.Duration(u.Utime.Nano() + u.Stime.Nano()), Resident: pages * int64(os.Getpagesize()),
+			P99: st.StalenessP99, Applied: st.Applied,
+		})
+	}
+	return past.Close()
+}
+
+// BenchmarkConductor runs the conductor's data path (receive, fold, record on disk, one WebSocket client) as a process
+// of its own, and says what it takes in processor and memory while a ring of so many members tells its story: a load
+// each second and a keyframe each ten from every member, and a pointer change a second from one in a hundred. An
+// iteration is a second: use -benchtime 20x.
+func BenchmarkConductor(b *testing.B) {
+	for _, members := range []int{100, 1000, 10_000} {
+		b.Run(fmt.Sprintf("members=%d", members), func(b *testing.B) { benchmarkConductor(b, members) })
+	}
+}
+
+func benchmarkConductor(b *testing.B, n int) {
+	self, err := os.Executable()
+	if err != nil {
+		b.Fatal(err)
+	}
+	cmd := exec.Command(self)
+	cmd.Env = append(os.Environ(), asConductor+"="+b.TempDir())
+	cmd.Stderr = os.Stderr
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	defer func() {
+		stdin.Close()
+		cmd.Wait()
+	}()
+	answers := bufio.NewScanner(stdout)
+	answers.Scan()
+	otlp, page, ok := strings.Cut(answers.Text(), " ")
+	if !ok {
+		b.Fatalf("the data path printed %q", answers.Text())
+	}
+	ask := func() (f figures) {
+		fmt.Fprintln(stdin)
+		if !answers.Scan() {
+			b.Fatal("the data path has ended")
+		}
+		if err := json.Unmarshal(answers.Bytes(), &f); err != nil {
+			b.Fatal(err)
+		}
+		return f
+	}
+
+	telemetry, err := otel.Setup(b.Context(), otel.Config{Ring: "test", Endpoint: otlp, IgnoreEnvironment: true})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer telemetry.Shutdown(context.Background())
+	p := &path{logger: telemetry.Events.Logger("test")}
+	members, keyframes := otlptest.Ring(n, 8, time.Now())
+	for _, ev := range keyframes {
+		p.emit(b.Context(), ev)
+	}
+	s := &stage{url: "http://" + page}
+	client := s.open(b, "", 0)
+	client.until("the ring is ideal", func() bool {
+		return client.ring.GetStatus() == hubpb.RingState_STATUS_IDEAL && len(client.rows) == n
+	})
+	seen := make(chan struct{})
+	stop := make(chan struct{})
+	go func() { // the client takes what comes
+		defer close(seen)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				client.next()
+			}
+		}
+	}()
+
+	const parts = 10 // of a second; each part of the members speaks in its own
+	before := ask()
+	tick := time.NewTicker(time.Second / parts)
+	defer tick.Stop()
+	b.ResetTimer()
+	for second := range b.N {
+		for part := range parts {
+			for i := part; i < n; i += parts {
+				m, now := members[i], time.Now()
+				p.emit(b.Context(), m.Says(now, chordevent.NodeLoad{Load: chordevent.Load{OwnedKeys: int64(second), Gets: int64(second)}}))
+				if i/parts%10 == second%10 {
+					p.emit(b.Context(), m.Says(now, otlptest.Keyframe(members, i, 8)))
+				}
+				if i%100 == second%100 {
+					p.emit(b.Context(), m.Says(now, chordevent.PredecessorChanged{Predecessor: members[(i+n-1)%n].Peer}))
+				}
+			}
+			<-tick.C
+		}
+	}
+	b.StopTimer()
+	after := ask()
+	close(stop)
+	<-seen
+	b.ReportMetric(100*(after.CPU-before.CPU).Seconds()/b.Elapsed().Seconds(), "cpu-%")
+	b.ReportMetric(float64(after.Resident)/(1<<20), "MB")
+	b.ReportMetric(float64(after.P99.Microseconds())/1000, "stale-p99-ms")
+	b.ReportMetric(float64(after.Applied-before.Applied)/b.Elapsed().Seconds(), "events/s")
+	b.ReportMetric(0, "ns/op")
+}
