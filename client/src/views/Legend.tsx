@@ -62,7 +62,7 @@ function MotionLine() {
       >
         <option value={0}>none</option>
         <option value={12}>some</option>
-        <option value={120}>many</option>
+        <option value={60}>many</option>
       </select>
     </label>
   );

@@ -63,6 +63,18 @@ describe("fold", () => {
     expect(world.table.count).toBe(9);
   });
 
+  it("orders members by their angles, however near they stand", () => {
+    const world = new World();
+    world.applySnapshot(new FakeHub(new FakeRing(3000, 5)).snapshot());
+    const { table } = world;
+    // A cluster far closer together than a 32-bit angle tells, in the wrong order of slots.
+    for (let i = 0; i < 50; i++) table.turn[i] = 0.25 + (50 - i) * 2 ** -50;
+    table.shape++;
+    const turns = Array.from(table.order(), (slot) => table.turn[slot]);
+    expect(turns).toEqual([...turns].sort((a, b) => a - b));
+    expect(new Set(table.order()).size).toBe(3000);
+  });
+
   it("refuses a patch that does not follow", () => {
     const world = new World();
     world.applySnapshot(new FakeHub(new FakeRing(3)).snapshot());
