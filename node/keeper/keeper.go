@@ -123,20 +123,6 @@ func (k *Keeper) Load() chordevent.Load {
 	}
 }
 
-// Hint names the member that owns a point as far as this one knows, unproved.
-func (k *Keeper) Hint(id chord.ID) (chord.Peer, bool) {
-	if k.Owns(id) {
-		return k.self, true
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.in != nil && k.in.covers(id) {
-		return k.in.source, true
-	}
-	known, ok := k.claims.covering(id)
-	return known.owner, ok
-}
-
 // Founded says that the member is the first of its ring: it owns the whole circle.
 func (k *Keeper) Founded(ctx context.Context) {
 	k.mu.Lock()

@@ -1,0 +1,151 @@
+package simtest
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"chordconductor/node/env/faults"
+	"chordconductor/node/env/grpcenv"
+	"chordconductor/node/keeper"
+	"chordconductor/node/member"
+)
+
+// A realHost is a host over gRPC and loopback: the same members and keepers in the real environment.
+type realHost struct {
+	*member.Host
+	env   *grpcenv.Env
+	layer *faults.Layer
+}
+
+func startReal(t *testing.T, join ...*realHost) *realHost {
+	t.Helper()
+	e, err := grpcenv.Listen(grpcenv.Options{Listen: "127.0.0.1:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := member.Config{Replicas: 3, Successors: 5, Stabilize: 50 * time.Millisecond, CallLimit: 400 * time.Millisecond}
+	for _, other := range join {
+		cfg.Join = append(cfg.Join, other.Address())
+	}
+	h := &realHost{env: e, layer: faults.New(e, e.Address())}
+	if h.Host, err = member.NewHost(cfg, e.Address(), h.layer, member.Telemetry{}); err != nil {
+		t.Fatal(err)
+	}
+	e.Serve(h.layer.ServeRing(h), h.layer.ServeKeys(h), nil)
+	t.Cleanup(h.crash)
+	if _, err := h.Start(1); err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+func (h *realHost) crash() {
+	h.Crash()
+	h.env.Close()
+}
+
+func (h *realHost) keeper() *keeper.Keeper { return keeperOf(h.Any()) }
+
+func eventually(t *testing.T, what string, cond func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(time.Minute)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for !cond() {
+		if time.Now().After(deadline) {
+			t.Fatalf("not within a minute: %s", what)
+		}
+		<-tick.C
+	}
+}
+
+// inOrder reports whether every host owns what follows the one before it.
+func inOrder(hosts []*realHost) bool {
+	list := slices.Clone(hosts)
+	for _, h := range list {
+		if h.Any() == nil {
+			return false
+		}
+	}
+	slices.SortFunc(list, func(a, b *realHost) int { return a.Any().Self().ID.Compare(b.Any().Self().ID) })
+	for i, h := range list {
+		own, before := h.keeper().Ownership(), list[(i+len(list)-1)%len(list)].Any().Self().ID
+		if !own.Owns || own.From != before || h.Any().State().Pred.ID != before {
+			return false
+		}
+	}
+	return true
+}
+
+// TestKeysOverGRPC takes a ring through joins, a leave, a crash and a partition in the real environment.
+func TestKeysOverGRPC(t *testing.T) {
+	const keys = 200
+	hosts := []*realHost{startReal(t)}
+	add := func() {
+		hosts = append(hosts, startReal(t, hosts...))
+		eventually(t, "the ring is in order", func() bool { return inOrder(hosts) })
+	}
+	check := func(when string) {
+		t.Helper()
+		for n := range keys {
+			if got, err := hosts[n%len(hosts)].keeper().Get(t.Context(), keyName(n)); err != nil || !bytes.Equal(got.Value, valueOf(n)) {
+				t.Fatalf("%s: get of key %d: %q, %v", when, n, got.Value, err)
+			}
+		}
+	}
+	for range 4 {
+		add()
+	}
+	for n := range keys {
+		if got, err := hosts[n%len(hosts)].keeper().Put(t.Context(), keyName(n), valueOf(n), 0); err != nil || got.Copies != 3 {
+			t.Fatalf("put of key %d: %d copies, %v", n, got.Copies, err)
+		}
+	}
+	check("after the puts")
+	add()
+	check("after a join")
+	if err := hosts[1].Leave(context.Background()); err != nil {
+		t.Fatalf("leave: %v", err)
+	}
+	hosts[1].env.Close()
+	hosts = slices.Delete(hosts, 1, 2)
+	check("after a leave")
+	hosts[2].crash()
+	hosts = slices.Delete(hosts, 2, 3)
+	check("after a crash")
+	eventually(t, "the ring is in order", func() bool { return inOrder(hosts) })
+
+	for i, h := range hosts {
+		var rules []faults.Rule
+		for j, other := range hosts {
+			if (i < 2) != (j < 2) {
+				rules = append(rules, faults.Rule{Address: other.Address(), Cut: true})
+			}
+		}
+		if err := h.layer.Set(rules); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "each side is a ring", func() bool { return inOrder(hosts[:2]) && inOrder(hosts[2:]) })
+	for side, h := range []*realHost{hosts[0], hosts[3]} {
+		if _, err := h.keeper().Put(t.Context(), fmt.Appendf(nil, "side %d", side), []byte("here"), 0); err != nil {
+			t.Errorf("put on side %d: %v", side, err)
+		}
+	}
+	for _, h := range hosts {
+		if err := h.layer.Set(nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "the sides are one ring", func() bool { return inOrder(hosts) })
+	check("after a partition")
+	for side := range 2 {
+		if got, err := hosts[1].keeper().Get(t.Context(), fmt.Appendf(nil, "side %d", side)); err != nil || string(got.Value) != "here" {
+			t.Errorf("what was put on side %d: %q, %v", side, got.Value, err)
+		}
+	}
+}
