@@ -1,0 +1,49 @@
+package member
+
+import (
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	"chordconductor/node/chord"
+	"chordconductor/node/nodepb"
+)
+
+// FuzzPeers: whatever bytes come, reading a peer or a list never panics, and what is accepted is within bounds and
+// reads back as itself.
+func FuzzPeers(f *testing.F) {
+	space, err := chord.NewSpace(32)
+	if err != nil {
+		f.Fatal(err)
+	}
+	id := space.FromUint64(7)
+	good, err := proto.Marshal(&nodepb.NeighborsResponse{
+		Predecessor: &nodepb.Peer{Id: id[:], Address: "a:1", Incarnation: 1, Seq: 2},
+		Successors:  []*nodepb.Peer{{Id: id[:], Address: "b:1"}, {Id: id[:]}, {}},
+	})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(good)
+	f.Add([]byte{0x12, 0x03, 0x0a, 0x01, 0xff})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var m nodepb.NeighborsResponse
+		if proto.Unmarshal(data, &m) != nil {
+			return
+		}
+		if list, err := peersFromWire(space, m.Successors); err == nil {
+			for i, p := range list {
+				if space.Distance(chord.ID{}, p.ID) != p.ID || len(p.Addr) > maxText {
+					t.Fatalf("entry %d: %v", i, p)
+				}
+			}
+		}
+		ref, err := peerFromWire(space, m.Predecessor)
+		if err != nil {
+			return
+		}
+		if again, err := peerFromWire(space, peerToWire(ref.Peer, ref.Seq)); err != nil || again.Peer != ref.Peer {
+			t.Fatalf("%v reads back as %v, %v", ref, again, err)
+		}
+	})
+}
