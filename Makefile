@@ -19,8 +19,12 @@ test-go: ## the Go tests
 	test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
 	$(GO) vet ./...
 	$(GO) test -race -timeout 12m ./...
+	$(GO) test -timeout 12m ./node/chord/modelcheck
 	cd dashboards && $(GO) vet ./... && $(GO) test ./...
 	cd test && $(GO) vet ./... && $(GO) test ./deploy/...
+
+modelcheck: ## the model checker of ring maintenance, the larger models too: up to an hour and 6 GB
+	$(GO) test -count=1 -timeout 2h -v ./node/chord/modelcheck -modelcheck.full
 
 test-client: client/node_modules ## the client's tests, and whether client/dist is what its source builds
 	$(NPM) run check
@@ -55,4 +59,4 @@ client/node_modules: client/package-lock.json
 	$(NPM) ci --no-audit --no-fund
 	@touch $@
 
-.PHONY: help dashboards build test test-go test-client e2e generate generate-check bench clean
+.PHONY: help dashboards build test test-go modelcheck test-client e2e generate generate-check bench clean

@@ -29,7 +29,8 @@ func HeadDead(space Space, s State) State {
 // CandidateAlive. Otherwise notify the head.
 //
 // A member without a real successor is its own head and "answers" itself, which is how a ring's first member finds its
-// first joiner: the joiner has notified it, so its own predecessor is the candidate.
+// first joiner: the joiner has notified it, so its own predecessor is the candidate. If that one is dead, PredDead with
+// the zero Peer forgets it.
 func HeadAlive(space Space, s State, n Neighbors) (next State, candidate Peer, follow bool) {
 	s.Succ = compose(space, s.Self.ID, len(s.Succ), n.Peer, n.Succ)
 	return s, n.Pred, Nearer(s, n.Pred)

@@ -17,15 +17,20 @@ func everything(m *model) {
 // TestFactsAgree holds the packed facts against package chord, in every state of some models, sound and unsound.
 func TestFactsAgree(t *testing.T) {
 	for _, c := range []struct {
+		size size
 		n, r int
 		set  func(*model)
 	}{
-		{4, 2, everything},
-		{4, 2, func(m *model) { everything(m); m.split = true; m.limit = 3 }},
-		{5, 3, func(m *model) { m.join, m.fail, m.limit = true, true, 4 }},
-		{4, 2, func(m *model) { m.join, m.fail, m.failsFreely = true, true, true }},
-		{4, 3, func(m *model) { m.join = true }},
+		{normal, 4, 2, everything},
+		{small, 4, 2, func(m *model) { everything(m); m.limit = 2 }},
+		{normal, 4, 2, func(m *model) { everything(m); m.split = true; m.limit = 3 }},
+		{normal, 5, 3, func(m *model) { m.join, m.fail, m.limit = true, true, 4 }},
+		{normal, 4, 2, func(m *model) { m.join, m.fail, m.failsFreely = true, true, true }},
+		{small, 4, 3, func(m *model) { m.join = true }},
 	} {
+		if !c.size.wanted() {
+			continue
+		}
 		m := newModel(c.n, c.r, func(m *model) {
 			c.set(m)
 			m.broken = func(*ring) string { return "" }
@@ -61,7 +66,10 @@ func TestFactsAgree(t *testing.T) {
 
 // TestRotationsChangeNothing visits every rotation, and finds as many states as the orbits of a reduced run have.
 func TestRotationsChangeNothing(t *testing.T) {
-	for _, set := range []func(*model){everything, func(m *model) { m.join, m.fail, m.split = true, true, true }} {
+	for _, set := range []func(*model){
+		func(m *model) { everything(m); m.limit = 3 },
+		func(m *model) { m.join, m.fail, m.split, m.limit = true, true, true, 4 },
+	} {
 		reduced := newModel(4, 2, set)
 		whole := newModel(4, 2, func(m *model) { set(m); m.rotations = true })
 		x, _ := reduced.explore(settled(reduced))

@@ -50,8 +50,8 @@ func TestOriginalChordBreaks(t *testing.T) {
 
 // Today's rules, but for adopting a candidate before it has answered, drop and adopt a dead member for ever.
 func TestAdoptingUncheckedBreaks(t *testing.T) {
-	m := newModel(5, 2, func(m *model) {
-		m.protocol = unchecked{newProduction(5, 2)}
+	m := newModel(4, 2, func(m *model) {
+		m.protocol = unchecked{newProduction(4, 2)}
 		m.join, m.fail = true, true
 	})
 	flawed(t, m, settled(m), "maintenance may go on for ever")
