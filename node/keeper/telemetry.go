@@ -41,6 +41,10 @@ func newTelemetry(tracer trace.Tracer, meter metric.Meter, e env.Env, attributes
 	t.moved, _ = chordevent.KeysMovedCount.Int64Counter(meter)
 	t.keys, _ = chordevent.StoreKeys.Int64UpDownCounter(meter)
 	t.size, _ = chordevent.StoreSize.Int64UpDownCounter(meter)
+	for _, role := range []metric.MeasurementOption{roleOwned, roleReplica} { // an empty store shows as 0, not as nothing
+		t.keys.Add(context.Background(), 0, role)
+		t.size.Add(context.Background(), 0, role)
+	}
 	// A parent that nobody records: what is called under it is not sampled either.
 	t.quiet = trace.ContextWithSpanContext(context.Background(), trace.NewSpanContext(trace.SpanContextConfig{
 		TraceID: trace.TraceID{15: 1}, SpanID: trace.SpanID{7: 1},
