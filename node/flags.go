@@ -15,12 +15,12 @@ import (
 	"chordconductor/node/member"
 )
 
-// version is set by the release build; else the build's own information says it.
-var version = ""
+// release is set by the linker in a release build; else the build's own information says which version this is.
+var release string
 
 func programVersion() string {
-	if version != "" {
-		return version
+	if release != "" {
+		return release
 	}
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
 		return info.Main.Version
@@ -63,7 +63,12 @@ Events, traces and metrics leave over OTLP to http://localhost:4317, or where th
   node --listen 127.0.0.1:7002 --join 127.0.0.1:7001 --virtual-nodes 8
   node put --addr 127.0.0.1:7001 tide high
   node lookup --addr 127.0.0.1:7002 tide`,
-		Args:    cobra.NoArgs,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if err := cobra.NoArgs(cmd, args); err != nil {
+				return usageError{err}
+			}
+			return nil
+		},
 		Version: programVersion(),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), o) },
 		// Errors are one line, said once, in main.
@@ -157,6 +162,14 @@ func (o *options) reachable() (string, error) {
 	}
 	_, port, _ := net.SplitHostPort(o.listen)
 	return net.JoinHostPort(name, port), nil
+}
+
+// member is the members' configuration.
+func (o *options) member() member.Config {
+	return member.Config{
+		Ring: o.ring, HostID: o.hostID, Join: o.join, Bits: o.bits, Successors: o.successors, Replicas: o.replicas,
+		Stabilize: o.stabilize, Lookup: member.Mode(o.lookup), Memory: o.memory << 20,
+	}
 }
 
 // environment is the options of the real environment, but for telemetry.

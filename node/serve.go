@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -28,6 +29,10 @@ const leaveLimit = 25 * time.Second
 func serve(ctx context.Context, o *options) error {
 	if err := o.check(); err != nil {
 		return usageError{err}
+	}
+	cfg := o.member()
+	if err := cfg.Check(o.listen); err != nil {
+		return usageError{errors.New(strings.ReplaceAll(err.Error(), "\n", "; "))}
 	}
 	listen, err := o.environment()
 	if err != nil {
@@ -59,13 +64,10 @@ func serve(ctx context.Context, o *options) error {
 	defer e.Close()
 
 	joining := newJoining(o)
+	cfg.Joined = func(chord.Peer) { joining.done(e) }
+	cfg.JoinFailed = joining.failed
 	layer := faults.New(e, e.Address())
-	host, err := member.NewHost(member.Config{
-		Ring: o.ring, HostID: o.hostID, Join: o.join, Bits: o.bits, Successors: o.successors, Replicas: o.replicas,
-		Stabilize: o.stabilize, Lookup: member.Mode(o.lookup), Memory: o.memory << 20,
-		Joined:     func(chord.Peer) { joining.done(e) },
-		JoinFailed: joining.failed,
-	}, e.Address(), layer, member.Telemetry{
+	host, err := member.NewHost(cfg, e.Address(), layer, member.Telemetry{
 		Tracer: telemetry.Tracers, Events: telemetry.Events, Meter: telemetry.Meters, Lost: telemetry.Lost,
 	})
 	if err != nil {

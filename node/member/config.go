@@ -81,6 +81,12 @@ const (
 	maxHops = 512 // of a lookup: a ring with fresh fingers takes some ten, one without any a walk along successor lists
 )
 
+// Check reports everything that is wrong with a configuration for a host at an address, before anything is started.
+func (c Config) Check(address string) error {
+	_, err := c.validated(address)
+	return err
+}
+
 // validated fills in defaults and reports everything that is wrong.
 func (c Config) validated(address string) (Config, error) {
 	setDefault(&c.Ring, "chord")

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// free is a loopback address on which nothing listens.
+func free(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// execute runs the program as main does, and returns what it printed and its error.
+func execute(ctx context.Context, args ...string) (string, error) {
+	var out bytes.Buffer
+	cmd := newRoot()
+	cmd.SetArgs(args)
+	cmd.SetOut(&out)
+	cmd.SetErr(&out)
+	err := cmd.ExecuteContext(ctx)
+	return out.String(), err
+}
+
+// start runs a host until the test ends or stop is called, which returns how it ended.
+func start(t *testing.T, args ...string) (stop func() error) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() {
+		_, err := execute(ctx, args...)
+		done <- err
+	}()
+	ended := false
+	stop = func() error {
+		cancel()
+		if ended {
+			return nil
+		}
+		ended = true
+		return <-done
+	}
+	t.Cleanup(func() { stop() })
+	return stop
+}
+
+func untilHealthy(t *testing.T, addr string) {
+	t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(time.Minute); ; <-tick.C {
+		_, err := execute(t.Context(), "health", "--addr", addr)
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+	}
+}
+
+// Two hosts, a key put through one and read through the other, and still there when the first has left.
+func TestProgram(t *testing.T) {
+	t.Setenv("OTEL_SDK_DISABLED", "true")
+	a, b := free(t), free(t)
+	start(t, "--listen", a, "--virtual-nodes", "2", "--stabilize", "100ms")
+	untilHealthy(t, a)
+	stopB := start(t, "--listen", b, "--join", a, "--virtual-nodes", "2", "--stabilize", "100ms")
+	untilHealthy(t, b)
+
+	for _, test := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"put", "tide", "high", "--addr", b}, `copies: [12]`},
+		{[]string{"get", "tide", "--addr", a}, `^high\n$`},
+		{[]string{"lookup", "tide", "--addr", b}, `(?s)owner  [0-9a-f]{40}  127.*\n0 .*start`},
+		{[]string{"lookup", "--id", "ff", "--mode", "iterative", "--addr", a}, `key    0{38}ff\n`},
+		{[]string{"status", "--addr", b}, `(?s)ring "chord".*active.*active`},
+		{[]string{"--version"}, `^node `},
+	} {
+		if out, err := execute(t.Context(), test.args...); err != nil || !regexp.MustCompile(test.want).MatchString(out) {
+			t.Errorf("%v: %v, printed:\n%s", test.args, err, out)
+		}
+	}
+	if err := stopB(); err != nil {
+		t.Errorf("the second host ends with %v", err)
+	}
+	if out, err := execute(t.Context(), "get", "tide", "--addr", a); err != nil || out != "high\n" {
+		t.Errorf("after the leave: %q, %v", out, err)
+	}
+	if _, err := execute(t.Context(), "delete", "tide", "--addr", a); err != nil {
+		t.Error(err)
+	}
+	if _, err := execute(t.Context(), "get", "tide", "--addr", a); err == nil || !strings.Contains(err.Error(), "not found") {
+		t.Errorf("get of a deleted key: %v", err)
+	}
+}
+
+func TestUsageErrors(t *testing.T) {
+	t.Setenv("OTEL_SDK_DISABLED", "true")
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	for _, test := range []struct {
+		args string
+		says string
+	}{
+		{"--listen " + taken.Addr().String(), "in use"},
+		{"--listen nonsense", "--listen"},
+		{"--listen 127.0.0.1:x", "not a port"},
+		{"--listen 0.0.0.0:0", "--advertise"},
+		{"--advertise :7001", "names no host"},
+		{"--join nonsense", "--join"},
+		{"--bits 2", "from 3 to 160"},
+		{"--bits two", "bits"},
+		{"--successors 0x", "successors"},
+		{"--replicas 1000", "replicas"},
+		{"--virtual-nodes 0", "--virtual-nodes"},
+		{"--memory -1", "--memory"},
+		{"--stabilize 0.5", "stabilize"},
+		{"--lookup sideways", "sideways"},
+		{"--join-timeout 0", "--join-timeout"},
+		{"--tls-cert x", "go together"},
+		{"--tls-cert x --tls-key y --tls-ca z", "x"},
+		{"--no-such-flag", "no-such-flag"},
+		{"argument", "argument"},
+		{"put key", "key and value"},
+		{"lookup", "key"},
+		{"status more", "no arguments"},
+		{"get key --addr nonsense", "--addr"},
+	} {
+		_, err := execute(t.Context(), strings.Fields(test.args)...)
+		if usage := (usageError{}); !errors.As(err, &usage) || !strings.Contains(err.Error(), test.says) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("node %s: %v", test.args, err)
+		}
+	}
+}
+
+func TestUnreachable(t *testing.T) {
+	t.Setenv("OTEL_SDK_DISABLED", "true")
+	nobody := free(t)
+	if _, err := execute(t.Context(), "get", "key", "--addr", nobody); err == nil || !strings.Contains(err.Error(), nobody) {
+		t.Errorf("a client of nobody: %v", err)
+	}
+	_, err := execute(t.Context(), "--listen", free(t), "--join", nobody, "--join-timeout", "300ms")
+	if usage := (usageError{}); err == nil || errors.As(err, &usage) || !strings.Contains(err.Error(), nobody) {
+		t.Errorf("joining nobody: %v", err)
+	}
+}
