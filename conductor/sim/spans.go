@@ -24,7 +24,7 @@ func (w *Watch) Spans(td ptrace.Traces) {
 	for _, rs := range td.ResourceSpans().All() {
 		for _, ss := range rs.ScopeSpans().All() {
 			for _, s := range ss.Spans().All() {
-				if !strings.HasPrefix(s.Name(), "chord.") {
+				if !strings.HasPrefix(s.Name(), "chord.") || strings.Contains(s.Name(), "/") {
 					continue // a call between hosts: its time is in the operation that made it
 				}
 				took := max(0, s.EndTimestamp().AsTime().Sub(s.StartTimestamp().AsTime()))

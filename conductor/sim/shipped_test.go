@@ -1,0 +1,52 @@
+package sim
+
+import (
+	"os"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"chordconductor/conductor/sim/scenario"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// slow are scenarios of hundreds of members and more; CI runs them too, with CHORD_SLOW set.
+var slow = map[string]bool{"flash-crowd": true, "table-iii-churn": true}
+
+// Every shipped scenario passes its own expectations, in virtual time. The ones above take a minute and more with the
+// race detector: they have a run of their own (make test-slow).
+func TestShippedScenariosPass(t *testing.T) {
+	for _, shipped := range scenario.Shipped() {
+		if slow[shipped.Name] != (os.Getenv("CHORD_SLOW") != "") {
+			continue
+		}
+		t.Run(shipped.Name, func(t *testing.T) {
+			s, err := scenario.Load(shipped.Name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if s.Duration == 0 {
+				return // runs until it is stopped: there is nothing to pass
+			}
+			result, err := RunVirtual(t.Context(), s, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, c := range result.Checks {
+				if !c.OK {
+					t.Errorf("%s: %s, at most %s (measured: %v)", c.Metric, c.Metric.Format(c.Value), c.Metric.Format(c.Bound), c.Measured)
+				}
+			}
+			if !result.Finished || len(result.Checks) != len(s.Expect) {
+				t.Errorf("finished %v, %d of %d expectations judged", result.Finished, len(result.Checks), len(s.Expect))
+			}
+			if total := result.Total(); s.Workload.Rate > 0 && total.Done() == 0 || total.Corrupt > 0 {
+				t.Errorf("%d operations answered, %d corrupt", total.Done(), total.Corrupt)
+			}
+			if t.Failed() {
+				t.Logf("seed %d; `conductor run %s --speed virtual` shows the same; notes: %q", s.Seed, shipped.Name, result.Notes)
+			}
+		})
+	}
+}
