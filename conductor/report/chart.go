@@ -54,7 +54,7 @@ func (c chart) draw() (template.HTML, error) {
 	styleAxis(&p.Y, c.y)
 	p.Y.Min = 0
 	p.Legend.Top, p.Legend.TextStyle.Font, p.Legend.TextStyle.Color = true, sans(8), ink
-	p.Legend.YOffs = vg.Points(12) // above the plot, where no line is
+	p.Legend.Left, p.Legend.Padding = true, vg.Points(1)
 	for _, x := range c.marks {
 		p.Add(vertical{x, faint})
 	}
@@ -89,7 +89,8 @@ func (c chart) draw() (template.HTML, error) {
 			p.Legend.Add(s.name, line)
 		}
 	}
-	p.Y.Max = max(p.Y.Max*1.05, 1e-9)
+	p.X.Min = min(p.X.Min, 0)
+	p.Y.Max = max(p.Y.Max*1.15, 1e-9) // room for the legend
 	canvas := vgsvg.New(chartWidth, chartHeight)
 	p.Draw(draw.New(canvas))
 	var out bytes.Buffer

@@ -332,6 +332,9 @@ func summary(r *sim.Result) Summary {
 // path writes the members that a lookup visited, each with the pointer that led there.
 func path(l *nodepb.Lookup, bits int) []string {
 	out := make([]string, 0, len(l.GetPath()))
+	if owner := l.GetOwner().GetId(); len(l.GetPath()) == 0 && len(owner) > 0 {
+		return append(out, "… → "+short(owner, bits)) // puts and gets tell only who served them
+	}
 	for _, h := range l.GetPath() {
 		out = append(out, hop(h, bits))
 	}

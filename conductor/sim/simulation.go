@@ -152,16 +152,17 @@ func (s *simulation) over() bool {
 	return s.ended
 }
 
-// populate starts the ring's members: the first founds it, the others follow so fast that all are started within a few
-// seconds, and no faster than one may watch.
+// populate starts the ring's members: the first founds it, the others follow over a few seconds, so that one can watch,
+// and over two stabilize intervals at least, so that the ring can keep up.
 func (s *simulation) populate(ctx context.Context) {
 	have, _ := members(s.fleet.Hosts())
 	want := s.scenario.Ring.Members
 	if !s.scenario.OwnRing || have >= want {
 		return
 	}
-	const inSteps, gap = 32, 100 * time.Millisecond
-	step := max(1, (want-have)/inSteps)
+	const atLeast, gap = 3200 * time.Millisecond, 100 * time.Millisecond
+	steps := int(max(atLeast, 2*s.scenario.Timing.Stabilize) / gap)
+	step := max(1, (want-have)/steps)
 	for have < want {
 		n := min(step, want-have)
 		if have == 0 {

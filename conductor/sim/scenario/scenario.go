@@ -117,6 +117,8 @@ func defaults() *Scenario {
 			Stabilize: 500 * time.Millisecond, CallLimit: 500 * time.Millisecond, Keyframe: 10 * time.Second,
 		},
 		Network: Network{Spread: Uniform},
+		Phases:  []Phase{},
+		Expect:  []Expectation{},
 		Workload: Workload{
 			Reads: 0.8, Lookups: 0.1, Keys: 1000, Distribution: KeysUniform, ValueMin: 128, ValueMax: 128, Data: Quotes,
 		},

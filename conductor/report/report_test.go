@@ -1,0 +1,167 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"chordconductor/conductor/ring"
+	"chordconductor/conductor/sim"
+	"chordconductor/conductor/sim/load"
+	"chordconductor/conductor/sim/scenario"
+	"chordconductor/node/nodepb"
+)
+
+var start = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+
+// aResult is a run of four seconds in which one repair took two.
+func aResult(t *testing.T) *sim.Result {
+	t.Helper()
+	s, err := scenario.Parse("small.yaml", []byte("name: <small>\nring: {members: 4, bits: 16}\nduration: 4s\nexpect: {lost_keys: 0, p99_lookup: 10ms, mean_hops: 1}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	counts := new(load.Counts)
+	for hops := range int64(4) {
+		counts.Hops.Add(hops)
+		counts.Latency[load.Get].Add(1000 * (hops + 1))
+	}
+	counts.Stale = 1
+	return &sim.Result{
+		Scenario: s, Virtual: true, Finished: true, Started: start, Elapsed: 4 * time.Second, Bits: 16,
+		Timeline: []sim.Point{
+			{At: time.Second, Members: ring.Counts{Active: 4}, Status: ring.Ideal, Rate: 2, P99: 3 * time.Millisecond},
+			{At: 2 * time.Second, Members: ring.Counts{Active: 3, Failed: 1}, Status: ring.Repairing, RingError: 7, Rate: 2},
+		},
+		Phases: []sim.PhaseResult{
+			{Name: "start", To: time.Second, Counts: counts},
+			{Name: "crash 1", From: time.Second, To: 4 * time.Second, Counts: new(load.Counts), Measured: true, Repaired: 2 * time.Second},
+			{Name: "crash 2", From: 3 * time.Second, To: 4 * time.Second, Counts: new(load.Counts), Measured: true, Repaired: -1},
+		},
+		Repairs:    []sim.Repair{{From: time.Second, To: 3 * time.Second, PeakError: 7, Healed: true}},
+		Violations: []ring.Violation{{Condition: "OneOrderedRing", Detail: "two rings", Since: start.Add(time.Second), Healed: start.Add(2 * time.Second)}},
+		Loads:      []sim.MemberLoad{{ID: "0001", Share: 0.25, Owned: 10}, {ID: "0002", Share: 0.75, Owned: 30, Bytes: 5 << 20}},
+		Slowest: []load.Slow{{Op: load.Get, At: start.Add(time.Second), Latency: 4 * time.Millisecond, Found: &nodepb.Lookup{
+			TraceId: "ab12", Path: []*nodepb.Hop{
+				{Peer: &nodepb.Peer{Id: make([]byte, 20)}, Pointer: nodepb.Candidate_POINTER_SELF},
+				{Peer: &nodepb.Peer{Id: append(make([]byte, 19), 9)}, Pointer: nodepb.Candidate_POINTER_FINGER, Slot: 3, Timeouts: 1},
+			},
+		}}},
+		Operations: []sim.OperationTime{{Operation: "chord.put", Count: 2, Total: 8 * time.Millisecond}, {Member: "0001", Count: 2, Total: 8 * time.Millisecond}},
+		Keys:       load.Verdict{Written: 40},
+		Lookups:    sim.LookupVerdict{Judged: 4},
+		Telemetry:  sim.Telemetry{Applied: 9, LookupsSampled: -1, StalenessP99: 80 * time.Millisecond},
+		Checks: []sim.Check{
+			{Metric: scenario.LostKeys, Measured: true, OK: true},
+			{Metric: scenario.P99Lookup, Bound: 0.01, Value: 0.004, Measured: true, OK: true},
+			{Metric: scenario.MeanHops, Bound: 1, Value: 1.5, Measured: true},
+		},
+		Notes: []string{"3.0s: something"},
+	}
+}
+
+func TestJSON(t *testing.T) {
+	rep := Of(aResult(t))
+	text, err := rep.JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		`"verdict": "failed"`, `"metric": "mean_hops"`, `"half_log2_members": 0.792`, `"repaired_after_s": 2`, `"not_repaired": true`,
+		`"expected_keys": 30`, `"since_s": 1`, `"finger 3 → 0009 (1 in vain)"`, `"unmarked_wrong_fields": null`, `"stale_reads": 1`, `"mean_hops": 1.5`,
+	} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("%s is not in the report:\n%s", want, text)
+		}
+	}
+	// What depends on the machine or the hour stands in environment, and there alone.
+	other := aResult(t)
+	shift := 1000 * time.Hour
+	other.Started, other.Telemetry.StalenessP99 = start.Add(shift), time.Second
+	other.Slowest[0].At = other.Slowest[0].At.Add(shift)
+	other.Violations[0].Since, other.Violations[0].Healed = other.Violations[0].Since.Add(shift), other.Violations[0].Healed.Add(shift)
+	two, err := Of(other).JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strip(t, text) != strip(t, two) {
+		t.Errorf("the hour shows outside of environment:\n%s\n%s", text, two)
+	}
+}
+
+func strip(t *testing.T, text []byte) string {
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(text, &fields); err != nil {
+		t.Fatal(err)
+	}
+	delete(fields, "environment")
+	out, err := json.Marshal(fields)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
+}
+
+func TestHTML(t *testing.T) {
+	rep := Of(aResult(t))
+	rep.JaegerUI = "http://jaeger:16686/"
+	page, err := rep.HTML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(page)
+	for _, want := range []string{
+		"&lt;small&gt;", `<a href="http://jaeger:16686/trace/ab12">`, "not before the end", "OneOrderedRing", "not held", "5.0 MiB", "not measured", "something",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not on the page", want)
+		}
+	}
+	if n := strings.Count(text, "<svg"); n != 7 {
+		t.Errorf("%d pictures, want 7", n)
+	}
+	for _, bad := range []string{"<script", "src=", "@import", "url(", "<link", "<?xml", "<small>"} {
+		if strings.Contains(text, bad) {
+			t.Errorf("%q is on the page", bad)
+		}
+	}
+	if again, _ := rep.HTML(); !bytes.Equal(page, again) {
+		t.Error("drawing twice gives two pages")
+	}
+}
+
+// A run that was ended before anything happened has a report all the same.
+func TestEmpty(t *testing.T) {
+	s, err := scenario.Parse("x", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rep := Of(&sim.Result{Scenario: s, Started: start, Error: "stopped after 0s"})
+	if rep.Verdict != "unfinished" {
+		t.Errorf("verdict %s", rep.Verdict)
+	}
+	page, err := rep.HTML()
+	if err != nil || !bytes.Contains(page, []byte("stopped after 0s")) || bytes.Contains(page, []byte("NaN")) {
+		t.Errorf("page: %v", err)
+	}
+	text, err := rep.JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if null := regexp.MustCompile(`"(phases|timeline|repairs|violations|hops|loads|slowest|operations|notes|expectations)": null`).FindString(string(text)); null != "" {
+		t.Errorf("a list is null: %s", null)
+	}
+}
+
+func TestText(t *testing.T) {
+	var out bytes.Buffer
+	Of(aResult(t)).Text(&out)
+	for _, want := range []string{"FAILED after 4 s (virtual time)", "ok   lost_keys", "4ms, at most 10ms", "FAIL mean_hops", "2.0 s", "not before the end", "note: 3.0s: something"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q is not in\n%s", want, &out)
+		}
+	}
+}
