@@ -74,6 +74,8 @@ export class FakeHub {
   patch(): Patch {
     const { ring } = this;
     const events = ring.events.map((e) => this.event(e));
+    // As in a real ring, a trace may hold more than one lookup.
+    for (const [i, l] of ring.lookups.entries()) if (i % 3 === 1) l.trace = ring.lookups[i - 1].trace;
     const lookups = ring.lookups.map((l) => this.lookup(l));
     const samples: Sample[] = [];
     if (ring.now - this.sampledAt >= 1000) {

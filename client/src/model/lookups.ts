@@ -1,6 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { HopSchema, type Lookup, Lookup_Outcome, LookupSchema } from "../gen/hub_pb";
-import { bytesOf, clockwise, turnOf } from "./id";
+import { bytesOf, clockwise, hexOf, turnOf } from "./id";
 
 /** hopCount is the path length as the paper counts it: members asked on the way, the initiator and the owner left out. */
 export function hopCount(lookup: Lookup): number {
@@ -45,6 +45,31 @@ export function distancesLeft(lookup: Lookup, bits: number): number[] {
   const goal = turnOf(lookup.key, bits);
   return lookup.hops.map((hop, i) =>
     i === lookup.hops.length - 1 && lookup.hops.length > 1 ? 0 : clockwise(turnOf(hop.id, bits), goal),
+  );
+}
+
+const serials = new WeakMap<Lookup, number>();
+let lastSerial = 0;
+
+/** serialOf tells lookups apart: one trace may hold several, of the same key even. */
+export function serialOf(lookup: Lookup): number {
+  let serial = serials.get(lookup);
+  if (serial === undefined) {
+    serial = ++lastSerial;
+    serials.set(lookup, serial);
+  }
+  return serial;
+}
+
+/** sameLookup also knows a lookup again that first came as the API's answer and then by telemetry. */
+export function sameLookup(a: Lookup, b: Lookup | null): boolean {
+  if (a === b) return true;
+  return (
+    b !== null &&
+    a.traceId !== "" &&
+    a.traceId === b.traceId &&
+    a.operation === b.operation &&
+    hexOf(a.key) === hexOf(b.key)
   );
 }
 

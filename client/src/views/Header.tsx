@@ -64,7 +64,10 @@ function News() {
   const ago = Math.max(0, Number(ring.timeMs - news.timeMs));
   return (
     <p className="news">
-      <span className="num">{ago < 1000 ? "Just now" : `${duration(Math.floor(ago / 1000) * 1000)} ago`}</span>:{" "}
+      <span className="num">
+        {ago < 1000 ? "Just now" : `${duration(Math.floor(ago / 1000) * 1000).replace(".0", "")} ago`}
+      </span>
+      :{" "}
       <button type="button" className="link" onClick={() => select(hexOf(news.id))}>
         {sentence(news, ring.bits)}
       </button>

@@ -1,7 +1,7 @@
 import { useState } from "react";
 import { type Lookup, Lookup_Outcome } from "../gen/hub_pb";
 import { apiId, hexOf, shortId } from "../model/id";
-import { expectedHops, type Found, hopCount, lookupOf, outcomeWord } from "../model/lookups";
+import { expectedHops, type Found, hopCount, lookupOf, outcomeWord, sameLookup, serialOf } from "../model/lookups";
 import { livingMembers } from "../model/verdict";
 import { clock, duration } from "../model/words";
 import { useRing, useShown } from "../store/ring";
@@ -48,7 +48,7 @@ export function LookupsTab() {
           With trouble only
         </button>
       </div>
-      <List lookups={lookups} bits={world.ring.bits} chosen={chosen?.traceId ?? ""} />
+      <List lookups={lookups} bits={world.ring.bits} chosen={chosen} />
     </div>
   );
 }
@@ -108,7 +108,7 @@ function FindForm() {
   );
 }
 
-function List({ lookups: latest, bits, chosen }: { lookups: Lookup[]; bits: number; chosen: string }) {
+function List({ lookups: latest, bits, chosen }: { lookups: Lookup[]; bits: number; chosen: Lookup | null }) {
   const [lookups, holding] = useHeld(latest.slice());
   const rows = useRows(lookups.length, ROW);
   const newest = lookups.length - 1;
@@ -122,10 +122,10 @@ function List({ lookups: latest, bits, chosen }: { lookups: Lookup[]; bits: numb
             if (!l) return null;
             return (
               <div
-                key={l.traceId || `${l.startUs}-${hexOf(l.key)}`}
+                key={serialOf(l)}
                 role="row"
                 aria-rowindex={row + 1}
-                aria-selected={l.traceId === chosen}
+                aria-selected={sameLookup(l, chosen)}
                 className="lookup-row"
                 style={{ top: row * ROW, height: ROW }}
               >

@@ -1,7 +1,6 @@
 import { useEffect, useRef } from "react";
 import { type Lookup, Lookup_Outcome } from "../gen/hub_pb";
-import { hexOf } from "../model/id";
-import { distancesLeft } from "../model/lookups";
+import { distancesLeft, sameLookup } from "../model/lookups";
 import { duration } from "../model/words";
 import { chooseLookup, useUi } from "../store/ui";
 import { useThemeSerial } from "./useTheme";
@@ -85,7 +84,7 @@ function draw(
   };
   const ends: End[] = [];
   for (const lookup of lookups) {
-    const strong = chosen !== null && lookup.traceId === chosen.traceId && hexOf(lookup.key) === hexOf(chosen.key);
+    const strong = sameLookup(lookup, chosen);
     const lefts = distancesLeft(lookup, bits);
     ctx.strokeStyle = ctx.fillStyle = tones[lookup.outcome] ?? color("ink-3");
     ctx.globalAlpha = strong ? 1 : lookup.outcome === Lookup_Outcome.SUCCESS ? 0.28 : 0.8;

@@ -211,6 +211,22 @@ describe("lookups", () => {
   });
 });
 
+describe("the list of lookups", () => {
+  it("has one row in each place, though several lookups share a trace", async () => {
+    const busy = await serve({ members: 32, churn: 0, lookups: 120 });
+    open.push(() => busy.close());
+    const page = await show(`${busy.url}?tab=lookups`);
+    await ready(page);
+    await page.getByText(/The last [4-6]\d\d took/).waitFor();
+    await page.getByRole("table", { name: /Recent lookups/ }).hover();
+    const tops = await page
+      .locator(".lookup-row")
+      .evaluateAll((rows) => rows.map((row) => (row as HTMLElement).style.top));
+    expect(tops.length).toBeGreaterThan(10);
+    expect(new Set(tops).size).toBe(tops.length);
+  });
+});
+
 describe("keyboard", () => {
   it("walks the ring, follows fingers, selects, pauses and helps", async () => {
     const page = await show();
