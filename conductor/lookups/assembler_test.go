@@ -244,7 +244,7 @@ func TestTableIsBounded(t *testing.T) {
 	if n := len(a.open[trace.TraceID{15: 9}].spans); n != maxTraceSpans {
 		t.Errorf("%d spans of one trace, want %d", n, maxTraceSpans)
 	}
-	for i := range 2 * MaxSpans {
+	for i := range MaxSpans + 1000 {
 		id := trace.TraceID{byte(i / 100), byte(i / 100 >> 8), 2}
 		a.Add(Span{Trace: id, ID: trace.SpanID{byte(i), byte(i >> 8), byte(i >> 16), 1}, Name: chordevent.SpanLookupHop}, t0)
 	}
