@@ -42,6 +42,7 @@ type options struct {
 	lookup            string
 	memory            int64
 	controlToken      string
+	dieAfter          string
 	tls               tlsFiles
 }
 
@@ -93,6 +94,7 @@ Events, traces and metrics leave over OTLP to http://localhost:4317, or where th
 	f.StringVar(&o.ring, "ring", "chord", "name of the ring; hosts of another ring are refused")
 	f.StringVar(&o.controlToken, "control-token", os.Getenv("CHORD_CONTROL_TOKEN"), "token that a controller must show; without one only loopback may command ($CHORD_CONTROL_TOKEN)")
 	f.Lookup("control-token").DefValue = ""
+	f.StringVar(&o.dieAfter, "die-after", "", "for experiments: end without a word after a random time, `MIN-MAX`")
 	p := root.PersistentFlags()
 	p.StringVar(&o.tls.cert, "tls-cert", "", "this program's certificate, `PEM` file (turns mutual TLS on, with the two below)")
 	p.StringVar(&o.tls.key, "tls-key", "", "its key, `PEM` file")
@@ -124,6 +126,9 @@ func (o *options) check() error {
 	}
 	if o.joinTimeout <= 0 {
 		return fmt.Errorf("--join-timeout %v: must be positive", o.joinTimeout)
+	}
+	if _, err := parseLifetime("--die-after", o.dieAfter); err != nil {
+		return err
 	}
 	if t := o.tls; t.any() && (t.cert == "" || t.key == "" || t.ca == "") {
 		return fmt.Errorf("--tls-cert, --tls-key and --tls-ca go together")

@@ -84,6 +84,8 @@ func serve(ctx context.Context, o *options) error {
 	}
 	say("listening on %s, advertised as %s, %d member(s) of ring %q", o.listen, e.Address(), o.virtualNodes, o.ring)
 
+	life, _ := parseLifetime("--die-after", o.dieAfter) // checked above
+	life.begin(ctx, die)
 	if err := joining.wait(ctx); err != nil {
 		host.Crash() // nobody knows them
 		return err
