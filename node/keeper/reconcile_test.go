@@ -89,13 +89,13 @@ func TestRepairCostsWhatDiffers(t *testing.T) {
 		return w.calls, w.bytes
 	}
 	calls, bytes := cost(2_000)
-	moreCalls, moreBytes := cost(50_000)
-	t.Logf("%d of 2,000 differ: %d calls, %d bytes; of 50,000: %d calls, %d bytes", differing, calls, bytes, moreCalls, moreBytes)
+	moreCalls, moreBytes := cost(20_000)
+	t.Logf("%d of 2,000 differ: %d calls, %d bytes; of 20,000: %d calls, %d bytes", differing, calls, bytes, moreCalls, moreBytes)
 	if moreCalls > calls+4 || moreBytes > 2*bytes {
 		t.Error("the cost grows with what is stored")
 	}
 	w, a, b, own := pair(t)
-	for n := range 50_000 {
+	for n := range 20_000 {
 		rec := record(wideSpace(), n, 1)
 		a.merge(rec, forKeeps)
 		b.merge(rec, forKeeps)
