@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"os/exec"
@@ -41,7 +42,7 @@ func TestCompose(t *testing.T) {
 			out, _ := compose("logs", "--no-color", "--tail", "30")
 			t.Log(out)
 		}
-		if out, err := compose("down", "-v", "--timeout", "30"); err != nil {
+		if out, err := compose("--profile", "*", "down", "-v", "--timeout", "30"); err != nil {
 			t.Error(err, out)
 		}
 		left, err := exec.Command(docker, "volume", "ls", "-q", "--filter", "label=com.docker.compose.project=chord").Output()
@@ -60,6 +61,25 @@ func TestCompose(t *testing.T) {
 		if status, body := without.call("POST", "/api/nodes", []byte(`{"count":1}`)); status != http.StatusUnauthorized {
 			t.Errorf("POST /api/nodes without the token: %d %s", status, body)
 		}
+	})
+
+	t.Run("gets and puts flow without a click", func(t *testing.T) {
+		eventually(t, 20*time.Second, "gets and puts in the last second", func() error {
+			var stats struct {
+				Samples []struct {
+					Gets float64 `json:"gets_per_second"`
+					Puts float64 `json:"puts_per_second"`
+				}
+			}
+			status, body := c.call("GET", "/api/stats", nil)
+			if err := json.Unmarshal([]byte(body), &stats); status != http.StatusOK || err != nil {
+				return fmt.Errorf("GET /api/stats: %d %v", status, err)
+			}
+			if n := len(stats.Samples); n == 0 || stats.Samples[n-1].Gets == 0 || stats.Samples[n-1].Puts == 0 {
+				return fmt.Errorf("no gets or no puts in the last of %d samples", n)
+			}
+			return nil
+		})
 	})
 
 	t.Run("keys", func(t *testing.T) {
@@ -100,6 +120,10 @@ func TestCompose(t *testing.T) {
 			}
 			return nil
 		})
+	})
+
+	t.Run("Jaeger shows the service's performance", func(t *testing.T) {
+		eventually(t, 60*time.Second, "rate and latency of lookups", func() error { return servicePerformance("http://127.0.0.1:16686") })
 	})
 
 	t.Run("a command reaches a remote host", func(t *testing.T) {

@@ -15,8 +15,8 @@ var traceLine = regexp.MustCompile(`\b[0-9a-f]{32}\b`)
 
 // Node processes of their own, a conductor that only listens, and the real stores behind it.
 func TestNodeProcesses(t *testing.T) {
-	otlp, jaeger := startJaeger(t)
 	prometheus := startPrometheus(t)
+	otlp, jaeger := startJaeger(t, prometheus)
 	c := startConductor(t, "--scenario", "none", "--forward-traces", otlp,
 		"--forward-metrics", prometheus+"/api/v1/otlp", "--jaeger-ui", jaeger)
 
@@ -103,6 +103,10 @@ func TestNodeProcesses(t *testing.T) {
 				return err
 			})
 		}
+	})
+
+	t.Run("Jaeger shows the service's performance", func(t *testing.T) {
+		eventually(t, 60*time.Second, "rate and latency of lookups", func() error { return servicePerformance(jaeger) })
 	})
 
 	t.Run("a killed process is seen by its neighbours", func(t *testing.T) {

@@ -31,9 +31,9 @@ func getJSON(address string, into any) error {
 	return json.Unmarshal(body, into)
 }
 
-// startJaeger starts a real Jaeger on free ports with the shipped configuration and returns the OTLP gRPC address and
-// the query API's URL.
-func startJaeger(t *testing.T) (otlp, query string) {
+// startJaeger starts a real Jaeger on free ports with the shipped configuration, its span metrics in a Prometheus, and
+// returns the OTLP gRPC address and the query API's URL.
+func startJaeger(t *testing.T, prometheus string) (otlp, query string) {
 	t.Helper()
 	config, err := os.ReadFile(filepath.Join(root, "dashboards/jaeger.yaml"))
 	if err != nil {
@@ -47,11 +47,11 @@ func startJaeger(t *testing.T) (otlp, query string) {
 	}
 	path := filepath.Join(t.TempDir(), "jaeger.yaml")
 	text := strings.NewReplacer(pairs...).Replace(string(config))
-	text = strings.ReplaceAll(text, "http://prometheus:9090", "http://127.0.0.1:9")
+	text = strings.ReplaceAll(text, "http://prometheus:9090", prometheus)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	start(t, nil, onPath(t, "jaeger"), "--config", path)
+	start(t, []string{"OTEL_TRACES_SAMPLER=always_off"}, onPath(t, "jaeger"), "--config", path)
 	query = "http://" + local(ports[0])
 	eventually(t, 30*time.Second, "Jaeger answers", func() error {
 		var any map[string]any
@@ -167,6 +167,32 @@ func jaegerTraces(base, path string) ([]trace, error) {
 	}
 	err := getJSON(base+path, &answer)
 	return answer.Data, err
+}
+
+// servicePerformance asks Jaeger's Monitor page's question: the call rate of the lookups, and their latency.
+func servicePerformance(base string) error {
+	for _, path := range []string{"calls?", "latencies?quantile=0.95&"} {
+		var answer struct {
+			Metrics []struct {
+				Labels []struct{ Name, Value string }
+				Points []any `json:"metricPoints"`
+			}
+		}
+		query := "service=chord-node&groupByOperation=true&lookback=600000&step=5000&ratePer=60000&spanKind=internal&spanKind=server"
+		if err := getJSON(base+"/api/metrics/"+path+query, &answer); err != nil {
+			return err
+		}
+		found := false
+		for _, metric := range answer.Metrics {
+			for _, label := range metric.Labels {
+				found = found || label.Value == "chord.lookup" && len(metric.Points) > 0
+			}
+		}
+		if !found {
+			return fmt.Errorf("%s: none of %d operations is chord.lookup", path, len(answer.Metrics))
+		}
+	}
+	return nil
 }
 
 // hopsNest checks that a trace's hop spans form one chain, each hop the child of the one before (spans of the RPCs
