@@ -39,6 +39,7 @@ type options struct {
 	successors        int
 	replicas          int
 	stabilize         time.Duration
+	callLimit         time.Duration
 	lookup            string
 	memory            int64
 	controlToken      string
@@ -88,6 +89,7 @@ Events, traces and metrics leave over OTLP to http://localhost:4317, or where th
 	f.IntVar(&o.successors, "successors", 8, "length of successor lists; the same on all hosts")
 	f.IntVar(&o.replicas, "replicas", 3, "hosts that hold each key; the same on all hosts")
 	f.DurationVar(&o.stabilize, "stabilize", 500*time.Millisecond, "base interval of ring maintenance")
+	f.DurationVar(&o.callLimit, "call-limit", time.Second, "a peer that has not answered by then, twice, is taken for dead")
 	f.StringVar(&o.lookup, "lookup", string(member.Recursive), "how lookups travel: recursive or iterative")
 	f.Int64Var(&o.memory, "memory", 0, "limit for stored keys and values, in `MiB`; 0: none")
 	f.StringVar(&o.hostID, "host-id", "", "name of the failure domain (default: the advertised address)")
@@ -123,6 +125,9 @@ func (o *options) check() error {
 	}
 	if o.memory < 0 || o.memory > 1<<30 {
 		return fmt.Errorf("--memory %d: must be from 0 (no limit) to %d MiB", o.memory, 1<<30)
+	}
+	if o.callLimit < 10*time.Millisecond {
+		return fmt.Errorf("--call-limit %v: must be at least 10ms", o.callLimit)
 	}
 	if o.joinTimeout <= 0 {
 		return fmt.Errorf("--join-timeout %v: must be positive", o.joinTimeout)
@@ -173,7 +178,7 @@ func (o *options) reachable() (string, error) {
 func (o *options) member() member.Config {
 	return member.Config{
 		Ring: o.ring, HostID: o.hostID, Join: o.join, Bits: o.bits, Successors: o.successors, Replicas: o.replicas,
-		Stabilize: o.stabilize, Lookup: member.Mode(o.lookup), Memory: o.memory << 20,
+		Stabilize: o.stabilize, CallLimit: o.callLimit, Lookup: member.Mode(o.lookup), Memory: o.memory << 20,
 	}
 }
 
