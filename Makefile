@@ -42,7 +42,7 @@ test-go: ## the Go tests
 	cd dashboards && $(GO) vet ./... && $(GO) test ./...
 	cd test && $(GO) vet ./... && $(GO) test ./deploy/...
 
-modelcheck: ## the model checker of ring maintenance, the larger models too: up to an hour and 6 GB
+modelcheck: ## the model checker of ring maintenance, the larger models too: some minutes
 	$(GO) test -count=1 -timeout 2h -v ./node/chord/modelcheck -modelcheck.full
 
 test-client: client/node_modules ## the client's tests, and whether client/dist is what its source builds
