@@ -29,7 +29,8 @@ const examples = `  conductor                                    the demo ring, 
                                                an experiment without a page, with a report
   conductor run churn-demo --speed virtual     the same in virtual time, in seconds
   conductor scenarios                          what ships with the program
-  conductor replay yesterday.otlp              look at a recording`
+  conductor --record today.otlp                keep what comes in
+  conductor replay today.otlp --speed 10       look at a recording`
 
 // options are the flags of the commands that serve the page.
 type options struct {
@@ -40,6 +41,8 @@ type options struct {
 	jaegerUI  string
 	grafana   string
 	dataDir   string
+	record    string
+	nodeTLS   ingest.TLS // how we show ourselves to node hosts, and whom we trust
 	ingest    ingest.Config
 }
 
@@ -70,6 +73,11 @@ func command() *cobra.Command {
 	flags.StringVar(&o.scenario, "scenario", "demo", "`scenario` to run: a shipped one's name, a file, or none")
 	o.pageFlags(flags)
 	o.receiverFlags(flags)
+	flags.StringVar(&o.dataDir, "data-dir", "", "`directory` for history and queues (default: in memory)")
+	flags.StringVar(&o.nodeTLS.CertFile, "node-cert", "", "`file` with our certificate (PEM), for commands to node hosts over TLS")
+	flags.StringVar(&o.nodeTLS.KeyFile, "node-key", "", "`file` with its key (PEM)")
+	flags.StringVar(&o.nodeTLS.ClientCAFile, "node-ca", "", "`file` with the CA (PEM) of the node hosts' certificates")
+	flags.StringVar(&o.record, "record", "", "new `file` to record events and spans in, for conductor replay or a Collector")
 	root.AddCommand(runCommand(), replayCommand(), scenariosCommand(), healthCommand())
 	return root
 }
@@ -85,7 +93,6 @@ func (o *options) pageFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.ingest.TLS.KeyFile, "tls-key", "", "`file` with its key (PEM)")
 	flags.StringVar(&o.jaegerUI, "jaeger-ui", "", "`URL` of Jaeger's page, for links to traces")
 	flags.StringVar(&o.grafana, "grafana", "", "`URL` of Grafana, for links to dashboards")
-	flags.StringVar(&o.dataDir, "data-dir", "", "`directory` for history and queues (default: in memory)")
 }
 
 // receiverFlags are those of the OTLP side.
@@ -101,12 +108,24 @@ func (o *options) receiverFlags(flags *pflag.FlagSet) {
 
 // check reports what is wrong with the flags, before anything is started.
 func (o *options) check() error {
-	for _, a := range []struct{ flag, value string }{
-		{"--http", o.http}, {"--otlp-grpc", o.ingest.GRPC}, {"--otlp-http", o.ingest.HTTP},
-	} {
+	for _, a := range []struct{ flag, value string }{{"--otlp-grpc", o.ingest.GRPC}, {"--otlp-http", o.ingest.HTTP}} {
 		if err := checkAddress(a.flag, a.value); err != nil {
 			return err
 		}
+	}
+	if t := o.nodeTLS; (t.CertFile == "") != (t.KeyFile == "") || (t.CertFile == "") != (t.ClientCAFile == "") {
+		return errors.New("--node-cert, --node-key and --node-ca go together: give all or none")
+	}
+	if o.ingest.TLS.ClientCAFile != "" && o.ingest.TLS.CertFile == "" {
+		return errors.New("--tls-client-ca needs --tls-cert and --tls-key")
+	}
+	return o.checkPage()
+}
+
+// checkPage checks the flags that a replay has as well.
+func (o *options) checkPage() error {
+	if err := checkAddress("--http", o.http); err != nil {
+		return err
 	}
 	for _, u := range []struct{ flag, value string }{{"--jaeger-ui", o.jaegerUI}, {"--grafana", o.grafana}} {
 		if err := checkURL(u.flag, u.value); err != nil {
@@ -115,9 +134,6 @@ func (o *options) check() error {
 	}
 	if (o.ingest.TLS.CertFile == "") != (o.ingest.TLS.KeyFile == "") {
 		return errors.New("--tls-cert and --tls-key go together: give both or none")
-	}
-	if o.ingest.TLS.ClientCAFile != "" && o.ingest.TLS.CertFile == "" {
-		return errors.New("--tls-client-ca needs --tls-cert and --tls-key")
 	}
 	return nil
 }

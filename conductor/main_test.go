@@ -42,10 +42,15 @@ type lines struct{ *io.PipeReader }
 // runConductor runs the program on free ports until the test ends.
 func runConductor(t *testing.T, args ...string) *running {
 	t.Helper()
+	return runProgram(t, append([]string{"--http", "127.0.0.1:0", "--otlp-grpc", "127.0.0.1:0", "--otlp-http", "127.0.0.1:0"}, args...)...)
+}
+
+// runProgram runs a command that serves the page.
+func runProgram(t *testing.T, args ...string) *running {
+	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	read, write := io.Pipe()
 	r := &running{t: t, out: &lines{read}, err: new(bytes.Buffer), stop: stop, code: make(chan int, 1)}
-	args = append([]string{"--http", "127.0.0.1:0", "--otlp-grpc", "127.0.0.1:0", "--otlp-http", "127.0.0.1:0"}, args...)
 	go func() {
 		code := run(ctx, args, write, r.err)
 		write.Close()
@@ -264,6 +269,59 @@ func TestSimulationThroughTheAPI(t *testing.T) {
 		t.Errorf("verdict %q", report.Verdict)
 	}
 	r.ideal(10) // the ring goes on
+}
+
+// What was recorded is seen again in a replay; there is nothing to command in it. A file that is cut off is played as far
+// as it goes.
+func TestRecordAndReplay(t *testing.T) {
+	dir := t.TempDir()
+	file, source := filepath.Join(dir, "ring.otlp"), filepath.Join(dir, "small.yaml")
+	if err := os.WriteFile(source, []byte("name: small\nring: {members: 6, successors: 3, transport: memory}\ntiming: {stabilize: 100ms}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := runConductor(t, "--scenario", source, "--record", file)
+	recorded := r.ideal(6)
+	if code, _ := r.end(); code != exitOK {
+		t.Fatalf("exit %d: %s", code, r.err)
+	}
+
+	again := runProgram(t, "replay", file, "--http", "127.0.0.1:0", "--speed", "100")
+	played := again.until("the ring of the recording, which ends with all members' goodbyes", func(a ringAnswer) bool { return a.Counts["left"] == 6 })
+	for _, n := range recorded.Nodes {
+		if played.statusOf(n.ID) != "left" {
+			t.Errorf("member %s is %q in the replay", n.ID, played.statusOf(n.ID))
+		}
+	}
+	if status, _ := again.call("POST", "/api/nodes", `{"count":1}`); status != http.StatusConflict {
+		t.Errorf("a node was added to a recording: %d", status)
+	}
+	if code, _ := again.end(); code != exitOK {
+		t.Errorf("exit %d: %s", code, again.err)
+	}
+
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		data []byte
+		code int
+		says string
+	}{
+		"cut.otlp":     {data[:len(data)-3], exitFailed, "cut.otlp: at byte \\d+: the file ends within a message"},
+		"foreign.otlp": {[]byte("PNG and so on"), exitUsage, "foreign.otlp: at byte 0: .*no recording"},
+		"empty.otlp":   {nil, exitUsage, "empty.otlp: there is no event in it"},
+	} {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, test.data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var out, complaint bytes.Buffer
+		code := run(t.Context(), []string{"replay", path, "--http", "127.0.0.1:0", "--speed", "100"}, &out, &complaint)
+		if code != test.code || !regexp.MustCompile(test.says).MatchString(complaint.String()) {
+			t.Errorf("%s: exit %d, %s; want %d, %s", name, code, &complaint, test.code, test.says)
+		}
+	}
 }
 
 // Off loopback the token is made at the start and printed in the URL's fragment.

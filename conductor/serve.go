@@ -2,28 +2,27 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
-	"net/netip"
-	"os"
-	"strings"
 	"sync"
 	"time"
+
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	"google.golang.org/grpc/credentials"
 
 	"chordconductor/client"
 	"chordconductor/conductor/history"
 	"chordconductor/conductor/hub"
-	"chordconductor/conductor/hub/hubpb"
 	"chordconductor/conductor/ingest"
 	"chordconductor/conductor/live"
+	"chordconductor/conductor/recording"
 	"chordconductor/conductor/sim"
 	"chordconductor/conductor/sim/scenario"
 	"chordconductor/conductor/web"
+	"chordconductor/node/env/grpcenv"
 )
 
 // What the parts may take to stop, one after the other: producers before the receiver, the receiver before the fold.
@@ -70,10 +69,12 @@ type conductor struct {
 	page   net.Listener
 	own    *ownTelemetry
 	live   *live.Live
+	watch  *sim.Watch
 	past   *history.History
-	ingest *ingest.Server
+	ingest *ingest.Server    // nil in a replay
+	tape   *recording.Writer // nil: nothing is recorded
 	hub    *hub.Hub
-	lab    *sim.Lab
+	lab    *sim.Lab   // nil in a replay
 	broken chan error // a part ended by itself; the first error stays
 
 	parts  sync.WaitGroup
@@ -92,41 +93,71 @@ func start(o options, log *slog.Logger) (c *conductor, err error) {
 	begun := c // the result is nil by the time an error returns
 	defer func() {
 		if err != nil {
-			begun.page.Close()
-			if begun.past != nil {
-				err = errors.Join(err, begun.past.Close())
-			}
+			err = errors.Join(err, begun.abandon())
 		}
 	}()
 	if c.own, err = newOwnTelemetry(o); err != nil {
 		return nil, err
 	}
-	if c.past, err = history.Open(history.Options{Dir: o.dataDir, Logf: c.logf}); err != nil {
-		return nil, err
-	}
-	watch := sim.NewWatch()
-	if c.live, err = live.New(live.Config{Recorder: recorders{watch, c.past}, Meter: c.own.meter("chordconductor/conductor/live")}); err != nil {
+	if err := c.listen(time.Now); err != nil {
 		return nil, err
 	}
 	in := o.ingest
-	in.Spans = watch.Spans
-	in.Logger, in.Meter = log, c.own.meter("chordconductor/conductor/ingest")
+	in.Spans, in.Logger, in.Meter = c.watch.Spans, log, c.own.meter("chordconductor/conductor/ingest")
+	if o.record != "" {
+		if c.tape, err = recording.Create(o.record); err != nil {
+			return nil, fmt.Errorf("--record: %w", err)
+		}
+		in.Logs = c.tape.Logs
+		in.Spans = func(td ptrace.Traces) {
+			c.watch.Spans(td)
+			c.tape.Traces(td)
+		}
+	}
 	if c.ingest, err = ingest.Start(context.Background(), in, c.live); err != nil {
 		return nil, err
 	}
-	if err := c.assemble(watch); err != nil {
-		return nil, errors.Join(err, c.ingest.Shutdown(context.Background()))
+	var nodes credentials.TransportCredentials
+	if t := o.nodeTLS; t.CertFile != "" {
+		if _, nodes, err = grpcenv.LoadTLS(t.CertFile, t.KeyFile, t.ClientCAFile); err != nil {
+			return nil, fmt.Errorf("--node-cert, --node-key, --node-ca: %w", err)
+		}
 	}
-	return c, nil
+	c.lab = sim.New(sim.Config{
+		View: c.live.View, Stats: c.live.Stats, Watch: c.watch,
+		Ground: sim.Grounds{Endpoint: c.endpoint, Version: version(), Log: c.log}.New,
+		Remote: sim.NewRemote(c.live.View, c.options.token, nodes),
+	})
+	return c, c.assemble()
+}
+
+// listen makes the ring view and its history, on a clock.
+func (c *conductor) listen(now func() time.Time) (err error) {
+	if c.past, err = history.Open(history.Options{Dir: c.dataDir, Logf: c.logf}); err != nil {
+		return err
+	}
+	c.watch = sim.NewWatch()
+	c.live, err = live.New(live.Config{Recorder: recorders{c.watch, c.past}, Meter: c.own.meter("chordconductor/conductor/live"), Now: now})
+	return err
+}
+
+// abandon closes what an unsuccessful start has opened.
+func (c *conductor) abandon() error {
+	errs := []error{c.page.Close()}
+	if c.ingest != nil {
+		errs = append(errs, c.ingest.Shutdown(context.Background()))
+	}
+	if c.tape != nil {
+		errs = append(errs, c.tape.Close())
+	}
+	if c.past != nil {
+		errs = append(errs, c.past.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // assemble makes the parts that read the view, and sets all of them going.
-func (c *conductor) assemble(watch *sim.Watch) error {
-	c.lab = sim.New(sim.Config{
-		View: c.live.View, Stats: c.live.Stats, Watch: watch,
-		Ground: sim.Grounds{Endpoint: c.endpoint, Version: version(), Log: c.log}.New,
-		Remote: sim.NewRemote(c.live.View, c.options.token, nil),
-	})
+func (c *conductor) assemble() error {
 	var err error
 	c.hub, err = hub.New(c.live, hub.Config{
 		Settings: c.settings, Simulation: c.simulation, HistoryFrom: func() time.Time { return c.past.Stats().From }, Meter: c.own.meter("chordconductor/conductor/hub"),
@@ -134,11 +165,15 @@ func (c *conductor) assemble(watch *sim.Watch) error {
 	if err != nil {
 		return err
 	}
-	server, err := web.New(web.Config{
-		Version: version(), Source: c.live, Control: c.lab, Ingest: c.ingest.Stats, Clients: c.hub.Clients, Hub: c.hub, Assets: client.Dist(),
+	site := web.Config{
+		Version: version(), Source: c.live, Clients: c.hub.Clients, Hub: c.hub, Assets: client.Dist(),
 		Open: c.open, Token: c.token, Names: c.names(), TLS: c.options.ingest.TLS.CertFile != "",
 		At: c.past.At, Logf: c.logf,
-	})
+	}
+	if c.lab != nil {
+		site.Control, site.Ingest = c.lab, c.ingest.Stats
+	}
+	server, err := web.New(site)
 	if err != nil {
 		return err
 	}
@@ -174,11 +209,20 @@ func (c *conductor) stop() error {
 		defer cancel()
 		return f(ctx)
 	}
-	err := errors.Join(
-		within(labGrace, func(ctx context.Context) error { c.lab.Close(ctx); return nil }),
-		within(ingestGrace, c.own.shutdown),
-		within(ingestGrace, c.ingest.Shutdown),
-	)
+	var err error
+	if c.lab != nil {
+		err = errors.Join(
+			within(labGrace, func(ctx context.Context) error { c.lab.Close(ctx); return nil }),
+			within(ingestGrace, c.own.shutdown),
+			within(ingestGrace, c.ingest.Shutdown),
+		)
+	}
+	if c.tape != nil {
+		err = errors.Join(err, c.tape.Close())
+		if n := c.tape.Dropped(); n > 0 {
+			c.logf("%d requests were not recorded: the disk was too slow", n)
+		}
+	}
 	for _, end := range c.ending {
 		end()
 	}
@@ -187,113 +231,3 @@ func (c *conductor) stop() error {
 }
 
 func (c *conductor) logf(format string, args ...any) { c.log.Error(fmt.Sprintf(format, args...)) }
-
-// announce tells where everything is.
-func (c *conductor) announce(w io.Writer, s *scenario.Scenario) {
-	row := func(what, format string, args ...any) {
-		fmt.Fprintf(w, "  %-9s"+format+"\n", append([]any{what}, args...)...)
-	}
-	fmt.Fprintf(w, "Chord Conductor %s\n", version())
-	row("page", "%s", c.url())
-	row("OTLP", "gRPC %s, HTTP %s", orOff(c.ingest.GRPCAddr()), orOff(c.ingest.HTTPAddr()))
-	if c.jaegerUI != "" {
-		row("Jaeger", "%s", c.jaegerUI)
-	}
-	if c.grafana != "" {
-		row("Grafana", "%s", c.grafana)
-	}
-	switch {
-	case s == nil:
-		row("scenario", "none")
-	case s.OwnRing:
-		row("scenario", "%s: %d members, %g operations per second", s.Name, s.Ring.Members, s.Workload.Rate)
-	default:
-		row("scenario", "%s: %g operations per second on the nodes that are there", s.Name, s.Workload.Rate)
-	}
-	if s == nil || !s.OwnRing {
-		row("nodes", "point them here with OTEL_EXPORTER_OTLP_ENDPOINT=http://%s", orOff(c.ingest.GRPCAddr()))
-	}
-	fmt.Fprintln(w, "Ctrl-C ends it.")
-}
-
-func orOff(address string) string {
-	if address == "" {
-		return "off"
-	}
-	return address
-}
-
-// url is the page's address. The token stands in the fragment, which browsers do not send.
-func (c *conductor) url() string {
-	scheme := "http"
-	if c.options.ingest.TLS.CertFile != "" {
-		scheme = "https"
-	}
-	address := c.page.Addr().String()
-	if a, err := netip.ParseAddrPort(address); err == nil && a.Addr().IsUnspecified() {
-		address = fmt.Sprintf("localhost:%d", a.Port())
-	}
-	u := scheme + "://" + address + "/"
-	if !c.open {
-		u += "#token=" + c.token
-	}
-	return u
-}
-
-// endpoint is where members of this process send their telemetry: the OTLP port, as really bound.
-func (c *conductor) endpoint() sim.Endpoint {
-	return endpointOf(c.ingest.GRPCAddr(), c.options.ingest)
-}
-
-// names are those by which browsers may call this server, beside localhost and IP addresses.
-func (c *conductor) names() []string {
-	names := make([]string, 0, len(c.allowHost)+1)
-	for _, name := range c.allowHost {
-		names = append(names, strings.ToLower(name))
-	}
-	if host, err := os.Hostname(); err == nil && !c.open {
-		names = append(names, strings.ToLower(host))
-	}
-	return names
-}
-
-func (c *conductor) settings() *hubpb.Settings {
-	return &hubpb.Settings{
-		Version: version(), JaegerUrl: c.jaegerUI, GrafanaUrl: c.grafana, CanControl: true, NeedsToken: !c.open,
-	}
-}
-
-// simulation tells the hub what the API tells as JSON. Nil: there has been none.
-func (c *conductor) simulation() *hubpb.Simulation {
-	st := c.lab.Simulation()
-	if st.Scenario == "" && st.Cut == 0 {
-		return nil
-	}
-	out := &hubpb.Simulation{
-		Running: st.Running, Scenario: st.Scenario, Phase: st.Phase, ElapsedS: st.ElapsedS, DurationS: st.DurationS,
-		WorkloadRate: st.Rate, WorkloadReads: st.Reads, LostKeys: uint64(st.Lost), ReportReady: st.Report, Cut: uint32(st.Cut), Error: st.Error,
-	}
-	for _, p := range st.Phases {
-		out.Phases = append(out.Phases, &hubpb.Phase{Name: p.Name, AtS: p.AtS, ForS: p.ForS})
-	}
-	return out
-}
-
-// onLoopback reports whether only this machine can reach an address.
-func onLoopback(address string) bool {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return false
-	}
-	if host == "localhost" {
-		return true
-	}
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.IsLoopback()
-}
-
-func newToken() string {
-	var b [32]byte
-	rand.Read(b[:]) // never fails
-	return base64.RawURLEncoding.EncodeToString(b[:])
-}

@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 	"strings"
 
+	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/otel/metric"
 )
@@ -34,8 +35,9 @@ type Config struct {
 	QueueBytes     int64  // of each forwarding queue; what does not fit is dropped and counted; 0: 32 MiB
 	QueueDir       string // keeps the forwarding queues on disk, so that they outlive the process; empty: in memory
 
-	// Spans sees all traces that come in, before they are passed on. It must neither change nor keep them, nor block; nil:
-	// nobody does.
+	// Logs and Spans see all that comes in: logs that the view has taken, and traces before they are passed on. They must
+	// neither change nor keep what they see, nor block; nil: nobody looks.
+	Logs  func(plog.Logs)
 	Spans func(ptrace.Traces)
 
 	Logger *slog.Logger // told when a forwarding target fails and recovers; nil: nobody is

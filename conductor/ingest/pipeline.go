@@ -23,6 +23,7 @@ type pipeline struct {
 	gate    *gate
 	traces  *traceForwarder  // nil: off
 	metrics *metricForwarder // nil: off
+	logs    func(plog.Logs)
 	seen    func(ptrace.Traces)
 
 	events, foreignLogs, spans, points atomic.Uint64
@@ -66,7 +67,10 @@ func (p *pipeline) consumeLogs(_ context.Context, ld plog.Logs) error {
 	case err != nil:
 		return status.Error(codes.Unavailable, err.Error())
 	}
-	// Counted only now: a batch that was pushed back comes again.
+	// Counted, and shown to others, only now: a batch that was pushed back comes again.
+	if p.logs != nil {
+		p.logs(ld)
+	}
 	p.events.Add(uint64(len(events)))
 	p.foreignLogs.Add(uint64(foreign))
 	for _, reason := range rejected {

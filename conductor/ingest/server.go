@@ -36,7 +36,7 @@ func Start(ctx context.Context, cfg Config, sink Sink) (*Server, error) {
 		return nil, err
 	}
 	gate := newGate(cfg)
-	s := &Server{gate: gate, pipeline: &pipeline{sink: sink, gate: gate, seen: cfg.Spans}}
+	s := &Server{gate: gate, pipeline: &pipeline{sink: sink, gate: gate, logs: cfg.Logs, seen: cfg.Spans}}
 	if err := s.start(ctx, cfg); err != nil {
 		return nil, errors.Join(err, s.Shutdown(ctx))
 	}

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+
+	"chordconductor/conductor/hub/hubpb"
+	"chordconductor/conductor/sim"
+	"chordconductor/conductor/sim/scenario"
+)
+
+// announce tells where everything is.
+func (c *conductor) announce(w io.Writer, s *scenario.Scenario) {
+	row := func(what, format string, args ...any) {
+		fmt.Fprintf(w, "  %-9s"+format+"\n", append([]any{what}, args...)...)
+	}
+	fmt.Fprintf(w, "Chord Conductor %s\n", version())
+	row("page", "%s", c.url())
+	row("OTLP", "gRPC %s, HTTP %s", orOff(c.ingest.GRPCAddr()), orOff(c.ingest.HTTPAddr()))
+	if c.jaegerUI != "" {
+		row("Jaeger", "%s", c.jaegerUI)
+	}
+	if c.grafana != "" {
+		row("Grafana", "%s", c.grafana)
+	}
+	switch {
+	case s == nil:
+		row("scenario", "none")
+	case s.OwnRing:
+		row("scenario", "%s: %d members, %g operations per second", s.Name, s.Ring.Members, s.Workload.Rate)
+	default:
+		row("scenario", "%s: %g operations per second on the nodes that are there", s.Name, s.Workload.Rate)
+	}
+	if s == nil || !s.OwnRing {
+		row("nodes", "point them here with OTEL_EXPORTER_OTLP_ENDPOINT=http://%s", orOff(c.ingest.GRPCAddr()))
+	}
+	fmt.Fprintln(w, "Ctrl-C ends it.")
+}
+
+func orOff(address string) string {
+	if address == "" {
+		return "off"
+	}
+	return address
+}
+
+// url is the page's address. The token stands in the fragment, which browsers do not send.
+func (c *conductor) url() string {
+	scheme := "http"
+	if c.options.ingest.TLS.CertFile != "" {
+		scheme = "https"
+	}
+	address := c.page.Addr().String()
+	if a, err := netip.ParseAddrPort(address); err == nil && a.Addr().IsUnspecified() {
+		address = fmt.Sprintf("localhost:%d", a.Port())
+	}
+	u := scheme + "://" + address + "/"
+	if !c.open {
+		u += "#token=" + c.token
+	}
+	return u
+}
+
+// endpoint is where members of this process send their telemetry: the OTLP port, as really bound.
+func (c *conductor) endpoint() sim.Endpoint {
+	return endpointOf(c.ingest.GRPCAddr(), c.options.ingest)
+}
+
+// names are those by which browsers may call this server, beside localhost and IP addresses.
+func (c *conductor) names() []string {
+	names := make([]string, 0, len(c.allowHost)+1)
+	for _, name := range c.allowHost {
+		names = append(names, strings.ToLower(name))
+	}
+	if host, err := os.Hostname(); err == nil && !c.open {
+		names = append(names, strings.ToLower(host))
+	}
+	return names
+}
+
+func (c *conductor) settings() *hubpb.Settings {
+	return &hubpb.Settings{
+		Version: version(), JaegerUrl: c.jaegerUI, GrafanaUrl: c.grafana, CanControl: c.lab != nil, NeedsToken: !c.open,
+	}
+}
+
+// simulation tells the hub what the API tells as JSON. Nil: there has been none.
+func (c *conductor) simulation() *hubpb.Simulation {
+	if c.lab == nil {
+		return nil
+	}
+	st := c.lab.Simulation()
+	if st.Scenario == "" && st.Cut == 0 {
+		return nil
+	}
+	out := &hubpb.Simulation{
+		Running: st.Running, Scenario: st.Scenario, Phase: st.Phase, ElapsedS: st.ElapsedS, DurationS: st.DurationS,
+		WorkloadRate: st.Rate, WorkloadReads: st.Reads, LostKeys: uint64(st.Lost), ReportReady: st.Report, Cut: uint32(st.Cut), Error: st.Error,
+	}
+	for _, p := range st.Phases {
+		out.Phases = append(out.Phases, &hubpb.Phase{Name: p.Name, AtS: p.AtS, ForS: p.ForS})
+	}
+	return out
+}
+
+// onLoopback reports whether only this machine can reach an address.
+func onLoopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	if host == "localhost" {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback()
+}
+
+func newToken() string {
+	var b [32]byte
+	rand.Read(b[:]) // never fails
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}

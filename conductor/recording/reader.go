@@ -1,0 +1,86 @@
+package recording
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+)
+
+// maxMessage bounds one message; it is the receiver's own limit of one request.
+const maxMessage = 64 << 20
+
+// A Message is one recorded request. One of the fields is set.
+type Message struct {
+	Logs    *plog.Logs
+	Traces  *ptrace.Traces
+	Metrics *pmetric.Metrics
+}
+
+// A Reader reads a recording from its beginning.
+type Reader struct {
+	from   *bufio.Reader
+	offset int64 // of the next message
+}
+
+// NewReader reads from r.
+func NewReader(r io.Reader) *Reader { return &Reader{from: bufio.NewReaderSize(r, 1<<16)} }
+
+// A DamageError says where a recording ends to be one.
+type DamageError struct {
+	Offset int64
+	What   string
+}
+
+func (e *DamageError) Error() string { return fmt.Sprintf("at byte %d: %s", e.Offset, e.What) }
+
+// Next is the next message, or io.EOF at the end. Any other error is a DamageError or one of reading.
+func (r *Reader) Next() (Message, error) {
+	var head [4]byte
+	switch _, err := io.ReadFull(r.from, head[:]); {
+	case errors.Is(err, io.EOF):
+		return Message{}, io.EOF
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return Message{}, &DamageError{r.offset, "the file ends within a message's length"}
+	case err != nil:
+		return Message{}, err
+	}
+	size := int64(binary.BigEndian.Uint32(head[:]))
+	if size > maxMessage {
+		return Message{}, &DamageError{r.offset, fmt.Sprintf("a message of %d bytes is over the limit of %d: this is no recording of OTLP in protobuf framing", size, maxMessage)}
+	}
+	body, err := io.ReadAll(io.LimitReader(r.from, size)) // grows with what is there, not with what the length says
+	if err != nil {
+		return Message{}, err
+	}
+	if int64(len(body)) < size {
+		return Message{}, &DamageError{r.offset, fmt.Sprintf("the file ends within a message of %d bytes, of which %d are there", size, len(body))}
+	}
+	m, err := decode(body)
+	if err != nil {
+		return Message{}, &DamageError{r.offset, "a message that is no OTLP"}
+	}
+	r.offset += int64(len(head)) + size
+	return m, nil
+}
+
+// Offset is where the next message begins.
+func (r *Reader) Offset() int64 { return r.offset }
+
+// decode tries the three signals. What is wrong for one is an error of its decoder: records, spans and metrics begin with
+// fields of different types.
+func decode(body []byte) (Message, error) {
+	if logs, err := new(plog.ProtoUnmarshaler).UnmarshalLogs(body); err == nil {
+		return Message{Logs: &logs}, nil
+	}
+	if traces, err := new(ptrace.ProtoUnmarshaler).UnmarshalTraces(body); err == nil {
+		return Message{Traces: &traces}, nil
+	}
+	metrics, err := new(pmetric.ProtoUnmarshaler).UnmarshalMetrics(body)
+	return Message{Metrics: &metrics}, err
+}

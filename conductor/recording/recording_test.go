@@ -1,0 +1,144 @@
+package recording
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func someLogs(name string) plog.Logs {
+	ld := plog.NewLogs()
+	record := ld.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords().AppendEmpty()
+	record.SetEventName(name)
+	record.SetTimestamp(12345)
+	record.Attributes().PutStr("chord.node.id", "0a")
+	return ld
+}
+
+func someTraces(name string) ptrace.Traces {
+	td := ptrace.NewTraces()
+	span := td.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans().AppendEmpty()
+	span.SetName(name)
+	span.SetTraceID([16]byte{1})
+	return td
+}
+
+// record writes two messages and returns the file's bytes.
+func record(t *testing.T) []byte {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "ring.otlp")
+	w, err := Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Logs(someLogs("one"))
+	w.Traces(someTraces("two"))
+	w.Logs(plog.NewLogs()) // nothing to record
+	if err := w.Close(); err != nil || w.Dropped() != 0 {
+		t.Fatalf("%v, %d dropped", err, w.Dropped())
+	}
+	w.Logs(someLogs("late"))
+	if w.Dropped() != 1 {
+		t.Error("a request after the end is not counted")
+	}
+	if _, err := Create(path); !errors.Is(err, os.ErrExist) {
+		t.Errorf("an existing file: %v", err)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func TestWhatIsWrittenIsRead(t *testing.T) {
+	data := record(t)
+	metrics := pmetric.NewMetrics()
+	metrics.ResourceMetrics().AppendEmpty().ScopeMetrics().AppendEmpty().Metrics().AppendEmpty().SetName("three")
+	body, err := new(pmetric.ProtoMarshaler).MarshalMetrics(metrics)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data = append(binary.BigEndian.AppendUint32(data, uint32(len(body))), body...)
+
+	r := NewReader(bytes.NewReader(data))
+	one, err := r.Next()
+	if err != nil || one.Logs == nil || one.Logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(0).EventName() != "one" {
+		t.Errorf("first: %+v %v", one, err)
+	}
+	two, err := r.Next()
+	if err != nil || two.Traces == nil || two.Traces.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0).Name() != "two" {
+		t.Errorf("second: %+v %v", two, err)
+	}
+	three, err := r.Next()
+	if err != nil || three.Metrics == nil || three.Metrics.MetricCount() != 1 {
+		t.Errorf("third: %+v %v", three, err)
+	}
+	if _, err := r.Next(); err != io.EOF || r.Offset() != int64(len(data)) {
+		t.Errorf("end: %v at %d of %d", err, r.Offset(), len(data))
+	}
+}
+
+// Wherever a recording is cut off, what came before is read and the error names where it ends.
+func TestTruncated(t *testing.T) {
+	data := record(t)
+	firstEnds := int64(4 + binary.BigEndian.Uint32(data))
+	for n := range data {
+		r := NewReader(bytes.NewReader(data[:n]))
+		var err error
+		for err == nil {
+			_, err = r.Next()
+		}
+		var damage *DamageError
+		switch clean := n == 0 || int64(n) == firstEnds; {
+		case clean && err != io.EOF:
+			t.Errorf("cut at %d, between messages: %v", n, err)
+		case !clean && (!errors.As(err, &damage) || damage.Offset != 0 && damage.Offset != firstEnds):
+			t.Errorf("cut at %d: %v", n, err)
+		}
+	}
+}
+
+func TestForeign(t *testing.T) {
+	for _, test := range []struct{ name, data, want string }{
+		{"text", "Lorem ipsum dolor", "at byte 0: a message of 1282372197 bytes is over the limit"},
+		{"zeros and noise", "\x00\x00\x00\x04abcd", "at byte 0: a message that is no OTLP"},
+		{"JSON lines of the Collector", `{"resourceLogs":[]}`, "at byte 0: a message of 2065855077 bytes is over the limit"},
+	} {
+		if _, err := NewReader(strings.NewReader(test.data)).Next(); err == nil || !strings.HasPrefix(err.Error(), test.want) {
+			t.Errorf("%s: %v, want %s", test.name, err, test.want)
+		}
+	}
+}
+
+func FuzzReader(f *testing.F) {
+	body, err := new(plog.ProtoMarshaler).MarshalLogs(someLogs("x"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(append(binary.BigEndian.AppendUint32(nil, uint32(len(body))), body...))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		r := NewReader(bytes.NewReader(data))
+		for {
+			before := r.Offset()
+			if _, err := r.Next(); err != nil {
+				return
+			}
+			if r.Offset() <= before {
+				t.Fatal("no progress")
+			}
+		}
+	})
+}

@@ -1,0 +1,140 @@
+package recording
+
+import (
+	"bufio"
+	"encoding/binary"
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+)
+
+const (
+	maxWaiting = 64 << 20 // bytes; what comes while so much waits for the disk is not recorded, and counted
+	flushEvery = time.Second
+)
+
+// A Writer appends what the receiver takes in to a file. Logs and Traces never wait for the disk, and may be called from
+// any goroutine.
+type Writer struct {
+	file *os.File
+	wake chan struct{}
+	done chan struct{} // closed when the writing goroutine has ended
+
+	mu      sync.Mutex
+	waiting [][]byte // guarded by mu; encoded messages, at most maxWaiting bytes
+	bytes   int      // guarded by mu
+	closed  bool     // guarded by mu
+
+	dropped atomic.Uint64
+	err     error // of the file, the first; read after done
+}
+
+// Create makes a new file. One that is there already is not overwritten.
+func Create(path string) (*Writer, error) {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("recording: %w", err)
+	}
+	w := &Writer{file: file, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	go w.run()
+	return w, nil
+}
+
+// Logs records a request. It encodes at once, so the caller may go on and change it.
+func (w *Writer) Logs(ld plog.Logs) {
+	body, err := new(plog.ProtoMarshaler).MarshalLogs(ld)
+	w.add(body, err)
+}
+
+// Traces records a request, likewise.
+func (w *Writer) Traces(td ptrace.Traces) {
+	body, err := new(ptrace.ProtoMarshaler).MarshalTraces(td)
+	w.add(body, err)
+}
+
+func (w *Writer) add(body []byte, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err != nil || w.closed || w.bytes+len(body) > maxWaiting {
+		w.dropped.Add(1)
+		return
+	}
+	if len(body) == 0 {
+		return
+	}
+	w.waiting = append(w.waiting, body)
+	w.bytes += len(body)
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Dropped is how many requests were not recorded.
+func (w *Writer) Dropped() uint64 { return w.dropped.Load() }
+
+// run writes what waits, until Close. After an error of the file it only empties the queue.
+func (w *Writer) run() {
+	defer close(w.done)
+	out := bufio.NewWriterSize(w.file, 1<<18)
+	flush := time.NewTicker(flushEvery)
+	defer flush.Stop()
+	for {
+		select {
+		case <-w.wake:
+		case <-flush.C:
+			w.keep(out.Flush())
+			continue
+		}
+		w.mu.Lock()
+		batch, closed := w.waiting, w.closed
+		w.waiting, w.bytes = nil, 0
+		w.mu.Unlock()
+		for _, body := range batch {
+			w.write(out, body)
+		}
+		if closed {
+			w.keep(out.Flush())
+			w.keep(w.file.Close())
+			return
+		}
+	}
+}
+
+func (w *Writer) write(out *bufio.Writer, body []byte) {
+	if w.err != nil {
+		w.dropped.Add(1)
+		return
+	}
+	_, err := out.Write(binary.BigEndian.AppendUint32(nil, uint32(len(body))))
+	w.keep(err)
+	_, err = out.Write(body)
+	w.keep(err)
+}
+
+func (w *Writer) keep(err error) {
+	if w.err == nil && err != nil {
+		w.err = fmt.Errorf("recording: %w", err)
+	}
+}
+
+// Close writes what waits and closes the file. It returns the first error that the file met.
+func (w *Writer) Close() error {
+	w.mu.Lock()
+	first := !w.closed
+	w.closed = true
+	w.mu.Unlock()
+	if first {
+		select {
+		case w.wake <- struct{}{}:
+		default:
+		}
+	}
+	<-w.done
+	return w.err
+}
