@@ -1,0 +1,160 @@
+package sim
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"chordconductor/conductor/ring"
+	"chordconductor/node/chord"
+	faultlayer "chordconductor/node/env/faults"
+	"chordconductor/node/env/grpcenv"
+	"chordconductor/node/member"
+	"chordconductor/node/nodepb"
+	"chordconductor/node/service"
+	"chordconductor/otel/chordevent"
+)
+
+const controlToken = "t0ken"
+
+// remoteHost is a real node host on a port of loopback, as the node program makes it.
+func remoteHost(t *testing.T, join ...string) *member.Host {
+	t.Helper()
+	e, err := grpcenv.Listen(grpcenv.Options{Listen: "127.0.0.1:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	layer := faultlayer.New(e, e.Address())
+	h, err := member.NewHost(member.Config{Join: join, Bits: 32, Successors: 2, Stabilize: 50 * time.Millisecond}, e.Address(), layer, member.Telemetry{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Serve(layer.ServeRing(h), layer.ServeKeys(h), func(s grpc.ServiceRegistrar) {
+		nodepb.RegisterKVServer(s, service.NewKV(h, "test"))
+		nodepb.RegisterHostServer(s, service.NewControl(h, e, layer, controlToken))
+	})
+	t.Cleanup(func() {
+		h.Crash()
+		e.Close()
+	})
+	return h
+}
+
+// viewOf is the view that hosts' telemetry would give.
+func viewOf(hosts ...*member.Host) *ring.View {
+	v := &ring.View{Bits: 32, Replicas: 3}
+	for _, h := range hosts {
+		for _, m := range h.Members() {
+			status := ring.Active
+			if m.Status() == chordevent.StatusJoining {
+				status = ring.Joining
+			}
+			v.Members = append(v.Members, &ring.Member{
+				ID: m.Self().ID, Incarnation: m.Self().Incarnation, Status: status, Host: chordevent.Host{ID: "h@" + h.Address(), Address: h.Address()},
+			})
+		}
+	}
+	slices.SortFunc(v.Members, func(a, b *ring.Member) int { return a.ID.Compare(b.ID) })
+	return v
+}
+
+func waitFor(t *testing.T, what string, cond func() bool) {
+	t.Helper()
+	deadline := time.After(60 * time.Second)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !cond() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("not within a minute: %s", what)
+		}
+	}
+}
+
+// Remote hosts are found at the addresses in the view, and commanded and used there.
+func TestRemoteFleet(t *testing.T) {
+	a := remoteHost(t)
+	b := remoteHost(t, a.Address())
+	for _, h := range []*member.Host{a, b} {
+		if _, err := h.Start(2); err != nil {
+			t.Fatal(err)
+		}
+	}
+	waitFor(t, "four members", func() bool {
+		return !slices.ContainsFunc(append(slices.Clone(a.Members()), b.Members()...), func(m *member.Member) bool { return m.Status() != chordevent.StatusActive })
+	})
+	var view atomic.Pointer[ring.View]
+	view.Store(viewOf(a, b))
+	fleet := NewRemote(view.Load, controlToken, nil)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	defer fleet.Close(ctx)
+
+	if all, joined := members(fleet.Hosts()); len(fleet.Hosts()) != 2 || all != 4 || joined != 4 || fleet.Replicas() != 3 {
+		t.Fatalf("hosts %+v", fleet.Hosts())
+	}
+	ids, err := fleet.Start(ctx, 3, "")
+	if err != nil || len(ids) != 3 || len(a.Members())+len(b.Members()) != 7 {
+		t.Fatalf("start: %v %v", ids, err)
+	}
+	if ids, err := fleet.Start(ctx, 1, "h@"+b.Address()); err != nil || b.Member(ids[0]) == nil {
+		t.Errorf("start on a host by its ID: %v %v", ids, err)
+	}
+	if _, err := fleet.Start(ctx, 1, "nowhere:1"); !errors.Is(err, ErrUnknown) {
+		t.Errorf("start nowhere: %v", err)
+	}
+
+	victim := a.Members()[0].Self().ID
+	if err := fleet.Stop(ctx, victim, true); err != nil || a.Member(victim) != nil {
+		t.Errorf("crash: %v", err)
+	}
+	if all, _ := members(fleet.Hosts()); all != 3 { // the view does not know yet
+		t.Errorf("%d members after the crash of one of four that were seen", all)
+	}
+	if err := fleet.Stop(ctx, chord.ID{19: 1}, true); !errors.Is(err, ErrUnknown) {
+		t.Errorf("crash of nobody: %v", err)
+	}
+
+	client := fleet.Client(b.Address())
+	if _, err := client.Put(ctx, &nodepb.PutRequest{Key: []byte("k"), Value: []byte("v")}); err != nil {
+		t.Errorf("put: %v", err)
+	}
+	if got, err := client.Get(ctx, &nodepb.GetRequest{Key: []byte("k")}); err != nil || string(got.GetValue()) != "v" {
+		t.Errorf("get: %v %v", got, err)
+	}
+	if _, err := client.Get(ctx, &nodepb.GetRequest{Key: []byte("nothing")}); status.Code(err) != codes.NotFound || !strings.Contains(err.Error(), b.Address()) {
+		t.Errorf("get of nothing: %v", err)
+	}
+	if _, err := client.Lookup(ctx, &nodepb.LookupRequest{Key: []byte("k")}); err != nil {
+		t.Errorf("lookup: %v", err)
+	}
+	if err := fleet.SetFaults(ctx, b.Address(), []*nodepb.Fault{{Address: a.Address(), Cut: true}}); err != nil {
+		t.Errorf("faults: %v", err)
+	}
+	if err := fleet.SetFaults(ctx, b.Address(), nil); err != nil {
+		t.Errorf("healing: %v", err)
+	}
+
+	wrong := NewRemote(view.Load, "wrong", nil)
+	defer wrong.Close(ctx)
+	if err := wrong.SetFaults(ctx, b.Address(), nil); !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "does not accept our token") {
+		t.Errorf("a wrong token: %v", err)
+	}
+
+	view.Store(viewOf(b)) // host a is gone
+	if fleet.Client(a.Address()) != nil || len(fleet.Hosts()) != 1 {
+		t.Error("a host that the view no longer knows is used")
+	}
+	if n := len(fleet.conns); n != 1 {
+		t.Errorf("%d connections to one host", n)
+	}
+}
