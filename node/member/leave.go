@@ -77,6 +77,8 @@ func (m *Member) tryLeave(ctx context.Context) error {
 	if s.Head() != head {
 		return errors.New("the successor has changed")
 	}
+	m.splicing.Store(true)
+	defer m.splicing.Store(false)
 	if err := m.sayDepart(ctx, head, s); err != nil {
 		return fmt.Errorf("successor %s: %w", head.Addr, err)
 	}

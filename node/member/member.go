@@ -27,6 +27,9 @@ type Member struct {
 	now  atomic.Pointer[snapshot]
 	mu   sync.Mutex  // held to change now, never across a call of env
 	busy atomic.Bool // between a query that copies pointers and its application; read before now
+	// splicing: from before a leaver's first word to a neighbour until it is gone or stays. Who copied its pointers
+	// meanwhile would adopt it again.
+	splicing atomic.Bool
 
 	seq   atomic.Int64                // last event number given
 	wire  atomic.Pointer[nodepb.Peer] // see wireSelf

@@ -39,7 +39,7 @@ func (m *Member) servePing() *nodepb.PingResponse {
 // serveNeighbors reads busy before the snapshot: if it was clear then, the snapshot is of that instant, or of one after
 // the next answer was applied.
 func (m *Member) serveNeighbors() *nodepb.NeighborsResponse {
-	busy := m.busy.Load()
+	busy := m.busy.Load() || m.splicing.Load()
 	standing := m.standing()
 	if standing == ok && busy {
 		standing = isBusy
