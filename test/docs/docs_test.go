@@ -1,0 +1,124 @@
+// Package docs checks what the documentation says: that links lead somewhere, and that the commands it shows exist.
+package docs
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+const root = "../.."
+
+func pages(t *testing.T) map[string]string {
+	t.Helper()
+	texts := map[string]string{}
+	for _, pattern := range []string{"*.md", "docs/*.md", "docs/*/*.md"} {
+		files, err := filepath.Glob(filepath.Join(root, pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			texts[file] = string(text)
+		}
+	}
+	if len(texts) < 5 {
+		t.Fatalf("only %d pages", len(texts))
+	}
+	return texts
+}
+
+var link = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+
+func TestRelativeLinksLeadSomewhere(t *testing.T) {
+	for file, text := range pages(t) {
+		for _, m := range link.FindAllStringSubmatch(text, -1) {
+			target, _, _ := strings.Cut(m[1], "#")
+			if target == "" || strings.Contains(target, "://") {
+				continue
+			}
+			if _, err := os.Stat(filepath.Join(filepath.Dir(file), target)); err != nil {
+				t.Errorf("%s: link to %s: %v", file, m[1], err)
+			}
+		}
+	}
+}
+
+var (
+	block   = regexp.MustCompile("(?s)```(?:sh)?\n(.*?)```")
+	program = regexp.MustCompile(`(?:^|[ (./])(node|conductor)((?: [^\n|>&#]*)?)`)
+	flag    = regexp.MustCompile(`--[a-z][a-z-]+`)
+	target  = regexp.MustCompile(`(?m)^make ([a-z-]+)`)
+)
+
+// Every flag that the pages show of our two programs is one that the program has, and every make target is there.
+func TestCommandsShownExist(t *testing.T) {
+	help := map[string]string{}
+	for _, name := range []string{"node", "conductor"} {
+		for _, args := range [][]string{{"--help"}, {"put", "--help"}, {"run", "--help"}} {
+			out, err := exec.Command(filepath.Join(root, "bin", name), args...).CombinedOutput()
+			if err != nil && args[0] == "--help" {
+				t.Fatalf("%s --help: %v (run `make build` first)", name, err)
+			}
+			help[name] += string(out)
+		}
+	}
+	makefile, err := os.ReadFile(filepath.Join(root, "Makefile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for file, text := range pages(t) {
+		for _, b := range block.FindAllStringSubmatch(text, -1) {
+			lines := strings.ReplaceAll(b[1], "\\\n", " ")
+			for line := range strings.Lines(lines) {
+				if strings.HasPrefix(strings.TrimSpace(line), "docker ") {
+					continue // its flags are not ours
+				}
+				m := program.FindStringSubmatch(strings.TrimRight(line, "\n"))
+				if m == nil {
+					continue
+				}
+				for _, f := range flag.FindAllString(m[2], -1) {
+					seen++
+					if !regexp.MustCompile(regexp.QuoteMeta(f) + `\b`).MatchString(help[m[1]]) {
+						t.Errorf("%s: %s has no flag %s", file, m[1], f)
+					}
+				}
+			}
+			for _, m := range target.FindAllStringSubmatch(b[1], -1) {
+				if !strings.Contains(string(makefile), "\n"+m[1]+":") {
+					t.Errorf("%s: no target %s in the Makefile", file, m[1])
+				}
+			}
+		}
+	}
+	if seen < 10 {
+		t.Errorf("only %d flags found in the pages: does the pattern still fit?", seen)
+	}
+}
+
+// The Compose file's profiles and the documentation's are the same.
+func TestComposeIsValid(t *testing.T) {
+	docker, err := exec.LookPath("docker")
+	if err != nil {
+		t.Fatalf("needs docker with Compose: %v", err)
+	}
+	cmd := exec.Command(docker, "compose", "--profile", "large", "--profile", "chaos", "config", "--services")
+	cmd.Dir = root
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, service := range []string{"large", "chaos", "node", "seed", "conductor", "grafana"} {
+		if !strings.Contains("\n"+string(out), "\n"+service+"\n") {
+			t.Errorf("no service %s in:\n%s", service, out)
+		}
+	}
+}
