@@ -121,7 +121,8 @@ func (w *simWorld) hostAt(t *testing.T, cfg member.Config, addr string) *host {
 
 func (w *simWorld) until(t *testing.T, limit time.Duration, what string, cond func() bool) {
 	t.Helper()
-	if !w.RunUntil(limit, 10*time.Millisecond, cond) {
+	step := max(10*time.Millisecond, limit/2000)
+	if !w.RunUntil(limit, step, cond) {
 		t.Fatalf("not within %v: %s", limit, what)
 	}
 }
@@ -295,6 +296,10 @@ func (f *fleet) heal() {
 
 // rest waits while nothing is expected to happen.
 func (f *fleet) rest(d time.Duration) {
+	if w, ok := f.w.(*simWorld); ok {
+		w.Run(d)
+		return
+	}
 	end := f.hosts[0].Now().Add(d)
 	f.w.until(f.t, d+time.Minute, "time passes", func() bool { return !f.hosts[0].Now().Before(end) })
 }

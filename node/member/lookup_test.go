@@ -64,10 +64,10 @@ func TestLookupsGoRound(t *testing.T) {
 		t.Run(string(mode), func(t *testing.T) {
 			w := newSimWorld(t, simenv.Config{Seed: 9})
 			cfg := ringOnly
-			cfg.Stabilize = time.Minute // no repair while the lookups run
+			cfg.Stabilize = 20 * time.Second // little repair while the lookups run
 			f := newFleet(t, w, cfg, 48)
-			f.ideal(time.Hour)
-			f.rest(time.Hour)
+			f.ideal(10 * time.Minute)
+			f.rest(10 * time.Minute)
 			hosts := f.byID()
 			f.crash(hosts[10], hosts[11], hosts[20], hosts[30], hosts[31], hosts[32])
 			timeouts := 0
