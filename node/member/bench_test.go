@@ -2,6 +2,8 @@ package member_test
 
 import (
 	"encoding/binary"
+	"fmt"
+	"runtime"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -10,6 +12,7 @@ import (
 	"chordconductor/node/chord"
 	"chordconductor/node/env/grpcenv"
 	"chordconductor/node/member"
+	"chordconductor/node/simenv"
 )
 
 // BenchmarkLookup is lookups between 64 members of one process that call each other in memory, on all cores. Every
@@ -92,4 +95,62 @@ func processorTime(b *testing.B) time.Duration {
 		b.Fatal(err)
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// settled is a simulated ring at rest.
+func settled(b *testing.B, cfg member.Config, size int) (*simWorld, []*member.Host) {
+	w := newSimWorld(b, simenv.Config{Seed: 1, Delay: simenv.Exponential(50 * time.Millisecond)})
+	var hosts []*member.Host
+	for i := range size {
+		if i > 0 {
+			cfg.Join = []string{hosts[i/2].Address()}
+		}
+		e, err := w.World.Host(fmt.Sprintf("host%d:1", i))
+		if err != nil {
+			b.Fatal(err)
+		}
+		h, err := member.NewHost(cfg, e.Address(), e, member.Telemetry{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		e.Serve(h, h)
+		if _, err := h.Start(1); err != nil {
+			b.Fatal(err)
+		}
+		hosts = append(hosts, h)
+		w.Run(20 * time.Millisecond)
+	}
+	w.Run(20 * cfg.Stabilize)
+	return w, hosts
+}
+
+// BenchmarkVirtualMinute is a minute of a ring of 1000 as in ToN Table III: lists of 20, stabilize every 30 s, without
+// keys.
+func BenchmarkVirtualMinute(b *testing.B) {
+	w, _ := settled(b, member.Config{Successors: 20, Stabilize: 30 * time.Second, RingOnly: true}, 1000)
+	before := processorTime(b)
+	b.ResetTimer()
+	for range b.N {
+		w.Run(time.Minute)
+	}
+	b.ReportMetric((processorTime(b)-before).Seconds()/float64(b.N), "cpu-s/op")
+}
+
+// BenchmarkLiveSecond is a second of 2000 members with keys that stabilize every 2 s, and the memory that each takes.
+func BenchmarkLiveSecond(b *testing.B) {
+	var empty, full runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&empty)
+	const size = 2000
+	w, hosts := settled(b, member.Config{Stabilize: 2 * time.Second}, size)
+	before := processorTime(b)
+	b.ResetTimer()
+	for range b.N {
+		w.Run(time.Second)
+	}
+	b.ReportMetric((processorTime(b)-before).Seconds()/float64(b.N), "cpu-s/op")
+	runtime.GC()
+	runtime.ReadMemStats(&full)
+	b.ReportMetric(float64(full.HeapInuse+full.StackInuse-empty.HeapInuse-empty.StackInuse)/size/1024, "KiB/member")
+	runtime.KeepAlive(hosts)
 }

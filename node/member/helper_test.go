@@ -46,7 +46,7 @@ type grpcWorld struct{}
 // host gives members more time than a simulated world would: the machine may have other things to do.
 func (grpcWorld) host(t *testing.T, cfg member.Config) *host {
 	t.Helper()
-	cfg.Stabilize, cfg.CallLimit = 200*time.Millisecond, time.Second
+	cfg.Stabilize, cfg.CallLimit = max(cfg.Stabilize, 200*time.Millisecond), 2*time.Second
 	e, err := grpcenv.Listen(grpcenv.Options{Listen: "127.0.0.1:0"})
 	if err != nil {
 		t.Fatal(err)

@@ -9,8 +9,8 @@ import (
 
 func TestRing(t *testing.T) {
 	onBoth(t, func(t *testing.T, w world) {
-		f := newFleet(t, w, member.Config{Stabilize: 100 * time.Millisecond}, 32)
-		f.ideal(20 * time.Second)
+		f := newFleet(t, w, member.Config{}, 32) // as the program has it, keys and all
+		f.ideal(60 * time.Second)
 		f.checkLookups(member.Recursive, 3)
 		f.checkLookups(member.Iterative, 3)
 	})
