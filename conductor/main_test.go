@@ -142,7 +142,7 @@ func (r *running) until(what string, cond func(ringAnswer) bool) ringAnswer {
 	r.t.Helper()
 	const limit = 90 * time.Second // a machine that does much else
 	deadline := time.After(limit)
-	tick := time.NewTicker(50 * time.Millisecond)
+	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		var a ringAnswer

@@ -153,7 +153,8 @@ func (s *simulation) over() bool {
 }
 
 // populate starts the ring's members: the first founds it, the others follow over a few seconds, so that one can watch,
-// and over two stabilize intervals at least, so that the ring can keep up.
+// and over two stabilize intervals at least, so that the ring can keep up. On a machine that is too slow for that, they
+// follow as the ones before find their places.
 func (s *simulation) populate(ctx context.Context) {
 	have, _ := members(s.fleet.Hosts())
 	want := s.scenario.Ring.Members
@@ -173,8 +174,12 @@ func (s *simulation) populate(ctx context.Context) {
 			return
 		}
 		have += n
-		if s.world.Sleep(gap) != nil {
-			return
+		for waiting := true; waiting; {
+			if s.world.Sleep(gap) != nil {
+				return
+			}
+			all, joined := members(s.fleet.Hosts())
+			waiting = all-joined > max(8, 4*step)
 		}
 	}
 }
