@@ -324,6 +324,33 @@ func TestRecordAndReplay(t *testing.T) {
 	}
 }
 
+// The history in --data-dir goes on after a restart, and what cannot be passed on now waits there, too.
+func TestDataDir(t *testing.T) {
+	dir := t.TempDir()
+	source := filepath.Join(t.TempDir(), "small.yaml")
+	if err := os.WriteFile(source, []byte("name: small\nring: {members: 6, successors: 3, transport: memory}\ntiming: {stabilize: 100ms}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	flags := []string{"--data-dir", dir, "--forward-traces", "127.0.0.1:1", "--scenario"}
+	r := runConductor(t, append(flags, source)...)
+	r.ideal(6)
+	seen := time.Now().UTC().Format(time.RFC3339Nano)
+	if code, took := r.end(); code != exitOK || took > 5*time.Second {
+		t.Errorf("exit %d after %v", code, took)
+	}
+	r = runConductor(t, append(flags, "none")...)
+	var then ringAnswer
+	r.ask("GET", "/api/ring?at="+seen, "", http.StatusOK, &then)
+	if then.Status != "ideal" || then.Counts["active"] != 6 {
+		t.Errorf("the past after a restart: %s %v", then.Status, then.Counts)
+	}
+	var out, complaint bytes.Buffer
+	code := run(t.Context(), []string{"--http", "127.0.0.1:0", "--otlp-grpc", "127.0.0.1:0", "--otlp-http", "127.0.0.1:0", "--scenario", "none", "--data-dir", dir}, &out, &complaint)
+	if code != exitUsage || !strings.Contains(complaint.String(), dir) {
+		t.Errorf("a second conductor on one directory: exit %d, %s", code, &complaint)
+	}
+}
+
 // Off loopback the token is made at the start and printed in the URL's fragment.
 func TestTokenOffLoopback(t *testing.T) {
 	r := runConductor(t, "--scenario", "none", "--http", "0.0.0.0:0")

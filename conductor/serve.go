@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -104,6 +105,9 @@ func start(o options, log *slog.Logger) (c *conductor, err error) {
 	}
 	in := o.ingest
 	in.Spans, in.Logger, in.Meter = c.watch.Spans, log, c.own.meter("chordconductor/conductor/ingest")
+	if o.dataDir != "" {
+		in.QueueDir = filepath.Join(o.dataDir, "queue")
+	}
 	if o.record != "" {
 		if c.tape, err = recording.Create(o.record); err != nil {
 			return nil, fmt.Errorf("--record: %w", err)

@@ -11,11 +11,11 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// slow are scenarios of hundreds of members and more; CI runs them too, with CHORD_SLOW set.
+// slow are scenarios of hundreds of members and more, which take minutes.
 var slow = map[string]bool{"flash-crowd": true, "table-iii-churn": true}
 
-// Every shipped scenario passes its own expectations, in virtual time. The ones above take a minute and more with the
-// race detector: they have a run of their own (make test-slow).
+// Every shipped scenario passes its own expectations, in virtual time. With CHORD_SLOW set in the environment the slow
+// ones are run in place of the others.
 func TestShippedScenariosPass(t *testing.T) {
 	for _, shipped := range scenario.Shipped() {
 		if slow[shipped.Name] != (os.Getenv("CHORD_SLOW") != "") {
