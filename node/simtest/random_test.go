@@ -6,7 +6,7 @@ import (
 )
 
 var (
-	seeds     = flag.Int("seeds", 100, "random schedules to run")
+	seeds     = flag.Int("seeds", defaultSeeds, "random schedules to run")
 	shrinking = flag.Int("shrink", 500, "runs to spend on shortening a schedule that fails")
 	story     = flag.Bool("story", false, "print what the members tell about ownership")
 	seed      = flag.Uint64("seed", 0, "run the random schedule of this seed alone")
