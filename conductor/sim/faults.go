@@ -123,24 +123,32 @@ func (f *faults) apply(ctx context.Context) error {
 func (f *faults) of(from string, hosts []Host) []*nodepb.Fault {
 	var list []*nodepb.Fault
 	base := &nodepb.Fault{Address: "*", LatencyMillis: f.network.Latency.Milliseconds(), Loss: f.network.Loss}
-	for _, to := range hosts {
-		fault := &nodepb.Fault{Address: to.Address, LatencyMillis: base.LatencyMillis, Loss: base.Loss}
-		met := false
-		for _, d := range f.active {
-			if d.concerns(from, to.Address) {
-				met = true
-				fault.Cut = fault.Cut || d.cut
-				fault.LatencyMillis += d.latency.Milliseconds()
+	if len(f.active) > 0 {
+		for _, to := range hosts {
+			if fault := f.between(from, to.Address, base); fault != nil {
+				list = append(list, fault)
 			}
-		}
-		if met {
-			list = append(list, fault)
 		}
 	}
 	if base.LatencyMillis > 0 || base.Loss > 0 {
 		list = append(list, base)
 	}
 	return list
+}
+
+// between composes what one host's calls to another meet beyond the base; nil: nothing.
+func (f *faults) between(from, to string, base *nodepb.Fault) (fault *nodepb.Fault) {
+	for _, d := range f.active {
+		if !d.concerns(from, to) {
+			continue
+		}
+		if fault == nil {
+			fault = &nodepb.Fault{Address: to, LatencyMillis: base.LatencyMillis, Loss: base.Loss}
+		}
+		fault.Cut = fault.Cut || d.cut
+		fault.LatencyMillis += d.latency.Milliseconds()
+	}
+	return fault
 }
 
 func sameFault(a, b *nodepb.Fault) bool {

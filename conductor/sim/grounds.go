@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"log/slog"
+	"time"
 
 	"chordconductor/conductor/sim/scenario"
 	faultlayer "chordconductor/node/env/faults"
@@ -55,11 +56,15 @@ func (g Grounds) New(ctx context.Context, s *scenario.Scenario) (*Ground, error)
 	}
 	world := newRealWorld()
 	fleet := newLocal(s, world, telemetry, func() (place, error) { return grpcPlace(telemetry) })
-	fleet.log, fleet.flush = g.Log, end
+	fleet.log, fleet.flush, fleet.callLimit = g.Log, end, grpcCallLimit
 	ground := newRealGround(fleet, world)
 	ground.Network = s.Network
 	return ground, nil
 }
+
+// grpcCallLimit is long, for on loopback a dead host refuses calls at once: only a machine with too much to do meets the
+// limit, and taking live members for dead would give it still more.
+const grpcCallLimit = 2 * time.Second
 
 // grpcPlace is a port on loopback.
 func grpcPlace(t *otel.Telemetry) (place, error) {

@@ -42,6 +42,7 @@ type local struct {
 	place     func() (place, error)
 	log       *slog.Logger
 	flush     func(context.Context) // exports what was said, at the end
+	callLimit time.Duration         // unless the scenario says; 0: the members' own default
 
 	starting sync.Mutex // one start at a time, so that one host founds the ring
 
@@ -123,7 +124,7 @@ func (l *local) open() (*localHost, error) {
 	r, t := l.scenario.Ring, l.scenario.Timing
 	cfg := member.Config{
 		Ring: RingName, Join: l.someSeeds(), Bits: r.Bits, Successors: r.Successors, Replicas: r.Replicas,
-		Stabilize: t.Stabilize, CallLimit: t.CallLimit, Lookup: member.Mode(r.Lookup), Keyframe: t.Keyframe,
+		Stabilize: t.Stabilize, CallLimit: cmp.Or(t.CallLimit, l.callLimit), Lookup: member.Mode(r.Lookup), Keyframe: t.Keyframe,
 	}
 	h.Host, err = member.NewHost(cfg, p.address, p.layer, member.Telemetry{
 		Tracer: l.telemetry.Tracers, Events: h.gate, Meter: l.telemetry.Meters, Lost: h.gate.lostSoFar,

@@ -31,8 +31,11 @@ func (s *simulation) monitor(ctx context.Context) {
 // settled reports whether the view shows an ideal ring of all members that there are. The members told to the fleet and
 // the members seen must be as many: an ideal ring in the view may be one that has not yet heard of a crash.
 func (s *simulation) settled(v *ring.View) bool {
+	if v.Status != ring.Ideal || v.Counts.Joining > 0 || v.Counts.Leaving > 0 {
+		return false
+	}
 	all, joined := members(s.fleet.Hosts())
-	return v.Status == ring.Ideal && all == joined && v.Counts.Active == joined && v.Counts.Joining == 0 && v.Counts.Leaving == 0
+	return all == joined && v.Counts.Active == joined
 }
 
 // observe times repairs and collects violations.

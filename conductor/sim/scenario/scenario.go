@@ -43,7 +43,7 @@ type Ring struct {
 // Timing is how often members do what.
 type Timing struct {
 	Stabilize time.Duration `json:"stabilize_ns"`  // base interval
-	CallLimit time.Duration `json:"call_limit_ns"` // a peer that has not answered by then is taken for dead
+	CallLimit time.Duration `json:"call_limit_ns"` // a call not answered by then is unanswered; 0: what suits the network
 	Keyframe  time.Duration `json:"keyframe_ns"`   // every member tells its whole state this often
 }
 
@@ -114,7 +114,7 @@ func defaults() *Scenario {
 		Seed: 1,
 		Ring: Ring{Members: 32, Bits: 160, Successors: 8, Replicas: 3, VirtualNodes: 1, Transport: GRPC, Lookup: "recursive"},
 		Timing: Timing{
-			Stabilize: 500 * time.Millisecond, CallLimit: 500 * time.Millisecond, Keyframe: 10 * time.Second,
+			Stabilize: 500 * time.Millisecond, Keyframe: 10 * time.Second,
 		},
 		Network: Network{Spread: Uniform},
 		Phases:  []Phase{},
