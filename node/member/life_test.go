@@ -117,11 +117,15 @@ func TestFlashCrowd(t *testing.T) {
 	w := newSimWorld(t, simenv.Config{Seed: 7, Delay: simenv.Uniform(time.Millisecond, 5*time.Millisecond)})
 	cfg := ringOnly
 	cfg.Stabilize = 500 * time.Millisecond
-	f := newFleet(t, w, cfg, 64)
+	settled, crowd := 64, 500
+	if raceDetector {
+		settled, crowd = 12, 60
+	}
+	f := newFleet(t, w, cfg, settled)
 	f.ideal(2 * time.Minute)
 	f.rest(5 * time.Second)
 	start := w.Elapsed()
-	f.add(500)
+	f.add(crowd)
 	f.ideal(30 * cfg.Stabilize)
 	t.Logf("ideal after %.1f base intervals", float64(w.Elapsed()-start)/float64(cfg.Stabilize))
 	f.checkLookups(member.Recursive, 1)

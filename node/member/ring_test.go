@@ -9,7 +9,11 @@ import (
 
 func TestRing(t *testing.T) {
 	onBoth(t, func(t *testing.T, w world) {
-		f := newFleet(t, w, member.Config{}, 32) // as the program has it, keys and all
+		members := 32 // as the program has it, keys and all
+		if raceDetector {
+			members = 12
+		}
+		f := newFleet(t, w, member.Config{}, members)
 		f.ideal(60 * time.Second)
 		f.checkLookups(member.Recursive, 3)
 		f.checkLookups(member.Iterative, 3)

@@ -18,7 +18,7 @@ import (
 )
 
 var (
-	seeds     = flag.Int("seeds", 60, "random scenarios to run")
+	seeds     = flag.Int("seeds", 0, "random scenarios to run; 0: 60, or 5 under the race detector")
 	firstSeed = flag.Uint64("seed", 1, "seed of the first one")
 )
 
@@ -291,7 +291,14 @@ func (s *scenario) picture() string {
 // TestRandomScenarios plays random schedules. Whatever happens, once it ends the ring becomes ideal by itself, and no
 // lookup was ever answered wrong. A failing seed is printed with the shortest schedule that still fails.
 func TestRandomScenarios(t *testing.T) {
-	for i := range *seeds {
+	runs := *seeds
+	switch {
+	case runs == 0 && raceDetector:
+		runs = 5
+	case runs == 0:
+		runs = 60
+	}
+	for i := range runs {
 		seed := *firstSeed + uint64(i)
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			steps := draw(rand.New(rand.NewPCG(seed, 1)))

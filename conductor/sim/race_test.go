@@ -1,0 +1,7 @@
+//go:build race
+
+package sim
+
+// Under the race detector virtual time is some twenty times slower: there one scenario is enough. `make test` runs all
+// of them without it.
+const raceDetector = true
