@@ -99,12 +99,13 @@ func (l *Live) observeMembers(_ context.Context, o metric.Int64Observer) error {
 // observeViolations counts those that stand, by condition, and says 0 of a condition that has healed.
 func (l *Live) observeViolations(_ context.Context, o metric.Int64Observer) error {
 	v := l.View()
-	n := map[string]int64{}
+	n := map[string]int64{} // every condition from the start, or its first violation would have no 0 to rise from
+	for _, condition := range ring.Conditions {
+		n[condition] = 0
+	}
 	for _, violation := range v.Violations {
 		if violation.Healed.IsZero() {
 			n[violation.Condition]++
-		} else {
-			n[violation.Condition] += 0
 		}
 	}
 	for condition, count := range n {

@@ -90,6 +90,12 @@ const (
 	OwnershipOverlap = "OwnershipOverlap" // the member's range reaches past the owner before it
 )
 
+// Conditions are all that a Violation can name.
+var Conditions = []string{
+	chord.OrderedSuccessorLists, chord.NoDuplicates, chord.LiveSuccessor, chord.EnoughPrincipals, chord.OneOrderedRing,
+	chord.ConnectedAppendages, OwnershipGap, OwnershipOverlap,
+}
+
 // A Move is a range of keys that changes hands, as its source and its receiver tell. Immutable.
 type Move struct {
 	ID               string
