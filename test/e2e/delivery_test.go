@@ -78,6 +78,14 @@ func TestConductorIsKilledAndComesBack(t *testing.T) {
 	first := run()
 	startNodes(t, first.otlpGRPC)
 	before := first.settles(t, deliveryHosts*deliveryVirtual, "ideal", 60*time.Second)
+	// Up to a second of history may be lost with the process: it must have more than that.
+	at := func(t time.Time) string { return "/api/ring?at=" + t.UTC().Format(time.RFC3339Nano) }
+	eventually(t, 10*time.Second, "history two seconds back", func() error {
+		if status, answer := first.call("GET", at(time.Now().Add(-2*time.Second)), nil); status != 200 {
+			return fmt.Errorf("status %d: %s", status, tail(answer, 200))
+		}
+		return nil
+	})
 	killed := time.Now()
 	first.kill()
 
@@ -92,8 +100,7 @@ func TestConductorIsKilledAndComesBack(t *testing.T) {
 			t.Errorf("member %s is uncertain", node.ID)
 		}
 	}
-	at := killed.Add(-time.Second).UTC().Format(time.RFC3339Nano)
-	if status, answer := second.call("GET", "/api/ring?at="+at, nil); status != 200 {
+	if status, answer := second.call("GET", at(killed.Add(-time.Second)), nil); status != 200 {
 		t.Errorf("the ring before the kill: status %d: %s", status, tail(answer, 500))
 	}
 }
