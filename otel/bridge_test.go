@@ -41,7 +41,7 @@ func TestBridge(t *testing.T) {
 	}
 	attrs := map[string]string{}
 	for _, kv := range got[0].Attributes {
-		attrs[string(kv.Key)] = kv.Value.Emit()
+		attrs[string(kv.Key)] = kv.Value.String()
 	}
 	if attrs["chord.predecessor.address"] != "127.0.0.1:7002" || attrs["chord.event.seq"] != "5" {
 		t.Errorf("span event attributes %v", attrs)

@@ -266,7 +266,7 @@ func TestFeedKeepsTheNewest(t *testing.T) {
 			{0, 10, fmt.Sprintf("%d…%d (10)", n-9, n)},
 			{n - 5, 3, fmt.Sprintf("%d…%d (3)", n-4, n-2)},
 			{n - 5, 100, fmt.Sprintf("%d…%d (5)", n-4, n)},
-			{1, 150, fmt.Sprintf("101…151 (51)")},
+			{1, 150, "101…151 (51)"},
 			{n, 10, "none"},
 			{n + 10, 10, "none"},
 			{0, 0, "none"},

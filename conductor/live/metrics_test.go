@@ -69,7 +69,7 @@ func (o probeObserver) Observe(value int64, opts ...metric.ObserveOption) {
 	set := metric.NewObserveConfig(opts).Attributes()
 	key := ""
 	for _, kv := range set.ToSlice() {
-		key += string(kv.Key) + "=" + kv.Value.Emit() + ";"
+		key += string(kv.Key) + "=" + kv.Value.String() + ";"
 	}
 	o.values[key] = value
 }

@@ -2,7 +2,6 @@ package keeper
 
 import (
 	"context"
-	"sync"
 	"testing"
 	"time"
 
@@ -97,7 +96,6 @@ func (nowhere) Replicate(context.Context, *nodepb.ReplicateRequest) (*nodepb.Rep
 type fakeMember struct {
 	self   chord.Peer
 	clock  *Clock
-	mu     sync.Mutex
 	state  chord.State
 	failed []chord.Peer
 	events []chordevent.Body

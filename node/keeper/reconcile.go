@@ -32,9 +32,9 @@ type outcome struct {
 	differed       bool
 }
 
-// reconcile compares one arc and brings what differs. At the first difference differs, if given, turns the context into
-// one whose trace is worth recording.
-func (k *Keeper) reconcile(ctx context.Context, p chord.Peer, own *ownership, whole arc, differs func(context.Context) context.Context) (outcome, error) {
+// reconcile compares one arc and brings what differs. At the first difference differs, if given, begins a trace that is
+// worth recording, and what follows is in it.
+func (k *Keeper) reconcile(ctx context.Context, p chord.Peer, own *ownership, whole arc, differs func() context.Context) (outcome, error) {
 	r := reconciliation{k: k, peer: p, own: own, queue: []arc{whole}}
 	for len(r.queue) > 0 {
 		differed := r.done.differed
@@ -42,7 +42,7 @@ func (k *Keeper) reconcile(ctx context.Context, p chord.Peer, own *ownership, wh
 			return r.done, err
 		}
 		if r.done.differed && !differed && differs != nil {
-			ctx = differs(ctx)
+			ctx = differs()
 		}
 	}
 	if err := r.flushPush(ctx); err != nil {

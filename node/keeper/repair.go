@@ -134,10 +134,10 @@ func (k *Keeper) syncHolder(ctx context.Context, own *ownership, h holder) error
 func (k *Keeper) repairWith(ctx context.Context, p chord.Peer, own *ownership, whole arc) (outcome, error) {
 	start := k.env.Now()
 	var span trace.Span
-	done, err := k.reconcile(ctx, p, own, whole, func(ctx context.Context) context.Context {
-		ctx, span = k.tel.startAt(context.Background(), start, chordevent.SpanRepair,
+	done, err := k.reconcile(ctx, p, own, whole, func() (traced context.Context) {
+		traced, span = k.tel.startAt(context.Background(), start, chordevent.SpanRepair,
 			chordevent.OutcomeKey.String(chordevent.OutcomeChanged), chordevent.PeerIDKey.String(k.space.Format(p.ID)))
-		return ctx
+		return traced
 	})
 	if span != nil {
 		k.tel.end(span, err, chordevent.RepairRecordsKey.Int(done.pulled+done.pushed), chordevent.RepairBytesKey.Int64(done.bytes))

@@ -62,7 +62,7 @@ func (g logger) Emit(_ context.Context, r log.Record) {
 	}
 	values := map[attribute.Key]attribute.Value{}
 	r.WalkAttributes(func(kv attribute.KeyValue) bool {
-		l.write(string(kv.Key) + "=" + kv.Value.Emit())
+		l.write(string(kv.Key) + "=" + kv.Value.String())
 		values[kv.Key] = kv.Value
 		return true
 	})
@@ -131,7 +131,7 @@ func (l *eventLog) tell(r log.Record) {
 		switch kv.Key {
 		case chordevent.NodeIncarnationKey, chordevent.EventSeqKey, chordevent.HostAddressKey, chordevent.PeerIncarnationKey, chordevent.PeerSeqKey:
 		default:
-			fmt.Printf(" %s=%s", kv.Key[len("chord."):], kv.Value.Emit())
+			fmt.Printf(" %s=%s", kv.Key[len("chord."):], kv.Value.String())
 		}
 		return true
 	})

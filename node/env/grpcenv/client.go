@@ -61,18 +61,17 @@ func call[Answer any](ctx context.Context, r remote, method string, request any)
 }
 
 // local runs a call to the host itself that may take its time. Past the limit the caller goes on alone.
-func local[Request, Answer any](ctx context.Context, r remote, method func(context.Context, Request) (Answer, error), request Request) (Answer, error) {
+func local[Answer any](ctx context.Context, r remote, method func(context.Context) (*Answer, error)) (*Answer, error) {
 	type result struct {
-		answer Answer
+		answer *Answer
 		err    error
 	}
-	var none Answer
 	done := make(chan result, 1)
 	if err := r.e.Go(ctx, func(ctx context.Context) {
-		answer, err := method(ctx, request)
+		answer, err := method(ctx)
 		done <- result{answer, err}
 	}); err != nil {
-		return none, err
+		return nil, err
 	}
 	timer := time.NewTimer(r.limit)
 	defer timer.Stop()
@@ -80,15 +79,15 @@ func local[Request, Answer any](ctx context.Context, r remote, method func(conte
 	case got := <-done:
 		return got.answer, got.err
 	case <-timer.C:
-		return none, env.ErrTimeout
+		return nil, env.ErrTimeout
 	case <-ctx.Done():
-		return none, ctx.Err()
+		return nil, ctx.Err()
 	case <-r.e.stop:
-		return none, env.ErrStopped
+		return nil, env.ErrStopped
 	}
 }
 
-// ringClient and keysClient turn the server interfaces, which members speak to each other, into calls.
+// ringClient turns the server interface, which members speak to each other, into calls.
 type ringClient struct{ remote }
 
 func (c ringClient) Ping(ctx context.Context, q *nodepb.PingRequest) (*nodepb.PingResponse, error) {
@@ -121,20 +120,4 @@ func (c ringClient) Forward(ctx context.Context, q *nodepb.ForwardRequest) (*nod
 
 func (c ringClient) Answer(ctx context.Context, q *nodepb.AnswerRequest) (*nodepb.AnswerResponse, error) {
 	return call[nodepb.AnswerResponse](ctx, c.remote, nodepb.Ring_Answer_FullMethodName, q)
-}
-
-type keysClient struct{ remote }
-
-func (c keysClient) Apply(ctx context.Context, q *nodepb.ApplyRequest) (*nodepb.ApplyResponse, error) {
-	if c.addr == c.e.addr {
-		return local(ctx, c.remote, c.e.keys.Apply, q)
-	}
-	return call[nodepb.ApplyResponse](ctx, c.remote, nodepb.Keys_Apply_FullMethodName, q)
-}
-
-func (c keysClient) Replicate(ctx context.Context, q *nodepb.ReplicateRequest) (*nodepb.ReplicateResponse, error) {
-	if c.addr == c.e.addr {
-		return local(ctx, c.remote, c.e.keys.Replicate, q)
-	}
-	return call[nodepb.ReplicateResponse](ctx, c.remote, nodepb.Keys_Replicate_FullMethodName, q)
 }

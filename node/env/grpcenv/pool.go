@@ -60,7 +60,7 @@ func (p *pool) init(o Options) {
 			MinConnectTimeout: 2 * time.Second,
 		}),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage)),
-		grpc.WithReadBufferSize(bufferSize), grpc.WithWriteBufferSize(bufferSize), grpc.WithSharedWriteBuffer(true),
+		grpc.WithReadBufferSize(bufferSize), grpc.WithWriteBufferSize(bufferSize),
 		grpc.WithDisableServiceConfig(), grpc.WithDisableRetry(), // whom to try next is the member's business
 		grpc.WithNoProxy(),
 	}
