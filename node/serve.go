@@ -67,8 +67,9 @@ func serve(ctx context.Context, o *options) error {
 	cfg.Joined = func(chord.Peer) { joining.done(e) }
 	cfg.JoinFailed = joining.failed
 	layer := faults.New(e, e.Address())
+	gate := otel.NewGate(telemetry)
 	host, err := member.NewHost(cfg, e.Address(), layer, member.Telemetry{
-		Tracer: telemetry.Tracers, Events: telemetry.Events, Meter: telemetry.Meters, Lost: telemetry.Lost,
+		Tracer: telemetry.Tracers, Events: gate, Meter: telemetry.Meters, Lost: gate.Lost,
 	})
 	if err != nil {
 		return usageError{err}
@@ -77,7 +78,7 @@ func serve(ctx context.Context, o *options) error {
 	e.SetReady(false)
 	e.Serve(layer.ServeRing(host), layer.ServeKeys(host), func(s grpc.ServiceRegistrar) {
 		nodepb.RegisterKVServer(s, service.NewKV(host, programVersion()))
-		nodepb.RegisterHostServer(s, service.NewControl(host, e, layer, o.controlToken))
+		nodepb.RegisterHostServer(s, service.NewControl(host, e, layer, gate, o.controlToken))
 	})
 	if _, err := host.Start(o.virtualNodes); err != nil {
 		return err

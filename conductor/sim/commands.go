@@ -56,7 +56,7 @@ func (l *Lab) PauseNode(ctx context.Context, id chord.ID, d time.Duration) error
 		if !ok {
 			return struct{}{}, unknownMember(id)
 		}
-		resume, err := here.pause(ctx, map[string]bool{h.Address: true})
+		resume, err := here.faults.add(ctx, &disturbance{from: map[string]bool{h.Address: true}, paused: true})
 		if err != nil {
 			return struct{}{}, err
 		}
@@ -123,18 +123,6 @@ func (l *Lab) Heal(ctx context.Context) ([]chord.ID, error) {
 		}
 		return ids, fs.heal(ctx)
 	})
-}
-
-// hits reports whether a host is on the named side of a disturbance.
-func (f *faults) hits(address string) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, d := range f.active {
-		if d.from[address] {
-			return true
-		}
-	}
-	return false
 }
 
 // Put, Get and Delete do what a client of any host could do.

@@ -8,23 +8,32 @@ import (
 	"sync"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"chordconductor/conductor/sim/scenario"
 	"chordconductor/node/nodepb"
 )
 
-// A disturbance is one thing that is wrong with the network between hosts, named by address.
+const (
+	tendEvery    = time.Second      // hosts that came since are told what holds
+	faultRenewal = 10 * time.Second // hosts that something is wrong with are told again
+	faultRetry   = 2 * time.Second  // and those that could not be told
+)
+
+// A disturbance is one thing that is wrong with hosts, named by address, or with the network between them.
 type disturbance struct {
 	from, to map[string]bool // to nil: all hosts not in from
 	both     bool            // calls from "to" to "from" are concerned as well
 	cut      bool
-	alone    bool // hosts of from cannot reach each other either
 	latency  time.Duration
-	cuts     int // members cut off, for the page
+	paused   bool // hosts of from are deaf and mute
+	held     bool // the telemetry of hosts of from is not delivered
+	cuts     int  // members cut off, for the page
 }
 
 // concerns reports whether calls from one host to another meet the disturbance.
 func (d *disturbance) concerns(from, to string) bool {
-	return from != to && (d.oneWay(from, to) || d.both && d.oneWay(to, from) || d.alone && d.from[from] && d.from[to])
+	return (d.cut || d.latency > 0) && from != to && (d.oneWay(from, to) || d.both && d.oneWay(to, from))
 }
 
 func (d *disturbance) oneWay(from, to string) bool {
@@ -34,19 +43,43 @@ func (d *disturbance) oneWay(from, to string) bool {
 	return d.from[from] && d.to[to]
 }
 
-// faults composes the disturbances of the moment into what each host must do to its calls, and tells the hosts. Hosts
-// that come later are told as well, so a newcomer does not bridge a cut.
+// faults composes the disturbances of the moment into what is wrong with each host, and tells the hosts. Hosts that come
+// later are told as well, so a newcomer does not bridge a cut.
 type faults struct {
-	fleet   Fleet
-	network scenario.Network // what every call meets
+	fleet Fleet
+	now   func() time.Time
+	home  scenario.Network // what every call meets here, whatever the scenario
 
-	mu     sync.Mutex
-	active []*disturbance             // guarded by mu; bounded by the phases of a scenario and the commands of users
-	told   map[string][]*nodepb.Fault // guarded by mu: what each present host was told last
+	mu      sync.Mutex
+	network scenario.Network  // guarded by mu: what every call meets
+	active  []*disturbance    // guarded by mu; bounded by the phases of a scenario and the commands of users
+	orders  map[string]*order // guarded by mu; by address: hosts that something is or was wrong with
 }
 
-func newFaults(f Fleet, n scenario.Network) *faults {
-	return &faults{fleet: f, network: n, told: make(map[string][]*nodepb.Fault)}
+// An order is what a host shall be told and what it was told last.
+type order struct {
+	want *nodepb.SetFaultsRequest
+	told *nodepb.SetFaultsRequest // nil: not known, for telling it failed
+	at   time.Time                // when it was told, or tried
+	busy bool                     // somebody is telling it, and will see to what is wanted by then
+}
+
+func (o *order) due(now time.Time) bool {
+	switch {
+	case o.busy:
+		return false
+	case o.told == nil:
+		return now.Sub(o.at) >= faultRetry
+	}
+	return !proto.Equal(o.told, o.want) || !well(o.want) && now.Sub(o.at) >= faultRenewal
+}
+
+func well(q *nodepb.SetFaultsRequest) bool {
+	return len(q.GetFaults()) == 0 && !q.GetPaused() && !q.GetTelemetryHeld()
+}
+
+func newFaults(f Fleet, n scenario.Network, now func() time.Time) *faults {
+	return &faults{fleet: f, now: now, home: n, network: n, orders: make(map[string]*order)}
 }
 
 // add brings a disturbance into force; the returned function ends it.
@@ -70,6 +103,21 @@ func (f *faults) heal(ctx context.Context) error {
 	return f.apply(ctx)
 }
 
+// travel makes all calls meet a network from now on; settle ends that and all disturbances.
+func (f *faults) travel(ctx context.Context, n scenario.Network) error {
+	f.mu.Lock()
+	f.network = n
+	f.mu.Unlock()
+	return f.apply(ctx)
+}
+
+func (f *faults) settle(ctx context.Context) error {
+	f.mu.Lock()
+	f.network, f.active = f.home, nil
+	f.mu.Unlock()
+	return f.apply(ctx)
+}
+
 // cut counts the members that are cut off now.
 func (f *faults) cut() (n int) {
 	f.mu.Lock()
@@ -80,60 +128,98 @@ func (f *faults) cut() (n int) {
 	return n
 }
 
+// hits reports whether a host is on the named side of a disturbance.
+func (f *faults) hits(address string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.ContainsFunc(f.active, func(d *disturbance) bool { return d.from[address] })
+}
+
 // apply tells every host what is new to it. It goes on after an error and returns the first.
 func (f *faults) apply(ctx context.Context) error {
-	hosts := f.fleet.Hosts()
-	type change struct {
-		address string
-		faults  []*nodepb.Fault
-	}
-	var changes []change
-	f.mu.Lock()
-	present := make(map[string]bool, len(hosts))
-	for _, h := range hosts {
-		present[h.Address] = true
-		list := f.of(h.Address, hosts)
-		if !slices.EqualFunc(list, f.told[h.Address], sameFault) {
-			f.told[h.Address] = list
-			changes = append(changes, change{h.Address, list})
-		}
-	}
-	for address := range f.told {
-		if !present[address] {
-			delete(f.told, address)
-		}
-	}
-	f.mu.Unlock()
 	var first error
-	for _, c := range changes {
-		if err := f.fleet.SetFaults(ctx, c.address, c.faults); err != nil {
-			f.mu.Lock()
-			delete(f.told, c.address) // try again with the next change
-			f.mu.Unlock()
-			if first == nil {
-				first = err
-			}
+	for _, address := range f.compose(f.fleet.Hosts()) {
+		if err := f.tell(ctx, address); err != nil && first == nil {
+			first = err
 		}
 	}
 	return first
 }
 
-// of composes the faults of the calls that one host makes. The first fault that names an address decides, and "*" comes
-// last.
-func (f *faults) of(from string, hosts []Host) []*nodepb.Fault {
-	var list []*nodepb.Fault
-	base := &nodepb.Fault{Address: "*", LatencyMillis: f.network.Latency.Milliseconds(), Loss: f.network.Loss}
-	if len(f.active) > 0 {
-		for _, to := range hosts {
-			if fault := f.between(from, to.Address, base); fault != nil {
-				list = append(list, fault)
+// compose brings the orders up to date, and lists whom they are for. A host that is no longer among the hosts keeps its
+// order until it was told that all is well: its members may only be taken for dead.
+func (f *faults) compose(hosts []Host) []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, h := range hosts {
+		if f.orders[h.Address] == nil {
+			if want := f.of(h.Address, hosts); !well(want) {
+				f.orders[h.Address] = &order{want: want, told: &nodepb.SetFaultsRequest{}}
 			}
 		}
 	}
-	if base.LatencyMillis > 0 || base.Loss > 0 {
-		list = append(list, base)
+	for address, o := range f.orders {
+		o.want = f.of(address, hosts)
 	}
-	return list
+	return slices.Sorted(maps.Keys(f.orders))
+}
+
+// tell tells one host, until it has been told what is wanted.
+func (f *faults) tell(ctx context.Context, address string) error {
+	for {
+		f.mu.Lock()
+		o := f.orders[address]
+		if o == nil || !o.due(f.now()) {
+			f.mu.Unlock()
+			return nil
+		}
+		o.busy = true
+		q := o.want
+		f.mu.Unlock()
+		err := f.fleet.SetFaults(ctx, address, q)
+		f.mu.Lock()
+		o.busy, o.told, o.at = false, q, f.now()
+		gone := errors.Is(err, ErrUnknown)
+		if err != nil {
+			o.told = nil
+		}
+		if gone || err == nil && well(o.want) && well(q) {
+			delete(f.orders, address)
+		}
+		f.mu.Unlock()
+		if gone {
+			return nil // it has ended, and what was wrong with it too
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// of composes what is wrong with a host. Of its faults the first that names an address decides, and "*" comes last.
+func (f *faults) of(from string, hosts []Host) *nodepb.SetFaultsRequest {
+	q := &nodepb.SetFaultsRequest{}
+	base := &nodepb.Fault{Address: "*", Loss: f.network.Loss, JitterMicros: f.network.Jitter.Microseconds()}
+	if f.network.Spread == scenario.Exponential {
+		base.ExponentialMicros = f.network.Latency.Microseconds()
+	} else {
+		base.LatencyMicros = f.network.Latency.Microseconds()
+	}
+	if len(f.active) > 0 {
+		for _, to := range hosts {
+			if fault := f.between(from, to.Address, base); fault != nil {
+				q.Faults = append(q.Faults, fault)
+			}
+		}
+	}
+	if f.network.Latency > 0 || f.network.Jitter > 0 || f.network.Loss > 0 {
+		q.Faults = append(q.Faults, base)
+	}
+	for _, d := range f.active {
+		q.Paused = q.Paused || d.paused && d.from[from]
+		q.TelemetryHeld = q.TelemetryHeld || d.held && d.from[from]
+	}
+	return q
 }
 
 // between composes what one host's calls to another meet beyond the base; nil: nothing.
@@ -143,31 +229,19 @@ func (f *faults) between(from, to string, base *nodepb.Fault) (fault *nodepb.Fau
 			continue
 		}
 		if fault == nil {
-			fault = &nodepb.Fault{Address: to, LatencyMillis: base.LatencyMillis, Loss: base.Loss}
+			fault = proto.CloneOf(base)
+			fault.Address = to
 		}
 		fault.Cut = fault.Cut || d.cut
-		fault.LatencyMillis += d.latency.Milliseconds()
+		fault.LatencyMicros += d.latency.Microseconds()
 	}
 	return fault
 }
 
-func sameFault(a, b *nodepb.Fault) bool {
-	return a.Address == b.Address && a.Cut == b.Cut && a.LatencyMillis == b.LatencyMillis && a.Loss == b.Loss
-}
-
-// pause makes hosts deaf and mute, and returns what lets them go on. Where hosts cannot be stopped, they are cut off
-// from everybody instead.
-func (s *site) pause(ctx context.Context, hosts map[string]bool) (resume func(context.Context) error, err error) {
-	set := func(ctx context.Context, paused bool) (first error) {
-		for _, address := range slices.Sorted(maps.Keys(hosts)) {
-			if err := s.Fleet.SetPaused(ctx, address, paused); err != nil && first == nil && !errors.Is(err, ErrUnknown) {
-				first = err
-			}
-		}
-		return first
+// tend tells the faults to hosts that came since, and again to those that could not be told or have them for a lease,
+// until the world ends.
+func (s *site) tend(ctx context.Context) {
+	for s.World.Sleep(tendEvery) == nil {
+		_ = s.faults.apply(ctx) // tried again
 	}
-	if err = set(ctx, true); !errors.Is(err, ErrUnavailable) {
-		return func(ctx context.Context) error { return set(ctx, false) }, err
-	}
-	return s.faults.add(ctx, &disturbance{from: hosts, both: true, cut: true, alone: true})
 }

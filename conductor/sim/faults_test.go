@@ -3,10 +3,11 @@ package sim
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"testing"
 	"time"
+
+	"google.golang.org/protobuf/proto"
 
 	"chordconductor/conductor/sim/scenario"
 	"chordconductor/node/chord"
@@ -16,13 +17,13 @@ import (
 // paperFleet is hosts that exist on paper, and note their faults.
 type paperFleet struct {
 	hosts []Host
-	told  map[string][]*nodepb.Fault
+	told  map[string]*nodepb.SetFaultsRequest
 	calls int
 	fail  string // address of a host that cannot be told
 }
 
 func newPaperFleet(addresses ...string) *paperFleet {
-	f := &paperFleet{told: make(map[string][]*nodepb.Fault)}
+	f := &paperFleet{told: make(map[string]*nodepb.SetFaultsRequest)}
 	for i, a := range addresses {
 		f.hosts = append(f.hosts, Host{ID: a, Address: a, Members: []Member{{id(byte(i + 1)), true}}})
 	}
@@ -30,34 +31,41 @@ func newPaperFleet(addresses ...string) *paperFleet {
 }
 
 func (f *paperFleet) Hosts() []Host { return f.hosts }
-func (f *paperFleet) SetFaults(_ context.Context, address string, list []*nodepb.Fault) error {
+func (f *paperFleet) SetFaults(_ context.Context, address string, q *nodepb.SetFaultsRequest) error {
 	f.calls++
 	if address == f.fail {
 		return errors.New("unreachable")
 	}
-	f.told[address] = list
+	f.told[address] = q
 	return nil
 }
 func (f *paperFleet) Start(context.Context, int, string) ([]chord.ID, error) { return nil, nil }
 func (f *paperFleet) Stop(context.Context, chord.ID, bool) error             { return nil }
 func (f *paperFleet) Client(string) Client                                   { return nil }
-func (f *paperFleet) SetTelemetry(string, bool) error                        { return nil }
-func (f *paperFleet) SetPaused(context.Context, string, bool) error {
-	return refuse(ErrUnavailable, "no")
-}
-func (f *paperFleet) Replicas() int         { return 3 }
-func (f *paperFleet) Close(context.Context) {}
+func (f *paperFleet) Replicas() int                                          { return 3 }
+func (f *paperFleet) Close(context.Context)                                  {}
 
 // cuts lists the pairs whose calls are cut, as "a>b".
 func (f *paperFleet) cuts() (pairs []string) {
 	for _, h := range f.hosts {
-		for _, fault := range f.told[h.Address] {
+		for _, fault := range f.told[h.Address].GetFaults() {
 			if fault.Cut {
 				pairs = append(pairs, h.Address+">"+fault.Address)
 			}
 		}
 	}
 	return pairs
+}
+
+// clock is a time that tests set.
+type clock struct{ now time.Time }
+
+func (c *clock) Now() time.Time { return c.now }
+
+// paperFaults are those of a paper fleet, and their clock.
+func paperFaults(f *paperFleet, n scenario.Network) (*faults, *clock) {
+	c := &clock{now: time.Unix(1e9, 0)}
+	return newFaults(f, n, c.Now), c
 }
 
 func set(addresses ...string) map[string]bool {
@@ -76,10 +84,9 @@ func TestCutsReachTheHostsConcerned(t *testing.T) {
 	}{
 		{"partition", disturbance{from: set("a", "b"), both: true, cut: true}, []string{"a>c", "a>d", "b>c", "b>d", "c>a", "c>b", "d>a", "d>b"}},
 		{"one way", disturbance{from: set("a"), to: set("c", "d"), cut: true}, []string{"a>c", "a>d"}},
-		{"alone", disturbance{from: set("a", "b"), both: true, cut: true, alone: true}, []string{"a>b", "a>c", "a>d", "b>a", "b>c", "b>d", "c>a", "c>b", "d>a", "d>b"}},
 	} {
 		f := newPaperFleet("a", "b", "c", "d")
-		fs := newFaults(f, scenario.Network{})
+		fs, _ := paperFaults(f, scenario.Network{})
 		end, err := fs.add(t.Context(), &test.d)
 		if got := f.cuts(); err != nil || !slices.Equal(got, test.want) {
 			t.Errorf("%s: %v, want %v; %v", test.name, got, test.want, err)
@@ -92,21 +99,28 @@ func TestCutsReachTheHostsConcerned(t *testing.T) {
 
 func TestFaultsCompose(t *testing.T) {
 	f := newPaperFleet("a", "b", "c")
-	fs := newFaults(f, scenario.Network{Latency: 5 * time.Millisecond, Loss: 0.01})
+	fs, _ := paperFaults(f, scenario.Network{Latency: 5 * time.Millisecond, Jitter: time.Millisecond, Loss: 0.01})
 	ctx := t.Context()
-	if err := fs.apply(ctx); err != nil || fmt.Sprint(f.told["a"]) != fmt.Sprint([]*nodepb.Fault{{Address: "*", LatencyMillis: 5, Loss: 0.01}}) {
-		t.Errorf("the network itself: %v %v", f.told["a"], err)
+	base := &nodepb.Fault{Address: "*", LatencyMicros: 5000, JitterMicros: 1000, Loss: 0.01}
+	is := func(what string, got *nodepb.SetFaultsRequest, want ...*nodepb.Fault) {
+		t.Helper()
+		if !proto.Equal(got, &nodepb.SetFaultsRequest{Faults: want}) {
+			t.Errorf("%s: %v", what, got)
+		}
 	}
+	if err := fs.apply(ctx); err != nil {
+		t.Error(err)
+	}
+	is("the network itself", f.told["a"], base)
 	calls := f.calls
 	if err := fs.apply(ctx); err != nil || f.calls != calls {
 		t.Errorf("hosts are told again what they know: %d calls", f.calls-calls)
 	}
 	endSlow, _ := fs.add(ctx, &disturbance{from: set("a"), to: set("a", "b", "c"), latency: 200 * time.Millisecond})
 	endCut, _ := fs.add(ctx, &disturbance{from: set("c"), both: true, cut: true, cuts: 1})
-	want := []*nodepb.Fault{{Address: "b", LatencyMillis: 205, Loss: 0.01}, {Address: "c", Cut: true, LatencyMillis: 205, Loss: 0.01}, {Address: "*", LatencyMillis: 5, Loss: 0.01}}
-	if !slices.EqualFunc(f.told["a"], want, sameFault) {
-		t.Errorf("slow and cut: %v", f.told["a"])
-	}
+	is("slow and cut", f.told["a"],
+		&nodepb.Fault{Address: "b", LatencyMicros: 205_000, JitterMicros: 1000, Loss: 0.01},
+		&nodepb.Fault{Address: "c", Cut: true, LatencyMicros: 205_000, JitterMicros: 1000, Loss: 0.01}, base)
 	if fs.cut() != 1 {
 		t.Errorf("%d members are cut off", fs.cut())
 	}
@@ -116,35 +130,83 @@ func TestFaultsCompose(t *testing.T) {
 	}
 	_ = endSlow(ctx)
 	_ = endCut(ctx)
-	if len(f.told["a"]) != 1 || fs.cut() != 0 {
-		t.Errorf("after both ended: %v", f.told["a"])
+	is("after both ended", f.told["a"], base)
+	if err := fs.travel(ctx, scenario.Network{Latency: time.Second, Spread: scenario.Exponential}); err != nil {
+		t.Error(err)
 	}
+	is("another network", f.told["a"], &nodepb.Fault{Address: "*", ExponentialMicros: 1e6})
+	if err := fs.settle(ctx); err != nil {
+		t.Error(err)
+	}
+	is("home again", f.told["a"], base)
 }
 
-func TestHostThatCannotBeToldIsTriedAgain(t *testing.T) {
+// A host that could not be told is tried again, though not at once; one that something is wrong with is told anew before
+// its lease ends.
+func TestHostsAreToldAgain(t *testing.T) {
 	f := newPaperFleet("a", "b", "c")
-	fs := newFaults(f, scenario.Network{})
+	fs, clock := paperFaults(f, scenario.Network{})
 	f.fail = "a"
-	if _, err := fs.add(t.Context(), &disturbance{from: set("a"), both: true, cut: true}); err == nil {
+	end, err := fs.add(t.Context(), &disturbance{from: set("a"), both: true, cut: true})
+	if err == nil {
 		t.Error("no error")
 	}
 	if got := f.cuts(); !slices.Equal(got, []string{"b>a", "c>a"}) {
 		t.Errorf("the others were told %v", got)
 	}
 	f.fail = ""
-	if err := fs.apply(t.Context()); err != nil || !slices.Contains(f.cuts(), "a>b") {
-		t.Errorf("not tried again: %v %v", f.cuts(), err)
+	apply := func(later time.Duration, calls int) {
+		t.Helper()
+		clock.now = clock.now.Add(later)
+		before := f.calls
+		if err := fs.apply(t.Context()); err != nil || f.calls != before+calls {
+			t.Errorf("after %v: %d calls, want %d; %v", later, f.calls-before, calls, err)
+		}
 	}
+	apply(time.Second, 0)
+	apply(faultRetry-time.Second, 1)
+	if !slices.Contains(f.cuts(), "a>b") {
+		t.Errorf("a was told %v", f.cuts())
+	}
+	apply(faultRenewal-faultRetry, 2) // b and c
+	apply(faultRetry, 1)
+	if err := end(t.Context()); err != nil || len(f.cuts()) > 0 {
+		t.Errorf("after its end: %v %v", f.cuts(), err)
+	}
+	apply(time.Hour, 0)
 }
 
-func TestPauseWhereHostsCannotBeStopped(t *testing.T) {
+// Pauses and outages are ended by whoever heals, also for a host that the fleet does not list meanwhile.
+func TestPauseAndOutage(t *testing.T) {
 	f := newPaperFleet("a", "b", "c")
-	here := &site{&Ground{Fleet: f}, newFaults(f, scenario.Network{})}
-	resume, err := here.pause(t.Context(), set("a"))
-	if got := f.cuts(); err != nil || !slices.Equal(got, []string{"a>b", "a>c", "b>a", "c>a"}) {
-		t.Errorf("paused: %v %v", got, err)
+	fs, _ := paperFaults(f, scenario.Network{})
+	if _, err := fs.add(t.Context(), &disturbance{from: set("a"), paused: true}); err != nil {
+		t.Error(err)
 	}
-	if err := resume(t.Context()); err != nil || len(f.cuts()) != 0 {
-		t.Errorf("resumed: %v %v", f.cuts(), err)
+	if _, err := fs.add(t.Context(), &disturbance{from: set("a", "b"), held: true}); err != nil {
+		t.Error(err)
+	}
+	for address, want := range map[string]*nodepb.SetFaultsRequest{"a": {Paused: true, TelemetryHeld: true}, "b": {TelemetryHeld: true}, "c": nil} {
+		if got := f.told[address]; !proto.Equal(got, want) {
+			t.Errorf("%s was told %v, want %v", address, got, want)
+		}
+	}
+	if len(f.cuts()) > 0 {
+		t.Errorf("cut: %v", f.cuts())
+	}
+	f.hosts = f.hosts[1:] // a, silent, is taken for dead
+	if err := fs.apply(t.Context()); err != nil || !f.told["a"].GetPaused() {
+		t.Errorf("a is let go on because nobody sees it: %v", err)
+	}
+	if err := fs.heal(t.Context()); err != nil {
+		t.Error(err)
+	}
+	for address, got := range f.told {
+		if !well(got) {
+			t.Errorf("healed: %s was told %v", address, got)
+		}
+	}
+	if len(fs.orders) != 0 {
+		t.Errorf("orders are kept for %d hosts that are well", len(fs.orders))
 	}
 }

@@ -21,12 +21,10 @@ type Fleet interface {
 	Stop(ctx context.Context, id chord.ID, crash bool) error
 	// Client gives access to a host as its clients have it; nil if there is no such host.
 	Client(address string) Client
-	// SetFaults replaces the faults of the calls that a host makes.
-	SetFaults(ctx context.Context, address string, faults []*nodepb.Fault) error
-	// SetPaused stops a host without ending it, or lets it go on. ErrUnavailable if this fleet cannot.
-	SetPaused(ctx context.Context, address string, paused bool) error
-	// SetTelemetry says whether a host's telemetry is delivered. ErrConflict if this fleet cannot keep it back.
-	SetTelemetry(address string, delivered bool) error
+	// SetFaults replaces all that is wrong with a host: with its messages, with itself, with its telemetry. It may be told
+	// of a host that Hosts no longer lists, if faults of it are in force. Where a fleet can lose touch with a host, they
+	// hold for a lease only, so they are told again every faultRenewal.
+	SetFaults(ctx context.Context, address string, q *nodepb.SetFaultsRequest) error
 	// Replicas is how many copies the ring promises of each key, as far as is known.
 	Replicas() int
 	// Close ends what the fleet has started: members stop without a word.

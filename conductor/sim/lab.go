@@ -43,6 +43,8 @@ type site struct {
 	faults *faults
 }
 
+func newSite(g *Ground) *site { return &site{g, newFaults(g.Fleet, g.Network, g.World.Now)} }
+
 // close ends the fleet, then the world.
 func (s *site) close(ctx context.Context) {
 	_ = s.Do(ctx, func(ctx context.Context) { s.Fleet.Close(ctx) }) // a world that is too slow is ended all the same
@@ -53,7 +55,8 @@ func (s *site) close(ctx context.Context) {
 func New(cfg Config) *Lab {
 	l := &Lab{cfg: cfg}
 	if cfg.Remote != nil {
-		l.remote = &site{newRealGround(cfg.Remote, newRealWorld()), newFaults(cfg.Remote, scenario.Network{})}
+		l.remote = newSite(newRealGround(cfg.Remote, newRealWorld()))
+		_ = l.remote.World.Go(context.Background(), l.remote.tend) // fails only in a world that has ended
 	}
 	return l
 }
@@ -94,17 +97,18 @@ func (l *Lab) renew(ctx context.Context, s *scenario.Scenario) error {
 	if err != nil {
 		return fmt.Errorf("starting a ring: %w", err)
 	}
+	here := newSite(g)
 	l.mu.Lock()
 	closed := l.closed
 	if !closed {
-		l.own = &site{g, newFaults(g.Fleet, g.Network)}
+		l.own = here
 	}
 	l.mu.Unlock()
 	if closed {
-		(&site{Ground: g}).close(ctx)
+		here.close(ctx)
 		return refuse(ErrConflict, "the conductor is stopping")
 	}
-	return nil
+	return here.Do(ctx, func(ctx context.Context) { _ = here.World.Go(context.WithoutCancel(ctx), here.tend) })
 }
 
 // begin starts the scenario's tasks.
@@ -145,7 +149,7 @@ func (l *Lab) stopCurrent(ctx context.Context) {
 	}
 	_ = sim.site.Do(ctx, func(ctx context.Context) { // a world that has ended has nothing to stop
 		sim.abort()
-		if err := sim.site.faults.heal(ctx); err != nil {
+		if err := sim.site.faults.settle(ctx); err != nil {
 			sim.note("healing at the end: %v", err)
 		}
 	})

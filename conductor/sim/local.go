@@ -56,11 +56,11 @@ type local struct {
 	ending  sync.WaitGroup          // hosts being closed
 }
 
-// localHost is one host. All but the gate is fixed.
+// localHost is one host.
 type localHost struct {
 	*member.Host
 	place  place
-	gate   *gate
+	gate   *otel.Gate
 	kv     Client
 	forget func() // ends the wish to hear of recovered telemetry
 }
@@ -120,14 +120,14 @@ func (l *local) open() (*localHost, error) {
 	if err != nil {
 		return nil, fmt.Errorf("a place for a host: %w", err)
 	}
-	h := &localHost{place: p, gate: newGate(l.telemetry)}
+	h := &localHost{place: p, gate: otel.NewGate(l.telemetry)}
 	r, t := l.scenario.Ring, l.scenario.Timing
 	cfg := member.Config{
 		Ring: RingName, Join: l.someSeeds(), Bits: r.Bits, Successors: r.Successors, Replicas: r.Replicas,
 		Stabilize: t.Stabilize, CallLimit: cmp.Or(t.CallLimit, l.callLimit), Lookup: member.Mode(r.Lookup), Keyframe: t.Keyframe,
 	}
 	h.Host, err = member.NewHost(cfg, p.address, p.layer, member.Telemetry{
-		Tracer: l.telemetry.Tracers, Events: h.gate, Meter: l.telemetry.Meters, Lost: h.gate.lostSoFar,
+		Tracer: l.telemetry.Tracers, Events: h.gate, Meter: l.telemetry.Meters, Lost: h.gate.Lost,
 	})
 	if err != nil {
 		p.close()
@@ -285,18 +285,6 @@ func (l *local) Client(address string) Client {
 	return nil
 }
 
-// SetTelemetry keeps a host's events back, or lets them go again.
-func (l *local) SetTelemetry(address string, delivered bool) error {
-	h := l.at(address)
-	if h == nil {
-		return refuse(ErrUnknown, "no host at %s", address)
-	}
-	if h.gate.shut.Swap(!delivered) && delivered {
-		h.Recovered()
-	}
-	return nil
-}
-
 // Replicas is the ring's own.
 func (l *local) Replicas() int { return l.scenario.Ring.Replicas }
 
@@ -354,31 +342,17 @@ func (l *local) end(h *localHost) {
 	}
 }
 
-// SetFaults replaces the faults of a host's messages.
-func (l *local) SetFaults(_ context.Context, address string, list []*nodepb.Fault) error {
+// SetFaults replaces all that is wrong with a host.
+func (l *local) SetFaults(_ context.Context, address string, q *nodepb.SetFaultsRequest) error {
 	h := l.at(address)
 	if h == nil {
-		return nil // gone meanwhile, and its faults with it
-	}
-	rules := make([]faultlayer.Rule, len(list))
-	for i, f := range list {
-		rules[i] = faultlayer.Rule{
-			Address: f.GetAddress(), Cut: f.GetCut(), Latency: time.Duration(f.GetLatencyMillis()) * time.Millisecond, Loss: f.GetLoss(),
-		}
-	}
-	return h.place.layer.Set(rules)
-}
-
-// SetPaused stops a host, or lets it go on.
-func (l *local) SetPaused(_ context.Context, address string, paused bool) error {
-	h := l.at(address)
-	switch {
-	case h == nil:
 		return refuse(ErrUnknown, "no host at %s", address)
-	case paused:
-		h.place.layer.Pause()
-	default:
-		h.place.layer.Resume()
+	}
+	if err := service.Inflict(h.place.layer, q); err != nil {
+		return refuse(ErrInvalid, "%v", err)
+	}
+	if h.gate.Hold(q.GetTelemetryHeld()) {
+		h.Recovered()
 	}
 	return nil
 }

@@ -13,7 +13,7 @@ const (
 )
 
 // monitor follows the ring view and the load, until the simulation is over.
-func (s *simulation) monitor(ctx context.Context) {
+func (s *simulation) monitor(context.Context) {
 	next := s.began.Add(pointEvery)
 	for s.world.Sleep(lookEvery) == nil {
 		now, v := s.world.Now(), s.view()
@@ -24,7 +24,6 @@ func (s *simulation) monitor(ctx context.Context) {
 		next = next.Add(pointEvery)
 		s.watch.Judge(now)
 		s.point(now, v)
-		_ = s.faults.apply(ctx) // hosts that came since are told of the faults; one that cannot be told is tried again
 	}
 }
 

@@ -2,9 +2,6 @@ package sim
 
 import (
 	"context"
-	"errors"
-	"maps"
-	"slices"
 	"time"
 
 	"chordconductor/conductor/sim/scenario"
@@ -40,12 +37,12 @@ func (s *simulation) perform(ctx context.Context, _ int, p scenario.Phase) {
 		from := s.someHosts(a.Fraction, nil)
 		err = s.disturb(ctx, p, &disturbance{from: from, to: s.allHosts(), latency: a.Latency})
 	case scenario.Pause:
-		err = s.pause(ctx, p, a.Count)
+		err = s.disturb(ctx, p, &disturbance{from: s.fewHosts(a.Count), paused: true})
 	case scenario.Heal:
 		err = s.faults.heal(ctx)
 	case scenario.TelemetryOutage:
 		shakes = false
-		s.outage(p, s.someHosts(a.Fraction, nil))
+		err = s.disturb(ctx, p, &disturbance{from: s.someHosts(a.Fraction, nil), held: true})
 	case scenario.SetLoad:
 		shakes = false
 		s.driver.SetWorkload(a.Workload)
@@ -133,8 +130,8 @@ func (s *simulation) disturb(ctx context.Context, p scenario.Phase, d *disturban
 	return err
 }
 
-// pause stops some members' hosts for the phase's time, or for good.
-func (s *simulation) pause(ctx context.Context, p scenario.Phase, count int) error {
+// fewHosts chooses so many hosts, but never all.
+func (s *simulation) fewHosts(count int) map[string]bool {
 	hosts := s.fleet.Hosts()
 	chosen := make(map[string]bool)
 	for range min(count, len(hosts)-1) {
@@ -144,11 +141,7 @@ func (s *simulation) pause(ctx context.Context, p scenario.Phase, count int) err
 		}
 		chosen[hosts[at].Address] = true
 	}
-	resume, err := s.site.pause(ctx, chosen)
-	if err != nil || p.For == 0 || s.sleepUntil(p.End()) != nil {
-		return err
-	}
-	return resume(ctx)
+	return chosen
 }
 
 func (s *simulation) allHosts() map[string]bool {
@@ -166,20 +159,4 @@ func (s *simulation) countMembers(hosts map[string]bool) (n int) {
 		}
 	}
 	return n
-}
-
-// outage keeps back the telemetry of some hosts for the phase's time, or for good.
-func (s *simulation) outage(p scenario.Phase, hosts map[string]bool) {
-	set := func(delivered bool) {
-		for _, address := range slices.Sorted(maps.Keys(hosts)) {
-			err := s.fleet.SetTelemetry(address, delivered)
-			if err != nil && !errors.Is(err, ErrUnknown) { // a host that is gone says nothing anyway
-				s.note("%s: %v", p.Name, err)
-			}
-		}
-	}
-	set(false)
-	if p.For > 0 && s.sleepUntil(p.End()) == nil {
-		set(true)
-	}
 }

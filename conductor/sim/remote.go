@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	"chordconductor/conductor/ring"
 	"chordconductor/node/chord"
@@ -31,7 +32,8 @@ type Remote struct {
 	mu    sync.Mutex
 	seen  *ring.View                  // guarded by mu: what hosts was made of
 	hosts []Host                      // guarded by mu
-	conns map[string]*grpc.ClientConn // guarded by mu; one per host that is in the view
+	conns map[string]*grpc.ClientConn // guarded by mu; one per host that is in the view, or hurt
+	hurt  map[string]bool             // guarded by mu: addresses of hosts with faults in force, which are told of their end
 	gone  map[chord.ID]int64          // guarded by mu: lives told to stop, which the view may show for a while yet
 }
 
@@ -41,7 +43,7 @@ func NewRemote(view func() *ring.View, token string, creds credentials.Transport
 		creds = insecure.NewCredentials()
 	}
 	return &Remote{
-		view: view, token: token, creds: creds,
+		view: view, token: token, creds: creds, hurt: make(map[string]bool),
 		conns: make(map[string]*grpc.ClientConn), gone: make(map[chord.ID]int64),
 	}
 }
@@ -92,7 +94,7 @@ func (r *Remote) refresh() []Host {
 		}
 	}
 	for address, c := range r.conns {
-		if byAddress[address] == nil {
+		if byAddress[address] == nil && !r.hurt[address] {
 			_ = c.Close() // nothing of it is of use any more
 			delete(r.conns, address)
 		}
@@ -104,7 +106,7 @@ func (r *Remote) refresh() []Host {
 func (r *Remote) dial(address string) (*grpc.ClientConn, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !slices.ContainsFunc(r.refresh(), func(h Host) bool { return h.Address == address }) {
+	if !r.hurt[address] && !slices.ContainsFunc(r.refresh(), func(h Host) bool { return h.Address == address }) {
 		return nil, refuse(ErrUnknown, "no host at %s", address)
 	}
 	if c := r.conns[address]; c != nil {
@@ -240,22 +242,41 @@ func (r *Remote) forget(id chord.ID) {
 	r.seen = nil
 }
 
-// SetFaults replaces a host's faults.
-func (r *Remote) SetFaults(ctx context.Context, address string, faults []*nodepb.Fault) error {
-	return r.control(ctx, address, func(ctx context.Context, c nodepb.HostClient) error {
-		_, err := c.SetFaults(ctx, &nodepb.SetFaultsRequest{Faults: faults})
+// SetFaults replaces all that is wrong with a host, for a lease. As long as something is, the host can be told although
+// the view does not know it any more: its members may be paused, and taken for dead.
+func (r *Remote) SetFaults(ctx context.Context, address string, q *nodepb.SetFaultsRequest) error {
+	hurt := q.GetPaused() || q.GetTelemetryHeld() || len(q.GetFaults()) > 0
+	if hurt {
+		q = proto.CloneOf(q)
+		q.LeaseMillis = faultLease.Milliseconds()
+		r.setHurt(address, true)
+	}
+	ctx, cancel := context.WithTimeout(ctx, faultLimit)
+	defer cancel()
+	err := r.control(ctx, address, func(ctx context.Context, c nodepb.HostClient) error {
+		_, err := c.SetFaults(ctx, q)
 		return err
 	})
+	if !hurt {
+		r.setHurt(address, false) // if it could not be told, the lease will end
+	}
+	return err
 }
 
-// SetPaused is not in a controller's power either; a cut from everybody comes near it.
-func (r *Remote) SetPaused(context.Context, string, bool) error {
-	return refuse(ErrUnavailable, "remote hosts cannot be paused")
-}
+const (
+	faultLease = 30 * time.Second // three renewals: two may be lost
+	faultLimit = 3 * time.Second  // on telling one host, while others wait to be told
+)
 
-// SetTelemetry is not in a controller's power: a remote host's telemetry is its own affair.
-func (r *Remote) SetTelemetry(string, bool) error {
-	return refuse(ErrConflict, "the telemetry of remote hosts cannot be kept back from here")
+func (r *Remote) setHurt(address string, hurt bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if hurt {
+		r.hurt[address] = true
+	} else {
+		delete(r.hurt, address)
+		r.seen = nil // its connection may be one to a host that is gone
+	}
 }
 
 // Replicas is what the view knows.

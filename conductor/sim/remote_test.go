@@ -39,7 +39,7 @@ func remoteHost(t *testing.T, join ...string) *member.Host {
 	}
 	e.Serve(layer.ServeRing(h), layer.ServeKeys(h), func(s grpc.ServiceRegistrar) {
 		nodepb.RegisterKVServer(s, service.NewKV(h, "test"))
-		nodepb.RegisterHostServer(s, service.NewControl(h, e, layer, controlToken))
+		nodepb.RegisterHostServer(s, service.NewControl(h, e, layer, nil, controlToken))
 	})
 	t.Cleanup(func() {
 		h.Crash()
@@ -137,20 +137,32 @@ func TestRemoteFleet(t *testing.T) {
 	if _, err := client.Lookup(ctx, &nodepb.LookupRequest{Key: []byte("k")}); err != nil {
 		t.Errorf("lookup: %v", err)
 	}
-	if err := fleet.SetFaults(ctx, b.Address(), []*nodepb.Fault{{Address: a.Address(), Cut: true}}); err != nil {
+	if err := fleet.SetFaults(ctx, b.Address(), &nodepb.SetFaultsRequest{Faults: []*nodepb.Fault{{Address: a.Address(), Cut: true}}}); err != nil {
 		t.Errorf("faults: %v", err)
 	}
-	if err := fleet.SetFaults(ctx, b.Address(), nil); err != nil {
+	if err := fleet.SetFaults(ctx, b.Address(), &nodepb.SetFaultsRequest{}); err != nil {
 		t.Errorf("healing: %v", err)
 	}
 
 	wrong := NewRemote(view.Load, "wrong", nil)
 	defer wrong.Close(ctx)
-	if err := wrong.SetFaults(ctx, b.Address(), nil); !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "does not accept our token") {
+	if err := wrong.SetFaults(ctx, b.Address(), &nodepb.SetFaultsRequest{}); !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "does not accept our token") {
 		t.Errorf("a wrong token: %v", err)
 	}
 
-	view.Store(viewOf(b)) // host a is gone
+	if err := fleet.SetFaults(ctx, a.Address(), &nodepb.SetFaultsRequest{Paused: true}); err != nil {
+		t.Errorf("pause: %v", err)
+	}
+	view.Store(viewOf(b)) // host a is taken for dead
+	if all, _ := members(fleet.Hosts()); all != len(b.Members()) {
+		t.Errorf("%d members of %d", all, len(b.Members()))
+	}
+	if err := fleet.SetFaults(ctx, a.Address(), &nodepb.SetFaultsRequest{}); err != nil {
+		t.Errorf("letting a paused host go on that nobody sees: %v", err)
+	}
+	if err := fleet.SetFaults(ctx, a.Address(), &nodepb.SetFaultsRequest{}); !errors.Is(err, ErrUnknown) {
+		t.Errorf("telling it again: %v", err)
+	}
 	if fleet.Client(a.Address()) != nil || len(fleet.Hosts()) != 1 {
 		t.Error("a host that the view no longer knows is used")
 	}

@@ -92,6 +92,11 @@ func (s *simulation) run(ctx context.Context) {
 	if s.world.Go(ctx, s.monitor) != nil || s.world.Go(ctx, s.populate) != nil {
 		return
 	}
+	if !s.scenario.OwnRing { // a ring of the scenario's own was made on its network
+		if err := s.faults.travel(ctx, s.scenario.Network); err != nil {
+			s.note("network: %v", err)
+		}
+	}
 	for i, p := range s.scenario.Phases {
 		if s.world.Go(ctx, func(ctx context.Context) { s.perform(ctx, i, p) }) != nil {
 			return
@@ -105,7 +110,7 @@ func (s *simulation) run(ctx context.Context) {
 	}
 	s.setPhase("verdict")
 	s.driver.Stop()
-	if err := s.faults.heal(ctx); err != nil {
+	if err := s.faults.settle(ctx); err != nil {
 		s.note("healing at the end: %v", err)
 	}
 	if running.Wait(0) != nil {

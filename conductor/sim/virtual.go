@@ -47,7 +47,10 @@ func RunVirtual(ctx context.Context, s *scenario.Scenario, show func(State, *rin
 	if err != nil {
 		return nil, err
 	}
-	here := &site{&Ground{Fleet: fleet, World: lab}, newFaults(fleet, scenario.Network{})}
+	here := newSite(&Ground{Fleet: fleet, World: lab})
+	if err := lab.Go(ctx, here.tend); err != nil {
+		return nil, err
+	}
 	sim := newSimulation(s, here, Config{View: fold.view, Watch: watch})
 	sim.virtual = true
 	sim.began = world.Now()

@@ -945,15 +945,17 @@ func (*StopMemberResponse) Descriptor() ([]byte, []int) {
 }
 
 // A Fault changes what this host sends to one address ("*": to all others): its calls, and its answers to calls from
-// there. Set on one side only it is a one-way fault.
+// there. Set on one side only it is a one-way fault. The three delays add up.
 type Fault struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Address       string                 `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
-	Cut           bool                   `protobuf:"varint,2,opt,name=cut,proto3" json:"cut,omitempty"`
-	LatencyMillis int64                  `protobuf:"varint,3,opt,name=latency_millis,json=latencyMillis,proto3" json:"latency_millis,omitempty"`
-	Loss          float64                `protobuf:"fixed64,4,opt,name=loss,proto3" json:"loss,omitempty"` // 0 to 1
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state             protoimpl.MessageState `protogen:"open.v1"`
+	Address           string                 `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
+	Cut               bool                   `protobuf:"varint,2,opt,name=cut,proto3" json:"cut,omitempty"`
+	Loss              float64                `protobuf:"fixed64,4,opt,name=loss,proto3" json:"loss,omitempty"` // 0 to 1
+	LatencyMicros     int64                  `protobuf:"varint,5,opt,name=latency_micros,json=latencyMicros,proto3" json:"latency_micros,omitempty"`
+	JitterMicros      int64                  `protobuf:"varint,6,opt,name=jitter_micros,json=jitterMicros,proto3" json:"jitter_micros,omitempty"`                // for each message one between 0 and this
+	ExponentialMicros int64                  `protobuf:"varint,7,opt,name=exponential_micros,json=exponentialMicros,proto3" json:"exponential_micros,omitempty"` // for each message one of an exponential distribution with this mean
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *Fault) Reset() {
@@ -1000,13 +1002,6 @@ func (x *Fault) GetCut() bool {
 	return false
 }
 
-func (x *Fault) GetLatencyMillis() int64 {
-	if x != nil {
-		return x.LatencyMillis
-	}
-	return 0
-}
-
 func (x *Fault) GetLoss() float64 {
 	if x != nil {
 		return x.Loss
@@ -1014,9 +1009,34 @@ func (x *Fault) GetLoss() float64 {
 	return 0
 }
 
+func (x *Fault) GetLatencyMicros() int64 {
+	if x != nil {
+		return x.LatencyMicros
+	}
+	return 0
+}
+
+func (x *Fault) GetJitterMicros() int64 {
+	if x != nil {
+		return x.JitterMicros
+	}
+	return 0
+}
+
+func (x *Fault) GetExponentialMicros() int64 {
+	if x != nil {
+		return x.ExponentialMicros
+	}
+	return 0
+}
+
+// SetFaultsRequest is all that is wrong with a host from now on: what it does not name is well again.
 type SetFaultsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Faults        []*Fault               `protobuf:"bytes,1,rep,name=faults,proto3" json:"faults,omitempty"`
+	Paused        bool                   `protobuf:"varint,2,opt,name=paused,proto3" json:"paused,omitempty"`                                    // its members are deaf and mute, as those of a process that is stopped; this service still answers
+	TelemetryHeld bool                   `protobuf:"varint,3,opt,name=telemetry_held,json=telemetryHeld,proto3" json:"telemetry_held,omitempty"` // its events go nowhere; members send keyframes when they may be heard again
+	LeaseMillis   int64                  `protobuf:"varint,4,opt,name=lease_millis,json=leaseMillis,proto3" json:"lease_millis,omitempty"`       // all is well again after so long, unless said again before; 0: no end
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1056,6 +1076,27 @@ func (x *SetFaultsRequest) GetFaults() []*Fault {
 		return x.Faults
 	}
 	return nil
+}
+
+func (x *SetFaultsRequest) GetPaused() bool {
+	if x != nil {
+		return x.Paused
+	}
+	return false
+}
+
+func (x *SetFaultsRequest) GetTelemetryHeld() bool {
+	if x != nil {
+		return x.TelemetryHeld
+	}
+	return false
+}
+
+func (x *SetFaultsRequest) GetLeaseMillis() int64 {
+	if x != nil {
+		return x.LeaseMillis
+	}
+	return 0
 }
 
 type SetFaultsResponse struct {
@@ -1163,14 +1204,19 @@ const file_service_proto_rawDesc = "" +
 	"\x11StopMemberRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x14\n" +
 	"\x05crash\x18\x02 \x01(\bR\x05crash\"\x14\n" +
-	"\x12StopMemberResponse\"n\n" +
+	"\x12StopMemberResponse\"\xd8\x01\n" +
 	"\x05Fault\x12\x18\n" +
 	"\aaddress\x18\x01 \x01(\tR\aaddress\x12\x10\n" +
-	"\x03cut\x18\x02 \x01(\bR\x03cut\x12%\n" +
-	"\x0elatency_millis\x18\x03 \x01(\x03R\rlatencyMillis\x12\x12\n" +
-	"\x04loss\x18\x04 \x01(\x01R\x04loss\";\n" +
+	"\x03cut\x18\x02 \x01(\bR\x03cut\x12\x12\n" +
+	"\x04loss\x18\x04 \x01(\x01R\x04loss\x12%\n" +
+	"\x0elatency_micros\x18\x05 \x01(\x03R\rlatencyMicros\x12#\n" +
+	"\rjitter_micros\x18\x06 \x01(\x03R\fjitterMicros\x12-\n" +
+	"\x12exponential_micros\x18\a \x01(\x03R\x11exponentialMicrosJ\x04\b\x03\x10\x04R\x0elatency_millis\"\x9d\x01\n" +
 	"\x10SetFaultsRequest\x12'\n" +
-	"\x06faults\x18\x01 \x03(\v2\x0f.chord.v1.FaultR\x06faults\"\x13\n" +
+	"\x06faults\x18\x01 \x03(\v2\x0f.chord.v1.FaultR\x06faults\x12\x16\n" +
+	"\x06paused\x18\x02 \x01(\bR\x06paused\x12%\n" +
+	"\x0etelemetry_held\x18\x03 \x01(\bR\rtelemetryHeld\x12!\n" +
+	"\flease_millis\x18\x04 \x01(\x03R\vleaseMillis\"\x13\n" +
 	"\x11SetFaultsResponse2\xa3\x02\n" +
 	"\x02KV\x122\n" +
 	"\x03Put\x12\x14.chord.v1.PutRequest\x1a\x15.chord.v1.PutResponse\x122\n" +

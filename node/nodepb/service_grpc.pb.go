@@ -297,7 +297,7 @@ type HostClient interface {
 	StartMembers(ctx context.Context, in *StartMembersRequest, opts ...grpc.CallOption) (*StartMembersResponse, error)
 	// StopMember makes one member leave gracefully, or crash without a word.
 	StopMember(ctx context.Context, in *StopMemberRequest, opts ...grpc.CallOption) (*StopMemberResponse, error)
-	// SetFaults replaces the faults of what this host sends; an empty list heals.
+	// SetFaults replaces what is wrong with this host; an empty request heals.
 	SetFaults(ctx context.Context, in *SetFaultsRequest, opts ...grpc.CallOption) (*SetFaultsResponse, error)
 }
 
@@ -350,7 +350,7 @@ type HostServer interface {
 	StartMembers(context.Context, *StartMembersRequest) (*StartMembersResponse, error)
 	// StopMember makes one member leave gracefully, or crash without a word.
 	StopMember(context.Context, *StopMemberRequest) (*StopMemberResponse, error)
-	// SetFaults replaces the faults of what this host sends; an empty list heals.
+	// SetFaults replaces what is wrong with this host; an empty request heals.
 	SetFaults(context.Context, *SetFaultsRequest) (*SetFaultsResponse, error)
 }
 

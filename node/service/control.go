@@ -3,8 +3,10 @@ package service
 import (
 	"context"
 	"crypto/subtle"
+	"math"
 	"net"
 	"strings"
+	"sync"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -19,20 +21,30 @@ import (
 	"chordconductor/node/nodepb"
 )
 
-// maxStart bounds the members that one call may start.
-const maxStart = 1000
+const (
+	maxStart = 1000           // members that one call may start
+	maxLease = 24 * time.Hour // of faults
+)
 
 // Control lets a controller command a host. It implements nodepb.HostServer.
 type Control struct {
 	host   *member.Host
 	env    env.Env
 	faults *faults.Layer
+	gate   Gate
 	token  string
+
+	mu     sync.Mutex // held while faults are set, so that a lease ends none but its own
+	orders uint64     // guarded by mu: how often faults were set
 }
 
-// NewControl makes the service of a host. Without a token only callers on loopback are let in.
-func NewControl(h *member.Host, e env.Env, f *faults.Layer, token string) *Control {
-	return &Control{h, e, f, token}
+// A Gate holds a host's events back, and says when it has just let them go again; *otel.Gate is one.
+type Gate interface{ Hold(held bool) (opened bool) }
+
+// NewControl makes the service of a host. Without a gate there is no telemetry to hold back. Without a token only
+// callers on loopback are let in. The environment is the one below the fault layer, so that a paused host takes commands.
+func NewControl(h *member.Host, e env.Env, f *faults.Layer, g Gate, token string) *Control {
+	return &Control{host: h, env: e, faults: f, gate: g, token: token}
 }
 
 func (c *Control) allow(ctx context.Context) error {
@@ -104,19 +116,69 @@ func (c *Control) StopMember(ctx context.Context, q *nodepb.StopMemberRequest) (
 	}
 }
 
+// SetFaults replaces what is wrong with the host, for the time of the lease.
 func (c *Control) SetFaults(ctx context.Context, q *nodepb.SetFaultsRequest) (*nodepb.SetFaultsResponse, error) {
 	if err := c.allow(ctx); err != nil {
 		return nil, err
 	}
-	rules := make([]faults.Rule, len(q.Faults))
-	for i, f := range q.Faults {
-		if f.LatencyMillis > time.Hour.Milliseconds() {
-			return nil, status.Errorf(codes.InvalidArgument, "fault %d: a latency of more than an hour", i)
-		}
-		rules[i] = faults.Rule{Address: f.Address, Cut: f.Cut, Latency: time.Duration(f.LatencyMillis) * time.Millisecond, Loss: f.Loss}
+	if q.LeaseMillis < 0 || q.LeaseMillis > maxLease.Milliseconds() {
+		return nil, status.Errorf(codes.InvalidArgument, "a lease of %d ms: must be from 0 (no end) to %v", q.LeaseMillis, maxLease)
 	}
-	if err := c.faults.Set(rules); err != nil {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.inflict(q); err != nil {
 		return nil, status.Error(codes.InvalidArgument, err.Error())
 	}
+	c.orders++
+	if order := c.orders; q.LeaseMillis > 0 {
+		return &nodepb.SetFaultsResponse{}, toStatus(c.env.Go(context.WithoutCancel(ctx), func(context.Context) {
+			if c.env.Sleep(time.Duration(q.LeaseMillis)*time.Millisecond) == nil {
+				c.expire(order)
+			}
+		}))
+	}
 	return &nodepb.SetFaultsResponse{}, nil
+}
+
+// expire makes all well again if nothing was said since an order.
+func (c *Control) expire(order uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.orders == order {
+		_ = c.inflict(&nodepb.SetFaultsRequest{}) // names no fault, so none that is wrong
+	}
+}
+
+// inflict does to the host what a request says, and nothing if it makes no sense. c.mu is held.
+func (c *Control) inflict(q *nodepb.SetFaultsRequest) error {
+	if err := Inflict(c.faults, q); err != nil {
+		return err
+	}
+	if c.gate != nil && c.gate.Hold(q.GetTelemetryHeld()) {
+		c.host.Recovered()
+	}
+	return nil
+}
+
+// Inflict does to a fault layer what a request says of messages and pauses, and nothing if it makes no sense.
+func Inflict(layer *faults.Layer, q *nodepb.SetFaultsRequest) error {
+	micros := func(n int64) time.Duration { // what does not fit is too long, and refused as such
+		return time.Duration(max(-1, min(n, math.MaxInt64/int64(time.Microsecond)))) * time.Microsecond
+	}
+	rules := make([]faults.Rule, len(q.GetFaults()))
+	for i, f := range q.GetFaults() {
+		rules[i] = faults.Rule{
+			Address: f.GetAddress(), Cut: f.GetCut(), Loss: f.GetLoss(), Latency: micros(f.GetLatencyMicros()),
+			Jitter: micros(f.GetJitterMicros()), Exponential: micros(f.GetExponentialMicros()),
+		}
+	}
+	if err := layer.Set(rules); err != nil {
+		return err
+	}
+	if q.GetPaused() {
+		layer.Pause()
+	} else {
+		layer.Resume()
+	}
+	return nil
 }

@@ -2,6 +2,7 @@ package service_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,6 +26,11 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // serving is a host with three members and both services, and a connection to it.
 func serving(t *testing.T, token string, join ...string) (*member.Host, *grpc.ClientConn) {
 	t.Helper()
+	return servingBehind(t, nil, token, join...)
+}
+
+func servingBehind(t *testing.T, gate service.Gate, token string, join ...string) (*member.Host, *grpc.ClientConn) {
+	t.Helper()
 	e, err := grpcenv.Listen(grpcenv.Options{Listen: "127.0.0.1:0"})
 	if err != nil {
 		t.Fatal(err)
@@ -36,7 +42,7 @@ func serving(t *testing.T, token string, join ...string) (*member.Host, *grpc.Cl
 	}
 	e.Serve(layer.ServeRing(h), layer.ServeKeys(h), func(s grpc.ServiceRegistrar) {
 		nodepb.RegisterKVServer(s, service.NewKV(h, "test"))
-		nodepb.RegisterHostServer(s, service.NewControl(h, e, layer, token))
+		nodepb.RegisterHostServer(s, service.NewControl(h, e, layer, gate, token))
 	})
 	cc, err := grpc.NewClient("passthrough:///"+e.Address(), grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
@@ -187,11 +193,58 @@ func TestControl(t *testing.T) {
 			_, err := ctl.SetFaults(ctx, &nodepb.SetFaultsRequest{Faults: []*nodepb.Fault{{}}})
 			return err
 		}, codes.InvalidArgument},
+		"bad delay": {func() error {
+			_, err := ctl.SetFaults(ctx, &nodepb.SetFaultsRequest{Faults: []*nodepb.Fault{{Address: "*", JitterMicros: 1 << 62}}})
+			return err
+		}, codes.InvalidArgument},
+		"bad lease": {func() error {
+			_, err := ctl.SetFaults(ctx, &nodepb.SetFaultsRequest{LeaseMillis: -1})
+			return err
+		}, codes.InvalidArgument},
 	} {
 		if err := test.call(); status.Code(err) != test.want {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+}
+
+// gate notes whether telemetry is held back.
+type gate struct{ held atomic.Bool }
+
+func (g *gate) Hold(held bool) bool { return g.held.Swap(held) && !held }
+
+// Faults last until all is said to be well again, or until the lease ends; a paused host is silent to peers alone.
+func TestFaultsAndTheirLease(t *testing.T) {
+	g := new(gate)
+	h, cc := servingBehind(t, g, "")
+	ctl, ring, ctx := nodepb.NewHostClient(cc), nodepb.NewRingClient(cc), t.Context()
+	set := func(q *nodepb.SetFaultsRequest) {
+		t.Helper()
+		if _, err := ctl.SetFaults(ctx, q); err != nil {
+			t.Fatal(err)
+		}
+	}
+	answers := func() bool {
+		ctx, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
+		defer cancel()
+		_, err := ring.Ping(ctx, &nodepb.PingRequest{Call: &nodepb.Call{Ring: h.Config().Ring, Bits: uint32(h.Config().Bits)}})
+		return status.Code(err) != codes.DeadlineExceeded
+	}
+	set(&nodepb.SetFaultsRequest{Paused: true, TelemetryHeld: true})
+	if answers() || !g.held.Load() {
+		t.Errorf("paused: answers %v, telemetry held %v", answers(), g.held.Load())
+	}
+	set(&nodepb.SetFaultsRequest{})
+	if !answers() || g.held.Load() {
+		t.Errorf("well again: answers %v, telemetry held %v", answers(), g.held.Load())
+	}
+	set(&nodepb.SetFaultsRequest{Paused: true, LeaseMillis: 50}) // said again before it ends, and without an end
+	set(&nodepb.SetFaultsRequest{Paused: true, TelemetryHeld: true})
+	if answers() {
+		t.Error("the lease of an order that was replaced has ended the one that followed")
+	}
+	set(&nodepb.SetFaultsRequest{Paused: true, TelemetryHeld: true, LeaseMillis: 50})
+	until(t, func() bool { return !g.held.Load() && answers() })
 }
 
 func TestControlToken(t *testing.T) {

@@ -93,9 +93,6 @@ func (d *decoder) scenario(root *yaml.Node, s *Scenario) {
 		"expect":   func(n *yaml.Node, f string) { d.expect(n, f, s) },
 	})
 	s.OwnRing = slices.Contains(seen, "ring")
-	if s.OwnRing && s.Ring.Transport == GRPC && (s.Network.Jitter > 0 || s.Network.Spread == Exponential) {
-		d.fail(root, "network", "gRPC over loopback takes a fixed latency and loss only; for jitter and spread use ring.transport: memory")
-	}
 	if phases != nil { // after the workload, from which a phase's workload starts
 		d.phases(phases, s)
 	}

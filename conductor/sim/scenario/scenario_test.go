@@ -90,8 +90,6 @@ func TestProblems(t *testing.T) {
 		{"timing:\n  stabilize: 500", `f.yaml:2: timing.stabilize: "500": want a duration from 10ms to 1h0m0s, such as 500ms, 2.5s or 1m`},
 		{"network: {loss: 2}", `f.yaml:1: network.loss: "2": want a share from 0 to 0.9`},
 		{"network: {spread: exponential, jitter: 1ms}", "f.yaml:1: network.jitter: an exponential latency has no jitter of its own; remove one of the two"},
-		{"ring: {members: 3}\nnetwork: {latency: 5ms, jitter: 1ms}",
-			"f.yaml:1: network: gRPC over loopback takes a fixed latency and loss only; for jitter and spread use ring.transport: memory"},
 		{"workload: {rate: 200}", `f.yaml:1: workload.rate: "200": want a rate up to 100000/s, such as 200/s, 0.5/s or 30/m`},
 		{"workload: {rate: NaN/s}", `f.yaml:1: workload.rate: "NaN/s": want a rate up to 100000/s, such as 200/s, 0.5/s or 30/m`},
 		{"workload: {distribution: zip}", `f.yaml:1: workload.distribution: "zip" is not known; one of uniform, zipf, hotspot, sequential`},

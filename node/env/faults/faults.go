@@ -3,6 +3,7 @@ package faults
 import (
 	"context"
 	"fmt"
+	"math"
 	"sync/atomic"
 	"time"
 
@@ -20,9 +21,28 @@ const All = "*"
 type Rule struct {
 	Address string // or All
 	Cut     bool
-	Latency time.Duration // more than the network's own
-	Loss    float64       // 0 to 1
+	Loss    float64 // 0 to 1
+
+	// Delays of each message, more than the network's own. They add up.
+	Latency     time.Duration
+	Jitter      time.Duration // uniform from 0 to this
+	Exponential time.Duration // exponential with this mean
 }
+
+// delay draws that of one message.
+func (l *Layer) delay(r Rule) time.Duration {
+	d := r.Latency
+	if r.Jitter > 0 {
+		d += time.Duration(l.Env.Uint64() % uint64(r.Jitter+1))
+	}
+	if r.Exponential > 0 {
+		d += time.Duration(-math.Log(1-l.chance()) * float64(r.Exponential))
+	}
+	return d
+}
+
+// chance draws a number from 0 up to 1, which it never is.
+func (l *Layer) chance() float64 { return float64(l.Env.Uint64()>>11) / (1 << 53) }
 
 // A Layer is an environment with faults. Its methods may be called from any goroutine.
 type Layer struct {
@@ -39,7 +59,10 @@ func New(e env.Env, self string) *Layer {
 	return l
 }
 
-const maxRules = 100_000
+const (
+	maxRules = 100_000
+	maxDelay = time.Hour // a host that answers later than this is cut off
+)
 
 // Set replaces all rules; none heals everything.
 func (l *Layer) Set(rules []Rule) error {
@@ -48,8 +71,8 @@ func (l *Layer) Set(rules []Rule) error {
 	}
 	byAddress := make(map[string]Rule, len(rules))
 	for i, r := range rules {
-		if r.Address == "" || r.Latency < 0 || !(r.Loss >= 0 && r.Loss <= 1) {
-			return fmt.Errorf("fault rule %d: needs an address, a latency of 0 or more, and a loss from 0 to 1", i)
+		if r.Address == "" || min(r.Latency, r.Jitter, r.Exponential) < 0 || max(r.Latency, r.Jitter, r.Exponential) > maxDelay || !(r.Loss >= 0 && r.Loss <= 1) {
+			return fmt.Errorf("fault rule %d: needs an address, delays from 0 to %v, and a loss from 0 to 1", i, maxDelay)
 		}
 		byAddress[r.Address] = r
 	}
@@ -87,7 +110,7 @@ func (l *Layer) rule(addr string) Rule {
 
 // lost draws whether a message is.
 func (l *Layer) lost(r Rule) bool {
-	return r.Cut || r.Loss > 0 && float64(l.Env.Uint64()>>11)/(1<<53) < r.Loss
+	return r.Cut || r.Loss > 0 && l.chance() < r.Loss
 }
 
 // Sleep is env.Env's.
@@ -132,14 +155,15 @@ func call[Q, A any](ctx context.Context, c caller, request Q, method func(time.D
 		return none, env.ErrTimeout
 	}
 	r := l.rule(c.addr)
-	if l.lost(r) || r.Latency >= left {
+	delay := l.delay(r)
+	if l.lost(r) || delay >= left {
 		return silence()
 	}
-	if r.Latency > 0 {
-		if err := l.Env.Sleep(r.Latency); err != nil {
+	if delay > 0 {
+		if err := l.Env.Sleep(delay); err != nil {
 			return none, err
 		}
-		left -= r.Latency
+		left -= delay
 	}
 	sent := l.Env.Now()
 	answer, err := method(left)(ctx, request)
@@ -166,8 +190,8 @@ func serve[Q interface{ GetCall() *nodepb.Call }, A any](ctx context.Context, l 
 	if l.lost(r) {
 		return none, errLost
 	}
-	if r.Latency > 0 {
-		if err := l.Env.Sleep(r.Latency); err != nil {
+	if delay := l.delay(r); delay > 0 {
+		if err := l.Env.Sleep(delay); err != nil {
 			return none, err
 		}
 	}

@@ -53,8 +53,8 @@ func newPair(t *testing.T) *pair {
 	return p
 }
 
-// ping calls from one to the other, and returns the end and the time it took.
-func (p *pair) ping(from *faults.Layer, self, to string) (err error, took time.Duration) {
+// ping calls from one to the other, and returns the time it took and how it ended.
+func (p *pair) ping(from *faults.Layer, self, to string) (took time.Duration, err error) {
 	p.t.Helper()
 	done := false
 	if e := from.Go(p.t.Context(), func(ctx context.Context) {
@@ -67,7 +67,7 @@ func (p *pair) ping(from *faults.Layer, self, to string) (err error, took time.D
 	if !p.w.RunUntil(time.Hour, 10*time.Millisecond, func() bool { return done }) {
 		p.t.Fatal("a call never ends")
 	}
-	return err, took
+	return took, err
 }
 
 func (p *pair) set(l *faults.Layer, rules ...faults.Rule) {
@@ -81,17 +81,17 @@ func (p *pair) set(l *faults.Layer, rules ...faults.Rule) {
 func TestOneWayCut(t *testing.T) {
 	p := newPair(t)
 	p.set(p.a, faults.Rule{Address: "b", Cut: true})
-	if err, took := p.ping(p.a, "a", "b"); !errors.Is(err, env.ErrTimeout) || took != time.Second || p.at["b"].calls != 0 {
+	if took, err := p.ping(p.a, "a", "b"); !errors.Is(err, env.ErrTimeout) || took != time.Second || p.at["b"].calls != 0 {
 		t.Errorf("a to b: %v after %v, %d arrived", err, took, p.at["b"].calls)
 	}
-	if err, took := p.ping(p.b, "b", "a"); !errors.Is(err, env.ErrTimeout) || took != time.Second || p.at["a"].calls != 1 {
+	if took, err := p.ping(p.b, "b", "a"); !errors.Is(err, env.ErrTimeout) || took != time.Second || p.at["a"].calls != 1 {
 		t.Errorf("b to a: %v after %v, %d arrived", err, took, p.at["a"].calls)
 	}
-	if err, _ := p.ping(p.a, "a", "a"); err != nil {
+	if _, err := p.ping(p.a, "a", "a"); err != nil {
 		t.Errorf("a to itself: %v", err)
 	}
 	p.set(p.a)
-	if err, took := p.ping(p.a, "a", "b"); err != nil || took != 20*time.Millisecond {
+	if took, err := p.ping(p.a, "a", "b"); err != nil || took != 20*time.Millisecond {
 		t.Errorf("healed: %v after %v", err, took)
 	}
 }
@@ -99,26 +99,56 @@ func TestOneWayCut(t *testing.T) {
 func TestLatencyAndLoss(t *testing.T) {
 	p := newPair(t)
 	p.set(p.a, faults.Rule{Address: faults.All, Latency: 100 * time.Millisecond})
-	if err, took := p.ping(p.a, "a", "b"); err != nil || took != 120*time.Millisecond {
+	if took, err := p.ping(p.a, "a", "b"); err != nil || took != 120*time.Millisecond {
 		t.Errorf("slow request: %v after %v", err, took)
 	}
-	if err, took := p.ping(p.b, "b", "a"); err != nil || took != 120*time.Millisecond {
+	if took, err := p.ping(p.b, "b", "a"); err != nil || took != 120*time.Millisecond {
 		t.Errorf("slow answer: %v after %v", err, took)
 	}
 	p.set(p.a, faults.Rule{Address: faults.All, Latency: 2 * time.Second})
-	if err, took := p.ping(p.a, "a", "b"); !errors.Is(err, env.ErrTimeout) || took != time.Second {
+	if took, err := p.ping(p.a, "a", "b"); !errors.Is(err, env.ErrTimeout) || took != time.Second {
 		t.Errorf("slower than the limit: %v after %v", err, took)
 	}
 	// The rule for an address goes before the one for all.
 	p.set(p.a, faults.Rule{Address: faults.All, Cut: true}, faults.Rule{Address: "b", Loss: 0.25})
 	lost := 0
 	for range 400 {
-		if err, _ := p.ping(p.a, "a", "b"); err != nil {
+		if _, err := p.ping(p.a, "a", "b"); err != nil {
 			lost++
 		}
 	}
 	if lost < 70 || lost > 130 {
 		t.Errorf("%d of 400 lost, want about 100", lost)
+	}
+}
+
+// Random delays keep to their bounds and means, request and answer each drawn for itself.
+func TestRandomDelays(t *testing.T) {
+	for name, test := range map[string]struct {
+		rule     faults.Rule
+		mean     time.Duration
+		low, top time.Duration // of the request's delay
+	}{
+		"jitter":      {faults.Rule{Address: "b", Latency: 20 * time.Millisecond, Jitter: 40 * time.Millisecond}, 40 * time.Millisecond, 20 * time.Millisecond, 60 * time.Millisecond},
+		"exponential": {faults.Rule{Address: "b", Exponential: 40 * time.Millisecond}, 40 * time.Millisecond, 0, time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPair(t)
+			p.set(p.a, test.rule)
+			var sum time.Duration
+			const n = 1000
+			for range n {
+				took, err := p.ping(p.a, "a", "b")
+				took -= 20 * time.Millisecond // the network itself, both ways
+				if err != nil || took < test.low || took > test.top {
+					t.Fatalf("delay %v, %v", took, err)
+				}
+				sum += took
+			}
+			if mean := sum / n; mean < test.mean*9/10 || mean > test.mean*11/10 {
+				t.Errorf("mean delay %v, want about %v", mean, test.mean)
+			}
+		})
 	}
 }
 
@@ -133,7 +163,7 @@ func TestPause(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.b.Pause()
-	if err, _ := p.ping(p.a, "a", "b"); !errors.Is(err, env.ErrTimeout) {
+	if _, err := p.ping(p.a, "a", "b"); !errors.Is(err, env.ErrTimeout) {
 		t.Errorf("a paused host answers: %v", err)
 	}
 	p.w.Run(5 * time.Second)
@@ -145,14 +175,14 @@ func TestPause(t *testing.T) {
 	if woke < 5*time.Second {
 		t.Errorf("woke at %v", woke)
 	}
-	if err, _ := p.ping(p.a, "a", "b"); err != nil {
+	if _, err := p.ping(p.a, "a", "b"); err != nil {
 		t.Errorf("resumed: %v", err)
 	}
 }
 
 func TestBadRules(t *testing.T) {
 	p := newPair(t)
-	for _, r := range []faults.Rule{{}, {Address: "b", Loss: 1.5}, {Address: "b", Loss: math.NaN()}, {Address: "b", Latency: -1}} {
+	for _, r := range []faults.Rule{{}, {Address: "b", Loss: 1.5}, {Address: "b", Loss: math.NaN()}, {Address: "b", Latency: -1}, {Address: "b", Jitter: -1}, {Address: "b", Exponential: 2 * time.Hour}} {
 		if err := p.a.Set([]faults.Rule{r}); err == nil {
 			t.Errorf("%+v is accepted", r)
 		}

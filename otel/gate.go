@@ -1,0 +1,50 @@
+package otel
+
+import (
+	"context"
+	"sync/atomic"
+
+	"go.opentelemetry.io/otel/log"
+	"go.opentelemetry.io/otel/log/embedded"
+)
+
+// A Gate is the events' logger provider of one host, and can be shut, as an outage of its telemetry does: events emitted
+// meanwhile are lost, and counted with the losses that the process knows of, so that keyframes tell of them.
+type Gate struct {
+	embedded.LoggerProvider
+	telemetry *Telemetry
+	held      atomic.Bool
+	lost      atomic.Int64 // events lost here
+}
+
+// NewGate returns an open gate before the events' pipeline.
+func NewGate(t *Telemetry) *Gate { return &Gate{telemetry: t} }
+
+// Hold shuts the gate or opens it. True says that it has just been opened: the time to send keyframes.
+func (g *Gate) Hold(held bool) (opened bool) { return g.held.Swap(held) && !held }
+
+// Lost is how many events were lost here and in the pipeline.
+func (g *Gate) Lost() int64 { return g.telemetry.Lost() + g.lost.Load() }
+
+// Logger implements log.LoggerProvider.
+func (g *Gate) Logger(name string, options ...log.LoggerOption) log.Logger {
+	return &gatedLogger{gate: g, to: g.telemetry.Events.Logger(name, options...)}
+}
+
+type gatedLogger struct {
+	embedded.Logger
+	gate *Gate
+	to   log.Logger
+}
+
+func (l *gatedLogger) Emit(ctx context.Context, r log.Record) {
+	if l.gate.held.Load() {
+		l.gate.lost.Add(1)
+		return
+	}
+	l.to.Emit(ctx, r)
+}
+
+func (l *gatedLogger) Enabled(ctx context.Context, p log.EnabledParameters) bool {
+	return l.to.Enabled(ctx, p)
+}
