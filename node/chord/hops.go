@@ -36,12 +36,16 @@ type Hop struct {
 // the fingers and the successor list alike (ToN section IV.D and the note on successor lists in IV.E.3). No hop at all
 // means that everybody known, or everybody before the key, is dead.
 func NextHops(s State, fingers Fingers, key ID, dead func(Peer) bool, limit int) (hops []Hop, final bool) {
+	return FillNextHops(make([]Hop, 0, max(limit, 1)), &s, fingers, key, dead)
+}
+
+// FillNextHops is NextHops into room of the caller's, which must be empty; its capacity is the limit.
+func FillNextHops(hops []Hop, s *State, fingers Fingers, key ID, dead func(Peer) bool) ([]Hop, bool) {
 	succ := s.Live()
 	if len(succ) == 0 && len(fingers.runs) == 0 {
-		return []Hop{{Peer: s.Self, Pointer: PointerSelf}}, true
+		return append(hops, Hop{Peer: s.Self, Pointer: PointerSelf}), true
 	}
-	limit = max(limit, 1)
-	hops = make([]Hop, 0, limit)
+	final := false
 	for i := range succ {
 		p := &succ[i]
 		final = final || owns(&s.Self.ID, &key, &p.ID)
@@ -51,7 +55,7 @@ func NextHops(s State, fingers Fingers, key ID, dead func(Peer) bool, limit int)
 		if !final {
 			break // a live successor precedes the key
 		}
-		if hops = append(hops, Hop{*p, PointerSuccessor, i}); len(hops) == limit {
+		if hops = append(hops, Hop{*p, PointerSuccessor, i}); len(hops) == cap(hops) {
 			break
 		}
 	}

@@ -60,7 +60,9 @@ func benchmarkLookup(b *testing.B, mode member.Mode) {
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
 			n := next.Add(1)
-			key := h.Space().Hash(binary.BigEndian.AppendUint64(nil, uint64(n)))
+			var name [8]byte
+			binary.BigEndian.PutUint64(name[:], uint64(n))
+			key := h.Space().Hash(name[:])
 			found, err := members[n%64].Find(b.Context(), key, mode)
 			if err != nil || found.Owner != owner(ring, key) {
 				wrong.Add(1)

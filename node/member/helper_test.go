@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sort"
 	"testing"
 	"time"
 
@@ -203,12 +204,8 @@ func (f *fleet) ideal(limit time.Duration) {
 
 // owner is who owns a key by the members' identifiers.
 func owner(g *chord.Global, key chord.ID) chord.Peer {
-	for _, s := range g.States {
-		if key.Compare(s.Self.ID) <= 0 {
-			return s.Self
-		}
-	}
-	return g.States[0].Self
+	at := sort.Search(len(g.States), func(i int) bool { return key.Compare(g.States[i].Self.ID) <= 0 })
+	return g.States[at%len(g.States)].Self
 }
 
 // checkLookups looks keys up from every member, and fails the test for a wrong answer.

@@ -30,7 +30,7 @@ type Host struct {
 	clock   *keeper.Clock
 	budget  *keeper.HostBudget
 
-	members atomic.Pointer[[]*Member] // those that are not gone, by start; read without a lock
+	members atomic.Pointer[roster] // those that are not gone; read without a lock, replaced under mu
 
 	mu       sync.Mutex
 	next     int   // guarded by mu; virtual index of the next member
@@ -41,6 +41,23 @@ type Host struct {
 }
 
 const maxDeparted = 64
+
+// A roster is a host's members, twice. It is never changed.
+type roster struct{ byStart, byID []*Member }
+
+func (r *roster) search(id chord.ID) (int, bool) {
+	return slices.BinarySearchFunc(r.byID, id, func(m *Member, id chord.ID) int { return m.self.ID.Compare(id) })
+}
+
+func (r *roster) with(m *Member) *roster {
+	at, _ := r.search(m.self.ID)
+	return &roster{append(slices.Clone(r.byStart), m), slices.Insert(slices.Clone(r.byID), at, m)}
+}
+
+func (r *roster) without(m *Member) *roster {
+	is := func(other *Member) bool { return other == m }
+	return &roster{slices.DeleteFunc(slices.Clone(r.byStart), is), slices.DeleteFunc(slices.Clone(r.byID), is)}
+}
 
 // NewHost makes a host without members. Its environment must serve the host under the address (see env.Env), before the
 // first member starts.
@@ -59,7 +76,7 @@ func NewHost(cfg Config, address string, e env.Env, t Telemetry) (*Host, error) 
 	}
 	h := &Host{cfg: cfg, address: address, env: e, space: space, in: in,
 		clock: keeper.NewClock(e.Now), budget: keeper.NewHostBudget(cfg.Memory)}
-	h.members.Store(&[]*Member{})
+	h.members.Store(&roster{})
 	others := slices.DeleteFunc(slices.Clone(cfg.Join), func(a string) bool { return a == address })
 	h.founding = len(others) == 0
 	return h, nil
@@ -99,8 +116,7 @@ func (h *Host) start(id chord.ID, index int) (*Member, error) {
 		h.mu.Unlock()
 		return nil, fmt.Errorf("%w: %s on this host", ErrTaken, m.hex)
 	}
-	list := append(slices.Clone(h.Members()), m)
-	h.members.Store(&list)
+	h.members.Store(h.members.Load().with(m))
 	if h.founding {
 		h.founding, h.founder = false, m
 	}
@@ -139,22 +155,19 @@ func (h *Host) depart(p *nodepb.Peer) {
 func (h *Host) remove(m *Member) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	list := slices.DeleteFunc(slices.Clone(h.Members()), func(other *Member) bool { return other == m })
-	h.members.Store(&list)
+	h.members.Store(h.members.Load().without(m))
 }
 
 // Members lists the members that are not gone, by start. The caller must not change the slice.
-func (h *Host) Members() []*Member { return *h.members.Load() }
+func (h *Host) Members() []*Member { return h.members.Load().byStart }
 
 // Member is the one with an identifier, or nil.
 func (h *Host) Member(id chord.ID) *Member { return h.find(id) }
 
-// find scans: a host carries some dozens of members at most, and a scan needs no lock.
 func (h *Host) find(id chord.ID) *Member {
-	for _, m := range h.Members() {
-		if m.self.ID == id {
-			return m
-		}
+	r := h.members.Load()
+	if at, found := r.search(id); found {
+		return r.byID[at]
 	}
 	return nil
 }

@@ -39,6 +39,8 @@ type Hop struct {
 	At       time.Duration // since the start, by the member's own clock
 }
 
+func (m *Member) firstHop() Hop { return Hop{Peer: m.self, Pointer: nodepb.Candidate_POINTER_SELF} }
+
 // Hops is the path length as the Chord papers count it: members visited between the initiator and the owner.
 func (l *Lookup) Hops() int { return max(len(l.Path)-2, 0) }
 
@@ -85,14 +87,19 @@ func (m *Member) tryLookup(ctx context.Context, l *Lookup, try int, deadline tim
 	if m.now.Load().phase != active {
 		return errInactive
 	}
-	l.Path = append(l.Path[:0], Hop{Peer: m.self, Pointer: nodepb.Candidate_POINTER_SELF})
-	if m.keys.Owns(l.Key) {
+	own := m.keys.Owns(l.Key)
+	if l.Mode == Recursive && try == 0 && !own {
+		err := m.recursive(ctx, l, deadline)
+		if len(l.Path) == 0 {
+			l.Path = []Hop{m.firstHop()}
+		}
+		return err
+	}
+	l.Path = append(l.Path[:0], m.firstHop())
+	if own {
 		l.Owner = m.self
 		m.choose(trace.SpanFromContext(ctx), nil, 0)
 		return nil
-	}
-	if l.Mode == Recursive && try == 0 {
-		return m.recursive(ctx, l, deadline)
 	}
 	start := m.candidates(nil, l.Key, false, try > 1)
 	owner, err := m.walk(ctx, l.Key, start, l, deadline, func(_ chord.Peer, a *nodepb.FindNextResponse) bool { return a.Owner })
@@ -153,8 +160,10 @@ func (m *Member) before(key chord.ID) []candidate {
 }
 
 func (m *Member) nextHops(list []candidate, s *snapshot, key chord.ID, dead func(chord.Peer) bool) []candidate {
-	hops, final := chord.NextHops(s.State, s.fingers, key, dead, maxCandidates)
-	for _, h := range hops {
+	var room [maxCandidates]chord.Hop
+	hops, final := chord.FillNextHops(room[:0], &s.State, s.fingers, key, dead)
+	for i := range hops {
+		h := &hops[i]
 		if h.Peer.ID == m.self.ID {
 			continue
 		}

@@ -32,8 +32,9 @@ type waiting struct {
 
 // answered is what a lookup has come to: an owner, or none, and the way there.
 type answered struct {
-	owner chord.Peer
-	path  []*nodepb.Hop
+	owner  chord.Peer
+	before []*nodepb.Hop // as it came over the wire
+	path   []Hop         // after that
 }
 
 // add makes a place for a lookup, or returns nil at the bound.
@@ -65,11 +66,11 @@ func (p *pending) wait(w *waiting) bool {
 }
 
 // answer hands an answer to the one who waits for it, if anybody still does. The first answer counts.
-func (p *pending) answer(id uint64, owner chord.Peer, path []*nodepb.Hop) {
+func (p *pending) answer(id uint64, a answered) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if w, ok := p.byID[id]; ok && !w.done {
-		w.done, w.answer = true, answered{owner, path}
+		w.done, w.answer = true, a
 		if w.waiting {
 			w.signal.Set()
 		}

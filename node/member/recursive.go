@@ -24,10 +24,32 @@ type transit struct {
 	initiator chord.Peer
 	from      *nodepb.Peer // the initiator as it goes over the wire
 	key       chord.ID
-	final     bool // whoever sent it here believes that this member owns the key
-	path      []*nodepb.Hop
+	final     bool          // whoever sent it here believes that this member owns the key
+	before    []*nodepb.Hop // the way to this host, as it came over the wire; not to be changed
+	path      []Hop         // the way on this host
 	hopsLeft  int32
 	started   int64 // Unix microseconds
+}
+
+// been reports whether the lookup has passed a member.
+func (t *transit) been(id *chord.ID) bool {
+	return slices.ContainsFunc(t.path, func(h Hop) bool { return h.Peer.ID == *id }) ||
+		slices.ContainsFunc(t.before, func(h *nodepb.Hop) bool { return chord.ID(h.Peer.Id) == *id })
+}
+
+// wire is the whole way as it goes over the wire, with room for one hop more.
+func (t *transit) wire() []*nodepb.Hop {
+	all := make([]*nodepb.Hop, 0, len(t.before)+len(t.path)+1)
+	all = append(all, t.before...)
+	for i := range t.path {
+		h := &t.path[i]
+		all = append(all, hopToWire(h, peerToWire(h.Peer, 0)))
+	}
+	return all
+}
+
+func hopToWire(h *Hop, peer *nodepb.Peer) *nodepb.Hop {
+	return &nodepb.Hop{Peer: peer, Pointer: h.Pointer, Slot: int32(h.Slot), Timeouts: int32(h.Timeouts), AtMicros: h.At.Microseconds()}
 }
 
 // recursive sends a lookup on its way and waits for the owner's answer.
@@ -37,10 +59,9 @@ func (m *Member) recursive(ctx context.Context, l *Lookup, deadline time.Time) e
 	if w == nil {
 		return errTooMany
 	}
-	self := m.wireSelf()
 	t := transit{
-		lookup: id, initiator: m.self, from: self, key: l.Key, hopsLeft: maxHops, started: l.Start.UnixMicro(),
-		path: append(make([]*nodepb.Hop, 0, 8), &nodepb.Hop{Peer: self, Pointer: nodepb.Candidate_POINTER_SELF}),
+		lookup: id, initiator: m.self, key: l.Key, hopsLeft: maxHops, started: l.Start.UnixMicro(),
+		path: append(make([]Hop, 0, 8), m.firstHop()),
 	}
 	timeouts, err := m.pass(ctx, &t, trace.SpanFromContext(ctx))
 	l.Timeouts += timeouts
@@ -70,17 +91,22 @@ func (m *Member) recursive(ctx context.Context, l *Lookup, deadline time.Time) e
 
 // accept reads the answer that ended a recursive lookup.
 func (m *Member) accept(l *Lookup, a answered) error {
-	path := make([]Hop, 0, len(a.path))
-	timeouts := 0
-	for _, h := range a.path {
-		ref, err := peerFromWire(m.host.space, h.GetPeer())
-		if err != nil {
-			return err
+	path := a.path
+	if len(a.before) > 0 {
+		path = make([]Hop, 0, len(a.before)+len(a.path))
+		for _, h := range a.before {
+			ref, err := peerFromWire(m.host.space, h.GetPeer())
+			if err != nil {
+				return err
+			}
+			path = append(path, Hop{ref.Peer, h.Pointer, int(h.Slot), int(h.Timeouts), time.Duration(h.AtMicros) * time.Microsecond})
 		}
-		timeouts += int(h.Timeouts)
-		path = append(path, Hop{ref.Peer, h.Pointer, int(h.Slot), int(h.Timeouts), time.Duration(h.AtMicros) * time.Microsecond})
+		path = append(path, a.path...)
 	}
-	l.Path, l.Timeouts = path, timeouts
+	l.Path, l.Timeouts = path, 0
+	for i := range path {
+		l.Timeouts += path[i].Timeouts
+	}
 	if !a.owner.Real() {
 		return errNoRoute
 	}
@@ -90,7 +116,7 @@ func (m *Member) accept(l *Lookup, a answered) error {
 
 // forward is one hop of a lookup: it has been taken, and ends here or goes on.
 func (m *Member) forward(ctx context.Context, t *transit) {
-	ctx, span := m.startHop(ctx, t.key, Recursive, len(t.path)-1)
+	ctx, span := m.startHop(ctx, t.key, Recursive, len(t.before)+len(t.path)-1)
 	if m.keys.Owns(t.key) {
 		m.answer(ctx, t, m.self, "")
 		m.choose(span, nil, 0)
@@ -111,29 +137,33 @@ func (m *Member) forward(ctx context.Context, t *transit) {
 // the span whom it chose, and returns how many did not answer.
 func (m *Member) pass(ctx context.Context, t *transit, span trace.Span) (timeouts int, err error) {
 	var room [maxCandidates + 1]candidate
-	for _, c := range m.candidates(room[:0], t.key, t.final, false) {
-		if slices.ContainsFunc(t.path, func(h *nodepb.Hop) bool { return chord.ID(h.Peer.Id) == c.peer.ID }) {
+	list := m.candidates(room[:0], t.key, t.final, false)
+	for i := range list {
+		c := &list[i]
+		if t.been(&c.peer.ID) {
 			continue // it has had its say
 		}
-		hop := &nodepb.Hop{
-			Peer: c.toWire(), Pointer: c.pointer, Slot: int32(c.slot), Timeouts: int32(timeouts),
-			AtMicros: max(m.env.Now().UnixMicro()-t.started, 0),
-		}
-		if other := m.neighborOnHost(c.peer); other != nil {
-			m.choose(span, &c, timeouts)
+		at := max(time.Duration(m.env.Now().UnixMicro()-t.started)*time.Microsecond, 0)
+		hop := Hop{Peer: c.peer, Pointer: c.pointer, Slot: c.slot, Timeouts: timeouts, At: at}
+		if other := m.neighborOnHost(&c.peer); other != nil {
+			m.choose(span, c, timeouts)
 			t.path, t.final, t.hopsLeft = append(t.path, hop), c.final, t.hopsLeft-1
 			other.forward(ctx, t)
 			return timeouts, nil
 		}
+		if t.from == nil {
+			t.from = peerToWire(t.initiator, 0) // the lookup leaves its first host
+		}
+		peer := c.toWire()
 		a, err := m.env.Ring(c.peer.Addr, m.host.cfg.CallLimit).Forward(ctx, &nodepb.ForwardRequest{
-			Call: m.callTo(hop.Peer.Id), Lookup: t.lookup, Initiator: t.from, Key: t.key[:], Final: c.final,
-			Path: append(slices.Clip(t.path), hop), HopsLeft: t.hopsLeft - 1, StartedMicros: t.started,
+			Call: m.callTo(peer.Id), Lookup: t.lookup, Initiator: t.from, Key: t.key[:], Final: c.final,
+			Path: append(t.wire(), hopToWire(&hop, peer)), HopsLeft: t.hopsLeft - 1, StartedMicros: t.started,
 		})
 		silent := errors.Is(err, env.ErrTimeout)
 		_, err = judge(m, ctx, c.peer, a, err)
 		switch {
 		case err == nil:
-			m.choose(span, &c, timeouts)
+			m.choose(span, c, timeouts)
 			return timeouts, nil
 		case isStop(err) || ctx.Err() != nil:
 			return timeouts, err
@@ -147,11 +177,11 @@ func (m *Member) pass(ctx context.Context, t *transit, span trace.Span) (timeout
 }
 
 // neighborOnHost is a peer that lives on the same host and can take a lookup, or nil.
-func (m *Member) neighborOnHost(p chord.Peer) *Member {
+func (m *Member) neighborOnHost(p *chord.Peer) *Member {
 	if p.Addr != m.self.Addr {
 		return nil
 	}
-	if other := m.host.find(p.ID); other != nil && other.self == p && other.standing() == ok {
+	if other := m.host.find(p.ID); other != nil && other.self == *p && other.standing() == ok {
 		return other
 	}
 	return nil
@@ -159,12 +189,13 @@ func (m *Member) neighborOnHost(p chord.Peer) *Member {
 
 // answer tells the initiator the end of its lookup: twice if it must be, since the initiator waits long for a lost one.
 func (m *Member) answer(ctx context.Context, t *transit, owner chord.Peer, problem string) {
-	if other := m.neighborOnHost(t.initiator); other != nil {
-		other.lookups.answer(t.lookup, owner, t.path)
+	if other := m.neighborOnHost(&t.initiator); other != nil {
+		other.lookups.answer(t.lookup, answered{owner, t.before, t.path})
 		return
 	}
+	path := t.wire()
 	for range 2 {
-		q := &nodepb.AnswerRequest{Call: m.Call(t.initiator), Lookup: t.lookup, Error: problem, Path: t.path}
+		q := &nodepb.AnswerRequest{Call: m.Call(t.initiator), Lookup: t.lookup, Error: problem, Path: path}
 		if owner.Real() {
 			q.Owner = m.wireSelf()
 		}

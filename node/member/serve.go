@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -139,7 +138,7 @@ func (m *Member) serveForward(ctx context.Context, q *nodepb.ForwardRequest, key
 	if standing == ok {
 		t := &transit{
 			lookup: q.Lookup, initiator: initiator.Peer, from: q.Initiator, key: key, final: q.Final,
-			path: slices.Clip(q.Path), hopsLeft: q.HopsLeft, started: q.StartedMicros,
+			before: q.Path, hopsLeft: q.HopsLeft, started: q.StartedMicros,
 		}
 		if m.forwards.Add(1) > maxForwards {
 			m.forwards.Add(-1)
@@ -163,7 +162,7 @@ func (m *Member) serveAnswer(q *nodepb.AnswerRequest) (*nodepb.AnswerResponse, e
 	if err != nil {
 		return nil, status.Errorf(codes.InvalidArgument, "answer: %v", err)
 	}
-	m.lookups.answer(q.Lookup, owner.Peer, q.Path)
+	m.lookups.answer(q.Lookup, answered{owner: owner.Peer, before: q.Path})
 	return &nodepb.AnswerResponse{Reply: m.reply(m.standing())}, nil
 }
 

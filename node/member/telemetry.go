@@ -38,7 +38,7 @@ type instruments struct {
 	lookupDuration metric.Float64Histogram
 	lookupHops     metric.Int64Histogram
 	lookupTimeouts metric.Int64Counter
-	lookupSets     [4]metric.MeasurementOption // by mode and outcome: see lookupSet
+	lookupSets     [4][]metric.RecordOption // by mode and outcome: see lookupSet
 	rounds         metric.Int64Counter
 	failures       metric.Int64Counter
 
@@ -74,8 +74,8 @@ func newInstruments(t Telemetry, env interface{ Uint64() uint64 }) (*instruments
 	}
 	for i, outcome := range [...]string{chordevent.OutcomeOK, chordevent.OutcomeFailed} {
 		for j, mode := range [...]Mode{Recursive, Iterative} {
-			in.lookupSets[2*i+j] = metric.WithAttributeSet(attribute.NewSet(
-				chordevent.LookupModeKey.String(string(mode)), chordevent.OutcomeKey.String(outcome)))
+			in.lookupSets[2*i+j] = []metric.RecordOption{metric.WithAttributeSet(attribute.NewSet(
+				chordevent.LookupModeKey.String(string(mode)), chordevent.OutcomeKey.String(outcome)))}
 		}
 	}
 
@@ -199,7 +199,7 @@ func (m *Member) report() {
 }
 
 // lookupSet is the attributes of a lookup's measurements.
-func (in *instruments) lookupSet(mode Mode, ok bool) metric.MeasurementOption {
+func (in *instruments) lookupSet(mode Mode, ok bool) []metric.RecordOption {
 	i := 0
 	if mode == Iterative {
 		i = 1

@@ -63,8 +63,8 @@ func (m *Member) endLookup(ctx context.Context, span trace.Span, l *Lookup, err 
 		}
 	}
 	attributes := in.lookupSet(l.Mode, err == nil)
-	in.lookupDuration.Record(ctx, l.Duration.Seconds(), attributes)
-	in.lookupHops.Record(ctx, int64(l.Hops()), attributes)
+	in.lookupDuration.Record(ctx, l.Duration.Seconds(), attributes...)
+	in.lookupHops.Record(ctx, int64(l.Hops()), attributes...)
 	if l.Timeouts > 0 {
 		in.lookupTimeouts.Add(ctx, int64(l.Timeouts), metric.WithAttributes(chordevent.LookupModeKey.String(string(l.Mode))))
 	}
