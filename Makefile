@@ -25,12 +25,22 @@ release: ## release/: both programs for every platform, with SHA256SUMS; the sam
 	done
 	cd release && sha256sum */* > SHA256SUMS
 
-release-check: ## make the release twice, and fail unless both are the same
-	$(MAKE) release && sums=$$(cat release/SHA256SUMS) && $(MAKE) release && diff <(echo "$$sums") release/SHA256SUMS
+release-check: ## make the release here and in a copy elsewhere, with an empty build cache, and fail unless both are the same
+	$(MAKE) release
+	copy=$$(mktemp -d) && trap 'chmod -R u+w $$copy && rm -rf $$copy' EXIT && mkdir $$copy/source && \
+	  git ls-files -z | tar --null -T - -cf - | tar -xf - -C $$copy/source && \
+	  GOCACHE=$$copy/cache $(MAKE) -C $$copy/source release VERSION=$(VERSION) PLATFORMS="$(PLATFORMS)" && \
+	  diff release/SHA256SUMS $$copy/source/release/SHA256SUMS
 
-lint: ## staticcheck and govulncheck
-	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.6.1 ./...
-	$(GO) run golang.org/x/vuln/cmd/govulncheck@v1.1.4 ./...
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+lint: ## staticcheck, of all three modules
+	$(GO) run $(STATICCHECK) ./...
+	cd dashboards && $(GO) run $(STATICCHECK) ./...
+	cd test && $(GO) run $(STATICCHECK) ./...
+
+vuln: ## govulncheck: known vulnerabilities of what we call, by the database on the network
+	$(GO) run golang.org/x/vuln/cmd/govulncheck@v1.6.0 ./...
 
 test: test-go test-client ## all tests but the end-to-end suite: Go with the race detector, and the client's
 
@@ -79,4 +89,4 @@ client/node_modules: client/package-lock.json
 	$(NPM) ci --no-audit --no-fund
 	@touch $@
 
-.PHONY: help dashboards build release release-check lint test test-go modelcheck test-client e2e generate generate-check bench clean
+.PHONY: help dashboards build release release-check lint vuln test test-go modelcheck test-client e2e generate generate-check bench clean

@@ -1,10 +1,6 @@
 package main
 
-import (
-	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
-)
-
-func conductorDashboard() *dashboard.DashboardBuilder {
+func conductorDashboard() *classic {
 	return board("chord-conductor", "Chord: Conductor", "Does the conductor hear everything, how late, and does it pass all of it on?").
 		WithPanel(panel{
 			title: "How stale is the picture?", unit: seconds, width: 6,

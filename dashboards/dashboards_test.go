@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 	"go.yaml.in/yaml/v3"
 
@@ -104,7 +103,7 @@ func prometheusName(m *chordevent.Metric) (series []string, names map[string]boo
 		name += "_bytes"
 	}
 	series = []string{name}
-	names = map[string]bool{labels.MetricName: true, "service_instance_id": true, "service_name": true, "chord_ring_name": true}
+	names = map[string]bool{"__name__": true, "service_instance_id": true, "service_name": true, "chord_ring_name": true}
 	for _, key := range m.Attributes {
 		names[strings.ReplaceAll(string(key), ".", "_")] = true
 	}

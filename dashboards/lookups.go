@@ -1,10 +1,6 @@
 package main
 
-import (
-	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
-)
-
-func lookupsDashboard() *dashboard.DashboardBuilder {
+func lookupsDashboard() *classic {
 	return board("chord-lookups", "Chord: Lookups", "How often, how fast, over how many hops; what fails?").
 		WithPanel(panel{
 			title: "How many lookups a second?", unit: operations, width: 6,

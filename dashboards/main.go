@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-
-	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
 )
 
 // folder is where Grafana's provisioning finds the files, from this program's folder.
@@ -33,8 +31,8 @@ func write(folder string) error {
 }
 
 // all lists the dashboards by file name.
-func all() map[string]*dashboard.DashboardBuilder {
-	return map[string]*dashboard.DashboardBuilder{
+func all() map[string]*classic {
+	return map[string]*classic{
 		"ring.json":      ringDashboard(),
 		"lookups.json":   lookupsDashboard(),
 		"member.json":    memberDashboard(),
@@ -42,7 +40,7 @@ func all() map[string]*dashboard.DashboardBuilder {
 	}
 }
 
-func render(builder *dashboard.DashboardBuilder) ([]byte, error) {
+func render(builder *classic) ([]byte, error) {
 	built, err := builder.Build()
 	if err != nil {
 		return nil, err

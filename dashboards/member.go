@@ -4,7 +4,7 @@ import (
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
 )
 
-func memberDashboard() *dashboard.DashboardBuilder {
+func memberDashboard() *classic {
 	return board("chord-member", "Chord: Member", "One member: what it holds, what it serves, how far its pointers are off. The conductor names members one by one only up to 256 of them.").
 		WithVariable(dashboard.NewQueryVariableBuilder("member").Label("Member").Description("By chord.node.id").
 			Query(dashboard.StringOrMap{String: ptr("label_values(chord_member_error, chord_node_id)")}).

@@ -1,10 +1,6 @@
 package main
 
-import (
-	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
-)
-
-func ringDashboard() *dashboard.DashboardBuilder {
+func ringDashboard() *classic {
 	return board("chord-ring", "Chord: Ring", "Is the ring well, who is in it, and how are the keys spread?").
 		WithPanel(panel{
 			title: "Is the ring ideal?", unit: count, width: 6,

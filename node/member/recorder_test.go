@@ -56,7 +56,7 @@ func (l recordLogger) Emit(_ context.Context, rec log.Record) {
 	attrs := map[attribute.Key]attribute.Value{}
 	rec.WalkAttributes(func(kv attribute.KeyValue) bool {
 		attrs[kv.Key] = kv.Value
-		text += fmt.Sprintf(" %s=%v", kv.Key, kv.Value.Emit())
+		text += fmt.Sprintf(" %s=%v", kv.Key, kv.Value.String())
 		return true
 	})
 	fmt.Fprintln(r.digest, text)
