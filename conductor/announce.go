@@ -87,6 +87,7 @@ func (c *conductor) names() []string {
 func (c *conductor) settings() *hubpb.Settings {
 	return &hubpb.Settings{
 		Version: version(), JaegerUrl: c.jaegerUI, GrafanaUrl: c.grafana, CanControl: c.lab != nil, NeedsToken: !c.open,
+		Replay: c.player != nil,
 	}
 }
 

@@ -119,6 +119,7 @@ func (r *running) ask(method, path, body string, status int, v any) {
 }
 
 type ringAnswer struct {
+	Seq    uint64
 	Status string
 	Error  int
 	Counts map[string]int
@@ -297,6 +298,29 @@ func TestRecordAndReplay(t *testing.T) {
 	}
 	if code, _ := again.end(); code != exitOK {
 		t.Errorf("exit %d: %s", code, again.err)
+	}
+
+	slow := runProgram(t, "replay", file, "--http", "127.0.0.1:0", "--paused")
+	var state struct {
+		Events        int
+		Paused, Ended bool
+	}
+	slow.ask("GET", "/api/replay", "", http.StatusOK, &state)
+	if !state.Paused || state.Events != 0 {
+		t.Errorf("a replay that begins paused: %+v", state)
+	}
+	for range 3 {
+		slow.ask("POST", "/api/replay/step", "", http.StatusAccepted, &state)
+	}
+	slow.ask("POST", "/api/replay/step", `{"events":4}`, http.StatusAccepted, &state)
+	slow.until("the view has what was stepped over", func(a ringAnswer) bool { return a.Seq == 7 })
+	if !state.Paused || state.Events != 7 {
+		t.Errorf("after seven events: %+v", state)
+	}
+	slow.ask("PUT", "/api/replay", `{"paused":false,"speed":100}`, http.StatusAccepted, &state)
+	slow.until("the rest", func(a ringAnswer) bool { return a.Counts["left"] == 6 })
+	if code, _ := slow.end(); code != exitOK {
+		t.Errorf("exit %d: %s", code, slow.err)
 	}
 
 	data, err := os.ReadFile(file)

@@ -20,6 +20,7 @@ import (
 	"chordconductor/conductor/ingest"
 	"chordconductor/conductor/live"
 	"chordconductor/conductor/recording"
+	"chordconductor/conductor/replay"
 	"chordconductor/conductor/sim"
 	"chordconductor/conductor/sim/scenario"
 	"chordconductor/conductor/web"
@@ -75,8 +76,9 @@ type conductor struct {
 	ingest *ingest.Server    // nil in a replay
 	tape   *recording.Writer // nil: nothing is recorded
 	hub    *hub.Hub
-	lab    *sim.Lab   // nil in a replay
-	broken chan error // a part ended by itself; the first error stays
+	lab    *sim.Lab       // nil in a replay
+	player *replay.Player // nil but in a replay
+	broken chan error     // a part ended by itself; the first error stays
 
 	parts  sync.WaitGroup
 	ending [2]context.CancelFunc // of the page's side, and of the fold
@@ -176,6 +178,9 @@ func (c *conductor) assemble() error {
 	}
 	if c.lab != nil {
 		site.Control, site.Ingest = c.lab, c.ingest.Stats
+	}
+	if c.player != nil {
+		site.Replay = c.player
 	}
 	server, err := web.New(site)
 	if err != nil {

@@ -69,6 +69,7 @@ type Live struct {
 	sampler   sampler
 	dirty     bool      // the ring has changed since the last publication
 	published time.Time // by the wall clock
+	advanced  time.Time // what the fold was told last
 
 	latest  atomic.Pointer[published]
 	feed    feed
@@ -211,6 +212,10 @@ func (l *Live) apply(ctx context.Context, b batch) {
 // advance tells the fold and the lookup table what time it is.
 func (l *Live) advance() {
 	now := l.cfg.Now()
+	if !now.After(l.advanced) {
+		return // a clock that stands still, as that of a replay can
+	}
+	l.advanced = now
 	if l.cfg.Recorder != nil {
 		l.cfg.Recorder.Advance(now)
 	}

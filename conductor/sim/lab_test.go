@@ -75,7 +75,7 @@ func TestVirtualRunsRepeat(t *testing.T) {
 		for _, p := range r.Timeline {
 			events = append(events, fmt.Sprintf("%v %+v %v %d %v %v %d", p.At, p.Members, p.Status, p.RingError, p.Rate, p.P99, p.Lost))
 		}
-		return fmt.Sprintf("%v %+v %+v %+v %+v", events, r.Moves, r.Lookups, r.Keys, r.Operations)
+		return fmt.Sprintf("%v %+v %+v %+v %+v %+v", events, r.Moves, r.Lookups, r.Keys, r.Operations, r.Violations)
 	}
 	one := figures(1)
 	if figures(1) != one {

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -34,10 +35,10 @@ func (s *simulation) result() *Result {
 	r.Repairs = slices.Clone(s.repairs)
 	r.Notes = slices.Clone(s.notes)
 	r.Telemetry.Unmarked, r.Telemetry.UnmarkedMeasured = s.drift.unmarked, s.drift.measured
-	for _, v := range s.violations {
-		r.Violations = append(r.Violations, v)
+	for _, key := range slices.Sorted(maps.Keys(s.violations)) { // several can begin at one instant
+		r.Violations = append(r.Violations, s.violations[key])
 	}
-	slices.SortFunc(r.Violations, func(a, b ring.Violation) int { return a.Since.Compare(b.Since) })
+	slices.SortStableFunc(r.Violations, func(a, b ring.Violation) int { return a.Since.Compare(b.Since) })
 	r.Phases = slices.Clone(s.results)
 	for i := range r.Phases {
 		r.Phases[i].Counts = new(load.Counts)

@@ -39,6 +39,7 @@ type Config struct {
 	Version string
 	Source  Source
 	Control Control                                                     // nil: no commands
+	Replay  Replay                                                      // nil: no recording is played
 	At      func(ctx context.Context, at time.Time) (*ring.View, error) // the past; nil: not kept
 	Ingest  func() ingest.Stats                                         // nil: not told
 	Clients func() int                                                  // WebSocket clients; nil: not told
@@ -127,6 +128,8 @@ func (s *Server) routes(pages http.Handler) http.Handler {
 	mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusNotFound, "no such path: %s", r.URL.Path)
 	})
+	mux.Handle("/api/replay", methods{http.MethodGet: s.replay, http.MethodPut: s.setReplay})
+	post("/api/replay/step", s.stepReplay)
 	if s.cfg.Hub != nil {
 		mux.Handle("/ws", methods{http.MethodGet: s.cfg.Hub.ServeHTTP})
 	}

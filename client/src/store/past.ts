@@ -1,6 +1,7 @@
 import { pastWorld, type RingJson } from "../model/past";
 import { lastNewsBefore, nextNewsAfter } from "../model/verdict";
 import { callJson, messageOf } from "../wire/api";
+import { stepReplay, useReplay } from "./replay";
 import { goLive, useRing } from "./ring";
 
 /** Looking back: every instant is asked for by itself, so a link to one shows the same thing to everybody. */
@@ -65,9 +66,13 @@ export function returnToLive(): void {
   goLive();
 }
 
-/** step goes to the event before or after the instant shown. */
+/** step goes to the event before or after the instant shown; after the last one that a replay has played, to its next. */
 export function step(direction: 1 | -1): void {
   const { view, live } = useRing.getState();
+  if (direction > 0 && view.mode === "live" && useReplay.getState().replay) {
+    void stepReplay();
+    return;
+  }
   const at = view.mode === "live" ? now() : view.at;
   const event = direction > 0 ? nextNewsAfter(live.events, at) : lastNewsBefore(live.events, at);
   if (event) void seek(Number(event.timeMs));

@@ -6,6 +6,7 @@ import { Connection } from "../wire/connection";
 import { subprotocols, takeToken } from "../wire/token";
 import { Motion } from "./motion";
 import { replayWith, seek } from "./past";
+import { learnReplay } from "./replay";
 import { type Link, useRing } from "./ring";
 import { Timing } from "./timing";
 import { useUi } from "./ui";
@@ -43,6 +44,7 @@ export function startSession(): () => void {
         const opened = welcome.resumed ? "resumed" : !epoch ? "first" : epoch === welcome.epoch ? "fresh" : "restarted";
         useRing.setState((s) => ({ epoch: welcome.epoch, settings: welcome.settings ?? s.settings }));
         setLink({ state: "open", opened, openedAt: Date.now() });
+        learnReplay();
       },
       snapshot(snapshot) {
         timing.measure("snapshot", () => useRing.getState().live.applySnapshot(snapshot));

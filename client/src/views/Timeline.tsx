@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState } from "react";
 import { clock, duration } from "../model/words";
 import { play, returnToLive, seek, step } from "../store/past";
+import { setReplay, useReplay } from "../store/replay";
 import { useRing } from "../store/ring";
 import { Icon } from "./Icon";
 import { drawTrack } from "./timeline-track";
@@ -16,13 +17,17 @@ export function Timeline() {
   // The track moves once a second; everything on it is that coarse.
   const second = useRing((s) => Math.floor(Number(s.live.ring.timeMs) / 1000));
   const { live } = useRing.getState();
-  const [speed, setSpeed] = useState(1);
+  const [chosen, setChosen] = useState(1);
+  // At the front of a replay the buttons are its own: further back, they are those of the past.
+  const replay = useReplay((s) => s.replay);
+  const front = view.mode === "live" ? replay : null;
+  const speed = front ? front.speed : chosen;
   const history = Number(live.ring.historyFromMs);
   const to = second * 1000;
   const from = history > 0 ? Math.max(history, to - 3_600_000) : to - MEMORY;
   const at = view.mode === "live" ? to : view.at;
   const can = history > 0;
-  const playing = view.mode === "past" && view.playing !== 0;
+  const playing = front ? !front.paused && !front.ended : view.mode === "past" && view.playing !== 0;
   if (second === 0) return null;
   return (
     <footer className="timeline" data-mode={view.mode} data-testid="timeline">
@@ -31,13 +36,13 @@ export function Timeline() {
         <Button
           name={playing ? "pause" : "play"}
           label={playing ? "Stand still" : "Play from here"}
-          disabled={!can}
-          onClick={() => play(playing ? 0 : speed)}
+          disabled={!can || front?.ended === true}
+          onClick={() => (front ? void setReplay({ paused: playing }) : play(playing ? 0 : speed))}
         />
         <Button
           name="forward"
           label="On by one event"
-          disabled={!can || view.mode === "live"}
+          disabled={!can || (view.mode === "live" && (!front || front.ended))}
           onClick={() => step(1)}
         />
         <select
@@ -45,11 +50,13 @@ export function Timeline() {
           value={speed}
           disabled={!can}
           onChange={(e) => {
-            setSpeed(Number(e.target.value));
-            if (playing) play(Number(e.target.value));
+            const next = Number(e.target.value);
+            if (front) void setReplay({ speed: next });
+            else setChosen(next);
+            if (!front && playing) play(next);
           }}
         >
-          {SPEEDS.map((s) => (
+          {(SPEEDS.includes(speed) ? SPEEDS : [...SPEEDS, speed].sort((a, b) => a - b)).map((s) => (
             <option key={s} value={s}>
               {s}×
             </option>
@@ -60,11 +67,11 @@ export function Timeline() {
       <div className="timeline-now">
         {view.mode === "live" ? (
           <span className="live">
-            <i aria-hidden="true" /> Live
+            <i aria-hidden="true" /> {front ? (front.paused ? "Replay, paused" : "Replay") : "Live"}
           </span>
         ) : (
           <button type="button" onClick={returnToLive}>
-            Back to live
+            {replay ? "Back to the replay" : "Back to live"}
           </button>
         )}
         <span className="num quiet">{clock(at)}</span>

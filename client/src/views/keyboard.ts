@@ -2,6 +2,7 @@ import { FIT, lowerBound } from "../canvas/layout";
 import { maxScale } from "../canvas/stage";
 import { hexOf } from "../model/id";
 import { returnToLive, step } from "../store/past";
+import { holdReplay } from "../store/replay";
 import { togglePause, useRing } from "../store/ring";
 import { chooseLookup, select, useUi } from "../store/ui";
 import { TABS } from "../store/url";
@@ -11,7 +12,7 @@ export const KEYS: [string, string][] = [
   ["← →", "Walk the ring, member by member"],
   ["Shift + ← →", "Follow the selected member's fingers"],
   ["Enter", "Select the member you walked to"],
-  ["Space", "Pause the view, or go on"],
+  ["Space", "Pause the view or the replay, or go on"],
   ["+ −", "Zoom towards the selected member, and out"],
   ["0", "Show the whole ring"],
   [", .", "One event back, one event on"],
@@ -50,7 +51,7 @@ function handle(e: KeyboardEvent): boolean {
       select(ui.cursor);
       return true;
     case " ":
-      togglePause();
+      if (!holdReplay()) togglePause();
       return true;
     case "+":
     case "=":

@@ -569,6 +569,7 @@ type Settings struct {
 	GrafanaUrl    string                 `protobuf:"bytes,3,opt,name=grafana_url,json=grafanaUrl,proto3" json:"grafana_url,omitempty"`
 	CanControl    bool                   `protobuf:"varint,4,opt,name=can_control,json=canControl,proto3" json:"can_control,omitempty"` // there is a fleet to command
 	NeedsToken    bool                   `protobuf:"varint,5,opt,name=needs_token,json=needsToken,proto3" json:"needs_token,omitempty"` // commands need the token
+	Replay        bool                   `protobuf:"varint,6,opt,name=replay,proto3" json:"replay,omitempty"`                           // a recording is played, which /api/replay commands
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -634,6 +635,13 @@ func (x *Settings) GetCanControl() bool {
 func (x *Settings) GetNeedsToken() bool {
 	if x != nil {
 		return x.NeedsToken
+	}
+	return false
+}
+
+func (x *Settings) GetReplay() bool {
+	if x != nil {
+		return x.Replay
 	}
 	return false
 }
@@ -2144,7 +2152,7 @@ const file_hub_proto_rawDesc = "" +
 	"\x05epoch\x18\x01 \x01(\tR\x05epoch\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x18\n" +
 	"\aresumed\x18\x03 \x01(\bR\aresumed\x122\n" +
-	"\bsettings\x18\x04 \x01(\v2\x16.conductor.v1.SettingsR\bsettings\"\xa6\x01\n" +
+	"\bsettings\x18\x04 \x01(\v2\x16.conductor.v1.SettingsR\bsettings\"\xbe\x01\n" +
 	"\bSettings\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12\x1d\n" +
 	"\n" +
@@ -2154,7 +2162,8 @@ const file_hub_proto_rawDesc = "" +
 	"\vcan_control\x18\x04 \x01(\bR\n" +
 	"canControl\x12\x1f\n" +
 	"\vneeds_token\x18\x05 \x01(\bR\n" +
-	"needsToken\"\xc5\x02\n" +
+	"needsToken\x12\x16\n" +
+	"\x06replay\x18\x06 \x01(\bR\x06replay\"\xc5\x02\n" +
 	"\bSnapshot\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12+\n" +
 	"\x04ring\x18\x02 \x01(\v2\x17.conductor.v1.RingStateR\x04ring\x12/\n" +

@@ -1,0 +1,315 @@
+package replay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"chordconductor/conductor/live"
+	"chordconductor/conductor/lookups"
+	"chordconductor/conductor/recording"
+	"chordconductor/otel/chordevent"
+)
+
+// Bounds of what a player can be told.
+const (
+	MinSpeed = 0.1
+	MaxSpeed = 100
+	MaxStep  = 10_000 // events at once
+)
+
+// A View takes what is played; *live.Live is one.
+type View interface {
+	Offer(events []chordevent.Event, arrived time.Time) error
+	OfferSpans(spans []lookups.Span, points []lookups.Point)
+}
+
+// State is how a replay stands.
+type State struct {
+	File   string    `json:"file"`
+	From   time.Time `json:"from"` // recorded time at which it begins
+	Time   time.Time `json:"time"` // recorded time that has come
+	Speed  float64   `json:"speed"`
+	Paused bool      `json:"paused"`
+	Ended  bool      `json:"ended"`  // all was played
+	Events uint64    `json:"events"` // that were played
+}
+
+// ErrEnded says that there is nothing left to play.
+var ErrEnded = errors.New("the recording is at its end")
+
+// A Player plays one recording. Play belongs to one goroutine; all other methods may be called by anyone at any time.
+type Player struct {
+	name   string
+	reader *recording.Reader
+	begin  time.Time
+	wake   chan struct{} // speed, pause or steps have changed
+
+	// Play's own.
+	next   recording.Message
+	events []chordevent.Event // of the message under way, not played yet
+	told   bool               // its spans and metrics were
+	last   time.Time          // the latest time of a message so far: messages of one instant may come in any order
+
+	mu      sync.Mutex
+	at      time.Time     // guarded by mu; recorded time at since
+	since   time.Time     // guarded by mu; by the wall clock
+	speed   float64       // guarded by mu
+	started bool          // guarded by mu: Play was called; until then the clock stands
+	paused  bool          // guarded by mu
+	ended   bool          // guarded by mu
+	played  uint64        // guarded by mu
+	steps   int           // guarded by mu; events to play at once, though paused
+	stepped chan struct{} // guarded by mu; closed when steps is 0 again; nil: nobody steps
+}
+
+// New returns a player at the beginning of a recording, having read up to the first message that has a time.
+func New(name string, from io.Reader, speed float64, paused bool) (*Player, error) {
+	if err := checkSpeed(speed); err != nil {
+		return nil, err
+	}
+	p := &Player{name: name, reader: recording.NewReader(from), speed: speed, paused: paused, wake: make(chan struct{}, 1)}
+	for {
+		m, err := p.reader.Next()
+		if errors.Is(err, io.EOF) {
+			return nil, errors.New("there is no event in it")
+		}
+		if err != nil {
+			return nil, err
+		}
+		if at := timeOf(m); !at.IsZero() {
+			p.begin, p.at, p.last = at, at, at
+			p.take(m)
+			return p, nil
+		}
+	}
+}
+
+func checkSpeed(speed float64) error {
+	if !(speed >= MinSpeed && speed <= MaxSpeed) {
+		return fmt.Errorf("speed %g: want %g to %d", speed, MinSpeed, MaxSpeed)
+	}
+	return nil
+}
+
+// Clock is the recorded time that has come. It does not go past the recording's end, where nobody falls silent.
+func (p *Player) Clock() time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.clock()
+}
+
+func (p *Player) clock() time.Time {
+	if !p.started || p.paused || p.ended {
+		return p.at
+	}
+	return p.at.Add(time.Duration(float64(time.Since(p.since)) * p.speed))
+}
+
+// set changes the clock's course from now on. p.mu is held.
+func (p *Player) set(at time.Time) { p.at, p.since = at, time.Now() }
+
+// State says how things stand.
+func (p *Player) State() State {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return State{File: p.name, From: p.begin, Time: p.clock(), Speed: p.speed, Paused: p.paused, Ended: p.ended, Events: p.played}
+}
+
+// Set pauses the replay or lets it go on, and changes its speed. What is nil stays.
+func (p *Player) Set(paused *bool, speed *float64) error {
+	if speed != nil {
+		if err := checkSpeed(*speed); err != nil {
+			return err
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.set(p.clock())
+	if paused != nil {
+		p.paused = *paused
+	}
+	if speed != nil {
+		p.speed = *speed
+	}
+	p.signal()
+	return nil
+}
+
+// Step pauses the replay and plays the next n events. It returns when the view has them.
+func (p *Player) Step(ctx context.Context, n int) error {
+	if n < 1 || n > MaxStep {
+		return fmt.Errorf("%d events: want 1 to %d", n, MaxStep)
+	}
+	p.mu.Lock()
+	if p.ended {
+		p.mu.Unlock()
+		return ErrEnded
+	}
+	p.set(p.clock())
+	p.paused = true
+	p.steps = min(p.steps+n, MaxStep)
+	if p.stepped == nil {
+		p.stepped = make(chan struct{})
+	}
+	done := p.stepped
+	p.signal()
+	p.mu.Unlock()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (p *Player) signal() {
+	select {
+	case p.wake <- struct{}{}:
+	default: // it is awake already
+	}
+}
+
+// Play plays until the recording ends, or ctx does. It is called once.
+func (p *Player) Play(ctx context.Context, to View) error {
+	p.mu.Lock()
+	p.started = true
+	p.set(p.at)
+	p.mu.Unlock()
+	defer p.end()
+	for {
+		step, err := p.turn(ctx)
+		if err != nil {
+			return err
+		}
+		if err := p.offer(ctx, to, step); err != nil {
+			return err
+		}
+		if len(p.events) > 0 {
+			continue
+		}
+		m, err := p.reader.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		p.take(m)
+	}
+}
+
+// take makes a message the one under way.
+func (p *Player) take(m recording.Message) {
+	p.next, p.told, p.events = m, false, nil
+	if m.Logs != nil {
+		p.events = eventsOf(*m.Logs)
+	}
+	if at := timeOf(m); at.After(p.last) {
+		p.last = at
+	}
+}
+
+// end stops the clock where the recording ends, and lets go those who wait for a step.
+func (p *Player) end() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.set(p.last)
+	p.ended = true
+	p.finishSteps()
+}
+
+func (p *Player) finishSteps() {
+	p.steps = 0
+	if p.stepped != nil {
+		close(p.stepped)
+		p.stepped = nil
+	}
+}
+
+// turn waits until the message under way may be played: whole, for its time has come, or a step of it.
+func (p *Player) turn(ctx context.Context) (step bool, err error) {
+	for {
+		p.mu.Lock()
+		if p.steps > 0 || !p.paused && !p.clock().Before(p.last) {
+			defer p.mu.Unlock()
+			return p.steps > 0, nil
+		}
+		var due <-chan time.Time // never, while paused
+		if !p.paused {
+			due = time.After(time.Duration(float64(p.last.Sub(p.clock()))/p.speed) + time.Microsecond)
+		}
+		p.mu.Unlock()
+		select {
+		case <-due:
+		case <-p.wake:
+		case <-ctx.Done():
+			return false, ctx.Err()
+		}
+	}
+}
+
+// offer hands the message under way to the view, or of its events as many as are asked for.
+func (p *Player) offer(ctx context.Context, to View, step bool) error {
+	if !p.told {
+		p.told = true
+		if p.next.Traces != nil {
+			to.OfferSpans(lookups.Decode(*p.next.Traces), nil)
+		}
+		if p.next.Metrics != nil {
+			to.OfferSpans(nil, lookups.DecodeMetrics(*p.next.Metrics))
+		}
+	}
+	n := len(p.events)
+	p.mu.Lock()
+	if step {
+		n = min(n, p.steps)
+		p.advance(p.events[:n])
+	}
+	now := p.clock()
+	p.mu.Unlock()
+	if n == 0 {
+		return nil
+	}
+	if err := offer(ctx, to, p.events[:n:n], now); err != nil {
+		return err
+	}
+	p.events = p.events[n:]
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.played += uint64(n)
+	if step {
+		if p.steps -= n; p.steps == 0 {
+			p.finishSteps()
+		}
+	}
+	return nil
+}
+
+// advance takes the clock to the latest of some events: it never goes back. p.mu is held.
+func (p *Player) advance(events []chordevent.Event) {
+	for _, ev := range events {
+		if ev.Time.After(p.at) {
+			p.set(ev.Time)
+		}
+	}
+}
+
+// offer waits for a view that is behind, as a sender would.
+func offer(ctx context.Context, to View, events []chordevent.Event, arrived time.Time) error {
+	const pause = 10 * time.Millisecond
+	for {
+		err := to.Offer(events, arrived)
+		if !errors.Is(err, live.ErrFull) {
+			return err
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}

@@ -1,0 +1,73 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"chordconductor/conductor/replay"
+)
+
+// Replay plays a recording; *replay.Player is one.
+type Replay interface {
+	State() replay.State
+	// Set pauses it or lets it go on, and changes its speed; what is nil stays.
+	Set(paused *bool, speed *float64) error
+	// Step pauses it and plays the next n events.
+	Step(ctx context.Context, n int) error
+}
+
+// replaying returns the replay. If there is none, it has answered.
+func (s *Server) replaying(w http.ResponseWriter) Replay {
+	if s.cfg.Replay == nil {
+		fail(w, http.StatusNotFound, "no recording is played here; `conductor replay FILE` plays one")
+	}
+	return s.cfg.Replay
+}
+
+func (s *Server) replay(w http.ResponseWriter, r *http.Request) {
+	if p := s.replaying(w); p != nil {
+		answer(w, r, http.StatusOK, p.State())
+	}
+}
+
+func (s *Server) setReplay(w http.ResponseWriter, r *http.Request) {
+	p := s.replaying(w)
+	if p == nil {
+		return
+	}
+	var request struct {
+		Paused *bool    `json:"paused"`
+		Speed  *float64 `json:"speed"`
+	}
+	if !command(w, r, &request) {
+		return
+	}
+	if err := p.Set(request.Paused, request.Speed); err != nil {
+		fail(w, http.StatusBadRequest, "%s", err)
+		return
+	}
+	answer(w, r, http.StatusAccepted, p.State())
+}
+
+func (s *Server) stepReplay(w http.ResponseWriter, r *http.Request) {
+	p := s.replaying(w)
+	if p == nil {
+		return
+	}
+	request := struct {
+		Events int `json:"events"`
+	}{1}
+	if !command(w, r, &request) {
+		return
+	}
+	switch err := p.Step(r.Context(), request.Events); {
+	case errors.Is(err, replay.ErrEnded):
+		fail(w, http.StatusConflict, "%s", err)
+	case r.Context().Err() != nil: // nobody waits for the answer
+	case err != nil:
+		fail(w, http.StatusBadRequest, "%s", err)
+	default:
+		answer(w, r, http.StatusAccepted, p.State())
+	}
+}
