@@ -29,7 +29,8 @@ func newInstruments(meter metric.Meter, l *Live) (*instruments, error) {
 	}{
 		{&chordevent.RingMembers, l.observeMembers},
 		{&chordevent.RingUncertain, func(_ context.Context, o metric.Int64Observer) error {
-			o.Observe(int64(l.View().Counts.Uncertain), ringName(l.View()))
+			v := l.View()
+			o.Observe(int64(v.Counts.Uncertain+v.Counts.Unheard), ringName(v))
 			return nil
 		}},
 		{&chordevent.RingError, func(_ context.Context, o metric.Int64Observer) error {

@@ -18,6 +18,9 @@ func (r *Ring) applyMember(x *record, ev *chordevent.Event, arrived time.Time) b
 	if x.seqs.has(seq) {
 		return earlier
 	}
+	if lag := arrived.Sub(ev.Time); x.newest == 0 || lag < x.lag {
+		x.lag = lag
+	}
 	if seq > x.newest {
 		x.newest, x.last, x.host = seq, ev.Time, ev.Host
 	}

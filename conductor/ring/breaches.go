@@ -121,6 +121,10 @@ func (r *Ring) raise() (changed bool) {
 			r.others.by(end)
 			continue
 		}
+		if !r.knows(b) {
+			r.others.by(r.now.Add(r.opt.grace()))
+			continue
+		}
 		b.raised, changed = true, true
 	}
 	return changed

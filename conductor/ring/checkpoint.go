@@ -12,7 +12,7 @@ import (
 
 // checkpointVersion is a checkpoint's first byte. A Ring reads no other version than its own: history keeps the events
 // too, and they make the same state again.
-const checkpointVersion = 1
+const checkpointVersion = 2
 
 // ErrVersion says that a checkpoint is of another version of this program.
 var ErrVersion = errors.New("ring: checkpoint of another version")

@@ -22,6 +22,7 @@ func writeRecord(w *pack.Writer, x *record) {
 	w.Time(x.first)
 	w.Time(x.last)
 	w.Time(x.arrived)
+	w.Int(int64(x.lag))
 	w.Text(x.host.ID)
 	w.Text(x.host.Address)
 
@@ -58,6 +59,7 @@ func (r *Ring) readRecord(in *pack.Reader) {
 		x.seqs.spans = append(x.seqs.spans, span{x.seqs.base + in.Int(), x.seqs.base + in.Int()})
 	}
 	x.first, x.last, x.arrived = in.Time(), in.Time(), in.Time()
+	x.lag = time.Duration(in.Int())
 	x.host = chordevent.Host{ID: in.Text(), Address: in.Text()}
 
 	for _, seq := range []*int64{&x.started.seq, &x.word.seq, &x.period.seq, &x.pred.seq, &x.succ.seq, &x.owned.seq, &x.load.seq, &x.fingers.floor} {
@@ -84,7 +86,7 @@ func (r *Ring) readRecord(in *pack.Reader) {
 	if in.Err() != nil {
 		return
 	}
-	x.missing = x.seqs.missing()
+	x.missing, x.doubtful = x.seqs.missing(), x.uncertain && !x.status.gone() && !x.passed
 	r.records[x.id] = x
 	r.heard++
 	r.tree.insert(x)

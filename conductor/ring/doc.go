@@ -7,7 +7,9 @@
 // Every field of a member is a register that keeps the value with the greatest (incarnation, event number); fingers are
 // one register per slot, key moves one per move and side, reports of a death the greatest pair that was reported. So
 // events may come in any order, twice, or late, and the same view results. What cannot be known is said: a member whose
-// events have gaps is marked uncertain until they are filled or a keyframe makes up for them.
+// events have gaps is marked uncertain until they are filled or a keyframe makes up for them, and so is one whose newest
+// event is older than the staleness bound, one and a half keyframe periods. A field of any other member is true, or was
+// that long ago at most.
 //
 // The ring error, the seams between owned ranges and the conditions on single lists are kept up to date by each event,
 // at a cost of O((r + k) log N), where k is the number of members whose predecessor or head is the member concerned:

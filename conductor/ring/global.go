@@ -9,7 +9,7 @@ import (
 )
 
 // checkPrincipals counts the members that lie strictly between no two neighbours of anybody's list, its owner being its
-// first entry.
+// first entry. Strangers that somebody names may be such members too.
 func (r *Ring) checkPrincipals() {
 	n := len(r.live)
 	r.skips = append(r.skips[:0], make([]int, n+1)...)
@@ -25,7 +25,7 @@ func (r *Ring) checkPrincipals() {
 			principals++
 		}
 	}
-	if need := r.circle.listLen + 1; principals < need {
+	if need := r.circle.listLen + 1; principals+len(r.strangers)-r.reported < need {
 		r.found(chord.EnoughPrincipals, nil, skippers, fmt.Sprintf("%d of at least %d members are skipped by nobody", principals, need))
 	}
 }

@@ -8,20 +8,29 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// In keyframe periods since something new arrived, when a member's telemetry is overdue and when it is silent. A period
-// says when the next keyframe is due, so half a one more allows for the way that telemetry travels.
+// In keyframe periods, when a member's telemetry is overdue and when it is silent. A period says when the next keyframe
+// is due, so half a one more allows for the way that telemetry travels.
+//
+// overduePeriods is the staleness bound: a field of a member that is not marked uncertain was true so long ago at most.
+// It is therefore counted from the newest event's own time, not from its arrival, which may be late.
 const (
 	overduePeriods = 1.5
 	silentPeriods  = 3
 )
 
-// confirmPeriods is how long a reported death stays uncertain: a member that was suspected falsely has sent a keyframe
-// by then.
-const confirmPeriods = 1.5
+// outage is for how long a member that was suspected falsely may be unable to say that it lives.
+const outage = time.Minute
 
 func periods(x *record, n float64) time.Duration {
 	return time.Duration(n * float64(x.keyframePeriod()))
 }
+
+// overdueAt is when a member that says no more becomes uncertain.
+func overdueAt(x *record) time.Time { return x.last.Add(x.lag + periods(x, overduePeriods)) }
+
+// confirmedAt is when a reported death is certain: by then a member that lives would have been heard, even if it could
+// not be for as long as an outage.
+func confirmedAt(x *record) time.Time { return x.dead.arrived.Add(outage + periods(x, silentPeriods)) }
 
 // gone says that a member has ended its life or had it ended.
 func (s MemberStatus) gone() bool { return s == Left || s == Failed }
@@ -53,9 +62,9 @@ func (r *Ring) uncertainNow(x *record, s MemberStatus) bool {
 	case Left:
 		return false
 	case Failed:
-		return r.now.Before(x.dead.arrived.Add(periods(x, confirmPeriods)))
+		return r.now.Before(confirmedAt(x))
 	}
-	return x.seqs.missing() > 0 || !r.now.Before(x.arrived.Add(periods(x, overduePeriods)))
+	return x.seqs.missing() > 0 || !r.now.Before(overdueAt(x))
 }
 
 // isMember says whether a member counts among the ring's. One that fell silent does, as far as anyone can tell, until
@@ -77,10 +86,11 @@ func (r *Ring) restand(x *record) {
 		x.passed = false
 	}
 	uncertain, missing := r.uncertainNow(x, s), x.seqs.missing()
-	if s != x.status || uncertain != x.uncertain || missing != x.missing {
+	doubtful := uncertain && !s.gone() && !x.passed
+	if s != x.status || uncertain != x.uncertain || missing != x.missing || doubtful != x.doubtful {
 		r.tallyBy(x, -1)
 		turned := s != x.status
-		x.status, x.uncertain, x.missing = s, uncertain, missing
+		x.status, x.uncertain, x.missing, x.doubtful = s, uncertain, missing, doubtful
 		r.tallyBy(x, +1)
 		if turned {
 			r.turn(x)
@@ -101,11 +111,8 @@ func (r *Ring) tallyBy(x *record, sign int) {
 		return // not tallied yet
 	}
 	r.tally[x.status] += sign
-	if x.uncertain {
-		r.uncertain += sign
-		if !x.status.gone() {
-			r.doubtful += sign
-		}
+	if x.doubtful {
+		r.doubtful += sign
 	}
 	if !x.status.gone() {
 		r.missing += int64(sign) * x.missing
@@ -116,11 +123,11 @@ func (r *Ring) tallyBy(x *record, sign int) {
 func (r *Ring) due(x *record) time.Time {
 	switch {
 	case x.status == Failed && x.uncertain:
-		return x.dead.arrived.Add(periods(x, confirmPeriods))
+		return confirmedAt(x)
 	case x.status.gone() || x.status == Silent:
 		return r.forgetAt(x)
 	}
-	if overdue := x.arrived.Add(periods(x, overduePeriods)); r.now.Before(overdue) {
+	if overdue := overdueAt(x); r.now.Before(overdue) {
 		return overdue
 	}
 	return x.arrived.Add(periods(x, silentPeriods))

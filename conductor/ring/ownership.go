@@ -77,3 +77,28 @@ func (r *Ring) setSeam(x *record, s seam) {
 		r.breach(s.condition(), x)
 	}
 }
+
+// knows says that a breach is certain: of those who could disprove it, everybody is known well enough. What check finds
+// is, or it would not have found it.
+func (r *Ring) knows(b *breach) bool {
+	if b.condition != OwnershipGap && b.condition != OwnershipOverlap {
+		return true
+	}
+	x, before := b.of, r.ownerFrom(r.tree.before(b.of).owners-1)
+	if x.uncertain || before.uncertain {
+		return false
+	}
+	if b.condition == OwnershipOverlap {
+		return true
+	}
+	// Who lies in the gap may own it, and not have been heard saying so.
+	known := true
+	inGap := func(m *record) bool { return chord.Between(before.id, m.id, x.id) }
+	r.tree.all(func(m *record) {
+		known = known && !(m.doubtful && inGap(m))
+	})
+	for m := range r.strangers {
+		known = known && !(m.isVouchedFor() && inGap(m))
+	}
+	return known
+}

@@ -56,7 +56,7 @@ func (r *Ring) countsNow() Counts {
 	c := r.counts
 	c.Joining, c.Active, c.Leaving = r.tally[Joining], r.tally[Active], r.tally[Leaving]
 	c.Left, c.Failed, c.Silent = r.tally[Left], r.tally[Failed], r.tally[Silent]
-	c.Uncertain, c.Missing, c.Lost = r.uncertain, r.missing, r.lost.total
+	c.Uncertain, c.Missing, c.Lost, c.Unheard = r.doubtful, r.missing, r.lost.total, r.unheard()
 	return c
 }
 

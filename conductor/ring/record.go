@@ -37,6 +37,7 @@ type record struct {
 
 	status    MemberStatus // restand
 	uncertain bool         // restand
+	doubtful  bool         // restand: uncertain, and perhaps one of the ring's members
 	missing   int64        // restand
 	counted   bool         // count: it is one of the ring's members, among which ranks are counted
 	countedAs int64        // count: in which life
@@ -69,10 +70,11 @@ type record struct {
 type life struct {
 	inc     int64
 	seqs    seqSet
-	newest  int64     // greatest event number
-	first   time.Time // earliest timestamp
-	last    time.Time // timestamp of the newest event
-	arrived time.Time // when something new last arrived
+	newest  int64         // greatest event number
+	first   time.Time     // earliest timestamp
+	last    time.Time     // timestamp of the newest event
+	arrived time.Time     // when something new last arrived
+	lag     time.Duration // least time from an event's timestamp to its arrival: what the clocks differ by, and the way
 	host    chordevent.Host
 
 	started register[chordevent.Started]

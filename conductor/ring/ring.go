@@ -71,13 +71,12 @@ type Ring struct {
 	circle  circle         // what most say
 	space   chord.Space
 
-	sums      errorSums
-	tally     [Silent + 1]int // members by status
-	uncertain int             // members
-	doubtful  int             // members that are neither gone nor certain
-	missing   int64           // events
-	lost      losses
-	counts    Counts // Applied, Outdated and Refused
+	sums     errorSums
+	tally    [Silent + 1]int // members by status
+	doubtful int             // members that are
+	missing  int64           // events
+	lost     losses
+	counts   Counts // Applied, Outdated and Refused
 
 	breaches  map[breachKey]*breach
 	healed    []Violation // newest last, at most maxHealed

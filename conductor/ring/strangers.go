@@ -79,6 +79,17 @@ func (x *record) isVouchedFor() bool {
 	return false
 }
 
+// unheard counts the strangers that may well live: those that are overdue, and those whose death is reported and not
+// certain yet. The view lacks them, perhaps.
+func (r *Ring) unheard() (n int) {
+	for x := range r.strangers {
+		if x.overdue || !x.dead.arrived.IsZero() && r.now.Before(confirmedAt(x)) {
+			n++
+		}
+	}
+	return n
+}
+
 func (r *Ring) setReported(x *record, reported bool) { set(&x.reported, reported, &r.reported) }
 func (r *Ring) setOverdue(x *record, overdue bool)   { set(&x.overdue, overdue, &r.overdue) }
 

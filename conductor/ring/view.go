@@ -51,10 +51,11 @@ type View struct {
 	Counts     Counts
 }
 
-// Counts counts members by status, and those marked uncertain.
+// Counts counts members by status, and those that may be part of the ring and are not known well.
 type Counts struct {
 	Joining, Active, Leaving, Left, Failed, Silent int
-	Uncertain                                      int
+	Uncertain                                      int    // marked uncertain, and neither gone nor passed over
+	Unheard                                        int    // members, perhaps, that others name or report dead, and that have said nothing yet
 	Lost                                           int64  // telemetry records that processes said they lost
 	Missing                                        int64  // events that members are known to have told and that did not arrive
 	Applied                                        uint64 // events that told something new

@@ -1,0 +1,335 @@
+package truthtest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"chordconductor/conductor/ring"
+	"chordconductor/node/chord"
+	"chordconductor/node/member"
+	"chordconductor/otel/chordevent"
+)
+
+// A field is what is compared of a member.
+type field int
+
+const (
+	life field = iota // the member is there, in its present incarnation
+	status
+	predecessor
+	successors
+	fingers
+	owned
+	keys
+	fields
+)
+
+var fieldNames = [fields]string{"life", "status", "predecessor", "successors", "fingers", "ownership", "keys"}
+
+// values are a member's fields, in a form that can be compared. The one of life is not used.
+type values [fields]string
+
+// identity is one life of a member.
+type identity struct {
+	id  chord.ID
+	inc int64
+}
+
+// A subject is what is known of one life from the member's own memory.
+type subject struct {
+	born  time.Time
+	ended time.Time // zero: it lives
+	now   values
+	state chord.State   // of which now speaks
+	runs  []chord.Run   // the same
+	past  [fields][]was // oldest first; what is older than the bound is dropped
+	shown *ring.Member  // as it was last shown
+	shows values        // by it
+}
+
+// was is a value that a field had, until an instant.
+type was struct {
+	value string
+	until time.Time
+}
+
+// counts are of fields compared.
+type counts struct {
+	compared, young, marked, unmarked int
+	oldest                            time.Duration // age of the oldest value that was shown unmarked
+}
+
+func (c *counts) add(o counts) {
+	c.compared += o.compared
+	c.young += o.young
+	c.marked += o.marked
+	c.unmarked += o.unmarked
+	c.oldest = max(c.oldest, o.oldest)
+}
+
+func (c counts) String() string {
+	return fmt.Sprintf("%d fields compared: %d differed and were young (the oldest %v), %d differed and were marked, %d differed and were NOT marked",
+		c.compared, c.young, c.oldest.Round(time.Millisecond), c.marked, c.unmarked)
+}
+
+// A judge compares views with the truth. One goroutine at a time.
+type judge struct {
+	bound    time.Duration // the staleness bound
+	begun    time.Time     // when the present conductor started to listen
+	subjects map[identity]*subject
+	counts   counts
+	byField  [fields]counts
+	wrong    []string // what differed and was not marked, the first ones
+}
+
+func newJudge(bound time.Duration, now time.Time) *judge {
+	return &judge{bound: bound, begun: now, subjects: make(map[identity]*subject)}
+}
+
+const maxWrong = 3 // of each field
+
+// note takes a member's fields as they are now.
+func (j *judge) note(m *member.Member, now time.Time, edit func(*values)) *subject {
+	key := identity{m.Self().ID, m.Self().Incarnation}
+	s := j.subjects[key]
+	if s == nil {
+		s = &subject{born: now}
+		s.now[predecessor] = peerText(chord.Peer{})
+		j.subjects[key] = s
+	}
+	v := s.now
+	v[status] = string(m.Status())
+	if state := m.State(); state.Pred != s.state.Pred || !slices.Equal(state.Succ, s.state.Succ) {
+		s.state = state
+		v[predecessor], v[successors] = peerText(state.Pred), listText(state.Succ)
+	}
+	if runs := m.Fingers().Runs(); !slices.Equal(runs, s.runs) {
+		s.runs = runs
+		v[fingers] = runsText(runs)
+	}
+	edit(&v)
+	for f := range v {
+		if v[f] == s.now[f] {
+			continue
+		}
+		s.past[f] = append(s.past[f], was{s.now[f], now})
+		for s.past[f][0].until.Before(now.Add(-2 * j.bound)) {
+			s.past[f] = s.past[f][1:]
+		}
+	}
+	s.now = v
+	return s
+}
+
+// heard takes note of a member at the instant of an event of its own: between two looks a field may have had a value
+// that the view rightly shows. What an event says of keys and ownership is read from memory as it is made.
+func (j *judge) heard(m *member.Member, ev *chordevent.Event) {
+	j.note(m, ev.Time, func(v *values) {
+		switch body := ev.Body.(type) {
+		case chordevent.OwnershipChanged:
+			v[owned] = ownedText(body.Ownership)
+		case chordevent.NodeLoad:
+			v[keys] = loadText(body.Load)
+		case chordevent.State:
+			v[owned], v[keys] = ownedText(body.Ownership), loadText(body.Load)
+		case chordevent.Left:
+			v[status] = string(chordevent.StatusLeft)
+		}
+	})
+}
+
+// look compares a view with the members that live now.
+func (j *judge) look(now time.Time, v *ring.View, members []*member.Member) {
+	alive := make(map[identity]bool, len(members))
+	for _, m := range members {
+		s := j.note(m, now, func(v *values) {
+			v[owned], v[keys] = ownedText(m.Keys().Ownership()), loadText(m.Keys().Load())
+		})
+		key := identity{m.Self().ID, m.Self().Incarnation}
+		alive[key] = true
+		j.compare(now, v, key, s)
+	}
+	for key, s := range j.subjects {
+		if !alive[key] && s.ended.IsZero() {
+			s.ended = now
+		}
+	}
+	for _, shown := range v.Members {
+		key := identity{shown.ID, shown.Incarnation}
+		if alive[key] {
+			continue
+		}
+		s := j.subjects[key]
+		switch gone := shown.Status == ring.Left || shown.Status == ring.Failed; {
+		case s == nil:
+			j.verdict(now, status, counts{unmarked: 1}, shown, "a member that never was")
+		case gone:
+			j.verdict(now, status, counts{}, shown, "")
+		case shown.Uncertain:
+			j.verdict(now, status, counts{marked: 1}, shown, "")
+		default:
+			j.age(now, status, now.Sub(s.ended), shown, "gone")
+		}
+	}
+}
+
+// compare compares what a view shows of one life with the truth.
+func (j *judge) compare(now time.Time, v *ring.View, key identity, s *subject) {
+	shown := v.Member(key.id)
+	if shown == nil || shown.Incarnation != key.inc {
+		since := s.born
+		if j.begun.After(since) {
+			since = j.begun
+		}
+		if v.Counts.Unheard > 0 || v.Status == ring.Empty || shown != nil && shown.Uncertain {
+			j.verdict(now, life, counts{marked: 1}, nil, "")
+		} else {
+			j.age(now, life, now.Sub(since), shown, fmt.Sprintf("%x of %d lives, and the ring is %s", key.id[16:], key.inc, v.Status))
+		}
+		return
+	}
+	j.verdict(now, life, counts{}, shown, "")
+	if s.shown != shown {
+		s.shown, s.shows = shown, valuesOf(shown)
+	}
+	for f := status; f < fields; f++ {
+		got := &s.shows
+		switch {
+		case got[f] == s.now[f]:
+			j.verdict(now, f, counts{}, shown, "")
+		case shown.Uncertain:
+			j.verdict(now, f, counts{marked: 1}, shown, "")
+		default:
+			at := -1
+			for i, p := range s.past[f] {
+				if p.value == got[f] {
+					at = i
+				}
+			}
+			if at < 0 {
+				j.verdict(now, f, counts{unmarked: 1}, shown, fmt.Sprintf("shows %s, which was never so; it is %s", got[f], s.now[f]))
+				continue
+			}
+			j.age(now, f, now.Sub(s.past[f][at].until), shown, fmt.Sprintf("shows %s; it is %s", got[f], s.now[f]))
+		}
+	}
+}
+
+// age judges a value that was true until a time ago, and is not marked.
+func (j *judge) age(now time.Time, f field, age time.Duration, shown *ring.Member, what string) {
+	c := counts{young: 1, oldest: age}
+	if age > j.bound {
+		c = counts{unmarked: 1}
+	}
+	j.verdict(now, f, c, shown, fmt.Sprintf("%s, for %v", what, age))
+}
+
+func (j *judge) verdict(now time.Time, f field, c counts, shown *ring.Member, what string) {
+	c.compared = 1
+	j.counts.add(c)
+	j.byField[f].add(c)
+	if c.unmarked == 0 || j.byField[f].unmarked > maxWrong {
+		return
+	}
+	name := "unknown"
+	if shown != nil {
+		name = fmt.Sprintf("%x (%s, number %d, last event %s)", shown.ID[16:], shown.Status, shown.Seq, shown.LastEvent.Format("04:05.000"))
+	}
+	j.wrong = append(j.wrong, fmt.Sprintf("%s %s: %s: %s", now.Format("04:05.000"), name, fieldNames[f], what))
+}
+
+// differences are all fields in which a view is not the truth: none when all is quiet.
+func (j *judge) differences(now time.Time, v *ring.View, members []*member.Member) (list []string) {
+	alive := make(map[identity]bool, len(members))
+	for _, m := range members {
+		s := j.note(m, now, func(v *values) {
+			v[owned], v[keys] = ownedText(m.Keys().Ownership()), loadText(m.Keys().Load())
+		})
+		self := m.Self()
+		alive[identity{self.ID, self.Incarnation}] = true
+		shown := v.Member(self.ID)
+		if shown == nil || shown.Incarnation != self.Incarnation {
+			list = append(list, fmt.Sprintf("%x: not in the view, or not in this life", self.ID[16:]))
+			continue
+		}
+		if shown.Uncertain {
+			list = append(list, fmt.Sprintf("%x: marked uncertain, %d events missing", self.ID[16:], shown.Missing))
+		}
+		got := valuesOf(shown)
+		for f := status; f < fields; f++ {
+			if got[f] != s.now[f] {
+				list = append(list, fmt.Sprintf("%x: %s: shows %s; it is %s", self.ID[16:], fieldNames[f], got[f], s.now[f]))
+			}
+		}
+	}
+	for _, shown := range v.Members {
+		if !alive[identity{shown.ID, shown.Incarnation}] && !slices.Contains([]ring.MemberStatus{ring.Left, ring.Failed, ring.Silent}, shown.Status) {
+			list = append(list, fmt.Sprintf("%x: %s, but it is gone", shown.ID[16:], shown.Status))
+		}
+	}
+	return list
+}
+
+func valuesOf(m *ring.Member) values {
+	word := m.Status.String()
+	if m.Status == ring.Failed || m.Status == ring.Left {
+		word = string(chordevent.StatusLeft)
+	}
+	list := make([]chord.Peer, len(m.Successors))
+	for i, p := range m.Successors {
+		list[i] = p.Peer
+	}
+	runs := make([]chord.Run, len(m.Fingers))
+	for i, r := range m.Fingers {
+		runs[i] = chord.Run{First: r.First, Last: r.Last, Peer: r.Peer.Peer}
+	}
+	var v values
+	v[status], v[predecessor], v[successors], v[fingers] = word, peerText(m.Predecessor.Peer), listText(list), runsText(runs)
+	v[owned], v[keys] = ownedText(m.Ownership), loadText(m.Load)
+	return v
+}
+
+func peerText(p chord.Peer) string {
+	if !p.Real() {
+		return "-"
+	}
+	return fmt.Sprintf("%x@%d", p.ID[16:], p.Incarnation%1e12/1e6)
+}
+
+func listText(list []chord.Peer) string {
+	var b strings.Builder
+	for _, p := range list {
+		if !p.Real() {
+			fmt.Fprintf(&b, "(%x) ", p.ID[16:])
+			continue
+		}
+		b.WriteString(peerText(p))
+		b.WriteByte(' ')
+	}
+	return b.String()
+}
+
+// runsText joins runs that touch and point to the same peer: where they are cut means nothing.
+func runsText(runs []chord.Run) string {
+	var b strings.Builder
+	for i := 0; i < len(runs); i++ {
+		r := runs[i]
+		for i+1 < len(runs) && runs[i+1].First == r.Last+1 && runs[i+1].Peer == r.Peer {
+			i++
+			r.Last = runs[i].Last
+		}
+		fmt.Fprintf(&b, "%d-%d:%s ", r.First, r.Last, peerText(r.Peer))
+	}
+	return b.String()
+}
+
+func ownedText(o chordevent.Ownership) string {
+	if !o.Owns {
+		return "nothing"
+	}
+	return fmt.Sprintf("from %x, epoch %d", o.From[16:], o.Epoch)
+}
+
+func loadText(l chordevent.Load) string { return fmt.Sprintf("%+v", l) }

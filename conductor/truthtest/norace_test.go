@@ -1,0 +1,5 @@
+//go:build !race
+
+package truthtest
+
+const defaultSeeds = 100

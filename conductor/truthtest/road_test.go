@@ -1,0 +1,106 @@
+package truthtest
+
+import (
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/plog"
+)
+
+const (
+	exportEvery = 100 * time.Millisecond // as package otel does
+	retryEvery  = 500 * time.Millisecond
+	queueLimit  = 400 // records: small, so that a minute's outage overflows some queues
+)
+
+// weather is what happens to telemetry between the processes and the conductor.
+type weather struct {
+	drop, double, late float64       // shares of the batches that get through
+	lateBy             time.Duration // at most
+}
+
+// A road is the way of one process's events to the conductor, as package otel has it: a bounded queue that overwrites
+// its oldest, a batch after an interval, again until it is taken. What happens to a batch that was taken nobody tells
+// the process.
+type road struct {
+	w        *world
+	blocked  bool // exports fail
+	queue    []plog.Logs
+	due      bool // an export is scheduled
+	failing  bool
+	lost     int64
+	ended    bool // the process is no more
+	recover  func()
+	told     int64
+	lastTold time.Time
+}
+
+// push is called with each event, at the instant that it is told.
+func (r *road) push(data plog.Logs) {
+	if r.ended {
+		return
+	}
+	if len(r.queue) == queueLimit {
+		r.queue = r.queue[1:]
+		r.lost++
+		r.w.overflowed++
+	}
+	r.queue = append(r.queue, data)
+	r.schedule(exportEvery)
+}
+
+func (r *road) schedule(after time.Duration) {
+	if r.due {
+		return
+	}
+	r.due = true
+	r.w.sim.At(after, func() {
+		r.due = false
+		r.export()
+	})
+}
+
+func (r *road) export() {
+	if r.ended || len(r.queue) == 0 {
+		return
+	}
+	if r.blocked || r.w.down {
+		r.failing = true
+		r.schedule(retryEvery)
+		return
+	}
+	r.w.travel(r.queue)
+	r.queue = nil
+	if (r.failing || r.lost != r.told) && r.w.sim.Now().Sub(r.lastTold) >= time.Second {
+		r.failing, r.told, r.lastTold = false, r.lost, r.w.sim.Now()
+		r.recover()
+	}
+}
+
+// flush is what a process does before it exits.
+func (r *road) flush() {
+	r.export()
+	r.ended = true
+}
+
+// travel has a batch lost, doubled or late, as the weather is.
+func (w *world) travel(batch []plog.Logs) {
+	w.batches++
+	chance := func(share float64) bool { return w.random.Float64() < share }
+	if chance(w.weather.drop) {
+		w.dropped++
+		return
+	}
+	arrive := func() {
+		var d time.Duration
+		if chance(w.weather.late) {
+			d = time.Duration(w.random.Int64N(int64(w.weather.lateBy)))
+			w.latecomers++
+		}
+		w.sim.At(d, func() { w.receive(batch) })
+	}
+	arrive()
+	if chance(w.weather.double) {
+		w.doubled++
+		arrive()
+	}
+}

@@ -1,0 +1,147 @@
+package truthtest
+
+import (
+	"cmp"
+	"flag"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"chordconductor/conductor/ring"
+	"chordconductor/node/keeper"
+	"chordconductor/node/member"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var (
+	seeds = flag.Int("seeds", defaultSeeds, "random rings to judge")
+	seed  = flag.Uint64("seed", 0, "judge the ring of this seed alone")
+)
+
+const (
+	settleLimit = 5 * time.Minute
+	// silence is how long a member that ended unreported takes to be shown as silent.
+	silence = 3 * keyframe
+)
+
+// TestViewIsTrue judges random rings in virtual time.
+func TestViewIsTrue(t *testing.T) {
+	first, last := uint64(1), uint64(*seeds)
+	if *seed != 0 {
+		first, last = *seed, *seed
+	}
+	var total counts
+	var byField [fields]counts
+	var batches, dropped, doubled, late, overflowed int
+	for n := first; n <= last; n++ {
+		p := randomPlan(n)
+		w := newWorld(n, p)
+		err := w.run()
+		w.sim.Close()
+		total.add(w.judge.counts)
+		for f, c := range w.judge.byField {
+			byField[f].add(c)
+		}
+		batches, dropped, doubled, late, overflowed = batches+w.batches, dropped+w.dropped, doubled+w.doubled, late+w.latecomers, overflowed+w.overflowed
+		if err != nil {
+			t.Errorf("seed %d (run it alone with -seed %d): %v\n%v", n, n, err, p)
+		}
+		if testing.Verbose() {
+			t.Logf("seed %d: %v", n, w.judge.counts)
+		}
+	}
+	for f, c := range byField {
+		t.Logf("%-12s %v", fieldNames[f], c)
+	}
+	t.Logf("%d rings in storms of 2 minutes: %v", last-first+1, total)
+	t.Logf("telemetry: of %d batches %d lost, %d doubled, %d late; %d events overwritten in full queues", batches, dropped, doubled, late, overflowed)
+}
+
+// run lets the plan happen. The error says where the view was wrong.
+func (w *world) run() error {
+	for range w.plan.hosts {
+		w.add()
+	}
+	if !w.sim.RunUntil(settleLimit, lookEvery, w.settled) {
+		return fmt.Errorf("the first %d hosts do not make a ring", w.plan.hosts)
+	}
+	w.weather, w.looking = w.plan.weather, true
+	w.look()
+	steps := slices.Clone(w.plan.steps)
+	slices.SortStableFunc(steps, func(a, b step) int { return cmp.Compare(a.at, b.at) })
+	for _, s := range steps {
+		w.sim.At(s.at, func() { w.do(s) })
+	}
+	w.sim.Run(w.plan.length)
+	w.weather = weather{}
+	w.heal()
+	if !w.sim.RunUntil(settleLimit, lookEvery, w.settled) {
+		return fmt.Errorf("the ring itself is not ideal %v after the storm", settleLimit)
+	}
+	if w.judge.counts.unmarked > 0 {
+		return fmt.Errorf("%v\n%s", w.judge.counts, strings.Join(w.judge.wrong, "\n"))
+	}
+	// Quiet: within a keyframe period the view is whole, and nothing differs but what is still on its way.
+	w.sim.Run(keyframe + w.plan.weather.lateBy + 2*time.Second)
+	for _, limit := range []time.Duration{0, silence} {
+		w.sim.Run(limit)
+		w.looking = false
+		w.sim.Run(5 * exportEvery)
+		if wrong := w.judge.differences(w.sim.Now(), w.shown(), w.members()); len(wrong) > 0 && limit > 0 {
+			return fmt.Errorf("all is quiet, and the view is not the truth:\n%s", strings.Join(wrong, "\n"))
+		}
+	}
+	want := ring.Ideal
+	if len(w.members()) <= w.plan.successors {
+		want = ring.Forming
+	}
+	if v := w.shown(); v.Status != want || v.Error != 0 || v.Gaps+v.Overlaps > 0 {
+		return fmt.Errorf("the ring is ideal, and the view says %s, error %d, %d gaps, %d overlaps", v.Status, v.Error, v.Gaps, v.Overlaps)
+	}
+	return nil
+}
+
+func (w *world) do(s step) {
+	switch s.kind {
+	case join:
+		if len(w.hosts) < 16 && !w.cut {
+			w.add()
+		}
+	case leave:
+		if h := w.pick(s.host); !h.leaving && len(w.hosts) > 3 && !w.cut {
+			w.leave(h)
+		}
+	case crash, restart:
+		for i := range s.n {
+			if len(w.hosts) <= max(3, w.plan.replicas) {
+				break
+			}
+			h := w.pick(s.host + i)
+			w.crash(h)
+			if s.kind == restart {
+				w.sim.At(time.Duration(s.host)*3*time.Millisecond, func() { w.addAt(h.addr) })
+			}
+		}
+	case cut:
+		w.separate(s.n)
+	case heal:
+		w.heal()
+	case put:
+		w.put(w.pick(s.host), s.n)
+	case outage:
+		for i, h := range w.hosts {
+			h.road.blocked = i*100 < s.n*len(w.hosts)
+		}
+	case kill:
+		w.down = true
+	case listen:
+		w.listen()
+	}
+}
+
+func keeperOf(m *member.Member) *keeper.Keeper { return m.Keys().(*keeper.Keeper) }
