@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"gonum.org/v1/plot/plotter"
+
+	"chordconductor/conductor/sim/load"
 )
 
 //go:embed page.html.tmpl
@@ -25,6 +27,7 @@ var page = template.Must(template.New("report").Funcs(template.FuncMap{
 	"topOps":  func(n int, list []Operation) []Operation { return list[:min(n, len(list))] },
 	"seconds": func(v *float64) string { return fmt.Sprintf("%.1f s", *v) },
 	"trace":   traceLink,
+	"slow":    slowTables,
 }).Parse(pageText))
 
 // HTML is the report as one page that needs nothing else.
@@ -126,6 +129,26 @@ func cmpFloat(a, b float64) int {
 		return 1
 	}
 	return 0
+}
+
+// A slowTable is slow operations of one sort.
+type slowTable struct {
+	Name string
+	Way  bool // it is known
+	List []Slow
+}
+
+// slowTables sets lookups, whose way is known hop by hop, apart from gets and puts.
+func slowTables(all []Slow) []slowTable {
+	tables := []slowTable{{Name: "lookups", Way: true}, {Name: "gets and puts"}}
+	for _, s := range all {
+		t := &tables[1]
+		if s.Operation == load.Lookup.String() {
+			t = &tables[0]
+		}
+		t.List = append(t.List, s)
+	}
+	return slices.DeleteFunc(tables, func(t slowTable) bool { return len(t.List) == 0 })
 }
 
 // traceLink is where Jaeger shows a trace; empty if there is none.

@@ -149,7 +149,7 @@ type Moves struct {
 	Failed int64 `json:"failed"`
 }
 
-// Slow is one of the slowest operations and the way it took.
+// Slow is one of the slowest lookups and the way it took, or of the slowest gets and puts, which tell only who served.
 type Slow struct {
 	Operation string   `json:"operation"`
 	AtS       float64  `json:"at_s"`
@@ -333,7 +333,7 @@ func summary(r *sim.Result) Summary {
 func path(l *nodepb.Lookup, bits int) []string {
 	out := make([]string, 0, len(l.GetPath()))
 	if owner := l.GetOwner().GetId(); len(l.GetPath()) == 0 && len(owner) > 0 {
-		return append(out, "… → "+short(owner, bits)) // puts and gets tell only who served them
+		return append(out, short(owner, bits)) // puts and gets tell only who served them
 	}
 	for _, h := range l.GetPath() {
 		out = append(out, hop(h, bits))

@@ -44,6 +44,9 @@ func (k *Keeper) operate(ctx context.Context, op nodepb.ApplyRequest_Operation, 
 		span.SetAttributes(k.keyAttribute(id), chordevent.ValueBytesKey.Int(len(value)))
 	}
 	result, err := k.try(ctx, op, id, key, value, ttlMillis, start)
+	if span.SpanContext().IsSampled() {
+		result.Trace = span.SpanContext().TraceID()
+	}
 	outcome := chordevent.OutcomeOK
 	switch {
 	case errors.Is(err, ErrNotFound):

@@ -3,6 +3,7 @@ package keeper
 import (
 	"errors"
 
+	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -30,8 +31,9 @@ func (f *failure) GRPCStatus() *status.Status { return status.New(f.code, f.text
 
 // Result is what a client operation did.
 type Result struct {
-	Owner   chord.Peer // who answered
-	Version uint64     // of the record written or read
-	Copies  int        // of a write: distinct hosts that hold it
-	Value   []byte     // of a get; not to be changed
+	Owner   chord.Peer    // who answered
+	Version uint64        // of the record written or read
+	Copies  int           // of a write: distinct hosts that hold it
+	Value   []byte        // of a get; not to be changed
+	Trace   trace.TraceID // invalid: the operation was not sampled
 }

@@ -88,7 +88,11 @@ func (s *KV) run(ctx context.Context, key []byte, operation func(context.Context
 		return r, nil, toStatus(err)
 	}
 	id := s.host.Space().Hash(key)
-	return r, &nodepb.Lookup{Key: id[:], Owner: peerToWire(r.Owner), DurationMicros: s.host.Now().Sub(start).Microseconds()}, nil
+	l := &nodepb.Lookup{Key: id[:], Owner: peerToWire(r.Owner), DurationMicros: s.host.Now().Sub(start).Microseconds()}
+	if r.Trace.IsValid() {
+		l.TraceId = r.Trace.String()
+	}
+	return r, l, nil
 }
 
 // Lookup finds a key's owner. Its trace is always kept: somebody wants to see this one.

@@ -391,17 +391,26 @@ func TestSeed(t *testing.T) {
 	})
 }
 
+// However slow gets and puts are, the slowest lookups are told as well: they are those whose way is known.
 func TestSlowestAreKept(t *testing.T) {
 	var s stats
 	for i := range 100 {
-		s.offerSlow(Slow{Latency: time.Duration(i*37%100) * time.Second})
+		s.offerSlow(Slow{Op: Lookup, Latency: time.Duration(i*37%100) * time.Second})
+		s.offerSlow(Slow{Op: Op(i % 2), Latency: time.Duration(100+i*37%100) * time.Second})
 	}
-	for i, o := range s.slow {
-		if want := time.Duration(99-i) * time.Second; o.Latency != want {
-			t.Fatalf("number %d took %v, want %v", i, o.Latency, want)
+	d := &Driver{}
+	d.stats.slow = s.slow
+	all := d.Slowest()
+	if len(all) != 2*slowest {
+		t.Fatalf("%d kept", len(all))
+	}
+	for i, o := range all {
+		want, lookup := time.Duration(99-i)*time.Second, i < slowest
+		if !lookup {
+			want = time.Duration(199-i+slowest) * time.Second
 		}
-	}
-	if len(s.slow) != slowest {
-		t.Errorf("%d kept", len(s.slow))
+		if o.Latency != want || (o.Op == Lookup) != lookup {
+			t.Errorf("number %d is a %v of %v, want %v", i, o.Op, o.Latency, want)
+		}
 	}
 }

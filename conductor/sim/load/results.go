@@ -2,6 +2,7 @@ package load
 
 import (
 	"context"
+	"slices"
 	"sync/atomic"
 )
 
@@ -29,11 +30,11 @@ func (d *Driver) Phases() []*Counts {
 	return out
 }
 
-// Slowest returns the slowest operations, slowest first.
+// Slowest returns the slowest lookups, then the slowest gets and puts; of each the slowest first.
 func (d *Driver) Slowest() []Slow {
 	d.stats.mu.Lock()
 	defer d.stats.mu.Unlock()
-	return append([]Slow(nil), d.stats.slow...)
+	return slices.Concat(d.stats.slow[1], d.stats.slow[0])
 }
 
 // sweepers is how many reads of a sweep are under way at a time.

@@ -1,6 +1,7 @@
 package load
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -68,15 +69,15 @@ type Slow struct {
 	Found   *nodepb.Lookup
 }
 
-// slowest is how many of them are kept.
-const slowest = 20
+// slowest is how many of them are kept: of lookups, which tell the way they took, and as many of gets and puts.
+const slowest = 10
 
 // stats collects figures by phase. One mutex guards all: an operation takes it once, at its end.
 type stats struct {
 	mu     sync.Mutex
 	phases []*Counts // one per phase begun; a scenario's number of phases is bounded
 	second Counts    // since the last Tick
-	slow   []Slow    // slowest first, at most slowest
+	slow   [2][]Slow // gets and puts, and lookups; slowest first, at most slowest of each
 }
 
 func (s *stats) count(phase int, f func(*Counts)) {
@@ -96,15 +97,17 @@ func (s *stats) phase(i int) *Counts {
 func (s *stats) offerSlow(o Slow) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.slow) == slowest && o.Latency <= s.slow[slowest-1].Latency {
+	list := &s.slow[0]
+	if o.Op == Lookup {
+		list = &s.slow[1]
+	}
+	if len(*list) == slowest && o.Latency <= (*list)[slowest-1].Latency {
 		return
 	}
-	at := len(s.slow)
-	for at > 0 && s.slow[at-1].Latency < o.Latency {
+	at := len(*list)
+	for at > 0 && (*list)[at-1].Latency < o.Latency {
 		at--
 	}
-	s.slow = append(s.slow, Slow{})
-	copy(s.slow[at+1:], s.slow[at:])
-	s.slow[at] = o
-	s.slow = s.slow[:min(len(s.slow), slowest)]
+	*list = slices.Insert(*list, at, o)
+	*list = (*list)[:min(len(*list), slowest)]
 }
