@@ -129,17 +129,17 @@ func (k *Keeper) Founded(ctx context.Context) {
 	k.setRegister(&ownership{owner: k.self, from: k.self.ID, epoch: 1})
 	k.mu.Unlock()
 	k.tell(ctx)
-	k.start()
+	k.start(k.tel.quiet)
 }
 
 // Joined says that the member has its place on the ring, be it anew. With an empty register it claims its range.
 func (k *Keeper) Joined(ctx context.Context) {
 	k.NeighborsChanged(ctx)
-	k.start()
+	k.start(k.tel.after(ctx))
 }
 
-// start starts the tasks: one for ownership, one for the copies, which may take long.
-func (k *Keeper) start() {
+// start starts the tasks: one for ownership, which begins in a trace, and one for the copies, which may take long.
+func (k *Keeper) start(ctx context.Context) {
 	k.mu.Lock()
 	first := !k.started
 	k.started = true
@@ -148,7 +148,7 @@ func (k *Keeper) start() {
 		return
 	}
 	// An environment that has ended starts nothing, and then there is nothing to do.
-	_ = k.env.Go(context.Background(), k.tend)
+	_ = k.env.Go(ctx, k.tend)
 	_ = k.env.Go(context.Background(), k.repair)
 }
 

@@ -113,7 +113,7 @@ func (k *Keeper) outlived(p chord.Peer) {
 // moveOut hands a range over, from its announcement to the receiver's word that it has taken over. After an error this
 // member is still responsible. A deadline (zero: none) gives up what has not been released by then.
 func (k *Keeper) moveOut(ctx context.Context, m *outgoing) error {
-	ctx, span := k.tel.start(ctx, chordevent.SpanKeysMove,
+	ctx, span := k.tel.startMove(ctx,
 		chordevent.MoveIDKey.String(m.id), chordevent.MoveDirectionKey.String("out"),
 		chordevent.MoveReasonKey.String(string(m.reason)), chordevent.PeerIDKey.String(k.space.Format(m.receiver.ID)))
 	k.moved(ctx, m.event(chordevent.MoveStarted))

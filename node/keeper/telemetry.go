@@ -52,6 +52,23 @@ func newTelemetry(tracer trace.Tracer, meter metric.Meter, e env.Env, attributes
 	return t
 }
 
+// after is the context of work that follows from what ctx was about, and outlives it.
+func (t *telemetry) after(ctx context.Context) context.Context {
+	if sc := trace.SpanContextFromContext(ctx); sc.IsSampled() {
+		return trace.ContextWithSpanContext(context.Background(), sc)
+	}
+	return t.quiet
+}
+
+// startMove starts the span of a key move. Moves are always recorded: where the claim behind one is not, the move is a
+// trace of its own, and no child of a span that nobody will ever see.
+func (t *telemetry) startMove(ctx context.Context, attributes ...attribute.KeyValue) (context.Context, trace.Span) {
+	if !trace.SpanContextFromContext(ctx).IsSampled() {
+		ctx = trace.ContextWithSpanContext(ctx, trace.SpanContext{})
+	}
+	return t.start(ctx, chordevent.SpanKeysMove, attributes...)
+}
+
 func (t *telemetry) start(ctx context.Context, name string, attributes ...attribute.KeyValue) (context.Context, trace.Span) {
 	return t.startAt(ctx, t.env.Now(), name, attributes...)
 }

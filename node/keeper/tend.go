@@ -12,17 +12,21 @@ import (
 )
 
 // tend is the task that sees to it that every point of the circle has one owner: it claims this member's range, takes
-// over what a dead owner leaves below it, and settles with others who say they own the same.
-func (k *Keeper) tend(context.Context) {
+// over what a dead owner leaves below it, and settles with others who say they own the same. Until the member owns its
+// range, that belongs to the trace of ctx, the join: so a join and the move of its keys are one trace.
+func (k *Keeper) tend(ctx context.Context) {
 	pause := time.Duration(0)
-	for {
+	for round := 0; ; round++ {
+		if round == joinRounds || k.reg.Load() != nil {
+			ctx = k.tel.quiet
+		}
 		if pause > 0 {
 			if err := k.tendDue.Wait(k.jitter(pause)); stopped(err) {
 				return
 			}
 		}
 		var err error
-		if pause, err = k.tendOnce(k.tel.quiet); stopped(err) {
+		if pause, err = k.tendOnce(ctx); stopped(err) {
 			return
 		}
 	}
@@ -30,6 +34,8 @@ func (k *Keeper) tend(context.Context) {
 
 const (
 	tendSoon = 100 * time.Millisecond // while something is to be done
+	// joinRounds bounds a join's trace where no owner can be found. As a rule the first claim is accepted.
+	joinRounds = 8
 	// settleTime is for how long nobody is known to own a range before it is taken by a member that knows nothing of it,
 	// in call limits: time for those who do know to be heard.
 	settleTime = 8
