@@ -15,9 +15,6 @@ import (
 // back if it has been handed over.
 func (k *Keeper) Leave(ctx context.Context) error {
 	deadline := k.env.Now().Add(k.cfg.LeaveLimit)
-	if len(k.hosts(ctx, 1)) == 0 {
-		return ErrLastHost
-	}
 	k.mu.Lock()
 	k.leaving, k.stay = true, time.Time{}
 	k.mu.Unlock()

@@ -15,6 +15,7 @@ import (
 	"chordconductor/node/env/faults"
 	"chordconductor/node/env/grpcenv"
 	"chordconductor/node/member"
+	"chordconductor/node/nodepb"
 	"chordconductor/node/simenv"
 	"chordconductor/otel/chordevent"
 )
@@ -88,6 +89,7 @@ type simWorld struct {
 	hosts  int
 	events log.LoggerProvider // nil: nobody listens
 	spans  trace.TracerProvider
+	wrap   func(nodepb.RingServer) nodepb.RingServer // nil: hosts answer for themselves
 }
 
 func newSimWorld(t testing.TB, cfg simenv.Config) *simWorld {
@@ -113,7 +115,11 @@ func (w *simWorld) hostAt(t *testing.T, cfg member.Config, addr string) *host {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e.Serve(layer.ServeRing(h), layer.ServeKeys(h))
+	var ring nodepb.RingServer = h
+	if w.wrap != nil {
+		ring = w.wrap(ring)
+	}
+	e.Serve(layer.ServeRing(ring), layer.ServeKeys(h))
 	return &host{h, layer, func() {
 		h.Crash()
 		e.Crash()

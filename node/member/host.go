@@ -179,9 +179,13 @@ func (h *Host) Now() time.Time     { return h.env.Now() }
 func (h *Host) Space() chord.Space { return h.space }
 func (h *Host) Config() Config     { return h.cfg }
 
-// Leave makes all members leave, one after the other, the greatest identifier first (as neighbours must).
+// Leave makes all members leave, one after the other, the greatest identifier first (as neighbours must). If no other
+// host is known it returns keeper.ErrLastHost, and all stay.
 func (h *Host) Leave(ctx context.Context) error {
 	members := slices.Clone(h.Members())
+	if h.keepsLastKeys(members) {
+		return keeper.ErrLastHost
+	}
 	slices.SortFunc(members, func(a, b *Member) int { return b.self.ID.Compare(a.self.ID) })
 	var errs []error
 	for _, m := range members {
@@ -194,6 +198,18 @@ func (h *Host) Leave(ctx context.Context) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// keepsLastKeys reports whether members that own keys know of each other alone.
+func (h *Host) keepsLastKeys(members []*Member) bool {
+	owner := false
+	for _, m := range members {
+		owner = owner || m.keys.Ownership().Owns
+		if slices.ContainsFunc(m.State().Live(), func(p chord.Peer) bool { return p.Addr != h.address }) {
+			return false
+		}
+	}
+	return owner
 }
 
 // Abandon ends all members with a word to telemetry, but without handing anything over: the end of a ring's last host.

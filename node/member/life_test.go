@@ -1,10 +1,12 @@
 package member_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
 	"chordconductor/node/member"
+	"chordconductor/node/nodepb"
 	"chordconductor/node/simenv"
 )
 
@@ -46,6 +48,51 @@ func TestLeave(t *testing.T) {
 		f.leave(f.hosts[1:]...) // all but one
 		f.ideal(20 * time.Second)
 	})
+}
+
+// Between its word to its neighbours and its end, a leaver answers BUSY to whoever wants to copy its pointers: they are
+// about to be untrue. The model checker finds a broken ring without that.
+func TestSplicingLeaverIsBusy(t *testing.T) {
+	w := newSimWorld(t, simenv.Config{Seed: 5})
+	var during []nodepb.Reply_Status
+	var asked func() nodepb.Reply_Status
+	w.wrap = func(r nodepb.RingServer) nodepb.RingServer {
+		return departWatch{r, func() { during = append(during, asked()) }}
+	}
+	f := newFleet(t, w, ringOnly, 8)
+	f.ideal(20 * time.Second)
+	leaver, other := f.hosts[3], f.hosts[0]
+	call := other.Any().Call(leaver.Any().Self())
+	asked = func() nodepb.Reply_Status {
+		a, err := leaver.Neighbors(t.Context(), &nodepb.NeighborsRequest{Call: call})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a.Reply.Status
+	}
+	w.until(t, 10*time.Second, "the leaver answers", func() bool { return asked() == nodepb.Reply_STATUS_OK })
+	f.leave(leaver)
+	if len(during) < 2 {
+		t.Fatalf("it told %d neighbours", len(during))
+	}
+	for _, status := range during {
+		if status != nodepb.Reply_STATUS_BUSY {
+			t.Errorf("while it splices itself out it answers %v", status)
+		}
+	}
+	if status := asked(); status != nodepb.Reply_STATUS_NOT_MEMBER {
+		t.Errorf("after that it answers %v", status)
+	}
+}
+
+type departWatch struct {
+	nodepb.RingServer
+	seen func()
+}
+
+func (d departWatch) Depart(ctx context.Context, q *nodepb.DepartRequest) (*nodepb.DepartResponse, error) {
+	d.seen()
+	return d.RingServer.Depart(ctx, q)
 }
 
 // A host crashes and comes back under the same address and identifier, as another life.

@@ -2,6 +2,7 @@ package member_test
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"chordconductor/node/chord"
 	"chordconductor/node/env/faults"
 	"chordconductor/node/member"
+	"chordconductor/node/nodepb"
 	"chordconductor/node/simenv"
 )
 
@@ -87,21 +89,92 @@ func TestLookupsGoRound(t *testing.T) {
 	}
 }
 
-func TestLookupBoundsAndCancel(t *testing.T) {
-	w := grpcWorld{}
-	f := newFleet(t, w, ringOnly, 4)
-	f.ideal(30 * time.Second)
-	m := f.hosts[0].Any()
-	key := f.hosts[2].Members()[0].Self().ID
-	if err := f.hosts[0].faults.Set([]faults.Rule{{Address: faults.All, Cut: true}}); err != nil {
-		t.Fatal(err)
+// A lookup ends in time, with an error, whatever its peers do: are silent, or send it from one to the other for ever. And
+// it ends at once when its caller gives up.
+func TestLookupBounds(t *testing.T) {
+	const limit = 3 * time.Second
+	for _, mode := range []member.Mode{member.Recursive, member.Iterative} {
+		t.Run(string(mode), func(t *testing.T) {
+			w := newSimWorld(t, simenv.Config{Seed: 1})
+			astray := &misleading{}
+			w.wrap = func(r nodepb.RingServer) nodepb.RingServer { return misled{r, astray} }
+			cfg := ringOnly
+			cfg.LookupLimit = limit
+			f := newFleet(t, w, cfg, 16)
+			f.ideal(30 * time.Second)
+			from, key := f.hosts[0], f.byID()[0].Members()[0].Self().ID
+			if from.Members()[0].Self().ID == key {
+				from = f.hosts[1]
+			}
+			find := func(ctx context.Context, cancelAfter time.Duration) (took time.Duration, err error) {
+				ctx, cancel := context.WithCancel(ctx)
+				defer cancel()
+				if cancelAfter > 0 {
+					w.At(cancelAfter, cancel)
+				}
+				begin := w.Now()
+				_, err = from.Any().Find(ctx, key, mode)
+				return w.Now().Sub(begin), err
+			}
+
+			astray.on = true
+			w.do(t, from, func(ctx context.Context) {
+				if took, err := find(ctx, 0); err == nil || took > limit+2*cfg.CallLimit {
+					t.Errorf("sent astray, it ends after %v with %v", took, err)
+				}
+			})
+			if astray.calls == 0 {
+				t.Error("nobody was sent astray")
+			}
+			astray.on = false
+
+			if err := from.faults.Set([]faults.Rule{{Address: faults.All, Cut: true}}); err != nil {
+				t.Fatal(err)
+			}
+			w.do(t, from, func(ctx context.Context) {
+				if took, err := find(ctx, 100*time.Millisecond); !errors.Is(err, context.Canceled) || took > 100*time.Millisecond+cfg.CallLimit {
+					t.Errorf("cancelled after 100 ms, it ends after %v with %v", took, err)
+				}
+				if took, err := find(ctx, 0); err == nil || took > limit+2*cfg.CallLimit {
+					t.Errorf("cut off, it ends after %v with %v", took, err)
+				}
+			})
+		})
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	begin := time.Now()
-	if _, err := m.Find(ctx, key, member.Iterative); !errors.Is(err, context.DeadlineExceeded) && time.Since(begin) > 5*time.Second {
-		t.Errorf("cancelled, it ends after %v with %v", time.Since(begin), err)
+}
+
+// misleading makes all hosts send lookups to members that do not exist, at their own address, without end.
+type misleading struct {
+	on    bool
+	calls int
+}
+
+type misled struct {
+	nodepb.RingServer
+	astray *misleading
+}
+
+func (m misled) FindNext(ctx context.Context, q *nodepb.FindNextRequest) (*nodepb.FindNextResponse, error) {
+	if !m.astray.on {
+		return m.RingServer.FindNext(ctx, q)
 	}
+	m.astray.calls++
+	self := &nodepb.Peer{Id: q.Call.Target, Address: q.Call.From.Address, Incarnation: 1}
+	next := &nodepb.Peer{Id: make([]byte, 20), Address: "host2:7001", Incarnation: 1}
+	binary.BigEndian.PutUint64(next.Id[4:], uint64(m.astray.calls))
+	return &nodepb.FindNextResponse{
+		Reply:      &nodepb.Reply{Status: nodepb.Reply_STATUS_OK, Self: self, Clock: q.Call.Clock},
+		Candidates: []*nodepb.Candidate{{Peer: next}},
+	}, nil
+}
+
+func (m misled) Forward(ctx context.Context, q *nodepb.ForwardRequest) (*nodepb.ForwardResponse, error) {
+	if !m.astray.on {
+		return m.RingServer.Forward(ctx, q)
+	}
+	m.astray.calls++ // taken, and never passed on
+	self := &nodepb.Peer{Id: q.Call.Target, Address: q.Call.From.Address, Incarnation: 1}
+	return &nodepb.ForwardResponse{Reply: &nodepb.Reply{Status: nodepb.Reply_STATUS_OK, Self: self, Clock: q.Call.Clock}}, nil
 }
 
 // A joiner with the identifier of a live member is refused; with a leaver's it waits until that one is gone.

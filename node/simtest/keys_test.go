@@ -407,6 +407,36 @@ func TestLimitsAndLastHost(t *testing.T) {
 	})
 }
 
+// TestMembersOfTheOnlyHostLeave: one of several members may leave where there is no other host, since the others take its
+// keys. All of them together may not.
+func TestMembersOfTheOnlyHostLeave(t *testing.T) {
+	r := settledRing(t, plan{hosts: 1, virtual: 4, replicas: 2})
+	const keys = 200
+	r.fill(t, keys)
+	h := r.hosts[0]
+	for n := 3; n > 0; n-- {
+		r.on(t, h, func(ctx context.Context, k *keeper.Keeper) {
+			if err := h.Members()[n].Leave(ctx); err != nil {
+				t.Errorf("member %d of %d: %v", n+1, n+1, err)
+			}
+		})
+		r.check(t, keys)
+		if n == 2 {
+			r.on(t, h, func(ctx context.Context, k *keeper.Keeper) {
+				if err := h.Leave(ctx); !errors.Is(err, keeper.ErrLastHost) || len(h.Members()) != 2 {
+					t.Errorf("leave of the only host: %v, and %d members remain", err, len(h.Members()))
+				}
+			})
+		}
+	}
+	r.on(t, h, func(ctx context.Context, k *keeper.Keeper) {
+		if err := h.Any().Leave(ctx); !errors.Is(err, keeper.ErrLastHost) {
+			t.Errorf("leave of the only member: %v", err)
+		}
+	})
+	r.check(t, keys)
+}
+
 // TestOneSeedIsOneRun compares the whole stories of two runs.
 func TestOneSeedIsOneRun(t *testing.T) {
 	for _, seed := range []uint64{3, 4, 11} {
