@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -51,17 +52,27 @@ func TestRelativeLinksLeadSomewhere(t *testing.T) {
 }
 
 var (
-	block   = regexp.MustCompile("(?s)```(?:sh)?\n(.*?)```")
+	fence   = regexp.MustCompile("(?ms)^```([a-z]*)\n(.*?)^```$")
 	program = regexp.MustCompile(`(?:^|[ (./])(node|conductor)((?: [^\n|>&#]*)?)`)
 	flag    = regexp.MustCompile(`--[a-z][a-z-]+`)
 	target  = regexp.MustCompile(`(?m)^make ([a-z-]+)`)
 )
 
+// blocks returns the fenced blocks of a page that are in a language.
+func blocks(text string, languages ...string) (found []string) {
+	for _, m := range fence.FindAllStringSubmatch(text, -1) {
+		if slices.Contains(languages, m[1]) {
+			found = append(found, m[2])
+		}
+	}
+	return found
+}
+
 // Every flag that the pages show of our two programs is one that the program has, and every make target is there.
 func TestCommandsShownExist(t *testing.T) {
 	help := map[string]string{}
 	for _, name := range []string{"node", "conductor"} {
-		for _, args := range [][]string{{"--help"}, {"put", "--help"}, {"run", "--help"}} {
+		for _, args := range [][]string{{"--help"}, {"put", "--help"}, {"run", "--help"}, {"replay", "--help"}} {
 			out, err := exec.Command(filepath.Join(root, "bin", name), args...).CombinedOutput()
 			if err != nil && args[0] == "--help" {
 				t.Fatalf("%s --help: %v (run `make build` first)", name, err)
@@ -75,8 +86,8 @@ func TestCommandsShownExist(t *testing.T) {
 	}
 	seen := 0
 	for file, text := range pages(t) {
-		for _, b := range block.FindAllStringSubmatch(text, -1) {
-			lines := strings.ReplaceAll(b[1], "\\\n", " ")
+		for _, b := range blocks(text, "", "sh") {
+			lines := strings.ReplaceAll(b, "\\\n", " ")
 			for line := range strings.Lines(lines) {
 				if strings.HasPrefix(strings.TrimSpace(line), "docker ") {
 					continue // its flags are not ours
@@ -92,7 +103,7 @@ func TestCommandsShownExist(t *testing.T) {
 					}
 				}
 			}
-			for _, m := range target.FindAllStringSubmatch(b[1], -1) {
+			for _, m := range target.FindAllStringSubmatch(b, -1) {
 				if !strings.Contains(string(makefile), "\n"+m[1]+":") {
 					t.Errorf("%s: no target %s in the Makefile", file, m[1])
 				}
