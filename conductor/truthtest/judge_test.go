@@ -78,6 +78,7 @@ func (c counts) String() string {
 type judge struct {
 	bound    time.Duration // the staleness bound
 	begun    time.Time     // when the present conductor started to listen
+	changed  time.Time     // when the truth last did
 	subjects map[identity]*subject
 	counts   counts
 	byField  [fields]counts
@@ -114,6 +115,7 @@ func (j *judge) note(m *member.Member, now time.Time, edit func(*values)) *subje
 		if v[f] == s.now[f] {
 			continue
 		}
+		j.changed = now
 		s.past[f] = append(s.past[f], was{s.now[f], now})
 		for s.past[f][0].until.Before(now.Add(-2 * j.bound)) {
 			s.past[f] = s.past[f][1:]
@@ -240,8 +242,9 @@ func (j *judge) verdict(now time.Time, f field, c counts, shown *ring.Member, wh
 	j.wrong = append(j.wrong, fmt.Sprintf("%s %s: %s: %s", now.Format("04:05.000"), name, fieldNames[f], what))
 }
 
-// differences are all fields in which a view is not the truth: none when all is quiet.
-func (j *judge) differences(now time.Time, v *ring.View, members []*member.Member) (list []string) {
+// differences are all fields in which a view is not the truth, and the members that it shows alive and are not. When all
+// is quiet there are none.
+func (j *judge) differences(now time.Time, v *ring.View, members []*member.Member) (list, ghosts []string) {
 	alive := make(map[identity]bool, len(members))
 	for _, m := range members {
 		s := j.note(m, now, func(v *values) {
@@ -266,10 +269,10 @@ func (j *judge) differences(now time.Time, v *ring.View, members []*member.Membe
 	}
 	for _, shown := range v.Members {
 		if !alive[identity{shown.ID, shown.Incarnation}] && !slices.Contains([]ring.MemberStatus{ring.Left, ring.Failed, ring.Silent}, shown.Status) {
-			list = append(list, fmt.Sprintf("%x: %s, but it is gone", shown.ID[16:], shown.Status))
+			ghosts = append(ghosts, fmt.Sprintf("%x: %s, but it is gone", shown.ID[16:], shown.Status))
 		}
 	}
-	return list
+	return list, ghosts
 }
 
 func valuesOf(m *ring.Member) values {

@@ -9,7 +9,7 @@ import (
 const (
 	exportEvery = 100 * time.Millisecond // as package otel does
 	retryEvery  = 500 * time.Millisecond
-	queueLimit  = 400 // records: small, so that a minute's outage overflows some queues
+	queueLimit  = 60 // records: small, so that a minute's outage overflows some queues
 )
 
 // weather is what happens to telemetry between the processes and the conductor.

@@ -83,18 +83,23 @@ func (w *world) run() error {
 	if !w.sim.RunUntil(settleLimit, lookEvery, w.settled) {
 		return fmt.Errorf("the ring itself is not ideal %v after the storm", settleLimit)
 	}
+	// Quiet: a keyframe period later the view is whole, and when silence has lasted it knows who is gone.
+	w.sim.Run(keyframe + w.plan.weather.lateBy + retryEvery + 2*exportEvery)
+	if err := w.standStill(); err != nil {
+		return err
+	}
+	if wrong, _ := w.judge.differences(w.sim.Now(), w.shown(), w.members()); len(wrong) > 0 {
+		return fmt.Errorf("all is quiet, and the view is not the truth:\n%s", strings.Join(wrong, "\n"))
+	}
+	w.sim.Run(silence - keyframe)
+	if err := w.standStill(); err != nil {
+		return err
+	}
+	if wrong, ghosts := w.judge.differences(w.sim.Now(), w.shown(), w.members()); len(wrong)+len(ghosts) > 0 {
+		return fmt.Errorf("all has been quiet, and the view is not the truth:\n%s", strings.Join(append(wrong, ghosts...), "\n"))
+	}
 	if w.judge.counts.unmarked > 0 {
 		return fmt.Errorf("%v\n%s", w.judge.counts, strings.Join(w.judge.wrong, "\n"))
-	}
-	// Quiet: within a keyframe period the view is whole, and nothing differs but what is still on its way.
-	w.sim.Run(keyframe + w.plan.weather.lateBy + 2*time.Second)
-	for _, limit := range []time.Duration{0, silence} {
-		w.sim.Run(limit)
-		w.looking = false
-		w.sim.Run(5 * exportEvery)
-		if wrong := w.judge.differences(w.sim.Now(), w.shown(), w.members()); len(wrong) > 0 && limit > 0 {
-			return fmt.Errorf("all is quiet, and the view is not the truth:\n%s", strings.Join(wrong, "\n"))
-		}
 	}
 	want := ring.Ideal
 	if len(w.members()) <= w.plan.successors {
@@ -102,6 +107,15 @@ func (w *world) run() error {
 	}
 	if v := w.shown(); v.Status != want || v.Error != 0 || v.Gaps+v.Overlaps > 0 {
 		return fmt.Errorf("the ring is ideal, and the view says %s, error %d, %d gaps, %d overlaps", v.Status, v.Error, v.Gaps, v.Overlaps)
+	}
+	return nil
+}
+
+// standStill waits until nothing has changed for longer than members may take to tell what they hold: there may be copies
+// to clear away.
+func (w *world) standStill() error {
+	if !w.sim.RunUntil(settleLimit, lookEvery, func() bool { return w.sim.Now().Sub(w.judge.changed) > 2*time.Second }) {
+		return fmt.Errorf("members go on changing for %v", settleLimit)
 	}
 	return nil
 }

@@ -1,0 +1,329 @@
+package truthtest
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/otel/log"
+	"go.opentelemetry.io/otel/log/embedded"
+
+	"chordconductor/conductor/ring"
+	"chordconductor/node/chord"
+	"chordconductor/node/env/faults"
+	"chordconductor/node/env/grpcenv"
+	"chordconductor/node/member"
+	"chordconductor/otel"
+	"chordconductor/otel/chordevent"
+)
+
+// realKeyframe is the shortest period there is, so that an outage of six of them takes six seconds.
+const realKeyframe = time.Second
+
+// slowness is by how much a busy machine may delay what is told and looked at.
+const slowness = 2 * time.Second
+
+// A realRing is members over gRPC, their telemetry over the real exporters and the real receiver, and a judge.
+type realRing struct {
+	t     *testing.T
+	relay *relay
+	judge *judge
+	made  int // hosts
+
+	mu    sync.Mutex  // guards judge and hosts
+	hosts []*realHost // those that are alive
+}
+
+type realHost struct {
+	*member.Host
+	env       *grpcenv.Env
+	layer     *faults.Layer
+	telemetry *otel.Telemetry
+	process   string
+}
+
+// TestViewIsTrueOverOTLP does in real time, to one ring, what TestViewIsTrue does to many.
+func TestViewIsTrueOverOTLP(t *testing.T) {
+	r := &realRing{t: t, relay: newRelay(t)}
+	r.judge = newJudge(realKeyframe*3/2+slowness, time.Now())
+	r.relay.start()
+	for range 7 {
+		r.add("127.0.0.1:0")
+	}
+	t.Cleanup(r.end)
+	r.until(time.Minute, "the first hosts make a ring", r.settled)
+	looking := every(lookEvery, r.look)
+	writing := every(50*time.Millisecond, r.put)
+
+	r.relay.spoil(weather{drop: .2, double: .2, late: .2, lateBy: slowness / 4})
+	for _, s := range []struct {
+		at time.Duration
+		do func()
+	}{
+		{time.Second, func() { r.crash(2) }},
+		{2 * time.Second, func() { r.add("127.0.0.1:0") }},
+		{2500 * time.Millisecond, func() { r.relay.block(true) }},
+		{3 * time.Second, func() { r.separate(3) }},
+		{5 * time.Second, func() { r.separate(0) }},
+		{6 * time.Second, func() { r.leave(1) }},
+		{8500 * time.Millisecond, func() { r.relay.block(false) }},
+		{9 * time.Second, func() { r.add(r.crash(3)) }},
+		{10 * time.Second, func() { r.relay.stop() }},
+		{11 * time.Second, func() { r.relay.start(); r.heardFrom(time.Now()) }},
+		{12 * time.Second, func() { r.add("127.0.0.1:0") }},
+		{13 * time.Second, func() { r.relay.spoil(weather{}) }},
+	} {
+		r.wait(s.at)
+		s.do()
+	}
+	writing()
+	r.until(time.Minute, "the ring is ideal again", r.settled)
+	var wrong []string
+	quiet := time.Now()
+	r.until(20*time.Second, "the view is the truth", func() bool {
+		var ghosts []string
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		v := r.relay.view()
+		wrong, ghosts = r.judge.differences(time.Now(), v, r.members())
+		wrong = append(wrong, ghosts...)
+		return len(wrong) == 0 && v.Status == ring.Ideal && v.Error == 0
+	})
+	looking()
+	for _, line := range wrong {
+		t.Error(line)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for f, c := range r.judge.byField {
+		t.Logf("%-12s %v", fieldNames[f], c)
+	}
+	t.Logf("over OTLP: %v; the view was the truth %v after the ring was ideal", r.judge.counts, time.Since(quiet).Round(time.Millisecond))
+	t.Logf("telemetry: %v", r.relay)
+	if r.judge.counts.unmarked > 0 {
+		t.Errorf("not marked:\n%s", strings.Join(r.judge.wrong, "\n"))
+	}
+	if n := r.relay.count; n.dropped == 0 || n.doubled == 0 || n.late == 0 || n.refused == 0 {
+		t.Errorf("too fair a weather: %v", r.relay)
+	}
+}
+
+// every calls f again and again, until the returned function is called, which waits for it.
+func every(d time.Duration, f func()) (stop func()) {
+	end, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(d)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				f()
+			case <-end:
+				return
+			}
+		}
+	}()
+	return func() { close(end); <-done }
+}
+
+func (r *realRing) until(limit time.Duration, what string, cond func() bool) {
+	r.t.Helper()
+	deadline := time.After(limit)
+	for !cond() {
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-deadline:
+			r.t.Errorf("not within %v: %s", limit, what)
+			return
+		}
+	}
+}
+
+// wait waits until a time since the storm began.
+func (r *realRing) wait(at time.Duration) { <-time.After(time.Until(r.relay.spoiled.Add(at))) }
+
+func (r *realRing) look() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	v := r.relay.view()
+	r.judge.look(time.Now(), v, r.members())
+}
+
+func (r *realRing) heardFrom(now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.judge.begun = now
+}
+
+// members is called with mu held.
+func (r *realRing) members() (all []*member.Member) {
+	for _, h := range r.hosts {
+		all = append(all, h.Members()...)
+	}
+	return all
+}
+
+func (r *realRing) settled() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var states []chord.State
+	for _, m := range r.members() {
+		if m.Status() != chordevent.StatusActive || !m.Keys().Ownership().Owns {
+			return false
+		}
+		states = append(states, m.State())
+	}
+	return chord.Observe(states).Ideal(r.hosts[0].Space())
+}
+
+// add starts a host, a process as far as its telemetry goes, and returns its address.
+func (r *realRing) add(listen string) string {
+	ctx := context.Background()
+	r.made++
+	h := &realHost{process: fmt.Sprint("process-", r.made)}
+	var err error
+	fail := func(err error) {
+		if err != nil {
+			r.t.Fatal(err)
+		}
+	}
+	h.telemetry, err = otel.Setup(ctx, otel.Config{
+		Ring: "chord", Endpoint: r.relay.address, Headers: map[string]string{processHeader: h.process}, IgnoreEnvironment: true,
+	})
+	fail(err)
+	told, err := otel.Memory(otel.MemoryConfig{
+		Ring: "chord", Instance: "judge", Random: rand.Uint64, Now: time.Now,
+		Sink: func(data plog.Logs) {
+			each([]plog.Logs{data}, func(ev *chordevent.Event) {
+				r.mu.Lock()
+				defer r.mu.Unlock()
+				if m := h.Member(ev.Node.ID); m != nil {
+					r.judge.heard(m, ev)
+				}
+			})
+		},
+	})
+	fail(err)
+	h.env, err = grpcenv.Listen(grpcenv.Options{Listen: listen})
+	fail(err)
+	h.layer = faults.New(h.env, h.env.Address())
+	cfg := member.Config{Successors: 4, Keyframe: realKeyframe, Stabilize: 250 * time.Millisecond, CallLimit: slowness / 2}
+	r.mu.Lock()
+	for _, other := range r.hosts {
+		cfg.Join = append(cfg.Join, other.Address())
+	}
+	r.mu.Unlock()
+	h.Host, err = member.NewHost(cfg, h.env.Address(), h.layer, member.Telemetry{
+		Events: both{h.telemetry.Events, told.Events}, Lost: h.telemetry.Lost,
+	})
+	fail(err)
+	h.telemetry.OnRecovery(h.Recovered)
+	h.env.Serve(h.layer.ServeRing(h), h.layer.ServeKeys(h), nil)
+	r.mu.Lock()
+	r.hosts = append(r.hosts, h)
+	r.mu.Unlock()
+	_, err = h.Start(1)
+	fail(err)
+	return h.env.Address()
+}
+
+// both hands each event to the exporter and to the judge.
+type both struct {
+	log.LoggerProvider
+	judge log.LoggerProvider
+}
+
+func (b both) Logger(name string, options ...log.LoggerOption) log.Logger {
+	return bothLoggers{Logger: b.LoggerProvider.Logger(name, options...), judge: b.judge.Logger(name, options...)}
+}
+
+type bothLoggers struct {
+	log.Logger
+	judge log.Logger
+}
+
+func (b bothLoggers) Emit(ctx context.Context, record log.Record) {
+	b.judge.Emit(ctx, record)
+	b.Logger.Emit(ctx, record)
+}
+
+var _ embedded.Logger = bothLoggers{}
+
+// take removes a host from those that are alive.
+func (r *realRing) take(n int) *realHost {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	h := r.hosts[n]
+	r.hosts = slices.Delete(slices.Clone(r.hosts), n, n+1)
+	return h
+}
+
+// crash ends a host without a word and returns its address. What its telemetry has not exported yet is lost.
+func (r *realRing) crash(n int) (address string) {
+	h := r.take(n)
+	r.relay.kill(h.process)
+	h.Crash()
+	h.close()
+	return h.env.Address()
+}
+
+func (r *realRing) leave(n int) {
+	r.mu.Lock()
+	h := r.hosts[n]
+	r.mu.Unlock()
+	if err := h.Leave(context.Background()); err != nil {
+		r.t.Logf("a host stays: %v", err) // it may have been taken for dead
+		return
+	}
+	r.take(n)
+	h.close()
+}
+
+// close ends a host's environment and telemetry.
+func (h *realHost) close() {
+	h.env.Close()
+	_ = h.telemetry.Shutdown(context.Background()) // what cannot be exported is lost, as it should be
+}
+
+func (r *realRing) end() {
+	for len(r.hosts) > 0 {
+		r.crash(0)
+	}
+}
+
+// separate cuts the first n hosts off from the others; 0 heals.
+func (r *realRing) separate(n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i, h := range r.hosts {
+		var rules []faults.Rule
+		for j, other := range r.hosts {
+			if (i < n) != (j < n) {
+				rules = append(rules, faults.Rule{Address: other.Address(), Cut: true})
+			}
+		}
+		if err := h.layer.Set(rules); err != nil {
+			r.t.Error(err)
+		}
+	}
+}
+
+func (r *realRing) put() {
+	r.mu.Lock()
+	h := r.hosts[rand.N(len(r.hosts))]
+	r.mu.Unlock()
+	m := h.Any()
+	if m == nil || m.Status() != chordevent.StatusActive {
+		return
+	}
+	_ = h.env.Go(context.Background(), func(ctx context.Context) { // a host that is no more does nothing
+		_, _ = keeperOf(m).Put(ctx, fmt.Appendf(nil, "key-%d", rand.N(100)), []byte("value"), 0) // another test's matter
+	})
+}
