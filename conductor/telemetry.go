@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"strings"
 
 	"go.opentelemetry.io/otel/metric"
 
@@ -16,16 +17,17 @@ import (
 	"chordconductor/otel"
 )
 
-// ownTelemetry is the conductor's own metrics. They go where the OTEL_* variables say, or else, if metrics are passed
-// on at all, into its own OTLP port like everybody else's. It traces nothing of what it receives: that would come back.
+// ownTelemetry is the conductor's own metrics. They go where the OTEL_* variables say (to be scraped, among others), or
+// else, if metrics are passed on at all, into its own OTLP port like everybody else's. It traces nothing of what it receives: that would come back.
 type ownTelemetry struct{ *otel.Telemetry }
 
 func newOwnTelemetry(o options) (*ownTelemetry, error) {
 	to := endpointOf(o.ingest.GRPC, o.ingest)
 	_, port, _ := net.SplitHostPort(o.ingest.GRPC) // checked with the flags
 	elsewhere := os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") != "" || os.Getenv("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT") != ""
+	scraped := strings.Contains(os.Getenv("OTEL_METRICS_EXPORTER"), "prometheus")
 	toSelf := o.ingest.ForwardMetrics != "" && port != "0" && to.Err == nil
-	if !elsewhere && !toSelf {
+	if !elsewhere && !scraped && !toSelf {
 		return &ownTelemetry{}, nil
 	}
 	t, err := otel.Setup(context.Background(), otel.Config{

@@ -1,8 +1,10 @@
 package otel
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"strconv"
 	"strings"
@@ -50,6 +52,50 @@ func (e environ) disabled() bool { return strings.EqualFold(e.get("OTEL_SDK_DISA
 // exports says whether a signal has an exporter. Callers have checked the variables.
 func (e environ) exports(signal string) bool { return e.get("OTEL_"+signal+"_EXPORTER") != "none" }
 
+// metricExporters says how metrics leave: pushed over OTLP, kept ready for Prometheus to scrape, both or neither. The
+// variable is a list. Callers have checked it.
+func (e environ) metricExporters() (push, scrape bool) {
+	names := e.get("OTEL_METRICS_EXPORTER")
+	if names == "" {
+		return true, false
+	}
+	for name := range strings.SplitSeq(names, ",") {
+		switch strings.TrimSpace(name) {
+		case "otlp":
+			push = true
+		case "prometheus":
+			scrape = true
+		}
+	}
+	return push, scrape
+}
+
+// checkMetricExporters refuses a list with an unknown name, or with none beside others.
+func (e environ) checkMetricExporters() error {
+	names := e.get("OTEL_METRICS_EXPORTER")
+	if names == "" || names == "none" {
+		return nil
+	}
+	for name := range strings.SplitSeq(names, ",") {
+		if name = strings.TrimSpace(name); name != "otlp" && name != "prometheus" {
+			return fmt.Errorf("OTEL_METRICS_EXPORTER=%.40q: want otlp, prometheus, both with a comma between, or none", names)
+		}
+	}
+	if _, err := strconv.ParseUint(e.prometheusPort(), 10, 16); err != nil {
+		return fmt.Errorf("OTEL_EXPORTER_PROMETHEUS_PORT=%.40q: not a port", e.prometheusPort())
+	}
+	return nil
+}
+
+func (e environ) prometheusPort() string {
+	return cmp.Or(e.get("OTEL_EXPORTER_PROMETHEUS_PORT"), "9464")
+}
+
+// prometheusAddress is where Prometheus scrapes, by the specification's variables and defaults.
+func (e environ) prometheusAddress() string {
+	return net.JoinHostPort(cmp.Or(e.get("OTEL_EXPORTER_PROMETHEUS_HOST"), "localhost"), e.prometheusPort())
+}
+
 func (e environ) protocol(signal string) string {
 	if p := e.otlp(signal, "PROTOCOL"); p != "" {
 		return p
@@ -69,8 +115,8 @@ func (e environ) timeout(signal string, byDefault time.Duration) time.Duration {
 func (e environ) check() error {
 	var wrong []error
 	for _, signal := range []string{traces, metrics, logs} {
-		switch v := e.get("OTEL_" + signal + "_EXPORTER"); v {
-		case "", "otlp", "none":
+		switch v := e.get("OTEL_" + signal + "_EXPORTER"); {
+		case signal == metrics, v == "", v == "otlp", v == "none":
 		default:
 			wrong = append(wrong, fmt.Errorf("OTEL_%s_EXPORTER=%.40q: want otlp or none", signal, v))
 		}
@@ -84,6 +130,9 @@ func (e environ) check() error {
 				wrong = append(wrong, fmt.Errorf("OTEL_EXPORTER_OTLP_ENDPOINT or OTEL_EXPORTER_OTLP_%s_ENDPOINT=%w", signal, err))
 			}
 		}
+	}
+	if err := e.checkMetricExporters(); err != nil {
+		wrong = append(wrong, err)
 	}
 	if _, err := e.propagator(); err != nil {
 		wrong = append(wrong, err)

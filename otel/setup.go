@@ -13,13 +13,10 @@ import (
 	metricnoop "go.opentelemetry.io/otel/metric/noop"
 	"go.opentelemetry.io/otel/propagation"
 	sdklog "go.opentelemetry.io/otel/sdk/log"
-	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 	tracenoop "go.opentelemetry.io/otel/trace/noop"
-
-	"chordconductor/otel/chordevent"
 )
 
 // shutdownLimit is how long each provider may take to flush when a program ends.
@@ -143,40 +140,4 @@ func (s *setup) eventsAndLogs(ctx context.Context) error {
 	s.Logs = p
 	s.ends = append(s.ends, end{"logs", p.ForceFlush, p.Shutdown, life.end})
 	return nil
-}
-
-func (s *setup) metrics(ctx context.Context) error {
-	if !s.env.exports(metrics) {
-		return nil
-	}
-	exporter, err := s.exporters.metrics(ctx)
-	if err != nil {
-		return fmt.Errorf("exporter of metrics: %w", err)
-	}
-	life := newLifetime()
-	var reader []sdkmetric.PeriodicReaderOption
-	if s.env.get("OTEL_METRIC_EXPORT_INTERVAL") == "" {
-		reader = append(reader, sdkmetric.WithInterval(s.cfg.MetricInterval))
-	}
-	p := sdkmetric.NewMeterProvider(sdkmetric.WithResource(s.resource),
-		sdkmetric.WithReader(sdkmetric.NewPeriodicReader(metricExporter{exporter, life, s.reporter()}, reader...)))
-	s.Meters = p
-	s.ends = append(s.ends, end{"metrics", p.ForceFlush, p.Shutdown, life.end})
-	return s.observeSelf(p.Meter("chordconductor/otel"))
-}
-
-// observeSelf shows the events' pipeline as metrics.
-func (s *setup) observeSelf(meter metric.Meter) error {
-	_, err := chordevent.TelemetryLost.Int64ObservableCounter(meter, func(_ context.Context, o metric.Int64Observer) error {
-		o.Observe(s.Lost())
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	_, err = chordevent.TelemetryQueue.Int64ObservableGauge(meter, func(_ context.Context, o metric.Int64Observer) error {
-		o.Observe(int64(s.Waiting()))
-		return nil
-	})
-	return err
 }

@@ -194,6 +194,7 @@ func TestSetupRefuses(t *testing.T) {
 		{"OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "unix://x", Config{}, "http:// or https://"},
 		{"OTEL_EXPORTER_OTLP_PROTOCOL", "http/json", Config{}, "http/protobuf"},
 		{"OTEL_TRACES_EXPORTER", "zipkin", Config{}, "want otlp or none"},
+		{"OTEL_METRICS_EXPORTER", "otlp,none", Config{}, "want otlp, prometheus"},
 		{"OTEL_PROPAGATORS", "b3", Config{}, "tracecontext"},
 		{"", "", Config{Endpoint: "http://"}, "want a URL"},
 		{"", "", Config{Endpoint: "ftp://x:1"}, "http:// or https://"},
