@@ -1,0 +1,144 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"runtime"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	logs "go.opentelemetry.io/proto/otlp/collector/logs/v1"
+	metrics "go.opentelemetry.io/proto/otlp/collector/metrics/v1"
+	traces "go.opentelemetry.io/proto/otlp/collector/trace/v1"
+	"google.golang.org/grpc"
+
+	"chordconductor/conductor/sim/scenario"
+)
+
+// BenchmarkLiveMembers is a second of a ring at rest in this process: stabilize every 2 s, all telemetry exported over
+// OTLP. "cores" is processor time per second, "GiB" what the process holds, both with the sink that the telemetry goes
+// to. An iteration takes a second: run it with -benchtime=20x.
+func BenchmarkLiveMembers(b *testing.B) {
+	for _, c := range []struct {
+		members   int
+		transport scenario.Transport
+	}{{100, scenario.GRPC}, {1000, scenario.GRPC}, {1000, scenario.Memory}, {10_000, scenario.Memory}} {
+		b.Run(fmt.Sprintf("%s/%d", c.transport, c.members), func(b *testing.B) { liveMembers(b, c.members, c.transport) })
+	}
+}
+
+func liveMembers(b *testing.B, size int, transport scenario.Transport) {
+	out := startSink(b)
+	s, err := scenario.Parse("live", fmt.Appendf(nil, "ring: {members: %d, transport: %s}\ntiming: {stabilize: 2s}", size, transport))
+	if err != nil {
+		b.Fatal(err)
+	}
+	ground, err := Grounds{
+		Endpoint: func() Endpoint { return Endpoint{URL: "http://" + out.address} }, Version: "bench", Log: slog.New(slog.DiscardHandler),
+	}.New(b.Context(), s)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() {
+		ground.Fleet.Close(context.Background())
+		ground.End()
+	}()
+	inWorld := func(task func(ctx context.Context) error) {
+		var failed error
+		if err := ground.Do(b.Context(), func(ctx context.Context) { failed = task(ctx) }); err != nil || failed != nil {
+			b.Fatal(err, failed)
+		}
+	}
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for started := 0; started < size; {
+		n := min(size-started, max(1, started/8)) // no faster than newcomers find their places
+		inWorld(func(ctx context.Context) error {
+			_, err := ground.Fleet.Start(ctx, n, "")
+			return err
+		})
+		started += n
+		for joined := 0; joined < started; <-tick.C {
+			inWorld(func(context.Context) error {
+				_, joined = members(ground.Fleet.Hosts())
+				return nil
+			})
+		}
+	}
+	for range 20 * 30 { // half a minute, in which stabilize backs off to its base interval
+		<-tick.C
+	}
+
+	before, records := processorTime(b), out.records.Load()
+	second := time.NewTicker(time.Second)
+	defer second.Stop()
+	b.ResetTimer()
+	for range b.N {
+		<-second.C
+	}
+	b.StopTimer()
+	b.ReportMetric((processorTime(b)-before).Seconds()/b.Elapsed().Seconds(), "cores")
+	b.ReportMetric(float64(out.records.Load()-records)/b.Elapsed().Seconds(), "events/s")
+	var mem runtime.MemStats
+	runtime.ReadMemStats(&mem)
+	b.ReportMetric(float64(mem.Sys-mem.HeapReleased)/(1<<30), "GiB")
+}
+
+func processorTime(b *testing.B) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// sink takes telemetry and counts the event records.
+type sink struct {
+	logs.UnimplementedLogsServiceServer
+	address string
+	records atomic.Int64
+}
+
+func startSink(b *testing.B) *sink {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	s := &sink{address: l.Addr().String()}
+	server := grpc.NewServer(grpc.MaxRecvMsgSize(64 << 20))
+	logs.RegisterLogsServiceServer(server, s)
+	traces.RegisterTraceServiceServer(server, traceSink{})
+	metrics.RegisterMetricsServiceServer(server, metricSink{})
+	go server.Serve(l)
+	b.Cleanup(server.Stop)
+	return s
+}
+
+func (s *sink) Export(_ context.Context, q *logs.ExportLogsServiceRequest) (*logs.ExportLogsServiceResponse, error) {
+	for _, r := range q.ResourceLogs {
+		for _, scope := range r.ScopeLogs {
+			s.records.Add(int64(len(scope.LogRecords)))
+		}
+	}
+	return &logs.ExportLogsServiceResponse{}, nil
+}
+
+type traceSink struct {
+	traces.UnimplementedTraceServiceServer
+}
+
+func (traceSink) Export(context.Context, *traces.ExportTraceServiceRequest) (*traces.ExportTraceServiceResponse, error) {
+	return &traces.ExportTraceServiceResponse{}, nil
+}
+
+type metricSink struct {
+	metrics.UnimplementedMetricsServiceServer
+}
+
+func (metricSink) Export(context.Context, *metrics.ExportMetricsServiceRequest) (*metrics.ExportMetricsServiceResponse, error) {
+	return &metrics.ExportMetricsServiceResponse{}, nil
+}
