@@ -47,7 +47,8 @@ type Check struct {
 	Metric   scenario.Metric `json:"metric"`
 	Bound    float64         `json:"at_most"`
 	Value    float64         `json:"value"`
-	Measured bool            `json:"measured"` // false: this run could not tell, so it does not count as held
+	Measured bool            `json:"measured"`        // false: this run could not tell, so it does not count as held
+	Never    bool            `json:"never,omitempty"` // it did not come about before the end; value is the time until then
 	OK       bool            `json:"ok"`
 }
 
@@ -73,6 +74,7 @@ type Summary struct {
 	MaxMS         float64 `json:"max_ms"`
 	PeakRingError uint64  `json:"peak_ring_error"`
 	LongestRepair float64 `json:"longest_repair_s"`
+	Unmended      int     `json:"phases_not_repaired"` // the ring was not ideal again after them
 }
 
 // Phase is what happened from one phase's beginning to the next one's.
@@ -322,7 +324,9 @@ func summary(r *sim.Result) Summary {
 		s.HalfLog = round(math.Log2(float64(s.MembersEnd)) / 2)
 	}
 	for _, p := range r.Phases {
-		if p.Measured && p.Repaired > 0 {
+		if p.Measured && p.Repaired < 0 {
+			s.Unmended++
+		} else if p.Measured {
 			s.LongestRepair = max(s.LongestRepair, secs(p.Repaired))
 		}
 	}

@@ -58,6 +58,7 @@ func aResult(t *testing.T) *sim.Result {
 			{Metric: scenario.LostKeys, Measured: true, OK: true},
 			{Metric: scenario.P99Lookup, Bound: 0.01, Value: 0.004, Measured: true, OK: true},
 			{Metric: scenario.MeanHops, Bound: 1, Value: 1.5, Measured: true},
+			{Metric: scenario.RepairedWithin, Bound: 10, Value: 0.5, Measured: true, Never: true},
 		},
 		Notes: []string{"3.0s: something"},
 	}
@@ -71,7 +72,7 @@ func TestJSON(t *testing.T) {
 	}
 	for _, want := range []string{
 		`"verdict": "failed"`, `"metric": "mean_hops"`, `"half_log2_members": 0.792`, `"repaired_after_s": 2`, `"not_repaired": true`,
-		`"expected_keys": 30`, `"since_s": 1`, `"finger 3 → 0009 (1 in vain)"`, `"unmarked_wrong_fields": null`, `"stale_reads": 1`, `"mean_hops": 1.5`,
+		`"expected_keys": 30`, `"since_s": 1`, `"finger 3 → 0009 (1 in vain)"`, `"unmarked_wrong_fields": null`, `"never": true`, `"phases_not_repaired": 1`, `"stale_reads": 1`, `"mean_hops": 1.5`,
 	} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("%s is not in the report:\n%s", want, text)
@@ -159,7 +160,7 @@ func TestEmpty(t *testing.T) {
 func TestText(t *testing.T) {
 	var out bytes.Buffer
 	Of(aResult(t)).Text(&out)
-	for _, want := range []string{"FAILED after 4 s (virtual time)", "ok   lost_keys", "4ms, at most 10ms", "FAIL mean_hops", "2.0 s", "not before the end", "note: 3.0s: something"} {
+	for _, want := range []string{"FAILED after 4 s (virtual time)", "ok   lost_keys", "4ms, at most 10ms", "FAIL mean_hops", "not within 500ms, at most 10s", "2.0 s", "not before the end", "note: 3.0s: something"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is not in\n%s", want, &out)
 		}

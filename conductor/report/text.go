@@ -28,7 +28,7 @@ func (rep *Report) Text(w io.Writer) {
 	if len(rep.Checks) > 0 {
 		fmt.Fprintln(w)
 		for _, c := range rep.Checks {
-			fmt.Fprintf(w, "  %-4s %-24s %s, at most %s\n", c.mark(), c.Metric, c.value(), c.Metric.Format(c.Bound))
+			fmt.Fprintf(w, "  %-4s %-24s %s, at most %s\n", c.mark(), c.Metric, c.Text(), c.Metric.Format(c.Bound))
 		}
 	}
 	for _, n := range rep.Notes {
@@ -53,9 +53,13 @@ func (c Check) mark() string {
 	return "FAIL"
 }
 
-func (c Check) value() string {
+// Text is what was measured, for people.
+func (c Check) Text() string {
 	if !c.Measured {
 		return "not measured"
+	}
+	if c.Never {
+		return "not within " + c.Metric.Format(c.Value)
 	}
 	return c.Metric.Format(c.Value)
 }

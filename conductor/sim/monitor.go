@@ -75,8 +75,9 @@ func (s *simulation) awaitRepair(result int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := &s.results[result]
-	r.Measured, r.Repaired = true, -1
-	s.waiting = append(s.waiting, repairWait{result, s.world.Now()})
+	now := s.world.Now()
+	r.Measured, r.Repaired, r.Over = true, -1, now.Sub(s.began)
+	s.waiting = append(s.waiting, repairWait{result, now})
 }
 
 // point appends one second to the timeline.

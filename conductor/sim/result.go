@@ -52,6 +52,7 @@ type PhaseResult struct {
 	Name     string
 	From, To time.Duration
 	Counts   *load.Counts
+	Over     time.Duration // when the phase had done all, and its repair began to be timed
 	Repaired time.Duration // from the phase's end to the next ideal ring; negative: not before the run's end
 	Measured bool          // false: the phase does nothing to the ring
 }
@@ -118,6 +119,7 @@ type Check struct {
 	Bound    float64
 	Value    float64
 	Measured bool
+	Never    bool // it did not come to what was expected before the run's end; Value is the time until then
 	OK       bool
 }
 
