@@ -1,0 +1,154 @@
+package e2e
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+)
+
+// members are those that a trace speaks of: whose spans it has, and whose events stand on them.
+func (tr trace) members() map[string]bool {
+	all := map[string]bool{}
+	for _, s := range tr.Spans {
+		all[s.tag("chord.node.id")] = true
+		for _, e := range s.Logs {
+			all[e.field("chord.node.id")] = true
+		}
+	}
+	delete(all, "")
+	return all
+}
+
+// whole says which parent is missing, if one is.
+func (tr trace) whole() error {
+	known := map[string]bool{}
+	for _, s := range tr.Spans {
+		known[s.SpanID] = true
+	}
+	for _, s := range tr.Spans {
+		if parent := s.parent(); parent != "" && !known[parent] {
+			return fmt.Errorf("trace %s: %s hangs on span %s, which nobody has sent", tr.TraceID, s.Operation, parent)
+		}
+	}
+	return nil
+}
+
+// instances counts the processes of a trace.
+func (tr trace) instances() int {
+	all := map[string]bool{}
+	for _, p := range tr.Processes {
+		for _, tag := range p.Tags {
+			if tag.Key == "service.instance.id" {
+				all[fmt.Sprint(tag.Value)] = true
+			}
+		}
+	}
+	return len(all)
+}
+
+// joinsAndMoves checks the traces of joins: the joiner, those who were asked and the one who hands over keys stand in one
+// trace of several processes, each with its events at their instants.
+func joinsAndMoves(jaeger string) error {
+	traces, err := jaegerTraces(jaeger, "/api/traces?service=chord-node&operation=chord.join&limit=100")
+	if err != nil {
+		return err
+	}
+	moves, across := 0, 0
+	for _, tr := range traces {
+		if err := tr.whole(); err != nil {
+			return err
+		}
+		joiner := ""
+		for _, s := range tr.Spans {
+			if s.Operation != "chord.join" {
+				continue
+			}
+			joiner = s.tag("chord.node.id")
+			if s.event("chord.node.joined") == nil || s.tag("chord.outcome") != "ok" {
+				return fmt.Errorf("trace %s: the join of %s does not say that it joined: %v", tr.TraceID, joiner, s.Logs)
+			}
+		}
+		for _, s := range tr.Spans {
+			if s.Operation != "chord.keys.move" {
+				continue
+			}
+			moves++
+			if s.tag("chord.peer.id") != joiner || s.tag("chord.move.reason") != "join" || s.tag("chord.node.id") == joiner {
+				return fmt.Errorf("trace %s: the join of %s has a move of %s to %s", tr.TraceID, joiner, s.tag("chord.node.id"), s.tag("chord.peer.id"))
+			}
+			e := s.event("chord.keys.moved")
+			if e == nil || e.Timestamp < s.StartTime || e.Timestamp > s.StartTime+s.Duration {
+				return fmt.Errorf("trace %s: the move does not say when it began: %v", tr.TraceID, s.Logs)
+			}
+		}
+		if tr.instances() > 1 && len(tr.members()) > 2 {
+			across++
+		}
+	}
+	if moves < 10 || across < 5 { // 20 members joined, one founded, on five hosts
+		return fmt.Errorf("%d traces of joins have %d key moves; %d span processes", len(traces), moves, across)
+	}
+	return nil
+}
+
+// deathIsTold finds the trace in which a neighbour notices that the host at an address is gone: the call that failed is
+// marked as an error that says whom it could not reach, and the round it belongs to carries the events it caused.
+func deathIsTold(jaeger, address string) error {
+	traces, err := jaegerTraces(jaeger, "/api/traces?service=chord-node&operation=chord.stabilize&limit=500")
+	if err != nil {
+		return err
+	}
+	last := fmt.Errorf("none of %d rounds has a failed call to %s", len(traces), address)
+	for _, tr := range traces {
+		failed, told := false, false
+		for _, s := range tr.Spans {
+			failed = failed || s.tag("error") == "true" && strings.Contains(s.tag("otel.status_description"), address)
+			e := s.event("chord.peer.failed")
+			told = told || e != nil && e.field("chord.peer.address") == address && e.field("chord.operation") != ""
+		}
+		switch err := tr.whole(); {
+		case failed && told && err == nil:
+			return nil
+		case failed:
+			last = errors.Join(fmt.Errorf("trace %s has the failed call, but no chord.peer.failed", tr.TraceID), err)
+		}
+	}
+	return last
+}
+
+// exemplarsLead checks that exemplars in Prometheus name traces that Jaeger has.
+func exemplarsLead(t *testing.T, prometheus, jaeger, metric string) {
+	t.Helper()
+	eventually(t, 40*time.Second, "an exemplar of "+metric+" that opens in Jaeger", func() error {
+		var answer struct {
+			Data []struct {
+				Exemplars []struct {
+					Labels map[string]string `json:"labels"`
+				} `json:"exemplars"`
+			} `json:"data"`
+		}
+		now := time.Now()
+		query := fmt.Sprintf("/api/v1/query_exemplars?query=%s&start=%d&end=%d", url.QueryEscape(metric), now.Add(-10*time.Minute).Unix(), now.Unix()+1)
+		if err := getJSON(prometheus+query, &answer); err != nil {
+			return err
+		}
+		seen := 0
+		last := errors.New("no exemplars")
+		for _, series := range answer.Data {
+			for _, exemplar := range series.Exemplars {
+				if seen++; seen > 20 {
+					return last
+				}
+				traces, err := jaegerTraces(jaeger, "/api/traces/"+exemplar.Labels["trace_id"])
+				if err == nil && len(traces) == 1 {
+					return nil
+				}
+				last = fmt.Errorf("exemplar %v: %d traces in Jaeger, %v", exemplar.Labels, len(traces), err)
+			}
+		}
+		return last
+	})
+}
