@@ -179,4 +179,7 @@ func TestCompose(t *testing.T) {
 			return nil
 		})
 	})
+
+	t.Run("--scale node=10", func(t *testing.T) { composeScales(t, c, must) })
+	t.Run("profile chaos", func(t *testing.T) { composeChaos(t, c, docker, must) })
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -24,6 +25,35 @@ func TestPromtool(t *testing.T) {
 		if code, out := run(t, nil, promtool, args...); code != 0 {
 			t.Errorf("promtool %s: exit %d:\n%s", strings.Join(args, " "), code, out)
 		}
+	}
+}
+
+// metricsAreDocumented holds every name that Prometheus has against docs/telemetry.md.
+func metricsAreDocumented(t *testing.T, prometheus string) {
+	text, err := os.ReadFile(filepath.Join(root, "docs/telemetry.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names struct{ Data []string }
+	if err := getJSON(prometheus+"/api/v1/label/__name__/values", &names); err != nil {
+		t.Fatal(err)
+	}
+	documented := map[string]bool{"target_info": true}
+	for _, m := range regexp.MustCompile("`((?:chord|rpc|traces)\\.[a-z._]+)`").FindAllStringSubmatch(string(text), -1) {
+		name := strings.ReplaceAll(m[1], ".", "_")
+		for _, unit := range []string{"", "_seconds", "_milliseconds", "_bytes"} {
+			for _, kind := range []string{"", "_total", "_bucket", "_count", "_sum"} {
+				documented[name+unit+kind] = true
+			}
+		}
+	}
+	for _, name := range names.Data {
+		if !documented[name] {
+			t.Errorf("%s is in Prometheus and not in docs/telemetry.md", name)
+		}
+	}
+	if len(names.Data) < 30 {
+		t.Errorf("only %d metrics in Prometheus", len(names.Data))
 	}
 }
 

@@ -90,6 +90,10 @@ func TestNodeProcesses(t *testing.T) {
 		}
 	})
 
+	t.Run("a join and the move of its keys are one trace", func(t *testing.T) {
+		eventually(t, 20*time.Second, "the traces of joins", func() error { return joinsAndMoves(jaeger) })
+	})
+
 	t.Run("metrics are in Prometheus", func(t *testing.T) {
 		for _, query := range []string{
 			`sum(chord_ring_members{chord_member_status="active"})`,
@@ -104,6 +108,12 @@ func TestNodeProcesses(t *testing.T) {
 			})
 		}
 	})
+
+	t.Run("exemplars open in Jaeger", func(t *testing.T) {
+		exemplarsLead(t, prometheus, jaeger, "chord_lookup_duration_seconds_bucket")
+	})
+
+	t.Run("every metric in Prometheus is in the documentation", func(t *testing.T) { metricsAreDocumented(t, prometheus) })
 
 	t.Run("Jaeger shows the service's performance", func(t *testing.T) {
 		eventually(t, 60*time.Second, "rate and latency of lookups", func() error { return servicePerformance(jaeger) })
@@ -126,6 +136,10 @@ func TestNodeProcesses(t *testing.T) {
 		t.Logf("SIGKILL to failed, %d members of one host: %v (stabilize 500ms)", virtual, took)
 		c.settles(t, (hosts-1)*virtual, "ideal", 30*time.Second)
 		t.Logf("SIGKILL to ideal: %v, seq %d", time.Since(killed), before.Seq)
+	})
+
+	t.Run("a death is a trace, with the error marked", func(t *testing.T) {
+		eventually(t, 20*time.Second, "the trace", func() error { return deathIsTold(jaeger, local(ports[2])) })
 	})
 
 	t.Run("every panel of the dashboards has data", func(t *testing.T) { dashboardsHaveData(t, prometheus) })

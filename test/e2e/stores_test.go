@@ -53,9 +53,9 @@ func startJaeger(t *testing.T, prometheus string) (otlp, query string) {
 	}
 	start(t, []string{"OTEL_TRACES_SAMPLER=always_off"}, onPath(t, "jaeger"), "--config", path)
 	query = "http://" + local(ports[0])
-	eventually(t, 30*time.Second, "Jaeger answers", func() error {
+	eventually(t, 30*time.Second, "Jaeger is healthy, by what docker-compose.yml asks", func() error {
 		var any map[string]any
-		return getJSON(query+"/api/services", &any)
+		return getJSON("http://"+local(ports[2])+"/status", &any)
 	})
 	return local(ports[3]), query
 }
@@ -123,25 +123,50 @@ func promLabel(base, metric, label string) (string, error) {
 type span struct {
 	SpanID     string `json:"spanID"`
 	Operation  string `json:"operationName"`
-	StartTime  int64  `json:"startTime"`
+	StartTime  int64  `json:"startTime"` // microseconds
+	Duration   int64  `json:"duration"`
 	ProcessID  string `json:"processID"`
 	References []struct {
 		Type   string `json:"refType"`
 		SpanID string `json:"spanID"`
 	} `json:"references"`
-	Tags []struct {
-		Key   string `json:"key"`
-		Value any    `json:"value"`
-	} `json:"tags"`
+	Tags []tag   `json:"tags"`
+	Logs []event `json:"logs"`
 }
 
-func (s span) tag(key string) string {
-	for _, tag := range s.Tags {
+// A tag is an attribute, of a span, an event or a process.
+type tag struct {
+	Key   string `json:"key"`
+	Value any    `json:"value"`
+}
+
+// An event of a span; its name is the field "event".
+type event struct {
+	Timestamp int64 `json:"timestamp"`
+	Fields    []tag `json:"fields"`
+}
+
+func find(tags []tag, key string) string {
+	for _, tag := range tags {
 		if tag.Key == key {
 			return fmt.Sprint(tag.Value)
 		}
 	}
 	return ""
+}
+
+func (e event) field(key string) string { return find(e.Fields, key) }
+
+func (s span) tag(key string) string { return find(s.Tags, key) }
+
+// event is the first of a name; nil: there is none.
+func (s span) event(name string) *event {
+	for i := range s.Logs {
+		if s.Logs[i].field("event") == name {
+			return &s.Logs[i]
+		}
+	}
+	return nil
 }
 
 func (s span) parent() string {
@@ -158,6 +183,7 @@ type trace struct {
 	Spans     []span `json:"spans"`
 	Processes map[string]struct {
 		Service string `json:"serviceName"`
+		Tags    []tag  `json:"tags"`
 	} `json:"processes"`
 }
 

@@ -1,0 +1,78 @@
+package e2e
+
+import (
+	"fmt"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// composeScales is `docker compose up --scale node=10` beside the running ring.
+func composeScales(t *testing.T, c *conductor, must func(...string) string) {
+	before, err := c.ring()
+	if err != nil {
+		t.Fatal(err)
+	}
+	must("up", "--detach", "--no-recreate", "--wait", "--wait-timeout", "180", "--scale", "node=10", "node")
+	if n := len(strings.Fields(must("ps", "-q", "node"))); n != 10 {
+		t.Fatalf("%d node containers", n)
+	}
+	begin := time.Now()
+	c.settles(t, before.with("active")+7*8, "ideal", 120*time.Second)
+	t.Logf("seven hosts of 8 members more: ideal %v after they were healthy", time.Since(begin).Round(100*time.Millisecond))
+	must("up", "--detach", "--no-recreate", "--scale", "node=3", "node") // the others leave gracefully
+	c.settles(t, before.with("active"), "ideal", 120*time.Second)
+}
+
+// composeChaos is the profile in which hosts die by themselves and come back: the same container, started again, with a
+// ring that is ideal in between.
+func composeChaos(t *testing.T, c *conductor, docker string, must func(...string) string) {
+	before, err := c.ring()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("CHORD_LIFE", "8s-16s")
+	must("--profile", "chaos", "up", "--detach", "--no-recreate", "chaos")
+	ids := strings.Fields(must("--profile", "chaos", "ps", "-q", "chaos"))
+	if len(ids) != 2 {
+		t.Fatalf("%d chaos containers", len(ids))
+	}
+	restarts := func() (n int, err error) {
+		for _, id := range ids {
+			out, err := exec.Command(docker, "inspect", "--format", "{{.RestartCount}}", id).Output()
+			if err != nil {
+				return 0, err
+			}
+			count, err := strconv.Atoi(strings.TrimSpace(string(out)))
+			if err != nil {
+				return 0, err
+			}
+			n += count
+		}
+		return n, nil
+	}
+	deaths := 0
+	eventually(t, 90*time.Second, "members of a host that killed itself are failed", func() error {
+		r, err := c.ring()
+		if err != nil {
+			return err
+		}
+		deaths = max(deaths, r.with("failed"))
+		if n, err := restarts(); err != nil || n < 2 || deaths < 4 {
+			return fmt.Errorf("%d restarts, at most %d failed at once, %v", n, deaths, err)
+		}
+		return nil
+	})
+	eventually(t, 60*time.Second, "a host that died is back on the ring", func() error {
+		r, err := c.ring()
+		if err == nil && r.with("active") <= before.with("active") {
+			err = fmt.Errorf("%d active, before %d", r.with("active"), before.with("active"))
+		}
+		return err
+	})
+	must("--profile", "chaos", "stop", "chaos")
+	must("--profile", "chaos", "rm", "--force", "chaos")
+	c.settles(t, before.with("active"), "ideal", 60*time.Second)
+}
