@@ -91,18 +91,44 @@ func clientCommands(tls *tlsFiles) []*cobra.Command {
 		return printStatus(out, a)
 	})
 
+	var wait time.Duration
 	health := c.command("health", "Exit 0 if the host is on the ring, for health checks", 0, func(ctx context.Context, cc *grpc.ClientConn, out io.Writer, _ []string) error {
-		a, err := grpc_health_v1.NewHealthClient(cc).Check(ctx, &grpc_health_v1.HealthCheckRequest{})
-		if err != nil {
-			return err
+		for begin := time.Now(); ; {
+			err := c.healthy(ctx, cc)
+			if err == nil {
+				fmt.Fprintln(out, "on the ring")
+				return nil
+			}
+			if time.Since(begin) >= wait {
+				return err
+			}
+			select {
+			case <-ctx.Done():
+				return err
+			case <-time.After(100 * time.Millisecond):
+			}
 		}
-		if a.Status != grpc_health_v1.HealthCheckResponse_SERVING {
-			return fmt.Errorf("%s is not on the ring yet", c.addr)
-		}
-		fmt.Fprintln(out, "on the ring")
-		return nil
 	})
+	health.Flags().DurationVar(&wait, "wait", 0, "keep asking for so long until it is")
+
+	put.Example = "  node put tide high\n  node put --addr host-a.example:7001 --ttl 10m tide high"
+	get.Example = "  node get tide\n  node get --addr host-a.example:7001 --tls-cert me.pem --tls-key me.key --tls-ca ca.pem tide"
+	del.Example = "  node delete tide"
+	lookup.Example = "  node lookup tide\n  node lookup --mode iterative tide\n  node lookup --id 2a"
+	status.Example = "  node status --addr host-a.example:7001"
+	health.Example = "  node health\n  node health --addr host-a.example:7001 --wait 30s    for scripts that have just started it"
 	return []*cobra.Command{put, get, del, lookup, status, health}
+}
+
+func (c *client) healthy(ctx context.Context, cc *grpc.ClientConn) error {
+	a, err := grpc_health_v1.NewHealthClient(cc).Check(ctx, &grpc_health_v1.HealthCheckRequest{})
+	if err != nil {
+		return err
+	}
+	if a.Status != grpc_health_v1.HealthCheckResponse_SERVING {
+		return fmt.Errorf("%s is not on the ring yet", c.addr)
+	}
+	return nil
 }
 
 // command makes a client command that takes exactly so many arguments.

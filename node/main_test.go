@@ -75,7 +75,9 @@ func TestProgram(t *testing.T) {
 	t.Setenv("OTEL_SDK_DISABLED", "true")
 	a, b := free(t), free(t)
 	start(t, "--listen", a, "--virtual-nodes", "2", "--stabilize", "100ms")
-	untilHealthy(t, a)
+	if out, err := execute(t.Context(), "health", "--addr", a, "--wait", "20s"); err != nil || out != "on the ring\n" {
+		t.Fatalf("health --wait: %q, %v", out, err)
+	}
 	stopB := start(t, "--listen", b, "--join", a, "--virtual-nodes", "2", "--stabilize", "100ms")
 	untilHealthy(t, b)
 
@@ -105,6 +107,16 @@ func TestProgram(t *testing.T) {
 	}
 	if _, err := execute(t.Context(), "get", "tide", "--addr", a); err == nil || !strings.Contains(err.Error(), "not found") {
 		t.Errorf("get of a deleted key: %v", err)
+	}
+}
+
+// Every command's help has an example that begins with the command.
+func TestHelpHasExamples(t *testing.T) {
+	root := newRoot()
+	for _, cmd := range append(root.Commands(), root) {
+		if !strings.Contains(cmd.Example, cmd.CommandPath()) {
+			t.Errorf("%s --help has no example of it: %q", cmd.CommandPath(), cmd.Example)
+		}
 	}
 }
 
@@ -155,6 +167,9 @@ func TestUnreachable(t *testing.T) {
 	nobody := free(t)
 	if _, err := execute(t.Context(), "get", "key", "--addr", nobody); err == nil || !strings.Contains(err.Error(), nobody) {
 		t.Errorf("a client of nobody: %v", err)
+	}
+	if _, err := execute(t.Context(), "health", "--addr", nobody, "--wait", "200ms"); err == nil || !strings.Contains(err.Error(), nobody) {
+		t.Errorf("the health of nobody: %v", err)
 	}
 	_, err := execute(t.Context(), "--listen", free(t), "--join", nobody, "--join-timeout", "300ms")
 	if usage := (usageError{}); err == nil || errors.As(err, &usage) || !strings.Contains(err.Error(), nobody) {
