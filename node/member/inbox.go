@@ -54,6 +54,13 @@ func (b *inbox) notify(n notice) {
 	}
 }
 
+// notified reports whether somebody waits to be heard who believes to be the member's predecessor.
+func (b *inbox) notified() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.notices) > 0
+}
+
 func (b *inbox) hint(h hint) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

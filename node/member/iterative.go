@@ -18,15 +18,21 @@ import (
 const maxStack = 64
 
 // walk asks one member after the other, starting with the candidates given, until done accepts an answer; it returns
-// who gave that. The newest member's candidates come first, the earlier ones stay as a way round: the walk fails only
-// when nobody is left, or at its bounds of hops and time. What it meets is noted in l.
+// who gave that. The newest member's candidates come first, the earlier ones stay as a way round: the walk fails when
+// nobody is left, or at its bounds of hops and time. It also fails when a believed owner did not answer and nobody else
+// is believed to be one: all other ways lead back to the same silence, while a new walk finds an owner that was slow, or
+// the one that has taken its place. What the walk meets is noted in l.
 func (m *Member) walk(ctx context.Context, key chord.ID, start []candidate, l *Lookup, deadline time.Time, done func(asked chord.Peer, a *nodepb.FindNextResponse) bool) (chord.Peer, error) {
 	stack := start
 	var visited []candidate
 	timeouts, last := 0, errNoRoute
+	ownerSilent := false
 	for len(stack) > 0 && len(visited) < maxHops {
 		c := stack[0]
 		stack = stack[1:]
+		if ownerSilent && !c.final {
+			return chord.Peer{}, last
+		}
 		if slices.ContainsFunc(visited, func(v candidate) bool { return v.peer == c.peer && (v.final || !c.final) }) {
 			continue
 		}
@@ -49,6 +55,7 @@ func (m *Member) walk(ctx context.Context, key chord.ID, start []candidate, l *L
 				timeouts++
 				l.Timeouts++
 				m.suspect(c.peer)
+				ownerSilent = ownerSilent || c.final
 			}
 			continue
 		}

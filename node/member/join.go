@@ -122,7 +122,8 @@ func (m *Member) contacts() []candidate {
 }
 
 // orphaned is what a member does that has no live successor and no predecessor: alone it serves on, but if anybody it
-// has known answers, it joins afresh, and keeps its data.
+// has known answers, it joins afresh, and keeps its data. Not if somebody has joined it meanwhile, who would take it for
+// gone: the dead ones that it asks first each cost a time limit.
 func (m *Member) orphaned(r *round) error {
 	s, now, base := &m.schedule, m.env.Now(), m.host.cfg.Stabilize
 	if now.Before(s.orphan) {
@@ -135,6 +136,9 @@ func (m *Member) orphaned(r *round) error {
 			return err
 		} else if err != nil || peer.ID == m.self.ID {
 			continue
+		}
+		if m.inbox.notified() {
+			return nil
 		}
 		before := m.now.Load()
 		m.edit(func(s *snapshot) { s.phase = looking })

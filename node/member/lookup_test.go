@@ -247,3 +247,23 @@ func TestConfig(t *testing.T) {
 		t.Error("a host without an address is accepted")
 	}
 }
+
+// A single message to the owner gets lost. The lookup asks it again, and does not go all around the ring first.
+func TestSlowOwnerIsAskedAgain(t *testing.T) {
+	w := newSimWorld(t, simenv.Config{Seed: 1, Delay: simenv.Fixed(50 * time.Millisecond)})
+	f := newFleet(t, w, ringOnly, 40)
+	f.ideal(2 * time.Minute)
+	f.rest(10 * time.Second) // for fingers
+	hosts := f.byID()
+	from, owner := hosts[0], hosts[20]
+	if err := from.faults.Set([]faults.Rule{{Address: owner.Address(), Cut: true}}); err != nil {
+		t.Fatal(err)
+	}
+	w.do(t, from, func(ctx context.Context) {
+		w.At(time.Second, f.heal)
+		l, err := from.Any().Find(ctx, owner.Any().Self().ID, member.Iterative)
+		if err != nil || l.Timeouts == 0 || l.Duration > 2*time.Second {
+			t.Errorf("found in %v with %d timeouts: %v", l.Duration, l.Timeouts, err)
+		}
+	})
+}
