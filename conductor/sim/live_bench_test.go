@@ -44,7 +44,9 @@ func liveMembers(b *testing.B, size int, transport scenario.Transport) {
 		b.Fatal(err)
 	}
 	defer func() {
-		ground.Fleet.Close(context.Background())
+		if err := ground.Do(context.Background(), ground.Fleet.Close); err != nil {
+			b.Error(err)
+		}
 		ground.End()
 	}()
 	inWorld := func(task func(ctx context.Context) error) {
