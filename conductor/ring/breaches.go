@@ -60,8 +60,11 @@ func (r *Ring) breach(condition string, of *record) *breach {
 // all just begun to find each other.
 func (r *Ring) graceEnd(b *breach) time.Time {
 	end := b.since.Add(r.opt.grace())
-	if formed := r.formedBy(); end.Before(formed) && b.round > 0 {
-		end = formed
+	if b.round == 0 { // a seam between ranges: part of no invariant, and noted by events, which have no time to look at all members
+		return end
+	}
+	if formed := r.formedBy(); end.Before(formed) {
+		return formed
 	}
 	return end
 }
