@@ -19,6 +19,9 @@ import (
 	strict "sigs.k8s.io/yaml"
 )
 
+// leaveSeconds is what a node may take from SIGTERM to its end: to leave, to flush its telemetry, to finish its calls.
+const leaveSeconds = 25 + 4 + 2
+
 // Every document is a known kind without an unknown field, selectors select their own pods, and ports that services and
 // probes name exist.
 func TestKubernetesManifests(t *testing.T) {
@@ -64,6 +67,9 @@ func TestKubernetesManifests(t *testing.T) {
 				var s appsv1.StatefulSet
 				decode(&s)
 				templates[s.Name] = s.Spec.Template
+				if grace := s.Spec.Template.Spec.TerminationGracePeriodSeconds; grace == nil || *grace < leaveSeconds {
+					t.Errorf("%s: the pods are killed before they have left: a leave takes up to %d s", s.Name, leaveSeconds)
+				}
 				selects(t, s.Name, s.Spec.Selector.MatchLabels, s.Spec.Template.Labels)
 			case "apps/v1 Deployment":
 				var d appsv1.Deployment

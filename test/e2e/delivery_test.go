@@ -104,3 +104,28 @@ func TestConductorIsKilledAndComesBack(t *testing.T) {
 		t.Errorf("the ring before the kill: status %d: %s", status, tail(answer, 500))
 	}
 }
+
+// The host that founded the ring is killed and started again, still with nobody to join: it founds a ring anew, and the
+// others, who keep asking after the host they joined through, make the two one.
+func TestFounderComesBack(t *testing.T) {
+	c := startConductor(t, "--scenario", "none")
+	ports := freePorts(t, deliveryHosts)
+	run := func(i int) *process {
+		args := []string{"--listen", local(ports[i]), "--virtual-nodes", strconv.Itoa(deliveryVirtual)}
+		if i > 0 {
+			args = append(args, "--join", local(ports[0]))
+		}
+		return start(t, []string{"OTEL_EXPORTER_OTLP_ENDPOINT=http://" + c.otlpGRPC}, binary(t, "node"), args...)
+	}
+	founder := run(0)
+	for i := 1; i < deliveryHosts; i++ {
+		run(i)
+	}
+	c.settles(t, deliveryHosts*deliveryVirtual, "ideal", 60*time.Second)
+	founder.kill()
+	c.settlesAny(t, (deliveryHosts-1)*deliveryVirtual, 30*time.Second)
+	run(0)
+	begin := time.Now()
+	c.settles(t, deliveryHosts*deliveryVirtual, "ideal", 90*time.Second)
+	t.Logf("the founder's new ring and the old one: ideal after %v", time.Since(begin).Round(100*time.Millisecond))
+}
