@@ -22,6 +22,8 @@ const (
 	// fresh is the age up to which a series heard for the first time counts from its start. An older one has a past that
 	// is not the present's rate.
 	fresh = time.Minute
+	// longest is the greatest quantile there is: bounds are foreign numbers, and may be of any size.
+	longest = 24 * time.Hour
 )
 
 // A Point is a point of the histogram chord.lookup.duration: unlike spans, metrics count every lookup.
@@ -186,6 +188,9 @@ func quantile(bounds []float64, byBound map[uint64]float64, q float64) time.Dura
 	}
 	if low <= 0 || math.IsInf(low, 0) || math.IsNaN(low) {
 		return 0
+	}
+	if low >= longest.Seconds() {
+		return longest
 	}
 	return time.Duration(low * float64(time.Second))
 }
