@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"html/template"
 	"image/color"
+	"math"
 	"regexp"
+	"strconv"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/font"
@@ -55,8 +57,8 @@ func (c chart) draw() (template.HTML, error) {
 	p.Y.Min = 0
 	p.Legend.Top, p.Legend.TextStyle.Font, p.Legend.TextStyle.Color = true, sans(8), ink
 	p.Legend.Left, p.Legend.Padding = true, vg.Points(1)
-	for _, x := range c.marks {
-		p.Add(vertical{x, faint})
+	for i, x := range c.marks {
+		p.Add(vertical{x, faint, strconv.Itoa(i + 1)})
 	}
 	if c.bars != nil {
 		values := make(plotter.Values, len(c.bars))
@@ -70,7 +72,7 @@ func (c chart) draw() (template.HTML, error) {
 		p.Add(bars)
 	}
 	if c.bound > 0 {
-		p.Add(vertical{c.bound, orange})
+		p.Add(vertical{x: c.bound, colour: orange})
 	}
 	for _, s := range c.series {
 		if len(s.points) == 0 {
@@ -90,6 +92,10 @@ func (c chart) draw() (template.HTML, error) {
 		}
 	}
 	p.X.Min = min(p.X.Min, 0)
+	if c.bars != nil {
+		p.X.Min, p.X.Max = -0.6, float64(len(c.bars))-0.4 // whole bars at both ends
+		p.X.Tick.Marker = counts(len(c.bars))
+	}
 	p.Y.Max = max(p.Y.Max*1.15, 1e-9) // room for the legend
 	canvas := vgsvg.New(chartWidth, chartHeight)
 	p.Draw(draw.New(canvas))
@@ -107,6 +113,7 @@ func styleAxis(a *plot.Axis, title string) {
 	a.LineStyle.Color, a.Tick.LineStyle.Color = grey, grey
 	a.LineStyle.Width, a.Tick.LineStyle.Width = vg.Points(0.5), vg.Points(0.5)
 	a.Tick.Length = vg.Points(3)
+	a.Tick.Marker = ticks{}
 	a.Padding = vg.Points(2)
 }
 
@@ -114,10 +121,35 @@ func sans(size float64) font.Font {
 	return font.Font{Typeface: "Liberation", Variant: "Sans", Size: vg.Points(size)}
 }
 
-// vertical is a line across the plot at one value of x.
+// ticks are the library's, with no more decimals than the numbers have.
+type ticks struct{}
+
+func (ticks) Ticks(low, high float64) []plot.Tick {
+	list := plot.DefaultTicks{}.Ticks(low, high)
+	for i, t := range list {
+		if !t.IsMinor() {
+			list[i].Label = strconv.FormatFloat(math.Round(t.Value*1e6)/1e6, 'f', -1, 64)
+		}
+	}
+	return list
+}
+
+// counts are ticks at whole numbers from 0 on, for so many bars.
+type counts int
+
+func (n counts) Ticks(float64, float64) []plot.Tick {
+	var list []plot.Tick
+	for step, i := max(1, (int(n)+9)/10), 0; i < int(n); i += step {
+		list = append(list, plot.Tick{Value: float64(i), Label: strconv.Itoa(i)})
+	}
+	return list
+}
+
+// vertical is a line across the plot at one value of x, with its name beside its top.
 type vertical struct {
 	x      float64
 	colour color.Color
+	name   string
 }
 
 func (v vertical) Plot(c draw.Canvas, p *plot.Plot) {
@@ -127,6 +159,9 @@ func (v vertical) Plot(c draw.Canvas, p *plot.Plot) {
 	x, _ := p.Transforms(&c)
 	at := x(v.x)
 	c.StrokeLine2(draw.LineStyle{Color: v.colour, Width: vg.Points(1)}, at, c.Min.Y, at, c.Max.Y)
+	style := p.X.Tick.Label
+	style.Color, style.XAlign, style.YAlign = grey, draw.XLeft, draw.YTop
+	c.FillText(style, vg.Point{X: at + vg.Points(2), Y: c.Max.Y}, v.name)
 }
 
 var (

@@ -28,6 +28,8 @@ var page = template.Must(template.New("report").Funcs(template.FuncMap{
 	"seconds": func(v *float64) string { return fmt.Sprintf("%.1f s", *v) },
 	"trace":   traceLink,
 	"slow":    slowTables,
+	"ms":      millisText,
+	"way":     wayText,
 }).Parse(pageText))
 
 // HTML is the report as one page that needs nothing else.
@@ -44,10 +46,8 @@ func (rep *Report) HTML() ([]byte, error) {
 // charts draws all pictures, by name.
 func (rep *Report) charts() (map[string]template.HTML, error) {
 	var marks []float64
-	for _, p := range rep.Phases {
-		if p.FromS > 0 {
-			marks = append(marks, p.FromS)
-		}
+	for _, p := range rep.Phases[min(1, len(rep.Phases)):] { // the first is the time before all phases
+		marks = append(marks, p.FromS)
 	}
 	over := func(y string, lines ...series) chart {
 		return chart{x: "seconds since the start", y: y, series: lines, marks: marks}
@@ -157,6 +157,30 @@ func traceLink(jaeger, id string) template.URL {
 		return ""
 	}
 	return template.URL(strings.TrimSuffix(jaeger, "/") + "/trace/" + id)
+}
+
+// millisText writes a time given in milliseconds with the three digits that matter.
+func millisText(ms float64) string {
+	switch {
+	case ms < 10:
+		return fmt.Sprintf("%.2f ms", ms)
+	case ms < 100:
+		return fmt.Sprintf("%.1f ms", ms)
+	case ms < 1000:
+		return fmt.Sprintf("%.0f ms", ms)
+	case ms < 10_000:
+		return fmt.Sprintf("%.2f s", ms/1000)
+	}
+	return fmt.Sprintf("%.1f s", ms/1000)
+}
+
+// wayText writes a lookup's way, of a long one its beginning and its end. The JSON has all of it.
+func wayText(path []string) string {
+	const begin, end = 6, 3
+	if skipped := len(path) - begin - end; skipped > 1 {
+		path = slices.Concat(path[:begin], []string{fmt.Sprintf("… %d more …", skipped)}, path[len(path)-end:])
+	}
+	return strings.Join(path, ", ")
 }
 
 func bytesText(n int64) string {

@@ -18,7 +18,11 @@ func (rep *Report) Text(w io.Writer) {
 	row("keys", "%d written, %d lost, %d stale reads, %d corrupt", s.KeysWritten, s.LostKeys, s.StaleReads, s.CorruptReads)
 	row("lookups", "%d judged, %d wrong, %.2f hops in the mean (½ log2 N is %.2f)", s.JudgedLookups, s.WrongLookups, s.MeanHops, s.HalfLog)
 	row("latency", "p50 %.2f ms, p99 %.2f ms, p99.9 %.2f ms, max %.2f ms, from the intended start", s.P50MS, s.P99MS, s.P999MS, s.MaxMS)
-	row("telemetry", "%d events applied, %d records lost, staleness p99 %.0f ms", rep.Telemetry.Applied, rep.Telemetry.Lost, rep.Environment.StalenessP99MS)
+	staleness := "not measured"
+	if rep.Environment.Speed == "real" {
+		staleness = millisText(rep.Environment.StalenessP99MS)
+	}
+	row("telemetry", "%d events applied, %d records lost, staleness p99 %s", rep.Telemetry.Applied, rep.Telemetry.Lost, staleness)
 	if len(rep.Phases) > 1 {
 		fmt.Fprintf(w, "\n  %-34s %8s %8s %8s %8s  %s\n", "phase", "from", "answers", "failed", "p99 ms", "ideal again after")
 		for _, p := range rep.Phases {
