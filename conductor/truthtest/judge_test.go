@@ -91,6 +91,10 @@ func newJudge(bound time.Duration, now time.Time) *judge {
 
 const maxWrong = 3 // of each field
 
+// loadPause is how long a member may take to say what it holds: that is told once a second at most, between two rounds
+// of maintenance.
+const loadPause = 1500 * time.Millisecond
+
 // note takes a member's fields as they are now.
 func (j *judge) note(m *member.Member, now time.Time, edit func(*values)) *subject {
 	key := identity{m.Self().ID, m.Self().Incarnation}
@@ -222,7 +226,11 @@ func (j *judge) compare(now time.Time, v *ring.View, key identity, s *subject) {
 // age judges a value that was true until a time ago, and is not marked.
 func (j *judge) age(now time.Time, f field, age time.Duration, shown *ring.Member, what string) {
 	c := counts{young: 1, oldest: age}
-	if age > j.bound {
+	bound := j.bound
+	if f == keys {
+		bound += loadPause
+	}
+	if age > bound {
 		c = counts{unmarked: 1}
 	}
 	j.verdict(now, f, c, shown, fmt.Sprintf("%s, for %v", what, age))

@@ -85,18 +85,12 @@ func (w *world) run() error {
 	}
 	// Quiet: a keyframe period later the view is whole, and when silence has lasted it knows who is gone.
 	w.sim.Run(keyframe + w.plan.weather.lateBy + retryEvery + 2*exportEvery)
-	if err := w.standStill(); err != nil {
-		return err
-	}
-	if wrong, _ := w.judge.differences(w.sim.Now(), w.shown(), w.members()); len(wrong) > 0 {
+	if wrong := w.quiet(func(wrong, _ []string) []string { return wrong }); len(wrong) > 0 {
 		return fmt.Errorf("all is quiet, and the view is not the truth:\n%s", strings.Join(wrong, "\n"))
 	}
 	w.sim.Run(silence - keyframe)
-	if err := w.standStill(); err != nil {
-		return err
-	}
-	if wrong, ghosts := w.judge.differences(w.sim.Now(), w.shown(), w.members()); len(wrong)+len(ghosts) > 0 {
-		return fmt.Errorf("all has been quiet, and the view is not the truth:\n%s", strings.Join(append(wrong, ghosts...), "\n"))
+	if wrong := w.quiet(func(wrong, ghosts []string) []string { return append(wrong, ghosts...) }); len(wrong) > 0 {
+		return fmt.Errorf("all has been quiet, and the view is not the truth:\n%s", strings.Join(wrong, "\n"))
 	}
 	if w.judge.counts.unmarked > 0 {
 		return fmt.Errorf("%v\n%s", w.judge.counts, strings.Join(w.judge.wrong, "\n"))
@@ -111,13 +105,20 @@ func (w *world) run() error {
 	return nil
 }
 
-// standStill waits until nothing has changed for longer than members may take to tell what they hold: there may be copies
-// to clear away.
-func (w *world) standStill() error {
-	if !w.sim.RunUntil(settleLimit, lookEvery, func() bool { return w.sim.Now().Sub(w.judge.changed) > 2*time.Second }) {
-		return fmt.Errorf("members go on changing for %v", settleLimit)
+// quiet returns the differences that remain once nothing has changed for longer than members take to tell what they
+// hold: there may be copies to clear away.
+func (w *world) quiet(of func(wrong, ghosts []string) []string) (wrong []string) {
+	still := func() bool { return w.sim.Now().Sub(w.judge.changed) > loadPause+2*exportEvery+lookEvery }
+	if !w.sim.RunUntil(settleLimit, lookEvery, func() bool {
+		if !still() {
+			return false
+		}
+		wrong = of(w.judge.differences(w.sim.Now(), w.shown(), w.members()))
+		return len(wrong) == 0 || still() // else something changed just now
+	}) {
+		return append(wrong, fmt.Sprintf("members go on changing for %v", settleLimit))
 	}
-	return nil
+	return wrong
 }
 
 func (w *world) do(s step) {
