@@ -63,7 +63,7 @@ test-client: client/node_modules ## the client's tests, and whether client/dist 
 	git diff --exit-code --stat -- client/dist
 
 e2e: build client/node_modules ## end to end, with the real Jaeger, Prometheus, Docker Compose and Chromium on PATH
-	cd test && $(GO) test -count=1 -timeout 15m -v ./e2e/... ./docs/...
+	cd test && $(GO) test -count=1 -p 1 -timeout 15m -v ./docs/... ./e2e/...
 	$(NPM) run test:browser
 	$(NPM) run test:real
 
