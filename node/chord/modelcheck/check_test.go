@@ -79,6 +79,35 @@ func TestEstablishedRings(t *testing.T) {
 	}
 }
 
+// TestRememberedCandidates asks a candidate some time after it was named.
+func TestRememberedCandidates(t *testing.T) {
+	crashes := func(m *model) { m.join, m.fail, m.remember = true, true, true }
+	leaves := func(m *model) { crashes(m); m.leave = true }
+	late := func(m *model) { crashes(m); m.late = true }
+	for _, c := range []struct {
+		name        string
+		size        size
+		n, r, limit int
+		set         func(*model)
+	}{
+		{"joins and failures", small, 4, 2, 0, crashes},
+		{"joins and failures", normal, 5, 2, 0, crashes},
+		{"joins and failures", large, 6, 3, 5, crashes},
+		{"leaves", small, 4, 2, 0, leaves},
+		{"leaves", normal, 5, 2, 4, leaves},
+		{"leaves", large, 5, 2, 0, leaves},
+		{"old notifies", normal, 5, 2, 4, late},
+	} {
+		if !c.size.wanted() {
+			continue
+		}
+		t.Run(c.name, func(t *testing.T) {
+			m := newModel(c.n, c.r, func(m *model) { c.set(m); m.limit = c.limit })
+			sound(t, m, settled(m))
+		})
+	}
+}
+
 // TestQueriesInSteps tells asking from applying the answer.
 func TestQueriesInSteps(t *testing.T) {
 	crashes := func(m *model) { m.join, m.fail, m.split = true, true, true }

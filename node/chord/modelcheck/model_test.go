@@ -9,6 +9,7 @@ type model struct {
 	limit             int  // bound on joins, failures and leaves together; 0: none
 	merge             bool // members may meet any other by chance
 	late              bool // notifies may be old: from any place, dead ones included, at any time
+	remember          bool // a candidate is asked in a step of its own, when it may be old news
 	split             bool // asking and applying the answer are two steps, with BUSY and NOT_MEMBER between them
 	neverBusy         bool // … but without BUSY, to see that it is needed
 	leaverAnswers     bool // leaving members let others copy their pointers, to see that they must not
@@ -26,7 +27,7 @@ type model struct {
 func newModel(n, r int, set func(*model)) *model {
 	m := &model{n: n, r: r, protocol: newProduction(n, r)}
 	set(m)
-	m.layout = newLayout(n, r, m.split)
+	m.layout = newLayout(n, r, m.remember, m.split)
 	m.facts = newFacts(n, r)
 	m.circle = newProduction(n, r).circles[0]
 	if m.broken == nil {
@@ -60,9 +61,12 @@ func (m *model) expand(g *ring, emit func(event, *ring)) {
 		case s.left.has(t):
 			s.depart(t)
 		case s.live.has(t):
-			if m.split {
+			switch {
+			case m.split:
 				s.stabilizeInSteps(t)
-			} else {
+			case m.remember:
+				s.stabilizeRemembering(t)
+			default:
 				s.stabilize(t)
 				s.meet(t)
 			}

@@ -9,10 +9,13 @@ type layout struct {
 	pointers, pending uint // bits; pending is 0 if the model has no queries under way
 }
 
-func newLayout(n, r int, split bool) layout {
+func newLayout(n, r int, remember, split bool) layout {
 	l := layout{n: n, pointers: uint(4 * (r + 1))}
-	if split {
+	switch {
+	case split:
 		l.pending = 6 + l.pointers
+	case remember: // a candidate has not answered yet
+		l.pending = 6
 	}
 	if uint(n)*(l.pointers+2+l.pending)+4 > 192 {
 		panic("a ring of this size does not fit in a key")

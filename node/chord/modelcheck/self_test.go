@@ -69,6 +69,7 @@ func TestRotationsChangeNothing(t *testing.T) {
 	for _, set := range []func(*model){
 		func(m *model) { everything(m); m.limit = 3 },
 		func(m *model) { m.join, m.fail, m.split, m.limit = true, true, true, 4 },
+		func(m *model) { m.join, m.fail, m.leave, m.remember, m.limit = true, true, true, true, 4 },
 	} {
 		reduced := newModel(4, 2, set)
 		whole := newModel(4, 2, func(m *model) { set(m); m.rotations = true })
@@ -91,7 +92,7 @@ func TestPackingIsExact(t *testing.T) {
 		if split {
 			n = min(n, 5-r/3)
 		}
-		l := newLayout(n, r, split)
+		l := newLayout(n, r, false, split)
 		g := ring{spent: rapid.Uint8Range(0, 15).Draw(t, "spent")}
 		for i := range n {
 			c := cell(rapid.Uint64Range(0, 1<<l.pointers-1).Draw(t, "pointers"))

@@ -28,6 +28,35 @@ func (s *scene) stabilizeInSteps(t int) {
 	}
 }
 
+// stabilizeRemembering lies between the coarse model and this one: a query and the use of its answer are one step, and
+// so is the query of the candidate that the answer has named. Whatever happens between the two, the candidate stays.
+func (s *scene) stabilizeRemembering(t int) {
+	c := s.cells[t].pointers()
+	if p := s.cells[t].pending(); p.stage() == following {
+		whom := p.whom()
+		at := s.at(t, whom)
+		if !s.worth(t, whom) {
+			s.turns(giveUp, t, at, s.cells[t].with(idle))
+		} else if s.copyable(at) {
+			s.turns(adopt, t, at, s.cells[t].withPointers(s.candidateAlive(c, whom.distance(), s.cells[at].pointers())).with(idle))
+		}
+		return
+	}
+	head := c.succ(0)
+	h := s.at(t, head)
+	if head != 0 && !s.current(t, s.n, head) {
+		s.becomes(dropHead, t, h, s.headDead(c))
+		return
+	}
+	if !s.copyable(h) {
+		return
+	}
+	next, candidate := s.headAlive(c, head.distance(), s.cells[h].pointers())
+	if p := s.follow(t, candidate); next != c || p != idle {
+		s.turns(copyList, t, h, s.cells[t].withPointers(next).with(p))
+	}
+}
+
 func (s *scene) asks(t int) {
 	c := s.cells[t].pointers()
 	if s.merge {
