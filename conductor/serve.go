@@ -174,7 +174,7 @@ func (c *conductor) assemble() error {
 	site := web.Config{
 		Version: version(), Source: c.live, Clients: c.hub.Clients, Hub: c.hub, Assets: client.Dist(),
 		Open: c.open, Token: c.token, Names: c.names(), TLS: c.options.ingest.TLS.CertFile != "",
-		At: c.past.At, Logf: c.logf,
+		Past: c.past, Logf: c.logf,
 	}
 	if c.lab != nil {
 		site.Control, site.Ingest = c.lab, c.ingest.Stats

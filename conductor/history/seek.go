@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"slices"
 	"time"
 
 	"chordconductor/conductor/ring"
@@ -147,40 +146,24 @@ func (h *History) Events(ctx context.Context, after uint64, limit int) ([]Event,
 		return nil, err
 	}
 	defer release()
-	h.mu.Lock()
-	chapters := slices.Clone(h.chapters)
-	h.mu.Unlock()
+	chapters := h.span(func(*chapter) bool { return true })
 	for len(chapters) > 1 && chapters[1].first <= after+1 {
 		chapters = chapters[1:]
 	}
 	var out []Event
 	for _, c := range chapters {
-		if len(out) >= limit || ctx.Err() != nil {
+		if len(out) >= limit {
 			break
 		}
-		h.mu.Lock()
-		data := c.data
-		h.mu.Unlock()
-		cur, err := h.open(c, data)
-		if errors.Is(err, ErrOutside) {
-			continue
-		}
+		err := h.events(ctx, c, func(e Event) bool {
+			if e.Seq > after {
+				out = append(out, e)
+			}
+			return len(out) < limit
+		})
 		if err != nil {
 			return nil, err
 		}
-		for len(out) < limit {
-			e, more := cur.peek()
-			if !more {
-				break
-			}
-			cur.hasNext = false
-			if e.event == nil {
-				continue
-			}
-			if cur.seq++; cur.seq > after {
-				out = append(out, Event{cur.seq, e.at, e.event})
-			}
-		}
 	}
-	return out, ctx.Err()
+	return out, nil
 }

@@ -207,7 +207,7 @@ func (c *client) detail(ctx context.Context, watched *chord.ID, touched bool) er
 		return nil
 	}
 	c.told, c.toldMember, c.toldAny = *watched, m, true
-	d := detail(*watched, view, c.hub.source.EventsAbout(*watched, detailEvents))
+	d := Detail(*watched, view, c.hub.source.EventsAbout(*watched, detailEvents))
 	return c.write(ctx, encode(&hubpb.ServerMessage{Message: &hubpb.ServerMessage_Detail{Detail: d}}))
 }
 

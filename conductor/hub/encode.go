@@ -67,6 +67,7 @@ func feedEvents(events []live.FeedEvent) []*hubpb.FeedEvent {
 		out[i] = &hubpb.FeedEvent{
 			Seq: e.Seq, TimeMs: millis(e.Time), Kind: string(e.Kind), Id: bytesOf(e.ID), Text: e.Text,
 			Warning: e.Warning, Keys: uint64(max(e.Keys, 0)), Outgoing: e.Outgoing,
+			ArrivedMs: millisFrom(e.Arrived),
 		}
 		if e.HasPeer {
 			out[i].Peer = bytesOf(e.Peer)
@@ -109,8 +110,8 @@ func sampleList(samples []live.Sample) []*hubpb.Sample {
 	return out
 }
 
-// detail is what a client sees of the member it watches.
-func detail(id chord.ID, v *ring.View, events []live.FeedEvent) *hubpb.NodeDetail {
+// Detail is what a client sees of the member it watches.
+func Detail(id chord.ID, v *ring.View, events []live.FeedEvent) *hubpb.NodeDetail {
 	out := &hubpb.NodeDetail{Id: bytesOf(id), Events: feedEvents(events)}
 	m := find(v, id)
 	if m == nil {
@@ -144,6 +145,14 @@ func detail(id chord.ID, v *ring.View, events []live.FeedEvent) *hubpb.NodeDetai
 		out.RangeFrom, out.Epoch = bytesOf(m.Ownership.From), m.Ownership.Epoch
 	}
 	return out
+}
+
+// millisFrom is the first whole Unix millisecond that is not before t; 0 for the zero time.
+func millisFrom(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.Add(time.Millisecond - time.Nanosecond).UnixMilli()
 }
 
 func bytesOf(id chord.ID) []byte { return id[:] }

@@ -60,7 +60,7 @@ func FuzzLogsToPage(f *testing.F) {
 			t.Fatal(err)
 		}
 		for _, m := range v.Members {
-			if _, err := proto.Marshal(detail(m.ID, v, feed)); err != nil {
+			if _, err := proto.Marshal(Detail(m.ID, v, feed)); err != nil {
 				t.Fatal(err)
 			}
 		}

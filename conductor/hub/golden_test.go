@@ -108,7 +108,7 @@ func goldens() map[string]proto.Message {
 			Events: feedEvents([]live.FeedEvent{live.Describe(7, &move)}),
 		}}}),
 		"detail": server(&hubpb.ServerMessage{Message: &hubpb.ServerMessage_Detail{
-			Detail: detail(members[1].Peer.ID, after, []live.FeedEvent{live.Describe(6, &failed)}),
+			Detail: Detail(members[1].Peer.ID, after, []live.FeedEvent{live.Describe(6, &failed)}),
 		}}),
 	}
 }

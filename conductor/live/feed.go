@@ -16,8 +16,9 @@ const feedSize = 4096
 
 // A FeedEvent is one event in the form people read.
 type FeedEvent struct {
-	Seq      uint64 // 1, 2, 3, … in the order applied
-	Time     time.Time
+	Seq      uint64    // 1, 2, 3, … in the order applied
+	Time     time.Time // by the member's clock
+	Arrived  time.Time // by the conductor's: from then on the view shows it; zero: not told
 	Kind     chordevent.Kind
 	ID       chord.ID // the member that said it
 	Digits   int      // hex digits of IDs
@@ -78,14 +79,26 @@ func Newsworthy(kind chordevent.Kind) bool {
 // A feed is the ring buffer of recent events. They are put into words when read: most never are.
 type feed struct {
 	mu      sync.Mutex
-	entries [feedSize]chordevent.Event // guarded by mu; the event of sequence number n is at n % feedSize
-	last    uint64                     // guarded by mu; newest sequence number
+	entries [feedSize]arrival // guarded by mu; the event of sequence number n is at n % feedSize
+	last    uint64            // guarded by mu; newest sequence number
 }
 
-func (f *feed) add(ev *chordevent.Event) {
+// An arrival is an event and when it came.
+type arrival struct {
+	ev chordevent.Event
+	at time.Time
+}
+
+func (a *arrival) describe(seq uint64) FeedEvent {
+	f := Describe(seq, &a.ev)
+	f.Arrived = a.at
+	return f
+}
+
+func (f *feed) add(ev *chordevent.Event, at time.Time) {
 	f.mu.Lock()
 	f.last++
-	f.entries[f.last%feedSize] = *ev
+	f.entries[f.last%feedSize] = arrival{*ev, at}
 	f.mu.Unlock()
 }
 
@@ -101,7 +114,7 @@ func (f *feed) read(first, last uint64) []FeedEvent {
 		f.mu.Unlock()
 		return nil
 	}
-	events := make([]chordevent.Event, 0, last-first+1)
+	events := make([]arrival, 0, last-first+1)
 	for n := first; n <= last; n++ {
 		events = append(events, f.entries[n%feedSize])
 	}
@@ -109,7 +122,7 @@ func (f *feed) read(first, last uint64) []FeedEvent {
 
 	out := make([]FeedEvent, len(events))
 	for i := range events {
-		out[i] = Describe(first+uint64(i), &events[i])
+		out[i] = events[i].describe(first + uint64(i))
 	}
 	return out
 }
@@ -118,13 +131,13 @@ func (f *feed) read(first, last uint64) []FeedEvent {
 func (f *feed) about(id chord.ID, limit int) []FeedEvent {
 	type numbered struct {
 		seq uint64
-		ev  chordevent.Event
+		arrival
 	}
 	var found []numbered
 	f.mu.Lock()
 	for seq := f.last; seq > 0 && f.last-seq < feedSize && len(found) < limit; seq-- {
 		ev := &f.entries[seq%feedSize]
-		if peer, _ := concerned(ev.Body); ev.Node.ID == id || peer.Real() && peer.ID == id {
+		if peer, _ := concerned(ev.ev.Body); ev.ev.Node.ID == id || peer.Real() && peer.ID == id {
 			found = append(found, numbered{seq, *ev})
 		}
 	}
@@ -132,7 +145,7 @@ func (f *feed) about(id chord.ID, limit int) []FeedEvent {
 	slices.Reverse(found)
 	out := make([]FeedEvent, len(found))
 	for i := range found {
-		out[i] = Describe(found[i].seq, &found[i].ev)
+		out[i] = found[i].describe(found[i].seq)
 	}
 	return out
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -74,6 +75,7 @@ type Live struct {
 	latest  atomic.Pointer[published]
 	feed    feed
 	done    recent[lookups.Lookup]
+	memory  recent[lookups.Lookup] // a few of each moment, over a longer time
 	samples recent[Sample]
 	counts  counters
 	subs    subscribers
@@ -123,6 +125,7 @@ func New(cfg Config) (*Live, error) {
 		assembler: lookups.NewAssembler(),
 		rates:     lookups.NewRates(),
 		done:      recent[lookups.Lookup]{limit: lookupsKept},
+		memory:    recent[lookups.Lookup]{limit: lookupsRemembered},
 		samples:   recent[Sample]{limit: samplesKept},
 	}
 	l.latest.Store(&published{view: l.ring.View(), stats: Stats{LookupsSampled: -1}})
@@ -196,7 +199,7 @@ func (l *Live) apply(ctx context.Context, b batch) {
 		}
 		l.dirty = true
 		if Newsworthy(ev.Body.Kind()) {
-			l.feed.add(ev)
+			l.feed.add(ev, b.arrived)
 		}
 	}
 	now := l.cfg.Now()
@@ -221,10 +224,14 @@ func (l *Live) advance() {
 	}
 	l.ring.Advance(now)
 	l.dirty = true // the view's time has changed, if nothing else
-	for _, found := range l.assembler.Advance(now) {
-		l.durations.add(now, found.Duration)
+	found := l.assembler.Advance(now)
+	for _, f := range found {
+		l.durations.add(now, f.Duration)
 		l.sampler.traced++
-		l.done.add(found)
+		l.done.add(f)
+	}
+	for _, f := range memorable(found) {
+		l.memory.add(f)
 	}
 }
 
@@ -298,6 +305,28 @@ func (l *Live) FeedSeq() uint64 { return l.feed.newest() }
 // Lookups returns the most recent lookups, oldest first. One whose last spans came late stands there twice, the second
 // time complete; both have the same Trace and Span.
 func (l *Live) Lookups(limit int) []lookups.Lookup { return l.done.tail(limit) }
+
+// LookupsUntil returns the newest lookups that had ended by an instant, oldest first. Of those further back than Lookups
+// goes there are only the few of each moment that are remembered, for about an hour.
+func (l *Live) LookupsUntil(t time.Time, limit int) []lookups.Lookup {
+	ended := func(f lookups.Lookup) bool { return !f.Start.Add(f.Duration).After(t) }
+	recent := l.done.tail(lookupsKept)
+	out := make([]lookups.Lookup, 0, limit)
+	if len(recent) > 0 {
+		first := recent[0].Start
+		for _, f := range l.memory.tail(lookupsRemembered) {
+			if f.Start.Before(first) && ended(f) {
+				out = append(out, f)
+			}
+		}
+	}
+	for _, f := range recent {
+		if ended(f) {
+			out = append(out, f)
+		}
+	}
+	return slices.Clone(out[max(0, len(out)-limit):])
+}
 
 // LookupsSince returns the lookups told after the first n of all, oldest first, and how many there have been by now.
 // Of more than a thousand only the newest are kept.

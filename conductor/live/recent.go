@@ -3,12 +3,35 @@ package live
 import (
 	"slices"
 	"sync"
+
+	"chordconductor/conductor/lookups"
 )
 
 const (
 	lookupsKept = 1024
 	samplesKept = 3600 // an hour
+
+	// Of lookups, some of each advanceEvery are remembered for the page's view of the past: in a calm ring an hour of
+	// them, in the worst of times ten minutes. They take some 10 MB.
+	lookupsRemembered = 1 << 14
+	memorableTrouble  = 4 // at most, of those that met timeouts or failed, and one of the others
 )
+
+// memorable picks of the lookups that came together those that are remembered.
+func memorable(found []lookups.Lookup) []lookups.Lookup {
+	var out, fine []lookups.Lookup
+	for _, f := range found {
+		if f.Outcome == lookups.Success {
+			fine = append(fine, f)
+		} else if len(out) < memorableTrouble {
+			out = append(out, f)
+		}
+	}
+	if len(fine) > 0 {
+		out = append(out, fine[len(fine)/2])
+	}
+	return out
+}
 
 // A recent keeps the last limit values added, numbered 1, 2, 3, …
 type recent[T any] struct {

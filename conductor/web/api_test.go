@@ -14,10 +14,12 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"chordconductor/conductor/history"
 	"chordconductor/conductor/hub/hubpb"
 	"chordconductor/conductor/ring"
 	"chordconductor/conductor/sim"
 	"chordconductor/conductor/sim/scenario"
+	"chordconductor/otel/chordevent"
 )
 
 func TestRing(t *testing.T) {
@@ -74,28 +76,112 @@ func TestReads(t *testing.T) {
 	}
 }
 
-func TestThePast(t *testing.T) {
-	s, _ := newServer(t, func(c *Config) {
-		c.At = func(_ context.Context, at time.Time) (*ring.View, error) {
-			if at.Before(instant) {
-				return nil, errors.New("history begins later")
-			}
-			return &ring.View{Seq: 7, Time: at, Bits: 8}, nil
+// fakePast remembers five events, a second apart, and no ring but one without members.
+type fakePast struct{}
+
+func (fakePast) At(_ context.Context, at time.Time) (*ring.View, error) {
+	if at.Before(instant) {
+		return nil, errors.New("history begins later")
+	}
+	v := *fakeSource{}.View()
+	v.Seq, v.Time = 7, at
+	return &v, nil
+}
+
+func (fakePast) list(limit int, fits func(at time.Time) bool, want func(*chordevent.Event) bool) (out []history.Event) {
+	for i := range 5 {
+		ev := &chordevent.Event{Time: instant, Node: chordevent.Node{ID: idA, Digits: 2}, Body: chordevent.PeerFailed{}}
+		if i == 3 {
+			ev.Body = chordevent.Joined{}
 		}
-	})
+		if at := instant.Add(time.Duration(i) * time.Second); fits(at) && want(ev) && len(out) < limit {
+			out = append(out, history.Event{Seq: uint64(i + 1), Arrived: at, Event: ev})
+		}
+	}
+	return out
+}
+
+func (p fakePast) Until(_ context.Context, t time.Time, limit int, want func(*chordevent.Event) bool) ([]history.Event, error) {
+	return p.list(limit, func(at time.Time) bool { return !at.After(t) }, want), nil
+}
+
+func (p fakePast) Since(_ context.Context, t time.Time, limit int, want func(*chordevent.Event) bool) ([]history.Event, error) {
+	return p.list(limit, func(at time.Time) bool { return at.After(t) }, want), nil
+}
+
+func TestThePast(t *testing.T) {
+	s, _ := newServer(t, func(c *Config) { c.Past = fakePast{} })
+	packed := header("Accept", "application/x-protobuf")
 	if got := text(t, ask(s, "GET", "/api/ring?at=2026-05-04T03:02:01.5Z", "")); !strings.Contains(got, `"seq":7`) {
 		t.Errorf("the past: %s", got)
 	}
-	packed := ask(s, "GET", "/api/ring?at=2026-05-04T03:02:01Z", "", header("Accept", "application/x-protobuf"))
+
+	// All that the page shows of an instant: members with their ranges, violations, and what had happened by then.
 	var snapshot hubpb.Snapshot
-	if err := proto.Unmarshal([]byte(text(t, packed)), &snapshot); err != nil || snapshot.GetSeq() != 7 || len(snapshot.GetEvents()) != 5 || len(snapshot.GetLookups()) != 1 {
-		t.Errorf("as protobuf: %v %v", err, &snapshot)
+	if err := proto.Unmarshal([]byte(text(t, ask(s, "GET", "/api/ring?at=2026-05-04T03:02:02.5Z", "", packed))), &snapshot); err != nil {
+		t.Fatal(err)
 	}
-	if r := ask(s, "GET", "/api/ring?at=2020-01-01T00:00:00Z", ""); r.StatusCode != http.StatusNotFound || !strings.Contains(complaint(t, r), "history begins later") {
-		t.Errorf("before history: %d", r.StatusCode)
+	state, rows := snapshot.GetRing(), snapshot.GetMembers()
+	if snapshot.GetSeq() != 7 || len(snapshot.GetEvents()) != 2 || len(snapshot.GetLookups()) != 1 || len(snapshot.GetSamples()) != 1 {
+		t.Errorf("the snapshot: %v", &snapshot)
 	}
-	if r := ask(s, "GET", "/api/ring?at=yesterday", ""); r.StatusCode != http.StatusBadRequest {
-		t.Errorf("at=yesterday: %d", r.StatusCode)
+	if len(state.GetViolations()) != 1 || state.GetStalenessP99Ms() != -1 || state.GetLookupsSampled() != -1 {
+		t.Errorf("its state line: %v", state)
+	}
+	if from := rows.GetRangeFrom(); len(from) != 3 || from[0] != 0xb0/256. || rows.GetPredecessor()[0] != rows.GetHandle()[1] {
+		t.Errorf("its members: %v", rows)
+	}
+	if last := snapshot.GetEvents()[1]; last.GetArrivedMs() != instant.Add(time.Second).UnixMilli() || last.GetTimeMs() != instant.UnixMilli() {
+		t.Errorf("its last event: %v", last)
+	}
+
+	var detail hubpb.NodeDetail
+	if err := proto.Unmarshal([]byte(text(t, ask(s, "GET", "/api/ring/nodes/0a?at=2026-05-04T03:02:03Z", "", packed))), &detail); err != nil {
+		t.Fatal(err)
+	}
+	if len(detail.GetFingers()) != 1 || len(detail.GetSuccessors()) != 1 || detail.GetRangeFrom()[19] != 0xb0 || len(detail.GetEvents()) != 3 {
+		t.Errorf("a member's details then: %v", &detail)
+	}
+	if got := text(t, ask(s, "GET", "/api/ring/nodes/0a?at=2026-05-04T03:02:03Z", "")); strings.Count(got, `"kind"`) != 3 {
+		t.Errorf("the same as JSON: %s", got)
+	}
+
+	for path, want := range map[string][]string{
+		"/api/events?until=2026-05-04T03:02:03Z":                             {`"seq":1`, `"seq":2`, `"seq":3`},
+		"/api/events?since=2026-05-04T03:02:03Z&limit=1":                     {`"seq":4`},
+		"/api/events?since=2026-05-04T03:02:01Z&kind=chord.node.joined,x":    {`"arrived":"2026-05-04T03:02:04Z"`},
+		"/api/events?until=2026-05-04T03:02:01.5Z&kind=chord.ownership.gone": {},
+	} {
+		got := text(t, ask(s, "GET", path, ""))
+		if strings.Count(got, `"kind"`) != len(want) {
+			t.Errorf("%s: %s", path, got)
+		}
+		for _, part := range want {
+			if !strings.Contains(got, part) {
+				t.Errorf("%s: %s is not in %s", path, part, got)
+			}
+		}
+	}
+
+	for path, want := range map[string]struct {
+		status int
+		words  string
+	}{
+		"/api/ring?at=2020-01-01T00:00:00Z":                                 {404, "history begins later"},
+		"/api/ring?at=yesterday":                                            {400, "RFC 3339"},
+		"/api/ring/nodes/0a?at=yesterday":                                   {400, "RFC 3339"},
+		"/api/ring/nodes/0b?at=2026-05-04T03:02:03Z":                        {404, "no member"},
+		"/api/events?since=then":                                            {400, "RFC 3339"},
+		"/api/events?since=2026-05-04T03:02:03Z&until=2026-05-04T03:02:03Z": {400, "want one of them"},
+		"/api/events?since=2026-05-04T03:02:03Z&limit=many":                 {400, "limit"},
+	} {
+		if r := ask(s, "GET", path, ""); r.StatusCode != want.status || !strings.Contains(complaint(t, r), want.words) {
+			t.Errorf("%s: %d", path, r.StatusCode)
+		}
+	}
+	none, _ := newServer(t, nil)
+	if r := ask(none, "GET", "/api/events?since=2026-05-04T03:02:03Z", ""); r.StatusCode != http.StatusNotFound || !strings.Contains(complaint(t, r), "no history") {
+		t.Errorf("without a history: %d", r.StatusCode)
 	}
 }
 

@@ -72,6 +72,8 @@ func (fakeSource) Lookups(limit int) []lookups.Lookup {
 	}}
 }
 
+func (f fakeSource) LookupsUntil(_ time.Time, limit int) []lookups.Lookup { return f.Lookups(limit) }
+
 func (fakeSource) Samples() []live.Sample {
 	return []live.Sample{{Time: instant, Members: 2, P99: time.Millisecond}}
 }

@@ -2,13 +2,11 @@ package web
 
 import (
 	"net/http"
+	"slices"
 	"time"
-
-	"google.golang.org/protobuf/proto"
 
 	"chordconductor/conductor/hub"
 	"chordconductor/conductor/live"
-	"chordconductor/conductor/lookups"
 	"chordconductor/conductor/ring"
 	"chordconductor/node/chord"
 	"chordconductor/otel/chordevent"
@@ -77,24 +75,12 @@ type fingerJSON struct {
 
 // ring answers with the view now or, with ?at=, at an instant of the past.
 func (s *Server) ring(w http.ResponseWriter, r *http.Request) {
-	view := s.cfg.Source.View()
-	if text := r.URL.Query().Get("at"); text != "" {
-		at, err := time.Parse(time.RFC3339Nano, text)
-		if err != nil {
-			fail(w, http.StatusBadRequest, "at=%.40q: want an instant as RFC 3339 has it, such as 2026-01-31T12:00:00.5Z", text)
-			return
-		}
-		if s.cfg.At == nil {
-			fail(w, http.StatusNotFound, "no history is kept")
-			return
-		}
-		if view, err = s.cfg.At(r.Context(), at); err != nil {
-			fail(w, http.StatusNotFound, "no view of %s: %s", at.Format(time.RFC3339Nano), err)
-			return
-		}
+	view, past, ok := s.view(w, r)
+	if !ok {
+		return
 	}
 	if accepts(r, protobufType) {
-		s.snapshot(w, r, view)
+		s.snapshot(w, r, view, past)
 		return
 	}
 	f := formatOf(view)
@@ -113,39 +99,26 @@ func (s *Server) ring(w http.ResponseWriter, r *http.Request) {
 	answer(w, r, http.StatusOK, out)
 }
 
-const protobufType = "application/x-protobuf"
-
-// snapshot answers with a view in the page's own form, with what of the recent feed and lookups lies before it.
-func (s *Server) snapshot(w http.ResponseWriter, r *http.Request, view *ring.View) {
-	const recent = 200
-	var events []live.FeedEvent
-	for _, ev := range s.cfg.Source.Events(0, maxEvents) {
-		if !ev.Time.After(view.Time) {
-			events = append(events, ev)
-		}
-	}
-	var found []lookups.Lookup
-	for _, l := range s.cfg.Source.Lookups(maxEvents) {
-		if !l.Start.After(view.Time) {
-			found = append(found, l)
-		}
-	}
-	events, found = events[max(0, len(events)-recent):], found[max(0, len(found)-recent):]
-	body, err := proto.Marshal(hub.Snapshot(view, s.cfg.Source.Stats(), events, found, nil))
-	if err != nil {
-		fail(w, http.StatusInternalServerError, "encoding the snapshot: %v", err)
-		return
-	}
-	send(w, r, http.StatusOK, protobufType, body)
-}
-
-// ringNode tells all that is known of one member.
+// ringNode tells all that is known of one member, now or, with ?at=, at an instant of the past.
 func (s *Server) ringNode(w http.ResponseWriter, r *http.Request) {
 	id, ok := pathID(w, r)
 	if !ok {
 		return
 	}
-	view := s.cfg.Source.View()
+	view, past, ok := s.view(w, r)
+	if !ok {
+		return
+	}
+	events, ok := s.feed(w, r, view, past, maxEvents)
+	if !ok {
+		return
+	}
+	events = slices.DeleteFunc(events, func(ev live.FeedEvent) bool { return ev.ID != id && !(ev.HasPeer && ev.Peer == id) })
+	events = events[max(0, len(events)-recentAbout):]
+	if accepts(r, protobufType) {
+		s.protobuf(w, r, hub.Detail(id, view, events))
+		return
+	}
 	m := view.Member(id)
 	f := formatOf(view)
 	if m == nil {
@@ -162,14 +135,8 @@ func (s *Server) ringNode(w http.ResponseWriter, r *http.Request) {
 	for _, run := range m.Fingers {
 		out.Fingers = append(out.Fingers, fingerJSON{run.First, run.Last, f.peer(run.Peer)})
 	}
-	const recent = 50
-	for _, ev := range s.cfg.Source.Events(0, maxEvents) {
-		if ev.ID == id || ev.HasPeer && ev.Peer == id {
-			out.Events = append(out.Events, f.event(ev))
-		}
-	}
-	if len(out.Events) > recent {
-		out.Events = out.Events[len(out.Events)-recent:]
+	for _, ev := range events {
+		out.Events = append(out.Events, f.event(ev))
 	}
 	answer(w, r, http.StatusOK, out)
 }

@@ -10,10 +10,12 @@ import (
 
 	"golang.org/x/net/netutil"
 
+	"chordconductor/conductor/history"
 	"chordconductor/conductor/ingest"
 	"chordconductor/conductor/live"
 	"chordconductor/conductor/lookups"
 	"chordconductor/conductor/ring"
+	"chordconductor/otel/chordevent"
 )
 
 const (
@@ -30,21 +32,29 @@ type Source interface {
 	Epoch() string
 	Events(after uint64, limit int) []live.FeedEvent
 	Lookups(limit int) []lookups.Lookup
+	LookupsUntil(t time.Time, limit int) []lookups.Lookup
 	Samples() []live.Sample
 	Stats() live.Stats
+}
+
+// Past is where the API looks back; *history.History is one.
+type Past interface {
+	At(ctx context.Context, t time.Time) (*ring.View, error)
+	Until(ctx context.Context, t time.Time, limit int, want func(*chordevent.Event) bool) ([]history.Event, error)
+	Since(ctx context.Context, t time.Time, limit int, want func(*chordevent.Event) bool) ([]history.Event, error)
 }
 
 // Config is what a Server needs.
 type Config struct {
 	Version string
 	Source  Source
-	Control Control                                                     // nil: no commands
-	Replay  Replay                                                      // nil: no recording is played
-	At      func(ctx context.Context, at time.Time) (*ring.View, error) // the past; nil: not kept
-	Ingest  func() ingest.Stats                                         // nil: not told
-	Clients func() int                                                  // WebSocket clients; nil: not told
-	Hub     http.Handler                                                // nil: no WebSocket
-	Assets  fs.FS                                                       // the built page
+	Control Control             // nil: no commands
+	Replay  Replay              // nil: no recording is played
+	Past    Past                // nil: not kept
+	Ingest  func() ingest.Stats // nil: not told
+	Clients func() int          // WebSocket clients; nil: not told
+	Hub     http.Handler        // nil: no WebSocket
+	Assets  fs.FS               // the built page
 
 	Open  bool     // on loopback: no token is asked for
 	Token string   // asked for unless Open

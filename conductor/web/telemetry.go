@@ -14,14 +14,15 @@ import (
 const maxEvents = 10_000
 
 type eventJSON struct {
-	Seq     uint64    `json:"seq"`
-	Time    time.Time `json:"time"`
-	Kind    string    `json:"kind"`
-	ID      string    `json:"id"`
-	Peer    string    `json:"peer,omitempty"`
-	Text    string    `json:"text"`
-	TraceID string    `json:"trace_id,omitempty"`
-	Warning bool      `json:"warning,omitempty"`
+	Seq     uint64     `json:"seq"`
+	Time    time.Time  `json:"time"`
+	Arrived *time.Time `json:"arrived,omitempty"` // by the conductor's clock: /api/ring?at= shows it from then on
+	Kind    string     `json:"kind"`
+	ID      string     `json:"id"`
+	Peer    string     `json:"peer,omitempty"`
+	Text    string     `json:"text"`
+	TraceID string     `json:"trace_id,omitempty"`
+	Warning bool       `json:"warning,omitempty"`
 }
 
 type lookupJSON struct {
@@ -44,7 +45,7 @@ type hopJSON struct {
 	Timeouts int     `json:"timeouts"`
 }
 
-// events answers with the feed after a sequence number.
+// events answers with the feed after a sequence number, or around an instant of the past.
 func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	after, ok := number(w, r, "after", 0, 1<<63)
 	if !ok {
@@ -54,9 +55,17 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
+	if q := r.URL.Query(); q.Has("since") || q.Has("until") {
+		s.pastEvents(w, r, int(limit))
+		return
+	}
+	s.answerEvents(w, r, s.cfg.Source.Events(after, int(limit)))
+}
+
+func (s *Server) answerEvents(w http.ResponseWriter, r *http.Request, feed []live.FeedEvent) {
 	f := formatOf(s.cfg.Source.View())
 	events := make([]eventJSON, 0, 16)
-	for _, ev := range s.cfg.Source.Events(after, int(limit)) {
+	for _, ev := range feed {
 		events = append(events, f.event(ev))
 	}
 	answer(w, r, http.StatusOK, map[string]any{"epoch": s.cfg.Source.Epoch(), "events": events})
@@ -64,6 +73,9 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 
 func (f format) event(ev live.FeedEvent) eventJSON {
 	out := eventJSON{Seq: ev.Seq, Time: ev.Time, Kind: string(ev.Kind), ID: f.id(ev.ID), Text: ev.Text, Warning: ev.Warning}
+	if !ev.Arrived.IsZero() {
+		out.Arrived = &ev.Arrived
+	}
 	if ev.HasPeer {
 		out.Peer = f.id(ev.Peer)
 	}

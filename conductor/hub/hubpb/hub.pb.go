@@ -646,7 +646,8 @@ func (x *Settings) GetReplay() bool {
 	return false
 }
 
-// A Snapshot is the whole picture at one instant.
+// A Snapshot is the whole picture at one instant: now, over the WebSocket, or in the past, as the answer of
+// GET /api/ring?at= to who accepts application/x-protobuf. (GET /api/ring/nodes/{id}?at= answers with a NodeDetail.)
 type Snapshot struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Seq           uint64                 `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"`
@@ -1016,7 +1017,7 @@ type RingState struct {
 	Violations []*Violation           `protobuf:"bytes,7,rep,name=violations,proto3" json:"violations,omitempty"`
 	Name       string                 `protobuf:"bytes,8,opt,name=name,proto3" json:"name,omitempty"`
 	// Honesty: how far the picture can be trusted.
-	StalenessP50Ms  float64 `protobuf:"fixed64,9,opt,name=staleness_p50_ms,json=stalenessP50Ms,proto3" json:"staleness_p50_ms,omitempty"` // event timestamp to applied, last ten seconds
+	StalenessP50Ms  float64 `protobuf:"fixed64,9,opt,name=staleness_p50_ms,json=stalenessP50Ms,proto3" json:"staleness_p50_ms,omitempty"` // event timestamp to applied, last ten seconds; -1: unknown, as it is for the past
 	StalenessP99Ms  float64 `protobuf:"fixed64,10,opt,name=staleness_p99_ms,json=stalenessP99Ms,proto3" json:"staleness_p99_ms,omitempty"`
 	RecordsLost     uint64  `protobuf:"varint,11,opt,name=records_lost,json=recordsLost,proto3" json:"records_lost,omitempty"` // as nodes reported
 	RecordsRejected uint64  `protobuf:"varint,12,opt,name=records_rejected,json=recordsRejected,proto3" json:"records_rejected,omitempty"`
@@ -1304,8 +1305,9 @@ type FeedEvent struct {
 	Text          string                 `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"` // one line for people
 	TraceId       string                 `protobuf:"bytes,7,opt,name=trace_id,json=traceId,proto3" json:"trace_id,omitempty"`
 	Warning       bool                   `protobuf:"varint,8,opt,name=warning,proto3" json:"warning,omitempty"`
-	Keys          uint64                 `protobuf:"varint,9,opt,name=keys,proto3" json:"keys,omitempty"`          // for key moves
-	Outgoing      bool                   `protobuf:"varint,10,opt,name=outgoing,proto3" json:"outgoing,omitempty"` // for key moves: from id to peer
+	Keys          uint64                 `protobuf:"varint,9,opt,name=keys,proto3" json:"keys,omitempty"`                             // for key moves
+	Outgoing      bool                   `protobuf:"varint,10,opt,name=outgoing,proto3" json:"outgoing,omitempty"`                    // for key moves: from id to peer
+	ArrivedMs     int64                  `protobuf:"varint,11,opt,name=arrived_ms,json=arrivedMs,proto3" json:"arrived_ms,omitempty"` // conductor's clock: /api/ring?at= shows it from this millisecond on; 0: not told
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1408,6 +1410,13 @@ func (x *FeedEvent) GetOutgoing() bool {
 		return x.Outgoing
 	}
 	return false
+}
+
+func (x *FeedEvent) GetArrivedMs() int64 {
+	if x != nil {
+		return x.ArrivedMs
+	}
+	return 0
 }
 
 type Lookup struct {
@@ -2252,7 +2261,7 @@ const file_hub_proto_rawDesc = "" +
 	"\amembers\x18\x03 \x03(\fR\amembers\x12\x19\n" +
 	"\bsince_ms\x18\x04 \x01(\x03R\asinceMs\x12\x1b\n" +
 	"\thealed_ms\x18\x05 \x01(\x03R\bhealedMs\x12\x19\n" +
-	"\btrace_id\x18\x06 \x01(\tR\atraceId\"\xe7\x01\n" +
+	"\btrace_id\x18\x06 \x01(\tR\atraceId\"\x86\x02\n" +
 	"\tFeedEvent\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x17\n" +
 	"\atime_ms\x18\x02 \x01(\x03R\x06timeMs\x12\x12\n" +
@@ -2264,7 +2273,9 @@ const file_hub_proto_rawDesc = "" +
 	"\awarning\x18\b \x01(\bR\awarning\x12\x12\n" +
 	"\x04keys\x18\t \x01(\x04R\x04keys\x12\x1a\n" +
 	"\boutgoing\x18\n" +
-	" \x01(\bR\boutgoing\"\xfb\x02\n" +
+	" \x01(\bR\boutgoing\x12\x1d\n" +
+	"\n" +
+	"arrived_ms\x18\v \x01(\x03R\tarrivedMs\"\xfb\x02\n" +
 	"\x06Lookup\x12\x19\n" +
 	"\btrace_id\x18\x01 \x01(\tR\atraceId\x12\x19\n" +
 	"\bstart_us\x18\x02 \x01(\x03R\astartUs\x12\x1f\n" +

@@ -1,0 +1,150 @@
+package web
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"chordconductor/conductor/history"
+	"chordconductor/conductor/hub"
+	"chordconductor/conductor/live"
+	"chordconductor/conductor/ring"
+	"chordconductor/otel/chordevent"
+)
+
+const (
+	protobufType = "application/x-protobuf"
+
+	// What a snapshot tells of the time before its instant, and a member's details of its own.
+	recentEvents  = 500
+	recentLookups = 300
+	recentSamples = 1800
+	recentAbout   = 50
+)
+
+// unknownStats stand for the past: what the conductor measured of itself is not recorded.
+var unknownStats = live.Stats{StalenessP50: -time.Millisecond, StalenessP99: -time.Millisecond, LookupsSampled: -1}
+
+// view is the newest view or, with ?at=, that of an instant of the past. If there is none, it has answered.
+func (s *Server) view(w http.ResponseWriter, r *http.Request) (view *ring.View, past, ok bool) {
+	at, given, ok := s.instant(w, r, "at")
+	if !ok || !given {
+		return s.cfg.Source.View(), false, ok
+	}
+	view, err := s.cfg.Past.At(r.Context(), at)
+	if err != nil {
+		fail(w, http.StatusNotFound, "no view of %s: %s", at.Format(time.RFC3339Nano), err)
+		return nil, true, false
+	}
+	return view, true, true
+}
+
+// instant reads a query parameter that names an instant of the past. If it cannot, it has answered.
+func (s *Server) instant(w http.ResponseWriter, r *http.Request, name string) (t time.Time, given, ok bool) {
+	text := r.URL.Query().Get(name)
+	if text == "" {
+		return t, false, true
+	}
+	t, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil {
+		fail(w, http.StatusBadRequest, "%s=%.40q: want an instant as RFC 3339 has it, such as 2026-01-31T12:00:00.5Z", name, text)
+		return t, true, false
+	}
+	if s.cfg.Past == nil {
+		fail(w, http.StatusNotFound, "no history is kept")
+		return t, true, false
+	}
+	return t, true, true
+}
+
+// feed is what had arrived by the view's instant, the newest limit. If it cannot be read, it has answered.
+func (s *Server) feed(w http.ResponseWriter, r *http.Request, view *ring.View, past bool, limit int) (feed []live.FeedEvent, ok bool) {
+	if !past {
+		return s.cfg.Source.Events(0, limit), true
+	}
+	events, err := s.cfg.Past.Until(r.Context(), view.Time, limit, newsworthy)
+	if err != nil {
+		fail(w, http.StatusNotFound, "no events of %s: %s", view.Time.Format(time.RFC3339Nano), err)
+		return nil, false
+	}
+	return described(events), true
+}
+
+func newsworthy(ev *chordevent.Event) bool { return live.Newsworthy(ev.Body.Kind()) }
+
+func described(events []history.Event) []live.FeedEvent {
+	out := make([]live.FeedEvent, len(events))
+	for i, e := range events {
+		out[i] = live.Describe(e.Seq, e.Event)
+		out[i].Arrived = e.Arrived
+	}
+	return out
+}
+
+// snapshot answers with a view in the page's own form, with what had happened by its instant: events as the history has
+// them, and the lookups and samples that are still remembered.
+func (s *Server) snapshot(w http.ResponseWriter, r *http.Request, view *ring.View, past bool) {
+	events, ok := s.feed(w, r, view, past, recentEvents)
+	if !ok {
+		return
+	}
+	stats := s.cfg.Source.Stats()
+	if past {
+		stats = unknownStats
+	}
+	samples := s.cfg.Source.Samples()
+	later, _ := slices.BinarySearchFunc(samples, view.Time, func(p live.Sample, t time.Time) int {
+		if p.Time.After(t) {
+			return 1
+		}
+		return -1
+	})
+	samples = samples[max(0, later-recentSamples):later]
+	s.protobuf(w, r, hub.Snapshot(view, stats, events, s.cfg.Source.LookupsUntil(view.Time, recentLookups), samples))
+}
+
+func (s *Server) protobuf(w http.ResponseWriter, r *http.Request, m proto.Message) {
+	body, err := proto.Marshal(m)
+	if err != nil {
+		fail(w, http.StatusInternalServerError, "encoding the answer: %v", err)
+		return
+	}
+	send(w, r, http.StatusOK, protobufType, body)
+}
+
+// pastEvents answers with the feed as the history has it: with ?until= the newest that had arrived by an instant, with
+// ?since= the first that arrived after one. ?kind= chooses kinds of events, separated by commas.
+func (s *Server) pastEvents(w http.ResponseWriter, r *http.Request, limit int) {
+	since, forward, ok := s.instant(w, r, "since")
+	if !ok {
+		return
+	}
+	until, back, ok := s.instant(w, r, "until")
+	if !ok {
+		return
+	}
+	if forward == back {
+		fail(w, http.StatusBadRequest, "since and until: want one of them")
+		return
+	}
+	want := newsworthy
+	if kinds := r.URL.Query().Get("kind"); kinds != "" {
+		list := strings.Split(kinds, ",")
+		want = func(ev *chordevent.Event) bool { return slices.Contains(list, string(ev.Body.Kind())) }
+	}
+	var events []history.Event
+	var err error
+	if forward {
+		events, err = s.cfg.Past.Since(r.Context(), since, limit, want)
+	} else {
+		events, err = s.cfg.Past.Until(r.Context(), until, limit, want)
+	}
+	if err != nil {
+		fail(w, http.StatusNotFound, "no events: %s", err)
+		return
+	}
+	s.answerEvents(w, r, described(events))
+}
