@@ -187,17 +187,18 @@ func conclude(result *sim.Result, o runOptions, files reportFiles, stdout io.Wri
 type reportFiles struct{ html, json *os.File }
 
 func openFiles(html, json string) (f reportFiles, err error) {
-	open := func(path string) *os.File {
+	open := func(flag, path string) *os.File {
 		if path == "" || err != nil {
 			return nil
 		}
 		var file *os.File
 		if file, err = os.Create(path); err != nil {
+			err = fmt.Errorf("%s: %w", flag, err)
 			return nil
 		}
 		return file
 	}
-	f = reportFiles{open(html), open(json)}
+	f = reportFiles{open("--report", html), open("--json", json)}
 	if err != nil {
 		f.close()
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -18,7 +19,12 @@ func scenariosCommand() *cobra.Command {
 		Short: "List the scenarios that ship with the program, or print one",
 		Example: `  conductor scenarios                    what there is, and what to look at
   conductor scenarios churn-demo > my.yaml   a start for one of your own`,
-		Args: cobra.MaximumNArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return errors.New("scenarios: want one name at most")
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				s, err := scenario.Load(args[0])

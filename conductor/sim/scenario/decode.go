@@ -210,7 +210,7 @@ func (d *decoder) number(to *float64, low, high float64, want string) setter {
 func (d *decoder) fraction(to *float64) setter { return d.number(to, 0, 1, "a share from 0 to 1") }
 
 func (d *decoder) duration(to *time.Duration, low, high time.Duration) setter {
-	want := fmt.Sprintf("a duration from %v to %v, such as 500ms, 2.5s or 1m", low, high)
+	want := fmt.Sprintf("a duration from %s to %s, such as 500ms, 2.5s or 1m", short(low), short(high))
 	return func(n *yaml.Node, field string) {
 		s, ok := d.scalar(n, field, want)
 		if !ok {
@@ -223,6 +223,17 @@ func (d *decoder) duration(to *time.Duration, low, high time.Duration) setter {
 		}
 		*to = v
 	}
+}
+
+// short writes a duration without the zeros behind it: 24h, not 24h0m0s.
+func short(d time.Duration) string {
+	text := d.String()
+	for _, zero := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(text, zero) {
+			text = text[:len(text)-2]
+		}
+	}
+	return text
 }
 
 // rate reads "200/s", "30/m", "2/h" into a number per second.

@@ -8,7 +8,9 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -34,7 +36,7 @@ func Parse(file string, source []byte) (*Scenario, error) {
 	}
 	root, err := document(source)
 	if err != nil {
-		return nil, Problems{syntaxProblem(file, err)}
+		return nil, Problems{syntaxProblem(file, source, err)}
 	}
 	d := &decoder{file: file}
 	s := defaults()
@@ -66,21 +68,36 @@ func document(source []byte) (*yaml.Node, error) {
 	return doc.Content[0], nil
 }
 
-var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
+var (
+	yamlLine      = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
+	parserError   = regexp.MustCompile(`did not find expected (?:key|node content|'-' indicator|',' or|<document start>)`)
+	unknownAnchor = regexp.MustCompile(`^yaml: unknown anchor '([^']*)'`)
+)
 
-// syntaxProblem takes the line out of the YAML library's message.
-func syntaxProblem(file string, err error) Problem {
+// syntaxProblem takes the line out of the YAML library's message: that where the collection begins in which it lost its
+// way, or none if that is the first, nor for anchors and for bytes that are no text.
+func syntaxProblem(file string, source []byte, err error) Problem {
 	text := err.Error()
 	m := yamlLine.FindStringSubmatch(text)
 	if m == nil {
 		return Problem{File: file, Text: text}
 	}
 	line, _ := strconv.Atoi(m[1])
+	if line > 0 && parserError.MatchString(text) {
+		line = min(line+1, 1+bytes.Count(bytes.TrimSpace(source), []byte("\n"))) // its parser counts from 0, its scanner from 1
+	}
+	if line == 0 {
+		at := bytes.IndexFunc(source, func(r rune) bool { return r < ' ' && !strings.ContainsRune("\t\r\n", r) || r == utf8.RuneError })
+		if a := unknownAnchor.FindStringSubmatch(text); a != nil {
+			at = bytes.Index(source, []byte("*"+a[1]))
+		}
+		line = 1 + bytes.Count(source[:max(at, 0)], []byte("\n"))
+	}
 	return Problem{File: file, Line: line, Text: "not YAML: " + text[len(m[0]):]}
 }
 
 func (d *decoder) scenario(root *yaml.Node, s *Scenario) {
-	var phases *yaml.Node
+	var phases, expect *yaml.Node
 	seen := d.mapping(root, "", fields{
 		"name":     d.text(&s.Name, 80),
 		"seed":     d.seed(&s.Seed),
@@ -90,14 +107,17 @@ func (d *decoder) scenario(root *yaml.Node, s *Scenario) {
 		"workload": func(n *yaml.Node, f string) { d.workload(n, f, &s.Workload) },
 		"phases":   func(n *yaml.Node, _ string) { phases = n },
 		"duration": d.duration(&s.Duration, time.Second, MaxDuration),
-		"expect":   func(n *yaml.Node, f string) { d.expect(n, f, s) },
+		"expect": func(n *yaml.Node, f string) {
+			expect = n
+			d.expect(n, f, s)
+		},
 	})
 	s.OwnRing = slices.Contains(seen, "ring")
 	if phases != nil { // after the workload, from which a phase's workload starts
 		d.phases(phases, s)
 	}
 	if s.Duration == 0 && len(s.Expect) > 0 {
-		d.fail(root, "expect", "a scenario without a duration has no end at which to judge; add duration")
+		d.fail(expect, "expect", "a scenario without a duration has no end at which to judge; add duration")
 	}
 }
 

@@ -32,6 +32,7 @@ func (d *decoder) phase(n *yaml.Node, path string, s *Scenario) {
 		action   Action
 		verbs    []string
 	)
+	before := len(d.problems)
 	verb := func(f string, a Action) { action, verbs = a, append(verbs, f[strings.LastIndexByte(f, '.')+1:]) }
 	count := func(n *yaml.Node, f string) int {
 		v := 1
@@ -49,8 +50,8 @@ func (d *decoder) phase(n *yaml.Node, path string, s *Scenario) {
 		"pause":    func(n *yaml.Node, f string) { verb(f, Pause{count(n, f)}) },
 		"churn":    func(n *yaml.Node, f string) { verb(f, d.churn(n, f)) },
 		"heal": func(n *yaml.Node, f string) {
-			var yes bool
-			d.flag(&yes)(n, f)
+			var yes string
+			oneOf(d, &yes, "true")(n, f)
 			verb(f, Heal{})
 		},
 		"partition":        func(n *yaml.Node, f string) { verb(f, Partition{d.share(n, f, "fraction")["fraction"]}) },
@@ -69,6 +70,9 @@ func (d *decoder) phase(n *yaml.Node, path string, s *Scenario) {
 			verb(f, SetLoad{w})
 		},
 	})
+	if len(verbs) == 0 && len(d.problems) > before {
+		return // what was meant to be done is misspelt, and said to be
+	}
 	d.checkPhase(n, path, seen, verbs, s, p)
 	if c, ok := action.(Crash); ok {
 		c.Adjacent = adjacent
