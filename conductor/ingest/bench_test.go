@@ -134,7 +134,7 @@ func bareCollector(b *testing.B, target string) system {
 	ec := ef.CreateDefaultConfig().(*otlpexporter.Config)
 	ec.ClientConfig.Endpoint, ec.ClientConfig.TLS.Insecure = target, true
 	ec.ClientConfig.Compression = ""
-	ec.QueueConfig = queue(Config{QueueBytes: 1 << 30}, traceSenders)
+	ec.QueueConfig = queue(Config{QueueBytes: 1 << 30}, grpcSenders)
 	settings := func(t *tally) exporter.Settings {
 		return exporter.Settings{ID: component.NewID(ef.Type()), TelemetrySettings: telemetry(zap.NewNop(), t), BuildInfo: component.NewDefaultBuildInfo()}
 	}

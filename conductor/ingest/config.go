@@ -32,6 +32,7 @@ type Config struct {
 
 	ForwardTraces  string // OTLP/gRPC endpoint, host:port, with http:// or https:// in front or not; empty: off
 	ForwardMetrics string // OTLP/HTTP endpoint, a URL, with /v1/metrics at its end or not; empty: off
+	ForwardLogs    string // OTLP/gRPC endpoint, as for traces, of all log records, the ring's events among them; empty: off
 	QueueBytes     int64  // of each forwarding queue; what does not fit is dropped and counted; 0: 32 MiB
 	QueueDir       string // keeps the forwarding queues on disk, so that they outlive the process; empty: in memory
 
@@ -77,7 +78,10 @@ func (c Config) withDefaults() (Config, error) {
 		}
 	}
 	var err error
-	if c.ForwardTraces, err = grpcEndpoint(c.ForwardTraces); err != nil {
+	if c.ForwardTraces, err = grpcEndpoint("--forward-traces", c.ForwardTraces); err != nil {
+		return c, err
+	}
+	if c.ForwardLogs, err = grpcEndpoint("--forward-logs", c.ForwardLogs); err != nil {
 		return c, err
 	}
 	if c.ForwardMetrics, err = metricsURL(c.ForwardMetrics); err != nil {
@@ -101,8 +105,8 @@ func (c Config) withDefaults() (Config, error) {
 	return c, nil
 }
 
-// grpcEndpoint normalizes the target of traces to a URL.
-func grpcEndpoint(endpoint string) (string, error) {
+// grpcEndpoint normalizes the target of traces, or logs, to a URL.
+func grpcEndpoint(flag, endpoint string) (string, error) {
 	if endpoint == "" {
 		return "", nil
 	}
@@ -112,7 +116,7 @@ func grpcEndpoint(endpoint string) (string, error) {
 	}
 	u, err := url.Parse(full)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || strings.Trim(u.Path, "/") != "" {
-		return "", fmt.Errorf("--forward-traces %q: want HOST:PORT of an OTLP/gRPC endpoint, with http:// or https:// in front if wanted", endpoint)
+		return "", fmt.Errorf("%s %q: want HOST:PORT of an OTLP/gRPC endpoint, with http:// or https:// in front if wanted", flag, endpoint)
 	}
 	if u.Port() == "" {
 		u.Host = net.JoinHostPort(u.Hostname(), "4317")

@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/collector/exporter/otlpexporter"
 	"go.opentelemetry.io/collector/exporter/otlphttpexporter"
 	"go.opentelemetry.io/collector/extension"
+	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	metricnoop "go.opentelemetry.io/otel/metric/noop"
@@ -23,7 +24,7 @@ import (
 
 const (
 	attemptTimeout  = 10 * time.Second // of one request to a forwarding target
-	traceSenders    = 4
+	grpcSenders     = 4
 	firstRetryAfter = 500 * time.Millisecond
 	lastRetryAfter  = 15 * time.Second
 )
@@ -31,10 +32,16 @@ const (
 var storageID = component.MustNewID("file_storage")
 
 // A traceForwarder passes spans on over OTLP/gRPC, a metricForwarder data points over OTLP/HTTP: what Jaeger and
-// Prometheus take. Both are the Collector's exporters with a bounded queue. They try as long as it takes; what bounds
-// that is the queue, which drops what comes when it is full.
+// Prometheus take. A logForwarder passes log records on over OTLP/gRPC, for example to a Collector. All are the
+// Collector's exporters with a bounded queue. They try as long as it takes; what bounds that is the queue, which drops
+// what comes when it is full.
 type traceForwarder struct {
 	exporter.Traces
+	*tally
+}
+
+type logForwarder struct {
+	exporter.Logs
 	*tally
 }
 
@@ -45,17 +52,29 @@ type metricForwarder struct {
 
 func newTraceForwarder(ctx context.Context, cfg Config) (*traceForwarder, error) {
 	factory := otlpexporter.NewFactory()
-	ec := factory.CreateDefaultConfig().(*otlpexporter.Config)
-	ec.ClientConfig.Endpoint = cfg.ForwardTraces
-	ec.ClientConfig.TLS.Insecure = strings.HasPrefix(cfg.ForwardTraces, "http://")
-	ec.ClientConfig.Compression = compression(cfg.ForwardTraces)
-	ec.TimeoutConfig.Timeout = attemptTimeout
-	ec.RetryConfig = retry()
-	ec.QueueConfig = queue(cfg, traceSenders)
 	f := &traceForwarder{tally: &tally{}}
 	var err error
-	f.Traces, err = factory.CreateTraces(ctx, settings(factory.Type(), "traces", cfg, f.tally), ec)
+	f.Traces, err = factory.CreateTraces(ctx, settings(factory.Type(), "traces", cfg, f.tally), overGRPC(factory, cfg.ForwardTraces, cfg))
 	return f, err
+}
+
+func newLogForwarder(ctx context.Context, cfg Config) (*logForwarder, error) {
+	factory := otlpexporter.NewFactory()
+	f := &logForwarder{tally: &tally{}}
+	var err error
+	f.Logs, err = factory.CreateLogs(ctx, settings(factory.Type(), "logs", cfg, f.tally), overGRPC(factory, cfg.ForwardLogs, cfg))
+	return f, err
+}
+
+func overGRPC(factory exporter.Factory, endpoint string, cfg Config) *otlpexporter.Config {
+	ec := factory.CreateDefaultConfig().(*otlpexporter.Config)
+	ec.ClientConfig.Endpoint = endpoint
+	ec.ClientConfig.TLS.Insecure = strings.HasPrefix(endpoint, "http://")
+	ec.ClientConfig.Compression = compression(endpoint)
+	ec.TimeoutConfig.Timeout = attemptTimeout
+	ec.RetryConfig = retry()
+	ec.QueueConfig = queue(cfg, grpcSenders)
+	return ec
 }
 
 func newMetricForwarder(ctx context.Context, cfg Config) (*metricForwarder, error) {
@@ -76,6 +95,10 @@ func newMetricForwarder(ctx context.Context, cfg Config) (*metricForwarder, erro
 // forward queues spans. It fails only if the queue is full, which the tally counts, or closed.
 func (f *traceForwarder) forward(ctx context.Context, td ptrace.Traces) {
 	_ = f.ConsumeTraces(context.WithoutCancel(ctx), td)
+}
+
+func (f *logForwarder) forward(ctx context.Context, ld plog.Logs) {
+	_ = f.ConsumeLogs(context.WithoutCancel(ctx), ld)
 }
 
 func (f *metricForwarder) forward(ctx context.Context, md pmetric.Metrics) {

@@ -23,6 +23,7 @@ type pipeline struct {
 	gate    *gate
 	traces  *traceForwarder  // nil: off
 	metrics *metricForwarder // nil: off
+	logsOn  *logForwarder    // nil: off
 	logs    func(plog.Logs)
 	seen    func(ptrace.Traces)
 
@@ -30,7 +31,7 @@ type pipeline struct {
 }
 
 // consumeLogs hands events to the ring view. Only here can a sender be pushed back: its events must not be lost.
-func (p *pipeline) consumeLogs(_ context.Context, ld plog.Logs) error {
+func (p *pipeline) consumeLogs(ctx context.Context, ld plog.Logs) error {
 	arrived := time.Now()
 	var (
 		events   []chordevent.Event
@@ -67,9 +68,12 @@ func (p *pipeline) consumeLogs(_ context.Context, ld plog.Logs) error {
 	case err != nil:
 		return status.Error(codes.Unavailable, err.Error())
 	}
-	// Counted, and shown to others, only now: a batch that was pushed back comes again.
+	// Counted, shown to others and passed on only now: a batch that was pushed back comes again.
 	if p.logs != nil {
 		p.logs(ld)
+	}
+	if p.logsOn != nil {
+		p.logsOn.forward(ctx, ld)
 	}
 	p.events.Add(uint64(len(events)))
 	p.foreignLogs.Add(uint64(foreign))

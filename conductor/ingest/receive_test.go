@@ -248,7 +248,7 @@ func TestForwardingTargets(t *testing.T) {
 	for in, want := range map[string]string{
 		"jaeger": "http://jaeger:4317", "jaeger:4317": "http://jaeger:4317", "https://traces.example:443": "https://traces.example:443",
 	} {
-		if got, err := grpcEndpoint(in); err != nil || got != want {
+		if got, err := grpcEndpoint("--forward-traces", in); err != nil || got != want {
 			t.Errorf("traces %q: %q, %v; want %q", in, got, err, want)
 		}
 	}

@@ -76,6 +76,16 @@ func (s *Server) start(ctx context.Context, cfg Config) (err error) {
 		}
 		s.pipeline.metrics = f
 	}
+	if cfg.ForwardLogs != "" {
+		f, err := newLogForwarder(ctx, cfg)
+		if err == nil {
+			err = s.run(ctx, f, host)
+		}
+		if err != nil {
+			return fmt.Errorf("forwarding logs to %s: %w", cfg.ForwardLogs, err)
+		}
+		s.pipeline.logsOn = f
+	}
 	if cfg.Meter != nil {
 		if err := s.instrument(cfg.Meter); err != nil {
 			return fmt.Errorf("metrics of the receiver: %w", err)

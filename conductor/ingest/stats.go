@@ -21,9 +21,10 @@ type Stats struct {
 	Rejected    uint64    `json:"requests_rejected"`  // without the token
 	Traces      Forwarded `json:"forward_traces"`
 	Metrics     Forwarded `json:"forward_metrics"`
+	Logs        Forwarded `json:"forward_logs"`
 }
 
-// Forwarded counts what became of the spans, or data points, that were to be passed on.
+// Forwarded counts what became of the spans, data points or log records that were to be passed on.
 type Forwarded struct {
 	Enabled    bool   `json:"enabled"`
 	Sent       uint64 `json:"sent"`
@@ -45,6 +46,9 @@ func (s *Server) Stats() Stats {
 	}
 	if s.pipeline.metrics != nil {
 		out.Metrics = s.pipeline.metrics.forwarded()
+	}
+	if s.pipeline.logsOn != nil {
+		out.Logs = s.pipeline.logsOn.forwarded()
 	}
 	return out
 }
@@ -77,7 +81,7 @@ func (s *Server) instrument(meter metric.Meter) error {
 		for _, f := range []struct {
 			signal string
 			Forwarded
-		}{{"traces", st.Traces}, {"metrics", st.Metrics}} {
+		}{{"traces", st.Traces}, {"metrics", st.Metrics}, {"logs", st.Logs}} {
 			if !f.Enabled {
 				continue
 			}
