@@ -510,6 +510,37 @@ func TestRunVirtual(t *testing.T) {
 	}
 }
 
+// A run that is interrupted exits 1, and reports what it has measured by then.
+func TestRunInterrupted(t *testing.T) {
+	dir := t.TempDir()
+	file, report := filepath.Join(dir, "long.yaml"), filepath.Join(dir, "out.json")
+	if err := os.WriteFile(file, []byte("name: long\nring: {members: 8}\nduration: 24h\nexpect: {lost_keys: 0}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, interrupt := context.WithCancel(t.Context())
+	var out bytes.Buffer
+	complaint := &afterLines{n: 2, then: interrupt}
+	code := run(ctx, []string{"run", file, "--speed", "virtual", "--json", report}, &out, complaint)
+	text, err := os.ReadFile(report)
+	if code != exitFailed || err != nil || !bytes.Contains(text, []byte(`"verdict": "unfinished"`)) || !strings.HasSuffix(complaint.String(), "conductor: interrupted\n") {
+		t.Errorf("exit %d, %v, stderr %q, report %.300s", code, err, complaint, text)
+	}
+}
+
+// afterLines does something after so many writes.
+type afterLines struct {
+	bytes.Buffer
+	n    int
+	then func()
+}
+
+func (w *afterLines) Write(p []byte) (int, error) {
+	if w.n--; w.n == 0 {
+		w.then()
+	}
+	return w.Buffer.Write(p)
+}
+
 // A run whose expectations do not hold exits 1.
 func TestRunUnmet(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "hard.yaml")

@@ -94,13 +94,18 @@ func runScenario(ctx context.Context, name string, o runOptions, stdout, stderr 
 	var result *sim.Result
 	if o.speed == "virtual" {
 		result, err = sim.RunVirtual(ctx, s, progress.show)
+		err = failed(err)
 	} else {
 		result, err = runReal(ctx, s, progress.show, stderr)
 	}
-	if err != nil {
+	if err != nil && (result == nil || !errors.Is(err, sim.ErrInterrupted)) {
 		return err
 	}
-	return conclude(result, o, files, stdout)
+	told := conclude(result, o, files, stdout) // of an interrupted run, too: what was measured by then
+	if err != nil && errors.Is(told, errUnmet) {
+		return err
+	}
+	return errors.Join(err, told)
 }
 
 // runReal runs a scenario on the wall clock, with its telemetry over a real OTLP port.
@@ -148,7 +153,7 @@ func follow(ctx context.Context, lab *sim.Lab, view *live.Live, show func(sim.St
 		}
 		select {
 		case <-ctx.Done():
-			return failed(errors.New("interrupted"))
+			return failed(sim.ErrInterrupted)
 		case <-tick.C:
 		}
 	}

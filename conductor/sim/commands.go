@@ -109,7 +109,7 @@ func (l *Lab) Partition(ctx context.Context, groups [][]chord.ID) ([]chord.ID, e
 	})
 }
 
-// Heal ends all cuts, slow links and pauses. It returns the members that can be reached again.
+// Heal ends all cuts, slow links, pauses and telemetry outages. It returns the members that can be reached again.
 func (l *Lab) Heal(ctx context.Context) ([]chord.ID, error) {
 	return do(ctx, l, func(ctx context.Context, here *site) ([]chord.ID, error) {
 		fs := here.faults

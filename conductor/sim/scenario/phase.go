@@ -70,7 +70,7 @@ type Pause struct {
 	Count int `json:"pause"`
 }
 
-// Heal ends all cuts, slow links and pauses.
+// Heal ends all cuts, slow links, pauses and telemetry outages.
 type Heal struct{}
 
 // TelemetryOutage keeps the telemetry of a share of the hosts from being delivered. The ring itself goes on untouched.
