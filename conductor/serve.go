@@ -139,7 +139,7 @@ func start(o options, log *slog.Logger) (c *conductor, err error) {
 
 // listen makes the ring view and its history, on a clock.
 func (c *conductor) listen(now func() time.Time) (err error) {
-	if c.past, err = history.Open(history.Options{Dir: c.dataDir, Logf: c.logf}); err != nil {
+	if c.past, err = history.Open(history.Options{Dir: c.dataDir, Logf: c.logf, Meter: c.own.meter("chordconductor/conductor/history")}); err != nil {
 		return err
 	}
 	c.watch = sim.NewWatch()

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/metric"
+
 	"chordconductor/conductor/ring"
 	"chordconductor/otel/chordevent"
 )
@@ -26,6 +28,8 @@ type Options struct {
 	MaxBytes int64
 	// Queue is how many events may wait to be written. 0: 65,536. More are not recorded, and counted in Stats.Dropped.
 	Queue int
+	// Meter is for what is kept and what could not be; nil: nobody wants to know.
+	Meter metric.Meter
 	// chapter is how many entries a chapter holds. 0: what minChapter and entriesPerMember say. Tests have small ones.
 	chapter int
 	// Logf is told when writing fails and when it works again; nil: nobody is.
@@ -107,6 +111,11 @@ func Open(opt Options) (*History, error) {
 			return nil, fmt.Errorf("history in %s: %w", opt.Dir, err)
 		}
 	}
+	if opt.Meter != nil {
+		if err := h.instrument(opt.Meter); err != nil {
+			return nil, errors.Join(fmt.Errorf("metrics of the history: %w", err), h.unlock())
+		}
+	}
 	w := newWriter(h)
 	go w.run()
 	return h, nil
@@ -125,6 +134,11 @@ func (h *History) Flush() { h.queue.flush(h.ended) }
 func (h *History) Close() error {
 	h.queue.close()
 	<-h.ended
+	return h.unlock()
+}
+
+// unlock lets go of the directory, if there is one.
+func (h *History) unlock() error {
 	if h.lock != nil {
 		return h.lock.release()
 	}

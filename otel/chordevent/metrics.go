@@ -65,7 +65,7 @@ const MemberMetricsLimit = 256
 // Metrics of the conductor.
 var (
 	RingMembers      = Metric{"chord.ring.members", "{member}", Gauge, "Members in the ring view.", []attribute.Key{RingNameKey, MemberStatusKey}, nil}
-	RingUncertain    = Metric{"chord.ring.uncertain", "{member}", Gauge, "Members whose fields may be old because events are missing.", []attribute.Key{RingNameKey}, nil}
+	RingUncertain    = Metric{"chord.ring.uncertain", "{member}", Gauge, "Members whose fields may be old because events are missing, and those named by others and not heard of yet.", []attribute.Key{RingNameKey}, nil}
 	RingError        = Metric{"chord.ring.error", "{step}", Gauge, "Ring error: 0 exactly when every pointer is right.", []attribute.Key{RingNameKey}, nil}
 	RingViolations   = Metric{"chord.ring.violations", "{violation}", Gauge, "Conditions of the invariant that do not hold.", []attribute.Key{RingNameKey, ConditionKey}, nil}
 	RingStaleness    = Metric{"chord.ring.staleness", "s", Histogram, "Time from an event's timestamp until it was applied, and from then until it was pushed to the clients.", []attribute.Key{StageKey}, latencyBuckets}
@@ -74,6 +74,10 @@ var (
 	ConductorQueue   = Metric{"chord.conductor.queue", "{item}", Gauge, "Items that wait in a queue of the conductor.", []attribute.Key{QueueKey}, nil}
 	ConductorDropped = Metric{"chord.conductor.dropped", "{item}", Counter, "Items that a full queue of the conductor dropped.", []attribute.Key{QueueKey}, nil}
 	ConductorClients = Metric{"chord.conductor.clients", "{client}", Gauge, "Clients connected for the live view.", nil, nil}
+	HistoryEntries   = Metric{"chord.history.entries", "{entry}", Counter, "Entries recorded; dropped because the history was behind; failed because writing did.", []attribute.Key{OutcomeKey}, nil}
+	HistorySize      = Metric{"chord.history.size", "By", Gauge, "Bytes that the history takes, in memory or on disk.", nil, nil}
+	HistoryWaiting   = Metric{"chord.history.waiting", "{entry}", Gauge, "Entries that wait to be recorded.", nil, nil}
+	HistoryReach     = Metric{"chord.history.reach", "s", Gauge, "How far back the history goes.", nil, nil}
 	Received         = Metric{"chord.conductor.received", "{record}", Counter, "Log records, spans and data points received.", []attribute.Key{SignalKey, OutcomeKey}, nil}
 	MemberKeys       = Metric{"chord.member.keys", "{key}", Gauge, "Keys a member holds. Members are told apart only while there are few: see MemberMetricsLimit.", []attribute.Key{NodeIDKey, StoreRoleKey}, nil}
 	MemberSize       = Metric{"chord.member.size", "By", Gauge, "Bytes a member holds.", []attribute.Key{NodeIDKey}, nil}
@@ -88,6 +92,7 @@ var nodeMetrics = []*Metric{&LookupDuration, &LookupHops, &LookupTimeouts, &Oper
 
 var conductorMetrics = []*Metric{&RingMembers, &RingUncertain, &RingError, &RingViolations, &RingStaleness, &ConductorEvents,
 	&ConductorIgnored, &ConductorQueue, &ConductorDropped, &ConductorClients, &Received, &Forwarded,
+	&HistoryEntries, &HistorySize, &HistoryWaiting, &HistoryReach,
 	&MemberKeys, &MemberSize, &MemberError, &MemberAge, &MemberOperations}
 
 // Metrics lists every metric of nodes and conductor.

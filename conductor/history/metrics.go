@@ -1,0 +1,42 @@
+package history
+
+import (
+	"context"
+
+	"go.opentelemetry.io/otel/metric"
+
+	"chordconductor/otel/chordevent"
+)
+
+// instrument makes the metrics, all of which are read from Stats when the meter asks.
+func (h *History) instrument(meter metric.Meter) error {
+	_, err := chordevent.HistoryEntries.Int64ObservableCounter(meter, func(_ context.Context, o metric.Int64Observer) error {
+		st := h.Stats()
+		say := func(outcome string, n uint64) {
+			o.Observe(int64(n), metric.WithAttributes(chordevent.OutcomeKey.String(outcome)))
+		}
+		say("recorded", st.Events)
+		say("dropped", st.Dropped)
+		say("failed", st.Failed)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, gauge := range []struct {
+		row  *chordevent.Metric
+		read func(Stats) int64
+	}{
+		{&chordevent.HistorySize, func(st Stats) int64 { return st.Bytes }},
+		{&chordevent.HistoryWaiting, func(st Stats) int64 { return int64(st.Waiting) }},
+		{&chordevent.HistoryReach, func(st Stats) int64 { return int64(st.To.Sub(st.From).Seconds()) }},
+	} {
+		if _, err := gauge.row.Int64ObservableGauge(meter, func(_ context.Context, o metric.Int64Observer) error {
+			o.Observe(gauge.read(h.Stats()))
+			return nil
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
