@@ -82,6 +82,9 @@ generate-check: generate ## fail if generated code differs from what is committe
 bench: ## the benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
+results: ## docs/results.md: the figures of the Chord papers, measured on this code; some six minutes on two cores
+	$(GO) run ./node/simtest/results -out docs
+
 clean: ## remove what the targets above made
 	rm -rf bin release client/node_modules
 
@@ -89,4 +92,4 @@ client/node_modules: client/package-lock.json
 	$(NPM) ci --no-audit --no-fund
 	@touch $@
 
-.PHONY: help dashboards build release release-check lint vuln test test-go modelcheck test-client e2e generate generate-check bench clean
+.PHONY: help dashboards build release release-check lint vuln test test-go modelcheck test-client e2e generate generate-check bench results clean
