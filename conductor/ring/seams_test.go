@@ -1,0 +1,110 @@
+package ring
+
+import (
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"chordconductor/conductor/ring/ringtest"
+	"chordconductor/node/chord"
+	"chordconductor/otel/chordevent"
+)
+
+// TestSeamsAreTheOracles compares the seams, which each event brings up to date for two owners at most, with all owners
+// laid side by side.
+func TestSeamsAreTheOracles(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		r := New(Options{})
+		w := ringtest.NewWorld(6, 2, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
+		for range rapid.IntRange(1, 60).Draw(t, "steps") {
+			alive := w.Alive()
+			switch rapid.IntRange(0, 5).Draw(t, "what") {
+			case 0, 1:
+				if len(alive) > 0 {
+					w.Own(rapid.SampledFrom(alive).Draw(t, "owner"), w.Space.FromUint64(rapid.Uint64Range(0, 15).Draw(t, "from")))
+				}
+			case 2:
+				if len(alive) > 0 {
+					a := rapid.SampledFrom(alive).Draw(t, "owner")
+					a.Owned = chordevent.Ownership{}
+					w.Say(a, chordevent.OwnershipChanged{})
+				}
+			case 3: // whoever says nothing meanwhile falls silent
+				w.Now = w.Now.Add(rapid.SampledFrom([]time.Duration{time.Second, 20 * time.Second}).Draw(t, "pause"))
+				r.Advance(w.Now)
+			default:
+				w.Step(t)
+			}
+			compareSeams(t, r)
+		}
+	})
+}
+
+func compareSeams(t *rapid.T, r *Ring) {
+	var owners []*record
+	r.tree.all(func(x *record) {
+		switch owns := x.counted && x.owned.val.Owns; {
+		case owns:
+			owners = append(owners, x)
+		case x.seam != closed:
+			t.Fatalf("%x owns nothing and has a seam", x.id)
+		}
+	})
+	for i, x := range owners {
+		before := owners[(i+len(owners)-1)%len(owners)]
+		want := overlap
+		if from := x.owned.val.From; from == before.id {
+			want = closed
+		} else if chord.Between(before.id, from, x.id) {
+			want = gap
+		}
+		if x.seam != want {
+			t.Fatalf("the seam of %x behind %x is %d, want %d", x.id, before.id, x.seam, want)
+		}
+	}
+	for key := range r.breaches {
+		if s := key.of; s != nil && (key.condition == OwnershipGap && s.seam != gap || key.condition == OwnershipOverlap && s.seam != overlap) {
+			t.Fatalf("a breach %s of %x stands, its seam is %d", key.condition, s.id, s.seam)
+		}
+	}
+}
+
+// TestGapsAreKnown has gaps and overlaps beside members that are not known well enough to say so.
+func TestGapsAreKnown(t *testing.T) {
+	r := New(Options{})
+	w := settled(t, r, 6)
+	w.OwnAll()
+	later := func() *View {
+		w.Now = w.Now.Add(1100 * time.Millisecond)
+		r.Advance(w.Now)
+		return r.View()
+	}
+	a := w.Members[3]
+	a.Seq++ // lost: perhaps it gave the range up
+	w.Own(a, w.Space.FromUint64(250))
+	if v := later(); v.Gaps != 0 {
+		t.Error("a gap before the range of a member whose events are missing")
+	}
+	w.Own(a, w.Space.FromUint64(150))
+	if v := later(); v.Overlaps != 0 {
+		t.Error("an overlap with the range of a member whose events are missing")
+	}
+	w.Keyframe(a)
+	if v := later(); v.Overlaps != 1 {
+		t.Error("no overlap though both are certain")
+	}
+	w.OwnAll()
+	hidden := &ringtest.Actor{Self: chord.Peer{ID: w.Space.FromUint64(350), Addr: "hidden:1", Incarnation: 5}, Live: true}
+	hidden.State = chord.New(w.Space, hidden.Self, w.ListLen)
+	next := w.Members[4]
+	w.SetPred(next, hidden.Self)
+	w.Own(next, hidden.Self.ID)
+	if v := later(); v.Gaps != 0 {
+		t.Error("a gap where a member may be that has not been heard yet")
+	}
+	w.SetPred(next, a.Self)
+	if v := later(); v.Gaps != 1 {
+		t.Error("no gap though nobody names anybody between")
+	}
+}
