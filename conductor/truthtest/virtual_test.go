@@ -4,8 +4,11 @@ import (
 	"cmp"
 	"flag"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -35,21 +38,37 @@ func TestViewIsTrue(t *testing.T) {
 	if *seed != 0 {
 		first, last = *seed, *seed
 	}
+	type result struct {
+		w   *world
+		err error
+	}
+	results := make([]result, last-first+1)
+	var next atomic.Uint64
+	var workers sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) { // one seed is one run whatever runs beside it
+		workers.Go(func() {
+			for at := next.Add(1) - 1; at < uint64(len(results)); at = next.Add(1) - 1 {
+				w := newWorld(first+at, randomPlan(first+at))
+				err := w.run()
+				w.sim.Close()
+				results[at] = result{w, err}
+				w.forget()
+			}
+		})
+	}
+	workers.Wait()
 	var total counts
 	var byField [fields]counts
 	var batches, dropped, doubled, late, overflowed int
-	for n := first; n <= last; n++ {
-		p := randomPlan(n)
-		w := newWorld(n, p)
-		err := w.run()
-		w.sim.Close()
+	for at, r := range results {
+		n, w := first+uint64(at), r.w
 		total.add(w.judge.counts)
 		for f, c := range w.judge.byField {
 			byField[f].add(c)
 		}
 		batches, dropped, doubled, late, overflowed = batches+w.batches, dropped+w.dropped, doubled+w.doubled, late+w.latecomers, overflowed+w.overflowed
-		if err != nil {
-			t.Errorf("seed %d (run it alone with -seed %d): %v\n%v", n, n, err, p)
+		if r.err != nil {
+			t.Errorf("seed %d (run it alone with -seed %d): %v\n%v", n, n, r.err, w.plan)
 		}
 		if testing.Verbose() {
 			t.Logf("seed %d: %v", n, w.judge.counts)
@@ -103,6 +122,11 @@ func (w *world) run() error {
 		return fmt.Errorf("the ring is ideal, and the view says %s, error %d, %d gaps, %d overlaps", v.Status, v.Error, v.Gaps, v.Overlaps)
 	}
 	return nil
+}
+
+// forget lets go of all but the figures.
+func (w *world) forget() {
+	w.hosts, w.fold, w.view, w.sim, w.judge.subjects = nil, nil, nil, nil, nil
 }
 
 // quiet returns the differences that remain once nothing has changed for longer than members take to tell what they

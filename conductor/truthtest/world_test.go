@@ -19,7 +19,7 @@ import (
 )
 
 const (
-	lookEvery    = 200 * time.Millisecond
+	lookEvery    = 250 * time.Millisecond
 	advanceEvery = 200 * time.Millisecond // as package live does
 )
 
