@@ -25,8 +25,14 @@ func periods(x *record, n float64) time.Duration {
 	return time.Duration(n * float64(x.keyframePeriod()))
 }
 
+// maxLag is what the difference between clocks and the way of telemetry may make together. What has taken longer is old
+// news, of a member that could not be heard.
+const maxLag = 5 * time.Second
+
 // overdueAt is when a member that says no more becomes uncertain.
-func overdueAt(x *record) time.Time { return x.last.Add(x.lag + periods(x, overduePeriods)) }
+func overdueAt(x *record) time.Time {
+	return x.last.Add(min(x.lag, maxLag) + periods(x, overduePeriods))
+}
 
 // confirmedAt is when a reported death is certain: by then a member that lives would have been heard, even if it could
 // not be for as long as an outage.

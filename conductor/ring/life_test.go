@@ -190,6 +190,23 @@ func TestThoseLongGoneAreForgotten(t *testing.T) {
 	}
 }
 
+// TestOldNewsIsMarked has keyframes arrive so late that they say nothing of the present, and others of a clock that is
+// not quite ours.
+func TestOldNewsIsMarked(t *testing.T) {
+	for _, test := range []struct {
+		late      time.Duration
+		uncertain bool
+	}{{-3 * time.Second, false}, {time.Second, false}, {4 * time.Second, false}, {19 * time.Second, false}, {21 * time.Second, true}, {time.Minute, true}} {
+		r := New(Options{})
+		w := settled(t, r, 6)
+		a := w.Members[2]
+		reborn := &ringtest.Actor{Self: a.Self, State: a.State, Live: true}
+		reborn.Self.Incarnation += 100
+		r.Apply(w.Event(reborn, chordevent.NodeLoad{}), w.Now.Add(test.late))
+		expectStatus(t, r, reborn, Joining, test.uncertain, fmt.Sprintf("an event %v old", test.late))
+	}
+}
+
 func TestStrangersMakeTheRingUncertain(t *testing.T) {
 	r := New(Options{})
 	w := settled(t, r, 6)

@@ -26,8 +26,12 @@ import (
 // realKeyframe is the shortest period there is, so that an outage of six of them takes six seconds.
 const realKeyframe = time.Second
 
-// slowness is by how much a busy machine may delay what is told and looked at.
-const slowness = 2 * time.Second
+const (
+	// slowness is by how much a busy machine may delay what is told and looked at.
+	slowness = 2 * time.Second
+	// realWay is what package ring allows for the way of telemetry before it takes news for old.
+	realWay = 5 * time.Second
+)
 
 // A realRing is members over gRPC, their telemetry over the real exporters and the real receiver, and a judge.
 type realRing struct {
@@ -51,7 +55,7 @@ type realHost struct {
 // TestViewIsTrueOverOTLP does in real time, to one ring, what TestViewIsTrue does to many.
 func TestViewIsTrueOverOTLP(t *testing.T) {
 	r := &realRing{t: t, relay: newRelay(t)}
-	r.judge = newJudge(realKeyframe*3/2+slowness, time.Now())
+	r.judge = newJudge(realKeyframe*3/2+realWay+slowness, time.Now())
 	r.relay.start()
 	for range 7 {
 		r.add("127.0.0.1:0")
