@@ -156,6 +156,7 @@ export class FakeHub {
     return create(FeedEventSchema, {
       seq: ++this.eventSeq,
       timeMs: BigInt(this.time(e.at)),
+      arrivedMs: BigInt(this.time()),
       kind: e.kind,
       id: e.id,
       peer: e.peer ?? new Uint8Array(0),

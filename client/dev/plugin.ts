@@ -109,9 +109,27 @@ class FakeConductor {
     );
     for (const ws of this.greeted.keys()) ws.send(frame);
     // A large ring's past would fill the memory.
-    if (this.ticks % 15 === 0 && this.hub.ring.members.length <= 500) this.history.keep(this.hub.ring, this.hub.time());
+    if ((this.ticks % 15 === 0 || patch.events.length > 0) && this.hub.ring.members.length <= 500)
+      this.history.keep(this.hub);
     this.hub.historyFrom = this.history.from;
     if (++this.ticks % 15 === 0) for (const [ws, id] of this.greeted) this.tell(ws, id);
+  }
+
+  /** past is the feed before or after an instant, as the API tells it. */
+  private past(query: URLSearchParams): unknown[] {
+    const [since, until] = ["since", "until"].map((name) => Date.parse(query.get(name) ?? ""));
+    const kinds = query.get("kind")?.split(",") ?? [];
+    const limit = Number(query.get("limit"));
+    const events = this.hub.events.filter((e) => kinds.includes(e.kind));
+    const found = Number.isNaN(since)
+      ? events.filter((e) => Number(e.arrivedMs) <= until).slice(-limit)
+      : events.filter((e) => Number(e.arrivedMs) > since).slice(0, limit);
+    return found.map((e) => ({
+      time: new Date(Number(e.timeMs)).toISOString(),
+      arrived: new Date(Number(e.arrivedMs)).toISOString(),
+      kind: e.kind,
+      warning: e.warning,
+    }));
   }
 
   private tell(ws: WebSocket, id: Uint8Array): void {
@@ -130,7 +148,7 @@ class FakeConductor {
     const body = await read(req);
     const { ring } = this.hub;
     const [, , what, id, verb] = url.pathname.split("/");
-    const command = `${req.method} ${what}${verb ? `/${verb}` : ""}`;
+    const command = `${req.method} ${what}${what === "ring" && id ? "/nodes" : verb ? `/${verb}` : ""}`;
     if (url.pathname === "/api/scenarios/check") return answer(200, { problems: check(body.toString()) });
     if (url.pathname === "/api/simulation/report") {
       res.writeHead(200, { "Content-Type": "text/html" });
@@ -172,12 +190,16 @@ class FakeConductor {
         this.load = { ...this.load, ...JSON.parse(body.toString()) };
         ring.lookupRate = this.load.rate;
         return answer(202, this.load);
-      case "GET ring": {
+      case "GET ring":
+      case "GET ring/nodes": {
         const past = this.history.at(Date.parse(url.searchParams.get("at") ?? ""));
-        if (!past) return answer(404, { error: "no history is kept of that instant" });
-        res.writeHead(200, { "Content-Type": "application/json" });
-        return void res.end(past);
+        const message = id ? past?.details.get(url.pathname.split("/").at(-1) ?? "") : past?.snapshot;
+        if (!message) return answer(404, { error: "no history is kept of that instant" });
+        res.writeHead(200, { "Content-Type": "application/x-protobuf" });
+        return void res.end(message);
       }
+      case "GET events":
+        return answer(200, { events: this.past(url.searchParams) });
       case "GET scenarios":
         return answer(200, { scenarios: SCENARIOS });
       case "GET stats":
@@ -235,11 +257,15 @@ expect: {lost_keys: 0, final_ring_error: 0}
   },
 ];
 
-/** check finds the one mistake that the stand-in knows: a field of no meaning. */
+/** check finds the two mistakes that the stand-in knows: a field of no meaning, and a seed that is no number. */
 function check(source: string): unknown[] {
-  const lines = source.split("\n");
-  const line = lines.findIndex((l) => l.startsWith("bogus"));
-  return line < 0 ? [] : [{ file: "scenario", line: line + 1, field: "bogus", problem: "no such field" }];
+  const problems: unknown[] = [];
+  for (const [i, line] of source.split("\n").entries()) {
+    const where = { file: "scenario", line: i + 1 };
+    if (line.startsWith("bogus")) problems.push({ ...where, field: "bogus", problem: "no such field" });
+    if (/^seed: *[^\d ]/.test(line)) problems.push({ ...where, field: "seed", problem: "want a whole number" });
+  }
+  return problems;
 }
 
 function send(ws: WebSocket, message: unknown): void {

@@ -62,7 +62,6 @@ export class Stage {
       () => sizes.disconnect(),
       useRing.subscribe((now, before) => {
         if (now.rev !== before.rev || now.shown !== before.shown) this.invalidate("ring");
-        else if (now.detail !== before.detail) this.invalidate("selection");
         if (now.view !== before.view) this.invalidate("selection");
       }),
       useUi.subscribe((now, before) => {
@@ -127,7 +126,7 @@ export class Stage {
   private draw(now: number): void {
     this.frame = 0;
     if (this.view.width === 0 || this.view.height === 0) return;
-    const { shown, detail, view, live } = useRing.getState();
+    const { shown, view } = useRing.getState();
     const ui = useUi.getState();
     if (this.dirty.ring || !this.layout) {
       this.layout = layOut(shown.table, this.view, ui.camera);
@@ -138,7 +137,7 @@ export class Stage {
     if (this.dirty.selection || !this.selection) {
       this.selection = selectionOf(shown, {
         selected: ui.selected,
-        detail: shown === live || view.mode === "paused" ? detail : null,
+        detail: shown.detail,
         lookup: ui.lookup,
         arc: ui.arc,
         cursor: ui.cursor,

@@ -1,23 +1,181 @@
-/** The handful of numbers that people change most, found in a scenario's text and changed where they stand. */
-export const FIELDS = [
-  { key: "members", name: "Members", pattern: /(\bmembers:\s*)([^\s,}#]+)/ },
-  {
-    key: "rate",
-    name: "Load",
-    pattern: /(\bworkload:[^\n]*?\brate:\s*|\bworkload:\s*\n(?:\s+[^\n]*\n)*?\s+rate:\s*)([^\s,}#]+)/,
-  },
-  { key: "seed", name: "Seed", pattern: /(^seed:\s*)([^\s,}#]+)/m },
-  { key: "duration", name: "Duration", pattern: /(^duration:\s*)([^\s,}#]+)/m },
-] as const;
+import { closing, flowMapping, itemsOf } from "./yaml-text";
 
-export type Field = (typeof FIELDS)[number];
-
-/** fieldOf reads one of them; undefined if the text does not have it. */
-export function fieldOf(source: string, field: Field): string | undefined {
-  return field.pattern.exec(source)?.[2];
+/** A Field of the form: a value of the scenario's text. */
+export interface Field {
+  section: string; // "": of the scenario itself
+  key: string;
+  name: string;
+  hint: string; // what stands where the text says nothing
+  choices?: string[];
 }
 
-/** withField changes it and nothing else: comments and layout stay. */
-export function withField(source: string, field: Field, value: string): string {
-  return source.replace(field.pattern, (_all, before: string) => before + value);
+export interface Section {
+  name: string;
+  fields: Field[];
+  open?: boolean; // seldom changed sections begin closed
+}
+
+const field = (section: string, key: string, name: string, hint: string, choices?: string[]): Field => ({
+  section,
+  key,
+  name,
+  hint,
+  choices,
+});
+
+/** The form, section by section, in the order of a scenario's text. The phases have a form of their own. */
+export const SECTIONS: Section[] = [
+  {
+    name: "Experiment",
+    open: true,
+    fields: [
+      field("", "name", "Name", "unnamed"),
+      field("", "seed", "Seed", "1"),
+      field("", "duration", "Duration", "until stopped"),
+    ],
+  },
+  {
+    name: "Ring",
+    open: true,
+    fields: [
+      field("ring", "members", "Members", "32"),
+      field("ring", "successors", "Successors", "8"),
+      field("ring", "replicas", "Replicas", "3"),
+      field("ring", "bits", "Bits", "160"),
+      field("ring", "virtual_nodes", "Members per host", "1"),
+      field("ring", "transport", "Transport", "grpc", ["grpc", "memory"]),
+      field("ring", "lookup", "Lookups", "recursive", ["recursive", "iterative"]),
+    ],
+  },
+  {
+    name: "Load",
+    open: true,
+    fields: [
+      field("workload", "rate", "Operations", "0/s"),
+      field("workload", "reads", "Reads", "0.8"),
+      field("workload", "lookups", "Lookups", "0.1"),
+      field("workload", "keys", "Keys", "1000"),
+      field("workload", "distribution", "Keys chosen", "uniform", ["uniform", "zipf", "hotspot", "sequential"]),
+      field("workload", "value_bytes", "Bytes a value", "128"),
+      field("workload", "data", "Values", "quotes", ["quotes", "synthetic"]),
+      field("workload", "poisson", "Poisson arrivals", "false", ["false", "true"]),
+    ],
+  },
+  {
+    name: "Timing and network",
+    fields: [
+      field("timing", "stabilize", "Stabilize every", "500ms"),
+      field("timing", "keyframe", "Keyframe every", "10s"),
+      field("timing", "call_limit", "Call limit", "what suits"),
+      field("network", "latency", "Latency", "0s"),
+      field("network", "jitter", "Jitter", "0s"),
+      field("network", "spread", "Spread", "uniform", ["uniform", "exponential"]),
+      field("network", "loss", "Loss", "0"),
+    ],
+  },
+  {
+    name: "Expected at most",
+    fields: [
+      field("expect", "lost_keys", "Lost keys", "any"),
+      field("expect", "final_ring_error", "Ring error at the end", "any"),
+      field("expect", "wrong_lookups", "Wrong lookups", "any"),
+      field("expect", "stale_reads", "Stale reads", "any"),
+      field("expect", "failed_lookups_per_10k", "Failed of 10,000", "any"),
+      field("expect", "p99_lookup", "99 % of lookups in", "any"),
+      field("expect", "mean_hops", "Mean hops", "any"),
+      field("expect", "repaired_within", "Repaired within", "any"),
+      field("expect", "unmarked_wrong_fields", "Unmarked wrong fields", "any"),
+      field("expect", "max_violations", "Violations at a time", "any"),
+    ],
+  },
+];
+
+/** path is the field's name as the conductor's problems have it. */
+export const path = (f: Field): string => (f.section ? `${f.section}.${f.key}` : f.key);
+
+/** A Phase as the form shows it. One that is written over several lines is edited in the text. */
+export interface Phase {
+  at: string;
+  what: string;
+  for: string;
+  editable: boolean;
+}
+
+/** What a phase can do, as it is first put into the form. */
+export const ACTIONS: { name: string; what: string; for?: string }[] = [
+  { name: "churn", what: "churn: {join: 0.5/s, leave: 0.25/s, crash: 0.25/s}", for: "20s" },
+  { name: "join", what: "join: 4" },
+  { name: "leave", what: "leave: 2" },
+  { name: "crash", what: "crash: 1" },
+  { name: "adjacent crash", what: "crash: 2, adjacent: true" },
+  { name: "partition", what: "partition: {fraction: 0.3}", for: "10s" },
+  { name: "one-way cut", what: "one_way_cut: {from: 0.1, to: 0.1}", for: "10s" },
+  { name: "slow link", what: "slow_link: {fraction: 0.1, latency: 200ms}", for: "10s" },
+  { name: "pause", what: "pause: 1", for: "5s" },
+  { name: "telemetry outage", what: "telemetry_outage: {fraction: 0.5}", for: "10s" },
+  { name: "change of load", what: "workload: {rate: 200/s}", for: "10s" },
+  { name: "heal", what: "heal: true" },
+];
+
+/** phasesOf reads the phases; undefined if they are written as the form cannot. */
+export function phasesOf(text: string): Phase[] | undefined {
+  return itemsOf(text, "phases")?.items.map(({ from, to }) => {
+    const mapping = text[from] === "{" && closing(text, from) < to ? flowMapping(text, from) : undefined;
+    if (!mapping) return { at: "", what: text.slice(from, to).replace(/\s+/g, " "), for: "", editable: false };
+    const value = (key: string) => {
+      const entry = mapping.entries.find((e) => e.key === key);
+      return entry ? text.slice(entry.valueFrom, entry.valueTo) : "";
+    };
+    const rest = mapping.entries.filter((e) => e.key !== "at" && e.key !== "for");
+    return {
+      at: value("at"),
+      what: rest.map((e) => text.slice(e.from, e.to).trim()).join(", "),
+      for: value("for"),
+      editable: true,
+    };
+  });
+}
+
+function written(p: { at: string; what: string; for?: string }): string {
+  const parts = [p.at && `at: ${p.at}`, p.what, p.for && `for: ${p.for}`];
+  return `{${parts.filter(Boolean).join(", ")}}`;
+}
+
+/** withPhase rewrites one phase, or takes it out. */
+export function withPhase(text: string, index: number, phase: Phase | null): string {
+  const list = itemsOf(text, "phases");
+  const item = list?.items[index];
+  if (!list || !item) return text;
+  if (phase)
+    return text.slice(0, item.from) + written(phase) + text.slice(Math.max(item.to, closing(text, item.from) + 1));
+  if (list.items.length > 1) return text.slice(0, item.lineFrom) + text.slice(item.lineTo);
+  // The last one takes the section with it.
+  const start = text.search(/^phases:/m);
+  return text.slice(0, start) + text.slice(item.lineTo);
+}
+
+/** addPhase puts a phase behind the last one, some time after it. */
+export function addPhase(text: string, action: { what: string; for?: string }): string {
+  const list = itemsOf(text, "phases");
+  if (!list) return text;
+  const last = phasesOf(text)?.at(-1);
+  const phase = written({ ...action, at: last ? later(last) : "10s" });
+  if (list.end < 0) {
+    const newline = text === "" || text.endsWith("\n") ? "" : "\n";
+    return `${text}${newline}phases:\n  - ${phase}\n`;
+  }
+  const before = text.slice(0, list.end);
+  const lead = list.items.length ? (/^\s*/.exec(text.slice(list.items[0].lineFrom))?.[0] ?? "") : "  ";
+  return `${before}${before.endsWith("\n") ? "" : "\n"}${lead}- ${phase}\n${text.slice(list.end)}`;
+}
+
+const UNITS: Record<string, number> = { ms: 0.001, s: 1, m: 60, h: 3600 };
+
+/** later is ten seconds after a phase's end, as far as its times are simple ones. */
+function later(phase: Phase): string {
+  const seconds = (text: string) => {
+    const m = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text);
+    return m ? Number(m[1]) * UNITS[m[2]] : 0;
+  };
+  return `${Math.round(seconds(phase.at) + seconds(phase.for)) + 10}s`;
 }

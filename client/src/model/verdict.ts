@@ -32,30 +32,21 @@ export function verdict(ring: RingState): string {
 }
 
 /** Events that change who is in the ring, or what it suffered: what "what just happened" means. */
-const NEWS = new Set([
+export const NEWS = [
   "chord.node.joined",
   "chord.node.left",
   "chord.peer.failed",
   "chord.node.leaving",
   "chord.node.started",
-]);
+];
 
 /** lastNews is the latest event worth the state line, or undefined. */
 export function lastNews(events: readonly FeedEvent[]): FeedEvent | undefined {
-  for (let i = events.length - 1; i >= 0; i--) if (NEWS.has(events[i].kind)) return events[i];
+  for (let i = events.length - 1; i >= 0; i--) if (NEWS.includes(events[i].kind)) return events[i];
   return undefined;
 }
 
 /** sentence is an event with its subject. */
 export function sentence(event: FeedEvent, bits: number): string {
   return `${shortId(hexOf(event.id), bits)} ${event.text}`;
-}
-
-/** lastNewsBefore and nextNewsAfter are the neighbours of an instant among the events worth the state line. */
-export function lastNewsBefore(events: readonly FeedEvent[], at: number): FeedEvent | undefined {
-  return lastNews(events.filter((e) => Number(e.timeMs) < at));
-}
-
-export function nextNewsAfter(events: readonly FeedEvent[], at: number): FeedEvent | undefined {
-  return events.find((e) => NEWS.has(e.kind) && Number(e.timeMs) > at);
 }

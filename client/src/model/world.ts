@@ -2,6 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import {
   type FeedEvent,
   type Lookup,
+  type NodeDetail,
   type Patch,
   type RingState,
   RingStateSchema,
@@ -33,6 +34,10 @@ export class World {
   lookups: Lookup[] = [];
   samples: Sample[] = [];
   simulation: Simulation | undefined;
+  /** When the running or last experiment began, Unix milliseconds; 0: not known, it had ended before the page came. */
+  simulationStart = 0;
+  /** What is known of the selected member beyond its row; null: not yet told. */
+  detail: NodeDetail | null = null;
 
   applySnapshot(snapshot: Snapshot): void {
     this.seq = snapshot.seq;
@@ -44,6 +49,7 @@ export class World {
     this.lookups = snapshot.lookups.slice(-KEEP.lookups);
     this.samples = snapshot.samples.slice(-KEEP.samples);
     this.simulation = snapshot.simulation;
+    this.dateSimulation();
   }
 
   applyPatch(patch: Patch): void {
@@ -56,7 +62,18 @@ export class World {
     append(this.events, patch.events, KEEP.events);
     append(this.lookups, patch.lookups, KEEP.lookups);
     append(this.samples, patch.samples, KEEP.samples);
-    if (patch.simulation) this.simulation = patch.simulation;
+    if (patch.simulation) {
+      this.simulation = patch.simulation;
+      this.dateSimulation();
+    }
+  }
+
+  /** The hub says how far an experiment is; when it began follows, within the second that this is told late. */
+  private dateSimulation(): void {
+    const { simulation: s } = this;
+    if (!s?.running) return;
+    const start = Number(this.ring.timeMs) - s.elapsedS * 1000;
+    if (Math.abs(start - this.simulationStart) > 2000) this.simulationStart = start;
   }
 
   clone(): World {
@@ -68,6 +85,8 @@ export class World {
     copy.lookups = this.lookups.slice();
     copy.samples = this.samples.slice();
     copy.simulation = this.simulation;
+    copy.simulationStart = this.simulationStart;
+    copy.detail = this.detail;
     return copy;
   }
 }

@@ -1,13 +1,18 @@
-import { pastWorld, type RingJson } from "../model/past";
-import { lastNewsBefore, nextNewsAfter } from "../model/verdict";
-import { callJson, messageOf } from "../wire/api";
+import { NodeDetailSchema, SnapshotSchema } from "../gen/hub_pb";
+import { apiId } from "../model/id";
+import { pastWorld } from "../model/past";
+import { NEWS } from "../model/verdict";
+import { ApiError, callJson, callMessage, messageOf } from "../wire/api";
 import { stepReplay, useReplay } from "./replay";
 import { goLive, useRing } from "./ring";
+import { notify, useUi } from "./ui";
 
 /** Looking back: every instant is asked for by itself, so a link to one shows the same thing to everybody. */
 
 /** How often playing moves on, in milliseconds of the reader's time. */
 const STEP = 250;
+/** So many ticks of what was before the page came are asked for, and shown. */
+const TICKS = 1000;
 
 /** Called when playing has moved on from one instant to a later one: what happened between may be shown to move. */
 let onReplay: (from: number, to: number) => void = () => {};
@@ -17,6 +22,8 @@ export function replayWith(show: typeof onReplay): void {
 
 let asked: AbortController | undefined;
 let player: ReturnType<typeof setTimeout> | undefined;
+
+const instant = (ms: number) => encodeURIComponent(new Date(ms).toISOString());
 
 /** seek shows an instant of the past; one request is under way at most, and the latest wish wins. */
 export async function seek(at: number, playing = 0): Promise<void> {
@@ -30,21 +37,49 @@ export async function seek(at: number, playing = 0): Promise<void> {
     shown: s.view.mode === "live" ? s.live.clone() : s.shown,
   }));
   try {
-    const json = await callJson<RingJson>(`/api/ring?at=${encodeURIComponent(new Date(at).toISOString())}`, {
-      signal: mine.signal,
-    });
+    const { selected } = useUi.getState();
+    const [snapshot, detail] = await Promise.all([
+      callMessage(`/api/ring?at=${instant(at)}`, SnapshotSchema, { signal: mine.signal }),
+      selected ? detailAt(selected, at, mine.signal) : null,
+    ]);
     if (mine.signal.aborted) return;
     const before = Number(useRing.getState().shown.ring.timeMs);
+    const world = pastWorld(snapshot, useRing.getState().live);
+    world.detail = detail;
     useRing.setState((s) => ({
-      shown: pastWorld(json, s.live),
+      shown: world,
       rev: s.rev + 1,
       view: { mode: "past", at, playing, loading: false, error: "" },
     }));
+    // Whom the reader has selected meanwhile is another.
+    if (useUi.getState().selected !== selected) void lookBackAt(useUi.getState().selected);
     if (playing !== 0) onReplay(before, at);
     if (playing !== 0) player = setTimeout(() => advance(at + STEP * playing, playing), STEP);
   } catch (err) {
     if (mine.signal.aborted) return;
     useRing.setState({ view: { mode: "past", at, playing: 0, loading: false, error: messageOf(err) } });
+  }
+}
+
+/** detailAt is what was known of a member at an instant. */
+function detailAt(hex: string, at: number, signal?: AbortSignal) {
+  const { bits } = useRing.getState().live.ring;
+  return callMessage(`/api/ring/nodes/${apiId(hex, bits)}?at=${instant(at)}`, NodeDetailSchema, { signal });
+}
+
+/** lookBackAt fetches the details of a member that is selected while the page does not show the present. */
+export async function lookBackAt(hex: string): Promise<void> {
+  const { view, shown, live } = useRing.getState();
+  if (view.mode === "live" || shown === live) return;
+  shown.detail = null;
+  if (!hex || Number(live.ring.historyFromMs) === 0) return;
+  try {
+    const detail = await detailAt(hex, view.at);
+    if (useRing.getState().shown !== shown || useUi.getState().selected !== hex) return;
+    shown.detail = detail;
+    useRing.setState((s) => ({ rev: s.rev + 1 }));
+  } catch (err) {
+    notify("failed", messageOf(err));
   }
 }
 
@@ -66,17 +101,53 @@ export function returnToLive(): void {
   goLive();
 }
 
+/** What GET /api/events answers, as far as it is of use here. */
+interface Told {
+  events: { arrived?: string; time: string; warning?: boolean; kind: string }[];
+}
+
+const kinds = `kind=${NEWS.join()}`;
+
+/** An event shows from the first whole millisecond on at which it had arrived. */
+const shownFrom = (e: Told["events"][number]) => {
+  const text = e.arrived ?? e.time;
+  const whole = Date.parse(text);
+  return /\.\d{3}\d*[1-9]/.test(text) ? whole + 1 : whole;
+};
+
 /** step goes to the event before or after the instant shown; after the last one that a replay has played, to its next. */
-export function step(direction: 1 | -1): void {
-  const { view, live } = useRing.getState();
-  if (direction > 0 && view.mode === "live" && useReplay.getState().replay) {
-    void stepReplay();
-    return;
-  }
+export async function step(direction: 1 | -1): Promise<void> {
+  const { view } = useRing.getState();
+  if (direction > 0 && view.mode === "live" && useReplay.getState().replay) return stepReplay();
   const at = view.mode === "live" ? now() : view.at;
-  const event = direction > 0 ? nextNewsAfter(live.events, at) : lastNewsBefore(live.events, at);
-  if (event) void seek(Number(event.timeMs));
-  else if (direction > 0) returnToLive();
+  const where = direction > 0 ? `since=${instant(at)}` : `until=${instant(at - 1)}`;
+  try {
+    const { events } = await callJson<Told>(`/api/events?${where}&limit=1&${kinds}`);
+    if (events.length) await seek(shownFrom(events[0]));
+    else if (direction > 0) returnToLive();
+    else notify("failed", "Nothing is remembered of what happened before.");
+  } catch (err) {
+    notify("failed", messageOf(err));
+  }
+}
+
+/** learnTicks asks what happened before the page came, for the timeline. Without a history there is nothing to ask. */
+export async function learnTicks(): Promise<void> {
+  const { ring } = useRing.getState().live;
+  if (Number(ring.historyFromMs) === 0) return;
+  try {
+    const { events } = await callJson<Told>(
+      `/api/events?until=${instant(Number(ring.timeMs))}&limit=${TICKS}&${kinds}`,
+    );
+    useRing.setState({
+      ticks: events
+        .filter((e) => e.kind !== "chord.node.started")
+        .map((e) => ({ ms: shownFrom(e), warning: e.warning ?? false })),
+    });
+  } catch (err) {
+    // The timeline then begins with the page's own memory; what the API has against it shows when it is next asked.
+    if (!(err instanceof ApiError)) throw err;
+  }
 }
 
 function now(): number {

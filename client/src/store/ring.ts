@@ -1,6 +1,6 @@
 import { create as message } from "@bufbuild/protobuf";
 import { create } from "zustand";
-import { type NodeDetail, type Settings, SettingsSchema } from "../gen/hub_pb";
+import { type Settings, SettingsSchema } from "../gen/hub_pb";
 import { World } from "../model/world";
 
 /** How the page stands with the conductor. */
@@ -11,6 +11,12 @@ export interface Link {
   /** What happened at the last opening: "first" snapshot, "resumed" where it was, "fresh" after a gap, conductor "restarted". */
   opened: "" | "first" | "resumed" | "fresh" | "restarted";
   openedAt: number;
+}
+
+/** A Tick on the timeline: somebody came, went or failed. */
+export interface Tick {
+  ms: number;
+  warning: boolean;
 }
 
 /** Which instant the page shows. Intake goes on in every mode. */
@@ -30,7 +36,8 @@ export interface RingStore {
   /** Grows whenever shown changed: worlds change in place, so this is what components watch. */
   rev: number;
   view: View;
-  detail: NodeDetail | null;
+  /** What happened before the page came, oldest first, as the history tells it; the rest is in live. */
+  ticks: Tick[];
 }
 
 export const useRing = create<RingStore>(() => {
@@ -43,7 +50,7 @@ export const useRing = create<RingStore>(() => {
     shown: world,
     rev: 0,
     view: { mode: "live" },
-    detail: null,
+    ticks: [],
   };
 });
 

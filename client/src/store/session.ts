@@ -5,7 +5,7 @@ import { call } from "../wire/api";
 import { Connection } from "../wire/connection";
 import { subprotocols, takeToken } from "../wire/token";
 import { Motion } from "./motion";
-import { replayWith, seek } from "./past";
+import { learnTicks, lookBackAt, replayWith, seek } from "./past";
 import { learnReplay } from "./replay";
 import { type Link, useRing } from "./ring";
 import { Timing } from "./timing";
@@ -50,6 +50,7 @@ export function startSession(): () => void {
         timing.measure("snapshot", () => useRing.getState().live.applySnapshot(snapshot));
         movers.clear();
         published();
+        void learnTicks();
         if (startAt) void seek(startAt);
         startAt = 0;
       },
@@ -59,7 +60,16 @@ export function startSession(): () => void {
         if (view.mode === "live" && !document.hidden) motion.take(patch, live, performance.now());
         published();
       },
-      detail: (detail) => useRing.setState({ detail }),
+      detail(detail) {
+        const { live, shown, view } = useRing.getState();
+        live.detail = detail;
+        // A paused picture has its own details, from the history; without one, what is known now must do.
+        if (view.mode === "paused" && !shown.detail && Number(live.ring.historyFromMs) === 0) {
+          shown.detail = detail;
+          useRing.setState((s) => ({ rev: s.rev + 1 }));
+        }
+        published();
+      },
     },
   });
   connection.open();
@@ -116,8 +126,9 @@ function watchSelected(): () => void {
   const watch = (selected: string) => {
     if (selected === watched) return;
     watched = selected;
-    useRing.setState({ detail: null });
+    useRing.getState().live.detail = null;
     connection?.watch(bytesOf(selected) ?? new Uint8Array(0));
+    void lookBackAt(selected);
   };
   queueMicrotask(() => watch(useUi.getState().selected));
   return useUi.subscribe((s) => watch(s.selected));

@@ -99,12 +99,14 @@ function Feed({ events: latest, bits }: { events: FeedEvent[]; bits: number }) {
 }
 
 /** Instant is an event's time; where the past can be shown, it leads there, with the event's member selected. */
-function Instant({ ms, onGo }: { ms: number; onGo: () => void }) {
+function Instant({ event, onGo }: { event: FeedEvent; onGo: () => void }) {
+  const ms = Number(event.timeMs);
   const history = useRing((s) => Number(s.live.ring.historyFromMs));
   if (history === 0 || ms < history) return <time className="num">{clock(ms)}</time>;
   const go = () => {
     onGo();
-    void seek(ms);
+    // The ring shows what an event did from when the conductor heard of it.
+    void seek(Number(event.arrivedMs) || ms);
   };
   return (
     <button type="button" className="link instant num" title="Go back to this instant" onClick={go}>
@@ -118,7 +120,7 @@ function Row({ event, bits, top }: { event: FeedEvent; bits: number; top: number
   const id = hexOf(event.id);
   return (
     <li style={{ top, height: ROW }} data-warning={event.warning || undefined} data-group={groupOf(event.kind)}>
-      <Instant ms={Number(event.timeMs)} onGo={() => select(id)} />
+      <Instant event={event} onGo={() => select(id)} />
       <div>
         <p>
           <button type="button" className="id-link" onClick={() => select(id)}>

@@ -82,11 +82,15 @@ function Trust() {
   const lost = ring.recordsLost + ring.recordsRejected;
   return (
     <ul className="trust" aria-label="How far this picture can be trusted">
-      <li
-        title={`Half of the events are applied within ${duration(ring.stalenessP50Ms)} of happening, 99 % within ${duration(ring.stalenessP99Ms)}.`}
-      >
-        99 % seen within {duration(ring.stalenessP99Ms)}
-      </li>
+      {ring.stalenessP99Ms < 0 ? (
+        <li title="How late telemetry was is measured as it arrives, and not recorded.">delay then not recorded</li>
+      ) : (
+        <li
+          title={`Half of the events are applied within ${duration(ring.stalenessP50Ms)} of happening, 99 % within ${duration(ring.stalenessP99Ms)}.`}
+        >
+          99 % seen within {duration(ring.stalenessP99Ms)}
+        </li>
+      )}
       <li
         data-alarm={lost > 0n || undefined}
         title="Telemetry records that nodes say they lost, or that could not be read."

@@ -1,7 +1,7 @@
 import { useEffect, useState } from "react";
 import { Status } from "../model/members";
 import { count, plural, rate, statusWord } from "../model/words";
-import { useShown } from "../store/ring";
+import { useRing, useShown } from "../store/ring";
 import { motion } from "../store/session";
 import { useUi } from "../store/ui";
 import { StatusMark } from "./StatusMark";
@@ -42,6 +42,7 @@ export function Legend() {
 
 function MotionLine() {
   const limit = useUi((s) => s.motion);
+  const past = useRing((s) => s.view.mode === "past");
   const [rates, setRates] = useState({ arrived: 0, shown: 0 });
   useEffect(() => {
     const timer = setInterval(() => setRates(motion.rates(performance.now())), 1000);
@@ -49,6 +50,7 @@ function MotionLine() {
   }, []);
   let text = "No lookups at the moment";
   if (limit === 0) text = "Lookups are not drawn";
+  else if (past) text = "Play: the lookups remembered move";
   else if (rates.arrived > 0 && rates.shown >= rates.arrived * 0.95) text = `All ${rate(rates.arrived)} lookups shown`;
   else if (rates.arrived > 0)
     text = `${rate(rates.shown)} of ${plural(Math.round(rates.arrived), "lookup")} per second shown`;

@@ -121,12 +121,14 @@ function List({ lookups: latest, bits, chosen }: { lookups: Lookup[]; bits: numb
             const l = lookups[newest - row];
             if (!l) return null;
             return (
+              // biome-ignore lint/a11y/useKeyWithClickEvents: the keyboard reaches the button inside, whose click arrives here
               <div
                 key={serialOf(l)}
                 role="row"
                 aria-rowindex={row + 1}
                 aria-selected={sameLookup(l, chosen)}
                 className="lookup-row"
+                onClick={() => chooseLookup(l)}
                 style={{ top: row * ROW, height: ROW }}
               >
                 <div role="cell">
@@ -137,7 +139,7 @@ function List({ lookups: latest, bits, chosen }: { lookups: Lookup[]; bits: numb
                   {clock(Number(l.startUs / 1000n))}
                 </div>
                 <div role="cell">
-                  <button type="button" className="link" onClick={() => chooseLookup(l)}>
+                  <button type="button" className="link">
                     {l.operation} <code>{shortId(hexOf(l.key), bits)}</code>
                   </button>
                 </div>

@@ -90,12 +90,9 @@ function Known({ slot, hex }: { slot: number; hex: string }) {
 
 /** Details come over the watch: successor list, fingers, recent events. */
 function Details({ hex }: { hex: string }) {
-  const detail = useRing((s) => s.detail);
-  const past = useRing((s) => s.view.mode === "past");
-  const { ring } = useShown();
-  if (past) return <p className="quiet">Its successor list and fingers are known for the present only.</p>;
+  const { ring, detail } = useShown();
   if (!detail || hexOf(detail.id) !== hex) return <p className="quiet">Asking for its pointers…</p>;
-  if (detail.gone) return <p className="quiet">Its pointers are not known any more.</p>;
+  if (detail.gone) return <p className="quiet">Its pointers are not known.</p>;
   const targets = new Map<string, { first: number; last: number }>();
   for (const run of detail.fingers) {
     if (!run.id.length) continue;

@@ -82,15 +82,17 @@ function Row(props: { table: MemberTable; slot: number; row: number; bits: numbe
   const hex = table.hex(slot);
   const uncertain = table.uncertain[slot] === 1;
   return (
+    // biome-ignore lint/a11y/useKeyWithClickEvents: the keyboard reaches the button inside, whose click arrives here
     <div
       role="row"
       aria-rowindex={row + 2}
       aria-selected={props.selected}
       className="table-row"
+      onClick={() => select(hex)}
       style={{ top: row * ROW, height: ROW }}
     >
       <div role="cell">
-        <button type="button" className="id-link" onClick={() => select(hex)}>
+        <button type="button" className="id-link">
           {shortId(hex, bits, 8)}
         </button>
       </div>

@@ -101,12 +101,6 @@ function ZoomButtons() {
   const camera = useUi((s) => s.camera);
   return (
     <div className="zoom" role="group" aria-label="Zoom">
-      <button type="button" className="icon-button" onClick={() => zoom(1.8)} aria-label="Zoom in">
-        <Icon name="plus" />
-      </button>
-      <button type="button" className="icon-button" onClick={() => zoom(1 / 1.8)} aria-label="Zoom out">
-        <Icon name="minus" />
-      </button>
       {camera.scale > 1 && (
         <button
           type="button"
@@ -117,6 +111,12 @@ function ZoomButtons() {
           <Icon name="ring" />
         </button>
       )}
+      <button type="button" className="icon-button" onClick={() => zoom(1.8)} aria-label="Zoom in">
+        <Icon name="plus" />
+      </button>
+      <button type="button" className="icon-button" onClick={() => zoom(1 / 1.8)} aria-label="Zoom out">
+        <Icon name="minus" />
+      </button>
     </div>
   );
 }

@@ -32,7 +32,7 @@ export function Timeline() {
   return (
     <footer className="timeline" data-mode={view.mode} data-testid="timeline">
       <div className="timeline-buttons">
-        <Button name="back" label="Back by one event" disabled={!can} onClick={() => step(-1)} />
+        <Button name="back" label="Back by one event" disabled={!can} onClick={() => void step(-1)} />
         <Button
           name={playing ? "pause" : "play"}
           label={playing ? "Stand still" : "Play from here"}
@@ -43,7 +43,7 @@ export function Timeline() {
           name="forward"
           label="On by one event"
           disabled={!can || (view.mode === "live" && (!front || front.ended))}
-          onClick={() => step(1)}
+          onClick={() => void step(1)}
         />
         <select
           aria-label="Speed"
@@ -103,10 +103,11 @@ function Button(props: {
 function Track({ from, to, at, can, second }: { from: number; to: number; at: number; can: boolean; second: number }) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const theme = useThemeSerial();
+  const ticks = useRing((s) => s.ticks);
   // biome-ignore lint/correctness/useExhaustiveDependencies: the world grows in place; the second tells
   useEffect(() => {
-    if (canvas.current) drawTrack(canvas.current, useRing.getState().live, from, to);
-  }, [second, from, to, theme]);
+    if (canvas.current) drawTrack(canvas.current, useRing.getState().live, ticks, from, to);
+  }, [second, ticks, from, to, theme]);
   const share = Math.max(0, Math.min(1, (at - from) / Math.max(1, to - from)));
   const point = (e: React.PointerEvent) => {
     if (!can || (e.type === "pointermove" && e.buttons === 0)) return;

@@ -3,7 +3,7 @@ import type { Layout } from "../canvas/layout";
 import type { Hover } from "../canvas/stage";
 import { fingerStart, hexOf, shortId } from "../model/id";
 import { count, plural, statusWord } from "../model/words";
-import { useRing, useShown } from "../store/ring";
+import { useShown } from "../store/ring";
 import { StatusMark } from "./StatusMark";
 
 /** A bin lists this many members; the rest are a number. */
@@ -11,8 +11,7 @@ const LENS = 8;
 
 /** Tooltip says what is under the pointer: a member, a finger, or a bin opened up as by a lens. */
 export function Tooltip({ hover, layout }: { hover: Hover; layout: Layout | undefined }) {
-  const { table, ring } = useShown();
-  const detail = useRing((s) => s.detail);
+  const { table, ring, detail } = useShown();
   const style = {
     left: hover.x,
     top: hover.y,

@@ -65,10 +65,10 @@ function handle(e: KeyboardEvent): boolean {
       useUi.setState({ camera: FIT });
       return true;
     case ",":
-      step(-1);
+      void step(-1);
       return true;
     case ".":
-      step(1);
+      void step(1);
       return true;
     case "l":
     case "L":
@@ -113,7 +113,8 @@ function walk(direction: 1 | -1): void {
 
 /** followFinger moves the cursor over the selected member's finger targets, from the nearest outwards. */
 function followFinger(direction: 1 | -1): void {
-  const { shown, detail } = useRing.getState();
+  const { shown } = useRing.getState();
+  const { detail } = shown;
   const { cursor, selected } = useUi.getState();
   if (!selected && cursor) select(cursor);
   if (!detail || hexOf(detail.id) !== selected) return;

@@ -1,9 +1,10 @@
 import { groupOf } from "../model/feed";
 import { clock } from "../model/words";
 import type { World } from "../model/world";
+import type { Tick } from "../store/ring";
 
 /** drawTrack draws the stretch of time: ring error as hills, events as ticks, a scenario's phases as named bands. */
-export function drawTrack(canvas: HTMLCanvasElement, world: World, from: number, to: number): void {
+export function drawTrack(canvas: HTMLCanvasElement, world: World, ticks: Tick[], from: number, to: number): void {
   const ctx = canvas.getContext("2d");
   const { clientWidth: width, clientHeight: height } = canvas;
   if (!ctx || width === 0) return;
@@ -35,12 +36,16 @@ export function drawTrack(canvas: HTMLCanvasElement, world: World, from: number,
   }
   ctx.globalAlpha = 1;
 
-  for (const e of world.events) {
-    const ms = Number(e.timeMs);
-    if (ms < from || groupOf(e.kind) !== "membership" || e.kind === "chord.node.started") continue;
-    ctx.fillStyle = color(e.warning ? "bad" : "ink-3");
+  const tick = (ms: number, warning: boolean) => {
+    if (ms < from) return;
+    ctx.fillStyle = color(warning ? "bad" : "ink-3");
     // Failures are longer ticks, not only redder ones.
-    ctx.fillRect(x(ms) - 0.5, base - (e.warning ? 13 : 6), e.warning ? 2 : 1, e.warning ? 13 : 6);
+    ctx.fillRect(x(ms) - 0.5, base - (warning ? 13 : 6), warning ? 2 : 1, warning ? 13 : 6);
+  };
+  const remembered = Number(world.events[0]?.timeMs ?? to);
+  for (const t of ticks) if (t.ms < remembered) tick(t.ms, t.warning);
+  for (const e of world.events) {
+    if (groupOf(e.kind) === "membership" && e.kind !== "chord.node.started") tick(Number(e.timeMs), e.warning);
   }
   times(ctx, color, from, to, x, height, width);
 }
@@ -73,8 +78,8 @@ function phases(
   width: number,
 ): void {
   const s = world.simulation;
-  if (!s?.running) return;
-  const start = Number(world.ring.timeMs) - s.elapsedS * 1000;
+  const start = world.simulationStart;
+  if (!s || start === 0) return;
   ctx.textAlign = "left";
   for (const phase of s.phases) {
     const left = x(start + phase.atS * 1000);

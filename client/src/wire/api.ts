@@ -1,3 +1,4 @@
+import { type DescMessage, fromBinary, type MessageShape } from "@bufbuild/protobuf";
 import { getToken } from "./token";
 
 /** An ApiError carries the conductor's own reason. */
@@ -54,6 +55,16 @@ export async function callJson<T>(path: string, request: Request = {}): Promise<
   const response = await call(path, { accept: "application/json", ...request });
   const text = await response.text();
   return (text ? JSON.parse(text) : {}) as T;
+}
+
+/** callMessage is call, for answers in protobuf. */
+export async function callMessage<D extends DescMessage>(
+  path: string,
+  schema: D,
+  request: Request = {},
+): Promise<MessageShape<D>> {
+  const response = await call(path, { accept: "application/x-protobuf", ...request });
+  return fromBinary(schema, new Uint8Array(await response.arrayBuffer()));
 }
 
 async function reason(response: Response): Promise<string> {

@@ -21,6 +21,12 @@ async function show(url: string, how: Visit = {}): Promise<Page> {
   return page;
 }
 
+/** urlOf waits until the address says what it should. */
+async function urlOf(page: Page, what: RegExp): Promise<string> {
+  await page.waitForURL(what);
+  return page.url();
+}
+
 async function ring(options: Parameters<typeof serve>[0], port = 0) {
   const served = await serve(options, port);
   open.push(() => served.close());
@@ -125,6 +131,70 @@ describe("time", () => {
     await page.getByText("Live", { exact: true }).waitFor();
   });
 
+  it("shows of an instant all that it shows of the present, to whoever opens the link", async () => {
+    const { url } = await ring({ members: 16, churn: 0, lookups: 20 });
+    const page = await show(`${url}?tab=members`);
+    await ready(page);
+    await page.locator(".track:not([aria-disabled=true])").waitFor();
+    await page.waitForFunction(() => Number(document.querySelector(".track")?.getAttribute("aria-valuemax")) >= 2);
+    // Anywhere on its row selects a member.
+    await page.locator(".table-row").nth(6).getByRole("cell").nth(3).click();
+    const panel = page.getByTestId("member-panel");
+    await panel.getByRole("heading", { name: "Fingers" }).waitFor();
+    const facts = await panel.locator("dl").innerText();
+    const fingers = await panel.locator(".fingers").innerText();
+    // Its neighbours go; before they went, everything about it was as it had been.
+    const successors = await panel.locator(".chips .id-link").allInnerTexts();
+    const ids = await page.locator(".table-row .id-link").allInnerTexts();
+    for (const id of [successors[0], ids[5]]) {
+      await page.locator(".table-row", { hasText: id }).click();
+      await panel.getByRole("heading", { level: 2 }).getByText(id).waitFor();
+      await panel.getByRole("button", { name: "Crash" }).click();
+      await page.locator(".table-row", { hasText: id }).getByText("failed").waitFor();
+    }
+    await page.locator(".table-row").nth(6).click();
+    await panel.getByRole("heading", { level: 2 }).getByText(ids[6]).waitFor();
+    await page.waitForFunction((then) => document.querySelector(".fingers")?.textContent !== then, fingers);
+    // Back by events: the second crash, the first, and what was before them.
+    await page.locator("body").press(",");
+    await page.getByTestId("link").getByText("You are looking at").waitFor();
+    await page.locator(".legend li", { hasText: "2 failed" }).waitFor();
+    await page.locator("body").press(",");
+    await page.locator(".legend li", { hasText: "1 failed" }).waitFor();
+    expect(await page.getByTestId("state").innerText()).toMatch(/found .* dead/);
+    await page.locator("body").press(".");
+    await page.locator(".legend li", { hasText: "2 failed" }).waitFor();
+    await page.locator(".track").click({ position: { x: 20, y: 10 } });
+    await page.locator(".legend li", { hasText: "failed" }).waitFor({ state: "detached" });
+
+    const other = await show(await urlOf(page, /t=/));
+    for (const past of [page, other]) {
+      const then = past.getByTestId("member-panel");
+      await then.getByRole("heading", { name: "Fingers" }).waitFor();
+      expect(await then.locator(".fingers").innerText()).toBe(fingers);
+      expect(await then.locator(".chips .id-link").allInnerTexts()).toEqual(successors);
+      expect((await then.locator("dl").innerText()).replace(/Last heard.*/s, "")).toBe(
+        facts.replace(/Last heard.*/s, ""),
+      );
+      expect(await past.locator(".label-note", { hasText: "predecessor" }).count()).toBe(1);
+      // What had not happened yet is in no list.
+      await past.getByRole("tab", { name: "Events" }).click();
+      expect(await past.getByTestId("feed").getByText(/dead/).count()).toBe(0);
+      const at = Date.parse(new URL(past.url()).searchParams.get("t") ?? "");
+      await past.getByRole("tab", { name: "Lookups" }).click();
+      const times = await past.locator(".lookup-row [role=cell]:nth-child(2)").allInnerTexts();
+      expect(times.length).toBeGreaterThan(3);
+      const day = new Date(at);
+      for (const time of times) {
+        const [h, m, sec] = time.split(":").map(Number);
+        expect(new Date(day).setHours(h, m, sec, 0)).toBeLessThanOrEqual(at);
+      }
+      await past.getByRole("tab", { name: "Charts" }).click();
+      await past.getByRole("figure", { name: /^Members/ }).waitFor();
+      await past.getByText("delay then not recorded").waitFor();
+    }
+  });
+
   it("says why an instant cannot be shown", async () => {
     const { url } = await ring({ members: 10, churn: 0 });
     const page = await show(`${url}?t=2020-01-01T00:00:00Z`);
@@ -170,11 +240,24 @@ describe("control", () => {
     await ready(page);
     await page.getByRole("combobox", { name: "Scenario" }).selectOption("first-ring");
     await page.getByText("Valid.").waitFor();
-    const yaml = page.getByLabel("YAML");
+    const yaml = page.getByLabel(/YAML/);
     await page.getByRole("textbox", { name: "Seed" }).fill("99");
     expect(await yaml.inputValue()).toContain("seed: 99");
+    await page.getByLabel("Add a phase").selectOption("adjacent crash");
+    await page.getByLabel("Phase 1: when").fill("15s");
+    expect(await yaml.inputValue()).toContain("\nphases:\n  - {at: 15s, crash: 2, adjacent: true}\n");
+    await page.getByText("Timing and network").click();
+    await page.getByLabel("Spread").selectOption("exponential");
+    expect(await yaml.inputValue()).toContain("network: {spread: exponential}");
+    await yaml.fill((await yaml.inputValue()).replace("at: 15s", "at: 25s"));
+    expect(await page.getByLabel("Phase 1: when").inputValue()).toBe("25s");
+    await page.getByRole("button", { name: "Take phase 1 out" }).click();
+    expect(await yaml.inputValue()).not.toContain("phases");
     await yaml.fill(`${await yaml.inputValue()}bogus: 1\n`);
-    await page.getByText(/Line 7: bogus no such field/).waitFor();
+    await page.getByText(/Line 8: bogus no such field/).waitFor();
+    await page.getByRole("textbox", { name: "Seed" }).fill("none");
+    await page.getByText(/Line 2: seed want a whole number/).waitFor();
+    expect(await page.getByRole("textbox", { name: "Seed" }).getAttribute("aria-invalid")).toBe("true");
     expect(await page.getByRole("button", { name: "Start" }).isDisabled()).toBe(true);
     await yaml.fill("seed: 1\n");
     await page.getByText("Valid.").waitFor();

@@ -5,7 +5,14 @@ import { FakeRing } from "../../dev/ring";
 import { uncrowded } from "../../src/canvas/labels";
 import { FIT, layOut } from "../../src/canvas/layout";
 import { labelsFor, selectionOf } from "../../src/canvas/select";
-import { FeedEventSchema, RingState_Status, RingStateSchema, ViolationSchema } from "../../src/gen/hub_pb";
+import {
+  FeedEventSchema,
+  RingState_Status,
+  RingStateSchema,
+  type Simulation,
+  SimulationSchema,
+  ViolationSchema,
+} from "../../src/gen/hub_pb";
 import { chosen, type Group } from "../../src/model/feed";
 import { hexOf } from "../../src/model/id";
 import {
@@ -16,9 +23,8 @@ import {
   hopDistribution,
   lookupOf,
 } from "../../src/model/lookups";
-import { pastWorld, type RingJson } from "../../src/model/past";
-import { FIELDS, fieldOf, withField } from "../../src/model/scenario";
-import { lastNews, lastNewsBefore, nextNewsAfter, verdict } from "../../src/model/verdict";
+import { pastWorld, simulationAt } from "../../src/model/past";
+import { lastNews, verdict } from "../../src/model/verdict";
 import { duration, percent, size } from "../../src/model/words";
 import { World } from "../../src/model/world";
 import { sortedSlots } from "../../src/views/MembersTab";
@@ -112,9 +118,6 @@ describe("verdict", () => {
       ["chord.fingers.changed", 40],
     ].map(([kind, at]) => create(FeedEventSchema, { kind: String(kind), timeMs: BigInt(at) }));
     expect(lastNews(events)?.timeMs).toBe(30n);
-    expect(lastNewsBefore(events, 30)?.timeMs).toBe(10n);
-    expect(nextNewsAfter(events, 10)?.timeMs).toBe(30n);
-    expect(nextNewsAfter(events, 30)).toBeUndefined();
     expect(lastNews([])).toBeUndefined();
   });
 });
@@ -164,77 +167,52 @@ describe("labels", () => {
 });
 
 describe("past", () => {
-  it("shows the instant's ring, and of the page's memory what lies before it", () => {
-    const { ring, hub, world } = worldOf(3);
+  const run = () => {
+    const { ring, hub, world } = worldOf(12);
     ring.churn = 2;
+    hub.simulation = create(SimulationSchema, {
+      running: true,
+      scenario: "churn",
+      durationS: 60,
+      phases: [
+        { name: "calm", atS: 0, forS: 4 },
+        { name: "crash 2", atS: 4, forS: 0 },
+      ],
+    });
+    let then = hub.snapshot();
     for (let i = 0; i < 100; i++) {
       ring.step(200);
+      hub.simulation = { ...hub.simulation, elapsedS: (i + 1) / 5 };
       world.applyPatch(hub.patch());
+      if (i === 49) then = hub.snapshot();
     }
-    const at = hub.time(10_000);
-    const node = (id: string, status: string, predecessor: string, successors: string[]) => ({
-      id,
-      status,
-      predecessor,
-      successors,
-      address: "a",
-      host: "h",
-      incarnation: 1,
-      keys: 4,
-      replicas: 8,
-      bytes: 12,
-      error: 0,
-      uncertain: false,
-      staleness_ms: 40,
-    });
-    const json: RingJson = {
-      seq: 12,
-      time: new Date(at).toISOString(),
-      name: "demo",
-      status: "violated",
-      error: 2,
-      bits: 6,
-      successors: 2,
-      replicas: 3,
-      counts: { active: 2, failed: 1 },
-      violations: [{ condition: "NoDuplicates", detail: "d", members: ["08"], since: new Date(at - 5).toISOString() }],
-      nodes: [
-        node("08", "active", "30", ["20", "30"]),
-        node("20", "failed", "08", []),
-        node("30", "active", "20", ["08"]),
-      ],
-    };
-    const past = pastWorld(json, world);
-    expect(past.ring.status).toBe(RingState_Status.VIOLATED);
-    expect(past.ring.violations[0].members[0][19]).toBe(8);
-    const { table } = past;
-    expect(Array.from(table.order(), (slot) => table.turn[slot])).toEqual([8 / 64, 0.5, 0.75]);
-    // The successor is the first live one of the list.
-    expect(table.hex(table.slotOf(table.successor[table.order()[0]]))).toMatch(/30$/);
-    expect(table.rangeFrom[table.order()[1]]).toBe(-1);
-    expect(past.events.length).toBeGreaterThan(0);
-    expect(past.events.every((e) => Number(e.timeMs) <= at)).toBe(true);
+    return { then, world, hub };
+  };
+
+  it("is the conductor's picture of the instant, and nothing of the present", () => {
+    const { then, world } = run();
+    const past = pastWorld(then, world);
+    expect(past.ring).toBe(then.ring);
+    expect(past.table.count).toBe(then.members?.handle.length);
+    expect(Array.from(past.table.rangeFrom.slice(0, past.table.count))).toEqual(then.members?.rangeFrom);
+    expect(past.events).toEqual(then.events);
     expect(past.events.length).toBeLessThan(world.events.length);
-  });
-});
-
-describe("scenario fields", () => {
-  const source = `name: x # members: none
-seed: 42
-ring: {members: 64, bits: 160}
-workload: {rate: 200/s, reads: 0.8}
-duration: 70s
-`;
-  it("reads and changes the number, and nothing else", () => {
-    expect(FIELDS.map((f) => fieldOf(source.replace(" # members: none", ""), f))).toEqual(["64", "200/s", "42", "70s"]);
-    const changed = withField(source, FIELDS[2], "43");
-    expect(changed).toBe(source.replace("seed: 42", "seed: 43"));
-    expect(withField(source, FIELDS[1], "$1/s")).toContain("rate: $1/s,");
+    expect(past.samples.length).toBeLessThan(world.samples.length);
+    expect(past.detail).toBeNull();
   });
 
-  it("finds the rate in block style too, and misses what is not there", () => {
-    expect(fieldOf("workload:\n  reads: 0.5\n  rate: 5/s\n", FIELDS[1])).toBe("5/s");
-    expect(fieldOf("phases:\n  - {at: 1s}\n", FIELDS[0])).toBeUndefined();
+  it("has the experiment as it stood, by its plan, and claims no figures", () => {
+    const { world, hub } = run();
+    const at = (s: number) => simulationAt(world, hub.start + 1000 * s);
+    expect(at(-1)).toBeUndefined();
+    expect(at(3)).toMatchObject({ running: true, elapsedS: 3, phase: "calm", workloadRate: -1 });
+    expect(at(4.5)?.phase).toBe("crash 2");
+    expect(at(10)?.phase).toBe("");
+    world.simulation = { ...(world.simulation as Simulation), running: false, elapsedS: 20 };
+    expect(at(19)?.running).toBe(true);
+    expect(at(21)?.running).toBe(false);
+    world.simulationStart = 0;
+    expect(at(3)).toBeUndefined();
   });
 });
 

@@ -10,7 +10,7 @@ interface Workload {
   distribution?: string;
 }
 
-const DISTRIBUTIONS = ["uniform", "zipf", "hot-spot", "sequential"];
+const DISTRIBUTIONS = ["uniform", "zipf", "hotspot", "sequential"];
 /** The slider's steps: from none to as much as a laptop takes. */
 const RATES = [0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000];
 

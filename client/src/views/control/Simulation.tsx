@@ -1,9 +1,9 @@
 import { useEffect, useState } from "react";
 import { duration, plural, rate } from "../../model/words";
 import { attempt } from "../../store/commands";
-import { useShown } from "../../store/ring";
+import { useRing, useShown } from "../../store/ring";
 import { call, callJson, messageOf } from "../../wire/api";
-import { ScenarioFields } from "./ScenarioFields";
+import { type Problem, ScenarioForm } from "./ScenarioForm";
 import { useBusy } from "./useBusy";
 
 interface Scenario {
@@ -12,21 +12,23 @@ interface Scenario {
   source: string;
 }
 
-interface Problem {
-  line: number;
-  field?: string;
-  problem: string;
-}
+/** What one begins with who writes an experiment from scratch. */
+const BLANK = `name: my-experiment
+ring: {members: 16}
+workload: {rate: 50/s}
+duration: 60s
+`;
 
 /** Simulation chooses or edits a scenario, runs it, and opens its report. */
 export function Simulation() {
   const { simulation } = useShown();
+  // Commands are for the present, whatever instant is shown.
+  const running = useRing((s) => s.rev >= 0 && (s.live.simulation?.running ?? false));
   const [scenarios, setScenarios] = useState<Scenario[]>([]);
   const [source, setSource] = useState("");
   const [problems, setProblems] = useState<Problem[] | null>(null);
   const [error, setError] = useState("");
   const [busy, run] = useBusy();
-  const running = simulation?.running ?? false;
 
   useEffect(() => {
     const stop = new AbortController();
@@ -76,9 +78,12 @@ export function Simulation() {
           Scenario
           <select
             value={chosen?.name ?? ""}
-            onChange={(e) => setSource(scenarios.find((s) => s.name === e.target.value)?.source ?? "")}
+            onChange={(e) => setSource(scenarios.find((s) => s.name === e.target.value)?.source ?? BLANK)}
           >
-            <option value="">{source && !chosen ? "edited" : "choose one"}</option>
+            <option value="" disabled>
+              {source && !chosen ? "edited" : "choose one"}
+            </option>
+            <option value="new">a new one</option>
             {scenarios.map((s) => (
               <option key={s.name}>{s.name}</option>
             ))}
@@ -86,10 +91,10 @@ export function Simulation() {
         </label>
       )}
       {chosen?.about && <p className="quiet">{chosen.about}</p>}
-      {source && <ScenarioFields source={source} onChange={setSource} />}
+      {source && <ScenarioForm source={source} problems={problems ?? []} onChange={setSource} />}
       {(scenarios.length > 0 || source) && (
         <label>
-          YAML
+          The same as text (YAML)
           <textarea
             value={source}
             rows={source ? 12 : 3}
@@ -147,8 +152,8 @@ function Progress() {
       {s.durationS > 0 && <progress value={share} aria-label="Progress" />}
       <p className="quiet num">
         {duration(s.elapsedS * 1000)}
-        {s.durationS > 0 && ` of ${duration(s.durationS * 1000)}`} · {rate(s.workloadRate)} ·{" "}
-        {plural(s.lostKeys, "key")} lost
+        {s.durationS > 0 && ` of ${duration(s.durationS * 1000)}`}
+        {s.workloadRate >= 0 && ` · ${rate(s.workloadRate)} · ${plural(s.lostKeys, "key")} lost`}
       </p>
       {s.reportReady && (
         <button type="button" disabled={busy} onClick={() => run(report)}>
