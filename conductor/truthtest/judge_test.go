@@ -91,9 +91,9 @@ func newJudge(bound time.Duration, now time.Time) *judge {
 
 const maxWrong = 3 // of each field
 
-// loadPause is how long a member may take to say what it holds: that is told once a second at most, between two rounds
-// of maintenance.
-const loadPause = 1500 * time.Millisecond
+// loadPause is how long a member may take to say what it holds. That is told once a second at most and between two rounds
+// of maintenance, one of which may wait for some dead peers, a second each.
+const loadPause = 5 * time.Second
 
 // note takes a member's fields as they are now.
 func (j *judge) note(m *member.Member, now time.Time, edit func(*values)) *subject {
