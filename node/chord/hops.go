@@ -72,6 +72,18 @@ func FillNextHops(hops []Hop, s *State, fingers Fingers, key ID, dead func(Peer)
 	return hops, false
 }
 
+// Substitute is who will own key once all members known to precede it have turned out to be dead: the first successor at
+// or beyond key that dead does not report. It is where a lookup goes on from the last living member before the key, when
+// those between have not been found dead yet.
+func Substitute(s *State, key ID, dead func(Peer) bool) (Hop, bool) {
+	for i, p := range s.Live() {
+		if owns(&s.Self.ID, &key, &p.ID) && (dead == nil || !dead(p)) {
+			return Hop{p, PointerSuccessor, i}, true
+		}
+	}
+	return Hop{}, false
+}
+
 // insertHop puts a peer in its place among hops, which precede key, closest first, if it precedes key too and is among
 // the cap(hops) closest. A later life of a member takes the place of an earlier one.
 func insertHop(hops []Hop, self, key *ID, p *Peer, pointer Pointer, slot int, dead func(Peer) bool) []Hop {

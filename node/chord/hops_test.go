@@ -131,3 +131,20 @@ func TestNextHopsWhenAllAreDead(t *testing.T) {
 		t.Errorf("hops %v, final %v", hops, final)
 	}
 }
+
+// With 14 dead, 21 will own what 14 does now; and a successor list that ends before the key names nobody.
+func TestSubstitute(t *testing.T) {
+	s := space(t, 6)
+	ring := idealRing(s, 3, paperRing...)
+	is14 := func(p chord.Peer) bool { return p.ID == s.FromUint64(14) }
+	for _, c := range []struct {
+		key  uint64
+		dead func(chord.Peer) bool
+		want uint64 // 0: nobody
+	}{{12, nil, 14}, {12, is14, 21}, {18, nil, 21}, {30, nil, 32}, {33, nil, 0}} {
+		h, ok := chord.Substitute(&ring[1], s.FromUint64(c.key), c.dead)
+		if ok != (c.want != 0) || ok && (h.Peer.ID != s.FromUint64(c.want) || h.Peer != ring[1].Succ[h.Slot]) {
+			t.Errorf("key %d: %v, %v; want %d", c.key, h, ok, c.want)
+		}
+	}
+}

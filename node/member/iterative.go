@@ -20,13 +20,15 @@ const maxStack = 64
 // walk asks one member after the other, starting with the candidates given, until done accepts an answer; it returns
 // who gave that. The newest member's candidates come first, the earlier ones stay as a way round: the walk fails when
 // nobody is left, or at its bounds of hops and time. It also fails when a believed owner did not answer and nobody else
-// is believed to be one: all other ways lead back to the same silence, while a new walk finds an owner that was slow, or
-// the one that has taken its place. What the walk meets is noted in l.
-func (m *Member) walk(ctx context.Context, key chord.ID, start []candidate, l *Lookup, deadline time.Time, done func(asked chord.Peer, a *nodepb.FindNextResponse) bool) (chord.Peer, error) {
+// is believed to be one, or when after a silence it has asked as many members as detours says who are no nearer to the
+// key than one that answered before: most other ways lead back to the same silence, while a new walk finds a member that
+// was slow, or the one that has taken its place. What the walk meets is noted in l.
+func (m *Member) walk(ctx context.Context, key chord.ID, start []candidate, l *Lookup, deadline time.Time, detours int, done func(asked chord.Peer, a *nodepb.FindNextResponse) bool) (chord.Peer, error) {
 	stack := start
 	var visited []candidate
 	timeouts, last := 0, errNoRoute
-	ownerSilent := false
+	silence, ownerSilent := false, false
+	nearest := m.host.space.Distance(m.self.ID, key) // from one that answered
 	for len(stack) > 0 && len(visited) < maxHops {
 		c := stack[0]
 		stack = stack[1:]
@@ -35,6 +37,12 @@ func (m *Member) walk(ctx context.Context, key chord.ID, start []candidate, l *L
 		}
 		if slices.ContainsFunc(visited, func(v candidate) bool { return v.peer == c.peer && (v.final || !c.final) }) {
 			continue
+		}
+		if distance := m.host.space.Distance(c.peer.ID, key); silence && !c.final && distance.Compare(nearest) >= 0 {
+			if detours == 0 {
+				return chord.Peer{}, last
+			}
+			detours--
 		}
 		visited = append(visited, c)
 		left := deadline.Sub(m.env.Now())
@@ -55,7 +63,7 @@ func (m *Member) walk(ctx context.Context, key chord.ID, start []candidate, l *L
 				timeouts++
 				l.Timeouts++
 				m.suspect(c.peer)
-				ownerSilent = ownerSilent || c.final
+				silence, ownerSilent = true, ownerSilent || c.final
 			}
 			continue
 		}
@@ -64,6 +72,9 @@ func (m *Member) walk(ctx context.Context, key chord.ID, start []candidate, l *L
 		}
 		l.Path = append(l.Path, Hop{Peer: self, Pointer: c.pointer, Slot: c.slot, Timeouts: timeouts, At: m.env.Now().Sub(l.Start)})
 		timeouts = 0
+		if distance := m.host.space.Distance(self.ID, key); distance.Compare(nearest) < 0 {
+			nearest = distance
+		}
 		if done(self, a) {
 			return self, nil
 		}

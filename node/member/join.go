@@ -62,7 +62,7 @@ func (m *Member) tryJoin(ctx context.Context) (through chord.Peer, err error) {
 	}
 	l := Lookup{Key: m.self.ID, Start: m.env.Now()}
 	var taken error
-	before, err := m.walk(ctx, m.self.ID, contacts, &l, l.Start.Add(m.host.cfg.LookupLimit), func(asked chord.Peer, a *nodepb.FindNextResponse) bool {
+	before, err := m.walk(ctx, m.self.ID, contacts, &l, l.Start.Add(m.host.cfg.LookupLimit), maxHops, func(asked chord.Peer, a *nodepb.FindNextResponse) bool {
 		if asked.ID == m.self.ID && asked.Incarnation != m.self.Incarnation {
 			taken = fmt.Errorf("%w: %s at %s", ErrTaken, m.hex, asked.Addr)
 			return true

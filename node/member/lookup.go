@@ -102,7 +102,7 @@ func (m *Member) tryLookup(ctx context.Context, l *Lookup, try int, deadline tim
 		return nil
 	}
 	start := m.candidates(nil, l.Key, false, try > 1)
-	owner, err := m.walk(ctx, l.Key, start, l, deadline, func(_ chord.Peer, a *nodepb.FindNextResponse) bool { return a.Owner })
+	owner, err := m.walk(ctx, l.Key, start, l, deadline, 2<<min(try, 5), func(_ chord.Peer, a *nodepb.FindNextResponse) bool { return a.Owner })
 	l.Owner = owner
 	return err
 }
@@ -146,7 +146,14 @@ func (m *Member) candidates(list []candidate, key chord.ID, final, unfiltered bo
 	if final && s.Pred.Real() && (dead == nil || !dead(s.Pred)) { // somebody has come between
 		list = append(list, candidate{s.Pred, s.pred, true, nodepb.Candidate_POINTER_SUCCESSOR, 0})
 	}
-	return m.nextHops(list, s, key, dead)
+	known := len(list)
+	list = m.nextHops(list, s, key, dead)
+	if len(list) > known && !list[known].final {
+		if h, found := chord.Substitute(&s.State, key, dead); found {
+			list = append(list, candidate{h.Peer, s.succ[h.Slot], true, nodepb.Candidate_POINTER_SUCCESSOR, h.Slot})
+		}
+	}
+	return list
 }
 
 // before is who comes before the owner of a key, where this member is that owner.

@@ -74,7 +74,7 @@ func (m *Member) meet(r *round, q chord.Peer, hops int32) error {
 	}
 	m.propose(r, q)
 	l := Lookup{Key: m.self.ID, Start: now}
-	owner, err := m.walk(r.ctx, m.self.ID, []candidate{{peer: q}}, &l, now.Add(m.host.cfg.LookupLimit), func(_ chord.Peer, a *nodepb.FindNextResponse) bool { return a.Owner })
+	owner, err := m.walk(r.ctx, m.self.ID, []candidate{{peer: q}}, &l, now.Add(m.host.cfg.LookupLimit), maxHops, func(_ chord.Peer, a *nodepb.FindNextResponse) bool { return a.Owner })
 	if isStop(err) {
 		return err
 	}

@@ -136,7 +136,7 @@ func (m *Member) forward(ctx context.Context, t *transit) {
 // pass hands a lookup to the best next hop that takes it: a silent candidate is replaced by the next best. It says on
 // the span whom it chose, and returns how many did not answer.
 func (m *Member) pass(ctx context.Context, t *transit, span trace.Span) (timeouts int, err error) {
-	var room [maxCandidates + 1]candidate
+	var room [maxCandidates + 2]candidate
 	list := m.candidates(room[:0], t.key, t.final, false)
 	for i := range list {
 		c := &list[i]
