@@ -189,7 +189,7 @@ func (j *judge) compare(now time.Time, v *ring.View, key identity, s *subject) {
 		if j.begun.After(since) {
 			since = j.begun
 		}
-		if v.Counts.Unheard > 0 || v.Status == ring.Empty || shown != nil && shown.Uncertain {
+		if v.Counts.Unheard > 0 || v.Status == ring.Uncertain || v.Status == ring.Empty || shown != nil && shown.Uncertain {
 			j.verdict(now, life, counts{marked: 1}, nil, "")
 		} else {
 			j.age(now, life, now.Sub(since), shown, fmt.Sprintf("%x of %d lives, and the ring is %s", key.id[16:], key.inc, v.Status))
