@@ -122,7 +122,7 @@ function Row({ event, bits, top }: { event: FeedEvent; bits: number; top: number
     <li style={{ top, height: ROW }} data-warning={event.warning || undefined} data-group={groupOf(event.kind)}>
       <Instant event={event} onGo={() => select(id)} />
       <div>
-        <p>
+        <p title={event.text}>
           <button type="button" className="id-link" onClick={() => select(id)}>
             {shortId(id, bits)}
           </button>{" "}

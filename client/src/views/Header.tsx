@@ -1,5 +1,7 @@
+import { useMemo } from "react";
 import { RingState_Status } from "../gen/hub_pb";
 import { hexOf } from "../model/id";
+import { lastRepair, repairWords } from "../model/repair";
 import { lastNews, livingMembers, sentence, verdict } from "../model/verdict";
 import { count, duration, percent, ringWord } from "../model/words";
 import { togglePause, useRing, useShown } from "../store/ring";
@@ -34,13 +36,20 @@ export function Header() {
         <div>
           <p className="state-line">
             <strong>{word}</strong> <span>{waiting ? "for the conductor to answer." : verdict(ring)}</span>
+            {ring.status === RingState_Status.IDEAL && <LastRepair />}
           </p>
           {!waiting && <News />}
         </div>
       </div>
       <dl className="figures">
         <Figure name="Members" value={count(livingMembers(ring))} testid="members" />
-        <Figure name="Ring error" value={count(ring.error)} alarm={ring.error > 0n} testid="error" />
+        <Figure
+          name="Ring error"
+          title="How many pointers are not what they will be, when all is mended: 0 is an ideal ring."
+          value={count(ring.error)}
+          alarm={ring.error > 0n}
+          testid="error"
+        />
       </dl>
       <Trust />
       <Actions />
@@ -48,12 +57,29 @@ export function Header() {
   );
 }
 
-function Figure(props: { name: string; value: string; alarm?: boolean; testid: string }) {
+function Figure(props: { name: string; title?: string; value: string; alarm?: boolean; testid: string }) {
   return (
-    <div className="figure" data-alarm={props.alarm || undefined}>
+    <div className="figure" title={props.title} data-alarm={props.alarm || undefined}>
       <dt>{props.name}</dt>
       <dd data-testid={props.testid}>{props.value}</dd>
     </div>
+  );
+}
+
+/** LastRepair tells, while all is well, when it last was not, for how long and why. */
+function LastRepair() {
+  const world = useShown();
+  const { samples, events, ring } = world;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: samples and events grow in place; their last ones tell
+  const repair = useMemo(
+    () => lastRepair(samples, events, Number(ring.timeMs)),
+    [world, samples.at(-1)?.timeMs, events.at(-1)?.seq],
+  );
+  if (!repair) return null;
+  return (
+    <span className="repair" data-testid="repair">
+      {repairWords(repair, ring.bits)}
+    </span>
   );
 }
 

@@ -35,8 +35,32 @@ export function Legend() {
           </li>
         )}
       </ul>
+      <Key />
       <MotionLine />
     </div>
+  );
+}
+
+/** Key says what the picture's lines and bars stand for. */
+function Key() {
+  return (
+    <ul className="key-list" aria-label="How to read the picture">
+      <li>
+        <i data-shape="bar" /> keys a member holds
+      </li>
+      <li>
+        <i /> a lookup's hop, by a finger
+      </li>
+      <li>
+        <i data-shape="dotted" /> by a successor
+      </li>
+      <li>
+        <i data-shape="dashed" /> by a learned route
+      </li>
+      <li>
+        <i data-tone="busy" /> after a timeout
+      </li>
+    </ul>
   );
 }
 

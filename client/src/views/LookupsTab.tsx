@@ -31,6 +31,8 @@ export function LookupsTab() {
         <LookupCard lookup={chosen} />
       ) : (
         <p className="hint">
+          A key belongs to the first member at or after its place on the circle. Each member asked passes the lookup on
+          to its finger nearest before the key, so about half of the way is left after every hop.{" "}
           {world.lookups.length === 0
             ? "No lookup has been traced yet."
             : `The last ${world.lookups.length} took ${mean.toFixed(1)} hops on average; theory says ½ log₂ ${members} = ${expectedHops(members).toFixed(1)}.`}
@@ -81,6 +83,9 @@ function FindForm() {
         Key
         <input name="key" required maxLength={1024} placeholder="any text" autoComplete="off" />
       </label>
+      <button type="submit" className="primary" disabled={state.busy}>
+        Find
+      </button>
       <label>
         Start at
         <select name="from" defaultValue="selected">
@@ -96,9 +101,6 @@ function FindForm() {
           <option value="iterative">iterative</option>
         </select>
       </label>
-      <button type="submit" className="primary" disabled={state.busy}>
-        Find
-      </button>
       {state.error && (
         <p className="form-error" role="alert">
           {state.error}

@@ -99,7 +99,12 @@ function Row(props: { table: MemberTable; slot: number; row: number; bits: numbe
       <div role="cell" className="table-status">
         <StatusMark status={table.status[slot]} uncertain={uncertain} />
         {statusWord[table.status[slot]]}
-        {uncertain && ", uncertain"}
+        {uncertain && (
+          <span title="uncertain: some of its events are missing">
+            <span aria-hidden="true">?</span>
+            <span className="visually-hidden">, uncertain</span>
+          </span>
+        )}
       </div>
       <div role="cell" className="num">
         {degrees(table.turn[slot], table.count)}

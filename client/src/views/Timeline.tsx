@@ -24,7 +24,8 @@ export function Timeline() {
   const speed = front ? front.speed : chosen;
   const history = Number(live.ring.historyFromMs);
   const to = second * 1000;
-  const from = history > 0 ? Math.max(history, to - 3_600_000) : to - MEMORY;
+  const memory = Number(live.samples[0]?.timeMs ?? 0n);
+  const from = history > 0 ? Math.max(history, to - 3_600_000) : Math.max(memory, to - MEMORY);
   const at = view.mode === "live" ? to : view.at;
   const can = history > 0;
   const playing = front ? !front.paused && !front.ended : view.mode === "past" && view.playing !== 0;

@@ -21,12 +21,6 @@ async function show(url: string, how: Visit = {}): Promise<Page> {
   return page;
 }
 
-/** urlOf waits until the address says what it should. */
-async function urlOf(page: Page, what: RegExp): Promise<string> {
-  await page.waitForURL(what);
-  return page.url();
-}
-
 async function ring(options: Parameters<typeof serve>[0], port = 0) {
   const served = await serve(options, port);
   open.push(() => served.close());
@@ -164,10 +158,14 @@ describe("time", () => {
     expect(await page.getByTestId("state").innerText()).toMatch(/found .* dead/);
     await page.locator("body").press(".");
     await page.locator(".legend li", { hasText: "2 failed" }).waitFor();
+    // The address follows a little behind.
+    await page.waitForURL(/t=/);
+    const before = page.url();
     await page.locator(".track").click({ position: { x: 20, y: 10 } });
     await page.locator(".legend li", { hasText: "failed" }).waitFor({ state: "detached" });
+    await page.waitForURL((url) => url.href !== before);
 
-    const other = await show(await urlOf(page, /t=/));
+    const other = await show(page.url());
     for (const past of [page, other]) {
       const then = past.getByTestId("member-panel");
       await then.getByRole("heading", { name: "Fingers" }).waitFor();

@@ -129,6 +129,27 @@ describe("a large ring", () => {
   });
 });
 
+describe("a newcomer", () => {
+  it("reads from the page alone how many there are, how the ring is, what was last repaired and how a key is found", async () => {
+    const busy = await serve({ members: 40, churn: 1, lookups: 10 });
+    open.push(() => busy.close());
+    const page = await show(busy.url);
+    await ready(page);
+    expect(Number(await page.getByTestId("members").innerText())).toBeGreaterThan(30);
+    await page.locator("[data-testid=state][data-state=ideal]").waitFor();
+    await page
+      .getByTestId("repair")
+      .getByText(/^Last repair: \d\d:\d\d:\d\d, in .* s, after [0-9a-f]{8} (failed|left|joined)/)
+      .waitFor();
+    await page
+      .getByRole("list", { name: "How to read the picture" })
+      .getByText("a lookup's hop, by a finger")
+      .waitFor();
+    await page.getByRole("tab", { name: "Lookups" }).click();
+    await page.getByText(/A key belongs to the first member at or after its place/).waitFor();
+  });
+});
+
 describe("what happened", () => {
   it("tells of a crash in feed, legend, table and state line", async () => {
     const own = await serve({ members: 16, churn: 0, lookups: 0 });

@@ -104,6 +104,50 @@ describe("the page of a real conductor", () => {
       .waitFor({ timeout: 20_000 });
     await figure(page, "members", "32");
     await state(page, "ideal");
+    // What the last repair was, as whoever comes now wants to know.
+    const id = (await panel.locator("h2").innerText()).slice(0, 8);
+    await page.getByTestId("repair").getByText(`after ${id} failed`).waitFor({ timeout: 20_000 });
+  });
+
+  it("shows the ring as it was before the crash: the member with its pointers, and nothing that came later", async () => {
+    const panel = page.getByTestId("member-panel");
+    const id = (await panel.locator("h2").innerText()).slice(0, 8);
+    await page.getByRole("tab", { name: "Events" }).click();
+    await page.getByRole("button", { name: "Failures only" }).click();
+    const reports = page.getByTestId("feed").locator("li", { hasText: `found ${id} dead` });
+    await reports.first().waitFor();
+    await page.getByRole("button", { name: "Failures only" }).click();
+    // Event by event back, until nobody has found it dead yet.
+    for (let back = 0; (await reports.count()) > 0 && back < 40; back++) {
+      const from = page.url();
+      await page.locator("body").press(",");
+      await page.waitForURL((url) => url.href !== from);
+    }
+    await panel
+      .getByText(/active/)
+      .first()
+      .waitFor();
+    await figure(page, "members", "33");
+    expect(await panel.locator(".chips .id-link").count()).toBe(8);
+    expect(await panel.locator(".fingers .id-link").count()).toBeGreaterThan(2);
+    await panel.getByText(/% of the circle/).waitFor();
+    const at = Date.parse(new URL(page.url()).searchParams.get("t") ?? "");
+    await page.getByRole("tab", { name: "Lookups" }).click();
+    const times = await page.locator(".lookup-row [role=cell]:nth-child(2)").allInnerTexts();
+    expect(times.length).toBeGreaterThan(3);
+    for (const time of times) {
+      const [h, m, sec] = time.split(":").map(Number);
+      expect(new Date(at).setHours(h, m, sec, 0)).toBeLessThanOrEqual(at);
+    }
+    await page.waitForURL(/tab=lookups/); // the address follows a little behind
+    const other = await visit(browser, page.url());
+    await figure(other.page, "members", "33");
+    await other.page.getByTestId("member-panel").locator(".fingers .id-link").first().waitFor();
+    expect(await other.page.locator(".lookup-row").count()).toBeGreaterThan(3);
+    expect(other.complaints).toEqual([]);
+    await other.page.context().close();
+    await page.locator("body").press("l");
+    await figure(page, "members", "32");
   });
 
   it("shows a member that a click told to leave go by its own word", async () => {

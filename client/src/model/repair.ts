@@ -1,0 +1,46 @@
+import type { FeedEvent, Sample } from "../gen/hub_pb";
+import { hexOf, shortId } from "./id";
+import { clock, duration } from "./words";
+
+/** A Repair is a time in which the ring error was above 0, and what began it. */
+export interface Repair {
+  from: number; // Unix milliseconds, to the second: samples are no finer
+  to: number;
+  cause: FeedEvent | undefined;
+  others: number; // further members that came, went or failed meanwhile
+}
+
+/** The first sample with an error may be taken this long after the event that made it. */
+const LAG = 2500;
+
+const CAUSES: Record<string, string> = {
+  "chord.peer.failed": "failed",
+  "chord.node.left": "left",
+  "chord.node.leaving": "left",
+  "chord.node.joined": "joined",
+};
+
+/** subject is the member that an event is about: of a failure, the one that was found dead. */
+const subject = (e: FeedEvent) => hexOf(e.kind === "chord.peer.failed" && e.peer.length ? e.peer : e.id);
+
+/** lastRepair is the last one of an ideal ring, which may have ended since the newest sample; undefined: none is remembered. */
+export function lastRepair(samples: readonly Sample[], events: readonly FeedEvent[], now: number): Repair | undefined {
+  let end = samples.length - 1;
+  while (end >= 0 && samples[end].error === 0n) end--;
+  if (end < 0) return undefined;
+  let start = end;
+  while (start > 0 && samples[start - 1].error > 0n) start--;
+  const from = Number(samples[start].timeMs);
+  const to = end + 1 < samples.length ? Number(samples[end + 1].timeMs) : now;
+  const during = events.filter((e) => e.kind in CAUSES && Number(e.timeMs) > from - LAG && Number(e.timeMs) <= to);
+  const cause = during.find((e) => e.warning) ?? during[0];
+  const others = new Set(during.map(subject)).size - 1;
+  return { from, to, cause, others: Math.max(0, others) };
+}
+
+/** repairWords says it in a line. */
+export function repairWords({ from, to, cause, others }: Repair, bits: number): string {
+  const after = cause ? `, after ${shortId(subject(cause), bits)} ${CAUSES[cause.kind]}` : "";
+  const more = others === 0 ? "" : others === 1 ? " and one more" : ` and ${others} more`;
+  return `Last repair: ${clock(to)}, in ${duration(Math.max(1000, to - from)).replace(".0", "")}${after}${more}.`;
+}
