@@ -125,4 +125,5 @@ func (m *Member) die() {
 	m.edit(func(s *snapshot) { s.phase = gone })
 	m.host.remove(m)
 	m.wake.Set()
+	m.parked.wake()
 }

@@ -2,6 +2,7 @@ package member
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -41,6 +42,7 @@ type Member struct {
 	suspects suspects
 	inbox    inbox
 	wake     env.Signal // for the loop: something is in the inbox
+	parked   parked
 
 	lookups  pending
 	forwards atomic.Int32 // recursive lookups being passed on
@@ -237,33 +239,50 @@ func (s scoped) Go(ctx context.Context, task func(context.Context)) error {
 
 func (s scoped) NewSignal() env.Signal { return scopedSignal{s.Env.NewSignal(), s.m} }
 
-// scopedSignal looks now and then whether the member is still there.
+// scopedSignal ends the wait when the member does.
 type scopedSignal struct {
 	env.Signal
 	m *Member
 }
 
 func (s scopedSignal) Wait(limit time.Duration) error {
-	const look = time.Second
-	for {
-		if s.m.gone() {
-			return env.ErrStopped
-		}
-		step := look
-		if limit > 0 {
-			step = min(limit, look)
-		}
-		err := s.Signal.Wait(step)
-		if s.m.gone() {
-			return env.ErrStopped
-		}
-		if err != env.ErrTimeout {
-			return err
-		}
-		if limit > 0 {
-			if limit -= step; limit <= 0 {
-				return env.ErrTimeout
-			}
-		}
+	s.m.parked.add(s.Signal)
+	defer s.m.parked.remove(s.Signal)
+	if s.m.gone() {
+		return env.ErrStopped
+	}
+	err := s.Signal.Wait(limit)
+	if s.m.gone() {
+		return env.ErrStopped
+	}
+	return err
+}
+
+// parked is the signals that a member's tasks wait for: as many as it has tasks.
+type parked struct {
+	mu   sync.Mutex
+	list []env.Signal // guarded by mu
+}
+
+func (p *parked) add(s env.Signal) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.list = append(p.list, s)
+}
+
+func (p *parked) remove(s env.Signal) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if i := slices.Index(p.list, s); i >= 0 {
+		p.list = slices.Delete(p.list, i, i+1)
+	}
+}
+
+// wake sets them all. Who parks later sees that the member is gone.
+func (p *parked) wake() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, s := range p.list {
+		s.Set()
 	}
 }
