@@ -142,6 +142,8 @@ function readAddress(): void {
     theme: address.theme,
     trace: address.trace,
     camera: address.camera ?? FIT,
+    feed: address.feed,
+    sort: address.sort,
   });
   startAt = address.at;
 }
@@ -151,13 +153,15 @@ function writeAddress(): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const write = () => {
     timer = undefined;
-    const { selected, tab, theme, trace, camera } = useUi.getState();
+    const { selected, tab, theme, trace, camera, feed, sort } = useUi.getState();
     const { view } = useRing.getState();
     const search = formatAddress({
       member: selected,
       tab,
       theme,
       trace,
+      feed,
+      sort,
       camera: camera.scale === 1 && camera.x === 0 && camera.y === 0 ? null : camera,
       at: view.mode === "past" ? view.at : 0,
     });

@@ -2,7 +2,7 @@ import { create } from "zustand";
 import type { Camera } from "../canvas/layout";
 import { FIT } from "../canvas/layout";
 import type { Lookup } from "../gen/hub_pb";
-import { HOME, type Tab, type Theme } from "./url";
+import { FEED, type FeedChoice, HOME, type Sort, type Tab, type Theme } from "./url";
 
 /** What the reader has chosen. The address carries most of it. */
 export interface UiStore {
@@ -18,6 +18,8 @@ export interface UiStore {
   notice: Notice | null;
   arc: Arc | null;
   drawing: boolean; // the next drag draws an arc
+  feed: readonly FeedChoice[]; // what the feed of events lets through
+  sort: Sort; // of the member table
 }
 
 /** An Arc of the circle, clockwise, in turns: the members to cut off. */
@@ -46,6 +48,8 @@ export const useUi = create<UiStore>(() => ({
   notice: null,
   arc: null,
   drawing: false,
+  feed: HOME.feed,
+  sort: HOME.sort,
 }));
 
 let serial = 0;
@@ -56,6 +60,10 @@ export function notify(kind: Notice["kind"], text: string): void {
 
 export function select(hex: string): void {
   useUi.setState({ selected: hex, cursor: "" });
+}
+
+export function toggleFeed(choice: FeedChoice): void {
+  useUi.setState(({ feed }) => ({ feed: FEED.filter((c) => feed.includes(c) !== (c === choice)) }));
 }
 
 export function chooseLookup(lookup: Lookup | null): void {

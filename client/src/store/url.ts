@@ -6,13 +6,36 @@ export interface Address {
   at: number; // Unix milliseconds of a past instant; 0: now
   camera: { scale: number; x: number; y: number } | null;
   trace: string; // of the chosen lookup, or ""
+  feed: readonly FeedChoice[]; // in the order of FEED
+  sort: Sort;
+}
+
+/** What the feed of events lets through. */
+export const FEED = ["membership", "pointers", "keys", "chatter", "errors", "selected"] as const;
+export type FeedChoice = (typeof FEED)[number];
+
+/** The member table's order. */
+export const COLUMNS = ["id", "status", "position", "keys", "error", "address"] as const;
+export type Column = (typeof COLUMNS)[number];
+export interface Sort {
+  by: Column;
+  down: boolean;
 }
 
 export const TABS = ["events", "lookups", "members", "charts", "control"] as const;
 export type Tab = (typeof TABS)[number];
 export type Theme = "system" | "light" | "dark";
 
-export const HOME: Address = { member: "", tab: "events", theme: "system", at: 0, camera: null, trace: "" };
+export const HOME: Address = {
+  member: "",
+  tab: "events",
+  theme: "system",
+  at: 0,
+  camera: null,
+  trace: "",
+  feed: ["membership", "pointers", "keys"],
+  sort: { by: "position", down: false },
+};
 
 /** parseAddress reads a query string; what it does not understand is left at its default. */
 export function parseAddress(search: string): Address {
@@ -29,7 +52,20 @@ export function parseAddress(search: string): Address {
     at: Number.isFinite(at) ? at : 0,
     camera: parseCamera(query.get("view")),
     trace: /^[0-9a-f]{32}$/.test(trace) ? trace : "",
+    feed: parseFeed(query.get("feed")),
+    sort: parseSort(query.get("sort")),
   };
+}
+
+function parseFeed(text: string | null): readonly FeedChoice[] {
+  if (text === null) return HOME.feed;
+  const words = text.split(",");
+  return FEED.filter((choice) => words.includes(choice));
+}
+
+function parseSort(text: string | null): Sort {
+  const by = (text ?? "").replace(/^-/, "") as Column;
+  return COLUMNS.includes(by) ? { by, down: text?.startsWith("-") ?? false } : HOME.sort;
 }
 
 function parseCamera(text: string | null): Address["camera"] {
@@ -51,6 +87,9 @@ export function formatAddress(address: Address): string {
     query.set("view", [scale.toPrecision(5), x.toFixed(6), y.toFixed(6)].map(Number).join(","));
   }
   if (address.trace) query.set("trace", address.trace);
+  if (address.feed.join() !== HOME.feed.join()) query.set("feed", address.feed.join());
+  const sort = `${address.sort.down ? "-" : ""}${address.sort.by}`;
+  if (sort !== HOME.sort.by) query.set("sort", sort);
   const text = query.toString();
   return text ? `?${text}` : "";
 }

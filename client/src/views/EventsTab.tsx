@@ -5,7 +5,7 @@ import { hexOf, shortId } from "../model/id";
 import { clock, count } from "../model/words";
 import { seek } from "../store/past";
 import { useRing, useShown } from "../store/ring";
-import { select, useUi } from "../store/ui";
+import { select, toggleFeed, useUi } from "../store/ui";
 import { Icon } from "./Icon";
 import { useHeld, useRows } from "./useRows";
 import { Violations } from "./Violations";
@@ -16,20 +16,17 @@ const ROW = 46;
 export function EventsTab() {
   const world = useShown();
   const selected = useUi((s) => s.selected);
-  const [groups, setGroups] = useState<ReadonlySet<Group>>(new Set(["membership", "pointers", "keys"]));
-  const [errors, setErrors] = useState(false);
-  const [onlyMember, setOnlyMember] = useState(false);
-  const filter: Filter = { groups, errors, member: onlyMember ? selected : "" };
+  const feed = useUi((s) => s.feed);
+  const filter: Filter = {
+    groups: new Set(feed as readonly Group[]),
+    errors: feed.includes("errors"),
+    member: feed.includes("selected") ? selected : "",
+  };
   // biome-ignore lint/correctness/useExhaustiveDependencies: the list grows in place; its last sequence tells
   const events = useMemo(
     () => chosen(world.events, filter),
-    [world, world.events.at(-1)?.seq, world.events.length, groups, errors, filter.member],
+    [world, world.events.at(-1)?.seq, world.events.length, feed, filter.member],
   );
-  const toggle = (group: Group) => {
-    const next = new Set(groups);
-    if (!next.delete(group)) next.add(group);
-    setGroups(next);
-  };
   return (
     <div className="tab events">
       <Violations />
@@ -39,17 +36,22 @@ export function EventsTab() {
             key={group}
             type="button"
             className="chip"
-            aria-pressed={groups.has(group)}
-            onClick={() => toggle(group)}
+            aria-pressed={feed.includes(group)}
+            onClick={() => toggleFeed(group)}
           >
             {GROUP_NAMES[group]}
           </button>
         ))}
-        <button type="button" className="chip" aria-pressed={errors} onClick={() => setErrors(!errors)}>
+        <button type="button" className="chip" aria-pressed={filter.errors} onClick={() => toggleFeed("errors")}>
           Failures only
         </button>
         {selected && (
-          <button type="button" className="chip" aria-pressed={onlyMember} onClick={() => setOnlyMember(!onlyMember)}>
+          <button
+            type="button"
+            className="chip"
+            aria-pressed={filter.member !== ""}
+            onClick={() => toggleFeed("selected")}
+          >
             Only {shortId(selected, world.ring.bits)}
           </button>
         )}

@@ -1,16 +1,16 @@
-import { useEffect, useState } from "react";
+import { useEffect } from "react";
 import { shortId } from "../model/id";
 import { type MemberTable, Status } from "../model/members";
 import { count, degrees, statusWord } from "../model/words";
 import { useShown } from "../store/ring";
 import { select, useUi } from "../store/ui";
+import type { Column } from "../store/url";
 import { StatusMark } from "./StatusMark";
 import { useRows } from "./useRows";
 
 const ROW = 32;
 
-type Column = "position" | "id" | "status" | "keys" | "error" | "address";
-const COLUMNS: { key: Column; name: string; title: string }[] = [
+const HEADS: { key: Column; name: string; title: string }[] = [
   { key: "id", name: "Member", title: "identifier" },
   { key: "status", name: "Status", title: "status" },
   { key: "position", name: "At", title: "position on the circle" },
@@ -22,7 +22,7 @@ const COLUMNS: { key: Column; name: string; title: string }[] = [
 /** MembersTab mirrors the canvas as a table: every member, sortable, readable by a screen reader. */
 export function MembersTab() {
   const { table, ring } = useShown();
-  const [sort, setSort] = useState<{ by: Column; down: boolean }>({ by: "position", down: false });
+  const sort = useUi((s) => s.sort);
   const selected = useUi((s) => s.selected);
   const rows = useRows(table.count, ROW);
   const order = sortedSlots(table, sort.by, sort.down);
@@ -36,7 +36,7 @@ export function MembersTab() {
       <div ref={rows.ref} className="scroll" tabIndex={0}>
         <div role="table" aria-label="Members" aria-rowcount={table.count + 1} data-testid="member-table">
           <div role="row" className="table-head" aria-rowindex={1}>
-            {COLUMNS.map((column) => (
+            {HEADS.map((column) => (
               <div
                 key={column.key}
                 role="columnheader"
@@ -45,7 +45,9 @@ export function MembersTab() {
                 <button
                   type="button"
                   title={`Sort by ${column.title}`}
-                  onClick={() => setSort({ by: column.key, down: sort.by === column.key && !sort.down })}
+                  onClick={() =>
+                    useUi.setState({ sort: { by: column.key, down: sort.by === column.key && !sort.down } })
+                  }
                 >
                   {column.name}
                   <span aria-hidden="true">{sort.by !== column.key ? "" : sort.down ? " ↓" : " ↑"}</span>

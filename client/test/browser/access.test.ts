@@ -61,6 +61,29 @@ describe.each(["light", "dark"] as const)("access, %s", (scheme) => {
   });
 });
 
+describe.each(["light", "dark"] as const)("access, %s", (scheme) => {
+  it("nor have an experiment's form with its mistakes, and the past", async () => {
+    const { page } = await visit(browser, `${ring.url}?tab=control`, { scheme });
+    await ready(page);
+    await page.getByRole("combobox", { name: "Scenario" }).selectOption("first-ring");
+    await page.getByLabel("Add a phase").selectOption("partition");
+    await page.getByRole("textbox", { name: "Seed" }).fill("none");
+    await page.getByText(/seed want a whole number/).waitFor();
+    await page.locator(".track:not([aria-disabled=true])").waitFor();
+    await page.locator("h1").click(); // out of the text field, where arrows move the caret
+    await page.locator("body").press("ArrowRight");
+    await page.keyboard.press("Enter");
+    await page.locator(".track").click({ position: { x: 400, y: 10 } });
+    await page
+      .getByTestId("link")
+      .getByText(/You are looking at .* ago/)
+      .waitFor();
+    await page.getByRole("heading", { name: "Fingers" }).waitFor();
+    expect(await findings(page)).toEqual([]);
+    await page.context().close();
+  });
+});
+
 describe("a narrow screen", () => {
   it("has no serious finding and nothing wider than itself", async () => {
     const { page } = await visit(browser, ring.url, { width: 390, height: 844 });

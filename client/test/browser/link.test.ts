@@ -86,16 +86,27 @@ describe("address", () => {
     await ready(page);
     await page.locator("body").press("ArrowRight");
     await page.keyboard.press("Enter");
+    await page.keyboard.press("1");
+    await page.getByRole("button", { name: "Pointers" }).click();
+    await page.getByRole("button", { name: "Failures only" }).click();
+    await page.keyboard.press("3");
+    await page.getByRole("button", { name: "Keys" }).click();
+    await page.getByRole("button", { name: "Keys" }).click();
     await page.keyboard.press("5");
     await page.keyboard.press("+");
     await page.getByRole("button", { name: /^Theme/ }).click();
     await page.getByRole("button", { name: /^Theme/ }).click();
-    await page.waitForURL(/member=.*tab=control.*theme=dark.*view=/);
+    await page.waitForURL(/member=.*tab=control.*theme=dark.*view=.*feed=membership%2Ckeys%2Cerrors&sort=-keys/);
     const other = await show(page.url(), { scheme: "light" });
     await ready(other);
     const id = await page.getByTestId("member-panel").locator("h2").innerText();
     expect(await other.getByTestId("member-panel").locator("h2").innerText()).toBe(id);
     expect(await other.getByRole("tab", { selected: true }).innerText()).toBe("Control");
+    await other.keyboard.press("1");
+    const pressed = other.getByRole("group", { name: "Events shown" }).getByRole("button", { pressed: true });
+    expect(await pressed.allInnerTexts()).toEqual(["Membership", "Keys", "Failures only"]);
+    await other.keyboard.press("3");
+    expect(await other.getByRole("columnheader", { name: /Keys/ }).getAttribute("aria-sort")).toBe("descending");
     expect(await other.evaluate(() => getComputedStyle(document.body).backgroundColor)).toBe(
       await page.evaluate(() => getComputedStyle(document.body).backgroundColor),
     );

@@ -15,12 +15,18 @@ describe("address", () => {
       at: Date.parse("2026-03-01T12:00:00.250Z"),
       camera: { scale: 12.5, x: 0.7, y: -0.71 },
       trace: "00112233445566778899aabbccddeeff",
+      feed: ["keys", "errors"],
+      sort: { by: "keys", down: true },
     };
     expect(parseAddress(formatAddress(address))).toEqual(address);
+    expect(parseAddress(formatAddress({ ...HOME, feed: [] })).feed).toEqual([]);
   });
 
   it("leaves at its default what it does not understand", () => {
-    expect(parseAddress("?member=%3Cscript%3E&tab=nonsense&theme=pink&t=yesterday&view=1,2&trace=zz")).toEqual(HOME);
+    expect(
+      parseAddress("?member=%3Cscript%3E&tab=nonsense&theme=pink&t=yesterday&view=1,2&trace=zz&sort=-age"),
+    ).toEqual(HOME);
+    expect(parseAddress("?feed=errors,gossip,keys").feed).toEqual(["keys", "errors"]);
     expect(parseAddress("?view=0.1,0,0").camera).toBeNull();
     expect(parseAddress("?view=10,9,9").camera).toBeNull();
     expect(parseAddress("?view=NaN,0,0").camera).toBeNull();
