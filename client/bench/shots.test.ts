@@ -31,7 +31,7 @@ it.each([
     await page.getByTestId("lookup-card").waitFor();
   }
   if (members === 32) {
-    await page.locator("body").press("ArrowLeft");
+    await page.locator("body").press("ArrowRight");
     await page.keyboard.press("Enter");
     await page.getByRole("heading", { name: "Successor list" }).waitFor();
     await page.locator("[data-testid=feed] li").nth(4).waitFor();
