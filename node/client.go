@@ -32,6 +32,9 @@ func clientCommands(tls *tlsFiles) []*cobra.Command {
 	c := &client{tls: tls}
 	var ttl time.Duration
 	put := c.command("put KEY VALUE", "Store a value", 2, func(ctx context.Context, cc *grpc.ClientConn, out io.Writer, args []string) error {
+		if ttl > 0 && ttl < time.Millisecond { // it would round to 0, which is never
+			return usageError{fmt.Errorf("--ttl %v: must be 0 or at least 1ms", ttl)}
+		}
 		a, err := nodepb.NewKVClient(cc).Put(ctx, &nodepb.PutRequest{Key: []byte(args[0]), Value: []byte(args[1]), TtlMillis: ttl.Milliseconds()})
 		if err != nil {
 			return err

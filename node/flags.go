@@ -123,6 +123,17 @@ func (o *options) check() error {
 	if o.virtualNodes < 1 || o.virtualNodes > 1000 {
 		return fmt.Errorf("--virtual-nodes %d: must be from 1 to 1000", o.virtualNodes)
 	}
+	for _, n := range []struct {
+		flag  string
+		value int
+	}{{"bits", o.bits}, {"successors", o.successors}, {"replicas", o.replicas}, {"stabilize", int(o.stabilize)}} {
+		if n.value == 0 { // else it would be taken for the default
+			return fmt.Errorf("--%s 0: must be positive", n.flag)
+		}
+	}
+	if o.ring == "" {
+		return fmt.Errorf("--ring: the name is empty")
+	}
 	if o.memory < 0 || o.memory > 1<<30 {
 		return fmt.Errorf("--memory %d: must be from 0 (no limit) to %d MiB", o.memory, 1<<30)
 	}

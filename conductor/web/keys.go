@@ -33,8 +33,8 @@ func (s *Server) putKey(w http.ResponseWriter, r *http.Request) {
 	var ttl time.Duration
 	if text := r.URL.Query().Get("ttl"); text != "" {
 		var err error
-		if ttl, err = time.ParseDuration(text); err != nil || ttl <= 0 {
-			fail(w, http.StatusBadRequest, "ttl=%.40q: want a duration above 0, such as 90s or 1h", text)
+		if ttl, err = time.ParseDuration(text); err != nil || ttl < time.Millisecond {
+			fail(w, http.StatusBadRequest, "ttl=%.40q: want a duration of at least 1ms, such as 90s or 1h", text)
 			return
 		}
 	}
