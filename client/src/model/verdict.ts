@@ -14,6 +14,7 @@ export function verdict(ring: RingState): string {
   switch (ring.status) {
     case RingState_Status.FORMING: {
       const need = ring.successors + 1;
+      if (members >= need) return `${plural(members, "member")} find their places: ring error ${ring.error}.`;
       return `${plural(members, "member")} of the ${need} that full protection against failures takes.`;
     }
     case RingState_Status.IDEAL:

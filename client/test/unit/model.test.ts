@@ -96,6 +96,9 @@ describe("verdict", () => {
     expect(verdict(ring({ status: RingState_Status.UNSPECIFIED }))).toMatch(/heard of yet/);
     expect(verdict(ring({ status: RingState_Status.IDEAL, active: 32 }))).toBe("Every pointer is right.");
     expect(verdict(ring({ status: RingState_Status.FORMING, active: 3, joining: 1 }))).toMatch(/^4 members of the 9/);
+    expect(verdict(ring({ status: RingState_Status.FORMING, active: 32, error: 29n }))).toBe(
+      "32 members find their places: ring error 29.",
+    );
     expect(verdict(ring({ status: RingState_Status.REPAIRING, error: 3n }))).toMatch(/ring error 3/);
     expect(verdict(ring({ status: RingState_Status.UNCERTAIN, uncertain: 7 }))).toMatch(/7 members is missing/);
   });
