@@ -36,7 +36,8 @@ export class MemberTable {
   host: string[] = [];
 
   private slots = new Map<number, number>();
-  private names = new Map<string, number>();
+  /** Handles by identifier. Made when somebody is first looked for: the first picture of a large ring has no time for it. */
+  private names: Map<string, number> | undefined;
   private sorted: { shape: number; order: Uint32Array } = { shape: -1, order: new Uint32Array(0) };
 
   /** slotOf is the slot of a handle, or -1. */
@@ -46,6 +47,10 @@ export class MemberTable {
 
   /** find is the slot of a 40-digit identifier, or -1. A restarted member keeps its identifier: the newest life is meant. */
   find(hex: string): number {
+    if (!this.names) {
+      this.names = new Map();
+      for (let slot = 0; slot < this.count; slot++) this.name(slot, this.names);
+    }
     const handle = this.names.get(hex);
     return handle === undefined ? -1 : this.slotOf(handle);
   }
@@ -73,7 +78,7 @@ export class MemberTable {
   clear(): void {
     this.count = 0;
     this.slots.clear();
-    this.names.clear();
+    this.names = undefined;
     this.address.length = 0;
     this.host.length = 0;
     this.shape++;
@@ -85,13 +90,13 @@ export class MemberTable {
     for (let i = 0; i < rows.handle.length; i++) {
       const handle = rows.handle[i];
       let slot = this.slotOf(handle);
-      if (slot < 0) {
+      const fresh = slot < 0;
+      if (fresh) {
         slot = this.count++;
         this.slots.set(handle, slot);
         this.handle[slot] = handle;
         this.id.set(rows.id.subarray(i * ID_BYTES, (i + 1) * ID_BYTES), slot * ID_BYTES);
         this.turn[slot] = turnOf(this.id, this.bits, slot * ID_BYTES);
-        this.names.set(this.hex(slot), handle);
         this.shape++;
       }
       this.address[slot] = rows.address[i] ?? "";
@@ -107,6 +112,7 @@ export class MemberTable {
       this.error[slot] = rows.error[i] ?? 0;
       this.lastEvent[slot] = Number(rows.lastEventMs[i] ?? 0n);
       this.started[slot] = Number(rows.incarnation[i] ?? 0n) / 1e6;
+      if (fresh && this.names) this.name(slot, this.names);
     }
   }
 
@@ -115,8 +121,10 @@ export class MemberTable {
     for (const handle of handles) {
       const slot = this.slotOf(handle);
       if (slot < 0) continue;
-      const hex = this.hex(slot);
-      if (this.names.get(hex) === handle) this.names.delete(hex);
+      if (this.names) {
+        const hex = this.hex(slot);
+        if (this.names.get(hex) === handle) this.names.delete(hex);
+      }
       this.slots.delete(handle);
       const last = --this.count;
       if (slot !== last) this.move(last, slot);
@@ -137,8 +145,17 @@ export class MemberTable {
     copy.address = this.address.slice();
     copy.host = this.host.slice();
     copy.slots = new Map(this.slots);
-    copy.names = new Map(this.names);
+    copy.names = undefined;
     return copy;
+  }
+
+  /** name enters a member under its identifier, unless a later life of its is there already. */
+  private name(slot: number, names: Map<string, number>): void {
+    const hex = this.hex(slot);
+    const known = names.get(hex);
+    const other = known === undefined ? -1 : this.slotOf(known);
+    if (known === undefined || other < 0 || this.started[other] <= this.started[slot])
+      names.set(hex, this.handle[slot]);
   }
 
   private move(from: number, to: number): void {

@@ -70,7 +70,7 @@ function Feed({ events: latest, bits }: { events: FeedEvent[]; bits: number }) {
   const last = events.at(-1)?.seq;
   // biome-ignore lint/correctness/useExhaustiveDependencies: a new last event is what moves the list
   useEffect(() => {
-    if (following.current && rows.ref.current) rows.ref.current.scrollTop = rows.ref.current.scrollHeight;
+    if (following.current && rows.ref.current) rows.ref.current.scrollTop = rows.height;
   }, [last, events.length]);
   return (
     <div className="feed-frame">
