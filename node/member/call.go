@@ -158,13 +158,16 @@ func (m *Member) ping(ctx context.Context, p chord.Peer) (*nodepb.PingResponse, 
 	})
 }
 
-// alive reports whether a peer is: BUSY is alive too. The error is errGone or nil.
+// alive reports whether a peer is: BUSY is alive too. With an error nobody knows.
 func (m *Member) alive(ctx context.Context, p chord.Peer) (bool, error) {
 	_, _, err := m.ping(ctx, p)
-	if isStop(err) {
-		return false, errGone
+	switch {
+	case err == nil || err == errBusy:
+		return true, nil
+	case errors.Is(err, errDead):
+		return false, nil
 	}
-	return err == nil || err == errBusy, nil
+	return false, err // a call given up says nothing about the peer
 }
 
 // neighbors copies a peer's pointers. After success the member answers BUSY until apply.

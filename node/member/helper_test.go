@@ -43,10 +43,12 @@ func onBoth(t *testing.T, test func(t *testing.T, w world)) {
 }
 
 // grpcWorld is real: gRPC over loopback.
-type grpcWorld struct{}
+type grpcWorld struct {
+	events log.LoggerProvider // nil: nobody listens
+}
 
 // host gives members more time than a simulated world would: the machine may have other things to do.
-func (grpcWorld) host(t *testing.T, cfg member.Config) *host {
+func (w grpcWorld) host(t *testing.T, cfg member.Config) *host {
 	t.Helper()
 	cfg.Stabilize, cfg.CallLimit = max(cfg.Stabilize, 200*time.Millisecond), 2*time.Second
 	e, err := grpcenv.Listen(grpcenv.Options{Listen: "127.0.0.1:0"})
@@ -54,7 +56,7 @@ func (grpcWorld) host(t *testing.T, cfg member.Config) *host {
 		t.Fatal(err)
 	}
 	layer := faults.New(e, e.Address())
-	h, err := member.NewHost(cfg, e.Address(), layer, member.Telemetry{})
+	h, err := member.NewHost(cfg, e.Address(), layer, member.Telemetry{Events: w.events})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,11 +24,12 @@ type round struct {
 	peer  string          // the other member concerned, in hex
 }
 
-// begin starts a round. A round that a peer's sampled operation has led to belongs to that trace.
+// begin starts a round. A round that a peer's sampled operation has led to belongs to that trace, but does not end with
+// it: the peer's call is answered, and its context cancelled, before the round begins.
 func (m *Member) begin(parent context.Context, name string) *round {
 	r := &round{m: m, name: name, start: m.env.Now(), ctx: m.host.in.unsampled}
 	if trace.SpanContextFromContext(parent).IsSampled() {
-		r.open(parent, chordevent.OutcomeChanged)
+		r.open(context.WithoutCancel(parent), chordevent.OutcomeChanged)
 	}
 	return r
 }

@@ -1,0 +1,60 @@
+package member_test
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.opentelemetry.io/otel/log"
+	"go.opentelemetry.io/otel/log/embedded"
+	"go.opentelemetry.io/otel/trace"
+
+	"chordconductor/node/nodepb"
+	"chordconductor/otel/chordevent"
+)
+
+// failures counts the members that others tell as failed.
+type failures struct {
+	embedded.LoggerProvider
+	count atomic.Int32
+}
+
+func (f *failures) Logger(string, ...log.LoggerOption) log.Logger { return failureLogger{f: f} }
+
+type failureLogger struct {
+	embedded.Logger
+	f *failures
+}
+
+func (failureLogger) Enabled(context.Context, log.EnabledParameters) bool { return true }
+
+func (l failureLogger) Emit(_ context.Context, rec log.Record) {
+	if rec.EventName() == string(chordevent.KindPeerFailed) {
+		l.f.count.Add(1)
+	}
+}
+
+// A notify is worked off after it has been answered, when its context has ended. Where it is part of a trace the work
+// goes on in that trace, and the ping of the old predecessor must not end with the call: a living one would be dropped.
+func TestNotifyOutlivesItsCall(t *testing.T) {
+	told := &failures{}
+	w := grpcWorld{events: told}
+	f := newFleet(t, w, ringOnly, 5)
+	f.ideal(20 * time.Second)
+	hosts := f.byID()
+	notified, earlier := hosts[3], hosts[1].Members()[0]
+
+	ctx, cancel := context.WithCancel(trace.ContextWithSpanContext(t.Context(), trace.NewSpanContext(trace.SpanContextConfig{
+		TraceID: trace.TraceID{1}, SpanID: trace.SpanID{1}, TraceFlags: trace.FlagsSampled, Remote: true,
+	})))
+	cancel() // as gRPC does when the call is answered
+	if _, err := notified.Notify(ctx, &nodepb.NotifyRequest{Call: earlier.Call(notified.Members()[0].Self())}); err != nil {
+		t.Fatal(err)
+	}
+	f.rest(2 * base) // a ping refused for its context would have been told long since
+	f.ideal(20 * time.Second)
+	if failed := told.count.Load(); failed != 0 {
+		t.Errorf("%d members told as failed, and all live", failed)
+	}
+}
