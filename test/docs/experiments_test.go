@@ -82,3 +82,38 @@ func TestPathsShownExist(t *testing.T) {
 		t.Errorf("only %d paths found: does the pattern still fit?", len(paths))
 	}
 }
+
+var route = regexp.MustCompile(`"(/(?:api/|healthz|readyz|ws)[^"]*)"`)
+
+// docs/api.md has every path of the server, and no other.
+func TestAPIIsDocumented(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root, "docs/api.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := os.ReadFile(filepath.Join(root, "conductor/web/server.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := map[string]bool{}
+	for _, m := range route.FindAllSubmatch(server, -1) {
+		if path := strings.Replace(string(m[1]), "{key...}", "{key}", 1); path != "/api/" {
+			served[path] = false
+		}
+	}
+	for _, m := range regexp.MustCompile("`(?:GET|POST|PUT|DELETE) (/[^`?]*)[`?]").FindAllSubmatch(text, -1) {
+		path := string(m[1])
+		if _, ok := served[path]; !ok {
+			t.Errorf("docs/api.md shows %s, which the server does not have", path)
+		}
+		served[path] = true
+	}
+	for path, shown := range served {
+		if !shown {
+			t.Errorf("docs/api.md lacks %s", path)
+		}
+	}
+	if len(served) < 20 {
+		t.Errorf("only %d paths found: does the pattern still fit?", len(served))
+	}
+}
