@@ -19,13 +19,17 @@ const (
 	drainTime = 2 * time.Second
 	// maxStreams bounds the calls of one connection that are served at once; further ones wait at the caller.
 	maxStreams = 1024
+
+	// streamWorkers serve calls one after the other on stacks that have grown once; when all are taken a call gets a
+	// goroutine of its own. That saves about an eighth of a get's processor time (BenchmarkKeyValue).
+	streamWorkers = 32
 )
 
 // Serve starts to serve the host's members, and what register (nil: nothing) adds on the same port. It does not block.
 // Call it once.
 func (e *Env) Serve(ring nodepb.RingServer, keys nodepb.KeysServer, register func(grpc.ServiceRegistrar)) {
 	options := []grpc.ServerOption{
-		grpc.MaxRecvMsgSize(maxMessage), grpc.MaxConcurrentStreams(maxStreams),
+		grpc.MaxRecvMsgSize(maxMessage), grpc.MaxConcurrentStreams(maxStreams), grpc.NumStreamWorkers(streamWorkers),
 		grpc.ReadBufferSize(bufferSize), grpc.WriteBufferSize(bufferSize),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: keepaliveAfter, Timeout: keepaliveTimeout}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: keepaliveAfter / 2}),
