@@ -46,12 +46,7 @@ func TestEstablishedRings(t *testing.T) {
 	leaves := func(m *model) { crashes(m); m.leave = true }
 	merges := func(m *model) { crashes(m); m.merge = true }
 	all := func(m *model) { leaves(m); m.merge, m.late = true, true }
-	for _, c := range []struct {
-		name        string
-		size        size
-		n, r, limit int
-		set         func(*model)
-	}{
+	fromSettled(t, []settledCase{
 		{"joins and failures", small, 4, 2, 0, crashes},
 		{"joins and failures", normal, 5, 2, 0, crashes},
 		{"joins and failures", normal, 6, 3, 0, crashes},
@@ -68,7 +63,21 @@ func TestEstablishedRings(t *testing.T) {
 		{"all", normal, 5, 2, 4, all},
 		{"all", large, 5, 2, 5, all},
 		{"all", large, 6, 3, 3, all},
-	} {
+	})
+}
+
+// A settledCase explores what can come of a settled ring of n members with lists of r, in a model that set chooses; limit
+// bounds the events, 0 does not.
+type settledCase struct {
+	name        string
+	size        size
+	n, r, limit int
+	set         func(*model)
+}
+
+func fromSettled(t *testing.T, cases []settledCase) {
+	t.Helper()
+	for _, c := range cases {
 		if !c.size.wanted() {
 			continue
 		}
@@ -84,12 +93,7 @@ func TestRememberedCandidates(t *testing.T) {
 	crashes := func(m *model) { m.join, m.fail, m.remember = true, true, true }
 	leaves := func(m *model) { crashes(m); m.leave = true }
 	late := func(m *model) { crashes(m); m.late = true }
-	for _, c := range []struct {
-		name        string
-		size        size
-		n, r, limit int
-		set         func(*model)
-	}{
+	fromSettled(t, []settledCase{
 		{"joins and failures", small, 4, 2, 0, crashes},
 		{"joins and failures", normal, 5, 2, 0, crashes},
 		{"joins and failures", large, 6, 3, 5, crashes},
@@ -97,15 +101,7 @@ func TestRememberedCandidates(t *testing.T) {
 		{"leaves", normal, 5, 2, 4, leaves},
 		{"leaves", large, 5, 2, 0, leaves},
 		{"old notifies", normal, 5, 2, 4, late},
-	} {
-		if !c.size.wanted() {
-			continue
-		}
-		t.Run(c.name, func(t *testing.T) {
-			m := newModel(c.n, c.r, func(m *model) { c.set(m); m.limit = c.limit })
-			sound(t, m, settled(m))
-		})
-	}
+	})
 }
 
 // TestQueriesInSteps tells asking from applying the answer.
@@ -113,12 +109,7 @@ func TestQueriesInSteps(t *testing.T) {
 	crashes := func(m *model) { m.join, m.fail, m.split = true, true, true }
 	leaves := func(m *model) { crashes(m); m.leave = true }
 	all := func(m *model) { leaves(m); m.merge, m.late = true, true }
-	for _, c := range []struct {
-		name        string
-		size        size
-		n, r, limit int
-		set         func(*model)
-	}{
+	fromSettled(t, []settledCase{
 		{"joins and failures", small, 4, 2, 0, crashes},
 		{"joins and failures", normal, 5, 2, 4, crashes},
 		{"joins and failures", large, 5, 2, 6, crashes},
@@ -129,15 +120,7 @@ func TestQueriesInSteps(t *testing.T) {
 		{"all", normal, 4, 2, 3, all},
 		{"all", large, 4, 2, 5, all},
 		{"all", large, 5, 2, 3, all},
-	} {
-		if !c.size.wanted() {
-			continue
-		}
-		t.Run(c.name, func(t *testing.T) {
-			m := newModel(c.n, c.r, func(m *model) { c.set(m); m.limit = c.limit })
-			sound(t, m, settled(m))
-		})
-	}
+	})
 }
 
 // TestFormingRings starts from one member: joins alone end in an ideal ring, whatever their order.

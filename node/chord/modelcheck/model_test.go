@@ -105,20 +105,31 @@ func (s *scene) copyable(place int) bool {
 	return p == idle || p == following || s.neverBusy
 }
 
+// queryHead is the first query of a stabilize: whom member t with pointers c asks, what it has after the answer, and the
+// candidate that the answer names. Where there is no answer, because the head is dead, which becomes a step of its own, or
+// says BUSY, answers is false.
+func (s *scene) queryHead(t int, c cell) (h int, next cell, candidate ref, answers bool) {
+	head := c.succ(0)
+	h = s.at(t, head)
+	if head != 0 && !s.current(t, s.n, head) {
+		s.becomes(dropHead, t, h, s.headDead(c))
+		return h, c, 0, false
+	}
+	if !s.copyable(h) {
+		return h, c, 0, false
+	}
+	next, candidate = s.headAlive(c, head.distance(), s.cells[h].pointers())
+	return h, next, candidate, true
+}
+
 // stabilize: in the coarse model a query and the use of its answer are one step. Between the two queries of one
 // stabilize anything may happen.
 func (s *scene) stabilize(t int) {
 	c := s.cells[t].pointers()
-	head := c.succ(0)
-	h := s.at(t, head)
-	if head != 0 && !s.current(t, s.n, head) {
-		s.becomes(dropHead, t, h, s.headDead(c))
+	h, next, candidate, answers := s.queryHead(t, c)
+	if !answers {
 		return
 	}
-	if !s.copyable(h) {
-		return
-	}
-	next, candidate := s.headAlive(c, head.distance(), s.cells[h].pointers())
 	s.becomes(copyList, t, h, next)
 	if candidate == 0 {
 		return

@@ -42,16 +42,10 @@ func (s *scene) stabilizeRemembering(t int) {
 		}
 		return
 	}
-	head := c.succ(0)
-	h := s.at(t, head)
-	if head != 0 && !s.current(t, s.n, head) {
-		s.becomes(dropHead, t, h, s.headDead(c))
+	h, next, candidate, answers := s.queryHead(t, c)
+	if !answers {
 		return
 	}
-	if !s.copyable(h) {
-		return
-	}
-	next, candidate := s.headAlive(c, head.distance(), s.cells[h].pointers())
 	if p := s.follow(t, candidate); next != c || p != idle {
 		s.turns(copyList, t, h, s.cells[t].withPointers(next).with(p))
 	}
@@ -66,22 +60,16 @@ func (s *scene) asks(t int) {
 			}
 		}
 	}
-	head := c.succ(0)
-	h := s.at(t, head)
-	if head != 0 && !s.current(t, s.n, head) {
-		s.becomes(dropHead, t, h, s.headDead(c))
+	h, next, candidate, answers := s.queryHead(t, c)
+	if !answers {
 		return
 	}
-	if !s.copyable(h) {
-		return
-	}
-	next, candidate := s.headAlive(c, head.distance(), s.cells[h].pointers())
 	switch {
 	case next == c && s.follow(t, candidate) == idle:
-	case head == 0: // its own answer needs no message
+	case c.succ(0) == 0: // its own answer needs no message
 		s.turns(copyList, t, h, s.cells[t].withPointers(next).with(s.follow(t, candidate)))
 	default:
-		s.turns(ask, t, h, s.cells[t].with(newPending(asked, head, s.cells[h])))
+		s.turns(ask, t, h, s.cells[t].with(newPending(asked, c.succ(0), s.cells[h])))
 	}
 }
 
