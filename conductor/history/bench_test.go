@@ -4,11 +4,11 @@ import (
 	"context"
 	"math/rand/v2"
 	"slices"
-	"syscall"
 	"testing"
 	"time"
 
 	"chordconductor/conductor/ring/ringtest"
+	"chordconductor/internal/cputime"
 	"chordconductor/otel/chordevent"
 )
 
@@ -31,15 +31,6 @@ func anHour(b *testing.B, dir string) *History {
 	return h
 }
 
-// cpuTime is what the process has used: on a busy machine the clock says little.
-func cpuTime(b *testing.B) time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
-
 // BenchmarkSeek goes to random instants of an hour.
 func BenchmarkSeek(b *testing.B) {
 	for _, kind := range []string{"memory", "disk"} {
@@ -53,11 +44,11 @@ func BenchmarkSeek(b *testing.B) {
 			var took, busy []time.Duration
 			for b.Loop() {
 				at := s.From.Add(time.Duration(rand.Int64N(int64(s.To.Sub(s.From)))))
-				begin, cpu := time.Now(), cpuTime(b)
+				begin, cpu := time.Now(), cputime.Used()
 				if _, err := h.At(context.Background(), at); err != nil {
 					b.Fatal(err)
 				}
-				took, busy = append(took, time.Since(begin)), append(busy, cpuTime(b)-cpu)
+				took, busy = append(took, time.Since(begin)), append(busy, cputime.Used()-cpu)
 			}
 			for what, list := range map[string][]time.Duration{"ms": took, "cpu-ms": busy} {
 				slices.Sort(list)

@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -22,6 +21,7 @@ import (
 	"chordconductor/conductor/ingest"
 	"chordconductor/conductor/internal/otlptest"
 	"chordconductor/conductor/live"
+	"chordconductor/internal/cputime"
 	"chordconductor/otel"
 	"chordconductor/otel/chordevent"
 )
@@ -78,10 +78,6 @@ func dataPath(dir string) error {
 	fmt.Println(in.GRPCAddr(), page.Addr())
 
 	for input := bufio.NewScanner(os.Stdin); input.Scan(); { // each line asks for figures
-		var u syscall.Rusage
-		if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-			return err
-		}
 		status, err := os.ReadFile("/proc/self/statm")
 		if err != nil {
 			return err
@@ -92,7 +88,7 @@ func dataPath(dir string) error {
 		}
 		st := l.Stats()
 		json.NewEncoder(os.Stdout).Encode(figures{
-			CPU: time.Duration(u.Utime.Nano() + u.Stime.Nano()), Resident: pages * int64(os.Getpagesize()),
+			CPU: cputime.Used(), Resident: pages * int64(os.Getpagesize()),
 			P99: st.StalenessP99, Applied: st.Applied,
 		})
 	}

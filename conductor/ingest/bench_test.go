@@ -6,7 +6,6 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -31,6 +30,7 @@ import (
 	"chordconductor/conductor/history"
 	"chordconductor/conductor/internal/otlptest"
 	"chordconductor/conductor/live"
+	"chordconductor/internal/cputime"
 	"chordconductor/otel/chordevent"
 )
 
@@ -232,7 +232,7 @@ func BenchmarkPipeline(b *testing.B) {
 				sys := start(b, drain(b))
 				var next atomic.Int64
 				var clients sync.WaitGroup
-				used := cpuTime(b)
+				used := cputime.Used()
 				b.ResetTimer()
 				for c := range benchClients {
 					conn, err := grpc.NewClient(sys.address, grpc.WithTransportCredentials(insecure.NewCredentials()))
@@ -271,18 +271,8 @@ func BenchmarkPipeline(b *testing.B) {
 				b.StopTimer()
 				records := float64(events + spans)
 				b.ReportMetric(records/b.Elapsed().Seconds(), "records/s")
-				b.ReportMetric(float64((cpuTime(b)-used).Nanoseconds())/records, "cpu-ns/record")
+				b.ReportMetric(float64((cputime.Used()-used).Nanoseconds())/records, "cpu-ns/record")
 			})
 		}
 	}
-}
-
-// cpuTime is what this process has used so far. The clients' share in it is the same for both systems.
-func cpuTime(b *testing.B) time.Duration {
-	b.Helper()
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

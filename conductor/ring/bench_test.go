@@ -3,11 +3,11 @@ package ring
 import (
 	"fmt"
 	"runtime"
-	"syscall"
 	"testing"
 	"time"
 
 	"chordconductor/conductor/ring/ringtest"
+	"chordconductor/internal/cputime"
 	"chordconductor/otel/chordevent"
 )
 
@@ -58,23 +58,14 @@ func benchmarkApply(b *testing.B, n int, live func(*ringtest.Town)) {
 		r.View()
 		batch := events[:min(len(events), b.N-done)]
 		b.StartTimer()
-		before := cpuTime(b)
+		before := cputime.Used()
 		for _, ev := range batch {
 			r.Apply(ev, ev.Time)
 		}
-		used += cpuTime(b) - before
+		used += cputime.Used() - before
 		done += len(batch)
 	}
 	b.ReportMetric(float64(b.N)/used.Seconds()/1e6, "M_events/core-s")
-}
-
-// cpuTime is what the process has used: on a busy machine the clock says little.
-func cpuTime(b *testing.B) time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // BenchmarkView is a view after a twentieth of a second of events.

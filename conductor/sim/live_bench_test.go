@@ -7,7 +7,6 @@ import (
 	"net"
 	"runtime"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -17,6 +16,7 @@ import (
 	"google.golang.org/grpc"
 
 	"chordconductor/conductor/sim/scenario"
+	"chordconductor/internal/cputime"
 )
 
 // BenchmarkLiveMembers is a second of a ring at rest in this process: stabilize every 2 s, all telemetry exported over
@@ -75,7 +75,7 @@ func liveMembers(b *testing.B, size int, transport scenario.Transport) {
 		<-tick.C
 	}
 
-	before, records := processorTime(b), out.records.Load()
+	before, records := cputime.Used(), out.records.Load()
 	second := time.NewTicker(time.Second)
 	defer second.Stop()
 	b.ResetTimer()
@@ -83,19 +83,11 @@ func liveMembers(b *testing.B, size int, transport scenario.Transport) {
 		<-second.C
 	}
 	b.StopTimer()
-	b.ReportMetric((processorTime(b)-before).Seconds()/b.Elapsed().Seconds(), "cores")
+	b.ReportMetric((cputime.Used()-before).Seconds()/b.Elapsed().Seconds(), "cores")
 	b.ReportMetric(float64(out.records.Load()-records)/b.Elapsed().Seconds(), "events/s")
 	var mem runtime.MemStats
 	runtime.ReadMemStats(&mem)
 	b.ReportMetric(float64(mem.Sys-mem.HeapReleased)/(1<<30), "GiB")
-}
-
-func processorTime(b *testing.B) time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // sink takes telemetry and counts the event records.

@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"runtime"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
+	"chordconductor/internal/cputime"
 	"chordconductor/node/chord"
 	"chordconductor/node/env/grpcenv"
 	"chordconductor/node/member"
@@ -55,7 +55,7 @@ func benchmarkLookup(b *testing.B, mode member.Mode) {
 
 	var next, hops, wrong atomic.Int64
 	b.ReportAllocs()
-	before := processorTime(b)
+	before := cputime.Used()
 	b.ResetTimer()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
@@ -71,7 +71,7 @@ func benchmarkLookup(b *testing.B, mode member.Mode) {
 		}
 	})
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "lookups/s")
-	b.ReportMetric(float64(processorTime(b)-before)/float64(b.N), "cpu-ns/op")
+	b.ReportMetric(float64(cputime.Used()-before)/float64(b.N), "cpu-ns/op")
 	b.ReportMetric(float64(hops.Load())/float64(b.N), "hops")
 	if wrong.Load() > 0 {
 		b.Errorf("%d of %d lookups failed or were wrong", wrong.Load(), b.N)
@@ -87,16 +87,6 @@ func fingersSettled(members []*member.Member) bool {
 		}
 	}
 	return true
-}
-
-// processorTime is what the process has used of the processors: what a benchmark costs even when the machine has other
-// things to do.
-func processorTime(b *testing.B) time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // settled is a simulated ring at rest.
@@ -130,12 +120,12 @@ func settled(b *testing.B, cfg member.Config, size int) (*simWorld, []*member.Ho
 // keys.
 func BenchmarkVirtualMinute(b *testing.B) {
 	w, _ := settled(b, member.Config{Successors: 20, Stabilize: 30 * time.Second, RingOnly: true}, 1000)
-	before := processorTime(b)
+	before := cputime.Used()
 	b.ResetTimer()
 	for range b.N {
 		w.Run(time.Minute)
 	}
-	b.ReportMetric((processorTime(b)-before).Seconds()/float64(b.N), "cpu-s/op")
+	b.ReportMetric((cputime.Used()-before).Seconds()/float64(b.N), "cpu-s/op")
 }
 
 // BenchmarkLiveSecond is a second of 2000 members with keys that stabilize every 2 s, and the memory that each takes.
@@ -145,12 +135,12 @@ func BenchmarkLiveSecond(b *testing.B) {
 	runtime.ReadMemStats(&empty)
 	const size = 2000
 	w, hosts := settled(b, member.Config{Stabilize: 2 * time.Second}, size)
-	before := processorTime(b)
+	before := cputime.Used()
 	b.ResetTimer()
 	for range b.N {
 		w.Run(time.Second)
 	}
-	b.ReportMetric((processorTime(b)-before).Seconds()/float64(b.N), "cpu-s/op")
+	b.ReportMetric((cputime.Used()-before).Seconds()/float64(b.N), "cpu-s/op")
 	runtime.GC()
 	runtime.ReadMemStats(&full)
 	b.ReportMetric(float64(full.HeapInuse+full.StackInuse-empty.HeapInuse-empty.StackInuse)/size/1024, "KiB/member")

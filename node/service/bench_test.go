@@ -6,13 +6,13 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 
+	"chordconductor/internal/cputime"
 	"chordconductor/node/env/grpcenv"
 	"chordconductor/node/member"
 	"chordconductor/node/nodepb"
@@ -65,13 +65,13 @@ func (r *benchRing) client(i int) nodepb.KVClient { return r.clients[i%len(r.cli
 func (r *benchRing) against(b *testing.B, operation func(ctx context.Context, c nodepb.KVClient, i int) error) {
 	b.ReportAllocs()
 	r.rpcs.Store(0)
-	before := processorTime(b)
+	before := cputime.Used()
 	took := inParallel(b, b.N, func(i int) error { return operation(b.Context(), r.client(i), i) })
-	cpu := processorTime(b) - before
+	cpu := cputime.Used() - before
 	rpcs := int(r.rpcs.Load())
 	b.StopTimer()
 	value := make([]byte, benchValue)
-	before = processorTime(b)
+	before = cputime.Used()
 	echo := inParallel(b, rpcs, func(i int) error {
 		_, err := r.echoes[i%len(r.echoes)].Get(b.Context(), &nodepb.GetRequest{Key: value})
 		return err
@@ -79,15 +79,7 @@ func (r *benchRing) against(b *testing.B, operation func(ctx context.Context, c 
 	b.ReportMetric(float64(rpcs)/float64(b.N), "rpc/op")
 	b.ReportMetric(float64(rpcs)/took.Seconds(), "rpc/s")
 	b.ReportMetric(echo.Seconds()/took.Seconds(), "of-echo")
-	b.ReportMetric((processorTime(b)-before).Seconds()/cpu.Seconds(), "cpu-of-echo")
-}
-
-func processorTime(b *testing.B) time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	b.ReportMetric((cputime.Used()-before).Seconds()/cpu.Seconds(), "cpu-of-echo")
 }
 
 func inParallel(b *testing.B, n int, one func(i int) error) time.Duration {
