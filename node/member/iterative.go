@@ -38,7 +38,7 @@ func (m *Member) walk(ctx context.Context, key chord.ID, start []candidate, l *L
 		if slices.ContainsFunc(visited, func(v candidate) bool { return v.peer == c.peer && (v.final || !c.final) }) {
 			continue
 		}
-		if distance := m.host.space.Distance(c.peer.ID, key); silence && !c.final && distance.Compare(nearest) >= 0 {
+		if silence && !c.final && m.host.space.Distance(c.peer.ID, key).Compare(nearest) >= 0 {
 			if detours == 0 {
 				return chord.Peer{}, last
 			}
