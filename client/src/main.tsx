@@ -5,7 +5,12 @@ import "./styles/tokens.css";
 import "./styles/base.css";
 import "./styles/shell.css";
 import "./styles/stage.css";
-import "./styles/panels.css";
+import "./styles/member.css";
+import "./styles/feed.css";
+import "./styles/members.css";
+import "./styles/lookups.css";
+import "./styles/charts.css";
+import "./styles/control.css";
 import "./styles/overlays.css";
 
 startSession();
