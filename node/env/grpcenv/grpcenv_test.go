@@ -41,12 +41,10 @@ type stub struct {
 	hold chan struct{}
 }
 
-func (s *stub) Ping(ctx context.Context, _ *nodepb.PingRequest) (*nodepb.PingResponse, error) {
+// A held ping outlasts its context: an answer given at the deadline could reach the caller before its own clock does.
+func (s *stub) Ping(context.Context, *nodepb.PingRequest) (*nodepb.PingResponse, error) {
 	if s.hold != nil {
-		select {
-		case <-s.hold:
-		case <-ctx.Done():
-		}
+		<-s.hold
 	}
 	return &nodepb.PingResponse{Leaving: true}, s.err
 }
@@ -75,6 +73,7 @@ func ping(e *grpcenv.Env, addr string, limit time.Duration) error {
 
 func TestCalls(t *testing.T) {
 	hold := make(chan struct{})
+	defer close(hold)
 	good, bad, slow := serving(t, grpcenv.Options{}, &stub{}), serving(t, grpcenv.Options{}, &stub{err: status.Error(codes.FailedPrecondition, "no")}),
 		serving(t, grpcenv.Options{}, &stub{hold: hold})
 	if err := ping(good, good.Address(), time.Second); err != nil {
@@ -98,7 +97,6 @@ func TestCalls(t *testing.T) {
 	if _, err := slow.Keys(slow.Address(), 50*time.Millisecond).Apply(t.Context(), &nodepb.ApplyRequest{}); !errors.Is(err, env.ErrTimeout) {
 		t.Errorf("slow keys of its own: %v", err)
 	}
-	close(hold)
 }
 
 // A peer that went away and came back at the same address is reached again soon.
