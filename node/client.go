@@ -30,28 +30,7 @@ type client struct {
 // clientCommands are put, get, delete, lookup, status and health.
 func clientCommands(tls *tlsFiles) []*cobra.Command {
 	c := &client{tls: tls}
-	var ttl time.Duration
-	put := c.command("put KEY VALUE", "Store a value", 2, func(ctx context.Context, cc *grpc.ClientConn, out io.Writer, args []string) error {
-		if ttl > 0 && ttl < time.Millisecond { // it would round to 0, which is never
-			return usageError{fmt.Errorf("--ttl %v: must be 0 or at least 1ms", ttl)}
-		}
-		a, err := nodepb.NewKVClient(cc).Put(ctx, &nodepb.PutRequest{Key: []byte(args[0]), Value: []byte(args[1]), TtlMillis: ttl.Milliseconds()})
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(out, "stored at %s, copies: %d\n", a.GetLookup().GetOwner().GetAddress(), a.Copies)
-		return nil
-	})
-	put.Flags().DurationVar(&ttl, "ttl", 0, "forget the value after so long; 0: never")
-
-	get := c.command("get KEY", "Print a value", 1, func(ctx context.Context, cc *grpc.ClientConn, out io.Writer, args []string) error {
-		a, err := nodepb.NewKVClient(cc).Get(ctx, &nodepb.GetRequest{Key: []byte(args[0])})
-		if err != nil {
-			return err
-		}
-		_, err = fmt.Fprintf(out, "%s\n", a.Value)
-		return err
-	})
+	put, get := c.putCommand(), c.getCommand()
 
 	del := c.command("delete KEY", "Delete a value", 1, func(ctx context.Context, cc *grpc.ClientConn, out io.Writer, args []string) error {
 		a, err := nodepb.NewKVClient(cc).Delete(ctx, &nodepb.DeleteRequest{Key: []byte(args[0])})
@@ -114,8 +93,6 @@ func clientCommands(tls *tlsFiles) []*cobra.Command {
 	})
 	health.Flags().DurationVar(&wait, "wait", 0, "keep asking for so long until it is")
 
-	put.Example = "  node put tide high\n  node put --addr host-a.example:7001 --ttl 10m tide high"
-	get.Example = "  node get tide\n  node get --addr host-a.example:7001 --tls-cert me.pem --tls-key me.key --tls-ca ca.pem tide"
 	del.Example = "  node delete tide"
 	lookup.Example = "  node lookup tide\n  node lookup --mode iterative tide\n  node lookup --id 2a"
 	status.Example = "  node status --addr host-a.example:7001"

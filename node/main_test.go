@@ -86,7 +86,7 @@ func TestProgram(t *testing.T) {
 		want string
 	}{
 		{[]string{"put", "tide", "high", "--addr", b}, `copies: [12]`},
-		{[]string{"get", "tide", "--addr", a}, `^high\n$`},
+		{[]string{"get", "tide", "--addr", a}, `^high$`},
 		{[]string{"lookup", "tide", "--addr", b}, `(?s)owner  [0-9a-f]{40}  127.*\n0 .*start`},
 		{[]string{"lookup", "--id", "ff", "--mode", "iterative", "--addr", a}, `key    0{38}ff\n`},
 		{[]string{"status", "--addr", b}, `(?s)ring "chord".*active.*active`},
@@ -99,7 +99,7 @@ func TestProgram(t *testing.T) {
 	if err := stopB(); err != nil {
 		t.Errorf("the second host ends with %v", err)
 	}
-	if out, err := execute(t.Context(), "get", "tide", "--addr", a); err != nil || out != "high\n" {
+	if out, err := execute(t.Context(), "get", "tide", "--addr", a); err != nil || out != "high" {
 		t.Errorf("after the leave: %q, %v", out, err)
 	}
 	if _, err := execute(t.Context(), "delete", "tide", "--addr", a); err != nil {
@@ -156,6 +156,8 @@ func TestUsageErrors(t *testing.T) {
 		{"--no-such-flag", "no-such-flag"},
 		{"argument", "argument"},
 		{"put key", "key and value"},
+		{"put key value --file x", "--file"},
+		{"put key --file /no/such/file", "/no/such/file"},
 		{"lookup", "key"},
 		{"status more", "no arguments"},
 		{"get key --addr nonsense", "--addr"},

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+	"google.golang.org/grpc"
+
+	"chordconductor/node/keeper"
+	"chordconductor/node/nodepb"
+)
+
+// putOptions say what put stores.
+type putOptions struct {
+	file string
+	ttl  time.Duration
+}
+
+// putCommand stores a value, which may be any bytes: the argument's, a file's or standard input's.
+func (c *client) putCommand() *cobra.Command {
+	var o putOptions
+	var value []byte
+	cmd := c.command("put KEY (VALUE | - | --file PATH)", "Store a value", 0, func(ctx context.Context, cc *grpc.ClientConn, out io.Writer, args []string) error {
+		a, err := nodepb.NewKVClient(cc).Put(ctx, &nodepb.PutRequest{Key: []byte(args[0]), Value: value, TtlMillis: o.ttl.Milliseconds()})
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "stored at %s, copies: %d\n", a.GetLookup().GetOwner().GetAddress(), a.Copies)
+		return nil
+	})
+	cmd.PreRunE = func(cmd *cobra.Command, args []string) (err error) { // before --timeout begins to count
+		if o.ttl > 0 && o.ttl < time.Millisecond { // it would round to 0, which is never
+			return usageError{fmt.Errorf("--ttl %v: must be 0 or at least 1ms", o.ttl)}
+		}
+		value, err = o.value(cmd.Context(), cmd.InOrStdin(), args)
+		return err
+	}
+	cmd.Args = o.arguments
+	cmd.Long = fmt.Sprintf(`Store a value, any bytes, at most %d of them: the argument's, or with "-" those of standard input,
+or with --file a file's. They are stored as they are: nothing is added or cut off.`, keeper.MaxValue)
+	cmd.Flags().DurationVar(&o.ttl, "ttl", 0, "forget the value after so long; 0: never")
+	cmd.Flags().StringVar(&o.file, "file", "", "take the value from the file at `PATH`; -: from standard input")
+	cmd.Example = `  node put tide high
+  node put --addr host-a.example:7001 --ttl 10m tide high
+  node put chart --file chart.png
+  gzip -c log | node put log.gz -`
+	return cmd
+}
+
+func (o *putOptions) arguments(cmd *cobra.Command, given []string) error {
+	switch {
+	case cmd.Flags().Changed("file") && len(given) != 1:
+		return usageError{errors.New("put: with --file want the key alone")}
+	case !cmd.Flags().Changed("file") && len(given) != 2:
+		return usageError{errors.New("put: want key and value; a value of - is read from standard input, --file reads a file")}
+	}
+	return nil
+}
+
+// value is what to store, read to its end but no further than one byte past the limit.
+func (o *putOptions) value(ctx context.Context, stdin io.Reader, args []string) ([]byte, error) {
+	from, name := stdin, "standard input"
+	switch {
+	case len(args) == 2 && args[1] != "-":
+		return fitting("the value", []byte(args[1]))
+	case len(args) == 1 && o.file != "-":
+		f, err := os.Open(o.file)
+		if err != nil {
+			return nil, usageError{fmt.Errorf("--file: %w", err)}
+		}
+		defer f.Close()
+		from, name = f, o.file
+	}
+	type read struct {
+		value []byte
+		err   error
+	}
+	done := make(chan read, 1)
+	go func() { // a terminal or a pipe may say nothing for long, and Ctrl-C ends the program all the same
+		value, err := io.ReadAll(io.LimitReader(from, keeper.MaxValue+1))
+		done <- read{value, err}
+	}()
+	select {
+	case r := <-done:
+		if r.err != nil {
+			return nil, usageError{fmt.Errorf("reading the value: %w", r.err)}
+		}
+		return fitting(name, r.value)
+	case <-ctx.Done():
+		return nil, fmt.Errorf("interrupted while reading the value from %s", name)
+	}
+}
+
+func fitting(name string, value []byte) ([]byte, error) {
+	if len(value) > keeper.MaxValue {
+		return nil, usageError{fmt.Errorf("put: %s has more than %d bytes (1 MiB), the most that a value may have", name, keeper.MaxValue)}
+	}
+	return value, nil
+}
+
+// getCommand prints a value. What goes to a file or another program is the value and nothing else; on a terminal the
+// prompt that follows begins on a line of its own.
+func (c *client) getCommand() *cobra.Command {
+	var raw bool
+	cmd := c.command("get KEY", "Print a value", 1, func(ctx context.Context, cc *grpc.ClientConn, out io.Writer, args []string) error {
+		a, err := nodepb.NewKVClient(cc).Get(ctx, &nodepb.GetRequest{Key: []byte(args[0])})
+		if err != nil {
+			return err
+		}
+		return printValue(out, a.Value, !raw && isTerminal(out))
+	})
+	cmd.Long = `Print a value: its bytes and nothing else, to be kept in a file or given to another program. Only on a terminal a
+newline follows a value that does not end with one; --raw leaves it out there too.`
+	cmd.Flags().BoolVar(&raw, "raw", false, "nothing but the value's bytes, on a terminal too")
+	cmd.Example = "  node get tide\n  node get chart > chart.png\n" +
+		"  node get --addr host-a.example:7001 --tls-cert me.pem --tls-key me.key --tls-ca ca.pem tide"
+	return cmd
+}
+
+func printValue(out io.Writer, value []byte, terminal bool) error {
+	if _, err := out.Write(value); err != nil {
+		return err
+	}
+	if terminal && (len(value) == 0 || value[len(value)-1] != '\n') {
+		_, err := io.WriteString(out, "\n")
+		return err
+	}
+	return nil
+}
+
+// isTerminal takes every character device for a terminal: to /dev/null, the other one in use, a newline does no harm.
+func isTerminal(out io.Writer) bool {
+	f, ok := out.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
