@@ -52,15 +52,16 @@ type tlsFiles struct{ cert, key, ca string }
 
 func (f tlsFiles) any() bool { return f.cert != "" || f.key != "" || f.ca != "" }
 
-func newRoot() *cobra.Command {
+func newRoot(end *ending) *cobra.Command {
 	o := &options{}
 	root := &cobra.Command{
 		Use:   "node",
 		Short: "A host of a Chord ring, and the client of such a host",
-		Long: `node runs one host of a Chord ring, with one or more members (virtual nodes), until it is told to stop:
-on SIGTERM or Ctrl-C its members hand their keys over and leave the ring. Its subcommands are clients of a running host.
+		Long: fmt.Sprintf(`node runs one host of a Chord ring, with one or more members (virtual nodes), until it is told to stop:
+on SIGTERM or Ctrl-C its members hand their keys over and leave the ring, which may take %v; another signal, a second
+later or more, ends it at once. Its subcommands are clients of a running host.
 
-Events, traces and metrics leave over OTLP to http://localhost:4317, or where the OTEL_* variables say.`,
+Events, traces and metrics leave over OTLP to http://localhost:4317, or where the OTEL_* variables say.`, leaveLimit),
 		Example: `  node --listen 127.0.0.1:7001
   node --listen 127.0.0.1:7002 --join 127.0.0.1:7001 --virtual-nodes 8
   node put --addr 127.0.0.1:7001 tide high
@@ -72,7 +73,7 @@ Events, traces and metrics leave over OTLP to http://localhost:4317, or where th
 			return nil
 		},
 		Version: programVersion(),
-		RunE:    func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), o) },
+		RunE:    func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), end, o) },
 		// Errors are one line, said once, in main.
 		SilenceErrors: true, SilenceUsage: true,
 	}

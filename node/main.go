@@ -18,14 +18,17 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends the program at once
-	os.Exit(run(ctx, os.Args[1:]))
+	ctx, cancel := context.WithCancel(context.Background())
+	end := &ending{begin: cancel, exit: os.Exit}
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go end.follow(signals)
+	os.Exit(run(ctx, end, os.Args[1:]))
 }
 
 // run is the whole program: it returns the exit code. 1: it was not done. 2: it could not be tried, by the user's word.
-func run(ctx context.Context, args []string) int {
-	cmd := newRoot()
+func run(ctx context.Context, end *ending, args []string) int {
+	cmd := newRoot(end)
 	cmd.SetArgs(args)
 	err := cmd.ExecuteContext(ctx)
 	if err == nil {

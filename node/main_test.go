@@ -25,7 +25,7 @@ func free(t *testing.T) string {
 // execute runs the program as main does, and returns what it printed and its error.
 func execute(ctx context.Context, args ...string) (string, error) {
 	var out bytes.Buffer
-	cmd := newRoot()
+	cmd := newRoot(new(ending))
 	cmd.SetArgs(args)
 	cmd.SetOut(&out)
 	cmd.SetErr(&out)
@@ -112,7 +112,7 @@ func TestProgram(t *testing.T) {
 
 // Every command's help has an example that begins with the command.
 func TestHelpHasExamples(t *testing.T) {
-	root := newRoot()
+	root := newRoot(new(ending))
 	for _, cmd := range append(root.Commands(), root) {
 		if !strings.Contains(cmd.Example, cmd.CommandPath()) {
 			t.Errorf("%s --help has no example of it: %q", cmd.CommandPath(), cmd.Example)

@@ -26,7 +26,7 @@ import (
 const leaveLimit = 25 * time.Second
 
 // serve runs a host until ctx ends, then makes it leave.
-func serve(ctx context.Context, o *options) error {
+func serve(ctx context.Context, end *ending, o *options) error {
 	if err := o.check(); err != nil {
 		return usageError{err}
 	}
@@ -85,6 +85,7 @@ func serve(ctx context.Context, o *options) error {
 	}
 	say("listening on %s, advertised as %s, %d member(s) of ring %q", o.listen, e.Address(), o.virtualNodes, o.ring)
 
+	end.host.Store(host)
 	life, _ := parseLifetime("--die-after", o.dieAfter) // checked above
 	life.begin(ctx, die)
 	if err := joining.wait(ctx); err != nil {
@@ -92,7 +93,7 @@ func serve(ctx context.Context, o *options) error {
 		return err
 	}
 	<-ctx.Done()
-	say("leaving")
+	say("leaving: handing the keys over takes %v at most; another signal ends it at once", leaveLimit)
 	return leave(host)
 }
 
@@ -106,8 +107,9 @@ func leave(host *member.Host) error {
 		host.Abandon(ctx)
 		return nil
 	case err != nil:
+		err = fmt.Errorf("not all members left gracefully: %w%s", err, cost(host))
 		host.Crash()
-		return fmt.Errorf("not all members left gracefully: %w", err)
+		return err
 	}
 	say("left")
 	return nil
