@@ -1,5 +1,7 @@
 package chord
 
+import "slices"
+
 // Pointer says which of a member's pointers chose a hop.
 type Pointer uint8
 
@@ -29,26 +31,64 @@ type Hop struct {
 }
 
 // NextHops is where a lookup of key goes on from this member: at most limit members, best first, none that dead (if not
-// nil) reports. It is the only place where a next hop is chosen.
+// nil) reports. See Routes.Next, which does it; who chooses often from the same pointers keeps their Routes.
+func NextHops(s State, fingers Fingers, key ID, dead func(Peer) bool, limit int) (hops []Hop, final bool) {
+	r := NewRoutes(s, fingers)
+	return r.Next(make([]Hop, 0, max(limit, 1)), &key, dead)
+}
+
+// Routes is a member's fingers and successor list, put in order once for all the lookups that choose from them: an
+// immutable value, to be made anew when one of them changes.
+type Routes struct {
+	self Peer
+	succ []Peer
+	ways []Hop // nearest clockwise first; of one identifier's lives the latest last; of one peer the greatest finger, else the successor
+}
+
+// NewRoutes puts a member's pointers in order.
+func NewRoutes(s State, fingers Fingers) Routes {
+	succ := s.Live()
+	r := Routes{s.Self, succ, make([]Hop, 0, len(fingers.runs)+len(succ))}
+	for i := len(fingers.runs) - 1; i >= 0; i-- {
+		r.insert(Hop{fingers.runs[i].Peer, PointerFinger, fingers.runs[i].First})
+	}
+	for i := len(succ) - 1; i >= 0; i-- {
+		r.insert(Hop{succ[i], PointerSuccessor, i})
+	}
+	return r
+}
+
+// insert puts a way in its place, unless there is one to the same peer.
+func (r *Routes) insert(h Hop) {
+	at := len(r.ways)
+	for ; at > 0; at-- {
+		w := &r.ways[at-1]
+		if w.Peer == h.Peer {
+			return
+		}
+		if w.Peer.ID == h.Peer.ID && h.Peer.Incarnation > w.Peer.Incarnation || between(&r.self.ID, &w.Peer.ID, &h.Peer.ID) {
+			break
+		}
+	}
+	r.ways = slices.Insert(r.ways, at, h)
+}
+
+// Next is where a lookup of key goes on: hops, which must be empty, filled up to its capacity, best first, without those
+// whom dead (if not nil) reports. It is the only place where a next hop is chosen.
 //
 // If final, the key lies between the member and its first successor that is not dead, and the hops are believed owners:
 // that successor, then the later ones as its substitutes. Otherwise they precede the key, the closest first, taken from
-// the fingers and the successor list alike (ToN section IV.D and the note on successor lists in IV.E.3). No hop at all
-// means that everybody known, or everybody before the key, is dead.
-func NextHops(s State, fingers Fingers, key ID, dead func(Peer) bool, limit int) (hops []Hop, final bool) {
-	return FillNextHops(make([]Hop, 0, max(limit, 1)), &s, fingers, key, dead)
-}
-
-// FillNextHops is NextHops into room of the caller's, which must be empty; its capacity is the limit.
-func FillNextHops(hops []Hop, s *State, fingers Fingers, key ID, dead func(Peer) bool) ([]Hop, bool) {
-	succ := s.Live()
-	if len(succ) == 0 && len(fingers.runs) == 0 {
-		return append(hops, Hop{Peer: s.Self, Pointer: PointerSelf}), true
+// the fingers and the successor list alike (ToN section IV.D and the note on successor lists in IV.E.3), a member's later
+// life instead of an earlier one. No hop at all means that everybody known, or everybody before the key, is dead.
+func (r *Routes) Next(hops []Hop, key *ID, dead func(Peer) bool) ([]Hop, bool) {
+	self := &r.self.ID
+	if len(r.ways) == 0 {
+		return append(hops, Hop{Peer: r.self, Pointer: PointerSelf}), true
 	}
 	final := false
-	for i := range succ {
-		p := &succ[i]
-		final = final || owns(&s.Self.ID, &key, &p.ID)
+	for i := range r.succ {
+		p := &r.succ[i]
+		final = final || owns(self, key, &p.ID)
 		if dead != nil && dead(*p) {
 			continue
 		}
@@ -62,12 +102,15 @@ func FillNextHops(hops []Hop, s *State, fingers Fingers, key ID, dead func(Peer)
 	if len(hops) > 0 {
 		return hops, true
 	}
-	for i := len(fingers.runs) - 1; i >= 0; i-- {
-		r := &fingers.runs[i]
-		hops = insertHop(hops, &s.Self.ID, &key, &r.Peer, PointerFinger, r.First, dead)
-	}
-	for i := len(succ) - 1; i >= 0; i-- {
-		hops = insertHop(hops, &s.Self.ID, &key, &succ[i], PointerSuccessor, i, dead)
+	// From the farthest on: half of all keys lie beyond that, half of the others beyond the one before it, and so on.
+	for i := len(r.ways) - 1; i >= 0 && len(hops) < cap(hops); i-- {
+		w := &r.ways[i]
+		if !between(self, &w.Peer.ID, key) || dead != nil && dead(w.Peer) {
+			continue
+		}
+		if n := len(hops); n == 0 || hops[n-1].Peer.ID != w.Peer.ID {
+			hops = append(hops, *w)
+		}
 	}
 	return hops, false
 }
@@ -75,41 +118,11 @@ func FillNextHops(hops []Hop, s *State, fingers Fingers, key ID, dead func(Peer)
 // Substitute is who will own key once all members known to precede it have turned out to be dead: the first successor at
 // or beyond key that dead does not report. It is where a lookup goes on from the last living member before the key, when
 // those between have not been found dead yet.
-func Substitute(s *State, key ID, dead func(Peer) bool) (Hop, bool) {
-	for i, p := range s.Live() {
-		if owns(&s.Self.ID, &key, &p.ID) && (dead == nil || !dead(p)) {
-			return Hop{p, PointerSuccessor, i}, true
+func (r *Routes) Substitute(key *ID, dead func(Peer) bool) (Hop, bool) {
+	for i := range r.succ {
+		if p := &r.succ[i]; owns(&r.self.ID, key, &p.ID) && (dead == nil || !dead(*p)) {
+			return Hop{*p, PointerSuccessor, i}, true
 		}
 	}
 	return Hop{}, false
-}
-
-// insertHop puts a peer in its place among hops, which precede key, closest first, if it precedes key too and is among
-// the cap(hops) closest. A later life of a member takes the place of an earlier one.
-func insertHop(hops []Hop, self, key *ID, p *Peer, pointer Pointer, slot int, dead func(Peer) bool) []Hop {
-	n := len(hops)
-	bound := self
-	if n == cap(hops) {
-		bound = &hops[n-1].Peer.ID
-	}
-	if !between(bound, &p.ID, key) || dead != nil && dead(*p) {
-		return hops
-	}
-	at := n
-	for at > 0 && between(&hops[at-1].Peer.ID, &p.ID, key) {
-		at--
-	}
-	if at > 0 && hops[at-1].Peer.ID == p.ID {
-		if p.Incarnation > hops[at-1].Peer.Incarnation {
-			hops[at-1] = Hop{*p, pointer, slot}
-		}
-		return hops
-	}
-	if n < cap(hops) {
-		n++
-		hops = hops[:n]
-	}
-	copy(hops[at+1:], hops[at:n-1])
-	hops[at] = Hop{*p, pointer, slot}
-	return hops
 }

@@ -121,6 +121,14 @@ func TestNextHopsPrefersTheLaterLife(t *testing.T) {
 	if !slices.Equal(hops, want) {
 		t.Errorf("hops %v", hops)
 	}
+	if hops, _ = chord.NextHops(state, f, s.FromUint64(30), nil, 1); !slices.Equal(hops, want[:1]) {
+		t.Errorf("one hop: %v", hops)
+	}
+	dead := func(p chord.Peer) bool { return p == life(s, 21, 2) }
+	want[0] = chord.Hop{Peer: peer(s, 21), Pointer: chord.PointerFinger, Slot: 3}
+	if hops, _ = chord.NextHops(state, f, s.FromUint64(30), dead, 2); !slices.Equal(hops, want) {
+		t.Errorf("the later life dead: %v", hops)
+	}
 }
 
 func TestNextHopsWhenAllAreDead(t *testing.T) {
@@ -142,7 +150,8 @@ func TestSubstitute(t *testing.T) {
 		dead func(chord.Peer) bool
 		want uint64 // 0: nobody
 	}{{12, nil, 14}, {12, is14, 21}, {18, nil, 21}, {30, nil, 32}, {33, nil, 0}} {
-		h, ok := chord.Substitute(&ring[1], s.FromUint64(c.key), c.dead)
+		routes, key := chord.NewRoutes(ring[1], chord.Fingers{}), s.FromUint64(c.key)
+		h, ok := routes.Substitute(&key, c.dead)
 		if ok != (c.want != 0) || ok && (h.Peer.ID != s.FromUint64(c.want) || h.Peer != ring[1].Succ[h.Slot]) {
 			t.Errorf("key %d: %v, %v; want %d", c.key, h, ok, c.want)
 		}

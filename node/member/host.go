@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -42,21 +43,26 @@ type Host struct {
 
 const maxDeparted = 64
 
-// A roster is a host's members, twice. It is never changed.
-type roster struct{ byStart, byID []*Member }
-
-func (r *roster) search(id chord.ID) (int, bool) {
-	return slices.BinarySearchFunc(r.byID, id, func(m *Member, id chord.ID) int { return m.self.ID.Compare(id) })
+// A roster is a host's members. It is never changed: calls, which are many, read it without a lock, and a start or an
+// end, which are few, copies it.
+type roster struct {
+	byStart []*Member
+	byID    map[chord.ID]*Member
 }
 
 func (r *roster) with(m *Member) *roster {
-	at, _ := r.search(m.self.ID)
-	return &roster{append(slices.Clone(r.byStart), m), slices.Insert(slices.Clone(r.byID), at, m)}
+	next := &roster{append(slices.Clone(r.byStart), m), make(map[chord.ID]*Member, len(r.byID)+1)}
+	maps.Copy(next.byID, r.byID)
+	next.byID[m.self.ID] = m
+	return next
 }
 
 func (r *roster) without(m *Member) *roster {
-	is := func(other *Member) bool { return other == m }
-	return &roster{slices.DeleteFunc(slices.Clone(r.byStart), is), slices.DeleteFunc(slices.Clone(r.byID), is)}
+	next := &roster{slices.DeleteFunc(slices.Clone(r.byStart), func(other *Member) bool { return other == m }), maps.Clone(r.byID)}
+	if next.byID[m.self.ID] == m {
+		delete(next.byID, m.self.ID)
+	}
+	return next
 }
 
 // NewHost makes a host without members. Its environment must serve the host under the address (see env.Env), before the
@@ -164,13 +170,7 @@ func (h *Host) Members() []*Member { return h.members.Load().byStart }
 // Member is the one with an identifier, or nil.
 func (h *Host) Member(id chord.ID) *Member { return h.find(id) }
 
-func (h *Host) find(id chord.ID) *Member {
-	r := h.members.Load()
-	if at, found := r.search(id); found {
-		return r.byID[at]
-	}
-	return nil
-}
+func (h *Host) find(id chord.ID) *Member { return h.members.Load().byID[id] }
 
 // Address is the host's address, Space its identifier circle, Config its configuration with all defaults filled in, Now
 // the time in its environment.

@@ -97,7 +97,7 @@ func (m *Member) candidatesFromWire(a *nodepb.FindNextResponse) ([]candidate, er
 			return nil, err
 		}
 		if ref.Real() {
-			list = append(list, candidate{ref.Peer, c.Peer, c.Final, c.Pointer, int(c.Slot)})
+			list = append(list, candidate{peer: ref.Peer, wire: c.Peer, final: c.Final, pointer: c.Pointer, slot: int(c.Slot)})
 		}
 	}
 	return list, nil

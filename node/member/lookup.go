@@ -111,13 +111,18 @@ func (m *Member) tryLookup(ctx context.Context, l *Lookup, try int, deadline tim
 type candidate struct {
 	peer    chord.Peer
 	wire    *nodepb.Peer // peer as it goes over the wire, if that is at hand
+	finger  *snapshot    // if peer was found as a finger: where
 	final   bool         // it is believed to own the key
 	pointer nodepb.Candidate_Pointer
 	slot    int
 }
 
 func (c *candidate) toWire() *nodepb.Peer {
-	if c.wire == nil {
+	switch {
+	case c.wire != nil:
+	case c.finger != nil:
+		c.wire = c.finger.wireOfFinger(c.slot)
+	default:
 		c.wire = peerToWire(c.peer, 0)
 	}
 	return c.wire
@@ -138,19 +143,19 @@ func (m *Member) candidates(list []candidate, key chord.ID, final, unfiltered bo
 		// it does no more, and its successor has taken over.
 		for i, p := range s.Live() {
 			if len(list) < maxCandidates && (dead == nil || !dead(p)) {
-				list = append(list, candidate{p, s.succ[i], true, nodepb.Candidate_POINTER_SUCCESSOR, i})
+				list = append(list, candidate{peer: p, wire: s.succ[i], final: true, pointer: nodepb.Candidate_POINTER_SUCCESSOR, slot: i})
 			}
 		}
 		return list
 	}
 	if final && s.Pred.Real() && (dead == nil || !dead(s.Pred)) { // somebody has come between
-		list = append(list, candidate{s.Pred, s.pred, true, nodepb.Candidate_POINTER_SUCCESSOR, 0})
+		list = append(list, candidate{peer: s.Pred, wire: s.pred, final: true, pointer: nodepb.Candidate_POINTER_SUCCESSOR})
 	}
 	known := len(list)
 	list = m.nextHops(list, s, key, dead)
 	if len(list) > known && !list[known].final {
-		if h, found := chord.Substitute(&s.State, key, dead); found {
-			list = append(list, candidate{h.Peer, s.succ[h.Slot], true, nodepb.Candidate_POINTER_SUCCESSOR, h.Slot})
+		if h, found := s.routes.Substitute(&key, dead); found {
+			list = append(list, candidate{peer: h.Peer, wire: s.succ[h.Slot], final: true, pointer: nodepb.Candidate_POINTER_SUCCESSOR, slot: h.Slot})
 		}
 	}
 	return list
@@ -161,14 +166,14 @@ func (m *Member) before(key chord.ID) []candidate {
 	s := m.now.Load()
 	var list []candidate
 	if s.Pred.Real() {
-		list = append(list, candidate{s.Pred, s.pred, false, nodepb.Candidate_POINTER_SUCCESSOR, 0})
+		list = append(list, candidate{peer: s.Pred, wire: s.pred, pointer: nodepb.Candidate_POINTER_SUCCESSOR})
 	}
 	return m.nextHops(list, s, key, m.suspects.dead(m.env.Now))
 }
 
 func (m *Member) nextHops(list []candidate, s *snapshot, key chord.ID, dead func(chord.Peer) bool) []candidate {
 	var room [maxCandidates]chord.Hop
-	hops, final := chord.FillNextHops(room[:0], &s.State, s.fingers, key, dead)
+	hops, final := s.routes.Next(room[:0], &key, dead)
 	for i := range hops {
 		h := &hops[i]
 		if h.Peer.ID == m.self.ID {
@@ -177,7 +182,7 @@ func (m *Member) nextHops(list []candidate, s *snapshot, key chord.ID, dead func
 		c := candidate{peer: h.Peer, final: final, pointer: nodepb.Candidate_POINTER_SELF, slot: h.Slot}
 		switch h.Pointer {
 		case chord.PointerFinger:
-			c.pointer, c.wire = nodepb.Candidate_POINTER_FINGER, s.wireOfFinger(h.Slot)
+			c.pointer, c.finger = nodepb.Candidate_POINTER_FINGER, s
 		case chord.PointerSuccessor:
 			c.pointer, c.wire = nodepb.Candidate_POINTER_SUCCESSOR, s.succ[h.Slot]
 		}

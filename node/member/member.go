@@ -81,7 +81,8 @@ func newMember(h *Host, id chord.ID, index int) *Member {
 	m.env = scoped{h.env, m}
 	m.self = chord.Peer{ID: id, Addr: h.address, Incarnation: h.incarnation()}
 	m.hex = h.space.Format(id)
-	m.now.Store(&snapshot{State: chord.New(h.space, m.self, h.cfg.Successors)})
+	alone := chord.New(h.space, m.self, h.cfg.Successors)
+	m.now.Store(&snapshot{State: alone, routes: chord.NewRoutes(alone, chord.Fingers{})})
 	m.wake = h.env.NewSignal()
 	m.keys = m.newKeys()
 	return m

@@ -23,6 +23,7 @@ const (
 type snapshot struct {
 	chord.State
 	fingers chord.Fingers
+	routes  chord.Routes // of both, for lookups
 	phase   phase
 	leaving bool
 
@@ -101,6 +102,9 @@ func (m *Member) applyLocked(why cause, transition func(chord.State) chord.State
 	if successors {
 		next.succ = peersToWire(state.Succ)
 	}
+	if successors {
+		next.routes = chord.NewRoutes(next.State, next.fingers)
+	}
 	m.now.Store(&next)
 	if predecessor {
 		m.Emit(why(), chordevent.PredecessorChanged{Predecessor: m.ref(state.Pred)})
@@ -121,6 +125,7 @@ func (m *Member) enter(ctx context.Context, state chord.State, through chord.Pee
 	}
 	next.State, next.phase = state, active
 	next.pred, next.succ = peerToWire(state.Pred, 0), peersToWire(state.Succ)
+	next.routes = chord.NewRoutes(state, next.fingers)
 	m.now.Store(&next)
 	m.Emit(ctx, chordevent.Joined{Through: m.ref(through)})
 	m.Emit(ctx, chordevent.PredecessorChanged{Predecessor: m.ref(state.Pred)})
@@ -141,7 +146,7 @@ func (m *Member) setFingers(why cause, change func(chord.Fingers) (chord.Fingers
 	if next.phase == gone || len(runs) == 0 {
 		return false
 	}
-	next.fingers = fingers
+	next.fingers, next.routes = fingers, chord.NewRoutes(next.State, fingers)
 	next.fingersWire = make([]*nodepb.Peer, len(fingers.Runs()))
 	for i, r := range fingers.Runs() {
 		next.fingersWire[i] = peerToWire(r.Peer, 0)

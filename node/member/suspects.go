@@ -45,7 +45,7 @@ func (s *suspects) clear(p chord.Peer) {
 	s.list.Store(&list)
 }
 
-// dead is the predicate for chord.NextHops: nil if nobody is suspected.
+// dead is the predicate for chord.Routes: nil if nobody is suspected.
 func (s *suspects) dead(clock func() time.Time) func(chord.Peer) bool {
 	list := s.held()
 	if len(list) == 0 {

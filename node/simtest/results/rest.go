@@ -18,6 +18,7 @@ type rest struct {
 type table struct {
 	chord.State
 	fingers chord.Fingers
+	routes  chord.Routes // of both
 }
 
 // newRest makes a ring at rest of the peers given, with lists of r entries. There must be more than r peers.
@@ -32,7 +33,9 @@ func newRest(space chord.Space, peers []chord.Peer, r int) *rest {
 		g.place[p.ID] = i
 	}
 	for i := range g.tables {
-		g.tables[i].fingers = g.fingers(peers[i].ID)
+		t := &g.tables[i]
+		t.fingers = g.fingers(peers[i].ID)
+		t.routes = chord.NewRoutes(t.State, t.fingers)
 	}
 	return g
 }
@@ -65,7 +68,7 @@ type route struct {
 	last     int // … and believed owners asked in vain
 }
 
-// lookup follows a lookup from member to member by chord.NextHops alone. dead (nil: nobody is) says who does not answer:
+// lookup follows a lookup from member to member by chord.Routes alone. dead (nil: nobody is) says who does not answer:
 // the lookup remembers whom it has asked in vain, and goes on with the next best.
 func (g *rest) lookup(from int, key chord.ID, dead []bool) (l route) {
 	if t := &g.tables[from]; chord.Owns(t.Pred.ID, key, t.Self.ID) {
@@ -73,9 +76,10 @@ func (g *rest) lookup(from int, key chord.ID, dead []bool) (l route) {
 	}
 	var silent []chord.Peer
 	avoid := func(p chord.Peer) bool { return slices.Contains(silent, p) }
+	var room [1]chord.Hop
 	for at := from; ; {
 		t := &g.tables[at]
-		hops, final := chord.NextHops(t.State, t.fingers, key, avoid, 1)
+		hops, final := t.routes.Next(room[:0], &key, avoid)
 		if len(hops) == 0 {
 			l.owner = -1
 			return l
