@@ -5,7 +5,7 @@
 //
 // What is kept is a row of chapters. A chapter begins with a checkpoint of the whole fold; all events that told
 // something new and all Advances follow, with the instants at which they came. To see the ring at an instant is to
-// restore the chapter's checkpoint and to apply what follows up to it. A chapter holds some 16,000 entries, or ten
+// restore the chapter's checkpoint and to apply what follows up to it. A chapter holds some 10,000 entries, or ten
 // minutes, so that this takes tens of milliseconds whatever the length of the history.
 //
 // In memory, chapters are dropped from the oldest on when they exceed Options.MaxBytes or Options.MaxAge. With a

@@ -41,7 +41,7 @@ const (
 	defaultMemory    = 256 << 20
 	defaultDisk      = 4 << 30
 	defaultQueue     = 1 << 16
-	minChapter       = 16_384 // entries
+	minChapter       = 10_000 // entries
 	entriesPerMember = 8      // a chapter has as many, so that its checkpoint is the smaller part of it
 	maxChapterAge    = 10 * time.Minute
 	flushEvery       = 250 * time.Millisecond
