@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"google.golang.org/grpc/status"
+
 	"chordconductor/node/chord"
 	"chordconductor/node/env"
 	"chordconductor/node/nodepb"
@@ -21,6 +23,13 @@ var (
 	errGone = errors.New("member is gone")
 )
 
+// A refusal is what a peer answers whose host does not go with this one, or that cannot make sense of a call. As a
+// member of the ring it is as good as dead.
+type refusal struct{ addr, reason string }
+
+func (r refusal) Error() string        { return r.addr + " refuses: " + r.reason }
+func (r refusal) Is(target error) bool { return target == errDead }
+
 func isStop(err error) bool { return errors.Is(err, errGone) || errors.Is(err, env.ErrStopped) }
 
 // Call makes the header of a request to a member.
@@ -33,7 +42,11 @@ func (m *Member) Call(to chord.Peer) *nodepb.Call {
 
 // callTo is Call, with the target's identifier as it goes over the wire.
 func (m *Member) callTo(target []byte) *nodepb.Call {
-	return &nodepb.Call{Target: target, From: m.wireSelf(), Clock: m.host.clock.Now(), Ring: m.host.cfg.Ring, Bits: uint32(m.host.cfg.Bits)}
+	cfg := &m.host.cfg
+	return &nodepb.Call{
+		Target: target, From: m.wireSelf(), Clock: m.host.clock.Now(),
+		Ring: cfg.Ring, Bits: uint32(cfg.Bits), Successors: uint32(cfg.Successors), Replicas: uint32(cfg.Replicas),
+	}
 }
 
 func (m *Member) reply(status nodepb.Reply_Status) *nodepb.Reply {
@@ -100,7 +113,7 @@ func judge[A answer](m *Member, ctx context.Context, asked chord.Peer, a A, err 
 	case errors.Is(err, env.ErrTimeout):
 		return chord.Peer{}, fmt.Errorf("%w: no answer from %s", errDead, asked.Addr)
 	case err != nil:
-		return chord.Peer{}, fmt.Errorf("%w: %s refuses: %w", errDead, asked.Addr, err)
+		return chord.Peer{}, refusal{asked.Addr, status.Convert(err).Message()}
 	}
 	self, err := m.heard(asked, a.GetReply())
 	if err == nil && a.GetReply().GetStatus() == nodepb.Reply_STATUS_BUSY {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -237,9 +238,8 @@ func (h *Host) Recovered() {
 // route finds the member that a call is for. nil: nobody, which the caller hears as NOT_MEMBER. A clock that cannot be
 // believed is nothing to the ring; to keys, which it orders, it is.
 func (h *Host) route(call *nodepb.Call, keys bool) (*Member, chordevent.PeerRef, error) {
-	if call.GetRing() != h.cfg.Ring || int(call.GetBits()) != h.cfg.Bits {
-		return nil, chordevent.PeerRef{}, status.Errorf(codes.FailedPrecondition,
-			"this host is of ring %q with %d bits, the caller of %q with %d", h.cfg.Ring, h.cfg.Bits, call.GetRing(), call.GetBits())
+	if err := h.agrees(call); err != nil {
+		return nil, chordevent.PeerRef{}, err
 	}
 	from, err := peerFromWire(h.space, call.GetFrom())
 	if err != nil {
@@ -253,6 +253,31 @@ func (h *Host) route(call *nodepb.Call, keys bool) (*Member, chordevent.PeerRef,
 		m.hear(from)
 	}
 	return m, from, err
+}
+
+// agrees reports in what the caller's host differs from this one though all hosts of a ring must be alike in it.
+func (h *Host) agrees(call *nodepb.Call) error {
+	c := &h.cfg
+	if call.GetRing() == c.Ring && int(call.GetBits()) == c.Bits && int(call.GetSuccessors()) == c.Successors && int(call.GetReplicas()) == c.Replicas {
+		return nil
+	}
+	var differ []string
+	if call.GetRing() != c.Ring {
+		differ = append(differ, fmt.Sprintf("the ring's name is %q, the caller's %.*q", c.Ring, maxText, call.GetRing()))
+	}
+	for _, n := range [...]struct {
+		name          string
+		ours, callers int
+	}{
+		{"bits", c.Bits, int(call.GetBits())},
+		{"successors", c.Successors, int(call.GetSuccessors())},
+		{"replicas", c.Replicas, int(call.GetReplicas())},
+	} {
+		if n.ours != n.callers {
+			differ = append(differ, fmt.Sprintf("the ring's %s are %d, the caller's %d", n.name, n.ours, n.callers))
+		}
+	}
+	return status.Error(codes.FailedPrecondition, strings.Join(differ, "; "))
 }
 
 func (h *Host) target(target []byte) (*Member, error) {

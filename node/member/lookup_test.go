@@ -12,6 +12,7 @@ import (
 	"chordconductor/node/member"
 	"chordconductor/node/nodepb"
 	"chordconductor/node/simenv"
+	"chordconductor/otel/chordevent"
 )
 
 // The ring of ToN Figures 3 and 4, with identifiers of six bits.
@@ -202,31 +203,46 @@ func TestTakenIdentifier(t *testing.T) {
 	f.ideal(20 * time.Second)
 }
 
-// Hosts of other rings, or with other circles, refuse each other.
+// Hosts that differ in what all hosts of a ring must agree on refuse each other, and say in what.
 func TestOtherRing(t *testing.T) {
-	w := newSimWorld(t, simenv.Config{Seed: 4})
-	f := newFleet(t, w, ringOnly, 3)
-	f.ideal(20 * time.Second)
-	for _, change := range []func(*member.Config){
-		func(c *member.Config) { c.Ring = "other" },
-		func(c *member.Config) { c.Bits = 32 },
-	} {
-		cfg := ringOnly
-		cfg.Join = []string{f.hosts[0].Address()}
-		change(&cfg)
-		var failure error
-		cfg.JoinFailed = func(_ chord.Peer, _ int, err error) { failure = err }
-		h := w.host(t, cfg)
-		if _, err := h.Start(1); err != nil {
-			t.Fatal(err)
+	onBoth(t, func(t *testing.T, w world) {
+		f := newFleet(t, w, ringOnly, 3)
+		f.ideal(20 * time.Second)
+		for _, c := range []struct {
+			change func(*member.Config)
+			differ string
+		}{
+			{func(c *member.Config) { c.Ring = "other" }, `the ring's name is "chord", the caller's "other"`},
+			{func(c *member.Config) { c.Bits = 32 }, "the ring's bits are 160, the caller's 32"},
+			{func(c *member.Config) { c.Successors = 5 }, "the ring's successors are 8, the caller's 5"},
+			{func(c *member.Config) { c.Replicas = 2 }, "the ring's replicas are 3, the caller's 2"},
+			{func(c *member.Config) { c.Bits, c.Replicas = 32, 1 }, "the ring's bits are 160, the caller's 32; the ring's replicas are 3, the caller's 1"},
+		} {
+			cfg := ringOnly
+			cfg.Join = []string{f.hosts[0].Address()}
+			c.change(&cfg)
+			failures := make(chan error, 3)
+			cfg.JoinFailed = func(_ chord.Peer, _ int, err error) {
+				select {
+				case failures <- err:
+				default:
+				}
+			}
+			h := w.host(t, cfg)
+			if _, err := h.Start(1); err != nil {
+				t.Fatal(err)
+			}
+			w.until(t, 20*time.Second, "three tries have failed", func() bool { return len(failures) == cap(failures) })
+			if got, want := (<-failures).Error(), f.hosts[0].Address()+" refuses: "+c.differ; got != want {
+				t.Errorf("it fails with %q, want %q", got, want)
+			}
+			if status := h.Members()[0].Status(); status != chordevent.StatusJoining {
+				t.Errorf("the member that was refused is %s", status)
+			}
+			h.stop()
 		}
-		f.rest(5 * time.Second)
-		if failure == nil || h.Members()[0].Status() != "joining" {
-			t.Errorf("it joined: %v", h.Members()[0].State())
-		}
-		h.stop()
-	}
-	f.ideal(20 * time.Second)
+		f.ideal(20 * time.Second)
+	})
 }
 
 func TestConfig(t *testing.T) {

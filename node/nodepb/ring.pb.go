@@ -251,12 +251,15 @@ func (x *Peer) GetSeq() int64 {
 
 // Call stands in every request.
 type Call struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Target        []byte                 `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"` // the member this request is for; empty: any member of the host
-	From          *Peer                  `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`
-	Clock         uint64                 `protobuf:"fixed64,3,opt,name=clock,proto3" json:"clock,omitempty"` // the sender's hybrid logical clock
-	Ring          string                 `protobuf:"bytes,4,opt,name=ring,proto3" json:"ring,omitempty"`     // ring name; a host of another ring refuses the call
-	Bits          uint32                 `protobuf:"varint,5,opt,name=bits,proto3" json:"bits,omitempty"`    // identifier bits of the sender's circle, which must be the same
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Target []byte                 `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"` // the member this request is for; empty: any member of the host
+	From   *Peer                  `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`
+	Clock  uint64                 `protobuf:"fixed64,3,opt,name=clock,proto3" json:"clock,omitempty"` // the sender's hybrid logical clock
+	// What all hosts of a ring must agree on: a host that differs in any of it refuses the call (FAILED_PRECONDITION).
+	Ring          string `protobuf:"bytes,4,opt,name=ring,proto3" json:"ring,omitempty"`              // ring name
+	Bits          uint32 `protobuf:"varint,5,opt,name=bits,proto3" json:"bits,omitempty"`             // identifier bits
+	Successors    uint32 `protobuf:"varint,6,opt,name=successors,proto3" json:"successors,omitempty"` // entries of a successor list
+	Replicas      uint32 `protobuf:"varint,7,opt,name=replicas,proto3" json:"replicas,omitempty"`     // hosts that hold each key
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -322,6 +325,20 @@ func (x *Call) GetRing() string {
 func (x *Call) GetBits() uint32 {
 	if x != nil {
 		return x.Bits
+	}
+	return 0
+}
+
+func (x *Call) GetSuccessors() uint32 {
+	if x != nil {
+		return x.Successors
+	}
+	return 0
+}
+
+func (x *Call) GetReplicas() uint32 {
+	if x != nil {
+		return x.Replicas
 	}
 	return 0
 }
@@ -1447,13 +1464,17 @@ const file_ring_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x18\n" +
 	"\aaddress\x18\x02 \x01(\tR\aaddress\x12 \n" +
 	"\vincarnation\x18\x03 \x01(\x03R\vincarnation\x12\x10\n" +
-	"\x03seq\x18\x04 \x01(\x03R\x03seq\"\x80\x01\n" +
+	"\x03seq\x18\x04 \x01(\x03R\x03seq\"\xbc\x01\n" +
 	"\x04Call\x12\x16\n" +
 	"\x06target\x18\x01 \x01(\fR\x06target\x12\"\n" +
 	"\x04from\x18\x02 \x01(\v2\x0e.chord.v1.PeerR\x04from\x12\x14\n" +
 	"\x05clock\x18\x03 \x01(\x06R\x05clock\x12\x12\n" +
 	"\x04ring\x18\x04 \x01(\tR\x04ring\x12\x12\n" +
-	"\x04bits\x18\x05 \x01(\rR\x04bits\"\xca\x01\n" +
+	"\x04bits\x18\x05 \x01(\rR\x04bits\x12\x1e\n" +
+	"\n" +
+	"successors\x18\x06 \x01(\rR\n" +
+	"successors\x12\x1a\n" +
+	"\breplicas\x18\a \x01(\rR\breplicas\"\xca\x01\n" +
 	"\x05Reply\x12.\n" +
 	"\x06status\x18\x01 \x01(\x0e2\x16.chord.v1.Reply.StatusR\x06status\x12\"\n" +
 	"\x04self\x18\x02 \x01(\v2\x0e.chord.v1.PeerR\x04self\x12\x14\n" +

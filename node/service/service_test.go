@@ -227,7 +227,8 @@ func TestFaultsAndTheirLease(t *testing.T) {
 	answers := func() bool {
 		ctx, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
 		defer cancel()
-		_, err := ring.Ping(ctx, &nodepb.PingRequest{Call: &nodepb.Call{Ring: h.Config().Ring, Bits: uint32(h.Config().Bits)}})
+		_, err := ring.Ping(ctx, &nodepb.PingRequest{Call: &nodepb.Call{Ring: h.Config().Ring, Bits: uint32(h.Config().Bits),
+			Successors: uint32(h.Config().Successors), Replicas: uint32(h.Config().Replicas)}})
 		return status.Code(err) != codes.DeadlineExceeded
 	}
 	set(&nodepb.SetFaultsRequest{Paused: true, TelemetryHeld: true})
