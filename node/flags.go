@@ -33,6 +33,7 @@ type options struct {
 	listen, advertise string
 	hostID, ring      string
 	join              []string
+	joinGiven         bool // even if it names nobody
 	joinTimeout       time.Duration
 	virtualNodes      int
 	bits              int
@@ -73,7 +74,10 @@ Events, traces and metrics leave over OTLP to http://localhost:4317, or where th
 			return nil
 		},
 		Version: programVersion(),
-		RunE:    func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), end, o) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			o.joinGiven = cmd.Flags().Changed("join")
+			return serve(cmd.Context(), end, o)
+		},
 		// Errors are one line, said once, in main.
 		SilenceErrors: true, SilenceUsage: true,
 	}
@@ -83,7 +87,7 @@ Events, traces and metrics leave over OTLP to http://localhost:4317, or where th
 	f := root.Flags()
 	f.StringVar(&o.listen, "listen", "127.0.0.1:7001", "address to listen on, `HOST:PORT`; port 0 picks a free one")
 	f.StringVar(&o.advertise, "advertise", "", "address by which others reach this host, `HOST:PORT` (default: the one listened on; on all interfaces the host's name)")
-	f.StringSliceVar(&o.join, "join", nil, "hosts to join through, `HOST:PORT,…`; none: found a ring")
+	f.StringSliceVar(&o.join, "join", nil, "hosts to join through, `HOST:PORT,…`, one of them is enough; none, or only the own advertised address: found a ring")
 	f.DurationVar(&o.joinTimeout, "join-timeout", time.Minute, "give up if nobody could be joined for so long")
 	f.IntVar(&o.virtualNodes, "virtual-nodes", 1, "members on this host")
 	f.IntVar(&o.bits, "bits", 160, "bits of an identifier; the same on all hosts")
@@ -115,6 +119,9 @@ func (o *options) check() error {
 		if _, err := checkAddress("--advertise", o.advertise, false); err != nil {
 			return err
 		}
+	}
+	if o.joinGiven && len(o.join) == 0 { // an empty variable of a script, more likely than the wish for another ring
+		return fmt.Errorf("--join: names no host; to found a ring leave the flag out")
 	}
 	for _, addr := range o.join {
 		if _, err := checkAddress("--join", addr, false); err != nil {
@@ -166,6 +173,9 @@ func checkAddress(flag, addr string, mayListen bool) (string, error) {
 	if host == "" && !mayListen {
 		return "", fmt.Errorf("%s %q: names no host", flag, addr)
 	}
+	if strings.ContainsAny(host, " \t/@") {
+		return "", fmt.Errorf("%s %q: %q is no host", flag, addr, host)
+	}
 	return host, nil
 }
 
@@ -184,6 +194,17 @@ func (o *options) reachable() (string, error) {
 	}
 	_, port, _ := net.SplitHostPort(o.listen)
 	return net.JoinHostPort(name, port), nil
+}
+
+// way is how the host comes to be on a ring. Its own address among those to join through does not count: all hosts of a
+// set may be started with one command line, and the one that it names founds.
+func (o *options) way(own string) string {
+	for _, addr := range o.join {
+		if addr != own {
+			return "joining through " + strings.Join(o.join, ",")
+		}
+	}
+	return "founding it"
 }
 
 // member is the members' configuration.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -32,15 +31,16 @@ func serve(ctx context.Context, end *ending, o *options) error {
 	}
 	cfg := o.member()
 	if err := cfg.Check(o.listen); err != nil {
-		return usageError{errors.New(strings.ReplaceAll(err.Error(), "\n", "; "))}
+		return usageError{errors.New(oneLine(err))}
 	}
 	listen, err := o.environment()
 	if err != nil {
 		return usageError{err}
 	}
+	silence := &silence{}
 	telemetry, err := otel.Setup(ctx, otel.Config{
 		Version: programVersion(), Ring: o.ring,
-		OnError: func(err error) { say("telemetry: %v", err) },
+		OnError: silence.begins,
 	})
 	if err != nil {
 		return usageError{err}
@@ -49,9 +49,10 @@ func serve(ctx context.Context, end *ending, o *options) error {
 		flush, cancel := context.WithTimeout(context.Background(), 4*time.Second)
 		defer cancel()
 		if err := telemetry.Shutdown(flush); err != nil {
-			say("telemetry: %v", err)
+			say("telemetry: %s", oneLine(err))
 		}
 	}()
+	defer telemetry.OnRecovery(silence.ends)()
 
 	listen.Tracer, listen.Meter, listen.Propagator = telemetry.Tracers, telemetry.Meters, telemetry.Propagator
 	e, err := grpcenv.Listen(listen)
@@ -83,7 +84,7 @@ func serve(ctx context.Context, end *ending, o *options) error {
 	if _, err := host.Start(o.virtualNodes); err != nil {
 		return err
 	}
-	say("listening on %s, advertised as %s, %d member(s) of ring %q", o.listen, e.Address(), o.virtualNodes, o.ring)
+	say("listening on %s, advertised as %s, %d member(s) of ring %q, %s", e.Listening(), e.Address(), o.virtualNodes, o.ring, o.way(e.Address()))
 
 	end.host.Store(host)
 	life, _ := parseLifetime("--die-after", o.dieAfter) // checked above
@@ -115,47 +116,7 @@ func leave(host *member.Host) error {
 	return nil
 }
 
-// joining watches the members find their places.
-type joining struct {
-	o      *options
-	joined chan struct{} // closed when the first has its place
-	isDone atomic.Bool
-	last   atomic.Value // of errorBox
-}
-
-type errorBox struct{ error }
-
-func newJoining(o *options) *joining { return &joining{o: o, joined: make(chan struct{})} }
-
-func (j *joining) done(e *grpcenv.Env) {
-	if j.isDone.CompareAndSwap(false, true) {
-		e.SetReady(true)
-		close(j.joined)
-		say("on the ring")
-	}
-}
-
-// failed says why a join is retried: not every time, since tries are frequent and patient.
-func (j *joining) failed(self chord.Peer, try int, err error) {
-	j.last.Store(errorBox{err})
-	if !j.isDone.Load() && try&(try-1) == 0 {
-		say("cannot join through %v yet (try %d): %v", j.o.join, try, err)
-	}
-}
-
-// wait returns when a member has its place, or ctx has ended, or an error when nobody could be joined in time.
-func (j *joining) wait(ctx context.Context) error {
-	timer := time.NewTimer(j.o.joinTimeout)
-	defer timer.Stop()
-	select {
-	case <-j.joined:
-		return nil
-	case <-ctx.Done():
-		return nil
-	case <-timer.C:
-		last, _ := j.last.Load().(errorBox)
-		return fmt.Errorf("--join %v: could not join for %v: %w", j.o.join, j.o.joinTimeout, last.error)
-	}
-}
-
 func say(format string, args ...any) { fmt.Fprintf(os.Stderr, "node: "+format+"\n", args...) }
+
+// oneLine says an error of several parts in one line.
+func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }

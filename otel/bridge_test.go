@@ -52,7 +52,7 @@ func TestBridge(t *testing.T) {
 func TestReporter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var heard errorLog
-		r := &reporter{tell: heard.add}
+		r := &reporter{outage: &outage{tell: heard.add}}
 		for range 100 {
 			r.report(errors.New("no"))
 		}
@@ -62,6 +62,6 @@ func TestReporter(t *testing.T) {
 		if len(heard.errs) != 2 || !strings.Contains(heard.String(), "99 more failures") {
 			t.Errorf("heard %v", &heard)
 		}
-		(&reporter{}).report(errors.New("nobody listens"))
+		(&reporter{outage: new(outage)}).report(errors.New("nobody listens"))
 	})
 }

@@ -47,8 +47,8 @@ type Config struct {
 
 	// Random is where trace and span identifiers come from; nil: the SDK's generator. It may be called concurrently.
 	Random func() uint64
-	// OnError hears of failed exports: of each signal at most one in ten seconds, with a count of those in between. Nil:
-	// nobody does. It must not block.
+	// OnError hears of failed exports, each in one line: of each signal at most one in ten seconds, and of an outage that
+	// all signals share ever more rarely, with a count of those in between. Nil: nobody does. It must not block.
 	OnError func(error)
 }
 

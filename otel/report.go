@@ -3,44 +3,12 @@ package otel
 import (
 	"context"
 	"fmt"
-	"sync"
-	"time"
 
 	sdklog "go.opentelemetry.io/otel/sdk/log"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 )
-
-const reportGap = 10 * time.Second
-
-// reporter passes errors of one signal on to the program, at most one in reportGap.
-type reporter struct {
-	tell func(error) // nil: nobody listens
-
-	mu      sync.Mutex
-	last    time.Time
-	skipped int
-}
-
-func (r *reporter) report(err error) {
-	if r.tell == nil || err == nil {
-		return
-	}
-	r.mu.Lock()
-	if !r.last.IsZero() && time.Since(r.last) < reportGap {
-		r.skipped++
-		r.mu.Unlock()
-		return
-	}
-	skipped := r.skipped
-	r.last, r.skipped = time.Now(), 0
-	r.mu.Unlock()
-	if skipped > 0 {
-		err = fmt.Errorf("%w (and %d more failures since the last message)", err, skipped)
-	}
-	r.tell(err)
-}
 
 // The exporters below stand between the SDK's processors and the real exporters. They keep errors from the SDK, whose
 // global handler would print each to stderr, and they end what is under way when the time for shutdown is over, which

@@ -63,7 +63,7 @@ func Setup(ctx context.Context, cfg Config) (*Telemetry, error) {
 	if env.disabled() {
 		return t, nil
 	}
-	s := setup{Telemetry: t, exporters: exporters{cfg, env}}
+	s := setup{Telemetry: t, exporters: exporters{cfg, env}, outage: &outage{tell: cfg.OnError}}
 	if s.resource, err = newResource(ctx, cfg); err != nil {
 		return nil, fmt.Errorf("resource attributes: %w", err)
 	}
@@ -80,9 +80,10 @@ type setup struct {
 	*Telemetry
 	exporters
 	resource *resource.Resource
+	outage   *outage // one for all signals
 }
 
-func (s *setup) reporter() *reporter { return &reporter{tell: s.cfg.OnError} }
+func (s *setup) reporter() *reporter { return &reporter{outage: s.outage} }
 
 func (s *setup) traces(ctx context.Context) error {
 	if !s.env.exports(traces) {

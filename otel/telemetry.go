@@ -55,7 +55,11 @@ func (t *Telemetry) Shutdown(ctx context.Context) error {
 		defer e.abort()
 		stop := context.AfterFunc(ctx, e.abort)
 		defer stop()
-		return e.stop(ctx)
+		err := e.stop(ctx)
+		if err != nil && err.Error() == context.DeadlineExceeded.Error() { // alone it does not say whose
+			err = context.Cause(ctx)
+		}
+		return err
 	})
 }
 

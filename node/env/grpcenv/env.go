@@ -87,6 +87,9 @@ func Listen(opts Options) (*Env, error) {
 // Address is the address by which other hosts reach this one.
 func (e *Env) Address() string { return e.addr }
 
+// Listening is the address listened on, with the port that was picked if any would do.
+func (e *Env) Listening() string { return e.listener.Addr().String() }
+
 // Now is the system's time.
 func (e *Env) Now() time.Time { return time.Now() }
 

@@ -247,6 +247,18 @@ func TestBadOptions(t *testing.T) {
 	}
 }
 
+// A port that was picked is named, also where others reach the host by another address.
+func TestPickedPort(t *testing.T) {
+	e, err := grpcenv.Listen(grpcenv.Options{Listen: "127.0.0.1:0", Advertise: "host.example:7001"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	if strings.HasSuffix(e.Listening(), ":0") || !strings.HasPrefix(e.Listening(), "127.0.0.1:") || e.Address() != "host.example:7001" {
+		t.Errorf("listening on %s, advertised as %s", e.Listening(), e.Address())
+	}
+}
+
 // Mutual TLS: those with a certificate of the authority hear each other, others nobody.
 func TestTLS(t *testing.T) {
 	dir := t.TempDir()

@@ -1,0 +1,102 @@
+package otel
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	reportGap  = 10 * time.Second // between two messages about one signal
+	longestGap = 5 * time.Minute  // between two about an outage that goes on; it doubles from reportGap
+)
+
+// A reporter passes errors of one signal on to the program, at most one in reportGap. All signals mostly go to one place,
+// and when it is away they fail for one reason: that is told once for all of them, and again ever more rarely.
+type reporter struct {
+	*outage
+	last    time.Time // guarded by outage.mu, as is skipped
+	skipped int
+}
+
+// An outage is what the reporters of a process have told last.
+type outage struct {
+	tell func(error) // nil: nobody listens
+
+	mu     sync.Mutex
+	reason string
+	at     time.Time
+	gap    time.Duration // until the same reason is told again
+}
+
+func (r *reporter) report(err error) {
+	if r.tell == nil || err == nil {
+		return
+	}
+	if err = r.due(err, time.Now()); err != nil {
+		r.tell(err)
+	}
+}
+
+// due is what to tell now of a failure; nil: nothing.
+func (r *reporter) due(err error, now time.Time) error {
+	reason := reasonOf(err)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	same := reason == r.reason
+	if same && now.Sub(r.at) < r.gap || !same && !r.last.IsZero() && now.Sub(r.last) < reportGap {
+		r.skipped++
+		return nil
+	}
+	if same {
+		r.gap = min(2*r.gap, longestGap)
+	} else {
+		r.reason, r.gap = reason, reportGap
+	}
+	told := plain(err, reason)
+	if r.skipped > 0 {
+		told = fmt.Errorf("%w (and %d more failures since the last message)", told, r.skipped)
+	}
+	r.at, r.last, r.skipped = now, now, 0
+	return told
+}
+
+// plainly is an error in one line without what gRPC wraps around it.
+type plainly struct {
+	text string
+	error
+}
+
+func (p plainly) Error() string { return p.text }
+func (p plainly) Unwrap() error { return p.error }
+
+// plain says what was tried, which is how our own errors begin, and the reason.
+func plain(err error, reason string) error {
+	text := reason
+	if what, _, some := strings.Cut(err.Error(), ": "); some {
+		text = what + ": " + reason
+	}
+	return plainly{text, err}
+}
+
+// reasonOf is the part of an exporter's error that is the same for all signals: it names address and cause.
+func reasonOf(err error) string {
+	if op := (*net.OpError)(nil); errors.As(err, &op) {
+		return op.Error()
+	}
+	text := strings.Join(strings.Fields(err.Error()), " ")
+	if _, status, found := strings.Cut(text, "rpc error: code = "); found {
+		if _, cause, found := strings.Cut(status, "Error while dialing: "); found { // gRPC keeps only the text of it
+			cause, _, _ = strings.Cut(cause, `"`)
+			return cause
+		}
+		return strings.Replace(status, " desc = ", ": ", 1)
+	}
+	if _, reason, found := strings.Cut(text, ": "); found {
+		return reason
+	}
+	return text
+}

@@ -1,0 +1,63 @@
+package otel
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// An outage is told once for all signals that it concerns, and again ever more rarely; another reason is told at once.
+func TestOutageIsToldOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var heard errorLog
+		all := &outage{tell: heard.add}
+		spans, events := &reporter{outage: all}, &reporter{outage: all}
+		refused := status.Error(codes.Unavailable, `connection error: desc = "transport: Error while dialing: dial tcp 127.0.0.1:4317: connect: connection refused"`)
+		start := time.Now()
+		for time.Since(start) < time.Hour {
+			spans.report(fmt.Errorf("export of 1 spans: %w", fmt.Errorf("traces export: exporter export timeout: %w", refused)))
+			events.report(fmt.Errorf("export of 6 events: %w", refused))
+			<-time.After(time.Second)
+		}
+		// At 0, 10, 30, 70, 150, 310 s, and every five minutes from there.
+		if n := len(heard.errs); n < 15 || n > 18 {
+			t.Errorf("told %d times in an hour", n)
+		}
+		if got, want := heard.errs[0].Error(), "export of 1 spans: dial tcp 127.0.0.1:4317: connect: connection refused"; got != want {
+			t.Errorf("said %q, want %q", got, want)
+		}
+		if last := heard.errs[len(heard.errs)-1]; !errors.Is(last, refused) || !strings.Contains(last.Error(), "more failures") {
+			t.Errorf("at last %v", last)
+		}
+		told := len(heard.errs)
+		<-time.After(reportGap)
+		events.report(fmt.Errorf("export of 6 events: %w", status.Error(codes.Unauthenticated, "no token")))
+		if len(heard.errs) != told+1 || !strings.HasPrefix(heard.errs[told].Error(), "export of 6 events: Unauthenticated: no token") {
+			t.Errorf("of another reason: %v", heard.errs[told:])
+		}
+	})
+}
+
+func TestReasons(t *testing.T) {
+	dial := &net.OpError{Op: "dial", Net: "tcp", Addr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 4318}, Err: syscall.ECONNREFUSED}
+	for _, test := range []struct {
+		err  error
+		want string
+	}{
+		{fmt.Errorf("export of 2 events: %w", fmt.Errorf(`Post "http://localhost:4318/v1/logs": %w`, dial)), "export of 2 events: dial tcp 127.0.0.1:4318: connection refused"},
+		{fmt.Errorf("export of metrics: %w", errors.New("400 Bad Request:\n  what is this?")), "export of metrics: 400 Bad Request: what is this?"},
+		{errors.New("broken"), "broken"},
+	} {
+		if got := plain(test.err, reasonOf(test.err)).Error(); got != test.want {
+			t.Errorf("%q, want %q", got, test.want)
+		}
+	}
+}

@@ -1,0 +1,40 @@
+package e2e
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A node whose telemetry nobody takes serves its ring, says so in whole lines of its own, and names the port it got.
+func TestNodeWithoutCollector(t *testing.T) {
+	env := []string{"OTEL_EXPORTER_OTLP_ENDPOINT=http://" + local(freePorts(t, 1)[0])}
+	node := start(t, env, binary(t, "node"), "--listen", local(0), "--stabilize", "200ms")
+	eventually(t, 20*time.Second, "it says that telemetry does not arrive", func() error {
+		if !strings.Contains(node.out.String(), "telemetry does not arrive") {
+			return fmt.Errorf("printed:\n%s", node.out.String())
+		}
+		return nil
+	})
+	port := regexp.MustCompile(`listening on (127\.0\.0\.1:[1-9]\d*), advertised as (\S+), .* founding it`).FindStringSubmatch(node.out.String())
+	if port == nil || port[1] != port[2] {
+		t.Fatalf("no port named:\n%s", node.out.String())
+	}
+	if code, out := run(t, nil, binary(t, "node"), "health", "--addr", port[1], "--wait", "20s"); code != 0 {
+		t.Errorf("health at %s: exit %d: %s", port[1], code, out)
+	}
+	if code, _ := node.stop(30 * time.Second); code != 0 {
+		t.Errorf("exit %d", code)
+	}
+	said := strings.Split(strings.TrimSpace(node.out.String()), "\n")
+	for _, line := range said {
+		if !strings.HasPrefix(line, "node: ") || strings.Contains(line, "rpc error") {
+			t.Errorf("not a line of the program's own: %q", line)
+		}
+	}
+	if last := said[len(said)-1]; !strings.Contains(last, "not exported") {
+		t.Errorf("the last line does not say what telemetry was lost: %q", last)
+	}
+}
