@@ -30,6 +30,7 @@ var page = template.Must(template.New("report").Funcs(template.FuncMap{
 	"slow":    slowTables,
 	"ms":      millisText,
 	"way":     wayText,
+	"few":     fewText,
 }).Parse(pageText))
 
 // HTML is the report as one page that needs nothing else.

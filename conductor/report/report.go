@@ -126,7 +126,7 @@ type Repair struct {
 type Violation struct {
 	Condition string   `json:"condition"`
 	Detail    string   `json:"detail"`
-	Members   int      `json:"members"`
+	Members   []string `json:"members"` // at most 32 of them
 	SinceS    float64  `json:"since_s"`
 	HealedS   *float64 `json:"healed_s"`
 	TraceID   string   `json:"trace_id,omitempty"`
@@ -248,7 +248,10 @@ func (rep *Report) courses(r *sim.Result) {
 	}
 	rep.Violations = make([]Violation, 0, len(r.Violations))
 	for _, v := range r.Violations {
-		out := Violation{Condition: v.Condition, Detail: v.Detail, Members: len(v.Members), SinceS: secs(v.Since.Sub(r.Started))}
+		out := Violation{Condition: v.Condition, Detail: v.Detail, Members: make([]string, 0, len(v.Members)), SinceS: secs(v.Since.Sub(r.Started))}
+		for _, id := range v.Members {
+			out.Members = append(out.Members, short(id[:], r.Bits))
+		}
 		if !v.Healed.IsZero() {
 			s := secs(v.Healed.Sub(r.Started))
 			out.HealedS = &s

@@ -24,6 +24,15 @@ func short(id []byte, bits int) string {
 	return text[:min(len(text), shortDigits)]
 }
 
+// fewText names the first of many.
+func fewText(names []string) string {
+	const most = 3
+	if len(names) <= most {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+}
+
 // hop writes one step of a lookup: "finger 151 → 9a0c44d1".
 func hop(h *nodepb.Hop, bits int) string {
 	id := short(h.GetPeer().GetId(), bits)

@@ -119,6 +119,17 @@ type Violation struct {
 	Trace     trace.TraceID
 }
 
+// Key tells violations apart: one keeps its key while its members and its detail change. Of the ring's own conditions
+// each is broken once at a time; the others are broken by the first member named.
+func (v *Violation) Key() string {
+	key := v.Condition + " " + v.Since.UTC().Format(time.RFC3339Nano)
+	switch v.Condition {
+	case chord.OrderedSuccessorLists, chord.NoDuplicates, chord.LiveSuccessor, OwnershipGap, OwnershipOverlap:
+		key += string(v.Members[0][:])
+	}
+	return key
+}
+
 // A Change says what one Apply or Advance did.
 type Change struct {
 	Applied bool       // the event told something new, or time changed something

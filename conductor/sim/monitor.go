@@ -60,10 +60,7 @@ func (s *simulation) observe(now time.Time, v *ring.View) {
 		s.repairs = append(s.repairs, Repair{From: at, To: at, PeakError: v.Error})
 	}
 	for _, violation := range v.Violations {
-		key := violation.Condition + violation.Since.String()
-		for _, id := range violation.Members {
-			key += string(id[:])
-		}
+		key := violation.Key()
 		if _, known := s.violations[key]; known || len(s.violations) < maxViolations {
 			s.violations[key] = violation
 		}

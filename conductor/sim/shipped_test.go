@@ -29,7 +29,7 @@ func TestShippedScenariosPass(t *testing.T) {
 			if s.Duration == 0 {
 				return // runs until it is stopped: there is nothing to pass
 			}
-			result, err := RunVirtual(t.Context(), s, nil)
+			result, err := RunVirtual(t.Context(), s, Tap{}, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -43,6 +43,13 @@ func TestShippedScenariosPass(t *testing.T) {
 			}
 			if total := result.Total(); s.Workload.Rate > 0 && total.Done() == 0 || total.Corrupt > 0 {
 				t.Errorf("%d operations answered, %d corrupt", total.Done(), total.Corrupt)
+			}
+			if result.Timeline[len(result.Timeline)-1].Violations == 0 {
+				for _, v := range result.Violations {
+					if v.Healed.IsZero() {
+						t.Errorf("healed in the last view, and not in the result: %+v", v)
+					}
+				}
 			}
 			if t.Failed() {
 				t.Logf("seed %d; `conductor run %s --speed virtual` shows the same; notes: %q", s.Seed, shipped.Name, result.Notes)
