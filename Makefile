@@ -79,8 +79,9 @@ generate: client/node_modules dashboards ## generated code: protobuf, docs/telem
 generate-check: generate ## fail if generated code differs from what is committed
 	git diff --exit-code --stat
 
-bench: ## the benchmarks
+bench: ## the benchmarks, the one against a bare Collector among them
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+	cd test && $(GO) test -run '^$$' -bench . ./pipeline
 
 results: ## docs/results.md: the figures of the Chord papers, measured on this code; some six minutes on two cores
 	$(GO) run ./node/simtest/results -out docs
