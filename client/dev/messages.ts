@@ -256,7 +256,7 @@ export class FakeHub {
       rows.handle.push(m.handle);
       rows.id.set(m.id, 20 * i);
       rows.address.push(m.address);
-      rows.host.push(m.address);
+      rows.host.push(""); // as the hub leaves it out where it is the address
       rows.status.push(STATUS[m.life]);
       rows.uncertain.push(m.uncertain);
       rows.predecessor.push(before.handle);

@@ -16,6 +16,7 @@ export interface FakeOptions {
   token?: string; // if set, commands want it
   seed?: number;
   violated?: boolean; // one condition is broken, another was
+  replay?: boolean; // what is told comes from a recording
 }
 
 const TICK_MS = 66;
@@ -51,12 +52,15 @@ class FakeConductor {
   private readonly token: string;
   private readonly values = new Map<string, Buffer>();
   private ticks = 0;
+  /** How the recording is played; undefined: there is none. */
+  private readonly replay: { speed: number; paused: boolean; ended: boolean } | undefined;
 
   constructor(options: FakeOptions) {
     const ring = new FakeRing(options.members, options.seed);
     ring.churn = options.churn ?? Number(process.env.CHORD_FAKE_CHURN ?? 0.4);
     ring.lookupRate = options.lookups ?? 20;
     this.token = options.token ?? "";
+    if (options.replay) this.replay = { speed: 1, paused: false, ended: false };
     // Two minutes have passed already: charts and feed have something to show.
     this.hub = new FakeHub(ring, Date.now() - 120_000);
     this.hub.violated = options.violated ?? false;
@@ -64,7 +68,7 @@ class FakeConductor {
       ring.step(1000);
       this.hub.patch();
     }
-    this.timer = setInterval(() => this.tick(), TICK_MS);
+    this.timer = setInterval(() => !this.replay?.paused && this.tick(), TICK_MS);
   }
 
   client(ws: WebSocket): void {
@@ -79,7 +83,8 @@ class FakeConductor {
             resumed: false,
             settings: {
               version: "fake",
-              canControl: true,
+              canControl: !this.replay,
+              replay: this.replay !== undefined,
               needsToken: this.token !== "",
               jaegerUrl: "http://localhost:16686",
             },
@@ -101,7 +106,18 @@ class FakeConductor {
   }
 
   private tick(): void {
-    this.hub.ring.step(TICK_MS);
+    this.hub.ring.step(TICK_MS * (this.replay?.speed ?? 1));
+    this.publish();
+  }
+
+  /** playEvent goes on to the next event, though the recording is held; ten seconds of it are the most. */
+  private playEvent(): void {
+    const { ring } = this.hub;
+    for (let ms = 0; ms < 10_000 && ring.events.length === 0; ms += TICK_MS) ring.step(TICK_MS);
+    this.publish();
+  }
+
+  private publish(): void {
     const patch = this.hub.patch();
     const frame = toBinary(
       ServerMessageSchema,
@@ -128,6 +144,8 @@ class FakeConductor {
       time: new Date(Number(e.timeMs)).toISOString(),
       arrived: new Date(Number(e.arrivedMs)).toISOString(),
       kind: e.kind,
+      id: hexOf(e.id),
+      peer: e.peer.length ? hexOf(e.peer) : undefined,
       warning: e.warning,
     }));
   }
@@ -159,6 +177,12 @@ class FakeConductor {
       Object.assign(this.hub.simulation, { running, scenario: "first-ring", durationS: 60, elapsedS: 0 });
       this.hub.simulation.reportReady = !running;
       return answer(202, {});
+    }
+    if (what === "replay") {
+      if (!this.replay) return answer(404, { error: "this is no replay" });
+      if (req.method === "PUT") Object.assign(this.replay, JSON.parse(body.toString()));
+      if (req.method === "POST") this.playEvent();
+      return answer(200, this.replay);
     }
     const found = () => ring.find(bytesOf(id ?? "") ?? new Uint8Array(20));
     switch (command) {

@@ -47,6 +47,7 @@ export interface FakeLookup {
 
 const KEYS_PER_MEMBER = 160;
 const REPAIR_MS = 900;
+const RETELL_MS = 400;
 
 export class FakeRing {
   now = 0;
@@ -57,6 +58,7 @@ export class FakeRing {
   lookups: FakeLookup[] = [];
   churn = 0; // joins, leaves and crashes per second
   lookupRate = 20;
+  private readonly retell = new Set<FakeMember>();
   private nextHandle = 1;
   private nextPort = 7001;
   private due = { churn: 0, lookups: 0 };
@@ -113,11 +115,15 @@ export class FakeRing {
   crash(m: FakeMember): void {
     if (m.life === "failed" || m.life === "left") return;
     this.set(m, "failed");
-    const before = this.neighbour(m, -1);
     this.wound(m);
+    this.tellOfDeath(m, this.neighbour(m, -1));
+    this.retell.add(m);
+  }
+
+  private tellOfDeath(m: FakeMember, witness: FakeMember): void {
     this.say({
       kind: "chord.peer.failed",
-      id: before.id,
+      id: witness.id,
       peer: m.id,
       warning: true,
       text: `found ${short(m)} dead while stabilizing`,
@@ -233,6 +239,12 @@ export class FakeRing {
   }
 
   private age(): void {
+    // A second member finds out by itself a little later.
+    for (const m of this.retell) {
+      if (this.now - m.since < RETELL_MS) continue;
+      this.retell.delete(m);
+      this.tellOfDeath(m, this.neighbour(m, 1));
+    }
     for (const m of this.members.filter((m) => m.life !== "active" || m.error > 0)) {
       const age = this.now - m.since;
       if (m.life === "joining" && age > 700) {

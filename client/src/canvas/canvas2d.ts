@@ -20,6 +20,7 @@ export class Canvas2D implements Renderer {
   private density = 1;
   private palette: Palette | undefined;
   private movedLast = false;
+  private choseLast = false;
   private readonly layers: Layers;
 
   constructor(layers: Layers) {
@@ -47,6 +48,9 @@ export class Canvas2D implements Renderer {
   }
 
   selection(table: MemberTable, layout: Layout, selection: Selection): void {
+    const chosen = anything(selection);
+    if (!chosen && !this.choseLast) return;
+    this.choseLast = chosen;
     const ctx = this.clear(this.layers.selection);
     if (this.palette) drawSelection(ctx, this.palette, table, layout, selection);
   }
@@ -63,6 +67,19 @@ export class Canvas2D implements Renderer {
     ctx.clearRect(0, 0, this.view.width, this.view.height);
     return ctx;
   }
+}
+
+/** anything says whether there is something to pick out at all. */
+function anything(s: Selection): boolean {
+  return (
+    s.selected >= 0 ||
+    s.hovered >= 0 ||
+    s.hoveredBin >= 0 ||
+    s.arcFrom >= 0 ||
+    s.pathKey >= 0 ||
+    s.path.length > 0 ||
+    s.violated.length > 0
+  );
 }
 
 /** layersOf takes three stacked canvas elements. */

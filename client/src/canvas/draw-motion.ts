@@ -1,12 +1,25 @@
 import { along, arch, chord, newCurve, part } from "./curve";
-import { dot } from "./glyph";
 import { type Layout, pointAt } from "./layout";
-import { Kind, type Movers, Pointer, Tone } from "./movers";
+import { CAPACITY, Kind, type Movers, Pointer, Tone } from "./movers";
 import type { Context, Palette } from "./renderer";
 
 const TAU = 2 * Math.PI;
 const curve = newCurve();
 const tail = newCurve();
+
+/**
+ * With more than so many in motion at once, lines are one pixel thin: a crowd is easier to see through, and where the
+ * processor draws, a thin line costs a third of a wide one, a dotted one a fifth.
+ */
+const CROWD = 48;
+
+/** TONES × POINTERS styles of a line; movers of one style are drawn together. */
+const TONES = Object.keys(Tone).length;
+const POINTERS = Object.keys(Pointer).length;
+const DASHES: Record<number, number[]> = { [Pointer.cache]: [5, 4], [Pointer.successor]: [1.6, 3] };
+
+/** The movers under way at this instant, by their index. Reused, so that drawing makes no garbage. */
+const active = new Uint16Array(CAPACITY);
 
 /** drawMotion draws everything that moves at this instant: hops, keys on their way, and pulses where something happened. */
 export function drawMotion(
@@ -17,68 +30,87 @@ export function drawMotion(
   now: number,
   still: boolean,
 ): void {
+  let n = 0;
+  let styles = 0;
   for (let i = 0; i < movers.count; i++) {
+    if (now < movers.start[i] || now > movers.start[i] + movers.length[i]) continue;
+    active[n++] = i;
+    if (movers.kind[i] === Kind.hop) styles |= 1 << styleOf(movers, i);
+  }
+  const colors = [p.accent, p.busy, p.bad, p.good, p.soft];
+  const line = n > CROWD ? 1 : 1.6;
+  for (let style = 0; style < TONES * POINTERS; style++) {
+    if (!(styles & (1 << style))) continue;
+    ctx.strokeStyle = ctx.fillStyle = colors[Math.floor(style / POINTERS)];
+    ctx.lineWidth = line;
+    hops(ctx, layout, movers, n, style, now, still);
+  }
+  for (let k = 0; k < n; k++) {
+    const i = active[k];
+    const tone = colors[movers.tone[i]];
     const share = (now - movers.start[i]) / movers.length[i];
-    if (share < 0 || share > 1) continue;
-    const tone = toneOf(p, movers.tone[i]);
-    if (still) inPlace(ctx, p, tone, layout, movers, i);
-    else if (movers.kind[i] === Kind.hop) hop(ctx, tone, layout, movers, i, share);
-    else if (movers.kind[i] === Kind.keys) keys(ctx, p, tone, layout, movers, i, share);
-    else pulse(ctx, tone, layout, movers.from[i], share);
+    if (movers.kind[i] === Kind.keys) keys(ctx, p, tone, layout, movers, i, still ? 0.5 : share);
+    else if (movers.kind[i] === Kind.pulse) pulse(ctx, tone, layout, movers.from[i], still ? 0.4 : share, line);
+    else if (!still && movers.last[i] && share >= 2 / 3) arrival(ctx, tone, layout, movers.to[i], share * 3 - 2, line);
   }
   ctx.globalAlpha = 1;
 }
 
-function toneOf(p: Palette, tone: number): string {
-  return [p.accent, p.busy, p.bad, p.good, p.soft][tone] ?? p.accent;
-}
+const styleOf = (m: Movers, i: number): number => m.tone[i] * POINTERS + m.pointer[i];
 
-/** Without motion a hop is its whole chord, a key move stands in the middle of its way, a pulse is a ring. */
-function inPlace(ctx: Context, p: Palette, tone: string, layout: Layout, m: Movers, i: number): void {
-  if (m.kind[i] === Kind.keys) {
-    keys(ctx, p, tone, layout, m, i, 0.5);
-  } else if (m.kind[i] === Kind.pulse) {
-    pulse(ctx, tone, layout, m.from[i], 0.4);
-  } else {
-    chord(layout, m.from[i], m.to[i], curve);
-    ctx.strokeStyle = tone;
-    ctx.lineWidth = 1.6;
-    ctx.globalAlpha = 0.75;
-    ctx.beginPath();
-    ctx.moveTo(curve.ax, curve.ay);
-    ctx.quadraticCurveTo(curve.bx, curve.by, curve.x, curve.y);
-    ctx.stroke();
-    ctx.globalAlpha = 1;
-  }
-}
-
-/** A hop is a drop that runs along the chord, with the way it came fading behind it. */
-function hop(ctx: Context, tone: string, layout: Layout, m: Movers, i: number, share: number): void {
-  chord(layout, m.from[i], m.to[i], curve);
-  // The drop takes the first two thirds; the rest is the afterglow.
-  const head = ease(Math.min(1, share * 1.5));
-  const back = ease(Math.max(0, share * 1.5 - 0.5));
-  if (back < head) {
-    part(curve, back, head, tail);
-    ctx.globalAlpha = 0.75;
-    ctx.strokeStyle = tone;
-    ctx.lineWidth = 1.6;
-    if (m.pointer[i] === Pointer.cache) ctx.setLineDash([5, 4]);
-    else if (m.pointer[i] === Pointer.successor) ctx.setLineDash([1.6, 3]);
-    ctx.beginPath();
+/**
+ * hops draws those of one style. A hop is a drop that runs along the chord, with the way it came fading behind it;
+ * without motion it is its whole chord.
+ */
+function hops(ctx: Context, layout: Layout, m: Movers, n: number, style: number, now: number, still: boolean): void {
+  ctx.globalAlpha = 0.75;
+  const dash = still ? undefined : DASHES[style % POINTERS];
+  if (dash) ctx.setLineDash(dash);
+  ctx.beginPath();
+  for (let k = 0; k < n; k++) {
+    const i = active[k];
+    if (m.kind[i] !== Kind.hop || styleOf(m, i) !== style) continue;
+    // The drop takes the first two thirds; the rest is the afterglow.
+    const share = still ? 1 : ((now - m.start[i]) / m.length[i]) * 1.5;
+    const head = ease(Math.min(1, share));
+    const back = still ? 0 : ease(Math.max(0, share - 0.5));
+    if (back >= head) continue;
+    part(chord(layout, m.from[i], m.to[i], curve), back, head, tail);
     ctx.moveTo(tail.ax, tail.ay);
     ctx.quadraticCurveTo(tail.bx, tail.by, tail.x, tail.y);
-    ctx.stroke();
-    ctx.setLineDash([]);
   }
+  ctx.stroke();
+  if (dash) ctx.setLineDash([]);
   ctx.globalAlpha = 1;
-  if (share < 2 / 3) {
-    const [x, y] = along(curve, head);
-    if (m.tone[i] === Tone.bad) cross(ctx, tone, x, y);
-    else dot(ctx, x, y, m.tone[i] === Tone.busy ? 3.6 : 3, tone);
-  } else if (m.last[i]) {
-    ring(ctx, tone, curve.x, curve.y, 5 + 12 * (share * 3 - 2), 1 - (share * 3 - 2));
+  if (!still) drops(ctx, layout, m, n, style, now);
+}
+
+/** drops draws the heads of one style's hops: discs, and crosses where the lookup fails. */
+function drops(ctx: Context, layout: Layout, m: Movers, n: number, style: number, now: number): void {
+  const tone = Math.floor(style / POINTERS);
+  const radius = tone === Tone.busy ? 3.6 : 3;
+  ctx.beginPath();
+  for (let k = 0; k < n; k++) {
+    const i = active[k];
+    const share = (now - m.start[i]) / m.length[i];
+    if (m.kind[i] !== Kind.hop || styleOf(m, i) !== style || share >= 2 / 3) continue;
+    const [x, y] = along(chord(layout, m.from[i], m.to[i], curve), ease(share * 1.5));
+    if (tone === Tone.bad) {
+      ctx.moveTo(x - 4, y - 4);
+      ctx.lineTo(x + 4, y + 4);
+      ctx.moveTo(x + 4, y - 4);
+      ctx.lineTo(x - 4, y + 4);
+    } else {
+      ctx.moveTo(x + radius, y);
+      ctx.arc(x, y, radius, 0, TAU);
+    }
   }
+  if (tone !== Tone.bad) {
+    ctx.fill();
+    return;
+  }
+  ctx.lineWidth = 2;
+  ctx.stroke();
 }
 
 /** Keys travel outside the rim, as a square with their number beside it. */
@@ -108,30 +140,31 @@ function keys(ctx: Context, p: Palette, tone: string, l: Layout, m: Movers, i: n
 }
 
 /** A pulse says: something just happened here. */
-function pulse(ctx: Context, tone: string, layout: Layout, turn: number, share: number): void {
-  const [x, y] = pointAt(layout, turn, layout.r);
+function pulse(ctx: Context, tone: string, layout: Layout, turn: number, share: number, line: number): void {
   const start = layout.bins ? 3 : 8;
-  ring(ctx, tone, x, y, start + 22 * ease(share), 1 - share);
+  ripple(ctx, tone, layout, turn, start + 22 * ease(share), 1 - share, line);
 }
 
-function ring(ctx: Context, tone: string, x: number, y: number, radius: number, alpha: number): void {
+/** An arrival at the key's owner ends a lookup. */
+function arrival(ctx: Context, tone: string, layout: Layout, turn: number, share: number, line: number): void {
+  ripple(ctx, tone, layout, turn, 5 + 12 * share, 1 - share, line);
+}
+
+function ripple(
+  ctx: Context,
+  tone: string,
+  layout: Layout,
+  turn: number,
+  radius: number,
+  alpha: number,
+  line: number,
+): void {
+  const [x, y] = pointAt(layout, turn, layout.r);
   ctx.globalAlpha = Math.max(0, alpha);
   ctx.strokeStyle = tone;
-  ctx.lineWidth = 2;
+  ctx.lineWidth = line;
   ctx.beginPath();
   ctx.arc(x, y, radius, 0, TAU);
-  ctx.stroke();
-  ctx.globalAlpha = 1;
-}
-
-function cross(ctx: Context, tone: string, x: number, y: number): void {
-  ctx.strokeStyle = tone;
-  ctx.lineWidth = 2;
-  ctx.beginPath();
-  ctx.moveTo(x - 4, y - 4);
-  ctx.lineTo(x + 4, y + 4);
-  ctx.moveTo(x + 4, y - 4);
-  ctx.lineTo(x - 4, y + 4);
   ctx.stroke();
 }
 

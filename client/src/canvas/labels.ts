@@ -59,12 +59,15 @@ export class LabelLayer {
     for (let i = 0; i < this.pool.length; i++) {
       const element = this.pool[i];
       const label = labels[i];
-      element.hidden = !label;
+      // The document is touched only where something changed: most labels stay where they are.
+      if (element.hidden !== !label) element.hidden = !label;
       if (!label) continue;
       if (element.textContent !== label.text) element.textContent = label.text;
-      element.className = `label label-${label.kind}`;
+      const kind = `label label-${label.kind}`;
+      if (element.className !== kind) element.className = kind;
       const [left, top] = cornerOf(label);
-      element.style.transform = `translate(${left}px, ${top}px)`;
+      const place = `translate(${left}px, ${top}px)`;
+      if (element.style.transform !== place) element.style.transform = place;
     }
   }
 }

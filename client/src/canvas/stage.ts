@@ -25,6 +25,9 @@ const SELECTS = ["selected", "lookup", "cursor", "arc"] as const;
 /** From this width on there is room for every member's name. */
 const ROOMY = 520;
 
+/** The overview of a large ring is drawn anew this often at most, in milliseconds: its bins are a summary anyway. */
+const BINS_MS = 120;
+
 interface Elements {
   root: HTMLElement;
   canvases: HTMLCanvasElement[];
@@ -42,7 +45,8 @@ export class Stage {
   private layout: Layout | undefined;
   private selection: Selection | undefined;
   private frame = 0;
-  private dirty = { ring: true, selection: true };
+  private dirty = { ring: true, data: true, selection: true };
+  private ringAt = 0;
   private hover: Hover | null = null;
   private frozenAt = 0;
   private readonly calm = matchMedia("(prefers-reduced-motion: reduce)");
@@ -61,7 +65,8 @@ export class Stage {
     this.stops.push(
       () => sizes.disconnect(),
       useRing.subscribe((now, before) => {
-        if (now.rev !== before.rev || now.shown !== before.shown) this.invalidate("ring");
+        if (now.shown !== before.shown) this.invalidate("ring");
+        else if (now.rev !== before.rev) this.invalidate("data");
         if (now.view !== before.view) this.invalidate("selection");
       }),
       useUi.subscribe((now, before) => {
@@ -107,16 +112,23 @@ export class Stage {
     const { clientWidth: width, clientHeight: height } = this.elements.root;
     this.view = { ...this.view, width, height };
     this.renderer.resize(this.view, devicePixelRatio);
-    this.dirty = { ring: true, selection: true };
+    this.dirty = { ring: true, data: true, selection: true };
     // At once: a canvas that waits for the next frame shows itself empty, or stretched, for one.
     cancelAnimationFrame(this.frame);
     this.draw(performance.now());
   }
 
-  private invalidate(what: "ring" | "selection"): void {
+  private invalidate(what: "ring" | "data" | "selection"): void {
     if (what === "ring") this.dirty.ring = true;
+    if (what === "data") this.dirty.data = true;
     this.dirty.selection = true;
     this.wake();
+  }
+
+  /** ringDue: new data waits a little where bins are drawn, whose layout names no single member; the rest is drawn at once. */
+  private ringDue(now: number): boolean {
+    if (this.dirty.ring || !this.layout) return true;
+    return this.dirty.data && (!this.layout.bins || now - this.ringAt >= BINS_MS);
   }
 
   private wake(): void {
@@ -128,11 +140,11 @@ export class Stage {
     if (this.view.width === 0 || this.view.height === 0) return;
     const { shown, view } = useRing.getState();
     const ui = useUi.getState();
-    if (this.dirty.ring || !this.layout) {
+    if (this.ringDue(now) || !this.layout) {
       this.layout = layOut(shown.table, this.view, ui.camera);
       this.renderer.ring(shown.table, this.layout);
-      this.dirty.ring = false;
-      this.dirty.selection = true;
+      this.dirty = { ring: false, data: false, selection: true };
+      this.ringAt = now;
     }
     if (this.dirty.selection || !this.selection) {
       this.selection = selectionOf(shown, {
@@ -169,16 +181,19 @@ export class Stage {
     const moving = movers.count > 0 ? (this.calm.matches ? "still" : "moving") : "no";
     const { dataset } = this.elements.root;
     if (dataset.motion !== moving) dataset.motion = moving;
-    if (movers.count > 0 && running) this.wake();
+    if ((movers.count > 0 && running) || this.dirty.data) this.wake();
   }
 
   /** describe says on the element what is drawn, for tests and for whoever inspects the page. */
   private describe(members: number): void {
     const { dataset } = this.elements.root;
-    dataset.members = String(members);
-    dataset.drawn = this.layout?.bins ? "bins" : "members";
-    dataset.movers = String(movers.count);
-    dataset.selected = useUi.getState().selected;
+    const say = (name: string, value: string) => {
+      if (dataset[name] !== value) dataset[name] = value;
+    };
+    say("members", String(members));
+    say("drawn", this.layout?.bins ? "bins" : "members");
+    say("movers", String(movers.count));
+    say("selected", useUi.getState().selected);
   }
 
   private point(x: number, y: number, coarse: boolean): void {

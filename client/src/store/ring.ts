@@ -33,8 +33,10 @@ export interface RingStore {
   live: World;
   /** What is shown: live itself, or a world of its own while paused or in the past. */
   shown: World;
-  /** Grows whenever shown changed: worlds change in place, so this is what components watch. */
+  /** Grows whenever shown changed: worlds change in place, so this is what the canvas watches. */
   rev: number;
+  /** Follows rev a few times a second: what components watch. */
+  told: number;
   view: View;
   /** What happened before the page came, oldest first, as the history tells it; the rest is in live. */
   ticks: Tick[];
@@ -49,6 +51,7 @@ export const useRing = create<RingStore>(() => {
     live: world,
     shown: world,
     rev: 0,
+    told: 0,
     view: { mode: "live" },
     ticks: [],
   };
@@ -72,8 +75,32 @@ export function togglePause(): void {
   else goLive();
 }
 
-/** useShown re-renders with every change of the shown world and returns it. */
+/**
+ * Components follow the picture at this interval, in milliseconds. Patches come three times as often; nobody reads that
+ * fast, and the frames between belong to what moves.
+ */
+const TELL = 220;
+/** At least so long after a change, too, so that the canvas has drawn it before the components take their time. */
+const YIELD = 30;
+
+let telling: ReturnType<typeof setTimeout> | undefined;
+let toldAt = Number.NEGATIVE_INFINITY;
+
+/** tell lets the components see what is shown, now. */
+export function tell(): void {
+  clearTimeout(telling);
+  telling = undefined;
+  toldAt = performance.now();
+  useRing.setState((s) => (s.told === s.rev ? s : { told: s.rev }));
+}
+
+useRing.subscribe((now, before) => {
+  if (now.rev === before.rev) return;
+  telling ??= setTimeout(tell, Math.max(YIELD, toldAt + TELL - performance.now()));
+});
+
+/** useShown re-renders as the shown world changes, and returns it. */
 export function useShown(): World {
-  useRing((s) => s.rev);
+  useRing((s) => s.told);
   return useRing((s) => s.shown);
 }

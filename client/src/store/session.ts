@@ -7,8 +7,7 @@ import { subprotocols, takeToken } from "../wire/token";
 import { Motion } from "./motion";
 import { learnTicks, lookBackAt, replayWith, seek } from "./past";
 import { learnReplay } from "./replay";
-import { type Link, useRing } from "./ring";
-import { Timing } from "./timing";
+import { type Link, tell, useRing } from "./ring";
 import { useUi } from "./ui";
 import { formatAddress, parseAddress } from "./url";
 
@@ -16,7 +15,6 @@ import { formatAddress, parseAddress } from "./url";
 
 export const movers = new Movers();
 export const motion = new Motion(movers);
-export const timing = new Timing();
 
 let connection: Connection | undefined;
 /** The instant that the address names, to be shown as soon as there is a picture at all. */
@@ -47,7 +45,7 @@ export function startSession(): () => void {
         learnReplay();
       },
       snapshot(snapshot) {
-        timing.measure("snapshot", () => useRing.getState().live.applySnapshot(snapshot));
+        useRing.getState().live.applySnapshot(snapshot);
         movers.clear();
         published();
         void learnTicks();
@@ -56,7 +54,7 @@ export function startSession(): () => void {
       },
       patch(patch) {
         const { live, view } = useRing.getState();
-        timing.measure("patch", () => live.applyPatch(patch));
+        live.applyPatch(patch);
         if (view.mode === "live" && !document.hidden) motion.take(patch, live, performance.now());
         published();
       },
@@ -69,6 +67,7 @@ export function startSession(): () => void {
           useRing.setState((s) => ({ rev: s.rev + 1 }));
         }
         published();
+        tell(); // the reader has just chosen that member
       },
     },
   });

@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useRef, useState } from "react";
+import { memo, useLayoutEffect, useMemo, useRef, useState } from "react";
 import type { FeedEvent } from "../gen/hub_pb";
 import { chosen, type Filter, GROUP_NAMES, type Group, groupOf, kindWord } from "../model/feed";
 import { hexOf, shortId } from "../model/id";
@@ -63,22 +63,25 @@ export function EventsTab() {
 
 function Feed({ events: latest, bits }: { events: FeedEvent[]; bits: number }) {
   const [events, holding] = useHeld(latest);
-  const rows = useRows(events.length, ROW);
+  const rows = useRows(events.length, ROW, true);
   const [follow, setFollow] = useState(true);
-  const following = useRef(true);
-  following.current = follow;
-  const last = events.at(-1)?.seq;
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a new last event is what moves the list
-  useEffect(() => {
-    if (following.current && rows.ref.current) rows.ref.current.scrollTop = rows.height;
-  }, [last, events.length]);
+  const newest = events.at(-1)?.seq;
+  const before = useRef(newest);
+  // The list stays at its end by itself. For a reader who has scrolled away it must not slide along.
+  useLayoutEffect(() => {
+    if (!follow && rows.ref.current) rows.ref.current.scrollTop -= ROW * addedSince(events, before.current);
+    before.current = newest;
+  }, [events, newest, follow, rows.ref]);
+  const toEnd = () => {
+    if (rows.ref.current) rows.ref.current.scrollTop = 0;
+  };
   return (
     <div className="feed-frame">
       <div
         ref={rows.ref}
         className="scroll"
         {...holding}
-        onScroll={() => setFollow(rows.atEnd())}
+        onScroll={(e) => setFollow(e.currentTarget.scrollTop > -ROW)}
         tabIndex={0}
         role="log"
         aria-live="off"
@@ -92,12 +95,18 @@ function Feed({ events: latest, bits }: { events: FeedEvent[]; bits: number }) {
         {events.length === 0 && <p className="blank">Nothing of this kind yet.</p>}
       </div>
       {!follow && (
-        <button type="button" className="follow" onClick={() => setFollow(true)}>
+        <button type="button" className="follow" onClick={toEnd}>
           Newest
         </button>
       )}
     </div>
   );
+}
+
+/** addedSince counts the events behind the one that was the newest; none if that is gone: another list is shown then. */
+function addedSince(events: readonly FeedEvent[], seq: bigint | undefined): number {
+  const at = events.findLastIndex((event) => event.seq === seq);
+  return at < 0 ? 0 : events.length - 1 - at;
 }
 
 /** Instant is an event's time; where the past can be shown, it leads there, with the event's member selected. */
@@ -117,7 +126,7 @@ function Instant({ event, onGo }: { event: FeedEvent; onGo: () => void }) {
   );
 }
 
-function Row({ event, bits, top }: { event: FeedEvent; bits: number; top: number }) {
+const Row = memo(function Row({ event, bits, top }: { event: FeedEvent; bits: number; top: number }) {
   const { jaegerUrl } = useRing((s) => s.settings);
   const id = hexOf(event.id);
   return (
@@ -148,4 +157,4 @@ function Row({ event, bits, top }: { event: FeedEvent; bits: number; top: number
       )}
     </li>
   );
-}
+});

@@ -7,7 +7,6 @@ export interface Rows {
   last: number; // exclusive
   height: number; // of all rows
   scrollTo: (row: number) => void;
-  atEnd: () => boolean;
 }
 
 /**
@@ -21,20 +20,28 @@ export function useHeld<T>(list: T): [T, { onPointerEnter: () => void; onPointer
 
 const OVERSCAN = 6;
 
-export function useRows(total: number, rowHeight: number): Rows {
+/**
+ * useRows keeps the window. With fromEnd the element is a reversed column, in which a browser counts scrolling from the
+ * end: a list that is followed then grows without anybody having to measure it and scroll.
+ */
+export function useRows(total: number, rowHeight: number, fromEnd = false): Rows {
   const ref = useRef<HTMLDivElement>(null);
-  const [range, setRange] = useState<[number, number]>([0, 40]);
+  // In rows: how far the list is scrolled, from the top or the end, and how many are in sight.
+  const [[offset, sight], setWindow] = useState<[number, number]>(() => [0, Math.ceil(innerHeight / 2 / rowHeight)]);
 
   useEffect(() => {
     const element = ref.current;
     if (!element) return;
+    let height = 0;
     const measure = () => {
-      const first = Math.max(0, Math.floor(element.scrollTop / rowHeight) - OVERSCAN);
-      const last = Math.ceil((element.scrollTop + element.clientHeight) / rowHeight) + OVERSCAN;
-      setRange((now) => (now[0] === first && now[1] === last ? now : [first, last]));
+      const offset = Math.floor(Math.abs(element.scrollTop) / rowHeight);
+      const sight = Math.ceil(height / rowHeight) + 1;
+      setWindow((now) => (now[0] === offset && now[1] === sight ? now : [offset, sight]));
     };
-    measure();
-    const sizes = new ResizeObserver(measure);
+    const sizes = new ResizeObserver(([entry]) => {
+      height = entry.contentRect.height;
+      measure();
+    });
     sizes.observe(element);
     element.addEventListener("scroll", measure, { passive: true });
     return () => {
@@ -54,17 +61,13 @@ export function useRows(total: number, rowHeight: number): Rows {
     },
     [rowHeight],
   );
-  const atEnd = useCallback(() => {
-    const element = ref.current;
-    return !element || element.scrollTop + element.clientHeight > element.scrollHeight - rowHeight;
-  }, [rowHeight]);
 
+  const first = fromEnd ? total - offset - sight : offset;
   return {
     ref,
-    first: Math.min(range[0], total),
-    last: Math.min(range[1], total),
+    first: Math.max(0, Math.min(total, first - OVERSCAN)),
+    last: Math.max(0, Math.min(total, first + sight + OVERSCAN)),
     height: total * rowHeight,
     scrollTo,
-    atEnd,
   };
 }

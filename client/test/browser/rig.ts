@@ -81,9 +81,10 @@ export async function visit(
   return { page, complaints };
 }
 
-/** ready waits for the first picture. */
+/** ready waits for the first picture, and for the panels, which follow it. */
 export async function ready(page: Page): Promise<void> {
   await page.locator("[data-testid=ring][data-drawn]:not([data-members='0'])").waitFor();
+  await page.locator("[data-testid=state]:not([data-state=waiting], [data-state=empty])").waitFor();
 }
 
 /** members is how many the canvas says it draws. */

@@ -1,0 +1,130 @@
+import type { Browser, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { launch, ready, serve, until, visit } from "./rig";
+
+// The buttons below the picture: of the history, and of a recording that is played.
+
+let browser: Browser;
+const open: (() => Promise<void>)[] = [];
+
+beforeAll(async () => {
+  browser = await launch();
+});
+afterAll(async () => {
+  await browser?.close();
+});
+afterEach(async () => {
+  for (const close of open.splice(0).reverse()) await close();
+});
+
+async function show(options: Parameters<typeof serve>[0]): Promise<{ page: Page }> {
+  const { url, close } = await serve(options);
+  open.push(close);
+  const { page, complaints } = await visit(browser, url);
+  open.push(async () => {
+    await page.context().close();
+    expect(complaints).toEqual([]);
+  });
+  await ready(page);
+  await remembered(page, 2);
+  return { page };
+}
+
+/** remembered waits until the history reaches so many seconds back. */
+const remembered = (page: Page, seconds: number) =>
+  until(page, (s) => Number(document.querySelector(".track")?.getAttribute("aria-valuemax")) >= s, seconds);
+
+const button = (page: Page, name: string) => page.getByTestId("timeline").getByRole("button", { name });
+const failed = (page: Page, n: number) => page.locator(".legend li", { hasText: `${n} failed` }).waitFor();
+/** The instant shown, as the slider has it. */
+const at = async (page: Page) => Number(await page.locator(".track").getAttribute("aria-valuenow"));
+
+/** crash ends a member that lives, as a reader would. */
+async function crash(page: Page, n: number): Promise<void> {
+  await page.getByRole("tab", { name: "Members" }).click();
+  await page.locator(".table-row", { hasText: "active" }).first().click();
+  await page.getByRole("button", { name: "Crash" }).click();
+  await failed(page, n);
+  // Both neighbours have told of it.
+  await page.getByRole("tab", { name: "Events" }).click();
+  await page
+    .locator("[data-testid=feed] [data-warning]")
+    .nth(2 * n - 1)
+    .waitFor();
+}
+
+describe("the history's buttons", () => {
+  it("step from cause to cause, though several members tell of each, and come back to live", async () => {
+    const { page } = await show({ members: 14, churn: 0, lookups: 5 });
+    await crash(page, 1);
+    await crash(page, 2);
+    await button(page, "Back by one event").click();
+    await page.getByTestId("link").getByText("You are looking at").waitFor();
+    await failed(page, 2);
+    const second = await at(page);
+    await button(page, "Back by one event").click();
+    await failed(page, 1);
+    await button(page, "On by one event").click();
+    await failed(page, 2);
+    expect(Math.abs((await at(page)) - second)).toBeLessThanOrEqual(1);
+    // Nothing happened after it.
+    await button(page, "On by one event").click();
+    await page.getByText("Live", { exact: true }).waitFor();
+    await button(page, "Back by one event").click();
+    await page.getByTestId("timeline").getByRole("button", { name: "Back to live" }).click();
+    await page.getByText("Live", { exact: true }).waitFor();
+  });
+
+  it("play from an instant at the chosen speed, stand still there, and arrive at the present", async () => {
+    const { page } = await show({ members: 12, churn: 0, lookups: 20 });
+    await remembered(page, 5);
+    const box = await page.locator(".track").boundingBox();
+    await page.locator(".track").click({ position: { x: (box?.width ?? 0) / 20, y: 10 } });
+    await page.getByTestId("link").getByText("You are looking at").waitFor();
+    await page.getByLabel("Speed").selectOption("0.1");
+    await button(page, "Play from here").click();
+    // What had been looked up then moves again.
+    await page.locator("[data-testid=ring][data-motion=moving]").waitFor();
+    await button(page, "Stand still").click();
+    await button(page, "Play from here").waitFor();
+    const shown = await page.locator(".timeline-now .num").innerText();
+    await remembered(page, 7);
+    expect(await page.locator(".timeline-now .num").innerText()).toBe(shown);
+    await button(page, "Play from here").click();
+    await page.getByLabel("Speed").selectOption("100");
+    await page.getByText("Live", { exact: true }).waitFor();
+    expect(await button(page, "Stand still").count()).toBe(0);
+  });
+
+  it("pause the view at the top, and take it up again", async () => {
+    const { page } = await show({ members: 12, churn: 0, lookups: 5 });
+    await page.getByRole("button", { name: "Pause the view" }).click();
+    await page.getByTestId("link").getByText("Paused").waitFor();
+    await page.getByTestId("link").getByRole("button", { name: "Back to live" }).click();
+    await page.getByRole("button", { name: "Pause the view" }).waitFor();
+  });
+});
+
+describe("a replay's buttons", () => {
+  it("hold the recording, play its next event, change its speed, and look back in it", async () => {
+    const { page } = await show({ members: 12, churn: 2, lookups: 5, replay: true });
+    const now = page.locator(".timeline-now");
+    await now.getByText("Replay", { exact: true }).waitFor();
+    await button(page, "Stand still").click();
+    await now.getByText("Replay, paused").waitFor();
+    const rows = page.getByTestId("feed").locator("li");
+    const last = await rows.last().textContent();
+    await button(page, "On by one event").click();
+    await until(page, (then) => document.querySelector("[data-testid=feed] li:last-child")?.textContent !== then, last);
+    await page.getByLabel("Speed").selectOption("10");
+    await button(page, "Play from here").click();
+    await now.getByText("Replay", { exact: true }).waitFor();
+    expect(await page.getByLabel("Speed").inputValue()).toBe("10");
+    await button(page, "Stand still").click();
+    await now.getByText("Replay, paused").waitFor();
+    await button(page, "Back by one event").click();
+    await page.getByTestId("link").getByText("You are looking at").waitFor();
+    await now.getByRole("button", { name: "Back to the replay" }).click();
+    await now.getByText("Replay, paused").waitFor();
+  });
+});
