@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"chordconductor/node/nodepb"
+	"chordconductor/node/simenv"
 	"chordconductor/otel/chordevent"
 )
 
@@ -53,6 +54,30 @@ func TestNotifyOutlivesItsCall(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.rest(2 * base) // a ping refused for its context would have been told long since
+	f.ideal(20 * time.Second)
+	if failed := told.count.Load(); failed != 0 {
+		t.Errorf("%d members told as failed, and all live", failed)
+	}
+}
+
+// The same by a call over the simulated network, where contexts end as they do over gRPC.
+func TestNotifyOutlivesItsSimulatedCall(t *testing.T) {
+	told := &failures{}
+	w := newSimWorld(t, simenv.Config{Seed: 1})
+	w.events = told
+	f := newFleet(t, w, ringOnly, 5)
+	f.ideal(20 * time.Second)
+	hosts := f.byID()
+	notifier, notified := hosts[1], hosts[3]
+	traced := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{1}, TraceFlags: trace.FlagsSampled})
+	w.do(t, notifier, func(ctx context.Context) {
+		call := notifier.Any().Call(notified.Any().Self())
+		_, err := notifier.faults.Ring(notified.Address(), time.Second).Notify(trace.ContextWithSpanContext(ctx, traced), &nodepb.NotifyRequest{Call: call})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	f.rest(2 * base)
 	f.ideal(20 * time.Second)
 	if failed := told.count.Load(); failed != 0 {
 		t.Errorf("%d members told as failed, and all live", failed)

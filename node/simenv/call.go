@@ -4,8 +4,6 @@ import (
 	"context"
 	"time"
 
-	"go.opentelemetry.io/otel/trace"
-
 	"chordconductor/node/env"
 	"chordconductor/node/nodepb"
 )
@@ -17,21 +15,35 @@ type caller struct {
 	limit time.Duration
 }
 
-// call sends a request over the network and blocks until the answer is back, or the limit has passed: what was lost,
-// and what was sent to a host that is no more, nobody answers.
+// call sends a request over the network and blocks until the answer is back, or the limit has passed (what was lost, and
+// what was sent to a host that is no more, nobody answers), or the call in whose service it is made has ended.
 func call[Q, A any](ctx context.Context, c caller, request Q, method func(*Host) func(context.Context, Q) (A, error)) (A, error) {
 	w, t := c.h.w, c.h.w.current
-	var answer A
+	var none, answer A
 	var failure error
+	outer := callOf(ctx)
+	if outer != nil && outer.err != nil {
+		return none, outer.err
+	}
+	var serving *callContext // nil: the request has not arrived, or is the host's own and so not over the network
+	var delay time.Duration
 	err := t.block(func(wait uint64) {
 		w.schedule(c.limit, func() { t.wake(wait, env.ErrTimeout) })
-		c.send(func() {
+		outer.await(waiter{t, wait})
+		delay = c.send(func() {
 			server := w.hosts[c.addr]
 			if server == nil || server.crashed || server.ring == nil {
 				return
 			}
-			w.start(server, remoteContext(ctx), func(ctx context.Context) {
+			inner := newCallContext(ctx)
+			if server != c.h {
+				serving = inner
+			}
+			w.start(server, inner, func(ctx context.Context) {
 				a, err := method(server)(ctx, request)
+				if serving != nil {
+					serving.end(w, context.Canceled)
+				}
 				if server.crashed {
 					return
 				}
@@ -44,34 +56,36 @@ func call[Q, A any](ctx context.Context, c caller, request Q, method func(*Host)
 			})
 		})
 	})
-	if err != nil {
-		var none A
-		return none, err
+	outer.forget(t)
+	if err == nil {
+		return answer, failure
 	}
-	return answer, failure
+	why := context.Canceled
+	if err == env.ErrTimeout {
+		why = context.DeadlineExceeded
+	}
+	w.schedule(delay, func() { // as long as the request took: it does not overtake that
+		if serving != nil {
+			serving.end(w, why)
+		}
+	})
+	return none, err
 }
 
-// send delivers a message after its delay, or loses it. Messages to the host itself are neither late nor lost.
-func (c caller) send(deliver func()) {
+// send delivers a message after its delay, which it returns, or loses it. Messages to the host itself are neither late
+// nor lost.
+func (c caller) send(deliver func()) time.Duration {
 	w := c.h.w
 	if c.addr == c.h.addr {
 		w.schedule(0, deliver)
-		return
+		return 0
 	}
 	delay := w.cfg.Delay(w.random)
 	if w.cfg.Loss > 0 && w.random.Float64() < w.cfg.Loss {
-		return
+		return delay
 	}
 	w.schedule(delay, deliver)
-}
-
-// remoteContext is what of a context crosses the network: the trace it belongs to.
-func remoteContext(ctx context.Context) context.Context {
-	sc := trace.SpanContextFromContext(ctx)
-	if !sc.IsValid() {
-		return context.Background()
-	}
-	return trace.ContextWithRemoteSpanContext(context.Background(), sc)
+	return delay
 }
 
 type ringCaller struct{ caller }

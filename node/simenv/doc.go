@@ -15,6 +15,8 @@
 //
 // Messages are passed by reference, each with a delay drawn from the configured distribution, or lost. A host that has
 // crashed answers nobody. Cuts, slow links and pauses are node/env/faults, which works here as in the real world.
+// The context of one who answers a peer ends as it does over gRPC: with the answer, or with the caller's patience. What
+// goes on after that must not hang on it, here or there.
 //
 // Run and RunUntil go as fast as they can. Pace follows the clock on the wall, and lets other goroutines put work in
 // with Do: that is how rings of thousands live in one process. Except for Do, nothing here may be used by two goroutines

@@ -112,6 +112,81 @@ func TestCalls(t *testing.T) {
 	}
 }
 
+// asked answers pings by what a test says.
+type asked struct {
+	nodepb.UnimplementedRingServer
+	nodepb.UnimplementedKeysServer
+	ping func(ctx context.Context)
+}
+
+func (a asked) Ping(ctx context.Context, _ *nodepb.PingRequest) (*nodepb.PingResponse, error) {
+	a.ping(ctx)
+	return &nodepb.PingResponse{}, nil
+}
+
+// The context of one who answers ends with the answer, or when its caller's limit has passed, or when the caller is no
+// more, and with it the calls made in its service; the host's own calls and the tasks it starts go on.
+func TestContextOfACall(t *testing.T) {
+	w := world(t, simenv.Config{Delay: simenv.Fixed(10 * time.Millisecond)})
+	a, _ := host(t, w, "a", 0)
+	b, _ := host(t, w, "b", 0)
+	host(t, w, "slow", time.Minute)
+	var log []string
+	note := func(what string, err error) { log = append(log, fmt.Sprintf("%v %s: %v", w.Elapsed(), what, err)) }
+	ask := func(from *simenv.Host, ctx context.Context, addr string, limit time.Duration) error {
+		_, err := from.Ring(addr, limit).Ping(ctx, &nodepb.PingRequest{})
+		return err
+	}
+	serve := func(h *simenv.Host, ping func(ctx context.Context)) { h.Serve(asked{ping: ping}, asked{}) }
+	run := func(name string, want ...string) {
+		t.Helper()
+		w.Run(time.Hour - w.Elapsed()%time.Hour)
+		if !slices.Equal(log, want) {
+			t.Errorf("%s:\ngot  %q\nwant %q", name, log, want)
+		}
+		log = nil
+	}
+
+	var kept context.Context
+	serve(b, func(ctx context.Context) {
+		kept = ctx
+		note("serving", ctx.Err())
+		b.Go(ctx, func(ctx context.Context) {
+			b.Sleep(time.Second)
+			note("task", ctx.Err())
+		})
+	})
+	start(t, a, func() {
+		note("caller", ask(a, t.Context(), "b", time.Second))
+		note("kept", kept.Err())
+	})
+	run("answered", "10ms serving: <nil>", "20ms caller: <nil>", "20ms kept: context canceled", "1.01s task: <nil>")
+
+	nested := func(ctx context.Context) {
+		note("nested", ask(b, ctx, "slow", 30*time.Second))
+		note("serving", ctx.Err())
+		note("again", ask(b, ctx, "a", time.Second))
+		select {
+		case <-ctx.Done():
+		default:
+			t.Error("an ended context is not done")
+		}
+	}
+	serve(b, nested)
+	start(t, a, func() { note("caller", ask(a, t.Context(), "b", 5*time.Second)) })
+	run("limit", "1h0m5s caller: "+env.ErrTimeout.Error(), "1h0m5.01s nested: context deadline exceeded",
+		"1h0m5.01s serving: context deadline exceeded", "1h0m5.01s again: context deadline exceeded")
+
+	serve(b, nested)
+	start(t, a, func() { ask(a, t.Context(), "b", time.Minute) })
+	w.At(2*time.Second, a.Crash)
+	run("crash", "2h0m2.01s nested: context canceled", "2h0m2.01s serving: context canceled", "2h0m2.01s again: context canceled")
+
+	serve(b, func(ctx context.Context) { note("own", ctx.Err()) })
+	start(t, b, func() { note("caller", ask(b, t.Context(), "b", time.Second)) })
+	run("own host", "3h0m0s own: <nil>", "3h0m0s caller: <nil>")
+}
+
 func TestLossAndDelay(t *testing.T) {
 	w := world(t, simenv.Config{Seed: 7, Loss: 0.1, Delay: simenv.Exponential(20 * time.Millisecond)})
 	a, _ := host(t, w, "a", 0)

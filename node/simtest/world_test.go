@@ -20,6 +20,7 @@ type ring struct {
 	w     *simenv.World
 	plan  plan
 	log   *eventLog
+	spans uint64  // started so far
 	hosts []*host // those that are alive, by start
 	made  int
 	few   time.Time // when there were last fewer than R hosts to hold copies
@@ -69,7 +70,7 @@ func (r *ring) addAt(addr string, memory int64, ids ...chord.ID) *host {
 	for _, other := range r.hosts {
 		cfg.Join = append(cfg.Join, other.addr)
 	}
-	if h.Host, err = member.NewHost(cfg, addr, h.layer, member.Telemetry{Events: r.log}); err != nil {
+	if h.Host, err = member.NewHost(cfg, addr, h.layer, member.Telemetry{Events: r.log, Tracer: traced{ids: &r.spans}}); err != nil {
 		panic(err)
 	}
 	sim.Serve(h.layer.ServeRing(h), moveWatch{h.layer.ServeKeys(h), r, h})
