@@ -19,7 +19,8 @@ type Config struct {
 	CallTries int
 	// OperationLimit bounds a client operation, its retries included. Default 20 s.
 	OperationLimit time.Duration
-	// LeaveLimit bounds a graceful leave. Default 60 s.
+	// LeaveLimit is how long a member may be about to leave before it counts as one that stays, here and at others.
+	// Default 60 s.
 	LeaveLimit time.Duration
 	// SyncInterval is how often an owner compares its range with each holder of copies when nothing has happened;
 	// jittered. Default 10 s.

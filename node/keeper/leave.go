@@ -11,10 +11,9 @@ import (
 )
 
 // Leave hands over the member's range to its successor, and then waits until the owners of all else that is held here
-// say that R other hosts have it. After that nothing here is needed. On an error the member stays, and claims its range
-// back if it has been handed over.
-func (k *Keeper) Leave(ctx context.Context) error {
-	deadline := k.env.Now().Add(k.cfg.LeaveLimit)
+// say that R other hosts have it. After that nothing here is needed. It gives up at the deadline, or when ctx ends. On an
+// error the member stays, and claims its range back if it has been handed over.
+func (k *Keeper) Leave(ctx context.Context, deadline time.Time) error {
 	k.mu.Lock()
 	k.leaving, k.stay = true, time.Time{}
 	k.mu.Unlock()
@@ -36,16 +35,15 @@ func firstToLeave(leaver, successor chord.Peer) bool { return leaver.ID.Compare(
 
 const leavePause = 100 * time.Millisecond
 
-// handOver moves the whole range to the successor. It tries again whatever fails, until the deadline, except that the
-// successor lacks memory.
+// handOver moves the whole range to the successor. It tries again whatever fails, except that the successor lacks memory.
 func (k *Keeper) handOver(ctx context.Context, deadline time.Time) error {
 	for {
 		done, err := k.tryHandOver(ctx, deadline)
 		if done || stopped(err) || errors.Is(err, errFull) || errors.Is(err, ErrLastHost) {
 			return err
 		}
-		if k.env.Now().After(deadline) {
-			return fmt.Errorf("leave: keys not handed over in %v: %w", k.cfg.LeaveLimit, err)
+		if ctx.Err() != nil || k.env.Now().After(deadline) {
+			return fmt.Errorf("leave: keys not handed over in time: %w", err)
 		}
 		if err := k.env.Sleep(k.jitter(leavePause)); err != nil {
 			return err
@@ -97,8 +95,8 @@ func (k *Keeper) giveUp(ctx context.Context, deadline time.Time) error {
 			return err
 		case err == nil && left == 0:
 			return nil
-		case k.env.Now().After(deadline):
-			return fmt.Errorf("leave: owners of %d ranges held here have not enough other copies after %v: %w", left, k.cfg.LeaveLimit, err)
+		case ctx.Err() != nil || k.env.Now().After(deadline):
+			return fmt.Errorf("leave: owners of %d ranges held here have not enough other copies in time: %w", left, err)
 		}
 		if err := k.env.Sleep(k.jitter(leavePause)); err != nil {
 			return err

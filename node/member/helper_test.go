@@ -92,6 +92,7 @@ type simWorld struct {
 	events log.LoggerProvider // nil: nobody listens
 	spans  trace.TracerProvider
 	wrap   func(nodepb.RingServer) nodepb.RingServer // nil: hosts answer for themselves
+	keys   func(nodepb.KeysServer) nodepb.KeysServer // the same
 }
 
 func newSimWorld(t testing.TB, cfg simenv.Config) *simWorld {
@@ -121,7 +122,11 @@ func (w *simWorld) hostAt(t *testing.T, cfg member.Config, addr string) *host {
 	if w.wrap != nil {
 		ring = w.wrap(ring)
 	}
-	e.Serve(layer.ServeRing(ring), layer.ServeKeys(h))
+	var keys nodepb.KeysServer = h
+	if w.keys != nil {
+		keys = w.keys(keys)
+	}
+	e.Serve(layer.ServeRing(ring), layer.ServeKeys(keys))
 	return &host{h, layer, func() {
 		h.Crash()
 		e.Crash()

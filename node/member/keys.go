@@ -3,6 +3,7 @@ package member
 import (
 	"context"
 	"sync"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 
@@ -26,8 +27,8 @@ type Keys interface {
 	// NeighborsChanged follows every change of predecessor or successor list.
 	NeighborsChanged(ctx context.Context)
 	PeerDied(ctx context.Context, p chord.Peer)
-	// Leave hands everything over. After an error the member stays.
-	Leave(ctx context.Context) error
+	// Leave hands everything over, by the deadline. After an error the member stays.
+	Leave(ctx context.Context, deadline time.Time) error
 }
 
 var _ Keys = (*keeper.Keeper)(nil)
@@ -90,8 +91,8 @@ func (k *pointerKeys) NeighborsChanged(ctx context.Context) {
 	k.m.Emit(ctx, chordevent.OwnershipChanged{Ownership: k.now})
 }
 
-func (k *pointerKeys) Load() chordevent.Load                { return chordevent.Load{} }
-func (k *pointerKeys) Founded(ctx context.Context)          { k.NeighborsChanged(ctx) }
-func (k *pointerKeys) Joined(ctx context.Context)           { k.NeighborsChanged(ctx) }
-func (k *pointerKeys) PeerDied(context.Context, chord.Peer) {}
-func (k *pointerKeys) Leave(context.Context) error          { return nil }
+func (k *pointerKeys) Load() chordevent.Load                  { return chordevent.Load{} }
+func (k *pointerKeys) Founded(ctx context.Context)            { k.NeighborsChanged(ctx) }
+func (k *pointerKeys) Joined(ctx context.Context)             { k.NeighborsChanged(ctx) }
+func (k *pointerKeys) PeerDied(context.Context, chord.Peer)   {}
+func (k *pointerKeys) Leave(context.Context, time.Time) error { return nil }

@@ -13,7 +13,7 @@ import (
 )
 
 // Leave makes the member go gracefully: it hands its keys over, then splices itself out. After an error it stays, as if
-// nothing had been said. It blocks, and belongs to the task that calls it.
+// nothing had been said. It blocks, LeaveLimit at most or until ctx ends, and belongs to the task that calls it.
 func (m *Member) Leave(ctx context.Context) error {
 	leading := false
 	m.edit(func(s *snapshot) {
@@ -43,7 +43,7 @@ func (m *Member) leave(ctx context.Context) error {
 		if !m.env.Now().Before(deadline) {
 			return fmt.Errorf("not done in %v: %w", m.host.cfg.LeaveLimit, last)
 		}
-		if last = m.tryLeave(ctx); last == nil || isStop(last) || errors.Is(last, keeper.ErrLastHost) {
+		if last = m.tryLeave(ctx, deadline); last == nil || isStop(last) || errors.Is(last, keeper.ErrLastHost) || ctx.Err() != nil {
 			return last
 		}
 		if m.env.Sleep(m.backoff(&gap, 10*time.Millisecond, m.host.cfg.Stabilize)) != nil {
@@ -52,11 +52,11 @@ func (m *Member) leave(ctx context.Context) error {
 	}
 }
 
-func (m *Member) tryLeave(ctx context.Context) error {
+func (m *Member) tryLeave(ctx context.Context, deadline time.Time) error {
 	s := m.State()
 	head := s.Head()
 	if head.ID == m.self.ID { // alone: there is nobody to splice
-		if err := m.keys.Leave(ctx); err != nil {
+		if err := m.keys.Leave(ctx, deadline); err != nil {
 			return err
 		}
 		m.depart(ctx, chord.Peer{})
@@ -70,7 +70,7 @@ func (m *Member) tryLeave(ctx context.Context) error {
 	if a.Leaving && head.ID.Compare(m.self.ID) > 0 {
 		return fmt.Errorf("successor %s leaves first", head.Addr)
 	}
-	if err := m.keys.Leave(ctx); err != nil {
+	if err := m.keys.Leave(ctx, deadline); err != nil {
 		return err
 	}
 	s = m.State()

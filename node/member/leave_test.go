@@ -1,0 +1,85 @@
+package member_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"chordconductor/node/member"
+	"chordconductor/node/nodepb"
+	"chordconductor/node/simenv"
+)
+
+// A leave that gets nowhere ends at its limit, whatever it has waited for until then, or with its context; the member
+// stays.
+func TestLeaveLimit(t *testing.T) {
+	const limit, late = 10 * time.Second, 9 * time.Second
+	for _, c := range []struct {
+		name   string
+		cancel time.Duration // 0: never
+		ends   time.Duration
+	}{{"limit", 0, limit}, {"context", 3 * time.Second, 3 * time.Second}} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newSimWorld(t, simenv.Config{Seed: 1})
+			var first, stuck bool // the successor says that it leaves first; and later nobody owns anything that could be asked
+			w.wrap = func(r nodepb.RingServer) nodepb.RingServer { return leavesFirst{r, &first} }
+			w.keys = func(k nodepb.KeysServer) nodepb.KeysServer { return mute{k, &stuck} }
+			f := newFleet(t, w, member.Config{Stabilize: base, LeaveLimit: limit}, 4)
+			f.ideal(20 * time.Second)
+			f.rest(5 * time.Second) // for ranges to be claimed
+			first, stuck = true, true
+			w.At(late, func() { first = false })
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			if c.cancel > 0 {
+				w.At(c.cancel, cancel)
+			}
+			leaver := f.byID()[1]
+			begin := w.Elapsed()
+			var took time.Duration
+			if err := w.task(leaver, func(context.Context) {
+				if leaver.Leave(ctx) == nil {
+					t.Error("it left")
+				}
+				took = w.Elapsed() - begin
+			}); err != nil {
+				t.Fatal(err)
+			}
+			w.until(t, time.Minute, "the leave is over", func() bool { return took > 0 })
+			if took < c.ends || took > c.ends+time.Second {
+				t.Errorf("the leave took %v, want %v", took, c.ends)
+			}
+			if status := leaver.Any().Status(); status != "active" {
+				t.Errorf("the member is %s", status)
+			}
+		})
+	}
+}
+
+// leavesFirst says in answer to pings that the member is about to leave.
+type leavesFirst struct {
+	nodepb.RingServer
+	on *bool
+}
+
+func (l leavesFirst) Ping(ctx context.Context, q *nodepb.PingRequest) (*nodepb.PingResponse, error) {
+	a, err := l.RingServer.Ping(ctx, q)
+	if err == nil {
+		a.Leaving = a.Leaving || *l.on
+	}
+	return a, err
+}
+
+// mute refuses to tell what a member owns.
+type mute struct {
+	nodepb.KeysServer
+	on *bool
+}
+
+func (m mute) Survey(ctx context.Context, q *nodepb.SurveyRequest) (*nodepb.SurveyResponse, error) {
+	if *m.on {
+		return nil, errors.New("not now")
+	}
+	return m.KeysServer.Survey(ctx, q)
+}
