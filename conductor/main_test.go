@@ -403,8 +403,8 @@ func TestUsage(t *testing.T) {
 	port := taken.Addr().String()
 	dir := t.TempDir()
 	bad := filepath.Join(dir, "bad.yaml")
-	endless := filepath.Join(dir, "endless.yaml")
-	for name, text := range map[string]string{bad: "name: x\nring:\n  membres: 3\n", endless: "name: x\n"} {
+	endless, empty := filepath.Join(dir, "endless.yaml"), filepath.Join(dir, "empty.yaml")
+	for name, text := range map[string]string{bad: "name: x\nring:\n  membres: 3\n", endless: "name: x\n", empty: "# nothing yet\n"} {
 		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -428,6 +428,8 @@ func TestUsage(t *testing.T) {
 		{[]string{"--scenario", "no-such"}, 2, `no such scenario: "no-such"; shipped are adjacent-crashes, `},
 		{[]string{"run"}, 2, "want one scenario"},
 		{[]string{"run", bad}, 2, "bad.yaml:3: ring.membres: unknown field"},
+		{[]string{"run", empty}, 2, "empty.yaml: it is empty"},
+		{[]string{"--scenario", empty}, 2, "empty.yaml: it is empty"},
 		{[]string{"run", endless}, 2, "a scenario without a duration never ends"},
 		{[]string{"run", "first-ring", "--speed", "fast"}, 2, `--speed "fast": want real or virtual`},
 		{[]string{"run", "first-ring", "--report", dir}, 2, "is a directory"},

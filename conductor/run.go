@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"chordconductor/conductor/ingest"
 	"chordconductor/conductor/live"
@@ -25,6 +26,7 @@ var errUnmet = errors.New("")
 
 type runOptions struct {
 	html, json string
+	record     string
 	seed       uint64
 	seeded     bool
 	speed      string
@@ -43,6 +45,7 @@ speak gRPC (or memory, as the scenario says) and their telemetry takes the way o
 time the same member code runs on a simulated clock and network, and one seed is one run.`,
 		Example: `  conductor run adjacent-crashes
   conductor run churn-demo --speed virtual --seed 7 --report out.html --json out.json
+  conductor run churn-demo --speed virtual --record churn.otlp && conductor replay churn.otlp
   conductor run my.yaml || echo "not as expected"`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
@@ -59,6 +62,7 @@ time the same member code runs on a simulated clock and network, and one seed is
 	flags.SortFlags = false
 	flags.StringVar(&o.html, "report", "", "write the report as HTML to `file`")
 	flags.StringVar(&o.json, "json", "", "write the report as JSON to `file`")
+	flags.StringVar(&o.record, "record", "", "new `file` to record events and spans in, for conductor replay or a Collector")
 	flags.Uint64Var(&o.seed, "seed", 0, "`number` that decides all that is left to chance (default: the scenario's)")
 	flags.StringVar(&o.speed, "speed", "real", "real or virtual `time`")
 	flags.StringVar(&o.jaegerUI, "jaeger-ui", "", "`URL` of Jaeger's page, for the report's links")
@@ -89,15 +93,23 @@ func runScenario(ctx context.Context, name string, o runOptions, stdout, stderr 
 		return err
 	}
 	defer files.close()
+	tape, err := startTape(o.record)
+	if err != nil {
+		return err
+	}
 
 	progress := &progress{w: stderr, duration: s.Duration}
 	var result *sim.Result
 	if o.speed == "virtual" {
-		result, err = sim.RunVirtual(ctx, s, progress.show)
+		tape.patient()
+		result, err = sim.RunVirtual(ctx, s, tape.tap(), progress.show)
 		err = failed(err)
 	} else {
-		result, err = runReal(ctx, s, progress.show, stderr)
+		result, err = runReal(ctx, s, tape.tap(), progress.show, stderr)
 	}
+	err = errors.Join(err, failed(tape.stop(func(n uint64) {
+		fmt.Fprintf(stderr, "conductor: %d requests were not recorded: the disk was too slow\n", n)
+	})))
 	if err != nil && (result == nil || !errors.Is(err, sim.ErrInterrupted)) {
 		return err
 	}
@@ -109,14 +121,20 @@ func runScenario(ctx context.Context, name string, o runOptions, stdout, stderr 
 }
 
 // runReal runs a scenario on the wall clock, with its telemetry over a real OTLP port.
-func runReal(ctx context.Context, s *scenario.Scenario, show func(sim.State, *ring.View), stderr io.Writer) (*sim.Result, error) {
+func runReal(ctx context.Context, s *scenario.Scenario, tap sim.Tap, show func(sim.State, *ring.View), stderr io.Writer) (*sim.Result, error) {
 	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	watch := sim.NewWatch()
 	view, err := live.New(live.Config{Recorder: watch})
 	if err != nil {
 		return nil, err
 	}
-	cfg := ingest.Config{GRPC: "127.0.0.1:0", Logger: log, Spans: watch.Spans}
+	cfg := ingest.Config{GRPC: "127.0.0.1:0", Logger: log, Logs: tap.Logs, Spans: watch.Spans}
+	if tap.Spans != nil {
+		cfg.Spans = func(td ptrace.Traces) {
+			tap.Spans(td)
+			watch.Spans(td)
+		}
+	}
 	receiver, err := ingest.Start(context.Background(), cfg, view)
 	if err != nil {
 		return nil, err

@@ -142,3 +142,24 @@ func FuzzReader(f *testing.F) {
 		}
 	})
 }
+
+// A patient writer leaves nothing out, however much comes at once.
+func TestPatience(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ring.otlp")
+	w, err := Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Patient()
+	big := someLogs(strings.Repeat("x", maxWaiting/4))
+	const n = 12
+	for range n {
+		w.Logs(big)
+	}
+	if err := w.Close(); err != nil || w.Dropped() != 0 {
+		t.Errorf("%v, %d of %d dropped", err, w.Dropped(), n)
+	}
+	if info, err := os.Stat(path); err != nil || info.Size() < n*maxWaiting/4 {
+		t.Errorf("%v, %v", info, err)
+	}
+}

@@ -14,12 +14,12 @@ import (
 )
 
 const (
-	maxWaiting = 64 << 20 // bytes; what comes while so much waits for the disk is not recorded, and counted
+	maxWaiting = 64 << 20 // bytes; while so much waits for the disk, what comes is not recorded but counted, or waits too
 	flushEvery = time.Second
 )
 
-// A Writer appends what the receiver takes in to a file. Logs and Traces never wait for the disk, and may be called from
-// any goroutine.
+// A Writer appends what the receiver takes in to a file. Logs and Traces may be called from any goroutine. They never wait
+// for the disk unless Patient says so.
 type Writer struct {
 	file *os.File
 	wake chan struct{}
@@ -29,6 +29,8 @@ type Writer struct {
 	waiting [][]byte // guarded by mu; encoded messages, at most maxWaiting bytes
 	bytes   int      // guarded by mu
 	closed  bool     // guarded by mu
+	patient bool     // guarded by mu
+	room    sync.Cond
 
 	dropped atomic.Uint64
 	err     error // of the file, the first; read after done
@@ -41,8 +43,17 @@ func Create(path string) (*Writer, error) {
 		return nil, fmt.Errorf("recording: %w", err)
 	}
 	w := &Writer{file: file, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	w.room.L = &w.mu
 	go w.run()
 	return w, nil
+}
+
+// Patient has Logs and Traces wait for the disk rather than leave something out: for who has nobody waiting, as a run in
+// virtual time, which makes an hour of telemetry in seconds.
+func (w *Writer) Patient() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.patient = true
 }
 
 // Logs records a request. It encodes at once, so the caller may go on and change it.
@@ -60,6 +71,9 @@ func (w *Writer) Traces(td ptrace.Traces) {
 func (w *Writer) add(body []byte, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	for w.patient && !w.closed && w.bytes > 0 && w.bytes+len(body) > maxWaiting {
+		w.room.Wait()
+	}
 	if err != nil || w.closed || w.bytes+len(body) > maxWaiting {
 		w.dropped.Add(1)
 		return
@@ -94,6 +108,7 @@ func (w *Writer) run() {
 		w.mu.Lock()
 		batch, closed := w.waiting, w.closed
 		w.waiting, w.bytes = nil, 0
+		w.room.Broadcast()
 		w.mu.Unlock()
 		for _, body := range batch {
 			w.write(out, body)
@@ -128,6 +143,7 @@ func (w *Writer) Close() error {
 	w.mu.Lock()
 	first := !w.closed
 	w.closed = true
+	w.room.Broadcast()
 	w.mu.Unlock()
 	if first {
 		select {

@@ -67,7 +67,7 @@ func TestVirtualRunsRepeat(t *testing.T) {
 		"phases:\n- {at: 5s, churn: {join: 0.5/s, leave: 0.3/s, crash: 0.3/s}, for: 10s}\n- {at: 18s, partition: {fraction: 0.3}, for: 3s}\nduration: 30s\n"
 	figures := func(seed int) string {
 		s := parse(t, strings.Replace(fmt.Sprintf(source, seed), "ring: {", "ring: {transport: memory, ", 1))
-		r, err := RunVirtual(t.Context(), s, nil)
+		r, err := RunVirtual(t.Context(), s, Tap{}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

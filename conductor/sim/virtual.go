@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"chordconductor/conductor/ring"
 	"chordconductor/conductor/sim/scenario"
@@ -29,16 +30,43 @@ const (
 // ErrInterrupted says that a run was ended from outside.
 var ErrInterrupted = errors.New("interrupted")
 
+// A Tap hears what the members push, as a receiver would and before anybody else; nil: it does not. It keeps nothing that
+// it is given.
+type Tap struct {
+	Logs  func(plog.Logs)
+	Spans func(ptrace.Traces)
+}
+
+func (t Tap) logs(next func(plog.Logs)) func(plog.Logs) {
+	if t.Logs == nil {
+		return next
+	}
+	return func(ld plog.Logs) {
+		t.Logs(ld)
+		next(ld)
+	}
+}
+
+func (t Tap) spans(next func(ptrace.Traces)) func(ptrace.Traces) {
+	if t.Spans == nil {
+		return next
+	}
+	return func(td ptrace.Traces) {
+		t.Spans(td)
+		next(td)
+	}
+}
+
 // RunVirtual runs a scenario in virtual time: the same members, the same workload and judgement, on a simulated clock
-// and network. One seed is one run. show is told of the progress; nil: nobody is.
-func RunVirtual(ctx context.Context, s *scenario.Scenario, show func(State, *ring.View)) (*Result, error) {
+// and network. One seed is one run, tapped or not. show is told of the progress; nil: nobody is.
+func RunVirtual(ctx context.Context, s *scenario.Scenario, tap Tap, show func(State, *ring.View)) (*Result, error) {
 	world := worldOf(s, time.Time{})
 	defer world.Close()
 	watch := NewWatch()
 	fold := &virtualFold{world: world, ring: ring.New(ring.Options{Base: s.Timing.Stabilize}), watch: watch}
 	random := rand.New(rand.NewPCG(s.Seed, 0x7e1e))
 	telemetry, err := otel.Memory(otel.MemoryConfig{
-		Ring: RingName, Instance: "virtual", Random: random.Uint64, Now: world.Now, Sink: fold.receive, Spans: watch.Spans,
+		Ring: RingName, Instance: "virtual", Random: random.Uint64, Now: world.Now, Sink: tap.logs(fold.receive), Spans: tap.spans(watch.Spans),
 	})
 	if err != nil {
 		return nil, err

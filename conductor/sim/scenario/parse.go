@@ -38,12 +38,13 @@ func Parse(file string, source []byte) (*Scenario, error) {
 	if err != nil {
 		return nil, Problems{syntaxProblem(file, source, err)}
 	}
+	if root == nil { // more likely a file that was never written, or a pipe from nowhere, than the wish for all defaults
+		return nil, Problems{{File: file, Text: "it is empty: a scenario names at least one field; {} is one of defaults alone"}}
+	}
 	d := &decoder{file: file}
 	s := defaults()
 	s.Source = string(source)
-	if root != nil {
-		d.scenario(root, s)
-	}
+	d.scenario(root, s)
 	if len(d.problems) > 0 {
 		return nil, d.problems
 	}

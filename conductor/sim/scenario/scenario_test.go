@@ -132,11 +132,17 @@ func TestProblems(t *testing.T) {
 	}
 }
 
-func TestEmptyIsTheDefault(t *testing.T) {
-	for _, source := range []string{"", "# nothing\n", "{}"} {
-		s, err := Parse("x", []byte(source))
-		if err != nil || s.OwnRing || s.Ring.Members != 32 {
-			t.Errorf("%q: %+v %v", source, s, err)
+func TestNoFieldIsTheDefault(t *testing.T) {
+	s, err := Parse("x", []byte("{}"))
+	if err != nil || s.OwnRing || s.Ring.Members != 32 {
+		t.Errorf("%+v %v", s, err)
+	}
+}
+
+func TestEmptyIsNoScenario(t *testing.T) {
+	for _, source := range []string{"", "\n", "# nothing\n"} {
+		if _, err := Parse("x.yaml", []byte(source)); err == nil || !strings.HasPrefix(err.Error(), "x.yaml: it is empty") {
+			t.Errorf("%q: %v", source, err)
 		}
 	}
 }

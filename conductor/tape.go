@@ -1,0 +1,50 @@
+package main
+
+import (
+	"fmt"
+
+	"chordconductor/conductor/recording"
+	"chordconductor/conductor/sim"
+)
+
+// tape is what --record asks for; without it, nothing.
+type tape struct{ file *recording.Writer }
+
+// startTape makes the file, which must be new.
+func startTape(path string) (tape, error) {
+	if path == "" {
+		return tape{}, nil
+	}
+	file, err := recording.Create(path)
+	if err != nil {
+		return tape{}, fmt.Errorf("--record: %w", err)
+	}
+	return tape{file}, nil
+}
+
+// patient lets nothing be left out, at the cost of waiting for the disk.
+func (t tape) patient() {
+	if t.file != nil {
+		t.file.Patient()
+	}
+}
+
+// tap is where the telemetry comes from.
+func (t tape) tap() sim.Tap {
+	if t.file == nil {
+		return sim.Tap{}
+	}
+	return sim.Tap{Logs: t.file.Logs, Spans: t.file.Traces}
+}
+
+// stop closes the file, and tells how many requests are not in it if there are any.
+func (t tape) stop(missed func(uint64)) error {
+	if t.file == nil {
+		return nil
+	}
+	err := t.file.Close()
+	if n := t.file.Dropped(); n > 0 {
+		missed(n)
+	}
+	return err
+}
