@@ -12,7 +12,6 @@ import (
 	"sort"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -126,46 +125,6 @@ func body(w http.ResponseWriter, r *http.Request, limit int64) (data []byte, ok 
 		return data, true
 	}
 	return nil, false
-}
-
-// command reads a JSON command into v, strictly. If it cannot, it has answered, and ok is false.
-func command(w http.ResponseWriter, r *http.Request, v any) (ok bool) {
-	data, ok := body(w, r, maxJSON)
-	if !ok {
-		return false
-	}
-	if len(bytes.TrimSpace(data)) == 0 {
-		data = []byte("{}")
-	}
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.DisallowUnknownFields()
-	err := dec.Decode(v)
-	if err == nil {
-		if _, err = dec.Token(); errors.Is(err, io.EOF) {
-			return true
-		}
-		err = errors.New("more than one JSON value")
-	}
-	fail(w, http.StatusBadRequest, "broken JSON%s: %s", where(data, err, dec.InputOffset()), strings.TrimPrefix(err.Error(), "json: "))
-	return false
-}
-
-// where says at which line and column decoding stopped.
-func where(data []byte, err error, offset int64) string {
-	var syntax *json.SyntaxError
-	var kind *json.UnmarshalTypeError
-	switch {
-	case errors.As(err, &syntax):
-		offset = syntax.Offset
-	case errors.As(err, &kind):
-		offset = kind.Offset
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		offset = int64(len(data))
-	}
-	before := data[:min(max(offset, 0), int64(len(data)))]
-	line := 1 + bytes.Count(before, []byte("\n"))
-	column := 1 + utf8.RuneCount(before[bytes.LastIndexByte(before, '\n')+1:])
-	return fmt.Sprintf(" at line %d, column %d", line, column)
 }
 
 // refused answers with the status that fits a command's error.

@@ -41,6 +41,17 @@ func TestRing(t *testing.T) {
 	}
 }
 
+// A member that has left holds nothing, whatever it last said of its load; of one that failed its last word stands.
+func TestLeftMembersHoldNothing(t *testing.T) {
+	m := *fakeSource{}.View().Members[0]
+	for status, keys := range map[ring.MemberStatus]int64{ring.Left: 0, ring.Failed: 4, ring.Leaving: 4} {
+		m.Status = status
+		if n := formatOf(fakeSource{}.View()).node(&m); n.Keys != keys || (n.Replicas == 0) != (keys == 0) || (n.Bytes == 0) != (keys == 0) {
+			t.Errorf("%v: %d keys, %d replicas, %d bytes", status, n.Keys, n.Replicas, n.Bytes)
+		}
+	}
+}
+
 func TestNodeDetail(t *testing.T) {
 	s, _ := newServer(t, nil)
 	got := text(t, ask(s, "GET", "/api/ring/nodes/0A", ""))
@@ -87,6 +98,8 @@ func (fakePast) At(_ context.Context, at time.Time) (*ring.View, error) {
 	v.Seq, v.Time = 7, at
 	return &v, nil
 }
+
+func (fakePast) Stats() history.Stats { return history.Stats{From: instant, To: instant.Add(5 * time.Second)} }
 
 func (fakePast) list(limit int, fits func(at time.Time) bool, want func(*chordevent.Event) bool) (out []history.Event) {
 	for i := range 5 {
@@ -168,6 +181,8 @@ func TestThePast(t *testing.T) {
 		words  string
 	}{
 		"/api/ring?at=2020-01-01T00:00:00Z":                                 {404, "history begins later"},
+		"/api/ring?at=2026-05-04T03:02:08Z":                                 {404, "the newest is of 2026-05-04T03:02:06Z"},
+		"/api/ring/nodes/0a?at=2126-05-04T03:02:08Z":                        {404, "the newest is of"},
 		"/api/ring?at=yesterday":                                            {400, "RFC 3339"},
 		"/api/ring/nodes/0a?at=yesterday":                                   {400, "RFC 3339"},
 		"/api/ring/nodes/0b?at=2026-05-04T03:02:03Z":                        {404, "no member"},
@@ -198,7 +213,7 @@ func TestCommands(t *testing.T) {
 		{"POST", "/api/nodes/b0/pause", `{"for":"3s"}`, 202, "pause 3s", `{"ids":["b0"]}`},
 		{"POST", "/api/partitions", `{"groups":[["0a"],["b0"]]}`, 202, "partition", `{"ids":["0a"]}`},
 		{"DELETE", "/api/partitions", ``, 202, "heal", `{"ids":[]}`},
-		{"PUT", "/api/keys/a%2Fb?ttl=90s", `value`, 200, "put a/b 1m30s", `{"trace_id":"00000000000000000000000000000007","key":"b0","owner":"b0","mode":"recursive","duration_ms":1.5,"timeouts":0,"hops":[{"id":"0a","pointer":"self","slot":0,"at_ms":0,"timeouts":0},{"id":"b0","pointer":"finger","slot":5,"at_ms":0,"timeouts":0}],"copies":3,"version":"1152921504606846976"}`},
+		{"PUT", "/api/keys/a%2Fb?ttl=90s", `value`, 200, "put a/b 1m30s", `{"trace_id":"00000000000000000000000000000007","key":"b0","owner":"b0","duration_ms":1.5,"copies":3,"version":"1152921504606846976"}`},
 		{"GET", "/api/keys/a/b", ``, 200, "get a/b", `<html>`},
 		{"DELETE", "/api/keys/k", ``, 200, "delete k", `"copies":3`},
 		{"POST", "/api/lookups", `{"key":"k","from":"0a","mode":"iterative"}`, 200, "lookup k iterative", `"owner":"b0"`},
@@ -231,11 +246,16 @@ func TestBadInput(t *testing.T) {
 		{"GET", "/nothing", ``, 404, "no such path: /nothing"},
 		{"PATCH", "/api/nodes", `{}`, 405, "PATCH is not possible here; use POST"},
 		{"POST", "/api/ring", `{}`, 405, "POST is not possible here; use GET, HEAD"},
-		{"POST", "/api/nodes", `{"count":`, 400, "broken JSON at line 1, column 10: unexpected EOF"},
-		{"POST", "/api/nodes", "{\n \"count\": x}", 400, "broken JSON at line 2, column 12: invalid character 'x' looking for beginning of value"},
-		{"POST", "/api/nodes", `{"count":"two"}`, 400, "broken JSON at line 1, column 15: cannot unmarshal string into Go struct field .count of type int"},
-		{"POST", "/api/nodes", `{"cuont":3}`, 400, `broken JSON at line 1, column 12: unknown field "cuont"`},
-		{"POST", "/api/nodes", `{} {}`, 400, "broken JSON at line 1, column 5: more than one JSON value"},
+		{"POST", "/api/nodes", `{"count":`, 400, "broken JSON: unexpected EOF at line 1, column 10"},
+		{"POST", "/api/nodes", "{\n \"count\": x}", 400, "broken JSON: invalid character 'x' looking for beginning of value at line 2, column 12"},
+		{"POST", "/api/nodes", `{"count":"two"}`, 400, "count: want a whole number, not a string at line 1, column 15"},
+		{"POST", "/api/nodes", `{"cuont":3}`, 400, `unknown field "cuont" at line 1, column 12`},
+		{"POST", "/api/nodes", `{} {}`, 400, "broken JSON: more than one JSON value at line 1, column 5"},
+		{"POST", "/api/nodes", `[4]`, 400, "the body: want an object, not a list at line 1, column 2"},
+		{"POST", "/api/nodes", `{"count":1.5}`, 400, "count: want a whole number, not 1.5 at line 1, column 13"},
+		{"POST", "/api/nodes", `{"host":7}`, 400, "host: want a string, not a number at line 1, column 10"},
+		{"POST", "/api/partitions", `{"groups":["0a"]}`, 400, "groups: want a list, not a string at line 1, column 16"},
+		{"PUT", "/api/workload", `{"reads":"many"}`, 400, "reads: want a number, not a string at line 1, column 16"},
 		{"POST", "/api/nodes", `{"count":-3}`, 400, "count -3: want 1 to 1000"},
 		{"POST", "/api/nodes", `{"count":1001}`, 400, "count 1001: want 1 to 1000"},
 		{"POST", "/api/nodes", `"` + strings.Repeat("x", maxJSON) + `"`, 413, fmt.Sprintf("the body is larger than %d bytes", maxJSON)},
@@ -243,7 +263,8 @@ func TestBadInput(t *testing.T) {
 		{"GET", "/api/ring/nodes/77", ``, 404, "no member 77 in the ring view"},
 		{"GET", "/api/ring/nodes/" + strings.Repeat("0", 41), ``, 400, `identifier "` + strings.Repeat("0", 41) + `": want 1 to 40 hex digits`},
 		{"GET", "/api/ring?at=2026-05-04T03:02:01Z", ``, 404, "no history is kept"},
-		{"GET", "/api/events?after=-1", ``, 400, `after="-1": want a whole number from 0 to 9223372036854775808`},
+		{"GET", "/api/events?after=-1", ``, 400, `after="-1": want a whole number from 0 to 9223372036854775807`},
+		{"GET", "/api/events?after=9223372036854775808", ``, 400, `after="9223372036854775808": want a whole number from 0 to 9223372036854775807`},
 		{"GET", "/api/events?limit=10001", ``, 400, `limit="10001": want a whole number from 0 to 10000`},
 		{"POST", "/api/nodes/0a/pause", `{"for":"3"}`, 400, `for "3": want a duration from 1ms to 1h, such as 10s`},
 		{"POST", "/api/partitions", `{}`, 400, "groups: want at least one list of member IDs; members in no list form one more group"},

@@ -51,9 +51,7 @@ func (s *Server) putKey(w http.ResponseWriter, r *http.Request) {
 		refused(w, err)
 		return
 	}
-	out := s.found(done.GetLookup())
-	out.Copies, out.Version = done.GetCopies(), strconv.FormatUint(done.GetVersion(), 10)
-	answer(w, r, http.StatusOK, out)
+	answer(w, r, http.StatusOK, s.written(done.GetLookup(), done.GetCopies(), done.GetVersion()))
 }
 
 // getKey answers with the value itself; how it was found stands in headers.
@@ -93,9 +91,7 @@ func (s *Server) deleteKey(w http.ResponseWriter, r *http.Request) {
 		refused(w, err)
 		return
 	}
-	out := s.found(done.GetLookup())
-	out.Copies, out.Version = done.GetCopies(), strconv.FormatUint(done.GetVersion(), 10)
-	answer(w, r, http.StatusOK, out)
+	answer(w, r, http.StatusOK, s.written(done.GetLookup(), done.GetCopies(), done.GetVersion()))
 }
 
 // lookup finds the owner of a key and tells the way there.
@@ -145,8 +141,22 @@ type foundJSON struct {
 	DurationMS float64   `json:"duration_ms"`
 	Timeouts   int32     `json:"timeouts"`
 	Hops       []hopJSON `json:"hops"` // initiator first, owner last
-	Copies     int32     `json:"copies,omitempty"`
-	Version    string    `json:"version,omitempty"`
+}
+
+// writtenJSON is what became of a put or delete. The way to the owner is not told: with an owner that is known already
+// there is none.
+type writtenJSON struct {
+	TraceID    string  `json:"trace_id"` // empty: not sampled
+	Key        string  `json:"key"`      // the key's identifier
+	Owner      string  `json:"owner"`
+	DurationMS float64 `json:"duration_ms"`
+	Copies     int32   `json:"copies"`
+	Version    string  `json:"version"` // too large a number for JavaScript
+}
+
+func (s *Server) written(l *nodepb.Lookup, copies int32, version uint64) writtenJSON {
+	found := s.found(l)
+	return writtenJSON{found.TraceID, found.Key, found.Owner, found.DurationMS, copies, strconv.FormatUint(version, 10)}
 }
 
 // found tells a lookup as the asked host answered it.

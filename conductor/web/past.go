@@ -23,6 +23,10 @@ const (
 	recentLookups = 300
 	recentSamples = 1800
 	recentAbout   = 50
+
+	// settling is how far an instant may lie beyond the newest of the history, which is told the time now and then: who
+	// asks for this very moment gets what there is.
+	settling = time.Second
 )
 
 // unknownStats stand for the past: what the conductor measured of itself is not recorded.
@@ -33,6 +37,10 @@ func (s *Server) view(w http.ResponseWriter, r *http.Request) (view *ring.View, 
 	at, given, ok := s.instant(w, r, "at")
 	if !ok || !given {
 		return s.cfg.Source.View(), false, ok
+	}
+	if newest := s.cfg.Past.Stats().To; at.After(newest.Add(settling)) {
+		fail(w, http.StatusNotFound, "no view of %s: the newest is of %s", at.Format(time.RFC3339Nano), newest.Format(time.RFC3339Nano))
+		return nil, true, false
 	}
 	view, err := s.cfg.Past.At(r.Context(), at)
 	if err != nil {

@@ -192,6 +192,9 @@ func (f format) node(m *ring.Member) nodeJSON {
 		Keys: m.Load.OwnedKeys, Replicas: m.Load.ReplicaKeys, Bytes: m.Load.Bytes,
 		Error: m.Error, Uncertain: m.Uncertain,
 	}
+	if m.Status == ring.Left { // it has handed over what it said last that it held
+		n.Keys, n.Replicas, n.Bytes = 0, 0, 0
+	}
 	for _, p := range m.Successors {
 		if p.Real() {
 			n.Successors = append(n.Successors, f.id(p.ID))

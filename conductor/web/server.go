@@ -39,6 +39,7 @@ type Source interface {
 
 // Past is where the API looks back; *history.History is one.
 type Past interface {
+	Stats() history.Stats
 	At(ctx context.Context, t time.Time) (*ring.View, error)
 	Until(ctx context.Context, t time.Time, limit int, want func(*chordevent.Event) bool) ([]history.Event, error)
 	Since(ctx context.Context, t time.Time, limit int, want func(*chordevent.Event) bool) ([]history.Event, error)

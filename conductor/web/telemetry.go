@@ -1,6 +1,7 @@
 package web
 
 import (
+	"math"
 	"net/http"
 	"strconv"
 	"time"
@@ -47,7 +48,7 @@ type hopJSON struct {
 
 // events answers with the feed after a sequence number, or around an instant of the past.
 func (s *Server) events(w http.ResponseWriter, r *http.Request) {
-	after, ok := number(w, r, "after", 0, 1<<63)
+	after, ok := number(w, r, "after", 0, math.MaxInt64)
 	if !ok {
 		return
 	}
