@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -18,7 +17,8 @@ type joining struct {
 	via    string        // whom
 	joined chan struct{} // closed when the first has its place
 	isDone atomic.Bool
-	last   atomic.Value // of errorBox
+	last   atomic.Value             // of errorBox
+	speaks atomic.Pointer[chord.ID] // the member whose try failed first: it speaks for the host
 }
 
 type errorBox struct{ error }
@@ -35,11 +35,13 @@ func (j *joining) done(e *grpcenv.Env) {
 	}
 }
 
-// failed says why a join is retried: not every time, since tries are frequent and patient.
+// failed says why a join is retried: for one member, since what it meets all of the host's meet, and not every time, since
+// tries are frequent and patient.
 func (j *joining) failed(self chord.Peer, try int, err error) {
 	j.last.Store(errorBox{err})
-	if !j.isDone.Load() && try&(try-1) == 0 {
-		say("cannot join through %v yet (try %d): %s", j.via, try, reason(err))
+	j.speaks.CompareAndSwap(nil, &self.ID)
+	if !j.isDone.Load() && *j.speaks.Load() == self.ID && try&(try-1) == 0 {
+		say("cannot join through %v yet (try %d): %s", j.via, try, oneLine(err))
 	}
 }
 
@@ -54,12 +56,6 @@ func (j *joining) wait(ctx context.Context) error {
 		return nil
 	case <-timer.C:
 		last, _ := j.last.Load().(errorBox)
-		return fmt.Errorf("--join %s: could not join for %v: %s", j.via, j.o.joinTimeout, reason(last.error))
+		return fmt.Errorf("--join %s: could not join for %v: %s", j.via, j.o.joinTimeout, oneLine(last.error))
 	}
 }
-
-// statusCode is what gRPC puts before the words of a host that refuses.
-var statusCode = regexp.MustCompile(`rpc error: code = \w+ desc = `)
-
-// reason is why nobody could be joined, in one line.
-func reason(err error) string { return statusCode.ReplaceAllString(oneLine(err), "") }
