@@ -46,7 +46,7 @@ func (s *setup) metrics(ctx context.Context) error {
 	}
 	p := sdkmetric.NewMeterProvider(opts...)
 	s.Meters = p
-	s.ends = append(s.ends, end{"metrics", p.ForceFlush, p.Shutdown, life.end})
+	s.ends = append(s.ends, end{"metrics", p.ForceFlush, patient(p.Shutdown), life.end})
 	return s.observeSelf(p.Meter("chordconductor/otel"))
 }
 

@@ -2,7 +2,9 @@ package otel
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
 	sdklog "go.opentelemetry.io/otel/sdk/log"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
@@ -30,6 +32,22 @@ func (l lifetime) limit(ctx context.Context) (context.Context, context.CancelFun
 	ctx, cancel := context.WithCancel(ctx)
 	stop := context.AfterFunc(l.ctx, cancel)
 	return ctx, func() { stop(); cancel() }
+}
+
+// abortGrace is what a provider of the SDK gets to stop once its exports have been ended.
+const abortGrace = 500 * time.Millisecond
+
+// patient makes a provider's Shutdown stop all that the provider runs. The SDK's return early when their context ends, or
+// has ended before they begin, and leave their goroutines behind. So they get one that goes on: from the end of ctx on all
+// exports fail at once, as lifetime sees to, so that little is left to wait for, and abortGrace bounds it.
+func patient(shutdown func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		longer, end := context.WithCancel(context.WithoutCancel(ctx))
+		defer end()
+		stop := context.AfterFunc(ctx, func() { time.AfterFunc(abortGrace, end) })
+		defer stop()
+		return errors.Join(shutdown(longer), ctx.Err())
+	}
 }
 
 type spanExporter struct {

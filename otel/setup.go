@@ -113,7 +113,7 @@ func (s *setup) traces(ctx context.Context) error {
 	}
 	p := sdktrace.NewTracerProvider(opts...)
 	s.Tracers = p
-	s.ends = append(s.ends, end{"spans", p.ForceFlush, p.Shutdown, life.end})
+	s.ends = append(s.ends, end{"spans", p.ForceFlush, patient(p.Shutdown), life.end})
 	return nil
 }
 
@@ -139,6 +139,6 @@ func (s *setup) eventsAndLogs(ctx context.Context) error {
 	p := sdklog.NewLoggerProvider(sdklog.WithResource(s.resource),
 		sdklog.WithProcessor(sdklog.NewBatchProcessor(logExporter{exporter, life, s.reporter()})))
 	s.Logs = p
-	s.ends = append(s.ends, end{"logs", p.ForceFlush, p.Shutdown, life.end})
+	s.ends = append(s.ends, end{"logs", p.ForceFlush, patient(p.Shutdown), life.end})
 	return nil
 }

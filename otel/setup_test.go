@@ -2,6 +2,7 @@ package otel
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"go.opentelemetry.io/otel/log"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
+	"go.uber.org/goleak"
 
 	"chordconductor/otel/chordevent"
 	"chordconductor/otel/internal/otlptest"
@@ -152,6 +154,31 @@ func TestIgnoredTLS(t *testing.T) {
 	if spans != 1 || len(received(t, r)) != 1 {
 		t.Errorf("%d spans, %d events", spans, len(received(t, r)))
 	}
+}
+
+// A context that has ended leaves no time to flush, and yet no goroutine behind.
+func TestShutdownTooLate(t *testing.T) {
+	r := otlptest.New(t)
+	running := goleak.IgnoreCurrent()
+	tel, err := Setup(context.Background(), Config{Ring: "test", Endpoint: r.GRPC, IgnoreEnvironment: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, span := tel.Tracers.Tracer("test").Start(context.Background(), chordevent.SpanJoin)
+	span.End()
+	emitRange(tel, 1, 1)
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	begin := time.Now()
+	if err := tel.Shutdown(ended); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v, want one that says that the context had ended", err)
+	}
+	if took := time.Since(begin); took > shutdownLimit {
+		t.Errorf("it took %v", took)
+	}
+	goleak.VerifyNone(t, running,
+		goleak.IgnoreAnyFunction("google.golang.org/grpc/internal/transport.newHTTP2Server"), // the receiver's, of connections that end
+		goleak.IgnoreAnyFunction("google.golang.org/grpc/internal/transport.(*http2Server).HandleStreams"))
 }
 
 func TestDisabled(t *testing.T) {
