@@ -49,8 +49,14 @@ func (m *Member) callTo(target []byte) *nodepb.Call {
 	}
 }
 
+// reply makes the header of an answer. One that is NOT_MEMBER names the member only if that has left: a name there is a
+// leaver's goodbye, and who looks for its place, an orphan for instance, does not say goodbye.
 func (m *Member) reply(status nodepb.Reply_Status) *nodepb.Reply {
-	return &nodepb.Reply{Status: status, Self: m.wireSelf(), Clock: m.host.clock.Now()}
+	self := m.wireSelf()
+	if status == notMember {
+		self = m.host.hasLeft(m.self.ID[:])
+	}
+	return &nodepb.Reply{Status: status, Self: self, Clock: m.host.clock.Now()}
 }
 
 // wireSelf is the member as it goes over the wire: made anew only when it has sent an event since.

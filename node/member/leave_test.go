@@ -3,6 +3,7 @@ package member_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -54,6 +55,42 @@ func TestLeaveLimit(t *testing.T) {
 				t.Errorf("the member is %s", status)
 			}
 		})
+	}
+}
+
+// A member that looks for its place answers NOT_MEMBER, but is not taken for one that has left: an orphan will be back in
+// the same life, and worth a probe until then, and should it crash later, that is to be told.
+func TestLookingIsNotLeaving(t *testing.T) {
+	w := newSimWorld(t, simenv.Config{Seed: 1})
+	f := newFleet(t, w, ringOnly, 3)
+	f.ideal(20 * time.Second)
+	cfg := ringOnly
+	cfg.Join = []string{"nobody:1"}
+	looking := w.host(t, cfg)
+	if _, err := looking.Start(1); err != nil {
+		t.Fatal(err)
+	}
+	f.rest(time.Second)
+	peer, orphan := f.hosts[0].Any(), looking.Any().Self()
+	ping := func(h *host) *nodepb.Reply {
+		a, err := h.Ping(t.Context(), &nodepb.PingRequest{Call: peer.Call(orphan)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a.Reply
+	}
+	known := &nodepb.Reply{ // from before it became an orphan
+		Status: nodepb.Reply_STATUS_OK, Clock: looking.Any().Reply().Clock,
+		Self: &nodepb.Peer{Id: orphan.ID[:], Address: orphan.Addr, Incarnation: orphan.Incarnation},
+	}
+	if err := peer.Heard(orphan, known); err != nil || !slices.Contains(peer.Remembered(), orphan) {
+		t.Fatalf("not known: %v", err)
+	}
+	if answer := ping(looking); answer.Status != nodepb.Reply_STATUS_NOT_MEMBER || peer.Heard(orphan, answer) == nil {
+		t.Errorf("while it looks for its place it answers %v", answer)
+	}
+	if !slices.Contains(peer.Remembered(), orphan) {
+		t.Error("taken for one that has left")
 	}
 }
 

@@ -3,6 +3,7 @@ package member
 import (
 	"bytes"
 	"context"
+	"slices"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -15,15 +16,19 @@ import (
 // nobody answers a call for a member that is not here. For one that has left it says so, by naming it: then its peers
 // need not take it for crashed.
 func (h *Host) nobody(call *nodepb.Call) *nodepb.Reply {
-	reply := &nodepb.Reply{Status: notMember}
+	return &nodepb.Reply{Status: notMember, Self: h.hasLeft(call.GetTarget())}
+}
+
+// hasLeft is the latest life of the member with an identifier that has left lately, or nil.
+func (h *Host) hasLeft(id []byte) *nodepb.Peer {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, p := range h.departed {
-		if bytes.Equal(p.Id, call.GetTarget()) {
-			reply.Self = p
+	for _, p := range slices.Backward(h.departed) {
+		if bytes.Equal(p.Id, id) {
+			return p
 		}
 	}
-	return reply
+	return nil
 }
 
 func malformed(err error) error { return status.Error(codes.InvalidArgument, err.Error()) }

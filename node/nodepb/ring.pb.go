@@ -347,7 +347,7 @@ func (x *Call) GetReplicas() uint32 {
 type Reply struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Status        Reply_Status           `protobuf:"varint,1,opt,name=status,proto3,enum=chord.v1.Reply_Status" json:"status,omitempty"`
-	Self          *Peer                  `protobuf:"bytes,2,opt,name=self,proto3" json:"self,omitempty"`
+	Self          *Peer                  `protobuf:"bytes,2,opt,name=self,proto3" json:"self,omitempty"` // with NOT_MEMBER: only of a member that has left, which is its goodbye
 	Clock         uint64                 `protobuf:"fixed64,3,opt,name=clock,proto3" json:"clock,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
