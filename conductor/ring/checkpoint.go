@@ -102,13 +102,13 @@ func (r *Ring) derive() {
 	r.tree.all(func(x *record) {
 		turned, by := x.turned, x.turnedBy
 		r.tallyBy(x, +1)
+		r.checkList(x) // before retail asks what it found
 		r.repoint(x, predecessor)
 		r.repoint(x, head)
 		if x.isMember(x.status) {
 			r.count(x, true)
 			r.reown(x)
 		}
-		r.checkList(x)
 		r.recircle(circle{}, circleOf(x))
 		r.touch(x)
 		x.turned, x.turnedBy = turned, by

@@ -25,6 +25,10 @@ func (t *fingerTable) set(run chordevent.FingerRun, seq int64, scratch []fingerR
 	if seq < t.floor || run.First < 0 || run.Last >= chord.MaxBits || run.First > run.Last {
 		return scratch
 	}
+	if n := len(t.runs); n == 0 || t.runs[n-1].Last < run.First { // runs come in ascending order: those of a new life, all of them
+		t.runs = append(t.runs, fingerRun{run, seq})
+		return scratch
+	}
 	out := scratch[:0]
 	next := run.First // the first slot of the new run that is not settled yet
 	put := func(upTo int) {
