@@ -16,19 +16,20 @@ type writer struct {
 	next  uint64    // number of the next event
 	taken []entry
 
-	block   *pack.Writer
-	chapter *chapter // being written; nil: none, the next entry begins one
-	entries int      // in it
-	saved   int      // of these, in its file
-	events  uint64   // recorded, not yet told to Stats
-	failed  uint64   // the same, of entries that could not be
-	file    *file    // of the chapter; nil: in memory
+	block   *pack.Writer // of the chapter; its tables serve one chapter after the other
+	room    int          // the last block's length, which the next will about have
+	chapter *chapter     // being written; nil: none, the next entry begins one
+	entries int          // in it
+	saved   int          // of these, in its file
+	events  uint64       // recorded, not yet told to Stats
+	failed  uint64       // the same, of entries that could not be
+	file    *file        // of the chapter; nil: in memory
 	retry   time.Time
 }
 
 func newWriter(h *History) *writer {
 	// Instants go on from the last run's, even if the clock was set back in between: chapters are found by them.
-	return &writer{h: h, ring: ring.New(h.opt.Ring), now: h.stats.To, next: h.stats.LastSeq + 1}
+	return &writer{h: h, ring: ring.New(h.opt.Ring), now: h.stats.To, next: h.stats.LastSeq + 1, block: pack.NewWriter()}
 }
 
 func (w *writer) run() {
@@ -120,7 +121,8 @@ func (w *writer) begin(at time.Time) bool {
 			w.h.opt.Logf("history: writing works again, from %s on", c.path)
 		}
 	}
-	w.block, w.entries, w.saved, w.chapter = pack.NewWriter(), 0, 0, c
+	w.block.Reset(make([]byte, 0, w.room))
+	w.entries, w.saved, w.chapter = 0, 0, c
 	w.ring.Save(w.block)
 	w.h.mu.Lock()
 	w.h.chapters = append(w.h.chapters, c)
@@ -188,7 +190,8 @@ func (w *writer) leave() {
 			w.h.opt.Logf("history: %s: %s", w.chapter.path, err)
 		}
 	}
-	w.file, w.chapter, w.block = nil, nil, nil
+	w.room = w.block.Len()
+	w.file, w.chapter = nil, nil
 }
 
 // fail gives a chapter up. What was written of it stays; the next one is begun a while later.
