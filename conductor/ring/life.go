@@ -11,8 +11,7 @@ import (
 // In keyframe periods, when a member's telemetry is overdue and when it is silent. A period says when the next keyframe
 // is due, so half a one more allows for the way that telemetry travels.
 //
-// overduePeriods is the staleness bound: a field of a member that is not marked uncertain was true so long ago at most.
-// It is therefore counted from the newest event's own time, not from its arrival, which may be late.
+// overduePeriods makes the staleness bound.
 const (
 	overduePeriods = 1.5
 	silentPeriods  = 3
@@ -29,9 +28,16 @@ func periods(x *record, n float64) time.Duration {
 // news, of a member that could not be heard.
 const maxLag = 5 * time.Second
 
-// overdueAt is when a member that says no more becomes uncertain.
+// StalenessBound is how long ago a field was true at most whose member is not marked uncertain: a member that tells its
+// whole state every keyframe period, and whose telemetry takes a time on its way (docs/adr/0010).
+func StalenessBound(keyframe, way time.Duration) time.Duration {
+	return min(way, maxLag) + time.Duration(overduePeriods*float64(keyframe))
+}
+
+// overdueAt is when a member that says no more becomes uncertain. It is counted from the newest event's own time, not
+// from its arrival, which may be late.
 func overdueAt(x *record) time.Time {
-	return x.last.Add(min(x.lag, maxLag) + periods(x, overduePeriods))
+	return x.last.Add(StalenessBound(x.keyframePeriod(), x.lag))
 }
 
 // confirmedAt is when a reported death is certain: by then a member that lives would have been heard, even if it could

@@ -7,9 +7,9 @@ import (
 	"chordconductor/node/chord"
 )
 
-// stalenessBound is how long a field of the view may lag behind its member before it counts as wrong: an export interval,
-// a retry, and the time between two looks.
-const stalenessBound = 3 * time.Second
+// telemetryWay is what telemetry takes to the view where nothing ails it: an export interval, the view's own ticks, and
+// the time between two looks.
+const telemetryWay = time.Second
 
 // A truth is what a member's own memory says. Only fleets in this process can tell, and only the judgement of the view
 // uses it: it goes nowhere near the view.
@@ -35,6 +35,7 @@ func (s *simulation) truth() map[chord.ID]truth {
 // drift compares the view with the truth, second by second, and counts the fields that were wrong for longer than the
 // staleness bound although the member was not marked uncertain.
 type drift struct {
+	bound    time.Duration // ring.StalenessBound
 	measured bool
 	unmarked uint64
 	since    map[fieldOf]time.Time // fields that differ now, and since when; bounded by the members
@@ -76,7 +77,7 @@ func (d *drift) look(now time.Time, v *ring.View, truths map[chord.ID]truth) {
 		switch {
 		case !known:
 			d.since[f] = now
-		case now.Sub(since) > stalenessBound:
+		case now.Sub(since) > d.bound:
 			d.unmarked++
 			d.since[f] = now // counted once per bound
 		}

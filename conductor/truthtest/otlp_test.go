@@ -55,7 +55,7 @@ type realHost struct {
 // TestViewIsTrueOverOTLP does in real time, to one ring, what TestViewIsTrue does to many.
 func TestViewIsTrueOverOTLP(t *testing.T) {
 	r := &realRing{t: t, relay: newRelay(t)}
-	r.judge = newJudge(realKeyframe*3/2+realWay+slowness, time.Now())
+	r.judge = newJudge(ring.StalenessBound(realKeyframe, realWay)+slowness, time.Now())
 	r.relay.start()
 	for range 7 {
 		r.add("127.0.0.1:0")

@@ -57,7 +57,7 @@ func newWorld(seed uint64, p plan) *world {
 		random: rand.New(rand.NewPCG(seed, 0x7275)),
 		plan:   p,
 	}
-	w.judge = newJudge(keyframe*3/2+exportEvery+p.weather.lateBy+advanceEvery, w.sim.Now())
+	w.judge = newJudge(ring.StalenessBound(keyframe, exportEvery+p.weather.lateBy)+advanceEvery, w.sim.Now())
 	w.listen()
 	w.advance()
 	return w

@@ -1,0 +1,44 @@
+package sim
+
+import (
+	"testing"
+	"time"
+
+	"chordconductor/conductor/ring"
+	"chordconductor/node/chord"
+	"chordconductor/otel/chordevent"
+)
+
+// A field may differ from its member's own for as long as the staleness bound, and for longer only if that is marked.
+func TestDriftGoesByTheStalenessBound(t *testing.T) {
+	const keyframe = 4 * time.Second
+	self, was, is := chord.ID{1}, chord.ID{2}, chord.ID{3}
+	for name, c := range map[string]struct {
+		member ring.Member
+		want   uint64 // fields counted by one bound and a second
+	}{
+		"wrong":         {ring.Member{}, 1},
+		"uncertain":     {ring.Member{Uncertain: true}, 0},
+		"silent":        {ring.Member{Status: ring.Silent}, 0},
+		"another life":  {ring.Member{Incarnation: 1}, 0},
+		"right already": {ring.Member{Predecessor: chordevent.PeerRef{Peer: chord.Peer{ID: is}}}, 0},
+	} {
+		m := c.member
+		m.ID = self
+		if m.Predecessor.ID == (chord.ID{}) {
+			m.Predecessor.ID = was
+		}
+		d := drift{bound: ring.StalenessBound(keyframe, telemetryWay)}
+		begin := time.Unix(1790000000, 0)
+		for at := time.Duration(0); at <= 7*time.Second; at += time.Second {
+			d.look(begin.Add(at), &ring.View{Members: []*ring.Member{&m}}, map[chord.ID]truth{self: {Predecessor: is}})
+		}
+		if d.unmarked != 0 {
+			t.Errorf("%s: %d fields counted within 7 s, the bound of a keyframe period of %v", name, d.unmarked, keyframe)
+		}
+		d.look(begin.Add(8*time.Second), &ring.View{Members: []*ring.Member{&m}}, map[chord.ID]truth{self: {Predecessor: is}})
+		if d.unmarked != c.want {
+			t.Errorf("%s: %d fields counted, want %d", name, d.unmarked, c.want)
+		}
+	}
+}
