@@ -1,0 +1,78 @@
+package otlptest
+
+import (
+	"context"
+	"testing"
+
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/metric/noop"
+
+	"chordconductor/otel/chordevent"
+)
+
+// A Probe is a meter that can be asked for the values of its observable instruments, and counts what is recorded in its
+// histograms. It is not for several goroutines at a time.
+type Probe struct {
+	noop.Meter
+	callbacks map[string][]metric.Int64Callback
+	recorded  map[string]int
+}
+
+// NewProbe returns a Probe that has no instruments yet.
+func NewProbe() *Probe {
+	return &Probe{callbacks: map[string][]metric.Int64Callback{}, recorded: map[string]int{}}
+}
+
+// Values asks for an instrument's values, by their attributes: "key=value;" for each, in the order of the keys.
+func (p *Probe) Values(t testing.TB, m chordevent.Metric) map[string]int64 {
+	t.Helper()
+	got := observer{values: map[string]int64{}}
+	for _, f := range p.callbacks[m.Name] {
+		if err := f(t.Context(), got); err != nil {
+			t.Error(err)
+		}
+	}
+	return got.values
+}
+
+// Recorded is how many values a histogram got.
+func (p *Probe) Recorded(m chordevent.Metric) int { return p.recorded[m.Name] }
+
+// Int64ObservableGauge implements metric.Meter.
+func (p *Probe) Int64ObservableGauge(name string, opts ...metric.Int64ObservableGaugeOption) (metric.Int64ObservableGauge, error) {
+	p.callbacks[name] = metric.NewInt64ObservableGaugeConfig(opts...).Callbacks()
+	return noop.Int64ObservableGauge{}, nil
+}
+
+// Int64ObservableCounter implements metric.Meter.
+func (p *Probe) Int64ObservableCounter(name string, opts ...metric.Int64ObservableCounterOption) (metric.Int64ObservableCounter, error) {
+	p.callbacks[name] = metric.NewInt64ObservableCounterConfig(opts...).Callbacks()
+	return noop.Int64ObservableCounter{}, nil
+}
+
+// Float64Histogram implements metric.Meter.
+func (p *Probe) Float64Histogram(name string, _ ...metric.Float64HistogramOption) (metric.Float64Histogram, error) {
+	return histogram{p: p, name: name}, nil
+}
+
+type histogram struct {
+	noop.Float64Histogram
+	p    *Probe
+	name string
+}
+
+func (h histogram) Record(context.Context, float64, ...metric.RecordOption) { h.p.recorded[h.name]++ }
+
+type observer struct {
+	noop.Int64Observer
+	values map[string]int64
+}
+
+func (o observer) Observe(value int64, opts ...metric.ObserveOption) {
+	set := metric.NewObserveConfig(opts).Attributes()
+	key := ""
+	for _, kv := range set.ToSlice() {
+		key += string(kv.Key) + "=" + kv.Value.String() + ";"
+	}
+	o.values[key] = value
+}
