@@ -41,7 +41,7 @@ func call[Answer any](ctx context.Context, r remote, method string, request any)
 		return nil, env.ErrStopped
 	}
 	defer r.e.pool.put(c)
-	limited, cancel := context.WithTimeout(ctx, r.limit)
+	limited, cancel := context.WithTimeout(ctx, r.e.late.grant(r.limit))
 	defer cancel()
 	answer := new(Answer)
 	if err = c.Invoke(limited, method, request, answer); err == nil {

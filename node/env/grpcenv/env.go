@@ -46,6 +46,7 @@ type Env struct {
 	health   *health.Server
 	server   *grpc.Server // set once by Serve, under mu
 	pool     pool
+	late     lateness
 
 	ring nodepb.RingServer // this host's own services, for calls to itself; set once by Serve
 	keys nodepb.KeysServer
@@ -81,6 +82,7 @@ func Listen(opts Options) (*Env, error) {
 		e.opts.MaxConnections = 1024
 	}
 	e.pool.init(e.opts)
+	e.tasks.Go(func() { e.late.watch(e.stop) })
 	return e, nil
 }
 

@@ -1,0 +1,56 @@
+package grpcenv
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestPatience(t *testing.T) {
+	const limit = 500 * time.Millisecond
+	var l lateness
+	is := func(what string, want time.Duration) {
+		t.Helper()
+		if got := l.grant(limit); got != want {
+			t.Errorf("%s: a call may take %v, want %v", what, got, want)
+		}
+	}
+	l.saw(4 * time.Millisecond)
+	is("on time", limit)
+	l.saw(100 * time.Millisecond)
+	is("late", limit+800*time.Millisecond)
+	l.saw(40 * time.Millisecond)
+	is("less late, just now", limit+750*time.Millisecond)
+	for range 10 {
+		l.saw(0)
+	}
+	if got := l.grant(limit); got < limit+300*time.Millisecond || got > limit+450*time.Millisecond {
+		t.Errorf("a second later a call may take %v", got)
+	}
+	for range 300 {
+		l.saw(0)
+	}
+	if got := l.grant(limit); got > limit+time.Millisecond {
+		t.Errorf("half a minute later a call may take %v", got)
+	}
+	l.saw(time.Hour)
+	is("asleep", 9*limit)
+}
+
+// An idle machine's host is never late, and its watch ends.
+func TestWatchOnTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var l lateness
+		stop, ended := make(chan struct{}), make(chan struct{})
+		go func() {
+			l.watch(stop)
+			close(ended)
+		}()
+		time.Sleep(time.Minute)
+		close(stop)
+		<-ended
+		if late := l.nanos.Load(); late != 0 {
+			t.Errorf("late by %v", time.Duration(late))
+		}
+	})
+}

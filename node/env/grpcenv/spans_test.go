@@ -1,0 +1,73 @@
+package grpcenv_test
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	metricnoop "go.opentelemetry.io/otel/metric/noop"
+
+	"chordconductor/node/env/grpcenv"
+	"chordconductor/node/nodepb"
+	"chordconductor/otel"
+	"chordconductor/otel/chordevent"
+)
+
+// Both spans of a call name the member whose they are and the other one; a call to anybody on a host names its caller.
+func TestSpansNameMembers(t *testing.T) {
+	var mu sync.Mutex
+	spans := map[string][]map[string]string{} // by kind
+	tel, err := otel.Memory(otel.MemoryConfig{
+		Random: rand.Uint64, Now: time.Now, Sink: func(plog.Logs) {},
+		Spans: func(td ptrace.Traces) {
+			mu.Lock()
+			defer mu.Unlock()
+			s := td.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0)
+			said := map[string]string{}
+			for key, value := range s.Attributes().All() {
+				said[key] = value.AsString()
+			}
+			spans[s.Kind().String()] = append(spans[s.Kind().String()], said)
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	opts := grpcenv.Options{Tracer: tel.Tracers, Meter: metricnoop.NewMeterProvider(), Propagator: tel.Propagator}
+	server, client := serving(t, opts, &stub{}), serving(t, opts, &stub{})
+
+	ctx, root := tel.Tracers.Tracer("test").Start(context.Background(), chordevent.SpanJoin)
+	id := func(last byte) []byte { return append(make([]byte, 19), last) }
+	for _, target := range [][]byte{id(0x2a), nil, id(0x2a)[:7]} {
+		call := &nodepb.Call{Target: target, From: &nodepb.Peer{Id: id(0x08)}, Bits: 8}
+		if _, err := client.Ring(server.Address(), 10*time.Second).Ping(ctx, &nodepb.PingRequest{Call: call}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	hostile := &nodepb.Call{Target: id(0x2a), From: &nodepb.Peer{Id: append([]byte{0xff}, make([]byte, 19)...)}, Bits: 1 << 31}
+	if _, err := client.Ring(server.Address(), 10*time.Second).Ping(ctx, &nodepb.PingRequest{Call: hostile}); err != nil {
+		t.Fatal(err)
+	}
+	root.End()
+	server.Close() // its spans have ended
+
+	mu.Lock()
+	defer mu.Unlock()
+	for kind, want := range map[string][][2]string{ // node, peer
+		"Client": {{"08", "2a"}, {"08", ""}, {"08", ""}, {"", ""}},
+		"Server": {{"2a", "08"}, {"", "08"}, {"", "08"}, {"", ""}},
+	} {
+		if len(spans[kind]) != len(want) {
+			t.Fatalf("%d spans of kind %s, want %d", len(spans[kind]), kind, len(want))
+		}
+		for i, said := range spans[kind] {
+			if got := [2]string{said["chord.node.id"], said["chord.peer.id"]}; got != want[i] {
+				t.Errorf("%s %d names %v, want %v", kind, i, got, want[i])
+			}
+		}
+	}
+}
