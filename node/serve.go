@@ -55,6 +55,7 @@ func serve(ctx context.Context, end *ending, o *options) error {
 	defer telemetry.OnRecovery(silence.ends)()
 
 	listen.Tracer, listen.Meter, listen.Propagator = telemetry.Tracers, telemetry.Meters, telemetry.Propagator
+	listen.NameSpan = service.NameSpan
 	e, err := grpcenv.Listen(listen)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		err = fmt.Errorf("--listen %s: the port is in use", o.listen)

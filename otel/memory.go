@@ -108,7 +108,12 @@ func (memorySpans) OnStart(context.Context, sdktrace.ReadWriteSpan) {}
 
 func (m memorySpans) OnEnd(s sdktrace.ReadOnlySpan) {
 	data := ptrace.NewTraces()
-	out := data.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans().AppendEmpty()
+	rs := data.ResourceSpans().AppendEmpty()
+	for _, kv := range s.Resource().Attributes() {
+		pdataconv.Put(rs.Resource().Attributes(), kv)
+	}
+	out := rs.ScopeSpans().AppendEmpty().Spans().AppendEmpty()
+	out.SetKind(ptrace.SpanKind(s.SpanKind())) // the same numbers
 	out.SetTraceID(pcommon.TraceID(s.SpanContext().TraceID()))
 	out.SetSpanID(pcommon.SpanID(s.SpanContext().SpanID()))
 	out.SetParentSpanID(pcommon.SpanID(s.Parent().SpanID()))

@@ -11,6 +11,7 @@ import (
 	faultlayer "chordconductor/node/env/faults"
 	"chordconductor/node/env/grpcenv"
 	"chordconductor/node/member"
+	"chordconductor/node/service"
 	"chordconductor/otel"
 )
 
@@ -70,6 +71,7 @@ const grpcCallLimit = 2 * time.Second
 func grpcPlace(t *otel.Telemetry) (place, error) {
 	e, err := grpcenv.Listen(grpcenv.Options{
 		Listen: "127.0.0.1:0", Tracer: t.Tracers, Meter: t.Meters, Propagator: t.Propagator,
+		NameSpan: service.NameSpan,
 	})
 	if err != nil {
 		return place{}, err

@@ -36,6 +36,16 @@ func (tr trace) whole() error {
 	return nil
 }
 
+// called reports whether a trace has the server's span of a call from one member to another, on the other's account.
+func (tr trace) called(method, from, to string) bool {
+	for _, s := range tr.Spans {
+		if s.Operation == method && s.tag("span.kind") == "server" && s.tag("chord.node.id") == to && s.tag("chord.peer.id") == from {
+			return true
+		}
+	}
+	return false
+}
+
 // instances counts the processes of a trace.
 func (tr trace) instances() int {
 	all := map[string]bool{}
@@ -78,6 +88,9 @@ func joinsAndMoves(jaeger string) error {
 			moves++
 			if s.tag("chord.peer.id") != joiner || s.tag("chord.move.reason") != "join" || s.tag("chord.node.id") == joiner {
 				return fmt.Errorf("trace %s: the join of %s has a move of %s to %s", tr.TraceID, joiner, s.tag("chord.node.id"), s.tag("chord.peer.id"))
+			}
+			if !tr.called("chord.v1.Keys/Move", s.tag("chord.node.id"), joiner) {
+				return fmt.Errorf("trace %s: no call of the move names %s, who hands over, and %s, who takes", tr.TraceID, s.tag("chord.node.id"), joiner)
 			}
 			e := s.event("chord.keys.moved")
 			if e == nil || e.Timestamp < s.StartTime || e.Timestamp > s.StartTime+s.Duration {

@@ -36,6 +36,9 @@ type Options struct {
 	Tracer     trace.TracerProvider
 	Meter      metric.MeterProvider
 	Propagator propagation.TextMapPropagator
+	// NameSpan says on the span of a call between members whose it is: the member's that serves it, or the caller's. A host
+	// carries many members, and the instrumentation knows only addresses. Nil: nobody's.
+	NameSpan func(span trace.Span, call *nodepb.Call, serving bool)
 }
 
 // Env is the real environment of one host. It implements env.Env.

@@ -65,7 +65,7 @@ func (p *pool) init(o Options) {
 		grpc.WithNoProxy(),
 	}
 	if o.Tracer != nil {
-		p.options = append(p.options, grpc.WithStatsHandler(otelgrpc.NewClientHandler(instrumentation(o)...)), grpc.WithStatsHandler(nameCalling{}))
+		p.options = append(p.options, instrument(o, otelgrpc.NewClientHandler(instrumentation(o)...), grpc.WithStatsHandler)...)
 	}
 }
 

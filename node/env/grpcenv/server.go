@@ -39,7 +39,7 @@ func (e *Env) Serve(ring nodepb.RingServer, keys nodepb.KeysServer, register fun
 		options = append(options, grpc.Creds(e.opts.ServerCredentials))
 	}
 	if e.opts.Tracer != nil {
-		options = append(options, grpc.StatsHandler(otelgrpc.NewServerHandler(instrumentation(e.opts)...)), grpc.UnaryInterceptor(nameServed))
+		options = append(options, instrument(e.opts, otelgrpc.NewServerHandler(instrumentation(e.opts)...), grpc.StatsHandler)...)
 	}
 	s := grpc.NewServer(options...)
 	nodepb.RegisterRingServer(s, ring)

@@ -1,4 +1,4 @@
-package grpcenv_test
+package service_test
 
 import (
 	"context"
@@ -13,9 +13,20 @@ import (
 
 	"chordconductor/node/env/grpcenv"
 	"chordconductor/node/nodepb"
+	"chordconductor/node/service"
 	"chordconductor/otel"
 	"chordconductor/otel/chordevent"
 )
+
+// pinged answers pings.
+type pinged struct {
+	nodepb.UnimplementedRingServer
+	nodepb.UnimplementedKeysServer
+}
+
+func (pinged) Ping(context.Context, *nodepb.PingRequest) (*nodepb.PingResponse, error) {
+	return &nodepb.PingResponse{}, nil
+}
 
 // Both spans of a call name the member whose they are and the other one; a call to anybody on a host names its caller.
 func TestSpansNameMembers(t *testing.T) {
@@ -37,8 +48,18 @@ func TestSpansNameMembers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	opts := grpcenv.Options{Tracer: tel.Tracers, Meter: metricnoop.NewMeterProvider(), Propagator: tel.Propagator}
-	server, client := serving(t, opts, &stub{}), serving(t, opts, &stub{})
+	opts := grpcenv.Options{NameSpan: service.NameSpan, Tracer: tel.Tracers, Meter: metricnoop.NewMeterProvider(), Propagator: tel.Propagator}
+	listen := func() *grpcenv.Env {
+		opts.Listen = "127.0.0.1:0"
+		e, err := grpcenv.Listen(opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(e.Close)
+		e.Serve(pinged{}, pinged{}, nil)
+		return e
+	}
+	server, client := listen(), listen()
 
 	ctx, root := tel.Tracers.Tracer("test").Start(context.Background(), chordevent.SpanJoin)
 	id := func(last byte) []byte { return append(make([]byte, 19), last) }
