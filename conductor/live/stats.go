@@ -27,6 +27,7 @@ type Stats struct {
 	StalenessP50, StalenessP99 time.Duration     // event timestamp to applied, last ten seconds
 	Applied, Outdated          uint64            // events that told something new, and nothing new
 	Foreign                    uint64            // events of another ring, or beyond a bound of the fold
+	RefusedMembers             int               // members, not shown, that say other bits, r or R than the ring's
 	Refused                    uint64            // events not taken because the queue was full; their senders try again
 	Rejected                   map[string]uint64 // malformed events, by chordevent.Reason
 	Ignored                    uint64            // attributes that the vocabulary does not have
@@ -89,7 +90,7 @@ func (l *Live) measure(view *ring.View, now time.Time) Stats {
 	stale := l.staleness.quantiles(now, .5, .99)
 	return Stats{
 		StalenessP50: stale[0], StalenessP99: stale[1],
-		Applied: view.Counts.Applied, Outdated: view.Counts.Outdated, Foreign: view.Counts.Refused,
+		Applied: view.Counts.Applied, Outdated: view.Counts.Outdated, Foreign: view.Counts.Refused, RefusedMembers: view.Counts.RefusedMembers,
 		Lost: view.Counts.Lost, Missing: view.Counts.Missing,
 		EventRate: l.sampler.eventRate, SpanRate: l.sampler.spanRate, LookupsSampled: l.sampler.sampled,
 		SpansDropped: l.assembler.Dropped(),

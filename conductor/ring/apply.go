@@ -77,7 +77,7 @@ func (r *Ring) setState(x *record, seq int64, s *chordevent.State) {
 func (r *Ring) setStarted(x *record, seq int64, s chordevent.Started) {
 	was := circleOf(x)
 	if x.started.set(seq, s) {
-		r.recircle(was, circleOf(x))
+		r.recircle(x, was)
 	}
 }
 
@@ -119,7 +119,7 @@ func (r *Ring) rebirth(x *record, inc int64) {
 	was := circleOf(x)
 	x.life = life{inc: inc}
 	x.fingersOK = false
-	r.recircle(was, circleOf(x))
+	r.recircle(x, was)
 	r.repoint(x, predecessor)
 	r.relist(x)
 	r.reown(x)
@@ -133,11 +133,20 @@ func circleOf(x *record) circle {
 	return circle{s.Bits, s.ListLen, s.Replicas}
 }
 
-// recircle moves a member from one circle to another, and takes for the ring's what most members say.
-func (r *Ring) recircle(from, to circle) {
-	if from == to {
-		return
+// recircle follows a change of what x says of the ring.
+func (r *Ring) recircle(x *record, was circle) {
+	switch now := circleOf(x); {
+	case now == was:
+	case r.vote(was, now):
+		r.tree.all(r.judge)
+	default:
+		r.judge(x)
 	}
+}
+
+// vote moves a member from one circle to another, takes for the ring's what most members say, and tells whether that has
+// changed.
+func (r *Ring) vote(from, to circle) (changed bool) {
 	r.uncircle(from)
 	if to != (circle{}) {
 		r.circles[to]++
@@ -152,8 +161,40 @@ func (r *Ring) recircle(from, to circle) {
 		r.setSpace(most.bits)
 		r.tree.all(r.retail)
 	}
+	changed = most != r.circle
 	r.circle = most
 	r.unchecked = true
+	return changed
+}
+
+// isRefused says that a member is of another ring than this one, by what it says of it. The ring's hosts refuse each call
+// of such a member's, so it is none of theirs, whatever its ring's name.
+func (r *Ring) isRefused(x *record) bool {
+	c := circleOf(x)
+	return c != (circle{}) && c != r.circle
+}
+
+// judge brings a member's being refused up to date. One that is, is neither shown nor counted among the ring's. Registers
+// say who is, and no event is turned away for it, so the order of events does not matter, and whoever turns out to be in
+// the majority is back at once.
+func (r *Ring) judge(x *record) {
+	refused := r.isRefused(x)
+	if refused == x.refused {
+		return
+	}
+	r.tallyBy(x, -1)
+	x.refused = refused
+	x.doubtful = x.isDoubtful(x.status, x.uncertain)
+	r.tallyBy(x, +1)
+	r.checkList(x)
+	if counted := x.isMember(x.status); counted != x.counted {
+		r.count(x, counted)
+		r.reown(x)
+	}
+	r.turn(x)
+	r.touch(x)
+	r.regroup = true
+	r.others.by(r.now) // whom it names may no longer be missing, or be again
 }
 
 func (r *Ring) uncircle(c circle) {

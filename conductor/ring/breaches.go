@@ -135,7 +135,7 @@ func (r *Ring) raise() (changed bool) {
 
 // checkList judges a member's list by itself.
 func (r *Ring) checkList(x *record) {
-	unruly := x.heard && !x.status.gone() && !listRuns(x)
+	unruly := x.heard && !x.refused && !x.status.gone() && !listRuns(x)
 	if !unruly && !x.unruly {
 		return
 	}

@@ -99,7 +99,9 @@ func Load(opt Options, in *pack.Reader) (*Ring, error) {
 // derive computes what follows from the registers and from each member's status.
 func (r *Ring) derive() {
 	r.regroup = true
+	r.tree.all(func(x *record) { r.vote(circle{}, circleOf(x)) })
 	r.tree.all(func(x *record) {
+		x.refused = r.isRefused(x)
 		turned, by := x.turned, x.turnedBy
 		r.tallyBy(x, +1)
 		r.checkList(x) // before retail asks what it found
@@ -109,7 +111,6 @@ func (r *Ring) derive() {
 			r.count(x, true)
 			r.reown(x)
 		}
-		r.recircle(circle{}, circleOf(x))
 		r.touch(x)
 		x.turned, x.turnedBy = turned, by
 	})

@@ -82,6 +82,9 @@ func (r *Ring) uncertainNow(x *record, s MemberStatus) bool {
 // isMember says whether a member counts among the ring's. One that fell silent does, as far as anyone can tell, until
 // the member before it passes it over.
 func (x *record) isMember(s MemberStatus) bool {
+	if x.refused {
+		return false
+	}
 	switch s {
 	case Active, Leaving:
 		return true
@@ -91,6 +94,11 @@ func (x *record) isMember(s MemberStatus) bool {
 	return false
 }
 
+// isDoubtful says whether a member may be one of the ring's, and is not known well.
+func (x *record) isDoubtful(s MemberStatus, uncertain bool) bool {
+	return uncertain && !s.gone() && !x.passed && !x.refused
+}
+
 // restand brings a member's standing up to date with its registers, reports of its death, and time.
 func (r *Ring) restand(x *record) {
 	s := r.statusNow(x)
@@ -98,7 +106,7 @@ func (r *Ring) restand(x *record) {
 		x.passed = false
 	}
 	uncertain, missing := r.uncertainNow(x, s), x.seqs.missing()
-	doubtful := uncertain && !s.gone() && !x.passed
+	doubtful := x.isDoubtful(s, uncertain)
 	if s != x.status || uncertain != x.uncertain || missing != x.missing || doubtful != x.doubtful {
 		r.tallyBy(x, -1)
 		turned := s != x.status
@@ -121,6 +129,10 @@ func (r *Ring) restand(x *record) {
 func (r *Ring) tallyBy(x *record, sign int) {
 	if x.status == 0 {
 		return // not tallied yet
+	}
+	if x.refused {
+		r.refused += sign
+		return
 	}
 	r.tally[x.status] += sign
 	if x.doubtful {
@@ -277,8 +289,10 @@ func (r *Ring) forget(x *record) {
 	r.repoint(x, head)
 	r.reown(x)
 	r.closeAll(x)
-	r.recircle(was, circle{})
 	r.tree.remove(x)
+	if was != (circle{}) && r.vote(was, circle{}) {
+		r.tree.all(r.judge)
+	}
 	r.heard--
 	r.regroup = true
 	*x = record{id: x.id, dead: x.dead, since: r.now, named: x.named}

@@ -56,6 +56,7 @@ func (r *Ring) countsNow() Counts {
 	c := r.counts
 	c.Joining, c.Active, c.Leaving = r.tally[Joining], r.tally[Active], r.tally[Leaving]
 	c.Left, c.Failed, c.Silent = r.tally[Left], r.tally[Failed], r.tally[Silent]
+	c.RefusedMembers = r.refused
 	c.Uncertain, c.Missing, c.Lost, c.Unheard = r.doubtful, r.missing, r.lost.total, r.unheard()
 	return c
 }
@@ -67,7 +68,11 @@ func (r *Ring) showMembers(errors bool) []*Member {
 	case r.regroup || r.view == nil:
 		r.regroup = false
 		r.order = r.order[:0]
-		r.tree.all(func(x *record) { r.order = append(r.order, x) })
+		r.tree.all(func(x *record) {
+			if !x.refused {
+				r.order = append(r.order, x)
+			}
+		})
 		out = make([]*Member, len(r.order))
 		for i, x := range r.order {
 			x.position = i
@@ -83,7 +88,10 @@ func (r *Ring) showMembers(errors bool) []*Member {
 		r.showErrors()
 	}
 	for _, x := range r.dirty {
-		if x.dirty {
+		switch {
+		case x.refused:
+			x.dirty = false
+		case x.dirty:
 			out[x.position] = r.show(x)
 		}
 	}

@@ -74,6 +74,7 @@ type Ring struct {
 	sums     errorSums
 	tally    [Silent + 1]int // members by status
 	doubtful int             // members that are
+	refused  int             // members that are, which tally leaves out
 	missing  int64           // events
 	lost     losses
 	counts   Counts // Applied, Outdated and Refused
@@ -144,7 +145,11 @@ func (r *Ring) Apply(ev *chordevent.Event, arrived time.Time) Change {
 		r.counts.Outdated++
 		return Change{}
 	}
-	r.counts.Applied++
+	if x.refused {
+		r.counts.Refused++ // and known nevertheless: see judge
+	} else {
+		r.counts.Applied++
+	}
 	return r.changed()
 }
 

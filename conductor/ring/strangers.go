@@ -71,7 +71,7 @@ func (r *Ring) sweepStrangers() (changed bool) {
 func (x *record) isVouchedFor() bool {
 	for _, by := range x.named {
 		for _, m := range by {
-			if !m.status.gone() && m.status != Silent {
+			if !m.refused && !m.status.gone() && m.status != Silent {
 				return true
 			}
 		}

@@ -54,13 +54,14 @@ type View struct {
 // Counts counts members by status, and those that may be part of the ring and are not known well.
 type Counts struct {
 	Joining, Active, Leaving, Left, Failed, Silent int
+	RefusedMembers                                 int    // of other bits, r or R than most, so that the hosts refuse them; not shown, nor in the numbers before
 	Uncertain                                      int    // marked uncertain, and neither gone nor passed over
 	Unheard                                        int    // members, perhaps, that others name or report dead, and that have said nothing yet
 	Lost                                           int64  // telemetry records that processes said they lost
 	Missing                                        int64  // events that members are known to have told and that did not arrive
 	Applied                                        uint64 // events that told something new
 	Outdated                                       uint64 // events that told nothing new
-	Refused                                        uint64 // events refused: another ring's, or beyond a bound
+	Refused                                        uint64 // events refused: of another ring, or beyond a bound
 }
 
 // A Member is one ring member as its own events, and its peers' reports of its death, describe it. Immutable.

@@ -127,7 +127,9 @@ type statsJSON struct {
 	StalenessP99MS float64           `json:"staleness_p99_ms"`
 	Applied        uint64            `json:"events_applied"`
 	Outdated       uint64            `json:"events_outdated"`
-	Refused        uint64            `json:"events_refused"`
+	Refused        uint64            `json:"events_refused"`  // the queue was full; their senders try again
+	Foreign        uint64            `json:"events_foreign"`  // of another ring
+	RefusedMembers int               `json:"members_refused"` // by the ring's hosts, for other bits, r or R
 	Rejected       map[string]uint64 `json:"events_rejected"`
 	Lost           int64             `json:"records_lost"`
 	EventRate      float64           `json:"events_per_second"`
@@ -162,6 +164,7 @@ func (s *Server) stats(w http.ResponseWriter, r *http.Request) {
 		Version: s.cfg.Version, Epoch: s.cfg.Source.Epoch(),
 		StalenessP50MS: ms(st.StalenessP50), StalenessP99MS: ms(st.StalenessP99),
 		Applied: st.Applied, Outdated: st.Outdated, Refused: st.Refused, Rejected: st.Rejected, Lost: st.Lost,
+		Foreign: st.Foreign, RefusedMembers: st.RefusedMembers,
 		EventRate: st.EventRate, SpanRate: st.SpanRate, QueueEvents: st.QueueEvents, QueueLimit: st.QueueLimit,
 		SpansDropped: st.SpansDropped, LookupsSampled: st.LookupsSampled, Samples: []sampleJSON{},
 	}

@@ -1,0 +1,92 @@
+package ring
+
+import (
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"chordconductor/conductor/ring/ringtest"
+	"chordconductor/otel/chordevent"
+)
+
+// A host that was started with other bits, r or R has its joins refused, and goes away. It is no silent member of this
+// ring, nor does it leave the ring in doubt: it is counted as refused, whenever it was heard of.
+func TestRefusedHostIsNoMember(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var events []*chordevent.Event
+		w := ringtest.NewWorld(160, 2, func(ev *chordevent.Event) { events = append(events, ev) })
+		for id := range uint64(6) {
+			w.Birth(id)
+		}
+		w.RepairAll()
+		w.OwnAll()
+		for _, a := range w.Alive() {
+			w.Keyframe(a)
+		}
+		ours := len(events)
+		odd := w.Birth(100)
+		started := w.Started(odd)
+		change := rapid.SampledFrom([]func(*chordevent.Started){
+			func(s *chordevent.Started) { s.Bits = 158 }, func(s *chordevent.Started) { s.ListLen = 3 }, func(s *chordevent.Started) { s.Replicas = 2 },
+		}).Draw(t, "set up otherwise")
+		change(&started)
+		events[ours].Body = started
+
+		told := rapid.Permutation(events).Draw(t, "order")
+		r := New(Options{Name: "test"})
+		for _, ev := range told {
+			r.Apply(ev, w.Now)
+		}
+		for _, later := range []time.Duration{0, time.Second, 16 * time.Second, 40 * time.Second} {
+			now := w.Now.Add(later)
+			for _, a := range w.Alive() {
+				if a != odd && later > 0 {
+					w.Keyframe(a)
+					ev := events[len(events)-1]
+					ev.Time = now
+					r.Apply(ev, now)
+				}
+			}
+			r.Advance(now)
+			v := r.View()
+			if v.Bits != 160 || v.ListLen != 2 || v.Replicas != 3 {
+				t.Fatalf("the ring is taken for one of %d bits, r = %d, R = %d", v.Bits, v.ListLen, v.Replicas)
+			}
+			if len(v.Members) != 6 || v.Counts.Active != 6 || v.Counts.RefusedMembers != 1 || v.Counts.Silent+v.Counts.Joining+v.Counts.Uncertain > 0 {
+				t.Fatalf("after %v: %d members shown, %+v", later, len(v.Members), v.Counts)
+			}
+			if v.Status != Ideal || r.Member(odd.Self.ID) != nil {
+				t.Fatalf("after %v: the ring is %v", later, v.Status)
+			}
+			again, err := Restore(Options{Name: "test"}, r.Checkpoint())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, want := printView(again, everyone), printView(r, everyone); got != want {
+				t.Fatal("restored: ", firstDifference(got, want))
+			}
+		}
+		if r.View().Counts.Refused == 0 {
+			t.Fatal("its events are not counted as refused")
+		}
+	})
+}
+
+// When those in the majority are heard of last, they take the place of whom was shown before.
+func TestMajorityDecidesWhoIsRefused(t *testing.T) {
+	r := New(Options{})
+	odd := ringtest.NewWorld(160, 3, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
+	odd.Birth(100)
+	if v := r.View(); v.ListLen != 3 || len(v.Members) != 1 || v.Counts.RefusedMembers != 0 {
+		t.Fatalf("alone: r = %d, %d members, %+v", v.ListLen, len(v.Members), v.Counts)
+	}
+	w := ringtest.NewWorld(160, 2, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
+	for id := range uint64(6) {
+		w.Birth(id)
+	}
+	w.RepairAll()
+	if v := r.View(); v.ListLen != 2 || len(v.Members) != 6 || v.Counts.Active != 6 || v.Counts.RefusedMembers != 1 || v.Error != 0 {
+		t.Fatalf("r = %d, %d members, %+v, error %d", v.ListLen, len(v.Members), v.Counts, v.Error)
+	}
+}
