@@ -46,9 +46,24 @@ func conductorDashboard() *classic {
 			queries:     []query{{expr: `sum by (chord_forward_target, chord_outcome) (rate(chord_conductor_forwarded_total[$__rate_interval]))`, legend: "{{chord_forward_target}} {{chord_outcome}}"}},
 		}.graph()).
 		WithPanel(panel{
+			title: "Is the history complete?", unit: perSecond, width: 8,
+			description: "Entries of the history: recorded; dropped because it was behind; failed because writing did. What is not recorded cannot be seen again, on the page's time line or by the API.",
+			queries:     []query{{expr: `sum by (chord_outcome) (rate(chord_history_entries_total[$__rate_interval]))`, legend: "{{chord_outcome}}"}},
+		}.stacked()).
+		WithPanel(panel{
+			title: "How far back can one look?", unit: seconds, width: 8,
+			description: "From the oldest instant that the history still has to now. It grows until the bound on size or age is met; then the oldest goes first.",
+			queries:     []query{{expr: `max(chord_history_reach_seconds)`, legend: "reach"}},
+		}.graph()).
+		WithPanel(panel{
+			title: "What does the history take?", unit: bytes, width: 8,
+			description: "In memory, or on disk with --data-dir. Bounded: 256 MiB in memory, 4 GiB on disk.",
+			queries:     []query{{expr: `sum(chord_history_size_bytes)`, legend: "history"}},
+		}.graph()).
+		WithPanel(panel{
 			title: "Do queues fill up?", unit: count,
-			description: "Items that wait in the conductor's queues. All are bounded.",
-			queries:     []query{{expr: `sum by (chord_queue) (chord_conductor_queue)`, legend: "{{chord_queue}}"}},
+			description: "Items that wait in the conductor's queues, and entries that wait to be recorded in its history. All are bounded.",
+			queries:     []query{{expr: `sum by (chord_queue) (chord_conductor_queue)`, legend: "{{chord_queue}}"}, {expr: `sum(chord_history_waiting)`, legend: "history"}},
 		}.graph()).
 		WithPanel(panel{
 			title: "Do events pile up at the nodes?", unit: count,
