@@ -79,6 +79,13 @@ func overGRPC(factory exporter.Factory, endpoint string, cfg Config) *otlpexport
 
 func newMetricForwarder(ctx context.Context, cfg Config) (*metricForwarder, error) {
 	factory := otlphttpexporter.NewFactory()
+	f := &metricForwarder{tally: &tally{}}
+	var err error
+	f.Metrics, err = factory.CreateMetrics(ctx, settings(factory.Type(), "metrics", cfg, f.tally), overHTTP(factory, cfg))
+	return f, err
+}
+
+func overHTTP(factory exporter.Factory, cfg Config) *otlphttpexporter.Config {
 	ec := factory.CreateDefaultConfig().(*otlphttpexporter.Config)
 	ec.MetricsEndpoint = cfg.ForwardMetrics
 	ec.ClientConfig.Timeout = attemptTimeout
@@ -86,10 +93,7 @@ func newMetricForwarder(ctx context.Context, cfg Config) (*metricForwarder, erro
 	ec.RetryConfig = retry()
 	// One sender: Prometheus refuses a sample older than the last of its series, so points must stay in order.
 	ec.QueueConfig = queue(cfg, 1)
-	f := &metricForwarder{tally: &tally{}}
-	var err error
-	f.Metrics, err = factory.CreateMetrics(ctx, settings(factory.Type(), "metrics", cfg, f.tally), ec)
-	return f, err
+	return ec
 }
 
 // forward queues spans. It fails only if the queue is full, which the tally counts, or closed.
