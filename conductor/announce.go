@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"strconv"
 	"strings"
 
 	"chordconductor/conductor/hub/hubpb"
@@ -37,8 +38,8 @@ func (c *conductor) announce(w io.Writer, s *scenario.Scenario) {
 	default:
 		row("scenario", "%s: %g operations per second on the nodes that are there", s.Name, s.Workload.Rate)
 	}
-	if s == nil || !s.OwnRing {
-		row("nodes", "point them here with OTEL_EXPORTER_OTLP_ENDPOINT=http://%s", orOff(c.ingest.GRPCAddr()))
+	if at := c.ingest.GRPCAddr(); at != "" && (s == nil || !s.OwnRing) {
+		row("nodes", "point them here with OTEL_EXPORTER_OTLP_ENDPOINT=%s", target(at, c.options.ingest.TLS.CertFile != ""))
 	}
 	fmt.Fprintln(w, "Ctrl-C ends it.")
 }
@@ -65,6 +66,19 @@ func (c *conductor) url() string {
 		u += "#token=" + c.token
 	}
 	return u
+}
+
+// target is where nodes send their telemetry. All interfaces, an address for nobody, are those of the machine.
+func target(address string, tls bool) string {
+	if a, err := netip.ParseAddrPort(address); err == nil && a.Addr().IsUnspecified() {
+		if name, err := os.Hostname(); err == nil {
+			address = net.JoinHostPort(name, strconv.Itoa(int(a.Port())))
+		}
+	}
+	if tls {
+		return "https://" + address
+	}
+	return "http://" + address
 }
 
 // endpoint is where members of this process send their telemetry: the OTLP port, as really bound.

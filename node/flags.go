@@ -196,6 +196,15 @@ func (o *options) reachable() (string, error) {
 	return net.JoinHostPort(name, port), nil
 }
 
+// bound is --listen as it was said, with the port that was picked if any would do.
+func (o *options) bound(listening string) string {
+	host, port, _ := net.SplitHostPort(o.listen)
+	if _, picked, err := net.SplitHostPort(listening); err == nil && port == "0" {
+		port = picked
+	}
+	return net.JoinHostPort(host, port)
+}
+
 // way is how the host comes to be on a ring. Its own address among those to join through does not count: all hosts of a
 // set may be started with one command line, and the one that it names founds.
 func (o *options) way(own string) string {

@@ -85,7 +85,7 @@ func serve(ctx context.Context, end *ending, o *options) error {
 	if _, err := host.Start(o.virtualNodes); err != nil {
 		return err
 	}
-	say("listening on %s, advertised as %s, %d member(s) of ring %q, %s", e.Listening(), e.Address(), o.virtualNodes, o.ring, o.way(e.Address()))
+	say("listening on %s, advertised as %s, %d member(s) of ring %q, %s", o.bound(e.Listening()), e.Address(), o.virtualNodes, o.ring, o.way(e.Address()))
 
 	end.host.Store(host)
 	life, _ := parseLifetime("--die-after", o.dieAfter) // checked above
