@@ -88,9 +88,13 @@ func (l *local) Start(_ context.Context, count int, host string) ([]chord.ID, er
 		return l.startOn(h, count)
 	}
 	var ids []chord.ID
+	var able []string // looked up once there are any: a crowd of thousands does not change who can be joined through
 	for count > 0 {
+		if len(able) == 0 {
+			able = l.joinable()
+		}
 		n := min(count, l.scenario.Ring.VirtualNodes)
-		h, err := l.open()
+		h, err := l.open(able)
 		if err != nil {
 			return ids, err
 		}
@@ -114,8 +118,8 @@ func (l *local) startOn(h *localHost, count int) ([]chord.ID, error) {
 	return ids, err
 }
 
-// open makes a host and has it served.
-func (l *local) open() (*localHost, error) {
+// open makes a host, which joins through some of those that are able, and has it served.
+func (l *local) open(able []string) (*localHost, error) {
 	p, err := l.place()
 	if err != nil {
 		return nil, fmt.Errorf("a place for a host: %w", err)
@@ -123,7 +127,7 @@ func (l *local) open() (*localHost, error) {
 	h := &localHost{place: p, gate: otel.NewGate(l.telemetry)}
 	r, t := l.scenario.Ring, l.scenario.Timing
 	cfg := member.Config{
-		Ring: RingName, Join: l.someSeeds(), Bits: r.Bits, Successors: r.Successors, Replicas: r.Replicas,
+		Ring: RingName, Join: l.someSeeds(able), Bits: r.Bits, Successors: r.Successors, Replicas: r.Replicas,
 		Stabilize: t.Stabilize, CallLimit: cmp.Or(t.CallLimit, l.callLimit), Lookup: member.Mode(r.Lookup), Keyframe: t.Keyframe,
 	}
 	h.Host, err = member.NewHost(cfg, p.address, p.layer, member.Telemetry{
@@ -150,18 +154,23 @@ func (l *local) open() (*localHost, error) {
 	return h, nil
 }
 
-// someSeeds chooses hosts to join through: any that have joined, else all that there are.
-func (l *local) someSeeds() []string {
-	var able, others []string
+// joinable is the hosts that have joined.
+func (l *local) joinable() (able []string) {
 	for _, h := range l.Hosts() {
 		if h.joined() {
 			able = append(able, h.Address)
-		} else {
-			others = append(others, h.Address)
 		}
 	}
+	return able
+}
+
+// someSeeds chooses hosts to join through: of those that are able, else of all that there are.
+func (l *local) someSeeds(able []string) []string {
+	able = slices.Clone(able)
 	if len(able) == 0 {
-		able = others
+		for _, h := range l.Hosts() {
+			able = append(able, h.Address)
+		}
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
