@@ -261,15 +261,16 @@ func (r *Ring) tailErrors(x *record) int {
 		return 0
 	}
 	wrong := 0
-	for k, got := range list[1:] {
-		var want chord.Peer
+	var placeholder chord.Peer
+	for k := range list[1:] {
+		want := &placeholder
 		if k < len(rest) && rest[k].Real() && chord.Between(last, rest[k].ID, x.id) {
-			want = rest[k].Peer
+			want = &rest[k].Peer
 		} else {
 			rest = rest[:min(k, len(rest))]
-			want = chord.Peer{ID: r.space.Next(last)}
+			placeholder = chord.Peer{ID: r.space.Next(last)}
 		}
-		if got.Peer != want {
+		if list[k+1].Peer != *want {
 			wrong++
 		}
 		last = want.ID
