@@ -67,8 +67,11 @@ func TestRefusedHostIsNoMember(t *testing.T) {
 				t.Fatal("restored: ", firstDifference(got, want))
 			}
 		}
-		if r.View().Counts.Refused == 0 {
-			t.Fatal("its events are not counted as refused")
+		before := r.View().Counts
+		w.Say(odd, chordevent.NodeLoad{})
+		r.Apply(events[len(events)-1], w.Now)
+		if after := r.View().Counts; after.Refused != before.Refused+1 || after.RefusedMembers != 1 || after.Joining > 0 {
+			t.Fatalf("an event of its is not counted as refused: %+v", after)
 		}
 	})
 }
