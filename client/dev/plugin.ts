@@ -146,6 +146,7 @@ class FakeConductor {
       kind: e.kind,
       id: hexOf(e.id),
       peer: e.peer.length ? hexOf(e.peer) : undefined,
+      text: e.text,
       warning: e.warning,
     }));
   }

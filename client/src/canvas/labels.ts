@@ -16,15 +16,24 @@ export const MAX_LABELS = 64;
 const CHAR_WIDTH = { id: 6.65, strong: 6.65, note: 6 };
 const HEIGHT = 15;
 
-/** uncrowded keeps the labels, in order of importance, that do not cover one another. */
-export function uncrowded(labels: readonly Label[]): Label[] {
-  const boxes: [number, number, number, number][] = [];
+/** A Box is a rectangle on the screen: left, top, right, bottom. */
+export type Box = [number, number, number, number];
+
+const overlap = (a: Box, b: Box) => b[0] < a[2] && a[0] < b[2] && b[1] < a[3] && a[1] < b[3];
+
+/**
+ * uncrowded keeps the labels, in order of importance, that do not cover one another. Mere names also keep off the boxes
+ * taken by what lies over the picture.
+ */
+export function uncrowded(labels: readonly Label[], taken: readonly Box[] = []): Label[] {
+  const boxes: Box[] = [];
   const kept: Label[] = [];
   for (const label of labels) {
     if (kept.length === MAX_LABELS) break;
     const [left, top, width] = cornerOf(label);
-    const box: [number, number, number, number] = [left - 2, top, left + width + 2, top + HEIGHT];
-    if (boxes.some((b) => b[0] < box[2] && box[0] < b[2] && b[1] < box[3] && box[1] < b[3])) continue;
+    const box: Box = [left - 2, top, left + width + 2, top + HEIGHT];
+    if (boxes.some((other) => overlap(other, box))) continue;
+    if (label.kind === "id" && taken.some((other) => overlap(other, box))) continue;
     boxes.push(box);
     kept.push(label);
   }

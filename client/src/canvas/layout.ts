@@ -22,6 +22,8 @@ export const FIT: Camera = { scale: 1, x: 0, y: 0 };
 /** Room around the ring for load bars and labels, in CSS pixels. Labels are wider than high. */
 const MARGIN_X = 118;
 const MARGIN_Y = 84;
+/** From this width on there is room for every member's name. */
+const ROOMY = 520;
 /** Members nearer together than this, on average, are drawn as bins. */
 export const SINGLE_SPACING = 10;
 /** Width of a bin along the circle. */
@@ -53,14 +55,18 @@ export interface Layout {
   binMaxKeys: number;
 }
 
+/** widthOf is how much of the view's the ring may use. */
+const widthOf = (view: Viewport): number => Math.max(80, view.width - view.left - view.right);
+
+/** roomy says whether members can have their names written beside them. */
+export const roomy = (view: Viewport): boolean => widthOf(view) >= ROOMY;
+
 /** circle is the ring's centre and radius on the screen. */
 export function circle(view: Viewport, camera: Camera): { cx: number; cy: number; r: number } {
-  const width = Math.max(80, view.width - view.left - view.right);
+  const width = widthOf(view);
   const height = Math.max(80, view.height - view.bottom);
-  const radius = Math.max(
-    20,
-    Math.min(width / 2 - Math.min(MARGIN_X, 0.165 * width), height / 2 - Math.min(MARGIN_Y, 0.16 * height)),
-  );
+  const side = roomy(view) ? MARGIN_X : Math.min(MARGIN_X, 0.165 * width);
+  const radius = Math.max(20, Math.min(width / 2 - side, height / 2 - Math.min(MARGIN_Y, 0.16 * height)));
   const r = radius * camera.scale;
   return { cx: view.left + width / 2 - camera.x * r, cy: height / 2 - camera.y * r, r };
 }

@@ -3,7 +3,7 @@ import { hexOf, shortId, turnOf } from "../model/id";
 import { present } from "../model/members";
 import type { World } from "../model/world";
 import { LABEL_FROM } from "./draw-ring";
-import { type Label, uncrowded } from "./labels";
+import { type Box, type Label, uncrowded } from "./labels";
 import { type Layout, pointAt } from "./layout";
 import type { Selection } from "./renderer";
 
@@ -52,7 +52,7 @@ export function selectionOf(world: World, choice: Choice): Selection {
 }
 
 /** labelsFor names what can be named without crowding: the choice first, then members clockwise. */
-export function labelsFor(world: World, layout: Layout, s: Selection, roomy: boolean): Label[] {
+export function labelsFor(world: World, layout: Layout, s: Selection, roomy: boolean, taken: Box[] = []): Label[] {
   const { table } = world;
   const bits = world.ring.bits;
   const labels: Label[] = [];
@@ -88,5 +88,5 @@ export function labelsFor(world: World, layout: Layout, s: Selection, roomy: boo
       if (!named.has(slot) && present(table.status[slot])) outside(table.turn[slot], name(slot), "id");
     }
   }
-  return uncrowded(labels);
+  return uncrowded(labels, taken);
 }

@@ -5,8 +5,8 @@ import { Canvas2D, layersOf } from "./canvas2d";
 import { chord, distanceTo, newCurve } from "./curve";
 import { listen } from "./gestures";
 import { type Hit, hitTest } from "./hit";
-import { LabelLayer } from "./labels";
-import { type Camera, type Layout, layOut, type Viewport } from "./layout";
+import { type Box, LabelLayer } from "./labels";
+import { type Camera, type Layout, layOut, roomy, type Viewport } from "./layout";
 import type { Selection } from "./renderer";
 import { labelsFor, selectionOf } from "./select";
 import { readPalette } from "./theme";
@@ -21,9 +21,6 @@ export interface Hover {
 
 /** The choices that the selection layer shows. */
 const SELECTS = ["selected", "lookup", "cursor", "arc"] as const;
-
-/** From this width on there is room for every member's name. */
-const ROOMY = 520;
 
 /** The overview of a large ring is drawn anew this often at most, in milliseconds: its bins are a summary anyway. */
 const BINS_MS = 120;
@@ -47,6 +44,7 @@ export class Stage {
   private frame = 0;
   private dirty = { ring: true, data: true, selection: true };
   private ringAt = 0;
+  private taken: Box[] = [];
   private hover: Hover | null = null;
   private frozenAt = 0;
   private readonly calm = matchMedia("(prefers-reduced-motion: reduce)");
@@ -60,8 +58,18 @@ export class Stage {
     this.renderer = new Canvas2D(layersOf(elements.canvases));
     this.labels = new LabelLayer(elements.labels);
     this.repaint();
-    const sizes = new ResizeObserver(() => this.resize());
-    sizes.observe(elements.root);
+    const over = [...elements.root.querySelectorAll<HTMLElement>("[data-over]")];
+    const sizes = new ResizeObserver(() => {
+      // Observers are called when the layout is done: to ask where things are costs nothing then.
+      this.taken = over.map((e) => [
+        e.offsetLeft,
+        e.offsetTop,
+        e.offsetLeft + e.offsetWidth,
+        e.offsetTop + e.offsetHeight,
+      ]);
+      this.resize();
+    });
+    for (const element of [elements.root, ...over]) sizes.observe(element);
     this.stops.push(
       () => sizes.disconnect(),
       useRing.subscribe((now, before) => {
@@ -110,6 +118,10 @@ export class Stage {
 
   private resize(): void {
     const { clientWidth: width, clientHeight: height } = this.elements.root;
+    if (this.layout && width === this.view.width && height === this.view.height) {
+      this.invalidate("selection");
+      return;
+    }
     this.view = { ...this.view, width, height };
     this.renderer.resize(this.view, devicePixelRatio);
     this.dirty = { ring: true, data: true, selection: true };
@@ -159,7 +171,7 @@ export class Stage {
       });
       this.selection.hoveredFinger = this.hover ? this.selection.fingers.indexOf(this.hover.finger) : -1;
       this.renderer.selection(shown.table, this.layout, this.selection);
-      this.labels.show(labelsFor(shown, this.layout, this.selection, this.view.width >= ROOMY));
+      this.labels.show(labelsFor(shown, this.layout, this.selection, roomy(this.view), this.taken));
       this.dirty.selection = false;
       this.describe(shown.table.count);
     }

@@ -80,11 +80,11 @@ export const outcomeWord: Record<number, string> = {
   [Lookup_Outcome.FAILED]: "failed",
 };
 
-/** pointerWord says how the member before knew this one. */
+/** pointerWord names the pointer by which the member before knew this one. */
 export function pointerWord(pointer: string, slot: number): string {
   switch (pointer) {
     case "self":
-      return "asked first";
+      return "start";
     case "finger":
       return `finger ${slot}`;
     case "successor":
@@ -94,6 +94,30 @@ export function pointerWord(pointer: string, slot: number): string {
     default:
       return pointer || "unknown pointer";
   }
+}
+
+/** pointerMeaning says what such a pointer is, to one who has never heard of it. */
+export function pointerMeaning(pointer: string, slot: number, bits: number): string {
+  switch (pointer) {
+    case "finger":
+      return `${fraction(bits - slot)} of the circle ahead`;
+    case "successor":
+      return slot > 0 ? `the ${ordinal(slot + 1)} member ahead` : "the next member ahead";
+    case "cache":
+      return "remembered from an earlier lookup";
+    default:
+      return "";
+  }
+}
+
+/** fraction writes 2^-n as people write it. */
+function fraction(n: number): string {
+  return n === 1 ? "½" : n === 2 ? "¼" : n === 3 ? "⅛" : n <= 10 ? `1/${2 ** n}` : `1/2^${n}`;
+}
+
+function ordinal(n: number): string {
+  const end = n % 100 > 10 && n % 100 < 14 ? "th" : (["th", "st", "nd", "rd"][n % 10] ?? "th");
+  return `${n}${end}`;
 }
 
 /** Found is what POST /api/lookups answers. */

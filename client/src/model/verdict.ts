@@ -41,10 +41,14 @@ export const NEWS = [
   "chord.node.started",
 ];
 
-/** lastNews is the latest event worth the state line, or undefined. */
-export function lastNews(events: readonly FeedEvent[]): FeedEvent | undefined {
-  for (let i = events.length - 1; i >= 0; i--) if (NEWS.includes(events[i].kind)) return events[i];
-  return undefined;
+/** lastNews is the latest event up to an instant that is worth the state line; undefined: none is remembered. */
+export function lastNews(
+  events: readonly FeedEvent[],
+  earlier: readonly FeedEvent[] = [],
+  now = Number.POSITIVE_INFINITY,
+): FeedEvent | undefined {
+  const news = (e: FeedEvent) => NEWS.includes(e.kind) && Number(e.timeMs) <= now;
+  return events.findLast((e) => NEWS.includes(e.kind)) ?? earlier.findLast(news);
 }
 
 /** sentence is an event with its subject. */

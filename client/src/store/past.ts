@@ -1,5 +1,6 @@
-import { NodeDetailSchema, SnapshotSchema } from "../gen/hub_pb";
-import { apiId, hexOf } from "../model/id";
+import { create } from "@bufbuild/protobuf";
+import { type FeedEvent, FeedEventSchema, type NodeDetail, NodeDetailSchema, SnapshotSchema } from "../gen/hub_pb";
+import { apiId, bytesOf, hexOf } from "../model/id";
 import { pastWorld } from "../model/past";
 import { deadAfter, firstStep, type Happening, lastStep } from "../model/steps";
 import { NEWS } from "../model/verdict";
@@ -12,8 +13,8 @@ import { notify, useUi } from "./ui";
 
 /** How often playing moves on, in milliseconds of the reader's time. */
 const STEP = 250;
-/** So many ticks of what was before the page came are asked for, and shown. */
-const TICKS = 1000;
+/** So many events of what was before the page came are asked for, and shown on the timeline. */
+const EARLIER = 1000;
 
 /** Called when playing has moved on from one instant to a later one: what happened between may be shown to move. */
 let onReplay: (from: number, to: number) => void = () => {};
@@ -62,10 +63,15 @@ export async function seek(at: number, playing = 0): Promise<void> {
   }
 }
 
-/** detailAt is what was known of a member at an instant. */
-function detailAt(hex: string, at: number, signal?: AbortSignal) {
+/** detailAt is what was known of a member at an instant; null: it was not there then, and its panel says so. */
+async function detailAt(hex: string, at: number, signal?: AbortSignal): Promise<NodeDetail | null> {
   const { bits } = useRing.getState().live.ring;
-  return callMessage(`/api/ring/nodes/${apiId(hex, bits)}?at=${instant(at)}`, NodeDetailSchema, { signal });
+  try {
+    return await callMessage(`/api/ring/nodes/${apiId(hex, bits)}?at=${instant(at)}`, NodeDetailSchema, { signal });
+  } catch (err) {
+    if (err instanceof ApiError && err.status === 404) return null;
+    throw err;
+  }
 }
 
 /** lookBackAt fetches the details of a member that is selected while the page does not show the present. */
@@ -104,7 +110,7 @@ export function returnToLive(): void {
 
 /** What GET /api/events answers, as far as it is of use here. */
 interface Told {
-  events: (Happening & { arrived?: string; time: string; warning?: boolean })[];
+  events: (Happening & { arrived?: string; time: string; text: string; warning?: boolean })[];
 }
 
 const kinds = `kind=${NEWS.join()}`;
@@ -151,23 +157,33 @@ async function stepAfter(at: number): Promise<Told["events"][number] | undefined
   }
 }
 
-/** learnTicks asks what happened before the page came, for the timeline. Without a history there is nothing to ask. */
-export async function learnTicks(): Promise<void> {
+/** learnEarlier asks who came, went and failed before the page came. Without a history there is nothing to ask. */
+export async function learnEarlier(): Promise<void> {
   const { ring } = useRing.getState().live;
   if (Number(ring.historyFromMs) === 0) return;
   try {
     const { events } = await callJson<Told>(
-      `/api/events?until=${instant(Number(ring.timeMs))}&limit=${TICKS}&${kinds}`,
+      `/api/events?until=${instant(Number(ring.timeMs))}&limit=${EARLIER}&${kinds}`,
     );
-    useRing.setState({
-      ticks: events
-        .filter((e) => e.kind !== "chord.node.started")
-        .map((e) => ({ ms: shownFrom(e), warning: e.warning ?? false })),
-    });
+    useRing.setState((s) => ({ earlier: events.map(feedEvent), rev: s.rev + 1 }));
   } catch (err) {
     // The timeline then begins with the page's own memory; what the API has against it shows when it is next asked.
     if (!(err instanceof ApiError)) throw err;
   }
+}
+
+/** feedEvent is the same message that the stream brings. */
+function feedEvent(e: Told["events"][number]): FeedEvent {
+  const none = new Uint8Array(0);
+  return create(FeedEventSchema, {
+    timeMs: BigInt(Date.parse(e.time)),
+    arrivedMs: BigInt(shownFrom(e)),
+    kind: e.kind,
+    id: bytesOf(e.id) ?? none,
+    peer: bytesOf(e.peer ?? "") ?? none,
+    text: e.text,
+    warning: e.warning,
+  });
 }
 
 function now(): number {

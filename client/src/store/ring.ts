@@ -1,6 +1,6 @@
 import { create as message } from "@bufbuild/protobuf";
 import { create } from "zustand";
-import { type Settings, SettingsSchema } from "../gen/hub_pb";
+import { type FeedEvent, type Settings, SettingsSchema } from "../gen/hub_pb";
 import { World } from "../model/world";
 
 /** How the page stands with the conductor. */
@@ -11,12 +11,6 @@ export interface Link {
   /** What happened at the last opening: "first" snapshot, "resumed" where it was, "fresh" after a gap, conductor "restarted". */
   opened: "" | "first" | "resumed" | "fresh" | "restarted";
   openedAt: number;
-}
-
-/** A Tick on the timeline: somebody came, went or failed. */
-export interface Tick {
-  ms: number;
-  warning: boolean;
 }
 
 /** Which instant the page shows. Intake goes on in every mode. */
@@ -38,8 +32,8 @@ export interface RingStore {
   /** Follows rev a few times a second: what components watch. */
   told: number;
   view: View;
-  /** What happened before the page came, oldest first, as the history tells it; the rest is in live. */
-  ticks: Tick[];
+  /** Who came, went or failed before the page came, oldest first, as the history tells it; the rest is in live. */
+  earlier: FeedEvent[];
 }
 
 export const useRing = create<RingStore>(() => {
@@ -53,7 +47,7 @@ export const useRing = create<RingStore>(() => {
     rev: 0,
     told: 0,
     view: { mode: "live" },
-    ticks: [],
+    earlier: [],
   };
 });
 

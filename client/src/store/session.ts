@@ -5,7 +5,7 @@ import { call } from "../wire/api";
 import { Connection } from "../wire/connection";
 import { subprotocols, takeToken } from "../wire/token";
 import { Motion } from "./motion";
-import { learnTicks, lookBackAt, replayWith, seek } from "./past";
+import { learnEarlier, lookBackAt, replayWith, seek } from "./past";
 import { learnReplay } from "./replay";
 import { type Link, tell, useRing } from "./ring";
 import { useUi } from "./ui";
@@ -48,7 +48,7 @@ export function startSession(): () => void {
         useRing.getState().live.applySnapshot(snapshot);
         movers.clear();
         published();
-        void learnTicks();
+        void learnEarlier();
         if (startAt) void seek(startAt);
         startAt = 0;
       },

@@ -10,6 +10,7 @@ export interface UiStore {
   cursor: string; // the member the keyboard points at, or ""
   trace: string; // of the chosen lookup, or ""; it may have been named by the address before it is known
   lookup: Lookup | null; // the chosen lookup, which outlives its place in the list
+  key: string; // what the reader typed for it, or ""
   tab: Tab;
   theme: Theme;
   camera: Camera;
@@ -40,6 +41,7 @@ export const useUi = create<UiStore>(() => ({
   cursor: "",
   trace: HOME.trace,
   lookup: null,
+  key: "",
   tab: HOME.tab,
   theme: HOME.theme,
   camera: FIT,
@@ -66,8 +68,8 @@ export function toggleFeed(choice: FeedChoice): void {
   useUi.setState(({ feed }) => ({ feed: FEED.filter((c) => feed.includes(c) !== (c === choice)) }));
 }
 
-export function chooseLookup(lookup: Lookup | null): void {
-  useUi.setState({ lookup, trace: lookup?.traceId ?? "" });
+export function chooseLookup(lookup: Lookup | null, key = ""): void {
+  useUi.setState({ lookup, key, trace: lookup?.traceId ?? "" });
 }
 
 export function setTheme(theme: Theme): void {

@@ -2,7 +2,7 @@ import { memo, useLayoutEffect, useMemo, useRef, useState } from "react";
 import type { FeedEvent } from "../gen/hub_pb";
 import { chosen, type Filter, GROUP_NAMES, type Group, groupOf, kindWord } from "../model/feed";
 import { hexOf, shortId } from "../model/id";
-import { clock, count } from "../model/words";
+import { clock, plural } from "../model/words";
 import { seek } from "../store/past";
 import { useRing, useShown } from "../store/ring";
 import { select, toggleFeed, useUi } from "../store/ui";
@@ -141,7 +141,7 @@ const Row = memo(function Row({ event, bits, top }: { event: FeedEvent; bits: nu
         </p>
         <p className="quiet">
           {kindWord(event.kind)}
-          {event.keys > 0n && ` · ${count(event.keys)} keys`}
+          {event.keys > 0n && ` · ${plural(event.keys, "key")}`}
         </p>
       </div>
       {jaegerUrl && event.traceId && (

@@ -70,14 +70,15 @@ function Figure(props: { name: string; title?: string; value: string; alarm?: bo
 function LastRepair() {
   const world = useShown();
   const { samples, events, ring } = world;
+  const earlier = useRing((s) => s.earlier);
   // biome-ignore lint/correctness/useExhaustiveDependencies: samples and events grow in place; their last ones tell
   const repair = useMemo(
-    () => lastRepair(samples, events, Number(ring.timeMs)),
-    [world, samples.at(-1)?.timeMs, events.at(-1)?.seq],
+    () => lastRepair(samples, [...earlier, ...events], Number(ring.timeMs)),
+    [world, samples.at(-1)?.timeMs, events.at(-1)?.seq, earlier],
   );
   if (!repair) return null;
   return (
-    <span className="repair" data-testid="repair">
+    <span className="repair" data-testid="repair" title={repairWords(repair, ring.bits)}>
       {repairWords(repair, ring.bits)}
     </span>
   );
@@ -85,8 +86,9 @@ function LastRepair() {
 
 function News() {
   const { events, ring } = useShown();
-  const news = lastNews(events);
-  if (!news) return <p className="news">Nothing has happened yet.</p>;
+  const earlier = useRing((s) => s.earlier);
+  const news = lastNews(events, earlier, Number(ring.timeMs));
+  if (!news) return <p className="news">Nobody came, went or failed as far back as is remembered.</p>;
   const ago = Math.max(0, Number(ring.timeMs - news.timeMs));
   return (
     <p className="news">

@@ -1,6 +1,6 @@
 import { useEffect, useState } from "react";
 import { Status } from "../model/members";
-import { count, plural, rate, statusWord } from "../model/words";
+import { count, statusWord } from "../model/words";
 import { useRing, useShown } from "../store/ring";
 import { motion } from "../store/session";
 import { useUi } from "../store/ui";
@@ -18,7 +18,7 @@ export function Legend() {
     [Status.LEFT, ring.left],
   ];
   return (
-    <div className="legend">
+    <div className="legend" data-over>
       <ul aria-label="Members by status">
         {rows
           .filter(([status, n]) => n > 0 || status === Status.ACTIVE)
@@ -64,6 +64,8 @@ function Key() {
   );
 }
 
+const few = (n: number) => (n < 10 ? n.toFixed(1) : count(Math.round(n)));
+
 function MotionLine() {
   const limit = useUi((s) => s.motion);
   const past = useRing((s) => s.view.mode === "past");
@@ -75,9 +77,9 @@ function MotionLine() {
   let text = "No lookups at the moment";
   if (limit === 0) text = "Lookups are not drawn";
   else if (past) text = "Play: the lookups remembered move";
-  else if (rates.arrived > 0 && rates.shown >= rates.arrived * 0.95) text = `All ${rate(rates.arrived)} lookups shown`;
-  else if (rates.arrived > 0)
-    text = `${rate(rates.shown)} of ${plural(Math.round(rates.arrived), "lookup")} per second shown`;
+  else if (rates.arrived > 0 && rates.shown >= rates.arrived * 0.95)
+    text = `All ${few(rates.arrived)} lookups per second shown`;
+  else if (rates.arrived > 0) text = `${few(rates.shown)} of ${few(rates.arrived)} lookups per second shown`;
   return (
     <label className="motion">
       <span>{text}</span>

@@ -1,10 +1,10 @@
-import { type Lookup, Lookup_Outcome } from "../gen/hub_pb";
-import { apiId, hexOf } from "../model/id";
-import { expectedHops, hopCount, outcomeWord, pointerWord } from "../model/lookups";
+import { type Hop, type Lookup, Lookup_Outcome } from "../gen/hub_pb";
+import { apiId, hexOf, shortId } from "../model/id";
+import { distancesLeft, expectedHops, hopCount, outcomeWord, pointerMeaning, pointerWord } from "../model/lookups";
 import { livingMembers } from "../model/verdict";
-import { clock, duration, plural } from "../model/words";
+import { clock, duration, percent, plural } from "../model/words";
 import { useRing, useShown } from "../store/ring";
-import { chooseLookup } from "../store/ui";
+import { chooseLookup, useUi } from "../store/ui";
 import { Icon } from "./Icon";
 import { MemberLink } from "./MemberLink";
 import { OutcomeMark } from "./OutcomeMark";
@@ -17,6 +17,10 @@ export function LookupCard({ lookup }: { lookup: Lookup }) {
   const total = Math.max(1, Number(lookup.durationUs));
   const hops = hopCount(lookup);
   const timeouts = lookup.hops.reduce((n, hop) => n + hop.timeouts, 0);
+  const typed = useUi((s) => s.key);
+  const lefts = distancesLeft(lookup, ring.bits);
+  const failed = lookup.outcome === Lookup_Outcome.FAILED;
+  const owner = failed || lookup.hops.length < 2 ? undefined : lookup.hops[lookup.hops.length - 1];
   return (
     <article className="lookup-card" aria-label="Chosen lookup" data-testid="lookup-card">
       <header>
@@ -32,12 +36,16 @@ export function LookupCard({ lookup }: { lookup: Lookup }) {
         {outcomeWord[lookup.outcome]} in <b className="num">{duration(total / 1000)}</b>, {lookup.mode}, at{" "}
         {clock(Number(lookup.startUs / 1000n), true)}
       </p>
-      {lookup.outcome === Lookup_Outcome.FAILED && (
-        <p className="form-error">{lookup.error || "No reason was given."}</p>
-      )}
-      <p className="quiet">
-        {plural(hops, "hop")} before the owner; ½ log₂ {members} = {expectedHops(members).toFixed(1)}.
-        {timeouts > 0 && ` ${plural(timeouts, "timeout")} on the way.`}
+      {failed && <p className="form-error">{lookup.error || "No reason was given."}</p>}
+      <p>
+        {typed ? `The hash of “${typed}” is ` : "The key's place is "}
+        <code>{shortId(hexOf(lookup.key), ring.bits)}</code>
+        {owner && (
+          <>
+            ; the first member at or after it, <MemberLink hex={hexOf(owner.id)} />, owns it
+          </>
+        )}
+        . Each member asked passed the lookup on to the one it knew nearest before that place, by the pointer named:
       </p>
       <ol className="waterfall">
         {lookup.hops.map((hop, i) => {
@@ -47,10 +55,6 @@ export function LookupCard({ lookup }: { lookup: Lookup }) {
             // biome-ignore lint/suspicious/noArrayIndexKey: a path is a fixed list, and a member may stand in it twice
             <li key={i}>
               <MemberLink hex={hexOf(hop.id)} />
-              <span className="quiet">
-                {i === lookup.hops.length - 1 && i > 0 ? "owner, " : ""}
-                {pointerWord(hop.pointer, hop.slot)}
-              </span>
               <span className="bar" title={`${duration(from / 1000)} to ${duration(to / 1000)}`}>
                 <i
                   data-timeouts={hop.timeouts > 0 || undefined}
@@ -61,11 +65,16 @@ export function LookupCard({ lookup }: { lookup: Lookup }) {
                 />
               </span>
               <span className="num">{duration(Math.max(0, to - from) / 1000)}</span>
+              <Why hop={hop} left={lefts[i]} owner={hop === owner} bits={ring.bits} />
               {hop.timeouts > 0 && <span className="hop-note">{plural(hop.timeouts, "timeout")} before it</span>}
             </li>
           );
         })}
       </ol>
+      <p className="quiet">
+        {plural(hops, "hop")} before the owner; ½ log₂ {members} = {expectedHops(members).toFixed(1)} are usual.
+        {timeouts > 0 && ` ${plural(timeouts, "timeout")} on the way.`}
+      </p>
       <p className="card-links">
         {jaegerUrl && lookup.traceId ? (
           <a href={`${jaegerUrl}/trace/${lookup.traceId}`} target="_blank" rel="noreferrer">
@@ -80,5 +89,21 @@ export function LookupCard({ lookup }: { lookup: Lookup }) {
         )}
       </p>
     </article>
+  );
+}
+
+/** Why says by which pointer a member was reached, what that is, and how far it was from there. */
+function Why({ hop, left, owner, bits }: { hop: Hop; left: number; owner: boolean; bits: number }) {
+  const meaning = pointerMeaning(hop.pointer, hop.slot, bits);
+  return (
+    <span className="why">
+      <b>{pointerWord(hop.pointer, hop.slot)}</b>
+      {meaning && `, ${meaning}`}
+      {owner
+        ? ": the owner"
+        : hop.pointer === "self"
+          ? `: the key is ${percent(left)} of the circle ahead`
+          : `: ${percent(left)} left`}
+    </span>
   );
 }

@@ -31,8 +31,10 @@ export function LookupsTab() {
         <LookupCard lookup={chosen} />
       ) : (
         <p className="hint">
-          A key belongs to the first member at or after its place on the circle. Each member asked passes the lookup on
-          to its finger nearest before the key, so about half of the way is left after every hop.{" "}
+          A key's hash is its place on the circle, and the key belongs to the first member at or after its place,
+          clockwise. No member knows all the others: each knows the next few (its successors) and one ½, ¼, ⅛ … of the
+          circle ahead (its fingers). It passes a lookup on to the one it knows nearest before the key, so that about
+          half of the way is left after every hop.{" "}
           {world.lookups.length === 0
             ? "No lookup has been traced yet."
             : `The last ${world.lookups.length} took ${mean.toFixed(1)} hops on average; theory says ½ log₂ ${members} = ${expectedHops(members).toFixed(1)}.`}
@@ -70,7 +72,7 @@ function FindForm() {
         json: { key: form.get("key"), from, mode: form.get("mode") },
       });
       const lookup = lookupOf(found, Date.now());
-      chooseLookup(lookup);
+      chooseLookup(lookup, String(form.get("key")));
       motion.lookup(lookup, ring.bits, performance.now());
       setState({ busy: false, error: "" });
     } catch (err) {

@@ -100,7 +100,7 @@ function Centre() {
 function ZoomButtons() {
   const camera = useUi((s) => s.camera);
   return (
-    <div className="zoom" role="group" aria-label="Zoom">
+    <div className="zoom" data-over role="group" aria-label="Zoom">
       {camera.scale > 1 && (
         <button
           type="button"

@@ -104,11 +104,11 @@ function Button(props: {
 function Track({ from, to, at, can, second }: { from: number; to: number; at: number; can: boolean; second: number }) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const theme = useThemeSerial();
-  const ticks = useRing((s) => s.ticks);
+  const earlier = useRing((s) => s.earlier);
   // biome-ignore lint/correctness/useExhaustiveDependencies: the world grows in place; the second tells
   useEffect(() => {
-    if (canvas.current) drawTrack(canvas.current, useRing.getState().live, ticks, from, to);
-  }, [second, ticks, from, to, theme]);
+    if (canvas.current) drawTrack(canvas.current, useRing.getState().live, earlier, from, to);
+  }, [second, earlier, from, to, theme]);
   const share = Math.max(0, Math.min(1, (at - from) / Math.max(1, to - from)));
   const point = (e: React.PointerEvent) => {
     if (!can || (e.type === "pointermove" && e.buttons === 0)) return;

@@ -7,7 +7,7 @@ const STEPS: { target: string; title: string; text: string }[] = [
   {
     target: ".state",
     title: "Is the ring well?",
-    text: "This line says so in a word, with the reason, and what happened last. Everything here is known from telemetry alone; how old it is stands to the right.",
+    text: "This line says so in a word, with the reason, and what happened last. Everything here is known from telemetry alone; how old it is stands beside it.",
   },
   {
     target: ".stage",
@@ -41,6 +41,7 @@ export function Tour() {
     if (!step) return;
     const target = document.querySelector(step.target);
     target?.setAttribute("data-tour", "");
+    target?.scrollIntoView({ block: "nearest" }); // on a narrow screen the page is longer than the window
     return () => target?.removeAttribute("data-tour");
   }, [step]);
   if (!step) return null;

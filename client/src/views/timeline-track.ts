@@ -1,10 +1,16 @@
+import type { FeedEvent } from "../gen/hub_pb";
 import { groupOf } from "../model/feed";
 import { clock } from "../model/words";
 import type { World } from "../model/world";
-import type { Tick } from "../store/ring";
 
 /** drawTrack draws the stretch of time: ring error as hills, events as ticks, a scenario's phases as named bands. */
-export function drawTrack(canvas: HTMLCanvasElement, world: World, ticks: Tick[], from: number, to: number): void {
+export function drawTrack(
+  canvas: HTMLCanvasElement,
+  world: World,
+  earlier: readonly FeedEvent[],
+  from: number,
+  to: number,
+): void {
   const ctx = canvas.getContext("2d");
   const { clientWidth: width, clientHeight: height } = canvas;
   if (!ctx || width === 0) return;
@@ -28,25 +34,29 @@ export function drawTrack(canvas: HTMLCanvasElement, world: World, ticks: Tick[]
   const top = Math.max(24, ...world.samples.map((s) => Number(s.error)));
   ctx.fillStyle = color("busy");
   ctx.globalAlpha = 0.35;
+  let before = 0;
   for (const s of world.samples) {
     const ms = Number(s.timeMs);
+    // A second wide, but not over the one before: where two overlap the tint would be darker.
+    const left = x(Math.max(ms - 1000, before));
+    before = ms;
     if (ms < from || s.error === 0n) continue;
     const h = (base - 2) * Math.sqrt(Number(s.error) / top);
-    ctx.fillRect(x(ms - 1000), base - h, Math.max(1, x(ms) - x(ms - 1000)), h);
+    ctx.fillRect(left, base - h, Math.max(1, x(ms) - left), h);
   }
   ctx.globalAlpha = 1;
 
-  const tick = (ms: number, warning: boolean) => {
-    if (ms < from) return;
-    ctx.fillStyle = color(warning ? "bad" : "ink-3");
+  const tones = { bad: color("bad"), calm: color("ink-3") };
+  const tick = ({ kind, timeMs, warning }: FeedEvent) => {
+    const ms = Number(timeMs);
+    if (ms < from || groupOf(kind) !== "membership" || kind === "chord.node.started") return;
+    ctx.fillStyle = warning ? tones.bad : tones.calm;
     // Failures are longer ticks, not only redder ones.
     ctx.fillRect(x(ms) - 0.5, base - (warning ? 13 : 6), warning ? 2 : 1, warning ? 13 : 6);
   };
-  const remembered = Number(world.events[0]?.timeMs ?? to);
-  for (const t of ticks) if (t.ms < remembered) tick(t.ms, t.warning);
-  for (const e of world.events) {
-    if (groupOf(e.kind) === "membership" && e.kind !== "chord.node.started") tick(Number(e.timeMs), e.warning);
-  }
+  const remembered = world.events[0]?.timeMs ?? BigInt(to);
+  for (const e of earlier) if (e.timeMs < remembered) tick(e);
+  for (const e of world.events) tick(e);
   times(ctx, color, from, to, x, height, width);
 }
 

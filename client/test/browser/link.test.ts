@@ -204,6 +204,21 @@ describe("time", () => {
     }
   });
 
+  it("shows an instant at which the selected member was not there yet, and says so", async () => {
+    const { url } = await ring({ members: 10, churn: 0 });
+    const page = await show(`${url}?tab=members`);
+    await ready(page);
+    await page.locator(".track:not([aria-disabled=true])").waitFor();
+    await page.waitForFunction(() => Number(document.querySelector(".track")?.getAttribute("aria-valuemax")) >= 2);
+    const answer = await fetch(`${url}api/nodes`, { method: "POST", body: '{"count": 1}' });
+    const { ids } = (await answer.json()) as { ids: string[] };
+    await page.locator(".table-row", { hasText: ids[0].slice(0, 8) }).click();
+    await page.getByTestId("member-panel").getByText(ids[0].slice(0, 12)).first().waitFor();
+    await page.locator(".track").click({ position: { x: 30, y: 10 } });
+    await page.locator("[data-testid=ring][data-members='10']").waitFor();
+    await page.getByTestId("member-panel").getByText("No such member is known at this instant.").waitFor();
+  });
+
   it("says why an instant cannot be shown", async () => {
     const { url } = await ring({ members: 10, churn: 0 });
     const page = await show(`${url}?t=2020-01-01T00:00:00Z`);

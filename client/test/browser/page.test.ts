@@ -146,7 +146,7 @@ describe("a newcomer", () => {
       .getByText("a lookup's hop, by a finger")
       .waitFor();
     await page.getByRole("tab", { name: "Lookups" }).click();
-    await page.getByText(/A key belongs to the first member at or after its place/).waitFor();
+    await page.getByText(/the key belongs to the first member at or after its place/).waitFor();
   });
 });
 
@@ -167,7 +167,7 @@ describe("what happened", () => {
       .waitFor();
     await page.locator(".table-row", { hasText: id }).getByText("failed").waitFor();
     await page.getByRole("tab", { name: "Events" }).click();
-    await page.getByTestId("feed").locator("[data-warning]").waitFor();
+    await page.getByTestId("feed").locator("[data-warning]").first().waitFor();
     await page.getByRole("button", { name: "Failures only" }).click();
     // Two neighbours tell of it.
     await page.getByTestId("feed").locator("li").nth(1).waitFor();
@@ -227,6 +227,13 @@ describe("lookups", () => {
     expect(hops).toBeGreaterThan(0);
     expect(await card.innerText()).toMatch(/½ log₂ 32 = 2\.5/);
     if (hops > 1) expect(await card.locator(".waterfall li").last().innerText()).toContain("owner");
+    // It says in words how the key was found: its place, who owns it, and each pointer with its reach.
+    expect(await card.innerText()).toMatch(/The hash of “the tide” is [0-9a-f]{8}; the first member at or after it/);
+    expect(await card.locator(".why").first().innerText()).toMatch(/^start: the key is .+ % of the circle ahead$/);
+    for (const why of (await card.locator(".why").allInnerTexts()).slice(1))
+      expect(why).toMatch(
+        /^(finger \d+, .+ of the circle ahead|successor, the next member ahead): (.+ % left|the owner)$/,
+      );
     expect(await card.getByRole("link", { name: /Jaeger/ }).getAttribute("href")).toContain("/trace/");
     await page.waitForURL(/trace=[0-9a-f]{32}/);
     // The list stands still under the pointer, however many lookups there are.

@@ -22,6 +22,7 @@ import {
   hopCount,
   hopDistribution,
   lookupOf,
+  pointerMeaning,
 } from "../../src/model/lookups";
 import { pastWorld, simulationAt } from "../../src/model/past";
 import { lastNews, verdict } from "../../src/model/verdict";
@@ -43,6 +44,12 @@ describe("theory", () => {
   it("expects half the binary logarithm", () => {
     expect(expectedHops(1024)).toBe(5);
     expect(expectedHops(1)).toBe(0);
+    expect(pointerMeaning("finger", 159, 160)).toBe("½ of the circle ahead");
+    expect(pointerMeaning("finger", 20, 24)).toBe("1/16 of the circle ahead");
+    expect(pointerMeaning("finger", 100, 160)).toBe("1/2^60 of the circle ahead");
+    expect(pointerMeaning("successor", 0, 160)).toBe("the next member ahead");
+    expect(pointerMeaning("successor", 2, 160)).toBe("the 3rd member ahead");
+    expect(pointerMeaning("successor", 11, 160)).toBe("the 12th member ahead");
     for (const members of [2, 32, 100, 10_000]) {
       const shares = hopDistribution(members, 40);
       expect(shares.reduce((a, b) => a + b)).toBeCloseTo(1);
@@ -122,6 +129,9 @@ describe("verdict", () => {
     ].map(([kind, at]) => create(FeedEventSchema, { kind: String(kind), timeMs: BigInt(at) }));
     expect(lastNews(events)?.timeMs).toBe(30n);
     expect(lastNews([])).toBeUndefined();
+    // What the page has not heard itself, the history tells; but nothing later than the instant shown.
+    expect(lastNews([], events)?.timeMs).toBe(30n);
+    expect(lastNews([], events, 29)?.timeMs).toBe(10n);
   });
 });
 
@@ -164,6 +174,10 @@ describe("labels", () => {
     const labels = labelsFor(world, layout, selection, true);
     expect(labels[0]).toMatchObject({ text: world.table.hex(slot).slice(0, 8), kind: "strong" });
     expect(uncrowded(labels)).toEqual(labels);
+    // Names keep off what lies over the picture; what was chosen is named all the same.
+    const covered = uncrowded(labels, [[0, 0, 10_000, 10_000]]);
+    expect(covered).toEqual(labels.filter((l) => l.kind !== "id"));
+    expect(covered.length).toBeGreaterThan(0);
     expect(labels.length).toBeGreaterThan(20);
     expect(labelsFor(world, layout, selection, false).every((l) => l.kind !== "id")).toBe(true);
   });
