@@ -205,7 +205,7 @@ func TestManyMachines(t *testing.T) {
 
 	check := begin(t, dir, shown[5], env)
 	check.ends(t, time.Minute)
-	for _, want := range []string{"on the ring", "copies: 2", "\nhigh", "\nready\n", `"ids"`} {
+	for _, want := range []string{"on the ring", "copies: 2", "\nhigh", "ready\n", `"ids"`} {
 		if !strings.Contains(check.output(), want) {
 			t.Errorf("no %q printed", want)
 		}
