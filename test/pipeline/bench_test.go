@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -52,6 +53,7 @@ func BenchmarkPipeline(b *testing.B) {
 			b.ReportMetric(collector.cost(), "collector-cpu-ns/record")
 			b.ReportMetric(conductor.cost(), "conductor-cpu-ns/record")
 			b.ReportMetric(collector.cost()/conductor.cost(), "cpu-ratio")
+			b.ReportMetric(float64(conductor.again.Load()), "pushed-back")
 		})
 	}
 }
@@ -71,6 +73,7 @@ type runner struct {
 	logs, traces int64 // requests sent
 	took, used   time.Duration
 	records      int
+	again        atomic.Int64 // requests pushed back, and sent once more
 }
 
 func (r *runner) throughput() float64 { return float64(r.records) / r.took.Seconds() }
@@ -81,7 +84,7 @@ func (race *race) enter(b *testing.B, s *system) {
 	for i := range r.export {
 		conn := dial(b, s.otlp)
 		r.export[i] = func(tb testing.TB, method string, request []byte) {
-			if err := send(tb.Context(), conn, method, request); err != nil {
+			if err := send(tb.Context(), conn, method, request, &r.again); err != nil {
 				tb.Errorf("%s: %v", s.name, err)
 			}
 		}

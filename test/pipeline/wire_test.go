@@ -77,12 +77,13 @@ func dial(tb testing.TB, address string) *grpc.ClientConn {
 }
 
 // send sends a request until it is taken, as nodes do: a system that is behind says so, and gets it again.
-func send(ctx context.Context, conn *grpc.ClientConn, method string, request []byte) error {
+func send(ctx context.Context, conn *grpc.ClientConn, method string, request []byte, again *atomic.Int64) error {
 	for {
 		var reply []byte
 		err := conn.Invoke(ctx, method, request, &reply)
 		switch status.Code(err) {
 		case codes.Unavailable, codes.ResourceExhausted:
+			again.Add(1)
 			wait := time.NewTimer(10 * time.Millisecond)
 			select {
 			case <-wait.C:
