@@ -20,7 +20,7 @@ export function LookupCard({ lookup }: { lookup: Lookup }) {
   const typed = useUi((s) => s.key);
   const lefts = distancesLeft(lookup, ring.bits);
   const failed = lookup.outcome === Lookup_Outcome.FAILED;
-  const owner = failed || lookup.hops.length < 2 ? undefined : lookup.hops[lookup.hops.length - 1];
+  const owner = failed ? undefined : lookup.hops.at(-1);
   return (
     <article className="lookup-card" aria-label="Chosen lookup" data-testid="lookup-card">
       <header>
@@ -45,7 +45,10 @@ export function LookupCard({ lookup }: { lookup: Lookup }) {
             ; the first member at or after it, <MemberLink hex={hexOf(owner.id)} />, owns it
           </>
         )}
-        . Each member asked passed the lookup on to the one it knew nearest before that place, by the pointer named:
+        .{" "}
+        {lookup.hops.length > 1
+          ? "Each member asked passed the lookup on to the one it knew nearest before that place, by the pointer named:"
+          : "There was nobody else to ask:"}
       </p>
       <ol className="waterfall">
         {lookup.hops.map((hop, i) => {
