@@ -17,7 +17,7 @@ const (
 // each kind from each sender.
 //
 // The Collector receives everything and forwards everything, and that is all it does. The conductor folds and records
-// every event on disk, finds the lookups in the spans, and forwards
+// every event, finds the lookups in the spans, and forwards
 //   - mix, spans: the spans, as it does for Jaeger; events stay with it;
 //   - events: nothing;
 //   - all: the spans and the events, so everything that the Collector does and its own work on top.
