@@ -99,7 +99,7 @@ func Load(opt Options, in *pack.Reader) (*Ring, error) {
 // derive computes what follows from the registers and from each member's status.
 func (r *Ring) derive() {
 	r.regroup = true
-	r.tree.all(func(x *record) { r.vote(circle{}, circleOf(x)) })
+	r.tree.all(func(x *record) { r.cast(x, voteOf(x)) })
 	r.tree.all(func(x *record) {
 		x.refused = r.isRefused(x)
 		turned, by := x.turned, x.turnedBy

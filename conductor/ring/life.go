@@ -124,6 +124,7 @@ func (r *Ring) restand(x *record) {
 		r.reown(x)
 		r.touch(x)
 	}
+	r.recircle(x)
 }
 
 func (r *Ring) tallyBy(x *record, sign int) {
@@ -279,7 +280,6 @@ func (r *Ring) makeRoom() bool {
 
 // forget makes a member a stranger again. What was reported of its death stays known as long as others name it.
 func (r *Ring) forget(x *record) {
-	was := circleOf(x)
 	r.tallyBy(x, -1)
 	if x.counted {
 		r.count(x, false)
@@ -290,7 +290,7 @@ func (r *Ring) forget(x *record) {
 	r.reown(x)
 	r.closeAll(x)
 	r.tree.remove(x)
-	if was != (circle{}) && r.vote(was, circle{}) {
+	if x.vote.circle != (circle{}) && r.cast(x, vote{}) {
 		r.tree.all(r.judge)
 	}
 	r.heard--

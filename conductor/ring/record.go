@@ -39,6 +39,7 @@ type record struct {
 	uncertain bool         // restand
 	doubtful  bool         // restand: uncertain, and perhaps one of the ring's members
 	missing   int64        // restand
+	vote      vote         // recircle: for what the ring is like
 	refused   bool         // judge: it is of another ring
 	counted   bool         // count: it is one of the ring's members, among which ranks are counted
 	countedAs int64        // count: in which life

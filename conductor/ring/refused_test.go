@@ -93,3 +93,61 @@ func TestMajorityDecidesWhoIsRefused(t *testing.T) {
 		t.Fatalf("r = %d, %d members, %+v, error %d", v.ListLen, len(v.Members), v.Counts, v.Error)
 	}
 }
+
+// A refused host with more virtual nodes than the ring has members does not hide the ring, and neither do those who have
+// left it, or fallen silent, hide the ring that follows under the same name.
+func TestWhoseWordCounts(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var events []*chordevent.Event
+		tell := func(ev *chordevent.Event) { events = append(events, ev) }
+		before := ringtest.NewWorld(160, 4, tell)
+		for id := range uint64(9) {
+			before.Birth(id)
+		}
+		ends := rapid.SampledFrom([]string{"they leave", "they fall silent"}).Draw(t, "the ring before")
+		if ends == "they leave" {
+			for _, a := range before.Alive() {
+				before.Say(a, chordevent.Left{})
+			}
+		}
+		r := New(Options{Name: "test"})
+		for _, ev := range rapid.Permutation(events).Draw(t, "order of the ring before") {
+			r.Apply(ev, before.Now)
+		}
+		events = nil
+		w := ringtest.NewWorld(160, 2, tell)
+		w.Now = before.Now.Add(time.Minute)
+		for id := range uint64(6) {
+			w.Birth(100 + id)
+		}
+		w.RepairAll()
+		odd := ringtest.NewWorld(160, 3, func(ev *chordevent.Event) {
+			if _, started := ev.Body.(chordevent.Started); started {
+				tell(ev)
+			}
+		})
+		odd.Now = w.Now
+		for id := range uint64(20) {
+			odd.Birth(200 + id)
+		}
+		r.Advance(w.Now)
+		for _, ev := range rapid.Permutation(events).Draw(t, "order") {
+			r.Apply(ev, w.Now)
+		}
+		v := r.View()
+		if v.ListLen != 2 || len(v.Members) != 6 || v.Counts.Active != 6 || v.Counts.RefusedMembers != 29 || v.Error != 0 {
+			t.Fatalf("%s: r = %d, %d members, %+v, error %d", ends, v.ListLen, len(v.Members), v.Counts, v.Error)
+		}
+		again, err := Restore(Options{Name: "test"}, r.Checkpoint())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := printView(again, everyone), printView(r, everyone); got != want {
+			t.Fatal("restored: ", firstDifference(got, want))
+		}
+		later := w.Now.Add(20 * time.Minute)
+		if r.Advance(later); r.Len() != 0 || len(r.circles) != 0 {
+			t.Fatalf("%d members are remembered, and the words of %v", r.Len(), r.circles)
+		}
+	})
+}

@@ -67,8 +67,8 @@ type Ring struct {
 	reported  int // strangers that nobody names and somebody reported dead
 	overdue   int // strangers that a member has named for longer than grace
 
-	circles map[circle]int // members by what they say of the ring
-	circle  circle         // what most say
+	circles map[circle]votes // what members say of the ring
+	circle  circle           // the one with the most
 	space   chord.Space
 
 	sums     errorSums
@@ -103,7 +103,7 @@ func New(opt Options) *Ring {
 		opt:       opt.withDefaults(),
 		records:   make(map[chord.ID]*record),
 		strangers: make(map[*record]struct{}),
-		circles:   make(map[circle]int),
+		circles:   make(map[circle]votes),
 		lost:      losses{by: make(map[string]int64)},
 		breaches:  make(map[breachKey]*breach),
 		moves:     moveTable{by: make(map[string]*move)},

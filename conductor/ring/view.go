@@ -54,7 +54,7 @@ type View struct {
 // Counts counts members by status, and those that may be part of the ring and are not known well.
 type Counts struct {
 	Joining, Active, Leaving, Left, Failed, Silent int
-	RefusedMembers                                 int    // of other bits, r or R than most, so that the hosts refuse them; not shown, nor in the numbers before
+	RefusedMembers                                 int    // of other bits, r or R than the ring, so that its hosts refuse them; not shown, nor in the numbers before
 	Uncertain                                      int    // marked uncertain, and neither gone nor passed over
 	Unheard                                        int    // members, perhaps, that others name or report dead, and that have said nothing yet
 	Lost                                           int64  // telemetry records that processes said they lost

@@ -1,0 +1,141 @@
+package ring
+
+import (
+	"slices"
+
+	"chordconductor/node/chord"
+	"chordconductor/otel/chordevent"
+)
+
+// A circle is what a member says of the ring that it is in.
+type circle struct{ bits, listLen, replicas int }
+
+func circleOf(x *record) circle {
+	s := &x.started.val
+	return circle{s.Bits, s.ListLen, s.Replicas}
+}
+
+// A vote is a member's circle, and how much the member's word counts.
+type vote struct {
+	circle
+	weight int
+}
+
+// Votes of a kind outweigh any number of the next. A host that the ring refuses brings as many joiners as it has virtual
+// nodes, and a ring that has ended leaves its dead behind: neither may hide the ring that is.
+const (
+	ofRing   = iota // active, or about to leave
+	ofSilent        // was that when last heard
+	ofJoiner
+	ofGone
+	voteWeights
+)
+
+func voteOf(x *record) vote {
+	v := vote{circleOf(x), ofJoiner}
+	switch {
+	case x.status.gone():
+		v.weight = ofGone
+	case x.status == Active || x.status == Leaving:
+		v.weight = ofRing
+	case x.status == Silent && (x.word.val == chordevent.StatusActive || x.word.val == chordevent.StatusLeaving):
+		v.weight = ofSilent
+	}
+	return v
+}
+
+// votes are those for one circle, by weight.
+type votes [voteWeights]int
+
+func (v votes) compare(o votes) int { return slices.Compare(v[:], o[:]) }
+
+// recircle follows a change of what x says of the ring, or of how much that counts.
+func (r *Ring) recircle(x *record) {
+	switch now := voteOf(x); {
+	case now == x.vote:
+	case r.cast(x, now):
+		r.tree.all(r.judge)
+	default:
+		r.judge(x)
+	}
+}
+
+// cast changes x's vote, takes for the ring's circle the one with the most votes, and tells whether that has changed.
+func (r *Ring) cast(x *record, now vote) (changed bool) {
+	r.poll(x.vote, -1)
+	x.vote = now
+	r.poll(x.vote, +1)
+	most, best := circle{}, votes{}
+	for c, v := range r.circles { // one entry, unless members are set up differently
+		if n := v.compare(best); n > 0 || n == 0 && less(most, c) {
+			most, best = c, v
+		}
+	}
+	if most.bits != r.circle.bits && most.bits != 0 {
+		r.setSpace(most.bits)
+		r.tree.all(r.retail)
+	}
+	changed = most != r.circle
+	r.circle = most
+	r.unchecked = r.unchecked || changed
+	return changed
+}
+
+// isRefused says that a member is of another ring than this one, by what it says of it. The ring's hosts refuse each call
+// of such a member's, so it is none of theirs, whatever its ring's name.
+func (r *Ring) isRefused(x *record) bool {
+	c := circleOf(x)
+	return c != (circle{}) && c != r.circle
+}
+
+// judge brings a member's being refused up to date. One that is, is neither shown nor counted among the ring's. Registers
+// say who is, and no event is turned away for it, so the order of events does not matter, and whoever turns out to be in
+// the ring is back at once.
+func (r *Ring) judge(x *record) {
+	refused := r.isRefused(x)
+	if refused == x.refused {
+		return
+	}
+	r.tallyBy(x, -1)
+	x.refused = refused
+	x.doubtful = x.isDoubtful(x.status, x.uncertain)
+	r.tallyBy(x, +1)
+	r.checkList(x)
+	if counted := x.isMember(x.status); counted != x.counted {
+		r.count(x, counted)
+		r.reown(x)
+	}
+	r.turn(x)
+	r.touch(x)
+	r.regroup = true
+	r.others.by(r.now) // whom it names may no longer be missing, or be again
+}
+
+// poll adds to, or takes from, the votes for a circle. The zero circle is that of a member that has not said.
+func (r *Ring) poll(v vote, sign int) {
+	if v.circle == (circle{}) {
+		return
+	}
+	all := r.circles[v.circle]
+	if all[v.weight] += sign; all == (votes{}) {
+		delete(r.circles, v.circle)
+	} else {
+		r.circles[v.circle] = all
+	}
+}
+
+func less(a, b circle) bool {
+	if a.bits != b.bits {
+		return a.bits < b.bits
+	}
+	if a.listLen != b.listLen {
+		return a.listLen < b.listLen
+	}
+	return a.replicas < b.replicas
+}
+
+func (r *Ring) setSpace(bits int) {
+	if space, err := chord.NewSpace(bits); err == nil {
+		r.space = space
+	}
+}
