@@ -73,7 +73,7 @@ func local[Answer any](ctx context.Context, r remote, method func(context.Contex
 	}); err != nil {
 		return nil, err
 	}
-	timer := time.NewTimer(r.limit)
+	timer := time.NewTimer(r.e.late.grant(r.limit)) // it may wait for a call of its own, which is granted as much
 	defer timer.Stop()
 	select {
 	case got := <-done:

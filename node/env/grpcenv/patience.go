@@ -13,6 +13,7 @@ const (
 	onTime      = 5 * time.Millisecond   // what an idle machine may take to wake a thread
 	lateSteps   = 8                      // waits for a processor that a call and its answer may meet, on both hosts
 	maxPatience = 8                      // more than its limit a call is granted at most, in limits
+	maxLate     = time.Second            // a host that was stopped for an hour is not starved for long when it goes on
 )
 
 // lateness is how late this host has lately been, and forgets half of it in about a second.
@@ -39,7 +40,7 @@ func (l *lateness) saw(late time.Duration) {
 	if late < onTime {
 		late = 0
 	}
-	l.nanos.Store(max(late.Nanoseconds(), l.nanos.Load()*15/16))
+	l.nanos.Store(max(min(late, maxLate).Nanoseconds(), l.nanos.Load()*15/16))
 }
 
 // grant is how long a call with a limit may take.

@@ -1,9 +1,13 @@
 package grpcenv
 
 import (
+	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"chordconductor/node/env"
 )
 
 func TestPatience(t *testing.T) {
@@ -34,7 +38,33 @@ func TestPatience(t *testing.T) {
 		t.Errorf("half a minute later a call may take %v", got)
 	}
 	l.saw(time.Hour)
-	is("asleep", 9*limit)
+	is("stopped", 9*limit)
+	for range 30 {
+		l.saw(0)
+	}
+	if got := l.grant(limit); got > 4*limit {
+		t.Errorf("three seconds after it was stopped a call may take %v", got)
+	}
+}
+
+// A call to the host itself is granted what a call to another is: it may be waiting for one.
+func TestPatienceWithItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &Env{stop: make(chan struct{})}
+		e.late.saw(100 * time.Millisecond)
+		begin := time.Now()
+		slow := func(context.Context) (*struct{}, error) {
+			time.Sleep(2 * time.Second)
+			return nil, nil
+		}
+		if _, err := local(t.Context(), remote{e: e, limit: 500 * time.Millisecond}, slow); !errors.Is(err, env.ErrTimeout) {
+			t.Errorf("error %v", err)
+		}
+		if took := time.Since(begin); took != 1300*time.Millisecond {
+			t.Errorf("it took %v", took)
+		}
+		e.tasks.Wait()
+	})
 }
 
 // An idle machine's host is never late, and its watch ends.
