@@ -116,8 +116,12 @@ func (o *options) check() error {
 		return err
 	}
 	if o.advertise != "" {
-		if _, err := checkAddress("--advertise", o.advertise, false); err != nil {
+		host, err := checkAddress("--advertise", o.advertise, false)
+		if err != nil {
 			return err
+		}
+		if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+			return fmt.Errorf("--advertise %q: leads others to themselves; want an address of this machine", o.advertise)
 		}
 	}
 	if o.joinGiven && len(o.join) == 0 { // an empty variable of a script, more likely than the wish for another ring

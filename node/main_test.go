@@ -153,6 +153,8 @@ func TestUsageErrors(t *testing.T) {
 		{"--listen 127.0.0.1:x", "not a port"},
 		{"--listen 0.0.0.0:0", "--advertise"},
 		{"--advertise :7001", "names no host"},
+		{"--advertise 0.0.0.0:7001", "to themselves"},
+		{"--advertise [::]:7001", "to themselves"},
 		{"--join nonsense", "--join"},
 		{"--join=", "names no host"},
 		{"--join nobody@home:7001", "no host"},

@@ -43,7 +43,7 @@ func serve(ctx context.Context, end *ending, o *options) error {
 		OnError: silence.begins,
 	})
 	if err != nil {
-		return usageError{err}
+		return usageError{errors.New(oneLine(err))}
 	}
 	defer func() {
 		flush, cancel := context.WithTimeout(context.Background(), 4*time.Second)

@@ -2,7 +2,8 @@ package main
 
 import "sync/atomic"
 
-// silence is a time in which the host's telemetry does not arrive. The ring is none the worse for it, and says so once.
+// silence is a time in which the host's telemetry does not arrive. The ring is none the worse for it, and the
+// first line says so.
 type silence struct {
 	on   atomic.Bool
 	hint atomic.Bool // has been given

@@ -47,6 +47,14 @@ func (e environ) otlp(signal, what string) string {
 	return e.get("OTEL_EXPORTER_OTLP_"+signal+"_"+what, "OTEL_EXPORTER_OTLP_"+what)
 }
 
+// otlpName is the name of the variable whose value otlp returns, to speak of it.
+func (e environ) otlpName(signal, what string) string {
+	if own := "OTEL_EXPORTER_OTLP_" + signal + "_" + what; e.get(own) != "" {
+		return own
+	}
+	return "OTEL_EXPORTER_OTLP_" + what
+}
+
 func (e environ) disabled() bool { return strings.EqualFold(e.get("OTEL_SDK_DISABLED"), "true") }
 
 // exports says whether a signal has an exporter. Callers have checked the variables.
@@ -111,31 +119,44 @@ func (e environ) timeout(signal string, byDefault time.Duration) time.Duration {
 	return byDefault
 }
 
-// check refuses values that would otherwise be ignored, or would send telemetry to nowhere, without a word.
+// check refuses values that would otherwise be ignored, or would send telemetry to nowhere, without a word. A variable that
+// is common to the signals is named once.
 func (e environ) check() error {
 	var wrong []error
+	said := map[string]bool{}
+	refuse := func(err error) {
+		if !said[err.Error()] {
+			said[err.Error()] = true
+			wrong = append(wrong, err)
+		}
+	}
 	for _, signal := range []string{traces, metrics, logs} {
 		switch v := e.get("OTEL_" + signal + "_EXPORTER"); {
 		case signal == metrics, v == "", v == "otlp", v == "none":
 		default:
-			wrong = append(wrong, fmt.Errorf("OTEL_%s_EXPORTER=%.40q: want otlp or none", signal, v))
+			refuse(fmt.Errorf("OTEL_%s_EXPORTER=%.40q: want otlp or none", signal, v))
 		}
 		switch v := e.protocol(signal); v {
 		case grpcProtocol, httpProtocol:
 		default:
-			wrong = append(wrong, fmt.Errorf("OTEL_EXPORTER_OTLP_PROTOCOL or OTEL_EXPORTER_OTLP_%s_PROTOCOL=%.40q: want %s or %s", signal, v, grpcProtocol, httpProtocol))
+			refuse(fmt.Errorf("%s=%.40q: want %s or %s", e.otlpName(signal, "PROTOCOL"), v, grpcProtocol, httpProtocol))
+		}
+		switch v := e.otlp(signal, "COMPRESSION"); v {
+		case "", "gzip", "none":
+		default: // the SDK would send it as it is, after a line of its own
+			refuse(fmt.Errorf("%s=%.40q: want gzip or none", e.otlpName(signal, "COMPRESSION"), v))
 		}
 		if v := e.otlp(signal, "ENDPOINT"); v != "" {
 			if err := checkURL(v); err != nil {
-				wrong = append(wrong, fmt.Errorf("OTEL_EXPORTER_OTLP_ENDPOINT or OTEL_EXPORTER_OTLP_%s_ENDPOINT=%w", signal, err))
+				refuse(fmt.Errorf("%s=%w", e.otlpName(signal, "ENDPOINT"), err))
 			}
 		}
 	}
 	if err := e.checkMetricExporters(); err != nil {
-		wrong = append(wrong, err)
+		refuse(err)
 	}
 	if _, err := e.propagator(); err != nil {
-		wrong = append(wrong, err)
+		refuse(err)
 	}
 	return errors.Join(wrong...)
 }

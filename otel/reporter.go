@@ -18,8 +18,9 @@ const (
 // and when it is away they fail for one reason: that is told once for all of them, and again ever more rarely.
 type reporter struct {
 	*outage
-	last    time.Time // guarded by outage.mu, as is skipped
+	last    time.Time // guarded by outage.mu, as are the others
 	skipped int
+	after   int // outages that were over when skipped began
 }
 
 // An outage is what the reporters of a process have told last.
@@ -30,6 +31,15 @@ type outage struct {
 	reason string
 	at     time.Time
 	gap    time.Duration // until the same reason is told again
+	past   int           // outages that are over
+}
+
+// over is told when events are exported again: what fails from now on is another outage, even for the same reason.
+func (o *outage) over() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.reason = ""
+	o.past++
 }
 
 func (r *reporter) report(err error) {
@@ -46,6 +56,9 @@ func (r *reporter) due(err error, now time.Time) error {
 	reason := reasonOf(err)
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.after != r.past {
+		r.after, r.skipped = r.past, 0
+	}
 	same := reason == r.reason
 	if same && now.Sub(r.at) < r.gap || !same && !r.last.IsZero() && now.Sub(r.last) < reportGap {
 		r.skipped++

@@ -46,6 +46,39 @@ func TestOutageIsToldOnce(t *testing.T) {
 	})
 }
 
+// An outage after the end of another is told as a new one, however patient its teller had become, and without what the
+// first one left uncounted; but one that comes and goes every second is told no more often than others.
+func TestOutagesAreTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var heard errorLog
+		all := &outage{tell: heard.add}
+		events := &reporter{outage: all}
+		fail := func() {
+			events.report(fmt.Errorf("export of 6 events: %w", status.Error(codes.Unavailable, "away")))
+			<-time.After(time.Second)
+		}
+		for range 320 { // the last message is at 310 s, the next would be after five minutes
+			fail()
+		}
+		all.over()
+		told := len(heard.errs)
+		fail()
+		if len(heard.errs) != told+1 {
+			t.Fatalf("of the second outage: %v", heard.errs[told:])
+		}
+		if got, want := heard.errs[told].Error(), "export of 6 events: Unavailable: away"; got != want {
+			t.Errorf("of the second outage %q, want %q", got, want)
+		}
+		for range 60 {
+			fail()
+			all.over()
+		}
+		if n := len(heard.errs) - told; n > 8 {
+			t.Errorf("told %d times in a minute", n)
+		}
+	})
+}
+
 func TestReasons(t *testing.T) {
 	dial := &net.OpError{Op: "dial", Net: "tcp", Addr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 4318}, Err: syscall.ECONNREFUSED}
 	for _, test := range []struct {

@@ -128,6 +128,7 @@ func (s *setup) eventsAndLogs(ctx context.Context) error {
 	pipeline := s.cfg.Events
 	pipeline.Attempt = s.env.timeout(logs, pipeline.Attempt)
 	s.pipeline = newPipeline(s.resource, exporter, pipeline, s.reporter().report)
+	s.pipeline.recovery.add(s.outage.over)
 	s.Events = eventLoggers{p: s.pipeline}
 	s.ends = append(s.ends, end{"events", s.pipeline.ForceFlush, s.pipeline.Shutdown, func() {}})
 

@@ -220,6 +220,8 @@ func TestSetupRefuses(t *testing.T) {
 		{"OTEL_EXPORTER_OTLP_ENDPOINT", "localhost:4317", Config{}, "http://localhost:4317"},
 		{"OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "unix://x", Config{}, "http:// or https://"},
 		{"OTEL_EXPORTER_OTLP_PROTOCOL", "http/json", Config{}, "http/protobuf"},
+		{"OTEL_EXPORTER_OTLP_COMPRESSION", "zstd", Config{}, "gzip or none"},
+		{"OTEL_EXPORTER_OTLP_LOGS_COMPRESSION", "zstd", Config{}, "want gzip or none"},
 		{"OTEL_TRACES_EXPORTER", "zipkin", Config{}, "want otlp or none"},
 		{"OTEL_METRICS_EXPORTER", "otlp,none", Config{}, "want otlp, prometheus"},
 		{"OTEL_PROPAGATORS", "b3", Config{}, "tracecontext"},
@@ -235,6 +237,8 @@ func TestSetupRefuses(t *testing.T) {
 			_, err := Setup(context.Background(), c.cfg)
 			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), c.name) {
 				t.Errorf("error %v, want one that names %s and says %q", err, c.name, c.want)
+			} else if strings.Contains(err.Error(), "\n") {
+				t.Errorf("one mistake is told more than once: %v", err)
 			}
 		})
 	}
