@@ -44,7 +44,7 @@ func ringState(v *ring.View, s live.Stats) *hubpb.RingState {
 		RecordsLost: uint64(max(v.Counts.Lost, 0)), RecordsRejected: s.RejectedTotal(), LookupsSampled: s.LookupsSampled,
 		Joining: uint32(v.Counts.Joining), Active: uint32(v.Counts.Active), Leaving: uint32(v.Counts.Leaving),
 		Left: uint32(v.Counts.Left), Failed: uint32(v.Counts.Failed), Silent: uint32(v.Counts.Silent),
-		Uncertain: uint32(v.Counts.Uncertain + v.Counts.Unheard),
+		Uncertain: uint32(v.Counts.Uncertain + v.Counts.Unheard), MembersRefused: uint32(v.Counts.RefusedMembers),
 	}
 	for _, violation := range v.Violations {
 		p := &hubpb.Violation{

@@ -43,7 +43,7 @@ func goldenViews(now time.Time) (members []*otlptest.Member, before, after *ring
 	later := *before
 	after = &later
 	after.Seq, after.Time, after.Status, after.Error = 8, now.Add(2*time.Second), ring.Repairing, 7
-	after.Counts = ring.Counts{Active: 4, Failed: 1, Uncertain: 1, Lost: 3}
+	after.Counts = ring.Counts{Active: 4, Failed: 1, Uncertain: 1, Lost: 3, RefusedMembers: 2}
 	after.Members = slices.Clone(before.Members)
 	told, dead := *before.Members[1], *before.Members[2]
 	told.Seq, told.Error, told.LastEvent = 2, 3, now.Add(time.Second)

@@ -119,6 +119,9 @@ func (t *table) row(m *ring.Member, v *ring.View, space chord.Space) row {
 		from: -1, keys: uint64(m.Load.OwnedKeys), replicas: uint64(m.Load.ReplicaKeys), bytes: uint64(m.Load.Bytes),
 		err: uint32(m.Error), lastEvent: millis(m.LastEvent), incarnation: m.Incarnation,
 	}
+	if m.Status == ring.Left { // it has handed over what it said last that it held
+		r.keys, r.replicas, r.bytes = 0, 0, 0
+	}
 	if m.Started.Address != "" {
 		r.address = m.Started.Address
 	}

@@ -10,8 +10,25 @@ import (
 
 	"chordconductor/conductor/internal/otlptest"
 	"chordconductor/conductor/ring"
+	"chordconductor/node/chord"
 	"chordconductor/otel/chordevent"
 )
+
+// A member that has left holds nothing, whatever it held when it last said so; one that failed is shown with its last.
+func TestRowOfTheGone(t *testing.T) {
+	space, err := chord.NewSpace(160)
+	if err != nil {
+		t.Fatal(err)
+	}
+	load := chordevent.Load{OwnedKeys: 7, ReplicaKeys: 8, Bytes: 9}
+	for status, want := range map[ring.MemberStatus]uint64{ring.Active: 7, ring.Failed: 7, ring.Left: 0} {
+		m := &ring.Member{Status: status, Load: load}
+		got := newTable().row(m, &ring.View{Bits: 160}, space)
+		if got.keys != want || got.replicas > 0 != (want > 0) || got.bytes > 0 != (want > 0) {
+			t.Errorf("%v: %d keys, %d replicas, %d bytes; want %d keys", status, got.keys, got.replicas, got.bytes, want)
+		}
+	}
+}
 
 // Rows that changed, laid over what was there, are the same as the whole table of the newest view; handles are stable.
 func TestChangesAddUpToTheView(t *testing.T) {

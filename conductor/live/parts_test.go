@@ -95,7 +95,7 @@ func TestTexts(t *testing.T) {
 		"found a001 dead (chord.stabilize)":                  chordevent.PeerFailed{Peer: peer(1), Operation: "chord.stabilize"},
 		"sends a range to a001 (join)":                       chordevent.KeysMoved{Phase: chordevent.MoveStarted, Outgoing: true, Peer: peer(1), Reason: chordevent.MoveJoin},
 		"received 12 keys, 3.4 kB, from a001 (leave)":        chordevent.KeysMoved{Phase: chordevent.MoveDone, Peer: peer(1), Keys: 12, Bytes: 3400, Reason: chordevent.MoveLeave},
-		"failed to receive 1 keys, 7 B, from a001 (repair)":  chordevent.KeysMoved{Phase: chordevent.MoveFailed, Peer: peer(1), Keys: 1, Bytes: 7, Reason: chordevent.MoveRepair},
+		"failed to receive 1 key, 7 B, from a001 (repair)":   chordevent.KeysMoved{Phase: chordevent.MoveFailed, Peer: peer(1), Keys: 1, Bytes: 7, Reason: chordevent.MoveRepair},
 		"holds 5 keys and 10 replicas, 1.9 MB":               chordevent.NodeLoad{Load: chordevent.Load{OwnedKeys: 5, ReplicaKeys: 10, Bytes: 1_900_000}},
 		"leaves; a001 takes over":                            chordevent.Leaving{Successor: peer(1)},
 		"left":                                               chordevent.Left{},

@@ -53,7 +53,7 @@ func (t teller) text(body chordevent.Body) string {
 	case chordevent.KeysMoved:
 		return t.move(b)
 	case chordevent.NodeLoad:
-		return fmt.Sprintf("holds %d keys and %d replicas, %s", b.OwnedKeys, b.ReplicaKeys, size(b.Bytes))
+		return fmt.Sprintf("holds %s and %s, %s", plural(b.OwnedKeys, "key"), plural(b.ReplicaKeys, "replica"), size(b.Bytes))
 	case chordevent.Leaving:
 		return "leaves" + t.takesOver(b.Successor)
 	case chordevent.Left:
@@ -107,7 +107,7 @@ func (t teller) move(b chordevent.KeysMoved) string {
 	if b.Phase == chordevent.MoveStarted && b.Keys == 0 {
 		return fmt.Sprintf("%s a range %s %s (%s)", verb, way, t.id(b.Peer.ID), b.Reason)
 	}
-	return fmt.Sprintf("%s %d keys, %s, %s %s (%s)", verb, b.Keys, size(b.Bytes), way, t.id(b.Peer.ID), b.Reason)
+	return fmt.Sprintf("%s %s, %s, %s %s (%s)", verb, plural(b.Keys, "key"), size(b.Bytes), way, t.id(b.Peer.ID), b.Reason)
 }
 
 func (t teller) takesOver(p chordevent.PeerRef) string {
@@ -115,6 +115,13 @@ func (t teller) takesOver(p chordevent.PeerRef) string {
 		return ""
 	}
 	return "; " + t.id(p.ID) + " takes over"
+}
+
+func plural(n int64, one string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %ss", n, one)
 }
 
 func size(n int64) string {

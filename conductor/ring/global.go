@@ -100,8 +100,15 @@ func (r *Ring) checkSuccessors() {
 		r.found(chord.OneOrderedRing, nil, r.live, "0 rings")
 	}
 	if astray := r.astray(next, on); astray != nil {
-		r.found(chord.ConnectedAppendages, nil, astray, fmt.Sprintf("%d members do not reach the ring", len(astray)))
+		r.found(chord.ConnectedAppendages, nil, astray, lost(len(astray)))
 	}
+}
+
+func lost(members int) string {
+	if members == 1 {
+		return "1 member does not reach the ring"
+	}
+	return fmt.Sprintf("%d members do not reach the ring", members)
 }
 
 // bestSuccessor is the rank of the first live entry of x's list, or nowhere, or unknown.

@@ -35,6 +35,7 @@ describe("golden messages", () => {
     const turns = Array.from(world.table.order(), (slot) => world.table.turn[slot]);
     for (const [i, turn] of turns.entries()) expect(turn).toBeCloseTo(i / 5, 6);
     expect(world.ring.failed).toBe(1);
+    expect(world.ring.membersRefused).toBe(2);
     const failed = Array.from(world.table.order()).filter((slot) => world.table.status[slot] === Status.FAILED);
     expect(failed).toHaveLength(1);
     expect(world.events.at(-1)?.keys).toBe(120n);

@@ -1029,7 +1029,8 @@ type RingState struct {
 	Failed          uint32  `protobuf:"varint,18,opt,name=failed,proto3" json:"failed,omitempty"`
 	Silent          uint32  `protobuf:"varint,19,opt,name=silent,proto3" json:"silent,omitempty"`
 	Uncertain       uint32  `protobuf:"varint,20,opt,name=uncertain,proto3" json:"uncertain,omitempty"`
-	HistoryFromMs   int64   `protobuf:"varint,21,opt,name=history_from_ms,json=historyFromMs,proto3" json:"history_from_ms,omitempty"` // the oldest instant that /api/ring?at= can show, Unix milliseconds; 0: no history is kept
+	HistoryFromMs   int64   `protobuf:"varint,21,opt,name=history_from_ms,json=historyFromMs,proto3" json:"history_from_ms,omitempty"`  // the oldest instant that /api/ring?at= can show, Unix milliseconds; 0: no history is kept
+	MembersRefused  uint32  `protobuf:"varint,22,opt,name=members_refused,json=membersRefused,proto3" json:"members_refused,omitempty"` // by the ring's hosts, for other bits, r or R; shown nowhere else
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -1207,6 +1208,13 @@ func (x *RingState) GetUncertain() uint32 {
 func (x *RingState) GetHistoryFromMs() int64 {
 	if x != nil {
 		return x.HistoryFromMs
+	}
+	return 0
+}
+
+func (x *RingState) GetMembersRefused() uint32 {
+	if x != nil {
+		return x.MembersRefused
 	}
 	return 0
 }
@@ -2220,7 +2228,7 @@ const file_hub_proto_rawDesc = "" +
 	"\x0eSTATUS_LEAVING\x10\x03\x12\x0f\n" +
 	"\vSTATUS_LEFT\x10\x04\x12\x11\n" +
 	"\rSTATUS_FAILED\x10\x05\x12\x11\n" +
-	"\rSTATUS_SILENT\x10\x06\"\xba\x06\n" +
+	"\rSTATUS_SILENT\x10\x06\"\xe3\x06\n" +
 	"\tRingState\x126\n" +
 	"\x06status\x18\x01 \x01(\x0e2\x1e.conductor.v1.RingState.StatusR\x06status\x12\x14\n" +
 	"\x05error\x18\x02 \x01(\x04R\x05error\x12\x17\n" +
@@ -2247,7 +2255,8 @@ const file_hub_proto_rawDesc = "" +
 	"\x06failed\x18\x12 \x01(\rR\x06failed\x12\x16\n" +
 	"\x06silent\x18\x13 \x01(\rR\x06silent\x12\x1c\n" +
 	"\tuncertain\x18\x14 \x01(\rR\tuncertain\x12&\n" +
-	"\x0fhistory_from_ms\x18\x15 \x01(\x03R\rhistoryFromMs\"\x87\x01\n" +
+	"\x0fhistory_from_ms\x18\x15 \x01(\x03R\rhistoryFromMs\x12'\n" +
+	"\x0fmembers_refused\x18\x16 \x01(\rR\x0emembersRefused\"\x87\x01\n" +
 	"\x06Status\x12\x16\n" +
 	"\x12STATUS_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eSTATUS_FORMING\x10\x01\x12\x10\n" +
