@@ -38,6 +38,21 @@ export function pan(view: Viewport, camera: Camera, dx: number, dy: number): Cam
   return moveTo(view, camera.scale, c.r, c.cx + dx, c.cy + dy);
 }
 
+/**
+ * approach zooms to a scale towards a turn of the rim; without one, towards the rim in the direction in which the camera
+ * looks already, or the top. The first steps only lean there, so that the ring does not jump away.
+ */
+export function approach(camera: Camera, scale: number, turn?: number): Camera {
+  const lean = Math.min(1, (scale - 1) / 1.5);
+  const away = Math.hypot(camera.x, camera.y);
+  if (turn === undefined && camera.scale > 1 && away > 0.01) {
+    const out = Math.max(lean, away) / away;
+    return { scale, x: camera.x * out, y: camera.y * out };
+  }
+  const angle = (turn ?? 0) * 2 * Math.PI;
+  return { scale, x: Math.sin(angle) * lean, y: -Math.cos(angle) * lean };
+}
+
 /** moveTo looks at the circle with that centre and radius, but never so that its rim is out of sight. */
 function moveTo(view: Viewport, scale: number, r: number, cx: number, cy: number): Camera {
   if (scale <= 1.001) return FIT;

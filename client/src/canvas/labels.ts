@@ -7,6 +7,7 @@ export interface Label {
   dx: number;
   dy: number;
   kind: "id" | "strong" | "note";
+  shy?: boolean; // rather not shown than over what lies over the picture
 }
 
 /** At most this many labels are shown: more would be a thicket. */
@@ -22,7 +23,7 @@ export type Box = [number, number, number, number];
 const overlap = (a: Box, b: Box) => b[0] < a[2] && a[0] < b[2] && b[1] < a[3] && a[1] < b[3];
 
 /**
- * uncrowded keeps the labels, in order of importance, that do not cover one another. Mere names also keep off the boxes
+ * uncrowded keeps the labels, in order of importance, that do not cover one another. Shy ones also keep off the boxes
  * taken by what lies over the picture.
  */
 export function uncrowded(labels: readonly Label[], taken: readonly Box[] = []): Label[] {
@@ -33,7 +34,7 @@ export function uncrowded(labels: readonly Label[], taken: readonly Box[] = []):
     const [left, top, width] = cornerOf(label);
     const box: Box = [left - 2, top, left + width + 2, top + HEIGHT];
     if (boxes.some((other) => overlap(other, box))) continue;
-    if (label.kind === "id" && taken.some((other) => overlap(other, box))) continue;
+    if (label.shy && taken.some((other) => overlap(other, box))) continue;
     boxes.push(box);
     kept.push(label);
   }

@@ -135,7 +135,9 @@ export function layOut(table: MemberTable, view: Viewport, camera: Camera): Layo
   const spacing = order.length ? (TAU * c.r) / order.length : Number.POSITIVE_INFINITY;
   const bins = spacing < SINGLE_SPACING;
   let maxKeys = 1;
-  for (let i = 0; i < table.count; i++) if (table.keys[i] > maxKeys) maxKeys = table.keys[i];
+  for (let i = 0; i < table.count; i++) {
+    if (table.keys[i] > maxKeys && present(table.status[i])) maxKeys = table.keys[i];
+  }
   const layout: Layout = { ...c, spacing, bins, maxKeys, ...NOTHING };
   if (bins) fillBins(layout, table, order);
   else placeMembers(layout, table, order, view);
@@ -185,8 +187,10 @@ function fillBins(layout: Layout, table: MemberTable, order: Uint32Array): void 
   for (let i = 0; i < order.length; i++) {
     const slot = order[i];
     const bin = Math.min(total - 1, Math.floor(table.turn[slot] * total));
-    if (present(table.status[slot])) layout.binMembers[bin]++;
-    layout.binKeys[bin] += table.keys[slot];
+    if (present(table.status[slot])) {
+      layout.binMembers[bin]++;
+      layout.binKeys[bin] += table.keys[slot];
+    }
     const worst = severity(table, slot);
     if (worst > layout.binWorst[bin]) layout.binWorst[bin] = worst;
   }

@@ -51,6 +51,10 @@ export function selectionOf(world: World, choice: Choice): Selection {
   };
 }
 
+/** Half the room of the number and the word in the middle of the ring. */
+const CENTRE_X = 64;
+const CENTRE_Y = 36;
+
 /** labelsFor names what can be named without crowding: the choice first, then members clockwise. */
 export function labelsFor(world: World, layout: Layout, s: Selection, roomy: boolean, taken: Box[] = []): Label[] {
   const { table } = world;
@@ -59,12 +63,12 @@ export function labelsFor(world: World, layout: Layout, s: Selection, roomy: boo
   const outside = (turn: number, text: string, kind: Label["kind"], distance = LABEL_FROM) => {
     const [x, y] = pointAt(layout, turn, layout.r + distance);
     const [ux, uy] = pointAt({ cx: 0, cy: 0 }, turn, 1);
-    labels.push({ text, x, y, dx: ux, dy: uy, kind });
+    labels.push({ text, x, y, dx: ux, dy: uy, kind, shy: kind === "id" });
   };
-  const inside = (turn: number, text: string, distance = 20) => {
+  const inside = (turn: number, text: string, distance = 20, shy = false) => {
     const [x, y] = pointAt(layout, turn, layout.r - distance);
     const [ux, uy] = pointAt({ cx: 0, cy: 0 }, turn, 1);
-    labels.push({ text, x, y, dx: -ux, dy: -uy, kind: "note" });
+    labels.push({ text, x, y, dx: -ux, dy: -uy, kind: "note", shy });
   };
   const name = (slot: number) => shortId(table.hex(slot), bits);
   const named = new Set<number>();
@@ -81,12 +85,13 @@ export function labelsFor(world: World, layout: Layout, s: Selection, roomy: boo
     if (s.predecessor >= 0 && s.predecessor !== s.selected) inside(table.turn[s.predecessor], "predecessor");
     for (const [i, slot] of s.successors.entries()) inside(table.turn[slot], i === 0 ? "successor" : String(i + 1));
   }
-  if (s.violated.length <= FEW) for (const slot of s.violated) inside(table.turn[slot], "violated", 30);
+  if (s.violated.length <= FEW) for (const slot of s.violated) inside(table.turn[slot], "violated", 30, true);
   if (roomy && !layout.bins && layout.spacing > 17) {
     for (let i = 0; i < layout.n; i++) {
       const slot = layout.slot[i];
       if (!named.has(slot) && present(table.status[slot])) outside(table.turn[slot], name(slot), "id");
     }
   }
-  return uncrowded(labels, taken);
+  const { cx, cy } = layout;
+  return uncrowded(labels, [...taken, [cx - CENTRE_X, cy - CENTRE_Y, cx + CENTRE_X, cy + CENTRE_Y]]);
 }

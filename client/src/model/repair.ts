@@ -23,6 +23,18 @@ const CAUSES: Record<string, string> = {
 /** subject is the member that an event is about: of a failure, the one that was found dead. */
 const subject = (e: FeedEvent) => hexOf(e.kind === "chord.peer.failed" && e.peer.length ? e.peer : e.id);
 
+/** unrepeated leaves out reports of members that were found dead before and have not been heard of since. */
+export function unrepeated(events: readonly FeedEvent[]): FeedEvent[] {
+  const dead = new Set<string>();
+  return events.filter((e) => {
+    if (dead.size > 0) dead.delete(hexOf(e.id));
+    if (e.kind !== "chord.peer.failed") return true;
+    const known = dead.has(subject(e));
+    dead.add(subject(e));
+    return !known;
+  });
+}
+
 /** lastRepair is the last one of an ideal ring, which may have ended since the newest sample; undefined: none is remembered. */
 export function lastRepair(samples: readonly Sample[], events: readonly FeedEvent[], now: number): Repair | undefined {
   let end = samples.length - 1;
@@ -32,7 +44,9 @@ export function lastRepair(samples: readonly Sample[], events: readonly FeedEven
   while (start > 0 && samples[start - 1].error > 0n) start--;
   const from = Number(samples[start].timeMs);
   const to = end + 1 < samples.length ? Number(samples[end + 1].timeMs) : now;
-  const during = events.filter((e) => e.kind in CAUSES && Number(e.timeMs) > from - LAG && Number(e.timeMs) <= to);
+  const during = unrepeated(events).filter(
+    (e) => e.kind in CAUSES && Number(e.timeMs) > from - LAG && Number(e.timeMs) <= to,
+  );
   const cause = during.find((e) => e.warning) ?? during[0];
   const others = new Set(during.map(subject)).size - 1;
   return { from, to, cause, others: Math.max(0, others) };

@@ -31,6 +31,18 @@ export const ringWord: Record<number, string> = {
   [RingState_Status.UNCERTAIN]: "Uncertain",
 };
 
+/** The conditions of the invariant, and of who owns which keys, as people would put them. */
+export const conditionWords: Record<string, string> = {
+  LiveSuccessor: "A member has no live successor",
+  EnoughPrincipals: "Too many members are skipped by others' lists",
+  OneOrderedRing: "The members do not form one ring",
+  ConnectedAppendages: "Members have lost the way to the ring",
+  OrderedSuccessorLists: "A successor list is out of order",
+  NoDuplicates: "A successor list names a member twice",
+  OwnershipGap: "Keys without an owner",
+  OwnershipOverlap: "Keys with more than one owner",
+};
+
 const number = new Intl.NumberFormat("en");
 
 export const count = (n: number | bigint): string => number.format(n);
@@ -56,11 +68,13 @@ export function duration(ms: number): string {
   if (!Number.isFinite(ms)) return "–";
   if (ms < 1) return `${Math.round(ms * 1000)} µs`;
   if (ms < 10) return `${ms.toFixed(1)} ms`;
-  if (ms < 1000) return `${Math.round(ms)} ms`;
-  if (ms < 10_000) return `${(ms / 1000).toFixed(1)} s`;
-  if (ms < 60_000) return `${Math.round(ms / 1000)} s`;
-  if (ms < 3_600_000) return `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`;
-  return `${Math.floor(ms / 3_600_000)} h ${Math.round((ms % 3_600_000) / 60_000)} min`;
+  if (ms < 999.5) return `${Math.round(ms)} ms`;
+  if (ms < 9950) return `${(ms / 1000).toFixed(1)} s`;
+  const seconds = Math.round(ms / 1000); // rounded before it is split, so that no minute has 60 seconds
+  if (seconds < 60) return `${seconds} s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+  const minutes = Math.round(seconds / 60);
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
 /** rate writes a number per second. */

@@ -89,7 +89,7 @@ function options(element: HTMLElement, series: Series[], unit: string, plainX: b
   return {
     width: element.clientWidth || 300,
     height: HEIGHT,
-    padding: [6, 4, 0, 0],
+    padding: [6, 24, 0, 0], // half of a clock time stands right of the last tick
     legend: { show: false },
     cursor: {
       y: false,

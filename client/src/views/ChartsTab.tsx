@@ -22,7 +22,7 @@ export default function ChartsTab() {
       <Chart title="Ring error" unit="" x={time.x} series={[line("error", time.error, "busy", true)]} />
       <Chart title="Lookups per second" unit="/s" x={time.x} series={[line("lookups", time.lookups, "accent")]} />
       <Chart
-        title="Lookup time"
+        title="Lookup time in ms"
         unit="ms"
         x={time.x}
         series={[line("median", time.p50, "accent"), line("99 %", time.p99, "busy")]}

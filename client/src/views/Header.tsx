@@ -3,7 +3,7 @@ import { RingState_Status } from "../gen/hub_pb";
 import { hexOf } from "../model/id";
 import { lastRepair, repairWords } from "../model/repair";
 import { lastNews, livingMembers, sentence, verdict } from "../model/verdict";
-import { count, duration, percent, ringWord } from "../model/words";
+import { count, duration, percent, plural, ringWord } from "../model/words";
 import { togglePause, useRing, useShown } from "../store/ring";
 import { select, setTheme, useUi } from "../store/ui";
 import type { Theme } from "../store/url";
@@ -125,6 +125,14 @@ function Trust() {
       >
         {lost === 0n ? "no records lost" : `${count(lost)} records lost`}
       </li>
+      {ring.membersRefused > 0 && (
+        <li
+          data-alarm
+          title="They were started with other bits, successors or replicas than the ring's, so its hosts refuse them, and they are in no picture and no number here."
+        >
+          {plural(ring.membersRefused, "member")} refused
+        </li>
+      )}
       <li title="The share of lookups that arrive as traces. Ring events are never sampled.">
         {ring.lookupsSampled < 0 ? "sampling unknown" : `${percent(ring.lookupsSampled)} of lookups traced`}
       </li>

@@ -35,16 +35,32 @@ export function Legend() {
           </li>
         )}
       </ul>
-      <Key />
+      <Key mending={ring.error > 0n} broken={ring.violations.some((v) => v.healedMs === 0n)} />
       <MotionLine />
     </div>
   );
 }
 
-/** Key says what the picture's lines and bars stand for. */
-function Key() {
+/** Key says what the picture's marks, lines and bars stand for; of the marks of trouble, those that can be seen now. */
+function Key({ mending, broken }: { mending: boolean; broken: boolean }) {
   return (
     <ul className="key-list" aria-label="How to read the picture">
+      {mending && (
+        <li>
+          <svg className="mark mark-leaving" aria-hidden="true" width="18" height="14" viewBox="-9 -7 18 14">
+            <path className="mark-line" d="M0-6L6 0L0 6L-6 0z" />
+          </svg>
+          its pointers are being mended
+        </li>
+      )}
+      {broken && (
+        <li>
+          <svg className="mark mark-failed" aria-hidden="true" width="18" height="14" viewBox="-9 -7 18 14">
+            <path className="mark-fill" d="M0-5L5 5H-5z" />
+          </svg>
+          a condition is violated there
+        </li>
+      )}
       <li>
         <i data-shape="bar" /> keys a member holds
       </li>

@@ -1,5 +1,5 @@
-import { hexOf } from "../model/id";
-import { clock, duration } from "../model/words";
+import { hexOf, shortId } from "../model/id";
+import { clock, conditionWords, duration } from "../model/words";
 import { useRing, useShown } from "../store/ring";
 import { Icon } from "./Icon";
 import { MemberLink } from "./MemberLink";
@@ -22,14 +22,20 @@ export function Violations() {
           data-healed={v.healedMs > 0n || undefined}
         >
           <p>
-            <Icon name={v.healedMs > 0n ? "check" : "alert"} size={14} /> <b>{v.condition}</b>
+            <Icon name={v.healedMs > 0n ? "check" : "alert"} size={14} />{" "}
+            <b title={v.condition}>{conditionWords[v.condition] ?? v.condition}</b>
             <span className="quiet num">
               {v.healedMs > 0n
                 ? `healed after ${duration(Number(v.healedMs - v.sinceMs))}`
                 : `since ${clock(Number(v.sinceMs))}`}
             </span>
           </p>
-          <p>{v.detail}</p>
+          <p>
+            {v.detail.startsWith("its ") || v.detail.includes(" its ")
+              ? `${shortId(hexOf(v.members[0]), ring.bits)}: `
+              : ""}
+            {v.detail}
+          </p>
           <p className="chips">
             {v.members.slice(0, 8).map((id) => (
               <MemberLink key={hexOf(id)} hex={hexOf(id)} />

@@ -1,3 +1,4 @@
+import { approach } from "../canvas/gestures";
 import { FIT, lowerBound } from "../canvas/layout";
 import { maxScale } from "../canvas/stage";
 import { hexOf } from "../model/id";
@@ -128,7 +129,7 @@ function followFinger(direction: 1 | -1): void {
   useUi.setState({ cursor: targets[next] });
 }
 
-/** zoom goes for the member in question, or for the top of the ring; zoomed in already, it keeps the middle. */
+/** zoom goes for the member in question, or for the rim where one looks, at first at its top. */
 export function zoom(factor: number): void {
   const { camera, cursor, selected } = useUi.getState();
   const { table } = useRing.getState().shown;
@@ -138,12 +139,5 @@ export function zoom(factor: number): void {
     return;
   }
   const slot = table.find(cursor || selected);
-  if (slot < 0 && camera.scale > 1) {
-    useUi.setState({ camera: { ...camera, scale } });
-    return;
-  }
-  const angle = (slot < 0 ? 0 : table.turn[slot]) * 2 * Math.PI;
-  // The first steps only lean towards the goal, so that the ring does not jump away.
-  const lean = Math.min(1, (scale - 1) / 1.5);
-  useUi.setState({ camera: { scale, x: Math.sin(angle) * lean, y: -Math.cos(angle) * lean } });
+  useUi.setState({ camera: approach(camera, scale, slot < 0 ? undefined : table.turn[slot]) });
 }

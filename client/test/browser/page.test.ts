@@ -203,7 +203,7 @@ describe("a broken condition", () => {
     open.push(() => own.close());
     const page = await show(own.url);
     await ready(page);
-    expect(await page.getByTestId("state").innerText()).toMatch(/Violated[\s]+OrderedSuccessorLists: /);
+    expect(await page.getByTestId("state").innerText()).toMatch(/Violated[\s]+A successor list is out of order: /);
     const list = page.getByTestId("violations");
     expect(await list.locator("li").count()).toBe(2);
     expect(await list.locator("li").first().innerText()).toMatch(/since \d\d:\d\d:\d\d/);

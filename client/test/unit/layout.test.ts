@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { FakeHub } from "../../dev/messages";
 import { FakeRing } from "../../dev/ring";
-import { newDrag, pan, stretch, zoomAt } from "../../src/canvas/gestures";
+import { approach, newDrag, pan, stretch, zoomAt } from "../../src/canvas/gestures";
 import { binSlots, hitTest, slotsInArc } from "../../src/canvas/hit";
 import { circle, FIT, layOut, pointAt, turnAt, visibleArc, Worst } from "../../src/canvas/layout";
 import { Status } from "../../src/model/members";
@@ -36,6 +36,18 @@ describe("layout", () => {
     expect(many.bins).toBe(true);
     expect(many.n).toBe(0);
     expect(many.binMembers.reduce((sum, n) => sum + n, 0)).toBe(1000);
+  });
+
+  it("counts no keys of members that are gone", () => {
+    const { table } = worldOf(1000);
+    table.keys[5] = 1e6;
+    const before = layOut(table, VIEW, FIT);
+    expect(before.maxKeys).toBe(1e6);
+    expect(before.binMaxKeys).toBeGreaterThanOrEqual(1e6);
+    table.status[5] = Status.LEFT;
+    const after = layOut(table, VIEW, FIT);
+    expect(after.maxKeys).toBeLessThan(1e6);
+    expect(after.binMaxKeys).toBeLessThan(1e6);
   });
 
   it("shows single members again on zoom, only those in sight", () => {
@@ -137,6 +149,18 @@ describe("camera", () => {
     const c = circle(VIEW, camera);
     const toRim = Math.abs(Math.hypot(VIEW.width / 2 - c.cx, VIEW.height / 2 - c.cy) - c.r);
     expect(toRim).toBeLessThan(VIEW.height / 2);
+  });
+
+  it("zooms by keys to the rim: of a member, of where one looks, or at the top", () => {
+    let camera = FIT;
+    for (let i = 0; i < 6; i++) camera = approach(camera, camera.scale * 1.6);
+    expect(camera.x).toBeCloseTo(0);
+    expect(camera.y).toBeCloseTo(-1);
+    camera = approach({ scale: 1.2, x: 0.1, y: 0 }, 4);
+    expect(camera).toEqual({ scale: 4, x: 1, y: 0 });
+    camera = approach({ scale: 4, x: 0, y: 1.02 }, 6);
+    expect(camera).toEqual({ scale: 6, x: 0, y: 1.02 });
+    expect(approach(camera, 8, 0.25).x).toBeCloseTo(1);
   });
 
   it("comes home when zoomed all the way out", () => {

@@ -116,7 +116,16 @@ describe("verdict", () => {
       create(ViolationSchema, { condition: "OrderedSuccessorLists", detail: "ab before aa." }),
     ];
     expect(verdict(ring({ status: RingState_Status.VIOLATED, violations }))).toBe(
-      "OrderedSuccessorLists: ab before aa.",
+      "A successor list is out of order: ab before aa.",
+    );
+    // What is no condition of the invariant is not why it is violated, however old it is; and a sentence ends.
+    const other = [
+      create(ViolationSchema, { condition: "OwnershipGap", detail: "nobody owns the keys right before its range" }),
+      create(ViolationSchema, { condition: "OneOrderedRing", detail: "2 rings" }),
+      create(ViolationSchema, { condition: "NoDuplicates", detail: "ab stands twice" }),
+    ];
+    expect(verdict(ring({ status: RingState_Status.VIOLATED, violations: other }))).toBe(
+      "The members do not form one ring: 2 rings. And 1 more.",
     );
   });
 
@@ -235,6 +244,15 @@ describe("past", () => {
 
 describe("words", () => {
   it("chooses units people would", () => {
+    // Rounded first and split then: no second has 1000 milliseconds, no minute 60 seconds, no hour 60 minutes.
+    expect([999.7, 9970, 59_700, 119_700, 3_599_600, 7_199_000].map(duration)).toEqual([
+      "1.0 s",
+      "10 s",
+      "1 min 0 s",
+      "2 min 0 s",
+      "1 h 0 min",
+      "2 h 0 min",
+    ]);
     expect([0.4, 2.34, 61, 1500, 61_000, 3_700_000].map(duration)).toEqual([
       "400 µs",
       "2.3 ms",

@@ -36,6 +36,18 @@ describe("the last repair", () => {
     expect(repairWords({ ...repair!, cause: events[0], others: 4 }, 160)).toMatch(/01010101 joined and 4 more\.$/);
   });
 
+  it("does not blame a member that was found dead long before, unless it was heard of since", () => {
+    const events = [
+      event(1, "chord.peer.failed", 4, 3),
+      event(4.8, "chord.peer.failed", 5, 3), // a lookup stumbles over it
+      event(5, "chord.peer.failed", 5, 6),
+    ];
+    const errors = samples([0, 0, 0, 0, 0, 3, 0]);
+    expect(lastRepair(errors, events, second(7))).toMatchObject({ cause: events[2], others: 0 });
+    const alive = [events[0], event(3, "chord.successors.changed", 3), ...events.slice(1)];
+    expect(lastRepair(errors, alive, second(7))).toMatchObject({ cause: events[1], others: 1 });
+  });
+
   it("is none if there was none, and over if the state is newer than the newest sample", () => {
     expect(lastRepair(samples([0, 0, 0]), [], second(3))).toBeUndefined();
     expect(lastRepair([], [], 0)).toBeUndefined();
