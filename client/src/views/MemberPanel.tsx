@@ -105,7 +105,9 @@ function Details({ hex }: { hex: string }) {
   }
   return (
     <>
-      <h3>Successor list</h3>
+      <h3>
+        Successor list{detail.successors.length > 1 && <small className="quiet">, as numbered on the ring</small>}
+      </h3>
       <ol className="chips">
         {detail.successors.map((id) => (
           <li key={hexOf(id)}>
