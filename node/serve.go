@@ -91,7 +91,7 @@ func serve(ctx context.Context, end *ending, o *options) error {
 	life, _ := parseLifetime("--die-after", o.dieAfter) // checked above
 	life.begin(ctx, die)
 	if err := joining.wait(ctx); err != nil {
-		host.Crash() // nobody knows them
+		host.Abandon(context.Background()) // no peer knows them
 		return err
 	}
 	<-ctx.Done()

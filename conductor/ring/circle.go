@@ -28,18 +28,22 @@ const (
 	ofSilent        // was that when last heard
 	ofJoiner
 	ofGone
+	ofNobody // fell silent before it had joined
 	voteWeights
 )
 
 func voteOf(x *record) vote {
 	v := vote{circleOf(x), ofJoiner}
+	wasIn := x.word.val == chordevent.StatusActive || x.word.val == chordevent.StatusLeaving
 	switch {
 	case x.status.gone():
 		v.weight = ofGone
-	case x.status == Active || x.status == Leaving:
-		v.weight = ofRing
-	case x.status == Silent && (x.word.val == chordevent.StatusActive || x.word.val == chordevent.StatusLeaving):
+	case x.status == Silent && wasIn:
 		v.weight = ofSilent
+	case x.status == Silent:
+		v.weight = ofNobody
+	case wasIn:
+		v.weight = ofRing
 	}
 	return v
 }

@@ -151,3 +151,23 @@ func TestWhoseWordCounts(t *testing.T) {
 		}
 	})
 }
+
+// Who fell silent before it had joined hides nobody, not even those who have left.
+func TestNobodysWord(t *testing.T) {
+	r := New(Options{})
+	w := ringtest.NewWorld(160, 2, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
+	w.Birth(1)
+	odd := ringtest.NewWorld(160, 3, func(ev *chordevent.Event) {
+		if _, started := ev.Body.(chordevent.Started); started {
+			r.Apply(ev, ev.Time)
+		}
+	})
+	for id := range uint64(3) {
+		odd.Birth(100 + id)
+	}
+	w.Say(w.Members[0], chordevent.Left{})
+	r.Advance(w.Now.Add(time.Minute))
+	if v := r.View(); v.ListLen != 2 || v.Counts.Left != 1 || v.Counts.RefusedMembers != 3 {
+		t.Fatalf("r = %d, %+v", v.ListLen, v.Counts)
+	}
+}

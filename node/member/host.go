@@ -191,7 +191,7 @@ func (h *Host) Leave(ctx context.Context) error {
 	var errs []error
 	for _, m := range members {
 		if m.Status() == chordevent.StatusJoining && !m.keys.Ownership().Owns && m.keys.Load().Bytes == 0 {
-			m.Crash() // nobody knows it yet; an orphan that is looking for its ring has keys, and must not go like that
+			m.abandon(ctx) // no peer knows it yet, but who listens does; an orphan that is looking for its ring has keys, and must not go like that
 			continue
 		}
 		if err := m.Leave(ctx); err != nil {
@@ -213,7 +213,8 @@ func (h *Host) keepsLastKeys(members []*Member) bool {
 	return owner
 }
 
-// Abandon ends all members with a word to telemetry, but without handing anything over: the end of a ring's last host.
+// Abandon ends all members with a word to telemetry, but without handing anything over: the end of a ring's last host, and
+// of a host that never got into a ring.
 func (h *Host) Abandon(ctx context.Context) {
 	for _, m := range h.Members() {
 		m.abandon(ctx)

@@ -79,7 +79,11 @@ func (m *Member) tryJoin(ctx context.Context) (through chord.Peer, err error) {
 		return chord.Peer{}, err
 	}
 	if !chord.Joins(n, m.self.ID) {
-		if head := n.Head(); head.ID == m.self.ID && head.Addr != m.self.Addr {
+		head := n.Head()
+		if head.ID == m.self.ID && head.Addr == m.self.Addr { // whom nobody can ask: calls to that address may come here
+			return chord.Peer{}, fmt.Errorf("%s still has a member of this address as its successor: an earlier life, or that of another host that advertises %s too", before.Addr, head.Addr)
+		}
+		if head.ID == m.self.ID {
 			if alive, err := m.alive(ctx, head); err != nil || alive {
 				return chord.Peer{}, errors.Join(err, fmt.Errorf("%w: %s at %s", ErrTaken, m.hex, head.Addr))
 			}

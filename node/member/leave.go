@@ -108,10 +108,13 @@ func (m *Member) depart(ctx context.Context, successor chord.Peer) {
 
 // abandon is the leave of a member that has nobody to hand over to.
 func (m *Member) abandon(ctx context.Context) {
-	if !m.gone() {
-		m.Emit(ctx, chordevent.Leaving{})
-		m.depart(ctx, chord.Peer{})
+	if m.gone() {
+		return
 	}
+	if m.now.Load().phase == active { // one that is about to leave counts as a member, which another never was
+		m.Emit(ctx, chordevent.Leaving{})
+	}
+	m.depart(ctx, chord.Peer{})
 }
 
 // Crash ends the member without a word, to peers or to telemetry.

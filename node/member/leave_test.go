@@ -10,6 +10,7 @@ import (
 	"chordconductor/node/member"
 	"chordconductor/node/nodepb"
 	"chordconductor/node/simenv"
+	"chordconductor/otel/chordevent"
 )
 
 // A leave that gets nowhere ends at its limit, whatever it has waited for until then, or with its context; the member
@@ -119,4 +120,32 @@ func (m mute) Survey(ctx context.Context, q *nodepb.SurveyRequest) (*nodepb.Surv
 		return nil, errors.New("not now")
 	}
 	return m.KeysServer.Survey(ctx, q)
+}
+
+// A host that never got into a ring tells of its end: who listens would take it for silent, and the ring for uncertain.
+func TestLeaveOfOneThatNeverJoined(t *testing.T) {
+	for name, end := range map[string]func(*host, context.Context) error{
+		"leave":   func(h *host, ctx context.Context) error { return h.Leave(ctx) },
+		"abandon": func(h *host, ctx context.Context) error { h.Abandon(ctx); return nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			told := &counter{kind: chordevent.KindLeft}
+			w := newSimWorld(t, simenv.Config{Seed: 1})
+			w.events = told
+			cfg := ringOnly
+			cfg.Join = []string{"nobody:1"}
+			h := w.host(t, cfg)
+			if _, err := h.Start(3); err != nil {
+				t.Fatal(err)
+			}
+			w.do(t, h, func(ctx context.Context) {
+				if err := end(h, ctx); err != nil {
+					t.Error(err)
+				}
+			})
+			if n := told.count.Load(); n != 3 || len(h.Members()) != 0 {
+				t.Errorf("%d have told of their end, %d are there", n, len(h.Members()))
+			}
+		})
+	}
 }

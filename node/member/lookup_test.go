@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -201,6 +202,32 @@ func TestTakenIdentifier(t *testing.T) {
 		t.Errorf("the same host takes it twice: %v", err)
 	}
 	f.ideal(20 * time.Second)
+}
+
+// Whoever starts at an address that the ring still has a member of hears so: it has restarted, or its --advertise is
+// another host's.
+func TestAddressStillOnTheRing(t *testing.T) {
+	w := newSimWorld(t, simenv.Config{Seed: 4})
+	f := newFleet(t, w, ringOnly, 8)
+	f.ideal(20 * time.Second)
+	cfg := ringOnly
+	cfg.Join = []string{f.hosts[0].Address()}
+	var first error
+	cfg.JoinFailed = func(_ chord.Peer, _ int, err error) {
+		if first == nil {
+			first = err
+		}
+	}
+	f.hosts[3].stop()
+	h := w.hostAt(t, cfg, f.hosts[3].Address())
+	if _, err := h.Start(1); err != nil {
+		t.Fatal(err)
+	}
+	f.hosts[3] = h
+	f.ideal(20 * time.Second)
+	if first == nil || !strings.Contains(first.Error(), "another host that advertises "+h.Address()+" too") {
+		t.Errorf("the first try failed with %v", first)
+	}
 }
 
 // Hosts that differ in what all hosts of a ring must agree on refuse each other, and say in what.

@@ -15,31 +15,32 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// failures counts the members that others tell as failed.
-type failures struct {
+// A counter counts the events of one kind.
+type counter struct {
 	embedded.LoggerProvider
+	kind  chordevent.Kind
 	count atomic.Int32
 }
 
-func (f *failures) Logger(string, ...log.LoggerOption) log.Logger { return failureLogger{f: f} }
+func (c *counter) Logger(string, ...log.LoggerOption) log.Logger { return countingLogger{c: c} }
 
-type failureLogger struct {
+type countingLogger struct {
 	embedded.Logger
-	f *failures
+	c *counter
 }
 
-func (failureLogger) Enabled(context.Context, log.EnabledParameters) bool { return true }
+func (countingLogger) Enabled(context.Context, log.EnabledParameters) bool { return true }
 
-func (l failureLogger) Emit(_ context.Context, rec log.Record) {
-	if rec.EventName() == string(chordevent.KindPeerFailed) {
-		l.f.count.Add(1)
+func (l countingLogger) Emit(_ context.Context, rec log.Record) {
+	if rec.EventName() == string(l.c.kind) {
+		l.c.count.Add(1)
 	}
 }
 
 // A notify is worked off after it has been answered, when its context has ended. Where it is part of a trace the work
 // goes on in that trace, and the ping of the old predecessor must not end with the call: a living one would be dropped.
 func TestNotifyOutlivesItsCall(t *testing.T) {
-	told := &failures{}
+	told := &counter{kind: chordevent.KindPeerFailed}
 	w := grpcWorld{events: told}
 	f := newFleet(t, w, ringOnly, 5)
 	f.ideal(20 * time.Second)
@@ -62,7 +63,7 @@ func TestNotifyOutlivesItsCall(t *testing.T) {
 
 // The same by a call over the simulated network, where contexts end as they do over gRPC.
 func TestNotifyOutlivesItsSimulatedCall(t *testing.T) {
-	told := &failures{}
+	told := &counter{kind: chordevent.KindPeerFailed}
 	w := newSimWorld(t, simenv.Config{Seed: 1})
 	w.events = told
 	f := newFleet(t, w, ringOnly, 5)
