@@ -136,7 +136,7 @@ func TestHTML(t *testing.T) {
 
 // A run that was ended before anything happened has a report all the same.
 func TestEmpty(t *testing.T) {
-	s, err := scenario.Parse("x", nil)
+	s, err := scenario.Parse("x", []byte("{}"))
 	if err != nil {
 		t.Fatal(err)
 	}
