@@ -49,12 +49,15 @@ const maxProblems = 20
 type decoder struct {
 	file     string
 	problems Problems
+	more     int // beyond maxProblems; the last one says how many
 }
 
 func (d *decoder) fail(n *yaml.Node, field, format string, args ...any) {
-	if len(d.problems) < maxProblems {
-		d.problems = append(d.problems, Problem{d.file, n.Line, field, fmt.Sprintf(format, args...)})
+	if len(d.problems) == maxProblems {
+		d.more++
+		return
 	}
+	d.problems = append(d.problems, Problem{d.file, n.Line, field, fmt.Sprintf(format, args...)})
 }
 
 // A setter decodes one field's value. The field's full name is for error messages.

@@ -45,6 +45,9 @@ func Parse(file string, source []byte) (*Scenario, error) {
 	s := defaults()
 	s.Source = string(source)
 	d.scenario(root, s)
+	if d.more > 0 {
+		d.problems[maxProblems-1].Text += fmt.Sprintf(" (%d mistakes in all)", maxProblems+d.more)
+	}
 	if len(d.problems) > 0 {
 		return nil, d.problems
 	}

@@ -152,8 +152,12 @@ func TestBounds(t *testing.T) {
 		t.Error("a file over the limit was read")
 	}
 	many := "phases:\n" + strings.Repeat("- {}\n", 500)
-	if n := len(AsProblems(second(Parse("x", []byte(many))))); n != maxProblems {
-		t.Errorf("%d problems reported, want %d", n, maxProblems)
+	problems := AsProblems(second(Parse("x", []byte(many))))
+	if len(problems) != maxProblems {
+		t.Fatalf("%d problems reported, want %d", len(problems), maxProblems)
+	}
+	if last := problems[maxProblems-1].Text; !strings.HasSuffix(last, " mistakes in all)") {
+		t.Errorf("the last one reported is %q, want it to say how many there are", last)
 	}
 }
 
