@@ -433,6 +433,8 @@ func TestUsage(t *testing.T) {
 		{[]string{"run", endless}, 2, "a scenario without a duration never ends"},
 		{[]string{"run", "first-ring", "--speed", "fast"}, 2, `--speed "fast": want real or virtual`},
 		{[]string{"run", "first-ring", "--report", dir}, 2, "is a directory"},
+		{[]string{"run", "first-ring", "--report", bad, "--json", bad}, 2, "--report and --json name one file"},
+		{[]string{"run", "first-ring", "--report", bad, "--record", bad}, 2, "--record and a report name one file"},
 		{[]string{"scenarios", "no-such"}, 2, "no such scenario"},
 		{[]string{"health", "--url", "http://" + port + "0"}, 1, "not healthy"},
 		{[]string{"health", "--ca", bad}, 2, "no certificate in it"},

@@ -76,6 +76,7 @@ func showReplay(ctx context.Context, path string, speed float64, paused bool, o 
 	fmt.Fprintf(stdout, "Replay of %s from %s\n  page     %s\nCtrl-C ends it.\n", path, p.State().From.UTC().Format(time.RFC3339), c.url())
 	played := make(chan error, 1)
 	go func() { played <- p.Play(ctx, c.live) }()
+	ended := played // nil: that has been said
 	for {
 		select {
 		case <-ctx.Done():
@@ -83,13 +84,13 @@ func showReplay(ctx context.Context, path string, speed float64, paused bool, o 
 			return failed(c.stop())
 		case err := <-c.broken:
 			return failed(errors.Join(err, c.stop()))
-		case err := <-played:
+		case err := <-ended:
+			ended = nil
 			played <- nil
 			if err != nil && ctx.Err() == nil {
 				return failed(errors.Join(fmt.Errorf("replay %s: %w", path, err), c.stop()))
 			}
 			fmt.Fprintf(stdout, "The recording ends at %s.\n", p.Clock().UTC().Format(time.RFC3339))
-			<-ctx.Done()
 		}
 	}
 }

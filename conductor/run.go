@@ -88,6 +88,9 @@ func runScenario(ctx context.Context, name string, o runOptions, stdout, stderr 
 		s.Seed = o.seed
 	}
 	s.OwnRing = true
+	if err := distinct(o.html, o.json, o.record); err != nil {
+		return err
+	}
 	files, err := openFiles(o.html, o.json)
 	if err != nil {
 		return err
@@ -118,6 +121,17 @@ func runScenario(ctx context.Context, name string, o runOptions, stdout, stderr 
 		return err
 	}
 	return errors.Join(err, told)
+}
+
+// distinct refuses one file for two purposes: one would be lost.
+func distinct(html, json, record string) error {
+	switch {
+	case html != "" && html == json:
+		return fmt.Errorf("--report and --json name one file: %s", html)
+	case record != "" && (record == html || record == json):
+		return fmt.Errorf("--record and a report name one file: %s", record)
+	}
+	return nil
 }
 
 // runReal runs a scenario on the wall clock, with its telemetry over a real OTLP port.

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
+	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"os"
@@ -79,5 +82,55 @@ func TestRunRecords(t *testing.T) {
 	}
 	if _, code, said := record("virtual", "again"); code != exitUsage || !strings.Contains(said, "--record") || !strings.Contains(said, "exists") {
 		t.Errorf("over a recording that is there: exit %d, %s", code, said)
+	}
+}
+
+// The report and the recording of a run count the same events, and a replay says once that it has come to the end.
+func TestReportCountsWhatIsRecorded(t *testing.T) {
+	dir := t.TempDir()
+	tape, report := filepath.Join(dir, "run.otlp"), filepath.Join(dir, "run.json")
+	var said bytes.Buffer
+	if code := run(t.Context(), []string{"run", "first-ring", "--speed", "virtual", "--record", tape, "--json", report}, &said, &said); code != exitOK {
+		t.Fatalf("exit %d: %s", code, &said)
+	}
+	text, err := os.ReadFile(report)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told struct {
+		Telemetry struct {
+			Applied  int `json:"events_applied"`
+			Outdated int `json:"events_outdated"`
+		}
+	}
+	if err := json.Unmarshal(text, &told); err != nil {
+		t.Fatal(err)
+	}
+	recorded := 0
+	events, _ := taped(t, tape)
+	for _, n := range events {
+		recorded += n
+	}
+	// Some may be under way at the run's end.
+	if n := told.Telemetry.Applied + told.Telemetry.Outdated; n > recorded || n < recorded-20 {
+		t.Errorf("the report counts %d events, the recording has %d", n, recorded)
+	}
+
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	read, write := io.Pipe()
+	go func() {
+		run(ctx, []string{"replay", tape, "--http", "127.0.0.1:0", "--speed", "100"}, write, io.Discard)
+		write.Close()
+	}()
+	ends := 0
+	for lines := bufio.NewScanner(read); lines.Scan(); {
+		if strings.HasPrefix(lines.Text(), "The recording ends at ") {
+			ends++
+			stop()
+		}
+	}
+	if ends != 1 {
+		t.Errorf("the end was told %d times", ends)
 	}
 }

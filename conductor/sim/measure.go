@@ -21,7 +21,7 @@ func (s *simulation) result() *Result {
 		Loads: loads(view), Bits: view.Bits, Operations: s.watch.Operations(),
 	}
 	r.Telemetry.Lost, r.Telemetry.Outdated, r.Telemetry.Uncertain = view.Counts.Lost, view.Counts.Outdated, view.Counts.Uncertain
-	r.Telemetry.Applied, r.Telemetry.LookupsSampled = view.Seq, -1
+	r.Telemetry.Applied, r.Telemetry.LookupsSampled = view.Counts.Applied, -1
 	if s.stats != nil {
 		st := s.stats()
 		r.Telemetry.StalenessP50, r.Telemetry.StalenessP99 = st.StalenessP50, st.StalenessP99
