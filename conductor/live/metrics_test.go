@@ -5,7 +5,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"chordconductor/conductor/internal/otlptest"
+	"chordconductor/conductor/lookups"
 	"chordconductor/otel/chordevent"
 )
 
@@ -43,6 +46,17 @@ func TestOwnMetrics(t *testing.T) {
 		}
 		if n := p.Recorded(chordevent.RingStaleness); n != 19 {
 			t.Errorf("staleness of %d events recorded, want 19", n)
+		}
+
+		// A trace whose first span never comes is given up. That is no full queue, of which an alert speaks.
+		l.OfferSpans([]lookups.Span{{Trace: trace.TraceID{1}, ID: trace.SpanID{2}, Name: chordevent.SpanLookupHop}}, nil)
+		time.Sleep(2 * lookups.MaxAge)
+		synctest.Wait()
+		if n := l.Stats().SpansDropped; n != 1 {
+			t.Errorf("%d spans dropped, want the trace given up", n)
+		}
+		if n := p.Values(t, chordevent.ConductorDropped)["chord.queue=spans;"]; n != 0 {
+			t.Errorf("%d dropped by a full queue, want none", n)
 		}
 	})
 }
