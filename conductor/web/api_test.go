@@ -99,7 +99,9 @@ func (fakePast) At(_ context.Context, at time.Time) (*ring.View, error) {
 	return &v, nil
 }
 
-func (fakePast) Stats() history.Stats { return history.Stats{From: instant, To: instant.Add(5 * time.Second)} }
+func (fakePast) Stats() history.Stats {
+	return history.Stats{From: instant, To: instant.Add(5 * time.Second)}
+}
 
 func (fakePast) list(limit int, fits func(at time.Time) bool, want func(*chordevent.Event) bool) (out []history.Event) {
 	for i := range 5 {
