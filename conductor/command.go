@@ -67,7 +67,6 @@ func command() *cobra.Command {
 	}
 	root.SetVersionTemplate("conductor {{.Version}}\n")
 	root.SetFlagErrorFunc(flagError)
-	root.CompletionOptions.HiddenDefaultCmd = true
 	flags := root.Flags()
 	flags.SortFlags = false
 	flags.StringVar(&o.scenario, "scenario", "demo", "`scenario` to run: a shipped one's name, a file, or none")

@@ -42,7 +42,7 @@ func conductorDashboard() *classic {
 		}.graph()).
 		WithPanel(panel{
 			title: "Is it all passed on?", unit: perSecond,
-			description: "What went to Jaeger and Prometheus, by outcome.",
+			description: "What went to Jaeger, Prometheus and the store of logs, by outcome.",
 			queries:     []query{{expr: `sum by (chord_forward_target, chord_outcome) (rate(chord_conductor_forwarded_total[$__rate_interval]))`, legend: "{{chord_forward_target}} {{chord_outcome}}"}},
 		}.graph()).
 		WithPanel(panel{

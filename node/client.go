@@ -122,6 +122,9 @@ func (c *client) command(use, short string, args int, do func(context.Context, *
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, given []string) error {
+			if c.limit <= 0 {
+				return usageError{fmt.Errorf("--timeout %v: want more than 0", c.limit)}
+			}
 			cc, err := c.dial()
 			if err != nil {
 				return usageError{err}
@@ -174,6 +177,12 @@ func (c *client) explain(err error) error {
 		return fmt.Errorf("%s: no answer within %v", c.addr, c.limit)
 	case codes.InvalidArgument:
 		return usageError{fmt.Errorf("%s", message)}
+	case codes.Unavailable:
+		// gRPC quotes what the system said, within its own words.
+		if _, cause, quoted := strings.Cut(message, "desc = "); quoted {
+			message = strings.Trim(cause, `"`)
+		}
+		message = strings.TrimPrefix(message, "transport: ")
 	}
 	return fmt.Errorf("%s: %s", c.addr, message)
 }

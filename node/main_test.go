@@ -183,6 +183,7 @@ func TestUsageErrors(t *testing.T) {
 		{"lookup", "key"},
 		{"status more", "no arguments"},
 		{"get key --addr nonsense", "--addr"},
+		{"get key --timeout 0", "--timeout"},
 	} {
 		_, err := execute(t.Context(), strings.Fields(test.args)...)
 		if usage := (usageError{}); !errors.As(err, &usage) || !strings.Contains(err.Error(), test.says) || strings.Contains(err.Error(), "\n") {
@@ -194,7 +195,7 @@ func TestUsageErrors(t *testing.T) {
 func TestUnreachable(t *testing.T) {
 	t.Setenv("OTEL_SDK_DISABLED", "true")
 	nobody := free(t)
-	if _, err := execute(t.Context(), "get", "key", "--addr", nobody); err == nil || !strings.Contains(err.Error(), nobody) {
+	if _, err := execute(t.Context(), "get", "key", "--addr", nobody); err == nil || !strings.Contains(err.Error(), nobody) || strings.Contains(err.Error(), "desc =") {
 		t.Errorf("a client of nobody: %v", err)
 	}
 	if _, err := execute(t.Context(), "health", "--addr", nobody, "--wait", "200ms"); err == nil || !strings.Contains(err.Error(), nobody) {

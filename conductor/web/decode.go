@@ -21,6 +21,10 @@ func command(w http.ResponseWriter, r *http.Request, v any) (ok bool) {
 	if len(bytes.TrimSpace(data)) == 0 {
 		data = []byte("{}")
 	}
+	if string(bytes.TrimSpace(data)) == "null" { // which encoding/json takes for nothing to do
+		fail(w, http.StatusBadRequest, "the body: want an object, not null")
+		return false
+	}
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
 	err := dec.Decode(v)

@@ -141,6 +141,12 @@ func (s *Server) pastEvents(w http.ResponseWriter, r *http.Request, limit int) {
 	want := newsworthy
 	if kinds := r.URL.Query().Get("kind"); kinds != "" {
 		list := strings.Split(kinds, ",")
+		for _, kind := range list {
+			if !chordevent.Kind(kind).Known() {
+				fail(w, http.StatusBadRequest, "kind %.40q: no event has that name; docs/telemetry.md lists them", kind)
+				return
+			}
+		}
 		want = func(ev *chordevent.Event) bool { return slices.Contains(list, string(ev.Body.Kind())) }
 	}
 	var events []history.Event

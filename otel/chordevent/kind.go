@@ -19,6 +19,9 @@ const (
 	KindState       Kind = "chord.node.state"
 )
 
+// Known says whether an event of that name is one of ours.
+func (k Kind) Known() bool { return byName[string(k)] != nil }
+
 func (Started) Kind() Kind            { return KindStarted }
 func (Joined) Kind() Kind             { return KindJoined }
 func (SuccessorsChanged) Kind() Kind  { return KindSuccessors }
