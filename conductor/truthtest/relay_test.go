@@ -38,8 +38,11 @@ type relay struct {
 	dead    map[string]bool // processes that have crashed: what they had not sent yet is lost
 	to      *conductor      // nil: down
 	last    *ring.View      // of the present conductor, or of the one before
-	count   struct{ batches, dropped, doubled, late, refused int }
+	count   tally
 }
+
+// A tally counts batches.
+type tally struct{ batches, dropped, doubled, late, refused int }
 
 // A conductor is the part that makes the view.
 type conductor struct {
@@ -226,7 +229,13 @@ func ones(b bool) int {
 	return 0
 }
 
-func (r *relay) String() string {
-	n := r.count
+// counted is what came so far; hosts that live still send.
+func (r *relay) counted() tally {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.count
+}
+
+func (n tally) String() string {
 	return fmt.Sprintf("of %d batches %d lost, %d doubled, %d late; %d refused to be sent again", n.batches, n.dropped, n.doubled, n.late, n.refused)
 }
