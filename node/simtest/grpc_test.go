@@ -77,6 +77,12 @@ func inOrder(hosts []*realHost) bool {
 		if !own.Owns || own.From != before || h.Any().State().Pred.ID != before {
 			return false
 		}
+		succ := h.Any().State().Succ
+		for k := 1; k < min(len(list), 3); k++ { // where its replicas go
+			if len(succ) < k || succ[k-1].ID != list[(i+k)%len(list)].Any().Self().ID {
+				return false
+			}
+		}
 	}
 	return true
 }
