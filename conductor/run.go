@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"chordconductor/conductor/ingest"
 	"chordconductor/conductor/live"
@@ -142,13 +141,7 @@ func runReal(ctx context.Context, s *scenario.Scenario, tap sim.Tap, show func(s
 	if err != nil {
 		return nil, err
 	}
-	cfg := ingest.Config{GRPC: "127.0.0.1:0", Logger: log, Logs: tap.Logs, Spans: watch.Spans}
-	if tap.Spans != nil {
-		cfg.Spans = func(td ptrace.Traces) {
-			tap.Spans(td)
-			watch.Spans(td)
-		}
-	}
+	cfg := ingest.Config{GRPC: "127.0.0.1:0", Logger: log, Logs: tap.Logs, Spans: tap.BeforeSpans(watch.Spans)}
 	receiver, err := ingest.Start(context.Background(), cfg, view)
 	if err != nil {
 		return nil, err

@@ -113,14 +113,12 @@ func (t *table) enter(v *ring.View) (relink bool) {
 func alive(m *ring.Member) bool { return m.Status != ring.Left && m.Status != ring.Failed }
 
 func (t *table) row(m *ring.Member, v *ring.View, space chord.Space) row {
+	held := m.Holds()
 	r := row{
 		id: m.ID, handle: t.handles[m.ID], address: m.Host.Address, host: m.Host.ID,
 		status: hubpb.Members_Status(m.Status), uncertain: m.Uncertain,
-		from: -1, keys: uint64(m.Load.OwnedKeys), replicas: uint64(m.Load.ReplicaKeys), bytes: uint64(m.Load.Bytes),
+		from: -1, keys: uint64(held.OwnedKeys), replicas: uint64(held.ReplicaKeys), bytes: uint64(held.Bytes),
 		err: uint32(m.Error), lastEvent: millis(m.LastEvent), incarnation: m.Incarnation,
-	}
-	if m.Status == ring.Left { // it has handed over what it said last that it held
-		r.keys, r.replicas, r.bytes = 0, 0, 0
 	}
 	if m.Started.Address != "" {
 		r.address = m.Started.Address

@@ -86,6 +86,14 @@ type Member struct {
 	Load        chordevent.Load
 }
 
+// Holds is what a member has by its own last word: nothing once it has left, since it has handed that over.
+func (m *Member) Holds() chordevent.Load {
+	if m.Status == Left {
+		return chordevent.Load{}
+	}
+	return m.Load
+}
+
 // Conditions on the ranges that neighbouring owners say they are responsible for.
 const (
 	OwnershipGap     = "OwnershipGap"     // nobody owns a stretch before the member's range

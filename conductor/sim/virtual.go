@@ -37,7 +37,8 @@ type Tap struct {
 	Spans func(ptrace.Traces)
 }
 
-func (t Tap) logs(next func(plog.Logs)) func(plog.Logs) {
+// BeforeLogs is next, with the tap before it.
+func (t Tap) BeforeLogs(next func(plog.Logs)) func(plog.Logs) {
 	if t.Logs == nil {
 		return next
 	}
@@ -47,7 +48,8 @@ func (t Tap) logs(next func(plog.Logs)) func(plog.Logs) {
 	}
 }
 
-func (t Tap) spans(next func(ptrace.Traces)) func(ptrace.Traces) {
+// BeforeSpans is next, with the tap before it.
+func (t Tap) BeforeSpans(next func(ptrace.Traces)) func(ptrace.Traces) {
 	if t.Spans == nil {
 		return next
 	}
@@ -66,7 +68,7 @@ func RunVirtual(ctx context.Context, s *scenario.Scenario, tap Tap, show func(St
 	fold := &virtualFold{world: world, ring: ring.New(ring.Options{Base: s.Timing.Stabilize}), watch: watch}
 	random := rand.New(rand.NewPCG(s.Seed, 0x7e1e))
 	telemetry, err := otel.Memory(otel.MemoryConfig{
-		Ring: RingName, Instance: "virtual", Random: random.Uint64, Now: world.Now, Sink: tap.logs(fold.receive), Spans: tap.spans(watch.Spans),
+		Ring: RingName, Instance: "virtual", Random: random.Uint64, Now: world.Now, Sink: tap.BeforeLogs(fold.receive), Spans: tap.BeforeSpans(watch.Spans),
 	})
 	if err != nil {
 		return nil, err

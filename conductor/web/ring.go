@@ -186,14 +186,12 @@ func (f format) ids(ids []chord.ID) []string {
 }
 
 func (f format) node(m *ring.Member) nodeJSON {
+	held := m.Holds()
 	n := nodeJSON{
 		ID: f.id(m.ID), Address: m.Host.Address, Host: m.Host.ID, Incarnation: m.Incarnation, Status: m.Status.String(),
 		Predecessor: f.peer(m.Predecessor), Successors: make([]string, 0, len(m.Successors)),
-		Keys: m.Load.OwnedKeys, Replicas: m.Load.ReplicaKeys, Bytes: m.Load.Bytes,
+		Keys: held.OwnedKeys, Replicas: held.ReplicaKeys, Bytes: held.Bytes,
 		Error: m.Error, Uncertain: m.Uncertain,
-	}
-	if m.Status == ring.Left { // it has handed over what it said last that it held
-		n.Keys, n.Replicas, n.Bytes = 0, 0, 0
 	}
 	for _, p := range m.Successors {
 		if p.Real() {

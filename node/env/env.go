@@ -30,8 +30,9 @@ type Env interface {
 	// NewSignal makes a signal on which a task can wait.
 	NewSignal() Signal
 	// Ring and Keys give access to the services of the host at an address. Every call on the result ends within limit,
-	// or within some more of a host that is late itself: with the answer, an answer's gRPC status error, or ErrTimeout. In a simulated world messages are passed by
-	// reference: after sending or answering, a message and what it points to must not be changed.
+	// or within some more of a host that is late itself: with the answer, an answer's gRPC status error, or ErrTimeout.
+	// In a simulated world messages are passed by reference: after sending or answering, a message and what it points to
+	// must not be changed.
 	Ring(addr string, limit time.Duration) nodepb.RingServer
 	Keys(addr string, limit time.Duration) nodepb.KeysServer
 }

@@ -207,11 +207,20 @@ func (f *fleet) observe() *chord.Global {
 	return chord.Observe(states)
 }
 
+// ideal waits until the pointers are, and until every member owns what they give it: a range follows them only once
+// its keys have moved, and lookups end at who owns.
 func (f *fleet) ideal(limit time.Duration) {
 	f.t.Helper()
 	f.w.until(f.t, limit, "the ring is ideal", func() bool {
 		g := f.observe()
-		return len(g.States) == len(f.members()) && g.Ideal(f.hosts[0].Space())
+		return len(g.States) == len(f.members()) && g.Ideal(f.hosts[0].Space()) &&
+			!slices.ContainsFunc(f.members(), func(m *member.Member) bool {
+				own, from := m.Keys().Ownership(), m.State().Pred.ID
+				if len(f.members()) == 1 {
+					from = m.Self().ID // all of the circle
+				}
+				return !own.Owns || own.From != from
+			})
 	})
 }
 

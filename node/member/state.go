@@ -101,8 +101,6 @@ func (m *Member) applyLocked(why cause, transition func(chord.State) chord.State
 	}
 	if successors {
 		next.succ = peersToWire(state.Succ)
-	}
-	if successors {
 		next.routes = chord.NewRoutes(next.State, next.fingers)
 	}
 	m.now.Store(&next)

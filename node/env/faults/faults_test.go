@@ -17,13 +17,13 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-type stub struct {
+type answerer struct {
 	nodepb.UnimplementedRingServer
 	nodepb.UnimplementedKeysServer
 	calls int
 }
 
-func (s *stub) Ping(context.Context, *nodepb.PingRequest) (*nodepb.PingResponse, error) {
+func (s *answerer) Ping(context.Context, *nodepb.PingRequest) (*nodepb.PingResponse, error) {
 	s.calls++
 	return &nodepb.PingResponse{}, nil
 }
@@ -33,18 +33,18 @@ type pair struct {
 	t    *testing.T
 	w    *simenv.World
 	a, b *faults.Layer
-	at   map[string]*stub
+	at   map[string]*answerer
 }
 
 func newPair(t *testing.T) *pair {
-	p := &pair{t: t, w: simenv.New(simenv.Config{Seed: 3, Delay: simenv.Fixed(10 * time.Millisecond)}), at: map[string]*stub{}}
+	p := &pair{t: t, w: simenv.New(simenv.Config{Seed: 3, Delay: simenv.Fixed(10 * time.Millisecond)}), at: map[string]*answerer{}}
 	t.Cleanup(p.w.Close)
 	layer := func(addr string) *faults.Layer {
 		e, err := p.w.Host(addr)
 		if err != nil {
 			t.Fatal(err)
 		}
-		l, s := faults.New(e, addr), &stub{}
+		l, s := faults.New(e, addr), &answerer{}
 		e.Serve(l.ServeRing(s), l.ServeKeys(s))
 		p.at[addr] = s
 		return l

@@ -33,8 +33,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// stub answers pings, with an error or only when released if told so.
-type stub struct {
+// An answerer answers pings, with an error or only when released if told so.
+type answerer struct {
 	nodepb.UnimplementedRingServer
 	nodepb.UnimplementedKeysServer
 	err  error
@@ -42,19 +42,19 @@ type stub struct {
 }
 
 // A held ping outlasts its context: an answer given at the deadline could reach the caller before its own clock does.
-func (s *stub) Ping(context.Context, *nodepb.PingRequest) (*nodepb.PingResponse, error) {
+func (s *answerer) Ping(context.Context, *nodepb.PingRequest) (*nodepb.PingResponse, error) {
 	if s.hold != nil {
 		<-s.hold
 	}
 	return &nodepb.PingResponse{Leaving: true}, s.err
 }
 
-func (s *stub) Apply(ctx context.Context, _ *nodepb.ApplyRequest) (*nodepb.ApplyResponse, error) {
+func (s *answerer) Apply(ctx context.Context, _ *nodepb.ApplyRequest) (*nodepb.ApplyResponse, error) {
 	<-s.hold
 	return &nodepb.ApplyResponse{}, nil
 }
 
-func serving(t *testing.T, opts grpcenv.Options, s *stub) *grpcenv.Env {
+func serving(t *testing.T, opts grpcenv.Options, s *answerer) *grpcenv.Env {
 	t.Helper()
 	opts.Listen = "127.0.0.1:0"
 	e, err := grpcenv.Listen(opts)
@@ -74,8 +74,8 @@ func ping(e *grpcenv.Env, addr string, limit time.Duration) error {
 func TestCalls(t *testing.T) {
 	hold := make(chan struct{})
 	defer close(hold)
-	good, bad, slow := serving(t, grpcenv.Options{}, &stub{}), serving(t, grpcenv.Options{}, &stub{err: status.Error(codes.FailedPrecondition, "no")}),
-		serving(t, grpcenv.Options{}, &stub{hold: hold})
+	good, bad, slow := serving(t, grpcenv.Options{}, &answerer{}), serving(t, grpcenv.Options{}, &answerer{err: status.Error(codes.FailedPrecondition, "no")}),
+		serving(t, grpcenv.Options{}, &answerer{hold: hold})
 	if err := ping(good, good.Address(), time.Second); err != nil {
 		t.Errorf("to itself: %v", err)
 	}
@@ -101,12 +101,12 @@ func TestCalls(t *testing.T) {
 
 // A peer that went away and came back at the same address is reached again soon.
 func TestReconnect(t *testing.T) {
-	e := serving(t, grpcenv.Options{}, &stub{})
+	e := serving(t, grpcenv.Options{}, &answerer{})
 	first, err := grpcenv.Listen(grpcenv.Options{Listen: "127.0.0.1:0"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	first.Serve(&stub{}, &stub{}, nil)
+	first.Serve(&answerer{}, &answerer{}, nil)
 	addr := first.Address()
 	if err := ping(e, addr, 5*time.Second); err != nil {
 		t.Fatal(err)
@@ -120,7 +120,7 @@ func TestReconnect(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer second.Close()
-	second.Serve(&stub{}, &stub{}, nil)
+	second.Serve(&answerer{}, &answerer{}, nil)
 	deadline := time.Now().Add(20 * time.Second)
 	for ping(e, addr, 5*time.Second) != nil {
 		if time.Now().After(deadline) {
@@ -134,10 +134,10 @@ func TestReconnect(t *testing.T) {
 
 // More peers than connections: all are reached, and the bound holds.
 func TestPoolBound(t *testing.T) {
-	e := serving(t, grpcenv.Options{MaxConnections: 2}, &stub{})
+	e := serving(t, grpcenv.Options{MaxConnections: 2}, &answerer{})
 	for range 2 {
 		for i := range 5 {
-			peer := serving(t, grpcenv.Options{}, &stub{})
+			peer := serving(t, grpcenv.Options{}, &answerer{})
 			if err := ping(e, peer.Address(), 10*time.Second); err != nil {
 				t.Fatalf("peer %d: %v", i, err)
 			}
@@ -155,8 +155,8 @@ func TestCloseStopsEverything(t *testing.T) {
 	}
 	hold := make(chan struct{})
 	defer close(hold)
-	slow := serving(t, grpcenv.Options{}, &stub{hold: hold})
-	e.Serve(&stub{}, &stub{}, nil)
+	slow := serving(t, grpcenv.Options{}, &answerer{hold: hold})
+	e.Serve(&answerer{}, &answerer{}, nil)
 	var stopped atomic.Int32
 	task := func(do func() error) {
 		if err := e.Go(t.Context(), func(context.Context) {
@@ -183,7 +183,7 @@ func TestCloseStopsEverything(t *testing.T) {
 }
 
 func TestSignal(t *testing.T) {
-	e := serving(t, grpcenv.Options{}, &stub{})
+	e := serving(t, grpcenv.Options{}, &answerer{})
 	s := e.NewSignal()
 	if err := s.Wait(time.Millisecond); !errors.Is(err, env.ErrTimeout) {
 		t.Errorf("nothing set: %v", err)
@@ -215,7 +215,7 @@ func TestSignal(t *testing.T) {
 }
 
 func TestHealth(t *testing.T) {
-	e := serving(t, grpcenv.Options{}, &stub{})
+	e := serving(t, grpcenv.Options{}, &answerer{})
 	cc, err := grpc.NewClient("passthrough:///"+e.Address(), grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		t.Fatal(err)
@@ -231,7 +231,7 @@ func TestHealth(t *testing.T) {
 }
 
 func TestBadOptions(t *testing.T) {
-	taken := serving(t, grpcenv.Options{}, &stub{})
+	taken := serving(t, grpcenv.Options{}, &answerer{})
 	for _, test := range []struct{ listen, says string }{
 		{taken.Address(), "in use"},
 		{"nonsense", "nonsense"},
@@ -274,7 +274,7 @@ func TestTLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	opts := grpcenv.Options{ServerCredentials: server, ClientCredentials: client}
-	a, b, plain := serving(t, opts, &stub{}), serving(t, opts, &stub{}), serving(t, grpcenv.Options{}, &stub{})
+	a, b, plain := serving(t, opts, &answerer{}), serving(t, opts, &answerer{}), serving(t, grpcenv.Options{}, &answerer{})
 	if err := ping(a, b.Address(), 10*time.Second); err != nil {
 		t.Errorf("both with certificates: %v", err)
 	}
