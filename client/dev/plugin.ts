@@ -5,6 +5,7 @@ import type { Plugin } from "vite";
 import { type WebSocket, WebSocketServer } from "ws";
 import { ClientMessageSchema, type ServerMessage, ServerMessageSchema } from "../src/gen/hub_pb.ts";
 import { bytesOf, hexOf } from "../src/model/id.ts";
+import { unrepeated } from "../src/model/repair.ts";
 import { FakeHistory } from "./history.ts";
 import { FakeHub } from "./messages.ts";
 import { FakeRing } from "./ring.ts";
@@ -136,7 +137,8 @@ class FakeConductor {
     const [since, until] = ["since", "until"].map((name) => Date.parse(query.get(name) ?? ""));
     const kinds = query.get("kind")?.split(",") ?? [];
     const limit = Number(query.get("limit"));
-    const events = this.hub.events.filter((e) => kinds.includes(e.kind));
+    const told = query.get("repeats") === "false" ? unrepeated(this.hub.events) : this.hub.events;
+    const events = told.filter((e) => kinds.includes(e.kind));
     const found = Number.isNaN(since)
       ? events.filter((e) => Number(e.arrivedMs) <= until).slice(-limit)
       : events.filter((e) => Number(e.arrivedMs) > since).slice(0, limit);

@@ -39,12 +39,12 @@ func read(in *pack.Reader) entry {
 }
 
 // tell tells a fold of an entry, and says whether that is worth keeping: an event that tells nothing new is not.
-func tell(r *ring.Ring, e entry) bool {
+func tell(r *ring.Ring, e entry) (change ring.Change, keep bool) {
 	if e.event == nil {
-		r.Advance(e.at)
-		return true
+		return r.Advance(e.at), true
 	}
-	return r.Apply(e.event, e.at).Applied
+	change = r.Apply(e.event, e.at)
+	return change, change.Applied
 }
 
 // A cursor is a place in a chapter, and the ring as it was there.
@@ -78,16 +78,22 @@ func (c *cursor) peek() (entry, bool) {
 	return c.ahead, c.hasNext
 }
 
-// step tells the ring of the next entry.
-func (c *cursor) step() {
+// skip leaves the next entry out: of no use to a ring afterwards.
+func (c *cursor) skip() {
 	c.hasNext = false
-	if c.ahead.at.After(c.now) {
-		c.now = c.ahead.at
-	}
 	if c.ahead.event != nil {
 		c.seq++
 	}
-	tell(c.ring, c.ahead)
+}
+
+// step tells the ring of the next entry.
+func (c *cursor) step() ring.Change {
+	c.skip()
+	if c.ahead.at.After(c.now) {
+		c.now = c.ahead.at
+	}
+	change, _ := tell(c.ring, c.ahead)
+	return change
 }
 
 // seek goes forward to an instant: it tells all entries that had come by then.

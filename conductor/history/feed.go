@@ -13,9 +13,20 @@ import (
 // Until has fewer events than asked for, and does not read a whole day for one.
 const maxLookBack = 16
 
-// Until returns the newest events of those wanted that had arrived by an instant: limit of them at most, oldest first.
-// A nil want wants all.
-func (h *History) Until(ctx context.Context, t time.Time, limit int, want func(*chordevent.Event) bool) ([]Event, error) {
+// A Query chooses events.
+type Query struct {
+	Limit int // of events
+	// Want says which; nil: all.
+	Want func(*chordevent.Event) bool
+	// Once leaves out reports of deaths that were known or refuted when they came: every neighbour tells of a crash. The
+	// ring is then rebuilt on the way, which takes as long as At.
+	Once bool
+}
+
+func (q *Query) takes(e *Event) bool { return !e.repeats && (q.Want == nil || q.Want(e.Event)) }
+
+// Until returns the newest events of those wanted that had arrived by an instant, oldest first.
+func (h *History) Until(ctx context.Context, t time.Time, q Query) ([]Event, error) {
 	release, err := h.turn(ctx)
 	if err != nil {
 		return nil, err
@@ -23,17 +34,17 @@ func (h *History) Until(ctx context.Context, t time.Time, limit int, want func(*
 	defer release()
 	var out []Event // newest chapter's first
 	chapters := h.span(func(c *chapter) bool { return !c.from.After(t) })
-	for i := len(chapters) - 1; i >= max(0, len(chapters)-maxLookBack) && len(out) < limit; i-- {
+	for i := len(chapters) - 1; i >= max(0, len(chapters)-maxLookBack) && len(out) < q.Limit; i-- {
 		var found []Event
-		err := h.events(ctx, chapters[i], func(e Event) bool {
+		err := h.events(ctx, chapters[i], q.Once, func(e Event) bool {
 			if e.Arrived.After(t) {
 				return false
 			}
-			if want == nil || want(e.Event) {
+			if q.takes(&e) {
 				found = append(found, e)
 			}
-			if len(found) >= 2*limit { // what is older than the newest limit is of no use
-				found = append(found[:0], found[len(found)-limit:]...)
+			if len(found) >= 2*q.Limit { // what is older than the newest Limit is of no use
+				found = append(found[:0], found[len(found)-q.Limit:]...)
 			}
 			return true
 		})
@@ -42,11 +53,11 @@ func (h *History) Until(ctx context.Context, t time.Time, limit int, want func(*
 		}
 		out = slices.Concat(found, out)
 	}
-	return out[max(0, len(out)-limit):], nil
+	return out[max(0, len(out)-q.Limit):], nil
 }
 
-// Since returns the events wanted that arrived after an instant: the first limit of them at most, oldest first.
-func (h *History) Since(ctx context.Context, t time.Time, limit int, want func(*chordevent.Event) bool) ([]Event, error) {
+// Since returns the first of the events wanted that arrived after an instant, oldest first.
+func (h *History) Since(ctx context.Context, t time.Time, q Query) ([]Event, error) {
 	release, err := h.turn(ctx)
 	if err != nil {
 		return nil, err
@@ -58,14 +69,14 @@ func (h *History) Since(ctx context.Context, t time.Time, limit int, want func(*
 		chapters = chapters[1:]
 	}
 	for _, c := range chapters {
-		if len(out) >= limit {
+		if len(out) >= q.Limit {
 			break
 		}
-		err := h.events(ctx, c, func(e Event) bool {
-			if e.Arrived.After(t) && (want == nil || want(e.Event)) {
+		err := h.events(ctx, c, q.Once, func(e Event) bool {
+			if e.Arrived.After(t) && q.takes(&e) {
 				out = append(out, e)
 			}
-			return len(out) < limit
+			return len(out) < q.Limit
 		})
 		if err != nil {
 			return nil, err
@@ -86,8 +97,9 @@ func (h *History) span(fits func(*chapter) bool) (out []*chapter) {
 	return out
 }
 
-// events visits a chapter's events until visit has had enough. A chapter that has just been dropped has none.
-func (h *History) events(ctx context.Context, c *chapter, visit func(Event) bool) error {
+// events visits a chapter's events until visit has had enough. A chapter that has just been dropped has none. Which are
+// repetitions is known only if the ring is folded anew.
+func (h *History) events(ctx context.Context, c *chapter, fold bool, visit func(Event) bool) error {
 	h.mu.Lock()
 	data := c.data
 	h.mu.Unlock()
@@ -103,11 +115,14 @@ func (h *History) events(ctx context.Context, c *chapter, visit func(Event) bool
 		if !more {
 			break
 		}
-		cur.hasNext = false
-		if e.event == nil {
-			continue
+		repeats := false
+		if fold {
+			death := cur.step().Death
+			repeats = e.event != nil && e.event.Body.Kind() == chordevent.KindPeerFailed && !death
+		} else {
+			cur.skip()
 		}
-		if cur.seq++; !visit(Event{cur.seq, e.at, e.event}) {
+		if e.event != nil && !visit(Event{cur.seq, e.at, e.event, repeats}) {
 			break
 		}
 	}

@@ -2,6 +2,7 @@ package history
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -33,18 +34,18 @@ func TestUntilAndSince(t *testing.T) {
 						}
 					}
 					before = before[max(0, len(before)-limit):]
-					until, err := h.Until(context.Background(), ev.Time, limit, want)
+					until, err := h.Until(context.Background(), ev.Time, Query{Limit: limit, Want: want})
 					same(t, name+" until", until, err, before)
-					since, err := h.Since(context.Background(), ev.Time, limit, want)
+					since, err := h.Since(context.Background(), ev.Time, Query{Limit: limit, Want: want})
 					same(t, name+" since", since, err, after)
 				}
 			}
 		}
-		until, err := h.Until(context.Background(), ringtest.Start.Add(-time.Second), 5, nil)
+		until, err := h.Until(context.Background(), ringtest.Start.Add(-time.Second), Query{Limit: 5})
 		same(t, "before the beginning", until, err, nil)
-		since, err := h.Since(context.Background(), events[94].Time.Add(time.Hour), 5, nil)
+		since, err := h.Since(context.Background(), events[94].Time.Add(time.Hour), Query{Limit: 5})
 		same(t, "after the end", since, err, nil)
-		since, err = h.Since(context.Background(), ringtest.Start.Add(-time.Hour), 1, nil)
+		since, err = h.Since(context.Background(), ringtest.Start.Add(-time.Hour), Query{Limit: 1})
 		same(t, "since long before", since, err, []int64{1})
 		mustClose(t, h)
 	}
@@ -60,7 +61,8 @@ func TestUntilLooksBackSoFar(t *testing.T) {
 		h.Append(ev, ev.Time)
 	}
 	h.Flush()
-	got, err := h.Until(context.Background(), events[len(events)-1].Time, 1, func(*chordevent.Event) bool { read++; return false })
+	none := func(*chordevent.Event) bool { read++; return false }
+	got, err := h.Until(context.Background(), events[len(events)-1].Time, Query{Limit: 1, Want: none})
 	same(t, "nothing", got, err, nil)
 	if read != 2*maxLookBack {
 		t.Errorf("%d events were read, want those of %d chapters", read, maxLookBack)
@@ -76,5 +78,62 @@ func same(t *testing.T, what string, got []Event, err error, want []int64) {
 		if e.Event.Node.Seq != want[i] || e.Seq != uint64(want[i]) || !e.Arrived.Equal(e.Event.Time) {
 			t.Fatalf("%s: event %d is %d, want %d", what, i, e.Event.Node.Seq, want[i])
 		}
+	}
+}
+
+// TestOnceTellsOfEachDeath has a member cut off, which everybody reports, heard of again, and crash: two deaths.
+func TestOnceTellsOfEachDeath(t *testing.T) {
+	for _, chapter := range []int{4, 10_000} { // reports in the chapter of the death, and in later ones
+		h := mustOpen(t, Options{chapter: chapter})
+		world := ringtest.NewWorld(160, 2, func(ev *chordevent.Event) { h.Append(ev, ev.Time) })
+		for id := range uint64(5) {
+			world.Birth(100 * id)
+		}
+		world.RepairAll()
+		cut, others := world.Members[2], []*ringtest.Actor{world.Members[1], world.Members[3], world.Members[4]}
+		known := cut.Seq
+		report := func(by *ringtest.Actor, knows int64) int64 {
+			ev := world.Report(by, cut, knows)
+			h.Append(ev, ev.Time)
+			return ev.Time.UnixMilli()
+		}
+		first := report(others[0], known)
+		report(others[1], known-1)
+		report(others[2], known)
+		late := world.Event(others[0], chordevent.PeerFailed{Peer: chordevent.PeerRef{Peer: cut.Self, Seq: known}})
+		world.SetPred(cut, others[0].Self) // healed
+		h.Append(late, world.Now)          // it was told before, and has been on its way
+		crash := report(others[2], cut.Seq-1)
+		report(others[0], cut.Seq)
+		report(others[1], cut.Seq)
+		h.Flush()
+
+		dies := Query{Limit: 10, Once: true, Want: func(ev *chordevent.Event) bool { return ev.Body.Kind() == chordevent.KindPeerFailed }}
+		since, err := h.Since(context.Background(), ringtest.Start, dies)
+		expectTimes(t, "forward", since, err, first, crash)
+		until, err := h.Until(context.Background(), world.Now, dies)
+		expectTimes(t, "back", until, err, first, crash)
+		dies.Limit = 1
+		until, err = h.Until(context.Background(), world.Now, dies)
+		expectTimes(t, "one step back", until, err, crash)
+		since, err = h.Since(context.Background(), until[0].Arrived, dies)
+		expectTimes(t, "and none on", since, err)
+		dies.Once, dies.Limit = false, 10
+		since, err = h.Since(context.Background(), ringtest.Start, dies)
+		if err != nil || len(since) != 7 {
+			t.Errorf("%d reports in all, %v", len(since), err)
+		}
+		mustClose(t, h)
+	}
+}
+
+func expectTimes(t *testing.T, what string, got []Event, err error, want ...int64) {
+	t.Helper()
+	var times []int64
+	for _, e := range got {
+		times = append(times, e.Event.Time.UnixMilli())
+	}
+	if err != nil || !slices.Equal(times, want) {
+		t.Errorf("%s: deaths told at %v, %v; want %v", what, times, err, want)
 	}
 }

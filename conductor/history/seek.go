@@ -136,6 +136,8 @@ type Event struct {
 	Seq     uint64 // 1, 2, 3, … over all runs of the program
 	Arrived time.Time
 	Event   *chordevent.Event
+
+	repeats bool // see Query.Once
 }
 
 // Events returns recorded events that follow the one of number after: limit of them at most, oldest first. If those
@@ -155,7 +157,7 @@ func (h *History) Events(ctx context.Context, after uint64, limit int) ([]Event,
 		if len(out) >= limit {
 			break
 		}
-		err := h.events(ctx, c, func(e Event) bool {
+		err := h.events(ctx, c, false, func(e Event) bool {
 			if e.Seq > after {
 				out = append(out, e)
 			}

@@ -75,7 +75,7 @@ func (w *writer) record(e entry) {
 		w.failed++
 		return
 	}
-	if !tell(w.ring, e) {
+	if _, keep := tell(w.ring, e); !keep {
 		return
 	}
 	if e.at.After(w.now) {

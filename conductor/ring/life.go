@@ -219,22 +219,24 @@ func (a *alarm) rings(now time.Time) bool {
 	return true
 }
 
-// applyReport folds a report of a peer's death.
-func (r *Ring) applyReport(ev *chordevent.Event, peer chordevent.PeerRef, arrived time.Time) bool {
+// applyReport folds a report of a peer's death, and says whether it told something new, and whether that is the death.
+func (r *Ring) applyReport(ev *chordevent.Event, peer chordevent.PeerRef, arrived time.Time) (news, death bool) {
 	if !peer.Real() {
-		return false
+		return false, false
 	}
 	x := r.recordOf(peer.ID)
+	life, gone := x.dead.inc, x.status.gone()
 	if !x.dead.merge(peer, ev.Time, arrived, ev.Trace) {
-		return false
+		return false, false
 	}
 	if !x.heard {
-		return r.keep(x)
+		kept := r.keep(x)
+		return kept, kept && x.dead.inc > life
 	}
 	r.restand(x)
 	r.touch(x)
 	r.members.by(r.due(x))
-	return true
+	return true, x.status == Failed && !gone
 }
 
 // enroll finds the member that an event is about, or makes room for it. It returns nil if there is none.

@@ -127,7 +127,7 @@ func (r *Ring) Apply(ev *chordevent.Event, arrived time.Time) Change {
 		r.counts.Refused++
 		return Change{}
 	}
-	news := false
+	news, death := false, false
 	if ev.Node.Incarnation > x.inc {
 		r.rebirth(x, ev.Node.Incarnation)
 	}
@@ -137,7 +137,9 @@ func (r *Ring) Apply(ev *chordevent.Event, arrived time.Time) Change {
 	// What these two say is not in keyframes: it counts even when it comes late.
 	switch body := ev.Body.(type) {
 	case chordevent.PeerFailed:
-		news = r.applyReport(ev, body.Peer, arrived) || news
+		told := false
+		told, death = r.applyReport(ev, body.Peer, arrived)
+		news = told || news
 	case chordevent.KeysMoved:
 		news = r.moves.apply(ev, &body, arrived) || news
 	}
@@ -150,7 +152,9 @@ func (r *Ring) Apply(ev *chordevent.Event, arrived time.Time) Change {
 	} else {
 		r.counts.Applied++
 	}
-	return r.changed()
+	change := r.changed()
+	change.Death = death
+	return change
 }
 
 // Advance tells what time it is: members fall silent, conditions outlast their grace, those long gone are forgotten.

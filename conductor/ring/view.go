@@ -144,4 +144,5 @@ type Change struct {
 	Applied bool       // the event told something new, or time changed something
 	Seq     uint64     // of this change, if Applied: views from View.Seq on show it
 	Members []chord.ID // whose own state changed; valid until the next call
+	Death   bool       // the event is a report that made somebody Failed: not the second of a death, nor one that is refuted
 }

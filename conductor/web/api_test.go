@@ -103,25 +103,26 @@ func (fakePast) Stats() history.Stats {
 	return history.Stats{From: instant, To: instant.Add(5 * time.Second)}
 }
 
-func (fakePast) list(limit int, fits func(at time.Time) bool, want func(*chordevent.Event) bool) (out []history.Event) {
+// list has five events. Told once, the second and the third are left out.
+func (fakePast) list(q history.Query, fits func(at time.Time) bool) (out []history.Event) {
 	for i := range 5 {
 		ev := &chordevent.Event{Time: instant, Node: chordevent.Node{ID: idA, Digits: 2}, Body: chordevent.PeerFailed{}}
 		if i == 3 {
 			ev.Body = chordevent.Joined{}
 		}
-		if at := instant.Add(time.Duration(i) * time.Second); fits(at) && want(ev) && len(out) < limit {
+		if at := instant.Add(time.Duration(i) * time.Second); fits(at) && q.Want(ev) && len(out) < q.Limit && !(q.Once && (i == 1 || i == 2)) {
 			out = append(out, history.Event{Seq: uint64(i + 1), Arrived: at, Event: ev})
 		}
 	}
 	return out
 }
 
-func (p fakePast) Until(_ context.Context, t time.Time, limit int, want func(*chordevent.Event) bool) ([]history.Event, error) {
-	return p.list(limit, func(at time.Time) bool { return !at.After(t) }, want), nil
+func (p fakePast) Until(_ context.Context, t time.Time, q history.Query) ([]history.Event, error) {
+	return p.list(q, func(at time.Time) bool { return !at.After(t) }), nil
 }
 
-func (p fakePast) Since(_ context.Context, t time.Time, limit int, want func(*chordevent.Event) bool) ([]history.Event, error) {
-	return p.list(limit, func(at time.Time) bool { return at.After(t) }, want), nil
+func (p fakePast) Since(_ context.Context, t time.Time, q history.Query) ([]history.Event, error) {
+	return p.list(q, func(at time.Time) bool { return at.After(t) }), nil
 }
 
 func TestThePast(t *testing.T) {
@@ -166,6 +167,8 @@ func TestThePast(t *testing.T) {
 		"/api/events?since=2026-05-04T03:02:03Z&limit=1":                                {`"seq":4`},
 		"/api/events?since=2026-05-04T03:02:01Z&kind=chord.node.joined,chord.node.left": {`"arrived":"2026-05-04T03:02:04Z"`},
 		"/api/events?until=2026-05-04T03:02:01.5Z&kind=chord.keys.moved":                {},
+		"/api/events?since=2026-05-04T03:02:01Z&limit=1&repeats=false":                  {`"seq":4`},
+		"/api/events?since=2026-05-04T03:02:01Z&limit=1&repeats=true":                   {`"seq":2`},
 	} {
 		got := text(t, ask(s, "GET", path, ""))
 		if strings.Count(got, `"kind"`) != len(want) {
@@ -192,6 +195,7 @@ func TestThePast(t *testing.T) {
 		"/api/events?since=then":                                            {400, "RFC 3339"},
 		"/api/events?since=2026-05-04T03:02:03Z&until=2026-05-04T03:02:03Z": {400, "want one of them"},
 		"/api/events?since=2026-05-04T03:02:03Z&limit=many":                 {400, "limit"},
+		"/api/events?since=2026-05-04T03:02:03Z&repeats=never":              {400, "want true or false"},
 	} {
 		if r := ask(s, "GET", path, ""); r.StatusCode != want.status || !strings.Contains(complaint(t, r), want.words) {
 			t.Errorf("%s: %d", path, r.StatusCode)

@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -73,7 +74,7 @@ func (s *Server) feed(w http.ResponseWriter, r *http.Request, view *ring.View, p
 	if !past {
 		return s.cfg.Source.Events(0, limit), true
 	}
-	events, err := s.cfg.Past.Until(r.Context(), view.Time, limit, newsworthy)
+	events, err := s.cfg.Past.Until(r.Context(), view.Time, history.Query{Limit: limit, Want: newsworthy})
 	if err != nil {
 		fail(w, http.StatusNotFound, "no events of %s: %s", view.Time.Format(time.RFC3339Nano), err)
 		return nil, false
@@ -124,7 +125,8 @@ func (s *Server) protobuf(w http.ResponseWriter, r *http.Request, m proto.Messag
 }
 
 // pastEvents answers with the feed as the history has it: with ?until= the newest that had arrived by an instant, with
-// ?since= the first that arrived after one. ?kind= chooses kinds of events, separated by commas.
+// ?since= the first that arrived after one. ?kind= chooses kinds of events, separated by commas, and ?repeats=false
+// leaves out all reports of a death but the first.
 func (s *Server) pastEvents(w http.ResponseWriter, r *http.Request, limit int) {
 	since, forward, ok := s.instant(w, r, "since")
 	if !ok {
@@ -138,7 +140,15 @@ func (s *Server) pastEvents(w http.ResponseWriter, r *http.Request, limit int) {
 		fail(w, http.StatusBadRequest, "since and until: want one of them")
 		return
 	}
-	want := newsworthy
+	q := history.Query{Limit: limit, Want: newsworthy}
+	if text := r.URL.Query().Get("repeats"); text != "" {
+		repeats, err := strconv.ParseBool(text)
+		if err != nil {
+			fail(w, http.StatusBadRequest, "repeats=%.40q: want true or false", text)
+			return
+		}
+		q.Once = !repeats
+	}
 	if kinds := r.URL.Query().Get("kind"); kinds != "" {
 		list := strings.Split(kinds, ",")
 		for _, kind := range list {
@@ -147,14 +157,14 @@ func (s *Server) pastEvents(w http.ResponseWriter, r *http.Request, limit int) {
 				return
 			}
 		}
-		want = func(ev *chordevent.Event) bool { return slices.Contains(list, string(ev.Body.Kind())) }
+		q.Want = func(ev *chordevent.Event) bool { return slices.Contains(list, string(ev.Body.Kind())) }
 	}
 	var events []history.Event
 	var err error
 	if forward {
-		events, err = s.cfg.Past.Since(r.Context(), since, limit, want)
+		events, err = s.cfg.Past.Since(r.Context(), since, q)
 	} else {
-		events, err = s.cfg.Past.Until(r.Context(), until, limit, want)
+		events, err = s.cfg.Past.Until(r.Context(), until, q)
 	}
 	if err != nil {
 		fail(w, http.StatusNotFound, "no events: %s", err)

@@ -15,7 +15,6 @@ import (
 	"chordconductor/conductor/live"
 	"chordconductor/conductor/lookups"
 	"chordconductor/conductor/ring"
-	"chordconductor/otel/chordevent"
 )
 
 const (
@@ -41,8 +40,8 @@ type Source interface {
 type Past interface {
 	Stats() history.Stats
 	At(ctx context.Context, t time.Time) (*ring.View, error)
-	Until(ctx context.Context, t time.Time, limit int, want func(*chordevent.Event) bool) ([]history.Event, error)
-	Since(ctx context.Context, t time.Time, limit int, want func(*chordevent.Event) bool) ([]history.Event, error)
+	Until(ctx context.Context, t time.Time, q history.Query) ([]history.Event, error)
+	Since(ctx context.Context, t time.Time, q history.Query) ([]history.Event, error)
 }
 
 // Config is what a Server needs.

@@ -1,8 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { type FeedEvent, FeedEventSchema, type NodeDetail, NodeDetailSchema, SnapshotSchema } from "../gen/hub_pb";
-import { apiId, bytesOf, hexOf } from "../model/id";
+import { apiId, bytesOf } from "../model/id";
 import { pastWorld } from "../model/past";
-import { deadAfter, firstStep, type Happening, lastStep } from "../model/steps";
 import { NEWS } from "../model/verdict";
 import { ApiError, callJson, callMessage, messageOf } from "../wire/api";
 import { stepReplay, useReplay } from "./replay";
@@ -110,7 +109,15 @@ export function returnToLive(): void {
 
 /** What GET /api/events answers, as far as it is of use here. */
 interface Told {
-  events: (Happening & { arrived?: string; time: string; text: string; warning?: boolean })[];
+  events: {
+    kind: string;
+    id: string;
+    peer?: string;
+    arrived?: string;
+    time: string;
+    text: string;
+    warning?: boolean;
+  }[];
 }
 
 const kinds = `kind=${NEWS.join()}`;
@@ -122,38 +129,23 @@ const shownFrom = (e: Told["events"][number]) => {
   return /\.\d{3}\d*[1-9]/.test(text) ? whole + 1 : whole;
 };
 
-/** So many events are asked for at a time to find a step among them: several members tell of one crash. */
-const STEP_EVENTS = 100;
-
-/** step goes to the event before or after the instant shown; after the last one that a replay has played, to its next. */
+/**
+ * step goes to the event before or after the instant shown; after the last one that a replay has played, to its next.
+ * It goes from cause to cause: of a crash every neighbour tells, and the conductor knows which report was the first.
+ */
 export async function step(direction: 1 | -1): Promise<void> {
   const { view } = useRing.getState();
   if (direction > 0 && view.mode === "live" && useReplay.getState().replay) return stepReplay();
   const at = view.mode === "live" ? now() : view.at;
   try {
-    const found = await (direction > 0 ? stepAfter(at) : stepBefore(at));
+    const where = direction > 0 ? `since=${instant(at)}` : `until=${instant(at - 1)}`;
+    const { events } = await callJson<Told>(`/api/events?${where}&limit=1&repeats=false&${kinds}`);
+    const found = events.at(0);
     if (found) await seek(shownFrom(found));
     else if (direction > 0) returnToLive();
     else notify("failed", "Nothing is remembered of what happened before.");
   } catch (err) {
     notify("failed", messageOf(err));
-  }
-}
-
-async function stepBefore(at: number): Promise<Told["events"][number] | undefined> {
-  const { events } = await callJson<Told>(`/api/events?until=${instant(at - 1)}&limit=${STEP_EVENTS}&${kinds}`);
-  return lastStep(events);
-}
-
-async function stepAfter(at: number): Promise<Told["events"][number] | undefined> {
-  const { events: before, ring } = useRing.getState().shown;
-  const id = (bytes: Uint8Array) => (bytes.length ? apiId(hexOf(bytes), ring.bits) : "");
-  const known = deadAfter(before.map((e) => ({ kind: e.kind, id: id(e.id), peer: id(e.peer) })));
-  for (let since = at; ; ) {
-    const { events } = await callJson<Told>(`/api/events?since=${instant(since)}&limit=${STEP_EVENTS}&${kinds}`);
-    const found = firstStep(events, known);
-    if (found || events.length < STEP_EVENTS) return found;
-    since = shownFrom(events[events.length - 1]);
   }
 }
 
