@@ -5,6 +5,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
 
 	"chordconductor/conductor/internal/otlptest"
@@ -42,6 +43,14 @@ func TestOwnMetrics(t *testing.T) {
 			values := p.Values(t, c.metric)
 			if got, told := values[c.key]; !told || got != c.want {
 				t.Errorf("%s{%s} = %d (told: %v), want %d; all: %v", c.metric.Name, c.key, got, told, c.want, values)
+			}
+		}
+		// A value that appears only once it is above 0 has no step for rate() and increase() to see.
+		for key, m := range map[attribute.Key]chordevent.Metric{
+			chordevent.MemberStatusKey: chordevent.RingMembers, chordevent.ConditionKey: chordevent.RingViolations, chordevent.QueueKey: chordevent.ConductorQueue,
+		} {
+			if got, want := p.Values(t, m), m.Values(key); len(got) != len(want) {
+				t.Errorf("%s tells %v, want each of %v from the start", m.Name, got, want)
 			}
 		}
 		if n := p.Recorded(chordevent.RingStaleness); n != 19 {

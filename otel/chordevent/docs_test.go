@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"text/template"
@@ -66,9 +67,16 @@ func documentation(t *testing.T) []byte {
 			}
 			return strings.Join(out, ", ")
 		},
-		"reasons": func() []Reason {
-			return []Reason{ReasonUnknown, ReasonMissing, ReasonDuplicate, ReasonType, ReasonSyntax, ReasonRange, ReasonLength, ReasonValue}
+		"values": func() []valueRow { return metricValues },
+		"names": func(metrics []*Metric) string {
+			var out []string
+			for _, m := range metrics {
+				out = append(out, "`"+m.Name+"`")
+			}
+			return strings.Join(out, ", ")
 		},
+		"words":   func(words []string) string { return "`" + strings.Join(words, "`, `") + "`" },
+		"reasons": func() []Reason { return reasons },
 		"limits": func() map[string]int {
 			return map[string]int{"successors": MaxSuccessors, "fingers": MaxFingerRuns, "replicas": MaxReplicas, "text": MaxText}
 		},
@@ -139,6 +147,32 @@ func TestTables(t *testing.T) {
 		}
 		if m.Unit == "" || m.Text == "" || (m.Instrument == Histogram) != (m.Buckets != nil) {
 			t.Errorf("metric row %+v is incomplete", m)
+		}
+	}
+}
+
+// Every attribute of a metric has its values in the table, unless it names something: then no list could be whole.
+func TestValuesOfMetrics(t *testing.T) {
+	open := map[attribute.Key]bool{RingNameKey: true, NodeIDKey: true}
+	for _, m := range Metrics() {
+		for _, key := range m.Attributes {
+			if open[key] != (m.Values(key) == nil) {
+				t.Errorf("%s, %s: values %v", m.Name, key, m.Values(key))
+			}
+		}
+	}
+	for _, row := range metricValues {
+		words := map[string]bool{}
+		for _, word := range row.Values {
+			if word == "" || words[word] {
+				t.Errorf("%s: value %q is empty or stands twice", row.Key, word)
+			}
+			words[word] = true
+		}
+		for _, m := range row.On {
+			if !slices.Contains(m.Attributes, row.Key) || &m.Values(row.Key)[0] != &row.Values[0] {
+				t.Errorf("%s has no attribute %s, or two rows of it", m.Name, row.Key)
+			}
 		}
 	}
 }

@@ -16,6 +16,8 @@ const (
 	ReasonValue     Reason = "value"         // not one of the words allowed
 )
 
+var reasons = []Reason{ReasonUnknown, ReasonMissing, ReasonDuplicate, ReasonType, ReasonSyntax, ReasonRange, ReasonLength, ReasonValue}
+
 // A DecodeError says what is wrong with a record of ours.
 type DecodeError struct {
 	Event     string // the event name, cut to a printable length

@@ -6,16 +6,17 @@ import (
 )
 
 // Attribute names that only metrics use. The others are OperationKey, OutcomeKey, LookupModeKey, MoveReasonKey and
-// MoveDirectionKey. None names a key, and only the chord.member metrics name a member (NodeIDKey).
+// MoveDirectionKey. None names a key, and only the chord.member metrics name a member (NodeIDKey). What they may say
+// stands in metricValues.
 const (
-	StoreRoleKey     attribute.Key = "chord.store.role"     // owned or replica
+	StoreRoleKey     attribute.Key = "chord.store.role"     // how its holder has a key
 	MemberStatusKey  attribute.Key = "chord.member.status"  // as the ring view names it
 	ConditionKey     attribute.Key = "chord.condition"      // the name of a violated condition
-	StageKey         attribute.Key = "chord.stage"          // applied or pushed
-	EventOutcomeKey  attribute.Key = "chord.event.outcome"  // applied, outdated, unknown_event or a reason of malformed ones
+	StageKey         attribute.Key = "chord.stage"          // of an event on its way
+	EventOutcomeKey  attribute.Key = "chord.event.outcome"  // what became of it
 	QueueKey         attribute.Key = "chord.queue"          // which of the conductor's queues
-	SignalKey        attribute.Key = "chord.signal"         // traces, logs or metrics
-	ForwardTargetKey attribute.Key = "chord.forward.target" // traces or metrics backend
+	SignalKey        attribute.Key = "chord.signal"         // of OpenTelemetry
+	ForwardTargetKey attribute.Key = "chord.forward.target" // which of the stores
 )
 
 // An Instrument is a kind of metric.

@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"encoding/json"
+	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -57,6 +59,174 @@ func metricsAreDocumented(t *testing.T, prometheus string) {
 	}
 }
 
+// A selector of a PromQL expression, as Prometheus's own parser tells it.
+type selector struct {
+	Type     string
+	Name     string
+	Matchers []struct{ Name, Type, Value string }
+}
+
+// selectors finds the selectors in an answer of /api/v1/parse_query.
+func selectors(node any, into *[]selector) error {
+	switch n := node.(type) {
+	case []any:
+		for _, child := range n {
+			if err := selectors(child, into); err != nil {
+				return err
+			}
+		}
+	case map[string]any:
+		if n["type"] == "vectorSelector" || n["type"] == "matrixSelector" {
+			text, err := json.Marshal(n)
+			var s selector
+			if err == nil {
+				err = json.Unmarshal(text, &s)
+			}
+			*into = append(*into, s)
+			return err
+		}
+		for _, child := range n {
+			if err := selectors(child, into); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// labelsSayWhatIsAsked asks a real Prometheus for every value of a label that dashboards and alert rules name: an alert
+// on a value that nobody emits is silent for ever. Every one of them is emitted from the start, as 0 if need be.
+func labelsSayWhatIsAsked(t *testing.T, prometheus string) {
+	files, err := filepath.Glob(filepath.Join(root, "dashboards/grafana/dashboards/*.json"))
+	if err != nil || len(files) == 0 {
+		t.Fatal("no dashboards", err)
+	}
+	var rules struct {
+		Data struct {
+			Groups []struct {
+				Rules []struct{ Name, Query string }
+			}
+		}
+	}
+	if err := getJSON(prometheus+"/api/v1/rules", &rules); err != nil {
+		t.Fatal(err)
+	}
+	expressions := map[string]string{}
+	for _, group := range rules.Data.Groups {
+		for _, rule := range group.Rules {
+			expressions["alert "+rule.Name] = rule.Query
+		}
+	}
+	if len(expressions) == 0 {
+		t.Error("Prometheus has loaded no alert rules")
+	}
+	for _, file := range files {
+		for _, p := range panels(t, file) {
+			for _, target := range p.Targets {
+				expressions[filepath.Base(file)+" "+p.Title+": "+target.Expr] = target.Expr
+			}
+		}
+	}
+	asked := map[string]bool{}
+	for where, expr := range expressions {
+		var parsed struct{ Data any }
+		expr = strings.ReplaceAll(expr, "$__rate_interval", "1m")
+		if err := getJSON(prometheus+"/api/v1/parse_query?query="+url.QueryEscape(expr), &parsed); err != nil {
+			t.Errorf("%s: %v", where, err)
+			continue
+		}
+		var found []selector
+		if err := selectors(parsed.Data, &found); err != nil || len(found) == 0 {
+			t.Errorf("%s: selectors %v, %v", where, found, err)
+		}
+		for _, s := range found {
+			for _, m := range s.Matchers {
+				if m.Name == "__name__" || strings.HasPrefix(m.Value, "$") {
+					continue
+				}
+				operator := "="
+				if strings.Contains(m.Type, "~") {
+					operator = "=~"
+				}
+				for _, word := range strings.Split(m.Value, "|") {
+					series := fmt.Sprintf("%s{%s%s%q}", s.Name, m.Name, operator, word)
+					if asked[series] {
+						continue
+					}
+					asked[series] = true
+					eventually(t, 40*time.Second, where+" asks for "+series, func() error {
+						_, err := promValue(prometheus, series)
+						return err
+					})
+				}
+			}
+		}
+	}
+	if len(asked) < 10 {
+		t.Errorf("only %d values of labels are asked for", len(asked))
+	}
+	t.Logf("%d values of labels that dashboards and alert rules name are in Prometheus", len(asked))
+}
+
+// labelsAreDocumented holds every value that labels have in Prometheus against the table of docs/telemetry.md.
+func labelsAreDocumented(t *testing.T, prometheus string) {
+	text, err := os.ReadFile(filepath.Join(root, "docs/telemetry.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(text), "| attribute | on | values | meaning |")
+	table, _, _ = strings.Cut(table, "\n\n")
+	words := regexp.MustCompile("`([^`]+)`")
+	all, said := 0, 0
+	for _, row := range strings.Split(table, "\n")[2:] {
+		cells := strings.Split(row, "|")
+		label := strings.ReplaceAll(words.FindStringSubmatch(cells[1])[1], ".", "_")
+		documented := map[string]bool{}
+		for _, word := range words.FindAllStringSubmatch(cells[3], -1) {
+			documented[word[1]] = true
+		}
+		for _, metric := range words.FindAllStringSubmatch(cells[2], -1) {
+			all += len(documented)
+			match := fmt.Sprintf(`{__name__=~"%s(_seconds|_bytes)?(_total|_count)?"}`, strings.ReplaceAll(metric[1], ".", "_"))
+			var values struct{ Data []string }
+			if err := getJSON(prometheus+"/api/v1/label/"+label+"/values?match[]="+url.QueryEscape(match), &values); err != nil {
+				t.Fatal(err)
+			}
+			if len(values.Data) == 0 {
+				t.Logf("%s has no %s in a ring that is well", metric[1], label)
+			}
+			for _, value := range values.Data {
+				said++
+				if !documented[value] {
+					t.Errorf("%s says %s %q, which docs/telemetry.md does not have", metric[1], label, value)
+				}
+			}
+		}
+	}
+	t.Logf("%d of %d documented values of labels are in Prometheus", said, all)
+	if said < all/2 {
+		t.Errorf("that is fewer than half")
+	}
+}
+
+type panel struct {
+	Title   string
+	Targets []struct{ Expr string }
+}
+
+func panels(t *testing.T, file string) []panel {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var board struct{ Panels []panel }
+	if err := json.Unmarshal(text, &board); err != nil {
+		t.Fatal(err)
+	}
+	return board.Panels
+}
+
 // dashboardsHaveData asks a real Prometheus every query of every dashboard.
 func dashboardsHaveData(t *testing.T, prometheus string) {
 	member, err := promLabel(prometheus, "chord_member_error", "chord_node_id")
@@ -74,20 +244,7 @@ func dashboardsHaveData(t *testing.T, prometheus string) {
 	}
 	asked := 0
 	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var board struct {
-			Panels []struct {
-				Title   string
-				Targets []struct{ Expr string }
-			}
-		}
-		if err := json.Unmarshal(text, &board); err != nil {
-			t.Fatal(err)
-		}
-		for _, panel := range board.Panels {
+		for _, panel := range panels(t, file) {
 			for _, target := range panel.Targets {
 				asked++
 				expr := variables.Replace(target.Expr)

@@ -144,6 +144,11 @@ func TestNodeProcesses(t *testing.T) {
 
 	t.Run("every panel of the dashboards has data", func(t *testing.T) { dashboardsHaveData(t, prometheus) })
 
+	t.Run("labels say what dashboards and alerts ask for", func(t *testing.T) {
+		labelsSayWhatIsAsked(t, prometheus)
+		labelsAreDocumented(t, prometheus)
+	})
+
 	t.Run("SIGTERM leaves", func(t *testing.T) {
 		for range 2 { // as from a supervisor that passes on what the group has got already
 			if err := processes[3].cmd.Process.Signal(syscall.SIGTERM); err != nil {

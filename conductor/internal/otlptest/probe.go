@@ -2,6 +2,7 @@ package otlptest
 
 import (
 	"context"
+	"slices"
 	"testing"
 
 	"go.opentelemetry.io/otel/metric"
@@ -23,10 +24,11 @@ func NewProbe() *Probe {
 	return &Probe{callbacks: map[string][]metric.Int64Callback{}, recorded: map[string]int{}}
 }
 
-// Values asks for an instrument's values, by their attributes: "key=value;" for each, in the order of the keys.
+// Values asks for an instrument's values, by their attributes: "key=value;" for each, in the order of the keys. What the
+// vocabulary does not have of them is an error.
 func (p *Probe) Values(t testing.TB, m chordevent.Metric) map[string]int64 {
 	t.Helper()
-	got := observer{values: map[string]int64{}}
+	got := observer{t: t, metric: m, values: map[string]int64{}}
 	for _, f := range p.callbacks[m.Name] {
 		if err := f(t.Context(), got); err != nil {
 			t.Error(err)
@@ -65,6 +67,8 @@ func (h histogram) Record(context.Context, float64, ...metric.RecordOption) { h.
 
 type observer struct {
 	noop.Int64Observer
+	t      testing.TB
+	metric chordevent.Metric
 	values map[string]int64
 }
 
@@ -73,6 +77,9 @@ func (o observer) Observe(value int64, opts ...metric.ObserveOption) {
 	key := ""
 	for _, kv := range set.ToSlice() {
 		key += string(kv.Key) + "=" + kv.Value.String() + ";"
+		if words := o.metric.Values(kv.Key); words != nil && !slices.Contains(words, kv.Value.AsString()) || !slices.Contains(o.metric.Attributes, kv.Key) {
+			o.t.Errorf("%s says %s=%s, which no row of its tables has", o.metric.Name, kv.Key, kv.Value.String())
+		}
 	}
 	o.values[key] = value
 }

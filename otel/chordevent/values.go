@@ -1,0 +1,69 @@
+package chordevent
+
+import (
+	"slices"
+
+	"go.opentelemetry.io/otel/attribute"
+
+	"chordconductor/node/chord"
+)
+
+// A valueRow says what an attribute of some metrics may say. Attributes that name something (a ring, a member) have no
+// row. Tests hold what is emitted, and what dashboards and alert rules ask for, against these rows: an alert that asks
+// for a value nobody emits is silent for ever.
+type valueRow struct {
+	Key    attribute.Key
+	On     []*Metric
+	Values []string
+	Text   string
+}
+
+var (
+	ownerOperations = []string{SpanGet, SpanPut, SpanDelete}
+	rounds          = []string{SpanStabilize, SpanRectify, SpanFixFingers, SpanCheckPredecessor}
+	signals         = []string{"traces", "metrics", "logs"}
+)
+
+var metricValues = []valueRow{
+	{LookupModeKey, []*Metric{&LookupDuration, &LookupHops, &LookupTimeouts}, []string{ModeRecursive, ModeIterative}, ""},
+	{OutcomeKey, []*Metric{&LookupDuration, &LookupHops}, []string{OutcomeOK, OutcomeFailed}, "an owner was found, or none"},
+	{OutcomeKey, []*Metric{&OperationDuration}, []string{OutcomeOK, OutcomeNotFound, OutcomeFailed}, "`not_found`: a get of a key that nobody has put"},
+	{OutcomeKey, []*Metric{&MaintenanceRounds}, []string{OutcomeQuiet, OutcomeChanged, OutcomeBusy, OutcomeFailed}, "`busy`: the peer asked to come again; `failed`: the host stops"},
+	{OutcomeKey, []*Metric{&Received}, []string{"event", "foreign", "ok"}, "log records are a ring's (`event`) or others (`foreign`); spans and data points `ok`"},
+	{OutcomeKey, []*Metric{&Forwarded}, []string{"sent", "dropped"}, "`dropped`: given up, because the queue was full or the store refused for good"},
+	{OutcomeKey, []*Metric{&HistoryEntries}, []string{"recorded", "dropped", "failed"}, "`dropped`: the history was behind; `failed`: writing did not work"},
+	{OperationKey, []*Metric{&OperationDuration, &MemberOperations}, ownerOperations, ""},
+	{OperationKey, []*Metric{&MaintenanceRounds}, rounds, ""},
+	{OperationKey, []*Metric{&PeerFailures}, slices.Concat([]string{SpanLookup, SpanLookupHop, SpanJoin, SpanLeave, SpanKeysMove, SpanRepair}, ownerOperations, rounds), "the operation that noticed"},
+	{StoreRoleKey, []*Metric{&StoreKeys, &StoreSize, &MemberKeys}, []string{"owned", "replica"}, ""},
+	{MoveReasonKey, []*Metric{&KeysMovedCount}, []string{string(MoveJoin), string(MoveLeave), string(MoveRepair)}, ""},
+	{MoveDirectionKey, []*Metric{&KeysMovedCount}, []string{"out", "in"}, "as seen by the members of the process"},
+	{MemberStatusKey, []*Metric{&RingMembers}, []string{"joining", "active", "leaving", "left", "failed", "silent"}, ""},
+	{ConditionKey, []*Metric{&RingViolations}, []string{
+		chord.OrderedSuccessorLists, chord.NoDuplicates, chord.LiveSuccessor, chord.EnoughPrincipals, chord.OneOrderedRing,
+		chord.ConnectedAppendages, "OwnershipGap", "OwnershipOverlap",
+	}, "the condition's name, as the page and `/api/ring` give it"},
+	{StageKey, []*Metric{&RingStaleness}, []string{"applied", "pushed"}, "`applied` to the view, `pushed` from there to the clients"},
+	{EventOutcomeKey, []*Metric{&ConductorEvents}, append([]string{"applied", "outdated", "refused"}, reasonNames()...), "`outdated`: it told nothing new; `refused`: of another ring, or beyond a bound; from `unknown_event` on: why it was malformed"},
+	{QueueKey, []*Metric{&ConductorQueue}, []string{"events", "spans"}, "`events` wait for the fold, and nodes are told to try again when it is full; `spans` are what the page's lookups are put together from, and are dropped"},
+	{QueueKey, []*Metric{&ConductorDropped}, []string{"spans"}, ""},
+	{SignalKey, []*Metric{&Received, &Forwarded}, signals, ""},
+	{ForwardTargetKey, []*Metric{&Forwarded}, signals, "what goes to `--forward-traces` has the target `traces`, and so on"},
+}
+
+// Values lists what an attribute of the metric may say; nil: it names something, or the metric does not have it.
+func (m *Metric) Values(key attribute.Key) []string {
+	for _, row := range metricValues {
+		if row.Key == key && slices.ContainsFunc(row.On, func(on *Metric) bool { return on.Name == m.Name }) {
+			return row.Values
+		}
+	}
+	return nil
+}
+
+func reasonNames() (names []string) {
+	for _, r := range reasons {
+		names = append(names, string(r))
+	}
+	return names
+}
