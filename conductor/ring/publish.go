@@ -131,6 +131,7 @@ func (r *Ring) show(x *record) *Member {
 		Status: x.status, Uncertain: x.uncertain, Missing: x.missing, Error: x.error, Changed: r.seq,
 		FirstEvent: x.first, LastEvent: x.last, Started: x.started.val,
 		Predecessor: x.pred.val, Successors: x.succ.val, Ownership: x.owned.val, Fingers: x.fingersOf, Load: x.load.val,
+		Keyframe: x.keyframePeriod(),
 	}
 	return x.shown
 }

@@ -84,6 +84,7 @@ type Member struct {
 	Ownership   chordevent.Ownership
 	Fingers     []chordevent.FingerRun
 	Load        chordevent.Load
+	Keyframe    time.Duration // it tells its whole state so often
 }
 
 // Holds is what a member has by its own last word: nothing once it has left, since it has handed that over.

@@ -1,9 +1,11 @@
 package sim
 
 import (
+	"context"
 	"time"
 
 	"chordconductor/conductor/ring"
+	"chordconductor/conductor/sim/scenario"
 	"chordconductor/node/chord"
 )
 
@@ -11,31 +13,39 @@ import (
 // the time between two looks.
 const telemetryWay = time.Second
 
-// A truth is what a member's own memory says. Only fleets in this process can tell, and only the judgement of the view
-// uses it: it goes nowhere near the view.
+// A truth is what a member's own memory says. Only the judgement of the view uses it: it goes nowhere near the view.
 type truth struct {
 	Incarnation int64
 	Predecessor chord.ID
 	Successors  []chord.ID // real entries
 }
 
-// truthful is a Fleet that can tell the truth.
-type truthful interface {
-	Truth() map[chord.ID]truth
+func truthFrom(s chord.State) truth {
+	t := truth{Incarnation: s.Self.Incarnation, Predecessor: s.Pred.ID}
+	for _, p := range s.Live() {
+		t.Successors = append(t.Successors, p.ID)
+	}
+	return t
 }
 
-// truth is nil if the fleet cannot tell.
-func (s *simulation) truth() map[chord.ID]truth {
-	if f, ok := s.fleet.(truthful); ok {
-		return f.Truth()
+// truthful is a Fleet that can tell the truth, of all its active members or of those that answer in time.
+type truthful interface {
+	Truth(ctx context.Context) map[chord.ID]truth
+}
+
+// truth is nil if the fleet cannot tell, or should not be asked: members of this process are at hand, others are asked
+// only by a scenario that expects something of the answer.
+func (s *simulation) truth(ctx context.Context) map[chord.ID]truth {
+	f, ok := s.fleet.(truthful)
+	if _, far := s.fleet.(*Remote); !ok || far && !s.scenario.Expects(scenario.UnmarkedWrongFields) {
+		return nil
 	}
-	return nil
+	return f.Truth(ctx)
 }
 
 // drift compares the view with the truth, second by second, and counts the fields that were wrong for longer than the
 // staleness bound although the member was not marked uncertain.
 type drift struct {
-	bound    time.Duration // ring.StalenessBound
 	measured bool
 	unmarked uint64
 	since    map[fieldOf]time.Time // fields that differ now, and since when; bounded by the members
@@ -47,37 +57,38 @@ type fieldOf struct {
 }
 
 func (d *drift) look(now time.Time, v *ring.View, truths map[chord.ID]truth) {
-	if truths == nil {
+	if len(truths) == 0 {
 		return
 	}
 	d.measured = true
 	if d.since == nil {
 		d.since = make(map[fieldOf]time.Time)
 	}
-	differs := make(map[fieldOf]bool)
+	differs := make(map[fieldOf]time.Duration) // by the member's staleness bound
 	for _, m := range v.Members {
 		t, ok := truths[m.ID]
 		if !ok || t.Incarnation != m.Incarnation || m.Uncertain || m.Status == ring.Silent {
 			continue
 		}
+		bound := ring.StalenessBound(m.Keyframe, telemetryWay)
 		if m.Predecessor.ID != t.Predecessor {
-			differs[fieldOf{m.ID, "predecessor"}] = true
+			differs[fieldOf{m.ID, "predecessor"}] = bound
 		}
 		if !sameList(m, t.Successors) {
-			differs[fieldOf{m.ID, "successors"}] = true
+			differs[fieldOf{m.ID, "successors"}] = bound
 		}
 	}
 	for f := range d.since {
-		if !differs[f] {
+		if differs[f] == 0 {
 			delete(d.since, f)
 		}
 	}
-	for f := range differs {
+	for f, bound := range differs {
 		since, known := d.since[f]
 		switch {
 		case !known:
 			d.since[f] = now
-		case now.Sub(since) > d.bound:
+		case now.Sub(since) > bound:
 			d.unmarked++
 			d.since[f] = now // counted once per bound
 		}

@@ -24,11 +24,11 @@ func TestDriftGoesByTheStalenessBound(t *testing.T) {
 		"right already": {ring.Member{Predecessor: chordevent.PeerRef{Peer: chord.Peer{ID: is}}}, 0},
 	} {
 		m := c.member
-		m.ID = self
+		m.ID, m.Keyframe = self, keyframe
 		if m.Predecessor.ID == (chord.ID{}) {
 			m.Predecessor.ID = was
 		}
-		d := drift{bound: ring.StalenessBound(keyframe, telemetryWay)}
+		var d drift
 		begin := time.Unix(1790000000, 0)
 		for at := time.Duration(0); at <= 7*time.Second; at += time.Second {
 			d.look(begin.Add(at), &ring.View{Members: []*ring.Member{&m}}, map[chord.ID]truth{self: {Predecessor: is}})

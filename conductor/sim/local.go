@@ -298,7 +298,7 @@ func (l *local) Client(address string) Client {
 func (l *local) Replicas() int { return l.scenario.Ring.Replicas }
 
 // Truth is what the members' own memory says.
-func (l *local) Truth() map[chord.ID]truth {
+func (l *local) Truth(context.Context) map[chord.ID]truth {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	all := make(map[chord.ID]truth)
@@ -308,13 +308,7 @@ func (l *local) Truth() map[chord.ID]truth {
 				continue
 			}
 			s := m.State()
-			t := truth{Incarnation: s.Self.Incarnation, Predecessor: s.Pred.ID}
-			for _, p := range s.Succ {
-				if p.Real() {
-					t.Successors = append(t.Successors, p.ID)
-				}
-			}
-			all[s.Self.ID] = t
+			all[s.Self.ID] = truthFrom(s)
 		}
 	}
 	return all

@@ -13,7 +13,7 @@ const (
 )
 
 // monitor follows the ring view and the load, until the simulation is over.
-func (s *simulation) monitor(context.Context) {
+func (s *simulation) monitor(ctx context.Context) {
 	next := s.began.Add(pointEvery)
 	for s.world.Sleep(lookEvery) == nil {
 		now, v := s.world.Now(), s.view()
@@ -23,7 +23,7 @@ func (s *simulation) monitor(context.Context) {
 		}
 		next = next.Add(pointEvery)
 		s.watch.Judge(now)
-		s.point(now, v)
+		s.point(ctx, now, v)
 	}
 }
 
@@ -78,7 +78,7 @@ func (s *simulation) awaitRepair(result int) {
 }
 
 // point appends one second to the timeline.
-func (s *simulation) point(now time.Time, v *ring.View) {
+func (s *simulation) point(ctx context.Context, now time.Time, v *ring.View) {
 	second := s.driver.Tick()
 	latency := second.All()
 	p := Point{
@@ -91,7 +91,7 @@ func (s *simulation) point(now time.Time, v *ring.View) {
 	if s.stats != nil {
 		p.StalenessMS = float64(s.stats().StalenessP99.Microseconds()) / 1000
 	}
-	truth := s.truth()
+	truth := s.truth(ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.drift.look(now, v, truth)

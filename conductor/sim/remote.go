@@ -19,6 +19,7 @@ import (
 	"chordconductor/conductor/ring"
 	"chordconductor/node/chord"
 	"chordconductor/node/nodepb"
+	"chordconductor/otel/chordevent"
 )
 
 // Remote is the hosts that run elsewhere, known only through their telemetry: the view says at which address a member's
@@ -173,8 +174,7 @@ func (r *Remote) Start(ctx context.Context, count int, host string) ([]chord.ID,
 		err := r.control(ctx, h.Address, func(ctx context.Context, c nodepb.HostClient) error {
 			answer, err := c.StartMembers(ctx, &nodepb.StartMembersRequest{Count: int32(n)})
 			for _, p := range answer.GetMembers() {
-				var id chord.ID
-				if copy(id[:], p.GetId()) == len(id) {
+				if id, ok := idOf(p); ok {
 					ids = append(ids, id)
 				}
 			}
@@ -277,6 +277,62 @@ func (r *Remote) setHurt(address string, hurt bool) {
 		delete(r.hurt, address)
 		r.seen = nil // its connection may be one to a host that is gone
 	}
+}
+
+const (
+	truthLimit = 500 * time.Millisecond // on all hosts' answers
+	truthCalls = 16                     // at once
+)
+
+// Truth asks every host. One that does not answer in time is left out: its members are not judged then.
+func (r *Remote) Truth(ctx context.Context) map[chord.ID]truth {
+	ctx, cancel := context.WithTimeout(ctx, truthLimit)
+	defer cancel()
+	var (
+		mu    sync.Mutex
+		all   = make(map[chord.ID]truth)
+		asked sync.WaitGroup
+		turns = make(chan struct{}, truthCalls)
+	)
+	for _, h := range r.Hosts() {
+		turns <- struct{}{}
+		asked.Go(func() {
+			defer func() { <-turns }()
+			c, err := r.dial(h.Address)
+			if err != nil {
+				return
+			}
+			answer, err := nodepb.NewKVClient(c).Status(ctx, &nodepb.StatusRequest{})
+			if err != nil {
+				return
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			for _, m := range answer.GetMembers() {
+				if id, ok := idOf(m.GetSelf()); ok && m.GetStatus() == string(chordevent.StatusActive) {
+					all[id] = truthOf(m)
+				}
+			}
+		})
+	}
+	asked.Wait()
+	return all
+}
+
+func truthOf(m *nodepb.MemberStatus) truth {
+	t := truth{Incarnation: m.GetSelf().GetIncarnation()}
+	t.Predecessor, _ = idOf(m.GetPredecessor())
+	for _, p := range m.GetSuccessors() {
+		if id, ok := idOf(p); ok {
+			t.Successors = append(t.Successors, id)
+		}
+	}
+	return t
+}
+
+// idOf is the identifier of a peer that is one: a gap in a successor list has no address.
+func idOf(p *nodepb.Peer) (id chord.ID, ok bool) {
+	return id, p.GetAddress() != "" && copy(id[:], p.GetId()) == len(id)
 }
 
 // Replicas is what the view knows.

@@ -3,6 +3,7 @@ package sim
 import (
 	"context"
 	"errors"
+	"reflect"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -111,6 +112,21 @@ func TestRemoteFleet(t *testing.T) {
 	}
 	if _, err := fleet.Start(ctx, 1, "nowhere:1"); !errors.Is(err, ErrUnknown) {
 		t.Errorf("start nowhere: %v", err)
+	}
+
+	told := fleet.Truth(ctx)
+	for _, h := range []*member.Host{a, b} {
+		for _, m := range h.Members() {
+			id := m.Self().ID
+			waitFor(t, "a member's own word on its pointers is what it has", func() bool {
+				told = fleet.Truth(ctx)
+				s := m.State()
+				return m.Status() == chordevent.StatusActive && reflect.DeepEqual(told[id], truthFrom(s)) && len(told[id].Successors) == 2
+			})
+		}
+	}
+	if len(told) != 8 {
+		t.Errorf("%d members told", len(told))
 	}
 
 	victim := a.Members()[0].Self().ID

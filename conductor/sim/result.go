@@ -98,7 +98,7 @@ type OperationTime struct {
 type LookupVerdict struct {
 	Judged   uint64
 	Wrong    uint64
-	Unjudged uint64 // the answering member had told nothing of its range
+	Unjudged uint64 // what the answering member owned at the time was not heard
 }
 
 // Telemetry is how far the figures about the ring can be trusted.

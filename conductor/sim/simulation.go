@@ -59,7 +59,6 @@ func newSimulation(s *scenario.Scenario, here *site, cfg Config) *simulation {
 		view: cfg.View, stats: cfg.Stats, watch: cfg.Watch,
 		rand:       rand.New(rand.NewPCG(s.Seed, 0xfa0175)),
 		violations: make(map[string]ring.Violation), stopping: make(map[chord.ID]bool),
-		drift: drift{bound: ring.StalenessBound(s.Timing.Keyframe, telemetryWay)},
 	}
 	cfg.Watch.reset()
 	sim.driver = load.New(load.Config{

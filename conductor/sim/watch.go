@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -14,9 +15,11 @@ const (
 	judgeAfter = 3 * time.Second
 	// maxPending bounds the answers that wait; at the bound the oldest is judged early.
 	maxPending = 1 << 17
+	// maxDoubted bounds the answers that look wrong and may not be; at the bound the oldest is given up unjudged.
+	maxDoubted = 1 << 14
 	// keptRanges bounds what is remembered of one member's ownership; the oldest is forgotten.
 	keptRanges = 64
-	// maxWatched bounds the members remembered; at the bound those that have ended are forgotten.
+	// maxWatched bounds the members remembered; at the bound one that has ended is forgotten for each that is new.
 	maxWatched = 20_000
 	// slack is how far an event's time may lie from the change that it tells of, on one machine or between clocks.
 	slack = 50 * time.Millisecond
@@ -30,13 +33,15 @@ type Watch struct {
 	members map[chord.ID]*watched
 	moves   Moves
 	pending []answered // a queue: oldest first
+	doubted []answered // another: they look wrong by what has been heard, but not all has
 	verdict LookupVerdict
 	spent   map[work]*OperationTime // at most maxWork
 }
 
 // watched is one member's ownership over time.
 type watched struct {
-	ranges []held // by their beginning
+	ranges []held    // by their beginning
+	heard  []stretch // by theirs
 	ended  bool
 }
 
@@ -64,17 +69,23 @@ func NewWatch() *Watch {
 func (w *Watch) Append(ev *chordevent.Event, _ time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	m, owned := w.member(ev.Node.ID), true
 	switch body := ev.Body.(type) {
 	case chordevent.OwnershipChanged:
-		w.owns(ev, body.Ownership)
+		m.owns(ev, body.Ownership)
 	case chordevent.State:
-		w.owns(ev, body.Ownership)
+		m.owns(ev, body.Ownership)
 	case chordevent.Left:
-		w.owns(ev, chordevent.Ownership{})
-		w.ended(ev.Node.ID)
+		m.owns(ev, chordevent.Ownership{})
+		m.ended = true
+	default:
+		owned = false
+	}
+	m.hear(ev, owned)
+	switch body := ev.Body.(type) {
 	case chordevent.PeerFailed:
 		if m := w.members[body.Peer.ID]; m != nil && len(m.ranges) > 0 && m.ranges[len(m.ranges)-1].incarnation <= body.Peer.Incarnation {
-			w.ended(body.Peer.ID)
+			m.ended = true
 		}
 	case chordevent.KeysMoved:
 		w.moved(body)
@@ -84,22 +95,20 @@ func (w *Watch) Append(ev *chordevent.Event, _ time.Time) {
 // Advance is the other half of a recorder; time alone changes nothing here.
 func (w *Watch) Advance(time.Time) {}
 
-func (w *Watch) ended(id chord.ID) {
-	if m := w.members[id]; m != nil {
-		m.ended = true
+func (w *Watch) member(id chord.ID) *watched {
+	m := w.members[id]
+	if m == nil {
+		if len(w.members) >= maxWatched {
+			w.forgetOne()
+		}
+		m = &watched{}
+		w.members[id] = m
 	}
+	return m
 }
 
 // owns inserts what a member said of its range at an event's time. Events may come late and twice.
-func (w *Watch) owns(ev *chordevent.Event, o chordevent.Ownership) {
-	m := w.members[ev.Node.ID]
-	if m == nil {
-		if len(w.members) >= maxWatched {
-			w.forgetEnded()
-		}
-		m = &watched{}
-		w.members[ev.Node.ID] = m
-	}
+func (m *watched) owns(ev *chordevent.Event, o chordevent.Ownership) {
 	h := held{ev.Time, ev.Node.Incarnation, ev.Node.Seq, o.Owns, o.From}
 	at := len(m.ranges)
 	for at > 0 && m.ranges[at-1].after(h) {
@@ -130,12 +139,17 @@ func (h held) after(o held) bool {
 	return h.seq > o.seq
 }
 
-func (w *Watch) forgetEnded() {
+// forgetOne forgets a member that has ended, or any if there is none among the first few.
+func (w *Watch) forgetOne() {
+	var any chord.ID
+	looked := 0
 	for id, m := range w.members {
-		if m.ended {
-			delete(w.members, id)
+		if any = id; m.ended || looked == 64 {
+			break
 		}
+		looked++
 	}
+	delete(w.members, any)
 }
 
 // moved counts a move once, by its source's word.
@@ -171,49 +185,71 @@ func (w *Watch) Answered(found *nodepb.Lookup, from, to time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if len(w.pending) >= maxPending {
-		w.judge(w.pending[0])
+		w.doubt(w.pending[0])
 		w.pending = w.pending[1:]
 	}
 	w.pending = append(w.pending, a)
 }
 
-// Judge judges the answers that are old enough at an instant.
+// Judge judges the answers that are old enough at an instant. One that looks wrong waits until everything is heard that
+// its owner said meanwhile: of a member whose telemetry is cut off, the newest range known may be an old one.
 func (w *Watch) Judge(now time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.doubted = slices.DeleteFunc(w.doubted, w.judge)
 	n := 0
 	for n < len(w.pending) && now.Sub(w.pending[n].to) >= judgeAfter {
-		w.judge(w.pending[n])
+		w.doubt(w.pending[n])
 		n++
 	}
 	w.pending = append(w.pending[:0], w.pending[n:]...)
 }
 
-// judge decides whether the answering member was responsible for the key at any instant of the lookup's life.
-func (w *Watch) judge(a answered) {
+// doubt judges an answer, or puts it to those that wait.
+func (w *Watch) doubt(a answered) {
+	if w.judge(a) {
+		return
+	}
+	if len(w.doubted) >= maxDoubted {
+		w.doubted = w.doubted[1:]
+		w.verdict.Unjudged++
+	}
+	w.doubted = append(w.doubted, a)
+}
+
+// judge decides whether the answering member was responsible for the key at any instant of the lookup's life, if that
+// can be said.
+func (w *Watch) judge(a answered) bool {
 	m := w.members[a.owner]
 	if m == nil || len(m.ranges) == 0 || m.ranges[0].since.After(a.to.Add(slack)) {
 		w.verdict.Unjudged++
-		return
+		return true
 	}
-	w.verdict.Judged++
 	for i, h := range m.ranges {
 		if h.since.After(a.to.Add(slack)) {
 			break
 		}
 		over := i+1 < len(m.ranges) && m.ranges[i+1].since.Add(slack).Before(a.from)
 		if !over && h.owns && chord.Owns(h.from, a.key, a.owner) {
-			return
+			w.verdict.Judged++
+			return true
 		}
 	}
+	if !slices.ContainsFunc(m.heard, func(s stretch) bool { return s.knows(a.from, a.to) }) {
+		return false
+	}
+	w.verdict.Judged++
 	w.verdict.Wrong++
+	return true
 }
 
 // Lookups is the verdict so far; Moves is what has moved.
 func (w *Watch) Lookups() LookupVerdict {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.verdict
+	v := w.verdict
+	v.Unjudged += uint64(len(w.doubted))
+	return v
 }
 
 func (w *Watch) Moves() Moves {
@@ -226,6 +262,6 @@ func (w *Watch) Moves() Moves {
 func (w *Watch) reset() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.moves, w.verdict, w.pending = Moves{}, LookupVerdict{}, nil
+	w.moves, w.verdict, w.pending, w.doubted = Moves{}, LookupVerdict{}, nil, nil
 	clear(w.spent)
 }

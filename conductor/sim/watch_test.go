@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
@@ -35,14 +36,30 @@ func answer(key, owner byte) *nodepb.Lookup {
 }
 
 func TestLookupsAreJudged(t *testing.T) {
-	// Member 100 owns (50, 100] from 0 s on, and (80, 100] from 10 s on, when 80 takes over (50, 80].
+	// Member 100 owns (50, 100] from 0 s on, and (80, 100] from 10 s on, when 80 takes over (50, 80]. Of member 30, which
+	// owns (20, 30] at first, nothing is heard between 5 s and 15 s. Of member 10 nothing is heard after 5 s.
 	history := []*chordevent.Event{
 		event(100, 1, 0, owns(50)),
 		event(80, 1, 10, owns(50)),
 		event(100, 3, 10, owns(80)),
 		event(100, 2, 5, owns(50)), // late, and nothing new
 		event(90, 1, 0, chordevent.OwnershipChanged{}),
+		event(90, 2, 20, chordevent.SuccessorsChanged{}),
+		event(100, 4, 20, chordevent.SuccessorsChanged{}),
+		event(30, 7, 0, owns(20)),
+		event(30, 8, 5, chordevent.SuccessorsChanged{}),
+		event(30, 10, 15, chordevent.SuccessorsChanged{}),
+		event(30, 11, 16, owns(25)),
+		event(30, 12, 20, chordevent.SuccessorsChanged{}),
+		event(10, 1, 0, owns(5)),
+		event(10, 2, 5, chordevent.SuccessorsChanged{}),
 	}
+	forth, mixed := make([]int, len(history)), rand.New(rand.NewPCG(1, 2)).Perm(len(history))
+	for i := range forth {
+		forth[i] = i
+	}
+	back := slices.Clone(forth)
+	slices.Reverse(back)
 	for _, test := range []struct {
 		name       string
 		key, owner byte
@@ -59,8 +76,15 @@ func TestLookupsAreJudged(t *testing.T) {
 		{"within the clock's slack", 60, 100, 10.02, 10.03, LookupVerdict{Judged: 1}},
 		{"one that owns nothing", 90, 90, 2, 3, LookupVerdict{Judged: 1, Wrong: 1}},
 		{"one that nobody heard of", 7, 7, 2, 3, LookupVerdict{Unjudged: 1}},
+		{"wrong before the loss", 15, 30, 2, 3, LookupVerdict{Judged: 1, Wrong: 1}},
+		{"right during the loss, as far as is known", 22, 30, 7, 8, LookupVerdict{Judged: 1}},
+		{"not known during the loss", 15, 30, 7, 8, LookupVerdict{Unjudged: 1}},
+		{"not known when it begins", 15, 30, 4, 6, LookupVerdict{Unjudged: 1}},
+		{"not known before the range is told again", 15, 30, 15.2, 15.4, LookupVerdict{Unjudged: 1}},
+		{"wrong after the loss", 22, 30, 17, 18, LookupVerdict{Judged: 1, Wrong: 1}},
+		{"not known after the last word", 50, 10, 6, 7, LookupVerdict{Unjudged: 1}},
 	} {
-		for _, order := range [][]int{{0, 1, 2, 3, 4}, {4, 3, 2, 1, 0}, {2, 2, 0, 1, 0, 3, 4}} {
+		for _, order := range [][]int{forth, back, slices.Concat(back, forth), mixed} {
 			w := NewWatch()
 			w.Answered(answer(test.key, test.owner), event(0, 1, test.from, nil).Time, event(0, 1, test.to, nil).Time)
 			for _, i := range order {

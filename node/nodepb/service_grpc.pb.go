@@ -39,7 +39,8 @@ type KVClient interface {
 	Get(ctx context.Context, in *GetRequest, opts ...grpc.CallOption) (*GetResponse, error)
 	Delete(ctx context.Context, in *DeleteRequest, opts ...grpc.CallOption) (*DeleteResponse, error)
 	Lookup(ctx context.Context, in *LookupRequest, opts ...grpc.CallOption) (*LookupResponse, error)
-	// Status tells what this host carries. It is for people and scripts; the conductor never asks.
+	// Status tells what this host carries. It is for people and scripts. The conductor makes no picture of it: it asks only
+	// in an experiment that is to measure how true the picture is (the expectation unmarked_wrong_fields).
 	Status(ctx context.Context, in *StatusRequest, opts ...grpc.CallOption) (*StatusResponse, error)
 }
 
@@ -112,7 +113,8 @@ type KVServer interface {
 	Get(context.Context, *GetRequest) (*GetResponse, error)
 	Delete(context.Context, *DeleteRequest) (*DeleteResponse, error)
 	Lookup(context.Context, *LookupRequest) (*LookupResponse, error)
-	// Status tells what this host carries. It is for people and scripts; the conductor never asks.
+	// Status tells what this host carries. It is for people and scripts. The conductor makes no picture of it: it asks only
+	// in an experiment that is to measure how true the picture is (the expectation unmarked_wrong_fields).
 	Status(context.Context, *StatusRequest) (*StatusResponse, error)
 }
 

@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"slices"
 	"strconv"
 	"time"
 )
@@ -25,6 +26,11 @@ const (
 type Expectation struct {
 	Metric Metric  `json:"metric"`
 	Bound  float64 `json:"bound"` // seconds for durations
+}
+
+// Expects reports whether the scenario bounds a metric.
+func (s *Scenario) Expects(m Metric) bool {
+	return slices.ContainsFunc(s.Expect, func(e Expectation) bool { return e.Metric == m })
 }
 
 // Seconds reports whether the metric is a duration.

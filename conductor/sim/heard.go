@@ -1,0 +1,73 @@
+package sim
+
+import (
+	"slices"
+	"time"
+
+	"chordconductor/otel/chordevent"
+)
+
+// keptStretches bounds the stretches remembered of one member; the oldest is forgotten. A member has one for each of its
+// lives, and one more for each loss of its events.
+const keptStretches = 16
+
+// A stretch is a run of a member's events of which none is missing: what the member owned is known of every instant in
+// it, and not only of those of which an event has come.
+type stretch struct {
+	incarnation int64
+	first, last int64     // event numbers
+	blind       bool      // no event in it speaks of ownership
+	known       time.Time // from then on the ownership is: the first such event, or the zero time if the life begins here
+	until       time.Time // the newest event
+}
+
+// knows reports whether a stretch covers a span of time.
+func (s stretch) knows(from, to time.Time) bool {
+	return !s.blind && !s.known.After(from) && !s.until.Before(to)
+}
+
+// hear enters an event. Events may come late and twice.
+func (m *watched) hear(ev *chordevent.Event, ownership bool) {
+	n := stretch{ev.Node.Incarnation, ev.Node.Seq, ev.Node.Seq, !ownership, ev.Time, ev.Time}
+	if n.first == 1 {
+		n.blind, n.known = false, time.Time{}
+	}
+	at := len(m.heard)
+	for at > 0 && m.heard[at-1].after(n) {
+		at--
+	}
+	if at > 0 && m.heard[at-1].incarnation == n.incarnation && m.heard[at-1].last >= n.last {
+		return // told twice
+	}
+	m.heard = slices.Insert(m.heard, at, n)
+	m.joinNext(at)
+	if at > 0 {
+		m.joinNext(at - 1)
+	}
+	if len(m.heard) > keptStretches {
+		m.heard = m.heard[1:]
+	}
+}
+
+func (s stretch) after(o stretch) bool {
+	if s.incarnation != o.incarnation {
+		return s.incarnation > o.incarnation
+	}
+	return s.first > o.first
+}
+
+// joinNext makes one of a stretch and the next if nothing is missing between them.
+func (m *watched) joinNext(at int) {
+	if at+1 >= len(m.heard) {
+		return
+	}
+	s, next := &m.heard[at], m.heard[at+1]
+	if s.incarnation != next.incarnation || s.last+1 != next.first {
+		return
+	}
+	if s.blind {
+		s.blind, s.known = next.blind, next.known
+	}
+	s.last, s.until = next.last, next.until
+	m.heard = slices.Delete(m.heard, at+1, at+2)
+}
