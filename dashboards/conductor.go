@@ -61,12 +61,18 @@ func conductorDashboard() *classic {
 			queries:     []query{{expr: `sum(chord_history_size_bytes)`, legend: "history"}},
 		}.graph()).
 		WithPanel(panel{
-			title: "Do queues fill up?", unit: count,
-			description: "Items that wait in the conductor's queues, and entries that wait to be recorded in its history. All are bounded.",
-			queries:     []query{{expr: `sum by (chord_queue) (chord_conductor_queue)`, legend: "{{chord_queue}}"}, {expr: `sum(chord_history_waiting)`, legend: "history"}},
+			title: "Do queues fill up?", unit: share, width: 8,
+			description: "What waits in the conductor's queues, as a share of their bounds: events for the view, spans for the page's lookups, entries for the history, and what is to be passed on. At the bound nodes are told to send events again; from the other queues what does not fit is dropped.",
+			queries:     []query{{expr: `max by (chord_queue) (chord_conductor_queue_utilization_ratio)`, legend: "{{chord_queue}}"}},
+			limits:      []limit{{0.5, yellow}, {0.9, red}},
 		}.graph()).
 		WithPanel(panel{
-			title: "Do events pile up at the nodes?", unit: count,
+			title: "What waits to be passed on?", unit: bytes, width: 8,
+			description: "What Jaeger, Prometheus and the store of logs have not taken yet, in memory or, with --data-dir, on disk.",
+			queries:     []query{{expr: `sum by (chord_forward_target) (chord_conductor_forward_queue_bytes)`, legend: "{{chord_forward_target}}"}},
+		}.graph()).
+		WithPanel(panel{
+			title: "Do events pile up at the nodes?", unit: count, width: 8,
 			description: "Event records that wait for export, the fullest process.",
 			queries:     []query{{expr: `max(chord_telemetry_queue)`, legend: "fullest process"}},
 		}.graph())

@@ -28,6 +28,8 @@ func emitted() map[string]labelValues {
 			name += "_seconds"
 		case "By":
 			name += "_bytes"
+		case "1":
+			name += "_ratio"
 		}
 		says := labelValues{"__name__": nil, "service_instance_id": nil, "service_name": nil, "chord_ring_name": nil}
 		for _, key := range m.Attributes {

@@ -23,6 +23,13 @@ func (h *History) instrument(meter metric.Meter) error {
 	if err != nil {
 		return err
 	}
+	_, err = chordevent.QueueUtilization.Float64ObservableGauge(meter, func(_ context.Context, o metric.Float64Observer) error {
+		o.Observe(float64(h.Stats().Waiting)/float64(h.queue.limit), metric.WithAttributes(chordevent.QueueKey.String("history")))
+		return nil
+	})
+	if err != nil {
+		return err
+	}
 	for _, gauge := range []struct {
 		row  *chordevent.Metric
 		read func(Stats) int64

@@ -34,6 +34,9 @@ func TestMetrics(t *testing.T) {
 	if got := p.Values(t, chordevent.HistoryWaiting)[""]; got != 0 {
 		t.Errorf("%d wait", got)
 	}
+	if got := p.Shares(t, chordevent.QueueUtilization); len(got) != 1 || got["chord.queue=history;"] != 0 {
+		t.Errorf("utilization %v, want an empty queue", got)
+	}
 	if err := h.Close(); err != nil {
 		t.Error(err)
 	}

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -23,6 +24,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"chordconductor/conductor/internal/otlptest"
 	"chordconductor/otel/chordevent"
 )
 
@@ -136,8 +138,8 @@ func TestTracesPassUntouched(t *testing.T) {
 }
 
 func TestDeadTraceStoreDisturbsNobody(t *testing.T) {
-	sink := newRecorder()
-	s := start(t, Config{ForwardTraces: deadAddress(t), QueueBytes: 1000}, sink)
+	sink, probe := newRecorder(), otlptest.NewProbe()
+	s := start(t, Config{ForwardTraces: deadAddress(t), QueueBytes: 1000, Meter: probe}, sink)
 	size := len(wire(t, someSpans()))
 	for range 2*1000/size + 2 {
 		send(t, s, someSpans())
@@ -152,6 +154,16 @@ func TestDeadTraceStoreDisturbsNobody(t *testing.T) {
 	f := s.Stats().Traces
 	if f.Dropped == 0 || f.Dropped%2 != 0 || f.Sent != 0 || f.QueueBytes == 0 || f.QueueBytes > 1000 {
 		t.Errorf("%+v: want drops counted, and a queue that is filled up to its bound of 1000", f)
+	}
+	eventually(t, "the metrics say the same of the queue", func() bool {
+		size := s.Stats().Traces.QueueBytes
+		waits, full := probe.Values(t, chordevent.ForwardQueue), probe.Shares(t, chordevent.QueueUtilization)
+		return len(waits) == 1 && waits[string(chordevent.ForwardTargetKey)+"=traces;"] == size &&
+			len(full) == 1 && full["chord.queue=forward_traces;"] == float64(size)/1000
+	})
+	dropped := fmt.Sprintf("%s=traces;%s=dropped;%s=traces;", chordevent.ForwardTargetKey, chordevent.OutcomeKey, chordevent.SignalKey)
+	if got := probe.Values(t, chordevent.Forwarded); len(got) != 2 || got[dropped] != int64(f.Dropped) {
+		t.Errorf("forwarded %v, want %d dropped", got, f.Dropped)
 	}
 }
 

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"iter"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
@@ -77,19 +78,47 @@ func (s *Server) instrument(meter metric.Meter) error {
 		return err
 	}
 	_, err = chordevent.Forwarded.Int64ObservableCounter(meter, func(_ context.Context, o metric.Int64Observer) error {
-		st := s.Stats()
-		for _, f := range []struct {
-			signal string
-			Forwarded
-		}{{"traces", st.Traces}, {"metrics", st.Metrics}, {"logs", st.Logs}} {
-			if !f.Enabled {
-				continue
-			}
-			signal := []attribute.KeyValue{chordevent.SignalKey.String(f.signal), chordevent.ForwardTargetKey.String(f.signal)}
+		for target, f := range s.targets() {
+			signal := []attribute.KeyValue{chordevent.SignalKey.String(target), chordevent.ForwardTargetKey.String(target)}
 			o.Observe(int64(f.Sent), metric.WithAttributes(append(signal, chordevent.OutcomeKey.String("sent"))...))
 			o.Observe(int64(f.Dropped), metric.WithAttributes(append(signal, chordevent.OutcomeKey.String("dropped"))...))
 		}
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	_, err = chordevent.ForwardQueue.Int64ObservableGauge(meter, func(_ context.Context, o metric.Int64Observer) error {
+		for target, f := range s.targets() {
+			o.Observe(f.QueueBytes, metric.WithAttributes(chordevent.ForwardTargetKey.String(target)))
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	_, err = chordevent.QueueUtilization.Float64ObservableGauge(meter, func(_ context.Context, o metric.Float64Observer) error {
+		for target, f := range s.targets() {
+			if f.QueueLimit > 0 { // the exporter tells it from its start on
+				o.Observe(float64(f.QueueBytes)/float64(f.QueueLimit), metric.WithAttributes(chordevent.QueueKey.String("forward_"+target)))
+			}
+		}
+		return nil
+	})
 	return err
+}
+
+// targets are the signals that are passed on, and what became of them.
+func (s *Server) targets() iter.Seq2[string, Forwarded] {
+	st := s.Stats()
+	return func(yield func(string, Forwarded) bool) {
+		for _, t := range []struct {
+			signal string
+			Forwarded
+		}{{"traces", st.Traces}, {"metrics", st.Metrics}, {"logs", st.Logs}} {
+			if t.Enabled && !yield(t.signal, t.Forwarded) {
+				return
+			}
+		}
+	}
 }

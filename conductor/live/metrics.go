@@ -49,6 +49,13 @@ func newInstruments(meter metric.Meter, l *Live) (*instruments, error) {
 			return nil, err
 		}
 	}
+	if _, err := chordevent.QueueUtilization.Float64ObservableGauge(meter, func(_ context.Context, o metric.Float64Observer) error {
+		o.Observe(l.events.utilization(), metric.WithAttributes(chordevent.QueueKey.String("events")))
+		o.Observe(l.side.utilization(), metric.WithAttributes(chordevent.QueueKey.String("spans")))
+		return nil
+	}); err != nil {
+		return nil, err
+	}
 	totals := []struct {
 		row  *chordevent.Metric
 		read metric.Int64Callback

@@ -45,6 +45,9 @@ func TestOwnMetrics(t *testing.T) {
 				t.Errorf("%s{%s} = %d (told: %v), want %d; all: %v", c.metric.Name, c.key, got, told, c.want, values)
 			}
 		}
+		if got := p.Shares(t, chordevent.QueueUtilization); len(got) != 2 || got["chord.queue=events;"] != 0 || got["chord.queue=spans;"] != 0 {
+			t.Errorf("utilization %v, want two empty queues", got)
+		}
 		// A value that appears only once it is above 0 has no step for rate() and increase() to see.
 		for key, m := range map[attribute.Key]chordevent.Metric{
 			chordevent.MemberStatusKey: chordevent.RingMembers, chordevent.ConditionKey: chordevent.RingViolations, chordevent.QueueKey: chordevent.ConductorQueue,

@@ -60,6 +60,9 @@ func (q *queue[T]) len() int {
 	return q.units
 }
 
+// utilization is the share of the limit that is taken; above 1 while a batch waits that alone is larger.
+func (q *queue[T]) utilization() float64 { return float64(q.len()) / float64(q.limit) }
+
 // close refuses what comes from now on; what waits can still be taken.
 func (q *queue[T]) close() {
 	q.mu.Lock()

@@ -74,6 +74,8 @@ var (
 	ConductorIgnored = Metric{"chord.conductor.ignored", "{attribute}", Counter, "Attributes of events that the vocabulary does not have.", nil, nil}
 	ConductorQueue   = Metric{"chord.conductor.queue", "{item}", Gauge, "Items that wait in a queue of the conductor.", []attribute.Key{QueueKey}, nil}
 	ConductorDropped = Metric{"chord.conductor.dropped", "{item}", Counter, "Items that a full queue of the conductor dropped.", []attribute.Key{QueueKey}, nil}
+	QueueUtilization = Metric{"chord.conductor.queue.utilization", "1", Gauge, "How full a queue of the conductor is: what waits in it, as a share of its bound.", []attribute.Key{QueueKey}, nil}
+	ForwardQueue     = Metric{"chord.conductor.forward.queue", "By", Gauge, "Bytes that wait to be passed on.", []attribute.Key{ForwardTargetKey}, nil}
 	ConductorClients = Metric{"chord.conductor.clients", "{client}", Gauge, "Clients connected for the live view.", nil, nil}
 	HistoryEntries   = Metric{"chord.history.entries", "{entry}", Counter, "Entries recorded; dropped because the history was behind; failed because writing did.", []attribute.Key{OutcomeKey}, nil}
 	HistorySize      = Metric{"chord.history.size", "By", Gauge, "Bytes that the history takes, in memory or on disk.", nil, nil}
@@ -92,7 +94,7 @@ var nodeMetrics = []*Metric{&LookupDuration, &LookupHops, &LookupTimeouts, &Oper
 	&PeerFailures, &StoreKeys, &StoreSize, &KeysMovedCount, &TelemetryLost, &TelemetryQueue}
 
 var conductorMetrics = []*Metric{&RingMembers, &RingUncertain, &RingError, &RingViolations, &RingStaleness, &ConductorEvents,
-	&ConductorIgnored, &ConductorQueue, &ConductorDropped, &ConductorClients, &Received, &Forwarded,
+	&ConductorIgnored, &ConductorQueue, &QueueUtilization, &ConductorDropped, &ConductorClients, &Received, &Forwarded, &ForwardQueue,
 	&HistoryEntries, &HistorySize, &HistoryWaiting, &HistoryReach,
 	&MemberKeys, &MemberSize, &MemberError, &MemberAge, &MemberOperations}
 
@@ -127,4 +129,9 @@ func (m *Metric) Int64ObservableCounter(meter metric.Meter, total metric.Int64Ca
 // Int64ObservableGauge makes the instrument of a gauge row.
 func (m *Metric) Int64ObservableGauge(meter metric.Meter, value metric.Int64Callback) (metric.Int64ObservableGauge, error) {
 	return meter.Int64ObservableGauge(m.Name, metric.WithUnit(m.Unit), metric.WithDescription(m.Text), metric.WithInt64Callback(value))
+}
+
+// Float64ObservableGauge makes the instrument of a gauge row that is no whole number.
+func (m *Metric) Float64ObservableGauge(meter metric.Meter, value metric.Float64Callback) (metric.Float64ObservableGauge, error) {
+	return meter.Float64ObservableGauge(m.Name, metric.WithUnit(m.Unit), metric.WithDescription(m.Text), metric.WithFloat64Callback(value))
 }

@@ -46,9 +46,10 @@ var metricValues = []valueRow{
 	{StageKey, []*Metric{&RingStaleness}, []string{"applied", "pushed"}, "`applied` to the view, `pushed` from there to the clients"},
 	{EventOutcomeKey, []*Metric{&ConductorEvents}, append([]string{"applied", "outdated", "refused"}, reasonNames()...), "`outdated`: it told nothing new; `refused`: of another ring, or beyond a bound; from `unknown_event` on: why it was malformed"},
 	{QueueKey, []*Metric{&ConductorQueue}, []string{"events", "spans"}, "`events` wait for the fold, and nodes are told to try again when it is full; `spans` are what the page's lookups are put together from, and are dropped"},
+	{QueueKey, []*Metric{&QueueUtilization}, []string{"events", "spans", "history", "forward_traces", "forward_metrics", "forward_logs"}, "those two; what waits to be recorded; what waits to be passed on, as in `/api/stats`. What does not fit into a queue other than `events` is dropped"},
 	{QueueKey, []*Metric{&ConductorDropped}, []string{"spans"}, ""},
 	{SignalKey, []*Metric{&Received, &Forwarded}, signals, ""},
-	{ForwardTargetKey, []*Metric{&Forwarded}, signals, "what goes to `--forward-traces` has the target `traces`, and so on"},
+	{ForwardTargetKey, []*Metric{&Forwarded, &ForwardQueue}, signals, "what goes to `--forward-traces` has the target `traces`, and so on"},
 }
 
 // Values lists what an attribute of the metric may say; nil: it names something, or the metric does not have it.

@@ -43,7 +43,7 @@ func metricsAreDocumented(t *testing.T, prometheus string) {
 	documented := map[string]bool{"target_info": true}
 	for _, m := range regexp.MustCompile("`((?:chord|rpc|traces)\\.[a-z._]+)`").FindAllStringSubmatch(string(text), -1) {
 		name := strings.ReplaceAll(m[1], ".", "_")
-		for _, unit := range []string{"", "_seconds", "_milliseconds", "_bytes"} {
+		for _, unit := range []string{"", "_seconds", "_milliseconds", "_bytes", "_ratio"} {
 			for _, kind := range []string{"", "_total", "_bucket", "_count", "_sum"} {
 				documented[name+unit+kind] = true
 			}
@@ -187,7 +187,7 @@ func labelsAreDocumented(t *testing.T, prometheus string) {
 		}
 		for _, metric := range words.FindAllStringSubmatch(cells[2], -1) {
 			all += len(documented)
-			match := fmt.Sprintf(`{__name__=~"%s(_seconds|_bytes)?(_total|_count)?"}`, strings.ReplaceAll(metric[1], ".", "_"))
+			match := fmt.Sprintf(`{__name__=~"%s(_seconds|_bytes|_ratio)?(_total|_count)?"}`, strings.ReplaceAll(metric[1], ".", "_"))
 			var values struct{ Data []string }
 			if err := getJSON(prometheus+"/api/v1/label/"+label+"/values?match[]="+url.QueryEscape(match), &values); err != nil {
 				t.Fatal(err)

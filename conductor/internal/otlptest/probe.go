@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/metric/embedded"
 	"go.opentelemetry.io/otel/metric/noop"
 
 	"chordconductor/otel/chordevent"
@@ -16,20 +17,33 @@ import (
 type Probe struct {
 	noop.Meter
 	callbacks map[string][]metric.Int64Callback
+	shares    map[string][]metric.Float64Callback
 	recorded  map[string]int
 }
 
 // NewProbe returns a Probe that has no instruments yet.
 func NewProbe() *Probe {
-	return &Probe{callbacks: map[string][]metric.Int64Callback{}, recorded: map[string]int{}}
+	return &Probe{callbacks: map[string][]metric.Int64Callback{}, shares: map[string][]metric.Float64Callback{}, recorded: map[string]int{}}
 }
 
 // Values asks for an instrument's values, by their attributes: "key=value;" for each, in the order of the keys. What the
 // vocabulary does not have of them is an error.
 func (p *Probe) Values(t testing.TB, m chordevent.Metric) map[string]int64 {
 	t.Helper()
-	got := observer{t: t, metric: m, values: map[string]int64{}}
+	got := observer[int64]{t: t, metric: m, values: map[string]int64{}}
 	for _, f := range p.callbacks[m.Name] {
+		if err := f(t.Context(), got); err != nil {
+			t.Error(err)
+		}
+	}
+	return got.values
+}
+
+// Shares is Values of an instrument whose values are no whole numbers.
+func (p *Probe) Shares(t testing.TB, m chordevent.Metric) map[string]float64 {
+	t.Helper()
+	got := observer[float64]{t: t, metric: m, values: map[string]float64{}}
+	for _, f := range p.shares[m.Name] {
 		if err := f(t.Context(), got); err != nil {
 			t.Error(err)
 		}
@@ -52,6 +66,12 @@ func (p *Probe) Int64ObservableCounter(name string, opts ...metric.Int64Observab
 	return noop.Int64ObservableCounter{}, nil
 }
 
+// Float64ObservableGauge implements metric.Meter.
+func (p *Probe) Float64ObservableGauge(name string, opts ...metric.Float64ObservableGaugeOption) (metric.Float64ObservableGauge, error) {
+	p.shares[name] = metric.NewFloat64ObservableGaugeConfig(opts...).Callbacks()
+	return noop.Float64ObservableGauge{}, nil
+}
+
 // Float64Histogram implements metric.Meter.
 func (p *Probe) Float64Histogram(name string, _ ...metric.Float64HistogramOption) (metric.Float64Histogram, error) {
 	return histogram{p: p, name: name}, nil
@@ -65,14 +85,15 @@ type histogram struct {
 
 func (h histogram) Record(context.Context, float64, ...metric.RecordOption) { h.p.recorded[h.name]++ }
 
-type observer struct {
-	noop.Int64Observer
+type observer[N int64 | float64] struct {
+	embedded.Int64Observer
+	embedded.Float64Observer
 	t      testing.TB
 	metric chordevent.Metric
-	values map[string]int64
+	values map[string]N
 }
 
-func (o observer) Observe(value int64, opts ...metric.ObserveOption) {
+func (o observer[N]) Observe(value N, opts ...metric.ObserveOption) {
 	set := metric.NewObserveConfig(opts).Attributes()
 	key := ""
 	for _, kv := range set.ToSlice() {
