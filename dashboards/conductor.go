@@ -6,24 +6,29 @@ func conductorDashboard() *classic {
 			title: "How stale is the picture?", unit: seconds, width: 6,
 			description: "99th percentile of the time from an event's timestamp until it was applied.",
 			queries:     []query{{expr: `histogram_quantile(0.99, sum by (le) (rate(chord_ring_staleness_seconds_bucket{chord_stage="applied"}[$__rate_interval])))`, legend: "p99"}},
-			limits:      []limit{{0.5, yellow}, {2, red}},
+			limits:      stalenessLimits,
 		}.number()).
 		WithPanel(panel{
 			title: "Was telemetry lost at the nodes?", unit: count, width: 6,
-			description: "Event records that nodes know they lost in the last hour. The next keyframe makes each good.",
+			description: "Event records that nodes know they lost in the last hour. The next keyframe makes the picture whole.",
 			queries:     []query{{expr: `sum(increase(chord_telemetry_lost_total[1h])) or vector(0)`, legend: "lost"}},
-			limits:      []limit{{1, yellow}},
+			limits:      []limit{{1, yellow, "the history has a gap"}},
 		}.number()).
 		WithPanel(panel{
 			title: "Was anything dropped here?", unit: count, width: 6,
-			description: "Items that a full queue of the conductor dropped in the last hour.",
-			queries:     []query{{expr: `sum(increase(chord_conductor_dropped_total[1h])) or vector(0)`, legend: "dropped"}},
-			limits:      []limit{{1, red}},
+			description: "What the conductor gave up in the last hour: of the page's lookups, of its history, of what it passes on.",
+			queries: []query{
+				{expr: `sum(increase(chord_conductor_dropped_total[1h])) or vector(0)`, legend: "lookups"},
+				{expr: `sum(increase(chord_history_entries_total{chord_outcome=~"dropped|failed"}[1h])) or vector(0)`, legend: "history"},
+				{expr: `sum(increase(chord_conductor_forwarded_total{chord_outcome="dropped"}[1h])) or vector(0)`, legend: "passed on"},
+			},
+			limits: []limit{{1, red, "nothing brings it back"}},
 		}.number()).
 		WithPanel(panel{
 			title: "How many are watching?", unit: count, width: 6,
 			description: "Clients connected for the live view.",
 			queries:     []query{{expr: `sum(chord_conductor_clients)`, legend: "clients"}},
+			limits:      queueLimits(viewers, "those that are let in"),
 		}.number()).
 		WithPanel(panel{
 			title: "What becomes of the events?", unit: perSecond,
@@ -34,6 +39,7 @@ func conductorDashboard() *classic {
 			title: "How late do events arrive, and how late do clients see them?", unit: seconds,
 			description: "99th percentile, from timestamp to applied and from there to pushed.",
 			queries:     []query{{expr: `histogram_quantile(0.99, sum by (le, chord_stage) (rate(chord_ring_staleness_seconds_bucket[$__rate_interval])))`, legend: "{{chord_stage}}"}},
+			limits:      stalenessLimits,
 		}.graph()).
 		WithPanel(panel{
 			title: "What comes in?", unit: perSecond,
@@ -64,16 +70,18 @@ func conductorDashboard() *classic {
 			title: "Do queues fill up?", unit: share, width: 8,
 			description: "What waits in the conductor's queues, as a share of their bounds: events for the view, spans for the page's lookups, entries for the history, and what is to be passed on. At the bound nodes are told to send events again; from the other queues what does not fit is dropped.",
 			queries:     []query{{expr: `max by (chord_queue) (chord_conductor_queue_utilization_ratio)`, legend: "{{chord_queue}}"}},
-			limits:      []limit{{0.5, yellow}, {0.9, red}},
+			limits:      []limit{{halfFull, yellow, "half full"}, {almostFull, red, "almost"}},
 		}.graph()).
 		WithPanel(panel{
 			title: "What waits to be passed on?", unit: bytes, width: 8,
 			description: "What Jaeger, Prometheus and the store of logs have not taken yet, in memory or, with --data-dir, on disk.",
 			queries:     []query{{expr: `sum by (chord_forward_target) (chord_conductor_forward_queue_bytes)`, legend: "{{chord_forward_target}}"}},
+			limits:      queueLimits(forwardQueue, "each queue's bound, 32 MiB"),
 		}.graph()).
 		WithPanel(panel{
 			title: "Do events pile up at the nodes?", unit: count, width: 8,
-			description: "Event records that wait for export, the fullest process.",
+			description: "Event records that wait for export, the fullest process. At the bound the oldest are overwritten.",
 			queries:     []query{{expr: `max(chord_telemetry_queue)`, legend: "fullest process"}},
+			limits:      queueLimits(nodeQueue, "the bound, 65,536"),
 		}.graph())
 }

@@ -139,7 +139,12 @@ func TestEveryPanelExplainsItself(t *testing.T) {
 				FieldConfig        struct {
 					Defaults struct {
 						Unit       string
-						Thresholds struct{ Steps []any }
+						Thresholds struct {
+							Steps []struct {
+								Value *float64
+								Color string
+							}
+						}
 					}
 				}
 			}
@@ -154,6 +159,18 @@ func TestEveryPanelExplainsItself(t *testing.T) {
 			d := p.FieldConfig.Defaults
 			if !statement.MatchString(p.Title) || !strings.HasSuffix(p.Description, ".") || d.Unit == "" || len(d.Thresholds.Steps) == 0 || p.Datasource.UID != prometheusUID {
 				t.Errorf("%s: panel %q: title, description %q, unit %q, thresholds or data source is missing", name, p.Title, p.Description, d.Unit)
+				continue
+			}
+			// A colour says good or bad, and the description says from where on and why; without limits there is none.
+			steps := d.Thresholds.Steps
+			if steps[0].Value != nil || (len(steps) == 1) != (steps[0].Color == neutral) {
+				t.Errorf("%s: panel %q begins in %s, of %d steps", name, p.Title, steps[0].Color, len(steps))
+			}
+			for i, step := range steps[1:] {
+				said := step.Color + " from " + amount(*step.Value, d.Unit) + ": "
+				if i > 0 && *step.Value <= *steps[i].Value || !strings.Contains(strings.ToLower(p.Description), strings.ToLower(said)) {
+					t.Errorf("%s: panel %q: no limit is %q in %q, or it is not above the last", name, p.Title, said, p.Description)
+				}
 			}
 		}
 	}

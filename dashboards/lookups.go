@@ -11,18 +11,19 @@ func lookupsDashboard() *classic {
 			title: "Do lookups fail?", unit: share, width: 6,
 			description: "Share of lookups that ended without an owner.",
 			queries:     []query{{expr: `sum(rate(chord_lookup_duration_seconds_count{chord_outcome!="ok"}[$__rate_interval])) / sum(rate(chord_lookup_duration_seconds_count[$__rate_interval])) or vector(0)`, legend: "failed"}},
-			limits:      []limit{{0.0001, yellow}, {0.01, red}},
+			limits:      []limit{{aFailure, yellow, "one of 10,000"}, {worstFailed, red, "the most that the Chord paper saw under churn (ToN, Table III)"}},
 		}.number()).
 		WithPanel(panel{
 			title: "How long do 99 of 100 take at most?", unit: seconds, width: 6,
 			description: "99th percentile of the time from a lookup's start to its answer.",
 			queries:     []query{{expr: `histogram_quantile(0.99, sum by (le) (rate(chord_lookup_duration_seconds_bucket[$__rate_interval])))`, legend: "p99"}},
-			limits:      []limit{{0.25, yellow}, {1, red}},
+			limits:      latencyLimits,
 		}.number()).
 		WithPanel(panel{
-			title: "How many hops on average?", unit: count, width: 6,
-			description: "Mean number of members a lookup visits; theory says about half of log2 N (ToN section IV.D).",
-			queries:     []query{{expr: `sum(rate(chord_lookup_hops_sum[$__rate_interval])) / sum(rate(chord_lookup_hops_count[$__rate_interval]))`, legend: "hops"}},
+			title: "How many hops, against ½ log2 N?", unit: share, width: 6,
+			description: "Mean number of members a lookup visits, the owner not counted, as a share of what fingers alone take on average (ToN, section IV.D). Successor lists shorten the way.",
+			queries:     []query{{expr: `sum(rate(chord_lookup_hops_sum[$__rate_interval])) / sum(rate(chord_lookup_hops_count[$__rate_interval])) / (0.5 * log2(sum(chord_ring_members{chord_ring_name="$ring",chord_member_status="active"}) > 1))`, legend: "of ½ log2 N"}},
+			limits:      []limit{{1, yellow, "½ log2 N: as if there were no successor lists"}, {2, red, "log2 N: fingers are wrong, or missing"}},
 		}.number()).
 		WithPanel(panel{
 			title: "How does latency develop?", unit: seconds,
@@ -32,6 +33,7 @@ func lookupsDashboard() *classic {
 				{expr: `histogram_quantile(0.9, sum by (le) (rate(chord_lookup_duration_seconds_bucket[$__rate_interval])))`, legend: "p90"},
 				{expr: `histogram_quantile(0.99, sum by (le) (rate(chord_lookup_duration_seconds_bucket[$__rate_interval])))`, legend: "p99"},
 			},
+			limits: latencyLimits,
 		}.graph()).
 		WithPanel(panel{
 			title: "Where is the bulk of the lookups?", unit: seconds,
@@ -40,7 +42,7 @@ func lookupsDashboard() *classic {
 		}.heat()).
 		WithPanel(panel{
 			title: "Hops stay near half of log2 N", unit: count,
-			description: "Mean path length against theory for the members there are now.",
+			description: "Mean path length against theory for the members there are now: the line ½ log2 N is the bound, and moves with their number.",
 			queries: []query{
 				{expr: `sum by (chord_lookup_mode) (rate(chord_lookup_hops_sum[$__rate_interval])) / sum by (chord_lookup_mode) (rate(chord_lookup_hops_count[$__rate_interval]))`, legend: "{{chord_lookup_mode}}"},
 				{expr: `0.5 * log2(sum(chord_ring_members{chord_ring_name="$ring",chord_member_status="active"}) > 0)`, legend: "½ log2 N"},
@@ -70,6 +72,6 @@ func lookupsDashboard() *classic {
 			title: "How long do clients wait?", unit: seconds,
 			description: "99th percentile of gets, puts and deletes, lookup included.",
 			queries:     []query{{expr: `histogram_quantile(0.99, sum by (le, chord_operation) (rate(chord_operation_duration_seconds_bucket[$__rate_interval])))`, legend: "{{chord_operation}}", exemplars: true}},
-			limits:      []limit{{1, red}},
+			limits:      latencyLimits,
 		}.graph())
 }

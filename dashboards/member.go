@@ -13,7 +13,7 @@ func memberDashboard() *classic {
 			title: "Are its pointers right?", unit: count, width: 8,
 			description: "Its share of the ring error.",
 			queries:     []query{{expr: `chord_member_error{chord_node_id="$member"}`, legend: "error"}},
-			limits:      []limit{{1, yellow}},
+			limits:      []limit{{1, yellow, "one of them is wrong"}},
 		}.number()).
 		WithPanel(panel{
 			title: "How many keys does it own?", unit: count, width: 8,
@@ -22,9 +22,9 @@ func memberDashboard() *classic {
 		}.number()).
 		WithPanel(panel{
 			title: "When was it last heard?", unit: seconds, width: 8,
-			description: "Time since its newest event. A keyframe is due every ten seconds.",
+			description: "Time since its newest event. A keyframe is due every ten seconds, and what else it says counts too.",
 			queries:     []query{{expr: `chord_member_age_seconds{chord_node_id="$member"}`, legend: "age"}},
-			limits:      []limit{{15, yellow}, {30, red}},
+			limits:      []limit{{stalenessPeriods * keyframe, yellow, "one and a half keyframe periods, the staleness bound: its fields are uncertain"}, {silentPeriods * keyframe, red, "three: it is silent"}},
 		}.number()).
 		WithPanel(panel{
 			title: "What does it hold?", unit: count,

@@ -1,6 +1,11 @@
 package main
 
 import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
 	"github.com/grafana/grafana-foundation-sdk/go/cog"
 	"github.com/grafana/grafana-foundation-sdk/go/cog/variants"
 	"github.com/grafana/grafana-foundation-sdk/go/common"
@@ -16,9 +21,10 @@ import (
 const prometheusUID = "prometheus"
 
 const (
-	green  = "green"
-	yellow = "yellow"
-	red    = "red"
+	neutral = "text" // of a value that is neither good nor bad
+	green   = "green"
+	yellow  = "yellow"
+	red     = "red"
 )
 
 func ptr[T any](v T) *T { return &v }
@@ -38,10 +44,11 @@ func (q query) target(ref string) *prometheus.DataqueryBuilder {
 		EditorMode(prometheus.QueryEditorModeCode).Range().Datasource(source())
 }
 
-// A limit is where a value's colour changes.
+// A limit is where a value's colour changes, and the bound that it stands for.
 type limit struct {
 	at    float64
 	color string
+	why   string
 }
 
 // thresholds begin in a colour and change at each limit.
@@ -53,12 +60,13 @@ func thresholds(first string, limits ...limit) *dashboard.ThresholdsConfigBuilde
 	return dashboard.NewThresholdsConfigBuilder().Mode(dashboard.ThresholdsModeAbsolute).Steps(steps)
 }
 
-// A panel is what all our panels have. The title is a statement or a question.
+// A panel is what all our panels have. The title is a statement or a question. The description ends with the limits and
+// why they stand where they stand; a number that is neither good nor bad has none.
 type panel struct {
 	title, description, unit string
 	queries                  []query
-	first                    string // colour below the first limit; green if empty
-	limits                   []limit
+	first                    string  // colour below the first limit; green if empty
+	limits                   []limit // ascending
 	width, height            uint32
 }
 
@@ -70,15 +78,44 @@ func (p panel) targets() (targets []cog.Builder[variants.Dataquery]) {
 }
 
 func (p panel) colors() *dashboard.ThresholdsConfigBuilder {
-	if p.first == "" {
+	switch {
+	case len(p.limits) == 0:
+		return thresholds(neutral)
+	case p.first == "":
 		return thresholds(green, p.limits...)
 	}
 	return thresholds(p.first, p.limits...)
 }
 
+// text is the description with the limits.
+func (p panel) text() string {
+	var limits []string
+	for _, l := range p.limits {
+		limits = append(limits, fmt.Sprintf("%s from %s: %s", l.color, amount(l.at, p.unit), l.why))
+	}
+	if limits == nil {
+		return p.description
+	}
+	all := strings.Join(limits, "; ")
+	return p.description + " " + strings.ToUpper(all[:1]) + all[1:] + "."
+}
+
+// amount writes a value as Grafana does in the unit.
+func amount(v float64, unit string) string {
+	switch unit {
+	case seconds:
+		return fmt.Sprintf("%g s", v)
+	case share:
+		return fmt.Sprintf("%g %%", math.Round(v*1e6)/1e4)
+	case bytes:
+		return fmt.Sprintf("%.4g MiB", v/(1<<20))
+	}
+	return strconv.FormatFloat(v, 'f', -1, 64)
+}
+
 // graph is a line over time.
 func (p panel) graph() *timeseries.PanelBuilder {
-	b := timeseries.NewPanelBuilder().Title(p.title).Description(p.description).Unit(p.unit).Datasource(source()).
+	b := timeseries.NewPanelBuilder().Title(p.title).Description(p.text()).Unit(p.unit).Datasource(source()).
 		Targets(p.targets()).Thresholds(p.colors()).Span(or(p.width, 12)).Height(or(p.height, 8)).Min(0).
 		LineWidth(1).FillOpacity(8).ShowPoints(common.VisibilityModeNever).SpanNulls(common.BoolOrFloat64{Bool: ptr(false)}).
 		Legend(common.NewVizLegendOptionsBuilder().DisplayMode(common.LegendDisplayModeList).
@@ -97,7 +134,7 @@ func (p panel) stacked() *timeseries.PanelBuilder {
 
 // number is one big value, coloured by its limits.
 func (p panel) number() *stat.PanelBuilder {
-	return stat.NewPanelBuilder().Title(p.title).Description(p.description).Unit(p.unit).Datasource(source()).
+	return stat.NewPanelBuilder().Title(p.title).Description(p.text()).Unit(p.unit).Datasource(source()).
 		Targets(p.targets()).Thresholds(p.colors()).Span(or(p.width, 4)).Height(or(p.height, 4)).
 		GraphMode(common.BigValueGraphModeArea).ColorMode(common.BigValueColorModeValue).
 		ReduceOptions(common.NewReduceDataOptionsBuilder().Calcs([]string{"lastNotNull"}))
@@ -106,7 +143,7 @@ func (p panel) number() *stat.PanelBuilder {
 // heat is a histogram over time.
 func (p panel) heat() *heatmap.PanelBuilder {
 	target := p.queries[0].target("A").Format(prometheus.PromQueryFormatHeatmap)
-	return heatmap.NewPanelBuilder().Title(p.title).Description(p.description).Unit(p.unit).Datasource(source()).
+	return heatmap.NewPanelBuilder().Title(p.title).Description(p.text()).Unit(p.unit).Datasource(source()).
 		WithTarget(target).Thresholds(p.colors()).Span(or(p.width, 12)).Height(or(p.height, 8)).Calculate(false).
 		YAxis(heatmap.NewYAxisConfigBuilder().Unit(p.unit)).ExemplarsColor("rgba(255,0,255,0.7)")
 }

@@ -6,25 +6,28 @@ func ringDashboard() *classic {
 			title: "Is the ring ideal?", unit: count, width: 6,
 			description: "Ring error: 0 exactly when every pointer is right. It rises at each join, leave and crash and must come back to 0.",
 			queries:     []query{{expr: `chord_ring_error{chord_ring_name="$ring"}`, legend: "ring error"}},
-			limits:      []limit{{1, yellow}},
+			limits:      []limit{{1, yellow, "a pointer is wrong"}},
 		}.number()).
 		WithPanel(panel{
 			title: "Does the invariant hold?", unit: count, width: 6,
 			description: "Conditions of the proven invariant that do not hold now. Anything but 0 needs a look: see docs/operations.md.",
 			queries:     []query{{expr: `sum(chord_ring_violations{chord_ring_name="$ring"}) or vector(0)`, legend: "violations"}},
-			limits:      []limit{{1, red}},
+			limits:      []limit{{1, red, "the protocol never lets one happen, a network that is cut does"}},
 		}.number()).
 		WithPanel(panel{
 			title: "How many members are there?", unit: count, width: 6,
 			description: "Members that are active by their own word.",
 			queries:     []query{{expr: `sum(chord_ring_members{chord_ring_name="$ring",chord_member_status="active"})`, legend: "active"}},
-			first:       red, limits: []limit{{1, green}},
+			first:       red, limits: []limit{
+				{1, yellow, "while there are no more than a successor list is long (--successors) the ring is forming"},
+				{successors + 1, green, "one more than that"},
+			},
 		}.number()).
 		WithPanel(panel{
 			title: "How much of the picture is uncertain?", unit: count, width: 6,
 			description: "Members whose fields may be old because some of their events are missing.",
 			queries:     []query{{expr: `chord_ring_uncertain{chord_ring_name="$ring"}`, legend: "uncertain"}},
-			limits:      []limit{{1, yellow}},
+			limits:      []limit{{1, yellow, "0 while nothing is lost on the way"}},
 		}.number()).
 		WithPanel(panel{
 			title: "Who is in the ring?", unit: count,
@@ -35,12 +38,13 @@ func ringDashboard() *classic {
 			title: "The ring error falls back to 0 after every change", unit: count,
 			description: "How far all pointers together are from where they belong, in ranks.",
 			queries:     []query{{expr: `chord_ring_error{chord_ring_name="$ring"}`, legend: "ring error"}},
+			limits:      []limit{{1, yellow, "the ring is not ideal"}},
 		}.graph()).
 		WithPanel(panel{
 			title: "Which conditions are violated?", unit: count,
 			description: "Violations by condition. The local ones (ordered, no duplicates) are alarms at once; the global ones are judged with a grace of two stabilize intervals.",
 			queries:     []query{{expr: `sum by (chord_condition) (chord_ring_violations{chord_ring_name="$ring"})`, legend: "{{chord_condition}}"}},
-			limits:      []limit{{1, red}},
+			limits:      []limit{{1, red, "the condition does not hold"}},
 		}.graph()).
 		WithPanel(panel{
 			title: "How evenly are the keys spread?", unit: count,

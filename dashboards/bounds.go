@@ -1,0 +1,42 @@
+package main
+
+import "math"
+
+// Bounds that the programs have by default, from which thresholds follow. A test holds each against the line of code
+// that sets it.
+const (
+	successors        = 8    // a ring of no more members than that is forming
+	stabilizeInterval = 0.5  // s; conditions on the whole ring are judged with a grace of two
+	callLimit         = 1.0  // s; a member that has not answered by then is passed over
+	keyframe          = 10.0 // s
+	stalenessPeriods  = 1.5  // keyframe periods without a word after which a member is uncertain
+	silentPeriods     = 3    // after which it is silent
+	forwardQueue      = 32 << 20
+	nodeQueue         = 1 << 16 // event records
+	viewers           = 256
+)
+
+// Where no part of the program sets a bound, what is known of Chord does: of all its runs under churn the paper's worst
+// failed 16 lookups of 10,000 (ToN, Table III), and fingers alone take ½ log2 N hops on average, log2 N with high
+// probability (ToN, section IV.D).
+const (
+	aFailure    = 1e-4
+	worstFailed = 16e-4
+)
+
+// A queue is watched from half full on, and about to lose something from nine tenths on.
+const (
+	halfFull   = 0.5
+	almostFull = 0.9
+)
+
+// queueLimits are the limits of a panel on a queue that takes so much.
+func queueLimits(bound float64, of string) []limit {
+	return []limit{{math.Round(halfFull * bound), yellow, "half of " + of}, {math.Round(almostFull * bound), red, "nine tenths"}}
+}
+
+// Lookups, gets and puts wait for calls, each of which may take its limit.
+var latencyLimits = []limit{{callLimit / 2, yellow, "half of what one call may take"}, {callLimit, red, "the limit of a call (--call-limit): somebody on the way did not answer"}}
+
+// What is later than the ring's own pace shows a ring that is no more.
+var stalenessLimits = []limit{{stabilizeInterval, yellow, "a stabilize interval (--stabilize)"}, {2 * stabilizeInterval, red, "two: the grace after which conditions on the whole ring count as violated"}}
