@@ -28,6 +28,11 @@ func newInstruments(meter metric.Meter, l *Live) (*instruments, error) {
 		read metric.Int64Callback
 	}{
 		{&chordevent.RingMembers, l.observeMembers},
+		{&chordevent.RingRefused, func(_ context.Context, o metric.Int64Observer) error {
+			v := l.View()
+			o.Observe(int64(v.Counts.RefusedMembers), ringName(v))
+			return nil
+		}},
 		{&chordevent.RingUncertain, func(_ context.Context, o metric.Int64Observer) error {
 			v := l.View()
 			o.Observe(int64(v.Counts.Uncertain+v.Counts.Unheard), ringName(v))

@@ -33,6 +33,7 @@ func TestOwnMetrics(t *testing.T) {
 			{chordevent.RingMembers, "chord.member.status=failed;chord.ring.name=test;", 0},
 			{chordevent.RingError, "chord.ring.name=test;", 0},
 			{chordevent.RingUncertain, "chord.ring.name=test;", 0},
+			{chordevent.RingRefused, "chord.ring.name=test;", 0},
 			{chordevent.ConductorEvents, "chord.event.outcome=applied;", 16},
 			{chordevent.ConductorEvents, "chord.event.outcome=outdated;", 3},
 			{chordevent.ConductorEvents, "chord.event.outcome=missing;", 1},
@@ -58,6 +59,19 @@ func TestOwnMetrics(t *testing.T) {
 		}
 		if n := p.Recorded(chordevent.RingStaleness); n != 19 {
 			t.Errorf("staleness of %d events recorded, want 19", n)
+		}
+
+		odd := otlptest.NewMember(16, 17, time.Now().UnixNano()).Says(time.Now(), chordevent.Started{Bits: 160, ListLen: 4, Replicas: 2})
+		l.Offer([]chordevent.Event{odd}, time.Now())
+		time.Sleep(advanceEvery)
+		synctest.Wait()
+		if n := p.Values(t, chordevent.RingRefused)["chord.ring.name=test;"]; n != 1 {
+			t.Errorf("%d members refused, want the one of another --replicas", n)
+		}
+		for status, n := range p.Values(t, chordevent.RingMembers) {
+			if n != 0 && n != 16 {
+				t.Errorf("%d members in the view, %s", n, status)
+			}
 		}
 
 		// A trace whose first span never comes is given up. That is no full queue, of which an alert speaks.

@@ -66,6 +66,7 @@ const MemberMetricsLimit = 256
 // Metrics of the conductor.
 var (
 	RingMembers      = Metric{"chord.ring.members", "{member}", Gauge, "Members in the ring view.", []attribute.Key{RingNameKey, MemberStatusKey}, nil}
+	RingRefused      = Metric{"chord.ring.refused", "{member}", Gauge, "Members that are not in the ring view because their hosts' bits, r or R are not the ring's, which refuses them.", []attribute.Key{RingNameKey}, nil}
 	RingUncertain    = Metric{"chord.ring.uncertain", "{member}", Gauge, "Members whose fields may be old because events are missing, and those named by others and not heard of yet.", []attribute.Key{RingNameKey}, nil}
 	RingError        = Metric{"chord.ring.error", "{step}", Gauge, "Ring error: 0 exactly when every pointer is right.", []attribute.Key{RingNameKey}, nil}
 	RingViolations   = Metric{"chord.ring.violations", "{violation}", Gauge, "Conditions of the invariant that do not hold.", []attribute.Key{RingNameKey, ConditionKey}, nil}
@@ -93,7 +94,7 @@ var (
 var nodeMetrics = []*Metric{&LookupDuration, &LookupHops, &LookupTimeouts, &OperationDuration, &MaintenanceRounds,
 	&PeerFailures, &StoreKeys, &StoreSize, &KeysMovedCount, &TelemetryLost, &TelemetryQueue}
 
-var conductorMetrics = []*Metric{&RingMembers, &RingUncertain, &RingError, &RingViolations, &RingStaleness, &ConductorEvents,
+var conductorMetrics = []*Metric{&RingMembers, &RingRefused, &RingUncertain, &RingError, &RingViolations, &RingStaleness, &ConductorEvents,
 	&ConductorIgnored, &ConductorQueue, &QueueUtilization, &ConductorDropped, &ConductorClients, &Received, &Forwarded, &ForwardQueue,
 	&HistoryEntries, &HistorySize, &HistoryWaiting, &HistoryReach,
 	&MemberKeys, &MemberSize, &MemberError, &MemberAge, &MemberOperations}
