@@ -23,7 +23,8 @@ import (
 // client is what all client commands have.
 type client struct {
 	addr  string
-	limit time.Duration
+	limit time.Duration // for one answer
+	wait  time.Duration // health: for the right one
 	tls   *tlsFiles
 }
 
@@ -73,15 +74,16 @@ func clientCommands(tls *tlsFiles) []*cobra.Command {
 		return printStatus(out, a)
 	})
 
-	var wait time.Duration
 	health := c.command("health", "Exit 0 if the host is on the ring, for health checks", 0, func(ctx context.Context, cc *grpc.ClientConn, out io.Writer, _ []string) error {
 		for begin := time.Now(); ; {
-			err := c.healthy(ctx, cc)
+			once, cancel := context.WithTimeout(ctx, c.limit)
+			err := c.healthy(once, cc)
+			cancel()
 			if err == nil {
 				fmt.Fprintln(out, "on the ring")
 				return nil
 			}
-			if time.Since(begin) >= wait {
+			if time.Since(begin) >= c.wait {
 				return err
 			}
 			select {
@@ -91,7 +93,7 @@ func clientCommands(tls *tlsFiles) []*cobra.Command {
 			}
 		}
 	})
-	health.Flags().DurationVar(&wait, "wait", 0, "keep asking for so long until it is")
+	health.Flags().DurationVar(&c.wait, "wait", 0, "keep asking for so long until it is")
 
 	del.Example = "  node delete tide"
 	lookup.Example = "  node lookup tide\n  node lookup --mode iterative tide\n  node lookup --id 2a"
@@ -130,7 +132,7 @@ func (c *client) command(use, short string, args int, do func(context.Context, *
 				return usageError{err}
 			}
 			defer cc.Close()
-			ctx, cancel := context.WithTimeout(cmd.Context(), c.limit)
+			ctx, cancel := context.WithTimeout(cmd.Context(), c.wait+c.limit)
 			defer cancel()
 			return c.explain(do(ctx, cc, cmd.OutOrStdout(), given))
 		},

@@ -17,11 +17,9 @@ type joining struct {
 	via    string        // whom
 	joined chan struct{} // closed when the first has its place
 	isDone atomic.Bool
-	last   atomic.Value             // of errorBox
+	last   atomic.Pointer[error]    // why the latest try failed; nil: none has yet
 	speaks atomic.Pointer[chord.ID] // the member whose try failed first: it speaks for the host
 }
-
-type errorBox struct{ error }
 
 func newJoining(o *options) *joining {
 	return &joining{o: o, via: strings.Join(o.join, ","), joined: make(chan struct{})}
@@ -38,7 +36,7 @@ func (j *joining) done(e *grpcenv.Env) {
 // failed says why a join is retried: for one member, since what it meets all of the host's meet, and not every time, since
 // tries are frequent and patient.
 func (j *joining) failed(self chord.Peer, try int, err error) {
-	j.last.Store(errorBox{err})
+	j.last.Store(&err)
 	j.speaks.CompareAndSwap(nil, &self.ID)
 	if !j.isDone.Load() && *j.speaks.Load() == self.ID && try&(try-1) == 0 {
 		say("cannot join through %v yet (try %d): %s", j.via, try, oneLine(err))
@@ -55,7 +53,10 @@ func (j *joining) wait(ctx context.Context) error {
 	case <-ctx.Done():
 		return nil
 	case <-timer.C:
-		last, _ := j.last.Load().(errorBox)
-		return fmt.Errorf("--join %s: could not join for %v: %s", j.via, j.o.joinTimeout, oneLine(last.error))
+		why := "the first try has no answer yet"
+		if last := j.last.Load(); last != nil {
+			why = oneLine(*last)
+		}
+		return fmt.Errorf("--join %s: could not join for %v: %s", j.via, j.o.joinTimeout, why)
 	}
 }

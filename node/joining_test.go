@@ -6,6 +6,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"chordconductor/internal/freeport"
 )
 
 // stderr is what is printed there until the test calls it.
@@ -42,10 +44,10 @@ func stderr(t *testing.T) (printed func() string) {
 func TestRefusedJoin(t *testing.T) {
 	t.Setenv("OTEL_SDK_DISABLED", "true")
 	printed := stderr(t)
-	a := free(t)
+	a := freeport.Address(t)
 	stop := start(t, "--listen", a)
-	untilHealthy(t, a)
-	_, err := execute(t.Context(), "--listen", free(t), "--join", a, "--join-timeout", "1500ms",
+	untilActive(t, a, 1)
+	_, err := execute(t.Context(), "--listen", "127.0.0.1:0", "--join", a, "--join-timeout", "10s", // the machine may have other things to do first
 		"--replicas", "2", "--successors", "4", "--virtual-nodes", "5")
 	stop()
 	const differs = "refuses: the ring's successors are 8, the caller's 4; the ring's replicas are 3, the caller's 2"

@@ -9,18 +9,9 @@ import (
 	"strings"
 	"testing"
 	"time"
-)
 
-// free is a loopback address on which nothing listens.
-func free(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
+	"chordconductor/internal/freeport"
+)
 
 // execute runs the program as main does, and returns what it printed and its error.
 func execute(ctx context.Context, args ...string) (string, error) {
@@ -55,17 +46,18 @@ func start(t *testing.T, args ...string) (stop func() error) {
 	return stop
 }
 
-func untilHealthy(t *testing.T, addr string) {
+// untilActive waits until so many members of a host are on the ring; the host is healthy with the first of them.
+func untilActive(t *testing.T, addr string, members int) {
 	t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for deadline := time.Now().Add(time.Minute); ; <-tick.C {
-		_, err := execute(t.Context(), "health", "--addr", addr)
-		if err == nil {
+		out, err := execute(t.Context(), "status", "--addr", addr)
+		if err == nil && strings.Count(out, "active") == members {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatal(err)
+			t.Fatalf("%v, printed:\n%s", err, out)
 		}
 	}
 }
@@ -73,13 +65,14 @@ func untilHealthy(t *testing.T, addr string) {
 // Two hosts, a key put through one and read through the other, and still there when the first has left.
 func TestProgram(t *testing.T) {
 	t.Setenv("OTEL_SDK_DISABLED", "true")
-	a, b := free(t), free(t)
+	a, b := freeport.Address(t), freeport.Address(t)
 	start(t, "--listen", a, "--virtual-nodes", "2", "--stabilize", "100ms")
-	if out, err := execute(t.Context(), "health", "--addr", a, "--wait", "20s"); err != nil || out != "on the ring\n" {
+	if out, err := execute(t.Context(), "health", "--addr", a, "--wait", "1m"); err != nil || out != "on the ring\n" {
 		t.Fatalf("health --wait: %q, %v", out, err)
 	}
 	stopB := start(t, "--listen", b, "--join", a, "--virtual-nodes", "2", "--stabilize", "100ms")
-	untilHealthy(t, b)
+	untilActive(t, a, 2)
+	untilActive(t, b, 2)
 
 	for _, test := range []struct {
 		args []string
@@ -194,15 +187,27 @@ func TestUsageErrors(t *testing.T) {
 
 func TestUnreachable(t *testing.T) {
 	t.Setenv("OTEL_SDK_DISABLED", "true")
-	nobody := free(t)
+	nobody := freeport.Address(t)
 	if _, err := execute(t.Context(), "get", "key", "--addr", nobody); err == nil || !strings.Contains(err.Error(), nobody) || strings.Contains(err.Error(), "desc =") {
 		t.Errorf("a client of nobody: %v", err)
 	}
 	if _, err := execute(t.Context(), "health", "--addr", nobody, "--wait", "200ms"); err == nil || !strings.Contains(err.Error(), nobody) {
 		t.Errorf("the health of nobody: %v", err)
 	}
-	_, err := execute(t.Context(), "--listen", free(t), "--join", nobody, "--join-timeout", "300ms")
-	if usage := (usageError{}); err == nil || errors.As(err, &usage) || !strings.Contains(err.Error(), nobody) {
-		t.Errorf("joining nobody: %v", err)
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // takes connections, and never answers
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	begin := time.Now()
+	_, err = execute(t.Context(), "health", "--addr", silent.Addr().String(), "--timeout", "20ms", "--wait", "300ms")
+	if took := time.Since(begin); err == nil || took < 300*time.Millisecond {
+		t.Errorf("the health of one that does not answer, asked for longer than an answer may take: %v after %v", err, took)
+	}
+	for _, peer := range []string{nobody, silent.Addr().String()} {
+		_, err := execute(t.Context(), "--listen", "127.0.0.1:0", "--join", peer, "--join-timeout", "100ms")
+		if usage := (usageError{}); err == nil || errors.As(err, &usage) || !strings.Contains(err.Error(), "--join "+peer+": could not join for 100ms: ") {
+			t.Errorf("joining one that does not answer: %v", err)
+		}
 	}
 }

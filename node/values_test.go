@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"chordconductor/internal/freeport"
 	"chordconductor/node/keeper"
 )
 
@@ -27,9 +28,9 @@ func with(stdin io.Reader, args ...string) ([]byte, error) {
 // Any bytes go in from a file or standard input, and the same come out.
 func TestValuesAreBytes(t *testing.T) {
 	t.Setenv("OTEL_SDK_DISABLED", "true")
-	addr := free(t)
+	addr := freeport.Address(t)
 	start(t, "--listen", addr, "--stabilize", "100ms")
-	untilHealthy(t, addr)
+	untilActive(t, addr, 1)
 
 	binary := []byte("\x00\xff\xfe line\nno newline at the end\x80")
 	largest := bytes.Repeat([]byte{0xA5}, keeper.MaxValue)

@@ -23,6 +23,7 @@ var directions = []struct {
 	{"node", []string{"node", "otel", "internal"}, "a node knows no conductor"},
 
 	{"otel/chordevent", []string{"node/chord"}, "the vocabulary is both sides' and knows neither"},
+	{"otel/internal/otlptest", []string{"internal"}, "tests call it"},
 	{"otel", []string{"node/chord"}, "telemetry knows no member and no conductor"},
 
 	{"conductor/pack", []string{"node/chord", "otel/chordevent"}, "a form of events"},
