@@ -12,19 +12,15 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
+	"chordconductor/internal/freeport"
 	"chordconductor/otel/chordevent"
 	"chordconductor/otel/internal/otlptest"
 )
 
-// scrape sets a process up to be scraped, at an address that was free a moment ago.
+// scrape sets a process up to be scraped.
 func scrape(t *testing.T) (*Telemetry, string) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	l.Close()
+	address := freeport.Address(t)
 	host, port, _ := net.SplitHostPort(address)
 	t.Setenv("OTEL_METRICS_EXPORTER", "prometheus")
 	t.Setenv("OTEL_EXPORTER_PROMETHEUS_HOST", host)

@@ -172,7 +172,9 @@ func TestPartialSuccess(t *testing.T) {
 	defer s.Stop()
 
 	var failures errorLog
-	tel := start(t, &otlptest.Receiver{GRPC: l.Addr().String()}, func(c *Config) { c.OnError = failures.add })
+	tel := start(t, &otlptest.Receiver{GRPC: l.Addr().String()}, func(c *Config) {
+		c.OnError, c.Events.Interval = failures.add, time.Hour // one request carries all five
+	})
 	emitRange(tel, 1, 5)
 	if err := tel.Flush(context.Background()); err != nil {
 		t.Fatal(err)
@@ -233,7 +235,7 @@ func TestShutdownWithoutReceiver(t *testing.T) {
 
 // waitFor asks until cond holds; for conditions that no channel tells of.
 func waitFor(cond func() bool) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()

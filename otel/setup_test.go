@@ -46,7 +46,8 @@ func TestSignals(t *testing.T) {
 				t.Fatal(err)
 			}
 			rounds.Add(ctx, 1)
-			if err := tel.Shutdown(context.Background()); err != nil {
+			// Flush takes the time it needs, Shutdown three seconds at most.
+			if err := errors.Join(tel.Flush(context.Background()), tel.Shutdown(context.Background())); err != nil {
 				t.Fatal(err)
 			}
 
@@ -146,7 +147,7 @@ func TestIgnoredTLS(t *testing.T) {
 	_, span := tel.Tracers.Tracer("test").Start(context.Background(), chordevent.SpanJoin)
 	span.End()
 	emitRange(tel, 1, 1)
-	if err := tel.Shutdown(context.Background()); err != nil {
+	if err := errors.Join(tel.Flush(context.Background()), tel.Shutdown(context.Background())); err != nil {
 		t.Fatal(err)
 	}
 	spans := 0

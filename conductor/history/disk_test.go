@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -173,7 +174,42 @@ func TestWritingFailsForAWhile(t *testing.T) {
 
 const childEnv = "HISTORY_TEST_DIR"
 
-// TestKill runs a child that records, kills it, and reads what it left: all but the last second.
+// onDisk is how many events another process would find now.
+func onDisk(t *testing.T, dir string) uint64 {
+	t.Helper()
+	copied := filepath.Join(t.TempDir(), "history")
+	if err := os.CopyFS(copied, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	h := mustOpen(t, Options{Dir: copied})
+	defer mustClose(t, h)
+	return h.Stats().LastSeq
+}
+
+// TestOnDiskSoon looks at the files while it records: they have all but the last moments.
+func TestOnDiskSoon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		h := mustOpen(t, Options{Dir: dir, chapter: 1000})
+		defer mustClose(t, h)
+		const pause = 10 * time.Millisecond
+		told := uint64(0)
+		for _, ev := range chatter(300) {
+			h.Append(ev, ev.Time)
+			told++
+			time.Sleep(pause)
+			if told%10 > 0 {
+				continue
+			}
+			synctest.Wait()
+			if found := onDisk(t, dir); (told-found)*uint64(pause) > uint64(flushEvery) {
+				t.Errorf("%d of %d events are on disk", found, told)
+			}
+		}
+	})
+}
+
+// TestKill runs a child that records, kills it, and reads what it left: all that was on disk.
 func TestKill(t *testing.T) {
 	if dir := os.Getenv(childEnv); dir != "" {
 		recordUntilKilled(t, dir)
@@ -189,32 +225,22 @@ func TestKill(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	told := map[int]time.Time{} // event number: when it had been appended
-	last := 0
-	for lines := bufio.NewScanner(out); lines.Scan(); {
-		if _, err := fmt.Sscanf(lines.Text(), "told %d", &last); err != nil {
-			continue
-		}
-		told[last] = time.Now()
-		if len(told) == 200 {
-			break
-		}
+	told := uint64(0)
+	for lines := bufio.NewScanner(out); told < 1500 && lines.Scan(); { // into its second chapter
+		_, _ = fmt.Sscanf(lines.Text(), "told %d", &told)
 	}
-	killed := time.Now()
+	kept, deadline := uint64(0), time.Now().Add(time.Minute)
+	for kept < told && time.Now().Before(deadline) { // it writes by itself
+		kept = onDisk(t, dir)
+	}
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait() // killed
 	h := mustOpen(t, Options{Dir: dir})
 	defer mustClose(t, h)
-	found := h.Stats().LastSeq
-	for n, at := range told {
-		if uint64(n) > found && killed.Sub(at) > time.Second {
-			t.Errorf("event %d was told %s before the kill, and only %d are there", n, killed.Sub(at), found)
-		}
-	}
-	if found == 0 {
-		t.Error("nothing is there")
+	if found := h.Stats().LastSeq; kept < told || found < kept {
+		t.Errorf("%d events were told, %d on disk before the kill, and %d are there", told, kept, found)
 	}
 }
 

@@ -55,7 +55,7 @@ func newPath(tb testing.TB, members int) *path {
 	go func() { folded <- l.Run(ctx) }()
 	go func() { shown <- h.Run(ctx) }()
 	tb.Cleanup(func() {
-		limit, stop := context.WithTimeout(context.Background(), 5*time.Second)
+		limit, stop := context.WithTimeout(context.Background(), time.Minute)
 		defer stop()
 		if err := telemetry.Shutdown(limit); err != nil {
 			tb.Error(err)

@@ -96,7 +96,7 @@ func TestRemoteFleet(t *testing.T) {
 	var view atomic.Pointer[ring.View]
 	view.Store(viewOf(a, b))
 	fleet := NewRemote(view.Load, controlToken, nil)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	defer fleet.Close(ctx)
 

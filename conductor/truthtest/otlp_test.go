@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/otel/log/embedded"
 
 	"chordconductor/conductor/ring"
+	"chordconductor/internal/freeport"
 	"chordconductor/node/chord"
 	"chordconductor/node/env/faults"
 	"chordconductor/node/env/grpcenv"
@@ -58,10 +59,10 @@ func TestViewIsTrueOverOTLP(t *testing.T) {
 	r.judge = newJudge(ring.StalenessBound(realKeyframe, realWay)+slowness, time.Now())
 	r.relay.start()
 	for range 7 {
-		r.add("127.0.0.1:0")
+		r.add(freeport.Address(t))
 	}
 	t.Cleanup(r.end)
-	r.until(time.Minute, "the first hosts make a ring", r.settled)
+	r.until(2*time.Minute, "the first hosts make a ring", r.settled)
 	looking := every(lookEvery, r.look)
 	writing := every(50*time.Millisecond, r.put)
 
@@ -71,7 +72,7 @@ func TestViewIsTrueOverOTLP(t *testing.T) {
 		do func()
 	}{
 		{time.Second, func() { r.crash(2) }},
-		{2 * time.Second, func() { r.add("127.0.0.1:0") }},
+		{2 * time.Second, func() { r.add(freeport.Address(t)) }},
 		{2500 * time.Millisecond, func() { r.relay.block(true) }},
 		{3 * time.Second, func() { r.separate(3) }},
 		{5 * time.Second, func() { r.separate(0) }},
@@ -80,17 +81,17 @@ func TestViewIsTrueOverOTLP(t *testing.T) {
 		{9 * time.Second, func() { r.add(r.crash(3)) }},
 		{10 * time.Second, func() { r.relay.stop() }},
 		{11 * time.Second, func() { r.relay.start(); r.heardFrom(time.Now()) }},
-		{12 * time.Second, func() { r.add("127.0.0.1:0") }},
+		{12 * time.Second, func() { r.add(freeport.Address(t)) }},
 		{13 * time.Second, func() { r.relay.spoil(weather{}) }},
 	} {
 		r.wait(s.at)
 		s.do()
 	}
 	writing()
-	r.until(time.Minute, "the ring is ideal again", r.settled)
+	r.until(2*time.Minute, "the ring is ideal again", r.settled)
 	var wrong []string
 	quiet := time.Now()
-	r.until(20*time.Second, "the view is the truth", func() bool {
+	r.until(time.Minute, "the view is the truth", func() bool {
 		var ghosts []string
 		r.mu.Lock()
 		defer r.mu.Unlock()

@@ -122,7 +122,7 @@ func (r *relay) stop() {
 		return
 	}
 	_ = c.conn.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if err := c.ingest.Shutdown(ctx); err != nil {
 		r.t.Error(err)

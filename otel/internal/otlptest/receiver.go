@@ -4,7 +4,6 @@ package otlptest
 
 import (
 	"context"
-	"net"
 	"sync"
 	"testing"
 	"time"
@@ -22,6 +21,8 @@ import (
 	metricnoop "go.opentelemetry.io/otel/metric/noop"
 	tracenoop "go.opentelemetry.io/otel/trace/noop"
 	"go.uber.org/zap"
+
+	"chordconductor/internal/freeport"
 )
 
 // Receiver listens on a port of its own from New until Stop, and again after Start.
@@ -41,19 +42,10 @@ type Receiver struct {
 
 // New starts a receiver on free loopback ports and stops it when the test ends.
 func New(t testing.TB) *Receiver {
-	r := &Receiver{GRPC: freePort(t), HTTP: freePort(t), t: t, changed: make(chan struct{})}
+	r := &Receiver{GRPC: freeport.Address(t), HTTP: freeport.Address(t), t: t, changed: make(chan struct{})}
 	r.Start()
 	t.Cleanup(r.Stop)
 	return r
-}
-
-func freePort(t testing.TB) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 type host struct{}
@@ -106,7 +98,7 @@ func must[T any](v T, err error) T {
 
 // Stop closes the ports.
 func (r *Receiver) Stop() {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	for _, c := range r.running {
 		c.Shutdown(ctx)
@@ -155,7 +147,7 @@ func (r *Receiver) arrived(store func()) {
 // Wait returns when cond holds, which it asks now and whenever something arrives.
 func (r *Receiver) Wait(what string, cond func() bool) {
 	r.t.Helper()
-	limit := time.After(20 * time.Second)
+	limit := time.After(time.Minute)
 	for {
 		r.mu.Lock()
 		changed := r.changed
