@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"strings"
 	"time"
 
@@ -90,7 +89,7 @@ func runScenario(ctx context.Context, name string, o runOptions, stdout, stderr 
 	if err := distinct(o.html, o.json, o.record); err != nil {
 		return err
 	}
-	files, err := openFiles(o.html, o.json)
+	files, err := openReports(o.html, o.json)
 	if err != nil {
 		return err
 	}
@@ -194,7 +193,7 @@ func conclude(result *sim.Result, o runOptions, files reportFiles, stdout io.Wri
 		if err != nil {
 			return failed(fmt.Errorf("drawing the report: %w", err))
 		}
-		if _, err := files.html.Write(page); err != nil {
+		if err := files.html.write(page); err != nil {
 			return failed(err)
 		}
 	}
@@ -203,7 +202,7 @@ func conclude(result *sim.Result, o runOptions, files reportFiles, stdout io.Wri
 		if err != nil {
 			return failed(fmt.Errorf("encoding the report: %w", err))
 		}
-		if _, err := files.json.Write(text); err != nil {
+		if err := files.json.write(text); err != nil {
 			return failed(err)
 		}
 	}
@@ -211,36 +210,6 @@ func conclude(result *sim.Result, o runOptions, files reportFiles, stdout io.Wri
 		return failed(errUnmet)
 	}
 	return nil
-}
-
-// reportFiles are opened before the run, so that a path that cannot be written is found out first.
-type reportFiles struct{ html, json *os.File }
-
-func openFiles(html, json string) (f reportFiles, err error) {
-	open := func(flag, path string) *os.File {
-		if path == "" || err != nil {
-			return nil
-		}
-		var file *os.File
-		if file, err = os.Create(path); err != nil {
-			err = fmt.Errorf("%s: %w", flag, err)
-			return nil
-		}
-		return file
-	}
-	f = reportFiles{open("--report", html), open("--json", json)}
-	if err != nil {
-		f.close()
-	}
-	return f, err
-}
-
-func (f reportFiles) close() {
-	for _, file := range []*os.File{f.html, f.json} {
-		if file != nil {
-			file.Close()
-		}
-	}
 }
 
 // progress prints a line whenever the phase changes, and every few seconds of the scenario's time.

@@ -137,7 +137,7 @@ func (c *client) command(use, short string, args int, do func(context.Context, *
 			return c.explain(do(ctx, cc, cmd.OutOrStdout(), given))
 		},
 	}
-	cmd.Flags().StringVar(&c.addr, "addr", "127.0.0.1:7001", "the host to ask, `HOST:PORT`")
+	cmd.Flags().StringVar(&c.addr, "addr", "127.0.0.1:7001", "`address` of the host to ask, HOST:PORT")
 	cmd.Flags().DurationVar(&c.limit, "timeout", 30*time.Second, "how long to wait for the answer")
 	return cmd
 }

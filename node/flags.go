@@ -67,9 +67,9 @@ Events, traces and metrics leave over OTLP to http://localhost:4317, or where th
   node --listen 127.0.0.1:7002 --join 127.0.0.1:7001 --virtual-nodes 8
   node put --addr 127.0.0.1:7001 tide high
   node lookup --addr 127.0.0.1:7002 tide`,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if err := cobra.NoArgs(cmd, args); err != nil {
-				return usageError{err}
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usageError{fmt.Errorf("unknown command %q; node --help lists them", args[0])}
 			}
 			return nil
 		},
@@ -81,13 +81,15 @@ Events, traces and metrics leave over OTLP to http://localhost:4317, or where th
 		// Errors are one line, said once, in main.
 		SilenceErrors: true, SilenceUsage: true,
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
+		return usageError{fmt.Errorf("%w; --help lists the flags", err)}
+	})
 	root.SetVersionTemplate("node {{.Version}}\n")
 
 	f := root.Flags()
-	f.StringVar(&o.listen, "listen", "127.0.0.1:7001", "address to listen on, `HOST:PORT`; port 0 picks a free one")
-	f.StringVar(&o.advertise, "advertise", "", "address by which others reach this host, `HOST:PORT` (default: the one listened on; on all interfaces the host's name)")
-	f.StringSliceVar(&o.join, "join", nil, "hosts to join through, `HOST:PORT,…`, one of them is enough; none, or only the own advertised address: found a ring")
+	f.StringVar(&o.listen, "listen", "127.0.0.1:7001", "`address` to listen on, HOST:PORT; port 0 picks a free one")
+	f.StringVar(&o.advertise, "advertise", "", "`address` by which others reach this host, HOST:PORT (default: the one listened on; on all interfaces the host's name)")
+	f.StringSliceVar(&o.join, "join", nil, "`addresses` of hosts to join through, HOST:PORT with commas between; one of them is enough; none, or only the own advertised address: found a ring")
 	f.DurationVar(&o.joinTimeout, "join-timeout", time.Minute, "give up if nobody could be joined for so long")
 	f.IntVar(&o.virtualNodes, "virtual-nodes", 1, "members on this host")
 	f.IntVar(&o.bits, "bits", 160, "bits of an identifier; the same on all hosts")
@@ -101,11 +103,11 @@ Events, traces and metrics leave over OTLP to http://localhost:4317, or where th
 	f.StringVar(&o.ring, "ring", "chord", "name of the ring; hosts of another ring are refused")
 	f.StringVar(&o.controlToken, "control-token", os.Getenv("CHORD_CONTROL_TOKEN"), "token that a controller must show; without one only loopback may command ($CHORD_CONTROL_TOKEN)")
 	f.Lookup("control-token").DefValue = ""
-	f.StringVar(&o.dieAfter, "die-after", "", "for experiments: end without a word after a random time, `MIN-MAX`")
+	f.StringVar(&o.dieAfter, "die-after", "", "`range` of which a random time is taken to end after without a word, for experiments: 30s-90s")
 	p := root.PersistentFlags()
-	p.StringVar(&o.tls.cert, "tls-cert", "", "this program's certificate, `PEM` file (turns mutual TLS on, with the two below)")
-	p.StringVar(&o.tls.key, "tls-key", "", "its key, `PEM` file")
-	p.StringVar(&o.tls.ca, "tls-ca", "", "authorities whose certificates are accepted, `PEM` file")
+	p.StringVar(&o.tls.cert, "tls-cert", "", "`file` with this program's certificate (PEM; turns mutual TLS on, with the two below)")
+	p.StringVar(&o.tls.key, "tls-key", "", "`file` with its key (PEM)")
+	p.StringVar(&o.tls.ca, "tls-ca", "", "`file` with the authorities whose certificates are accepted (PEM)")
 	root.AddCommand(clientCommands(&o.tls)...)
 	return root
 }

@@ -110,6 +110,11 @@ func TestHelpHasExamples(t *testing.T) {
 		if !strings.Contains(cmd.Example, cmd.CommandPath()) {
 			t.Errorf("%s --help has no example of it: %q", cmd.CommandPath(), cmd.Example)
 		}
+		for line := range strings.Lines(cmd.UsageString()) {
+			if strings.Count(line, "HOST:PORT") > 1 {
+				t.Errorf("%s --help says a thing twice: %s", cmd.CommandPath(), line)
+			}
+		}
 	}
 }
 
@@ -168,8 +173,9 @@ func TestUsageErrors(t *testing.T) {
 		{"--join-timeout 0", "--join-timeout"},
 		{"--tls-cert x", "go together"},
 		{"--tls-cert x --tls-key y --tls-ca z", "x"},
-		{"--no-such-flag", "no-such-flag"},
-		{"argument", "argument"},
+		{"--no-such-flag", "unknown flag: --no-such-flag; --help lists the flags"},
+		{"get key --no-such-flag", "unknown flag: --no-such-flag; --help lists the flags"},
+		{"version", `unknown command "version"; node --help lists them`},
 		{"put key", "key and value"},
 		{"put key value --file x", "--file"},
 		{"put key --file /no/such/file", "/no/such/file"},

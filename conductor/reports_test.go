@@ -1,0 +1,58 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// A run that is refused leaves the reports that are there as they are, and no empty ones.
+func TestRefusedRunLeavesReportsAlone(t *testing.T) {
+	dir := t.TempDir()
+	page, text, tape := filepath.Join(dir, "out.html"), filepath.Join(dir, "out.json"), filepath.Join(dir, "taken.otlp")
+	for _, file := range []string{page, tape} {
+		if err := os.WriteFile(file, []byte("of before"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, args := range map[string][]string{
+		"a recording that is there":          {"--report", page, "--json", text, "--record", tape},
+		"a second report in no folder":       {"--report", page, "--json", filepath.Join(dir, "no", "out.json")},
+		"a first report that is a directory": {"--json", text, "--report", dir},
+	} {
+		var said bytes.Buffer
+		if code := run(t.Context(), append([]string{"run", "first-ring", "--speed", "virtual"}, args...), &said, &said); code != exitUsage {
+			t.Errorf("%s: exit %d, %s", name, code, &said)
+		}
+		for _, file := range []string{page, tape} {
+			if is, err := os.ReadFile(file); err != nil || string(is) != "of before" {
+				t.Errorf("%s: %s is %q, %v", name, filepath.Base(file), is, err)
+			}
+		}
+		if _, err := os.Stat(text); !os.IsNotExist(err) {
+			t.Errorf("%s: a report that nobody wrote is there: %v", name, err)
+		}
+	}
+}
+
+// A report takes the place of a longer one.
+func TestReportReplacesALongerOne(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "out.json")
+	long := strings.Repeat("x", 1<<20)
+	if err := os.WriteFile(path, []byte(long), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	files, err := openReports("", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := files.json.write([]byte("{}")); err != nil {
+		t.Fatal(err)
+	}
+	files.close()
+	if is, err := os.ReadFile(path); err != nil || string(is) != "{}" {
+		t.Errorf("%d bytes, %v", len(is), err)
+	}
+}
