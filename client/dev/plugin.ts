@@ -3,9 +3,8 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import type { Plugin } from "vite";
 import { type WebSocket, WebSocketServer } from "ws";
-import { ClientMessageSchema, type ServerMessage, ServerMessageSchema } from "../src/gen/hub_pb.ts";
+import { ClientMessageSchema, type FeedEvent, type ServerMessage, ServerMessageSchema } from "../src/gen/hub_pb.ts";
 import { bytesOf, hexOf } from "../src/model/id.ts";
-import { unrepeated } from "../src/model/repair.ts";
 import { FakeHistory } from "./history.ts";
 import { FakeHub } from "./messages.ts";
 import { FakeRing } from "./ring.ts";
@@ -137,8 +136,10 @@ class FakeConductor {
     const [since, until] = ["since", "until"].map((name) => Date.parse(query.get(name) ?? ""));
     const kinds = query.get("kind")?.split(",") ?? [];
     const limit = Number(query.get("limit"));
-    const told = query.get("repeats") === "false" ? unrepeated(this.hub.events) : this.hub.events;
-    const events = told.filter((e) => kinds.includes(e.kind));
+    const dead = new Set<string>(); // and nobody comes back to this ring
+    const repeats = (e: FeedEvent) => e.kind === "chord.peer.failed" && dead.size === dead.add(hexOf(e.peer)).size;
+    const once = query.get("repeats") === "false";
+    const events = this.hub.events.filter((e) => kinds.includes(e.kind) && !(once && repeats(e)));
     const found = Number.isNaN(since)
       ? events.filter((e) => Number(e.arrivedMs) <= until).slice(-limit)
       : events.filter((e) => Number(e.arrivedMs) > since).slice(0, limit);
