@@ -51,6 +51,20 @@ function cornerOf(label: Label): [left: number, top: number, width: number] {
   ];
 }
 
+/** A strip of the view's edge that labels keep free. */
+const EDGE = 4;
+
+/** broughtIn moves a label so far that all of it lies between the edges. */
+export function broughtIn(label: Label, [left, top, right, bottom]: Box): Label {
+  const [x, y, width] = cornerOf(label);
+  const within = (at: number, low: number, high: number) => Math.max(low + EDGE, Math.min(at, high - EDGE));
+  return {
+    ...label,
+    x: label.x + within(x, left, right - width) - x,
+    y: label.y + within(y, top, bottom - HEIGHT) - y,
+  };
+}
+
 /** LabelLayer shows labels as elements over the canvas, so that they are crisp and follow the text size. */
 export class LabelLayer {
   private readonly pool: HTMLElement[] = [];

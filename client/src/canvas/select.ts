@@ -3,8 +3,8 @@ import { hexOf, shortId, turnOf } from "../model/id";
 import { present } from "../model/members";
 import type { World } from "../model/world";
 import { LABEL_FROM } from "./draw-ring";
-import { type Box, type Label, uncrowded } from "./labels";
-import { type Layout, pointAt } from "./layout";
+import { type Box, broughtIn, type Label, uncrowded } from "./labels";
+import { type Layout, pointAt, roomy, type Viewport } from "./layout";
 import type { Selection } from "./renderer";
 
 /** Up to so many violated members are named as such; of more, the wedges and the state line tell. */
@@ -55,21 +55,27 @@ export function selectionOf(world: World, choice: Choice): Selection {
 const CENTRE_X = 64;
 const CENTRE_Y = 36;
 
-/** labelsFor names what can be named without crowding: the choice first, then members clockwise. */
-export function labelsFor(world: World, layout: Layout, s: Selection, roomy: boolean, taken: Box[] = []): Label[] {
+/**
+ * labelsFor names what can be named without crowding: the choice first, then members clockwise. What lies in sight has
+ * its name in sight too, where a narrow screen leaves too little room beside the ring.
+ */
+export function labelsFor(world: World, layout: Layout, s: Selection, view: Viewport, taken: Box[] = []): Label[] {
   const { table } = world;
   const bits = world.ring.bits;
   const labels: Label[] = [];
-  const outside = (turn: number, text: string, kind: Label["kind"], distance = LABEL_FROM) => {
+  const sight: Box = [view.left, 0, view.width - view.right, view.height - view.bottom];
+  const put = (turn: number, distance: number, label: Pick<Label, "text" | "kind" | "shy">) => {
     const [x, y] = pointAt(layout, turn, layout.r + distance);
-    const [ux, uy] = pointAt({ cx: 0, cy: 0 }, turn, 1);
-    labels.push({ text, x, y, dx: ux, dy: uy, kind, shy: kind === "id" });
+    const [ux, uy] = pointAt({ cx: 0, cy: 0 }, turn, Math.sign(distance));
+    const placed = { ...label, x, y, dx: ux, dy: uy };
+    const [px, py] = pointAt(layout, turn, layout.r);
+    const seen = px >= sight[0] && px <= sight[2] && py >= sight[1] && py <= sight[3];
+    labels.push(seen ? broughtIn(placed, sight) : placed);
   };
-  const inside = (turn: number, text: string, distance = 20, shy = false) => {
-    const [x, y] = pointAt(layout, turn, layout.r - distance);
-    const [ux, uy] = pointAt({ cx: 0, cy: 0 }, turn, 1);
-    labels.push({ text, x, y, dx: -ux, dy: -uy, kind: "note", shy });
-  };
+  const outside = (turn: number, text: string, kind: Label["kind"], distance = LABEL_FROM) =>
+    put(turn, distance, { text, kind, shy: kind === "id" });
+  const inside = (turn: number, text: string, distance = 20, shy = false) =>
+    put(turn, -distance, { text, kind: "note", shy });
   const name = (slot: number) => shortId(table.hex(slot), bits);
   const named = new Set<number>();
   for (const slot of [s.selected, s.hovered]) {
@@ -86,7 +92,7 @@ export function labelsFor(world: World, layout: Layout, s: Selection, roomy: boo
     for (const [i, slot] of s.successors.entries()) inside(table.turn[slot], i === 0 ? "successor" : String(i + 1));
   }
   if (s.violated.length <= FEW) for (const slot of s.violated) inside(table.turn[slot], "violated", 30, true);
-  if (roomy && !layout.bins && layout.spacing > 17) {
+  if (roomy(view) && !layout.bins && layout.spacing > 17) {
     for (let i = 0; i < layout.n; i++) {
       const slot = layout.slot[i];
       if (!named.has(slot) && present(table.status[slot])) outside(table.turn[slot], name(slot), "id");

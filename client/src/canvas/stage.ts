@@ -6,7 +6,7 @@ import { chord, distanceTo, newCurve } from "./curve";
 import { listen } from "./gestures";
 import { type Hit, hitTest } from "./hit";
 import { type Box, LabelLayer } from "./labels";
-import { type Camera, type Layout, layOut, roomy, type Viewport } from "./layout";
+import { type Camera, type Layout, layOut, type Viewport } from "./layout";
 import type { Selection } from "./renderer";
 import { labelsFor, selectionOf } from "./select";
 import { readPalette } from "./theme";
@@ -171,7 +171,7 @@ export class Stage {
       });
       this.selection.hoveredFinger = this.hover ? this.selection.fingers.indexOf(this.hover.finger) : -1;
       this.renderer.selection(shown.table, this.layout, this.selection);
-      this.labels.show(labelsFor(shown, this.layout, this.selection, roomy(this.view), this.taken));
+      this.labels.show(labelsFor(shown, this.layout, this.selection, this.view, this.taken));
       this.dirty.selection = false;
       this.describe(shown.table.count);
     }
