@@ -1,22 +1,12 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { launch, ready, type Served, serve, visit } from "./rig";
+import type { Page } from "playwright-core";
+import { describe, expect, it } from "vitest";
+import { ready, rig } from "./rig";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
-let browser: Browser;
-let ring: Served;
-
-beforeAll(async () => {
-  browser = await launch();
-  ring = await serve({ members: 32, churn: 1, lookups: 20 });
-});
-afterAll(async () => {
-  await browser?.close();
-  await ring?.close();
-});
+const ring = rig({ members: 32, churn: 1, lookups: 20 });
 
 interface Finding {
   id: string;
@@ -37,15 +27,14 @@ async function findings(page: Page): Promise<string[]> {
 
 describe.each(["light", "dark"] as const)("access, %s", (scheme) => {
   it.each(["events", "lookups", "members", "charts", "control"])("the %s tab has no serious finding", async (tab) => {
-    const { page } = await visit(browser, `${ring.url}?tab=${tab}`, { scheme });
+    const page = await ring.show(`${ring.shared.url}?tab=${tab}`, { scheme });
     await ready(page);
     await page.locator(".events li, .lookup-row, .table-row, .u-wrap, .control section").first().waitFor();
     expect(await findings(page)).toEqual([]);
-    await page.context().close();
   });
 
   it("nor have member panel, lookup card, dialog and tour", async () => {
-    const { page } = await visit(browser, `${ring.url}?tab=lookups`, { scheme, tour: true });
+    const page = await ring.show(`${ring.shared.url}?tab=lookups`, { scheme, tour: true });
     await ready(page);
     await page.locator("body").press("ArrowRight");
     await page.keyboard.press("Enter");
@@ -57,13 +46,12 @@ describe.each(["light", "dark"] as const)("access, %s", (scheme) => {
     await page.locator("body").press("?");
     await page.getByRole("dialog", { name: "Keyboard" }).waitFor();
     expect(await findings(page)).toEqual([]);
-    await page.context().close();
   });
 });
 
 describe.each(["light", "dark"] as const)("access, %s", (scheme) => {
   it("nor have an experiment's form with its mistakes, and the past", async () => {
-    const { page } = await visit(browser, `${ring.url}?tab=control`, { scheme });
+    const page = await ring.show(`${ring.shared.url}?tab=control`, { scheme });
     await ready(page);
     await page.getByRole("combobox", { name: "Scenario" }).selectOption("first-ring");
     await page.getByLabel("Add a phase").selectOption("partition");
@@ -85,19 +73,28 @@ describe.each(["light", "dark"] as const)("access, %s", (scheme) => {
       .first()
       .waitFor();
     expect(await findings(page)).toEqual([]);
-    await page.context().close();
   });
 });
 
 describe("a narrow screen", () => {
   it("has no serious finding and nothing wider than itself", async () => {
-    const { page } = await visit(browser, ring.url, { width: 390, height: 844 });
+    const page = await ring.show(ring.shared.url, { width: 390, height: 844 });
     await ready(page);
     await page.locator("body").press("ArrowRight");
     await page.keyboard.press("Enter");
     await page.getByRole("heading", { name: "Successor list" }).waitFor();
-    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
+    const [stage, name] = await Promise.all(
+      [".stage", ".label-strong:visible"].map((what) => page.locator(what).first().boundingBox()),
+    );
+    if (!stage || !name) throw new Error("the picture, or the selected member's name on it, has no box");
+    expect(name.x).toBeGreaterThanOrEqual(0);
+    expect(name.x + name.width).toBeLessThanOrEqual(390);
+    expect(name.y).toBeGreaterThanOrEqual(stage.y);
+    for (const tab of ["Events", "Lookups", "Members", "Charts", "Control"]) {
+      await page.getByRole("tab", { name: tab }).click();
+      await page.locator(".events li, .lookup-row, .table-row, .u-wrap, .control section").first().waitFor();
+      expect(await page.evaluate(() => document.documentElement.scrollWidth), tab).toBeLessThanOrEqual(390);
+    }
     expect(await findings(page)).toEqual([]);
-    await page.context().close();
   });
 });

@@ -1,31 +1,11 @@
-import type { Browser, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { launch, members, ready, serve, type Visit, visit } from "./rig";
+import type { Page } from "playwright-core";
+import { describe, expect, it } from "vitest";
+import { members, ready, rig, serve, type Visit } from "./rig";
 
-let browser: Browser;
-const open: (() => Promise<void>)[] = [];
+const { serve: ring, show: open } = rig();
 
-beforeAll(async () => {
-  browser = await launch();
-});
-afterAll(async () => {
-  await browser?.close();
-});
-afterEach(async () => {
-  for (const close of open.splice(0).reverse()) await close();
-});
-
-async function show(url: string, how: Visit = {}): Promise<Page> {
-  const { page } = await visit(browser, url, how);
-  open.push(() => page.context().close());
-  return page;
-}
-
-async function ring(options: Parameters<typeof serve>[0], port = 0) {
-  const served = await serve(options, port);
-  open.push(() => served.close());
-  return served;
-}
+/** show opens a page that may complain: connections are lost here, and commands refused. */
+const show = (url: string, how: Visit = {}): Promise<Page> => open(url, { ...how, mayComplain: true });
 
 describe("connection", () => {
   it("says plainly that it is lost, and comes back by itself", async () => {

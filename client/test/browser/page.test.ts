@@ -1,32 +1,8 @@
-import type { Browser, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { launch, members, ready, type Served, serve, type Visit, visit } from "./rig";
+import type { Page } from "playwright-core";
+import { describe, expect, it } from "vitest";
+import { members, ready, rig } from "./rig";
 
-let browser: Browser;
-let calm: Served; // a ring that nothing disturbs
-const open: (() => Promise<void>)[] = [];
-
-beforeAll(async () => {
-  browser = await launch();
-  calm = await serve({ members: 32, churn: 0, lookups: 20 });
-});
-afterAll(async () => {
-  await browser?.close();
-  await calm?.close();
-});
-afterEach(async () => {
-  for (const close of open.splice(0).reverse()) await close();
-});
-
-/** show opens the page, and sees to it that it complained of nothing when the test is done. */
-async function show(url = calm.url, how: Visit = {}, mayComplain = false): Promise<Page> {
-  const { page, complaints } = await visit(browser, url, how);
-  open.push(async () => {
-    await page.context().close();
-    if (!mayComplain) expect(complaints).toEqual([]);
-  });
-  return page;
-}
+const calm = rig({ members: 32, churn: 0, lookups: 20 }); // a ring that nothing disturbs
 
 /** Where a member stands on the screen, worked out from the table alone. */
 async function placeOf(page: Page, row: number): Promise<{ x: number; y: number; id: string }> {
@@ -46,7 +22,7 @@ async function placeOf(page: Page, row: number): Promise<{ x: number; y: number;
 
 describe("the ring", () => {
   it("shows thirty-two members on the canvas, in the state line and in the table", async () => {
-    const page = await show();
+    const page = await calm.show(calm.shared.url);
     await ready(page);
     expect(await members(page)).toBe(32);
     expect(await page.getByTestId("ring").getAttribute("data-drawn")).toBe("members");
@@ -70,7 +46,7 @@ describe("the ring", () => {
   });
 
   it("selects the member that stands where one clicks: at its identifier's true angle", async () => {
-    const page = await show();
+    const page = await calm.show(calm.shared.url);
     await ready(page);
     const { x, y, id } = await placeOf(page, 7);
     await page.mouse.click(x, y);
@@ -82,7 +58,7 @@ describe("the ring", () => {
   });
 
   it("says what is under the pointer", async () => {
-    const page = await show();
+    const page = await calm.show(calm.shared.url);
     await ready(page);
     const { x, y, id } = await placeOf(page, 3);
     await page.mouse.move(x, y);
@@ -91,7 +67,7 @@ describe("the ring", () => {
   });
 
   it("moves real lookups, and says how many of them it shows", async () => {
-    const page = await show();
+    const page = await calm.show(calm.shared.url);
     await ready(page);
     await page.locator("[data-testid=ring][data-motion=moving]").waitFor();
     await page.getByText(/lookups( per second)? shown/).waitFor();
@@ -101,7 +77,7 @@ describe("the ring", () => {
   });
 
   it("lets nothing travel for readers who want no motion", async () => {
-    const page = await show(calm.url, { calm: true });
+    const page = await calm.show(calm.shared.url, { calm: true });
     await ready(page);
     await page.locator("[data-testid=ring][data-motion=still]").waitFor();
   });
@@ -109,9 +85,8 @@ describe("the ring", () => {
 
 describe("a large ring", () => {
   it("is drawn as bins, opened by a lens, and member by member on zoom", async () => {
-    const large = await serve({ members: 1000, churn: 0, lookups: 5 });
-    open.push(() => large.close());
-    const page = await show(large.url);
+    const large = await calm.serve({ members: 1000, churn: 0, lookups: 5 });
+    const page = await calm.show(large.url);
     await ready(page);
     const ring = page.getByTestId("ring");
     expect(await ring.getAttribute("data-drawn")).toBe("bins");
@@ -131,9 +106,8 @@ describe("a large ring", () => {
 
 describe("a newcomer", () => {
   it("reads from the page alone how many there are, how the ring is, what was last repaired and how a key is found", async () => {
-    const busy = await serve({ members: 40, churn: 1, lookups: 10 });
-    open.push(() => busy.close());
-    const page = await show(busy.url);
+    const busy = await calm.serve({ members: 40, churn: 1, lookups: 10 });
+    const page = await calm.show(busy.url);
     await ready(page);
     expect(Number(await page.getByTestId("members").innerText())).toBeGreaterThan(20);
     await page.locator("[data-testid=state][data-state=ideal]").waitFor();
@@ -152,9 +126,8 @@ describe("a newcomer", () => {
 
 describe("what happened", () => {
   it("tells of a crash in feed, legend, table and state line", async () => {
-    const own = await serve({ members: 16, churn: 0, lookups: 0 });
-    open.push(() => own.close());
-    const page = await show(own.url);
+    const own = await calm.serve({ members: 16, churn: 0, lookups: 0 });
+    const page = await calm.show(own.url);
     await ready(page);
     const { x, y, id } = await placeOf(page, 4);
     await page.mouse.click(x, y);
@@ -180,9 +153,8 @@ describe("what happened", () => {
   });
 
   it("adds members by a click, and lets one leave", async () => {
-    const own = await serve({ members: 12, churn: 0, lookups: 0 });
-    open.push(() => own.close());
-    const page = await show(own.url);
+    const own = await calm.serve({ members: 12, churn: 0, lookups: 0 });
+    const page = await calm.show(own.url);
     await ready(page);
     await page.getByRole("tab", { name: "Control" }).click();
     await page.getByLabel("How many members").fill("3");
@@ -199,9 +171,8 @@ describe("what happened", () => {
 
 describe("a broken condition", () => {
   it("is named with its members, where it is, since when and why; and healed ones stay for a while", async () => {
-    const own = await serve({ members: 16, churn: 0, lookups: 0, violated: true });
-    open.push(() => own.close());
-    const page = await show(own.url);
+    const own = await calm.serve({ members: 16, churn: 0, lookups: 0, violated: true });
+    const page = await calm.show(own.url);
     await ready(page);
     expect(await page.getByTestId("state").innerText()).toMatch(/Violated[\s]+A successor list is out of order: /);
     const list = page.getByTestId("violations");
@@ -217,7 +188,7 @@ describe("a broken condition", () => {
 
 describe("lookups", () => {
   it("finds a typed key, shows its path and where the time went", async () => {
-    const page = await show(`${calm.url}?tab=lookups`);
+    const page = await calm.show(`${calm.shared.url}?tab=lookups`);
     await ready(page);
     await page.getByTestId("find").getByLabel("Key").fill("the tide");
     await page.getByTestId("find").getByRole("button", { name: "Find" }).click();
@@ -248,9 +219,8 @@ describe("lookups", () => {
 
 describe("the list of lookups", () => {
   it("has one row in each place, though several lookups share a trace", async () => {
-    const busy = await serve({ members: 32, churn: 0, lookups: 120 });
-    open.push(() => busy.close());
-    const page = await show(`${busy.url}?tab=lookups`);
+    const busy = await calm.serve({ members: 32, churn: 0, lookups: 120 });
+    const page = await calm.show(`${busy.url}?tab=lookups`);
     await ready(page);
     await page.getByText(/The last [4-6]\d\d took/).waitFor();
     await page.getByRole("table", { name: /Recent lookups/ }).hover();
@@ -264,7 +234,7 @@ describe("the list of lookups", () => {
 
 describe("keyboard", () => {
   it("walks the ring, follows fingers, selects, pauses and helps", async () => {
-    const page = await show();
+    const page = await calm.show(calm.shared.url);
     await ready(page);
     await page.locator("body").press("ArrowRight");
     const first = await page.getByTestId("cursor").innerText();
@@ -287,9 +257,8 @@ describe("keyboard", () => {
   });
 
   it("pauses the view, not the intake", async () => {
-    const own = await serve({ members: 10, churn: 0, lookups: 0 });
-    open.push(() => own.close());
-    const page = await show(own.url);
+    const own = await calm.serve({ members: 10, churn: 0, lookups: 0 });
+    const page = await calm.show(own.url);
     await ready(page);
     await page.locator("body").press(" ");
     await page.getByTestId("link").getByText("Paused").waitFor();

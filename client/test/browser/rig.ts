@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net";
 import { fileURLToPath } from "node:url";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { type PreviewServer, preview } from "vite";
+import { afterAll, afterEach, beforeAll, expect } from "vitest";
 import { type FakeOptions, fakeConductor } from "../../dev/plugin";
 
 /** The built page, on a server that stands in for the conductor, in a real Chromium. */
@@ -58,6 +59,7 @@ export interface Visit {
   scheme?: "light" | "dark";
   calm?: boolean;
   tour?: boolean;
+  mayComplain?: boolean; // otherwise a test of a Rig fails if the page did
 }
 
 /** visit opens the page in a context of its own; what the page complains about is collected. */
@@ -79,6 +81,50 @@ export async function visit(
   if (!how.tour) await page.addInitScript(() => localStorage.setItem("chord.tour", "1"));
   await page.goto(url);
   return { page, complaints };
+}
+
+/** A Rig is what the tests of a file work with. What a test opens is closed when it is done, the last first. */
+export interface Rig {
+  /** The ring that all tests of the file may look at, while they run. */
+  readonly shared: Served;
+  serve(options: FakeOptions, port?: number): Promise<Served>;
+  show(url: string, how?: Visit): Promise<Page>;
+}
+
+/** rig sets up for the tests of a file: a browser and, if options are given, a ring that they share. */
+export function rig(options?: FakeOptions): Rig {
+  let browser: Browser | undefined;
+  let shared: Served | undefined;
+  const open: (() => Promise<void>)[] = [];
+  beforeAll(async () => {
+    browser = await launch();
+    if (options) shared = await serve(options);
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await shared?.close();
+  });
+  afterEach(async () => {
+    for (const close of open.splice(0).reverse()) await close();
+  });
+  return {
+    get shared() {
+      return shared as Served;
+    },
+    async serve(options, port) {
+      const served = await serve(options, port);
+      open.push(served.close);
+      return served;
+    },
+    async show(url, how = {}) {
+      const { page, complaints } = await visit(browser as Browser, url, how);
+      open.push(async () => {
+        await page.context().close();
+        if (!how.mayComplain) expect(complaints).toEqual([]);
+      });
+      return page;
+    },
+  };
 }
 
 /** ready waits for the first picture, and for the panels, which follow it. */

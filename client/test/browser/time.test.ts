@@ -1,33 +1,18 @@
-import type { Browser, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { launch, ready, serve, until, visit } from "./rig";
+import type { Page } from "playwright-core";
+import { describe, expect, it } from "vitest";
+import type { FakeOptions } from "../../dev/plugin";
+import { ready, rig, until } from "./rig";
 
 // The buttons below the picture: of the history, and of a recording that is played.
 
-let browser: Browser;
-const open: (() => Promise<void>)[] = [];
+const { serve, show: visit } = rig();
 
-beforeAll(async () => {
-  browser = await launch();
-});
-afterAll(async () => {
-  await browser?.close();
-});
-afterEach(async () => {
-  for (const close of open.splice(0).reverse()) await close();
-});
-
-async function show(options: Parameters<typeof serve>[0]): Promise<{ page: Page }> {
-  const { url, close } = await serve(options);
-  open.push(close);
-  const { page, complaints } = await visit(browser, url);
-  open.push(async () => {
-    await page.context().close();
-    expect(complaints).toEqual([]);
-  });
+/** show opens the page of a ring of its own, once its history reaches back a little. */
+async function show(options: FakeOptions): Promise<Page> {
+  const page = await visit((await serve(options)).url);
   await ready(page);
   await remembered(page, 2);
-  return { page };
+  return page;
 }
 
 /** remembered waits until the history reaches so many seconds back. */
@@ -55,7 +40,7 @@ async function crash(page: Page, n: number): Promise<void> {
 
 describe("the history's buttons", () => {
   it("step from cause to cause, though several members tell of each, and come back to live", async () => {
-    const { page } = await show({ members: 14, churn: 0, lookups: 5 });
+    const page = await show({ members: 14, churn: 0, lookups: 5 });
     await crash(page, 1);
     await crash(page, 2);
     await button(page, "Back by one event").click();
@@ -76,7 +61,7 @@ describe("the history's buttons", () => {
   });
 
   it("play from an instant at the chosen speed, stand still there, and arrive at the present", async () => {
-    const { page } = await show({ members: 12, churn: 0, lookups: 20 });
+    const page = await show({ members: 12, churn: 0, lookups: 20 });
     await remembered(page, 5);
     const box = await page.locator(".track").boundingBox();
     await page.locator(".track").click({ position: { x: (box?.width ?? 0) / 20, y: 10 } });
@@ -97,7 +82,7 @@ describe("the history's buttons", () => {
   });
 
   it("pause the view at the top, and take it up again", async () => {
-    const { page } = await show({ members: 12, churn: 0, lookups: 5 });
+    const page = await show({ members: 12, churn: 0, lookups: 5 });
     await page.getByRole("button", { name: "Pause the view" }).click();
     await page.getByTestId("link").getByText("Paused").waitFor();
     await page.getByTestId("link").getByRole("button", { name: "Back to live" }).click();
@@ -107,7 +92,7 @@ describe("the history's buttons", () => {
 
 describe("a replay's buttons", () => {
   it("hold the recording, play its next event, change its speed, and look back in it", async () => {
-    const { page } = await show({ members: 12, churn: 2, lookups: 5, replay: true });
+    const page = await show({ members: 12, churn: 2, lookups: 5, replay: true });
     const now = page.locator(".timeline-now");
     await now.getByText("Replay", { exact: true }).waitFor();
     await button(page, "Stand still").click();
