@@ -52,7 +52,7 @@ func taped(t *testing.T, path string) (events map[string]int, spans int) {
 func TestRunRecords(t *testing.T) {
 	dir := t.TempDir()
 	source := filepath.Join(dir, "small.yaml")
-	text := "name: small\nring: {members: 6, successors: 3, transport: memory}\ntiming: {stabilize: 100ms}\nworkload: {rate: 50/s}\nduration: 3s\n"
+	text := "name: small\nring: {members: 6, successors: 3, transport: memory}\ntiming: {stabilize: 100ms}\nworkload: {rate: 50/s}\nduration: 8s\n" // time enough for six to join on a busy machine
 	if err := os.WriteFile(source, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -33,15 +33,15 @@ func TestHistoryOutlivesAKill(t *testing.T) {
 
 	// What the first conductor showed, and when.
 	type look struct {
-		asked time.Time // the answer is of this instant or later
+		shown time.Time // the answer is of this instant or earlier
 		Time  time.Time
 		Seq   uint64
 	}
 	var looks []look
 	begun := time.Now()
 	eventually(t, 60*time.Second, "ten seconds of churn", func() error {
-		l := look{asked: time.Now()}
 		status, body := first.call("GET", "/api/ring", nil)
+		l := look{shown: time.Now()}
 		if status != http.StatusOK {
 			return fmt.Errorf("GET /api/ring: %d %s", status, tail(body, 200))
 		}
@@ -73,7 +73,7 @@ func TestHistoryOutlivesAKill(t *testing.T) {
 	kept := at(killed)
 	var secondBefore, halfway look
 	for i, l := range looks {
-		if killed.Sub(l.asked) >= time.Second {
+		if killed.Sub(l.shown) >= time.Second {
 			secondBefore = l
 		}
 		if i == len(looks)/2 {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -135,19 +136,24 @@ func run(t *testing.T, env []string, path string, args ...string) (code int, out
 	return cmd.ProcessState.ExitCode(), buf.String()
 }
 
-// freePorts finds n ports nobody listens on now.
+// freePorts finds n ports nobody listens on now, below those that systems hand out by themselves: of these any may be
+// another's a moment later, and for good where a program is to come back at its old one.
 func freePorts(t *testing.T, n int) []int {
 	t.Helper()
-	ports := make([]int, n)
-	for i := range ports {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+	var ports []int
+	for range 100 * n {
+		port := 20_000 + rand.IntN(12_000)
+		l, err := net.Listen("tcp", local(port))
 		if err != nil {
-			t.Fatal(err)
+			continue // taken
 		}
 		defer l.Close()
-		ports[i] = l.Addr().(*net.TCPAddr).Port
+		if ports = append(ports, port); len(ports) == n {
+			return ports
+		}
 	}
-	return ports
+	t.Fatalf("only %d of %d free ports", len(ports), n)
+	return nil
 }
 
 // eventually asks check until it is content, and fails with its last complaint after limit.
