@@ -77,7 +77,7 @@ func (r *running) end() (code int) {
 	select {
 	case code = <-r.code:
 		r.code <- code
-	case <-time.After(time.Minute):
+	case <-time.After(3 * time.Minute):
 		r.t.Fatal("the program does not end")
 	}
 	http.DefaultClient.CloseIdleConnections()
@@ -141,7 +141,7 @@ func (a ringAnswer) statusOf(id string) string {
 // until waits for a state of the ring view.
 func (r *running) until(what string, cond func(ringAnswer) bool) ringAnswer {
 	r.t.Helper()
-	const limit = 90 * time.Second // a machine that does much else
+	const limit = 4 * time.Minute // a machine that does much else
 	deadline := time.After(limit)
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
