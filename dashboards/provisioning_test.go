@@ -1,0 +1,138 @@
+package main
+
+import (
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// The fields that Grafana documents for provisioning (administration/provisioning; datasources/prometheus/configure). It
+// passes over what it does not know, so a field misspelt is one that is not set.
+type (
+	dataSources struct {
+		APIVersion        int `yaml:"apiVersion"`
+		Prune             bool
+		DeleteDatasources []struct {
+			Name  string
+			OrgID int `yaml:"orgId"`
+		} `yaml:"deleteDatasources"`
+		Datasources []struct {
+			Name, Type, Access, UID, URL, User, Database string
+			OrgID                                        int    `yaml:"orgId"`
+			BasicAuth                                    bool   `yaml:"basicAuth"`
+			BasicAuthUser                                string `yaml:"basicAuthUser"`
+			WithCredentials                              bool   `yaml:"withCredentials"`
+			IsDefault                                    bool   `yaml:"isDefault"`
+			Editable                                     bool
+			Version                                      int
+			SecureJSONData                               map[string]string `yaml:"secureJsonData"`
+			JSONData                                     struct {
+				HTTPMethod            string `yaml:"httpMethod"`
+				TimeInterval          string `yaml:"timeInterval"`
+				QueryTimeout          string `yaml:"queryTimeout"`
+				ManageAlerts          bool   `yaml:"manageAlerts"`
+				PrometheusType        string `yaml:"prometheusType"`
+				PrometheusVersion     string `yaml:"prometheusVersion"`
+				CacheLevel            string `yaml:"cacheLevel"`
+				DisableMetricsLookup  bool   `yaml:"disableMetricsLookup"`
+				CustomQueryParameters string `yaml:"customQueryParameters"`
+				IncrementalQuerying   bool   `yaml:"incrementalQuerying"`
+				ExemplarDestinations  []struct {
+					Name            string
+					DatasourceUID   string `yaml:"datasourceUid"`
+					URL             string
+					URLDisplayLabel string `yaml:"urlDisplayLabel"`
+				} `yaml:"exemplarTraceIdDestinations"`
+			} `yaml:"jsonData"`
+		}
+	}
+	providers struct {
+		APIVersion int `yaml:"apiVersion"`
+		Providers  []struct {
+			Name, Folder, Type    string
+			OrgID                 int    `yaml:"orgId"`
+			FolderUID             string `yaml:"folderUid"`
+			DisableDeletion       bool   `yaml:"disableDeletion"`
+			UpdateIntervalSeconds int    `yaml:"updateIntervalSeconds"`
+			AllowUIUpdates        bool   `yaml:"allowUiUpdates"`
+			Options               struct {
+				Path                      string
+				FoldersFromFilesStructure bool `yaml:"foldersFromFilesStructure"`
+			}
+		}
+	}
+)
+
+// strictly reads a provisioning file and fails on a field that Grafana does not document.
+func strictly(t *testing.T, file string, into any) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("grafana/provisioning", file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	decoder := yaml.NewDecoder(strings.NewReader(string(text)))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(into); err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+	if strings.Contains(string(text), "$") {
+		t.Errorf("%s: Grafana takes what follows a $ for a variable", file)
+	}
+}
+
+func TestProvisioning(t *testing.T) {
+	var sources dataSources
+	strictly(t, "datasources/datasources.yaml", &sources)
+	types, defaults := map[string]string{}, 0
+	for _, s := range sources.Datasources {
+		if s.Name == "" || s.UID == "" || s.Access != "proxy" || !strings.HasPrefix(s.URL, "http://"+s.Type+":") || types[s.UID] != "" {
+			t.Errorf("data source %+v: a name, a uid of its own, the access proxy and the URL of its service are wanted", s)
+		}
+		types[s.UID] = s.Type
+		if s.IsDefault {
+			defaults++
+		}
+	}
+	if sources.APIVersion != 1 || types[prometheusUID] != "prometheus" || defaults != 1 {
+		t.Errorf("version %d, %d defaults, data sources %v: the dashboards ask %s", sources.APIVersion, defaults, types, prometheusUID)
+	}
+	links := 0
+	for _, s := range sources.Datasources {
+		for _, to := range s.JSONData.ExemplarDestinations {
+			links++
+			if to.Name != "trace_id" || types[to.DatasourceUID] != "jaeger" || to.URL != "" {
+				t.Errorf("exemplars lead to %+v: their label is trace_id, and a data source opens them", to)
+			}
+		}
+	}
+	if links != 1 {
+		t.Errorf("%d links from exemplars to traces", links)
+	}
+
+	var boards providers
+	strictly(t, "dashboards/dashboards.yaml", &boards)
+	var compose struct {
+		Services map[string]struct{ Volumes []string }
+	}
+	read(t, "../docker-compose.yml", &compose)
+	mounted := map[string]string{}
+	for _, volume := range compose.Services["grafana"].Volumes {
+		if parts := strings.Split(volume, ":"); len(parts) > 1 {
+			mounted[parts[1]] = parts[0]
+		}
+	}
+	if boards.APIVersion != 1 || len(boards.Providers) != 1 {
+		t.Fatalf("%+v", boards)
+	}
+	p := boards.Providers[0]
+	if p.Type != "file" || p.Name == "" || p.FolderUID == "" || path.Clean(mounted[p.Options.Path]) != path.Join("dashboards", folder) {
+		t.Errorf("provider %+v reads %q; the dashboards are in dashboards/%s", p, mounted[p.Options.Path], folder)
+	}
+	if from := mounted["/etc/grafana/provisioning"]; path.Clean(from) != "dashboards/grafana/provisioning" {
+		t.Errorf("Grafana gets its provisioning from %q", from)
+	}
+}
