@@ -57,6 +57,9 @@ func BenchmarkSeek(b *testing.B) {
 				b.ReportMetric(float64(list[len(list)-1].Microseconds())/1000, "max-"+what)
 			}
 			b.ReportMetric(float64(s.Bytes)/1e6, "MB/hour")
+			if s.Bytes > defaultMemory {
+				b.Errorf("an hour takes %d MiB: what is kept in memory by default does not reach so far", s.Bytes>>20)
+			}
 			b.ReportMetric(float64(s.Bytes)/float64(s.Events), "B/event")
 		})
 		b.Run(kind+"/forward", func(b *testing.B) { // as when playing back, 40 ms a step

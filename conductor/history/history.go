@@ -42,7 +42,7 @@ const (
 	defaultDisk      = 4 << 30
 	defaultQueue     = 1 << 16
 	minChapter       = 10_000 // entries
-	entriesPerMember = 8      // a chapter has as many, so that its checkpoint is the smaller part of it
+	entriesPerMember = 10     // a chapter has as many, so that its checkpoint is the smaller part of it
 	maxChapterAge    = 10 * time.Minute
 	flushEvery       = 250 * time.Millisecond
 	syncEvery        = 500 * time.Millisecond
