@@ -29,7 +29,10 @@ func (w *Watch) Spans(td ptrace.Traces) {
 				}
 				took := max(0, s.EndTimestamp().AsTime().Sub(s.StartTimestamp().AsTime()))
 				failed := s.Status().Code() == ptrace.StatusCodeError
-				w.spend(work{operation: s.Name()}, took, failed)
+				// Both sides of a move have a span: it is one operation, in which two members spent their time.
+				if side, ok := s.Attributes().Get(string(chordevent.MoveDirectionKey)); !ok || side.Str() != "in" {
+					w.spend(work{operation: s.Name()}, took, failed)
+				}
 				if id, ok := s.Attributes().Get(string(chordevent.NodeIDKey)); ok {
 					w.spend(work{member: id.Str()}, took, failed)
 				}

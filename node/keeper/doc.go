@@ -37,6 +37,9 @@
 // range as its own, unclean. If either dies before, the source's ownership stands, or is taken over from it. A member
 // takes part in one move at a time.
 //
+// Both sides have a span of it, the receiver's within the source's: from BEGIN to the end it comes to, which at the latest
+// is that the receiver, after two call limits of silence, has asked the source and found it dead.
+//
 // # Copies
 //
 // The holders of copies are the first R-1 distinct hosts beyond the owner on the circle (walk). A write is acknowledged

@@ -88,6 +88,10 @@ func (c counted) Fetch(ctx context.Context, q *nodepb.FetchRequest) (*nodepb.Fet
 // nowhere is the address of nobody.
 type nowhere struct{ nodepb.UnimplementedKeysServer }
 
+func (nowhere) Survey(context.Context, *nodepb.SurveyRequest) (*nodepb.SurveyResponse, error) {
+	return nil, env.ErrTimeout
+}
+
 func (nowhere) Replicate(context.Context, *nodepb.ReplicateRequest) (*nodepb.ReplicateResponse, error) {
 	return nil, env.ErrTimeout
 }

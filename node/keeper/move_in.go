@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"chordconductor/node/chord"
 	"chordconductor/node/nodepb"
 	"chordconductor/node/store"
@@ -25,6 +27,29 @@ type incoming struct {
 	prepared    bool // everything is here
 	heard       time.Time
 	keys, bytes int64
+
+	// The receiver's side of the move as a span, from the beginning that is agreed to until it is done or given up, by
+	// whichever call or silence that comes. There is one, since there is one incoming move; the member's end ends it too.
+	// Both are set before the move is the keeper's, and not changed.
+	ctx  context.Context
+	span trace.Span
+}
+
+var (
+	errAnew     = errors.New("its source has begun anew")
+	errAbandons = errors.New("its source has given it up")
+	errEnded    = errors.New("the member has ended")
+)
+
+// moveNews is what there is to tell of an incoming move.
+type moveNews struct {
+	of    *incoming
+	event chordevent.KeysMoved
+	err   error // why it failed
+}
+
+func (m *incoming) failed(err error) moveNews {
+	return moveNews{of: m, event: m.event(chordevent.MoveFailed), err: err}
 }
 
 // Move takes one step of a handover to this member.
@@ -43,7 +68,7 @@ func (k *Keeper) Move(ctx context.Context, q *nodepb.MoveRequest) (*nodepb.MoveR
 		}
 	}
 	a := &nodepb.MoveResponse{Reply: k.member.Reply(), Outcome: nodepb.MoveResponse_OUTCOME_OK}
-	var events []chordevent.KeysMoved
+	var news []moveNews
 	k.mu.Lock()
 	k.heardFrom(m.source)
 	current := k.in != nil && k.in.id == m.id && k.in.source == m.source
@@ -58,10 +83,11 @@ func (k *Keeper) Move(ctx context.Context, q *nodepb.MoveRequest) (*nodepb.MoveR
 				break
 			}
 			if k.in != nil {
-				events = append(events, k.in.event(chordevent.MoveFailed))
+				news = append(news, k.in.failed(errAnew))
 			}
+			k.openIn(ctx, m)
 			k.in = m
-			events = append(events, m.event(chordevent.MoveStarted))
+			news = append(news, moveNews{of: m, event: m.event(chordevent.MoveStarted)})
 		}
 		a.Held = k.store.Summary(m.from, m.to).Count
 	case nodepb.MoveRequest_PHASE_RECORDS:
@@ -83,13 +109,13 @@ func (k *Keeper) Move(ctx context.Context, q *nodepb.MoveRequest) (*nodepb.MoveR
 		case k.taken == m.id:
 		case current && k.in.prepared:
 			k.in.keys, k.in.bytes = m.keys, m.bytes // what the source has brought in all, however it came
-			events = append(events, k.activate()...)
+			news = append(news, k.activate())
 		default:
 			a.Outcome = nodepb.MoveResponse_OUTCOME_UNKNOWN
 		}
 	case nodepb.MoveRequest_PHASE_ABORT:
 		if current {
-			events = append(events, k.discardIn())
+			news = append(news, k.discardIn(errAbandons))
 		}
 	default:
 		err = fmt.Errorf("move in unknown phase %d", q.Phase)
@@ -98,11 +124,38 @@ func (k *Keeper) Move(ctx context.Context, q *nodepb.MoveRequest) (*nodepb.MoveR
 	if err != nil {
 		return nil, malformed(err)
 	}
-	k.tell(ctx)
-	for _, e := range events {
-		k.moved(ctx, e)
-	}
+	k.tellIn(ctx, news...)
 	return a, nil
+}
+
+// openIn starts the span of an incoming move, within the call that begins it. It outlives that call. mu is held.
+func (k *Keeper) openIn(ctx context.Context, m *incoming) {
+	_, m.span = k.tel.startMove(ctx, moveAttributes(k.space, m.id, "in", m.reason, m.source)...)
+	m.ctx = trace.ContextWithSpan(context.Background(), m.span)
+}
+
+// tellIn tells what has become of an incoming move, and of the register, which may have changed with it. A move that is
+// done or given up ends its span.
+func (k *Keeper) tellIn(ctx context.Context, news ...moveNews) {
+	for _, n := range news {
+		ctx = n.of.ctx
+	}
+	k.tell(ctx)
+	for _, n := range news {
+		k.moved(n.of.ctx, n.event)
+		if n.event.Phase != chordevent.MoveStarted {
+			k.tel.endMove(n.of.span, n.err, n.event.Keys, n.event.Bytes)
+		}
+	}
+}
+
+// closeIn ends the span of a move that is still open when the member ends.
+func (k *Keeper) closeIn() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if m := k.in; m != nil {
+		k.tel.endMove(m.span, errEnded, m.keys, m.bytes)
+	}
 }
 
 // incomingFromWire reads what every message of a move says.
@@ -171,13 +224,13 @@ func (k *Keeper) takeRecords(m *incoming, records []*store.Record) error {
 
 // activate makes this member responsible for the range of the prepared move. The caller tells the register and the
 // events. mu is held.
-func (k *Keeper) activate() []chordevent.KeysMoved {
+func (k *Keeper) activate() moveNews {
 	m, own := k.in, k.reg.Load()
 	k.in = nil
 	next := m.grant
 	if own != nil {
 		if own.from != m.to {
-			return []chordevent.KeysMoved{m.event(chordevent.MoveFailed)} // the range above has changed hands meanwhile
+			return m.failed(errOvertaken) // the range above has changed hands meanwhile
 		}
 		next.epoch = max(next.epoch, own.epoch+1)
 	}
@@ -186,29 +239,28 @@ func (k *Keeper) activate() []chordevent.KeysMoved {
 	if m.unclean {
 		k.soil(m.source)
 	}
-	return []chordevent.KeysMoved{m.event(chordevent.MoveDone)}
+	return moveNews{of: m, event: m.event(chordevent.MoveDone)}
 }
 
 // discardIn gives up the incoming move; what has come stays as copies. mu is held.
-func (k *Keeper) discardIn() chordevent.KeysMoved {
+func (k *Keeper) discardIn(why error) moveNews {
 	m := k.in
 	k.in = nil
 	k.sweepSoon()
 	k.tendDue.Set()
-	return m.event(chordevent.MoveFailed)
+	return m.failed(why)
 }
 
 // releasedBy takes a request that a source has passed on after its release for the commit.
 func (k *Keeper) releasedBy(ctx context.Context, id string) {
 	k.mu.Lock()
-	var events []chordevent.KeysMoved
+	var news []moveNews
 	if k.in != nil && k.in.id == id && k.in.prepared {
-		events = k.activate()
+		news = append(news, k.activate())
 	}
 	k.mu.Unlock()
-	if len(events) > 0 {
-		k.tell(ctx)
-		k.moved(ctx, events[0])
+	if len(news) > 0 {
+		k.tellIn(ctx, news...)
 	}
 }
 
@@ -227,26 +279,26 @@ func (k *Keeper) watchIn(ctx context.Context) error {
 		return err
 	}
 	k.mu.Lock()
-	var events []chordevent.KeysMoved
+	var news []moveNews
 	switch {
 	case k.in != m:
 	case err == nil && s.move == nodepb.SurveyResponse_MOVE_STATE_ACTIVE:
 		m.heard = k.env.Now()
 	case err == nil && m.prepared && s.move == nodepb.SurveyResponse_MOVE_STATE_RELEASED:
-		events = k.activate()
+		news = append(news, k.activate())
 	case errors.Is(err, errDead) && m.prepared:
 		// Should the source have given up the move before it died, others hold what was written since.
-		events = k.activate()
+		news = append(news, k.activate())
 		k.soil()
 	case err != nil && !errors.Is(err, errDead):
 		m.heard = k.env.Now()
 	default:
-		events = []chordevent.KeysMoved{k.discardIn()}
+		if err == nil {
+			err = errAbandons
+		}
+		news = append(news, k.discardIn(err))
 	}
 	k.mu.Unlock()
-	k.tell(ctx)
-	for _, e := range events {
-		k.moved(ctx, e)
-	}
+	k.tellIn(ctx, news...)
 	return nil
 }

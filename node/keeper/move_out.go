@@ -113,12 +113,10 @@ func (k *Keeper) outlived(p chord.Peer) {
 // moveOut hands a range over, from its announcement to the receiver's word that it has taken over. After an error this
 // member is still responsible. A deadline (zero: none) gives up what has not been released by then.
 func (k *Keeper) moveOut(ctx context.Context, m *outgoing) error {
-	ctx, span := k.tel.startMove(ctx,
-		chordevent.MoveIDKey.String(m.id), chordevent.MoveDirectionKey.String("out"),
-		chordevent.MoveReasonKey.String(string(m.reason)), chordevent.PeerIDKey.String(k.space.Format(m.receiver.ID)))
+	ctx, span := k.tel.startMove(ctx, moveAttributes(k.space, m.id, "out", m.reason, m.receiver)...)
 	k.moved(ctx, m.event(chordevent.MoveStarted))
 	err := k.hand(ctx, m)
-	k.tel.end(span, err, chordevent.MoveKeysKey.Int64(m.keys), chordevent.MoveBytesKey.Int64(m.bytes))
+	k.tel.endMove(span, err, m.keys, m.bytes)
 	return err
 }
 

@@ -69,6 +69,19 @@ func (t *telemetry) startMove(ctx context.Context, attributes ...attribute.KeyVa
 	return t.start(ctx, chordevent.SpanKeysMove, attributes...)
 }
 
+// endMove ends the span of a move, either side's.
+func (t *telemetry) endMove(span trace.Span, err error, keys, bytes int64) {
+	t.end(span, err, chordevent.OutcomeKey.String(chordevent.OutcomeOK), chordevent.MoveKeysKey.Int64(keys), chordevent.MoveBytesKey.Int64(bytes))
+}
+
+// moveAttributes are what both sides of a move say of it.
+func moveAttributes(space chord.Space, id, direction string, reason chordevent.MoveReason, peer chord.Peer) []attribute.KeyValue {
+	return []attribute.KeyValue{
+		chordevent.MoveIDKey.String(id), chordevent.MoveDirectionKey.String(direction),
+		chordevent.MoveReasonKey.String(string(reason)), chordevent.PeerIDKey.String(space.Format(peer.ID)),
+	}
+}
+
 func (t *telemetry) start(ctx context.Context, name string, attributes ...attribute.KeyValue) (context.Context, trace.Span) {
 	return t.startAt(ctx, t.env.Now(), name, attributes...)
 }

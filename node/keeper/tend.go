@@ -15,6 +15,7 @@ import (
 // over what a dead owner leaves below it, and settles with others who say they own the same. Until the member owns its
 // range, that belongs to the trace of ctx, the join: so a join and the move of its keys are one trace.
 func (k *Keeper) tend(ctx context.Context) {
+	defer k.closeIn()
 	pause := time.Duration(0)
 	for round := 0; ; round++ {
 		if round == joinRounds || k.reg.Load() != nil {

@@ -27,7 +27,8 @@ func TestJoinAndKeyMoveAreOneTrace(t *testing.T) {
 			joins[s.sc.TraceID()] = s
 		}
 	}
-	moves := 0
+	// Moves by their source's span, and the receivers' spans.
+	sent, received := map[trace.SpanID]*recordedSpan{}, []*recordedSpan(nil)
 	for _, s := range rec.spans {
 		if s.parent.IsValid() && !recorded[s.parent.SpanID()] {
 			t.Errorf("%s of %v hangs on a span that nobody has recorded", s.name, s.attrs[chordevent.NodeIDKey])
@@ -35,7 +36,11 @@ func TestJoinAndKeyMoveAreOneTrace(t *testing.T) {
 		if s.name != chordevent.SpanKeysMove {
 			continue
 		}
-		moves++
+		if s.attrs[chordevent.MoveDirectionKey].AsString() == "in" {
+			received = append(received, s)
+			continue
+		}
+		sent[s.sc.SpanID()] = s
 		join := joins[s.sc.TraceID()]
 		if join == nil {
 			t.Errorf("a move to %v is in no join's trace", s.attrs[chordevent.PeerIDKey])
@@ -43,7 +48,20 @@ func TestJoinAndKeyMoveAreOneTrace(t *testing.T) {
 			t.Errorf("a move to %v is in the trace of the join of %v", s.attrs[chordevent.PeerIDKey], join.attrs[chordevent.NodeIDKey])
 		}
 	}
-	if moves < 9 {
-		t.Errorf("%d moves for 9 joins", moves)
+	if len(sent) < 9 || len(received) != len(sent) {
+		t.Errorf("%d moves for 9 joins, received %d", len(sent), len(received))
+	}
+	for _, in := range received {
+		out := sent[in.parent.SpanID()] // there are no spans of RPCs in between here
+		switch {
+		case out == nil:
+			t.Errorf("what %v receives hangs on no move", in.attrs[chordevent.NodeIDKey])
+		case in.attrs[chordevent.MoveIDKey] != out.attrs[chordevent.MoveIDKey],
+			in.attrs[chordevent.NodeIDKey] != out.attrs[chordevent.PeerIDKey], in.attrs[chordevent.PeerIDKey] != out.attrs[chordevent.NodeIDKey],
+			in.attrs[chordevent.MoveKeysKey] != out.attrs[chordevent.MoveKeysKey], in.attrs[chordevent.OutcomeKey].AsString() != chordevent.OutcomeOK:
+			t.Errorf("the sides of a move differ: out %v, in %v", out.attrs, in.attrs)
+		case in.start.Before(out.start), in.end.After(out.end), in.failed:
+			t.Errorf("move %v: out from %v to %v, in from %v to %v", out.attrs[chordevent.MoveIDKey], out.start, out.end, in.start, in.end)
+		}
 	}
 }

@@ -124,6 +124,6 @@ var spans = []spanRow{
 	{SpanRectify, "what a notify leads to", sampledChanges, []attribute.Key{PeerIDKey}},
 	{SpanFixFingers, "one round of finger maintenance", sampledChanges, []attribute.Key{LookupKeyKey, LookupOwnerKey}},
 	{SpanCheckPredecessor, "one ping of the predecessor", sampledChanges, []attribute.Key{PeerIDKey}},
-	{SpanKeysMove, "a range of keys on its way", sampledAlways, []attribute.Key{MoveIDKey, MoveDirectionKey, MoveReasonKey, MoveKeysKey, MoveBytesKey, PeerIDKey}},
+	{SpanKeysMove, "a range of keys on its way: `out` at its source, and within it `in` at its receiver", sampledAlways, []attribute.Key{MoveIDKey, MoveDirectionKey, MoveReasonKey, MoveKeysKey, MoveBytesKey, PeerIDKey}},
 	{SpanRepair, "anti-entropy with one replica holder that found a difference", sampledAlways, []attribute.Key{RepairRecordsKey, RepairBytesKey, PeerIDKey}},
 }

@@ -59,6 +59,30 @@ func (tr trace) instances() int {
 	return len(all)
 }
 
+// receives checks the receiver's side of a move: within the call that began it, and so within the source's side, which
+// says the same.
+func (tr trace) receives(s span, joiner string) error {
+	byID := map[string]span{}
+	for _, other := range tr.Spans {
+		byID[other.SpanID] = other
+	}
+	out := byID[s.parent()]
+	for out.Operation == "chord.v1.Keys/Move" {
+		out = byID[out.parent()]
+	}
+	if out.Operation != "chord.keys.move" || out.tag("chord.move.direction") != "out" || out.tag("chord.move.id") != s.tag("chord.move.id") {
+		return fmt.Errorf("trace %s: what %s receives hangs on %s %v", tr.TraceID, s.tag("chord.node.id"), out.Operation, out.Tags)
+	}
+	if s.tag("chord.node.id") != joiner || s.tag("chord.peer.id") != out.tag("chord.node.id") || s.tag("chord.move.keys") != out.tag("chord.move.keys") {
+		return fmt.Errorf("trace %s: the sides of a move to %s differ: %v and %v", tr.TraceID, joiner, out.Tags, s.Tags)
+	}
+	const cut = 2 // Jaeger's instants and durations are whole microseconds
+	if s.StartTime+cut < out.StartTime || s.StartTime+s.Duration > out.StartTime+out.Duration+cut {
+		return fmt.Errorf("trace %s: the move is received outside the time in which it is sent", tr.TraceID)
+	}
+	return nil
+}
+
 // joinsAndMoves checks the traces of joins: the joiner, those who were asked and the one who hands over keys stand in one
 // trace of several processes, each with its events at their instants.
 func joinsAndMoves(jaeger string) error {
@@ -66,7 +90,7 @@ func joinsAndMoves(jaeger string) error {
 	if err != nil {
 		return err
 	}
-	moves, across := 0, 0
+	moves, across, received := 0, 0, 0
 	for _, tr := range traces {
 		if err := tr.whole(); err != nil {
 			return err
@@ -85,6 +109,17 @@ func joinsAndMoves(jaeger string) error {
 			if s.Operation != "chord.keys.move" {
 				continue
 			}
+			e := s.event("chord.keys.moved")
+			if e == nil || e.Timestamp < s.StartTime || e.Timestamp > s.StartTime+s.Duration || s.tag("chord.outcome") != "ok" {
+				return fmt.Errorf("trace %s: the move does not say when it began, and that it ended well: %v, %v", tr.TraceID, s.Tags, s.Logs)
+			}
+			if s.tag("chord.move.direction") == "in" {
+				received++
+				if err := tr.receives(s, joiner); err != nil {
+					return err
+				}
+				continue
+			}
 			moves++
 			if s.tag("chord.peer.id") != joiner || s.tag("chord.move.reason") != "join" || s.tag("chord.node.id") == joiner {
 				return fmt.Errorf("trace %s: the join of %s has a move of %s to %s", tr.TraceID, joiner, s.tag("chord.node.id"), s.tag("chord.peer.id"))
@@ -92,17 +127,13 @@ func joinsAndMoves(jaeger string) error {
 			if s.tag("chord.host.id") != host && !tr.called("chord.v1.Keys/Move", s.tag("chord.node.id"), joiner) {
 				return fmt.Errorf("trace %s: no call of the move names %s, who hands over, and %s, who takes", tr.TraceID, s.tag("chord.node.id"), joiner)
 			}
-			e := s.event("chord.keys.moved")
-			if e == nil || e.Timestamp < s.StartTime || e.Timestamp > s.StartTime+s.Duration {
-				return fmt.Errorf("trace %s: the move does not say when it began: %v", tr.TraceID, s.Logs)
-			}
 		}
 		if tr.instances() > 1 && len(tr.members()) > 2 {
 			across++
 		}
 	}
-	if moves < 10 || across < 5 { // 20 members joined, one founded, on five hosts
-		return fmt.Errorf("%d traces of joins have %d key moves; %d span processes", len(traces), moves, across)
+	if moves < 10 || received != moves || across < 5 { // 20 members joined, one founded, on five hosts
+		return fmt.Errorf("%d traces of joins have %d key moves, %d received; %d span processes", len(traces), moves, received, across)
 	}
 	return nil
 }
