@@ -84,6 +84,7 @@ describe("address", () => {
     expect(await other.getByRole("tab", { selected: true }).innerText()).toBe("Control");
     await other.keyboard.press("1");
     const pressed = other.getByRole("group", { name: "Events shown" }).getByRole("button", { pressed: true });
+    await pressed.first().waitFor();
     expect(await pressed.allInnerTexts()).toEqual(["Membership", "Keys", "Failures only"]);
     await other.keyboard.press("3");
     expect(await other.getByRole("columnheader", { name: /Keys/ }).getAttribute("aria-sort")).toBe("descending");
@@ -165,12 +166,13 @@ describe("time", () => {
       expect((await then.locator("dl").innerText()).replace(/Last heard.*/s, "")).toBe(
         facts.replace(/Last heard.*/s, ""),
       );
-      expect(await past.locator(".label-note", { hasText: "predecessor" }).count()).toBe(1);
+      await past.locator(".label-note", { hasText: "predecessor" }).waitFor({ state: "attached" }); // and there is no other
       // What had not happened yet is in no list.
       await past.getByRole("tab", { name: "Events" }).click();
       expect(await past.getByTestId("feed").getByText(/dead/).count()).toBe(0);
       const at = Date.parse(new URL(past.url()).searchParams.get("t") ?? "");
       await past.getByRole("tab", { name: "Lookups" }).click();
+      await past.locator(".lookup-row").nth(3).waitFor();
       const times = await past.locator(".lookup-row [role=cell]:nth-child(2)").allInnerTexts();
       expect(times.length).toBeGreaterThan(3);
       const day = new Date(at);

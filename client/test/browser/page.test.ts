@@ -53,6 +53,7 @@ describe("the ring", () => {
     await page.getByTestId("member-panel").waitFor();
     expect(await page.getByTestId("member-panel").locator("h2").innerText()).toContain(id);
     await page.getByRole("heading", { name: "Successor list" }).waitFor();
+    await page.locator(".member .chips li").nth(7).waitFor();
     expect(await page.locator(".member .chips li").count()).toBe(8);
     expect(await page.locator(".label-strong").innerText()).toBe(id);
   });
@@ -180,7 +181,7 @@ describe("a broken condition", () => {
     expect(await list.locator("li").first().innerText()).toMatch(/since \d\d:\d\d:\d\d/);
     expect(await list.locator("li").last().innerText()).toContain("healed after 1.5 s");
     expect(await list.getByRole("link").first().getAttribute("href")).toContain("/trace/");
-    expect(await page.locator(".label-note", { hasText: "violated" }).count()).toBe(1);
+    await page.locator(".label-note", { hasText: "violated" }).waitFor({ state: "attached" }); // and there is no other
     await list.locator(".id-link").first().click();
     await page.getByTestId("member-panel").waitFor();
   });
@@ -245,6 +246,7 @@ describe("keyboard", () => {
     expect(await page.getByTestId("cursor").innerText()).toBe(first);
     await page.keyboard.press("Enter");
     await page.getByRole("heading", { name: "Successor list" }).waitFor();
+    await page.locator(".fingers .id-link").first().waitFor();
     const fingers = await page.locator(".fingers .id-link").allInnerTexts();
     await page.keyboard.press("Shift+ArrowRight");
     expect(fingers).toContain((await page.getByTestId("cursor").innerText()).slice(0, 8));
