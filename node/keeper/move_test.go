@@ -53,7 +53,7 @@ func (s *moveSpan) SetAttributes(kv ...attribute.KeyValue) {
 	}
 }
 
-func (s *moveSpan) says(key attribute.Key) string { return s.attrs[key].Emit() }
+func (s *moveSpan) says(key attribute.Key) string { return s.attrs[key].String() }
 
 // A move is two spans, one within the other, that say the same of it.
 func TestBothSidesOfAMoveHaveASpan(t *testing.T) {
