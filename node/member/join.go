@@ -17,6 +17,10 @@ import (
 // ErrTaken says that a live member of the ring has the joiner's identifier. It is final.
 var ErrTaken = errors.New("a live member has this identifier")
 
+// errHeld says that the ring has an earlier life of the joiner, or the member of another host that advertises the same
+// address. It passes once that is found dead.
+var errHeld = errors.New("the identifier is not free yet")
+
 // found makes the member the first of a ring.
 func (m *Member) found() {
 	ctx, span := m.startSpan(context.Background(), chordevent.SpanJoin)
@@ -38,6 +42,9 @@ func (m *Member) join(ctx context.Context) error {
 			m.keys.Joined(ctx)
 			m.endSpan(span, nil)
 			return nil
+		}
+		if !errors.Is(err, ErrTaken) && !errors.Is(err, errHeld) {
+			m.appear(ctx)
 		}
 		m.edit(func(s *snapshot) { s.phase = looking })
 		if m.host.cfg.JoinFailed != nil && !isStop(err) {
@@ -81,7 +88,7 @@ func (m *Member) tryJoin(ctx context.Context) (through chord.Peer, err error) {
 	if !chord.Joins(n, m.self.ID) {
 		head := n.Head()
 		if head.ID == m.self.ID && head.Addr == m.self.Addr { // whom nobody can ask: calls to that address may come here
-			return chord.Peer{}, fmt.Errorf("%s still has a member of this address as its successor: an earlier life, or that of another host that advertises %s too", before.Addr, head.Addr)
+			return chord.Peer{}, fmt.Errorf("%w: %s still has a member of this address as its successor, an earlier life or that of another host that advertises %s too", errHeld, before.Addr, head.Addr)
 		}
 		if head.ID == m.self.ID {
 			if alive, err := m.alive(ctx, head); err != nil || alive {
@@ -90,6 +97,7 @@ func (m *Member) tryJoin(ctx context.Context) (through chord.Peer, err error) {
 		}
 		return chord.Peer{}, fmt.Errorf("no longer between %s and its successor", before.Addr)
 	}
+	m.appear(ctx)
 	m.enter(ctx, chord.Join(m.host.space, m.self, m.host.cfg.Successors, n), before)
 	return before, nil
 }

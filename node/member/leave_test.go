@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"chordconductor/node/chord"
 	"chordconductor/node/member"
 	"chordconductor/node/nodepb"
 	"chordconductor/node/simenv"
@@ -123,10 +124,16 @@ func (m mute) Survey(ctx context.Context, q *nodepb.SurveyRequest) (*nodepb.Surv
 }
 
 // A host that never got into a ring tells of its end: who listens would take it for silent, and the ring for uncertain.
+// Not if nothing has been told of it.
 func TestLeaveOfOneThatNeverJoined(t *testing.T) {
-	for name, end := range map[string]func(*host, context.Context) error{
-		"leave":   func(h *host, ctx context.Context) error { return h.Leave(ctx) },
-		"abandon": func(h *host, ctx context.Context) error { h.Abandon(ctx); return nil },
+	leave := func(h *host, ctx context.Context) error { return h.Leave(ctx) }
+	abandon := func(h *host, ctx context.Context) error { h.Abandon(ctx); return nil }
+	for name, c := range map[string]struct {
+		end   func(*host, context.Context) error
+		tries int // before
+		told  int32
+	}{
+		"leave": {leave, 3, 3}, "abandon": {abandon, 3, 3}, "leave at once": {leave, 0, 0}, "abandon at once": {abandon, 0, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			told := &counter{kind: chordevent.KindLeft}
@@ -134,16 +141,23 @@ func TestLeaveOfOneThatNeverJoined(t *testing.T) {
 			w.events = told
 			cfg := ringOnly
 			cfg.Join = []string{"nobody:1"}
+			failed := 0
+			cfg.JoinFailed = func(_ chord.Peer, try int, _ error) {
+				if try == 1 {
+					failed++
+				}
+			}
 			h := w.host(t, cfg)
 			if _, err := h.Start(3); err != nil {
 				t.Fatal(err)
 			}
+			w.until(t, time.Minute, "the tries have failed", func() bool { return failed >= c.tries })
 			w.do(t, h, func(ctx context.Context) {
-				if err := end(h, ctx); err != nil {
+				if err := c.end(h, ctx); err != nil {
 					t.Error(err)
 				}
 			})
-			if n := told.count.Load(); n != 3 || len(h.Members()) != 0 {
+			if n := told.count.Load(); n != c.told || len(h.Members()) != 0 {
 				t.Errorf("%d have told of their end, %d are there", n, len(h.Members()))
 			}
 		})

@@ -179,7 +179,8 @@ func (m misled) Forward(ctx context.Context, q *nodepb.ForwardRequest) (*nodepb.
 	return &nodepb.ForwardResponse{Reply: &nodepb.Reply{Status: nodepb.Reply_STATUS_OK, Self: self, Clock: q.Call.Clock}}, nil
 }
 
-// A joiner with the identifier of a live member is refused; with a leaver's it waits until that one is gone.
+// A joiner with the identifier of a live member is refused, and nobody who listens takes it for that member; with a
+// leaver's it waits until that one is gone.
 func TestTakenIdentifier(t *testing.T) {
 	w := newSimWorld(t, simenv.Config{Seed: 4})
 	f := newFleet(t, w, ringOnly, 8)
@@ -189,6 +190,8 @@ func TestTakenIdentifier(t *testing.T) {
 	cfg.Join = []string{f.hosts[0].Address()}
 	var failure error
 	cfg.JoinFailed = func(_ chord.Peer, _ int, err error) { failure = err }
+	told := newRecorder(w.Now)
+	w.events = told
 	h := w.host(t, cfg)
 	m, err := h.StartAt(taken)
 	if err != nil {
@@ -197,6 +200,9 @@ func TestTakenIdentifier(t *testing.T) {
 	f.w.until(t, 10*time.Second, "the joiner is refused", func() bool { return len(h.Members()) == 0 })
 	if !errors.Is(failure, member.ErrTaken) || m.Status() != "left" {
 		t.Errorf("refused as %v, status %v", failure, m.Status())
+	}
+	if len(told.tail) != 0 {
+		t.Errorf("told of one that was refused: %s", told.tail)
 	}
 	if _, err := f.hosts[3].StartAt(taken); !errors.Is(err, member.ErrTaken) {
 		t.Errorf("the same host takes it twice: %v", err)
@@ -213,12 +219,17 @@ func TestAddressStillOnTheRing(t *testing.T) {
 	cfg := ringOnly
 	cfg.Join = []string{f.hosts[0].Address()}
 	var first error
+	f.hosts[3].stop()
+	told := newRecorder(w.Now)
+	w.events = told
 	cfg.JoinFailed = func(_ chord.Peer, _ int, err error) {
 		if first == nil {
 			first = err
+			if len(told.tail) != 0 {
+				t.Errorf("told before the identifier was free: %s", told.tail)
+			}
 		}
 	}
-	f.hosts[3].stop()
 	h := w.hostAt(t, cfg, f.hosts[3].Address())
 	if _, err := h.Start(1); err != nil {
 		t.Fatal(err)
@@ -227,6 +238,9 @@ func TestAddressStillOnTheRing(t *testing.T) {
 	f.ideal(20 * time.Second)
 	if first == nil || !strings.Contains(first.Error(), "another host that advertises "+h.Address()+" too") {
 		t.Errorf("the first try failed with %v", first)
+	}
+	if len(told.tail) < 3 || !strings.HasPrefix(told.tail[0], string(chordevent.KindStarted)) || !strings.HasPrefix(told.tail[1], string(chordevent.KindState)) || told.gaps != nil {
+		t.Errorf("told then: %q, gaps %q", told.tail, told.gaps)
 	}
 }
 

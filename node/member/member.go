@@ -35,6 +35,7 @@ type Member struct {
 	seq   atomic.Int64                // last event number given
 	wire  atomic.Pointer[nodepb.Peer] // see wireSelf
 	muted atomic.Bool                 // crashed: no more telemetry
+	shown atomic.Bool                 // to who listens, see appear; before there is no telemetry
 
 	recovered atomic.Bool // export works again: a keyframe is due
 
@@ -125,9 +126,9 @@ func (m *Member) hasten() {
 
 // run is the member's life, from its first event to its last.
 func (m *Member) run(ctx context.Context) {
-	m.Emit(ctx, m.started())
-	m.report()
+	m.report() // of which nothing is told yet, but when it is due again
 	if m.host.founds(m) {
+		m.appear(ctx)
 		m.found()
 	} else if m.join(ctx) != nil {
 		return

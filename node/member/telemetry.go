@@ -101,7 +101,7 @@ func (m *Member) Emit(ctx context.Context, body chordevent.Body) {
 }
 
 func (m *Member) emit(ctx context.Context, read func() chordevent.Body) {
-	if m.muted.Load() {
+	if m.muted.Load() || !m.shown.Load() {
 		return
 	}
 	seq := m.seq.Add(1)
@@ -114,6 +114,15 @@ func (m *Member) emit(ctx context.Context, read func() chordevent.Body) {
 		Node: chordevent.Node{ID: m.self.ID, Digits: m.host.space.Digits(), Incarnation: m.self.Incarnation, Seq: seq},
 		Body: read(),
 	}))
+}
+
+// appear tells that the member has started. That is not told before the first try to join has shown whether somebody else
+// has its identifier: a later life of it would stand in that member's place wherever the ring is watched.
+func (m *Member) appear(ctx context.Context) {
+	if m.shown.CompareAndSwap(false, true) {
+		m.Emit(ctx, m.started())
+		m.keyframe()
+	}
 }
 
 // keyframe tells everything at once.

@@ -35,7 +35,7 @@ const (
 
 // layouts is the one table of events.
 var layouts = []layout{
-	{Kind: KindStarted, When: "a member starts to join", Severity: "INFO", Fields: startedFields},
+	{Kind: KindStarted, When: "a member starts to join. Told, and a keyframe with it, once its first try has not shown that somebody else has its identifier", Severity: "INFO", Fields: startedFields},
 	{Kind: KindJoined, When: "it has its first successor list and predecessor; the peer is the member it joined through, none if it founded the ring", Severity: "INFO", Fields: peerFields, Optional: peerOptional},
 	{Kind: KindSuccessors, When: "its successor list changed", Severity: "INFO", Fields: listFields},
 	{Kind: KindPredecessor, When: "its predecessor changed", Severity: "INFO", Fields: predFields, Optional: predOptional},
