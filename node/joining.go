@@ -14,7 +14,7 @@ import (
 // joining watches the members find their places.
 type joining struct {
 	o      *options
-	via    string        // whom
+	via    string        // whom; empty: the host's first member makes a new ring
 	joined chan struct{} // closed when the first has its place
 	isDone atomic.Bool
 	last   atomic.Pointer[error]    // why the latest try failed; nil: none has yet
@@ -38,8 +38,9 @@ func (j *joining) done(e *grpcenv.Env) {
 func (j *joining) failed(self chord.Peer, try int, err error) {
 	j.last.Store(&err)
 	j.speaks.CompareAndSwap(nil, &self.ID)
-	if !j.isDone.Load() && *j.speaks.Load() == self.ID && try&(try-1) == 0 {
-		say("cannot join through %v yet (try %d): %s", j.via, try, oneLine(err))
+	founding := j.via == "" // then the others wait for the first to have made the ring, which takes no time worth a word
+	if !founding && !j.isDone.Load() && *j.speaks.Load() == self.ID && try&(try-1) == 0 {
+		say("cannot join through %s yet (try %d): %s", j.via, try, oneLine(err))
 	}
 }
 

@@ -63,6 +63,7 @@ type Summary struct {
 	CorruptReads  uint64  `json:"corrupt_reads"`
 	KeysWritten   int     `json:"keys_written"`
 	LostKeys      int     `json:"lost_keys"`
+	LostSilent    int     `json:"lost_keys_unanswered"`      // of these, not read because nobody answered: they may be there
 	LostWeak      int     `json:"lost_keys_of_fewer_copies"` // of these, acknowledged with fewer copies than the ring's replicas
 	WrongLookups  uint64  `json:"wrong_lookups"`
 	JudgedLookups uint64  `json:"judged_lookups"`
@@ -312,7 +313,7 @@ func summary(r *sim.Result) Summary {
 	all := total.All()
 	s := Summary{
 		Operations: total.Done(), Failed: total.Failed, Retried: total.Retried, StaleReads: total.Stale, CorruptReads: total.Corrupt,
-		KeysWritten: r.Keys.Written, LostKeys: r.Keys.Lost, LostWeak: r.Keys.Weak,
+		KeysWritten: r.Keys.Written, LostKeys: r.Keys.Lost, LostSilent: r.Keys.Unanswered, LostWeak: r.Keys.Weak,
 		WrongLookups: r.Lookups.Wrong, JudgedLookups: r.Lookups.Judged, MeanHops: total.Hops.Mean(),
 		P50MS: usec(all.Quantile(0.5)), P99MS: usec(all.Quantile(0.99)), P999MS: usec(all.Quantile(0.999)), MaxMS: usec(all.Max()),
 	}

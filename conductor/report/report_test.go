@@ -51,7 +51,7 @@ func aResult(t *testing.T) *sim.Result {
 			},
 		}}},
 		Operations: []sim.OperationTime{{Operation: "chord.put", Count: 2, Total: 8 * time.Millisecond}, {Member: "0001", Count: 2, Total: 8 * time.Millisecond}},
-		Keys:       load.Verdict{Written: 40},
+		Keys:       load.Verdict{Written: 40, Lost: 5, Unanswered: 3, Weak: 1},
 		Lookups:    sim.LookupVerdict{Judged: 4},
 		Telemetry:  sim.Telemetry{Applied: 9, LookupsSampled: -1, StalenessP99: 80 * time.Millisecond},
 		Checks: []sim.Check{
@@ -160,7 +160,8 @@ func TestEmpty(t *testing.T) {
 func TestText(t *testing.T) {
 	var out bytes.Buffer
 	Of(aResult(t)).Text(&out)
-	for _, want := range []string{"FAILED after 4 s (virtual time)", "ok   lost_keys", "4ms, at most 10ms", "FAIL mean_hops", "not within 500ms, at most 10s", "2.0 s", "not before the end", "note: 3.0s: something"} {
+	for _, want := range []string{"FAILED after 4 s (virtual time)", "ok   lost_keys", "4ms, at most 10ms", "FAIL mean_hops", "not within 500ms, at most 10s", "2.0 s", "not before the end", "note: 3.0s: something",
+		"40 written, 5 lost (3 without an answer, 1 acknowledged with too few copies), 1 stale"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is not in\n%s", want, &out)
 		}

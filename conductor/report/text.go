@@ -15,7 +15,7 @@ func (rep *Report) Text(w io.Writer) {
 	fmt.Fprintf(w, "\n%s, seed %d: %s after %.0f s (%s time)\n", rep.Scenario.Name, rep.Scenario.Seed, strings.ToUpper(rep.Verdict), rep.ElapsedS, rep.Environment.Speed)
 	row("members", "%d at the end, peak ring error %d", s.MembersEnd, s.PeakRingError)
 	row("operations", "%d answered, %d failed, %d needed another host", s.Operations, s.Failed, s.Retried)
-	row("keys", "%d written, %d lost, %d stale reads, %d corrupt", s.KeysWritten, s.LostKeys, s.StaleReads, s.CorruptReads)
+	row("keys", "%d written, %d lost%s, %d stale reads, %d corrupt", s.KeysWritten, s.LostKeys, s.HowLost(), s.StaleReads, s.CorruptReads)
 	row("lookups", "%d judged, %d wrong, %.2f hops in the mean (½ log2 N is %.2f)", s.JudgedLookups, s.WrongLookups, s.MeanHops, s.HalfLog)
 	row("latency", "p50 %.2f ms, p99 %.2f ms, p99.9 %.2f ms, max %.2f ms, from the intended start", s.P50MS, s.P99MS, s.P999MS, s.MaxMS)
 	staleness := "not measured"
@@ -73,4 +73,19 @@ func clip(s string, most int) string {
 		return string(r[:most-1]) + "…"
 	}
 	return s
+}
+
+// HowLost says what else is known of the lost keys, in brackets; nothing if nothing is.
+func (s Summary) HowLost() string {
+	var known []string
+	if s.LostSilent > 0 {
+		known = append(known, fmt.Sprintf("%d without an answer", s.LostSilent))
+	}
+	if s.LostWeak > 0 {
+		known = append(known, fmt.Sprintf("%d acknowledged with too few copies", s.LostWeak))
+	}
+	if known == nil {
+		return ""
+	}
+	return " (" + strings.Join(known, ", ") + ")"
 }

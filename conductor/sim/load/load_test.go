@@ -153,6 +153,16 @@ func TestOracle(t *testing.T) {
 			t.Errorf("%s: stale %v, verdict %+v; want %v, %+v", test.name, got, o.Verdict(), test.stale, test.want)
 		}
 	}
+	o.unanswered(0)
+	o.unanswered(0)
+	if got, want := o.Verdict(), (Verdict{Written: 2, Lost: 2, Unanswered: 1, Weak: 1}); got != want {
+		t.Errorf("a read without an answer: %+v, want %+v", got, want)
+	}
+	o.read(0, 10, 0)
+	if got, want := o.Verdict(), (Verdict{Written: 2, Lost: 2, Weak: 1}); got != want {
+		t.Errorf("an answer, and it is not there: %+v, want %+v", got, want)
+	}
+	o.read(0, 10, 10)
 	o.acknowledged(1, 6, 3)
 	if got := o.Verdict(); got.Lost != 0 {
 		t.Errorf("a key written again counts as lost: %+v", got)

@@ -13,12 +13,14 @@ type Oracle struct {
 	keys     []promise
 	written  int // keys with a promise
 	missing  int // keys whose latest read did not show the promise
+	silent   int // of these: it had no answer
 }
 
 type promise struct {
 	version uint64 // greatest acknowledged; 0: none
 	copies  int32  // that its acknowledgement spoke of
 	missing bool
+	silent  bool // and the latest read had no answer at all
 }
 
 // newOracle makes an oracle for n keys, of which a full promise names so many replicas.
@@ -38,7 +40,7 @@ func (o *Oracle) acknowledged(key int, version uint64, copies int32) {
 		o.written++
 	}
 	p.version, p.copies = version, copies
-	o.setMissing(p, false)
+	o.set(p, false, false)
 }
 
 // promised returns the version that a read which starts now must show at least; 0 if none.
@@ -54,37 +56,48 @@ func (o *Oracle) read(key int, promised, version uint64) (stale bool) {
 	defer o.mu.Unlock()
 	p := &o.keys[key]
 	if version >= p.version {
-		o.setMissing(p, false)
+		o.set(p, false, false)
 	} else if version < promised {
-		o.setMissing(p, true)
+		o.set(p, true, false)
 	}
 	return version < promised
 }
 
-func (o *Oracle) setMissing(p *promise, missing bool) {
-	if p.missing == missing {
-		return
+// unanswered takes note that a promised key could not be read: for all that a client can tell, it is not there.
+func (o *Oracle) unanswered(key int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.set(&o.keys[key], true, true)
+}
+
+// set changes a key and the sums. o.mu is held.
+func (o *Oracle) set(p *promise, missing, silent bool) {
+	count := func(sum *int, was, is bool) {
+		if was {
+			*sum--
+		}
+		if is {
+			*sum++
+		}
 	}
-	p.missing = missing
-	if missing {
-		o.missing++
-	} else {
-		o.missing--
-	}
+	count(&o.missing, p.missing, missing)
+	count(&o.silent, p.silent, silent)
+	p.missing, p.silent = missing, silent
 }
 
 // Verdict is what the oracle knows of the keys.
 type Verdict struct {
-	Written int `json:"written"` // keys with an acknowledged write
-	Lost    int `json:"lost"`    // of these: the latest read did not show it
-	Weak    int `json:"weak"`    // of the lost: acknowledged with fewer copies than the ring's replicas, as the answer said
+	Written    int `json:"written"`    // keys with an acknowledged write
+	Lost       int `json:"lost"`       // of these: the latest read did not show it
+	Unanswered int `json:"unanswered"` // of the lost: that read had no answer, so the write may be there
+	Weak       int `json:"weak"`       // of the lost: acknowledged with fewer copies than the ring's replicas, as the answer said
 }
 
 // Verdict counts the keys as they stand: while the load runs, by their latest read; after a sweep, all of them.
 func (o *Oracle) Verdict() Verdict {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	v := Verdict{Written: o.written, Lost: o.missing}
+	v := Verdict{Written: o.written, Lost: o.missing, Unanswered: o.silent}
 	if o.missing == 0 {
 		return v
 	}
