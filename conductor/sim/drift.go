@@ -58,6 +58,7 @@ type fieldOf struct {
 
 func (d *drift) look(now time.Time, v *ring.View, truths map[chord.ID]truth) {
 	if len(truths) == 0 {
+		clear(d.since) // nobody can say that what was wrong has been all the while
 		return
 	}
 	d.measured = true

@@ -42,3 +42,19 @@ func TestDriftGoesByTheStalenessBound(t *testing.T) {
 		}
 	}
 }
+
+// What is wrong before and after a time in which nobody told the truth need not have been so meanwhile.
+func TestDriftForgetsWhatNobodyTells(t *testing.T) {
+	self, begin := chord.ID{1}, time.Unix(1790000000, 0)
+	v := &ring.View{Members: []*ring.Member{{ID: self, Keyframe: 4 * time.Second}}}
+	var d drift
+	for _, look := range []struct {
+		at     time.Duration
+		truths map[chord.ID]truth
+	}{{0, map[chord.ID]truth{self: {Predecessor: chord.ID{3}}}}, {time.Second, nil}, {time.Minute, map[chord.ID]truth{self: {Predecessor: chord.ID{3}}}}} {
+		d.look(begin.Add(look.at), v, look.truths)
+	}
+	if d.unmarked != 0 {
+		t.Errorf("%d fields counted", d.unmarked)
+	}
+}

@@ -17,7 +17,7 @@ type stretch struct {
 	incarnation int64
 	first, last int64     // event numbers
 	blind       bool      // no event in it speaks of ownership
-	known       time.Time // from then on the ownership is: the first such event, or the zero time if the life begins here
+	known       time.Time // from then on the ownership is: the first such event, or the first of the life, which begins with none
 	until       time.Time // the newest event
 }
 
@@ -28,10 +28,7 @@ func (s stretch) knows(from, to time.Time) bool {
 
 // hear enters an event. Events may come late and twice.
 func (m *watched) hear(ev *chordevent.Event, ownership bool) {
-	n := stretch{ev.Node.Incarnation, ev.Node.Seq, ev.Node.Seq, !ownership, ev.Time, ev.Time}
-	if n.first == 1 {
-		n.blind, n.known = false, time.Time{}
-	}
+	n := stretch{ev.Node.Incarnation, ev.Node.Seq, ev.Node.Seq, !ownership && ev.Node.Seq > 1, ev.Time, ev.Time}
 	at := len(m.heard)
 	for at > 0 && m.heard[at-1].after(n) {
 		at--
@@ -47,6 +44,13 @@ func (m *watched) hear(ev *chordevent.Event, ownership bool) {
 	if len(m.heard) > keptStretches {
 		m.heard = m.heard[1:]
 	}
+}
+
+// unbroken reports whether every event from one to the last before another has been heard.
+func (m *watched) unbroken(incarnation, from, to int64) bool {
+	return to == from+1 || slices.ContainsFunc(m.heard, func(s stretch) bool {
+		return s.incarnation == incarnation && s.first <= from && s.last >= to-1
+	})
 }
 
 func (s stretch) after(o stretch) bool {

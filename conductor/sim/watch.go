@@ -119,8 +119,9 @@ func (m *watched) owns(ev *chordevent.Event, o chordevent.Ownership) {
 		if prev.incarnation == h.incarnation && prev.seq == h.seq {
 			return // told twice
 		}
-		if at == len(m.ranges) && prev.incarnation == h.incarnation && prev.owns == h.owns && prev.from == h.from {
-			return // a keyframe that says what is known
+		if at == len(m.ranges) && prev.incarnation == h.incarnation && prev.owns == h.owns && prev.from == h.from &&
+			m.unbroken(h.incarnation, prev.seq, h.seq) {
+			return // a keyframe that says what is known: nothing else can still come from between the two
 		}
 	}
 	m.ended = m.ended && at < len(m.ranges)
