@@ -35,6 +35,8 @@ type Keeper struct {
 
 	mu      sync.Mutex
 	started bool
+	ended   bool              // the task that tends the register is over, and with it the member
+	join    trace.SpanContext // the join that started it; not valid: none, or its trace is not kept
 	leaving bool
 	stay    time.Time // when a leaver that has handed over everything and is still here is a member again; zero: no such
 	owned   bool      // the register has been filled before in this life
@@ -143,6 +145,9 @@ func (k *Keeper) start(ctx context.Context) {
 	k.mu.Lock()
 	first := !k.started
 	k.started = true
+	if sc := trace.SpanContextFromContext(ctx); first && sc.IsSampled() {
+		k.join = sc
+	}
 	k.mu.Unlock()
 	if !first {
 		return

@@ -128,9 +128,13 @@ func (k *Keeper) Move(ctx context.Context, q *nodepb.MoveRequest) (*nodepb.MoveR
 	return a, nil
 }
 
-// openIn starts the span of an incoming move, within the call that begins it. It outlives that call. mu is held.
+// openIn starts the span of an incoming move, within the call that begins it. It outlives that call. If the join that it
+// is for has waited too long to have it in its trace, the span links to that. mu is held.
 func (k *Keeper) openIn(ctx context.Context, m *incoming) {
 	_, m.span = k.tel.startMove(ctx, moveAttributes(k.space, m.id, "in", m.reason, m.source)...)
+	if k.join.IsValid() && !k.owned && m.span.SpanContext().TraceID() != k.join.TraceID() {
+		m.span.AddLink(trace.Link{SpanContext: k.join})
+	}
 	m.ctx = trace.ContextWithSpan(context.Background(), m.span)
 }
 
@@ -149,11 +153,14 @@ func (k *Keeper) tellIn(ctx context.Context, news ...moveNews) {
 	}
 }
 
-// closeIn ends the span of a move that is still open when the member ends.
+// closeIn ends the span of a move that is still open when the member ends. A call that is still on its way begins none,
+// and ends none again.
 func (k *Keeper) closeIn() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	k.ended = true
 	if m := k.in; m != nil {
+		k.in = nil
 		k.tel.endMove(m.span, errEnded, m.keys, m.bytes)
 	}
 }
@@ -192,6 +199,8 @@ func (k *Keeper) incomingFromWire(q *nodepb.MoveRequest) (*incoming, error) {
 func (k *Keeper) mayTake(m *incoming) bool {
 	own := k.reg.Load()
 	switch {
+	case k.ended:
+		return false
 	case k.in != nil && k.in.source != m.source, k.in != nil && k.in.prepared:
 		return false // one at a time; a source that begins anew has given up the one before, unless it was complete
 	case k.out != nil:

@@ -133,7 +133,13 @@ func TestSpanOfAMoveThatIsNotCompleted(t *testing.T) {
 			w.now = w.now.Add(2 * b.cfg.CallLimit)
 			watch(t, b)
 		}, errAbandons},
-		"the member ends": {func(_ *testing.T, _ *fakeWorld, _, b *Keeper) { b.closeIn() }, errEnded},
+		"the member ends": {func(t *testing.T, _ *fakeWorld, a, b *Keeper) {
+			b.closeIn()
+			step(t, a, b, "one", nodepb.MoveRequest_PHASE_ABORT) // was on its way
+			if got := step(t, a, b, "two", nodepb.MoveRequest_PHASE_BEGIN); got != nodepb.MoveResponse_OUTCOME_REFUSED {
+				t.Errorf("a move may begin after the end: %v", got)
+			}
+		}, errEnded},
 		"the next batch is late": {func(t *testing.T, w *fakeWorld, a, b *Keeper) {
 			delete(w.keepers, a.self.Addr)
 			w.now = w.now.Add(2*b.cfg.CallLimit - time.Millisecond)

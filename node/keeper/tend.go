@@ -13,7 +13,8 @@ import (
 
 // tend is the task that sees to it that every point of the circle has one owner: it claims this member's range, takes
 // over what a dead owner leaves below it, and settles with others who say they own the same. Until the member owns its
-// range, that belongs to the trace of ctx, the join: so a join and the move of its keys are one trace.
+// range, that belongs to the trace of ctx, the join: so a join and the move of its keys are one trace, unless the owner is
+// at other moves for the first joinRounds; see openIn.
 func (k *Keeper) tend(ctx context.Context) {
 	defer k.closeIn()
 	pause := time.Duration(0)
@@ -35,7 +36,7 @@ func (k *Keeper) tend(ctx context.Context) {
 
 const (
 	tendSoon = 100 * time.Millisecond // while something is to be done
-	// joinRounds bounds a join's trace where no owner can be found. As a rule the first claim is accepted.
+	// joinRounds bounds a join's trace where no owner can be found or none is free. As a rule the first claim is accepted.
 	joinRounds = 8
 	// settleTime is for how long nobody is known to own a range before it is taken by a member that knows nothing of it,
 	// in call limits: time for those who do know to be heard.

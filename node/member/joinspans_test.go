@@ -1,18 +1,21 @@
 package member_test
 
 import (
+	"context"
+	"slices"
 	"testing"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
 
 	"chordconductor/node/member"
+	"chordconductor/node/nodepb"
 	"chordconductor/node/simenv"
 	"chordconductor/otel/chordevent"
 )
 
-// A join, the claim of the range that it brings and the move of the keys are one trace: the move hangs on the join of
-// its receiver, whoever sends.
+// A join, the claim of the range that it brings and the move of the keys are one trace if nobody has to wait for long: the
+// move hangs on the join of its receiver, whoever sends.
 func TestJoinAndKeyMoveAreOneTrace(t *testing.T) {
 	w := newSimWorld(t, simenv.Config{Seed: 3})
 	rec := &spanRecorder{}
@@ -63,5 +66,62 @@ func TestJoinAndKeyMoveAreOneTrace(t *testing.T) {
 		case in.start.Before(out.start), in.end.After(out.end), in.failed:
 			t.Errorf("move %v: out from %v to %v, in from %v to %v", out.attrs[chordevent.MoveIDKey], out.start, out.end, in.start, in.end)
 		}
+	}
+}
+
+// slowMover takes its time for each step of a move.
+type slowMover struct {
+	nodepb.KeysServer
+	pause func() error
+}
+
+func (s slowMover) Move(ctx context.Context, q *nodepb.MoveRequest) (*nodepb.MoveResponse, error) {
+	if err := s.pause(); err != nil {
+		return nil, err
+	}
+	return s.KeysServer.Move(ctx, q)
+}
+
+// A join that waits for long until its range can move, since the owner hands over to others first, does not have the
+// move in its trace. What its member receives then links to it.
+func TestMoveThatComesLateLinksToItsJoin(t *testing.T) {
+	w := newSimWorld(t, simenv.Config{Seed: 3})
+	rec := &spanRecorder{}
+	w.spans = rec
+	f := &fleet{t: t, w: w, cfg: member.Config{Stabilize: 500 * time.Millisecond}}
+	of := func(k nodepb.KeysServer) *host {
+		return f.hosts[slices.IndexFunc(f.hosts, func(h *host) bool { return h.Host == k })]
+	}
+	w.keys = func(k nodepb.KeysServer) nodepb.KeysServer {
+		return slowMover{k, func() error { return of(k).faults.Sleep(250 * time.Millisecond) }}
+	}
+	f.add(10)
+	f.ideal(10 * time.Minute)
+	f.rest(5 * time.Second)
+	joins := map[trace.TraceID]*recordedSpan{}
+	for _, s := range rec.spans {
+		if s.name == chordevent.SpanJoin {
+			joins[s.sc.TraceID()] = s
+		}
+	}
+	within, linked := 0, 0
+	for _, s := range rec.spans {
+		if s.name != chordevent.SpanKeysMove || s.attrs[chordevent.MoveDirectionKey].AsString() != "in" || s.attrs[chordevent.MoveReasonKey].AsString() != "join" {
+			continue
+		}
+		join := joins[s.sc.TraceID()]
+		switch {
+		case join != nil && len(s.links) == 0:
+			within++
+		case join == nil && len(s.links) == 1:
+			linked++
+			join = joins[s.links[0].SpanContext.TraceID()]
+		}
+		if join == nil || join.attrs[chordevent.NodeIDKey] != s.attrs[chordevent.NodeIDKey] {
+			t.Errorf("what %v receives belongs to no join of it: links %v", s.attrs[chordevent.NodeIDKey], s.links)
+		}
+	}
+	if within == 0 || linked == 0 {
+		t.Errorf("%d moves are within the trace of their join, %d link to it", within, linked)
 	}
 }

@@ -43,6 +43,7 @@ type recordedSpan struct {
 	start, end time.Time
 	failed     bool
 	attrs      map[attribute.Key]attribute.Value
+	links      []trace.Link
 }
 
 func (t spanTracer) Start(ctx context.Context, name string, opts ...trace.SpanStartOption) (context.Context, trace.Span) {
@@ -70,6 +71,7 @@ func (t spanTracer) Start(ctx context.Context, name string, opts ...trace.SpanSt
 }
 
 func (s *recordedSpan) SpanContext() trace.SpanContext      { return s.sc }
+func (s *recordedSpan) AddLink(l trace.Link)                { s.links = append(s.links, l) }
 func (s *recordedSpan) IsRecording() bool                   { return s.sc.IsSampled() }
 func (s *recordedSpan) SetStatus(code codes.Code, _ string) { s.failed = code == codes.Error }
 func (s *recordedSpan) SetAttributes(kv ...attribute.KeyValue) {
