@@ -100,6 +100,7 @@ func (m *Member) sayDepart(ctx context.Context, to chord.Peer, s chord.State) er
 
 // depart is the member's last word.
 func (m *Member) depart(ctx context.Context, successor chord.Peer) {
+	m.stage.CompareAndSwap(hidden, withdrawn) // a start that is not told yet must not be told after the end
 	m.Emit(ctx, chordevent.Left{Successor: m.ref(successor)})
 	m.muted.Store(true)
 	m.host.depart(m.wireSelf())

@@ -35,7 +35,7 @@ type Member struct {
 	seq   atomic.Int64                // last event number given
 	wire  atomic.Pointer[nodepb.Peer] // see wireSelf
 	muted atomic.Bool                 // crashed: no more telemetry
-	shown atomic.Bool                 // to who listens, see appear; before there is no telemetry
+	stage atomic.Int32                // hidden, shown or withdrawn; telemetry is of shown members only, see appear
 
 	recovered atomic.Bool // export works again: a keyframe is due
 

@@ -90,8 +90,8 @@ func newInstruments(t Telemetry, env interface{ Uint64() uint64 }) (*instruments
 	return in, errors.Join(errs[:]...)
 }
 
-// Emit numbers an event and sends it; a move's peer gets the last event number known of it. The number is taken before the body is complete (see keyframe), so of two events
-// on one register the greater number always carries the later value.
+// Emit numbers an event and sends it; a move's peer gets the last event number known of it. The number is taken before
+// the body is complete (see keyframe), so of two events on one register the greater number always carries the later value.
 func (m *Member) Emit(ctx context.Context, body chordevent.Body) {
 	if move, ok := body.(chordevent.KeysMoved); ok {
 		move.Peer = m.ref(move.Peer.Peer)
@@ -101,7 +101,7 @@ func (m *Member) Emit(ctx context.Context, body chordevent.Body) {
 }
 
 func (m *Member) emit(ctx context.Context, read func() chordevent.Body) {
-	if m.muted.Load() || !m.shown.Load() {
+	if m.muted.Load() || m.stage.Load() != shown {
 		return
 	}
 	seq := m.seq.Add(1)
@@ -116,10 +116,17 @@ func (m *Member) emit(ctx context.Context, read func() chordevent.Body) {
 	}))
 }
 
+// A member's stages, as those see it who listen.
+const (
+	hidden    = iota // it has told nothing yet
+	shown            // it has told of its start, and will tell of its end unless it crashes
+	withdrawn        // it has ended without having told of its start, and never will
+)
+
 // appear tells that the member has started. That is not told before the first try to join has shown whether somebody else
 // has its identifier: a later life of it would stand in that member's place wherever the ring is watched.
 func (m *Member) appear(ctx context.Context) {
-	if m.shown.CompareAndSwap(false, true) {
+	if m.stage.CompareAndSwap(hidden, shown) {
 		m.Emit(ctx, m.started())
 		m.keyframe()
 	}
