@@ -5,7 +5,7 @@ import { members, ready, rig, serve, type Visit } from "./rig";
 const { serve: ring, show: open } = rig();
 
 /** show opens a page that may complain: connections are lost here, and commands refused. */
-const show = (url: string, how: Visit = {}): Promise<Page> => open(url, { ...how, mayComplain: true });
+const show = (url: string, how: Visit = {}): Promise<Page> => open(url, { ...how, mayComplain: /^/ });
 
 describe("connection", () => {
   it("says plainly that it is lost, and comes back by itself", async () => {
