@@ -36,6 +36,9 @@ func (m *watched) hear(ev *chordevent.Event, ownership bool) {
 	if at > 0 && m.heard[at-1].incarnation == n.incarnation && m.heard[at-1].last >= n.last {
 		return // told twice
 	}
+	if at > 0 && at == len(m.heard) && m.heard[at-1].extend(n) {
+		return // as a rule: this is on the way of every event
+	}
 	m.heard = slices.Insert(m.heard, at, n)
 	m.joinNext(at)
 	if at > 0 {
@@ -60,18 +63,24 @@ func (s stretch) after(o stretch) bool {
 	return s.first > o.first
 }
 
-// joinNext makes one of a stretch and the next if nothing is missing between them.
+// joinNext joins a stretch and the next, if nothing is missing between them.
 func (m *watched) joinNext(at int) {
 	if at+1 >= len(m.heard) {
 		return
 	}
-	s, next := &m.heard[at], m.heard[at+1]
+	if m.heard[at].extend(m.heard[at+1]) {
+		m.heard = slices.Delete(m.heard, at+1, at+2)
+	}
+}
+
+// extend adds what follows to a stretch, and says whether it does follow: without a gap.
+func (s *stretch) extend(next stretch) bool {
 	if s.incarnation != next.incarnation || s.last+1 != next.first {
-		return
+		return false
 	}
 	if s.blind {
 		s.blind, s.known = next.blind, next.known
 	}
 	s.last, s.until = next.last, next.until
-	m.heard = slices.Delete(m.heard, at+1, at+2)
+	return true
 }

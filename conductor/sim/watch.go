@@ -69,27 +69,25 @@ func NewWatch() *Watch {
 func (w *Watch) Append(ev *chordevent.Event, _ time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	m, owned := w.member(ev.Node.ID), true
+	m, owned := w.member(ev.Node.ID), false
 	switch body := ev.Body.(type) {
 	case chordevent.OwnershipChanged:
 		m.owns(ev, body.Ownership)
+		owned = true
 	case chordevent.State:
 		m.owns(ev, body.Ownership)
+		owned = true
 	case chordevent.Left:
 		m.owns(ev, chordevent.Ownership{})
-		m.ended = true
-	default:
-		owned = false
-	}
-	m.hear(ev, owned)
-	switch body := ev.Body.(type) {
+		m.ended, owned = true, true
 	case chordevent.PeerFailed:
-		if m := w.members[body.Peer.ID]; m != nil && len(m.ranges) > 0 && m.ranges[len(m.ranges)-1].incarnation <= body.Peer.Incarnation {
-			m.ended = true
+		if peer := w.members[body.Peer.ID]; peer != nil && len(peer.ranges) > 0 && peer.ranges[len(peer.ranges)-1].incarnation <= body.Peer.Incarnation {
+			peer.ended = true
 		}
 	case chordevent.KeysMoved:
 		w.moved(body)
 	}
+	m.hear(ev, owned)
 }
 
 // Advance is the other half of a recorder; time alone changes nothing here.
@@ -142,15 +140,15 @@ func (h held) after(o held) bool {
 
 // forgetOne forgets a member that has ended, or any if there is none among the first few.
 func (w *Watch) forgetOne() {
-	var any chord.ID
+	var one chord.ID
 	looked := 0
 	for id, m := range w.members {
-		if any = id; m.ended || looked == 64 {
+		if one = id; m.ended || looked == 64 {
 			break
 		}
 		looked++
 	}
-	delete(w.members, any)
+	delete(w.members, one)
 }
 
 // moved counts a move once, by its source's word.

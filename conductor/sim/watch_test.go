@@ -104,31 +104,30 @@ func TestLookupsAreJudged(t *testing.T) {
 
 // A range that comes back, told before what was in between, is not taken for a repetition.
 func TestRangeThatComesBack(t *testing.T) {
-	w := NewWatch()
-	w.Answered(answer(60, 100), noon.Add(11*time.Second), noon.Add(12*time.Second))
-	for _, ev := range []*chordevent.Event{
-		event(100, 1, 0, owns(50)), event(100, 3, 10, owns(50)), event(100, 2, 5, owns(80)), event(100, 4, 20, chordevent.SuccessorsChanged{}),
-	} {
-		w.Append(ev, noon)
-	}
-	w.Judge(noon.Add(time.Minute))
-	if got, want := w.Lookups(), (LookupVerdict{Judged: 1}); got != want {
-		t.Errorf("%+v, want %+v", got, want)
-	}
+	wantVerdict(t, LookupVerdict{Judged: 1}, 11,
+		event(100, 1, 0, owns(50)), event(100, 3, 10, owns(50)), event(100, 2, 5, owns(80)), event(100, 4, 20, chordevent.SuccessorsChanged{}))
 }
 
 // What is heard of a life says nothing of the end of the one before.
 func TestAnswerOfALifeWhoseEndWasNotHeard(t *testing.T) {
-	w := NewWatch()
-	w.Answered(answer(60, 100), noon.Add(6*time.Second), noon.Add(7*time.Second))
-	w.Append(event(100, 1, 0, owns(80)), noon) // that it owned more later, when it gave the answer, was lost
-	for seq, at := range []float64{10, 20} {
-		ev := event(100, int64(seq+1), at, chordevent.SuccessorsChanged{})
+	first := event(100, 1, 0, owns(80)) // that it owned more later, when it gave the answer, was lost
+	second := []*chordevent.Event{event(100, 1, 10, chordevent.SuccessorsChanged{}), event(100, 2, 20, chordevent.SuccessorsChanged{})}
+	for _, ev := range second {
 		ev.Node.Incarnation = 2
+	}
+	wantVerdict(t, LookupVerdict{Unjudged: 1}, 6, append([]*chordevent.Event{first}, second...)...)
+}
+
+// wantVerdict has member 100's answer about key 60, given within a second from then on, judged by some events.
+func wantVerdict(t *testing.T, want LookupVerdict, from time.Duration, events ...*chordevent.Event) {
+	t.Helper()
+	w := NewWatch()
+	w.Answered(answer(60, 100), noon.Add(from*time.Second), noon.Add((from+1)*time.Second))
+	for _, ev := range events {
 		w.Append(ev, noon)
 	}
 	w.Judge(noon.Add(time.Minute))
-	if got, want := w.Lookups(), (LookupVerdict{Unjudged: 1}); got != want {
+	if got := w.Lookups(); got != want {
 		t.Errorf("%+v, want %+v", got, want)
 	}
 }

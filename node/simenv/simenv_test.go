@@ -18,8 +18,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// stub answers pings after a while.
-type stub struct {
+// An answerer answers pings after a while.
+type answerer struct {
 	nodepb.UnimplementedRingServer
 	nodepb.UnimplementedKeysServer
 	e     env.Env
@@ -27,7 +27,7 @@ type stub struct {
 	calls int
 }
 
-func (s *stub) Ping(context.Context, *nodepb.PingRequest) (*nodepb.PingResponse, error) {
+func (s *answerer) Ping(context.Context, *nodepb.PingRequest) (*nodepb.PingResponse, error) {
 	s.calls++
 	if s.takes > 0 {
 		if err := s.e.Sleep(s.takes); err != nil {
@@ -37,13 +37,13 @@ func (s *stub) Ping(context.Context, *nodepb.PingRequest) (*nodepb.PingResponse,
 	return &nodepb.PingResponse{}, nil
 }
 
-func host(t *testing.T, w *simenv.World, addr string, takes time.Duration) (*simenv.Host, *stub) {
+func host(t *testing.T, w *simenv.World, addr string, takes time.Duration) (*simenv.Host, *answerer) {
 	t.Helper()
 	h, err := w.Host(addr)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &stub{e: h, takes: takes}
+	s := &answerer{e: h, takes: takes}
 	h.Serve(s, s)
 	return h, s
 }
@@ -344,7 +344,7 @@ func BenchmarkCall(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	s := &stub{}
+	s := &answerer{}
 	peer.Serve(s, s)
 	b.ReportAllocs()
 	h.Go(b.Context(), func(context.Context) {

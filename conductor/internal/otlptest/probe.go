@@ -31,11 +31,7 @@ func NewProbe() *Probe {
 func (p *Probe) Values(t testing.TB, m chordevent.Metric) map[string]int64 {
 	t.Helper()
 	got := observer[int64]{t: t, metric: m, values: map[string]int64{}}
-	for _, f := range p.callbacks[m.Name] {
-		if err := f(t.Context(), got); err != nil {
-			t.Error(err)
-		}
-	}
+	ask[metric.Int64Observer](t, p.callbacks[m.Name], got)
 	return got.values
 }
 
@@ -43,12 +39,17 @@ func (p *Probe) Values(t testing.TB, m chordevent.Metric) map[string]int64 {
 func (p *Probe) Shares(t testing.TB, m chordevent.Metric) map[string]float64 {
 	t.Helper()
 	got := observer[float64]{t: t, metric: m, values: map[string]float64{}}
-	for _, f := range p.shares[m.Name] {
-		if err := f(t.Context(), got); err != nil {
+	ask[metric.Float64Observer](t, p.shares[m.Name], got)
+	return got.values
+}
+
+func ask[O any, F ~func(context.Context, O) error](t testing.TB, callbacks []F, o O) {
+	t.Helper()
+	for _, f := range callbacks {
+		if err := f(t.Context(), o); err != nil {
 			t.Error(err)
 		}
 	}
-	return got.values
 }
 
 // Recorded is how many values a histogram got.
