@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"chordconductor/node/chord"
 	"chordconductor/node/env/grpcenv"
 	"chordconductor/node/member"
 )
@@ -53,8 +55,8 @@ type tlsFiles struct{ cert, key, ca string }
 
 func (f tlsFiles) any() bool { return f.cert != "" || f.key != "" || f.ca != "" }
 
-func newRoot(end *ending) *cobra.Command {
-	o := &options{}
+// newRoot makes the command line, which fills o in.
+func newRoot(end *ending, o *options) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "node",
 		Short: "A host of a Chord ring, and the client of such a host",
@@ -91,10 +93,10 @@ Events, traces and metrics leave over OTLP to http://localhost:4317, or where th
 	f.StringVar(&o.advertise, "advertise", "", "`address` by which others reach this host, HOST:PORT (default: the one listened on; on all interfaces the host's name)")
 	f.StringSliceVar(&o.join, "join", nil, "`addresses` of hosts to join through, HOST:PORT with commas between; one of them is enough; none, or only the own advertised address: found a ring")
 	f.DurationVar(&o.joinTimeout, "join-timeout", time.Minute, "give up if nobody could be joined for so long")
-	f.IntVar(&o.virtualNodes, "virtual-nodes", 1, "members on this host")
-	f.IntVar(&o.bits, "bits", 160, "bits of an identifier; the same on all hosts")
-	f.IntVar(&o.successors, "successors", 8, "length of successor lists; the same on all hosts")
-	f.IntVar(&o.replicas, "replicas", 3, "hosts that hold each key; the same on all hosts")
+	f.IntVar(&o.virtualNodes, "virtual-nodes", 1, fmt.Sprintf("members on this host, up to %d, and a quarter of the identifiers", member.MaxVirtualNodes))
+	f.IntVar(&o.bits, "bits", 160, fmt.Sprintf("bits of an identifier, %d to %d; the same on all hosts", chord.MinBits, chord.MaxBits))
+	f.IntVar(&o.successors, "successors", 8, fmt.Sprintf("length of successor lists, up to %d; at least 2 with more than 1 replica; the same on all hosts", member.MaxSuccessors))
+	f.IntVar(&o.replicas, "replicas", 3, fmt.Sprintf("hosts that hold each key, up to %d; the same on all hosts", member.MaxReplicas))
 	f.DurationVar(&o.stabilize, "stabilize", 500*time.Millisecond, "base interval of ring maintenance")
 	f.DurationVar(&o.callLimit, "call-limit", time.Second, "a peer that has not answered by then, twice, is taken for dead")
 	f.StringVar(&o.lookup, "lookup", string(member.Recursive), "how lookups travel: recursive or iterative")
@@ -134,13 +136,10 @@ func (o *options) check() error {
 			return err
 		}
 	}
-	if o.virtualNodes < 1 || o.virtualNodes > 1000 {
-		return fmt.Errorf("--virtual-nodes %d: must be from 1 to 1000", o.virtualNodes)
-	}
 	for _, n := range []struct {
 		flag  string
 		value int
-	}{{"bits", o.bits}, {"successors", o.successors}, {"replicas", o.replicas}, {"stabilize", int(o.stabilize)}} {
+	}{{"bits", o.bits}, {"successors", o.successors}, {"replicas", o.replicas}, {"stabilize", int(o.stabilize)}, {"call-limit", int(o.callLimit)}, {"virtual-nodes", o.virtualNodes}} {
 		if n.value == 0 { // else it would be taken for the default
 			return fmt.Errorf("--%s 0: must be positive", n.flag)
 		}
@@ -151,8 +150,8 @@ func (o *options) check() error {
 	if o.memory < 0 || o.memory > 1<<30 {
 		return fmt.Errorf("--memory %d: must be from 0 (no limit) to %d MiB", o.memory, 1<<30)
 	}
-	if o.callLimit < 10*time.Millisecond {
-		return fmt.Errorf("--call-limit %v: must be at least 10ms", o.callLimit)
+	if err := o.member().Validate(o.listen, o.virtualNodes); err != nil {
+		return errors.New(oneLine(err))
 	}
 	if o.joinTimeout <= 0 {
 		return fmt.Errorf("--join-timeout %v: must be positive", o.joinTimeout)

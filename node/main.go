@@ -28,7 +28,7 @@ func main() {
 
 // run is the whole program: it returns the exit code. 1: it was not done. 2: it could not be tried, by the user's word.
 func run(ctx context.Context, end *ending, args []string) int {
-	cmd := newRoot(end)
+	cmd := newRoot(end, new(options))
 	cmd.SetArgs(args)
 	err := cmd.ExecuteContext(ctx)
 	if err == nil {

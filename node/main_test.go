@@ -16,7 +16,7 @@ import (
 // execute runs the program as main does, and returns what it printed and its error.
 func execute(ctx context.Context, args ...string) (string, error) {
 	var out bytes.Buffer
-	cmd := newRoot(new(ending))
+	cmd := newRoot(new(ending), new(options))
 	cmd.SetArgs(args)
 	cmd.SetOut(&out)
 	cmd.SetErr(&out)
@@ -105,7 +105,7 @@ func TestProgram(t *testing.T) {
 
 // Every command's help has an example that begins with the command.
 func TestHelpHasExamples(t *testing.T) {
-	root := newRoot(new(ending))
+	root := newRoot(new(ending), new(options))
 	for _, cmd := range append(root.Commands(), root) {
 		if !strings.Contains(cmd.Example, cmd.CommandPath()) {
 			t.Errorf("%s --help has no example of it: %q", cmd.CommandPath(), cmd.Example)
@@ -167,6 +167,10 @@ func TestUsageErrors(t *testing.T) {
 		{"--ring=", "--ring"},
 		{"put key value --ttl 1us", "--ttl 1µs"},
 		{"--virtual-nodes 0", "--virtual-nodes"},
+		{"--virtual-nodes 65", "from 1 to 64"},
+		{"--virtual-nodes 3 --bits 3", "at most 2, a quarter of its 8 identifiers"},
+		{"--successors 1", "replicas 3 with successors 1"},
+		{"--bits 2 --replicas 17", "from 3 to 160; replicas 17: must be from 1 to 16"},
 		{"--memory -1", "--memory"},
 		{"--stabilize 0.5", "stabilize"},
 		{"--lookup sideways", "sideways"},

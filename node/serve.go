@@ -30,9 +30,6 @@ func serve(ctx context.Context, end *ending, o *options) error {
 		return usageError{err}
 	}
 	cfg := o.member()
-	if err := cfg.Check(o.listen); err != nil {
-		return usageError{errors.New(oneLine(err))}
-	}
 	listen, err := o.environment()
 	if err != nil {
 		return usageError{err}

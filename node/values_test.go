@@ -17,7 +17,7 @@ import (
 // with runs a client command with something on standard input.
 func with(stdin io.Reader, args ...string) ([]byte, error) {
 	var out bytes.Buffer
-	cmd := newRoot(new(ending))
+	cmd := newRoot(new(ending), new(options))
 	cmd.SetArgs(args)
 	cmd.SetIn(stdin)
 	cmd.SetOut(&out)
@@ -91,7 +91,7 @@ func TestReadingIsInterrupted(t *testing.T) {
 	defer writer.Close()
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	cmd := newRoot(new(ending))
+	cmd := newRoot(new(ending), new(options))
 	cmd.SetArgs([]string{"put", "key", "-"})
 	cmd.SetIn(never)
 	if err := cmd.ExecuteContext(ctx); err == nil || !strings.Contains(err.Error(), "standard input") {

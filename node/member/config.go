@@ -46,7 +46,7 @@ type Config struct {
 	Bits int
 	// Successors is r, the length of successor lists. Default 8.
 	Successors int
-	// Replicas is R, the number of hosts that hold each key. Default 3.
+	// Replicas is R, the number of hosts that hold each key; it may exceed Successors. Default 3.
 	Replicas int
 
 	// Stabilize is the base interval of ring maintenance; after a change it is shorter for a while. Default 500 ms.
@@ -57,7 +57,7 @@ type Config struct {
 	CallTries int
 	// Lookup is the default mode. Default Recursive.
 	Lookup Mode
-	// LookupLimit is how long a lookup may take, retries included. Default 10 s.
+	// LookupLimit is how long a lookup may take, retries included. Default 10 s, and 4 call limits at least.
 	LookupLimit time.Duration
 	// LeaveLimit is how long a graceful leave may take. Default 20 s.
 	LeaveLimit time.Duration
@@ -81,10 +81,45 @@ const (
 	maxHops = 512 // of a lookup: a ring with fresh fingers takes some ten, one without any a walk along successor lists
 )
 
-// Check reports everything that is wrong with a configuration for a host at an address, before anything is started.
-func (c Config) Check(address string) error {
-	_, err := c.validated(address)
-	return err
+// What a configuration may be: no more than is tested. The random schedules of node/simtest draw from exactly this
+// (simtest.TestSettingsAreWhatIsAccepted), so whatever a host accepts has been tried.
+const (
+	MaxVirtualNodes = 64 // members of one host
+	MaxSuccessors   = 32 // r
+	MaxReplicas     = 16 // R
+)
+
+const (
+	minCallLimit, maxCallLimit = 10 * time.Millisecond, time.Minute
+	minStabilize, maxStabilize = time.Millisecond, time.Hour
+)
+
+// Capacity is how many members one host may carry on a circle of 2^bits points: a quarter of the points, so that most
+// identifiers that a joiner tries are free, and MaxVirtualNodes at most.
+func Capacity(bits int) int {
+	if bits >= 8 {
+		return MaxVirtualNodes
+	}
+	return max(1<<max(bits, 0)/4, 1)
+}
+
+// Validate reports everything that is wrong with a configuration for a host at an address that is to carry so many
+// members. It is the one rule for flags, commands, scenarios and tests: what it accepts is kept.
+func (c Config) Validate(address string, members int) error {
+	c, err := c.validated(address)
+	return errors.Join(err, c.validMembers(members))
+}
+
+// validMembers reports that a host may not carry so many members.
+func (c Config) validMembers(members int) error {
+	capacity := Capacity(c.Bits)
+	switch {
+	case members >= 1 && members <= capacity:
+		return nil
+	case members > capacity && capacity < MaxVirtualNodes:
+		return fmt.Errorf("virtual nodes %d: a host of a ring of %d bits carries at most %d, a quarter of its %d identifiers", members, c.Bits, capacity, 1<<max(c.Bits, 0))
+	}
+	return fmt.Errorf("virtual nodes %d: must be from 1 to %d", members, MaxVirtualNodes)
 }
 
 // validated fills in defaults and reports everything that is wrong.
@@ -98,7 +133,7 @@ func (c Config) validated(address string) (Config, error) {
 	setDefault(&c.CallLimit, 500*time.Millisecond)
 	setDefault(&c.CallTries, 2)
 	setDefault(&c.Lookup, Recursive)
-	setDefault(&c.LookupLimit, 10*time.Second)
+	setDefault(&c.LookupLimit, max(10*time.Second, 4*c.CallLimit))
 	setDefault(&c.LeaveLimit, 20*time.Second)
 	setDefault(&c.Keyframe, 10*time.Second)
 
@@ -113,10 +148,12 @@ func (c Config) validated(address string) (Config, error) {
 	check(len(c.HostID) <= maxText, "host ID: must have at most %d bytes", maxText)
 	check(strings.ToValidUTF8(c.Ring+c.HostID+address, "") == c.Ring+c.HostID+address, "ring name, host ID and address must be UTF-8")
 	check(c.Bits >= chord.MinBits && c.Bits <= chord.MaxBits, "bits %d: must be from %d to %d", c.Bits, chord.MinBits, chord.MaxBits)
-	check(c.Successors >= 1 && c.Successors <= chordevent.MaxSuccessors, "successors %d: must be from 1 to %d", c.Successors, chordevent.MaxSuccessors)
-	check(c.Replicas >= 1 && c.Replicas <= chordevent.MaxReplicas, "replicas %d: must be from 1 to %d", c.Replicas, chordevent.MaxReplicas)
-	check(c.Stabilize >= time.Millisecond, "stabilize %v: must be at least 1ms", c.Stabilize)
-	check(c.CallLimit > 0 && c.CallTries > 0 && c.LookupLimit > 0 && c.LeaveLimit > 0, "time limits and tries must be positive")
+	check(c.Successors >= 1 && c.Successors <= MaxSuccessors, "successors %d: must be from 1 to %d", c.Successors, MaxSuccessors)
+	check(c.Replicas >= 1 && c.Replicas <= MaxReplicas, "replicas %d: must be from 1 to %d", c.Replicas, MaxReplicas)
+	check(c.Successors != 1 || c.Replicas <= 1, "replicas %d with successors 1: a list of one entry does not survive the crash that replicas are for; successors must be at least 2", c.Replicas)
+	check(c.Stabilize >= minStabilize && c.Stabilize <= maxStabilize, "stabilize %v: must be from %v to %v", c.Stabilize, minStabilize, maxStabilize)
+	check(c.CallLimit >= minCallLimit && c.CallLimit <= maxCallLimit, "call limit %v: must be from %v to %v", c.CallLimit, minCallLimit, maxCallLimit)
+	check(c.CallTries > 0 && c.LookupLimit > 0 && c.LeaveLimit > 0, "time limits and tries must be positive")
 	check(c.Memory >= 0, "memory limit %d: must not be negative", c.Memory)
 	check(c.Keyframe >= time.Second, "keyframe period %v: must be at least 1s", c.Keyframe)
 	if _, err := ParseMode(string(c.Lookup)); err != nil {

@@ -36,6 +36,7 @@ type Host struct {
 
 	mu       sync.Mutex
 	next     int   // guarded by mu; virtual index of the next member
+	reserved int   // guarded by mu; members that Start is about to start
 	lastLife int64 // guarded by mu; incarnation given last
 	founding bool  // guarded by mu; the next member founds the ring
 	founder  *Member
@@ -89,22 +90,67 @@ func NewHost(cfg Config, address string, e env.Env, t Telemetry) (*Host, error) 
 	return h, nil
 }
 
+// ErrTooMany says that a host would carry more members than it may (Config.Validate): none was started.
+var ErrTooMany = errors.New("too many members")
+
 // Start starts count more members. It returns when their life has begun, not when they have joined. The first member of
-// a host that was given nobody to join founds a ring.
+// a host that was given nobody to join founds a ring. More members than the host may carry are ErrTooMany, and then none
+// is started.
 func (h *Host) Start(count int) ([]*Member, error) {
+	if err := h.reserve(count); err != nil {
+		return nil, err
+	}
 	started := make([]*Member, 0, count)
-	for range count {
+	defer func() {
 		h.mu.Lock()
-		index := h.next
-		h.next++
+		h.reserved -= count
 		h.mu.Unlock()
-		m, err := h.start(h.space.MemberID(h.address, index), index)
+	}()
+	for range count {
+		id, index, err := h.nextIdentifier()
+		if err != nil {
+			return started, err
+		}
+		m, err := h.start(id, index)
 		if err != nil {
 			return started, err
 		}
 		started = append(started, m)
 	}
 	return started, nil
+}
+
+// reserve makes sure of room for count more members, until Start is over.
+func (h *Host) reserve(count int) error {
+	if count < 1 {
+		return fmt.Errorf("%w: %d more: must be at least 1", ErrTooMany, count)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	there := len(h.Members()) + h.reserved
+	if err := h.cfg.validMembers(there + count); err != nil {
+		return fmt.Errorf("%w: %d more on a host of %d: %w", ErrTooMany, count, there, err)
+	}
+	h.reserved += count
+	return nil
+}
+
+// maxIndexTries bounds the virtual indices looked at for one whose identifier is free: on a small circle several indices
+// have one identifier. On the smallest, where a host may carry 2 of 8, none of so many is free in one case of 2^100.
+const maxIndexTries = 256
+
+// nextIdentifier takes the next virtual index whose identifier no member of this host has.
+func (h *Host) nextIdentifier() (chord.ID, int, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for range maxIndexTries {
+		index := h.next
+		h.next++
+		if id := h.space.MemberID(h.address, index); h.find(id) == nil {
+			return id, index, nil
+		}
+	}
+	return chord.ID{}, 0, fmt.Errorf("%w: all of %d virtual indices of this host", ErrTaken, maxIndexTries)
 }
 
 // StartAt starts a member with an identifier of the caller's choice.

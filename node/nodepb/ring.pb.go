@@ -255,6 +255,12 @@ type Call struct {
 	Target []byte                 `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"` // the member this request is for; empty: any member of the host
 	From   *Peer                  `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`
 	Clock  uint64                 `protobuf:"fixed64,3,opt,name=clock,proto3" json:"clock,omitempty"` // the sender's hybrid logical clock
+	// The sender's physical clock when it sent this, Unix milliseconds: the one that is judged. 0: it does not carry it
+	// (version 1).
+	ClockMillis int64 `protobuf:"varint,8,opt,name=clock_millis,json=clockMillis,proto3" json:"clock_millis,omitempty"`
+	// The protocol version that the sender speaks; 0 is version 1, which had no such field. A host works with its own
+	// version and the one before, and refuses others (FAILED_PRECONDITION).
+	Version uint32 `protobuf:"varint,9,opt,name=version,proto3" json:"version,omitempty"`
 	// What all hosts of a ring must agree on: a host that differs in any of it refuses the call (FAILED_PRECONDITION).
 	Ring          string `protobuf:"bytes,4,opt,name=ring,proto3" json:"ring,omitempty"`              // ring name
 	Bits          uint32 `protobuf:"varint,5,opt,name=bits,proto3" json:"bits,omitempty"`             // identifier bits
@@ -315,6 +321,20 @@ func (x *Call) GetClock() uint64 {
 	return 0
 }
 
+func (x *Call) GetClockMillis() int64 {
+	if x != nil {
+		return x.ClockMillis
+	}
+	return 0
+}
+
+func (x *Call) GetVersion() uint32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
 func (x *Call) GetRing() string {
 	if x != nil {
 		return x.Ring
@@ -349,6 +369,8 @@ type Reply struct {
 	Status        Reply_Status           `protobuf:"varint,1,opt,name=status,proto3,enum=chord.v1.Reply_Status" json:"status,omitempty"`
 	Self          *Peer                  `protobuf:"bytes,2,opt,name=self,proto3" json:"self,omitempty"` // with NOT_MEMBER: only of a member that has left, which is its goodbye
 	Clock         uint64                 `protobuf:"fixed64,3,opt,name=clock,proto3" json:"clock,omitempty"`
+	ClockMillis   int64                  `protobuf:"varint,8,opt,name=clock_millis,json=clockMillis,proto3" json:"clock_millis,omitempty"` // as in Call
+	Version       uint32                 `protobuf:"varint,9,opt,name=version,proto3" json:"version,omitempty"`                            // as in Call
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -400,6 +422,20 @@ func (x *Reply) GetSelf() *Peer {
 func (x *Reply) GetClock() uint64 {
 	if x != nil {
 		return x.Clock
+	}
+	return 0
+}
+
+func (x *Reply) GetClockMillis() int64 {
+	if x != nil {
+		return x.ClockMillis
+	}
+	return 0
+}
+
+func (x *Reply) GetVersion() uint32 {
+	if x != nil {
+		return x.Version
 	}
 	return 0
 }
@@ -1464,21 +1500,25 @@ const file_ring_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x18\n" +
 	"\aaddress\x18\x02 \x01(\tR\aaddress\x12 \n" +
 	"\vincarnation\x18\x03 \x01(\x03R\vincarnation\x12\x10\n" +
-	"\x03seq\x18\x04 \x01(\x03R\x03seq\"\xbc\x01\n" +
+	"\x03seq\x18\x04 \x01(\x03R\x03seq\"\xf9\x01\n" +
 	"\x04Call\x12\x16\n" +
 	"\x06target\x18\x01 \x01(\fR\x06target\x12\"\n" +
 	"\x04from\x18\x02 \x01(\v2\x0e.chord.v1.PeerR\x04from\x12\x14\n" +
-	"\x05clock\x18\x03 \x01(\x06R\x05clock\x12\x12\n" +
+	"\x05clock\x18\x03 \x01(\x06R\x05clock\x12!\n" +
+	"\fclock_millis\x18\b \x01(\x03R\vclockMillis\x12\x18\n" +
+	"\aversion\x18\t \x01(\rR\aversion\x12\x12\n" +
 	"\x04ring\x18\x04 \x01(\tR\x04ring\x12\x12\n" +
 	"\x04bits\x18\x05 \x01(\rR\x04bits\x12\x1e\n" +
 	"\n" +
 	"successors\x18\x06 \x01(\rR\n" +
 	"successors\x12\x1a\n" +
-	"\breplicas\x18\a \x01(\rR\breplicas\"\xca\x01\n" +
+	"\breplicas\x18\a \x01(\rR\breplicas\"\x87\x02\n" +
 	"\x05Reply\x12.\n" +
 	"\x06status\x18\x01 \x01(\x0e2\x16.chord.v1.Reply.StatusR\x06status\x12\"\n" +
 	"\x04self\x18\x02 \x01(\v2\x0e.chord.v1.PeerR\x04self\x12\x14\n" +
-	"\x05clock\x18\x03 \x01(\x06R\x05clock\"W\n" +
+	"\x05clock\x18\x03 \x01(\x06R\x05clock\x12!\n" +
+	"\fclock_millis\x18\b \x01(\x03R\vclockMillis\x12\x18\n" +
+	"\aversion\x18\t \x01(\rR\aversion\"W\n" +
 	"\x06Status\x12\x16\n" +
 	"\x12STATUS_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tSTATUS_OK\x10\x01\x12\x0f\n" +

@@ -770,7 +770,7 @@ func (x *StatusResponse) GetMembers() []*MemberStatus {
 
 type StartMembersRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Count         int32                  `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"` // 1 to 1,000 per call
+	Count         int32                  `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"` // 1 to 64: what a host carries at most
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

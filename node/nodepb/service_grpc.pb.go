@@ -295,7 +295,8 @@ const (
 // Host is for a controller and needs the control token in the metadata "authorization: Bearer …". Without a token set,
 // only loopback callers are let in. Errors: UNAUTHENTICATED, NOT_FOUND (no such member here), INVALID_ARGUMENT.
 type HostClient interface {
-	// StartMembers starts more members; it returns when they are started, not when they have joined.
+	// StartMembers starts more members; it returns when they are started, not when they have joined. More than the host
+	// may carry are refused (FAILED_PRECONDITION), and then none is started.
 	StartMembers(ctx context.Context, in *StartMembersRequest, opts ...grpc.CallOption) (*StartMembersResponse, error)
 	// StopMember makes one member leave gracefully, or crash without a word.
 	StopMember(ctx context.Context, in *StopMemberRequest, opts ...grpc.CallOption) (*StopMemberResponse, error)
@@ -348,7 +349,8 @@ func (c *hostClient) SetFaults(ctx context.Context, in *SetFaultsRequest, opts .
 // Host is for a controller and needs the control token in the metadata "authorization: Bearer …". Without a token set,
 // only loopback callers are let in. Errors: UNAUTHENTICATED, NOT_FOUND (no such member here), INVALID_ARGUMENT.
 type HostServer interface {
-	// StartMembers starts more members; it returns when they are started, not when they have joined.
+	// StartMembers starts more members; it returns when they are started, not when they have joined. More than the host
+	// may carry are refused (FAILED_PRECONDITION), and then none is started.
 	StartMembers(context.Context, *StartMembersRequest) (*StartMembersResponse, error)
 	// StopMember makes one member leave gracefully, or crash without a word.
 	StopMember(context.Context, *StopMemberRequest) (*StopMemberResponse, error)

@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"crypto/subtle"
+	"errors"
 	"math"
 	"net"
 	"strings"
@@ -21,10 +22,7 @@ import (
 	"chordconductor/node/nodepb"
 )
 
-const (
-	maxStart = 1000           // members that one call may start
-	maxLease = 24 * time.Hour // of faults
-)
+const maxLease = 24 * time.Hour // of faults
 
 // Control lets a controller command a host. It implements nodepb.HostServer.
 type Control struct {
@@ -69,10 +67,13 @@ func (c *Control) StartMembers(ctx context.Context, q *nodepb.StartMembersReques
 	if err := c.allow(ctx); err != nil {
 		return nil, err
 	}
-	if q.Count < 1 || q.Count > maxStart {
-		return nil, status.Errorf(codes.InvalidArgument, "count %d: must be from 1 to %d", q.Count, maxStart)
+	if q.Count < 1 || q.Count > member.MaxVirtualNodes {
+		return nil, status.Errorf(codes.InvalidArgument, "count %d: must be from 1 to %d", q.Count, member.MaxVirtualNodes)
 	}
 	started, err := c.host.Start(int(q.Count))
+	if errors.Is(err, member.ErrTooMany) {
+		return nil, status.Error(codes.FailedPrecondition, err.Error())
+	}
 	if err != nil {
 		return nil, toStatus(err)
 	}

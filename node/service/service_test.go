@@ -182,9 +182,10 @@ func TestControl(t *testing.T) {
 		call func() error
 		want codes.Code
 	}{
-		"none":     {func() error { _, err := ctl.StartMembers(ctx, &nodepb.StartMembersRequest{}); return err }, codes.InvalidArgument},
-		"too many": {func() error { _, err := ctl.StartMembers(ctx, &nodepb.StartMembersRequest{Count: 1001}); return err }, codes.InvalidArgument},
-		"short id": {func() error { _, err := ctl.StopMember(ctx, &nodepb.StopMemberRequest{Id: []byte{1}}); return err }, codes.InvalidArgument},
+		"none":                               {func() error { _, err := ctl.StartMembers(ctx, &nodepb.StartMembersRequest{}); return err }, codes.InvalidArgument},
+		"too many":                           {func() error { _, err := ctl.StartMembers(ctx, &nodepb.StartMembersRequest{Count: 65}); return err }, codes.InvalidArgument},
+		"too many with those that are there": {func() error { _, err := ctl.StartMembers(ctx, &nodepb.StartMembersRequest{Count: 64}); return err }, codes.FailedPrecondition},
+		"short id":                           {func() error { _, err := ctl.StopMember(ctx, &nodepb.StopMemberRequest{Id: []byte{1}}); return err }, codes.InvalidArgument},
 		"not here": {func() error {
 			_, err := ctl.StopMember(ctx, &nodepb.StopMemberRequest{Id: make([]byte, 20)})
 			return err

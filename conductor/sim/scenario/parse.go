@@ -13,6 +13,8 @@ import (
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
+
+	"chordconductor/node/member"
 )
 
 // Bounds of what a scenario may ask for. They keep a typing error from starting what the machine cannot hold.
@@ -129,14 +131,16 @@ func (d *decoder) ring(n *yaml.Node, path string, r *Ring) {
 	d.mapping(n, path, fields{
 		"members":       d.integer(&r.Members, 1, MaxMembers),
 		"bits":          d.integer(&r.Bits, 3, 160),
-		"successors":    d.integer(&r.Successors, 1, 64),
-		"replicas":      d.integer(&r.Replicas, 1, 16),
-		"virtual_nodes": d.integer(&r.VirtualNodes, 1, 1000),
+		"successors":    d.integer(&r.Successors, 1, member.MaxSuccessors),
+		"replicas":      d.integer(&r.Replicas, 1, member.MaxReplicas),
+		"virtual_nodes": d.integer(&r.VirtualNodes, 1, member.MaxVirtualNodes),
 		"transport":     oneOf(d, &r.Transport, GRPC, Memory),
 		"lookup":        oneOf(d, &r.Lookup, "recursive", "iterative"),
 	})
-	if r.Bits < 20 && r.Members > 1<<r.Bits/2 {
-		d.fail(n, path+".bits", "%d bits have %d identifiers: too few for %d members", r.Bits, 1<<r.Bits, r.Members)
+	if r.Bits < 20 && r.Members > 1<<r.Bits/4 {
+		d.fail(n, path+".bits", "%d bits have %d identifiers: too few for %d members, a quarter of them at most", r.Bits, 1<<r.Bits, r.Members)
+	} else if err := (member.Config{Bits: r.Bits, Successors: r.Successors, Replicas: r.Replicas}).Validate("host:1", r.VirtualNodes); err != nil {
+		d.fail(n, path, "%s", strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
 }
 
