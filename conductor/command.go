@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"chordconductor/conductor/ingest"
+	"chordconductor/node/env/access"
 )
 
 const about = `Chord Conductor listens to a Chord ring over OpenTelemetry and shows it live.
@@ -42,7 +43,7 @@ type options struct {
 	grafana   string
 	dataDir   string
 	record    string
-	nodeTLS   ingest.TLS // how we show ourselves to node hosts, and whom we trust
+	nodes     access.ClientSettings // how this conductor proves itself to node hosts, and verifies them
 	ingest    ingest.Config
 }
 
@@ -73,9 +74,13 @@ func command() *cobra.Command {
 	o.pageFlags(flags)
 	o.receiverFlags(flags)
 	flags.StringVar(&o.dataDir, "data-dir", "", "`directory` for history and queues (default: in memory)")
-	flags.StringVar(&o.nodeTLS.CertFile, "node-cert", "", "`file` with our certificate (PEM), for commands to node hosts over TLS")
-	flags.StringVar(&o.nodeTLS.KeyFile, "node-key", "", "`file` with its key (PEM)")
-	flags.StringVar(&o.nodeTLS.ClientCAFile, "node-ca", "", "`file` with the CA (PEM) of the node hosts' certificates")
+	flags.StringVar(&o.nodes.CertFile, "node-cert", "", "`file` with our certificate (PEM), for commands to node hosts over TLS")
+	flags.StringVar(&o.nodes.KeyFile, "node-key", "", "`file` with its key (PEM)")
+	flags.StringVar(&o.nodes.CAFile, "node-ca", "", "`file` with the CA (PEM) of the node hosts' certificates")
+	flags.StringVar(&o.nodes.ServerPin, "server-pin", os.Getenv("CHORD_SERVER_PIN"), "`fingerprint` of the node hosts' public key, sha256:HEX, as a host with a ring secret prints it (several with commas between; default $CHORD_SERVER_PIN)")
+	flags.Lookup("server-pin").DefValue = ""
+	flags.StringVar(&o.nodes.Token, "client-token", os.Getenv("CHORD_CLIENT_TOKEN"), "token for the node hosts' key service, over TLS alone (default $CHORD_CLIENT_TOKEN)")
+	flags.Lookup("client-token").DefValue = ""
 	flags.StringVar(&o.record, "record", "", "new `file` to record events and spans in, for conductor replay or a Collector")
 	root.AddCommand(runCommand(), replayCommand(), scenariosCommand(), healthCommand())
 	return root
@@ -113,13 +118,23 @@ func (o *options) check() error {
 			return err
 		}
 	}
-	if t := o.nodeTLS; (t.CertFile == "") != (t.KeyFile == "") || (t.CertFile == "") != (t.ClientCAFile == "") {
-		return errors.New("--node-cert, --node-key and --node-ca go together: give all or none")
+	if _, err := o.nodeAccess(); err != nil {
+		return err
 	}
 	if o.ingest.TLS.ClientCAFile != "" && o.ingest.TLS.CertFile == "" {
 		return errors.New("--tls-client-ca needs --tls-cert and --tls-key")
 	}
 	return o.checkPage()
+}
+
+// nodeAccess loads what the connections to node hosts need.
+func (o *options) nodeAccess() (*access.Client, error) {
+	s := o.nodes
+	s.Names = access.FlagNames{Cert: "--node-cert", Key: "--node-key", CA: "--node-ca", Pin: "--server-pin", Token: "--client-token"}
+	if s.Token != "" && s.Token == o.token {
+		return nil, errors.New("--client-token is the conductor's --token: who may use keys must not command hosts; make another")
+	}
+	return access.NewClient(s)
 }
 
 // checkPage checks the flags that a replay has as well.

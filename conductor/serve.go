@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/ptrace"
-	"google.golang.org/grpc/credentials"
 
 	"chordconductor/client"
 	"chordconductor/conductor/history"
@@ -24,7 +23,6 @@ import (
 	"chordconductor/conductor/sim"
 	"chordconductor/conductor/sim/scenario"
 	"chordconductor/conductor/web"
-	"chordconductor/node/env/grpcenv"
 )
 
 // What the parts may take to stop, one after the other: producers before the receiver, the receiver before the fold.
@@ -123,11 +121,9 @@ func start(o options, log *slog.Logger) (c *conductor, err error) {
 	if c.ingest, err = ingest.Start(context.Background(), in, c.live); err != nil {
 		return nil, err
 	}
-	var nodes credentials.TransportCredentials
-	if t := o.nodeTLS; t.CertFile != "" {
-		if _, nodes, err = grpcenv.LoadTLS(t.CertFile, t.KeyFile, t.ClientCAFile); err != nil {
-			return nil, fmt.Errorf("--node-cert, --node-key, --node-ca: %w", err)
-		}
+	nodes, err := o.nodeAccess()
+	if err != nil {
+		return nil, err
 	}
 	c.lab = sim.New(sim.Config{
 		View: c.live.View, Stats: c.live.Stats, Watch: c.watch,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -11,12 +12,11 @@ import (
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
 
 	"chordconductor/node/chord"
-	"chordconductor/node/env/grpcenv"
+	"chordconductor/node/env/access"
 	"chordconductor/node/nodepb"
 )
 
@@ -25,12 +25,14 @@ type client struct {
 	addr  string
 	limit time.Duration // for one answer
 	wait  time.Duration // health: for the right one
-	tls   *tlsFiles
+	pin   string
+	flags *access.Settings // those that hosts and clients share
+	way   *access.Client   // made of them by dial
 }
 
 // clientCommands are put, get, delete, lookup, status and health.
-func clientCommands(tls *tlsFiles) []*cobra.Command {
-	c := &client{tls: tls}
+func clientCommands(shared *access.Settings) []*cobra.Command {
+	c := &client{flags: shared}
 	put, get := c.putCommand(), c.getCommand()
 
 	del := c.command("delete KEY", "Delete a value", 1, func(ctx context.Context, cc *grpc.ClientConn, out io.Writer, args []string) error {
@@ -139,6 +141,8 @@ func (c *client) command(use, short string, args int, do func(context.Context, *
 	}
 	cmd.Flags().StringVar(&c.addr, "addr", "127.0.0.1:7001", "`address` of the host to ask, HOST:PORT")
 	cmd.Flags().DurationVar(&c.limit, "timeout", 30*time.Second, "how long to wait for the answer")
+	cmd.Flags().StringVar(&c.pin, "server-pin", os.Getenv("CHORD_SERVER_PIN"), "`fingerprint` of the host's public key, sha256:HEX, as it prints it (several with commas between; $CHORD_SERVER_PIN)")
+	cmd.Flags().Lookup("server-pin").DefValue = ""
 	return cmd
 }
 
@@ -155,14 +159,16 @@ func (c *client) dial() (*grpc.ClientConn, error) {
 	if _, err := checkAddress("--addr", c.addr, false); err != nil {
 		return nil, err
 	}
-	creds := insecure.NewCredentials()
-	if c.tls.any() {
-		var err error
-		if _, creds, err = grpcenv.LoadTLS(c.tls.cert, c.tls.key, c.tls.ca); err != nil {
-			return nil, err
-		}
+	s := c.flags
+	way, err := access.NewClient(access.ClientSettings{
+		CertFile: s.CertFile, KeyFile: s.KeyFile, CAFile: s.CAFile, ServerPin: c.pin, RingSecret: s.RingSecret, Token: s.ClientToken,
+		Names: access.FlagNames{Cert: "--tls-cert", Key: "--tls-key", CA: "--tls-ca", Pin: "--server-pin", RingSecret: "--ring-secret", Token: "--client-token"},
+	})
+	if err != nil {
+		return nil, err
 	}
-	return grpc.NewClient("passthrough:///"+c.addr, grpc.WithTransportCredentials(creds), grpc.WithNoProxy())
+	c.way = way
+	return grpc.NewClient("passthrough:///"+c.addr, append(way.DialOptions(), grpc.WithNoProxy())...)
 }
 
 // explain says a host's error in one line, with the host's address where that is the trouble.
@@ -185,6 +191,9 @@ func (c *client) explain(err error) error {
 			message = strings.Trim(cause, `"`)
 		}
 		message = strings.TrimPrefix(message, "transport: ")
+		if c.way.Plain() && strings.Contains(message, "server preface") {
+			message += "; if the host has TLS give --server-pin, --tls-ca or --ring-secret"
+		}
 	}
 	return fmt.Errorf("%s: %s", c.addr, message)
 }

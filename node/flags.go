@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -11,8 +12,10 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/env/access"
 	"chordconductor/node/env/grpcenv"
 	"chordconductor/node/member"
 )
@@ -45,15 +48,9 @@ type options struct {
 	callLimit         time.Duration
 	lookup            string
 	memory            int64
-	controlToken      string
 	dieAfter          string
-	tls               tlsFiles
+	access            access.Settings // with the control token
 }
-
-// tlsFiles name the PEM files of mutual TLS.
-type tlsFiles struct{ cert, key, ca string }
-
-func (f tlsFiles) any() bool { return f.cert != "" || f.key != "" || f.ca != "" }
 
 // newRoot makes the command line, which fills o in.
 func newRoot(end *ending, o *options) *cobra.Command {
@@ -103,15 +100,54 @@ Events, traces and metrics leave over OTLP to http://localhost:4317, or where th
 	f.Int64Var(&o.memory, "memory", 0, "limit for stored keys and values, in `MiB`; 0: none")
 	f.StringVar(&o.hostID, "host-id", "", "name of the failure domain (default: the advertised address)")
 	f.StringVar(&o.ring, "ring", "chord", "name of the ring; hosts of another ring are refused")
-	f.StringVar(&o.controlToken, "control-token", os.Getenv("CHORD_CONTROL_TOKEN"), "token that a controller must show; without one only loopback may command ($CHORD_CONTROL_TOKEN)")
-	f.Lookup("control-token").DefValue = ""
+	secretVar(f, &o.access.ControlToken, "control-token", "CHORD_CONTROL_TOKEN", "token that a controller must show; without one only loopback may command")
+	f.BoolVar(&o.access.Insecure, "insecure", false, "let peers and clients be unauthenticated on an address that other machines reach")
 	f.StringVar(&o.dieAfter, "die-after", "", "`range` of which a random time is taken to end after without a word, for experiments: 30s-90s")
 	p := root.PersistentFlags()
-	p.StringVar(&o.tls.cert, "tls-cert", "", "`file` with this program's certificate (PEM; turns mutual TLS on, with the two below)")
-	p.StringVar(&o.tls.key, "tls-key", "", "`file` with its key (PEM)")
-	p.StringVar(&o.tls.ca, "tls-ca", "", "`file` with the authorities whose certificates are accepted (PEM)")
-	root.AddCommand(clientCommands(&o.tls)...)
+	p.StringVar(&o.access.CertFile, "tls-cert", "", "`file` with this program's certificate (PEM; turns mutual TLS on, with the two below)")
+	p.StringVar(&o.access.KeyFile, "tls-key", "", "`file` with its key (PEM)")
+	p.StringVar(&o.access.CAFile, "tls-ca", "", "`file` with the authorities whose certificates are accepted (PEM)")
+	secretVar(p, &o.access.RingSecret, "ring-secret", "CHORD_RING_SECRET", "secret of all hosts of the ring, 128 bits or more, in place of certificates; or NEW,OLD: the first is used, both are accepted")
+	secretVar(p, &o.access.ClientToken, "client-token", "CHORD_CLIENT_TOKEN", "token of clients of the key service that have no certificate, over TLS alone")
+	root.AddCommand(clientCommands(&o.access)...)
+	root.AddCommand(pinCommand(&o.access))
 	return root
+}
+
+// secretVar is a string flag whose default is a variable's value, which no help shows. The variable is the better place:
+// other users of a machine see a program's arguments.
+func secretVar(f *pflag.FlagSet, value *string, name, variable, usage string) {
+	f.StringVar(value, name, os.Getenv(variable), usage+" ($"+variable+", which other users do not see)")
+	f.Lookup(name).DefValue = ""
+}
+
+// pinCommand prints what clients pin, for those who set them up before a host runs.
+func pinCommand(s *access.Settings) *cobra.Command {
+	return &cobra.Command{
+		Use: "pin", Short: "Print the public key's fingerprint of the ring secret, for --server-pin", Args: noArguments,
+		Example: "  CHORD_RING_SECRET=$(cat ring.secret) node pin",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			secrets, err := access.ParseRingSecrets("--ring-secret", s.RingSecret)
+			if err == nil && len(secrets) == 0 {
+				err = errors.New("pin: no ring secret: set CHORD_RING_SECRET")
+			}
+			if err != nil {
+				return usageError{err}
+			}
+			pins, err := access.Pins(secrets)
+			for _, pin := range pins {
+				fmt.Fprintln(cmd.OutOrStdout(), pin)
+			}
+			return err
+		},
+	}
+}
+
+func noArguments(cmd *cobra.Command, given []string) error {
+	if len(given) > 0 {
+		return usageError{fmt.Errorf("%s: takes no arguments", cmd.Name())}
+	}
+	return nil
 }
 
 // check reports what is wrong with the options before anything is started.
@@ -158,9 +194,6 @@ func (o *options) check() error {
 	}
 	if _, err := parseLifetime("--die-after", o.dieAfter); err != nil {
 		return err
-	}
-	if t := o.tls; t.any() && (t.cert == "" || t.key == "" || t.ca == "") {
-		return fmt.Errorf("--tls-cert, --tls-key and --tls-ca go together")
 	}
 	return nil
 }
@@ -235,9 +268,10 @@ func (o *options) environment() (grpcenv.Options, error) {
 	if err != nil {
 		return grpcenv.Options{}, err
 	}
-	e := grpcenv.Options{Listen: o.listen, Advertise: advertise}
-	if o.tls.any() {
-		e.ServerCredentials, e.ClientCredentials, err = grpcenv.LoadTLS(o.tls.cert, o.tls.key, o.tls.ca)
+	if err := o.access.Check(o.listen, advertise); err != nil {
+		return grpcenv.Options{}, err
 	}
+	e := grpcenv.Options{Listen: o.listen, Advertise: advertise}
+	e.Access, err = access.NewHost(o.access, cmp.Or(advertise, o.listen))
 	return e, err
 }

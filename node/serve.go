@@ -53,6 +53,11 @@ func serve(ctx context.Context, end *ending, o *options) error {
 
 	listen.Tracer, listen.Meter, listen.Propagator = telemetry.Tracers, telemetry.Meters, telemetry.Propagator
 	listen.NameSpan = service.NameSpan
+	refusals, err := newRefusals(telemetry.Meters)
+	if err != nil {
+		return err
+	}
+	listen.Refused = refusals.add
 	e, err := grpcenv.Listen(listen)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		err = fmt.Errorf("--listen %s: the port is in use", o.listen)
@@ -77,12 +82,16 @@ func serve(ctx context.Context, end *ending, o *options) error {
 	e.SetReady(false)
 	e.Serve(layer.ServeRing(host), layer.ServeKeys(host), func(s grpc.ServiceRegistrar) {
 		nodepb.RegisterKVServer(s, service.NewKV(host, programVersion()))
-		nodepb.RegisterHostServer(s, service.NewControl(host, e, layer, gate, o.controlToken))
+		nodepb.RegisterHostServer(s, service.NewControl(host, e, layer, gate, o.access.ControlToken))
 	})
 	if _, err := host.Start(o.virtualNodes); err != nil {
 		return err
 	}
 	say("listening on %s, advertised as %s, %d member(s) of ring %q, %s", o.bound(e.Listening()), e.Address(), o.virtualNodes, o.ring, o.way(e.Address()))
+
+	if pin, ok := listen.Access.Pin(); ok {
+		say("public key %v (clients give it to --server-pin)", pin)
+	}
 
 	end.host.Store(host)
 	life, _ := parseLifetime("--die-after", o.dieAfter) // checked above

@@ -10,14 +10,13 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
 	"chordconductor/conductor/ring"
 	"chordconductor/node/chord"
+	"chordconductor/node/env/access"
 	"chordconductor/node/nodepb"
 	"chordconductor/otel/chordevent"
 )
@@ -28,7 +27,7 @@ import (
 type Remote struct {
 	view  func() *ring.View
 	token string
-	creds credentials.TransportCredentials
+	way   *access.Client
 
 	mu    sync.Mutex
 	seen  *ring.View                  // guarded by mu: what hosts was made of
@@ -38,13 +37,10 @@ type Remote struct {
 	gone  map[chord.ID]int64          // guarded by mu: lives told to stop, which the view may show for a while yet
 }
 
-// NewRemote returns the fleet of the hosts in a view. The token may be empty; creds nil means no TLS.
-func NewRemote(view func() *ring.View, token string, creds credentials.TransportCredentials) *Remote {
-	if creds == nil {
-		creds = insecure.NewCredentials()
-	}
+// NewRemote returns the fleet of the hosts in a view, reached by a way (nil: without TLS). The token may be empty.
+func NewRemote(view func() *ring.View, token string, way *access.Client) *Remote {
 	return &Remote{
-		view: view, token: token, creds: creds, hurt: make(map[string]bool),
+		view: view, token: token, way: way, hurt: make(map[string]bool),
 		conns: make(map[string]*grpc.ClientConn), gone: make(map[chord.ID]int64),
 	}
 }
@@ -113,8 +109,8 @@ func (r *Remote) dial(address string) (*grpc.ClientConn, error) {
 	if c := r.conns[address]; c != nil {
 		return c, nil
 	}
-	c, err := grpc.NewClient("passthrough:///"+address, grpc.WithTransportCredentials(r.creds),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer)))
+	c, err := grpc.NewClient("passthrough:///"+address, append(r.way.DialOptions(),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer)))...)
 	if err != nil {
 		return nil, refuse(ErrUnavailable, "host %s: %v", address, err)
 	}

@@ -17,6 +17,7 @@ const (
 	QueueKey         attribute.Key = "chord.queue"          // which of the conductor's queues
 	SignalKey        attribute.Key = "chord.signal"         // of OpenTelemetry
 	ForwardTargetKey attribute.Key = "chord.forward.target" // which of the stores
+	RefusalReasonKey attribute.Key = "chord.refusal.reason" // what the credentials lack
 )
 
 // An Instrument is a kind of metric.
@@ -53,6 +54,7 @@ var (
 	OperationDuration = Metric{"chord.operation.duration", "s", Histogram, "Time a get, put or delete took.", []attribute.Key{OperationKey, OutcomeKey}, latencyBuckets}
 	MaintenanceRounds = Metric{"chord.maintenance.rounds", "{round}", Counter, "Maintenance rounds.", []attribute.Key{OperationKey, OutcomeKey}, nil}
 	PeerFailures      = Metric{"chord.peer.failures", "{failure}", Counter, "Times that a peer was found dead.", []attribute.Key{OperationKey}, nil}
+	PeerRefusals      = Metric{"chord.peer.refusals", "{refusal}", Counter, "Calls, answers and connections that were refused for the credentials of the other end.", []attribute.Key{RefusalReasonKey}, nil}
 	StoreKeys         = Metric{"chord.store.keys", "{key}", UpDownCounter, "Keys held by the members of the process.", []attribute.Key{StoreRoleKey}, nil}
 	StoreSize         = Metric{"chord.store.size", "By", UpDownCounter, "Bytes held by the members of the process.", []attribute.Key{StoreRoleKey}, nil}
 	KeysMovedCount    = Metric{"chord.keys.moved", "{key}", Counter, "Keys that changed hands.", []attribute.Key{MoveReasonKey, MoveDirectionKey}, nil}
@@ -92,7 +94,7 @@ var (
 )
 
 var nodeMetrics = []*Metric{&LookupDuration, &LookupHops, &LookupTimeouts, &OperationDuration, &MaintenanceRounds,
-	&PeerFailures, &StoreKeys, &StoreSize, &KeysMovedCount, &TelemetryLost, &TelemetryQueue}
+	&PeerFailures, &PeerRefusals, &StoreKeys, &StoreSize, &KeysMovedCount, &TelemetryLost, &TelemetryQueue}
 
 var conductorMetrics = []*Metric{&RingMembers, &RingRefused, &RingUncertain, &RingError, &RingViolations, &RingStaleness, &ConductorEvents,
 	&ConductorIgnored, &ConductorQueue, &QueueUtilization, &ConductorDropped, &ConductorClients, &Received, &Forwarded, &ForwardQueue,

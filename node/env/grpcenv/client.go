@@ -4,7 +4,9 @@ import (
 	"context"
 	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 
 	"chordconductor/node/env"
@@ -44,7 +46,7 @@ func call[Answer any](ctx context.Context, r remote, method string, request any)
 	limited, cancel := context.WithTimeout(ctx, r.e.late.grant(r.limit))
 	defer cancel()
 	answer := new(Answer)
-	if err = c.Invoke(limited, method, request, answer); err == nil {
+	if err = r.invoke(limited, c, method, request, answer); err == nil {
 		return answer, nil
 	}
 	if r.e.err() != nil {
@@ -55,9 +57,22 @@ func call[Answer any](ctx context.Context, r remote, method string, request any)
 	}
 	switch status.Code(err) {
 	case codes.DeadlineExceeded, codes.Unavailable, codes.Canceled:
+		r.e.guard.Unverified(r.addr, method, err)
 		return nil, env.ErrTimeout
 	}
 	return nil, err
+}
+
+// invoke makes the call itself, and refuses an answer that the peer gives in another host's name.
+func (r remote) invoke(ctx context.Context, c *conn, method string, request, answer any) error {
+	if !r.e.guard.ChecksAnswers() {
+		return c.Invoke(ctx, method, request, answer)
+	}
+	var other peer.Peer
+	if err := c.Invoke(ctx, method, request, answer, grpc.Peer(&other)); err != nil {
+		return err
+	}
+	return r.e.guard.CheckAnswer(&other, method, answer)
 }
 
 // local runs a call to the host itself that may take its time. Past the limit the caller goes on alone.

@@ -12,10 +12,10 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/health"
 
 	"chordconductor/node/env"
+	"chordconductor/node/env/access"
 	"chordconductor/node/nodepb"
 )
 
@@ -26,9 +26,10 @@ type Options struct {
 	// Advertise is the address by which other hosts reach this one. Empty: the address listened on, which must then
 	// name a host.
 	Advertise string
-	// ServerCredentials and ClientCredentials turn TLS on; set both or none (see LoadTLS).
-	ServerCredentials credentials.TransportCredentials
-	ClientCredentials credentials.TransportCredentials
+	// Access is how this host proves itself and what it requires of callers. Nil: plain, everybody may call everything.
+	Access *access.Host
+	// Refused is called with each refusal of a caller's credentials, from any goroutine. It must not block. Nil: not at all.
+	Refused func(*access.Refusal)
 	// MaxConnections bounds the client connections kept, 1024 if zero. At the bound the one used least recently is
 	// closed, once its calls have ended.
 	MaxConnections int
@@ -48,6 +49,7 @@ type Env struct {
 	listener net.Listener
 	health   *health.Server
 	server   *grpc.Server // set once by Serve, under mu
+	guard    *access.Guard
 	pool     pool
 	late     lateness
 
@@ -65,9 +67,6 @@ var _ env.Env = (*Env)(nil)
 
 // Listen opens the port. Nothing is served before Serve.
 func Listen(opts Options) (*Env, error) {
-	if (opts.ServerCredentials == nil) != (opts.ClientCredentials == nil) {
-		return nil, fmt.Errorf("TLS on one side only: set both server and client credentials")
-	}
 	listener, err := net.Listen("tcp", opts.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("listen on %q: %w", opts.Listen, err)
@@ -84,6 +83,7 @@ func Listen(opts Options) (*Env, error) {
 	if e.opts.MaxConnections <= 0 {
 		e.opts.MaxConnections = 1024
 	}
+	e.guard = access.NewGuard(opts.Access, opts.Refused)
 	e.pool.init(e.opts)
 	e.tasks.Go(func() { e.late.watch(e.stop) })
 	return e, nil

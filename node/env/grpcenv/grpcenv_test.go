@@ -2,18 +2,7 @@ package grpcenv_test
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"errors"
-	"fmt"
-	"math/big"
-	"net"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -258,68 +247,4 @@ func TestPickedPort(t *testing.T) {
 	if strings.HasSuffix(e.Listening(), ":0") || !strings.HasPrefix(e.Listening(), "127.0.0.1:") || e.Address() != "host.example:7001" {
 		t.Errorf("listening on %s, advertised as %s", e.Listening(), e.Address())
 	}
-}
-
-// Mutual TLS: those with a certificate of the authority hear each other, others nobody.
-func TestTLS(t *testing.T) {
-	dir := t.TempDir()
-	authority, key := certificate(t, dir, "ca", nil, nil)
-	certificate(t, dir, "host", authority, key)
-	files := func(name string) (string, string) {
-		return filepath.Join(dir, name+".pem"), filepath.Join(dir, name+".key")
-	}
-	cert, priv := files("host")
-	ca, _ := files("ca")
-	server, client, err := grpcenv.LoadTLS(cert, priv, ca)
-	if err != nil {
-		t.Fatal(err)
-	}
-	opts := grpcenv.Options{ServerCredentials: server, ClientCredentials: client}
-	a, b, plain := serving(t, opts, &answerer{}), serving(t, opts, &answerer{}), serving(t, grpcenv.Options{}, &answerer{})
-	if err := ping(a, b.Address(), time.Minute); err != nil {
-		t.Errorf("both with certificates: %v", err)
-	}
-	if err := ping(plain, a.Address(), 10*time.Second); !errors.Is(err, env.ErrTimeout) {
-		t.Errorf("a stranger without a certificate hears %v", err)
-	}
-	for _, bad := range [][3]string{{"none", priv, ca}, {cert, priv, "none"}, {cert, priv, priv}} {
-		if _, _, err := grpcenv.LoadTLS(bad[0], bad[1], bad[2]); err == nil {
-			t.Errorf("LoadTLS(%v) works", bad)
-		}
-	}
-	if _, err := grpcenv.Listen(grpcenv.Options{Listen: "127.0.0.1:0", ServerCredentials: server}); err == nil {
-		t.Error("TLS on one side only works")
-	}
-}
-
-// certificate writes name.pem and name.key, signed by a parent, or an authority's own.
-func certificate(t *testing.T, dir, name string, parent *x509.Certificate, parentKey *ecdsa.PrivateKey) (*x509.Certificate, *ecdsa.PrivateKey) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IsCA: parent == nil, BasicConstraintsValid: true, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
-	}
-	if parent == nil {
-		parent, parentKey = c, key
-	}
-	der, err := x509.CreateCertificate(rand.Reader, c, parent, &key.PublicKey, parentKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	keyDER, err := x509.MarshalECPrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for file, block := range map[string]*pem.Block{".pem": {Type: "CERTIFICATE", Bytes: der}, ".key": {Type: "EC PRIVATE KEY", Bytes: keyDER}} {
-		if err := os.WriteFile(filepath.Join(dir, name+file), pem.EncodeToMemory(block), 0o600); err != nil {
-			t.Fatal(fmt.Errorf("write: %w", err))
-		}
-	}
-	return c, key
 }

@@ -8,7 +8,6 @@ import (
 	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
 )
 
@@ -44,14 +43,10 @@ type conn struct {
 }
 
 func (p *pool) init(o Options) {
-	creds := o.ClientCredentials
-	if creds == nil {
-		creds = insecure.NewCredentials()
-	}
 	p.max = o.MaxConnections
 	p.conns = make(map[string]*list.Element)
 	p.options = []grpc.DialOption{
-		grpc.WithTransportCredentials(creds),
+		grpc.WithTransportCredentials(o.Access.PeerCredentials()),
 		grpc.WithIdleTimeout(idleTimeout),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: keepaliveAfter, Timeout: keepaliveTimeout}),
 		// A member that comes back must be heard soon: the greatest pause between two tries to connect is short.

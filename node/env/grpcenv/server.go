@@ -35,9 +35,10 @@ func (e *Env) Serve(ring nodepb.RingServer, keys nodepb.KeysServer, register fun
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: keepaliveAfter / 2}),
 		grpc.ConnectionTimeout(5 * time.Second),
 	}
-	if e.opts.ServerCredentials != nil {
-		options = append(options, grpc.Creds(e.opts.ServerCredentials))
+	if creds := e.opts.Access.ServerCredentials(); creds != nil {
+		options = append(options, grpc.Creds(creds))
 	}
+	options = append(options, e.guard.ServerOptions()...)
 	if e.opts.Tracer != nil {
 		options = append(options, instrument(e.opts, otelgrpc.NewServerHandler(instrumentation(e.opts)...), grpc.StatsHandler)...)
 	}

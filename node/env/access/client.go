@@ -1,0 +1,146 @@
+package access
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"strings"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+
+	"chordconductor/node/nodepb"
+)
+
+// ClientSettings are what the flags of a client of hosts say about access. The names of the flags stand in Names, since
+// programs call them differently.
+type ClientSettings struct {
+	CertFile, KeyFile, CAFile string // CAFile alone verifies the host without a certificate of the client's
+	ServerPin                 string // pins with commas between
+	RingSecret                string // of a client that is a host itself, such as a health check
+	Token                     string // for the key service
+	Names                     FlagNames
+}
+
+// FlagNames are for messages.
+type FlagNames struct{ Cert, Key, CA, Pin, RingSecret, Token string }
+
+// A Client is how a client proves itself to hosts, and how it verifies them.
+type Client struct {
+	tls   *tls.Config // nil: plain
+	token string
+}
+
+// NewClient checks and loads settings. An error is one line without any secret.
+func NewClient(s ClientSettings) (*Client, error) {
+	n := s.Names
+	secrets, err := ParseRingSecrets(n.RingSecret, s.RingSecret)
+	if err != nil {
+		return nil, err
+	}
+	pins, err := ParsePins(n.Pin, s.ServerPin)
+	if err != nil {
+		return nil, err
+	}
+	verifies := s.CAFile != "" || len(pins) > 0 || len(secrets) > 0
+	switch {
+	case (s.CertFile == "") != (s.KeyFile == ""):
+		return nil, fmt.Errorf("%s and %s go together", n.Cert, n.Key)
+	case s.CertFile != "" && s.CAFile == "" && len(pins) == 0:
+		return nil, fmt.Errorf("%s needs %s or %s: without it no host is verified", n.Cert, n.CA, n.Pin)
+	case len(secrets) > 0 && s.CertFile+s.CAFile != "":
+		return nil, fmt.Errorf("%s and %s exclude each other", n.RingSecret, n.CA)
+	case s.Token != "" && !verifies && n.RingSecret != "":
+		return nil, fmt.Errorf("%s is sent over TLS alone, to a verified host: give %s, %s or %s", n.Token, n.Pin, n.CA, n.RingSecret)
+	case s.Token != "" && !verifies:
+		return nil, fmt.Errorf("%s is sent over TLS alone, to a verified host: give %s or %s", n.Token, n.Pin, n.CA)
+	}
+	for _, secret := range secrets {
+		if s.Token != "" && same(secret.value, s.Token) {
+			return nil, fmt.Errorf("%s is the ring secret, which no client may send; make another", n.Token)
+		}
+	}
+	if s.Token != "" {
+		if err := CheckStrength(n.Token, s.Token); err != nil {
+			return nil, err
+		}
+	}
+	c := &Client{token: s.Token}
+	switch {
+	case len(secrets) > 0:
+		return c, c.useRingSecret(secrets, pins)
+	case s.CAFile != "":
+		pair, roots, err := loadFiles(s.CertFile, s.KeyFile, s.CAFile)
+		if err != nil {
+			return nil, err
+		}
+		c.tls = &tls.Config{MinVersion: tls.VersionTLS13, RootCAs: roots}
+		if len(pins) > 0 {
+			c.tls.VerifyConnection = verifyPin(pins)
+		}
+		if pair.Leaf != nil {
+			c.tls.Certificates = []tls.Certificate{pair}
+		}
+	case len(pins) > 0:
+		c.tls = pinnedConfig(pins)
+		if s.CertFile != "" {
+			pair, err := tls.LoadX509KeyPair(s.CertFile, s.KeyFile)
+			if err != nil {
+				return nil, fmt.Errorf("%s, %s: %w", n.Cert, n.Key, err)
+			}
+			c.tls.Certificates = []tls.Certificate{pair}
+		}
+	}
+	return c, nil
+}
+
+// useRingSecret makes the client a caller like a host of the ring.
+func (c *Client) useRingSecret(secrets []RingSecret, pins []Pin) error {
+	own, err := secrets[0].certificate()
+	if err != nil {
+		return err
+	}
+	if len(pins) == 0 {
+		if pins, err = Pins(secrets); err != nil {
+			return err
+		}
+	}
+	c.tls = pinnedConfig(pins, own)
+	return nil
+}
+
+// Plain reports whether connections are without TLS.
+func (c *Client) Plain() bool { return c == nil || c.tls == nil }
+
+// DialOptions are the credentials of a connection to a host.
+func (c *Client) DialOptions() []grpc.DialOption {
+	if c.Plain() {
+		return []grpc.DialOption{grpc.WithTransportCredentials(insecure.NewCredentials())}
+	}
+	options := []grpc.DialOption{grpc.WithTransportCredentials(credentials.NewTLS(c.tls))}
+	if c.token != "" {
+		options = append(options, grpc.WithPerRPCCredentials(clientToken{c.token}))
+	}
+	return options
+}
+
+// clientToken sends the token with calls of the key service and no other.
+type clientToken struct{ value string }
+
+func (t clientToken) GetRequestMetadata(ctx context.Context, uri ...string) (map[string]string, error) {
+	if len(uri) != 1 || !strings.HasSuffix(uri[0], "/"+nodepb.KV_ServiceDesc.ServiceName) {
+		return nil, nil
+	}
+	info, _ := credentials.RequestInfoFromContext(ctx)
+	if err := credentials.CheckSecurityLevel(info.AuthInfo, credentials.PrivacyAndIntegrity); err != nil {
+		return nil, errors.New("the client token is sent over TLS alone")
+	}
+	return map[string]string{"authorization": "Bearer " + t.value}, nil
+}
+
+func (clientToken) RequireTransportSecurity() bool { return true }
+
+// Format keeps the token out of messages, whatever the verb.
+func (clientToken) Format(f fmt.State, _ rune) { fmt.Fprint(f, "(client token)") }

@@ -1,0 +1,291 @@
+package access
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"crypto/x509"
+	"net"
+	"strings"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
+
+	"chordconductor/node/nodepb"
+)
+
+// A requirement is what a service asks of its callers, in the modes with TLS.
+type requirement int
+
+const (
+	peersOnly    requirement = iota // a member of the ring: its own certificate, or the ring's key
+	clients                         // a peer, a client certificate, or the client token
+	certified                       // a peer or a client certificate
+	commands                        // the service verifies each command itself; with mutual TLS a certificate as well
+	unrestricted                    // whoever has completed the TLS handshake
+)
+
+// requirements of the services on a host's port. A service that is not listed is for peers only.
+var requirements = map[string]requirement{
+	nodepb.Ring_ServiceDesc.ServiceName:           peersOnly,
+	nodepb.Keys_ServiceDesc.ServiceName:           peersOnly,
+	nodepb.KV_ServiceDesc.ServiceName:             clients,
+	nodepb.Host_ServiceDesc.ServiceName:           commands,
+	grpc_health_v1.Health_ServiceDesc.ServiceName: unrestricted,
+	"grpc.reflection.v1.ServerReflection":         certified,
+	"grpc.reflection.v1alpha.ServerReflection":    certified,
+}
+
+// A Reason is why somebody was refused.
+type Reason string
+
+const (
+	Credentials Reason = "credentials" // a call without those that the service requires
+	Identity    Reason = "identity"    // a statement in the name of a member that is not of the speaker's host
+	Handshake   Reason = "handshake"   // a connection to a peer that did not prove itself, or to which this host did not
+)
+
+// A Refusal is a call, an answer or a connection that was refused for the credentials of the other end.
+type Refusal struct {
+	Reason  Reason
+	Speaker string // the other end: its address, without the port of a caller, which is another each time
+	Method  string // as gRPC names it
+	Text    string // one line that names the other end
+}
+
+// A Guard checks calls.
+type Guard struct {
+	host    *Host
+	refused func(*Refusal)
+}
+
+// NewGuard makes the guard of a host (nil: plain). refused, if not nil, is called with each refusal, from any goroutine;
+// it must not block.
+func NewGuard(h *Host, refused func(*Refusal)) *Guard {
+	if h == nil {
+		h = &Host{}
+	}
+	if refused == nil {
+		refused = func(*Refusal) {}
+	}
+	return &Guard{h, refused}
+}
+
+// ServerOptions install the guard before all services of a server.
+func (g *Guard) ServerOptions() []grpc.ServerOption {
+	if g.host.mode == plain {
+		return nil
+	}
+	return []grpc.ServerOption{
+		grpc.ChainUnaryInterceptor(func(ctx context.Context, request any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+			if err := g.admit(ctx, info.FullMethod, request); err != nil {
+				return nil, err
+			}
+			return next(ctx, request)
+		}),
+		grpc.ChainStreamInterceptor(func(server any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+			if err := g.admit(stream.Context(), info.FullMethod, nil); err != nil {
+				return err
+			}
+			return next(server, stream)
+		}),
+	}
+}
+
+// A caller is what a connection proves about its other end.
+type caller struct {
+	address net.Addr
+	leaf    *x509.Certificate // nil: none that counts
+}
+
+// callerOf reads the connection of a call. A certificate counts if its chain was verified, or if its key is the ring's.
+func (h *Host) callerOf(p *peer.Peer) (c caller) {
+	c.address = p.Addr
+	info, ok := p.AuthInfo.(credentials.TLSInfo)
+	if !ok || len(info.State.PeerCertificates) == 0 {
+		return c
+	}
+	leaf := info.State.PeerCertificates[0]
+	if h.mode == certificates && len(info.State.VerifiedChains) > 0 || h.mode == ringSecret && pinned(h.pins, leaf) {
+		c.leaf = leaf
+	}
+	return c
+}
+
+func (c caller) where() string {
+	if c.address == nil {
+		return "an unknown address"
+	}
+	return c.address.String()
+}
+
+func (c caller) String() string {
+	if c.leaf == nil {
+		return c.where()
+	}
+	return c.where() + " with a certificate for " + namesOf(c.leaf)
+}
+
+// admit decides about one call. request is nil for a stream.
+func (g *Guard) admit(ctx context.Context, method string, request any) error {
+	p, ok := peer.FromContext(ctx)
+	if !ok {
+		p = &peer.Peer{}
+	}
+	c := g.host.callerOf(p)
+	service, _, _ := strings.Cut(strings.TrimPrefix(method, "/"), "/")
+	err := g.host.verdict(ctx, service, c)
+	reason := Credentials
+	if err == nil && requirements[service] == peersOnly {
+		reason, err = Identity, g.host.own(c, speaksFor(request))
+	}
+	if err != nil {
+		g.refuse(reason, c, method, err)
+	}
+	return err
+}
+
+func (g *Guard) refuse(reason Reason, c caller, method string, err error) {
+	speaker := c.where()
+	if host, _, split := net.SplitHostPort(speaker); split == nil {
+		speaker = host
+	}
+	text := status.Convert(err).Message()
+	if reason == Credentials {
+		text = c.String() + ": " + text
+	}
+	g.refused(&Refusal{Reason: reason, Speaker: speaker, Method: method, Text: text})
+}
+
+// Unverified reports a call to a peer that failed in the TLS handshake, which gRPC knows as text alone. To the ring such a
+// peer is as one that does not answer.
+func (g *Guard) Unverified(address, method string, err error) {
+	if g.host.mode == plain {
+		return
+	}
+	text := status.Convert(err).Message()
+	_, why, found := strings.Cut(text, "authentication handshake failed: ")
+	if !found { // with TLS 1.3 the other end's verdict may come after the handshake
+		_, why, found = strings.Cut(text, "remote error: ")
+	}
+	if found {
+		why = strings.Trim(strings.Join(strings.Fields(why), " "), `"`)
+		g.refused(&Refusal{Handshake, address, method, address + ": TLS handshake failed: " + why})
+	}
+}
+
+// verdict is nil if a caller may call a service.
+func (h *Host) verdict(ctx context.Context, service string, c caller) error {
+	switch requirements[service] {
+	case unrestricted:
+		return nil
+	case commands:
+		if h.mode == ringSecret || c.leaf != nil {
+			return nil
+		}
+	case clients:
+		if c.leaf != nil || h.hasToken && h.tokenIn(ctx) {
+			return nil
+		}
+		if h.hasToken {
+			return status.Error(codes.Unauthenticated, "clients present the client token (--client-token, CHORD_CLIENT_TOKEN) or a certificate: it is missing or wrong")
+		}
+	}
+	if c.leaf != nil {
+		return nil
+	}
+	if h.mode == ringSecret {
+		return status.Errorf(codes.Unauthenticated, "%s is for hosts of the ring: the caller does not have the ring's key", service)
+	}
+	return status.Errorf(codes.Unauthenticated, "%s needs a certificate of the host's authority", service)
+}
+
+// tokenIn reports whether a call carries the client token.
+func (h *Host) tokenIn(ctx context.Context) bool {
+	md, _ := metadata.FromIncomingContext(ctx)
+	found := 0
+	for _, value := range md.Get("authorization") { // gRPC bounds the header list
+		if token, ok := strings.CutPrefix(value, "Bearer "); ok {
+			given := sha256.Sum256([]byte(token))
+			found |= subtle.ConstantTimeCompare(given[:], h.token[:])
+		}
+	}
+	return found == 1
+}
+
+// statements are the members as whom a message speaks. What it says of other members is hearsay: its receiver asks them.
+type statements struct {
+	from  *nodepb.Peer // required of a request
+	owner *nodepb.Peer // nil: it makes no statement of ownership of its own
+}
+
+// speaksFor reads a request of the peer services.
+func speaksFor(request any) (s statements) {
+	if q, ok := request.(interface{ GetCall() *nodepb.Call }); ok {
+		s.from = q.GetCall().GetFrom()
+	}
+	switch q := request.(type) {
+	case *nodepb.ReplicateRequest:
+		s.owner = q.GetOwnership().GetOwner()
+	case *nodepb.CompareRequest:
+		s.owner = q.GetOwnership().GetOwner()
+	case *nodepb.AnswerRequest:
+		s.owner = q.GetOwner()
+	}
+	return s
+}
+
+// own verifies that whom a message speaks for is on the certificate of the host that it comes from. With a ring secret
+// all hosts have one key, and trust each other.
+func (h *Host) own(c caller, s statements) error {
+	if h.mode != certificates {
+		return nil
+	}
+	if s.from.GetAddress() == "" {
+		return status.Errorf(codes.PermissionDenied, "%v does not name the member that it speaks for", c)
+	}
+	if err := c.names(s.from); err != nil || s.owner == nil {
+		return err
+	}
+	return c.names(s.owner)
+}
+
+// names reports whether a member is of the host that the certificate is for.
+func (c caller) names(p *nodepb.Peer) error {
+	if host, _, err := net.SplitHostPort(p.GetAddress()); err == nil && c.leaf.VerifyHostname(host) == nil {
+		return nil
+	}
+	return status.Errorf(codes.PermissionDenied, "%v speaks for a member of %.100q, which is not on its certificate", c, p.GetAddress())
+}
+
+// ChecksAnswers reports whether CheckAnswer has anything to do.
+func (g *Guard) ChecksAnswers() bool { return g.host.mode == certificates }
+
+// CheckAnswer verifies that a peer answers for itself: what it says of itself must be on its certificate. p is its end of
+// the connection.
+func (g *Guard) CheckAnswer(p *peer.Peer, method string, answer any) error {
+	c := g.host.callerOf(p)
+	a, ok := answer.(interface{ GetReply() *nodepb.Reply })
+	if !ok || c.leaf == nil {
+		return nil // the handshake has failed, or there is no statement
+	}
+	members := []*nodepb.Peer{a.GetReply().GetSelf(), nil}
+	if s, ok := answer.(*nodepb.SurveyResponse); ok {
+		members[1] = s.GetOwnership().GetOwner()
+	}
+	for _, m := range members {
+		if m == nil {
+			continue
+		}
+		if err := c.names(m); err != nil {
+			g.refuse(Identity, c, method, err)
+			return err
+		}
+	}
+	return nil
+}

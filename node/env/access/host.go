@@ -1,0 +1,156 @@
+package access
+
+import (
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+)
+
+type mode int
+
+const (
+	plain        mode = iota // no TLS, no credentials
+	certificates             // mutual TLS
+	ringSecret               // TLS with the ring's pinned key
+)
+
+// A Host is how one host proves itself to others, and what it requires of callers. The zero value is plain. It is not
+// changed after NewHost.
+type Host struct {
+	mode     mode
+	server   *tls.Config // nil in plain mode, as is client
+	client   *tls.Config
+	pins     []Pin    // ringSecret: the keys that a peer may have; the first is this host's own
+	token    [32]byte // SHA-256 of the client token, so that a comparison takes one time for all lengths
+	hasToken bool
+}
+
+// NewHost loads what checked Settings name. The certificate of a host with mutual TLS must name the address that it
+// advertises.
+func NewHost(s Settings, advertise string) (*Host, error) {
+	h := &Host{hasToken: s.ClientToken != "", token: sha256.Sum256([]byte(s.ClientToken))}
+	secrets, err := ParseRingSecrets("--ring-secret", s.RingSecret)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case s.certificates():
+		return h, h.useCertificates(s, advertise)
+	case len(secrets) > 0:
+		return h, h.useRingSecret(secrets)
+	}
+	return h, nil
+}
+
+func (h *Host) useCertificates(s Settings, advertise string) error {
+	pair, roots, err := loadFiles(s.CertFile, s.KeyFile, s.CAFile)
+	if err != nil {
+		return err
+	}
+	name, _, err := net.SplitHostPort(advertise)
+	if err != nil {
+		return fmt.Errorf("advertised address %q: expected HOST:PORT", advertise)
+	}
+	if err := pair.Leaf.VerifyHostname(name); err != nil {
+		return fmt.Errorf("--tls-cert %s names %s, not the advertised %q: peers would refuse this host; give --advertise a name of the certificate", s.CertFile, namesOf(pair.Leaf), name)
+	}
+	h.mode = certificates
+	h.server = &tls.Config{
+		Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS13,
+		ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: roots,
+	}
+	if h.hasToken { // clients without a certificate get as far as the check of each call
+		h.server.ClientAuth = tls.VerifyClientCertIfGiven
+	}
+	h.client = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS13, RootCAs: roots}
+	return nil
+}
+
+func (h *Host) useRingSecret(secrets []RingSecret) (err error) {
+	if h.pins, err = Pins(secrets); err != nil {
+		return err
+	}
+	own, err := secrets[0].certificate()
+	if err != nil {
+		return err
+	}
+	h.mode = ringSecret
+	// A caller need not have a certificate: each call is checked (see Guard).
+	h.server = &tls.Config{Certificates: []tls.Certificate{own}, MinVersion: tls.VersionTLS13, ClientAuth: tls.RequestClientCert}
+	h.client = pinnedConfig(h.pins, own)
+	return nil
+}
+
+// pinnedConfig verifies a server by its key alone, whatever its certificate says.
+func pinnedConfig(pins []Pin, own ...tls.Certificate) *tls.Config {
+	return &tls.Config{
+		Certificates: own, MinVersion: tls.VersionTLS13,
+		InsecureSkipVerify: true, VerifyConnection: verifyPin(pins), // the key is compared in place of a chain and a name
+	}
+}
+
+// ServerCredentials are those of the host's port; nil: plain.
+func (h *Host) ServerCredentials() credentials.TransportCredentials {
+	if h == nil || h.mode == plain {
+		return nil
+	}
+	return credentials.NewTLS(h.server)
+}
+
+// PeerCredentials are those of connections to peers. With a ring secret or certificates they never fall back to plain.
+func (h *Host) PeerCredentials() credentials.TransportCredentials {
+	if h == nil || h.mode == plain {
+		return insecure.NewCredentials()
+	}
+	return credentials.NewTLS(h.client)
+}
+
+// Pin is the fingerprint of the ring's key, if there is one.
+func (h *Host) Pin() (Pin, bool) {
+	if len(h.pins) == 0 {
+		return Pin{}, false
+	}
+	return h.pins[0], true
+}
+
+// loadFiles reads PEM files: a certificate with its key (none, if the names are empty), and authorities.
+func loadFiles(certFile, keyFile, caFile string) (pair tls.Certificate, roots *x509.CertPool, err error) {
+	if certFile != "" {
+		if pair, err = tls.LoadX509KeyPair(certFile, keyFile); err != nil {
+			return pair, nil, fmt.Errorf("TLS certificate %q with key %q: %w", certFile, keyFile, err)
+		}
+	}
+	pem, err := os.ReadFile(caFile)
+	if err != nil {
+		return pair, nil, fmt.Errorf("TLS authorities: %w", err)
+	}
+	roots = x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(pem) {
+		return pair, nil, fmt.Errorf("TLS authorities %q: no certificate in PEM form", caFile)
+	}
+	return pair, roots, nil
+}
+
+const maxNames = 4 // of a certificate in a message
+
+// namesOf lists the names of a certificate, for a message.
+func namesOf(c *x509.Certificate) string {
+	names := append([]string(nil), c.DNSNames...)
+	for _, ip := range c.IPAddresses {
+		names = append(names, ip.String())
+	}
+	switch n := len(names); {
+	case n == 0:
+		return fmt.Sprintf("no host (subject %.80q)", c.Subject.CommonName)
+	case n > maxNames:
+		names = append(names[:maxNames:maxNames], fmt.Sprintf("%d more", n-maxNames))
+	}
+	return fmt.Sprintf("%.200q", strings.Join(names, ", "))
+}

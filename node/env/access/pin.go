@@ -1,0 +1,75 @@
+package access
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// A Pin is the fingerprint of a public key: SHA-256 of its SubjectPublicKeyInfo.
+type Pin [sha256.Size]byte
+
+const pinPrefix = "sha256:"
+
+func (p Pin) String() string { return pinPrefix + hex.EncodeToString(p[:]) }
+
+func pinOf(c *x509.Certificate) Pin { return sha256.Sum256(c.RawSubjectPublicKeyInfo) }
+
+// maxPins bounds the pins of a client.
+const maxPins = 16
+
+// ParsePins reads pins with commas between. An empty text is none.
+func ParsePins(name, text string) ([]Pin, error) {
+	if text == "" {
+		return nil, nil
+	}
+	parts := strings.Split(text, ",")
+	if len(parts) > maxPins {
+		return nil, fmt.Errorf("%s: %d pins, at most %d", name, len(parts), maxPins)
+	}
+	pins := make([]Pin, len(parts))
+	for i, part := range parts {
+		digits, ok := strings.CutPrefix(strings.TrimSpace(part), pinPrefix)
+		raw, err := hex.DecodeString(digits)
+		if !ok || err != nil || len(raw) != len(pins[i]) {
+			// The value is not repeated: who mistakes one variable for another may have given a secret.
+			return nil, fmt.Errorf("%s: pin %d: expected %s and %d hexadecimal digits, as a host prints them at its start", name, i+1, pinPrefix, 2*len(pins[i]))
+		}
+		copy(pins[i][:], raw)
+	}
+	return pins, nil
+}
+
+// pinned reports whether a key is one of the pins.
+func pinned(pins []Pin, c *x509.Certificate) bool {
+	found, key := 0, pinOf(c)
+	for i := range pins {
+		found |= subtle.ConstantTimeCompare(pins[i][:], key[:])
+	}
+	return found == 1
+}
+
+// verifyPin is a check of a TLS connection's other end: its key must be one of the pins. TLS itself has verified that it
+// holds the private key.
+func verifyPin(pins []Pin) func(tls.ConnectionState) error {
+	return func(state tls.ConnectionState) error {
+		switch {
+		case len(state.PeerCertificates) == 0:
+			return errors.New("no certificate to compare with the pinned public key")
+		case !pinned(pins, state.PeerCertificates[0]):
+			return fmt.Errorf("its public key is %v, not the pinned one", pinOf(state.PeerCertificates[0]))
+		}
+		return nil
+	}
+}
+
+// same compares secrets in a time that does not depend on where they differ, nor on their lengths.
+func same(a, b string) bool {
+	x, y := sha256.Sum256([]byte(a)), sha256.Sum256([]byte(b))
+	return subtle.ConstantTimeCompare(x[:], y[:]) == 1
+}

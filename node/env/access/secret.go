@@ -1,0 +1,134 @@
+package access
+
+import (
+	"crypto/ed25519"
+	"crypto/hkdf"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"fmt"
+	"math"
+	"math/big"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// minBits is what a secret must be able to hold. Anybody who reaches a host's port gets its public key, and can try
+// secrets against it at leisure.
+const minBits = 128
+
+// maxSecrets bounds the ring secrets in use at once: the current one and, during a rotation, the next or the previous.
+const maxSecrets = 2
+
+// maxSecret bounds the length of a secret, in bytes.
+const maxSecret = 1 << 10
+
+// A RingSecret is a secret that all hosts of a ring share. It prints as a placeholder.
+type RingSecret struct{ value string }
+
+// Format keeps the value out of messages, whatever the verb.
+func (RingSecret) Format(f fmt.State, _ rune) { fmt.Fprint(f, "(ring secret)") }
+
+// ParseRingSecrets reads one ring secret, or two with a comma between. An empty text is none. Errors do not contain the
+// text.
+func ParseRingSecrets(name, text string) ([]RingSecret, error) {
+	if text == "" {
+		return nil, nil
+	}
+	parts := strings.Split(text, ",")
+	if len(parts) > maxSecrets {
+		return nil, fmt.Errorf("%s: %d secrets, at most %d: the one in use, and another that is accepted too", name, len(parts), maxSecrets)
+	}
+	secrets := make([]RingSecret, len(parts))
+	for i, part := range parts {
+		if err := CheckStrength(name, part); err != nil {
+			return nil, err
+		}
+		secrets[i].value = part
+	}
+	if len(secrets) == 2 && same(secrets[0].value, secrets[1].value) {
+		return nil, fmt.Errorf("%s: the two secrets are one", name)
+	}
+	return secrets, nil
+}
+
+// CheckStrength refuses a secret that cannot hold 128 bits, or that a shell or a file has mangled. The estimate is an
+// upper bound: only a generator can make a secret of full strength. Errors do not contain the secret.
+func CheckStrength(name, secret string) error {
+	if strings.ContainsFunc(secret, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
+		return fmt.Errorf("%s: contains white space or a control character; check its quotes and the end of its file", name)
+	}
+	if len(secret) > maxSecret {
+		return fmt.Errorf("%s: %d bytes, at most %d", name, len(secret), maxSecret)
+	}
+	if bits, kind := strength(secret); bits < minBits {
+		return fmt.Errorf("%s: %d bits at most (%d %s), at least %d are needed; `openssl rand -hex 32` makes a good one",
+			name, bits, len(secret), kind, minBits)
+	}
+	return nil
+}
+
+// strength is the greatest number of bits that a secret of this alphabet and length can hold.
+func strength(secret string) (bits int, kind string) {
+	perByte, kind := 8.0, "bytes"
+	switch {
+	case strings.Trim(secret, "0123456789") == "":
+		perByte, kind = math.Log2(10), "digits"
+	case strings.Trim(secret, "0123456789abcdefABCDEF") == "":
+		perByte, kind = 4, "hexadecimal digits"
+	}
+	return int(perByte * float64(len(secret))), kind
+}
+
+// key derives the ring's key pair. The label keeps the derivation apart from any other use of the secret.
+func (s RingSecret) key() (ed25519.PrivateKey, error) {
+	seed, err := hkdf.Key(sha256.New, []byte(s.value), nil, "chord ring secret: Ed25519 key of the ring's hosts, version 1", ed25519.SeedSize)
+	if err != nil {
+		return nil, fmt.Errorf("deriving the ring's key: %w", err)
+	}
+	return ed25519.NewKeyFromSeed(seed), nil
+}
+
+// certificate is the key pair in the form that TLS wants: a certificate signed by itself, without names and without an
+// end, since what a peer checks is the key alone.
+func (s RingSecret) certificate() (tls.Certificate, error) {
+	key, err := s.key()
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Chord ring"},
+		NotBefore: time.Unix(0, 0), NotAfter: time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC), // RFC 5280: has no end
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		return tls.Certificate{}, fmt.Errorf("certificate of the ring's key: %w", err)
+	}
+	leaf, err := x509.ParseCertificate(der)
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}, err
+}
+
+// Pin is the fingerprint of the public key, which clients may know.
+func (s RingSecret) Pin() (Pin, error) {
+	c, err := s.certificate()
+	if err != nil {
+		return Pin{}, err
+	}
+	return pinOf(c.Leaf), nil
+}
+
+// Pins are those of several secrets.
+func Pins(secrets []RingSecret) ([]Pin, error) {
+	pins := make([]Pin, len(secrets))
+	for i, s := range secrets {
+		var err error
+		if pins[i], err = s.Pin(); err != nil {
+			return nil, err
+		}
+	}
+	return pins, nil
+}

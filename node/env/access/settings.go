@@ -1,0 +1,82 @@
+package access
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+)
+
+// Settings are what a host's flags say about access.
+type Settings struct {
+	CertFile, KeyFile, CAFile string // mutual TLS: PEM files, all or none
+	RingSecret                string // one, or two with a comma between: the first is used, both are accepted
+	Insecure                  bool   // off loopback without any of them
+	ClientToken               string // of clients of the key service that have no certificate; empty: none
+	ControlToken              string // of another service; here only to tell it from the others
+}
+
+// OnLoopback reports whether only this machine reaches an address: "host:port" with a loopback address or localhost.
+// Other names are not resolved: what they lead to may change.
+func OnLoopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	host = strings.TrimSuffix(strings.ToLower(host), ".")
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.Unmap().IsLoopback()
+}
+
+func (s Settings) certificates() bool { return s.CertFile != "" || s.KeyFile != "" || s.CAFile != "" }
+
+// Check reports what is wrong with the settings of a host that listens on one address and is reached by another (empty:
+// the same). An error is one line without any secret.
+func (s Settings) Check(listen, advertise string) error {
+	secrets, err := ParseRingSecrets("--ring-secret", s.RingSecret)
+	if err != nil {
+		return err
+	}
+	switch {
+	case s.certificates() && (s.CertFile == "" || s.KeyFile == "" || s.CAFile == ""):
+		return errors.New("--tls-cert, --tls-key and --tls-ca go together")
+	case s.certificates() && len(secrets) > 0:
+		return errors.New("--ring-secret and --tls-cert exclude each other: peers prove themselves by a secret or by certificates")
+	case s.Insecure && (s.certificates() || len(secrets) > 0):
+		return errors.New("--insecure excludes --ring-secret and --tls-cert: with them the host is not insecure")
+	}
+	exposed := listen
+	if OnLoopback(listen) {
+		exposed = advertise
+	}
+	if exposed != "" && !OnLoopback(exposed) && !s.Insecure && !s.certificates() && len(secrets) == 0 {
+		return fmt.Errorf("%s is reachable from other machines, and peers would be unauthenticated: give --ring-secret (CHORD_RING_SECRET), or --tls-cert, --tls-key and --tls-ca; or --insecure to accept that", exposed)
+	}
+	return s.checkTokens(secrets)
+}
+
+// checkTokens: each secret has one use, since what one party knows must not open another's door.
+func (s Settings) checkTokens(secrets []RingSecret) error {
+	for _, secret := range secrets {
+		if s.ControlToken != "" && same(secret.value, s.ControlToken) {
+			return errors.New("--control-token is the ring secret: a controller must not be able to speak as a peer; make another")
+		}
+		if s.ClientToken != "" && same(secret.value, s.ClientToken) {
+			return errors.New("--client-token is the ring secret: a client must not be able to speak as a peer; make another")
+		}
+	}
+	if s.ClientToken == "" {
+		return nil
+	}
+	if !s.certificates() && len(secrets) == 0 {
+		return errors.New("--client-token (CHORD_CLIENT_TOKEN) is accepted over TLS alone: give --ring-secret, or --tls-cert, --tls-key and --tls-ca")
+	}
+	if s.ControlToken != "" && same(s.ClientToken, s.ControlToken) {
+		return errors.New("--client-token is the control token: a client must not be able to command the host; make another")
+	}
+	return CheckStrength("--client-token", s.ClientToken)
+}

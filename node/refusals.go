@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"sync"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
+	"chordconductor/node/env/access"
+	"chordconductor/otel/chordevent"
+)
+
+// maxSpeakers bounds those that are counted each for itself; the ones beyond share a count.
+const maxSpeakers = 64
+
+// refusals counts what is refused for credentials, and prints a line of the first of each speaker, the second, the
+// fourth, and so on: an attacker fills no log.
+type refusals struct {
+	counter metric.Int64Counter
+
+	mu    sync.Mutex
+	times map[speaker]int // guarded by mu; at most maxSpeakers+1
+}
+
+type speaker struct {
+	reason access.Reason
+	who    string
+}
+
+func newRefusals(meters metric.MeterProvider) (*refusals, error) {
+	counter, err := chordevent.PeerRefusals.Int64Counter(meters.Meter("chordconductor/node"))
+	if err != nil {
+		return nil, err
+	}
+	r := &refusals{counter: counter, times: make(map[speaker]int)}
+	for _, reason := range []access.Reason{access.Credentials, access.Identity, access.Handshake} {
+		r.counter.Add(context.Background(), 0, reasonOf(reason)) // a counter that begins above 0 hides its first step from rate()
+	}
+	return r, nil
+}
+
+func reasonOf(reason access.Reason) metric.AddOption {
+	return metric.WithAttributeSet(attribute.NewSet(chordevent.RefusalReasonKey.String(string(reason))))
+}
+
+// add may be called from any goroutine.
+func (r *refusals) add(f *access.Refusal) {
+	r.counter.Add(context.Background(), 1, reasonOf(f.Reason))
+	if n := r.count(speaker{f.Reason, f.Speaker}); n == 1 {
+		say("refused: %s (%s)", f.Text, f.Method)
+	} else if n&(n-1) == 0 {
+		say("refused, for the %dth time: %s (%s)", n, f.Text, f.Method)
+	}
+}
+
+func (r *refusals) count(s speaker) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, known := r.times[s]; !known && len(r.times) >= maxSpeakers {
+		s = speaker{}
+	}
+	r.times[s]++
+	return r.times[s]
+}
