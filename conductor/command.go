@@ -82,7 +82,7 @@ func command() *cobra.Command {
 	flags.StringVar(&o.nodes.Token, "client-token", os.Getenv("CHORD_CLIENT_TOKEN"), "token for the node hosts' key service, over TLS alone (default $CHORD_CLIENT_TOKEN)")
 	flags.Lookup("client-token").DefValue = ""
 	flags.StringVar(&o.record, "record", "", "new `file` to record events and spans in, for conductor replay or a Collector")
-	root.AddCommand(runCommand(), replayCommand(), scenariosCommand(), healthCommand())
+	root.AddCommand(runCommand(), replayCommand(), scenariosCommand(), healthCommand(), historyCommand())
 	return root
 }
 

@@ -16,6 +16,7 @@ import (
 	"chordconductor/client"
 	"chordconductor/conductor/history"
 	"chordconductor/conductor/hub"
+	"chordconductor/conductor/hub/hubpb"
 	"chordconductor/conductor/ingest"
 	"chordconductor/conductor/live"
 	"chordconductor/conductor/recording"
@@ -162,7 +163,9 @@ func (c *conductor) abandon() error {
 func (c *conductor) assemble() error {
 	var err error
 	c.hub, err = hub.New(c.live, hub.Config{
-		Settings: c.settings, Simulation: c.simulation, HistoryFrom: func() time.Time { return c.past.Stats().From }, Meter: c.own.meter("chordconductor/conductor/hub"),
+		Settings: c.settings, Simulation: c.simulation, HistoryFrom: func() time.Time { return c.past.Stats().From },
+		HistoryDamage: func() []*hubpb.HistoryDamage { return damageFrames(c.past.Damages()) },
+		Meter:         c.own.meter("chordconductor/conductor/hub"),
 	})
 	if err != nil {
 		return err

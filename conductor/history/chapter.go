@@ -1,7 +1,6 @@
 package history
 
 import (
-	"fmt"
 	"time"
 
 	"chordconductor/conductor/pack"
@@ -10,13 +9,21 @@ import (
 
 // A chapter is a checkpoint and what came after it.
 type chapter struct {
-	first uint64    // number of the first event after the checkpoint
-	from  time.Time // the checkpoint's instant
-	path  string    // of its file; empty: in memory
+	number uint64    // 1, 2, 3, … over all runs; 0: in memory, or of the first format
+	first  uint64    // number of the first event after the checkpoint
+	from   time.Time // the checkpoint's instant
+	before link      // the chapter before it, as its header has it
+	path   string    // of its file; empty: in memory
+	old    bool      // its file is of the first format
+	empty  bool      // its file ends before the checkpoint: the program ended there
 
 	// The rest is guarded by History.mu.
-	data []byte // of a chapter in memory, or being written; it only grows
-	size int64
+	data   []byte // of a chapter in memory, or being written; it only grows
+	size   int64
+	valid  int64     // bytes of its file that count, as the next chapter has it; negative: not known
+	sum    uint32    // the checksum there
+	broken error     // what is between its readable end and the next chapter cannot be read, and why
+	readTo time.Time // of a broken one: the last instant that can be read; zero: not known yet
 }
 
 // write writes an entry. Its event must be storable.
@@ -84,14 +91,14 @@ func (c *cursor) skip() {
 	if c.ahead.event != nil {
 		c.seq++
 	}
+	if c.ahead.at.After(c.now) {
+		c.now = c.ahead.at
+	}
 }
 
 // step tells the ring of the next entry.
 func (c *cursor) step() ring.Change {
 	c.skip()
-	if c.ahead.at.After(c.now) {
-		c.now = c.ahead.at
-	}
 	change, _ := tell(c.ring, c.ahead)
 	return change
 }
@@ -105,8 +112,5 @@ func (c *cursor) seek(t time.Time) error {
 		}
 		c.step()
 	}
-	if err := c.in.Err(); err != nil {
-		return fmt.Errorf("chapter of %s: %w", c.chapter.from.Format(time.RFC3339), err)
-	}
-	return nil
+	return c.in.Err()
 }

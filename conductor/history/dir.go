@@ -3,16 +3,21 @@ package history
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
 
 	"chordconductor/conductor/ring"
 )
+
+// unknownEvents is how far event numbers jump over chapters that are missing: no number may come twice, and no chapter
+// has as many events.
+const unknownEvents = 1 << 24
 
 // A dirLock keeps other programs from writing to the same directory. It ends with the program, however that ends.
 type dirLock struct{ f *os.File }
@@ -49,89 +54,313 @@ func (h *History) openDir() error {
 	return nil
 }
 
-// list finds the chapters of earlier runs, and where the last of them ends.
+// list finds the chapters of earlier runs, and where the last of them ends. What cannot be read is set aside.
 func (h *History) list() error {
-	entries, err := os.ReadDir(h.opt.Dir)
+	found, err := inspect(h.opt.Dir)
 	if err != nil {
 		return err
 	}
-	for _, e := range entries { // by name, so by first event and instant
-		c, err := h.chapterOf(e)
+	for _, s := range found.strays {
+		h.opt.Logf("history: %s: %s; ignored", s.path, s.why)
+	}
+	for _, s := range found.unreadable {
+		to, err := setAside(s.path)
 		if err != nil {
 			return err
 		}
-		if c != nil {
-			h.chapters = append(h.chapters, c)
+		h.opt.Logf("history: %s: %s; set aside as %s", s.path, s.why, filepath.Base(to))
+	}
+	h.chapters, h.head, h.next, h.manifest = found.chapters, found.head, found.next, found.manifest
+	if h.head != nil {
+		h.opt.Logf("history: %s", h.head)
+	}
+	for _, c := range h.chapters {
+		if c.broken != nil {
+			h.opt.Logf("history: %s", c.broken)
 		}
 	}
-	for len(h.chapters) > 0 {
-		last := h.chapters[len(h.chapters)-1]
-		used, err := h.measure(last)
-		if err != nil {
-			return err
+	if len(h.chapters) == 0 {
+		h.stats.LastSeq = found.manifest.NewestFirst
+		h.stats.To = found.manifest.NewestFrom
+	} else if err := h.measure(h.chapters[len(h.chapters)-1]); err != nil {
+		return err
+	}
+	if found.lostEnd {
+		h.stats.LastSeq = max(h.stats.LastSeq, found.manifest.NewestFirst)
+		if found.manifest.NewestFrom.After(h.stats.To) {
+			h.stats.To = found.manifest.NewestFrom
 		}
-		if used {
-			break
-		}
-		// The program ended before the checkpoint was written.
-		if err := remove(last.path); err != nil {
-			return err
-		}
-		h.chapters = h.chapters[:len(h.chapters)-1]
+	}
+	if found.lostEnd || len(h.chapters) == 0 && h.head != nil {
+		h.stats.LastSeq += unknownEvents
 	}
 	return nil
 }
 
-// chapterOf recognizes a chapter by its name.
-func (h *History) chapterOf(e fs.DirEntry) (*chapter, error) {
-	name, ours := strings.CutSuffix(e.Name(), suffix)
-	if !ours || !e.Type().IsRegular() {
-		return nil, nil
+// measure finds the last event of the last chapter and its instant, and where its file ends.
+func (h *History) measure(c *chapter) error {
+	in, err := h.load(c)
+	if err != nil {
+		return err
 	}
-	first, instant, _ := strings.Cut(name, "-")
-	seq, errSeq := strconv.ParseUint(first, 10, 64)
-	nanos, errNanos := strconv.ParseInt(instant, 10, 64)
-	if errSeq != nil || errNanos != nil || seq == 0 {
-		return nil, fmt.Errorf("%s: not a name that a history gives its files; move it elsewhere", e.Name())
+	data := in.data
+	h.stats.LastSeq, h.stats.To, h.last = c.first-1, c.from, in.end
+	if in.cut && c.broken == nil {
+		h.opt.Logf("history: %s: byte %d: the last run did not end in order; its record ends there", c.path, in.end.valid)
 	}
-	info, err := e.Info()
+	if len(data) == 0 {
+		c.empty = c.broken == nil
+	} else if cur, err := open(h.opt.Ring, c, data); errors.Is(err, ring.ErrVersion) {
+		h.stats.LastSeq += uint64(len(data)) // an event takes a byte or more: numbers must not come twice
+	} else if err != nil {
+		h.breaks(c, fmt.Errorf("%s: %w", c.path, err))
+	} else {
+		cur.count()
+		if err := cur.in.Err(); err != nil {
+			h.breaks(c, fmt.Errorf("%s: %w", c.path, err))
+		}
+		h.stats.LastSeq, h.stats.To = cur.seq, cur.now
+		c.readTo = cur.now
+	}
+	if c.broken != nil {
+		h.stats.LastSeq += uint64(c.size) // for the same reason
+		h.last = link{number: c.number, valid: c.size}
+	}
+	return nil
+}
+
+// load reads a chapter from its file, up to the first byte that is not as it was written, and notes what is wrong.
+func (h *History) load(c *chapter) (contents, error) {
+	file, err := os.ReadFile(c.path)
+	h.mu.Lock()
+	valid, sum := c.valid, c.sum
+	dropped := !slices.Contains(h.chapters, c)
+	h.mu.Unlock()
+	if err != nil && dropped {
+		return contents{}, fmt.Errorf("%w: it has just been dropped", ErrOutside)
+	}
+	if err != nil {
+		h.breaks(c, err) // a failing disk, too: the next chapter may be readable
+		return contents{}, nil
+	}
+	if c.old {
+		in := scanOld(file)
+		if in.damage == nil && in.cut {
+			in.damage = errors.New("the file ends within a frame")
+		}
+		if in.damage != nil {
+			h.breaks(c, fmt.Errorf("%s: %w", c.path, in.damage))
+		}
+		return in, nil
+	}
+	in := scan(file, valid)
+	in.end.number = c.number
+	if in.damage == nil && valid >= 0 && (in.end.valid != valid || in.end.sum != sum) {
+		in.damage = fmt.Errorf("byte %d: the file ends there or is another: %d bytes were written", in.end.valid, valid)
+	}
+	if in.damage != nil {
+		h.breaks(c, fmt.Errorf("%s: %w", c.path, in.damage))
+	}
+	return in, nil
+}
+
+// setAside renames a file that cannot be read, so that it is kept and not looked at again.
+func setAside(path string) (to string, err error) {
+	to = path + ".damaged"
+	for i := 1; ; i++ {
+		if _, err := os.Lstat(to); errors.Is(err, fs.ErrNotExist) {
+			return to, os.Rename(path, to)
+		} else if err != nil {
+			return to, err
+		}
+		to = fmt.Sprintf("%s.damaged.%d", path, i)
+	}
+}
+
+// A note is about a file.
+type note struct{ path, why string }
+
+// An inventory is what a directory holds.
+type inventory struct {
+	chapters   []*chapter // in order; broken is set where chapters or bytes are missing after one
+	unreadable []note     // files of ours
+	strays     []note     // files of others, or copies of ours
+	head       *Damage    // chapters are missing before the first
+	lostEnd    bool       // chapters are missing after the last
+	next       uint64     // number of the next chapter
+	manifest   manifest
+}
+
+// inspect lists a directory and changes nothing.
+func inspect(dir string) (*inventory, error) {
+	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, err
 	}
-	return &chapter{
-		first: seq, from: time.Unix(0, nanos).UTC(), path: filepath.Join(h.opt.Dir, e.Name()), size: info.Size(),
-	}, nil
+	inv := &inventory{}
+	known := map[uint64]*chapter{}
+	for _, e := range entries {
+		if !e.Type().IsRegular() || !strings.HasSuffix(e.Name(), suffix) {
+			continue
+		}
+		path := filepath.Join(dir, e.Name())
+		c, err := chapterIn(path)
+		var foreign *strayError
+		switch {
+		case errors.As(err, &foreign):
+			inv.strays = append(inv.strays, note{path, err.Error()})
+			continue
+		case err != nil:
+			inv.unreadable = append(inv.unreadable, note{path, err.Error()})
+			continue
+		case !c.old && known[c.number] != nil:
+			other := known[c.number]
+			if filepath.Base(path) == nameOf(c) { // the other is the copy
+				other.path, c.path = c.path, other.path
+				other.size, c.size = c.size, other.size
+			}
+			inv.strays = append(inv.strays, note{c.path, "a copy of chapter " + filepath.Base(other.path)})
+			continue
+		case !c.old:
+			known[c.number] = c
+		}
+		inv.chapters = append(inv.chapters, c)
+	}
+	slices.SortStableFunc(inv.chapters, func(a, b *chapter) int { // the first format has number 0, and a name that sorts
+		if a.number != b.number {
+			if a.number < b.number {
+				return -1
+			}
+			return 1
+		}
+		return strings.Compare(filepath.Base(a.path), filepath.Base(b.path))
+	})
+	inv.connect()
+	return inv, inv.compare(dir)
 }
 
-// measure finds the last event of the last chapter and its instant. It says false of a chapter without a checkpoint.
-func (h *History) measure(c *chapter) (bool, error) {
-	data, damage, err := load(c.path)
-	if err != nil {
-		return false, err
-	}
-	if damage != nil {
-		h.opt.Logf("history: %s: the last run was cut short there", damage)
-	}
-	if len(data) == 0 {
-		return false, nil
-	}
-	h.stats.LastSeq, h.stats.To = c.first-1, c.from
-	cur, err := open(h.opt.Ring, c, data)
-	if errors.Is(err, ring.ErrVersion) {
-		h.stats.LastSeq += uint64(len(data)) // an event takes a byte or more: numbers must not come twice
-		return true, nil
-	}
-	if err != nil {
-		return false, fmt.Errorf("%s: %w", c.path, err)
-	}
-	for {
-		if _, more := cur.peek(); !more {
-			break
+// connect finds what is missing between chapters.
+func (inv *inventory) connect() {
+	for i, c := range inv.chapters {
+		inv.next = c.number + 1
+		if i == 0 {
+			continue
 		}
-		cur.step()
+		a := inv.chapters[i-1]
+		switch {
+		case a.old:
+		case c.number != a.number+1:
+			a.broken = fmt.Errorf("%s: chapters %d to %d after it are missing", a.path, a.number+1, c.number-1)
+		case c.before.number != a.number:
+			a.broken = fmt.Errorf("%s: the chapter after it followed another", a.path)
+		default:
+			a.valid, a.sum = c.before.valid, c.before.sum
+			a.empty = a.valid <= int64(len(magic)+frameHeader+len(headerOf(a)))
+			if a.size < a.valid {
+				a.broken = fmt.Errorf("%s: byte %d: the file ends; it had %d bytes when the next chapter was begun", a.path, a.size, a.valid)
+			}
+		}
 	}
-	h.stats.LastSeq, h.stats.To = cur.seq, cur.now
-	return true, nil
+	inv.next = max(inv.next, 1)
+}
+
+// compare holds the chapters against the manifest.
+func (inv *inventory) compare(dir string) error {
+	m, there, err := readManifest(dir)
+	var file *fs.PathError
+	if errors.As(err, &file) {
+		return err
+	}
+	var first, last *chapter
+	for _, c := range inv.chapters {
+		if !c.old && first == nil {
+			first = c
+		}
+		last = c
+	}
+	newest := uint64(0)
+	if last != nil {
+		newest = last.number
+	}
+	if err != nil {
+		inv.unreadable = append(inv.unreadable, note{filepath.Join(dir, manifestName), err.Error()})
+	}
+	if err != nil || !there && newest > 1 {
+		why := fmt.Sprintf("%s is missing or damaged: whether there was more can not be known", manifestName)
+		if first == nil || first.number > 1 {
+			inv.head = &Damage{Cause: why}
+		}
+		if last != nil && last.broken == nil {
+			last.broken = fmt.Errorf("%s: after it, %s", last.path, why)
+		}
+		inv.lostEnd = true
+		inv.next = newest + 2 // a number is missing, so that this is seen at the next start, too
+		inv.manifest = manifest{Oldest: 1}
+		return nil
+	}
+	inv.manifest = m
+	if there && (first == nil || first.number > m.Oldest) {
+		inv.head = &Damage{From: m.OldestFrom, Cause: fmt.Sprintf("chapters from %d on are missing", m.Oldest)}
+	}
+	if newest < m.Newest {
+		inv.lostEnd = true
+		inv.next = m.Newest + 1
+		if last != nil {
+			last.broken = fmt.Errorf("%s: chapters %d to %d after it are missing", last.path, newest+1, m.Newest)
+		}
+	}
+	return nil
+}
+
+// A strayError says that a file is not one that a history made.
+type strayError struct{ why string }
+
+func (e *strayError) Error() string { return e.why }
+
+// nameOf is the name of a chapter's file.
+func nameOf(c *chapter) string { return fmt.Sprintf("%010d-%020d%s", c.number, c.first, suffix) }
+
+// chapterIn reads which chapter a file is. Its name does not matter, but in the first format.
+func chapterIn(path string) (*chapter, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	begin, err := io.ReadAll(io.LimitReader(f, maxHeader))
+	if err != nil {
+		return nil, err
+	}
+	c := &chapter{path: path, size: info.Size(), valid: -1}
+	var first, nanos, number uint64
+	base := strings.TrimSuffix(filepath.Base(path), suffix)
+	oldName := len(base) == 40 && parse(base, "%020d-%019d", &first, &nanos)
+	newName := len(base) == 31 && parse(base, "%010d-%020d", &number, &first)
+	switch {
+	case strings.HasPrefix(string(begin), oldMagic):
+		if !oldName || first == 0 {
+			return nil, &strayError{"not a name that a history gives its files"}
+		}
+		c.first, c.from, c.old = first, time.Unix(0, int64(nanos)).UTC(), true
+		return c, nil
+	case strings.HasPrefix(string(begin), magic):
+		if payload, ok := firstFrame(begin); ok && parseHeader(payload, c) {
+			return c, nil
+		}
+		return nil, errors.New("its header cannot be read")
+	case oldName || newName:
+		return nil, errors.New("it does not begin as a history does")
+	}
+	return nil, &strayError{"neither the name nor the content is that of a history"}
+}
+
+func parse(name, format string, numbers ...any) bool {
+	n, err := fmt.Sscanf(name, format, numbers...)
+	return err == nil && n == len(numbers)
 }
 
 func remove(path string) error {

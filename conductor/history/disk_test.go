@@ -2,7 +2,6 @@ package history
 
 import (
 	"bufio"
-	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -47,6 +46,11 @@ func TestCutAtAnyByte(t *testing.T) {
 	}
 	more := chatter(60)[50:]
 	before := uint64(0)
+	c, err := chapterIn(last)
+	if err != nil {
+		t.Fatal(err)
+	}
+	headerEnd := len(magic) + frameHeader + len(headerOf(c))
 	for cut := 0; cut <= len(data); cut++ {
 		dir := filepath.Join(t.TempDir(), "history")
 		if err := os.CopyFS(dir, os.DirFS(origin)); err != nil {
@@ -57,6 +61,13 @@ func TestCutAtAnyByte(t *testing.T) {
 		}
 		h := mustOpen(t, Options{Dir: dir, chapter: 20})
 		found := h.Stats().LastSeq
+		if h.Stats().Damaged > 0 { // the manifest knows of a chapter that no longer says which it is
+			if found < 40 || cut >= headerEnd {
+				t.Fatalf("cut at byte %d of %d: %v", cut, len(data), h.Damages())
+			}
+			mustClose(t, h)
+			continue
+		}
 		if found < before || found < 40 || found > 45 {
 			t.Fatalf("cut at byte %d of %d: %d events, cut before that %d", cut, len(data), found, before)
 		}
@@ -65,7 +76,7 @@ func TestCutAtAnyByte(t *testing.T) {
 			h.Append(ev, ev.Time)
 		}
 		h.Flush()
-		events, err := h.Events(context.Background(), 0, 100)
+		events, err := eventsAfter(h, 0, 100)
 		if err != nil || len(events) != int(found)+len(more) || events[len(events)-1].Seq != found+uint64(len(more)) {
 			t.Fatalf("cut at byte %d: %d events of %d, %v", cut, len(events), int(found)+len(more), err)
 		}
@@ -79,33 +90,6 @@ func TestCutAtAnyByte(t *testing.T) {
 	}
 }
 
-// TestDamageIsNoticed flips bits all over a file in the middle.
-func TestDamageIsNoticed(t *testing.T) {
-	dir := t.TempDir()
-	path := written(t, dir, 20, 60, 3)[1]
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for at := range data {
-		broken := append([]byte(nil), data...)
-		broken[at] ^= 0x10
-		if err := os.WriteFile(path, broken, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		h := mustOpen(t, Options{Dir: dir})
-		_, err := h.Events(context.Background(), 0, 1000)
-		s := h.Stats()
-		if s.Damaged == 0 && err == nil {
-			t.Fatalf("byte %d: nothing is said", at)
-		}
-		if err != nil && !strings.Contains(err.Error(), filepath.Base(path)) {
-			t.Fatalf("byte %d: the error does not name the file: %v", at, err)
-		}
-		mustClose(t, h)
-	}
-}
-
 func TestOneConductorToADirectory(t *testing.T) {
 	dir := t.TempDir()
 	h := mustOpen(t, Options{Dir: dir})
@@ -116,21 +100,29 @@ func TestOneConductorToADirectory(t *testing.T) {
 	mustClose(t, mustOpen(t, Options{Dir: dir}))
 }
 
-func TestForeignFilesAreRefused(t *testing.T) {
-	for name, content := range map[string]string{
-		"notes" + suffix: "",
-		fmt.Sprintf("%020d-%019d%s", 1, 2, suffix): "something else altogether",
+// TestStrayFiles puts files beside the chapters that are none: they are no reason not to start, and stay as they are.
+func TestStrayFiles(t *testing.T) {
+	for name, want := range map[string]string{
+		"notes" + suffix: "notes" + suffix,
+		"notes.txt":      "notes.txt",
+		fmt.Sprintf("%020d-%019d%s", 1, 2, suffix): fmt.Sprintf("%020d-%019d%s.damaged", 1, 2, suffix),
+		fmt.Sprintf("%010d-%020d%s", 7, 2, suffix): fmt.Sprintf("%010d-%020d%s.damaged", 7, 2, suffix),
 	} {
 		dir := t.TempDir()
-		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("something else altogether"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Open(Options{Dir: dir}); err == nil || !strings.Contains(err.Error(), name) {
-			t.Errorf("%s: %v", name, err)
+		h := mustOpen(t, Options{Dir: dir})
+		for _, ev := range chatter(10) {
+			h.Append(ev, ev.Time)
 		}
-		if _, err := os.Stat(path); err != nil {
-			t.Errorf("the file is gone: %v", err)
+		h.Flush()
+		if s := h.Stats(); s.LastSeq != 10 || s.Damaged != 0 {
+			t.Errorf("%s: %+v", name, s)
+		}
+		mustClose(t, h)
+		if kept, err := os.ReadFile(filepath.Join(dir, want)); err != nil || string(kept) != "something else altogether" {
+			t.Errorf("%s: %q, %v", want, kept, err)
 		}
 	}
 }

@@ -12,8 +12,13 @@
 //
 // In memory, chapters are dropped from the oldest on when they exceed Options.MaxBytes or Options.MaxAge. With a
 // directory each chapter is a file; what is there when the program starts again remains readable. A file is written in
-// frames with a CRC-32C, four times a second, and synced twice a second: a kill at any byte loses what was not yet
-// written and nothing before it, and a crash of the machine loses a second at most.
+// frames, four times a second, and synced twice a second: a kill at any byte loses what was not yet written and nothing
+// before it, and a crash of the machine loses a second at most.
+//
+// What is on disk is not trusted. Frames are chained by checksums, chapters by the header of the next, and a manifest
+// names the oldest and the newest, so that a change of any byte, and a file that is missing, renamed, doubled or of
+// another place, is noticed: the instants concerned are answered with a [DamagedError], all others as ever. Nothing that
+// cannot be read is deleted; it is renamed to *.damaged.
 //
 // The fold is never made to wait. Entries wait in a bounded queue for the one goroutine that writes; what does not fit
 // is not recorded, and counted: in the past the members concerned are then uncertain until their next keyframe, as they

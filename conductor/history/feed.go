@@ -25,15 +25,20 @@ type Query struct {
 
 func (q *Query) takes(e *Event) bool { return !e.repeats && (q.Want == nil || q.Want(e.Event)) }
 
-// Until returns the newest events of those wanted that had arrived by an instant, oldest first.
-func (h *History) Until(ctx context.Context, t time.Time, q Query) ([]Event, error) {
+// Until returns the newest events of those wanted that had arrived by an instant, oldest first. If a damaged stretch lies
+// between the instant and older ones that were asked for, they stop there, and the stretch is returned with them. An
+// instant within such a stretch is a *DamagedError.
+func (h *History) Until(ctx context.Context, t time.Time, q Query) ([]Event, *Damage, error) {
 	release, err := h.turn(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer release()
 	var out []Event // newest chapter's first
 	chapters := h.span(func(c *chapter) bool { return !c.from.After(t) })
+	if d := h.beforeAll(); d != nil && len(chapters) == 0 && !t.Before(d.From) {
+		return nil, nil, &DamagedError{*d}
+	}
 	for i := len(chapters) - 1; i >= max(0, len(chapters)-maxLookBack) && len(out) < q.Limit; i-- {
 		var found []Event
 		err := h.events(ctx, chapters[i], q.Once, func(e Event) bool {
@@ -48,27 +53,51 @@ func (h *History) Until(ctx context.Context, t time.Time, q Query) ([]Event, err
 			}
 			return true
 		})
+		var damaged *DamagedError
+		switch {
+		case !errors.As(err, &damaged):
+		case i < len(chapters)-1:
+			return newest(out, q.Limit), &damaged.Damage, nil
+		case t.Before(damaged.From):
+			err = nil
+		}
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		out = slices.Concat(found, out)
 	}
-	return out[max(0, len(out)-q.Limit):], nil
+	if len(out) < q.Limit && len(chapters) <= maxLookBack {
+		return newest(out, q.Limit), h.beforeAll(), nil
+	}
+	return newest(out, q.Limit), nil, nil
 }
 
-// Since returns the first of the events wanted that arrived after an instant, oldest first.
-func (h *History) Since(ctx context.Context, t time.Time, q Query) ([]Event, error) {
+func newest(events []Event, limit int) []Event { return events[max(0, len(events)-limit):] }
+
+// beforeAll is what is missing before the first chapter, if anything is.
+func (h *History) beforeAll() *Damage {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.lostHead()
+}
+
+// Since returns the first of the events wanted that arrived after an instant, oldest first. They stop at a damaged
+// stretch as those of Until do.
+func (h *History) Since(ctx context.Context, t time.Time, q Query) ([]Event, *Damage, error) {
 	release, err := h.turn(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer release()
 	var out []Event
 	chapters := h.span(func(*chapter) bool { return true })
+	if d := h.beforeAll(); d != nil && !t.Before(d.From) && (d.Until.IsZero() || t.Before(d.Until)) {
+		return nil, nil, &DamagedError{*d}
+	}
 	for len(chapters) > 1 && !chapters[1].from.After(t) {
 		chapters = chapters[1:]
 	}
-	for _, c := range chapters {
+	for i, c := range chapters {
 		if len(out) >= q.Limit {
 			break
 		}
@@ -78,11 +107,15 @@ func (h *History) Since(ctx context.Context, t time.Time, q Query) ([]Event, err
 			}
 			return len(out) < q.Limit
 		})
+		var damaged *DamagedError
+		if errors.As(err, &damaged) && (i > 0 || t.Before(damaged.From)) {
+			return out, &damaged.Damage, nil
+		}
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	return out, nil
+	return out, nil, nil
 }
 
 // span lists the chapters that fit.
@@ -97,12 +130,15 @@ func (h *History) span(fits func(*chapter) bool) (out []*chapter) {
 	return out
 }
 
-// events visits a chapter's events until visit has had enough. A chapter that has just been dropped has none. Which are
-// repetitions is known only if the ring is folded anew.
+// events visits a chapter's events until visit has had enough; a *DamagedError says that there were more which cannot be
+// read. A chapter that has just been dropped has none. Which are repetitions is known only if the ring is folded anew.
 func (h *History) events(ctx context.Context, c *chapter, fold bool, visit func(Event) bool) error {
 	h.mu.Lock()
-	data := c.data
+	data, empty := c.data, c.empty
 	h.mu.Unlock()
+	if empty {
+		return nil
+	}
 	cur, err := h.open(c, data)
 	if errors.Is(err, ErrOutside) {
 		return nil
@@ -113,7 +149,10 @@ func (h *History) events(ctx context.Context, c *chapter, fold bool, visit func(
 	for ctx.Err() == nil {
 		e, more := cur.peek()
 		if !more {
-			break
+			if err := cur.in.Err(); err != nil {
+				h.breaks(c, err)
+			}
+			return h.damaged(c, cur.now)
 		}
 		repeats := false
 		if fold {

@@ -34,18 +34,18 @@ func TestUntilAndSince(t *testing.T) {
 						}
 					}
 					before = before[max(0, len(before)-limit):]
-					until, err := h.Until(context.Background(), ev.Time, Query{Limit: limit, Want: want})
+					until, _, err := h.Until(context.Background(), ev.Time, Query{Limit: limit, Want: want})
 					same(t, name+" until", until, err, before)
-					since, err := h.Since(context.Background(), ev.Time, Query{Limit: limit, Want: want})
+					since, _, err := h.Since(context.Background(), ev.Time, Query{Limit: limit, Want: want})
 					same(t, name+" since", since, err, after)
 				}
 			}
 		}
-		until, err := h.Until(context.Background(), ringtest.Start.Add(-time.Second), Query{Limit: 5})
+		until, _, err := h.Until(context.Background(), ringtest.Start.Add(-time.Second), Query{Limit: 5})
 		same(t, "before the beginning", until, err, nil)
-		since, err := h.Since(context.Background(), events[94].Time.Add(time.Hour), Query{Limit: 5})
+		since, _, err := h.Since(context.Background(), events[94].Time.Add(time.Hour), Query{Limit: 5})
 		same(t, "after the end", since, err, nil)
-		since, err = h.Since(context.Background(), ringtest.Start.Add(-time.Hour), Query{Limit: 1})
+		since, _, err = h.Since(context.Background(), ringtest.Start.Add(-time.Hour), Query{Limit: 1})
 		same(t, "since long before", since, err, []int64{1})
 		mustClose(t, h)
 	}
@@ -62,7 +62,7 @@ func TestUntilLooksBackSoFar(t *testing.T) {
 	}
 	h.Flush()
 	none := func(*chordevent.Event) bool { read++; return false }
-	got, err := h.Until(context.Background(), events[len(events)-1].Time, Query{Limit: 1, Want: none})
+	got, _, err := h.Until(context.Background(), events[len(events)-1].Time, Query{Limit: 1, Want: none})
 	same(t, "nothing", got, err, nil)
 	if read != 2*maxLookBack {
 		t.Errorf("%d events were read, want those of %d chapters", read, maxLookBack)
@@ -109,17 +109,17 @@ func TestOnceTellsOfEachDeath(t *testing.T) {
 		h.Flush()
 
 		dies := Query{Limit: 10, Once: true, Want: func(ev *chordevent.Event) bool { return ev.Body.Kind() == chordevent.KindPeerFailed }}
-		since, err := h.Since(context.Background(), ringtest.Start, dies)
+		since, _, err := h.Since(context.Background(), ringtest.Start, dies)
 		expectTimes(t, "forward", since, err, first, crash)
-		until, err := h.Until(context.Background(), world.Now, dies)
+		until, _, err := h.Until(context.Background(), world.Now, dies)
 		expectTimes(t, "back", until, err, first, crash)
 		dies.Limit = 1
-		until, err = h.Until(context.Background(), world.Now, dies)
+		until, _, err = h.Until(context.Background(), world.Now, dies)
 		expectTimes(t, "one step back", until, err, crash)
-		since, err = h.Since(context.Background(), until[0].Arrived, dies)
+		since, _, err = h.Since(context.Background(), until[0].Arrived, dies)
 		expectTimes(t, "and none on", since, err)
 		dies.Once, dies.Limit = false, 10
-		since, err = h.Since(context.Background(), ringtest.Start, dies)
+		since, _, err = h.Since(context.Background(), ringtest.Start, dies)
 		if err != nil || len(since) != 7 {
 			t.Errorf("%d reports in all, %v", len(since), err)
 		}

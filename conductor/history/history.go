@@ -3,6 +3,7 @@ package history
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -75,7 +76,7 @@ type Stats struct {
 	LastSeq  uint64    // number of the newest event; earlier runs of the program count too
 	Dropped  uint64    // entries not recorded: the queue was full, or they came after Close
 	Failed   uint64    // entries not recorded: writing to disk failed
-	Damaged  uint64    // times that a chapter was read that ends before its time
+	Damaged  int       // damaged stretches known so far, see Damages
 	Chapters int
 	Bytes    int64 // of all chapters
 	Waiting  int   // entries in the queue
@@ -91,9 +92,17 @@ type History struct {
 
 	cursor *cursor // where the last seek ended; nil: nowhere useful
 
+	checked chan struct{} // the files of earlier runs have been read once
+
 	mu       sync.Mutex
 	chapters []*chapter // guarded by mu; oldest first, the one being written last
-	stats    Stats      // guarded by mu: Events, LastSeq, Failed, Damaged, To
+	stats    Stats      // guarded by mu: Events, LastSeq, Failed, To
+	head     *Damage    // guarded by mu; chapters are missing before the first; nil: none
+
+	// Once the writer runs, they are its own.
+	manifest manifest
+	next     uint64 // number of the next chapter
+	last     link   // where the last chapter's file ends
 }
 
 // Open makes a History that goes on with what the directory holds, if one is given.
@@ -104,6 +113,9 @@ func Open(opt Options) (*History, error) {
 		queue: newQueue(opt.Queue),
 		ended: make(chan struct{}),
 		seek:  make(chan struct{}, 1),
+		next:  1,
+
+		checked: make(chan struct{}),
 	}
 	h.seek <- struct{}{}
 	if opt.Dir != "" {
@@ -118,6 +130,7 @@ func Open(opt Options) (*History, error) {
 	}
 	w := newWriter(h)
 	go w.run()
+	go h.verify(slices.Clone(h.chapters))
 	return h, nil
 }
 
@@ -134,6 +147,7 @@ func (h *History) Flush() { h.queue.flush(h.ended) }
 func (h *History) Close() error {
 	h.queue.close()
 	<-h.ended
+	<-h.checked
 	return h.unlock()
 }
 
@@ -158,6 +172,14 @@ func (h *History) Stats() Stats {
 	}
 	if len(h.chapters) > 0 {
 		s.From = h.chapters[0].from
+	}
+	for _, c := range h.chapters {
+		if c.broken != nil {
+			s.Damaged++
+		}
+	}
+	if h.head != nil {
+		s.Damaged++
 	}
 	return s
 }

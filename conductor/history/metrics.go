@@ -36,6 +36,7 @@ func (h *History) instrument(meter metric.Meter) error {
 	}{
 		{&chordevent.HistorySize, func(st Stats) int64 { return st.Bytes }},
 		{&chordevent.HistoryWaiting, func(st Stats) int64 { return int64(st.Waiting) }},
+		{&chordevent.HistoryDamage, func(st Stats) int64 { return int64(st.Damaged) }},
 		{&chordevent.HistoryReach, func(st Stats) int64 { return int64(st.To.Sub(st.From).Seconds()) }},
 	} {
 		if _, err := gauge.row.Int64ObservableGauge(meter, func(_ context.Context, o metric.Int64Observer) error {

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
+	"slices"
 	"time"
 
 	"chordconductor/conductor/ring"
@@ -16,7 +16,8 @@ import (
 const gapAfter = 2 * time.Second
 
 // At is the ring as it was at an instant: what the fold's own view was then, but for Member.Changed. An instant later
-// than the last one recorded stands for that. The error is ErrOutside if the history does not go back so far.
+// than the last one recorded stands for that. The error is ErrOutside if the history does not go back so far, and a
+// *DamagedError if what was recorded there cannot be read.
 func (h *History) At(ctx context.Context, t time.Time) (*ring.View, error) {
 	release, err := h.turn(ctx)
 	if err != nil {
@@ -34,7 +35,12 @@ func (h *History) At(ctx context.Context, t time.Time) (*ring.View, error) {
 	}
 	if err := cur.seek(t); err != nil {
 		h.cursor = nil
-		return nil, err
+		h.breaks(cur.chapter, err)
+	}
+	if _, more := cur.peek(); !more && !t.Before(cur.now) {
+		if err := h.damaged(cur.chapter, cur.now); err != nil {
+			return nil, err
+		}
 	}
 	if t.Sub(cur.now) >= gapAfter {
 		h.cursor = nil // it is used up
@@ -59,11 +65,14 @@ func (h *History) turn(ctx context.Context) (release func(), err error) {
 func (h *History) cursorAt(t time.Time) (*cursor, error) {
 	h.mu.Lock()
 	i := len(h.chapters) - 1
-	for i >= 0 && h.chapters[i].from.After(t) {
+	for i >= 0 && (h.chapters[i].from.After(t) || h.chapters[i].empty) {
 		i--
 	}
 	if i < 0 {
 		defer h.mu.Unlock()
+		if d := h.lostHead(); d != nil && !t.Before(d.From) {
+			return nil, &DamagedError{*d}
+		}
 		if len(h.chapters) == 0 {
 			return nil, fmt.Errorf("%w: nothing is recorded yet", ErrOutside)
 		}
@@ -100,9 +109,24 @@ func (h *History) open(c *chapter, data []byte) (*cursor, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(data) == 0 {
+		if err := h.damaged(c, c.from); err != nil {
+			return nil, err
+		}
+	}
 	cur, err := open(h.opt.Ring, c, data)
+	if errors.Is(err, ring.ErrVersion) { // nothing is broken, and still it cannot be shown
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		d := Damage{From: c.from, Cause: err.Error()}
+		if i := slices.Index(h.chapters, c); i >= 0 && i+1 < len(h.chapters) {
+			d.Until = h.chapters[i+1].from
+		}
+		return nil, &DamagedError{d}
+	}
 	if err != nil {
-		return nil, fmt.Errorf("chapter of %s: %w", c.from.Format(time.RFC3339), err)
+		h.breaks(c, fmt.Errorf("chapter of %s: %w", c.from.Format(time.RFC3339), err))
+		return nil, h.damaged(c, c.from)
 	}
 	cur.whole = whole
 	return cur, nil
@@ -113,22 +137,8 @@ func (h *History) dataOf(c *chapter, data []byte) ([]byte, error) {
 	if data != nil {
 		return data, nil
 	}
-	data, damage, err := load(c.path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w: it has just been dropped", ErrOutside)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if damage != nil {
-		h.mu.Lock()
-		h.stats.Damaged++
-		h.mu.Unlock()
-		if len(data) == 0 {
-			return nil, damage
-		}
-	}
-	return data, nil
+	in, err := h.load(c)
+	return in.data, err
 }
 
 // An Event is one recorded event.
@@ -138,34 +148,4 @@ type Event struct {
 	Event   *chordevent.Event
 
 	repeats bool // see Query.Once
-}
-
-// Events returns recorded events that follow the one of number after: limit of them at most, oldest first. If those
-// right after it are no longer there, it begins with the oldest that are.
-func (h *History) Events(ctx context.Context, after uint64, limit int) ([]Event, error) {
-	release, err := h.turn(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer release()
-	chapters := h.span(func(*chapter) bool { return true })
-	for len(chapters) > 1 && chapters[1].first <= after+1 {
-		chapters = chapters[1:]
-	}
-	var out []Event
-	for _, c := range chapters {
-		if len(out) >= limit {
-			break
-		}
-		err := h.events(ctx, c, false, func(e Event) bool {
-			if e.Seq > after {
-				out = append(out, e)
-			}
-			return len(out) < limit
-		})
-		if err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
 }

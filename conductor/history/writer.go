@@ -1,6 +1,8 @@
 package history
 
 import (
+	"errors"
+	"io/fs"
 	"slices"
 	"time"
 
@@ -109,10 +111,9 @@ func (w *writer) begin(at time.Time) bool {
 	if at.After(w.now) {
 		w.now = at
 	}
-	c := &chapter{first: w.next, from: w.now}
+	c := &chapter{first: w.next, from: w.now, valid: -1}
 	if w.h.opt.Dir != "" {
-		var err error
-		if w.file, err = create(w.h.opt.Dir, c); err != nil {
+		if err := w.create(c); err != nil {
 			w.fail(err)
 			return false
 		}
@@ -129,6 +130,26 @@ func (w *writer) begin(at time.Time) bool {
 	w.h.mu.Unlock()
 	w.publish()
 	return true
+}
+
+// create makes the chapter's file and enters it into the manifest, or neither.
+func (w *writer) create(c *chapter) error {
+	c.number, c.before = w.h.next, w.h.last
+	f, err := create(w.h.opt.Dir, c)
+	if err != nil {
+		return err
+	}
+	m := w.h.manifest
+	if m.Oldest == 0 {
+		m.Oldest, m.OldestFrom = c.number, c.from
+	}
+	m.Newest, m.NewestFrom, m.NewestFirst = c.number, c.from, c.first
+	if err := m.write(w.h.opt.Dir); err != nil {
+		return errors.Join(err, f.close(), remove(c.path))
+	}
+	w.file, w.h.manifest = f, m
+	w.h.next++
+	return nil
 }
 
 // publish lets what was recorded be seen.
@@ -169,6 +190,12 @@ func (w *writer) end() {
 		return
 	}
 	w.flush(true)
+	if w.file != nil {
+		if err := w.file.finish(); err != nil {
+			w.fail(err)
+			return
+		}
+	}
 	w.leave()
 	w.forget()
 }
@@ -182,7 +209,9 @@ func (w *writer) leave() {
 	if w.file == nil {
 		w.chapter.data = slices.Clone(w.chapter.data) // without the room to grow
 	} else {
-		w.chapter.data, w.chapter.size = nil, w.file.size
+		end := w.file.end
+		w.chapter.data, w.chapter.size, w.chapter.valid, w.chapter.sum = nil, end.valid, end.valid, end.sum
+		w.h.last = end
 	}
 	w.h.mu.Unlock()
 	if w.file != nil {
@@ -217,14 +246,48 @@ func (w *writer) forget() {
 		n++
 	}
 	gone := h.chapters[:n]
-	h.chapters = slices.Clone(h.chapters[n:])
+	rest := h.chapters[n:]
 	h.mu.Unlock()
-	for _, c := range gone {
-		if c.path == "" {
-			continue
+	if n == 0 {
+		return
+	}
+	if err := w.drop(gone, rest); err != nil {
+		h.opt.Logf("history: %s; nothing is dropped", err)
+		return
+	}
+	h.mu.Lock()
+	h.chapters = slices.Clone(rest)
+	h.head = nil
+	h.mu.Unlock()
+}
+
+// drop deletes the files of chapters, those that cannot be read excepted: they are set aside. The manifest comes first,
+// so that a crash on the way leaves no chapter that it misses.
+func (w *writer) drop(gone, rest []*chapter) error {
+	if w.h.opt.Dir == "" {
+		return nil
+	}
+	if i := slices.IndexFunc(rest, func(c *chapter) bool { return c.number > 0 }); i >= 0 {
+		m := w.h.manifest
+		m.Oldest, m.OldestFrom = rest[i].number, rest[i].from
+		if err := m.write(w.h.opt.Dir); err != nil {
+			return err
 		}
-		if err := remove(c.path); err != nil {
-			h.opt.Logf("history: %s", err)
+		w.h.manifest = m
+	}
+	for _, c := range gone {
+		w.h.mu.Lock()
+		broken := c.broken
+		w.h.mu.Unlock()
+		var err error
+		if broken == nil {
+			err = remove(c.path)
+		} else {
+			_, err = setAside(c.path)
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			w.h.opt.Logf("history: %s", err)
 		}
 	}
+	return nil
 }

@@ -42,8 +42,10 @@ type Config struct {
 	Settings    func() *hubpb.Settings   // told to each client once
 	Simulation  func() *hubpb.Simulation // the simulation's state now; nil: there is none. Not changed once returned
 	HistoryFrom func() time.Time         // the oldest instant that can be shown; zero: no history is kept
-	MaxClients  int                      // further ones are answered 503; 0: 256
-	Meter       metric.Meter             // for the number of clients and the time until a change is pushed; nil: none
+	// HistoryDamage lists the stretches of the history that cannot be read, oldest first. Not changed once returned.
+	HistoryDamage func() []*hubpb.HistoryDamage
+	MaxClients    int          // further ones are answered 503; 0: 256
+	Meter         metric.Meter // for the number of clients and the time until a change is pushed; nil: none
 }
 
 // Hub is an http.Handler for the WebSocket endpoint. Its frames are made by Run.
@@ -74,6 +76,9 @@ func New(source Source, cfg Config) (*Hub, error) {
 	if cfg.HistoryFrom == nil {
 		cfg.HistoryFrom = noHistory
 	}
+	if cfg.HistoryDamage == nil {
+		cfg.HistoryDamage = noDamage
+	}
 	if cfg.MaxClients <= 0 {
 		cfg.MaxClients = defaultMaxClients
 	}
@@ -95,6 +100,8 @@ func New(source Source, cfg Config) (*Hub, error) {
 func noSimulation() *hubpb.Simulation { return nil }
 
 func noHistory() time.Time { return time.Time{} }
+
+func noDamage() []*hubpb.HistoryDamage { return nil }
 
 func (h *Hub) instrument(meter metric.Meter) error {
 	staleness, err := chordevent.RingStaleness.Float64Histogram(meter)

@@ -59,6 +59,7 @@ func (r *reel) advance() {
 	sim := r.cfg.Simulation()
 	state := ringState(view, stats)
 	state.HistoryFromMs = millis(r.cfg.HistoryFrom())
+	state.HistoryDamage = r.cfg.HistoryDamage()
 
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -52,7 +52,12 @@ func (m methods) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // fail answers with an error in the API's one form.
 func fail(w http.ResponseWriter, code int, format string, args ...any) {
-	body, _ := json.Marshal(map[string]string{"error": fmt.Sprintf(format, args...)}) // two strings: cannot fail
+	failWith(w, code, map[string]string{"error": fmt.Sprintf(format, args...)})
+}
+
+// failWith answers with an error that says more than a text.
+func failWith(w http.ResponseWriter, code int, v any) {
+	body, _ := json.Marshal(v) // texts and instants: cannot fail
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(code)

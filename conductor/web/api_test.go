@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -103,6 +104,8 @@ func (fakePast) Stats() history.Stats {
 	return history.Stats{From: instant, To: instant.Add(5 * time.Second)}
 }
 
+func (fakePast) Damages() []history.Damage { return nil }
+
 // list has five events. Told once, the second and the third are left out.
 func (fakePast) list(q history.Query, fits func(at time.Time) bool) (out []history.Event) {
 	for i := range 5 {
@@ -117,12 +120,12 @@ func (fakePast) list(q history.Query, fits func(at time.Time) bool) (out []histo
 	return out
 }
 
-func (p fakePast) Until(_ context.Context, t time.Time, q history.Query) ([]history.Event, error) {
-	return p.list(q, func(at time.Time) bool { return !at.After(t) }), nil
+func (p fakePast) Until(_ context.Context, t time.Time, q history.Query) ([]history.Event, *history.Damage, error) {
+	return p.list(q, func(at time.Time) bool { return !at.After(t) }), nil, nil
 }
 
-func (p fakePast) Since(_ context.Context, t time.Time, q history.Query) ([]history.Event, error) {
-	return p.list(q, func(at time.Time) bool { return at.After(t) }), nil
+func (p fakePast) Since(_ context.Context, t time.Time, q history.Query) ([]history.Event, *history.Damage, error) {
+	return p.list(q, func(at time.Time) bool { return at.After(t) }), nil, nil
 }
 
 func TestThePast(t *testing.T) {
@@ -344,5 +347,59 @@ func TestNotReady(t *testing.T) {
 	s, _ := newServer(t, func(c *Config) { c.Ready = func() error { return errors.New("no OTLP yet") } })
 	if r := ask(s, "GET", "/readyz", ""); r.StatusCode != http.StatusServiceUnavailable || complaint(t, r) != "not ready: no OTLP yet" {
 		t.Errorf("status %d", r.StatusCode)
+	}
+}
+
+// damagedPast has a stretch of two seconds that cannot be read.
+type damagedPast struct{ fakePast }
+
+func (damagedPast) Damages() []history.Damage {
+	return []history.Damage{{From: instant.Add(time.Second), Until: instant.Add(3 * time.Second), Cause: "x.history: byte 7"}}
+}
+
+func (p damagedPast) At(ctx context.Context, at time.Time) (*ring.View, error) {
+	if d := p.Damages()[0]; !at.Before(d.From) && at.Before(d.Until) {
+		return nil, &history.DamagedError{Damage: d}
+	}
+	return p.fakePast.At(ctx, at)
+}
+
+func (p damagedPast) Until(ctx context.Context, t time.Time, q history.Query) ([]history.Event, *history.Damage, error) {
+	d := p.Damages()[0]
+	if !t.Before(d.From) && t.Before(d.Until) {
+		return nil, nil, &history.DamagedError{Damage: d}
+	}
+	events, _, err := p.fakePast.Until(ctx, t, q)
+	return events[len(events)-1:], &d, err
+}
+
+func TestADamagedPast(t *testing.T) {
+	s, _ := newServer(t, func(c *Config) { c.Past = damagedPast{} })
+	at := func(d time.Duration) string { return instant.Add(d).Format(time.RFC3339Nano) }
+	from, until := at(time.Second), at(3*time.Second)
+	for path, want := range map[string]int{
+		"/api/ring?at=" + at(500*time.Millisecond):  http.StatusOK,
+		"/api/ring?at=" + at(1500*time.Millisecond): http.StatusGone,
+		"/api/ring?at=" + until:                     http.StatusOK,
+		"/api/events?until=" + at(2*time.Second):    http.StatusGone,
+	} {
+		answer := ask(s, "GET", path, "")
+		body := text(t, answer)
+		if answer.StatusCode != want {
+			t.Errorf("%s: %d, want %d: %s", path, answer.StatusCode, want, body)
+		}
+		if want == http.StatusGone {
+			var got struct{ Error, From, Until, Cause string }
+			if err := json.Unmarshal([]byte(body), &got); err != nil || got.From != from || got.Until != until || got.Cause == "" || !strings.Contains(got.Error, got.Cause) {
+				t.Errorf("%s: %+v, %v", path, got, err)
+			}
+		}
+	}
+	got := text(t, ask(s, "GET", "/api/events?until="+at(4*time.Second), ""))
+	if !strings.Contains(got, `"damaged":{"from":"`+from) {
+		t.Errorf("events from beyond a damaged stretch: %s", got)
+	}
+	if got := text(t, ask(s, "GET", "/api/stats", "")); !strings.Contains(got, `"damaged":[{"from":"`+from) {
+		t.Errorf("stats: %s", got)
 	}
 }

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"strconv"
@@ -45,7 +46,7 @@ func (s *Server) view(w http.ResponseWriter, r *http.Request) (view *ring.View, 
 	}
 	view, err := s.cfg.Past.At(r.Context(), at)
 	if err != nil {
-		fail(w, http.StatusNotFound, "no view of %s: %s", at.Format(time.RFC3339Nano), err)
+		notThere(w, "no view of "+at.Format(time.RFC3339Nano), err)
 		return nil, true, false
 	}
 	return view, true, true
@@ -74,9 +75,10 @@ func (s *Server) feed(w http.ResponseWriter, r *http.Request, view *ring.View, p
 	if !past {
 		return s.cfg.Source.Events(0, limit), true
 	}
-	events, err := s.cfg.Past.Until(r.Context(), view.Time, history.Query{Limit: limit, Want: newsworthy})
+	// Where a damaged stretch lies before the instant, the feed begins after it; the page shows the stretch itself.
+	events, _, err := s.cfg.Past.Until(r.Context(), view.Time, history.Query{Limit: limit, Want: newsworthy})
 	if err != nil {
-		fail(w, http.StatusNotFound, "no events of %s: %s", view.Time.Format(time.RFC3339Nano), err)
+		notThere(w, "no events of "+view.Time.Format(time.RFC3339Nano), err)
 		return nil, false
 	}
 	return described(events), true
@@ -160,15 +162,48 @@ func (s *Server) pastEvents(w http.ResponseWriter, r *http.Request, limit int) {
 		q.Want = func(ev *chordevent.Event) bool { return slices.Contains(list, string(ev.Body.Kind())) }
 	}
 	var events []history.Event
+	var damage *history.Damage
 	var err error
 	if forward {
-		events, err = s.cfg.Past.Since(r.Context(), since, q)
+		events, damage, err = s.cfg.Past.Since(r.Context(), since, q)
 	} else {
-		events, err = s.cfg.Past.Until(r.Context(), until, q)
+		events, damage, err = s.cfg.Past.Until(r.Context(), until, q)
 	}
 	if err != nil {
-		fail(w, http.StatusNotFound, "no events: %s", err)
+		notThere(w, "no events", err)
 		return
 	}
-	s.answerEvents(w, r, described(events))
+	s.answerEvents(w, r, described(events), damage)
+}
+
+// A damageJSON is a stretch of the history that cannot be read. What is not known of its ends is left out.
+type damageJSON struct {
+	From  *time.Time `json:"from,omitempty"`
+	Until *time.Time `json:"until,omitempty"`
+	Cause string     `json:"cause"`
+}
+
+func damageOf(d history.Damage) *damageJSON {
+	out := &damageJSON{Cause: d.Cause}
+	if !d.From.IsZero() {
+		out.From = &d.From
+	}
+	if !d.Until.IsZero() {
+		out.Until = &d.Until
+	}
+	return out
+}
+
+// notThere answers for an instant of which the history has nothing: 410 if it was recorded and cannot be read, 404 if
+// it lies outside.
+func notThere(w http.ResponseWriter, what string, err error) {
+	var damaged *history.DamagedError
+	if !errors.As(err, &damaged) {
+		fail(w, http.StatusNotFound, "%s: %s", what, err)
+		return
+	}
+	failWith(w, http.StatusGone, struct {
+		Error string `json:"error"`
+		*damageJSON
+	}{what + ": " + err.Error(), damageOf(damaged.Damage)})
 }

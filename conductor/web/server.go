@@ -40,8 +40,9 @@ type Source interface {
 type Past interface {
 	Stats() history.Stats
 	At(ctx context.Context, t time.Time) (*ring.View, error)
-	Until(ctx context.Context, t time.Time, q history.Query) ([]history.Event, error)
-	Since(ctx context.Context, t time.Time, q history.Query) ([]history.Event, error)
+	Until(ctx context.Context, t time.Time, q history.Query) ([]history.Event, *history.Damage, error)
+	Since(ctx context.Context, t time.Time, q history.Query) ([]history.Event, *history.Damage, error)
+	Damages() []history.Damage
 }
 
 // Config is what a Server needs.

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"chordconductor/conductor/history"
 	"chordconductor/conductor/ingest"
 	"chordconductor/conductor/live"
 	"chordconductor/conductor/lookups"
@@ -60,16 +61,21 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 		s.pastEvents(w, r, int(limit))
 		return
 	}
-	s.answerEvents(w, r, s.cfg.Source.Events(after, int(limit)))
+	s.answerEvents(w, r, s.cfg.Source.Events(after, int(limit)), nil)
 }
 
-func (s *Server) answerEvents(w http.ResponseWriter, r *http.Request, feed []live.FeedEvent) {
+// answerEvents answers with a feed; damage is what lies between its end and others that were asked for.
+func (s *Server) answerEvents(w http.ResponseWriter, r *http.Request, feed []live.FeedEvent, damage *history.Damage) {
 	f := formatOf(s.cfg.Source.View())
 	events := make([]eventJSON, 0, 16)
 	for _, ev := range feed {
 		events = append(events, f.event(ev))
 	}
-	answer(w, r, http.StatusOK, map[string]any{"epoch": s.cfg.Source.Epoch(), "events": events})
+	out := map[string]any{"epoch": s.cfg.Source.Epoch(), "events": events}
+	if damage != nil {
+		out["damaged"] = damageOf(*damage)
+	}
+	answer(w, r, http.StatusOK, out)
 }
 
 func (f format) event(ev live.FeedEvent) eventJSON {
@@ -140,8 +146,19 @@ type statsJSON struct {
 	LookupsSampled float64           `json:"lookups_sampled"` // share that arrives as traces; -1: unknown
 
 	Ingest  *ingest.Stats `json:"ingest,omitempty"`
+	History *historyJSON  `json:"history,omitempty"`
 	Clients *int          `json:"websocket_clients,omitempty"`
 	Samples []sampleJSON  `json:"samples"` // the last minute, a second apart
+}
+
+type historyJSON struct {
+	From    *time.Time   `json:"from,omitempty"`
+	To      *time.Time   `json:"to,omitempty"`
+	Entries uint64       `json:"entries"` // recorded since the start of the program
+	Dropped uint64       `json:"dropped"` // not recorded: the queue was full
+	Failed  uint64       `json:"failed"`  // not recorded: writing failed
+	Bytes   int64        `json:"bytes"`
+	Damaged []damageJSON `json:"damaged"` // stretches that cannot be read
 }
 
 type sampleJSON struct {
@@ -175,6 +192,16 @@ func (s *Server) stats(w http.ResponseWriter, r *http.Request) {
 	if s.cfg.Clients != nil {
 		n := s.cfg.Clients()
 		out.Clients = &n
+	}
+	if s.cfg.Past != nil {
+		past := s.cfg.Past.Stats()
+		out.History = &historyJSON{Entries: past.Events, Dropped: past.Dropped, Failed: past.Failed, Bytes: past.Bytes, Damaged: []damageJSON{}}
+		if !past.From.IsZero() {
+			out.History.From, out.History.To = &past.From, &past.To
+		}
+		for _, d := range s.cfg.Past.Damages() {
+			out.History.Damaged = append(out.History.Damaged, *damageOf(d))
+		}
 	}
 	samples := s.cfg.Source.Samples()
 	for _, p := range samples[max(0, len(samples)-60):] {

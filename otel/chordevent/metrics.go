@@ -83,6 +83,7 @@ var (
 	HistoryEntries   = Metric{"chord.history.entries", "{entry}", Counter, "Entries recorded; dropped because the history was behind; failed because writing did.", []attribute.Key{OutcomeKey}, nil}
 	HistorySize      = Metric{"chord.history.size", "By", Gauge, "Bytes that the history takes, in memory or on disk.", nil, nil}
 	HistoryWaiting   = Metric{"chord.history.waiting", "{entry}", Gauge, "Entries that wait to be recorded.", nil, nil}
+	HistoryDamage    = Metric{"chord.history.damage", "{stretch}", Gauge, "Stretches of the history that cannot be read, as far as known.", nil, nil}
 	HistoryReach     = Metric{"chord.history.reach", "s", Gauge, "How far back the history goes.", nil, nil}
 	Received         = Metric{"chord.conductor.received", "{record}", Counter, "Log records, spans and data points received.", []attribute.Key{SignalKey, OutcomeKey}, nil}
 	MemberKeys       = Metric{"chord.member.keys", "{key}", Gauge, "Keys a member holds. Members are told apart only while there are few: see MemberMetricsLimit.", []attribute.Key{NodeIDKey, StoreRoleKey}, nil}
@@ -98,7 +99,7 @@ var nodeMetrics = []*Metric{&LookupDuration, &LookupHops, &LookupTimeouts, &Oper
 
 var conductorMetrics = []*Metric{&RingMembers, &RingRefused, &RingUncertain, &RingError, &RingViolations, &RingStaleness, &ConductorEvents,
 	&ConductorIgnored, &ConductorQueue, &QueueUtilization, &ConductorDropped, &ConductorClients, &Received, &Forwarded, &ForwardQueue,
-	&HistoryEntries, &HistorySize, &HistoryWaiting, &HistoryReach,
+	&HistoryEntries, &HistorySize, &HistoryWaiting, &HistoryReach, &HistoryDamage,
 	&MemberKeys, &MemberSize, &MemberError, &MemberAge, &MemberOperations}
 
 // Metrics lists every metric of nodes and conductor.

@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file hub.proto.
  */
 export const file_hub: GenFile = /*@__PURE__*/
-  fileDesc("CglodWIucHJvdG8SDGNvbmR1Y3Rvci52MSJmCg1DbGllbnRNZXNzYWdlEiQKBWhlbGxvGAEgASgLMhMuY29uZHVjdG9yLnYxLkhlbGxvSAASJAoFd2F0Y2gYAiABKAsyEy5jb25kdWN0b3IudjEuV2F0Y2hIAEIJCgdtZXNzYWdlIigKBUhlbGxvEg0KBWVwb2NoGAEgASgJEhAKCGxhc3Rfc2VxGAIgASgEIhMKBVdhdGNoEgoKAmlkGAEgASgMIsIBCg1TZXJ2ZXJNZXNzYWdlEigKB3dlbGNvbWUYASABKAsyFS5jb25kdWN0b3IudjEuV2VsY29tZUgAEioKCHNuYXBzaG90GAIgASgLMhYuY29uZHVjdG9yLnYxLlNuYXBzaG90SAASJAoFcGF0Y2gYAyABKAsyEy5jb25kdWN0b3IudjEuUGF0Y2hIABIqCgZkZXRhaWwYBCABKAsyGC5jb25kdWN0b3IudjEuTm9kZURldGFpbEgAQgkKB21lc3NhZ2UiYAoHV2VsY29tZRINCgVlcG9jaBgBIAEoCRILCgNzZXEYAiABKAQSDwoHcmVzdW1lZBgDIAEoCBIoCghzZXR0aW5ncxgEIAEoCzIWLmNvbmR1Y3Rvci52MS5TZXR0aW5ncyJ+CghTZXR0aW5ncxIPCgd2ZXJzaW9uGAEgASgJEhIKCmphZWdlcl91cmwYAiABKAkSEwoLZ3JhZmFuYV91cmwYAyABKAkSEwoLY2FuX2NvbnRyb2wYBCABKAgSEwoLbmVlZHNfdG9rZW4YBSABKAgSDgoGcmVwbGF5GAYgASgIIosCCghTbmFwc2hvdBILCgNzZXEYASABKAQSJQoEcmluZxgCIAEoCzIXLmNvbmR1Y3Rvci52MS5SaW5nU3RhdGUSJgoHbWVtYmVycxgDIAEoCzIVLmNvbmR1Y3Rvci52MS5NZW1iZXJzEicKBmV2ZW50cxgEIAMoCzIXLmNvbmR1Y3Rvci52MS5GZWVkRXZlbnQSJQoHbG9va3VwcxgFIAMoCzIULmNvbmR1Y3Rvci52MS5Mb29rdXASJQoHc2FtcGxlcxgGIAMoCzIULmNvbmR1Y3Rvci52MS5TYW1wbGUSLAoKc2ltdWxhdGlvbhgHIAEoCzIYLmNvbmR1Y3Rvci52MS5TaW11bGF0aW9uIqsCCgVQYXRjaBIQCghiYXNlX3NlcRgBIAEoBBILCgNzZXEYAiABKAQSJQoEcmluZxgDIAEoCzIXLmNvbmR1Y3Rvci52MS5SaW5nU3RhdGUSJgoHY2hhbmdlZBgEIAEoCzIVLmNvbmR1Y3Rvci52MS5NZW1iZXJzEg8KB3JlbW92ZWQYBSADKA0SJwoGZXZlbnRzGAYgAygLMhcuY29uZHVjdG9yLnYxLkZlZWRFdmVudBIlCgdsb29rdXBzGAcgAygLMhQuY29uZHVjdG9yLnYxLkxvb2t1cBIlCgdzYW1wbGVzGAggAygLMhQuY29uZHVjdG9yLnYxLlNhbXBsZRIsCgpzaW11bGF0aW9uGAkgASgLMhguY29uZHVjdG9yLnYxLlNpbXVsYXRpb24iwAMKB01lbWJlcnMSDgoGaGFuZGxlGAEgAygNEgoKAmlkGAIgASgMEg8KB2FkZHJlc3MYAyADKAkSDAoEaG9zdBgEIAMoCRIsCgZzdGF0dXMYBSADKA4yHC5jb25kdWN0b3IudjEuTWVtYmVycy5TdGF0dXMSEQoJdW5jZXJ0YWluGAYgAygIEhMKC3ByZWRlY2Vzc29yGAcgAygNEhEKCXN1Y2Nlc3NvchgIIAMoDRISCgpyYW5nZV9mcm9tGAkgAygBEgwKBGtleXMYCiADKAQSEAoIcmVwbGljYXMYCyADKAQSDQoFYnl0ZXMYDCADKAQSDQoFZXJyb3IYDSADKA0SFQoNbGFzdF9ldmVudF9tcxgOIAMoAxITCgtpbmNhcm5hdGlvbhgPIAMoAyKSAQoGU3RhdHVzEhYKElNUQVRVU19VTlNQRUNJRklFRBAAEhIKDlNUQVRVU19KT0lOSU5HEAESEQoNU1RBVFVTX0FDVElWRRACEhIKDlNUQVRVU19MRUFWSU5HEAMSDwoLU1RBVFVTX0xFRlQQBBIRCg1TVEFUVVNfRkFJTEVEEAUSEQoNU1RBVFVTX1NJTEVOVBAGIvYECglSaW5nU3RhdGUSLgoGc3RhdHVzGAEgASgOMh4uY29uZHVjdG9yLnYxLlJpbmdTdGF0ZS5TdGF0dXMSDQoFZXJyb3IYAiABKAQSDwoHdGltZV9tcxgDIAEoAxIMCgRiaXRzGAQgASgNEhIKCnN1Y2Nlc3NvcnMYBSABKA0SEAoIcmVwbGljYXMYBiABKA0SKwoKdmlvbGF0aW9ucxgHIAMoCzIXLmNvbmR1Y3Rvci52MS5WaW9sYXRpb24SDAoEbmFtZRgIIAEoCRIYChBzdGFsZW5lc3NfcDUwX21zGAkgASgBEhgKEHN0YWxlbmVzc19wOTlfbXMYCiABKAESFAoMcmVjb3Jkc19sb3N0GAsgASgEEhgKEHJlY29yZHNfcmVqZWN0ZWQYDCABKAQSFwoPbG9va3Vwc19zYW1wbGVkGA0gASgBEg8KB2pvaW5pbmcYDiABKA0SDgoGYWN0aXZlGA8gASgNEg8KB2xlYXZpbmcYECABKA0SDAoEbGVmdBgRIAEoDRIOCgZmYWlsZWQYEiABKA0SDgoGc2lsZW50GBMgASgNEhEKCXVuY2VydGFpbhgUIAEoDRIXCg9oaXN0b3J5X2Zyb21fbXMYFSABKAMSFwoPbWVtYmVyc19yZWZ1c2VkGBYgASgNIocBCgZTdGF0dXMSFgoSU1RBVFVTX1VOU1BFQ0lGSUVEEAASEgoOU1RBVFVTX0ZPUk1JTkcQARIQCgxTVEFUVVNfSURFQUwQAhIUChBTVEFUVVNfUkVQQUlSSU5HEAMSEwoPU1RBVFVTX1ZJT0xBVEVEEAQSFAoQU1RBVFVTX1VOQ0VSVEFJThAFInYKCVZpb2xhdGlvbhIRCgljb25kaXRpb24YASABKAkSDgoGZGV0YWlsGAIgASgJEg8KB21lbWJlcnMYAyADKAwSEAoIc2luY2VfbXMYBCABKAMSEQoJaGVhbGVkX21zGAUgASgDEhAKCHRyYWNlX2lkGAYgASgJIrYBCglGZWVkRXZlbnQSCwoDc2VxGAEgASgEEg8KB3RpbWVfbXMYAiABKAMSDAoEa2luZBgDIAEoCRIKCgJpZBgEIAEoDBIMCgRwZWVyGAUgASgMEgwKBHRleHQYBiABKAkSEAoIdHJhY2VfaWQYByABKAkSDwoHd2FybmluZxgIIAEoCBIMCgRrZXlzGAkgASgEEhAKCG91dGdvaW5nGAogASgIEhIKCmFycml2ZWRfbXMYCyABKAMisQIKBkxvb2t1cBIQCgh0cmFjZV9pZBgBIAEoCRIQCghzdGFydF91cxgCIAEoAxITCgtkdXJhdGlvbl91cxgDIAEoAxIRCglvcGVyYXRpb24YBCABKAkSDAoEbW9kZRgFIAEoCRILCgNrZXkYBiABKAwSHwoEaG9wcxgHIAMoCzIRLmNvbmR1Y3Rvci52MS5Ib3ASLQoHb3V0Y29tZRgIIAEoDjIcLmNvbmR1Y3Rvci52MS5Mb29rdXAuT3V0Y29tZRINCgVlcnJvchgJIAEoCSJhCgdPdXRjb21lEhcKE09VVENPTUVfVU5TUEVDSUZJRUQQABITCg9PVVRDT01FX1NVQ0NFU1MQARIUChBPVVRDT01FX1RJTUVPVVRTEAISEgoOT1VUQ09NRV9GQUlMRUQQAyJRCgNIb3ASCgoCaWQYASABKAwSDwoHcG9pbnRlchgCIAEoCRIMCgRzbG90GAMgASgFEg0KBWF0X3VzGAQgASgDEhAKCHRpbWVvdXRzGAUgASgFIs8CCgpOb2RlRGV0YWlsEgoKAmlkGAEgASgMEg8KB2FkZHJlc3MYAiABKAkSDAoEaG9zdBgDIAEoCRITCgtpbmNhcm5hdGlvbhgEIAEoAxIRCglldmVudF9zZXEYBSABKAQSEwoLcHJlZGVjZXNzb3IYBiABKAwSEgoKc3VjY2Vzc29ycxgHIAMoDBIUCgxwbGFjZWhvbGRlcnMYCCABKA0SKAoHZmluZ2VycxgJIAMoCzIXLmNvbmR1Y3Rvci52MS5GaW5nZXJSdW4SEgoKcmFuZ2VfZnJvbRgKIAEoDBINCgVlcG9jaBgLIAEoAxIMCgRnZXRzGAwgASgEEgwKBHB1dHMYDSABKAQSDwoHZGVsZXRlcxgOIAEoBBInCgZldmVudHMYDyADKAsyFy5jb25kdWN0b3IudjEuRmVlZEV2ZW50EgwKBGdvbmUYECABKAgiNAoJRmluZ2VyUnVuEg0KBWZpcnN0GAEgASgNEgwKBGxhc3QYAiABKA0SCgoCaWQYAyABKAwipQEKBlNhbXBsZRIPCgd0aW1lX21zGAEgASgDEg8KB21lbWJlcnMYAiABKA0SDQoFZXJyb3IYAyABKAQSDwoHbG9va3VwcxgEIAEoARIOCgZwNTBfbXMYBSABKAESDgoGcDk5X21zGAYgASgBEgwKBHB1dHMYByABKAESDAoEZ2V0cxgIIAEoARIOCgZldmVudHMYCSABKAESDQoFc3BhbnMYCiABKAEi/gEKClNpbXVsYXRpb24SDwoHcnVubmluZxgBIAEoCBIQCghzY2VuYXJpbxgCIAEoCRINCgVwaGFzZRgDIAEoCRIRCgllbGFwc2VkX3MYBCABKAESEgoKZHVyYXRpb25fcxgFIAEoARIVCg13b3JrbG9hZF9yYXRlGAYgASgBEhEKCWxvc3Rfa2V5cxgHIAEoBBIjCgZwaGFzZXMYCCADKAsyEy5jb25kdWN0b3IudjEuUGhhc2USFgoOd29ya2xvYWRfcmVhZHMYCSABKAESFAoMcmVwb3J0X3JlYWR5GAogASgIEgsKA2N1dBgLIAEoDRINCgVlcnJvchgMIAEoCSIyCgVQaGFzZRIMCgRuYW1lGAEgASgJEgwKBGF0X3MYAiABKAESDQoFZm9yX3MYAyABKAFCJFoiY2hvcmRjb25kdWN0b3IvY29uZHVjdG9yL2h1Yi9odWJwYmIGcHJvdG8z");
+  fileDesc("CglodWIucHJvdG8SDGNvbmR1Y3Rvci52MSJmCg1DbGllbnRNZXNzYWdlEiQKBWhlbGxvGAEgASgLMhMuY29uZHVjdG9yLnYxLkhlbGxvSAASJAoFd2F0Y2gYAiABKAsyEy5jb25kdWN0b3IudjEuV2F0Y2hIAEIJCgdtZXNzYWdlIigKBUhlbGxvEg0KBWVwb2NoGAEgASgJEhAKCGxhc3Rfc2VxGAIgASgEIhMKBVdhdGNoEgoKAmlkGAEgASgMIsIBCg1TZXJ2ZXJNZXNzYWdlEigKB3dlbGNvbWUYASABKAsyFS5jb25kdWN0b3IudjEuV2VsY29tZUgAEioKCHNuYXBzaG90GAIgASgLMhYuY29uZHVjdG9yLnYxLlNuYXBzaG90SAASJAoFcGF0Y2gYAyABKAsyEy5jb25kdWN0b3IudjEuUGF0Y2hIABIqCgZkZXRhaWwYBCABKAsyGC5jb25kdWN0b3IudjEuTm9kZURldGFpbEgAQgkKB21lc3NhZ2UiYAoHV2VsY29tZRINCgVlcG9jaBgBIAEoCRILCgNzZXEYAiABKAQSDwoHcmVzdW1lZBgDIAEoCBIoCghzZXR0aW5ncxgEIAEoCzIWLmNvbmR1Y3Rvci52MS5TZXR0aW5ncyJ+CghTZXR0aW5ncxIPCgd2ZXJzaW9uGAEgASgJEhIKCmphZWdlcl91cmwYAiABKAkSEwoLZ3JhZmFuYV91cmwYAyABKAkSEwoLY2FuX2NvbnRyb2wYBCABKAgSEwoLbmVlZHNfdG9rZW4YBSABKAgSDgoGcmVwbGF5GAYgASgIIosCCghTbmFwc2hvdBILCgNzZXEYASABKAQSJQoEcmluZxgCIAEoCzIXLmNvbmR1Y3Rvci52MS5SaW5nU3RhdGUSJgoHbWVtYmVycxgDIAEoCzIVLmNvbmR1Y3Rvci52MS5NZW1iZXJzEicKBmV2ZW50cxgEIAMoCzIXLmNvbmR1Y3Rvci52MS5GZWVkRXZlbnQSJQoHbG9va3VwcxgFIAMoCzIULmNvbmR1Y3Rvci52MS5Mb29rdXASJQoHc2FtcGxlcxgGIAMoCzIULmNvbmR1Y3Rvci52MS5TYW1wbGUSLAoKc2ltdWxhdGlvbhgHIAEoCzIYLmNvbmR1Y3Rvci52MS5TaW11bGF0aW9uIqsCCgVQYXRjaBIQCghiYXNlX3NlcRgBIAEoBBILCgNzZXEYAiABKAQSJQoEcmluZxgDIAEoCzIXLmNvbmR1Y3Rvci52MS5SaW5nU3RhdGUSJgoHY2hhbmdlZBgEIAEoCzIVLmNvbmR1Y3Rvci52MS5NZW1iZXJzEg8KB3JlbW92ZWQYBSADKA0SJwoGZXZlbnRzGAYgAygLMhcuY29uZHVjdG9yLnYxLkZlZWRFdmVudBIlCgdsb29rdXBzGAcgAygLMhQuY29uZHVjdG9yLnYxLkxvb2t1cBIlCgdzYW1wbGVzGAggAygLMhQuY29uZHVjdG9yLnYxLlNhbXBsZRIsCgpzaW11bGF0aW9uGAkgASgLMhguY29uZHVjdG9yLnYxLlNpbXVsYXRpb24iwAMKB01lbWJlcnMSDgoGaGFuZGxlGAEgAygNEgoKAmlkGAIgASgMEg8KB2FkZHJlc3MYAyADKAkSDAoEaG9zdBgEIAMoCRIsCgZzdGF0dXMYBSADKA4yHC5jb25kdWN0b3IudjEuTWVtYmVycy5TdGF0dXMSEQoJdW5jZXJ0YWluGAYgAygIEhMKC3ByZWRlY2Vzc29yGAcgAygNEhEKCXN1Y2Nlc3NvchgIIAMoDRISCgpyYW5nZV9mcm9tGAkgAygBEgwKBGtleXMYCiADKAQSEAoIcmVwbGljYXMYCyADKAQSDQoFYnl0ZXMYDCADKAQSDQoFZXJyb3IYDSADKA0SFQoNbGFzdF9ldmVudF9tcxgOIAMoAxITCgtpbmNhcm5hdGlvbhgPIAMoAyKSAQoGU3RhdHVzEhYKElNUQVRVU19VTlNQRUNJRklFRBAAEhIKDlNUQVRVU19KT0lOSU5HEAESEQoNU1RBVFVTX0FDVElWRRACEhIKDlNUQVRVU19MRUFWSU5HEAMSDwoLU1RBVFVTX0xFRlQQBBIRCg1TVEFUVVNfRkFJTEVEEAUSEQoNU1RBVFVTX1NJTEVOVBAGIqsFCglSaW5nU3RhdGUSLgoGc3RhdHVzGAEgASgOMh4uY29uZHVjdG9yLnYxLlJpbmdTdGF0ZS5TdGF0dXMSDQoFZXJyb3IYAiABKAQSDwoHdGltZV9tcxgDIAEoAxIMCgRiaXRzGAQgASgNEhIKCnN1Y2Nlc3NvcnMYBSABKA0SEAoIcmVwbGljYXMYBiABKA0SKwoKdmlvbGF0aW9ucxgHIAMoCzIXLmNvbmR1Y3Rvci52MS5WaW9sYXRpb24SDAoEbmFtZRgIIAEoCRIYChBzdGFsZW5lc3NfcDUwX21zGAkgASgBEhgKEHN0YWxlbmVzc19wOTlfbXMYCiABKAESFAoMcmVjb3Jkc19sb3N0GAsgASgEEhgKEHJlY29yZHNfcmVqZWN0ZWQYDCABKAQSFwoPbG9va3Vwc19zYW1wbGVkGA0gASgBEg8KB2pvaW5pbmcYDiABKA0SDgoGYWN0aXZlGA8gASgNEg8KB2xlYXZpbmcYECABKA0SDAoEbGVmdBgRIAEoDRIOCgZmYWlsZWQYEiABKA0SDgoGc2lsZW50GBMgASgNEhEKCXVuY2VydGFpbhgUIAEoDRIXCg9oaXN0b3J5X2Zyb21fbXMYFSABKAMSFwoPbWVtYmVyc19yZWZ1c2VkGBYgASgNEjMKDmhpc3RvcnlfZGFtYWdlGBcgAygLMhsuY29uZHVjdG9yLnYxLkhpc3RvcnlEYW1hZ2UihwEKBlN0YXR1cxIWChJTVEFUVVNfVU5TUEVDSUZJRUQQABISCg5TVEFUVVNfRk9STUlORxABEhAKDFNUQVRVU19JREVBTBACEhQKEFNUQVRVU19SRVBBSVJJTkcQAxITCg9TVEFUVVNfVklPTEFURUQQBBIUChBTVEFUVVNfVU5DRVJUQUlOEAUiMgoNSGlzdG9yeURhbWFnZRIPCgdmcm9tX21zGAEgASgDEhAKCHVudGlsX21zGAIgASgDInYKCVZpb2xhdGlvbhIRCgljb25kaXRpb24YASABKAkSDgoGZGV0YWlsGAIgASgJEg8KB21lbWJlcnMYAyADKAwSEAoIc2luY2VfbXMYBCABKAMSEQoJaGVhbGVkX21zGAUgASgDEhAKCHRyYWNlX2lkGAYgASgJIrYBCglGZWVkRXZlbnQSCwoDc2VxGAEgASgEEg8KB3RpbWVfbXMYAiABKAMSDAoEa2luZBgDIAEoCRIKCgJpZBgEIAEoDBIMCgRwZWVyGAUgASgMEgwKBHRleHQYBiABKAkSEAoIdHJhY2VfaWQYByABKAkSDwoHd2FybmluZxgIIAEoCBIMCgRrZXlzGAkgASgEEhAKCG91dGdvaW5nGAogASgIEhIKCmFycml2ZWRfbXMYCyABKAMisQIKBkxvb2t1cBIQCgh0cmFjZV9pZBgBIAEoCRIQCghzdGFydF91cxgCIAEoAxITCgtkdXJhdGlvbl91cxgDIAEoAxIRCglvcGVyYXRpb24YBCABKAkSDAoEbW9kZRgFIAEoCRILCgNrZXkYBiABKAwSHwoEaG9wcxgHIAMoCzIRLmNvbmR1Y3Rvci52MS5Ib3ASLQoHb3V0Y29tZRgIIAEoDjIcLmNvbmR1Y3Rvci52MS5Mb29rdXAuT3V0Y29tZRINCgVlcnJvchgJIAEoCSJhCgdPdXRjb21lEhcKE09VVENPTUVfVU5TUEVDSUZJRUQQABITCg9PVVRDT01FX1NVQ0NFU1MQARIUChBPVVRDT01FX1RJTUVPVVRTEAISEgoOT1VUQ09NRV9GQUlMRUQQAyJRCgNIb3ASCgoCaWQYASABKAwSDwoHcG9pbnRlchgCIAEoCRIMCgRzbG90GAMgASgFEg0KBWF0X3VzGAQgASgDEhAKCHRpbWVvdXRzGAUgASgFIs8CCgpOb2RlRGV0YWlsEgoKAmlkGAEgASgMEg8KB2FkZHJlc3MYAiABKAkSDAoEaG9zdBgDIAEoCRITCgtpbmNhcm5hdGlvbhgEIAEoAxIRCglldmVudF9zZXEYBSABKAQSEwoLcHJlZGVjZXNzb3IYBiABKAwSEgoKc3VjY2Vzc29ycxgHIAMoDBIUCgxwbGFjZWhvbGRlcnMYCCABKA0SKAoHZmluZ2VycxgJIAMoCzIXLmNvbmR1Y3Rvci52MS5GaW5nZXJSdW4SEgoKcmFuZ2VfZnJvbRgKIAEoDBINCgVlcG9jaBgLIAEoAxIMCgRnZXRzGAwgASgEEgwKBHB1dHMYDSABKAQSDwoHZGVsZXRlcxgOIAEoBBInCgZldmVudHMYDyADKAsyFy5jb25kdWN0b3IudjEuRmVlZEV2ZW50EgwKBGdvbmUYECABKAgiNAoJRmluZ2VyUnVuEg0KBWZpcnN0GAEgASgNEgwKBGxhc3QYAiABKA0SCgoCaWQYAyABKAwipQEKBlNhbXBsZRIPCgd0aW1lX21zGAEgASgDEg8KB21lbWJlcnMYAiABKA0SDQoFZXJyb3IYAyABKAQSDwoHbG9va3VwcxgEIAEoARIOCgZwNTBfbXMYBSABKAESDgoGcDk5X21zGAYgASgBEgwKBHB1dHMYByABKAESDAoEZ2V0cxgIIAEoARIOCgZldmVudHMYCSABKAESDQoFc3BhbnMYCiABKAEi/gEKClNpbXVsYXRpb24SDwoHcnVubmluZxgBIAEoCBIQCghzY2VuYXJpbxgCIAEoCRINCgVwaGFzZRgDIAEoCRIRCgllbGFwc2VkX3MYBCABKAESEgoKZHVyYXRpb25fcxgFIAEoARIVCg13b3JrbG9hZF9yYXRlGAYgASgBEhEKCWxvc3Rfa2V5cxgHIAEoBBIjCgZwaGFzZXMYCCADKAsyEy5jb25kdWN0b3IudjEuUGhhc2USFgoOd29ya2xvYWRfcmVhZHMYCSABKAESFAoMcmVwb3J0X3JlYWR5GAogASgIEgsKA2N1dBgLIAEoDRINCgVlcnJvchgMIAEoCSIyCgVQaGFzZRIMCgRuYW1lGAEgASgJEgwKBGF0X3MYAiABKAESDQoFZm9yX3MYAyABKAFCJFoiY2hvcmRjb25kdWN0b3IvY29uZHVjdG9yL2h1Yi9odWJwYmIGcHJvdG8z");
 
 /**
  * @generated from message conductor.v1.ClientMessage
@@ -623,6 +623,13 @@ export type RingState = Message<"conductor.v1.RingState"> & {
    * @generated from field: uint32 members_refused = 22;
    */
   membersRefused: number;
+
+  /**
+   * stretches of the history that cannot be read, oldest first: 100 at most
+   *
+   * @generated from field: repeated conductor.v1.HistoryDamage history_damage = 23;
+   */
+  historyDamage: HistoryDamage[];
 };
 
 /**
@@ -676,6 +683,32 @@ export const RingState_StatusSchema: GenEnum<RingState_Status> = /*@__PURE__*/
   enumDesc(file_hub, 9, 0);
 
 /**
+ * @generated from message conductor.v1.HistoryDamage
+ */
+export type HistoryDamage = Message<"conductor.v1.HistoryDamage"> & {
+  /**
+   * Unix milliseconds; 0: not known
+   *
+   * @generated from field: int64 from_ms = 1;
+   */
+  fromMs: bigint;
+
+  /**
+   * 0: until the end of the record
+   *
+   * @generated from field: int64 until_ms = 2;
+   */
+  untilMs: bigint;
+};
+
+/**
+ * Describes the message conductor.v1.HistoryDamage.
+ * Use `create(HistoryDamageSchema)` to create a new message.
+ */
+export const HistoryDamageSchema: GenMessage<HistoryDamage> = /*@__PURE__*/
+  messageDesc(file_hub, 10);
+
+/**
  * @generated from message conductor.v1.Violation
  */
 export type Violation = Message<"conductor.v1.Violation"> & {
@@ -717,7 +750,7 @@ export type Violation = Message<"conductor.v1.Violation"> & {
  * Use `create(ViolationSchema)` to create a new message.
  */
 export const ViolationSchema: GenMessage<Violation> = /*@__PURE__*/
-  messageDesc(file_hub, 10);
+  messageDesc(file_hub, 11);
 
 /**
  * @generated from message conductor.v1.FeedEvent
@@ -798,7 +831,7 @@ export type FeedEvent = Message<"conductor.v1.FeedEvent"> & {
  * Use `create(FeedEventSchema)` to create a new message.
  */
 export const FeedEventSchema: GenMessage<FeedEvent> = /*@__PURE__*/
-  messageDesc(file_hub, 11);
+  messageDesc(file_hub, 12);
 
 /**
  * @generated from message conductor.v1.Lookup
@@ -861,7 +894,7 @@ export type Lookup = Message<"conductor.v1.Lookup"> & {
  * Use `create(LookupSchema)` to create a new message.
  */
 export const LookupSchema: GenMessage<Lookup> = /*@__PURE__*/
-  messageDesc(file_hub, 12);
+  messageDesc(file_hub, 13);
 
 /**
  * @generated from enum conductor.v1.Lookup.Outcome
@@ -894,7 +927,7 @@ export enum Lookup_Outcome {
  * Describes the enum conductor.v1.Lookup.Outcome.
  */
 export const Lookup_OutcomeSchema: GenEnum<Lookup_Outcome> = /*@__PURE__*/
-  enumDesc(file_hub, 12, 0);
+  enumDesc(file_hub, 13, 0);
 
 /**
  * @generated from message conductor.v1.Hop
@@ -935,7 +968,7 @@ export type Hop = Message<"conductor.v1.Hop"> & {
  * Use `create(HopSchema)` to create a new message.
  */
 export const HopSchema: GenMessage<Hop> = /*@__PURE__*/
-  messageDesc(file_hub, 13);
+  messageDesc(file_hub, 14);
 
 /**
  * @generated from message conductor.v1.NodeDetail
@@ -1031,7 +1064,7 @@ export type NodeDetail = Message<"conductor.v1.NodeDetail"> & {
  * Use `create(NodeDetailSchema)` to create a new message.
  */
 export const NodeDetailSchema: GenMessage<NodeDetail> = /*@__PURE__*/
-  messageDesc(file_hub, 14);
+  messageDesc(file_hub, 15);
 
 /**
  * @generated from message conductor.v1.FingerRun
@@ -1058,7 +1091,7 @@ export type FingerRun = Message<"conductor.v1.FingerRun"> & {
  * Use `create(FingerRunSchema)` to create a new message.
  */
 export const FingerRunSchema: GenMessage<FingerRun> = /*@__PURE__*/
-  messageDesc(file_hub, 15);
+  messageDesc(file_hub, 16);
 
 /**
  * A Sample is one point of the charts, a second apart.
@@ -1130,7 +1163,7 @@ export type Sample = Message<"conductor.v1.Sample"> & {
  * Use `create(SampleSchema)` to create a new message.
  */
 export const SampleSchema: GenMessage<Sample> = /*@__PURE__*/
-  messageDesc(file_hub, 16);
+  messageDesc(file_hub, 17);
 
 /**
  * @generated from message conductor.v1.Simulation
@@ -1216,7 +1249,7 @@ export type Simulation = Message<"conductor.v1.Simulation"> & {
  * Use `create(SimulationSchema)` to create a new message.
  */
 export const SimulationSchema: GenMessage<Simulation> = /*@__PURE__*/
-  messageDesc(file_hub, 17);
+  messageDesc(file_hub, 18);
 
 /**
  * A Phase is one step of a scenario's plan.
@@ -1251,5 +1284,5 @@ export type Phase = Message<"conductor.v1.Phase"> & {
  * Use `create(PhaseSchema)` to create a new message.
  */
 export const PhaseSchema: GenMessage<Phase> = /*@__PURE__*/
-  messageDesc(file_hub, 18);
+  messageDesc(file_hub, 19);
 

@@ -118,6 +118,8 @@ interface Told {
     text: string;
     warning?: boolean;
   }[];
+  /** What lies between these events and others that were asked for. */
+  damaged?: { from?: string; until?: string; cause: string };
 }
 
 const kinds = `kind=${NEWS.join()}`;
@@ -139,9 +141,10 @@ export async function step(direction: 1 | -1): Promise<void> {
   const at = view.mode === "live" ? now() : view.at;
   try {
     const where = direction > 0 ? `since=${instant(at)}` : `until=${instant(at - 1)}`;
-    const { events } = await callJson<Told>(`/api/events?${where}&limit=1&repeats=false&${kinds}`);
+    const { events, damaged } = await callJson<Told>(`/api/events?${where}&limit=1&repeats=false&${kinds}`);
     const found = events.at(0);
     if (found) await seek(shownFrom(found));
+    else if (damaged) notify("failed", `The history cannot be read there: ${damaged.cause}`);
     else if (direction > 0) returnToLive();
     else notify("failed", "Nothing is remembered of what happened before.");
   } catch (err) {

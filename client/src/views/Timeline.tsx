@@ -1,4 +1,5 @@
 import { useEffect, useRef, useState } from "react";
+import type { HistoryDamage } from "../gen/hub_pb";
 import { clock, duration } from "../model/words";
 import { play, returnToLive, seek, step } from "../store/past";
 import { setReplay, useReplay } from "../store/replay";
@@ -28,6 +29,7 @@ export function Timeline() {
   const from = history > 0 ? Math.max(history, to - 3_600_000) : Math.max(memory, to - MEMORY);
   const at = view.mode === "live" ? to : view.at;
   const can = history > 0;
+  const damage = live.ring.historyDamage;
   const playing = front ? !front.paused && !front.ended : view.mode === "past" && view.playing !== 0;
   if (second === 0) return null;
   return (
@@ -65,6 +67,11 @@ export function Timeline() {
         </select>
       </div>
       <Track from={from} to={to} at={at} can={can} second={second} />
+      {damage.length > 0 && (
+        <span className="timeline-damage" role="status" data-testid="history-damage" title={damageText(damage)}>
+          {damage.length === 1 ? "1 damaged stretch" : `${damage.length} damaged stretches`}
+        </span>
+      )}
       <div className="timeline-now">
         {view.mode === "live" ? (
           <span className="live">
@@ -79,6 +86,17 @@ export function Timeline() {
       </div>
     </footer>
   );
+}
+
+/** damageText names the stretches of the history that cannot be read, ten at most. */
+function damageText(damage: readonly HistoryDamage[]): string {
+  const rows = damage
+    .slice(-10)
+    .map(
+      (d) =>
+        `${d.fromMs === 0n ? "an unknown instant" : clock(Number(d.fromMs))} to ${d.untilMs === 0n ? "the end of the record" : clock(Number(d.untilMs))}`,
+    );
+  return `The recorded history cannot be read from ${rows.join(", from ")}. Nothing was deleted: conductor history check names the files.`;
 }
 
 function Button(props: {

@@ -25,6 +25,8 @@ export function drawTrack(
   ctx.font = "400 10px 'Inter Variable', system-ui, sans-serif";
   phases(ctx, color, world, x, base, width);
 
+  damaged(ctx, color, world, from, to, x, base);
+
   ctx.strokeStyle = color("line");
   ctx.beginPath();
   ctx.moveTo(0, base + 0.5);
@@ -77,6 +79,38 @@ function times(
   for (let ms = Math.ceil(from / every) * every; ms < to; ms += every) {
     if (x(ms) > 26 && x(ms) < width - 26) ctx.fillText(clock(ms).replace(/:00$/, ""), x(ms), height - 2);
   }
+}
+
+/** damaged hatches the stretches of the history that cannot be read. */
+function damaged(
+  ctx: CanvasRenderingContext2D,
+  color: (name: string) => string,
+  world: World,
+  from: number,
+  to: number,
+  x: (ms: number) => number,
+  base: number,
+): void {
+  ctx.save();
+  ctx.strokeStyle = color("bad");
+  ctx.globalAlpha = 0.6;
+  for (const stretch of world.ring.historyDamage) {
+    const left = x(Math.max(from, Number(stretch.fromMs)));
+    const right = x(Math.min(to, stretch.untilMs === 0n ? to : Number(stretch.untilMs)));
+    if (right <= left) continue;
+    ctx.save();
+    ctx.beginPath();
+    ctx.rect(left, 0, Math.max(2, right - left), base);
+    ctx.clip();
+    ctx.beginPath();
+    for (let at = left - base; at < right; at += 6) {
+      ctx.moveTo(at, base);
+      ctx.lineTo(at + base, 0);
+    }
+    ctx.stroke();
+    ctx.restore();
+  }
+  ctx.restore();
 }
 
 function phases(

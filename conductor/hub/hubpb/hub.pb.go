@@ -197,7 +197,7 @@ func (x Lookup_Outcome) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Lookup_Outcome.Descriptor instead.
 func (Lookup_Outcome) EnumDescriptor() ([]byte, []int) {
-	return file_hub_proto_rawDescGZIP(), []int{12, 0}
+	return file_hub_proto_rawDescGZIP(), []int{13, 0}
 }
 
 type ClientMessage struct {
@@ -1017,20 +1017,21 @@ type RingState struct {
 	Violations []*Violation           `protobuf:"bytes,7,rep,name=violations,proto3" json:"violations,omitempty"`
 	Name       string                 `protobuf:"bytes,8,opt,name=name,proto3" json:"name,omitempty"`
 	// Honesty: how far the picture can be trusted.
-	StalenessP50Ms  float64 `protobuf:"fixed64,9,opt,name=staleness_p50_ms,json=stalenessP50Ms,proto3" json:"staleness_p50_ms,omitempty"` // event timestamp to applied, last ten seconds; -1: unknown, as it is for the past
-	StalenessP99Ms  float64 `protobuf:"fixed64,10,opt,name=staleness_p99_ms,json=stalenessP99Ms,proto3" json:"staleness_p99_ms,omitempty"`
-	RecordsLost     uint64  `protobuf:"varint,11,opt,name=records_lost,json=recordsLost,proto3" json:"records_lost,omitempty"` // as nodes reported
-	RecordsRejected uint64  `protobuf:"varint,12,opt,name=records_rejected,json=recordsRejected,proto3" json:"records_rejected,omitempty"`
-	LookupsSampled  float64 `protobuf:"fixed64,13,opt,name=lookups_sampled,json=lookupsSampled,proto3" json:"lookups_sampled,omitempty"` // share of lookups that arrive as traces, 0 to 1; -1: unknown
-	Joining         uint32  `protobuf:"varint,14,opt,name=joining,proto3" json:"joining,omitempty"`
-	Active          uint32  `protobuf:"varint,15,opt,name=active,proto3" json:"active,omitempty"`
-	Leaving         uint32  `protobuf:"varint,16,opt,name=leaving,proto3" json:"leaving,omitempty"`
-	Left            uint32  `protobuf:"varint,17,opt,name=left,proto3" json:"left,omitempty"`
-	Failed          uint32  `protobuf:"varint,18,opt,name=failed,proto3" json:"failed,omitempty"`
-	Silent          uint32  `protobuf:"varint,19,opt,name=silent,proto3" json:"silent,omitempty"`
-	Uncertain       uint32  `protobuf:"varint,20,opt,name=uncertain,proto3" json:"uncertain,omitempty"`
-	HistoryFromMs   int64   `protobuf:"varint,21,opt,name=history_from_ms,json=historyFromMs,proto3" json:"history_from_ms,omitempty"`  // the oldest instant that /api/ring?at= can show, Unix milliseconds; 0: no history is kept
-	MembersRefused  uint32  `protobuf:"varint,22,opt,name=members_refused,json=membersRefused,proto3" json:"members_refused,omitempty"` // by the ring's hosts, for other bits, r or R; shown nowhere else
+	StalenessP50Ms  float64          `protobuf:"fixed64,9,opt,name=staleness_p50_ms,json=stalenessP50Ms,proto3" json:"staleness_p50_ms,omitempty"` // event timestamp to applied, last ten seconds; -1: unknown, as it is for the past
+	StalenessP99Ms  float64          `protobuf:"fixed64,10,opt,name=staleness_p99_ms,json=stalenessP99Ms,proto3" json:"staleness_p99_ms,omitempty"`
+	RecordsLost     uint64           `protobuf:"varint,11,opt,name=records_lost,json=recordsLost,proto3" json:"records_lost,omitempty"` // as nodes reported
+	RecordsRejected uint64           `protobuf:"varint,12,opt,name=records_rejected,json=recordsRejected,proto3" json:"records_rejected,omitempty"`
+	LookupsSampled  float64          `protobuf:"fixed64,13,opt,name=lookups_sampled,json=lookupsSampled,proto3" json:"lookups_sampled,omitempty"` // share of lookups that arrive as traces, 0 to 1; -1: unknown
+	Joining         uint32           `protobuf:"varint,14,opt,name=joining,proto3" json:"joining,omitempty"`
+	Active          uint32           `protobuf:"varint,15,opt,name=active,proto3" json:"active,omitempty"`
+	Leaving         uint32           `protobuf:"varint,16,opt,name=leaving,proto3" json:"leaving,omitempty"`
+	Left            uint32           `protobuf:"varint,17,opt,name=left,proto3" json:"left,omitempty"`
+	Failed          uint32           `protobuf:"varint,18,opt,name=failed,proto3" json:"failed,omitempty"`
+	Silent          uint32           `protobuf:"varint,19,opt,name=silent,proto3" json:"silent,omitempty"`
+	Uncertain       uint32           `protobuf:"varint,20,opt,name=uncertain,proto3" json:"uncertain,omitempty"`
+	HistoryFromMs   int64            `protobuf:"varint,21,opt,name=history_from_ms,json=historyFromMs,proto3" json:"history_from_ms,omitempty"`  // the oldest instant that /api/ring?at= can show, Unix milliseconds; 0: no history is kept
+	MembersRefused  uint32           `protobuf:"varint,22,opt,name=members_refused,json=membersRefused,proto3" json:"members_refused,omitempty"` // by the ring's hosts, for other bits, r or R; shown nowhere else
+	HistoryDamage   []*HistoryDamage `protobuf:"bytes,23,rep,name=history_damage,json=historyDamage,proto3" json:"history_damage,omitempty"`     // stretches of the history that cannot be read, oldest first: 100 at most
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -1219,6 +1220,65 @@ func (x *RingState) GetMembersRefused() uint32 {
 	return 0
 }
 
+func (x *RingState) GetHistoryDamage() []*HistoryDamage {
+	if x != nil {
+		return x.HistoryDamage
+	}
+	return nil
+}
+
+type HistoryDamage struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	FromMs        int64                  `protobuf:"varint,1,opt,name=from_ms,json=fromMs,proto3" json:"from_ms,omitempty"`    // Unix milliseconds; 0: not known
+	UntilMs       int64                  `protobuf:"varint,2,opt,name=until_ms,json=untilMs,proto3" json:"until_ms,omitempty"` // 0: until the end of the record
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HistoryDamage) Reset() {
+	*x = HistoryDamage{}
+	mi := &file_hub_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HistoryDamage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HistoryDamage) ProtoMessage() {}
+
+func (x *HistoryDamage) ProtoReflect() protoreflect.Message {
+	mi := &file_hub_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HistoryDamage.ProtoReflect.Descriptor instead.
+func (*HistoryDamage) Descriptor() ([]byte, []int) {
+	return file_hub_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *HistoryDamage) GetFromMs() int64 {
+	if x != nil {
+		return x.FromMs
+	}
+	return 0
+}
+
+func (x *HistoryDamage) GetUntilMs() int64 {
+	if x != nil {
+		return x.UntilMs
+	}
+	return 0
+}
+
 type Violation struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Condition     string                 `protobuf:"bytes,1,opt,name=condition,proto3" json:"condition,omitempty"`
@@ -1233,7 +1293,7 @@ type Violation struct {
 
 func (x *Violation) Reset() {
 	*x = Violation{}
-	mi := &file_hub_proto_msgTypes[10]
+	mi := &file_hub_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1245,7 +1305,7 @@ func (x *Violation) String() string {
 func (*Violation) ProtoMessage() {}
 
 func (x *Violation) ProtoReflect() protoreflect.Message {
-	mi := &file_hub_proto_msgTypes[10]
+	mi := &file_hub_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1258,7 +1318,7 @@ func (x *Violation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Violation.ProtoReflect.Descriptor instead.
 func (*Violation) Descriptor() ([]byte, []int) {
-	return file_hub_proto_rawDescGZIP(), []int{10}
+	return file_hub_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Violation) GetCondition() string {
@@ -1322,7 +1382,7 @@ type FeedEvent struct {
 
 func (x *FeedEvent) Reset() {
 	*x = FeedEvent{}
-	mi := &file_hub_proto_msgTypes[11]
+	mi := &file_hub_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1334,7 +1394,7 @@ func (x *FeedEvent) String() string {
 func (*FeedEvent) ProtoMessage() {}
 
 func (x *FeedEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_hub_proto_msgTypes[11]
+	mi := &file_hub_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1347,7 +1407,7 @@ func (x *FeedEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FeedEvent.ProtoReflect.Descriptor instead.
 func (*FeedEvent) Descriptor() ([]byte, []int) {
-	return file_hub_proto_rawDescGZIP(), []int{11}
+	return file_hub_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *FeedEvent) GetSeq() uint64 {
@@ -1444,7 +1504,7 @@ type Lookup struct {
 
 func (x *Lookup) Reset() {
 	*x = Lookup{}
-	mi := &file_hub_proto_msgTypes[12]
+	mi := &file_hub_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1456,7 +1516,7 @@ func (x *Lookup) String() string {
 func (*Lookup) ProtoMessage() {}
 
 func (x *Lookup) ProtoReflect() protoreflect.Message {
-	mi := &file_hub_proto_msgTypes[12]
+	mi := &file_hub_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1469,7 +1529,7 @@ func (x *Lookup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Lookup.ProtoReflect.Descriptor instead.
 func (*Lookup) Descriptor() ([]byte, []int) {
-	return file_hub_proto_rawDescGZIP(), []int{12}
+	return file_hub_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Lookup) GetTraceId() string {
@@ -1548,7 +1608,7 @@ type Hop struct {
 
 func (x *Hop) Reset() {
 	*x = Hop{}
-	mi := &file_hub_proto_msgTypes[13]
+	mi := &file_hub_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1560,7 +1620,7 @@ func (x *Hop) String() string {
 func (*Hop) ProtoMessage() {}
 
 func (x *Hop) ProtoReflect() protoreflect.Message {
-	mi := &file_hub_proto_msgTypes[13]
+	mi := &file_hub_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1573,7 +1633,7 @@ func (x *Hop) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hop.ProtoReflect.Descriptor instead.
 func (*Hop) Descriptor() ([]byte, []int) {
-	return file_hub_proto_rawDescGZIP(), []int{13}
+	return file_hub_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Hop) GetId() []byte {
@@ -1635,7 +1695,7 @@ type NodeDetail struct {
 
 func (x *NodeDetail) Reset() {
 	*x = NodeDetail{}
-	mi := &file_hub_proto_msgTypes[14]
+	mi := &file_hub_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1647,7 +1707,7 @@ func (x *NodeDetail) String() string {
 func (*NodeDetail) ProtoMessage() {}
 
 func (x *NodeDetail) ProtoReflect() protoreflect.Message {
-	mi := &file_hub_proto_msgTypes[14]
+	mi := &file_hub_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1660,7 +1720,7 @@ func (x *NodeDetail) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeDetail.ProtoReflect.Descriptor instead.
 func (*NodeDetail) Descriptor() ([]byte, []int) {
-	return file_hub_proto_rawDescGZIP(), []int{14}
+	return file_hub_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *NodeDetail) GetId() []byte {
@@ -1786,7 +1846,7 @@ type FingerRun struct {
 
 func (x *FingerRun) Reset() {
 	*x = FingerRun{}
-	mi := &file_hub_proto_msgTypes[15]
+	mi := &file_hub_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1798,7 +1858,7 @@ func (x *FingerRun) String() string {
 func (*FingerRun) ProtoMessage() {}
 
 func (x *FingerRun) ProtoReflect() protoreflect.Message {
-	mi := &file_hub_proto_msgTypes[15]
+	mi := &file_hub_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1811,7 +1871,7 @@ func (x *FingerRun) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FingerRun.ProtoReflect.Descriptor instead.
 func (*FingerRun) Descriptor() ([]byte, []int) {
-	return file_hub_proto_rawDescGZIP(), []int{15}
+	return file_hub_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *FingerRun) GetFirst() uint32 {
@@ -1854,7 +1914,7 @@ type Sample struct {
 
 func (x *Sample) Reset() {
 	*x = Sample{}
-	mi := &file_hub_proto_msgTypes[16]
+	mi := &file_hub_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1866,7 +1926,7 @@ func (x *Sample) String() string {
 func (*Sample) ProtoMessage() {}
 
 func (x *Sample) ProtoReflect() protoreflect.Message {
-	mi := &file_hub_proto_msgTypes[16]
+	mi := &file_hub_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1879,7 +1939,7 @@ func (x *Sample) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sample.ProtoReflect.Descriptor instead.
 func (*Sample) Descriptor() ([]byte, []int) {
-	return file_hub_proto_rawDescGZIP(), []int{16}
+	return file_hub_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Sample) GetTimeMs() int64 {
@@ -1972,7 +2032,7 @@ type Simulation struct {
 
 func (x *Simulation) Reset() {
 	*x = Simulation{}
-	mi := &file_hub_proto_msgTypes[17]
+	mi := &file_hub_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1984,7 +2044,7 @@ func (x *Simulation) String() string {
 func (*Simulation) ProtoMessage() {}
 
 func (x *Simulation) ProtoReflect() protoreflect.Message {
-	mi := &file_hub_proto_msgTypes[17]
+	mi := &file_hub_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1997,7 +2057,7 @@ func (x *Simulation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Simulation.ProtoReflect.Descriptor instead.
 func (*Simulation) Descriptor() ([]byte, []int) {
-	return file_hub_proto_rawDescGZIP(), []int{17}
+	return file_hub_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Simulation) GetRunning() bool {
@@ -2096,7 +2156,7 @@ type Phase struct {
 
 func (x *Phase) Reset() {
 	*x = Phase{}
-	mi := &file_hub_proto_msgTypes[18]
+	mi := &file_hub_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2108,7 +2168,7 @@ func (x *Phase) String() string {
 func (*Phase) ProtoMessage() {}
 
 func (x *Phase) ProtoReflect() protoreflect.Message {
-	mi := &file_hub_proto_msgTypes[18]
+	mi := &file_hub_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2121,7 +2181,7 @@ func (x *Phase) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Phase.ProtoReflect.Descriptor instead.
 func (*Phase) Descriptor() ([]byte, []int) {
-	return file_hub_proto_rawDescGZIP(), []int{18}
+	return file_hub_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Phase) GetName() string {
@@ -2228,7 +2288,7 @@ const file_hub_proto_rawDesc = "" +
 	"\x0eSTATUS_LEAVING\x10\x03\x12\x0f\n" +
 	"\vSTATUS_LEFT\x10\x04\x12\x11\n" +
 	"\rSTATUS_FAILED\x10\x05\x12\x11\n" +
-	"\rSTATUS_SILENT\x10\x06\"\xe3\x06\n" +
+	"\rSTATUS_SILENT\x10\x06\"\xa7\a\n" +
 	"\tRingState\x126\n" +
 	"\x06status\x18\x01 \x01(\x0e2\x1e.conductor.v1.RingState.StatusR\x06status\x12\x14\n" +
 	"\x05error\x18\x02 \x01(\x04R\x05error\x12\x17\n" +
@@ -2256,14 +2316,18 @@ const file_hub_proto_rawDesc = "" +
 	"\x06silent\x18\x13 \x01(\rR\x06silent\x12\x1c\n" +
 	"\tuncertain\x18\x14 \x01(\rR\tuncertain\x12&\n" +
 	"\x0fhistory_from_ms\x18\x15 \x01(\x03R\rhistoryFromMs\x12'\n" +
-	"\x0fmembers_refused\x18\x16 \x01(\rR\x0emembersRefused\"\x87\x01\n" +
+	"\x0fmembers_refused\x18\x16 \x01(\rR\x0emembersRefused\x12B\n" +
+	"\x0ehistory_damage\x18\x17 \x03(\v2\x1b.conductor.v1.HistoryDamageR\rhistoryDamage\"\x87\x01\n" +
 	"\x06Status\x12\x16\n" +
 	"\x12STATUS_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eSTATUS_FORMING\x10\x01\x12\x10\n" +
 	"\fSTATUS_IDEAL\x10\x02\x12\x14\n" +
 	"\x10STATUS_REPAIRING\x10\x03\x12\x13\n" +
 	"\x0fSTATUS_VIOLATED\x10\x04\x12\x14\n" +
-	"\x10STATUS_UNCERTAIN\x10\x05\"\xae\x01\n" +
+	"\x10STATUS_UNCERTAIN\x10\x05\"C\n" +
+	"\rHistoryDamage\x12\x17\n" +
+	"\afrom_ms\x18\x01 \x01(\x03R\x06fromMs\x12\x19\n" +
+	"\buntil_ms\x18\x02 \x01(\x03R\auntilMs\"\xae\x01\n" +
 	"\tViolation\x12\x1c\n" +
 	"\tcondition\x18\x01 \x01(\tR\tcondition\x12\x16\n" +
 	"\x06detail\x18\x02 \x01(\tR\x06detail\x12\x18\n" +
@@ -2379,7 +2443,7 @@ func file_hub_proto_rawDescGZIP() []byte {
 }
 
 var file_hub_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_hub_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
+var file_hub_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_hub_proto_goTypes = []any{
 	(Members_Status)(0),   // 0: conductor.v1.Members.Status
 	(RingState_Status)(0), // 1: conductor.v1.RingState.Status
@@ -2394,15 +2458,16 @@ var file_hub_proto_goTypes = []any{
 	(*Patch)(nil),         // 10: conductor.v1.Patch
 	(*Members)(nil),       // 11: conductor.v1.Members
 	(*RingState)(nil),     // 12: conductor.v1.RingState
-	(*Violation)(nil),     // 13: conductor.v1.Violation
-	(*FeedEvent)(nil),     // 14: conductor.v1.FeedEvent
-	(*Lookup)(nil),        // 15: conductor.v1.Lookup
-	(*Hop)(nil),           // 16: conductor.v1.Hop
-	(*NodeDetail)(nil),    // 17: conductor.v1.NodeDetail
-	(*FingerRun)(nil),     // 18: conductor.v1.FingerRun
-	(*Sample)(nil),        // 19: conductor.v1.Sample
-	(*Simulation)(nil),    // 20: conductor.v1.Simulation
-	(*Phase)(nil),         // 21: conductor.v1.Phase
+	(*HistoryDamage)(nil), // 13: conductor.v1.HistoryDamage
+	(*Violation)(nil),     // 14: conductor.v1.Violation
+	(*FeedEvent)(nil),     // 15: conductor.v1.FeedEvent
+	(*Lookup)(nil),        // 16: conductor.v1.Lookup
+	(*Hop)(nil),           // 17: conductor.v1.Hop
+	(*NodeDetail)(nil),    // 18: conductor.v1.NodeDetail
+	(*FingerRun)(nil),     // 19: conductor.v1.FingerRun
+	(*Sample)(nil),        // 20: conductor.v1.Sample
+	(*Simulation)(nil),    // 21: conductor.v1.Simulation
+	(*Phase)(nil),         // 22: conductor.v1.Phase
 }
 var file_hub_proto_depIdxs = []int32{
 	4,  // 0: conductor.v1.ClientMessage.hello:type_name -> conductor.v1.Hello
@@ -2410,33 +2475,34 @@ var file_hub_proto_depIdxs = []int32{
 	7,  // 2: conductor.v1.ServerMessage.welcome:type_name -> conductor.v1.Welcome
 	9,  // 3: conductor.v1.ServerMessage.snapshot:type_name -> conductor.v1.Snapshot
 	10, // 4: conductor.v1.ServerMessage.patch:type_name -> conductor.v1.Patch
-	17, // 5: conductor.v1.ServerMessage.detail:type_name -> conductor.v1.NodeDetail
+	18, // 5: conductor.v1.ServerMessage.detail:type_name -> conductor.v1.NodeDetail
 	8,  // 6: conductor.v1.Welcome.settings:type_name -> conductor.v1.Settings
 	12, // 7: conductor.v1.Snapshot.ring:type_name -> conductor.v1.RingState
 	11, // 8: conductor.v1.Snapshot.members:type_name -> conductor.v1.Members
-	14, // 9: conductor.v1.Snapshot.events:type_name -> conductor.v1.FeedEvent
-	15, // 10: conductor.v1.Snapshot.lookups:type_name -> conductor.v1.Lookup
-	19, // 11: conductor.v1.Snapshot.samples:type_name -> conductor.v1.Sample
-	20, // 12: conductor.v1.Snapshot.simulation:type_name -> conductor.v1.Simulation
+	15, // 9: conductor.v1.Snapshot.events:type_name -> conductor.v1.FeedEvent
+	16, // 10: conductor.v1.Snapshot.lookups:type_name -> conductor.v1.Lookup
+	20, // 11: conductor.v1.Snapshot.samples:type_name -> conductor.v1.Sample
+	21, // 12: conductor.v1.Snapshot.simulation:type_name -> conductor.v1.Simulation
 	12, // 13: conductor.v1.Patch.ring:type_name -> conductor.v1.RingState
 	11, // 14: conductor.v1.Patch.changed:type_name -> conductor.v1.Members
-	14, // 15: conductor.v1.Patch.events:type_name -> conductor.v1.FeedEvent
-	15, // 16: conductor.v1.Patch.lookups:type_name -> conductor.v1.Lookup
-	19, // 17: conductor.v1.Patch.samples:type_name -> conductor.v1.Sample
-	20, // 18: conductor.v1.Patch.simulation:type_name -> conductor.v1.Simulation
+	15, // 15: conductor.v1.Patch.events:type_name -> conductor.v1.FeedEvent
+	16, // 16: conductor.v1.Patch.lookups:type_name -> conductor.v1.Lookup
+	20, // 17: conductor.v1.Patch.samples:type_name -> conductor.v1.Sample
+	21, // 18: conductor.v1.Patch.simulation:type_name -> conductor.v1.Simulation
 	0,  // 19: conductor.v1.Members.status:type_name -> conductor.v1.Members.Status
 	1,  // 20: conductor.v1.RingState.status:type_name -> conductor.v1.RingState.Status
-	13, // 21: conductor.v1.RingState.violations:type_name -> conductor.v1.Violation
-	16, // 22: conductor.v1.Lookup.hops:type_name -> conductor.v1.Hop
-	2,  // 23: conductor.v1.Lookup.outcome:type_name -> conductor.v1.Lookup.Outcome
-	18, // 24: conductor.v1.NodeDetail.fingers:type_name -> conductor.v1.FingerRun
-	14, // 25: conductor.v1.NodeDetail.events:type_name -> conductor.v1.FeedEvent
-	21, // 26: conductor.v1.Simulation.phases:type_name -> conductor.v1.Phase
-	27, // [27:27] is the sub-list for method output_type
-	27, // [27:27] is the sub-list for method input_type
-	27, // [27:27] is the sub-list for extension type_name
-	27, // [27:27] is the sub-list for extension extendee
-	0,  // [0:27] is the sub-list for field type_name
+	14, // 21: conductor.v1.RingState.violations:type_name -> conductor.v1.Violation
+	13, // 22: conductor.v1.RingState.history_damage:type_name -> conductor.v1.HistoryDamage
+	17, // 23: conductor.v1.Lookup.hops:type_name -> conductor.v1.Hop
+	2,  // 24: conductor.v1.Lookup.outcome:type_name -> conductor.v1.Lookup.Outcome
+	19, // 25: conductor.v1.NodeDetail.fingers:type_name -> conductor.v1.FingerRun
+	15, // 26: conductor.v1.NodeDetail.events:type_name -> conductor.v1.FeedEvent
+	22, // 27: conductor.v1.Simulation.phases:type_name -> conductor.v1.Phase
+	28, // [28:28] is the sub-list for method output_type
+	28, // [28:28] is the sub-list for method input_type
+	28, // [28:28] is the sub-list for extension type_name
+	28, // [28:28] is the sub-list for extension extendee
+	0,  // [0:28] is the sub-list for field type_name
 }
 
 func init() { file_hub_proto_init() }
@@ -2460,7 +2526,7 @@ func file_hub_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hub_proto_rawDesc), len(file_hub_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   19,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

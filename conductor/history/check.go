@@ -1,0 +1,100 @@
+package history
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"chordconductor/conductor/ring"
+)
+
+// A Report is what Check found in a directory.
+type Report struct {
+	Chapters []ChapterReport
+	Notes    []string // about other files, and about chapters that are missing
+	missing  int
+}
+
+// A ChapterReport is about one file.
+type ChapterReport struct {
+	File   string
+	From   time.Time
+	Events int
+	Broken error // what cannot be read, between its last readable event and the next chapter
+	Cut    bool  // the program ended while it was being written
+}
+
+// Problems counts what cannot be read.
+func (r *Report) Problems() int {
+	n := r.missing
+	for _, c := range r.Chapters {
+		if c.Broken != nil {
+			n++
+		}
+	}
+	return n
+}
+
+// Check reads a directory whole. It changes nothing and takes no lock: what a running conductor writes meanwhile looks
+// like a chapter that ends early.
+func Check(dir string) (*Report, error) {
+	if _, err := os.Stat(dir); err != nil {
+		return nil, err
+	}
+	found, err := inspect(dir)
+	if err != nil {
+		return nil, err
+	}
+	out := &Report{}
+	for _, n := range found.unreadable {
+		out.missing++
+		out.Notes = append(out.Notes, fmt.Sprintf("%s: %s", n.path, n.why))
+	}
+	for _, n := range found.strays {
+		out.Notes = append(out.Notes, fmt.Sprintf("%s: %s; ignored", n.path, n.why))
+	}
+	if found.head != nil {
+		out.missing++
+		out.Notes = append(out.Notes, found.head.String())
+	}
+	aside, err := filepath.Glob(filepath.Join(dir, "*.damaged*"))
+	if err != nil {
+		return nil, err
+	}
+	for _, path := range aside {
+		out.Notes = append(out.Notes, path+": set aside earlier; delete it when it is of no more use")
+	}
+	h := &History{opt: Options{Dir: dir}.withDefaults(), chapters: found.chapters}
+	for _, c := range found.chapters {
+		in, err := h.load(c)
+		if err != nil {
+			return nil, err
+		}
+		row := ChapterReport{File: filepath.Base(c.path), From: c.from, Cut: in.cut}
+		if len(in.data) > 0 {
+			if cur, err := open(ring.Options{}, c, in.data); err != nil {
+				h.breaks(c, err)
+			} else {
+				row.Events = cur.count()
+				if err := cur.in.Err(); err != nil {
+					h.breaks(c, err)
+				}
+			}
+		}
+		row.Broken = c.broken
+		out.Chapters = append(out.Chapters, row)
+	}
+	return out, nil
+}
+
+// count reads to the end and returns the number of events on the way.
+func (c *cursor) count() int {
+	before := c.seq
+	for {
+		if _, more := c.peek(); !more {
+			return int(c.seq - before)
+		}
+		c.skip()
+	}
+}

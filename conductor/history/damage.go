@@ -1,0 +1,133 @@
+package history
+
+import (
+	"fmt"
+	"time"
+)
+
+// A Damage is a stretch of the record that cannot be read.
+type Damage struct {
+	From  time.Time // zero: it is not known when it begins
+	Until time.Time // zero: nothing was recorded after it yet
+	Cause string    // what is wrong, with file and byte
+}
+
+func (d Damage) String() string {
+	from, until := "an unknown instant", "the end of the record"
+	if !d.From.IsZero() {
+		from = d.From.Format(time.RFC3339Nano)
+	}
+	if !d.Until.IsZero() {
+		until = d.Until.Format(time.RFC3339Nano)
+	}
+	return fmt.Sprintf("the record is damaged from %s until %s: %s", from, until, d.Cause)
+}
+
+// A DamagedError answers for an instant in a damaged stretch, or events in or before one.
+type DamagedError struct{ Damage }
+
+func (e *DamagedError) Error() string { return e.String() }
+
+// Damages lists the damaged stretches known so far, oldest first. Most are found at start; a file whose bytes have
+// changed is found when it is first read, by a query or by the check that runs in the background after the start. There
+// is at most one for each chapter, and one before the first.
+func (h *History) Damages() []Damage {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var out []Damage
+	if d := h.lostHead(); d != nil {
+		out = append(out, *d)
+	}
+	for i, c := range h.chapters {
+		if c.broken != nil {
+			d := h.damageOf(i)
+			if d.From.IsZero() {
+				d.From = c.from
+			}
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+// damageOf is what cannot be read after the readable end of chapter i. Its From is zero if that end is not known yet.
+// Called with mu held.
+func (h *History) damageOf(i int) Damage {
+	c := h.chapters[i]
+	d := Damage{From: c.readTo, Cause: c.broken.Error()}
+	if i+1 < len(h.chapters) {
+		d.Until = h.chapters[i+1].from
+	}
+	return d
+}
+
+// damaged is the error for an instant at or after the readable end of a chapter; nil if nothing is missing there.
+func (h *History) damaged(c *chapter, readTo time.Time) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if c.broken == nil {
+		return nil
+	}
+	c.readTo = readTo
+	for i := range h.chapters {
+		if h.chapters[i] == c {
+			return &DamagedError{h.damageOf(i)}
+		}
+	}
+	return &DamagedError{Damage{From: readTo, Cause: c.broken.Error()}} // just dropped
+}
+
+// lostHead is what is missing before the first chapter. Called with mu held.
+func (h *History) lostHead() *Damage {
+	if h.head == nil {
+		return nil
+	}
+	d := *h.head
+	if len(h.chapters) > 0 {
+		d.Until = h.chapters[0].from
+	}
+	return &d
+}
+
+// breaks notes that a chapter cannot be read to its end.
+func (h *History) breaks(c *chapter, why error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if c.broken == nil {
+		c.broken = why
+		h.opt.Logf("history: %s; what was recorded there cannot be shown. Nothing is deleted; look with: conductor history check", why)
+	}
+}
+
+// verify reads the files of earlier runs once, so that damage is known before anybody asks for its instants. It takes a
+// fifth of the time at most, since it competes with the fold.
+func (h *History) verify(chapters []*chapter) {
+	defer close(h.checked)
+	for _, c := range chapters {
+		begin := time.Now()
+		_, _ = h.load(c) // what is wrong is noted
+		h.mu.Lock()
+		find := c.broken != nil && c.readTo.IsZero()
+		h.mu.Unlock()
+		if find {
+			h.findEnd(c)
+		}
+		select {
+		case <-h.ended:
+			return
+		case <-time.After(4 * time.Since(begin)):
+		}
+	}
+}
+
+// findEnd finds the last readable instant of a broken chapter.
+func (h *History) findEnd(c *chapter) {
+	end := c.from
+	if cur, err := h.open(c, nil); err == nil {
+		cur.count()
+		end = cur.now
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	c.readTo = end
+}

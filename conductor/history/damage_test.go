@@ -1,0 +1,338 @@
+package history
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"flag"
+	"fmt"
+	"hash/crc32"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"chordconductor/conductor/ring"
+	"chordconductor/conductor/ring/ringtest"
+	"chordconductor/otel/chordevent"
+)
+
+var mutations = flag.Int("history.mutations", 150, "how many mutations of a directory TestMutations tries")
+
+// A record is a directory with what it answers while it is whole.
+type record struct {
+	dir       string
+	instants  []time.Time
+	views     []string
+	events    [][]int64 // by instant
+	to        time.Time
+	lastFile  string // the file that a crash cut short
+	lastFrame int    // where its last frame begins
+}
+
+const asked = 30 // events for each instant
+
+func (h *History) answers(t tester, at time.Time) (view string, events []int64, crossed *Damage, viewErr, eventsErr error) {
+	t.Helper()
+	v, viewErr := h.At(context.Background(), at)
+	if viewErr == nil {
+		view = print(v)
+	}
+	list, crossed, eventsErr := h.Until(context.Background(), at, Query{Limit: asked})
+	for _, e := range list {
+		events = append(events, e.Event.Time.UnixNano())
+	}
+	return view, events, crossed, viewErr, eventsErr
+}
+
+// makeRecord writes the history of a small ring in three runs, the last of which ends as in a crash.
+func makeRecord(t *testing.T) *record {
+	t.Helper()
+	work, kept := t.TempDir(), filepath.Join(t.TempDir(), "kept")
+	var h *History
+	rec := &record{dir: kept}
+	world := ringtest.NewWorld(160, 2, func(ev *chordevent.Event) { h.Append(ev, ev.Time); rec.to = ev.Time })
+	for run := range 3 {
+		h = mustOpen(t, Options{Dir: work, chapter: 20})
+		for id := range uint64(3) {
+			world.Birth(1000*id + uint64(run))
+		}
+		world.RepairAll()
+		for i := range 40 {
+			a := world.Members[i%len(world.Members)]
+			a.Load.Gets++
+			world.Say(a, chordevent.NodeLoad{Load: a.Load})
+			if i%6 == 0 {
+				rec.instants = append(rec.instants, rec.to)
+				h.Flush()
+			}
+		}
+		h.Flush()
+		if run == 2 {
+			if err := os.CopyFS(kept, os.DirFS(work)); err != nil { // as it is, without a goodbye
+				t.Fatal(err)
+			}
+		}
+		mustClose(t, h)
+		world.Now = world.Now.Add(time.Minute)
+	}
+	names := files(t, kept)
+	rec.lastFile = filepath.Base(names[len(names)-1])
+	file, err := os.ReadFile(names[len(names)-1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at := len(magic); at < len(file); at += frameHeader + int(binary.LittleEndian.Uint32(file[at:])) {
+		rec.lastFrame = at
+	}
+	h = mustOpen(t, Options{Dir: kept})
+	defer mustClose(t, h)
+	if s := h.Stats(); s.Damaged > 0 || s.Chapters < 6 {
+		t.Fatalf("%+v %v", s, h.Damages())
+	}
+	rec.instants = append(rec.instants, rec.to)
+	for _, at := range rec.instants {
+		view, events, crossed, viewErr, eventsErr := h.answers(t, at)
+		if err := errors.Join(viewErr, eventsErr); err != nil || crossed != nil {
+			t.Fatal(at, err, crossed)
+		}
+		rec.views, rec.events = append(rec.views, view), append(rec.events, events)
+	}
+	return rec
+}
+
+// mutate changes something in a directory, and says what, and whether all it did was to cut the last file short.
+func (rec *record) mutate(t tester, dir string, rnd *rand.Rand) (what string, cutLast bool) {
+	t.Helper()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	paths, err := filepath.Glob(filepath.Join(dir, "*"+suffix))
+	must(err)
+	paths = append(paths, filepath.Join(dir, manifestName))
+	path := paths[rnd.IntN(len(paths))]
+	other := paths[rnd.IntN(len(paths))]
+	name := filepath.Base(path)
+	data, err := os.ReadFile(path)
+	must(err)
+	at := rnd.IntN(len(data))
+	n := 1 + rnd.IntN(min(64, len(data)-at))
+	kinds := []string{"flip", "overwrite", "truncate", "insert", "remove", "duplicate", "swap", "delete", "copy", "exchange", "rename"}
+	what = kinds[rnd.IntN(len(kinds))]
+	switch what {
+	case "flip":
+		data[at] ^= 1 << rnd.IntN(8)
+	case "overwrite":
+		for i := range n {
+			data[at+i] = byte(rnd.Uint32())
+		}
+	case "truncate":
+		data, cutLast = data[:at], name == rec.lastFile
+	case "insert":
+		data = slices.Insert(data, at, bytes.Repeat([]byte{byte(rnd.Uint32())}, n)...)
+	case "remove":
+		data = slices.Delete(data, at, at+n)
+		cutLast = name == rec.lastFile && at >= rec.lastFrame // as if its end were missing
+	case "duplicate":
+		data = slices.Insert(data, at, slices.Clone(data[at:at+n])...)
+	case "swap":
+		b := rnd.IntN(len(data) - n + 1)
+		for i := range n {
+			data[at+i], data[b+i] = data[b+i], data[at+i]
+		}
+	case "delete":
+		must(os.Remove(path))
+		return what + " " + name, false
+	case "copy":
+		must(os.WriteFile(filepath.Join(dir, fmt.Sprintf("%010d-%020d%s", rnd.IntN(20), rnd.IntN(200), suffix)), data, 0o600))
+		return what + " " + name, false
+	case "exchange":
+		theirs, err := os.ReadFile(other)
+		must(err)
+		must(os.WriteFile(path, theirs, 0o600))
+		path, name = other, name+" and "+filepath.Base(other)
+	case "rename":
+		must(os.Rename(path, path+".old"))
+		return what + " " + name, false
+	}
+	must(os.WriteFile(path, data, 0o600))
+	return fmt.Sprintf("%s %s at %d, %d bytes", what, name, at, n), cutLast
+}
+
+// TestMutations changes a directory at random: no answer differs without a word, nothing keeps a history from starting,
+// and no byte is deleted.
+func TestMutations(t *testing.T) {
+	rec := makeRecord(t)
+	seed := rand.Uint64()
+	rnd := rand.New(rand.NewPCG(seed, 0))
+	counts := map[string]int{}
+	for i := range *mutations {
+		dir := filepath.Join(t.TempDir(), "history")
+		if err := os.CopyFS(dir, os.DirFS(rec.dir)); err != nil {
+			t.Fatal(err)
+		}
+		what, cutLast := rec.mutate(t, dir, rnd)
+		label := fmt.Sprintf("seed %d, mutation %d: %s", seed, i, what)
+		before := contentsOf(t, dir)
+		var said strings.Builder
+		again := rnd.IntN(2) // also when the damage was there before the last start
+		for range 1 + again {
+			h := mustOpen(t, Options{Dir: dir, Logf: func(format string, args ...any) { fmt.Fprintf(&said, format+"\n", args...) }})
+			if again > 0 {
+				last := *chatter(1)[0]
+				last.Time = rec.to.Add(time.Hour)
+				last.Node.Incarnation += int64(again)
+				h.Append(&last, last.Time)
+				h.Flush()
+			}
+			rec.compare(t, label, h, cutLast, said.String(), counts)
+			mustClose(t, h)
+		}
+		after := contentsOf(t, dir)
+		for _, kept := range before {
+			if !slices.ContainsFunc(after, func(b []byte) bool { return bytes.Equal(b, kept) }) {
+				t.Fatalf("%s: a file of %d bytes is gone", label, len(kept))
+			}
+		}
+		if err := os.RemoveAll(dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Logf("%d mutations: %v", *mutations, counts)
+	if counts["same"] == 0 || counts["damaged"] == 0 {
+		t.Errorf("%v", counts)
+	}
+}
+
+func (rec *record) compare(t *testing.T, label string, h *History, cutLast bool, said string, counts map[string]int) {
+	t.Helper()
+	for k, at := range rec.instants {
+		view, events, crossed, viewErr, eventsErr := h.answers(t, at)
+		var damaged *DamagedError
+		switch {
+		case errors.As(viewErr, &damaged):
+			counts["damaged"]++
+			if damaged.Cause == "" || damaged.From.After(at) || !damaged.Until.IsZero() && damaged.Until.Before(at) {
+				t.Fatalf("%s: at %s: %+v", label, at, damaged)
+			}
+		case viewErr != nil:
+			t.Fatalf("%s: at %s: %v", label, at, viewErr)
+		case view == rec.views[k]:
+			counts["same"]++
+		case cutLast && strings.Contains(said, rec.lastFile):
+			counts["cut"]++
+		default:
+			t.Fatalf("%s: at %s the view differs without a word: %s", label, at, differ(view, rec.views[k]))
+		}
+		want := rec.events[k]
+		switch {
+		case errors.As(eventsErr, &damaged):
+		case eventsErr != nil:
+			t.Fatalf("%s: events until %s: %v", label, at, eventsErr)
+		case crossed != nil && len(events) < len(want) && slices.Equal(events, want[len(want)-len(events):]):
+		case slices.Equal(events, want):
+		case cutLast && strings.Contains(said, rec.lastFile):
+		default:
+			t.Fatalf("%s: events until %s differ without a word: %d, want %d", label, at, len(events), len(want))
+		}
+	}
+	if d := h.Damages(); len(d) != h.Stats().Damaged {
+		t.Fatalf("%s: %d damages, %+v", label, len(d), h.Stats())
+	}
+}
+
+// contentsOf reads all files but those that a start may write anew.
+func contentsOf(t *testing.T, dir string) (out [][]byte) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		data, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := readManifest(dir); e.Name() != manifestName || err != nil {
+			out = append(out, data)
+		}
+	}
+	return out
+}
+
+// TestTheFirstFormat opens a directory of the first format and goes on in it.
+func TestTheFirstFormat(t *testing.T) {
+	origin := t.TempDir()
+	written(t, origin, 20, 60, 3)
+	dir := t.TempDir()
+	for _, path := range files(t, origin) {
+		c, err := chapterIn(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		file, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		old := []byte(oldMagic)
+		for data := scan(file, -1).data; len(data) > 0; { // a frame for each few hundred bytes
+			n := min(len(data), 300)
+			old = appendOldFrame(old, data[:n])
+			data = data[n:]
+		}
+		name := fmt.Sprintf("%020d-%019d%s", c.first, c.from.UnixNano(), suffix)
+		if err := os.WriteFile(filepath.Join(dir, name), old, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	events := chatter(80)
+	h := mustOpen(t, Options{Dir: dir, chapter: 20})
+	for _, ev := range events[60:] {
+		h.Append(ev, ev.Time)
+	}
+	h.Flush()
+	for _, n := range []int{1, 20, 21, 59, 60, 61, 80} {
+		if v := mustAt(t, h, events[n-1].Time); v.Members[0].Seq != int64(n) {
+			t.Errorf("event %d: the view has %d", n, v.Members[0].Seq)
+		}
+	}
+	if s := h.Stats(); s.LastSeq != 80 || s.Damaged > 0 {
+		t.Errorf("%+v", s)
+	}
+	mustClose(t, h)
+	if got := len(files(t, dir)); got != 4 {
+		t.Errorf("%d files", got)
+	}
+}
+
+// TestAnotherVersionsCheckpoints: a chapter whose checkpoint this program cannot read is not damaged, and says so.
+func TestAnotherVersionsCheckpoints(t *testing.T) {
+	h := mustOpen(t, Options{})
+	defer mustClose(t, h)
+	for _, ev := range chatter(3) {
+		h.Append(ev, ev.Time)
+	}
+	h.Flush()
+	h.mu.Lock()
+	c := h.chapters[0]
+	c.data = append([]byte{99}, c.data[1:]...)
+	h.mu.Unlock()
+	_, err := h.At(context.Background(), c.from)
+	var damaged *DamagedError
+	if !errors.As(err, &damaged) || !strings.Contains(err.Error(), ring.ErrVersion.Error()) || h.Stats().Damaged > 0 {
+		t.Error(err)
+	}
+}
+
+func appendOldFrame(out, payload []byte) []byte {
+	out = binary.LittleEndian.AppendUint32(out, uint32(len(payload)))
+	out = binary.LittleEndian.AppendUint32(out, crc32.Checksum(payload, castagnoli))
+	return append(out, payload...)
+}

@@ -1,0 +1,208 @@
+package history
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"time"
+)
+
+// A chapter's file is a line of magic, then frames: the payload's length, a checksum of the length, one of the payload,
+// the payload. Both checksums are CRC-32C and include the one before, so that no frame can be missing, doubled or out of
+// order without being noticed; the length has one of its own, so that a wrong length is not taken for a file that ends
+// early. A payload's first byte is its kind:
+//
+//   - header: always the first; which chapter this is, and how far the one before it reaches;
+//   - data: the next stretch of the chapter, the checkpoint first;
+//   - trailer: always the last; the chapter is whole. A chapter without it ended with the program or with a failure to
+//     write, and only the header of the next one says how long it is.
+const (
+	magic       = "chord-history-2\n"
+	oldMagic    = "chord-history-1\n" // frames of data alone, each with a checksum of its own
+	frameHeader = 12
+	oldHeader   = 8
+	maxFrame    = 1 << 30 // a longer one is no frame of ours
+	maxHeader   = 4096    // bytes of a file that hold magic and header
+	suffix      = ".history"
+)
+
+const (
+	frameOfHeader  = 'h'
+	frameOfData    = 'd'
+	frameOfTrailer = 't'
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// A link is where a chapter's file ends, for the chapter after it to remember.
+type link struct {
+	number uint64 // of the chapter; 0: there is none before
+	valid  int64  // bytes of its file that count
+	sum    uint32 // the checksum of the last frame in them
+}
+
+// chain continues a checksum.
+func chain(before uint32, data []byte) uint32 {
+	var b [4]byte
+	binary.LittleEndian.PutUint32(b[:], before)
+	return crc32.Update(crc32.Checksum(b[:], castagnoli), castagnoli, data)
+}
+
+// appendFrame writes a frame and returns its checksum.
+func appendFrame(out []byte, before uint32, payload []byte) ([]byte, uint32) {
+	length := binary.LittleEndian.AppendUint32(nil, uint32(len(payload)))
+	ofLength := chain(before, length)
+	sum := chain(ofLength, payload)
+	out = append(out, length...)
+	out = binary.LittleEndian.AppendUint32(out, ofLength)
+	out = binary.LittleEndian.AppendUint32(out, sum)
+	return append(out, payload...), sum
+}
+
+// headerOf is the payload of a chapter's header.
+func headerOf(c *chapter) []byte {
+	b := []byte{frameOfHeader}
+	b = binary.AppendUvarint(b, c.number)
+	b = binary.AppendUvarint(b, c.first)
+	b = binary.AppendVarint(b, c.from.UnixNano())
+	b = binary.AppendUvarint(b, c.before.number)
+	b = binary.AppendUvarint(b, uint64(c.before.valid))
+	return binary.LittleEndian.AppendUint32(b, c.before.sum)
+}
+
+// parseHeader reads it into a chapter.
+func parseHeader(payload []byte, c *chapter) bool {
+	in := bytes.NewReader(payload)
+	if kind, _ := in.ReadByte(); kind != frameOfHeader {
+		return false
+	}
+	var valid uint64
+	for _, n := range []*uint64{&c.number, &c.first} {
+		*n, _ = binary.ReadUvarint(in)
+	}
+	nanos, _ := binary.ReadVarint(in)
+	c.from = time.Unix(0, nanos).UTC()
+	for _, n := range []*uint64{&c.before.number, &valid} {
+		*n, _ = binary.ReadUvarint(in)
+	}
+	c.before.valid = int64(valid)
+	if in.Len() != 4 || c.number == 0 || c.first == 0 {
+		return false
+	}
+	c.before.sum = binary.LittleEndian.Uint32(payload[len(payload)-4:])
+	return true
+}
+
+// firstFrame is the payload of the first frame in the beginning of a file.
+func firstFrame(begin []byte) (payload []byte, ok bool) {
+	rest := begin[len(magic):]
+	if len(rest) < frameHeader {
+		return nil, false
+	}
+	n := binary.LittleEndian.Uint32(rest)
+	ofLength := chain(crc32.Checksum([]byte(magic), castagnoli), rest[:4])
+	if binary.LittleEndian.Uint32(rest[4:]) != ofLength || int64(n) > int64(len(rest)-frameHeader) {
+		return nil, false
+	}
+	payload = rest[frameHeader : frameHeader+int(n)]
+	return payload, len(payload) > 0 && chain(ofLength, payload) == binary.LittleEndian.Uint32(rest[8:])
+}
+
+// contents are what a chapter's file holds.
+type contents struct {
+	data   []byte
+	end    link  // of what could be read; its number is not set
+	whole  bool  // the trailer was found
+	cut    bool  // the file ends, as a crash leaves it, before the chapter does
+	damage error // why reading stopped before the file's end; nil if cut
+}
+
+// scan reads frames until the end, or until something is wrong. A valid of 0 or more says where the file ends by the
+// word of the chapter after it; what lies beyond was never part of the record.
+func scan(file []byte, valid int64) (c contents) {
+	if valid >= 0 && valid < int64(len(file)) {
+		file = file[:valid]
+	}
+	if !bytes.HasPrefix(file, []byte(magic)) {
+		if bytes.HasPrefix([]byte(magic), file) {
+			c.cut = true
+		} else {
+			c.damage = fmt.Errorf("byte 0: not a history of this version")
+		}
+		return c
+	}
+	c.data = make([]byte, 0, len(file))
+	c.end = link{valid: int64(len(magic)), sum: crc32.Checksum([]byte(magic), castagnoli)}
+	for first := true; ; first = false {
+		rest := file[c.end.valid:]
+		if len(rest) == 0 || len(bytes.TrimLeft(rest, "\x00")) == 0 { // a crash may leave a length without its bytes
+			c.cut = !c.whole
+			return c
+		}
+		if c.whole {
+			c.damage = fmt.Errorf("byte %d: more after the end of the chapter", c.end.valid)
+			return c
+		}
+		if len(rest) < frameHeader {
+			c.cut = true
+			return c
+		}
+		n, sum := binary.LittleEndian.Uint32(rest), binary.LittleEndian.Uint32(rest[8:])
+		ofLength := chain(c.end.sum, rest[:4])
+		if binary.LittleEndian.Uint32(rest[4:]) != ofLength || n == 0 || n > maxFrame {
+			c.damage = fmt.Errorf("byte %d: the length of the frame is wrong", c.end.valid)
+			return c
+		}
+		if int64(n) > int64(len(rest)-frameHeader) {
+			c.cut = true
+			return c
+		}
+		payload := rest[frameHeader : frameHeader+int(n)]
+		if chain(ofLength, payload) != sum {
+			c.damage = fmt.Errorf("byte %d: the checksum of the frame is wrong", c.end.valid)
+			return c
+		}
+		switch kind := payload[0]; {
+		case first != (kind == frameOfHeader):
+			c.damage = fmt.Errorf("byte %d: a header is the first frame, and no other", c.end.valid)
+			return c
+		case kind == frameOfData:
+			c.data = append(c.data, payload[1:]...)
+		case kind == frameOfTrailer:
+			c.whole = true
+		case kind != frameOfHeader:
+			c.damage = fmt.Errorf("byte %d: a frame of unknown kind %q", c.end.valid, kind)
+			return c
+		}
+		c.end.valid += frameHeader + int64(n)
+		c.end.sum = sum
+	}
+}
+
+// scanOld reads a file of the first format.
+func scanOld(file []byte) (c contents) {
+	c.data = make([]byte, 0, len(file))
+	at := len(oldMagic)
+	for at < len(file) {
+		rest := file[at:]
+		if len(rest) < oldHeader {
+			c.cut = true
+			return c
+		}
+		n, sum := binary.LittleEndian.Uint32(rest), binary.LittleEndian.Uint32(rest[4:])
+		if n > maxFrame || int(n) > len(rest)-oldHeader {
+			c.cut = true
+			return c
+		}
+		payload := rest[oldHeader : oldHeader+int(n)]
+		if crc32.Checksum(payload, castagnoli) != sum {
+			c.damage = fmt.Errorf("byte %d: the checksum of the frame is wrong", at)
+			return c
+		}
+		c.data = append(c.data, payload...)
+		at += oldHeader + int(n)
+	}
+	c.whole = true // the format cannot tell
+	return c
+}

@@ -1,0 +1,67 @@
+package history
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// manifestName is the file that says which chapters there should be: what no chapter can say of itself is that the ones
+// at either end are missing.
+const manifestName = "MANIFEST"
+
+// A manifest is written anew when a chapter begins and before old ones are dropped. After a crash between the two steps
+// the directory may hold one chapter more than it names, never one less.
+type manifest struct {
+	Oldest      uint64    `json:"oldest"` // number of the oldest chapter kept
+	OldestFrom  time.Time `json:"oldest_from"`
+	Newest      uint64    `json:"newest"` // number of the newest begun
+	NewestFrom  time.Time `json:"newest_from"`
+	NewestFirst uint64    `json:"newest_first"` // number of its first event
+	Sum         string    `json:"sum"`          // CRC-32C of all this with an empty sum
+}
+
+func (m manifest) encode() []byte {
+	m.Sum = ""
+	body, _ := json.Marshal(m) // numbers and times: cannot fail
+	m.Sum = fmt.Sprintf("%08x", crc32.Checksum(body, castagnoli))
+	body, _ = json.Marshal(m)
+	return append(body, '\n')
+}
+
+// readManifest reads it. There is none in a new directory, nor in one of the first format.
+func readManifest(dir string) (m manifest, there bool, err error) {
+	body, err := os.ReadFile(filepath.Join(dir, manifestName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return m, false, nil
+	}
+	if err != nil {
+		return m, false, err
+	}
+	if err := json.Unmarshal(body, &m); err != nil || string(m.encode()) != string(body) {
+		return manifest{}, true, errors.New("its checksum is wrong")
+	}
+	return m, true, nil
+}
+
+// write puts the manifest in the place of the one before.
+func (m manifest) write(dir string) error {
+	path := filepath.Join(dir, manifestName)
+	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(m.encode())
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(path+".new", path); err != nil {
+		return err
+	}
+	return syncDir(dir)
+}
