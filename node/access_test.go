@@ -176,4 +176,3 @@ func TestClientsProveThemselves(t *testing.T) {
 		})
 	}
 }
-
