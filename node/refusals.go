@@ -18,6 +18,7 @@ const maxSpeakers = 64
 // fourth, and so on: an attacker fills no log.
 type refusals struct {
 	counter metric.Int64Counter
+	print   func(format string, args ...any)
 
 	mu    sync.Mutex
 	times map[speaker]int // guarded by mu; at most maxSpeakers+1
@@ -33,7 +34,7 @@ func newRefusals(meters metric.MeterProvider) (*refusals, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &refusals{counter: counter, times: make(map[speaker]int)}
+	r := &refusals{counter: counter, print: say, times: make(map[speaker]int)}
 	for _, reason := range []access.Reason{access.Credentials, access.Identity, access.Handshake} {
 		r.counter.Add(context.Background(), 0, reasonOf(reason)) // a counter that begins above 0 hides its first step from rate()
 	}
@@ -48,9 +49,9 @@ func reasonOf(reason access.Reason) metric.AddOption {
 func (r *refusals) add(f *access.Refusal) {
 	r.counter.Add(context.Background(), 1, reasonOf(f.Reason))
 	if n := r.count(speaker{f.Reason, f.Speaker}); n == 1 {
-		say("refused: %s (%s)", f.Text, f.Method)
+		r.print("refused: %s (%s)", f.Text, f.Method)
 	} else if n&(n-1) == 0 {
-		say("refused, for the %dth time: %s (%s)", n, f.Text, f.Method)
+		r.print("refused %d times: %s (%s)", n, f.Text, f.Method)
 	}
 }
 
