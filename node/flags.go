@@ -48,6 +48,7 @@ type options struct {
 	callLimit         time.Duration
 	lookup            string
 	memory            int64
+	demoToken         bool
 	dieAfter          string
 	access            access.Settings // with the control token
 }
@@ -100,7 +101,8 @@ Events, traces and metrics leave over OTLP to http://localhost:4317, or where th
 	f.Int64Var(&o.memory, "memory", 0, "limit for stored keys and values, in `MiB`; 0: none")
 	f.StringVar(&o.hostID, "host-id", "", "name of the failure domain (default: the advertised address)")
 	f.StringVar(&o.ring, "ring", "chord", "name of the ring; hosts of another ring are refused")
-	secretVar(f, &o.access.ControlToken, "control-token", "CHORD_CONTROL_TOKEN", "token that a controller must show; without one only loopback may command")
+	secretVar(f, &o.access.ControlToken, "control-token", "CHORD_CONTROL_TOKEN", "token of controllers, which sign their commands with it and never send it; without one only loopback may command")
+	f.BoolVar(&o.demoToken, "insecure-demo-token", false, "off loopback, accept a --control-token that can be guessed, for demos")
 	f.BoolVar(&o.access.Insecure, "insecure", false, "let peers and clients be unauthenticated on an address that other machines reach")
 	f.StringVar(&o.dieAfter, "die-after", "", "`range` of which a random time is taken to end after without a word, for experiments: 30s-90s")
 	p := root.PersistentFlags()
@@ -191,6 +193,11 @@ func (o *options) check() error {
 	}
 	if o.joinTimeout <= 0 {
 		return fmt.Errorf("--join-timeout %v: must be positive", o.joinTimeout)
+	}
+	if o.access.ControlToken != "" && !o.demoToken && !access.OnLoopback(o.listen) {
+		if err := access.CheckStrength("--control-token", o.access.ControlToken); err != nil {
+			return fmt.Errorf("%w; --insecure-demo-token accepts it for a demo", err)
+		}
 	}
 	if _, err := parseLifetime("--die-after", o.dieAfter); err != nil {
 		return err

@@ -10,38 +10,40 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
 	"chordconductor/conductor/ring"
 	"chordconductor/node/chord"
 	"chordconductor/node/env/access"
+	"chordconductor/node/hostauth"
 	"chordconductor/node/nodepb"
 	"chordconductor/otel/chordevent"
 )
 
 // Remote is the hosts that run elsewhere, known only through their telemetry: the view says at which address a member's
-// host is, and there chord.v1.Host and chord.v1.KV are spoken. The token goes to every address that telemetry names, so
-// where strangers can send telemetry, it must be guarded too (--otlp-token, mutual TLS).
+// host is, and there chord.v1.Host and chord.v1.KV are spoken. Who can send telemetry can name any address, so commands,
+// keys and values go only to hosts that have proven, on that connection, that they hold the token (node/hostauth), which
+// itself goes nowhere. Without a token there is nothing to prove, and only hosts on loopback are used.
 type Remote struct {
 	view  func() *ring.View
 	token string
+	key   hostauth.Key // of the token
 	way   *access.Client
 
 	mu    sync.Mutex
-	seen  *ring.View                  // guarded by mu: what hosts was made of
-	hosts []Host                      // guarded by mu
-	conns map[string]*grpc.ClientConn // guarded by mu; one per host that is in the view, or hurt
-	hurt  map[string]bool             // guarded by mu: addresses of hosts with faults in force, which are told of their end
-	gone  map[chord.ID]int64          // guarded by mu: lives told to stop, which the view may show for a while yet
+	seen  *ring.View           // guarded by mu: what hosts was made of
+	hosts []Host               // guarded by mu
+	conns map[string]*hostConn // guarded by mu; one per host that is in the view, or hurt
+	hurt  map[string]bool      // guarded by mu: addresses of hosts with faults in force, which are told of their end
+	gone  map[chord.ID]int64   // guarded by mu: lives told to stop, which the view may show for a while yet
 }
 
 // NewRemote returns the fleet of the hosts in a view, reached by a way (nil: without TLS). The token may be empty.
 func NewRemote(view func() *ring.View, token string, way *access.Client) *Remote {
 	return &Remote{
-		view: view, token: token, way: way, hurt: make(map[string]bool),
-		conns: make(map[string]*grpc.ClientConn), gone: make(map[chord.ID]int64),
+		view: view, token: token, key: hostauth.NewKey(token), way: way, hurt: make(map[string]bool),
+		conns: make(map[string]*hostConn), gone: make(map[chord.ID]int64),
 	}
 }
 
@@ -92,54 +94,26 @@ func (r *Remote) refresh() []Host {
 	}
 	for address, c := range r.conns {
 		if byAddress[address] == nil && !r.hurt[address] {
-			_ = c.Close() // nothing of it is of use any more
+			c.close() // nothing of it is of use any more
 			delete(r.conns, address)
 		}
 	}
 	return r.hosts
 }
 
-// dial returns the connection to a host of the view.
-func (r *Remote) dial(address string) (*grpc.ClientConn, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if !r.hurt[address] && !slices.ContainsFunc(r.refresh(), func(h Host) bool { return h.Address == address }) {
-		return nil, refuse(ErrUnknown, "no host at %s", address)
-	}
-	if c := r.conns[address]; c != nil {
-		return c, nil
-	}
-	c, err := grpc.NewClient("passthrough:///"+address, append(r.way.DialOptions(),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer)))...)
-	if err != nil {
-		return nil, refuse(ErrUnavailable, "host %s: %v", address, err)
-	}
-	r.conns[address] = c
-	return c, nil
-}
-
 const maxAnswer = 8 << 20 // a value and its path, with room
-
-// control is a call of chord.v1.Host, with the token.
-func (r *Remote) control(ctx context.Context, address string, call func(context.Context, nodepb.HostClient) error) error {
-	c, err := r.dial(address)
-	if err != nil {
-		return err
-	}
-	if r.token != "" {
-		ctx = metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+r.token)
-	}
-	return explain(address, call(ctx, nodepb.NewHostClient(c)))
-}
 
 // explain says which host an error is about.
 func explain(address string, err error) error {
 	if err == nil {
 		return nil
 	}
+	if r := (*refusal)(nil); errors.As(err, &r) {
+		return err // says so itself
+	}
 	st := status.Convert(err)
 	if st.Code() == codes.Unauthenticated || st.Code() == codes.PermissionDenied {
-		return refuse(ErrUnavailable, "host %s does not accept our token: %s", address, st.Message())
+		return refuse(ErrUnavailable, "host %s does not let this conductor in: %s", address, st.Message())
 	}
 	return status.Errorf(st.Code(), "host %s: %s", address, st.Message())
 }
@@ -167,15 +141,13 @@ func (r *Remote) Start(ctx context.Context, count int, host string) ([]chord.ID,
 		if n == 0 {
 			break
 		}
-		err := r.control(ctx, h.Address, func(ctx context.Context, c nodepb.HostClient) error {
-			answer, err := c.StartMembers(ctx, &nodepb.StartMembersRequest{Count: int32(n)})
-			for _, p := range answer.GetMembers() {
-				if id, ok := idOf(p); ok {
-					ids = append(ids, id)
-				}
+		answer := &nodepb.StartMembersResponse{}
+		err := r.command(ctx, h.Address, nodepb.Host_StartMembers_FullMethodName, &nodepb.StartMembersRequest{Count: int32(n)}, answer)
+		for _, p := range answer.GetMembers() {
+			if id, ok := idOf(p); ok {
+				ids = append(ids, id)
 			}
-			return err
-		})
+		}
 		if err != nil {
 			return ids, err
 		}
@@ -194,10 +166,7 @@ func (r *Remote) Stop(ctx context.Context, id chord.ID, crash bool) error {
 		return unknownMember(id)
 	}
 	stop := func(ctx context.Context) error {
-		return r.control(ctx, h.Address, func(ctx context.Context, c nodepb.HostClient) error {
-			_, err := c.StopMember(ctx, &nodepb.StopMemberRequest{Id: id[:], Crash: crash})
-			return err
-		})
+		return r.command(ctx, h.Address, nodepb.Host_StopMember_FullMethodName, &nodepb.StopMemberRequest{Id: id[:], Crash: crash}, &nodepb.StopMemberResponse{})
 	}
 	if crash {
 		err := stop(ctx)
@@ -249,10 +218,7 @@ func (r *Remote) SetFaults(ctx context.Context, address string, q *nodepb.SetFau
 	}
 	ctx, cancel := context.WithTimeout(ctx, faultLimit)
 	defer cancel()
-	err := r.control(ctx, address, func(ctx context.Context, c nodepb.HostClient) error {
-		_, err := c.SetFaults(ctx, q)
-		return err
-	})
+	err := r.command(ctx, address, nodepb.Host_SetFaults_FullMethodName, q, &nodepb.SetFaultsResponse{})
 	if !hurt {
 		r.setHurt(address, false) // if it could not be told, the lease will end
 	}
@@ -294,7 +260,7 @@ func (r *Remote) Truth(ctx context.Context) map[chord.ID]truth {
 		turns <- struct{}{}
 		asked.Go(func() {
 			defer func() { <-turns }()
-			c, err := r.dial(h.Address)
+			c, err := r.proven(ctx, h.Address)
 			if err != nil {
 				return
 			}
@@ -336,11 +302,10 @@ func (r *Remote) Replicas() int { return r.view().Replicas }
 
 // Client gives access to a host's key service.
 func (r *Remote) Client(address string) Client {
-	c, err := r.dial(address)
-	if err != nil {
+	if _, err := r.conn(address); err != nil {
 		return nil
 	}
-	return remoteClient{address, nodepb.NewKVClient(c)}
+	return remoteClient{r, address}
 }
 
 // Close closes the connections. The hosts go on: they are not ours.
@@ -348,7 +313,7 @@ func (r *Remote) Close(context.Context) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for address, c := range r.conns {
-		_ = c.Close() // the process ends
+		c.close()
 		delete(r.conns, address)
 	}
 }
@@ -357,14 +322,18 @@ func (r *Remote) Close(context.Context) {
 const callLimit = 12 * time.Second
 
 type remoteClient struct {
+	fleet   *Remote
 	address string
-	kv      nodepb.KVClient
 }
 
-func remoteCall[Q, A any](ctx context.Context, c remoteClient, call func(context.Context, Q, ...grpc.CallOption) (A, error), q Q) (A, error) {
+func remoteCall[Q, A any](ctx context.Context, c remoteClient, call func(nodepb.KVClient, context.Context, Q, ...grpc.CallOption) (A, error), q Q) (A, error) {
 	ctx, cancel := context.WithTimeout(ctx, callLimit)
 	defer cancel()
-	answer, err := call(ctx, q)
+	var answer A
+	cc, err := c.fleet.proven(ctx, c.address)
+	if err == nil {
+		answer, err = call(nodepb.NewKVClient(cc), ctx, q)
+	}
 	if errors.Is(err, context.Canceled) {
 		return answer, err
 	}
@@ -372,17 +341,17 @@ func remoteCall[Q, A any](ctx context.Context, c remoteClient, call func(context
 }
 
 func (c remoteClient) Put(ctx context.Context, q *nodepb.PutRequest) (*nodepb.PutResponse, error) {
-	return remoteCall(ctx, c, c.kv.Put, q)
+	return remoteCall(ctx, c, nodepb.KVClient.Put, q)
 }
 
 func (c remoteClient) Get(ctx context.Context, q *nodepb.GetRequest) (*nodepb.GetResponse, error) {
-	return remoteCall(ctx, c, c.kv.Get, q)
+	return remoteCall(ctx, c, nodepb.KVClient.Get, q)
 }
 
 func (c remoteClient) Delete(ctx context.Context, q *nodepb.DeleteRequest) (*nodepb.DeleteResponse, error) {
-	return remoteCall(ctx, c, c.kv.Delete, q)
+	return remoteCall(ctx, c, nodepb.KVClient.Delete, q)
 }
 
 func (c remoteClient) Lookup(ctx context.Context, q *nodepb.LookupRequest) (*nodepb.LookupResponse, error) {
-	return remoteCall(ctx, c, c.kv.Lookup, q)
+	return remoteCall(ctx, c, nodepb.KVClient.Lookup, q)
 }

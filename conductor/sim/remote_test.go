@@ -29,7 +29,20 @@ const controlToken = "t0ken"
 // remoteHost is a real node host on a port of loopback, as the node program makes it.
 func remoteHost(t *testing.T, join ...string) *member.Host {
 	t.Helper()
-	e, err := grpcenv.Listen(grpcenv.Options{Listen: "127.0.0.1:0"})
+	return remoteHostAs(t, "", controlToken, join...)
+}
+
+// remoteHostAs is one that is advertised by an address (empty: the one listened on), with a token.
+func remoteHostAs(t *testing.T, advertised, token string, join ...string) *member.Host {
+	t.Helper()
+	h, _ := remoteHostBehind(t, advertised, token, join...)
+	return h
+}
+
+// remoteHostBehind also returns the address listened on.
+func remoteHostBehind(t *testing.T, advertised, token string, join ...string) (*member.Host, string) {
+	t.Helper()
+	e, err := grpcenv.Listen(grpcenv.Options{Listen: "127.0.0.1:0", Advertise: advertised})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,13 +53,13 @@ func remoteHost(t *testing.T, join ...string) *member.Host {
 	}
 	e.Serve(layer.ServeRing(h), layer.ServeKeys(h), func(s grpc.ServiceRegistrar) {
 		nodepb.RegisterKVServer(s, service.NewKV(h, "test"))
-		nodepb.RegisterHostServer(s, service.NewControl(h, e, layer, nil, controlToken))
+		nodepb.RegisterHostServer(s, service.NewControl(h, e, layer, nil, token))
 	})
 	t.Cleanup(func() {
 		h.Crash()
 		e.Close()
 	})
-	return h
+	return h, e.Listening()
 }
 
 // viewOf is the view that hosts' telemetry would give.
@@ -162,7 +175,7 @@ func TestRemoteFleet(t *testing.T) {
 
 	wrong := NewRemote(view.Load, "wrong", nil)
 	defer wrong.Close(ctx)
-	if err := wrong.SetFaults(ctx, b.Address(), &nodepb.SetFaultsRequest{}); !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "does not accept our token") {
+	if err := wrong.SetFaults(ctx, b.Address(), &nodepb.SetFaultsRequest{}); !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "did not prove that it holds the conductor's token") {
 		t.Errorf("a wrong token: %v", err)
 	}
 

@@ -768,6 +768,238 @@ func (x *StatusResponse) GetMembers() []*MemberStatus {
 	return nil
 }
 
+type ChallengeRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Nonce         []byte                 `protobuf:"bytes,1,opt,name=nonce,proto3" json:"nonce,omitempty"`     // 32 random bytes
+	Address       string                 `protobuf:"bytes,2,opt,name=address,proto3" json:"address,omitempty"` // by which the host was dialled
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChallengeRequest) Reset() {
+	*x = ChallengeRequest{}
+	mi := &file_service_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChallengeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChallengeRequest) ProtoMessage() {}
+
+func (x *ChallengeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_service_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChallengeRequest.ProtoReflect.Descriptor instead.
+func (*ChallengeRequest) Descriptor() ([]byte, []int) {
+	return file_service_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ChallengeRequest) GetNonce() []byte {
+	if x != nil {
+		return x.Nonce
+	}
+	return nil
+}
+
+func (x *ChallengeRequest) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+type ChallengeResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Nonce         []byte                 `protobuf:"bytes,1,opt,name=nonce,proto3" json:"nonce,omitempty"`       // valid for ten minutes, and not after a restart of the host
+	Instance      string                 `protobuf:"bytes,2,opt,name=instance,proto3" json:"instance,omitempty"` // of the host: names this run of its process
+	Mac           []byte                 `protobuf:"bytes,3,opt,name=mac,proto3" json:"mac,omitempty"`           // HMAC(k, "host" | nonce of the request | nonce | advertised address | instance)
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChallengeResponse) Reset() {
+	*x = ChallengeResponse{}
+	mi := &file_service_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChallengeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChallengeResponse) ProtoMessage() {}
+
+func (x *ChallengeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_service_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChallengeResponse.ProtoReflect.Descriptor instead.
+func (*ChallengeResponse) Descriptor() ([]byte, []int) {
+	return file_service_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *ChallengeResponse) GetNonce() []byte {
+	if x != nil {
+		return x.Nonce
+	}
+	return nil
+}
+
+func (x *ChallengeResponse) GetInstance() string {
+	if x != nil {
+		return x.Instance
+	}
+	return ""
+}
+
+func (x *ChallengeResponse) GetMac() []byte {
+	if x != nil {
+		return x.Mac
+	}
+	return nil
+}
+
+type CommandRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Nonce         []byte                 `protobuf:"bytes,1,opt,name=nonce,proto3" json:"nonce,omitempty"`      // of the host
+	Counter       uint64                 `protobuf:"varint,2,opt,name=counter,proto3" json:"counter,omitempty"` // greater than that of every command before it with this nonce; from 1
+	Method        string                 `protobuf:"bytes,3,opt,name=method,proto3" json:"method,omitempty"`    // full name, such as /chord.v1.Host/StartMembers
+	Request       []byte                 `protobuf:"bytes,4,opt,name=request,proto3" json:"request,omitempty"`  // the method's request, encoded
+	Mac           []byte                 `protobuf:"bytes,5,opt,name=mac,proto3" json:"mac,omitempty"`          // HMAC(k, "command" | nonce | counter, 8 bytes | method | request)
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CommandRequest) Reset() {
+	*x = CommandRequest{}
+	mi := &file_service_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CommandRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CommandRequest) ProtoMessage() {}
+
+func (x *CommandRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_service_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CommandRequest.ProtoReflect.Descriptor instead.
+func (*CommandRequest) Descriptor() ([]byte, []int) {
+	return file_service_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *CommandRequest) GetNonce() []byte {
+	if x != nil {
+		return x.Nonce
+	}
+	return nil
+}
+
+func (x *CommandRequest) GetCounter() uint64 {
+	if x != nil {
+		return x.Counter
+	}
+	return 0
+}
+
+func (x *CommandRequest) GetMethod() string {
+	if x != nil {
+		return x.Method
+	}
+	return ""
+}
+
+func (x *CommandRequest) GetRequest() []byte {
+	if x != nil {
+		return x.Request
+	}
+	return nil
+}
+
+func (x *CommandRequest) GetMac() []byte {
+	if x != nil {
+		return x.Mac
+	}
+	return nil
+}
+
+type CommandResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Response      []byte                 `protobuf:"bytes,1,opt,name=response,proto3" json:"response,omitempty"` // the method's response, encoded
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CommandResponse) Reset() {
+	*x = CommandResponse{}
+	mi := &file_service_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CommandResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CommandResponse) ProtoMessage() {}
+
+func (x *CommandResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_service_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CommandResponse.ProtoReflect.Descriptor instead.
+func (*CommandResponse) Descriptor() ([]byte, []int) {
+	return file_service_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *CommandResponse) GetResponse() []byte {
+	if x != nil {
+		return x.Response
+	}
+	return nil
+}
+
 type StartMembersRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Count         int32                  `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"` // 1 to 64: what a host carries at most
@@ -777,7 +1009,7 @@ type StartMembersRequest struct {
 
 func (x *StartMembersRequest) Reset() {
 	*x = StartMembersRequest{}
-	mi := &file_service_proto_msgTypes[12]
+	mi := &file_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -789,7 +1021,7 @@ func (x *StartMembersRequest) String() string {
 func (*StartMembersRequest) ProtoMessage() {}
 
 func (x *StartMembersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_service_proto_msgTypes[12]
+	mi := &file_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -802,7 +1034,7 @@ func (x *StartMembersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StartMembersRequest.ProtoReflect.Descriptor instead.
 func (*StartMembersRequest) Descriptor() ([]byte, []int) {
-	return file_service_proto_rawDescGZIP(), []int{12}
+	return file_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *StartMembersRequest) GetCount() int32 {
@@ -821,7 +1053,7 @@ type StartMembersResponse struct {
 
 func (x *StartMembersResponse) Reset() {
 	*x = StartMembersResponse{}
-	mi := &file_service_proto_msgTypes[13]
+	mi := &file_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -833,7 +1065,7 @@ func (x *StartMembersResponse) String() string {
 func (*StartMembersResponse) ProtoMessage() {}
 
 func (x *StartMembersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_service_proto_msgTypes[13]
+	mi := &file_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -846,7 +1078,7 @@ func (x *StartMembersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StartMembersResponse.ProtoReflect.Descriptor instead.
 func (*StartMembersResponse) Descriptor() ([]byte, []int) {
-	return file_service_proto_rawDescGZIP(), []int{13}
+	return file_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *StartMembersResponse) GetMembers() []*Peer {
@@ -866,7 +1098,7 @@ type StopMemberRequest struct {
 
 func (x *StopMemberRequest) Reset() {
 	*x = StopMemberRequest{}
-	mi := &file_service_proto_msgTypes[14]
+	mi := &file_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -878,7 +1110,7 @@ func (x *StopMemberRequest) String() string {
 func (*StopMemberRequest) ProtoMessage() {}
 
 func (x *StopMemberRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_service_proto_msgTypes[14]
+	mi := &file_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -891,7 +1123,7 @@ func (x *StopMemberRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StopMemberRequest.ProtoReflect.Descriptor instead.
 func (*StopMemberRequest) Descriptor() ([]byte, []int) {
-	return file_service_proto_rawDescGZIP(), []int{14}
+	return file_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *StopMemberRequest) GetId() []byte {
@@ -916,7 +1148,7 @@ type StopMemberResponse struct {
 
 func (x *StopMemberResponse) Reset() {
 	*x = StopMemberResponse{}
-	mi := &file_service_proto_msgTypes[15]
+	mi := &file_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -928,7 +1160,7 @@ func (x *StopMemberResponse) String() string {
 func (*StopMemberResponse) ProtoMessage() {}
 
 func (x *StopMemberResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_service_proto_msgTypes[15]
+	mi := &file_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -941,7 +1173,7 @@ func (x *StopMemberResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StopMemberResponse.ProtoReflect.Descriptor instead.
 func (*StopMemberResponse) Descriptor() ([]byte, []int) {
-	return file_service_proto_rawDescGZIP(), []int{15}
+	return file_service_proto_rawDescGZIP(), []int{19}
 }
 
 // A Fault changes what this host sends to one address ("*": to all others): its calls, and its answers to calls from
@@ -960,7 +1192,7 @@ type Fault struct {
 
 func (x *Fault) Reset() {
 	*x = Fault{}
-	mi := &file_service_proto_msgTypes[16]
+	mi := &file_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -972,7 +1204,7 @@ func (x *Fault) String() string {
 func (*Fault) ProtoMessage() {}
 
 func (x *Fault) ProtoReflect() protoreflect.Message {
-	mi := &file_service_proto_msgTypes[16]
+	mi := &file_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -985,7 +1217,7 @@ func (x *Fault) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Fault.ProtoReflect.Descriptor instead.
 func (*Fault) Descriptor() ([]byte, []int) {
-	return file_service_proto_rawDescGZIP(), []int{16}
+	return file_service_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Fault) GetAddress() string {
@@ -1043,7 +1275,7 @@ type SetFaultsRequest struct {
 
 func (x *SetFaultsRequest) Reset() {
 	*x = SetFaultsRequest{}
-	mi := &file_service_proto_msgTypes[17]
+	mi := &file_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1055,7 +1287,7 @@ func (x *SetFaultsRequest) String() string {
 func (*SetFaultsRequest) ProtoMessage() {}
 
 func (x *SetFaultsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_service_proto_msgTypes[17]
+	mi := &file_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1068,7 +1300,7 @@ func (x *SetFaultsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetFaultsRequest.ProtoReflect.Descriptor instead.
 func (*SetFaultsRequest) Descriptor() ([]byte, []int) {
-	return file_service_proto_rawDescGZIP(), []int{17}
+	return file_service_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *SetFaultsRequest) GetFaults() []*Fault {
@@ -1107,7 +1339,7 @@ type SetFaultsResponse struct {
 
 func (x *SetFaultsResponse) Reset() {
 	*x = SetFaultsResponse{}
-	mi := &file_service_proto_msgTypes[18]
+	mi := &file_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1119,7 +1351,7 @@ func (x *SetFaultsResponse) String() string {
 func (*SetFaultsResponse) ProtoMessage() {}
 
 func (x *SetFaultsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_service_proto_msgTypes[18]
+	mi := &file_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1132,7 +1364,7 @@ func (x *SetFaultsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetFaultsResponse.ProtoReflect.Descriptor instead.
 func (*SetFaultsResponse) Descriptor() ([]byte, []int) {
-	return file_service_proto_rawDescGZIP(), []int{18}
+	return file_service_proto_rawDescGZIP(), []int{22}
 }
 
 var File_service_proto protoreflect.FileDescriptor
@@ -1196,7 +1428,22 @@ const file_service_proto_rawDesc = "" +
 	"\ahost_id\x18\x03 \x01(\tR\x06hostId\x12\x18\n" +
 	"\aaddress\x18\x04 \x01(\tR\aaddress\x12\x12\n" +
 	"\x04bits\x18\x05 \x01(\rR\x04bits\x120\n" +
-	"\amembers\x18\x06 \x03(\v2\x16.chord.v1.MemberStatusR\amembers\"+\n" +
+	"\amembers\x18\x06 \x03(\v2\x16.chord.v1.MemberStatusR\amembers\"B\n" +
+	"\x10ChallengeRequest\x12\x14\n" +
+	"\x05nonce\x18\x01 \x01(\fR\x05nonce\x12\x18\n" +
+	"\aaddress\x18\x02 \x01(\tR\aaddress\"W\n" +
+	"\x11ChallengeResponse\x12\x14\n" +
+	"\x05nonce\x18\x01 \x01(\fR\x05nonce\x12\x1a\n" +
+	"\binstance\x18\x02 \x01(\tR\binstance\x12\x10\n" +
+	"\x03mac\x18\x03 \x01(\fR\x03mac\"\x84\x01\n" +
+	"\x0eCommandRequest\x12\x14\n" +
+	"\x05nonce\x18\x01 \x01(\fR\x05nonce\x12\x18\n" +
+	"\acounter\x18\x02 \x01(\x04R\acounter\x12\x16\n" +
+	"\x06method\x18\x03 \x01(\tR\x06method\x12\x18\n" +
+	"\arequest\x18\x04 \x01(\fR\arequest\x12\x10\n" +
+	"\x03mac\x18\x05 \x01(\fR\x03mac\"-\n" +
+	"\x0fCommandResponse\x12\x1a\n" +
+	"\bresponse\x18\x01 \x01(\fR\bresponse\"+\n" +
 	"\x13StartMembersRequest\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\x05R\x05count\"@\n" +
 	"\x14StartMembersResponse\x12(\n" +
@@ -1223,8 +1470,10 @@ const file_service_proto_rawDesc = "" +
 	"\x03Get\x12\x14.chord.v1.GetRequest\x1a\x15.chord.v1.GetResponse\x12;\n" +
 	"\x06Delete\x12\x17.chord.v1.DeleteRequest\x1a\x18.chord.v1.DeleteResponse\x12;\n" +
 	"\x06Lookup\x12\x17.chord.v1.LookupRequest\x1a\x18.chord.v1.LookupResponse\x12;\n" +
-	"\x06Status\x12\x17.chord.v1.StatusRequest\x1a\x18.chord.v1.StatusResponse2\xe4\x01\n" +
-	"\x04Host\x12M\n" +
+	"\x06Status\x12\x17.chord.v1.StatusRequest\x1a\x18.chord.v1.StatusResponse2\xea\x02\n" +
+	"\x04Host\x12D\n" +
+	"\tChallenge\x12\x1a.chord.v1.ChallengeRequest\x1a\x1b.chord.v1.ChallengeResponse\x12>\n" +
+	"\aCommand\x12\x18.chord.v1.CommandRequest\x1a\x19.chord.v1.CommandResponse\x12M\n" +
 	"\fStartMembers\x12\x1d.chord.v1.StartMembersRequest\x1a\x1e.chord.v1.StartMembersResponse\x12G\n" +
 	"\n" +
 	"StopMember\x12\x1b.chord.v1.StopMemberRequest\x1a\x1c.chord.v1.StopMemberResponse\x12D\n" +
@@ -1242,7 +1491,7 @@ func file_service_proto_rawDescGZIP() []byte {
 	return file_service_proto_rawDescData
 }
 
-var file_service_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
+var file_service_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
 var file_service_proto_goTypes = []any{
 	(*PutRequest)(nil),           // 0: chord.v1.PutRequest
 	(*PutResponse)(nil),          // 1: chord.v1.PutResponse
@@ -1256,47 +1505,55 @@ var file_service_proto_goTypes = []any{
 	(*StatusRequest)(nil),        // 9: chord.v1.StatusRequest
 	(*MemberStatus)(nil),         // 10: chord.v1.MemberStatus
 	(*StatusResponse)(nil),       // 11: chord.v1.StatusResponse
-	(*StartMembersRequest)(nil),  // 12: chord.v1.StartMembersRequest
-	(*StartMembersResponse)(nil), // 13: chord.v1.StartMembersResponse
-	(*StopMemberRequest)(nil),    // 14: chord.v1.StopMemberRequest
-	(*StopMemberResponse)(nil),   // 15: chord.v1.StopMemberResponse
-	(*Fault)(nil),                // 16: chord.v1.Fault
-	(*SetFaultsRequest)(nil),     // 17: chord.v1.SetFaultsRequest
-	(*SetFaultsResponse)(nil),    // 18: chord.v1.SetFaultsResponse
-	(*Peer)(nil),                 // 19: chord.v1.Peer
-	(*Hop)(nil),                  // 20: chord.v1.Hop
+	(*ChallengeRequest)(nil),     // 12: chord.v1.ChallengeRequest
+	(*ChallengeResponse)(nil),    // 13: chord.v1.ChallengeResponse
+	(*CommandRequest)(nil),       // 14: chord.v1.CommandRequest
+	(*CommandResponse)(nil),      // 15: chord.v1.CommandResponse
+	(*StartMembersRequest)(nil),  // 16: chord.v1.StartMembersRequest
+	(*StartMembersResponse)(nil), // 17: chord.v1.StartMembersResponse
+	(*StopMemberRequest)(nil),    // 18: chord.v1.StopMemberRequest
+	(*StopMemberResponse)(nil),   // 19: chord.v1.StopMemberResponse
+	(*Fault)(nil),                // 20: chord.v1.Fault
+	(*SetFaultsRequest)(nil),     // 21: chord.v1.SetFaultsRequest
+	(*SetFaultsResponse)(nil),    // 22: chord.v1.SetFaultsResponse
+	(*Peer)(nil),                 // 23: chord.v1.Peer
+	(*Hop)(nil),                  // 24: chord.v1.Hop
 }
 var file_service_proto_depIdxs = []int32{
 	6,  // 0: chord.v1.PutResponse.lookup:type_name -> chord.v1.Lookup
 	6,  // 1: chord.v1.GetResponse.lookup:type_name -> chord.v1.Lookup
 	6,  // 2: chord.v1.DeleteResponse.lookup:type_name -> chord.v1.Lookup
-	19, // 3: chord.v1.Lookup.owner:type_name -> chord.v1.Peer
-	20, // 4: chord.v1.Lookup.path:type_name -> chord.v1.Hop
+	23, // 3: chord.v1.Lookup.owner:type_name -> chord.v1.Peer
+	24, // 4: chord.v1.Lookup.path:type_name -> chord.v1.Hop
 	6,  // 5: chord.v1.LookupResponse.lookup:type_name -> chord.v1.Lookup
-	19, // 6: chord.v1.MemberStatus.self:type_name -> chord.v1.Peer
-	19, // 7: chord.v1.MemberStatus.predecessor:type_name -> chord.v1.Peer
-	19, // 8: chord.v1.MemberStatus.successors:type_name -> chord.v1.Peer
+	23, // 6: chord.v1.MemberStatus.self:type_name -> chord.v1.Peer
+	23, // 7: chord.v1.MemberStatus.predecessor:type_name -> chord.v1.Peer
+	23, // 8: chord.v1.MemberStatus.successors:type_name -> chord.v1.Peer
 	10, // 9: chord.v1.StatusResponse.members:type_name -> chord.v1.MemberStatus
-	19, // 10: chord.v1.StartMembersResponse.members:type_name -> chord.v1.Peer
-	16, // 11: chord.v1.SetFaultsRequest.faults:type_name -> chord.v1.Fault
+	23, // 10: chord.v1.StartMembersResponse.members:type_name -> chord.v1.Peer
+	20, // 11: chord.v1.SetFaultsRequest.faults:type_name -> chord.v1.Fault
 	0,  // 12: chord.v1.KV.Put:input_type -> chord.v1.PutRequest
 	2,  // 13: chord.v1.KV.Get:input_type -> chord.v1.GetRequest
 	4,  // 14: chord.v1.KV.Delete:input_type -> chord.v1.DeleteRequest
 	7,  // 15: chord.v1.KV.Lookup:input_type -> chord.v1.LookupRequest
 	9,  // 16: chord.v1.KV.Status:input_type -> chord.v1.StatusRequest
-	12, // 17: chord.v1.Host.StartMembers:input_type -> chord.v1.StartMembersRequest
-	14, // 18: chord.v1.Host.StopMember:input_type -> chord.v1.StopMemberRequest
-	17, // 19: chord.v1.Host.SetFaults:input_type -> chord.v1.SetFaultsRequest
-	1,  // 20: chord.v1.KV.Put:output_type -> chord.v1.PutResponse
-	3,  // 21: chord.v1.KV.Get:output_type -> chord.v1.GetResponse
-	5,  // 22: chord.v1.KV.Delete:output_type -> chord.v1.DeleteResponse
-	8,  // 23: chord.v1.KV.Lookup:output_type -> chord.v1.LookupResponse
-	11, // 24: chord.v1.KV.Status:output_type -> chord.v1.StatusResponse
-	13, // 25: chord.v1.Host.StartMembers:output_type -> chord.v1.StartMembersResponse
-	15, // 26: chord.v1.Host.StopMember:output_type -> chord.v1.StopMemberResponse
-	18, // 27: chord.v1.Host.SetFaults:output_type -> chord.v1.SetFaultsResponse
-	20, // [20:28] is the sub-list for method output_type
-	12, // [12:20] is the sub-list for method input_type
+	12, // 17: chord.v1.Host.Challenge:input_type -> chord.v1.ChallengeRequest
+	14, // 18: chord.v1.Host.Command:input_type -> chord.v1.CommandRequest
+	16, // 19: chord.v1.Host.StartMembers:input_type -> chord.v1.StartMembersRequest
+	18, // 20: chord.v1.Host.StopMember:input_type -> chord.v1.StopMemberRequest
+	21, // 21: chord.v1.Host.SetFaults:input_type -> chord.v1.SetFaultsRequest
+	1,  // 22: chord.v1.KV.Put:output_type -> chord.v1.PutResponse
+	3,  // 23: chord.v1.KV.Get:output_type -> chord.v1.GetResponse
+	5,  // 24: chord.v1.KV.Delete:output_type -> chord.v1.DeleteResponse
+	8,  // 25: chord.v1.KV.Lookup:output_type -> chord.v1.LookupResponse
+	11, // 26: chord.v1.KV.Status:output_type -> chord.v1.StatusResponse
+	13, // 27: chord.v1.Host.Challenge:output_type -> chord.v1.ChallengeResponse
+	15, // 28: chord.v1.Host.Command:output_type -> chord.v1.CommandResponse
+	17, // 29: chord.v1.Host.StartMembers:output_type -> chord.v1.StartMembersResponse
+	19, // 30: chord.v1.Host.StopMember:output_type -> chord.v1.StopMemberResponse
+	22, // 31: chord.v1.Host.SetFaults:output_type -> chord.v1.SetFaultsResponse
+	22, // [22:32] is the sub-list for method output_type
+	12, // [12:22] is the sub-list for method input_type
 	12, // [12:12] is the sub-list for extension type_name
 	12, // [12:12] is the sub-list for extension extendee
 	0,  // [0:12] is the sub-list for field type_name
@@ -1314,7 +1571,7 @@ func file_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_service_proto_rawDesc), len(file_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   19,
+			NumMessages:   23,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

@@ -283,6 +283,8 @@ var KV_ServiceDesc = grpc.ServiceDesc{
 }
 
 const (
+	Host_Challenge_FullMethodName    = "/chord.v1.Host/Challenge"
+	Host_Command_FullMethodName      = "/chord.v1.Host/Command"
 	Host_StartMembers_FullMethodName = "/chord.v1.Host/StartMembers"
 	Host_StopMember_FullMethodName   = "/chord.v1.Host/StopMember"
 	Host_SetFaults_FullMethodName    = "/chord.v1.Host/SetFaults"
@@ -292,9 +294,15 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// Host is for a controller and needs the control token in the metadata "authorization: Bearer …". Without a token set,
-// only loopback callers are let in. Errors: UNAUTHENTICATED, NOT_FOUND (no such member here), INVALID_ARGUMENT.
+// Host is for a controller. A host with a control token takes signed commands only: Challenge, then Command, as package
+// node/hostauth describes them; the token itself is never sent, and a bearer token is refused. A host without one takes
+// the other three calls, from loopback only. Errors: UNAUTHENTICATED (nothing was done), FAILED_PRECONDITION (no token
+// here, or another advertised address), NOT_FOUND (no such member here), INVALID_ARGUMENT.
 type HostClient interface {
+	// Challenge makes the host prove that it holds the token, for the address by which it was dialled.
+	Challenge(ctx context.Context, in *ChallengeRequest, opts ...grpc.CallOption) (*ChallengeResponse, error)
+	// Command carries one of the calls below, signed.
+	Command(ctx context.Context, in *CommandRequest, opts ...grpc.CallOption) (*CommandResponse, error)
 	// StartMembers starts more members; it returns when they are started, not when they have joined. More than the host
 	// may carry are refused (FAILED_PRECONDITION), and then none is started.
 	StartMembers(ctx context.Context, in *StartMembersRequest, opts ...grpc.CallOption) (*StartMembersResponse, error)
@@ -310,6 +318,26 @@ type hostClient struct {
 
 func NewHostClient(cc grpc.ClientConnInterface) HostClient {
 	return &hostClient{cc}
+}
+
+func (c *hostClient) Challenge(ctx context.Context, in *ChallengeRequest, opts ...grpc.CallOption) (*ChallengeResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ChallengeResponse)
+	err := c.cc.Invoke(ctx, Host_Challenge_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *hostClient) Command(ctx context.Context, in *CommandRequest, opts ...grpc.CallOption) (*CommandResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CommandResponse)
+	err := c.cc.Invoke(ctx, Host_Command_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
 }
 
 func (c *hostClient) StartMembers(ctx context.Context, in *StartMembersRequest, opts ...grpc.CallOption) (*StartMembersResponse, error) {
@@ -346,9 +374,15 @@ func (c *hostClient) SetFaults(ctx context.Context, in *SetFaultsRequest, opts .
 // All implementations should embed UnimplementedHostServer
 // for forward compatibility.
 //
-// Host is for a controller and needs the control token in the metadata "authorization: Bearer …". Without a token set,
-// only loopback callers are let in. Errors: UNAUTHENTICATED, NOT_FOUND (no such member here), INVALID_ARGUMENT.
+// Host is for a controller. A host with a control token takes signed commands only: Challenge, then Command, as package
+// node/hostauth describes them; the token itself is never sent, and a bearer token is refused. A host without one takes
+// the other three calls, from loopback only. Errors: UNAUTHENTICATED (nothing was done), FAILED_PRECONDITION (no token
+// here, or another advertised address), NOT_FOUND (no such member here), INVALID_ARGUMENT.
 type HostServer interface {
+	// Challenge makes the host prove that it holds the token, for the address by which it was dialled.
+	Challenge(context.Context, *ChallengeRequest) (*ChallengeResponse, error)
+	// Command carries one of the calls below, signed.
+	Command(context.Context, *CommandRequest) (*CommandResponse, error)
 	// StartMembers starts more members; it returns when they are started, not when they have joined. More than the host
 	// may carry are refused (FAILED_PRECONDITION), and then none is started.
 	StartMembers(context.Context, *StartMembersRequest) (*StartMembersResponse, error)
@@ -365,6 +399,12 @@ type HostServer interface {
 // pointer dereference when methods are called.
 type UnimplementedHostServer struct{}
 
+func (UnimplementedHostServer) Challenge(context.Context, *ChallengeRequest) (*ChallengeResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Challenge not implemented")
+}
+func (UnimplementedHostServer) Command(context.Context, *CommandRequest) (*CommandResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Command not implemented")
+}
 func (UnimplementedHostServer) StartMembers(context.Context, *StartMembersRequest) (*StartMembersResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method StartMembers not implemented")
 }
@@ -392,6 +432,42 @@ func RegisterHostServer(s grpc.ServiceRegistrar, srv HostServer) {
 		t.testEmbeddedByValue()
 	}
 	s.RegisterService(&Host_ServiceDesc, srv)
+}
+
+func _Host_Challenge_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ChallengeRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(HostServer).Challenge(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Host_Challenge_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(HostServer).Challenge(ctx, req.(*ChallengeRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Host_Command_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CommandRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(HostServer).Command(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Host_Command_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(HostServer).Command(ctx, req.(*CommandRequest))
+	}
+	return interceptor(ctx, in, info, handler)
 }
 
 func _Host_StartMembers_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
@@ -455,6 +531,14 @@ var Host_ServiceDesc = grpc.ServiceDesc{
 	ServiceName: "chord.v1.Host",
 	HandlerType: (*HostServer)(nil),
 	Methods: []grpc.MethodDesc{
+		{
+			MethodName: "Challenge",
+			Handler:    _Host_Challenge_Handler,
+		},
+		{
+			MethodName: "Command",
+			Handler:    _Host_Command_Handler,
+		},
 		{
 			MethodName: "StartMembers",
 			Handler:    _Host_StartMembers_Handler,

@@ -2,22 +2,19 @@ package service
 
 import (
 	"context"
-	"crypto/subtle"
 	"errors"
+	"fmt"
 	"math"
-	"net"
-	"strings"
 	"sync"
 	"time"
 
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/metadata"
-	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 
 	"chordconductor/node/chord"
 	"chordconductor/node/env"
 	"chordconductor/node/env/faults"
+	"chordconductor/node/hostauth"
 	"chordconductor/node/member"
 	"chordconductor/node/nodepb"
 )
@@ -30,7 +27,7 @@ type Control struct {
 	env    env.Env
 	faults *faults.Layer
 	gate   Gate
-	token  string
+	auth   *hostauth.Host // nil: no token, so only loopback commands
 
 	mu     sync.Mutex // held while faults are set, so that a lease ends none but its own
 	orders uint64     // guarded by mu: how often faults were set
@@ -39,34 +36,19 @@ type Control struct {
 // A Gate holds a host's events back, and says when it has just let them go again; *otel.Gate is one.
 type Gate interface{ Hold(held bool) (opened bool) }
 
-// NewControl makes the service of a host. Without a gate there is no telemetry to hold back. Without a token only
-// callers on loopback are let in. The environment is the one below the fault layer, so that a paused host takes commands.
+// NewControl makes the service of a host. Without a gate there is no telemetry to hold back. With a token commands must
+// be signed; without one only callers on loopback are let in. The environment is the one below the fault layer, so that
+// a paused host takes commands.
 func NewControl(h *member.Host, e env.Env, f *faults.Layer, g Gate, token string) *Control {
-	return &Control{host: h, env: e, faults: f, gate: g, token: token}
+	c := &Control{host: h, env: e, faults: f, gate: g}
+	if token != "" {
+		instance := fmt.Sprintf("%016x%016x", e.Uint64(), e.Uint64())
+		c.auth = hostauth.NewHost(token, h.Address(), instance, e.Now, e.Uint64)
+	}
+	return c
 }
 
-func (c *Control) allow(ctx context.Context) error {
-	if c.token == "" {
-		if p, ok := peer.FromContext(ctx); ok {
-			if tcp, ok := p.Addr.(*net.TCPAddr); ok && tcp.IP.IsLoopback() {
-				return nil
-			}
-		}
-		return status.Error(codes.Unauthenticated, "this host takes commands from loopback only; start it with --control-token to command it from elsewhere")
-	}
-	md, _ := metadata.FromIncomingContext(ctx)
-	for _, value := range md.Get("authorization") {
-		if given, ok := strings.CutPrefix(value, "Bearer "); ok && subtle.ConstantTimeCompare([]byte(given), []byte(c.token)) == 1 {
-			return nil
-		}
-	}
-	return status.Error(codes.Unauthenticated, "the control token is missing or wrong")
-}
-
-func (c *Control) StartMembers(ctx context.Context, q *nodepb.StartMembersRequest) (*nodepb.StartMembersResponse, error) {
-	if err := c.allow(ctx); err != nil {
-		return nil, err
-	}
+func (c *Control) startMembers(ctx context.Context, q *nodepb.StartMembersRequest) (*nodepb.StartMembersResponse, error) {
 	if q.Count < 1 || q.Count > member.MaxVirtualNodes {
 		return nil, status.Errorf(codes.InvalidArgument, "count %d: must be from 1 to %d", q.Count, member.MaxVirtualNodes)
 	}
@@ -84,11 +66,8 @@ func (c *Control) StartMembers(ctx context.Context, q *nodepb.StartMembersReques
 	return answer, nil
 }
 
-// StopMember answers when the member has left, or why it stays. A caller that does not wait as long changes nothing.
-func (c *Control) StopMember(ctx context.Context, q *nodepb.StopMemberRequest) (*nodepb.StopMemberResponse, error) {
-	if err := c.allow(ctx); err != nil {
-		return nil, err
-	}
+// stopMember answers when the member has left, or why it stays. A caller that does not wait as long changes nothing.
+func (c *Control) stopMember(ctx context.Context, q *nodepb.StopMemberRequest) (*nodepb.StopMemberResponse, error) {
 	var id chord.ID
 	if len(q.Id) != len(id) {
 		return nil, status.Errorf(codes.InvalidArgument, "id: an identifier has %d bytes, not %d", len(id), len(q.Id))
@@ -117,11 +96,8 @@ func (c *Control) StopMember(ctx context.Context, q *nodepb.StopMemberRequest) (
 	}
 }
 
-// SetFaults replaces what is wrong with the host, for the time of the lease.
-func (c *Control) SetFaults(ctx context.Context, q *nodepb.SetFaultsRequest) (*nodepb.SetFaultsResponse, error) {
-	if err := c.allow(ctx); err != nil {
-		return nil, err
-	}
+// setFaults replaces what is wrong with the host, for the time of the lease.
+func (c *Control) setFaults(ctx context.Context, q *nodepb.SetFaultsRequest) (*nodepb.SetFaultsResponse, error) {
 	if q.LeaseMillis < 0 || q.LeaseMillis > maxLease.Milliseconds() {
 		return nil, status.Errorf(codes.InvalidArgument, "a lease of %d ms: must be from 0 (no end) to %v", q.LeaseMillis, maxLease)
 	}

@@ -1,0 +1,126 @@
+package hostauth
+
+import (
+	"crypto/hmac"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+const (
+	// NonceLife is how long a host's nonce is valid.
+	NonceLife = 10 * time.Minute
+	// maxSessions bounds the nonces in use that a host remembers, some 100 bytes each. Only who holds the token takes
+	// one; at the bound further sessions are refused until one has expired.
+	maxSessions = 1024
+
+	issuedBytes, randomBytes, stampBytes = 8, 16, 16 // the parts of a host's nonce
+)
+
+// Why a host refuses a challenge or a command. Nothing has been done then.
+var (
+	ErrNonce   = errors.New("the challenge has expired, or is not of this host since its start: challenge it again")
+	ErrMAC     = errors.New("the signature does not fit the command: the token differs, or the command was altered")
+	ErrOrder   = errors.New("a command of this number or a later one was received before: it is a replay, or was overtaken")
+	ErrCrowded = errors.New("too many sessions of controllers: try again in some minutes")
+)
+
+// A Host is a host's side. Its methods may be called from any goroutine.
+type Host struct {
+	key               Key
+	address, instance string
+	now               func() time.Time // never goes back
+	random            func() uint64
+	began             time.Time
+	stamp             Key // of this process only: marks its nonces, so that none must be remembered before it is used
+
+	mu       sync.Mutex
+	sessions map[string]session // guarded by mu; by nonce
+}
+
+// A session is a nonce under which commands have come.
+type session struct {
+	counter uint64 // of the last command
+	ends    time.Time
+}
+
+// NewHost returns the side of a host that is advertised by an address. Instance names this run of it.
+func NewHost(token, address, instance string, now func() time.Time, random func() uint64) *Host {
+	h := &Host{
+		key: NewKey(token), address: address, instance: instance, now: now, random: random, began: now(),
+		sessions: make(map[string]session),
+	}
+	h.stamp.secret = h.fresh(nil, 32)
+	return h
+}
+
+// fresh appends n random bytes, n a multiple of 8.
+func (h *Host) fresh(to []byte, n int) []byte {
+	for range n / 8 {
+		to = binary.BigEndian.AppendUint64(to, h.random())
+	}
+	return to
+}
+
+// Challenge answers a controller that has dialled an address. A challenge costs the host no memory, so any number may
+// be outstanding.
+func (h *Host) Challenge(controllerNonce []byte, address string) (nonce, mac []byte, err error) {
+	if len(controllerNonce) != NonceBytes {
+		return nil, nil, fmt.Errorf("nonce: expected %d bytes, got %d", NonceBytes, len(controllerNonce))
+	}
+	if address != h.address {
+		return nil, nil, fmt.Errorf("this host is advertised as %s, not as %.80q", h.address, address)
+	}
+	nonce = binary.BigEndian.AppendUint64(nil, uint64(h.now().Sub(h.began)))
+	nonce = h.fresh(nonce, randomBytes)
+	nonce = append(nonce, h.stamp.mac(nonce)[:stampBytes]...)
+	return nonce, h.key.host(controllerNonce, nonce, h.address, h.instance), nil
+}
+
+// Instance names this run of the host.
+func (h *Host) Instance() string { return h.instance }
+
+// Verify lets a command through once.
+func (h *Host) Verify(nonce []byte, counter uint64, method string, request, mac []byte) error {
+	ends, ok := h.end(nonce)
+	if !ok {
+		return ErrNonce
+	}
+	if !hmac.Equal(mac, h.key.command(nonce, counter, method, request)) {
+		return ErrMAC
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	s, known := h.sessions[string(nonce)]
+	switch {
+	case counter <= s.counter:
+		return ErrOrder
+	case !known && !h.room():
+		return ErrCrowded
+	}
+	h.sessions[string(nonce)] = session{counter, ends}
+	return nil
+}
+
+// end is when a nonce of this process expires; not ok if it has, or is none.
+func (h *Host) end(nonce []byte) (ends time.Time, ok bool) {
+	const stamped = issuedBytes + randomBytes
+	if len(nonce) != stamped+stampBytes || !hmac.Equal(nonce[stamped:], h.stamp.mac(nonce[:stamped])[:stampBytes]) {
+		return time.Time{}, false
+	}
+	ends = h.began.Add(time.Duration(binary.BigEndian.Uint64(nonce)) + NonceLife)
+	return ends, h.now().Before(ends)
+}
+
+// room forgets sessions that have expired, and reports whether one more may be kept. h.mu is held.
+func (h *Host) room() bool {
+	now := h.now()
+	for nonce, s := range h.sessions {
+		if !now.Before(s.ends) {
+			delete(h.sessions, nonce)
+		}
+	}
+	return len(h.sessions) < maxSessions
+}

@@ -1,0 +1,70 @@
+package hostauth
+
+import (
+	"crypto/hkdf"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+)
+
+// NonceBytes is the length of a controller's nonce.
+const NonceBytes = 32
+
+// A Key is what both sides derive from the token.
+type Key struct{ secret []byte }
+
+// NewKey derives the key of a token.
+func NewKey(token string) Key {
+	// Fails only for a key longer than HKDF gives, or in FIPS mode for a short token, which then must not be used.
+	secret, err := hkdf.Key(sha256.New, []byte(token), nil, "chord.v1.Host commands", sha256.Size)
+	if err != nil {
+		panic("hostauth: " + err.Error())
+	}
+	return Key{secret}
+}
+
+// mac authenticates a list of fields. Each is preceded by its length, so that no two lists have the same encoding; the
+// first is what the list is for, so that no MAC of one purpose serves another.
+func (k Key) mac(fields ...[]byte) []byte {
+	h := hmac.New(sha256.New, k.secret)
+	for _, f := range fields {
+		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(f)))) // never fails
+		h.Write(f)
+	}
+	return h.Sum(nil)
+}
+
+func (k Key) host(controllerNonce, hostNonce []byte, address, instance string) []byte {
+	return k.mac([]byte("host"), controllerNonce, hostNonce, []byte(address), []byte(instance))
+}
+
+func (k Key) command(hostNonce []byte, counter uint64, method string, request []byte) []byte {
+	return k.mac([]byte("command"), hostNonce, binary.BigEndian.AppendUint64(nil, counter), []byte(method), request)
+}
+
+// ErrUnproven is a host that does not hold the token, or not for the address that was dialled.
+var ErrUnproven = errors.New("the host did not prove that it holds the token")
+
+// Prove checks a host's answer to a challenge: the nonce that was sent, the address that was dialled, and the host's
+// nonce, instance and MAC.
+func (k Key) Prove(sent []byte, address string, nonce []byte, instance string, mac []byte) (*Session, error) {
+	if len(nonce) == 0 || !hmac.Equal(mac, k.host(sent, nonce, address, instance)) {
+		return nil, ErrUnproven
+	}
+	return &Session{key: k, nonce: nonce}, nil
+}
+
+// A Session signs commands to a host that has proven itself. The host takes them in the order signed only, so a session
+// is for one command at a time; commands at the same time take a session each. It is not safe for concurrent use.
+type Session struct {
+	key     Key
+	nonce   []byte
+	counter uint64
+}
+
+// Sign authenticates the next command.
+func (s *Session) Sign(method string, request []byte) (nonce []byte, counter uint64, mac []byte) {
+	s.counter++
+	return s.nonce, s.counter, s.key.command(s.nonce, s.counter, method, request)
+}
