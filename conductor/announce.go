@@ -14,6 +14,7 @@ import (
 	"chordconductor/conductor/hub/hubpb"
 	"chordconductor/conductor/sim"
 	"chordconductor/conductor/sim/scenario"
+	"chordconductor/node/env/access"
 )
 
 // announce tells where everything is.
@@ -86,13 +87,13 @@ func (c *conductor) endpoint() sim.Endpoint {
 	return endpointOf(c.ingest.GRPCAddr(), c.options.ingest)
 }
 
-// names are those by which browsers may call this server, beside localhost and IP addresses.
-func (c *conductor) names() []string {
+// names are those by which a port that listens on an address may be called, beside localhost and IP addresses.
+func (c *conductor) names(address string) []string {
 	names := make([]string, 0, len(c.allowHost)+1)
 	for _, name := range c.allowHost {
 		names = append(names, strings.ToLower(name))
 	}
-	if host, err := os.Hostname(); err == nil && !c.open {
+	if host, err := os.Hostname(); err == nil && !access.OnLoopback(address) {
 		names = append(names, strings.ToLower(host))
 	}
 	return names
@@ -122,19 +123,6 @@ func (c *conductor) simulation() *hubpb.Simulation {
 		out.Phases = append(out.Phases, &hubpb.Phase{Name: p.Name, AtS: p.AtS, ForS: p.ForS})
 	}
 	return out
-}
-
-// onLoopback reports whether only this machine can reach an address.
-func onLoopback(address string) bool {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return false
-	}
-	if host == "localhost" {
-		return true
-	}
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.IsLoopback()
 }
 
 func newToken() string {

@@ -38,6 +38,8 @@ type options struct {
 	http      string
 	scenario  string
 	token     string
+	viewToken string
+	demoToken bool
 	allowHost []string
 	jaegerUI  string
 	grafana   string
@@ -45,11 +47,19 @@ type options struct {
 	record    string
 	nodes     access.ClientSettings // how this conductor proves itself to node hosts, and verifies them
 	ingest    ingest.Config
+
+	otlpInsecure bool
 }
 
 // command is the whole command line.
 func command() *cobra.Command {
-	var o options
+	root, _ := commandWith()
+	return root
+}
+
+// commandWith also returns what the flags set.
+func commandWith() (*cobra.Command, *options) {
+	o := new(options)
 	root := &cobra.Command{
 		Use:           "conductor",
 		Short:         "Listen to a Chord ring over OpenTelemetry and show it live",
@@ -63,7 +73,7 @@ func command() *cobra.Command {
 			if err := o.check(); err != nil {
 				return err
 			}
-			return serve(cmd.Context(), o, cmd.OutOrStdout(), cmd.ErrOrStderr())
+			return serve(cmd.Context(), *o, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	root.SetVersionTemplate("conductor {{.Version}}\n")
@@ -83,16 +93,19 @@ func command() *cobra.Command {
 	flags.Lookup("client-token").DefValue = ""
 	flags.StringVar(&o.record, "record", "", "new `file` to record events and spans in, for conductor replay or a Collector")
 	root.AddCommand(runCommand(), replayCommand(), scenariosCommand(), healthCommand(), historyCommand())
-	return root
+	return root, o
 }
 
 // pageFlags are those of the page and the API.
 func (o *options) pageFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.http, "http", "127.0.0.1:4321", "`address` of the page and the API")
 	flags.StringVar(&o.token, "token", os.Getenv("CHORD_TOKEN"),
-		"token for the API off loopback, and for remote hosts (default $CHORD_TOKEN, else a new one per start)")
+		"token for the API off loopback, and to sign commands to remote hosts (default $CHORD_TOKEN, else a new one per start)")
 	flags.Lookup("token").DefValue = "" // never show a secret in the help
-	flags.StringSliceVar(&o.allowHost, "allow-host", nil, "further `name` by which browsers may call this server (repeatable)")
+	flags.StringVar(&o.viewToken, "view-token", os.Getenv("CHORD_VIEW_TOKEN"), "token that sees everything on the page and in the API, and commands nothing (default $CHORD_VIEW_TOKEN, else none)")
+	flags.Lookup("view-token").DefValue = ""
+	flags.BoolVar(&o.demoToken, "insecure-demo-token", false, "off loopback, accept tokens that can be guessed, for demos")
+	flags.StringSliceVar(&o.allowHost, "allow-host", nil, "further `name` by which the page, the API and the OTLP/HTTP port may be called (repeatable)")
 	flags.StringVar(&o.ingest.TLS.CertFile, "tls-cert", "", "`file` with the certificate (PEM) of the page and the OTLP ports")
 	flags.StringVar(&o.ingest.TLS.KeyFile, "tls-key", "", "`file` with its key (PEM)")
 	flags.StringVar(&o.jaegerUI, "jaeger-ui", "", "`URL` of Jaeger's page, for links to traces")
@@ -105,6 +118,7 @@ func (o *options) receiverFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.ingest.HTTP, "otlp-http", "127.0.0.1:4318", "`address` for OTLP over HTTP")
 	flags.StringVar(&o.ingest.Token, "otlp-token", os.Getenv("CHORD_OTLP_TOKEN"), "bearer token that senders must show (default $CHORD_OTLP_TOKEN, else none)")
 	flags.Lookup("otlp-token").DefValue = ""
+	flags.BoolVar(&o.otlpInsecure, "otlp-insecure", false, "off loopback, take telemetry from anybody who can reach the OTLP ports")
 	flags.StringVar(&o.ingest.TLS.ClientCAFile, "tls-client-ca", "", "`file` with the CA (PEM) whose client certificates OTLP senders must show")
 	flags.StringVar(&o.ingest.ForwardTraces, "forward-traces", "", "OTLP/gRPC `endpoint` that traces are passed on to (Jaeger)")
 	flags.StringVar(&o.ingest.ForwardLogs, "forward-logs", "", "OTLP/gRPC `endpoint` that all log records are passed on to, untouched (a Collector)")
@@ -123,6 +137,9 @@ func (o *options) check() error {
 	}
 	if o.ingest.TLS.ClientCAFile != "" && o.ingest.TLS.CertFile == "" {
 		return errors.New("--tls-client-ca needs --tls-cert and --tls-key")
+	}
+	if err := o.checkSenders(); err != nil {
+		return err
 	}
 	return o.checkPage()
 }
@@ -150,7 +167,7 @@ func (o *options) checkPage() error {
 	if (o.ingest.TLS.CertFile == "") != (o.ingest.TLS.KeyFile == "") {
 		return errors.New("--tls-cert and --tls-key go together: give both or none")
 	}
-	return nil
+	return o.checkTokens()
 }
 
 func checkAddress(flag, value string) error {

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"chordconductor/conductor/replay"
+	"chordconductor/node/env/access"
 )
 
 func replayCommand() *cobra.Command {
@@ -97,7 +98,7 @@ func showReplay(ctx context.Context, path string, speed float64, paused bool, o 
 
 // startReplay starts the parts that a replay needs: view, history, hub and page.
 func startReplay(o options, p *replay.Player, log *slog.Logger) (c *conductor, err error) {
-	c = &conductor{options: o, log: log, broken: make(chan error, 4), token: o.token, open: onLoopback(o.http), own: &ownTelemetry{}, player: p}
+	c = &conductor{options: o, log: log, broken: make(chan error, 4), token: o.token, open: access.OnLoopback(o.http), own: &ownTelemetry{}, player: p}
 	if !c.open && c.token == "" {
 		c.token = newToken()
 	}

@@ -24,6 +24,7 @@ import (
 	"chordconductor/conductor/sim"
 	"chordconductor/conductor/sim/scenario"
 	"chordconductor/conductor/web"
+	"chordconductor/node/env/access"
 )
 
 // What the parts may take to stop, one after the other: producers before the receiver, the receiver before the fold.
@@ -85,7 +86,7 @@ type conductor struct {
 
 // start starts all parts but the scenario. After an error nothing runs.
 func start(o options, log *slog.Logger) (c *conductor, err error) {
-	c = &conductor{options: o, log: log, broken: make(chan error, 4), token: o.token, open: onLoopback(o.http)}
+	c = &conductor{options: o, log: log, broken: make(chan error, 4), token: o.token, open: access.OnLoopback(o.http)}
 	if !c.open && c.token == "" {
 		c.token = newToken()
 	}
@@ -105,6 +106,7 @@ func start(o options, log *slog.Logger) (c *conductor, err error) {
 		return nil, err
 	}
 	in := o.ingest
+	in.Names = c.names(in.HTTP)
 	in.Spans, in.Logger, in.Meter = c.watch.Spans, log, c.own.meter("chordconductor/conductor/ingest")
 	if o.dataDir != "" {
 		in.QueueDir = filepath.Join(o.dataDir, "queue")
@@ -172,7 +174,7 @@ func (c *conductor) assemble() error {
 	}
 	site := web.Config{
 		Version: version(), Source: c.live, Clients: c.hub.Clients, Hub: c.hub, Assets: client.Dist(),
-		Open: c.open, Token: c.token, Names: c.names(), TLS: c.options.ingest.TLS.CertFile != "",
+		Open: c.open, Token: c.token, Names: c.names(c.http), TLS: c.options.ingest.TLS.CertFile != "",
 		Past: c.past, Logf: c.logf,
 	}
 	if c.lab != nil {

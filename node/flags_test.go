@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"chordconductor/node/member"
@@ -34,5 +35,39 @@ func TestFlagsAcceptWhatIsValid(t *testing.T) {
 	}
 	if accepted < 200 {
 		t.Errorf("only %d of 3000 settings were accepted", accepted)
+	}
+}
+
+// A token that can be guessed is refused where others can reach the host, whoever passed it, and never shown.
+func TestControlTokenStrength(t *testing.T) {
+	const strong, weak = "4f9c2b7d1e8a6035c7d2e9b1f4a80c36", "chord-demo"
+	for _, test := range []struct {
+		listen, token string
+		demo, refused bool
+	}{
+		{"0.0.0.0:7001", weak, false, true},
+		{"0.0.0.0:7001", weak, true, false},
+		{"0.0.0.0:7001", strong, false, false},
+		{"0.0.0.0:7001", "", false, false}, // commanded from loopback only
+		{"[::]:7001", weak, false, true},
+		{":7001", weak, false, true},
+		{"10.0.0.1:7001", weak, false, true},
+		{"host-a.example:7001", weak, false, true},
+		{"127.0.0.1:7001", weak, false, false},
+		{"[::1]:7001", weak, false, false},
+		{"localhost:7001", weak, false, false},
+	} {
+		o := new(options)
+		args := []string{"--listen=" + test.listen, "--control-token=" + test.token, fmt.Sprintf("--insecure-demo-token=%v", test.demo)}
+		if err := newRoot(new(ending), o).ParseFlags(args); err != nil {
+			t.Fatal(err)
+		}
+		err := o.check()
+		if (err != nil && strings.Contains(err.Error(), "--control-token")) != test.refused {
+			t.Errorf("%v: %v", args, err)
+		}
+		if err != nil && strings.Contains(err.Error(), weak) {
+			t.Errorf("%v: the error shows the token: %v", args, err)
+		}
 	}
 }

@@ -23,12 +23,13 @@ const (
 
 // Config is what a user sets. The zero value listens nowhere and forwards nowhere.
 type Config struct {
-	GRPC, HTTP      string // listen addresses; empty: that protocol is off
-	TLS             TLS    // of both
-	Token           string // bearer token that senders must show; empty: none
-	MaxRequestBytes int64  // of one request, after decompression; 0: 64 MiB
-	MaxInFlight     int    // requests in work at a time; further ones are refused, to be retried; 0: 64
-	MemoryLimit     uint64 // bytes of heap above which requests are refused, to be retried; 0: three quarters of GOMEMLIMIT, if that is set
+	GRPC, HTTP      string   // listen addresses; empty: that protocol is off
+	TLS             TLS      // of both
+	Token           string   // bearer token that senders must show; empty: none
+	Names           []string // by which the OTLP/HTTP port may be called, in lower case, beside localhost and IP addresses
+	MaxRequestBytes int64    // of one request, after decompression; 0: 64 MiB
+	MaxInFlight     int      // requests in work at a time; further ones are refused, to be retried; 0: 64
+	MemoryLimit     uint64   // bytes of heap above which requests are refused, to be retried; 0: three quarters of GOMEMLIMIT, if that is set
 
 	ForwardTraces  string // OTLP/gRPC endpoint, host:port, with http:// or https:// in front or not; empty: off
 	ForwardMetrics string // OTLP/HTTP endpoint, a URL, with /v1/metrics at its end or not; empty: off

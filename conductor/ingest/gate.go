@@ -32,6 +32,7 @@ type gate struct {
 	component.ShutdownFunc
 
 	token       string
+	names       []string // by which the OTLP/HTTP port may be called, beside localhost and IP addresses
 	maxInFlight int64
 	memoryLimit uint64
 
@@ -47,7 +48,7 @@ type gate struct {
 }
 
 func newGate(cfg Config) *gate {
-	g := &gate{token: cfg.Token, maxInFlight: int64(cfg.MaxInFlight), memoryLimit: cfg.MemoryLimit}
+	g := &gate{token: cfg.Token, names: cfg.Names, maxInFlight: int64(cfg.MaxInFlight), memoryLimit: cfg.MemoryLimit}
 	g.life, g.abort = context.WithCancel(context.Background())
 	return g
 }

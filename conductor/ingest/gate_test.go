@@ -95,7 +95,7 @@ func TestRequestsInWorkAreBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := slow.Write([]byte("POST /v1/logs HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\nContent-Length: 10\r\n\r\nabc")); err != nil {
+	if _, err := slow.Write([]byte("POST /v1/logs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-protobuf\r\nContent-Length: 10\r\n\r\nabc")); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "the slow request is in work", func() bool { return s.Stats().InFlight == 1 })

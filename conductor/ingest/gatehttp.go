@@ -22,6 +22,9 @@ import (
 func (g *gate) GetHTTPHandler(context.Context) (func(context.Context, http.Handler) (http.Handler, error), error) {
 	return func(_ context.Context, next http.Handler) (http.Handler, error) {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if !g.named(w, r) {
+				return
+			}
 			leave, err := g.enter(r.Header.Values("Authorization"))
 			if err != nil {
 				answer(w, r, err)

@@ -4,14 +4,13 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
-	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"runtime/debug"
-	"slices"
 	"strings"
 	"time"
+
+	"chordconductor/internal/netname"
 )
 
 // csp lets the page load what this server serves and nothing else. Styles may stand inline: the chart library sets them.
@@ -28,7 +27,7 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		defer s.recovered(w, r)
 		s.headers(w.Header())
 		switch {
-		case !s.ourName(r.Host):
+		case !netname.Serves(r.Host, s.cfg.Names):
 			fail(w, http.StatusMisdirectedRequest, "host %.80q is not this server; name it with --allow-host if it is", r.Host)
 		case crossOrigin.Check(r) != nil, r.URL.Path == "/ws" && foreignOrigin(r):
 			fail(w, http.StatusForbidden, "requests from another origin are refused")
@@ -55,20 +54,6 @@ func (s *Server) headers(h http.Header) {
 	if s.cfg.TLS {
 		h.Set("Strict-Transport-Security", "max-age=31536000")
 	}
-}
-
-// ourName checks the Host header. An attacker's page whose DNS name is made to point here is of the same origin as we
-// are to a browser, but it cannot hide its name. An IP address cannot be rebound, so all of them are let in.
-func (s *Server) ourName(hostport string) bool {
-	host := hostport
-	if h, _, err := net.SplitHostPort(hostport); err == nil {
-		host = h
-	}
-	host = strings.ToLower(strings.TrimSuffix(strings.Trim(host, "[]"), "."))
-	if _, err := netip.ParseAddr(host); err == nil {
-		return true
-	}
-	return host == "localhost" || strings.HasSuffix(host, ".localhost") || slices.Contains(s.cfg.Names, host)
 }
 
 // foreignOrigin reports whether a browser says that a page of another origin sent the request. Tools send no Origin.

@@ -31,7 +31,7 @@ var directions = []struct {
 	{"conductor/lookups", []string{"node/chord", "otel/chordevent"}, "spans to lookups"},
 	{"conductor/history", []string{"node/chord", "otel/chordevent", "conductor/ring", "conductor/pack"}, "ring <- history"},
 	{"conductor/live", []string{"node/chord", "otel/chordevent", "conductor/ring", "conductor/lookups", "conductor/history", "conductor/pack"}, "the fold's loop"},
-	{"conductor/ingest", []string{"node/chord", "otel/chordevent", "conductor/live", "conductor/lookups", "conductor/internal"}, "ingest knows its consumers alone"},
+	{"conductor/ingest", []string{"node/chord", "otel/chordevent", "conductor/live", "conductor/lookups", "conductor/internal", "internal/netname"}, "ingest knows its consumers alone"},
 	{"conductor/hub", []string{"node/chord", "otel/chordevent", "conductor/ring", "conductor/live", "conductor/lookups", "conductor/history"}, "ring <- hub"},
 	{"conductor/sim/scenario", []string{"node/member"}, "what a user writes, by the rule for what a host accepts"},
 	{"conductor", []string{"conductor", "node", "otel", "client", "internal"}, ""},

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+const strongToken, otherToken = "4f9c2b7d1e8a6035c7d2e9b1f4a80c36", "0d1f2e3c4b5a69788796a5b4c3d2e1f0"
+
+// parse returns what check says of a command line, without starting anything.
+func parse(args ...string) error {
+	cmd, o := commandWith()
+	if err := cmd.ParseFlags(args); err != nil {
+		return err
+	}
+	return o.check()
+}
+
+// OTLP ports off loopback need something that authenticates senders, or an explicit wish for nothing, wherever the page
+// is: all combinations of addresses and means.
+func TestSendersAuthenticate(t *testing.T) {
+	addresses := map[string]bool{ // whether only this machine can reach it
+		"127.0.0.1:4317": true, "[::1]:4317": true, "localhost:4317": true,
+		"0.0.0.0:4317": false, "[::]:4317": false, ":4317": false, "10.1.2.3:4317": false, "conductor.example:4317": false,
+	}
+	means := map[string][]string{
+		"nothing": nil, "a token": {"--otlp-token", "x"}, "client certificates": {"--tls-cert", "c", "--tls-key", "k", "--tls-client-ca", "a"},
+		"TLS alone": {"--tls-cert", "c", "--tls-key", "k"}, "insecure": {"--otlp-insecure"},
+	}
+	for grpc, grpcLocal := range addresses {
+		for http, httpLocal := range addresses {
+			for _, page := range []string{"127.0.0.1:4321", "0.0.0.0:4321"} {
+				for name, flags := range means {
+					err := parse(append([]string{"--http", page, "--otlp-grpc", grpc, "--otlp-http", http}, flags...)...)
+					want := (!grpcLocal || !httpLocal) && (name == "nothing" || name == "TLS alone")
+					if (err != nil) != want {
+						t.Fatalf("page %s, gRPC %s, HTTP %s with %s: %v", page, grpc, http, name, err)
+					}
+					if err != nil && !(strings.Contains(err.Error(), "--otlp-token") && strings.Contains(err.Error(), "--otlp-insecure")) {
+						t.Fatalf("it does not say what to do: %v", err)
+					}
+				}
+			}
+		}
+	}
+	var out, complaint bytes.Buffer
+	code := run(t.Context(), []string{"--scenario", "none", "--http", "127.0.0.1:0", "--otlp-grpc", "0.0.0.0:0", "--otlp-http", "127.0.0.1:0"}, &out, &complaint)
+	if code != exitUsage || strings.Count(complaint.String(), "\n") != 1 {
+		t.Errorf("exit %d: %q", code, &complaint)
+	}
+}
+
+// Tokens that do not protect are refused, in every command with a page, and shown in no error.
+func TestTokensProtect(t *testing.T) {
+	const weak = "guess-me"
+	for _, test := range []struct {
+		http, token, view string
+		demo              bool
+		says              string // empty: it is right
+	}{
+		{"0.0.0.0:1", "", "", false, ""}, // one is made
+		{"0.0.0.0:1", strongToken, "", false, ""},
+		{"0.0.0.0:1", strongToken, otherToken, false, ""},
+		{"0.0.0.0:1", "", otherToken, false, ""},
+		{"0.0.0.0:1", weak, "", false, "--token"},
+		{"0.0.0.0:1", strongToken, weak, false, "--view-token"},
+		{"0.0.0.0:1", weak, weak + "2", true, ""},
+		{"0.0.0.0:1", strongToken, strongToken, true, "the same"},
+		{"127.0.0.1:1", weak, "", false, ""},
+		{"127.0.0.1:1", strongToken, otherToken, false, "on loopback"},
+		{"127.0.0.1:1", strongToken, otherToken, true, "on loopback"},
+	} {
+		err := parse("--http", test.http, "--token", test.token, "--view-token", test.view, fmt.Sprintf("--insecure-demo-token=%v", test.demo))
+		if (err == nil) != (test.says == "") || err != nil && !strings.Contains(err.Error(), test.says) {
+			t.Errorf("%+v: %v", test, err)
+		}
+		if err != nil && (strings.Contains(err.Error(), weak) || strings.Contains(err.Error(), strongToken)) {
+			t.Errorf("%+v: the error shows a token: %v", test, err)
+		}
+	}
+}
+
+// No help text shows a secret that the environment holds.
+func TestHelpShowsNoSecret(t *testing.T) {
+	for _, name := range []string{"CHORD_TOKEN", "CHORD_VIEW_TOKEN", "CHORD_OTLP_TOKEN"} {
+		t.Setenv(name, "S3CRET-"+name)
+	}
+	for _, args := range [][]string{{"--help"}, {"replay", "--help"}, {"run", "--help"}, {"health", "--help"}} {
+		var out bytes.Buffer
+		if code := run(t.Context(), args, &out, &out); code != exitOK || strings.Contains(out.String(), "S3CRET") {
+			t.Errorf("%v: exit %d\n%s", args, code, &out)
+		}
+	}
+}

@@ -1,0 +1,44 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"chordconductor/node/env/access"
+)
+
+// checkSenders refuses OTLP ports that anybody can send to, wherever the page is: who sends telemetry decides what the
+// page shows.
+func (o *options) checkSenders() error {
+	if o.otlpInsecure || o.ingest.Token != "" || o.ingest.TLS.ClientCAFile != "" {
+		return nil
+	}
+	for _, a := range []struct{ flag, value string }{{"--otlp-grpc", o.ingest.GRPC}, {"--otlp-http", o.ingest.HTTP}} {
+		if !access.OnLoopback(a.value) {
+			return fmt.Errorf("%s %s: off loopback senders must authenticate: give --otlp-token or --tls-client-ca, or --otlp-insecure to take telemetry from anybody", a.flag, a.value)
+		}
+	}
+	return nil
+}
+
+// checkTokens refuses tokens that do not protect.
+func (o *options) checkTokens() error {
+	if access.OnLoopback(o.http) {
+		if o.viewToken != "" {
+			return fmt.Errorf("--view-token: on loopback (--http %s) everybody on this machine may command, whatever the token; leave it out", o.http)
+		}
+		return nil
+	}
+	if o.viewToken != "" && o.viewToken == o.token {
+		return errors.New("--view-token and --token are the same, so the view token would command")
+	}
+	for _, t := range []struct{ flag, value string }{{"--token", o.token}, {"--view-token", o.viewToken}} {
+		if t.value == "" || o.demoToken {
+			continue
+		}
+		if err := access.CheckStrength(t.flag, t.value); err != nil {
+			return fmt.Errorf("%w; --insecure-demo-token accepts it for a demo", err)
+		}
+	}
+	return nil
+}
