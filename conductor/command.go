@@ -73,7 +73,7 @@ func commandWith() (*cobra.Command, *options) {
 			if err := o.check(); err != nil {
 				return err
 			}
-			return serve(cmd.Context(), *o, cmd.OutOrStdout(), cmd.ErrOrStderr())
+			return serve(cmd.Context(), *o, cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	root.SetVersionTemplate("conductor {{.Version}}\n")

@@ -72,7 +72,14 @@ func wrapped(text string, indent, width int) string {
 }
 
 // loadScenario reads a scenario file, or a shipped one by its name.
-func loadScenario(name string) (*scenario.Scenario, error) {
+func loadScenario(name string, stdin io.Reader) (*scenario.Scenario, error) {
+	if name == "-" {
+		source, err := io.ReadAll(io.LimitReader(stdin, scenario.MaxSource+1)) // Parse refuses what is longer
+		if err != nil {
+			return nil, fmt.Errorf("scenario from standard input: %w", err)
+		}
+		return scenario.Parse("standard input", source)
+	}
 	if !strings.ContainsAny(name, `./\`) {
 		if _, err := os.Stat(name); err != nil {
 			return scenario.Load(name)

@@ -36,11 +36,11 @@ const (
 )
 
 // serve runs the conductor until ctx ends.
-func serve(ctx context.Context, o options, stdout, stderr io.Writer) error {
+func serve(ctx context.Context, o options, stdin io.Reader, stdout, stderr io.Writer) error {
 	var first *scenario.Scenario
 	if o.scenario != "none" {
 		var err error
-		if first, err = loadScenario(o.scenario); err != nil {
+		if first, err = loadScenario(o.scenario, stdin); err != nil {
 			return err
 		}
 	}

@@ -47,8 +47,9 @@ type Check struct {
 	Metric   scenario.Metric `json:"metric"`
 	Bound    float64         `json:"at_most"`
 	Value    float64         `json:"value"`
-	Measured bool            `json:"measured"`        // false: this run could not tell, so it does not count as held
-	Never    bool            `json:"never,omitempty"` // it did not come about before the end; value is the time until then
+	Measured bool            `json:"measured"`          // false: this run had nothing to measure it by, so it does not count as held
+	Allowed  bool            `json:"allowed,omitempty"` // to be not measured
+	Never    bool            `json:"never,omitempty"`   // it did not come about before the end; value is the time until then
 	OK       bool            `json:"ok"`
 }
 
@@ -95,6 +96,9 @@ type Phase struct {
 	MaxMS     float64  `json:"max_ms"`
 	RepairedS *float64 `json:"repaired_after_s"` // null: nothing to repair, or not before the end
 	Unmended  bool     `json:"not_repaired,omitempty"`
+	Planned   int      `json:"planned"` // members started or stopped, hosts hit by a fault, that the phase asks for; 0: none
+	Done      int      `json:"done"`
+	Short     bool     `json:"short,omitempty"` // it did less, and the scenario does not allow that
 }
 
 // Point is one second of the run.
@@ -233,6 +237,7 @@ func (rep *Report) courses(r *sim.Result) {
 			out.RepairedS = &s
 		}
 		out.Unmended = p.Measured && p.Repaired < 0
+		out.Planned, out.Done, out.Short = p.Planned, p.Done, p.Short()
 		rep.Phases = append(rep.Phases, out)
 	}
 	rep.Timeline = make([]Point, 0, len(r.Timeline))

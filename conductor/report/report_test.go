@@ -20,7 +20,7 @@ var start = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 // aResult is a run of four seconds in which one repair took two.
 func aResult(t *testing.T) *sim.Result {
 	t.Helper()
-	s, err := scenario.Parse("small.yaml", []byte("name: <small>\nring: {members: 4, bits: 16}\nduration: 4s\nexpect: {lost_keys: 0, p99_lookup: 10ms, mean_hops: 1}\n"))
+	s, err := scenario.Parse("small.yaml", []byte("name: <small>\nring: {members: 4, bits: 16}\nworkload: {rate: 2/s}\nduration: 4s\nexpect: {lost_keys: 0, p99_lookup: 10ms, mean_hops: 1}\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +39,7 @@ func aResult(t *testing.T) *sim.Result {
 		Phases: []sim.PhaseResult{
 			{Name: "start", To: time.Second, Counts: counts},
 			{Name: "crash 1", From: time.Second, To: 4 * time.Second, Counts: new(load.Counts), Measured: true, Repaired: 2 * time.Second},
-			{Name: "crash 2", From: 3 * time.Second, To: 4 * time.Second, Counts: new(load.Counts), Measured: true, Repaired: -1},
+			{Name: "crash 2", From: 3 * time.Second, To: 4 * time.Second, Counts: new(load.Counts), Measured: true, Repaired: -1, Planned: 2, Done: 1},
 		},
 		Repairs:    []sim.Repair{{From: time.Second, To: 3 * time.Second, PeakError: 7, Healed: true}},
 		Violations: []ring.Violation{{Condition: "OneOrderedRing", Detail: "two rings", Since: start.Add(time.Second), Healed: start.Add(2 * time.Second)}},
@@ -71,7 +71,7 @@ func TestJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		`"verdict": "failed"`, `"metric": "mean_hops"`, `"half_log2_members": 0.792`, `"repaired_after_s": 2`, `"not_repaired": true`,
+		`"verdict": "failed"`, `"metric": "mean_hops"`, `"half_log2_members": 0.792`, `"repaired_after_s": 2`, `"planned": 2`, `"short": true`, `"not_repaired": true`,
 		`"expected_keys": 30`, `"since_s": 1`, `"finger 3 → 0009 (1 in vain)"`, `"unmarked_wrong_fields": null`, `"never": true`, `"phases_not_repaired": 1`, `"stale_reads": 1`, `"mean_hops": 1.5`,
 	} {
 		if !strings.Contains(string(text), want) {
@@ -115,7 +115,7 @@ func TestHTML(t *testing.T) {
 	}
 	text := string(page)
 	for _, want := range []string{
-		"&lt;small&gt;", `<a href="http://jaeger:16686/trace/ab12">`, "not before the end", "OneOrderedRing", "not held", "5.0 MiB", "not measured", "something",
+		"&lt;small&gt;", `<a href="http://jaeger:16686/trace/ab12">`, "not before the end", "OneOrderedRing", "not held", "5.0 MiB", "not measured", "something", "1 of 2</td>",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not on the page", want)
@@ -160,7 +160,7 @@ func TestEmpty(t *testing.T) {
 func TestText(t *testing.T) {
 	var out bytes.Buffer
 	Of(aResult(t)).Text(&out)
-	for _, want := range []string{"FAILED after 4 s (virtual time)", "ok   lost_keys", "4ms, at most 10ms", "FAIL mean_hops", "not within 500ms, at most 10s", "2.0 s", "not before the end", "note: 3.0s: something",
+	for _, want := range []string{"FAILED after 4 s (virtual time)", "ok   lost_keys", "4ms, at most 10ms", "FAIL mean_hops", "not within 500ms, at most 10s", `FAIL phase "crash 2": 1 of 2 done`, "2.0 s", "not before the end", "note: 3.0s: something",
 		"40 written, 5 lost (3 without an answer, 1 acknowledged with too few copies), 1 stale"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is not in\n%s", want, &out)

@@ -35,6 +35,11 @@ func (rep *Report) Text(w io.Writer) {
 			fmt.Fprintf(w, "  %-4s %-24s %s, at most %s\n", c.mark(), c.Metric, c.Text(), c.Metric.Format(c.Bound))
 		}
 	}
+	for _, p := range rep.Phases {
+		if p.Short {
+			fmt.Fprintf(w, "  FAIL phase %q: %d of %d done; allow_partial: true would let it pass\n", p.Name, p.Done, p.Planned)
+		}
+	}
 	for _, n := range rep.Notes {
 		fmt.Fprintf(w, "  note: %s\n", n)
 	}
@@ -59,7 +64,10 @@ func (c Check) mark() string {
 
 // Text is what was measured, for people.
 func (c Check) Text() string {
-	if !c.Measured {
+	switch {
+	case !c.Measured && c.Allowed:
+		return "not measured, as is allowed"
+	case !c.Measured:
 		return "not measured"
 	}
 	if c.Never {

@@ -14,35 +14,33 @@ func (s *simulation) perform(ctx context.Context, _ int, p scenario.Phase) {
 		return
 	}
 	result := s.enter(p.Name)
+	s.plan(result, p)
 	var err error
 	shakes := true // the ring has something to repair
 	switch a := p.Action.(type) {
 	case scenario.Join:
-		err = s.spread(a.Count, p.For, func(n int) error {
-			_, err := s.fleet.Start(ctx, n, "")
-			return err
-		})
+		err = s.spread(a.Count, p.For, func(n int) error { return s.start(ctx, result, n) })
 	case scenario.Leave:
-		err = s.spread(a.Count, p.For, func(n int) error { return s.stop(ctx, s.victims(n, false), false) })
+		err = s.spread(a.Count, p.For, func(n int) error { return s.stop(ctx, result, s.victims(n, false), false) })
 	case scenario.Crash:
-		err = s.spread(a.Count, p.For, func(n int) error { return s.stop(ctx, s.victims(n, a.Adjacent), true) })
+		err = s.spread(a.Count, p.For, func(n int) error { return s.stop(ctx, result, s.victims(n, a.Adjacent), true) })
 	case scenario.Churn:
-		s.churn(ctx, a, p)
+		s.churn(ctx, a, p, result)
 	case scenario.Partition:
-		err = s.disturb(ctx, p, &disturbance{from: s.someHosts(a.Fraction, nil), both: true, cut: true})
+		err = s.disturb(ctx, p, result, &disturbance{from: s.someHosts(a.Fraction, nil), both: true, cut: true})
 	case scenario.OneWayCut:
 		from := s.someHosts(a.From, nil)
-		err = s.disturb(ctx, p, &disturbance{from: from, to: s.someHosts(a.To, from), cut: true})
+		err = s.disturb(ctx, p, result, &disturbance{from: from, to: s.someHosts(a.To, from), cut: true})
 	case scenario.SlowLink:
 		from := s.someHosts(a.Fraction, nil)
-		err = s.disturb(ctx, p, &disturbance{from: from, to: s.allHosts(), latency: a.Latency})
+		err = s.disturb(ctx, p, result, &disturbance{from: from, to: s.allHosts(), latency: a.Latency})
 	case scenario.Pause:
-		err = s.disturb(ctx, p, &disturbance{from: s.fewHosts(a.Count), paused: true})
+		err = s.disturb(ctx, p, result, &disturbance{from: s.fewHosts(a.Count), paused: true})
 	case scenario.Heal:
 		err = s.faults.heal(ctx)
 	case scenario.TelemetryOutage:
 		shakes = false
-		err = s.disturb(ctx, p, &disturbance{from: s.someHosts(a.Fraction, nil), held: true})
+		err = s.disturb(ctx, p, result, &disturbance{from: s.someHosts(a.Fraction, nil), held: true})
 	case scenario.SetLoad:
 		shakes = false
 		s.driver.SetWorkload(a.Workload)
@@ -76,18 +74,62 @@ func (s *simulation) spread(count int, over time.Duration, do func(n int) error)
 	return first
 }
 
-func (s *simulation) stop(ctx context.Context, ids []chord.ID, crash bool) error {
+// plan notes what a phase asks for.
+func (s *simulation) plan(result int, p scenario.Phase) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := &s.results[result]
+	r.Partial = p.AllowPartial
+	switch a := p.Action.(type) {
+	case scenario.Join:
+		r.Planned = a.Count
+	case scenario.Leave:
+		r.Planned = a.Count
+	case scenario.Crash:
+		r.Planned = a.Count
+	case scenario.Pause:
+		r.Planned = a.Count
+	case scenario.Partition, scenario.OneWayCut, scenario.SlowLink, scenario.TelemetryOutage:
+		r.Planned = 1 // as many hosts as its share comes to, at least one
+	}
+}
+
+// did counts what a phase has done.
+func (s *simulation) did(result, n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.results[result].Done += n
+}
+
+// start starts members; those that were started before one failed count.
+func (s *simulation) start(ctx context.Context, result, n int) error {
+	started, err := s.fleet.Start(ctx, n, "")
+	s.did(result, len(started))
+	return err
+}
+
+func (s *simulation) stop(ctx context.Context, result int, ids []chord.ID, crash bool) error {
 	var first error
 	for _, id := range ids {
-		if err := s.fleet.Stop(ctx, id, crash); err != nil && first == nil {
-			first = err
+		err := s.fleet.Stop(ctx, id, crash)
+		if err != nil {
+			if first == nil {
+				first = err
+			}
+			continue
+		}
+		s.did(result, 1)
+		if !crash {
+			s.mu.Lock()
+			s.leavers[id] = result
+			s.mu.Unlock()
 		}
 	}
 	return first
 }
 
 // churn runs three Poisson processes until the phase, or the scenario, ends.
-func (s *simulation) churn(ctx context.Context, c scenario.Churn, p scenario.Phase) {
+func (s *simulation) churn(ctx context.Context, c scenario.Churn, p scenario.Phase, result int) {
 	end := p.End()
 	if p.For == 0 {
 		end = s.scenario.Duration
@@ -98,26 +140,32 @@ func (s *simulation) churn(ctx context.Context, c scenario.Churn, p scenario.Pha
 		}
 		_ = s.world.Go(ctx, func(context.Context) { // fails only when the world ends
 			for s.world.Sleep(s.exponential(rate)) == nil && (end == 0 || s.elapsed() < end) {
+				s.mu.Lock()
+				s.results[result].Planned++
+				s.mu.Unlock()
 				if err := do(); err != nil {
 					s.note("%s: %v", p.Name, err)
 				}
 			}
 		})
 	}
-	process(c.Join, func() error { _, err := s.fleet.Start(ctx, 1, ""); return err })
-	process(c.Leave, func() error { return s.stop(ctx, s.victims(1, false), false) })
-	process(c.Crash, func() error { return s.stop(ctx, s.victims(1, false), true) })
+	process(c.Join, func() error { return s.start(ctx, result, 1) })
+	process(c.Leave, func() error { return s.stop(ctx, result, s.victims(1, false), false) })
+	process(c.Crash, func() error { return s.stop(ctx, result, s.victims(1, false), true) })
 	if end > 0 {
 		_ = s.sleepUntil(end) // if the world ends, all else does too
 	}
 }
 
 // disturb brings a disturbance into force for the phase's time, or until it is healed.
-func (s *simulation) disturb(ctx context.Context, p scenario.Phase, d *disturbance) error {
+func (s *simulation) disturb(ctx context.Context, p scenario.Phase, result int, d *disturbance) error {
 	if d.cut {
 		d.cuts = s.countMembers(d.from)
 	}
 	end, err := s.faults.add(ctx, d)
+	if err == nil {
+		s.did(result, len(d.from))
+	}
 	if p.For == 0 {
 		return err
 	}

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"time"
 
 	"chordconductor/conductor/ring"
@@ -55,7 +56,14 @@ type PhaseResult struct {
 	Over     time.Duration // when the phase had done all, and its repair began to be timed
 	Repaired time.Duration // from the phase's end to the next ideal ring; negative: not before the run's end
 	Measured bool          // false: the phase does nothing to the ring
+
+	Planned int  // what it asked for: members started or stopped, hosts hit by a fault; of churn, the drawn schedule
+	Done    int  // of it; leaves count once the member is gone
+	Partial bool // the scenario allows less to be done
 }
+
+// Short reports whether a phase did less than it asked for, where the scenario does not allow that.
+func (p PhaseResult) Short() bool { return p.Done < p.Planned && !p.Partial }
 
 // A Repair is a time in which the ring was not ideal.
 type Repair struct {
@@ -119,12 +127,16 @@ type Check struct {
 	Bound    float64
 	Value    float64
 	Measured bool
+	Allowed  bool // to be not measured
 	Never    bool // it did not come to what was expected before the run's end; Value is the time until then
 	OK       bool
 }
 
-// Passed reports whether the simulation ran to its end and every expectation held.
+// Passed reports whether the simulation ran to its end, did all that its phases ask for, and every expectation held.
 func (r *Result) Passed() bool {
+	if slices.ContainsFunc(r.Phases, PhaseResult.Short) {
+		return false
+	}
 	for _, c := range r.Checks {
 		if !c.OK {
 			return false

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -28,7 +30,25 @@ func (p Problem) Error() string {
 	if p.Field != "" {
 		where += ": " + p.Field
 	}
-	return where + ": " + p.Text
+	return printable(where + ": " + p.Text)
+}
+
+// printable escapes what is no printable character, so that a file's content cannot move the cursor of a terminal or
+// turn a text around. Line feeds do not occur: a problem is one line.
+func printable(s string) string {
+	if strings.IndexFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) < 0 {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		if unicode.IsPrint(r) {
+			b.WriteRune(r)
+		} else {
+			quoted := strconv.QuoteRune(r)
+			b.WriteString(quoted[1 : len(quoted)-1])
+		}
+	}
+	return b.String()
 }
 
 // Problems is the error that Parse returns.
@@ -49,7 +69,8 @@ const maxProblems = 20
 type decoder struct {
 	file     string
 	problems Problems
-	more     int // beyond maxProblems; the last one says how many
+	phasesAt []placedPhase // by time
+	more     int           // beyond maxProblems; the last one says how many
 }
 
 func (d *decoder) fail(n *yaml.Node, field, format string, args ...any) {
@@ -122,8 +143,13 @@ func (d *decoder) text(to *string, maxLen int) setter {
 	return func(n *yaml.Node, field string) {
 		want := fmt.Sprintf("a text of 1 to %d characters", maxLen)
 		if s, ok := d.scalar(n, field, want); ok {
-			if s == "" || len(s) > maxLen {
-				d.fail(n, field, "want %s", want)
+			if count := utf8.RuneCountInString(s); count == 0 || count > maxLen {
+				d.fail(n, field, "has %d characters: expected %s", count, want)
+				return
+			}
+			if i := strings.IndexFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }); i >= 0 {
+				r, _ := utf8.DecodeRuneInString(s[i:])
+				d.fail(n, field, "has the character %U, which is not printable", r)
 				return
 			}
 			*to = s
@@ -155,12 +181,23 @@ func (d *decoder) flag(to *bool) setter {
 		if !ok {
 			return
 		}
-		if s != "true" && s != "false" {
+		switch s { // as the core schema of YAML 1.2 has them
+		case "true", "True", "TRUE":
+			*to = true
+		case "false", "False", "FALSE":
+			*to = false
+		default:
 			d.fail(n, field, "%q: want true or false", clip(s))
-			return
 		}
-		*to = s == "true"
 	}
+}
+
+// ambiguous says why a number with zeros in front is refused: YAML 1.1 reads it as octal, YAML 1.2 as decimal.
+const ambiguous = "a number with a leading zero is octal to some programs and decimal to others; write it without"
+
+func leadingZero(s string) bool {
+	s = strings.TrimLeft(s, "+-")
+	return len(s) > 1 && s[0] == '0' && s[1] >= '0' && s[1] <= '9'
 }
 
 func (d *decoder) integer(to *int, low, high int) setter {
@@ -168,6 +205,10 @@ func (d *decoder) integer(to *int, low, high int) setter {
 	return func(n *yaml.Node, field string) {
 		s, ok := d.scalar(n, field, want)
 		if !ok {
+			return
+		}
+		if leadingZero(s) {
+			d.fail(n, field, "%q: %s", clip(s), ambiguous)
 			return
 		}
 		v, err := strconv.Atoi(s)
@@ -184,6 +225,10 @@ func (d *decoder) seed(to *uint64) setter {
 		const want = "a whole number from 0 to 2^64-1"
 		s, ok := d.scalar(n, field, want)
 		if !ok {
+			return
+		}
+		if leadingZero(s) {
+			d.fail(n, field, "%q: %s", clip(s), ambiguous)
 			return
 		}
 		v, err := strconv.ParseUint(s, 0, 64)
@@ -213,7 +258,7 @@ func (d *decoder) number(to *float64, low, high float64, want string) setter {
 func (d *decoder) fraction(to *float64) setter { return d.number(to, 0, 1, "a share from 0 to 1") }
 
 func (d *decoder) duration(to *time.Duration, low, high time.Duration) setter {
-	want := fmt.Sprintf("a duration from %s to %s, such as 500ms, 2.5s or 1m", short(low), short(high))
+	want := fmt.Sprintf("a duration from %s to %s, such as 500ms, 2.5s or 1m", Short(low), Short(high))
 	return func(n *yaml.Node, field string) {
 		s, ok := d.scalar(n, field, want)
 		if !ok {
@@ -228,8 +273,8 @@ func (d *decoder) duration(to *time.Duration, low, high time.Duration) setter {
 	}
 }
 
-// short writes a duration without the zeros behind it: 24h, not 24h0m0s.
-func short(d time.Duration) string {
+// Short writes a duration as a scenario has it, without the zeros behind it: 24h, not 24h0m0s.
+func Short(d time.Duration) string {
 	text := d.String()
 	for _, zero := range []string{"m0s", "h0m"} {
 		if strings.HasSuffix(text, zero) {
@@ -239,7 +284,7 @@ func short(d time.Duration) string {
 	return text
 }
 
-// rate reads "200/s", "30/m", "2/h" into a number per second.
+// rate reads "200/s", "30/m", "2/h" into a number per second; a bare number is one per second.
 func (d *decoder) rate(to *float64, high float64) setter {
 	want := fmt.Sprintf("a rate up to %g/s, such as 200/s, 0.5/s or 30/m", high)
 	return func(n *yaml.Node, field string) {
@@ -247,7 +292,10 @@ func (d *decoder) rate(to *float64, high float64) setter {
 		if !ok {
 			return
 		}
-		amount, unit, _ := strings.Cut(s, "/")
+		amount, unit, given := strings.Cut(s, "/")
+		if !given {
+			unit = "s"
+		}
 		v, err := strconv.ParseFloat(strings.TrimSpace(amount), 64)
 		switch strings.TrimSpace(unit) {
 		case "s":
@@ -268,9 +316,12 @@ func (d *decoder) rate(to *float64, high float64) setter {
 
 // clip keeps a value quoted in an error short.
 func clip(s string) string {
-	const most = 40
+	most := 40 // bytes
 	if len(s) <= most {
 		return s
+	}
+	for most > 0 && !utf8.RuneStart(s[most]) {
+		most--
 	}
 	return s[:most] + "…"
 }

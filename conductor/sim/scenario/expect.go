@@ -22,11 +22,19 @@ const (
 	MaxViolations       Metric = "max_violations"         // most violations of the invariant at one time
 )
 
+// metrics are all of them.
+var metrics = []Metric{
+	LostKeys, FinalRingError, WrongLookups, StaleReads, FailedPer10k, P99Lookup, MeanHops, RepairedWithin, UnmarkedWrongFields, MaxViolations,
+}
+
 // An Expectation is an upper bound.
 type Expectation struct {
 	Metric Metric  `json:"metric"`
 	Bound  float64 `json:"bound"` // seconds for durations
 }
+
+// loadMetrics are those that need answered operations to be measured.
+var loadMetrics = []Metric{LostKeys, WrongLookups, StaleReads, FailedPer10k, P99Lookup, MeanHops}
 
 // Expects reports whether the scenario bounds a metric.
 func (s *Scenario) Expects(m Metric) bool {
@@ -39,7 +47,7 @@ func (m Metric) Seconds() bool { return m == P99Lookup || m == RepairedWithin }
 // Format writes a value of the metric for people.
 func (m Metric) Format(v float64) string {
 	if m.Seconds() {
-		return time.Duration(v * float64(time.Second)).Round(100 * time.Microsecond).String()
+		return Short(time.Duration(v * float64(time.Second)).Round(100 * time.Microsecond))
 	}
 	return strconv.FormatFloat(v, 'g', 6, 64)
 }

@@ -36,7 +36,7 @@ func Parse(file string, source []byte) (*Scenario, error) {
 	if len(source) > MaxSource {
 		return nil, Problems{{File: file, Text: fmt.Sprintf("%d bytes: a scenario has at most %d", len(source), MaxSource)}}
 	}
-	root, err := document(source)
+	root, err := document(withoutVersion(source))
 	if err != nil {
 		return nil, Problems{syntaxProblem(file, source, err)}
 	}
@@ -55,6 +55,13 @@ func Parse(file string, source []byte) (*Scenario, error) {
 	}
 	return s, nil
 }
+
+// yamlVersion is a directive that the YAML library knows only for version 1.1. What differs between the versions, numbers
+// with leading zeros and words for true and false, is read here and not by the library.
+var yamlVersion = regexp.MustCompile(`\A((?:\s*(?:#[^\n]*)?\n)*)%YAML[ \t]+1\.[0-9]+[ \t]*(?:#[^\n]*)?(\r?\n)`)
+
+// withoutVersion makes a comment of the directive, so that lines keep their numbers.
+func withoutVersion(source []byte) []byte { return yamlVersion.ReplaceAll(source, []byte("${1}#${2}")) }
 
 // document returns the root node of the one YAML document in source, or nil if there is none.
 func document(source []byte) (*yaml.Node, error) {
@@ -124,6 +131,9 @@ func (d *decoder) scenario(root *yaml.Node, s *Scenario) {
 	}
 	if s.Duration == 0 && len(s.Expect) > 0 {
 		d.fail(expect, "expect", "a scenario without a duration has no end at which to judge; add duration")
+	}
+	if len(d.problems) == 0 {
+		d.possible(expect, s)
 	}
 }
 
@@ -213,6 +223,7 @@ func (d *decoder) expect(n *yaml.Node, path string, s *Scenario) {
 			*bound = v.Seconds()
 		}
 	}
+	fs["allow_unmeasured"] = func(n *yaml.Node, f string) { d.unmeasured(n, f, s) }
 	for _, name := range d.mapping(n, path, fs) {
 		if b := bounds[Metric(name)]; b != nil {
 			s.Expect = append(s.Expect, Expectation{Metric(name), *b})

@@ -14,6 +14,8 @@ type Phase struct {
 	At     time.Duration `json:"at_ns"`
 	For    time.Duration `json:"for_ns"`
 	Action Action        `json:"action"`
+	// AllowPartial lets the run pass although the phase could not do all that it asks for.
+	AllowPartial bool `json:"allow_partial,omitempty"`
 }
 
 // End is the instant at which the phase is over; without For its own beginning.
@@ -122,7 +124,7 @@ func (a OneWayCut) String() string {
 	return fmt.Sprintf("one-way cut: %.0f %% cannot call %.0f %%", 100*a.From, 100*a.To)
 }
 func (a SlowLink) String() string {
-	return fmt.Sprintf("slow link: %.0f %% answer %v late", 100*a.Fraction, a.Latency)
+	return fmt.Sprintf("slow link: %.0f %% answer %s late", 100*a.Fraction, Short(a.Latency))
 }
 func (a Pause) String() string { return fmt.Sprintf("pause %d", a.Count) }
 func (Heal) String() string    { return "heal" }

@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -21,7 +22,10 @@ func (d *decoder) phases(n *yaml.Node, s *Scenario) {
 	for i, item := range n.Content {
 		d.phase(resolve(item), fmt.Sprintf("phases[%d]", i), s)
 	}
-	slices.SortStableFunc(s.Phases, func(a, b Phase) int { return int(a.At - b.At) })
+	slices.SortStableFunc(d.phasesAt, func(a, b placedPhase) int { return cmp.Compare(a.At, b.At) })
+	for _, p := range d.phasesAt {
+		s.Phases = append(s.Phases, p.Phase)
+	}
 }
 
 // phase decodes one phase. Its verbs are fields beside at, for and name, and exactly one of them must be there.
@@ -40,18 +44,21 @@ func (d *decoder) phase(n *yaml.Node, path string, s *Scenario) {
 		return v
 	}
 	seen := d.mapping(n, path, fields{
-		"name":     d.text(&p.Name, 80),
-		"at":       d.duration(&p.At, 0, MaxDuration),
-		"for":      d.duration(&p.For, time.Millisecond, MaxDuration),
-		"adjacent": d.flag(&adjacent),
-		"join":     func(n *yaml.Node, f string) { verb(f, Join{count(n, f)}) },
-		"leave":    func(n *yaml.Node, f string) { verb(f, Leave{count(n, f)}) },
-		"crash":    func(n *yaml.Node, f string) { verb(f, Crash{Count: count(n, f)}) },
-		"pause":    func(n *yaml.Node, f string) { verb(f, Pause{count(n, f)}) },
-		"churn":    func(n *yaml.Node, f string) { verb(f, d.churn(n, f)) },
+		"name":          d.text(&p.Name, 80),
+		"at":            d.duration(&p.At, 0, MaxDuration),
+		"for":           d.duration(&p.For, time.Millisecond, MaxDuration),
+		"adjacent":      d.flag(&adjacent),
+		"allow_partial": d.flag(&p.AllowPartial),
+		"join":          func(n *yaml.Node, f string) { verb(f, Join{count(n, f)}) },
+		"leave":         func(n *yaml.Node, f string) { verb(f, Leave{count(n, f)}) },
+		"crash":         func(n *yaml.Node, f string) { verb(f, Crash{Count: count(n, f)}) },
+		"pause":         func(n *yaml.Node, f string) { verb(f, Pause{count(n, f)}) },
+		"churn":         func(n *yaml.Node, f string) { verb(f, d.churn(n, f)) },
 		"heal": func(n *yaml.Node, f string) {
-			var yes string
-			oneOf(d, &yes, "true")(n, f)
+			yes := true
+			if d.flag(&yes)(n, f); !yes {
+				d.fail(n, f, "want true: leave the phase out instead")
+			}
 			verb(f, Heal{})
 		},
 		"partition":        func(n *yaml.Node, f string) { verb(f, Partition{d.share(n, f, "fraction")["fraction"]}) },
@@ -87,7 +94,13 @@ func (d *decoder) phase(n *yaml.Node, path string, s *Scenario) {
 	if p.Name == "" {
 		p.Name = action.String()
 	}
-	s.Phases = append(s.Phases, p)
+	d.phasesAt = append(d.phasesAt, placedPhase{p, n})
+}
+
+// A placedPhase knows where in the file it is.
+type placedPhase struct {
+	Phase
+	node *yaml.Node
 }
 
 func (d *decoder) checkPhase(n *yaml.Node, path string, seen, verbs []string, s *Scenario, p Phase) {
@@ -105,7 +118,7 @@ func (d *decoder) checkPhase(n *yaml.Node, path string, seen, verbs []string, s 
 		d.fail(n, path+".at", "missing: when the phase begins, since the start")
 	}
 	if s.Duration > 0 && p.End() > s.Duration {
-		d.fail(n, path, "ends at %v, after the scenario's duration of %v", p.End(), s.Duration)
+		d.fail(n, path, "ends at %s, after the scenario's duration of %s", Short(p.End()), Short(s.Duration))
 	}
 	if slices.Contains(verbs, "heal") && p.For > 0 {
 		d.fail(n, path+".for", "heal happens at once")

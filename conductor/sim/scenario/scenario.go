@@ -17,6 +17,8 @@ type Scenario struct {
 	Phases   []Phase       `json:"phases"`
 	Duration time.Duration `json:"duration_ns"` // 0: until stopped
 	Expect   []Expectation `json:"expect"`
+	// AllowUnmeasured are metrics of Expect that hold also if the run had nothing to measure them by.
+	AllowUnmeasured []Metric `json:"allow_unmeasured,omitempty"`
 
 	Source string `json:"-"` // the text it was parsed from
 }

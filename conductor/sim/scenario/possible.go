@@ -1,0 +1,101 @@
+package scenario
+
+import (
+	"slices"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// unmeasured decodes the list of metrics that hold also if there was nothing to measure.
+func (d *decoder) unmeasured(n *yaml.Node, path string, s *Scenario) {
+	if n.Kind != yaml.SequenceNode {
+		d.fail(n, path, "want a list of expectations, such as [lost_keys]")
+		return
+	}
+	for _, item := range n.Content {
+		var m Metric
+		oneOf(d, &m, metrics...)(resolve(item), path)
+		if m != "" {
+			s.AllowUnmeasured = append(s.AllowUnmeasured, m)
+		}
+	}
+}
+
+// possible refuses what cannot come about whatever happens in the run. It says so before anything is started, where the
+// run itself would only end as failed.
+func (d *decoder) possible(expect *yaml.Node, s *Scenario) {
+	if expect != nil {
+		d.measurable(expect, s)
+	}
+	if s.OwnRing {
+		d.feasible(s)
+	}
+}
+
+// measurable refuses expectations that nothing in the run could measure.
+func (d *decoder) measurable(expect *yaml.Node, s *Scenario) {
+	loads := []Workload{s.Workload}
+	for _, p := range s.Phases {
+		if a, ok := p.Action.(SetLoad); ok {
+			loads = append(loads, a.Workload)
+		}
+	}
+	any := func(has func(Workload) bool) bool { return slices.ContainsFunc(loads, has) }
+	runs := any(func(w Workload) bool { return w.Rate > 0 })
+	writes := any(func(w Workload) bool { return w.Rate > 0 && w.Reads < 1 && w.Lookups < 1 })
+	for _, e := range s.Expect {
+		if slices.Contains(s.AllowUnmeasured, e.Metric) {
+			continue
+		}
+		field := "expect." + string(e.Metric)
+		switch {
+		case slices.Contains(loadMetrics, e.Metric) && !runs:
+			d.fail(expect, field, "cannot be measured: no operation is ever sent; set workload.rate, or list it in expect.allow_unmeasured")
+		case e.Metric == LostKeys && !writes:
+			d.fail(expect, field, "cannot be measured: nothing is ever written; lower workload.reads or workload.lookups, or list it in expect.allow_unmeasured")
+		}
+	}
+}
+
+// feasible refuses phases that ask for more members or hosts than there can be at their time. One member always stays,
+// and one host is never hit by a fault.
+func (d *decoder) feasible(s *Scenario) {
+	members, hosts := s.Ring.Members, s.Ring.Hosts() // at most
+	unbounded := false
+	for _, p := range d.phasesAt {
+		refuse := func(most int, of string) {
+			if unbounded || p.AllowPartial {
+				return
+			}
+			d.fail(p.node, "phases."+p.Action.Verb(), "at %s there are at most %d %s that it can hit; lower the count, or add allow_partial: true", Short(p.At), max(most, 0), of)
+		}
+		stop := func(count int) {
+			if count > members-1 {
+				refuse(members-1, "members")
+			}
+			members = max(1, members-count)
+		}
+		switch a := p.Action.(type) {
+		case Join:
+			members += a.Count
+			hosts += a.Count
+		case Leave:
+			stop(a.Count)
+		case Crash:
+			if a.Adjacent && a.Count > hosts {
+				refuse(hosts, "hosts")
+			}
+			stop(a.Count)
+		case Churn:
+			unbounded = unbounded || a.Join > 0
+		case Pause:
+			if a.Count > hosts-1 {
+				refuse(hosts-1, "hosts")
+			}
+		case Partition, OneWayCut, TelemetryOutage, SlowLink:
+			if hosts < 2 {
+				refuse(hosts-1, "hosts")
+			}
+		}
+	}
+}
