@@ -1,8 +1,20 @@
-// Package simtest runs whole rings, keys and all, through random schedules of joins, leaves, crashes, cuts and client
-// operations in a simulated world (node/simenv), and judges them by an oracle that sees everything. It consists of tests
-// alone. One seed is one run; a failing one is printed with the shortest schedule that still fails:
+// Package simtest runs whole rings, keys and all, through random plans in a simulated world (node/simenv), and judges
+// them by an oracle that sees everything. It consists of tests alone. A plan is a ring and a schedule of joins, leaves,
+// crashes, restarts, cuts, pauses, clock steps and client operations; one seed is one plan and one run.
 //
-//	go test ./node/simtest                         # some hundred seeds
-//	go test ./node/simtest -seeds 5000             # more of them
-//	go test ./node/simtest -run Random -seed 1234  # one of them again
+// The space of plans (space_test.go) has dimensions with levels, of which an orthogonal array draws every pair equally
+// often; what lies within the levels is drawn by chance (draw_test.go). What a run must keep are the promises of
+// docs/promises.md.
+//
+//	go test ./node/simtest                                   # some hundred seeds
+//	go test ./node/simtest -run RandomPlans -seeds 5000      # more of them
+//	go test ./node/simtest -run RandomPlans -seed 1234       # one of them again
+//	go test ./node/simtest -run TestPlan -plan 'seed=1 m=…'  # what a failing one prints, shortened
+//
+// A shortened plan is its ring in one line, and a line for each step:
+//
+//	seed=1 m=32 r=4 R=2 hosts=3 sizes=1,16,2 keys=1
+//	2s put host=0
+//	3s crash host=1 n=1
+//	4s cut host=0 n=30 for=5s
 package simtest

@@ -202,7 +202,7 @@ func TestReadsDuringMovesNeverMiss(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			o.keys[n].last = write{result.Version, string(value)}
+			o.keys[n].last = write{result.Version, string(value), result.Copies}
 		}
 	})
 	client := r.hosts[0]
@@ -440,8 +440,8 @@ func TestMembersOfTheOnlyHostLeave(t *testing.T) {
 // TestOneSeedIsOneRun compares the whole stories of two runs.
 func TestOneSeedIsOneRun(t *testing.T) {
 	for _, seed := range []uint64{3, 4, 11} {
-		a, errA := run(seed, randomPlan(seed))
-		b, errB := run(seed, randomPlan(seed))
+		a, errA := run(seed, draw(seed))
+		b, errB := run(seed, draw(seed))
 		if errA != nil || errB != nil {
 			t.Fatalf("seed %d: %v, %v", seed, errA, errB)
 		}

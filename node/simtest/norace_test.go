@@ -2,4 +2,4 @@
 
 package simtest
 
-const defaultSeeds = 200
+const defaultSeeds = 120

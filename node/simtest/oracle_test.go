@@ -4,41 +4,103 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"chordconductor/node/keeper"
 	"chordconductor/node/member"
 	"chordconductor/node/nodepb"
 )
 
+// A promise is what a violation is a violation of: a row of docs/promises.md.
+type promise string
+
+const (
+	promiseOrder   promise = "order"
+	promiseCopies  promise = "copies"
+	promiseKept    promise = "kept"
+	promiseReads   promise = "reads"
+	promiseRefused promise = "refused"
+	promiseLeaves  promise = "leaves"
+	promiseLookups promise = "lookups"
+	promiseAnswers promise = "answers"
+	promiseRest    promise = "rest"
+)
+
 // An oracle knows every operation that a client began, and what came of it.
 type oracle struct {
-	r      *ring
-	keys   []history
-	writes int
-	wrong  []string // what must not be
-	start  time.Time
+	r       *ring
+	keys    []history
+	writes  int
+	pending int // writes that have not ended
+	wrong   []violation
+	start   time.Time
+	healed  time.Time // when nothing disturbed the ring any more
 
-	gets, puts, deletes, failed, missed, lookups int
+	extinct                   bool // no active member was left
+	gets, puts, deletes       int
+	failed, refusals, missed  int
+	lookups, leaves           int
+	order, copied             time.Duration // until the ring was in order, and all copies there
+	left                      time.Duration // the longest leave
+	gap, overlap              time.Duration // without an owner, and with two
+	calmGets, kept, voidAtEnd int
+}
+
+type violation struct {
+	promise promise
+	text    string
 }
 
 // history is what has been done to one key.
 type history struct {
-	last    write    // the acknowledged one with the greatest version
-	pending []string // values of writes that have not been acknowledged, perhaps never: they may appear
+	last    write           // the greatest version that is acknowledged, or that a get has returned
+	pending []string        // values of writes of unknown outcome: they may appear
+	refused map[string]bool // values that must not
+	lost    bool            // more hosts crashed than it had copies: anything written before may be there, or nothing
+	ever    []string
 }
 
 type write struct {
 	version uint64
 	value   string // empty: deleted
+	copies  int
 }
 
 func newOracle(r *ring) *oracle { return &oracle{r: r, keys: make([]history, r.plan.keys)} }
 
 func keyName(n int) []byte { return fmt.Appendf(nil, "key-%d", n) }
 
-func (o *oracle) complain(format string, args ...any) {
-	o.wrong = append(o.wrong, fmt.Sprintf("%v: ", o.r.w.Elapsed())+fmt.Sprintf(format, args...))
+func (o *oracle) broken(p promise, format string, args ...any) {
+	if gatedPromises[p] != "" && !*ungated {
+		return
+	}
+	o.wrong = append(o.wrong, violation{p, fmt.Sprintf("%v: ", o.r.w.Elapsed()) + fmt.Sprintf(format, args...)})
+}
+
+// verdict is what was wrong, the first of it named.
+func (o *oracle) verdict() error {
+	if len(o.wrong) == 0 {
+		return nil
+	}
+	var lines []string
+	for _, v := range o.wrong[:min(len(o.wrong), 20)] {
+		lines = append(lines, string(v.promise)+": "+v.text)
+	}
+	return errors.New(strings.Join(lines, "\n"))
+}
+
+// refused reports whether an error means that no replica has the write and none will.
+func refused(err error) bool {
+	switch status.Code(err) {
+	case codes.InvalidArgument, codes.ResourceExhausted, codes.FailedPrecondition, codes.AlreadyExists:
+		return true
+	}
+	return false
 }
 
 // fail counts an operation without an answer, unless it is the asking host that is no more.
@@ -48,11 +110,17 @@ func (o *oracle) fail(err error) {
 	}
 }
 
-// write runs a put, or with an empty value a delete.
-func (o *oracle) write(ctx context.Context, k *keeper.Keeper, n int, deleted bool) {
+// write runs a put, or a delete.
+func (o *oracle) write(ctx context.Context, k *keeper.Keeper, n int, deleted bool) error {
 	h := &o.keys[n]
+	o.pending++
+	defer func() { o.pending-- }()
 	o.writes++
-	value, op := fmt.Sprintf("value %d of key %d", o.writes, n), k.Put
+	value := fmt.Sprintf("value %d of key %d", o.writes, n)
+	if pad := o.r.plan.value - len(value); pad > 0 {
+		value += strings.Repeat(".", pad)
+	}
+	op := k.Put
 	if deleted {
 		value = ""
 		op = func(ctx context.Context, key, _ []byte, _ time.Duration) (keeper.Result, error) {
@@ -62,101 +130,211 @@ func (o *oracle) write(ctx context.Context, k *keeper.Keeper, n int, deleted boo
 	} else {
 		o.puts++
 	}
+	floor, lost, begin := h.last, h.lost, o.r.w.Now()
 	h.pending = append(h.pending, value)
 	result, err := op(ctx, keyName(n), []byte(value), 0)
+	if err != nil && !refused(err) {
+		o.fail(err)
+		return err
+	}
+	if i := slices.Index(h.pending, value); i >= 0 {
+		h.pending = slices.Delete(h.pending, i, i+1)
+	}
 	if err != nil {
+		o.refusals++
+		if value != "" {
+			if h.refused == nil {
+				h.refused = map[string]bool{}
+			}
+			h.refused[value] = true
+		}
+		return err
+	}
+	h.ever = append(h.ever, value)
+	if o.r.calm(begin) && !lost && !h.lost && result.Version <= floor.version {
+		o.broken(promiseReads, "write of key %d acknowledged with version %d, though version %d was there before", n, result.Version, floor.version)
+	}
+	h.raise(write{result.Version, value, result.Copies})
+	o.outlived(h, begin)
+	return nil
+}
+
+// raise takes note of a version that must be there from now on.
+func (h *history) raise(w write) {
+	if w.version > h.last.version {
+		h.last, h.lost = w, false
+	}
+}
+
+// lose takes note that nothing of the key needs to be there.
+func (h *history) lose() {
+	h.ever = append(h.ever, h.last.value)
+	h.last, h.lost = write{}, true
+}
+
+// read runs a get. While the ring is calm it must not miss what was acknowledged or read before it began.
+func (o *oracle) read(ctx context.Context, k *keeper.Keeper, n int) {
+	h := &o.keys[n]
+	floor, begin := h.last, o.r.w.Now()
+	result, err := k.Get(ctx, keyName(n))
+	o.gets++
+	missing := errors.Is(err, keeper.ErrNotFound)
+	if err != nil && !missing {
 		o.fail(err)
 		return
 	}
-	for i, p := range h.pending {
-		if p == value {
-			h.pending = append(h.pending[:i:i], h.pending[i+1:]...)
-			break
-		}
+	value := string(result.Value)
+	if h.refused[value] {
+		o.broken(promiseRefused, "get of key %d: %s, whose put was refused", n, short(value))
 	}
-	if result.Version > h.last.version {
-		h.last = write{result.Version, value}
+	if !o.r.calm(begin) || h.lost {
+		return
+	}
+	o.calmGets++
+	switch {
+	case missing:
+		if floor.value != "" && h.last == floor && !h.mayBe("") {
+			o.missed++
+			o.broken(promiseReads, "get of key %d at %v: not found, though version %d was there before", n, result.Owner.Addr, floor.version)
+		}
+	case result.Version < floor.version:
+		o.missed++
+		o.broken(promiseReads, "get of key %d at %v: version %d, though %d was there before", n, result.Owner.Addr, result.Version, floor.version)
+	default:
+		h.raise(write{result.Version, value, o.r.plan.replicas})
+		o.outlived(h, begin)
 	}
 }
 
-// read runs a get. While no cut is on, or has just been, it must not miss what was acknowledged before it began.
-func (o *oracle) read(ctx context.Context, k *keeper.Keeper, n int) {
-	floor := o.keys[n].last
-	result, err := k.Get(ctx, keyName(n))
-	o.gets++
-	switch {
-	case errors.Is(err, keeper.ErrNotFound):
-		if h := o.keys[n]; o.r.calm() && floor.value != "" && h.last == floor && !h.mayBe("") {
-			o.missed++
-			o.complain("get of key %d at %v: not found, though version %d is acknowledged", n, result.Owner.Addr, floor.version)
+// outlived takes note that as many hosts as a key has copies crashed while an operation on it was under way.
+func (o *oracle) outlived(h *history, begin time.Time) {
+	n := 0
+	for _, at := range o.r.crashes {
+		if !at.Before(begin) {
+			n++
 		}
-	case err != nil:
-		o.fail(err)
-	case o.r.calm() && result.Version < floor.version:
-		o.missed++
-		o.complain("get of key %d at %v: version %d, though %d is acknowledged", n, result.Owner.Addr, result.Version, floor.version)
+	}
+	if n > 0 && n >= min(h.last.copies, o.r.scarce(begin)) {
+		h.lose()
 	}
 }
+
+func short(value string) string { return strings.TrimRight(value, ".") }
 
 func (h history) mayBe(value string) bool {
-	for _, p := range h.pending {
-		if p == value {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(h.pending, value) || h.lost && (value == "" || slices.Contains(h.ever, value))
 }
 
 // lookup finds the owner of a key, which must have owned it at some instant meanwhile.
 func (o *oracle) lookup(ctx context.Context, m *member.Member, n int) {
-	key, start := o.r.hosts[0].Space().Hash(keyName(n)), o.r.w.Now()
+	key, start := testSpace(o.r.plan.bits).Hash(keyName(n)), o.r.w.Now()
 	found, err := m.Find(ctx, key, member.Recursive)
 	o.lookups++
 	if err == nil && !o.r.log.covered(found.Owner, key, start, o.r.w.Now()) {
-		o.complain("lookup of key %d answered %s, which did not own it at any time since %v", n, found.Owner.Addr, start)
+		o.broken(promiseLookups, "lookup of key %d answered %s, which did not own it at any time since %v", n, found.Owner.Addr, start)
 	}
 }
 
-// final reads every key once the ring has settled.
+// final reads every key once the ring has settled, and writes some.
 func (o *oracle) final(ctx context.Context, k *keeper.Keeper) {
-	for n, h := range o.keys {
+	for n := range o.keys {
+		h := &o.keys[n]
 		result, err := k.Get(ctx, keyName(n))
 		value := string(result.Value)
 		switch {
 		case errors.Is(err, keeper.ErrNotFound):
 			value = ""
 		case err != nil:
-			o.complain("final get of key %d: %v", n, err)
+			o.broken(promiseAnswers, "final get of key %d: %v", n, err)
 			continue
 		}
-		if value != h.last.value && !h.mayBe(value) {
-			o.complain("final get of key %d: %q, want %q of version %d or one of %q", n, value, h.last.value, h.last.version, h.pending)
+		switch {
+		case h.refused[value]:
+			o.broken(promiseRefused, "final get of key %d: %s, whose put was refused", n, short(value))
+		case value != h.last.value && !h.mayBe(value):
+			o.broken(promiseKept, "final get of key %d: %q, want %q of version %d or one of %q", n, short(value), short(h.last.value), h.last.version, h.pending)
+		case h.lost:
+			o.voidAtEnd++
+		default:
+			o.kept++
+		}
+	}
+	for n := range min(5, len(o.keys)) {
+		if err := o.write(ctx, k, n, false); err != nil && !(o.r.plan.memory != nil && status.Code(err) == codes.ResourceExhausted) {
+			o.broken(promiseAnswers, "final put of key %d: %v", n, err)
 		}
 	}
 }
 
-// copies checks that every key is on as many hosts as it should be, at one version.
-func (o *oracle) copies() {
-	want := min(o.r.plan.replicas, len(o.r.hosts))
-	for n := range o.keys {
-		versions := map[uint64]int{}
-		for _, h := range o.r.hosts {
-			for _, m := range h.Members() {
-				a, err := keeperOf(m).Fetch(context.Background(), &nodepb.FetchRequest{Keys: [][]byte{keyName(n)}})
-				if err != nil {
-					panic(err)
-				}
-				for _, rec := range a.Records {
-					versions[rec.Version]++
-				}
+// holders counts the copies of a key by version, and the hosts that have one of the greatest.
+func (o *oracle) holders(n int) (versions map[uint64]int, hosts int) {
+	versions = map[uint64]int{}
+	var greatest uint64
+	for _, h := range o.r.hosts {
+		var here uint64
+		for _, m := range h.Members() {
+			a, err := keeperOf(m).Fetch(context.Background(), &nodepb.FetchRequest{Keys: [][]byte{keyName(n)}})
+			if err != nil {
+				panic(err)
+			}
+			for _, rec := range a.Records {
+				versions[rec.Version]++
+				here = max(here, rec.Version)
 			}
 		}
+		switch {
+		case here > greatest:
+			greatest, hosts = here, 1
+		case here == greatest && here > 0:
+			hosts++
+		}
+	}
+	return versions, hosts
+}
+
+// wanted is on how many hosts a key should be.
+func (o *oracle) wanted() int {
+	n := 0
+	for _, h := range o.r.hosts {
+		if len(h.Members()) > 0 {
+			n++
+		}
+	}
+	return min(o.r.plan.replicas, n)
+}
+
+// under counts the keys that are on too few hosts. Where memory is scarce none can be asked for.
+func (o *oracle) under() int {
+	short := 0
+	for n := range o.keys {
+		if _, hosts := o.holders(n); hosts > 0 && hosts < o.wanted() && o.r.plan.memory == nil {
+			short++
+		}
+	}
+	return short
+}
+
+// few describes some keys that are on too few hosts.
+func (o *oracle) few() string {
+	var all []string
+	for n := range o.keys {
+		if versions, hosts := o.holders(n); hosts > 0 && hosts < o.wanted() && len(all) < 3 {
+			all = append(all, fmt.Sprintf("key %d on %d hosts of %d, versions and copies %v", n, hosts, o.wanted(), versions))
+		}
+	}
+	return strings.Join(all, "; ")
+}
+
+// copies checks that every key is on as many hosts as it should be, at one version, and on no others.
+func (o *oracle) copies() {
+	for n := range o.keys {
+		versions, _ := o.holders(n)
 		total := 0
 		for _, count := range versions {
 			total += count
 		}
-		if total > 0 && (len(versions) != 1 || total != want) {
-			o.complain("key %d has %d copies of %d versions, want %d of one", n, total, len(versions), want)
+		if total > 0 && (len(versions) != 1 || total != o.wanted()) && o.r.plan.memory == nil {
+			o.broken(promiseRest, "key %d has %d copies of %d versions, want %d of one", n, total, len(versions), o.wanted())
 		}
 	}
 }

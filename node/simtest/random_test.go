@@ -2,56 +2,163 @@ package simtest
 
 import (
 	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 )
 
 var (
-	seeds     = flag.Int("seeds", defaultSeeds, "random schedules to run")
-	shrinking = flag.Int("shrink", 500, "runs to spend on shortening a schedule that fails")
-	story     = flag.Bool("story", false, "print what the members tell about ownership")
-	seed      = flag.Uint64("seed", 0, "run the random schedule of this seed alone")
+	seeds     = flag.Int("seeds", defaultSeeds, "random plans to run")
+	first     = flag.Uint64("first", 1, "the seed to begin with")
+	shrinking = flag.Int("shrink", 300, "runs to spend on shortening a plan that fails")
+	story     = flag.Bool("story", false, "print what the members report about ownership")
+	seed      = flag.Uint64("seed", 0, "run the random plan of this seed alone")
+	planFlag  = flag.String("plan", "", "run this plan, or the one in the file behind @, as a failing test prints it")
+	limit     = flag.Duration("limit", 0, "begin no other plan after so long")
+	timing    = flag.Bool("timing", false, "print how long each plan takes")
+	ungated   = flag.Bool("ungated", false, "draw what is known to fail, too")
 )
 
-// failedOnce are seeds beyond the usual ones that have found something.
-var failedOnce = []uint64{
-	553, // a member that had long looked for others joined afresh though somebody had just joined behind it
-}
+// fullSeeds is the full run, in which every pair of levels is drawn 50 times.
+const fullSeeds = 5000
 
-func TestSeedsThatFailedOnce(t *testing.T) {
-	for _, n := range failedOnce {
-		if _, err := run(n, randomPlan(n)); err != nil {
-			t.Errorf("seed %d fails again: %v", n, err)
+// TestPlan runs the plan behind -plan; without one the shortened plans in testdata, each of which has once shown something
+// that is mended.
+func TestPlan(t *testing.T) {
+	texts := map[string]string{"-plan": *planFlag}
+	file, isFile := strings.CutPrefix(*planFlag, "@")
+	files := []string{file}
+	if *planFlag == "" {
+		var err error
+		if files, err = filepath.Glob("testdata/*.plan"); err != nil {
+			t.Fatal(err)
 		}
 	}
-}
-
-// TestRandomSchedules runs random schedules, and prints the shortest part it finds of one that fails.
-func TestRandomSchedules(t *testing.T) {
-	first, last := uint64(1), uint64(*seeds)
-	if *seed != 0 {
-		first, last = *seed, *seed
+	if *planFlag == "" || isFile {
+		texts = map[string]string{}
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			texts[file] = string(text)
+		}
 	}
-	var total oracle
-	suspected := 0
-	for n := first; n <= last; n++ {
-		p := randomPlan(n)
+	for name, text := range texts {
+		n, p, err := parsePlan(text)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
 		o, err := run(n, p)
 		if err != nil {
-			t.Logf("seed %d fails with %d steps: %v", n, len(p.steps), err)
-			p, err = shrink(n, p, err, *shrinking)
-			t.Fatalf("seed %d: %v\n%v", n, err, p)
+			t.Errorf("%s: %v", name, err)
 		}
-		total.gets += o.gets
-		total.puts += o.puts
-		total.deletes += o.deletes
-		total.failed += o.failed
-		total.lookups += o.lookups
-		if p.loss == 0 && !p.cuts {
-			suspected += len(o.r.log.suspected)
-			gap, over := o.r.log.gaps(o.start, o.r.w.Now())
-			t.Logf("seed %d: ownerless %v, overlap %v", n, gap, over)
+		t.Logf("%s: in order after %v, all copies after %v", name, o.order, o.copied)
+	}
+}
+
+// An outcome is what the run of one seed showed.
+type outcome struct {
+	seed uint64
+	at   point
+	o    *oracle
+	err  error
+}
+
+// runSeeds runs seeds on some processors, and gives the outcomes in the order of the seeds. It begins no other after
+// limit.
+func runSeeds(from uint64, n, workers int, limit time.Duration) []outcome {
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	all := make([]outcome, n)
+	begin := time.Now()
+	for range workers {
+		wg.Go(func() {
+			for i := next.Add(1) - 1; i < int64(n); i = next.Add(1) - 1 {
+				if limit > 0 && time.Since(begin) > limit {
+					return
+				}
+				seed := from + uint64(i)
+				at := gated(pointOf(seed))
+				began := time.Now()
+				o, err := run(seed, drawAt(seed, at))
+				if *timing {
+					fmt.Printf("seed %d: %v, %v: %.600v\n", seed, time.Since(began).Round(time.Millisecond), at, err)
+				}
+				o.r = nil // the world is as large as all that happened
+				all[i] = outcome{seed, at, o, err}
+			}
+		})
+	}
+	wg.Wait()
+	for i, x := range all {
+		if x.o == nil {
+			return all[:i]
 		}
 	}
-	t.Logf("%d schedules: %d gets, %d puts, %d deletes, %d of these unanswered; %d lookups, none wrong; %d times a living member was taken for dead without a cut or loss",
-		last-first+1, total.gets, total.puts, total.deletes, total.failed, total.lookups, suspected)
+	return all
+}
+
+// TestRandomPlans runs random plans, and prints what is left of one that fails when it is shortened.
+func TestRandomPlans(t *testing.T) {
+	from, n := *first, *seeds
+	if *seed != 0 {
+		from, n = *seed, 1
+	}
+	all := runSeeds(from, n, runtime.GOMAXPROCS(0), *limit)
+	failed := 0
+	for _, x := range all {
+		if x.err == nil || gatedSeeds[x.seed] != "" && !*ungated {
+			continue
+		}
+		t.Errorf("seed %d: %v\n%v", x.seed, x.err, x.at)
+		if failed++; failed > 1 || *shrinking == 0 {
+			continue
+		}
+		p, err := shrink(x.seed, drawAt(x.seed, gated(pointOf(x.seed))), x.err, *shrinking)
+		t.Errorf("seed %d, shortened: %v\ngo test ./node/simtest -run TestPlan -plan '%s'", x.seed, err, planText(x.seed, p))
+	}
+	t.Log(summary(all))
+}
+
+func summary(all []outcome) string {
+	var s oracle
+	extinct := 0
+	var order, copied []time.Duration
+	for _, x := range all {
+		s.gets += x.o.gets
+		s.calmGets += x.o.calmGets
+		s.puts += x.o.puts
+		s.deletes += x.o.deletes
+		s.failed += x.o.failed
+		s.refusals += x.o.refusals
+		s.lookups += x.o.lookups
+		s.leaves += x.o.leaves
+		s.kept += x.o.kept
+		s.voidAtEnd += x.o.voidAtEnd
+		if x.o.extinct {
+			extinct++
+		} else if x.err == nil {
+			order, copied = append(order, x.o.order), append(copied, x.o.copied)
+		}
+	}
+	return fmt.Sprintf("%d plans: %d gets (%d judged), %d puts, %d deletes, %d of unknown outcome, %d refused; %d lookups; %d leaves; %d keys kept, %d not bound; nobody left in %d; in order after %v (p99) %v (most), copies after %v, %v",
+		len(all), s.gets, s.calmGets, s.puts, s.deletes, s.failed, s.refusals, s.lookups, s.leaves, s.kept, s.voidAtEnd, extinct,
+		quantile(order, .99), quantile(order, 1), quantile(copied, .99), quantile(copied, 1))
+}
+
+func quantile(all []time.Duration, q float64) time.Duration {
+	if len(all) == 0 {
+		return 0
+	}
+	all = slices.Clone(all)
+	slices.Sort(all)
+	return all[min(len(all)-1, int(q*float64(len(all))))]
 }

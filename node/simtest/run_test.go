@@ -2,13 +2,28 @@ package simtest
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
+
+	"chordconductor/node/keeper"
+	"chordconductor/otel/chordevent"
 )
 
-// settleTime is how long a ring may take to be in order again once nothing happens any more.
-const settleTime = 5 * time.Minute
+const (
+	// convergence is T: 30 base intervals and 30 call limits of the defaults, in which a ring is in order again once
+	// nothing happens any more.
+	convergence = 30*500*time.Millisecond + 30*500*time.Millisecond
+
+	// settleTime is how long is waited for it, to see how late it is.
+	settleTime = 2 * convergence
+
+	// repairTime is one detection-and-repair time: what crashes within it counts as simultaneous, of which a key
+	// survives one less than it has copies.
+	repairTime = 25 * time.Second
+)
 
 // run runs a plan, and returns what was wrong, and the oracle that saw it.
 func run(seed uint64, p plan) (*oracle, error) {
@@ -18,55 +33,117 @@ func run(seed uint64, p plan) (*oracle, error) {
 	for range p.hosts {
 		r.add()
 	}
-	if !r.w.RunUntil(time.Minute, 100*time.Millisecond, r.settled) {
-		return o, fmt.Errorf("the first %d hosts do not make a ring", p.hosts)
+	if !r.w.RunUntil(2*time.Minute, 100*time.Millisecond, r.settled) {
+		o.broken(promiseOrder, "the first %d hosts do not make a ring: %s", p.hosts, r)
+		return o, o.verdict()
 	}
 	r.watch()
-	if p.fill {
-		filled := false
-		_ = r.hosts[0].layer.Go(context.Background(), func(ctx context.Context) {
-			for n := range p.keys {
-				o.write(ctx, r.hosts[0].keeper(0), n, false)
-			}
-			filled = true
-		})
-		if !r.w.RunUntil(10*time.Minute, time.Second, func() bool { return filled }) {
-			return o, fmt.Errorf("the first puts do not end")
+	if p.fill && !o.on(r.pick(0), 10*time.Minute, func(ctx context.Context, k *keeper.Keeper) {
+		for n := range p.keys {
+			o.write(ctx, k, n, false)
 		}
+	}) {
+		o.broken(promiseAnswers, "the first puts do not end")
+		return o, o.verdict()
 	}
-	o.start = r.w.Now()
+	o.start, r.fair = r.w.Now(), false
+	r.apply()
 	begin := r.w.Elapsed()
 	for _, s := range p.steps {
 		r.w.At(s.at, func() { o.do(s) })
 	}
-	if n := len(p.steps); n > 0 {
-		r.w.Run(begin + p.steps[n-1].at - r.w.Elapsed())
+	last := time.Duration(0)
+	for _, s := range p.steps {
+		last = max(last, s.at)
+		switch s.kind {
+		case cut, cut3, oneway, pause, restart:
+			last = max(last, s.at+s.dur)
+		}
 	}
+	r.w.Run(begin + last - r.w.Elapsed())
 	r.fair = true
 	r.heal()
-	if !r.w.RunUntil(settleTime, 100*time.Millisecond, r.settled) {
-		return o, fmt.Errorf("not in order %v after the last step: %s", settleTime, r)
+	o.healed = r.w.Now()
+	if r.active() == 0 { // nobody is left whom a promise could bind
+		o.extinct = true
+		return o, o.verdict()
 	}
-	r.w.Run(2 * time.Minute) // for leftovers to go
-	if !r.settled() {
-		return o, fmt.Errorf("in order, and then not any more: %s", r)
+	r.strand()
+	if !o.converge() {
+		return o, o.verdict()
 	}
+	if p.rest > 0 {
+		r.w.Run(p.rest) // for leftovers to go
+		if !r.settled() {
+			o.broken(promiseOrder, "in order, and then not any more: %s", r)
+		}
+		o.copies()
+	}
+	if !r.w.RunUntil(time.Minute, 100*time.Millisecond, func() bool { return o.pending == 0 }) {
+		o.broken(promiseAnswers, "%d writes do not end", o.pending)
+	}
+	ended := false
+	for h := r.pick(int(seed % 1000)); !ended; {
+		if h.keeper(0) == nil {
+			h = r.pick(slices.Index(r.hosts, h) + 1)
+			continue
+		}
+		if ended = o.on(h, 10*time.Minute, o.final); !ended {
+			o.broken(promiseAnswers, "the final operations do not end")
+			break
+		}
+	}
+	o.gap, o.overlap = r.log.gaps(o.start, r.w.Now())
+	return o, o.verdict()
+}
+
+// on runs a task on a host, and reports whether it ends in time.
+func (o *oracle) on(h *host, limit time.Duration, task func(ctx context.Context, k *keeper.Keeper)) bool {
 	done := false
-	host := r.pick(int(seed % 1000))
-	if err := host.layer.Go(context.Background(), func(ctx context.Context) {
-		o.final(ctx, host.keeper(0))
+	if err := h.layer.Go(context.Background(), func(ctx context.Context) {
+		task(ctx, h.keeper(0))
 		done = true
 	}); err != nil {
-		return o, err
+		return false
 	}
-	if !r.w.RunUntil(10*time.Minute, time.Second, func() bool { return done }) {
-		return o, fmt.Errorf("the final gets do not end")
+	return o.r.w.RunUntil(limit, 100*time.Millisecond, func() bool { return done })
+}
+
+// converge waits for one owner per range and all copies, and takes the time.
+func (o *oracle) converge() bool {
+	r := o.r
+	var order, copies time.Time
+	r.w.RunUntil(settleTime, 100*time.Millisecond, func() bool {
+		switch {
+		case r.leaving > 0 || !r.settled():
+			order, copies = time.Time{}, time.Time{}
+			return false
+		case order.IsZero():
+			order = r.w.Now()
+		}
+		if copies.IsZero() && o.under() == 0 {
+			copies = r.w.Now()
+		}
+		return !copies.IsZero()
+	})
+	since := o.healed
+	if r.changed.After(since) {
+		since = r.changed
 	}
-	o.copies()
-	if len(o.wrong) > 0 {
-		return o, fmt.Errorf("%s", strings.Join(o.wrong, "\n"))
+	if order.IsZero() {
+		o.broken(promiseOrder, "not in order %v after the last change: %s", r.w.Now().Sub(since), r)
+		return false
 	}
-	return o, nil
+	if o.order = max(0, order.Sub(since)); o.order > convergence+late() {
+		o.broken(promiseOrder, "in order only %v after the last change", o.order)
+	}
+	if copies.IsZero() {
+		copies = r.w.Now()
+		o.broken(promiseCopies, "%d of %d keys on too few hosts %v after the last change: %s", o.under(), len(o.keys), r.w.Now().Sub(since), o.few())
+	} else if o.copied = max(0, copies.Sub(since)); o.copied > convergence+late() {
+		o.broken(promiseCopies, "all keys on enough hosts only %v after the last change", o.copied)
+	}
+	return true
 }
 
 // do does one step. What takes time is a task of the host concerned.
@@ -78,42 +155,131 @@ func (o *oracle) do(s step) {
 	}
 	switch s.kind {
 	case join:
-		if len(r.hosts) < 16 && !r.cut {
-			r.add()
+		for range s.n {
+			if len(r.hosts) < maxHosts && r.room() {
+				r.add()
+			}
 		}
 	case leave:
-		if !h.leaving && len(r.hosts) > 1 && !r.cut {
-			r.leave(h, nil)
-		}
-	case crash:
-		if len(r.hosts) > s.n && r.w.Now().Sub(r.few) > repairTime {
-			for _, dead := range r.adjacent(h, s.n) {
-				r.crash(dead)
+		for _, h := range r.adjacent(h, min(s.n, len(r.hosts)-1)) {
+			if staying := slices.DeleteFunc(slices.Clone(r.hosts), func(other *host) bool { return other.leaving || other.keeper(0) == nil }); !h.leaving && len(staying) > 1 {
+				o.leave(h)
 			}
 		}
-	case cut:
-		r.separate(s.n)
-	case heal:
-		r.heal()
-	default:
-		k := h.keeper(s.host)
-		if k == nil {
-			return
-		}
-		_ = h.layer.Go(context.Background(), func(ctx context.Context) { // a host that is no more does nothing
-			switch s.kind {
-			case put:
-				o.write(ctx, k, s.n, false)
-			case del:
-				o.write(ctx, k, s.n, true)
-			case get:
-				if m := h.Any(); m != nil {
-					o.lookup(ctx, m, s.n)
+	case crash, restart:
+		dead := r.adjacent(h, min(s.n, len(r.hosts)-1))
+		o.crash(dead...)
+		if s.kind == restart {
+			r.w.At(s.dur, func() {
+				for _, h := range dead {
+					r.start(h.made)
 				}
-				o.read(ctx, k, s.n)
-			}
-		})
+			})
+		}
+	case old:
+		o.crash(slices.Clone(r.hosts[:max(0, len(r.hosts)-s.n)])...)
+	case cut, oneway:
+		r.separate(s.n)
+		r.sides.oneway = s.kind == oneway
+		r.apply()
+		o.healAfter(s.dur)
+	case cut3:
+		r.separate(s.n, 3)
+		o.healAfter(s.dur)
+	case pause:
+		for _, h := range r.adjacent(h, s.n) {
+			r.pause(h, s.dur)
+		}
+	case clock:
+		r.skew[h.addr] = s.dur
+		r.disturb()
+	default:
+		o.operation(s, h)
 	}
+}
+
+// room reports whether the identifiers hold the members of another host beside those that there are.
+func (r *ring) room() bool {
+	n := r.plan.size(r.made)
+	for _, h := range r.hosts {
+		n += len(h.Members())
+	}
+	return n <= 1<<min(r.plan.bits, 30)/2
+}
+
+func (o *oracle) healAfter(dur time.Duration) {
+	n := o.r.sides.cuts
+	o.r.w.At(dur, func() {
+		if o.r.sides.cuts == n {
+			o.r.heal()
+		}
+	})
+}
+
+func (o *oracle) operation(s step, h *host) {
+	k := h.keeper(s.host)
+	if k == nil {
+		return
+	}
+	_ = h.layer.Go(context.Background(), func(ctx context.Context) { // a host that is no more does nothing
+		switch s.kind {
+		case put:
+			o.write(ctx, k, s.n, false)
+		case del:
+			o.write(ctx, k, s.n, true)
+		case get:
+			if m := h.Any(); m != nil {
+				o.lookup(ctx, m, s.n)
+			}
+			o.read(ctx, k, s.n)
+		}
+	})
+}
+
+// leave lets a host leave, which it must manage where nothing is in its way.
+func (o *oracle) leave(h *host) {
+	r, begin := o.r, o.r.w.Now()
+	r.leaving++
+	o.leaves++
+	r.leave(h, func(err error) {
+		r.leaving--
+		took := r.w.Now().Sub(begin)
+		switch {
+		case h.crashed:
+		case err == nil:
+			o.left = max(o.left, took)
+		case errors.Is(err, keeper.ErrLastHost):
+		case r.calm(begin) && r.plan.memory == nil && !o.crashedSince(begin):
+			o.broken(promiseLeaves, "%s gave up its leave after %v: %v", h.addr, took, err)
+		}
+	})
+}
+
+// crash ends hosts at the same instant. Keys with fewer copies than have crashed within one repair time may be gone; while
+// the ring is disturbed, and where memory is scarce, that time goes on.
+func (o *oracle) crash(dead ...*host) {
+	r, now := o.r, o.r.w.Now()
+	since := now.Add(-repairTime)
+	if !r.calm(now.Add(-repairTime)) || r.plan.memory != nil {
+		since = o.start
+	}
+	r.crashes = slices.DeleteFunc(r.crashes, func(at time.Time) bool { return at.Before(since) })
+	copies := r.scarce(since)
+	for _, h := range dead {
+		if h.entered || h.keeper(0) != nil {
+			r.crashes = append(r.crashes, now)
+		}
+		r.crash(h)
+	}
+	for n := range o.keys {
+		if h := &o.keys[n]; len(r.crashes) >= min(h.last.copies, copies) && h.last.copies > 0 {
+			h.lose()
+		}
+	}
+}
+
+func (o *oracle) crashedSince(t time.Time) bool {
+	return slices.ContainsFunc(o.r.crashes, func(at time.Time) bool { return !at.Before(t.Add(-repairTime)) })
 }
 
 // String shows who owns what, for those who want to know why it is not in order.
@@ -127,8 +293,15 @@ func (r *ring) String() string {
 			for _, p := range s.Live() {
 				succ = append(succ, h.Space().Format(p.ID))
 			}
+			if b.Len() > 6000 {
+				b.WriteString(" …")
+				return b.String()
+			}
 			fmt.Fprintf(&b, "\n  %s %s %s owns %v from %s epoch %d, predecessor %s, successors %v", h.addr, h.Space().Format(m.Self().ID), m.Status(),
 				own.Owns, h.Space().Format(own.From), own.Epoch, h.Space().Format(s.Pred.ID), succ)
+			if own.Owns && s.Pred.Real() && own.From != s.Pred.ID && m.Status() == chordevent.StatusActive {
+				b.WriteString(" (not what follows its predecessor)")
+			}
 		}
 	}
 	return b.String()

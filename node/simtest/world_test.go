@@ -2,11 +2,13 @@ package simtest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/env"
 	"chordconductor/node/env/faults"
 	"chordconductor/node/keeper"
 	"chordconductor/node/member"
@@ -23,9 +25,13 @@ type ring struct {
 	spans uint64  // started so far
 	hosts []*host // those that are alive, by start
 	made  int
-	few   time.Time // when there were last fewer than R hosts to hold copies
-	cut   bool
 	fair  bool // no message is lost from now on
+	sides sides
+	skew  map[string]time.Duration // how far clocks are off, by address
+
+	changed time.Time // of membership, the last time
+	leaving int       // hosts that are about to
+	disturbed
 
 	onMove func(receiver *host, q *nodepb.MoveRequest, after bool) // hears the steps of moves
 }
@@ -33,14 +39,18 @@ type ring struct {
 type host struct {
 	*member.Host
 	addr    string
+	made    int // the number of its address
 	sim     *simenv.Host
 	layer   *faults.Layer
 	leaving bool
+	entered bool // it had an active member once
+	join    []string
+	paused  int // pauses that are on
+	crashed bool
 }
 
 func newRing(seed uint64, p plan) *ring {
-	cfg := simenv.Config{Seed: seed, Delay: simenv.Uniform(time.Millisecond, 8*time.Millisecond)}
-	r := &ring{w: simenv.New(cfg), plan: p}
+	r := &ring{w: simenv.New(simenv.Config{Seed: seed, Delay: p.delay.draw()}), plan: p, skew: map[string]time.Duration{}, fair: true}
 	r.log = newEventLog(r.w.Now)
 	r.log.alive = func(id chord.ID, life int64) bool {
 		return slices.ContainsFunc(r.hosts, func(h *host) bool {
@@ -54,49 +64,77 @@ func newRing(seed uint64, p plan) *ring {
 // add starts a host that joins through all the others.
 func (r *ring) add() *host {
 	r.made++
-	return r.addAt(fmt.Sprintf("h%d:7000", r.made), 0)
+	return r.start(r.made)
 }
+
+func address(made int) string { return fmt.Sprintf("h%d:7000", made) }
+
+// start starts the host of a number as the plan wants it.
+func (r *ring) start(made int) *host {
+	addr := address(made)
+	if _, stepped := r.skew[addr]; !stepped {
+		r.skew[addr] = cycle(r.plan.skews, made-1, 0)
+	}
+	h := r.addHost(addr, cycle(r.plan.memory, made-1, 0))
+	h.made = made
+	for range 4 * r.plan.size(made-1) { // of few identifiers some are taken on this host already
+		if len(h.Members()) == r.plan.size(made-1) {
+			break
+		}
+		if _, err := h.Start(1); err != nil && !errors.Is(err, member.ErrTaken) {
+			panic(err)
+		}
+	}
+	return h
+}
+
+// ahead is an environment whose clock is off.
+type ahead struct {
+	env.Env
+	skew map[string]time.Duration
+	addr string
+}
+
+func (a ahead) Now() time.Time { return a.Env.Now().Add(a.skew[a.addr]) }
 
 // addAt starts a host with a memory limit, and with members of certain identifiers if any are given.
 func (r *ring) addAt(addr string, memory int64, ids ...chord.ID) *host {
-	sim, err := r.w.Host(addr)
-	if err != nil {
-		panic(err)
-	}
-	h := &host{addr: addr, sim: sim, layer: faults.New(sim, addr)}
-	cfg := member.Config{
-		Bits: r.plan.bits, Successors: r.plan.successors, Replicas: r.plan.replicas, Memory: memory,
-	}
-	for _, other := range r.hosts {
-		cfg.Join = append(cfg.Join, other.addr)
-	}
-	if h.Host, err = member.NewHost(cfg, addr, h.layer, member.Telemetry{Events: r.log, Tracer: traced{ids: &r.spans}}); err != nil {
-		panic(err)
-	}
-	sim.Serve(h.layer.ServeRing(h), moveWatch{h.layer.ServeKeys(h), r, h})
+	h := r.addHost(addr, memory)
 	for _, id := range ids {
 		if _, err := h.StartAt(id); err != nil {
 			panic(err)
 		}
 	}
 	if len(ids) == 0 {
-		if _, err := h.Start(r.plan.virtual); err != nil {
+		if _, err := h.Start(max(r.plan.virtual, 1)); err != nil {
 			panic(err)
 		}
-	}
-	r.hosts = append(r.hosts, h)
-	if err := h.layer.Set(r.weather()); err != nil {
-		panic(err)
 	}
 	return h
 }
 
-// weather is how the network is where it is not cut.
-func (r *ring) weather() []faults.Rule {
-	if r.fair || r.plan.loss == 0 {
-		return nil
+// addHost makes a host without members.
+func (r *ring) addHost(addr string, memory int64) *host {
+	sim, err := r.w.Host(addr)
+	if err != nil {
+		panic(err)
 	}
-	return []faults.Rule{{Address: faults.All, Loss: r.plan.loss}}
+	h := &host{addr: addr, sim: sim, layer: faults.New(ahead{sim, r.skew, addr}, addr)}
+	cfg := member.Config{
+		Bits: r.plan.bits, Successors: r.plan.successors, Replicas: r.plan.replicas, Memory: memory,
+	}
+	for _, other := range r.hosts {
+		cfg.Join = append(cfg.Join, other.addr)
+	}
+	h.join = cfg.Join
+	if h.Host, err = member.NewHost(cfg, addr, h.layer, member.Telemetry{Events: r.log, Tracer: traced{ids: &r.spans}}); err != nil {
+		panic(err)
+	}
+	sim.Serve(h.layer.ServeRing(h), moveWatch{h.layer.ServeKeys(h), r, h})
+	r.hosts = append(r.hosts, h)
+	r.changed = r.w.Now()
+	r.apply()
+	return h
 }
 
 // moveWatch tells the ring's onMove what comes in.
@@ -162,25 +200,12 @@ func (r *ring) pick(n int) *host {
 
 // crash ends a host without a word.
 func (r *ring) crash(h *host) {
+	h.crashed = true
 	r.hosts = slices.DeleteFunc(r.hosts, func(other *host) bool { return other == h })
 	r.log.end(h.addr)
 	h.Crash()
 	h.sim.Crash()
-}
-
-// watch notes every second whether there are R hosts that could hold copies. What was written while there were fewer
-// survives fewer crashes.
-func (r *ring) watch() {
-	ready := 0
-	for _, h := range r.hosts {
-		if !h.leaving && h.keeper(0) != nil {
-			ready++
-		}
-	}
-	if ready < r.plan.replicas {
-		r.few = r.w.Now()
-	}
-	r.w.At(time.Second, r.watch)
+	r.changed = r.w.Now()
 }
 
 // adjacent lists n hosts that follow each other on the circle, from one on.
@@ -215,6 +240,7 @@ func (r *ring) leave(h *host, done func(error)) {
 		if err == nil {
 			r.hosts = slices.DeleteFunc(r.hosts, func(other *host) bool { return other == h })
 			r.log.end(h.addr)
+			r.changed = r.w.Now()
 			r.w.At(0, h.sim.Crash) // the process ends
 		}
 		if done != nil {
@@ -226,70 +252,45 @@ func (r *ring) leave(h *host, done func(error)) {
 	}
 }
 
-// separate cuts the hosts into the first so many percent and the others.
-func (r *ring) separate(percent int) {
-	n := len(r.hosts) * percent / 100
-	for i, h := range r.hosts {
-		rules := r.weather()
-		for j, other := range r.hosts {
-			if (i < n) != (j < n) {
-				rules = append(rules, faults.Rule{Address: other.addr, Cut: true})
-			}
-		}
-		if err := h.layer.Set(rules); err != nil {
-			panic(err)
-		}
-	}
-	r.cut = true
-}
-
-// calm reports whether nobody is, or has lately been, cut off or taken for dead without being so. Only then there is one
-// owner of each key at a time, and it has all of them.
-func (r *ring) calm() bool {
-	if r.plan.cuts || r.plan.loss > 0 {
-		return false
-	}
-	n := len(r.log.suspected)
-	return n == 0 || r.w.Now().Sub(r.log.suspected[n-1]) > repairTime
-}
-
-func (r *ring) heal() {
-	for _, h := range r.hosts {
-		if err := h.layer.Set(r.weather()); err != nil {
-			panic(err)
-		}
-	}
-	r.cut = false
-}
-
 // settled reports whether the ring is ideal and every range has exactly one owner.
 func (r *ring) settled() bool {
 	var states []chord.State
 	var owned []chordevent.Ownership
 	var ids []chord.ID
+	var in *host
 	for _, h := range r.hosts {
 		for _, m := range h.Members() {
 			if m.Status() != chordevent.StatusActive {
 				return false
 			}
+			in = h
 			states = append(states, m.State())
 			owned, ids = append(owned, keeperOf(m).Ownership()), append(ids, m.Self().ID)
 		}
 	}
 	g := chord.Observe(states)
-	if !g.Ideal(r.hosts[0].Space()) {
+	if in == nil || !g.Ideal(in.Space()) {
 		return false
 	}
-	order := make([]int, len(ids))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortFunc(order, func(a, b int) int { return ids[a].Compare(ids[b]) })
-	for i, at := range order {
-		before := ids[order[(i+len(order)-1)%len(order)]]
-		if !owned[at].Owns || owned[at].From != before {
+	return partition(ids, owned, r.plan.memory != nil)
+}
+
+// partition reports whether every point of the circle has exactly one owner, and every member a range. Where memory is
+// scarce a member may be without, since nobody with keys may hand over to it.
+func partition(ids []chord.ID, owned []chordevent.Ownership, some bool) bool {
+	order := make([]int, 0, len(ids))
+	for i := range ids {
+		if owned[i].Owns {
+			order = append(order, i)
+		} else if !some {
 			return false
 		}
 	}
-	return true
+	slices.SortFunc(order, func(a, b int) int { return ids[a].Compare(ids[b]) })
+	for i, at := range order {
+		if owned[at].From != ids[order[(i+len(order)-1)%len(order)]] {
+			return false
+		}
+	}
+	return len(order) > 0
 }
