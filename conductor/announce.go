@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"chordconductor/conductor/hub/hubpb"
 	"chordconductor/conductor/sim"
 	"chordconductor/conductor/sim/scenario"
+	"chordconductor/conductor/web"
 	"chordconductor/node/env/access"
 )
 
@@ -99,10 +101,12 @@ func (c *conductor) names(address string) []string {
 	return names
 }
 
-func (c *conductor) settings() *hubpb.Settings {
+// settings are those of one client of the page, by the context of its request.
+func (c *conductor) settings(ctx context.Context) *hubpb.Settings {
+	may := web.MayCommand(ctx)
 	return &hubpb.Settings{
-		Version: version(), JaegerUrl: c.jaegerUI, GrafanaUrl: c.grafana, CanControl: c.lab != nil, NeedsToken: !c.open,
-		Replay: c.player != nil,
+		Version: version(), JaegerUrl: c.jaegerUI, GrafanaUrl: c.grafana, CanControl: c.lab != nil && may, NeedsToken: !c.open,
+		Replay: c.player != nil, ViewOnly: !may,
 	}
 }
 

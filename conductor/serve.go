@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"chordconductor/client"
+	"chordconductor/conductor/audit"
 	"chordconductor/conductor/history"
 	"chordconductor/conductor/hub"
 	"chordconductor/conductor/hub/hubpb"
@@ -49,6 +50,7 @@ func serve(ctx context.Context, o options, stdin io.Reader, stdout, stderr io.Wr
 		return err
 	}
 	if first != nil {
+		c.audit.Add(audit.Entry{Time: time.Now().UTC(), Who: "command line", From: "this machine", What: "--scenario " + o.scenario})
 		if err := c.lab.StartSimulation(first); err != nil {
 			return errors.Join(err, c.stop())
 		}
@@ -73,6 +75,7 @@ type conductor struct {
 	live   *live.Live
 	watch  *sim.Watch
 	past   *history.History
+	audit  *audit.Log
 	ingest *ingest.Server    // nil in a replay
 	tape   *recording.Writer // nil: nothing is recorded
 	hub    *hub.Hub
@@ -141,6 +144,13 @@ func (c *conductor) listen(now func() time.Time) (err error) {
 	if c.past, err = history.Open(history.Options{Dir: c.dataDir, Logf: c.logf, Meter: c.own.meter("chordconductor/conductor/history")}); err != nil {
 		return err
 	}
+	var dir string
+	if c.dataDir != "" {
+		dir = filepath.Join(c.dataDir, "audit")
+	}
+	if c.audit, err = audit.Open(dir, c.logf); err != nil {
+		return err
+	}
 	c.watch = sim.NewWatch()
 	c.live, err = live.New(live.Config{Recorder: recorders{c.watch, c.past}, Meter: c.own.meter("chordconductor/conductor/live"), Now: now})
 	return err
@@ -158,6 +168,9 @@ func (c *conductor) abandon() error {
 	if c.past != nil {
 		errs = append(errs, c.past.Close())
 	}
+	if c.audit != nil {
+		errs = append(errs, c.audit.Close())
+	}
 	return errors.Join(errs...)
 }
 
@@ -174,7 +187,7 @@ func (c *conductor) assemble() error {
 	}
 	site := web.Config{
 		Version: version(), Source: c.live, Clients: c.hub.Clients, Hub: c.hub, Assets: client.Dist(),
-		Open: c.open, Token: c.token, Names: c.names(c.http), TLS: c.options.ingest.TLS.CertFile != "",
+		Open: c.open, Token: c.token, ViewToken: c.viewToken, Audit: c.audit, Names: c.names(c.http), TLS: c.options.ingest.TLS.CertFile != "",
 		Past: c.past, Logf: c.logf,
 	}
 	if c.lab != nil {
@@ -237,7 +250,7 @@ func (c *conductor) stop() error {
 		end()
 	}
 	c.parts.Wait()
-	return errors.Join(err, c.past.Close())
+	return errors.Join(err, c.past.Close(), c.audit.Close())
 }
 
 func (c *conductor) logf(format string, args ...any) { c.log.Error(fmt.Sprintf(format, args...)) }

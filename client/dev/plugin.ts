@@ -9,6 +9,17 @@ import { FakeHistory } from "./history.ts";
 import { FakeHub } from "./messages.ts";
 import { FakeRing } from "./ring.ts";
 
+const AUDIT = [
+  {
+    time: "2026-05-04T03:02:01Z",
+    who: "token",
+    from: "192.0.2.7:5555",
+    what: "POST /api/nodes",
+    detail: '{"count":2}',
+    status: 202,
+  },
+];
+
 export interface FakeOptions {
   members: number;
   churn?: number; // changes per second
@@ -17,6 +28,7 @@ export interface FakeOptions {
   seed?: number;
   violated?: boolean; // one condition is broken, another was
   replay?: boolean; // what is told comes from a recording
+  viewOnly?: boolean; // the page's token commands nothing
 }
 
 const TICK_MS = 66;
@@ -50,6 +62,7 @@ class FakeConductor {
   private readonly greeted = new Map<WebSocket, Uint8Array>();
   private readonly timer: ReturnType<typeof setInterval>;
   private readonly token: string;
+  private readonly viewOnly: boolean;
   private readonly values = new Map<string, Buffer>();
   private ticks = 0;
   /** How the recording is played; undefined: there is none. */
@@ -60,6 +73,7 @@ class FakeConductor {
     ring.churn = options.churn ?? Number(process.env.CHORD_FAKE_CHURN ?? 0.4);
     ring.lookupRate = options.lookups ?? 20;
     this.token = options.token ?? "";
+    this.viewOnly = options.viewOnly ?? false;
     if (options.replay) this.replay = { speed: 1, paused: false, ended: false };
     // Two minutes have passed already: charts and feed have something to show.
     this.hub = new FakeHub(ring, Date.now() - 120_000);
@@ -83,7 +97,8 @@ class FakeConductor {
             resumed: false,
             settings: {
               version: "fake",
-              canControl: !this.replay,
+              canControl: !this.replay && !this.viewOnly,
+              viewOnly: this.viewOnly,
               replay: this.replay !== undefined,
               needsToken: this.token !== "",
               jaegerUrl: "http://localhost:16686",
@@ -212,6 +227,8 @@ class FakeConductor {
       case "DELETE partitions":
         this.hub.simulation.cut = 0;
         return answer(202, { ids: [] });
+      case "GET audit":
+        return answer(200, { commands: AUDIT, not_on_disk: 0 });
       case "GET workload":
         return answer(200, this.load);
       case "PUT workload":

@@ -141,7 +141,7 @@ func (c *client) welcome(ctx context.Context, hello *hubpb.Hello) (uint64, error
 	resumed, newest := c.hub.reel.resumes(hello.LastSeq)
 	resumed = resumed && hello.Epoch == epoch
 	err := c.write(ctx, encode(&hubpb.ServerMessage{Message: &hubpb.ServerMessage_Welcome{Welcome: &hubpb.Welcome{
-		Epoch: epoch, Seq: newest, Resumed: resumed, Settings: c.hub.cfg.Settings(),
+		Epoch: epoch, Seq: newest, Resumed: resumed, Settings: c.hub.cfg.Settings(ctx),
 	}}}))
 	if resumed {
 		return hello.LastSeq, err

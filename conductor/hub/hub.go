@@ -39,9 +39,9 @@ type Source interface {
 
 // Config is what a Hub needs besides its source. All of it may be absent.
 type Config struct {
-	Settings    func() *hubpb.Settings   // told to each client once
-	Simulation  func() *hubpb.Simulation // the simulation's state now; nil: there is none. Not changed once returned
-	HistoryFrom func() time.Time         // the oldest instant that can be shown; zero: no history is kept
+	Settings    func(context.Context) *hubpb.Settings // sent to each client once, by the context of its request
+	Simulation  func() *hubpb.Simulation              // the simulation's state now; nil: there is none. Not changed once returned
+	HistoryFrom func() time.Time                      // the oldest instant that can be shown; zero: no history is kept
 	// HistoryDamage lists the stretches of the history that cannot be read, oldest first. Not changed once returned.
 	HistoryDamage func() []*hubpb.HistoryDamage
 	MaxClients    int          // further ones are answered 503; 0: 256
@@ -68,7 +68,7 @@ type Hub struct {
 // New returns a hub that shows source. It fails only if the meter refuses an instrument.
 func New(source Source, cfg Config) (*Hub, error) {
 	if cfg.Settings == nil {
-		cfg.Settings = func() *hubpb.Settings { return &hubpb.Settings{} }
+		cfg.Settings = func(context.Context) *hubpb.Settings { return &hubpb.Settings{} }
 	}
 	if cfg.Simulation == nil {
 		cfg.Simulation = noSimulation

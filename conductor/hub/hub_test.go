@@ -215,7 +215,9 @@ func (p *page) until(what string, cond func() bool) {
 func TestSnapshotThenPatches(t *testing.T) {
 	var sim atomic.Pointer[hubpb.Simulation]
 	s := newStage(t, Config{
-		Settings:   func() *hubpb.Settings { return &hubpb.Settings{Version: "v1", JaegerUrl: "http://jaeger"} },
+		Settings: func(context.Context) *hubpb.Settings {
+			return &hubpb.Settings{Version: "v1", JaegerUrl: "http://jaeger"}
+		},
 		Simulation: func() *hubpb.Simulation { return sim.Load() },
 	}, nil)
 	members, events := otlptest.Ring(16, 4, time.Now())

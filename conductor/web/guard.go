@@ -1,9 +1,6 @@
 package web
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
-	"encoding/base64"
 	"net/http"
 	"net/url"
 	"runtime/debug"
@@ -31,16 +28,19 @@ func (s *Server) guard(next http.Handler) http.Handler {
 			fail(w, http.StatusMisdirectedRequest, "host %.80q is not this server; name it with --allow-host if it is", r.Host)
 		case crossOrigin.Check(r) != nil, r.URL.Path == "/ws" && foreignOrigin(r):
 			fail(w, http.StatusForbidden, "requests from another origin are refused")
-		case s.secret(r.URL.Path) && !s.authorized(r):
-			w.Header().Set("WWW-Authenticate", `Bearer realm="conductor"`)
-			fail(w, http.StatusUnauthorized, "this needs the token that the conductor was started with, as Authorization: Bearer TOKEN")
+		case s.secret(r.URL.Path):
+			s.admit(w, r, next)
 		default:
-			if r.URL.Path != "/ws" {
-				_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout)) // best effort: not every test writer has one
-			}
+			s.limitBody(w, r)
 			next.ServeHTTP(w, r)
 		}
 	})
+}
+
+func (s *Server) limitBody(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path != "/ws" {
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout)) // best effort: not every test writer has one
+	}
 }
 
 func (s *Server) headers(h http.Header) {
@@ -69,33 +69,6 @@ func foreignOrigin(r *http.Request) bool {
 // secret reports whether a path tells or changes anything of the ring.
 func (s *Server) secret(path string) bool {
 	return path == "/ws" || strings.HasPrefix(path, "/api/")
-}
-
-func (s *Server) authorized(r *http.Request) bool {
-	if s.cfg.Open {
-		return true
-	}
-	if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
-		return s.tokenIs(token)
-	}
-	if r.URL.Path != "/ws" {
-		return false
-	}
-	for _, list := range r.Header.Values("Sec-WebSocket-Protocol") {
-		for protocol := range strings.SplitSeq(list, ",") {
-			if encoded, ok := strings.CutPrefix(strings.TrimSpace(protocol), tokenProtocol); ok {
-				token, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(encoded, "="))
-				return err == nil && s.tokenIs(string(token))
-			}
-		}
-	}
-	return false
-}
-
-// tokenIs compares hashes, so that the time taken tells neither the token's content nor its length.
-func (s *Server) tokenIs(given string) bool {
-	want, got := sha256.Sum256([]byte(s.cfg.Token)), sha256.Sum256([]byte(given))
-	return s.cfg.Token != "" && subtle.ConstantTimeCompare(want[:], got[:]) == 1
 }
 
 // recovered keeps a handler's panic from the user and from the other requests.

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/net/netutil"
 
+	"chordconductor/conductor/audit"
 	"chordconductor/conductor/history"
 	"chordconductor/conductor/ingest"
 	"chordconductor/conductor/live"
@@ -57,12 +58,15 @@ type Config struct {
 	Hub     http.Handler        // nil: no WebSocket
 	Assets  fs.FS               // the built page
 
-	Open  bool     // on loopback: no token is asked for
-	Token string   // asked for unless Open
-	Names []string // further names this server may be called by in a Host header
-	TLS   bool     // served over TLS, so the page may be told to insist on it
-	Ready func() error
-	Logf  func(format string, args ...any) // told of a handler's panic; nil: nobody is
+	Open  bool   // on loopback: no token is asked for
+	Token string // asked for unless Open
+	// ViewToken sees everything but stored values and the audit log, and commands nothing; empty: there is none.
+	ViewToken string
+	Audit     *audit.Log // of commands; nil: not kept
+	Names     []string   // further names this server may be called by in a Host header
+	TLS       bool       // served over TLS, so the page may be told to insist on it
+	Ready     func() error
+	Logf      func(format string, args ...any) // told of a handler's panic; nil: nobody is
 }
 
 // Server answers HTTP requests.
@@ -122,6 +126,7 @@ func (s *Server) routes(pages http.Handler) http.Handler {
 	get("/api/ring/nodes/{id}", s.ringNode)
 	get("/api/events", s.events)
 	get("/api/stats", s.stats)
+	get("/api/audit", s.audit)
 	mux.Handle("/api/lookups", methods{http.MethodGet: s.lookups, http.MethodPost: s.lookup})
 	post("/api/nodes", s.addNodes)
 	post("/api/nodes/{id}/leave", s.leave)

@@ -21,9 +21,10 @@ async function ask(path: string, request?: { method: "PUT" | "POST"; json: unkno
   }
 }
 
-/** learnReplay asks how the replay stands, if there is one. */
+/** learnReplay asks how the replay stands, if there is one that this page may command. */
 export function learnReplay(): void {
-  if (useRing.getState().settings.replay) void ask("/api/replay");
+  const { replay, viewOnly } = useRing.getState().settings;
+  if (replay && !viewOnly) void ask("/api/replay");
   else useReplay.setState({ replay: null });
 }
 

@@ -79,6 +79,22 @@ describe.each(["light", "dark"] as const)("access, %s", (scheme) => {
   });
 });
 
+describe("the view token", () => {
+  it("shows the ring and offers no command", async () => {
+    const { url } = await ring.serve({ ...settled, viewOnly: true });
+    const page = await ring.show(`${url}?tab=control`);
+    await ready(page);
+    await page.getByText(/shows the ring and commands nothing/).waitFor();
+    await page.locator("body").press("ArrowRight");
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: "Successor list" }).waitFor();
+    expect(await page.getByRole("button", { name: "Crash" }).count()).toBe(0);
+    await page.getByRole("tab", { name: "Lookups" }).click();
+    await page.getByRole("table", { name: /Recent lookups/ }).waitFor();
+    expect(await page.getByRole("button", { name: "Find" }).count()).toBe(0);
+  });
+});
+
 describe("a narrow screen", () => {
   const narrow = { width: 390, height: 844 };
 

@@ -35,6 +35,13 @@ it("asks for no replay where none is played", () => {
   expect(asked).toEqual([]);
 });
 
+it("leaves a replay alone that it may only look at", () => {
+  useRing.setState({ settings: create(SettingsSchema, { replay: true, viewOnly: true }) });
+  learnReplay();
+  expect(holdReplay()).toBe(false);
+  expect(asked).toEqual([]);
+});
+
 it("holds a replay, lets it go on, and changes its speed", async () => {
   await replayed();
   expect(holdReplay()).toBe(true);

@@ -570,6 +570,7 @@ type Settings struct {
 	CanControl    bool                   `protobuf:"varint,4,opt,name=can_control,json=canControl,proto3" json:"can_control,omitempty"` // there is a fleet to command
 	NeedsToken    bool                   `protobuf:"varint,5,opt,name=needs_token,json=needsToken,proto3" json:"needs_token,omitempty"` // commands need the token
 	Replay        bool                   `protobuf:"varint,6,opt,name=replay,proto3" json:"replay,omitempty"`                           // a recording is played, which /api/replay commands
+	ViewOnly      bool                   `protobuf:"varint,60,opt,name=view_only,json=viewOnly,proto3" json:"view_only,omitempty"`      // this client has the view token: it sees the ring and commands nothing; can_control is false
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -642,6 +643,13 @@ func (x *Settings) GetNeedsToken() bool {
 func (x *Settings) GetReplay() bool {
 	if x != nil {
 		return x.Replay
+	}
+	return false
+}
+
+func (x *Settings) GetViewOnly() bool {
+	if x != nil {
+		return x.ViewOnly
 	}
 	return false
 }
@@ -2229,7 +2237,7 @@ const file_hub_proto_rawDesc = "" +
 	"\x05epoch\x18\x01 \x01(\tR\x05epoch\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x18\n" +
 	"\aresumed\x18\x03 \x01(\bR\aresumed\x122\n" +
-	"\bsettings\x18\x04 \x01(\v2\x16.conductor.v1.SettingsR\bsettings\"\xbe\x01\n" +
+	"\bsettings\x18\x04 \x01(\v2\x16.conductor.v1.SettingsR\bsettings\"\xdb\x01\n" +
 	"\bSettings\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12\x1d\n" +
 	"\n" +
@@ -2240,7 +2248,8 @@ const file_hub_proto_rawDesc = "" +
 	"canControl\x12\x1f\n" +
 	"\vneeds_token\x18\x05 \x01(\bR\n" +
 	"needsToken\x12\x16\n" +
-	"\x06replay\x18\x06 \x01(\bR\x06replay\"\xc5\x02\n" +
+	"\x06replay\x18\x06 \x01(\bR\x06replay\x12\x1b\n" +
+	"\tview_only\x18< \x01(\bR\bviewOnly\"\xc5\x02\n" +
 	"\bSnapshot\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12+\n" +
 	"\x04ring\x18\x02 \x01(\v2\x17.conductor.v1.RingStateR\x04ring\x12/\n" +

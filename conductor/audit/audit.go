@@ -1,0 +1,211 @@
+// Package audit keeps a record of the commands that a conductor was given: who, from where, what, and the result. The
+// newest are in memory; with a directory they are in files too, one JSON object a line, and outlive the process.
+// Package web adds to it and shows it.
+package audit
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+	"unicode/utf8"
+)
+
+const (
+	maxKept  = 1000     // entries in memory; the oldest goes
+	maxField = 300      // bytes of each text of an entry; what is longer is cut
+	maxFile  = 1 << 20  // bytes of the file written to; then it replaces the one before it, whose entries go
+	maxLine  = 16 << 10 // of a file that is read; a longer line is none of ours
+
+	current, earlier = "commands.jsonl", "commands.1.jsonl"
+)
+
+// An Entry is one command.
+type Entry struct {
+	Time   time.Time `json:"time"`
+	Who    string    `json:"who"`              // by which credential
+	From   string    `json:"from"`             // network address of the client, as this machine sees it
+	What   string    `json:"what"`             // method and path
+	Detail string    `json:"detail,omitempty"` // beginning of the body, but for stored values
+	Status int       `json:"status,omitempty"` // of HTTP
+	Error  string    `json:"error,omitempty"`
+}
+
+func (e *Entry) clip() {
+	for _, text := range []*string{&e.Who, &e.From, &e.What, &e.Detail, &e.Error} {
+		if len(*text) > maxField {
+			end := maxField
+			for end > 0 && !utf8.RuneStart((*text)[end]) {
+				end--
+			}
+			*text = (*text)[:end] + "…"
+		}
+	}
+}
+
+// Log is the record. Its methods may be called from any goroutine.
+type Log struct {
+	dir  string // empty: in memory only
+	logf func(format string, args ...any)
+
+	mu      sync.Mutex
+	kept    []Entry  // guarded by mu; oldest first
+	file    *os.File // guarded by mu; nil: in memory only, or it could not be opened again
+	size    int64    // guarded by mu
+	failing bool     // guarded by mu: the last entry could not be written
+	lost    uint64   // guarded by mu: entries that are not in the file
+}
+
+// Open continues the record in a directory, which it makes; empty: in memory. logf reports when writing begins to fail.
+func Open(dir string, logf func(format string, args ...any)) (*Log, error) {
+	l := &Log{dir: dir, logf: logf}
+	if dir == "" {
+		return l, nil
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("audit log: %w", err)
+	}
+	for _, name := range []string{earlier, current} {
+		if err := l.read(filepath.Join(dir, name)); err != nil {
+			return nil, fmt.Errorf("audit log: %w", err)
+		}
+	}
+	if err := l.open(); err != nil {
+		return nil, fmt.Errorf("audit log: %w", err)
+	}
+	return l, nil
+}
+
+// read takes the entries of a file in. Lines that are none are left alone: they may be the end of a process, or another
+// version's.
+func (l *Log) read(path string) error {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	in := bufio.NewReaderSize(f, maxLine)
+	skipping := false
+	for {
+		line, err := in.ReadSlice('\n')
+		if errors.Is(err, bufio.ErrBufferFull) {
+			skipping = true
+			continue
+		}
+		var e Entry
+		if !skipping && json.Unmarshal(line, &e) == nil && !e.Time.IsZero() {
+			l.keep(e)
+		}
+		skipping = false
+		if err != nil {
+			return nil // the end; a disk that fails here is reported when it is written to
+		}
+	}
+}
+
+// open opens the file that is written to. l.mu is held, or nobody has l yet.
+func (l *Log) open() error {
+	f, err := os.OpenFile(filepath.Join(l.dir, current), os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		f.Close()
+		return err
+	}
+	l.file, l.size = f, info.Size()
+	var last [1]byte
+	if l.size > 0 {
+		if _, err := f.ReadAt(last[:], l.size-1); err == nil && last[0] != '\n' { // a process ended within a line
+			n, _ := f.WriteString("\n") // if this fails, so will the entries, which is reported
+			l.size += int64(n)
+		}
+	}
+	return nil
+}
+
+func (l *Log) keep(e Entry) {
+	e.clip()
+	if len(l.kept) == maxKept {
+		l.kept = append(l.kept[:0:0], l.kept[maxKept/4:]...) // a quarter at once, so that most entries cost no copy
+	}
+	l.kept = append(l.kept, e)
+}
+
+// Add records a command. It does not fail: what cannot be written is kept in memory, counted and reported.
+func (l *Log) Add(e Entry) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	e.clip()
+	l.keep(e)
+	if l.dir == "" {
+		return
+	}
+	err := l.write(e)
+	if err != nil {
+		l.lost++
+		if !l.failing {
+			l.logf("audit log: commands are kept in memory only: %v", err)
+		}
+	}
+	l.failing = err != nil
+}
+
+func (l *Log) write(e Entry) error {
+	var line bytes.Buffer
+	if err := json.NewEncoder(&line).Encode(e); err != nil {
+		return err
+	}
+	if l.file != nil && l.size+int64(line.Len()) > maxFile {
+		_ = l.file.Close() // everything written is with the system already
+		l.file = nil
+		if err := os.Rename(filepath.Join(l.dir, current), filepath.Join(l.dir, earlier)); err != nil {
+			return err
+		}
+	}
+	if l.file == nil {
+		if err := l.open(); err != nil {
+			return err
+		}
+	}
+	n, err := l.file.Write(line.Bytes())
+	l.size += int64(n)
+	if err != nil {
+		_ = l.file.Close()
+		l.file = nil // opened anew, where a line that was cut short is ended
+	}
+	return err
+}
+
+// Last returns the newest entries, newest first, at most limit, and how many were not written to disk.
+func (l *Log) Last(limit int) (entries []Entry, lost uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	entries = make([]Entry, 0, min(limit, len(l.kept)))
+	for i := len(l.kept) - 1; i >= 0 && len(entries) < limit; i-- {
+		entries = append(entries, l.kept[i])
+	}
+	return entries, l.lost
+}
+
+// Close closes the file.
+func (l *Log) Close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.file == nil {
+		return nil
+	}
+	err := l.file.Close()
+	l.file = nil
+	return err
+}

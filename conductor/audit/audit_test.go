@@ -1,0 +1,143 @@
+package audit
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func opened(t *testing.T, dir string) *Log {
+	t.Helper()
+	l, err := Open(dir, t.Logf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return l
+}
+
+func entry(n int) Entry {
+	return Entry{Time: time.Unix(int64(n), 0).UTC(), Who: "token", From: "127.0.0.1:1", What: fmt.Sprintf("POST /api/nodes %d", n), Status: 202}
+}
+
+// What was added is there after a restart, newest first, whatever is at the end of the file or in the middle of it, and
+// what is no entry is not deleted.
+func TestRestart(t *testing.T) {
+	for name, damage := range map[string]string{
+		"whole": "", "cut within a line": `{"time":"2026-01-01T0`, "no JSON": "\x00\xff\n", "another version": `{"v":2}` + "\n",
+		"an endless line": strings.Repeat("x", 3*maxLine), "an empty line": "\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "audit")
+			l := opened(t, dir)
+			for n := 1; n <= 3; n++ {
+				l.Add(entry(n))
+			}
+			l.Close()
+			path := filepath.Join(dir, current)
+			f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := f.WriteString(damage); err != nil {
+				t.Fatal(err)
+			}
+			f.Close()
+			for run := 4; run <= 5; run++ {
+				l = opened(t, dir)
+				l.Add(entry(run))
+				l.Close()
+			}
+			got, lost := opened(t, dir).Last(10)
+			if len(got) != 5 || got[0] != entry(5) || got[4] != entry(1) || lost != 0 {
+				t.Errorf("%d lost, %+v", lost, got)
+			}
+			text, err := os.ReadFile(path)
+			if err != nil || !bytes.Contains(text, []byte(damage)) {
+				t.Errorf("what could not be read is gone: %v", err)
+			}
+		})
+	}
+}
+
+// Memory, files and entries are bounded, and the newest are kept.
+func TestBounds(t *testing.T) {
+	dir := t.TempDir()
+	l := opened(t, dir)
+	const many = 12_000
+	long := strings.Repeat("ä", 4000)
+	for n := 1; n <= many; n++ {
+		e := entry(n)
+		if n%2 == 0 {
+			e.Detail, e.Error, e.What = long, long, long
+		}
+		l.Add(e)
+	}
+	got, lost := l.Last(many)
+	if len(got) > maxKept || len(got) < maxKept/2 || lost != 0 || got[0].Time != entry(many).Time {
+		t.Errorf("%d entries, %d lost", len(got), lost)
+	}
+	if n := len(got[0].Detail); n > maxField+len("…") {
+		t.Errorf("%d bytes of one text", n)
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil || len(files) != 2 {
+		t.Errorf("%v %v", files, err)
+	}
+	for _, path := range files {
+		if info, err := os.Stat(path); err != nil || info.Size() > maxFile || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v %v", path, info, err)
+		}
+	}
+	l.Close()
+	again, _ := opened(t, dir).Last(100)
+	if !slices.Equal(again, got[:100]) {
+		t.Error("other entries after a restart")
+	}
+}
+
+// A directory that cannot be written loses no entry in memory, is reported once, and is written again when it can be.
+func TestWriteFails(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "audit")
+	var said []string
+	l, err := Open(dir, func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	l.Add(entry(1))
+	l.file.Close() // as if the disk were gone
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	for n := 2; n <= 4; n++ {
+		l.Add(entry(n))
+	}
+	if got, lost := l.Last(9); len(got) != 4 || lost != 3 || len(said) != 1 {
+		t.Errorf("%d entries, %d lost, said %q", len(got), lost, said)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	l.Add(entry(5))
+	if got, _ := opened(t, dir).Last(9); len(got) != 1 || got[0] != entry(5) {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestInMemory(t *testing.T) {
+	l := opened(t, "")
+	l.Add(entry(1))
+	if got, lost := l.Last(5); len(got) != 1 || lost != 0 {
+		t.Errorf("%v %d", got, lost)
+	}
+}
