@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 
@@ -32,6 +33,35 @@ func TestNodeAccess(t *testing.T) {
 		}
 		if err != nil && (strings.Contains(err.Error(), token) || strings.Contains(err.Error(), client) || strings.Contains(err.Error(), "\n")) {
 			t.Errorf("%s: not one line without secrets: %v", name, err)
+		}
+	}
+}
+
+// A mistake in an OTEL_* variable ends the conductor before the SDK prints its value.
+func TestTelemetryVariables(t *testing.T) {
+	const secret = "s3cr3t-0f-a-sender"
+	for name, value := range map[string]string{
+		"OTEL_EXPORTER_OTLP_HEADERS":        "Authorization: Bearer " + secret,
+		"OTEL_EXPORTER_OTLP_LOGS_HEADERS":   "authorization=%zz" + secret,
+		"OTEL_EXPORTER_OTLP_ENDPOINT":       "user:" + secret + "@collector.example:4317",
+		"OTEL_RESOURCE_ATTRIBUTES":          secret,
+		"OTEL_EXPORTER_OTLP_TRACES_TIMEOUT": "10s",
+	} {
+		for _, args := range [][]string{{"--scenario", "none"}, {"run", "first-ring", "--speed", "virtual"}} {
+			t.Run(name+" "+args[0], func(t *testing.T) {
+				t.Setenv(name, value)
+				var out bytes.Buffer
+				free := []string{"--http", "127.0.0.1:0", "--otlp-grpc", "127.0.0.1:0", "--otlp-http", "127.0.0.1:0"}
+				if args[0] != "run" {
+					args = append(args, free...)
+				}
+				if code := run(t.Context(), args, &out, &out); code != exitUsage {
+					t.Errorf("exit %d", code)
+				}
+				if text := out.String(); !strings.Contains(text, name+": want ") && !strings.Contains(text, name+": entry 1 of 1: want ") || strings.Contains(text, secret) || strings.Count(text, "\n") != 1 {
+					t.Errorf("printed:\n%s", text)
+				}
+			})
 		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"chordconductor/conductor/ingest"
 	"chordconductor/node/env/access"
+	"chordconductor/otel"
 )
 
 const about = `Chord Conductor listens to a Chord ring over OpenTelemetry and shows it live.
@@ -71,6 +72,9 @@ func commandWith() (*cobra.Command, *options) {
 		SilenceErrors: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := o.check(); err != nil {
+				return err
+			}
+			if err := otel.CheckEnvironment(); err != nil {
 				return err
 			}
 			return serve(cmd.Context(), *o, cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr())

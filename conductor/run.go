@@ -17,6 +17,7 @@ import (
 	"chordconductor/conductor/ring"
 	"chordconductor/conductor/sim"
 	"chordconductor/conductor/sim/scenario"
+	"chordconductor/otel"
 )
 
 // errUnmet is a run whose expectations did not hold. The report has said so.
@@ -53,6 +54,9 @@ time the same member code runs on a simulated clock and network, and one seed is
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := otel.CheckEnvironment(); err != nil {
+				return err // the SDK reads the variables even where members in this process do not follow them
+			}
 			o.seeded = cmd.Flags().Changed("seed")
 			return runScenario(cmd.Context(), args[0], o, cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},

@@ -100,7 +100,7 @@ func (c Config) validated() (Config, error) {
 
 	var wrong []error
 	if err := checkURL(c.Endpoint); err != nil {
-		wrong = append(wrong, fmt.Errorf("OTLP endpoint %w", err))
+		wrong = append(wrong, fmt.Errorf("OTLP endpoint: %w", err))
 	}
 	if c.TLS != nil && !strings.HasPrefix(c.Endpoint, "https://") {
 		wrong = append(wrong, fmt.Errorf("OTLP endpoint %q: TLS needs https://", c.Endpoint))
@@ -121,13 +121,14 @@ func setDefault[T comparable](value *T, byDefault T) {
 	}
 }
 
+// checkURL does not repeat the text, which may hold a password.
 func checkURL(text string) error {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil || u.Host == "":
-		return fmt.Errorf("%.80q: want a URL such as %s", text, defaultGRPC)
+		return fmt.Errorf("want a URL such as %s", defaultGRPC)
 	case u.Scheme != "http" && u.Scheme != "https":
-		return fmt.Errorf("%.80q: want http:// or https://", text)
+		return errors.New("want http:// or https://")
 	}
 	return nil
 }

@@ -3,7 +3,6 @@ package otel
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"net"
 	"os"
 	"strconv"
@@ -47,14 +46,6 @@ func (e environ) otlp(signal, what string) string {
 	return e.get("OTEL_EXPORTER_OTLP_"+signal+"_"+what, "OTEL_EXPORTER_OTLP_"+what)
 }
 
-// otlpName is the name of the variable whose value otlp returns, to speak of it.
-func (e environ) otlpName(signal, what string) string {
-	if own := "OTEL_EXPORTER_OTLP_" + signal + "_" + what; e.get(own) != "" {
-		return own
-	}
-	return "OTEL_EXPORTER_OTLP_" + what
-}
-
 func (e environ) disabled() bool { return strings.EqualFold(e.get("OTEL_SDK_DISABLED"), "true") }
 
 // exports says whether a signal has an exporter. Callers have checked the variables.
@@ -79,18 +70,14 @@ func (e environ) metricExporters() (push, scrape bool) {
 }
 
 // checkMetricExporters refuses a list with an unknown name, or with none beside others.
-func (e environ) checkMetricExporters() error {
-	names := e.get("OTEL_METRICS_EXPORTER")
-	if names == "" || names == "none" {
+func checkMetricExporters(names string) error {
+	if names == "none" {
 		return nil
 	}
 	for name := range strings.SplitSeq(names, ",") {
 		if name = strings.TrimSpace(name); name != "otlp" && name != "prometheus" {
-			return fmt.Errorf("OTEL_METRICS_EXPORTER=%.40q: want otlp, prometheus, both with a comma between, or none", names)
+			return errors.New("want otlp, prometheus, both with a comma between, or none")
 		}
-	}
-	if _, err := strconv.ParseUint(e.prometheusPort(), 10, 16); err != nil {
-		return fmt.Errorf("OTEL_EXPORTER_PROMETHEUS_PORT=%.40q: not a port", e.prometheusPort())
 	}
 	return nil
 }
@@ -121,52 +108,19 @@ func (e environ) timeout(signal string, byDefault time.Duration) time.Duration {
 
 // check refuses values that would otherwise be ignored, or would send telemetry to nowhere, without a word. A variable that
 // is common to the signals is named once.
-func (e environ) check() error {
-	var wrong []error
-	said := map[string]bool{}
-	refuse := func(err error) {
-		if !said[err.Error()] {
-			said[err.Error()] = true
-			wrong = append(wrong, err)
-		}
-	}
-	for _, signal := range []string{traces, metrics, logs} {
-		switch v := e.get("OTEL_" + signal + "_EXPORTER"); {
-		case signal == metrics, v == "", v == "otlp", v == "none":
-		default:
-			refuse(fmt.Errorf("OTEL_%s_EXPORTER=%.40q: want otlp or none", signal, v))
-		}
-		switch v := e.protocol(signal); v {
-		case grpcProtocol, httpProtocol:
-		default:
-			refuse(fmt.Errorf("%s=%.40q: want %s or %s", e.otlpName(signal, "PROTOCOL"), v, grpcProtocol, httpProtocol))
-		}
-		switch v := e.otlp(signal, "COMPRESSION"); v {
-		case "", "gzip", "none":
-		default: // the SDK would send it as it is, after a line of its own
-			refuse(fmt.Errorf("%s=%.40q: want gzip or none", e.otlpName(signal, "COMPRESSION"), v))
-		}
-		if v := e.otlp(signal, "ENDPOINT"); v != "" {
-			if err := checkURL(v); err != nil {
-				refuse(fmt.Errorf("%s=%w", e.otlpName(signal, "ENDPOINT"), err))
-			}
-		}
-	}
-	if err := e.checkMetricExporters(); err != nil {
-		refuse(err)
-	}
-	if _, err := e.propagator(); err != nil {
-		refuse(err)
-	}
-	return errors.Join(wrong...)
+func (e environ) check() error { return errors.Join(e.mistakes()...) }
+
+func checkPropagators(names string) error {
+	_, err := propagatorOf(names)
+	return err
 }
 
 // propagator is what OTEL_PROPAGATORS asks for; by default W3C trace context and baggage.
 func (e environ) propagator() (propagation.TextMapPropagator, error) {
-	names := e.get("OTEL_PROPAGATORS")
-	if names == "" {
-		names = "tracecontext,baggage"
-	}
+	return propagatorOf(cmp.Or(e.get("OTEL_PROPAGATORS"), "tracecontext,baggage"))
+}
+
+func propagatorOf(names string) (propagation.TextMapPropagator, error) {
 	var all []propagation.TextMapPropagator
 	for name := range strings.SplitSeq(names, ",") {
 		switch strings.TrimSpace(name) {
@@ -176,7 +130,7 @@ func (e environ) propagator() (propagation.TextMapPropagator, error) {
 			all = append(all, propagation.Baggage{})
 		case "none", "":
 		default:
-			return nil, fmt.Errorf("OTEL_PROPAGATORS=%.40q: want tracecontext, baggage or none", names)
+			return nil, errors.New("want tracecontext, baggage or none")
 		}
 	}
 	return propagation.NewCompositeTextMapPropagator(all...), nil

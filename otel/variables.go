@@ -1,0 +1,236 @@
+package otel
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// The SDK ignores a value that it cannot read, and prints some of them to stderr, headers with their secrets among them. So
+// every variable that it or this package reads is checked first. An error names the variable and what it expects, and
+// never repeats the value, since any variable may hold a secret by mistake.
+
+// A variable is one that is checked; check returns what is wrong with a value that is not empty.
+type variable struct {
+	name  string
+	check func(value string) error
+}
+
+// maxBuffer bounds queues and batches whose length a variable sets: the SDK allocates them at once.
+const maxBuffer = 1 << 20
+
+// variables are all that are checked each by itself.
+func variables() []variable {
+	list := []variable{
+		{"OTEL_SDK_DISABLED", oneOf("true", "false")},
+		{"OTEL_SERVICE_NAME", anyText},
+		{"OTEL_RESOURCE_ATTRIBUTES", pairs(func(string) bool { return true }, func(string) bool { return true })},
+		{"OTEL_PROPAGATORS", checkPropagators},
+		{"OTEL_TRACES_EXPORTER", oneOf("otlp", "none")},
+		{"OTEL_LOGS_EXPORTER", oneOf("otlp", "none")},
+		{"OTEL_METRICS_EXPORTER", checkMetricExporters},
+		{"OTEL_EXPORTER_PROMETHEUS_HOST", anyText},
+		{"OTEL_EXPORTER_PROMETHEUS_PORT", integer("a port", 0, math.MaxUint16)},
+		{"OTEL_TRACES_SAMPLER", oneOf("always_on", "always_off", "traceidratio", "parentbased_always_on", "parentbased_always_off", "parentbased_traceidratio")},
+		{"OTEL_TRACES_SAMPLER_ARG", checkSamplerArg},
+		{"OTEL_METRICS_EXEMPLAR_FILTER", oneOf("always_on", "always_off", "trace_based")},
+		{"OTEL_METRIC_EXPORT_INTERVAL", milliseconds},
+		{"OTEL_METRIC_EXPORT_TIMEOUT", milliseconds},
+		{"OTEL_GO_X_CARDINALITY_LIMIT", integer("a number of series", 0, math.MaxInt32)},
+		{"OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", oneOf("cumulative", "delta", "lowmemory")},
+		{"OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION", oneOf("explicit_bucket_histogram", "base2_exponential_bucket_histogram")},
+	}
+	for _, prefix := range []string{"OTEL_BSP_", "OTEL_BLRP_"} {
+		list = append(list,
+			variable{prefix + "SCHEDULE_DELAY", milliseconds}, variable{prefix + "EXPORT_TIMEOUT", milliseconds},
+			variable{prefix + "MAX_QUEUE_SIZE", integer("a number of records", 1, maxBuffer)},
+			variable{prefix + "MAX_EXPORT_BATCH_SIZE", integer("a number of records", 1, maxBuffer)})
+	}
+	for _, name := range []string{"ATTRIBUTE_VALUE_LENGTH", "ATTRIBUTE_COUNT", "SPAN_ATTRIBUTE_VALUE_LENGTH", "SPAN_ATTRIBUTE_COUNT", "SPAN_EVENT_COUNT",
+		"EVENT_ATTRIBUTE_COUNT", "SPAN_LINK_COUNT", "LINK_ATTRIBUTE_COUNT", "LOGRECORD_ATTRIBUTE_COUNT", "LOGRECORD_ATTRIBUTE_VALUE_LENGTH"} {
+		list = append(list, variable{"OTEL_" + name + "_LIMIT", integer("a limit, -1 for none", -1, math.MaxInt32)})
+	}
+	for _, prefix := range otlpPrefixes {
+		list = append(list,
+			variable{prefix + "ENDPOINT", checkURL},
+			variable{prefix + "PROTOCOL", oneOf(grpcProtocol, httpProtocol)},
+			variable{prefix + "COMPRESSION", oneOf("gzip", "none")},
+			variable{prefix + "INSECURE", oneOf("true", "false")},
+			variable{prefix + "TIMEOUT", milliseconds},
+			variable{prefix + "HEADERS", pairs(isToken, isPrintable)},
+			variable{prefix + "CERTIFICATE", checkAuthorities},
+			variable{prefix + "CLIENT_CERTIFICATE", anyText}, // with its key, below
+			variable{prefix + "CLIENT_KEY", anyText})
+	}
+	return list
+}
+
+// otlpPrefixes are those of the exporters' variables: common to the signals, and each signal's own.
+var otlpPrefixes = [...]string{"OTEL_EXPORTER_OTLP_", "OTEL_EXPORTER_OTLP_TRACES_", "OTEL_EXPORTER_OTLP_METRICS_", "OTEL_EXPORTER_OTLP_LOGS_"}
+
+// CheckEnvironment reports every OTEL_* variable whose value would be ignored, in one line.
+func CheckEnvironment() error {
+	var wrong []string
+	for _, err := range (environ{}).mistakes() {
+		wrong = append(wrong, err.Error())
+	}
+	if len(wrong) == 0 {
+		return nil
+	}
+	return errors.New(strings.Join(wrong, "; "))
+}
+
+// mistakes lists what is wrong with the variables, each in one line.
+func (e environ) mistakes() (wrong []error) {
+	for _, v := range variables() {
+		if value := e.get(v.name); value != "" {
+			if exact(v.name) {
+				value = os.Getenv(v.name)
+			}
+			if err := v.check(value); err != nil {
+				wrong = append(wrong, fmt.Errorf("%s: %w", v.name, err))
+			}
+		}
+	}
+	for _, prefix := range otlpPrefixes {
+		cert, key := e.get(prefix+"CLIENT_CERTIFICATE"), e.get(prefix+"CLIENT_KEY")
+		switch {
+		case cert == "" && key == "":
+		case key == "":
+			wrong = append(wrong, fmt.Errorf("%sCLIENT_CERTIFICATE: needs %sCLIENT_KEY beside it", prefix, prefix))
+		case cert == "":
+			wrong = append(wrong, fmt.Errorf("%sCLIENT_KEY: needs %sCLIENT_CERTIFICATE beside it", prefix, prefix))
+		default:
+			if err := checkPair(prefix, cert, key); err != nil {
+				wrong = append(wrong, err)
+			}
+		}
+	}
+	return wrong
+}
+
+// exact reports whether the SDK reads a variable with the white space around its value, and then not as a number.
+func exact(name string) bool {
+	return strings.HasPrefix(name, "OTEL_BSP_") || strings.HasPrefix(name, "OTEL_BLRP_") || strings.HasPrefix(name, "OTEL_METRIC_") || strings.HasSuffix(name, "_LIMIT")
+}
+
+func anyText(string) error { return nil }
+
+// oneOf accepts some words, in any case where the SDK does.
+func oneOf(words ...string) func(string) error {
+	return func(value string) error {
+		for _, word := range words {
+			if value == word || word != grpcProtocol && word != "gzip" && word != "none" && word != "otlp" && strings.EqualFold(value, word) {
+				return nil
+			}
+		}
+		if n := len(words); n > 2 {
+			return fmt.Errorf("want %s or %s", strings.Join(words[:n-1], ", "), words[n-1])
+		}
+		return fmt.Errorf("want %s", strings.Join(words, " or "))
+	}
+}
+
+func integer(what string, least, most int64) func(string) error {
+	return func(value string) error {
+		if n, err := strconv.ParseInt(value, 10, 64); err != nil || n < least || n > most {
+			return fmt.Errorf("want %s, from %d to %d", what, least, most)
+		}
+		return nil
+	}
+}
+
+func milliseconds(value string) error {
+	return integer("milliseconds", 1, int64(24*time.Hour/time.Millisecond))(value)
+}
+
+// checkSamplerArg checks the ratio, for the samplers that have one.
+func checkSamplerArg(value string) error {
+	sampler := environ{}.get("OTEL_TRACES_SAMPLER")
+	if !strings.HasSuffix(strings.ToLower(sampler), "traceidratio") {
+		return nil // the SDK does not read it
+	}
+	if ratio, err := strconv.ParseFloat(value, 64); err != nil || !(ratio >= 0 && ratio <= 1) {
+		return errors.New("want a ratio from 0 to 1")
+	}
+	return nil
+}
+
+// pairs accepts key=value with commas between, the values percent-encoded. Entries are named by their place.
+func pairs(isKey, isValue func(string) bool) func(string) error {
+	return func(text string) error {
+		entries := strings.Split(text, ",")
+		for i, entry := range entries {
+			key, raw, found := strings.Cut(entry, "=")
+			value, err := url.PathUnescape(strings.TrimSpace(raw))
+			key = strings.TrimSpace(key)
+			if !found || key == "" || !isKey(key) || err != nil || !isValue(value) {
+				return fmt.Errorf("entry %d of %d: want key=value with the value percent-encoded, such as authorization=Bearer%%20token, and commas between entries", i+1, len(entries))
+			}
+		}
+		return nil
+	}
+}
+
+// isToken reports whether a header may have a name, by RFC 9110.
+func isToken(key string) bool {
+	return strings.IndexFunc(key, func(r rune) bool {
+		return r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("!#$%&'*+-.^_`|~", r)
+	}) < 0
+}
+
+func isPrintable(value string) bool {
+	return strings.IndexFunc(value, func(r rune) bool { return r < ' ' || r > '~' }) < 0
+}
+
+func checkAuthorities(file string) error {
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		return unreadable(file, err)
+	}
+	if !x509.NewCertPool().AppendCertsFromPEM(pem) {
+		return fmt.Errorf("no certificate in PEM form in the file%s", shown(file))
+	}
+	return nil
+}
+
+func checkPair(prefix, certFile, keyFile string) error {
+	cert, err := os.ReadFile(certFile)
+	if err != nil {
+		return fmt.Errorf("%sCLIENT_CERTIFICATE: %w", prefix, unreadable(certFile, err))
+	}
+	key, err := os.ReadFile(keyFile)
+	if err != nil {
+		return fmt.Errorf("%sCLIENT_KEY: %w", prefix, unreadable(keyFile, err))
+	}
+	if _, err := tls.X509KeyPair(cert, key); err != nil {
+		return fmt.Errorf("%sCLIENT_CERTIFICATE and %sCLIENT_KEY: no certificate in PEM form with its key", prefix, prefix)
+	}
+	return nil
+}
+
+// unreadable is an error of a file without its name, unless that looks like a path: somebody may have put a key in the
+// place of the name of its file.
+func unreadable(file string, err error) error {
+	if path := (*fs.PathError)(nil); errors.As(err, &path) {
+		err = path.Err
+	}
+	return fmt.Errorf("cannot read the file%s: %w", shown(file), err)
+}
+
+func shown(file string) string {
+	isPath := strings.HasPrefix(file, "/") || strings.HasPrefix(file, "./") || strings.HasPrefix(file, "../")
+	if isPath && len(file) <= 100 && isPrintable(file) {
+		return " " + file
+	}
+	return ""
+}

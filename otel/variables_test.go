@@ -1,0 +1,178 @@
+package otel
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"chordconductor/otel/internal/otlptest"
+)
+
+// read lists the variables that the SDK and its exporters read, by their source.
+func read(t *testing.T) map[string]string {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-deps", "-f", `{{$d := .Dir}}{{range .GoFiles}}{{$d}}/{{.}}{{"\n"}}{{end}}`, ".").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole := regexp.MustCompile(`"(OTEL_[A-Z0-9_]*[A-Z0-9])"`)
+	suffix := regexp.MustCompile(`(?:With[A-Za-z]+|withEnv[A-Za-z]+)\(\s*"([A-Z_]+)"(?:,\s*"([A-Z_]+)")?`)
+	found := map[string]string{}
+	for file := range strings.FieldsSeq(string(out)) {
+		if !strings.Contains(file, "go.opentelemetry.io/") {
+			continue
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range whole.FindAllStringSubmatch(string(text), -1) {
+			found[m[1]] = file
+		}
+		if filepath.Base(file) == "envconfig.go" && strings.Contains(string(text), `"OTEL_EXPORTER_OTLP"`) {
+			for _, m := range suffix.FindAllStringSubmatch(regexp.MustCompile(`\s*\n\s*`).ReplaceAllString(string(text), ""), -1) {
+				for _, name := range m[1:] {
+					if name != "" {
+						found["OTEL_EXPORTER_OTLP_"+name] = file
+					}
+				}
+			}
+		}
+	}
+	delete(found, "OTEL_EXPORTER_OTLP") // a prefix
+	return found
+}
+
+// Whatever variable the SDK reads is checked here: a new version of it with a new one fails this test.
+func TestEveryVariableIsChecked(t *testing.T) {
+	checked := map[string]bool{}
+	for _, v := range variables() {
+		if checked[v.name] {
+			t.Errorf("%s is checked twice", v.name)
+		}
+		checked[v.name] = true
+	}
+	found := read(t)
+	if len(found) < 50 {
+		t.Errorf("only %d variables found in the SDK's source: %v", len(found), found)
+	}
+	for name, file := range found {
+		if !checked[name] {
+			t.Errorf("%s, read in %s, is not checked", name, file)
+		}
+	}
+}
+
+const secret = "s3cr3t-0f-a-sender"
+
+// values are tried in every variable.
+func values(random *rand.Rand) []string {
+	list := []string{
+		"Authorization: Bearer " + secret, "authorization=Bearer%20" + secret, "authorization=%zz" + secret, "=" + secret, secret, secret + "=",
+		"a=b," + secret, "a=b\x01" + secret, "http://user:" + secret + "@", "http://user:" + secret + "@[", "https://user:" + secret + "@127.0.0.1:1",
+		"unix:///" + secret, "-----BEGIN PRIVATE KEY-----\n" + secret, "/no/such/" + "file", "0", "-1", "-2", "1", "5000", "1.5", "nan", "1e400", "99999999999999999999", "9223372036854775807",
+		"4611686018427387904", " 7 ", "7\n", "true", "TRUE", "yes", "grpc", "GRPC", "gzip", "otlp", "otlp,none", "none", "always_on", "traceidratio", "delta", "Explicit_Bucket_Histogram", "tracecontext", "b3", ",", "=", "%",
+	}
+	const letters = "abcXYZ019=,:%/@. \t-_"
+	for range 10 {
+		var b strings.Builder
+		b.WriteByte("xX9= %,"[random.IntN(7)]) // not of a path, which is shown
+		for range 1 + random.IntN(30) {
+			b.WriteByte(letters[random.IntN(len(letters))])
+		}
+		list = append(list, b.String()+secret)
+	}
+	return list
+}
+
+// Every variable, any value: a mistake is one line that names the variable and not the value; what is accepted the SDK
+// accepts too, and prints nothing. The other process is needed to see what the SDK prints.
+func TestMistakesInTheEnvironment(t *testing.T) {
+	if os.Getenv("VARIABLES_TEST_CHILD") == "1" {
+		tryVariables(t)
+		return
+	}
+	type try struct{ Name, Value string }
+	var tries []try
+	random := rand.New(rand.NewPCG(7, 8))
+	for _, v := range variables() {
+		for _, value := range values(random) {
+			tries = append(tries, try{v.name, value})
+		}
+	}
+	accepted, refused := 0, 0
+	var list bytes.Buffer
+	for _, c := range tries {
+		if strings.ContainsRune(c.Value, 0) {
+			continue
+		}
+		t.Setenv(c.Name, c.Value)
+		err := CheckEnvironment()
+		if err == nil {
+			accepted++
+			line, _ := json.Marshal(c)
+			list.Write(append(line, '\n'))
+		} else {
+			refused++
+			text := err.Error()
+			if !strings.Contains(text, c.Name) || strings.Contains(text, "\n") || strings.Contains(text, secret) {
+				t.Errorf("%s=%q: not one line that names it without its value: %v", c.Name, c.Value, err)
+			}
+			if tel, err := Setup(t.Context(), Config{}); err == nil {
+				_ = tel.Shutdown(t.Context())
+				t.Errorf("%s=%q: set up all the same", c.Name, c.Value)
+			}
+		}
+		os.Unsetenv(c.Name)
+	}
+	if accepted < 200 || refused < 1000 {
+		t.Errorf("%d accepted, %d refused", accepted, refused)
+	}
+	child := exec.Command(os.Args[0], "-test.run=^TestMistakesInTheEnvironment$")
+	child.Env = append(os.Environ(), "VARIABLES_TEST_CHILD=1")
+	child.Stdin = &list
+	var printed bytes.Buffer
+	child.Stderr = &printed
+	if out, err := child.Output(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if printed.Len() > 0 {
+		t.Errorf("the SDK prints of what was accepted:\n%.2000s", printed.String())
+	}
+}
+
+// tryVariables sets telemetry up with each of the variables of standard input.
+func tryVariables(t *testing.T) {
+	r := otlptest.New(t)
+	in := bufio.NewScanner(os.Stdin)
+	for in.Scan() {
+		var c struct{ Name, Value string }
+		if err := json.Unmarshal(in.Bytes(), &c); err != nil {
+			t.Fatal(err)
+		}
+		os.Setenv(c.Name, c.Value)
+		cfg := Config{Endpoint: "http://" + r.GRPC}
+		if strings.HasSuffix(c.Name, "_PROTOCOL") && c.Value == httpProtocol {
+			cfg.Endpoint = "http://" + r.HTTP
+		}
+		tel, err := Setup(context.Background(), cfg)
+		if err == nil {
+			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
+			_ = tel.Shutdown(ctx) // where it goes is not under test
+			cancel()
+		} else if !strings.Contains(c.Name, "PROMETHEUS") && !strings.Contains(c.Value, "prometheus") {
+			fmt.Fprintf(os.Stderr, "%s=%q was accepted by the check, not by the SDK: %v\n", c.Name, c.Value, err)
+		}
+		os.Unsetenv(c.Name)
+	}
+}
