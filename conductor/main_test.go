@@ -326,12 +326,30 @@ func TestRecordAndReplay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	cut := filepath.Join(dir, "cut.otlp")
+	if err := os.WriteFile(cut, data[:len(data)-3], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	short := runProgram(t, "replay", cut, "--http", "127.0.0.1:0", "--speed", "100")
+	var ends struct {
+		Ended  bool
+		Damage string
+	}
+	for deadline := time.Now().Add(2 * time.Minute); !ends.Ended && time.Now().Before(deadline); {
+		short.ask("GET", "/api/replay", "", http.StatusOK, &ends)
+	}
+	if !strings.Contains(ends.Damage, "the file ends within a message") {
+		t.Errorf("a file that is cut short: %+v", ends)
+	}
+	short.until("what comes before the cut", func(a ringAnswer) bool { return len(a.Nodes) == 6 })
+	if code := short.end(); code != exitOK || !regexp.MustCompile(`cut.otlp: at byte \d+: the file ends within a message.*what comes before is shown`).MatchString(short.err.String()) {
+		t.Errorf("exit %d: %s", code, short.err)
+	}
 	for name, test := range map[string]struct {
 		data []byte
 		code int
 		says string
 	}{
-		"cut.otlp":     {data[:len(data)-3], exitFailed, "cut.otlp: at byte \\d+: the file ends within a message"},
 		"foreign.otlp": {[]byte("PNG and so on"), exitUsage, "foreign.otlp: at byte 0: .*no recording"},
 		"empty.otlp":   {nil, exitUsage, "empty.otlp: there is no event in it"},
 	} {

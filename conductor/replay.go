@@ -92,6 +92,9 @@ func showReplay(ctx context.Context, path string, speed float64, paused bool, o 
 				return failed(errors.Join(fmt.Errorf("replay %s: %w", path, err), c.stop()))
 			}
 			fmt.Fprintf(stdout, "The recording ends at %s.\n", p.Clock().UTC().Format(time.RFC3339))
+			if damage := p.State().Damage; damage != "" {
+				fmt.Fprintf(stderr, "conductor: replay %s: %s; what comes before is shown\n", path, damage)
+			}
 		}
 	}
 }

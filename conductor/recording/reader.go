@@ -41,6 +41,12 @@ func (e *DamageError) Error() string { return fmt.Sprintf("at byte %d: %s", e.Of
 
 // Next is the next message, or io.EOF at the end. Any other error is a DamageError or one of reading.
 func (r *Reader) Next() (Message, error) {
+	if r.offset == 0 {
+		begin, _ := r.from.Peek(64) // an error comes again below
+		if what := foreign(begin); what != "" {
+			return Message{}, &DamageError{0, what}
+		}
+	}
 	var head [4]byte
 	switch _, err := io.ReadFull(r.from, head[:]); {
 	case errors.Is(err, io.EOF):

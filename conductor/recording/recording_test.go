@@ -115,7 +115,11 @@ func TestForeign(t *testing.T) {
 	for _, test := range []struct{ name, data, want string }{
 		{"text", "Lorem ipsum dolor", "at byte 0: a message of 1282372197 bytes is over the limit"},
 		{"zeros and noise", "\x00\x00\x00\x04abcd", "at byte 0: a message that is no OTLP"},
-		{"JSON lines of the Collector", `{"resourceLogs":[]}`, "at byte 0: a message of 2065855077 bytes is over the limit"},
+		{"JSON lines of the Collector", `{"resourceLogs":[]}`, "at byte 0: this is JSON, the default of the Collector's file exporter; record with format: proto"},
+		{"JSON with a byte order mark", "\xef\xbb\xbf\n {}", "at byte 0: this is JSON"},
+		{"gzip", "\x1f\x8b\x08\x00", "at byte 0: this is compressed with gzip; unpack it with gunzip"},
+		{"a zstd file", "\x28\xb5\x2f\xfd\x00", "at byte 0: this is compressed with zstd; unpack it with unzstd"},
+		{"zstd messages", "\x00\x00\x00\x09\x28\xb5\x2f\xfd\x00", "at byte 0: its messages are compressed with zstd"},
 	} {
 		if _, err := NewReader(strings.NewReader(test.data)).Next(); err == nil || !strings.HasPrefix(err.Error(), test.want) {
 			t.Errorf("%s: %v, want %s", test.name, err, test.want)

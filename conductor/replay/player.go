@@ -36,6 +36,7 @@ type State struct {
 	Paused bool      `json:"paused"`
 	Ended  bool      `json:"ended"`  // all was played
 	Events uint64    `json:"events"` // that were played
+	Damage string    `json:"damage,omitempty"` // why it ends before the file does: where, and what is wrong there
 }
 
 // ErrEnded says that there is nothing left to play.
@@ -62,6 +63,7 @@ type Player struct {
 	paused  bool          // guarded by mu
 	ended   bool          // guarded by mu
 	played  uint64        // guarded by mu
+	damage  string        // guarded by mu
 	steps   int           // guarded by mu; events to play at once, though paused
 	stepped chan struct{} // guarded by mu; closed when steps is 0 again; nil: nobody steps
 }
@@ -116,7 +118,7 @@ func (p *Player) set(at time.Time) { p.at, p.since = at, time.Now() }
 func (p *Player) State() State {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return State{File: p.name, From: p.begin, Time: p.clock(), Speed: p.speed, Paused: p.paused, Ended: p.ended, Events: p.played}
+	return State{File: p.name, From: p.begin, Time: p.clock(), Speed: p.speed, Paused: p.paused, Ended: p.ended, Events: p.played, Damage: p.damage}
 }
 
 // Set pauses the replay or lets it go on, and changes its speed. What is nil stays.
@@ -173,7 +175,8 @@ func (p *Player) signal() {
 	}
 }
 
-// Play plays until the recording ends, or ctx does. It is called once.
+// Play plays until the recording ends, or ctx does. It is called once. A recording that is damaged ends with its last
+// whole message before that, and State says so.
 func (p *Player) Play(ctx context.Context, to View) error {
 	p.mu.Lock()
 	p.started = true
@@ -193,6 +196,13 @@ func (p *Player) Play(ctx context.Context, to View) error {
 		}
 		m, err := p.reader.Next()
 		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		var damage *recording.DamageError
+		if errors.As(err, &damage) {
+			p.mu.Lock()
+			p.damage = damage.Error()
+			p.mu.Unlock()
 			return nil
 		}
 		if err != nil {

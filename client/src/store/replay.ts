@@ -8,6 +8,8 @@ export interface Replay {
   speed: number;
   paused: boolean;
   ended: boolean;
+  /** Why it ends before its file does. */
+  damage?: string;
 }
 
 /** Null: what is shown is no recording, or nothing is known of it yet. */

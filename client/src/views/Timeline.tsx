@@ -72,6 +72,15 @@ export function Timeline() {
           {damage.length === 1 ? "1 damaged stretch" : `${damage.length} damaged stretches`}
         </span>
       )}
+      {replay?.damage && (
+        <span
+          className="timeline-damage"
+          role="status"
+          title={`The recording is damaged ${replay.damage}. What comes before is shown.`}
+        >
+          damaged recording
+        </span>
+      )}
       <div className="timeline-now">
         {view.mode === "live" ? (
           <span className="live">
