@@ -34,8 +34,8 @@ type State struct {
 	Time   time.Time `json:"time"` // recorded time that has come
 	Speed  float64   `json:"speed"`
 	Paused bool      `json:"paused"`
-	Ended  bool      `json:"ended"`  // all was played
-	Events uint64    `json:"events"` // that were played
+	Ended  bool      `json:"ended"`            // all was played
+	Events uint64    `json:"events"`           // that were played
 	Damage string    `json:"damage,omitempty"` // why it ends before the file does: where, and what is wrong there
 }
 
