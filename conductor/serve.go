@@ -127,6 +127,7 @@ func start(o options, log *slog.Logger) (c *conductor, err error) {
 	if c.ingest, err = ingest.Start(context.Background(), in, c.live); err != nil {
 		return nil, err
 	}
+	o.nodes.ReloadFailed = c.reloadFailed
 	nodes, err := o.nodeAccess()
 	if err != nil {
 		return nil, err
@@ -201,7 +202,7 @@ func (c *conductor) assemble() error {
 		return err
 	}
 	page := c.page
-	if page, err = withTLS(page, c.options.ingest.TLS); err != nil {
+	if page, err = withTLS(page, c.options.ingest.TLS, c.reloadFailed); err != nil {
 		return err
 	}
 	front, endFront := context.WithCancel(context.Background())
@@ -254,3 +255,8 @@ func (c *conductor) stop() error {
 }
 
 func (c *conductor) logf(format string, args ...any) { c.log.Error(fmt.Sprintf(format, args...)) }
+
+// reloadFailed reports certificate files that changed and cannot be used.
+func (c *conductor) reloadFailed(err error) {
+	c.logf("certificates have changed and cannot be used, so the ones before stay: %v", err)
+}

@@ -56,8 +56,8 @@ func serverTLS(t TLS) configoptional.Optional[configtls.ServerConfig] {
 		return configoptional.None[configtls.ServerConfig]()
 	}
 	return configoptional.Some(configtls.ServerConfig{
-		Config:       configtls.Config{CertFile: t.CertFile, KeyFile: t.KeyFile, ReloadInterval: time.Minute},
-		ClientCAFile: t.ClientCAFile,
+		Config:       configtls.Config{CertFile: t.CertFile, KeyFile: t.KeyFile, ReloadInterval: time.Second},
+		ClientCAFile: t.ClientCAFile, ReloadClientCAFile: t.ClientCAFile != "",
 	})
 }
 

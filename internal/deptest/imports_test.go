@@ -16,7 +16,7 @@ var directions = []struct {
 	{"node/chord", nil, "the protocol is pure"},
 	{"node/nodepb", nil, "generated"},
 	{"node/store", []string{"node/chord"}, "records and ranges"},
-	{"node/env", []string{"node/nodepb"}, "the environment knows no member"},
+	{"node/env", []string{"node/nodepb", "internal/reload"}, "the environment knows no member"},
 	{"node/simenv", []string{"node/env", "node/nodepb"}, "the environment knows no member"},
 	{"node/keeper", []string{"node/chord", "node/env", "node/nodepb", "node/store", "otel/chordevent"}, "a member's key side reaches the outside through env"},
 	{"node/member", []string{"node/chord", "node/env", "node/keeper", "node/nodepb", "node/store", "otel/chordevent"}, "a member reaches the outside through env"},

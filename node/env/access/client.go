@@ -3,6 +3,7 @@ package access
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 
+	"chordconductor/internal/reload"
 	"chordconductor/node/nodepb"
 )
 
@@ -22,6 +24,7 @@ type ClientSettings struct {
 	RingSecret                string // of a client that is a host itself, such as a health check
 	Token                     string // for the key service
 	Names                     FlagNames
+	ReloadFailed              func(error) // a changed file cannot be used, so the certificates stay; nil: not reported
 }
 
 // FlagNames are for messages.
@@ -29,7 +32,7 @@ type FlagNames struct{ Cert, Key, CA, Pin, RingSecret, Token string }
 
 // A Client is how a client proves itself to hosts, and how it verifies them.
 type Client struct {
-	tls   *tls.Config // nil: plain
+	tls   func() *tls.Config // for the next connection; nil: plain
 	token string
 }
 
@@ -71,29 +74,48 @@ func NewClient(s ClientSettings) (*Client, error) {
 	switch {
 	case len(secrets) > 0:
 		return c, c.useRingSecret(secrets, pins)
-	case s.CAFile != "":
-		pair, roots, err := loadFiles(s.CertFile, s.KeyFile, s.CAFile)
-		if err != nil {
-			return nil, err
-		}
-		c.tls = &tls.Config{MinVersion: tls.VersionTLS13, RootCAs: roots}
-		if len(pins) > 0 {
-			c.tls.VerifyConnection = verifyPin(pins)
-		}
-		if pair.Leaf != nil {
-			c.tls.Certificates = []tls.Certificate{pair}
-		}
-	case len(pins) > 0:
-		c.tls = pinnedConfig(pins)
-		if s.CertFile != "" {
-			pair, err := tls.LoadX509KeyPair(s.CertFile, s.KeyFile)
-			if err != nil {
-				return nil, fmt.Errorf("%s, %s: %w", n.Cert, n.Key, err)
-			}
-			c.tls.Certificates = []tls.Certificate{pair}
-		}
+	case s.CAFile != "" || len(pins) > 0:
+		config, err := reload.New(s.ReloadFailed, func() (*tls.Config, error) { return s.config(pins) }, s.files()...)
+		c.tls = config.Get
+		return c, err
 	}
 	return c, nil
+}
+
+// files are those that exist by the settings.
+func (s ClientSettings) files() (files []string) {
+	for _, name := range []string{s.CertFile, s.KeyFile, s.CAFile} {
+		if name != "" {
+			files = append(files, name)
+		}
+	}
+	return files
+}
+
+// config reads the files: authorities, or pins, or both, and the client's certificate if there is one.
+func (s ClientSettings) config(pins []Pin) (*tls.Config, error) {
+	cfg := pinnedConfig(pins)
+	var pair tls.Certificate
+	var err error
+	switch {
+	case s.CAFile != "":
+		var roots *x509.CertPool
+		if pair, roots, err = loadFiles(s.CertFile, s.KeyFile, s.CAFile); err != nil {
+			return nil, err
+		}
+		cfg = &tls.Config{MinVersion: tls.VersionTLS13, RootCAs: roots}
+		if len(pins) > 0 {
+			cfg.VerifyConnection = verifyPin(pins)
+		}
+	case s.CertFile != "":
+		if pair, err = tls.LoadX509KeyPair(s.CertFile, s.KeyFile); err != nil {
+			return nil, fmt.Errorf("%s, %s: %w", s.Names.Cert, s.Names.Key, err)
+		}
+	}
+	if pair.Leaf != nil {
+		cfg.Certificates = []tls.Certificate{pair}
+	}
+	return cfg, nil
 }
 
 // useRingSecret makes the client a caller like a host of the ring.
@@ -107,7 +129,8 @@ func (c *Client) useRingSecret(secrets []RingSecret, pins []Pin) error {
 			return err
 		}
 	}
-	c.tls = pinnedConfig(pins, own)
+	config := pinnedConfig(pins, own)
+	c.tls = func() *tls.Config { return config }
 	return nil
 }
 
@@ -119,7 +142,7 @@ func (c *Client) DialOptions() []grpc.DialOption {
 	if c.Plain() {
 		return []grpc.DialOption{grpc.WithTransportCredentials(insecure.NewCredentials())}
 	}
-	options := []grpc.DialOption{grpc.WithTransportCredentials(credentials.NewTLS(c.tls))}
+	options := []grpc.DialOption{grpc.WithTransportCredentials(reload.Credentials(c.tls))}
 	if c.token != "" {
 		options = append(options, grpc.WithPerRPCCredentials(clientToken{c.token}))
 	}

@@ -11,6 +11,8 @@ import (
 
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
+
+	"chordconductor/internal/reload"
 )
 
 type mode int
@@ -25,8 +27,8 @@ const (
 // changed after NewHost.
 type Host struct {
 	mode     mode
-	server   *tls.Config // nil in plain mode, as is client
-	client   *tls.Config
+	server   func() *tls.Config // for the next connection; nil in plain mode, as is client
+	client   func() *tls.Config
 	pins     []Pin    // ringSecret: the keys that a peer may have; the first is this host's own
 	token    [32]byte // SHA-256 of the client token, so that a comparison takes one time for all lengths
 	hasToken bool
@@ -50,26 +52,34 @@ func NewHost(s Settings, advertise string) (*Host, error) {
 }
 
 func (h *Host) useCertificates(s Settings, advertise string) error {
-	pair, roots, err := loadFiles(s.CertFile, s.KeyFile, s.CAFile)
-	if err != nil {
-		return err
-	}
 	name, _, err := net.SplitHostPort(advertise)
 	if err != nil {
 		return fmt.Errorf("advertised address %q: expected HOST:PORT", advertise)
 	}
-	if err := pair.Leaf.VerifyHostname(name); err != nil {
-		return fmt.Errorf("--tls-cert %s names %s, not the advertised %q: peers would refuse this host; give --advertise a name of the certificate", s.CertFile, namesOf(pair.Leaf), name)
+	type both struct{ server, client *tls.Config }
+	configs, err := reload.New(s.ReloadFailed, func() (both, error) {
+		pair, roots, err := loadFiles(s.CertFile, s.KeyFile, s.CAFile)
+		if err != nil {
+			return both{}, err
+		}
+		if err := pair.Leaf.VerifyHostname(name); err != nil {
+			return both{}, fmt.Errorf("--tls-cert %s names %s, not the advertised %q: peers would refuse this host; give --advertise a name of the certificate", s.CertFile, namesOf(pair.Leaf), name)
+		}
+		server := &tls.Config{
+			Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS13,
+			ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: roots,
+		}
+		if h.hasToken { // clients without a certificate get as far as the check of each call
+			server.ClientAuth = tls.VerifyClientCertIfGiven
+		}
+		return both{server, &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS13, RootCAs: roots}}, nil
+	}, s.CertFile, s.KeyFile, s.CAFile)
+	if err != nil {
+		return err
 	}
 	h.mode = certificates
-	h.server = &tls.Config{
-		Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS13,
-		ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: roots,
-	}
-	if h.hasToken { // clients without a certificate get as far as the check of each call
-		h.server.ClientAuth = tls.VerifyClientCertIfGiven
-	}
-	h.client = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS13, RootCAs: roots}
+	h.server = func() *tls.Config { return configs.Get().server }
+	h.client = func() *tls.Config { return configs.Get().client }
 	return nil
 }
 
@@ -83,8 +93,10 @@ func (h *Host) useRingSecret(secrets []RingSecret) (err error) {
 	}
 	h.mode = ringSecret
 	// A caller need not have a certificate: each call is checked (see Guard).
-	h.server = &tls.Config{Certificates: []tls.Certificate{own}, MinVersion: tls.VersionTLS13, ClientAuth: tls.RequestClientCert}
-	h.client = pinnedConfig(h.pins, own)
+	server := &tls.Config{Certificates: []tls.Certificate{own}, MinVersion: tls.VersionTLS13, ClientAuth: tls.RequestClientCert}
+	client := pinnedConfig(h.pins, own)
+	h.server = func() *tls.Config { return server }
+	h.client = func() *tls.Config { return client }
 	return nil
 }
 
@@ -101,7 +113,7 @@ func (h *Host) ServerCredentials() credentials.TransportCredentials {
 	if h == nil || h.mode == plain {
 		return nil
 	}
-	return credentials.NewTLS(h.server)
+	return reload.Credentials(h.server)
 }
 
 // PeerCredentials are those of connections to peers. With a ring secret or certificates they never fall back to plain.
@@ -109,7 +121,7 @@ func (h *Host) PeerCredentials() credentials.TransportCredentials {
 	if h == nil || h.mode == plain {
 		return insecure.NewCredentials()
 	}
-	return credentials.NewTLS(h.client)
+	return reload.Credentials(h.client)
 }
 
 // Pin is the fingerprint of the ring's key, if there is one.

@@ -10,11 +10,12 @@ import (
 
 // Settings are what a host's flags say about access.
 type Settings struct {
-	CertFile, KeyFile, CAFile string // mutual TLS: PEM files, all or none
-	RingSecret                string // one, or two with a comma between: the first is used, both are accepted
-	Insecure                  bool   // off loopback without any of them
-	ClientToken               string // of clients of the key service that have no certificate; empty: none
-	ControlToken              string // of another service; here only to tell it from the others
+	CertFile, KeyFile, CAFile string      // mutual TLS: PEM files, all or none
+	RingSecret                string      // one, or two with a comma between: the first is used, both are accepted
+	Insecure                  bool        // off loopback without any of them
+	ClientToken               string      // of clients of the key service that have no certificate; empty: none
+	ControlToken              string      // of another service; here only to tell it from the others
+	ReloadFailed              func(error) // a changed file cannot be used, so the certificates stay; nil: not reported
 }
 
 // OnLoopback reports whether only this machine reaches an address: "host:port" with a loopback address or localhost.
