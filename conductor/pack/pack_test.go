@@ -64,7 +64,8 @@ func drawOwnership(t *rapid.T) chordevent.Ownership {
 }
 
 func drawLoad(t *rapid.T) chordevent.Load {
-	return chordevent.Load{OwnedKeys: drawInt(t), ReplicaKeys: drawInt(t), Bytes: drawInt(t), Gets: drawInt(t), Puts: drawInt(t), Deletes: drawInt(t)}
+	return chordevent.Load{OwnedKeys: drawInt(t), ReplicaKeys: drawInt(t), Bytes: drawInt(t), Gets: drawInt(t), Puts: drawInt(t), Deletes: drawInt(t),
+		UnderReplicated: drawInt(t), KnownHosts: drawInt(t), FullReplicas: drawInt(t)}
 }
 
 func drawBody(t *rapid.T) chordevent.Body {

@@ -39,7 +39,7 @@ func (r *Reader) Ownership() chordevent.Ownership {
 
 // Load writes a load.
 func (w *Writer) Load(l chordevent.Load) {
-	for _, n := range [...]int64{l.OwnedKeys, l.ReplicaKeys, l.Bytes, l.Gets, l.Puts, l.Deletes} {
+	for _, n := range [...]int64{l.OwnedKeys, l.ReplicaKeys, l.Bytes, l.Gets, l.Puts, l.Deletes, l.UnderReplicated, l.KnownHosts, l.FullReplicas} {
 		w.Int(n)
 	}
 }
@@ -48,6 +48,7 @@ func (w *Writer) Load(l chordevent.Load) {
 func (r *Reader) Load() chordevent.Load {
 	return chordevent.Load{
 		OwnedKeys: r.Int(), ReplicaKeys: r.Int(), Bytes: r.Int(), Gets: r.Int(), Puts: r.Int(), Deletes: r.Int(),
+		UnderReplicated: r.Int(), KnownHosts: r.Int(), FullReplicas: r.Int(),
 	}
 }
 

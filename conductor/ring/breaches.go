@@ -60,6 +60,9 @@ func (r *Ring) breach(condition string, of *record) *breach {
 // all just begun to find each other.
 func (r *Ring) graceEnd(b *breach) time.Time {
 	end := b.since.Add(r.opt.grace())
+	if b.condition == UnderReplicated {
+		return b.since.Add(replicaGrace)
+	}
 	if b.round == 0 { // a seam between ranges: part of no invariant, and noted by events, which have no time to look at all members
 		return end
 	}
@@ -109,7 +112,7 @@ func (r *Ring) mend(condition string, of *record) bool {
 
 // closeAll mends all that concerns one member.
 func (r *Ring) closeAll(x *record) {
-	for _, c := range []string{chord.OrderedSuccessorLists, chord.NoDuplicates, chord.LiveSuccessor} {
+	for _, c := range []string{chord.OrderedSuccessorLists, chord.NoDuplicates, chord.LiveSuccessor, UnderReplicated} {
 		r.mend(c, x)
 	}
 }
@@ -196,6 +199,8 @@ func (r *Ring) violation(b *breach) Violation {
 		if b.condition == OwnershipOverlap {
 			v.Detail = "its range reaches past the owner before it"
 		}
+	case UnderReplicated:
+		v.Detail = r.shortfall(x)
 	case chord.LiveSuccessor:
 		v.Detail = fmt.Sprintf("none of its %d successors lives", len(x.succ.val))
 	}
@@ -234,8 +239,8 @@ func (b *breach) compare(o *breach) int {
 	return n
 }
 
-// standing counts the violations that stand: of the ring's conditions, and of ownership.
-func (r *Ring) standing() (ofRing, gaps, overlaps int) {
+// standing counts the violations that stand: of the ring's conditions, of ownership, and of replication.
+func (r *Ring) standing() (ofRing, gaps, overlaps, short int) {
 	for _, b := range r.breaches {
 		switch {
 		case !b.raised:
@@ -243,9 +248,11 @@ func (r *Ring) standing() (ofRing, gaps, overlaps int) {
 			gaps++
 		case b.condition == OwnershipOverlap:
 			overlaps++
+		case b.condition == UnderReplicated:
+			short++
 		default:
 			ofRing++
 		}
 	}
-	return ofRing, gaps, overlaps
+	return ofRing, gaps, overlaps, short
 }

@@ -12,7 +12,7 @@ import (
 
 // checkpointVersion is a checkpoint's first byte. A Ring reads no other version than its own: history keeps the events
 // too, and they make the same state again.
-const checkpointVersion = 2
+const checkpointVersion = 3
 
 // ErrVersion says that a checkpoint is of another version of this program.
 var ErrVersion = errors.New("ring: checkpoint of another version")
@@ -111,6 +111,7 @@ func (r *Ring) derive() {
 			r.count(x, true)
 			r.reown(x)
 		}
+		r.rehost(x)
 		r.touch(x)
 		x.turned, x.turnedBy = turned, by
 	})

@@ -82,6 +82,7 @@ func (r *Ring) cast(x *record, now vote) (changed bool) {
 	changed = most != r.circle
 	r.circle = most
 	r.unchecked = r.unchecked || changed
+	r.reneed()
 	return changed
 }
 
@@ -108,6 +109,7 @@ func (r *Ring) judge(x *record) {
 	if counted := x.isMember(x.status); counted != x.counted {
 		r.count(x, counted)
 		r.reown(x)
+		r.rehost(x)
 	}
 	r.turn(x)
 	r.touch(x)

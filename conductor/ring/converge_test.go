@@ -57,7 +57,7 @@ func printView(r *Ring, keep func(*Member) bool) string {
 	var b strings.Builder
 	c := v.Counts
 	c.Applied, c.Outdated, c.Refused = 0, 0, 0
-	fmt.Fprintln(&b, v.Name, v.Status, v.Error, v.Bits, v.ListLen, v.Replicas, v.Gaps, v.Overlaps, c)
+	fmt.Fprintln(&b, v.Name, v.Status, v.Error, v.Bits, v.ListLen, v.Replicas, v.Gaps, v.Overlaps, v.Short, c)
 	for _, m := range v.Members {
 		if m := *m; keep(&m) {
 			m.Changed = 0

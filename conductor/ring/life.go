@@ -125,6 +125,7 @@ func (r *Ring) restand(x *record) {
 		r.touch(x)
 	}
 	r.recircle(x)
+	r.rehost(x)
 }
 
 func (r *Ring) tallyBy(x *record, sign int) {
@@ -286,6 +287,7 @@ func (r *Ring) forget(x *record) {
 	if x.counted {
 		r.count(x, false)
 	}
+	r.rehost(x)
 	x.life = life{}
 	r.repoint(x, predecessor)
 	r.repoint(x, head)

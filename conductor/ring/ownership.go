@@ -81,6 +81,9 @@ func (r *Ring) setSeam(x *record, s seam) {
 // knows says that a breach is certain: of those who could disprove it, everybody is known well enough. What check finds
 // is, or it would not have found it.
 func (r *Ring) knows(b *breach) bool {
+	if b.condition == UnderReplicated {
+		return !b.of.uncertain
+	}
 	if b.condition != OwnershipGap && b.condition != OwnershipOverlap {
 		return true
 	}

@@ -26,7 +26,7 @@ func (r *Ring) View() *View {
 	v.Violations = r.violations()
 	v.Moves = r.moves.view()
 	var violated int
-	violated, v.Gaps, v.Overlaps = r.standing()
+	violated, v.Gaps, v.Overlaps, v.Short = r.standing()
 	v.Status = r.status(n, violated)
 	v.Counts = r.countsNow()
 	r.view = v

@@ -45,6 +45,8 @@ type record struct {
 	countedAs int64        // count: in which life
 	owns      bool         // reown: it is counted and has a range
 	seam      seam         // reseam: between its range and the one before
+	hosting   string       // rehost: the host that it makes count, or none
+	short     bool         // rejudge: its keys are on too few hosts
 	unruly    bool         // checkList: its list breaks a condition
 	passed    bool         // check: silent, and skipped by the member before it; no longer counted
 	overdue   bool         // sweepStrangers: a stranger that a live member has named for longer than grace

@@ -71,6 +71,9 @@ type Ring struct {
 	circle  circle           // the one with the most
 	space   chord.Space
 
+	hosts  map[string]int // by address, of which members replicas can be asked for: see rehost
+	needed int            // hosts that each key can be on
+
 	sums     errorSums
 	tally    [Silent + 1]int // members by status
 	doubtful int             // members that are
@@ -104,6 +107,7 @@ func New(opt Options) *Ring {
 		records:   make(map[chord.ID]*record),
 		strangers: make(map[*record]struct{}),
 		circles:   make(map[circle]votes),
+		hosts:     make(map[string]int),
 		lost:      losses{by: make(map[string]int64)},
 		breaches:  make(map[breachKey]*breach),
 		moves:     moveTable{by: make(map[string]*move)},

@@ -48,6 +48,7 @@ type View struct {
 	Moves      []*Move     // the most recently told of, newest first; bounded
 	Gaps       int         // between neighbours' owned ranges: stretches without owner, beyond grace
 	Overlaps   int         // the same, with two
+	Short      int         // owners with keys on too few hosts, beyond grace: see UnderReplicated
 	Counts     Counts
 }
 
@@ -95,16 +96,17 @@ func (m *Member) Holds() chordevent.Load {
 	return m.Load
 }
 
-// Conditions on the ranges that neighbouring owners say they are responsible for.
+// Conditions on the ranges that neighbouring owners say they are responsible for, and on the replicas of their keys.
 const (
 	OwnershipGap     = "OwnershipGap"     // nobody owns a stretch before the member's range
 	OwnershipOverlap = "OwnershipOverlap" // the member's range reaches past the owner before it
+	UnderReplicated  = "UnderReplicated"  // the member's keys are on fewer hosts than R and the ring's hosts allow
 )
 
 // Conditions are all that a Violation can name.
 var Conditions = []string{
 	chord.OrderedSuccessorLists, chord.NoDuplicates, chord.LiveSuccessor, chord.EnoughPrincipals, chord.OneOrderedRing,
-	chord.ConnectedAppendages, OwnershipGap, OwnershipOverlap,
+	chord.ConnectedAppendages, OwnershipGap, OwnershipOverlap, UnderReplicated,
 }
 
 // A Move is a range of keys that changes hands, as its source and its receiver tell. Immutable.
@@ -121,7 +123,7 @@ type Move struct {
 
 // A Violation is a condition that does not hold, or did not for a time.
 type Violation struct {
-	Condition string // one of package chord's names of conditions, or OwnershipGap or OwnershipOverlap
+	Condition string // one of Conditions
 	Detail    string // one sentence for people
 	Members   []chord.ID
 	Since     time.Time
@@ -134,7 +136,7 @@ type Violation struct {
 func (v *Violation) Key() string {
 	key := v.Condition + " " + v.Since.UTC().Format(time.RFC3339Nano)
 	switch v.Condition {
-	case chord.OrderedSuccessorLists, chord.NoDuplicates, chord.LiveSuccessor, OwnershipGap, OwnershipOverlap:
+	case chord.OrderedSuccessorLists, chord.NoDuplicates, chord.LiveSuccessor, OwnershipGap, OwnershipOverlap, UnderReplicated:
 		key += string(v.Members[0][:])
 	}
 	return key

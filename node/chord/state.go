@@ -17,6 +17,7 @@ type Neighbors struct {
 	Peer Peer // the member that answered
 	Pred Peer
 	Succ []Peer
+	Past []Peer // of its host list, what Succ does not show; no part of the ring's rules
 }
 
 // New is the state of a ring's first member: alone, with no predecessor and r placeholders.

@@ -117,6 +117,10 @@ func (m *fakeMember) Heard(chord.Peer, *nodepb.Reply) error { return nil }
 func (m *fakeMember) Lookup(context.Context, chord.ID) (chord.Peer, error) {
 	return m.self, nil
 }
+func (m *fakeMember) Hosts() []chord.Peer {
+	return chord.Hosts(nil, m.self, 100, m.state.Live())
+}
+func (m *fakeMember) HostOwns() bool           { return false }
 func (m *fakeMember) Remembered() []chord.Peer { return nil }
 func (m *fakeMember) PeerFailed(_ context.Context, p chord.Peer, _ string) {
 	m.failed = append(m.failed, p)

@@ -119,10 +119,12 @@ func (k *Keeper) Load() chordevent.Load {
 		owned = k.store.Summary(own.from, own.owner.ID)
 	}
 	k.tel.report(owned, all)
-	return chordevent.Load{
+	l := chordevent.Load{
 		OwnedKeys: owned.Live, ReplicaKeys: all.Live - owned.Live, Bytes: all.Bytes,
 		Gets: k.gets, Puts: k.puts, Deletes: k.deletes,
 	}
+	k.countReplicas(&l)
+	return l
 }
 
 // Founded says that the member is the first of its ring: it owns the whole circle.
@@ -165,6 +167,17 @@ func (k *Keeper) NeighborsChanged(context.Context) {
 	k.mu.Unlock()
 	k.tendDue.Set()
 	k.repairDue.Set()
+}
+
+// HostsChanged says that the member's host list has changed.
+func (k *Keeper) HostsChanged() {
+	state := k.member.State()
+	k.mu.Lock()
+	changed := k.rewalk(state)
+	k.mu.Unlock()
+	if changed {
+		k.repairDue.Set()
+	}
 }
 
 // PeerDied says that a life of a peer is over, as far as the member can tell.

@@ -172,15 +172,28 @@ func (k *Keeper) Discard(ctx context.Context, q *nodepb.DiscardRequest) (*nodepb
 	own := k.reg.Load()
 	a := &nodepb.DiscardResponse{Reply: k.member.Reply()}
 	a.Granted = own != nil && own.owner == theirs.owner && own.epoch == theirs.epoch && !k.unclean &&
-		k.holder(from) == nil && k.allSynced()
+		k.holder(from) == nil && k.allSynced() && k.spared(from, q.Leaving)
 	if !a.Granted {
 		k.repairDue.Set()
 	}
 	return a, nil
 }
 
-// allSynced reports whether all copies of the range are where they belong. mu is held.
+// allSynced reports whether all holders of copies there are hold the range. mu is held.
 func (k *Keeper) allSynced() bool {
-	enough := len(k.holders) == k.cfg.Replicas-1 || k.walk.complete
-	return enough && !slices.ContainsFunc(k.holders, func(h holder) bool { return !h.synced })
+	return !slices.ContainsFunc(k.holders, func(h holder) bool { return !h.synced })
+}
+
+// spared reports whether a member's copy is one too many. With R hosts that hold the range any further one is. Where
+// fewer are known, it is that of a host which counts already; one of any other host shows that not all hosts are known
+// here. A leaver's counts no more, unless a host that could hold it instead is only out of reach for the moment. mu is held.
+func (k *Keeper) spared(p chord.Peer, leaving bool) bool {
+	switch {
+	case len(k.holders) == k.cfg.Replicas-1:
+		return true
+	case leaving:
+		now := k.env.Now()
+		return !slices.ContainsFunc(k.walk.list, func(h chord.Peer) bool { return h != p && hasLapsed(k.dead, h, now) })
+	}
+	return p.Addr == k.self.Addr || slices.ContainsFunc(k.holders, func(h holder) bool { return h.peer.Addr == p.Addr })
 }

@@ -25,6 +25,11 @@ type Member interface {
 	Heard(asked chord.Peer, reply *nodepb.Reply) error
 	// Lookup finds the member responsible for a point of the circle; it has confirmed that it is.
 	Lookup(ctx context.Context, id chord.ID) (chord.Peer, error)
+	// Hosts lists the first distinct hosts beyond the member, clockwise: see chord.Hosts. HostListLen says how many are
+	// worth listing.
+	Hosts() []chord.Peer
+	// HostOwns reports whether some member of the same host owns a range.
+	HostOwns() bool
 	// Remembered lists some live members of other hosts that the member has seen, for walks past the successor list.
 	Remembered() []chord.Peer
 	// PeerFailed reports that a call to a peer met no answer in an operation (a span name).

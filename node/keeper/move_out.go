@@ -86,6 +86,7 @@ func (k *Keeper) Claim(ctx context.Context, q *nodepb.ClaimRequest) (*nodepb.Cla
 	case k.out != nil && k.out.receiver == from:
 		a.Accepted = true
 	case k.out != nil || k.in != nil || k.leaving:
+		a.Owner = ownershipToWire(*own)
 	default:
 		a.Accepted = true
 		move = k.beginOut(from, from.ID, own.epoch+1, reason)

@@ -25,6 +25,11 @@ func (o ownership) arc() arc                  { return arc{o.from, o.owner.ID} }
 func (o ownership) covers(id chord.ID) bool   { return o.arc().covers(id) }
 func (o ownership) overlaps(p ownership) bool { return o.arc().overlaps(p.arc()) }
 
+// contains reports whether all of a range of the same owner is in this one.
+func (o ownership) contains(p ownership) bool {
+	return o.from == p.from || o.from == o.owner.ID || p.from != p.owner.ID && o.covers(p.from)
+}
+
 // beats orders all ownerships, so that of two that overlap all members agree which one stands.
 func (o ownership) beats(p ownership) bool {
 	if c := cmp.Compare(o.epoch, p.epoch); c != 0 {

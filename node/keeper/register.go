@@ -11,11 +11,15 @@ import (
 
 // setRegister changes the ownership register; nil empties it. mu is held. The caller tells it after unlocking.
 func (k *Keeper) setRegister(own *ownership) {
+	old := k.reg.Load()
 	k.reg.Store(own)
 	k.owned = k.owned || own != nil
 	k.announced = false
 	for i := range k.holders {
 		k.holders[i].synced = false // equal digests count for one extent and epoch of the range
+		if own == nil || old == nil || !old.contains(*own) {
+			k.holders[i].compared = false
+		}
 	}
 	if own == nil {
 		k.unclean, k.sources = false, nil

@@ -96,8 +96,12 @@ func (k *Keeper) repairRange(ctx context.Context) (again time.Duration, err erro
 			due = append(due, h)
 		}
 	}
+	lacks := k.walk.lacks
 	k.mu.Unlock()
 	again = k.cfg.SyncInterval
+	if lacks {
+		again = k.suspicion() // by then a host that was found dead may count again
+	}
 	errs := make([]error, len(due))
 	err = k.each(ctx, len(due), func(ctx context.Context, i int) { errs[i] = k.syncHolder(ctx, own, due[i]) })
 	if err == nil {
@@ -122,6 +126,7 @@ func (k *Keeper) syncHolder(ctx context.Context, own *ownership, h holder) error
 		k.mu.Lock()
 		if now := k.holder(h.peer); now != nil && k.reg.Load() == own {
 			now.synced = now.missed == h.missed
+			now.compared, now.made = true, h.missed
 			now.next = k.env.Now().Add(k.jitter(k.cfg.SyncInterval))
 		}
 		k.mu.Unlock()
@@ -199,6 +204,9 @@ func (k *Keeper) cleanse(ctx context.Context, own *ownership) error {
 	if k.reg.Load() == own && k.soils == soils {
 		k.unclean, k.sources = false, nil
 		k.unsync()
+		for i := range k.holders {
+			k.holders[i].compared = false // of how much has come, only a comparison tells
+		}
 	}
 	return nil
 }

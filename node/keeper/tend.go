@@ -79,25 +79,29 @@ func (k *Keeper) tendOnce(ctx context.Context) (time.Duration, error) {
 }
 
 // claimRange asks the owner of this member's identifier for its range. A lookup finds the owner; when the ring is not in
-// order, the successor may know better.
+// order, the successor may know better. Whatever ends without an owner that lives leads to claimOrphaned, which judges by
+// itself whether there is one.
 func (k *Keeper) claimRange(ctx context.Context) (done bool, err error) {
+	began := k.env.Now()
 	owner, err := k.member.Lookup(ctx, k.self.ID)
 	if stopped(err) {
 		return false, err
 	}
-	if err != nil {
-		live := k.member.State().Live()
-		if len(live) == 0 {
-			return k.claimOrphaned(ctx)
-		}
-		owner = live[0]
-	}
+	found := err == nil // an owner, who has confirmed it
 	k.mu.Lock()
 	again := k.owned
+	if found {
+		k.ownerless = time.Time{}
+	}
 	k.mu.Unlock()
+	if live := k.member.State().Live(); !found && len(live) > 0 {
+		owner = live[0]
+	} else if !found {
+		return k.claimOrphaned(ctx, began)
+	}
 	for range maxForwards {
 		if owner == k.self {
-			return false, nil
+			break
 		}
 		a, err := ask(k, ctx, owner, chordevent.SpanKeysMove, k.cfg.CallLimit, func(keys nodepb.KeysServer, call *nodepb.Call) (*nodepb.ClaimResponse, error) {
 			return keys.Claim(ctx, &nodepb.ClaimRequest{Call: call, Again: again})
@@ -108,57 +112,25 @@ func (k *Keeper) claimRange(ctx context.Context) (done bool, err error) {
 			}
 			break
 		}
-		if a.Accepted {
-			k.mu.Lock()
-			k.ownerless = time.Time{}
-			k.mu.Unlock()
-			return true, nil
-		}
 		better, err := ownershipFromWire(k.space, a.Owner)
-		if err != nil || better == nil || better.owner == owner {
-			return false, err
-		}
-		owner = better.owner
-	}
-	return k.claimOrphaned(ctx)
-}
-
-// claimOrphaned is the way out when all owners are gone at once: after a while without any, the member whose place on
-// the ring spans zero looks all around, and if really nobody owns anything, it takes the whole circle.
-func (k *Keeper) claimOrphaned(ctx context.Context) (bool, error) {
-	state, now := k.member.State(), k.env.Now()
-	alone := len(state.Live()) == 0
-	k.mu.Lock()
-	if k.ownerless.IsZero() {
-		k.ownerless = now
-	}
-	waited := now.Sub(k.ownerless)
-	k.mu.Unlock()
-	first := alone || state.Pred.Real() && state.Pred.ID.Compare(k.self.ID) >= 0
-	if waited < 2*settleTime*k.cfg.CallLimit || !first {
-		return false, nil
-	}
-	at := k.self
-	for next := state.Head(); next.ID != k.self.ID; {
-		s, err := k.survey(ctx, next, k.self.ID, chordevent.SpanRepair)
 		if err != nil {
 			return false, err
 		}
-		if s.own != nil || len(s.successors) == 0 || !chord.Between(at.ID, next.ID, k.self.ID) {
+		if a.Accepted || better != nil && better.owner == owner { // it owns the range, and is busy with another move
 			k.mu.Lock()
 			k.ownerless = time.Time{}
 			k.mu.Unlock()
-			return false, nil
+			return a.Accepted, nil
 		}
-		at, next = next, s.successors[0]
+		if better == nil {
+			break
+		}
+		owner = better.owner
 	}
-	k.mu.Lock()
-	if k.reg.Load() == nil && k.in == nil {
-		k.takeOver(k.self.ID, 0)
+	if found {
+		return false, nil // it changes hands right now
 	}
-	k.mu.Unlock()
-	k.tell(ctx)
-	return true, nil
+	return k.claimOrphaned(ctx, began)
 }
 
 // lookBelow finds out whether the range right below this member's has an owner that lives, and takes it over if not.

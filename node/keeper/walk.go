@@ -11,27 +11,39 @@ import (
 )
 
 // A walk is the distinct hosts beyond a member, clockwise: of each the first member met, for the virtual nodes of one
-// host fail together. The first R-1 hold the copies; those after them are substitutes. The successor list names most of
-// what is ever needed; only a ring of few hosts with many virtual nodes each, or many failures at once, make a walk go
-// past its end.
+// host fail together. The first R-1 hold the copies; those after them are substitutes. The member's pointers name them
+// (its successor list, then its host list, see chord.Hosts), so a walk is never older than these: what was not found once
+// is not taken for missing. Only while some of them count for nothing are others asked for hosts further on.
 type walk struct {
-	hosts    []chord.Peer // never changed in place
-	listed   int          // how many of the hosts come from the successor list
-	list     []chord.Peer // the list they come from
-	complete bool         // the circle has been seen to close: there are no other hosts
-	next     time.Time    // no walk past the list before
+	hosts   []chord.Peer // never changed in place
+	head    chord.Peer
+	list    []chord.Peer // the member's host list
+	further []chord.Peer // found past it by asking
+	lacks   bool         // a host of the list is left out
+	next    time.Time    // nobody is asked before
 }
 
-// spares is how many substitutes beyond the R-1 holders of copies a new owner asks for records.
-const spares = 3
+const (
+	// spares is how many substitutes beyond the R-1 holders of copies a new owner asks for records.
+	spares = 3
+	// maxJumps bounds the members asked for hosts further on. Each names as many as a host list holds.
+	maxJumps = 8
+)
+
+// HostListLen is how many entries of a host list a keeper has use for: the holders of copies, one substitute for each, and
+// spares.
+func HostListLen(replicas int) int { return min(2*(replicas-1)+spares, chordevent.MaxSuccessors) }
 
 // A holder is a host that keeps copies of the owner's range.
 type holder struct {
 	peer   chord.Peer
-	synced bool      // compared since the range last changed: it holds what the owner holds, and gets every write
-	missed int64     // writes that did not reach it, to see whether any was missed during a comparison
-	full   bool      // it is at its limit for clients' writes
-	next   time.Time // when it is compared again at the latest
+	synced bool  // compared since the range last changed: it holds what the owner holds, and gets every write
+	missed int64 // writes that did not reach it, to see whether any was missed during a comparison
+	full   bool  // it is at its limit for clients' writes
+
+	compared bool      // it has held the whole range: what it lacks since are missed writes
+	made     int64     // missed, as of the last comparison
+	next     time.Time // when it is compared again at the latest
 }
 
 // lapsed is a member that for a while counts for nothing: it was found dead, or said that it is about to leave.
@@ -56,49 +68,60 @@ func hasLapsed(list []lapsed, p chord.Peer, now time.Time) bool {
 
 // heardFrom takes a call from a member as a sign of life. mu is held.
 func (k *Keeper) heardFrom(p chord.Peer) {
+	n := len(k.dead)
 	k.dead = slices.DeleteFunc(k.dead, func(l lapsed) bool { return l.peer == p })
+	if len(k.dead) < n {
+		k.repairDue.Set() // it may hold copies again
+	}
 }
 
-// rewalk goes by the member's present successor list. As long as that does not change, what was found past its end is
-// still good. mu is held.
-func (k *Keeper) rewalk(state chord.State) {
-	live, w := state.Live(), &k.walk
-	past := w.hosts[w.listed:]
-	if !slices.Equal(live, w.list) {
-		if len(live) > 0 && (len(w.list) == 0 || live[0] != w.list[0]) {
-			k.announced = false
-		}
-		w.list, w.complete, w.next, past = live, false, time.Time{}, nil
+// rewalk goes by the member's present pointers, and reports whether other hosts are to hold copies now. mu is held.
+func (k *Keeper) rewalk(state chord.State) (changed bool) {
+	w, list := &k.walk, k.member.Hosts()
+	if head := state.Head(); head != w.head {
+		w.head, k.announced = head, false
 	}
-	w.hosts = k.distinct(nil, live)
-	w.listed = len(w.hosts)
-	w.hosts = k.distinct(w.hosts, past)
-	k.rehold()
+	if !slices.Equal(list, w.list) {
+		w.list, w.further, w.next = list, nil, time.Time{}
+	}
+	w.hosts = k.distinct(nil, state.Live()) // may show a second member of a host whose first one is about to leave
+	w.hosts = k.distinct(w.hosts, w.list)
+	w.lacks = slices.ContainsFunc(w.list, func(p chord.Peer) bool { return !onHost(w.hosts, p.Addr) })
+	w.hosts = k.distinct(w.hosts, w.further)
+	return k.rehold()
+}
+
+func onHost(hosts []chord.Peer, addr string) bool {
+	return slices.ContainsFunc(hosts, func(h chord.Peer) bool { return h.Addr == addr })
 }
 
 // distinct appends those of the peers that are on hosts not yet there. mu is held.
 func (k *Keeper) distinct(hosts, peers []chord.Peer) []chord.Peer {
 	now := k.env.Now()
 	for _, p := range peers {
-		sameHost := func(h chord.Peer) bool { return h.Addr == p.Addr }
-		if p.Addr != k.self.Addr && !slices.ContainsFunc(hosts, sameHost) && !hasLapsed(k.dead, p, now) && !hasLapsed(k.leavers, p, now) {
+		if p.Addr != k.self.Addr && !onHost(hosts, p.Addr) && !hasLapsed(k.dead, p, now) && !hasLapsed(k.leavers, p, now) {
 			hosts = append(slices.Clip(hosts), p)
 		}
 	}
 	return hosts
 }
 
-// rehold makes the first hosts of the walk the holders of copies. mu is held.
-func (k *Keeper) rehold() {
+// rehold makes the first hosts of the walk the holders of copies, and reports whether these are others than before. mu is
+// held.
+func (k *Keeper) rehold() (changed bool) {
 	hosts := k.walk.hosts[:min(len(k.walk.hosts), k.cfg.Replicas-1)]
 	old := k.holders
+	changed = len(old) != len(hosts)
 	k.holders = make([]holder, len(hosts))
 	for i, p := range hosts {
 		k.holders[i] = holder{peer: p}
 		if at := slices.IndexFunc(old, func(h holder) bool { return h.peer == p }); at >= 0 {
 			k.holders[i] = old[at]
+		} else {
+			changed = true
 		}
 	}
+	return changed
 }
 
 // holder is the entry of a holder of copies, or nil. mu is held.
@@ -109,40 +132,46 @@ func (k *Keeper) holder(p chord.Peer) *holder {
 	return nil
 }
 
-// hosts is the walk, gone on past the successor list if that names fewer than want hosts, until enough are found or the
-// circle closes. A walk that found nothing new is not soon made again.
+// hosts is the walk. If that has fewer than want hosts because some of the list count for nothing, or because the list
+// holds no more, members further on are asked. What comes of that is good for as long as the list is the same, and is
+// looked for again after a while.
 func (k *Keeper) hosts(ctx context.Context, want int) []chord.Peer {
 	k.mu.Lock()
 	w, now := &k.walk, k.env.Now()
 	hosts := w.hosts
-	if len(hosts) >= want || w.complete || now.Before(w.next) {
+	if len(hosts) >= want || !w.lacks && len(w.list) < HostListLen(k.cfg.Replicas) || now.Before(w.next) {
 		k.mu.Unlock()
 		return hosts
 	}
 	w.next = now.Add(k.cfg.SyncInterval)
 	list := w.list
+	past := append(k.member.State().Live(), list...)
+	at := k.self
+	for _, p := range past {
+		if chord.Between(at.ID, p.ID, k.self.ID) && !hasLapsed(k.dead, p, now) {
+			at = p
+		}
+	}
+	past = nil
 	k.mu.Unlock()
 
-	at := k.self
-	if len(list) > 0 {
-		at = list[len(list)-1]
-	}
-	closed := len(list) == 0
-	var past []chord.Peer
-	for !closed && len(k.distinctLocked(hosts, past)) < want {
-		answer, err := k.survey(ctx, at, at.ID, chordevent.SpanRepair)
-		if err != nil || len(answer.successors) == 0 {
+	for range maxJumps {
+		if at == k.self || len(k.distinctLocked(hosts, past)) >= want {
 			break
 		}
-		before := at
-		for _, p := range answer.successors {
-			if !chord.Between(at.ID, p.ID, k.self.ID) {
-				closed = true
-				break
-			}
-			past, at = append(past, p), p
+		s, err := k.survey(ctx, at, at.ID, chordevent.SpanRepair)
+		if err != nil {
+			break
 		}
-		if at == before {
+		before, closed := at, false
+		for _, p := range append(s.successors, s.hosts...) {
+			if !chord.Between(before.ID, p.ID, k.self.ID) {
+				closed = true
+			} else if chord.Between(at.ID, p.ID, k.self.ID) {
+				past, at = append(past, p), p
+			}
+		}
+		if closed || at == before {
 			break
 		}
 	}
@@ -150,9 +179,8 @@ func (k *Keeper) hosts(ctx context.Context, want int) []chord.Peer {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if slices.Equal(list, w.list) {
-		w.hosts = k.distinct(w.hosts[:w.listed], past)
-		w.complete = closed
-		k.rehold()
+		w.further = past
+		k.rewalk(k.member.State())
 	}
 	return w.hosts
 }
@@ -169,6 +197,8 @@ type survey struct {
 	claims      []ownership
 	predecessor chord.Peer
 	successors  []chord.Peer
+	hosts       []chord.Peer // its host list
+	hostOwns    bool         // some member of its host owns a range
 	leaving     bool
 	move        nodepb.SurveyResponse_MoveState
 }
@@ -217,6 +247,10 @@ func (k *Keeper) Survey(_ context.Context, q *nodepb.SurveyRequest) (*nodepb.Sur
 	for _, p := range state.Live() {
 		a.Successors = append(a.Successors, peerToWire(p))
 	}
+	for _, p := range k.member.Hosts() {
+		a.Hosts = append(a.Hosts, peerToWire(p))
+	}
+	a.HostOwns = k.member.HostOwns()
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if own := k.reg.Load(); own != nil {

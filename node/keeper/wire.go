@@ -137,15 +137,15 @@ func versionFromWire(space chord.Space, v *nodepb.Version) (*store.Record, error
 }
 
 func surveyFromWire(space chord.Space, a *nodepb.SurveyResponse) (s survey, err error) {
-	s.leaving, s.move = a.Leaving, a.Move
+	s.leaving, s.move, s.hostOwns = a.Leaving, a.Move, a.HostOwns
 	if s.own, err = ownershipFromWire(space, a.Ownership); err != nil {
 		return s, err
 	}
 	if s.predecessor, err = peerFromWire(space, a.Predecessor); err != nil {
 		return s, err
 	}
-	if len(a.Claims) > maxClaims || len(a.Successors) > chordevent.MaxSuccessors {
-		return s, fmt.Errorf("survey with %d claims and %d successors: too many", len(a.Claims), len(a.Successors))
+	if n := max(len(a.Successors), len(a.Hosts)); len(a.Claims) > maxClaims || n > chordevent.MaxSuccessors {
+		return s, fmt.Errorf("survey with %d claims and lists of up to %d peers: too many", len(a.Claims), n)
 	}
 	for _, c := range a.Claims {
 		o, err := ownershipFromWire(space, c)
@@ -156,14 +156,23 @@ func surveyFromWire(space chord.Space, a *nodepb.SurveyResponse) (s survey, err 
 			s.claims = append(s.claims, *o)
 		}
 	}
-	for _, p := range a.Successors {
+	if s.successors, err = realPeers(space, a.Successors); err != nil {
+		return s, err
+	}
+	s.hosts, err = realPeers(space, a.Hosts)
+	return s, err
+}
+
+// realPeers reads those of a list that are not placeholders.
+func realPeers(space chord.Space, list []*nodepb.Peer) (peers []chord.Peer, err error) {
+	for _, p := range list {
 		peer, err := peerFromWire(space, p)
 		if err != nil {
-			return s, err
+			return nil, err
 		}
 		if peer.Real() {
-			s.successors = append(s.successors, peer)
+			peers = append(peers, peer)
 		}
 	}
-	return s, nil
+	return peers, nil
 }

@@ -199,11 +199,12 @@ func (m *Member) neighbors(ctx context.Context, p chord.Peer) (chord.Neighbors, 
 	}
 	pred, err1 := peerFromWire(m.host.space, a.Predecessor)
 	succ, err2 := peersFromWire(m.host.space, a.Successors)
-	if err := errors.Join(err1, err2); err != nil {
+	past, err3 := peersFromWire(m.host.space, a.HostsPast)
+	if err := errors.Join(err1, err2, err3); err != nil {
 		m.busy.Store(false)
 		return chord.Neighbors{}, fmt.Errorf("%w: %w", errDead, err)
 	}
-	return chord.Neighbors{Peer: self, Pred: pred.Peer, Succ: succ}, nil
+	return chord.Neighbors{Peer: self, Pred: pred.Peer, Succ: succ, Past: past}, nil
 }
 
 // PeerFailed notes that a peer has been found dead in an operation, and tells it, once per life lost.

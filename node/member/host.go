@@ -32,6 +32,8 @@ type Host struct {
 	clock   *keeper.Clock
 	budget  *keeper.HostBudget
 
+	listedHosts int // the length of a host list
+
 	members atomic.Pointer[roster] // those that are not gone; read without a lock, replaced under mu
 
 	mu       sync.Mutex
@@ -84,6 +86,9 @@ func NewHost(cfg Config, address string, e env.Env, t Telemetry) (*Host, error) 
 	}
 	h := &Host{cfg: cfg, address: address, env: e, space: space, in: in,
 		clock: keeper.NewClock(e.Now), budget: keeper.NewHostBudget(cfg.Memory)}
+	if !cfg.RingOnly {
+		h.listedHosts = keeper.HostListLen(cfg.Replicas)
+	}
 	h.members.Store(&roster{})
 	others := slices.DeleteFunc(slices.Clone(cfg.Join), func(a string) bool { return a == address })
 	h.founding = len(others) == 0

@@ -26,6 +26,8 @@ type Keys interface {
 	Joined(ctx context.Context)
 	// NeighborsChanged follows every change of predecessor or successor list.
 	NeighborsChanged(ctx context.Context)
+	// HostsChanged follows every change of the host list alone.
+	HostsChanged()
 	PeerDied(ctx context.Context, p chord.Peer)
 	// Leave hands everything over, by the deadline. After an error the member stays.
 	Leave(ctx context.Context, deadline time.Time) error
@@ -94,5 +96,6 @@ func (k *pointerKeys) NeighborsChanged(ctx context.Context) {
 func (k *pointerKeys) Load() chordevent.Load                  { return chordevent.Load{} }
 func (k *pointerKeys) Founded(ctx context.Context)            { k.NeighborsChanged(ctx) }
 func (k *pointerKeys) Joined(ctx context.Context)             { k.NeighborsChanged(ctx) }
+func (k *pointerKeys) HostsChanged()                          {}
 func (k *pointerKeys) PeerDied(context.Context, chord.Peer)   {}
 func (k *pointerKeys) Leave(context.Context, time.Time) error { return nil }

@@ -52,6 +52,7 @@ func (m *Member) stabilizeRound(r *round) error {
 				}
 				return s
 			})
+			m.learnHosts(head, n.Succ, n.Past)
 			break
 		}
 		if !errors.Is(err, errDead) {
@@ -88,10 +89,12 @@ func (m *Member) adopt(r *round, candidate chord.Peer) error {
 		return err
 	}
 	var old chord.Peer
-	if !m.apply(r.changed, func(s chord.State) chord.State {
+	changed := m.apply(r.changed, func(s chord.State) chord.State {
 		old = s.Head()
 		return chord.CandidateAlive(m.host.space, s, n)
-	}) {
+	})
+	m.learnHosts(candidate, n.Succ, n.Past)
+	if !changed {
 		return nil
 	}
 	if old.ID != m.self.ID && !slices.Contains(n.Succ, old) {

@@ -45,6 +45,8 @@ type Member struct {
 	wake     env.Signal // for the loop: something is in the inbox
 	parked   parked
 
+	hostNews hostNews
+
 	lookups  pending
 	forwards atomic.Int32 // recursive lookups being passed on
 
@@ -157,6 +159,7 @@ func (m *Member) work() bool {
 	do(w.candidate != nil, func() { m.consider(w.candidate) })
 	do(w.check != nil, func() { m.checkSuspect(*w.check) })
 	do(!now.Before(s.predecessor), m.checkPredecessor)
+	m.passHostsOn()
 	m.stepAside(w.hurry, w.hint)
 	return did
 }

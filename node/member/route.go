@@ -61,7 +61,7 @@ func (h *Host) Notify(ctx context.Context, q *nodepb.NotifyRequest) (*nodepb.Not
 }
 
 func (h *Host) Hint(ctx context.Context, q *nodepb.HintRequest) (*nodepb.HintResponse, error) {
-	m, _, err := h.route(q.Call, false)
+	m, from, err := h.route(q.Call, false)
 	if m == nil {
 		return &nodepb.HintResponse{Reply: h.nobody(q.Call)}, err
 	}
@@ -69,7 +69,14 @@ func (h *Host) Hint(ctx context.Context, q *nodepb.HintRequest) (*nodepb.HintRes
 	if err != nil {
 		return nil, malformed(err)
 	}
-	return m.serveHint(ctx, q, contact.Peer), nil
+	hosts, err := peersFromWire(h.space, q.Hosts)
+	if err != nil {
+		return nil, malformed(err)
+	}
+	if q.Kind == nodepb.HintRequest_KIND_HOSTS {
+		contact = from // of whose host list it is
+	}
+	return m.serveHint(ctx, q, contact.Peer, hosts), nil
 }
 
 func (h *Host) Depart(ctx context.Context, q *nodepb.DepartRequest) (*nodepb.DepartResponse, error) {

@@ -47,7 +47,7 @@ func (m *Member) serveNeighbors() *nodepb.NeighborsResponse {
 		return &nodepb.NeighborsResponse{Reply: m.reply(standing)}
 	}
 	s := m.now.Load()
-	return &nodepb.NeighborsResponse{Reply: m.reply(ok), Predecessor: s.pred, Successors: s.succ}
+	return &nodepb.NeighborsResponse{Reply: m.reply(ok), Predecessor: s.pred, Successors: s.succ, HostsPast: s.past}
 }
 
 func (m *Member) serveNotify(ctx context.Context, from chord.Peer) *nodepb.NotifyResponse {
@@ -59,10 +59,12 @@ func (m *Member) serveNotify(ctx context.Context, from chord.Peer) *nodepb.Notif
 	return &nodepb.NotifyResponse{Reply: m.reply(standing)}
 }
 
-func (m *Member) serveHint(ctx context.Context, q *nodepb.HintRequest, contact chord.Peer) *nodepb.HintResponse {
+func (m *Member) serveHint(ctx context.Context, q *nodepb.HintRequest, contact chord.Peer, hosts []chord.Peer) *nodepb.HintResponse {
 	standing := m.standing()
 	switch {
 	case standing != ok || contact.ID == m.self.ID || !contact.Real():
+	case q.Kind == nodepb.HintRequest_KIND_HOSTS:
+		m.learnHosts(contact, hosts)
 	case q.Kind == nodepb.HintRequest_KIND_OTHER_RING:
 		m.inbox.hint(hint{ctx, contact, min(max(q.HopsLeft, 0), maxHintHops)})
 		m.wake.Set()

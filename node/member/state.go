@@ -22,6 +22,7 @@ const (
 // snapshot is a member's ring state: an immutable value. Readers take the latest and wait for nobody.
 type snapshot struct {
 	chord.State
+	hosts   []chord.Peer // the host list: see chord.Hosts
 	fingers chord.Fingers
 	routes  chord.Routes // of both, for lookups
 	phase   phase
@@ -30,6 +31,7 @@ type snapshot struct {
 	// The pointers as Neighbors answers them, made once per change.
 	pred        *nodepb.Peer
 	succ        []*nodepb.Peer
+	past        []*nodepb.Peer // of the host list: see chord.HostsPast
 	fingersWire []*nodepb.Peer // by run
 }
 
@@ -102,6 +104,7 @@ func (m *Member) applyLocked(why cause, transition func(chord.State) chord.State
 	if successors {
 		next.succ = peersToWire(state.Succ)
 		next.routes = chord.NewRoutes(next.State, next.fingers)
+		m.relistHosts(&next)
 	}
 	m.now.Store(&next)
 	if predecessor {
@@ -124,6 +127,8 @@ func (m *Member) enter(ctx context.Context, state chord.State, through chord.Pee
 	next.State, next.phase = state, active
 	next.pred, next.succ = peerToWire(state.Pred, 0), peersToWire(state.Succ)
 	next.routes = chord.NewRoutes(state, next.fingers)
+	next.hosts = nil // of another place, if there were any
+	m.relistHosts(&next)
 	m.now.Store(&next)
 	m.Emit(ctx, chordevent.Joined{Through: m.ref(through)})
 	m.Emit(ctx, chordevent.PredecessorChanged{Predecessor: m.ref(state.Pred)})

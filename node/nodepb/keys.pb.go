@@ -730,6 +730,8 @@ type SurveyResponse struct {
 	Successors    []*Peer                  `protobuf:"bytes,5,rep,name=successors,proto3" json:"successors,omitempty"`   // the real ones
 	Leaving       bool                     `protobuf:"varint,6,opt,name=leaving,proto3" json:"leaving,omitempty"`
 	Move          SurveyResponse_MoveState `protobuf:"varint,7,opt,name=move,proto3,enum=chord.v1.SurveyResponse_MoveState" json:"move,omitempty"`
+	Hosts         []*Peer                  `protobuf:"bytes,20,rep,name=hosts,proto3" json:"hosts,omitempty"`                        // its host list: the first distinct hosts beyond it
+	HostOwns      bool                     `protobuf:"varint,21,opt,name=host_owns,json=hostOwns,proto3" json:"host_owns,omitempty"` // some member of its host owns a range
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -813,6 +815,20 @@ func (x *SurveyResponse) GetMove() SurveyResponse_MoveState {
 	return SurveyResponse_MOVE_STATE_UNSPECIFIED
 }
 
+func (x *SurveyResponse) GetHosts() []*Peer {
+	if x != nil {
+		return x.Hosts
+	}
+	return nil
+}
+
+func (x *SurveyResponse) GetHostOwns() bool {
+	if x != nil {
+		return x.HostOwns
+	}
+	return false
+}
+
 type ClaimRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Call          *Call                  `protobuf:"bytes,1,opt,name=call,proto3" json:"call,omitempty"`
@@ -869,7 +885,7 @@ type ClaimResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Reply         *Reply                 `protobuf:"bytes,1,opt,name=reply,proto3" json:"reply,omitempty"`
 	Accepted      bool                   `protobuf:"varint,2,opt,name=accepted,proto3" json:"accepted,omitempty"` // a move has begun; if not: again after a pause
-	Owner         *Ownership             `protobuf:"bytes,3,opt,name=owner,proto3" json:"owner,omitempty"`        // who owns the sender's identifier, if known and another
+	Owner         *Ownership             `protobuf:"bytes,3,opt,name=owner,proto3" json:"owner,omitempty"`        // who owns the sender's identifier, if known; the asked member itself: it is busy with another move
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1862,7 +1878,7 @@ const file_keys_proto_rawDesc = "" +
 	"\rSurveyRequest\x12\"\n" +
 	"\x04call\x18\x01 \x01(\v2\x0e.chord.v1.CallR\x04call\x12\x14\n" +
 	"\x05point\x18\x02 \x01(\fR\x05point\x12\x17\n" +
-	"\amove_id\x18\x03 \x01(\tR\x06moveId\"\xa4\x03\n" +
+	"\amove_id\x18\x03 \x01(\tR\x06moveId\"\xe7\x03\n" +
 	"\x0eSurveyResponse\x12%\n" +
 	"\x05reply\x18\x01 \x01(\v2\x0f.chord.v1.ReplyR\x05reply\x121\n" +
 	"\townership\x18\x02 \x01(\v2\x13.chord.v1.OwnershipR\townership\x12+\n" +
@@ -1872,7 +1888,9 @@ const file_keys_proto_rawDesc = "" +
 	"successors\x18\x05 \x03(\v2\x0e.chord.v1.PeerR\n" +
 	"successors\x12\x18\n" +
 	"\aleaving\x18\x06 \x01(\bR\aleaving\x126\n" +
-	"\x04move\x18\a \x01(\x0e2\".chord.v1.SurveyResponse.MoveStateR\x04move\"W\n" +
+	"\x04move\x18\a \x01(\x0e2\".chord.v1.SurveyResponse.MoveStateR\x04move\x12$\n" +
+	"\x05hosts\x18\x14 \x03(\v2\x0e.chord.v1.PeerR\x05hosts\x12\x1b\n" +
+	"\thost_owns\x18\x15 \x01(\bR\bhostOwns\"W\n" +
 	"\tMoveState\x12\x1a\n" +
 	"\x16MOVE_STATE_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11MOVE_STATE_ACTIVE\x10\x01\x12\x17\n" +
@@ -2044,57 +2062,58 @@ var file_keys_proto_depIdxs = []int32{
 	27, // 10: chord.v1.SurveyResponse.predecessor:type_name -> chord.v1.Peer
 	27, // 11: chord.v1.SurveyResponse.successors:type_name -> chord.v1.Peer
 	2,  // 12: chord.v1.SurveyResponse.move:type_name -> chord.v1.SurveyResponse.MoveState
-	28, // 13: chord.v1.ClaimRequest.call:type_name -> chord.v1.Call
-	29, // 14: chord.v1.ClaimResponse.reply:type_name -> chord.v1.Reply
-	7,  // 15: chord.v1.ClaimResponse.owner:type_name -> chord.v1.Ownership
-	28, // 16: chord.v1.MoveRequest.call:type_name -> chord.v1.Call
-	3,  // 17: chord.v1.MoveRequest.phase:type_name -> chord.v1.MoveRequest.Phase
-	7,  // 18: chord.v1.MoveRequest.grant:type_name -> chord.v1.Ownership
-	4,  // 19: chord.v1.MoveRequest.reason:type_name -> chord.v1.MoveRequest.Reason
-	6,  // 20: chord.v1.MoveRequest.records:type_name -> chord.v1.Record
-	29, // 21: chord.v1.MoveResponse.reply:type_name -> chord.v1.Reply
-	5,  // 22: chord.v1.MoveResponse.outcome:type_name -> chord.v1.MoveResponse.Outcome
-	28, // 23: chord.v1.ReplicateRequest.call:type_name -> chord.v1.Call
-	7,  // 24: chord.v1.ReplicateRequest.ownership:type_name -> chord.v1.Ownership
-	6,  // 25: chord.v1.ReplicateRequest.records:type_name -> chord.v1.Record
-	18, // 26: chord.v1.ReplicateRequest.drop:type_name -> chord.v1.Version
-	29, // 27: chord.v1.ReplicateResponse.reply:type_name -> chord.v1.Reply
-	7,  // 28: chord.v1.ReplicateResponse.conflict:type_name -> chord.v1.Ownership
-	28, // 29: chord.v1.FetchRequest.call:type_name -> chord.v1.Call
-	29, // 30: chord.v1.FetchResponse.reply:type_name -> chord.v1.Reply
-	6,  // 31: chord.v1.FetchResponse.records:type_name -> chord.v1.Record
-	28, // 32: chord.v1.CompareRequest.call:type_name -> chord.v1.Call
-	7,  // 33: chord.v1.CompareRequest.ownership:type_name -> chord.v1.Ownership
-	21, // 34: chord.v1.CompareRequest.arcs:type_name -> chord.v1.Arc
-	29, // 35: chord.v1.CompareResponse.reply:type_name -> chord.v1.Reply
-	7,  // 36: chord.v1.CompareResponse.conflict:type_name -> chord.v1.Ownership
-	26, // 37: chord.v1.CompareResponse.differences:type_name -> chord.v1.CompareResponse.Difference
-	28, // 38: chord.v1.DiscardRequest.call:type_name -> chord.v1.Call
-	7,  // 39: chord.v1.DiscardRequest.ownership:type_name -> chord.v1.Ownership
-	29, // 40: chord.v1.DiscardResponse.reply:type_name -> chord.v1.Reply
-	21, // 41: chord.v1.CompareResponse.Difference.parts:type_name -> chord.v1.Arc
-	18, // 42: chord.v1.CompareResponse.Difference.versions:type_name -> chord.v1.Version
-	8,  // 43: chord.v1.Keys.Apply:input_type -> chord.v1.ApplyRequest
-	10, // 44: chord.v1.Keys.Survey:input_type -> chord.v1.SurveyRequest
-	12, // 45: chord.v1.Keys.Claim:input_type -> chord.v1.ClaimRequest
-	14, // 46: chord.v1.Keys.Move:input_type -> chord.v1.MoveRequest
-	16, // 47: chord.v1.Keys.Replicate:input_type -> chord.v1.ReplicateRequest
-	19, // 48: chord.v1.Keys.Fetch:input_type -> chord.v1.FetchRequest
-	22, // 49: chord.v1.Keys.Compare:input_type -> chord.v1.CompareRequest
-	24, // 50: chord.v1.Keys.Discard:input_type -> chord.v1.DiscardRequest
-	9,  // 51: chord.v1.Keys.Apply:output_type -> chord.v1.ApplyResponse
-	11, // 52: chord.v1.Keys.Survey:output_type -> chord.v1.SurveyResponse
-	13, // 53: chord.v1.Keys.Claim:output_type -> chord.v1.ClaimResponse
-	15, // 54: chord.v1.Keys.Move:output_type -> chord.v1.MoveResponse
-	17, // 55: chord.v1.Keys.Replicate:output_type -> chord.v1.ReplicateResponse
-	20, // 56: chord.v1.Keys.Fetch:output_type -> chord.v1.FetchResponse
-	23, // 57: chord.v1.Keys.Compare:output_type -> chord.v1.CompareResponse
-	25, // 58: chord.v1.Keys.Discard:output_type -> chord.v1.DiscardResponse
-	51, // [51:59] is the sub-list for method output_type
-	43, // [43:51] is the sub-list for method input_type
-	43, // [43:43] is the sub-list for extension type_name
-	43, // [43:43] is the sub-list for extension extendee
-	0,  // [0:43] is the sub-list for field type_name
+	27, // 13: chord.v1.SurveyResponse.hosts:type_name -> chord.v1.Peer
+	28, // 14: chord.v1.ClaimRequest.call:type_name -> chord.v1.Call
+	29, // 15: chord.v1.ClaimResponse.reply:type_name -> chord.v1.Reply
+	7,  // 16: chord.v1.ClaimResponse.owner:type_name -> chord.v1.Ownership
+	28, // 17: chord.v1.MoveRequest.call:type_name -> chord.v1.Call
+	3,  // 18: chord.v1.MoveRequest.phase:type_name -> chord.v1.MoveRequest.Phase
+	7,  // 19: chord.v1.MoveRequest.grant:type_name -> chord.v1.Ownership
+	4,  // 20: chord.v1.MoveRequest.reason:type_name -> chord.v1.MoveRequest.Reason
+	6,  // 21: chord.v1.MoveRequest.records:type_name -> chord.v1.Record
+	29, // 22: chord.v1.MoveResponse.reply:type_name -> chord.v1.Reply
+	5,  // 23: chord.v1.MoveResponse.outcome:type_name -> chord.v1.MoveResponse.Outcome
+	28, // 24: chord.v1.ReplicateRequest.call:type_name -> chord.v1.Call
+	7,  // 25: chord.v1.ReplicateRequest.ownership:type_name -> chord.v1.Ownership
+	6,  // 26: chord.v1.ReplicateRequest.records:type_name -> chord.v1.Record
+	18, // 27: chord.v1.ReplicateRequest.drop:type_name -> chord.v1.Version
+	29, // 28: chord.v1.ReplicateResponse.reply:type_name -> chord.v1.Reply
+	7,  // 29: chord.v1.ReplicateResponse.conflict:type_name -> chord.v1.Ownership
+	28, // 30: chord.v1.FetchRequest.call:type_name -> chord.v1.Call
+	29, // 31: chord.v1.FetchResponse.reply:type_name -> chord.v1.Reply
+	6,  // 32: chord.v1.FetchResponse.records:type_name -> chord.v1.Record
+	28, // 33: chord.v1.CompareRequest.call:type_name -> chord.v1.Call
+	7,  // 34: chord.v1.CompareRequest.ownership:type_name -> chord.v1.Ownership
+	21, // 35: chord.v1.CompareRequest.arcs:type_name -> chord.v1.Arc
+	29, // 36: chord.v1.CompareResponse.reply:type_name -> chord.v1.Reply
+	7,  // 37: chord.v1.CompareResponse.conflict:type_name -> chord.v1.Ownership
+	26, // 38: chord.v1.CompareResponse.differences:type_name -> chord.v1.CompareResponse.Difference
+	28, // 39: chord.v1.DiscardRequest.call:type_name -> chord.v1.Call
+	7,  // 40: chord.v1.DiscardRequest.ownership:type_name -> chord.v1.Ownership
+	29, // 41: chord.v1.DiscardResponse.reply:type_name -> chord.v1.Reply
+	21, // 42: chord.v1.CompareResponse.Difference.parts:type_name -> chord.v1.Arc
+	18, // 43: chord.v1.CompareResponse.Difference.versions:type_name -> chord.v1.Version
+	8,  // 44: chord.v1.Keys.Apply:input_type -> chord.v1.ApplyRequest
+	10, // 45: chord.v1.Keys.Survey:input_type -> chord.v1.SurveyRequest
+	12, // 46: chord.v1.Keys.Claim:input_type -> chord.v1.ClaimRequest
+	14, // 47: chord.v1.Keys.Move:input_type -> chord.v1.MoveRequest
+	16, // 48: chord.v1.Keys.Replicate:input_type -> chord.v1.ReplicateRequest
+	19, // 49: chord.v1.Keys.Fetch:input_type -> chord.v1.FetchRequest
+	22, // 50: chord.v1.Keys.Compare:input_type -> chord.v1.CompareRequest
+	24, // 51: chord.v1.Keys.Discard:input_type -> chord.v1.DiscardRequest
+	9,  // 52: chord.v1.Keys.Apply:output_type -> chord.v1.ApplyResponse
+	11, // 53: chord.v1.Keys.Survey:output_type -> chord.v1.SurveyResponse
+	13, // 54: chord.v1.Keys.Claim:output_type -> chord.v1.ClaimResponse
+	15, // 55: chord.v1.Keys.Move:output_type -> chord.v1.MoveResponse
+	17, // 56: chord.v1.Keys.Replicate:output_type -> chord.v1.ReplicateResponse
+	20, // 57: chord.v1.Keys.Fetch:output_type -> chord.v1.FetchResponse
+	23, // 58: chord.v1.Keys.Compare:output_type -> chord.v1.CompareResponse
+	25, // 59: chord.v1.Keys.Discard:output_type -> chord.v1.DiscardResponse
+	52, // [52:60] is the sub-list for method output_type
+	44, // [44:52] is the sub-list for method input_type
+	44, // [44:44] is the sub-list for extension type_name
+	44, // [44:44] is the sub-list for extension extendee
+	0,  // [0:44] is the sub-list for field type_name
 }
 
 func init() { file_keys_proto_init() }

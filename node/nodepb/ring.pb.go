@@ -80,21 +80,24 @@ type HintRequest_Kind int32
 
 const (
 	HintRequest_KIND_UNSPECIFIED      HintRequest_Kind = 0
-	HintRequest_KIND_NEARER_SUCCESSOR HintRequest_Kind = 1 // to the old predecessor: stabilize now
-	HintRequest_KIND_OTHER_RING       HintRequest_Kind = 2 // a live member, perhaps of another ring, to merge with
+	HintRequest_KIND_NEARER_SUCCESSOR HintRequest_Kind = 1  // to the old predecessor: stabilize now
+	HintRequest_KIND_OTHER_RING       HintRequest_Kind = 2  // a live member, perhaps of another ring, to merge with
+	HintRequest_KIND_HOSTS            HintRequest_Kind = 20 // from the receiver's successor: its host list has changed
 )
 
 // Enum value maps for HintRequest_Kind.
 var (
 	HintRequest_Kind_name = map[int32]string{
-		0: "KIND_UNSPECIFIED",
-		1: "KIND_NEARER_SUCCESSOR",
-		2: "KIND_OTHER_RING",
+		0:  "KIND_UNSPECIFIED",
+		1:  "KIND_NEARER_SUCCESSOR",
+		2:  "KIND_OTHER_RING",
+		20: "KIND_HOSTS",
 	}
 	HintRequest_Kind_value = map[string]int32{
 		"KIND_UNSPECIFIED":      0,
 		"KIND_NEARER_SUCCESSOR": 1,
 		"KIND_OTHER_RING":       2,
+		"KIND_HOSTS":            20,
 	}
 )
 
@@ -583,8 +586,9 @@ func (x *NeighborsRequest) GetCall() *Call {
 type NeighborsResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Reply         *Reply                 `protobuf:"bytes,1,opt,name=reply,proto3" json:"reply,omitempty"`
-	Predecessor   *Peer                  `protobuf:"bytes,2,opt,name=predecessor,proto3" json:"predecessor,omitempty"` // absent: none
-	Successors    []*Peer                `protobuf:"bytes,3,rep,name=successors,proto3" json:"successors,omitempty"`   // always r entries, placeholders included
+	Predecessor   *Peer                  `protobuf:"bytes,2,opt,name=predecessor,proto3" json:"predecessor,omitempty"`               // absent: none
+	Successors    []*Peer                `protobuf:"bytes,3,rep,name=successors,proto3" json:"successors,omitempty"`                 // always r entries, placeholders included
+	HostsPast     []*Peer                `protobuf:"bytes,20,rep,name=hosts_past,json=hostsPast,proto3" json:"hosts_past,omitempty"` // of its host list, the hosts whose first member lies past the successors
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -636,6 +640,13 @@ func (x *NeighborsResponse) GetPredecessor() *Peer {
 func (x *NeighborsResponse) GetSuccessors() []*Peer {
 	if x != nil {
 		return x.Successors
+	}
+	return nil
+}
+
+func (x *NeighborsResponse) GetHostsPast() []*Peer {
+	if x != nil {
+		return x.HostsPast
 	}
 	return nil
 }
@@ -734,6 +745,7 @@ type HintRequest struct {
 	Kind          HintRequest_Kind       `protobuf:"varint,2,opt,name=kind,proto3,enum=chord.v1.HintRequest_Kind" json:"kind,omitempty"`
 	Contact       *Peer                  `protobuf:"bytes,3,opt,name=contact,proto3" json:"contact,omitempty"`
 	HopsLeft      int32                  `protobuf:"varint,4,opt,name=hops_left,json=hopsLeft,proto3" json:"hops_left,omitempty"` // how far an OTHER_RING hint may still be passed on
+	Hosts         []*Peer                `protobuf:"bytes,20,rep,name=hosts,proto3" json:"hosts,omitempty"`                       // of a HOSTS hint: the first distinct hosts beyond the sender
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -794,6 +806,13 @@ func (x *HintRequest) GetHopsLeft() int32 {
 		return x.HopsLeft
 	}
 	return 0
+}
+
+func (x *HintRequest) GetHosts() []*Peer {
+	if x != nil {
+		return x.Hosts
+	}
+	return nil
 }
 
 type HintResponse struct {
@@ -1530,26 +1549,31 @@ const file_ring_proto_rawDesc = "" +
 	"\x05reply\x18\x01 \x01(\v2\x0f.chord.v1.ReplyR\x05reply\x12\x18\n" +
 	"\aleaving\x18\x02 \x01(\bR\aleaving\"6\n" +
 	"\x10NeighborsRequest\x12\"\n" +
-	"\x04call\x18\x01 \x01(\v2\x0e.chord.v1.CallR\x04call\"\x9c\x01\n" +
+	"\x04call\x18\x01 \x01(\v2\x0e.chord.v1.CallR\x04call\"\xcb\x01\n" +
 	"\x11NeighborsResponse\x12%\n" +
 	"\x05reply\x18\x01 \x01(\v2\x0f.chord.v1.ReplyR\x05reply\x120\n" +
 	"\vpredecessor\x18\x02 \x01(\v2\x0e.chord.v1.PeerR\vpredecessor\x12.\n" +
 	"\n" +
 	"successors\x18\x03 \x03(\v2\x0e.chord.v1.PeerR\n" +
-	"successors\"3\n" +
+	"successors\x12-\n" +
+	"\n" +
+	"hosts_past\x18\x14 \x03(\v2\x0e.chord.v1.PeerR\thostsPast\"3\n" +
 	"\rNotifyRequest\x12\"\n" +
 	"\x04call\x18\x01 \x01(\v2\x0e.chord.v1.CallR\x04call\"7\n" +
 	"\x0eNotifyResponse\x12%\n" +
-	"\x05reply\x18\x01 \x01(\v2\x0f.chord.v1.ReplyR\x05reply\"\xf6\x01\n" +
+	"\x05reply\x18\x01 \x01(\v2\x0f.chord.v1.ReplyR\x05reply\"\xac\x02\n" +
 	"\vHintRequest\x12\"\n" +
 	"\x04call\x18\x01 \x01(\v2\x0e.chord.v1.CallR\x04call\x12.\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x1a.chord.v1.HintRequest.KindR\x04kind\x12(\n" +
 	"\acontact\x18\x03 \x01(\v2\x0e.chord.v1.PeerR\acontact\x12\x1b\n" +
-	"\thops_left\x18\x04 \x01(\x05R\bhopsLeft\"L\n" +
+	"\thops_left\x18\x04 \x01(\x05R\bhopsLeft\x12$\n" +
+	"\x05hosts\x18\x14 \x03(\v2\x0e.chord.v1.PeerR\x05hosts\"\\\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15KIND_NEARER_SUCCESSOR\x10\x01\x12\x13\n" +
-	"\x0fKIND_OTHER_RING\x10\x02\"5\n" +
+	"\x0fKIND_OTHER_RING\x10\x02\x12\x0e\n" +
+	"\n" +
+	"KIND_HOSTS\x10\x14\"5\n" +
 	"\fHintResponse\x12%\n" +
 	"\x05reply\x18\x01 \x01(\v2\x0f.chord.v1.ReplyR\x05reply\"\x95\x01\n" +
 	"\rDepartRequest\x12\"\n" +
@@ -1668,52 +1692,54 @@ var file_ring_proto_depIdxs = []int32{
 	5,  // 6: chord.v1.NeighborsResponse.reply:type_name -> chord.v1.Reply
 	3,  // 7: chord.v1.NeighborsResponse.predecessor:type_name -> chord.v1.Peer
 	3,  // 8: chord.v1.NeighborsResponse.successors:type_name -> chord.v1.Peer
-	4,  // 9: chord.v1.NotifyRequest.call:type_name -> chord.v1.Call
-	5,  // 10: chord.v1.NotifyResponse.reply:type_name -> chord.v1.Reply
-	4,  // 11: chord.v1.HintRequest.call:type_name -> chord.v1.Call
-	1,  // 12: chord.v1.HintRequest.kind:type_name -> chord.v1.HintRequest.Kind
-	3,  // 13: chord.v1.HintRequest.contact:type_name -> chord.v1.Peer
-	5,  // 14: chord.v1.HintResponse.reply:type_name -> chord.v1.Reply
-	4,  // 15: chord.v1.DepartRequest.call:type_name -> chord.v1.Call
-	3,  // 16: chord.v1.DepartRequest.predecessor:type_name -> chord.v1.Peer
-	3,  // 17: chord.v1.DepartRequest.successors:type_name -> chord.v1.Peer
-	5,  // 18: chord.v1.DepartResponse.reply:type_name -> chord.v1.Reply
-	3,  // 19: chord.v1.Candidate.peer:type_name -> chord.v1.Peer
-	2,  // 20: chord.v1.Candidate.pointer:type_name -> chord.v1.Candidate.Pointer
-	4,  // 21: chord.v1.FindNextRequest.call:type_name -> chord.v1.Call
-	5,  // 22: chord.v1.FindNextResponse.reply:type_name -> chord.v1.Reply
-	16, // 23: chord.v1.FindNextResponse.candidates:type_name -> chord.v1.Candidate
-	3,  // 24: chord.v1.Hop.peer:type_name -> chord.v1.Peer
-	2,  // 25: chord.v1.Hop.pointer:type_name -> chord.v1.Candidate.Pointer
-	4,  // 26: chord.v1.ForwardRequest.call:type_name -> chord.v1.Call
-	3,  // 27: chord.v1.ForwardRequest.initiator:type_name -> chord.v1.Peer
-	19, // 28: chord.v1.ForwardRequest.path:type_name -> chord.v1.Hop
-	5,  // 29: chord.v1.ForwardResponse.reply:type_name -> chord.v1.Reply
-	4,  // 30: chord.v1.AnswerRequest.call:type_name -> chord.v1.Call
-	3,  // 31: chord.v1.AnswerRequest.owner:type_name -> chord.v1.Peer
-	19, // 32: chord.v1.AnswerRequest.path:type_name -> chord.v1.Hop
-	5,  // 33: chord.v1.AnswerResponse.reply:type_name -> chord.v1.Reply
-	6,  // 34: chord.v1.Ring.Ping:input_type -> chord.v1.PingRequest
-	8,  // 35: chord.v1.Ring.Neighbors:input_type -> chord.v1.NeighborsRequest
-	10, // 36: chord.v1.Ring.Notify:input_type -> chord.v1.NotifyRequest
-	12, // 37: chord.v1.Ring.Hint:input_type -> chord.v1.HintRequest
-	14, // 38: chord.v1.Ring.Depart:input_type -> chord.v1.DepartRequest
-	17, // 39: chord.v1.Ring.FindNext:input_type -> chord.v1.FindNextRequest
-	20, // 40: chord.v1.Ring.Forward:input_type -> chord.v1.ForwardRequest
-	22, // 41: chord.v1.Ring.Answer:input_type -> chord.v1.AnswerRequest
-	7,  // 42: chord.v1.Ring.Ping:output_type -> chord.v1.PingResponse
-	9,  // 43: chord.v1.Ring.Neighbors:output_type -> chord.v1.NeighborsResponse
-	11, // 44: chord.v1.Ring.Notify:output_type -> chord.v1.NotifyResponse
-	13, // 45: chord.v1.Ring.Hint:output_type -> chord.v1.HintResponse
-	15, // 46: chord.v1.Ring.Depart:output_type -> chord.v1.DepartResponse
-	18, // 47: chord.v1.Ring.FindNext:output_type -> chord.v1.FindNextResponse
-	21, // 48: chord.v1.Ring.Forward:output_type -> chord.v1.ForwardResponse
-	23, // 49: chord.v1.Ring.Answer:output_type -> chord.v1.AnswerResponse
-	42, // [42:50] is the sub-list for method output_type
-	34, // [34:42] is the sub-list for method input_type
-	34, // [34:34] is the sub-list for extension type_name
-	34, // [34:34] is the sub-list for extension extendee
-	0,  // [0:34] is the sub-list for field type_name
+	3,  // 9: chord.v1.NeighborsResponse.hosts_past:type_name -> chord.v1.Peer
+	4,  // 10: chord.v1.NotifyRequest.call:type_name -> chord.v1.Call
+	5,  // 11: chord.v1.NotifyResponse.reply:type_name -> chord.v1.Reply
+	4,  // 12: chord.v1.HintRequest.call:type_name -> chord.v1.Call
+	1,  // 13: chord.v1.HintRequest.kind:type_name -> chord.v1.HintRequest.Kind
+	3,  // 14: chord.v1.HintRequest.contact:type_name -> chord.v1.Peer
+	3,  // 15: chord.v1.HintRequest.hosts:type_name -> chord.v1.Peer
+	5,  // 16: chord.v1.HintResponse.reply:type_name -> chord.v1.Reply
+	4,  // 17: chord.v1.DepartRequest.call:type_name -> chord.v1.Call
+	3,  // 18: chord.v1.DepartRequest.predecessor:type_name -> chord.v1.Peer
+	3,  // 19: chord.v1.DepartRequest.successors:type_name -> chord.v1.Peer
+	5,  // 20: chord.v1.DepartResponse.reply:type_name -> chord.v1.Reply
+	3,  // 21: chord.v1.Candidate.peer:type_name -> chord.v1.Peer
+	2,  // 22: chord.v1.Candidate.pointer:type_name -> chord.v1.Candidate.Pointer
+	4,  // 23: chord.v1.FindNextRequest.call:type_name -> chord.v1.Call
+	5,  // 24: chord.v1.FindNextResponse.reply:type_name -> chord.v1.Reply
+	16, // 25: chord.v1.FindNextResponse.candidates:type_name -> chord.v1.Candidate
+	3,  // 26: chord.v1.Hop.peer:type_name -> chord.v1.Peer
+	2,  // 27: chord.v1.Hop.pointer:type_name -> chord.v1.Candidate.Pointer
+	4,  // 28: chord.v1.ForwardRequest.call:type_name -> chord.v1.Call
+	3,  // 29: chord.v1.ForwardRequest.initiator:type_name -> chord.v1.Peer
+	19, // 30: chord.v1.ForwardRequest.path:type_name -> chord.v1.Hop
+	5,  // 31: chord.v1.ForwardResponse.reply:type_name -> chord.v1.Reply
+	4,  // 32: chord.v1.AnswerRequest.call:type_name -> chord.v1.Call
+	3,  // 33: chord.v1.AnswerRequest.owner:type_name -> chord.v1.Peer
+	19, // 34: chord.v1.AnswerRequest.path:type_name -> chord.v1.Hop
+	5,  // 35: chord.v1.AnswerResponse.reply:type_name -> chord.v1.Reply
+	6,  // 36: chord.v1.Ring.Ping:input_type -> chord.v1.PingRequest
+	8,  // 37: chord.v1.Ring.Neighbors:input_type -> chord.v1.NeighborsRequest
+	10, // 38: chord.v1.Ring.Notify:input_type -> chord.v1.NotifyRequest
+	12, // 39: chord.v1.Ring.Hint:input_type -> chord.v1.HintRequest
+	14, // 40: chord.v1.Ring.Depart:input_type -> chord.v1.DepartRequest
+	17, // 41: chord.v1.Ring.FindNext:input_type -> chord.v1.FindNextRequest
+	20, // 42: chord.v1.Ring.Forward:input_type -> chord.v1.ForwardRequest
+	22, // 43: chord.v1.Ring.Answer:input_type -> chord.v1.AnswerRequest
+	7,  // 44: chord.v1.Ring.Ping:output_type -> chord.v1.PingResponse
+	9,  // 45: chord.v1.Ring.Neighbors:output_type -> chord.v1.NeighborsResponse
+	11, // 46: chord.v1.Ring.Notify:output_type -> chord.v1.NotifyResponse
+	13, // 47: chord.v1.Ring.Hint:output_type -> chord.v1.HintResponse
+	15, // 48: chord.v1.Ring.Depart:output_type -> chord.v1.DepartResponse
+	18, // 49: chord.v1.Ring.FindNext:output_type -> chord.v1.FindNextResponse
+	21, // 50: chord.v1.Ring.Forward:output_type -> chord.v1.ForwardResponse
+	23, // 51: chord.v1.Ring.Answer:output_type -> chord.v1.AnswerResponse
+	44, // [44:52] is the sub-list for method output_type
+	36, // [36:44] is the sub-list for method input_type
+	36, // [36:36] is the sub-list for extension type_name
+	36, // [36:36] is the sub-list for extension extendee
+	0,  // [0:36] is the sub-list for field type_name
 }
 
 func init() { file_ring_proto_init() }

@@ -26,6 +26,7 @@ type ring struct {
 	hosts []*host // those that are alive, by start
 	made  int
 	fair  bool // no message is lost from now on
+	calls int  // made between members so far
 	sides sides
 	skew  map[string]time.Duration // how far clocks are off, by address
 
@@ -127,7 +128,7 @@ func (r *ring) addHost(addr string, memory int64) *host {
 		cfg.Join = append(cfg.Join, other.addr)
 	}
 	h.join = cfg.Join
-	if h.Host, err = member.NewHost(cfg, addr, h.layer, member.Telemetry{Events: r.log, Tracer: traced{ids: &r.spans}}); err != nil {
+	if h.Host, err = member.NewHost(cfg, addr, counted{h.layer, &r.calls}, member.Telemetry{Events: r.log, Tracer: traced{ids: &r.spans}}); err != nil {
 		panic(err)
 	}
 	sim.Serve(h.layer.ServeRing(h), moveWatch{h.layer.ServeKeys(h), r, h})

@@ -64,6 +64,10 @@ const (
 	LoadPutsKey        attribute.Key = "chord.load.puts"
 	LoadDeletesKey     attribute.Key = "chord.load.deletes"
 
+	LoadUnderReplicatedKey attribute.Key = "chord.load.under_replicated_keys"
+	LoadKnownHostsKey      attribute.Key = "chord.load.known_hosts"
+	LoadFullReplicasKey    attribute.Key = "chord.load.full_replicas"
+
 	KeyframePeriodKey attribute.Key = "chord.keyframe.period"
 	TelemetryLostKey  attribute.Key = "chord.telemetry.lost"
 )
@@ -134,6 +138,9 @@ const (
 	fLoadGets
 	fLoadPuts
 	fLoadDeletes
+	fLoadUnderReplicated
+	fLoadKnownHosts
+	fLoadFullReplicas
 	fKeyframePeriod
 	fTelemetryLost
 	numFields // at most 64: sets of fields are uint64
@@ -204,6 +211,10 @@ var attrs = [numFields]attr{
 	fLoadGets:        {LoadGetsKey, num, 0, "gets served as owner since the start", "70311"},
 	fLoadPuts:        {LoadPutsKey, num, 0, "puts served as owner since the start", "17500"},
 	fLoadDeletes:     {LoadDeletesKey, num, 0, "deletes served as owner since the start", "12"},
+
+	fLoadUnderReplicated: {LoadUnderReplicatedKey, num, 0, "keys in its own range that it does not know to be on R distinct hosts; absent: it does not say", "0"},
+	fLoadKnownHosts:      {LoadKnownHostsKey, num, 0, "distinct hosts that it knows for replicas of its range, its own included, counted up to 2R+2; 0 or absent: it does not say, or owns nothing", "4"},
+	fLoadFullReplicas:    {LoadFullReplicasKey, num, 0, "distinct hosts, its own included, that held all of its range when last compared, at most R; 0 or absent: as before", "3"},
 
 	fKeyframePeriod: {KeyframePeriodKey, num, 0, "nanoseconds until the next keyframe; 0: there will be none", "10000000000"},
 	fTelemetryLost:  {TelemetryLostKey, num, 0, "event records this process knows it lost, since its start", "0"},

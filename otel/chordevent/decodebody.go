@@ -127,6 +127,10 @@ func (d *decoder) load() Load {
 		Gets:        d.count(fLoadGets),
 		Puts:        d.count(fLoadPuts),
 		Deletes:     d.count(fLoadDeletes),
+
+		UnderReplicated: d.count(fLoadUnderReplicated),
+		KnownHosts:      d.count(fLoadKnownHosts),
+		FullReplicas:    d.count(fLoadFullReplicas),
 	}
 }
 

@@ -173,6 +173,9 @@ func (e *encoder) load(l Load) {
 	e.int(LoadGetsKey, l.Gets)
 	e.int(LoadPutsKey, l.Puts)
 	e.int(LoadDeletesKey, l.Deletes)
+	e.int(LoadUnderReplicatedKey, l.UnderReplicated)
+	e.int(LoadKnownHostsKey, l.KnownHosts)
+	e.int(LoadFullReplicasKey, l.FullReplicas)
 }
 
 func (e *encoder) peers(a *arrays, ids, addresses, incarnations, seqs attribute.Key) {

@@ -122,6 +122,11 @@ type Load struct {
 	OwnedKeys, ReplicaKeys int64
 	Bytes                  int64 // of owned and replica records
 	Gets, Puts, Deletes    int64
+
+	// Of an owner, as far as it says: see the attributes' table.
+	UnderReplicated int64 // keys of its range that it does not know to be on R hosts
+	KnownHosts      int64 // distinct hosts that it knows for replicas, its own included
+	FullReplicas    int64 // those that hold all of its range
 }
 
 // Leaving says that a graceful leave begins; Successor takes over.

@@ -96,7 +96,8 @@ func (g gen) runs() (runs []FingerRun) {
 }
 
 func (g gen) load() Load {
-	return Load{g.count("owned"), g.count("replica"), g.count("bytes"), g.count("gets"), g.count("puts"), g.count("deletes")}
+	return Load{g.count("owned"), g.count("replica"), g.count("bytes"), g.count("gets"), g.count("puts"), g.count("deletes"),
+		g.count("under-replicated"), g.count("known hosts"), g.count("full replicas")}
 }
 
 func (g gen) started() Started {

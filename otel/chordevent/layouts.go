@@ -23,7 +23,7 @@ var (
 	listFields     = []field{fSuccessorsIDs, fSuccessorsAddresses, fSuccessorsIncarnations, fSuccessorsSeqs}
 	ownsFields     = []field{fOwnershipOwns, fOwnershipFrom, fOwnershipEpoch}
 	fingerFields   = []field{fFingersFirst, fFingersLast, fFingersIDs, fFingersAddresses, fFingersIncarnations, fFingersSeqs}
-	loadFields     = []field{fLoadOwnedKeys, fLoadReplicaKeys, fLoadBytes, fLoadGets, fLoadPuts, fLoadDeletes}
+	loadFields     = []field{fLoadOwnedKeys, fLoadReplicaKeys, fLoadBytes, fLoadGets, fLoadPuts, fLoadDeletes, fLoadUnderReplicated, fLoadKnownHosts, fLoadFullReplicas}
 	moveFields     = []field{fMoveID, fMovePhase, fMoveDirection, fMoveFrom, fMoveTo, fMoveKeys, fMoveBytes, fMoveReason}
 )
 
@@ -32,6 +32,9 @@ const (
 	peerOptional = 1<<fPeerAddress | 1<<fPeerIncarnation | 1<<fPeerSeq
 	predOptional = 1<<fPredecessorAddress | 1<<fPredecessorIncarnation | 1<<fPredecessorSeq
 )
+
+// A record without these is of a member that does not say.
+const loadOptional = 1<<fLoadUnderReplicated | 1<<fLoadKnownHosts | 1<<fLoadFullReplicas
 
 // layouts is the one table of events.
 var layouts = []layout{
@@ -43,12 +46,12 @@ var layouts = []layout{
 	{Kind: KindFingers, When: "fingers changed; only the runs that did", Severity: "INFO", Fields: fingerFields},
 	{Kind: KindPeerFailed, When: "it found the peer dead during the operation", Severity: "WARN", Fields: join(peerFields, []field{fOperation}), Optional: peerOptional},
 	{Kind: KindKeysMoved, When: "a range of keys changes hands between it and the peer", Severity: "INFO; WARN if the move failed", Fields: join(moveFields, peerFields), Optional: peerOptional},
-	{Kind: KindLoad, When: "what it holds and served, at most once a second, if it changed", Severity: "INFO", Fields: loadFields},
+	{Kind: KindLoad, When: "what it holds and served, at most once a second, if it changed", Severity: "INFO", Fields: loadFields, Optional: loadOptional},
 	{Kind: KindLeaving, When: "a graceful leave begins; the peer is the successor that takes over", Severity: "INFO", Fields: peerFields, Optional: peerOptional},
 	{Kind: KindLeft, When: "a graceful leave is complete; the peer is the successor that took over", Severity: "INFO", Fields: peerFields, Optional: peerOptional},
 	{Kind: KindState, When: "the keyframe, everything above at once: on start, periodically, and after any loss of telemetry", Severity: "INFO",
 		Fields:   join(startedFields, []field{fNodeStatus, fKeyframePeriod}, listFields, predFields, ownsFields, fingerFields, loadFields, []field{fTelemetryLost}),
-		Optional: predOptional},
+		Optional: predOptional | loadOptional},
 }
 
 // byName finds an event's layout.

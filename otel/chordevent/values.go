@@ -42,7 +42,7 @@ var metricValues = []valueRow{
 	{MemberStatusKey, []*Metric{&RingMembers}, []string{"joining", "active", "leaving", "left", "failed", "silent"}, ""},
 	{ConditionKey, []*Metric{&RingViolations}, []string{
 		chord.OrderedSuccessorLists, chord.NoDuplicates, chord.LiveSuccessor, chord.EnoughPrincipals, chord.OneOrderedRing,
-		chord.ConnectedAppendages, "OwnershipGap", "OwnershipOverlap",
+		chord.ConnectedAppendages, "OwnershipGap", "OwnershipOverlap", "UnderReplicated",
 	}, "the condition's name, as the page and `/api/ring` give it"},
 	{StageKey, []*Metric{&RingStaleness}, []string{"applied", "pushed"}, "`applied` to the view, `pushed` from there to the clients"},
 	{EventOutcomeKey, []*Metric{&ConductorEvents}, append([]string{"applied", "outdated", "refused"}, reasonNames()...), "`outdated`: it told nothing new; `refused`: of another ring, or beyond a bound; from `unknown_event` on: why it was malformed"},

@@ -219,6 +219,9 @@ func (w *World) Chatter(t *rapid.T, a *Actor) {
 		w.Say(a, chordevent.OwnershipChanged{Ownership: a.Owned})
 	case 1:
 		a.Load.Gets++
+		a.Load.OwnedKeys = rapid.Int64Range(0, 2).Draw(t, "keys")
+		a.Load.KnownHosts = rapid.Int64Range(0, 4).Draw(t, "known hosts")
+		a.Load.FullReplicas = rapid.Int64Range(0, 3).Draw(t, "full replicas")
 		w.Say(a, chordevent.NodeLoad{Load: a.Load})
 	case 2:
 		first := rapid.IntRange(0, w.Space.Bits()-1).Draw(t, "first slot")

@@ -1,0 +1,77 @@
+package ring
+
+import (
+	"fmt"
+	"time"
+)
+
+// Owners say on how many hosts their keys are, and how many hosts they know. Whether that is too few is judged here, by
+// the hosts that the view shows: a member that has lost sight of one finds nothing wrong itself.
+
+// replicaGrace is for how long keys may be on too few hosts: what it takes to find another host and to copy a range of
+// some size there. With the second between two loads and the way of telemetry a shortfall is a violation within 20 s.
+const replicaGrace = 12 * time.Second
+
+// rehost brings the number of hosts that replicas can be on up to date with x, and then x's own shortfall. A host counts
+// while some member of it is on the ring and stays, and is known well enough to say so.
+func (r *Ring) rehost(x *record) {
+	hosting := ""
+	if x.counted && x.status == Active && !x.uncertain {
+		hosting = x.host.Address
+	}
+	if was := x.hosting; was != hosting {
+		x.hosting = hosting
+		if hosting != "" {
+			r.hosts[hosting]++
+		}
+		if r.hosts[was]--; r.hosts[was] <= 0 {
+			delete(r.hosts, was)
+		}
+		r.reneed()
+	}
+	r.rejudge(x)
+}
+
+// reneed follows a change of the hosts or of R.
+func (r *Ring) reneed() {
+	if needed := min(r.circle.replicas, len(r.hosts)); needed != r.needed {
+		r.needed = needed
+		r.tree.all(r.rejudge)
+	}
+}
+
+// rejudge compares what an owner says of its replicas with what the ring's hosts allow. A member that knows too few hosts
+// falls short even without keys: its next ones will be on too few. One that does not say (see chordevent.Load) is not
+// judged.
+func (r *Ring) rejudge(x *record) {
+	l := &x.load.val
+	short := x.owns && x.status == Active && l.KnownHosts > 0 &&
+		(l.KnownHosts < int64(r.needed) || l.OwnedKeys > 0 && l.FullReplicas < int64(r.needed))
+	if short == x.short {
+		return
+	}
+	x.short = short
+	if short {
+		r.breach(UnderReplicated, x)
+	} else {
+		r.mend(UnderReplicated, x)
+	}
+}
+
+// shortfall says what is wrong with x's replicas.
+func (r *Ring) shortfall(x *record) string {
+	l := &x.load.val
+	if l.KnownHosts < int64(r.needed) {
+		return fmt.Sprintf("its %s are on %d of %d hosts: it knows %d of the %d hosts on the ring",
+			keys(l.OwnedKeys), l.FullReplicas, r.needed, l.KnownHosts, len(r.hosts))
+	}
+	return fmt.Sprintf("its %s are not all on %d hosts: %d hold all of them, %d are on fewer than %d",
+		keys(l.OwnedKeys), r.needed, l.FullReplicas, l.UnderReplicated, r.circle.replicas)
+}
+
+func keys(n int64) string {
+	if n == 1 {
+		return "1 key"
+	}
+	return fmt.Sprintf("%d keys", n)
+}

@@ -1,0 +1,52 @@
+package chord
+
+import "slices"
+
+// A host list is what a successor list is, with one entry for each host: the first distinct hosts beyond a member,
+// clockwise, its own left out, each by the first of its members met. Members keep one because the virtual nodes of a host
+// fail together: copies of keys go to the first hosts of the list, which in a ring of few hosts with many virtual nodes
+// may lie any distance past the end of the successor list.
+//
+// The list of a member follows from its head's: the head, then what the head's list names. So it is copied with the
+// pointers, at no call of its own, and never cached for longer than one stabilize round. As with successor lists, an
+// entry that is out of circle order ends the list: the circle has closed. This is also what ends a dead entry's life: the
+// member right before it drops it, since seen from there it lies behind its successor, and nobody can name it again.
+
+// Hosts makes the host list of a member, of at most so many entries, from peers beyond it in circle order: its head, the
+// head's successor list, and HostsPast of the head's host list. It appends to dst.
+func Hosts(dst []Peer, self Peer, most int, beyond ...[]Peer) []Peer {
+	last := self.ID
+	for _, part := range beyond {
+		for _, p := range part {
+			switch {
+			case len(dst) >= most:
+				return dst
+			case !p.Real():
+				continue
+			case !Between(last, p.ID, self.ID):
+				return dst
+			}
+			last = p.ID
+			if p.Addr != self.Addr && !slices.ContainsFunc(dst, func(h Peer) bool { return h.Addr == p.Addr }) {
+				dst = append(dst, p)
+			}
+		}
+	}
+	return dst
+}
+
+// HostsPast is the part of a member's host list that its successor list does not show: the hosts whose first member lies
+// past the list's last entry.
+func HostsPast(s State, hosts []Peer) []Peer {
+	n := realEntries(s.Succ)
+	if n == 0 {
+		return hosts
+	}
+	last := s.Succ[n-1].ID
+	for i, p := range hosts {
+		if Between(last, p.ID, s.Self.ID) {
+			return hosts[i:]
+		}
+	}
+	return nil
+}

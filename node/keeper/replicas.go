@@ -1,0 +1,30 @@
+package keeper
+
+import "chordconductor/otel/chordevent"
+
+// countReplicas fills in how an owner's keys are replicated, as far as it knows. It counts against R, and leaves it to the
+// reader to judge: a member that believes in fewer hosts than there are would find nothing wrong. A key counts as
+// replicated on a host that held the whole range when it was last compared, and has missed no write since; each missed one
+// may concern another key. mu is held.
+func (k *Keeper) countReplicas(l *chordevent.Load) {
+	if k.reg.Load() == nil {
+		return
+	}
+	l.KnownHosts, l.FullReplicas = int64(1+len(k.walk.hosts)), 1
+	wanting := k.cfg.Replicas - 1
+	for _, h := range k.holders {
+		switch lacks := h.missed - h.made; {
+		case !h.compared:
+			continue
+		case lacks > 0:
+			l.UnderReplicated += lacks
+		default:
+			l.FullReplicas++
+		}
+		wanting--
+	}
+	if wanting > 0 {
+		l.UnderReplicated = l.OwnedKeys
+	}
+	l.UnderReplicated = min(l.UnderReplicated, l.OwnedKeys)
+}

@@ -1,0 +1,100 @@
+package member
+
+import (
+	"context"
+	"slices"
+	"sync/atomic"
+
+	"chordconductor/node/chord"
+	"chordconductor/node/nodepb"
+)
+
+// The host list of a member (see chord.Hosts) is brought up to date whenever its head answers. In between a change runs
+// backwards along the ring: a member whose list has changed sends it to its predecessor, at one call for each member
+// whose copies it concerns. A message that is lost costs a stabilize interval, no more.
+
+// hostNews is what is to be passed on of the host list.
+type hostNews struct {
+	due  atomic.Bool // the predecessor does not know the latest
+	busy atomic.Bool // a task is sending it
+}
+
+// Hosts lists the first distinct hosts beyond the member, as far as it knows: see chord.Hosts. It must not be changed.
+func (m *Member) Hosts() []chord.Peer { return m.now.Load().hosts }
+
+// HostOwns reports whether some member of the host owns a range.
+func (m *Member) HostOwns() bool {
+	return slices.ContainsFunc(m.host.Members(), func(other *Member) bool { return other.keys.Ownership().Owns })
+}
+
+// setHosts puts a host list into the next snapshot, and notes if the predecessor should learn of it: if the hosts that
+// hold copies have changed, on which alone those of the members before it depend. mu is held.
+func (m *Member) setHosts(next *snapshot, hosts []chord.Peer) {
+	holders := func(list []chord.Peer) []chord.Peer { return list[:min(len(list), m.host.cfg.Replicas-1)] }
+	if !slices.Equal(holders(next.hosts), holders(hosts)) {
+		m.hostNews.due.Store(true)
+	}
+	next.hosts = hosts
+	next.past = peersToWire(chord.HostsPast(next.State, hosts))
+}
+
+// relistHosts follows a change of the successor list: what is known past it stands until the head has answered. mu is
+// held.
+func (m *Member) relistHosts(next *snapshot) {
+	m.setHosts(next, chord.Hosts(nil, m.self, m.host.listedHosts, next.Live(), chord.HostsPast(next.State, next.hosts)))
+}
+
+// learnHosts takes over what the head has answered or sent of the hosts beyond it.
+func (m *Member) learnHosts(head chord.Peer, beyond ...[]chord.Peer) {
+	m.mu.Lock()
+	old := m.now.Load()
+	if old.phase != active || old.Head() != head || head.ID == m.self.ID {
+		m.mu.Unlock()
+		return
+	}
+	var room [16]chord.Peer
+	parts := [3][]chord.Peer{{head}}
+	hosts := chord.Hosts(room[:0], m.self, m.host.listedHosts, parts[:1+copy(parts[1:], beyond)]...)
+	if slices.Equal(hosts, old.hosts) {
+		m.mu.Unlock()
+		return
+	}
+	next := *old
+	m.setHosts(&next, slices.Clone(hosts))
+	m.now.Store(&next)
+	m.mu.Unlock()
+	m.keys.HostsChanged()
+	if m.hostNews.due.Load() {
+		m.wake.Set()
+	}
+}
+
+// passHostsOn sends the host list to the predecessor if it should learn of it, in a task of its own: one that does not
+// answer must not hold up the loop. There is one such task at a time, and it sends the latest.
+func (m *Member) passHostsOn() {
+	n := &m.hostNews
+	if !n.due.Load() || m.gone() || n.busy.Swap(true) {
+		return
+	}
+	if m.env.Go(m.host.in.unsampled, func(context.Context) {
+		for n.due.Swap(false) && !m.gone() {
+			m.sendHosts()
+		}
+		n.busy.Store(false)
+		m.wake.Set() // should something have changed right before
+	}) != nil {
+		n.busy.Store(false)
+	}
+}
+
+func (m *Member) sendHosts() {
+	s := m.now.Load()
+	if s.phase != active || !s.Pred.Real() || s.Pred.ID == m.self.ID {
+		return
+	}
+	ctx := m.host.in.unsampled
+	a, err := m.env.Ring(s.Pred.Addr, m.host.cfg.CallLimit).Hint(ctx, &nodepb.HintRequest{
+		Call: m.Call(s.Pred), Kind: nodepb.HintRequest_KIND_HOSTS, Hosts: peersToWire(s.hosts),
+	})
+	_, _ = judge(m, ctx, s.Pred, a, err) // one that misses it learns of it when it stabilizes
+}

@@ -1,0 +1,50 @@
+package simtest
+
+import (
+	"testing"
+	"time"
+
+	"chordconductor/node/env"
+	"chordconductor/node/nodepb"
+)
+
+// counted counts the calls that a host's members make.
+type counted struct {
+	env.Env
+	calls *int
+}
+
+func (c counted) Ring(addr string, limit time.Duration) nodepb.RingServer {
+	*c.calls++
+	return c.Env.Ring(addr, limit)
+}
+
+func (c counted) Keys(addr string, limit time.Duration) nodepb.KeysServer {
+	*c.calls++
+	return c.Env.Keys(addr, limit)
+}
+
+// TestCallsAtRest holds what a quiet ring costs against what it cost before hosts were found by stabilization
+// (at 04c625a, by this same test).
+func TestCallsAtRest(t *testing.T) {
+	for _, c := range []struct {
+		p    plan
+		most float64 // calls a member makes in a minute
+	}{
+		{plan{bits: 160, successors: 8, replicas: 3, hosts: 8}, 0},
+		{plan{bits: 160, successors: 8, replicas: 3, hosts: 2, virtual: 32}, 0},
+		{plan{bits: 160, successors: 8, replicas: 3, hosts: 3, virtual: 16}, 0},
+		{plan{bits: 160, successors: 2, replicas: 5, hosts: 8}, 0},
+		{plan{bits: 160, successors: 2, replicas: 5, hosts: 3, virtual: 8}, 0},
+	} {
+		c.p.virtual = max(c.p.virtual, 1)
+		c.p.keys = 100
+		r := settledRing(t, c.p)
+		r.fill(t, c.p.keys)
+		r.w.Run(5 * time.Minute)
+		before := r.calls
+		r.w.Run(10 * time.Minute)
+		got := float64(r.calls-before) / 10 / float64(c.p.hosts*c.p.virtual)
+		t.Logf("r=%d R=%d, %d hosts of %d members: %.1f calls a member and minute", c.p.successors, c.p.replicas, c.p.hosts, c.p.virtual, got)
+	}
+}
