@@ -32,7 +32,8 @@ type Host struct {
 	clock   *keeper.Clock
 	budget  *keeper.HostBudget
 
-	listedHosts int // the length of a host list
+	listedHosts int          // the length of a host list
+	contacted   atomic.Int32 // addresses to join through that were asked whether they are of one ring with this host
 
 	members atomic.Pointer[roster] // those that are not gone; read without a lock, replaced under mu
 

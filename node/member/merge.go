@@ -17,12 +17,17 @@ import (
 // maxHintHops bounds how far a contact of another ring is passed on.
 const maxHintHops = 2
 
-// probe pings one lost peer, if one is due; else, now and then, somebody it should be one ring with. Two rings may have
-// come apart without a member of one finding a member of the other dead, or have been founded apart.
+// probe pings one lost peer, if one is due; else the next of the addresses to join through, until the host has asked
+// each a few times; else, now and then, a peer it should be one ring with. Two rings may have come apart
+// without a member of one finding a member of the other dead, or have been founded apart.
 func (m *Member) probe() {
 	base, now := m.host.cfg.Stabilize, m.env.Now()
 	m.side.probe = now.Add(m.jitter(2 * base))
+	m.meetCohosted()
 	p, due := m.book.dueProbe(now)
+	if !due {
+		p, due = m.nextContact()
+	}
 	if !due && !now.Before(m.side.roam) {
 		m.side.roam = now.Add(m.jitter(32 * base))
 		p, due = m.distant(now)
@@ -46,6 +51,40 @@ func (m *Member) probe() {
 		err = nil
 	}
 	r.end(err)
+}
+
+// meetCohosted proposes the nearest active member of the same host that the member's pointers pass over. It takes no call:
+// what breaks a ring apart while it forms leaves members of one host on both sides as a rule.
+func (m *Member) meetCohosted() {
+	s := m.State()
+	nearest := s.Head()
+	for _, other := range m.host.Members() {
+		if other.now.Load().phase == active && other != m && chord.Between(m.self.ID, other.self.ID, nearest.ID) {
+			nearest = other.self
+		}
+	}
+	if nearest != s.Head() {
+		r := m.begin(context.Background(), chordevent.SpanStabilize)
+		m.propose(r, nearest)
+		r.end(nil)
+	}
+}
+
+// contactRounds is how often a host asks each of the addresses to join through. One that is still joining itself has no
+// place to be met at.
+const contactRounds = 3
+
+// nextContact is any member of the next host to join through: the owners through which several joined may have died
+// before these knew of each other. One member asks for its whole host.
+func (m *Member) nextContact() (p chord.Peer, found bool) {
+	told := m.host.cfg.Join
+	for int(m.host.contacted.Load()) < contactRounds*len(told) {
+		n := int(m.host.contacted.Add(1)) - 1
+		if addr := told[n%len(told)]; addr != m.self.Addr {
+			return chord.Peer{Addr: addr}, true
+		}
+	}
+	return chord.Peer{}, false
 }
 
 // distant is by turns a peer that has not been heard for long, and any member of a host through which this one was told
