@@ -114,7 +114,7 @@ func runOrphans(seed uint64, p orphanPlan) (time.Duration, error) {
 		r.plan.virtual = v
 		r.add()
 	}
-	if !r.w.RunUntil(settleTime, 100*time.Millisecond, r.settled) {
+	if !r.w.RunUntil(formTime, 100*time.Millisecond, r.settled) {
 		return 0, fmt.Errorf("the owners do not make a ring")
 	}
 	owners := slices.Clone(r.hosts)
@@ -152,14 +152,14 @@ func runOrphans(seed uint64, p orphanPlan) (time.Duration, error) {
 	r.w.Run(20 * time.Millisecond) // answers under way, of which a joiner gets its place, arrive
 	active := func() bool { return len(r.onRing()) > 0 }
 	if !active() {
-		r.w.Run(promised)
+		r.w.Run(convergence)
 		if active() {
 			return -1, fmt.Errorf("no active member lived, and %d joiners made a ring by themselves: %s", len(r.onRing()), r)
 		}
 		return -1, nil
 	}
-	if !r.w.RunUntil(promised, 250*time.Millisecond, r.ownedOnce) {
-		return promised, fmt.Errorf("%v after the last death not every range has one owner: %s", promised, r)
+	if !r.w.RunUntil(convergence, 250*time.Millisecond, r.ownedOnce) {
+		return convergence, fmt.Errorf("%v after the last death not every range has one owner: %s", convergence, r)
 	}
 	took := r.w.Elapsed() - died
 	r.w.Run(time.Minute)
@@ -213,7 +213,7 @@ func TestTheWholeCircleIsTakenByWhoeverIsLeft(t *testing.T) {
 	r := settledRing(t, plan{hosts: 2, replicas: 1})
 	r.fill(t, 20)
 	r.crash(r.hosts[0])
-	if !r.w.RunUntil(promised, 100*time.Millisecond, r.settled) {
+	if !r.w.RunUntil(convergence, 100*time.Millisecond, r.settled) {
 		t.Errorf("not in order: %s", r)
 	}
 	r.on(t, r.hosts[0], func(ctx context.Context, k *keeper.Keeper) {
