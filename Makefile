@@ -8,7 +8,7 @@ NPM := npm --prefix client
 BUF := client/node_modules/.bin/buf
 
 help: ## show this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## bin/conductor and bin/node
 	$(GO) build -trimpath -o bin/ ./conductor ./node
@@ -48,10 +48,20 @@ test-go: ## the Go tests
 	test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
 	$(GO) vet ./...
 	$(GO) test -race -timeout 25m ./...
-	$(GO) test -timeout 25m ./node/chord/modelcheck ./node/simtest ./conductor/sim ./conductor/truthtest
+	$(GO) test -timeout 25m ./node/chord/modelcheck ./conductor/sim ./conductor/truthtest
+	$(MAKE) promises-slice
 	$(GO) test -timeout 25m -run 'TestFlashCrowd|TestRandomScenarios|TestRing' ./node/member
 	cd dashboards && $(GO) vet ./... && $(GO) test ./...
-	cd test && $(GO) vet ./... && $(GO) test ./deploy/...
+	cd test && $(GO) vet ./... && $(GO) test ./deploy/... ./mutants
+
+promises-slice: ## the part of `make promises` that every run has: each pair of settings and faults once; some five minutes
+	$(GO) test -timeout 25m ./node/simtest -seeds 289
+
+promises: ## docs/promises.md: 5,000 random plans, some 60 minutes on two cores
+	$(GO) test -count=1 -timeout 4h -run TestRandomPlans ./node/simtest -seeds 5000 -limit 60m -shrink 0 -promises $(CURDIR)/docs/promises.md
+
+mutants: ## the mutants in docs/promises.md: which changes of the node's code no test notices; some hours
+	cd test && $(GO) run ./mutants -out ../docs/promises.md
 
 modelcheck: ## the model checker of ring maintenance, the larger models too: some minutes
 	$(GO) test -count=1 -timeout 2h -v ./node/chord/modelcheck -modelcheck.full
@@ -93,4 +103,4 @@ client/node_modules: client/package-lock.json
 	$(NPM) ci --no-audit --no-fund
 	@touch $@
 
-.PHONY: help dashboards build release release-check lint vuln test test-go modelcheck test-client e2e generate generate-check bench results clean
+.PHONY: help dashboards build release release-check lint vuln test test-go modelcheck test-client e2e generate generate-check bench results promises promises-slice mutants clean

@@ -2,4 +2,4 @@
 
 package simtest
 
-const defaultSeeds = 120
+const defaultSeeds = 60

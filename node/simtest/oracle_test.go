@@ -49,6 +49,7 @@ type oracle struct {
 	left                      time.Duration // the longest leave
 	gap, overlap              time.Duration // without an owner, and with two
 	calmGets, kept, voidAtEnd int
+	finals, rested            int // operations at the end, and keys judged when nothing superfluous is left
 }
 
 type violation struct {
@@ -239,6 +240,7 @@ func (o *oracle) lookup(ctx context.Context, m *member.Member, n int) {
 func (o *oracle) final(ctx context.Context, k *keeper.Keeper) {
 	for n := range o.keys {
 		h := &o.keys[n]
+		o.finals++
 		result, err := k.Get(ctx, keyName(n))
 		value := string(result.Value)
 		switch {
@@ -260,6 +262,7 @@ func (o *oracle) final(ctx context.Context, k *keeper.Keeper) {
 		}
 	}
 	for n := range min(5, len(o.keys)) {
+		o.finals++
 		if err := o.write(ctx, k, n, false); err != nil && !(o.r.plan.memory != nil && status.Code(err) == codes.ResourceExhausted) {
 			o.broken(promiseAnswers, "final put of key %d: %v", n, err)
 		}
@@ -329,6 +332,7 @@ func (o *oracle) few() string {
 func (o *oracle) copies() {
 	for n := range o.keys {
 		versions, _ := o.holders(n)
+		o.rested++
 		total := 0
 		for _, count := range versions {
 			total += count

@@ -23,6 +23,7 @@ var (
 	planFlag  = flag.String("plan", "", "run this plan, or the one in the file behind @, as a failing test prints it")
 	limit     = flag.Duration("limit", 0, "begin no other plan after so long")
 	timing    = flag.Bool("timing", false, "print how long each plan takes")
+	where     = flag.String("where", "", "run those seeds alone at which dimensions have these levels: dimension=level,…")
 	ungated   = flag.Bool("ungated", false, "draw what is known to fail, too")
 )
 
@@ -87,6 +88,9 @@ func runSeeds(from uint64, n, workers int, limit time.Duration) []outcome {
 				}
 				seed := from + uint64(i)
 				at := gated(pointOf(seed))
+				if !at.has(*where) {
+					continue
+				}
 				began := time.Now()
 				o, err := run(seed, drawAt(seed, at))
 				if *timing {
@@ -98,12 +102,7 @@ func runSeeds(from uint64, n, workers int, limit time.Duration) []outcome {
 		})
 	}
 	wg.Wait()
-	for i, x := range all {
-		if x.o == nil {
-			return all[:i]
-		}
-	}
-	return all
+	return slices.DeleteFunc(all, func(x outcome) bool { return x.o == nil })
 }
 
 // TestRandomPlans runs random plans, and prints what is left of one that fails when it is shortened.
@@ -126,6 +125,9 @@ func TestRandomPlans(t *testing.T) {
 		t.Errorf("seed %d, shortened: %v\ngo test ./node/simtest -run TestPlan -plan '%s'", x.seed, err, planText(x.seed, p))
 	}
 	t.Log(summary(all))
+	if *promisesFile != "" {
+		writePromises(t, *promisesFile, all)
+	}
 }
 
 func summary(all []outcome) string {

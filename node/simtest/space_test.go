@@ -91,6 +91,16 @@ func (at point) meet() {
 	}
 }
 
+// has reports whether a point has the levels of a list "dimension=level,…".
+func (at point) has(list string) bool {
+	for condition := range strings.SplitSeq(list, ",") {
+		if name, want, _ := strings.Cut(condition, "="); condition != "" && at[name] != want {
+			return false
+		}
+	}
+	return true
+}
+
 // impossible reports why two levels never meet, or "".
 func impossible(d1, l1, d2, l2 string) string {
 	pair := map[string]string{d1: l1, d2: l2}

@@ -223,6 +223,9 @@ func (r *ring) adjacent(from *host, n int) []*host {
 	}
 	slices.SortFunc(places, func(a, b place) int { return a.id.Compare(b.id) })
 	start := slices.IndexFunc(places, func(p place) bool { return p.h == from })
+	if start < 0 { // it has no members
+		return []*host{from}[:min(n, 1)]
+	}
 	var list []*host
 	for i := range places {
 		if h := places[(start+i)%len(places)].h; len(list) < n && !slices.Contains(list, h) {

@@ -1,0 +1,13 @@
+// Command mutants changes the program in one place at a time, and counts how many of the changes a test notices. Mutants
+// are drawn with a seed from all statements of a suite's packages (negated conditions, dropped statements, constants and
+// comparisons off by one, swapped arguments, branches and operators, stale copies), beside named ones that break a rule
+// on purpose. Nothing in the tree is edited: each mutant is a file that `go test -overlay` puts in another's place.
+//
+//	cd test && go run ./mutants                        # 100 drawn and all named mutants of the key-value ring
+//	cd test && go run ./mutants -n 20 -seed 7 -quick   # the packages' own tests alone
+//	cd test && go run ./mutants -only 'named/late' -v  # those whose name matches, with their tests' output
+//	cd test && go run ./mutants -list                  # what would run
+//
+// A mutant is killed when a test fails or exceeds its time limit, which follows from the time of the unchanged program.
+// One that does not compile is no mutant: another is drawn. With -out a section of a page is replaced by the outcome.
+package main

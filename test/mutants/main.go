@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+func main() {
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "mutants:", err)
+		os.Exit(1)
+	}
+}
+
+func run() error {
+	var (
+		root    = flag.String("root", "..", "root of the repository")
+		which   = flag.String("suite", "node", "what is changed: "+strings.Join(names(), ", "))
+		count   = flag.Int("n", 100, "mutants to draw, beside the named ones")
+		seed    = flag.Uint64("seed", 1, "of the draw")
+		workers = flag.Int("workers", 1, "mutants at a time")
+		only    = flag.String("only", "", "run those alone whose name matches this regular expression")
+		quick   = flag.Bool("quick", false, "run the packages' own tests alone")
+		list    = flag.Bool("list", false, "print the mutants and run nothing")
+		verbose = flag.Bool("v", false, "print the tests' output")
+		limit   = flag.Duration("limit", 0, "begin no other mutant after so long")
+		out     = flag.String("out", "", "page whose section of mutants is replaced by the outcome")
+	)
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	i := slices.IndexFunc(suites, func(s suite) bool { return s.name == *which })
+	if i < 0 {
+		return fmt.Errorf("-suite %s: must be one of %s", *which, strings.Join(names(), ", "))
+	}
+	s := suites[i]
+	match, err := regexp.Compile(*only)
+	if err != nil {
+		return fmt.Errorf("-only: %w", err)
+	}
+	absolute, err := filepath.Abs(*root)
+	if err != nil {
+		return err
+	}
+	chosen, drawn, sites, err := s.choose(absolute, *seed)
+	if err != nil {
+		return err
+	}
+	fits := func(m mutant) bool { return !match.MatchString(m.String()) }
+	chosen, drawn = slices.DeleteFunc(chosen, fits), slices.DeleteFunc(drawn, fits)
+	if *list {
+		for _, m := range slices.Concat(chosen, drawn[:min(*count, len(drawn))]) {
+			fmt.Printf("%v\n\t%s\n\t%s\n", m, m.before, m.after)
+		}
+		return nil
+	}
+	r := &runner{root: absolute, verbose: *verbose, limits: map[string]time.Duration{}, stages: func(dir string) []stage { return s.stages(dir, *quick) }}
+	fmt.Println("running the tests without a mutant")
+	if err := r.measure(ctx, s.dirs); err != nil {
+		return err
+	}
+	outcomes, err := r.all(ctx, chosen, drawn, *count, *workers, *limit)
+	page := report(outcomes, sites, *seed)
+	fmt.Println(page)
+	if err != nil || *out == "" {
+		return err
+	}
+	return replaceSection(*out, page)
+}
+
+// all runs the chosen mutants, then of the drawn ones until count have compiled.
+func (r *runner) all(ctx context.Context, chosen, drawn []mutant, count, workers int, limit time.Duration) ([]outcome, error) {
+	var mu sync.Mutex
+	var outcomes []outcome
+	var failure error
+	valid := 0 // drawn ones that compile, or are being tried
+	begin := time.Now()
+	next := func() (mutant, bool) {
+		mu.Lock()
+		defer mu.Unlock()
+		if failure != nil || limit > 0 && time.Since(begin) > limit {
+			return mutant{}, false
+		}
+		if len(chosen) > 0 {
+			m := chosen[0]
+			chosen = chosen[1:]
+			return m, true
+		}
+		if valid == count || len(drawn) == 0 {
+			return mutant{}, false
+		}
+		valid++
+		m := drawn[0]
+		drawn = drawn[1:]
+		return m, true
+	}
+	var wg sync.WaitGroup
+	for range workers {
+		wg.Go(func() {
+			for m, ok := next(); ok; m, ok = next() {
+				o, err := r.run(ctx, m)
+				mu.Lock()
+				switch {
+				case err != nil:
+					failure = err
+				case o.verdict == invalid && m.name != "":
+					failure = fmt.Errorf("%v does not compile", m)
+				case o.verdict == invalid:
+					valid--
+				default:
+					outcomes = append(outcomes, o)
+					fmt.Printf("%-9s %v %s (%v)\n", o.verdict, m, o.by, o.took.Round(time.Second))
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	slices.SortStableFunc(outcomes, func(a, b outcome) int { return strings.Compare(a.String(), b.String()) })
+	return outcomes, failure
+}
+
+// choose gives a suite's named mutants, the others in the order in which they are drawn, and how many those are.
+func (s suite) choose(root string, seed uint64) (chosen, drawn []mutant, total int, err error) {
+	for _, n := range s.named {
+		m, err := n.mutant(root)
+		if err != nil {
+			return nil, nil, 0, err
+		}
+		chosen = append(chosen, m)
+	}
+	var all []mutant
+	for _, dir := range s.dirs {
+		found, err := sites(root, dir)
+		if err != nil {
+			return nil, nil, 0, err
+		}
+		all = append(all, found...)
+	}
+	return chosen, draw(all, func(m mutant) string { return filepath.Dir(m.file) }, seed), len(all), nil
+}
+
+func names() []string {
+	var all []string
+	for _, s := range suites {
+		all = append(all, s.name)
+	}
+	return all
+}

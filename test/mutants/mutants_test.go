@@ -1,0 +1,183 @@
+package main
+
+import (
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+const source = `package p
+
+func f(a, b int) int {
+	if a < b && b != 3 {
+		g(a, b)
+	} else {
+		a = b
+	}
+	for a > 0 {
+		a--
+	}
+	switch {
+	case a == b:
+		return 1
+	}
+	return h(a, b+1)
+}
+`
+
+// TestSites: each operator finds its places, and what it makes of them is still Go.
+func TestSites(t *testing.T) {
+	found, err := sitesOf("p.go", []byte(source))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, m := range found {
+		got = append(got, m.operator+": "+m.before+" → "+m.after)
+		if _, err := parser.ParseFile(token.NewFileSet(), "p.go", m.apply([]byte(source)), 0); err != nil {
+			t.Errorf("%v: %v", m, err)
+		}
+	}
+	for _, want := range []string{
+		"negate: if a < b && b != 3 { → if !(a < b && b != 3) {",
+		"off by one: if a < b && b != 3 { → if a <= b && b != 3 {",
+		"off by one: if a < b && b != 3 { → if a < b && b != 4 {",
+		"swap operator: if a < b && b != 3 { → if a < b || b != 3 {",
+		"swap operator: if a < b && b != 3 { → if a < b && b == 3 {",
+		"swap arguments: g(a, b) → g(b, a)",
+		"drop: g(a, b) → {}",
+		"stale copy: a = b → {}",
+		"negate: for a > 0 { → for !(a > 0) {",
+		"drop: a-- → {}",
+		"negate: case a == b: → case !(a == b):",
+		"off by one: return 1 → return 2",
+		"swap arguments: return h(a, b+1) → return h(b+1, a)",
+		"swap operator: return h(a, b+1) → return h(a, b-1)",
+	} {
+		if !slices.Contains(got, want) {
+			t.Errorf("not found: %s", want)
+		}
+	}
+	if !slices.ContainsFunc(found, func(m mutant) bool { return m.operator == "swap branches" && strings.Contains(m.text, "a = b") }) {
+		t.Error("not found: swapped branches")
+	}
+}
+
+// TestChoice: the named mutants of every suite still apply, one seed is one draw, and a first part of it has something of
+// each directory and operator.
+func TestChoice(t *testing.T) {
+	for _, s := range suites {
+		chosen, drawn, total, err := s.choose("../..", 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(chosen) < 20 || total < 1000 || len(drawn) != total {
+			t.Errorf("%s: %d named mutants, %d places, %d drawn", s.name, len(chosen), total, len(drawn))
+		}
+		_, again, _, err := s.choose("../..", 1)
+		_, other, _, err2 := s.choose("../..", 2)
+		if err != nil || err2 != nil || !slices.Equal(drawn, again) || slices.Equal(drawn, other) {
+			t.Errorf("%s: one seed is not one draw", s.name)
+		}
+		seen := map[string]bool{}
+		for _, m := range drawn[:100] {
+			seen[filepath.Dir(m.file)+m.operator] = true
+			seen[m.operator] = true
+		}
+		for _, dir := range s.dirs {
+			for _, operator := range []string{"negate", "drop", "off by one", "swap operator", "swap arguments", "stale copy"} {
+				if !seen[dir+operator] {
+					t.Errorf("%s: no %s in %s among the first 100", s.name, operator, dir)
+				}
+			}
+		}
+		for _, m := range chosen {
+			source, err := os.ReadFile(filepath.Join("../..", m.file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := parser.ParseFile(token.NewFileSet(), m.file, m.apply(source), 0); err != nil {
+				t.Errorf("%v: %v", m, err)
+			}
+		}
+	}
+}
+
+// TestVerdicts: a test that fails, one that goes on for ever, a change that does not compile, and one that nothing notices.
+func TestVerdicts(t *testing.T) {
+	root := t.TempDir()
+	for name, text := range map[string]string{
+		"go.mod":      "module m\n\ngo 1.26\n",
+		"p/p.go":      "package p\n\nfunc Sum(n int) (s int) {\n\tfor i := 1; i <= n; i++ {\n\t\ts += i\n\t}\n\tif n < -1 {\n\t\ts = 0\n\t}\n\treturn s\n}\n",
+		"p/p_test.go": "package p\n\nimport \"testing\"\n\nfunc TestSum(t *testing.T) {\n\tif Sum(3) != 6 {\n\t\tt.Fatal()\n\t}\n}\n",
+	} {
+		file := filepath.Join(root, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := &runner{root: root, limits: map[string]time.Duration{}, stages: func(dir string) []stage { return []stage{{"p", []string{"./" + dir}}} }}
+	if err := r.measure(t.Context(), []string{"p"}); err != nil {
+		t.Fatal(err)
+	}
+	for key := range r.limits {
+		r.limits[key] = 20 * time.Second
+	}
+	for _, test := range []struct {
+		before, after string
+		verdict       verdict
+		by            string
+	}{
+		{"i <= n", "i < n", killed, "p, TestSum"},
+		{"i++", "i--", killed, "p, time limit"},
+		{"s += i", "t += i", invalid, ""},
+		{"n < -1", "n < -2", survived, ""},
+	} {
+		m, err := named{"x", "p/p.go", test.before, test.after}.mutant(root)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o, err := r.run(t.Context(), m)
+		if err != nil || o.verdict != test.verdict || o.by != test.by {
+			t.Errorf("%s → %s: %s by %q, %v", test.before, test.after, o.verdict, o.by, err)
+		}
+	}
+}
+
+// TestReport: the outcome takes the place of the section, and nothing else changes.
+func TestReport(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "page.md")
+	if err := os.WriteFile(file, []byte("# Page\n\n"+beginMark+"old\n"+endMark+"\nEnd.\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	text := report([]outcome{
+		{mutant{operator: "drop", file: "p.go", line: 3, before: "g()", after: "{}"}, survived, "", 0},
+		{mutant{operator: "named", name: "late", file: "p.go", line: 4}, killed, "p, TestX", 0},
+	}, 10, 1)
+	if err := replaceSection(file, text); err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"# Page\n\n", "1 of 2 mutants killed (50.0 %)", "| drop | 1 | 0 |", "| named | 1 | 1 |", "- p.go:3/drop", "\nEnd.\n"} {
+		if !strings.Contains(string(page), want) {
+			t.Errorf("the page lacks %q:\n%s", want, page)
+		}
+	}
+	if strings.Contains(string(page), "old") {
+		t.Error("the old section is still there")
+	}
+	if err := replaceSection(filepath.Join(t.TempDir(), "none.md"), text); err == nil {
+		t.Error("no error for a page that is not there")
+	}
+}
