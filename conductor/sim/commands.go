@@ -56,13 +56,13 @@ func (l *Lab) PauseNode(ctx context.Context, id chord.ID, d time.Duration) error
 		if !ok {
 			return struct{}{}, unknownMember(id)
 		}
-		resume, err := here.faults.add(ctx, &disturbance{from: map[string]bool{h.Address: true}, paused: true})
-		if err != nil {
+		paused := &disturbance{from: map[string]bool{h.Address: true}, paused: true}
+		if err := here.faults.impose(ctx, paused); err != nil {
 			return struct{}{}, err
 		}
 		return struct{}{}, here.World.Go(context.WithoutCancel(ctx), func(ctx context.Context) {
 			if here.World.Sleep(d) == nil {
-				_ = resume(ctx) // a host that is gone by then needs nothing
+				_ = here.faults.remove(ctx, paused) // a host that is gone by then needs nothing; one that fails is asked again
 			}
 		})
 	})
@@ -72,7 +72,7 @@ func (l *Lab) PauseNode(ctx context.Context, id chord.ID, d time.Duration) error
 // Partition cuts groups of members off from each other; all others form one more group.
 func (l *Lab) Partition(ctx context.Context, groups [][]chord.ID) ([]chord.ID, error) {
 	return do(ctx, l, func(ctx context.Context, here *site) ([]chord.ID, error) {
-		hosts, fs := here.Fleet.Hosts(), here.faults
+		hosts := here.Fleet.Hosts()
 		sides := make([]map[string]bool, len(groups))
 		of := make(map[string]int)
 		var ids []chord.ID
@@ -91,38 +91,38 @@ func (l *Lab) Partition(ctx context.Context, groups [][]chord.ID) ([]chord.ID, e
 				ids = append(ids, id)
 			}
 		}
+		var cuts []*disturbance
 		for _, side := range sides {
 			if len(side) == 0 {
 				continue
 			}
-			cuts := 0
+			d := &disturbance{from: side, both: true, cut: true}
 			for _, h := range hosts {
 				if side[h.Address] {
-					cuts += len(h.Members)
+					d.cuts += len(h.Members)
 				}
 			}
-			if _, err := fs.add(ctx, &disturbance{from: side, both: true, cut: true, cuts: cuts}); err != nil {
-				return nil, err
-			}
+			cuts = append(cuts, d)
+		}
+		if err := here.faults.impose(ctx, cuts...); err != nil {
+			return nil, err
 		}
 		return ids, nil
 	})
 }
 
-// Heal ends all cuts, slow links, pauses and telemetry outages. It returns the members that can be reached again.
+// Heal ends all cuts, slow links, pauses and telemetry outages. It returns the members of the hosts that were named in
+// one, also when a host could not be reached, which is then asked again.
 func (l *Lab) Heal(ctx context.Context) ([]chord.ID, error) {
-	return do(ctx, l, func(ctx context.Context, here *site) ([]chord.ID, error) {
-		fs := here.faults
-		ids := []chord.ID{}
-		for _, h := range here.Fleet.Hosts() {
-			if fs.hits(h.Address) {
-				for _, m := range h.Members {
-					ids = append(ids, m.ID)
-				}
-			}
-		}
-		return ids, fs.heal(ctx)
-	})
+	return do(ctx, l, func(ctx context.Context, here *site) ([]chord.ID, error) { return here.faults.heal(ctx) })
+}
+
+// Faults lists the cuts, slow links, pauses and telemetry outages in force.
+func (l *Lab) Faults() []Fault {
+	if here := l.here(); here != nil {
+		return here.faults.list()
+	}
+	return nil
 }
 
 // Put, Get and Delete do what a client of any host could do.

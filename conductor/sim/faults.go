@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"chordconductor/conductor/sim/scenario"
+	"chordconductor/node/chord"
 	"chordconductor/node/nodepb"
 )
 
@@ -26,9 +27,10 @@ type disturbance struct {
 	both     bool            // calls from "to" to "from" are concerned as well
 	cut      bool
 	latency  time.Duration
-	paused   bool // hosts of from are deaf and mute
-	held     bool // the telemetry of hosts of from is not delivered
-	cuts     int  // members cut off, for the page
+	paused   bool       // hosts of from are deaf and mute
+	held     bool       // the telemetry of hosts of from is not delivered
+	cuts     int        // members cut off, for the page
+	members  []chord.ID // of the hosts named, when it began
 }
 
 // concerns reports whether calls from one host to another meet the disturbance.
@@ -82,25 +84,89 @@ func newFaults(f Fleet, n scenario.Network, now func() time.Time) *faults {
 	return &faults{fleet: f, now: now, home: n, network: n, orders: make(map[string]*order)}
 }
 
-// add brings a disturbance into force; the returned function ends it.
+// add brings a disturbance into force; the returned function ends it. After an error it is wanted all the same: hosts
+// that did not take it are asked again while it lasts.
 func (f *faults) add(ctx context.Context, d *disturbance) (end func(context.Context) error, err error) {
+	for _, h := range f.fleet.Hosts() {
+		if d.from[h.Address] || d.to[h.Address] {
+			for _, m := range h.Members {
+				d.members = append(d.members, m.ID)
+			}
+		}
+	}
 	f.mu.Lock()
 	f.active = append(f.active, d)
 	f.mu.Unlock()
-	return func(ctx context.Context) error {
-		f.mu.Lock()
-		f.active = slices.DeleteFunc(f.active, func(o *disturbance) bool { return o == d })
-		f.mu.Unlock()
-		return f.apply(ctx)
-	}, f.apply(ctx)
+	return func(ctx context.Context) error { return f.remove(ctx, d) }, f.apply(ctx)
 }
 
-// heal ends all disturbances.
-func (f *faults) heal(ctx context.Context) error {
+func (f *faults) remove(ctx context.Context, ds ...*disturbance) error {
 	f.mu.Lock()
-	f.active = nil
+	f.active = slices.DeleteFunc(f.active, func(o *disturbance) bool { return slices.Contains(ds, o) })
 	f.mu.Unlock()
 	return f.apply(ctx)
+}
+
+// impose brings disturbances into force at every host concerned, or none of them: a command that fails leaves nothing
+// behind. A host that cannot be reached to take one back, too, is asked again until it has, or its lease ends.
+func (f *faults) impose(ctx context.Context, ds ...*disturbance) error {
+	for i, d := range ds {
+		_, err := f.add(ctx, d)
+		if err == nil {
+			err = ctx.Err() // nobody waits for it any more, and has been answered that it failed
+		}
+		if err != nil {
+			_ = f.remove(context.WithoutCancel(ctx), ds[:i+1]...) // what stays is retried
+			return err
+		}
+	}
+	return nil
+}
+
+// heal ends all disturbances. It returns the members of the hosts that they named.
+func (f *faults) heal(ctx context.Context) ([]chord.ID, error) {
+	f.mu.Lock()
+	ids := []chord.ID{}
+	for _, d := range f.active {
+		ids = append(ids, d.members...)
+	}
+	f.active = nil
+	f.mu.Unlock()
+	slices.SortFunc(ids, chord.ID.Compare)
+	return slices.Compact(ids), f.apply(ctx)
+}
+
+// A Fault is a disturbance in force, as the API lists it.
+type Fault struct {
+	Kind    string        // partition, one_way_cut, slow_link, pause or telemetry_outage, as a scenario names it
+	From    []string      // addresses of the hosts concerned
+	To      []string      // of those that they cannot call, or call slowly; empty: all others
+	Latency time.Duration // added
+	Members []chord.ID    // of the hosts named, when it began
+}
+
+// list is what is in force.
+func (f *faults) list() []Fault {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	out := make([]Fault, 0, len(f.active))
+	for _, d := range f.active {
+		fault := Fault{From: slices.Sorted(maps.Keys(d.from)), To: slices.Sorted(maps.Keys(d.to)), Latency: d.latency, Members: d.members}
+		switch {
+		case d.cut && d.both:
+			fault.Kind = "partition"
+		case d.cut:
+			fault.Kind = "one_way_cut"
+		case d.paused:
+			fault.Kind = "pause"
+		case d.held:
+			fault.Kind = "telemetry_outage"
+		default:
+			fault.Kind = "slow_link"
+		}
+		out = append(out, fault)
+	}
+	return out
 }
 
 // travel makes all calls meet a network from now on; settle ends that and all disturbances.
@@ -128,51 +194,59 @@ func (f *faults) cut() (n int) {
 	return n
 }
 
-// hits reports whether a host is on the named side of a disturbance.
-func (f *faults) hits(address string) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return slices.ContainsFunc(f.active, func(d *disturbance) bool { return d.from[address] })
-}
-
-// apply tells every host what is new to it. It goes on after an error and returns the first.
+// apply sends every host what is new to it. It goes on after an error and returns the first. Where nothing is new, what
+// failed a moment ago is left for later, and is no error now.
 func (f *faults) apply(ctx context.Context) error {
 	var first error
-	for _, address := range f.compose(f.fleet.Hosts()) {
-		if err := f.tell(ctx, address); err != nil && first == nil {
+	addresses, changed := f.compose(f.fleet.Hosts())
+	for _, address := range addresses {
+		if err := f.tell(ctx, address, changed[address]); err != nil && first == nil {
 			first = err
 		}
 	}
 	return first
 }
 
-// compose brings the orders up to date, and lists whom they are for. A host that is no longer among the hosts keeps its
+// compose brings the orders up to date, and lists the addresses that they are for, and which of them have changed. A host that is no longer among the hosts keeps its
 // order until it was told that all is well: its members may only be taken for dead.
-func (f *faults) compose(hosts []Host) []string {
+func (f *faults) compose(hosts []Host) (addresses []string, changed map[string]bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	changed = make(map[string]bool)
 	for _, h := range hosts {
 		if f.orders[h.Address] == nil {
 			if want := f.of(h.Address, hosts); !well(want) {
 				f.orders[h.Address] = &order{want: want, told: &nodepb.SetFaultsRequest{}}
+				changed[h.Address] = true
 			}
 		}
 	}
 	for address, o := range f.orders {
-		o.want = f.of(address, hosts)
+		want := f.of(address, hosts)
+		changed[address] = changed[address] || !proto.Equal(want, o.want)
+		o.want = want
 	}
-	return slices.Sorted(maps.Keys(f.orders))
+	return slices.Sorted(maps.Keys(f.orders)), changed
 }
 
-// tell tells one host, until it has been told what is wanted.
-func (f *faults) tell(ctx context.Context, address string) error {
+// tell tells one host, until it has been told what is wanted. New says that something else is wanted than before: then
+// the host is asked even if it refused a moment ago.
+func (f *faults) tell(ctx context.Context, address string, new bool) error {
 	for {
 		f.mu.Lock()
 		o := f.orders[address]
-		if o == nil || !o.due(f.now()) {
+		switch {
+		case o == nil:
+			f.mu.Unlock()
+			return nil
+		case o.busy && new: // whoever is telling it sees to this, too, but its answer is not ours to wait for
+			f.mu.Unlock()
+			return refuse(ErrUnavailable, "host %s has not answered an earlier command yet; try again", address)
+		case !o.due(f.now()) && !(new && o.told == nil):
 			f.mu.Unlock()
 			return nil
 		}
+		new = false
 		o.busy = true
 		q := o.want
 		f.mu.Unlock()

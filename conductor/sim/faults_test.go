@@ -198,7 +198,7 @@ func TestPauseAndOutage(t *testing.T) {
 	if err := fs.apply(t.Context()); err != nil || !f.told["a"].GetPaused() {
 		t.Errorf("a is let go on because nobody sees it: %v", err)
 	}
-	if err := fs.heal(t.Context()); err != nil {
+	if _, err := fs.heal(t.Context()); err != nil {
 		t.Error(err)
 	}
 	for address, got := range f.told {

@@ -29,6 +29,9 @@ type Lab struct {
 	cfg    Config
 	remote *site // nil: there is none
 
+	life context.Context // ends when Close begins, and with it what is being exchanged
+	end  context.CancelFunc
+
 	change sync.Mutex // held while rings and simulations are exchanged; never by readers
 
 	mu      sync.Mutex
@@ -54,6 +57,7 @@ func (s *site) close(ctx context.Context) {
 // New returns a Lab without a ring of its own.
 func New(cfg Config) *Lab {
 	l := &Lab{cfg: cfg}
+	l.life, l.end = context.WithCancel(context.Background())
 	if cfg.Remote != nil {
 		l.remote = newSite(newRealGround(cfg.Remote, newRealWorld()))
 		_ = l.remote.World.Go(context.Background(), l.remote.tend) // fails only in a world that has ended
@@ -76,7 +80,7 @@ func (l *Lab) StartSimulation(s *scenario.Scenario) error {
 	if s.OwnRing && l.cfg.Ground == nil {
 		return refuse(ErrConflict, "no ring can be started here: leave the ring section out to run on the nodes that are there")
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), changeLimit)
+	ctx, cancel := context.WithTimeout(l.life, changeLimit)
 	defer cancel()
 	l.stopCurrent(ctx)
 	if s.OwnRing {
@@ -137,6 +141,9 @@ func (l *Lab) StopSimulation(ctx context.Context) error {
 	if sim == nil || sim.over() {
 		return refuse(ErrConflict, "no simulation is running")
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(l.life, cancel)()
 	l.stopCurrent(ctx)
 	return nil
 }
@@ -171,6 +178,7 @@ func (l *Lab) Close(ctx context.Context) {
 	l.mu.Lock()
 	l.closed = true
 	l.mu.Unlock()
+	l.end() // whoever holds the lock lets go of it
 	l.change.Lock()
 	defer l.change.Unlock()
 	l.stopCurrent(ctx)

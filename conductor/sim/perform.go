@@ -37,7 +37,7 @@ func (s *simulation) perform(ctx context.Context, _ int, p scenario.Phase) {
 	case scenario.Pause:
 		err = s.disturb(ctx, p, result, &disturbance{from: s.fewHosts(a.Count), paused: true})
 	case scenario.Heal:
-		err = s.faults.heal(ctx)
+		_, err = s.faults.heal(ctx)
 	case scenario.TelemetryOutage:
 		shakes = false
 		err = s.disturb(ctx, p, result, &disturbance{from: s.someHosts(a.Fraction, nil), held: true})

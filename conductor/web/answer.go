@@ -134,7 +134,13 @@ func body(w http.ResponseWriter, r *http.Request, limit int64) (data []byte, ok 
 
 // refused answers with the status that fits a command's error.
 func refused(w http.ResponseWriter, err error) {
-	code := http.StatusInternalServerError
+	code, err := errorOf(err)
+	fail(w, code, "%s", err)
+}
+
+// errorOf is the status that fits a command's error, and the error for people.
+func errorOf(err error) (code int, text error) {
+	code = http.StatusInternalServerError
 	var problems scenario.Problems
 	switch {
 	case errors.As(err, &problems):
@@ -153,7 +159,7 @@ func refused(w http.ResponseWriter, err error) {
 			err = errors.New(status.Convert(err).Message())
 		}
 	}
-	fail(w, code, "%s", err)
+	return code, err
 }
 
 // httpStatus translates what a host answered.

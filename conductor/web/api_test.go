@@ -270,16 +270,16 @@ func TestBadInput(t *testing.T) {
 		{"POST", "/api/nodes", `{"count":-3}`, 400, "count -3: want 1 to 1000"},
 		{"POST", "/api/nodes", `{"count":1001}`, 400, "count 1001: want 1 to 1000"},
 		{"POST", "/api/nodes", `"` + strings.Repeat("x", maxJSON) + `"`, 413, fmt.Sprintf("the body is larger than %d bytes", maxJSON)},
-		{"POST", "/api/nodes/zz/leave", ``, 400, `identifier "zz": not hexadecimal`},
+		{"POST", "/api/nodes/zz/leave", ``, 400, `identifier "zz": expected the 2 hex digits of one`},
 		{"GET", "/api/ring/nodes/77", ``, 404, "no member 77 in the ring view"},
-		{"GET", "/api/ring/nodes/" + strings.Repeat("0", 41), ``, 400, `identifier "` + strings.Repeat("0", 41) + `": want 1 to 40 hex digits`},
+		{"GET", "/api/ring/nodes/" + strings.Repeat("0", 41), ``, 400, `identifier "` + strings.Repeat("0", 41) + `": expected the 2 hex digits of one`},
 		{"GET", "/api/ring?at=2026-05-04T03:02:01Z", ``, 404, "no history is kept"},
 		{"GET", "/api/events?after=-1", ``, 400, `after="-1": want a whole number from 0 to 9223372036854775807`},
 		{"GET", "/api/events?after=9223372036854775808", ``, 400, `after="9223372036854775808": want a whole number from 0 to 9223372036854775807`},
 		{"GET", "/api/events?limit=10001", ``, 400, `limit="10001": want a whole number from 0 to 10000`},
 		{"POST", "/api/nodes/0a/pause", `{"for":"3"}`, 400, `for "3": want a duration from 1ms to 1h, such as 10s`},
 		{"POST", "/api/partitions", `{}`, 400, "groups: want at least one list of member IDs; members in no list form one more group"},
-		{"POST", "/api/partitions", `{"groups":[["0a","x"]]}`, 400, `groups[0][1]: identifier "x": not hexadecimal`},
+		{"POST", "/api/partitions", `{"groups":[["0a","x"]]}`, 400, `groups[0][1]: identifier "x": expected the 2 hex digits of one`},
 		{"PUT", "/api/keys/k?ttl=-1s", `v`, 400, `ttl="-1s": want a duration of at least 1ms, such as 90s or 1h`},
 		{"PUT", "/api/keys/k?ttl=1us", `v`, 400, `ttl="1us": want a duration of at least 1ms, such as 90s or 1h`},
 		{"PUT", "/api/keys/k", strings.Repeat("x", maxValue+1), 413, "the body is larger than 1048576 bytes"},
@@ -287,7 +287,7 @@ func TestBadInput(t *testing.T) {
 		{"GET", "/api/keys/", ``, 400, "a key has 1 to 1024 bytes, this one 0"},
 		{"POST", "/api/lookups", `{}`, 400, "key: want 1 to 1024 bytes, not 0"},
 		{"POST", "/api/lookups", `{"key":"k","mode":"fast"}`, 400, `mode "fast": want recursive, iterative, or none for the ring's own`},
-		{"POST", "/api/lookups", `{"key":"k","from":"-"}`, 400, `from: identifier "-": not hexadecimal`},
+		{"POST", "/api/lookups", `{"key":"k","from":"-"}`, 400, `from: identifier "-": expected the 2 hex digits of one`},
 		{"POST", "/api/simulation", "rate: 3\n", 400, "scenario:1: rate: unknown field; allowed here: duration, expect, name, network, phases, ring, seed, timing, workload"},
 		{"GET", "/api/simulation/report", ``, 404, "no simulation has run yet"},
 	} {
@@ -324,7 +324,7 @@ func TestRefusals(t *testing.T) {
 	} {
 		s, control := newServer(t, nil)
 		control.fail = test.err
-		r := ask(s, "POST", "/api/nodes", `{"count":1}`)
+		r := ask(s, "POST", "/api/nodes/0a/leave", "")
 		if got := complaint(t, r); r.StatusCode != test.status || strings.Contains(got, "rpc error") {
 			t.Errorf("%v: %d %s, want %d", test.err, r.StatusCode, got, test.status)
 		}

@@ -51,17 +51,51 @@ func (s *Server) addNodes(w http.ResponseWriter, r *http.Request) {
 	}
 	ids, err := c.AddNodes(r.Context(), count, request.Host)
 	if err != nil {
-		refused(w, err)
+		s.partly(w, err, ids)
 		return
 	}
 	s.accepted(w, r, ids)
+}
+
+// partly answers a command that failed after it had done something: with what it did.
+func (s *Server) partly(w http.ResponseWriter, err error, ids []chord.ID) {
+	if len(ids) == 0 {
+		refused(w, err)
+		return
+	}
+	code, err := errorOf(err)
+	failWith(w, code, struct {
+		Error string   `json:"error"`
+		IDs   []string `json:"ids"` // members that were started, or are reachable again, all the same
+	}{err.Error(), formatOf(s.cfg.Source.View()).ids(ids)})
+}
+
+// partitions lists the cuts, and what else is in force between and on hosts by command or scenario.
+func (s *Server) partitions(w http.ResponseWriter, r *http.Request) {
+	c := s.control(w)
+	if c == nil {
+		return
+	}
+	type faultJSON struct {
+		Kind      string   `json:"kind"`
+		From      []string `json:"from"`         // addresses of hosts
+		To        []string `json:"to,omitempty"` // absent: all others
+		LatencyMS float64  `json:"latency_ms,omitempty"`
+		IDs       []string `json:"ids"` // members of the hosts named, when it began
+	}
+	f := formatOf(s.cfg.Source.View())
+	list := []faultJSON{}
+	for _, fault := range c.Faults() {
+		list = append(list, faultJSON{fault.Kind, fault.From, fault.To, ms(fault.Latency), f.ids(fault.Members)})
+	}
+	answer(w, r, http.StatusOK, map[string]any{"faults": list})
 }
 
 func (s *Server) leave(w http.ResponseWriter, r *http.Request) { s.stopNode(w, r, false) }
 func (s *Server) crash(w http.ResponseWriter, r *http.Request) { s.stopNode(w, r, true) }
 
 func (s *Server) stopNode(w http.ResponseWriter, r *http.Request, crash bool) {
-	id, ok := pathID(w, r)
+	id, ok := s.target(w, r)
 	if !ok {
 		return
 	}
@@ -77,7 +111,7 @@ func (s *Server) stopNode(w http.ResponseWriter, r *http.Request, crash bool) {
 }
 
 func (s *Server) pause(w http.ResponseWriter, r *http.Request) {
-	id, ok := pathID(w, r)
+	id, ok := s.target(w, r)
 	if !ok {
 		return
 	}
@@ -118,12 +152,14 @@ func (s *Server) partition(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusBadRequest, "groups: want at least one list of member IDs; members in no list form one more group")
 		return
 	}
+	view := s.cfg.Source.View()
 	groups := make([][]chord.ID, len(request.Groups))
 	for i, group := range request.Groups {
 		for j, text := range group {
-			id, err := chord.ParseID(text)
-			if err != nil {
-				fail(w, http.StatusBadRequest, "groups[%d][%d]: %s", i, j, err)
+			id, wrong := member(view, text, true)
+			if wrong != nil {
+				wrong.text = fmt.Sprintf("groups[%d][%d]: %s", i, j, wrong.text)
+				wrong.answer(w)
 				return
 			}
 			groups[i] = append(groups[i], id)
@@ -144,7 +180,7 @@ func (s *Server) heal(w http.ResponseWriter, r *http.Request) {
 	}
 	ids, err := c.Heal(r.Context())
 	if err != nil {
-		refused(w, err)
+		s.partly(w, err, ids)
 		return
 	}
 	s.accepted(w, r, ids)

@@ -13,7 +13,8 @@ import (
 // Control carries out commands on the ring; *sim.Lab is one. Its errors say what kind they are (sim.ErrUnknown and the
 // others), or are the gRPC status of the host that was asked.
 type Control interface {
-	// AddNodes starts members: on hosts of their own, or all on the host named by its ID or address.
+	// AddNodes starts members: on hosts of their own, or all on the host named by its ID or address. After an error it
+	// returns those that were started all the same.
 	AddNodes(ctx context.Context, count int, host string) ([]chord.ID, error)
 	// StopNode makes a member leave gracefully, or crash without a word. It returns when that has begun.
 	StopNode(ctx context.Context, id chord.ID, crash bool) error
@@ -22,6 +23,8 @@ type Control interface {
 	// Partition cuts groups of members off from each other; members in no group form one more. Heal undoes it.
 	Partition(ctx context.Context, groups [][]chord.ID) ([]chord.ID, error)
 	Heal(ctx context.Context) ([]chord.ID, error)
+	// Faults lists what is in force of cuts, slow links, pauses and telemetry outages.
+	Faults() []sim.Fault
 
 	Put(ctx context.Context, key, value []byte, ttl time.Duration) (*nodepb.PutResponse, error)
 	Get(ctx context.Context, key []byte) (*nodepb.GetResponse, error)

@@ -114,6 +114,9 @@ func (c *fakeControl) Partition(_ context.Context, groups [][]chord.ID) ([]chord
 	return groups[0], c.say("partition")
 }
 func (c *fakeControl) Heal(context.Context) ([]chord.ID, error) { return nil, c.say("heal") }
+func (c *fakeControl) Faults() []sim.Fault {
+	return []sim.Fault{{Kind: "partition", From: []string{"h1:1"}, Members: []chord.ID{idA}}}
+}
 
 func (c *fakeControl) Put(_ context.Context, key, value []byte, ttl time.Duration) (*nodepb.PutResponse, error) {
 	c.put = value

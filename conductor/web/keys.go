@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -15,9 +16,30 @@ const (
 	maxValue = 1 << 20
 )
 
-// pathKey reads the key that a path names. If it cannot, it has answered.
-func pathKey(w http.ResponseWriter, r *http.Request) ([]byte, bool) {
-	key := []byte(r.PathValue("key"))
+const keysPath = "/api/keys"
+
+// isKey reports whether a path is that of a key. Such a path is not for the mux, which would clean it: a//b and a/../b
+// are keys like any other.
+func isKey(r *http.Request) bool {
+	path := r.URL.EscapedPath()
+	return path == keysPath || strings.HasPrefix(path, keysPath+"/")
+}
+
+// keyOf reads the key that the path names, byte by byte as it was sent, or ?key=. If it cannot, it has answered.
+func keyOf(w http.ResponseWriter, r *http.Request) ([]byte, bool) {
+	text, err := url.PathUnescape(strings.TrimPrefix(strings.TrimPrefix(r.URL.EscapedPath(), keysPath), "/"))
+	if err != nil {
+		fail(w, http.StatusBadRequest, "the key's percent-encoding: %s", err)
+		return nil, false
+	}
+	if q := r.URL.Query(); q.Has("key") {
+		if text != "" {
+			fail(w, http.StatusBadRequest, "key: named by the path, %.40q, and by ?key=; give one", text)
+			return nil, false
+		}
+		text = q.Get("key")
+	}
+	key := []byte(text)
 	if len(key) == 0 || len(key) > maxKey {
 		fail(w, http.StatusBadRequest, "a key has 1 to %d bytes, this one %d", maxKey, len(key))
 		return nil, false
@@ -26,7 +48,7 @@ func pathKey(w http.ResponseWriter, r *http.Request) ([]byte, bool) {
 }
 
 func (s *Server) putKey(w http.ResponseWriter, r *http.Request) {
-	key, ok := pathKey(w, r)
+	key, ok := keyOf(w, r)
 	if !ok {
 		return
 	}
@@ -56,7 +78,7 @@ func (s *Server) putKey(w http.ResponseWriter, r *http.Request) {
 
 // getKey answers with the value itself; how it was found stands in headers.
 func (s *Server) getKey(w http.ResponseWriter, r *http.Request) {
-	key, ok := pathKey(w, r)
+	key, ok := keyOf(w, r)
 	if !ok {
 		return
 	}
@@ -78,7 +100,7 @@ func (s *Server) getKey(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) deleteKey(w http.ResponseWriter, r *http.Request) {
-	key, ok := pathKey(w, r)
+	key, ok := keyOf(w, r)
 	if !ok {
 		return
 	}
@@ -118,9 +140,10 @@ func (s *Server) lookup(w http.ResponseWriter, r *http.Request) {
 	}
 	var from *chord.ID
 	if request.From != "" {
-		id, err := chord.ParseID(request.From)
-		if err != nil {
-			fail(w, http.StatusBadRequest, "from: %s", err)
+		id, wrong := member(s.cfg.Source.View(), request.From, true)
+		if wrong != nil {
+			wrong.text = "from: " + wrong.text
+			wrong.answer(w)
 			return
 		}
 		from = &id

@@ -101,12 +101,13 @@ func (s *Server) ring(w http.ResponseWriter, r *http.Request) {
 
 // ringNode tells all that is known of one member, now or, with ?at=, at an instant of the past.
 func (s *Server) ringNode(w http.ResponseWriter, r *http.Request) {
-	id, ok := pathID(w, r)
+	view, past, ok := s.view(w, r)
 	if !ok {
 		return
 	}
-	view, past, ok := s.view(w, r)
-	if !ok {
+	id, wrong := member(view, r.PathValue("id"), false)
+	if wrong != nil {
+		wrong.answer(w)
 		return
 	}
 	events, ok := s.feed(w, r, view, past, maxEvents)
@@ -139,15 +140,6 @@ func (s *Server) ringNode(w http.ResponseWriter, r *http.Request) {
 		out.Events = append(out.Events, f.event(ev))
 	}
 	answer(w, r, http.StatusOK, out)
-}
-
-// pathID reads the member that a path names. If it cannot, it has answered.
-func pathID(w http.ResponseWriter, r *http.Request) (id chord.ID, ok bool) {
-	id, err := chord.ParseID(r.PathValue("id"))
-	if err != nil {
-		fail(w, http.StatusBadRequest, "%s", err)
-	}
-	return id, err == nil
 }
 
 // A format writes identifiers with the ring's number of digits.

@@ -57,7 +57,19 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	if q := r.URL.Query(); q.Has("since") || q.Has("until") {
+	q := r.URL.Query()
+	past := q.Has("since") || q.Has("until")
+	for _, name := range []string{"kind", "repeats"} {
+		if q.Has(name) && !past {
+			fail(w, http.StatusBadRequest, "%s: goes with since or until only", name)
+			return
+		}
+	}
+	if past && q.Has("after") {
+		fail(w, http.StatusBadRequest, "after: does not go with since or until; give one of the three")
+		return
+	}
+	if past {
 		s.pastEvents(w, r, int(limit))
 		return
 	}

@@ -1,0 +1,94 @@
+package sim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"chordconductor/conductor/ring"
+	"chordconductor/conductor/sim/scenario"
+	"chordconductor/node/chord"
+	"chordconductor/node/nodepb"
+)
+
+// brittleFleet fails at its calls of some numbers.
+type brittleFleet struct {
+	*paperFleet
+	failing map[int]bool
+}
+
+func (f *brittleFleet) SetFaults(ctx context.Context, address string, q *nodepb.SetFaultsRequest) error {
+	if f.failing[f.calls] {
+		f.calls++
+		return errors.New("unreachable")
+	}
+	return f.paperFleet.SetFaults(ctx, address, q)
+}
+
+// TestCommandsThatFail has one call after the other fail, and each pair of calls, of every command: after an error
+// nothing is in force, at the latest when the hosts could be asked again, and after none everything is.
+func TestCommandsThatFail(t *testing.T) {
+	commands := map[string]struct {
+		ds   func() []*disturbance
+		want string // what is then in force
+	}{
+		"partition": {func() []*disturbance {
+			return []*disturbance{{from: set("a"), both: true, cut: true}, {from: set("b"), both: true, cut: true}}
+		},
+			"[a>b a>c b>a b>c c>a c>b]"},
+		"pause": {func() []*disturbance { return []*disturbance{{from: set("b"), paused: true}} }, "[] paused b"},
+		"slow":  {func() []*disturbance { return []*disturbance{{from: set("a", "c"), to: set("b"), cut: true}} }, "[a>b c>b]"},
+	}
+	for name, command := range commands {
+		for first := range 12 {
+			for second := first; second < 12; second++ {
+				f := &brittleFleet{newPaperFleet("a", "b", "c"), map[int]bool{first: true, second: true}}
+				c := &clock{now: time.Unix(1e9, 0)}
+				fs := newFaults(f, scenario.Network{}, c.Now)
+				err := fs.impose(t.Context(), command.ds()...)
+				for range 4 { // as tend does
+					c.now = c.now.Add(2 * faultRetry)
+					_ = fs.apply(t.Context())
+				}
+				got := fmt.Sprint(f.cuts())
+				for _, h := range f.hosts {
+					if f.told[h.Address].GetPaused() {
+						got += " paused " + h.Address
+					}
+				}
+				want := command.want
+				if err != nil {
+					want = "[]"
+				}
+				if got != want || (err != nil) != (len(fs.list()) == 0) {
+					t.Errorf("%s, calls %d and %d fail: %v, and in force are %s, want %s; listed %v", name, first, second, err, got, want, fs.list())
+				}
+			}
+		}
+	}
+}
+
+// TestTheSecondTryIsATry: a host that refused a moment ago is asked again by the next command, whose answer says so.
+func TestTheSecondTryIsATry(t *testing.T) {
+	f := newPaperFleet("a", "b")
+	f.fail = "a"
+	l := New(Config{View: func() *ring.View { return &ring.View{} }, Watch: NewWatch(), Remote: f})
+	defer l.Close(t.Context())
+	for range 3 {
+		if _, err := l.Partition(t.Context(), [][]chord.ID{{id(1)}}); err == nil {
+			t.Error("a host refuses, and the command succeeds")
+		}
+		if err := l.PauseNode(t.Context(), id(1), time.Minute); err == nil {
+			t.Error("a host refuses to pause, and the command succeeds")
+		}
+		if got := l.Faults(); len(got) > 0 {
+			t.Errorf("after commands that failed: %+v", got)
+		}
+	}
+	ids, err := l.Heal(t.Context())
+	if err != nil || len(ids) > 0 {
+		t.Errorf("there is nothing to heal: %v %v", ids, err)
+	}
+}
