@@ -1,11 +1,19 @@
 package access_test
 
 import (
+	"net"
 	"strings"
+	"sync"
 	"testing"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 
 	"chordconductor/internal/certtest"
 	"chordconductor/node/env/access"
+	"chordconductor/node/nodepb"
 )
 
 // What a client's flags can say, in all combinations: it is refused exactly if a host would go unverified, a token would
@@ -72,5 +80,48 @@ func TestClientSettings(t *testing.T) {
 		} else {
 			oneLine(t, err)
 		}
+	}
+}
+
+// The client token goes with calls of KV, with all of them, and with no others.
+func TestTokenIsForKVAlone(t *testing.T) {
+	h, err := access.NewHost(access.Settings{RingSecret: secretA}, "127.0.0.1:7001")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	var sent []string
+	server := grpc.NewServer(grpc.Creds(h.ServerCredentials()), grpc.UnknownServiceHandler(func(_ any, stream grpc.ServerStream) error {
+		md, _ := metadata.FromIncomingContext(stream.Context())
+		mu.Lock()
+		defer mu.Unlock()
+		sent = md.Get("authorization")
+		return status.Error(codes.Unimplemented, "")
+	}))
+	defer server.Stop()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go server.Serve(l)
+	pin, _ := h.Pin()
+	c, err := access.NewClient(access.ClientSettings{ServerPin: pin.String(), Token: token})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cc, err := grpc.NewClient("passthrough:///"+l.Addr().String(), append(c.DialOptions(), grpc.WithNoProxy())...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cc.Close()
+	for _, m := range methods(t) {
+		if err := cc.Invoke(credential{}.context(t), "/"+m.service+"/"+m.name, m.request("127.0.0.1:7001"), new(empty)); status.Code(err) != codes.Unimplemented {
+			t.Fatalf("%s/%s: %v", m.service, m.name, err)
+		}
+		mu.Lock()
+		if isKV := m.service == nodepb.KV_ServiceDesc.ServiceName; isKV != (len(sent) == 1 && sent[0] == "Bearer "+token) || !isKV && len(sent) > 0 {
+			t.Errorf("%s/%s: the header is %q", m.service, m.name, sent)
+		}
+		mu.Unlock()
 	}
 }

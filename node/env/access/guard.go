@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
+	"google.golang.org/grpc/tap"
 
 	"chordconductor/node/nodepb"
 )
@@ -76,31 +77,53 @@ func NewGuard(h *Host, refused func(*Refusal)) *Guard {
 	return &Guard{h, refused}
 }
 
-// ServerOptions install the guard before all services of a server.
+// ServerOptions install the guard before all services of a server. Credentials are checked when a call's headers have
+// come: of a caller that is refused no message is read, so it costs no memory. What a message says in a member's name is
+// checked when it has been read.
 func (g *Guard) ServerOptions() []grpc.ServerOption {
 	if g.host.mode == plain {
 		return nil
 	}
 	return []grpc.ServerOption{
+		grpc.InTapHandle(func(ctx context.Context, call *tap.Info) (context.Context, error) {
+			c := g.host.callerIn(ctx)
+			err := g.host.verdict(serviceOf(call.FullMethodName), c, call.Header)
+			if err != nil {
+				g.refuse(Credentials, c, call.FullMethodName, err)
+			}
+			return ctx, err
+		}),
 		grpc.ChainUnaryInterceptor(func(ctx context.Context, request any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-			if err := g.admit(ctx, info.FullMethod, request); err != nil {
-				return nil, err
+			if requirements[serviceOf(info.FullMethod)] == peersOnly {
+				c := g.host.callerIn(ctx)
+				if err := g.host.own(c, speaksFor(request)); err != nil {
+					g.refuse(Identity, c, info.FullMethod, err)
+					return nil, err
+				}
 			}
 			return next(ctx, request)
 		}),
-		grpc.ChainStreamInterceptor(func(server any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
-			if err := g.admit(stream.Context(), info.FullMethod, nil); err != nil {
-				return err
-			}
-			return next(server, stream)
-		}),
 	}
+}
+
+// serviceOf is the service of a method as gRPC names it, "/service/method".
+func serviceOf(method string) string {
+	service, _, _ := strings.Cut(strings.TrimPrefix(method, "/"), "/")
+	return service
 }
 
 // A caller is what a connection proves about its other end.
 type caller struct {
 	address net.Addr
 	leaf    *x509.Certificate // nil: none that counts
+}
+
+// callerIn is the caller of the call that a context is of.
+func (h *Host) callerIn(ctx context.Context) caller {
+	if p, ok := peer.FromContext(ctx); ok {
+		return h.callerOf(p)
+	}
+	return caller{}
 }
 
 // callerOf reads the connection of a call. A certificate counts if its chain was verified, or if its key is the ring's.
@@ -129,25 +152,6 @@ func (c caller) String() string {
 		return c.where()
 	}
 	return c.where() + " with a certificate for " + namesOf(c.leaf)
-}
-
-// admit decides about one call. request is nil for a stream.
-func (g *Guard) admit(ctx context.Context, method string, request any) error {
-	p, ok := peer.FromContext(ctx)
-	if !ok {
-		p = &peer.Peer{}
-	}
-	c := g.host.callerOf(p)
-	service, _, _ := strings.Cut(strings.TrimPrefix(method, "/"), "/")
-	err := g.host.verdict(ctx, service, c)
-	reason := Credentials
-	if err == nil && requirements[service] == peersOnly {
-		reason, err = Identity, g.host.own(c, speaksFor(request))
-	}
-	if err != nil {
-		g.refuse(reason, c, method, err)
-	}
-	return err
 }
 
 func (g *Guard) refuse(reason Reason, c caller, method string, err error) {
@@ -180,7 +184,7 @@ func (g *Guard) Unverified(address, method string, err error) {
 }
 
 // verdict is nil if a caller may call a service.
-func (h *Host) verdict(ctx context.Context, service string, c caller) error {
+func (h *Host) verdict(service string, c caller, header metadata.MD) error {
 	switch requirements[service] {
 	case unrestricted:
 		return nil
@@ -189,7 +193,7 @@ func (h *Host) verdict(ctx context.Context, service string, c caller) error {
 			return nil
 		}
 	case clients:
-		if c.leaf != nil || h.hasToken && h.tokenIn(ctx) {
+		if c.leaf != nil || h.hasToken && h.tokenIn(header) {
 			return nil
 		}
 		if h.hasToken {
@@ -206,10 +210,9 @@ func (h *Host) verdict(ctx context.Context, service string, c caller) error {
 }
 
 // tokenIn reports whether a call carries the client token.
-func (h *Host) tokenIn(ctx context.Context) bool {
-	md, _ := metadata.FromIncomingContext(ctx)
+func (h *Host) tokenIn(header metadata.MD) bool {
 	found := 0
-	for _, value := range md.Get("authorization") { // gRPC bounds the header list
+	for _, value := range header.Get("authorization") { // gRPC bounds the header list
 		if token, ok := strings.CutPrefix(value, "Bearer "); ok {
 			given := sha256.Sum256([]byte(token))
 			found |= subtle.ConstantTimeCompare(given[:], h.token[:])
@@ -246,16 +249,13 @@ func (h *Host) own(c caller, s statements) error {
 	if h.mode != certificates {
 		return nil
 	}
-	if s.from.GetAddress() == "" {
-		return status.Errorf(codes.PermissionDenied, "%v does not name the member that it speaks for", c)
-	}
 	if err := c.names(s.from); err != nil || s.owner == nil {
 		return err
 	}
 	return c.names(s.owner)
 }
 
-// names reports whether a member is of the host that the certificate is for.
+// names reports whether a member is of the host that the certificate is for. No member (nil) is not.
 func (c caller) names(p *nodepb.Peer) error {
 	if host, _, err := net.SplitHostPort(p.GetAddress()); err == nil && c.leaf.VerifyHostname(host) == nil {
 		return nil
