@@ -1,0 +1,377 @@
+package otlpscan
+
+import (
+	"bytes"
+	"math"
+)
+
+// maxOpen is how many objects and lists can be open at once: a value in a list of pairs takes four, what stands around the
+// first of them less than 32, and a field that the schema does not have MaxDepth more.
+const maxOpen = 4*MaxDepth + 32 + MaxDepth
+
+// An open is an object or a list that the scan is within.
+type open struct {
+	kind kind // of the object, or of the list's elements
+	list bool
+	more bool // something stands before: a comma must come
+}
+
+// A jsonScan is the state of one scan.
+type jsonScan struct {
+	body  []byte
+	pos   int
+	cost  int64
+	depth int // of values
+	alien int // of what the schema does not have
+	top   int
+	stack [maxOpen]open
+}
+
+// bom begins a text that some tools write, and that means nothing.
+var bom = []byte("\ufeff")
+
+// TrimBOM leaves out the byte order mark before a JSON body, which decoders do not take.
+func TrimBOM(body []byte) []byte { return bytes.TrimPrefix(body, bom) }
+
+// JSON scans the JSON form of a request, as Proto does the protobuf form.
+func JSON(signal Signal, body []byte) (memory int64, err error) {
+	s := jsonScan{body: body, top: -1}
+	if s.space() != '{' {
+		return 0, ErrMalformed
+	}
+	if err := s.value(child{kind: signal.root()}); err != nil {
+		return s.cost, err
+	}
+	for s.top >= 0 {
+		if err := s.step(); err != nil {
+			return s.cost, err
+		}
+	}
+	if s.space(); s.pos < len(body) {
+		return s.cost, ErrMalformed
+	}
+	return s.cost, nil
+}
+
+// space passes over white space, and returns the character that follows; 0 at the end.
+func (s *jsonScan) space() byte {
+	for ; s.pos < len(s.body); s.pos++ {
+		switch c := s.body[s.pos]; c {
+		case ' ', '\t', '\n', '\r':
+		default:
+			return c
+		}
+	}
+	return 0
+}
+
+// step takes one field of the innermost object, or one element of the innermost list, or its end.
+func (s *jsonScan) step() error {
+	in := &s.stack[s.top]
+	c := s.space()
+	if in.list && c == ']' || !in.list && c == '}' {
+		s.pos++
+		s.close(in)
+		return nil
+	}
+	if in.more {
+		if c != ',' {
+			return ErrMalformed
+		}
+		s.pos++
+		c = s.space()
+	}
+	in.more = true
+	if in.list {
+		return s.value(child{kind: in.kind})
+	}
+	if c != '"' {
+		return ErrMalformed
+	}
+	field, err := s.name(in.kind)
+	if err != nil {
+		return err
+	}
+	if s.space() != ':' {
+		return ErrMalformed
+	}
+	s.pos++
+	s.space()
+	return s.value(field)
+}
+
+func (s *jsonScan) close(in *open) {
+	if in.kind == unknown {
+		s.alien--
+	} else if in.kind == anyValue && !in.list {
+		s.depth--
+	}
+	s.top--
+}
+
+func (s *jsonScan) push(k kind, list bool) error {
+	if k == unknown {
+		if s.alien++; s.alien > MaxDepth {
+			return ErrDeep
+		}
+	} else if k == anyValue && !list {
+		if s.depth++; s.depth > MaxDepth {
+			return ErrDeep
+		}
+	}
+	s.top++ // within the stack: the two depths bound it
+	s.stack[s.top] = open{kind: k, list: list}
+	s.pos++
+	return nil
+}
+
+// value takes a value, or its opening bracket. It must be what the field asks for: a decoder that meets another thing
+// reports an error, and goes on somewhere in the middle of it.
+func (s *jsonScan) value(c child) error {
+	if s.pos == len(s.body) {
+		return ErrMalformed
+	}
+	k := c.kind
+	switch ch := s.body[s.pos]; ch {
+	case '{':
+		if c.repeated || k != unknown && !k.isMessage() {
+			return ErrMalformed
+		}
+		s.cost += schema[k].cost
+		return s.push(k, false)
+	case '[':
+		switch {
+		case k == unknown || c.repeated:
+		case k == texts:
+			k = text
+		case k == fixeds || k == varints:
+			k = uint64s
+		case k == doubles:
+			k = double
+		default:
+			return ErrMalformed
+		}
+		return s.push(k, true)
+	case '"':
+		if c.repeated || k > double {
+			return ErrMalformed
+		}
+		size, escapes, err := s.text()
+		if k == slice && escapes {
+			return ErrMalformed
+		}
+		s.scalar(k, int64(size))
+		return err
+	case 't', 'f':
+		if k != flag && k != unknown {
+			return ErrMalformed
+		}
+		if ch == 't' {
+			return s.word("true")
+		}
+		return s.word("false")
+	case 'n':
+		if k >= slice && k <= flag { // where a decoder asks for more than that
+			return ErrMalformed
+		}
+		if k.isMessage() && !c.repeated {
+			s.cost += schema[k].cost
+		}
+		return s.word("null")
+	}
+	if c.repeated || k != unknown && (k < int32s || k > double) {
+		return ErrMalformed
+	}
+	s.scalar(k, 0)
+	return s.number(k)
+}
+
+// scalar adds what a value takes in memory.
+func (s *jsonScan) scalar(k kind, size int64) {
+	switch {
+	case k == text && s.stack[s.top].list:
+		s.cost += size + 3*textCost
+	case k == text || k == slice:
+		s.cost += size + textCost
+	case s.stack[s.top].list:
+		s.cost += 16
+	}
+}
+
+func (s *jsonScan) word(w string) error {
+	if len(s.body)-s.pos < len(w) || string(s.body[s.pos:s.pos+len(w)]) != w {
+		return ErrMalformed
+	}
+	s.pos += len(w)
+	return nil
+}
+
+// text takes a string, and returns its length and whether there are escapes in it.
+func (s *jsonScan) text() (size int, escapes bool, err error) {
+	begin := s.pos + 1
+	for i := begin; i < len(s.body); i++ {
+		switch c := s.body[i]; {
+		case c == '"':
+			s.pos = i + 1
+			return i - begin, escapes, nil
+		case c < ' ':
+			return 0, escapes, ErrMalformed
+		case c == '\\':
+			escapes = true
+			n := escapeLen(s.body[i:])
+			if n == 0 {
+				return 0, escapes, ErrMalformed
+			}
+			i += n - 1
+		}
+	}
+	return 0, escapes, ErrMalformed
+}
+
+// escapeLen is the length of the escape that b begins with; 0: it is none.
+func escapeLen(b []byte) int {
+	if len(b) < 2 {
+		return 0
+	}
+	switch b[1] {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		return 2
+	case 'u':
+		if len(b) < 6 || hex(b[2]) < 0 || hex(b[3]) < 0 || hex(b[4]) < 0 || hex(b[5]) < 0 {
+			return 0
+		}
+		return 6
+	}
+	return 0
+}
+
+func hex(c byte) int {
+	switch {
+	case c >= '0' && c <= '9':
+		return int(c - '0')
+	case c >= 'a' && c <= 'f':
+		return int(c-'a') + 10
+	case c >= 'A' && c <= 'F':
+		return int(c-'A') + 10
+	}
+	return -1
+}
+
+// name takes a field's name, and finds the field. An empty one ends an object, to the decoders.
+func (s *jsonScan) name(of kind) (child, error) {
+	begin := s.pos + 1
+	size, escapes, err := s.text()
+	if err != nil || size == 0 {
+		return child{}, ErrMalformed
+	}
+	raw := s.body[begin : begin+size]
+	if of == unknown {
+		return child{}, nil
+	}
+	if !escapes {
+		return schema[of].names[string(raw)], nil
+	}
+	var plain [maxName]byte
+	n := 0
+	for i := 0; i < len(raw); i++ {
+		c := raw[i]
+		if c == '\\' {
+			size := escapeLen(raw[i:])
+			switch {
+			case size == 2:
+				c = 0 // none of them stands in a name
+			case hex(raw[i+2]) == 0 && hex(raw[i+3]) == 0:
+				c = byte(hex(raw[i+4])<<4 | hex(raw[i+5]))
+			default:
+				c = 0xff
+			}
+			i += size - 1
+		}
+		if n == maxName {
+			return child{}, nil
+		}
+		plain[n] = c
+		n++
+	}
+	return schema[of].names[string(plain[:n])], nil
+}
+
+// number takes a number as JSON has it, which must be one that the field can hold.
+func (s *jsonScan) number(k kind) error {
+	i, b := s.pos, s.body
+	negative := b[i] == '-'
+	if negative {
+		i++
+	}
+	begin := i
+	var v uint64
+	overflow := false
+	for ; i < len(b) && b[i] >= '0' && b[i] <= '9'; i++ {
+		d := uint64(b[i] - '0')
+		overflow = overflow || v > (math.MaxUint64-d)/10
+		v = v*10 + d
+	}
+	if i == begin || b[begin] == '0' && i > begin+1 {
+		return ErrMalformed
+	}
+	whole := i
+	if i < len(b) && b[i] == '.' {
+		if i = digits(b, i+1); i == 0 {
+			return ErrMalformed
+		}
+	}
+	if i < len(b) && (b[i] == 'e' || b[i] == 'E') {
+		i++
+		if i < len(b) && (b[i] == '+' || b[i] == '-') {
+			i++
+		}
+		if i = digits(b, i); i == 0 {
+			return ErrMalformed
+		}
+	}
+	s.pos = i
+	if k == unknown || k == double {
+		return nil
+	}
+	if i != whole || overflow || v > greatest(k, negative) {
+		return ErrMalformed
+	}
+	return nil
+}
+
+// digits passes over one digit or more; 0: there is none.
+func digits(b []byte, i int) int {
+	begin := i
+	for i < len(b) && b[i] >= '0' && b[i] <= '9' {
+		i++
+	}
+	if i == begin {
+		return 0
+	}
+	return i
+}
+
+// greatest is the largest value that a field of whole numbers can hold, with or without a sign before it.
+func greatest(k kind, negative bool) uint64 {
+	switch k {
+	case int32s:
+		if negative {
+			return -math.MinInt32
+		}
+		return math.MaxInt32
+	case int64s:
+		if negative {
+			return 1 << 63
+		}
+		return math.MaxInt64
+	case uint32s:
+		if !negative {
+			return math.MaxUint32
+		}
+	case uint64s:
+		if !negative {
+			return math.MaxUint64
+		}
+	}
+	return 0
+}

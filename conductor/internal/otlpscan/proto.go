@@ -1,0 +1,174 @@
+package otlpscan
+
+import (
+	"encoding/binary"
+	"errors"
+)
+
+// MaxDepth is how many levels deep attribute values may nest: the value of an attribute is the first. Groups, which no
+// OTLP message has, and fields that the schema does not name are bounded alike.
+const MaxDepth = 64
+
+var (
+	// ErrDeep says that a request nests deeper than MaxDepth.
+	ErrDeep = errors.New("attribute values are nested more than 64 levels deep")
+	// ErrMalformed says that a body is not of the format that it is said to be.
+	ErrMalformed = errors.New("the body is malformed")
+)
+
+// maxFrames is the depth of the message that nests deepest: a value in a list of pairs takes three messages, and what
+// stands around the first of them less than 16.
+const maxFrames = 3*MaxDepth + 16
+
+// A textCost is what a string takes in memory beyond its bytes: rounding, and its header where a slice holds it.
+const textCost = 16
+
+// A frame is a message that the scan is within.
+type frame struct {
+	end  int
+	kind kind
+}
+
+// Proto scans the protobuf form of a request. It returns the memory that the decoded request takes, as an upper estimate
+// in bytes.
+func Proto(signal Signal, body []byte) (memory int64, err error) {
+	var stack [maxFrames]frame
+	top, depth := 0, 0
+	stack[0] = frame{len(body), signal.root()}
+	memory = schema[stack[0].kind].cost
+	for pos := 0; ; {
+		for pos == stack[top].end {
+			if stack[top].kind == anyValue {
+				depth--
+			}
+			if top == 0 {
+				return memory, nil
+			}
+			top--
+		}
+		end := stack[top].end
+		tag, n := uvarint(body[pos:end])
+		if n <= 0 || int32(tag>>3) <= 0 {
+			return memory, ErrMalformed
+		}
+		pos += n
+		c := schema[stack[top].kind].childOf(uint64(int32(tag >> 3)))
+		if tag&7 != wireLen {
+			if c.kind.isMessage() {
+				return memory, ErrMalformed
+			}
+			if c.kind == varints || c.kind == fixeds || c.kind == doubles {
+				memory += 16
+			}
+			if pos, err = skip(body, pos, end, tag&7); err != nil {
+				return memory, err
+			}
+			continue
+		}
+		size, n := uvarint(body[pos:end])
+		if n <= 0 || size > uint64(end-pos-n) {
+			return memory, ErrMalformed
+		}
+		pos += n
+		if !c.kind.isMessage() {
+			memory += costOf(c.kind, int64(size))
+			pos += int(size)
+			continue
+		}
+		memory += schema[c.kind].cost
+		if c.kind == anyValue {
+			if depth++; depth > MaxDepth {
+				return memory, ErrDeep
+			}
+		}
+		top++ // within the stack: the depth bounds it
+		stack[top] = frame{pos + int(size), c.kind}
+	}
+}
+
+// costOf is what a scalar field of so many bytes takes once decoded.
+func costOf(k kind, size int64) int64 {
+	switch k {
+	case text, slice:
+		return size + textCost
+	case texts:
+		return size + 3*textCost
+	case fixeds, doubles:
+		return 2 * size
+	case varints:
+		return 16 * size
+	}
+	return 0
+}
+
+// Wire types of protobuf.
+const (
+	wireVarint = iota
+	wire64
+	wireLen
+	wireGroup
+	wireEndGroup
+	wire32
+)
+
+// skip passes over a field that is not entered. Groups are followed by counting, as deep as values may nest.
+func skip(body []byte, pos, end int, wire uint64) (int, error) {
+	for depth := 0; ; {
+		n := 0
+		switch wire {
+		case wireVarint:
+			_, n = uvarint(body[pos:end])
+		case wire64:
+			n = 8
+		case wire32:
+			n = 4
+		case wireLen:
+			size, m := uvarint(body[pos:end])
+			if m <= 0 || size > uint64(end-pos-m) {
+				return pos, ErrMalformed
+			}
+			n = m + int(size)
+		case wireGroup:
+			if depth++; depth > MaxDepth {
+				return pos, ErrDeep
+			}
+		case wireEndGroup:
+			if depth--; depth < 0 {
+				return pos, ErrMalformed
+			}
+		default:
+			return pos, ErrMalformed
+		}
+		if n < 0 || n > end-pos || n == 0 && (wire == wireVarint) {
+			return pos, ErrMalformed
+		}
+		pos += n
+		if depth == 0 {
+			return pos, nil
+		}
+		tag, n := uvarint(body[pos:end])
+		if n <= 0 || int32(tag>>3) <= 0 {
+			return pos, ErrMalformed
+		}
+		pos, wire = pos+n, tag&7
+	}
+}
+
+// uvarint reads a number as the decoder does: ten bytes at most, of which bits beyond the 64th are dropped. n is 0 if there
+// is none.
+func uvarint(b []byte) (v uint64, n int) {
+	if len(b) > 0 && b[0] < 0x80 {
+		return uint64(b[0]), 1
+	}
+	if v, n = binary.Uvarint(b); n > 0 {
+		return v, n
+	}
+	if -n == binary.MaxVarintLen64 && b[binary.MaxVarintLen64-1] < 0x80 { // an overflow that the decoder drops
+		v = 0
+		for i, c := range b[:binary.MaxVarintLen64] {
+			v |= uint64(c&0x7f) << (7 * i)
+		}
+		return v, binary.MaxVarintLen64
+	}
+	return 0, 0
+}
