@@ -78,16 +78,20 @@ const formingGraces = 15
 // formedBy is until when the ring may be forming, whatever its size. It goes by the members' own births, so that it does
 // not depend on when the conductor began to listen, nor on the order of events.
 func (r *Ring) formedBy() time.Time {
-	var oldest int64 = math.MaxInt64
-	r.tree.all(func(x *record) {
-		if x.counted {
-			oldest = min(oldest, x.inc)
-		}
-	})
-	if oldest == math.MaxInt64 {
+	f := &r.formed
+	if !f.known {
+		*f = formed{oldest: math.MaxInt64, known: true}
+		r.tree.all(func(x *record) {
+			r.work++
+			if x.counted {
+				f.oldest = min(f.oldest, x.inc)
+			}
+		})
+	}
+	if f.oldest == math.MaxInt64 {
 		return time.Time{}
 	}
-	return time.Unix(0, oldest).Add(formingGraces * r.opt.grace())
+	return time.Unix(0, f.oldest).Add(formingGraces * r.opt.grace())
 }
 
 // mend notes that a condition holds, or that whom it concerned is gone, and says whether it was a violation.
@@ -119,7 +123,9 @@ func (r *Ring) closeAll(x *record) {
 
 // raise makes violations of the breaches that have outlasted their grace.
 func (r *Ring) raise() (changed bool) {
+	r.witness.listed = false
 	for _, b := range r.breaches {
+		r.work++
 		if b.raised {
 			continue
 		}

@@ -3,6 +3,7 @@ package ring
 import (
 	"cmp"
 	"fmt"
+	"math/bits"
 	"slices"
 
 	"chordconductor/node/chord"
@@ -38,20 +39,38 @@ func (r *Ring) countSkips(x *record) (any bool) {
 		return r.skip(x.rank+1, h.to.rank, x.id.Compare(h.to.id) >= 0)
 	}
 	last := chord.Peer{ID: x.id, Incarnation: x.inc}
+	from := x.rank + 1
 	for i := range x.succ.val {
 		p := x.succ.val[i].Peer
 		if !p.Real() {
 			break
 		}
-		from, found := slices.BinarySearchFunc(r.live, last, inOrder)
+		to, found := r.seek(p, from)
+		any = r.skip(from, to, cmp.Or(last.ID.Compare(p.ID), cmp.Compare(last.Incarnation, p.Incarnation)) >= 0) || any
+		last, from = p, to
 		if found {
 			from++
 		}
-		to, _ := slices.BinarySearchFunc(r.live, p, inOrder)
-		any = r.skip(from, to, cmp.Or(last.ID.Compare(p.ID), cmp.Compare(last.Incarnation, p.Incarnation)) >= 0) || any
-		last = p
 	}
 	return any
+}
+
+// seekAhead is how far seek looks for an entry before it searches for it: lists name neighbours.
+const seekAhead = 4
+
+// seek finds where a peer stands among the counted, or would, beginning at a rank where it is likely.
+func (r *Ring) seek(p chord.Peer, hint int) (rank int, found bool) {
+	for i := hint; i < min(hint+seekAhead, len(r.live)); i++ {
+		r.work++
+		if n := inOrder(r.live[i], p); n >= 0 {
+			if i == hint && i > 0 && inOrder(r.live[i-1], p) >= 0 {
+				break
+			}
+			return i, n == 0
+		}
+	}
+	r.work += bits.Len(uint(len(r.live)))
+	return slices.BinarySearchFunc(r.live, p, inOrder)
 }
 
 // inOrder compares lives around the circle: a later life of a member lies right behind an earlier one, so that a list

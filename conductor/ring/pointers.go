@@ -202,6 +202,7 @@ func (r *Ring) count(x *record, counted bool) {
 		r.sums.between += sign * (r.sums.wraps + at.starts - at.ends - x.own.ends)
 		r.tree.add(x, weights{live: sign})
 	}
+	r.noteCounted(x.counted, counted, x.countedAs, x.inc)
 	x.counted, x.countedAs = counted, x.inc
 	for k := range x.to {
 		r.regard(x, k)

@@ -89,8 +89,11 @@ type Ring struct {
 	revised   bool        // check has found something new to say of a violation
 	moves     moveTable
 
-	touched []chord.ID  // by this Apply or Advance
-	dirty   []*record   // their Member is out of date
+	touched []chord.ID // by this Apply or Advance
+	dirty   []*record  // their Member is out of date
+	witness witnesses
+	formed  formed
+	work    int         // steps of what judges the whole ring; tests bound it
 	runs    []fingerRun // scratch
 	live    []*record   // scratch: the counted, by identifier; see rankAll
 	skips   []int       // scratch

@@ -1,0 +1,72 @@
+package ring
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"chordconductor/conductor/ring/ringtest"
+	"chordconductor/internal/cputime"
+	"chordconductor/otel/chordevent"
+)
+
+// restarted folds what a conductor receives that starts over a ring of n members of which only some report: their
+// keyframes, spread over a keyframe period. It calls each with every Advance, and the processor time that it took.
+func restarted(n, every int, each func(r *Ring, advance, apply time.Duration)) {
+	var keyframes []*chordevent.Event
+	t := ringtest.NewTown(n, func(*chordevent.Event) {})
+	t.Tell = func(ev *chordevent.Event) { keyframes = append(keyframes, ev) }
+	for i := 0; i < n; i += every {
+		t.Keyframe(t.ByID[i])
+	}
+	r := New(Options{})
+	start := t.Now
+	const period, tick = 10 * time.Second, 200 * time.Millisecond
+	for at := time.Duration(0); at <= 2*period; at += tick {
+		begin := cputime.Used()
+		if at < period {
+			from, to := int(at*time.Duration(len(keyframes))/period), int((at+tick)*time.Duration(len(keyframes))/period)
+			for _, ev := range keyframes[from:to] {
+				r.Apply(ev, start.Add(at))
+			}
+		}
+		applied := cputime.Used()
+		r.Advance(start.Add(at + tick))
+		advanced := cputime.Used()
+		each(r, advanced-applied, applied-begin)
+		r.View()
+	}
+}
+
+// A restart over half a ring costs work in proportion to the members, however many conditions do not hold: in steps, since
+// time says more of the machine. It takes six for each member.
+func TestRestartIsLinear(t *testing.T) {
+	for _, n := range []int{500, 4000} {
+		for _, every := range []int{2, 3} {
+			worst, before := 0, 0
+			restarted(n, every, func(r *Ring, _, _ time.Duration) {
+				worst = max(worst, r.work-before)
+				before = r.work
+			})
+			if limit := 12 * n; worst > limit {
+				t.Errorf("of %d members one in %d reports: an Advance took %d steps, want at most %d", n, every, worst, limit)
+			}
+		}
+	}
+}
+
+func BenchmarkRestart(b *testing.B) {
+	for _, n := range []int{4000, 8000, 20_000} {
+		b.Run(fmt.Sprintf("members=%d", n), func(b *testing.B) {
+			var worst, total, worstApply time.Duration
+			for b.Loop() {
+				restarted(n, 2, func(_ *Ring, advance, apply time.Duration) {
+					worst, total, worstApply = max(worst, advance), total+advance, max(worstApply, apply)
+				})
+			}
+			b.ReportMetric(float64(worst.Milliseconds()), "worst-ms")
+			b.ReportMetric(float64(worstApply.Milliseconds()), "worst-apply-ms")
+			b.ReportMetric(float64(total.Milliseconds())/float64(b.N), "total-ms")
+		})
+	}
+}
