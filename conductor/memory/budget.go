@@ -1,0 +1,104 @@
+package memory
+
+import (
+	"fmt"
+	"math"
+	"runtime/debug"
+
+	"github.com/KimMachineGun/automemlimit/memlimit"
+)
+
+const (
+	// Least is the smallest budget: less would leave nothing to receive with.
+	Least = 128 << 20
+	// program is what the program takes that the Go runtime does not count: its code, read from the file.
+	program = 48 << 20
+
+	// By default a control group's limit is taken nearly whole, since it is ours alone, and a quarter of a machine's
+	// memory, since others use it too.
+	groupShare   = 0.9
+	machineShare = 0.25
+)
+
+// A Budget is the memory of the process, and its shares. What gives way when a share is used up stands beside it; what
+// gives way first of all, across them, is what the garbage collector cannot free: see docs/operations.md.
+type Budget struct {
+	Limit  int64
+	Source string // where the limit comes from, for people
+
+	Receive *Share // bodies of requests being received: further ones are refused, to be sent again
+	Decode  *Share // requests being decoded: likewise
+	Events  *Share // events that wait for the fold: likewise
+	Fold    *Share // the ring's members: those gone longest are forgotten, then events that need more are refused
+	Feed    *Share // recent events: the oldest are dropped
+	Lookups *Share // lookups being put together, and recent ones: the oldest are dropped
+	Seek    *Share // the ring as it was, for whoever looks at the past: like Fold
+	History *Share // what was recorded and is kept in memory: the oldest is dropped
+	Forward *Share // what is passed on and waits: what comes is dropped
+	Clients *Share // WebSocket clients' frames: the client that is furthest behind is sent away
+	Readers *Share // answers of the API: further ones are refused, to be asked for again
+}
+
+// shares is the division in thousandths of the limit. What is left over is room for garbage, stacks, buffers of
+// connections and what estimates miss.
+func (b *Budget) shares() []struct {
+	share **Share
+	name  string
+	part  int64
+} {
+	return []struct {
+		share **Share
+		name  string
+		part  int64
+	}{
+		{&b.Receive, "receive", 40}, {&b.Decode, "decode", 70}, {&b.Events, "events", 40}, {&b.Fold, "fold", 100},
+		{&b.Feed, "feed", 20}, {&b.Lookups, "lookups", 25}, {&b.Seek, "seek", 80}, {&b.History, "history", 80},
+		{&b.Forward, "forward", 45}, {&b.Clients, "clients", 40}, {&b.Readers, "readers", 40},
+	}
+}
+
+// New divides a limit.
+func New(limit int64, source string) (*Budget, error) {
+	if limit < Least {
+		return nil, fmt.Errorf("%d MiB of memory (%s) is too little: the conductor needs %d MiB at least; set --memory", limit>>20, source, Least>>20)
+	}
+	b := &Budget{Limit: limit, Source: source}
+	for _, s := range b.shares() {
+		*s.share = NewShare(s.name, limit/1000*s.part)
+	}
+	return b, nil
+}
+
+// Default is the budget of a process to which nobody gave one: GOMEMLIMIT if that is set, else a share of the control
+// group's memory or of the machine's.
+func Default() (*Budget, error) {
+	if limit := debug.SetMemoryLimit(-1); limit < math.MaxInt64 {
+		return New(limit, "GOMEMLIMIT")
+	}
+	if group, err := memlimit.FromCgroup(); err == nil && group < math.MaxInt64 {
+		if machine, err := memlimit.FromSystem(); err != nil || group < machine {
+			return New(int64(float64(group)*groupShare), "nine tenths of the control group's limit")
+		}
+	}
+	machine, err := memlimit.FromSystem()
+	if err != nil {
+		return nil, fmt.Errorf("how much memory the machine has is not known (%w); set --memory", err)
+	}
+	return New(max(Least, int64(float64(machine)*machineShare)), "a quarter of the machine's memory")
+}
+
+// Enforce sets the Go runtime's limit accordingly, unless GOMEMLIMIT has set it to less.
+func (b *Budget) Enforce() {
+	if now := debug.SetMemoryLimit(-1); now > b.Limit-program {
+		debug.SetMemoryLimit(b.Limit - program)
+	}
+}
+
+// Usage lists the shares as they stand.
+func (b *Budget) Usage() []Usage {
+	var out []Usage
+	for _, s := range b.shares() {
+		out = append(out, (*s.share).usage())
+	}
+	return out
+}

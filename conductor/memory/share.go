@@ -1,0 +1,80 @@
+package memory
+
+import "sync/atomic"
+
+// A Share is a part's portion. The nil Share has no limit, and is what parts have in tests. Safe for concurrent use.
+type Share struct {
+	name    string
+	limit   int64
+	used    atomic.Int64
+	refused atomic.Uint64
+}
+
+// NewShare makes a share that belongs to no budget.
+func NewShare(name string, limit int64) *Share { return &Share{name: name, limit: limit} }
+
+// Take reserves n bytes, or none if that is more than is left. What was taken is given back with Give.
+func (s *Share) Take(n int64) bool {
+	if s == nil || n <= 0 {
+		return true
+	}
+	for {
+		used := s.used.Load()
+		if n > s.limit-used {
+			s.refused.Add(1)
+			return false
+		}
+		if s.used.CompareAndSwap(used, used+n) {
+			return true
+		}
+	}
+}
+
+// Give returns n bytes that were taken.
+func (s *Share) Give(n int64) {
+	if s != nil && n > 0 {
+		s.used.Add(-n)
+	}
+}
+
+// Set says what the part uses in all, for a part that keeps count itself.
+func (s *Share) Set(n int64) {
+	if s != nil {
+		s.used.Store(n)
+	}
+}
+
+// Refuse counts something that the part let go, or did not take, for want of memory.
+func (s *Share) Refuse() {
+	if s != nil {
+		s.refused.Add(1)
+	}
+}
+
+// Limit is the most that can be taken; 0: there is no limit.
+func (s *Share) Limit() int64 {
+	if s == nil {
+		return 0
+	}
+	return s.limit
+}
+
+// Used is what is taken.
+func (s *Share) Used() int64 {
+	if s == nil {
+		return 0
+	}
+	return s.used.Load()
+}
+
+// Usage is a share as it stands.
+type Usage struct {
+	Part    string `json:"part"`
+	Used    int64  `json:"used_bytes"`
+	Limit   int64  `json:"limit_bytes"`
+	Refused uint64 `json:"refused"` // times that the part let something go for want of memory
+}
+
+func (s *Share) usage() Usage {
+	return Usage{Part: s.name, Used: s.used.Load(), Limit: s.limit, Refused: s.refused.Load()}
+}
