@@ -277,3 +277,24 @@ func BenchmarkPipeline(b *testing.B) {
 		}
 	}
 }
+
+// A boundAddress is the log of the Collector's receiver, which binds its port itself and says where only there.
+type boundAddress struct {
+	zapcore.Core
+	endpoint string // written while the receiver starts, by the goroutine that starts it
+}
+
+func (b *boundAddress) Enabled(zapcore.Level) bool        { return true }
+func (b *boundAddress) With([]zapcore.Field) zapcore.Core { return b }
+func (b *boundAddress) Write(_ zapcore.Entry, fields []zapcore.Field) error {
+	for _, f := range fields {
+		if f.Key == "endpoint" && b.endpoint == "" {
+			b.endpoint = f.String
+		}
+	}
+	return nil
+}
+
+func (b *boundAddress) Check(e zapcore.Entry, ce *zapcore.CheckedEntry) *zapcore.CheckedEntry {
+	return ce.AddCore(e, b)
+}

@@ -13,6 +13,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/otel/metric"
+
+	"chordconductor/conductor/memory"
 )
 
 const (
@@ -23,13 +25,14 @@ const (
 
 // Config is what a user sets. The zero value listens nowhere and forwards nowhere.
 type Config struct {
-	GRPC, HTTP      string   // listen addresses; empty: that protocol is off
-	TLS             TLS      // of both
-	Token           string   // bearer token that senders must show; empty: none
-	Names           []string // by which the OTLP/HTTP port may be called, in lower case, beside localhost and IP addresses
-	MaxRequestBytes int64    // of one request, after decompression; 0: 64 MiB
-	MaxInFlight     int      // requests in work at a time; further ones are refused, to be retried; 0: 64
-	MemoryLimit     uint64   // bytes of heap above which requests are refused, to be retried; 0: three quarters of GOMEMLIMIT, if that is set
+	GRPC, HTTP      string         // listen addresses; empty: that protocol is off
+	TLS             TLS            // of both
+	Token           string         // bearer token that senders must show; empty: none
+	Names           []string       // by which the OTLP/HTTP port may be called, in lower case, beside localhost and IP addresses
+	MaxRequestBytes int64          // of one request, after decompression; 0: 64 MiB
+	MaxInFlight     int            // requests decoded at a time, of events and of all others each; 0: 64
+	MemoryLimit     uint64         // bytes of live heap above which requests are refused, to be retried; 0: seven eighths of GOMEMLIMIT, if that is set
+	Memory          *memory.Budget // nil: only the bounds above hold
 
 	ForwardTraces  string // OTLP/gRPC endpoint, host:port, with http:// or https:// in front or not; empty: off
 	ForwardMetrics string // OTLP/HTTP endpoint, a URL, with /v1/metrics at its end or not; empty: off
@@ -91,6 +94,9 @@ func (c Config) withDefaults() (Config, error) {
 	if c.MaxRequestBytes <= 0 {
 		c.MaxRequestBytes = defaultMaxRequestBytes
 	}
+	if c.Memory != nil { // what one connection may hold while it is received
+		c.MaxRequestBytes = min(c.MaxRequestBytes, c.Memory.Receive.Limit()/4-2*openCost)
+	}
 	if c.MaxInFlight <= 0 {
 		c.MaxInFlight = defaultMaxInFlight
 	}
@@ -98,7 +104,7 @@ func (c Config) withDefaults() (Config, error) {
 		c.QueueBytes = defaultQueueBytes
 	}
 	if limit := debug.SetMemoryLimit(-1); c.MemoryLimit == 0 && limit < math.MaxInt64 {
-		c.MemoryLimit = uint64(limit) / 4 * 3
+		c.MemoryLimit = uint64(limit) / 8 * 7
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

@@ -1,4 +1,4 @@
-// Package ingest receives OTLP: the Collector's otlpreceiver as a library, on gRPC and HTTP.
+// Package ingest receives OTLP over gRPC and HTTP, within bounds of bytes, time and depth.
 //
 // Chord events go to the ring view, Chord lookup spans to the lookup table, and all traces and metrics, ours or not, on
 // to Jaeger and Prometheus if so configured. Only the ring view can push back on a sender; a slow or dead Jaeger or

@@ -88,31 +88,6 @@ func TestMemoryIsShort(t *testing.T) {
 	}
 }
 
-// A sender that opens a request and never ends it holds one place, and no more.
-func TestRequestsInWorkAreBounded(t *testing.T) {
-	s := start(t, Config{MaxInFlight: 1}, newRecorder())
-	slow, err := net.Dial("tcp", s.HTTPAddr())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := slow.Write([]byte("POST /v1/logs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-protobuf\r\nContent-Length: 10\r\n\r\nabc")); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, "the slow request is in work", func() bool { return s.Stats().InFlight == 1 })
-
-	request, _ := oneEvent()
-	client := plogotlp.NewGRPCClient(dial(t, s.GRPCAddr()))
-	if _, err := client.Export(t.Context(), request); status.Code(err) != codes.ResourceExhausted || retryInfo(err) <= 0 {
-		t.Errorf("%v, want ResourceExhausted with RetryInfo", err)
-	}
-	slow.Close()
-	eventually(t, "the slow request is given up", func() bool { return s.Stats().InFlight == 0 })
-	if _, err := client.Export(t.Context(), request); err != nil {
-		t.Error(err)
-	}
-	eventually(t, "nothing is in work", func() bool { return s.Stats().InFlight == 0 })
-}
-
 // Shutdown does not wait for ever for a gRPC request that its sender never ends.
 func TestShutdownGivesSlowRequestsUp(t *testing.T) {
 	s, err := Start(t.Context(), Config{GRPC: "127.0.0.1:0"}, newRecorder())
@@ -124,7 +99,7 @@ func TestShutdownGivesSlowRequestsUp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the request is in work", func() bool { return s.Stats().InFlight == 1 })
+	eventually(t, "the request is under way", func() bool { return s.ports[0].slow.watched() == 1 })
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	if err := s.Shutdown(ctx); err != nil {

@@ -2,107 +2,156 @@ package ingest
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
 	"syscall"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componentstatus"
-	"go.opentelemetry.io/collector/config/configgrpc"
-	"go.opentelemetry.io/collector/config/configmiddleware"
-	"go.opentelemetry.io/collector/config/confignet"
-	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/config/configtls"
-	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/pdata/pcommon"
-	"go.opentelemetry.io/collector/receiver"
-	"go.opentelemetry.io/collector/receiver/otlpreceiver"
 	"go.opentelemetry.io/otel/metric"
-	metricnoop "go.opentelemetry.io/otel/metric/noop"
 	tracenoop "go.opentelemetry.io/otel/trace/noop"
 	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
+
+	"chordconductor/conductor/internal/connlimit"
 )
 
-const abortGrace = 500 * time.Millisecond
+const (
+	abortGrace = 500 * time.Millisecond
 
-// A protocol leaves a receiver's configuration with one protocol, at an address.
-type protocol func(receiverConfig *otlpreceiver.Config, cfg Config, address string)
+	maxStreams     = 100 // of one HTTP/2 connection
+	maxHeaderBytes = 16 << 10
+	headerTimeout  = 5 * time.Second
+	idleTimeout    = 5 * time.Minute // of a connection without a request
+)
 
-func protocolGRPC(rc *otlpreceiver.Config, cfg Config, address string) {
-	rc.Protocols.HTTP = configoptional.None[otlpreceiver.HTTPConfig]()
-	grpc := rc.Protocols.GRPC.GetOrInsertDefault()
-	grpc.NetAddr = confignet.AddrConfig{Endpoint: address, Transport: confignet.TransportTypeTCP}
-	grpc.MaxRecvMsgSizeMiB = int((cfg.MaxRequestBytes + 1<<20 - 1) >> 20)
-	grpc.TLS = serverTLS(cfg.TLS)
-	grpc.Middlewares = []configmiddleware.Config{{ID: gateID}}
+// A port serves one of the two protocols at an address. Both are requests over HTTP, so that one server, one admission
+// and one decoder serve both; they differ in how a body is framed and how an answer says what is wrong.
+//
+// The Collector's receiver, which this takes the place of, reads and decodes whatever it is sent before anybody can say
+// no: docs/adr/0012.
+type port struct {
+	gate     *gate
+	pipeline *pipeline
+	troubles *troubles
+	grpc     bool
+	other    string // where the other protocol is served, for whoever sent it here
+
+	server  *http.Server
+	conns   *connlimit.Limiter
+	slow    *overseer
+	serving sync.WaitGroup // the server, its requests, and the overseer
+	stop    chan struct{}
 }
 
-func protocolHTTP(rc *otlpreceiver.Config, cfg Config, address string) {
-	rc.Protocols.GRPC = configoptional.None[configgrpc.ServerConfig]()
-	http := &rc.Protocols.HTTP.GetOrInsertDefault().ServerConfig
-	http.NetAddr = confignet.AddrConfig{Endpoint: address, Transport: confignet.TransportTypeTCP}
-	http.MaxRequestBodySize = cfg.MaxRequestBytes
-	http.CompressionAlgorithms = []string{"", "gzip", "zstd", "zlib", "deflate"}
-	http.ReadHeaderTimeout, http.ReadTimeout, http.WriteTimeout = 10*time.Second, requestTimeout, requestTimeout
-	http.TLS = serverTLS(cfg.TLS)
-	http.Middlewares = []configmiddleware.Config{{ID: gateID}}
-}
-
-func serverTLS(t TLS) configoptional.Optional[configtls.ServerConfig] {
-	if !t.enabled() {
-		return configoptional.None[configtls.ServerConfig]()
-	}
-	return configoptional.Some(configtls.ServerConfig{
-		Config:       configtls.Config{CertFile: t.CertFile, KeyFile: t.KeyFile, ReloadInterval: time.Second},
-		ClientCAFile: t.ClientCAFile, ReloadClientCAFile: t.ClientCAFile != "",
-	})
-}
-
-// listen starts a receiver of one protocol and returns the address it is bound to. Each protocol has a receiver of its
-// own, so that an error says which of them failed.
-func (s *Server) listen(ctx context.Context, cfg Config, h *host, name, flag, address string, only protocol) (string, error) {
-	factory := otlpreceiver.NewFactory()
-	rc := factory.CreateDefaultConfig().(*otlpreceiver.Config)
-	only(rc, cfg, address)
-	bound := &boundAddress{Core: zapcore.NewNopCore()}
-	set := receiver.Settings{
-		ID:                component.NewID(factory.Type()),
-		TelemetrySettings: telemetry(zap.New(bound), metricnoop.NewMeterProvider()),
-		BuildInfo:         component.NewDefaultBuildInfo(),
-	}
-	// The three share one receiver, which the factory finds by the configuration.
-	logs, err := consumer.NewLogs(s.pipeline.consumeLogs)
+// listen starts a port and returns the address that it is bound to.
+func (s *Server) listen(ctx context.Context, cfg Config, name, flag, address string, p *port) (string, error) {
+	config, err := serverTLS(ctx, cfg.TLS)
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("OTLP over TLS: %w", err)
 	}
-	traces, err := consumer.NewTraces(s.pipeline.consumeTraces)
-	if err != nil {
-		return "", err
-	}
-	metrics, err := consumer.NewMetrics(s.pipeline.consumeMetrics)
-	if err != nil {
-		return "", err
-	}
-	r, err := factory.CreateLogs(ctx, set, rc, logs)
-	if err != nil {
-		return "", fmt.Errorf("%s receiver: %w", name, err)
-	}
-	if _, err := factory.CreateTraces(ctx, set, rc, traces); err != nil {
-		return "", fmt.Errorf("%s receiver: %w", name, err)
-	}
-	if _, err := factory.CreateMetrics(ctx, set, rc, metrics); err != nil {
-		return "", fmt.Errorf("%s receiver: %w", name, err)
-	}
-	switch err := s.run(ctx, r, h); {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return "", fmt.Errorf("%s: address %s is already in use, perhaps by another conductor or Collector; choose another with %s", name, address, flag)
 	case err != nil:
 		return "", fmt.Errorf("%s: cannot listen on %s (%s): %w", name, address, flag, err)
 	}
-	return bound.endpoint, nil
+	p.gate, p.pipeline, p.troubles = s.gate, s.pipeline, s.troubles
+	p.stop = make(chan struct{})
+	p.slow = newOverseer()
+	p.conns = connlimit.New(s.gate.maxConns)
+	p.server = newServer(p)
+	bound := l.Addr().String()
+	l = p.conns.Listen(l)
+	if config != nil {
+		l = tls.NewListener(l, config)
+	}
+	p.serving.Go(func() { p.slow.run(p.stop) })
+	p.serving.Go(func() {
+		if err := p.server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			cfg.Logger.Error("the OTLP receiver failed", "protocol", name, "error", err)
+		}
+	})
+	s.ports = append(s.ports, p)
+	return bound, nil
+}
+
+// newServer bounds what a connection can hold: what is not bounded here, the shares of the memory budget bound.
+func newServer(p *port) *http.Server {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true)
+	protocols.SetUnencryptedHTTP2(true)
+	full := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p.fail(w, r, p.gate.refuse("all connections are in use"))
+	})
+	return &http.Server{
+		Handler:           p.conns.Handler(p, full, func(*http.Request) bool { return false }),
+		ConnContext:       p.conns.ConnContext,
+		Protocols:         protocols,
+		ReadHeaderTimeout: headerTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          log.New(io.Discard, "", 0), // what a sender does wrong is counted, and told at growing intervals
+		HTTP2: &http.HTTP2Config{
+			MaxConcurrentStreams: maxStreams, MaxReadFrameSize: 16 << 10,
+			MaxReceiveBufferPerConnection: 1 << 20, MaxReceiveBufferPerStream: 256 << 10,
+			SendPingTimeout: time.Minute, PingTimeout: 15 * time.Second, WriteByteTimeout: requestTimeout,
+		},
+	}
+}
+
+// serverTLS is nil without certificates. They are read again as they change.
+func serverTLS(ctx context.Context, t TLS) (*tls.Config, error) {
+	if !t.enabled() {
+		return nil, nil
+	}
+	config, err := (&configtls.ServerConfig{
+		Config:       configtls.Config{CertFile: t.CertFile, KeyFile: t.KeyFile, ReloadInterval: time.Second},
+		ClientCAFile: t.ClientCAFile, ReloadClientCAFile: t.ClientCAFile != "",
+	}).LoadTLSConfig(ctx)
+	if err != nil {
+		return nil, err
+	}
+	config.NextProtos = []string{"h2", "http/1.1"}
+	return config, nil
+}
+
+// shutdown lets requests in work finish until ctx ends, then gives them up.
+func (p *port) shutdown(ctx context.Context) error {
+	err := p.server.Shutdown(ctx)
+	if err != nil {
+		err = p.server.Close()
+	}
+	close(p.stop)
+	p.serving.Wait()
+	return err
+}
+
+// ServeHTTP takes one request, and answers as its sender's protocol has it.
+func (p *port) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	p.serving.Add(1)
+	defer p.serving.Done()
+	if isGRPC(r) {
+		p.serveGRPC(w, r)
+	} else {
+		p.serveHTTP(w, r)
+	}
+}
+
+func isGRPC(r *http.Request) bool {
+	return strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc")
 }
 
 // telemetry is what the Collector's components get for telemetry about themselves: nothing that would be received in
@@ -113,29 +162,7 @@ func telemetry(log *zap.Logger, meters metric.MeterProvider) component.Telemetry
 	}
 }
 
-// A boundAddress is a receiver's log. The receiver binds its port itself and tells the address, which matters for port
-// 0, only there.
-type boundAddress struct {
-	zapcore.Core
-	endpoint string // written while the receiver starts, by the goroutine that starts it
-}
-
-func (b *boundAddress) Enabled(zapcore.Level) bool        { return true }
-func (b *boundAddress) With([]zapcore.Field) zapcore.Core { return b }
-func (b *boundAddress) Write(_ zapcore.Entry, fields []zapcore.Field) error {
-	for _, f := range fields {
-		if f.Key == "endpoint" && b.endpoint == "" {
-			b.endpoint = f.String
-		}
-	}
-	return nil
-}
-
-func (b *boundAddress) Check(e zapcore.Entry, ce *zapcore.CheckedEntry) *zapcore.CheckedEntry {
-	return ce.AddCore(e, b)
-}
-
-// A host is what the Collector's components live in.
+// A host is what the Collector's exporters live in.
 type host struct {
 	log        *slog.Logger
 	extensions map[component.ID]component.Component // written before the parts that use them start
@@ -143,9 +170,9 @@ type host struct {
 
 func (h *host) GetExtensions() map[component.ID]component.Component { return h.extensions }
 
-// Report is told when a receiver stops serving though nobody asked it to.
+// Report receives the failures of components that had started.
 func (h *host) Report(e *componentstatus.Event) {
 	if e.Err() != nil {
-		h.log.Error("the OTLP receiver failed", "error", e.Err())
+		h.log.Error("forwarding failed", "error", e.Err())
 	}
 }

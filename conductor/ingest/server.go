@@ -25,8 +25,10 @@ type Sink interface {
 type Server struct {
 	gate               *gate
 	pipeline           *pipeline
+	troubles           *troubles
 	grpcAddr, httpAddr string
 	parts              []component.Component // in the order started
+	ports              []*port
 }
 
 // Start listens and serves until Shutdown. Errors say what to change.
@@ -36,7 +38,7 @@ func Start(ctx context.Context, cfg Config, sink Sink) (*Server, error) {
 		return nil, err
 	}
 	gate := newGate(cfg)
-	s := &Server{gate: gate, pipeline: &pipeline{sink: sink, gate: gate, logs: cfg.Logs, seen: cfg.Spans}}
+	s := &Server{gate: gate, troubles: newTroubles(cfg.Logger), pipeline: &pipeline{sink: sink, gate: gate, logs: cfg.Logs, seen: cfg.Spans}}
 	if err := s.start(ctx, cfg); err != nil {
 		return nil, errors.Join(err, s.Shutdown(ctx))
 	}
@@ -45,7 +47,7 @@ func Start(ctx context.Context, cfg Config, sink Sink) (*Server, error) {
 
 // start brings the parts up from the far end: nothing is received before it can be passed on.
 func (s *Server) start(ctx context.Context, cfg Config) (err error) {
-	host := &host{log: cfg.Logger, extensions: map[component.ID]component.Component{gateID: s.gate}}
+	host := &host{log: cfg.Logger, extensions: map[component.ID]component.Component{}}
 	if cfg.QueueDir != "" {
 		storage, err := newStorage(ctx, cfg)
 		if err == nil {
@@ -92,12 +94,12 @@ func (s *Server) start(ctx context.Context, cfg Config) (err error) {
 		}
 	}
 	if cfg.GRPC != "" {
-		if s.grpcAddr, err = s.listen(ctx, cfg, host, "OTLP/gRPC", "--otlp-grpc", cfg.GRPC, protocolGRPC); err != nil {
+		if s.grpcAddr, err = s.listen(ctx, cfg, "OTLP/gRPC", "--otlp-grpc", cfg.GRPC, &port{grpc: true, other: elsewhere(cfg.HTTP)}); err != nil {
 			return err
 		}
 	}
 	if cfg.HTTP != "" {
-		if s.httpAddr, err = s.listen(ctx, cfg, host, "OTLP/HTTP", "--otlp-http", cfg.HTTP, protocolHTTP); err != nil {
+		if s.httpAddr, err = s.listen(ctx, cfg, "OTLP/HTTP", "--otlp-http", cfg.HTTP, &port{other: elsewhere(s.grpcAddr)}); err != nil {
 			return err
 		}
 	}
@@ -120,25 +122,36 @@ func (s *Server) HTTPAddr() string { return s.httpAddr }
 // Shutdown stops listening, lets requests in work finish, and flushes the forwarding queues. When ctx ends before that
 // is done, requests are given up, what is queued in memory is lost, and the error says so.
 func (s *Server) Shutdown(ctx context.Context) error {
+	var errs []error
+	for _, p := range s.ports { // no request hands anything on after this
+		if err := p.shutdown(ctx); err != nil {
+			errs = append(errs, err)
+		}
+	}
 	done := make(chan error, 1)
 	go func() {
-		var errs []error
 		for i := len(s.parts) - 1; i >= 0; i-- {
 			errs = append(errs, s.parts[i].Shutdown(ctx))
 		}
 		done <- errors.Join(errs...)
 	}()
-	defer s.gate.abort()
 	select {
 	case err := <-done:
 		return err
 	case <-ctx.Done():
 	}
-	s.gate.abort()
 	select {
-	case err := <-done: // requests given up end at once, and with them the receivers
+	case err := <-done:
 		return err
 	case <-time.After(abortGrace):
 		return fmt.Errorf("stopping the receiver: forwarding queues were not flushed in time: %w", ctx.Err())
 	}
+}
+
+// elsewhere is where a port's counterpart is, for people.
+func elsewhere(address string) string {
+	if address == "" {
+		return "a receiver that has that protocol: here it is off"
+	}
+	return address
 }

@@ -20,6 +20,7 @@ type Stats struct {
 	Refused     uint64    `json:"requests_refused"`   // under overload; their senders try again
 	Malformed   uint64    `json:"requests_malformed"` // not OTLP, or too large
 	Rejected    uint64    `json:"requests_rejected"`  // without the token
+	Cut         uint64    `json:"requests_cut"`       // their bodies came too slowly
 	Traces      Forwarded `json:"forward_traces"`
 	Metrics     Forwarded `json:"forward_metrics"`
 	Logs        Forwarded `json:"forward_logs"`
@@ -40,7 +41,7 @@ func (s *Server) Stats() Stats {
 		Events: s.pipeline.events.Load(), ForeignLogs: s.pipeline.foreignLogs.Load(),
 		Spans: s.pipeline.spans.Load(), DataPoints: s.pipeline.points.Load(),
 		InFlight: s.gate.inFlight.Load(), Refused: s.gate.refused.Load(), Malformed: s.gate.malformed.Load(),
-		Rejected: s.gate.rejected.Load(),
+		Rejected: s.gate.rejected.Load(), Cut: s.gate.cut.Load(),
 	}
 	if s.pipeline.traces != nil {
 		out.Traces = s.pipeline.traces.forwarded()

@@ -51,7 +51,7 @@ func (b *Budget) shares() []struct {
 		name  string
 		part  int64
 	}{
-		{&b.Receive, "receive", 40}, {&b.Decode, "decode", 70}, {&b.Events, "events", 40}, {&b.Fold, "fold", 100},
+		{&b.Receive, "receive", 60}, {&b.Decode, "decode", 100}, {&b.Events, "events", 40}, {&b.Fold, "fold", 100},
 		{&b.Feed, "feed", 20}, {&b.Lookups, "lookups", 25}, {&b.Seek, "seek", 80}, {&b.History, "history", 80},
 		{&b.Forward, "forward", 45}, {&b.Clients, "clients", 40}, {&b.Readers, "readers", 40},
 	}

@@ -31,7 +31,7 @@ func TestBudgetIsDividedAndNotMoreThanGiven(t *testing.T) {
 			}
 			sum += u.Limit
 		}
-		if sum > limit*6/10 {
+		if sum > limit*65/100 {
 			t.Errorf("the shares of %d add up to %d", limit, sum)
 		}
 	}

@@ -10,6 +10,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"chordconductor/conductor/internal/otlpscan"
 )
 
 // maxMessage bounds one message; it is the receiver's own limit of one request.
@@ -68,7 +70,10 @@ func (r *Reader) Next() (Message, error) {
 		return Message{}, &DamageError{r.offset, fmt.Sprintf("the file ends within a message of %d bytes, of which %d are there", size, len(body))}
 	}
 	m, err := decode(body)
-	if err != nil {
+	switch {
+	case errors.Is(err, otlpscan.ErrDeep):
+		return Message{}, &DamageError{r.offset, "a message whose " + err.Error()}
+	case err != nil:
 		return Message{}, &DamageError{r.offset, "a message that is no OTLP"}
 	}
 	r.offset += int64(len(head)) + size
@@ -78,15 +83,42 @@ func (r *Reader) Next() (Message, error) {
 // Offset is where the next message begins.
 func (r *Reader) Offset() int64 { return r.offset }
 
-// decode tries the three signals. What is wrong for one is an error of its decoder: records, spans and metrics begin with
-// fields of different types.
-func decode(body []byte) (Message, error) {
-	if logs, err := new(plog.ProtoUnmarshaler).UnmarshalLogs(body); err == nil {
-		return Message{Logs: &logs}, nil
+// decode tries the three signals. What is wrong for one is an error of its scan or its decoder: records, spans and metrics
+// begin with fields of different types. The scan comes first, since a decoder follows values as deep as they nest.
+func decode(body []byte) (m Message, err error) {
+	var deep error
+	try := func(signal otlpscan.Signal, decode func() error) bool {
+		if deep != nil {
+			return false // it could pass for another signal, whose fields of those numbers are strings, or unknown
+		}
+		if _, err = otlpscan.Proto(signal, body); errors.Is(err, otlpscan.ErrDeep) {
+			deep = err
+		}
+		if err == nil {
+			err = decode()
+		}
+		return err == nil
 	}
-	if traces, err := new(ptrace.ProtoUnmarshaler).UnmarshalTraces(body); err == nil {
-		return Message{Traces: &traces}, nil
+	switch {
+	case try(otlpscan.Logs, func() error {
+		logs, err := new(plog.ProtoUnmarshaler).UnmarshalLogs(body)
+		m = Message{Logs: &logs}
+		return err
+	}):
+	case try(otlpscan.Traces, func() error {
+		traces, err := new(ptrace.ProtoUnmarshaler).UnmarshalTraces(body)
+		m = Message{Traces: &traces}
+		return err
+	}):
+	case try(otlpscan.Metrics, func() error {
+		metrics, err := new(pmetric.ProtoUnmarshaler).UnmarshalMetrics(body)
+		m = Message{Metrics: &metrics}
+		return err
+	}):
+	case deep != nil:
+		return Message{}, deep
+	default:
+		return Message{}, err
 	}
-	metrics, err := new(pmetric.ProtoUnmarshaler).UnmarshalMetrics(body)
-	return Message{Metrics: &metrics}, err
+	return m, nil
 }

@@ -167,3 +167,41 @@ func TestPatience(t *testing.T) {
 		t.Errorf("%v, %v", info, err)
 	}
 }
+
+// A recording whose values nest deeper than the receiver takes is damaged there, whatever the signal; it does not end the
+// process.
+func TestNesting(t *testing.T) {
+	for _, levels := range []int{64, 65, 400_000} {
+		for name, head := range map[string][]byte{"a resource": {1, 1, 1}, "a log record": {6, 2, 2, 1}, "a span": {9, 2, 2, 1}} {
+			body := []byte{}
+			n := 0
+			var sizes []int
+			for range levels - 1 {
+				a := 1 + uvarintLen(n) + n
+				sizes = append(sizes, a, n)
+				n = 1 + uvarintLen(a) + a
+			}
+			total := n
+			heads := []byte{2}
+			heads = append(heads, head...)
+			lengths := []int{}
+			for range heads {
+				lengths = append(lengths, total)
+				total = 1 + uvarintLen(total) + total
+			}
+			for i := len(heads) - 1; i >= 0; i-- {
+				body = binary.AppendUvarint(append(body, heads[i]<<3|2), uint64(lengths[i]))
+			}
+			for i := len(sizes) - 2; i >= 0; i -= 2 {
+				body = binary.AppendUvarint(append(body, 0x2a), uint64(sizes[i]))
+				body = binary.AppendUvarint(append(body, 0x0a), uint64(sizes[i+1]))
+			}
+			_, err := NewReader(bytes.NewReader(append(binary.BigEndian.AppendUint32(nil, uint32(len(body))), body...))).Next()
+			if deep := err != nil && strings.Contains(err.Error(), "64 levels"); deep != (levels > 64) || !deep && err != nil {
+				t.Errorf("%d levels in %s: %v", levels, name, err)
+			}
+		}
+	}
+}
+
+func uvarintLen(n int) int { return len(binary.AppendUvarint(nil, uint64(n))) }

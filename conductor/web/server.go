@@ -12,18 +12,17 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/net/netutil"
-
 	"chordconductor/conductor/audit"
 	"chordconductor/conductor/history"
 	"chordconductor/conductor/ingest"
+	"chordconductor/conductor/internal/connlimit"
 	"chordconductor/conductor/live"
 	"chordconductor/conductor/lookups"
 	"chordconductor/conductor/ring"
 )
 
 const (
-	maxConnections = 1024     // further ones wait in the kernel's queue
+	maxConnections = 1024     // idle ones give way to further ones
 	maxHeaderBytes = 32 << 10 // of a request
 	headerTimeout  = 5 * time.Second
 	bodyTimeout    = 30 * time.Second // to read a request's body
@@ -94,14 +93,16 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.S
 
 // Serve serves until ctx ends, then lets requests in work finish for grace, and returns. It closes the listener.
 func (s *Server) Serve(ctx context.Context, l net.Listener, grace time.Duration) error {
+	conns := connlimit.New(maxConnections)
 	server := &http.Server{
-		Handler:           s,
+		Handler:           conns.Handler(s, http.HandlerFunc(tooMany), isHealth),
+		ConnContext:       conns.ConnContext,
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 	}
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(netutil.LimitListener(l, maxConnections)) }()
+	go func() { failed <- server.Serve(conns.Listen(l)) }()
 	select {
 	case err := <-failed:
 		return err
@@ -116,6 +117,16 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, grace time.Duration)
 		return err
 	}
 	return nil
+}
+
+// isHealth says that a request is for the process's health, which is answered even when all connections are busy.
+func isHealth(r *http.Request) bool {
+	return strings.HasSuffix(r.URL.Path, "/healthz") || strings.HasSuffix(r.URL.Path, "/readyz")
+}
+
+func tooMany(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Retry-After", "5")
+	fail(w, http.StatusServiceUnavailable, "all %d connections are in use; try again later", maxConnections)
 }
 
 // routes is the whole surface.

@@ -1,0 +1,182 @@
+package ingest
+
+import (
+	"io"
+	"net/http"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"chordconductor/conductor/internal/connlimit"
+)
+
+const (
+	// openCost is what a request takes before its body comes: its goroutine, its stream, its headers.
+	openCost = 24 << 10
+	// A sender whose body comes slower than slowBytes in slowTime is cut.
+	slowTime  = 5 * time.Second
+	slowBytes = 5 << 10
+	firstRead = 4 << 10
+)
+
+// A reception is a request whose body is being received. It holds memory of the share for that, of which one connection
+// may hold a quarter.
+type reception struct {
+	gate *gate
+	conn *connlimit.Conn // nil: in tests without one
+	held int64
+
+	mu    sync.Mutex
+	begin time.Time
+	since time.Time // of the present stretch
+	bytes int64     // in it
+	cut   bool
+	abort func()
+}
+
+// hold takes memory for the body, or says why there is none.
+func (b *reception) hold(n int64) error {
+	if share := b.gate.receive; share != nil {
+		if b.conn != nil && b.conn.Held.Add(n) > share.Limit()/4 {
+			b.conn.Held.Add(-n)
+			share.Refuse()
+			return b.gate.refuse("this connection has too many requests under way")
+		}
+		if !share.Take(n) {
+			if b.conn != nil {
+				b.conn.Held.Add(-n)
+			}
+			return b.gate.refuse("memory for requests is short")
+		}
+	}
+	b.held += n
+	return nil
+}
+
+// release gives all of it back.
+func (b *reception) release() {
+	if b.gate.receive != nil {
+		b.gate.receive.Give(b.held)
+		if b.conn != nil {
+			b.conn.Held.Add(-b.held)
+		}
+	}
+	b.held = 0
+}
+
+// receive reads a request's body whole, as it was sent. The caller releases it.
+func (p *port) receive(w http.ResponseWriter, r *http.Request, most int64) (body []byte, b *reception, err error) {
+	b = &reception{gate: p.gate, conn: connlimit.Of(r.Context()), begin: time.Now()}
+	b.since = b.begin
+	if err := b.hold(openCost); err != nil {
+		return nil, b, err
+	}
+	if r.ContentLength > most {
+		return nil, b, errTooLarge(most)
+	}
+	control := http.NewResponseController(w)
+	b.abort = func() { _ = control.SetReadDeadline(time.Unix(1, 0)) }
+	p.slow.watch(b)
+	defer p.slow.forget(b)
+	size := int64(firstRead)
+	if r.ContentLength >= 0 {
+		size = min(r.ContentLength+1, 64<<10) // one more, to see the end
+	}
+	for {
+		if int64(len(body)) == int64(cap(body)) {
+			if err := b.hold(size - int64(cap(body))); err != nil {
+				return nil, b, err
+			}
+			grown := make([]byte, len(body), size)
+			copy(grown, body)
+			body, size = grown, min(2*size, most+1)
+		}
+		n, err := r.Body.Read(body[len(body):cap(body)])
+		body = body[:len(body)+n]
+		cut := b.progress(n)
+		switch {
+		case int64(len(body)) > most:
+			return nil, b, errTooLarge(most)
+		case err == io.EOF:
+			return body, b, nil
+		case cut:
+			p.gate.cut.Add(1)
+			return nil, b, status.Errorf(codes.DeadlineExceeded, "the body came slower than %d bytes in %v, or not within %v", slowBytes, slowTime, requestTimeout)
+		case err != nil:
+			return nil, b, status.Errorf(codes.Canceled, "the body broke off: %v", err)
+		}
+	}
+}
+
+func (b *reception) progress(n int) (cut bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.bytes += int64(n)
+	return b.cut
+}
+
+func errTooLarge(most int64) error {
+	return status.Errorf(codes.ResourceExhausted, "the request is larger than %d bytes", most)
+}
+
+// An overseer cuts the receptions that are too slow.
+type overseer struct {
+	mu  sync.Mutex
+	all map[*reception]struct{} // guarded by mu; as many as the share for bodies allows
+}
+
+func newOverseer() *overseer { return &overseer{all: map[*reception]struct{}{}} }
+
+func (o *overseer) watch(b *reception) {
+	o.mu.Lock()
+	o.all[b] = struct{}{}
+	o.mu.Unlock()
+}
+
+func (o *overseer) watched() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.all)
+}
+
+func (o *overseer) forget(b *reception) {
+	o.mu.Lock()
+	delete(o.all, b)
+	o.mu.Unlock()
+}
+
+func (o *overseer) run(stop <-chan struct{}) {
+	tick := time.NewTicker(slowTime / 10)
+	defer tick.Stop()
+	for {
+		select {
+		case <-stop:
+			return
+		case now := <-tick.C:
+			o.look(now)
+		}
+	}
+}
+
+// look cuts whoever has been too slow for a whole stretch. A stretch ends when enough has come.
+func (o *overseer) look(now time.Time) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for b := range o.all {
+		b.mu.Lock()
+		switch {
+		case now.Sub(b.begin) > requestTimeout:
+			b.cut = true
+		case b.bytes >= slowBytes:
+			b.since, b.bytes = now, 0
+		case now.Sub(b.since) > slowTime:
+			b.cut = true
+		}
+		if b.cut {
+			b.abort()
+		}
+		b.mu.Unlock()
+	}
+}

@@ -1,0 +1,117 @@
+package ingest
+
+import (
+	"context"
+	"unicode/utf8"
+
+	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
+	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
+	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
+
+	"chordconductor/conductor/internal/otlpscan"
+)
+
+// A query is what a request's headers say of its body.
+type query struct {
+	signal  otlpscan.Signal
+	json    bool   // else protobuf
+	packing string // by its name in unpackers; empty: none
+}
+
+// message is a request or an answer of any signal.
+type message interface {
+	MarshalProto() ([]byte, error)
+	MarshalJSON() ([]byte, error)
+}
+
+type unmarshaler interface {
+	UnmarshalProto([]byte) error
+	UnmarshalJSON([]byte) error
+}
+
+func (q query) read(m unmarshaler, body []byte) error {
+	var err error
+	if q.json {
+		err = m.UnmarshalJSON(body)
+	} else {
+		err = m.UnmarshalProto(body)
+	}
+	if err != nil {
+		return malformed("not an OTLP request: %v", err)
+	}
+	return nil
+}
+
+func (q query) write(m message) ([]byte, error) {
+	if q.json {
+		return m.MarshalJSON()
+	}
+	return m.MarshalProto()
+}
+
+// take unpacks and decodes a body that has come, hands it on, and returns the answer. All of it within a place.
+func (p *port) take(ctx context.Context, q query, body []byte) ([]byte, error) {
+	work, err := p.gate.enter(ctx, q.signal)
+	if err != nil {
+		return nil, err
+	}
+	defer work.leave()
+	if q.packing != "" {
+		if body, err = unpack(ctx, q.packing, body, p.gate.maxBytes, work); err != nil {
+			return nil, err
+		}
+	}
+	if err := p.look(ctx, q, &body, work); err != nil {
+		return nil, err
+	}
+	switch q.signal {
+	case otlpscan.Logs:
+		m := plogotlp.NewExportRequest()
+		if err = q.read(m, body); err == nil {
+			err = p.pipeline.consumeLogs(ctx, m.Logs())
+		}
+		if err == nil {
+			return q.write(plogotlp.NewExportResponse())
+		}
+	case otlpscan.Traces:
+		m := ptraceotlp.NewExportRequest()
+		if err = q.read(m, body); err == nil {
+			err = p.pipeline.consumeTraces(ctx, m.Traces())
+		}
+		if err == nil {
+			return q.write(ptraceotlp.NewExportResponse())
+		}
+	default:
+		m := pmetricotlp.NewExportRequest()
+		if err = q.read(m, body); err == nil {
+			err = p.pipeline.consumeMetrics(ctx, m.Metrics())
+		}
+		if err == nil {
+			return q.write(pmetricotlp.NewExportResponse())
+		}
+	}
+	return nil, err
+}
+
+// look scans a body before anything decodes it, and takes the memory that decoding it needs: for logs half as much again,
+// as events are read from them.
+func (p *port) look(ctx context.Context, q query, body *[]byte, w *work) error {
+	var need int64
+	var err error
+	if q.json {
+		*body = otlpscan.TrimBOM(*body)
+		if !utf8.Valid(*body) { // the decoder quotes what it cannot read, in a message that must be text
+			return malformed("not an OTLP request: the JSON is not UTF-8")
+		}
+		need, err = otlpscan.JSON(q.signal, *body)
+	} else {
+		need, err = otlpscan.Proto(q.signal, *body)
+	}
+	if err != nil {
+		return malformed("not an OTLP request: %v", err)
+	}
+	if q.signal == otlpscan.Logs {
+		need += need / 2
+	}
+	return w.hold(ctx, need)
+}

@@ -1,0 +1,136 @@
+package ingest
+
+import (
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+
+	"chordconductor/conductor/internal/otlpscan"
+)
+
+const (
+	protobufType = "application/x-protobuf"
+	jsonType     = "application/json"
+)
+
+var httpPaths = map[string]otlpscan.Signal{"/v1/logs": otlpscan.Logs, "/v1/traces": otlpscan.Traces, "/v1/metrics": otlpscan.Metrics}
+
+// serveHTTP takes a request of OTLP/HTTP.
+func (p *port) serveHTTP(w http.ResponseWriter, r *http.Request) {
+	if !p.named(w, r) {
+		return
+	}
+	signal, known := httpPaths[r.URL.Path]
+	kind := mediaType(r)
+	q := query{signal: signal, json: kind == jsonType}
+	switch q.packing = r.Header.Get("Content-Encoding"); q.packing {
+	case "identity":
+		q.packing = ""
+	}
+	switch {
+	case p.grpc:
+		p.fail(w, r, malformed("this port receives OTLP over gRPC, and the request is OTLP over HTTP: send it to %s", p.other))
+		return
+	case !known:
+		p.fail(w, r, status.Errorf(codes.NotFound, "no such path: %.80q; OTLP/HTTP has /v1/logs, /v1/traces and /v1/metrics", r.URL.Path))
+		return
+	case r.Method != http.MethodPost:
+		w.Header().Set("Allow", http.MethodPost)
+		p.failWith(w, r, http.StatusMethodNotAllowed, status.New(codes.Unimplemented, "the method must be POST"))
+		return
+	case kind != protobufType && kind != jsonType:
+		p.failWith(w, r, http.StatusUnsupportedMediaType, status.Newf(codes.InvalidArgument, "the content type is %.80q: expected %s or %s", kind, protobufType, jsonType))
+		return
+	}
+	if err := p.gate.authorize(r.Header.Values("Authorization")); err != nil {
+		p.fail(w, r, err)
+		return
+	}
+	body, reception, err := p.receive(w, r, p.gate.maxBytes)
+	defer reception.release()
+	if err != nil {
+		p.fail(w, r, err)
+		return
+	}
+	answer, err := p.take(r.Context(), q, body)
+	if err != nil {
+		p.fail(w, r, err)
+		return
+	}
+	w.Header().Set("Content-Type", kind)
+	_, _ = w.Write(answer) // a sender that has gone is its own affair
+}
+
+// fail answers with an error as the request's protocol has it.
+func (p *port) fail(w http.ResponseWriter, r *http.Request, err error) {
+	st := status.Convert(err)
+	if isGRPC(r) {
+		p.note(r, st)
+		failGRPC(w, st)
+		return
+	}
+	code := http.StatusServiceUnavailable
+	switch st.Code() {
+	case codes.InvalidArgument, codes.Canceled:
+		code = http.StatusBadRequest
+	case codes.NotFound:
+		code = http.StatusNotFound
+	case codes.Unauthenticated:
+		code = http.StatusUnauthorized
+		w.Header().Set("WWW-Authenticate", "Bearer")
+	case codes.DeadlineExceeded:
+		code = http.StatusRequestTimeout
+	case codes.ResourceExhausted:
+		code = http.StatusRequestEntityTooLarge
+		if isOverload(st) {
+			code = http.StatusTooManyRequests
+			w.Header().Set("Retry-After", strconv.Itoa(int((2*retryAfter+time.Second-1)/time.Second)))
+		}
+	}
+	p.failWith(w, r, code, st)
+}
+
+// failWith answers with a Status in the request's own encoding, as OTLP/HTTP wants it.
+func (p *port) failWith(w http.ResponseWriter, r *http.Request, code int, st *status.Status) {
+	p.note(r, st)
+	message := st.Proto()
+	message.Message = strings.ToValidUTF8(message.Message, "\ufffd")
+	kind := mediaType(r)
+	var body []byte
+	var err error
+	if kind == protobufType {
+		body, err = proto.Marshal(message)
+	} else {
+		kind = jsonType
+		body, err = protojson.Marshal(message)
+	}
+	if err != nil {
+		body = nil // the code says enough
+	}
+	w.Header().Set("Content-Type", kind)
+	w.WriteHeader(code)
+	_, _ = w.Write(body)
+}
+
+// isOverload says that a request may be sent again: the status names the pause.
+func isOverload(st *status.Status) bool {
+	for _, d := range st.Details() {
+		if _, ok := d.(*errdetails.RetryInfo); ok {
+			return true
+		}
+	}
+	return false
+}
+
+func mediaType(r *http.Request) string {
+	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	return kind
+}

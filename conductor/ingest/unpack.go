@@ -1,0 +1,100 @@
+package ingest
+
+import (
+	"bytes"
+	"compress/gzip"
+	"compress/zlib"
+	"context"
+	"io"
+	"sync"
+
+	"github.com/klauspost/compress/snappy"
+	"github.com/klauspost/compress/zstd"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// maxWindow bounds what a zstd decoder keeps: what encoders use at their highest usual level.
+const maxWindow = 8 << 20
+
+// unpackers are the compressions that are understood, by the name that both protocols use.
+var unpackers = map[string]func(io.Reader) (io.Reader, func(), error){
+	"gzip": func(r io.Reader) (io.Reader, func(), error) {
+		z, err := gzip.NewReader(r)
+		return z, func() {}, err
+	},
+	"zlib":    unzlib,
+	"deflate": unzlib,
+	"snappy":  func(r io.Reader) (io.Reader, func(), error) { return snappy.NewReader(r), func() {}, nil },
+	"zstd": func(r io.Reader) (io.Reader, func(), error) {
+		z, _ := zstds.Get().(*zstd.Decoder)
+		if z == nil {
+			var err error
+			if z, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow)); err != nil {
+				return nil, func() {}, err
+			}
+		}
+		if err := z.Reset(r); err != nil {
+			return nil, func() {}, err
+		}
+		return z, func() {
+			if z.Reset(nil) == nil {
+				zstds.Put(z)
+			}
+		}, nil
+	},
+}
+
+var zstds sync.Pool
+
+func unzlib(r io.Reader) (io.Reader, func(), error) {
+	z, err := zlib.NewReader(r)
+	return z, func() {}, err
+}
+
+// unpack decompresses a body. What comes out is limited as it comes, and its memory is taken before.
+func unpack(ctx context.Context, packing string, packed []byte, most int64, w *work) ([]byte, error) {
+	open := unpackers[packing]
+	if open == nil {
+		return nil, malformed("the encoding %.40q is not supported: use gzip, zstd or none", packing)
+	}
+	if packing == "zstd" {
+		window := min(maxWindow, w.class.limit/2)
+		if err := w.hold(ctx, window); err != nil {
+			return nil, err
+		}
+		defer w.give(window)
+	}
+	r, done, err := open(bytes.NewReader(packed))
+	if err != nil {
+		return nil, malformed("the body is not %s: %v", packing, err)
+	}
+	defer done()
+	var out []byte
+	for size := min(4*int64(len(packed))+512, 1<<20, most+1); ; size = min(2*size, most+1) {
+		if err := w.hold(ctx, size-int64(cap(out))); err != nil {
+			return nil, err
+		}
+		grown := make([]byte, len(out), size)
+		copy(grown, out)
+		out = grown
+		for len(out) < cap(out) {
+			n, err := r.Read(out[len(out):cap(out)])
+			out = out[:len(out)+n]
+			if err == io.EOF && int64(len(out)) <= most {
+				return out, nil
+			}
+			if err != nil && int64(len(out)) <= most {
+				return nil, malformed("the body is not %s: %v", packing, err)
+			}
+		}
+		if int64(len(out)) > most {
+			return nil, errTooLarge(most)
+		}
+	}
+}
+
+// malformed is what a sender gets whose request is none.
+func malformed(format string, args ...any) error {
+	return status.Errorf(codes.InvalidArgument, format, args...)
+}

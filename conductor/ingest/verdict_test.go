@@ -1,0 +1,225 @@
+package ingest
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
+	rpcstatus "google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+)
+
+// nested are requests of all signals with a value of so many levels, by path.
+func nested(levels int) map[string]message {
+	fill := func(m pcommon.Map) {
+		v := m.PutEmpty("deep")
+		for n := 1; n < levels; n++ {
+			if n%2 == 0 {
+				v = v.SetEmptyMap().PutEmpty("k")
+			} else {
+				v = v.SetEmptySlice().AppendEmpty()
+			}
+		}
+		v.SetStr("end")
+	}
+	ld, td, md := plog.NewLogs(), ptrace.NewTraces(), pmetric.NewMetrics()
+	fill(ld.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords().AppendEmpty().Attributes())
+	fill(td.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans().AppendEmpty().Attributes())
+	fill(md.ResourceMetrics().AppendEmpty().ScopeMetrics().AppendEmpty().Metrics().AppendEmpty().SetEmptyGauge().DataPoints().AppendEmpty().Attributes())
+	return map[string]message{
+		"logs": plogotlp.NewExportRequestFromLogs(ld), "traces": ptraceotlp.NewExportRequestFromTraces(td), "metrics": pmetricotlp.NewExportRequestFromMetrics(md),
+	}
+}
+
+var services = map[string]string{"logs": "logs.v1.LogsService", "traces": "trace.v1.TraceService", "metrics": "metrics.v1.MetricsService"}
+
+// The same request has the same verdict over gRPC and HTTP, in protobuf and JSON, packed and not: 64 levels pass, and more
+// are the sender's fault, up to depths that would end the process if anything decoded them.
+func TestNesting(t *testing.T) {
+	s := start(t, Config{}, newRecorder())
+	conn := dial(t, s.GRPCAddr())
+	for levels, want := range map[int]bool{1: true, 64: true, 65: false, 100: false, 1000: false} {
+		for signal, request := range nested(levels) {
+			pb, err := request.MarshalProto()
+			if err != nil {
+				t.Fatal(err)
+			}
+			js, err := request.MarshalJSON()
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkVerdict(t, s, conn, fmt.Sprintf("%d levels of %s", levels, signal), signal, pb, js, want)
+		}
+	}
+	const bomb = 500_000
+	js := []byte(`{"resourceLogs":[{"resource":{"attributes":[{"key":"k","value":` + strings.Repeat(`{"arrayValue":{"values":[`, bomb) + `{}` + strings.Repeat(`]}}`, bomb) + `}]}}]}`)
+	for _, packing := range []string{"", "gzip", "zstd"} {
+		body := js
+		if packing == "gzip" {
+			body = gzipped(t, js)
+		} else if packing == "zstd" {
+			body = zstandard(t, js)
+		}
+		if code, _, answer := post(t, "http://"+s.HTTPAddr()+"/v1/logs", "application/json", packing, body); code != http.StatusBadRequest || !strings.Contains(string(answer), "64 levels") {
+			t.Errorf("a bomb, packed with %q: status %d, %.200s", packing, code, answer)
+		}
+	}
+}
+
+func checkVerdict(t *testing.T, s *Server, conn *grpc.ClientConn, what, signal string, pb, js []byte, want bool) {
+	t.Helper()
+	code := map[bool]int{true: 200, false: 400}[want]
+	for _, c := range []struct {
+		kind, packing string
+		body          []byte
+	}{
+		{"application/x-protobuf", "", pb}, {"application/x-protobuf", "gzip", gzipped(t, pb)},
+		{"application/json", "", js}, {"application/json", "zstd", zstandard(t, js)},
+	} {
+		if got, _, answer := post(t, "http://"+s.HTTPAddr()+"/v1/"+signal, c.kind, c.packing, c.body); got != code {
+			t.Errorf("%s, %s %s: status %d, want %d: %.200s", what, c.kind, c.packing, got, code, answer)
+		}
+	}
+	for _, options := range [][]grpc.CallOption{nil, {grpc.UseCompressor("gzip")}} {
+		reply := []byte{}
+		err := conn.Invoke(t.Context(), "/opentelemetry.proto.collector."+services[signal]+"/Export", pb, &reply, append(options, grpc.ForceCodecV2(rawCodec{}))...)
+		if grpcCode := map[bool]codes.Code{true: codes.OK, false: codes.InvalidArgument}[want]; status.Code(err) != grpcCode {
+			t.Errorf("%s over gRPC: %v, want %v", what, err, grpcCode)
+		}
+	}
+}
+
+// OTLP that is sent to the port of the other protocol is told where to go, in its own protocol.
+func TestTheOtherProtocolsPort(t *testing.T) {
+	s := start(t, Config{}, newRecorder())
+	request, _ := oneEvent()
+	_, err := plogotlp.NewGRPCClient(dial(t, s.HTTPAddr())).Export(t.Context(), request)
+	if st := status.Convert(err); st.Code() != codes.Unimplemented || !strings.Contains(st.Message(), s.GRPCAddr()) {
+		t.Errorf("gRPC to the port for HTTP: %v, want Unimplemented and %s", err, s.GRPCAddr())
+	}
+	for _, kind := range []string{"application/x-protobuf", "application/json"} {
+		code, _, body := post(t, "http://"+s.GRPCAddr()+"/v1/logs", kind, "", []byte("{}"))
+		if st := statusOf(t, kind, body); code != http.StatusBadRequest || !strings.Contains(st.Message, "OTLP over gRPC") {
+			t.Errorf("HTTP to the port for gRPC: status %d, %+v", code, st)
+		}
+	}
+	if n := s.Stats().Malformed; n != 3 {
+		t.Errorf("%d were counted, want 3", n)
+	}
+}
+
+func statusOf(t *testing.T, kind string, body []byte) *rpcstatus.Status {
+	t.Helper()
+	st := &rpcstatus.Status{}
+	var err error
+	if kind == "application/json" {
+		err = protojson.Unmarshal(body, st)
+	} else {
+		err = proto.Unmarshal(body, st)
+	}
+	if err != nil || st.Message == "" {
+		t.Errorf("%q is no Status with a message: %v", body, err)
+	}
+	return st
+}
+
+// Whatever is wrong with a request, the answer is 400 and its like with a Status in the request's encoding, and it is
+// counted.
+func TestMalformedRequests(t *testing.T) {
+	s := start(t, Config{}, newRecorder())
+	counted := uint64(0)
+	for _, kind := range []string{"application/x-protobuf", "application/json"} {
+		for _, test := range []struct {
+			name, path, packing string
+			body                []byte
+			code                int
+		}{
+			{"garbage", "/v1/logs", "", []byte("\xff\xfe{"), 400},
+			{"an identifier of the wrong length", "/v1/traces", "", map[string][]byte{
+				"application/x-protobuf": {0x0a, 0x07, 0x12, 0x05, 0x12, 0x03, 0x0a, 0x01, 0xff},
+				"application/json":       []byte(`{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"ff"}]}]}]}`),
+			}[kind], 400},
+			{"text that is not UTF-8", "/v1/logs", "", []byte("{\"\xff\":1}"), 400},
+			{"a packing that is not what it says", "/v1/metrics", "gzip", []byte("{}"), 400},
+			{"half a packing", "/v1/metrics", "gzip", gzipped(t, make([]byte, 1000))[:20], 400},
+			{"an unknown packing", "/v1/metrics", "br", []byte("{}"), 400},
+			{"an unknown path", "/v1/profiles", "", []byte("{}"), 404},
+		} {
+			code, header, body := post(t, "http://"+s.HTTPAddr()+test.path, kind, test.packing, test.body)
+			if code != test.code || header.Get("Content-Type") != kind {
+				t.Errorf("%s as %s: status %d, %s", test.name, kind, code, header.Get("Content-Type"))
+			}
+			statusOf(t, kind, body)
+			if counted++; s.Stats().Malformed != counted {
+				t.Errorf("%s as %s was not counted", test.name, kind)
+				counted = s.Stats().Malformed
+			}
+		}
+	}
+	bom := append([]byte("\ufeff"), `{"resourceSpans":[]}`...)
+	if code, _, body := post(t, "http://"+s.HTTPAddr()+"/v1/traces", "application/json", "", bom); code != http.StatusOK {
+		t.Errorf("a byte order mark before JSON: status %d, %s", code, body)
+	}
+}
+
+// A logged is a log that keeps its lines.
+type logged struct {
+	slog.Handler
+	mu    sync.Mutex
+	lines []string
+}
+
+func (l *logged) Enabled(context.Context, slog.Level) bool { return true }
+func (l *logged) Handle(_ context.Context, r slog.Record) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	line := r.Message
+	r.Attrs(func(a slog.Attr) bool {
+		line += " " + a.String()
+		return true
+	})
+	l.lines = append(l.lines, line)
+	return nil
+}
+
+// What senders do wrong is logged at once, then ever more rarely while it goes on, and no time is skipped in the count.
+func TestTroublesAreLoggedAtGrowingIntervals(t *testing.T) {
+	log := &logged{}
+	tr := newTroubles(slog.New(log))
+	now := time.Unix(1_000_000, 0)
+	for range 3600 { // an hour, once a second
+		tr.note(now, status.New(codes.InvalidArgument, "broken"), "192.0.2.1:5")
+		now = now.Add(time.Second)
+	}
+	if n := len(log.lines); n < 5 || n > 7 {
+		t.Errorf("an hour gave %d lines: %q", n, log.lines)
+	}
+	if !strings.Contains(log.lines[1], "requests=60") {
+		t.Errorf("the second line does not say how many: %s", log.lines[1])
+	}
+	tr.note(now, status.New(codes.Unauthenticated, "no token"), "192.0.2.1:5")
+	if n := len(log.lines); !strings.Contains(log.lines[n-1], "no token") {
+		t.Error("trouble of another kind waits for the first")
+	}
+	before := len(log.lines)
+	tr.note(now.Add(24*time.Hour), status.New(codes.InvalidArgument, "broken"), "192.0.2.1:5")
+	if len(log.lines) != before+1 {
+		t.Error("trouble that is back a day later is not logged")
+	}
+}
