@@ -39,7 +39,7 @@ const (
 // and one decoder serve both; they differ in how a body is framed and how an answer says what is wrong.
 //
 // The Collector's receiver, which this takes the place of, reads and decodes whatever it is sent before anybody can say
-// no: docs/adr/0012.
+// no: docs/adr/0014.
 type port struct {
 	gate     *gate
 	pipeline *pipeline
