@@ -7,5 +7,6 @@
 // than a small multiple of the block's length. It does not notice bytes that changed into others that make sense: who
 // stores blocks adds a checksum.
 //
-// The form has no version of its own; those who store it say theirs. The package does no I/O.
+// What is stored is of some [Form]. A block does not say which; who stores it does, and a [Reader] of an older one reads
+// it all the same, with zeroes for what was not there yet. The package does no I/O.
 package pack

@@ -46,10 +46,13 @@ func (w *Writer) Load(l chordevent.Load) {
 
 // Load reads it.
 func (r *Reader) Load() chordevent.Load {
-	return chordevent.Load{
+	l := chordevent.Load{
 		OwnedKeys: r.Int(), ReplicaKeys: r.Int(), Bytes: r.Int(), Gets: r.Int(), Puts: r.Int(), Deletes: r.Int(),
-		UnderReplicated: r.Int(), KnownHosts: r.Int(), FullReplicas: r.Int(),
 	}
+	if r.form >= 3 {
+		l.UnderReplicated, l.KnownHosts, l.FullReplicas = r.Int(), r.Int(), r.Int()
+	}
+	return l
 }
 
 // Move writes one side of a key move.

@@ -15,11 +15,21 @@ import (
 // ErrCorrupt says that a block is not one that a Writer wrote.
 var ErrCorrupt = errors.New("pack: corrupt block")
 
+// Form is what a Writer writes. A change of what is written makes it greater; OldestForm is the first that is still read.
+//
+//   - 2: loads without replicas and hosts
+//   - 3: today's
+const (
+	Form       = 3
+	OldestForm = 2
+)
+
 // A Reader reads what a Writer wrote, in the same order. After the first failure it reads zeroes; Err says what failed.
 type Reader struct {
 	buf  []byte
 	at   int
 	last int64
+	form uint64
 	err  error
 
 	texts   []string
@@ -31,7 +41,13 @@ type Reader struct {
 }
 
 // NewReader returns a Reader of a block, which must not change while it is read.
-func NewReader(block []byte) *Reader { return &Reader{buf: block} }
+func NewReader(block []byte) *Reader { return &Reader{buf: block, form: Form} }
+
+// SetForm says which form the rest of the block has, and whether that is one that can be read.
+func (r *Reader) SetForm(form uint64) bool {
+	r.form = form
+	return form >= OldestForm && form <= Form
+}
 
 // Extend tells of what the Writer has written since: block is what it was, and more behind.
 func (r *Reader) Extend(block []byte) { r.buf = block }

@@ -10,10 +10,6 @@ import (
 	"chordconductor/node/chord"
 )
 
-// checkpointVersion is a checkpoint's first byte. A Ring reads no other version than its own: history keeps the events
-// too, and they make the same state again.
-const checkpointVersion = 3
-
 // ErrVersion says that a checkpoint is of another version of this program.
 var ErrVersion = errors.New("ring: checkpoint of another version")
 
@@ -36,9 +32,9 @@ func Restore(opt Options, checkpoint []byte) (*Ring, error) {
 	return r, err
 }
 
-// Save writes a checkpoint at the end of a block.
+// Save writes a checkpoint at the end of a block. It begins with the form that it and the rest of the block have.
 func (r *Ring) Save(w *pack.Writer) {
-	w.Uint(checkpointVersion)
+	w.Uint(pack.Form)
 	w.Text(r.name)
 	w.Time(r.now)
 	w.Time(r.members.at)
@@ -65,8 +61,8 @@ func (r *Ring) Save(w *pack.Writer) {
 
 // Load reads a checkpoint that Save wrote, and restores its Ring.
 func Load(opt Options, in *pack.Reader) (*Ring, error) {
-	if version := in.Uint(); in.Err() == nil && version != checkpointVersion {
-		return nil, fmt.Errorf("%w: %d, not %d", ErrVersion, version, checkpointVersion)
+	if form := in.Uint(); in.Err() == nil && !in.SetForm(form) {
+		return nil, fmt.Errorf("%w: %d, not %d to %d", ErrVersion, form, pack.OldestForm, pack.Form)
 	}
 	r := New(opt)
 	r.name = in.Text()
