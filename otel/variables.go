@@ -218,8 +218,8 @@ func checkPair(prefix, certFile, keyFile string) error {
 	return nil
 }
 
-// unreadable is an error of a file without its name, unless that looks like a path: somebody may have put a key in the
-// place of the name of its file.
+// unreadable is an error of a file without its name, unless that looks like a path: the value may be a key, in the place of
+// the name of its file.
 func unreadable(file string, err error) error {
 	if path := (*fs.PathError)(nil); errors.As(err, &path) {
 		err = path.Err

@@ -155,7 +155,7 @@ func (c credential) context(t *testing.T) context.Context {
 // ringCertificate is a certificate with the key that a secret derives: what a host of the ring presents.
 func clientTLS(t *testing.T, files *certtest.Files) *tls.Config {
 	t.Helper()
-	c := &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS13} // what a caller presents is under test, not whom it trusts
+	c := &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS13} // what a caller presents is under test, not what it trusts
 	if files != nil {
 		pair, err := tls.LoadX509KeyPair(files.Cert, files.Key)
 		if err != nil {
@@ -258,13 +258,13 @@ func TestWhoMayCallWhat(t *testing.T) {
 
 // ringOpens is what credentials open at a host with a ring secret A: any that has completed the handshake, peers, and the
 // client token's bearer.
-func ringOpens(anybody, peers, client string) map[string]string {
+func ringOpens(anyTLS, peers, client string) map[string]string {
 	opens := map[string]string{"ring key A": peers}
 	for _, name := range []string{"TLS", "control token", "ring secret as token", "half the token", "own certificate", "other's certificate", "client certificate", "stranger's", "ring key B", "ring key C"} {
-		opens[name] = anybody
+		opens[name] = anyTLS
 	}
 	for _, name := range []string{"client token", "stranger's with token"} {
-		opens[name] = anybody
+		opens[name] = anyTLS
 		if client != "" {
 			opens[name] = client
 		}

@@ -51,7 +51,7 @@ var places = []struct {
 
 // A host's certificate, any names on it, and what it says in the name of members of any address: let in exactly if the
 // address is of a name on the certificate; else refused, with the speaker named, and counted.
-func TestNobodySpeaksForAnother(t *testing.T) {
+func TestHostsSpeakForThemselves(t *testing.T) {
 	authority := certtest.New(t)
 	log := &refusalLog{}
 	host := authority.Issue("host", "127.0.0.1")
@@ -136,7 +136,7 @@ func (l *liar) Survey(context.Context, *nodepb.SurveyRequest) (*nodepb.SurveyRes
 }
 
 // An answer in the name of another host's member counts for nothing.
-func TestNobodyAnswersForAnother(t *testing.T) {
+func TestHostsAnswerForThemselves(t *testing.T) {
 	authority := certtest.New(t)
 	files := authority.Issue("host", "127.0.0.1", "host-a.example")
 	s := access.Settings{CertFile: files.Cert, KeyFile: files.Key, CAFile: authority.File}
@@ -178,7 +178,7 @@ func TestNobodyAnswersForAnother(t *testing.T) {
 }
 
 // Two hosts talk exactly if each has a key that the other accepts; a pair in the middle of a rotation does. Neither end
-// falls back to a connection without TLS, and who refuses says whom.
+// falls back to a connection without TLS, and a refusal names the other end.
 func TestPeers(t *testing.T) {
 	authority, stranger := certtest.New(t), certtest.New(t)
 	certs := func(a *certtest.Authority) access.Settings {

@@ -16,7 +16,7 @@ import (
 	"unicode"
 )
 
-// minBits is what a secret must be able to hold. Anybody who reaches a host's port gets its public key, and can try
+// minBits is what a secret must be able to hold. An attacker who reaches a host's port gets its public key, and can try
 // secrets against it at leisure.
 const minBits = 128
 

@@ -26,7 +26,7 @@ type Options struct {
 	// Advertise is the address by which other hosts reach this one. Empty: the address listened on, which must then
 	// name a host.
 	Advertise string
-	// Access is how this host proves itself and what it requires of callers. Nil: plain, everybody may call everything.
+	// Access is how this host proves itself and what it requires of callers. Nil: plain, all callers may call everything.
 	Access *access.Host
 	// Refused is called with each refusal of a caller's credentials, from any goroutine. It must not block. Nil: not at all.
 	Refused func(*access.Refusal)

@@ -1,0 +1,81 @@
+package access
+
+import (
+	"net"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
+
+	"chordconductor/node/nodepb"
+)
+
+// statements are the members in whose names a message speaks. What it says of other members is hearsay: its receiver asks
+// them.
+type statements struct {
+	from  *nodepb.Peer // required of a request
+	owner *nodepb.Peer // nil: it makes no statement of ownership of its own
+}
+
+// speaksFor reads a request of the peer services.
+func speaksFor(request any) (s statements) {
+	if q, ok := request.(interface{ GetCall() *nodepb.Call }); ok {
+		s.from = q.GetCall().GetFrom()
+	}
+	switch q := request.(type) {
+	case *nodepb.ReplicateRequest:
+		s.owner = q.GetOwnership().GetOwner()
+	case *nodepb.CompareRequest:
+		s.owner = q.GetOwnership().GetOwner()
+	case *nodepb.AnswerRequest:
+		s.owner = q.GetOwner()
+	}
+	return s
+}
+
+// own verifies that the members a message speaks for are on the certificate of the host that it comes from. With a ring secret
+// all hosts have one key, and trust each other.
+func (h *Host) own(c caller, s statements) error {
+	if h.mode != certificates {
+		return nil
+	}
+	if err := c.names(s.from); err != nil || s.owner == nil {
+		return err
+	}
+	return c.names(s.owner)
+}
+
+// names reports whether a member is of the host that the certificate is for. No member (nil) is not.
+func (c caller) names(p *nodepb.Peer) error {
+	if host, _, err := net.SplitHostPort(p.GetAddress()); err == nil && c.leaf.VerifyHostname(host) == nil {
+		return nil
+	}
+	return status.Errorf(codes.PermissionDenied, "%v speaks for a member of %.100q, which is not on its certificate", c, p.GetAddress())
+}
+
+// ChecksAnswers reports whether CheckAnswer has anything to do.
+func (g *Guard) ChecksAnswers() bool { return g.host.mode == certificates }
+
+// CheckAnswer verifies that a peer answers for itself: what it says of itself must be on its certificate. p is its end of
+// the connection.
+func (g *Guard) CheckAnswer(p *peer.Peer, method string, answer any) error {
+	c := g.host.callerOf(p)
+	a, ok := answer.(interface{ GetReply() *nodepb.Reply })
+	if !ok || c.leaf == nil {
+		return nil // the handshake has failed, or there is no statement
+	}
+	members := []*nodepb.Peer{a.GetReply().GetSelf(), nil}
+	if s, ok := answer.(*nodepb.SurveyResponse); ok {
+		members[1] = s.GetOwnership().GetOwner()
+	}
+	for _, m := range members {
+		if m == nil {
+			continue
+		}
+		if err := c.names(m); err != nil {
+			g.refuse(Identity, c, method, err)
+			return err
+		}
+	}
+	return nil
+}
