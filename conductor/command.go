@@ -45,6 +45,7 @@ type options struct {
 	jaegerUI  string
 	grafana   string
 	dataDir   string
+	memory    string
 	record    string
 	nodes     access.ClientSettings // how this conductor proves itself to node hosts, and verifies them
 	ingest    ingest.Config
@@ -112,6 +113,7 @@ func (o *options) pageFlags(flags *pflag.FlagSet) {
 	flags.StringSliceVar(&o.allowHost, "allow-host", nil, "further `name` by which the page, the API and the OTLP/HTTP port may be called (repeatable)")
 	flags.StringVar(&o.ingest.TLS.CertFile, "tls-cert", "", "`file` with the certificate (PEM) of the page and the OTLP ports")
 	flags.StringVar(&o.ingest.TLS.KeyFile, "tls-key", "", "`file` with its key (PEM)")
+	flags.StringVar(&o.memory, "memory", "", "`size` of the memory to use, such as 512MiB (default $GOMEMLIMIT, else nine tenths of the control group's or a quarter of the machine's)")
 	flags.StringVar(&o.jaegerUI, "jaeger-ui", "", "`URL` of Jaeger's page, for links to traces")
 	flags.StringVar(&o.grafana, "grafana", "", "`URL` of Grafana, for links to dashboards")
 }
@@ -170,6 +172,9 @@ func (o *options) checkPage() error {
 	}
 	if (o.ingest.TLS.CertFile == "") != (o.ingest.TLS.KeyFile == "") {
 		return errors.New("--tls-cert and --tls-key go together: give both or none")
+	}
+	if _, err := o.budget(); err != nil {
+		return err
 	}
 	return o.checkTokens()
 }

@@ -432,9 +432,11 @@ func TestUsage(t *testing.T) {
 		code int
 		says string
 	}{
-		{append(free, "--http", port), 2, "--http " + port + ".*in use"},
+		{append(free, "--http", port), 2, "page and API: address " + port + " is already in use.*--http"},
 		{append(free, "--otlp-grpc", port), 2, port + ".*in use"},
 		{append(free, "--otlp-http", port), 2, port + ".*in use"},
+		{append(free, "--memory", "100MiB"), 2, `100 MiB of memory \(--memory\) is too little: the conductor needs 128 MiB`},
+		{append(free, "--memory", "much"), 2, `--memory "much": expected a size such as 512MiB`},
 		{append(free, "--http", "nonsense"), 2, `--http "nonsense": want HOST:PORT`},
 		{append(free, "--otlp-grpc", "127.0.0.1:http2"), 2, `--otlp-grpc "127.0.0.1:http2": "http2" is no port number`},
 		{append(free, "--jaeger-ui", "localhost"), 2, `--jaeger-ui "localhost": want a URL`},

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"chordconductor/conductor/internal/connlimit"
 	"chordconductor/conductor/replay"
 	"chordconductor/node/env/access"
 )
@@ -106,7 +107,7 @@ func startReplay(o options, p *replay.Player, log *slog.Logger) (c *conductor, e
 		c.token = newToken()
 	}
 	if c.page, err = net.Listen("tcp", o.http); err != nil {
-		return nil, fmt.Errorf("--http %s: %w; choose another address with --http", o.http, err)
+		return nil, connlimit.ListenError("page and API", o.http, "--http", err)
 	}
 	begun := c
 	defer func() {
@@ -114,6 +115,10 @@ func startReplay(o options, p *replay.Player, log *slog.Logger) (c *conductor, e
 			err = errors.Join(err, begun.abandon())
 		}
 	}()
+	if c.memory, err = o.budget(); err != nil {
+		return nil, err
+	}
+	c.memory.Enforce()
 	if err := c.listen(p.Clock); err != nil {
 		return nil, err
 	}

@@ -19,7 +19,9 @@ import (
 	"chordconductor/conductor/hub"
 	"chordconductor/conductor/hub/hubpb"
 	"chordconductor/conductor/ingest"
+	"chordconductor/conductor/internal/connlimit"
 	"chordconductor/conductor/live"
+	"chordconductor/conductor/memory"
 	"chordconductor/conductor/recording"
 	"chordconductor/conductor/replay"
 	"chordconductor/conductor/sim"
@@ -69,6 +71,7 @@ type conductor struct {
 	options
 	open   bool // on loopback: no token is asked for
 	token  string
+	memory *memory.Budget
 	log    *slog.Logger
 	page   net.Listener
 	own    *ownTelemetry
@@ -93,8 +96,12 @@ func start(o options, log *slog.Logger) (c *conductor, err error) {
 	if !c.open && c.token == "" {
 		c.token = newToken()
 	}
+	if c.memory, err = o.budget(); err != nil {
+		return nil, err
+	}
+	c.memory.Enforce()
 	if c.page, err = net.Listen("tcp", o.http); err != nil {
-		return nil, fmt.Errorf("--http %s: %w; choose another address with --http", o.http, err)
+		return nil, connlimit.ListenError("page and API", o.http, "--http", err)
 	}
 	begun := c // the result is nil by the time an error returns
 	defer func() {
@@ -110,6 +117,7 @@ func start(o options, log *slog.Logger) (c *conductor, err error) {
 	}
 	in := o.ingest
 	in.Names = c.names(in.HTTP)
+	in.Memory = c.memory
 	in.Spans, in.Logger, in.Meter = c.watch.Spans, log, c.own.meter("chordconductor/conductor/ingest")
 	if o.dataDir != "" {
 		in.QueueDir = filepath.Join(o.dataDir, "queue")
@@ -142,7 +150,7 @@ func start(o options, log *slog.Logger) (c *conductor, err error) {
 
 // listen makes the ring view and its history, on a clock.
 func (c *conductor) listen(now func() time.Time) (err error) {
-	if c.past, err = history.Open(history.Options{Dir: c.dataDir, Logf: c.logf, Meter: c.own.meter("chordconductor/conductor/history")}); err != nil {
+	if c.past, err = history.Open(history.Options{Dir: c.dataDir, MaxBytes: c.historyBytes(), Logf: c.logf, Meter: c.own.meter("chordconductor/conductor/history")}); err != nil {
 		return err
 	}
 	var dir string
@@ -153,7 +161,7 @@ func (c *conductor) listen(now func() time.Time) (err error) {
 		return err
 	}
 	c.watch = sim.NewWatch()
-	c.live, err = live.New(live.Config{Recorder: recorders{c.watch, c.past}, Meter: c.own.meter("chordconductor/conductor/live"), Now: now})
+	c.live, err = live.New(live.Config{QueueMemory: c.memory.Events, FeedMemory: c.memory.Feed, Recorder: recorders{c.watch, c.past}, Meter: c.own.meter("chordconductor/conductor/live"), Now: now})
 	return err
 }
 
@@ -189,7 +197,7 @@ func (c *conductor) assemble() error {
 	site := web.Config{
 		Version: version(), Source: c.live, Clients: c.hub.Clients, Hub: c.hub, Assets: client.Dist(),
 		Open: c.open, Token: c.token, ViewToken: c.viewToken, Audit: c.audit, Names: c.names(c.http), TLS: c.options.ingest.TLS.CertFile != "",
-		Past: c.past, Logf: c.logf,
+		Past: c.past, Logf: c.logf, Memory: c.memoryNow,
 	}
 	if c.lab != nil {
 		site.Control, site.Ingest = c.lab, c.ingest.Stats

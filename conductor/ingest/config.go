@@ -94,6 +94,9 @@ func (c Config) withDefaults() (Config, error) {
 	if c.MaxRequestBytes <= 0 {
 		c.MaxRequestBytes = defaultMaxRequestBytes
 	}
+	if c.Memory != nil && c.QueueBytes <= 0 { // three queues, of bytes as they are sent: decoded they take some four times as many
+		c.QueueBytes = min(defaultQueueBytes, c.Memory.Forward.Limit()/12)
+	}
 	if c.Memory != nil { // what one connection may hold while it is received
 		c.MaxRequestBytes = min(c.MaxRequestBytes, c.Memory.Receive.Limit()/4-2*openCost)
 	}

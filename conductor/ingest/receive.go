@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -61,11 +60,8 @@ func (s *Server) listen(ctx context.Context, cfg Config, name, flag, address str
 		return "", fmt.Errorf("OTLP over TLS: %w", err)
 	}
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
-	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
-		return "", fmt.Errorf("%s: address %s is already in use, perhaps by another conductor or Collector; choose another with %s", name, address, flag)
-	case err != nil:
-		return "", fmt.Errorf("%s: cannot listen on %s (%s): %w", name, address, flag, err)
+	if err != nil {
+		return "", connlimit.ListenError(name, address, flag, err)
 	}
 	p.gate, p.pipeline, p.troubles = s.gate, s.pipeline, s.troubles
 	p.stop = make(chan struct{})

@@ -7,6 +7,7 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
+	"chordconductor/conductor/memory"
 	"chordconductor/node/chord"
 	"chordconductor/otel/chordevent"
 )
@@ -81,12 +82,17 @@ type feed struct {
 	mu      sync.Mutex
 	entries [feedSize]arrival // guarded by mu; the event of sequence number n is at n % feedSize
 	last    uint64            // guarded by mu; newest sequence number
+	first   uint64            // guarded by mu; oldest that is still there
+	bytes   int64             // guarded by mu; what they take
+	memory  *memory.Share     // of it; nil: only their number is bounded
 }
 
 // An arrival is an event and when it came.
 type arrival struct {
 	ev chordevent.Event
 	at time.Time
+
+	bytes int64 // of memory
 }
 
 func (a *arrival) describe(seq uint64) FeedEvent {
@@ -96,20 +102,30 @@ func (a *arrival) describe(seq uint64) FeedEvent {
 }
 
 func (f *feed) add(ev *chordevent.Event, at time.Time) {
+	a := arrival{ev: *ev, at: at}
+	if f.memory != nil {
+		a.bytes = ev.MemorySize()
+	}
 	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.last++
-	f.entries[f.last%feedSize] = arrival{*ev, at}
-	f.mu.Unlock()
+	f.first = max(f.first, 1)
+	for f.first < f.last && (f.last-f.first >= feedSize || f.memory != nil && f.bytes+a.bytes > f.memory.Limit()) {
+		gone := &f.entries[f.first%feedSize]
+		f.bytes -= gone.bytes
+		*gone = arrival{}
+		f.first++
+	}
+	f.entries[f.last%feedSize] = a
+	f.bytes += a.bytes
+	f.memory.Set(f.bytes)
 }
 
 // read returns the events of the numbers from first up to and including last that are still there.
 func (f *feed) read(first, last uint64) []FeedEvent {
 	f.mu.Lock()
 	last = min(last, f.last)
-	first = max(first, 1)
-	if f.last > feedSize {
-		first = max(first, f.last-feedSize+1)
-	}
+	first = max(first, f.first, 1)
 	if first > last {
 		f.mu.Unlock()
 		return nil
@@ -135,7 +151,7 @@ func (f *feed) about(id chord.ID, limit int) []FeedEvent {
 	}
 	var found []numbered
 	f.mu.Lock()
-	for seq := f.last; seq > 0 && f.last-seq < feedSize && len(found) < limit; seq-- {
+	for seq := f.last; seq > 0 && seq >= f.first && len(found) < limit; seq-- {
 		ev := &f.entries[seq%feedSize]
 		if peer, _ := concerned(ev.ev.Body); ev.ev.Node.ID == id || peer.Real() && peer.ID == id {
 			found = append(found, numbered{seq, *ev})

@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"chordconductor/conductor/lookups"
+	"chordconductor/conductor/memory"
 	"chordconductor/conductor/ring"
 	"chordconductor/node/chord"
 	"chordconductor/otel/chordevent"
@@ -37,11 +38,14 @@ const (
 // Config is what a Live needs. The zero value is usable.
 type Config struct {
 	Ring       ring.Options
-	Epoch      string       // names this run; empty: a random one
-	QueueLimit int          // events waiting to be folded, at most; 0: 65,536
-	SpanLimit  int          // lookup spans waiting, at most; 0: 16,384
-	Recorder   Recorder     // told of everything the fold is told of; nil: nothing is recorded
-	Meter      metric.Meter // for the conductor's own metrics; nil: none
+	Epoch      string // names this run; empty: a random one
+	QueueLimit int    // events waiting to be folded, at most; 0: 65,536
+	// QueueMemory is what the events may take that wait, FeedMemory what those may take that can be read back; nil: only
+	// their numbers are bounded.
+	QueueMemory, FeedMemory *memory.Share
+	SpanLimit               int          // lookup spans waiting, at most; 0: 16,384
+	Recorder                Recorder     // told of everything the fold is told of; nil: nothing is recorded
+	Meter                   metric.Meter // for the conductor's own metrics; nil: none
 	// Now is the clock that events' timestamps are compared with. nil: time.Now. A replay or a simulation has its own; it
 	// must not go back.
 	Now func() time.Time
@@ -92,6 +96,7 @@ type published struct {
 type batch struct {
 	events  []chordevent.Event
 	arrived time.Time
+	bytes   int64 // of memory
 }
 
 type sideBatch struct {
@@ -128,6 +133,7 @@ func New(cfg Config) (*Live, error) {
 		memory:    recent[lookups.Lookup]{limit: lookupsRemembered},
 		samples:   recent[Sample]{limit: samplesKept},
 	}
+	l.feed.memory = cfg.FeedMemory
 	l.latest.Store(&published{view: l.ring.View(), stats: Stats{LookupsSampled: -1}})
 	if cfg.Meter != nil {
 		var err error
@@ -169,15 +175,20 @@ func (l *Live) Run(ctx context.Context) error {
 
 // fold applies all that waits.
 func (l *Live) fold(ctx context.Context) {
-	for _, b := range l.events.take() {
+	taken := l.events.take()
+	for i, b := range taken {
 		l.apply(ctx, b)
+		taken[i] = batch{} // the queue keeps the slice
+		l.cfg.QueueMemory.Give(b.bytes)
 		l.events.done(len(b.events))
 		if time.Since(l.published) >= publishEvery {
 			l.publish()
 		}
 	}
 	now := l.cfg.Now()
-	for _, b := range l.side.take() {
+	side := l.side.take()
+	for i, b := range side {
+		side[i] = sideBatch{}
 		for _, s := range b.spans {
 			l.assembler.Add(s, now)
 		}
@@ -259,7 +270,18 @@ func (l *Live) Offer(events []chordevent.Event, arrived time.Time) error {
 	if len(events) == 0 {
 		return nil
 	}
-	err := l.events.put(batch{events, arrived}, len(events))
+	var bytes int64
+	if l.cfg.QueueMemory != nil {
+		for i := range events {
+			bytes += events[i].MemorySize()
+		}
+	}
+	err := ErrFull
+	if l.cfg.QueueMemory.Take(bytes) {
+		if err = l.events.put(batch{events, arrived, bytes}, len(events)); err != nil {
+			l.cfg.QueueMemory.Give(bytes)
+		}
+	}
 	if err != nil {
 		l.counts.refused.Add(uint64(len(events)))
 	}

@@ -38,7 +38,8 @@ func (q *queue[T]) put(item T, n int) error {
 	return nil
 }
 
-// take removes all that waits. The slice is valid until the next call. Its units count until done is told of them.
+// take removes all that waits. The slice is valid until the next call, and the caller clears what it is through with, or
+// events would be kept that nobody needs. Units count until done is called for them.
 func (q *queue[T]) take() []T {
 	q.mu.Lock()
 	defer q.mu.Unlock()

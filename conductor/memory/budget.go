@@ -3,6 +3,7 @@ package memory
 import (
 	"fmt"
 	"math"
+	"os"
 	"runtime/debug"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
@@ -20,8 +21,7 @@ const (
 	machineShare = 0.25
 )
 
-// A Budget is the memory of the process, and its shares. What gives way when a share is used up stands beside it; what
-// gives way first of all, across them, is what the garbage collector cannot free: see docs/operations.md.
+// A Budget is the memory of the process, and its shares. What gives way when a share is used up stands beside it.
 type Budget struct {
 	Limit  int64
 	Source string // where the limit comes from, for people
@@ -29,18 +29,13 @@ type Budget struct {
 	Receive *Share // bodies of requests being received: further ones are refused, to be sent again
 	Decode  *Share // requests being decoded: likewise
 	Events  *Share // events that wait for the fold: likewise
-	Fold    *Share // the ring's members: those gone longest are forgotten, then events that need more are refused
 	Feed    *Share // recent events: the oldest are dropped
-	Lookups *Share // lookups being put together, and recent ones: the oldest are dropped
-	Seek    *Share // the ring as it was, for whoever looks at the past: like Fold
 	History *Share // what was recorded and is kept in memory: the oldest is dropped
 	Forward *Share // what is passed on and waits: what comes is dropped
-	Clients *Share // WebSocket clients' frames: the client that is furthest behind is sent away
-	Readers *Share // answers of the API: further ones are refused, to be asked for again
 }
 
-// shares is the division in thousandths of the limit. What is left over is room for garbage, stacks, buffers of
-// connections and what estimates miss.
+// shares is the division in thousandths of the limit. What is left over is room for the parts that are bounded in counts
+// (the fold's members, lookups, clients), for garbage, stacks, buffers of connections and what estimates miss.
 func (b *Budget) shares() []struct {
 	share **Share
 	name  string
@@ -51,9 +46,8 @@ func (b *Budget) shares() []struct {
 		name  string
 		part  int64
 	}{
-		{&b.Receive, "receive", 60}, {&b.Decode, "decode", 100}, {&b.Events, "events", 40}, {&b.Fold, "fold", 100},
-		{&b.Feed, "feed", 20}, {&b.Lookups, "lookups", 25}, {&b.Seek, "seek", 80}, {&b.History, "history", 80},
-		{&b.Forward, "forward", 45}, {&b.Clients, "clients", 40}, {&b.Readers, "readers", 40},
+		{&b.Receive, "receive", 60}, {&b.Decode, "decode", 100}, {&b.Events, "events", 40},
+		{&b.Feed, "feed", 20}, {&b.History, "history", 80}, {&b.Forward, "forward", 45},
 	}
 }
 
@@ -72,7 +66,7 @@ func New(limit int64, source string) (*Budget, error) {
 // Default is the budget of a process to which nobody gave one: GOMEMLIMIT if that is set, else a share of the control
 // group's memory or of the machine's.
 func Default() (*Budget, error) {
-	if limit := debug.SetMemoryLimit(-1); limit < math.MaxInt64 {
+	if limit := debug.SetMemoryLimit(-1); os.Getenv("GOMEMLIMIT") != "" && limit < math.MaxInt64 {
 		return New(limit, "GOMEMLIMIT")
 	}
 	if group, err := memlimit.FromCgroup(); err == nil && group < math.MaxInt64 {

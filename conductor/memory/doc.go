@@ -1,5 +1,4 @@
-// Package memory divides the memory that the conductor may use among its parts, so that together they stay within it
-// whatever they are sent.
+// Package memory divides the memory that the conductor may use among those of its parts whose use others decide in bytes.
 //
 // A Budget has one Share for each part. A part takes from its share before it allocates what others decide the size of,
 // and gives back what it lets go. A share that is used up refuses, and its part lets something go first: what that is

@@ -66,13 +66,14 @@ func TestShare(t *testing.T) {
 }
 
 func TestDefaultFollowsGOMEMLIMIT(t *testing.T) {
+	t.Setenv("GOMEMLIMIT", "300MiB") // which the runtime has read at the start
 	before := debug.SetMemoryLimit(300 << 20)
 	defer debug.SetMemoryLimit(before)
 	b, err := Default()
 	if err != nil || b.Limit != 300<<20 || b.Source != "GOMEMLIMIT" {
 		t.Fatalf("%+v, %v", b, err)
 	}
-	debug.SetMemoryLimit(before)
+	t.Setenv("GOMEMLIMIT", "")
 	if b, err = Default(); err != nil || b.Limit < Least {
 		t.Fatalf("%+v, %v", b, err)
 	}

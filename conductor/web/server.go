@@ -18,6 +18,7 @@ import (
 	"chordconductor/conductor/internal/connlimit"
 	"chordconductor/conductor/live"
 	"chordconductor/conductor/lookups"
+	"chordconductor/conductor/memory"
 	"chordconductor/conductor/ring"
 )
 
@@ -53,13 +54,14 @@ type Past interface {
 type Config struct {
 	Version string
 	Source  Source
-	Control Control             // nil: no commands
-	Replay  Replay              // nil: no recording is played
-	Past    Past                // nil: not kept
-	Ingest  func() ingest.Stats // nil: not told
-	Clients func() int          // WebSocket clients; nil: not told
-	Hub     http.Handler        // nil: no WebSocket
-	Assets  fs.FS               // the built page
+	Control Control               // nil: no commands
+	Replay  Replay                // nil: no recording is played
+	Past    Past                  // nil: not kept
+	Ingest  func() ingest.Stats   // nil: not told
+	Memory  func() *memory.Budget // as it stands; nil: not divided
+	Clients func() int            // WebSocket clients; nil: not told
+	Hub     http.Handler          // nil: no WebSocket
+	Assets  fs.FS                 // the built page
 
 	Open  bool   // on loopback: no token is asked for
 	Token string // asked for unless Open

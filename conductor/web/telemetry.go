@@ -10,6 +10,7 @@ import (
 	"chordconductor/conductor/ingest"
 	"chordconductor/conductor/live"
 	"chordconductor/conductor/lookups"
+	"chordconductor/conductor/memory"
 )
 
 // maxEvents bounds one answer of /api/events; /api/lookups has the same bound.
@@ -158,9 +159,16 @@ type statsJSON struct {
 	LookupsSampled float64           `json:"lookups_sampled"` // share that arrives as traces; -1: unknown
 
 	Ingest  *ingest.Stats `json:"ingest,omitempty"`
+	Memory  *memoryJSON   `json:"memory,omitempty"`
 	History *historyJSON  `json:"history,omitempty"`
 	Clients *int          `json:"websocket_clients,omitempty"`
 	Samples []sampleJSON  `json:"samples"` // the last minute, a second apart
+}
+
+type memoryJSON struct {
+	Limit  int64          `json:"limit_bytes"`
+	Source string         `json:"source"` // where the limit comes from
+	Parts  []memory.Usage `json:"parts"`
 }
 
 type historyJSON struct {
@@ -196,6 +204,10 @@ func (s *Server) stats(w http.ResponseWriter, r *http.Request) {
 		Foreign: st.Foreign, RefusedMembers: st.RefusedMembers,
 		EventRate: st.EventRate, SpanRate: st.SpanRate, QueueEvents: st.QueueEvents, QueueLimit: st.QueueLimit,
 		SpansDropped: st.SpansDropped, LookupsSampled: st.LookupsSampled, Samples: []sampleJSON{},
+	}
+	if s.cfg.Memory != nil {
+		b := s.cfg.Memory()
+		out.Memory = &memoryJSON{b.Limit, b.Source, b.Usage()}
 	}
 	if s.cfg.Ingest != nil {
 		in := s.cfg.Ingest()

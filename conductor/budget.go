@@ -1,0 +1,43 @@
+package main
+
+import (
+	"fmt"
+
+	"chordconductor/conductor/memory"
+)
+
+// maxMemoryHistory is what the history takes in memory at most, however much there is: an hour of a ring of 1,000.
+const maxMemoryHistory = 256 << 20
+
+// budget is the memory that the conductor may use: what --memory says, or else what the process has.
+func (o *options) budget() (*memory.Budget, error) {
+	if o.memory == "" {
+		return memory.Default()
+	}
+	limit, err := memory.Parse(o.memory)
+	if err != nil {
+		return nil, fmt.Errorf("--memory %w", err)
+	}
+	return memory.New(limit, "--memory")
+}
+
+// historyBytes is the bound of a history in memory; 0, the default of one on disk.
+func (c *conductor) historyBytes() int64 {
+	if c.dataDir != "" {
+		return 0
+	}
+	return min(c.memory.History.Limit(), maxMemoryHistory)
+}
+
+// memoryNow is the budget with what parts say of themselves.
+func (c *conductor) memoryNow() *memory.Budget {
+	if c.dataDir != "" {
+		return c.memory // history and queues are on disk
+	}
+	c.memory.History.Set(c.past.Stats().Bytes)
+	if c.ingest != nil {
+		st := c.ingest.Stats()
+		c.memory.Forward.Set(4 * (st.Traces.QueueBytes + st.Metrics.QueueBytes + st.Logs.QueueBytes)) // decoded
+	}
+	return c.memory
+}

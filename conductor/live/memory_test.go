@@ -1,0 +1,101 @@
+package live
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"chordconductor/conductor/internal/otlptest"
+	"chordconductor/conductor/memory"
+	"chordconductor/node/chord"
+	"chordconductor/otel/chordevent"
+)
+
+// fat is a member's list of as many peers, with as long addresses, as an event may carry.
+func fat(m *otlptest.Member) chordevent.Event {
+	list := make([]chordevent.PeerRef, chordevent.MaxSuccessors)
+	for i := range list {
+		list[i] = chordevent.PeerRef{Peer: chord.Peer{ID: chord.ID{byte(i), 1}, Addr: strings.Repeat("a", chordevent.MaxText), Incarnation: 1}}
+	}
+	return m.Says(time.Now(), chordevent.SuccessorsChanged{Successors: list})
+}
+
+// The queue is bounded in bytes: few fat events fill it, and their memory is free again once they are folded.
+func TestQueueIsBoundedInBytes(t *testing.T) {
+	share := memory.NewShare("events", 1<<20)
+	l, err := New(Config{QueueMemory: share})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := otlptest.NewMember(0, 1, 1)
+	taken := 0
+	for ; taken < 1000; taken++ {
+		if err := l.Offer([]chordevent.Event{fat(m)}, time.Now()); err != nil {
+			if !errors.Is(err, ErrFull) {
+				t.Fatal(err)
+			}
+			break
+		}
+	}
+	if taken < 5 || taken > 20 || share.Used() > share.Limit() {
+		t.Errorf("%d events of some 80 kB each were taken, %d bytes of %d", taken, share.Used(), share.Limit())
+	}
+	l.fold(context.Background())
+	if share.Used() != 0 {
+		t.Errorf("%d bytes are held after all was folded", share.Used())
+	}
+	if err := l.Offer([]chordevent.Event{fat(m)}, time.Now()); err != nil {
+		t.Errorf("afterwards: %v", err)
+	}
+}
+
+// What was folded is not kept by the queue.
+func TestQueueLetsGo(t *testing.T) {
+	l, err := New(Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := otlptest.NewMember(0, 1, 1)
+	for range 3 {
+		for range 10 {
+			if err := l.Offer([]chordevent.Event{fat(m)}, time.Now()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		l.fold(context.Background())
+		for _, kept := range [][]batch{l.events.items[:cap(l.events.items)], l.events.spare[:cap(l.events.spare)]} {
+			for _, b := range kept {
+				if b.events != nil {
+					t.Fatal("events that were folded are still there")
+				}
+			}
+		}
+	}
+}
+
+// The feed is bounded in bytes: fat events push older ones out, and the numbers stay right.
+func TestFeedIsBoundedInBytes(t *testing.T) {
+	share := memory.NewShare("feed", 1<<20)
+	f := &feed{memory: share}
+	m := otlptest.NewMember(0, 1, 1)
+	const n = feedSize + 500
+	for i := range n {
+		ev := m.Says(time.Now(), chordevent.Joined{})
+		if i%10 == 0 {
+			ev = fat(m)
+		}
+		f.add(&ev, time.Now())
+		if share.Used() > share.Limit() {
+			t.Fatalf("the feed takes %d bytes of %d", share.Used(), share.Limit())
+		}
+	}
+	got := f.read(1, n)
+	if len(got) < 20 || len(got) > 500 || got[len(got)-1].Seq != n || got[0].Seq != n-uint64(len(got))+1 {
+		t.Errorf("%d events are there, %d to %d", len(got), got[0].Seq, got[len(got)-1].Seq)
+	}
+	if about := f.about(m.Peer.ID, n); len(about) != len(got) {
+		t.Errorf("%d events of %d are about the member", len(about), len(got))
+	}
+}
