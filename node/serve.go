@@ -105,19 +105,32 @@ func serve(ctx context.Context, end *ending, o *options) error {
 	return leave(host)
 }
 
-// leave makes the members leave. When that cannot be done the program ends all the same: it was told to.
+// leave makes the members leave. When that cannot be done the program ends all the same: it was told to. Without room at
+// the hosts that stay it tries again until the limit, and serves meanwhile.
 func leave(host *member.Host) error {
 	ctx, cancel := context.WithTimeout(context.Background(), leaveLimit)
 	defer cancel()
-	switch err := host.Leave(ctx); {
-	case errors.Is(err, keeper.ErrLastHost):
-		say("the ring ends with its last host, and its keys with it")
-		host.Abandon(ctx)
-		return nil
+	keys, err := host.End(ctx)
+	for warned := false; errors.Is(err, keeper.ErrNoRoom); keys, err = host.End(ctx) {
+		if !warned {
+			warned = true
+			say("not leaving yet: %s", oneLine(err))
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Second):
+			continue
+		}
+		break
+	}
+	switch {
 	case err != nil:
 		err = fmt.Errorf("not all members left gracefully: %w%s", err, cost(host))
 		host.Crash()
 		return err
+	case keys > 0:
+		say("the ring ends, since none of its hosts stays, and %d key(s) end with this one", keys)
+		return nil
 	}
 	say("left")
 	return nil

@@ -89,11 +89,12 @@ func (k *Keeper) route(id chord.ID) (to chord.Peer, released string, mine bool) 
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	in := k.ins.covering(id)
 	switch {
 	case k.Owns(id):
 		return chord.Peer{}, "", true
-	case k.in != nil && k.in.covers(id):
-		return k.in.source, "", false
+	case in != nil:
+		return in.source, "", false
 	case k.out != nil && k.out.released && k.out.covers(id):
 		return k.out.receiver, k.out.id, false
 	}

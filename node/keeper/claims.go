@@ -93,3 +93,8 @@ func (c claims) covering(id chord.ID) (claim, bool) {
 func (c *claims) bury(o ownership) {
 	*c = slices.DeleteFunc(*c, func(old claim) bool { return old.overlaps(o) })
 }
+
+// forget drops what an owner is believed to own.
+func (c *claims) forget(owner chord.Peer) {
+	*c = slices.DeleteFunc(*c, func(old claim) bool { return old.owner == owner })
+}

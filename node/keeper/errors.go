@@ -18,8 +18,11 @@ var (
 	ErrUnavailable error = &failure{codes.Unavailable, "no owner reachable in time"}
 )
 
-// ErrLastHost is why the last host of a ring does not leave.
-var ErrLastHost = errors.New("the last host of the ring does not leave: nobody is there to take its keys")
+// ErrLastHost is why the last host of a ring does not leave: no member stays that could take its keys.
+var ErrLastHost = errors.New("no member of the ring stays to take the keys")
+
+// ErrNoRoom is why a leave is refused: the members that stay lack memory for what is handed over.
+var ErrNoRoom = errors.New("no room for the keys at the members that stay")
 
 type failure struct {
 	code codes.Code

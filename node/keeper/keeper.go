@@ -37,9 +37,8 @@ type Keeper struct {
 	started bool
 	ended   bool              // the task that tends the register is over, and with it the member
 	join    trace.SpanContext // the join that started it; not valid: none, or its trace is not kept
-	leaving bool
-	stay    time.Time // when a leaver that has handed over everything and is still here is a member again; zero: no such
-	owned   bool      // the register has been filled before in this life
+	leaving bool              // it takes no moves of leavers and no copies any more; set by Leaving
+	owned   bool              // the register has been filled before in this life
 
 	unclean bool         // the range may have records elsewhere that are not here yet
 	soils   int64        // how often it was made so
@@ -58,11 +57,13 @@ type Keeper struct {
 	reclaims  []time.Time // when this member, taken for dead, last took its range back; at most maxReclaims
 	doubt     bool        // the owner of the range below seems to own nothing
 
-	out      *outgoing // the one handover to another member, until its commit is over
-	in       *incoming // the one handover from another member
-	released string    // the last outgoing move that was released
-	taken    string    // the last incoming move that made this member responsible
-	moves    int64     // outgoing moves so far, to number them
+	out      *outgoing  // the one handoff to another member, until its commit is over
+	ins      incomings  // handoffs from other members: several from leavers below, or one
+	released string     // the last outgoing move that was released
+	handed   chord.Peer // its receiver
+	taken    []string   // the latest incoming moves that made this member responsible; at most maxTaken
+	moves    int64      // outgoing moves so far, to number them
+	promises []promise  // room kept for leavers that have not begun yet; at most maxIncoming
 
 	ownerless time.Time     // since when the range below, or with an empty register the whole ring, has no known owner
 	sweep     time.Time     // when leftovers are looked for next

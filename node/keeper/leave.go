@@ -7,99 +7,238 @@ import (
 	"time"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/nodepb"
 	"chordconductor/otel/chordevent"
 )
 
-// Leave hands over the member's range to its successor, and then waits until the owners of all else that is held here
-// say that R other hosts have it. After that nothing here is needed. It gives up at the deadline, or when ctx ends. On an
-// error the member stays, and claims its range back if it has been handed over.
-func (k *Keeper) Leave(ctx context.Context, deadline time.Time) error {
+// Leaving says whether the member is about to leave. From then on it takes no leaver's range and no copies; what comes in
+// and has not been released is given up. With false it is a member like any other again, and claims back what it has
+// handed over.
+func (k *Keeper) Leaving(ctx context.Context, leaving bool) {
 	k.mu.Lock()
-	k.leaving, k.stay = true, time.Time{}
-	k.mu.Unlock()
-	err := k.handOver(ctx, deadline)
-	if err == nil {
-		err = k.giveUp(ctx, deadline)
+	k.leaving = leaving
+	var news []moveNews
+	if leaving {
+		news = k.dropIncoming()
 	}
-	k.mu.Lock()
-	k.leaving = err == nil
-	k.stay = k.env.Now().Add(k.cfg.LeaveLimit)
 	k.mu.Unlock()
+	k.tellIn(ctx, news...)
 	k.tendDue.Set()
-	return err
+	k.repairDue.Set()
 }
 
-// firstToLeave decides between two adjacent leavers, the second being the first one's successor: the successor goes
-// first, but across zero the member with the greater identifier does. So among any number of them somebody does.
-func firstToLeave(leaver, successor chord.Peer) bool { return leaver.ID.Compare(successor.ID) > 0 }
+// Room asks the member that will receive this one's range whether it has room for it, which is then kept for a while.
+func (k *Keeper) Room(ctx context.Context) error {
+	if k.reg.Load() == nil {
+		return nil
+	}
+	_, _, err := k.receiver(ctx)
+	if errors.Is(err, ErrNoRoom) || stopped(err) {
+		return err
+	}
+	return nil // whom to hand over to is another question, for when it leaves
+}
 
-const leavePause = 100 * time.Millisecond
+// Leave hands the member's range over, to the member that it returns, and then waits until the owners of all else that is held here say that R other
+// hosts have it. After that nothing here is needed. It ends with ErrLastHost if no member stays that could take the range,
+// with ErrNoRoom if none has room, at the deadline, or when ctx ends.
+func (k *Keeper) Leave(ctx context.Context, deadline time.Time) (receiver chord.Peer, err error) {
+	if err := k.handOver(ctx, deadline); err != nil {
+		return chord.Peer{}, err
+	}
+	k.mu.Lock()
+	receiver = k.handed
+	k.mu.Unlock()
+	return receiver, k.giveUp(ctx, deadline)
+}
 
-// handOver moves the whole range to the successor. It tries again whatever fails, except that the successor lacks memory.
+const (
+	leavePause    = 10 * time.Millisecond // before the second try; doubles up to maxLeavePause
+	maxLeavePause = 200 * time.Millisecond
+	// maxAsked bounds the members that a leaver asks to find one that stays. Beyond it the leave fails.
+	maxAsked = 1 << 14
+)
+
+// pause waits before another try, longer each time.
+func (k *Keeper) pause(gap *time.Duration) error {
+	*gap = min(max(2**gap, leavePause), maxLeavePause)
+	return k.env.Sleep(k.jitter(*gap))
+}
+
+// handOver moves the whole range to the receiver. It tries again whatever fails, but for want of a receiver or of room.
 func (k *Keeper) handOver(ctx context.Context, deadline time.Time) error {
-	for {
+	for gap := time.Duration(0); ; {
 		done, err := k.tryHandOver(ctx, deadline)
-		if done || stopped(err) || errors.Is(err, errFull) || errors.Is(err, ErrLastHost) {
+		if done || stopped(err) || errors.Is(err, ErrNoRoom) || errors.Is(err, ErrLastHost) {
 			return err
 		}
 		if ctx.Err() != nil || k.env.Now().After(deadline) {
-			return fmt.Errorf("leave: keys not handed over in time: %w", err)
+			return fmt.Errorf("keys not handed over in time: %w", err)
 		}
-		if err := k.env.Sleep(k.jitter(leavePause)); err != nil {
+		if err := k.pause(&gap); err != nil {
 			return err
 		}
 	}
 }
 
 func (k *Keeper) tryHandOver(ctx context.Context, deadline time.Time) (done bool, err error) {
-	live := k.member.State().Live()
 	k.mu.Lock()
-	own, busy := k.reg.Load(), k.out != nil || k.in != nil
+	own, busy := k.reg.Load(), k.out != nil || len(k.ins) > 0
 	k.mu.Unlock()
 	switch {
 	case own == nil && !busy:
 		return true, nil
 	case busy:
 		return false, errors.New("another move is on")
-	case len(live) == 0:
-		return false, ErrLastHost
 	}
-	successor := live[0]
-	s, err := k.survey(ctx, successor, k.self.ID, chordevent.SpanLeave)
-	switch {
-	case err != nil:
+	to, epoch, err := k.receiver(ctx)
+	if err != nil {
 		return false, err
-	case s.leaving && !firstToLeave(k.self, successor):
-		return false, fmt.Errorf("successor %s is leaving too, and goes first", successor.Addr)
-	case s.own == nil || s.own.from != k.self.ID:
-		return false, fmt.Errorf("successor %s does not yet own the next range", successor.Addr)
 	}
 	k.mu.Lock()
-	if now := k.reg.Load(); now != own || k.out != nil || k.in != nil {
+	if now := k.reg.Load(); now != own || k.out != nil || len(k.ins) > 0 {
 		k.mu.Unlock()
 		return false, errors.New("ownership changes")
 	}
-	move := k.beginOut(successor, k.self.ID, max(own.epoch, s.own.epoch)+1, chordevent.MoveLeave)
+	move := k.beginOut(to, k.self.ID, max(own.epoch, epoch)+1, chordevent.MoveLeave)
 	move.deadline = deadline
 	k.mu.Unlock()
-	return false, k.moveOut(ctx, move)
+	err = k.moveOut(ctx, move)
+	if errors.Is(err, errFull) {
+		err = fmt.Errorf("%w: %w", ErrNoRoom, err)
+	}
+	return false, err
 }
 
-// giveUp makes everything held here superfluous: each owner is told that this member leaves, and brings its range to
-// another host if need be.
-func (k *Keeper) giveUp(ctx context.Context, deadline time.Time) error {
-	for {
-		left, err := k.sweepLeftovers(ctx, true)
-		switch {
-		case stopped(err):
-			return err
-		case err == nil && left == 0:
-			return nil
-		case ctx.Err() != nil || k.env.Now().After(deadline):
-			return fmt.Errorf("leave: owners of %d ranges held here have not enough other copies in time: %w", left, err)
+// receiver finds the member that this one hands its range to, if it has one (chord.Receiver), and the epoch of what that
+// owns. The head
+// is asked first, since mostly it stays; then the others of the successor list, side by side; then those beyond.
+func (k *Keeper) receiver(ctx context.Context) (chord.Peer, int64, error) {
+	live := k.member.State().Live()
+	from, room := k.self.ID, int64(0)
+	if own := k.reg.Load(); own != nil {
+		k.mu.Lock()
+		from, room = own.from, k.store.Summary(own.from, k.self.ID).Bytes
+		k.mu.Unlock()
+	}
+	unready := false // a member stays, and owns nothing yet
+	for asked, next := 0, live[:min(len(live), 1)]; len(next) > 0; {
+		answers := make([]survey, len(next))
+		errs := make([]error, len(next))
+		if err := k.each(ctx, len(next), func(ctx context.Context, i int) {
+			answers[i], errs[i] = k.survey(ctx, next[i], k.self.ID, chordevent.SpanLeave, func(q *nodepb.SurveyRequest) {
+				q.Room, q.RoomFrom = room, from[:]
+			})
+		}); err != nil {
+			return chord.Peer{}, 0, err
 		}
-		if err := k.env.Sleep(k.jitter(leavePause)); err != nil {
-			return err
+		at := 0
+		to, found := chord.Receiver(next, func(chord.Peer) chord.Stance {
+			s, err := answers[at], errs[at]
+			at++
+			switch {
+			case err != nil:
+				return chord.Silent
+			case s.leaving:
+				return chord.Leaves
+			case s.own == nil:
+				unready = true
+				return chord.Silent
+			}
+			return chord.Stays
+		})
+		if found {
+			if answers[at-1].full {
+				return chord.Peer{}, 0, fmt.Errorf("%w: %s lacks room for %d bytes", ErrNoRoom, to.Addr, room)
+			}
+			return to, answers[at-1].own.epoch, nil
+		}
+		for _, err := range errs {
+			if err != nil && !errors.Is(err, errDead) {
+				return chord.Peer{}, 0, err
+			}
+		}
+		if asked += len(next); asked > maxAsked {
+			return chord.Peer{}, 0, fmt.Errorf("none of the next %d members stays", asked)
+		}
+		next = k.beyond(next, answers, live)
+	}
+	if unready {
+		return chord.Peer{}, 0, errors.New("no member that stays owns a range yet")
+	}
+	return chord.Peer{}, 0, ErrLastHost
+}
+
+// lonely returns ErrLastHost if no member stays any more.
+func (k *Keeper) lonely(ctx context.Context) error {
+	if _, _, err := k.receiver(ctx); errors.Is(err, ErrLastHost) {
+		return err
+	}
+	return nil
+}
+
+// beyond lists the members after those asked: the rest of the successor list, then what the farthest that answered names.
+func (k *Keeper) beyond(asked []chord.Peer, answers []survey, live []chord.Peer) []chord.Peer {
+	last := asked[len(asked)-1]
+	candidates := live
+	for i := len(answers) - 1; i >= 0; i-- {
+		if len(answers[i].successors) > 0 {
+			candidates = append(live[:len(live):len(live)], answers[i].successors...)
+			break
 		}
 	}
+	var next []chord.Peer
+	for _, p := range candidates {
+		if chord.Between(last.ID, p.ID, k.self.ID) {
+			next, last = append(next, p), p
+		}
+	}
+	return next
+}
+
+// prepare says that the receiver has everything, and waits for its turn.
+func (k *Keeper) prepare(ctx context.Context, m *outgoing) error {
+	k.mu.Lock()
+	m.sent = true
+	k.mu.Unlock()
+	for {
+		a, err := k.moveCall(ctx, m, nodepb.MoveRequest_PHASE_PREPARE, nil, chordevent.SpanKeysMove)
+		if err != nil || !a.Waits {
+			return err
+		}
+		// The receiver asks when the turn has come. Should that be lost, asking again is a sign of life both ways.
+		if err := m.turn.Wait(k.cfg.CallLimit); stopped(err) {
+			return err
+		}
+		k.mu.Lock()
+		released, aborted := m.released, m.aborted
+		k.mu.Unlock()
+		switch {
+		case released:
+			return nil
+		case aborted:
+			return errAborted
+		case ctx.Err() != nil:
+			return ctx.Err()
+		}
+		if to, _, err := k.receiver(ctx); err == nil && to != m.receiver {
+			return fmt.Errorf("%w: %s is nearer", errOvertaken, to.Addr)
+		}
+	}
+}
+
+// releaseInTurn releases a move whose receiver asks for it. mu is held; the caller tells the register.
+func (k *Keeper) releaseInTurn(id string) {
+	if m := k.out; m != nil && m.id == id && m.sent && !m.released && k.release(m) {
+		m.turn.Set()
+	}
+}
+
+// learnLeaver notes that a member is about to leave: it is no holder of copies any more. mu is held.
+func (k *Keeper) learnLeaver(p chord.Peer) {
+	if !hasLapsed(k.leavers, p, k.env.Now()) {
+		k.walk.next = time.Time{} // another host has to be found
+	}
+	k.leavers = lapse(k.leavers, p, k.env.Now().Add(k.cfg.LeaveLimit))
+	k.rewalk(k.member.State())
 }

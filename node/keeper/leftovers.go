@@ -2,6 +2,7 @@ package keeper
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -28,9 +29,8 @@ func (k *Keeper) sweepSoon() {
 	k.repairDue.Set()
 }
 
-// sweepLeftovers goes once around the circle and returns the number of ranges that could not be dropped yet. A leaver's
-// copies are all leftovers.
-func (k *Keeper) sweepLeftovers(ctx context.Context, leaving bool) (left int, err error) {
+// sweepLeftovers goes once around the circle and returns the number of ranges that could not be dropped yet.
+func (k *Keeper) sweepLeftovers(ctx context.Context) (left int, err error) {
 	at, end := k.self.ID, k.self.ID
 	if own := k.reg.Load(); own != nil {
 		end = own.from
@@ -39,7 +39,7 @@ func (k *Keeper) sweepLeftovers(ctx context.Context, leaving bool) (left int, er
 		return 0, nil // the whole circle is its own
 	}
 	for {
-		id, found := k.nextLeftover(at, end, leaving)
+		id, found := k.nextLeftover(at, end)
 		if !found {
 			return left, nil
 		}
@@ -47,7 +47,7 @@ func (k *Keeper) sweepLeftovers(ctx context.Context, leaving bool) (left int, er
 		if err != nil {
 			return left + 1, fmt.Errorf("owner of leftovers: %w", err)
 		}
-		dropped, to, err := k.settleLeftovers(ctx, owner, id, leaving)
+		dropped, to, err := k.settleLeftovers(ctx, owner, id)
 		if stopped(err) {
 			return left + 1, err
 		}
@@ -62,7 +62,7 @@ func (k *Keeper) sweepLeftovers(ctx context.Context, leaving bool) (left int, er
 }
 
 // nextLeftover finds the first record of (at, end] that is a leftover.
-func (k *Keeper) nextLeftover(at, end chord.ID, leaving bool) (id chord.ID, found bool) {
+func (k *Keeper) nextLeftover(at, end chord.ID) (id chord.ID, found bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	since := k.env.Now().Add(-k.fresh())
@@ -72,7 +72,7 @@ func (k *Keeper) nextLeftover(at, end chord.ID, leaving bool) (id chord.ID, foun
 			id, found = r.ID, true
 			return false
 		})
-		if !found || leaving {
+		if !found {
 			return id, found
 		}
 		known, ok := k.claims.covering(id)
@@ -88,7 +88,7 @@ func (k *Keeper) nextLeftover(at, end chord.ID, leaving bool) (id chord.ID, foun
 
 // settleLeftovers brings what the owner of a point lacks of its range, and drops the range if the owner allows. It
 // returns the range's end.
-func (k *Keeper) settleLeftovers(ctx context.Context, owner chord.Peer, id chord.ID, leaving bool) (dropped bool, to chord.ID, err error) {
+func (k *Keeper) settleLeftovers(ctx context.Context, owner chord.Peer, id chord.ID) (dropped bool, to chord.ID, err error) {
 	if owner == k.self {
 		return false, to, fmt.Errorf("%w: this member owns the range by now", errRefused)
 	}
@@ -114,11 +114,11 @@ func (k *Keeper) settleLeftovers(ctx context.Context, owner chord.Peer, id chord
 			return false, to, fmt.Errorf("%w: %s still lacks records", errRefused, owner.Addr)
 		}
 	}
-	if !leaving && k.reg.Load() == nil {
+	if k.reg.Load() == nil {
 		return false, to, nil // a range claimed anew may be this one
 	}
 	a, err := ask(k, ctx, owner, chordevent.SpanRepair, k.cfg.CallLimit, func(keys nodepb.KeysServer, call *nodepb.Call) (*nodepb.DiscardResponse, error) {
-		return keys.Discard(ctx, &nodepb.DiscardRequest{Call: call, Ownership: ownershipToWire(own), Leaving: leaving})
+		return keys.Discard(ctx, &nodepb.DiscardRequest{Call: call, Ownership: ownershipToWire(own)})
 	})
 	if err != nil || !a.Granted {
 		return false, to, err
@@ -132,7 +132,7 @@ func (k *Keeper) cut(whole arc, digest uint64) bool {
 	defer k.mu.Unlock()
 	for {
 		own := k.reg.Load()
-		mine := own != nil && own.arc().overlaps(whole) || k.in != nil && k.in.overlaps(whole)
+		mine := own != nil && own.arc().overlaps(whole) || k.ins.overlapping(whole) != nil
 		if mine || k.store.Summary(whole.from, whole.to).Digest != digest {
 			return false
 		}
@@ -152,19 +152,16 @@ func (k *Keeper) cut(whole arc, digest uint64) bool {
 // Discard says whether a member may drop its copy of this one's range: if R other hosts hold it at one digest, which a
 // holder of copies does that has been compared and has not missed a write since.
 func (k *Keeper) Discard(ctx context.Context, q *nodepb.DiscardRequest) (*nodepb.DiscardResponse, error) {
-	theirs, err := ownershipFromWire(k.space, q.Ownership)
-	if err != nil {
+	from, err := peerFromWire(k.space, q.GetCall().GetFrom())
+	if err == nil && q.Leaving && q.Held != nil {
+		return k.discardOfLeaver(ctx, from, q)
+	}
+	theirs, err2 := ownershipFromWire(k.space, q.Ownership)
+	if err = errors.Join(err, err2); err != nil {
 		return nil, malformed(err)
 	}
-	from, err := peerFromWire(k.space, q.GetCall().GetFrom())
-	if err != nil || theirs == nil {
+	if theirs == nil {
 		return nil, malformed(fmt.Errorf("question whether to drop a range: malformed"))
-	}
-	if q.Leaving {
-		k.mu.Lock()
-		k.leavers = lapse(k.leavers, from, k.env.Now().Add(k.cfg.LeaveLimit))
-		k.rewalk(k.member.State())
-		k.mu.Unlock()
 	}
 	k.hosts(ctx, k.cfg.Replicas-1) // so that the holders are as many as there can be
 	k.mu.Lock()
@@ -172,7 +169,7 @@ func (k *Keeper) Discard(ctx context.Context, q *nodepb.DiscardRequest) (*nodepb
 	own := k.reg.Load()
 	a := &nodepb.DiscardResponse{Reply: k.member.Reply()}
 	a.Granted = own != nil && own.owner == theirs.owner && own.epoch == theirs.epoch && !k.unclean &&
-		k.holder(from) == nil && k.allSynced() && k.spared(from, q.Leaving)
+		k.holder(from) == nil && k.allSynced() && k.spared(from, false)
 	if !a.Granted {
 		k.repairDue.Set()
 	}
@@ -193,7 +190,9 @@ func (k *Keeper) spared(p chord.Peer, leaving bool) bool {
 		return true
 	case leaving:
 		now := k.env.Now()
-		return !slices.ContainsFunc(k.walk.list, func(h chord.Peer) bool { return h != p && hasLapsed(k.dead, h, now) })
+		return !slices.ContainsFunc(k.walk.list, func(h chord.Peer) bool {
+			return h != p && hasLapsed(k.dead, h, now) && !hasLapsed(k.leavers, h, now)
+		})
 	}
 	return p.Addr == k.self.Addr || slices.ContainsFunc(k.holders, func(h holder) bool { return h.peer.Addr == p.Addr })
 }

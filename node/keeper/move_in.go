@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
@@ -24,12 +25,14 @@ type incoming struct {
 	reason chordevent.MoveReason
 
 	unclean     bool
-	prepared    bool // everything is here
+	prepared    bool  // everything is here
+	due         bool  // the source knows that it may release: the move is this member's from then on, whatever comes
+	room        int64 // bytes of the budget that are kept for what is still to come
 	heard       time.Time
 	keys, bytes int64
 
 	// The receiver's side of the move as a span, from the beginning that is agreed to until it is done or given up, by
-	// whichever call or silence that comes. There is one, since there is one incoming move; the member's end ends it too.
+	// whichever call or silence that comes; the member's end ends it too.
 	// Both are set before the move is the keeper's, and not changed.
 	ctx  context.Context
 	span trace.Span
@@ -39,6 +42,7 @@ var (
 	errAnew     = errors.New("its source has begun anew")
 	errAbandons = errors.New("its source has given it up")
 	errEnded    = errors.New("the member has ended")
+	errLeaving  = errors.New("the member is about to leave")
 )
 
 // moveNews is what there is to tell of an incoming move.
@@ -71,51 +75,60 @@ func (k *Keeper) Move(ctx context.Context, q *nodepb.MoveRequest) (*nodepb.MoveR
 	var news []moveNews
 	k.mu.Lock()
 	k.heardFrom(m.source)
-	current := k.in != nil && k.in.id == m.id && k.in.source == m.source
-	if current {
-		k.in.heard, k.in.unclean = k.env.Now(), m.unclean
+	current := k.ins.find(m.id, m.source)
+	if current != nil {
+		current.heard, current.unclean = k.env.Now(), m.unclean
 	}
 	switch q.Phase {
 	case nodepb.MoveRequest_PHASE_BEGIN:
-		if !current {
+		if m.reason == chordevent.MoveLeave {
+			k.learnLeaver(m.source)
+		}
+		if current == nil {
 			if !k.mayTake(m) {
 				a.Outcome = nodepb.MoveResponse_OUTCOME_REFUSED
 				break
 			}
-			if k.in != nil {
-				news = append(news, k.in.failed(errAnew))
+			if !k.keepRoom(m, q.Room) {
+				a.Outcome = nodepb.MoveResponse_OUTCOME_EXHAUSTED
+				break
+			}
+			if before := k.ins.from(m.source); before != nil {
+				news = append(news, k.endIn(before).failed(errAnew))
 			}
 			k.openIn(ctx, m)
-			k.in = m
+			k.ins = append(k.ins, m)
 			news = append(news, moveNews{of: m, event: m.event(chordevent.MoveStarted)})
 		}
 		a.Held = k.store.Summary(m.from, m.to).Count
 	case nodepb.MoveRequest_PHASE_RECORDS:
-		if !current && k.taken != m.id { // a write may still be on its way when the range has been released
+		if current == nil && !k.hasTaken(m.id) { // a write may still be on its way when the range has been released
 			a.Outcome = nodepb.MoveResponse_OUTCOME_UNKNOWN
 			break
 		}
-		if err = k.takeRecords(m, records); err == errFull {
+		if err = k.takeRecords(current, records); err == errFull {
 			a.Outcome, err = nodepb.MoveResponse_OUTCOME_EXHAUSTED, nil
 		}
 	case nodepb.MoveRequest_PHASE_PREPARE:
-		if !current {
+		if current == nil {
 			a.Outcome = nodepb.MoveResponse_OUTCOME_UNKNOWN
 			break
 		}
-		k.in.prepared = true
+		current.prepared = true
+		current.due = current.due || k.hasTurn(current)
+		a.Waits = !current.due
 	case nodepb.MoveRequest_PHASE_COMMIT:
 		switch {
-		case k.taken == m.id:
-		case current && k.in.prepared:
-			k.in.keys, k.in.bytes = m.keys, m.bytes // what the source has brought in all, however it came
-			news = append(news, k.activate())
+		case k.hasTaken(m.id):
+		case current != nil && current.prepared:
+			current.keys, current.bytes = m.keys, m.bytes // what the source has brought in all, however it came
+			news = append(news, k.activate(current))
 		default:
 			a.Outcome = nodepb.MoveResponse_OUTCOME_UNKNOWN
 		}
 	case nodepb.MoveRequest_PHASE_ABORT:
-		if current {
-			news = append(news, k.discardIn(errAbandons))
+		if current != nil {
+			news = append(news, k.discardIn(current, errAbandons))
 		}
 	default:
 		err = fmt.Errorf("move in unknown phase %d", q.Phase)
@@ -125,6 +138,7 @@ func (k *Keeper) Move(ctx context.Context, q *nodepb.MoveRequest) (*nodepb.MoveR
 		return nil, malformed(err)
 	}
 	k.tellIn(ctx, news...)
+	k.startTurns(ctx)
 	return a, nil
 }
 
@@ -159,8 +173,8 @@ func (k *Keeper) closeIn() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.ended = true
-	if m := k.in; m != nil {
-		k.in = nil
+	for len(k.ins) > 0 {
+		m := k.endIn(k.ins[0])
 		k.tel.endMove(m.span, errEnded, m.keys, m.bytes)
 	}
 }
@@ -195,47 +209,53 @@ func (k *Keeper) incomingFromWire(q *nodepb.MoveRequest) (*incoming, error) {
 }
 
 // mayTake judges whether a move may begin: into an empty register it must end at this member, and otherwise where this
-// member's range begins. mu is held.
+// member's range begins, or, from a leaver, anywhere below that. mu is held.
 func (k *Keeper) mayTake(m *incoming) bool {
 	own := k.reg.Load()
-	switch {
-	case k.ended:
-		return false
-	case k.in != nil && k.in.source != m.source, k.in != nil && k.in.prepared:
-		return false // one at a time; a source that begins anew has given up the one before, unless it was complete
-	case k.out != nil:
-		return false
-	case k.leaving && !(own != nil && firstToLeave(m.source, k.self)):
-		return false // a leaver takes nothing, except from one that goes before it
-	case own == nil:
-		return m.to == k.self.ID
+	others := len(k.ins)
+	if before := k.ins.from(m.source); before != nil {
+		if before.prepared && before.due {
+			return false // a source that begins anew has given up the one before, unless it was complete
+		}
+		others--
 	}
-	return m.to == own.from && m.source.ID == own.from && m.grant.epoch > own.epoch
+	switch {
+	case k.ended || k.out != nil:
+		return false
+	case own == nil:
+		return others == 0 && m.to == k.self.ID && !k.leaving
+	case m.reason == chordevent.MoveLeave:
+		return k.mayTakeOver(m, own, others)
+	}
+	return others == 0 && m.to == own.from && m.source.ID == own.from && m.grant.epoch > own.epoch
 }
 
-// takeRecords merges records of the current move. mu is held.
+// takeRecords merges records of the current move, or, with nil, of one that is over. mu is held.
 func (k *Keeper) takeRecords(m *incoming, records []*store.Record) error {
 	for _, r := range records {
+		if m != nil {
+			k.useRoom(m, r)
+		}
 		stored, err := k.merge(r, forKeeps)
 		if err != nil {
 			return err
 		}
-		if stored && k.in != nil && k.in.id == m.id {
-			k.in.keys++
-			k.in.bytes += r.Size()
+		if stored && m != nil {
+			m.keys++
+			m.bytes += r.Size()
 		}
 	}
-	if len(records) > 0 && k.taken == m.id {
+	if len(records) > 0 && m == nil {
 		k.unsync()
 	}
 	return nil
 }
 
-// activate makes this member responsible for the range of the prepared move. The caller tells the register and the
+// activate makes this member responsible for the range of a prepared move. The caller tells the register and the
 // events. mu is held.
-func (k *Keeper) activate() moveNews {
-	m, own := k.in, k.reg.Load()
-	k.in = nil
+func (k *Keeper) activate(m *incoming) moveNews {
+	k.endIn(m)
+	own := k.reg.Load()
 	next := m.grant
 	if own != nil {
 		if own.from != m.to {
@@ -243,7 +263,10 @@ func (k *Keeper) activate() moveNews {
 		}
 		next.epoch = max(next.epoch, own.epoch+1)
 	}
-	k.taken = m.id
+	if len(k.taken) == maxTaken {
+		k.taken = slices.Delete(k.taken, 0, 1)
+	}
+	k.taken = append(k.taken, m.id)
 	k.setRegister(&next)
 	if m.unclean {
 		k.soil(m.source)
@@ -251,53 +274,59 @@ func (k *Keeper) activate() moveNews {
 	return moveNews{of: m, event: m.event(chordevent.MoveDone)}
 }
 
-// discardIn gives up the incoming move; what has come stays as copies. mu is held.
-func (k *Keeper) discardIn(why error) moveNews {
-	m := k.in
-	k.in = nil
+// discardIn gives up an incoming move; what has come stays as copies. mu is held.
+func (k *Keeper) discardIn(m *incoming, why error) moveNews {
 	k.sweepSoon()
 	k.tendDue.Set()
-	return m.failed(why)
+	return k.endIn(m).failed(why)
 }
 
 // releasedBy takes a request that a source has passed on after its release for the commit.
 func (k *Keeper) releasedBy(ctx context.Context, id string) {
 	k.mu.Lock()
 	var news []moveNews
-	if k.in != nil && k.in.id == id && k.in.prepared {
-		news = append(news, k.activate())
+	if m := k.ins.find(id, chord.Peer{}); m != nil && m.prepared && m.due {
+		news = append(news, k.activate(m))
 	}
 	k.mu.Unlock()
 	if len(news) > 0 {
 		k.tellIn(ctx, news...)
+		k.startTurns(ctx)
 	}
 }
 
-// watchIn looks after an incoming move whose source is silent: whether it still goes on, has released, or is dead. A
-// dead source leaves this member responsible if everything is here; else its range is taken over like any dead owner's.
+// watchIn looks after incoming moves whose sources are silent.
 func (k *Keeper) watchIn(ctx context.Context) error {
 	k.mu.Lock()
-	m := k.in
-	if m == nil || k.env.Now().Sub(m.heard) < 2*k.cfg.CallLimit && !hasLapsed(k.dead, m.source, k.env.Now()) {
-		k.mu.Unlock()
-		return nil
+	var silent []*incoming
+	for _, m := range k.ins {
+		if k.env.Now().Sub(m.heard) >= 2*k.cfg.CallLimit || hasLapsed(k.dead, m.source, k.env.Now()) {
+			silent = append(silent, m)
+		}
 	}
 	k.mu.Unlock()
-	s, err := k.survey(ctx, m.source, m.to, chordevent.SpanKeysMove, m.id)
+	return k.each(ctx, len(silent), func(ctx context.Context, i int) { k.inquire(ctx, silent[i], false) })
+}
+
+// inquire asks the source of an incoming move whether it still goes on, has released, or is dead; or, in its turn, to
+// release. A dead source leaves this member responsible if everything is here and it is the move's turn; else its range
+// is taken over like any dead owner's.
+func (k *Keeper) inquire(ctx context.Context, m *incoming, release bool) {
+	s, err := k.survey(ctx, m.source, m.to, chordevent.SpanKeysMove, func(q *nodepb.SurveyRequest) { q.MoveId, q.Release = m.id, release })
 	if stopped(err) {
-		return err
+		return
 	}
 	k.mu.Lock()
 	var news []moveNews
-	switch {
-	case k.in != m:
+	switch turn := m.prepared && k.hasTurn(m); {
+	case !slices.Contains(k.ins, m):
 	case err == nil && s.move == nodepb.SurveyResponse_MOVE_STATE_ACTIVE:
 		m.heard = k.env.Now()
-	case err == nil && m.prepared && s.move == nodepb.SurveyResponse_MOVE_STATE_RELEASED:
-		news = append(news, k.activate())
-	case errors.Is(err, errDead) && m.prepared:
+	case err == nil && turn && s.move == nodepb.SurveyResponse_MOVE_STATE_RELEASED:
+		news = append(news, k.activate(m))
+	case errors.Is(err, errDead) && turn:
 		// Should the source have given up the move before it died, others hold what was written since.
-		news = append(news, k.activate())
+		news = append(news, k.activate(m))
 		k.soil()
 	case err != nil && !errors.Is(err, errDead):
 		m.heard = k.env.Now()
@@ -305,9 +334,8 @@ func (k *Keeper) watchIn(ctx context.Context) error {
 		if err == nil {
 			err = errAbandons
 		}
-		news = append(news, k.discardIn(err))
+		news = append(news, k.discardIn(m, err))
 	}
 	k.mu.Unlock()
 	k.tellIn(ctx, news...)
-	return nil
 }

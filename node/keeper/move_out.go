@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/env"
 	"chordconductor/node/nodepb"
 	"chordconductor/node/store"
 	"chordconductor/otel/chordevent"
@@ -23,8 +24,11 @@ type outgoing struct {
 
 	// Guarded by the keeper's mu.
 	open     bool // the receiver takes part: it gets every write, and writes wait for it
+	sent     bool // it has everything
 	aborted  bool
 	released bool // the receiver is responsible
+
+	turn env.Signal // of a leaver's move: set when the receiver has asked for the release
 
 	// Of the task that moves.
 	keys, bytes int64
@@ -45,6 +49,7 @@ func (k *Keeper) beginOut(receiver chord.Peer, until chord.ID, epoch int64, reas
 		receiver: receiver,
 		grant:    ownership{owner: receiver, from: own.from, epoch: epoch},
 		reason:   reason,
+		turn:     k.env.NewSignal(),
 	}
 	return k.out
 }
@@ -85,7 +90,7 @@ func (k *Keeper) Claim(ctx context.Context, q *nodepb.ClaimRequest) (*nodepb.Cla
 		}
 	case k.out != nil && k.out.receiver == from:
 		a.Accepted = true
-	case k.out != nil || k.in != nil || k.leaving:
+	case k.out != nil || len(k.ins) > 0: // a leaver gives a newcomer its part, too: it may be the only one that stays
 		a.Owner = ownershipToWire(*own)
 	default:
 		a.Accepted = true
@@ -124,7 +129,10 @@ func (k *Keeper) moveOut(ctx context.Context, m *outgoing) error {
 func (k *Keeper) hand(ctx context.Context, m *outgoing) error {
 	err := k.transfer(ctx, m)
 	k.mu.Lock()
-	if err == nil && !k.release(m) {
+	switch {
+	case m.released: // by the receiver's request, see releaseInTurn
+		err = nil
+	case err == nil && !k.release(m):
 		err = errAborted
 	}
 	if err != nil && k.out == m {
@@ -172,7 +180,7 @@ func (k *Keeper) transfer(ctx context.Context, m *outgoing) error {
 	} else if err := k.stream(ctx, m, snapshot); err != nil {
 		return err
 	}
-	return k.step(ctx, m, nodepb.MoveRequest_PHASE_PREPARE, nil)
+	return k.prepare(ctx, m)
 }
 
 // stream sends the snapshot of the range in chunks.
@@ -205,12 +213,13 @@ func (k *Keeper) release(m *outgoing) bool {
 	if m.aborted || k.out != m || own == nil {
 		return false
 	}
-	m.released, k.released = true, m.id
+	m.released, k.released, k.handed = true, m.id, m.receiver
 	if m.to == own.owner.ID {
 		k.setRegister(nil)
 	} else {
 		k.setRegister(&ownership{owner: k.self, from: m.to, epoch: m.grant.epoch})
 	}
+	k.claims.bury(m.grant) // what stood there before has been released to the receiver, too
 	k.claims.learn(m.grant, k.env.Now())
 	return true
 }
@@ -269,8 +278,11 @@ func (k *Keeper) stepFor(ctx context.Context, m *outgoing, phase nodepb.MoveRequ
 func (k *Keeper) moveCall(ctx context.Context, m *outgoing, phase nodepb.MoveRequest_Phase, records []*store.Record, operation string) (*nodepb.MoveResponse, error) {
 	k.mu.Lock()
 	unclean, aborted := k.unclean, m.aborted
+	var sentKeys, sentBytes, room int64
+	if phase == nodepb.MoveRequest_PHASE_BEGIN && m.reason == chordevent.MoveLeave {
+		room = k.store.Summary(m.from, m.to).Bytes
+	}
 	k.mu.Unlock()
-	var sentKeys, sentBytes int64
 	switch phase {
 	case nodepb.MoveRequest_PHASE_COMMIT:
 		sentKeys, sentBytes = m.keys, m.bytes // the task that moves is the only one to commit
@@ -286,7 +298,7 @@ func (k *Keeper) moveCall(ctx context.Context, m *outgoing, phase nodepb.MoveReq
 	a, err := ask(k, ctx, m.receiver, operation, k.cfg.CallLimit, func(keys nodepb.KeysServer, call *nodepb.Call) (*nodepb.MoveResponse, error) {
 		return keys.Move(ctx, &nodepb.MoveRequest{
 			Call: call, MoveId: m.id, Phase: phase, Grant: grant, RangeTo: m.to[:],
-			Reason: reasonToWire(m.reason), Unclean: unclean, Records: list, Keys: sentKeys, Bytes: sentBytes,
+			Reason: reasonToWire(m.reason), Unclean: unclean, Records: list, Keys: sentKeys, Bytes: sentBytes, Room: room,
 		})
 	})
 	if err != nil {

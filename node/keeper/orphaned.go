@@ -41,7 +41,7 @@ func (k *Keeper) claimOrphaned(ctx context.Context, began time.Time) (bool, erro
 	switch {
 	case owned:
 		k.ownerless = time.Time{}
-	case k.reg.Load() == nil && k.in == nil && !k.leaving:
+	case k.reg.Load() == nil && len(k.ins) == 0 && !k.leaving:
 		k.takeOver(k.self.ID, 0)
 	}
 	k.mu.Unlock()

@@ -66,7 +66,13 @@ func (k *Keeper) bring(ctx context.Context, p chord.Peer, own *ownership, record
 	if err != nil {
 		return err
 	}
-	if a.Exhausted {
+	switch {
+	case a.Leaving:
+		k.mu.Lock()
+		k.learnLeaver(p)
+		k.mu.Unlock()
+		return fmt.Errorf("%w: %s is about to leave", errDead, p.Addr) // as good as: the next host takes its place
+	case a.Exhausted:
 		return fmt.Errorf("%w: at %s", errFull, p.Addr)
 	}
 	return k.judged(p, a)
@@ -98,6 +104,9 @@ func (k *Keeper) Replicate(ctx context.Context, q *nodepb.ReplicateRequest) (*no
 	a := &nodepb.ReplicateResponse{Reply: k.member.Reply()}
 	k.mu.Lock()
 	v := k.admit(own, places)
+	if a.Leaving = k.leaving && own != nil; a.Leaving {
+		v = verdict{refused: true} // a copy here would not last: the owner takes another host
+	}
 	if !v.refused {
 		a.Accepted, a.Overlapped = true, v.overlapped
 		err = k.accept(records, drop, own)
@@ -118,7 +127,14 @@ func (k *Keeper) Replicate(ctx context.Context, q *nodepb.ReplicateRequest) (*no
 
 // accept merges records from a peer and drops tombstones. mu is held.
 func (k *Keeper) accept(records, drop []*store.Record, own *ownership) error {
+	var moving *incoming // its source brings only what differs
+	if own != nil {
+		moving = k.ins.from(own.owner)
+	}
 	for _, r := range records {
+		if moving != nil {
+			k.useRoom(moving, r)
+		}
 		stored, err := k.merge(r, forKeeps)
 		if err != nil {
 			return err

@@ -58,7 +58,7 @@ func (k *Keeper) repairRound(ctx context.Context) (time.Duration, error) {
 	if wait := due.Sub(k.env.Now()); wait > 0 {
 		return min(again, wait), nil
 	}
-	left, err := k.sweepLeftovers(ctx, false)
+	left, err := k.sweepLeftovers(ctx)
 	if stopped(err) {
 		return 0, err
 	}
@@ -117,6 +117,7 @@ func (k *Keeper) repairRange(ctx context.Context) (again time.Duration, err erro
 func (k *Keeper) syncHolder(ctx context.Context, own *ownership, h holder) error {
 	for range maxPasses {
 		done, err := k.repairWith(ctx, h.peer, own, own.arc())
+		k.noteRoom(h.peer, !errors.Is(err, errFull))
 		if err != nil {
 			return err
 		}

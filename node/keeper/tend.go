@@ -51,18 +51,14 @@ func (k *Keeper) tendOnce(ctx context.Context) (time.Duration, error) {
 	if err := k.watchIn(ctx); err != nil {
 		return 0, err
 	}
+	k.takeTurns(ctx)
 	k.mu.Lock()
-	if k.leaving && !k.stay.IsZero() && k.env.Now().After(k.stay) {
-		k.leaving = false // the ring could not let the member go after all
-	}
-	own, moving, leaving, disputed := k.reg.Load(), k.in != nil, k.leaving, len(k.disputes) > 0
+	own, moving, leaving, disputed := k.reg.Load(), len(k.ins) > 0, k.leaving, len(k.disputes) > 0
 	k.mu.Unlock()
 	var done bool
 	var err error
 	switch {
-	case moving:
-		return k.cfg.CallLimit, nil
-	case own == nil && leaving:
+	case own == nil && (moving || leaving):
 		return k.cfg.CallLimit, nil
 	case own == nil:
 		done, err = k.claimRange(ctx)
@@ -74,6 +70,9 @@ func (k *Keeper) tendOnce(ctx context.Context) (time.Duration, error) {
 	}
 	if !done || disputed {
 		return tendSoon, nil
+	}
+	if moving {
+		return k.cfg.CallLimit, nil // for sources that fall silent
 	}
 	return k.cfg.SyncInterval, nil
 }
@@ -152,11 +151,11 @@ func (k *Keeper) lookBelow(ctx context.Context, own *ownership) (done bool, err 
 		return true, nil // the whole circle
 	}
 	k.mu.Lock()
-	committing, doubt := k.out != nil && k.out.released, k.doubt
+	moving, doubt := k.out != nil && k.out.released || k.ins.covering(own.from) != nil, k.doubt
 	k.doubt = false
 	k.mu.Unlock()
-	if committing {
-		return true, nil // the new owner below does not know it yet; the end of the move wakes this task
+	if moving {
+		return true, nil // the new owner below does not know it yet, or is about to be this member; the end of the move wakes this task
 	}
 	below, known := k.below(own)
 	if known && below.alive && state.Pred == below.owner && !doubt {
@@ -175,8 +174,14 @@ func (k *Keeper) lookBelow(ctx context.Context, own *ownership) (done bool, err 
 			return true, nil
 		case err == nil:
 			k.mu.Lock()
-			k.soil(below.owner) // it lives and owns nothing: it may have stepped down, and have records
+			changed := k.reg.Load() != own
+			if !changed && !s.leaving { // a leaver brings what it has by itself
+				k.soil(below.owner) // it lives and owns nothing: it may have stepped down, and have records
+			}
 			k.mu.Unlock()
+			if changed {
+				return false, nil // its range has just come here, for instance
+			}
 		case !errors.Is(err, errDead):
 			return false, err
 		}
@@ -223,7 +228,7 @@ func (k *Keeper) inherit(ctx context.Context, own *ownership, from chord.ID, epo
 		return false, err
 	}
 	k.mu.Lock()
-	if k.reg.Load() == own && k.in == nil && (k.out == nil || !k.out.released) {
+	if k.reg.Load() == own && k.ins.overlapping(arc{from, own.from}) == nil && (k.out == nil || !k.out.released) {
 		if own.covers(from) && from != own.from {
 			from = k.self.ID // all the way around
 		}

@@ -40,6 +40,7 @@ type holder struct {
 	synced bool  // compared since the range last changed: it holds what the owner holds, and gets every write
 	missed int64 // writes that did not reach it, to see whether any was missed during a comparison
 	full   bool  // it is at its limit for clients' writes
+	lacks  bool  // it had no room for what a comparison brought, reserve included
 
 	compared bool      // it has held the whole range: what it lacks since are missed writes
 	made     int64     // missed, as of the last comparison
@@ -200,15 +201,16 @@ type survey struct {
 	hosts       []chord.Peer // its host list
 	hostOwns    bool         // some member of its host owns a range
 	leaving     bool
+	full        bool
 	move        nodepb.SurveyResponse_MoveState
 }
 
 // survey asks a member, and learns from its answer.
-func (k *Keeper) survey(ctx context.Context, p chord.Peer, point chord.ID, operation string, move ...string) (survey, error) {
+func (k *Keeper) survey(ctx context.Context, p chord.Peer, point chord.ID, operation string, also ...func(*nodepb.SurveyRequest)) (survey, error) {
 	a, err := ask(k, ctx, p, operation, k.cfg.CallLimit, func(keys nodepb.KeysServer, call *nodepb.Call) (*nodepb.SurveyResponse, error) {
 		q := &nodepb.SurveyRequest{Call: call, Point: point[:]}
-		if len(move) > 0 {
-			q.MoveId = move[0]
+		for _, set := range also {
+			set(q)
 		}
 		return keys.Survey(ctx, q)
 	})
@@ -237,7 +239,7 @@ func (k *Keeper) survey(ctx context.Context, p chord.Peer, point chord.ID, opera
 }
 
 // Survey answers such a question.
-func (k *Keeper) Survey(_ context.Context, q *nodepb.SurveyRequest) (*nodepb.SurveyResponse, error) {
+func (k *Keeper) Survey(ctx context.Context, q *nodepb.SurveyRequest) (*nodepb.SurveyResponse, error) {
 	point, err := idFromWire(k.space, q.Point)
 	if err != nil {
 		return nil, malformed(err)
@@ -252,7 +254,22 @@ func (k *Keeper) Survey(_ context.Context, q *nodepb.SurveyRequest) (*nodepb.Sur
 	}
 	a.HostOwns = k.member.HostOwns()
 	k.mu.Lock()
+	if q.Release {
+		k.releaseInTurn(q.MoveId)
+		defer k.tell(ctx)
+	}
 	defer k.mu.Unlock()
+	if q.Room > 0 {
+		from, err := idFromWire(k.space, q.RoomFrom)
+		if err != nil {
+			return nil, malformed(err)
+		}
+		leaver, err := peerFromWire(k.space, q.GetCall().GetFrom())
+		if err != nil {
+			return nil, malformed(err)
+		}
+		a.Full = !k.promiseRoom(leaver, arc{from, leaver.ID}, q.Room)
+	}
 	if own := k.reg.Load(); own != nil {
 		a.Ownership = ownershipToWire(*own)
 	}

@@ -137,7 +137,7 @@ func versionFromWire(space chord.Space, v *nodepb.Version) (*store.Record, error
 }
 
 func surveyFromWire(space chord.Space, a *nodepb.SurveyResponse) (s survey, err error) {
-	s.leaving, s.move, s.hostOwns = a.Leaving, a.Move, a.HostOwns
+	s.leaving, s.full, s.move, s.hostOwns = a.Leaving, a.Full, a.Move, a.HostOwns
 	if s.own, err = ownershipFromWire(space, a.Ownership); err != nil {
 		return s, err
 	}

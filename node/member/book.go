@@ -171,6 +171,22 @@ func (b *book) alive() []chord.Peer {
 	return peers
 }
 
+// addresses lists the hosts of the peers that have not left: those that are alive, and those that are lost.
+func (b *book) addresses() (alive, lost []string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i := range b.entries {
+		switch e := &b.entries[i]; {
+		case e.left:
+		case e.lost:
+			lost = append(lost, e.Addr)
+		default:
+			alive = append(alive, e.Addr)
+		}
+	}
+	return alive, lost
+}
+
 // dueProbe picks the lost peer that has waited longest for its ping, if one is due.
 func (b *book) dueProbe(now time.Time) (chord.Peer, bool) {
 	b.mu.Lock()

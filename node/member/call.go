@@ -130,7 +130,9 @@ func judge[A answer](m *Member, ctx context.Context, asked chord.Peer, a A, err 
 
 const (
 	busyTries = 8
-	busyPause = 4 * time.Millisecond // doubles from try to try, jittered
+	busyPause = 4 * time.Millisecond // doubles from try to try up to maxPause, jittered
+
+	maxPause = 64 * time.Millisecond // a peer is busy for as long as a call takes
 )
 
 // ask makes one maintenance query: again after BUSY, and after no answer as often as the configuration says. holding
@@ -167,7 +169,7 @@ func ask[A answer](m *Member, ctx context.Context, p chord.Peer, holding bool, c
 		if m.env.Sleep(m.jitter(pause)) != nil {
 			return none, self, errGone
 		}
-		pause *= 2
+		pause = min(2*pause, maxPause)
 	}
 }
 

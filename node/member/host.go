@@ -44,6 +44,7 @@ type Host struct {
 	founding bool  // guarded by mu; the next member founds the ring
 	founder  *Member
 	departed []*nodepb.Peer // guarded by mu; members that have left, the latest maxDeparted
+	askers   []asker        // guarded by mu; hosts that have asked in a last call
 }
 
 const maxDeparted = 64
@@ -231,27 +232,6 @@ func (h *Host) Address() string    { return h.address }
 func (h *Host) Now() time.Time     { return h.env.Now() }
 func (h *Host) Space() chord.Space { return h.space }
 func (h *Host) Config() Config     { return h.cfg }
-
-// Leave makes all members leave, one after the other, the greatest identifier first (as neighbours must). If no other
-// host is known it returns keeper.ErrLastHost, and all stay.
-func (h *Host) Leave(ctx context.Context) error {
-	members := slices.Clone(h.Members())
-	if h.keepsLastKeys(members) {
-		return keeper.ErrLastHost
-	}
-	slices.SortFunc(members, func(a, b *Member) int { return b.self.ID.Compare(a.self.ID) })
-	var errs []error
-	for _, m := range members {
-		if m.Status() == chordevent.StatusJoining && !m.keys.Ownership().Owns && m.keys.Load().Bytes == 0 {
-			m.abandon(ctx) // no peer knows it yet, but who listens does; an orphan that is looking for its ring has keys, and must not go like that
-			continue
-		}
-		if err := m.Leave(ctx); err != nil {
-			errs = append(errs, err)
-		}
-	}
-	return errors.Join(errs...)
-}
 
 // keepsLastKeys reports whether members that own keys know of each other alone.
 func (h *Host) keepsLastKeys(members []*Member) bool {

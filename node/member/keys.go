@@ -14,7 +14,7 @@ import (
 )
 
 // Keys is a member's key side, which decides what the member owns. node/keeper is the real one. None of the methods but
-// Leave may block; all may be called from any task.
+// Room and Leave may block; all may be called from any task.
 type Keys interface {
 	nodepb.KeysServer
 	// Owns reports whether the member is responsible for a key now.
@@ -29,8 +29,12 @@ type Keys interface {
 	// HostsChanged follows every change of the host list alone.
 	HostsChanged()
 	PeerDied(ctx context.Context, p chord.Peer)
-	// Leave hands everything over, by the deadline. After an error the member stays.
-	Leave(ctx context.Context, deadline time.Time) error
+	// Leaving says that the member is about to leave, or that it stays after all.
+	Leaving(ctx context.Context, leaving bool)
+	// Room reports why the member that would receive the range cannot, if that lacks room.
+	Room(ctx context.Context) error
+	// Leave hands everything over, by the deadline. It returns the member that has received the range, if there was any.
+	Leave(ctx context.Context, deadline time.Time) (receiver chord.Peer, err error)
 }
 
 var _ Keys = (*keeper.Keeper)(nil)
@@ -93,9 +97,13 @@ func (k *pointerKeys) NeighborsChanged(ctx context.Context) {
 	k.m.Emit(ctx, chordevent.OwnershipChanged{Ownership: k.now})
 }
 
-func (k *pointerKeys) Load() chordevent.Load                  { return chordevent.Load{} }
-func (k *pointerKeys) Founded(ctx context.Context)            { k.NeighborsChanged(ctx) }
-func (k *pointerKeys) Joined(ctx context.Context)             { k.NeighborsChanged(ctx) }
-func (k *pointerKeys) HostsChanged()                          {}
-func (k *pointerKeys) PeerDied(context.Context, chord.Peer)   {}
-func (k *pointerKeys) Leave(context.Context, time.Time) error { return nil }
+func (k *pointerKeys) Load() chordevent.Load                { return chordevent.Load{} }
+func (k *pointerKeys) Founded(ctx context.Context)          { k.NeighborsChanged(ctx) }
+func (k *pointerKeys) Joined(ctx context.Context)           { k.NeighborsChanged(ctx) }
+func (k *pointerKeys) HostsChanged()                        {}
+func (k *pointerKeys) PeerDied(context.Context, chord.Peer) {}
+func (k *pointerKeys) Leaving(context.Context, bool)        {}
+func (k *pointerKeys) Room(context.Context) error           { return nil }
+func (k *pointerKeys) Leave(context.Context, time.Time) (chord.Peer, error) {
+	return chord.Peer{}, nil
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"chordconductor/node/chord"
@@ -12,83 +13,152 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// Leave makes the member go gracefully: it hands its keys over, then splices itself out. After an error it stays, as if
-// nothing had been said. It blocks, LeaveLimit at most or until ctx ends, and belongs to the task that calls it.
-func (m *Member) Leave(ctx context.Context) error {
-	leading := false
+// beginLeave makes an active member a leaver, as its answers say from now on. mayEnd says that it ends even if no member
+// stays to take its keys. It reports whether it has; a member that leaves already does not begin again, but may end from
+// now on, too.
+func (m *Member) beginLeave(ctx context.Context, mayEnd bool) bool {
+	begun := false
 	m.edit(func(s *snapshot) {
-		leading = s.phase == active && !s.leaving
-		s.leaving = s.leaving || leading
+		begun = s.phase == active && !s.leaving
+		s.leaving = s.leaving || begun
+		s.mayEnd = s.leaving && (s.mayEnd || mayEnd)
 	})
-	if !leading {
-		return fmt.Errorf("member %s is %s and cannot leave", m.hex, m.Status())
+	if begun {
+		m.keys.Leaving(ctx, true)
 	}
-	ctx, span := m.startSpan(ctx, chordevent.SpanLeave)
-	m.Emit(ctx, chordevent.Leaving{Successor: m.ref(m.State().Head())})
-	err := m.leave(ctx)
-	if err != nil && !m.gone() {
-		m.edit(func(s *snapshot) { s.leaving = false })
-		m.keyframe() // takes Leaving back
-		err = fmt.Errorf("member %s stays: %w", m.hex, err)
-	}
-	m.endSpan(span, err)
-	return err
+	return begun
 }
 
-func (m *Member) leave(ctx context.Context) error {
-	deadline := m.env.Now().Add(m.host.cfg.LeaveLimit)
+// stay takes the leave back.
+func (m *Member) stay(ctx context.Context) {
+	if m.gone() {
+		return
+	}
+	m.edit(func(s *snapshot) { s.leaving, s.mayEnd, s.bound = false, false, false })
+	m.keys.Leaving(ctx, false)
+	m.keyframe() // takes the event Leaving back
+}
+
+// stance is what the member answers about its leave.
+func (s *snapshot) stance() chord.Stance {
+	switch {
+	case s.bound:
+		return chord.Bound
+	case s.leaving:
+		return chord.Leaves
+	}
+	return chord.Stays
+}
+
+// leave hands the keys over, then splices the member out of the ring.
+func (m *Member) leave(ctx context.Context, deadline time.Time) error {
+	receiver, err := m.keys.Leave(ctx, deadline)
+	if err != nil {
+		return err
+	}
 	gap := time.Duration(0)
-	var last error
 	for {
-		if !m.env.Now().Before(deadline) {
-			return fmt.Errorf("not done in %v: %w", m.host.cfg.LeaveLimit, last)
-		}
-		if last = m.tryLeave(ctx, deadline); last == nil || isStop(last) || errors.Is(last, keeper.ErrLastHost) || ctx.Err() != nil {
-			return last
-		}
-		if m.env.Sleep(m.backoff(&gap, 10*time.Millisecond, m.host.cfg.Stabilize)) != nil {
-			return errGone
-		}
-	}
-}
-
-func (m *Member) tryLeave(ctx context.Context, deadline time.Time) error {
-	s := m.State()
-	head := s.Head()
-	if head.ID == m.self.ID { // alone: there is nobody to splice
-		if err := m.keys.Leave(ctx, deadline); err != nil {
+		head := m.State().Head()
+		err := m.splice(ctx, head, receiver)
+		if err == nil || isStop(err) || errors.Is(err, keeper.ErrLastHost) || ctx.Err() != nil {
 			return err
 		}
+		if !m.env.Now().Before(deadline) {
+			return fmt.Errorf("not out of the ring in time: %w", err)
+		}
+		// Mostly it waits for its head, which tells when it departs. It is not asked again at once for any other change.
+		for wait := m.backoff(&gap, 10*time.Millisecond, m.host.cfg.Stabilize); ; {
+			woken := m.moved.Wait(wait)
+			if isStop(woken) {
+				return errGone
+			}
+			if woken != nil || m.State().Head() != head {
+				break
+			}
+		}
+	}
+}
+
+// splice tells its neighbors that the member leaves, and the first member after it that stays. The list that it passes on
+// begins with that one (chord.DepartingList). If it knows none, chord.DepartsFirst says whether it waits for its head.
+func (m *Member) splice(ctx context.Context, head, receiver chord.Peer) error {
+	if head.ID == m.self.ID { // alone: there is nobody to splice
 		m.depart(ctx, chord.Peer{})
 		return nil
 	}
-	a, _, err := m.ping(ctx, head)
+	stays, found, err := m.firstThatStays(ctx, head)
 	if err != nil {
 		m.hasten()
 		return fmt.Errorf("successor %s: %w", head.Addr, err)
 	}
-	if a.Leaving && head.ID.Compare(m.self.ID) > 0 {
+	s := m.State()
+	switch {
+	case found && slices.Contains(s.Succ, stays):
+		s.Succ = chord.DepartingList(s.Succ, stays)
+	case found:
+		return errors.New("the successors have changed")
+	case receiver.Real(): // it lies beyond the list
+		n, err := m.neighbors(ctx, receiver)
+		m.busy.Store(false) // this member adopts nothing
+		switch {
+		case errors.Is(err, errDead):
+			return fmt.Errorf("%w: %s, which has received them, is dead", keeper.ErrLastHost, receiver.Addr)
+		case err != nil:
+			return fmt.Errorf("receiver %s: %w", receiver.Addr, err)
+		}
+		stays, s = receiver, m.State()
+		s.Succ = append([]chord.Peer{receiver}, n.Succ...)
+	case chord.DepartsFirst(head, m.self):
 		return fmt.Errorf("successor %s leaves first", head.Addr)
-	}
-	if err := m.keys.Leave(ctx, deadline); err != nil {
-		return err
-	}
-	s = m.State()
-	if s.Head() != head {
-		return errors.New("the successor has changed")
+	default:
+		stays = head
 	}
 	m.splicing.Store(true)
 	defer m.splicing.Store(false)
-	if err := m.sayDepart(ctx, head, s); err != nil {
-		return fmt.Errorf("successor %s: %w", head.Addr, err)
-	}
-	if s.Pred.Real() && s.Pred != head {
-		if err := m.sayDepart(ctx, s.Pred, s); err != nil && !errors.Is(err, errDead) {
-			return fmt.Errorf("predecessor %s: %w", s.Pred.Addr, err)
+	told := []chord.Peer{stays}
+	for _, p := range []chord.Peer{head, s.Pred} {
+		if p.Real() && !slices.Contains(told, p) {
+			told = append(told, p)
 		}
 	}
-	m.depart(ctx, head)
+	errs := make([]error, len(told))
+	if err := each(m.env, ctx, len(told), func(ctx context.Context, i int) { errs[i] = m.sayDepart(ctx, told[i], s) }); err != nil {
+		return errGone
+	}
+	for i, err := range errs {
+		if err != nil && (i == 0 || !errors.Is(err, errDead)) {
+			return fmt.Errorf("neighbor %s: %w", told[i].Addr, err)
+		}
+	}
+	m.depart(ctx, stays)
 	return nil
+}
+
+// firstThatStays asks the head, and if that leaves, too, the others of the successor list.
+func (m *Member) firstThatStays(ctx context.Context, head chord.Peer) (stays chord.Peer, found bool, err error) {
+	a, _, err := m.ping(ctx, head)
+	if err != nil || !a.Leaving {
+		return head, err == nil, err
+	}
+	live := m.State().Live()
+	answers := make([]*nodepb.PingResponse, len(live))
+	if err := each(m.env, ctx, len(live), func(ctx context.Context, i int) {
+		if live[i] != head {
+			answers[i], _, _ = m.ping(ctx, live[i])
+		}
+	}); err != nil {
+		return chord.Peer{}, false, errGone
+	}
+	stays, found = chord.Receiver(live, func(p chord.Peer) chord.Stance {
+		switch a := answers[slices.Index(live, p)]; {
+		case a == nil:
+			return chord.Silent
+		case a.Leaving:
+			return chord.Leaves
+		}
+		return chord.Stays
+	})
+	return stays, found, nil
 }
 
 func (m *Member) sayDepart(ctx context.Context, to chord.Peer, s chord.State) error {
@@ -107,18 +177,18 @@ func (m *Member) depart(ctx context.Context, successor chord.Peer) {
 	m.die()
 }
 
-// abandon is the leave of a member that has nobody to hand over to.
+// abandon is the end of a member that hands nothing over.
 func (m *Member) abandon(ctx context.Context) {
 	if m.gone() {
 		return
 	}
-	if m.now.Load().phase == active { // one that is about to leave counts as a member, which another never was
+	if s := m.now.Load(); s.phase == active && !s.leaving { // one that is about to leave counts as a member, which another never was
 		m.Emit(ctx, chordevent.Leaving{})
 	}
 	m.depart(ctx, chord.Peer{})
 }
 
-// Crash ends the member without a word, to peers or to telemetry.
+// Crash ends the member without a word.
 func (m *Member) Crash() {
 	m.muted.Store(true)
 	m.die()

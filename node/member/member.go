@@ -43,6 +43,7 @@ type Member struct {
 	suspects suspects
 	inbox    inbox
 	wake     env.Signal // for the loop: something is in the inbox
+	moved    env.Signal // for a leaver: the neighbors have changed
 	parked   parked
 
 	hostNews hostNews
@@ -87,6 +88,7 @@ func newMember(h *Host, id chord.ID, index int) *Member {
 	alone := chord.New(h.space, m.self, h.cfg.Successors)
 	m.now.Store(&snapshot{State: alone, routes: chord.NewRoutes(alone, chord.Fingers{})})
 	m.wake = h.env.NewSignal()
+	m.moved = m.env.NewSignal()
 	m.keys = m.newKeys()
 	return m
 }

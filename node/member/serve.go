@@ -74,8 +74,8 @@ func (m *Member) serveHint(ctx context.Context, q *nodepb.HintRequest, contact c
 	return &nodepb.HintResponse{Reply: m.reply(standing)}
 }
 
-// serveDepart applies a neighbour's leave. It is a transition like any other, so it waits (BUSY, and the leaver comes
-// again) while an answer is under way; and of two neighbours that both leave the greater identifier goes first.
+// serveDepart applies a neighbor's leave. It is a transition like any other, so it waits (BUSY, and the leaver comes
+// again) while an answer is under way.
 func (m *Member) serveDepart(ctx context.Context, leaver, pred chord.Peer, succ []chord.Peer) *nodepb.DepartResponse {
 	standing := m.standing()
 	if standing != ok {
@@ -83,7 +83,7 @@ func (m *Member) serveDepart(ctx context.Context, leaver, pred chord.Peer, succ 
 	}
 	changed := false
 	m.mu.Lock()
-	if m.busy.Load() || m.now.Load().leaving && m.self.ID.Compare(leaver.ID) > 0 {
+	if m.busy.Load() {
 		standing = isBusy
 	} else {
 		changed = m.applyLocked(because(ctx), func(s chord.State) chord.State {
@@ -96,6 +96,7 @@ func (m *Member) serveDepart(ctx context.Context, leaver, pred chord.Peer, succ 
 		m.setFingers(because(ctx), func(f chord.Fingers) (chord.Fingers, []chord.Run) { return f.Drop(leaver) })
 	}
 	if changed {
+		m.moved.Set()
 		m.keys.NeighborsChanged(ctx)
 		m.hasten()
 	}

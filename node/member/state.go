@@ -27,6 +27,8 @@ type snapshot struct {
 	routes  chord.Routes // of both, for lookups
 	phase   phase
 	leaving bool
+	mayEnd  bool // of a leaver: with its keys, if no member stays to take them
+	bound   bool // of a leaver: it has answered a last call
 
 	// The pointers as Neighbors answers them, made once per change.
 	pred        *nodepb.Peer
@@ -82,6 +84,7 @@ func (m *Member) apply(why cause, transition func(chord.State) chord.State) bool
 	changed := m.applyLocked(why, transition)
 	m.mu.Unlock()
 	if changed {
+		m.moved.Set()
 		m.keys.NeighborsChanged(why())
 		m.hasten()
 	}

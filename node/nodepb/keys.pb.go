@@ -664,8 +664,11 @@ func (x *ApplyResponse) GetCopies() int32 {
 type SurveyRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Call          *Call                  `protobuf:"bytes,1,opt,name=call,proto3" json:"call,omitempty"`
-	Point         []byte                 `protobuf:"bytes,2,opt,name=point,proto3" json:"point,omitempty"`                 // of the circle; claims that cover it are told
-	MoveId        string                 `protobuf:"bytes,3,opt,name=move_id,json=moveId,proto3" json:"move_id,omitempty"` // a move of which the asked member is the source, or empty
+	Point         []byte                 `protobuf:"bytes,2,opt,name=point,proto3" json:"point,omitempty"`                        // of the circle; claims that cover it are told
+	MoveId        string                 `protobuf:"bytes,3,opt,name=move_id,json=moveId,proto3" json:"move_id,omitempty"`        // a move of which the asked member is the source, or empty
+	Release       bool                   `protobuf:"varint,30,opt,name=release,proto3" json:"release,omitempty"`                  // it is that move's turn: release it, if everything has been sent
+	Room          int64                  `protobuf:"varint,31,opt,name=room,proto3" json:"room,omitempty"`                        // bytes that the sender, a leaver, is going to hand over: room for them is kept for a while
+	RoomFrom      []byte                 `protobuf:"bytes,32,opt,name=room_from,json=roomFrom,proto3" json:"room_from,omitempty"` // where the range that takes them begins; it ends at the sender
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -721,6 +724,27 @@ func (x *SurveyRequest) GetMoveId() string {
 	return ""
 }
 
+func (x *SurveyRequest) GetRelease() bool {
+	if x != nil {
+		return x.Release
+	}
+	return false
+}
+
+func (x *SurveyRequest) GetRoom() int64 {
+	if x != nil {
+		return x.Room
+	}
+	return 0
+}
+
+func (x *SurveyRequest) GetRoomFrom() []byte {
+	if x != nil {
+		return x.RoomFrom
+	}
+	return nil
+}
+
 type SurveyResponse struct {
 	state         protoimpl.MessageState   `protogen:"open.v1"`
 	Reply         *Reply                   `protobuf:"bytes,1,opt,name=reply,proto3" json:"reply,omitempty"`
@@ -732,6 +756,7 @@ type SurveyResponse struct {
 	Move          SurveyResponse_MoveState `protobuf:"varint,7,opt,name=move,proto3,enum=chord.v1.SurveyResponse_MoveState" json:"move,omitempty"`
 	Hosts         []*Peer                  `protobuf:"bytes,20,rep,name=hosts,proto3" json:"hosts,omitempty"`                        // its host list: the first distinct hosts beyond it
 	HostOwns      bool                     `protobuf:"varint,21,opt,name=host_owns,json=hostOwns,proto3" json:"host_owns,omitempty"` // some member of its host owns a range
+	Full          bool                     `protobuf:"varint,30,opt,name=full,proto3" json:"full,omitempty"`                         // there is no room for what the sender would hand over, reserve included
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -825,6 +850,13 @@ func (x *SurveyResponse) GetHosts() []*Peer {
 func (x *SurveyResponse) GetHostOwns() bool {
 	if x != nil {
 		return x.HostOwns
+	}
+	return false
+}
+
+func (x *SurveyResponse) GetFull() bool {
+	if x != nil {
+		return x.Full
 	}
 	return false
 }
@@ -953,6 +985,7 @@ type MoveRequest struct {
 	Records       []*Record              `protobuf:"bytes,8,rep,name=records,proto3" json:"records,omitempty"`
 	Keys          int64                  `protobuf:"varint,9,opt,name=keys,proto3" json:"keys,omitempty"` // of a commit: how much has been brought in all
 	Bytes         int64                  `protobuf:"varint,10,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	Room          int64                  `protobuf:"varint,30,opt,name=room,proto3" json:"room,omitempty"` // of a beginning: bytes that the range takes
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1057,11 +1090,19 @@ func (x *MoveRequest) GetBytes() int64 {
 	return 0
 }
 
+func (x *MoveRequest) GetRoom() int64 {
+	if x != nil {
+		return x.Room
+	}
+	return 0
+}
+
 type MoveResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Reply         *Reply                 `protobuf:"bytes,1,opt,name=reply,proto3" json:"reply,omitempty"`
 	Outcome       MoveResponse_Outcome   `protobuf:"varint,2,opt,name=outcome,proto3,enum=chord.v1.MoveResponse_Outcome" json:"outcome,omitempty"`
-	Held          int64                  `protobuf:"varint,3,opt,name=held,proto3" json:"held,omitempty"` // records of the range that the receiver already has
+	Held          int64                  `protobuf:"varint,3,opt,name=held,proto3" json:"held,omitempty"`    // records of the range that the receiver already has
+	Waits         bool                   `protobuf:"varint,30,opt,name=waits,proto3" json:"waits,omitempty"` // of PREPARE: the receiver does not own the next range yet; it asks for the release (Survey) when it does
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1115,6 +1156,13 @@ func (x *MoveResponse) GetHeld() int64 {
 		return x.Held
 	}
 	return 0
+}
+
+func (x *MoveResponse) GetWaits() bool {
+	if x != nil {
+		return x.Waits
+	}
+	return false
 }
 
 type ReplicateRequest struct {
@@ -1193,6 +1241,7 @@ type ReplicateResponse struct {
 	Overlapped    bool                   `protobuf:"varint,4,opt,name=overlapped,proto3" json:"overlapped,omitempty"` // accepted; the receiver gave up a range of its own, whose records the sender should ask for
 	Exhausted     bool                   `protobuf:"varint,5,opt,name=exhausted,proto3" json:"exhausted,omitempty"`   // refused for lack of memory, reserve included
 	Full          bool                   `protobuf:"varint,6,opt,name=full,proto3" json:"full,omitempty"`             // the host is at the limit for clients' writes
+	Leaving       bool                   `protobuf:"varint,30,opt,name=leaving,proto3" json:"leaving,omitempty"`      // refused: the member is about to leave and takes no copies any more
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1265,6 +1314,13 @@ func (x *ReplicateResponse) GetExhausted() bool {
 func (x *ReplicateResponse) GetFull() bool {
 	if x != nil {
 		return x.Full
+	}
+	return false
+}
+
+func (x *ReplicateResponse) GetLeaving() bool {
+	if x != nil {
+		return x.Leaving
 	}
 	return false
 }
@@ -1660,6 +1716,8 @@ type DiscardRequest struct {
 	Call          *Call                  `protobuf:"bytes,1,opt,name=call,proto3" json:"call,omitempty"`
 	Ownership     *Ownership             `protobuf:"bytes,2,opt,name=ownership,proto3" json:"ownership,omitempty"` // of the asked member, as the sender knows it
 	Leaving       bool                   `protobuf:"varint,3,opt,name=leaving,proto3" json:"leaving,omitempty"`    // the sender is about to leave: no copy of its counts any more
+	Held          *Arc                   `protobuf:"bytes,30,opt,name=held,proto3" json:"held,omitempty"`          // of a leaver: what it holds of the asked member's range
+	Compared      bool                   `protobuf:"varint,31,opt,name=compared,proto3" json:"compared,omitempty"` // … of which the asked member has the latest, as a comparison has shown
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1715,10 +1773,28 @@ func (x *DiscardRequest) GetLeaving() bool {
 	return false
 }
 
+func (x *DiscardRequest) GetHeld() *Arc {
+	if x != nil {
+		return x.Held
+	}
+	return nil
+}
+
+func (x *DiscardRequest) GetCompared() bool {
+	if x != nil {
+		return x.Compared
+	}
+	return false
+}
+
 type DiscardResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Reply         *Reply                 `protobuf:"bytes,1,opt,name=reply,proto3" json:"reply,omitempty"`
-	Granted       bool                   `protobuf:"varint,2,opt,name=granted,proto3" json:"granted,omitempty"` // R other hosts hold the range at one digest
+	Granted       bool                   `protobuf:"varint,2,opt,name=granted,proto3" json:"granted,omitempty"`     // R other hosts hold the range at one digest
+	Differs       bool                   `protobuf:"varint,30,opt,name=differs,proto3" json:"differs,omitempty"`    // what the leaver holds differs: compare first
+	Ownership     *Ownership             `protobuf:"bytes,31,opt,name=ownership,proto3" json:"ownership,omitempty"` // of the asked member; absent: it owns nothing
+	Claims        []*Ownership           `protobuf:"bytes,33,rep,name=claims,proto3" json:"claims,omitempty"`       // to a leaver: of others on the end of what it holds, as in SurveyResponse
+	Full          bool                   `protobuf:"varint,32,opt,name=full,proto3" json:"full,omitempty"`          // not granted, since a host that would hold the copies has no room, reserve included
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1763,6 +1839,34 @@ func (x *DiscardResponse) GetReply() *Reply {
 func (x *DiscardResponse) GetGranted() bool {
 	if x != nil {
 		return x.Granted
+	}
+	return false
+}
+
+func (x *DiscardResponse) GetDiffers() bool {
+	if x != nil {
+		return x.Differs
+	}
+	return false
+}
+
+func (x *DiscardResponse) GetOwnership() *Ownership {
+	if x != nil {
+		return x.Ownership
+	}
+	return nil
+}
+
+func (x *DiscardResponse) GetClaims() []*Ownership {
+	if x != nil {
+		return x.Claims
+	}
+	return nil
+}
+
+func (x *DiscardResponse) GetFull() bool {
+	if x != nil {
+		return x.Full
 	}
 	return false
 }
@@ -1874,11 +1978,14 @@ const file_keys_proto_rawDesc = "" +
 	"\x11OUTCOME_NOT_FOUND\x10\x02\x12\x15\n" +
 	"\x11OUTCOME_NOT_OWNER\x10\x03\x12\x15\n" +
 	"\x11OUTCOME_EXHAUSTED\x10\x04\x12\x11\n" +
-	"\rOUTCOME_RETRY\x10\x05\"b\n" +
+	"\rOUTCOME_RETRY\x10\x05\"\xad\x01\n" +
 	"\rSurveyRequest\x12\"\n" +
 	"\x04call\x18\x01 \x01(\v2\x0e.chord.v1.CallR\x04call\x12\x14\n" +
 	"\x05point\x18\x02 \x01(\fR\x05point\x12\x17\n" +
-	"\amove_id\x18\x03 \x01(\tR\x06moveId\"\xe7\x03\n" +
+	"\amove_id\x18\x03 \x01(\tR\x06moveId\x12\x18\n" +
+	"\arelease\x18\x1e \x01(\bR\arelease\x12\x12\n" +
+	"\x04room\x18\x1f \x01(\x03R\x04room\x12\x1b\n" +
+	"\troom_from\x18  \x01(\fR\broomFrom\"\xfb\x03\n" +
 	"\x0eSurveyResponse\x12%\n" +
 	"\x05reply\x18\x01 \x01(\v2\x0f.chord.v1.ReplyR\x05reply\x121\n" +
 	"\townership\x18\x02 \x01(\v2\x13.chord.v1.OwnershipR\townership\x12+\n" +
@@ -1890,7 +1997,8 @@ const file_keys_proto_rawDesc = "" +
 	"\aleaving\x18\x06 \x01(\bR\aleaving\x126\n" +
 	"\x04move\x18\a \x01(\x0e2\".chord.v1.SurveyResponse.MoveStateR\x04move\x12$\n" +
 	"\x05hosts\x18\x14 \x03(\v2\x0e.chord.v1.PeerR\x05hosts\x12\x1b\n" +
-	"\thost_owns\x18\x15 \x01(\bR\bhostOwns\"W\n" +
+	"\thost_owns\x18\x15 \x01(\bR\bhostOwns\x12\x12\n" +
+	"\x04full\x18\x1e \x01(\bR\x04full\"W\n" +
 	"\tMoveState\x12\x1a\n" +
 	"\x16MOVE_STATE_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11MOVE_STATE_ACTIVE\x10\x01\x12\x17\n" +
@@ -1901,7 +2009,7 @@ const file_keys_proto_rawDesc = "" +
 	"\rClaimResponse\x12%\n" +
 	"\x05reply\x18\x01 \x01(\v2\x0f.chord.v1.ReplyR\x05reply\x12\x1a\n" +
 	"\baccepted\x18\x02 \x01(\bR\baccepted\x12)\n" +
-	"\x05owner\x18\x03 \x01(\v2\x13.chord.v1.OwnershipR\x05owner\"\xbb\x04\n" +
+	"\x05owner\x18\x03 \x01(\v2\x13.chord.v1.OwnershipR\x05owner\"\xcf\x04\n" +
 	"\vMoveRequest\x12\"\n" +
 	"\x04call\x18\x01 \x01(\v2\x0e.chord.v1.CallR\x04call\x12\x17\n" +
 	"\amove_id\x18\x02 \x01(\tR\x06moveId\x121\n" +
@@ -1913,7 +2021,8 @@ const file_keys_proto_rawDesc = "" +
 	"\arecords\x18\b \x03(\v2\x10.chord.v1.RecordR\arecords\x12\x12\n" +
 	"\x04keys\x18\t \x01(\x03R\x04keys\x12\x14\n" +
 	"\x05bytes\x18\n" +
-	" \x01(\x03R\x05bytes\"x\n" +
+	" \x01(\x03R\x05bytes\x12\x12\n" +
+	"\x04room\x18\x1e \x01(\x03R\x04room\"x\n" +
 	"\x05Phase\x12\x15\n" +
 	"\x11PHASE_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vPHASE_BEGIN\x10\x01\x12\x11\n" +
@@ -1925,11 +2034,12 @@ const file_keys_proto_rawDesc = "" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vREASON_JOIN\x10\x01\x12\x10\n" +
 	"\fREASON_LEAVE\x10\x02\x12\x11\n" +
-	"\rREASON_REPAIR\x10\x03\"\xf8\x01\n" +
+	"\rREASON_REPAIR\x10\x03\"\x8e\x02\n" +
 	"\fMoveResponse\x12%\n" +
 	"\x05reply\x18\x01 \x01(\v2\x0f.chord.v1.ReplyR\x05reply\x128\n" +
 	"\aoutcome\x18\x02 \x01(\x0e2\x1e.chord.v1.MoveResponse.OutcomeR\aoutcome\x12\x12\n" +
-	"\x04held\x18\x03 \x01(\x03R\x04held\"s\n" +
+	"\x04held\x18\x03 \x01(\x03R\x04held\x12\x14\n" +
+	"\x05waits\x18\x1e \x01(\bR\x05waits\"s\n" +
 	"\aOutcome\x12\x17\n" +
 	"\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
@@ -1941,7 +2051,7 @@ const file_keys_proto_rawDesc = "" +
 	"\x04call\x18\x01 \x01(\v2\x0e.chord.v1.CallR\x04call\x121\n" +
 	"\townership\x18\x02 \x01(\v2\x13.chord.v1.OwnershipR\townership\x12*\n" +
 	"\arecords\x18\x03 \x03(\v2\x10.chord.v1.RecordR\arecords\x12%\n" +
-	"\x04drop\x18\x04 \x03(\v2\x11.chord.v1.VersionR\x04drop\"\xd9\x01\n" +
+	"\x04drop\x18\x04 \x03(\v2\x11.chord.v1.VersionR\x04drop\"\xf3\x01\n" +
 	"\x11ReplicateResponse\x12%\n" +
 	"\x05reply\x18\x01 \x01(\v2\x0f.chord.v1.ReplyR\x05reply\x12\x1a\n" +
 	"\baccepted\x18\x02 \x01(\bR\baccepted\x12/\n" +
@@ -1950,7 +2060,8 @@ const file_keys_proto_rawDesc = "" +
 	"overlapped\x18\x04 \x01(\bR\n" +
 	"overlapped\x12\x1c\n" +
 	"\texhausted\x18\x05 \x01(\bR\texhausted\x12\x12\n" +
-	"\x04full\x18\x06 \x01(\bR\x04full\"M\n" +
+	"\x04full\x18\x06 \x01(\bR\x04full\x12\x18\n" +
+	"\aleaving\x18\x1e \x01(\bR\aleaving\"M\n" +
 	"\aVersion\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x06R\aversion\x12\x16\n" +
@@ -1984,14 +2095,20 @@ const file_keys_proto_rawDesc = "" +
 	"Difference\x12\x12\n" +
 	"\x04same\x18\x01 \x01(\bR\x04same\x12#\n" +
 	"\x05parts\x18\x02 \x03(\v2\r.chord.v1.ArcR\x05parts\x12-\n" +
-	"\bversions\x18\x03 \x03(\v2\x11.chord.v1.VersionR\bversions\"\x81\x01\n" +
+	"\bversions\x18\x03 \x03(\v2\x11.chord.v1.VersionR\bversions\"\xc0\x01\n" +
 	"\x0eDiscardRequest\x12\"\n" +
 	"\x04call\x18\x01 \x01(\v2\x0e.chord.v1.CallR\x04call\x121\n" +
 	"\townership\x18\x02 \x01(\v2\x13.chord.v1.OwnershipR\townership\x12\x18\n" +
-	"\aleaving\x18\x03 \x01(\bR\aleaving\"R\n" +
+	"\aleaving\x18\x03 \x01(\bR\aleaving\x12!\n" +
+	"\x04held\x18\x1e \x01(\v2\r.chord.v1.ArcR\x04held\x12\x1a\n" +
+	"\bcompared\x18\x1f \x01(\bR\bcompared\"\xe0\x01\n" +
 	"\x0fDiscardResponse\x12%\n" +
 	"\x05reply\x18\x01 \x01(\v2\x0f.chord.v1.ReplyR\x05reply\x12\x18\n" +
-	"\agranted\x18\x02 \x01(\bR\agranted2\xee\x03\n" +
+	"\agranted\x18\x02 \x01(\bR\agranted\x12\x18\n" +
+	"\adiffers\x18\x1e \x01(\bR\adiffers\x121\n" +
+	"\townership\x18\x1f \x01(\v2\x13.chord.v1.OwnershipR\townership\x12+\n" +
+	"\x06claims\x18! \x03(\v2\x13.chord.v1.OwnershipR\x06claims\x12\x12\n" +
+	"\x04full\x18  \x01(\bR\x04full2\xee\x03\n" +
 	"\x04Keys\x128\n" +
 	"\x05Apply\x12\x16.chord.v1.ApplyRequest\x1a\x17.chord.v1.ApplyResponse\x12;\n" +
 	"\x06Survey\x12\x17.chord.v1.SurveyRequest\x1a\x18.chord.v1.SurveyResponse\x128\n" +
@@ -2090,30 +2207,33 @@ var file_keys_proto_depIdxs = []int32{
 	26, // 38: chord.v1.CompareResponse.differences:type_name -> chord.v1.CompareResponse.Difference
 	28, // 39: chord.v1.DiscardRequest.call:type_name -> chord.v1.Call
 	7,  // 40: chord.v1.DiscardRequest.ownership:type_name -> chord.v1.Ownership
-	29, // 41: chord.v1.DiscardResponse.reply:type_name -> chord.v1.Reply
-	21, // 42: chord.v1.CompareResponse.Difference.parts:type_name -> chord.v1.Arc
-	18, // 43: chord.v1.CompareResponse.Difference.versions:type_name -> chord.v1.Version
-	8,  // 44: chord.v1.Keys.Apply:input_type -> chord.v1.ApplyRequest
-	10, // 45: chord.v1.Keys.Survey:input_type -> chord.v1.SurveyRequest
-	12, // 46: chord.v1.Keys.Claim:input_type -> chord.v1.ClaimRequest
-	14, // 47: chord.v1.Keys.Move:input_type -> chord.v1.MoveRequest
-	16, // 48: chord.v1.Keys.Replicate:input_type -> chord.v1.ReplicateRequest
-	19, // 49: chord.v1.Keys.Fetch:input_type -> chord.v1.FetchRequest
-	22, // 50: chord.v1.Keys.Compare:input_type -> chord.v1.CompareRequest
-	24, // 51: chord.v1.Keys.Discard:input_type -> chord.v1.DiscardRequest
-	9,  // 52: chord.v1.Keys.Apply:output_type -> chord.v1.ApplyResponse
-	11, // 53: chord.v1.Keys.Survey:output_type -> chord.v1.SurveyResponse
-	13, // 54: chord.v1.Keys.Claim:output_type -> chord.v1.ClaimResponse
-	15, // 55: chord.v1.Keys.Move:output_type -> chord.v1.MoveResponse
-	17, // 56: chord.v1.Keys.Replicate:output_type -> chord.v1.ReplicateResponse
-	20, // 57: chord.v1.Keys.Fetch:output_type -> chord.v1.FetchResponse
-	23, // 58: chord.v1.Keys.Compare:output_type -> chord.v1.CompareResponse
-	25, // 59: chord.v1.Keys.Discard:output_type -> chord.v1.DiscardResponse
-	52, // [52:60] is the sub-list for method output_type
-	44, // [44:52] is the sub-list for method input_type
-	44, // [44:44] is the sub-list for extension type_name
-	44, // [44:44] is the sub-list for extension extendee
-	0,  // [0:44] is the sub-list for field type_name
+	21, // 41: chord.v1.DiscardRequest.held:type_name -> chord.v1.Arc
+	29, // 42: chord.v1.DiscardResponse.reply:type_name -> chord.v1.Reply
+	7,  // 43: chord.v1.DiscardResponse.ownership:type_name -> chord.v1.Ownership
+	7,  // 44: chord.v1.DiscardResponse.claims:type_name -> chord.v1.Ownership
+	21, // 45: chord.v1.CompareResponse.Difference.parts:type_name -> chord.v1.Arc
+	18, // 46: chord.v1.CompareResponse.Difference.versions:type_name -> chord.v1.Version
+	8,  // 47: chord.v1.Keys.Apply:input_type -> chord.v1.ApplyRequest
+	10, // 48: chord.v1.Keys.Survey:input_type -> chord.v1.SurveyRequest
+	12, // 49: chord.v1.Keys.Claim:input_type -> chord.v1.ClaimRequest
+	14, // 50: chord.v1.Keys.Move:input_type -> chord.v1.MoveRequest
+	16, // 51: chord.v1.Keys.Replicate:input_type -> chord.v1.ReplicateRequest
+	19, // 52: chord.v1.Keys.Fetch:input_type -> chord.v1.FetchRequest
+	22, // 53: chord.v1.Keys.Compare:input_type -> chord.v1.CompareRequest
+	24, // 54: chord.v1.Keys.Discard:input_type -> chord.v1.DiscardRequest
+	9,  // 55: chord.v1.Keys.Apply:output_type -> chord.v1.ApplyResponse
+	11, // 56: chord.v1.Keys.Survey:output_type -> chord.v1.SurveyResponse
+	13, // 57: chord.v1.Keys.Claim:output_type -> chord.v1.ClaimResponse
+	15, // 58: chord.v1.Keys.Move:output_type -> chord.v1.MoveResponse
+	17, // 59: chord.v1.Keys.Replicate:output_type -> chord.v1.ReplicateResponse
+	20, // 60: chord.v1.Keys.Fetch:output_type -> chord.v1.FetchResponse
+	23, // 61: chord.v1.Keys.Compare:output_type -> chord.v1.CompareResponse
+	25, // 62: chord.v1.Keys.Discard:output_type -> chord.v1.DiscardResponse
+	55, // [55:63] is the sub-list for method output_type
+	47, // [47:55] is the sub-list for method input_type
+	47, // [47:47] is the sub-list for extension type_name
+	47, // [47:47] is the sub-list for extension extendee
+	0,  // [0:47] is the sub-list for field type_name
 }
 
 func init() { file_keys_proto_init() }

@@ -180,7 +180,7 @@ func (x Candidate_Pointer) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Candidate_Pointer.Descriptor instead.
 func (Candidate_Pointer) EnumDescriptor() ([]byte, []int) {
-	return file_ring_proto_rawDescGZIP(), []int{13, 0}
+	return file_ring_proto_rawDescGZIP(), []int{15, 0}
 }
 
 // A Peer is a member as others know it.
@@ -490,7 +490,7 @@ func (x *PingRequest) GetCall() *Call {
 type PingResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Reply         *Reply                 `protobuf:"bytes,1,opt,name=reply,proto3" json:"reply,omitempty"`
-	Leaving       bool                   `protobuf:"varint,2,opt,name=leaving,proto3" json:"leaving,omitempty"` // it is about to leave: of two neighbours the one with the greater identifier goes first
+	Leaving       bool                   `protobuf:"varint,2,opt,name=leaving,proto3" json:"leaving,omitempty"` // it is about to leave: of two neighbors the one with the greater identifier goes first
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -963,6 +963,110 @@ func (x *DepartResponse) GetReply() *Reply {
 	return nil
 }
 
+type LastCallRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Call          *Call                  `protobuf:"bytes,1,opt,name=call,proto3" json:"call,omitempty"` // without a target: it is for the whole host
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LastCallRequest) Reset() {
+	*x = LastCallRequest{}
+	mi := &file_ring_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LastCallRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LastCallRequest) ProtoMessage() {}
+
+func (x *LastCallRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_ring_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LastCallRequest.ProtoReflect.Descriptor instead.
+func (*LastCallRequest) Descriptor() ([]byte, []int) {
+	return file_ring_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *LastCallRequest) GetCall() *Call {
+	if x != nil {
+		return x.Call
+	}
+	return nil
+}
+
+type LastCallResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Reply         *Reply                 `protobuf:"bytes,1,opt,name=reply,proto3" json:"reply,omitempty"`
+	Stays         *Peer                  `protobuf:"bytes,2,opt,name=stays,proto3" json:"stays,omitempty"`     // a member of the host that does not leave; absent: all leave, and are bound to
+	Missing       []string               `protobuf:"bytes,3,rep,name=missing,proto3" json:"missing,omitempty"` // addresses of hosts that the answering one knows and gets no answer from
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LastCallResponse) Reset() {
+	*x = LastCallResponse{}
+	mi := &file_ring_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LastCallResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LastCallResponse) ProtoMessage() {}
+
+func (x *LastCallResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_ring_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LastCallResponse.ProtoReflect.Descriptor instead.
+func (*LastCallResponse) Descriptor() ([]byte, []int) {
+	return file_ring_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *LastCallResponse) GetReply() *Reply {
+	if x != nil {
+		return x.Reply
+	}
+	return nil
+}
+
+func (x *LastCallResponse) GetStays() *Peer {
+	if x != nil {
+		return x.Stays
+	}
+	return nil
+}
+
+func (x *LastCallResponse) GetMissing() []string {
+	if x != nil {
+		return x.Missing
+	}
+	return nil
+}
+
 // A Candidate is a possible next hop and why it was chosen.
 type Candidate struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -976,7 +1080,7 @@ type Candidate struct {
 
 func (x *Candidate) Reset() {
 	*x = Candidate{}
-	mi := &file_ring_proto_msgTypes[13]
+	mi := &file_ring_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -988,7 +1092,7 @@ func (x *Candidate) String() string {
 func (*Candidate) ProtoMessage() {}
 
 func (x *Candidate) ProtoReflect() protoreflect.Message {
-	mi := &file_ring_proto_msgTypes[13]
+	mi := &file_ring_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1001,7 +1105,7 @@ func (x *Candidate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Candidate.ProtoReflect.Descriptor instead.
 func (*Candidate) Descriptor() ([]byte, []int) {
-	return file_ring_proto_rawDescGZIP(), []int{13}
+	return file_ring_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Candidate) GetPeer() *Peer {
@@ -1044,7 +1148,7 @@ type FindNextRequest struct {
 
 func (x *FindNextRequest) Reset() {
 	*x = FindNextRequest{}
-	mi := &file_ring_proto_msgTypes[14]
+	mi := &file_ring_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1056,7 +1160,7 @@ func (x *FindNextRequest) String() string {
 func (*FindNextRequest) ProtoMessage() {}
 
 func (x *FindNextRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ring_proto_msgTypes[14]
+	mi := &file_ring_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1069,7 +1173,7 @@ func (x *FindNextRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindNextRequest.ProtoReflect.Descriptor instead.
 func (*FindNextRequest) Descriptor() ([]byte, []int) {
-	return file_ring_proto_rawDescGZIP(), []int{14}
+	return file_ring_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *FindNextRequest) GetCall() *Call {
@@ -1112,7 +1216,7 @@ type FindNextResponse struct {
 
 func (x *FindNextResponse) Reset() {
 	*x = FindNextResponse{}
-	mi := &file_ring_proto_msgTypes[15]
+	mi := &file_ring_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1124,7 +1228,7 @@ func (x *FindNextResponse) String() string {
 func (*FindNextResponse) ProtoMessage() {}
 
 func (x *FindNextResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ring_proto_msgTypes[15]
+	mi := &file_ring_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1137,7 +1241,7 @@ func (x *FindNextResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindNextResponse.ProtoReflect.Descriptor instead.
 func (*FindNextResponse) Descriptor() ([]byte, []int) {
-	return file_ring_proto_rawDescGZIP(), []int{15}
+	return file_ring_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *FindNextResponse) GetReply() *Reply {
@@ -1182,7 +1286,7 @@ type Hop struct {
 
 func (x *Hop) Reset() {
 	*x = Hop{}
-	mi := &file_ring_proto_msgTypes[16]
+	mi := &file_ring_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1194,7 +1298,7 @@ func (x *Hop) String() string {
 func (*Hop) ProtoMessage() {}
 
 func (x *Hop) ProtoReflect() protoreflect.Message {
-	mi := &file_ring_proto_msgTypes[16]
+	mi := &file_ring_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1207,7 +1311,7 @@ func (x *Hop) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hop.ProtoReflect.Descriptor instead.
 func (*Hop) Descriptor() ([]byte, []int) {
-	return file_ring_proto_rawDescGZIP(), []int{16}
+	return file_ring_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Hop) GetPeer() *Peer {
@@ -1261,7 +1365,7 @@ type ForwardRequest struct {
 
 func (x *ForwardRequest) Reset() {
 	*x = ForwardRequest{}
-	mi := &file_ring_proto_msgTypes[17]
+	mi := &file_ring_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1273,7 +1377,7 @@ func (x *ForwardRequest) String() string {
 func (*ForwardRequest) ProtoMessage() {}
 
 func (x *ForwardRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ring_proto_msgTypes[17]
+	mi := &file_ring_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1286,7 +1390,7 @@ func (x *ForwardRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ForwardRequest.ProtoReflect.Descriptor instead.
 func (*ForwardRequest) Descriptor() ([]byte, []int) {
-	return file_ring_proto_rawDescGZIP(), []int{17}
+	return file_ring_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ForwardRequest) GetCall() *Call {
@@ -1354,7 +1458,7 @@ type ForwardResponse struct {
 
 func (x *ForwardResponse) Reset() {
 	*x = ForwardResponse{}
-	mi := &file_ring_proto_msgTypes[18]
+	mi := &file_ring_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1366,7 +1470,7 @@ func (x *ForwardResponse) String() string {
 func (*ForwardResponse) ProtoMessage() {}
 
 func (x *ForwardResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ring_proto_msgTypes[18]
+	mi := &file_ring_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1379,7 +1483,7 @@ func (x *ForwardResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ForwardResponse.ProtoReflect.Descriptor instead.
 func (*ForwardResponse) Descriptor() ([]byte, []int) {
-	return file_ring_proto_rawDescGZIP(), []int{18}
+	return file_ring_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ForwardResponse) GetReply() *Reply {
@@ -1402,7 +1506,7 @@ type AnswerRequest struct {
 
 func (x *AnswerRequest) Reset() {
 	*x = AnswerRequest{}
-	mi := &file_ring_proto_msgTypes[19]
+	mi := &file_ring_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1414,7 +1518,7 @@ func (x *AnswerRequest) String() string {
 func (*AnswerRequest) ProtoMessage() {}
 
 func (x *AnswerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_ring_proto_msgTypes[19]
+	mi := &file_ring_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1427,7 +1531,7 @@ func (x *AnswerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnswerRequest.ProtoReflect.Descriptor instead.
 func (*AnswerRequest) Descriptor() ([]byte, []int) {
-	return file_ring_proto_rawDescGZIP(), []int{19}
+	return file_ring_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *AnswerRequest) GetCall() *Call {
@@ -1474,7 +1578,7 @@ type AnswerResponse struct {
 
 func (x *AnswerResponse) Reset() {
 	*x = AnswerResponse{}
-	mi := &file_ring_proto_msgTypes[20]
+	mi := &file_ring_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1486,7 +1590,7 @@ func (x *AnswerResponse) String() string {
 func (*AnswerResponse) ProtoMessage() {}
 
 func (x *AnswerResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_ring_proto_msgTypes[20]
+	mi := &file_ring_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1499,7 +1603,7 @@ func (x *AnswerResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnswerResponse.ProtoReflect.Descriptor instead.
 func (*AnswerResponse) Descriptor() ([]byte, []int) {
-	return file_ring_proto_rawDescGZIP(), []int{20}
+	return file_ring_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *AnswerResponse) GetReply() *Reply {
@@ -1583,7 +1687,13 @@ const file_ring_proto_rawDesc = "" +
 	"successors\x18\x03 \x03(\v2\x0e.chord.v1.PeerR\n" +
 	"successors\"7\n" +
 	"\x0eDepartResponse\x12%\n" +
-	"\x05reply\x18\x01 \x01(\v2\x0f.chord.v1.ReplyR\x05reply\"\x84\x02\n" +
+	"\x05reply\x18\x01 \x01(\v2\x0f.chord.v1.ReplyR\x05reply\"5\n" +
+	"\x0fLastCallRequest\x12\"\n" +
+	"\x04call\x18\x01 \x01(\v2\x0e.chord.v1.CallR\x04call\"y\n" +
+	"\x10LastCallResponse\x12%\n" +
+	"\x05reply\x18\x01 \x01(\v2\x0f.chord.v1.ReplyR\x05reply\x12$\n" +
+	"\x05stays\x18\x02 \x01(\v2\x0e.chord.v1.PeerR\x05stays\x12\x18\n" +
+	"\amissing\x18\x03 \x03(\tR\amissing\"\x84\x02\n" +
 	"\tCandidate\x12\"\n" +
 	"\x04peer\x18\x01 \x01(\v2\x0e.chord.v1.PeerR\x04peer\x125\n" +
 	"\apointer\x18\x02 \x01(\x0e2\x1b.chord.v1.Candidate.PointerR\apointer\x12\x12\n" +
@@ -1631,13 +1741,14 @@ const file_ring_proto_rawDesc = "" +
 	"\x05error\x18\x04 \x01(\tR\x05error\x12!\n" +
 	"\x04path\x18\x05 \x03(\v2\r.chord.v1.HopR\x04path\"7\n" +
 	"\x0eAnswerResponse\x12%\n" +
-	"\x05reply\x18\x01 \x01(\v2\x0f.chord.v1.ReplyR\x05reply2\xf4\x03\n" +
+	"\x05reply\x18\x01 \x01(\v2\x0f.chord.v1.ReplyR\x05reply2\xb7\x04\n" +
 	"\x04Ring\x125\n" +
 	"\x04Ping\x12\x15.chord.v1.PingRequest\x1a\x16.chord.v1.PingResponse\x12D\n" +
 	"\tNeighbors\x12\x1a.chord.v1.NeighborsRequest\x1a\x1b.chord.v1.NeighborsResponse\x12;\n" +
 	"\x06Notify\x12\x17.chord.v1.NotifyRequest\x1a\x18.chord.v1.NotifyResponse\x125\n" +
 	"\x04Hint\x12\x15.chord.v1.HintRequest\x1a\x16.chord.v1.HintResponse\x12;\n" +
 	"\x06Depart\x12\x17.chord.v1.DepartRequest\x1a\x18.chord.v1.DepartResponse\x12A\n" +
+	"\bLastCall\x12\x19.chord.v1.LastCallRequest\x1a\x1a.chord.v1.LastCallResponse\x12A\n" +
 	"\bFindNext\x12\x19.chord.v1.FindNextRequest\x1a\x1a.chord.v1.FindNextResponse\x12>\n" +
 	"\aForward\x12\x18.chord.v1.ForwardRequest\x1a\x19.chord.v1.ForwardResponse\x12;\n" +
 	"\x06Answer\x12\x17.chord.v1.AnswerRequest\x1a\x18.chord.v1.AnswerResponseB\x1cZ\x1achordconductor/node/nodepbb\x06proto3"
@@ -1655,7 +1766,7 @@ func file_ring_proto_rawDescGZIP() []byte {
 }
 
 var file_ring_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_ring_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_ring_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
 var file_ring_proto_goTypes = []any{
 	(Reply_Status)(0),         // 0: chord.v1.Reply.Status
 	(HintRequest_Kind)(0),     // 1: chord.v1.HintRequest.Kind
@@ -1673,14 +1784,16 @@ var file_ring_proto_goTypes = []any{
 	(*HintResponse)(nil),      // 13: chord.v1.HintResponse
 	(*DepartRequest)(nil),     // 14: chord.v1.DepartRequest
 	(*DepartResponse)(nil),    // 15: chord.v1.DepartResponse
-	(*Candidate)(nil),         // 16: chord.v1.Candidate
-	(*FindNextRequest)(nil),   // 17: chord.v1.FindNextRequest
-	(*FindNextResponse)(nil),  // 18: chord.v1.FindNextResponse
-	(*Hop)(nil),               // 19: chord.v1.Hop
-	(*ForwardRequest)(nil),    // 20: chord.v1.ForwardRequest
-	(*ForwardResponse)(nil),   // 21: chord.v1.ForwardResponse
-	(*AnswerRequest)(nil),     // 22: chord.v1.AnswerRequest
-	(*AnswerResponse)(nil),    // 23: chord.v1.AnswerResponse
+	(*LastCallRequest)(nil),   // 16: chord.v1.LastCallRequest
+	(*LastCallResponse)(nil),  // 17: chord.v1.LastCallResponse
+	(*Candidate)(nil),         // 18: chord.v1.Candidate
+	(*FindNextRequest)(nil),   // 19: chord.v1.FindNextRequest
+	(*FindNextResponse)(nil),  // 20: chord.v1.FindNextResponse
+	(*Hop)(nil),               // 21: chord.v1.Hop
+	(*ForwardRequest)(nil),    // 22: chord.v1.ForwardRequest
+	(*ForwardResponse)(nil),   // 23: chord.v1.ForwardResponse
+	(*AnswerRequest)(nil),     // 24: chord.v1.AnswerRequest
+	(*AnswerResponse)(nil),    // 25: chord.v1.AnswerResponse
 }
 var file_ring_proto_depIdxs = []int32{
 	3,  // 0: chord.v1.Call.from:type_name -> chord.v1.Peer
@@ -1704,42 +1817,47 @@ var file_ring_proto_depIdxs = []int32{
 	3,  // 18: chord.v1.DepartRequest.predecessor:type_name -> chord.v1.Peer
 	3,  // 19: chord.v1.DepartRequest.successors:type_name -> chord.v1.Peer
 	5,  // 20: chord.v1.DepartResponse.reply:type_name -> chord.v1.Reply
-	3,  // 21: chord.v1.Candidate.peer:type_name -> chord.v1.Peer
-	2,  // 22: chord.v1.Candidate.pointer:type_name -> chord.v1.Candidate.Pointer
-	4,  // 23: chord.v1.FindNextRequest.call:type_name -> chord.v1.Call
-	5,  // 24: chord.v1.FindNextResponse.reply:type_name -> chord.v1.Reply
-	16, // 25: chord.v1.FindNextResponse.candidates:type_name -> chord.v1.Candidate
-	3,  // 26: chord.v1.Hop.peer:type_name -> chord.v1.Peer
-	2,  // 27: chord.v1.Hop.pointer:type_name -> chord.v1.Candidate.Pointer
-	4,  // 28: chord.v1.ForwardRequest.call:type_name -> chord.v1.Call
-	3,  // 29: chord.v1.ForwardRequest.initiator:type_name -> chord.v1.Peer
-	19, // 30: chord.v1.ForwardRequest.path:type_name -> chord.v1.Hop
-	5,  // 31: chord.v1.ForwardResponse.reply:type_name -> chord.v1.Reply
-	4,  // 32: chord.v1.AnswerRequest.call:type_name -> chord.v1.Call
-	3,  // 33: chord.v1.AnswerRequest.owner:type_name -> chord.v1.Peer
-	19, // 34: chord.v1.AnswerRequest.path:type_name -> chord.v1.Hop
-	5,  // 35: chord.v1.AnswerResponse.reply:type_name -> chord.v1.Reply
-	6,  // 36: chord.v1.Ring.Ping:input_type -> chord.v1.PingRequest
-	8,  // 37: chord.v1.Ring.Neighbors:input_type -> chord.v1.NeighborsRequest
-	10, // 38: chord.v1.Ring.Notify:input_type -> chord.v1.NotifyRequest
-	12, // 39: chord.v1.Ring.Hint:input_type -> chord.v1.HintRequest
-	14, // 40: chord.v1.Ring.Depart:input_type -> chord.v1.DepartRequest
-	17, // 41: chord.v1.Ring.FindNext:input_type -> chord.v1.FindNextRequest
-	20, // 42: chord.v1.Ring.Forward:input_type -> chord.v1.ForwardRequest
-	22, // 43: chord.v1.Ring.Answer:input_type -> chord.v1.AnswerRequest
-	7,  // 44: chord.v1.Ring.Ping:output_type -> chord.v1.PingResponse
-	9,  // 45: chord.v1.Ring.Neighbors:output_type -> chord.v1.NeighborsResponse
-	11, // 46: chord.v1.Ring.Notify:output_type -> chord.v1.NotifyResponse
-	13, // 47: chord.v1.Ring.Hint:output_type -> chord.v1.HintResponse
-	15, // 48: chord.v1.Ring.Depart:output_type -> chord.v1.DepartResponse
-	18, // 49: chord.v1.Ring.FindNext:output_type -> chord.v1.FindNextResponse
-	21, // 50: chord.v1.Ring.Forward:output_type -> chord.v1.ForwardResponse
-	23, // 51: chord.v1.Ring.Answer:output_type -> chord.v1.AnswerResponse
-	44, // [44:52] is the sub-list for method output_type
-	36, // [36:44] is the sub-list for method input_type
-	36, // [36:36] is the sub-list for extension type_name
-	36, // [36:36] is the sub-list for extension extendee
-	0,  // [0:36] is the sub-list for field type_name
+	4,  // 21: chord.v1.LastCallRequest.call:type_name -> chord.v1.Call
+	5,  // 22: chord.v1.LastCallResponse.reply:type_name -> chord.v1.Reply
+	3,  // 23: chord.v1.LastCallResponse.stays:type_name -> chord.v1.Peer
+	3,  // 24: chord.v1.Candidate.peer:type_name -> chord.v1.Peer
+	2,  // 25: chord.v1.Candidate.pointer:type_name -> chord.v1.Candidate.Pointer
+	4,  // 26: chord.v1.FindNextRequest.call:type_name -> chord.v1.Call
+	5,  // 27: chord.v1.FindNextResponse.reply:type_name -> chord.v1.Reply
+	18, // 28: chord.v1.FindNextResponse.candidates:type_name -> chord.v1.Candidate
+	3,  // 29: chord.v1.Hop.peer:type_name -> chord.v1.Peer
+	2,  // 30: chord.v1.Hop.pointer:type_name -> chord.v1.Candidate.Pointer
+	4,  // 31: chord.v1.ForwardRequest.call:type_name -> chord.v1.Call
+	3,  // 32: chord.v1.ForwardRequest.initiator:type_name -> chord.v1.Peer
+	21, // 33: chord.v1.ForwardRequest.path:type_name -> chord.v1.Hop
+	5,  // 34: chord.v1.ForwardResponse.reply:type_name -> chord.v1.Reply
+	4,  // 35: chord.v1.AnswerRequest.call:type_name -> chord.v1.Call
+	3,  // 36: chord.v1.AnswerRequest.owner:type_name -> chord.v1.Peer
+	21, // 37: chord.v1.AnswerRequest.path:type_name -> chord.v1.Hop
+	5,  // 38: chord.v1.AnswerResponse.reply:type_name -> chord.v1.Reply
+	6,  // 39: chord.v1.Ring.Ping:input_type -> chord.v1.PingRequest
+	8,  // 40: chord.v1.Ring.Neighbors:input_type -> chord.v1.NeighborsRequest
+	10, // 41: chord.v1.Ring.Notify:input_type -> chord.v1.NotifyRequest
+	12, // 42: chord.v1.Ring.Hint:input_type -> chord.v1.HintRequest
+	14, // 43: chord.v1.Ring.Depart:input_type -> chord.v1.DepartRequest
+	16, // 44: chord.v1.Ring.LastCall:input_type -> chord.v1.LastCallRequest
+	19, // 45: chord.v1.Ring.FindNext:input_type -> chord.v1.FindNextRequest
+	22, // 46: chord.v1.Ring.Forward:input_type -> chord.v1.ForwardRequest
+	24, // 47: chord.v1.Ring.Answer:input_type -> chord.v1.AnswerRequest
+	7,  // 48: chord.v1.Ring.Ping:output_type -> chord.v1.PingResponse
+	9,  // 49: chord.v1.Ring.Neighbors:output_type -> chord.v1.NeighborsResponse
+	11, // 50: chord.v1.Ring.Notify:output_type -> chord.v1.NotifyResponse
+	13, // 51: chord.v1.Ring.Hint:output_type -> chord.v1.HintResponse
+	15, // 52: chord.v1.Ring.Depart:output_type -> chord.v1.DepartResponse
+	17, // 53: chord.v1.Ring.LastCall:output_type -> chord.v1.LastCallResponse
+	20, // 54: chord.v1.Ring.FindNext:output_type -> chord.v1.FindNextResponse
+	23, // 55: chord.v1.Ring.Forward:output_type -> chord.v1.ForwardResponse
+	25, // 56: chord.v1.Ring.Answer:output_type -> chord.v1.AnswerResponse
+	48, // [48:57] is the sub-list for method output_type
+	39, // [39:48] is the sub-list for method input_type
+	39, // [39:39] is the sub-list for extension type_name
+	39, // [39:39] is the sub-list for extension extendee
+	0,  // [0:39] is the sub-list for field type_name
 }
 
 func init() { file_ring_proto_init() }
@@ -1753,7 +1871,7 @@ func file_ring_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ring_proto_rawDesc), len(file_ring_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   21,
+			NumMessages:   23,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -27,6 +27,7 @@ const (
 	Ring_Notify_FullMethodName    = "/chord.v1.Ring/Notify"
 	Ring_Hint_FullMethodName      = "/chord.v1.Ring/Hint"
 	Ring_Depart_FullMethodName    = "/chord.v1.Ring/Depart"
+	Ring_LastCall_FullMethodName  = "/chord.v1.Ring/LastCall"
 	Ring_FindNext_FullMethodName  = "/chord.v1.Ring/FindNext"
 	Ring_Forward_FullMethodName   = "/chord.v1.Ring/Forward"
 	Ring_Answer_FullMethodName    = "/chord.v1.Ring/Answer"
@@ -50,6 +51,9 @@ type RingClient interface {
 	Hint(ctx context.Context, in *HintRequest, opts ...grpc.CallOption) (*HintResponse, error)
 	// Depart is a graceful leaver's word to its successor and to its predecessor.
 	Depart(ctx context.Context, in *DepartRequest, opts ...grpc.CallOption) (*DepartResponse, error)
+	// LastCall asks a host, on behalf of a leaver that has found no member that stays, whether one of its members does. A
+	// host whose members all leave, and that answers so, is bound: it cannot take its leave back.
+	LastCall(ctx context.Context, in *LastCallRequest, opts ...grpc.CallOption) (*LastCallResponse, error)
 	// FindNext is one step of an iterative lookup.
 	FindNext(ctx context.Context, in *FindNextRequest, opts ...grpc.CallOption) (*FindNextResponse, error)
 	// Forward hands a recursive lookup on. The hop acknowledges at once, then goes on by itself.
@@ -116,6 +120,16 @@ func (c *ringClient) Depart(ctx context.Context, in *DepartRequest, opts ...grpc
 	return out, nil
 }
 
+func (c *ringClient) LastCall(ctx context.Context, in *LastCallRequest, opts ...grpc.CallOption) (*LastCallResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(LastCallResponse)
+	err := c.cc.Invoke(ctx, Ring_LastCall_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *ringClient) FindNext(ctx context.Context, in *FindNextRequest, opts ...grpc.CallOption) (*FindNextResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(FindNextResponse)
@@ -164,6 +178,9 @@ type RingServer interface {
 	Hint(context.Context, *HintRequest) (*HintResponse, error)
 	// Depart is a graceful leaver's word to its successor and to its predecessor.
 	Depart(context.Context, *DepartRequest) (*DepartResponse, error)
+	// LastCall asks a host, on behalf of a leaver that has found no member that stays, whether one of its members does. A
+	// host whose members all leave, and that answers so, is bound: it cannot take its leave back.
+	LastCall(context.Context, *LastCallRequest) (*LastCallResponse, error)
 	// FindNext is one step of an iterative lookup.
 	FindNext(context.Context, *FindNextRequest) (*FindNextResponse, error)
 	// Forward hands a recursive lookup on. The hop acknowledges at once, then goes on by itself.
@@ -193,6 +210,9 @@ func (UnimplementedRingServer) Hint(context.Context, *HintRequest) (*HintRespons
 }
 func (UnimplementedRingServer) Depart(context.Context, *DepartRequest) (*DepartResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Depart not implemented")
+}
+func (UnimplementedRingServer) LastCall(context.Context, *LastCallRequest) (*LastCallResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method LastCall not implemented")
 }
 func (UnimplementedRingServer) FindNext(context.Context, *FindNextRequest) (*FindNextResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method FindNext not implemented")
@@ -313,6 +333,24 @@ func _Ring_Depart_Handler(srv interface{}, ctx context.Context, dec func(interfa
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Ring_LastCall_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(LastCallRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RingServer).LastCall(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Ring_LastCall_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RingServer).LastCall(ctx, req.(*LastCallRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Ring_FindNext_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(FindNextRequest)
 	if err := dec(in); err != nil {
@@ -393,6 +431,10 @@ var Ring_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Depart",
 			Handler:    _Ring_Depart_Handler,
+		},
+		{
+			MethodName: "LastCall",
+			Handler:    _Ring_LastCall_Handler,
 		},
 		{
 			MethodName: "FindNext",

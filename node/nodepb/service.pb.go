@@ -1090,8 +1090,9 @@ func (x *StartMembersResponse) GetMembers() []*Peer {
 
 type StopMemberRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            []byte                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Crash         bool                   `protobuf:"varint,2,opt,name=crash,proto3" json:"crash,omitempty"` // no goodbye, no telemetry
+	Id            []byte                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`         // empty: all members of the host
+	Crash         bool                   `protobuf:"varint,2,opt,name=crash,proto3" json:"crash,omitempty"`  // no goodbye, no telemetry
+	Force         bool                   `protobuf:"varint,30,opt,name=force,proto3" json:"force,omitempty"` // leave even if nobody stays to take the keys: they end with their last host
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1140,8 +1141,16 @@ func (x *StopMemberRequest) GetCrash() bool {
 	return false
 }
 
+func (x *StopMemberRequest) GetForce() bool {
+	if x != nil {
+		return x.Force
+	}
+	return false
+}
+
 type StopMemberResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
+	KeysEnded     int64                  `protobuf:"varint,30,opt,name=keys_ended,json=keysEnded,proto3" json:"keys_ended,omitempty"` // keys that nobody was left to take
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1174,6 +1183,13 @@ func (x *StopMemberResponse) ProtoReflect() protoreflect.Message {
 // Deprecated: Use StopMemberResponse.ProtoReflect.Descriptor instead.
 func (*StopMemberResponse) Descriptor() ([]byte, []int) {
 	return file_service_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *StopMemberResponse) GetKeysEnded() int64 {
+	if x != nil {
+		return x.KeysEnded
+	}
+	return 0
 }
 
 // A Fault changes what this host sends to one address ("*": to all others): its calls, and its answers to calls from
@@ -1447,11 +1463,14 @@ const file_service_proto_rawDesc = "" +
 	"\x13StartMembersRequest\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\x05R\x05count\"@\n" +
 	"\x14StartMembersResponse\x12(\n" +
-	"\amembers\x18\x01 \x03(\v2\x0e.chord.v1.PeerR\amembers\"9\n" +
+	"\amembers\x18\x01 \x03(\v2\x0e.chord.v1.PeerR\amembers\"O\n" +
 	"\x11StopMemberRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x14\n" +
-	"\x05crash\x18\x02 \x01(\bR\x05crash\"\x14\n" +
-	"\x12StopMemberResponse\"\xd8\x01\n" +
+	"\x05crash\x18\x02 \x01(\bR\x05crash\x12\x14\n" +
+	"\x05force\x18\x1e \x01(\bR\x05force\"3\n" +
+	"\x12StopMemberResponse\x12\x1d\n" +
+	"\n" +
+	"keys_ended\x18\x1e \x01(\x03R\tkeysEnded\"\xd8\x01\n" +
 	"\x05Fault\x12\x18\n" +
 	"\aaddress\x18\x01 \x01(\tR\aaddress\x12\x10\n" +
 	"\x03cut\x18\x02 \x01(\bR\x03cut\x12\x12\n" +

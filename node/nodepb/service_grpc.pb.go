@@ -306,7 +306,8 @@ type HostClient interface {
 	// StartMembers starts more members; it returns when they are started, not when they have joined. More than the host
 	// may carry are refused (FAILED_PRECONDITION), and then none is started.
 	StartMembers(ctx context.Context, in *StartMembersRequest, opts ...grpc.CallOption) (*StartMembersResponse, error)
-	// StopMember makes one member leave gracefully, or crash without a word.
+	// StopMember makes a member, or all members of the host, leave gracefully, or crash without a word. Errors besides:
+	// FAILED_PRECONDITION (nobody stays to take the keys, and not forced; or no room for them), and then all stay.
 	StopMember(ctx context.Context, in *StopMemberRequest, opts ...grpc.CallOption) (*StopMemberResponse, error)
 	// SetFaults replaces what is wrong with this host; an empty request heals.
 	SetFaults(ctx context.Context, in *SetFaultsRequest, opts ...grpc.CallOption) (*SetFaultsResponse, error)
@@ -386,7 +387,8 @@ type HostServer interface {
 	// StartMembers starts more members; it returns when they are started, not when they have joined. More than the host
 	// may carry are refused (FAILED_PRECONDITION), and then none is started.
 	StartMembers(context.Context, *StartMembersRequest) (*StartMembersResponse, error)
-	// StopMember makes one member leave gracefully, or crash without a word.
+	// StopMember makes a member, or all members of the host, leave gracefully, or crash without a word. Errors besides:
+	// FAILED_PRECONDITION (nobody stays to take the keys, and not forced; or no room for them), and then all stay.
 	StopMember(context.Context, *StopMemberRequest) (*StopMemberResponse, error)
 	// SetFaults replaces what is wrong with this host; an empty request heals.
 	SetFaults(context.Context, *SetFaultsRequest) (*SetFaultsResponse, error)

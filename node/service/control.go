@@ -11,7 +11,6 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"chordconductor/node/chord"
 	"chordconductor/node/env"
 	"chordconductor/node/env/faults"
 	"chordconductor/node/hostauth"
@@ -64,36 +63,6 @@ func (c *Control) startMembers(ctx context.Context, q *nodepb.StartMembersReques
 		answer.Members = append(answer.Members, peerToWire(m.Self()))
 	}
 	return answer, nil
-}
-
-// stopMember answers when the member has left, or why it stays. A caller that does not wait as long changes nothing.
-func (c *Control) stopMember(ctx context.Context, q *nodepb.StopMemberRequest) (*nodepb.StopMemberResponse, error) {
-	var id chord.ID
-	if len(q.Id) != len(id) {
-		return nil, status.Errorf(codes.InvalidArgument, "id: an identifier has %d bytes, not %d", len(id), len(q.Id))
-	}
-	copy(id[:], q.Id)
-	m := c.host.Member(id)
-	if m == nil {
-		return nil, status.Errorf(codes.NotFound, "no member %s on this host", c.host.Space().Format(id))
-	}
-	if q.Crash {
-		m.Crash()
-		return &nodepb.StopMemberResponse{}, nil
-	}
-	done := make(chan error, 1)
-	if err := c.env.Go(ctx, func(ctx context.Context) { done <- m.Leave(ctx) }); err != nil {
-		return nil, toStatus(err)
-	}
-	select {
-	case err := <-done:
-		if err != nil {
-			return nil, status.Error(codes.FailedPrecondition, err.Error())
-		}
-		return &nodepb.StopMemberResponse{}, nil
-	case <-ctx.Done():
-		return nil, status.FromContextError(ctx.Err()).Err()
-	}
 }
 
 // setFaults replaces what is wrong with the host, for the time of the lease.

@@ -32,6 +32,10 @@ func call[Q, A any](ctx context.Context, c caller, request Q, method func(*Host)
 		outer.await(waiter{t, wait})
 		delay = c.send(func() {
 			server := w.hosts[c.addr]
+			if server != nil && server.exited {
+				c.send(func() { t.wake(wait, env.ErrTimeout) })
+				return
+			}
 			if server == nil || server.crashed || server.ring == nil {
 				return
 			}
@@ -117,6 +121,12 @@ func (c ringCaller) Hint(ctx context.Context, q *nodepb.HintRequest) (*nodepb.Hi
 func (c ringCaller) Depart(ctx context.Context, q *nodepb.DepartRequest) (*nodepb.DepartResponse, error) {
 	return call(ctx, c.caller, q, func(h *Host) func(context.Context, *nodepb.DepartRequest) (*nodepb.DepartResponse, error) {
 		return h.ring.Depart
+	})
+}
+
+func (c ringCaller) LastCall(ctx context.Context, q *nodepb.LastCallRequest) (*nodepb.LastCallResponse, error) {
+	return call(ctx, c.caller, q, func(h *Host) func(context.Context, *nodepb.LastCallRequest) (*nodepb.LastCallResponse, error) {
+		return h.ring.LastCall
 	})
 }
 

@@ -20,6 +20,7 @@ type Host struct {
 	keys    nodepb.KeysServer
 	tasks   []*task // that have work; their number is the members' to bound
 	crashed bool
+	exited  bool          // crashed, and refuses calls rather than leaving them unanswered
 	dead    chan struct{} // closed when crashed, for goroutines outside
 }
 
@@ -63,6 +64,12 @@ func (h *Host) Crash() {
 		}
 		t.kill()
 	}
+}
+
+// Exit ends the host as a process ends whose machine goes on: calls to it are refused, which takes no time limit.
+func (h *Host) Exit() {
+	h.exited = true
+	h.Crash()
 }
 
 // Now is the virtual time.

@@ -41,6 +41,12 @@ func (c ringCaller) Depart(ctx context.Context, q *nodepb.DepartRequest) (*nodep
 	})
 }
 
+func (c ringCaller) LastCall(ctx context.Context, q *nodepb.LastCallRequest) (*nodepb.LastCallResponse, error) {
+	return call(ctx, c.caller, q, func(limit time.Duration) func(context.Context, *nodepb.LastCallRequest) (*nodepb.LastCallResponse, error) {
+		return c.layer.Env.Ring(c.addr, limit).LastCall
+	})
+}
+
 func (c ringCaller) FindNext(ctx context.Context, q *nodepb.FindNextRequest) (*nodepb.FindNextResponse, error) {
 	return call(ctx, c.caller, q, func(limit time.Duration) func(context.Context, *nodepb.FindNextRequest) (*nodepb.FindNextResponse, error) {
 		return c.layer.Env.Ring(c.addr, limit).FindNext
@@ -132,6 +138,10 @@ func (s ringServer) Hint(ctx context.Context, q *nodepb.HintRequest) (*nodepb.Hi
 
 func (s ringServer) Depart(ctx context.Context, q *nodepb.DepartRequest) (*nodepb.DepartResponse, error) {
 	return serve(ctx, s.layer, q, s.inner.Depart)
+}
+
+func (s ringServer) LastCall(ctx context.Context, q *nodepb.LastCallRequest) (*nodepb.LastCallResponse, error) {
+	return serve(ctx, s.layer, q, s.inner.LastCall)
 }
 
 func (s ringServer) FindNext(ctx context.Context, q *nodepb.FindNextRequest) (*nodepb.FindNextResponse, error) {

@@ -125,6 +125,10 @@ func (c ringClient) Depart(ctx context.Context, q *nodepb.DepartRequest) (*nodep
 	return call[nodepb.DepartResponse](ctx, c.remote, nodepb.Ring_Depart_FullMethodName, q)
 }
 
+func (c ringClient) LastCall(ctx context.Context, q *nodepb.LastCallRequest) (*nodepb.LastCallResponse, error) {
+	return call[nodepb.LastCallResponse](ctx, c.remote, nodepb.Ring_LastCall_FullMethodName, q)
+}
+
 func (c ringClient) FindNext(ctx context.Context, q *nodepb.FindNextRequest) (*nodepb.FindNextResponse, error) {
 	return call[nodepb.FindNextResponse](ctx, c.remote, nodepb.Ring_FindNext_FullMethodName, q)
 }

@@ -1,0 +1,85 @@
+package chord
+
+import "slices"
+
+// Leaving. A leaver hands its range to the first member after it that stays, whatever leaves in between, and does so side
+// by side with the other leavers; the receiver takes the ranges over in order, from its own downwards. When no member
+// that stays is left to hand over to, a last call finds out whether the ring ends. node/member and node/keeper carry this
+// out; the checker in modelcheck explores every order of these steps.
+
+// A Stance is what a member answers about its own leave.
+type Stance uint8
+
+const (
+	Silent Stance = iota // no answer: it is dead, or will answer later
+	Stays
+	Leaves // it may still take its leave back
+	Bound  // it has answered a last call: it cannot take its leave back
+)
+
+// Receiver is the member that a leaver hands its range to: the first one that stays, of the members after the leaver,
+// nearest first. So each byte is carried once, however many neighbors leave at once. A silent member is passed over: if
+// it is dead the receiver inherits its range, if not it is asked again before the release.
+func Receiver(after []Peer, stance func(Peer) Stance) (Peer, bool) {
+	for _, p := range after {
+		if stance(p).Receives() {
+			return p, true
+		}
+	}
+	return Peer{}, false
+}
+
+// Receives reports whether a member takes part in a handoff as its receiver.
+func (s Stance) Receives() bool { return s == Stays }
+
+// Turn reports whether a range that ends at to may be released to a receiver whose own range begins at from. Ranges
+// below it wait, so that what the receiver owns stays one stretch.
+func Turn(to, from ID) bool { return to == from }
+
+// DepartsFirst decides between two adjacent leavers that have handed everything over, second being the first successor
+// of first: whether second splices itself out before first does. So the list that first then passes on begins with a
+// member that stays. Only across zero neither waits, so that among any number of leavers one may go.
+func DepartsFirst(second, first Peer) bool { return second.ID.Compare(first.ID) > 0 }
+
+// DepartingList is what a leaver passes on of its successor list when it departs: from the first member that stays on, so
+// that the leavers before that one may be gone at once. It is the whole list if stays is not in it.
+func DepartingList(succ []Peer, stays Peer) []Peer {
+	return succ[max(slices.Index(succ, stays), 0):]
+}
+
+// AnswerLastCall is a member's stance when it is asked in a last call. Only a leaver that may end with its keys agrees,
+// and is bound from then on; any other one stays, or will when it finds no receiver.
+func (s Stance) AnswerLastCall(mayEnd bool) Stance {
+	if s == Bound || s == Leaves && mayEnd {
+		return Bound
+	}
+	return Stays
+}
+
+// MayTakeBack reports whether a leaver that cannot hand its range over may stay. Not after it has answered a last call:
+// the members that asked may have ended because of it.
+func (s Stance) MayTakeBack() bool { return s == Leaves }
+
+// A Verdict is what has come of a last call.
+type Verdict uint8
+
+const (
+	Waiting   Verdict = iota // for members that have not answered
+	Cancelled                // some member stays
+	Agreed                   // no member stays: the ring ends
+)
+
+// JudgeLastCall judges the answers of all members that are known. A silent member has until the end of the wait to
+// answer that it stays.
+func JudgeLastCall(answers []Stance, waited bool) Verdict {
+	v := Agreed
+	for _, s := range answers {
+		switch {
+		case s.Receives():
+			return Cancelled
+		case s == Silent && !waited:
+			v = Waiting
+		}
+	}
+	return v
+}

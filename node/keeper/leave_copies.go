@@ -1,0 +1,264 @@
+package keeper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"chordconductor/node/chord"
+	"chordconductor/node/nodepb"
+	"chordconductor/node/store"
+	"chordconductor/otel/chordevent"
+)
+
+// What a leaver holds for others it may drop when the owner says that R hosts that stay hold the same. It asks each owner
+// by one call, with the digest of what it holds; only if that differs the two compare. An owner that has to find another
+// host first is asked again, ever more rarely.
+
+// maxShed bounds the owners that are asked side by side.
+const maxShed = 16
+
+// A copied is a stretch of one owner's range of which a leaver holds records.
+type copied struct {
+	arc
+	owner  chord.Peer
+	digest uint64 // if known: that of the records when the owner had the latest of all
+	known  bool
+}
+
+// giveUp makes everything held here superfluous. With nothing held it makes no call. Where no member stays it ends with
+// ErrLastHost.
+func (k *Keeper) giveUp(ctx context.Context, deadline time.Time) error {
+	compared := map[arc]uint64{} // the digest at which the owner had the latest of all; looked up only
+	for gap := time.Duration(0); ; {
+		copies, err := k.copies(ctx)
+		left := len(copies)
+		for len(copies) > 0 && err == nil {
+			some := copies[:min(len(copies), maxShed)]
+			copies = copies[len(some):]
+			errs := make([]error, len(some))
+			for i := range some {
+				some[i].digest, some[i].known = compared[some[i].arc]
+			}
+			if err = k.each(ctx, len(some), func(ctx context.Context, i int) { errs[i] = k.shed(ctx, &some[i]) }); err != nil {
+				return err
+			}
+			for i := range some {
+				if some[i].known {
+					compared[some[i].arc] = some[i].digest
+				}
+				if errs[i] == nil {
+					left--
+				}
+			}
+			err = errors.Join(errs...)
+		}
+		switch {
+		case stopped(err) || errors.Is(err, ErrNoRoom) || errors.Is(err, ErrLastHost):
+			return err
+		case err == nil && left == 0:
+			return nil
+		case ctx.Err() != nil || k.env.Now().After(deadline):
+			return fmt.Errorf("owners of %d ranges held here have not enough other copies in time: %w", left, err)
+		}
+		if err := k.lonely(ctx); err != nil {
+			return err // the owners leave, too, or are dead
+		}
+		if err := k.pause(&gap); err != nil {
+			return err
+		}
+	}
+}
+
+// copies lists what is held here, owner by owner, once around the circle from this member on. A range in which this member
+// lies is cut there: mostly it is the one that the receiver has just got, of which records are held on one side.
+func (k *Keeper) copies(ctx context.Context) (list []copied, err error) {
+	at := k.self.ID
+	for {
+		k.mu.Lock()
+		var id chord.ID
+		found := false
+		k.store.Ascend(at, k.self.ID, func(r *store.Record) bool {
+			id, found = r.ID, true
+			return false
+		})
+		known, ok := k.claims.covering(id)
+		dead := hasLapsed(k.dead, known.owner, k.env.Now())
+		k.mu.Unlock()
+		if !found {
+			return list, nil
+		}
+		if !ok || dead {
+			if err := k.lonely(ctx); err != nil {
+				return list, err
+			}
+			owner, err := k.member.Lookup(ctx, id)
+			if err != nil {
+				return list, fmt.Errorf("owner of copies: %w", err)
+			}
+			s, err := k.survey(ctx, owner, id, chordevent.SpanLeave)
+			if err != nil {
+				return list, err
+			}
+			if s.own == nil || !s.own.covers(id) {
+				return list, fmt.Errorf("%w: %s does not own the range any more", errRefused, owner.Addr)
+			}
+			known.ownership = *s.own
+		}
+		c, last := copied{arc: known.arc(), owner: known.owner}, false
+		if c.covers(k.self.ID) {
+			if last = chord.Owns(c.from, id, k.self.ID); last {
+				c.to = k.self.ID
+			} else {
+				c.from = k.self.ID
+			}
+		}
+		if list = append(list, c); last || !chord.Between(at, c.to, k.self.ID) {
+			return list, nil
+		}
+		at = c.to
+	}
+}
+
+// shed drops the copy of a range if its owner grants that, after it has been brought what it lacks. An error says that it
+// has not been dropped yet.
+func (k *Keeper) shed(ctx context.Context, c *copied) error {
+	for try := 0; ; try++ {
+		k.mu.Lock()
+		held := k.store.Summary(c.from, c.to)
+		wire := k.arcToWire(c.arc)
+		k.mu.Unlock()
+		a, err := ask(k, ctx, c.owner, chordevent.SpanLeave, k.cfg.CallLimit, func(keys nodepb.KeysServer, call *nodepb.Call) (*nodepb.DiscardResponse, error) {
+			return keys.Discard(ctx, &nodepb.DiscardRequest{Call: call, Leaving: true, Held: wire, Compared: c.known && c.digest == held.Digest})
+		})
+		if err != nil {
+			return err
+		}
+		own, err := ownershipFromWire(k.space, a.Ownership)
+		if err != nil {
+			return fmt.Errorf("%w: %w", errRefused, err)
+		}
+		owner, err := k.learnOwner(c, own, a.Claims)
+		switch {
+		case err != nil:
+			return err
+		case owner != c.owner && try < maxPasses:
+			c.owner, c.known = owner, false
+			continue
+		}
+		switch {
+		case a.Granted:
+			if !k.cut(c.arc, held.Digest) {
+				return errOvertaken // something has come into it; again
+			}
+			return nil
+		case a.Full:
+			return fmt.Errorf("%w: for the copies that %s needs elsewhere", ErrNoRoom, c.owner.Addr)
+		case !a.Differs || try >= maxPasses || own == nil:
+			return fmt.Errorf("%w: %s does not let the copy go yet", errRefused, c.owner.Addr)
+		}
+		done, err := k.repairWith(ctx, c.owner, nil, c.arc)
+		if err != nil {
+			return err
+		}
+		if done.pushed == 0 {
+			c.known, c.digest = true, held.Digest
+		}
+	}
+}
+
+// learnOwner takes note of who owns what a leaver holds, as the one that it has taken for the owner answers.
+func (k *Keeper) learnOwner(c *copied, own *ownership, claims []*nodepb.Ownership) (chord.Peer, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if own != nil && own.owner == c.owner && own.covers(c.to) {
+		k.claims.learn(*own, k.env.Now())
+		return c.owner, nil
+	}
+	k.claims.forget(c.owner)
+	for _, claim := range claims[:min(len(claims), 1)] {
+		o, err := ownershipFromWire(k.space, claim)
+		if err != nil {
+			return chord.Peer{}, fmt.Errorf("%w: %w", errRefused, err)
+		}
+		if o != nil && o.covers(c.to) && o.owner != k.self {
+			k.claims.learn(*o, k.env.Now())
+			return o.owner, nil
+		}
+	}
+	return c.owner, nil
+}
+
+// discardOfLeaver answers a leaver that asks whether its copy is needed. No copy of its counts any more from now on.
+func (k *Keeper) discardOfLeaver(ctx context.Context, from chord.Peer, q *nodepb.DiscardRequest) (*nodepb.DiscardResponse, error) {
+	held, err := arcFromWire(k.space, q.Held)
+	if err != nil {
+		return nil, malformed(err)
+	}
+	k.mu.Lock()
+	k.learnLeaver(from)
+	k.mu.Unlock()
+	k.hosts(ctx, k.cfg.Replicas-1) // so that the holders are as many as there can be
+	for range maxPasses {
+		if !k.passOverLeavers(ctx) {
+			break
+		}
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	a := &nodepb.DiscardResponse{Reply: k.member.Reply()}
+	if known, ok := k.claims.covering(held.to); ok {
+		a.Claims = append(a.Claims, ownershipToWire(known.ownership))
+	}
+	own := k.reg.Load()
+	if own == nil {
+		return a, nil
+	}
+	a.Ownership = ownershipToWire(*own)
+	if !own.covers(held.to) || held.from != own.from && !own.covers(held.from) {
+		return a, nil
+	}
+	sum := k.store.Summary(held.from, held.to)
+	a.Differs = !q.Compared && (sum.Digest != q.Held.Digest || sum.Count != q.Held.Count)
+	a.Granted = !a.Differs && !k.unclean && k.holder(from) == nil && k.allSynced() && k.spared(from, true)
+	for _, h := range k.holders {
+		a.Full = a.Full || h.lacks
+	}
+	if !a.Granted {
+		k.repairDue.Set()
+	}
+	return a, nil
+}
+
+// passOverLeavers asks the new holders of copies whether they are about to leave, and replaces those that are before
+// anything is brought to them. It reports whether there was any.
+func (k *Keeper) passOverLeavers(ctx context.Context) (some bool) {
+	var ask []chord.Peer
+	k.mu.Lock()
+	for _, h := range k.holders {
+		if !h.synced {
+			ask = append(ask, h.peer)
+		}
+	}
+	k.mu.Unlock()
+	leaving := make([]bool, len(ask))
+	if k.each(ctx, len(ask), func(ctx context.Context, i int) {
+		s, err := k.survey(ctx, ask[i], k.self.ID, chordevent.SpanRepair)
+		leaving[i] = err == nil && s.leaving
+	}) != nil {
+		return false
+	}
+	k.mu.Lock()
+	for i, p := range ask {
+		if leaving[i] {
+			some = true
+			k.learnLeaver(p)
+		}
+	}
+	k.mu.Unlock()
+	if some {
+		k.hosts(ctx, k.cfg.Replicas-1)
+	}
+	return some
+}

@@ -1,0 +1,208 @@
+package member
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"chordconductor/node/keeper"
+	"chordconductor/otel/chordevent"
+)
+
+// Leave makes the member go gracefully: it hands its keys over, then splices itself out. After an error it stays, and
+// nothing is lost. It blocks, LeaveLimit at most or until ctx ends, and belongs to the task that calls it. Where no member
+// stays that could take the keys it returns keeper.ErrLastHost.
+func (m *Member) Leave(ctx context.Context) error {
+	_, err := m.host.leave(ctx, []*Member{m}, false)
+	return err
+}
+
+// End is Leave, but where no member stays that could take the keys these end with the member: it returns how many.
+func (m *Member) End(ctx context.Context) (keys int64, err error) {
+	return m.host.leave(ctx, []*Member{m}, true)
+}
+
+// Leave is Leave of all members, side by side.
+func (h *Host) Leave(ctx context.Context) error {
+	_, err := h.leave(ctx, h.Members(), false)
+	return err
+}
+
+// End is End of all members, side by side.
+func (h *Host) End(ctx context.Context) (keys int64, err error) {
+	return h.leave(ctx, h.Members(), true)
+}
+
+// A departure is members of one host that leave together.
+type departure struct {
+	h        *Host
+	mayEnd   bool // with their keys, if no member stays to take them
+	deadline time.Time
+	leads    []leaver  // members that it has made leavers, and that are not gone
+	others   []*Member // members that another departure leads: they are waited for, and led if they stay after all
+	keys     int64     // that have ended
+}
+
+type leaver struct {
+	*Member
+	ctx  context.Context // of its span
+	span trace.Span
+}
+
+func (h *Host) leave(ctx context.Context, members []*Member, mayEnd bool) (keys int64, err error) {
+	if !mayEnd && len(members) == len(h.Members()) && h.keepsLastKeys(members) {
+		return 0, keeper.ErrLastHost
+	}
+	d := &departure{h: h, mayEnd: mayEnd, deadline: h.env.Now().Add(h.cfg.LeaveLimit)}
+	for _, m := range members {
+		if m.Status() == chordevent.StatusJoining && !m.keys.Ownership().Owns && m.keys.Load().Bytes == 0 {
+			m.abandon(ctx) // no peer knows it yet, but who listens does; an orphan that is looking for its ring has keys, and must not go like that
+		} else {
+			d.others = append(d.others, m)
+		}
+	}
+	for gap := time.Duration(0); len(d.leads)+len(d.others) > 0; {
+		done, err := d.try(ctx)
+		if err != nil {
+			return d.keys, d.giveUp(ctx, err)
+		}
+		if done {
+			break
+		}
+		gap = min(max(2*gap, 10*time.Millisecond), 200*time.Millisecond)
+		if err := h.env.Sleep(gap); err != nil {
+			return d.keys, err
+		}
+	}
+	return d.keys, nil
+}
+
+// try goes as far as it can. Without an error it is worth another one, if it is not done.
+func (d *departure) try(ctx context.Context) (done bool, err error) {
+	if err := d.begin(ctx); err != nil {
+		return false, err
+	}
+	errs := d.each(d.leads, func(l leaver) error { return l.leave(l.ctx, d.deadline) })
+	d.others = slices.DeleteFunc(d.others, (*Member).gone)
+	d.leads = slices.DeleteFunc(d.leads, func(l leaver) bool {
+		if l.gone() {
+			l.endSpan(l.span, nil)
+		}
+		return l.gone()
+	})
+	err = errors.Join(errs...)
+	switch {
+	case len(d.leads)+len(d.others) == 0:
+		return true, nil
+	case ctx.Err() != nil:
+		return false, errors.Join(ctx.Err(), err)
+	case !d.h.env.Now().Before(d.deadline):
+		return false, fmt.Errorf("not done in %v: %w", d.h.cfg.LeaveLimit, err)
+	case d.mayEnd && onlyLastHost(errs):
+		if ends, err := d.lastCall(ctx); err != nil || !ends {
+			return false, err
+		}
+		d.abandon(ctx)
+		return true, nil
+	}
+	return false, err
+}
+
+// begin makes members leavers, all before the first one hands anything over, so that none hands over to another. If there
+// is no room at the members that stay, none begins.
+func (d *departure) begin(ctx context.Context) error {
+	var begun []leaver
+	for _, m := range d.others {
+		if m.Status() == chordevent.StatusJoining && !d.mayEnd {
+			return fmt.Errorf("member %s looks for its place on the ring and cannot leave", m.hex)
+		}
+		if m.beginLeave(ctx, d.mayEnd) {
+			begun = append(begun, leaver{Member: m, ctx: ctx})
+		}
+	}
+	if err := errors.Join(d.each(begun, func(l leaver) error { return l.keys.Room(ctx) })...); err != nil {
+		for _, l := range begun {
+			l.stay(ctx)
+		}
+		return err
+	}
+	for _, l := range begun {
+		l.ctx, l.span = l.startSpan(ctx, chordevent.SpanLeave)
+		l.Emit(l.ctx, chordevent.Leaving{Successor: l.ref(l.State().Head())})
+		d.leads = append(d.leads, l)
+	}
+	d.others = slices.DeleteFunc(d.others, func(m *Member) bool {
+		return slices.ContainsFunc(begun, func(l leaver) bool { return l.Member == m })
+	})
+	return nil
+}
+
+// each runs f for each leaver side by side, and returns what went wrong, if anything.
+func (d *departure) each(list []leaver, f func(leaver) error) []error {
+	errs := make([]error, len(list))
+	if len(list) == 1 {
+		errs[0] = f(list[0])
+	} else if err := each(d.h.env, context.Background(), len(list), func(_ context.Context, i int) { errs[i] = f(list[i]) }); err != nil {
+		return []error{err}
+	}
+	return errs
+}
+
+// onlyLastHost reports whether the trouble of those who are not through is that no member stays.
+func onlyLastHost(errs []error) bool {
+	some := false
+	for _, err := range errs {
+		if err != nil && !errors.Is(err, keeper.ErrLastHost) {
+			return false
+		}
+		some = some || err != nil
+	}
+	return some
+}
+
+// giveUp takes the leaves back that may be (chord.Stance.MayTakeBack), and ends the members whose may not.
+func (d *departure) giveUp(ctx context.Context, why error) error {
+	var bound []leaver
+	var stay []string
+	for _, l := range d.leads {
+		if l.gone() {
+			l.endSpan(l.span, nil)
+			continue
+		}
+		if !l.now.Load().stance().MayTakeBack() {
+			bound = append(bound, l)
+			continue
+		}
+		l.stay(ctx)
+		l.endSpan(l.span, why)
+		stay = append(stay, l.hex)
+	}
+	d.leads = bound
+	d.abandon(ctx)
+	switch {
+	case len(bound) > 0:
+		return fmt.Errorf("%d member(s) end without having handed over: %w", len(bound), why)
+	case len(stay) == 1:
+		return fmt.Errorf("member %s stays: %w", stay[0], why)
+	case len(stay) > 1:
+		return fmt.Errorf("%d members stay: %w", len(stay), why)
+	}
+	return why
+}
+
+// abandon ends the members that it leads with their keys.
+func (d *departure) abandon(ctx context.Context) {
+	for _, l := range d.leads {
+		load := l.keys.Load()
+		if d.keys += load.OwnedKeys; !l.keys.Ownership().Owns {
+			d.keys += load.ReplicaKeys // the member that has received its range is no more: these may be the last copies
+		}
+		l.abandon(l.ctx)
+		l.endSpan(l.span, nil)
+	}
+	d.leads = nil
+}

@@ -1,0 +1,230 @@
+package member
+
+import (
+	"context"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"chordconductor/node/chord"
+	"chordconductor/node/env"
+	"chordconductor/node/nodepb"
+)
+
+const (
+	// lastCallWait is how long a host that does not answer may still cancel a last call, in call limits.
+	lastCallWait = 4
+	// maxCalled bounds the hosts that are asked. Beyond it the ring is too large to end: the leave fails at its deadline.
+	maxCalled = 4096
+	// maxMissing bounds the silent hosts that an answer names.
+	maxMissing = 64
+	// maxCalls bounds the calls that are under way at once.
+	maxCalls = 64
+)
+
+// lastCall finds out whether a member stays on any host that is known. If none does the ring ends. A member that stays is
+// made known to the leavers, which can hand over to it.
+func (d *departure) lastCall(ctx context.Context) (ends bool, err error) {
+	for _, l := range d.leads {
+		l.edit(func(s *snapshot) { s.bound = true }) // who is asked counts on it, see LastCall
+	}
+	c := &call{h: d.h}
+	for _, m := range d.h.Members() {
+		alive, lost := m.book.addresses()
+		c.add(alive...)
+		c.add(lost...)
+	}
+	begin, wait := d.h.env.Now(), lastCallWait*d.h.cfg.CallLimit
+	for {
+		stays, err := c.ask(ctx)
+		if err != nil {
+			return false, err
+		}
+		switch chord.JudgeLastCall(c.stances(d.h), d.h.env.Now().Sub(begin) >= wait) {
+		case chord.Agreed:
+			return len(c.hosts) < maxCalled, nil
+		case chord.Cancelled:
+			for _, l := range d.leads {
+				if stays.Real() {
+					l.inbox.hint(hint{l.ctx, stays, maxHintHops})
+					l.wake.Set()
+				}
+			}
+			return false, nil
+		}
+		if err := d.h.env.Sleep(d.h.cfg.CallLimit / 4); err != nil {
+			return false, err
+		}
+	}
+}
+
+// A call is the hosts asked in a last call, and what they have answered.
+type call struct {
+	h     *Host
+	hosts []called // at most maxCalled
+}
+
+type called struct {
+	addr   string
+	stance chord.Stance
+	stays  chord.Peer
+}
+
+// add adds hosts that are not there yet.
+func (c *call) add(addresses ...string) {
+	for _, addr := range addresses {
+		known := slices.ContainsFunc(c.hosts, func(h called) bool { return h.addr == addr })
+		if addr != c.h.address && !known && len(c.hosts) < maxCalled {
+			c.hosts = append(c.hosts, called{addr: addr})
+		}
+	}
+}
+
+// stances are the answers so far, those of this host's own members included.
+func (c *call) stances(h *Host) []chord.Stance {
+	list := []chord.Stance{h.stance()}
+	for _, called := range c.hosts {
+		list = append(list, called.stance)
+	}
+	return list
+}
+
+// ask asks all hosts that have not answered, those that the answers name as silent too. It returns a member that stays,
+// if it has found one.
+func (c *call) ask(ctx context.Context) (stays chord.Peer, err error) {
+	for from := 0; from < len(c.hosts); {
+		var batch []int
+		for ; from < len(c.hosts) && len(batch) < maxCalls; from++ {
+			if c.hosts[from].stance == chord.Silent {
+				batch = append(batch, from)
+			}
+		}
+		missing := make([][]string, len(batch))
+		if err := each(c.h.env, ctx, len(batch), func(ctx context.Context, i int) {
+			missing[i] = c.askOne(ctx, &c.hosts[batch[i]])
+		}); err != nil {
+			return chord.Peer{}, err
+		}
+		for _, m := range missing {
+			c.add(m...)
+		}
+	}
+	for _, called := range c.hosts {
+		if called.stays.Real() {
+			return called.stays, nil
+		}
+	}
+	return chord.Peer{}, nil
+}
+
+func (c *call) askOne(ctx context.Context, to *called) (missing []string) {
+	m := c.h.Any()
+	if m == nil {
+		return nil
+	}
+	a, err := c.h.env.Ring(to.addr, c.h.cfg.CallLimit).LastCall(ctx, &nodepb.LastCallRequest{Call: m.callTo(nil)})
+	if err != nil {
+		if c.h.wasAskedBy(to.addr) {
+			to.stance = chord.Bound // and may have ended since
+		}
+		return nil
+	}
+	if a.GetStays() != nil {
+		to.stance = chord.Stays
+		if p, err := peerFromWire(c.h.space, a.Stays); err == nil {
+			to.stays = p.Peer
+		}
+		return nil
+	}
+	to.stance = chord.Bound // all its members leave, or it has none
+	if a.GetReply().GetStatus() != nodepb.Reply_STATUS_NOT_MEMBER {
+		missing = a.Missing[:min(len(a.Missing), maxMissing)]
+	}
+	return missing
+}
+
+// LastCall answers a leaver that has found no member that stays. If none stays here either, all members are bound, as
+// those of the host that asks are.
+func (h *Host) LastCall(_ context.Context, q *nodepb.LastCallRequest) (*nodepb.LastCallResponse, error) {
+	m, from, err := h.route(q.Call, false)
+	if m == nil {
+		return &nodepb.LastCallResponse{Reply: h.nobody(q.Call)}, err
+	}
+	h.askedBy(from.Addr)
+	a := &nodepb.LastCallResponse{Reply: m.reply(m.standing())}
+	members := h.Members()
+	for _, m := range members {
+		s := m.now.Load()
+		if s.phase != gone && s.stance().AnswerLastCall(s.mayEnd) == chord.Stays {
+			a.Stays = m.wireSelf()
+			return a, nil
+		}
+	}
+	for _, m := range members {
+		m.edit(func(s *snapshot) { s.bound = true })
+		_, lost := m.book.addresses()
+		for _, addr := range lost {
+			if addr != h.address && len(a.Missing) < maxMissing && !slices.Contains(a.Missing, addr) {
+				a.Missing = append(a.Missing, addr)
+			}
+		}
+	}
+	return a, nil
+}
+
+// asker is a host that has asked in a last call.
+type asker struct {
+	addr string
+	at   time.Time
+}
+
+// askedBy notes a host that asks in a last call: the latest maxCalled are remembered.
+func (h *Host) askedBy(addr string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.askers = slices.DeleteFunc(h.askers, func(a asker) bool { return a.addr == addr })
+	if len(h.askers) == maxCalled {
+		h.askers = slices.Delete(h.askers, 0, 1)
+	}
+	h.askers = append(h.askers, asker{addr, h.env.Now()})
+}
+
+// wasAskedBy reports whether a host has asked lately.
+func (h *Host) wasAskedBy(addr string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	since := h.env.Now().Add(-h.cfg.LeaveLimit)
+	return slices.ContainsFunc(h.askers, func(a asker) bool { return a.addr == addr && a.at.After(since) })
+}
+
+// stance is that of the host: that of its members, if they agree, else it stays.
+func (h *Host) stance() chord.Stance {
+	for _, m := range h.Members() {
+		if s := m.now.Load(); s.phase != gone && s.stance().Receives() {
+			return chord.Stays
+		}
+	}
+	return chord.Bound
+}
+
+// each runs f(0) to f(n-1) side by side and returns when all have returned, or with env.ErrStopped, when some may still
+// run.
+func each(e env.Env, ctx context.Context, n int, f func(ctx context.Context, i int)) error {
+	if n == 0 {
+		return nil
+	}
+	done := e.NewSignal()
+	var left atomic.Int32
+	left.Store(int32(n))
+	for i := range n {
+		if err := e.Go(ctx, func(ctx context.Context) {
+			f(ctx, i)
+			if left.Add(-1) == 0 {
+				done.Set()
+			}
+		}); err != nil {
+			return err
+		}
+	}
+	return done.Wait(0)
+}

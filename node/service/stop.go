@@ -1,0 +1,76 @@
+package service
+
+import (
+	"context"
+	"errors"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"chordconductor/node/chord"
+	"chordconductor/node/keeper"
+	"chordconductor/node/nodepb"
+)
+
+// stopMember answers when the member has left, or all have, or why they stay. A caller that does not wait as long changes
+// nothing.
+func (c *Control) stopMember(ctx context.Context, q *nodepb.StopMemberRequest) (*nodepb.StopMemberResponse, error) {
+	leave, crash, err := c.toStop(q)
+	if err != nil {
+		return nil, err
+	}
+	if q.Crash {
+		crash()
+		return &nodepb.StopMemberResponse{}, nil
+	}
+	type outcome struct {
+		keys int64
+		err  error
+	}
+	done := make(chan outcome, 1)
+	if err := c.env.Go(ctx, func(ctx context.Context) {
+		keys, err := leave(ctx)
+		done <- outcome{keys, err}
+	}); err != nil {
+		return nil, toStatus(err)
+	}
+	select {
+	case o := <-done:
+		switch {
+		case errors.Is(o.err, keeper.ErrLastHost):
+			return nil, status.Errorf(codes.FailedPrecondition, "%v; to end the ring and its keys, force the leave", o.err)
+		case o.err != nil:
+			return nil, status.Error(codes.FailedPrecondition, o.err.Error())
+		}
+		return &nodepb.StopMemberResponse{KeysEnded: o.keys}, nil
+	case <-ctx.Done():
+		return nil, status.FromContextError(ctx.Err()).Err()
+	}
+}
+
+// toStop is how what a request names leaves, and how it crashes: a member, or without an identifier all of the host.
+func (c *Control) toStop(q *nodepb.StopMemberRequest) (leave func(context.Context) (int64, error), crash func(), err error) {
+	var id chord.ID
+	unforced := func(leave func(context.Context) error) func(context.Context) (int64, error) {
+		return func(ctx context.Context) (int64, error) { return 0, leave(ctx) }
+	}
+	switch len(q.Id) {
+	case 0:
+		if leave = unforced(c.host.Leave); q.Force {
+			leave = c.host.End
+		}
+		return leave, c.host.Crash, nil
+	case len(id):
+		copy(id[:], q.Id)
+	default:
+		return nil, nil, status.Errorf(codes.InvalidArgument, "id: an identifier has %d bytes, not %d", len(id), len(q.Id))
+	}
+	m := c.host.Member(id)
+	if m == nil {
+		return nil, nil, status.Errorf(codes.NotFound, "no member %s on this host", c.host.Space().Format(id))
+	}
+	if leave = unforced(m.Leave); q.Force {
+		leave = m.End
+	}
+	return leave, m.Crash, nil
+}

@@ -1,0 +1,257 @@
+package simtest
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"chordconductor/node/keeper"
+)
+
+var departureSeeds = flag.Int("departures", defaultSeeds, "random departures to run")
+
+// A departurePlan is hosts of which some are told to end, at about the same time.
+type departurePlan struct {
+	seed       uint64
+	successors int
+	replicas   int
+	virtual    []int           // members, by host
+	signals    []time.Duration // when a host is told to end; negative: never
+	crashes    []time.Duration // the same for hosts that crash: fewer than replicas, and none that is told to end
+	keys       int
+	value      int // bytes of a value
+}
+
+func (p departurePlan) String() string {
+	return fmt.Sprintf("seed %d: r=%d R=%d, members %v, told to end at %v, crashing at %v, %d keys of %d bytes",
+		p.seed, p.successors, p.replicas, p.virtual, p.signals, p.crashes, p.keys, p.value)
+}
+
+// never is the instant of a host that is not told to end.
+const never = -time.Second
+
+// seen is what was seen first: 8 of 9 hosts with two members each, at once.
+func seen(hosts, stay int, spread time.Duration) departurePlan {
+	p := departurePlan{successors: 8, replicas: 1, keys: 100, value: 64}
+	for i := range hosts {
+		p.virtual, p.crashes = append(p.virtual, 2), append(p.crashes, never)
+		at := never
+		if i >= stay {
+			at = spread * time.Duration(i) / time.Duration(hosts)
+		}
+		p.signals = append(p.signals, at)
+	}
+	return p
+}
+
+// drawDepartures draws any subset of hosts of unequal size that end at random instants, some others crashing meanwhile.
+func drawDepartures(seed uint64) departurePlan {
+	r := rand.New(rand.NewPCG(seed, 11))
+	p := departurePlan{
+		seed: seed, successors: 2 + r.IntN(7), replicas: 1 + r.IntN(3), keys: 20 + r.IntN(100), value: 1 << r.IntN(13),
+	}
+	hosts := 1 + r.IntN(10)
+	spread := []time.Duration{0, 100 * time.Millisecond, 2 * time.Second}[r.IntN(3)]
+	leavers := 1 + r.IntN(100)
+	dead := 0
+	for range hosts {
+		at, crash := never, never
+		switch {
+		case r.IntN(100) < leavers:
+			at = time.Duration(r.Int64N(int64(spread) + 1))
+		case dead < p.replicas-1 && r.IntN(3) == 0:
+			crash = time.Duration(r.Int64N(int64(spread + 300*time.Millisecond)))
+			dead++
+		}
+		p.virtual = append(p.virtual, 1+r.IntN(1+r.IntN(8)))
+		p.signals, p.crashes = append(p.signals, at), append(p.crashes, crash)
+	}
+	return p
+}
+
+// ended is what has come of a host that was told to end.
+type ended struct {
+	host *host
+	took time.Duration // since it was told
+	at   time.Duration // since the first one was
+	keys int64
+	err  error
+}
+
+// form makes the plan's ring, in order and with its keys on as many hosts as they should be.
+func (p departurePlan) form(t *testing.T) *ring {
+	t.Helper()
+	r := newRing(p.seed+1, plan{bits: 32, successors: p.successors, replicas: p.replicas, keys: p.keys})
+	t.Cleanup(r.w.Close)
+	for i, virtual := range p.virtual {
+		r.plan.virtual = virtual
+		r.addAt(fmt.Sprintf("d%d:7000", i), 0)
+	}
+	r.settle(t)
+	r.on(t, r.hosts[0], func(ctx context.Context, k *keeper.Keeper) {
+		for n := range p.keys {
+			if _, err := k.Put(ctx, keyName(n), p.valueOf(n), 0); err != nil {
+				t.Errorf("put of key %d: %v", n, err)
+			}
+		}
+	})
+	r.w.Run(repairTime)
+	return r
+}
+
+func (p departurePlan) valueOf(n int) []byte {
+	return []byte(strings.Repeat(fmt.Sprintf("%d.", n), p.value/4+1))
+}
+
+// end tells a host to end, as a signal does.
+func (r *ring) end(h *host, done func(keys int64, err error)) {
+	h.leaving = true
+	if err := h.layer.Go(context.Background(), func(ctx context.Context) {
+		keys, err := h.End(ctx)
+		if err != nil {
+			h.Crash()
+		}
+		r.hosts = slices.DeleteFunc(r.hosts, func(other *host) bool { return other == h })
+		r.log.end(h.addr)
+		r.w.At(0, h.sim.Exit)
+		done(keys, err)
+	}); err != nil {
+		panic(err)
+	}
+}
+
+// run lets the hosts end and crash, and returns what has come of those that were told to end.
+func (p departurePlan) run(t *testing.T, r *ring) []ended {
+	t.Helper()
+	all := slices.Clone(r.hosts)
+	begin := r.w.Elapsed()
+	var list []ended
+	told := 0
+	for i, h := range all {
+		if p.crashes[i] >= 0 {
+			r.w.At(p.crashes[i], func() { r.crash(h) })
+		}
+		if p.signals[i] < 0 {
+			continue
+		}
+		told++
+		r.w.At(p.signals[i], func() {
+			since := r.w.Elapsed()
+			r.end(h, func(keys int64, err error) {
+				list = append(list, ended{h, r.w.Elapsed() - since, r.w.Elapsed() - begin, keys, err})
+			})
+		})
+	}
+	if !r.w.RunUntil(5*time.Minute, time.Millisecond, func() bool { return len(list) == told }) {
+		t.Fatalf("%v: %d of %d hosts have ended: %s", p, len(list), told, r)
+	}
+	if rest := begin + slices.Max(p.crashes) + time.Millisecond - r.w.Elapsed(); rest > 0 {
+		r.w.Run(rest)
+	}
+	return list
+}
+
+// judge requires that nothing is lost while a host stays, and that all ends soon when none does.
+func (p departurePlan) judge(t *testing.T, r *ring, list []ended) {
+	t.Helper()
+	crashed := slices.ContainsFunc(p.crashes, func(at time.Duration) bool { return at >= 0 })
+	var keys int64
+	for _, e := range list {
+		keys += e.keys
+		if e.err != nil {
+			t.Errorf("%v: %s: %v", p, e.host.addr, e.err)
+		}
+		limit := slices.Max(p.signals) + 3*time.Second
+		if crashed {
+			limit = max(limit, slices.Max(p.crashes)+20*time.Second) // it has to be found dead first, by one call after the other
+		}
+		if len(r.hosts) == 0 && e.at > limit {
+			t.Errorf("%v: %s ended after %v, want %v at most", p, e.host.addr, e.at, limit)
+		}
+	}
+	if len(r.hosts) == 0 {
+		// Of more than one copy, a host that ends a moment later may have inherited what it held of one that ended before.
+		if n := int64(p.keys); !crashed && (keys < n || p.replicas == 1 && keys > n) {
+			t.Errorf("%v: %d keys are said to have ended", p, keys)
+		}
+		return
+	}
+	if !crashed && keys != 0 {
+		t.Errorf("%v: %d keys are said to have ended though %d hosts stay", p, keys, len(r.hosts))
+	}
+	if !r.w.RunUntil(settleTime, 100*time.Millisecond, r.settled) {
+		t.Fatalf("%v: not in order: %s", p, r)
+	}
+	r.on(t, r.hosts[len(r.hosts)-1], func(ctx context.Context, k *keeper.Keeper) {
+		lost := 0
+		var first error
+		for n := range p.keys {
+			if got, err := k.Get(ctx, keyName(n)); err != nil || string(got.Value) != string(p.valueOf(n)) {
+				lost++
+				first = errors.Join(first, err)
+			}
+		}
+		if lost > 0 {
+			t.Errorf("%v: %d keys lost: %.200v", p, lost, first)
+		}
+	})
+}
+
+// TestDepartures runs what was seen, then random departures.
+func TestDepartures(t *testing.T) {
+	plans := []departurePlan{
+		seen(9, 1, 0), seen(9, 1, 100*time.Millisecond), seen(9, 1, 2*time.Second),
+		seen(3, 0, 0), seen(3, 0, 100*time.Millisecond), seen(3, 0, 2*time.Second), seen(3, 1, 2*time.Second),
+		seen(1, 0, 0), seen(2, 1, 0), seen(9, 0, 0),
+	}
+	for n := range *departureSeeds {
+		plans = append(plans, drawDepartures(uint64(n)+1))
+	}
+	if *seed != 0 {
+		plans = []departurePlan{drawDepartures(*seed)}
+	}
+	var longest ended
+	for _, p := range plans {
+		r := p.form(t)
+		list := p.run(t, r)
+		p.judge(t, r, list)
+		r.w.Close()
+		for _, e := range list {
+			if e.took > longest.took {
+				longest = e
+			}
+		}
+		if t.Failed() {
+			return
+		}
+	}
+	t.Logf("%d departures: the longest leave took %v", len(plans), longest.took)
+}
+
+// TestDeparturesTakeNoLongerTogether: 8 of 9 hosts take about twice what one takes.
+func TestDeparturesTakeNoLongerTogether(t *testing.T) {
+	for _, replicas := range []int{1, 3} {
+		longest := func(stay int) (longest time.Duration) {
+			p := seen(9, stay, 0)
+			p.replicas, p.keys, p.value = replicas, 200, 4<<10
+			r := p.form(t)
+			for _, e := range p.run(t, r) {
+				longest = max(longest, e.took)
+			}
+			return longest
+		}
+		var one time.Duration
+		one = longest(8)
+		eight := longest(1)
+		t.Logf("R=%d: one host leaves in %v, eight of nine in %v", replicas, one, eight)
+		if eight > 3*one {
+			t.Errorf("R=%d: one host leaves in %v, eight of nine take %v", replicas, one, eight)
+		}
+	}
+}
