@@ -129,10 +129,10 @@ func judge[A answer](m *Member, ctx context.Context, asked chord.Peer, a A, err 
 }
 
 const (
-	busyTries = 8
+	busyTries = 32
 	busyPause = 4 * time.Millisecond // doubles from try to try up to maxPause, jittered
 
-	maxPause = 64 * time.Millisecond // a peer is busy for as long as a call takes
+	maxPause = 16 * time.Millisecond // a peer is busy for as long as a call takes
 )
 
 // ask makes one maintenance query: again after BUSY, and after no answer as often as the configuration says. holding

