@@ -12,7 +12,7 @@
 //	empty  ──Founded──────────────────────────────▶ the whole circle
 //	empty  ──Claim, then the owner's move─────────▶ the owner's range up to the claimer's identifier
 //	owner  ──move to a claimer────────────────────▶ what is left above the claimer
-//	owner  ──move to the successor, to leave──────▶ empty
+//	owner  ──move to a member that stays, to leave▶ empty
 //	owner  ──the owner of the range below is dead─▶ extended by exactly that range, unclean
 //	owner  ──another living owner overlaps────────▶ trimmed, or raised over it and unclean (see yield)
 //	empty  ──nobody on the ring owns anything─────▶ the whole circle, unclean
@@ -35,7 +35,8 @@
 // Until it knows, the receiver passes all requests for the range on to the source. It learns of the release by the
 // commit, by the first request that the source passes on, or by asking; if the source dies after PREPARE, it takes the
 // range as its own, unclean. If either dies before, the source's ownership stands, or is taken over from it. A member
-// takes part in one move at a time.
+// takes part in one move at a time, but for those of leavers: they come in side by side, and are released in turn (see
+// incomings and package chord, leave.go).
 //
 // Both sides have a span of it, the receiver's within the source's: from BEGIN to the end it comes to, which at the latest
 // is that the receiver, after two call limits of silence, has asked the source and found it dead.
@@ -47,7 +48,7 @@
 // by digests (compare), whenever something changed and now and then. A new owner is unclean until it has compared its
 // range with everybody who may have records of it; until then each read and each write first asks them all for the key
 // (gather). What a member holds of others' ranges without being needed any more (leftovers) it brings to the owner, and
-// drops only when that says that R hosts hold the range. A leaver waits for that word on everything it holds.
+// drops only when that says that R hosts hold the range. A leaver asks that of each owner by one call (shed).
 //
 // # Versions
 //
