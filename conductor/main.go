@@ -8,6 +8,10 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"chordconductor/internal/redact"
 )
 
 func main() {
@@ -26,6 +30,10 @@ const (
 // run is the program: it returns the exit code, and prints an error as one line (a scenario's problems one each).
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	cmd := command()
+	secrets := new(redact.Redactor)
+	secrets.AddEnvironment()
+	cmd.PersistentPreRun = func(cmd *cobra.Command, _ []string) { addSecrets(secrets, cmd.Flags()) }
+	stderr = secrets.Writer(stderr)
 	cmd.SetArgs(args)
 	cmd.SetOut(stdout)
 	cmd.SetErr(stderr)

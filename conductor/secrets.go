@@ -4,8 +4,26 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/spf13/pflag"
+
+	"chordconductor/internal/redact"
 	"chordconductor/node/env/access"
 )
+
+// addSecrets makes the secrets known that flags hold, so that nothing prints them. Standard output shows one: the page's
+// address, which is there to be opened.
+func addSecrets(r *redact.Redactor, flags *pflag.FlagSet) {
+	for _, name := range []string{"token", "view-token", "otlp-token", "client-token"} {
+		if f := flags.Lookup(name); f != nil {
+			r.Add(f.Value.String())
+		}
+	}
+	for _, name := range []string{"forward-traces", "forward-metrics", "forward-logs", "jaeger-ui", "grafana"} {
+		if f := flags.Lookup(name); f != nil {
+			r.AddURL(f.Value.String())
+		}
+	}
+}
 
 // checkSenders refuses OTLP ports that anybody can send to, wherever the page is: who sends telemetry decides what the
 // page shows.

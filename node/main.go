@@ -14,7 +14,12 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"chordconductor/internal/redact"
 )
 
 func main() {
@@ -28,17 +33,30 @@ func main() {
 
 // run is the whole program: it returns the exit code. 1: it was not done. 2: it could not be tried, by the user's word.
 func run(ctx context.Context, end *ending, args []string) int {
-	cmd := newRoot(end, new(options))
+	o := new(options)
+	cmd := newRoot(end, o)
+	secrets.AddEnvironment()
+	cmd.PersistentPreRun = func(*cobra.Command, []string) {
+		secrets.Add(o.access.ControlToken, o.access.ClientToken)
+		secrets.Add(strings.Split(o.access.RingSecret, ",")...)
+	}
 	cmd.SetArgs(args)
 	err := cmd.ExecuteContext(ctx)
 	if err == nil {
 		return 0
 	}
-	fmt.Fprintf(os.Stderr, "node: %v\n", err)
+	say("%v", err)
 	if usage := (usageError{}); errors.As(err, &usage) {
 		return 2
 	}
 	return 1
+}
+
+// secrets are what this program prints nowhere.
+var secrets redact.Redactor
+
+func say(format string, args ...any) {
+	fmt.Fprint(os.Stderr, secrets.Text(fmt.Sprintf("node: "+format+"\n", args...)))
 }
 
 // A usageError is one that another command line would avoid.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"syscall"
 	"time"
@@ -135,8 +134,6 @@ func leave(host *member.Host) error {
 	say("left")
 	return nil
 }
-
-func say(format string, args ...any) { fmt.Fprintf(os.Stderr, "node: "+format+"\n", args...) }
 
 // oneLine says an error of several parts in one line.
 func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }

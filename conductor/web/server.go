@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"log"
 	"maps"
 	"net"
 	"net/http"
@@ -102,6 +103,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, grace time.Duration)
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          log.New(logWriter{s.cfg.Logf}, "", 0),
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(conns.Listen(l)) }()
@@ -129,6 +131,19 @@ func isHealth(r *http.Request) bool {
 func tooMany(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Retry-After", "5")
 	fail(w, http.StatusServiceUnavailable, "all %d connections are in use; try again later", maxConnections)
+}
+
+// A logWriter takes net/http's own diagnostics, which would go past the program's log. Failed handshakes are the
+// clients' doing, any number of them, and are left out.
+type logWriter struct {
+	logf func(format string, args ...any)
+}
+
+func (w logWriter) Write(p []byte) (int, error) {
+	if text := strings.TrimSpace(string(p)); w.logf != nil && !strings.Contains(text, "TLS handshake error") {
+		w.logf("page: %s", text)
+	}
+	return len(p), nil
 }
 
 // routes is the whole surface.

@@ -1,0 +1,132 @@
+// Package redact keeps secrets out of what a program prints. Libraries quote what they are given: a header in an error, an
+// endpoint with a password in it. Node and conductor print nothing but through it.
+package redact
+
+import (
+	"encoding/base64"
+	"io"
+	"net/url"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+const (
+	mark     = "(redacted)"
+	minBytes = 6 // a shorter secret would be found in words; it is too weak to be one
+)
+
+// What a secret looks like in texts of others, whether it is known or not.
+var patterns = []struct {
+	find *regexp.Regexp
+	with string
+}{
+	{regexp.MustCompile(`(?i)\b(bearer|basic)((?:\s|%20|\+)+)[A-Za-z0-9+/_=.~%-]{8,}`), "$1$2" + mark},
+	{regexp.MustCompile(`(?i)\b(authorization|proxy-authorization|cookie|x-api-key|api-key|apikey|password)(["'\]]*\s*[:=]\s*["'\[]*)[^\s"',;\]]{3,}(?: [^\s"',;\]]+)?`), "$1$2" + mark},
+	{regexp.MustCompile(`(://)[^/\s"'@]+@`), "$1" + mark + "@"},
+	{regexp.MustCompile(`(^|[\s"'(=])[^\s"'/@:()=]+:[^\s"'/@]+@`), "$1" + mark + "@"},
+}
+
+// A Redactor knows secrets. The zero value knows none, and still finds what looks like one. Its methods may be called from
+// any goroutine.
+type Redactor struct {
+	mu    sync.RWMutex
+	known []string // guarded by mu; longest first, each in all forms in which it may be printed
+}
+
+// Add makes secrets known. Empty ones and very short ones are left out.
+func (r *Redactor) Add(secrets ...string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, s := range secrets {
+		if len(s) < minBytes {
+			continue
+		}
+		quoted := strings.Trim(strconv.Quote(s), `"`)
+		for _, form := range []string{
+			s, quoted, url.QueryEscape(s), url.PathEscape(s), base64.StdEncoding.EncodeToString([]byte(s)), base64.RawURLEncoding.EncodeToString([]byte(s)),
+		} {
+			if !slices.Contains(r.known, form) {
+				r.known = append(r.known, form)
+			}
+		}
+	}
+	slices.SortStableFunc(r.known, func(a, b string) int { return len(b) - len(a) })
+}
+
+// AddURL makes the password in an endpoint known, if there is one. It may lack its scheme.
+func (r *Redactor) AddURL(endpoint string) {
+	if !strings.Contains(endpoint, "://") {
+		endpoint = "//" + endpoint
+	}
+	if u, err := url.Parse(endpoint); err == nil && u.User != nil {
+		password, _ := u.User.Password()
+		r.Add(password)
+	}
+}
+
+// AddHeaders makes the values of headers known that a variable of OpenTelemetry holds: NAME=VALUE, with commas between.
+// If it is written otherwise, all of it counts, as mistakes are what is printed.
+func (r *Redactor) AddHeaders(list string) {
+	r.Add(list)
+	for pair := range strings.SplitSeq(list, ",") {
+		_, value, found := strings.Cut(pair, "=")
+		if !found {
+			_, value, _ = strings.Cut(pair, ":")
+		}
+		for _, form := range []string{value, unescaped(value)} {
+			form = strings.TrimSpace(form)
+			r.Add(form)
+			if _, token, found := strings.Cut(form, " "); found { // Bearer TOKEN
+				r.Add(token)
+			}
+		}
+	}
+}
+
+func unescaped(s string) string {
+	if u, err := url.PathUnescape(s); err == nil {
+		return u
+	}
+	return s
+}
+
+// AddEnvironment makes known what the OTEL_* variables may hold: headers, and endpoints with a password.
+func (r *Redactor) AddEnvironment() {
+	for _, signal := range []string{"", "TRACES_", "METRICS_", "LOGS_"} {
+		r.AddHeaders(os.Getenv("OTEL_EXPORTER_OTLP_" + signal + "HEADERS"))
+		r.AddURL(os.Getenv("OTEL_EXPORTER_OTLP_" + signal + "ENDPOINT"))
+	}
+}
+
+// Text returns a text without secrets.
+func (r *Redactor) Text(s string) string {
+	r.mu.RLock()
+	for _, secret := range r.known {
+		s = strings.ReplaceAll(s, secret, mark)
+	}
+	r.mu.RUnlock()
+	for _, p := range patterns {
+		s = p.find.ReplaceAllString(s, p.with)
+	}
+	return s
+}
+
+// Writer returns a writer that redacts what passes to w. Each call of Write must have whole lines, as those of loggers and
+// of fmt have.
+func (r *Redactor) Writer(w io.Writer) io.Writer { return &writer{r, w} }
+
+type writer struct {
+	redactor *Redactor
+	to       io.Writer
+}
+
+func (w *writer) Write(p []byte) (int, error) {
+	if _, err := io.WriteString(w.to, w.redactor.Text(string(p))); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
