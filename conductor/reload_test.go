@@ -122,6 +122,11 @@ func TestCertificatesAreReloaded(t *testing.T) {
 		if got, err := presented(page[1], certtest.Files{}); err != nil || !got.Equal(leafOf(t, after)) {
 			t.Fatalf("the page with a broken file: %v", err)
 		}
+		for _, port := range ports {
+			if got, err := presented(port, newSender); err != nil || !got.Equal(leafOf(t, after)) {
+				t.Fatalf("%s with a broken file: %v", port, err)
+			}
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -10,19 +11,20 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componentstatus"
-	"go.opentelemetry.io/collector/config/configtls"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/otel/metric"
 	tracenoop "go.opentelemetry.io/otel/trace/noop"
 	"go.uber.org/zap"
 
 	"chordconductor/conductor/internal/connlimit"
+	"chordconductor/internal/reload"
 )
 
 const (
@@ -55,7 +57,7 @@ type port struct {
 
 // listen starts a port and returns the address that it is bound to.
 func (s *Server) listen(ctx context.Context, cfg Config, name, flag, address string, p *port) (string, error) {
-	config, err := serverTLS(ctx, cfg.TLS)
+	config, err := serverTLS(cfg.TLS, cfg.Logger)
 	if err != nil {
 		return "", fmt.Errorf("OTLP over TLS: %w", err)
 	}
@@ -108,19 +110,47 @@ func newServer(p *port) *http.Server {
 	}
 }
 
-// serverTLS is nil without certificates. They are read again as they change.
-func serverTLS(ctx context.Context, t TLS) (*tls.Config, error) {
+// serverTLS is nil without certificates. They are read again when their files change; files that cannot be used are
+// reported, and the certificates before stay in force.
+func serverTLS(t TLS, log *slog.Logger) (*tls.Config, error) {
 	if !t.enabled() {
 		return nil, nil
 	}
-	config, err := (&configtls.ServerConfig{
-		Config:       configtls.Config{CertFile: t.CertFile, KeyFile: t.KeyFile, ReloadInterval: time.Second},
-		ClientCAFile: t.ClientCAFile, ReloadClientCAFile: t.ClientCAFile != "",
-	}).LoadTLSConfig(ctx)
+	files := []string{t.CertFile, t.KeyFile}
+	if t.ClientCAFile != "" {
+		files = append(files, t.ClientCAFile)
+	}
+	failed := func(err error) {
+		log.Error("certificates of the OTLP ports have changed and cannot be used, so the ones before stay", "error", err)
+	}
+	config, err := reload.New(failed, t.config, files...)
 	if err != nil {
 		return nil, err
 	}
-	config.NextProtos = []string{"h2", "http/1.1"}
+	return &tls.Config{
+		MinVersion:         tls.VersionTLS12,
+		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return config.Get(), nil },
+	}, nil
+}
+
+// config reads the files.
+func (t TLS) config() (*tls.Config, error) {
+	pair, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
+	if err != nil {
+		return nil, fmt.Errorf("certificate %s with key %s: %w", t.CertFile, t.KeyFile, err)
+	}
+	config := &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}
+	if t.ClientCAFile == "" {
+		return config, nil
+	}
+	pem, err := os.ReadFile(t.ClientCAFile)
+	if err != nil {
+		return nil, err
+	}
+	config.ClientAuth, config.ClientCAs = tls.RequireAndVerifyClientCert, x509.NewCertPool()
+	if !config.ClientCAs.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%s: no certificate in PEM form", t.ClientCAFile)
+	}
 	return config, nil
 }
 

@@ -32,7 +32,7 @@ var directions = []struct {
 	{"conductor/memory", nil, "a share knows no part"},
 	{"conductor/history", []string{"node/chord", "otel/chordevent", "conductor/memory", "conductor/ring", "conductor/pack"}, "ring <- history"},
 	{"conductor/live", []string{"node/chord", "otel/chordevent", "conductor/memory", "conductor/ring", "conductor/lookups", "conductor/history", "conductor/pack"}, "the fold's loop"},
-	{"conductor/ingest", []string{"node/chord", "otel/chordevent", "conductor/memory", "conductor/live", "conductor/lookups", "conductor/internal", "internal/netname"}, "ingest knows its consumers alone"},
+	{"conductor/ingest", []string{"node/chord", "otel/chordevent", "conductor/memory", "conductor/live", "conductor/lookups", "conductor/internal", "internal/netname", "internal/reload"}, "ingest knows its consumers alone"},
 	{"conductor/hub", []string{"node/chord", "otel/chordevent", "conductor/memory", "conductor/ring", "conductor/live", "conductor/lookups", "conductor/history"}, "ring <- hub"},
 	{"conductor/sim/scenario", []string{"node/member"}, "what a user writes, by the rule for what a host accepts"},
 	{"conductor", []string{"conductor", "node", "otel", "client", "internal"}, ""},
