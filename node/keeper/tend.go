@@ -184,6 +184,10 @@ func (k *Keeper) lookBelow(ctx context.Context, own *ownership) (done bool, err 
 			}
 		case !errors.Is(err, errDead):
 			return false, err
+		default:
+			if err := k.probeHost(ctx, below.owner, own.from); err != nil {
+				return false, err
+			}
 		}
 	}
 	// The member before this one on the ring may know better by now, or be the one. If nothing is known of what is below,
@@ -206,6 +210,23 @@ func (k *Keeper) lookBelow(ctx context.Context, own *ownership) (done bool, err 
 		return k.inherit(ctx, own, latest.from, latest.epoch)
 	}
 	return k.inheritUnknown(ctx, own, state.Pred)
+}
+
+// probeHost surveys, side by side, the other owners on the host of a member that has just been found dead: they have
+// mostly ended with it, and their ranges would otherwise be taken over at the pace of one time limit each. A host has
+// MaxVirtualNodes members at most.
+func (k *Keeper) probeHost(ctx context.Context, dead chord.Peer, point chord.ID) error {
+	var others []chord.Peer
+	k.mu.Lock()
+	for _, known := range k.claims {
+		if p := known.owner; p.Addr == dead.Addr && p != dead && !hasLapsed(k.dead, p, k.env.Now()) {
+			others = append(others, p)
+		}
+	}
+	k.mu.Unlock()
+	return k.each(ctx, len(others), func(ctx context.Context, i int) {
+		_, _ = k.survey(ctx, others[i], point, chordevent.SpanRepair) // who does not answer is reported as failed
+	})
 }
 
 // neighbor is the claim on the range right below one's own.
