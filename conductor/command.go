@@ -127,7 +127,7 @@ func (o *options) receiverFlags(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.otlpInsecure, "otlp-insecure", false, "off loopback, take telemetry from anybody who can reach the OTLP ports")
 	flags.StringVar(&o.ingest.TLS.ClientCAFile, "tls-client-ca", "", "`file` with the CA (PEM) whose client certificates OTLP senders must show")
 	flags.StringVar(&o.ingest.ForwardTraces, "forward-traces", "", "OTLP/gRPC `endpoint` that traces are passed on to (Jaeger)")
-	flags.StringVar(&o.ingest.ForwardLogs, "forward-logs", "", "OTLP/gRPC `endpoint` that all log records are passed on to, untouched (a Collector)")
+	flags.StringVar(&o.ingest.ForwardLogs, "forward-logs", "", "OTLP/gRPC `endpoint` that all log records are passed on to (a Collector)")
 	flags.StringVar(&o.ingest.ForwardMetrics, "forward-metrics", "", "OTLP/HTTP `URL` that metrics are passed on to (Prometheus)")
 }
 

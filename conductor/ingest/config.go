@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"math"
@@ -8,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"runtime/debug"
+	"strconv"
 	"strings"
 
 	"go.opentelemetry.io/collector/pdata/plog"
@@ -120,12 +122,8 @@ func grpcEndpoint(flag, endpoint string) (string, error) {
 	if endpoint == "" {
 		return "", nil
 	}
-	full := endpoint
-	if !strings.Contains(full, "://") {
-		full = "http://" + full
-	}
-	u, err := url.Parse(full)
-	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || strings.Trim(u.Path, "/") != "" {
+	u, err := target(endpoint)
+	if err != nil || strings.Trim(u.Path, "/") != "" {
 		return "", fmt.Errorf("%s %q: want HOST:PORT of an OTLP/gRPC endpoint, with http:// or https:// in front if wanted", flag, endpoint)
 	}
 	if u.Port() == "" {
@@ -139,8 +137,8 @@ func metricsURL(endpoint string) (string, error) {
 	if endpoint == "" {
 		return "", nil
 	}
-	u, err := url.Parse(endpoint)
-	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+	u, err := target(endpoint)
+	if err != nil || !strings.Contains(endpoint, "://") {
 		return "", fmt.Errorf("--forward-metrics %q: want the URL of an OTLP/HTTP endpoint, such as http://127.0.0.1:9090/api/v1/otlp", endpoint)
 	}
 	const suffix = "/v1/metrics"
@@ -149,4 +147,25 @@ func metricsURL(endpoint string) (string, error) {
 		u.Path += suffix
 	}
 	return u.String(), nil
+}
+
+// target reads what all targets have in common: a scheme, http if none is given, a host, and a port that is one.
+func target(endpoint string) (*url.URL, error) {
+	if !strings.Contains(endpoint, "://") {
+		endpoint = "http://" + endpoint
+	}
+	u, err := url.Parse(endpoint)
+	switch {
+	case err != nil:
+		return nil, err
+	case u.Scheme != "http" && u.Scheme != "https", u.Hostname() == "", strings.ContainsAny(u.Hostname(), " \t"),
+		u.User != nil, u.RawQuery != "", u.Fragment != "", strings.HasSuffix(u.Host, ":"):
+		return nil, errors.New("not an endpoint")
+	}
+	if port := u.Port(); port != "" {
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return nil, errors.New("not a port")
+		}
+	}
+	return u, nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/open-telemetry/opentelemetry-collector-contrib/extension/storage/filestorage"
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/configcompression"
+	"go.opentelemetry.io/collector/config/configmiddleware"
 	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/config/configretry"
 	"go.opentelemetry.io/collector/exporter"
@@ -54,7 +55,7 @@ func newTraceForwarder(ctx context.Context, cfg Config) (*traceForwarder, error)
 	factory := otlpexporter.NewFactory()
 	f := &traceForwarder{tally: &tally{}}
 	var err error
-	f.Traces, err = factory.CreateTraces(ctx, settings(factory.Type(), "traces", cfg, f.tally), overGRPC(factory, cfg.ForwardTraces, cfg))
+	f.Traces, err = factory.CreateTraces(ctx, settings(factory.Type(), "traces", cfg, f.tally), answeredGRPC("traces", overGRPC(factory, cfg.ForwardTraces, cfg)))
 	return f, err
 }
 
@@ -62,7 +63,7 @@ func newLogForwarder(ctx context.Context, cfg Config) (*logForwarder, error) {
 	factory := otlpexporter.NewFactory()
 	f := &logForwarder{tally: &tally{}}
 	var err error
-	f.Logs, err = factory.CreateLogs(ctx, settings(factory.Type(), "logs", cfg, f.tally), overGRPC(factory, cfg.ForwardLogs, cfg))
+	f.Logs, err = factory.CreateLogs(ctx, settings(factory.Type(), "logs", cfg, f.tally), answeredGRPC("logs", overGRPC(factory, cfg.ForwardLogs, cfg)))
 	return f, err
 }
 
@@ -81,7 +82,7 @@ func newMetricForwarder(ctx context.Context, cfg Config) (*metricForwarder, erro
 	factory := otlphttpexporter.NewFactory()
 	f := &metricForwarder{tally: &tally{}}
 	var err error
-	f.Metrics, err = factory.CreateMetrics(ctx, settings(factory.Type(), "metrics", cfg, f.tally), overHTTP(factory, cfg))
+	f.Metrics, err = factory.CreateMetrics(ctx, settings(factory.Type(), "metrics", cfg, f.tally), answeredHTTP("metrics", overHTTP(factory, cfg)))
 	return f, err
 }
 
@@ -93,6 +94,17 @@ func overHTTP(factory exporter.Factory, cfg Config) *otlphttpexporter.Config {
 	ec.RetryConfig = retry()
 	// One sender: Prometheus refuses a sample older than the last of its series, so points must stay in order.
 	ec.QueueConfig = queue(cfg, 1)
+	return ec
+}
+
+// answeredGRPC and answeredHTTP have the store's answers read.
+func answeredGRPC(signal string, ec *otlpexporter.Config) *otlpexporter.Config {
+	ec.ClientConfig.Middlewares = []configmiddleware.Config{{ID: answersID(signal)}}
+	return ec
+}
+
+func answeredHTTP(signal string, ec *otlphttpexporter.Config) *otlphttpexporter.Config {
+	ec.ClientConfig.Middlewares = []configmiddleware.Config{{ID: answersID(signal)}}
 	return ec
 }
 

@@ -245,6 +245,15 @@ func TestBadConfiguration(t *testing.T) {
 }
 
 func TestForwardingTargets(t *testing.T) {
+	for _, bad := range []string{"http://", "https://:4317", ":4317", "host:", "host:0", "host:99999", "host:x", "ftp://host", "http://a:b@host", "http://host?x=1", "http://host#x", "a b", "://", "http://[::1"} {
+		for flag, check := range map[string]func(string) (string, error){
+			"--forward-traces": func(v string) (string, error) { return grpcEndpoint("--forward-traces", v) }, "--forward-metrics": metricsURL,
+		} {
+			if got, err := check(bad); err == nil || !strings.Contains(err.Error(), flag) {
+				t.Errorf("%s %q: %q, %v; want an error that names the flag", flag, bad, got, err)
+			}
+		}
+	}
 	for in, want := range map[string]string{
 		"jaeger": "http://jaeger:4317", "jaeger:4317": "http://jaeger:4317", "https://traces.example:443": "https://traces.example:443",
 	} {

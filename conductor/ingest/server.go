@@ -61,6 +61,7 @@ func (s *Server) start(ctx context.Context, cfg Config) (err error) {
 	if cfg.ForwardTraces != "" {
 		f, err := newTraceForwarder(ctx, cfg)
 		if err == nil {
+			host.extensions[answersID("traces")] = &answers{signal: "traces", tally: f.tally}
 			err = s.run(ctx, f, host)
 		}
 		if err != nil {
@@ -71,6 +72,7 @@ func (s *Server) start(ctx context.Context, cfg Config) (err error) {
 	if cfg.ForwardMetrics != "" {
 		f, err := newMetricForwarder(ctx, cfg)
 		if err == nil {
+			host.extensions[answersID("metrics")] = &answers{signal: "metrics", tally: f.tally}
 			err = s.run(ctx, f, host)
 		}
 		if err != nil {
@@ -81,6 +83,7 @@ func (s *Server) start(ctx context.Context, cfg Config) (err error) {
 	if cfg.ForwardLogs != "" {
 		f, err := newLogForwarder(ctx, cfg)
 		if err == nil {
+			host.extensions[answersID("logs")] = &answers{signal: "logs", tally: f.tally}
 			err = s.run(ctx, f, host)
 		}
 		if err != nil {

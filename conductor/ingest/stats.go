@@ -30,7 +30,8 @@ type Stats struct {
 type Forwarded struct {
 	Enabled    bool   `json:"enabled"`
 	Sent       uint64 `json:"sent"`
-	Dropped    uint64 `json:"dropped"` // the queue was full, or the target refused them for good
+	Dropped    uint64 `json:"dropped"`  // the queue was full, or the target refused them for good
+	Rejected   uint64 `json:"rejected"` // of those dropped, the ones that the target rejected of requests that it took
 	QueueBytes int64  `json:"queue_bytes"`
 	QueueLimit int64  `json:"queue_limit_bytes"`
 }
@@ -56,8 +57,9 @@ func (s *Server) Stats() Stats {
 }
 
 func (t *tally) forwarded() Forwarded {
+	rejected, sent := t.rejected.Load(), t.sent.Load()
 	return Forwarded{
-		Enabled: true, Sent: t.sent.Load(), Dropped: t.dropped.Load(),
+		Enabled: true, Sent: sent - min(rejected, sent), Dropped: t.dropped.Load() + rejected, Rejected: rejected,
 		QueueBytes: t.gauge(queueSizeName), QueueLimit: t.gauge(queueCapacityName),
 	}
 }

@@ -15,6 +15,7 @@ import (
 type tally struct {
 	noop.MeterProvider
 	sent, dropped atomic.Uint64
+	rejected      atomic.Uint64 // of what counts as sent, by partial success: see answers
 
 	mu     sync.Mutex
 	gauges map[string]metric.Callback // guarded by mu; by instrument name

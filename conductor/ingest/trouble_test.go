@@ -150,8 +150,8 @@ func watched(t *testing.T, cfg Config) (*live.Live, *Server) {
 	return l, s
 }
 
-// TestForeignLogsPassUntouched sends log records of others among the ring's own.
-func TestForeignLogsPassUntouched(t *testing.T) {
+// TestForeignLogsPassWhole sends log records of others among the ring's own.
+func TestForeignLogsPassWhole(t *testing.T) {
 	store := &logStore{got: make(chan plog.Logs, 1)}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -1,0 +1,96 @@
+package ingest
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"sync/atomic"
+	"testing"
+
+	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
+	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
+	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
+	"google.golang.org/grpc"
+)
+
+type pickyTraces struct {
+	ptraceotlp.UnimplementedGRPCServer
+}
+
+func (*pickyTraces) Export(context.Context, ptraceotlp.ExportRequest) (ptraceotlp.ExportResponse, error) {
+	r := ptraceotlp.NewExportResponse()
+	r.PartialSuccess().SetRejectedSpans(1)
+	r.PartialSuccess().SetErrorMessage("too old")
+	return r, nil
+}
+
+type pickyLogs struct {
+	plogotlp.UnimplementedGRPCServer
+}
+
+func (*pickyLogs) Export(context.Context, plogotlp.ExportRequest) (plogotlp.ExportResponse, error) {
+	r := plogotlp.NewExportResponse()
+	r.PartialSuccess().SetRejectedLogRecords(1)
+	return r, nil
+}
+
+// What a store rejects of a request that it takes is not sent, over gRPC and HTTP, in either encoding.
+func TestPartialSuccessIsNotSent(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := grpc.NewServer()
+	ptraceotlp.RegisterGRPCServer(server, &pickyTraces{})
+	plogotlp.RegisterGRPCServer(server, &pickyLogs{})
+	go server.Serve(l)
+	t.Cleanup(server.Stop)
+	for _, kind := range []string{protobufType, jsonType} {
+		store := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			r := pmetricotlp.NewExportResponse()
+			r.PartialSuccess().SetRejectedDataPoints(1)
+			body, _ := query{json: kind == jsonType}.write(r)
+			w.Header().Set("Content-Type", kind)
+			w.Write(body)
+		}))
+		s := start(t, Config{ForwardTraces: l.Addr().String(), ForwardLogs: l.Addr().String(), ForwardMetrics: store.URL}, newRecorder())
+		send(t, s, someSpans())
+		sendMetrics(t, s, somePoint(1))
+		request, _ := oneEvent()
+		if _, err := plogotlp.NewGRPCClient(dial(t, s.GRPCAddr())).Export(t.Context(), request); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "the stores have answered", func() bool {
+			st := s.Stats()
+			return st.Traces.Rejected == 1 && st.Metrics.Rejected == 1 && st.Logs.Rejected == 1 && st.Traces.Sent == 1
+		})
+		eventually(t, "what was rejected is not sent", func() bool {
+			st := s.Stats()
+			return st.Metrics.Sent == 0 && st.Logs.Sent == 0 && st.Traces.Dropped == 1 && st.Metrics.Dropped == 1 && st.Logs.Dropped == 1
+		})
+		store.Close()
+	}
+}
+
+// A page that says 200 is no OTLP endpoint: nothing counts as sent until what stands before the store lets us in.
+func TestALoginPageIsNotTheStore(t *testing.T) {
+	var in atomic.Bool
+	var asked atomic.Int32
+	store := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked.Add(1)
+		if !in.Load() {
+			w.Header().Set("Content-Type", "text/html; charset=utf-8")
+			w.Write([]byte("<html>Please log in</html>"))
+		}
+	}))
+	defer store.Close()
+	s := start(t, Config{ForwardMetrics: store.URL}, newRecorder())
+	sendMetrics(t, s, somePoint(1))
+	eventually(t, "it was tried again", func() bool { return asked.Load() >= 2 })
+	if st := s.Stats(); st.Metrics.Sent != 0 || st.Metrics.QueueBytes == 0 {
+		t.Errorf("%+v, want nothing sent and the points kept", st.Metrics)
+	}
+	in.Store(true)
+	eventually(t, "the points are sent", func() bool { return s.Stats().Metrics.Sent == 1 })
+}
