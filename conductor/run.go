@@ -145,7 +145,7 @@ func runReal(ctx context.Context, s *scenario.Scenario, tap sim.Tap, show func(s
 	if err != nil {
 		return nil, err
 	}
-	cfg := ingest.Config{GRPC: "127.0.0.1:0", Logger: log, Logs: tap.Logs, Spans: tap.BeforeSpans(watch.Spans)}
+	cfg := ingest.Config{GRPC: "127.0.0.1:0", Logger: log, Logs: tap.Logs, Spans: tap.BeforeSpans(watch.Spans), Metrics: tap.Metrics}
 	receiver, err := ingest.Start(context.Background(), cfg, view)
 	if err != nil {
 		return nil, err

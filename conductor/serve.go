@@ -126,7 +126,7 @@ func start(o options, log *slog.Logger) (c *conductor, err error) {
 		if c.tape, err = recording.Create(o.record); err != nil {
 			return nil, fmt.Errorf("--record: %w", err)
 		}
-		in.Logs = c.tape.Logs
+		in.Logs, in.Metrics = c.tape.Logs, c.tape.Metrics
 		in.Spans = func(td ptrace.Traces) {
 			c.watch.Spans(td)
 			c.tape.Traces(td)

@@ -34,7 +34,7 @@ func (t tape) tap() sim.Tap {
 	if t.file == nil {
 		return sim.Tap{}
 	}
-	return sim.Tap{Logs: t.file.Logs, Spans: t.file.Traces}
+	return sim.Tap{Logs: t.file.Logs, Spans: t.file.Traces, Metrics: t.file.Metrics}
 }
 
 // stop closes the file, and tells how many requests are not in it if there are any.

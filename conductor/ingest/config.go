@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/otel/metric"
 
@@ -42,10 +43,11 @@ type Config struct {
 	QueueBytes     int64  // of each forwarding queue; what does not fit is dropped and counted; 0: 32 MiB
 	QueueDir       string // keeps the forwarding queues on disk, so that they outlive the process; empty: in memory
 
-	// Logs and Spans see all that comes in: logs that the view has taken, and traces before they are passed on. They must
-	// neither change nor keep what they see, nor block; nil: nobody looks.
-	Logs  func(plog.Logs)
-	Spans func(ptrace.Traces)
+	// Logs, Spans and Metrics see all that comes in: logs that the view has taken, the others before they are passed on.
+	// They must neither change nor keep what they see, nor block; nil: nothing sees it.
+	Logs    func(plog.Logs)
+	Spans   func(ptrace.Traces)
+	Metrics func(pmetric.Metrics)
 
 	Logger *slog.Logger // told when a forwarding target fails and recovers; nil: nobody is
 	Meter  metric.Meter // for what was received and forwarded; nil: none

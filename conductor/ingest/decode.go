@@ -67,11 +67,17 @@ func (p *port) take(ctx context.Context, q query, body []byte) ([]byte, error) {
 	switch q.signal {
 	case otlpscan.Logs:
 		m := plogotlp.NewExportRequest()
+		var said verdict
 		if err = q.read(m, body); err == nil {
-			err = p.pipeline.consumeLogs(ctx, m.Logs())
+			said, err = p.pipeline.consumeLogs(ctx, m.Logs())
 		}
 		if err == nil {
-			return q.write(plogotlp.NewExportResponse())
+			answer := plogotlp.NewExportResponse()
+			if text := said.message(); text != "" {
+				answer.PartialSuccess().SetRejectedLogRecords(said.rejected)
+				answer.PartialSuccess().SetErrorMessage(text)
+			}
+			return q.write(answer)
 		}
 	case otlpscan.Traces:
 		m := ptraceotlp.NewExportRequest()

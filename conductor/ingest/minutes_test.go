@@ -144,8 +144,9 @@ func TestStoresInTroubleForMinutes(t *testing.T) {
 				say := func(events ...chordevent.Event) {
 					t.Helper()
 					begin := time.Now()
+					_, err := s.pipeline.consumeLogs(ctx, otlptest.Logs(events...))
 					if err := errors.Join(
-						s.pipeline.consumeLogs(ctx, otlptest.Logs(events...)),
+						err,
 						s.pipeline.consumeTraces(ctx, someSpans()),
 						s.pipeline.consumeMetrics(ctx, somePoint(1)),
 					); err != nil {

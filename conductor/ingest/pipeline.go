@@ -19,23 +19,30 @@ import (
 
 // A pipeline takes decoded requests apart. It runs in the goroutines of the requests.
 type pipeline struct {
-	sink    Sink
-	gate    *gate
-	traces  *traceForwarder  // nil: off
-	metrics *metricForwarder // nil: off
-	logsOn  *logForwarder    // nil: off
-	logs    func(plog.Logs)
-	seen    func(ptrace.Traces)
+	sink     Sink
+	gate     *gate
+	traces   *traceForwarder  // nil: off
+	metrics  *metricForwarder // nil: off
+	logsOn   *logForwarder    // nil: off
+	broken   *rejections
+	measured func(pmetric.Metrics)
+	logs     func(plog.Logs)
+	seen     func(ptrace.Traces)
 
 	events, foreignLogs, spans, points atomic.Uint64
 }
 
 // consumeLogs hands events to the ring view. Only here can a sender be pushed back: its events must not be lost.
-func (p *pipeline) consumeLogs(ctx context.Context, ld plog.Logs) error {
+// The verdict names the records that were not accepted as events.
+func (p *pipeline) consumeLogs(ctx context.Context, ld plog.Logs) (answer verdict, err error) {
+	type refused struct {
+		from chordevent.Source
+		err  *chordevent.DecodeError
+	}
 	arrived := time.Now()
 	var (
 		events   []chordevent.Event
-		rejected []chordevent.Reason
+		rejected []refused
 		foreign  int
 		ignored  int
 	)
@@ -57,16 +64,16 @@ func (p *pipeline) consumeLogs(ctx context.Context, ld plog.Logs) error {
 				case err == nil:
 					events = append(events, ev)
 				case errors.As(err, &bad):
-					rejected = append(rejected, bad.Reason)
+					rejected = append(rejected, refused{source, bad})
 				}
 			}
 		}
 	}
 	switch err := p.sink.Offer(events, arrived); {
 	case errors.Is(err, live.ErrFull):
-		return p.gate.refuse("the ring view is behind")
+		return answer, p.gate.refuse("the ring view is behind")
 	case err != nil:
-		return status.Error(codes.Unavailable, err.Error())
+		return answer, status.Error(codes.Unavailable, err.Error())
 	}
 	// Counted, shown to others and passed on only now: a batch that was pushed back comes again.
 	if p.logs != nil {
@@ -77,13 +84,15 @@ func (p *pipeline) consumeLogs(ctx context.Context, ld plog.Logs) error {
 	}
 	p.events.Add(uint64(len(events)))
 	p.foreignLogs.Add(uint64(foreign))
-	for _, reason := range rejected {
-		p.sink.Reject(reason)
+	for _, r := range rejected {
+		p.sink.Reject(r.err.Reason)
+		p.broken.note(arrived, r.from, r.err)
+		answer.add(r.err)
 	}
 	if ignored > 0 {
 		p.sink.Ignore(ignored)
 	}
-	return nil
+	return answer, nil
 }
 
 // consumeTraces hands spans of lookups on, then all spans. A forwarder that is behind drops them, counted: neither the
@@ -103,6 +112,9 @@ func (p *pipeline) consumeTraces(ctx context.Context, td ptrace.Traces) error {
 func (p *pipeline) consumeMetrics(ctx context.Context, md pmetric.Metrics) error {
 	p.points.Add(uint64(md.DataPointCount()))
 	p.sink.OfferSpans(nil, lookups.DecodeMetrics(md))
+	if p.measured != nil {
+		p.measured(md)
+	}
 	if p.metrics != nil {
 		p.metrics.forward(ctx, md)
 	}

@@ -38,7 +38,7 @@ func Start(ctx context.Context, cfg Config, sink Sink) (*Server, error) {
 		return nil, err
 	}
 	gate := newGate(cfg)
-	s := &Server{gate: gate, troubles: newTroubles(cfg.Logger), pipeline: &pipeline{sink: sink, gate: gate, logs: cfg.Logs, seen: cfg.Spans}}
+	s := &Server{gate: gate, troubles: newTroubles(cfg.Logger), pipeline: &pipeline{sink: sink, gate: gate, broken: newRejections(cfg.Logger), logs: cfg.Logs, seen: cfg.Spans, measured: cfg.Metrics}}
 	if err := s.start(ctx, cfg); err != nil {
 		return nil, errors.Join(err, s.Shutdown(ctx))
 	}

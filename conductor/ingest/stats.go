@@ -12,18 +12,23 @@ import (
 
 // Stats counts what was received and forwarded since the start.
 type Stats struct {
-	Events      uint64    `json:"events"`       // of our vocabulary, handed to the ring view
-	ForeignLogs uint64    `json:"foreign_logs"` // log records that are not ours
-	Spans       uint64    `json:"spans"`
-	DataPoints  uint64    `json:"data_points"`
-	InFlight    int64     `json:"requests_in_work"`
-	Refused     uint64    `json:"requests_refused"`   // under overload; their senders try again
-	Malformed   uint64    `json:"requests_malformed"` // not OTLP, or too large
-	Rejected    uint64    `json:"requests_rejected"`  // without the token
-	Cut         uint64    `json:"requests_cut"`       // their bodies came too slowly
-	Traces      Forwarded `json:"forward_traces"`
-	Metrics     Forwarded `json:"forward_metrics"`
-	Logs        Forwarded `json:"forward_logs"`
+	Events      uint64 `json:"events"`       // of our vocabulary, handed to the ring view
+	ForeignLogs uint64 `json:"foreign_logs"` // log records that are not ours
+	Spans       uint64 `json:"spans"`
+	DataPoints  uint64 `json:"data_points"`
+	InFlight    int64  `json:"requests_in_work"`
+	Refused     uint64 `json:"requests_refused"`   // under overload; their senders try again
+	Malformed   uint64 `json:"requests_malformed"` // not OTLP, or too large
+	Rejected    uint64 `json:"requests_rejected"`  // without the token
+	Cut         uint64 `json:"requests_cut"`       // their bodies came too slowly
+	// Rejections names what records bear event names of the vocabulary, or look like it, and are no events: newest first,
+	// 100 kinds at most; RejectionsMore counts the records of further kinds.
+	Rejections     []Rejection `json:"rejections"`
+	RejectionsMore uint64      `json:"rejections_more"`
+
+	Traces  Forwarded `json:"forward_traces"`
+	Metrics Forwarded `json:"forward_metrics"`
+	Logs    Forwarded `json:"forward_logs"`
 }
 
 // Forwarded counts what became of the spans, data points or log records that were to be passed on.
@@ -44,6 +49,7 @@ func (s *Server) Stats() Stats {
 		InFlight: s.gate.inFlight.Load(), Refused: s.gate.refused.Load(), Malformed: s.gate.malformed.Load(),
 		Rejected: s.gate.rejected.Load(), Cut: s.gate.cut.Load(),
 	}
+	out.Rejections, out.RejectionsMore = s.pipeline.broken.list()
 	if s.pipeline.traces != nil {
 		out.Traces = s.pipeline.traces.forwarded()
 	}

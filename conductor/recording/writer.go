@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 )
 
@@ -65,6 +66,12 @@ func (w *Writer) Logs(ld plog.Logs) {
 // Traces records a request, likewise.
 func (w *Writer) Traces(td ptrace.Traces) {
 	body, err := new(ptrace.ProtoMarshaler).MarshalTraces(td)
+	w.add(body, err)
+}
+
+// Metrics records a request, likewise.
+func (w *Writer) Metrics(md pmetric.Metrics) {
+	body, err := new(pmetric.ProtoMarshaler).MarshalMetrics(md)
 	w.add(body, err)
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"chordconductor/conductor/ring"
@@ -35,6 +36,8 @@ var ErrInterrupted = errors.New("interrupted")
 type Tap struct {
 	Logs  func(plog.Logs)
 	Spans func(ptrace.Traces)
+	// Metrics are pushed in real time only: in virtual time members have none.
+	Metrics func(pmetric.Metrics)
 }
 
 // BeforeLogs is next, with the tap before it.

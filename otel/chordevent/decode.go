@@ -1,7 +1,9 @@
 package chordevent
 
 import (
+	"fmt"
 	"math"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -99,8 +101,61 @@ type decoder struct {
 
 func (d *decoder) fail(f field, why Reason) {
 	if d.err == nil {
-		d.err = &DecodeError{Event: string(d.layout.Kind), Attribute: string(attrs[f].Key), Reason: why}
+		d.err = &DecodeError{Event: string(d.layout.Kind), Attribute: string(attrs[f].Key), Reason: why, Expected: expected(f, why)}
+		if d.seen&(1<<f) != 0 {
+			d.err.Got = got(d.vals[f])
+		}
 	}
+}
+
+// failType is fail for a value of another type, which is not one of those collected.
+func (d *decoder) failType(f field, v pcommon.Value) {
+	if d.err == nil {
+		d.fail(f, ReasonType)
+		d.err.Got = got(v)
+	}
+}
+
+// expected is what the table says of an attribute, as far as a reason is about it.
+func expected(f field, why Reason) string {
+	kind := kindName(attrs[f].Type)
+	if attrs[f].Type == pcommon.ValueTypeSlice {
+		kind = "array of " + kindName(attrs[f].Elem)
+	}
+	switch why {
+	case ReasonMissing, ReasonType:
+		return kind
+	case ReasonDuplicate:
+		return "one " + kind
+	case ReasonLength:
+		return kind + " within the bounds, and arrays of one length side by side"
+	}
+	return kind + ": " + attrs[f].Text
+}
+
+func kindName(t pcommon.ValueType) string {
+	if t == pcommon.ValueTypeStr {
+		return "string"
+	}
+	return strings.ToLower(t.String())
+}
+
+// got writes a value of a record for its sender: its type, and its beginning.
+func got(v pcommon.Value) string {
+	const most = 40
+	switch v.Type() {
+	case pcommon.ValueTypeEmpty:
+		return "an empty value"
+	case pcommon.ValueTypeSlice:
+		return fmt.Sprintf("array of %d", v.Slice().Len())
+	case pcommon.ValueTypeMap, pcommon.ValueTypeBytes:
+		return kindName(v.Type())
+	}
+	text := v.AsString()
+	if len(text) > most {
+		text = strings.ToValidUTF8(text[:most], "") + "…"
+	}
+	return fmt.Sprintf("%s %q", kindName(v.Type()), text)
 }
 
 func (d *decoder) collect(m pcommon.Map) (ignored int) {
@@ -122,7 +177,7 @@ func (d *decoder) collect(m pcommon.Map) (ignored int) {
 			return ignored
 		}
 		if v.Type() != attrs[f].Type {
-			d.fail(f, ReasonType)
+			d.failType(f, v)
 			return ignored
 		}
 		d.seen |= 1 << f
@@ -147,7 +202,9 @@ func (d *decoder) time(rec plog.LogRecord) time.Time {
 	}
 	if ts == 0 || ts > math.MaxInt64 {
 		if d.err == nil {
-			d.err = &DecodeError{Event: string(d.layout.Kind), Attribute: "timestamp", Reason: ReasonRange}
+			d.err = &DecodeError{
+				Event: string(d.layout.Kind), Attribute: "timestamp", Reason: ReasonRange, Expected: "nanoseconds since 1970, above 0", Got: strconv.FormatUint(uint64(ts), 10),
+			}
 		}
 		return time.Time{}
 	}

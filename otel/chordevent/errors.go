@@ -23,11 +23,17 @@ type DecodeError struct {
 	Event     string // the event name, cut to a printable length
 	Attribute string // empty if none is to blame
 	Reason    Reason
+	Expected  string // what the vocabulary has there; empty if no attribute is to blame
+	Got       string // what the record has, cut to a printable length; empty: nothing
 }
 
 func (e *DecodeError) Error() string {
 	if e.Attribute == "" {
 		return fmt.Sprintf("event %q: %s", e.Event, e.Reason)
 	}
-	return fmt.Sprintf("event %q, attribute %s: %s", e.Event, e.Attribute, e.Reason)
+	got := e.Got
+	if got == "" {
+		got = "nothing"
+	}
+	return fmt.Sprintf("event %q, attribute %s: %s: expected %s, got %s", e.Event, e.Attribute, e.Reason, e.Expected, got)
 }

@@ -1,0 +1,137 @@
+package ingest
+
+import (
+	"cmp"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"chordconductor/otel/chordevent"
+)
+
+const (
+	maxRejections    = 100 // kinds of them that are told apart; of further ones only the number is kept
+	maxNamedInAnswer = 5   // in the answer to one request
+)
+
+// A Rejection is one way in which the records of one sender bear an event name of the vocabulary and break it.
+type Rejection struct {
+	Ring      string    `json:"ring"`
+	Instance  string    `json:"instance"` // service.instance.id of the sender
+	Event     string    `json:"event"`
+	Attribute string    `json:"attribute,omitempty"`
+	Reason    string    `json:"reason"`
+	Expected  string    `json:"expected,omitempty"`
+	Got       string    `json:"got,omitempty"` // of the newest one
+	Records   uint64    `json:"records"`
+	Last      time.Time `json:"last"`
+}
+
+// kind is what tells rejections apart.
+type kind struct{ ring, instance, event, attribute, reason string }
+
+// rejections remembers what records were not accepted as events, and why: for their senders in the answer, and for
+// people in the log, the API and the page. A sender that goes on is logged at growing intervals.
+type rejections struct {
+	log *slog.Logger
+
+	mu    sync.Mutex
+	kinds map[kind]*rejected // guarded by mu; at most maxRejections
+	more  uint64             // guarded by mu; records of further kinds
+}
+
+type rejected struct {
+	Rejection
+	next     time.Time
+	interval time.Duration
+}
+
+func newRejections(log *slog.Logger) *rejections {
+	return &rejections{log: log, kinds: map[kind]*rejected{}}
+}
+
+// note counts a record.
+func (r *rejections) note(now time.Time, from chordevent.Source, err *chordevent.DecodeError) {
+	key := kind{from.Ring, from.Instance, err.Event, err.Attribute, string(err.Reason)}
+	r.mu.Lock()
+	k := r.kinds[key]
+	if k == nil && len(r.kinds) >= maxRejections {
+		r.more++
+		r.mu.Unlock()
+		return
+	}
+	if k == nil {
+		k = &rejected{Rejection: Rejection{
+			Ring: from.Ring, Instance: from.Instance, Event: err.Event, Attribute: err.Attribute, Reason: string(err.Reason), Expected: err.Expected,
+		}}
+		r.kinds[key] = k
+	}
+	k.Got, k.Last = err.Got, now
+	k.Records++
+	due := !now.Before(k.next)
+	if due {
+		k.interval = min(max(2*k.interval, firstRepeat), lastRepeat)
+		k.next = now.Add(k.interval)
+	}
+	n := k.Records
+	r.mu.Unlock()
+	if due {
+		r.log.Warn("a log record is not accepted as an event", "problem", err.Error(), "ring", from.Ring, "instance", from.Instance, "records", n)
+	}
+}
+
+// list is what was noted, the newest first.
+func (r *rejections) list() (out []Rejection, more uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	out = make([]Rejection, 0, len(r.kinds))
+	for _, k := range r.kinds {
+		out = append(out, k.Rejection)
+	}
+	slices.SortFunc(out, func(a, b Rejection) int {
+		return cmp.Or(b.Last.Compare(a.Last), cmp.Compare(a.Instance, b.Instance), cmp.Compare(a.Event, b.Event), cmp.Compare(a.Attribute, b.Attribute))
+	})
+	return out, r.more
+}
+
+// A verdict is what the sender of one request is answered.
+type verdict struct {
+	rejected int64 // records that bear a name of the vocabulary and break it
+	warned   int   // records whose name only looks like one
+	problems []string
+	more     bool // problems that are not named
+}
+
+func (v *verdict) add(err *chordevent.DecodeError) {
+	if err.Reason == chordevent.ReasonUnknown {
+		v.warned++
+	} else {
+		v.rejected++
+	}
+	text := err.Error()
+	switch {
+	case slices.Contains(v.problems, text):
+	case len(v.problems) < maxNamedInAnswer:
+		v.problems = append(v.problems, text)
+	default:
+		v.more = true
+	}
+}
+
+// message says what is wrong, for the answer's partial success; empty if nothing is.
+func (v *verdict) message() string {
+	if len(v.problems) == 0 {
+		return ""
+	}
+	text := strings.Join(v.problems, "; ")
+	if v.more {
+		text += "; and more"
+	}
+	if v.rejected == 0 {
+		return fmt.Sprintf("%d log records are no events of the vocabulary: %s", v.warned, text)
+	}
+	return fmt.Sprintf("%d log records break the vocabulary of their events: %s", v.rejected, text)
+}
