@@ -255,3 +255,55 @@ func TestDeparturesTakeNoLongerTogether(t *testing.T) {
 		}
 	}
 }
+
+// TestASilentHostCancelsALastCall: a host that answers nothing when all others have found that they all leave, and then
+// answers that it stays, gets their keys.
+func TestASilentHostCancelsALastCall(t *testing.T) {
+	p := seen(4, 1, 0)
+	for _, silence := range []time.Duration{200 * time.Millisecond, time.Second, 1600 * time.Millisecond} {
+		p.seed = uint64(silence)
+		r := p.form(t)
+		r.hosts[0].layer.Pause()
+		r.w.At(silence, r.hosts[0].layer.Resume)
+		p.judge(t, r, p.run(t, r))
+	}
+}
+
+// TestLeaveWithoutRoom: where those that stay lack memory the leave is refused before it begins, of all members of a host
+// at once, and nothing is lost.
+func TestLeaveWithoutRoom(t *testing.T) {
+	for _, virtual := range []int{1, 3} {
+		r := newRing(1, plan{bits: 32, successors: 6, replicas: 1, virtual: virtual})
+		t.Cleanup(r.w.Close)
+		r.addAt("large:7000", 0)
+		r.addAt("small:7000", 20<<10)
+		r.settle(t)
+		value := make([]byte, 4<<10)
+		var stored [][]byte
+		r.on(t, r.hosts[0], func(ctx context.Context, k *keeper.Keeper) {
+			for n := range 40 {
+				if _, err := k.Put(ctx, keyName(n), value, 0); err == nil {
+					stored = append(stored, keyName(n))
+				}
+			}
+		})
+		before := r.log.events
+		r.on(t, r.hosts[0], func(ctx context.Context, _ *keeper.Keeper) {
+			if err := r.hosts[0].Leave(ctx); !errors.Is(err, keeper.ErrNoRoom) {
+				t.Errorf("%d members: leave: %v", virtual, err)
+			}
+		})
+		if n := len(r.hosts[0].Members()); n != virtual {
+			t.Errorf("%d of %d members are left", n, virtual)
+		}
+		t.Logf("%d members, %d keys: %d events meanwhile", virtual, len(stored), r.log.events-before)
+		r.settle(t)
+		r.on(t, r.hosts[1], func(ctx context.Context, k *keeper.Keeper) {
+			for _, key := range stored {
+				if _, err := k.Get(ctx, key); err != nil {
+					t.Errorf("get of %s: %v", key, err)
+				}
+			}
+		})
+	}
+}
