@@ -30,7 +30,7 @@ type client struct {
 	way   *access.Client   // made of them by dial
 }
 
-// clientCommands are put, get, delete, lookup, status and health.
+// clientCommands are put, get, delete, lookup, status, health and leave.
 func clientCommands(shared *access.Settings) []*cobra.Command {
 	c := &client{flags: shared}
 	put, get := c.putCommand(), c.getCommand()
@@ -101,7 +101,7 @@ func clientCommands(shared *access.Settings) []*cobra.Command {
 	lookup.Example = "  node lookup tide\n  node lookup --mode iterative tide\n  node lookup --id 2a"
 	status.Example = "  node status --addr host-a.example:7001"
 	health.Example = "  node health\n  node health --addr host-a.example:7001 --wait 30s    for scripts that have just started it"
-	return []*cobra.Command{put, get, del, lookup, status, health}
+	return []*cobra.Command{put, get, del, lookup, status, health, c.leaveCommand()}
 }
 
 func (c *client) healthy(ctx context.Context, cc *grpc.ClientConn) error {

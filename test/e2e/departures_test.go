@@ -96,3 +96,25 @@ func TestAllHostsLeave(t *testing.T) {
 		})
 	}
 }
+
+// A command to leave is refused where no other host stays, unless it is forced.
+func TestLeaveCommand(t *testing.T) {
+	list, addr := departing(t, 2, 10)
+	node := binary(t, "node")
+	other := regexp.MustCompile(`listening on (\S+),`).FindStringSubmatch(list[1].out.String())[1]
+	for _, c := range []struct {
+		args string
+		code int
+		want string
+	}{
+		{"leave --addr " + other, 0, "left"},
+		{"leave --addr " + addr, 1, "no member of the ring stays to take the keys; to end the ring and its keys, force the leave"},
+		{"get --addr " + addr + " key-3", 0, "value 3"},
+		{"leave --member nonsense --addr " + addr, 2, "--member"},
+		{"leave --force --addr " + addr, 0, "the ring ends, and 10 key(s) with it"},
+	} {
+		if code, out := run(t, nil, node, strings.Fields(c.args)...); code != c.code || !strings.Contains(out, c.want) {
+			t.Errorf("node %s: exit %d: %s; want %d, %q", c.args, code, out, c.code, c.want)
+		}
+	}
+}

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
+
+	"chordconductor/node/chord"
+	"chordconductor/node/hostauth"
+	"chordconductor/node/nodepb"
+)
+
+// leaveCommand makes a host's members leave the ring, or one of them. The host goes on without members.
+func (c *client) leaveCommand() *cobra.Command {
+	q := &nodepb.StopMemberRequest{}
+	var member, token string
+	cmd := c.command("leave", "Make the members of a host leave the ring", 0, func(ctx context.Context, cc *grpc.ClientConn, out io.Writer, _ []string) error {
+		if member != "" {
+			id, err := chord.ParseID(member)
+			if err != nil {
+				return usageError{fmt.Errorf("--member: %w", err)}
+			}
+			q.Id = id[:]
+		}
+		a, err := stopMember(ctx, cc, c.addr, token, q)
+		switch {
+		case err != nil:
+			return err
+		case a.KeysEnded > 0:
+			fmt.Fprintf(out, "left; the ring ends, and %d key(s) with it\n", a.KeysEnded)
+		default:
+			fmt.Fprintln(out, "left")
+		}
+		return nil
+	})
+	cmd.Flags().StringVar(&member, "member", "", "`identifier` of the only member to leave, in hex (default: all members of the host)")
+	cmd.Flags().BoolVar(&q.Force, "force", false, "leave even if no other host stays to take the keys: then they end with the ring")
+	secretVar(cmd.Flags(), &token, "control-token", "CHORD_CONTROL_TOKEN", "the host's control token, which signs the command and is never sent")
+	cmd.Example = "  node leave --addr host-a.example:7001\n  node leave --member 2a\n  node leave --force    the last host of a ring"
+	return cmd
+}
+
+// stopMember sends the command: signed if there is a token, once the host has proven that it holds it, too.
+func stopMember(ctx context.Context, cc *grpc.ClientConn, addr, token string, q *nodepb.StopMemberRequest) (*nodepb.StopMemberResponse, error) {
+	host := nodepb.NewHostClient(cc)
+	if token == "" {
+		return host.StopMember(ctx, q)
+	}
+	nonce := make([]byte, hostauth.NonceBytes)
+	_, _ = rand.Read(nonce) // never fails
+	challenge, err := host.Challenge(ctx, &nodepb.ChallengeRequest{Nonce: nonce, Address: addr})
+	if err != nil {
+		return nil, err
+	}
+	session, err := hostauth.NewKey(token).Prove(nonce, addr, challenge.Nonce, challenge.Instance, challenge.Mac)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w; nothing was sent to it", addr, err)
+	}
+	request, err := proto.Marshal(q)
+	if err != nil {
+		return nil, err
+	}
+	method := nodepb.Host_StopMember_FullMethodName
+	signed := &nodepb.CommandRequest{Method: method, Request: request}
+	signed.Nonce, signed.Counter, signed.Mac = session.Sign(method, request)
+	answer, err := host.Command(ctx, signed)
+	if err != nil {
+		return nil, err
+	}
+	a := &nodepb.StopMemberResponse{}
+	return a, proto.Unmarshal(answer.Response, a)
+}
