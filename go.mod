@@ -6,6 +6,7 @@ ignore ./client/node_modules
 
 require (
 	github.com/KimMachineGun/automemlimit v1.0.2
+	github.com/anishathalye/porcupine v1.0.3
 	github.com/coder/websocket v1.8.15
 	github.com/google/btree v1.1.3
 	github.com/klauspost/compress v1.20.0

@@ -2,12 +2,10 @@ package keeper
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"chordconductor/node/chord"
 	"chordconductor/node/nodepb"
-	"chordconductor/node/store"
 	"chordconductor/otel/chordevent"
 )
 
@@ -56,6 +54,12 @@ func (k *Keeper) Apply(ctx context.Context, q *nodepb.ApplyRequest) (*nodepb.App
 	}
 	if len(q.RequestId) != requestIDSize {
 		return nil, malformed(fmt.Errorf("request ID of %d bytes: must have %d", len(q.RequestId), requestIDSize))
+	}
+	if q.Forwards < 0 {
+		return nil, malformed(fmt.Errorf("request passed on %d times", q.Forwards))
+	}
+	if err := k.clock.Observe(q.Floor); err != nil {
+		return nil, malformed(fmt.Errorf("begin of the request: %w", err))
 	}
 	id := k.space.Hash(q.Key)
 	if q.Released != "" {
@@ -109,132 +113,11 @@ func (k *Keeper) forward(ctx context.Context, q *nodepb.ApplyRequest, to chord.P
 	a, err := ask(k, ctx, to, operationName(q.Operation), k.applyLimit(), func(keys nodepb.KeysServer, call *nodepb.Call) (*nodepb.ApplyResponse, error) {
 		return keys.Apply(ctx, &nodepb.ApplyRequest{
 			Call: call, RequestId: q.RequestId, Operation: q.Operation, Key: q.Key, Value: q.Value, TtlMillis: q.TtlMillis,
-			Forwards: q.Forwards + 1, Released: released,
+			Forwards: q.Forwards + 1, Released: released, Floor: q.Floor, Again: q.Again,
 		})
 	})
 	if err != nil {
-		return answerOnly(nodepb.ApplyResponse_OUTCOME_RETRY)
+		return &nodepb.ApplyResponse{Outcome: nodepb.ApplyResponse_OUTCOME_RETRY, MaybeWritten: true}
 	}
-	return &nodepb.ApplyResponse{Outcome: a.Outcome, Record: a.Record, Copies: a.Copies}
-}
-
-// serveGet reads a key of this member's range. While the range is unclean the other holders are asked too.
-func (k *Keeper) serveGet(ctx context.Context, id chord.ID, key string) *nodepb.ApplyResponse {
-	elsewhere, err := k.gather(ctx, key, chordevent.SpanGet)
-	if err != nil {
-		return answerOnly(nodepb.ApplyResponse_OUTCOME_RETRY)
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if !k.Owns(id) {
-		return answerOnly(nodepb.ApplyResponse_OUTCOME_RETRY)
-	}
-	k.gets++
-	r := k.store.Get(id, key)
-	if elsewhere != nil && elsewhere.Newer(r) {
-		r = elsewhere
-	}
-	if r == nil || r.Deleted || r.Expires != 0 && r.Expires <= k.env.Now().UnixMilli() {
-		return answerOnly(nodepb.ApplyResponse_OUTCOME_NOT_FOUND)
-	}
-	return &nodepb.ApplyResponse{Outcome: nodepb.ApplyResponse_OUTCOME_OK, Record: recordToWire(r)}
-}
-
-// serveWrite writes a key of this member's range, and answers when the copies are made.
-func (k *Keeper) serveWrite(ctx context.Context, q *nodepb.ApplyRequest, id chord.ID) *nodepb.ApplyResponse {
-	operation := operationName(q.Operation)
-	if _, err := k.gather(ctx, string(q.Key), operation); err != nil {
-		return answerOnly(nodepb.ApplyResponse_OUTCOME_RETRY)
-	}
-	k.mu.Lock()
-	own := k.reg.Load()
-	if own == nil || !own.covers(id) {
-		k.mu.Unlock()
-		return answerOnly(nodepb.ApplyResponse_OUTCOME_RETRY)
-	}
-	req, run := k.requests.begin([requestIDSize]byte(q.RequestId), k.env.Now(), 2*k.cfg.OperationLimit)
-	if !run {
-		defer k.mu.Unlock()
-		if req.running {
-			return answerOnly(nodepb.ApplyResponse_OUTCOME_RETRY) // an earlier try is still at work
-		}
-		return written(&store.Record{Key: string(q.Key), Version: req.version, Writer: k.self.ID}, req.copies)
-	}
-	rec, err := k.write(req, q, id)
-	if err != nil {
-		k.requests.end(req)
-		k.mu.Unlock()
-		return answerOnly(nodepb.ApplyResponse_OUTCOME_EXHAUSTED)
-	}
-	move := k.out
-	if move != nil && !(move.open && move.covers(id)) {
-		move = nil
-	}
-	k.mu.Unlock()
-
-	copies, err := k.spread(ctx, *own, rec, move, operation)
-
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.requests.end(req)
-	switch {
-	case errors.Is(err, errFull):
-		return answerOnly(nodepb.ApplyResponse_OUTCOME_EXHAUSTED)
-	case err != nil:
-		return answerOnly(nodepb.ApplyResponse_OUTCOME_RETRY)
-	}
-	req.copies = copies
-	if q.Operation == opPut {
-		k.puts++
-	} else {
-		k.deletes++
-	}
-	return written(rec, copies)
-}
-
-func written(rec *store.Record, copies int) *nodepb.ApplyResponse {
-	bare := *rec
-	bare.Value = nil
-	return &nodepb.ApplyResponse{Outcome: nodepb.ApplyResponse_OUTCOME_OK, Record: recordToWire(&bare), Copies: int32(copies)}
-}
-
-// write assigns the version of a request, once, and stores its record. A later try of the request brings the version held
-// now to the copies once more: its own, or one that has superseded it. mu is held.
-func (k *Keeper) write(req *request, q *nodepb.ApplyRequest, id chord.ID) (*store.Record, error) {
-	old := k.store.Get(id, string(q.Key))
-	if req.version != 0 && old != nil && old.Version >= req.version {
-		return old, nil
-	}
-	rec := &store.Record{ID: id, Key: string(q.Key), Version: k.clock.Now(), Writer: k.self.ID, Deleted: q.Operation == opDelete}
-	if old != nil && rec.Version <= old.Version {
-		rec.Version = old.Version + 1 // the clock was set back since: the order of a key's versions goes before it
-	}
-	why := forKeeps // a tombstone makes room in the end
-	if !rec.Deleted {
-		why, rec.Value = forClient, q.Value
-		if q.TtlMillis > 0 {
-			rec.Expires = k.env.Now().UnixMilli() + q.TtlMillis
-		}
-		if rec.Size() > old.Size() && k.holdersFull() {
-			return nil, errFull
-		}
-	}
-	rec = k.dated(rec)
-	if !k.budget.take(rec.Size()-old.Size(), why) {
-		return nil, errFull
-	}
-	k.store.Put(rec)
-	req.version = rec.Version
-	return rec, nil
-}
-
-// holdersFull reports whether some holder of copies was at its limit for clients' writes when last heard. So what
-// clients write does not eat up the reserves, beyond what is on its way when a limit is reached. mu is held.
-func (k *Keeper) holdersFull() bool {
-	for _, h := range k.holders {
-		if h.full {
-			return true
-		}
-	}
-	return false
+	return &nodepb.ApplyResponse{Outcome: a.Outcome, Record: a.Record, Copies: a.Copies, MaybeWritten: a.MaybeWritten}
 }

@@ -63,6 +63,9 @@ func TestSilentHolderIsReplaced(t *testing.T) {
 	for _, n := range []int{2, 4} { // 1 and 3 are dead
 		w.add(t, ownership{owner: peers[n]}, cfg)
 	}
+	for i := range a.holders {
+		a.holders[i].room = maxRoom // heard already: nothing is reserved
+	}
 	got, err := a.Apply(t.Context(), apply(1, opPut, "v"))
 	if err != nil || got.Copies != 3 {
 		t.Fatalf("%v, %v", got, err)

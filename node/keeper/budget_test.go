@@ -27,11 +27,46 @@ func TestBudget(t *testing.T) {
 			t.Errorf("step %d: take %d: %v", i, s.n, got)
 		}
 	}
-	if b.Used() != 1000 || !b.full() {
-		t.Errorf("used %d, full %v", b.Used(), b.full())
+	if b.Used() != 1000 || b.room(time.Time{}) != 0 {
+		t.Errorf("used %d, room %d", b.Used(), b.room(time.Time{}))
 	}
-	if free := NewHostBudget(0); !free.take(1<<50, forClient) || free.full() {
+	if free := NewHostBudget(0); !free.take(1<<50, forClient) || free.room(time.Time{}) != maxRoom {
 		t.Error("a limit of 0 is one")
+	}
+}
+
+// TestReservations: reserved room is nobody else's until it is redeemed or lapses, and there is no end of it only up to
+// the bound.
+func TestReservations(t *testing.T) {
+	b, now := NewHostBudget(1000), time.UnixMilli(0)
+	id := func(n int) (id [requestIDSize]byte) { id[0], id[1] = byte(n), byte(n>>8); return id }
+	hold := func(n int, bytes int64, why purpose) bool {
+		return b.hold(id(n), bytes, why, now, now.Add(time.Second))
+	}
+	if !hold(1, 700, forClient) || hold(2, 400, forClient) || !hold(3, 400, forKeeps) || b.room(now) != 0 {
+		t.Fatalf("used %d", b.Used())
+	}
+	if !hold(1, 600, forClient) || b.Used() != 1000 {
+		t.Errorf("the same reservation again: used %d", b.Used())
+	}
+	b.redeem(id(3))
+	b.redeem(id(3))
+	b.redeem(id(99))
+	if b.room(now) != 400 {
+		t.Errorf("room %d after one of two was redeemed", b.room(now))
+	}
+	now = now.Add(time.Second)
+	if b.room(now) != 1000 || b.Used() != 0 {
+		t.Errorf("room %d after all have lapsed", b.room(now))
+	}
+	b = NewHostBudget(1 << 40)
+	for n := range maxReservations {
+		if !hold(n, 1, forClient) {
+			t.Fatalf("reservation %d refused", n)
+		}
+	}
+	if hold(maxReservations, 1, forClient) || b.Used() != maxReservations {
+		t.Errorf("beyond the bound: used %d", b.Used())
 	}
 }
 

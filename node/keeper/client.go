@@ -51,6 +51,8 @@ func (k *Keeper) operate(ctx context.Context, op nodepb.ApplyRequest_Operation, 
 	switch {
 	case errors.Is(err, ErrNotFound):
 		outcome = chordevent.OutcomeNotFound
+	case errors.Is(err, ErrExhausted):
+		outcome = chordevent.OutcomeRefused
 	case err != nil:
 		outcome = chordevent.OutcomeFailed
 	}
@@ -62,7 +64,7 @@ func (k *Keeper) operate(ctx context.Context, op nodepb.ApplyRequest_Operation, 
 			span.SetAttributes(chordevent.ValueBytesKey.Int(len(result.Value)))
 		}
 	}
-	if outcome == chordevent.OutcomeFailed {
+	if outcome == chordevent.OutcomeFailed || outcome == chordevent.OutcomeRefused {
 		k.tel.end(span, err)
 	} else {
 		k.tel.end(span, nil)
@@ -76,16 +78,21 @@ const (
 	lastPause  = 500 * time.Millisecond
 )
 
-// try repeats an operation until it has an answer. All tries carry one request ID, so that a write is one write.
+// try repeats an operation until it has an answer. All tries carry one request ID, so that a write is one write. Once a
+// try may have been carried out, no later one can refuse the write: what that says is true of itself alone.
 func (k *Keeper) try(ctx context.Context, op nodepb.ApplyRequest_Operation, id chord.ID, key, value []byte, ttlMillis int64, start time.Time) (Result, error) {
 	request := make([]byte, requestIDSize)
 	binary.BigEndian.PutUint64(request, k.env.Uint64())
 	binary.BigEndian.PutUint64(request[8:], k.env.Uint64())
-	deadline := start.Add(k.cfg.OperationLimit)
+	deadline, floor, perhaps := start.Add(k.cfg.OperationLimit), k.clock.Now(), false
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
-		result, err := k.tryOnce(ctx, &nodepb.ApplyRequest{
-			RequestId: request, Operation: op, Key: key, Value: value, TtlMillis: ttlMillis,
+		result, written, err := k.tryOnce(ctx, &nodepb.ApplyRequest{
+			RequestId: request, Operation: op, Key: key, Value: value, TtlMillis: ttlMillis, Floor: floor, Again: perhaps,
 		}, id)
+		perhaps = perhaps || written && op != opGet
+		if perhaps && errors.Is(err, ErrExhausted) {
+			return result, fmt.Errorf("%w: an earlier try of the write may have been carried out (%v)", ErrUnavailable, ErrExhausted)
+		}
 		if err == nil || !errors.Is(err, errAgain) || stopped(err) {
 			return result, err
 		}
@@ -105,26 +112,29 @@ func (k *Keeper) try(ctx context.Context, op nodepb.ApplyRequest_Operation, id c
 // errAgain marks what another try may mend.
 var errAgain = errors.New("try again")
 
-func (k *Keeper) tryOnce(ctx context.Context, q *nodepb.ApplyRequest, id chord.ID) (Result, error) {
+// tryOnce also says whether a write that has failed may have been carried out.
+func (k *Keeper) tryOnce(ctx context.Context, q *nodepb.ApplyRequest, id chord.ID) (result Result, written bool, err error) {
 	owner, err := k.member.Lookup(ctx, id)
 	if err != nil {
-		return Result{}, fmt.Errorf("%w: %w", errAgain, err)
+		return Result{}, false, fmt.Errorf("%w: %w", errAgain, err)
 	}
-	result := Result{Owner: owner}
+	result = Result{Owner: owner}
 	a, err := k.applyAt(ctx, owner, q)
 	if err != nil {
-		return result, fmt.Errorf("%w: %w", errAgain, err)
+		return result, true, fmt.Errorf("%w: %w", errAgain, err)
 	}
 	switch a.Outcome {
 	case nodepb.ApplyResponse_OUTCOME_OK:
 		result.Version, result.Copies, result.Value = a.Record.GetVersion(), int(a.Copies), a.Record.GetValue()
-		return result, nil
+		return result, true, nil
 	case nodepb.ApplyResponse_OUTCOME_NOT_FOUND:
-		return result, ErrNotFound
+		return result, false, ErrNotFound
 	case nodepb.ApplyResponse_OUTCOME_EXHAUSTED:
-		return result, ErrExhausted
+		return result, a.MaybeWritten, ErrExhausted
+	case nodepb.ApplyResponse_OUTCOME_UNKNOWN:
+		return result, true, fmt.Errorf("%w: %w", ErrUnavailable, errUnknown)
 	}
-	return result, fmt.Errorf("%w: %s answers %s", errAgain, owner.Addr, a.Outcome)
+	return result, a.MaybeWritten, fmt.Errorf("%w: %s answers %s", errAgain, owner.Addr, a.Outcome)
 }
 
 // applyLimit is how long an operation may take at the owner, which in that time brings the record to other hosts, and to
@@ -138,6 +148,7 @@ func (k *Keeper) applyAt(ctx context.Context, owner chord.Peer, q *nodepb.ApplyR
 	return ask(k, ctx, owner, operationName(q.Operation), k.applyLimit(), func(keys nodepb.KeysServer, call *nodepb.Call) (*nodepb.ApplyResponse, error) {
 		return keys.Apply(ctx, &nodepb.ApplyRequest{
 			Call: call, RequestId: q.RequestId, Operation: q.Operation, Key: q.Key, Value: q.Value, TtlMillis: q.TtlMillis,
+			Floor: q.Floor, Again: q.Again,
 		})
 	})
 }

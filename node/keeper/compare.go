@@ -3,6 +3,7 @@ package keeper
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"chordconductor/node/chord"
 	"chordconductor/node/nodepb"
@@ -60,7 +61,7 @@ func (k *Keeper) Compare(ctx context.Context, q *nodepb.CompareRequest) (*nodepb
 			return nil, malformed(err)
 		}
 	}
-	a := &nodepb.CompareResponse{Reply: k.member.Reply(), Full: k.budget.full()}
+	a := &nodepb.CompareResponse{Reply: k.member.Reply(), Room: k.budget.room(k.env.Now())}
 	k.mu.Lock()
 	v := k.admit(own, arcs)
 	if !v.refused {
@@ -73,8 +74,8 @@ func (k *Keeper) Compare(ctx context.Context, q *nodepb.CompareRequest) (*nodepb
 			}
 			size += 64 * len(d.Parts)
 		}
-	} else if v.conflict != nil {
-		a.Conflict = ownershipToWire(*v.conflict)
+	} else {
+		a.Conflict, a.Implausible = conflictToWire(v)
 	}
 	k.mu.Unlock()
 	k.tell(ctx)
@@ -133,13 +134,15 @@ func (k *Keeper) compare(ctx context.Context, p chord.Peer, own *ownership, arcs
 		q.Arcs = append(q.Arcs, k.arcToWire(a))
 	}
 	k.mu.Unlock()
+	sent := k.env.Now()
 	a, err := ask(k, ctx, p, chordevent.SpanRepair, k.cfg.CallLimit, func(keys nodepb.KeysServer, call *nodepb.Call) (*nodepb.CompareResponse, error) {
 		return keys.Compare(ctx, &nodepb.CompareRequest{Call: call, Ownership: q.Ownership, Arcs: q.Arcs})
 	})
 	if err != nil {
 		return nil, err
 	}
-	if err := k.judged(p, a); err != nil {
+	if err := k.judged(p, a, own, sent); err != nil {
+		k.tell(ctx)
 		return nil, err
 	}
 	if len(a.Differences) > len(arcs) {
@@ -187,13 +190,14 @@ func (k *Keeper) readDifference(d *nodepb.CompareResponse_Difference, whole arc)
 	return out, nil
 }
 
-// judged reads a verdict on this member's ownership, and does what follows from it.
+// judged reads a verdict on this member's ownership, as it was when the call was sent, and does what follows from it.
 func (k *Keeper) judged(p chord.Peer, a interface {
 	GetAccepted() bool
 	GetConflict() *nodepb.Ownership
 	GetOverlapped() bool
-	GetFull() bool
-}) error {
+	GetRoom() int64
+	GetImplausible() bool
+}, own *ownership, sent time.Time) error {
 	conflict, err := ownershipFromWire(k.space, a.GetConflict())
 	if err != nil {
 		return fmt.Errorf("%w: %w", errRefused, err)
@@ -202,15 +206,26 @@ func (k *Keeper) judged(p chord.Peer, a interface {
 	defer k.mu.Unlock()
 	k.heardFrom(p)
 	if h := k.holder(p); h != nil {
-		h.full = a.GetFull()
+		h.room = a.GetRoom()
 	}
 	switch {
 	case a.GetAccepted():
+		if now := k.reg.Load(); own != nil && now != nil && *now == *own && p.Addr != k.self.Addr && sent.After(k.confirmed) {
+			k.confirmed = sent
+		}
 		if a.GetOverlapped() {
 			k.soil(p)
 		}
 		return nil
+	case a.GetImplausible():
+		if conflict != nil {
+			k.descend(conflict.epoch)
+		}
+		return errOvertaken
 	case conflict != nil:
+		if known, is := k.implausible(*conflict); is {
+			return k.refuseEpoch(p, *conflict, known)
+		}
 		k.dispute(*conflict)
 		return errOvertaken
 	}

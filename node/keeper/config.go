@@ -28,6 +28,9 @@ type Config struct {
 	// TombstoneLifetime is how long a deletion is remembered at least. A member cut off for longer may bring deleted
 	// keys back. Default 10 min.
 	TombstoneLifetime time.Duration
+	// Implausible is given what a peer has named and is not believed, with the peer's address. It must not block. Nil:
+	// nobody asks.
+	Implausible func(address, text string)
 	// Attributes stand on every span.
 	Attributes []attribute.KeyValue
 }

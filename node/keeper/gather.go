@@ -2,39 +2,51 @@ package keeper
 
 import (
 	"context"
+	"slices"
 
 	"chordconductor/node/chord"
 	"chordconductor/node/store"
 )
 
-// gather asks everybody who may hold a key of an unclean range for it, and stores the newest version and returns it. Of a
-// clean range it returns nil, for what is held here is the newest. The error is that the environment has ended.
-func (k *Keeper) gather(ctx context.Context, key, operation string) (newest *store.Record, err error) {
+// gather asks everybody who may hold a key of an unclean range for it, stores the newest version and returns it, and
+// whether the holders of copies are known to have it. Of a clean range it returns nil and true: what is held here is the
+// newest, and the list says what of it is settled. The error is that the environment has ended.
+func (k *Keeper) gather(ctx context.Context, id chord.ID, key, operation string) (newest *store.Record, settled bool, err error) {
 	k.mu.Lock()
 	unclean := k.unclean
 	k.mu.Unlock()
 	if !unclean {
-		return nil, nil
+		return nil, true, nil
 	}
 	peers := k.witnesses(ctx)
-	found := make([][]*store.Record, len(peers))
+	found := make([]*store.Record, len(peers))
 	err = k.each(ctx, len(peers), func(ctx context.Context, i int) {
-		found[i], _, _ = k.fetch(ctx, peers[i], []string{key}, operation) // who does not answer has no say
+		records, _, _ := k.fetch(ctx, peers[i], []string{key}, operation) // who does not answer has no say
+		if len(records) > 0 {
+			found[i] = records[0]
+		}
 	})
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
+	holders := k.nextHolders(ctx, k.cfg.Replicas-1, nil)
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	for _, records := range found {
-		for _, r := range records {
-			if r.Newer(newest) {
-				newest = r
-			}
-			_, _ = k.merge(r, forKeeps) // without memory the answer is the newest all the same
+	newest = k.store.Get(id, key)
+	for _, r := range found {
+		if r != nil && r.Newer(newest) {
+			newest = r
 		}
 	}
-	return newest, nil
+	if newest == nil {
+		return nil, true, nil
+	}
+	_, _ = k.merge(newest, forKeeps) // without memory the answer is the newest all the same
+	lacks := func(p chord.Peer) bool {
+		i := slices.Index(peers, p)
+		return i < 0 || !newest.Same(found[i])
+	}
+	return newest, !slices.ContainsFunc(holders, lacks), nil
 }
 
 // witnesses are all members that may hold records of an unclean range: the holders of copies, the substitutes after

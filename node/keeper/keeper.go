@@ -44,12 +44,17 @@ type Keeper struct {
 	soils   int64        // how often it was made so
 	sources []chord.Peer // who may have them, beside the hosts of the walk; at most maxSources
 
-	store    *store.Store // bounded by the host's budget
-	requests requests
-	claims   claims
-	dead     []lapsed    // members found dead a short while ago
-	leavers  []lapsed    // members about to leave
-	disputes []ownership // because of which this member's ownership was refused; at most maxDisputes
+	store      *store.Store          // bounded by the host's budget
+	unsettled  map[string]*unsettled // keys whose version held may not be on R hosts; see maxUnsettled
+	olderBytes int64                 // of the versions kept there; at most maxOlder
+	flight     int64                 // bytes of writes under way
+	confirmed  time.Time             // when a call was sent to a holder of copies that did not contest the register
+	requests   requests
+	claims     claims
+	dead       []lapsed    // members found dead a short while ago
+	leavers    []lapsed    // members about to leave
+	suspects   []ownership // claims to be verified; at most maxSuspects
+	disputes   []ownership // because of which this member's ownership was refused; at most maxDisputes
 
 	walk      walk
 	holders   []holder    // of the owner's copies: the first hosts of the walk
@@ -88,7 +93,7 @@ func New(e env.Env, m Member, clock *Clock, budget *HostBudget, cfg Config, trac
 		env: e, member: m, clock: clock, budget: budget, cfg: cfg, space: cfg.Space, self: m.Self(),
 		tel:     newTelemetry(tracer, meter, e, cfg.Attributes),
 		tendDue: e.NewSignal(), repairDue: e.NewSignal(),
-		store: store.New(cfg.Space),
+		store: store.New(cfg.Space), unsettled: make(map[string]*unsettled),
 	}
 }
 
@@ -181,9 +186,14 @@ func (k *Keeper) HostsChanged() {
 	}
 }
 
-// PeerDied says that a life of a peer is over, as far as the member can tell.
+// PeerDied says that a life of a peer is over, as far as the member can tell. Said again it is no news, so that a task
+// that asks a peer which is known to be dead does not wake itself.
 func (k *Keeper) PeerDied(_ context.Context, p chord.Peer) {
 	k.mu.Lock()
+	if hasLapsed(k.dead, p, k.env.Now()) {
+		k.mu.Unlock()
+		return
+	}
 	k.dead = lapse(k.dead, p, k.env.Now().Add(k.suspicion()))
 	k.rewalk(k.member.State())
 	k.mu.Unlock()

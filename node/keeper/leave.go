@@ -202,7 +202,7 @@ func (k *Keeper) prepare(ctx context.Context, m *outgoing) error {
 	m.sent = true
 	k.mu.Unlock()
 	for {
-		a, err := k.moveCall(ctx, m, nodepb.MoveRequest_PHASE_PREPARE, nil, chordevent.SpanKeysMove)
+		a, err := k.moveCall(ctx, m, &nodepb.MoveRequest{Phase: nodepb.MoveRequest_PHASE_PREPARE}, chordevent.SpanKeysMove)
 		if err != nil || !a.Waits {
 			return err
 		}

@@ -28,6 +28,7 @@ type incoming struct {
 	prepared    bool  // everything is here
 	due         bool  // the source knows that it may release: the move is this member's from then on, whatever comes
 	room        int64 // bytes of the budget that are kept for what is still to come
+	unsure      bool  // more keys are unsettled than can be listed
 	heard       time.Time
 	keys, bytes int64
 
@@ -71,6 +72,11 @@ func (k *Keeper) Move(ctx context.Context, q *nodepb.MoveRequest) (*nodepb.MoveR
 			return nil, malformed(fmt.Errorf("record of %q is not in the range that moves", r.Key))
 		}
 	}
+	for _, key := range q.UnsettledKeys {
+		if len(key) == 0 || len(key) > MaxKey || !m.covers(k.space.Hash(key)) {
+			return nil, malformed(fmt.Errorf("unsettled key %.64q is not in the range that moves", key))
+		}
+	}
 	a := &nodepb.MoveResponse{Reply: k.member.Reply(), Outcome: nodepb.MoveResponse_OUTCOME_OK}
 	var news []moveNews
 	k.mu.Lock()
@@ -85,7 +91,11 @@ func (k *Keeper) Move(ctx context.Context, q *nodepb.MoveRequest) (*nodepb.MoveR
 			k.learnLeaver(m.source)
 		}
 		if current == nil {
-			if !k.mayTake(m) {
+			known, implausible := k.implausible(m.grant)
+			if implausible {
+				_ = k.refuseEpoch(m.source, m.grant, known)
+			}
+			if implausible || !k.mayTake(m) {
 				a.Outcome = nodepb.MoveResponse_OUTCOME_REFUSED
 				break
 			}
@@ -106,13 +116,16 @@ func (k *Keeper) Move(ctx context.Context, q *nodepb.MoveRequest) (*nodepb.MoveR
 			a.Outcome = nodepb.MoveResponse_OUTCOME_UNKNOWN
 			break
 		}
-		if err = k.takeRecords(current, records); err == errFull {
+		if err = k.takeRecords(current, records, q.Write); err == errFull {
 			a.Outcome, err = nodepb.MoveResponse_OUTCOME_EXHAUSTED, nil
 		}
 	case nodepb.MoveRequest_PHASE_PREPARE:
 		if current == nil {
 			a.Outcome = nodepb.MoveResponse_OUTCOME_UNKNOWN
 			break
+		}
+		for _, key := range q.UnsettledKeys {
+			k.unsettle(k.space.Hash(key), string(key), false)
 		}
 		current.prepared = true
 		current.due = current.due || k.hasTurn(current)
@@ -121,7 +134,9 @@ func (k *Keeper) Move(ctx context.Context, q *nodepb.MoveRequest) (*nodepb.MoveR
 		switch {
 		case k.hasTaken(m.id):
 		case current != nil && current.prepared:
-			current.keys, current.bytes = m.keys, m.bytes // what the source has brought in all, however it came
+			// What the source has brought in all, however it came: not more than is here.
+			sum := k.store.Summary(current.from, current.to)
+			current.keys, current.bytes = min(m.keys, sum.Count), min(m.bytes, sum.Bytes)
 			news = append(news, k.activate(current))
 		default:
 			a.Outcome = nodepb.MoveResponse_OUTCOME_UNKNOWN
@@ -230,9 +245,13 @@ func (k *Keeper) mayTake(m *incoming) bool {
 	return others == 0 && m.to == own.from && m.source.ID == own.from && m.grant.epoch > own.epoch
 }
 
-// takeRecords merges records of the current move, or, with nil, of one that is over. mu is held.
-func (k *Keeper) takeRecords(m *incoming, records []*store.Record) error {
+// takeRecords merges records of the current move, or, with nil, of one that is over. write says that they are a client's
+// write under way. mu is held.
+func (k *Keeper) takeRecords(m *incoming, records []*store.Record, write bool) error {
 	for _, r := range records {
+		if write {
+			k.unsettle(r.ID, r.Key, false)
+		}
 		if m != nil {
 			k.useRoom(m, r)
 		}
@@ -268,7 +287,7 @@ func (k *Keeper) activate(m *incoming) moveNews {
 	}
 	k.taken = append(k.taken, m.id)
 	k.setRegister(&next)
-	if m.unclean {
+	if m.unclean || m.unsure {
 		k.soil(m.source)
 	}
 	return moveNews{of: m, event: m.event(chordevent.MoveDone)}

@@ -245,7 +245,9 @@ func (k *Keeper) commit(ctx context.Context, m *outgoing) {
 // follow brings a write to the receiver of an open move. If the receiver cannot have it, the move is given up, unless it
 // has been released meanwhile; then the write must not be acknowledged.
 func (k *Keeper) follow(ctx context.Context, m *outgoing, rec *store.Record, operation string) error {
-	err := k.stepFor(ctx, m, nodepb.MoveRequest_PHASE_RECORDS, []*store.Record{rec}, operation)
+	_, err := k.moveCall(ctx, m, &nodepb.MoveRequest{
+		Phase: nodepb.MoveRequest_PHASE_RECORDS, Records: recordsToWire([]*store.Record{rec}), Write: true,
+	}, operation)
 	if err == nil || stopped(err) {
 		return err
 	}
@@ -261,29 +263,29 @@ func (k *Keeper) follow(ctx context.Context, m *outgoing, rec *store.Record, ope
 }
 
 func (k *Keeper) step(ctx context.Context, m *outgoing, phase nodepb.MoveRequest_Phase, records []*store.Record) error {
-	return k.stepFor(ctx, m, phase, records, chordevent.SpanKeysMove)
+	_, err := k.moveCall(ctx, m, &nodepb.MoveRequest{Phase: phase, Records: recordsToWire(records)}, chordevent.SpanKeysMove)
+	return err
 }
 
 // begin announces the move and says how many records of the range the receiver has already.
 func (k *Keeper) begin(ctx context.Context, m *outgoing) (held int64, err error) {
-	a, err := k.moveCall(ctx, m, nodepb.MoveRequest_PHASE_BEGIN, nil, chordevent.SpanKeysMove)
+	a, err := k.moveCall(ctx, m, &nodepb.MoveRequest{Phase: nodepb.MoveRequest_PHASE_BEGIN}, chordevent.SpanKeysMove)
 	return a.GetHeld(), err
 }
 
-func (k *Keeper) stepFor(ctx context.Context, m *outgoing, phase nodepb.MoveRequest_Phase, records []*store.Record, operation string) error {
-	_, err := k.moveCall(ctx, m, phase, records, operation)
-	return err
-}
-
-func (k *Keeper) moveCall(ctx context.Context, m *outgoing, phase nodepb.MoveRequest_Phase, records []*store.Record, operation string) (*nodepb.MoveResponse, error) {
+func (k *Keeper) moveCall(ctx context.Context, m *outgoing, q *nodepb.MoveRequest, operation string) (*nodepb.MoveResponse, error) {
 	k.mu.Lock()
 	unclean, aborted := k.unclean, m.aborted
+	var unsettled [][]byte
+	if q.Phase == nodepb.MoveRequest_PHASE_PREPARE {
+		unsettled = k.unsettledIn(m.arc) // what comes on the list from here on reaches the receiver as a write
+	}
 	var sentKeys, sentBytes, room int64
-	if phase == nodepb.MoveRequest_PHASE_BEGIN && m.reason == chordevent.MoveLeave {
+	if q.Phase == nodepb.MoveRequest_PHASE_BEGIN && m.reason == chordevent.MoveLeave {
 		room = k.store.Summary(m.from, m.to).Bytes
 	}
 	k.mu.Unlock()
-	switch phase {
+	switch q.Phase {
 	case nodepb.MoveRequest_PHASE_COMMIT:
 		sentKeys, sentBytes = m.keys, m.bytes // the task that moves is the only one to commit
 	case nodepb.MoveRequest_PHASE_BEGIN, nodepb.MoveRequest_PHASE_RECORDS, nodepb.MoveRequest_PHASE_PREPARE:
@@ -294,11 +296,12 @@ func (k *Keeper) moveCall(ctx context.Context, m *outgoing, phase nodepb.MoveReq
 			return nil, errLate
 		}
 	}
-	grant, list := ownershipToWire(m.grant), recordsToWire(records)
+	grant := ownershipToWire(m.grant)
 	a, err := ask(k, ctx, m.receiver, operation, k.cfg.CallLimit, func(keys nodepb.KeysServer, call *nodepb.Call) (*nodepb.MoveResponse, error) {
 		return keys.Move(ctx, &nodepb.MoveRequest{
-			Call: call, MoveId: m.id, Phase: phase, Grant: grant, RangeTo: m.to[:],
-			Reason: reasonToWire(m.reason), Unclean: unclean, Records: list, Keys: sentKeys, Bytes: sentBytes, Room: room,
+			Call: call, MoveId: m.id, Phase: q.Phase, Grant: grant, RangeTo: m.to[:],
+			Reason: reasonToWire(m.reason), Unclean: unclean, Records: q.Records, Write: q.Write, UnsettledKeys: unsettled,
+			Keys: sentKeys, Bytes: sentBytes, Room: room,
 		})
 	})
 	if err != nil {
@@ -310,5 +313,5 @@ func (k *Keeper) moveCall(ctx context.Context, m *outgoing, phase nodepb.MoveReq
 	case nodepb.MoveResponse_OUTCOME_EXHAUSTED:
 		return nil, fmt.Errorf("%w: at %s", errFull, m.receiver.Addr)
 	}
-	return nil, fmt.Errorf("%w: %s in phase %s of move %s", errRefused, m.receiver.Addr, phase, m.id)
+	return nil, fmt.Errorf("%w: %s in phase %s of move %s", errRefused, m.receiver.Addr, q.Phase, m.id)
 }

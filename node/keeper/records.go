@@ -54,28 +54,41 @@ func (k *Keeper) drop(r *store.Record) {
 // ownership, to the owner.
 func (k *Keeper) bring(ctx context.Context, p chord.Peer, own *ownership, records, drop []*store.Record, operation string) error {
 	q := &nodepb.ReplicateRequest{Records: recordsToWire(records)}
-	if own != nil {
-		q.Ownership = ownershipToWire(*own)
-	}
 	for _, r := range drop {
 		q.Drop = append(q.Drop, versionToWire(r))
 	}
+	return k.deliver(ctx, p, own, q, operation)
+}
+
+// deliver makes the call: with records, with tombstones to drop, or with a reservation.
+func (k *Keeper) deliver(ctx context.Context, p chord.Peer, own *ownership, q *nodepb.ReplicateRequest, operation string) error {
+	var wire *nodepb.Ownership
+	if own != nil {
+		wire = ownershipToWire(*own)
+	}
+	sent := k.env.Now()
 	a, err := ask(k, ctx, p, operation, k.cfg.CallLimit, func(keys nodepb.KeysServer, call *nodepb.Call) (*nodepb.ReplicateResponse, error) {
-		return keys.Replicate(ctx, &nodepb.ReplicateRequest{Call: call, Ownership: q.Ownership, Records: q.Records, Drop: q.Drop})
+		return keys.Replicate(ctx, &nodepb.ReplicateRequest{
+			Call: call, Ownership: wire, Records: q.Records, Drop: q.Drop, Reserve: q.Reserve, Reservation: q.Reservation,
+		})
 	})
 	if err != nil {
 		return err
 	}
-	switch {
-	case a.Leaving:
+	if a.Leaving {
 		k.mu.Lock()
 		k.learnLeaver(p)
 		k.mu.Unlock()
 		return fmt.Errorf("%w: %s is about to leave", errDead, p.Addr) // as good as: the next host takes its place
-	case a.Exhausted:
+	}
+	if err := k.judged(p, a, own, sent); err != nil {
+		k.tell(ctx)
+		return err
+	}
+	if a.Exhausted {
 		return fmt.Errorf("%w: at %s", errFull, p.Addr)
 	}
-	return k.judged(p, a)
+	return nil
 }
 
 // Replicate takes such records.
@@ -101,6 +114,14 @@ func (k *Keeper) Replicate(ctx context.Context, q *nodepb.ReplicateRequest) (*no
 		}
 		places[i] = arc{r.ID, r.ID}
 	}
+	var reserved chord.ID // the place of the key that room is reserved for
+	if q.Reserve != nil {
+		reserved = k.space.Hash(q.Reserve.Key)
+		if err := checkReservation(q.Reserve, own, reserved); err != nil {
+			return nil, malformed(err)
+		}
+		places = append(places, arc{reserved, reserved})
+	}
 	a := &nodepb.ReplicateResponse{Reply: k.member.Reply()}
 	k.mu.Lock()
 	v := k.admit(own, places)
@@ -109,16 +130,22 @@ func (k *Keeper) Replicate(ctx context.Context, q *nodepb.ReplicateRequest) (*no
 	}
 	if !v.refused {
 		a.Accepted, a.Overlapped = true, v.overlapped
+		if len(q.Reservation) == requestIDSize {
+			k.budget.redeem([requestIDSize]byte(q.Reservation)) // the records may go into the reserve
+		}
 		err = k.accept(records, drop, own)
-	} else if v.conflict != nil {
-		a.Conflict = ownershipToWire(*v.conflict)
+		if q.Reserve != nil {
+			a.Exhausted = !k.hold(q.Reserve, reserved)
+		}
+	} else {
+		a.Conflict, a.Implausible = conflictToWire(v)
 	}
-	a.Full = k.budget.full()
+	a.Room = k.budget.room(k.env.Now())
 	k.mu.Unlock()
 	k.tell(ctx)
 	switch {
 	case err == errFull:
-		a.Accepted, a.Exhausted = false, true
+		a.Exhausted = true
 	case err != nil:
 		return nil, malformed(err)
 	}
@@ -134,6 +161,9 @@ func (k *Keeper) accept(records, drop []*store.Record, own *ownership) error {
 	for _, r := range records {
 		if moving != nil {
 			k.useRoom(moving, r)
+		}
+		if own == nil && r.Newer(k.store.Get(r.ID, r.Key)) {
+			k.unsettle(r.ID, r.Key, false) // the version held before may be older than what was acknowledged
 		}
 		stored, err := k.merge(r, forKeeps)
 		if err != nil {

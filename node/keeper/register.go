@@ -15,6 +15,8 @@ func (k *Keeper) setRegister(own *ownership) {
 	k.reg.Store(own)
 	k.owned = k.owned || own != nil
 	k.announced = false
+	k.confirmed = time.Time{}
+	k.pruneUnsettled()
 	for i := range k.holders {
 		k.holders[i].synced = false // equal digests count for one extent and epoch of the range
 		if own == nil || old == nil || !old.contains(*own) {
@@ -43,9 +45,10 @@ func (k *Keeper) tell(ctx context.Context) {
 // A verdict is what becomes of an ownership that its owner has told. It is refused, mostly because of another one, or it
 // stands, and this member has given up what overlapped it.
 type verdict struct {
-	refused    bool
-	conflict   *ownership
-	overlapped bool
+	refused     bool
+	implausible bool
+	conflict    *ownership
+	overlapped  bool
 }
 
 // meet judges an ownership told by its owner. mu is held; the caller tells the register, which may have changed.
@@ -53,13 +56,22 @@ func (k *Keeper) meet(o ownership) verdict {
 	if o.owner.ID == k.self.ID {
 		return verdict{refused: true} // an earlier life of this member speaks
 	}
+	if known, is := k.implausible(o); is {
+		_ = k.refuseEpoch(o.owner, o, known)
+		return verdict{refused: true, implausible: true, conflict: known}
+	}
 	k.heardFrom(o.owner)
 	own := k.reg.Load()
 	rival := own != nil && o.overlaps(*own)
+	if rival {
+		k.descend(o.epoch)
+		own = k.reg.Load()
+	}
 	if rival && (own.beats(o) || !k.yield(o)) {
 		return verdict{refused: true, conflict: k.reg.Load()}
 	}
 	if winner, refused := k.claims.refuses(o); refused {
+		k.suspect(winner, o.epoch)
 		return verdict{refused: true, conflict: &winner}
 	}
 	k.claims.learn(o, k.env.Now())
@@ -138,6 +150,9 @@ func (k *Keeper) dispute(conflict ownership) {
 // something else by now, the word against us is outdated, and a greater epoch goes past it. If it does own the range,
 // one of the two yields.
 func (k *Keeper) settle(ctx context.Context) error {
+	if err := k.verify(ctx, chordevent.SpanRepair); err != nil {
+		return err
+	}
 	k.mu.Lock()
 	disputes := k.disputes
 	k.disputes = nil

@@ -3,6 +3,7 @@ package keeper
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
@@ -108,9 +109,14 @@ func (k *Keeper) repairRange(ctx context.Context) (again time.Duration, err erro
 		err = errors.Join(errs...)
 	}
 	if err != nil {
-		again = time.Second
+		return time.Second, err
 	}
-	return again, err
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.reg.Load() == own && !k.unclean && k.allSynced() {
+		k.settleAll()
+	}
+	return again, nil
 }
 
 // syncHolder compares the range with a holder of copies until both hold the same.
@@ -180,34 +186,40 @@ func (k *Keeper) announceRange(ctx context.Context, own *ownership) error {
 }
 
 // cleanse makes an unclean range clean: it takes from everybody who may hold records of it, and can be reached, what is
-// newer there. Who cannot be reached brings it as leftovers one day.
+// newer there, and brings them what is newer here, until there is nothing left to take. So what is then held here is
+// settled. Who cannot be reached brings it as leftovers one day.
 func (k *Keeper) cleanse(ctx context.Context, own *ownership) error {
-	k.mu.Lock()
-	unclean, soils := k.unclean, k.soils
-	k.mu.Unlock()
-	if !unclean {
-		return nil
-	}
-	peers := k.witnesses(ctx)
-	errs := make([]error, len(peers))
-	if err := k.each(ctx, len(peers), func(ctx context.Context, i int) {
-		_, errs[i] = k.repairWith(ctx, peers[i], own, own.arc())
-	}); err != nil {
-		return err
-	}
-	for _, err := range errs {
-		if err != nil && !errors.Is(err, errDead) {
+	for range maxPasses + 1 {
+		k.mu.Lock()
+		unclean, soils := k.unclean, k.soils
+		k.mu.Unlock()
+		if !unclean {
+			return nil
+		}
+		peers := k.witnesses(ctx)
+		errs, pulled := make([]error, len(peers)), make([]int, len(peers))
+		if err := k.each(ctx, len(peers), func(ctx context.Context, i int) {
+			var done outcome
+			done, errs[i] = k.repairWith(ctx, peers[i], own, own.arc())
+			pulled[i] = done.pulled
+		}); err != nil {
 			return err
 		}
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.reg.Load() == own && k.soils == soils {
-		k.unclean, k.sources = false, nil
-		k.unsync()
-		for i := range k.holders {
-			k.holders[i].compared = false // of how much has come, only a comparison tells
+		for _, err := range errs {
+			if err != nil && !errors.Is(err, errDead) {
+				return err
+			}
 		}
+		k.mu.Lock()
+		if slices.Max(append(pulled, 0)) == 0 && k.reg.Load() == own && k.soils == soils {
+			k.unclean, k.sources = false, nil
+			k.settleAll()
+			k.unsync()
+			for i := range k.holders {
+				k.holders[i].compared = false // of how much has come, only a comparison tells
+			}
+		}
+		k.mu.Unlock()
 	}
-	return nil
+	return errLate // again soon
 }

@@ -6,13 +6,15 @@ import (
 	"slices"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/nodepb"
 	"chordconductor/node/store"
 )
 
 // spread brings a record that the owner has written to R-1 other hosts, and to the receiver of a handover of its range.
 // A silent host is replaced by the next one of the walk. It returns the number of hosts that hold the record, this one
-// included: fewer than R only when the walk has no more. An error says that the write must not be acknowledged.
-func (k *Keeper) spread(ctx context.Context, own ownership, rec *store.Record, move *outgoing, operation string) (copies int, err error) {
+// included: fewer than R only when the walk has no more. An error says that the write must not be acknowledged. Room may
+// have been reserved for the record under an ID.
+func (k *Keeper) spread(ctx context.Context, own ownership, rec *store.Record, reservation []byte, move *outgoing, operation string) (copies int, err error) {
 	var tried []chord.Peer
 	copies = 1
 	failed := error(nil)
@@ -28,7 +30,9 @@ func (k *Keeper) spread(ctx context.Context, own ownership, rec *store.Record, m
 		err := k.each(ctx, len(errs), func(ctx context.Context, i int) {
 			switch {
 			case i < len(batch):
-				errs[i] = k.bring(ctx, batch[i], &own, []*store.Record{rec}, nil, operation)
+				errs[i] = k.deliver(ctx, batch[i], &own, &nodepb.ReplicateRequest{
+					Records: []*nodepb.Record{recordToWire(rec)}, Reservation: reservation,
+				}, operation)
 			case moving != nil:
 				errs[i] = k.follow(ctx, moving, rec, operation)
 			}

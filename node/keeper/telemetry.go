@@ -30,6 +30,8 @@ type telemetry struct {
 	keys     metric.Int64UpDownCounter
 	size     metric.Int64UpDownCounter
 
+	reservations metric.Int64Counter
+
 	mu     sync.Mutex
 	levels [4]int64 // guarded by mu: what keys and size were told, owned and copies
 }
@@ -40,6 +42,7 @@ func newTelemetry(tracer trace.Tracer, meter metric.Meter, e env.Env, attributes
 	t.duration, _ = chordevent.OperationDuration.Float64Histogram(meter)
 	t.moved, _ = chordevent.KeysMovedCount.Int64Counter(meter)
 	t.keys, _ = chordevent.StoreKeys.Int64UpDownCounter(meter)
+	t.reservations, _ = chordevent.Reservations.Int64Counter(meter)
 	t.size, _ = chordevent.StoreSize.Int64UpDownCounter(meter)
 	for _, role := range []metric.MeasurementOption{roleOwned, roleReplica} { // an empty store shows as 0, not as nothing
 		t.keys.Add(context.Background(), 0, role)

@@ -39,8 +39,8 @@ type holder struct {
 	peer   chord.Peer
 	synced bool  // compared since the range last changed: it holds what the owner holds, and gets every write
 	missed int64 // writes that did not reach it, to see whether any was missed during a comparison
-	full   bool  // it is at its limit for clients' writes
 	lacks  bool  // it had no room for what a comparison brought, reserve included
+	room   int64 // bytes that its host had left for clients' writes, by its latest answer; 0: none, or no answer yet
 
 	compared bool      // it has held the whole range: what it lacks since are missed writes
 	made     int64     // missed, as of the last comparison
@@ -225,8 +225,15 @@ func (k *Keeper) survey(ctx context.Context, p chord.Peer, point chord.ID, opera
 	defer k.mu.Unlock()
 	now := k.env.Now()
 	k.heardFrom(p)
+	if s.own != nil {
+		if known, is := k.implausible(*s.own); is {
+			return survey{}, k.refuseEpoch(p, *s.own, known)
+		}
+	}
 	for _, o := range s.claims {
-		if o.owner.ID != k.self.ID {
+		if known, is := k.implausible(o); is {
+			_ = k.refuseEpoch(p, o, known)
+		} else if o.owner.ID != k.self.ID {
 			k.claims.learn(o, now)
 		}
 	}

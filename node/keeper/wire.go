@@ -70,12 +70,23 @@ func ownershipFromWire(space chord.Space, o *nodepb.Ownership) (*ownership, erro
 	return &ownership{owner: owner, from: from, epoch: o.Epoch}, nil
 }
 
-// maxEpoch leaves room for successors of every epoch that can come from outside.
-const maxEpoch = 1 << 60
+// maxEpoch leaves room for successors of every epoch that can come from outside. It is out of reach: see maxLeap.
+const maxEpoch = 1 << 62
 
 func ownershipToWire(o ownership) *nodepb.Ownership {
 	return &nodepb.Ownership{Owner: peerToWire(o.owner), From: o.from[:], Epoch: o.epoch}
 }
+
+// conflictToWire says why an ownership is refused.
+func conflictToWire(v verdict) (conflict *nodepb.Ownership, implausible bool) {
+	if v.conflict != nil {
+		conflict = ownershipToWire(*v.conflict)
+	}
+	return conflict, v.implausible
+}
+
+// maxExpires, in Unix milliseconds, is beyond what any TTL gives, and keeps sums with a lifetime from overflowing.
+const maxExpires = 4 * maxTTLMillis
 
 func recordFromWire(space chord.Space, r *nodepb.Record) (*store.Record, error) {
 	switch {
@@ -83,7 +94,7 @@ func recordFromWire(space chord.Space, r *nodepb.Record) (*store.Record, error) 
 		return nil, fmt.Errorf("record with a key of %d bytes: must have 1 to %d", len(r.GetKey()), MaxKey)
 	case len(r.Value) > MaxValue:
 		return nil, fmt.Errorf("record with a value of %d bytes: at most %d", len(r.Value), MaxValue)
-	case r.Version == 0 || r.ExpiresMillis < 0:
+	case r.Version == 0 || r.ExpiresMillis < 0 || r.ExpiresMillis > maxExpires:
 		return nil, fmt.Errorf("record of version %d that expires at %d: malformed", r.Version, r.ExpiresMillis)
 	}
 	writer, err := idFromWire(space, r.Writer)
@@ -96,6 +107,9 @@ func recordFromWire(space chord.Space, r *nodepb.Record) (*store.Record, error) 
 	}
 	if rec.Deleted {
 		rec.Value = nil
+	}
+	if len(r.RequestId) == requestIDSize {
+		rec.Request = [requestIDSize]byte(r.RequestId)
 	}
 	return rec, nil
 }
@@ -113,10 +127,14 @@ func recordsFromWire(space chord.Space, list []*nodepb.Record) ([]*store.Record,
 }
 
 func recordToWire(r *store.Record) *nodepb.Record {
-	return &nodepb.Record{
+	wire := &nodepb.Record{
 		Key: []byte(r.Key), Value: r.Value, Version: r.Version, Writer: r.Writer[:],
 		ExpiresMillis: r.Expires, Deleted: r.Deleted,
 	}
+	if r.Request != ([requestIDSize]byte{}) {
+		wire.RequestId = r.Request[:]
+	}
+	return wire
 }
 
 func recordsToWire(list []*store.Record) []*nodepb.Record {

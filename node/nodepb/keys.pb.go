@@ -82,8 +82,9 @@ const (
 	ApplyResponse_OUTCOME_OK          ApplyResponse_Outcome = 1
 	ApplyResponse_OUTCOME_NOT_FOUND   ApplyResponse_Outcome = 2
 	ApplyResponse_OUTCOME_NOT_OWNER   ApplyResponse_Outcome = 3 // look the owner up again
-	ApplyResponse_OUTCOME_EXHAUSTED   ApplyResponse_Outcome = 4
+	ApplyResponse_OUTCOME_EXHAUSTED   ApplyResponse_Outcome = 4 // lack of memory: this try has written nothing
 	ApplyResponse_OUTCOME_RETRY       ApplyResponse_Outcome = 5 // the range is on the move or not enough replicas answered: again after a pause
+	ApplyResponse_OUTCOME_UNKNOWN     ApplyResponse_Outcome = 6 // an earlier try may have been carried out and superseded: no further try can resolve it
 )
 
 // Enum value maps for ApplyResponse_Outcome.
@@ -95,6 +96,7 @@ var (
 		3: "OUTCOME_NOT_OWNER",
 		4: "OUTCOME_EXHAUSTED",
 		5: "OUTCOME_RETRY",
+		6: "OUTCOME_UNKNOWN",
 	}
 	ApplyResponse_Outcome_value = map[string]int32{
 		"OUTCOME_UNSPECIFIED": 0,
@@ -103,6 +105,7 @@ var (
 		"OUTCOME_NOT_OWNER":   3,
 		"OUTCOME_EXHAUSTED":   4,
 		"OUTCOME_RETRY":       5,
+		"OUTCOME_UNKNOWN":     6,
 	}
 )
 
@@ -356,6 +359,7 @@ type Record struct {
 	Writer        []byte                 `protobuf:"bytes,4,opt,name=writer,proto3" json:"writer,omitempty"`                                     // the member that assigned the version: breaks ties
 	ExpiresMillis int64                  `protobuf:"varint,5,opt,name=expires_millis,json=expiresMillis,proto3" json:"expires_millis,omitempty"` // Unix milliseconds; 0: never
 	Deleted       bool                   `protobuf:"varint,6,opt,name=deleted,proto3" json:"deleted,omitempty"`                                  // a tombstone
+	RequestId     []byte                 `protobuf:"bytes,41,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`             // of the client's request that wrote this version
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -432,6 +436,13 @@ func (x *Record) GetDeleted() bool {
 	return false
 }
 
+func (x *Record) GetRequestId() []byte {
+	if x != nil {
+		return x.RequestId
+	}
+	return nil
+}
+
 // An Ownership says that the owner is responsible for (from, owner.id]; from equal to owner.id is the whole circle.
 type Ownership struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -503,6 +514,8 @@ type ApplyRequest struct {
 	TtlMillis     int64                  `protobuf:"varint,6,opt,name=ttl_millis,json=ttlMillis,proto3" json:"ttl_millis,omitempty"`
 	Forwards      int32                  `protobuf:"varint,7,opt,name=forwards,proto3" json:"forwards,omitempty"` // members that have passed the request on
 	Released      string                 `protobuf:"bytes,8,opt,name=released,proto3" json:"released,omitempty"`  // the move whose source passes the request on, after its release
+	Floor         uint64                 `protobuf:"fixed64,40,opt,name=floor,proto3" json:"floor,omitempty"`     // hybrid logical clock when the request began: its version is greater
+	Again         bool                   `protobuf:"varint,41,opt,name=again,proto3" json:"again,omitempty"`      // an earlier try of this write may have been carried out
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -593,12 +606,27 @@ func (x *ApplyRequest) GetReleased() string {
 	return ""
 }
 
+func (x *ApplyRequest) GetFloor() uint64 {
+	if x != nil {
+		return x.Floor
+	}
+	return 0
+}
+
+func (x *ApplyRequest) GetAgain() bool {
+	if x != nil {
+		return x.Again
+	}
+	return false
+}
+
 type ApplyResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Reply         *Reply                 `protobuf:"bytes,1,opt,name=reply,proto3" json:"reply,omitempty"`
 	Outcome       ApplyResponse_Outcome  `protobuf:"varint,2,opt,name=outcome,proto3,enum=chord.v1.ApplyResponse_Outcome" json:"outcome,omitempty"`
 	Record        *Record                `protobuf:"bytes,3,opt,name=record,proto3" json:"record,omitempty"` // of a get: the record; else without the value
 	Copies        int32                  `protobuf:"varint,4,opt,name=copies,proto3" json:"copies,omitempty"`
+	MaybeWritten  bool                   `protobuf:"varint,40,opt,name=maybe_written,json=maybeWritten,proto3" json:"maybe_written,omitempty"` // not OK, but this try or an earlier one may have been, or may still be, carried out
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -659,6 +687,13 @@ func (x *ApplyResponse) GetCopies() int32 {
 		return x.Copies
 	}
 	return 0
+}
+
+func (x *ApplyResponse) GetMaybeWritten() bool {
+	if x != nil {
+		return x.MaybeWritten
+	}
+	return false
 }
 
 type SurveyRequest struct {
@@ -985,7 +1020,9 @@ type MoveRequest struct {
 	Records       []*Record              `protobuf:"bytes,8,rep,name=records,proto3" json:"records,omitempty"`
 	Keys          int64                  `protobuf:"varint,9,opt,name=keys,proto3" json:"keys,omitempty"` // of a commit: how much has been brought in all
 	Bytes         int64                  `protobuf:"varint,10,opt,name=bytes,proto3" json:"bytes,omitempty"`
-	Room          int64                  `protobuf:"varint,30,opt,name=room,proto3" json:"room,omitempty"` // of a beginning: bytes that the range takes
+	Room          int64                  `protobuf:"varint,30,opt,name=room,proto3" json:"room,omitempty"`                                       // of a beginning: bytes that the range takes
+	UnsettledKeys [][]byte               `protobuf:"bytes,40,rep,name=unsettled_keys,json=unsettledKeys,proto3" json:"unsettled_keys,omitempty"` // of a prepare: keys whose latest version may not be on R hosts
+	Write         bool                   `protobuf:"varint,41,opt,name=write,proto3" json:"write,omitempty"`                                     // the records are a client's write under way: they may not be on R hosts
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1097,6 +1134,20 @@ func (x *MoveRequest) GetRoom() int64 {
 	return 0
 }
 
+func (x *MoveRequest) GetUnsettledKeys() [][]byte {
+	if x != nil {
+		return x.UnsettledKeys
+	}
+	return nil
+}
+
+func (x *MoveRequest) GetWrite() bool {
+	if x != nil {
+		return x.Write
+	}
+	return false
+}
+
 type MoveResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Reply         *Reply                 `protobuf:"bytes,1,opt,name=reply,proto3" json:"reply,omitempty"`
@@ -1170,7 +1221,9 @@ type ReplicateRequest struct {
 	Call          *Call                  `protobuf:"bytes,1,opt,name=call,proto3" json:"call,omitempty"`
 	Ownership     *Ownership             `protobuf:"bytes,2,opt,name=ownership,proto3" json:"ownership,omitempty"` // the sender's; absent: the sender has leftovers of the receiver's range
 	Records       []*Record              `protobuf:"bytes,3,rep,name=records,proto3" json:"records,omitempty"`
-	Drop          []*Version             `protobuf:"bytes,4,rep,name=drop,proto3" json:"drop,omitempty"` // tombstones that all copies have had for long enough
+	Drop          []*Version             `protobuf:"bytes,4,rep,name=drop,proto3" json:"drop,omitempty"`                // tombstones that all copies have had for long enough
+	Reserve       *Reservation           `protobuf:"bytes,40,opt,name=reserve,proto3" json:"reserve,omitempty"`         // hold room for a record that may follow; records is empty
+	Reservation   []byte                 `protobuf:"bytes,41,opt,name=reservation,proto3" json:"reservation,omitempty"` // the ID under which room is held for the records
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1233,22 +1286,106 @@ func (x *ReplicateRequest) GetDrop() []*Version {
 	return nil
 }
 
+func (x *ReplicateRequest) GetReserve() *Reservation {
+	if x != nil {
+		return x.Reserve
+	}
+	return nil
+}
+
+func (x *ReplicateRequest) GetReservation() []byte {
+	if x != nil {
+		return x.Reservation
+	}
+	return nil
+}
+
+// A Reservation is room for one record. It lapses after one call limit.
+type Reservation struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            []byte                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"` // that of the client's request
+	Key           []byte                 `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
+	ValueBytes    int64                  `protobuf:"varint,3,opt,name=value_bytes,json=valueBytes,proto3" json:"value_bytes,omitempty"`
+	Deleted       bool                   `protobuf:"varint,4,opt,name=deleted,proto3" json:"deleted,omitempty"` // for a tombstone, which may go into the reserve
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Reservation) Reset() {
+	*x = Reservation{}
+	mi := &file_keys_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Reservation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Reservation) ProtoMessage() {}
+
+func (x *Reservation) ProtoReflect() protoreflect.Message {
+	mi := &file_keys_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Reservation.ProtoReflect.Descriptor instead.
+func (*Reservation) Descriptor() ([]byte, []int) {
+	return file_keys_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Reservation) GetId() []byte {
+	if x != nil {
+		return x.Id
+	}
+	return nil
+}
+
+func (x *Reservation) GetKey() []byte {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *Reservation) GetValueBytes() int64 {
+	if x != nil {
+		return x.ValueBytes
+	}
+	return 0
+}
+
+func (x *Reservation) GetDeleted() bool {
+	if x != nil {
+		return x.Deleted
+	}
+	return false
+}
+
 type ReplicateResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Reply         *Reply                 `protobuf:"bytes,1,opt,name=reply,proto3" json:"reply,omitempty"`
 	Accepted      bool                   `protobuf:"varint,2,opt,name=accepted,proto3" json:"accepted,omitempty"`
-	Conflict      *Ownership             `protobuf:"bytes,3,opt,name=conflict,proto3" json:"conflict,omitempty"`      // refused because of this one
-	Overlapped    bool                   `protobuf:"varint,4,opt,name=overlapped,proto3" json:"overlapped,omitempty"` // accepted; the receiver gave up a range of its own, whose records the sender should ask for
-	Exhausted     bool                   `protobuf:"varint,5,opt,name=exhausted,proto3" json:"exhausted,omitempty"`   // refused for lack of memory, reserve included
-	Full          bool                   `protobuf:"varint,6,opt,name=full,proto3" json:"full,omitempty"`             // the host is at the limit for clients' writes
-	Leaving       bool                   `protobuf:"varint,30,opt,name=leaving,proto3" json:"leaving,omitempty"`      // refused: the member is about to leave and takes no copies any more
+	Conflict      *Ownership             `protobuf:"bytes,3,opt,name=conflict,proto3" json:"conflict,omitempty"`         // refused because of this one
+	Overlapped    bool                   `protobuf:"varint,4,opt,name=overlapped,proto3" json:"overlapped,omitempty"`    // accepted; the receiver gave up a range of its own, whose records the sender should ask for
+	Exhausted     bool                   `protobuf:"varint,5,opt,name=exhausted,proto3" json:"exhausted,omitempty"`      // refused for lack of memory: of a reservation, clients' share; else reserve included
+	Room          int64                  `protobuf:"varint,40,opt,name=room,proto3" json:"room,omitempty"`               // bytes left for clients' writes on the host
+	Implausible   bool                   `protobuf:"varint,41,opt,name=implausible,proto3" json:"implausible,omitempty"` // refused: the sender's epoch is too far above conflict, the greatest known here
+	Leaving       bool                   `protobuf:"varint,30,opt,name=leaving,proto3" json:"leaving,omitempty"`         // refused: the member is about to leave and takes no copies any more
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ReplicateResponse) Reset() {
 	*x = ReplicateResponse{}
-	mi := &file_keys_proto_msgTypes[11]
+	mi := &file_keys_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1260,7 +1397,7 @@ func (x *ReplicateResponse) String() string {
 func (*ReplicateResponse) ProtoMessage() {}
 
 func (x *ReplicateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keys_proto_msgTypes[11]
+	mi := &file_keys_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1273,7 +1410,7 @@ func (x *ReplicateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplicateResponse.ProtoReflect.Descriptor instead.
 func (*ReplicateResponse) Descriptor() ([]byte, []int) {
-	return file_keys_proto_rawDescGZIP(), []int{11}
+	return file_keys_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ReplicateResponse) GetReply() *Reply {
@@ -1311,9 +1448,16 @@ func (x *ReplicateResponse) GetExhausted() bool {
 	return false
 }
 
-func (x *ReplicateResponse) GetFull() bool {
+func (x *ReplicateResponse) GetRoom() int64 {
 	if x != nil {
-		return x.Full
+		return x.Room
+	}
+	return 0
+}
+
+func (x *ReplicateResponse) GetImplausible() bool {
+	if x != nil {
+		return x.Implausible
 	}
 	return false
 }
@@ -1337,7 +1481,7 @@ type Version struct {
 
 func (x *Version) Reset() {
 	*x = Version{}
-	mi := &file_keys_proto_msgTypes[12]
+	mi := &file_keys_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1349,7 +1493,7 @@ func (x *Version) String() string {
 func (*Version) ProtoMessage() {}
 
 func (x *Version) ProtoReflect() protoreflect.Message {
-	mi := &file_keys_proto_msgTypes[12]
+	mi := &file_keys_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1362,7 +1506,7 @@ func (x *Version) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Version.ProtoReflect.Descriptor instead.
 func (*Version) Descriptor() ([]byte, []int) {
-	return file_keys_proto_rawDescGZIP(), []int{12}
+	return file_keys_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Version) GetKey() []byte {
@@ -1396,7 +1540,7 @@ type FetchRequest struct {
 
 func (x *FetchRequest) Reset() {
 	*x = FetchRequest{}
-	mi := &file_keys_proto_msgTypes[13]
+	mi := &file_keys_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1408,7 +1552,7 @@ func (x *FetchRequest) String() string {
 func (*FetchRequest) ProtoMessage() {}
 
 func (x *FetchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keys_proto_msgTypes[13]
+	mi := &file_keys_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1421,7 +1565,7 @@ func (x *FetchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchRequest.ProtoReflect.Descriptor instead.
 func (*FetchRequest) Descriptor() ([]byte, []int) {
-	return file_keys_proto_rawDescGZIP(), []int{13}
+	return file_keys_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *FetchRequest) GetCall() *Call {
@@ -1449,7 +1593,7 @@ type FetchResponse struct {
 
 func (x *FetchResponse) Reset() {
 	*x = FetchResponse{}
-	mi := &file_keys_proto_msgTypes[14]
+	mi := &file_keys_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1461,7 +1605,7 @@ func (x *FetchResponse) String() string {
 func (*FetchResponse) ProtoMessage() {}
 
 func (x *FetchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keys_proto_msgTypes[14]
+	mi := &file_keys_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1474,7 +1618,7 @@ func (x *FetchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchResponse.ProtoReflect.Descriptor instead.
 func (*FetchResponse) Descriptor() ([]byte, []int) {
-	return file_keys_proto_rawDescGZIP(), []int{14}
+	return file_keys_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *FetchResponse) GetReply() *Reply {
@@ -1511,7 +1655,7 @@ type Arc struct {
 
 func (x *Arc) Reset() {
 	*x = Arc{}
-	mi := &file_keys_proto_msgTypes[15]
+	mi := &file_keys_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1523,7 +1667,7 @@ func (x *Arc) String() string {
 func (*Arc) ProtoMessage() {}
 
 func (x *Arc) ProtoReflect() protoreflect.Message {
-	mi := &file_keys_proto_msgTypes[15]
+	mi := &file_keys_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1536,7 +1680,7 @@ func (x *Arc) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Arc.ProtoReflect.Descriptor instead.
 func (*Arc) Descriptor() ([]byte, []int) {
-	return file_keys_proto_rawDescGZIP(), []int{15}
+	return file_keys_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Arc) GetFrom() []byte {
@@ -1578,7 +1722,7 @@ type CompareRequest struct {
 
 func (x *CompareRequest) Reset() {
 	*x = CompareRequest{}
-	mi := &file_keys_proto_msgTypes[16]
+	mi := &file_keys_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1590,7 +1734,7 @@ func (x *CompareRequest) String() string {
 func (*CompareRequest) ProtoMessage() {}
 
 func (x *CompareRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keys_proto_msgTypes[16]
+	mi := &file_keys_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1603,7 +1747,7 @@ func (x *CompareRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompareRequest.ProtoReflect.Descriptor instead.
 func (*CompareRequest) Descriptor() ([]byte, []int) {
-	return file_keys_proto_rawDescGZIP(), []int{16}
+	return file_keys_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *CompareRequest) GetCall() *Call {
@@ -1634,14 +1778,15 @@ type CompareResponse struct {
 	Conflict      *Ownership                    `protobuf:"bytes,3,opt,name=conflict,proto3" json:"conflict,omitempty"`
 	Overlapped    bool                          `protobuf:"varint,4,opt,name=overlapped,proto3" json:"overlapped,omitempty"`
 	Differences   []*CompareResponse_Difference `protobuf:"bytes,5,rep,name=differences,proto3" json:"differences,omitempty"` // on the first arcs, as many as fit into one answer
-	Full          bool                          `protobuf:"varint,6,opt,name=full,proto3" json:"full,omitempty"`
+	Room          int64                         `protobuf:"varint,40,opt,name=room,proto3" json:"room,omitempty"`             // as in ReplicateResponse
+	Implausible   bool                          `protobuf:"varint,41,opt,name=implausible,proto3" json:"implausible,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CompareResponse) Reset() {
 	*x = CompareResponse{}
-	mi := &file_keys_proto_msgTypes[17]
+	mi := &file_keys_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1653,7 +1798,7 @@ func (x *CompareResponse) String() string {
 func (*CompareResponse) ProtoMessage() {}
 
 func (x *CompareResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keys_proto_msgTypes[17]
+	mi := &file_keys_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1666,7 +1811,7 @@ func (x *CompareResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompareResponse.ProtoReflect.Descriptor instead.
 func (*CompareResponse) Descriptor() ([]byte, []int) {
-	return file_keys_proto_rawDescGZIP(), []int{17}
+	return file_keys_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *CompareResponse) GetReply() *Reply {
@@ -1704,9 +1849,16 @@ func (x *CompareResponse) GetDifferences() []*CompareResponse_Difference {
 	return nil
 }
 
-func (x *CompareResponse) GetFull() bool {
+func (x *CompareResponse) GetRoom() int64 {
 	if x != nil {
-		return x.Full
+		return x.Room
+	}
+	return 0
+}
+
+func (x *CompareResponse) GetImplausible() bool {
+	if x != nil {
+		return x.Implausible
 	}
 	return false
 }
@@ -1724,7 +1876,7 @@ type DiscardRequest struct {
 
 func (x *DiscardRequest) Reset() {
 	*x = DiscardRequest{}
-	mi := &file_keys_proto_msgTypes[18]
+	mi := &file_keys_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1736,7 +1888,7 @@ func (x *DiscardRequest) String() string {
 func (*DiscardRequest) ProtoMessage() {}
 
 func (x *DiscardRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_keys_proto_msgTypes[18]
+	mi := &file_keys_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1749,7 +1901,7 @@ func (x *DiscardRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiscardRequest.ProtoReflect.Descriptor instead.
 func (*DiscardRequest) Descriptor() ([]byte, []int) {
-	return file_keys_proto_rawDescGZIP(), []int{18}
+	return file_keys_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *DiscardRequest) GetCall() *Call {
@@ -1801,7 +1953,7 @@ type DiscardResponse struct {
 
 func (x *DiscardResponse) Reset() {
 	*x = DiscardResponse{}
-	mi := &file_keys_proto_msgTypes[19]
+	mi := &file_keys_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1813,7 +1965,7 @@ func (x *DiscardResponse) String() string {
 func (*DiscardResponse) ProtoMessage() {}
 
 func (x *DiscardResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_keys_proto_msgTypes[19]
+	mi := &file_keys_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1826,7 +1978,7 @@ func (x *DiscardResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiscardResponse.ProtoReflect.Descriptor instead.
 func (*DiscardResponse) Descriptor() ([]byte, []int) {
-	return file_keys_proto_rawDescGZIP(), []int{19}
+	return file_keys_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *DiscardResponse) GetReply() *Reply {
@@ -1883,7 +2035,7 @@ type CompareResponse_Difference struct {
 
 func (x *CompareResponse_Difference) Reset() {
 	*x = CompareResponse_Difference{}
-	mi := &file_keys_proto_msgTypes[20]
+	mi := &file_keys_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1895,7 +2047,7 @@ func (x *CompareResponse_Difference) String() string {
 func (*CompareResponse_Difference) ProtoMessage() {}
 
 func (x *CompareResponse_Difference) ProtoReflect() protoreflect.Message {
-	mi := &file_keys_proto_msgTypes[20]
+	mi := &file_keys_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1908,7 +2060,7 @@ func (x *CompareResponse_Difference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompareResponse_Difference.ProtoReflect.Descriptor instead.
 func (*CompareResponse_Difference) Descriptor() ([]byte, []int) {
-	return file_keys_proto_rawDescGZIP(), []int{17, 0}
+	return file_keys_proto_rawDescGZIP(), []int{18, 0}
 }
 
 func (x *CompareResponse_Difference) GetSame() bool {
@@ -1938,18 +2090,20 @@ const file_keys_proto_rawDesc = "" +
 	"\n" +
 	"\n" +
 	"keys.proto\x12\bchord.v1\x1a\n" +
-	"ring.proto\"\xa3\x01\n" +
+	"ring.proto\"\xc2\x01\n" +
 	"\x06Record\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\fR\x05value\x12\x18\n" +
 	"\aversion\x18\x03 \x01(\x06R\aversion\x12\x16\n" +
 	"\x06writer\x18\x04 \x01(\fR\x06writer\x12%\n" +
 	"\x0eexpires_millis\x18\x05 \x01(\x03R\rexpiresMillis\x12\x18\n" +
-	"\adeleted\x18\x06 \x01(\bR\adeleted\"[\n" +
+	"\adeleted\x18\x06 \x01(\bR\adeleted\x12\x1d\n" +
+	"\n" +
+	"request_id\x18) \x01(\fR\trequestId\"[\n" +
 	"\tOwnership\x12$\n" +
 	"\x05owner\x18\x01 \x01(\v2\x0e.chord.v1.PeerR\x05owner\x12\x12\n" +
 	"\x04from\x18\x02 \x01(\fR\x04from\x12\x14\n" +
-	"\x05epoch\x18\x03 \x01(\x03R\x05epoch\"\xf4\x02\n" +
+	"\x05epoch\x18\x03 \x01(\x03R\x05epoch\"\xa0\x03\n" +
 	"\fApplyRequest\x12\"\n" +
 	"\x04call\x18\x01 \x01(\v2\x0e.chord.v1.CallR\x04call\x12\x1d\n" +
 	"\n" +
@@ -1960,17 +2114,20 @@ const file_keys_proto_rawDesc = "" +
 	"\n" +
 	"ttl_millis\x18\x06 \x01(\x03R\tttlMillis\x12\x1a\n" +
 	"\bforwards\x18\a \x01(\x05R\bforwards\x12\x1a\n" +
-	"\breleased\x18\b \x01(\tR\breleased\"b\n" +
+	"\breleased\x18\b \x01(\tR\breleased\x12\x14\n" +
+	"\x05floor\x18( \x01(\x06R\x05floor\x12\x14\n" +
+	"\x05again\x18) \x01(\bR\x05again\"b\n" +
 	"\tOperation\x12\x19\n" +
 	"\x15OPERATION_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rOPERATION_PUT\x10\x01\x12\x11\n" +
 	"\rOPERATION_GET\x10\x02\x12\x14\n" +
-	"\x10OPERATION_DELETE\x10\x03\"\xc0\x02\n" +
+	"\x10OPERATION_DELETE\x10\x03\"\xfa\x02\n" +
 	"\rApplyResponse\x12%\n" +
 	"\x05reply\x18\x01 \x01(\v2\x0f.chord.v1.ReplyR\x05reply\x129\n" +
 	"\aoutcome\x18\x02 \x01(\x0e2\x1f.chord.v1.ApplyResponse.OutcomeR\aoutcome\x12(\n" +
 	"\x06record\x18\x03 \x01(\v2\x10.chord.v1.RecordR\x06record\x12\x16\n" +
-	"\x06copies\x18\x04 \x01(\x05R\x06copies\"\x8a\x01\n" +
+	"\x06copies\x18\x04 \x01(\x05R\x06copies\x12#\n" +
+	"\rmaybe_written\x18( \x01(\bR\fmaybeWritten\"\x9f\x01\n" +
 	"\aOutcome\x12\x17\n" +
 	"\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
@@ -1978,7 +2135,8 @@ const file_keys_proto_rawDesc = "" +
 	"\x11OUTCOME_NOT_FOUND\x10\x02\x12\x15\n" +
 	"\x11OUTCOME_NOT_OWNER\x10\x03\x12\x15\n" +
 	"\x11OUTCOME_EXHAUSTED\x10\x04\x12\x11\n" +
-	"\rOUTCOME_RETRY\x10\x05\"\xad\x01\n" +
+	"\rOUTCOME_RETRY\x10\x05\x12\x13\n" +
+	"\x0fOUTCOME_UNKNOWN\x10\x06\"\xad\x01\n" +
 	"\rSurveyRequest\x12\"\n" +
 	"\x04call\x18\x01 \x01(\v2\x0e.chord.v1.CallR\x04call\x12\x14\n" +
 	"\x05point\x18\x02 \x01(\fR\x05point\x12\x17\n" +
@@ -2009,7 +2167,7 @@ const file_keys_proto_rawDesc = "" +
 	"\rClaimResponse\x12%\n" +
 	"\x05reply\x18\x01 \x01(\v2\x0f.chord.v1.ReplyR\x05reply\x12\x1a\n" +
 	"\baccepted\x18\x02 \x01(\bR\baccepted\x12)\n" +
-	"\x05owner\x18\x03 \x01(\v2\x13.chord.v1.OwnershipR\x05owner\"\xcf\x04\n" +
+	"\x05owner\x18\x03 \x01(\v2\x13.chord.v1.OwnershipR\x05owner\"\x8c\x05\n" +
 	"\vMoveRequest\x12\"\n" +
 	"\x04call\x18\x01 \x01(\v2\x0e.chord.v1.CallR\x04call\x12\x17\n" +
 	"\amove_id\x18\x02 \x01(\tR\x06moveId\x121\n" +
@@ -2022,7 +2180,9 @@ const file_keys_proto_rawDesc = "" +
 	"\x04keys\x18\t \x01(\x03R\x04keys\x12\x14\n" +
 	"\x05bytes\x18\n" +
 	" \x01(\x03R\x05bytes\x12\x12\n" +
-	"\x04room\x18\x1e \x01(\x03R\x04room\"x\n" +
+	"\x04room\x18\x1e \x01(\x03R\x04room\x12%\n" +
+	"\x0eunsettled_keys\x18( \x03(\fR\runsettledKeys\x12\x14\n" +
+	"\x05write\x18) \x01(\bR\x05write\"x\n" +
 	"\x05Phase\x12\x15\n" +
 	"\x11PHASE_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vPHASE_BEGIN\x10\x01\x12\x11\n" +
@@ -2046,12 +2206,20 @@ const file_keys_proto_rawDesc = "" +
 	"OUTCOME_OK\x10\x01\x12\x13\n" +
 	"\x0fOUTCOME_REFUSED\x10\x02\x12\x13\n" +
 	"\x0fOUTCOME_UNKNOWN\x10\x03\x12\x15\n" +
-	"\x11OUTCOME_EXHAUSTED\x10\x04\"\xbc\x01\n" +
+	"\x11OUTCOME_EXHAUSTED\x10\x04\"\x8f\x02\n" +
 	"\x10ReplicateRequest\x12\"\n" +
 	"\x04call\x18\x01 \x01(\v2\x0e.chord.v1.CallR\x04call\x121\n" +
 	"\townership\x18\x02 \x01(\v2\x13.chord.v1.OwnershipR\townership\x12*\n" +
 	"\arecords\x18\x03 \x03(\v2\x10.chord.v1.RecordR\arecords\x12%\n" +
-	"\x04drop\x18\x04 \x03(\v2\x11.chord.v1.VersionR\x04drop\"\xf3\x01\n" +
+	"\x04drop\x18\x04 \x03(\v2\x11.chord.v1.VersionR\x04drop\x12/\n" +
+	"\areserve\x18( \x01(\v2\x15.chord.v1.ReservationR\areserve\x12 \n" +
+	"\vreservation\x18) \x01(\fR\vreservation\"j\n" +
+	"\vReservation\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\fR\x02id\x12\x10\n" +
+	"\x03key\x18\x02 \x01(\fR\x03key\x12\x1f\n" +
+	"\vvalue_bytes\x18\x03 \x01(\x03R\n" +
+	"valueBytes\x12\x18\n" +
+	"\adeleted\x18\x04 \x01(\bR\adeleted\"\x9b\x02\n" +
 	"\x11ReplicateResponse\x12%\n" +
 	"\x05reply\x18\x01 \x01(\v2\x0f.chord.v1.ReplyR\x05reply\x12\x1a\n" +
 	"\baccepted\x18\x02 \x01(\bR\baccepted\x12/\n" +
@@ -2060,8 +2228,9 @@ const file_keys_proto_rawDesc = "" +
 	"overlapped\x18\x04 \x01(\bR\n" +
 	"overlapped\x12\x1c\n" +
 	"\texhausted\x18\x05 \x01(\bR\texhausted\x12\x12\n" +
-	"\x04full\x18\x06 \x01(\bR\x04full\x12\x18\n" +
-	"\aleaving\x18\x1e \x01(\bR\aleaving\"M\n" +
+	"\x04room\x18( \x01(\x03R\x04room\x12 \n" +
+	"\vimplausible\x18) \x01(\bR\vimplausible\x12\x18\n" +
+	"\aleaving\x18\x1e \x01(\bR\aleavingJ\x04\b\x06\x10\a\"M\n" +
 	"\aVersion\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x06R\aversion\x12\x16\n" +
@@ -2081,7 +2250,7 @@ const file_keys_proto_rawDesc = "" +
 	"\x0eCompareRequest\x12\"\n" +
 	"\x04call\x18\x01 \x01(\v2\x0e.chord.v1.CallR\x04call\x121\n" +
 	"\townership\x18\x02 \x01(\v2\x13.chord.v1.OwnershipR\townership\x12!\n" +
-	"\x04arcs\x18\x03 \x03(\v2\r.chord.v1.ArcR\x04arcs\"\xf7\x02\n" +
+	"\x04arcs\x18\x03 \x03(\v2\r.chord.v1.ArcR\x04arcs\"\x9f\x03\n" +
 	"\x0fCompareResponse\x12%\n" +
 	"\x05reply\x18\x01 \x01(\v2\x0f.chord.v1.ReplyR\x05reply\x12\x1a\n" +
 	"\baccepted\x18\x02 \x01(\bR\baccepted\x12/\n" +
@@ -2090,12 +2259,13 @@ const file_keys_proto_rawDesc = "" +
 	"overlapped\x18\x04 \x01(\bR\n" +
 	"overlapped\x12F\n" +
 	"\vdifferences\x18\x05 \x03(\v2$.chord.v1.CompareResponse.DifferenceR\vdifferences\x12\x12\n" +
-	"\x04full\x18\x06 \x01(\bR\x04full\x1at\n" +
+	"\x04room\x18( \x01(\x03R\x04room\x12 \n" +
+	"\vimplausible\x18) \x01(\bR\vimplausible\x1at\n" +
 	"\n" +
 	"Difference\x12\x12\n" +
 	"\x04same\x18\x01 \x01(\bR\x04same\x12#\n" +
 	"\x05parts\x18\x02 \x03(\v2\r.chord.v1.ArcR\x05parts\x12-\n" +
-	"\bversions\x18\x03 \x03(\v2\x11.chord.v1.VersionR\bversions\"\xc0\x01\n" +
+	"\bversions\x18\x03 \x03(\v2\x11.chord.v1.VersionR\bversionsJ\x04\b\x06\x10\a\"\xc0\x01\n" +
 	"\x0eDiscardRequest\x12\"\n" +
 	"\x04call\x18\x01 \x01(\v2\x0e.chord.v1.CallR\x04call\x121\n" +
 	"\townership\x18\x02 \x01(\v2\x13.chord.v1.OwnershipR\townership\x12\x18\n" +
@@ -2132,7 +2302,7 @@ func file_keys_proto_rawDescGZIP() []byte {
 }
 
 var file_keys_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_keys_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_keys_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_keys_proto_goTypes = []any{
 	(ApplyRequest_Operation)(0),        // 0: chord.v1.ApplyRequest.Operation
 	(ApplyResponse_Outcome)(0),         // 1: chord.v1.ApplyResponse.Outcome
@@ -2151,89 +2321,91 @@ var file_keys_proto_goTypes = []any{
 	(*MoveRequest)(nil),                // 14: chord.v1.MoveRequest
 	(*MoveResponse)(nil),               // 15: chord.v1.MoveResponse
 	(*ReplicateRequest)(nil),           // 16: chord.v1.ReplicateRequest
-	(*ReplicateResponse)(nil),          // 17: chord.v1.ReplicateResponse
-	(*Version)(nil),                    // 18: chord.v1.Version
-	(*FetchRequest)(nil),               // 19: chord.v1.FetchRequest
-	(*FetchResponse)(nil),              // 20: chord.v1.FetchResponse
-	(*Arc)(nil),                        // 21: chord.v1.Arc
-	(*CompareRequest)(nil),             // 22: chord.v1.CompareRequest
-	(*CompareResponse)(nil),            // 23: chord.v1.CompareResponse
-	(*DiscardRequest)(nil),             // 24: chord.v1.DiscardRequest
-	(*DiscardResponse)(nil),            // 25: chord.v1.DiscardResponse
-	(*CompareResponse_Difference)(nil), // 26: chord.v1.CompareResponse.Difference
-	(*Peer)(nil),                       // 27: chord.v1.Peer
-	(*Call)(nil),                       // 28: chord.v1.Call
-	(*Reply)(nil),                      // 29: chord.v1.Reply
+	(*Reservation)(nil),                // 17: chord.v1.Reservation
+	(*ReplicateResponse)(nil),          // 18: chord.v1.ReplicateResponse
+	(*Version)(nil),                    // 19: chord.v1.Version
+	(*FetchRequest)(nil),               // 20: chord.v1.FetchRequest
+	(*FetchResponse)(nil),              // 21: chord.v1.FetchResponse
+	(*Arc)(nil),                        // 22: chord.v1.Arc
+	(*CompareRequest)(nil),             // 23: chord.v1.CompareRequest
+	(*CompareResponse)(nil),            // 24: chord.v1.CompareResponse
+	(*DiscardRequest)(nil),             // 25: chord.v1.DiscardRequest
+	(*DiscardResponse)(nil),            // 26: chord.v1.DiscardResponse
+	(*CompareResponse_Difference)(nil), // 27: chord.v1.CompareResponse.Difference
+	(*Peer)(nil),                       // 28: chord.v1.Peer
+	(*Call)(nil),                       // 29: chord.v1.Call
+	(*Reply)(nil),                      // 30: chord.v1.Reply
 }
 var file_keys_proto_depIdxs = []int32{
-	27, // 0: chord.v1.Ownership.owner:type_name -> chord.v1.Peer
-	28, // 1: chord.v1.ApplyRequest.call:type_name -> chord.v1.Call
+	28, // 0: chord.v1.Ownership.owner:type_name -> chord.v1.Peer
+	29, // 1: chord.v1.ApplyRequest.call:type_name -> chord.v1.Call
 	0,  // 2: chord.v1.ApplyRequest.operation:type_name -> chord.v1.ApplyRequest.Operation
-	29, // 3: chord.v1.ApplyResponse.reply:type_name -> chord.v1.Reply
+	30, // 3: chord.v1.ApplyResponse.reply:type_name -> chord.v1.Reply
 	1,  // 4: chord.v1.ApplyResponse.outcome:type_name -> chord.v1.ApplyResponse.Outcome
 	6,  // 5: chord.v1.ApplyResponse.record:type_name -> chord.v1.Record
-	28, // 6: chord.v1.SurveyRequest.call:type_name -> chord.v1.Call
-	29, // 7: chord.v1.SurveyResponse.reply:type_name -> chord.v1.Reply
+	29, // 6: chord.v1.SurveyRequest.call:type_name -> chord.v1.Call
+	30, // 7: chord.v1.SurveyResponse.reply:type_name -> chord.v1.Reply
 	7,  // 8: chord.v1.SurveyResponse.ownership:type_name -> chord.v1.Ownership
 	7,  // 9: chord.v1.SurveyResponse.claims:type_name -> chord.v1.Ownership
-	27, // 10: chord.v1.SurveyResponse.predecessor:type_name -> chord.v1.Peer
-	27, // 11: chord.v1.SurveyResponse.successors:type_name -> chord.v1.Peer
+	28, // 10: chord.v1.SurveyResponse.predecessor:type_name -> chord.v1.Peer
+	28, // 11: chord.v1.SurveyResponse.successors:type_name -> chord.v1.Peer
 	2,  // 12: chord.v1.SurveyResponse.move:type_name -> chord.v1.SurveyResponse.MoveState
-	27, // 13: chord.v1.SurveyResponse.hosts:type_name -> chord.v1.Peer
-	28, // 14: chord.v1.ClaimRequest.call:type_name -> chord.v1.Call
-	29, // 15: chord.v1.ClaimResponse.reply:type_name -> chord.v1.Reply
+	28, // 13: chord.v1.SurveyResponse.hosts:type_name -> chord.v1.Peer
+	29, // 14: chord.v1.ClaimRequest.call:type_name -> chord.v1.Call
+	30, // 15: chord.v1.ClaimResponse.reply:type_name -> chord.v1.Reply
 	7,  // 16: chord.v1.ClaimResponse.owner:type_name -> chord.v1.Ownership
-	28, // 17: chord.v1.MoveRequest.call:type_name -> chord.v1.Call
+	29, // 17: chord.v1.MoveRequest.call:type_name -> chord.v1.Call
 	3,  // 18: chord.v1.MoveRequest.phase:type_name -> chord.v1.MoveRequest.Phase
 	7,  // 19: chord.v1.MoveRequest.grant:type_name -> chord.v1.Ownership
 	4,  // 20: chord.v1.MoveRequest.reason:type_name -> chord.v1.MoveRequest.Reason
 	6,  // 21: chord.v1.MoveRequest.records:type_name -> chord.v1.Record
-	29, // 22: chord.v1.MoveResponse.reply:type_name -> chord.v1.Reply
+	30, // 22: chord.v1.MoveResponse.reply:type_name -> chord.v1.Reply
 	5,  // 23: chord.v1.MoveResponse.outcome:type_name -> chord.v1.MoveResponse.Outcome
-	28, // 24: chord.v1.ReplicateRequest.call:type_name -> chord.v1.Call
+	29, // 24: chord.v1.ReplicateRequest.call:type_name -> chord.v1.Call
 	7,  // 25: chord.v1.ReplicateRequest.ownership:type_name -> chord.v1.Ownership
 	6,  // 26: chord.v1.ReplicateRequest.records:type_name -> chord.v1.Record
-	18, // 27: chord.v1.ReplicateRequest.drop:type_name -> chord.v1.Version
-	29, // 28: chord.v1.ReplicateResponse.reply:type_name -> chord.v1.Reply
-	7,  // 29: chord.v1.ReplicateResponse.conflict:type_name -> chord.v1.Ownership
-	28, // 30: chord.v1.FetchRequest.call:type_name -> chord.v1.Call
-	29, // 31: chord.v1.FetchResponse.reply:type_name -> chord.v1.Reply
-	6,  // 32: chord.v1.FetchResponse.records:type_name -> chord.v1.Record
-	28, // 33: chord.v1.CompareRequest.call:type_name -> chord.v1.Call
-	7,  // 34: chord.v1.CompareRequest.ownership:type_name -> chord.v1.Ownership
-	21, // 35: chord.v1.CompareRequest.arcs:type_name -> chord.v1.Arc
-	29, // 36: chord.v1.CompareResponse.reply:type_name -> chord.v1.Reply
-	7,  // 37: chord.v1.CompareResponse.conflict:type_name -> chord.v1.Ownership
-	26, // 38: chord.v1.CompareResponse.differences:type_name -> chord.v1.CompareResponse.Difference
-	28, // 39: chord.v1.DiscardRequest.call:type_name -> chord.v1.Call
-	7,  // 40: chord.v1.DiscardRequest.ownership:type_name -> chord.v1.Ownership
-	21, // 41: chord.v1.DiscardRequest.held:type_name -> chord.v1.Arc
-	29, // 42: chord.v1.DiscardResponse.reply:type_name -> chord.v1.Reply
-	7,  // 43: chord.v1.DiscardResponse.ownership:type_name -> chord.v1.Ownership
-	7,  // 44: chord.v1.DiscardResponse.claims:type_name -> chord.v1.Ownership
-	21, // 45: chord.v1.CompareResponse.Difference.parts:type_name -> chord.v1.Arc
-	18, // 46: chord.v1.CompareResponse.Difference.versions:type_name -> chord.v1.Version
-	8,  // 47: chord.v1.Keys.Apply:input_type -> chord.v1.ApplyRequest
-	10, // 48: chord.v1.Keys.Survey:input_type -> chord.v1.SurveyRequest
-	12, // 49: chord.v1.Keys.Claim:input_type -> chord.v1.ClaimRequest
-	14, // 50: chord.v1.Keys.Move:input_type -> chord.v1.MoveRequest
-	16, // 51: chord.v1.Keys.Replicate:input_type -> chord.v1.ReplicateRequest
-	19, // 52: chord.v1.Keys.Fetch:input_type -> chord.v1.FetchRequest
-	22, // 53: chord.v1.Keys.Compare:input_type -> chord.v1.CompareRequest
-	24, // 54: chord.v1.Keys.Discard:input_type -> chord.v1.DiscardRequest
-	9,  // 55: chord.v1.Keys.Apply:output_type -> chord.v1.ApplyResponse
-	11, // 56: chord.v1.Keys.Survey:output_type -> chord.v1.SurveyResponse
-	13, // 57: chord.v1.Keys.Claim:output_type -> chord.v1.ClaimResponse
-	15, // 58: chord.v1.Keys.Move:output_type -> chord.v1.MoveResponse
-	17, // 59: chord.v1.Keys.Replicate:output_type -> chord.v1.ReplicateResponse
-	20, // 60: chord.v1.Keys.Fetch:output_type -> chord.v1.FetchResponse
-	23, // 61: chord.v1.Keys.Compare:output_type -> chord.v1.CompareResponse
-	25, // 62: chord.v1.Keys.Discard:output_type -> chord.v1.DiscardResponse
-	55, // [55:63] is the sub-list for method output_type
-	47, // [47:55] is the sub-list for method input_type
-	47, // [47:47] is the sub-list for extension type_name
-	47, // [47:47] is the sub-list for extension extendee
-	0,  // [0:47] is the sub-list for field type_name
+	19, // 27: chord.v1.ReplicateRequest.drop:type_name -> chord.v1.Version
+	17, // 28: chord.v1.ReplicateRequest.reserve:type_name -> chord.v1.Reservation
+	30, // 29: chord.v1.ReplicateResponse.reply:type_name -> chord.v1.Reply
+	7,  // 30: chord.v1.ReplicateResponse.conflict:type_name -> chord.v1.Ownership
+	29, // 31: chord.v1.FetchRequest.call:type_name -> chord.v1.Call
+	30, // 32: chord.v1.FetchResponse.reply:type_name -> chord.v1.Reply
+	6,  // 33: chord.v1.FetchResponse.records:type_name -> chord.v1.Record
+	29, // 34: chord.v1.CompareRequest.call:type_name -> chord.v1.Call
+	7,  // 35: chord.v1.CompareRequest.ownership:type_name -> chord.v1.Ownership
+	22, // 36: chord.v1.CompareRequest.arcs:type_name -> chord.v1.Arc
+	30, // 37: chord.v1.CompareResponse.reply:type_name -> chord.v1.Reply
+	7,  // 38: chord.v1.CompareResponse.conflict:type_name -> chord.v1.Ownership
+	27, // 39: chord.v1.CompareResponse.differences:type_name -> chord.v1.CompareResponse.Difference
+	29, // 40: chord.v1.DiscardRequest.call:type_name -> chord.v1.Call
+	7,  // 41: chord.v1.DiscardRequest.ownership:type_name -> chord.v1.Ownership
+	22, // 42: chord.v1.DiscardRequest.held:type_name -> chord.v1.Arc
+	30, // 43: chord.v1.DiscardResponse.reply:type_name -> chord.v1.Reply
+	7,  // 44: chord.v1.DiscardResponse.ownership:type_name -> chord.v1.Ownership
+	7,  // 45: chord.v1.DiscardResponse.claims:type_name -> chord.v1.Ownership
+	22, // 46: chord.v1.CompareResponse.Difference.parts:type_name -> chord.v1.Arc
+	19, // 47: chord.v1.CompareResponse.Difference.versions:type_name -> chord.v1.Version
+	8,  // 48: chord.v1.Keys.Apply:input_type -> chord.v1.ApplyRequest
+	10, // 49: chord.v1.Keys.Survey:input_type -> chord.v1.SurveyRequest
+	12, // 50: chord.v1.Keys.Claim:input_type -> chord.v1.ClaimRequest
+	14, // 51: chord.v1.Keys.Move:input_type -> chord.v1.MoveRequest
+	16, // 52: chord.v1.Keys.Replicate:input_type -> chord.v1.ReplicateRequest
+	20, // 53: chord.v1.Keys.Fetch:input_type -> chord.v1.FetchRequest
+	23, // 54: chord.v1.Keys.Compare:input_type -> chord.v1.CompareRequest
+	25, // 55: chord.v1.Keys.Discard:input_type -> chord.v1.DiscardRequest
+	9,  // 56: chord.v1.Keys.Apply:output_type -> chord.v1.ApplyResponse
+	11, // 57: chord.v1.Keys.Survey:output_type -> chord.v1.SurveyResponse
+	13, // 58: chord.v1.Keys.Claim:output_type -> chord.v1.ClaimResponse
+	15, // 59: chord.v1.Keys.Move:output_type -> chord.v1.MoveResponse
+	18, // 60: chord.v1.Keys.Replicate:output_type -> chord.v1.ReplicateResponse
+	21, // 61: chord.v1.Keys.Fetch:output_type -> chord.v1.FetchResponse
+	24, // 62: chord.v1.Keys.Compare:output_type -> chord.v1.CompareResponse
+	26, // 63: chord.v1.Keys.Discard:output_type -> chord.v1.DiscardResponse
+	56, // [56:64] is the sub-list for method output_type
+	48, // [48:56] is the sub-list for method input_type
+	48, // [48:48] is the sub-list for extension type_name
+	48, // [48:48] is the sub-list for extension extendee
+	0,  // [0:48] is the sub-list for field type_name
 }
 
 func init() { file_keys_proto_init() }
@@ -2248,7 +2420,7 @@ func file_keys_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_keys_proto_rawDesc), len(file_keys_proto_rawDesc)),
 			NumEnums:      6,
-			NumMessages:   21,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -17,6 +17,10 @@ type Record struct {
 	Expires int64    // Unix milliseconds; 0: never
 	Deleted bool     // a tombstone: there is no value
 
+	// Request is the client's request that wrote the version; zero: none known. A later try of the request finds its
+	// own write by it, whoever owns the key by then.
+	Request [16]byte
+
 	// Due is when something is to be done about the record, in Unix milliseconds (see Store.Due); 0: never. It is local
 	// to the store, and no part of the version.
 	Due int64
@@ -31,8 +35,11 @@ func (r *Record) Size() int64 {
 	if r == nil {
 		return 0
 	}
-	return recordOverhead + int64(len(r.Key)) + int64(len(r.Value))
+	return SizeOf(len(r.Key), int64(len(r.Value)))
 }
+
+// SizeOf is the size of a record with a key and value of so many bytes.
+func SizeOf(key int, value int64) int64 { return recordOverhead + int64(key) + value }
 
 // Newer reports whether r supersedes o, a version of the same key or nil: by version, ties by writer.
 func (r *Record) Newer(o *Record) bool {

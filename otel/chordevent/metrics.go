@@ -54,9 +54,10 @@ var (
 	OperationDuration = Metric{"chord.operation.duration", "s", Histogram, "Time a get, put or delete took.", []attribute.Key{OperationKey, OutcomeKey}, latencyBuckets}
 	MaintenanceRounds = Metric{"chord.maintenance.rounds", "{round}", Counter, "Maintenance rounds.", []attribute.Key{OperationKey, OutcomeKey}, nil}
 	PeerFailures      = Metric{"chord.peer.failures", "{failure}", Counter, "Times that a peer was found dead.", []attribute.Key{OperationKey}, nil}
-	PeerRefusals      = Metric{"chord.peer.refusals", "{refusal}", Counter, "Calls, answers and connections that were refused for the credentials of the other end.", []attribute.Key{RefusalReasonKey}, nil}
+	PeerRefusals      = Metric{"chord.peer.refusals", "{refusal}", Counter, "Calls, answers and connections that were refused for the credentials of the other end, or for what it says.", []attribute.Key{RefusalReasonKey}, nil}
 	StoreKeys         = Metric{"chord.store.keys", "{key}", UpDownCounter, "Keys held by the members of the process.", []attribute.Key{StoreRoleKey}, nil}
 	StoreSize         = Metric{"chord.store.size", "By", UpDownCounter, "Bytes held by the members of the process.", []attribute.Key{StoreRoleKey}, nil}
+	Reservations      = Metric{"chord.store.reservations", "{reservation}", Counter, "Reservations of memory for a write, which owners ask for near a host's limit.", []attribute.Key{OutcomeKey}, nil}
 	KeysMovedCount    = Metric{"chord.keys.moved", "{key}", Counter, "Keys that changed hands.", []attribute.Key{MoveReasonKey, MoveDirectionKey}, nil}
 	TelemetryLost     = Metric{"chord.telemetry.lost", "{record}", Counter, "Event records this process knows it lost.", nil, nil}
 	TelemetryQueue    = Metric{"chord.telemetry.queue", "{record}", Gauge, "Event records that wait for export.", nil, nil}
@@ -95,7 +96,7 @@ var (
 )
 
 var nodeMetrics = []*Metric{&LookupDuration, &LookupHops, &LookupTimeouts, &OperationDuration, &MaintenanceRounds,
-	&PeerFailures, &PeerRefusals, &StoreKeys, &StoreSize, &KeysMovedCount, &TelemetryLost, &TelemetryQueue}
+	&PeerFailures, &PeerRefusals, &StoreKeys, &StoreSize, &Reservations, &KeysMovedCount, &TelemetryLost, &TelemetryQueue}
 
 var conductorMetrics = []*Metric{&RingMembers, &RingRefused, &RingUncertain, &RingError, &RingViolations, &RingStaleness, &ConductorEvents,
 	&ConductorIgnored, &ConductorQueue, &QueueUtilization, &ConductorDropped, &ConductorClients, &Received, &Forwarded, &ForwardQueue,

@@ -50,6 +50,7 @@ const (
 	OutcomeBusy     = "busy"      // the peer asked to come again
 	OutcomeTimeout  = "timeout"   // no answer in time
 	OutcomeFailed   = "failed"
+	OutcomeRefused  = "refused" // nothing was done, and nothing will be
 )
 
 // Values of LookupModeKey.

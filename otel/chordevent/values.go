@@ -27,7 +27,8 @@ var (
 var metricValues = []valueRow{
 	{LookupModeKey, []*Metric{&LookupDuration, &LookupHops, &LookupTimeouts}, []string{ModeRecursive, ModeIterative}, ""},
 	{OutcomeKey, []*Metric{&LookupDuration, &LookupHops}, []string{OutcomeOK, OutcomeFailed}, "an owner was found, or none"},
-	{OutcomeKey, []*Metric{&OperationDuration}, []string{OutcomeOK, OutcomeNotFound, OutcomeFailed}, "`not_found`: a get of a key that nobody has put"},
+	{OutcomeKey, []*Metric{&OperationDuration}, []string{OutcomeOK, OutcomeNotFound, OutcomeRefused, OutcomeFailed}, "`not_found`: a get of a key that nobody has put; `refused`: it has not been carried out, for lack of memory; `failed`: a write may have been"},
+	{OutcomeKey, []*Metric{&Reservations}, []string{OutcomeOK, OutcomeRefused}, "`refused`: the host has no room"},
 	{OutcomeKey, []*Metric{&MaintenanceRounds}, []string{OutcomeQuiet, OutcomeChanged, OutcomeBusy, OutcomeFailed}, "`busy`: the peer asked to come again; `failed`: the host stops"},
 	{OutcomeKey, []*Metric{&Received}, []string{"event", "foreign", "ok"}, "log records are a ring's (`event`) or others (`foreign`); spans and data points `ok`"},
 	{OutcomeKey, []*Metric{&Forwarded}, []string{"sent", "dropped"}, "`dropped`: given up, because the queue was full or the store refused for good"},
@@ -35,7 +36,7 @@ var metricValues = []valueRow{
 	{OperationKey, []*Metric{&OperationDuration, &MemberOperations}, ownerOperations, ""},
 	{OperationKey, []*Metric{&MaintenanceRounds}, rounds, ""},
 	{OperationKey, []*Metric{&PeerFailures}, slices.Concat([]string{SpanLookup, SpanLookupHop, SpanJoin, SpanLeave, SpanKeysMove, SpanRepair}, ownerOperations, rounds), "the operation that noticed"},
-	{RefusalReasonKey, []*Metric{&PeerRefusals}, []string{"credentials", "identity", "handshake"}, "`credentials`: a call without those that its service requires; `identity`: a statement in the name of a member of another host; `handshake`: a connection to a peer on which one end did not prove itself"},
+	{RefusalReasonKey, []*Metric{&PeerRefusals}, []string{"credentials", "identity", "handshake", "implausible"}, "`implausible`: an epoch too far above what is known; `credentials`: a call without those that its service requires; `identity`: a statement in the name of a member of another host; `handshake`: a connection to a peer on which one end did not prove itself"},
 	{StoreRoleKey, []*Metric{&StoreKeys, &StoreSize, &MemberKeys}, []string{"owned", "replica"}, ""},
 	{MoveReasonKey, []*Metric{&KeysMovedCount}, []string{string(MoveJoin), string(MoveLeave), string(MoveRepair)}, ""},
 	{MoveDirectionKey, []*Metric{&KeysMovedCount}, []string{"out", "in"}, "as seen by the members of the process"},

@@ -1,0 +1,74 @@
+package keeper
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"chordconductor/node/chord"
+	"chordconductor/node/nodepb"
+	"chordconductor/otel/chordevent"
+)
+
+// serveGet reads a key of this member's range. It returns a version that R hosts hold, or all that can.
+func (k *Keeper) serveGet(ctx context.Context, id chord.ID, key string) *nodepb.ApplyResponse {
+	retry := answerOnly(nodepb.ApplyResponse_OUTCOME_RETRY)
+	if !k.confirm(ctx, chordevent.SpanGet) {
+		return retry
+	}
+	r, settled, err := k.gather(ctx, id, key, chordevent.SpanGet)
+	if err != nil {
+		return retry
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	own := k.reg.Load()
+	if own == nil || !own.covers(id) {
+		return retry
+	}
+	if r == nil && settled {
+		r, settled = k.readable(id, key)
+	}
+	if r != nil && !settled {
+		k.mu.Unlock()
+		err := k.writeBack(ctx, *own, r, chordevent.SpanGet)
+		k.mu.Lock()
+		if err != nil || !k.Owns(id) {
+			return retry
+		}
+	}
+	k.gets++
+	if r == nil || r.Deleted || r.Expires != 0 && r.Expires <= k.env.Now().UnixMilli() {
+		return answerOnly(nodepb.ApplyResponse_OUTCOME_NOT_FOUND)
+	}
+	return &nodepb.ApplyResponse{Outcome: nodepb.ApplyResponse_OUTCOME_OK, Record: recordToWire(r)}
+}
+
+// confirm makes sure that this member has not been replaced as the owner while it was paused or cut off: an owner that
+// no holder of copies has answered for some time asks one before it serves. Who takes its range over needs two call
+// limits of silence to find it dead, so half of that is left for clocks and messages under way. A write of a ring with
+// copies need not ask, since it goes to the holders itself. Without another host that answers there is nobody to ask.
+func (k *Keeper) confirm(ctx context.Context, operation string) bool {
+	for range maxLapsed {
+		k.mu.Lock()
+		own, fresh := k.reg.Load(), k.env.Now().Sub(k.confirmed) < k.lease()
+		k.mu.Unlock()
+		if own == nil || fresh {
+			return own != nil
+		}
+		hosts := k.hosts(ctx, 1)
+		if len(hosts) == 0 {
+			return true
+		}
+		// The first host is the one that takes over. A dead one is not in the walk next time.
+		if err := k.announce(ctx, hosts[0], *own); err != nil && !errors.Is(err, errDead) {
+			return false
+		}
+	}
+	return false
+}
+
+// lease is how long the answer of a holder of copies stands for all of them.
+func (k *Keeper) lease() time.Duration {
+	return time.Duration(k.cfg.CallTries) * k.cfg.CallLimit / 2
+}

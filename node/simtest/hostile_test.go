@@ -1,0 +1,176 @@
+package simtest
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"chordconductor/node/chord"
+	"chordconductor/node/keeper"
+	"chordconductor/node/member"
+	"chordconductor/node/nodepb"
+)
+
+// A hostilePeer speaks to members in the name of owners that it makes up, with whatever numbers do most harm. It answers
+// too, as long as it is there.
+type hostilePeer struct {
+	nodepb.UnimplementedKeysServer
+	r      *ring
+	random *rand.Rand
+	header *nodepb.Call // a member's, but for target and sender
+	last   int64        // greatest epoch heard in answers: to climb from there
+	once   bool         // one word of 2^60 to every member, and no more
+}
+
+const hostileAddr = "hostile:7000"
+
+func (x *hostilePeer) id() []byte {
+	id := x.r.hosts[0].Space().FromUint64(x.random.Uint64() >> (64 - x.r.plan.bits))
+	return id[:]
+}
+
+// epoch is small, far away, at the very end, or as far above what it has heard as may be believed.
+func (x *hostilePeer) epoch() int64 {
+	switch x.random.IntN(6) {
+	case 0:
+		return 1 + x.random.Int64N(100)
+	case 1:
+		return 1 << x.random.IntN(63)
+	case 2:
+		return math.MaxInt64 - x.random.Int64N(3)
+	}
+	return x.last + 1<<20 - x.random.Int64N(2)
+}
+
+func (x *hostilePeer) ownership(who *nodepb.Peer) *nodepb.Ownership {
+	return &nodepb.Ownership{Owner: who, From: x.id(), Epoch: x.epoch()}
+}
+
+func (x *hostilePeer) heard(o *nodepb.Ownership) {
+	if o != nil {
+		x.last = max(x.last, o.Epoch)
+	}
+}
+
+// speak makes one call to a member.
+func (x *hostilePeer) speak(ctx context.Context, keys nodepb.KeysServer, to chord.Peer) {
+	call := proto.Clone(x.header).(*nodepb.Call)
+	call.Target = to.ID[:]
+	call.From = &nodepb.Peer{Id: x.id(), Address: hostileAddr, Incarnation: 1 + x.random.Int64N(3)}
+	own := x.ownership(call.From)
+	if x.once {
+		own.Epoch = 1 << 60
+		_, _ = keys.Replicate(ctx, &nodepb.ReplicateRequest{Call: call, Ownership: own})
+		return
+	}
+	switch x.random.IntN(8) {
+	case 0, 1, 2:
+		if a, err := keys.Replicate(ctx, &nodepb.ReplicateRequest{Call: call, Ownership: own}); err == nil {
+			x.heard(a.Conflict)
+		}
+	case 3, 4:
+		if a, err := keys.Compare(ctx, &nodepb.CompareRequest{Call: call, Ownership: own}); err == nil {
+			x.heard(a.Conflict)
+		}
+	case 5:
+		grant := &nodepb.Ownership{Owner: &nodepb.Peer{Id: to.ID[:], Address: to.Addr, Incarnation: to.Incarnation}, From: x.id(), Epoch: x.epoch()}
+		_, _ = keys.Move(ctx, &nodepb.MoveRequest{
+			Call: call, MoveId: fmt.Sprint(x.random.Uint64()), Phase: nodepb.MoveRequest_Phase(1 + x.random.IntN(5)),
+			Grant: grant, RangeTo: to.ID[:], Reason: nodepb.MoveRequest_REASON_JOIN, Keys: math.MaxInt64, Bytes: math.MaxInt64,
+		})
+	case 6:
+		if a, err := keys.Survey(ctx, &nodepb.SurveyRequest{Call: call, Point: x.id()}); err == nil {
+			x.heard(a.Ownership)
+		}
+	case 7:
+		_, _ = keys.Apply(ctx, &nodepb.ApplyRequest{
+			Call: call, RequestId: make([]byte, 16), Operation: nodepb.ApplyRequest_OPERATION_PUT, Key: keyName(0), Value: []byte("hostile"),
+			Forwards: math.MinInt32, Floor: math.MaxUint64 - uint64(x.random.IntN(2)), Again: true, TtlMillis: x.random.Int64(),
+		})
+	}
+}
+
+// Survey answers those who ask whether its words are true.
+func (x *hostilePeer) Survey(_ context.Context, q *nodepb.SurveyRequest) (*nodepb.SurveyResponse, error) {
+	self := &nodepb.Peer{Id: q.Call.Target, Address: hostileAddr, Incarnation: 1}
+	a := &nodepb.SurveyResponse{Reply: &nodepb.Reply{Status: nodepb.Reply_STATUS_OK, Self: self, Clock: q.Call.Clock}, Ownership: x.ownership(self)}
+	for range 8 {
+		a.Claims = append(a.Claims, x.ownership(&nodepb.Peer{Id: x.id(), Address: hostileAddr, Incarnation: 1}))
+	}
+	return a, nil
+}
+
+// TestHostileNumbers: ten seconds after a peer is gone that has said whatever it liked, every put succeeds.
+func TestHostileNumbers(t *testing.T) {
+	for n := range uint64(max(6, *seeds/20)) {
+		rnd := rand.New(rand.NewPCG(n, 31))
+		p := plan{hosts: 3 + rnd.IntN(5), replicas: 1 + rnd.IntN(3), virtual: 1 + rnd.IntN(2)}
+		r := newRing(n, plan{bits: 32, successors: 6, hosts: p.hosts, replicas: p.replicas, virtual: p.virtual})
+		for range p.hosts {
+			r.add()
+		}
+		r.settle(t)
+		sim, err := r.w.Host(hostileAddr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var members []*member.Member
+		for _, h := range r.hosts {
+			members = append(members, h.Members()...)
+		}
+		x := &hostilePeer{r: r, random: rnd, header: members[0].Call(members[0].Self()), last: 1, once: n == 0}
+		sim.Serve(nodepb.UnimplementedRingServer{}, x)
+		length := time.Duration(5+rnd.IntN(30)) * time.Second
+		calls := int(length / time.Millisecond)
+		if x.once {
+			calls = len(members)
+		}
+		for i := range calls {
+			to := members[i%len(members)]
+			r.w.At(time.Duration(i)*time.Millisecond, func() {
+				x.header.Clock = to.Call(to.Self()).Clock
+				_ = sim.Go(context.Background(), func(ctx context.Context) {
+					x.speak(ctx, sim.Keys(to.Self().Addr, time.Second), to.Self())
+				})
+			})
+		}
+		r.w.Run(time.Duration(calls) * time.Millisecond)
+		sim.Crash()
+		r.w.Run(10 * time.Second)
+		failed, done := 0, 0
+		for i := range 100 {
+			h := r.pick(rnd.IntN(1000))
+			if err := h.layer.Go(context.Background(), func(ctx context.Context) {
+				if k := h.keeper(0); k == nil {
+					failed++
+				} else if _, err := k.Put(ctx, fmt.Appendf(nil, "%d", i), valueOf(i), 0); err != nil {
+					failed++
+					t.Logf("seed %d: put %d: %v", n, i, err)
+				}
+				done++
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !r.w.RunUntil(time.Minute, 100*time.Millisecond, func() bool { return done == 100 }) || failed > 0 {
+			t.Errorf("seed %d (%v), %d calls: of 100 puts %d failed, %d ended; epochs up to %d: %s", n, p, calls, failed, done, x.last, r)
+		}
+		r.settle(t)
+		r.on(t, r.hosts[0], func(ctx context.Context, k *keeper.Keeper) {
+			for i := range 100 {
+				if got, err := k.Get(ctx, fmt.Appendf(nil, "%d", i)); err != nil || string(got.Value) != string(valueOf(i)) {
+					t.Errorf("seed %d: get %d: %q, %v", n, i, got.Value, err)
+				}
+			}
+		})
+		r.w.Close()
+		if t.Failed() {
+			return
+		}
+	}
+}
