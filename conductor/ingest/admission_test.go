@@ -204,3 +204,39 @@ func TestWhatGrowsInMemoryIsRefused(t *testing.T) {
 		t.Errorf("what was refused still holds %d and %d bytes", s.gate.decode.Used(), s.gate.receive.Used())
 	}
 }
+
+// A sender of far too much is there to read why it is refused, whether it says its length or not.
+func TestTooLargeIsAnswered(t *testing.T) {
+	s := start(t, Config{Memory: budget(t, memory.Least)}, newRecorder())
+	for _, length := range []int{20 << 20, -1} {
+		c, err := net.Dial("tcp", s.HTTPAddr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		head := fmt.Sprintf("Content-Length: %d", length)
+		if length < 0 {
+			head = "Transfer-Encoding: chunked"
+		}
+		fmt.Fprintf(c, "POST /v1/logs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n%s\r\n\r\n", head)
+		part := bytes.Repeat([]byte{' '}, 1<<20)
+		for range 20 {
+			if length < 0 {
+				part = fmt.Appendf(nil, "%x\r\n%s\r\n", 1<<20, bytes.Repeat([]byte{' '}, 1<<20))
+			}
+			if _, err := c.Write(part); err != nil {
+				t.Fatal("cut before all was sent: ", err)
+			}
+		}
+		if length < 0 {
+			io.WriteString(c, "0\r\n\r\n")
+		}
+		resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+		if err != nil || resp.StatusCode != http.StatusRequestEntityTooLarge {
+			t.Errorf("%v, %v; want 413", resp, err)
+		}
+	}
+	if used := s.gate.receive.Used(); used != 0 {
+		t.Errorf("%d bytes are still held", used)
+	}
+}

@@ -19,6 +19,8 @@ const (
 	slowTime  = 5 * time.Second
 	slowBytes = 5 << 10
 	firstRead = 4 << 10
+
+	maxDiscard = 256 << 20 // of a request that is too large
 )
 
 // A reception is a request whose body is being received. It holds memory of the share for that, of which one connection
@@ -73,9 +75,6 @@ func (p *port) receive(w http.ResponseWriter, r *http.Request, most int64) (body
 	if err := b.hold(openCost); err != nil {
 		return nil, b, err
 	}
-	if r.ContentLength > most {
-		return nil, b, errTooLarge(most)
-	}
 	control := http.NewResponseController(w)
 	b.abort = func() { _ = control.SetReadDeadline(time.Unix(1, 0)) }
 	p.slow.watch(b)
@@ -98,6 +97,7 @@ func (p *port) receive(w http.ResponseWriter, r *http.Request, most int64) (body
 		cut := b.progress(n)
 		switch {
 		case int64(len(body)) > most:
+			b.discard(r.Body, body)
 			return nil, b, errTooLarge(most)
 		case err == io.EOF:
 			return body, b, nil
@@ -106,6 +106,17 @@ func (p *port) receive(w http.ResponseWriter, r *http.Request, most int64) (body
 			return nil, b, status.Errorf(codes.DeadlineExceeded, "the body came slower than %d bytes in %v, or not within %v", slowBytes, slowTime, requestTimeout)
 		case err != nil:
 			return nil, b, status.Errorf(codes.Canceled, "the body broke off: %v", err)
+		}
+	}
+}
+
+// discard reads on without keeping anything, at the pace that is asked of all, so that the sender is there to read why its
+// request is refused and does not take it for a broken connection, which it would try again.
+func (b *reception) discard(body io.Reader, scratch []byte) {
+	for left := int64(maxDiscard); left > 0; {
+		n, err := body.Read(scratch)
+		if left -= int64(n); b.progress(n) || err != nil {
+			return
 		}
 	}
 }
