@@ -35,7 +35,7 @@ func newRefusals(meters metric.MeterProvider) (*refusals, error) {
 		return nil, err
 	}
 	r := &refusals{counter: counter, print: say, times: make(map[speaker]int)}
-	for _, reason := range []access.Reason{access.Credentials, access.Identity, access.Handshake} {
+	for _, reason := range []access.Reason{access.Credentials, access.Identity, access.Handshake, access.Implausible} {
 		r.counter.Add(context.Background(), 0, reasonOf(reason)) // a counter that begins above 0 hides its first step from rate()
 	}
 	return r, nil
@@ -53,6 +53,11 @@ func (r *refusals) add(f *access.Refusal) {
 	} else if n&(n-1) == 0 {
 		r.print("refused %d times: %s (%s)", n, f.Text, f.Method)
 	}
+}
+
+// implausible is add for what a peer has named and members do not believe.
+func (r *refusals) implausible(address, text string) {
+	r.add(&access.Refusal{Reason: access.Implausible, Speaker: address, Text: text, Method: "keys"})
 }
 
 func (r *refusals) count(s speaker) int {

@@ -69,6 +69,7 @@ func serve(ctx context.Context, end *ending, o *options) error {
 	joining := newJoining(o)
 	cfg.Joined = func(chord.Peer) { joining.done(e) }
 	cfg.JoinFailed = joining.failed
+	cfg.Implausible = refusals.implausible
 	layer := faults.New(e, e.Address())
 	gate := otel.NewGate(telemetry)
 	host, err := member.NewHost(cfg, e.Address(), layer, member.Telemetry{

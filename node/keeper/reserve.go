@@ -20,7 +20,7 @@ import (
 // go into its reserve, a quarter of its limit, so it would have to lose all its room and that between two messages.
 // Where a write, with those of this member under way, needs more than a share of a holder's room, or the room is not
 // known, the room is reserved first, which is a round trip more. If a holder runs out of room all the same, the write
-// has been carried out in part, and its outcome is unknown (decision 12).
+// has been carried out in part, and its outcome is unknown.
 
 // roomShare is the part of a holder's room that one owner may fill without asking: other owners fill it, too.
 const roomShare = 4

@@ -64,6 +64,9 @@ type Config struct {
 
 	// Memory limits what the host's members store, in bytes (see keeper.HostBudget). Default 0: no limit.
 	Memory int64
+	// Implausible is given the address of a peer that has named a number too far above what is known here, and what is
+	// wrong with it. It must not block. Nil: it is counted nowhere.
+	Implausible func(address, text string)
 
 	// Keyframe is the period of keyframes, which is jittered. Default 10 s.
 	Keyframe time.Duration

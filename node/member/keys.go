@@ -46,7 +46,7 @@ func (m *Member) newKeys() Keys {
 	cfg, in := &m.host.cfg, m.host.in
 	return keeper.New(m.env, m, m.host.clock, m.host.budget, keeper.Config{
 		Space: m.host.space, Replicas: cfg.Replicas, CallLimit: cfg.CallLimit, CallTries: cfg.CallTries,
-		OperationLimit: 2 * cfg.LookupLimit, LeaveLimit: cfg.LeaveLimit,
+		OperationLimit: 2 * cfg.LookupLimit, LeaveLimit: cfg.LeaveLimit, Implausible: cfg.Implausible,
 		Attributes: []attribute.KeyValue{chordevent.NodeIDKey.String(m.hex), chordevent.HostIDKey.String(cfg.HostID)},
 	}, in.tracer, in.meter)
 }

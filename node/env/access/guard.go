@@ -48,6 +48,7 @@ type Reason string
 const (
 	Credentials Reason = "credentials" // a call without those that the service requires
 	Identity    Reason = "identity"    // a statement in the name of a member that is not of the speaker's host
+	Implausible Reason = "implausible" // a number too far above what is known
 	Handshake   Reason = "handshake"   // a connection to a peer that did not prove itself, or to which this host did not
 )
 
