@@ -40,30 +40,51 @@ func stderr(t *testing.T) (printed func() string) {
 	return printed
 }
 
-// A host whose flags do not go with the ring's says in one line what differs, however many members it has.
+// A host whose flags do not go with the ring's ends at once, and says in one line what differs, however many members it
+// has: waiting cannot cure it.
 func TestRefusedJoin(t *testing.T) {
 	t.Setenv("OTEL_SDK_DISABLED", "true")
-	printed := stderr(t)
 	a := freeport.Address(t)
-	stop := start(t, "--listen", a)
+	start(t, "--listen", a, "--bits", "16")
 	untilActive(t, a, 1)
-	_, err := execute(t.Context(), "--listen", "127.0.0.1:0", "--join", a, "--join-timeout", "10s", // the machine may have other things to do first
-		"--replicas", "2", "--successors", "4", "--virtual-nodes", "5")
-	stop()
-	const differs = "refuses: the ring's successors are 8, the caller's 4; the ring's replicas are 3, the caller's 2"
-	if usage := (usageError{}); err == nil || errors.As(err, &usage) || !strings.HasSuffix(err.Error(), a+" "+differs) || strings.Contains(err.Error(), "\n") {
-		t.Errorf("it ends with %v", err)
-	}
-	first := 0
-	for line := range strings.Lines(printed()) {
-		if strings.Contains(line, "(try 1)") {
-			first++
-			if want := "node: cannot join through " + a + " yet (try 1): " + a + " " + differs + "\n"; line != want {
-				t.Errorf("got  %q\nwant %q", line, want)
-			}
+	for _, c := range []struct{ flags, differs string }{
+		{"--bits 16 --replicas 2 --successors 4 --virtual-nodes 5", "the ring's successors are 8, the caller's 4; the ring's replicas are 3, the caller's 2"},
+		{"--bits 32", "the ring's bits are 16, the caller's 32"},
+		{"--bits 16 --ring other", `the ring's name is "chord", the caller's "other"`},
+	} {
+		// The time limit of a test is what a host that waits would run into.
+		args := append([]string{"--listen", "127.0.0.1:0", "--join", a, "--join-timeout", "10h"}, strings.Fields(c.flags)...)
+		_, err := execute(t.Context(), args...)
+		want := "--join " + a + ": cannot join: " + a + " refuses: " + c.differs
+		if usage := (usageError{}); err == nil || errors.As(err, &usage) || err.Error() != want {
+			t.Errorf("%s: it ends with %v\nwant %s", c.flags, err, want)
 		}
 	}
-	if first != 1 {
-		t.Errorf("said %d times:\n%s", first, printed())
+}
+
+// A host that is refused by one of the hosts to join through and gets no answer from the others goes on, and says of each
+// why it was of no use.
+func TestEachJoinAddressHasItsReason(t *testing.T) {
+	t.Setenv("OTEL_SDK_DISABLED", "true")
+	printed := stderr(t)
+	a, nobody, nowhere := freeport.Address(t), freeport.Address(t), "no-such-host.invalid:7001"
+	start(t, "--listen", a)
+	untilActive(t, a, 1)
+	_, err := execute(t.Context(), "--listen", "127.0.0.1:0", "--bits", "32", "--join", strings.Join([]string{a, nobody, nowhere}, ","),
+		"--join-timeout", "5s", "--call-limit", "10s")
+	if err == nil {
+		t.Fatal("it joins")
+	}
+	for _, want := range []string{
+		a + " refuses: the ring's bits are 160, the caller's 32",
+		"no answer from " + nobody + ": dial tcp " + nobody + ": connect: connection refused",
+		"no answer from " + nowhere + ": the address does not resolve: lookup no-such-host.invalid",
+	} {
+		if !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("it ends with %v\nwant %s", err, want)
+		}
+	}
+	if out := printed(); !strings.Contains(out, "(try 1): ") {
+		t.Errorf("printed %s", out)
 	}
 }

@@ -10,7 +10,6 @@ import (
 
 	"google.golang.org/grpc"
 
-	"chordconductor/node/chord"
 	"chordconductor/node/env/faults"
 	"chordconductor/node/env/grpcenv"
 	"chordconductor/node/keeper"
@@ -67,7 +66,8 @@ func serve(ctx context.Context, end *ending, o *options) error {
 	defer e.Close()
 
 	joining := newJoining(o)
-	cfg.Joined = func(chord.Peer) { joining.done(e) }
+	cfg.Ready = func(ready bool) { joining.ready(e, ready) }
+	cfg.Notice = joining.notice
 	cfg.JoinFailed = joining.failed
 	cfg.Implausible = refusals.implausible
 	layer := faults.New(e, e.Address())
@@ -98,9 +98,11 @@ func serve(ctx context.Context, end *ending, o *options) error {
 	life.begin(ctx, die)
 	if err := joining.wait(ctx); err != nil {
 		host.Abandon(context.Background()) // no peer knows them
+		host.EmitEnd()
 		return err
 	}
 	<-ctx.Done()
+	joining.leaving.Store(true)
 	say("leaving: handing the keys over takes %v at most; another signal ends it at once", leaveLimit)
 	return leave(host)
 }
@@ -130,8 +132,10 @@ func leave(host *member.Host) error {
 		return err
 	case keys > 0:
 		say("the ring ends, since none of its hosts stays, and %d key(s) end with this one", keys)
+		host.EmitEnd()
 		return nil
 	}
+	host.EmitEnd()
 	say("left")
 	return nil
 }

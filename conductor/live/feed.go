@@ -71,10 +71,10 @@ func concerned(body chordevent.Body) (peer chordevent.PeerRef, warning bool) {
 	return chordevent.PeerRef{}, false
 }
 
-// Newsworthy says whether an event belongs in the feed. Loads and keyframes repeat what is known: a thousand members
-// would fill the feed with them in seconds.
+// Newsworthy says whether an event belongs in the feed. Loads and keyframes, of hosts too, repeat what is known: a
+// thousand members would fill the feed with them in seconds.
 func Newsworthy(kind chordevent.Kind) bool {
-	return kind != chordevent.KindLoad && kind != chordevent.KindState
+	return kind != chordevent.KindLoad && kind != chordevent.KindState && kind != chordevent.KindHostState
 }
 
 // A feed is the ring buffer of recent events. They are put into words when read: most never are.

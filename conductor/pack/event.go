@@ -22,6 +22,7 @@ const (
 	leaving
 	left
 	state
+	hostState
 )
 
 // Words that are stored as numbers: never reorder.
@@ -104,6 +105,8 @@ func kindOf(body chordevent.Body) uint64 {
 		return left
 	case chordevent.State:
 		return state
+	case chordevent.HostState:
+		return hostState
 	}
 	return 0
 }
@@ -143,6 +146,16 @@ func (w *Writer) body(body chordevent.Body) {
 		w.runs(b.Fingers)
 		w.Load(b.Load)
 		w.Int(b.Lost)
+	case chordevent.HostState:
+		w.Int(b.Incarnation)
+		w.Int(b.Seq)
+		w.Text(string(b.Status))
+		w.Int(int64(b.Members))
+		w.Int(int64(b.Period))
+		w.Int(int64(b.ClockAhead))
+		w.Int(int64(b.ClockOthers))
+		w.Int(int64(b.ClockBeyond))
+		w.Int(int64(b.Protocol))
 	}
 }
 
@@ -215,6 +228,11 @@ func (r *Reader) body(kind uint64) chordevent.Body {
 		return chordevent.State{
 			Started: r.Started(), Status: r.Status(), Period: time.Duration(r.Int()), Successors: r.Refs(), Predecessor: r.Ref(),
 			Ownership: r.Ownership(), Fingers: r.runs(), Load: r.Load(), Lost: r.Int(),
+		}
+	case hostState:
+		return chordevent.HostState{
+			Incarnation: r.Int(), Seq: r.Int(), Status: chordevent.HostStatus(r.Text()), Members: int(r.Int()), Period: time.Duration(r.Int()),
+			ClockAhead: time.Duration(r.Int()), ClockOthers: int(r.Int()), ClockBeyond: int(r.Int()), Protocol: int(r.Int()),
 		}
 	}
 	r.Fail("kind of event")

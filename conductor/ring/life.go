@@ -180,6 +180,7 @@ func (r *Ring) sweep() (changed bool) {
 		changed = r.raise() || changed
 		changed = r.moves.forget(r) || changed
 	}
+	changed = r.sweepHosts() || changed
 	return changed
 }
 

@@ -25,6 +25,7 @@ func (r *Ring) View() *View {
 	v.Members = r.showMembers(v.Error > 0)
 	v.Violations = r.violations()
 	v.Moves = r.moves.view()
+	v.Hosts = r.showHosts()
 	var violated int
 	violated, v.Gaps, v.Overlaps, v.Short = r.standing()
 	v.Status = r.status(n, violated)

@@ -88,6 +88,7 @@ type Ring struct {
 	unchecked bool        // something that check looks at has changed
 	revised   bool        // check has found something new to say of a violation
 	moves     moveTable
+	stated    hosts // that have said they are there
 
 	touched []chord.ID // by this Apply or Advance
 	dirty   []*record  // their Member is out of date
@@ -114,6 +115,7 @@ func New(opt Options) *Ring {
 		lost:      losses{by: make(map[string]int64)},
 		breaches:  make(map[breachKey]*breach),
 		moves:     moveTable{by: make(map[string]*move)},
+		stated:    hosts{by: make(map[string]*hostRecord)},
 	}
 	r.name = r.opt.Name
 	r.setSpace(chord.MaxBits)
@@ -125,6 +127,18 @@ func New(opt Options) *Ring {
 func (r *Ring) Apply(ev *chordevent.Event, arrived time.Time) Change {
 	r.begin(arrived)
 	r.by = ev.Trace
+	if host, ok := ev.Body.(chordevent.HostState); ok && r.isOurs(ev.Ring) {
+		switch news, accepted := r.applyHost(ev, host, arrived); {
+		case news:
+			r.counts.Applied++
+			return r.changed()
+		case accepted:
+			r.counts.Outdated++
+		default:
+			r.counts.Refused++
+		}
+		return Change{}
+	}
 	if ev.Node.Seq < 1 || !r.isOurs(ev.Ring) {
 		r.counts.Refused++
 		return Change{}

@@ -45,6 +45,7 @@ type View struct {
 	Replicas   int
 	Members    []*Member   // by ID; those gone stay until they are forgotten
 	Violations []Violation // those that stand, oldest first, then those that healed, newest first; bounded
+	Hosts      []HostState // by address: those that have said they are there, with or without members; not in checkpoints
 	Moves      []*Move     // the most recently told of, newest first; bounded
 	Gaps       int         // between neighbours' owned ranges: stretches without owner, beyond grace
 	Overlaps   int         // the same, with two

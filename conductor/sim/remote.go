@@ -47,7 +47,7 @@ func NewRemote(view func() *ring.View, token string, way *access.Client) *Remote
 	}
 }
 
-// Hosts lists the hosts of all members that are not known to be gone.
+// Hosts lists the hosts of all members that are not known to be gone, and those that say they are there without any.
 func (r *Remote) Hosts() []Host {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -80,6 +80,11 @@ func (r *Remote) refresh() []Host {
 		}
 		if m.Status != ring.Leaving {
 			h.Members = append(h.Members, Member{m.ID, m.Status == ring.Active})
+		}
+	}
+	for _, h := range v.Hosts {
+		if h.Status == chordevent.HostEmpty && h.Address != "" && byAddress[h.Address] == nil { // it can be given members
+			byAddress[h.Address] = &Host{ID: h.ID, Address: h.Address}
 		}
 	}
 	r.hosts = make([]Host, 0, len(byAddress)) // a new slice: readers keep the old one

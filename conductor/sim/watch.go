@@ -67,6 +67,9 @@ func NewWatch() *Watch {
 
 // Append takes note of an event.
 func (w *Watch) Append(ev *chordevent.Event, _ time.Time) {
+	if ev.Body.Kind() == chordevent.KindHostState {
+		return // is of no member
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	m, owned := w.member(ev.Node.ID), false

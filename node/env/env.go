@@ -15,11 +15,19 @@ var (
 	ErrStopped = errors.New("environment stopped")
 )
 
+// Unanswered is an ErrTimeout of which more is known.
+type Unanswered struct{ Why string }
+
+func (u *Unanswered) Error() string        { return ErrTimeout.Error() + ": " + u.Why }
+func (u *Unanswered) Is(target error) bool { return target == ErrTimeout }
+
 // Env is everything a member may touch outside its own memory. All methods may be called from any of the member's
 // tasks. No lock may be held, and no channel waited on, across a call that can block (Sleep, Signal.Wait, every RPC).
 type Env interface {
-	// Now is the time, virtual or real. Within one environment it never goes back.
+	// Now is the time, virtual or real. Within one environment it never goes back: it is for durations.
 	Now() time.Time
+	// Wall is what the host's clock shows, for stamps that other hosts read. Unlike Now it may be wrong, and step.
+	Wall() time.Time
 	// Sleep blocks the task for d. It returns ErrStopped when the environment ends, else nil.
 	Sleep(d time.Duration) error
 	// Go starts a task. The context carries trace identity and nothing else: it is never cancelled. Returns ErrStopped

@@ -1,17 +1,25 @@
 package keeper
 
 import (
-	"fmt"
+	"math"
 	"sync/atomic"
 	"time"
 )
 
-// MaxClockAhead is how far another host's clock may be ahead. Hosts whose clocks differ by more do not take each
-// other's calls, so that one wrong clock cannot push the versions of a whole ring into the future.
-const MaxClockAhead = 500 * time.Millisecond
+// MaxClockDifference is how much the clocks of two hosts may differ. TTLs are exact to that. A host whose clock differs
+// by more from those of most others takes itself off the ring (node/member); no call, stamp or stored version is
+// refused for it, since a stamp of long ago may come from any clock.
+const MaxClockDifference = time.Minute
 
 // clockShift is the width of the counter below the milliseconds of a stamp.
 const clockShift = 16
+
+// maxStamp is the greatest stamp taken over from elsewhere, that of the year 10000. One more is stored and compared like
+// any other, but moves no clock: so no peer can push a clock to the end of its range.
+var maxStamp = stampOf(time.Date(10000, time.January, 1, 0, 0, 0, 0, time.UTC))
+
+// maxVersion leaves room above any version that is accepted for more writes of its key than there will be.
+const maxVersion = math.MaxUint64 - 1<<40
 
 // A Clock is a hybrid logical clock: Unix milliseconds, and below them a counter that keeps stamps growing within one
 // millisecond and after a stamp from a faster clock. There is one per host, shared by its members.
@@ -35,19 +43,21 @@ func (c *Clock) Now() uint64 {
 	}
 }
 
-// Observe takes note of a stamp from elsewhere. A stamp more than MaxClockAhead ahead is refused.
-func (c *Clock) Observe(stamp uint64) error {
-	if limit := stampOf(c.now().Add(MaxClockAhead)); stamp > limit {
-		return fmt.Errorf("clock stamp is %v ahead of this host's clock: at most %v is allowed",
-			timeOf(stamp).Sub(c.now()).Round(time.Millisecond), MaxClockAhead)
+// Observe takes note of a stamp from elsewhere, however far it is ahead.
+func (c *Clock) Observe(stamp uint64) {
+	if stamp > maxStamp {
+		return
 	}
 	for {
 		last := c.last.Load()
 		if stamp <= last || c.last.CompareAndSwap(last, stamp) {
-			return nil
+			return
 		}
 	}
 }
+
+// Millis is the physical clock, in Unix milliseconds: what expiry is counted by.
+func (c *Clock) Millis() int64 { return c.now().UnixMilli() }
 
 func stampOf(t time.Time) uint64 { return uint64(max(t.UnixMilli(), 0)) << clockShift }
 

@@ -15,7 +15,7 @@ const expireRecords = 256
 // all copies are in place, so that no older version of the key can come back from one of them.
 func (k *Keeper) expire(ctx context.Context) error {
 	for {
-		now := k.env.Now().UnixMilli()
+		now := k.clock.Millis()
 		later := now + k.cfg.TombstoneLifetime.Milliseconds()/4 + 1
 		k.mu.Lock()
 		due := k.store.Due(now, expireRecords)

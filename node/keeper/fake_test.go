@@ -30,6 +30,7 @@ func newFakeWorld() *fakeWorld {
 }
 
 func (w *fakeWorld) Now() time.Time            { return w.now }
+func (w *fakeWorld) Wall() time.Time           { return w.now }
 func (w *fakeWorld) Sleep(time.Duration) error { return env.ErrStopped }
 func (w *fakeWorld) Uint64() uint64            { w.random++; return w.random * 0x9e3779b97f4a7c15 }
 func (w *fakeWorld) NewSignal() env.Signal     { return fakeSignal{} }

@@ -38,7 +38,7 @@ func (k *Keeper) serveGet(ctx context.Context, id chord.ID, key string) *nodepb.
 		}
 	}
 	k.gets++
-	if r == nil || r.Deleted || r.Expires != 0 && r.Expires <= k.env.Now().UnixMilli() {
+	if r == nil || r.Deleted || r.Expires != 0 && r.Expires <= k.clock.Millis() {
 		return answerOnly(nodepb.ApplyResponse_OUTCOME_NOT_FOUND)
 	}
 	return &nodepb.ApplyResponse{Outcome: nodepb.ApplyResponse_OUTCOME_OK, Record: recordToWire(r)}

@@ -188,6 +188,7 @@ func (k *Keeper) closeIn() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.ended = true
+	defer k.empty()
 	for len(k.ins) > 0 {
 		m := k.endIn(k.ins[0])
 		k.tel.endMove(m.span, errEnded, m.keys, m.bytes)

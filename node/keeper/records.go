@@ -15,9 +15,7 @@ func (k *Keeper) merge(r *store.Record, why purpose) (stored bool, err error) {
 	if !r.Newer(old) {
 		return false, nil
 	}
-	if err := k.clock.Observe(r.Version); err != nil {
-		return false, fmt.Errorf("record of %q: %w", r.Key, err)
-	}
+	k.clock.Observe(r.Version)
 	r = k.dated(r)
 	if !k.budget.take(r.Size()-old.Size(), why) {
 		return false, errFull
@@ -29,14 +27,15 @@ func (k *Keeper) merge(r *store.Record, why purpose) (stored bool, err error) {
 // dated is the record with the time at which something is to be done about it: a value to be dropped when it has
 // expired, a tombstone to be forgotten after its lifetime. A value that has expired already is dropped here.
 func (k *Keeper) dated(r *store.Record) *store.Record {
-	now := k.env.Now().UnixMilli()
+	now := k.clock.Millis()
 	next := *r
 	if !next.Deleted && next.Expires != 0 && next.Expires <= now {
 		next.Deleted, next.Value = true, nil
 	}
 	switch {
 	case next.Deleted:
-		next.Due = max(timeOf(next.Version).UnixMilli(), next.Expires) + k.cfg.TombstoneLifetime.Milliseconds()
+		deleted := min(timeOf(next.Version).UnixMilli(), now) // a version may be of a clock that was far ahead
+		next.Due = max(deleted, next.Expires) + k.cfg.TombstoneLifetime.Milliseconds()
 	case next.Expires != 0:
 		next.Due = next.Expires
 	}

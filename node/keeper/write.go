@@ -141,7 +141,7 @@ func (k *Keeper) write(req *request, q *nodepb.ApplyRequest, id chord.ID) (*stor
 	if !rec.Deleted {
 		why, rec.Value = forClient, q.Value
 		if q.TtlMillis > 0 {
-			rec.Expires = k.env.Now().UnixMilli() + q.TtlMillis
+			rec.Expires = k.clock.Millis() + q.TtlMillis
 		}
 	}
 	rec = k.dated(rec)

@@ -28,19 +28,27 @@ type entry struct {
 	left  bool          // by its own word: it is not to be told as failed, nor waited for
 	probe time.Time     // when a lost one is worth another ping
 	gap   time.Duration // between pings of a lost one: doubles up to 32 times the first
+	rival time.Time     // when an earlier life of it, at another address, was last told of it
 }
 
 // maxLost is the share of the places that lost peers have for themselves.
 const maxLost = bookSize / 8
 
-// hear notes a sign of life.
-func (b *book) hear(ref chordevent.PeerRef, now time.Time) {
+// rivalGap is the least time between two reports of a rival with the same identifier.
+const rivalGap = time.Second
+
+// hear notes a sign of life. If a later member with the same identifier has been heard at another address, and not been
+// found dead, it returns that one, now and then: two living members have one identifier.
+func (b *book) hear(ref chordevent.PeerRef, now time.Time) (later chord.Peer, rival bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if i, ok := b.at[ref.ID]; ok {
 		e := &b.entries[i]
 		if ref.Incarnation < e.Incarnation {
-			return
+			if rival = ref.Addr != e.Addr && !e.lost && !e.left && now.Sub(e.rival) >= rivalGap; rival {
+				e.rival = now
+			}
+			return e.Peer, rival
 		}
 		if ref.Incarnation == e.Incarnation {
 			ref.Seq = max(ref.Seq, e.Seq)
@@ -49,9 +57,10 @@ func (b *book) hear(ref chordevent.PeerRef, now time.Time) {
 			e.lost, b.lost = false, b.lost-1
 		}
 		e.PeerRef, e.heard, e.left = ref, now, e.left && ref.Incarnation == e.Incarnation
-		return
+		return chord.Peer{}, false
 	}
 	b.insert(entry{PeerRef: ref, heard: now})
+	return chord.Peer{}, false
 }
 
 // insert adds an entry and returns its place: when all are taken, that of the entry heard longest ago, which is a lost

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	"chordconductor/node/chord"
@@ -25,7 +26,22 @@ var (
 
 // A refusal is what a peer answers whose host does not go with this one, or that cannot make sense of a call. As a
 // member of the ring it is as good as dead.
-type refusal struct{ addr, reason string }
+type refusal struct {
+	addr, reason string
+	lasting      bool // waiting does not change it: the hosts are configured differently
+}
+
+// A loss is why a peer counts as dead.
+type loss string
+
+func (l loss) Error() string        { return string(l) }
+func (l loss) Is(target error) bool { return target == errDead }
+
+// noMember says that a host has answered, and has no such member on the ring.
+type noMember struct{ addr string }
+
+func (n noMember) Error() string        { return n.addr + " has no such member on the ring" }
+func (n noMember) Is(target error) bool { return target == errDead }
 
 func (r refusal) Error() string        { return r.addr + " refuses: " + r.reason }
 func (r refusal) Is(target error) bool { return target == errDead }
@@ -44,7 +60,7 @@ func (m *Member) Call(to chord.Peer) *nodepb.Call {
 func (m *Member) callTo(target []byte) *nodepb.Call {
 	cfg := &m.host.cfg
 	return &nodepb.Call{
-		Target: target, From: m.wireSelf(), Clock: m.host.clock.Now(),
+		Target: target, From: m.wireSelf(), Clock: m.host.clock.Now(), ClockMillis: m.env.Wall().UnixMilli(), Version: Version,
 		Ring: cfg.Ring, Bits: uint32(cfg.Bits), Successors: uint32(cfg.Successors), Replicas: uint32(cfg.Replicas),
 	}
 }
@@ -56,7 +72,7 @@ func (m *Member) reply(status nodepb.Reply_Status) *nodepb.Reply {
 	if status == notMember {
 		self = m.host.hasLeft(m.self.ID[:])
 	}
-	return &nodepb.Reply{Status: status, Self: self, Clock: m.host.clock.Now()}
+	return &nodepb.Reply{Status: status, Self: self, Clock: m.host.clock.Now(), ClockMillis: m.env.Wall().UnixMilli(), Version: Version}
 }
 
 // wireSelf is the member as it goes over the wire: made anew only when it has sent an event since.
@@ -79,17 +95,23 @@ func (m *Member) Heard(asked chord.Peer, reply *nodepb.Reply) error {
 
 // heard is Heard, and also says who answered.
 func (m *Member) heard(asked chord.Peer, reply *nodepb.Reply) (chord.Peer, error) {
+	if err := speaks(reply.GetVersion()); err != nil {
+		return chord.Peer{}, refusal{asked.Addr, err.Error(), true}
+	}
+	if asked.Addr != m.self.Addr {
+		m.host.clocks.note(asked.Addr, reply.GetClockMillis(), m.env.Now())
+	}
 	if reply.GetStatus() == nodepb.Reply_STATUS_NOT_MEMBER {
 		if left, err := peerFromWire(m.host.space, reply.GetSelf()); err == nil && left.Peer == asked && asked.Real() {
 			m.book.depart(asked)
 		}
-		return chord.Peer{}, fmt.Errorf("%w: it is not a member", errDead)
+		return chord.Peer{}, noMember{asked.Addr}
 	}
 	self, err := peerFromWire(m.host.space, reply.GetSelf())
 	if err != nil || !self.Real() {
 		return chord.Peer{}, fmt.Errorf("%w: malformed answer", errDead)
 	}
-	m.host.clock.Observe(reply.GetClock()) // a stamp too far ahead is not taken over; the ring does not need it
+	m.host.clock.Observe(reply.GetClock())
 	m.hear(self)
 	if asked.Incarnation != 0 && (self.ID != asked.ID || self.Incarnation != asked.Incarnation) {
 		return self.Peer, fmt.Errorf("%w: another life answered", errDead)
@@ -100,9 +122,12 @@ func (m *Member) heard(asked chord.Peer, reply *nodepb.Reply) (chord.Peer, error
 // hear notes a peer's sign of life.
 func (m *Member) hear(ref chordevent.PeerRef) {
 	if ref.ID == m.self.ID {
+		m.rival(ref.Peer)
 		return
 	}
-	m.book.hear(ref, m.env.Now())
+	if later, rival := m.book.hear(ref, m.env.Now()); rival {
+		m.introduce(ref.Peer, later)
+	}
 	m.suspects.clear(ref.Peer)
 }
 
@@ -117,9 +142,12 @@ func judge[A answer](m *Member, ctx context.Context, asked chord.Peer, a A, err 
 	case err != nil && ctx.Err() != nil:
 		return chord.Peer{}, ctx.Err()
 	case errors.Is(err, env.ErrTimeout):
-		return chord.Peer{}, fmt.Errorf("%w: no answer from %s", errDead, asked.Addr)
+		if why := (*env.Unanswered)(nil); errors.As(err, &why) {
+			return chord.Peer{}, loss("no answer from " + asked.Addr + ": " + why.Why)
+		}
+		return chord.Peer{}, loss("no answer from " + asked.Addr)
 	case err != nil:
-		return chord.Peer{}, refusal{asked.Addr, status.Convert(err).Message()}
+		return chord.Peer{}, refusal{asked.Addr, status.Convert(err).Message(), status.Code(err) == codes.FailedPrecondition}
 	}
 	self, err := m.heard(asked, a.GetReply())
 	if err == nil && a.GetReply().GetStatus() == nodepb.Reply_STATUS_BUSY {

@@ -75,6 +75,13 @@ type Config struct {
 	// not block.
 	Joined     func(self chord.Peer)
 	JoinFailed func(self chord.Peer, try int, err error)
+	// Ready, if not nil, receives whether the host is ready, each time that changes: while at least one of its members is
+	// active. It is derived from the members' state, so it is true of a host that has found its ring again, too. It must
+	// not block.
+	Ready func(ready bool)
+	// Notice, if not nil, receives in one line what the host's operator should know and no error reports: a wrong clock, a
+	// member whose identifier another one has. It must not block.
+	Notice func(text string)
 	// RingOnly makes members that keep no keys: each owns what its predecessor leaves it.
 	RingOnly bool
 }

@@ -30,6 +30,8 @@ type Host struct {
 	space   chord.Space
 	in      *instruments
 	clock   *keeper.Clock
+	clocks  clocks
+	anchor  anchor
 	budget  *keeper.HostBudget
 
 	listedHosts int          // the length of a host list
@@ -37,12 +39,28 @@ type Host struct {
 
 	members atomic.Pointer[roster] // those that are not gone; read without a lock, replaced under mu
 
+	wake  env.Signal  // for the host's own task, see watch.go
+	off   atomic.Bool // the host has taken itself off the ring: its clock is wrong
+	watch watch
+
+	ready struct {
+		sync.Mutex
+		is bool // as last judged
+	}
+	said struct { // of the host, to telemetry
+		sync.Mutex
+		seq   int64
+		last  chordevent.HostState // but for its number and the exact difference of clocks
+		next  time.Time            // when it is due again
+		ended bool
+	}
+
 	mu       sync.Mutex
-	next     int   // guarded by mu; virtual index of the next member
-	reserved int   // guarded by mu; members that Start is about to start
-	lastLife int64 // guarded by mu; incarnation given last
-	founding bool  // guarded by mu; the next member founds the ring
-	founder  *Member
+	watched  bool           // guarded by mu; the host's own task runs
+	next     int            // guarded by mu; virtual index of the next member
+	reserved int            // guarded by mu; members that Start is about to start
+	lastLife int64          // guarded by mu; incarnation given last
+	founder  *Member        // guarded by mu; the member that founds, or has founded, a ring
 	departed []*nodepb.Peer // guarded by mu; members that have left, the latest maxDeparted
 	askers   []asker        // guarded by mu; hosts that have asked in a last call
 }
@@ -86,14 +104,15 @@ func NewHost(cfg Config, address string, e env.Env, t Telemetry) (*Host, error) 
 	if err != nil {
 		return nil, err
 	}
-	h := &Host{cfg: cfg, address: address, env: e, space: space, in: in,
-		clock: keeper.NewClock(e.Now), budget: keeper.NewHostBudget(cfg.Memory)}
+	h := &Host{cfg: cfg, address: address, env: e, space: space, in: in, budget: keeper.NewHostBudget(cfg.Memory)}
+	h.clocks.start = e.Now()
+	h.clock = keeper.NewClock(h.wall)
 	if !cfg.RingOnly {
 		h.listedHosts = keeper.HostListLen(cfg.Replicas)
 	}
 	h.members.Store(&roster{})
-	others := slices.DeleteFunc(slices.Clone(cfg.Join), func(a string) bool { return a == address })
-	h.founding = len(others) == 0
+	h.wake = e.NewSignal()
+	h.watch.life = h.incarnation()
 	return h, nil
 }
 
@@ -104,6 +123,9 @@ var ErrTooMany = errors.New("too many members")
 // a host that was given nobody to join founds a ring. More members than the host may carry are ErrTooMany, and then none
 // is started.
 func (h *Host) Start(count int) ([]*Member, error) {
+	if h.off.Load() {
+		return nil, fmt.Errorf("%w: %v", ErrClock, h.compareClocks(rightAgain))
+	}
 	if err := h.reserve(count); err != nil {
 		return nil, err
 	}
@@ -118,7 +140,7 @@ func (h *Host) Start(count int) ([]*Member, error) {
 		if err != nil {
 			return started, err
 		}
-		m, err := h.start(id, index)
+		m, err := h.launch(newMember(h, id, index))
 		if err != nil {
 			return started, err
 		}
@@ -160,45 +182,60 @@ func (h *Host) nextIdentifier() (chord.ID, int, error) {
 	return chord.ID{}, 0, fmt.Errorf("%w: all of %d virtual indices of this host", ErrTaken, maxIndexTries)
 }
 
-// StartAt starts a member with an identifier of the caller's choice.
+// StartAt starts a member with an identifier of the caller's choice. If that is taken it does not look for another.
 func (h *Host) StartAt(id chord.ID) (*Member, error) {
 	h.mu.Lock()
 	index := h.next
 	h.next++
 	h.mu.Unlock()
-	return h.start(id, index)
+	m := newMember(h, id, index)
+	m.fixed = true
+	return h.launch(m)
 }
 
-func (h *Host) start(id chord.ID, index int) (*Member, error) {
-	m := newMember(h, id, index)
+// launch begins a member's life.
+func (h *Host) launch(m *Member) (*Member, error) {
 	h.mu.Lock()
-	if h.find(id) != nil {
+	if h.find(m.self.ID) != nil {
 		h.mu.Unlock()
 		return nil, fmt.Errorf("%w: %s on this host", ErrTaken, m.hex)
 	}
 	h.members.Store(h.members.Load().with(m))
-	if h.founding {
-		h.founding, h.founder = false, m
-	}
+	first := !h.watched
+	h.watched = true
 	h.mu.Unlock()
-	if err := h.env.Go(context.Background(), m.run); err != nil {
+	err := h.env.Go(context.Background(), m.run)
+	if err == nil && first {
+		err = h.env.Go(context.Background(), h.watchOver)
+	}
+	if err != nil {
 		h.remove(m)
 		return nil, err
 	}
+	h.wake.Set()
 	return m, nil
 }
 
-func (h *Host) founds(m *Member) bool {
+// founds reports whether a member founds the ring: it does if the host was given none to join through, no host has ever
+// answered it or all that have say that they have no members (deserted), and no other member of the host has founded a
+// ring and is still there.
+func (h *Host) founds(m *Member, deserted bool) bool {
+	if slices.ContainsFunc(h.cfg.Join, func(a string) bool { return a != h.address }) || len(h.clocks.known()) > 0 && !deserted {
+		return false
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.founder == nil || h.founder.gone() {
+		h.founder = m
+	}
 	return h.founder == m
 }
 
-// incarnation is the current time, or one more than the last given, should two members start within a clock tick.
+// incarnation is what the clock shows, or one more than the last given, should two members start within a clock tick.
 func (h *Host) incarnation() int64 {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.lastLife = max(h.env.Now().UnixNano(), h.lastLife+1)
+	h.lastLife = max(h.wall().UnixNano(), h.lastLife+1)
 	return h.lastLife
 }
 
@@ -268,9 +305,8 @@ func (h *Host) Recovered() {
 	}
 }
 
-// route finds the member that a call is for. nil: nobody, which the caller hears as NOT_MEMBER. A clock that cannot be
-// believed is nothing to the ring; to keys, which it orders, it is.
-func (h *Host) route(call *nodepb.Call, keys bool) (*Member, chordevent.PeerRef, error) {
+// route finds the member that a call is for. nil: none, which the caller receives as NOT_MEMBER.
+func (h *Host) route(call *nodepb.Call) (*Member, chordevent.PeerRef, error) {
 	if err := h.agrees(call); err != nil {
 		return nil, chordevent.PeerRef{}, err
 	}
@@ -278,9 +314,7 @@ func (h *Host) route(call *nodepb.Call, keys bool) (*Member, chordevent.PeerRef,
 	if err != nil {
 		return nil, from, status.Errorf(codes.InvalidArgument, "caller: %v", err)
 	}
-	if err := h.clock.Observe(call.GetClock()); err != nil && keys {
-		return nil, from, status.Errorf(codes.FailedPrecondition, "%v", err)
-	}
+	h.clock.Observe(call.GetClock())
 	m, err := h.target(call.GetTarget())
 	if m != nil && from.Real() {
 		m.hear(from)
@@ -291,6 +325,9 @@ func (h *Host) route(call *nodepb.Call, keys bool) (*Member, chordevent.PeerRef,
 // agrees reports in what the caller's host differs from this one though all hosts of a ring must be alike in it.
 func (h *Host) agrees(call *nodepb.Call) error {
 	c := &h.cfg
+	if err := speaks(call.GetVersion()); err != nil {
+		return status.Error(codes.FailedPrecondition, err.Error())
+	}
 	if call.GetRing() == c.Ring && int(call.GetBits()) == c.Bits && int(call.GetSuccessors()) == c.Successors && int(call.GetReplicas()) == c.Replicas {
 		return nil
 	}

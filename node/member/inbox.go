@@ -25,6 +25,7 @@ type inbox struct {
 	checks   []chord.Peer // guarded by mu; suspected peers
 	handled  []handled    // guarded by mu; contacts of other rings met lately
 	hurrying bool         // guarded by mu; stabilize at once
+	rival    chord.Peer   // guarded by mu; another member with this one's identifier, the latest heard of; zero: none
 }
 
 // notice is a peer that believes to be the member's predecessor; ctx carries the trace of its notify.
@@ -112,13 +113,14 @@ type work struct {
 	hint      *hint
 	check     *chord.Peer
 	hurry     bool
+	rival     chord.Peer
 }
 
 func (b *inbox) take() work {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	w := work{notice: pop(&b.notices), candidate: pop(&b.nearer), hint: pop(&b.hints), check: pop(&b.checks), hurry: b.hurrying}
-	b.hurrying = false
+	w := work{notice: pop(&b.notices), candidate: pop(&b.nearer), hint: pop(&b.hints), check: pop(&b.checks), hurry: b.hurrying, rival: b.rival}
+	b.hurrying, b.rival = false, chord.Peer{}
 	return w
 }
 

@@ -59,6 +59,9 @@ func (m *Member) walk(ctx context.Context, key chord.ID, start []candidate, l *L
 			return chord.Peer{}, err
 		case err != nil:
 			last = err
+			if c.peer.Incarnation == 0 {
+				l.contacts = append(l.contacts, err)
+			}
 			if silent {
 				timeouts++
 				l.Timeouts++

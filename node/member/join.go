@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/keeper"
 	"chordconductor/node/nodepb"
 	"chordconductor/otel/chordevent"
 )
@@ -17,9 +19,43 @@ import (
 // ErrTaken says that a live member of the ring has the joiner's identifier. It is final.
 var ErrTaken = errors.New("a live member has this identifier")
 
+// errNobody: the host was told of no other, no other has answered it, and none of its members is on a ring.
+var errNobody = errors.New("no host to join through")
+
 // errHeld says that the ring has an earlier life of the joiner, or the member of another host that advertises the same
 // address. It passes once that is found dead.
 var errHeld = errors.New("the identifier is not free yet")
+
+// A JoinError says why none of the hosts to join through was of use, one by one.
+type JoinError struct{ Contacts []error }
+
+func (e *JoinError) Error() string {
+	texts := make([]string, len(e.Contacts))
+	for i, err := range e.Contacts {
+		texts[i] = err.Error()
+	}
+	return strings.Join(texts, "; ")
+}
+
+func (e *JoinError) Unwrap() []error { return e.Contacts }
+
+// Lasting reports whether a failed try to join would fail again however long one waits: every host to join through
+// refuses this one for its configuration, or the identifier is taken for good.
+func Lasting(err error) bool {
+	if e := (*JoinError)(nil); errors.As(err, &e) {
+		return !slices.ContainsFunc(e.Contacts, func(err error) bool {
+			r := refusal{}
+			return !errors.As(err, &r) || !r.lasting
+		})
+	}
+	return errors.Is(err, ErrTaken)
+}
+
+// isDeserted says that all hosts to join through have answered, and none has members.
+func isDeserted(err error) bool {
+	e := (*JoinError)(nil)
+	return errors.As(err, &e) && !slices.ContainsFunc(e.Contacts, func(err error) bool { return !errors.As(err, new(noMember)) })
+}
 
 // found makes the member the first of a ring.
 func (m *Member) found() {
@@ -47,6 +83,17 @@ func (m *Member) join(ctx context.Context) error {
 			m.appear(ctx)
 		}
 		m.edit(func(s *snapshot) { s.phase = looking })
+		if none, deserted := errors.Is(err, errNobody), isDeserted(err); (none || deserted) && m.host.founds(m, deserted) { // the founder has ended
+			m.endSpan(span, err)
+			m.found()
+			return nil
+		}
+		if taken := (takenError{}); errors.As(err, &taken) && !m.fixed && taken.addr != m.self.Addr {
+			if err = m.host.replace(m, taken); err == nil {
+				m.endSpan(span, taken)
+				return taken
+			}
+		}
 		if m.host.cfg.JoinFailed != nil && !isStop(err) {
 			m.host.cfg.JoinFailed(m.self, try, err)
 		}
@@ -65,17 +112,20 @@ func (m *Member) join(ctx context.Context) error {
 func (m *Member) tryJoin(ctx context.Context) (through chord.Peer, err error) {
 	contacts := m.contacts()
 	if len(contacts) == 0 {
-		return chord.Peer{}, errors.New("nobody to join through")
+		return chord.Peer{}, errNobody
 	}
 	l := Lookup{Key: m.self.ID, Start: m.env.Now()}
 	var taken error
 	before, err := m.walk(ctx, m.self.ID, contacts, &l, l.Start.Add(m.host.cfg.LookupLimit), maxHops, func(asked chord.Peer, a *nodepb.FindNextResponse) bool {
 		if asked.ID == m.self.ID && asked.Incarnation != m.self.Incarnation {
-			taken = fmt.Errorf("%w: %s at %s", ErrTaken, m.hex, asked.Addr)
+			taken = takenError{m.hex, asked.Addr}
 			return true
 		}
 		return a.Final
 	})
+	if err != nil && len(l.Path) == 0 && len(l.contacts) > 0 {
+		err = &JoinError{l.contacts}
+	}
 	if err = errors.Join(err, taken); err != nil {
 		return chord.Peer{}, err
 	}
@@ -92,15 +142,24 @@ func (m *Member) tryJoin(ctx context.Context) (through chord.Peer, err error) {
 		}
 		if head.ID == m.self.ID {
 			if alive, err := m.alive(ctx, head); err != nil || alive {
-				return chord.Peer{}, errors.Join(err, fmt.Errorf("%w: %s at %s", ErrTaken, m.hex, head.Addr))
+				if err != nil {
+					return chord.Peer{}, err
+				}
+				return chord.Peer{}, takenError{m.hex, head.Addr}
 			}
 		}
 		return chord.Peer{}, fmt.Errorf("no longer between %s and its successor", before.Addr)
+	}
+	if clock := m.host.compareClocks(keeper.MaxClockDifference); clock.wrong() {
+		return chord.Peer{}, fmt.Errorf("%w: %v", ErrClock, clock)
 	}
 	m.appear(ctx)
 	m.enter(ctx, chord.Join(m.host.space, m.self, m.host.cfg.Successors, n), before)
 	return before, nil
 }
+
+// maxKnown is how many of the hosts that this one has known a member tries to join through, the latest first.
+const maxKnown = 16
 
 // contacts is where a member starts to look for its place: members of its own host, the hosts that it was told, peers
 // that it remembers.
@@ -124,6 +183,12 @@ func (m *Member) contacts() []candidate {
 		if addr != m.self.Addr {
 			list = append(list, contactAt(addr))
 		}
+	}
+	for i, addr := range m.host.clocks.known() { // hosts that this one has known, before this member
+		if i == maxKnown {
+			break
+		}
+		list = append(list, contactAt(addr))
 	}
 	others := m.Remembered()
 	m.shuffle(others)

@@ -146,7 +146,7 @@ func (c *call) askOne(ctx context.Context, to *called) (missing []string) {
 // LastCall answers a leaver that has found no member that stays. If none stays here either, all members are bound, as
 // those of the host that asks are.
 func (h *Host) LastCall(_ context.Context, q *nodepb.LastCallRequest) (*nodepb.LastCallResponse, error) {
-	m, from, err := h.route(q.Call, false)
+	m, from, err := h.route(q.Call)
 	if m == nil {
 		return &nodepb.LastCallResponse{Reply: h.nobody(q.Call)}, err
 	}

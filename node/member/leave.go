@@ -198,6 +198,7 @@ func (m *Member) Crash() {
 func (m *Member) die() {
 	m.edit(func(s *snapshot) { s.phase = gone })
 	m.host.remove(m)
+	m.host.wake.Set()
 	m.wake.Set()
 	m.parked.wake()
 }

@@ -28,6 +28,8 @@ type Lookup struct {
 	Start    time.Time
 	Duration time.Duration
 	Trace    trace.TraceID // zero if nobody recorded it
+
+	contacts []error // why hosts that were to be the start of it were none; at most one of each
 }
 
 // A Hop is one member's part of a lookup.

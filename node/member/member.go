@@ -18,12 +18,14 @@ import (
 // One task, run, owns its maintenance: one operation at a time. Ring state has one writer at a time (mu) and any number
 // of readers, who take the latest snapshot and no lock. Peers' calls are answered from that snapshot at once.
 type Member struct {
-	host  *Host
-	env   env.Env // ends for this member when the member does
-	self  chord.Peer
-	hex   string // self.ID as telemetry writes it
-	index int
-	keys  Keys
+	host    *Host
+	env     env.Env // ends for this member when the member does
+	self    chord.Peer
+	hex     string // self.ID as telemetry writes it
+	index   int
+	fixed   bool // the identifier was chosen, not made of the index
+	renamed int  // identifiers in a row that were taken before this one
+	keys    Keys
 
 	now  atomic.Pointer[snapshot]
 	mu   sync.Mutex  // held to change now, never across a call of env
@@ -131,7 +133,7 @@ func (m *Member) hasten() {
 // run is the member's life, from its first event to its last.
 func (m *Member) run(ctx context.Context) {
 	m.report() // of which nothing is told yet, but when it is due again
-	if m.host.founds(m) {
+	if m.host.founds(m, false) {
 		m.appear(ctx)
 		m.found()
 	} else if m.join(ctx) != nil {
@@ -158,6 +160,7 @@ func (m *Member) work() bool {
 	}
 	do(w.hurry || !now.Before(s.stabilize), m.stabilize)
 	do(w.notice != nil, func() { m.rectify(w.notice) })
+	do(w.rival.Real(), func() { m.settleRival(w.rival) })
 	do(w.candidate != nil, func() { m.consider(w.candidate) })
 	do(w.check != nil, func() { m.checkSuspect(*w.check) })
 	do(!now.Before(s.predecessor), m.checkPredecessor)

@@ -117,6 +117,9 @@ func (m *Member) meet(r *round, q chord.Peer, hops int32) error {
 	if isStop(err) {
 		return err
 	}
+	if err == nil && owner.ID == m.self.ID {
+		m.rival(owner)
+	}
 	if err != nil || owner.ID == m.self.ID {
 		return nil // unreachable after all, or one ring already
 	}

@@ -60,7 +60,7 @@ func (m *Member) recursive(ctx context.Context, l *Lookup, deadline time.Time) e
 		return errTooMany
 	}
 	t := transit{
-		lookup: id, initiator: m.self, key: l.Key, hopsLeft: maxHops, started: l.Start.UnixMicro(),
+		lookup: id, initiator: m.self, key: l.Key, hopsLeft: maxHops, started: m.env.Wall().Add(l.Start.Sub(m.env.Now())).UnixMicro(),
 		path: append(make([]Hop, 0, 8), m.firstHop()),
 	}
 	timeouts, err := m.pass(ctx, &t, trace.SpanFromContext(ctx))
@@ -143,7 +143,7 @@ func (m *Member) pass(ctx context.Context, t *transit, span trace.Span) (timeout
 		if t.been(&c.peer.ID) {
 			continue // it has had its say
 		}
-		at := max(time.Duration(m.env.Now().UnixMicro()-t.started)*time.Microsecond, 0)
+		at := m.host.since(t.started, t.initiator.Addr)
 		hop := Hop{Peer: c.peer, Pointer: c.pointer, Slot: c.slot, Timeouts: timeouts, At: at}
 		if other := m.neighborOnHost(&c.peer); other != nil {
 			m.choose(span, c, timeouts)

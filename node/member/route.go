@@ -16,7 +16,7 @@ import (
 // nobody answers a call for a member that is not here. For one that has left it says so, by naming it: then its peers
 // need not take it for crashed.
 func (h *Host) nobody(call *nodepb.Call) *nodepb.Reply {
-	return &nodepb.Reply{Status: notMember, Self: h.hasLeft(call.GetTarget())}
+	return &nodepb.Reply{Status: notMember, Self: h.hasLeft(call.GetTarget()), ClockMillis: h.env.Wall().UnixMilli(), Version: Version}
 }
 
 // hasLeft is the latest life of the member with an identifier that has left lately, or nil.
@@ -34,7 +34,7 @@ func (h *Host) hasLeft(id []byte) *nodepb.Peer {
 func malformed(err error) error { return status.Error(codes.InvalidArgument, err.Error()) }
 
 func (h *Host) Ping(_ context.Context, q *nodepb.PingRequest) (*nodepb.PingResponse, error) {
-	m, _, err := h.route(q.Call, false)
+	m, _, err := h.route(q.Call)
 	if m == nil {
 		return &nodepb.PingResponse{Reply: h.nobody(q.Call)}, err
 	}
@@ -42,7 +42,7 @@ func (h *Host) Ping(_ context.Context, q *nodepb.PingRequest) (*nodepb.PingRespo
 }
 
 func (h *Host) Neighbors(_ context.Context, q *nodepb.NeighborsRequest) (*nodepb.NeighborsResponse, error) {
-	m, _, err := h.route(q.Call, false)
+	m, _, err := h.route(q.Call)
 	if m == nil {
 		return &nodepb.NeighborsResponse{Reply: h.nobody(q.Call)}, err
 	}
@@ -50,7 +50,7 @@ func (h *Host) Neighbors(_ context.Context, q *nodepb.NeighborsRequest) (*nodepb
 }
 
 func (h *Host) Notify(ctx context.Context, q *nodepb.NotifyRequest) (*nodepb.NotifyResponse, error) {
-	m, from, err := h.route(q.Call, false)
+	m, from, err := h.route(q.Call)
 	if m == nil {
 		return &nodepb.NotifyResponse{Reply: h.nobody(q.Call)}, err
 	}
@@ -61,7 +61,7 @@ func (h *Host) Notify(ctx context.Context, q *nodepb.NotifyRequest) (*nodepb.Not
 }
 
 func (h *Host) Hint(ctx context.Context, q *nodepb.HintRequest) (*nodepb.HintResponse, error) {
-	m, from, err := h.route(q.Call, false)
+	m, from, err := h.route(q.Call)
 	if m == nil {
 		return &nodepb.HintResponse{Reply: h.nobody(q.Call)}, err
 	}
@@ -80,7 +80,7 @@ func (h *Host) Hint(ctx context.Context, q *nodepb.HintRequest) (*nodepb.HintRes
 }
 
 func (h *Host) Depart(ctx context.Context, q *nodepb.DepartRequest) (*nodepb.DepartResponse, error) {
-	m, from, err := h.route(q.Call, false)
+	m, from, err := h.route(q.Call)
 	if m == nil {
 		return &nodepb.DepartResponse{Reply: h.nobody(q.Call)}, err
 	}
@@ -96,7 +96,7 @@ func (h *Host) Depart(ctx context.Context, q *nodepb.DepartRequest) (*nodepb.Dep
 }
 
 func (h *Host) FindNext(ctx context.Context, q *nodepb.FindNextRequest) (*nodepb.FindNextResponse, error) {
-	m, _, err := h.route(q.Call, false)
+	m, _, err := h.route(q.Call)
 	if m == nil {
 		return &nodepb.FindNextResponse{Reply: h.nobody(q.Call)}, err
 	}
@@ -108,7 +108,7 @@ func (h *Host) FindNext(ctx context.Context, q *nodepb.FindNextRequest) (*nodepb
 }
 
 func (h *Host) Forward(ctx context.Context, q *nodepb.ForwardRequest) (*nodepb.ForwardResponse, error) {
-	m, _, err := h.route(q.Call, false)
+	m, _, err := h.route(q.Call)
 	if m == nil {
 		return &nodepb.ForwardResponse{Reply: h.nobody(q.Call)}, err
 	}
@@ -120,7 +120,7 @@ func (h *Host) Forward(ctx context.Context, q *nodepb.ForwardRequest) (*nodepb.F
 }
 
 func (h *Host) Answer(_ context.Context, q *nodepb.AnswerRequest) (*nodepb.AnswerResponse, error) {
-	m, _, err := h.route(q.Call, false)
+	m, _, err := h.route(q.Call)
 	if m == nil {
 		return &nodepb.AnswerResponse{Reply: h.nobody(q.Call)}, err
 	}
@@ -129,7 +129,7 @@ func (h *Host) Answer(_ context.Context, q *nodepb.AnswerRequest) (*nodepb.Answe
 
 // keysOf is the key side that a call is for.
 func (h *Host) keysOf(call *nodepb.Call) (Keys, error) {
-	m, _, err := h.route(call, true)
+	m, _, err := h.route(call)
 	if m == nil {
 		return nil, err
 	}

@@ -62,7 +62,9 @@ func (m *Member) serveNotify(ctx context.Context, from chord.Peer) *nodepb.Notif
 func (m *Member) serveHint(ctx context.Context, q *nodepb.HintRequest, contact chord.Peer, hosts []chord.Peer) *nodepb.HintResponse {
 	standing := m.standing()
 	switch {
-	case standing != ok || contact.ID == m.self.ID || !contact.Real():
+	case standing == ok && contact.ID == m.self.ID:
+		m.rival(contact)
+	case standing != ok || !contact.Real():
 	case q.Kind == nodepb.HintRequest_KIND_HOSTS:
 		m.learnHosts(contact, hosts)
 	case q.Kind == nodepb.HintRequest_KIND_OTHER_RING:

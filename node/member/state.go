@@ -62,13 +62,13 @@ func (s *snapshot) status() chordevent.Status {
 // edit publishes a changed copy of the snapshot.
 func (m *Member) edit(change func(*snapshot)) {
 	m.mu.Lock()
-	defer m.mu.Unlock()
 	next := *m.now.Load()
-	if next.phase == gone {
-		return
+	if next.phase != gone {
+		change(&next)
+		m.now.Store(&next)
 	}
-	change(&next)
-	m.now.Store(&next)
+	m.mu.Unlock()
+	m.host.judgeReady()
 }
 
 // cause gives the context of the operation that changes something. It is asked only if something changes, since that is
@@ -137,6 +137,7 @@ func (m *Member) enter(ctx context.Context, state chord.State, through chord.Pee
 	m.Emit(ctx, chordevent.PredecessorChanged{Predecessor: m.ref(state.Pred)})
 	m.Emit(ctx, chordevent.SuccessorsChanged{Successors: m.refs(state.Succ)})
 	m.mu.Unlock()
+	m.host.judgeReady()
 	m.hasten()
 	if joined := m.host.cfg.Joined; joined != nil {
 		joined(m.self)

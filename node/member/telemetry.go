@@ -109,7 +109,7 @@ func (m *Member) emit(ctx context.Context, read func() chordevent.Body) {
 		ctx = context.Background() // no reader could follow the reference
 	}
 	m.host.in.events.Emit(ctx, chordevent.Encode(chordevent.Event{
-		Time: m.env.Now(),
+		Time: m.env.Wall(),
 		Host: chordevent.Host{ID: m.host.cfg.HostID, Address: m.host.address},
 		Node: chordevent.Node{ID: m.self.ID, Digits: m.host.space.Digits(), Incarnation: m.self.Incarnation, Seq: seq},
 		Body: read(),

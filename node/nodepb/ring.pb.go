@@ -1279,7 +1279,7 @@ type Hop struct {
 	Pointer       Candidate_Pointer      `protobuf:"varint,2,opt,name=pointer,proto3,enum=chord.v1.Candidate_Pointer" json:"pointer,omitempty"` // how the hop before found this one
 	Slot          int32                  `protobuf:"varint,3,opt,name=slot,proto3" json:"slot,omitempty"`
 	Timeouts      int32                  `protobuf:"varint,4,opt,name=timeouts,proto3" json:"timeouts,omitempty"`                 // candidates tried in vain before this one
-	AtMicros      int64                  `protobuf:"varint,5,opt,name=at_micros,json=atMicros,proto3" json:"at_micros,omitempty"` // since the lookup's start, by the member's own clock: for display only
+	AtMicros      int64                  `protobuf:"varint,5,opt,name=at_micros,json=atMicros,proto3" json:"at_micros,omitempty"` // since the lookup's start, as far as the difference of the two hosts' clocks is known
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -75,6 +75,9 @@ func (h *Host) Exit() {
 // Now is the virtual time.
 func (h *Host) Now() time.Time { return h.w.Now() }
 
+// Wall is what the host's clock shows: the virtual time. A clock that is off is a layer over the host.
+func (h *Host) Wall() time.Time { return h.w.Now() }
+
 // Uint64 is a random number of the world.
 func (h *Host) Uint64() uint64 { return h.w.random.Uint64() }
 

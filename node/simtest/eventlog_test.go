@@ -26,7 +26,8 @@ type eventLog struct {
 	owned  []tenure
 
 	alive     func(id chord.ID, life int64) bool
-	suspected []time.Time // when a living member was taken for dead
+	status    map[string]string // of hosts, by address, as of their last event
+	suspected []time.Time       // when a living member was taken for dead
 }
 
 // A tenure is the time for which a member's register said one thing.
@@ -41,7 +42,7 @@ type tenure struct {
 
 func newEventLog(now func() time.Time) *eventLog {
 	h := fnv.New64a()
-	return &eventLog{now: now, hash: h, write: func(s string) { h.Write([]byte(s)) }}
+	return &eventLog{status: make(map[string]string), now: now, hash: h, write: func(s string) { h.Write([]byte(s)) }}
 }
 
 func (l *eventLog) Logger(string, ...log.LoggerOption) log.Logger { return logger{log: l} }
@@ -67,6 +68,9 @@ func (g logger) Emit(_ context.Context, r log.Record) {
 		return true
 	})
 	switch chordevent.Kind(r.EventName()) {
+	case chordevent.KindHostState:
+		l.status[values[chordevent.HostAddressKey].AsString()] = values[chordevent.HostStatusKey].AsString()
+		return
 	case chordevent.KindPeerFailed:
 		id, err := chord.ParseID(values[chordevent.PeerIDKey].AsString())
 		if err != nil {

@@ -30,6 +30,9 @@ type ring struct {
 	sides sides
 	skew  map[string]time.Duration // how far clocks are off, by address
 
+	started int                // hosts so far, restarts included
+	pinned  func(nth int) bool // whether the nth host started speaks version 1 of the protocol; nil: none does
+
 	changed time.Time // of membership, the last time
 	leaving int       // hosts that are about to
 	disturbed
@@ -48,6 +51,9 @@ type host struct {
 	join    []string
 	paused  int // pauses that are on
 	crashed bool
+	notices []string // for its operator
+	failed  error    // why the latest try to join failed
+	ready   []bool   // what its health service is told
 }
 
 func newRing(seed uint64, p plan) *ring {
@@ -96,7 +102,7 @@ type ahead struct {
 	addr string
 }
 
-func (a ahead) Now() time.Time { return a.Env.Now().Add(a.skew[a.addr]) }
+func (a ahead) Wall() time.Time { return a.Env.Wall().Add(a.skew[a.addr]) }
 
 // addAt starts a host with a memory limit, and with members of certain identifiers if any are given.
 func (r *ring) addAt(addr string, memory int64, ids ...chord.ID) *host {
@@ -128,10 +134,23 @@ func (r *ring) addHost(addr string, memory int64) *host {
 		cfg.Join = append(cfg.Join, other.addr)
 	}
 	h.join = cfg.Join
-	if h.Host, err = member.NewHost(cfg, addr, counted{h.layer, &r.calls}, member.Telemetry{Events: r.log, Tracer: traced{ids: &r.spans}}); err != nil {
+	cfg.JoinFailed = func(_ chord.Peer, _ int, err error) { h.failed = err }
+	cfg.Ready = func(ready bool) { h.ready = append(h.ready, ready) }
+	cfg.Notice = func(text string) { h.notices = append(h.notices, text) }
+	r.started++
+	older := r.pinned != nil && r.pinned(r.started)
+	var e env.Env = counted{h.layer, &r.calls}
+	if older {
+		e = pinned{e}
+	}
+	if h.Host, err = member.NewHost(cfg, addr, e, member.Telemetry{Events: r.log, Tracer: traced{ids: &r.spans}}); err != nil {
 		panic(err)
 	}
-	sim.Serve(h.layer.ServeRing(h), moveWatch{h.layer.ServeKeys(h), r, h})
+	ring, keys := h.layer.ServeRing(h), h.layer.ServeKeys(h)
+	if older {
+		ring, keys = pinnedRing{ring}, pinnedKeys{keys}
+	}
+	sim.Serve(ring, moveWatch{keys, r, h})
 	r.hosts = append(r.hosts, h)
 	r.changed = r.w.Now()
 	r.apply()

@@ -67,6 +67,14 @@ const (
 	LoadUnderReplicatedKey attribute.Key = "chord.load.under_replicated_keys"
 	LoadKnownHostsKey      attribute.Key = "chord.load.known_hosts"
 	LoadFullReplicasKey    attribute.Key = "chord.load.full_replicas"
+	HostIncarnationKey     attribute.Key = "chord.host.incarnation"
+	HostSeqKey             attribute.Key = "chord.host.seq"
+	HostStatusKey          attribute.Key = "chord.host.status"
+	HostMembersKey         attribute.Key = "chord.host.members"
+	ClockAheadKey          attribute.Key = "chord.clock.ahead"
+	ClockOthersKey         attribute.Key = "chord.clock.others"
+	ClockBeyondKey         attribute.Key = "chord.clock.beyond"
+	ProtocolVersionKey     attribute.Key = "chord.protocol.version"
 
 	KeyframePeriodKey attribute.Key = "chord.keyframe.period"
 	TelemetryLostKey  attribute.Key = "chord.telemetry.lost"
@@ -141,6 +149,14 @@ const (
 	fLoadUnderReplicated
 	fLoadKnownHosts
 	fLoadFullReplicas
+	fHostIncarnation
+	fHostSeq
+	fHostStatus
+	fHostMembers
+	fClockAhead
+	fClockOthers
+	fClockBeyond
+	fProtocolVersion
 	fKeyframePeriod
 	fTelemetryLost
 	numFields // at most 64: sets of fields are uint64
@@ -215,6 +231,14 @@ var attrs = [numFields]attr{
 	fLoadUnderReplicated: {LoadUnderReplicatedKey, num, 0, "keys in its own range that it does not know to be on R distinct hosts; absent: it does not say", "0"},
 	fLoadKnownHosts:      {LoadKnownHostsKey, num, 0, "distinct hosts that it knows for replicas of its range, its own included, counted up to 2R+2; 0 or absent: it does not say, or owns nothing", "4"},
 	fLoadFullReplicas:    {LoadFullReplicasKey, num, 0, "distinct hosts, its own included, that held all of its range when last compared, at most R; 0 or absent: as before", "3"},
+	fHostIncarnation:     {HostIncarnationKey, num, 0, "start of the host, Unix nanoseconds", "1790000000000000000"},
+	fHostSeq:             {HostSeqKey, num, 0, "number of the host's event since its start: 1, 2, 3, …", "7"},
+	fHostStatus:          {HostStatusKey, str, 0, "empty (no members), joining (none active), active, or off (its clock is wrong, it has left the ring)", "active"},
+	fHostMembers:         {HostMembersKey, num, 0, "its members, those included that join or leave", "8"},
+	fClockAhead:          {ClockAheadKey, num, 0, "nanoseconds by which its clock is ahead of the median of the hosts that answer it; negative: behind", "-1200000"},
+	fClockOthers:         {ClockOthersKey, num, 0, "hosts that it has compared its clock with in the last two minutes", "5"},
+	fClockBeyond:         {ClockBeyondKey, num, 0, "of these, the ones whose clock differs by more than a minute", "0"},
+	fProtocolVersion:     {ProtocolVersionKey, num, 0, "version of the protocol that it speaks with other hosts", "2"},
 
 	fKeyframePeriod: {KeyframePeriodKey, num, 0, "nanoseconds until the next keyframe; 0: there will be none", "10000000000"},
 	fTelemetryLost:  {TelemetryLostKey, num, 0, "event records this process knows it lost, since its start", "0"},

@@ -69,8 +69,10 @@ func Decode(src Source, rec plog.LogRecord) (ev Event, ignored int, err error) {
 		Time:     d.time(rec),
 	}
 	if d.err == nil {
-		ev.Node = Node{ID: d.id(fNodeID), Incarnation: d.count(fNodeIncarnation), Seq: d.between(fEventSeq, 1, math.MaxInt64)}
-		ev.Node.Digits = d.digits
+		if l.Kind != KindHostState {
+			ev.Node = Node{ID: d.id(fNodeID), Incarnation: d.count(fNodeIncarnation), Seq: d.between(fEventSeq, 1, math.MaxInt64)}
+			ev.Node.Digits = d.digits
+		}
 		ev.Host = Host{ID: d.text(fHostID), Address: d.text(fHostAddress)}
 		ev.Body = d.body(ev.Node.ID)
 	}

@@ -36,8 +36,24 @@ func (d *decoder) body(self chord.ID) Body {
 		return Leaving{d.peer(fPeerID)}
 	case KindLeft:
 		return Left{d.peer(fPeerID)}
+	case KindHostState:
+		return d.host()
 	default: // layouts has no other
 		return d.state(self)
+	}
+}
+
+func (d *decoder) host() HostState {
+	return HostState{
+		Incarnation: d.count(fHostIncarnation),
+		Seq:         d.between(fHostSeq, 1, math.MaxInt64),
+		Status:      HostStatus(d.word(fHostStatus, string(HostEmpty), string(HostJoining), string(HostActive), string(HostOff))),
+		Members:     int(d.between(fHostMembers, 0, math.MaxInt32)),
+		Period:      time.Duration(d.count(fKeyframePeriod)),
+		ClockAhead:  time.Duration(d.between(fClockAhead, math.MinInt64, math.MaxInt64)),
+		ClockOthers: int(d.between(fClockOthers, 0, math.MaxInt32)),
+		ClockBeyond: int(d.between(fClockBeyond, 0, math.MaxInt32)),
+		Protocol:    int(d.between(fProtocolVersion, 0, math.MaxInt32)),
 	}
 }
 

@@ -46,7 +46,7 @@ func documentation(t *testing.T) []byte {
 		"sentence": func(s string) string { return strings.ToUpper(s[:1]) + s[1:] },
 		"identity": func() []attr { return rows(identityFields) },
 		"events":   func() []layout { return layouts },
-		"own":      func(l layout) []attr { return rows(l.Fields[len(identityFields):]) },
+		"own":      func(l layout) []attr { return rows(l.Fields[len(l.identity()):]) },
 		"optional": func(l layout) string {
 			var keys []string
 			for _, f := range l.Fields {

@@ -29,9 +29,11 @@ func Encode(ev Event) log.Record {
 	if e.digits <= 0 || e.digits > maxDigits {
 		e.digits = maxDigits
 	}
-	e.id(NodeIDKey, ev.Node.ID)
-	e.int(NodeIncarnationKey, ev.Node.Incarnation)
-	e.int(EventSeqKey, ev.Node.Seq)
+	if _, ofHost := ev.Body.(HostState); !ofHost {
+		e.id(NodeIDKey, ev.Node.ID)
+		e.int(NodeIncarnationKey, ev.Node.Incarnation)
+		e.int(EventSeqKey, ev.Node.Seq)
+	}
 	e.text(HostIDKey, ev.Host.ID)
 	e.text(HostAddressKey, ev.Host.Address)
 	e.body(ev.Body)
@@ -45,6 +47,8 @@ func isFailure(b Body) bool {
 		return true
 	case KeysMoved:
 		return b.Phase == MoveFailed
+	case HostState:
+		return b.ClockBeyond > 0
 	}
 	return false
 }
@@ -90,7 +94,21 @@ func (e *encoder) body(b Body) {
 		e.fingers(b.Fingers)
 		e.load(b.Load)
 		e.int(TelemetryLostKey, b.Lost)
+	case HostState:
+		e.host(b)
 	}
+}
+
+func (e *encoder) host(b HostState) {
+	e.int(HostIncarnationKey, b.Incarnation)
+	e.int(HostSeqKey, b.Seq)
+	e.text(HostStatusKey, string(b.Status))
+	e.int(HostMembersKey, int64(b.Members))
+	e.int(KeyframePeriodKey, int64(b.Period))
+	e.int(ClockAheadKey, int64(b.ClockAhead))
+	e.int(ClockOthersKey, int64(b.ClockOthers))
+	e.int(ClockBeyondKey, int64(b.ClockBeyond))
+	e.int(ProtocolVersionKey, int64(b.Protocol))
 }
 
 func (e *encoder) started(b Started) {

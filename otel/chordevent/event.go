@@ -8,13 +8,14 @@ import (
 	"chordconductor/node/chord"
 )
 
-// An Event says one thing about one member, whole: applying it twice or late does no harm.
+// An Event says one thing about one member, or with a HostState about one host, whole: applying it twice or late does no
+// harm.
 type Event struct {
 	Time     time.Time
 	Ring     string // resource attribute chord.ring.name
 	Instance string // resource attribute service.instance.id
 	Host     Host
-	Node     Node
+	Node     Node          // zero in a HostState
 	Trace    trace.TraceID // of the operation that caused it; zero if none was recorded
 	Span     trace.SpanID
 	Body     Body
@@ -156,4 +157,28 @@ type State struct {
 	Fingers     []FingerRun // all runs, so every slot is covered
 	Load        Load
 	Lost        int64 // telemetry records this process knows it lost, since its start
+}
+
+// HostStatus is how far a host has come.
+type HostStatus string
+
+const (
+	HostEmpty   HostStatus = "empty"   // it has no members, and can be given some
+	HostJoining HostStatus = "joining" // none of its members is active
+	HostActive  HostStatus = "active"
+	HostOff     HostStatus = "off" // it has taken itself off the ring: its clock is wrong
+)
+
+// HostState says that a host is there, with or without members, and how its clock compares with those of the hosts that
+// answer it.
+type HostState struct {
+	Incarnation int64 // start of the host, Unix nanoseconds
+	Seq         int64 // 1, 2, 3, … per incarnation
+	Status      HostStatus
+	Members     int           // with those that join or leave
+	Period      time.Duration // until the next; 0: there will be none, the host ends
+	ClockAhead  time.Duration // of the median of the others' clocks; negative: behind
+	ClockOthers int           // hosts compared with
+	ClockBeyond int           // of these, the ones whose clock differs by more than the ring bears
+	Protocol    int           // version of the protocol between hosts
 }

@@ -158,6 +158,14 @@ func (g gen) body() Body {
 			Load:        g.load(),
 			Lost:        g.count("lost"),
 		}
+	case KindHostState:
+		return HostState{
+			Incarnation: g.count("host incarnation"), Seq: rapid.Int64Min(1).Draw(g.T, "host seq"),
+			Status:  rapid.SampledFrom([]HostStatus{HostEmpty, HostJoining, HostActive, HostOff}).Draw(g.T, "host status"),
+			Members: rapid.IntRange(0, 64).Draw(g.T, "members"), Period: time.Duration(g.count("period")),
+			ClockAhead: time.Duration(rapid.Int64().Draw(g.T, "ahead")), ClockOthers: rapid.IntRange(0, 128).Draw(g.T, "others"),
+			ClockBeyond: rapid.IntRange(0, 128).Draw(g.T, "beyond"), Protocol: rapid.IntRange(0, 9).Draw(g.T, "protocol"),
+		}
 	default:
 		panic("no generator for " + kind)
 	}
@@ -176,6 +184,9 @@ func drawEvent(t *rapid.T) Event {
 		Host:     Host{g.text("host"), g.text("host address")},
 		Node:     Node{ID: g.id("node"), Digits: space.Digits(), Incarnation: g.count("incarnation"), Seq: rapid.Int64Min(1).Draw(t, "seq")},
 		Body:     g.body(),
+	}
+	if _, ofHost := ev.Body.(HostState); ofHost {
+		ev.Node = Node{}
 	}
 	if rapid.Bool().Draw(t, "traced") {
 		copy(ev.Trace[:], rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "trace"))

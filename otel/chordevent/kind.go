@@ -17,6 +17,7 @@ const (
 	KindLeaving     Kind = "chord.node.leaving"
 	KindLeft        Kind = "chord.node.left"
 	KindState       Kind = "chord.node.state"
+	KindHostState   Kind = "chord.host.state"
 )
 
 // Known says whether an event of that name is one of ours.
@@ -34,3 +35,4 @@ func (NodeLoad) Kind() Kind           { return KindLoad }
 func (Leaving) Kind() Kind            { return KindLeaving }
 func (Left) Kind() Kind               { return KindLeft }
 func (State) Kind() Kind              { return KindState }
+func (HostState) Kind() Kind          { return KindHostState }

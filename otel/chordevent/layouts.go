@@ -24,6 +24,8 @@ var (
 	ownsFields     = []field{fOwnershipOwns, fOwnershipFrom, fOwnershipEpoch}
 	fingerFields   = []field{fFingersFirst, fFingersLast, fFingersIDs, fFingersAddresses, fFingersIncarnations, fFingersSeqs}
 	loadFields     = []field{fLoadOwnedKeys, fLoadReplicaKeys, fLoadBytes, fLoadGets, fLoadPuts, fLoadDeletes, fLoadUnderReplicated, fLoadKnownHosts, fLoadFullReplicas}
+	hostFields     = []field{fHostIncarnation, fHostSeq, fHostStatus, fHostMembers, fKeyframePeriod, fClockAhead, fClockOthers, fClockBeyond, fProtocolVersion}
+	hostIdentity   = []field{fHostID, fHostAddress}
 	moveFields     = []field{fMoveID, fMovePhase, fMoveDirection, fMoveFrom, fMoveTo, fMoveKeys, fMoveBytes, fMoveReason}
 )
 
@@ -52,6 +54,7 @@ var layouts = []layout{
 	{Kind: KindState, When: "the keyframe, everything above at once: on start, periodically, and after any loss of telemetry", Severity: "INFO",
 		Fields:   join(startedFields, []field{fNodeStatus, fKeyframePeriod}, listFields, predFields, ownsFields, fingerFields, loadFields, []field{fTelemetryLost}),
 		Optional: predOptional | loadOptional},
+	{Kind: KindHostState, When: "a host is there, with or without members: on start, when its status or the number of its members changes, when its clock is found beyond another's, and periodically", Severity: "INFO; WARN if a clock is beyond", Fields: hostFields},
 }
 
 // byName finds an event's layout.
@@ -59,7 +62,7 @@ var byName = func() map[string]*layout {
 	all := make(map[string]*layout, len(layouts))
 	for i := range layouts {
 		l := &layouts[i]
-		l.Fields = join(identityFields, l.Fields)
+		l.Fields = join(l.identity(), l.Fields)
 		l.index = make(map[attribute.Key]int, len(l.Fields))
 		for at, f := range l.Fields {
 			l.index[attrs[f].Key] = at
@@ -70,6 +73,14 @@ var byName = func() map[string]*layout {
 	}
 	return all
 }()
+
+// identity is the attributes that say whom the event is about: a host's event names no member.
+func (l *layout) identity() []field {
+	if l.Kind == KindHostState {
+		return hostIdentity
+	}
+	return identityFields
+}
 
 // position finds an attribute in the event's row.
 func (l *layout) position(key string) (at int, known bool) {

@@ -2,6 +2,7 @@ package grpcenv
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc"
@@ -58,6 +59,9 @@ func call[Answer any](ctx context.Context, r remote, method string, request any)
 	switch status.Code(err) {
 	case codes.DeadlineExceeded, codes.Unavailable, codes.Canceled:
 		r.e.guard.Unverified(r.addr, method, err)
+		if why := unconnected(status.Convert(err).Message()); why != "" {
+			return nil, &env.Unanswered{Why: why}
+		}
 		return nil, env.ErrTimeout
 	}
 	return nil, err
@@ -73,6 +77,19 @@ func (r remote) invoke(ctx context.Context, c *conn, method string, request, ans
 		return err
 	}
 	return r.e.guard.CheckAnswer(&other, method, answer)
+}
+
+// unconnected is why there is no connection, in the system's words without gRPC's around them; empty: it does not say.
+func unconnected(message string) string {
+	_, why, found := strings.Cut(message, "transport: ")
+	if !found {
+		return ""
+	}
+	why = strings.Trim(strings.TrimPrefix(why, "Error while dialing: "), `"\`)
+	if _, lookup, found := strings.Cut(why, ": lookup "); found {
+		return "the address does not resolve: lookup " + lookup
+	}
+	return why
 }
 
 // local runs a call to the host itself that may take its time. Past the limit the caller goes on alone.

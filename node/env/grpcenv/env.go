@@ -95,8 +95,11 @@ func (e *Env) Address() string { return e.addr }
 // Listening is the address listened on, with the port that was picked if any would do.
 func (e *Env) Listening() string { return e.listener.Addr().String() }
 
-// Now is the system's time.
+// Now is the system's time, with Go's monotonic reading, which steps of the clock do not change.
 func (e *Env) Now() time.Time { return time.Now() }
+
+// Wall is what the system's clock shows, without Go's monotonic reading: durations between two of them see its steps.
+func (e *Env) Wall() time.Time { return time.Now().Round(0) }
 
 // Uint64 is a random number that nobody can predict, since lookups and requests are matched by them.
 func (e *Env) Uint64() uint64 { return rand.Uint64() }

@@ -1,0 +1,105 @@
+package ring
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"chordconductor/otel/chordevent"
+)
+
+// A HostState is a host by its own last event: it stays known without members, so that it can be given some. Immutable.
+type HostState struct {
+	chordevent.Host
+	chordevent.HostState
+}
+
+// hosts are the hosts whose state has arrived, by address: at most as many as members (Options.MaxMembers). At the bound
+// the state of a further one is refused. A host that says it ends is kept, and not shown, until it is forgotten, so that
+// an event of its own that is late does not bring it back.
+type hosts struct {
+	by    map[string]*hostRecord
+	due   alarm // for what time does to them
+	shown []HostState
+	stale bool // shown is
+}
+
+type hostRecord struct {
+	HostState
+	arrived time.Time
+}
+
+// present says that a host is there, as far as its own events tell.
+func (h *hostRecord) present(now time.Time) bool { return h.Period > 0 && now.Before(h.silentAt()) }
+
+func (h *hostRecord) silentAt() time.Time { return h.arrived.Add(silentPeriods * h.Period) }
+
+// applyHost folds a host's state: the greatest incarnation and number wins. It says whether the view changes, and whether
+// the event is accepted.
+func (r *Ring) applyHost(ev *chordevent.Event, body chordevent.HostState, arrived time.Time) (news, accepted bool) {
+	x := r.stated.by[ev.Host.Address]
+	if x == nil {
+		if len(r.stated.by) >= r.opt.MaxMembers {
+			return false, false
+		}
+		x = &hostRecord{}
+		r.stated.by[ev.Host.Address] = x
+	}
+	if c := cmp.Or(cmp.Compare(body.Incarnation, x.Incarnation), cmp.Compare(body.Seq, x.Seq)); c <= 0 {
+		return false, true
+	}
+	was, next := *x, HostState{ev.Host, body}
+	x.HostState = next
+	if arrived.After(x.arrived) {
+		x.arrived = arrived
+	}
+	r.stated.due.by(r.hostDue(x))
+	next.Seq, next.ClockAhead = was.Seq, was.ClockAhead // these two differ each time
+	if next == was.HostState && was.present(r.now) == x.present(r.now) {
+		return false, true
+	}
+	r.stated.stale = true
+	return true, true
+}
+
+// hostDue is when time alone next changes something about a host.
+func (r *Ring) hostDue(x *hostRecord) time.Time {
+	if x.present(r.now) {
+		return x.silentAt()
+	}
+	return x.arrived.Add(silentPeriods*x.Period + r.opt.Forget)
+}
+
+// sweepHosts does what has become due.
+func (r *Ring) sweepHosts() (changed bool) {
+	if !r.stated.due.rings(r.now) {
+		return false
+	}
+	for address, x := range r.stated.by {
+		due := r.hostDue(x)
+		if !x.present(r.now) {
+			changed, r.stated.stale = true, true
+			if !r.now.Before(due) {
+				delete(r.stated.by, address)
+				continue
+			}
+		}
+		r.stated.due.by(due)
+	}
+	return changed
+}
+
+// showHosts lists the hosts that are there, by address.
+func (r *Ring) showHosts() []HostState {
+	if r.stated.stale {
+		r.stated.stale = false
+		r.stated.shown = nil // readers keep the old one
+		for _, x := range r.stated.by {
+			if x.present(r.now) {
+				r.stated.shown = append(r.stated.shown, x.HostState)
+			}
+		}
+		slices.SortFunc(r.stated.shown, func(a, b HostState) int { return cmp.Compare(a.Address, b.Address) })
+	}
+	return r.stated.shown
+}

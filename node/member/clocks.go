@@ -1,0 +1,203 @@
+package member
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"chordconductor/node/keeper"
+)
+
+// Calls and answers carry the sender's physical clock. A host compares those of the hosts that answer it with its own:
+// one whose clock differs from those of most others by more than keeper.MaxClockDifference is the one that is wrong, and
+// takes itself off the ring (see watch.go). Nobody judges another's clock: two hosts that differ cannot tell which of
+// them is wrong.
+
+const (
+	// maxClocks bounds the hosts compared with. A newcomer takes the place of the one that answered longest ago.
+	maxClocks = 128
+	// clockFresh is how long an answer is good for: clocks step, and hosts come back with another one.
+	clockFresh = 2 * time.Minute
+	// rightAgain is how near a clock must come to the others' to be right again. It is less than the greatest
+	// difference, so that a clock at the edge does not send its host off and on.
+	rightAgain = keeper.MaxClockDifference - 5*time.Second
+	// enoughClocks is how many others it takes to tell a host that it is the one that is wrong.
+	enoughClocks = 3
+)
+
+// clocks are those of other hosts, as of their last answers. They are kept as differences to this host's monotonic clock
+// (env.Now), so that a step of its wall clock shows at once, with the answers that it has.
+type clocks struct {
+	start time.Time // of the monotonic count
+
+	mu    sync.Mutex
+	hosts []hostClock    // guarded by mu; at most maxClocks, by first answer
+	at    map[string]int // guarded by mu; place in hosts
+}
+
+type hostClock struct {
+	addr  string
+	shown bool          // it sends its clock, which version 1 does not
+	lead  time.Duration // its clock, counted from 1970, before this host's monotonic one, counted from start
+	heard time.Time
+}
+
+// note takes down that a host has answered, and the clock that came with it. It lags by the time that the answer took.
+func (c *clocks) note(addr string, millis int64, now time.Time) {
+	next := hostClock{addr: addr, heard: now}
+	if millis > 0 && millis <= maxMillis { // else it is none, or no time that a clock shows
+		next.shown, next.lead = true, time.Duration(millis)*time.Millisecond-now.Sub(c.start)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if i, ok := c.at[addr]; ok {
+		c.hosts[i] = next
+		return
+	}
+	if c.at == nil {
+		c.at = make(map[string]int)
+	}
+	if len(c.hosts) < maxClocks {
+		c.at[addr] = len(c.hosts)
+		c.hosts = append(c.hosts, next)
+		return
+	}
+	oldest := 0
+	for i := range c.hosts {
+		if c.hosts[i].heard.Before(c.hosts[oldest].heard) {
+			oldest = i
+		}
+	}
+	delete(c.at, c.hosts[oldest].addr)
+	c.at[addr], c.hosts[oldest] = oldest, next
+}
+
+// maxMillis is some 250 years after 1970: what a duration can hold, with room.
+const maxMillis = 250 * 366 * 24 * 3600 * 1000
+
+// offset is how far another host's clock is ahead of this one's: 0 if it is not known.
+func (c *clocks) offset(addr string, now, wall time.Time) time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if i, ok := c.at[addr]; ok && c.hosts[i].shown {
+		return c.hosts[i].ahead(c.start, now, wall)
+	}
+	return 0
+}
+
+func (h *hostClock) ahead(start, now, wall time.Time) time.Duration {
+	return h.lead + now.Sub(start) - time.Duration(wall.UnixNano())
+}
+
+// known lists the addresses of hosts that have answered, the latest first.
+func (c *clocks) known() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	list := slices.Clone(c.hosts)
+	slices.SortStableFunc(list, func(a, b hostClock) int { return b.heard.Compare(a.heard) })
+	addrs := make([]string, len(list))
+	for i := range list {
+		addrs[i] = list[i].addr
+	}
+	return addrs
+}
+
+// A clockView is how a host's clock compares with the others' now.
+type clockView struct {
+	others int           // hosts compared with
+	beyond int           // of these, the ones that differ by more than the limit
+	ahead  time.Duration // of the median of the others
+	worst  string        // the host that differs most
+	most   time.Duration // by how much this host is ahead of that one
+}
+
+// compare compares with all that have answered of late, against a limit.
+func (c *clocks) compare(now, wall time.Time, limit time.Duration) (v clockView) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var aheads []time.Duration
+	for i := range c.hosts {
+		h := &c.hosts[i]
+		if !h.shown || now.Sub(h.heard) > clockFresh {
+			continue
+		}
+		ahead := -h.ahead(c.start, now, wall)
+		aheads = append(aheads, ahead)
+		if ahead.Abs() > limit {
+			v.beyond++
+		}
+		if ahead.Abs() > v.most.Abs() {
+			v.worst, v.most = h.addr, ahead
+		}
+	}
+	if v.others = len(aheads); v.others > 0 {
+		slices.Sort(aheads)
+		v.ahead = (aheads[(v.others-1)/2] + aheads[v.others/2]) / 2
+	}
+	return v
+}
+
+// wrong says that this host's clock is the one that is wrong.
+func (v clockView) wrong() bool { return v.others >= enoughClocks && 2*v.beyond > v.others }
+
+func (v clockView) String() string {
+	if v.wrong() {
+		return fmt.Sprintf("this host's clock is %s the others': more than %v from %d of %d hosts", direction(v.ahead), keeper.MaxClockDifference, v.beyond, v.others)
+	}
+	return fmt.Sprintf("this host's clock is %s that of %s: more than %v, and too few hosts answer to tell which is wrong", direction(v.most), v.worst, keeper.MaxClockDifference)
+}
+
+func direction(ahead time.Duration) string {
+	if ahead < 0 {
+		return fmt.Sprintf("%v behind", -ahead.Round(time.Millisecond))
+	}
+	return fmt.Sprintf("%v ahead of", ahead.Round(time.Millisecond))
+}
+
+// An anchor is where a host's wall clock stood against its monotonic one when the two were last compared with the others'
+// clocks.
+type anchor struct {
+	mu    sync.Mutex
+	lead  atomic.Int64 // nanoseconds
+	ahead atomic.Int64 // nanoseconds by which the clock is wrong; 0: right, or not known to be wrong
+}
+
+// stepped is a difference that no clock drifts by between two comparisons.
+const stepped = time.Second
+
+// wall is the time that stamps and expiry are counted by: what the clock shows, or if that is known to be wrong, the
+// others' time. A host that is off hands its keys over before it leaves, and must not expire them first.
+func (h *Host) wall() time.Time {
+	wall := h.env.Wall()
+	if lead := wall.UnixNano() - int64(h.env.Now().Sub(h.clocks.start)); time.Duration(lead-h.anchor.lead.Load()).Abs() > stepped {
+		h.compareClocks(keeper.MaxClockDifference)
+	}
+	return wall.Add(-time.Duration(h.anchor.ahead.Load()))
+}
+
+// compareClocks compares this host's clock with the others'.
+func (h *Host) compareClocks(limit time.Duration) clockView {
+	h.anchor.mu.Lock()
+	defer h.anchor.mu.Unlock()
+	wall, now := h.env.Wall(), h.env.Now()
+	view := h.clocks.compare(now, wall, limit)
+	var ahead time.Duration
+	if view.wrong() {
+		ahead = view.ahead
+	}
+	h.anchor.lead.Store(wall.UnixNano() - int64(now.Sub(h.clocks.start)))
+	h.anchor.ahead.Store(int64(ahead))
+	return view
+}
+
+// since is the time since an instant that another host has stamped, in Unix microseconds by its own clock.
+func (h *Host) since(micros int64, addr string) time.Duration {
+	wall := h.env.Wall()
+	passed := time.Duration(wall.UnixMicro()-micros) * time.Microsecond
+	if addr != h.address {
+		passed += h.clocks.offset(addr, h.env.Now(), wall)
+	}
+	return max(passed, 0)
+}

@@ -1,0 +1,85 @@
+package member
+
+import (
+	"context"
+	"fmt"
+
+	"chordconductor/node/chord"
+	"chordconductor/node/keeper"
+	"chordconductor/node/nodepb"
+)
+
+// Two living members with one identifier: a joiner whose identifier is taken is refused at the door, but each of two
+// parts of a ring can have let one in while they were cut off from each other. Once they are one ring again, of the two
+// the earlier incarnation goes, and joins anew under another identifier of its host, with the records that it holds. The
+// other one keeps its place. What peers say of a rival is hearsay: the member asks the rival itself before it goes.
+
+// maxMoves is how many identifiers in a row may prove taken before a member gives up.
+const maxMoves = 64
+
+// A takenError is ErrTaken, by the member at an address.
+type takenError struct{ hex, addr string }
+
+func (e takenError) Error() string        { return fmt.Sprintf("%v: %s at %s", ErrTaken, e.hex, e.addr) }
+func (e takenError) Is(target error) bool { return target == ErrTaken }
+
+// rival notes that another member has this one's identifier.
+func (m *Member) rival(p chord.Peer) {
+	if p.ID != m.self.ID || p == m.self || !p.Real() || p.Incarnation == 0 || p.Addr == m.self.Addr {
+		return // itself, or an earlier incarnation at this address, which is gone
+	}
+	m.inbox.mu.Lock()
+	m.inbox.rival = p
+	m.inbox.mu.Unlock()
+	m.wake.Set()
+}
+
+// introduce names a later member with its identifier to an earlier one that has called.
+func (m *Member) introduce(earlier, later chord.Peer) {
+	_ = m.env.Go(m.host.in.unsampled, func(ctx context.Context) { // a member that has ended names none
+		m.sendHint(ctx, earlier, nodepb.HintRequest_KIND_OTHER_RING, later, 0)
+	})
+}
+
+// settleRival asks a rival whether it is there. The later of the two stays.
+func (m *Member) settleRival(p chord.Peer) {
+	if m.now.Load().phase != active {
+		return // the door will tell
+	}
+	ctx := m.host.in.unsampled
+	if _, _, err := m.ping(ctx, p); err != nil {
+		return
+	}
+	if p.Incarnation < m.self.Incarnation || p.Incarnation == m.self.Incarnation && p.Addr < m.self.Addr {
+		m.sendHint(ctx, p, nodepb.HintRequest_KIND_OTHER_RING, m.self, 0)
+		return
+	}
+	taken := takenError{m.hex, p.Addr}
+	if err := m.host.replace(m, taken); err != nil {
+		m.host.report(fmt.Sprintf("%v; it ends, and %d keys with it unless others hold them", err, m.keys.Load().OwnedKeys))
+		m.muted.Store(true)
+		m.die()
+	}
+}
+
+// replace ends a member whose identifier another one has, and starts one at the next free index in its place, with its
+// records. After an error nothing has changed.
+func (h *Host) replace(old *Member, why takenError) error {
+	if old.renamed >= maxMoves {
+		return fmt.Errorf("%w, and so were %d others before: no index is free", why, old.renamed)
+	}
+	id, index, err := h.nextIdentifier()
+	if err != nil {
+		return err
+	}
+	next := newMember(h, id, index)
+	next.renamed = old.renamed + 1
+	if heir, ok := next.keys.(*keeper.Keeper); ok {
+		heir.Inherit(old.keys.(*keeper.Keeper))
+	}
+	old.muted.Store(true) // the later member speaks for the identifier
+	old.die()
+	h.report(fmt.Sprintf("%v: joining as %s instead", why, next.hex))
+	_, err = h.launch(next)
+	return err
+}

@@ -1,0 +1,238 @@
+package member
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"chordconductor/node/env"
+	"chordconductor/node/keeper"
+	"chordconductor/node/nodepb"
+	"chordconductor/otel/chordevent"
+)
+
+// A host has a task of its own, which judges its clock, and emits chord.host.state: so a host without members stays
+// known, and can be given some.
+
+// ErrClock says that the host's clock differs from most others' by more than the ring bears.
+var ErrClock = errors.New("the clock is wrong")
+
+// watch is what the host's own task keeps. But for the atomic fields it belongs to that task.
+type watch struct {
+	life     int64  // the host's incarnation
+	noticed  string // the last notice about the clock
+	back     int    // members to start when the clock is right again
+	asking   atomic.Bool
+	retiring atomic.Bool
+}
+
+// watchTicks is how often the host's task looks after the clock, in base intervals.
+const watchTicks = 4
+
+// watchOver is the host's own task.
+func (h *Host) watchOver(ctx context.Context) {
+	for {
+		clock := h.judgeClock(ctx)
+		h.emitState(clock)
+		tick := min(watchTicks*h.cfg.Stabilize, 10*time.Second)
+		wait := min(tick/2+time.Duration(h.env.Uint64()%uint64(tick)), max(h.nextState().Sub(h.env.Now()), time.Millisecond))
+		if err := h.wake.Wait(wait); errors.Is(err, env.ErrStopped) {
+			return
+		}
+	}
+}
+
+// judgeReady brings the host's readiness up to date with the state of its members.
+func (h *Host) judgeReady() {
+	h.ready.Lock()
+	defer h.ready.Unlock()
+	ready := h.Ready()
+	if ready == h.ready.is {
+		return
+	}
+	h.ready.is = ready
+	if h.cfg.Ready != nil {
+		h.cfg.Ready(ready)
+	}
+	h.wake.Set()
+}
+
+// Ready reports whether at least one member is active, and the host is not about to leave for its clock.
+func (h *Host) Ready() bool { return h.status() == chordevent.HostActive }
+
+func (h *Host) status() chordevent.HostStatus {
+	members := h.Members()
+	switch {
+	case h.off.Load():
+		return chordevent.HostOff
+	case len(members) == 0:
+		return chordevent.HostEmpty
+	case slices.ContainsFunc(members, func(m *Member) bool { return m.Status() == chordevent.StatusActive }):
+		return chordevent.HostActive
+	}
+	return chordevent.HostJoining
+}
+
+// judgeClock compares the host's clock with the others', takes the host off the ring while it is the one that is wrong,
+// and brings it back when it is right.
+func (h *Host) judgeClock(ctx context.Context) clockView {
+	limit := keeper.MaxClockDifference
+	off := h.off.Load()
+	if off {
+		limit = rightAgain
+	}
+	clock := h.compareClocks(limit)
+	if off || clock.beyond > 0 {
+		h.askClocks(ctx)
+	}
+	switch {
+	case clock.wrong() && !off:
+		h.off.Store(true)
+		h.watch.back = len(h.Members())
+		h.notice(fmt.Sprintf("%v; leaving the ring until it is right", clock))
+		h.judgeReady()
+		h.retire(ctx)
+	case clock.wrong():
+		h.retire(ctx) // what could not leave tries again
+	case off && clock.others > 0 && len(h.Members()) == 0:
+		h.off.Store(false)
+		h.notice("this host's clock is right again: joining the ring")
+		if _, err := h.Start(max(h.watch.back, 1)); err != nil {
+			h.notice(fmt.Sprintf("cannot start members again: %v", err))
+		}
+	case off && clock.others > 0: // before all had left
+		h.off.Store(false)
+		h.notice("this host's clock is right again")
+		h.judgeReady()
+	case clock.beyond > 0:
+		h.notice(clock.String())
+	default:
+		h.watch.noticed = ""
+	}
+	return clock
+}
+
+// notice passes a line on to the operator, unless it is the last one again but for its numbers.
+func (h *Host) notice(text string) {
+	kind := text
+	for i, c := range text {
+		if c >= '0' && c <= '9' {
+			kind = text[:i]
+			break
+		}
+	}
+	if kind == h.watch.noticed {
+		return
+	}
+	h.watch.noticed = kind
+	h.report(text)
+}
+
+// report passes a line on to the operator.
+func (h *Host) report(text string) {
+	if h.cfg.Notice != nil {
+		h.cfg.Notice(text)
+	}
+}
+
+// retire makes all members leave, in a task of its own.
+func (h *Host) retire(ctx context.Context) {
+	if len(h.Members()) == 0 || h.watch.retiring.Swap(true) {
+		return
+	}
+	if h.env.Go(ctx, func(ctx context.Context) {
+		_ = h.Leave(ctx) // who could not leave tries again, as long as the clock is wrong
+		h.watch.retiring.Store(false)
+		h.wake.Set()
+	}) != nil {
+		h.watch.retiring.Store(false)
+	}
+}
+
+// maxAsked bounds the hosts that are asked for their clock in a row, when this host's may be wrong. Otherwise the answers
+// to the members' calls do.
+const maxAsked = 8
+
+// askClocks asks some hosts for a sign of life, for the sake of the clock that comes with it.
+func (h *Host) askClocks(ctx context.Context) {
+	if h.watch.asking.Swap(true) {
+		return
+	}
+	addrs := append(h.clocks.known(), h.cfg.Join...)
+	for _, m := range h.Members() {
+		for _, p := range m.Remembered() {
+			addrs = append(addrs, p.Addr)
+		}
+	}
+	if h.env.Go(ctx, func(ctx context.Context) {
+		defer h.watch.asking.Store(false)
+		asked := map[string]bool{h.address: true}
+		for _, addr := range addrs {
+			if asked[addr] || len(asked) > maxAsked {
+				continue
+			}
+			asked[addr] = true
+			a, err := h.env.Ring(addr, h.cfg.CallLimit).Ping(ctx, &nodepb.PingRequest{Call: h.call()})
+			if err == nil && speaks(a.GetReply().GetVersion()) == nil {
+				h.clocks.note(addr, a.GetReply().GetClockMillis(), h.env.Now())
+			}
+		}
+	}) != nil {
+		h.watch.asking.Store(false)
+	}
+}
+
+// call makes the header of a request that no member sends, to any member of a host.
+func (h *Host) call() *nodepb.Call {
+	c := &h.cfg
+	return &nodepb.Call{
+		Clock: h.clock.Now(), ClockMillis: h.env.Wall().UnixMilli(), Version: Version,
+		Ring: c.Ring, Bits: uint32(c.Bits), Successors: uint32(c.Successors), Replicas: uint32(c.Replicas),
+	}
+}
+
+// emitState emits chord.host.state: at once when it differs from the last, and once in a keyframe period.
+func (h *Host) emitState(clock clockView) {
+	h.emitHost(chordevent.HostState{
+		Incarnation: h.watch.life, Period: h.cfg.Keyframe, Status: h.status(), Members: len(h.Members()),
+		ClockOthers: clock.others, ClockBeyond: clock.beyond, Protocol: Version,
+	}, clock.ahead)
+}
+
+// EmitEnd emits the host's last event: it is about to be no more, so that nothing waits for it.
+func (h *Host) EmitEnd() {
+	clock := h.compareClocks(keeper.MaxClockDifference)
+	h.emitHost(chordevent.HostState{
+		Incarnation: h.watch.life, Status: h.status(), Members: len(h.Members()),
+		ClockOthers: clock.others, ClockBeyond: clock.beyond, Protocol: Version,
+	}, clock.ahead)
+}
+
+// emitHost numbers and emits a state, if it is news or due, and none has been the last.
+func (h *Host) emitHost(state chordevent.HostState, ahead time.Duration) {
+	s, now := &h.said, h.env.Now()
+	s.Lock()
+	defer s.Unlock()
+	if s.ended || state == s.last && now.Before(s.next) {
+		return
+	}
+	s.last, s.ended = state, state.Period == 0
+	s.seq++
+	state.Seq, state.ClockAhead = s.seq, ahead
+	if period := state.Period; period > 0 {
+		s.next = now.Add(period - time.Duration(h.env.Uint64()%uint64(period/4)))
+	}
+	h.in.events.Emit(context.Background(), chordevent.Encode(chordevent.Event{
+		Time: h.env.Wall(), Host: chordevent.Host{ID: h.cfg.HostID, Address: h.address}, Body: state,
+	}))
+}
+
+// nextState is when the next state is due if nothing changes.
+func (h *Host) nextState() time.Time {
+	h.said.Lock()
+	defer h.said.Unlock()
+	return h.said.next
+}

@@ -1,0 +1,220 @@
+package simtest
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"chordconductor/node/env"
+	"chordconductor/node/keeper"
+	"chordconductor/node/member"
+	"chordconductor/node/nodepb"
+)
+
+// version1 is the greatest field number of each message of version 1 of the protocol between hosts. It never changes.
+var version1 = map[protoreflect.Name]protoreflect.FieldNumber{
+	"AnswerRequest": 5, "AnswerResponse": 1, "ApplyRequest": 8, "ApplyResponse": 4, "Arc": 4, "Call": 7, "Candidate": 4,
+	"ClaimRequest": 2, "ClaimResponse": 3, "CompareRequest": 3, "CompareResponse": 6, "DepartRequest": 3, "DepartResponse": 1,
+	"Difference": 3, "DiscardRequest": 3, "DiscardResponse": 2, "FetchRequest": 2, "FetchResponse": 3, "FindNextRequest": 4,
+	"FindNextResponse": 4, "ForwardRequest": 8, "ForwardResponse": 1, "HintRequest": 4, "HintResponse": 1, "Hop": 5,
+	"MoveRequest": 10, "MoveResponse": 3, "NeighborsRequest": 1, "NeighborsResponse": 3, "NotifyRequest": 1,
+	"NotifyResponse": 1, "Ownership": 3, "Peer": 4, "PingRequest": 1, "PingResponse": 2, "Record": 6, "ReplicateRequest": 4,
+	"ReplicateResponse": 6, "Reply": 3, "SurveyRequest": 3, "SurveyResponse": 7, "Version": 3,
+}
+
+// older takes out of a message, and of what it carries, all that version 1 did not know. The original stays as it is.
+func older[M proto.Message](m M) M {
+	m = proto.CloneOf(m)
+	strip(m.ProtoReflect())
+	return m
+}
+
+func strip(m protoreflect.Message) {
+	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		switch {
+		case f.Number() > version1[m.Descriptor().Name()]:
+			m.Clear(f)
+		case f.IsList() && f.Message() != nil:
+			for i := range v.List().Len() {
+				strip(v.List().Get(i).Message())
+			}
+		case f.Message() != nil && !f.IsMap():
+			strip(v.Message())
+		}
+		return true
+	})
+}
+
+// pinned is the environment of a host that speaks version 1: what leaves it, and what reaches it, is of that version.
+type pinned struct{ env.Env }
+
+func (p pinned) Ring(addr string, limit time.Duration) nodepb.RingServer {
+	return pinnedRing{p.Env.Ring(addr, limit)}
+}
+
+func (p pinned) Keys(addr string, limit time.Duration) nodepb.KeysServer {
+	return pinnedKeys{p.Env.Keys(addr, limit)}
+}
+
+// asOlder passes a call on in version 1, and its answer back.
+func asOlder[Q, A proto.Message](ctx context.Context, q Q, method func(context.Context, Q) (A, error)) (A, error) {
+	a, err := method(ctx, older(q))
+	if err != nil {
+		return a, err
+	}
+	return older(a), nil
+}
+
+type pinnedRing struct{ nodepb.RingServer }
+
+func (p pinnedRing) Ping(ctx context.Context, q *nodepb.PingRequest) (*nodepb.PingResponse, error) {
+	return asOlder(ctx, q, p.RingServer.Ping)
+}
+func (p pinnedRing) Neighbors(ctx context.Context, q *nodepb.NeighborsRequest) (*nodepb.NeighborsResponse, error) {
+	return asOlder(ctx, q, p.RingServer.Neighbors)
+}
+func (p pinnedRing) Notify(ctx context.Context, q *nodepb.NotifyRequest) (*nodepb.NotifyResponse, error) {
+	return asOlder(ctx, q, p.RingServer.Notify)
+}
+func (p pinnedRing) Hint(ctx context.Context, q *nodepb.HintRequest) (*nodepb.HintResponse, error) {
+	return asOlder(ctx, q, p.RingServer.Hint)
+}
+func (p pinnedRing) Depart(ctx context.Context, q *nodepb.DepartRequest) (*nodepb.DepartResponse, error) {
+	return asOlder(ctx, q, p.RingServer.Depart)
+}
+func (p pinnedRing) FindNext(ctx context.Context, q *nodepb.FindNextRequest) (*nodepb.FindNextResponse, error) {
+	return asOlder(ctx, q, p.RingServer.FindNext)
+}
+func (p pinnedRing) Forward(ctx context.Context, q *nodepb.ForwardRequest) (*nodepb.ForwardResponse, error) {
+	return asOlder(ctx, q, p.RingServer.Forward)
+}
+func (p pinnedRing) Answer(ctx context.Context, q *nodepb.AnswerRequest) (*nodepb.AnswerResponse, error) {
+	return asOlder(ctx, q, p.RingServer.Answer)
+}
+
+type pinnedKeys struct{ nodepb.KeysServer }
+
+func (p pinnedKeys) Apply(ctx context.Context, q *nodepb.ApplyRequest) (*nodepb.ApplyResponse, error) {
+	return asOlder(ctx, q, p.KeysServer.Apply)
+}
+func (p pinnedKeys) Replicate(ctx context.Context, q *nodepb.ReplicateRequest) (*nodepb.ReplicateResponse, error) {
+	return asOlder(ctx, q, p.KeysServer.Replicate)
+}
+func (p pinnedKeys) Survey(ctx context.Context, q *nodepb.SurveyRequest) (*nodepb.SurveyResponse, error) {
+	return asOlder(ctx, q, p.KeysServer.Survey)
+}
+func (p pinnedKeys) Claim(ctx context.Context, q *nodepb.ClaimRequest) (*nodepb.ClaimResponse, error) {
+	return asOlder(ctx, q, p.KeysServer.Claim)
+}
+func (p pinnedKeys) Move(ctx context.Context, q *nodepb.MoveRequest) (*nodepb.MoveResponse, error) {
+	return asOlder(ctx, q, p.KeysServer.Move)
+}
+func (p pinnedKeys) Fetch(ctx context.Context, q *nodepb.FetchRequest) (*nodepb.FetchResponse, error) {
+	return asOlder(ctx, q, p.KeysServer.Fetch)
+}
+func (p pinnedKeys) Compare(ctx context.Context, q *nodepb.CompareRequest) (*nodepb.CompareResponse, error) {
+	return asOlder(ctx, q, p.KeysServer.Compare)
+}
+func (p pinnedKeys) Discard(ctx context.Context, q *nodepb.DiscardRequest) (*nodepb.DiscardResponse, error) {
+	return asOlder(ctx, q, p.KeysServer.Discard)
+}
+
+// TestRollingRestart replaces the five hosts of a ring one after the other, under load: from version 1 to this one, and
+// back. Nothing is lost, no get misses, and the ring is in order in between, which is mixed.
+func TestRollingRestart(t *testing.T) {
+	const keys = 60
+	for _, newer := range []bool{true, false} {
+		for seed := range uint64(3) {
+			t.Run(fmt.Sprintf("to newer %v, seed %d", newer, seed), func(t *testing.T) {
+				r := newRing(seed, plan{bits: 32, successors: 5, replicas: 1 + int(seed), virtual: 2, keys: keys})
+				t.Cleanup(r.w.Close)
+				r.pinned = func(n int) bool { return newer == (n <= 5) }
+				for range 5 {
+					r.add()
+				}
+				r.settle(t)
+				o := newOracle(r)
+				r.on(t, r.hosts[0], func(ctx context.Context, k *keeper.Keeper) {
+					for n := range keys {
+						o.write(ctx, k, n, false)
+					}
+				})
+				stop := false
+				for c := range 4 {
+					var client func(n int)
+					client = func(n int) {
+						if stop {
+							return
+						}
+						h := r.hosts[(c+n)%len(r.hosts)]
+						if k := h.keeper(n); k != nil && !h.leaving {
+							_ = h.layer.Go(context.Background(), func(ctx context.Context) { // a host that is no more does nothing
+								if n%3 == 0 {
+									o.write(ctx, k, (n*7+c)%keys, n%9 == 0)
+								} else {
+									o.read(ctx, k, (n*11+c)%keys)
+								}
+							})
+						}
+						r.w.At(20*time.Millisecond, func() { client(n + 1) })
+					}
+					client(0)
+				}
+				for n := range 5 {
+					old := r.hosts[0]
+					r.leaveAll(t, old)
+					r.addAt(old.addr, 0) // at the same address, as a restart is
+					r.settle(t)
+					if len(r.hosts) != 5 || r.started != 6+n {
+						t.Fatalf("%d hosts, %d started", len(r.hosts), r.started)
+					}
+					r.w.Run(5 * time.Second)
+				}
+				stop = true
+				r.w.Run(time.Minute)
+				r.on(t, r.hosts[0], func(ctx context.Context, k *keeper.Keeper) { o.final(ctx, k) })
+				o.copies()
+				if len(o.wrong) > 0 || o.gets < 500 {
+					t.Errorf("%d gets, %d puts, %d missed: %q", o.gets, o.puts, o.missed, o.wrong)
+				}
+			})
+		}
+	}
+}
+
+// TestOtherVersions: a host answers hosts of the version before its own and of the one after, and refuses others in one
+// line that names both versions; it takes no answer of theirs either.
+func TestOtherVersions(t *testing.T) {
+	r := settledRing(t, plan{hosts: 1, replicas: 1})
+	h := r.hosts[0]
+	cfg := h.Config()
+	for version := uint32(0); version <= member.Version+3; version++ {
+		_, err := h.Ping(t.Context(), &nodepb.PingRequest{Call: &nodepb.Call{
+			Version: version, Ring: cfg.Ring, Bits: uint32(cfg.Bits), Successors: uint32(cfg.Successors), Replicas: uint32(cfg.Replicas),
+		}})
+		meant := max(version, 1) // version 1 did not say
+		if apart := max(meant, member.Version) - min(meant, member.Version); apart <= 1 {
+			if err != nil {
+				t.Errorf("version %d: %v", version, err)
+			}
+			continue
+		}
+		text := status.Convert(err).Message()
+		if status.Code(err) != codes.FailedPrecondition || !strings.Contains(text, fmt.Sprintf("version %d", meant)) ||
+			!strings.Contains(text, fmt.Sprintf("this host %d", member.Version)) || strings.Contains(text, "\n") {
+			t.Errorf("version %d: %v", version, err)
+		}
+		peer := h.Any().Self()
+		peer.Addr = "other:7000"
+		if err := h.Any().Heard(peer, &nodepb.Reply{Status: nodepb.Reply_STATUS_OK, Version: version}); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("version %d", meant)) {
+			t.Errorf("an answer of version %d: %v", version, err)
+		}
+	}
+}
