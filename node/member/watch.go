@@ -185,10 +185,12 @@ func (h *Host) askClocks(ctx context.Context) {
 	}
 }
 
-// call makes the header of a request that no member sends, to any member of a host.
+// call makes the header of a request that no member sends, to any member of a host. It names this host's address, which a
+// peer may want proof of, and no member.
 func (h *Host) call() *nodepb.Call {
 	c := &h.cfg
 	return &nodepb.Call{
+		From:  &nodepb.Peer{Address: h.address},
 		Clock: h.clock.Now(), ClockMillis: h.env.Wall().UnixMilli(), Version: Version,
 		Ring: c.Ring, Bits: uint32(c.Bits), Successors: uint32(c.Successors), Replicas: uint32(c.Replicas),
 	}
