@@ -61,6 +61,9 @@ func (l recordLogger) Emit(_ context.Context, rec log.Record) {
 	})
 	fmt.Fprintln(r.digest, text)
 	r.counts[rec.EventName()]++
+	if rec.EventName() == string(chordevent.KindHostState) {
+		return // of no member, and numbered by itself
+	}
 	if r.tail = append(r.tail, text); len(r.tail) > 2000 {
 		r.tail = r.tail[1000:]
 	}
