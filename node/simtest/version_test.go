@@ -170,6 +170,7 @@ func TestRollingRestart(t *testing.T) {
 				for n := range 5 {
 					old := r.hosts[0]
 					r.leaveAll(t, old)
+					r.w.Run(time.Second) // its process ends
 					r.addAt(old.addr, 0) // at the same address, as a restart is
 					r.settle(t)
 					if len(r.hosts) != 5 || r.started != 6+n {
