@@ -537,7 +537,7 @@ func TestRunVirtual(t *testing.T) {
 func TestRunInterrupted(t *testing.T) {
 	dir := t.TempDir()
 	file, report := filepath.Join(dir, "long.yaml"), filepath.Join(dir, "out.json")
-	if err := os.WriteFile(file, []byte("name: long\nring: {members: 8}\nduration: 24h\nexpect: {lost_keys: 0}\n"), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte("name: long\nring: {members: 8}\nworkload: {rate: 20/s}\nduration: 24h\nexpect: {lost_keys: 0}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	ctx, interrupt := context.WithCancel(t.Context())

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -105,7 +106,7 @@ func forwardTo(t *testing.T, store *storeAt, view *live.Live, cfg Config) *Serve
 		t.Fatal(err)
 	}
 	gate := newGate(cfg)
-	s := &Server{gate: gate, pipeline: &pipeline{sink: view, gate: gate, traces: traces, metrics: metrics}}
+	s := &Server{gate: gate, pipeline: &pipeline{sink: view, gate: gate, broken: newRejections(slog.New(slog.DiscardHandler)), traces: traces, metrics: metrics}}
 	far := &host{log: cfg.Logger, extensions: map[component.ID]component.Component{storeID: store}}
 	for _, part := range []component.Component{traces, metrics} {
 		if err := s.run(t.Context(), part, far); err != nil {
