@@ -4,7 +4,7 @@
 // on purpose. Nothing in the tree is edited: each mutant is a file that `go test -overlay` puts in another's place.
 //
 //	cd test && go run ./mutants                        # 100 drawn and all named mutants of the key-value ring
-//	cd test && go run ./mutants -n 20 -seed 7 -quick   # the packages' own tests alone
+//	cd test && go run ./mutants -n 20 -seed 7 -stages 1  # the packages' own tests alone
 //	cd test && go run ./mutants -only 'named/late' -v  # those whose name matches, with their tests' output
 //	cd test && go run ./mutants -list                  # what would run
 //

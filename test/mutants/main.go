@@ -29,7 +29,7 @@ func run() error {
 		seed    = flag.Uint64("seed", 1, "of the draw")
 		workers = flag.Int("workers", 1, "mutants at a time")
 		only    = flag.String("only", "", "run those alone whose name matches this regular expression")
-		quick   = flag.Bool("quick", false, "run the packages' own tests alone")
+		most    = flag.Int("stages", 0, "run so many of a package's test runs alone, the cheapest first; 0: all")
 		list    = flag.Bool("list", false, "print the mutants and run nothing")
 		verbose = flag.Bool("v", false, "print the tests' output")
 		limit   = flag.Duration("limit", 0, "begin no other mutant after so long")
@@ -63,9 +63,15 @@ func run() error {
 		}
 		return nil
 	}
-	r := &runner{root: absolute, verbose: *verbose, limits: map[string]time.Duration{}, stages: func(dir string) []stage { return s.stages(dir, *quick) }}
+	r := &runner{root: absolute, verbose: *verbose, limits: map[string]time.Duration{}, stages: func(dir string) []stage {
+		all := s.stages(dir)
+		if *most > 0 {
+			all = all[:min(*most, len(all))]
+		}
+		return all
+	}}
 	fmt.Println("running the tests without a mutant")
-	if err := r.measure(ctx, s.dirs); err != nil {
+	if err := r.measure(ctx, directories(chosen, drawn)); err != nil {
 		return err
 	}
 	outcomes, err := r.all(ctx, chosen, drawn, *count, *workers, *limit)
@@ -147,6 +153,18 @@ func (s suite) choose(root string, seed uint64) (chosen, drawn []mutant, total i
 		all = append(all, found...)
 	}
 	return chosen, draw(all, func(m mutant) string { return filepath.Dir(m.file) }, seed), len(all), nil
+}
+
+// directories lists those of mutants, in order.
+func directories(lists ...[]mutant) []string {
+	var all []string
+	for _, m := range slices.Concat(lists...) {
+		if dir := filepath.Dir(m.file); !slices.Contains(all, dir) {
+			all = append(all, dir)
+		}
+	}
+	slices.Sort(all)
+	return all
 }
 
 func names() []string {
