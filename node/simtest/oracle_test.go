@@ -63,7 +63,7 @@ type history struct {
 	pending []string        // values of writes of unknown outcome: they may appear
 	refused map[string]bool // values that must not
 	lost    bool            // more hosts crashed than it had copies: anything written before may be there, or nothing
-	ever    []string
+	ever    []write         // what was acknowledged and is no longer in last
 }
 
 type write struct {
@@ -151,7 +151,6 @@ func (o *oracle) write(ctx context.Context, k *keeper.Keeper, n int, deleted boo
 		}
 		return err
 	}
-	h.ever = append(h.ever, value)
 	if o.r.calm(begin) && !lost && !h.lost && result.Version <= floor.version {
 		o.broken(promiseReads, "write of key %d acknowledged with version %d, though version %d was there before", n, result.Version, floor.version)
 	}
@@ -163,13 +162,14 @@ func (o *oracle) write(ctx context.Context, k *keeper.Keeper, n int, deleted boo
 // raise takes note of a version that must be there from now on.
 func (h *history) raise(w write) {
 	if w.version > h.last.version {
-		h.last, h.lost = w, false
+		h.last, w, h.lost = w, h.last, false
 	}
+	h.ever = append(h.ever, w)
 }
 
 // lose takes note that nothing of the key needs to be there.
 func (h *history) lose() {
-	h.ever = append(h.ever, h.last.value)
+	h.ever = append(h.ever, h.last)
 	h.last, h.lost = write{}, true
 }
 
@@ -223,7 +223,8 @@ func (o *oracle) outlived(h *history, begin time.Time) {
 func short(value string) string { return strings.TrimRight(value, ".") }
 
 func (h history) mayBe(value string) bool {
-	return slices.Contains(h.pending, value) || h.lost && (value == "" || slices.Contains(h.ever, value))
+	return slices.Contains(h.pending, value) || h.lost && value == "" ||
+		slices.ContainsFunc(h.ever, func(w write) bool { return w.value == value && (h.lost || w.version > h.last.version) })
 }
 
 // lookup finds the owner of a key, which must have owned it at some instant meanwhile.
