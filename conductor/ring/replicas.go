@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Owners say on how many hosts their keys are, and how many hosts they know. Whether that is too few is judged here, by
+// Owners report on how many hosts their keys are, and how many hosts they know. Whether that is too few is judged here, by
 // the hosts that the view shows: a member that has lost sight of one finds nothing wrong itself.
 
 // replicaGrace is for how long keys may be on too few hosts: what it takes to find another host and to copy a range of
@@ -40,9 +40,9 @@ func (r *Ring) reneed() {
 	}
 }
 
-// rejudge compares what an owner says of its replicas with what the ring's hosts allow. A member that knows too few hosts
-// falls short even without keys: its next ones will be on too few. One that does not say (see chordevent.Load) is not
-// judged.
+// rejudge compares what an owner reports of its replicas with what the ring's hosts allow. A member that knows too few
+// hosts falls short even without keys: its next ones will be on too few. One that does not report it (see
+// chordevent.Load) is not judged.
 func (r *Ring) rejudge(x *record) {
 	l := &x.load.val
 	short := x.owns && x.status == Active && l.KnownHosts > 0 &&
@@ -58,7 +58,7 @@ func (r *Ring) rejudge(x *record) {
 	}
 }
 
-// shortfall says what is wrong with x's replicas.
+// shortfall is one sentence on what is wrong with x's replicas.
 func (r *Ring) shortfall(x *record) string {
 	l := &x.load.val
 	if l.KnownHosts < int64(r.needed) {

@@ -10,7 +10,7 @@ import "slices"
 // The list of a member follows from its head's: the head, then what the head's list names. So it is copied with the
 // pointers, at no call of its own, and never cached for longer than one stabilize round. As with successor lists, an
 // entry that is out of circle order ends the list: the circle has closed. This is also what ends a dead entry's life: the
-// member right before it drops it, since seen from there it lies behind its successor, and nobody can name it again.
+// member right before it drops it, since seen from there it lies before its own head, and no list further back names it again.
 
 // Hosts makes the host list of a member, of at most so many entries, from peers beyond it in circle order: its head, the
 // head's successor list, and HostsPast of the head's host list. It appends to dst.

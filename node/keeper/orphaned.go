@@ -10,8 +10,8 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// maxAround bounds the calls of one way around the circle. It is enough for some 8,000 members; should there be more, whom
-// it reached decides.
+// maxAround bounds the calls of one way around the circle. It is enough for some 8,000 members; should there be more, the
+// members reached decide.
 const maxAround = 1024
 
 // claimOrphaned is the way out when all owners are gone at once, as joiners may be all that is left of a ring. A member
@@ -60,7 +60,7 @@ func (k *Keeper) anyOwner(ctx context.Context) (bool, error) {
 	for calls := 0; calls < maxAround; {
 		list = slices.DeleteFunc(list, func(p chord.Peer) bool { return !chord.Between(at, p.ID, k.self.ID) })
 		var next []chord.Peer
-		// The furthest first: who answers leads on from there. Of the others one member of each host is enough.
+		// The furthest first: the first one that answers leads on. Of the others one member of each host is enough.
 		slices.SortFunc(list, func(a, b chord.Peer) int { return k.space.Distance(at, b.ID).Compare(k.space.Distance(at, a.ID)) })
 		here := at
 		for _, p := range list {
@@ -83,7 +83,7 @@ func (k *Keeper) anyOwner(ctx context.Context) (bool, error) {
 			}
 		}
 		if here == at {
-			break // around, or nobody further on lives
+			break // around, or no member further on lives
 		}
 		at, list = here, next
 	}

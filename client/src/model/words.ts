@@ -31,7 +31,7 @@ export const ringWord: Record<number, string> = {
   [RingState_Status.UNCERTAIN]: "Uncertain",
 };
 
-/** The conditions of the invariant, and of who owns which keys, as people would put them. */
+/** The conditions of the invariant, of who owns which keys, and of their replicas, as people would put them. */
 export const conditionWords: Record<string, string> = {
   LiveSuccessor: "A member has no live successor",
   EnoughPrincipals: "Too many members are skipped by others' lists",
@@ -41,6 +41,7 @@ export const conditionWords: Record<string, string> = {
   NoDuplicates: "A successor list names a member twice",
   OwnershipGap: "Keys without an owner",
   OwnershipOverlap: "Keys with more than one owner",
+  UnderReplicated: "Keys on fewer hosts than they should be",
 };
 
 const number = new Intl.NumberFormat("en");
