@@ -185,9 +185,12 @@ func (k *Keeper) lookBelow(ctx context.Context, own *ownership) (done bool, err 
 		case !errors.Is(err, errDead):
 			return false, err
 		default:
-			if err := k.probeHost(ctx, below.owner, own.from); err != nil {
-				return false, err
-			}
+			below.alive = false
+		}
+	}
+	if known && !below.alive {
+		if err := k.probeHost(ctx, below.owner, own.from); err != nil {
+			return false, err
 		}
 	}
 	// The member before this one on the ring may know better by now, or be the one. If nothing is known of what is below,

@@ -53,7 +53,7 @@ type lapsed struct {
 	until time.Time
 }
 
-const maxLapsed = 64 // of each kind; beyond it the oldest is forgotten, and found out again when it matters
+const maxLapsed = 256 // of each kind, four large hosts; beyond it the oldest is forgotten, and found out again when it matters
 
 func lapse(list []lapsed, p chord.Peer, until time.Time) []lapsed {
 	list = slices.DeleteFunc(list, func(l lapsed) bool { return l.peer == p })

@@ -33,6 +33,7 @@ func (m *Member) stabilize() {
 func (m *Member) stabilizeRound(r *round) error {
 	var candidate chord.Peer
 	var follow bool
+	var crashed crashedHosts
 	for {
 		s := m.State()
 		head := s.Head()
@@ -44,7 +45,10 @@ func (m *Member) stabilizeRound(r *round) error {
 			break
 		}
 		r.peer = m.host.space.Format(head.ID)
-		n, err := m.neighbors(r.ctx, head)
+		n, err := chord.Neighbors{}, error(errDead)
+		if !crashed.took(head) {
+			n, err = m.neighbors(r.ctx, head)
+		}
 		if err == nil {
 			m.apply(r.changed, func(s chord.State) chord.State {
 				if s.Head() == head { // else it has departed since
@@ -65,6 +69,9 @@ func (m *Member) stabilizeRound(r *round) error {
 			}
 			return chord.HeadDead(m.host.space, s)
 		})
+		if err := crashed.check(m, r, head.Addr); err != nil {
+			return err
+		}
 	}
 	var err error
 	if follow {
