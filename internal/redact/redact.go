@@ -125,7 +125,7 @@ type writer struct {
 }
 
 func (w *writer) Write(p []byte) (int, error) {
-	if _, err := io.WriteString(w.to, w.redactor.Text(string(p))); err != nil {
+	if _, err := w.to.Write([]byte(w.redactor.Text(string(p)))); err != nil {
 		return 0, err
 	}
 	return len(p), nil
