@@ -68,7 +68,7 @@ func (rep *Report) charts() (map[string]template.HTML, error) {
 		"latency": over("latency, ms", line("p50", func(p Point) float64 { return p.P50MS }),
 			other(line("p99", func(p Point) float64 { return p.P99MS }))),
 		"rate": over("operations per second", line("answered", func(p Point) float64 { return p.Rate }),
-			other(line("failed", func(p Point) float64 { return float64(p.Failures) }))),
+			other(line("failed or refused", func(p Point) float64 { return float64(p.Failures + p.Refused) }))),
 		"hops":  {x: "hops, the owner not counted", y: "share of operations, %", bars: rep.hopShares(), bound: rep.Summary.HalfLog},
 		"loads": rep.loadChart(),
 	}

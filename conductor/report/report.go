@@ -58,10 +58,12 @@ type Summary struct {
 	MembersStart  int     `json:"members_first"` // when the ring was first ideal
 	MembersEnd    int     `json:"members_end"`
 	Operations    uint64  `json:"operations"`
-	Failed        uint64  `json:"failed"`
+	Failed        uint64  `json:"failed"`  // of a put, the outcome is unknown
+	Refused       uint64  `json:"refused"` // puts that have not happened
 	Retried       uint64  `json:"retried"`
 	StaleReads    uint64  `json:"stale_reads"`
 	CorruptReads  uint64  `json:"corrupt_reads"`
+	RefusedShown  int     `json:"refused_writes_shown"` // refused writes that a read has shown all the same
 	KeysWritten   int     `json:"keys_written"`
 	LostKeys      int     `json:"lost_keys"`
 	LostSilent    int     `json:"lost_keys_unanswered"`      // of these, not read because nobody answered: they may be there
@@ -88,6 +90,7 @@ type Phase struct {
 	Puts      uint64   `json:"puts"`
 	Lookups   uint64   `json:"lookups"`
 	Failed    uint64   `json:"failed"`
+	Refused   uint64   `json:"refused"`
 	Stale     uint64   `json:"stale_reads"`
 	Timeouts  uint64   `json:"timeouts"`
 	MeanHops  float64  `json:"mean_hops"`
@@ -113,6 +116,7 @@ type Point struct {
 	Violations int     `json:"violations"`
 	Rate       float64 `json:"operations_per_second"`
 	Failures   uint64  `json:"operations_failed"`
+	Refused    uint64  `json:"puts_refused"`
 	P50MS      float64 `json:"p50_ms"`
 	P99MS      float64 `json:"p99_ms"`
 	Lost       int     `json:"lost_keys"`
@@ -229,7 +233,7 @@ func (rep *Report) courses(r *sim.Result) {
 		out := Phase{
 			Name: p.Name, FromS: secs(p.From), ToS: secs(p.To),
 			Gets: p.Counts.Latency[load.Get].Count(), Puts: p.Counts.Latency[load.Put].Count(), Lookups: p.Counts.Latency[load.Lookup].Count(),
-			Failed: p.Counts.Failed, Stale: p.Counts.Stale, Timeouts: p.Counts.Timeouts, MeanHops: p.Counts.Hops.Mean(),
+			Failed: p.Counts.Failed, Refused: p.Counts.Refused, Stale: p.Counts.Stale, Timeouts: p.Counts.Timeouts, MeanHops: p.Counts.Hops.Mean(),
 			P50MS: usec(all.Quantile(0.5)), P99MS: usec(all.Quantile(0.99)), MaxMS: usec(all.Max()),
 		}
 		if p.Measured && p.Repaired >= 0 {
@@ -244,7 +248,7 @@ func (rep *Report) courses(r *sim.Result) {
 	for _, p := range r.Timeline {
 		rep.Timeline = append(rep.Timeline, Point{
 			AtS: secs(p.At), Active: p.Members.Active, Joining: p.Members.Joining, Failed: p.Members.Failed, Uncertain: p.Members.Uncertain,
-			Status: p.Status.String(), RingError: p.RingError, Violations: p.Violations, Rate: p.Rate, Failures: p.Failed,
+			Status: p.Status.String(), RingError: p.RingError, Violations: p.Violations, Rate: p.Rate, Failures: p.Failed, Refused: p.Refused,
 			P50MS: msec(p.P50), P99MS: msec(p.P99), Lost: p.Lost, Staleness: p.StalenessMS,
 		})
 	}
@@ -317,7 +321,8 @@ func summary(r *sim.Result) Summary {
 	total := r.Total()
 	all := total.All()
 	s := Summary{
-		Operations: total.Done(), Failed: total.Failed, Retried: total.Retried, StaleReads: total.Stale, CorruptReads: total.Corrupt,
+		Operations: total.Done(), Failed: total.Failed, Refused: total.Refused, Retried: total.Retried,
+		StaleReads: total.Stale, CorruptReads: total.Corrupt, RefusedShown: r.Keys.Refused,
 		KeysWritten: r.Keys.Written, LostKeys: r.Keys.Lost, LostSilent: r.Keys.Unanswered, LostWeak: r.Keys.Weak,
 		WrongLookups: r.Lookups.Wrong, JudgedLookups: r.Lookups.Judged, MeanHops: total.Hops.Mean(),
 		P50MS: usec(all.Quantile(0.5)), P99MS: usec(all.Quantile(0.99)), P999MS: usec(all.Quantile(0.999)), MaxMS: usec(all.Max()),

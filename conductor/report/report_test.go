@@ -29,7 +29,7 @@ func aResult(t *testing.T) *sim.Result {
 		counts.Hops.Add(hops)
 		counts.Latency[load.Get].Add(1000 * (hops + 1))
 	}
-	counts.Stale = 1
+	counts.Stale, counts.Failed, counts.Refused = 1, 6, 8
 	return &sim.Result{
 		Scenario: s, Virtual: true, Finished: true, Started: start, Elapsed: 4 * time.Second, Bits: 16,
 		Timeline: []sim.Point{
@@ -51,7 +51,7 @@ func aResult(t *testing.T) *sim.Result {
 			},
 		}}},
 		Operations: []sim.OperationTime{{Operation: "chord.put", Count: 2, Total: 8 * time.Millisecond}, {Member: "0001", Count: 2, Total: 8 * time.Millisecond}},
-		Keys:       load.Verdict{Written: 40, Lost: 5, Unanswered: 3, Weak: 1},
+		Keys:       load.Verdict{Written: 40, Lost: 5, Unanswered: 3, Weak: 1, Refused: 2},
 		Lookups:    sim.LookupVerdict{Judged: 4},
 		Telemetry:  sim.Telemetry{Applied: 9, LookupsSampled: -1, StalenessP99: 80 * time.Millisecond},
 		Checks: []sim.Check{
@@ -72,7 +72,7 @@ func TestJSON(t *testing.T) {
 	}
 	for _, want := range []string{
 		`"verdict": "failed"`, `"metric": "mean_hops"`, `"half_log2_members": 0.792`, `"repaired_after_s": 2`, `"planned": 2`, `"short": true`, `"not_repaired": true`,
-		`"expected_keys": 30`, `"since_s": 1`, `"finger 3 → 0009 (1 in vain)"`, `"unmarked_wrong_fields": null`, `"never": true`, `"phases_not_repaired": 1`, `"stale_reads": 1`, `"mean_hops": 1.5`,
+		`"expected_keys": 30`, `"since_s": 1`, `"finger 3 → 0009 (1 in vain)"`, `"unmarked_wrong_fields": null`, `"never": true`, `"phases_not_repaired": 1`, `"stale_reads": 1`, `"failed": 6`, `"refused": 8`, `"refused_writes_shown": 2`, `"mean_hops": 1.5`,
 	} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("%s is not in the report:\n%s", want, text)
@@ -116,6 +116,7 @@ func TestHTML(t *testing.T) {
 	text := string(page)
 	for _, want := range []string{
 		"&lt;small&gt;", `<a href="http://jaeger:16686/trace/ab12">`, "not before the end", "OneOrderedRing", "not held", "5.0 MiB", "not measured", "something", "1 of 2</td>",
+		`<dt>Puts refused</dt><dd>8</dd>`, `read all the same</dt><dd>2</dd>`, `<td class="n">6</td><td class="n">8</td><td class="n">1</td>`,
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not on the page", want)

@@ -134,8 +134,9 @@ func (r *Result) measure(m scenario.Metric, v *ring.View) (float64, bool) {
 	case scenario.StaleReads:
 		return float64(total.Stale), total.Latency[load.Get].Count() > 0
 	case scenario.FailedPer10k:
-		all := done + total.Failed
-		return 1e4 * float64(total.Failed) / float64(max(all, 1)), all > 0
+		failed := total.Failed + total.Refused
+		all := done + failed
+		return 1e4 * float64(failed) / float64(max(all, 1)), all > 0
 	case scenario.P99Lookup:
 		return float64(total.All().Quantile(0.99)) / 1e6, done > 0
 	case scenario.MeanHops:

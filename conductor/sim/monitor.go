@@ -83,7 +83,7 @@ func (s *simulation) point(ctx context.Context, now time.Time, v *ring.View) {
 	latency := second.All()
 	p := Point{
 		At: now.Sub(s.began), Members: v.Counts, Status: v.Status, RingError: v.Error, Violations: open(v),
-		Rate: float64(second.Done()) / pointEvery.Seconds(), Failed: second.Failed,
+		Rate: float64(second.Done()) / pointEvery.Seconds(), Failed: second.Failed, Refused: second.Refused,
 		P50:  time.Duration(latency.Quantile(0.5)) * time.Microsecond,
 		P99:  time.Duration(latency.Quantile(0.99)) * time.Microsecond,
 		Lost: s.driver.Verdict().Lost,

@@ -43,6 +43,7 @@ type Point struct {
 	Violations  int
 	Rate        float64 // operations answered per second
 	Failed      uint64
+	Refused     uint64 // puts
 	P50, P99    time.Duration
 	Lost        int
 	StalenessMS float64 // p99, event timestamp to applied

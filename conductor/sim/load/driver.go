@@ -47,6 +47,8 @@ const (
 	maxInFlight = 2048 // operations at a time; at the bound the next one waits, and its latency with it
 	tries       = 3    // hosts that one operation is given to
 	retryPause  = 50 * time.Millisecond
+
+	maxFirstWrite = 1 << 39 // bounds the length of a value's mark (see markMax)
 )
 
 // A Driver issues operations until it is stopped. Its methods may be called at any time, from any goroutine.
@@ -64,7 +66,7 @@ type Driver struct {
 	mu       sync.Mutex
 	inFlight int
 
-	writes atomic.Uint64 // numbers the writes
+	writes atomic.Uint64 // numbers the writes, from the time of New on: so what other runs have written is not taken for ours
 }
 
 // New returns a Driver that does nothing until Run is called.
@@ -74,6 +76,7 @@ func New(cfg Config) *Driver {
 		wake: cfg.World.NewSignal(), freed: cfg.World.NewSignal(),
 	}
 	d.load.Store(&cfg.Workload)
+	d.writes.Store(uint64(cfg.World.Now().UnixMicro()) % maxFirstWrite)
 	return d
 }
 
@@ -217,6 +220,7 @@ func (d *Driver) run(ctx context.Context, o operation, intended time.Time, phase
 		verdict func(*Counts)
 		try     int
 		began   time.Time
+		maybe   bool // a try of the put may have been carried out
 	)
 	for try = range tries {
 		if try > 0 && d.world.Sleep(retryPause) != nil {
@@ -229,6 +233,7 @@ func (d *Driver) run(ctx context.Context, o operation, intended time.Time, phase
 		}
 		began = d.world.Now()
 		found, verdict, err = d.call(ctx, store, o, promised)
+		maybe = maybe || err != nil && !refused(err)
 		if err == nil || !again(err) {
 			break
 		}
@@ -239,7 +244,11 @@ func (d *Driver) run(ctx context.Context, o operation, intended time.Time, phase
 		if try > 0 {
 			c.Retried++
 		}
-		if err != nil {
+		switch {
+		case err != nil && o.op == Put && !maybe && refused(err):
+			c.Refused++
+			return
+		case err != nil:
 			c.Failed++
 			return
 		}
@@ -278,8 +287,11 @@ func (d *Driver) call(ctx context.Context, s Store, o operation, promised uint64
 		answer, err := s.Lookup(ctx, &nodepb.LookupRequest{Key: name})
 		return answer.GetLookup(), nil, err
 	case Put:
-		value := makeValue(o.data, o.key, d.writes.Add(1), o.size)
+		write := d.writes.Add(1)
+		value := makeValue(o.data, o.key, write, o.size)
+		d.oracle.begin(write)
 		answer, err := s.Put(ctx, &nodepb.PutRequest{Key: name, Value: value})
+		d.oracle.end(write, refused(err))
 		if err == nil {
 			d.oracle.acknowledged(o.key, answer.GetVersion(), answer.GetCopies())
 		}
@@ -293,8 +305,10 @@ func (d *Driver) call(ctx context.Context, s Store, o operation, promised uint64
 	stale := d.oracle.read(o.key, promised, answer.GetVersion())
 	corrupt := false
 	if !missing {
-		key, _, ok := readValue(answer.GetValue())
-		corrupt = !ok || key != o.key
+		key, write, ok := readValue(answer.GetValue())
+		if corrupt = !ok || key != o.key; !corrupt {
+			d.oracle.shown(write)
+		}
 	}
 	return answer.GetLookup(), func(c *Counts) {
 		if stale {

@@ -362,8 +362,8 @@ func TestFailuresAndRetries(t *testing.T) {
 			m := &memory{fail: test.err}
 			d := drive(t, m, scenario.Workload{Rate: 10}, 10*time.Second, nil)
 			c := d.Phases()[0]
-			if c.Failed < 99 || c.Done() != 0 || len(m.log) != int(c.Failed)*test.calls {
-				t.Errorf("%v: %d failed, %d done, %d calls", test.err, c.Failed, c.Done(), len(m.log))
+			if n := c.Failed + c.Refused; n < 99 || c.Done() != 0 || len(m.log) != int(n)*test.calls {
+				t.Errorf("%v: %d failed, %d refused, %d done, %d calls", test.err, c.Failed, c.Refused, c.Done(), len(m.log))
 			}
 		}
 	})

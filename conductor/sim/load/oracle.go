@@ -3,10 +3,11 @@ package load
 import "sync"
 
 // An Oracle remembers what the ring has promised: of each key the greatest version that was acknowledged. It judges
-// reads by it. A read may also show a later write that nobody acknowledged; that is no error. Linearizability is not
-// promised, so no more than this is judged.
+// reads by it. A read may also show a later write whose outcome is unknown; that is no error. To show a write that was refused
+// is one. Linearizability is not promised, so no more than this is judged.
 //
-// Its memory is one entry per key of the workload, whose number is bounded by scenario.MaxKeys.
+// Its memory is one entry per key of the workload, whose number is bounded by scenario.MaxKeys, and what it remembers of
+// refused writes (see refusals).
 type Oracle struct {
 	mu       sync.Mutex
 	replicas int32 // how many copies make a full promise
@@ -14,6 +15,7 @@ type Oracle struct {
 	written  int // keys with a promise
 	missing  int // keys whose latest read did not show the promise
 	silent   int // of these: it had no answer
+	refusals refusals
 }
 
 type promise struct {
@@ -25,7 +27,7 @@ type promise struct {
 
 // newOracle makes an oracle for n keys, of which a full promise names so many replicas.
 func newOracle(n, replicas int) *Oracle {
-	return &Oracle{replicas: int32(replicas), keys: make([]promise, n)}
+	return &Oracle{replicas: int32(replicas), keys: make([]promise, n), refusals: newRefusals()}
 }
 
 // acknowledged takes note of a put's answer.
@@ -63,6 +65,27 @@ func (o *Oracle) read(key int, promised, version uint64) (stale bool) {
 	return version < promised
 }
 
+// begin notes a write, by its number, before its request is sent.
+func (o *Oracle) begin(write uint64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.refusals.begin(write)
+}
+
+// end notes that a write has been answered, or never will be.
+func (o *Oracle) end(write uint64, refused bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.refusals.end(write, refused)
+}
+
+// shown judges the write that a read has shown.
+func (o *Oracle) shown(write uint64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.refusals.shown(write)
+}
+
 // unanswered takes note that a promised key could not be read: for all that a client can tell, it is not there.
 func (o *Oracle) unanswered(key int) {
 	o.mu.Lock()
@@ -91,13 +114,14 @@ type Verdict struct {
 	Lost       int `json:"lost"`       // of these: the latest read did not show it
 	Unanswered int `json:"unanswered"` // of the lost: that read had no answer, so the write may be there
 	Weak       int `json:"weak"`       // of the lost: acknowledged with fewer copies than the ring's replicas, as the answer said
+	Refused    int `json:"refused"`    // writes that were refused, and that a read has shown all the same
 }
 
 // Verdict counts the keys as they stand: while the load runs, by their latest read; after a sweep, all of them.
 func (o *Oracle) Verdict() Verdict {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	v := Verdict{Written: o.written, Lost: o.missing, Unanswered: o.silent}
+	v := Verdict{Written: o.written, Lost: o.missing, Unanswered: o.silent, Refused: o.refusals.found}
 	if o.missing == 0 {
 		return v
 	}

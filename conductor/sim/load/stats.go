@@ -25,7 +25,8 @@ type Counts struct {
 	Latency  [ops]Histogram
 	Hops     Histogram // the owner not counted
 	Timeouts uint64    // candidates that did not answer, in all operations
-	Failed   uint64    // operations that ended without an answer
+	Failed   uint64    // operations that ended without an answer; of a put, the outcome is unknown
+	Refused  uint64    // puts that were refused: they have not happened
 	Stale    uint64    // reads that missed a write acknowledged before they started
 	Corrupt  uint64    // reads whose value was not what was written under that key
 	Retried  uint64    // operations that needed another host
@@ -56,6 +57,7 @@ func (c *Counts) Merge(o *Counts) {
 	c.Hops.Merge(&o.Hops)
 	c.Timeouts += o.Timeouts
 	c.Failed += o.Failed
+	c.Refused += o.Refused
 	c.Stale += o.Stale
 	c.Corrupt += o.Corrupt
 	c.Retried += o.Retried

@@ -14,7 +14,7 @@ const (
 	FinalRingError      Metric = "final_ring_error"       // ring error at the end
 	WrongLookups        Metric = "wrong_lookups"          // lookups whose answer was at no instant responsible for the key
 	StaleReads          Metric = "stale_reads"            // reads that missed a write acknowledged before they started
-	FailedPer10k        Metric = "failed_lookups_per_10k" // operations that ended without an answer, per 10,000
+	FailedPer10k        Metric = "failed_lookups_per_10k" // operations that ended without an answer or were refused, per 10,000
 	P99Lookup           Metric = "p99_lookup"             // 99th percentile of an operation's latency from its intended start
 	MeanHops            Metric = "mean_hops"              // mean number of hops, the owner not counted
 	RepairedWithin      Metric = "repaired_within"        // longest time from a phase's end to the next ideal ring

@@ -1,0 +1,64 @@
+package load
+
+import (
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// refused reports whether an error says that a write has not happened: no replica has it, and none will. What any other
+// error says of a write is that its outcome is unknown, so reads may show it.
+func refused(err error) bool {
+	switch status.Code(err) {
+	case codes.InvalidArgument, codes.ResourceExhausted, codes.FailedPrecondition, codes.AlreadyExists:
+		return true
+	}
+	return false
+}
+
+// maxRefusals bounds the refused writes that are remembered. At the bound the oldest is forgotten: if a read shows it
+// later, that is not noticed.
+const maxRefusals = 1 << 16
+
+// refusals finds refused writes that reads show, before or after the refusal. Every try of a put is a write of its own.
+type refusals struct {
+	running map[uint64]bool // writes under way, at most maxInFlight; true: a read has shown it
+	refused map[uint64]bool // at most maxRefusals; true: a read has shown it
+	order   []uint64        // the refused ones, as a ring: the oldest at next once it is full
+	next    int
+	found   int // refused writes that a read has shown
+}
+
+func newRefusals() refusals {
+	return refusals{running: make(map[uint64]bool), refused: make(map[uint64]bool)}
+}
+
+func (r *refusals) begin(write uint64) { r.running[write] = false }
+
+func (r *refusals) end(write uint64, refused bool) {
+	shown := r.running[write]
+	delete(r.running, write)
+	if !refused {
+		return
+	}
+	if len(r.order) < maxRefusals {
+		r.order = append(r.order, write)
+	} else {
+		delete(r.refused, r.order[r.next])
+		r.order[r.next] = write
+		r.next = (r.next + 1) % maxRefusals
+	}
+	r.refused[write] = shown
+	if shown {
+		r.found++
+	}
+}
+
+func (r *refusals) shown(write uint64) {
+	if _, ok := r.running[write]; ok {
+		r.running[write] = true
+	}
+	if before, ok := r.refused[write]; ok && !before {
+		r.refused[write] = true
+		r.found++
+	}
+}
