@@ -92,9 +92,12 @@ func (h *History) lostHead() *Damage {
 // breaks notes that a chapter cannot be read to its end.
 func (h *History) breaks(c *chapter, why error) {
 	h.mu.Lock()
-	defer h.mu.Unlock()
-	if c.broken == nil {
+	known := c.broken != nil
+	if !known {
 		c.broken = why
+	}
+	h.mu.Unlock()
+	if !known {
 		h.opt.Logf("history: %s; what was recorded there cannot be shown. Nothing is deleted; look with: conductor history check", why)
 	}
 }

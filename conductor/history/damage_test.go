@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -166,6 +167,24 @@ func (rec *record) mutate(t tester, dir string, rnd *rand.Rand) (what string, cu
 	return fmt.Sprintf("%s %s at %d, %d bytes", what, name, at, n), cutLast
 }
 
+// A journal is what was logged.
+type journal struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (j *journal) logf(format string, args ...any) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	fmt.Fprintf(&j.text, format+"\n", args...)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.String()
+}
+
 // TestMutations changes a directory at random: no answer differs without a word, nothing keeps a history from starting,
 // and no byte is deleted.
 func TestMutations(t *testing.T) {
@@ -181,10 +200,10 @@ func TestMutations(t *testing.T) {
 		what, cutLast := rec.mutate(t, dir, rnd)
 		label := fmt.Sprintf("seed %d, mutation %d: %s", seed, i, what)
 		before := contentsOf(t, dir)
-		var said strings.Builder
+		var said journal
 		again := rnd.IntN(2) // also when the damage was there before the last start
 		for range 1 + again {
-			h := mustOpen(t, Options{Dir: dir, Logf: func(format string, args ...any) { fmt.Fprintf(&said, format+"\n", args...) }})
+			h := mustOpen(t, Options{Dir: dir, Logf: said.logf})
 			if again > 0 {
 				last := *chatter(1)[0]
 				last.Time = rec.to.Add(time.Hour)

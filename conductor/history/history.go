@@ -33,7 +33,7 @@ type Options struct {
 	Meter metric.Meter
 	// chapter is how many entries a chapter holds. 0: what minChapter and entriesPerMember say. Tests have small ones.
 	chapter int
-	// Logf is told when writing fails and when it works again; nil: nobody is.
+	// Logf is called, from several goroutines, when writing fails and works again, and for what cannot be read; nil: not.
 	Logf func(format string, args ...any)
 }
 

@@ -40,10 +40,6 @@ func (s *simulation) result() *Result {
 	}
 	slices.SortStableFunc(r.Violations, func(a, b ring.Violation) int { return a.Since.Compare(b.Since) })
 	r.Phases = slices.Clone(s.results)
-	staying := stillThere(s.fleet.Hosts(), s.leavers)
-	for i := range r.Phases {
-		r.Phases[i].Done -= staying[i]
-	}
 	for i := range r.Phases {
 		r.Phases[i].Counts = new(load.Counts)
 		if i < len(counts) {
@@ -55,19 +51,6 @@ func (s *simulation) result() *Result {
 	}
 	r.judge(view)
 	return r
-}
-
-// stillThere counts the members told to leave that are there yet, by the result of the phase that chose them.
-func stillThere(hosts []Host, leavers map[chord.ID]int) map[int]int {
-	out := make(map[int]int)
-	for _, h := range hosts {
-		for _, m := range h.Members {
-			if phase, ok := leavers[m.ID]; ok {
-				out[phase]++
-			}
-		}
-	}
-	return out
 }
 
 // loads lists what the members on the ring hold.

@@ -127,8 +127,17 @@ func (s *simulation) run(ctx context.Context) {
 	s.conclude()
 }
 
+// conclude ends the simulation at its end. Who was told to leave and is there yet has not left.
 func (s *simulation) conclude() {
+	hosts := s.fleet.Hosts()
 	s.mu.Lock()
+	for _, h := range hosts {
+		for _, m := range h.Members {
+			if phase, ok := s.leavers[m.ID]; ok {
+				s.results[phase].Done--
+			}
+		}
+	}
 	s.ended, s.finished = true, true
 	s.phase = "finished"
 	s.took = s.elapsed()
