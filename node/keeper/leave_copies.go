@@ -129,9 +129,15 @@ func (k *Keeper) shed(ctx context.Context, c *copied) error {
 		held := k.store.Summary(c.from, c.to)
 		wire := k.arcToWire(c.arc)
 		k.mu.Unlock()
+		var q *nodepb.DiscardRequest
+		named := k.heldOwnership(c)
 		a, err := ask(k, ctx, c.owner, chordevent.SpanLeave, k.cfg.CallLimit, func(keys nodepb.KeysServer, call *nodepb.Call) (*nodepb.DiscardResponse, error) {
-			return keys.Discard(ctx, &nodepb.DiscardRequest{Call: call, Leaving: true, Held: wire, Compared: c.known && c.digest == held.Digest})
+			q = &nodepb.DiscardRequest{Call: call, Ownership: named, Leaving: true, Held: wire, Compared: c.known && c.digest == held.Digest}
+			return keys.Discard(ctx, q)
 		})
+		if err == nil {
+			a, err = k.discardAnswered(ctx, c.owner, q, a)
+		}
 		if err != nil {
 			return err
 		}

@@ -163,13 +163,18 @@ func (k *Keeper) Discard(ctx context.Context, q *nodepb.DiscardRequest) (*nodepb
 	if theirs == nil {
 		return nil, malformed(fmt.Errorf("question whether to drop a range: malformed"))
 	}
+	if q.Leaving { // of version 1
+		k.mu.Lock()
+		k.learnLeaver(from)
+		k.mu.Unlock()
+	}
 	k.hosts(ctx, k.cfg.Replicas-1) // so that the holders are as many as there can be
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	own := k.reg.Load()
 	a := &nodepb.DiscardResponse{Reply: k.member.Reply()}
 	a.Granted = own != nil && own.owner == theirs.owner && own.epoch == theirs.epoch && !k.unclean &&
-		k.holder(from) == nil && k.allSynced() && k.spared(from, false)
+		k.holder(from) == nil && k.allSynced() && k.spared(from, q.Leaving)
 	if !a.Granted {
 		k.repairDue.Set()
 	}

@@ -124,11 +124,14 @@ func (k *Keeper) Move(ctx context.Context, q *nodepb.MoveRequest) (*nodepb.MoveR
 			a.Outcome = nodepb.MoveResponse_OUTCOME_UNKNOWN
 			break
 		}
+		if current.due = current.due || k.hasTurn(current); mustWait(current, q) {
+			a.Outcome = nodepb.MoveResponse_OUTCOME_REFUSED
+			break
+		}
 		for _, key := range q.UnsettledKeys {
 			k.unsettle(k.space.Hash(key), string(key), false)
 		}
 		current.prepared = true
-		current.due = current.due || k.hasTurn(current)
 		a.Waits = !current.due
 	case nodepb.MoveRequest_PHASE_COMMIT:
 		switch {
