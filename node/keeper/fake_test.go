@@ -21,6 +21,7 @@ type fakeWorld struct {
 	now     time.Time
 	random  uint64
 	keepers map[string]*Keeper
+	older   map[string]bool // addresses of members that speak version 1
 	calls   int
 	bytes   int
 }
@@ -45,6 +46,9 @@ func (w *fakeWorld) Ring(string, time.Duration) nodepb.RingServer {
 
 func (w *fakeWorld) Keys(addr string, _ time.Duration) nodepb.KeysServer {
 	if k := w.keepers[addr]; k != nil {
+		if w.older[addr] {
+			return olderKeys{counted{w, k}}
+		}
 		return counted{w, k}
 	}
 	return nowhere{}
@@ -109,10 +113,10 @@ type fakeMember struct {
 func (m *fakeMember) Self() chord.Peer   { return m.self }
 func (m *fakeMember) State() chord.State { return m.state }
 func (m *fakeMember) Call(to chord.Peer) *nodepb.Call {
-	return &nodepb.Call{Target: to.ID[:], From: peerToWire(m.self), Clock: m.clock.Now()}
+	return &nodepb.Call{Target: to.ID[:], From: peerToWire(m.self), Clock: m.clock.Now(), Version: 2}
 }
 func (m *fakeMember) Reply() *nodepb.Reply {
-	return &nodepb.Reply{Status: nodepb.Reply_STATUS_OK, Self: peerToWire(m.self), Clock: m.clock.Now()}
+	return &nodepb.Reply{Status: nodepb.Reply_STATUS_OK, Self: peerToWire(m.self), Clock: m.clock.Now(), Version: 2}
 }
 func (m *fakeMember) Heard(chord.Peer, *nodepb.Reply) error { return nil }
 func (m *fakeMember) Lookup(context.Context, chord.ID) (chord.Peer, error) {
