@@ -124,7 +124,7 @@ func (k *Keeper) Replicate(ctx context.Context, q *nodepb.ReplicateRequest) (*no
 	a := &nodepb.ReplicateResponse{Reply: k.member.Reply()}
 	k.mu.Lock()
 	v := k.admit(own, places)
-	if a.Leaving = k.leaving && own != nil; a.Leaving {
+	if a.Leaving = k.leaving && own != nil && !version1(q.GetCall()); a.Leaving {
 		v = verdict{refused: true} // a copy here would not last: the owner takes another host
 	}
 	if !v.refused {

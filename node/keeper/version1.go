@@ -16,6 +16,8 @@ import (
 //     (discardAnswered), and answers such a question like any other, but for a leaver.
 //   - A source does not wait for its turn: it releases once the receiver is prepared. Where it would have to wait it is
 //     refused (mustWait), and begins anew.
+//   - An owner does not understand that a leaver refuses copies (ReplicateResponse.leaving): it would come again and
+//     again. So a leaver takes its copies, and then asks whether it may drop them, of which the owner learns.
 //   - It holds no reservation, and does not say what room it has. Room is asked for at every write then, and granted.
 //     Lack of memory shows only when its reserve is used up.
 
