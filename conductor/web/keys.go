@@ -27,6 +27,10 @@ func isKey(r *http.Request) bool {
 
 // keyOf reads the key that the path names, byte by byte as it was sent, or ?key=. If it cannot, it has answered.
 func keyOf(w http.ResponseWriter, r *http.Request) ([]byte, bool) {
+	if !isKey(r) { // the part of the path before the key is percent-encoded
+		fail(w, http.StatusNotFound, "no such path: %s", r.URL.EscapedPath())
+		return nil, false
+	}
 	text, err := url.PathUnescape(strings.TrimPrefix(strings.TrimPrefix(r.URL.EscapedPath(), keysPath), "/"))
 	if err != nil {
 		fail(w, http.StatusBadRequest, "the key's percent-encoding: %s", err)

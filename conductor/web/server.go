@@ -188,8 +188,9 @@ func (s *Server) routes(pages http.Handler) http.Handler {
 	keys := methods{
 		http.MethodGet: only(s.getKey, "key"), http.MethodPut: only(s.putKey, "key", "ttl"), http.MethodDelete: only(s.deleteKey, "key"),
 	}
+	mux.Handle("/api/keys/{key...}", keys)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if isKey(r) {
+		if isKey(r) { // before the mux cleans its path
 			keys.ServeHTTP(w, r)
 			return
 		}
