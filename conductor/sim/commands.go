@@ -42,9 +42,9 @@ func (l *Lab) AddNodes(ctx context.Context, count int, host string) ([]chord.ID,
 }
 
 // StopNode makes a member leave, or crash.
-func (l *Lab) StopNode(ctx context.Context, id chord.ID, crash bool) error {
+func (l *Lab) StopNode(ctx context.Context, id chord.ID, way Departure) error {
 	_, err := do(ctx, l, func(ctx context.Context, here *site) (struct{}, error) {
-		return struct{}{}, here.Fleet.Stop(ctx, id, crash)
+		return struct{}{}, here.Fleet.Stop(ctx, id, way)
 	})
 	return err
 }

@@ -125,8 +125,8 @@ func everything(ctx context.Context, f *Remote, address string, id chord.ID) map
 	try := func(what string, err error) { errs[what] = err }
 	_, err := f.Start(ctx, 1, address)
 	try("start", err)
-	try("crash", f.Stop(ctx, id, true))
-	try("leave", f.Stop(ctx, id, false))
+	try("crash", f.Stop(ctx, id, Crash))
+	try("leave", f.Stop(ctx, id, Leave))
 	try("faults", f.SetFaults(ctx, address, &nodepb.SetFaultsRequest{Paused: true}))
 	try("end of faults", f.SetFaults(ctx, address, &nodepb.SetFaultsRequest{}))
 	c := f.Client(address)

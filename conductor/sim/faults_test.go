@@ -40,7 +40,7 @@ func (f *paperFleet) SetFaults(_ context.Context, address string, q *nodepb.SetF
 	return nil
 }
 func (f *paperFleet) Start(context.Context, int, string) ([]chord.ID, error) { return nil, nil }
-func (f *paperFleet) Stop(context.Context, chord.ID, bool) error             { return nil }
+func (f *paperFleet) Stop(context.Context, chord.ID, Departure) error        { return nil }
 func (f *paperFleet) Client(string) Client                                   { return nil }
 func (f *paperFleet) Replicas() int                                          { return 3 }
 func (f *paperFleet) Close(context.Context)                                  {}

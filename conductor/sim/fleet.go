@@ -17,8 +17,8 @@ type Fleet interface {
 	// Start starts members: on the host of that ID or address, or, if it is empty, wherever this fleet puts new members.
 	// It returns when they are started, not when they have joined.
 	Start(ctx context.Context, count int, host string) ([]chord.ID, error)
-	// Stop makes a member leave gracefully, which goes on after it returns, or crash without a word.
-	Stop(ctx context.Context, id chord.ID, crash bool) error
+	// Stop makes a member leave, which goes on after it returns, or crash.
+	Stop(ctx context.Context, id chord.ID, way Departure) error
 	// Client gives access to a host as its clients have it; nil if there is no such host.
 	Client(address string) Client
 	// SetFaults replaces all that is wrong with a host: with its messages, with itself, with its telemetry. It may be told
@@ -30,6 +30,18 @@ type Fleet interface {
 	// Close ends what the fleet has started: members stop without a word.
 	Close(ctx context.Context)
 }
+
+// A Departure is a way for a member to stop.
+type Departure uint8
+
+const (
+	// Leave hands the keys over first. It is refused where no member stays that could take them.
+	Leave Departure = iota
+	// ForcedLeave is Leave, but where no member stays the keys end with the member.
+	ForcedLeave
+	// Crash stops without a message.
+	Crash
+)
 
 // A Host is one failure domain of a fleet.
 type Host struct {

@@ -12,6 +12,7 @@ import (
 	"chordconductor/conductor/sim/scenario"
 	"chordconductor/node/chord"
 	faultlayer "chordconductor/node/env/faults"
+	"chordconductor/node/keeper"
 	"chordconductor/node/member"
 	"chordconductor/node/nodepb"
 	"chordconductor/node/service"
@@ -225,13 +226,17 @@ func (l *local) outdated() {
 }
 
 // Stop makes a member leave or crash. A host without members is closed.
-func (l *local) Stop(ctx context.Context, id chord.ID, crash bool) error {
+func (l *local) Stop(ctx context.Context, id chord.ID, way Departure) error {
+	crash := way == Crash
 	h, m := l.memberOf(id)
 	if m == nil {
 		return unknownMember(id)
 	}
 	if !crash && m.Status() != chordevent.StatusActive {
 		return refuse(ErrConflict, "member %x is %s: only an active member can leave", id[:], m.Status())
+	}
+	if way == Leave && m.KeepsLastKeys() {
+		return refuse(ErrConflict, "%v; to end the ring and its keys, force the leave", keeper.ErrLastHost)
 	}
 	l.mu.Lock()
 	if !crash && l.stopped[m] {
@@ -247,7 +252,11 @@ func (l *local) Stop(ctx context.Context, id chord.ID, crash bool) error {
 		return nil
 	}
 	return l.world.Go(ctx, func(ctx context.Context) {
-		err := m.Leave(context.WithoutCancel(ctx))
+		leave := m.Leave
+		if way == ForcedLeave {
+			leave = func(ctx context.Context) error { _, err := m.End(ctx); return err }
+		}
+		err := leave(context.WithoutCancel(ctx))
 		if err != nil && slices.Contains(h.Members(), m) {
 			l.mu.Lock()
 			delete(l.stopped, m) // it stays

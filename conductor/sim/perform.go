@@ -109,9 +109,12 @@ func (s *simulation) start(ctx context.Context, result, n int) error {
 }
 
 func (s *simulation) stop(ctx context.Context, result int, ids []chord.ID, crash bool) error {
-	var first error
+	first, way := error(nil), Leave
+	if crash {
+		way = Crash
+	}
 	for _, id := range ids {
-		err := s.fleet.Stop(ctx, id, crash)
+		err := s.fleet.Stop(ctx, id, way)
 		if err != nil {
 			if first == nil {
 				first = err

@@ -165,15 +165,16 @@ const leaveLimit = time.Minute
 
 // Stop makes a member leave or crash. The leave goes on when Stop has returned; only what goes wrong within the first
 // moment is reported.
-func (r *Remote) Stop(ctx context.Context, id chord.ID, crash bool) error {
+func (r *Remote) Stop(ctx context.Context, id chord.ID, way Departure) error {
 	h, ok := hostOf(r.Hosts(), id)
 	if !ok {
 		return unknownMember(id)
 	}
 	stop := func(ctx context.Context) error {
-		return r.command(ctx, h.Address, nodepb.Host_StopMember_FullMethodName, &nodepb.StopMemberRequest{Id: id[:], Crash: crash}, &nodepb.StopMemberResponse{})
+		q := &nodepb.StopMemberRequest{Id: id[:], Crash: way == Crash, Force: way == ForcedLeave}
+		return r.command(ctx, h.Address, nodepb.Host_StopMember_FullMethodName, q, &nodepb.StopMemberResponse{})
 	}
-	if crash {
+	if way == Crash {
 		err := stop(ctx)
 		if err == nil {
 			r.forget(id)

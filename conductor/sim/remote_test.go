@@ -143,13 +143,13 @@ func TestRemoteFleet(t *testing.T) {
 	}
 
 	victim := a.Members()[0].Self().ID
-	if err := fleet.Stop(ctx, victim, true); err != nil || a.Member(victim) != nil {
+	if err := fleet.Stop(ctx, victim, Crash); err != nil || a.Member(victim) != nil {
 		t.Errorf("crash: %v", err)
 	}
 	if all, _ := members(fleet.Hosts()); all != 3 { // the view does not know yet
 		t.Errorf("%d members after the crash of one of four that were seen", all)
 	}
-	if err := fleet.Stop(ctx, chord.ID{19: 1}, true); !errors.Is(err, ErrUnknown) {
+	if err := fleet.Stop(ctx, chord.ID{19: 1}, Crash); !errors.Is(err, ErrUnknown) {
 		t.Errorf("crash of nobody: %v", err)
 	}
 

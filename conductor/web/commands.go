@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"chordconductor/conductor/report"
+	"chordconductor/conductor/sim"
 	"chordconductor/conductor/sim/scenario"
 	"chordconductor/node/chord"
 )
@@ -91,10 +92,27 @@ func (s *Server) partitions(w http.ResponseWriter, r *http.Request) {
 	answer(w, r, http.StatusOK, map[string]any{"faults": list})
 }
 
-func (s *Server) leave(w http.ResponseWriter, r *http.Request) { s.stopNode(w, r, false) }
-func (s *Server) crash(w http.ResponseWriter, r *http.Request) { s.stopNode(w, r, true) }
+func (s *Server) crash(w http.ResponseWriter, r *http.Request) {
+	s.stopNode(w, r, func() (sim.Departure, bool) { return sim.Crash, true })
+}
 
-func (s *Server) stopNode(w http.ResponseWriter, r *http.Request, crash bool) {
+func (s *Server) leave(w http.ResponseWriter, r *http.Request) {
+	s.stopNode(w, r, func() (sim.Departure, bool) {
+		var request struct {
+			Force bool `json:"force"`
+		}
+		if !command(w, r, &request) {
+			return 0, false
+		}
+		if request.Force {
+			return sim.ForcedLeave, true
+		}
+		return sim.Leave, true
+	})
+}
+
+// stopNode carries out a command to stop a member; how reads the way, or has answered.
+func (s *Server) stopNode(w http.ResponseWriter, r *http.Request, how func() (way sim.Departure, ok bool)) {
 	id, ok := s.target(w, r)
 	if !ok {
 		return
@@ -103,7 +121,11 @@ func (s *Server) stopNode(w http.ResponseWriter, r *http.Request, crash bool) {
 	if c == nil {
 		return
 	}
-	if err := c.StopNode(r.Context(), id, crash); err != nil {
+	way, ok := how()
+	if !ok {
+		return
+	}
+	if err := c.StopNode(r.Context(), id, way); err != nil {
 		refused(w, err)
 		return
 	}

@@ -16,8 +16,8 @@ type Control interface {
 	// AddNodes starts members: on hosts of their own, or all on the host named by its ID or address. After an error it
 	// returns those that were started all the same.
 	AddNodes(ctx context.Context, count int, host string) ([]chord.ID, error)
-	// StopNode makes a member leave gracefully, or crash without a word. It returns when that has begun.
-	StopNode(ctx context.Context, id chord.ID, crash bool) error
+	// StopNode makes a member leave, or crash. It returns when that has begun.
+	StopNode(ctx context.Context, id chord.ID, way sim.Departure) error
 	// PauseNode makes a member deaf and mute for a time.
 	PauseNode(ctx context.Context, id chord.ID, d time.Duration) error
 	// Partition cuts groups of members off from each other; members in no group form one more. Heal undoes it.

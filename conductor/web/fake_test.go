@@ -99,9 +99,12 @@ func (c *fakeControl) AddNodes(_ context.Context, n int, host string) ([]chord.I
 	return []chord.ID{idA, idB}[:min(n, 2)], c.say("add", host)
 }
 
-func (c *fakeControl) StopNode(_ context.Context, id chord.ID, crash bool) error {
-	if crash {
+func (c *fakeControl) StopNode(_ context.Context, id chord.ID, way sim.Departure) error {
+	switch way {
+	case sim.Crash:
 		return c.say("crash", string("0123456789abcdef"[id[19]>>4]))
+	case sim.ForcedLeave:
+		return c.say("forced leave")
 	}
 	return c.say("leave")
 }

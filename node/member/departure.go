@@ -26,6 +26,11 @@ func (m *Member) End(ctx context.Context) (keys int64, err error) {
 	return m.host.leave(ctx, []*Member{m}, true)
 }
 
+// KeepsLastKeys reports whether Leave would return keeper.ErrLastHost at once.
+func (m *Member) KeepsLastKeys() bool {
+	return len(m.host.Members()) == 1 && m.host.keepsLastKeys([]*Member{m})
+}
+
 // Leave is Leave of all members, side by side.
 func (h *Host) Leave(ctx context.Context) error {
 	_, err := h.leave(ctx, h.Members(), false)
