@@ -9,6 +9,7 @@ COPY client/dist client/dist
 COPY otel otel
 COPY node node
 COPY conductor conductor
+COPY internal internal
 ARG VERSION=
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -X main.release=$VERSION" -o /out/ ./conductor ./node && mkdir /data
