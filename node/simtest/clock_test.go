@@ -38,7 +38,7 @@ func (r *ring) tryAll(t *testing.T, label string, keys int) {
 // more than a minute every put through every host succeeds, with all copies, and no host takes itself off. In the first
 // ring a host joins whose clock is 0.7 s ahead, which once took its share of the keys from all.
 func TestClocksMayDiffer(t *testing.T) {
-	for seed := range uint64(12) {
+	for seed := range uint64(several(12)) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			rnd := rand.New(rand.NewPCG(seed, 5))
 			offset := func() time.Duration { return time.Duration((2*rnd.Float64() - 1) * float64(tolerated-time.Second)) }
@@ -108,7 +108,7 @@ func TestClocksMayDiffer(t *testing.T) {
 // TestLifetimesWithDifferentClocks: TTLs are exact to the difference that clocks may have, whoever owns the key meanwhile.
 func TestLifetimesWithDifferentClocks(t *testing.T) {
 	const ttl = 3 * time.Minute
-	for seed := range uint64(4) {
+	for seed := range uint64(several(4)) {
 		rnd := rand.New(rand.NewPCG(seed, 6))
 		r := newRing(seed, plan{bits: 32, successors: 6, replicas: 2, virtual: 1, keys: 20})
 		t.Cleanup(r.w.Close)

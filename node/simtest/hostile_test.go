@@ -107,7 +107,7 @@ func (x *hostilePeer) Survey(_ context.Context, q *nodepb.SurveyRequest) (*nodep
 
 // TestHostileNumbers: ten seconds after a peer is gone that has said whatever it liked, every put succeeds.
 func TestHostileNumbers(t *testing.T) {
-	for n := range uint64(max(6, *seeds/20)) {
+	for n := range uint64(several(6)) {
 		rnd := rand.New(rand.NewPCG(n, 31))
 		p := plan{hosts: 3 + rnd.IntN(5), replicas: 1 + rnd.IntN(3), virtual: 1 + rnd.IntN(2)}
 		r := newRing(n, plan{bits: 32, successors: 6, hosts: p.hosts, replicas: p.replicas, virtual: p.virtual})

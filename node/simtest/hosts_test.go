@@ -271,7 +271,7 @@ func (r *ring) shortOfHosts(keys int) string {
 
 // TestHoldersAreTheFirstHosts compares every member's host list with the hosts that follow it on the circle.
 func TestHoldersAreTheFirstHosts(t *testing.T) {
-	for seed := range uint64(3) {
+	for seed := range uint64(several(3)) {
 		p := randomHosts(100 + seed)
 		r := newRing(seed, p.plan)
 		for _, v := range p.first {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -382,10 +383,12 @@ func (c *chronicle) leftBehind() error {
 	return nil
 }
 
+var stories = flag.Int("stories", defaultStories, "schedules whose reads and writes porcupine judges")
+
 // TestLinearizable: as long as nothing is cut and no living host is taken for dead.
 func TestLinearizable(t *testing.T) {
 	counted, total := 0, 0
-	for n := range uint64(*seeds) {
+	for n := range uint64(*stories) {
 		c, _, err := play(n, crashes(n))
 		if err == nil && len(c.r.log.suspected) == 0 {
 			counted++
@@ -397,8 +400,8 @@ func TestLinearizable(t *testing.T) {
 			t.Fatalf("seed %d: %v\n%v", n, err, c.s)
 		}
 	}
-	if counted < *seeds/2 {
-		t.Errorf("of %d stories only %d were without a living host taken for dead", *seeds, counted)
+	if counted < *stories/2 {
+		t.Errorf("of %d stories only %d were without a living host taken for dead", *stories, counted)
 	}
 	t.Logf("%d stories, %d operations", counted, total)
 }
@@ -406,7 +409,7 @@ func TestLinearizable(t *testing.T) {
 // TestLinearizableAfterHindrances: where living hosts are paused or cut off in one direction the promise is void until
 // some time after. Nothing that has been refused is ever seen all the same.
 func TestLinearizableAfterHindrances(t *testing.T) {
-	for n := range uint64(*seeds) {
+	for n := range uint64(*stories) {
 		c, over, err := play(n, hindrances(n))
 		if err == nil {
 			err = c.judge(over + afterHindrance)
@@ -428,7 +431,7 @@ const afterHindrance = 15 * time.Second
 // TestPausedOwnerServesNoOldValues: an owner that others took for dead has been replaced when it goes on. From the first
 // moment it returns nothing that a client has overwritten meanwhile.
 func TestPausedOwnerServesNoOldValues(t *testing.T) {
-	for n := range uint64(max(4, *seeds/10)) {
+	for n := range uint64(several(6)) {
 		rnd := rand.New(rand.NewPCG(n, 14))
 		p := plan{hosts: 3 + rnd.IntN(4), replicas: 1 + rnd.IntN(3), virtual: 1 + rnd.IntN(3), keys: 1}
 		if n == 0 {

@@ -2,4 +2,9 @@
 
 package simtest
 
-const defaultSeeds = 60
+const (
+	defaultSeeds   = 60
+	defaultStories = 20
+)
+
+func several(n int) int { return n }

@@ -16,7 +16,7 @@ import (
 )
 
 var (
-	orphanSeeds = flag.Int("orphan-seeds", 60, "rings to run whose owners all die, the known instances first")
+	orphanSeeds = flag.Int("orphan-seeds", several(60), "rings to run whose owners all die, the known instances first")
 	orphanSeed  = flag.Uint64("orphan-seed", 0, "the only such ring to run")
 )
 

@@ -11,7 +11,7 @@ import (
 // TestHostsWithoutMembers: some hosts of a ring, or all, lose their members by command. Each of them is not ready, says so
 // itself, can be given members, and finds the ring again, or makes one if there is none any more.
 func TestHostsWithoutMembers(t *testing.T) {
-	for seed := range uint64(20) {
+	for seed := range uint64(several(20)) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			rnd := rand.New(rand.NewPCG(seed, 8))
 			hosts := 1 + rnd.IntN(5)

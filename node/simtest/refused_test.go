@@ -63,7 +63,7 @@ func (r *ring) values(key []byte) (list []string) {
 // TestRefusedIsNowhere: a put that was refused for lack of memory is on no host, replaces nothing, and is never read.
 func TestRefusedIsNowhere(t *testing.T) {
 	refusals, unknown := 0, 0
-	for n := range uint64(max(20, *seeds/2)) {
+	for n := range uint64(several(20)) {
 		f := drawFilling(n)
 		r := newRing(n, plan{bits: 32, successors: 6, replicas: f.replicas, virtual: 1})
 		for i, limit := range f.memory {
@@ -136,7 +136,7 @@ func TestRefusedIsNowhere(t *testing.T) {
 
 // TestPutsTooManyAreRefused: a quiet ring at its limit says so. Unavailable would mean that the put may have happened.
 func TestPutsTooManyAreRefused(t *testing.T) {
-	for n := range uint64(10) {
+	for n := range uint64(several(10)) {
 		rnd := rand.New(rand.NewPCG(n, 23))
 		replicas, size := 1+rnd.IntN(3), 8<<10
 		if n > 0 {

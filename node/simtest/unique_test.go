@@ -34,7 +34,7 @@ func (r *ring) separateBy(side func(*host) int) {
 // the cut has healed the earlier one joins anew under another identifier, and nothing is missed that either part has
 // acknowledged, at one copy of each key.
 func TestTwoMembersWithOneIdentifier(t *testing.T) {
-	for seed := range uint64(10) {
+	for seed := range uint64(several(10)) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			rnd := rand.New(rand.NewPCG(seed, 7))
 			hosts := 4 + rnd.IntN(5)
