@@ -363,26 +363,6 @@ func (c *chronicle) print(key int, since time.Duration) string {
 	return b.String()
 }
 
-// check that a record of what was refused is nowhere.
-func (c *chronicle) leftBehind() error {
-	for _, h := range c.r.hosts {
-		for _, m := range h.Members() {
-			for n := range c.s.keys {
-				a, err := keeperOf(m).Fetch(context.Background(), &nodepb.FetchRequest{Keys: [][]byte{keyName(n)}})
-				if err != nil {
-					return err
-				}
-				for _, rec := range a.Records {
-					if c.refused[string(rec.Value)] {
-						return fmt.Errorf("%s holds %q, which had been refused", h.addr, rec.Value)
-					}
-				}
-			}
-		}
-	}
-	return nil
-}
-
 var stories = flag.Int("stories", defaultStories, "schedules whose reads and writes porcupine judges")
 
 // TestLinearizable: as long as nothing is cut and no living host is taken for dead.
