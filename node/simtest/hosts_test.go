@@ -17,7 +17,7 @@ import (
 )
 
 var (
-	hostSeeds = flag.Int("host-seeds", 6, "rings of unequal hosts to run, the known instances first")
+	hostSeeds = flag.Int("host-seeds", several(6), "rings of unequal hosts to run, the known instances first")
 	hostSeed  = flag.Uint64("host-seed", 0, "the only such ring to run")
 )
 

@@ -143,7 +143,7 @@ func (p pinnedKeys) Discard(ctx context.Context, q *nodepb.DiscardRequest) (*nod
 func TestRollingRestart(t *testing.T) {
 	const keys = 60
 	for _, newer := range []bool{true, false} {
-		for seed := range uint64(4) { // the last one with a copy on every host
+		for seed := range uint64(several(4)) { // the last one with a copy on every host
 			t.Run(fmt.Sprintf("to newer %v, seed %d", newer, seed), func(t *testing.T) {
 				r := newRing(seed, plan{bits: 32, successors: 8, replicas: []int{1, 2, 3, 5}[seed], virtual: 2, keys: keys})
 				t.Cleanup(r.w.Close)
