@@ -203,6 +203,5 @@ func scanOld(file []byte) (c contents) {
 		c.data = append(c.data, payload...)
 		at += oldHeader + int(n)
 	}
-	c.whole = true // the format cannot tell
 	return c
 }
