@@ -66,7 +66,7 @@ type Driver struct {
 	mu       sync.Mutex
 	inFlight int
 
-	writes atomic.Uint64 // numbers the writes, from the time of New on: so what other runs have written is not taken for ours
+	writes atomic.Uint64 // numbers the writes, from the time of Run on: so what other runs have written is not taken for ours
 }
 
 // New returns a Driver that does nothing until Run is called.
@@ -76,7 +76,6 @@ func New(cfg Config) *Driver {
 		wake: cfg.World.NewSignal(), freed: cfg.World.NewSignal(),
 	}
 	d.load.Store(&cfg.Workload)
-	d.writes.Store(uint64(cfg.World.Now().UnixMicro()) % maxFirstWrite)
 	return d
 }
 
@@ -101,6 +100,7 @@ func (d *Driver) Stop() {
 
 // Run issues operations until Stop is called or the world ends, and waits for the last of them.
 func (d *Driver) Run() {
+	d.writes.Store(uint64(d.world.Now().UnixMicro()) % maxFirstWrite) // not in New, which is called outside the world
 	r := rand.New(rand.NewPCG(d.cfg.Seed, 0x10ad))
 	var (
 		now  *scenario.Workload // what next was computed for
