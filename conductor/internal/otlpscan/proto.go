@@ -5,8 +5,7 @@ import (
 	"errors"
 )
 
-// MaxDepth is how many levels deep attribute values may nest: the value of an attribute is the first. Groups, which no
-// OTLP message has, and fields that the schema does not name are bounded alike.
+// MaxDepth is how many levels deep attribute values may nest: the value of an attribute is the first.
 const MaxDepth = 64
 
 var (
@@ -106,52 +105,38 @@ const (
 	wireVarint = iota
 	wire64
 	wireLen
-	wireGroup
-	wireEndGroup
+	_ // the beginning of a group
+	_ // its end
 	wire32
 )
 
-// skip passes over a field that is not entered. Groups are followed by counting, as deep as values may nest.
+// skip passes over a field that is not entered. OTLP has no groups, in no version, and the decoder leaves a group at its
+// first field, so that the rest of it is read as fields of the message around it: what looks shallow from outside of the
+// group is as deep as its sender likes. So a group is malformed.
 func skip(body []byte, pos, end int, wire uint64) (int, error) {
-	for depth := 0; ; {
-		n := 0
-		switch wire {
-		case wireVarint:
-			_, n = uvarint(body[pos:end])
-		case wire64:
-			n = 8
-		case wire32:
-			n = 4
-		case wireLen:
-			size, m := uvarint(body[pos:end])
-			if m <= 0 || size > uint64(end-pos-m) {
-				return pos, ErrMalformed
-			}
-			n = m + int(size)
-		case wireGroup:
-			if depth++; depth > MaxDepth {
-				return pos, ErrDeep
-			}
-		case wireEndGroup:
-			if depth--; depth < 0 {
-				return pos, ErrMalformed
-			}
-		default:
+	n := 0
+	switch wire {
+	case wireVarint:
+		if _, n = uvarint(body[pos:end]); n <= 0 {
 			return pos, ErrMalformed
 		}
-		if n < 0 || n > end-pos || n == 0 && (wire == wireVarint) {
+	case wire64:
+		n = 8
+	case wire32:
+		n = 4
+	case wireLen:
+		size, m := uvarint(body[pos:end])
+		if m <= 0 || size > uint64(end-pos-m) {
 			return pos, ErrMalformed
 		}
-		pos += n
-		if depth == 0 {
-			return pos, nil
-		}
-		tag, n := uvarint(body[pos:end])
-		if n <= 0 || int32(tag>>3) <= 0 {
-			return pos, ErrMalformed
-		}
-		pos, wire = pos+n, tag&7
+		n = m + int(size)
+	default:
+		return pos, ErrMalformed
 	}
+	if n > end-pos {
+		return pos, ErrMalformed
+	}
+	return pos + n, nil
 }
 
 // uvarint reads a number as the decoder does: ten bytes at most, of which bits beyond the 64th are dropped. n is 0 if there

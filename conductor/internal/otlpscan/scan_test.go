@@ -164,7 +164,7 @@ func TestBombs(t *testing.T) {
 		}
 	}
 	groups := bytes.Repeat([]byte{0x7b}, levels) // field 15, a group
-	if _, err := Proto(Logs, groups); !errors.Is(err, ErrDeep) {
+	if _, err := Proto(Logs, groups); !errors.Is(err, ErrMalformed) {
 		t.Errorf("groups: %v", err)
 	}
 	for _, open := range []string{
