@@ -2,16 +2,13 @@ package keeper
 
 import (
 	"bytes"
-	"errors"
 	"testing"
-	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	"chordconductor/node/chord"
 	"chordconductor/node/nodepb"
-	"chordconductor/node/store"
 )
 
 func apply(n byte, op nodepb.ApplyRequest_Operation, value string) *nodepb.ApplyRequest {
@@ -93,19 +90,6 @@ func TestLowerEpochIsRefused(t *testing.T) {
 	}
 	if b.store.Len() != 0 {
 		t.Error("the holder has taken it all the same")
-	}
-}
-
-// TestVersionsAreNotJudged: a record is taken whatever clock its version is of, and a write that follows is newer; only a
-// version that leaves no room for later ones is malformed.
-func TestVersionsAreNotJudged(t *testing.T) {
-	w, a, b, own := pair(t)
-	for _, version := range []uint64{stampOf(w.now.Add(-time.Hour)), stampOf(w.now.Add(24 * 365 * time.Hour)), maxStamp + 1, maxVersion, maxVersion + 1} {
-		rec := record(wideSpace(), 1, version)
-		err := a.bring(t.Context(), b.self, own, []*store.Record{rec}, nil, "")
-		if held := b.store.Get(rec.ID, rec.Key); version <= maxVersion && (err != nil || !held.Same(rec)) || version > maxVersion && !errors.Is(err, errRefused) {
-			t.Errorf("a record of version %d: %v, held %v", version, err, held)
-		}
 	}
 }
 

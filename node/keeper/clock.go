@@ -14,12 +14,17 @@ const MaxClockDifference = time.Minute
 // clockShift is the width of the counter below the milliseconds of a stamp.
 const clockShift = 16
 
-// maxStamp is the greatest stamp taken over from elsewhere, that of the year 10000. One more is stored and compared like
-// any other, but moves no clock: so no peer can push a clock to the end of its range.
+// maxStamp is the greatest stamp that a clock can show, that of the year 10000.
 var maxStamp = stampOf(time.Date(10000, time.January, 1, 0, 0, 0, 0, time.UTC))
 
-// maxVersion leaves room above any version that is accepted for more writes of its key than there will be.
+// maxVersion is beyond every version that ceiling allows before the year 2800.
 const maxVersion = math.MaxUint64 - 1<<40
+
+// ceiling is the greatest stamp that is believed at a physical time. Any stamp that a clock can show is: a version is not
+// judged by the clock of its host, which may have been wrong. What is greater comes from a counter that began at maxStamp
+// or below, when a clock or a peer had moved it there, and no host counts faster than 1<<clockShift a millisecond. So the
+// ceiling rises faster than versions do: whatever a peer names, there is room above it for all later writes.
+func ceiling(t time.Time) uint64 { return maxStamp + min(stampOf(t), maxVersion-maxStamp) }
 
 // A Clock is a hybrid logical clock: Unix milliseconds, and below them a counter that keeps stamps growing within one
 // millisecond and after a stamp from a faster clock. There is one per host, shared by its members.
@@ -43,9 +48,9 @@ func (c *Clock) Now() uint64 {
 	}
 }
 
-// Observe takes note of a stamp from elsewhere, however far it is ahead.
+// Observe takes note of a stamp from elsewhere, however far it is ahead, up to the ceiling.
 func (c *Clock) Observe(stamp uint64) {
-	if stamp > maxStamp {
+	if stamp > maxStamp && stamp > ceiling(c.now()) {
 		return
 	}
 	for {

@@ -35,14 +35,22 @@ func TestClockGrows(t *testing.T) {
 	})
 }
 
-// TestNoStampEndsTheClock: the greatest stamps that a peer can make up leave room for all that are ever given.
+// TestNoStampEndsTheClock: the greatest stamps that a peer can make up leave room for all that are ever given, at any time
+// until the year 2800.
 func TestNoStampEndsTheClock(t *testing.T) {
 	now := time.Now()
 	c := NewClock(func() time.Time { return now })
-	for _, stamp := range []uint64{math.MaxUint64, maxStamp + 1, maxStamp, math.MaxUint64 - 1} {
-		c.Observe(stamp)
-	}
-	if got := c.Now(); got > maxStamp+1 {
-		t.Errorf("after made up stamps the clock says %d, beyond %d", got, maxStamp)
+	for now.Year() < 2800 {
+		for _, stamp := range []uint64{math.MaxUint64, math.MaxUint64 - 1, ceiling(now) + 1, ceiling(now), maxStamp + 1, maxStamp} {
+			c.Observe(stamp)
+		}
+		if got := c.Now(); got > ceiling(now)+1 {
+			t.Fatalf("%v: after made up stamps the clock says %d, beyond %d", now, got, ceiling(now))
+		}
+		now = now.Add(time.Millisecond)
+		if before, next := c.Now(), ceiling(now); before >= next || next > maxVersion {
+			t.Fatalf("%v: a millisecond later the clock says %d, and up to %d is believed", now, before, next)
+		}
+		now = now.AddDate(1, 0, 0)
 	}
 }

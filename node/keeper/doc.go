@@ -53,7 +53,7 @@
 // # Versions
 //
 // The newest version of a key wins everywhere: by the hybrid logical clock, ties by the member that assigned it. The
-// owner assigns one version per request. A deletion is a version too (a tombstone), forgotten after its lifetime and
+// owner assigns one version per request. No version of a peer leaves its key without room for later ones (believe). A deletion is a version too (a tombstone), forgotten after its lifetime and
 // only at all holders together; a value whose TTL has passed turns into one.
 //
 // # Concurrency and bounds

@@ -72,6 +72,9 @@ func (k *Keeper) Move(ctx context.Context, q *nodepb.MoveRequest) (*nodepb.MoveR
 			return nil, malformed(fmt.Errorf("record of %q is not in the range that moves", r.Key))
 		}
 	}
+	if err := k.believe(m.source.Addr, records, false); err != nil {
+		return nil, malformed(err)
+	}
 	for _, key := range q.UnsettledKeys {
 		if len(key) == 0 || len(key) > MaxKey || !m.covers(k.space.Hash(key)) {
 			return nil, malformed(fmt.Errorf("unsettled key %.64q is not in the range that moves", key))

@@ -100,6 +100,9 @@ func (k *Keeper) Replicate(ctx context.Context, q *nodepb.ReplicateRequest) (*no
 	if err != nil {
 		return nil, malformed(err)
 	}
+	if err := k.believe(q.GetCall().GetFrom().GetAddress(), records, own == nil); err != nil {
+		return nil, malformed(err)
+	}
 	drop := make([]*store.Record, len(q.Drop))
 	for i, version := range q.Drop {
 		if drop[i], err = versionFromWire(k.space, version); err != nil {
@@ -213,6 +216,9 @@ func (k *Keeper) fetch(ctx context.Context, p chord.Peer, keys []string, operati
 		if wanted[r.Key] {
 			records = append(records, r)
 		}
+	}
+	if err := k.believe(p.Addr, records, false); err != nil {
+		return nil, 0, err
 	}
 	return records, min(max(int(a.Answered), 0), len(keys)), nil
 }

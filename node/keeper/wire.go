@@ -94,7 +94,7 @@ func recordFromWire(space chord.Space, r *nodepb.Record) (*store.Record, error) 
 		return nil, fmt.Errorf("record with a key of %d bytes: must have 1 to %d", len(r.GetKey()), MaxKey)
 	case len(r.Value) > MaxValue:
 		return nil, fmt.Errorf("record with a value of %d bytes: at most %d", len(r.Value), MaxValue)
-	case r.Version == 0 || r.Version > maxVersion || r.ExpiresMillis < 0 || r.ExpiresMillis > maxExpires:
+	case r.Version == 0 || r.ExpiresMillis < 0 || r.ExpiresMillis > maxExpires:
 		return nil, fmt.Errorf("record of version %d that expires at %d: malformed", r.Version, r.ExpiresMillis)
 	}
 	writer, err := idFromWire(space, r.Writer)

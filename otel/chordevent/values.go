@@ -36,7 +36,7 @@ var metricValues = []valueRow{
 	{OperationKey, []*Metric{&OperationDuration, &MemberOperations}, ownerOperations, ""},
 	{OperationKey, []*Metric{&MaintenanceRounds}, rounds, ""},
 	{OperationKey, []*Metric{&PeerFailures}, slices.Concat([]string{SpanLookup, SpanLookupHop, SpanJoin, SpanLeave, SpanKeysMove, SpanRepair}, ownerOperations, rounds), "the operation that noticed"},
-	{RefusalReasonKey, []*Metric{&PeerRefusals}, []string{"credentials", "identity", "handshake", "implausible"}, "`implausible`: an epoch too far above what is known; `credentials`: a call without those that its service requires; `identity`: a statement in the name of a member of another host; `handshake`: a connection to a peer on which one end did not prove itself"},
+	{RefusalReasonKey, []*Metric{&PeerRefusals}, []string{"credentials", "identity", "handshake", "implausible"}, "`implausible`: an epoch too far above what is known, or the version of a record that no clock can have counted up to; `credentials`: a call without those that its service requires; `identity`: a statement in the name of a member of another host; `handshake`: a connection to a peer on which one end did not prove itself"},
 	{StoreRoleKey, []*Metric{&StoreKeys, &StoreSize, &MemberKeys}, []string{"owned", "replica"}, ""},
 	{MoveReasonKey, []*Metric{&KeysMovedCount}, []string{string(MoveJoin), string(MoveLeave), string(MoveRepair)}, ""},
 	{MoveDirectionKey, []*Metric{&KeysMovedCount}, []string{"out", "in"}, "as seen by the members of the process"},
