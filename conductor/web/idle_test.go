@@ -2,14 +2,26 @@ package web
 
 import (
 	"context"
+	"io"
 	"net"
 	"net/http"
 	"testing"
 	"time"
 )
 
-// More connections that do nothing than are allowed keep nobody out: page, API and health are answered.
-func TestIdleConnectionsShutNobodyOut(t *testing.T) {
+// More connections than are allowed keep nobody out if they do nothing or send no body: page, API and health
+// are answered. conductor/internal/connlimit tests answers that are not read.
+func TestWaitingConnectionsShutNobodyOut(t *testing.T) {
+	for name, request := range map[string]string{
+		"nothing sent":  "",
+		"no body":       "PUT /api/keys/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{",
+		"body of a GET": "GET /api/ring HTTP/1.1\r\nHost: localhost\r\nContent-Length: 300000\r\n\r\n",
+	} {
+		t.Run(name, func(t *testing.T) { testShutNobodyOut(t, request) })
+	}
+}
+
+func testShutNobodyOut(t *testing.T, request string) {
 	s, _ := newServer(t, nil)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -30,6 +42,7 @@ func TestIdleConnectionsShutNobodyOut(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer c.Close()
+		go func() { _, _ = io.WriteString(c, request) }() // ends when the connection does
 	}
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 30 * time.Second}
 	for _, path := range []string{"/healthz", "/readyz", "/api/stats", "/api/ring", "/"} {

@@ -17,7 +17,7 @@ type Limiter struct {
 	most int
 
 	mu      sync.Mutex
-	idle    list.List // guarded by mu; *Conn, the one idle longest first; ordinary connections
+	waiting list.List // guarded by mu; *Conn, ordinary ones that wait for their peers, the one that has longest first
 	spare   list.List // guarded by mu; *Conn, oldest first: at most spares
 	open    int       // guarded by mu; ordinary connections
 	evicted atomic.Uint64
@@ -25,20 +25,6 @@ type Limiter struct {
 
 // New returns a limiter of so many connections.
 func New(most int) *Limiter { return &Limiter{most: most} }
-
-// A Conn is a connection with its place.
-type Conn struct {
-	net.Conn
-	limiter *Limiter
-	spare   bool
-
-	at     *list.Element // guarded by limiter.mu; in idle, or in spare; nil: busy, or closed
-	busy   int           // guarded by limiter.mu; requests being served
-	closed bool          // guarded by limiter.mu
-
-	// Held is the bytes of request bodies that are being received on this connection; conductor/ingest keeps it.
-	Held atomic.Int64
-}
 
 // Listen limits the connections that l accepts.
 func (l *Limiter) Listen(inner net.Listener) net.Listener { return &listener{inner, l} }
@@ -63,8 +49,8 @@ func (l *Limiter) admit(inner net.Conn) *Conn {
 	l.mu.Lock()
 	switch {
 	case l.open < l.most:
-	case l.idle.Len() > 0:
-		gives = l.idle.Front().Value.(*Conn)
+	case l.waiting.Len() > 0:
+		gives = l.waiting.Front().Value.(*Conn)
 	default:
 		c.spare = true
 		if l.spare.Len() == spares {
@@ -78,7 +64,7 @@ func (l *Limiter) admit(inner net.Conn) *Conn {
 		c.at = l.spare.PushBack(c)
 	} else {
 		l.open++
-		c.at = l.idle.PushBack(c)
+		c.at = l.waiting.PushBack(c)
 	}
 	l.mu.Unlock()
 	if gives != nil {
@@ -100,18 +86,10 @@ func (l *Limiter) leave(c *Conn) {
 	default:
 		l.open--
 		if c.at != nil {
-			l.idle.Remove(c.at)
+			l.waiting.Remove(c.at)
 		}
 	}
 	c.at = nil
-}
-
-// Close closes the connection and gives its place up.
-func (c *Conn) Close() error {
-	c.limiter.mu.Lock()
-	c.limiter.leave(c)
-	c.limiter.mu.Unlock()
-	return c.Conn.Close()
 }
 
 // Evicted is how many connections were closed for others.
@@ -149,26 +127,14 @@ func (l *Limiter) Handler(next, full http.Handler, health func(*http.Request) bo
 				return
 			}
 		default:
-			c.begin()
-			defer c.end()
+			body := &body{ReadCloser: r.Body, conn: c}
+			if r.Body == nil || r.Body == http.NoBody {
+				body.ends()
+			} else {
+				r.Body = body
+			}
+			defer body.served()
 		}
 		next.ServeHTTP(w, r)
 	})
-}
-
-func (c *Conn) begin() {
-	c.limiter.mu.Lock()
-	defer c.limiter.mu.Unlock()
-	if c.busy++; c.at != nil {
-		c.limiter.idle.Remove(c.at)
-		c.at = nil
-	}
-}
-
-func (c *Conn) end() {
-	c.limiter.mu.Lock()
-	defer c.limiter.mu.Unlock()
-	if c.busy--; c.busy == 0 && !c.closed {
-		c.at = c.limiter.idle.PushBack(c)
-	}
 }

@@ -23,9 +23,18 @@ func serve(t *testing.T, most int) (l *Limiter, address string, held <-chan stru
 	l = New(most)
 	entered, letGo := make(chan struct{}, 1000), make(chan struct{})
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/hold" {
+		switch r.URL.Path {
+		case "/hold":
 			entered <- struct{}{}
 			<-letGo
+		case "/body":
+			_, _ = io.Copy(io.Discard, r.Body)
+		case "/much":
+			for {
+				if _, err := w.Write(make([]byte, 1<<20)); err != nil {
+					return
+				}
+			}
 		}
 		fmt.Fprint(w, "ok")
 	})
@@ -79,30 +88,81 @@ func ask(t *testing.T, c net.Conn, path string) int {
 	return resp.StatusCode
 }
 
-// However many connections do nothing, the next one is served: ones that have sent nothing, a part of a header, or a
-// request before.
-func TestIdleConnectionsGiveWay(t *testing.T) {
+// stalls are ways to keep a connection without anything to do on it.
+var stalls = []struct {
+	name string
+	send func(t *testing.T, c net.Conn)
+}{
+	{"nothing sent", func(*testing.T, net.Conn) {}},
+	{"a part of a header", func(_ *testing.T, c net.Conn) { fmt.Fprint(c, "GET / HTT") }},
+	{"a request before", func(t *testing.T, c net.Conn) {
+		if code := ask(t, c, "/"); code != 200 {
+			t.Errorf("status %d", code)
+		}
+	}},
+	{"a body that does not come", func(_ *testing.T, c net.Conn) {
+		fmt.Fprint(c, "PUT /body HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n")
+	}},
+	{"a part of a body", func(_ *testing.T, c net.Conn) {
+		fmt.Fprint(c, "PUT /body HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
+	}},
+	{"a body that is not asked for", func(_ *testing.T, c net.Conn) {
+		fmt.Fprint(c, "PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n")
+	}},
+	{"an answer that is not read", func(_ *testing.T, c net.Conn) { fmt.Fprint(c, "GET /much HTTP/1.1\r\nHost: x\r\n\r\n") }},
+}
+
+// However many connections have nothing to do, by whatever mix of ways, the next one is served.
+func TestWaitingConnectionsGiveWay(t *testing.T) {
 	const most = 20
-	l, address, _, _ := serve(t, most)
-	for i := range 3 * most {
-		c := dial(t, address)
-		switch i % 3 {
-		case 0:
-			fmt.Fprint(c, "GET / HTT")
-		case 1:
-			if code := ask(t, c, "/"); code != 200 {
-				t.Fatalf("connection %d: status %d", i, code)
+	for n, stall := range stalls {
+		t.Run(stall.name, func(t *testing.T) {
+			l, address, _, _ := serve(t, most)
+			crowd := func() {
+				for range 3 * most {
+					stall.send(t, dial(t, address))
+				}
+			}
+			crowd()
+			for range most {
+				if code := ask(t, dial(t, address), "/"); code != 200 {
+					t.Fatalf("after many such connections: status %d", code)
+				}
+			}
+			for i := range 3 * most { // and with all other ways
+				stalls[(n+i)%len(stalls)].send(t, dial(t, address))
+			}
+			for range most {
+				if code := ask(t, dial(t, address), "/"); code != 200 {
+					t.Fatalf("after many connections of all kinds: status %d", code)
+				}
+			}
+			if l.Evicted() < 2*most {
+				t.Errorf("%d connections gave way", l.Evicted())
+			}
+		})
+	}
+}
+
+// A request whose body comes slowly, but comes, is served while others that send nothing give way.
+func TestASlowBodyIsReceived(t *testing.T) {
+	const most = 50
+	_, address, _, _ := serve(t, most)
+	c := dial(t, address)
+	fmt.Fprint(c, "PUT /body HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n")
+	for range 50 {
+		fmt.Fprint(c, "x")
+		for range 5 { // so the connections that come meanwhile fill the limit five times
+			if code := ask(t, dial(t, address), "/"); code != 200 {
+				t.Fatalf("status %d", code)
 			}
 		}
 	}
-	for range most {
-		if code := ask(t, dial(t, address), "/"); code != 200 {
-			t.Fatalf("after many idle connections: status %d", code)
-		}
+	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil || resp.StatusCode != 200 {
+		t.Fatalf("the slow one was cut: %v", err)
 	}
-	if l.Evicted() < 2*most {
-		t.Errorf("%d connections gave way", l.Evicted())
-	}
+	resp.Body.Close()
 }
 
 // When all connections are busy, health is still answered, and nothing else is.

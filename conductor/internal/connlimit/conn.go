@@ -1,0 +1,102 @@
+package connlimit
+
+import (
+	"container/list"
+	"io"
+	"net"
+	"sync/atomic"
+)
+
+// A Conn is a connection with its place.
+type Conn struct {
+	net.Conn
+	limiter *Limiter
+	spare   bool
+
+	at      *list.Element // guarded by limiter.mu; in waiting, or in spare; nil: at work, or closed
+	work    int           // guarded by limiter.mu; requests being served whose bodies have come
+	writing int           // guarded by limiter.mu; calls of Write under way
+	closed  bool          // guarded by limiter.mu
+
+	// Held is the bytes of request bodies that are being received on this connection; conductor/ingest keeps it.
+	Held atomic.Int64
+}
+
+// Close closes the connection and gives its place up.
+func (c *Conn) Close() error {
+	c.limiter.mu.Lock()
+	c.limiter.leave(c)
+	c.limiter.mu.Unlock()
+	return c.Conn.Close()
+}
+
+// Read is the wait for what the peer sends. One that has just sent something is the last to give way.
+func (c *Conn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if n > 0 {
+		c.limiter.mu.Lock()
+		if c.at != nil && !c.spare {
+			c.limiter.waiting.MoveToBack(c.at)
+		}
+		c.limiter.mu.Unlock()
+	}
+	return n, err
+}
+
+// Write waits for the peer to take what is sent.
+func (c *Conn) Write(p []byte) (int, error) {
+	c.change(0, 1)
+	defer c.change(0, -1)
+	return c.Conn.Write(p)
+}
+
+// change follows a change of what the connection does.
+func (c *Conn) change(work, writing int) {
+	c.limiter.mu.Lock()
+	defer c.limiter.mu.Unlock()
+	c.work += work
+	c.writing += writing
+	waits := c.work == 0 || c.writing > 0
+	switch {
+	case c.closed || c.spare:
+	case waits && c.at == nil:
+		c.at = c.limiter.waiting.PushBack(c)
+	case !waits && c.at != nil:
+		c.limiter.waiting.Remove(c.at)
+		c.at = nil
+	}
+}
+
+// A body is a request's, whose connection is at work from the body's end until the request has been served.
+type body struct {
+	io.ReadCloser
+	conn  *Conn
+	state atomic.Int32
+}
+
+const (
+	coming int32 = iota
+	came
+	over
+)
+
+func (b *body) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil {
+		b.ends()
+	}
+	return n, err
+}
+
+func (b *body) ends() {
+	if b.state.CompareAndSwap(coming, came) {
+		b.conn.change(1, 0)
+	}
+}
+
+// served is called once.
+func (b *body) served() {
+	if b.state.Swap(over) == came {
+		b.conn.change(-1, 0)
+	}
+}
