@@ -2,12 +2,14 @@ package hub
 
 import (
 	"context"
+	"net"
+	"net/http"
 	"net/http/httptest"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/coder/websocket"
+	"google.golang.org/grpc/test/bufconn"
 	"google.golang.org/protobuf/proto"
 
 	"chordconductor/conductor/hub/hubpb"
@@ -39,13 +41,20 @@ func FuzzMessages(f *testing.F) {
 		defer close(done)
 		_ = h.Run(ctx)
 	}()
-	server := httptest.NewServer(h)
+	// In memory: thousands of connections a second would use up the ports of the machine.
+	listener := bufconn.Listen(1 << 20)
+	server := httptest.NewUnstartedServer(h)
+	_ = server.Listener.Close()
+	server.Listener = listener
+	server.Start()
 	f.Cleanup(func() {
 		cancel()
 		<-done
 		server.Close()
 	})
-	url := "ws" + strings.TrimPrefix(server.URL, "http")
+	client := &http.Client{Transport: &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return listener.DialContext(ctx) }, DisableKeepAlives: true,
+	}}
 	f.Fuzz(func(t *testing.T, first, second []byte, binary bool) {
 		kind := websocket.MessageText
 		if binary {
@@ -54,7 +63,7 @@ func FuzzMessages(f *testing.F) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		for _, messages := range [][][]byte{{first, second}, {hello}} {
-			c, _, err := websocket.Dial(ctx, url, &websocket.DialOptions{Subprotocols: []string{Subprotocol}})
+			c, _, err := websocket.Dial(ctx, "ws://localhost/", &websocket.DialOptions{Subprotocols: []string{Subprotocol}, HTTPClient: client})
 			if err != nil {
 				t.Fatal(err)
 			}
