@@ -6,14 +6,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"chordconductor/conductor/internal/connlimit"
 	"chordconductor/conductor/replay"
 	"chordconductor/node/env/access"
 )
@@ -106,15 +104,15 @@ func startReplay(o options, p *replay.Player, log *slog.Logger) (c *conductor, e
 	if !c.open && c.token == "" {
 		c.token = newToken()
 	}
-	if c.page, err = net.Listen("tcp", o.http); err != nil {
-		return nil, connlimit.ListenError("page and API", o.http, "--http", err)
-	}
 	begun := c
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, begun.abandon())
 		}
 	}()
+	if err := c.bindPage(); err != nil {
+		return nil, err
+	}
 	if c.memory, err = o.budget(); err != nil {
 		return nil, err
 	}

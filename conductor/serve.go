@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -74,6 +75,7 @@ type conductor struct {
 	memory *memory.Budget
 	log    *slog.Logger
 	page   net.Listener
+	ports  *ingest.Ports // nil in a replay
 	own    *ownTelemetry
 	live   *live.Live
 	watch  *sim.Watch
@@ -100,32 +102,43 @@ func start(o options, log *slog.Logger) (c *conductor, err error) {
 		return nil, err
 	}
 	c.memory.Enforce()
-	if c.page, err = net.Listen("tcp", o.http); err != nil {
-		return nil, connlimit.ListenError("page and API", o.http, "--http", err)
-	}
 	begun := c // the result is nil by the time an error returns
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, begun.abandon())
 		}
 	}()
-	if c.own, err = newOwnTelemetry(o); err != nil {
-		return nil, err
-	}
-	if err := c.listen(time.Now); err != nil {
+	// What can be refused comes before files: a start that is refused leaves none.
+	if err := c.bindPage(); err != nil {
 		return nil, err
 	}
 	in := o.ingest
-	in.Names = c.names(in.HTTP)
-	in.Memory = c.memory
-	in.Spans, in.Logger, in.Meter = c.watch.Spans, log, c.own.meter("chordconductor/conductor/ingest")
-	if o.dataDir != "" {
-		in.QueueDir = filepath.Join(o.dataDir, "queue")
+	in.Logger, in.Memory = log, c.memory
+	if c.ports, err = ingest.Bind(context.Background(), in); err != nil {
+		return nil, err
+	}
+	o.nodes.ReloadFailed = c.reloadFailed
+	nodes, err := o.nodeAccess()
+	if err != nil {
+		return nil, err
+	}
+	if c.own, err = newOwnTelemetry(o); err != nil {
+		return nil, err
 	}
 	if o.record != "" {
 		if c.tape, err = recording.Create(o.record); err != nil {
 			return nil, fmt.Errorf("--record: %w", err)
 		}
+	}
+	if err := c.listen(time.Now); err != nil {
+		return nil, err
+	}
+	in.Ports, in.Names = c.ports, c.names(in.HTTP)
+	in.Spans, in.Meter = c.watch.Spans, c.own.meter("chordconductor/conductor/ingest")
+	if o.dataDir != "" {
+		in.QueueDir = filepath.Join(o.dataDir, "queue")
+	}
+	if c.tape != nil {
 		in.Logs, in.Metrics = c.tape.Logs, c.tape.Metrics
 		in.Spans = func(td ptrace.Traces) {
 			c.watch.Spans(td)
@@ -135,17 +148,26 @@ func start(o options, log *slog.Logger) (c *conductor, err error) {
 	if c.ingest, err = ingest.Start(context.Background(), in, c.live); err != nil {
 		return nil, err
 	}
-	o.nodes.ReloadFailed = c.reloadFailed
-	nodes, err := o.nodeAccess()
-	if err != nil {
-		return nil, err
-	}
 	c.lab = sim.New(sim.Config{
 		View: c.live.View, Stats: c.live.Stats, Watch: c.watch,
 		Ground: sim.Grounds{Endpoint: c.endpoint, Version: version(), Log: c.log}.New,
 		Remote: sim.NewRemote(c.live.View, c.options.token, nodes),
 	})
 	return c, c.assemble()
+}
+
+// bindPage binds the address of page and API.
+func (c *conductor) bindPage() error {
+	l, err := net.Listen("tcp", c.http)
+	if err != nil {
+		return connlimit.ListenError("page and API", c.http, "--http", err)
+	}
+	c.page = l
+	secured, err := withTLS(l, c.options.ingest.TLS, c.reloadFailed)
+	if err == nil {
+		c.page = secured
+	}
+	return err
 }
 
 // listen makes the ring view and its history, on a clock.
@@ -167,12 +189,18 @@ func (c *conductor) listen(now func() time.Time) (err error) {
 
 // abandon closes what an unsuccessful start has opened.
 func (c *conductor) abandon() error {
-	errs := []error{c.page.Close()}
+	var errs []error
+	if c.page != nil {
+		errs = append(errs, c.page.Close())
+	}
+	if c.ports != nil {
+		errs = append(errs, c.ports.Close())
+	}
 	if c.ingest != nil {
 		errs = append(errs, c.ingest.Shutdown(context.Background()))
 	}
 	if c.tape != nil {
-		errs = append(errs, c.tape.Close())
+		errs = append(errs, c.tape.Close(), os.Remove(c.record)) // made by this start, and nothing was received
 	}
 	if c.past != nil {
 		errs = append(errs, c.past.Close())
@@ -209,16 +237,12 @@ func (c *conductor) assemble() error {
 	if err != nil {
 		return err
 	}
-	page := c.page
-	if page, err = withTLS(page, c.options.ingest.TLS, c.reloadFailed); err != nil {
-		return err
-	}
 	front, endFront := context.WithCancel(context.Background())
 	fold, endFold := context.WithCancel(context.Background())
 	c.ending = [2]context.CancelFunc{endFront, endFold}
 	c.run("the ring view", func() error { return c.live.Run(fold) })
 	c.run("the WebSocket hub", func() error { return c.hub.Run(front) })
-	c.run("the page", func() error { return server.Serve(front, page, pageGrace) })
+	c.run("the page", func() error { return server.Serve(front, c.page, pageGrace) })
 	return nil
 }
 

@@ -15,6 +15,8 @@ import (
 	"sync"
 	"time"
 	"unicode/utf8"
+
+	"chordconductor/internal/dirs"
 )
 
 const (
@@ -68,7 +70,7 @@ func Open(dir string, logf func(format string, args ...any)) (*Log, error) {
 	if dir == "" {
 		return l, nil
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := dirs.Make(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("audit log: %w", err)
 	}
 	for _, name := range []string{earlier, current} {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"chordconductor/conductor/ring"
+	"chordconductor/internal/dirs"
 )
 
 // unknownEvents is how far event numbers jump over chapters that are missing: no number may come twice, and no chapter
@@ -40,7 +41,7 @@ func (l *dirLock) release() error { return l.f.Close() }
 
 // openDir makes and locks the directory and lists the chapters in it.
 func (h *History) openDir() error {
-	if err := os.MkdirAll(h.opt.Dir, 0o700); err != nil {
+	if err := dirs.Make(h.opt.Dir, 0o700); err != nil {
 		return err
 	}
 	lock, err := lockDir(h.opt.Dir)

@@ -29,6 +29,7 @@ const (
 // Config is what a user sets. The zero value listens nowhere and forwards nowhere.
 type Config struct {
 	GRPC, HTTP      string         // listen addresses; empty: that protocol is off
+	Ports           *Ports         // bound before, by Bind; nil: Start binds them
 	TLS             TLS            // of both
 	Token           string         // bearer token that senders must show; empty: none
 	Names           []string       // by which the OTLP/HTTP port may be called, in lower case, beside localhost and IP addresses

@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"context"
-	"os"
 	"strings"
 	"time"
 
@@ -21,6 +20,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	metricnoop "go.opentelemetry.io/otel/metric/noop"
+
+	"chordconductor/internal/dirs"
 )
 
 const (
@@ -154,7 +155,7 @@ func settings(kind component.Type, name string, cfg Config, t *tally) exporter.S
 
 // newStorage keeps queues in files of a directory, which it makes.
 func newStorage(ctx context.Context, cfg Config) (component.Component, error) {
-	if err := os.MkdirAll(cfg.QueueDir, 0o750); err != nil {
+	if err := dirs.Make(cfg.QueueDir, 0o750); err != nil {
 		return nil, err
 	}
 	factory := filestorage.NewFactory()

@@ -55,25 +55,16 @@ type port struct {
 	stop    chan struct{}
 }
 
-// listen starts a port and returns the address that it is bound to.
-func (s *Server) listen(ctx context.Context, cfg Config, name, flag, address string, p *port) (string, error) {
-	config, err := serverTLS(cfg.TLS, cfg.Logger)
-	if err != nil {
-		return "", fmt.Errorf("OTLP over TLS: %w", err)
-	}
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
-	if err != nil {
-		return "", connlimit.ListenError(name, address, flag, err)
-	}
+// serve starts a port at a listener.
+func (s *Server) serve(cfg Config, name string, l net.Listener, p *port) {
 	p.gate, p.pipeline, p.troubles = s.gate, s.pipeline, s.troubles
 	p.stop = make(chan struct{})
 	p.slow = newOverseer()
 	p.conns = connlimit.New(s.gate.maxConns)
 	p.server = newServer(p)
-	bound := l.Addr().String()
 	l = p.conns.Listen(l)
-	if config != nil {
-		l = tls.NewListener(l, config)
+	if cfg.Ports.tls != nil {
+		l = tls.NewListener(l, cfg.Ports.tls)
 	}
 	p.serving.Go(func() { p.slow.run(p.stop) })
 	p.serving.Go(func() {
@@ -82,7 +73,6 @@ func (s *Server) listen(ctx context.Context, cfg Config, name, flag, address str
 		}
 	})
 	s.ports = append(s.ports, p)
-	return bound, nil
 }
 
 // newServer bounds what a connection can hold: what is not bounded here, the shares of the memory budget bound.

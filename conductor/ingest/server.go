@@ -31,16 +31,21 @@ type Server struct {
 	ports              []*port
 }
 
-// Start listens and serves until Shutdown. Errors say what to change.
+// Start serves until Shutdown, at ports that it binds if the configuration has none. Errors say what to change.
 func Start(ctx context.Context, cfg Config, sink Sink) (*Server, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
 		return nil, err
 	}
+	if cfg.Ports == nil {
+		if cfg.Ports, err = bind(ctx, cfg); err != nil {
+			return nil, err
+		}
+	}
 	gate := newGate(cfg)
 	s := &Server{gate: gate, troubles: newTroubles(cfg.Logger), pipeline: &pipeline{sink: sink, gate: gate, broken: newRejections(cfg.Logger), logs: cfg.Logs, seen: cfg.Spans, measured: cfg.Metrics}}
 	if err := s.start(ctx, cfg); err != nil {
-		return nil, errors.Join(err, s.Shutdown(ctx))
+		return nil, errors.Join(err, s.Shutdown(ctx), cfg.Ports.Close())
 	}
 	return s, nil
 }
@@ -96,15 +101,12 @@ func (s *Server) start(ctx context.Context, cfg Config) (err error) {
 			return fmt.Errorf("metrics of the receiver: %w", err)
 		}
 	}
-	if cfg.GRPC != "" {
-		if s.grpcAddr, err = s.listen(ctx, cfg, "OTLP/gRPC", "--otlp-grpc", cfg.GRPC, &port{grpc: true, other: elsewhere(cfg.HTTP)}); err != nil {
-			return err
-		}
+	s.grpcAddr, s.httpAddr = address(cfg.Ports.grpc), address(cfg.Ports.http)
+	if l := cfg.Ports.grpc; l != nil {
+		s.serve(cfg, "OTLP/gRPC", l, &port{grpc: true, other: elsewhere(s.httpAddr)})
 	}
-	if cfg.HTTP != "" {
-		if s.httpAddr, err = s.listen(ctx, cfg, "OTLP/HTTP", "--otlp-http", cfg.HTTP, &port{other: elsewhere(s.grpcAddr)}); err != nil {
-			return err
-		}
+	if l := cfg.Ports.http; l != nil {
+		s.serve(cfg, "OTLP/HTTP", l, &port{other: elsewhere(s.grpcAddr)})
 	}
 	return nil
 }

@@ -1,0 +1,71 @@
+package ingest
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+
+	"chordconductor/conductor/internal/connlimit"
+)
+
+// Ports are the addresses of both protocols, bound but not served: what connects waits for Start. Whoever starts more
+// than a receiver binds before it makes files, so that an address in use leaves none behind.
+type Ports struct {
+	grpc, http net.Listener // nil: off
+	tls        *tls.Config  // of both; nil: none
+}
+
+// Bind checks a configuration and binds its ports. Errors say what to change.
+func Bind(ctx context.Context, cfg Config) (*Ports, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	return bind(ctx, cfg)
+}
+
+func bind(ctx context.Context, cfg Config) (*Ports, error) {
+	p := &Ports{}
+	var err error
+	if p.tls, err = serverTLS(cfg.TLS, cfg.Logger); err != nil {
+		return nil, fmt.Errorf("OTLP over TLS: %w", err)
+	}
+	for _, one := range []struct {
+		name, flag, address string
+		to                  *net.Listener
+	}{{"OTLP/gRPC", "--otlp-grpc", cfg.GRPC, &p.grpc}, {"OTLP/HTTP", "--otlp-http", cfg.HTTP, &p.http}} {
+		if one.address == "" {
+			continue
+		}
+		l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", one.address)
+		if err != nil {
+			return nil, errors.Join(connlimit.ListenError(one.name, one.address, one.flag, err), p.Close())
+		}
+		*one.to = l
+	}
+	return p, nil
+}
+
+// Close gives the addresses back. A Server that was started with them does so itself; to close again does no harm.
+func (p *Ports) Close() error {
+	var errs []error
+	for _, l := range []net.Listener{p.grpc, p.http} {
+		if l == nil {
+			continue
+		}
+		if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// address is where a listener listens; empty if the protocol is off.
+func address(l net.Listener) string {
+	if l == nil {
+		return ""
+	}
+	return l.Addr().String()
+}

@@ -1,0 +1,32 @@
+// Package dirs makes directories, or leaves nothing behind. What keeps files calls it.
+package dirs
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// Make makes a directory and those above it that are missing. If it fails, it has made none.
+func Make(path string, mode fs.FileMode) error {
+	var missing []string // the deepest first
+	for at := filepath.Clean(path); ; at = filepath.Dir(at) {
+		_, err := os.Stat(at)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, fs.ErrNotExist) { // a name that cannot be, or a file above it
+			return err
+		}
+		missing = append(missing, at)
+	}
+	err := os.MkdirAll(path, mode)
+	if err != nil {
+		for _, dir := range missing {
+			_ = syscall.Rmdir(dir) // only if it is there, a directory, and empty
+		}
+	}
+	return err
+}
