@@ -7,7 +7,6 @@ import (
 
 	"chordconductor/node/chord"
 	"chordconductor/node/store"
-	"chordconductor/otel/chordevent"
 )
 
 // A member receives ranges from several leavers at once. They follow each other below its own range, and each is released
@@ -146,10 +145,10 @@ func (k *Keeper) promiseRoom(leaver chord.Peer, a arc, bytes int64) bool {
 	return true
 }
 
-// keepRoom makes what was promised to a leaver, or what its move needs now, the room of its move. mu is held.
+// keepRoom makes what was promised to a leaver, or what a move needs now, the room of that move. mu is held.
 func (k *Keeper) keepRoom(m *incoming, bytes int64) bool {
 	k.breakPromises(m.source)
-	if bytes <= 0 || m.reason != chordevent.MoveLeave {
+	if bytes <= 0 {
 		return true
 	}
 	need := max(bytes-k.store.Summary(m.from, m.to).Bytes, 0)

@@ -281,7 +281,7 @@ func (k *Keeper) moveCall(ctx context.Context, m *outgoing, q *nodepb.MoveReques
 		unsettled = k.unsettledIn(m.arc) // what comes on the list from here on reaches the receiver as a write
 	}
 	var sentKeys, sentBytes, room int64
-	if q.Phase == nodepb.MoveRequest_PHASE_BEGIN && m.reason == chordevent.MoveLeave {
+	if q.Phase == nodepb.MoveRequest_PHASE_BEGIN {
 		room = k.store.Summary(m.from, m.to).Bytes
 	}
 	k.mu.Unlock()

@@ -17,6 +17,7 @@ import (
 // at other moves for the first joinRounds; see openIn.
 func (k *Keeper) tend(ctx context.Context) {
 	defer k.closeIn()
+	var claims claimPace
 	pause := time.Duration(0)
 	for round := 0; ; round++ {
 		if round == joinRounds || k.reg.Load() != nil {
@@ -28,7 +29,7 @@ func (k *Keeper) tend(ctx context.Context) {
 			}
 		}
 		var err error
-		if pause, err = k.tendOnce(ctx); stopped(err) {
+		if pause, err = k.tendOnce(ctx, &claims); stopped(err) {
 			return
 		}
 	}
@@ -41,10 +42,26 @@ const (
 	// settleTime is for how long nobody is known to own a range before it is taken by a member that knows nothing of it,
 	// in call limits: time for those who do know to be heard.
 	settleTime = 8
+	// maxClaimGap bounds the time between two accepted claims of an empty register, in call limits.
+	maxClaimGap = 8
 )
 
+// claimPace keeps accepted claims apart while the register stays empty. A handoff that fails wakes the task, and one that
+// fails for want of room would otherwise begin again at once, for ever: within one host at the speed of the processor.
+type claimPace struct {
+	next time.Time // of the next claim at the earliest
+	gap  time.Duration
+}
+
+// accepted notes that a claim has been accepted: the next one follows no sooner than after a gap that doubles up to a
+// greatest one.
+func (p *claimPace) accepted(now time.Time, greatest time.Duration) {
+	p.gap = min(max(2*p.gap, tendSoon), greatest)
+	p.next = now.Add(p.gap)
+}
+
 // tendOnce does what is to be done, and returns the time until it should look again if nothing happens.
-func (k *Keeper) tendOnce(ctx context.Context) (time.Duration, error) {
+func (k *Keeper) tendOnce(ctx context.Context, claims *claimPace) (time.Duration, error) {
 	if err := k.settle(ctx); stopped(err) {
 		return 0, err
 	}
@@ -61,8 +78,14 @@ func (k *Keeper) tendOnce(ctx context.Context) (time.Duration, error) {
 	case own == nil && (moving || leaving):
 		return k.cfg.CallLimit, nil
 	case own == nil:
-		done, err = k.claimRange(ctx)
+		if wait := claims.next.Sub(k.env.Now()); wait > 0 {
+			return wait, nil
+		}
+		if done, err = k.claimRange(ctx); done {
+			claims.accepted(k.env.Now(), maxClaimGap*k.cfg.CallLimit)
+		}
 	default:
+		*claims = claimPace{}
 		done, err = k.lookBelow(ctx, own)
 	}
 	if stopped(err) {

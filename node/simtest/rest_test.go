@@ -1,6 +1,7 @@
 package simtest
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -11,17 +12,34 @@ import (
 // counted counts the calls that a host's members make.
 type counted struct {
 	env.Env
-	calls *int
+	r *ring
 }
 
 func (c counted) Ring(addr string, limit time.Duration) nodepb.RingServer {
-	*c.calls++
+	c.r.count()
 	return c.Env.Ring(addr, limit)
 }
 
 func (c counted) Keys(addr string, limit time.Duration) nodepb.KeysServer {
-	*c.calls++
+	c.r.count()
 	return c.Env.Keys(addr, limit)
+}
+
+// maxCallRate is how many calls all members together make in a virtual second at most. A ring that makes more of them
+// is in a livelock: on real hosts it would keep the processors busy for ever.
+const maxCallRate = 50_000
+
+// errLivelock ends the run of such a ring, in which virtual time may stand still.
+var errLivelock = fmt.Errorf("more than %d calls in a second", maxCallRate)
+
+func (r *ring) count() {
+	r.calls++
+	if second := r.w.Elapsed() / time.Second; second != r.rate.second {
+		r.rate.second, r.rate.calls = second, 0
+	}
+	if r.rate.calls++; r.rate.calls == maxCallRate {
+		panic(errLivelock) // through the task and the world, to run
+	}
 }
 
 // TestCallsAtRest holds what a quiet ring costs against what it cost before hosts were found by stabilization

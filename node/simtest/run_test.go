@@ -26,10 +26,20 @@ const (
 )
 
 // run runs a plan, and returns what was wrong, and the oracle that saw it.
-func run(seed uint64, p plan) (*oracle, error) {
+func run(seed uint64, p plan) (o *oracle, err error) {
 	r := newRing(seed, p)
 	defer r.w.Close()
-	o := newOracle(r)
+	o = newOracle(r)
+	defer func() {
+		switch end := recover(); end {
+		case nil:
+		case errLivelock:
+			o.broken(promiseAnswers, "%v: %s", end, r)
+			err = o.verdict()
+		default:
+			panic(end)
+		}
+	}()
 	for range p.hosts {
 		r.add()
 	}

@@ -27,6 +27,10 @@ type ring struct {
 	made  int
 	fair  bool // no message is lost from now on
 	calls int  // made between members so far
+	rate  struct {
+		second time.Duration
+		calls  int // in that second
+	}
 	sides sides
 	skew  map[string]time.Duration // how far clocks are off, by address
 
@@ -139,7 +143,7 @@ func (r *ring) addHost(addr string, memory int64) *host {
 	cfg.Notice = func(text string) { h.notices = append(h.notices, text) }
 	r.started++
 	older := r.pinned != nil && r.pinned(r.started)
-	var e env.Env = counted{h.layer, &r.calls}
+	var e env.Env = counted{h.layer, r}
 	if older {
 		e = pinned{e}
 	}

@@ -1,0 +1,61 @@
+package simtest
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"chordconductor/node/keeper"
+	"chordconductor/node/nodepb"
+)
+
+// TestHandoffWithoutRoomIsNotRepeatedAtOnce: a member whose host has no room for its range claims it again now and then.
+// It claimed it again in the same instant, so that a host whose memory was full kept a processor busy for ever, and sent
+// its records each time.
+func TestHandoffWithoutRoomIsNotRepeatedAtOnce(t *testing.T) {
+	for seed := range uint64(several(12)) {
+		rnd := rand.New(rand.NewPCG(seed, 41))
+		hosts, size := 1+rnd.IntN(3), 100<<rnd.IntN(6)
+		r := newRing(seed, plan{bits: 32, successors: 4, replicas: 1 + rnd.IntN(hosts)})
+		t.Cleanup(r.w.Close)
+		for i := range hosts {
+			r.made++
+			r.addAt(fmt.Sprintf("h%d:7000", i+1), 40<<10)
+		}
+		r.settle(t)
+		r.on(t, r.hosts[0], func(ctx context.Context, k *keeper.Keeper) {
+			for n := 0; ; n++ { // up to what no host has room for any more
+				if _, err := k.Put(ctx, keyName(n), make([]byte, size), 0); err != nil {
+					break
+				}
+			}
+		})
+		records, begun := 0, 0
+		r.onMove = func(_ *host, q *nodepb.MoveRequest, after bool) {
+			if !after {
+				records += len(q.Records)
+				if q.Phase == nodepb.MoveRequest_PHASE_BEGIN {
+					begun++
+				}
+			}
+		}
+		members := 1 + rnd.IntN(8)
+		if _, err := r.pick(rnd.IntN(hosts)).Start(members); err != nil {
+			t.Fatal(err)
+		}
+		const minutes = 2
+		r.w.Run(minutes * time.Minute)
+		without := 0
+		for _, m := range r.onRing() {
+			if !keeperOf(m).Ownership().Owns {
+				without++
+			}
+		}
+		if most := members * (10 + 30*minutes); begun > most || records > 10*members*(40<<10)/size {
+			t.Errorf("seed %d: %d hosts, R=%d, %d members more, %d of them without a range after %d minutes: %d handoffs begun, %d records sent", seed, hosts, r.plan.replicas, members, without, minutes, begun, records)
+		}
+		t.Logf("seed %d: %d members more, %d without a range: %d handoffs begun, %d records sent", seed, members, without, begun, records)
+	}
+}
