@@ -25,6 +25,7 @@ import (
 	"chordconductor/conductor/memory"
 	"chordconductor/conductor/recording"
 	"chordconductor/conductor/replay"
+	"chordconductor/conductor/ring"
 	"chordconductor/conductor/sim"
 	"chordconductor/conductor/sim/scenario"
 	"chordconductor/conductor/web"
@@ -172,7 +173,11 @@ func (c *conductor) bindPage() error {
 
 // listen makes the ring view and its history, on a clock.
 func (c *conductor) listen(now func() time.Time) (err error) {
-	if c.past, err = history.Open(history.Options{Dir: c.dataDir, MaxBytes: c.historyBytes(), Logf: c.logf, Meter: c.own.meter("chordconductor/conductor/history")}); err != nil {
+	fold := ring.Options{MaxBytes: c.memory.Fold.Limit()}
+	if c.past, err = history.Open(history.Options{
+		Dir: c.dataDir, MaxBytes: c.historyBytes(), Ring: fold, Recording: c.memory.Recording, Seeking: c.memory.Past,
+		Logf: c.logf, Meter: c.own.meter("chordconductor/conductor/history"),
+	}); err != nil {
 		return err
 	}
 	var dir string
@@ -183,7 +188,10 @@ func (c *conductor) listen(now func() time.Time) (err error) {
 		return err
 	}
 	c.watch = sim.NewWatch()
-	c.live, err = live.New(live.Config{QueueMemory: c.memory.Events, FeedMemory: c.memory.Feed, Recorder: recorders{c.watch, c.past}, Meter: c.own.meter("chordconductor/conductor/live"), Now: now})
+	c.live, err = live.New(live.Config{
+		Ring: fold, FoldMemory: c.memory.Fold, QueueMemory: c.memory.Events, FeedMemory: c.memory.Feed, LookupMemory: c.memory.Lookups,
+		Recorder: recorders{c.watch, c.past}, Meter: c.own.meter("chordconductor/conductor/live"), Now: now,
+	})
 	return err
 }
 

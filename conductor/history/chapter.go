@@ -63,7 +63,8 @@ type cursor struct {
 	seq     uint64    // number of the last event told
 	ahead   entry     // read and not yet told, if hasNext
 	hasNext bool
-	whole   bool // in reads the whole chapter, not what was there of it while it was being written
+	loaded  int64 // bytes of the chapter that only this cursor holds
+	whole   bool  // in reads the whole chapter, not what was there of it while it was being written
 }
 
 // open places a cursor at the beginning of a chapter.
@@ -103,9 +104,15 @@ func (c *cursor) step() ring.Change {
 	return change
 }
 
-// seek goes forward to an instant: it tells all entries that had come by then.
-func (c *cursor) seek(t time.Time) error {
-	for {
+// seek goes forward to an instant: it tells all entries that had come by then. weigh is asked now and then whether there
+// is memory to go on.
+func (c *cursor) seek(t time.Time, weigh func(*cursor) error) error {
+	for n := 1; ; n++ {
+		if n%weighEvery == 0 {
+			if err := weigh(c); err != nil {
+				return err
+			}
+		}
 		e, more := c.peek()
 		if !more || e.at.After(t) {
 			break

@@ -108,6 +108,10 @@ func (h *History) verify(chapters []*chapter) {
 	defer close(h.checked)
 	for _, c := range chapters {
 		begin := time.Now()
+		if err := h.readable(c.size); err != nil {
+			h.opt.Logf("history: %s: not checked: %s", c.path, err)
+			continue
+		}
 		_, _ = h.load(c) // what is wrong is noted
 		h.mu.Lock()
 		find := c.broken != nil && c.readTo.IsZero()

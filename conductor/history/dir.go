@@ -100,6 +100,9 @@ func (h *History) list() error {
 
 // measure finds the last event of the last chapter and its instant, and where its file ends.
 func (h *History) measure(c *chapter) error {
+	if err := h.readable(c.size); err != nil {
+		return fmt.Errorf("%s: %w", c.path, err)
+	}
 	in, err := h.load(c)
 	if err != nil {
 		return err

@@ -21,6 +21,17 @@ type Query struct {
 	// Once leaves out reports of deaths that were known or refuted when they came: every neighbour tells of a crash. The
 	// ring is then rebuilt on the way, which takes as long as At.
 	Once bool
+	// Show makes what is returned of an event in its place, so that not all that are looked at are held; nil: the event.
+	Show func(*Event) any
+}
+
+// keep is what is held of an event that is wanted.
+func (q *Query) keep(e Event) Event {
+	if q.Show != nil {
+		e.Shown = q.Show(&e)
+		e.Event = nil
+	}
+	return e
 }
 
 func (q *Query) takes(e *Event) bool { return !e.repeats && (q.Want == nil || q.Want(e.Event)) }
@@ -46,7 +57,7 @@ func (h *History) Until(ctx context.Context, t time.Time, q Query) ([]Event, *Da
 				return false
 			}
 			if q.takes(&e) {
-				found = append(found, e)
+				found = append(found, q.keep(e))
 			}
 			if len(found) >= 2*q.Limit { // what is older than the newest Limit is of no use
 				found = append(found[:0], found[len(found)-q.Limit:]...)
@@ -103,7 +114,7 @@ func (h *History) Since(ctx context.Context, t time.Time, q Query) ([]Event, *Da
 		}
 		err := h.events(ctx, c, q.Once, func(e Event) bool {
 			if e.Arrived.After(t) && q.takes(&e) {
-				out = append(out, e)
+				out = append(out, q.keep(e))
 			}
 			return len(out) < q.Limit
 		})
@@ -146,7 +157,12 @@ func (h *History) events(ctx context.Context, c *chapter, fold bool, visit func(
 	if err != nil {
 		return err
 	}
-	for ctx.Err() == nil {
+	for n := 1; ctx.Err() == nil; n++ {
+		if n%weighEvery == 0 {
+			if err := h.weigh(cur); err != nil {
+				return err
+			}
+		}
 		e, more := cur.peek()
 		if !more {
 			if err := cur.in.Err(); err != nil {
@@ -161,7 +177,7 @@ func (h *History) events(ctx context.Context, c *chapter, fold bool, visit func(
 		} else {
 			cur.skip()
 		}
-		if e.event != nil && !visit(Event{cur.seq, e.at, e.event, repeats}) {
+		if e.event != nil && !visit(Event{Seq: cur.seq, Arrived: e.at, Event: e.event, repeats: repeats}) {
 			break
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"go.opentelemetry.io/otel/metric"
 
+	"chordconductor/conductor/memory"
 	"chordconductor/conductor/ring"
 	"chordconductor/otel/chordevent"
 )
@@ -29,6 +30,9 @@ type Options struct {
 	MaxBytes int64
 	// Queue is how many events may wait to be written. 0: 65,536. More are not recorded, and counted in Stats.Dropped.
 	Queue int
+	// Recording is the memory of what is being recorded, Seeking that of looking back; nil: no bounds in bytes. The fold
+	// that Ring bounds is counted in both.
+	Recording, Seeking *memory.Share
 	// Meter is for what is kept and what could not be; nil: nobody wants to know.
 	Meter metric.Meter
 	// chapter is how many entries a chapter holds. 0: what minChapter and entriesPerMember say. Tests have small ones.
@@ -110,7 +114,7 @@ func Open(opt Options) (*History, error) {
 	opt = opt.withDefaults()
 	h := &History{
 		opt:   opt,
-		queue: newQueue(opt.Queue),
+		queue: newQueue(opt.Queue, queueShare(opt.Recording)),
 		ended: make(chan struct{}),
 		seek:  make(chan struct{}, 1),
 		next:  1,
@@ -135,10 +139,12 @@ func Open(opt Options) (*History, error) {
 }
 
 // Append records an event that arrived at an instant. It never blocks. The event must not be changed afterwards.
-func (h *History) Append(ev *chordevent.Event, arrived time.Time) { h.queue.put(entry{ev, arrived}) }
+func (h *History) Append(ev *chordevent.Event, arrived time.Time) {
+	h.queue.put(entry{event: ev, at: arrived})
+}
 
 // Advance records that the fold was told what time it is. It never blocks.
-func (h *History) Advance(now time.Time) { h.queue.put(entry{nil, now}) }
+func (h *History) Advance(now time.Time) { h.queue.put(entry{at: now}) }
 
 // Flush waits until all that was recorded so far can be seen, and is on disk if there is one.
 func (h *History) Flush() { h.queue.flush(h.ended) }

@@ -3,21 +3,28 @@ package history
 import (
 	"sync"
 	"time"
+	"unsafe"
 
+	"chordconductor/conductor/memory"
 	"chordconductor/otel/chordevent"
 )
+
+// entrySize is what an entry takes beside its event.
+const entrySize = int64(2 * unsafe.Sizeof(entry{}))
 
 // An entry is one thing that the fold was told: an event that arrived, or only what time it is.
 type entry struct {
 	event *chordevent.Event // nil: an Advance
 	at    time.Time
+	bytes int64 // of memory, while it waits
 }
 
-// A queue holds entries until the writer takes them: limit at most.
+// A queue holds entries until the writer takes them: limit at most, and of no more bytes than memory has.
 type queue struct {
-	limit int
-	wake  chan struct{}      // something waits, or the queue is closed
-	asked chan chan struct{} // closed by the writer when all that waited before is written
+	limit  int
+	memory *memory.Share      // nil: only their number is bounded
+	wake   chan struct{}      // something waits, or the queue is closed
+	asked  chan chan struct{} // closed by the writer when all that waited before is written
 
 	mu      sync.Mutex
 	waiting []entry // guarded by mu
@@ -25,14 +32,20 @@ type queue struct {
 	closed  bool    // guarded by mu
 }
 
-func newQueue(limit int) *queue {
-	return &queue{limit: limit, wake: make(chan struct{}, 1), asked: make(chan chan struct{})}
+func newQueue(limit int, memory *memory.Share) *queue {
+	return &queue{limit: limit, memory: memory, wake: make(chan struct{}, 1), asked: make(chan chan struct{})}
 }
 
 // put adds an entry. If there is no room it is dropped and counted.
 func (q *queue) put(e entry) {
+	if q.memory != nil {
+		e.bytes = entrySize
+		if e.event != nil {
+			e.bytes += e.event.MemorySize()
+		}
+	}
 	q.mu.Lock()
-	if q.closed || len(q.waiting) >= q.limit {
+	if q.closed || len(q.waiting) >= q.limit || !q.memory.Take(e.bytes) {
 		q.dropped++
 		q.mu.Unlock()
 		return
@@ -52,14 +65,21 @@ func (q *queue) signal() {
 	}
 }
 
-// take returns all that waits, in exchange for a buffer to fill, and whether the queue is closed.
+// take returns all that waits, in exchange for a buffer to fill, and whether the queue is closed. What is taken counts
+// until done is called for it.
 func (q *queue) take(buffer []entry) ([]entry, bool) {
-	clear(buffer) // lets go of the events
+	clear(buffer)
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	taken := q.waiting
 	q.waiting = buffer[:0]
 	return taken, q.closed
+}
+
+// done lets go of an entry that was taken.
+func (q *queue) done(e *entry) {
+	q.memory.Give(e.bytes)
+	e.event = nil
 }
 
 func (q *queue) flush(ended <-chan struct{}) {

@@ -33,9 +33,14 @@ func (h *History) At(ctx context.Context, t time.Time) (*ring.View, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := cur.seek(t); err != nil {
+	if err := cur.seek(t, h.weigh); errors.Is(err, ErrMemory) {
+		return nil, err
+	} else if err != nil {
 		h.cursor = nil
 		h.breaks(cur.chapter, err)
+	}
+	if err := h.weigh(cur); err != nil {
+		return nil, err
 	}
 	if _, more := cur.peek(); !more && !t.Before(cur.now) {
 		if err := h.damaged(cur.chapter, cur.now); err != nil {
@@ -90,6 +95,9 @@ func (h *History) cursorAt(t time.Time) (*cursor, error) {
 			return nil, err
 		}
 		cur.in.Extend(rest)
+		if data == nil {
+			cur.loaded = int64(len(rest))
+		}
 		cur.whole = data == nil
 		return cur, nil
 	}
@@ -115,6 +123,10 @@ func (h *History) open(c *chapter, data []byte) (*cursor, error) {
 		}
 	}
 	cur, err := open(h.opt.Ring, c, data)
+	if errors.Is(err, ring.ErrMemory) {
+		h.opt.Seeking.Refuse()
+		return nil, ErrMemory
+	}
 	if errors.Is(err, ring.ErrVersion) { // nothing is broken, and still it cannot be shown
 		h.mu.Lock()
 		defer h.mu.Unlock()
@@ -128,7 +140,9 @@ func (h *History) open(c *chapter, data []byte) (*cursor, error) {
 		h.breaks(c, fmt.Errorf("chapter of %s: %w", c.from.Format(time.RFC3339), err))
 		return nil, h.damaged(c, c.from)
 	}
-	cur.whole = whole
+	if cur.whole = whole; whole {
+		cur.loaded = int64(len(data))
+	}
 	return cur, nil
 }
 
@@ -136,6 +150,12 @@ func (h *History) open(c *chapter, data []byte) (*cursor, error) {
 func (h *History) dataOf(c *chapter, data []byte) ([]byte, error) {
 	if data != nil {
 		return data, nil
+	}
+	h.mu.Lock()
+	size := c.size
+	h.mu.Unlock()
+	if err := h.readable(size); err != nil {
+		return nil, err
 	}
 	in, err := h.load(c)
 	return in.data, err
@@ -145,7 +165,8 @@ func (h *History) dataOf(c *chapter, data []byte) ([]byte, error) {
 type Event struct {
 	Seq     uint64 // 1, 2, 3, … over all runs of the program
 	Arrived time.Time
-	Event   *chordevent.Event
+	Event   *chordevent.Event // nil if it is shown
+	Shown   any               // what Query.Show made of it
 
 	repeats bool // see Query.Once
 }

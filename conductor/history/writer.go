@@ -27,11 +27,14 @@ type writer struct {
 	failed  uint64       // the same, of entries that could not be
 	file    *file        // of the chapter; nil: in memory
 	retry   time.Time
+	dropped uint64 // entries of the queue, as last reported to Options.Recording
 }
 
 func newWriter(h *History) *writer {
 	// Instants go on from the last run's, even if the clock was set back in between: chapters are found by them.
-	return &writer{h: h, ring: ring.New(h.opt.Ring), now: h.stats.To, next: h.stats.LastSeq + 1, block: pack.NewWriter()}
+	w := &writer{h: h, ring: ring.New(h.opt.Ring), now: h.stats.To, next: h.stats.LastSeq + 1, block: pack.NewWriter()}
+	w.block.SetMost(blockMost(h.opt.Recording))
+	return w
 }
 
 func (w *writer) run() {
@@ -48,9 +51,11 @@ func (w *writer) run() {
 		}
 		var closed bool
 		w.taken, closed = w.h.queue.take(w.taken)
-		for _, e := range w.taken {
-			w.record(e)
+		for i := range w.taken {
+			w.record(w.taken[i])
+			w.h.queue.done(&w.taken[i])
 		}
+		w.weigh()
 		w.publish()
 		if asked != nil {
 			w.flush(true)
@@ -89,7 +94,7 @@ func (w *writer) record(e entry) {
 		w.next++
 		w.events++
 	}
-	if w.entries >= w.most() || w.now.Sub(w.chapter.from) >= maxChapterAge {
+	if w.entries >= w.most() || w.block.Full() || w.now.Sub(w.chapter.from) >= maxChapterAge {
 		w.publish()
 		w.end()
 	}
@@ -112,6 +117,12 @@ func (w *writer) begin(at time.Time) bool {
 		w.now = at
 	}
 	c := &chapter{first: w.next, from: w.now, valid: -1}
+	w.block.Reset(make([]byte, 0, w.room))
+	w.entries, w.saved = 0, 0
+	if w.ring.Save(w.block); w.block.Full() {
+		w.crowded()
+		return false
+	}
 	if w.h.opt.Dir != "" {
 		if err := w.create(c); err != nil {
 			w.fail(err)
@@ -122,9 +133,7 @@ func (w *writer) begin(at time.Time) bool {
 			w.h.opt.Logf("history: writing works again, from %s on", c.path)
 		}
 	}
-	w.block.Reset(make([]byte, 0, w.room))
 	w.entries, w.saved, w.chapter = 0, 0, c
-	w.ring.Save(w.block)
 	w.h.mu.Lock()
 	w.h.chapters = append(w.h.chapters, c)
 	w.h.mu.Unlock()
@@ -207,7 +216,9 @@ func (w *writer) leave() {
 	}
 	w.h.mu.Lock()
 	if w.file == nil {
-		w.chapter.data = slices.Clone(w.chapter.data) // without the room to grow
+		if data := w.chapter.data; cap(data)-len(data) > len(data)/8 {
+			w.chapter.data = slices.Clone(data) // without the room to grow
+		}
 	} else {
 		end := w.file.end
 		w.chapter.data, w.chapter.size, w.chapter.valid, w.chapter.sum = nil, end.valid, end.valid, end.sum

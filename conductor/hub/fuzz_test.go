@@ -95,7 +95,7 @@ func FuzzSpansToPage(f *testing.F) {
 		if err != nil {
 			return
 		}
-		a := lookups.NewAssembler()
+		a := lookups.NewAssembler(0)
 		now := time.Unix(1790000000, 0)
 		for _, s := range lookups.Decode(td) {
 			a.Add(s, now)

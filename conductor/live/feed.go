@@ -111,6 +111,9 @@ func (f *feed) add(ev *chordevent.Event, at time.Time) {
 	f.last++
 	f.first = max(f.first, 1)
 	for f.first < f.last && (f.last-f.first >= feedSize || f.memory != nil && f.bytes+a.bytes > f.memory.Limit()) {
+		if f.last-f.first < feedSize {
+			f.memory.Refuse()
+		}
 		gone := &f.entries[f.first%feedSize]
 		f.bytes -= gone.bytes
 		*gone = arrival{}

@@ -40,12 +40,15 @@ type Config struct {
 	Ring       ring.Options
 	Epoch      string // names this run; empty: a random one
 	QueueLimit int    // events waiting to be folded, at most; 0: 65,536
-	// QueueMemory is what the events may take that wait, FeedMemory what those may take that can be read back; nil: only
-	// their numbers are bounded.
-	QueueMemory, FeedMemory *memory.Share
-	SpanLimit               int          // lookup spans waiting, at most; 0: 16,384
-	Recorder                Recorder     // told of everything the fold is told of; nil: nothing is recorded
-	Meter                   metric.Meter // for the conductor's own metrics; nil: none
+	// What parts may take in memory; nil: only their numbers are bounded.
+	QueueMemory  *memory.Share // events that wait
+	FoldMemory   *memory.Share // the ring, whose Options.MaxBytes must be its limit
+	FeedMemory   *memory.Share // events that can be read back
+	LookupMemory *memory.Share // see lookupParts
+
+	SpanLimit int          // lookup spans waiting, at most; 0: 16,384
+	Recorder  Recorder     // told of everything the fold is told of; nil: nothing is recorded
+	Meter     metric.Meter // for the conductor's own metrics; nil: none
 	// Now is the clock that events' timestamps are compared with. nil: time.Now. A replay or a simulation has its own; it
 	// must not go back.
 	Now func() time.Time
@@ -82,6 +85,9 @@ type Live struct {
 	memory  recent[lookups.Lookup] // a few of each moment, over a longer time
 	samples recent[Sample]
 	counts  counters
+	waiting *memory.Share // what the spans and points take that wait
+	crowded uint64        // of the fold, as last reported; Run's goroutine's own
+	strayed uint64        // of lookups, likewise
 	subs    subscribers
 	meters  *instruments // nil: no meter
 }
@@ -102,6 +108,7 @@ type batch struct {
 type sideBatch struct {
 	spans  []lookups.Span
 	points []lookups.Point
+	bytes  int64 // of memory
 }
 
 // New returns a Live that has heard nothing yet. It fails only if the meter refuses an instrument.
@@ -121,17 +128,19 @@ func New(cfg Config) (*Live, error) {
 		cfg.Now = time.Now
 	}
 	wake := make(chan struct{}, 1)
+	parts := lookupParts(cfg.LookupMemory)
 	l := &Live{
 		cfg:       cfg,
 		wake:      wake,
 		events:    newQueue[batch](cfg.QueueLimit, wake),
 		side:      newQueue[sideBatch](cfg.SpanLimit, wake),
 		ring:      ring.New(cfg.Ring),
-		assembler: lookups.NewAssembler(),
-		rates:     lookups.NewRates(),
-		done:      recent[lookups.Lookup]{limit: lookupsKept},
-		memory:    recent[lookups.Lookup]{limit: lookupsRemembered},
+		assembler: lookups.NewAssembler(parts.open),
+		rates:     lookups.NewRates(parts.rates),
+		done:      recent[lookups.Lookup]{limit: lookupsKept, most: parts.done, size: (*lookups.Lookup).MemorySize},
+		memory:    recent[lookups.Lookup]{limit: lookupsRemembered, most: parts.remembered, size: (*lookups.Lookup).MemorySize},
 		samples:   recent[Sample]{limit: samplesKept},
+		waiting:   parts.waiting,
 	}
 	l.feed.memory = cfg.FeedMemory
 	l.latest.Store(&published{view: l.ring.View(), stats: Stats{LookupsSampled: -1}})
@@ -196,7 +205,9 @@ func (l *Live) fold(ctx context.Context) {
 			l.rates.Add(p, now)
 		}
 		l.side.done(len(b.spans) + len(b.points))
+		l.waiting.Give(b.bytes)
 	}
+	l.weigh()
 }
 
 func (l *Live) apply(ctx context.Context, b batch) {
@@ -244,6 +255,7 @@ func (l *Live) advance() {
 	for _, f := range memorable(found) {
 		l.memory.add(f)
 	}
+	l.weigh()
 }
 
 // publish makes the state as it stands visible to readers, and takes a sample when one is due.
@@ -296,9 +308,24 @@ func (l *Live) OfferSpans(spans []lookups.Span, points []lookups.Point) {
 		return
 	}
 	l.counts.spans.Add(uint64(len(spans)))
-	if l.side.put(sideBatch{spans, points}, n) != nil {
-		l.counts.spansDropped.Add(uint64(n))
+	var bytes int64
+	if l.waiting != nil {
+		for i := range spans {
+			bytes += spans[i].MemorySize()
+		}
+		for i := range points {
+			bytes += points[i].MemorySize()
+		}
 	}
+	if l.waiting.Take(bytes) {
+		if l.side.put(sideBatch{spans, points, bytes}, n) == nil {
+			return
+		}
+		l.waiting.Give(bytes)
+	} else {
+		l.cfg.LookupMemory.Refuse()
+	}
+	l.counts.spansDropped.Add(uint64(n))
 }
 
 // View is the newest published view. Never nil.

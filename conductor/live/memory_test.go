@@ -7,8 +7,12 @@ import (
 	"testing"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"chordconductor/conductor/internal/otlptest"
+	"chordconductor/conductor/lookups"
 	"chordconductor/conductor/memory"
+	"chordconductor/conductor/ring"
 	"chordconductor/node/chord"
 	"chordconductor/otel/chordevent"
 )
@@ -97,5 +101,67 @@ func TestFeedIsBoundedInBytes(t *testing.T) {
 	}
 	if about := f.about(m.Peer.ID, n); len(about) != len(got) {
 		t.Errorf("%d events of %d are about the member", len(about), len(got))
+	}
+}
+
+// Lookups are bounded in bytes, whatever their spans carry: what waits, what is being put together, and what was found.
+func TestLookupsAreBoundedInBytes(t *testing.T) {
+	share := memory.NewShare("lookups", 4<<20)
+	l, err := New(Config{LookupMemory: share})
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := func() string { return strings.Clone(strings.Repeat("x", 256)) }
+	for round := range 20 {
+		for i := range 500 {
+			id := trace.TraceID{byte(i), byte(i >> 8), byte(round), 1}
+			spans := []lookups.Span{{
+				Trace: id, ID: trace.SpanID{1}, Name: chordevent.SpanLookup, Start: time.Now(), Mode: long(), Err: long(), Outcome: long(),
+				Path: make([]chord.ID, 512),
+			}}
+			for k := range 5 {
+				spans = append(spans, lookups.Span{
+					Trace: id, ID: trace.SpanID{byte(k), 2}, Name: chordevent.SpanLookupHop, Index: k + 1, Pointer: long(), Mode: long(),
+				})
+			}
+			l.OfferSpans(spans, nil)
+			if l.waiting.Used() > share.Limit()/4 {
+				t.Fatalf("%d bytes wait", l.waiting.Used())
+			}
+		}
+		l.fold(context.Background())
+		l.assembler.Advance(time.Now())
+		for _, found := range l.assembler.Advance(time.Now().Add(time.Hour)) {
+			l.done.add(found)
+			l.memory.add(found)
+		}
+		l.weigh()
+		if share.Used() > share.Limit() {
+			t.Fatalf("lookups take %d bytes of %d", share.Used(), share.Limit())
+		}
+	}
+	if len(l.Lookups(100)) == 0 || share.Used() < share.Limit()/8 {
+		t.Errorf("%d lookups are there, in %d bytes", len(l.Lookups(100)), share.Used())
+	}
+	if l.Stats().SpansDropped == 0 {
+		t.Error("nothing was dropped")
+	}
+}
+
+// What the fold takes is reported, with what it refused.
+func TestFoldIsReported(t *testing.T) {
+	share := memory.NewShare("fold", 1<<20)
+	l, err := New(Config{FoldMemory: share, Ring: ring.Options{MaxBytes: share.Limit()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 100 {
+		if err := l.Offer([]chordevent.Event{fat(otlptest.NewMember(i, 100, 1))}, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l.fold(context.Background())
+	if share.Used() == 0 || share.Used() > share.Limit() || l.ring.Crowded() == 0 {
+		t.Errorf("%d bytes of %d, %d events were refused", share.Used(), share.Limit(), l.ring.Crowded())
 	}
 }

@@ -1,7 +1,6 @@
 package live
 
 import (
-	"slices"
 	"sync"
 
 	"chordconductor/conductor/lookups"
@@ -33,24 +32,58 @@ func memorable(found []lookups.Lookup) []lookups.Lookup {
 	return out
 }
 
-// A recent keeps the last limit values added, numbered 1, 2, 3, …
+// A recent keeps the last limit values added, numbered 1, 2, 3, …, or fewer of them if they take more than most bytes.
 type recent[T any] struct {
 	limit int
+	most  int64          // 0: only their number is bounded
+	size  func(*T) int64 // of a value; nil if most is 0
 
-	mu     sync.Mutex
-	values []T    // guarded by mu; a ring buffer once it is full
-	added  uint64 // guarded by mu
+	mu      sync.Mutex
+	values  []T    // guarded by mu; number n is at (n-1) % limit
+	added   uint64 // guarded by mu
+	gone    uint64 // guarded by mu; as many of the first numbers are no longer there
+	bytes   int64  // guarded by mu; what the values take
+	crowded uint64 // guarded by mu; values that went for want of memory
 }
 
 func (r *recent[T]) add(v T) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.added-r.gone == uint64(r.limit) {
+		r.drop()
+	}
+	if r.most > 0 {
+		n := r.size(&v)
+		for r.gone < r.added && r.bytes+n > r.most {
+			r.drop()
+			r.crowded++
+		}
+		r.bytes += n
+	}
 	if len(r.values) < r.limit {
 		r.values = append(r.values, v)
 	} else {
 		r.values[r.added%uint64(r.limit)] = v
 	}
 	r.added++
+}
+
+// drop lets the oldest value go.
+func (r *recent[T]) drop() {
+	var none T
+	at := r.gone % uint64(r.limit)
+	if r.most > 0 {
+		r.bytes -= r.size(&r.values[at])
+	}
+	r.values[at] = none
+	r.gone++
+}
+
+// held is what the values take, and how many went for want of memory.
+func (r *recent[T]) held() (bytes int64, crowded uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.bytes, r.crowded
 }
 
 // tail returns the last n values, oldest first.
@@ -68,10 +101,7 @@ func (r *recent[T]) since(after uint64) ([]T, uint64) {
 }
 
 func (r *recent[T]) last(n int) []T {
-	n = min(max(n, 0), len(r.values))
-	if len(r.values) < r.limit {
-		return slices.Clone(r.values[len(r.values)-n:])
-	}
+	n = min(max(n, 0), int(r.added-r.gone))
 	out := make([]T, 0, n)
 	for i := r.added - uint64(n); i < r.added; i++ {
 		out = append(out, r.values[i%uint64(r.limit)])

@@ -28,7 +28,10 @@ type Assembler struct {
 	open    map[trace.TraceID]*open
 	order   []*open // by first span; closed ones are skipped
 	spans   int     // of all open traces
+	bytes   int64   // what they take
+	most    int64   // of bytes; 0: only their numbers are bounded
 	dropped uint64
+	crowded uint64 // of these, the ones for want of memory
 }
 
 // An open trace collects spans.
@@ -38,6 +41,7 @@ type open struct {
 	spans   []Span
 	lookups []*pending
 	closed  bool
+	bytes   int64
 }
 
 // A pending lookup is one whose own span has arrived.
@@ -46,8 +50,11 @@ type pending struct {
 	due  time.Time // when to tell it; zero: nothing new since it was told
 }
 
-// NewAssembler returns an empty one.
-func NewAssembler() *Assembler { return &Assembler{open: map[trace.TraceID]*open{}} }
+// NewAssembler returns an empty one, which takes so many bytes at most: beyond it the oldest trace gives way. 0: only
+// numbers are bounded.
+func NewAssembler(most int64) *Assembler {
+	return &Assembler{open: map[trace.TraceID]*open{}, most: most}
+}
 
 // Add takes one span that arrived now. Spans of a trace may come in any order.
 func (a *Assembler) Add(s Span, now time.Time) {
@@ -56,8 +63,9 @@ func (a *Assembler) Add(s Span, now time.Time) {
 		if len(a.open) >= MaxTraces {
 			a.giveWay()
 		}
-		t = &open{id: s.Trace, since: now}
+		t = &open{id: s.Trace, since: now, bytes: openSize}
 		a.open[s.Trace] = t
+		a.bytes += openSize
 		a.order = append(a.order, t)
 	}
 	if len(t.spans) >= maxTraceSpans {
@@ -75,8 +83,18 @@ func (a *Assembler) Add(s Span, now time.Time) {
 			return // it was the oldest itself
 		}
 	}
+	size := spanSize(&s)
+	for a.most > 0 && a.bytes+size > a.most && !t.closed {
+		a.giveWay()
+		a.crowded++
+	}
+	if t.closed {
+		return
+	}
 	t.spans = append(t.spans, s)
 	a.spans++
+	t.bytes += size
+	a.bytes += size
 	if s.Name == chordevent.SpanLookup {
 		t.lookups = append(t.lookups, &pending{root: len(t.spans) - 1})
 	}
@@ -121,6 +139,12 @@ func (a *Assembler) Advance(now time.Time) []Lookup {
 // Open is the number of traces that wait for more spans.
 func (a *Assembler) Open() int { return len(a.open) }
 
+// Bytes is about what the open traces take in memory.
+func (a *Assembler) Bytes() int64 { return a.bytes }
+
+// Crowded counts the traces given up for want of memory.
+func (a *Assembler) Crowded() uint64 { return a.crowded }
+
 // Dropped counts traces and spans given up: beyond a bound, or hops without their lookup.
 func (a *Assembler) Dropped() uint64 { return a.dropped }
 
@@ -141,6 +165,7 @@ func (a *Assembler) giveWay() {
 func (a *Assembler) close(t *open) {
 	t.closed = true
 	a.spans -= len(t.spans)
+	a.bytes -= t.bytes
 	delete(a.open, t.id)
 }
 

@@ -49,7 +49,7 @@ func wholePath() []Hop {
 }
 
 func TestCompleteLookupIsToldAtOnce(t *testing.T) {
-	a := NewAssembler()
+	a := NewAssembler(0)
 	for _, s := range fromThePaper(trace.TraceID{1}) {
 		a.Add(s, t0)
 	}
@@ -78,7 +78,7 @@ func TestOrderOfSpansDoesNotMatter(t *testing.T) {
 		spans := fromThePaper(trace.TraceID{1})
 		spans = append(spans, spans[rapid.IntRange(0, len(spans)-1).Draw(t, "twice")])
 		spans = rapid.Permutation(spans).Draw(t, "order")
-		a := NewAssembler()
+		a := NewAssembler(0)
 		now := t0
 		var last []Lookup
 		for _, s := range spans {
@@ -95,7 +95,7 @@ func TestOrderOfSpansDoesNotMatter(t *testing.T) {
 
 func TestMissingHopsAreWaitedForThenLeftOut(t *testing.T) {
 	spans := fromThePaper(trace.TraceID{1})
-	a := NewAssembler()
+	a := NewAssembler(0)
 	a.Add(spans[0], t0)
 	a.Add(spans[1], t0)
 	if got := a.Advance(t0.Add(Settle - 1)); len(got) != 0 {
@@ -121,7 +121,7 @@ func TestOutcomes(t *testing.T) {
 	tell := func(change func([]Span)) Lookup {
 		spans := fromThePaper(trace.TraceID{1})
 		change(spans)
-		a := NewAssembler()
+		a := NewAssembler(0)
 		for _, s := range spans {
 			a.Add(s, t0)
 		}
@@ -155,7 +155,7 @@ func TestIterativeAfterRecursive(t *testing.T) {
 	stray.ID, stray.Node, stray.Start = trace.SpanID{77}, node(48), stray.Start.Add(-time.Millisecond)
 	beyond := again[2]
 	beyond.ID, beyond.Node, beyond.Index = trace.SpanID{78}, node(1), 4
-	a := NewAssembler()
+	a := NewAssembler(0)
 	for _, s := range slices.Concat(again, lost, []Span{beyond, stray, root}) {
 		a.Add(s, t0)
 	}
@@ -173,7 +173,7 @@ func TestIterativeAfterRecursive(t *testing.T) {
 }
 
 func TestUnsampledFailureTellsItsPath(t *testing.T) {
-	a := NewAssembler()
+	a := NewAssembler(0)
 	a.Add(Span{
 		Trace: trace.TraceID{1}, ID: trace.SpanID{1}, Name: chordevent.SpanLookup, Node: node(8), Start: t0, End: t0,
 		Outcome: chordevent.OutcomeFailed, Path: []chord.ID{node(8), node(42)},
@@ -189,7 +189,7 @@ func TestUnsampledFailureTellsItsPath(t *testing.T) {
 func TestOperationIsWaitedFor(t *testing.T) {
 	spans := fromThePaper(trace.TraceID{1})
 	spans[0].Parent = trace.SpanID{99}
-	a := NewAssembler()
+	a := NewAssembler(0)
 	for _, s := range spans {
 		a.Add(s, t0)
 	}
@@ -213,7 +213,7 @@ func TestTwoLookupsOfOneTrace(t *testing.T) {
 		second[i].ID[7] = 2
 		second[i].Start, second[i].End = second[i].Start.Add(time.Second), second[i].End.Add(time.Second)
 	}
-	a := NewAssembler()
+	a := NewAssembler(0)
 	for _, s := range slices.Concat([]Span{get}, second, first) {
 		a.Add(s, t0)
 	}
@@ -230,7 +230,7 @@ func TestTwoLookupsOfOneTrace(t *testing.T) {
 }
 
 func TestTableIsBounded(t *testing.T) {
-	a := NewAssembler()
+	a := NewAssembler(0)
 	for i := range 2 * MaxTraces {
 		s := fromThePaper(trace.TraceID{byte(i), byte(i >> 8), 1})[1]
 		a.Add(s, t0)

@@ -104,7 +104,7 @@ func histogram(instance string, start, at time.Time, counts ...uint64) pmetric.M
 }
 
 func TestRates(t *testing.T) {
-	r := NewRates()
+	r := NewRates(0)
 	add := func(md pmetric.Metrics, now time.Time) {
 		for _, p := range DecodeMetrics(md) {
 			r.Add(p, now)
@@ -145,7 +145,7 @@ func TestRates(t *testing.T) {
 }
 
 func TestRatesAreBounded(t *testing.T) {
-	r := NewRates()
+	r := NewRates(0)
 	for i := range uint64(2 * maxSeries) {
 		r.Add(Point{series: i, start: t0, time: t0.Add(time.Second), count: 1}, t0.Add(time.Second))
 	}

@@ -20,7 +20,7 @@ func FuzzMetrics(f *testing.F) {
 		if err != nil {
 			return
 		}
-		r := NewRates()
+		r := NewRates(0)
 		now := t0.Add(10 * time.Second)
 		for _, p := range DecodeMetrics(md) {
 			r.Add(p, now)

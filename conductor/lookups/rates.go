@@ -87,7 +87,18 @@ func seriesOf(maps ...pcommon.Map) uint64 {
 
 // Rates turns the points of all processes into the lookups per second now, and how long they take. Not safe for
 // concurrent use.
-type Rates struct{ series map[uint64]*series }
+type Rates struct {
+	series  map[uint64]*series
+	bytes   int64 // what they take
+	most    int64 // of bytes; 0: only their number is bounded
+	crowded uint64
+}
+
+// Bytes is about what the series take in memory.
+func (r *Rates) Bytes() int64 { return r.bytes }
+
+// Crowded counts the points that were left out for want of memory.
+func (r *Rates) Crowded() uint64 { return r.crowded }
 
 type series struct {
 	last  Point
@@ -96,8 +107,9 @@ type series struct {
 	until time.Time // counts until then
 }
 
-// NewRates returns one that has heard nothing.
-func NewRates() *Rates { return &Rates{series: map[uint64]*series{}} }
+// NewRates returns one that has received nothing, and takes so many bytes at most: beyond it further series do not count.
+// 0: only their number is bounded.
+func NewRates(most int64) *Rates { return &Rates{series: map[uint64]*series{}, most: most} }
 
 // Add takes a point that arrived now.
 func (r *Rates) Add(p Point, now time.Time) {
@@ -106,8 +118,13 @@ func (r *Rates) Add(p Point, now time.Time) {
 		if len(r.series) >= maxSeries {
 			return
 		}
+		if r.most > 0 && r.bytes+p.sizeAsSeries() > r.most {
+			r.crowded++
+			return
+		}
 		s = &series{}
 		r.series[p.series] = s
+		r.bytes += s.size()
 		if now.Sub(p.start) < fresh {
 			s.last = Point{time: p.start, start: p.start}
 		}
@@ -123,6 +140,12 @@ func (r *Rates) Add(p Point, now time.Time) {
 	if elapsed <= 0 || p.count < before.count {
 		return // late, or sent twice
 	}
+	if r.most > 0 && r.bytes+p.sizeAsSeries()-s.size() > r.most {
+		r.crowded++
+		return // and counts no longer, after a while
+	}
+	was := s.size()
+	defer func() { r.bytes += s.size() - was }()
 	s.last = p
 	s.rate, s.rates = 0, nil
 	s.until = now.Add(max(hold, 2*min(elapsed, 10*time.Minute)))
@@ -146,6 +169,7 @@ func (r *Rates) Now(now time.Time) (perSecond float64, p50, p99 time.Duration, k
 	for key, s := range r.series {
 		if now.After(s.until) {
 			delete(r.series, key)
+			r.bytes -= s.size()
 			continue
 		}
 		if s.rates == nil {

@@ -26,16 +26,22 @@ type Budget struct {
 	Limit  int64
 	Source string // where the limit comes from, for people
 
-	Receive *Share // bodies of requests being received: further ones are refused, to be sent again
-	Decode  *Share // requests being decoded: likewise
-	Events  *Share // events that wait for the fold: likewise
-	Feed    *Share // recent events: the oldest are dropped
-	History *Share // what was recorded and is kept in memory: the oldest is dropped
-	Forward *Share // what is passed on and waits: what comes is dropped
+	Receive   *Share // bodies of requests being received: further ones are refused, to be sent again
+	Decode    *Share // requests being decoded: likewise
+	Events    *Share // events that wait for the fold: likewise
+	Fold      *Share // members: events that would make long lists longer are refused, then all that need more
+	Feed      *Share // recent events: the oldest are dropped
+	Lookups   *Share // lookups being put together, and recent ones: the oldest are dropped
+	Recording *Share // what is being recorded, with a fold of its own: what comes is not recorded
+	History   *Share // what was recorded and is kept in memory: the oldest is dropped
+	Past      *Share // a look back: it is refused
+	Forward   *Share // what is passed on and waits: what comes is dropped
+	Clients   *Share // WebSocket clients: the slowest are sent away
+	Answers   *Share // answers of the API: the slowest readers are cut
 }
 
-// shares is the division in thousandths of the limit. What is left over is room for the parts that are bounded in counts
-// (the fold's members, lookups, clients), for garbage, stacks, buffers of connections and what estimates miss.
+// shares is the division in thousandths of the limit. What is left over is room for garbage, stacks, buffers of
+// connections and what estimates miss. Not all of them are used up at once: a look back shares with what it looks at.
 func (b *Budget) shares() []struct {
 	share **Share
 	name  string
@@ -46,8 +52,9 @@ func (b *Budget) shares() []struct {
 		name  string
 		part  int64
 	}{
-		{&b.Receive, "receive", 60}, {&b.Decode, "decode", 100}, {&b.Events, "events", 40},
-		{&b.Feed, "feed", 20}, {&b.History, "history", 80}, {&b.Forward, "forward", 45},
+		{&b.Receive, "receive", 60}, {&b.Decode, "decode", 90}, {&b.Events, "events", 35}, {&b.Fold, "fold", 80},
+		{&b.Feed, "feed", 15}, {&b.Lookups, "lookups", 30}, {&b.Recording, "recording", 135}, {&b.History, "history", 80},
+		{&b.Past, "past", 120}, {&b.Forward, "forward", 40}, {&b.Clients, "clients", 30}, {&b.Answers, "answers", 30},
 	}
 }
 

@@ -45,11 +45,17 @@ func (s *Share) Set(n int64) {
 }
 
 // Refuse counts something that the part let go, or did not take, for want of memory.
-func (s *Share) Refuse() {
+func (s *Share) Refuse() { s.RefuseAll(1) }
+
+// RefuseAll counts several such things.
+func (s *Share) RefuseAll(n uint64) {
 	if s != nil {
-		s.refused.Add(1)
+		s.refused.Add(n)
 	}
 }
+
+// Full says that more is used than there is, for a part that sees to that itself.
+func (s *Share) Full() bool { return s != nil && s.used.Load() > s.limit }
 
 // Limit is the most that can be taken; 0: there is no limit.
 func (s *Share) Limit() int64 {

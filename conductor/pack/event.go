@@ -59,13 +59,13 @@ func atMost(n, most int) error {
 func (w *Writer) Event(ev *chordevent.Event) {
 	w.Uint(kindOf(ev.Body))
 	w.Time(ev.Time)
-	if s := (source{ev.Ring, ev.Instance, ev.Host}); !known(w, w.sources, s) {
+	if s := (source{ev.Ring, ev.Instance, ev.Host}); !known(w, &w.sources, s) {
 		w.Text(s.ring)
 		w.Text(s.instance)
 		w.Text(s.host.ID)
 		w.Text(s.host.Address)
 	}
-	if l := (life{ev.Node.ID, ev.Node.Digits, ev.Node.Incarnation}); !known(w, w.lives, l) {
+	if l := (life{ev.Node.ID, ev.Node.Digits, ev.Node.Incarnation}); !known(w, &w.lives, l) {
 		w.ID(l.id)
 		w.Int(int64(l.digits))
 		w.Int(l.inc)

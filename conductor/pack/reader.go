@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"time"
+	"unsafe"
 
 	"go.opentelemetry.io/otel/trace"
 
@@ -33,6 +34,7 @@ type Reader struct {
 	err  error
 
 	texts   []string
+	chars   int64 // of texts
 	ids     []chord.ID
 	peers   []chord.Peer
 	lives   []life
@@ -42,6 +44,16 @@ type Reader struct {
 
 // NewReader returns a Reader of a block, which must not change while it is read.
 func NewReader(block []byte) *Reader { return &Reader{buf: block, form: Form} }
+
+// MemorySize is about what the Reader takes in memory beside its block.
+func (r *Reader) MemorySize() int64 {
+	return r.chars + size(r.texts) + size(r.ids) + size(r.peers) + size(r.lives) + size(r.sources) + size(r.traces)
+}
+
+func size[T any](list []T) int64 {
+	var one T
+	return int64(cap(list)) * int64(unsafe.Sizeof(one))
+}
 
 // SetForm says which form the rest of the block has, and whether that is one that can be read.
 func (r *Reader) SetForm(form uint64) bool {
@@ -165,6 +177,7 @@ func (r *Reader) Text() string {
 	s := string(r.bytes(r.Count()))
 	if r.err == nil {
 		r.texts = append(r.texts, s)
+		r.chars += int64(len(s))
 	}
 	return s
 }

@@ -3,6 +3,7 @@ package pack
 import (
 	"encoding/binary"
 	"time"
+	"unsafe"
 
 	"go.opentelemetry.io/otel/trace"
 
@@ -10,13 +11,20 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// A table numbers the values written so far, from 1 on. What it holds is bounded by the block it belongs to.
-type table[T comparable] map[T]uint64
+// A table numbers the values written so far, from 1 on. One that it has no room to remember is written whole again, under
+// another number.
+type table[T comparable] struct {
+	at      map[T]uint64
+	written uint64
+}
 
 // A Writer builds one block.
 type Writer struct {
 	buf  []byte
 	last int64 // the time written last, Unix nanoseconds
+
+	most   int64 // bytes of the block and of its tables each, from which on it is full, and they remember no more; 0: none
+	tables int64 // bytes of memory
 
 	texts   table[string]
 	ids     table[chord.ID]
@@ -48,7 +56,7 @@ func NewWriter() *Writer {
 
 // Reset begins another block, in the given buffer from its start.
 func (w *Writer) Reset(buf []byte) {
-	w.buf, w.last = buf[:0], 0
+	w.buf, w.last, w.tables = buf[:0], 0, 0
 	reset(&w.texts)
 	reset(&w.ids)
 	reset(&w.peers)
@@ -57,12 +65,17 @@ func (w *Writer) Reset(buf []byte) {
 	reset(&w.traces)
 }
 
-func reset[T comparable](t *table[T]) {
-	if *t == nil {
-		*t = make(table[T])
-	}
-	clear(*t)
-}
+func reset[T comparable](t *table[T]) { *t = table[T]{at: map[T]uint64{}} } // a cleared map would keep its memory
+
+// SetMost bounds the block, and what the Writer remembers of it, to so many bytes each. A full block is no more than that:
+// whoever writes has to stop.
+func (w *Writer) SetMost(most int64) { w.most = most }
+
+// Full says that the block has reached its bound.
+func (w *Writer) Full() bool { return w.most > 0 && int64(len(w.buf)) >= w.most }
+
+// MemorySize is about what the Writer takes in memory.
+func (w *Writer) MemorySize() int64 { return int64(cap(w.buf)) + w.tables }
 
 // Bytes is the block so far. It is valid until the next call of the Writer.
 func (w *Writer) Bytes() []byte { return w.buf }
@@ -96,34 +109,39 @@ func (w *Writer) Time(t time.Time) {
 }
 
 // known writes a value's number, or 0 if it is new: the value itself then follows.
-func known[T comparable](w *Writer, t table[T], v T) bool {
-	n := t[v]
+func known[T comparable](w *Writer, t *table[T], v T) bool {
+	n := t.at[v]
 	w.Uint(n)
 	if n == 0 {
-		t[v] = uint64(len(t)) + 1
+		t.written++
+		if w.most == 0 || w.tables < w.most {
+			t.at[v] = t.written
+			w.tables += 2 * int64(unsafe.Sizeof(v)+unsafe.Sizeof(n)) // a map is half empty at times
+		}
 	}
 	return n != 0
 }
 
 // Text writes a string.
 func (w *Writer) Text(s string) {
-	if known(w, w.texts, s) {
+	if known(w, &w.texts, s) {
 		return
 	}
+	w.tables += int64(len(s))
 	w.Uint(uint64(len(s)))
 	w.buf = append(w.buf, s...)
 }
 
 // ID writes an identifier.
 func (w *Writer) ID(id chord.ID) {
-	if !known(w, w.ids, id) {
+	if !known(w, &w.ids, id) {
 		w.buf = append(w.buf, id[:]...)
 	}
 }
 
 // Peer writes a peer.
 func (w *Writer) Peer(p chord.Peer) {
-	if known(w, w.peers, p) {
+	if known(w, &w.peers, p) {
 		return
 	}
 	w.ID(p.ID)
@@ -154,7 +172,7 @@ func (w *Writer) Run(run chordevent.FingerRun) {
 
 // Trace writes a trace ID.
 func (w *Writer) Trace(id trace.TraceID) {
-	if !known(w, w.traces, id) {
+	if !known(w, &w.traces, id) {
 		w.buf = append(w.buf, id[:]...)
 	}
 }

@@ -42,6 +42,7 @@ func (r *Ring) applyMember(x *record, ev *chordevent.Event, arrived time.Time) b
 		for _, run := range body.Runs {
 			r.runs = x.fingers.set(run, seq, r.runs)
 		}
+		x.runBytes = x.fingers.size()
 		x.fingersOK = false
 	case chordevent.NodeLoad:
 		x.load.set(seq, body.Load)
@@ -70,6 +71,7 @@ func (r *Ring) setState(x *record, seq int64, s *chordevent.State) {
 	r.setOwnership(x, seq, s.Ownership)
 	x.load.set(seq, s.Load)
 	r.runs = x.fingers.replace(s.Fingers, seq, r.runs)
+	x.runBytes = x.fingers.size()
 	x.fingersOK = false
 }
 
@@ -87,7 +89,11 @@ func (r *Ring) setPredecessor(x *record, seq int64, p chordevent.PeerRef) {
 
 func (r *Ring) setSuccessors(x *record, seq int64, list []chordevent.PeerRef) {
 	was := x.succ.val
-	if x.succ.set(seq, list) && !samePeers(was, list) {
+	if !x.succ.set(seq, list) {
+		return
+	}
+	x.listBytes = chordevent.PeersSize(list)
+	if !samePeers(was, list) {
 		r.relist(x)
 	}
 }

@@ -32,7 +32,8 @@ func Restore(opt Options, checkpoint []byte) (*Ring, error) {
 	return r, err
 }
 
-// Save writes a checkpoint at the end of a block. It begins with the form that it and the rest of the block have.
+// Save writes a checkpoint at the end of a block. It begins with the form that it and the rest of the block have. If the
+// block is full afterwards, it is no checkpoint.
 func (r *Ring) Save(w *pack.Writer) {
 	w.Uint(pack.Form)
 	w.Text(r.name)
@@ -53,7 +54,11 @@ func (r *Ring) Save(w *pack.Writer) {
 		w.Int(r.lost.by[instance])
 	}
 	w.Uint(uint64(r.heard))
-	r.tree.all(func(x *record) { writeRecord(w, x) })
+	r.tree.all(func(x *record) {
+		if !w.Full() {
+			writeRecord(w, x)
+		}
+	})
 	writeStrangers(w, r.strangers)
 	r.moves.write(w)
 	r.writeBreaches(w)
@@ -76,9 +81,13 @@ func Load(opt Options, in *pack.Reader) (*Ring, error) {
 	for range in.Count() {
 		instance := in.Text()
 		r.lost.by[instance] = in.Int()
+		r.lost.bytes += processSize + textSize(instance)
 	}
 	for range in.Count() {
 		r.readRecord(in)
+		if r.tooLarge() {
+			return nil, ErrMemory
+		}
 	}
 	r.readStrangers(in)
 	r.moves.read(in)

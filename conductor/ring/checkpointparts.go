@@ -87,6 +87,8 @@ func (r *Ring) readRecord(in *pack.Reader) {
 		return
 	}
 	x.missing, x.doubtful = x.seqs.missing(), x.uncertain && !x.status.gone() && !x.passed
+	x.listBytes, x.runBytes = chordevent.PeersSize(x.succ.val), x.fingers.size()
+	r.weigh(x)
 	r.records[x.id] = x
 	r.heard++
 	r.tree.insert(x)
@@ -230,5 +232,6 @@ func (t *moveTable) read(in *pack.Reader) {
 			}
 		}
 		t.by[m.id] = m
+		t.bytes += moveSize + m.side[incoming].size() + m.side[outgoing].size()
 	}
 }

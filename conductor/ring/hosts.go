@@ -19,6 +19,7 @@ type HostState struct {
 // an event of its own that is late does not bring it back.
 type hosts struct {
 	by    map[string]*hostRecord
+	bytes int64 // of memory
 	due   alarm // for what time does to them
 	shown []HostState
 	stale bool // shown is
@@ -42,13 +43,20 @@ func (r *Ring) applyHost(ev *chordevent.Event, body chordevent.HostState, arrive
 		if len(r.stated.by) >= r.opt.MaxMembers {
 			return false, false
 		}
+		if !r.roomForHost(hostBytes(ev.Host)) {
+			return false, false
+		}
 		x = &hostRecord{}
 		r.stated.by[ev.Host.Address] = x
+		r.stated.bytes += hostBytes(ev.Host)
 	}
 	if c := cmp.Or(cmp.Compare(body.Incarnation, x.Incarnation), cmp.Compare(body.Seq, x.Seq)); c <= 0 {
 		return false, true
 	}
 	was, next := *x, HostState{ev.Host, body}
+	if x.Host.Address != "" {
+		r.stated.bytes += hostBytes(next.Host) - hostBytes(x.Host)
+	}
 	x.HostState = next
 	if arrived.After(x.arrived) {
 		x.arrived = arrived
@@ -81,6 +89,7 @@ func (r *Ring) sweepHosts() (changed bool) {
 			changed, r.stated.stale = true, true
 			if !r.now.Before(due) {
 				delete(r.stated.by, address)
+				r.stated.bytes -= hostBytes(x.Host)
 				continue
 			}
 		}

@@ -299,6 +299,7 @@ func (r *Ring) forget(x *record) {
 		r.tree.all(r.judge)
 	}
 	r.heard--
+	r.bytes -= x.memory
 	r.regroup = true
 	*x = record{id: x.id, dead: x.dead, since: r.now, named: x.named}
 	r.strangers[x] = struct{}{}

@@ -7,6 +7,7 @@ const maxProcesses = 4096
 // greatest number of each counts.
 type losses struct {
 	by    map[string]int64 // service.instance.id
+	bytes int64            // of memory
 	total int64
 }
 
@@ -14,6 +15,9 @@ func (l *losses) note(instance string, lost int64) {
 	was, known := l.by[instance]
 	if lost <= was || !known && len(l.by) == maxProcesses {
 		return
+	}
+	if !known {
+		l.bytes += processSize + textSize(instance)
 	}
 	l.by[instance] = lost
 	l.total += lost - was

@@ -17,6 +17,7 @@ const maxMoves = 512
 // A moveTable has two registers for each key move: what its source says of it, and what its receiver says.
 type moveTable struct {
 	by      map[string]*move
+	bytes   int64   // of memory
 	changed bool    // since the last view
 	shown   []*Move // the last view's
 }
@@ -67,6 +68,7 @@ func (t *moveTable) apply(ev *chordevent.Event, body *chordevent.KeysMoved, arri
 	if m == nil {
 		m = &move{id: body.MoveID, started: ev.Time}
 		t.by[m.id] = m
+		t.bytes += moveSize
 	}
 	if ev.Time.Before(m.started) {
 		m.started, m.shown, t.changed = ev.Time, nil, true
@@ -75,6 +77,7 @@ func (t *moveTable) apply(ev *chordevent.Event, body *chordevent.KeysMoved, arri
 	if cmp.Or(cmp.Compare(side.inc, old.inc), cmp.Compare(side.seq, old.seq), side.node.Compare(old.node)) <= 0 {
 		return m.shown == nil
 	}
+	t.bytes += side.size() - old.size()
 	m.side[k], m.arrived, m.shown = side, arrived, nil
 	t.changed = true
 	if len(t.by) > maxMoves {
@@ -91,17 +94,22 @@ func (t *moveTable) drop() {
 			last = m
 		}
 	}
-	delete(t.by, last.id)
+	t.remove(last)
+}
+
+func (t *moveTable) remove(m *move) {
+	delete(t.by, m.id)
+	t.bytes -= moveSize + m.side[incoming].size() + m.side[outgoing].size()
 }
 
 // forget removes the moves of which nothing new has arrived for long.
 func (t *moveTable) forget(r *Ring) (changed bool) {
-	for id, m := range t.by {
+	for _, m := range t.by {
 		if end := m.arrived.Add(r.opt.Forget); r.now.Before(end) {
 			r.others.by(end)
 			continue
 		}
-		delete(t.by, id)
+		t.remove(m)
 		t.changed, changed = true, true
 	}
 	return changed

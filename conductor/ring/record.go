@@ -39,6 +39,7 @@ type record struct {
 	uncertain bool         // restand
 	doubtful  bool         // restand: uncertain, and perhaps one of the ring's members
 	missing   int64        // restand
+	memory    int64        // weigh: the bytes that it is counted for
 	vote      vote         // recircle: for what the ring is like
 	refused   bool         // judge: it is of another ring
 	counted   bool         // count: it is one of the ring's members, among which ranks are counted
@@ -89,6 +90,8 @@ type life struct {
 	owned   register[chordevent.Ownership]
 	load    register[chordevent.Load]
 	fingers fingerTable
+
+	listBytes, runBytes int64 // of succ and fingers; see weigh
 }
 
 // keyframePeriod is how long the member may say nothing.

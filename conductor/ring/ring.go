@@ -21,6 +21,8 @@ type Options struct {
 	// MaxMembers bounds memory. At the bound a new member displaces those that have been gone or silent longest; while
 	// there are none, its events are refused. 0: 20,000.
 	MaxMembers int
+	// MaxBytes bounds memory in bytes: see memory.go for what gives way. 0: only MaxMembers does.
+	MaxBytes int64
 }
 
 const (
@@ -58,6 +60,8 @@ type Ring struct {
 	records map[chord.ID]*record // members (at most opt.MaxMembers) and strangers (see strangers.go)
 	tree    tree                 // members
 	heard   int                  // members
+	bytes   int64                // what members take
+	crowded uint64               // events refused for want of memory
 	full    bool                 // nobody can be displaced, as of the last Advance
 
 	members alarm // for what time does to members
@@ -143,6 +147,10 @@ func (r *Ring) Apply(ev *chordevent.Event, arrived time.Time) Change {
 		r.counts.Refused++
 		return Change{}
 	}
+	if !r.roomFor(ev) {
+		r.counts.Refused++
+		return Change{}
+	}
 	x := r.enroll(ev.Node.ID, ev.Node.Incarnation)
 	if x == nil {
 		r.counts.Refused++
@@ -155,6 +163,7 @@ func (r *Ring) Apply(ev *chordevent.Event, arrived time.Time) Change {
 	if ev.Node.Incarnation == x.inc {
 		news = r.applyMember(x, ev, arrived)
 	}
+	r.weigh(x)
 	// What these two say is not in keyframes: it counts even when it comes late.
 	switch body := ev.Body.(type) {
 	case chordevent.PeerFailed:

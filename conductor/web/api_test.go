@@ -114,7 +114,9 @@ func (fakePast) list(q history.Query, fits func(at time.Time) bool) (out []histo
 			ev.Body = chordevent.Joined{}
 		}
 		if at := instant.Add(time.Duration(i) * time.Second); fits(at) && q.Want(ev) && len(out) < q.Limit && !(q.Once && (i == 1 || i == 2)) {
-			out = append(out, history.Event{Seq: uint64(i + 1), Arrived: at, Event: ev})
+			e := history.Event{Seq: uint64(i + 1), Arrived: at, Event: ev}
+			e.Shown = q.Show(&e)
+			out = append(out, e)
 		}
 	}
 	return out

@@ -76,7 +76,7 @@ func (s *Server) feed(w http.ResponseWriter, r *http.Request, view *ring.View, p
 		return s.cfg.Source.Events(0, limit), true
 	}
 	// Where a damaged stretch lies before the instant, the feed begins after it; the page shows the stretch itself.
-	events, _, err := s.cfg.Past.Until(r.Context(), view.Time, history.Query{Limit: limit, Want: newsworthy})
+	events, _, err := s.cfg.Past.Until(r.Context(), view.Time, history.Query{Limit: limit, Want: newsworthy, Show: shown})
 	if err != nil {
 		notThere(w, "no events of "+view.Time.Format(time.RFC3339Nano), err)
 		return nil, false
@@ -86,11 +86,17 @@ func (s *Server) feed(w http.ResponseWriter, r *http.Request, view *ring.View, p
 
 func newsworthy(ev *chordevent.Event) bool { return live.Newsworthy(ev.Body.Kind()) }
 
+// shown is what an answer needs of an event: the lists that it may carry are a thousand times as large.
+func shown(e *history.Event) any {
+	f := live.Describe(e.Seq, e.Event)
+	f.Arrived = e.Arrived
+	return f
+}
+
 func described(events []history.Event) []live.FeedEvent {
 	out := make([]live.FeedEvent, len(events))
 	for i, e := range events {
-		out[i] = live.Describe(e.Seq, e.Event)
-		out[i].Arrived = e.Arrived
+		out[i] = e.Shown.(live.FeedEvent)
 	}
 	return out
 }
@@ -142,7 +148,7 @@ func (s *Server) pastEvents(w http.ResponseWriter, r *http.Request, limit int) {
 		fail(w, http.StatusBadRequest, "since and until: want one of them")
 		return
 	}
-	q := history.Query{Limit: limit, Want: newsworthy}
+	q := history.Query{Limit: limit, Want: newsworthy, Show: shown}
 	if text := r.URL.Query().Get("repeats"); text != "" {
 		repeats, err := strconv.ParseBool(text)
 		if err != nil {
@@ -194,10 +200,14 @@ func damageOf(d history.Damage) *damageJSON {
 	return out
 }
 
-// notThere answers for an instant of which the history has nothing: 410 if it was recorded and cannot be read, 404 if
-// it lies outside.
+// notThere answers for an instant of which the history has nothing: 410 if it was recorded and cannot be read, 507 if
+// there is no memory for it, 404 if it lies outside.
 func notThere(w http.ResponseWriter, what string, err error) {
 	var damaged *history.DamagedError
+	if errors.Is(err, history.ErrMemory) {
+		fail(w, http.StatusInsufficientStorage, "%s: %s", what, err)
+		return
+	}
 	if !errors.As(err, &damaged) {
 		fail(w, http.StatusNotFound, "%s: %s", what, err)
 		return

@@ -1,0 +1,171 @@
+package history
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"chordconductor/conductor/internal/otlptest"
+	"chordconductor/conductor/memory"
+	"chordconductor/conductor/ring"
+	"chordconductor/node/chord"
+	"chordconductor/otel/chordevent"
+)
+
+// keyframe is a member's whole state with lists of so many peers, whose addresses are so long.
+func keyframe(m *otlptest.Member, peers, text int, at time.Time) chordevent.Event {
+	state := otlptest.Keyframe([]*otlptest.Member{m}, 0, 1)
+	state.Successors = nil
+	for k := range peers {
+		state.Successors = append(state.Successors, chordevent.PeerRef{Peer: chord.Peer{
+			ID: chord.ID{byte(k), byte(m.Peer.Incarnation)}, Incarnation: 1,
+			Addr: fmt.Sprintf("%s-%d-%d", m.Peer.Addr, k, at.UnixNano()) + strings.Repeat("x", max(0, text-50)),
+		}})
+	}
+	return m.Says(at, state)
+}
+
+// budgeted opens a history in so much memory for each part.
+func budgeted(t *testing.T, dir string, most int64) (*History, *memory.Share, *memory.Share) {
+	t.Helper()
+	recording, seeking := memory.NewShare("recording", most), memory.NewShare("past", most)
+	h, err := Open(Options{
+		Dir: dir, MaxBytes: most, Recording: recording, Seeking: seeking, Ring: ring.Options{MaxBytes: most / 2},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = h.Close() })
+	return h, recording, seeking
+}
+
+// Whatever members say, what waits, what is recorded and what a look back takes stays within the bounds; what gives way is
+// counted; and instants that were recorded can still be seen.
+func TestMemoryIsBounded(t *testing.T) {
+	const most = 8 << 20
+	for _, dir := range []bool{false, true} {
+		for _, kind := range []struct {
+			name        string
+			peers, text int
+		}{{"honest", 4, 0}, {"short", 1, 0}, {"many peers", chordevent.MaxSuccessors, 0}, {"fat", chordevent.MaxSuccessors, chordevent.MaxText}} {
+			t.Run(fmt.Sprintf("%s, on disk %v", kind.name, dir), func(t *testing.T) {
+				path := ""
+				if dir {
+					path = t.TempDir()
+				}
+				before := held()
+				h, recording, seeking := budgeted(t, path, most)
+				at := time.Unix(1790000000, 0)
+				members := make([]*otlptest.Member, 200)
+				for i := range members {
+					members[i] = otlptest.NewMember(i, len(members), at.UnixNano())
+				}
+				for round := range 10 {
+					for _, m := range members {
+						at = at.Add(10 * time.Millisecond)
+						ev := keyframe(m, kind.peers, kind.text, at)
+						h.Append(&ev, at)
+					}
+					h.Advance(at)
+					if recording.Used() > most*5/4 {
+						t.Fatalf("round %d: recording takes %d bytes of %d", round, recording.Used(), most)
+					}
+					h.Flush()
+				}
+				if now := held() - before; now > 5*most/2 { // chapters have as much as recording
+					t.Errorf("%d bytes are held, with %d for each of two parts", now, most)
+				}
+				st := h.Stats()
+				if st.Events == 0 || (kind.peers < 10) != (st.Dropped+st.Failed == 0) {
+					t.Errorf("%+v", st)
+				}
+				if _, err := h.At(context.Background(), at); err != nil {
+					t.Errorf("the end: %v", err)
+				}
+				begin, err := h.At(context.Background(), st.From)
+				if err != nil {
+					t.Errorf("the beginning: %v", err)
+				}
+				events, _, err := h.Until(context.Background(), at, Query{Limit: 1000, Show: func(e *Event) any { return e.Seq }})
+				if err != nil || len(events) == 0 {
+					t.Errorf("%d events, %v", len(events), err)
+				}
+				if seeking.Used() == 0 || seeking.Used() > most {
+					t.Errorf("a look back takes %d bytes of %d", seeking.Used(), most)
+				}
+				if now := held() - before; now > 4*most {
+					t.Errorf("%d bytes are held, with %d for each of three parts", now, most)
+				}
+				runtime.KeepAlive(begin)
+			})
+		}
+	}
+}
+
+func held() int64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+// What is counted for recording is what is held, within a factor.
+func TestRecordingIsCounted(t *testing.T) {
+	for _, kind := range []struct{ peers, text int }{{4, 0}, {chordevent.MaxSuccessors, 0}, {chordevent.MaxSuccessors, chordevent.MaxText}} {
+		before := held()
+		h, recording, _ := budgeted(t, "", 1<<30)
+		at := time.Unix(1790000000, 0)
+		for i := range 300 {
+			ev := keyframe(otlptest.NewMember(i, 300, at.UnixNano()), kind.peers, kind.text, at)
+			h.Append(&ev, at)
+		}
+		h.Flush()
+		h.Advance(at)
+		h.Flush()
+		if now, counted := held()-before, recording.Used(); counted < now/2 || counted > 4*now {
+			t.Errorf("lists of %d, addresses of %d: %d bytes are held and %d counted", kind.peers, kind.text, now, counted)
+		} else {
+			t.Logf("lists of %d, addresses of %d: %d bytes are held and %d counted", kind.peers, kind.text, now, counted)
+		}
+		runtime.KeepAlive(h)
+	}
+}
+
+// A record made with more memory can be opened, or the error says what it takes; and what cannot be read with less is still
+// there.
+func TestARecordThatIsTooLarge(t *testing.T) {
+	dir := t.TempDir()
+	h, _, _ := budgeted(t, dir, 1<<30)
+	at := time.Unix(1790000000, 0)
+	for i := range 200 {
+		ev := keyframe(otlptest.NewMember(i, 200, at.UnixNano()), chordevent.MaxSuccessors, chordevent.MaxText, at)
+		h.Append(&ev, at)
+	}
+	if err := h.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Open(Options{Dir: dir, Seeking: memory.NewShare("past", 1<<20)})
+	if !errors.Is(err, ErrMemory) || !strings.Contains(err.Error(), "--memory") {
+		t.Fatalf("with too little memory: %v", err)
+	}
+	h, _, seeking := budgeted(t, dir, 64<<20)
+	if _, err := h.At(context.Background(), at); err != nil {
+		t.Errorf("with enough: %v", err)
+	}
+	h.opt.Ring.MaxBytes = 1 << 20
+	h.cursor = nil
+	if _, err := h.At(context.Background(), at); !errors.Is(err, nil) && !errors.Is(err, ErrMemory) {
+		t.Errorf("%v", err)
+	}
+	h.opt.Seeking = memory.NewShare("past", 4<<20)
+	h.cursor = nil
+	if _, err := h.At(context.Background(), at); !errors.Is(err, ErrMemory) || len(h.Damages()) != 0 {
+		t.Errorf("with too little: %v, damages %v", err, h.Damages())
+	}
+	_ = seeking
+}

@@ -1,0 +1,43 @@
+package lookups
+
+import "unsafe"
+
+// MemorySize is about what a span takes in memory.
+func (s *Span) MemorySize() int64 {
+	return int64(unsafe.Sizeof(*s)) + textSize(s.Outcome) + textSize(s.Err) + textSize(s.Mode) + textSize(s.Pointer) +
+		int64(len(s.Path))*int64(unsafe.Sizeof(s.Key))
+}
+
+// MemorySize is about what a point takes in memory.
+func (p *Point) MemorySize() int64 {
+	return int64(unsafe.Sizeof(*p)) + 8*int64(len(p.bounds)+len(p.buckets))
+}
+
+// MemorySize is about what a lookup takes in memory.
+func (l *Lookup) MemorySize() int64 {
+	n := int64(unsafe.Sizeof(*l)) + textSize(l.Mode) + textSize(l.Err)
+	for i := range l.Hops {
+		n += int64(unsafe.Sizeof(l.Hops[i])) + textSize(l.Hops[i].Pointer)
+	}
+	return n
+}
+
+const (
+	openSize   = int64(unsafe.Sizeof(open{})) + 150 // with its place in the table
+	seriesSize = int64(unsafe.Sizeof(series{})) + 50
+)
+
+// spanSize is what a span takes in a trace, whose list has room to grow.
+func spanSize(s *Span) int64 {
+	return s.MemorySize() + int64(unsafe.Sizeof(*s))/2
+}
+
+func (s *series) size() int64 {
+	return seriesSize + s.last.MemorySize() + 8*int64(len(s.rates))
+}
+
+// sizeAsSeries is what a series takes whose last point is p.
+func (p *Point) sizeAsSeries() int64 { return seriesSize + p.MemorySize() + 8*int64(len(p.buckets)) }
+
+// textSize is a string's bytes as the allocator rounds them.
+func textSize(s string) int64 { return int64(len(s)+15) &^ 15 }

@@ -1,0 +1,173 @@
+package ring
+
+import (
+	"errors"
+	"unsafe"
+
+	"chordconductor/otel/chordevent"
+)
+
+// ErrMemory says that a checkpoint is of a ring that takes more memory than Options.MaxBytes.
+var ErrMemory = errors.New("ring: the view takes more memory than there is for it")
+
+// What a Ring takes in memory is counted as it changes: for each member a fixed size and its texts and lists, for each
+// stranger, host, key move and process a fixed size and texts. At Options.MaxBytes an event that would make it more is
+// refused, and is then as if it had not arrived: its member is uncertain, as after any loss, until there is room. Long
+// lists give way first. A member that takes up to slimSize may use all there is, one that takes more only grows while half
+// is free: so members with lists as long, and texts as long, as an event may carry leave room for all others. For
+// a member that fits into slimSize those gone or silent longest are forgotten, too, as at Options.MaxMembers.
+const (
+	memberSize   = int64(unsafe.Sizeof(record{})+unsafe.Sizeof(Member{})) + 1200 // its rows and entries elsewhere, and its breaches
+	strangerSize = int64(unsafe.Sizeof(record{})) + 200
+	hostSize     = 2*int64(unsafe.Sizeof(HostState{})) + 200
+	moveSize     = int64(unsafe.Sizeof(move{})+unsafe.Sizeof(Move{})) + 200
+	processSize  = 100
+
+	slimSize = 24 << 10
+)
+
+// Bytes is about what the Ring takes in memory.
+func (r *Ring) Bytes() int64 { return r.kept() + r.stated.bytes }
+
+// kept is the same without hosts, which checkpoints do not have.
+func (r *Ring) kept() int64 {
+	return r.bytes + int64(len(r.strangers))*strangerSize + r.lost.bytes + r.moves.bytes
+}
+
+// Of MaxBytes hosts have hostShare, members and all else the rest.
+const hostShare = 8
+
+func (r *Ring) membersMost() int64 { return r.opt.MaxBytes - r.opt.MaxBytes/hostShare }
+
+// roomForHost says whether another host may take so much.
+func (r *Ring) roomForHost(n int64) bool {
+	if r.opt.MaxBytes <= 0 || r.stated.bytes+n <= r.opt.MaxBytes/hostShare {
+		return true
+	}
+	r.crowded++
+	return false
+}
+
+// tooLarge says that a checkpoint holds more than fits, by more than what is counted and never refused may make it.
+func (r *Ring) tooLarge() bool { return r.opt.MaxBytes > 0 && r.bytes > r.opt.MaxBytes }
+
+// Crowded is how many events were refused because their members would have taken more memory than there is.
+func (r *Ring) Crowded() uint64 { return r.crowded }
+
+// weigh brings what is counted of a member up to date.
+func (r *Ring) weigh(x *record) {
+	n := memberSize + textSize(x.host.ID) + textSize(x.host.Address) + textSize(x.started.val.Address) +
+		textSize(x.pred.val.Addr) + x.listBytes + x.runBytes
+	r.bytes += n - x.memory
+	x.memory = n
+}
+
+// roomFor says whether an event may make its member larger, and forgets others for it if that helps.
+func (r *Ring) roomFor(ev *chordevent.Event) bool {
+	if r.opt.MaxBytes <= 0 {
+		return true
+	}
+	fits, slim := r.fits(ev)
+	if !fits && slim && r.makeRoom() {
+		fits, _ = r.fits(ev)
+	}
+	if !fits {
+		r.crowded++
+	}
+	return fits
+}
+
+// fits says whether there is room for what an event makes of its member, and whether that is a slim one.
+func (r *Ring) fits(ev *chordevent.Event) (fits, slim bool) {
+	x := r.records[ev.Node.ID]
+	var was life
+	var before int64
+	if x != nil && x.heard {
+		if ev.Node.Incarnation < x.inc || ev.Node.Incarnation == x.inc && x.seqs.has(ev.Node.Seq) {
+			return true, true // nothing new
+		}
+		before = x.memory
+		if ev.Node.Incarnation == x.inc {
+			was = x.life
+		}
+	}
+	after, named := was.sizeWith(ev)
+	growth := after - before
+	for _, p := range named {
+		if p.Real() && r.records[p.ID] == nil {
+			growth += strangerSize
+		}
+	}
+	slim = after <= slimSize
+	limit := r.membersMost()
+	if !slim {
+		limit /= 2
+	}
+	return growth <= 0 || r.kept()+growth <= limit, slim
+}
+
+// sizeWith is what a member would be counted for after an event, and whom it would name.
+func (l *life) sizeWith(ev *chordevent.Event) (size int64, named [2]chordevent.PeerRef) {
+	seq := ev.Node.Seq
+	host, address, pred := l.host, l.started.val.Address, l.pred.val.Addr
+	list, runs := l.listBytes, l.runBytes
+	if seq > l.newest {
+		host = ev.Host
+	}
+	setPred := func(p chordevent.PeerRef) {
+		if seq > l.pred.seq {
+			pred, named[predecessor] = p.Addr, p
+		}
+	}
+	setList := func(peers []chordevent.PeerRef) {
+		if seq > l.succ.seq {
+			list = chordevent.PeersSize(peers)
+			if len(peers) > 0 {
+				named[head] = peers[0]
+			}
+		}
+	}
+	setStarted := func(s chordevent.Started) {
+		if seq > l.started.seq {
+			address = s.Address
+		}
+	}
+	switch body := ev.Body.(type) {
+	case chordevent.Started:
+		setStarted(body)
+	case chordevent.SuccessorsChanged:
+		setList(body.Successors)
+	case chordevent.PredecessorChanged:
+		setPred(body.Predecessor)
+	case chordevent.FingersChanged:
+		runs += runsSize(body.Runs) // at most: it may replace others
+	case chordevent.State:
+		setStarted(body.Started)
+		setList(body.Successors)
+		setPred(body.Predecessor)
+		if seq > l.fingers.floor {
+			runs = runsSize(body.Fingers)
+		}
+	}
+	return memberSize + textSize(host.ID) + textSize(host.Address) + textSize(address) + textSize(pred) + list + runs, named
+}
+
+// runsSize counts runs as they are kept and as they are shown.
+func runsSize(runs []chordevent.FingerRun) int64 {
+	return chordevent.RunsSize(runs) + int64(len(runs))*int64(unsafe.Sizeof(fingerRun{}))
+}
+
+func (t *fingerTable) size() (n int64) {
+	const each = int64(unsafe.Sizeof(fingerRun{}) + unsafe.Sizeof(chordevent.FingerRun{}))
+	for i := range t.runs {
+		n += each + textSize(t.runs[i].Peer.Addr)
+	}
+	return n
+}
+
+func hostBytes(h chordevent.Host) int64 { return hostSize + 2*textSize(h.Address) + textSize(h.ID) }
+
+func (s *moveSide) size() int64 { return textSize(s.body.MoveID) + textSize(s.body.Peer.Addr) }
+
+// textSize is a string's bytes as the allocator rounds them.
+func textSize(s string) int64 { return int64(len(s)+15) &^ 15 }
