@@ -24,8 +24,8 @@ func seedSegment(f *testing.F) []byte {
 	out := pack.NewWriter()
 	r.Save(out)
 	for _, ev := range chatter(2) {
-		write(out, entry{ev, ev.Time})
-		write(out, entry{nil, ev.Time.Add(time.Second)})
+		write(out, entry{event: ev, at: ev.Time})
+		write(out, entry{at: ev.Time.Add(time.Second)})
 	}
 	return out.Bytes()
 }
