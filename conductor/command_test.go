@@ -26,7 +26,8 @@ func TestSendersAuthenticate(t *testing.T) {
 		"0.0.0.0:4317": false, "[::]:4317": false, ":4317": false, "10.1.2.3:4317": false, "conductor.example:4317": false,
 	}
 	means := map[string][]string{
-		"nothing": nil, "a token": {"--otlp-token", "x"}, "client certificates": {"--tls-cert", "c", "--tls-key", "k", "--tls-client-ca", "a"},
+		"nothing": nil, "a token": {"--otlp-token", strongToken}, "a weak token": {"--otlp-token", "x"},
+		"a weak token for a demo": {"--otlp-token", "x", "--insecure-demo-token"}, "client certificates": {"--tls-cert", "c", "--tls-key", "k", "--tls-client-ca", "a"},
 		"TLS alone": {"--tls-cert", "c", "--tls-key", "k"}, "insecure": {"--otlp-insecure"},
 	}
 	for grpc, grpcLocal := range addresses {
@@ -34,11 +35,11 @@ func TestSendersAuthenticate(t *testing.T) {
 			for _, page := range []string{"127.0.0.1:4321", "0.0.0.0:4321"} {
 				for name, flags := range means {
 					err := parse(append([]string{"--http", page, "--otlp-grpc", grpc, "--otlp-http", http}, flags...)...)
-					want := (!grpcLocal || !httpLocal) && (name == "nothing" || name == "TLS alone")
+					want := (!grpcLocal || !httpLocal) && (name == "nothing" || name == "TLS alone" || name == "a weak token")
 					if (err != nil) != want {
 						t.Fatalf("page %s, gRPC %s, HTTP %s with %s: %v", page, grpc, http, name, err)
 					}
-					if err != nil && !(strings.Contains(err.Error(), "--otlp-token") && strings.Contains(err.Error(), "--otlp-insecure")) {
+					if err != nil && !(strings.Contains(err.Error(), "--otlp-token") && strings.Contains(err.Error(), "--otlp-insecure")) && name != "a weak token" {
 						t.Fatalf("it does not say what to do: %v", err)
 					}
 				}

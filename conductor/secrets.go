@@ -28,11 +28,18 @@ func addSecrets(r *redact.Redactor, flags *pflag.FlagSet) {
 // checkSenders refuses OTLP ports that anybody can send to, wherever the page is: who sends telemetry decides what the
 // page shows.
 func (o *options) checkSenders() error {
-	if o.otlpInsecure || o.ingest.Token != "" || o.ingest.TLS.ClientCAFile != "" {
+	if o.otlpInsecure || o.ingest.TLS.ClientCAFile != "" {
 		return nil
 	}
 	for _, a := range []struct{ flag, value string }{{"--otlp-grpc", o.ingest.GRPC}, {"--otlp-http", o.ingest.HTTP}} {
-		if !access.OnLoopback(a.value) {
+		switch {
+		case access.OnLoopback(a.value):
+		case o.ingest.Token != "" && o.demoToken:
+		case o.ingest.Token != "":
+			if err := access.CheckStrength("--otlp-token", o.ingest.Token); err != nil {
+				return fmt.Errorf("%w; --insecure-demo-token accepts it for a demo", err)
+			}
+		default:
 			return fmt.Errorf("%s %s: off loopback senders must authenticate: give --otlp-token or --tls-client-ca, or --otlp-insecure to take telemetry from anybody", a.flag, a.value)
 		}
 	}

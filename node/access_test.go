@@ -61,7 +61,7 @@ func TestOffLoopback(t *testing.T) {
 		{"--listen 127.0.0.1:" + port + " --advertise host-a.example:7001 --insecure", "", "in use"},
 		{"--listen 127.0.0.1:" + port + " --advertise host-a.example:7001", "CHORD_RING_SECRET=" + ringSecretA, "in use"},
 		{"--listen 127.0.0.1:" + port, "", "in use"},
-		{"--listen 127.0.0.1:" + port, "CHORD_RING_SECRET=tide", "--ring-secret: 32 bits at most"},
+		{"--listen 127.0.0.1:" + port, "CHORD_RING_SECRET=tide", "--ring-secret: 18 bits at most"},
 		{"--listen 127.0.0.1:" + port, "CHORD_CLIENT_TOKEN=" + clientToken, "over TLS alone"},
 		{"--listen 127.0.0.1:" + port, "OTEL_EXPORTER_OTLP_HEADERS=Authorization: Bearer " + clientToken, "OTEL_EXPORTER_OTLP_HEADERS: entry 1 of 1: want key=value"},
 		{"--listen 127.0.0.1:" + port + " --client-token " + ringSecretA, "CHORD_RING_SECRET=" + ringSecretA, "is the ring secret"},

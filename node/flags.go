@@ -194,7 +194,8 @@ func (o *options) check() error {
 	if o.joinTimeout <= 0 {
 		return fmt.Errorf("--join-timeout %v: must be positive", o.joinTimeout)
 	}
-	if o.access.ControlToken != "" && !o.demoToken && !access.OnLoopback(o.listen) {
+	exposed := !access.OnLoopback(o.listen) || o.advertise != "" && !access.OnLoopback(o.advertise)
+	if o.access.ControlToken != "" && !o.demoToken && exposed {
 		if err := access.CheckStrength("--control-token", o.access.ControlToken); err != nil {
 			return fmt.Errorf("%w; --insecure-demo-token accepts it for a demo", err)
 		}

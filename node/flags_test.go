@@ -56,9 +56,10 @@ func TestControlTokenStrength(t *testing.T) {
 		{"127.0.0.1:7001", weak, false, false},
 		{"[::1]:7001", weak, false, false},
 		{"localhost:7001", weak, false, false},
+		{"127.0.0.1:7001 --advertise=10.0.0.1:7001", weak, false, true}, // behind something that passes calls on
 	} {
 		o := new(options)
-		args := []string{"--listen=" + test.listen, "--control-token=" + test.token, fmt.Sprintf("--insecure-demo-token=%v", test.demo)}
+		args := append(strings.Fields("--listen="+test.listen), "--control-token="+test.token, "--insecure", fmt.Sprintf("--insecure-demo-token=%v", test.demo))
 		if err := newRoot(new(ending), o).ParseFlags(args); err != nil {
 			t.Fatal(err)
 		}

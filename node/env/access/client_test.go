@@ -68,8 +68,8 @@ func TestClientSettings(t *testing.T) {
 		says string
 	}{
 		"the token is the secret": {access.ClientSettings{RingSecret: secretA, Token: secretA}, "is the ring secret"},
-		"a weak token":            {access.ClientSettings{ServerPin: pin.String(), Token: "tide"}, "32 bits at most"},
-		"a weak secret":           {access.ClientSettings{RingSecret: "tide"}, "32 bits at most"},
+		"a weak token":            {access.ClientSettings{ServerPin: pin.String(), Token: "tide"}, "18 bits at most"},
+		"a weak secret":           {access.ClientSettings{RingSecret: "tide"}, "18 bits at most"},
 		"no pin":                  {access.ClientSettings{ServerPin: secretA}, "--server-pin: pin 1"},
 		"no such file":            {access.ClientSettings{CAFile: "/no/such.pem"}, "/no/such.pem"},
 		"no certificate":          {access.ClientSettings{CAFile: files.Key}, "no certificate"},

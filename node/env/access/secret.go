@@ -65,22 +65,71 @@ func CheckStrength(name, secret string) error {
 		return fmt.Errorf("%s: %d bytes, at most %d", name, len(secret), maxSecret)
 	}
 	if bits, kind := strength(secret); bits < minBits {
-		return fmt.Errorf("%s: %d bits at most (%d %s), at least %d are needed; `openssl rand -hex 32` makes a good one",
-			name, bits, len(secret), kind, minBits)
+		return fmt.Errorf("%s: %d bits at most (%s), at least %d are needed; `openssl rand -hex 32` makes a good one",
+			name, bits, kind, minBits)
+	}
+	if n := different(secret); n < minDifferent {
+		return fmt.Errorf("%s: only %d different characters, at least %d are needed; `openssl rand -hex 32` makes a good one", name, n, minDifferent)
 	}
 	return nil
 }
 
-// strength is the greatest number of bits that a secret of this alphabet and length can hold.
-func strength(secret string) (bits int, kind string) {
-	perByte, kind := 8.0, "bytes"
-	switch {
-	case strings.Trim(secret, "0123456789") == "":
-		perByte, kind = math.Log2(10), "digits"
-	case strings.Trim(secret, "0123456789abcdefABCDEF") == "":
-		perByte, kind = 4, "hexadecimal digits"
+// minDifferent is how many different bytes a secret has at least. One of 39 random digits has fewer once in 10^9 times.
+const minDifferent = 6
+
+func different(secret string) (n int) {
+	var seen [256]bool
+	for _, c := range []byte(secret) {
+		if !seen[c] {
+			seen[c] = true
+			n++
+		}
 	}
-	return int(perByte * float64(len(secret))), kind
+	return n
+}
+
+// The characters that secrets are made of.
+const (
+	digits    = "0123456789"
+	hexDigits = digits + "abcdefABCDEF"
+	lower     = "abcdefghijklmnopqrstuvwxyz"
+	upper     = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	separator = "-:._" // between groups of digits, as in a UUID
+	base64    = lower + upper + digits + "+/=-_"
+)
+
+// alphabets are the usual ones, the smallest first.
+var alphabets = []struct{ size, characters, kind string }{
+	{digits, digits + separator, "digits"},
+	{digits + "abcdef", hexDigits + separator, "hexadecimal digits"},
+	{lower, lower, "letters of one case"},
+	{lower, upper, "letters of one case"},
+	{lower + digits, lower + digits, "letters of one case and digits"},
+	{lower + digits, upper + digits, "letters of one case and digits"},
+	{lower + upper, lower + upper, "letters"},
+	{lower + upper + digits, lower + upper + digits, "letters and digits"},
+	{lower + upper + digits + "+/", base64, "characters of base64"},
+}
+
+// strength is the greatest number of bits that a secret can hold that is made of the smallest usual alphabet with its
+// characters: what a generator of such secrets gives.
+func strength(secret string) (bits int, kind string) {
+	for _, a := range alphabets {
+		if strings.Trim(secret, a.characters) != "" {
+			continue
+		}
+		n := len(secret)
+		if strings.HasSuffix(a.characters, separator) {
+			n -= strings.Count(secret, "-") + strings.Count(secret, ":") + strings.Count(secret, ".") + strings.Count(secret, "_")
+		}
+		n -= strings.Count(secret, "=")
+		return int(math.Log2(float64(len(a.size))) * float64(n)), fmt.Sprintf("%d %s", n, a.kind)
+	}
+	perByte, kind := 8.0, "bytes"
+	if strings.IndexFunc(secret, func(r rune) bool { return r > unicode.MaxASCII }) < 0 {
+		perByte, kind = math.Log2('~'-' '), "characters"
+	}
+	return int(perByte * float64(len(secret))), fmt.Sprintf("%d %s", len(secret), kind)
 }
 
 // key derives the ring's key pair. The label keeps the derivation apart from any other use of the secret.

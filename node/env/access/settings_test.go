@@ -2,6 +2,7 @@ package access_test
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -97,7 +98,7 @@ func TestWhatIsRefused(t *testing.T) {
 		"client token is control":    {access.Settings{RingSecret: secretA, ClientToken: control, ControlToken: control}, "--client-token is the control token"},
 		"the same with certificates": {certs(access.Settings{ClientToken: control, ControlToken: control}), "--client-token is the control token"},
 		"control token is a secret":  {access.Settings{RingSecret: secretA, ControlToken: secretA}, "--control-token is the ring secret"},
-		"weak client token":          {access.Settings{RingSecret: secretA, ClientToken: "tide"}, "--client-token: 32 bits at most"},
+		"weak client token":          {access.Settings{RingSecret: secretA, ClientToken: "tide"}, "--client-token: 18 bits at most"},
 	} {
 		if err := test.s.Check("127.0.0.1:7001", ""); err == nil || !strings.Contains(err.Error(), test.says) {
 			t.Errorf("%s: %v", name, err)
@@ -110,24 +111,43 @@ func TestWhatIsRefused(t *testing.T) {
 // Secrets of all alphabets and lengths: accepted from 128 bits on, and never repeated in an error.
 func TestStrength(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
-	for alphabet, least := range map[string]int{"0123456789": 39, "0123456789abcdef": 32, "0123456789ABCDEF": 32, "xyzXYZ+/=!": 16, "käse": 16} {
-		letters := []rune(alphabet)
+	const letters, capitals, digits = "abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456789"
+	for alphabet, size := range map[string]float64{
+		digits: 10, digits + "abcdef": 16, digits + "ABCDEF": 16, letters: 26, capitals: 26, letters + digits: 36, capitals + digits: 36,
+		letters + capitals: 52, letters + capitals + digits: 62, letters + capitals + digits + "+/": 64, letters + capitals + digits + "-_": 64,
+		letters + capitals + digits + "!#$%&'()*,;<>?@[]^`{|}~": 94, "käseöü€": 256,
+	} {
+		runes := []rune(alphabet)
 		for range 2000 {
 			var b strings.Builder
 			for n := 1 + random.IntN(48); b.Len() < n; {
-				b.WriteRune(letters[random.IntN(len(letters))])
+				b.WriteRune(runes[random.IntN(len(runes))])
 			}
 			secret := b.String()
-			if strings.Trim(alphabet, "0123456789ABCDEFabcdef") == "" && len(alphabet) > 10 && strings.Trim(secret, "0123456789") == "" {
-				continue // by chance of another alphabet
-			}
 			err := access.CheckStrength("--ring-secret", secret)
-			if strong := b.Len() >= least; (err == nil) != strong {
+			if strong := float64(b.Len())*math.Log2(size) >= 128; err == nil && !strong {
+				t.Fatalf("%d characters of %q are accepted", b.Len(), alphabet)
+			} else if err != nil && strong && b.Len() > 45 { // shorter ones may by chance be of a smaller alphabet
 				t.Fatalf("%d characters of %q: %v", b.Len(), alphabet, err)
 			}
 			if err != nil && len(secret) > 4 {
 				oneLine(t, err, secret)
 			}
+		}
+	}
+	for secret, strong := range map[string]bool{
+		"passwordpassword":                         false, // 75 bits
+		"correct-horse-battery-staple-0":           true,  // by its form; that it is made of words cannot be seen
+		"c2VjcmV0IG9mIDk2":                         false, // base64 of 96 bits
+		"FqSgcxlMeQKTu0q6hB2nRw==":                 true,  // openssl rand -base64 16
+		strings.Repeat("a", 200):                   false,
+		strings.Repeat("0123", 20):                 false,
+		"7f1b6c0e-2d3a-4b5c-8d9e-0a1b2c3d4e5f":     true, // a UUID, at most
+		"7f1b-6c0e-2d3a-4b5c-8d9e-0a1b-2c3d":       false,
+		"123456-123456-123456-123456-123456-78901": false,
+	} {
+		if err := access.CheckStrength("--ring-secret", secret); (err == nil) != strong {
+			t.Errorf("%q: %v", secret, err)
 		}
 	}
 	for _, space := range []string{" ", "\t", "\n", "\r", "\x00", "\u00a0"} {
