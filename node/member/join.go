@@ -211,7 +211,7 @@ func (m *Member) orphaned(r *round) error {
 		a, err := m.env.Ring(c.peer.Addr, m.host.cfg.CallLimit).Ping(r.ctx, &nodepb.PingRequest{Call: m.Call(c.peer)})
 		if peer, err := judge(m, r.ctx, c.peer, a, err); isStop(err) {
 			return err
-		} else if err != nil || peer.ID == m.self.ID {
+		} else if err != nil || peer.ID == m.self.ID || a.Leaving { // a leaver is no ring to join: mostly it has just left this one
 			continue
 		}
 		if m.inbox.notified() {
