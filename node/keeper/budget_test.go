@@ -3,6 +3,8 @@ package keeper
 import (
 	"testing"
 	"time"
+
+	"chordconductor/node/chord"
 )
 
 func TestBudget(t *testing.T) {
@@ -85,7 +87,7 @@ func TestRequestsRunOnce(t *testing.T) {
 	if r2, run := rs.begin(id(1), now, time.Minute); !run || r2 != r {
 		t.Fatal("a later try of a failed one does not run as the same request")
 	}
-	r.copies = 3
+	r.holders = make([]chord.Peer, 3)
 	rs.end(r)
 	if _, run := rs.begin(id(1), now, time.Minute); run {
 		t.Fatal("an acknowledged request runs again")

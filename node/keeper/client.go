@@ -126,6 +126,7 @@ func (k *Keeper) tryOnce(ctx context.Context, q *nodepb.ApplyRequest, id chord.I
 	switch a.Outcome {
 	case nodepb.ApplyResponse_OUTCOME_OK:
 		result.Version, result.Copies, result.Value = a.Record.GetVersion(), int(a.Copies), a.Record.GetValue()
+		result.Holders = holdersFromWire(k.space, a.Holders)
 		return result, true, nil
 	case nodepb.ApplyResponse_OUTCOME_NOT_FOUND:
 		return result, false, ErrNotFound

@@ -1,6 +1,10 @@
 package keeper
 
-import "time"
+import (
+	"time"
+
+	"chordconductor/node/chord"
+)
 
 const (
 	requestIDSize = 16
@@ -19,8 +23,8 @@ type request struct {
 	id      [requestIDSize]byte
 	since   time.Time
 	running bool
-	version uint64 // 0: none assigned yet
-	copies  int    // above 0: acknowledged
+	version uint64       // 0: none assigned yet
+	holders []chord.Peer // not empty: acknowledged
 }
 
 // begin notes a try of a request, which runs until end. It is not to run if an earlier try still does, or has been
@@ -40,7 +44,7 @@ func (rs *requests) begin(id [requestIDSize]byte, now time.Time, old time.Durati
 		rs.byID[id] = r
 		rs.order = append(rs.order, r)
 	}
-	if r.running || r.copies > 0 {
+	if r.running || len(r.holders) > 0 {
 		return r, false
 	}
 	r.running = true

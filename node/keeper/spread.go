@@ -11,15 +11,15 @@ import (
 )
 
 // spread brings a record that the owner has written to R-1 other hosts, and to the receiver of a handover of its range.
-// A silent host is replaced by the next one of the walk. It returns the number of hosts that hold the record, this one
-// included: fewer than R only when the walk has no more. An error says that the write must not be acknowledged. Room may
+// A silent host is replaced by the next one of the walk. It returns the members that hold the record, each of another host,
+// this one first: fewer than R only when the walk has no more. An error says that the write must not be acknowledged. Room may
 // have been reserved for the record under an ID.
-func (k *Keeper) spread(ctx context.Context, own ownership, rec *store.Record, reservation []byte, move *outgoing, operation string) (copies int, err error) {
+func (k *Keeper) spread(ctx context.Context, own ownership, rec *store.Record, reservation []byte, move *outgoing, operation string) (holders []chord.Peer, err error) {
 	var tried []chord.Peer
-	copies = 1
+	holders = []chord.Peer{k.self}
 	failed := error(nil)
 	for {
-		batch := k.nextHolders(ctx, k.cfg.Replicas-copies, tried)
+		batch := k.nextHolders(ctx, k.cfg.Replicas-len(holders), tried)
 		if len(batch) == 0 && move == nil {
 			break
 		}
@@ -38,16 +38,16 @@ func (k *Keeper) spread(ctx context.Context, own ownership, rec *store.Record, r
 			}
 		})
 		if err != nil {
-			return 0, err
+			return nil, err
 		}
 		for i, err := range errs {
 			switch {
 			case err == nil:
 				if i < len(batch) {
-					copies++
+					holders = append(holders, batch[i])
 				}
 			case stopped(err) || errors.Is(err, errOvertaken) || i == len(batch):
-				return 0, err
+				return nil, err
 			default:
 				k.missed(batch[i])
 				if !errors.Is(err, errDead) {
@@ -56,10 +56,10 @@ func (k *Keeper) spread(ctx context.Context, own ownership, rec *store.Record, r
 			}
 		}
 	}
-	if copies < k.cfg.Replicas && failed != nil {
-		return 0, failed // a host that is alive does not take it
+	if len(holders) < k.cfg.Replicas && failed != nil {
+		return nil, failed // a host that is alive does not take it
 	}
-	return copies, nil
+	return holders, nil
 }
 
 // nextHolders picks up to n hosts of the walk that have not been tried.

@@ -27,7 +27,10 @@ func idFromWire(space chord.Space, b []byte) (id chord.ID, err error) {
 	return id, nil
 }
 
-const maxAddress = 255
+const (
+	maxAddress = 255
+	maxHolders = 16 // of a record, in an answer: member.MaxReplicas
+)
 
 // peerFromWire reads a peer; an absent one is "none".
 func peerFromWire(space chord.Space, p *nodepb.Peer) (chord.Peer, error) {
@@ -49,6 +52,18 @@ func peerToWire(p chord.Peer) *nodepb.Peer {
 		return nil
 	}
 	return &nodepb.Peer{Id: p.ID[:], Address: p.Addr, Incarnation: p.Incarnation}
+}
+
+// holdersFromWire reads who holds a record; nil if not all can be read, as they are for people only.
+func holdersFromWire(space chord.Space, list []*nodepb.Peer) (holders []chord.Peer) {
+	for _, w := range list[:min(len(list), maxHolders)] {
+		p, err := peerFromWire(space, w)
+		if err != nil {
+			return nil
+		}
+		holders = append(holders, p)
+	}
+	return holders
 }
 
 // ownershipFromWire reads an ownership; absent is nil.

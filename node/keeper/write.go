@@ -39,7 +39,7 @@ func (k *Keeper) serveWrite(ctx context.Context, q *nodepb.ApplyRequest, id chor
 		if req.running {
 			return maybe(nodepb.ApplyResponse_OUTCOME_RETRY) // an earlier try is still at work
 		}
-		return written(&store.Record{Key: key, Version: req.version, Writer: k.self.ID}, req.copies)
+		return written(&store.Record{Key: key, Version: req.version, Writer: k.self.ID}, req.holders)
 	}
 	var reservation []byte
 	if req.version == 0 && k.tight(holders, size) {
@@ -78,7 +78,7 @@ func (k *Keeper) serveWrite(ctx context.Context, q *nodepb.ApplyRequest, id chor
 	k.flight += size
 	k.mu.Unlock()
 
-	copies, err := k.spread(ctx, *own, rec, reservation, move, operation)
+	held, err := k.spread(ctx, *own, rec, reservation, move, operation)
 
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -88,13 +88,13 @@ func (k *Keeper) serveWrite(ctx context.Context, q *nodepb.ApplyRequest, id chor
 	if err != nil {
 		return maybe(nodepb.ApplyResponse_OUTCOME_RETRY)
 	}
-	req.copies = copies
+	req.holders = held
 	if q.Operation == opPut {
 		k.puts++
 	} else {
 		k.deletes++
 	}
-	return written(rec, copies)
+	return written(rec, held)
 }
 
 // maybe is an answer without a record to a write that may have happened.
@@ -102,10 +102,14 @@ func maybe(o nodepb.ApplyResponse_Outcome) *nodepb.ApplyResponse {
 	return &nodepb.ApplyResponse{Outcome: o, MaybeWritten: true}
 }
 
-func written(rec *store.Record, copies int) *nodepb.ApplyResponse {
+func written(rec *store.Record, holders []chord.Peer) *nodepb.ApplyResponse {
 	bare := *rec
 	bare.Value, bare.Request = nil, [requestIDSize]byte{}
-	return &nodepb.ApplyResponse{Outcome: nodepb.ApplyResponse_OUTCOME_OK, Record: recordToWire(&bare), Copies: int32(copies)}
+	a := &nodepb.ApplyResponse{Outcome: nodepb.ApplyResponse_OUTCOME_OK, Record: recordToWire(&bare), Copies: int32(len(holders))}
+	for _, p := range holders {
+		a.Holders = append(a.Holders, peerToWire(p))
+	}
+	return a
 }
 
 // write assigns the version of a request, once, and stores its record. A later try of the request brings the version held

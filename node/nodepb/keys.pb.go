@@ -626,6 +626,7 @@ type ApplyResponse struct {
 	Outcome       ApplyResponse_Outcome  `protobuf:"varint,2,opt,name=outcome,proto3,enum=chord.v1.ApplyResponse_Outcome" json:"outcome,omitempty"`
 	Record        *Record                `protobuf:"bytes,3,opt,name=record,proto3" json:"record,omitempty"` // of a get: the record; else without the value
 	Copies        int32                  `protobuf:"varint,4,opt,name=copies,proto3" json:"copies,omitempty"`
+	Holders       []*Peer                `protobuf:"bytes,50,rep,name=holders,proto3" json:"holders,omitempty"`                                // of a write: the members that hold it, the owner first; as many as copies
 	MaybeWritten  bool                   `protobuf:"varint,40,opt,name=maybe_written,json=maybeWritten,proto3" json:"maybe_written,omitempty"` // not OK, but this try or an earlier one may have been, or may still be, carried out
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -687,6 +688,13 @@ func (x *ApplyResponse) GetCopies() int32 {
 		return x.Copies
 	}
 	return 0
+}
+
+func (x *ApplyResponse) GetHolders() []*Peer {
+	if x != nil {
+		return x.Holders
+	}
+	return nil
 }
 
 func (x *ApplyResponse) GetMaybeWritten() bool {
@@ -2121,12 +2129,13 @@ const file_keys_proto_rawDesc = "" +
 	"\x15OPERATION_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rOPERATION_PUT\x10\x01\x12\x11\n" +
 	"\rOPERATION_GET\x10\x02\x12\x14\n" +
-	"\x10OPERATION_DELETE\x10\x03\"\xfa\x02\n" +
+	"\x10OPERATION_DELETE\x10\x03\"\xa4\x03\n" +
 	"\rApplyResponse\x12%\n" +
 	"\x05reply\x18\x01 \x01(\v2\x0f.chord.v1.ReplyR\x05reply\x129\n" +
 	"\aoutcome\x18\x02 \x01(\x0e2\x1f.chord.v1.ApplyResponse.OutcomeR\aoutcome\x12(\n" +
 	"\x06record\x18\x03 \x01(\v2\x10.chord.v1.RecordR\x06record\x12\x16\n" +
-	"\x06copies\x18\x04 \x01(\x05R\x06copies\x12#\n" +
+	"\x06copies\x18\x04 \x01(\x05R\x06copies\x12(\n" +
+	"\aholders\x182 \x03(\v2\x0e.chord.v1.PeerR\aholders\x12#\n" +
 	"\rmaybe_written\x18( \x01(\bR\fmaybeWritten\"\x9f\x01\n" +
 	"\aOutcome\x12\x17\n" +
 	"\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x0e\n" +
@@ -2343,69 +2352,70 @@ var file_keys_proto_depIdxs = []int32{
 	30, // 3: chord.v1.ApplyResponse.reply:type_name -> chord.v1.Reply
 	1,  // 4: chord.v1.ApplyResponse.outcome:type_name -> chord.v1.ApplyResponse.Outcome
 	6,  // 5: chord.v1.ApplyResponse.record:type_name -> chord.v1.Record
-	29, // 6: chord.v1.SurveyRequest.call:type_name -> chord.v1.Call
-	30, // 7: chord.v1.SurveyResponse.reply:type_name -> chord.v1.Reply
-	7,  // 8: chord.v1.SurveyResponse.ownership:type_name -> chord.v1.Ownership
-	7,  // 9: chord.v1.SurveyResponse.claims:type_name -> chord.v1.Ownership
-	28, // 10: chord.v1.SurveyResponse.predecessor:type_name -> chord.v1.Peer
-	28, // 11: chord.v1.SurveyResponse.successors:type_name -> chord.v1.Peer
-	2,  // 12: chord.v1.SurveyResponse.move:type_name -> chord.v1.SurveyResponse.MoveState
-	28, // 13: chord.v1.SurveyResponse.hosts:type_name -> chord.v1.Peer
-	29, // 14: chord.v1.ClaimRequest.call:type_name -> chord.v1.Call
-	30, // 15: chord.v1.ClaimResponse.reply:type_name -> chord.v1.Reply
-	7,  // 16: chord.v1.ClaimResponse.owner:type_name -> chord.v1.Ownership
-	29, // 17: chord.v1.MoveRequest.call:type_name -> chord.v1.Call
-	3,  // 18: chord.v1.MoveRequest.phase:type_name -> chord.v1.MoveRequest.Phase
-	7,  // 19: chord.v1.MoveRequest.grant:type_name -> chord.v1.Ownership
-	4,  // 20: chord.v1.MoveRequest.reason:type_name -> chord.v1.MoveRequest.Reason
-	6,  // 21: chord.v1.MoveRequest.records:type_name -> chord.v1.Record
-	30, // 22: chord.v1.MoveResponse.reply:type_name -> chord.v1.Reply
-	5,  // 23: chord.v1.MoveResponse.outcome:type_name -> chord.v1.MoveResponse.Outcome
-	29, // 24: chord.v1.ReplicateRequest.call:type_name -> chord.v1.Call
-	7,  // 25: chord.v1.ReplicateRequest.ownership:type_name -> chord.v1.Ownership
-	6,  // 26: chord.v1.ReplicateRequest.records:type_name -> chord.v1.Record
-	19, // 27: chord.v1.ReplicateRequest.drop:type_name -> chord.v1.Version
-	17, // 28: chord.v1.ReplicateRequest.reserve:type_name -> chord.v1.Reservation
-	30, // 29: chord.v1.ReplicateResponse.reply:type_name -> chord.v1.Reply
-	7,  // 30: chord.v1.ReplicateResponse.conflict:type_name -> chord.v1.Ownership
-	29, // 31: chord.v1.FetchRequest.call:type_name -> chord.v1.Call
-	30, // 32: chord.v1.FetchResponse.reply:type_name -> chord.v1.Reply
-	6,  // 33: chord.v1.FetchResponse.records:type_name -> chord.v1.Record
-	29, // 34: chord.v1.CompareRequest.call:type_name -> chord.v1.Call
-	7,  // 35: chord.v1.CompareRequest.ownership:type_name -> chord.v1.Ownership
-	22, // 36: chord.v1.CompareRequest.arcs:type_name -> chord.v1.Arc
-	30, // 37: chord.v1.CompareResponse.reply:type_name -> chord.v1.Reply
-	7,  // 38: chord.v1.CompareResponse.conflict:type_name -> chord.v1.Ownership
-	27, // 39: chord.v1.CompareResponse.differences:type_name -> chord.v1.CompareResponse.Difference
-	29, // 40: chord.v1.DiscardRequest.call:type_name -> chord.v1.Call
-	7,  // 41: chord.v1.DiscardRequest.ownership:type_name -> chord.v1.Ownership
-	22, // 42: chord.v1.DiscardRequest.held:type_name -> chord.v1.Arc
-	30, // 43: chord.v1.DiscardResponse.reply:type_name -> chord.v1.Reply
-	7,  // 44: chord.v1.DiscardResponse.ownership:type_name -> chord.v1.Ownership
-	7,  // 45: chord.v1.DiscardResponse.claims:type_name -> chord.v1.Ownership
-	22, // 46: chord.v1.CompareResponse.Difference.parts:type_name -> chord.v1.Arc
-	19, // 47: chord.v1.CompareResponse.Difference.versions:type_name -> chord.v1.Version
-	8,  // 48: chord.v1.Keys.Apply:input_type -> chord.v1.ApplyRequest
-	10, // 49: chord.v1.Keys.Survey:input_type -> chord.v1.SurveyRequest
-	12, // 50: chord.v1.Keys.Claim:input_type -> chord.v1.ClaimRequest
-	14, // 51: chord.v1.Keys.Move:input_type -> chord.v1.MoveRequest
-	16, // 52: chord.v1.Keys.Replicate:input_type -> chord.v1.ReplicateRequest
-	20, // 53: chord.v1.Keys.Fetch:input_type -> chord.v1.FetchRequest
-	23, // 54: chord.v1.Keys.Compare:input_type -> chord.v1.CompareRequest
-	25, // 55: chord.v1.Keys.Discard:input_type -> chord.v1.DiscardRequest
-	9,  // 56: chord.v1.Keys.Apply:output_type -> chord.v1.ApplyResponse
-	11, // 57: chord.v1.Keys.Survey:output_type -> chord.v1.SurveyResponse
-	13, // 58: chord.v1.Keys.Claim:output_type -> chord.v1.ClaimResponse
-	15, // 59: chord.v1.Keys.Move:output_type -> chord.v1.MoveResponse
-	18, // 60: chord.v1.Keys.Replicate:output_type -> chord.v1.ReplicateResponse
-	21, // 61: chord.v1.Keys.Fetch:output_type -> chord.v1.FetchResponse
-	24, // 62: chord.v1.Keys.Compare:output_type -> chord.v1.CompareResponse
-	26, // 63: chord.v1.Keys.Discard:output_type -> chord.v1.DiscardResponse
-	56, // [56:64] is the sub-list for method output_type
-	48, // [48:56] is the sub-list for method input_type
-	48, // [48:48] is the sub-list for extension type_name
-	48, // [48:48] is the sub-list for extension extendee
-	0,  // [0:48] is the sub-list for field type_name
+	28, // 6: chord.v1.ApplyResponse.holders:type_name -> chord.v1.Peer
+	29, // 7: chord.v1.SurveyRequest.call:type_name -> chord.v1.Call
+	30, // 8: chord.v1.SurveyResponse.reply:type_name -> chord.v1.Reply
+	7,  // 9: chord.v1.SurveyResponse.ownership:type_name -> chord.v1.Ownership
+	7,  // 10: chord.v1.SurveyResponse.claims:type_name -> chord.v1.Ownership
+	28, // 11: chord.v1.SurveyResponse.predecessor:type_name -> chord.v1.Peer
+	28, // 12: chord.v1.SurveyResponse.successors:type_name -> chord.v1.Peer
+	2,  // 13: chord.v1.SurveyResponse.move:type_name -> chord.v1.SurveyResponse.MoveState
+	28, // 14: chord.v1.SurveyResponse.hosts:type_name -> chord.v1.Peer
+	29, // 15: chord.v1.ClaimRequest.call:type_name -> chord.v1.Call
+	30, // 16: chord.v1.ClaimResponse.reply:type_name -> chord.v1.Reply
+	7,  // 17: chord.v1.ClaimResponse.owner:type_name -> chord.v1.Ownership
+	29, // 18: chord.v1.MoveRequest.call:type_name -> chord.v1.Call
+	3,  // 19: chord.v1.MoveRequest.phase:type_name -> chord.v1.MoveRequest.Phase
+	7,  // 20: chord.v1.MoveRequest.grant:type_name -> chord.v1.Ownership
+	4,  // 21: chord.v1.MoveRequest.reason:type_name -> chord.v1.MoveRequest.Reason
+	6,  // 22: chord.v1.MoveRequest.records:type_name -> chord.v1.Record
+	30, // 23: chord.v1.MoveResponse.reply:type_name -> chord.v1.Reply
+	5,  // 24: chord.v1.MoveResponse.outcome:type_name -> chord.v1.MoveResponse.Outcome
+	29, // 25: chord.v1.ReplicateRequest.call:type_name -> chord.v1.Call
+	7,  // 26: chord.v1.ReplicateRequest.ownership:type_name -> chord.v1.Ownership
+	6,  // 27: chord.v1.ReplicateRequest.records:type_name -> chord.v1.Record
+	19, // 28: chord.v1.ReplicateRequest.drop:type_name -> chord.v1.Version
+	17, // 29: chord.v1.ReplicateRequest.reserve:type_name -> chord.v1.Reservation
+	30, // 30: chord.v1.ReplicateResponse.reply:type_name -> chord.v1.Reply
+	7,  // 31: chord.v1.ReplicateResponse.conflict:type_name -> chord.v1.Ownership
+	29, // 32: chord.v1.FetchRequest.call:type_name -> chord.v1.Call
+	30, // 33: chord.v1.FetchResponse.reply:type_name -> chord.v1.Reply
+	6,  // 34: chord.v1.FetchResponse.records:type_name -> chord.v1.Record
+	29, // 35: chord.v1.CompareRequest.call:type_name -> chord.v1.Call
+	7,  // 36: chord.v1.CompareRequest.ownership:type_name -> chord.v1.Ownership
+	22, // 37: chord.v1.CompareRequest.arcs:type_name -> chord.v1.Arc
+	30, // 38: chord.v1.CompareResponse.reply:type_name -> chord.v1.Reply
+	7,  // 39: chord.v1.CompareResponse.conflict:type_name -> chord.v1.Ownership
+	27, // 40: chord.v1.CompareResponse.differences:type_name -> chord.v1.CompareResponse.Difference
+	29, // 41: chord.v1.DiscardRequest.call:type_name -> chord.v1.Call
+	7,  // 42: chord.v1.DiscardRequest.ownership:type_name -> chord.v1.Ownership
+	22, // 43: chord.v1.DiscardRequest.held:type_name -> chord.v1.Arc
+	30, // 44: chord.v1.DiscardResponse.reply:type_name -> chord.v1.Reply
+	7,  // 45: chord.v1.DiscardResponse.ownership:type_name -> chord.v1.Ownership
+	7,  // 46: chord.v1.DiscardResponse.claims:type_name -> chord.v1.Ownership
+	22, // 47: chord.v1.CompareResponse.Difference.parts:type_name -> chord.v1.Arc
+	19, // 48: chord.v1.CompareResponse.Difference.versions:type_name -> chord.v1.Version
+	8,  // 49: chord.v1.Keys.Apply:input_type -> chord.v1.ApplyRequest
+	10, // 50: chord.v1.Keys.Survey:input_type -> chord.v1.SurveyRequest
+	12, // 51: chord.v1.Keys.Claim:input_type -> chord.v1.ClaimRequest
+	14, // 52: chord.v1.Keys.Move:input_type -> chord.v1.MoveRequest
+	16, // 53: chord.v1.Keys.Replicate:input_type -> chord.v1.ReplicateRequest
+	20, // 54: chord.v1.Keys.Fetch:input_type -> chord.v1.FetchRequest
+	23, // 55: chord.v1.Keys.Compare:input_type -> chord.v1.CompareRequest
+	25, // 56: chord.v1.Keys.Discard:input_type -> chord.v1.DiscardRequest
+	9,  // 57: chord.v1.Keys.Apply:output_type -> chord.v1.ApplyResponse
+	11, // 58: chord.v1.Keys.Survey:output_type -> chord.v1.SurveyResponse
+	13, // 59: chord.v1.Keys.Claim:output_type -> chord.v1.ClaimResponse
+	15, // 60: chord.v1.Keys.Move:output_type -> chord.v1.MoveResponse
+	18, // 61: chord.v1.Keys.Replicate:output_type -> chord.v1.ReplicateResponse
+	21, // 62: chord.v1.Keys.Fetch:output_type -> chord.v1.FetchResponse
+	24, // 63: chord.v1.Keys.Compare:output_type -> chord.v1.CompareResponse
+	26, // 64: chord.v1.Keys.Discard:output_type -> chord.v1.DiscardResponse
+	57, // [57:65] is the sub-list for method output_type
+	49, // [49:57] is the sub-list for method input_type
+	49, // [49:49] is the sub-list for extension type_name
+	49, // [49:49] is the sub-list for extension extendee
+	0,  // [0:49] is the sub-list for field type_name
 }
 
 func init() { file_keys_proto_init() }

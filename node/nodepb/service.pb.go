@@ -88,6 +88,7 @@ type PutResponse struct {
 	Lookup        *Lookup                `protobuf:"bytes,1,opt,name=lookup,proto3" json:"lookup,omitempty"`
 	Copies        int32                  `protobuf:"varint,2,opt,name=copies,proto3" json:"copies,omitempty"` // distinct hosts that hold the value
 	Version       uint64                 `protobuf:"fixed64,3,opt,name=version,proto3" json:"version,omitempty"`
+	Holders       []*Peer                `protobuf:"bytes,4,rep,name=holders,proto3" json:"holders,omitempty"` // the members that hold it, the owner first; empty: the owner is of an older version
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -141,6 +142,13 @@ func (x *PutResponse) GetVersion() uint64 {
 		return x.Version
 	}
 	return 0
+}
+
+func (x *PutResponse) GetHolders() []*Peer {
+	if x != nil {
+		return x.Holders
+	}
+	return nil
 }
 
 type GetRequest struct {
@@ -1394,11 +1402,12 @@ const file_service_proto_rawDesc = "" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\fR\x05value\x12\x1d\n" +
 	"\n" +
-	"ttl_millis\x18\x03 \x01(\x03R\tttlMillis\"i\n" +
+	"ttl_millis\x18\x03 \x01(\x03R\tttlMillis\"\x93\x01\n" +
 	"\vPutResponse\x12(\n" +
 	"\x06lookup\x18\x01 \x01(\v2\x10.chord.v1.LookupR\x06lookup\x12\x16\n" +
 	"\x06copies\x18\x02 \x01(\x05R\x06copies\x12\x18\n" +
-	"\aversion\x18\x03 \x01(\x06R\aversion\"\x1e\n" +
+	"\aversion\x18\x03 \x01(\x06R\aversion\x12(\n" +
+	"\aholders\x18\x04 \x03(\v2\x0e.chord.v1.PeerR\aholders\"\x1e\n" +
 	"\n" +
 	"GetRequest\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\fR\x03key\"g\n" +
@@ -1540,42 +1549,43 @@ var file_service_proto_goTypes = []any{
 }
 var file_service_proto_depIdxs = []int32{
 	6,  // 0: chord.v1.PutResponse.lookup:type_name -> chord.v1.Lookup
-	6,  // 1: chord.v1.GetResponse.lookup:type_name -> chord.v1.Lookup
-	6,  // 2: chord.v1.DeleteResponse.lookup:type_name -> chord.v1.Lookup
-	23, // 3: chord.v1.Lookup.owner:type_name -> chord.v1.Peer
-	24, // 4: chord.v1.Lookup.path:type_name -> chord.v1.Hop
-	6,  // 5: chord.v1.LookupResponse.lookup:type_name -> chord.v1.Lookup
-	23, // 6: chord.v1.MemberStatus.self:type_name -> chord.v1.Peer
-	23, // 7: chord.v1.MemberStatus.predecessor:type_name -> chord.v1.Peer
-	23, // 8: chord.v1.MemberStatus.successors:type_name -> chord.v1.Peer
-	10, // 9: chord.v1.StatusResponse.members:type_name -> chord.v1.MemberStatus
-	23, // 10: chord.v1.StartMembersResponse.members:type_name -> chord.v1.Peer
-	20, // 11: chord.v1.SetFaultsRequest.faults:type_name -> chord.v1.Fault
-	0,  // 12: chord.v1.KV.Put:input_type -> chord.v1.PutRequest
-	2,  // 13: chord.v1.KV.Get:input_type -> chord.v1.GetRequest
-	4,  // 14: chord.v1.KV.Delete:input_type -> chord.v1.DeleteRequest
-	7,  // 15: chord.v1.KV.Lookup:input_type -> chord.v1.LookupRequest
-	9,  // 16: chord.v1.KV.Status:input_type -> chord.v1.StatusRequest
-	12, // 17: chord.v1.Host.Challenge:input_type -> chord.v1.ChallengeRequest
-	14, // 18: chord.v1.Host.Command:input_type -> chord.v1.CommandRequest
-	16, // 19: chord.v1.Host.StartMembers:input_type -> chord.v1.StartMembersRequest
-	18, // 20: chord.v1.Host.StopMember:input_type -> chord.v1.StopMemberRequest
-	21, // 21: chord.v1.Host.SetFaults:input_type -> chord.v1.SetFaultsRequest
-	1,  // 22: chord.v1.KV.Put:output_type -> chord.v1.PutResponse
-	3,  // 23: chord.v1.KV.Get:output_type -> chord.v1.GetResponse
-	5,  // 24: chord.v1.KV.Delete:output_type -> chord.v1.DeleteResponse
-	8,  // 25: chord.v1.KV.Lookup:output_type -> chord.v1.LookupResponse
-	11, // 26: chord.v1.KV.Status:output_type -> chord.v1.StatusResponse
-	13, // 27: chord.v1.Host.Challenge:output_type -> chord.v1.ChallengeResponse
-	15, // 28: chord.v1.Host.Command:output_type -> chord.v1.CommandResponse
-	17, // 29: chord.v1.Host.StartMembers:output_type -> chord.v1.StartMembersResponse
-	19, // 30: chord.v1.Host.StopMember:output_type -> chord.v1.StopMemberResponse
-	22, // 31: chord.v1.Host.SetFaults:output_type -> chord.v1.SetFaultsResponse
-	22, // [22:32] is the sub-list for method output_type
-	12, // [12:22] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	23, // 1: chord.v1.PutResponse.holders:type_name -> chord.v1.Peer
+	6,  // 2: chord.v1.GetResponse.lookup:type_name -> chord.v1.Lookup
+	6,  // 3: chord.v1.DeleteResponse.lookup:type_name -> chord.v1.Lookup
+	23, // 4: chord.v1.Lookup.owner:type_name -> chord.v1.Peer
+	24, // 5: chord.v1.Lookup.path:type_name -> chord.v1.Hop
+	6,  // 6: chord.v1.LookupResponse.lookup:type_name -> chord.v1.Lookup
+	23, // 7: chord.v1.MemberStatus.self:type_name -> chord.v1.Peer
+	23, // 8: chord.v1.MemberStatus.predecessor:type_name -> chord.v1.Peer
+	23, // 9: chord.v1.MemberStatus.successors:type_name -> chord.v1.Peer
+	10, // 10: chord.v1.StatusResponse.members:type_name -> chord.v1.MemberStatus
+	23, // 11: chord.v1.StartMembersResponse.members:type_name -> chord.v1.Peer
+	20, // 12: chord.v1.SetFaultsRequest.faults:type_name -> chord.v1.Fault
+	0,  // 13: chord.v1.KV.Put:input_type -> chord.v1.PutRequest
+	2,  // 14: chord.v1.KV.Get:input_type -> chord.v1.GetRequest
+	4,  // 15: chord.v1.KV.Delete:input_type -> chord.v1.DeleteRequest
+	7,  // 16: chord.v1.KV.Lookup:input_type -> chord.v1.LookupRequest
+	9,  // 17: chord.v1.KV.Status:input_type -> chord.v1.StatusRequest
+	12, // 18: chord.v1.Host.Challenge:input_type -> chord.v1.ChallengeRequest
+	14, // 19: chord.v1.Host.Command:input_type -> chord.v1.CommandRequest
+	16, // 20: chord.v1.Host.StartMembers:input_type -> chord.v1.StartMembersRequest
+	18, // 21: chord.v1.Host.StopMember:input_type -> chord.v1.StopMemberRequest
+	21, // 22: chord.v1.Host.SetFaults:input_type -> chord.v1.SetFaultsRequest
+	1,  // 23: chord.v1.KV.Put:output_type -> chord.v1.PutResponse
+	3,  // 24: chord.v1.KV.Get:output_type -> chord.v1.GetResponse
+	5,  // 25: chord.v1.KV.Delete:output_type -> chord.v1.DeleteResponse
+	8,  // 26: chord.v1.KV.Lookup:output_type -> chord.v1.LookupResponse
+	11, // 27: chord.v1.KV.Status:output_type -> chord.v1.StatusResponse
+	13, // 28: chord.v1.Host.Challenge:output_type -> chord.v1.ChallengeResponse
+	15, // 29: chord.v1.Host.Command:output_type -> chord.v1.CommandResponse
+	17, // 30: chord.v1.Host.StartMembers:output_type -> chord.v1.StartMembersResponse
+	19, // 31: chord.v1.Host.StopMember:output_type -> chord.v1.StopMemberResponse
+	22, // 32: chord.v1.Host.SetFaults:output_type -> chord.v1.SetFaultsResponse
+	23, // [23:33] is the sub-list for method output_type
+	13, // [13:23] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_service_proto_init() }

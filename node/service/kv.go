@@ -55,7 +55,11 @@ func (s *KV) Put(ctx context.Context, q *nodepb.PutRequest) (*nodepb.PutResponse
 	if err != nil {
 		return nil, err
 	}
-	return &nodepb.PutResponse{Lookup: l, Copies: int32(r.Copies), Version: r.Version}, nil
+	answer := &nodepb.PutResponse{Lookup: l, Copies: int32(r.Copies), Version: r.Version}
+	for _, p := range r.Holders {
+		answer.Holders = append(answer.Holders, peerToWire(p))
+	}
+	return answer, nil
 }
 
 // maxTTL is far beyond use and far from an overflow.

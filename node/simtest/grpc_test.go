@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"chordconductor/node/chord"
 	"chordconductor/node/env/faults"
 	"chordconductor/node/env/grpcenv"
 	"chordconductor/node/keeper"
@@ -110,6 +111,8 @@ func TestKeysOverGRPC(t *testing.T) {
 	for n := range keys {
 		if got, err := hosts[n%len(hosts)].keeper().Put(t.Context(), keyName(n), valueOf(n), 0); err != nil || got.Copies != 3 {
 			t.Fatalf("put of key %d: %d copies, %v", n, got.Copies, err)
+		} else if on := hostsOf(got.Holders); len(on) != 3 || len(got.Holders) != 3 || got.Holders[0] != got.Owner {
+			t.Fatalf("put of key %d at %s: held by %v", n, got.Owner.Addr, got.Holders)
 		}
 	}
 	check("after the puts")
@@ -155,4 +158,12 @@ func TestKeysOverGRPC(t *testing.T) {
 			t.Errorf("what was put on side %d: %q, %v", side, got.Value, err)
 		}
 	}
+}
+
+func hostsOf(peers []chord.Peer) map[string]bool {
+	on := map[string]bool{}
+	for _, p := range peers {
+		on[p.Addr] = true
+	}
+	return on
 }
