@@ -225,6 +225,7 @@ func (c *conductor) assemble() error {
 	c.hub, err = hub.New(c.live, hub.Config{
 		Settings: c.settings, Simulation: c.simulation, HistoryFrom: func() time.Time { return c.past.Stats().From },
 		HistoryDamage: func() []*hubpb.HistoryDamage { return damageFrames(c.past.Damages()) },
+		Memory:        c.memory.Clients,
 		Meter:         c.own.meter("chordconductor/conductor/hub"),
 	})
 	if err != nil {
@@ -233,7 +234,7 @@ func (c *conductor) assemble() error {
 	site := web.Config{
 		Version: version(), Source: c.live, Clients: c.hub.Clients, Hub: c.hub, Assets: client.Dist(),
 		Open: c.open, Token: c.token, ViewToken: c.viewToken, Audit: c.audit, Names: c.names(c.http), TLS: c.options.ingest.TLS.CertFile != "",
-		Past: c.past, Logf: c.logf, Memory: c.memoryNow,
+		Past: c.past, Logf: c.logf, Memory: c.memoryNow, Answers: c.memory.Answers, Conns: web.ConnsIn(c.memory.Limit),
 	}
 	if c.lab != nil {
 		site.Control, site.Ingest = c.lab, c.ingest.Stats

@@ -35,7 +35,7 @@ func BenchmarkSnapshot(b *testing.B) {
 	var size int
 	for b.Loop() {
 		r.snapshot = nil
-		size = len(r.whole())
+		size = len(r.whole().data)
 	}
 	b.ReportMetric(float64(size), "B/snapshot")
 }
@@ -80,7 +80,7 @@ func BenchmarkFrame(b *testing.B) {
 		}
 		b.StartTimer()
 		r.advance()
-		size = len(r.frames[len(r.frames)-1].patch)
+		size = len(r.frames[len(r.frames)-1].patch.data)
 	}
 	b.ReportMetric(float64(size), "B/patch")
 }

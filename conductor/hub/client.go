@@ -29,7 +29,10 @@ func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	select {
 	case h.places <- struct{}{}:
 		defer func() { <-h.places }()
+		h.cfg.Memory.Hold(clientSize)
+		defer h.reel.readers.Give(clientSize)
 	default:
+		h.cfg.Memory.Refuse()
 		w.Header().Set("Retry-After", "5")
 		http.Error(w, "too many clients are connected; try again later", http.StatusServiceUnavailable)
 		return
@@ -90,6 +93,9 @@ func (c *client) serve(ctx context.Context) farewell {
 	seq, err := c.welcome(ctx, hello)
 	lag := uint64(keepFrames)
 	for err == nil {
+		if !c.hub.reel.readers.Room(ctx, patience) {
+			return farewell{websocket.StatusTryAgainLater, "memory for clients is short"}
+		}
 		watched := c.watched.Load()
 		d := c.hub.reel.since(seq, lag, watched)
 		if err = c.deliver(ctx, d); err == nil {
@@ -110,8 +116,9 @@ func (c *client) serve(ctx context.Context) farewell {
 }
 
 func (c *client) deliver(ctx context.Context, d delivery) error {
-	for _, message := range d.messages {
-		if err := c.write(ctx, message); err != nil {
+	defer c.hub.reel.release(d.messages)
+	for _, m := range d.messages {
+		if err := c.write(ctx, m.data); err != nil {
 			return err
 		}
 	}
@@ -215,6 +222,7 @@ func (c *client) detail(ctx context.Context, watched *chord.ID, touched bool) er
 func (c *client) write(ctx context.Context, message []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, c.hub.writeTimeout)
 	defer cancel()
+	defer c.hub.reel.readers.Begin(cancel).End()
 	return c.conn.Write(ctx, websocket.MessageBinary, message)
 }
 

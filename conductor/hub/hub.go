@@ -11,6 +11,7 @@ import (
 	"chordconductor/conductor/hub/hubpb"
 	"chordconductor/conductor/live"
 	"chordconductor/conductor/lookups"
+	"chordconductor/conductor/memory"
 	"chordconductor/conductor/ring"
 	"chordconductor/node/chord"
 	"chordconductor/otel/chordevent"
@@ -44,8 +45,9 @@ type Config struct {
 	HistoryFrom func() time.Time                      // the oldest instant that can be shown; zero: no history is kept
 	// HistoryDamage lists the stretches of the history that cannot be read, oldest first. Not changed once returned.
 	HistoryDamage func() []*hubpb.HistoryDamage
-	MaxClients    int          // further ones are answered 503; 0: 256
-	Meter         metric.Meter // for the number of clients and the time until a change is pushed; nil: none
+	MaxClients    int           // further ones are answered 503; 0: 256, or as many as Memory is for
+	Memory        *memory.Share // of all clients; nil: only their number is bounded
+	Meter         metric.Meter  // for the number of clients and the time until a change is pushed; nil: none
 }
 
 // Hub is an http.Handler for the WebSocket endpoint. Its frames are made by Run.
@@ -84,7 +86,7 @@ func New(source Source, cfg Config) (*Hub, error) {
 	}
 	h := &Hub{
 		cfg: cfg, source: source, reel: newReel(source, cfg),
-		places: make(chan struct{}, cfg.MaxClients), kick: make(chan struct{}, 1),
+		places: make(chan struct{}, cfg.clientsIn()), kick: make(chan struct{}, 1),
 		pushed:       func(context.Context, time.Duration) {},
 		helloTimeout: 10 * time.Second, writeTimeout: 10 * time.Second, pingEvery: 30 * time.Second,
 	}

@@ -8,6 +8,7 @@ import (
 
 	"chordconductor/conductor/hub/hubpb"
 	"chordconductor/conductor/live"
+	"chordconductor/conductor/memory"
 	"chordconductor/node/chord"
 )
 
@@ -24,31 +25,36 @@ const (
 
 // A frame is one patch, encoded once for all clients.
 type frame struct {
-	patch []byte
+	patch *message
 	about []chord.ID // members that its events name
 }
 
 // A reel turns what the source publishes into frames 1, 2, 3, …, and keeps the newest.
 type reel struct {
-	source Source
-	cfg    Config
+	source  Source
+	cfg     Config
+	readers *memory.Readers // clients that are being sent something
 
 	mu        sync.Mutex
 	table     *table            // guarded by mu, as all below
 	frames    []frame           // the newest, consecutive, the last of them number seq
 	bytes     int               // of their patches
+	most      int               // of bytes
 	seq       uint64            // of the newest frame
 	ring      *hubpb.RingState  // as of seq
 	sim       *hubpb.Simulation // as of seq
 	published time.Time         // when the source published what frame seq shows
-	snapshot  []byte            // as of seq; nil: nobody has asked yet
+	snapshot  *message          // as of seq; nil: nobody has asked yet
 	next      chan struct{}     // closed when frame seq+1 is there
 
 	feed, lookups, samples uint64 // how far the source's have been read
 }
 
 func newReel(source Source, cfg Config) *reel {
-	r := &reel{source: source, cfg: cfg, table: newTable(), next: make(chan struct{})}
+	r := &reel{source: source, cfg: cfg, table: newTable(), next: make(chan struct{}), most: keepBytes, readers: &memory.Readers{Share: cfg.Memory}}
+	if cfg.Memory != nil {
+		r.most = int(min(keepBytes, cfg.Memory.Limit()/8))
+	}
 	r.advance()
 	return r
 }
@@ -81,7 +87,7 @@ func (r *reel) advance() {
 	samples, n := r.source.SamplesSince(r.samples)
 	patch.Samples, r.samples = sampleList(samples), n
 
-	f := frame{patch: encode(&hubpb.ServerMessage{Message: &hubpb.ServerMessage_Patch{Patch: patch}})}
+	f := frame{patch: r.hold(encode(&hubpb.ServerMessage{Message: &hubpb.ServerMessage_Patch{Patch: patch}}))}
 	for _, e := range events {
 		f.about = append(f.about, e.ID)
 		if e.HasPeer {
@@ -90,6 +96,7 @@ func (r *reel) advance() {
 	}
 	r.keep(f)
 	r.seq++
+	r.letGo(r.snapshot)
 	r.ring, r.sim, r.published, r.snapshot = state, sim, stats.Published, nil
 	close(r.next)
 	r.next = make(chan struct{})
@@ -110,9 +117,10 @@ func (r *reel) newEvents() []live.FeedEvent {
 
 func (r *reel) keep(f frame) {
 	r.frames = append(r.frames, f)
-	r.bytes += len(f.patch)
-	for len(r.frames) > keepFrames || r.bytes > keepBytes && len(r.frames) > 1 {
-		r.bytes -= len(r.frames[0].patch)
+	r.bytes += len(f.patch.data)
+	for len(r.frames) > keepFrames || r.bytes > r.most && len(r.frames) > 1 {
+		r.bytes -= len(r.frames[0].patch.data)
+		r.letGo(r.frames[0].patch)
 		r.frames[0] = frame{}
 		r.frames = r.frames[1:]
 	}
@@ -120,8 +128,8 @@ func (r *reel) keep(f frame) {
 
 // A delivery brings a client up to date.
 type delivery struct {
-	messages  [][]byte // encoded, shared: not to be changed
-	seq       uint64   // where the client is then
+	messages  []*message // to be released
+	seq       uint64     // where the client is then
 	published time.Time
 	touched   bool // the watched member may look different
 	next      <-chan struct{}
@@ -134,12 +142,12 @@ func (r *reel) since(seq, lag uint64, watched *chord.ID) delivery {
 	defer r.mu.Unlock()
 	out := delivery{seq: r.seq, published: r.published, next: r.next}
 	if !r.reaches(seq, lag) {
-		out.messages = [][]byte{r.whole()}
+		out.messages = []*message{r.whole().share()}
 		out.touched = true
 		return out
 	}
 	for _, f := range r.frames[len(r.frames)-int(r.seq-seq):] {
-		out.messages = append(out.messages, f.patch)
+		out.messages = append(out.messages, f.patch.share())
 		for _, id := range f.about {
 			out.touched = out.touched || watched != nil && id == *watched
 		}
@@ -159,17 +167,17 @@ func (r *reel) resumes(seq uint64) (ok bool, newest uint64) {
 }
 
 // whole is the snapshot of the newest frame, encoded once for all who need it.
-func (r *reel) whole() []byte {
+func (r *reel) whole() *message {
 	if r.snapshot == nil {
 		events := r.source.Events(r.feed-min(r.feed, snapshotEvents), snapshotEvents)
 		for len(events) > 0 && events[len(events)-1].Seq > r.feed {
 			events = events[:len(events)-1]
 		}
-		r.snapshot = encode(&hubpb.ServerMessage{Message: &hubpb.ServerMessage_Snapshot{Snapshot: &hubpb.Snapshot{
+		r.snapshot = r.hold(encode(&hubpb.ServerMessage{Message: &hubpb.ServerMessage_Snapshot{Snapshot: &hubpb.Snapshot{
 			Seq: r.seq, Ring: r.ring, Members: columns(r.table.rows), Simulation: r.sim, Events: feedEvents(events),
 			Lookups: lookupList(upTo(r.lookups, snapshotLookups, r.source.LookupsSince)),
 			Samples: sampleList(upTo(r.samples, snapshotSamples, r.source.SamplesSince)),
-		}}})
+		}}}))
 	}
 	return r.snapshot
 }

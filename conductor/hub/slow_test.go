@@ -149,13 +149,13 @@ func TestReelIsBounded(t *testing.T) {
 	}
 	for range 10 {
 		h.reel.mu.Lock()
-		h.reel.keep(frame{patch: make([]byte, keepBytes/3)})
+		h.reel.keep(frame{patch: h.reel.hold(make([]byte, keepBytes/3))})
 		h.reel.mu.Unlock()
 	}
 	if h.reel.bytes > keepBytes || len(h.reel.frames) != 3 {
 		t.Errorf("%d bytes in %d frames kept, want %d bytes at most", h.reel.bytes, len(h.reel.frames), keepBytes)
 	}
-	h.reel.keep(frame{patch: make([]byte, 2*keepBytes)})
+	h.reel.keep(frame{patch: h.reel.hold(make([]byte, 2*keepBytes))})
 	if len(h.reel.frames) != 1 {
 		t.Errorf("%d frames kept, want the newest however large", len(h.reel.frames))
 	}

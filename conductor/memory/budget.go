@@ -54,7 +54,7 @@ func (b *Budget) shares() []struct {
 	}{
 		{&b.Receive, "receive", 60}, {&b.Decode, "decode", 90}, {&b.Events, "events", 35}, {&b.Fold, "fold", 80},
 		{&b.Feed, "feed", 15}, {&b.Lookups, "lookups", 30}, {&b.Recording, "recording", 135}, {&b.History, "history", 80},
-		{&b.Past, "past", 120}, {&b.Forward, "forward", 40}, {&b.Clients, "clients", 30}, {&b.Answers, "answers", 30},
+		{&b.Past, "past", 120}, {&b.Forward, "forward", 40}, {&b.Clients, "clients", 40}, {&b.Answers, "answers", 30},
 	}
 }
 

@@ -15,18 +15,32 @@ func NewShare(name string, limit int64) *Share { return &Share{name: name, limit
 
 // Take reserves n bytes, or none if that is more than is left. What was taken is given back with Give.
 func (s *Share) Take(n int64) bool {
+	if s.take(n) {
+		return true
+	}
+	s.refused.Add(1)
+	return false
+}
+
+func (s *Share) take(n int64) bool {
 	if s == nil || n <= 0 {
 		return true
 	}
 	for {
 		used := s.used.Load()
 		if n > s.limit-used {
-			s.refused.Add(1)
 			return false
 		}
 		if s.used.CompareAndSwap(used, used+n) {
 			return true
 		}
+	}
+}
+
+// Hold takes n bytes even if fewer are left, for a part that then lets others go: see Full.
+func (s *Share) Hold(n int64) {
+	if s != nil {
+		s.used.Add(n)
 	}
 }
 

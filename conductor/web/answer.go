@@ -124,6 +124,8 @@ func body(w http.ResponseWriter, r *http.Request, limit int64) (data []byte, ok 
 	switch {
 	case errors.As(err, &tooLarge):
 		fail(w, http.StatusRequestEntityTooLarge, "the body is larger than %d bytes", limit)
+	case errors.Is(err, errCrowded):
+		retry(w)
 	case err != nil:
 		fail(w, http.StatusBadRequest, "reading the body: %v", err)
 	default:

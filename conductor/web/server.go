@@ -24,7 +24,8 @@ import (
 )
 
 const (
-	maxConnections = 1024     // idle ones give way to further ones
+	maxConnections = 1024 // idle ones give way to further ones; with a budget one for each half a MiB at most
+	leastConns     = 128
 	maxHeaderBytes = 32 << 10 // of a request
 	headerTimeout  = 5 * time.Second
 	bodyTimeout    = 30 * time.Second // to read a request's body
@@ -60,6 +61,8 @@ type Config struct {
 	Past    Past                  // nil: not kept
 	Ingest  func() ingest.Stats   // nil: not told
 	Memory  func() *memory.Budget // as it stands; nil: not divided
+	Answers *memory.Share         // of answers that are being read; nil: not bounded in bytes
+	Conns   int                   // connections at most; 0: 1,024
 	Clients func() int            // WebSocket clients; nil: not told
 	Hub     http.Handler          // nil: no WebSocket
 	Assets  fs.FS                 // the built page
@@ -83,12 +86,15 @@ type Server struct {
 
 // New makes a Server. It fails only if the assets cannot be read.
 func New(cfg Config) (*Server, error) {
+	if cfg.Conns <= 0 {
+		cfg.Conns = maxConnections
+	}
 	s := &Server{cfg: cfg}
 	pages, err := newAssets(cfg.Assets)
 	if err != nil {
 		return nil, err
 	}
-	s.handler = s.guard(s.routes(pages))
+	s.handler = s.guard(newMeter(cfg.Answers).wrap(s.routes(pages)))
 	return s, nil
 }
 
@@ -96,9 +102,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.S
 
 // Serve serves until ctx ends, then lets requests in work finish for grace, and returns. It closes the listener.
 func (s *Server) Serve(ctx context.Context, l net.Listener, grace time.Duration) error {
-	conns := connlimit.New(maxConnections)
+	conns := connlimit.New(s.cfg.Conns)
 	server := &http.Server{
-		Handler:           conns.Handler(s, http.HandlerFunc(tooMany), isHealth),
+		Handler:           conns.Handler(s, http.HandlerFunc(s.tooMany), isHealth),
 		ConnContext:       conns.ConnContext,
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,
@@ -128,9 +134,12 @@ func isHealth(r *http.Request) bool {
 	return strings.HasSuffix(r.URL.Path, "/healthz") || strings.HasSuffix(r.URL.Path, "/readyz")
 }
 
-func tooMany(w http.ResponseWriter, _ *http.Request) {
+// ConnsIn is how many connections a memory limit is for.
+func ConnsIn(limit int64) int { return int(min(max(limit>>19, leastConns), maxConnections)) }
+
+func (s *Server) tooMany(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Retry-After", "5")
-	fail(w, http.StatusServiceUnavailable, "all %d connections are in use; try again later", maxConnections)
+	fail(w, http.StatusServiceUnavailable, "all %d connections are in use; try again later", s.cfg.Conns)
 }
 
 // A logWriter takes net/http's own diagnostics, which would go past the program's log. Failed handshakes are the

@@ -1,0 +1,101 @@
+package hub
+
+import (
+	"context"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+	"google.golang.org/protobuf/proto"
+
+	"chordconductor/conductor/hub/hubpb"
+	"chordconductor/conductor/internal/otlptest"
+	"chordconductor/conductor/live"
+	"chordconductor/conductor/memory"
+)
+
+// greet connects a client and says Hello; afterwards it reads only what the test reads.
+func greet(t *testing.T, url string) *websocket.Conn {
+	t.Helper()
+	conn := dialTight(t, url)
+	m, err := proto.Marshal(&hubpb.ClientMessage{Message: &hubpb.ClientMessage_Hello{Hello: &hubpb.Hello{}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.Write(t.Context(), websocket.MessageBinary, m); err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
+// Clients that never read hold no more than the share for clients: they are sent away, the slowest first, and one that reads
+// is served throughout. Each connects at another frame, so that each would hold a snapshot of its own.
+func TestClientsAreBoundedInBytes(t *testing.T) {
+	const members = 8000
+	share := memory.NewShare("clients", 6<<20)
+	l, err := live.New(live.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, events := otlptest.Ring(members, 4, time.Now())
+	if err := l.Offer(events, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := l.Run(ctx); err != nil {
+		t.Fatal(err)
+	}
+	h, err := New(l, Config{Memory: share})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewUnstartedServer(h)
+	server.Listener = tightListener{server.Listener}
+	server.Start()
+	t.Cleanup(func() {
+		h.sendAway()
+		server.Close()
+		if h.reel.letGo(h.reel.snapshot); share.Used() != int64(h.reel.bytes) {
+			t.Errorf("%d bytes are counted when all have gone, and %d are kept", share.Used(), h.reel.bytes)
+		}
+	})
+
+	var peak int64
+	for range 30 {
+		greet(t, server.URL)
+		h.reel.advance()
+		peak = max(peak, share.Used())
+		reader := greet(t, server.URL)
+		got := 0
+		for got < 2 { // the welcome, and a snapshot
+			if _, _, err := reader.Read(t.Context()); err != nil {
+				t.Fatalf("the one who reads: %v", err)
+			}
+			got++
+		}
+		reader.CloseNow()
+	}
+	one := int64(members * 100) // about a snapshot
+	if peak > share.Limit()+3*one {
+		t.Errorf("clients take %d bytes of %d", peak, share.Limit())
+	}
+	held := int64(0)
+	for _, m := range h.reel.frames {
+		held += int64(len(m.patch.data))
+	}
+	if held != int64(h.reel.bytes) || held > share.Limit()/8 && len(h.reel.frames) > 1 {
+		t.Errorf("the frames kept have %d bytes, not %d", held, h.reel.bytes)
+	}
+}
+
+// There are as many places as the memory is for.
+func TestPlacesFollowMemory(t *testing.T) {
+	for limit, want := range map[int64]int{1 << 10: leastPlace, 10 << 20: 71, 1 << 30: defaultMaxClients} {
+		c := Config{Memory: memory.NewShare("clients", limit), MaxClients: defaultMaxClients}
+		if got := c.clientsIn(); got != want {
+			t.Errorf("in %d bytes: %d clients, want %d", limit, got, want)
+		}
+	}
+}

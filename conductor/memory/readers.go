@@ -1,0 +1,117 @@
+package memory
+
+import (
+	"container/list"
+	"context"
+	"sync"
+	"time"
+)
+
+// Readers are those who are being sent what a share holds. When it is full the one that has taken nothing for longest is
+// cut. A nil share is never full.
+type Readers struct {
+	Share *Share
+
+	mu    sync.Mutex
+	order list.List     // guarded by mu; *Reader, the one that has taken nothing for longest first
+	freed chan struct{} // guarded by mu; closed when there may be room; nil: nobody waits for that
+}
+
+// A Reader is one of them, from Begin to End.
+type Reader struct {
+	of  *Readers
+	at  *list.Element // guarded by of.mu; nil: cut, or ended
+	cut func()
+}
+
+// Begin enters a reader. cut must end its sending soon, and not block.
+func (r *Readers) Begin(cut func()) *Reader {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	one := &Reader{of: r, cut: cut}
+	one.at = r.order.PushBack(one)
+	return one
+}
+
+// Progress notes that the reader has taken something, and does what is needed for it to go on, unless it has been cut.
+func (one *Reader) Progress(and func()) (goOn bool) {
+	one.of.mu.Lock()
+	defer one.of.mu.Unlock()
+	if one.at == nil {
+		return false
+	}
+	one.of.order.MoveToBack(one.at)
+	and()
+	return true
+}
+
+// End takes the reader out.
+func (one *Reader) End() {
+	one.of.mu.Lock()
+	defer one.of.mu.Unlock()
+	one.of.remove(one)
+}
+
+func (r *Readers) remove(one *Reader) {
+	if one.at != nil {
+		r.order.Remove(one.at)
+		one.at = nil
+	}
+}
+
+// Give returns bytes to the share.
+func (r *Readers) Give(n int64) {
+	r.Share.Give(n)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.freed != nil {
+		close(r.freed)
+		r.freed = nil
+	}
+}
+
+// Take reserves bytes, cutting readers for that if need be. It waits until what they hold is given back, and fails when
+// that takes too long, or if there is not as much at all.
+func (r *Readers) Take(ctx context.Context, n int64, patience time.Duration) bool {
+	return n <= r.Share.Limit() && r.wait(ctx, patience, func() bool { return r.Share.take(n) }) || r.Share == nil
+}
+
+// Room waits until the share is not full, in the same way.
+func (r *Readers) Room(ctx context.Context, patience time.Duration) bool {
+	return r.wait(ctx, patience, func() bool { return !r.Share.Full() })
+}
+
+func (r *Readers) wait(ctx context.Context, patience time.Duration, done func() bool) bool {
+	var limit <-chan time.Time
+	for {
+		r.mu.Lock()
+		if done() {
+			r.mu.Unlock()
+			return true
+		}
+		if limit == nil {
+			timer := time.NewTimer(patience)
+			defer timer.Stop()
+			limit = timer.C
+		}
+		if front := r.order.Front(); front != nil {
+			one := front.Value.(*Reader)
+			r.remove(one)
+			r.Share.Refuse()
+			one.cut()
+		}
+		if r.freed == nil {
+			r.freed = make(chan struct{})
+		}
+		freed := r.freed
+		r.mu.Unlock()
+		select {
+		case <-freed:
+		case <-ctx.Done():
+			return false
+		case <-limit:
+			r.Share.Refuse()
+			return false
+		}
+	}
+}

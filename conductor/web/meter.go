@@ -1,0 +1,185 @@
+package web
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"chordconductor/conductor/memory"
+)
+
+// The API's answers have a share of the memory. An answer is put together in one of a few places, of which looks back have
+// one of their own, since they take long; it then counts until its reader has taken it. When there is no room for a further
+// one the reader that has taken nothing for longest is cut. Who gets no place, or no room, is answered 503; what would never
+// fit is 507. Bodies of commands count while they are being received and handled.
+const (
+	placeFor  = 8 << 20          // an answer that is put together takes so much at most, in its parts
+	mostBuild = 4                // places
+	waitPlace = 5 * time.Second  // for a place, or for room
+	chunk     = 64 << 10         // of an answer, for which its reader has readTime
+	readTime  = 10 * time.Second // so that a reader that takes nothing is cut
+)
+
+var errCrowded = errors.New("memory for requests is short; try again later")
+
+// A meter is who may take memory for answers.
+type meter struct {
+	readers memory.Readers
+	places  chan struct{}
+	past    chan struct{} // the same, for looks back
+}
+
+func newMeter(share *memory.Share) *meter {
+	places := mostBuild
+	if share != nil {
+		places = int(min(max(share.Limit()/placeFor, 1), mostBuild))
+	}
+	return &meter{readers: memory.Readers{Share: share}, places: make(chan struct{}, places), past: make(chan struct{}, 1)}
+}
+
+// wrap meters the requests of the API.
+func (m *meter) wrap(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasPrefix(r.URL.Path, "/api/") {
+			next.ServeHTTP(w, r)
+			return
+		}
+		answer := &metered{ResponseWriter: w, r: r, meter: m}
+		defer answer.leave()
+		if places := m.placesFor(r); places != nil {
+			timer := time.NewTimer(waitPlace)
+			defer timer.Stop()
+			select {
+			case places <- struct{}{}:
+				answer.place = places
+			case <-timer.C:
+				m.readers.Share.Refuse()
+				retry(w)
+				return
+			case <-r.Context().Done():
+				return
+			}
+		}
+		body := &meteredBody{ReadCloser: r.Body, share: m.readers.Share}
+		defer body.giveBack()
+		r.Body = body
+		next.ServeHTTP(answer, r)
+	})
+}
+
+// placesFor are the places that a request needs one of: those that ask nobody else, and so are done soon.
+func (m *meter) placesFor(r *http.Request) chan struct{} {
+	if r.Method != http.MethodGet || isKey(r) || strings.HasPrefix(r.URL.Path, "/api/keys") || strings.HasPrefix(r.URL.Path, "/api/partitions") {
+		return nil
+	}
+	if q := r.URL.RawQuery; strings.Contains(q, "at=") || strings.Contains(q, "since=") || strings.Contains(q, "until=") {
+		return m.past
+	}
+	return m.places
+}
+
+func retry(w http.ResponseWriter) {
+	w.Header().Set("Retry-After", "5")
+	fail(w, http.StatusServiceUnavailable, "%s", errCrowded)
+}
+
+// A metered answer is written whole, by one Write.
+type metered struct {
+	http.ResponseWriter
+	r     *http.Request
+	meter *meter
+	place chan struct{} // nil: none is held
+	code  int
+	began bool
+}
+
+func (a *metered) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+
+// WriteHeader waits for the body, for which there may be no room.
+func (a *metered) WriteHeader(code int) {
+	if a.code == 0 {
+		a.code = code
+	}
+}
+
+func (a *metered) leave() {
+	if a.place != nil {
+		<-a.place
+		a.place = nil
+	}
+	if a.code != 0 && !a.began { // an answer without a body
+		a.ResponseWriter.WriteHeader(a.code)
+	}
+}
+
+func (a *metered) Write(body []byte) (int, error) {
+	if a.place != nil {
+		<-a.place
+		a.place = nil
+	}
+	n := int64(len(body))
+	if !a.meter.readers.Take(a.r.Context(), n, waitPlace) {
+		return a.refuse(n)
+	}
+	defer a.meter.readers.Give(n)
+	control := http.NewResponseController(a.ResponseWriter)
+	reader := a.meter.readers.Begin(func() { _ = control.SetWriteDeadline(time.Unix(1, 0)) })
+	defer reader.End()
+	if code := a.code; code != 0 && !a.began {
+		a.ResponseWriter.WriteHeader(code)
+	}
+	a.began = true
+	written := 0
+	for len(body) > 0 {
+		piece := body[:min(len(body), chunk)]
+		if !reader.Progress(func() { _ = control.SetWriteDeadline(time.Now().Add(readTime)) }) {
+			return written, errCrowded
+		}
+		n, err := a.ResponseWriter.Write(piece)
+		written += n
+		if err != nil {
+			return written, err
+		}
+		body = body[len(piece):]
+	}
+	_ = control.SetWriteDeadline(time.Time{}) // the connection may serve others
+	return written, nil
+}
+
+// refuse answers that there is no room for the answer.
+func (a *metered) refuse(n int64) (int, error) {
+	if a.began {
+		return 0, errCrowded
+	}
+	a.began = true
+	h := a.ResponseWriter.Header()
+	h.Del("Content-Encoding")
+	h.Del("Content-Length")
+	if limit := a.meter.readers.Share.Limit(); n > limit {
+		a.meter.readers.Share.Refuse()
+		fail(a.ResponseWriter, http.StatusInsufficientStorage, "the answer has %d KiB, and the conductor has %d KiB for answers (--memory); ask for less", n>>10, limit>>10)
+		return 0, errCrowded
+	}
+	retry(a.ResponseWriter)
+	return 0, errCrowded
+}
+
+// A meteredBody counts what has been received of a request's body, twice: readers make room before they need it.
+type meteredBody struct {
+	io.ReadCloser
+	share *memory.Share
+	held  int64
+}
+
+func (b *meteredBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if !b.share.Take(2 * int64(n)) {
+		return 0, errCrowded
+	}
+	b.held += 2 * int64(n)
+	return n, err
+}
+
+func (b *meteredBody) giveBack() { b.share.Give(b.held) }

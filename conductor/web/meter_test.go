@@ -1,0 +1,112 @@
+package web
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"chordconductor/conductor/live"
+	"chordconductor/conductor/memory"
+	"chordconductor/otel/chordevent"
+)
+
+// manyEvents is a source whose feed is long.
+type manyEvents struct{ fakeSource }
+
+func (manyEvents) Events(_ uint64, limit int) []live.FeedEvent {
+	out := make([]live.FeedEvent, limit)
+	for i := range out {
+		out[i] = live.FeedEvent{Seq: uint64(i + 1), Time: instant, Kind: chordevent.KindJoined, ID: idA, Digits: 2, Text: strings.Repeat("x", 400)}
+	}
+	return out
+}
+
+// Readers that take no answer hold no more than there is for answers, and shut nobody out: the slowest are cut.
+func TestAnswersAreBoundedInBytes(t *testing.T) {
+	share := memory.NewShare("answers", 4<<20)
+	s, _ := newServer(t, func(c *Config) { c.Source, c.Answers = manyEvents{}, share })
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(ctx, tightListener{l}, time.Second) }()
+	defer func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if share.Used() != 0 {
+			t.Errorf("%d bytes are counted in the end", share.Used())
+		}
+	}()
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DisableCompression: true}, Timeout: 30 * time.Second}
+	get := func(path string) (int, string) {
+		resp, err := client.Get("http://" + l.Addr().String() + path)
+		if err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		return resp.StatusCode, string(body)
+	}
+	for i := range 40 {
+		c, err := net.Dial("tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if err := c.(*net.TCPConn).SetReadBuffer(64 << 10); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(c, "GET /api/events?limit=%d HTTP/1.1\r\nHost: localhost\r\n\r\n", 2000+100*i)
+		if share.Used() > share.Limit() {
+			t.Fatalf("answers take %d bytes of %d", share.Used(), share.Limit())
+		}
+	}
+	for range 5 {
+		for _, path := range []string{"/healthz", "/api/stats", "/api/ring", "/api/events?limit=5000", "/"} {
+			if code, body := get(path); code != http.StatusOK || len(body) == 0 {
+				t.Errorf("%s: status %d with %d bytes", path, code, len(body))
+			}
+		}
+	}
+	if code, body := get("/api/events?limit=10000"); code != http.StatusInsufficientStorage || !strings.Contains(body, "--memory") {
+		t.Errorf("an answer that never fits: status %d, %.200s", code, body)
+	}
+}
+
+// tightListener makes connections with small buffers, so that a reader that takes nothing is felt soon.
+type tightListener struct{ net.Listener }
+
+func (l tightListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err == nil {
+		err = c.(*net.TCPConn).SetWriteBuffer(64 << 10)
+	}
+	return c, err
+}
+
+// Bodies of commands count while they are received; one for which there is no room is refused, to be sent again.
+func TestBodiesAreBoundedInBytes(t *testing.T) {
+	share := memory.NewShare("answers", 64<<10)
+	s, _ := newServer(t, func(c *Config) { c.Answers = share })
+	if r := ask(s, "POST", "/api/scenarios/check", strings.Repeat("#", 40<<10)); r.StatusCode != http.StatusServiceUnavailable || r.Header.Get("Retry-After") == "" {
+		t.Errorf("a body for which there is no room: %d, %s", r.StatusCode, text(t, r))
+	}
+	if r := ask(s, "POST", "/api/scenarios/check", strings.Repeat("#", 10<<10)); r.StatusCode == http.StatusServiceUnavailable {
+		t.Errorf("a smaller one: %d, %s", r.StatusCode, text(t, r))
+	}
+	if share.Used() != 0 {
+		t.Errorf("%d bytes are counted in the end", share.Used())
+	}
+}
