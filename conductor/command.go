@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"chordconductor/conductor/ingest"
+	"chordconductor/internal/redact"
 	"chordconductor/node/env/access"
 	"chordconductor/otel"
 )
@@ -51,11 +52,13 @@ type options struct {
 	ingest    ingest.Config
 
 	otlpInsecure bool
+	secrets      *redact.Redactor // of all that is printed
 }
 
 // command is the whole command line.
-func command() *cobra.Command {
-	root, _ := commandWith()
+func command(secrets *redact.Redactor) *cobra.Command {
+	root, o := commandWith()
+	o.secrets = secrets
 	return root
 }
 
@@ -126,9 +129,7 @@ func (o *options) receiverFlags(flags *pflag.FlagSet) {
 	flags.Lookup("otlp-token").DefValue = ""
 	flags.BoolVar(&o.otlpInsecure, "otlp-insecure", false, "off loopback, take telemetry from anybody who can reach the OTLP ports")
 	flags.StringVar(&o.ingest.TLS.ClientCAFile, "tls-client-ca", "", "`file` with the CA (PEM) whose client certificates OTLP senders must show")
-	flags.StringVar(&o.ingest.ForwardTraces, "forward-traces", "", "OTLP/gRPC `endpoint` that traces are passed on to (Jaeger)")
-	flags.StringVar(&o.ingest.ForwardLogs, "forward-logs", "", "OTLP/gRPC `endpoint` that all log records are passed on to (a Collector)")
-	flags.StringVar(&o.ingest.ForwardMetrics, "forward-metrics", "", "OTLP/HTTP `URL` that metrics are passed on to (Prometheus)")
+	o.forwardFlags(flags)
 }
 
 // check reports what is wrong with the flags, before anything is started.
@@ -145,6 +146,9 @@ func (o *options) check() error {
 		return errors.New("--tls-client-ca needs --tls-cert and --tls-key")
 	}
 	if err := o.checkSenders(); err != nil {
+		return err
+	}
+	if err := o.addHeaders(); err != nil {
 		return err
 	}
 	return o.checkPage()

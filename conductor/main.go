@@ -29,9 +29,9 @@ const (
 
 // run is the program: it returns the exit code, and prints an error as one line (a scenario's problems one each).
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	cmd := command()
 	secrets := new(redact.Redactor)
 	secrets.AddEnvironment()
+	cmd := command(secrets)
 	cmd.PersistentPreRun = func(cmd *cobra.Command, _ []string) { addSecrets(secrets, cmd.Flags()) }
 	stderr = secrets.Writer(stderr)
 	cmd.SetArgs(args)

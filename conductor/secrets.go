@@ -18,7 +18,8 @@ func addSecrets(r *redact.Redactor, flags *pflag.FlagSet) {
 			r.Add(f.Value.String())
 		}
 	}
-	for _, name := range []string{"forward-traces", "forward-metrics", "forward-logs", "jaeger-ui", "grafana"} {
+	addForwardSecrets(r, flags)
+	for _, name := range []string{"jaeger-ui", "grafana"} {
 		if f := flags.Lookup(name); f != nil {
 			r.AddURL(f.Value.String())
 		}

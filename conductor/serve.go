@@ -115,6 +115,9 @@ func start(o options, log *slog.Logger) (c *conductor, err error) {
 	}
 	in := o.ingest
 	in.Logger, in.Memory = log, c.memory
+	if o.secrets != nil {
+		in.Secrets = o.secrets.AddExchanged
+	}
 	if c.ports, err = ingest.Bind(context.Background(), in); err != nil {
 		return nil, err
 	}

@@ -28,7 +28,7 @@ func newOwnTelemetry(o options) (*ownTelemetry, error) {
 	_, port, _ := net.SplitHostPort(o.ingest.GRPC) // checked with the flags
 	elsewhere := os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") != "" || os.Getenv("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT") != ""
 	scraped := strings.Contains(os.Getenv("OTEL_METRICS_EXPORTER"), "prometheus")
-	toSelf := o.ingest.ForwardMetrics != "" && port != "0" && to.Err == nil
+	toSelf := o.ingest.ForwardMetrics.Endpoint != "" && port != "0" && to.Err == nil
 	if !elsewhere && !scraped && !toSelf {
 		return &ownTelemetry{}, nil
 	}

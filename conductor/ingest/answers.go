@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"strings"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/extension/extensionmiddleware"
@@ -14,49 +15,115 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	"chordconductor/internal/reload"
 )
 
 // maxAnswer bounds what is read of a store's answer: a partial success is a number and a sentence.
 const maxAnswer = 64 << 10
 
-// answers reads what a store answers to what is passed on. The exporters count a request as sent when the answer is one of
-// success, even if the store rejected a part of it, or is a login page.
-type answers struct {
+// maxExplanation bounds what is read, and logged, of an error in text.
+const maxExplanation = 400
+
+// A client stands between an exporter and the network. It adds what the target is to be sent, headers and the authority,
+// connects over TLS with the files as they are, and reads the answers: the exporters count a request as sent when the
+// answer is one of success, even if the store rejected a part of it, or is a login page.
+type client struct {
 	component.StartFunc
 	component.ShutdownFunc
-	signal string
-	tally  *tally
+	*destination
 }
 
-func answersID(signal string) component.ID { return component.MustNewIDWithName("answers", signal) }
+func clientID(signal string) component.ID { return component.MustNewIDWithName("client", signal) }
 
 // GetGRPCClientOptions is extensionmiddleware.GRPCClient.
-func (a *answers) GetGRPCClientOptions(context.Context) ([]grpc.DialOption, error) {
-	return []grpc.DialOption{grpc.WithChainUnaryInterceptor(
+func (c *client) GetGRPCClientOptions(context.Context) ([]grpc.DialOption, error) {
+	options := []grpc.DialOption{grpc.WithChainUnaryInterceptor(
 		func(ctx context.Context, method string, req, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+			for _, h := range c.headers.Get() {
+				ctx = metadata.AppendToOutgoingContext(ctx, h.name, h.value)
+			}
 			err := invoke(ctx, method, req, reply, conn, opts...)
 			if m, ok := reply.(interface { // pdata's own type, which has no public name
 				SizeProto() int
 				MarshalProto([]byte) int
 			}); ok && err == nil {
 				body := make([]byte, m.SizeProto())
-				a.read(body[len(body)-m.MarshalProto(body):], false)
+				c.read(body[len(body)-m.MarshalProto(body):], false)
 			}
 			return err
-		})}, nil
+		})}
+	if c.tls != nil {
+		options = append(options, grpc.WithTransportCredentials(reload.Credentials(c.tls.Get)))
+	}
+	return options, nil
 }
 
 // GetHTTPRoundTripper is extensionmiddleware.HTTPClient.
-func (a *answers) GetHTTPRoundTripper(context.Context) (extensionmiddleware.WrapHTTPRoundTripperFunc, error) {
+func (c *client) GetHTTPRoundTripper(context.Context) (extensionmiddleware.WrapHTTPRoundTripperFunc, error) {
 	return func(_ context.Context, next http.RoundTripper) (http.RoundTripper, error) {
+		if t, plain := next.(*http.Transport); plain && c.tls != nil {
+			t.TLSClientConfig = c.tls.Get() // through a proxy
+			t.DialTLSContext = c.dial
+		}
 		return roundTripper(func(r *http.Request) (*http.Response, error) {
-			response, err := next.RoundTrip(r)
-			if err != nil || response.StatusCode/100 != 2 {
-				return response, err
+			r = r.Clone(r.Context())
+			for _, h := range c.headers.Get() {
+				r.Header.Set(h.name, h.value)
 			}
-			return a.success(response)
+			if c.authority != "" {
+				r.Host = c.authority
+			}
+			response, err := next.RoundTrip(r)
+			switch {
+			case err != nil:
+				return response, err
+			case response.StatusCode/100 == 2:
+				return c.success(response)
+			case response.StatusCode/100 == 3:
+				return redirected(response), nil
+			}
+			return explained(response), nil
 		}), nil
 	}, nil
+}
+
+// redirected refuses to be sent elsewhere: neither telemetry nor the headers' secrets go to an address that was not
+// configured. It becomes 502, which is tried again, as a redirect is often that of a login.
+func redirected(response *http.Response) *http.Response {
+	_ = response.Body.Close()
+	to := "elsewhere"
+	if u, err := response.Location(); err == nil {
+		to = "to " + u.Redacted()
+	}
+	return because(response, http.StatusBadGateway, fmt.Sprintf("the answer is a redirect %.200s, which is not followed: give the address of the store itself", to))
+}
+
+// explained has the log say what a store says that answers an error in text, as Prometheus does: the exporter shows no
+// other explanation than OTLP's own.
+func explained(response *http.Response) *http.Response {
+	kind, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type"))
+	if kind == protobufType {
+		return response
+	}
+	text, _ := io.ReadAll(io.LimitReader(response.Body, maxExplanation))
+	_ = response.Body.Close()
+	return because(response, response.StatusCode, strings.TrimSpace(string(text)))
+}
+
+// because makes an answer one of failure, with an explanation in OTLP's form.
+func because(response *http.Response, code int, text string) *http.Response {
+	body, _ := proto.Marshal(status.New(codes.Unavailable, strings.ToValidUTF8(text, "\ufffd")).Proto()) // cannot fail
+	if code != response.StatusCode {
+		response.StatusCode, response.Status = code, fmt.Sprintf("%d %s", code, http.StatusText(code))
+	}
+	response.Header.Set("Content-Type", protobufType)
+	response.Body, response.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	return response
 }
 
 type roundTripper func(*http.Request) (*http.Response, error)
@@ -65,7 +132,7 @@ func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { retur
 
 // success looks at an answer whose code says that all is well. One that is not of OTLP becomes 502, which is tried again:
 // whoever stands before the store may let us in later.
-func (a *answers) success(response *http.Response) (*http.Response, error) {
+func (c *client) success(response *http.Response) (*http.Response, error) {
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	_ = response.Body.Close()
 	if err != nil {
@@ -75,21 +142,19 @@ func (a *answers) success(response *http.Response) (*http.Response, error) {
 	switch {
 	case len(body) == 0:
 	case kind == protobufType, kind == jsonType:
-		a.read(body, kind == jsonType)
+		c.read(body, kind == jsonType)
 	default:
-		body = fmt.Appendf(nil, "the answer is %s, not of OTLP: the address is not that of an OTLP endpoint, or a login stands before it", kind)
-		response.StatusCode, response.Status = http.StatusBadGateway, "502 Bad Gateway"
-		response.Header.Set("Content-Type", "text/plain")
+		return because(response, http.StatusBadGateway, fmt.Sprintf("the answer is %.80s, not of OTLP: the address is not that of an OTLP endpoint, or a login stands before it", kind)), nil
 	}
 	response.Body, response.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	return response, nil
 }
 
 // read counts what a store rejected of a request that it took.
-func (a *answers) read(body []byte, json bool) {
+func (c *client) read(body []byte, json bool) {
 	var rejected int64
 	q := query{json: json}
-	switch a.signal {
+	switch c.signal {
 	case "traces":
 		m := ptraceotlp.NewExportResponse()
 		if q.read(m, body) == nil {
@@ -106,5 +171,5 @@ func (a *answers) read(body []byte, json bool) {
 			rejected = m.PartialSuccess().RejectedLogRecords()
 		}
 	}
-	a.tally.rejected.Add(uint64(max(rejected, 0)))
+	c.tally.rejected.Add(uint64(max(rejected, 0)))
 }

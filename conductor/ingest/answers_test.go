@@ -54,7 +54,7 @@ func TestPartialSuccessIsNotSent(t *testing.T) {
 			w.Header().Set("Content-Type", kind)
 			w.Write(body)
 		}))
-		s := start(t, Config{ForwardTraces: l.Addr().String(), ForwardLogs: l.Addr().String(), ForwardMetrics: store.URL}, newRecorder())
+		s := start(t, Config{ForwardTraces: Target{Endpoint: l.Addr().String()}, ForwardLogs: Target{Endpoint: l.Addr().String()}, ForwardMetrics: Target{Endpoint: store.URL}}, newRecorder())
 		send(t, s, someSpans())
 		sendMetrics(t, s, somePoint(1))
 		request, _ := oneEvent()
@@ -85,7 +85,7 @@ func TestALoginPageIsNotTheStore(t *testing.T) {
 		}
 	}))
 	defer store.Close()
-	s := start(t, Config{ForwardMetrics: store.URL}, newRecorder())
+	s := start(t, Config{ForwardMetrics: Target{Endpoint: store.URL}}, newRecorder())
 	sendMetrics(t, s, somePoint(1))
 	eventually(t, "it was tried again", func() bool { return asked.Load() >= 2 })
 	if st := s.Stats(); st.Metrics.Sent != 0 || st.Metrics.QueueBytes == 0 {

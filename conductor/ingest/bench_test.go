@@ -134,7 +134,7 @@ func bareCollector(b *testing.B, target string) system {
 	ec := ef.CreateDefaultConfig().(*otlpexporter.Config)
 	ec.ClientConfig.Endpoint, ec.ClientConfig.TLS.Insecure = target, true
 	ec.ClientConfig.Compression = ""
-	ec.QueueConfig = queue(Config{QueueBytes: 1 << 30}, grpcSenders)
+	ec.QueueConfig = queue(Config{QueueBytes: 1 << 30}, &destination{signal: "traces"})
 	settings := func(t *tally) exporter.Settings {
 		return exporter.Settings{ID: component.NewID(ef.Type()), TelemetrySettings: telemetry(zap.NewNop(), t), BuildInfo: component.NewDefaultBuildInfo()}
 	}
@@ -192,7 +192,7 @@ func conductorSystem(b *testing.B, target string) system {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error)
 	go func() { done <- l.Run(ctx) }()
-	s, err := Start(ctx, Config{GRPC: "127.0.0.1:0", ForwardTraces: target, QueueBytes: 1 << 30}, l)
+	s, err := Start(ctx, Config{GRPC: "127.0.0.1:0", ForwardTraces: Target{Endpoint: target}, QueueBytes: 1 << 30}, l)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -1,16 +1,12 @@
 package ingest
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"math"
 	"net"
-	"net/url"
 	"os"
 	"runtime/debug"
-	"strconv"
-	"strings"
 
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/pmetric"
@@ -38,17 +34,22 @@ type Config struct {
 	MemoryLimit     uint64         // bytes of live heap above which requests are refused, to be retried; 0: seven eighths of GOMEMLIMIT, if that is set
 	Memory          *memory.Budget // nil: only the bounds above hold
 
-	ForwardTraces  string // OTLP/gRPC endpoint, host:port, with http:// or https:// in front or not; empty: off
-	ForwardMetrics string // OTLP/HTTP endpoint, a URL, with /v1/metrics at its end or not; empty: off
-	ForwardLogs    string // OTLP/gRPC endpoint, as for traces, of all log records, the ring's events among them; empty: off
-	QueueBytes     int64  // of each forwarding queue; what does not fit is dropped and counted; 0: 32 MiB
-	QueueDir       string // keeps the forwarding queues on disk, so that they outlive the process; empty: in memory
+	ForwardTraces, ForwardMetrics Target
+	ForwardLogs                   Target // of all log records, the ring's events among them
+
+	// Secrets receives what is read from files and must not be printed; nil: nothing does.
+	Secrets func(...string)
+
+	QueueBytes int64  // of each forwarding queue; what does not fit is dropped and counted; 0: 32 MiB
+	QueueDir   string // keeps the forwarding queues on disk, so that they outlive the process; empty: in memory
 
 	// Logs, Spans and Metrics see all that comes in: logs that the view has taken, the others before they are passed on.
 	// They must neither change nor keep what they see, nor block; nil: nothing sees it.
 	Logs    func(plog.Logs)
 	Spans   func(ptrace.Traces)
 	Metrics func(pmetric.Metrics)
+
+	destinations []*destination // of the targets, checked
 
 	Logger *slog.Logger // told when a forwarding target fails and recovers; nil: nobody is
 	Meter  metric.Meter // for what was received and forwarded; nil: none
@@ -86,16 +87,6 @@ func (c Config) withDefaults() (Config, error) {
 			return c, fmt.Errorf("TLS file: %w", err)
 		}
 	}
-	var err error
-	if c.ForwardTraces, err = grpcEndpoint("--forward-traces", c.ForwardTraces); err != nil {
-		return c, err
-	}
-	if c.ForwardLogs, err = grpcEndpoint("--forward-logs", c.ForwardLogs); err != nil {
-		return c, err
-	}
-	if c.ForwardMetrics, err = metricsURL(c.ForwardMetrics); err != nil {
-		return c, err
-	}
 	if c.MaxRequestBytes <= 0 {
 		c.MaxRequestBytes = defaultMaxRequestBytes
 	}
@@ -117,58 +108,17 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	return c, nil
-}
-
-// grpcEndpoint normalizes the target of traces, or logs, to a URL.
-func grpcEndpoint(flag, endpoint string) (string, error) {
-	if endpoint == "" {
-		return "", nil
-	}
-	u, err := target(endpoint)
-	if err != nil || strings.Trim(u.Path, "/") != "" {
-		return "", fmt.Errorf("%s %q: want HOST:PORT of an OTLP/gRPC endpoint, with http:// or https:// in front if wanted", flag, endpoint)
-	}
-	if u.Port() == "" {
-		u.Host = net.JoinHostPort(u.Hostname(), "4317")
-	}
-	return u.Scheme + "://" + u.Host, nil
-}
-
-// metricsURL normalizes the target of metrics to the full URL that is posted to.
-func metricsURL(endpoint string) (string, error) {
-	if endpoint == "" {
-		return "", nil
-	}
-	u, err := target(endpoint)
-	if err != nil || !strings.Contains(endpoint, "://") {
-		return "", fmt.Errorf("--forward-metrics %q: want the URL of an OTLP/HTTP endpoint, such as http://127.0.0.1:9090/api/v1/otlp", endpoint)
-	}
-	const suffix = "/v1/metrics"
-	u.Path = strings.TrimSuffix(u.Path, "/")
-	if !strings.HasSuffix(u.Path, suffix) {
-		u.Path += suffix
-	}
-	return u.String(), nil
-}
-
-// target reads what all targets have in common: a scheme, http if none is given, a host, and a port that is one.
-func target(endpoint string) (*url.URL, error) {
-	if !strings.Contains(endpoint, "://") {
-		endpoint = "http://" + endpoint
-	}
-	u, err := url.Parse(endpoint)
-	switch {
-	case err != nil:
-		return nil, err
-	case u.Scheme != "http" && u.Scheme != "https", u.Hostname() == "", strings.ContainsAny(u.Hostname(), " \t"),
-		u.User != nil, u.RawQuery != "", u.Fragment != "", strings.HasSuffix(u.Host, ":"):
-		return nil, errors.New("not an endpoint")
-	}
-	if port := u.Port(); port != "" {
-		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-			return nil, errors.New("not a port")
+	for _, one := range []struct {
+		signal string
+		Target
+	}{{"traces", c.ForwardTraces}, {"metrics", c.ForwardMetrics}, {"logs", c.ForwardLogs}} {
+		d, err := one.check(one.signal, c)
+		if err != nil {
+			return c, err
+		}
+		if d != nil {
+			c.destinations = append(c.destinations, d)
 		}
 	}
-	return u, nil
+	return c, nil
 }

@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"github.com/open-telemetry/opentelemetry-collector-contrib/extension/storage/filestorage"
@@ -26,100 +25,89 @@ import (
 
 const (
 	attemptTimeout  = 10 * time.Second // of one request to a forwarding target
-	grpcSenders     = 4
+	parallelSenders = 4
 	firstRetryAfter = 500 * time.Millisecond
 	lastRetryAfter  = 15 * time.Second
 )
 
 var storageID = component.MustNewID("file_storage")
 
-// A traceForwarder passes spans on over OTLP/gRPC, a metricForwarder data points over OTLP/HTTP: what Jaeger and
-// Prometheus take. A logForwarder passes log records on over OTLP/gRPC, for example to a Collector. All are the
-// Collector's exporters with a bounded queue. They try as long as it takes; what bounds that is the queue, which drops
-// what comes when it is full.
-type traceForwarder struct {
-	exporter.Traces
+// A forwarder passes a signal on: a Collector's exporter, over gRPC or HTTP, with a bounded queue. It tries as long as it
+// takes; what bounds that is the queue, which drops what comes when it is full.
+type forwarder struct {
+	component.Component
 	*tally
+	traces  exporter.Traces // of these three, that of the signal
+	metrics exporter.Metrics
+	logs    exporter.Logs
 }
 
-type logForwarder struct {
-	exporter.Logs
-	*tally
-}
-
-type metricForwarder struct {
-	exporter.Metrics
-	*tally
-}
-
-func newTraceForwarder(ctx context.Context, cfg Config) (*traceForwarder, error) {
-	factory := otlpexporter.NewFactory()
-	f := &traceForwarder{tally: &tally{}}
+func newForwarder(ctx context.Context, cfg Config, d *destination) (*forwarder, error) {
+	factory, ec := overGRPC(cfg, d)
+	if d.overHTTP {
+		factory, ec = overHTTP(cfg, d)
+	}
+	f := &forwarder{tally: d.tally}
+	set := settings(factory.Type(), d.signal, cfg, f.tally)
 	var err error
-	f.Traces, err = factory.CreateTraces(ctx, settings(factory.Type(), "traces", cfg, f.tally), answeredGRPC("traces", overGRPC(factory, cfg.ForwardTraces, cfg)))
+	switch d.signal {
+	case "traces":
+		f.traces, err = factory.CreateTraces(ctx, set, ec)
+		f.Component = f.traces
+	case "metrics":
+		f.metrics, err = factory.CreateMetrics(ctx, set, ec)
+		f.Component = f.metrics
+	default:
+		f.logs, err = factory.CreateLogs(ctx, set, ec)
+		f.Component = f.logs
+	}
 	return f, err
 }
 
-func newLogForwarder(ctx context.Context, cfg Config) (*logForwarder, error) {
+func overGRPC(cfg Config, d *destination) (exporter.Factory, component.Config) {
 	factory := otlpexporter.NewFactory()
-	f := &logForwarder{tally: &tally{}}
-	var err error
-	f.Logs, err = factory.CreateLogs(ctx, settings(factory.Type(), "logs", cfg, f.tally), answeredGRPC("logs", overGRPC(factory, cfg.ForwardLogs, cfg)))
-	return f, err
-}
-
-func overGRPC(factory exporter.Factory, endpoint string, cfg Config) *otlpexporter.Config {
 	ec := factory.CreateDefaultConfig().(*otlpexporter.Config)
-	ec.ClientConfig.Endpoint = endpoint
-	ec.ClientConfig.TLS.Insecure = strings.HasPrefix(endpoint, "http://")
-	ec.ClientConfig.Compression = compression(endpoint)
+	ec.ClientConfig.Endpoint = d.url
+	ec.ClientConfig.TLS.Insecure = d.tls == nil
+	ec.ClientConfig.Authority = d.authority
+	ec.ClientConfig.Compression = compression(d.url)
+	ec.ClientConfig.Middlewares = []configmiddleware.Config{{ID: clientID(d.signal)}}
 	ec.TimeoutConfig.Timeout = attemptTimeout
 	ec.RetryConfig = retry()
-	ec.QueueConfig = queue(cfg, grpcSenders)
-	return ec
+	ec.QueueConfig = queue(cfg, d)
+	return factory, ec
 }
 
-func newMetricForwarder(ctx context.Context, cfg Config) (*metricForwarder, error) {
+func overHTTP(cfg Config, d *destination) (exporter.Factory, component.Config) {
 	factory := otlphttpexporter.NewFactory()
-	f := &metricForwarder{tally: &tally{}}
-	var err error
-	f.Metrics, err = factory.CreateMetrics(ctx, settings(factory.Type(), "metrics", cfg, f.tally), answeredHTTP("metrics", overHTTP(factory, cfg)))
-	return f, err
-}
-
-func overHTTP(factory exporter.Factory, cfg Config) *otlphttpexporter.Config {
 	ec := factory.CreateDefaultConfig().(*otlphttpexporter.Config)
-	ec.MetricsEndpoint = cfg.ForwardMetrics
+	ec.TracesEndpoint, ec.MetricsEndpoint, ec.LogsEndpoint = d.url, d.url, d.url
 	ec.ClientConfig.Timeout = attemptTimeout
-	ec.ClientConfig.Compression = compression(cfg.ForwardMetrics)
+	ec.ClientConfig.Compression = compression(d.url)
+	ec.ClientConfig.Middlewares = []configmiddleware.Config{{ID: clientID(d.signal)}}
 	ec.RetryConfig = retry()
-	// One sender: Prometheus refuses a sample older than the last of its series, so points must stay in order.
-	ec.QueueConfig = queue(cfg, 1)
-	return ec
+	ec.QueueConfig = queue(cfg, d)
+	return factory, ec
 }
 
-// answeredGRPC and answeredHTTP have the store's answers read.
-func answeredGRPC(signal string, ec *otlpexporter.Config) *otlpexporter.Config {
-	ec.ClientConfig.Middlewares = []configmiddleware.Config{{ID: answersID(signal)}}
-	return ec
+// forwardTraces and its like queue what they are given. They fail only if the queue is full, which the tally counts, or
+// closed. A nil forwarder passes nothing on.
+func (f *forwarder) forwardTraces(ctx context.Context, td ptrace.Traces) {
+	if f != nil {
+		_ = f.traces.ConsumeTraces(context.WithoutCancel(ctx), td)
+	}
 }
 
-func answeredHTTP(signal string, ec *otlphttpexporter.Config) *otlphttpexporter.Config {
-	ec.ClientConfig.Middlewares = []configmiddleware.Config{{ID: answersID(signal)}}
-	return ec
+func (f *forwarder) forwardMetrics(ctx context.Context, md pmetric.Metrics) {
+	if f != nil {
+		_ = f.metrics.ConsumeMetrics(context.WithoutCancel(ctx), md)
+	}
 }
 
-// forward queues spans. It fails only if the queue is full, which the tally counts, or closed.
-func (f *traceForwarder) forward(ctx context.Context, td ptrace.Traces) {
-	_ = f.ConsumeTraces(context.WithoutCancel(ctx), td)
-}
-
-func (f *logForwarder) forward(ctx context.Context, ld plog.Logs) {
-	_ = f.ConsumeLogs(context.WithoutCancel(ctx), ld)
-}
-
-func (f *metricForwarder) forward(ctx context.Context, md pmetric.Metrics) {
-	_ = f.ConsumeMetrics(context.WithoutCancel(ctx), md)
+func (f *forwarder) forwardLogs(ctx context.Context, ld plog.Logs) {
+	if f != nil {
+		_ = f.logs.ConsumeLogs(context.WithoutCancel(ctx), ld)
+	}
 }
 
 // compression is not worth its processor time towards a store on the same machine.
@@ -136,7 +124,11 @@ func retry() configretry.BackOffConfig {
 	return r
 }
 
-func queue(cfg Config, senders int) configoptional.Optional[exporterhelper.QueueBatchConfig] {
+func queue(cfg Config, d *destination) configoptional.Optional[exporterhelper.QueueBatchConfig] {
+	senders := parallelSenders
+	if d.signal == "metrics" { // Prometheus refuses a sample older than the last of its series, so points must stay in order
+		senders = 1
+	}
 	q := exporterhelper.NewDefaultQueueConfig()
 	q.Sizer, q.QueueSize, q.NumConsumers = exporterhelper.RequestSizerTypeBytes, cfg.QueueBytes, senders
 	if cfg.QueueDir != "" {

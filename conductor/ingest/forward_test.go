@@ -111,7 +111,7 @@ func wire(t *testing.T, td ptrace.Traces) string {
 
 func TestTracesPassUntouched(t *testing.T) {
 	store, sink := &traceStore{}, newRecorder()
-	s := start(t, Config{ForwardTraces: store.serve(t, "127.0.0.1:0")}, sink)
+	s := start(t, Config{ForwardTraces: Target{Endpoint: store.serve(t, "127.0.0.1:0")}}, sink)
 	td := someSpans()
 	send(t, s, td)
 	eventually(t, "the store has the spans", func() bool { return store.count() == 1 })
@@ -129,7 +129,7 @@ func TestTracesPassUntouched(t *testing.T) {
 
 func TestDeadTraceStoreDisturbsNobody(t *testing.T) {
 	sink, probe := newRecorder(), otlptest.NewProbe()
-	s := start(t, Config{ForwardTraces: freeport.Address(t), QueueBytes: 1000, Meter: probe}, sink)
+	s := start(t, Config{ForwardTraces: Target{Endpoint: freeport.Address(t)}, QueueBytes: 1000, Meter: probe}, sink)
 	size := len(wire(t, someSpans()))
 	for range 2*1000/size + 2 {
 		send(t, s, someSpans())
@@ -163,7 +163,7 @@ func TestTraceStoreComesBack(t *testing.T) {
 	store.set(status.Error(codes.Unavailable, "the store is starting"))
 	var said lines
 	s := start(t, Config{
-		ForwardTraces: store.serve(t, "127.0.0.1:0"), Logger: slog.New(slog.NewTextHandler(&said, nil)), QueueDir: t.TempDir(),
+		ForwardTraces: Target{Endpoint: store.serve(t, "127.0.0.1:0")}, Logger: slog.New(slog.NewTextHandler(&said, nil)), QueueDir: t.TempDir(),
 	}, newRecorder())
 	send(t, s, someSpans())
 	send(t, s, someSpans())
@@ -202,14 +202,14 @@ func (l *lines) count(part string) (n int) {
 func TestTraceStoreRefusesForGood(t *testing.T) {
 	store := &traceStore{}
 	store.set(status.Error(codes.InvalidArgument, "no"))
-	s := start(t, Config{ForwardTraces: store.serve(t, "127.0.0.1:0")}, newRecorder())
+	s := start(t, Config{ForwardTraces: Target{Endpoint: store.serve(t, "127.0.0.1:0")}}, newRecorder())
 	send(t, s, someSpans())
 	eventually(t, "the spans count as dropped", func() bool { return s.Stats().Traces.Dropped == 2 })
 }
 
 func TestQueueOnDiskOutlivesTheProcess(t *testing.T) {
 	address, dir := freeport.Address(t), t.TempDir()
-	cfg := Config{GRPC: "127.0.0.1:0", ForwardTraces: address, QueueDir: dir}
+	cfg := Config{GRPC: "127.0.0.1:0", ForwardTraces: Target{Endpoint: address}, QueueDir: dir}
 	first, err := Start(t.Context(), cfg, newRecorder())
 	if err != nil {
 		t.Fatal(err)
@@ -272,7 +272,7 @@ func TestMetricsStayInOrder(t *testing.T) {
 		values = append(values, p.DoubleValue())
 	}))
 	t.Cleanup(store.Close)
-	s := start(t, Config{ForwardMetrics: store.URL + "/api/v1/otlp"}, newRecorder())
+	s := start(t, Config{ForwardMetrics: Target{Endpoint: store.URL + "/api/v1/otlp"}}, newRecorder())
 	for i := range 5 {
 		sendMetrics(t, s, somePoint(float64(i)))
 	}
@@ -288,7 +288,7 @@ func TestShutdownBesideAHangingStore(t *testing.T) {
 	store := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-hang }))
 	t.Cleanup(store.Close)
 	t.Cleanup(func() { close(hang) })
-	s, err := Start(t.Context(), Config{GRPC: "127.0.0.1:0", ForwardMetrics: store.URL}, newRecorder())
+	s, err := Start(t.Context(), Config{GRPC: "127.0.0.1:0", ForwardMetrics: Target{Endpoint: store.URL}}, newRecorder())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,9 +13,6 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/component"
-	"go.opentelemetry.io/collector/config/configmiddleware"
-	"go.opentelemetry.io/collector/exporter/otlpexporter"
-	"go.opentelemetry.io/collector/exporter/otlphttpexporter"
 	"go.opentelemetry.io/collector/extension/extensionmiddleware"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -89,28 +86,27 @@ func (s *storeAt) RoundTrip(r *http.Request) (*http.Response, error) {
 // forwardTo starts a pipeline whose stores are the given one.
 func forwardTo(t *testing.T, store *storeAt, view *live.Live, cfg Config) *Server {
 	t.Helper()
-	cfg.ForwardTraces, cfg.ForwardMetrics = "http://192.0.2.1:4317", "http://192.0.2.1:9090" // names would be looked up
+	cfg.ForwardTraces.Endpoint, cfg.ForwardMetrics.Endpoint = "192.0.2.1:4317", "http://192.0.2.1:9090" // names would be looked up
 	cfg, err := cfg.withDefaults()
 	if err != nil {
 		t.Fatal(err)
 	}
-	middleware := []configmiddleware.Config{{ID: storeID}}
-	traces, metrics := &traceForwarder{tally: &tally{}}, &metricForwarder{tally: &tally{}}
-	gf, hf := otlpexporter.NewFactory(), otlphttpexporter.NewFactory()
-	gc, hc := overGRPC(gf, cfg.ForwardTraces, cfg), overHTTP(hf, cfg)
-	gc.ClientConfig.Middlewares, hc.ClientConfig.Middlewares = middleware, middleware
-	if traces.Traces, err = gf.CreateTraces(t.Context(), settings(gf.Type(), "traces", cfg, traces.tally), gc); err != nil {
-		t.Fatal(err)
-	}
-	if metrics.Metrics, err = hf.CreateMetrics(t.Context(), settings(hf.Type(), "metrics", cfg, metrics.tally), hc); err != nil {
-		t.Fatal(err)
-	}
+	far := &host{log: cfg.Logger, extensions: map[component.ID]component.Component{}}
 	gate := newGate(cfg)
-	s := &Server{gate: gate, pipeline: &pipeline{sink: view, gate: gate, broken: newRejections(slog.New(slog.DiscardHandler)), traces: traces, metrics: metrics}}
-	far := &host{log: cfg.Logger, extensions: map[component.ID]component.Component{storeID: store}}
-	for _, part := range []component.Component{traces, metrics} {
-		if err := s.run(t.Context(), part, far); err != nil {
+	s := &Server{gate: gate, pipeline: &pipeline{sink: view, gate: gate, broken: newRejections(slog.New(slog.DiscardHandler))}}
+	for _, d := range cfg.destinations {
+		f, err := newForwarder(t.Context(), cfg, d)
+		if err != nil {
 			t.Fatal(err)
+		}
+		far.extensions[clientID(d.signal)] = store
+		if err := s.run(t.Context(), f, far); err != nil {
+			t.Fatal(err)
+		}
+		if d.signal == "traces" {
+			s.pipeline.traces = f
+		} else {
+			s.pipeline.metrics = f
 		}
 	}
 	return s

@@ -21,9 +21,9 @@ import (
 type pipeline struct {
 	sink     Sink
 	gate     *gate
-	traces   *traceForwarder  // nil: off
-	metrics  *metricForwarder // nil: off
-	logsOn   *logForwarder    // nil: off
+	traces   *forwarder // nil: off
+	metrics  *forwarder // nil: off
+	logsOn   *forwarder // nil: off
 	broken   *rejections
 	measured func(pmetric.Metrics)
 	logs     func(plog.Logs)
@@ -79,9 +79,7 @@ func (p *pipeline) consumeLogs(ctx context.Context, ld plog.Logs) (answer verdic
 	if p.logs != nil {
 		p.logs(ld)
 	}
-	if p.logsOn != nil {
-		p.logsOn.forward(ctx, ld)
-	}
+	p.logsOn.forwardLogs(ctx, ld)
 	p.events.Add(uint64(len(events)))
 	p.foreignLogs.Add(uint64(foreign))
 	for _, r := range rejected {
@@ -103,9 +101,7 @@ func (p *pipeline) consumeTraces(ctx context.Context, td ptrace.Traces) error {
 	if p.seen != nil {
 		p.seen(td)
 	}
-	if p.traces != nil {
-		p.traces.forward(ctx, td)
-	}
+	p.traces.forwardTraces(ctx, td)
 	return nil
 }
 
@@ -115,8 +111,6 @@ func (p *pipeline) consumeMetrics(ctx context.Context, md pmetric.Metrics) error
 	if p.measured != nil {
 		p.measured(md)
 	}
-	if p.metrics != nil {
-		p.metrics.forward(ctx, md)
-	}
+	p.metrics.forwardMetrics(ctx, md)
 	return nil
 }

@@ -232,39 +232,14 @@ func TestBadConfiguration(t *testing.T) {
 	for want, cfg := range map[string]Config{
 		"--otlp-grpc":       {GRPC: "4317"},
 		"--otlp-http":       {HTTP: "somewhere"},
-		"--forward-traces":  {ForwardTraces: "ftp://jaeger"},
-		"--forward-metrics": {ForwardMetrics: "prometheus:9090"},
+		"--forward-traces":  {ForwardTraces: Target{Endpoint: "ftp://jaeger"}},
+		"--forward-metrics": {ForwardMetrics: Target{Endpoint: "prometheus:9090/path"}},
 		"its key":           {TLS: TLS{CertFile: "cert.pem"}},
 		"only over TLS":     {TLS: TLS{ClientCAFile: "ca.pem"}},
 		"nowhere.pem":       {TLS: TLS{CertFile: "nowhere.pem", KeyFile: "nowhere.pem"}},
 	} {
 		if _, err := Start(t.Context(), cfg, newRecorder()); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want one that names %s", err, want)
-		}
-	}
-}
-
-func TestForwardingTargets(t *testing.T) {
-	for _, bad := range []string{"http://", "https://:4317", ":4317", "host:", "host:0", "host:99999", "host:x", "ftp://host", "http://a:b@host", "http://host?x=1", "http://host#x", "a b", "://", "http://[::1"} {
-		for flag, check := range map[string]func(string) (string, error){
-			"--forward-traces": func(v string) (string, error) { return grpcEndpoint("--forward-traces", v) }, "--forward-metrics": metricsURL,
-		} {
-			if got, err := check(bad); err == nil || !strings.Contains(err.Error(), flag) {
-				t.Errorf("%s %q: %q, %v; want an error that names the flag", flag, bad, got, err)
-			}
-		}
-	}
-	for in, want := range map[string]string{
-		"jaeger": "http://jaeger:4317", "jaeger:4317": "http://jaeger:4317", "https://traces.example:443": "https://traces.example:443",
-	} {
-		if got, err := grpcEndpoint("--forward-traces", in); err != nil || got != want {
-			t.Errorf("traces %q: %q, %v; want %q", in, got, err, want)
-		}
-	}
-	const full = "http://prometheus:9090/api/v1/otlp/v1/metrics"
-	for _, in := range []string{"http://prometheus:9090/api/v1/otlp", "http://prometheus:9090/api/v1/otlp/", full} {
-		if got, err := metricsURL(in); err != nil || got != full {
-			t.Errorf("metrics %q: %q, %v; want %q", in, got, err, full)
 		}
 	}
 }

@@ -63,38 +63,23 @@ func (s *Server) start(ctx context.Context, cfg Config) (err error) {
 		}
 		host.extensions[storageID] = storage
 	}
-	if cfg.ForwardTraces != "" {
-		f, err := newTraceForwarder(ctx, cfg)
+	for _, d := range cfg.destinations {
+		f, err := newForwarder(ctx, cfg, d)
 		if err == nil {
-			host.extensions[answersID("traces")] = &answers{signal: "traces", tally: f.tally}
+			host.extensions[clientID(d.signal)] = &client{destination: d}
 			err = s.run(ctx, f, host)
 		}
 		if err != nil {
-			return fmt.Errorf("forwarding traces to %s: %w", cfg.ForwardTraces, err)
+			return fmt.Errorf("forwarding %s to %s: %w", d.signal, d.url, err)
 		}
-		s.pipeline.traces = f
-	}
-	if cfg.ForwardMetrics != "" {
-		f, err := newMetricForwarder(ctx, cfg)
-		if err == nil {
-			host.extensions[answersID("metrics")] = &answers{signal: "metrics", tally: f.tally}
-			err = s.run(ctx, f, host)
+		switch d.signal {
+		case "traces":
+			s.pipeline.traces = f
+		case "metrics":
+			s.pipeline.metrics = f
+		default:
+			s.pipeline.logsOn = f
 		}
-		if err != nil {
-			return fmt.Errorf("forwarding metrics to %s: %w", cfg.ForwardMetrics, err)
-		}
-		s.pipeline.metrics = f
-	}
-	if cfg.ForwardLogs != "" {
-		f, err := newLogForwarder(ctx, cfg)
-		if err == nil {
-			host.extensions[answersID("logs")] = &answers{signal: "logs", tally: f.tally}
-			err = s.run(ctx, f, host)
-		}
-		if err != nil {
-			return fmt.Errorf("forwarding logs to %s: %w", cfg.ForwardLogs, err)
-		}
-		s.pipeline.logsOn = f
 	}
 	if cfg.Meter != nil {
 		if err := s.instrument(cfg.Meter); err != nil {

@@ -75,7 +75,7 @@ func TestStoresInTroubleDisturbNobody(t *testing.T) {
 	for name, trouble := range map[string]func(*testing.T) *troubled{"absent": absent, "hanging": hanging, "refusing": refusing} {
 		t.Run(name, func(t *testing.T) {
 			store := trouble(t)
-			view, s := watched(t, Config{GRPC: "127.0.0.1:0", ForwardTraces: store.grpc, ForwardLogs: store.grpc, ForwardMetrics: store.http, QueueBytes: 4000})
+			view, s := watched(t, Config{GRPC: "127.0.0.1:0", ForwardTraces: Target{Endpoint: store.grpc}, ForwardLogs: Target{Endpoint: store.grpc}, ForwardMetrics: Target{Endpoint: store.http}, QueueBytes: 4000})
 			members, events := otlptest.Ring(16, 4, time.Now())
 			logs := plogotlp.NewGRPCClient(dial(t, s.GRPCAddr()))
 			say := func(events ...chordevent.Event) {
@@ -162,7 +162,7 @@ func TestForeignLogsPassWhole(t *testing.T) {
 	go server.Serve(listener)
 	t.Cleanup(server.Stop)
 	sink := newRecorder()
-	s := start(t, Config{ForwardLogs: listener.Addr().String()}, sink)
+	s := start(t, Config{ForwardLogs: Target{Endpoint: listener.Addr().String()}}, sink)
 
 	request, ours := oneEvent()
 	rl := request.Logs().ResourceLogs().AppendEmpty()

@@ -17,6 +17,8 @@ import (
 const (
 	mark     = "(redacted)"
 	minBytes = 6 // a shorter secret would be found in words; it is too weak to be one
+	// maxExchanged bounds the secrets known by AddExchanged: those of the last weeks, if they are exchanged every hour.
+	maxExchanged = 1000
 )
 
 // What a secret looks like in texts of others, whether it is known or not.
@@ -33,8 +35,9 @@ var patterns = []struct {
 // A Redactor knows secrets. The zero value knows none, and still finds what looks like one. Its methods may be called from
 // any goroutine.
 type Redactor struct {
-	mu    sync.RWMutex
-	known []string // guarded by mu; longest first, each in all forms in which it may be printed
+	mu        sync.RWMutex
+	known     []string // guarded by mu; longest first, each in all forms in which it may be printed
+	exchanged []string // guarded by mu; as they were added
 }
 
 // Add makes secrets known. Empty ones and very short ones are left out.
@@ -42,19 +45,38 @@ func (r *Redactor) Add(secrets ...string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, s := range secrets {
-		if len(s) < minBytes {
-			continue
-		}
-		quoted := strings.Trim(strconv.Quote(s), `"`)
-		for _, form := range []string{
-			s, quoted, url.QueryEscape(s), url.PathEscape(s), base64.StdEncoding.EncodeToString([]byte(s)), base64.RawURLEncoding.EncodeToString([]byte(s)),
-		} {
+		for _, form := range forms(s) {
 			if !slices.Contains(r.known, form) {
 				r.known = append(r.known, form)
 			}
 		}
 	}
 	slices.SortStableFunc(r.known, func(a, b string) int { return len(b) - len(a) })
+}
+
+// AddExchanged makes secrets known that are exchanged while the program runs: the newest of them stay known.
+func (r *Redactor) AddExchanged(secrets ...string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, s := range secrets {
+		if len(s) >= minBytes && !slices.Contains(r.exchanged, s) {
+			r.exchanged = append(r.exchanged, s)
+		}
+	}
+	r.exchanged = slices.Clone(r.exchanged[max(len(r.exchanged)-maxExchanged, 0):])
+}
+
+// forms are those in which a secret may be printed, the longest first.
+func forms(s string) []string {
+	if len(s) < minBytes {
+		return nil
+	}
+	all := []string{
+		s, strings.Trim(strconv.Quote(s), `"`), url.QueryEscape(s), url.PathEscape(s),
+		base64.StdEncoding.EncodeToString([]byte(s)), base64.RawURLEncoding.EncodeToString([]byte(s)),
+	}
+	slices.SortStableFunc(all, func(a, b string) int { return len(b) - len(a) })
+	return slices.Compact(all)
 }
 
 // AddURL makes the password in an endpoint known, if there is one. It may lack its scheme.
@@ -107,6 +129,11 @@ func (r *Redactor) Text(s string) string {
 	r.mu.RLock()
 	for _, secret := range r.known {
 		s = strings.ReplaceAll(s, secret, mark)
+	}
+	for _, secret := range slices.Backward(r.exchanged) { // the whole value was added before the token in it
+		for _, form := range forms(secret) {
+			s = strings.ReplaceAll(s, form, mark)
+		}
 	}
 	r.mu.RUnlock()
 	for _, p := range patterns {

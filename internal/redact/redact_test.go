@@ -85,3 +85,17 @@ func TestEnvironment(t *testing.T) {
 		}
 	}
 }
+
+// Secrets that are exchanged stay known for long, and not for ever.
+func TestExchanged(t *testing.T) {
+	r := new(Redactor)
+	for i := range maxExchanged + 10 {
+		r.AddExchanged(fmt.Sprintf("Bearer secret-%05d", i), fmt.Sprintf("secret-%05d", i), "short")
+	}
+	if got := r.Text("at secret-01009 and short"); got != "at "+mark+" and short" {
+		t.Error(got)
+	}
+	if got := r.Text("at secret-00000"); got != "at secret-00000" || len(r.exchanged) > maxExchanged {
+		t.Errorf("%s, %d known", got, len(r.exchanged))
+	}
+}

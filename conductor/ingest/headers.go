@@ -1,0 +1,135 @@
+package ingest
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+
+	"chordconductor/internal/reload"
+)
+
+const (
+	maxHeaders     = 32      // of one target
+	maxHeaderValue = 8 << 10 // bytes; what is longer, most servers refuse
+)
+
+// A header is sent with each request to a target.
+type header struct {
+	name, value string // the name in lower case
+	file        string // whose content is added to the value; empty: none
+}
+
+// headerName is what HTTP and gRPC both take.
+var headerName = regexp.MustCompile(`^[a-z0-9_.-]+$`)
+
+// reservedHeaders are set by the protocols themselves.
+var reservedHeaders = []string{
+	"host", "content-type", "content-length", "content-encoding", "accept-encoding", "transfer-encoding", "connection",
+	"te", "trailer", "upgrade", "user-agent", "keep-alive", "proxy-connection", "expect",
+}
+
+// newHeaders reads headers. Files that they name are read again when they change. Errors show no value.
+func newHeaders(flag string, texts []string, cfg Config) (*reload.Value[[]header], error) {
+	if len(texts) > maxHeaders {
+		return nil, fmt.Errorf("%s: %d headers, want %d at most", flag, len(texts), maxHeaders)
+	}
+	var all []header
+	var files []string
+	for _, text := range texts {
+		h, err := parseHeader(text)
+		if err == nil && slices.ContainsFunc(all, func(o header) bool { return o.name == h.name }) {
+			err = errors.New("it is given twice")
+		}
+		if err != nil && h.name == "" {
+			return nil, fmt.Errorf("%s: %w", flag, err)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s %s=…: %w", flag, h.name, err)
+		}
+		if all = append(all, h); h.file != "" {
+			files = append(files, h.file)
+		}
+	}
+	failed := func(err error) {
+		cfg.Logger.Error("a header for a forwarding target has changed and cannot be used, so the one before stays", "error", err)
+	}
+	return reload.New(failed, func() ([]header, error) {
+		out := slices.Clone(all)
+		for i := range out {
+			if err := out[i].complete(); err != nil {
+				return nil, fmt.Errorf("%s %s=…: %w", flag, out[i].name, err)
+			}
+			if cfg.Secrets != nil {
+				_, token, _ := strings.Cut(out[i].value, " ") // Bearer TOKEN
+				cfg.Secrets(out[i].value, token)
+			}
+		}
+		return out, nil
+	}, files...)
+}
+
+// parseHeader reads NAME=VALUE. If the last word of VALUE is @FILE, that file's content takes its place.
+func parseHeader(text string) (header, error) {
+	name, value, found := strings.Cut(text, "=")
+	h := header{name: strings.ToLower(strings.TrimSpace(name)), value: strings.TrimSpace(value)}
+	if !found || h.name == "" || !headerName.MatchString(h.name) {
+		return header{}, errors.New("want NAME=VALUE, with letters, digits, -, _ and . in the name")
+	}
+	switch {
+	case h.name == "host":
+		return h, errors.New("the authority says by which name the target is called")
+	case slices.Contains(reservedHeaders, h.name), strings.HasPrefix(h.name, "grpc-"), strings.HasSuffix(h.name, "-bin"):
+		return h, errors.New("that header is the protocol's own")
+	case h.value == "":
+		return h, errors.New("it has no value")
+	}
+	at := strings.LastIndexByte(h.value, ' ') + 1
+	if strings.HasPrefix(h.value[at:], "@") {
+		h.value, h.file = h.value[:at], h.value[at+1:]
+		if h.file == "" {
+			return h, errors.New("want the name of a file after @")
+		}
+	}
+	return h, checkHeaderValue(h.value)
+}
+
+// complete adds what is in the file.
+func (h *header) complete() error {
+	if h.file == "" {
+		return nil
+	}
+	f, err := os.Open(h.file)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	content, err := io.ReadAll(io.LimitReader(f, maxHeaderValue+1))
+	if err != nil {
+		return err
+	}
+	secret := strings.TrimSpace(string(content))
+	if secret == "" {
+		return fmt.Errorf("%s is empty", h.file)
+	}
+	h.value += secret
+	if err := checkHeaderValue(h.value); err != nil {
+		return fmt.Errorf("%s: %w", h.file, err)
+	}
+	return nil
+}
+
+func checkHeaderValue(value string) error {
+	if len(value) > maxHeaderValue {
+		return fmt.Errorf("the value is longer than %d bytes", maxHeaderValue)
+	}
+	for _, c := range []byte(value) {
+		if c < ' ' || c > '~' {
+			return errors.New("the value has characters that a header cannot have: want printable ASCII in one line")
+		}
+	}
+	return nil
+}

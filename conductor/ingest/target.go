@@ -1,0 +1,202 @@
+package ingest
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+
+	"chordconductor/internal/reload"
+)
+
+// A Target is where a signal is passed on to.
+type Target struct {
+	// Endpoint is HOST:PORT or grpc://HOST:PORT for OTLP over gRPC, grpcs:// for that over TLS, or the http:// or https://
+	// URL for OTLP over HTTP, with /v1/SIGNAL at its end or not. Empty: the signal is not passed on.
+	Endpoint string
+	// Headers are sent with each request: NAME=VALUE, where a last word @FILE of VALUE stands for what the file holds.
+	Headers []string
+	// Authority is the name by which requests call the target and, over TLS, its certificate must. Empty: Endpoint's host.
+	Authority string
+	// CAFile is what its certificate is verified by; empty: the system's authorities. The others are ours; both or neither.
+	CAFile, CertFile, KeyFile string
+}
+
+// A destination is a Target that was checked.
+type destination struct {
+	signal    string // traces, metrics or logs
+	url       string // as the exporters take it: for gRPC without a path, whether it is http or https says whether over TLS
+	overHTTP  bool
+	authority string
+	headers   *reload.Value[[]header]
+	tls       *reload.Value[*tls.Config] // nil: without
+	tally     *tally
+}
+
+// Ports that IANA has registered for the two protocols: to take one for the other is the usual mistake.
+const (
+	grpcPort = "4317"
+	httpPort = "4318"
+)
+
+// check reads a target. It is nil if the signal is not passed on. Errors name the flag, and show no header's value.
+func (t Target) check(signal string, cfg Config) (*destination, error) {
+	flag := "--forward-" + signal
+	if t.Endpoint == "" {
+		for _, part := range []struct {
+			name string
+			set  bool
+		}{
+			{"header", len(t.Headers) > 0}, {"authority", t.Authority != ""}, {"ca", t.CAFile != ""}, {"cert", t.CertFile != ""}, {"key", t.KeyFile != ""},
+		} {
+			if part.set {
+				return nil, fmt.Errorf("%s-%s: there is no target: it needs %s", flag, part.name, flag)
+			}
+		}
+		return nil, nil
+	}
+	u, err := t.parse()
+	if err != nil {
+		return nil, fmt.Errorf("%s %q: %w", flag, t.Endpoint, err)
+	}
+	for _, own := range []struct{ flag, address string }{{"--otlp-grpc", cfg.GRPC}, {"--otlp-http", cfg.HTTP}} {
+		if isOwn(u, own.address) {
+			return nil, fmt.Errorf("%s %q: that is this conductor's own port (%s), so everything would come round again", flag, t.Endpoint, own.flag)
+		}
+	}
+	d := &destination{signal: signal, overHTTP: strings.HasPrefix(u.Scheme, "http"), authority: t.Authority, tally: &tally{}}
+	secure := strings.HasSuffix(u.Scheme, "s")
+	if d.overHTTP {
+		suffix := "/v1/" + signal
+		u.Path = strings.TrimSuffix(u.Path, "/")
+		if !strings.HasSuffix(u.Path, suffix) {
+			u.Path += suffix
+		}
+	} else {
+		u.Path = ""
+		u.Scheme = map[bool]string{false: "http", true: "https"}[secure]
+	}
+	d.url = u.String()
+	if t.Authority != "" && (strings.ContainsAny(t.Authority, "/@?# \t") || (&url.URL{Scheme: "x", Host: t.Authority}).Hostname() == "") {
+		return nil, fmt.Errorf("%s-authority %q: want HOST or HOST:PORT", flag, t.Authority)
+	}
+	if d.headers, err = newHeaders(flag+"-header", t.Headers, cfg); err != nil {
+		return nil, err
+	}
+	if d.tls, err = t.newTLS(flag, secure, d.overHTTP, cfg.Logger); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// parse reads the endpoint.
+func (t Target) parse() (*url.URL, error) {
+	want := errors.New("want HOST:PORT or grpc://HOST:PORT for OTLP over gRPC, grpcs:// for that over TLS, or the http:// or https:// URL for OTLP over HTTP")
+	text := t.Endpoint
+	if !strings.Contains(text, "://") {
+		text = "grpc://" + text
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Hostname() == "" || strings.ContainsAny(u.Hostname(), " \t") || u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.HasSuffix(u.Host, ":") {
+		return nil, want
+	}
+	if port := u.Port(); port != "" {
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return nil, want
+		}
+	}
+	noPath := strings.Trim(u.Path, "/") == ""
+	switch u.Scheme {
+	case "grpc", "grpcs":
+		if !noPath {
+			return nil, want
+		}
+		if u.Port() == "" {
+			u.Host = net.JoinHostPort(u.Hostname(), grpcPort)
+		}
+		if u.Port() == httpPort {
+			return nil, fmt.Errorf("port %s is that of OTLP over HTTP: write http://%s", httpPort, u.Host)
+		}
+	case "http", "https":
+		if u.Port() == grpcPort && noPath {
+			return nil, fmt.Errorf("port %s is that of OTLP over gRPC: write %s://%s, or the whole path if it takes OTLP over HTTP", grpcPort, strings.Replace(u.Scheme, "http", "grpc", 1), u.Host)
+		}
+	default:
+		return nil, want
+	}
+	return u, nil
+}
+
+// isOwn says whether a target is an address that we listen on.
+func isOwn(target *url.URL, address string) bool {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil || port == "0" || target.Port() != port {
+		return false
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		return local("http://" + target.Host)
+	}
+	if target.Hostname() == host {
+		return true
+	}
+	return local("http://"+target.Host) && local("http://"+address) && (host == "localhost" || target.Hostname() == "localhost")
+}
+
+// newTLS loads what a connection over TLS needs, again whenever its files change. It is nil without TLS.
+func (t Target) newTLS(flag string, secure, overHTTP bool, log *slog.Logger) (*reload.Value[*tls.Config], error) {
+	files := []string{}
+	for _, file := range []struct{ suffix, path string }{{"-ca", t.CAFile}, {"-cert", t.CertFile}, {"-key", t.KeyFile}} {
+		if file.path == "" {
+			continue
+		}
+		if !secure {
+			return nil, fmt.Errorf("%s%s: %q is not over TLS: write grpcs:// or https://", flag, file.suffix, t.Endpoint)
+		}
+		files = append(files, file.path)
+	}
+	if (t.CertFile == "") != (t.KeyFile == "") {
+		return nil, fmt.Errorf("%s-cert and %s-key go together: give both or none", flag, flag)
+	}
+	if !secure {
+		return nil, nil
+	}
+	failed := func(err error) {
+		log.Error("certificates for a forwarding target have changed and cannot be used, so the ones before stay", "error", err)
+	}
+	return reload.New(failed, func() (*tls.Config, error) {
+		cfg := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: (&url.URL{Host: t.Authority}).Hostname()}
+		if overHTTP {
+			cfg.NextProtos = []string{"h2", "http/1.1"}
+		}
+		if t.CAFile != "" {
+			pem, err := os.ReadFile(t.CAFile)
+			if err != nil {
+				return nil, fmt.Errorf("%s-ca: %w", flag, err)
+			}
+			cfg.RootCAs = x509.NewCertPool()
+			if !cfg.RootCAs.AppendCertsFromPEM(pem) {
+				return nil, fmt.Errorf("%s-ca: %s: no certificate in PEM form", flag, t.CAFile)
+			}
+		}
+		if t.CertFile != "" {
+			pair, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
+			if err != nil {
+				return nil, fmt.Errorf("%s-cert, %s-key: %w", flag, flag, err)
+			}
+			cfg.Certificates = []tls.Certificate{pair}
+		}
+		return cfg, nil
+	}, files...)
+}
+
+// dial connects over TLS with the files as they are now.
+func (d *destination) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	return (&tls.Dialer{Config: d.tls.Get()}).DialContext(ctx, network, address)
+}
