@@ -21,13 +21,14 @@ type fakeWorld struct {
 	now     time.Time
 	random  uint64
 	keepers map[string]*Keeper
-	older   map[string]bool // addresses of members that speak version 1
+	others  map[string]nodepb.KeysServer // in the place of the keepers at these addresses
+	older   map[string]bool              // addresses of members that speak version 1
 	calls   int
 	bytes   int
 }
 
 func newFakeWorld() *fakeWorld {
-	return &fakeWorld{now: time.Unix(1_000_000, 0), keepers: map[string]*Keeper{}}
+	return &fakeWorld{now: time.Unix(1_000_000, 0), keepers: map[string]*Keeper{}, others: map[string]nodepb.KeysServer{}}
 }
 
 func (w *fakeWorld) Now() time.Time            { return w.now }
@@ -45,6 +46,9 @@ func (w *fakeWorld) Ring(string, time.Duration) nodepb.RingServer {
 }
 
 func (w *fakeWorld) Keys(addr string, _ time.Duration) nodepb.KeysServer {
+	if other := w.others[addr]; other != nil {
+		return other
+	}
 	if k := w.keepers[addr]; k != nil {
 		if w.older[addr] {
 			return olderKeys{counted{w, k}}
