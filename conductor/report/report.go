@@ -31,6 +31,7 @@ type Report struct {
 	LatencyUS   []load.Bucket      `json:"latency_us"` // operations by latency from their intended start
 	Loads       []Load             `json:"loads"`      // members on the ring at the end, the fullest first
 	Moves       map[string]Moves   `json:"moves"`      // by reason
+	Lost        []LostKey          `json:"lost"`       // by key, at most 100; summary.lost_keys counts all
 	Slowest     []Slow             `json:"slowest"`
 	Operations  []Operation        `json:"operations"` // where the time went, by operation
 	Busiest     []Operation        `json:"busiest"`    // and by member, the busiest first
@@ -278,6 +279,7 @@ func (rep *Report) figures(r *sim.Result) {
 	total := r.Total()
 	rep.Hops, rep.LatencyUS = notNil(total.Hops.Buckets()), notNil(total.All().Buckets())
 	rep.Loads = loads(r)
+	rep.Lost = lostKeys(r)
 	rep.Slowest = make([]Slow, 0, len(r.Slowest))
 	for _, s := range r.Slowest {
 		rep.Slowest = append(rep.Slowest, Slow{

@@ -8,11 +8,15 @@ import (
 	"testing"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"chordconductor/conductor/ring"
 	"chordconductor/conductor/sim"
 	"chordconductor/conductor/sim/load"
 	"chordconductor/conductor/sim/scenario"
+	"chordconductor/node/chord"
 	"chordconductor/node/nodepb"
+	"chordconductor/otel/chordevent"
 )
 
 var start = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
@@ -52,8 +56,19 @@ func aResult(t *testing.T) *sim.Result {
 		}}},
 		Operations: []sim.OperationTime{{Operation: "chord.put", Count: 2, Total: 8 * time.Millisecond}, {Member: "0001", Count: 2, Total: 8 * time.Millisecond}},
 		Keys:       load.Verdict{Written: 40, Lost: 5, Unanswered: 3, Weak: 1, Refused: 2},
-		Lookups:    sim.LookupVerdict{Judged: 4},
-		Telemetry:  sim.Telemetry{Applied: 9, LookupsSampled: -1, StalenessP99: 80 * time.Millisecond},
+		Lost: []sim.LostKey{
+			{
+				LostKey: load.LostKey{Key: "quote/000001", Version: 7, Written: start.Add(time.Second), Trace: "cd34", Copies: 2, Found: load.FoundNothing},
+				Holders: []sim.HolderFate{
+					{Peer: chord.Peer{ID: chord.ID{19: 9}, Addr: "host-a:7001"}, Fate: sim.FateCrashed, At: start.Add(2 * time.Second), By: chord.ID{19: 4}, Trace: trace.TraceID{15: 1}, Phase: "crash 1"},
+					{Peer: chord.Peer{ID: chord.ID{19: 8}, Addr: "host-b:7001"}, Fate: sim.FateOnRing},
+				},
+				Moves: []sim.KeyMove{{At: start.Add(3 * time.Second), From: chord.ID{19: 8}, To: chordevent.PeerRef{Peer: chord.Peer{ID: chord.ID{19: 7}}}, Reason: chordevent.MoveLeave, Failed: true}},
+			},
+			{LostKey: load.LostKey{Key: "quote/000002", Version: 8, Written: start.Add(time.Second), Copies: 3, Found: load.NoAnswer}},
+		},
+		Lookups:   sim.LookupVerdict{Judged: 4},
+		Telemetry: sim.Telemetry{Applied: 9, LookupsSampled: -1, StalenessP99: 80 * time.Millisecond},
 		Checks: []sim.Check{
 			{Metric: scenario.LostKeys, Measured: true, OK: true},
 			{Metric: scenario.P99Lookup, Bound: 0.01, Value: 0.004, Measured: true, OK: true},
@@ -73,6 +88,7 @@ func TestJSON(t *testing.T) {
 	for _, want := range []string{
 		`"verdict": "failed"`, `"metric": "mean_hops"`, `"half_log2_members": 0.792`, `"repaired_after_s": 2`, `"planned": 2`, `"short": true`, `"not_repaired": true`,
 		`"expected_keys": 30`, `"since_s": 1`, `"finger 3 → 0009 (1 in vain)"`, `"unmarked_wrong_fields": null`, `"never": true`, `"phases_not_repaired": 1`, `"stale_reads": 1`, `"failed": 6`, `"refused": 8`, `"refused_writes_shown": 2`, `"mean_hops": 1.5`,
+		`"key": "quote/000001"`, `"written_at_s": 1`, `"fate": "crashed"`, `"ended_at_s": 2`, `"reported_by": "0004"`, `"found": "no answer"`,
 	} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("%s is not in the report:\n%s", want, text)
@@ -83,6 +99,8 @@ func TestJSON(t *testing.T) {
 	shift := 1000 * time.Hour
 	other.Started, other.Telemetry.StalenessP99 = start.Add(shift), time.Second
 	other.Slowest[0].At = other.Slowest[0].At.Add(shift)
+	other.Lost[0].Written, other.Lost[1].Written = start.Add(shift+time.Second), start.Add(shift+time.Second)
+	other.Lost[0].Holders[0].At, other.Lost[0].Moves[0].At = start.Add(shift+2*time.Second), start.Add(shift+3*time.Second)
 	other.Violations[0].Since, other.Violations[0].Healed = other.Violations[0].Since.Add(shift), other.Violations[0].Healed.Add(shift)
 	two, err := Of(other).JSON()
 	if err != nil {
@@ -116,7 +134,7 @@ func TestHTML(t *testing.T) {
 	text := string(page)
 	for _, want := range []string{
 		"&lt;small&gt;", `<a href="http://jaeger:16686/trace/ab12">`, "not before the end", "OneOrderedRing", "not held", "5.0 MiB", "not measured", "something", "1 of 2</td>",
-		`<dt>Puts refused</dt><dd>8</dd>`, `read all the same</dt><dd>2</dd>`, `<td class="n">6</td><td class="n">8</td><td class="n">1</td>`,
+		`<dt>Puts refused</dt><dd>8</dd>`, `The first 2 of 5.`, `<a href="http://jaeger:16686/trace/cd34">`, "host-a:7001: crashed at 2.0 s by phase &#34;crash 1&#34;, reported by 0004", "3, where is not known", `read all the same</dt><dd>2</dd>`, `<td class="n">6</td><td class="n">8</td><td class="n">1</td>`,
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not on the page", want)
@@ -153,7 +171,7 @@ func TestEmpty(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if null := regexp.MustCompile(`"(phases|timeline|repairs|violations|hops|loads|slowest|operations|notes|expectations)": null`).FindString(string(text)); null != "" {
+	if null := regexp.MustCompile(`"(phases|timeline|repairs|violations|hops|loads|slowest|operations|notes|expectations|lost)": null`).FindString(string(text)); null != "" {
 		t.Errorf("a list is null: %s", null)
 	}
 }
@@ -162,6 +180,9 @@ func TestText(t *testing.T) {
 	var out bytes.Buffer
 	Of(aResult(t)).Text(&out)
 	for _, want := range []string{"FAILED after 4 s (virtual time)", "ok   lost_keys", "4ms, at most 10ms", "FAIL mean_hops", "not within 500ms, at most 10s", `FAIL phase "crash 2": 1 of 2 done`, "2.0 s", "not before the end", "note: 3.0s: something",
+		"lost quote/000001: written at 1.0 s with 2 copies, trace cd34; the last read found nothing",
+		`copy on 0009 at host-a:7001: crashed at 2.0 s by phase "crash 1", reported by 0004, trace 00000000000000000000000000000001`,
+		"copy on 0008 at host-b:7001: on the ring", "not moved from 0008 to 0007 at 3.0 s (leave)", "where its copies were is not known",
 		"40 written, 5 lost (3 without an answer, 1 acknowledged with too few copies), 1 stale"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is not in\n%s", want, &out)

@@ -43,6 +43,7 @@ func (rep *Report) Text(w io.Writer) {
 			fmt.Fprintf(w, "  FAIL phase %q: %d of %d done; allow_partial: true would let it pass\n", p.Name, p.Done, p.Planned)
 		}
 	}
+	rep.lostText(w)
 	for _, n := range rep.Notes {
 		fmt.Fprintf(w, "  note: %s\n", n)
 	}

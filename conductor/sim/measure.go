@@ -28,6 +28,10 @@ func (s *simulation) result() *Result {
 		r.Telemetry.LookupsSampled = st.LookupsSampled
 	}
 
+	if r.Keys.Lost > 0 {
+		r.Lost = s.watch.Lost(s.driver.Lost(maxLost), view)
+	}
+
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r.Finished, r.Error, r.Elapsed = s.finished, s.failure, s.took
@@ -49,6 +53,7 @@ func (s *simulation) result() *Result {
 	if n := len(r.Phases); n > 0 {
 		r.Phases[n-1].To = r.Elapsed
 	}
+	s.blame(r.Lost)
 	r.judge(view)
 	return r
 }

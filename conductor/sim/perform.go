@@ -122,11 +122,12 @@ func (s *simulation) stop(ctx context.Context, result int, ids []chord.ID, crash
 			continue
 		}
 		s.did(result, 1)
+		s.mu.Lock()
+		s.stoppedBy[id] = result
 		if !crash {
-			s.mu.Lock()
 			s.leavers[id] = result
-			s.mu.Unlock()
 		}
+		s.mu.Unlock()
 	}
 	return first
 }

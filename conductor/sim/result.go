@@ -28,6 +28,7 @@ type Result struct {
 	Slowest    []load.Slow
 	Operations []OperationTime
 	Keys       load.Verdict
+	Lost       []LostKey // of Keys.Lost, at most maxLost
 	Lookups    LookupVerdict
 	Telemetry  Telemetry
 	Checks     []Check

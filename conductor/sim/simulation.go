@@ -47,6 +47,7 @@ type simulation struct {
 	notes      []string
 	phase      string
 	stopping   map[chord.ID]bool // members told to stop, so that nobody is hit twice
+	stoppedBy  map[chord.ID]int  // of these, who was stopped, with the phase's index in results
 	leavers    map[chord.ID]int  // of these, who accepted a command to leave, with the phase's index in results
 	ended      bool
 	finished   bool
@@ -59,7 +60,7 @@ func newSimulation(s *scenario.Scenario, here *site, cfg Config) *simulation {
 		scenario: s, site: here, world: newScope(here.World), fleet: here.Fleet, faults: here.faults,
 		view: cfg.View, stats: cfg.Stats, watch: cfg.Watch,
 		rand:       rand.New(rand.NewPCG(s.Seed, 0xfa0175)),
-		violations: make(map[string]ring.Violation), stopping: make(map[chord.ID]bool), leavers: make(map[chord.ID]int),
+		violations: make(map[string]ring.Violation), stopping: make(map[chord.ID]bool), stoppedBy: make(map[chord.ID]int), leavers: make(map[chord.ID]int),
 	}
 	cfg.Watch.reset()
 	sim.driver = load.New(load.Config{

@@ -36,6 +36,7 @@ type Watch struct {
 	doubted []answered // another: they look wrong by what has been heard, but not all has
 	verdict LookupVerdict
 	spent   map[work]*OperationTime // at most maxWork
+	ends    ends
 }
 
 // watched is one member's ownership over time.
@@ -72,6 +73,7 @@ func (w *Watch) Append(ev *chordevent.Event, _ time.Time) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.ends.append(ev)
 	m, owned := w.member(ev.Node.ID), false
 	switch body := ev.Body.(type) {
 	case chordevent.OwnershipChanged:
@@ -266,4 +268,5 @@ func (w *Watch) reset() {
 	defer w.mu.Unlock()
 	w.moves, w.verdict, w.pending, w.doubted = Moves{}, LookupVerdict{}, nil, nil
 	clear(w.spent)
+	w.ends.moves = nil
 }

@@ -293,7 +293,7 @@ func (d *Driver) call(ctx context.Context, s Store, o operation, promised uint64
 		answer, err := s.Put(ctx, &nodepb.PutRequest{Key: name, Value: value})
 		d.oracle.end(write, refused(err))
 		if err == nil {
-			d.oracle.acknowledged(o.key, answer.GetVersion(), answer.GetCopies())
+			d.oracle.acknowledged(o.key, answer, d.world.Now())
 		}
 		return answer.GetLookup(), nil, err
 	}

@@ -130,9 +130,9 @@ func TestValues(t *testing.T) {
 
 func TestOracle(t *testing.T) {
 	o := newOracle(3, 3)
-	o.acknowledged(0, 10, 3)
-	o.acknowledged(0, 8, 3) // an older one, late
-	o.acknowledged(1, 5, 2)
+	o.acknowledged(0, &nodepb.PutResponse{Version: 10, Copies: 3}, time.Time{})
+	o.acknowledged(0, &nodepb.PutResponse{Version: 8, Copies: 3}, time.Time{}) // an older one, late
+	o.acknowledged(1, &nodepb.PutResponse{Version: 5, Copies: 2}, time.Time{})
 	for _, test := range []struct {
 		name              string
 		key               int
@@ -163,7 +163,7 @@ func TestOracle(t *testing.T) {
 		t.Errorf("an answer, and it is not there: %+v, want %+v", got, want)
 	}
 	o.read(0, 10, 10)
-	o.acknowledged(1, 6, 3)
+	o.acknowledged(1, &nodepb.PutResponse{Version: 6, Copies: 3}, time.Time{})
 	if got := o.Verdict(); got.Lost != 0 {
 		t.Errorf("a key written again counts as lost: %+v", got)
 	}
@@ -422,5 +422,46 @@ func TestSlowestAreKept(t *testing.T) {
 		if o.Latency != want || (o.Op == Lookup) != lookup {
 			t.Errorf("number %d is a %v of %v, want %v", i, o.Op, o.Latency, want)
 		}
+	}
+}
+
+// Keys whose latest read did not show the promise are named with their last write, up to a limit.
+func TestLostKeysAreDescribed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &memory{forget: true}
+		d := drive(t, m, scenario.Workload{Rate: 100, Reads: 0.5}, 10*time.Second, nil)
+		all := d.Lost(1000)
+		if len(all) != d.Verdict().Lost || len(all) < 30 || len(d.Lost(5)) != 5 {
+			t.Errorf("%d of %d keys described", len(all), d.Verdict().Lost)
+		}
+		for _, k := range all {
+			if k.Key == "" || k.Version == 0 || k.Written.IsZero() || k.Copies != 3 || k.Found != FoundNothing || k.Holders != nil {
+				t.Errorf("%+v", k)
+			}
+		}
+	})
+}
+
+// Sets of holders are kept once, in a bounded number; what cannot be read is not known.
+func TestHolderSets(t *testing.T) {
+	var h holderSets
+	peer := func(n int) *nodepb.Peer {
+		id := make([]byte, 20)
+		id[0], id[1], id[2] = byte(n), byte(n>>8), byte(n>>16)
+		return &nodepb.Peer{Id: id, Address: "host:1", Incarnation: int64(n)}
+	}
+	if h.add(nil) != 0 || h.add([]*nodepb.Peer{{Id: []byte{1}}}) != 0 {
+		t.Error("nothing, or a malformed peer, has a set")
+	}
+	for range 2 {
+		for n := range maxHolderSets + 10 {
+			i := h.add([]*nodepb.Peer{peer(n), peer(n + 1)})
+			if want := uint32(n + 1); n < maxHolderSets-1 && i != want || n >= maxHolderSets-1 && i != 0 {
+				t.Fatalf("set %d has index %d", n, i)
+			}
+		}
+	}
+	if s := h.sets[8]; len(s) != 2 || s[0].Incarnation != 7 || s[1].Incarnation != 8 {
+		t.Errorf("%v", s)
 	}
 }

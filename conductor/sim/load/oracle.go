@@ -1,13 +1,18 @@
 package load
 
-import "sync"
+import (
+	"sync"
+	"time"
+
+	"chordconductor/node/nodepb"
+)
 
 // An Oracle remembers what the ring has promised: of each key the greatest version that was acknowledged. It judges
 // reads by it. A read may also show a later write whose outcome is unknown; that is no error. To show a write that was refused
 // is one. Linearizability is not promised, so no more than this is judged.
 //
-// Its memory is one entry per key of the workload, whose number is bounded by scenario.MaxKeys, and what it remembers of
-// refused writes (see refusals).
+// Its memory is one entry of some 60 bytes per key of the workload, whose number is bounded by scenario.MaxKeys, and what it
+// remembers of refused writes and of holders (see refusals and holderSets).
 type Oracle struct {
 	mu       sync.Mutex
 	replicas int32 // how many copies make a full promise
@@ -16,6 +21,7 @@ type Oracle struct {
 	missing  int // keys whose latest read did not show the promise
 	silent   int // of these: it had no answer
 	refusals refusals
+	holders  holderSets
 }
 
 type promise struct {
@@ -23,6 +29,8 @@ type promise struct {
 	copies  int32  // that its acknowledgement spoke of
 	missing bool
 	silent  bool // and the latest read had no answer at all
+	older   bool // and it showed an older write
+	last    lastWrite
 }
 
 // newOracle makes an oracle for n keys, of which a full promise names so many replicas.
@@ -31,7 +39,8 @@ func newOracle(n, replicas int) *Oracle {
 }
 
 // acknowledged takes note of a put's answer.
-func (o *Oracle) acknowledged(key int, version uint64, copies int32) {
+func (o *Oracle) acknowledged(key int, answer *nodepb.PutResponse, at time.Time) {
+	version := answer.GetVersion()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	p := &o.keys[key]
@@ -41,7 +50,7 @@ func (o *Oracle) acknowledged(key int, version uint64, copies int32) {
 	if p.version == 0 {
 		o.written++
 	}
-	p.version, p.copies = version, copies
+	p.version, p.copies, p.last = version, answer.GetCopies(), o.holders.writeOf(answer, at)
 	o.set(p, false, false)
 }
 
@@ -61,6 +70,7 @@ func (o *Oracle) read(key int, promised, version uint64) (stale bool) {
 		o.set(p, false, false)
 	} else if version < promised {
 		o.set(p, true, false)
+		p.older = version > 0
 	}
 	return version < promised
 }

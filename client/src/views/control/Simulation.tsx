@@ -3,6 +3,7 @@ import { duration, plural, rate } from "../../model/words";
 import { attempt } from "../../store/commands";
 import { useRing, useShown } from "../../store/ring";
 import { call, callJson, messageOf } from "../../wire/api";
+import { LostKeys } from "./LostKeys";
 import { type Problem, ScenarioForm } from "./ScenarioForm";
 import { useBusy } from "./useBusy";
 
@@ -155,6 +156,7 @@ function Progress() {
         {s.durationS > 0 && ` of ${duration(s.durationS * 1000)}`}
         {s.workloadRate >= 0 && ` · ${rate(s.workloadRate)} · ${plural(s.lostKeys, "key")} lost`}
       </p>
+      {s.reportReady && s.lostKeys > 0 && <LostKeys count={Number(s.lostKeys)} />}
       {s.reportReady && (
         <button type="button" disabled={busy} onClick={() => run(report)}>
           Open the report

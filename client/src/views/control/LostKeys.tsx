@@ -1,0 +1,69 @@
+import { useState } from "react";
+import { plural } from "../../model/words";
+import { callJson, messageOf } from "../../wire/api";
+
+interface Holder {
+  member: string;
+  host: string;
+  fate: string;
+  ended_at_s?: number;
+  phase?: string;
+  reported_by?: string;
+}
+
+interface Lost {
+  key: string;
+  found: string;
+  written_at_s: number;
+  copies: number;
+  trace_id?: string;
+  holders: Holder[];
+}
+
+const MOST = 20;
+
+/** holderText says what became of one copy. */
+export function holderText(h: Holder): string {
+  const at = h.ended_at_s === undefined ? "" : ` at ${h.ended_at_s.toFixed(1)} s`;
+  const by = (h.phase ? ` by phase ${h.phase}` : "") + (h.reported_by ? `, reported by ${h.reported_by}` : "");
+  return `${h.member} at ${h.host}: ${h.fate}${at}${by}`;
+}
+
+/** LostKeys names the lost keys, as the report has them, when it is opened. */
+export function LostKeys({ count }: { count: number }) {
+  const [lost, setLost] = useState<Lost[] | null>(null);
+  const [error, setError] = useState("");
+  const load = () =>
+    callJson<{ lost: Lost[] }>("/api/simulation/report")
+      .then(({ lost }) => {
+        setLost(lost);
+        setError("");
+      })
+      .catch((err) => setError(messageOf(err)));
+  return (
+    <details onToggle={(e) => e.currentTarget.open && load()}>
+      <summary>{plural(count, "key")} lost: which, and what took their copies</summary>
+      {error && <p className="form-error">{error}</p>}
+      <ul>
+        {lost?.slice(0, MOST).map((k) => (
+          <li key={k.key}>
+            <code>{k.key}</code> written at {k.written_at_s.toFixed(1)} s with {plural(k.copies, "copy", "copies")}; the
+            last read found {k.found}
+            {k.trace_id && (
+              <>
+                ; trace of the write <code>{k.trace_id}</code>
+              </>
+            )}
+            <ul>
+              {k.holders.map((h) => (
+                <li key={h.member}>{holderText(h)}</li>
+              ))}
+              {k.holders.length === 0 && <li>Where its copies were is not known.</li>}
+            </ul>
+          </li>
+        ))}
+      </ul>
+      {count > MOST && <p className="quiet">The report has more of them.</p>}
+    </details>
+  );
+}

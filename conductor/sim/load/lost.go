@@ -1,0 +1,117 @@
+package load
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"time"
+
+	"chordconductor/node/chord"
+	"chordconductor/node/nodepb"
+)
+
+// A lastWrite is the write of a key with the greatest acknowledged version.
+type lastWrite struct {
+	at      int64  // when it was acknowledged, Unix nanoseconds
+	holders uint32 // index in holderSets
+	trace   [16]byte
+}
+
+// maxHolderSets bounds the sets of holders that are remembered. There are about as many as members that ever owned keys;
+// at the bound, where the copies of further writes are is not remembered.
+const maxHolderSets = 1 << 16
+
+// holderSets keep each set of holders once, for all keys of a range have the same.
+type holderSets struct {
+	index map[string]uint32
+	sets  [][]chord.Peer // 0: not known
+}
+
+// add is the index of the set of holders that an answer names.
+func (h *holderSets) add(list []*nodepb.Peer) uint32 {
+	var name []byte
+	peers := make([]chord.Peer, 0, len(list))
+	for _, w := range list {
+		p := chord.Peer{Addr: w.GetAddress(), Incarnation: w.GetIncarnation()}
+		if copy(p.ID[:], w.GetId()) != len(p.ID) {
+			return 0
+		}
+		name = binary.AppendVarint(append(append(name, p.ID[:]...), p.Addr...), p.Incarnation)
+		peers = append(peers, p)
+	}
+	if i, known := h.index[string(name)]; known || len(peers) == 0 {
+		return i
+	}
+	if h.index == nil {
+		h.index, h.sets = make(map[string]uint32), make([][]chord.Peer, 1)
+	}
+	if len(h.sets) == maxHolderSets {
+		return 0
+	}
+	i := uint32(len(h.sets))
+	h.index[string(name)] = i
+	h.sets = append(h.sets, peers)
+	return i
+}
+
+// writeOf is the last write of a key, as its answer describes it.
+func (h *holderSets) writeOf(answer *nodepb.PutResponse, at time.Time) lastWrite {
+	w := lastWrite{at: at.UnixNano(), holders: h.add(answer.GetHolders())}
+	if trace, err := hex.DecodeString(answer.GetLookup().GetTraceId()); err == nil {
+		copy(w.trace[:], trace)
+	}
+	return w
+}
+
+// A LostKey is a key whose latest read did not show its last acknowledged write.
+type LostKey struct {
+	Key     string
+	Version uint64       // of the last acknowledged write
+	Written time.Time    // when it was acknowledged
+	Trace   string       // of that write; empty: not sampled
+	Copies  int          // that the acknowledgement counted
+	Holders []chord.Peer // that it named, the owner first; nil: not known
+	Found   Found
+}
+
+// Found is what the latest read of a lost key found.
+type Found string
+
+const (
+	FoundNothing Found = "nothing"
+	FoundOlder   Found = "an older write"
+	NoAnswer     Found = "no answer" // so the write may be there
+)
+
+// Lost describes the lost keys as they stand, by their number, at most limit.
+func (o *Oracle) Lost(limit int) (list []LostKey) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for i := range o.keys {
+		p := &o.keys[i]
+		if !p.missing {
+			continue
+		}
+		if len(list) == limit {
+			break
+		}
+		k := LostKey{
+			Key: string(KeyName(i)), Version: p.version, Written: time.Unix(0, p.last.at).UTC(), Copies: int(p.copies), Found: FoundNothing,
+		}
+		if p.last.trace != [16]byte{} {
+			k.Trace = hex.EncodeToString(p.last.trace[:])
+		}
+		if n := p.last.holders; n > 0 {
+			k.Holders = o.holders.sets[n]
+		}
+		if p.silent {
+			k.Found = NoAnswer
+		} else if p.older {
+			k.Found = FoundOlder
+		}
+		list = append(list, k)
+	}
+	return list
+}
+
+// Lost describes the lost keys as they stand, at most limit.
+func (d *Driver) Lost(limit int) []LostKey { return d.oracle.Lost(limit) }
