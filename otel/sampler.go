@@ -58,7 +58,7 @@ func (s *sampler) keep(p sdktrace.SamplingParameters, parent trace.SpanContext) 
 		return true
 	}
 	switch outcomeOf(p.Attributes) {
-	case chordevent.OutcomeChanged, chordevent.OutcomeFailed, chordevent.OutcomeTimeout:
+	case chordevent.OutcomeChanged, chordevent.OutcomeFailed:
 		return true
 	}
 	if parent.IsValid() {
@@ -103,6 +103,10 @@ var kinds = map[string]kind{
 	chordevent.SpanRectify:          round,
 	chordevent.SpanFixFingers:       round,
 	chordevent.SpanCheckPredecessor: round,
+	chordevent.SpanCheckSuspect:     round,
+	chordevent.SpanProbe:            round,
+	chordevent.SpanHint:             round,
+	chordevent.SpanMerge:            round,
 	chordevent.SpanJoin:             change,
 	chordevent.SpanLeave:            change,
 	chordevent.SpanKeysMove:         change,

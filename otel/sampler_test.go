@@ -50,7 +50,7 @@ func TestSamplerRules(t *testing.T) {
 		{"a change on account of an unsampled round elsewhere", parent(true, 0), chordevent.SpanRectify, outcome(chordevent.OutcomeChanged), true},
 		{"a lookup beyond the rate", root, chordevent.SpanLookup, nil, false},
 		{"a lookup that failed", root, chordevent.SpanLookup, outcome(chordevent.OutcomeFailed), true},
-		{"an unsampled lookup that failed", parent(false, 0), chordevent.SpanLookup, outcome(chordevent.OutcomeTimeout), true},
+		{"an unsampled lookup that failed", parent(false, 0), chordevent.SpanLookup, outcome(chordevent.OutcomeFailed), true},
 		{"a hop of a sampled lookup", parent(true, trace.FlagsSampled), chordevent.SpanLookupHop, nil, true},
 		{"a hop of an unsampled lookup", parent(true, 0), chordevent.SpanLookupHop, nil, false},
 		{"a hop without its lookup", root, chordevent.SpanLookupHop, nil, false},

@@ -130,7 +130,7 @@ func TestOutcomes(t *testing.T) {
 	if l := tell(func(s []Span) { s[0].Timeouts, s[2].Timeouts = 3, 2 }); l.Outcome != Timeouts || l.Hops[3].Timeouts != 2 || l.Hops[1].Timeouts != 1 {
 		t.Errorf("timeouts on the way: %+v", l)
 	}
-	if l := tell(func(s []Span) { s[0].Outcome, s[0].HasOwner = chordevent.OutcomeTimeout, false }); l.Outcome != Failed || l.Err == "" {
+	if l := tell(func(s []Span) { s[0].Outcome, s[0].HasOwner = chordevent.OutcomeFailed, false }); l.Outcome != Failed || l.Err == "" {
 		t.Errorf("no answer: %+v", l)
 	}
 	if l := tell(func(s []Span) { s[0].Err = "no live candidate" }); l.Outcome != Failed || l.Err != "no live candidate" {
@@ -208,7 +208,7 @@ func TestTwoLookupsOfOneTrace(t *testing.T) {
 	get := Span{Trace: trace.TraceID{1}, ID: trace.SpanID{99}, Name: chordevent.SpanGet, Start: t0, End: t0.Add(2 * time.Second)}
 	first[0].Parent, second[0].Parent = get.ID, get.ID
 	first = first[:2]
-	first[0].Outcome, first[0].HasOwner = chordevent.OutcomeTimeout, false
+	first[0].Outcome, first[0].HasOwner = chordevent.OutcomeFailed, false
 	for i := range second {
 		second[i].ID[7] = 2
 		second[i].Start, second[i].End = second[i].Start.Add(time.Second), second[i].End.Add(time.Second)

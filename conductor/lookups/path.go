@@ -41,7 +41,7 @@ func (t *open) assemble(p *pending) (l Lookup, complete bool) {
 	}
 
 	switch {
-	case root.Outcome == chordevent.OutcomeFailed || root.Outcome == chordevent.OutcomeTimeout || root.Err != "":
+	case root.Outcome == chordevent.OutcomeFailed || root.Err != "":
 		l.Outcome = Failed
 		if l.Err == "" {
 			l.Err = root.Outcome

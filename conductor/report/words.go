@@ -42,8 +42,6 @@ func hop(h *nodepb.Hop, bits int) string {
 		by = fmt.Sprintf("finger %d → ", h.GetSlot())
 	case nodepb.Candidate_POINTER_SUCCESSOR:
 		by = fmt.Sprintf("successor %d → ", h.GetSlot())
-	case nodepb.Candidate_POINTER_CACHE:
-		by = "cache → "
 	}
 	if n := h.GetTimeouts(); n > 0 {
 		id += fmt.Sprintf(" (%d in vain)", n)

@@ -41,7 +41,10 @@ func (k *Keeper) operate(ctx context.Context, op nodepb.ApplyRequest_Operation, 
 	ctx, span := k.tel.startAt(ctx, start, name)
 	id := k.space.Hash(key)
 	if span.IsRecording() {
-		span.SetAttributes(k.keyAttribute(id), chordevent.ValueBytesKey.Int(len(value)))
+		span.SetAttributes(k.keyAttribute(id))
+		if op == opPut {
+			span.SetAttributes(chordevent.ValueBytesKey.Int(len(value)))
+		}
 	}
 	result, err := k.try(ctx, op, id, key, value, ttlMillis, start)
 	if span.SpanContext().IsSampled() {

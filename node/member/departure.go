@@ -137,7 +137,9 @@ func (d *departure) begin(ctx context.Context) error {
 	}
 	for _, l := range begun {
 		l.ctx, l.span = l.startSpan(ctx, chordevent.SpanLeave)
-		l.Emit(l.ctx, chordevent.Leaving{Successor: l.ref(l.State().Head())})
+		head := l.State().Head()
+		l.span.SetAttributes(chordevent.PeerIDKey.String(l.host.space.Format(head.ID)))
+		l.Emit(l.ctx, chordevent.Leaving{Successor: l.ref(head)})
 		d.leads = append(d.leads, l)
 	}
 	d.others = slices.DeleteFunc(d.others, func(m *Member) bool {

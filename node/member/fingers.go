@@ -14,7 +14,7 @@ func (m *Member) fixFingers() {
 	s, base := &m.side, m.host.cfg.Stabilize
 	r := m.begin(context.Background(), chordevent.SpanFixFingers)
 	done, err := m.fixFinger(r)
-	s.news = s.news || r.span != nil
+	s.news = s.news || r.did
 	if done { // with a pass
 		if s.news || s.gap == 0 {
 			s.gap = base / 2

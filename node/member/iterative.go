@@ -7,8 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"go.opentelemetry.io/otel/trace"
-
 	"chordconductor/node/chord"
 	"chordconductor/node/env"
 	"chordconductor/node/nodepb"
@@ -71,7 +69,7 @@ func (m *Member) walk(ctx context.Context, key chord.ID, start []candidate, l *L
 			continue
 		}
 		if len(l.Path) == 1 { // the initiator's own choice
-			m.choose(trace.SpanFromContext(ctx), &c, timeouts)
+			m.choose(l.span, &c, timeouts)
 		}
 		l.Path = append(l.Path, Hop{Peer: self, Pointer: c.pointer, Slot: c.slot, Timeouts: timeouts, At: m.env.Now().Sub(l.Start)})
 		timeouts = 0

@@ -29,7 +29,8 @@ type Lookup struct {
 	Duration time.Duration
 	Trace    trace.TraceID // zero if nobody recorded it
 
-	contacts []error // why hosts that were to be the start of it were none; at most one of each
+	span     trace.Span // its own, not that of the operation around it; nil: not sampled
+	contacts []error    // why hosts that were to be the start of it were none; at most one of each
 }
 
 // A Hop is one member's part of a lookup.
@@ -61,6 +62,7 @@ func (m *Member) Find(ctx context.Context, key chord.ID, mode Mode) (Lookup, err
 func (m *Member) findWithin(ctx context.Context, key chord.ID, mode Mode, limit time.Duration) (Lookup, error) {
 	l := Lookup{Key: key, Mode: mode, Start: m.env.Now()}
 	ctx, span := m.startLookup(ctx, &l)
+	l.span = span
 	err := m.find(ctx, &l, limit)
 	l.Duration = m.env.Now().Sub(l.Start)
 	m.endLookup(ctx, span, &l, err)
@@ -100,7 +102,7 @@ func (m *Member) tryLookup(ctx context.Context, l *Lookup, try int, deadline tim
 	l.Path = append(l.Path[:0], m.firstHop())
 	if own {
 		l.Owner = m.self
-		m.choose(trace.SpanFromContext(ctx), nil, 0)
+		m.choose(l.span, nil, 0)
 		return nil
 	}
 	start := m.candidates(nil, l.Key, false, try > 1)

@@ -17,7 +17,7 @@ func (m *Member) stabilize() {
 	r := m.begin(context.Background(), chordevent.SpanStabilize)
 	err := m.stabilizeRound(r)
 	s, base := &m.schedule, m.host.cfg.Stabilize
-	if s.quiet++; r.span != nil { // changed
+	if s.quiet++; r.did { // changed
 		s.quiet = 0
 	}
 	r.end(err)
@@ -44,7 +44,7 @@ func (m *Member) stabilizeRound(r *round) error {
 			_, candidate, follow = chord.HeadAlive(m.host.space, s, s.Neighbors())
 			break
 		}
-		r.peer = m.host.space.Format(head.ID)
+		r.about(head)
 		n, err := chord.Neighbors{}, error(errDead)
 		if !crashed.took(head) {
 			n, err = m.neighbors(r.ctx, head)
@@ -90,7 +90,7 @@ func (m *Member) adopt(r *round, candidate chord.Peer) error {
 	n, err := m.neighbors(r.ctx, candidate)
 	switch {
 	case errors.Is(err, errDead):
-		m.failed(r.changed, candidate, chordevent.SpanStabilize)
+		m.failed(r.changed, candidate, r.name)
 		return nil
 	case err != nil:
 		return err
@@ -131,7 +131,7 @@ func (m *Member) sendHint(ctx context.Context, to chord.Peer, kind nodepb.HintRe
 // wait for its next stabilize to learn.
 func (m *Member) rectify(n *notice) {
 	r := m.begin(n.ctx, chordevent.SpanRectify)
-	r.peer = m.host.space.Format(n.from.ID)
+	r.about(n.from)
 	var old chord.Peer
 	var ping bool
 	changed := m.apply(r.changed, func(s chord.State) chord.State {
@@ -171,7 +171,7 @@ func (m *Member) checkPredecessor() {
 		return
 	}
 	r := m.begin(context.Background(), chordevent.SpanCheckPredecessor)
-	r.peer = m.host.space.Format(pred.ID)
+	r.about(pred)
 	alive, err := m.alive(r.ctx, pred)
 	if err == nil && !alive {
 		m.predecessorDead(r, pred, chord.Peer{})
@@ -181,8 +181,8 @@ func (m *Member) checkPredecessor() {
 
 // consider looks at a live member of which the side task has heard, and which may be a nearer successor.
 func (m *Member) consider(h *hint) {
-	r := m.begin(h.ctx, chordevent.SpanStabilize)
-	r.peer = m.host.space.Format(h.contact.ID)
+	r := m.begin(h.ctx, chordevent.SpanMerge)
+	r.about(h.contact)
 	var err error
 	if chord.Nearer(m.State(), h.contact) {
 		err = m.adopt(r, h.contact)
@@ -192,8 +192,8 @@ func (m *Member) consider(h *hint) {
 
 // checkSuspect finds out whether a peer is dead that did not answer a lookup.
 func (m *Member) checkSuspect(p chord.Peer) {
-	r := m.begin(context.Background(), chordevent.SpanCheckPredecessor)
-	r.peer = m.host.space.Format(p.ID)
+	r := m.begin(context.Background(), chordevent.SpanCheckSuspect)
+	r.about(p)
 	alive, err := m.alive(r.ctx, p)
 	if err == nil && !alive {
 		m.failed(r.changed, p, chordevent.SpanLookup)

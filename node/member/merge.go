@@ -1,6 +1,7 @@
 package member
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -35,9 +36,10 @@ func (m *Member) probe() {
 	if !due {
 		return
 	}
-	r := m.begin(context.Background(), chordevent.SpanStabilize)
+	r := m.begin(context.Background(), chordevent.SpanProbe)
 	a, err := m.env.Ring(p.Addr, m.host.cfg.CallLimit).Ping(r.ctx, &nodepb.PingRequest{Call: m.Call(p)})
 	self, err := judge(m, r.ctx, p, a, err)
+	r.about(cmp.Or(self, p))
 	switch {
 	case err == nil || err == errBusy:
 		err = m.meet(r, self, maxHintHops)
@@ -64,7 +66,8 @@ func (m *Member) meetCohosted() {
 		}
 	}
 	if nearest != s.Head() {
-		r := m.begin(context.Background(), chordevent.SpanStabilize)
+		r := m.begin(context.Background(), chordevent.SpanProbe)
+		r.about(nearest)
 		m.propose(r, nearest)
 		r.end(nil)
 	}
@@ -99,7 +102,8 @@ func (m *Member) distant(now time.Time) (p chord.Peer, found bool) {
 
 // followHint handles a contact that a peer has named.
 func (m *Member) followHint(h *hint) {
-	r := m.begin(h.ctx, chordevent.SpanStabilize)
+	r := m.begin(h.ctx, chordevent.SpanHint)
+	r.about(h.contact)
 	r.end(m.meet(r, h.contact, h.hops))
 }
 

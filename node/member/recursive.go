@@ -63,7 +63,7 @@ func (m *Member) recursive(ctx context.Context, l *Lookup, deadline time.Time) e
 		lookup: id, initiator: m.self, key: l.Key, hopsLeft: maxHops, started: m.env.Wall().Add(l.Start.Sub(m.env.Now())).UnixMicro(),
 		path: append(make([]Hop, 0, 8), m.firstHop()),
 	}
-	timeouts, err := m.pass(ctx, &t, trace.SpanFromContext(ctx))
+	timeouts, err := m.pass(ctx, &t, l.span)
 	l.Timeouts += timeouts
 	clean := true
 	if err == nil && m.lookups.wait(w) {

@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 
+	"chordconductor/node/chord"
 	"chordconductor/otel/chordevent"
 )
 
@@ -20,7 +21,8 @@ type round struct {
 	name  string // span name
 	start time.Time
 	ctx   context.Context // what the round's calls carry
-	span  trace.Span      // nil until something changed
+	span  trace.Span      // nil until something changed, unless the round belongs to another's trace
+	did   bool            // something changed
 	peer  string          // the other member concerned, in hex
 }
 
@@ -29,13 +31,28 @@ type round struct {
 func (m *Member) begin(parent context.Context, name string) *round {
 	r := &round{m: m, name: name, start: m.env.Now(), ctx: m.host.in.unsampled}
 	if trace.SpanContextFromContext(parent).IsSampled() {
-		r.open(context.WithoutCancel(parent), chordevent.OutcomeChanged)
+		r.open(context.WithoutCancel(parent), "")
 	}
 	return r
 }
 
+// about notes the other member concerned; a span names the one at its first change. A peer without an incarnation is any
+// member at its address, and has no name.
+func (r *round) about(p chord.Peer) {
+	if p.Incarnation == 0 || r.span != nil && r.peer != "" {
+		return
+	}
+	r.peer = r.m.host.space.Format(p.ID)
+	if r.span != nil {
+		r.span.SetAttributes(chordevent.PeerIDKey.String(r.peer))
+	}
+}
+
 func (r *round) open(parent context.Context, outcome string, options ...trace.SpanStartOption) {
-	attributes := []attribute.KeyValue{chordevent.NodeIDKey.String(r.m.hex), chordevent.HostIDKey.String(r.m.host.cfg.HostID), chordevent.OutcomeKey.String(outcome)}
+	attributes := []attribute.KeyValue{chordevent.NodeIDKey.String(r.m.hex), chordevent.HostIDKey.String(r.m.host.cfg.HostID)}
+	if outcome != "" {
+		attributes = append(attributes, chordevent.OutcomeKey.String(outcome))
+	}
 	if r.peer != "" {
 		attributes = append(attributes, chordevent.PeerIDKey.String(r.peer))
 	}
@@ -45,6 +62,7 @@ func (r *round) open(parent context.Context, outcome string, options ...trace.Sp
 
 // changed says that the round changes something, and returns the context of its trace.
 func (r *round) changed() context.Context {
+	r.did = true
 	if r.span == nil {
 		r.open(context.Background(), chordevent.OutcomeChanged, trace.WithNewRoot())
 	}
@@ -57,7 +75,7 @@ func (r *round) end(err error) {
 	switch {
 	case isStop(err):
 		outcome = chordevent.OutcomeFailed
-	case r.span != nil:
+	case r.did:
 		outcome = chordevent.OutcomeChanged
 	case err == errBusy:
 		outcome = chordevent.OutcomeBusy
@@ -66,9 +84,11 @@ func (r *round) end(err error) {
 	if r.span == nil {
 		r.open(context.Background(), outcome, trace.WithNewRoot())
 	}
-	if err != nil && r.span.IsRecording() {
+	if r.span.IsRecording() {
 		r.span.SetAttributes(chordevent.OutcomeKey.String(outcome))
-		r.span.SetStatus(codes.Error, err.Error())
+		if err != nil {
+			r.span.SetStatus(codes.Error, err.Error())
+		}
 	}
 	r.span.End(trace.WithTimestamp(r.m.env.Now()))
 }

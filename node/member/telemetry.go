@@ -69,9 +69,6 @@ func newInstruments(t Telemetry, env interface{ Uint64() uint64 }) (*instruments
 	in.rounds, errs[3] = chordevent.MaintenanceRounds.Int64Counter(meter)
 	in.failures, errs[4] = chordevent.PeerFailures.Int64Counter(meter)
 
-	for _, mode := range [...]Mode{Recursive, Iterative} { // a counter that begins above 0 hides its first step from rate()
-		in.lookupTimeouts.Add(context.Background(), 0, metric.WithAttributes(chordevent.LookupModeKey.String(string(mode))))
-	}
 	for i, outcome := range [...]string{chordevent.OutcomeOK, chordevent.OutcomeFailed} {
 		for j, mode := range [...]Mode{Recursive, Iterative} {
 			in.lookupSets[2*i+j] = []metric.RecordOption{metric.WithAttributeSet(attribute.NewSet(

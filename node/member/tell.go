@@ -119,8 +119,6 @@ func pointerName(p nodepb.Candidate_Pointer) string {
 		return chordevent.PointerFinger
 	case nodepb.Candidate_POINTER_SUCCESSOR:
 		return chordevent.PointerSuccessor
-	case nodepb.Candidate_POINTER_CACHE:
-		return chordevent.PointerCache
 	}
 	return chordevent.PointerSelf
 }

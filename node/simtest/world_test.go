@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"chordconductor/internal/emissions"
 	"chordconductor/node/chord"
 	"chordconductor/node/env"
 	"chordconductor/node/env/faults"
@@ -41,7 +42,8 @@ type ring struct {
 	leaving int       // hosts that are about to
 	disturbed
 
-	onMove func(receiver *host, q *nodepb.MoveRequest, after bool) // hears the steps of moves
+	emitted *emissions.Recorder                                     // notes what members emit; nil: nobody asks
+	onMove  func(receiver *host, q *nodepb.MoveRequest, after bool) // hears the steps of moves
 }
 
 type host struct {
@@ -138,6 +140,9 @@ func (r *ring) addHost(addr string, memory int64) *host {
 		cfg.Join = append(cfg.Join, other.addr)
 	}
 	h.join = cfg.Join
+	if r.emitted != nil && r.made%2 == 0 {
+		cfg.Lookup = member.Iterative
+	}
 	cfg.JoinFailed = func(_ chord.Peer, _ int, err error) { h.failed = err }
 	cfg.Ready = func(ready bool) { h.ready = append(h.ready, ready) }
 	cfg.Notice = func(text string) { h.notices = append(h.notices, text) }
@@ -147,7 +152,7 @@ func (r *ring) addHost(addr string, memory int64) *host {
 	if older {
 		e = pinned{e}
 	}
-	if h.Host, err = member.NewHost(cfg, addr, e, member.Telemetry{Events: r.log, Tracer: traced{ids: &r.spans}}); err != nil {
+	if h.Host, err = member.NewHost(cfg, addr, e, r.telemetry()); err != nil {
 		panic(err)
 	}
 	ring, keys := h.layer.ServeRing(h), h.layer.ServeKeys(h)
@@ -159,6 +164,16 @@ func (r *ring) addHost(addr string, memory int64) *host {
 	r.changed = r.w.Now()
 	r.apply()
 	return h
+}
+
+func (r *ring) telemetry() member.Telemetry {
+	if r.emitted == nil {
+		return member.Telemetry{Events: r.log, Tracer: traced{ids: &r.spans}}
+	}
+	return member.Telemetry{
+		Events: r.emitted.Events(r.log), Meter: r.emitted.Metrics(),
+		Tracer: r.emitted.Spans(func() bool { r.spans++; return r.spans%4 != 0 }),
+	}
 }
 
 // moveWatch tells the ring's onMove what comes in.

@@ -47,7 +47,7 @@ func (d *decoder) host() HostState {
 	return HostState{
 		Incarnation: d.count(fHostIncarnation),
 		Seq:         d.between(fHostSeq, 1, math.MaxInt64),
-		Status:      HostStatus(d.word(fHostStatus, string(HostEmpty), string(HostJoining), string(HostActive), string(HostOff))),
+		Status:      HostStatus(d.word(fHostStatus, hostStatuses...)),
 		Members:     int(d.between(fHostMembers, 0, math.MaxInt32)),
 		Period:      time.Duration(d.count(fKeyframePeriod)),
 		ClockAhead:  time.Duration(d.between(fClockAhead, math.MinInt64, math.MaxInt64)),
@@ -123,15 +123,15 @@ func (d *decoder) fingers() []FingerRun {
 func (d *decoder) move() KeysMoved {
 	m := KeysMoved{
 		MoveID: d.text(fMoveID),
-		Phase:  MovePhase(d.word(fMovePhase, string(MoveStarted), string(MoveDone), string(MoveFailed))),
+		Phase:  MovePhase(d.word(fMovePhase, movePhases...)),
 		Peer:   d.peer(fPeerID),
 		From:   d.id(fMoveFrom),
 		To:     d.id(fMoveTo),
 		Keys:   d.count(fMoveKeys),
 		Bytes:  d.count(fMoveBytes),
-		Reason: MoveReason(d.word(fMoveReason, string(MoveJoin), string(MoveLeave), string(MoveRepair))),
+		Reason: MoveReason(d.word(fMoveReason, moveReasons...)),
 	}
-	m.Outgoing = d.word(fMoveDirection, directionIn, directionOut) == directionOut
+	m.Outgoing = d.word(fMoveDirection, moveDirections...) == directionOut
 	return m
 }
 
@@ -152,9 +152,8 @@ func (d *decoder) load() Load {
 
 func (d *decoder) state(self chord.ID) State {
 	s := State{
-		Started: d.started(self),
-		Status: Status(d.word(fNodeStatus,
-			string(StatusJoining), string(StatusActive), string(StatusLeaving), string(StatusLeft))),
+		Started:     d.started(self),
+		Status:      Status(d.word(fNodeStatus, string(StatusJoining), string(StatusActive), string(StatusLeaving), string(StatusLeft))),
 		Period:      time.Duration(d.count(fKeyframePeriod)),
 		Successors:  d.successors(),
 		Predecessor: d.peer(fPredecessorID),

@@ -56,6 +56,14 @@ func documentation(t *testing.T) []byte {
 			}
 			return strings.Join(keys, ", ")
 		},
+		"eventWords": func() []wordRow { return eventValues },
+		"spanWords":  func() []wordRow { return spanValues },
+		"on": func(r wordRow) string {
+			if r.On == nil {
+				return "all others that have it"
+			}
+			return "`" + strings.Join(r.On, "`, `") + "`"
+		},
 		"spans":            func() []spanRow { return spans },
 		"spanAttributes":   func() []spanAttr { return spanAttrs },
 		"nodeMetrics":      func() []*Metric { return nodeMetrics },

@@ -1,6 +1,9 @@
 package chordevent
 
 import (
+	"context"
+	"slices"
+
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 )
@@ -116,9 +119,37 @@ func (m *Metric) Int64Histogram(meter metric.Meter) (metric.Int64Histogram, erro
 	return meter.Int64Histogram(m.Name, metric.WithUnit(m.Unit), metric.WithDescription(m.Text), metric.WithExplicitBucketBoundaries(m.Buckets...))
 }
 
-// Int64Counter makes the instrument of a counter row.
+// Int64Counter makes the instrument of a counter row, and writes 0 for each of its series: a counter that begins above 0
+// hides its first step from a rate.
 func (m *Metric) Int64Counter(meter metric.Meter) (metric.Int64Counter, error) {
-	return meter.Int64Counter(m.Name, metric.WithUnit(m.Unit), metric.WithDescription(m.Text))
+	c, err := meter.Int64Counter(m.Name, metric.WithUnit(m.Unit), metric.WithDescription(m.Text))
+	if err != nil {
+		return nil, err
+	}
+	for _, set := range m.Series() {
+		c.Add(context.Background(), 0, metric.WithAttributeSet(set))
+	}
+	return c, nil
+}
+
+// Series lists the sets of attributes that the metric can have, all combinations of their values: none if one of them
+// names something. The tables bound them; a test holds that they are few.
+func (m *Metric) Series() []attribute.Set {
+	list := [][]attribute.KeyValue{nil}
+	for _, key := range m.Attributes {
+		var longer [][]attribute.KeyValue
+		for _, have := range list {
+			for _, word := range m.Values(key) {
+				longer = append(longer, append(slices.Clone(have), key.String(word)))
+			}
+		}
+		list = longer
+	}
+	sets := make([]attribute.Set, len(list))
+	for i := range list {
+		sets[i] = attribute.NewSet(list[i]...)
+	}
+	return sets
 }
 
 // Int64UpDownCounter makes the instrument of an up-down counter row.

@@ -15,6 +15,10 @@ const (
 	SpanRectify          = "chord.rectify"
 	SpanFixFingers       = "chord.fix_fingers"
 	SpanCheckPredecessor = "chord.check_predecessor"
+	SpanCheckSuspect     = "chord.check_suspect"
+	SpanProbe            = "chord.probe"
+	SpanHint             = "chord.hint"
+	SpanMerge            = "chord.merge"
 	SpanKeysMove         = "chord.keys.move"
 	SpanRepair           = "chord.repair"
 )
@@ -48,7 +52,6 @@ const (
 	OutcomeQuiet    = "quiet"     // a maintenance round changed nothing
 	OutcomeNotFound = "not_found" // no such key
 	OutcomeBusy     = "busy"      // the peer asked to come again
-	OutcomeTimeout  = "timeout"   // no answer in time
 	OutcomeFailed   = "failed"
 	OutcomeRefused  = "refused" // nothing was done, and nothing will be
 )
@@ -63,7 +66,6 @@ const (
 const (
 	PointerFinger    = "finger"
 	PointerSuccessor = "successor"
-	PointerCache     = "cache"
 	PointerSelf      = "self"
 )
 
@@ -75,25 +77,24 @@ type spanAttr struct {
 var spanAttrs = []spanAttr{
 	{NodeIDKey, "string", "the member whose span it is, hex digits as in events", "0a3f9c"},
 	{HostIDKey, "string", "the host that carries the member", "host-3"},
-	{OutcomeKey, "string", "ok, changed, quiet, not_found, busy, timeout or failed", "changed"},
+	{OutcomeKey, "string", "how the operation ended", "changed"},
 	{LookupKeyKey, "string", "the identifier looked up", "54"},
-	{LookupModeKey, "string", "recursive or iterative", "recursive"},
+	{LookupModeKey, "string", "how the lookup goes on from member to member", "recursive"},
 	{LookupHopKey, "int", "how many members the lookup visited before this one", "2"},
 	{LookupHopsKey, "int", "hops of the whole lookup; the owner does not count", "4"},
-	{LookupPointerKey, "string", "which pointer chose the next member: finger, successor, cache or self", "finger"},
+	{LookupPointerKey, "string", "which pointer chose the next member; self: it is the last", "finger"},
 	{LookupSlotKey, "int", "its finger slot, or its place in the successor list", "155"},
 	{LookupDistanceKey, "string", "what remains from this member to the key, clockwise", "0c"},
 	{LookupTimeoutsKey, "int", "candidates tried in vain", "1"},
 	{LookupOwnerKey, "string", "the owner found", "56"},
 	{LookupPathKey, "string[]", "the members visited, on a failed lookup that was not sampled", `["08","2a"]`},
 	{PeerIDKey, "string", "the other member concerned: the next hop, the notifier, the other side of a move", "2a"},
-	{OperationKey, "string", "the operation on whose behalf, if it is another", "chord.put"},
 	{ValueBytesKey, "int", "size of the value", "128"},
 	{CopiesKey, "int", "hosts that hold the value now", "3"},
 	{JoinAttemptsKey, "int", "tries until the join succeeded", "1"},
 	{MoveIDKey, "string", "as in chord.keys.moved", "0a3f9c-4-12"},
-	{MoveDirectionKey, "string", "out or in", "in"},
-	{MoveReasonKey, "string", "join, leave or repair", "join"},
+	{MoveDirectionKey, "string", "as in chord.keys.moved", "in"},
+	{MoveReasonKey, "string", "as in chord.keys.moved", "join"},
 	{MoveKeysKey, "int", "keys moved", "1280"},
 	{MoveBytesKey, "int", "bytes moved", "163840"},
 	{RepairRecordsKey, "int", "records that differed and were brought", "7"},
@@ -123,8 +124,12 @@ var spans = []spanRow{
 	{SpanLeave, "a graceful leave, key handover included", sampledAlways, []attribute.Key{PeerIDKey}},
 	{SpanStabilize, "one round of StabilizeFromSuccessor and what follows from it", sampledChanges, []attribute.Key{PeerIDKey}},
 	{SpanRectify, "what a notify leads to", sampledChanges, []attribute.Key{PeerIDKey}},
-	{SpanFixFingers, "one round of finger maintenance", sampledChanges, []attribute.Key{LookupKeyKey, LookupOwnerKey}},
+	{SpanFixFingers, "one round of finger maintenance", sampledChanges, nil},
 	{SpanCheckPredecessor, "one ping of the predecessor", sampledChanges, []attribute.Key{PeerIDKey}},
+	{SpanCheckSuspect, "pings of a peer that did not answer a lookup, to find out whether it is dead", sampledChanges, []attribute.Key{PeerIDKey}},
+	{SpanProbe, "looks for a part of the ring that has come apart: asks one lost or long unseen peer, or an address to join through", sampledChanges, []attribute.Key{PeerIDKey}},
+	{SpanHint, "follows up a contact that a peer has named", sampledChanges, []attribute.Key{PeerIDKey}},
+	{SpanMerge, "one look at a nearer successor that a probe or a hint has found; adopted if it is alive", sampledChanges, []attribute.Key{PeerIDKey}},
 	{SpanKeysMove, "a range of keys on its way: `out` at its source, and within it `in` at its receiver", sampledAlways, []attribute.Key{MoveIDKey, MoveDirectionKey, MoveReasonKey, MoveKeysKey, MoveBytesKey, PeerIDKey}},
 	{SpanRepair, "anti-entropy with one replica holder that found a difference", sampledAlways, []attribute.Key{RepairRecordsKey, RepairBytesKey, PeerIDKey}},
 }

@@ -20,8 +20,10 @@ type valueRow struct {
 
 var (
 	ownerOperations = []string{SpanGet, SpanPut, SpanDelete}
-	rounds          = []string{SpanStabilize, SpanRectify, SpanFixFingers, SpanCheckPredecessor}
-	signals         = []string{"traces", "metrics", "logs"}
+	rounds          = []string{SpanStabilize, SpanRectify, SpanFixFingers, SpanCheckPredecessor, SpanCheckSuspect, SpanProbe, SpanHint, SpanMerge}
+	// noticing are the operations that find peers dead.
+	noticing = slices.Concat([]string{SpanLookup, SpanLeave, SpanKeysMove, SpanRepair, SpanStabilize, SpanRectify, SpanCheckPredecessor, SpanMerge}, ownerOperations)
+	signals  = []string{"traces", "metrics", "logs"}
 )
 
 var metricValues = []valueRow{
@@ -35,11 +37,11 @@ var metricValues = []valueRow{
 	{OutcomeKey, []*Metric{&HistoryEntries}, []string{"recorded", "dropped", "failed"}, "`dropped`: the history was behind; `failed`: writing did not work"},
 	{OperationKey, []*Metric{&OperationDuration, &MemberOperations}, ownerOperations, ""},
 	{OperationKey, []*Metric{&MaintenanceRounds}, rounds, ""},
-	{OperationKey, []*Metric{&PeerFailures}, slices.Concat([]string{SpanLookup, SpanLookupHop, SpanJoin, SpanLeave, SpanKeysMove, SpanRepair}, ownerOperations, rounds), "the operation that noticed"},
+	{OperationKey, []*Metric{&PeerFailures}, noticing, "the operation that noticed"},
 	{RefusalReasonKey, []*Metric{&PeerRefusals}, []string{"credentials", "identity", "handshake", "implausible"}, "`implausible`: an epoch too far above what is known, or the version of a record that no clock can have counted up to; `credentials`: a call without those that its service requires; `identity`: a statement in the name of a member of another host; `handshake`: a connection to a peer on which one end did not prove itself"},
 	{StoreRoleKey, []*Metric{&StoreKeys, &StoreSize, &MemberKeys}, []string{"owned", "replica"}, ""},
-	{MoveReasonKey, []*Metric{&KeysMovedCount}, []string{string(MoveJoin), string(MoveLeave), string(MoveRepair)}, ""},
-	{MoveDirectionKey, []*Metric{&KeysMovedCount}, []string{"out", "in"}, "as seen by the members of the process"},
+	{MoveReasonKey, []*Metric{&KeysMovedCount}, moveReasons, ""},
+	{MoveDirectionKey, []*Metric{&KeysMovedCount}, moveDirections, "as seen by the members of the process"},
 	{MemberStatusKey, []*Metric{&RingMembers}, []string{"joining", "active", "leaving", "left", "failed", "silent"}, ""},
 	{ConditionKey, []*Metric{&RingViolations}, []string{
 		chord.OrderedSuccessorLists, chord.NoDuplicates, chord.LiveSuccessor, chord.EnoughPrincipals, chord.OneOrderedRing,

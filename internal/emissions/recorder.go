@@ -1,0 +1,122 @@
+package emissions
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"go.opentelemetry.io/otel/attribute"
+
+	"chordconductor/otel/chordevent"
+)
+
+// A Recorder keeps which names were emitted, with which attributes, and of those that are strings with which values. It
+// grows with the vocabulary and with the identifiers that a test uses: for tests alone.
+type Recorder struct {
+	seen map[name]map[attribute.Key]map[string]bool
+	// Zeros are the sets of attributes with which counters were written before anything was counted.
+	zeros map[string]map[attribute.Distinct]bool
+}
+
+type name struct{ signal, name string }
+
+// New returns an empty Recorder.
+func New() *Recorder {
+	return &Recorder{seen: map[name]map[attribute.Key]map[string]bool{}, zeros: map[string]map[attribute.Distinct]bool{}}
+}
+
+func (r *Recorder) note(signal, of string, attributes ...attribute.KeyValue) {
+	keys := r.seen[name{signal, of}]
+	if keys == nil {
+		keys = map[attribute.Key]map[string]bool{}
+		r.seen[name{signal, of}] = keys
+	}
+	for _, a := range attributes {
+		if keys[a.Key] == nil {
+			keys[a.Key] = map[string]bool{}
+		}
+		if a.Value.Type() == attribute.STRING {
+			keys[a.Key][a.Value.AsString()] = true
+		}
+	}
+}
+
+// Undocumented lists what has been emitted and is not in the vocabulary. Spans of other names than chord.* are those of
+// OpenTelemetry's instrumentation, and no part of it.
+func (r *Recorder) Undocumented(vocabulary []chordevent.Entry) (list []string) {
+	entries := map[name]chordevent.Entry{}
+	for _, e := range vocabulary {
+		entries[name{e.Signal, e.Name}] = e
+	}
+	for n, keys := range r.seen {
+		e, known := entries[n]
+		if !known {
+			list = append(list, fmt.Sprintf("%s: %s", n.signal, n.name))
+			continue
+		}
+		for key, values := range keys {
+			words, enumerated := e.Values[key]
+			if !slices.Contains(e.Attributes, key) {
+				list = append(list, fmt.Sprintf("%s: %s: %s", n.signal, n.name, key))
+			}
+			for value := range values {
+				if enumerated && !slices.Contains(words, value) {
+					list = append(list, fmt.Sprintf("%s: %s: %s=%s", n.signal, n.name, key, value))
+				}
+			}
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+// Unseen lists what the vocabulary has and has not been emitted.
+func (r *Recorder) Unseen(vocabulary []chordevent.Entry) (list []string) {
+	for _, e := range vocabulary {
+		keys, seen := r.seen[name{e.Signal, e.Name}]
+		if !seen {
+			list = append(list, fmt.Sprintf("%s: %s", e.Signal, e.Name))
+			continue
+		}
+		for _, key := range e.Attributes {
+			values, seen := keys[key]
+			if !seen {
+				list = append(list, fmt.Sprintf("%s: %s: %s", e.Signal, e.Name, key))
+				continue
+			}
+			for _, word := range e.Values[key] {
+				if !values[word] {
+					list = append(list, fmt.Sprintf("%s: %s: %s=%s", e.Signal, e.Name, key, word))
+				}
+			}
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+// Unstarted lists the counters that do not show 0 for each of their enumerated attributes' values from the start: one
+// that begins above 0 hides its first step from a rate.
+func (r *Recorder) Unstarted(counters []*chordevent.Metric) (list []string) {
+	for _, m := range counters {
+		for _, set := range m.Series() {
+			if !r.zeros[m.Name][set.Equivalent()] {
+				list = append(list, fmt.Sprintf("%s: %s", m.Name, set.Encoded(attribute.DefaultEncoder())))
+			}
+		}
+	}
+	return list
+}
+
+// Merge adds what another Recorder has seen.
+func (r *Recorder) Merge(other *Recorder) {
+	for n, keys := range other.seen {
+		r.note(n.signal, n.name)
+		for key, values := range keys {
+			if r.seen[n][key] == nil {
+				r.seen[n][key] = map[string]bool{}
+			}
+			maps.Copy(r.seen[n][key], values)
+		}
+	}
+}

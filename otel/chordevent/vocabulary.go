@@ -1,0 +1,112 @@
+package chordevent
+
+import (
+	"slices"
+
+	"go.opentelemetry.io/otel/attribute"
+)
+
+// Signals of the vocabulary's entries.
+const (
+	SignalEvents  = "events"
+	SignalSpans   = "spans"
+	SignalMetrics = "metrics"
+)
+
+// An Entry is what the vocabulary has of one event, span or metric: docs/telemetry.md as a value, for tests that hold
+// what is emitted against it.
+type Entry struct {
+	Signal, Name string
+	Attributes   []attribute.Key
+	// Values lists what an attribute may say whose values are enumerated. Of the others there is no row.
+	Values map[attribute.Key][]string
+}
+
+// Vocabulary lists all events and spans, and the metrics of nodes; the conductor's are ConductorVocabulary.
+func Vocabulary() (all []Entry) {
+	for _, l := range layouts {
+		e := Entry{SignalEvents, string(l.Kind), nil, map[attribute.Key][]string{}}
+		for _, f := range l.Fields {
+			e.add(attrs[f].Key, wordsOf(eventValues, attrs[f].Key, e.Name))
+		}
+		all = append(all, e)
+	}
+	for _, s := range spans {
+		e := Entry{SignalSpans, s.Name, nil, map[attribute.Key][]string{}}
+		for _, key := range slices.Concat([]attribute.Key{NodeIDKey, HostIDKey, OutcomeKey}, s.Attrs) {
+			e.add(key, wordsOf(spanValues, key, e.Name))
+		}
+		all = append(all, e)
+	}
+	return append(all, entriesOf(nodeMetrics)...)
+}
+
+// ConductorVocabulary lists the conductor's metrics.
+func ConductorVocabulary() []Entry { return entriesOf(conductorMetrics) }
+
+func entriesOf(metrics []*Metric) (all []Entry) {
+	for _, m := range metrics {
+		e := Entry{SignalMetrics, m.Name, nil, map[attribute.Key][]string{}}
+		for _, key := range m.Attributes {
+			e.add(key, m.Values(key))
+		}
+		all = append(all, e)
+	}
+	return all
+}
+
+func (e *Entry) add(key attribute.Key, words []string) {
+	e.Attributes = append(e.Attributes, key)
+	if words != nil {
+		e.Values[key] = words
+	}
+}
+
+// A wordRow says what an attribute of events, or of spans, may say.
+type wordRow struct {
+	Key    attribute.Key
+	On     []string // names of events or spans; nil: all others that have it
+	Values []string
+	Text   string
+}
+
+func wordsOf(rows []wordRow, key attribute.Key, name string) []string {
+	for _, r := range rows {
+		if r.Key == key && (r.On == nil || slices.Contains(r.On, name)) {
+			return r.Values
+		}
+	}
+	return nil
+}
+
+var (
+	movePhases     = []string{string(MoveStarted), string(MoveDone), string(MoveFailed)}
+	moveReasons    = []string{string(MoveJoin), string(MoveLeave), string(MoveRepair)}
+	moveDirections = []string{directionOut, directionIn}
+	nodeStatuses   = []string{string(StatusJoining), string(StatusActive), string(StatusLeaving)}
+	hostStatuses   = []string{string(HostEmpty), string(HostJoining), string(HostActive), string(HostOff)}
+)
+
+// eventValues is the one table of enumerated attributes of events. Decode refuses other values, but for the operation: of
+// that, other emitters have their own.
+var eventValues = []wordRow{
+	{OperationKey, nil, noticing, "the operation that noticed; other emitters may name their own"},
+	{MovePhaseKey, nil, movePhases, ""},
+	{MoveDirectionKey, nil, moveDirections, "`out` from this member, or `in`"},
+	{MoveReasonKey, nil, moveReasons, ""},
+	{NodeStatusKey, nil, nodeStatuses, "`left` is accepted, too; members here say it by `chord.node.left` and send no keyframe afterwards"},
+	{HostStatusKey, nil, hostStatuses, "`empty`: no members; `joining`: none is active; `off`: its clock is wrong, and it has left the ring"},
+}
+
+// spanValues is the one table of enumerated attributes of spans.
+var spanValues = []wordRow{
+	{OutcomeKey, []string{SpanGet}, []string{OutcomeOK, OutcomeNotFound, OutcomeFailed}, "`not_found`: no such key"},
+	{OutcomeKey, []string{SpanRepair}, []string{OutcomeChanged, OutcomeFailed}, ""},
+	{OutcomeKey, []string{SpanStabilize, SpanMerge}, []string{OutcomeChanged, OutcomeQuiet, OutcomeBusy, OutcomeFailed}, "`changed`: the round changed something; `busy`: the peer asked to come again; `failed`: the host stops"},
+	{OutcomeKey, rounds, []string{OutcomeChanged, OutcomeQuiet, OutcomeFailed}, "likewise"},
+	{OutcomeKey, nil, []string{OutcomeOK, OutcomeFailed}, ""},
+	{LookupModeKey, nil, []string{ModeRecursive, ModeIterative}, ""},
+	{LookupPointerKey, nil, []string{PointerFinger, PointerSuccessor, PointerSelf}, ""},
+	{MoveDirectionKey, nil, moveDirections, ""},
+	{MoveReasonKey, nil, moveReasons, ""},
+}
