@@ -9,6 +9,7 @@ import (
 
 // A chapter is a checkpoint and what came after it.
 type chapter struct {
+	record string    // which record it is of, recordBytes long; empty: the record had no name yet
 	number uint64    // 1, 2, 3, … over all runs; 0: in memory, or of the first format
 	first  uint64    // number of the first event after the checkpoint
 	from   time.Time // the checkpoint's instant

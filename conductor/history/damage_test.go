@@ -51,12 +51,13 @@ func (h *History) answers(t tester, at time.Time) (view string, events []int64, 
 }
 
 // makeRecord writes the history of a small ring in three runs, the last of which ends as in a crash.
-func makeRecord(t *testing.T) *record {
+func makeRecord(t *testing.T, shift time.Duration) *record {
 	t.Helper()
 	work, kept := t.TempDir(), filepath.Join(t.TempDir(), "kept")
 	var h *History
 	rec := &record{dir: kept}
 	world := ringtest.NewWorld(160, 2, func(ev *chordevent.Event) { h.Append(ev, ev.Time); rec.to = ev.Time })
+	world.Now = world.Now.Add(shift)
 	for run := range 3 {
 		h = mustOpen(t, Options{Dir: work, chapter: 20})
 		for id := range uint64(3) {
@@ -65,7 +66,7 @@ func makeRecord(t *testing.T) *record {
 		world.RepairAll()
 		for i := range 40 {
 			a := world.Members[i%len(world.Members)]
-			a.Load.Gets++
+			a.Load.Gets += 1 + int64(shift)
 			world.Say(a, chordevent.NodeLoad{Load: a.Load})
 			if i%6 == 0 {
 				rec.instants = append(rec.instants, rec.to)
@@ -188,7 +189,7 @@ func (j *journal) String() string {
 // TestMutations changes a directory at random: no answer differs without a word, nothing keeps a history from starting,
 // and no byte is deleted.
 func TestMutations(t *testing.T) {
-	rec := makeRecord(t)
+	rec := makeRecord(t, 0)
 	seed := rand.Uint64()
 	rnd := rand.New(rand.NewPCG(seed, 0))
 	counts := map[string]int{}
@@ -264,6 +265,83 @@ func (rec *record) compare(t *testing.T, label string, h *History, cutLast bool,
 	}
 	if d := h.Damages(); len(d) != h.Stats().Damaged {
 		t.Fatalf("%s: %d damages, %+v", label, len(d), h.Stats())
+	}
+}
+
+// TestFilesOfAnotherRecord replaces a chapter, or several, by those of the same numbers of another record, which are sound
+// by themselves, or lays them beside: no answer differs without a word.
+func TestFilesOfAnotherRecord(t *testing.T) {
+	rec, other := makeRecord(t, 0), makeRecord(t, time.Microsecond)
+	theirs := files(t, other.dir)
+	ours := files(t, rec.dir)
+	counts := map[string]int{}
+	for n := range min(len(ours), len(theirs)) {
+		for _, span := range []int{1, 2, len(theirs)} {
+			for _, beside := range []bool{false, true} {
+				dir := filepath.Join(t.TempDir(), "history")
+				if err := os.CopyFS(dir, os.DirFS(rec.dir)); err != nil {
+					t.Fatal(err)
+				}
+				label := fmt.Sprintf("%d files of another record from number %d on, beside: %v", span, n+1, beside)
+				for i := n; i < min(n+span, len(theirs), len(ours)); i++ {
+					file, err := os.ReadFile(theirs[i])
+					if err != nil {
+						t.Fatal(err)
+					}
+					name := filepath.Base(ours[i])
+					if beside {
+						name = "a-backup-of-" + filepath.Base(theirs[i])
+					}
+					if err := os.WriteFile(filepath.Join(dir, name), file, 0o600); err != nil {
+						t.Fatal(err)
+					}
+				}
+				before := contentsOf(t, dir)
+				var said journal
+				h := mustOpen(t, Options{Dir: dir, Logf: said.logf})
+				rec.compare(t, label, h, false, said.String(), counts)
+				if s := h.Stats(); beside && s.Damaged > 0 {
+					t.Errorf("%s: %v", label, h.Damages())
+				}
+				mustClose(t, h)
+				after := contentsOf(t, dir)
+				for _, kept := range before {
+					if !slices.ContainsFunc(after, func(b []byte) bool { return bytes.Equal(b, kept) }) {
+						t.Fatalf("%s: a file of %d bytes is gone", label, len(kept))
+					}
+				}
+			}
+		}
+	}
+	t.Log(counts)
+	if counts["same"] == 0 || counts["damaged"] == 0 {
+		t.Errorf("%v", counts)
+	}
+}
+
+// TestNothingKeepsAHistoryFromStarting puts what is no file in the places of files.
+func TestNothingKeepsAHistoryFromStarting(t *testing.T) {
+	rec := makeRecord(t, 0)
+	names := []string{manifestName, manifestName + ".new", "0000000099-00000000000000000099.history", "x.history"}
+	for _, path := range files(t, rec.dir) {
+		names = append(names, filepath.Base(path))
+	}
+	for _, name := range names {
+		dir := filepath.Join(t.TempDir(), "history")
+		if err := os.CopyFS(dir, os.DirFS(rec.dir)); err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(dir, name)
+		if err := os.RemoveAll(path); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.MkdirAll(filepath.Join(path, "something"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		var said journal
+		h := mustOpen(t, Options{Dir: dir, Logf: said.logf})
+		rec.compare(t, "a directory as "+name, h, false, said.String(), map[string]int{})
+		mustClose(t, h)
 	}
 }
 

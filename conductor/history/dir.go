@@ -1,6 +1,8 @@
 package history
 
 import (
+	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -52,6 +54,14 @@ func (h *History) openDir() error {
 		return errors.Join(err, lock.release())
 	}
 	h.lock = lock
+	if h.manifest.name() == "" {
+		name := make([]byte, recordBytes)
+		rand.Read(name) // never fails
+		h.manifest.Record, h.manifest.NamedFrom = hex.EncodeToString(name), h.next
+		if err := h.manifest.write(h.opt.Dir); err != nil {
+			h.opt.Logf("history: %s", err) // the first chapter tries again
+		}
+	}
 	return nil
 }
 
@@ -161,6 +171,10 @@ func (h *History) load(c *chapter) (contents, error) {
 	in.end.number = c.number
 	if in.damage == nil && valid >= 0 && (in.end.valid != valid || in.end.sum != sum) {
 		in.damage = fmt.Errorf("byte %d: the file ends there or is another: %d bytes were written", in.end.valid, valid)
+		if in.another(file, valid) {
+			in.damage = fmt.Errorf("it is not the file that the chapter after it followed, or that one is of another record")
+			in.data = nil
+		}
 	}
 	if in.damage != nil {
 		h.breaks(c, fmt.Errorf("%s: %w", c.path, in.damage))
@@ -201,8 +215,9 @@ func inspect(dir string) (*inventory, error) {
 	if err != nil {
 		return nil, err
 	}
+	m, there, manifestErr := readManifest(dir)
 	inv := &inventory{}
-	known := map[uint64]*chapter{}
+	byNumber := map[uint64][]*chapter{}
 	for _, e := range entries {
 		if !e.Type().IsRegular() || !strings.HasSuffix(e.Name(), suffix) {
 			continue
@@ -213,34 +228,24 @@ func inspect(dir string) (*inventory, error) {
 		switch {
 		case errors.As(err, &foreign):
 			inv.strays = append(inv.strays, note{path, err.Error()})
-			continue
 		case err != nil:
 			inv.unreadable = append(inv.unreadable, note{path, err.Error()})
-			continue
-		case !c.old && known[c.number] != nil:
-			other := known[c.number]
-			if filepath.Base(path) == nameOf(c) { // the other is the copy
-				other.path, c.path = c.path, other.path
-				other.size, c.size = c.size, other.size
-			}
-			inv.strays = append(inv.strays, note{c.path, "a copy of chapter " + filepath.Base(other.path)})
-			continue
-		case !c.old:
-			known[c.number] = c
+		case c.old:
+			inv.chapters = append(inv.chapters, c)
+		default:
+			byNumber[c.number] = append(byNumber[c.number], c)
 		}
-		inv.chapters = append(inv.chapters, c)
 	}
-	slices.SortStableFunc(inv.chapters, func(a, b *chapter) int { // the first format has number 0, and a name that sorts
-		if a.number != b.number {
-			if a.number < b.number {
-				return -1
-			}
-			return 1
-		}
-		return strings.Compare(filepath.Base(a.path), filepath.Base(b.path))
-	})
+	slices.SortFunc(inv.chapters, func(a, b *chapter) int { return strings.Compare(filepath.Base(a.path), filepath.Base(b.path)) })
+	manifested := there && manifestErr == nil
+	if !manifested {
+		m = manifest{}
+		m.Record, m.NamedFrom = commonName(byNumber)
+	}
+	inv.choose(byNumber, m, manifested)
 	inv.connect()
-	return inv, inv.compare(dir)
+	inv.compare(dir, m, there, manifestErr)
+	return inv, nil
 }
 
 // connect finds what is missing between chapters.
@@ -259,7 +264,7 @@ func (inv *inventory) connect() {
 			a.broken = fmt.Errorf("%s: the chapter after it followed another", a.path)
 		default:
 			a.valid, a.sum = c.before.valid, c.before.sum
-			a.empty = a.valid <= int64(len(magic)+frameHeader+len(headerOf(a)))
+			a.empty = a.valid <= endOfHeader(a)
 			if a.size < a.valid {
 				a.broken = fmt.Errorf("%s: byte %d: the file ends; it had %d bytes when the next chapter was begun", a.path, a.size, a.valid)
 			}
@@ -269,12 +274,7 @@ func (inv *inventory) connect() {
 }
 
 // compare holds the chapters against the manifest.
-func (inv *inventory) compare(dir string) error {
-	m, there, err := readManifest(dir)
-	var file *fs.PathError
-	if errors.As(err, &file) {
-		return err
-	}
+func (inv *inventory) compare(dir string, m manifest, there bool, err error) {
 	var first, last *chapter
 	for _, c := range inv.chapters {
 		if !c.old && first == nil {
@@ -299,11 +299,12 @@ func (inv *inventory) compare(dir string) error {
 		}
 		inv.lostEnd = true
 		inv.next = newest + 2 // a number is missing, so that this is seen at the next start, too
-		inv.manifest = manifest{Oldest: 1}
-		return nil
+		m.Oldest = 1
+		inv.manifest = m
+		return
 	}
 	inv.manifest = m
-	if there && (first == nil || first.number > m.Oldest) {
+	if there && m.Oldest > 0 && (first == nil || first.number > m.Oldest) {
 		inv.head = &Damage{From: m.OldestFrom, Cause: fmt.Sprintf("chapters from %d on are missing", m.Oldest)}
 	}
 	if newest < m.Newest {
@@ -313,7 +314,6 @@ func (inv *inventory) compare(dir string) error {
 			last.broken = fmt.Errorf("%s: chapters %d to %d after it are missing", last.path, newest+1, m.Newest)
 		}
 	}
-	return nil
 }
 
 // A strayError says that a file is not one that a history made.

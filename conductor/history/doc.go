@@ -16,8 +16,8 @@
 // before it, and a crash of the machine loses a second at most.
 //
 // What is on disk is not trusted. Frames are chained by checksums, chapters by the header of the next, and a manifest
-// names the oldest and the newest, so that a change of any byte, and a file that is missing, renamed, doubled or of
-// another place, is noticed: the instants concerned are answered with a [DamagedError], all others as ever. Nothing that
+// names the record, the oldest and the newest, so that a change of any byte, and a file that is missing, renamed, doubled
+// or of another record, is noticed: the instants concerned are answered with a [DamagedError], all others as ever. Nothing that
 // cannot be read is deleted; it is renamed to *.damaged.
 //
 // The fold is never made to wait. Entries wait in a bounded queue for the one goroutine that writes; what does not fit

@@ -68,8 +68,11 @@ func headerOf(c *chapter) []byte {
 	b = binary.AppendVarint(b, c.from.UnixNano())
 	b = binary.AppendUvarint(b, c.before.number)
 	b = binary.AppendUvarint(b, uint64(c.before.valid))
-	return binary.LittleEndian.AppendUint32(b, c.before.sum)
+	return append(binary.LittleEndian.AppendUint32(b, c.before.sum), c.record...)
 }
+
+// recordBytes is the length of a record's name, which is made up when its directory is first used.
+const recordBytes = 8
 
 // parseHeader reads it into a chapter.
 func parseHeader(payload []byte, c *chapter) bool {
@@ -87,10 +90,11 @@ func parseHeader(payload []byte, c *chapter) bool {
 		*n, _ = binary.ReadUvarint(in)
 	}
 	c.before.valid = int64(valid)
-	if in.Len() != 4 || c.number == 0 || c.first == 0 {
+	rest := payload[len(payload)-in.Len():]
+	if len(rest) != 4 && len(rest) != 4+recordBytes || c.number == 0 || c.first == 0 {
 		return false
 	}
-	c.before.sum = binary.LittleEndian.Uint32(payload[len(payload)-4:])
+	c.before.sum, c.record = binary.LittleEndian.Uint32(rest), string(rest[4:])
 	return true
 }
 
@@ -116,6 +120,19 @@ type contents struct {
 	whole  bool  // the trailer was found
 	cut    bool  // the file ends, as a crash leaves it, before the chapter does
 	damage error // why reading stopped before the file's end; nil if cut
+}
+
+// another reports whether a file that is sound by itself, and not what the chapter after it followed, is another one, of
+// which nothing may be shown, and not the beginning of the right one.
+func (c *contents) another(file []byte, valid int64) bool {
+	if c.whole || c.end.valid == valid {
+		return true
+	}
+	if int64(len(file)) < valid {
+		return false // it has been cut short
+	}
+	rest := file[c.end.valid:valid] // a frame of the right file ends at valid, so no sound one crosses it
+	return len(bytes.TrimLeft(rest, "\x00")) > 0
 }
 
 // scan reads frames until the end, or until something is wrong. A valid of 0 or more says where the file ends by the

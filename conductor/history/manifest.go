@@ -1,6 +1,7 @@
 package history
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,8 +23,10 @@ type manifest struct {
 	OldestFrom  time.Time `json:"oldest_from"`
 	Newest      uint64    `json:"newest"` // number of the newest begun
 	NewestFrom  time.Time `json:"newest_from"`
-	NewestFirst uint64    `json:"newest_first"` // number of its first event
-	Sum         string    `json:"sum"`          // CRC-32C of all this with an empty sum
+	NewestFirst uint64    `json:"newest_first"`         // number of its first event
+	Record      string    `json:"record,omitempty"`     // the record's name, hexadecimal; its chapters have it in their headers
+	NamedFrom   uint64    `json:"named_from,omitempty"` // number of the first chapter that has it
+	Sum         string    `json:"sum"`                  // CRC-32C of all this with an empty sum
 }
 
 func (m manifest) encode() []byte {
@@ -47,6 +50,15 @@ func readManifest(dir string) (m manifest, there bool, err error) {
 		return manifest{}, true, errors.New("its checksum is wrong")
 	}
 	return m, true, nil
+}
+
+// name is the record's, as headers have it.
+func (m manifest) name() string {
+	name, err := hex.DecodeString(m.Record)
+	if err != nil || len(name) != recordBytes {
+		return ""
+	}
+	return string(name)
 }
 
 // write puts the manifest in the place of the one before.

@@ -143,7 +143,7 @@ func (w *writer) begin(at time.Time) bool {
 
 // create makes the chapter's file and enters it into the manifest, or neither.
 func (w *writer) create(c *chapter) error {
-	c.number, c.before = w.h.next, w.h.last
+	c.number, c.before, c.record = w.h.next, w.h.last, w.h.manifest.name()
 	f, err := create(w.h.opt.Dir, c)
 	if err != nil {
 		return err

@@ -1,0 +1,104 @@
+package history
+
+import (
+	"encoding/hex"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+// choose takes the chapters of this record, one for each number: a directory may hold copies, and files of another record
+// or of another continuation of this one, as a backup that was put back leaves them. What a file is is in its header; the
+// manifest names the oldest and the newest, and each chapter names the end of the one before it.
+func (inv *inventory) choose(byNumber map[uint64][]*chapter, m manifest, manifested bool) {
+	var found []*chapter // newest first
+	numbers := slices.Sorted(maps.Keys(byNumber))
+	for _, n := range slices.Backward(numbers) {
+		all := inv.withoutCopies(byNumber[n])
+		ours := slices.DeleteFunc(slices.Clone(all), func(c *chapter) bool {
+			switch {
+			case c.record != m.name() && (c.record != "" || n >= m.NamedFrom):
+				return true
+			case !manifested:
+				return false
+			case n == m.Newest:
+				return c.first != m.NewestFirst || !c.from.Equal(m.NewestFrom)
+			case n == m.Oldest && !m.OldestFrom.IsZero():
+				return !c.from.Equal(m.OldestFrom)
+			case n > m.Newest: // a crash came before the manifest was written, or the manifest is an older one
+				return !(n == m.Newest+1 && c.size <= endOfHeader(c)) && !slices.ContainsFunc(byNumber[n-1], c.follows)
+			}
+			return false
+		})
+		if len(found) > 0 && len(ours) > 1 {
+			next := found[len(found)-1]
+			ours = slices.DeleteFunc(slices.Clone(ours), func(c *chapter) bool { return !next.follows(c) })
+		}
+		if len(ours) == 1 {
+			found = append(found, ours[0])
+		}
+		for _, c := range all {
+			switch {
+			case len(ours) == 1 && c != ours[0]:
+				inv.strays = append(inv.strays, note{c.path, "of another record than " + filepath.Base(ours[0].path)})
+			case len(ours) != 1 && len(all) == 1:
+				inv.unreadable = append(inv.unreadable, note{c.path, "it is of another record, or the manifest is"})
+			case len(ours) != 1:
+				inv.unreadable = append(inv.unreadable, note{c.path, "there are others with its number, and which is of this record can not be known"})
+			}
+		}
+	}
+	slices.Reverse(found)
+	inv.chapters = append(inv.chapters, found...) // after those of the first format, which have no number
+}
+
+// withoutCopies keeps one file of each header: the one that has its own name, if there is one.
+func (inv *inventory) withoutCopies(all []*chapter) (kept []*chapter) {
+	for _, c := range all {
+		i := slices.IndexFunc(kept, func(k *chapter) bool {
+			return k.record == c.record && k.first == c.first && k.from.Equal(c.from) && k.before == c.before
+		})
+		if i < 0 {
+			kept = append(kept, c)
+			continue
+		}
+		if filepath.Base(c.path) == nameOf(c) {
+			kept[i], c = c, kept[i]
+		}
+		inv.strays = append(inv.strays, note{c.path, "a copy of chapter " + filepath.Base(kept[i].path)})
+	}
+	return kept
+}
+
+// commonName is the record that most files are of, where the manifest cannot say it, and the first of its numbers.
+func commonName(byNumber map[uint64][]*chapter) (name string, from uint64) {
+	files, first := map[string]int{}, map[string]uint64{}
+	for n, all := range byNumber {
+		for _, c := range all {
+			if files[c.record]++; c.record != "" && (first[c.record] == 0 || n < first[c.record]) {
+				first[c.record] = n
+			}
+		}
+	}
+	best := ""
+	for _, name := range slices.Sorted(maps.Keys(first)) {
+		if files[name] > files[best] || best == "" {
+			best = name
+		}
+	}
+	return hex.EncodeToString([]byte(best)), first[best]
+}
+
+// follows reports whether a chapter was begun at the end of another, by that one's bytes.
+func (c *chapter) follows(a *chapter) bool {
+	file, err := os.ReadFile(a.path)
+	if err != nil || c.before.number != a.number {
+		return false
+	}
+	end := scan(file, c.before.valid).end
+	return end.valid == c.before.valid && end.sum == c.before.sum
+}
+
+// endOfHeader is the length of a file that has a chapter's header and nothing else.
+func endOfHeader(c *chapter) int64 { return int64(len(magic) + frameHeader + len(headerOf(c))) }
