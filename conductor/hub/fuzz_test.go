@@ -97,7 +97,8 @@ func FuzzSpansToPage(f *testing.F) {
 		}
 		a := lookups.NewAssembler(0)
 		now := time.Unix(1790000000, 0)
-		for _, s := range lookups.Decode(td) {
+		spans, _ := lookups.Decode(td)
+		for _, s := range spans {
 			a.Add(s, now)
 		}
 		found := append(a.Advance(now), a.Advance(now.Add(lookups.Settle))...)

@@ -82,10 +82,13 @@ func (p *port) take(ctx context.Context, q query, body []byte) ([]byte, error) {
 	case otlpscan.Traces:
 		m := ptraceotlp.NewExportRequest()
 		if err = q.read(m, body); err == nil {
-			err = p.pipeline.consumeTraces(ctx, m.Traces())
-		}
-		if err == nil {
-			return q.write(ptraceotlp.NewExportResponse())
+			said := p.pipeline.consumeTraces(ctx, m.Traces())
+			answer := ptraceotlp.NewExportResponse()
+			if text := said.message(); text != "" {
+				answer.PartialSuccess().SetRejectedSpans(said.rejected)
+				answer.PartialSuccess().SetErrorMessage(text)
+			}
+			return q.write(answer)
 		}
 	default:
 		m := pmetricotlp.NewExportRequest()

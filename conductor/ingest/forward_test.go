@@ -89,7 +89,10 @@ func someSpans() ptrace.Traces {
 	ours.SetName(chordevent.SpanLookup)
 	ours.SetTraceID(pcommon.TraceID{2})
 	ours.SetSpanID(pcommon.SpanID{2})
+	ours.SetStartTimestamp(1)
+	ours.SetEndTimestamp(2)
 	ours.Attributes().PutStr(string(chordevent.NodeIDKey), "0a")
+	ours.Attributes().PutStr(string(chordevent.LookupKeyKey), "0b")
 	return td
 }
 

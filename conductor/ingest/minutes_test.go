@@ -142,9 +142,9 @@ func TestStoresInTroubleForMinutes(t *testing.T) {
 					t.Helper()
 					begin := time.Now()
 					_, err := s.pipeline.consumeLogs(ctx, otlptest.Logs(events...))
+					s.pipeline.consumeTraces(ctx, someSpans())
 					if err := errors.Join(
 						err,
-						s.pipeline.consumeTraces(ctx, someSpans()),
 						s.pipeline.consumeMetrics(ctx, somePoint(1)),
 					); err != nil {
 						t.Fatalf("%v after the start: %v", time.Since(begin), err)

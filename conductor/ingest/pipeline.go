@@ -95,14 +95,21 @@ func (p *pipeline) consumeLogs(ctx context.Context, ld plog.Logs) (answer verdic
 
 // consumeTraces hands spans of lookups on, then all spans. A forwarder that is behind drops them, counted: neither the
 // view nor a sender shall wait for it.
-func (p *pipeline) consumeTraces(ctx context.Context, td ptrace.Traces) error {
+// The verdict names the spans that bear a name of the vocabulary and break it; they are passed on all the same.
+func (p *pipeline) consumeTraces(ctx context.Context, td ptrace.Traces) (answer verdict) {
 	p.spans.Add(uint64(td.SpanCount()))
-	p.sink.OfferSpans(lookups.Decode(td), nil)
+	spans, broken := lookups.Decode(td)
+	p.sink.OfferSpans(spans, nil)
+	now := time.Now()
+	for _, b := range broken {
+		p.broken.note(now, b.From, b.Err)
+		answer.add(b.Err)
+	}
 	if p.seen != nil {
 		p.seen(td)
 	}
 	p.traces.forwardTraces(ctx, td)
-	return nil
+	return answer
 }
 
 func (p *pipeline) consumeMetrics(ctx context.Context, md pmetric.Metrics) error {

@@ -79,7 +79,11 @@ func (r *rejections) note(now time.Time, from chordevent.Source, err *chordevent
 	n := k.Records
 	r.mu.Unlock()
 	if due {
-		r.log.Warn("a log record is not accepted as an event", "problem", err.Error(), "ring", from.Ring, "instance", from.Instance, "records", n)
+		what := "a log record is not accepted as an event"
+		if err.Span {
+			what = "a span breaks the vocabulary and is no part of a lookup in the view"
+		}
+		r.log.Warn(what, "problem", err.Error(), "ring", from.Ring, "instance", from.Instance, "records", n)
 	}
 }
 
@@ -103,6 +107,7 @@ type verdict struct {
 	warned   int   // records whose name only looks like one
 	problems []string
 	more     bool // problems that are not named
+	spans    bool // and no log records
 }
 
 func (v *verdict) add(err *chordevent.DecodeError) {
@@ -111,6 +116,7 @@ func (v *verdict) add(err *chordevent.DecodeError) {
 	} else {
 		v.rejected++
 	}
+	v.spans = v.spans || err.Span
 	text := err.Error()
 	switch {
 	case slices.Contains(v.problems, text):
@@ -129,6 +135,9 @@ func (v *verdict) message() string {
 	text := strings.Join(v.problems, "; ")
 	if v.more {
 		text += "; and more"
+	}
+	if v.spans {
+		return fmt.Sprintf("%d spans break the vocabulary and are no part of a lookup in the view: %s", v.rejected, text)
 	}
 	if v.rejected == 0 {
 		return fmt.Sprintf("%d log records are no events of the vocabulary: %s", v.warned, text)

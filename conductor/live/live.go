@@ -246,7 +246,7 @@ func (l *Live) advance() {
 	}
 	l.ring.Advance(now)
 	l.dirty = true // the view's time has changed, if nothing else
-	found := l.assembler.Advance(now)
+	found := l.ofRing(l.assembler.Advance(now))
 	for _, f := range found {
 		l.durations.add(now, f.Duration)
 		l.sampler.traced++
@@ -256,6 +256,18 @@ func (l *Live) advance() {
 		l.memory.add(f)
 	}
 	l.weigh()
+}
+
+// ofRing keeps the lookups of the ring that the view shows. Which one that is may be known later than their first spans.
+func (l *Live) ofRing(found []lookups.Lookup) []lookups.Lookup {
+	v := l.View()
+	return slices.DeleteFunc(found, func(f lookups.Lookup) bool {
+		other := f.Ring != v.Name || v.Bits > 0 && f.Digits != (v.Bits+3)/4
+		if other {
+			l.counts.lookupsForeign.Add(1)
+		}
+		return other
+	})
 }
 
 // publish makes the state as it stands visible to readers, and takes a sample when one is due.

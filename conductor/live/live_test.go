@@ -183,7 +183,7 @@ func TestSamples(t *testing.T) {
 			load := chordevent.NodeLoad{Load: chordevent.Load{Gets: 10, Puts: 5}}
 			l.Offer([]chordevent.Event{m.Says(time.Now(), load)}, time.Now())
 			root := lookups.Span{
-				Trace: trace.TraceID{byte(i + 1)}, ID: trace.SpanID{1}, Name: chordevent.SpanLookup, Node: m.Peer.ID,
+				Trace: trace.TraceID{byte(i + 1)}, ID: trace.SpanID{1}, Name: chordevent.SpanLookup, Node: m.Peer.ID, Ring: l.View().Name, Digits: (l.View().Bits + 3) / 4,
 				Start: time.Now(), End: time.Now().Add(20 * time.Millisecond), Outcome: chordevent.OutcomeOK, Owner: m.Peer.ID, HasOwner: true,
 			}
 			l.OfferSpans([]lookups.Span{root}, nil)

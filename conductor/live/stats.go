@@ -36,6 +36,7 @@ type Stats struct {
 	EventRate, SpanRate        float64           // per second
 	QueueEvents, QueueLimit    int
 	SpansDropped               uint64  // spans and points that did not fit, and traces given up
+	LookupsForeign             uint64  // traced lookups of another ring, or of identifiers of another length
 	LookupsSampled             float64 // share of lookups that arrive as traces; -1: unknown
 }
 
@@ -49,7 +50,7 @@ func (s Stats) RejectedTotal() (n uint64) {
 
 // counters are written by any goroutine.
 type counters struct {
-	refused, spans, spansDropped, ignored atomic.Uint64
+	refused, spans, spansDropped, lookupsForeign, ignored atomic.Uint64
 
 	mu       sync.Mutex
 	rejected map[string]uint64 // guarded by mu; there are as many reasons as package chordevent has
@@ -82,6 +83,7 @@ func (l *Live) Stats() Stats {
 	s.Ignored = l.counts.ignored.Load()
 	s.QueueEvents, s.QueueLimit = l.events.len(), l.cfg.QueueLimit
 	s.SpansDropped += l.counts.spansDropped.Load()
+	s.LookupsForeign = l.counts.lookupsForeign.Load()
 	return s
 }
 

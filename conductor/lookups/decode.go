@@ -1,18 +1,18 @@
 package lookups
 
 import (
+	"math"
 	"time"
-	"unicode/utf8"
 
-	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
 
 	"chordconductor/node/chord"
 	"chordconductor/otel/chordevent"
 )
 
-// What Decode accepts at most: beyond it an attribute is read as absent.
+// What Decode accepts at most: a span beyond it is refused whole.
 const (
 	maxText  = 256
 	maxPath  = 512
@@ -23,17 +23,21 @@ const (
 type Span struct {
 	Trace      trace.TraceID
 	ID, Parent trace.SpanID
-	Name       string // one of chordevent's span names
+	Name       string // one of chordevent's span names; empty: a call between members, which alone says what hangs on what
+	Ring       string // of the process that sent it
 	Start, End time.Time
 	Node       chord.ID
+	Digits     int // hex digits of every identifier in the span
 	Outcome    string
 	Err        string // status message, if the status is an error
 
 	// Of lookups and hops.
 	Key      chord.ID
 	Mode     string
-	Index    int    // of a hop: the members visited before it, the initiator included
-	Pointer  string // which pointer chose the next member; empty at the owner
+	Index    int      // of a hop: the members visited before it, the initiator included
+	Pointer  string   // which pointer chose the next member; empty: not said
+	Peer     chord.ID // the next member that it chose
+	HasPeer  bool
 	Slot     int
 	Timeouts int
 	Owner    chord.ID // of a lookup that succeeded
@@ -41,42 +45,72 @@ type Span struct {
 	Path     []chord.ID // of a failed lookup that was not sampled
 }
 
-// Decode picks the spans out that can be part of a lookup's story. It copies what it keeps and never changes td.
-func Decode(td ptrace.Traces) []Span {
-	var out []Span
+// A Broken span bears a name of the vocabulary and breaks it. It is no part of a lookup; it is passed on all the same.
+type Broken struct {
+	From chordevent.Source
+	Err  *chordevent.DecodeError
+}
+
+// Decode picks the spans out that can be part of a lookup's story, as strictly as events are decoded: one that lacks an
+// identifier, or has one that is cut, is refused, since it would be read as another member's. It copies what it keeps and
+// never changes td.
+func Decode(td ptrace.Traces) (out []Span, broken []Broken) {
 	for _, rs := range td.ResourceSpans().All() {
+		source := chordevent.SourceOf(rs.Resource())
 		for _, ss := range rs.ScopeSpans().All() {
 			for _, s := range ss.Spans().All() {
 				name, ours := names[s.Name()]
 				if !ours {
 					continue
 				}
+				span, err := decode(name, s)
+				if err != nil {
+					broken = append(broken, Broken{source, err})
+					continue
+				}
 				if out == nil {
 					out = make([]Span, 0, ss.Spans().Len())
 				}
-				out = append(out, decode(name, s))
+				span.Ring = source.Ring
+				out = append(out, span)
 			}
 		}
 	}
-	return out
+	return out, broken
 }
 
 // names are the spans that Decode keeps, each with the operation it stands for. A lookup within any of these says so.
+// The calls by which a lookup goes from member to member have no operation: they link its hops.
 var names = func() map[string]string {
-	m := map[string]string{}
+	m := map[string]string{"chord.v1.Ring/Forward": "", "chord.v1.Ring/FindNext": ""}
 	for _, name := range []string{
 		chordevent.SpanLookup, chordevent.SpanLookupHop, chordevent.SpanGet, chordevent.SpanPut, chordevent.SpanDelete,
 		chordevent.SpanJoin, chordevent.SpanLeave, chordevent.SpanStabilize, chordevent.SpanFixFingers, chordevent.SpanRepair,
+		chordevent.SpanProbe, chordevent.SpanHint, chordevent.SpanMerge,
 	} {
 		m[name] = name
 	}
 	return m
 }()
 
-func decode(name string, s ptrace.Span) Span {
+// words are the values that enumerated attributes of a span may have.
+var words = func() map[string]map[attribute.Key][]string {
+	m := map[string]map[attribute.Key][]string{}
+	for _, e := range chordevent.Vocabulary() {
+		if e.Signal == chordevent.SignalSpans {
+			m[e.Name] = e.Values
+		}
+	}
+	return m
+}()
+
+func decode(name string, s ptrace.Span) (Span, *chordevent.DecodeError) {
 	out := Span{
 		Trace: trace.TraceID(s.TraceID()), ID: trace.SpanID(s.SpanID()), Parent: trace.SpanID(s.ParentSpanID()),
 		Name: name, Start: s.StartTimestamp().AsTime(), End: s.EndTimestamp().AsTime(),
+	}
+	if name == "" {
+		return out, nil
 	}
 	if s.Status().Code() == ptrace.StatusCodeError {
 		out.Err = text(s.Status().Message())
@@ -84,76 +118,44 @@ func decode(name string, s ptrace.Span) Span {
 			out.Err = "failed"
 		}
 	}
+	r := reader{name: name}
+	switch {
+	case !out.Trace.IsValid():
+		r.fail("trace_id", chordevent.ReasonMissing, "16 bytes, not all 0", nil)
+	case !out.ID.IsValid():
+		r.fail("span_id", chordevent.ReasonMissing, "8 bytes, not all 0", nil)
+	case s.StartTimestamp() == 0 || s.StartTimestamp() > math.MaxInt64:
+		r.fail("start_time", chordevent.ReasonRange, "nanoseconds since 1970, above 0", nil)
+	case s.EndTimestamp() == 0 || s.EndTimestamp() > math.MaxInt64:
+		r.fail("end_time", chordevent.ReasonRange, "nanoseconds since 1970, above 0", nil)
+	}
 	for key, v := range s.Attributes().All() {
-		switch key {
-		case string(chordevent.NodeIDKey):
-			out.Node, _ = id(v)
-		case string(chordevent.OutcomeKey):
-			out.Outcome = text(v.Str())
-		case string(chordevent.LookupKeyKey):
-			out.Key, _ = id(v)
-		case string(chordevent.LookupModeKey):
-			out.Mode = text(v.Str())
-		case string(chordevent.LookupHopKey):
-			out.Index = count(v)
-		case string(chordevent.LookupPointerKey):
-			out.Pointer = text(v.Str())
-		case string(chordevent.LookupSlotKey):
-			out.Slot = count(v)
-		case string(chordevent.LookupTimeoutsKey):
-			out.Timeouts = count(v)
-		case string(chordevent.LookupOwnerKey):
-			out.Owner, out.HasOwner = id(v)
-		case string(chordevent.LookupPathKey):
-			out.Path = path(v)
+		switch key := attribute.Key(key); key {
+		case chordevent.NodeIDKey:
+			out.Node = r.id(key, v)
+		case chordevent.OutcomeKey:
+			out.Outcome = r.word(key, v)
+		case chordevent.LookupKeyKey:
+			out.Key = r.id(key, v)
+		case chordevent.LookupModeKey:
+			out.Mode = r.word(key, v)
+		case chordevent.LookupHopKey:
+			out.Index = r.count(key, v)
+		case chordevent.LookupPointerKey:
+			out.Pointer = r.word(key, v)
+		case chordevent.LookupSlotKey:
+			out.Slot = r.count(key, v)
+		case chordevent.LookupTimeoutsKey:
+			out.Timeouts = r.count(key, v)
+		case chordevent.LookupOwnerKey:
+			out.Owner, out.HasOwner = r.id(key, v), true
+		case chordevent.PeerIDKey:
+			out.Peer, out.HasPeer = r.id(key, v), true
+		case chordevent.LookupPathKey:
+			out.Path = r.path(key, v)
 		}
 	}
-	return out
-}
-
-func text(s string) string {
-	if len(s) > maxText || !utf8.ValidString(s) {
-		return ""
-	}
-	return s
-}
-
-// id reads an identifier as chord.ParseID does, without its copies: every span has two or three.
-func id(v pcommon.Value) (out chord.ID, ok bool) {
-	text := v.Str()
-	if text == "" || len(text) > 2*len(out) {
-		return chord.ID{}, false
-	}
-	for i := range len(text) {
-		digit := text[len(text)-1-i]
-		switch {
-		case '0' <= digit && digit <= '9':
-			digit -= '0'
-		case 'a' <= digit && digit <= 'f':
-			digit -= 'a' - 10
-		case 'A' <= digit && digit <= 'F':
-			digit -= 'A' - 10
-		default:
-			return chord.ID{}, false
-		}
-		out[len(out)-1-i/2] |= digit << (4 * (i % 2))
-	}
-	return out, true
-}
-
-func count(v pcommon.Value) int { return int(min(max(v.Int(), 0), maxCount)) }
-
-func path(v pcommon.Value) []chord.ID {
-	if v.Type() != pcommon.ValueTypeSlice || v.Slice().Len() > maxPath {
-		return nil
-	}
-	var out []chord.ID
-	for _, e := range v.Slice().All() {
-		hop, ok := id(e)
-		if !ok {
-			return nil
-		}
-		out = append(out, hop)
-	}
-	return out
+	r.need(name, s.Attributes())
+	out.Digits = r.digits
+	return out, r.err
 }

@@ -3,7 +3,6 @@ package lookups
 import (
 	"math"
 	"reflect"
-	"strings"
 	"testing"
 	"time"
 
@@ -20,7 +19,7 @@ import (
 func TestDecodeKeepsLookupsAlone(t *testing.T) {
 	td := ptrace.NewTraces()
 	spans := td.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans()
-	for _, name := range []string{"GET /", "chord.v1.Ring/Forward", chordevent.SpanRectify} {
+	for _, name := range []string{"GET /", "chord.v1.Ring/Notify", chordevent.SpanRectify} {
 		spans.AppendEmpty().SetName(name)
 	}
 	s := spans.AppendEmpty()
@@ -39,10 +38,13 @@ func TestDecodeKeepsLookupsAlone(t *testing.T) {
 	a.PutStr(string(chordevent.LookupPointerKey), chordevent.PointerFinger)
 	a.PutInt(string(chordevent.LookupSlotKey), 5)
 	a.PutInt(string(chordevent.LookupTimeoutsKey), 1)
-	got := Decode(td)
+	got, broken := Decode(td)
+	if len(broken) != 0 {
+		t.Error(broken)
+	}
 	want := []Span{{
 		Trace: trace.TraceID{1}, ID: trace.SpanID{2}, Parent: trace.SpanID{3}, Name: chordevent.SpanLookupHop,
-		Start: t0, End: t0.Add(time.Second), Node: node(8), Err: "failed", Key: node(0x36), Mode: chordevent.ModeIterative,
+		Start: t0, End: t0.Add(time.Second), Node: node(8), Digits: 2, Err: "failed", Key: node(0x36), Mode: chordevent.ModeIterative,
 		Index: 2, Pointer: chordevent.PointerFinger, Slot: 5, Timeouts: 1,
 	}}
 	if !reflect.DeepEqual(got, want) {
@@ -50,26 +52,78 @@ func TestDecodeKeepsLookupsAlone(t *testing.T) {
 	}
 }
 
-// Attributes of the wrong type or size are read as absent.
-func TestDecodeSurvivesNonsense(t *testing.T) {
-	td := ptrace.NewTraces()
+// brokenSpan draws a span that has one thing wrong, and says which attribute it is.
+func brokenSpan(t *rapid.T) (td ptrace.Traces, attribute string, reason chordevent.Reason) {
+	td = ptrace.NewTraces()
 	s := td.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans().AppendEmpty()
-	s.SetName(chordevent.SpanLookup)
-	s.Status().SetMessage(strings.Repeat("x", 1<<20))
+	s.SetName(rapid.SampledFrom([]string{chordevent.SpanLookup, chordevent.SpanLookupHop}).Draw(t, "name"))
+	s.SetTraceID(pcommon.TraceID{1})
+	s.SetSpanID(pcommon.SpanID{2})
+	s.SetStartTimestamp(pcommon.Timestamp(rapid.Uint64Range(1, math.MaxInt64).Draw(t, "start")))
+	s.SetEndTimestamp(pcommon.Timestamp(rapid.Uint64Range(1, math.MaxInt64).Draw(t, "end")))
+	ids := []string{string(chordevent.NodeIDKey), string(chordevent.LookupKeyKey), string(chordevent.LookupOwnerKey), string(chordevent.PeerIDKey)}
+	counts := []string{string(chordevent.LookupHopKey), string(chordevent.LookupSlotKey), string(chordevent.LookupTimeoutsKey)}
+	texts := map[string]string{
+		string(chordevent.LookupModeKey): chordevent.ModeRecursive, string(chordevent.OutcomeKey): chordevent.OutcomeOK,
+		string(chordevent.LookupPointerKey): chordevent.PointerFinger,
+	}
 	a := s.Attributes()
-	a.PutInt(string(chordevent.NodeIDKey), 8)
-	a.PutStr(string(chordevent.LookupKeyKey), "not hex")
-	a.PutStr(string(chordevent.LookupModeKey), "\xff")
-	a.PutInt(string(chordevent.LookupTimeoutsKey), math.MinInt64)
-	a.PutInt(string(chordevent.LookupSlotKey), math.MaxInt64)
+	for _, key := range ids {
+		a.PutStr(key, "0123456789abcdef")
+	}
+	for _, key := range counts {
+		a.PutInt(key, 1)
+	}
+	for key, word := range texts {
+		a.PutStr(key, word)
+	}
+	a.PutEmptySlice(string(chordevent.LookupPathKey)).AppendEmpty().SetStr("0123456789abcdef")
+	switch rapid.SampledFrom([]string{"missing", "cut", "type", "value", "range", "clock", "path"}).Draw(t, "wrong") {
+	case "missing":
+		attribute = ids[0]
+		if rapid.Bool().Draw(t, "own") {
+			if attribute = ids[1]; s.Name() == chordevent.SpanLookupHop {
+				attribute = counts[0]
+			}
+		}
+		a.Remove(attribute)
+		return td, attribute, chordevent.ReasonMissing
+	case "cut":
+		attribute = rapid.SampledFrom(ids[1:]).Draw(t, "key")
+		a.PutStr(attribute, "0123456789abcdef"[:rapid.IntRange(0, 15).Draw(t, "length")])
+		return td, attribute, chordevent.ReasonSyntax
+	case "type":
+		attribute = rapid.SampledFrom(append(append([]string{string(chordevent.LookupPathKey)}, ids...), counts...)).Draw(t, "key")
+		a.PutDouble(attribute, 1)
+		return td, attribute, chordevent.ReasonType
+	case "value":
+		attribute = rapid.SampledFrom([]string{string(chordevent.LookupModeKey), string(chordevent.LookupPointerKey), string(chordevent.OutcomeKey)}).Draw(t, "key")
+		a.PutStr(attribute, rapid.StringMatching("[a-z]{0,3}x").Draw(t, "word"))
+		return td, attribute, chordevent.ReasonValue
+	case "range":
+		attribute = rapid.SampledFrom(counts).Draw(t, "key")
+		a.PutInt(attribute, rapid.OneOf(rapid.Int64Max(-1), rapid.Int64Min(maxCount+1)).Draw(t, "count"))
+		return td, attribute, chordevent.ReasonRange
+	case "clock":
+		s.SetStartTimestamp(pcommon.Timestamp(rapid.OneOf(rapid.Just(uint64(0)), rapid.Uint64Min(math.MaxInt64+1)).Draw(t, "no clock")))
+		return td, "start_time", chordevent.ReasonRange
+	}
 	path := a.PutEmptySlice(string(chordevent.LookupPathKey))
 	for range maxPath + 1 {
-		path.AppendEmpty().SetStr("0a")
+		path.AppendEmpty().SetStr("0123456789abcdef")
 	}
-	got := Decode(td)[0]
-	if got.Node != (chord.ID{}) || got.Key != (chord.ID{}) || got.Mode != "" || got.Timeouts != 0 || got.Slot != maxCount || got.Path != nil || got.Err != "" {
-		t.Errorf("%+v", got)
-	}
+	return td, string(chordevent.LookupPathKey), chordevent.ReasonLength
+}
+
+// A span with anything wrong is refused whole, and what is wrong is named.
+func TestDecodeIsStrict(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		td, attribute, reason := brokenSpan(t)
+		spans, broken := Decode(td)
+		if len(spans) != 0 || len(broken) != 1 || broken[0].Err.Attribute != attribute || broken[0].Err.Reason != reason {
+			t.Fatalf("accepted %+v, refused %+v; want %s of %s", spans, broken, reason, attribute)
+		}
+	})
 }
 
 func TestIDsAreReadAsPackageChordDoes(t *testing.T) {

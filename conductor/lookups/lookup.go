@@ -21,6 +21,8 @@ const (
 type Lookup struct {
 	Trace     trace.TraceID
 	Span      trace.SpanID // of chord.lookup; tells several lookups of one trace apart
+	Ring      string
+	Digits    int // hex digits of its identifiers
 	Start     time.Time
 	Duration  time.Duration
 	Operation string // on whose behalf: lookup (its own), get, put, delete, join, …
@@ -34,8 +36,9 @@ type Lookup struct {
 // A Hop is one member's part of a lookup.
 type Hop struct {
 	ID       chord.ID
-	Pointer  string        // how the hop before found it: finger, successor or cache; self for the initiator; empty: not told
+	Pointer  string        // how the hop before found it: finger or successor; self for the initiator; empty: not told
 	Slot     int           // finger slot, or place in the successor list
-	At       time.Duration // since the lookup's start, by the member's own clock; negative: not told
+	At       time.Duration // since the lookup's start, by the member's own clock; negative: not known
+	Clock    time.Duration // its host's clock is ahead of the initiator's by at least so much; negative: behind; 0: not known to be off
 	Timeouts int           // candidates tried in vain before it
 }

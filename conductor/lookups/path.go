@@ -3,6 +3,9 @@ package lookups
 import (
 	"cmp"
 	"slices"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
 
 	"chordconductor/otel/chordevent"
 )
@@ -13,7 +16,7 @@ func (t *open) assemble(p *pending) (l Lookup, complete bool) {
 	root := &t.spans[p.root]
 	operation, complete := t.operation(root)
 	l = Lookup{
-		Trace: root.Trace, Span: root.ID, Start: root.Start, Duration: max(root.End.Sub(root.Start), 0),
+		Trace: root.Trace, Span: root.ID, Ring: root.Ring, Digits: root.Digits, Start: root.Start, Duration: max(root.End.Sub(root.Start), 0),
 		Operation: operation, Mode: root.Mode, Key: root.Key, Err: root.Err,
 	}
 	l.Hops = []Hop{{ID: root.Node, Pointer: chordevent.PointerSelf}}
@@ -22,8 +25,12 @@ func (t *open) assemble(p *pending) (l Lookup, complete bool) {
 	for _, s := range t.hopsOf(p) {
 		complete = complete && s.Index == last.Index+1
 		l.Hops = append(l.Hops, Hop{
-			ID: s.Node, Pointer: last.Pointer, Slot: last.Slot, Timeouts: last.Timeouts, At: max(s.Start.Sub(root.Start), 0),
+			ID: s.Node, Pointer: last.Pointer, Slot: last.Slot, Timeouts: last.Timeouts, At: s.Start.Sub(root.Start),
 		})
+		if hop := &l.Hops[len(l.Hops)-1]; hop.At < 0 || root.succeeded() && s.Start.After(root.End) {
+			hop.Clock = clockOf(root, s)
+			hop.At = -1
+		}
 		met += s.Timeouts
 		last = s
 	}
@@ -55,39 +62,98 @@ func (t *open) assemble(p *pending) (l Lookup, complete bool) {
 	return l, complete
 }
 
+// clockOf is by how much the clock of a hop's host is at least ahead of the initiator's, or behind it (negative): a hop
+// begins no earlier than its lookup and, if that succeeded, no later than its end.
+func clockOf(root, hop *Span) time.Duration {
+	if before := hop.Start.Sub(root.Start); before < 0 {
+		return before
+	}
+	return max(hop.Start.Sub(root.End), 0)
+}
+
+func (s *Span) succeeded() bool {
+	return s.HasOwner && s.Outcome != chordevent.OutcomeFailed && s.Err == ""
+}
+
 // hopsOf returns the hop spans of one lookup by index, up to the owner. A lookup that got lost is tried again, member by
-// member: of several spans with one index the latest belongs to the way that led to the end, and a recursive hop does
-// not if there are iterative ones.
+// member, so that several spans may have one index: a recursive hop does not count if there are iterative ones; of the
+// others it is the one that the hop before chose, or hangs on it, or else the latest. Only that last choice goes by clocks.
 func (t *open) hopsOf(p *pending) []*Span {
 	var hops []*Span
 	iterative := false
+	root := &t.spans[p.root]
+	index := t.index()
 	for i := range t.spans {
 		s := &t.spans[i]
-		if s.Name == chordevent.SpanLookupHop && s.Index > 0 && t.lookupOf(s) == p {
+		if s.Name == chordevent.SpanLookupHop && s.Index > 0 && s.Ring == root.Ring && t.lookupOf(s, index) == p {
 			hops = append(hops, s)
 			iterative = iterative || s.Mode == chordevent.ModeIterative
 		}
 	}
-	slices.SortStableFunc(hops, func(x, y *Span) int {
-		return cmp.Or(cmp.Compare(x.Index, y.Index), y.Start.Compare(x.Start))
-	})
-	root := &t.spans[p.root]
-	out := hops[:0]
-	for _, s := range hops {
-		if iterative && s.Mode != chordevent.ModeIterative || len(out) > 0 && out[len(out)-1].Index == s.Index {
-			continue
+	if iterative {
+		hops = slices.DeleteFunc(hops, func(s *Span) bool { return s.Mode != chordevent.ModeIterative })
+	}
+	slices.SortStableFunc(hops, func(x, y *Span) int { return cmp.Or(cmp.Compare(x.Index, y.Index), y.Start.Compare(x.Start)) })
+	var out []*Span
+	for last := root; len(hops) > 0; {
+		same := 1
+		for same < len(hops) && hops[same].Index == hops[0].Index {
+			same++
 		}
-		out = append(out, s)
-		if root.HasOwner && s.Node == root.Owner {
+		next := hops[0]
+		if i := slices.IndexFunc(hops[:same], func(s *Span) bool { return last.HasPeer && s.Node == last.Peer }); i >= 0 {
+			next = hops[i]
+		} else if i := slices.IndexFunc(hops[:same], func(s *Span) bool { return index.descends(s, last) }); i >= 0 {
+			next = hops[i]
+		}
+		out, hops, last = append(out, next), hops[same:], next
+		if root.HasOwner && next.Node == root.Owner {
 			break
 		}
 	}
 	return out
 }
 
-// lookupOf finds the lookup that a hop belongs to. Between the two stand spans of RPCs, which are not kept, so in a trace
-// with several lookups (a get that tries again) it is the last one that looked for the hop's key and had started by then.
-func (t *open) lookupOf(hop *Span) *pending {
+// byID finds the spans of a trace.
+type byID map[trace.SpanID]*Span
+
+func (t *open) index() byID {
+	m := make(byID, len(t.spans))
+	for i := range t.spans {
+		m[t.spans[i].ID] = &t.spans[i]
+	}
+	return m
+}
+
+// up climbs from a span until it meets one that is, or the trace has no more; spans that hang on themselves end it, too.
+func (m byID) up(s *Span, is func(*Span) bool) *Span {
+	for range len(m) {
+		if s = m[s.Parent]; s == nil {
+			return nil
+		}
+		if is(s) {
+			return s
+		}
+	}
+	return nil
+}
+
+// descends says that a hop hangs on another, with calls alone in between.
+func (m byID) descends(s, from *Span) bool {
+	return m.up(s, func(above *Span) bool { return above.Name != "" }) == from
+}
+
+// lookupOf finds the lookup that a hop belongs to: the one it hangs on. Where spans between the two have not come, it is
+// the trace's only one, or of several (a get that tries again) the last one that looked for the hop's key and had started
+// by then.
+func (t *open) lookupOf(hop *Span, index byID) *pending {
+	if root := index.up(hop, func(s *Span) bool { return s.Name == chordevent.SpanLookup }); root != nil {
+		for _, p := range t.lookups {
+			if &t.spans[p.root] == root {
+				return p
+			}
+		}
+	}
 	if len(t.lookups) == 1 {
 		return t.lookups[0]
 	}
@@ -108,8 +174,8 @@ func (t *open) lookupOf(hop *Span) *pending {
 // which ends later, has not come.
 func (t *open) operation(root *Span) (name string, sure bool) {
 	for i := range t.spans {
-		if t.spans[i].ID == root.Parent {
-			return t.spans[i].Name[len("chord."):], true
+		if s := &t.spans[i]; s.ID == root.Parent && s.Name != "" {
+			return s.Name[len("chord."):], true
 		}
 	}
 	return root.Name[len("chord."):], !root.Parent.IsValid()

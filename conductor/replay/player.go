@@ -267,7 +267,8 @@ func (p *Player) offer(ctx context.Context, to View, step bool) error {
 	if !p.told {
 		p.told = true
 		if p.next.Traces != nil {
-			to.OfferSpans(lookups.Decode(*p.next.Traces), nil)
+			spans, _ := lookups.Decode(*p.next.Traces) // what is broken was named when it was received
+			to.OfferSpans(spans, nil)
 		}
 		if p.next.Metrics != nil {
 			to.OfferSpans(nil, lookups.DecodeMetrics(*p.next.Metrics))

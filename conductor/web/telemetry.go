@@ -44,8 +44,10 @@ type hopJSON struct {
 	ID       string  `json:"id"`
 	Pointer  string  `json:"pointer"`
 	Slot     int     `json:"slot"`
-	AtMS     float64 `json:"at_ms"` // since the lookup's start, by the member's own clock
+	AtMS     float64 `json:"at_ms"` // since the lookup's start, by the member's own clock; -1: not known
 	Timeouts int     `json:"timeouts"`
+	// ClockMS is by how much its host's clock is ahead of the initiator's, at least; negative: behind.
+	ClockMS float64 `json:"clock_ahead_at_least_ms,omitempty"`
 }
 
 // events answers with the feed after a sequence number, or around an instant of the past.
@@ -133,7 +135,7 @@ func (f format) lookup(l lookups.Lookup) lookupJSON {
 		out.Outcome = "failed"
 	}
 	for _, h := range l.Hops {
-		out.Hops = append(out.Hops, hopJSON{f.id(h.ID), h.Pointer, h.Slot, ms(h.At), h.Timeouts})
+		out.Hops = append(out.Hops, hopJSON{f.id(h.ID), h.Pointer, h.Slot, at(h.At), h.Timeouts, ms(h.Clock)})
 	}
 	return out
 }
@@ -155,7 +157,8 @@ type statsJSON struct {
 	SpanRate       float64           `json:"spans_per_second"`
 	QueueEvents    int               `json:"queue_events"`
 	QueueLimit     int               `json:"queue_limit"`
-	SpansDropped   uint64            `json:"spans_dropped"`
+	SpansDropped   uint64            `json:"spans_dropped"`   // did not fit, or their lookup never came
+	LookupsForeign uint64            `json:"lookups_foreign"` // of another ring, or identifiers of another length
 	LookupsSampled float64           `json:"lookups_sampled"` // share that arrives as traces; -1: unknown
 
 	Ingest  *ingest.Stats `json:"ingest,omitempty"`
@@ -203,7 +206,7 @@ func (s *Server) stats(w http.ResponseWriter, r *http.Request) {
 		Applied: st.Applied, Outdated: st.Outdated, Refused: st.Refused, Rejected: st.Rejected, Lost: st.Lost,
 		Foreign: st.Foreign, RefusedMembers: st.RefusedMembers,
 		EventRate: st.EventRate, SpanRate: st.SpanRate, QueueEvents: st.QueueEvents, QueueLimit: st.QueueLimit,
-		SpansDropped: st.SpansDropped, LookupsSampled: st.LookupsSampled, Samples: []sampleJSON{},
+		SpansDropped: st.SpansDropped, LookupsForeign: st.LookupsForeign, LookupsSampled: st.LookupsSampled, Samples: []sampleJSON{},
 	}
 	if s.cfg.Memory != nil {
 		b := s.cfg.Memory()
@@ -262,6 +265,14 @@ func number(w http.ResponseWriter, r *http.Request, name string, absent, most ui
 		return 0, false
 	}
 	return v, true
+}
+
+// at is when a hop was, in milliseconds; -1: not known.
+func at(d time.Duration) float64 {
+	if d < 0 {
+		return -1
+	}
+	return ms(d)
 }
 
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

@@ -1,6 +1,11 @@
 package chordevent
 
-import "fmt"
+import (
+	"fmt"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/otel/attribute"
+)
 
 // A Reason says in one word why a record was refused: fit for a metric label.
 type Reason string
@@ -25,15 +30,29 @@ type DecodeError struct {
 	Reason    Reason
 	Expected  string // what the vocabulary has there; empty if no attribute is to blame
 	Got       string // what the record has, cut to a printable length; empty: nothing
+	Span      bool   // it is a span, and Event its name
+}
+
+// SpanError says what is wrong with an attribute of a span; v is nil if the span does not have it.
+func SpanError(name string, key attribute.Key, why Reason, want string, v *pcommon.Value) *DecodeError {
+	e := &DecodeError{Event: name, Attribute: string(key), Reason: why, Expected: want, Span: true}
+	if v != nil {
+		e.Got = got(*v)
+	}
+	return e
 }
 
 func (e *DecodeError) Error() string {
+	what := "event"
+	if e.Span {
+		what = "span"
+	}
 	if e.Attribute == "" {
-		return fmt.Sprintf("event %q: %s", e.Event, e.Reason)
+		return fmt.Sprintf("%s %q: %s", what, e.Event, e.Reason)
 	}
 	got := e.Got
 	if got == "" {
 		got = "nothing"
 	}
-	return fmt.Sprintf("event %q, attribute %s: %s: expected %s, got %s", e.Event, e.Attribute, e.Reason, e.Expected, got)
+	return fmt.Sprintf("%s %q, attribute %s: %s: expected %s, got %s", what, e.Event, e.Attribute, e.Reason, e.Expected, got)
 }
