@@ -24,15 +24,20 @@ type book struct {
 type entry struct {
 	chordevent.PeerRef
 	heard time.Time
+	tried time.Time // when its host was last pinged in vain
 	lost  bool
 	left  bool          // by its own word: it is not to be told as failed, nor waited for
 	probe time.Time     // when a lost one is worth another ping
-	gap   time.Duration // between pings of a lost one: doubles up to 32 times the first
+	gap   time.Duration // between pings of a lost one: doubles up to maxProbeGap times the first
 	rival time.Time     // when an earlier life of it, at another address, was last told of it
 }
 
 // maxLost is the share of the places that lost peers have for themselves.
 const maxLost = bookSize / 8
+
+// maxProbeGap bounds the gap between pings of a lost peer, so that two rings find each other within half of the time in
+// which a ring is in order again (T), however long they were apart.
+const maxProbeGap = 4
 
 // rivalGap is the least time between two reports of a rival with the same identifier.
 const rivalGap = time.Second
@@ -106,7 +111,7 @@ func (b *book) lose(p chord.Peer, now time.Time, first time.Duration) bool {
 	if news {
 		e.gap = first
 	} else {
-		e.gap = min(2*e.gap, 32*first)
+		e.gap = min(2*e.gap, maxProbeGap*first)
 	}
 	if !e.lost {
 		e.lost = true
@@ -117,6 +122,25 @@ func (b *book) lose(p chord.Peer, now time.Time, first time.Duration) bool {
 	}
 	e.probe = now.Add(e.gap)
 	return news
+}
+
+// silent notes that a peer's host has not answered a ping: that stands for all members of that host, however many they
+// are, lost or not.
+func (b *book) silent(p chord.Peer, now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var next time.Time
+	if i, ok := b.at[p.ID]; ok {
+		next = b.entries[i].probe
+	}
+	for i := range b.entries {
+		if e := &b.entries[i]; e.Addr == p.Addr {
+			e.tried = now
+			if e.lost && e.probe.Before(next) {
+				e.probe = next
+			}
+		}
+	}
 }
 
 // depart notes that a peer has left. The entry stays, so that nobody's old news of it makes it a lost one.
@@ -213,15 +237,20 @@ func (b *book) dueProbe(now time.Time) (chord.Peer, bool) {
 	return b.entries[due].Peer, true
 }
 
-// longUnheard picks the peer, not a lost one, that has been silent longest, if it has for at least so long.
+// longUnheard picks the peer, not a lost one, that has been silent longest, if it has for at least so long; those of hosts
+// that have been pinged in vain since count from then on.
 func (b *book) longUnheard(now time.Time, silence time.Duration) (chord.Peer, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	oldest := -1
+	oldest, since := -1, now.Add(-silence)
 	for i := range b.entries {
 		e := &b.entries[i]
-		if !e.lost && !e.left && now.Sub(e.heard) >= silence && (oldest < 0 || e.heard.Before(b.entries[oldest].heard)) {
-			oldest = i
+		last := e.heard
+		if e.tried.After(last) {
+			last = e.tried
+		}
+		if !e.lost && !e.left && !last.After(since) && (oldest < 0 || last.Before(since)) {
+			oldest, since = i, last
 		}
 	}
 	if oldest < 0 {

@@ -250,6 +250,7 @@ func (m *Member) failed(why cause, p chord.Peer, operation string) {
 	ref := m.ref(p)
 	m.suspects.add(p, now.Add(m.suspicion()))
 	if m.book.lose(p, now, 4*m.host.cfg.Stabilize) {
+		m.bereft.Store(true)
 		m.host.in.count(m.host.in.failures, operation, "")
 		m.Emit(why(), chordevent.PeerFailed{Peer: ref, Operation: operation})
 	}

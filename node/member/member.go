@@ -39,6 +39,7 @@ type Member struct {
 	muted atomic.Bool                 // crashed: no more telemetry
 	stage atomic.Int32                // hidden, shown or withdrawn; telemetry is of shown members only, see appear
 
+	bereft    atomic.Bool // a peer has been found dead since the last probe
 	recovered atomic.Bool // export works again: a keyframe is due
 
 	book     book
@@ -80,6 +81,8 @@ type sideline struct {
 	news    bool          // something changed in this pass over the slots
 	probe   time.Time
 	roam    time.Time // when a peer unheard for long is worth a ping
+	roamGap time.Duration
+	turn    int // probes so far: the kinds of peers take turns
 }
 
 func newMember(h *Host, id chord.ID, index int) *Member {

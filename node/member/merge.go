@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"chordconductor/node/chord"
@@ -18,21 +19,37 @@ import (
 // maxHintHops bounds how far a contact of another ring is passed on.
 const maxHintHops = 2
 
-// probe pings one lost peer, if one is due; else the next of the addresses to join through, until the host has asked
-// each a few times; else, now and then, a peer it should be one ring with. Two rings may have come apart
-// without a member of one finding a member of the other dead, or have been founded apart.
+// probe pings, by turns, a lost peer that is due; the next of the addresses to join through, until the host has asked each
+// a few times; and, now and then, more often for a while after a peer was found dead, a peer it should be one ring with. Two
+// rings may have come apart without a member of one finding a member of the other dead, or have been founded apart. Many
+// lost peers must not keep the other kinds waiting.
 func (m *Member) probe() {
 	base, now := m.host.cfg.Stabilize, m.env.Now()
 	m.side.probe = now.Add(m.jitter(2 * base))
 	m.meetCohosted()
-	p, due := m.book.dueProbe(now)
-	if !due {
-		p, due = m.nextContact()
+	if m.bereft.Swap(false) {
+		m.side.roamGap = 0
+		if soon := now.Add(m.jitter(4 * base)); soon.Before(m.side.roam) {
+			m.side.roam = soon
+		}
 	}
-	if !due && !now.Before(m.side.roam) {
-		m.side.roam = now.Add(m.jitter(32 * base))
-		p, due = m.distant(now)
+	kinds := [...]func() (chord.Peer, bool){
+		func() (chord.Peer, bool) { return m.book.dueProbe(now) },
+		m.nextContact,
+		func() (chord.Peer, bool) {
+			if now.Before(m.side.roam) {
+				return chord.Peer{}, false
+			}
+			m.side.roam = now.Add(m.backoff(&m.side.roamGap, 4*base, 32*base))
+			return m.distant(now, m.side.roamGap)
+		},
 	}
+	var p chord.Peer
+	due := false
+	for i := 0; i < len(kinds) && !due; i++ {
+		p, due = kinds[(m.side.turn+i)%len(kinds)]()
+	}
+	m.side.turn++
 	if !due {
 		return
 	}
@@ -50,6 +67,9 @@ func (m *Member) probe() {
 		err = m.meet(r, self, maxHintHops)
 	case errors.Is(err, errDead):
 		m.book.lose(p, m.env.Now(), 4*base)
+		if silent := loss(""); errors.As(err, &silent) {
+			m.book.silent(p, m.env.Now())
+		}
 		err = nil
 	}
 	r.end(err)
@@ -92,12 +112,12 @@ func (m *Member) nextContact() (p chord.Peer, found bool) {
 
 // distant is by turns a peer that has not been heard for long, and any member of a host through which this one was told
 // to join.
-func (m *Member) distant(now time.Time) (p chord.Peer, found bool) {
+func (m *Member) distant(now time.Time, silence time.Duration) (p chord.Peer, found bool) {
 	if told := m.host.cfg.Join; len(told) > 0 && m.env.Uint64()%2 == 0 {
 		addr := told[m.env.Uint64()%uint64(len(told))]
 		return chord.Peer{Addr: addr}, addr != m.self.Addr
 	}
-	return m.book.longUnheard(now, 32*m.host.cfg.Stabilize)
+	return m.book.longUnheard(now, silence)
 }
 
 // followHint handles a contact that a peer has named.
@@ -108,8 +128,9 @@ func (m *Member) followHint(h *hint) {
 }
 
 // meet is the contact with a member that may be of another ring. The loop considers it as a nearer successor. Then the
-// member looks itself up over there: if it is not found, the rings are two, and the owner of its place there, which is
-// its successor once they are one, is told of it. The contact is passed on to its successor and its fingers.
+// member looks for its place over there, by the pointers of that ring: where it is not found, the rings are two. Who owns
+// the place does not count, since after a partition that may be settled while the pointers are not. The two members between
+// which it belongs receive a hint of it, and it considers them. The contact is passed on to its successor and its fingers.
 func (m *Member) meet(r *round, q chord.Peer, hops int32) error {
 	now, base := m.env.Now(), m.host.cfg.Stabilize
 	if !m.inbox.meet(q.ID, now, 4*base) {
@@ -117,21 +138,33 @@ func (m *Member) meet(r *round, q chord.Peer, hops int32) error {
 	}
 	m.propose(r, q)
 	l := Lookup{Key: m.self.ID, Start: now}
-	owner, err := m.walk(r.ctx, m.self.ID, []candidate{{peer: q}}, &l, now.Add(m.host.cfg.LookupLimit), maxHops, func(_ chord.Peer, a *nodepb.FindNextResponse) bool { return a.Owner })
+	var after chord.Peer // what follows before
+	before, err := m.walk(r.ctx, m.self.ID, []candidate{{peer: q}}, &l, now.Add(m.host.cfg.LookupLimit), maxHops, func(asked chord.Peer, a *nodepb.FindNextResponse) bool {
+		after = asked // itself, or alone
+		if !a.Final || asked.ID == m.self.ID {
+			return asked.ID == m.self.ID
+		}
+		if next, err := m.candidatesFromWire(a); err == nil {
+			if i := slices.IndexFunc(next, func(c candidate) bool { return c.final }); i >= 0 {
+				after = next[i].peer
+			}
+		}
+		return true
+	})
 	if isStop(err) {
 		return err
 	}
-	if err == nil && owner.ID == m.self.ID {
-		m.rival(owner)
+	if err == nil && after.ID == m.self.ID {
+		m.rival(after)
 	}
-	if err != nil || owner.ID == m.self.ID {
+	if err != nil || after.ID == m.self.ID {
 		return nil // unreachable after all, or one ring already
 	}
 	ctx := r.changed()
-	m.propose(r, owner)
-	m.sendHint(ctx, owner, nodepb.HintRequest_KIND_OTHER_RING, m.self, 0)
-	if len(l.Path) > 1 { // the one before the owner there: this member is its nearer successor
-		m.sendHint(ctx, l.Path[len(l.Path)-2].Peer, nodepb.HintRequest_KIND_OTHER_RING, m.self, 0)
+	m.propose(r, after)
+	m.sendHint(ctx, before, nodepb.HintRequest_KIND_OTHER_RING, m.self, 0) // this member is its nearer successor
+	if after != before {
+		m.sendHint(ctx, after, nodepb.HintRequest_KIND_OTHER_RING, m.self, 0)
 	}
 	if hops > 0 {
 		for _, p := range m.spread() {

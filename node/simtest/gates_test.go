@@ -1,7 +1,5 @@
 package simtest
 
-import "time"
-
 // gates are levels that are not drawn while a fault that they show is known and not mended. Each names what is missing;
 // with -ungated they are drawn.
 var gates = []struct{ dimension, level, instead, missing string }{
@@ -25,20 +23,12 @@ var gatedSeeds = map[uint64]string{
 	66:  "a three-way partition and crashes at R=2: a get does not find a key that was there",
 	67:  "all owners crash at R=2, no partition: a get does not find a key that was there",
 	103: "memory limits, loss, leaves of nearly all hosts: a key is gone",
-	129: "hosts of 64 members, owners crash: in order only 56 s after the last change",
-	143: "r=1, repeated partitions, leaves of nearly all hosts: not in order 60 s after the last change",
 	180: "one host of 32 members, then several that come and go: a key is gone",
+	13:  "R=16 of 11 hosts: in order 0.3 s after T",
+	106: "R=16 of 12 hosts, loss: in order 0.3 s after T",
+	108: "R=16, hosts of 64 members, repeated partitions: in order only 45 s after the last change",
 	267: "hosts of 64 members, r=2, R=5: not in order 60 s after the last change",
-	27:  "the ranges of a dead host of 63 members: in order only 47 s later, for a survivor of two members",
 	344: "memory limits, loss and a partition in three: one of 39 acknowledged keys is gone",
-}
-
-// late is how much longer than T a ring may take while what makes it late is not mended; with -ungated nothing.
-func late() time.Duration {
-	if *ungated {
-		return 0
-	}
-	return convergence / 2
 }
 
 // gated is a point without the levels behind gates.

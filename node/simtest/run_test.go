@@ -144,13 +144,13 @@ func (o *oracle) converge() bool {
 		o.broken(promiseOrder, "not in order %v after the last change: %s", r.w.Now().Sub(since), r)
 		return false
 	}
-	if o.order = max(0, order.Sub(since)); o.order > convergence+late() {
+	if o.order = max(0, order.Sub(since)); o.order > convergence {
 		o.broken(promiseOrder, "in order only %v after the last change", o.order)
 	}
 	if copies.IsZero() {
 		copies = r.w.Now()
 		o.broken(promiseCopies, "%d of %d keys on too few hosts %v after the last change: %s", o.under(), len(o.keys), r.w.Now().Sub(since), o.few())
-	} else if o.copied = max(0, copies.Sub(since)); o.copied > convergence+late() {
+	} else if o.copied = max(0, copies.Sub(since)); o.copied > convergence {
 		o.broken(promiseCopies, "all keys on enough hosts only %v after the last change", o.copied)
 	}
 	return true
