@@ -96,6 +96,10 @@ bench: ## the benchmarks, the one against a bare Collector among them
 results: ## docs/results.md: the figures of the Chord papers, measured on this code; some six minutes on two cores
 	$(GO) run ./node/simtest/results -out docs
 
+senders-full: ## docs/results/senders.md: the conductor against the worst senders and readers, ten minutes at each of two limits of memory
+	mkdir -p docs/results
+	$(GO) test -count=1 -timeout 60m -v -run TestWorstSenders ./conductor/senderstest -full 10m -table $(CURDIR)/docs/results/senders.md
+
 clean: ## remove what the targets above made
 	rm -rf bin release client/node_modules
 
@@ -103,4 +107,4 @@ client/node_modules: client/package-lock.json
 	$(NPM) ci --no-audit --no-fund
 	@touch $@
 
-.PHONY: help dashboards build release release-check lint vuln test test-go modelcheck test-client e2e generate generate-check bench results promises promises-slice mutants clean
+.PHONY: help dashboards build release release-check lint vuln test test-go modelcheck test-client e2e generate generate-check bench results promises promises-slice mutants senders-full clean

@@ -1,9 +1,13 @@
 package main
 
 import (
+	"context"
 	"fmt"
 
+	"go.opentelemetry.io/otel/metric"
+
 	"chordconductor/conductor/memory"
+	"chordconductor/otel/chordevent"
 )
 
 // maxMemoryHistory is what the history takes in memory at most, however much there is: an hour of a ring of 1,000.
@@ -40,4 +44,27 @@ func (c *conductor) memoryNow() *memory.Budget {
 		c.memory.Forward.Set(4 * (st.Traces.QueueBytes + st.Metrics.QueueBytes + st.Logs.QueueBytes)) // decoded
 	}
 	return c.memory
+}
+
+// instrumentMemory makes the metrics of the budget, which are read when the meter asks.
+func instrumentMemory(meter metric.Meter, now func() *memory.Budget) error {
+	if meter == nil {
+		return nil
+	}
+	each := func(read func(memory.Usage) int64) metric.Int64Callback {
+		return func(_ context.Context, o metric.Int64Observer) error {
+			for _, u := range now().Usage() {
+				o.Observe(read(u), metric.WithAttributes(chordevent.MemoryPartKey.String(u.Part)))
+			}
+			return nil
+		}
+	}
+	if _, err := chordevent.ConductorMemory.Int64ObservableGauge(meter, each(func(u memory.Usage) int64 { return u.Used })); err != nil {
+		return err
+	}
+	if _, err := chordevent.MemoryLimit.Int64ObservableGauge(meter, each(func(u memory.Usage) int64 { return u.Limit })); err != nil {
+		return err
+	}
+	_, err := chordevent.MemoryShort.Int64ObservableCounter(meter, each(func(u memory.Usage) int64 { return int64(u.Refused) }))
+	return err
 }

@@ -245,6 +245,9 @@ func (c *conductor) assemble() error {
 	if c.player != nil {
 		site.Replay = c.player
 	}
+	if err := instrumentMemory(c.own.meter("chordconductor/conductor/memory"), c.memoryNow); err != nil {
+		return fmt.Errorf("metrics of the memory: %w", err)
+	}
 	server, err := web.New(site)
 	if err != nil {
 		return err

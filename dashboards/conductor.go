@@ -83,5 +83,16 @@ func conductorDashboard() *classic {
 			description: "Event records that wait for export, the fullest process. At the bound the oldest are overwritten.",
 			queries:     []query{{expr: `max(chord_telemetry_queue)`, legend: "fullest process"}},
 			limits:      queueLimits(nodeQueue, "the bound, 65,536"),
-		}.graph())
+		}.graph()).
+		WithPanel(panel{
+			title: "Is memory short?", unit: share, width: 12,
+			description: "What the conductor's parts take of their shares of its memory (--memory).",
+			queries:     []query{{expr: `max by (chord_memory_part) (chord_conductor_memory_bytes / chord_conductor_memory_limit_bytes)`, legend: "{{chord_memory_part}}"}},
+			limits:      []limit{{almostFull, red, "almost"}},
+		}.graph()).
+		WithPanel(panel{
+			title: "What gives way for want of memory?", unit: perSecond, width: 12,
+			description: "Requests to be sent again, events refused, entries not recorded, readers cut, oldest lookups dropped: docs/operations.md, Memory, says what it is in each part.",
+			queries:     []query{{expr: `sum by (chord_memory_part) (rate(chord_conductor_memory_short_total[$__rate_interval]))`, legend: "{{chord_memory_part}}"}},
+		}.stacked())
 }

@@ -26,17 +26,15 @@ const (
 
 // ServeHTTP serves one client until it goes, or is sent away.
 func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	select {
-	case h.places <- struct{}{}:
-		defer func() { <-h.places }()
-		h.cfg.Memory.Hold(clientSize)
-		defer h.reel.readers.Give(clientSize)
-	default:
+	if !h.enter(r.Context()) {
 		h.cfg.Memory.Refuse()
 		w.Header().Set("Retry-After", "5")
 		http.Error(w, "too many clients are connected; try again later", http.StatusServiceUnavailable)
 		return
 	}
+	defer func() { <-h.places }()
+	h.cfg.Memory.Hold(clientSize)
+	defer h.reel.readers.Give(clientSize)
 	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{Subprotocol}})
 	if err != nil {
 		return // Accept has answered

@@ -1,6 +1,9 @@
 package hub
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // What clients take in memory is bounded by Config.Memory: a fixed size for each, for which a third of it is made at most, and
 // the messages that are kept or being sent, each counted once for all clients. A message is made even when there is no
@@ -10,6 +13,7 @@ const (
 	clientSize = 48 << 10 // goroutines, buffers, and the details of the member that it watches
 	leastPlace = 8
 	patience   = 5 * time.Second // to wait for room
+	stalled    = time.Second     // a client that has taken nothing for so long gives its place to another
 )
 
 // clientsIn is how many clients the memory is for.
@@ -18,6 +22,27 @@ func (c *Config) clientsIn() int {
 		return c.MaxClients
 	}
 	return min(c.MaxClients, max(leastPlace, int(c.Memory.Limit()/3/clientSize)))
+}
+
+// enter takes a place, that of a client which does not read if need be.
+func (h *Hub) enter(ctx context.Context) bool {
+	select {
+	case h.places <- struct{}{}:
+		return true
+	default:
+	}
+	if !h.reel.readers.CutStalled(stalled) {
+		return false
+	}
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case h.places <- struct{}{}:
+		return true
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return false
 }
 
 // A message is encoded once and shared; its data is not changed.

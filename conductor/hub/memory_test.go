@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"net/http"
 	"net/http/httptest"
 	"testing"
 	"time"
@@ -87,6 +88,33 @@ func TestClientsAreBoundedInBytes(t *testing.T) {
 	}
 	if held != int64(h.reel.bytes) || held > share.Limit()/8 && len(h.reel.frames) > 1 {
 		t.Errorf("the frames kept have %d bytes, not %d", held, h.reel.bytes)
+	}
+}
+
+// Clients that never read keep nobody out: the next one gets the place of one of them.
+func TestStalledClientsGiveTheirPlaces(t *testing.T) {
+	h, url := tight(t, 5000, func(h *Hub) { h.places = make(chan struct{}, 2) })
+	greet(t, url)
+	greet(t, url)
+	for len(h.places) < 2 {
+		time.Sleep(time.Millisecond)
+	}
+	for { // until one is stalled
+		resp, err := http.Get(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusServiceUnavailable { // 426: it has got in, and is no WebSocket client
+			break
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	third := greet(t, url)
+	for range 2 {
+		if _, _, err := third.Read(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

@@ -22,13 +22,15 @@ type Reader struct {
 	of  *Readers
 	at  *list.Element // guarded by of.mu; nil: cut, or ended
 	cut func()
+
+	since time.Time // guarded by of.mu; when it began, or last took something
 }
 
 // Begin enters a reader. cut must end its sending soon, and not block.
 func (r *Readers) Begin(cut func()) *Reader {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	one := &Reader{of: r, cut: cut}
+	one := &Reader{of: r, cut: cut, since: time.Now()}
 	one.at = r.order.PushBack(one)
 	return one
 }
@@ -41,7 +43,23 @@ func (one *Reader) Progress(and func()) (goOn bool) {
 		return false
 	}
 	one.of.order.MoveToBack(one.at)
+	one.since = time.Now()
 	and()
+	return true
+}
+
+// CutStalled cuts the reader that has taken nothing for longest, if that is longer than a time.
+func (r *Readers) CutStalled(longer time.Duration) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	front := r.order.Front()
+	if front == nil || time.Since(front.Value.(*Reader).since) < longer {
+		return false
+	}
+	one := front.Value.(*Reader)
+	r.remove(one)
+	r.Share.Refuse()
+	one.cut()
 	return true
 }
 

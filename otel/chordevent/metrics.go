@@ -21,6 +21,7 @@ const (
 	SignalKey        attribute.Key = "chord.signal"         // of OpenTelemetry
 	ForwardTargetKey attribute.Key = "chord.forward.target" // which of the stores
 	RefusalReasonKey attribute.Key = "chord.refusal.reason" // what the credentials lack
+	MemoryPartKey    attribute.Key = "chord.memory.part"    // a part of the conductor that has a share of its memory
 )
 
 // An Instrument is a kind of metric.
@@ -84,6 +85,9 @@ var (
 	QueueUtilization = Metric{"chord.conductor.queue.utilization", "1", Gauge, "How full a queue of the conductor is: what waits in it, as a share of its bound.", []attribute.Key{QueueKey}, nil}
 	ForwardQueue     = Metric{"chord.conductor.forward.queue", "By", Gauge, "Bytes that wait to be passed on.", []attribute.Key{ForwardTargetKey}, nil}
 	ConductorClients = Metric{"chord.conductor.clients", "{client}", Gauge, "Clients connected for the live view.", nil, nil}
+	ConductorMemory  = Metric{"chord.conductor.memory", "By", Gauge, "Bytes that a part of the conductor takes in memory, as it counts them.", []attribute.Key{MemoryPartKey}, nil}
+	MemoryLimit      = Metric{"chord.conductor.memory.limit", "By", Gauge, "Bytes that a part of the conductor may take in memory.", []attribute.Key{MemoryPartKey}, nil}
+	MemoryShort      = Metric{"chord.conductor.memory.short", "{time}", Counter, "Times that something gave way because a part's memory was used up.", []attribute.Key{MemoryPartKey}, nil}
 	HistoryEntries   = Metric{"chord.history.entries", "{entry}", Counter, "Entries recorded; dropped because the history was behind; failed because writing did.", []attribute.Key{OutcomeKey}, nil}
 	HistorySize      = Metric{"chord.history.size", "By", Gauge, "Bytes that the history takes, in memory or on disk.", nil, nil}
 	HistoryWaiting   = Metric{"chord.history.waiting", "{entry}", Gauge, "Entries that wait to be recorded.", nil, nil}
@@ -102,7 +106,7 @@ var nodeMetrics = []*Metric{&LookupDuration, &LookupHops, &LookupTimeouts, &Oper
 	&PeerFailures, &PeerRefusals, &StoreKeys, &StoreSize, &Reservations, &KeysMovedCount, &TelemetryLost, &TelemetryQueue}
 
 var conductorMetrics = []*Metric{&RingMembers, &RingRefused, &RingUncertain, &RingError, &RingViolations, &RingStaleness, &ConductorEvents,
-	&ConductorIgnored, &ConductorQueue, &QueueUtilization, &ConductorDropped, &ConductorClients, &Received, &Forwarded, &ForwardQueue,
+	&ConductorIgnored, &ConductorQueue, &QueueUtilization, &ConductorDropped, &ConductorClients, &ConductorMemory, &MemoryLimit, &MemoryShort, &Received, &Forwarded, &ForwardQueue,
 	&HistoryEntries, &HistorySize, &HistoryWaiting, &HistoryReach, &HistoryDamage,
 	&MemberKeys, &MemberSize, &MemberError, &MemberAge, &MemberOperations}
 

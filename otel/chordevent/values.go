@@ -52,6 +52,9 @@ var metricValues = []valueRow{
 	{QueueKey, []*Metric{&ConductorQueue}, []string{"events", "spans"}, "`events` wait for the fold, and nodes are told to try again when it is full; `spans` are what the page's lookups are put together from, and are dropped"},
 	{QueueKey, []*Metric{&QueueUtilization}, []string{"events", "spans", "history", "forward_traces", "forward_metrics", "forward_logs"}, "those two; what waits to be recorded; what waits to be passed on, as in `/api/stats`. What does not fit into a queue other than `events` is dropped"},
 	{QueueKey, []*Metric{&ConductorDropped}, []string{"spans"}, ""},
+	{MemoryPartKey, []*Metric{&ConductorMemory, &MemoryLimit, &MemoryShort}, []string{
+		"receive", "decode", "events", "fold", "feed", "lookups", "recording", "history", "past", "forward", "clients", "answers",
+	}, "as in `/api/stats`; docs/operations.md, *Memory*, says what gives way in each"},
 	{SignalKey, []*Metric{&Received, &Forwarded}, signals, ""},
 	{ForwardTargetKey, []*Metric{&Forwarded, &ForwardQueue}, signals, "what goes to `--forward-traces` has the target `traces`, and so on"},
 }
