@@ -32,9 +32,6 @@ const (
 
 // The conductor stays within its memory, serves page and health, and applies an honest ring's events, whoever else sends.
 func TestWorstSenders(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts processes")
-	}
 	var rows []string
 	for _, limit := range []string{"256MiB", "1GiB"} {
 		t.Run(limit, func(t *testing.T) { rows = append(rows, worst(t, limit)) })
