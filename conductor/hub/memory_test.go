@@ -96,8 +96,10 @@ func TestStalledClientsGiveTheirPlaces(t *testing.T) {
 	h, url := tight(t, 5000, func(h *Hub) { h.places = make(chan struct{}, 2) })
 	greet(t, url)
 	greet(t, url)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
 	for len(h.places) < 2 {
-		time.Sleep(time.Millisecond)
+		<-tick.C
 	}
 	for { // until one is stalled
 		resp, err := http.Get(url)
@@ -108,7 +110,7 @@ func TestStalledClientsGiveTheirPlaces(t *testing.T) {
 		if resp.StatusCode != http.StatusServiceUnavailable { // 426: it has got in, and is no WebSocket client
 			break
 		}
-		time.Sleep(50 * time.Millisecond)
+		<-tick.C
 	}
 	third := greet(t, url)
 	for range 2 {
