@@ -52,9 +52,9 @@ func (b *Budget) shares() []struct {
 		name  string
 		part  int64
 	}{
-		{&b.Receive, "receive", 60}, {&b.Decode, "decode", 90}, {&b.Events, "events", 35}, {&b.Fold, "fold", 80},
-		{&b.Feed, "feed", 15}, {&b.Lookups, "lookups", 30}, {&b.Recording, "recording", 135}, {&b.History, "history", 80},
-		{&b.Past, "past", 120}, {&b.Forward, "forward", 40}, {&b.Clients, "clients", 40}, {&b.Answers, "answers", 30},
+		{&b.Receive, "receive", 60}, {&b.Decode, "decode", 80}, {&b.Events, "events", 35}, {&b.Fold, "fold", 80},
+		{&b.Feed, "feed", 15}, {&b.Lookups, "lookups", 30}, {&b.Recording, "recording", 120}, {&b.History, "history", 60},
+		{&b.Past, "past", 100}, {&b.Forward, "forward", 40}, {&b.Clients, "clients", 40}, {&b.Answers, "answers", 30},
 	}
 }
 
