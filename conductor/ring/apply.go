@@ -17,11 +17,12 @@ func (r *Ring) applyMember(x *record, ev *chordevent.Event, arrived time.Time) b
 	if x.seqs.has(seq) {
 		return earlier
 	}
-	if lag := arrived.Sub(ev.Time); x.newest == 0 || lag < x.lag {
+	at := r.ringTime(ev)
+	if lag := arrived.Sub(at); x.newest == 0 || lag < x.lag {
 		x.lag = lag
 	}
 	if seq > x.newest {
-		x.newest, x.last, x.host = seq, ev.Time, ev.Host
+		x.newest, x.last, x.host = seq, at, ev.Host
 	}
 	if arrived.After(x.arrived) {
 		x.arrived = arrived

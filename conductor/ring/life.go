@@ -228,7 +228,7 @@ func (r *Ring) applyReport(ev *chordevent.Event, peer chordevent.PeerRef, arrive
 	}
 	x := r.recordOf(peer.ID)
 	life, gone := x.dead.inc, x.status.gone()
-	if !x.dead.merge(peer, ev.Time, arrived, ev.Trace) {
+	if !x.dead.merge(peer, r.ringTime(ev), arrived, ev.Trace) {
 		return false, false
 	}
 	if !x.heard {

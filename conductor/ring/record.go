@@ -77,7 +77,7 @@ type life struct {
 	seqs    seqSet
 	newest  int64         // greatest event number
 	first   time.Time     // earliest timestamp
-	last    time.Time     // timestamp of the newest event
+	last    time.Time     // timestamp of the newest event, by the ring's time
 	arrived time.Time     // when something new last arrived
 	lag     time.Duration // least time from an event's timestamp to its arrival: what the clocks differ by, and the way
 	host    chordevent.Host
@@ -106,7 +106,7 @@ func (l *life) keyframePeriod() time.Duration {
 type report struct {
 	inc     int64     // the greatest life reported dead; 0: none
 	seq     int64     // of that life, the greatest event number a reporter knew of
-	at      time.Time // of that life, the latest report's timestamp
+	at      time.Time // of that life, the latest report's timestamp, by the ring's time
 	arrived time.Time // when the last report that changed these arrived
 	trace   trace.TraceID
 }
@@ -134,8 +134,8 @@ const maxOvertaken = 64
 
 // died reports whether the member's death has been reported and not refuted. An event with a greater number refutes a
 // report, unless its own timestamp says that it was told before the report: what a member said between the reporter's
-// last word with it and its crash must not bring it back to life. Should clocks disagree, maxOvertaken events refute
-// whatever their timestamps are.
+// last word with it and its crash must not bring it back to life. Both timestamps are by the ring's time (ringTime). Should
+// they disagree all the same, maxOvertaken events refute whatever their timestamps are.
 func (x *record) died() bool {
 	if x.dead.inc != x.inc {
 		return x.dead.inc > x.inc

@@ -1,0 +1,127 @@
+package ring
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"chordconductor/conductor/ring/ringtest"
+	"chordconductor/otel/chordevent"
+)
+
+// clocksOf gives what hosts with such clocks state: each compares itself with the others.
+func clocksOf(offsets []time.Duration) (states []chordevent.HostState) {
+	for i, own := range offsets {
+		var aheads []time.Duration
+		for j, other := range offsets {
+			if j != i {
+				aheads = append(aheads, own-other)
+			}
+		}
+		slices.Sort(aheads)
+		s := chordevent.HostState{Incarnation: 1, Seq: 1, Period: 10 * time.Second, Status: "active", Members: 1, ClockOthers: len(aheads)}
+		if n := len(aheads); n > 0 {
+			s.ClockAhead = (aheads[(n-1)/2] + aheads[n/2]) / 2
+		}
+		states = append(states, s)
+	}
+	return states
+}
+
+// TestDeathsAreJudgedByTheRingsTime: however the clocks of the victim's host and of the reporter's are off, a report of a
+// death stands against what the victim has emitted before, and gives way to what it emits afterwards, in any order of
+// arrival.
+func TestDeathsAreJudgedByTheRingsTime(t *testing.T) {
+	judge := func(t rapid.TB, offsets []time.Duration, suspect, reporter int, late bool) {
+		var events []*chordevent.Event
+		w := ringtest.NewWorld(160, 3, func(ev *chordevent.Event) { events = append(events, ev) })
+		var actors []*ringtest.Actor
+		for i := range offsets {
+			actors = append(actors, w.Birth(uint64(i+1)<<40))
+		}
+		w.RepairAll()
+		r, begin := New(Options{}), w.Now
+		skew := func(ev *chordevent.Event) *chordevent.Event {
+			for i, a := range actors {
+				if a.Self.Addr == ev.Host.Address {
+					ev.Time = ev.Time.Add(offsets[i])
+				}
+			}
+			return ev
+		}
+		for i, s := range clocksOf(offsets) {
+			ev := w.Event(actors[i], s)
+			actors[i].Seq-- // a host numbers its own
+			r.Apply(ev, begin)
+		}
+		for _, ev := range events {
+			r.Apply(skew(ev), w.Now)
+		}
+		victim := actors[suspect]
+		known := victim.Seq
+		w.Now = w.Now.Add(100 * time.Millisecond)
+		unknown := skew(w.Event(victim, chordevent.NodeLoad{})) // the reporter does not know of it
+		w.Now = w.Now.Add(400 * time.Millisecond)
+		report := skew(w.Report(actors[reporter], victim, known))
+		order := []*chordevent.Event{unknown, report}
+		if late {
+			slices.Reverse(order)
+		}
+		for _, ev := range order {
+			r.Apply(ev, w.Now)
+		}
+		what := fmt.Sprintf("clocks %v, %d reports %d, late %t", offsets, reporter, suspect, late)
+		if got := r.Member(victim.Self.ID).Status; got != Failed {
+			t.Fatalf("%s: after the report it is %v", what, got)
+		}
+		w.Now = w.Now.Add(400 * time.Millisecond)
+		r.Apply(skew(w.Event(victim, chordevent.NodeLoad{})), w.Now)
+		if got := r.Member(victim.Self.ID).Status; got != Active {
+			t.Fatalf("%s: after a sign of life it is %v", what, got)
+		}
+	}
+	for _, late := range []bool{false, true} {
+		judge(t, []time.Duration{0, -30 * time.Second, 30 * time.Second, 0}, 2, 1, late) // refuted at once by raw timestamps
+		judge(t, []time.Duration{0, -30 * time.Second, 30 * time.Second, 0}, 1, 2, late) // refuted only after 64 events
+		judge(t, []time.Duration{-20 * time.Second, 20 * time.Second}, 0, 1, late)
+		judge(t, []time.Duration{0, 0, 30 * time.Second}, 2, 0, late)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		off := rapid.Int64Range(-int64(30*time.Second), int64(30*time.Second))
+		// Of two or three hosts the correction is exact; of more it is as good as their medians agree.
+		offsets := make([]time.Duration, rapid.IntRange(2, 3).Draw(t, "hosts"))
+		if rapid.Bool().Draw(t, "one clock is off, of many") {
+			offsets = make([]time.Duration, rapid.IntRange(5, 9).Draw(t, "many"))
+			offsets[rapid.IntRange(0, len(offsets)-1).Draw(t, "which")] = time.Duration(off.Draw(t, "offset"))
+		} else {
+			for i := range offsets {
+				offsets[i] = time.Duration(off.Draw(t, "offset"))
+			}
+		}
+		suspect := rapid.IntRange(0, len(offsets)-1).Draw(t, "suspect")
+		reporter := (suspect + rapid.IntRange(1, len(offsets)-1).Draw(t, "reporter")) % len(offsets)
+		judge(t, offsets, suspect, reporter, rapid.Bool().Draw(t, "late"))
+	})
+}
+
+// TestClocksThatCannotBe: whatever a host states of its clock, its events are folded.
+func TestClocksThatCannotBe(t *testing.T) {
+	for _, ahead := range []time.Duration{math.MinInt64, math.MaxInt64, maxAhead + 1, -maxAhead - 1} {
+		for others := range 5 {
+			r := New(Options{})
+			w := settled(t, r, 3)
+			a := w.Members[0]
+			state := w.Event(a, chordevent.HostState{Incarnation: 1, Seq: 1, Period: time.Second, Status: "active", ClockAhead: ahead, ClockOthers: others})
+			a.Seq--
+			r.Apply(state, w.Now)
+			w.Say(a, chordevent.NodeLoad{})
+			if m := r.Member(a.Self.ID); m.Status != Active || !m.LastEvent.Equal(w.Now) {
+				t.Errorf("ahead %v of %d: %v, last event %v, now %v", ahead, others, m.Status, m.LastEvent, w.Now)
+			}
+		}
+	}
+}
