@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
@@ -20,10 +21,13 @@ import (
 )
 
 const (
-	maxKept  = 1000     // entries in memory; the oldest goes
-	maxField = 300      // bytes of each text of an entry; what is longer is cut
-	maxFile  = 1 << 20  // bytes of the file written to; then it replaces the one before it, whose entries go
-	maxLine  = 16 << 10 // of a file that is read; a longer line is none of ours
+	maxKept  = 1000    // entries in memory; the oldest goes
+	maxField = 300     // bytes of each text of an entry; what is longer is cut
+	maxFile  = 1 << 20 // bytes of the file written to; then it replaces the one before it, whose entries go
+	// refusedEvery is how often a command is recorded that was refused for its credential; those between are counted in
+	// the next one's text. So who may not command cannot push the commands of others out of the record.
+	refusedEvery = time.Minute
+	maxLine      = 16 << 10 // of a file that is read; a longer line is none of ours
 
 	current, earlier = "commands.jsonl", "commands.1.jsonl"
 )
@@ -62,6 +66,9 @@ type Log struct {
 	size    int64    // guarded by mu
 	failing bool     // guarded by mu: the last entry could not be written
 	lost    uint64   // guarded by mu: entries that are not in the file
+
+	refusedAt time.Time // guarded by mu: of the last recorded refusal
+	refused   uint64    // guarded by mu: refusals since then, not recorded
 }
 
 // Open continues the record in a directory, which it makes; empty: in memory. logf reports when writing begins to fail.
@@ -148,6 +155,16 @@ func (l *Log) keep(e Entry) {
 func (l *Log) Add(e Entry) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if e.Status == http.StatusForbidden {
+		if since := e.Time.Sub(l.refusedAt); since >= 0 && since < refusedEvery {
+			l.refused++
+			return
+		}
+		if l.refused > 0 {
+			e.Error = fmt.Sprintf("%d more were refused since %s; %s", l.refused, l.refusedAt.Format(time.RFC3339), e.Error)
+		}
+		l.refusedAt, l.refused = e.Time, 0
+	}
 	e.clip()
 	l.keep(e)
 	if l.dir == "" {

@@ -141,3 +141,39 @@ func TestInMemory(t *testing.T) {
 		t.Errorf("%v %d", got, lost)
 	}
 }
+
+// However many commands are refused to somebody who may not command, those that were carried out stay in the record, and
+// the refused ones are counted.
+func TestRefusalsPushNothingOut(t *testing.T) {
+	for _, dir := range []string{"", t.TempDir()} {
+		l, err := Open(dir, t.Logf)
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+		l.Add(Entry{Time: at, Who: "token", What: "POST /api/nodes", Status: 202})
+		const refused = 20_000
+		for i := range refused {
+			l.Add(Entry{Time: at.Add(time.Duration(i) * 10 * time.Millisecond), Who: "view token", What: fmt.Sprintf("POST /api/%d", i), Status: 403, Error: "no"})
+		}
+		last := at.Add(time.Hour)
+		l.Add(Entry{Time: last, Who: "view token", What: "POST /api/nodes", Status: 403, Error: "no"})
+		entries, _ := l.Last(1000)
+		if n := len(entries); n < 4 || n > 10 || entries[n-1].Who != "token" {
+			t.Fatalf("%d entries: %+v", n, entries[n-1])
+		}
+		counted := len(entries) - 1
+		for _, e := range entries {
+			var more int
+			if n, _ := fmt.Sscanf(e.Error, "%d more were refused since", &more); n == 1 {
+				counted += more
+			}
+		}
+		if counted != refused+1 {
+			t.Errorf("%d refusals are recorded or counted, want %d", counted, refused+1)
+		}
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
