@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"chordconductor/conductor/ring"
+	"chordconductor/conductor/sim/groundtruth"
 	"chordconductor/conductor/sim/scenario"
 	"chordconductor/node/chord"
 )
@@ -14,11 +15,7 @@ import (
 const telemetryWay = time.Second
 
 // A truth is what a member's own memory says. Only the judgement of the view uses it: it goes nowhere near the view.
-type truth struct {
-	Incarnation int64
-	Predecessor chord.ID
-	Successors  []chord.ID // real entries
-}
+type truth = groundtruth.State
 
 func truthFrom(s chord.State) truth {
 	t := truth{Incarnation: s.Self.Incarnation, Predecessor: s.Pred.ID}

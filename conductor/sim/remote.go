@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"chordconductor/conductor/ring"
+	"chordconductor/conductor/sim/groundtruth"
 	"chordconductor/node/chord"
 	"chordconductor/node/env/access"
 	"chordconductor/node/hostauth"
@@ -270,32 +272,17 @@ func (r *Remote) Truth(ctx context.Context) map[chord.ID]truth {
 			if err != nil {
 				return
 			}
-			answer, err := nodepb.NewKVClient(c).Status(ctx, &nodepb.StatusRequest{})
+			members, err := groundtruth.Ask(ctx, c)
 			if err != nil {
 				return
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			for _, m := range answer.GetMembers() {
-				if id, ok := idOf(m.GetSelf()); ok && m.GetStatus() == string(chordevent.StatusActive) {
-					all[id] = truthOf(m)
-				}
-			}
+			maps.Copy(all, members)
 		})
 	}
 	asked.Wait()
 	return all
-}
-
-func truthOf(m *nodepb.MemberStatus) truth {
-	t := truth{Incarnation: m.GetSelf().GetIncarnation()}
-	t.Predecessor, _ = idOf(m.GetPredecessor())
-	for _, p := range m.GetSuccessors() {
-		if id, ok := idOf(p); ok {
-			t.Successors = append(t.Successors, id)
-		}
-	}
-	return t
 }
 
 // idOf is the identifier of a peer that is one: a gap in a successor list has no address.

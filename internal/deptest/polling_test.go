@@ -1,0 +1,53 @@
+package deptest
+
+import (
+	"go/ast"
+	"slices"
+	"testing"
+)
+
+// What asks a node how it is: the clients and requests of calls that do nothing but read. Commands and key operations are
+// not among them.
+var reading = []string{
+	"StatusRequest", "PingRequest", "NeighborsRequest", "FindNextRequest", "SurveyRequest", "CompareRequest", "FetchRequest",
+	"NewRingClient", "NewKeysClient",
+}
+
+const mayAsk = "conductor/sim/groundtruth"
+
+// Nothing of the conductor asks a node how it is, but the one package that judges the view by it; and only package sim,
+// which measures the drift, imports that.
+func TestNothingPolls(t *testing.T) {
+	found := 0
+	for _, s := range tree(t) {
+		if s.test || !within(s.dir, "conductor") {
+			continue
+		}
+		if slices.Contains(s.imports, module+mayAsk) && s.dir != "conductor/sim" {
+			t.Errorf("%s imports %s: only conductor/sim may", s.name, mayAsk)
+		}
+		ast.Inspect(s.ast, func(n ast.Node) bool {
+			sel, ok := n.(*ast.SelectorExpr)
+			if !ok || !slices.Contains(reading, sel.Sel.Name) {
+				return true
+			}
+			if x, ok := sel.X.(*ast.Ident); !ok || x.Name != "nodepb" {
+				return true
+			}
+			if s.dir == mayAsk {
+				found++
+				return true
+			}
+			t.Errorf("%s: nodepb.%s asks a node: only %s may", files.Position(sel.Pos()), sel.Sel.Name, mayAsk)
+			return true
+		})
+		for _, i := range s.ast.Imports {
+			if i.Path.Value == `"`+module+`node/nodepb"` && i.Name != nil {
+				t.Errorf("%s imports nodepb by another name: this test would not see its calls", s.name)
+			}
+		}
+	}
+	if found == 0 {
+		t.Errorf("%s asks nothing: this test has lost sight of what it forbids", mayAsk)
+	}
+}
