@@ -9,6 +9,7 @@ const fake = process.env.CHORD_FAKE;
 
 export default defineConfig({
   plugins: [react(), ...(fake ? [fakeConductor({ members: Number(fake) })] : [])],
+  base: "./", // the page may be below a proxy's prefix, which it does not know
   build: {
     target: "es2022",
     reportCompressedSize: false,

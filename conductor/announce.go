@@ -64,7 +64,7 @@ func (c *conductor) url() string {
 	if a, err := netip.ParseAddrPort(address); err == nil && a.Addr().IsUnspecified() {
 		address = fmt.Sprintf("localhost:%d", a.Port())
 	}
-	u := scheme + "://" + address + "/"
+	u := scheme + "://" + address + c.basePath + "/"
 	if !c.open {
 		u += "#token=" + c.token
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"chordconductor/conductor/ingest"
+	"chordconductor/conductor/web"
 	"chordconductor/internal/redact"
 	"chordconductor/node/env/access"
 	"chordconductor/otel"
@@ -43,6 +44,7 @@ type options struct {
 	viewToken string
 	demoToken bool
 	allowHost []string
+	basePath  string
 	jaegerUI  string
 	grafana   string
 	dataDir   string
@@ -113,6 +115,7 @@ func (o *options) pageFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.viewToken, "view-token", os.Getenv("CHORD_VIEW_TOKEN"), "token that sees everything on the page and in the API, and commands nothing (default $CHORD_VIEW_TOKEN, else none)")
 	flags.Lookup("view-token").DefValue = ""
 	flags.BoolVar(&o.demoToken, "insecure-demo-token", false, "off loopback, accept tokens that can be guessed, for demos")
+	flags.StringVar(&o.basePath, "base-path", "", "`path` below which page and API are served, for a proxy that leaves its prefix on, such as /chord")
 	flags.StringSliceVar(&o.allowHost, "allow-host", nil, "further `name` by which the page, the API and the OTLP/HTTP port may be called (repeatable)")
 	flags.StringVar(&o.ingest.TLS.CertFile, "tls-cert", "", "`file` with the certificate (PEM) of the page and the OTLP ports")
 	flags.StringVar(&o.ingest.TLS.KeyFile, "tls-key", "", "`file` with its key (PEM)")
@@ -169,6 +172,11 @@ func (o *options) checkPage() error {
 	if err := checkAddress("--http", o.http); err != nil {
 		return err
 	}
+	base, err := web.CheckBasePath(o.basePath)
+	if err != nil {
+		return fmt.Errorf("--base-path %w", err)
+	}
+	o.basePath = base
 	for _, u := range []struct{ flag, value string }{{"--jaeger-ui", o.jaegerUI}, {"--grafana", o.grafana}} {
 		if err := checkURL(u.flag, u.value); err != nil {
 			return err

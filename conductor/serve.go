@@ -235,7 +235,7 @@ func (c *conductor) assemble() error {
 		return err
 	}
 	site := web.Config{
-		Version: version(), Source: c.live, Clients: c.hub.Clients, Hub: c.hub, Assets: client.Dist(),
+		Version: version(), Source: c.live, Clients: c.hub.Clients, Hub: c.hub, Assets: client.Dist(), Base: c.basePath,
 		Open: c.open, Token: c.token, ViewToken: c.viewToken, Audit: c.audit, Names: c.names(c.http), TLS: c.options.ingest.TLS.CertFile != "",
 		Past: c.past, Logf: c.logf, Memory: c.memoryNow, Answers: c.memory.Answers, Conns: web.ConnsIn(c.memory.Limit),
 	}

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -66,6 +67,7 @@ type Config struct {
 	Clients func() int            // WebSocket clients; nil: not told
 	Hub     http.Handler          // nil: no WebSocket
 	Assets  fs.FS                 // the built page
+	Base    string                // path below which everything is served, as CheckBasePath returns it; empty: at the root
 
 	Open  bool   // on loopback: no token is asked for
 	Token string // asked for unless Open
@@ -94,7 +96,8 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.handler = s.guard(newMeter(cfg.Answers).wrap(s.routes(pages)))
+	site := newMeter(cfg.Answers).wrap(s.routes(pages))
+	s.handler = under(cfg.Base, s.guard(site), s.guard(http.HandlerFunc(s.outside)))
 	return s, nil
 }
 
@@ -158,10 +161,10 @@ func (w logWriter) Write(p []byte) (int, error) {
 // routes is the whole surface.
 func (s *Server) routes(pages http.Handler) http.Handler {
 	mux := http.NewServeMux()
-	get := func(path string, h http.HandlerFunc, params ...string) {
-		mux.Handle(path, methods{http.MethodGet: only(h, params...)})
+	get := func(pattern string, h http.HandlerFunc, params ...string) {
+		mux.Handle(pattern, methods{http.MethodGet: only(h, params...)})
 	}
-	post := func(path string, h http.HandlerFunc) { mux.Handle(path, methods{http.MethodPost: only(h)}) }
+	post := func(pattern string, h http.HandlerFunc) { mux.Handle(pattern, methods{http.MethodPost: only(h)}) }
 
 	mux.Handle("/healthz", methods{http.MethodGet: s.healthz}) // what else a prober sends is its own affair
 	mux.Handle("/readyz", methods{http.MethodGet: s.readyz})
@@ -201,6 +204,10 @@ func (s *Server) routes(pages http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if isKey(r) { // before the mux cleans its path
 			keys.ServeHTTP(w, r)
+			return
+		}
+		if clean := path.Clean(r.URL.Path); r.URL.Path != clean && r.URL.Path != clean+"/" {
+			fail(w, http.StatusNotFound, "no such path: %s", r.URL.Path) // the mux would redirect, past a proxy's prefix
 			return
 		}
 		mux.ServeHTTP(w, r)

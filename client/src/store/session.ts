@@ -26,7 +26,7 @@ export function startSession(): () => void {
   const stops = [paintTheme(), clearMotion(), watchSelected(), writeAddress(), useUi.subscribe(limitMotion)];
   replayWith((from, to) => motion.replay(useRing.getState().shown, from, to, performance.now()));
   connection = new Connection({
-    url: `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`,
+    url: new URL("ws", document.baseURI).href.replace(/^http/, "ws"), // beside the page
     protocols: subprotocols,
     position: () => ({ epoch: useRing.getState().epoch, seq: useRing.getState().live.seq }),
     listener: {

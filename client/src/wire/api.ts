@@ -25,7 +25,10 @@ export interface Request {
   signal?: AbortSignal;
 }
 
-/** call sends one request and throws an ApiError for anything but success. A 401 asks for the token, once. */
+/**
+ * call sends one request and throws an ApiError for anything but success. A 401 asks for the token, once. Paths begin
+ * with /api and are asked for beside the page, which may be below a proxy's prefix.
+ */
 export async function call(path: string, request: Request = {}, retry = true): Promise<Response> {
   const headers = new Headers();
   const token = getToken();
@@ -40,7 +43,7 @@ export async function call(path: string, request: Request = {}, retry = true): P
   }
   let response: Response;
   try {
-    response = await fetch(path, { method: request.method ?? "GET", headers, body, signal: request.signal });
+    response = await fetch(path.slice(1), { method: request.method ?? "GET", headers, body, signal: request.signal });
   } catch (err) {
     if (request.signal?.aborted) throw err;
     throw new ApiError(0, "The conductor does not answer.");

@@ -1,61 +1,23 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
-import { createServer } from "node:net";
-import { fileURLToPath } from "node:url";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { launch, ready, until, visit } from "../browser/rig";
+import { type Running, start } from "./program";
 
 // The built conductor with its demo ring, and its own page in a real browser: `make build`, then `npm run test:real`.
 
-const BINARY = process.env.CONDUCTOR_BINARY ?? fileURLToPath(new URL("../../../bin/conductor", import.meta.url));
-
 let browser: Browser;
-let conductor: ChildProcess;
-let printed = "";
+let conductor: Running;
 let url = "";
 
-/** free finds a port that nobody listens on now, below those that the system hands out by itself at any moment. */
-async function free(): Promise<number> {
-  for (;;) {
-    const port = 20_000 + Math.floor(Math.random() * 12_000);
-    const server = createServer().listen(port, "127.0.0.1");
-    try {
-      await once(server, "listening");
-    } catch {
-      continue; // taken
-    }
-    server.close();
-    await once(server, "close");
-    return port;
-  }
-}
-
 beforeAll(async () => {
-  const [http, grpc, otlp] = [await free(), await free(), await free()];
-  url = `http://127.0.0.1:${http}/`;
-  conductor = spawn(BINARY, [
-    `--http=127.0.0.1:${http}`,
-    `--otlp-grpc=127.0.0.1:${grpc}`,
-    `--otlp-http=127.0.0.1:${otlp}`,
-  ]);
-  conductor.stdout?.on("data", (text) => (printed += text));
-  conductor.stderr?.on("data", (text) => (printed += text));
+  conductor = await start();
+  url = conductor.url;
   browser = await launch();
-  for (const end = Date.now() + 45_000; ; ) {
-    if (conductor.exitCode !== null) throw new Error(`the conductor ended:\n${printed}`);
-    const answer = await fetch(`${url}healthz`).catch(() => undefined);
-    if (answer?.ok) break;
-    if (Date.now() > end) throw new Error(`the conductor does not answer:\n${printed}`);
-  }
 });
 
 afterAll(async () => {
   await browser?.close();
-  if (conductor?.exitCode === null) {
-    conductor.kill("SIGINT");
-    await once(conductor, "exit");
-  }
+  await conductor?.close();
 });
 
 /** figure waits until a figure of the header reads as it should. */

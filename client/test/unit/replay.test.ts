@@ -48,13 +48,13 @@ it("holds a replay, lets it go on, and changes its speed", async () => {
   await vi.waitFor(() => expect(useReplay.getState().replay?.paused).toBe(true));
   await setReplay({ speed: 20 });
   expect(useReplay.getState().replay).toEqual({ speed: 20, paused: true, ended: false });
-  expect(asked).toEqual(["GET /api/replay", 'PUT /api/replay {"paused":true}', 'PUT /api/replay {"speed":20}']);
+  expect(asked).toEqual(["GET api/replay", 'PUT api/replay {"paused":true}', 'PUT api/replay {"speed":20}']);
 });
 
 it("steps to the next event at the front, and leaves the past to the history", async () => {
   await replayed();
   step(1);
-  await vi.waitFor(() => expect(asked).toContain("POST /api/replay/step {}"));
+  await vi.waitFor(() => expect(asked).toContain("POST api/replay/step {}"));
   useRing.setState({ view: { mode: "past", at: 1, playing: 0, loading: false, error: "" } });
   expect(holdReplay()).toBe(false);
 });
