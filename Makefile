@@ -52,7 +52,7 @@ test-go: ## the Go tests
 	$(MAKE) promises-slice
 	$(GO) test -timeout 60m -run 'TestFlashCrowd|TestRandomScenarios|TestRing' ./node/member
 	cd dashboards && $(GO) vet ./... && $(GO) test ./...
-	cd test && $(GO) vet ./... && $(GO) test ./deploy/... ./mutants
+	cd test && $(GO) vet ./... && $(GO) test ./deploy/... ./fuzz ./mutants
 
 promises-slice: ## the part of `make promises` that every run has: each pair of settings and faults once; some five minutes
 	$(GO) test -timeout 60m ./node/simtest -seeds 289
@@ -62,6 +62,9 @@ promises: ## docs/promises.md: 5,000 random plans, some 60 minutes on two cores
 
 mutants: ## the mutants in docs/promises.md: which changes of the node's code no test notices; some hours
 	cd test && $(GO) run ./mutants -out ../docs/promises.md
+
+fuzz-full: ## docs/fuzzing.md: every fuzzer for ten minutes, one after another; some three hours
+	cd test && $(GO) run ./fuzz -out ../docs/fuzzing.md
 
 modelcheck: ## the model checker of ring maintenance, the larger models too: some minutes
 	$(GO) test -count=1 -timeout 2h -v ./node/chord/modelcheck -modelcheck.full
@@ -107,4 +110,4 @@ client/node_modules: client/package-lock.json
 	$(NPM) ci --no-audit --no-fund
 	@touch $@
 
-.PHONY: help dashboards build release release-check lint vuln test test-go modelcheck test-client e2e generate generate-check bench results promises promises-slice mutants senders-full clean
+.PHONY: fuzz-full help dashboards build release release-check lint vuln test test-go modelcheck test-client e2e generate generate-check bench results promises promises-slice mutants senders-full clean

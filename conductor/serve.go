@@ -20,7 +20,6 @@ import (
 	"chordconductor/conductor/hub"
 	"chordconductor/conductor/hub/hubpb"
 	"chordconductor/conductor/ingest"
-	"chordconductor/conductor/internal/connlimit"
 	"chordconductor/conductor/live"
 	"chordconductor/conductor/memory"
 	"chordconductor/conductor/recording"
@@ -29,6 +28,7 @@ import (
 	"chordconductor/conductor/sim"
 	"chordconductor/conductor/sim/scenario"
 	"chordconductor/conductor/web"
+	"chordconductor/internal/netname"
 	"chordconductor/node/env/access"
 )
 
@@ -164,7 +164,7 @@ func start(o options, log *slog.Logger) (c *conductor, err error) {
 func (c *conductor) bindPage() error {
 	l, err := net.Listen("tcp", c.http)
 	if err != nil {
-		return connlimit.ListenError("page and API", c.http, "--http", err)
+		return netname.ListenError("page and API", c.http, "conductor or Collector", "--http", err)
 	}
 	c.page = l
 	secured, err := withTLS(l, c.options.ingest.TLS, c.reloadFailed)

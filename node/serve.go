@@ -10,6 +10,7 @@ import (
 
 	"google.golang.org/grpc"
 
+	"chordconductor/internal/netname"
 	"chordconductor/node/env/faults"
 	"chordconductor/node/env/grpcenv"
 	"chordconductor/node/keeper"
@@ -58,7 +59,7 @@ func serve(ctx context.Context, end *ending, o *options) error {
 	listen.Refused = refusals.add
 	e, err := grpcenv.Listen(listen)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		err = fmt.Errorf("--listen %s: the port is in use", o.listen)
+		err = netname.ListenError("node", o.listen, "node", "--listen", err)
 	}
 	if err != nil {
 		return usageError{err}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -67,6 +68,9 @@ func (s *setup) servePrometheus() (sdkmetric.Reader, error) {
 	}
 	address := s.env.prometheusAddress()
 	listener, err := net.Listen("tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) { // as netname.ListenError has it, which the SDK's side does not import
+		return nil, fmt.Errorf("metrics for Prometheus: address %s is already in use, perhaps by another node or conductor; choose another with OTEL_EXPORTER_PROMETHEUS_HOST and _PORT", address)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("metrics for Prometheus at %s: %w; OTEL_EXPORTER_PROMETHEUS_HOST and _PORT choose another place", address, err)
 	}

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"net"
 
-	"chordconductor/conductor/internal/connlimit"
+	"chordconductor/internal/netname"
 )
 
 // Ports are the addresses of both protocols, bound but not served: what connects waits for Start. Whoever starts more
@@ -41,7 +41,7 @@ func bind(ctx context.Context, cfg Config) (*Ports, error) {
 		}
 		l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", one.address)
 		if err != nil {
-			return nil, errors.Join(connlimit.ListenError(one.name, one.address, one.flag, err), p.Close())
+			return nil, errors.Join(netname.ListenError(one.name, one.address, "conductor or Collector", one.flag, err), p.Close())
 		}
 		*one.to = l
 	}

@@ -1,5 +1,3 @@
-// Package netname judges by its text whether a Host header names this server. The conductor's page, API and OTLP/HTTP port
-// share it.
 package netname
 
 import (

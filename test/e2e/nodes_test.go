@@ -16,7 +16,7 @@ var traceLine = regexp.MustCompile(`\b[0-9a-f]{32}\b`)
 // Node processes of their own, a conductor that only listens, and the real stores behind it.
 func TestNodeProcesses(t *testing.T) {
 	prometheus := startPrometheus(t)
-	otlp, jaeger := startJaeger(t, prometheus)
+	otlp, _, jaeger := startJaeger(t, prometheus)
 	c := startConductor(t, "--scenario", "none", "--forward-traces", otlp,
 		"--forward-metrics", prometheus+"/api/v1/otlp", "--jaeger-ui", jaeger)
 

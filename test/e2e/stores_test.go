@@ -32,8 +32,8 @@ func getJSON(address string, into any) error {
 }
 
 // startJaeger starts a real Jaeger on free ports with the shipped configuration, its span metrics in a Prometheus, and
-// returns the OTLP gRPC address and the query API's URL.
-func startJaeger(t *testing.T, prometheus string) (otlp, query string) {
+// returns the addresses of OTLP over gRPC and HTTP, and the query API's URL.
+func startJaeger(t *testing.T, prometheus string) (overGRPC, overHTTP, query string) {
 	t.Helper()
 	config, err := os.ReadFile(filepath.Join(root, "dashboards/jaeger.yaml"))
 	if err != nil {
@@ -57,7 +57,7 @@ func startJaeger(t *testing.T, prometheus string) (otlp, query string) {
 		var any map[string]any
 		return getJSON("http://"+local(ports[2])+"/status", &any)
 	})
-	return local(ports[3]), query
+	return local(ports[3]), local(ports[4]), query
 }
 
 // startPrometheus starts a real Prometheus with the shipped configuration and returns its URL.

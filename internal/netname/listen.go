@@ -1,0 +1,16 @@
+package netname
+
+import (
+	"errors"
+	"fmt"
+	"syscall"
+)
+
+// ListenError says why a server cannot listen, in one wording for all of them, and what chooses another address. Perhaps
+// names what may have the address already.
+func ListenError(what, address, perhaps, flag string, err error) error {
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%s: address %s is already in use, perhaps by another %s; choose another with %s", what, address, perhaps, flag)
+	}
+	return fmt.Errorf("%s: cannot listen on %s: %w; choose another address with %s", what, address, err, flag)
+}

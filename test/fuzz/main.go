@@ -1,0 +1,177 @@
+// Command fuzz runs every fuzzer of the module one after another and writes down what came of it. `make fuzz-full` calls
+// it. What a fuzzer finds, go test leaves in the package's testdata/fuzz, to be mended and kept.
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+)
+
+func main() {
+	root := flag.String("root", "..", "the module's `directory`")
+	out := flag.String("out", "", "`file` whose table of results is replaced")
+	each := flag.Duration("time", 10*time.Minute, "how long each fuzzer runs")
+	only := flag.String("run", ".", "`pattern` of the fuzzers' names")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, *root, *out, *each, *only); err != nil {
+		fmt.Fprintln(os.Stderr, "fuzz:", err)
+		os.Exit(1)
+	}
+}
+
+// A fuzzer is a function of a package's tests.
+type fuzzer struct{ dir, name string }
+
+// A result is what a fuzzer's run came to.
+type result struct {
+	fuzzer
+	execs, inputs int // executions; inputs kept since they reach something new
+	took          time.Duration
+	failed        bool
+}
+
+func run(ctx context.Context, root, out string, each time.Duration, only string) error {
+	pattern, err := regexp.Compile(only)
+	if err != nil {
+		return fmt.Errorf("-run: %w", err)
+	}
+	all, err := find(root)
+	if err != nil {
+		return err
+	}
+	var results []result
+	var failed []string
+	for _, f := range all {
+		if !pattern.MatchString(f.name) {
+			continue
+		}
+		fmt.Printf("== %s in ./%s\n", f.name, f.dir)
+		r, err := f.run(ctx, root, each)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			return fmt.Errorf("%s in ./%s: %w", f.name, f.dir, err)
+		}
+		if results = append(results, r); r.failed {
+			failed = append(failed, f.name)
+		}
+	}
+	if len(results) == 0 {
+		return fmt.Errorf("no fuzzer is called %q", only)
+	}
+	if out != "" {
+		if err := write(out, results); err != nil {
+			return err
+		}
+	}
+	if len(failed) > 0 {
+		return fmt.Errorf("failed: %s", strings.Join(failed, ", "))
+	}
+	return nil
+}
+
+var declaration = regexp.MustCompile(`(?m)^func (Fuzz\w+)\(`)
+
+// find lists the fuzzers of a module.
+func find(root string) (all []fuzzer, err error) {
+	err = filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if name := entry.Name(); entry.IsDir() && path != root {
+			if _, err := os.Stat(filepath.Join(path, "go.mod")); err == nil || name == "node_modules" || name == "testdata" || strings.HasPrefix(name, ".") {
+				return filepath.SkipDir
+			}
+		}
+		if entry.IsDir() || !strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		source, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		dir, err := filepath.Rel(root, filepath.Dir(path))
+		for _, m := range declaration.FindAllSubmatch(source, -1) {
+			all = append(all, fuzzer{filepath.ToSlash(dir), string(m[1])})
+		}
+		return err
+	})
+	sort.Slice(all, func(i, j int) bool { return all[i].dir+all[i].name < all[j].dir+all[j].name })
+	return all, err
+}
+
+// progress is what go test prints every few seconds.
+var progress = regexp.MustCompile(`elapsed: (\S+), execs: (\d+) .*new interesting: (\d+)`)
+
+// run runs a fuzzer. An error is one of running it; what it finds is in the result.
+func (f fuzzer) run(ctx context.Context, root string, each time.Duration) (result, error) {
+	// Minimizing an input that is merely new would take up to a minute each time.
+	cmd := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-fuzz", "^"+f.name+"$", "-fuzztime", each.String(), "-fuzzminimizetime", "2s", "./"+f.dir)
+	cmd.Dir = root
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	var text bytes.Buffer
+	cmd.Stdout = io.MultiWriter(os.Stdout, &text)
+	cmd.Stderr = cmd.Stdout
+	err := cmd.Run()
+	r := result{fuzzer: f}
+	for lines := bufio.NewScanner(&text); lines.Scan(); {
+		if m := progress.FindStringSubmatch(lines.Text()); m != nil {
+			r.took, _ = time.ParseDuration(m[1])
+			r.execs, _ = strconv.Atoi(m[2])
+			r.inputs, _ = strconv.Atoi(m[3])
+		}
+	}
+	var exit *exec.ExitError
+	switch {
+	case errors.As(err, &exit) && r.execs > 0:
+		r.failed = true
+	case err != nil:
+		return r, err
+	}
+	return r, nil
+}
+
+const begin, end = "<!-- results -->\n", "<!-- end -->\n"
+
+// write replaces the table in a file.
+func write(path string, results []result) error {
+	page, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	before, rest, ok := strings.Cut(string(page), begin)
+	_, after, ok2 := strings.Cut(rest, end)
+	if !ok || !ok2 {
+		return fmt.Errorf("%s has no place for results, between %q and %q", path, begin, end)
+	}
+	var table strings.Builder
+	fmt.Fprintf(&table, "%s, %s, %d processors.\n\n", time.Now().UTC().Format(time.DateOnly), runtime.Version(), runtime.GOMAXPROCS(0))
+	table.WriteString("| fuzzer | package | time | executions | new inputs | |\n|-|-|-|-|-|-|\n")
+	for _, r := range results {
+		verdict := "clean"
+		if r.failed {
+			verdict = "**failed**"
+		}
+		fmt.Fprintf(&table, "| %s | %s | %s | %d | %d | %s |\n", r.name, r.dir, r.took.Round(time.Second), r.execs, r.inputs, verdict)
+	}
+	return os.WriteFile(path, []byte(before+begin+table.String()+end+after), 0o644)
+}
