@@ -95,6 +95,7 @@ func (k *Keeper) Move(ctx context.Context, q *nodepb.MoveRequest) (*nodepb.MoveR
 		}
 		if current == nil {
 			known, implausible := k.implausible(m.grant)
+			implausible = implausible && !k.asked(m)
 			if implausible {
 				_ = k.refuseEpoch(m.source, m.grant, known)
 			}

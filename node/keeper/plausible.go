@@ -18,6 +18,8 @@ import (
 //
 //   - An owner whose epoch is refused as implausible, or that is spoken to by an owner so far below itself, goes down to
 //     one above the other's number (descend).
+//   - A member without a range believes the owner that it has asked for it, up to maxFirst: what it knows of others is
+//     hearsay, and it could have no range for ever. Should the others know better, it goes down like any owner (asked).
 //   - A claim so far above the word of an owner that speaks for itself is no reason to refuse that. It is verified with
 //     the owner it names, and forgotten unless that one confirms it (verify).
 
@@ -55,6 +57,12 @@ func (k *Keeper) implausible(o ownership) (known *ownership, is bool) {
 		return nil, o.epoch > maxFirst
 	}
 	return &best, o.epoch > best.epoch+maxLeap
+}
+
+// asked reports whether a handoff fills an empty register, and comes from the owner that this member has asked for its
+// range, with an epoch that a member would believe that knows none. mu is held.
+func (k *Keeper) asked(m *incoming) bool {
+	return k.reg.Load() == nil && m.source == k.claimed && m.grant.epoch <= maxFirst
 }
 
 // refuseEpoch reports what a peer has said that is implausible.

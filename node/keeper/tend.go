@@ -125,6 +125,9 @@ func (k *Keeper) claimRange(ctx context.Context) (done bool, err error) {
 		if owner == k.self {
 			break
 		}
+		k.mu.Lock()
+		k.claimed = owner
+		k.mu.Unlock()
 		a, err := ask(k, ctx, owner, chordevent.SpanKeysMove, k.cfg.CallLimit, func(keys nodepb.KeysServer, call *nodepb.Call) (*nodepb.ClaimResponse, error) {
 			return keys.Claim(ctx, &nodepb.ClaimRequest{Call: call, Again: again})
 		})
