@@ -64,6 +64,12 @@ func CheckStrength(name, secret string) error {
 	if len(secret) > maxSecret {
 		return fmt.Errorf("%s: %d bytes, at most %d", name, len(secret), maxSecret)
 	}
+	if p := period(secret); p < len(secret) {
+		if bits, kind := strength(secret[:p]); bits < minBits {
+			return fmt.Errorf("%s: %d bits at most (%s, repeated), at least %d are needed; `openssl rand -hex 32` makes a good one",
+				name, bits, kind, minBits)
+		}
+	}
 	if bits, kind := strength(secret); bits < minBits {
 		return fmt.Errorf("%s: %d bits at most (%s), at least %d are needed; `openssl rand -hex 32` makes a good one",
 			name, bits, kind, minBits)
@@ -72,6 +78,17 @@ func CheckStrength(name, secret string) error {
 		return fmt.Errorf("%s: only %d different characters, at least %d are needed; `openssl rand -hex 32` makes a good one", name, n, minDifferent)
 	}
 	return nil
+}
+
+// period is the length of the shortest part that the secret repeats, its length if it repeats none. Secrets are short: see
+// maxSecret.
+func period(secret string) int {
+	for p := 1; p <= len(secret)/2; p++ {
+		if secret[p:] == secret[:len(secret)-p] {
+			return p
+		}
+	}
+	return len(secret)
 }
 
 // minDifferent is how many different bytes a secret has at least. One of 39 random digits has fewer once in 10^9 times.

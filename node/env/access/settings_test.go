@@ -136,15 +136,19 @@ func TestStrength(t *testing.T) {
 		}
 	}
 	for secret, strong := range map[string]bool{
-		"passwordpassword":                         false, // 75 bits
-		"correct-horse-battery-staple-0":           true,  // by its form; that it is made of words cannot be seen
-		"c2VjcmV0IG9mIDk2":                         false, // base64 of 96 bits
-		"FqSgcxlMeQKTu0q6hB2nRw==":                 true,  // openssl rand -base64 16
-		strings.Repeat("a", 200):                   false,
-		strings.Repeat("0123", 20):                 false,
-		"7f1b6c0e-2d3a-4b5c-8d9e-0a1b2c3d4e5f":     true, // a UUID, at most
-		"7f1b-6c0e-2d3a-4b5c-8d9e-0a1b-2c3d":       false,
-		"123456-123456-123456-123456-123456-78901": false,
+		"passwordpassword":                          false, // 75 bits
+		"correct-horse-battery-staple-0":            true,  // by its form; that it is made of words cannot be seen
+		"c2VjcmV0IG9mIDk2":                          false, // base64 of 96 bits
+		"FqSgcxlMeQKTu0q6hB2nRw==":                  true,  // openssl rand -base64 16
+		strings.Repeat("a", 200):                    false,
+		strings.Repeat("0123", 20):                  false,
+		strings.Repeat("0123456789", 5):             false,
+		strings.Repeat("0123456789abcdef", 4)[:41]:  false, // not a whole number of times
+		strings.Repeat("hunter2!", 16):              false,
+		strings.Repeat("FqSgcxlMeQKTu0q6hB2nRw", 2): true,
+		"7f1b6c0e-2d3a-4b5c-8d9e-0a1b2c3d4e5f":      true, // a UUID, at most
+		"7f1b-6c0e-2d3a-4b5c-8d9e-0a1b-2c3d":        false,
+		"123456-123456-123456-123456-123456-78901":  false,
 	} {
 		if err := access.CheckStrength("--ring-secret", secret); (err == nil) != strong {
 			t.Errorf("%q: %v", secret, err)
