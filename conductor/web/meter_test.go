@@ -75,12 +75,20 @@ func TestAnswersAreBoundedInBytes(t *testing.T) {
 	}
 	for range 5 {
 		for _, path := range []string{"/healthz", "/api/stats", "/api/ring", "/api/events?limit=5000", "/"} {
-			if code, body := get(path); code != http.StatusOK || len(body) == 0 {
+			code, body := get(path)
+			for begin := time.Now(); code == http.StatusServiceUnavailable && strings.HasPrefix(path, "/api/") && time.Since(begin) < time.Minute; {
+				code, body = get(path) // asked again, as the answer says: on a busy machine the others' answers take their time
+			}
+			if code != http.StatusOK || len(body) == 0 {
 				t.Errorf("%s: status %d with %d bytes", path, code, len(body))
 			}
 		}
 	}
-	if code, body := get("/api/events?limit=10000"); code != http.StatusInsufficientStorage || !strings.Contains(body, "--memory") {
+	code, body := get("/api/events?limit=10000")
+	for begin := time.Now(); code == http.StatusServiceUnavailable && time.Since(begin) < time.Minute; {
+		code, body = get("/api/events?limit=10000")
+	}
+	if code != http.StatusInsufficientStorage || !strings.Contains(body, "--memory") {
 		t.Errorf("an answer that never fits: status %d, %.200s", code, body)
 	}
 }
