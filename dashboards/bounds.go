@@ -5,7 +5,7 @@ import "math"
 // Bounds that the programs have by default, from which thresholds follow. A test holds each against the line of code
 // that sets it.
 const (
-	successors        = 8    // a ring of no more members than that is forming
+	successors        = 8    // a ring of no more members than that is small
 	stabilizeInterval = 0.5  // s; conditions on the whole ring are judged with a grace of two
 	callLimit         = 1.0  // s; a member that has not answered by then is passed over
 	keyframe          = 10.0 // s

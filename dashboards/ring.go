@@ -4,7 +4,7 @@ func ringDashboard() *classic {
 	return board("chord-ring", "Chord: Ring", "Is the ring well, who is in it, and how are the keys spread?").
 		WithPanel(panel{
 			title: "Is the ring ideal?", unit: count, width: 6,
-			description: "Ring error: 0 exactly when every pointer is right. It rises at each join, leave and crash and must come back to 0.",
+			description: "Ring error of the members that are certain: 0 exactly when none of their pointers is wrong. It rises at each join, leave and crash and must come back to 0.",
 			queries:     []query{{expr: `chord_ring_error{chord_ring_name="$ring"}`, legend: "ring error"}},
 			limits:      []limit{{1, yellow, "a pointer is wrong"}},
 		}.number()).
@@ -19,13 +19,13 @@ func ringDashboard() *classic {
 			description: "Members that are active by their own word.",
 			queries:     []query{{expr: `sum(chord_ring_members{chord_ring_name="$ring",chord_member_status="active"})`, legend: "active"}},
 			first:       red, limits: []limit{
-				{1, yellow, "while there are no more than a successor list is long (--successors) the ring is forming"},
+				{1, yellow, "no more than a successor list is long (--successors): a small ring, which survives fewer failures at once"},
 				{successors + 1, green, "one more than that"},
 			},
 		}.number()).
 		WithPanel(panel{
-			title: "How much of the picture is uncertain?", unit: count, width: 6,
-			description: "Members whose fields may be old because some of their events are missing.",
+			title: "How many members are not certain?", unit: count, width: 6,
+			description: "Members whose events are late or missing, or that others name and nothing has been received from. Status and ring error leave them out.",
 			queries:     []query{{expr: `chord_ring_uncertain{chord_ring_name="$ring"}`, legend: "uncertain"}},
 			limits:      []limit{{1, yellow, "0 while nothing is lost on the way"}},
 		}.number()).

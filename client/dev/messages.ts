@@ -1,5 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import {
+  Certainty_State,
   type FeedEvent,
   FeedEventSchema,
   type Lookup,
@@ -184,11 +185,11 @@ export class FakeHub {
       ? RingState_Status.VIOLATED
       : present === 0
         ? RingState_Status.UNSPECIFIED
-        : present < 9
-          ? RingState_Status.FORMING
-          : error > 0
-            ? RingState_Status.REPAIRING
-            : RingState_Status.IDEAL;
+        : error > 0
+          ? present < 9
+            ? RingState_Status.FORMING
+            : RingState_Status.REPAIRING
+          : RingState_Status.IDEAL;
     return create(RingStateSchema, {
       status,
       error: BigInt(error),
@@ -209,6 +210,21 @@ export class FakeHub {
       failed: many("failed"),
       silent: many("silent"),
       uncertain,
+      certainty: {
+        state:
+          present === 0 || uncertain === present
+            ? Certainty_State.NOTHING
+            : uncertain > 0
+              ? Certainty_State.PARTIAL
+              : Certainty_State.ALL,
+        count: uncertain,
+        of: present,
+        members: this.ring.members
+          .filter((m) => m.uncertain)
+          .slice(0, 10)
+          .map((m) => ({ id: m.id, why: "late", sinceMs: BigInt(this.time() - 16_000) })),
+      },
+      tolerance: { pointers: Math.max(0, Math.min(7, present - 1)), keys: 2, hosts: 2 },
     });
   }
 

@@ -28,12 +28,11 @@ func Snapshot(v *ring.View, stats live.Stats, events []live.FeedEvent, found []l
 }
 
 var ringStatus = map[ring.Status]hubpb.RingState_Status{
-	ring.Empty:     hubpb.RingState_STATUS_UNSPECIFIED,
+	ring.Unknown:   hubpb.RingState_STATUS_UNSPECIFIED,
 	ring.Forming:   hubpb.RingState_STATUS_FORMING,
 	ring.Ideal:     hubpb.RingState_STATUS_IDEAL,
 	ring.Repairing: hubpb.RingState_STATUS_REPAIRING,
 	ring.Violated:  hubpb.RingState_STATUS_VIOLATED,
-	ring.Uncertain: hubpb.RingState_STATUS_UNCERTAIN,
 }
 
 func ringState(v *ring.View, s live.Stats) *hubpb.RingState {
@@ -45,6 +44,8 @@ func ringState(v *ring.View, s live.Stats) *hubpb.RingState {
 		Joining: uint32(v.Counts.Joining), Active: uint32(v.Counts.Active), Leaving: uint32(v.Counts.Leaving),
 		Left: uint32(v.Counts.Left), Failed: uint32(v.Counts.Failed), Silent: uint32(v.Counts.Silent),
 		Uncertain: uint32(v.Counts.Uncertain + v.Counts.Unheard), MembersRefused: uint32(v.Counts.RefusedMembers),
+		ErrorUnknown: v.ErrorUnknown, Certainty: certainty(&v.Certainty),
+		Tolerance: &hubpb.Tolerance{Pointers: uint32(v.Tolerance.Pointers), Keys: uint32(v.Tolerance.Keys), Hosts: uint32(v.Tolerance.Hosts)},
 	}
 	for _, violation := range v.Violations {
 		p := &hubpb.Violation{
@@ -59,6 +60,25 @@ func ringState(v *ring.View, s live.Stats) *hubpb.RingState {
 		out.Violations = append(out.Violations, p)
 	}
 	return out
+}
+
+// namedUncertain bounds the uncertain members that the state of the ring names, which each patch carries whole.
+const namedUncertain = 10
+
+func certainty(c *ring.Certainty) *hubpb.Certainty {
+	out := &hubpb.Certainty{State: certaintyState[c.State], Count: uint32(c.Count), Of: uint32(c.Of)}
+	for _, m := range c.Members[:min(len(c.Members), namedUncertain)] {
+		out.Members = append(out.Members, &hubpb.UncertainMember{
+			Id: bytesOf(m.ID), Incarnation: m.Incarnation, Host: m.Host, Why: m.Why.String(), SinceMs: millis(m.Since),
+		})
+	}
+	return out
+}
+
+var certaintyState = map[ring.CertaintyState]hubpb.Certainty_State{
+	ring.NothingCertain: hubpb.Certainty_STATE_NOTHING,
+	ring.PartlyCertain:  hubpb.Certainty_STATE_PARTIAL,
+	ring.AllCertain:     hubpb.Certainty_STATE_ALL,
 }
 
 func feedEvents(events []live.FeedEvent) []*hubpb.FeedEvent {

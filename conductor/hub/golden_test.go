@@ -30,7 +30,8 @@ func goldenViews(now time.Time) (members []*otlptest.Member, before, after *ring
 	for i := range 5 {
 		members = append(members, otlptest.NewMember(i, 5, now.UnixNano()))
 	}
-	before = &ring.View{Seq: 5, Time: now, Name: "golden", Status: ring.Ideal, Bits: 160, ListLen: 2, Replicas: 3, Counts: ring.Counts{Active: 5}}
+	before = &ring.View{Seq: 5, Time: now, Name: "golden", Status: ring.Ideal, Bits: 160, ListLen: 2, Replicas: 3, Counts: ring.Counts{Active: 5},
+		Certainty: ring.Certainty{State: ring.AllCertain, Of: 5}, Tolerance: ring.Tolerance{Pointers: 1, Keys: 2, Hosts: 1}}
 	for i, m := range members {
 		state := otlptest.Keyframe(members, i, 2)
 		host := chordevent.Host{ID: []string{"host-a", "host-a", "host-b", "host-b", m.Peer.Addr}[i], Address: m.Peer.Addr}
@@ -44,6 +45,10 @@ func goldenViews(now time.Time) (members []*otlptest.Member, before, after *ring
 	after = &later
 	after.Seq, after.Time, after.Status, after.Error = 8, now.Add(2*time.Second), ring.Repairing, 7
 	after.Counts = ring.Counts{Active: 4, Failed: 1, Uncertain: 1, Lost: 3, RefusedMembers: 2}
+	after.ErrorUnknown, after.Tolerance = 2, ring.Tolerance{Pointers: 1, Keys: 2, Hosts: 1}
+	after.Certainty = ring.Certainty{State: ring.PartlyCertain, Count: 1, Of: 5, Members: []ring.UncertainMember{
+		{ID: chord.ID{19: 99}, Incarnation: 4, Host: "host-c", Why: ring.NoEvents, Since: now},
+	}}
 	after.Members = slices.Clone(before.Members)
 	told, dead := *before.Members[1], *before.Members[2]
 	told.Seq, told.Error, told.LastEvent = 2, 3, now.Add(time.Second)

@@ -35,13 +35,14 @@ func newInstruments(meter metric.Meter, l *Live) (*instruments, error) {
 		}},
 		{&chordevent.RingUncertain, func(_ context.Context, o metric.Int64Observer) error {
 			v := l.View()
-			o.Observe(int64(v.Counts.Uncertain+v.Counts.Unheard), ringName(v))
+			o.Observe(int64(v.Certainty.Count), ringName(v))
 			return nil
 		}},
 		{&chordevent.RingError, func(_ context.Context, o metric.Int64Observer) error {
 			o.Observe(int64(l.View().Error), ringName(l.View()))
 			return nil
 		}},
+		{&chordevent.RingStatus, l.observeStatus},
 		{&chordevent.RingViolations, l.observeViolations},
 		{&chordevent.ConductorQueue, func(_ context.Context, o metric.Int64Observer) error {
 			o.Observe(int64(l.events.len()), metric.WithAttributes(chordevent.QueueKey.String("events")))
@@ -57,6 +58,13 @@ func newInstruments(meter metric.Meter, l *Live) (*instruments, error) {
 	if _, err := chordevent.QueueUtilization.Float64ObservableGauge(meter, func(_ context.Context, o metric.Float64Observer) error {
 		o.Observe(l.events.utilization(), metric.WithAttributes(chordevent.QueueKey.String("events")))
 		o.Observe(l.side.utilization(), metric.WithAttributes(chordevent.QueueKey.String("spans")))
+		return nil
+	}); err != nil {
+		return nil, err
+	}
+	if _, err := chordevent.RingCertain.Float64ObservableGauge(meter, func(_ context.Context, o metric.Float64Observer) error {
+		v := l.View()
+		o.Observe(v.Certainty.Share(), ringName(v))
 		return nil
 	}); err != nil {
 		return nil, err
@@ -106,6 +114,18 @@ func (l *Live) observeMembers(_ context.Context, o metric.Int64Observer) error {
 		{"left", v.Counts.Left}, {"failed", v.Counts.Failed}, {"silent", v.Counts.Silent},
 	} {
 		o.Observe(int64(c.n), metric.WithAttributes(chordevent.RingNameKey.String(v.Name), chordevent.MemberStatusKey.String(c.status)))
+	}
+	return nil
+}
+
+func (l *Live) observeStatus(_ context.Context, o metric.Int64Observer) error {
+	v := l.View()
+	for s := ring.Unknown; s <= ring.Violated; s++ {
+		is := int64(0)
+		if s == v.Status {
+			is = 1
+		}
+		o.Observe(is, metric.WithAttributes(chordevent.RingNameKey.String(v.Name), chordevent.RingStatusKey.String(s.String())))
 	}
 	return nil
 }

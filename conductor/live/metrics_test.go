@@ -32,6 +32,8 @@ func TestOwnMetrics(t *testing.T) {
 			{chordevent.RingMembers, "chord.member.status=active;chord.ring.name=test;", 16},
 			{chordevent.RingMembers, "chord.member.status=failed;chord.ring.name=test;", 0},
 			{chordevent.RingError, "chord.ring.name=test;", 0},
+			{chordevent.RingStatus, "chord.ring.name=test;chord.ring.status=ideal;", 1},
+			{chordevent.RingStatus, "chord.ring.name=test;chord.ring.status=repairing;", 0},
 			{chordevent.RingUncertain, "chord.ring.name=test;", 0},
 			{chordevent.RingRefused, "chord.ring.name=test;", 0},
 			{chordevent.ConductorEvents, "chord.event.outcome=applied;", 16},
@@ -46,12 +48,15 @@ func TestOwnMetrics(t *testing.T) {
 				t.Errorf("%s{%s} = %d (told: %v), want %d; all: %v", c.metric.Name, c.key, got, told, c.want, values)
 			}
 		}
+		if got := p.Shares(t, chordevent.RingCertain); len(got) != 1 || got["chord.ring.name=test;"] != 1 {
+			t.Errorf("certain %v, want all", got)
+		}
 		if got := p.Shares(t, chordevent.QueueUtilization); len(got) != 2 || got["chord.queue=events;"] != 0 || got["chord.queue=spans;"] != 0 {
 			t.Errorf("utilization %v, want two empty queues", got)
 		}
 		// A value that appears only once it is above 0 has no step for rate() and increase() to see.
 		for key, m := range map[attribute.Key]chordevent.Metric{
-			chordevent.MemberStatusKey: chordevent.RingMembers, chordevent.ConditionKey: chordevent.RingViolations, chordevent.QueueKey: chordevent.ConductorQueue,
+			chordevent.MemberStatusKey: chordevent.RingMembers, chordevent.RingStatusKey: chordevent.RingStatus, chordevent.ConditionKey: chordevent.RingViolations, chordevent.QueueKey: chordevent.ConductorQueue,
 		} {
 			if got, want := p.Values(t, m), m.Values(key); len(got) != len(want) {
 				t.Errorf("%s tells %v, want each of %v from the start", m.Name, got, want)

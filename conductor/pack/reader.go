@@ -19,9 +19,10 @@ var ErrCorrupt = errors.New("pack: corrupt block")
 // Form is what a Writer writes. A change of what is written makes it greater; OldestForm is the first that is still read.
 //
 //   - 2: loads without replicas and hosts
-//   - 3: today's
+//   - 3: in a checkpoint, no times from which on members are uncertain
+//   - 4: today's
 const (
-	Form       = 3
+	Form       = 4
 	OldestForm = 2
 )
 
@@ -60,6 +61,9 @@ func (r *Reader) SetForm(form uint64) bool {
 	r.form = form
 	return form >= OldestForm && form <= Form
 }
+
+// Form is the form of what is read.
+func (r *Reader) Form() uint64 { return r.form }
 
 // Extend tells of what the Writer has written since: block is what it was, and more behind.
 func (r *Reader) Extend(block []byte) { r.buf = block }

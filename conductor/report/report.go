@@ -113,7 +113,9 @@ type Point struct {
 	Failed     int     `json:"failed"`
 	Uncertain  int     `json:"uncertain"`
 	Status     string  `json:"status"`
+	Certainty  string  `json:"certainty"`
 	RingError  uint64  `json:"ring_error"`
+	Unknown    uint64  `json:"ring_error_unknown"` // pointers that are not in it
 	Violations int     `json:"violations"`
 	Rate       float64 `json:"operations_per_second"`
 	Failures   uint64  `json:"operations_failed"`
@@ -248,8 +250,8 @@ func (rep *Report) courses(r *sim.Result) {
 	rep.Timeline = make([]Point, 0, len(r.Timeline))
 	for _, p := range r.Timeline {
 		rep.Timeline = append(rep.Timeline, Point{
-			AtS: secs(p.At), Active: p.Members.Active, Joining: p.Members.Joining, Failed: p.Members.Failed, Uncertain: p.Members.Uncertain,
-			Status: p.Status.String(), RingError: p.RingError, Violations: p.Violations, Rate: p.Rate, Failures: p.Failed, Refused: p.Refused,
+			AtS: secs(p.At), Active: p.Members.Active, Joining: p.Members.Joining, Failed: p.Members.Failed, Uncertain: p.Uncertain,
+			Status: p.Status.String(), Certainty: p.Certainty.String(), RingError: p.RingError, Unknown: p.Unknown, Violations: p.Violations, Rate: p.Rate, Failures: p.Failed, Refused: p.Refused,
 			P50MS: msec(p.P50), P99MS: msec(p.P99), Lost: p.Lost, Staleness: p.StalenessMS,
 		})
 	}
@@ -332,7 +334,7 @@ func summary(r *sim.Result) Summary {
 	for _, p := range r.Timeline {
 		s.PeakRingError = max(s.PeakRingError, p.RingError)
 		s.MembersEnd = p.Members.Active
-		if s.MembersStart == 0 && p.Status == ring.Ideal {
+		if s.MembersStart == 0 && p.Status == ring.Ideal && p.Certainty == ring.AllCertain {
 			s.MembersStart = p.Members.Active
 		}
 	}

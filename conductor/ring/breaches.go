@@ -249,7 +249,7 @@ func (b *breach) compare(o *breach) int {
 func (r *Ring) standing() (ofRing, gaps, overlaps, short int) {
 	for _, b := range r.breaches {
 		switch {
-		case !b.raised:
+		case !b.raised || b.of != nil && b.of.doubtful: // of an uncertain member it stands, and is not certain
 		case b.condition == OwnershipGap:
 			gaps++
 		case b.condition == OwnershipOverlap:

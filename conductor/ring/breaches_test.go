@@ -92,7 +92,7 @@ func TestNothingIsConcludedOfTheUncertain(t *testing.T) {
 	r.Advance(w.Now)
 	w.Now = w.Now.Add(2 * time.Second)
 	r.Advance(w.Now)
-	if v := r.View(); v.Status != Uncertain || len(v.Violations) != 0 || v.Counts.Missing != 3 {
+	if v := r.View(); v.Status != Ideal || v.Certainty.Count != 3 || len(v.Violations) != 0 || v.Counts.Missing != 3 {
 		t.Errorf("%s, %v, %+v", v.Status, v.Violations, v.Counts)
 	}
 }

@@ -13,8 +13,8 @@ const (
 )
 
 // check judges the conditions that speak of all members at once. It claims no more than is known: of a member that is
-// uncertain nothing is concluded. When every pointer is right, which the ring error says, they all hold; and while the
-// ring is forming, with r members or fewer, they are not asked for.
+// uncertain nothing is concluded. When every pointer is right, which the ring error says, they all hold; and of r certain
+// members or fewer they are not required.
 func (r *Ring) check() (changed bool) {
 	r.unchecked, r.revised = false, false
 	r.round++

@@ -43,6 +43,8 @@ func (r *Ring) Save(w *pack.Writer) {
 	w.Uint(r.seq)
 	w.Bool(r.full)
 	w.Bool(r.unchecked)
+	w.Time(r.idealSince)
+	w.Bool(r.wasIdeal)
 	w.Int(int64(r.space.Bits()))
 	for _, n := range []uint64{r.counts.Applied, r.counts.Outdated, r.counts.Refused} {
 		w.Uint(n)
@@ -75,6 +77,9 @@ func Load(opt Options, in *pack.Reader) (*Ring, error) {
 	members, others := in.Time(), in.Time()
 	r.seq = in.Uint()
 	full, unchecked := in.Bool(), in.Bool()
+	if in.Form() >= 4 {
+		r.idealSince, r.wasIdeal = in.Time(), in.Bool()
+	}
 	bits := int(in.Between(chord.MinBits, chord.MaxBits))
 	r.counts.Applied, r.counts.Outdated, r.counts.Refused = in.Uint(), in.Uint(), in.Uint()
 	r.lost.total = in.Int()
@@ -107,15 +112,14 @@ func (r *Ring) derive() {
 	r.tree.all(func(x *record) { r.cast(x, voteOf(x)) })
 	r.tree.all(func(x *record) {
 		x.refused = r.isRefused(x)
+		x.doubtful = x.isDoubtful(x.status, x.uncertain)
 		turned, by := x.turned, x.turnedBy
 		r.tallyBy(x, +1)
 		r.checkList(x) // before retail asks what it found
 		r.repoint(x, predecessor)
 		r.repoint(x, head)
-		if x.isMember(x.status) {
-			r.count(x, true)
-			r.reown(x)
-		}
+		r.restance(x, x.stanceNow())
+		r.reown(x)
 		r.rehost(x)
 		r.touch(x)
 		x.turned, x.turnedBy = turned, by

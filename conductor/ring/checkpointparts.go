@@ -46,6 +46,10 @@ func writeRecord(w *pack.Writer, x *record) {
 	w.Int(int64(x.status))
 	w.Bool(x.uncertain)
 	w.Bool(x.passed)
+	w.Bool(x.doubtful)
+	if x.doubtful {
+		w.Time(x.since)
+	}
 	w.Uint(x.turned)
 	w.Trace(x.turnedBy)
 }
@@ -79,6 +83,11 @@ func (r *Ring) readRecord(in *pack.Reader) {
 	x.dead = readReport(in)
 	x.status = MemberStatus(in.Between(int64(Joining), int64(Silent)))
 	x.uncertain, x.passed = in.Bool(), in.Bool()
+	if in.Form() < 4 {
+		x.since = x.last // of when it became doubtful nothing is written
+	} else if in.Bool() {
+		x.since = in.Time()
+	}
 	x.turned, x.turnedBy = in.Uint(), in.Trace()
 	if _, twice := r.records[x.id]; twice {
 		in.Fail("a member twice")
@@ -118,21 +127,24 @@ func writeStrangers(w *pack.Writer, strangers map[*record]struct{}) {
 	for _, x := range slices.SortedFunc(maps.Keys(strangers), func(a, b *record) int { return a.id.Compare(b.id) }) {
 		w.ID(x.id)
 		w.Time(x.since)
-		w.Bool(x.overdue)
 		writeReport(w, x.dead)
 	}
 }
 
 func (r *Ring) readStrangers(in *pack.Reader) {
 	for range in.Count() {
-		id, since, overdue, dead := in.ID(), in.Time(), in.Bool(), readReport(in)
+		id, since := in.ID(), in.Time()
+		if in.Form() < 4 {
+			in.Bool() // whether it was named for longer than a grace
+		}
+		dead := readReport(in)
 		if x := r.records[id]; x != nil && x.heard || in.Err() != nil {
 			in.Fail("a stranger that is a member")
 			return
 		}
 		x := r.recordOf(id)
 		x.since, x.dead = since, dead
-		r.setOverdue(x, overdue)
+		x.stance = x.stanceNow()
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"chordconductor/node/chord"
-	"chordconductor/otel/chordevent"
 )
 
 // A circle is what a member says of the ring that it is in.
@@ -34,7 +33,7 @@ const (
 
 func voteOf(x *record) vote {
 	v := vote{circleOf(x), ofJoiner}
-	wasIn := x.word.val == chordevent.StatusActive || x.word.val == chordevent.StatusLeaving
+	wasIn := x.wasIn()
 	switch {
 	case x.status.gone():
 		v.weight = ofGone
@@ -104,17 +103,18 @@ func (r *Ring) judge(x *record) {
 	r.tallyBy(x, -1)
 	x.refused = refused
 	x.doubtful = x.isDoubtful(x.status, x.uncertain)
+	x.since = r.now
 	r.tallyBy(x, +1)
 	r.checkList(x)
-	if counted := x.isMember(x.status); counted != x.counted {
-		r.count(x, counted)
+	turned := x.counted
+	r.restance(x, x.stanceNow())
+	if turned != x.counted {
 		r.reown(x)
 		r.rehost(x)
 	}
 	r.turn(x)
 	r.touch(x)
 	r.regroup = true
-	r.others.by(r.now) // whom it names may no longer be missing, or be again
 }
 
 // poll adds to, or takes from, the votes for a circle. The zero circle is that of a member that has not said.

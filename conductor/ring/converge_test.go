@@ -57,7 +57,7 @@ func printView(r *Ring, keep func(*Member) bool) string {
 	var b strings.Builder
 	c := v.Counts
 	c.Applied, c.Outdated, c.Refused = 0, 0, 0
-	fmt.Fprintln(&b, v.Name, v.Status, v.Error, v.Bits, v.ListLen, v.Replicas, v.Gaps, v.Overlaps, v.Short, c)
+	fmt.Fprintln(&b, v.Name, v.Status, v.Error, v.ErrorUnknown, v.Certainty, v.Tolerance, v.Bits, v.ListLen, v.Replicas, v.Gaps, v.Overlaps, v.Short, c)
 	for _, m := range v.Members {
 		if m := *m; keep(&m) {
 			m.Changed = 0
@@ -156,11 +156,11 @@ func TestGapsAreUncertain(t *testing.T) {
 			r.Apply(ev, ev.Time)
 		}
 	}
-	if m := r.Member(a.Self.ID); !m.Uncertain || m.Missing != 1 || r.View().Status != Uncertain {
+	if m := r.Member(a.Self.ID); !m.Uncertain || m.Missing != 1 || r.View().Status != Unknown {
 		t.Errorf("one event is missing: %+v, status %d", m, r.View().Status)
 	}
 	r.Apply(events[1], w.Now)
-	if m := r.Member(a.Self.ID); m.Uncertain || m.Missing != 0 || r.View().Status != Forming {
+	if m := r.Member(a.Self.ID); m.Uncertain || m.Missing != 0 || r.View().Status != Ideal || !r.View().Certainty.All() {
 		t.Errorf("it has arrived: %+v, status %d", m, r.View().Status)
 	}
 	if c := r.Apply(events[1], w.Now); c.Applied || r.View().Counts.Outdated != 1 {

@@ -10,7 +10,8 @@ import (
 )
 
 // checkPrincipals counts the members that lie strictly between no two neighbours of anybody's list, its owner being its
-// first entry. Strangers that somebody names may be such members too.
+// first entry. Those that may be on the ring and are not counted as its members, since they are uncertain, may be such
+// members too.
 func (r *Ring) checkPrincipals() {
 	n := len(r.live)
 	r.skips = append(r.skips[:0], make([]int, n+1)...)
@@ -26,9 +27,16 @@ func (r *Ring) checkPrincipals() {
 			principals++
 		}
 	}
-	if need := r.circle.listLen + 1; principals+len(r.strangers)-r.reported < need {
+	if need := r.circle.listLen + 1; principals < need && principals+r.uncounted() < need {
 		r.found(chord.EnoughPrincipals, nil, skippers, fmt.Sprintf("%d of at least %d members are skipped by nobody", principals, need))
 	}
+}
+
+// uncounted is how many members may be on the ring and are not counted: no event of theirs has arrived, or not the one
+// that says that they have joined.
+func (r *Ring) uncounted() int {
+	_, unseen := r.certainty()
+	return unseen + r.doubtful - (r.counted - r.tree.total().live)
 }
 
 // countSkips adds whom x's list skips, and says whether that is anybody.
@@ -115,7 +123,7 @@ func (r *Ring) checkSuccessors() {
 		r.found(chord.OneOrderedRing, nil, r.aside(next, cycles), fmt.Sprintf("%d rings", len(cycles)))
 	case len(cycles) == 1 && winding(next, cycles[0]) > 1:
 		r.found(chord.OneOrderedRing, nil, r.cycle(next, cycles[0]), "the ring goes around the circle more than once")
-	case len(cycles) == 0 && !doubt:
+	case len(cycles) == 0 && !doubt && r.uncounted() == 0:
 		r.found(chord.OneOrderedRing, nil, r.live, "0 rings")
 	}
 	if astray := r.astray(next, on); astray != nil {

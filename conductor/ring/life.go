@@ -76,7 +76,15 @@ func (r *Ring) uncertainNow(x *record, s MemberStatus) bool {
 	case Failed:
 		return r.now.Before(confirmedAt(x))
 	}
-	return x.seqs.missing() > 0 || !r.now.Before(overdueAt(x))
+	return s == Silent || x.seqs.missing() > 0 || x.lacksList() || !r.now.Before(overdueAt(x))
+}
+
+// lacksList says that a member is on the ring and its successor list has not arrived.
+func (x *record) lacksList() bool { return x.succ.seq == 0 && x.wasIn() }
+
+// wasIn says that a member was on the ring by its own newest word.
+func (x *record) wasIn() bool {
+	return x.word.val == chordevent.StatusActive || x.word.val == chordevent.StatusLeaving
 }
 
 // isMember says whether a member counts among the ring's. One that fell silent does, as far as anyone can tell, until
@@ -89,7 +97,7 @@ func (x *record) isMember(s MemberStatus) bool {
 	case Active, Leaving:
 		return true
 	case Silent:
-		return !x.passed && (x.word.val == chordevent.StatusActive || x.word.val == chordevent.StatusLeaving)
+		return !x.passed && x.wasIn()
 	}
 	return false
 }
@@ -110,6 +118,9 @@ func (r *Ring) restand(x *record) {
 	if s != x.status || uncertain != x.uncertain || missing != x.missing || doubtful != x.doubtful {
 		r.tallyBy(x, -1)
 		turned := s != x.status
+		if doubtful && !x.doubtful {
+			x.since = r.now
+		}
 		x.status, x.uncertain, x.missing, x.doubtful = s, uncertain, missing, doubtful
 		r.tallyBy(x, +1)
 		if turned {
@@ -119,10 +130,13 @@ func (r *Ring) restand(x *record) {
 		r.unchecked = true
 		r.touch(x)
 	}
-	if counted := x.isMember(s); counted != x.counted || counted && x.countedAs != x.inc {
-		r.count(x, counted)
-		r.reown(x)
-		r.touch(x)
+	if now := x.stanceNow(); now != x.stance {
+		rejoined := now.counted != x.counted || now.counted && now.countedAs != x.countedAs
+		r.restance(x, now)
+		if rejoined {
+			r.reown(x)
+			r.touch(x)
+		}
 	}
 	r.recircle(x)
 	r.rehost(x)
@@ -232,6 +246,7 @@ func (r *Ring) applyReport(ev *chordevent.Event, peer chordevent.PeerRef, arrive
 		return false, false
 	}
 	if !x.heard {
+		r.restance(x, x.stanceNow())
 		kept := r.keep(x)
 		return kept, kept && x.dead.inc > life
 	}
@@ -285,9 +300,7 @@ func (r *Ring) makeRoom() bool {
 // forget makes a member a stranger again. What was reported of its death stays known as long as others name it.
 func (r *Ring) forget(x *record) {
 	r.tallyBy(x, -1)
-	if x.counted {
-		r.count(x, false)
-	}
+	r.restance(x, stance{deadInc: x.dead.inc})
 	r.rehost(x)
 	x.life = life{}
 	r.repoint(x, predecessor)
@@ -301,7 +314,7 @@ func (r *Ring) forget(x *record) {
 	r.heard--
 	r.bytes -= x.memory
 	r.regroup = true
-	*x = record{id: x.id, dead: x.dead, since: r.now, named: x.named}
+	*x = record{id: x.id, dead: x.dead, since: r.now, named: x.named, stance: x.stance}
 	r.strangers[x] = struct{}{}
 	r.touched = append(r.touched, x.id)
 	r.keep(x)

@@ -119,7 +119,7 @@ func TestReportOfALifeNotHeardOf(t *testing.T) {
 	}
 	expectStatus(t, r, old, Failed, true, "it is heard of, late")
 	w.Say(reborn, chordevent.Joined{})
-	expectStatus(t, r, old, Active, false, "it is alive")
+	expectStatus(t, r, old, Active, true, "it is alive, and its list has not arrived")
 	if m := r.Member(old.Self.ID); m.Successors != nil || m.Incarnation != reborn.Self.Incarnation {
 		t.Errorf("the new life has what the old one had: %+v", m)
 	}
@@ -136,7 +136,7 @@ func TestSilentIsNotDead(t *testing.T) {
 	expectStatus(t, r, quiet, Active, true, "overdue")
 	pass(w, r, 15*time.Second, quiet)
 	expectStatus(t, r, quiet, Silent, true, "three periods")
-	if v := r.View(); v.Status != Uncertain || v.Error != 0 || v.Counts.Silent != 1 {
+	if v := r.View(); v.Status != Ideal || v.Certainty.State != PartlyCertain || v.Certainty.Count != 1 || v.Certainty.Members[0].Why != SilentMember || v.Error != 0 || v.Counts.Silent != 1 {
 		t.Errorf("%s, error %d, %+v: a silent member counts", v.Status, v.Error, v.Counts)
 	}
 	w.Keyframe(quiet)
@@ -207,28 +207,33 @@ func TestOldNewsIsMarked(t *testing.T) {
 	}
 }
 
-func TestStrangersMakeTheRingUncertain(t *testing.T) {
+// TestUnseenMembersAreNamed has a member name one of which no event has arrived.
+func TestUnseenMembersAreNamed(t *testing.T) {
 	r := New(Options{})
 	w := settled(t, r, 6)
 	hidden := &ringtest.Actor{Self: chord.Peer{ID: w.Space.FromUint64(150), Addr: "hidden:1", Incarnation: 5}, Live: true}
 	hidden.State = chord.New(w.Space, hidden.Self, w.ListLen)
 	w.Members = append(w.Members, hidden)
 	w.Right(w.Members[1]) // names the hidden one as its head
-	w.Now = w.Now.Add(500 * time.Millisecond)
-	r.Advance(w.Now)
-	if v := r.View(); v.Status != Repairing {
-		t.Errorf("its own events may be on their way: %s", v.Status)
+	v := r.View()
+	want := UncertainMember{hidden.Self.ID, 5, "hidden:1", NoEvents, w.Now}
+	if c := v.Certainty; c.State != PartlyCertain || c.Count != 1 || c.Of != 7 || c.Members[0] != want {
+		t.Errorf("%+v", c)
 	}
-	w.Now = w.Now.Add(600 * time.Millisecond)
-	r.Advance(w.Now)
-	if v := r.View(); v.Status != Uncertain {
-		t.Errorf("somebody whom nobody has heard is named: %s", v.Status)
+	// Unknown are its own three pointers, and the head and the entry behind it of the member that names it. That one's
+	// predecessor does not name it yet.
+	if v.Status != Repairing || v.Error != 1 || v.ErrorUnknown != 5 {
+		t.Errorf("%s, error %d, unknown %d", v.Status, v.Error, v.ErrorUnknown)
 	}
 	w.Say(hidden, w.Started(hidden))
+	w.Say(hidden, chordevent.SuccessorsChanged{Successors: ringtest.Refs(hidden.State.Succ)})
 	w.Say(hidden, chordevent.Joined{})
+	if v := r.View(); v.Status != Repairing || !v.Certainty.All() || v.ErrorUnknown != 0 {
+		t.Errorf("%s, %+v", v.Status, v.Certainty)
+	}
 	w.RepairAll()
-	if v := r.View(); v.Status != Ideal || len(r.strangers) != 0 {
-		t.Errorf("heard of: %s, %d strangers", v.Status, len(r.strangers))
+	if v := r.View(); v.Status != Ideal || !v.Certainty.All() || len(r.strangers) != 0 {
+		t.Errorf("it is there: %s, %d strangers", v.Status, len(r.strangers))
 	}
 }
 

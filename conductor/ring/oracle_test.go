@@ -69,7 +69,7 @@ func compare(t *rapid.T, w *ringtest.World, r *Ring) {
 func TestIdealRing(t *testing.T) {
 	r := New(Options{})
 	w := ringtest.NewWorld(160, 3, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
-	if s := r.View().Status; s != Empty {
+	if s := r.View().Status; s != Unknown {
 		t.Errorf("at first: status %d", s)
 	}
 	for id := range uint64(3) {
@@ -78,7 +78,7 @@ func TestIdealRing(t *testing.T) {
 	for _, a := range w.Members {
 		w.Right(a)
 	}
-	if v := r.View(); v.Status != Forming || v.Error != 0 {
+	if v := r.View(); v.Status != Ideal || v.Error != 0 || v.Tolerance != (Tolerance{2, 2, 2}) {
 		t.Errorf("three members, r = 3: status %d, error %d", v.Status, v.Error)
 	}
 	for id := range uint64(5) {

@@ -23,16 +23,19 @@ type pointer struct {
 type cost uint8
 
 const (
-	notCounted  cost = iota // its owner is not counted
-	namesNobody             // n members
-	namesDead               // n + 1: whom it names is not counted
-	namesMember             // the members strictly between its two ends
+	notCounted   cost = iota // its owner is no certain member of the ring
+	namesNobody              // n members
+	namesDead                // n + 1: whom it names is certainly no member
+	namesMember              // the certain members strictly between its two ends
+	namesUnknown             // neither right nor wrong: whom it names is not certain
 )
 
-// errorSums is the ring error in parts, kept up to date. chord.Global.RingError says what it means.
+// errorSums is the ring error of the certain members in parts, kept up to date. chord.Global.RingError defines it.
 type errorSums struct {
 	nobody  int // pointers
 	dead    int // pointers
+	unknown int // pointers, which are in no other sum
+	blind   int // entries after an unknown head: only the head's list says what they should be
 	between int // over all pointers that name a member, the members strictly between their ends
 	wraps   int // of those pointers' arcs, the ones that run past identifier 0
 	tails   int // entries after the head that are not as the head's list says
@@ -49,7 +52,7 @@ func (e *errorSums) total(n int) int {
 
 // errorOf is a member's part of the ring error, for n members, whose ranks are set.
 func (x *record) errorOf(n int) int {
-	if !x.counted {
+	if !x.sure {
 		return 0
 	}
 	e := x.tail
@@ -135,16 +138,19 @@ func (r *Ring) unlink(x *record, k int) {
 // regard puts a pointer into the sums, if its owner is counted.
 func (r *Ring) regard(x *record, k int) {
 	p := &x.to[k]
-	if !x.counted || p.cost != notCounted {
+	if !x.sure || p.cost != notCounted {
 		return
 	}
 	switch {
 	case p.to == nil:
 		p.cost = namesNobody
 		r.sums.nobody++
-	case p.to.counted && p.to.countedAs == p.inc:
+	case p.to.sure && p.to.countedAs == p.inc:
 		p.cost = namesMember
 		r.sumArc(x, k, +1)
+	case p.to.isUnknown(p.inc):
+		p.cost = namesUnknown
+		r.sums.unknown++
 	default:
 		p.cost = namesDead
 		r.sums.dead++
@@ -161,6 +167,8 @@ func (r *Ring) disregard(x *record, k int) {
 		r.sums.dead--
 	case namesMember:
 		r.sumArc(x, k, -1)
+	case namesUnknown:
+		r.sums.unknown--
 	}
 	p.cost = notCounted
 }
@@ -175,7 +183,7 @@ func (r *Ring) sumArc(x *record, k, sign int) {
 	r.tree.add(to, weights{ends: sign})
 }
 
-// between counts the members strictly between two.
+// between counts the certain members strictly between two of them.
 func (t *tree) between(from, to *record) int {
 	n := t.before(to).live - t.before(from).live - from.own.live
 	if from.id.Compare(to.id) >= 0 {
@@ -184,26 +192,58 @@ func (t *tree) between(from, to *record) int {
 	return n
 }
 
-// count makes x one of the ring's members, in its present life, or no longer one. Every pointer that names it, or that
-// it has, is accounted for anew, and so are the arcs that it lies in.
-func (r *Ring) count(x *record, counted bool) {
+// A stance is all that the pointers that a record has, and that name it, are judged by. The zero value is that of an
+// identifier that only others name.
+type stance struct {
+	counted   bool  // it is one of the ring's members
+	sure      bool  // it is, and nothing about it is uncertain: the ring error is computed over these
+	unknown   bool  // it may be one, and is uncertain
+	countedAs int64 // the incarnation that this speaks of
+	deadInc   int64 // the greatest incarnation reported dead
+}
+
+func (x *record) stanceNow() stance {
+	if !x.heard {
+		return stance{deadInc: x.dead.inc}
+	}
+	counted := x.isMember(x.status)
+	return stance{counted, counted && !x.uncertain, x.doubtful, x.inc, x.dead.inc}
+}
+
+// isUnknown says that nothing certain is known of an incarnation: it is uncertain, or no event of its own has arrived and
+// nobody reports it dead.
+func (x *record) isUnknown(inc int64) bool {
+	if x.heard && inc <= x.countedAs {
+		return inc == x.countedAs && x.unknown
+	}
+	return inc > x.deadInc
+}
+
+// restance brings a record's stance up to date. Every pointer that names it, or that it has, is judged anew, and so are
+// the arcs that it lies in.
+func (r *Ring) restance(x *record, now stance) {
+	was := x.stance
+	if now == was {
+		return
+	}
 	for k := range x.to {
 		r.disregard(x, k)
 		for _, m := range x.named[k] {
 			r.disregard(m, k)
 		}
 	}
-	if x.counted != counted {
+	if was.sure != now.sure {
 		sign := 1
-		if !counted {
+		if was.sure {
 			sign = -1
 		}
 		at := r.tree.before(x)
 		r.sums.between += sign * (r.sums.wraps + at.starts - at.ends - x.own.ends)
 		r.tree.add(x, weights{live: sign})
 	}
-	r.noteCounted(x.counted, counted, x.countedAs, x.inc)
-	x.counted, x.countedAs = counted, x.inc
+	set(&x.counted, now.counted, &r.counted)
+	x.stance = now
+	r.noteCounted(was.counted, now.counted, was.countedAs, now.countedAs)
 	for k := range x.to {
 		r.regard(x, k)
 		for _, m := range x.named[k] {
@@ -235,12 +275,17 @@ func (r *Ring) relist(x *record) {
 
 // retail counts again the entries of x's list, after the first, that are not what its head's list says they should be.
 func (r *Ring) retail(x *record) {
-	tail := 0
-	if x.counted {
+	tail, blind := 0, 0
+	switch {
+	case !x.sure:
+	case x.to[head].cost == namesUnknown:
+		blind = max(0, len(x.succ.val)-1)
+	default:
 		tail = r.tailErrors(x)
 	}
 	r.sums.tails += tail - x.tail
-	x.tail = tail
+	r.sums.blind += blind - x.blind
+	x.tail, x.blind = tail, blind
 }
 
 func (r *Ring) tailErrors(x *record) int {
@@ -298,5 +343,5 @@ func samePeersAsHead(list, heads []chordevent.PeerRef) bool {
 // turn notes that x's pointers or standing changed, and by which event.
 func (r *Ring) turn(x *record) {
 	x.turned, x.turnedBy = r.seq+1, r.by
-	r.unchecked = true
+	r.unchecked, r.tolerated = true, false
 }

@@ -8,57 +8,43 @@ import (
 
 // View is the ring as it stands. What has not changed since the last View is shared with it.
 func (r *Ring) View() *View {
-	if last := r.view; last != nil && last.Seq == r.seq && last.Status != Forming { // time alone ends forming
-		if counts := r.countsNow(); counts != last.Counts || !last.Time.Equal(r.now) {
-			v := *last
-			v.Time, v.Counts = r.now, counts
-			r.view = &v
+	certainty, unseen := r.certainty()
+	counts := r.countsNow(unseen)
+	last := r.view
+	if last != nil && last.Certainty.equal(&certainty) {
+		certainty = last.Certainty
+		if last.Seq == r.seq && last.Status != Forming { // time alone ends forming
+			if counts != last.Counts || !last.Time.Equal(r.now) {
+				v := *last
+				v.Time, v.Counts = r.now, counts
+				r.view = &v
+			}
+			return r.view
 		}
-		return r.view
 	}
 	v := &View{
-		Seq: r.seq, Time: r.now, Name: r.name,
+		Seq: r.seq, Time: r.now, Name: r.name, Counts: counts, Certainty: certainty,
 		Bits: r.circle.bits, ListLen: r.circle.listLen, Replicas: r.circle.replicas,
 	}
-	n := r.tree.total().live
-	v.Error = uint64(r.sums.total(n))
+	v.Error, v.ErrorUnknown = uint64(r.sums.total(r.tree.total().live)), uint64(r.errorUnknown(unseen))
 	v.Members = r.showMembers(v.Error > 0)
 	v.Violations = r.violations()
 	v.Moves = r.moves.view()
 	v.Hosts = r.showHosts()
 	var violated int
 	violated, v.Gaps, v.Overlaps, v.Short = r.standing()
-	v.Status = r.status(n, violated)
-	v.Counts = r.countsNow()
+	v.Status = r.status(violated, certainty.All())
+	v.Tolerance = r.tolerance()
 	r.view = v
 	return v
 }
 
-// status is the ring's health in one word.
-func (r *Ring) status(n, violated int) Status {
-	switch {
-	case r.heard == 0:
-		return Empty
-	case violated > 0:
-		return Violated
-	case r.doubtful > 0 || r.overdue > 0:
-		return Uncertain
-	case n <= r.circle.listLen:
-		return Forming
-	case r.sums.total(n) == 0:
-		return Ideal
-	case r.now.Before(r.formedBy()):
-		return Forming
-	}
-	return Repairing
-}
-
-func (r *Ring) countsNow() Counts {
+func (r *Ring) countsNow(unseen int) Counts {
 	c := r.counts
 	c.Joining, c.Active, c.Leaving = r.tally[Joining], r.tally[Active], r.tally[Leaving]
 	c.Left, c.Failed, c.Silent = r.tally[Left], r.tally[Failed], r.tally[Silent]
 	c.RefusedMembers = r.refused
-	c.Uncertain, c.Missing, c.Lost, c.Unheard = r.doubtful, r.missing, r.lost.total, r.unheard()
+	c.Uncertain, c.Missing, c.Lost, c.Unheard = r.doubtful, r.missing, r.lost.total, unseen
 	return c
 }
 
@@ -105,7 +91,7 @@ func (r *Ring) showMembers(errors bool) []*Member {
 func (r *Ring) showErrors() {
 	n := 0
 	for _, x := range r.order {
-		if x.counted {
+		if x.sure {
 			x.rank = n
 			n++
 		}

@@ -31,7 +31,7 @@ type record struct {
 	life
 
 	dead  report
-	since time.Time // a stranger: when it was first named
+	since time.Time // a stranger: from when on it was named; a doubtful member: from when on it was
 
 	// What follows is derived. Each is changed only by the function named, together with what depends on it.
 
@@ -42,20 +42,19 @@ type record struct {
 	memory    int64        // weigh: the bytes that it is counted for
 	vote      vote         // recircle: for what the ring is like
 	refused   bool         // judge: it is of another ring
-	counted   bool         // count: it is one of the ring's members, among which ranks are counted
-	countedAs int64        // count: in which life
+	stance                 // restance
 	owns      bool         // reown: it is counted and has a range
 	seam      seam         // reseam: between its range and the one before
 	hosting   string       // rehost: the host that it makes count, or none
 	short     bool         // rejudge: its keys are on too few hosts
 	unruly    bool         // checkList: its list breaks a condition
 	passed    bool         // check: silent, and skipped by the member before it; no longer counted
-	overdue   bool         // sweepStrangers: a stranger that a live member has named for longer than grace
 	reported  bool         // keep: a stranger that is kept for the report of its death
 
 	to    [2]pointer   // repoint: whom it names as predecessor and head
 	named [2][]*record // repoint: who names it so
 	tail  int          // retail: entries of its list after the first that are not as the head's list says
+	blind int          // retail: those of which nothing says what they should be
 
 	turned   uint64        // turn: the change that last concerned its pointers or standing
 	turnedBy trace.TraceID // turn: the event that made it

@@ -27,6 +27,7 @@ func (r *Ring) rehost(x *record) {
 		if r.hosts[was]--; r.hosts[was] <= 0 {
 			delete(r.hosts, was)
 		}
+		r.tolerated = false
 		r.reneed()
 	}
 	r.rejudge(x)
@@ -50,7 +51,7 @@ func (r *Ring) rejudge(x *record) {
 	if short == x.short {
 		return
 	}
-	x.short = short
+	set(&x.short, short, &r.shorts)
 	if short {
 		r.breach(UnderReplicated, x)
 	} else {

@@ -69,7 +69,6 @@ type Ring struct {
 
 	strangers map[*record]struct{}
 	reported  int // strangers that nobody names and somebody reported dead
-	overdue   int // strangers that a member has named for longer than grace
 
 	circles map[circle]votes // what members say of the ring
 	circle  circle           // the one with the most
@@ -79,6 +78,8 @@ type Ring struct {
 	needed int            // hosts that each key can be on
 
 	sums     errorSums
+	counted  int             // members of the ring
+	shorts   int             // members whose keys are on too few hosts
 	tally    [Silent + 1]int // members by status
 	doubtful int             // members that are
 	refused  int             // members that are, which tally leaves out
@@ -98,14 +99,22 @@ type Ring struct {
 	dirty   []*record  // their Member is out of date
 	witness witnesses
 	formed  formed
-	work    int         // steps of what judges the whole ring; tests bound it
-	runs    []fingerRun // scratch
-	live    []*record   // scratch: the counted, by identifier; see rankAll
-	skips   []int       // scratch
-	view    *View       // the last one
-	order   []*record   // of view.Members
-	regroup bool        // members came or went since
-	errors  bool        // some member of view has an error
+
+	idealSince time.Time // as of the last Advance; zero: it is not
+	wasIdeal   bool      // it has been, for a grace
+
+	spread    pointerSpread
+	tolerated bool        // spread is of the ring as it is
+	work      int         // steps of what judges the whole ring; tests bound it
+	runs      []fingerRun // scratch
+	live      []*record   // scratch: the counted, by identifier; see rankAll
+	skips     []int       // scratch
+	neighbors []*record   // scratch: see spreadOf
+	on        []string    // the same
+	view      *View       // the last one
+	order     []*record   // of view.Members
+	regroup   bool        // members came or went since
+	errors    bool        // some member of view has an error
 }
 
 // New returns a Ring that has heard nothing.
@@ -171,7 +180,10 @@ func (r *Ring) Apply(ev *chordevent.Event, arrived time.Time) Change {
 		told, death = r.applyReport(ev, body.Peer, arrived)
 		news = told || news
 	case chordevent.KeysMoved:
-		news = r.moves.apply(ev, &body, arrived) || news
+		if r.moves.apply(ev, &body, arrived) {
+			news = true
+			r.others.by(arrived.Add(r.opt.Forget))
+		}
 	}
 	if !news {
 		r.counts.Outdated++
@@ -197,6 +209,7 @@ func (r *Ring) Advance(now time.Time) Change {
 	if r.unchecked {
 		changed = r.check() || changed
 	}
+	r.form()
 	if !changed {
 		return Change{}
 	}

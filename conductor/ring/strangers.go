@@ -16,7 +16,6 @@ func (r *Ring) recordOf(id chord.ID) *record {
 		x = &record{id: id, since: r.now}
 		r.records[id] = x
 		r.strangers[x] = struct{}{}
-		r.others.by(r.now.Add(r.opt.grace()))
 	}
 	return x
 }
@@ -24,7 +23,6 @@ func (r *Ring) recordOf(id chord.ID) *record {
 // meet makes a stranger a member.
 func (r *Ring) meet(x *record) {
 	r.setReported(x, false)
-	r.setOverdue(x, false)
 	delete(r.strangers, x)
 }
 
@@ -34,7 +32,6 @@ func (r *Ring) keep(x *record) bool {
 		r.setReported(x, false)
 		return true
 	}
-	r.setOverdue(x, false)
 	end := x.dead.arrived.Add(r.opt.Forget)
 	if !x.dead.arrived.IsZero() && r.now.Before(end) && (x.reported || r.reported < maxReported) {
 		r.setReported(x, true)
@@ -47,22 +44,10 @@ func (r *Ring) keep(x *record) bool {
 	return false
 }
 
-// sweepStrangers drops those that were reported long ago, and finds those that members have named for longer than
-// grace: the view lacks somebody.
+// sweepStrangers drops those that were reported long ago.
 func (r *Ring) sweepStrangers() (changed bool) {
 	for x := range r.strangers {
-		if !r.keep(x) || x.reported {
-			continue
-		}
-		end := x.since.Add(r.opt.grace())
-		if r.now.Before(end) {
-			r.others.by(end)
-			continue
-		}
-		if overdue := x.dead.arrived.IsZero() && x.isVouchedFor(); overdue != x.overdue {
-			r.setOverdue(x, overdue)
-			changed = true
-		}
+		changed = !r.keep(x) || changed
 	}
 	return changed
 }
@@ -79,19 +64,7 @@ func (x *record) isVouchedFor() bool {
 	return false
 }
 
-// unheard counts the strangers that may well live: those that are overdue, and those whose death is reported and not
-// certain yet. The view lacks them, perhaps.
-func (r *Ring) unheard() (n int) {
-	for x := range r.strangers {
-		if x.overdue || !x.dead.arrived.IsZero() && r.now.Before(confirmedAt(x)) {
-			n++
-		}
-	}
-	return n
-}
-
 func (r *Ring) setReported(x *record, reported bool) { set(&x.reported, reported, &r.reported) }
-func (r *Ring) setOverdue(x *record, overdue bool)   { set(&x.overdue, overdue, &r.overdue) }
 
 // set changes a flag and the number of records that have it.
 func set(flag *bool, to bool, n *int) {

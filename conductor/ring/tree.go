@@ -14,7 +14,7 @@ type node struct {
 
 // weights are what is counted by identifier.
 type weights struct {
-	live   int // 1: a counted member
+	live   int // 1: a certain member of the ring
 	starts int // arcs that start here
 	ends   int // arcs that end here
 	owners int // 1: a counted member that owns a range

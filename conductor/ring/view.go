@@ -9,16 +9,15 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// Status is the ring's health in one word.
+// Status is how the ring is, in one word, computed over what is certain: see Certainty for how much that is.
 type Status uint8
 
 const (
-	Empty     Status = iota // nothing heard yet
-	Forming                 // fewer than r+1 members, however that came, or more that have all just begun
-	Ideal                   // every pointer is right
-	Repairing               // some pointer is not what it will be
-	Violated                // the invariant does not hold
-	Uncertain               // too much is unknown to say
+	Unknown   Status = iota // no successor list of a certain member is known
+	Forming                 // it has not been ideal yet, and its oldest member is young
+	Ideal                   // every certain pointer is right; in a ring of r members or fewer, too
+	Repairing               // some certain pointer is wrong
+	Violated                // the invariant certainly does not hold
 )
 
 // MemberStatus is what is known of a member's life.
@@ -35,22 +34,25 @@ const (
 
 // A View is the ring at one instant: an immutable value that any number of readers share.
 type View struct {
-	Seq        uint64    // changes so far: events that told something new, and Advances that changed something
-	Time       time.Time // the latest instant the fold was told of (Apply's arrival or Advance)
-	Name       string    // chord.ring.name
-	Status     Status
-	Error      uint64 // ring error; 0 exactly when ideal
-	Bits       int    // 0 while unknown
-	ListLen    int    // r
-	Replicas   int
-	Members    []*Member   // by ID; those gone stay until they are forgotten
-	Violations []Violation // those that stand, oldest first, then those that healed, newest first; bounded
-	Hosts      []HostState // by address: those that have said they are there, with or without members; not in checkpoints
-	Moves      []*Move     // the most recently told of, newest first; bounded
-	Gaps       int         // between neighbours' owned ranges: stretches without owner, beyond grace
-	Overlaps   int         // the same, with two
-	Short      int         // owners with keys on too few hosts, beyond grace: see UnderReplicated
-	Counts     Counts
+	Seq          uint64    // changes so far: events that told something new, and Advances that changed something
+	Time         time.Time // the latest instant the fold was told of (Apply's arrival or Advance)
+	Name         string    // chord.ring.name
+	Status       Status
+	Error        uint64 // ring error of the certain members
+	ErrorUnknown uint64 // pointers that are in no ring error, since their owner or whom they name is uncertain
+	Certainty    Certainty
+	Tolerance    Tolerance
+	Bits         int // 0 while unknown
+	ListLen      int // r
+	Replicas     int
+	Members      []*Member   // by ID; those gone stay until they are forgotten
+	Violations   []Violation // those that stand, oldest first, then those that healed, newest first; bounded
+	Hosts        []HostState // by address: those that have said they are there, with or without members; not in checkpoints
+	Moves        []*Move     // the most recently told of, newest first; bounded
+	Gaps         int         // between neighbours' owned ranges: stretches without owner, beyond grace
+	Overlaps     int         // the same, with two
+	Short        int         // owners with keys on too few hosts, beyond grace: see UnderReplicated
+	Counts       Counts
 }
 
 // Counts counts members by status, and those that may be part of the ring and are not known well.
@@ -58,7 +60,7 @@ type Counts struct {
 	Joining, Active, Leaving, Left, Failed, Silent int
 	RefusedMembers                                 int    // of other bits, r or R than the ring, so that its hosts refuse them; not shown, nor in the numbers before
 	Uncertain                                      int    // marked uncertain, and neither gone nor passed over
-	Unheard                                        int    // members, perhaps, that others name or report dead, and that have said nothing yet
+	Unheard                                        int    // members, perhaps, that others name or report dead, and of which no event has arrived
 	Lost                                           int64  // telemetry records that processes said they lost
 	Missing                                        int64  // events that members are known to have told and that did not arrive
 	Applied                                        uint64 // events that told something new

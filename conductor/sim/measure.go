@@ -20,7 +20,7 @@ func (s *simulation) result() *Result {
 		Moves: s.watch.Moves(), Lookups: s.watch.Lookups(), Slowest: s.driver.Slowest(), Keys: s.driver.Verdict(),
 		Loads: loads(view), Bits: view.Bits, Operations: s.watch.Operations(),
 	}
-	r.Telemetry.Lost, r.Telemetry.Outdated, r.Telemetry.Uncertain = view.Counts.Lost, view.Counts.Outdated, view.Counts.Uncertain
+	r.Telemetry.Lost, r.Telemetry.Outdated, r.Telemetry.Uncertain = view.Counts.Lost, view.Counts.Outdated, view.Certainty.Count
 	r.Telemetry.Applied, r.Telemetry.LookupsSampled = view.Counts.Applied, -1
 	if s.stats != nil {
 		st := s.stats()
@@ -110,13 +110,11 @@ func (r *Result) measure(m scenario.Metric, v *ring.View) (float64, bool) {
 	case scenario.LostKeys:
 		return float64(r.Keys.Lost), r.Keys.Written > 0
 	case scenario.FinalRingError:
-		if v.Status == ring.Empty {
-			return 0, false
-		}
+		last := Point{Status: v.Status, RingError: v.Error, Certainty: v.Certainty.State}
 		if n := len(r.Timeline); r.Finished && n > 0 {
-			return float64(r.Timeline[n-1].RingError), true
+			last = r.Timeline[n-1]
 		}
-		return float64(v.Error), true
+		return float64(last.RingError), last.Status != ring.Unknown && last.Certainty == ring.AllCertain
 	case scenario.WrongLookups:
 		return float64(r.Lookups.Wrong), r.Lookups.Judged > 0
 	case scenario.StaleReads:

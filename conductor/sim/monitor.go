@@ -27,10 +27,10 @@ func (s *simulation) monitor(ctx context.Context) {
 	}
 }
 
-// settled reports whether the view shows an ideal ring of all members that there are. The members told to the fleet and
+// settled reports whether the view shows an ideal ring, all of it certain, of all members that there are. The members told to the fleet and
 // the members seen must be as many: an ideal ring in the view may be one that has not yet heard of a crash.
 func (s *simulation) settled(v *ring.View) bool {
-	if v.Status != ring.Ideal || v.Counts.Joining > 0 || v.Counts.Leaving > 0 {
+	if v.Status != ring.Ideal || !v.Certainty.All() || v.Counts.Joining > 0 || v.Counts.Leaving > 0 {
 		return false
 	}
 	all, joined := members(s.fleet.Hosts())
@@ -83,6 +83,7 @@ func (s *simulation) point(ctx context.Context, now time.Time, v *ring.View) {
 	latency := second.All()
 	p := Point{
 		At: now.Sub(s.began), Members: v.Counts, Status: v.Status, RingError: v.Error, Violations: open(v),
+		Unknown: v.ErrorUnknown, Certainty: v.Certainty.State, Uncertain: v.Certainty.Count,
 		Rate: float64(second.Done()) / pointEvery.Seconds(), Failed: second.Failed, Refused: second.Refused,
 		P50:  time.Duration(latency.Quantile(0.5)) * time.Microsecond,
 		P99:  time.Duration(latency.Quantile(0.99)) * time.Microsecond,

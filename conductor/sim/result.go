@@ -41,6 +41,9 @@ type Point struct {
 	Members     ring.Counts
 	Status      ring.Status
 	RingError   uint64
+	Unknown     uint64 // pointers that are not in it
+	Certainty   ring.CertaintyState
+	Uncertain   int // members that are not certain
 	Violations  int
 	Rate        float64 // operations answered per second
 	Failed      uint64

@@ -58,6 +58,7 @@ type was struct {
 // counts are of fields compared.
 type counts struct {
 	compared, young, marked, unmarked int
+	unnamed                           int           // incarnations that are not in the view, and that nobody in it names
 	oldest                            time.Duration // age of the oldest value that was shown unmarked
 }
 
@@ -66,12 +67,13 @@ func (c *counts) add(o counts) {
 	c.young += o.young
 	c.marked += o.marked
 	c.unmarked += o.unmarked
+	c.unnamed += o.unnamed
 	c.oldest = max(c.oldest, o.oldest)
 }
 
 func (c counts) String() string {
-	return fmt.Sprintf("%d fields compared: %d differed and were young (the oldest %v), %d differed and were marked, %d differed and were NOT marked",
-		c.compared, c.young, c.oldest.Round(time.Millisecond), c.marked, c.unmarked)
+	return fmt.Sprintf("%d fields compared: %d differed and were young (the oldest %v), %d differed and were marked, %d differed and were NOT marked; %d members could not be known of",
+		c.compared, c.young, c.oldest.Round(time.Millisecond), c.marked, c.unmarked, c.unnamed)
 }
 
 // A judge compares views with the truth. One goroutine at a time.
@@ -181,6 +183,23 @@ func (j *judge) look(now time.Time, v *ring.View, members []*member.Member) {
 	}
 }
 
+// marks says that a certainty speaks of that very incarnation: it names it, or knows that nothing is certain.
+func marks(c *ring.Certainty, key identity) bool {
+	return c.State == ring.NothingCertain || slices.ContainsFunc(c.Members, func(m ring.UncertainMember) bool {
+		return m.ID == key.id && m.Incarnation == key.inc
+	})
+}
+
+// isNamed says that somebody on the ring, as far as the view shows it, names an incarnation. Of one that is not named, and
+// of which no event has arrived, nothing can be known.
+func isNamed(v *ring.View, key identity) bool {
+	is := func(p chordevent.PeerRef) bool { return p.ID == key.id && p.Incarnation == key.inc }
+	return slices.ContainsFunc(v.Members, func(m *ring.Member) bool {
+		return (m.Status == ring.Active || m.Status == ring.Leaving) &&
+			(is(m.Predecessor) || slices.ContainsFunc(m.Successors, is) || slices.ContainsFunc(m.Fingers, func(run chordevent.FingerRun) bool { return is(run.Peer) }))
+	})
+}
+
 // compare compares what a view shows of one life with the truth.
 func (j *judge) compare(now time.Time, v *ring.View, key identity, s *subject) {
 	shown := v.Member(key.id)
@@ -189,10 +208,12 @@ func (j *judge) compare(now time.Time, v *ring.View, key identity, s *subject) {
 		if j.begun.After(since) {
 			since = j.begun
 		}
-		if v.Counts.Unheard > 0 || v.Status == ring.Uncertain || v.Status == ring.Empty || shown != nil && shown.Uncertain {
+		if marks(&v.Certainty, key) {
 			j.verdict(now, life, counts{marked: 1}, nil, "")
+		} else if now.Sub(since) > j.bound && !v.Certainty.All() && !isNamed(v, key) {
+			j.verdict(now, life, counts{unnamed: 1}, nil, "")
 		} else {
-			j.age(now, life, now.Sub(since), shown, fmt.Sprintf("%x of %d lives, and the ring is %s", key.id[16:], key.inc, v.Status))
+			j.age(now, life, now.Sub(since), shown, fmt.Sprintf("%x of %d lives, and the ring is %s, of %d members %d uncertain", key.id[16:], key.inc, v.Status, v.Certainty.Of, v.Certainty.Count))
 		}
 		return
 	}

@@ -114,12 +114,10 @@ func (w *world) run() error {
 	if w.judge.counts.unmarked > 0 {
 		return fmt.Errorf("%v\n%s", w.judge.counts, strings.Join(w.judge.wrong, "\n"))
 	}
-	want := ring.Ideal
-	if len(w.members()) <= w.plan.successors {
-		want = ring.Forming
-	}
-	if v := w.shown(); v.Status != want || v.Error != 0 || v.Gaps+v.Overlaps > 0 {
-		return fmt.Errorf("the ring is ideal, and the view says %s, error %d, %d gaps, %d overlaps", v.Status, v.Error, v.Gaps, v.Overlaps)
+	// A death that is reported of an incarnation from which no event came is certain only when an outage would be over.
+	w.sim.RunUntil(settleLimit, lookEvery, func() bool { return w.shown().Certainty.All() })
+	if v := w.shown(); v.Status != ring.Ideal || !v.Certainty.All() || v.Error+v.ErrorUnknown != 0 || v.Gaps+v.Overlaps > 0 {
+		return fmt.Errorf("the ring is ideal, and the view says %s, error %d, certainty %+v, %d gaps, %d overlaps", v.Status, v.Error, v.Certainty, v.Gaps, v.Overlaps)
 	}
 	return nil
 }

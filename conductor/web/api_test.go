@@ -26,7 +26,9 @@ import (
 func TestRing(t *testing.T) {
 	s, _ := newServer(t, nil)
 	r := ask(s, "GET", "/api/ring", "")
-	want := compact(t, `{"epoch":"e1","seq":42,"time":"2026-05-04T03:02:01Z","name":"test","status":"repairing","error":3,
+	want := compact(t, `{"epoch":"e1","seq":42,"time":"2026-05-04T03:02:01Z","name":"test","status":"repairing","error":3,"error_unknown":4,
+		"certainty":{"state":"partial","count":1,"of":2,"members":[{"id":"b0","incarnation":5,"host":"host:1","why":"late","since":"2026-05-04T03:02:01Z"}]},
+		"tolerance":{"pointers":1,"keys":2,"hosts":1},
 		"bits":8,"successors":2,"replicas":3,
 		"counts":{"active":2,"failed":1,"joining":0,"leaving":0,"left":0,"silent":0,"uncertain":1},
 		"violations":[{"condition":"OneOrderedRing","detail":"two rings","members":["0a"],"since":"2026-05-04T03:02:01Z","trace_id":"00000000000000000000000000000007"}],

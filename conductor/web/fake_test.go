@@ -51,10 +51,12 @@ func (fakeSource) View() *ring.View {
 	a.Fingers = []chordevent.FingerRun{{First: 0, Last: 7, Peer: ref(idB)}}
 	b.Uncertain = true
 	return &ring.View{
-		Seq: 42, Time: instant, Name: "test", Status: ring.Repairing, Error: 3, Bits: 8, ListLen: 2, Replicas: 3,
+		Seq: 42, Time: instant, Name: "test", Status: ring.Repairing, Error: 3, ErrorUnknown: 4, Bits: 8, ListLen: 2, Replicas: 3,
 		Members:    []*ring.Member{a, b, member(idGone, ring.Failed)},
 		Violations: []ring.Violation{{Condition: "OneOrderedRing", Detail: "two rings", Members: []chord.ID{idA}, Since: instant, Trace: traceID}},
 		Counts:     ring.Counts{Active: 2, Failed: 1, Uncertain: 1},
+		Certainty:  ring.Certainty{State: ring.PartlyCertain, Count: 1, Of: 2, Members: []ring.UncertainMember{{ID: idB, Incarnation: 5, Host: "host:1", Why: ring.Late, Since: instant}}},
+		Tolerance:  ring.Tolerance{Pointers: 1, Keys: 2, Hosts: 1},
 	}
 }
 

@@ -19,12 +19,36 @@ type ringJSON struct {
 	Name       string          `json:"name"`
 	Status     string          `json:"status"`
 	Error      uint64          `json:"error"`
+	Unknown    uint64          `json:"error_unknown"` // pointers that are not in it
+	Certainty  certaintyJSON   `json:"certainty"`
+	Tolerance  toleranceJSON   `json:"tolerance"`
 	Bits       int             `json:"bits"`
 	Successors int             `json:"successors"`
 	Replicas   int             `json:"replicas"`
 	Counts     map[string]int  `json:"counts"`
 	Violations []violationJSON `json:"violations"`
 	Nodes      []nodeJSON      `json:"nodes"`
+}
+
+type certaintyJSON struct {
+	State   string          `json:"state"`
+	Count   int             `json:"count"` // members that are not certain
+	Of      int             `json:"of"`
+	Members []uncertainJSON `json:"members"` // 100 at most
+}
+
+type uncertainJSON struct {
+	ID          string    `json:"id"`
+	Incarnation int64     `json:"incarnation"`
+	Host        string    `json:"host"` // empty: not known
+	Why         string    `json:"why"`
+	Since       time.Time `json:"since"`
+}
+
+type toleranceJSON struct {
+	Pointers int `json:"pointers"`
+	Keys     int `json:"keys"`
+	Hosts    int `json:"hosts"`
 }
 
 type violationJSON struct {
@@ -86,6 +110,7 @@ func (s *Server) ring(w http.ResponseWriter, r *http.Request) {
 	f := formatOf(view)
 	out := ringJSON{
 		Epoch: s.cfg.Source.Epoch(), Seq: view.Seq, Time: view.Time, Name: view.Name, Status: view.Status.String(), Error: view.Error,
+		Unknown: view.ErrorUnknown, Certainty: f.certainty(view.Certainty), Tolerance: toleranceJSON(view.Tolerance),
 		Bits: view.Bits, Successors: view.ListLen, Replicas: view.Replicas, Counts: counts(view.Counts),
 		Violations: make([]violationJSON, 0, len(view.Violations)),
 		Nodes:      make([]nodeJSON, 0, len(view.Members)),
@@ -196,6 +221,14 @@ func (f format) node(m *ring.Member) nodeJSON {
 	return n
 }
 
+func (f format) certainty(c ring.Certainty) certaintyJSON {
+	out := certaintyJSON{State: c.State.String(), Count: c.Count, Of: c.Of, Members: make([]uncertainJSON, len(c.Members))}
+	for i, m := range c.Members {
+		out.Members[i] = uncertainJSON{f.id(m.ID), m.Incarnation, m.Host, m.Why.String(), m.Since}
+	}
+	return out
+}
+
 func (f format) violation(v ring.Violation) violationJSON {
 	out := violationJSON{Condition: v.Condition, Detail: v.Detail, Members: f.ids(v.Members), Since: v.Since}
 	if !v.Healed.IsZero() {
@@ -210,6 +243,6 @@ func (f format) violation(v ring.Violation) violationJSON {
 func counts(c ring.Counts) map[string]int {
 	return map[string]int{
 		"joining": c.Joining, "active": c.Active, "leaving": c.Leaving, "left": c.Left, "failed": c.Failed, "silent": c.Silent,
-		"uncertain": c.Uncertain,
+		"uncertain": c.Uncertain + c.Unheard,
 	}
 }

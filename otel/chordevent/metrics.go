@@ -14,6 +14,7 @@ import (
 const (
 	StoreRoleKey     attribute.Key = "chord.store.role"     // how its holder has a key
 	MemberStatusKey  attribute.Key = "chord.member.status"  // as the ring view names it
+	RingStatusKey    attribute.Key = "chord.ring.status"    // of the ring, as the API names it
 	ConditionKey     attribute.Key = "chord.condition"      // the name of a violated condition
 	StageKey         attribute.Key = "chord.stage"          // of an event on its way
 	EventOutcomeKey  attribute.Key = "chord.event.outcome"  // what became of it
@@ -74,8 +75,10 @@ const MemberMetricsLimit = 256
 var (
 	RingMembers      = Metric{"chord.ring.members", "{member}", Gauge, "Members in the ring view.", []attribute.Key{RingNameKey, MemberStatusKey}, nil}
 	RingRefused      = Metric{"chord.ring.refused", "{member}", Gauge, "Members that are not in the ring view because their hosts' bits, r or R are not the ring's, which refuses them.", []attribute.Key{RingNameKey}, nil}
-	RingUncertain    = Metric{"chord.ring.uncertain", "{member}", Gauge, "Members whose fields may be old because events are missing, and those named by others and not heard of yet.", []attribute.Key{RingNameKey}, nil}
-	RingError        = Metric{"chord.ring.error", "{step}", Gauge, "Ring error: 0 exactly when every pointer is right.", []attribute.Key{RingNameKey}, nil}
+	RingStatus       = Metric{"chord.ring.status", "{status}", Gauge, "How the certain members' pointers are: 1 for the present status, 0 for the others.", []attribute.Key{RingNameKey, RingStatusKey}, nil}
+	RingCertain      = Metric{"chord.ring.certain", "1", Gauge, "Members that are certain, as a share of those that are on the ring, or may be: 1 if all are; 0 while nothing has been received.", []attribute.Key{RingNameKey}, nil}
+	RingUncertain    = Metric{"chord.ring.uncertain", "{member}", Gauge, "Members that are not certain: their events are late or missing, or others name them and none has been received.", []attribute.Key{RingNameKey}, nil}
+	RingError        = Metric{"chord.ring.error", "{step}", Gauge, "Ring error of the certain members: 0 exactly when none of their pointers that can be judged is wrong.", []attribute.Key{RingNameKey}, nil}
 	RingViolations   = Metric{"chord.ring.violations", "{violation}", Gauge, "Conditions of the invariant that do not hold.", []attribute.Key{RingNameKey, ConditionKey}, nil}
 	RingStaleness    = Metric{"chord.ring.staleness", "s", Histogram, "Time from an event's timestamp until it was applied, and from then until it was pushed to the clients.", []attribute.Key{StageKey}, latencyBuckets}
 	ConductorEvents  = Metric{"chord.conductor.events", "{event}", Counter, "Events received.", []attribute.Key{EventOutcomeKey}, nil}
@@ -105,7 +108,7 @@ var (
 var nodeMetrics = []*Metric{&LookupDuration, &LookupHops, &LookupTimeouts, &OperationDuration, &MaintenanceRounds,
 	&PeerFailures, &PeerRefusals, &StoreKeys, &StoreSize, &Reservations, &KeysMovedCount, &TelemetryLost, &TelemetryQueue}
 
-var conductorMetrics = []*Metric{&RingMembers, &RingRefused, &RingUncertain, &RingError, &RingViolations, &RingStaleness, &ConductorEvents,
+var conductorMetrics = []*Metric{&RingMembers, &RingStatus, &RingCertain, &RingRefused, &RingUncertain, &RingError, &RingViolations, &RingStaleness, &ConductorEvents,
 	&ConductorIgnored, &ConductorQueue, &QueueUtilization, &ConductorDropped, &ConductorClients, &ConductorMemory, &MemoryLimit, &MemoryShort, &Received, &Forwarded, &ForwardQueue,
 	&HistoryEntries, &HistorySize, &HistoryWaiting, &HistoryReach, &HistoryDamage,
 	&MemberKeys, &MemberSize, &MemberError, &MemberAge, &MemberOperations}

@@ -43,6 +43,7 @@ var metricValues = []valueRow{
 	{MoveReasonKey, []*Metric{&KeysMovedCount}, moveReasons, ""},
 	{MoveDirectionKey, []*Metric{&KeysMovedCount}, moveDirections, "as seen by the members of the process"},
 	{MemberStatusKey, []*Metric{&RingMembers}, []string{"joining", "active", "leaving", "left", "failed", "silent"}, ""},
+	{RingStatusKey, []*Metric{&RingStatus}, []string{"unknown", "forming", "ideal", "repairing", "violated"}, "as the page and `/api/ring` give it"},
 	{ConditionKey, []*Metric{&RingViolations}, []string{
 		chord.OrderedSuccessorLists, chord.NoDuplicates, chord.LiveSuccessor, chord.EnoughPrincipals, chord.OneOrderedRing,
 		chord.ConnectedAppendages, "OwnershipGap", "OwnershipOverlap", "UnderReplicated",

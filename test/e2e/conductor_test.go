@@ -70,7 +70,12 @@ type ring struct {
 	Seq    uint64 `json:"seq"`
 	Status string `json:"status"`
 	Error  int    `json:"error"`
-	Nodes  []struct {
+	// How much of the members that is about: a ring has settled when all of it is certain.
+	Certainty struct {
+		State string `json:"state"`
+		Count int    `json:"count"`
+	} `json:"certainty"`
+	Nodes []struct {
 		ID          string `json:"id"`
 		Address     string `json:"address"`
 		Status      string `json:"status"`
@@ -115,8 +120,8 @@ func (c *conductor) settles(t *testing.T, active int, status string, limit time.
 		if r, err = c.ring(); err != nil {
 			return err
 		}
-		if r.with("active") != active || r.Status != status {
-			return fmt.Errorf("%d active of %d, status %s, ring error %d", r.with("active"), len(r.Nodes), r.Status, r.Error)
+		if r.with("active") != active || r.Status != status || r.Certainty.State != "all" {
+			return fmt.Errorf("%d active of %d, status %s, ring error %d, %d uncertain", r.with("active"), len(r.Nodes), r.Status, r.Error, r.Certainty.Count)
 		}
 		return nil
 	})

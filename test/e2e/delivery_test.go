@@ -12,7 +12,7 @@ import (
 
 const (
 	deliveryHosts   = 3
-	deliveryVirtual = 4 // with r = 8, a ring needs nine members to be more than forming
+	deliveryVirtual = 4 // with r = 8, a ring is small with fewer than nine members
 	keyframePeriod  = 10 * time.Second
 )
 

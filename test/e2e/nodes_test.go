@@ -22,7 +22,7 @@ func TestNodeProcesses(t *testing.T) {
 
 	node := binary(t, "node")
 	env := []string{"OTEL_EXPORTER_OTLP_ENDPOINT=http://" + c.otlpGRPC, "OTEL_METRIC_EXPORT_INTERVAL=1000"}
-	const hosts, virtual = 5, 4 // with r = 8, a ring needs nine members to be more than forming
+	const hosts, virtual = 5, 4 // with r = 8, a ring is small with fewer than nine members
 	ports := freePorts(t, hosts)
 	processes := make([]*process, hosts)
 	for i, port := range ports {

@@ -1,39 +1,66 @@
-import { type FeedEvent, type RingState, RingState_Status } from "../gen/hub_pb";
+import { Certainty_State, type FeedEvent, type RingState, RingState_Status } from "../gen/hub_pb";
 import { hexOf, shortId } from "./id";
 import { unrepeated } from "./repair";
-import { conditionWords, plural } from "./words";
+import { clock, conditionWords, count, plural, whyWords } from "./words";
 
 /** livingMembers is how many members take part: those that left or failed do not. */
 export function livingMembers(ring: RingState): number {
   return ring.joining + ring.active + ring.leaving + ring.silent;
 }
 
+/** received says that some event of some member has been: until then there is no picture. */
+export function received(ring: RingState): boolean {
+  return livingMembers(ring) + ring.left + ring.failed + (ring.certainty?.of ?? 0) > 0;
+}
+
 /**
- * verdict says in one sentence how the ring is, and never more than is known. What makes it violated is a condition of
+ * verdict says in one sentence how the ring is, computed over its certain members; certainty says which those are. What makes it violated is a condition of
  * the invariant: gaps and overlaps between ranges are none, and stand in the list of violations only.
  */
 export function verdict(ring: RingState): string {
   const members = livingMembers(ring);
   const open = ring.violations.filter((v) => v.healedMs === 0n && !v.condition.startsWith("Ownership"));
   switch (ring.status) {
-    case RingState_Status.FORMING: {
-      const need = ring.successors + 1;
-      if (members >= need) return `${plural(members, "member")} find their places: ring error ${ring.error}.`;
-      return `${plural(members, "member")} of the ${need} that full protection against failures takes.`;
-    }
+    case RingState_Status.FORMING:
+      return `${plural(members, "member")} joining: ring error ${count(ring.error)}.`;
     case RingState_Status.IDEAL:
-      return "Every pointer is right.";
+      return members > ring.successors ? "Every pointer is right." : `Every pointer is right. ${small(ring)}`;
     case RingState_Status.REPAIRING:
-      return `Pointers are being mended: ring error ${ring.error}.`;
+      return `Pointers under repair: ring error ${count(ring.error)}.`;
     case RingState_Status.VIOLATED:
       return open.length
         ? `${conditionWords[open[0].condition] ?? open[0].condition}: ${full(open[0].detail)}${open.length > 1 ? ` And ${open.length - 1} more.` : ""}`
         : "The invariant does not hold.";
-    case RingState_Status.UNCERTAIN:
-      return `Telemetry of ${plural(ring.uncertain, "member")} is missing: too much to judge by.`;
     default:
-      return "No member has been heard of yet.";
+      return received(ring)
+        ? "No certain member's pointers have been received."
+        : "No event of a member has been received yet.";
   }
+}
+
+/** small says what a ring of no more members than a successor list is long survives. */
+function small(ring: RingState): string {
+  const { pointers = 0, keys = 0 } = ring.tolerance ?? {};
+  return `Small ring: survives ${plural(Math.min(pointers, keys), "simultaneous crash", "simultaneous crashes")}.`;
+}
+
+/** certainty says how many members the verdict is about; empty: there are none. */
+export function certainty(ring: RingState): string {
+  const { state, count: uncertain, of } = ring.certainty ?? { state: 0, count: 0, of: 0 };
+  if (of === 0) return "";
+  if (state === Certainty_State.ALL) return of === 1 ? "its member certain" : `all ${plural(of, "member")} certain`;
+  return `${count(of - uncertain)} of ${plural(of, "member")} certain`;
+}
+
+/** uncertainMembers lists those that are not certain, and why, a line each: the first of them. */
+export function uncertainMembers(ring: RingState): string {
+  const { members = [], count: all = 0 } = ring.certainty ?? {};
+  const lines = members.map(
+    (m) =>
+      `${shortId(hexOf(m.id), ring.bits)}${m.host ? ` on ${m.host}` : ""}: ${whyWords[m.why] ?? m.why}, since ${clock(Number(m.sinceMs))}`,
+  );
+  if (all > members.length) lines.push(`and ${count(all - members.length)} more`);
+  return lines.join("\n");
 }
 
 /** full ends a sentence. */

@@ -23,12 +23,21 @@ export const statusMeaning: Record<number, string> = {
 };
 
 export const ringWord: Record<number, string> = {
-  [RingState_Status.UNSPECIFIED]: "Empty",
+  [RingState_Status.UNSPECIFIED]: "Unknown",
   [RingState_Status.FORMING]: "Forming",
   [RingState_Status.IDEAL]: "Ideal",
   [RingState_Status.REPAIRING]: "Repairing",
   [RingState_Status.VIOLATED]: "Violated",
-  [RingState_Status.UNCERTAIN]: "Uncertain",
+};
+
+/** Why a member is uncertain, in the API's words. */
+export const whyWords: Record<string, string> = {
+  late: "no event for longer than the staleness bound",
+  events_missing: "some of its events are missing",
+  list_missing: "its successor list has not been received",
+  silent: "no telemetry for three keyframe periods",
+  no_events: "other members name it; none of its events has been received",
+  reported_dead: "reported dead; none of its events has been received",
 };
 
 /** The conditions of the invariant, of who owns which keys, and of their replicas, as people would put them. */

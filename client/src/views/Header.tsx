@@ -1,8 +1,8 @@
 import { useMemo } from "react";
-import { RingState_Status } from "../gen/hub_pb";
+import { Certainty_State, RingState_Status } from "../gen/hub_pb";
 import { hexOf } from "../model/id";
 import { lastRepair, repairWords } from "../model/repair";
-import { lastNews, livingMembers, sentence, verdict } from "../model/verdict";
+import { certainty, lastNews, livingMembers, received, sentence, uncertainMembers, verdict } from "../model/verdict";
 import { count, duration, percent, plural, ringWord } from "../model/words";
 import { togglePause, useRing, useShown } from "../store/ring";
 import { select, setTheme, useUi } from "../store/ui";
@@ -10,12 +10,11 @@ import type { Theme } from "../store/url";
 import { Icon, type IconName } from "./Icon";
 
 const STATE_ICON: Record<number, IconName> = {
-  [RingState_Status.UNSPECIFIED]: "dots",
+  [RingState_Status.UNSPECIFIED]: "question",
   [RingState_Status.FORMING]: "ring",
   [RingState_Status.IDEAL]: "check",
   [RingState_Status.REPAIRING]: "wrench",
   [RingState_Status.VIOLATED]: "alert",
-  [RingState_Status.UNCERTAIN]: "question",
 };
 
 /** Header answers, in this order: is the ring well, what just happened, and how far to believe it. */
@@ -36,6 +35,7 @@ export function Header() {
         <div>
           <p className="state-line">
             <strong>{word}</strong> <span>{waiting ? "for the conductor to answer." : verdict(ring)}</span>
+            {!waiting && <Certain />}
             {ring.status === RingState_Status.IDEAL && <LastRepair />}
           </p>
           {!waiting && <News />}
@@ -45,7 +45,9 @@ export function Header() {
         <Figure name="Members" value={count(livingMembers(ring))} testid="members" />
         <Figure
           name="Ring error"
-          title="How many pointers are not what they will be, when all is mended: 0 is an ideal ring."
+          title={`How far the pointers of the certain members are from the right ones: 0 is an ideal ring.${
+            ring.errorUnknown > 0n ? ` ${plural(ring.errorUnknown, "pointer")} not judged: one end is not certain.` : ""
+          }`}
           value={count(ring.error)}
           alarm={ring.error > 0n}
           testid="error"
@@ -63,6 +65,23 @@ function Figure(props: { name: string; title?: string; value: string; alarm?: bo
       <dt>{props.name}</dt>
       <dd data-testid={props.testid}>{props.value}</dd>
     </div>
+  );
+}
+
+/** Certain says how many of the members the sentence before is about. */
+function Certain() {
+  const { ring } = useShown();
+  const text = certainty(ring);
+  if (!text) return null;
+  return (
+    <span
+      className="certainty"
+      data-testid="certainty"
+      data-alarm={ring.certainty?.state !== Certainty_State.ALL || undefined}
+      title={uncertainMembers(ring) || undefined}
+    >
+      · {text}
+    </span>
   );
 }
 
@@ -106,7 +125,7 @@ function News() {
 /** Trust says how old the picture is, what it lacks, and how much of the lookups it sees. */
 function Trust() {
   const { ring } = useShown();
-  if (ring.status === RingState_Status.UNSPECIFIED) return null;
+  if (!received(ring)) return null;
   const lost = ring.recordsLost + ring.recordsRejected;
   return (
     <ul className="trust" aria-label="How far this picture can be trusted">

@@ -50,7 +50,7 @@ function Key({ mending, broken }: { mending: boolean; broken: boolean }) {
           <svg className="mark mark-leaving" aria-hidden="true" width="18" height="14" viewBox="-9 -7 18 14">
             <path className="mark-line" d="M0-6L6 0L0 6L-6 0z" />
           </svg>
-          its pointers are being mended
+          its pointers are under repair
         </li>
       )}
       {broken && (

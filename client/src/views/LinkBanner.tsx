@@ -1,5 +1,5 @@
 import { useEffect, useState } from "react";
-import { RingState_Status } from "../gen/hub_pb";
+import { received } from "../model/verdict";
 import { clock, duration } from "../model/words";
 import { returnToLive } from "../store/past";
 import { goLive, useRing, useShown } from "../store/ring";
@@ -15,7 +15,7 @@ export function LinkBanner() {
   const { ring } = useShown();
   const newest = useRing((s) => Math.floor(Number(s.live.ring.timeMs) / 1000) * 1000);
   const now = useNow(link.state !== "open" || Date.now() - link.openedAt < LINGER + 1000);
-  const empty = ring.status === RingState_Status.UNSPECIFIED;
+  const empty = !received(ring);
 
   if (link.state === "lost" || (link.state === "connecting" && link.attempt > 1)) {
     const wait = Math.max(0, Math.ceil((link.retryAt - now) / 1000));

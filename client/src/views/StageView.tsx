@@ -2,8 +2,7 @@ import { useEffect, useRef, useState } from "react";
 import type { Layout } from "../canvas/layout";
 import { FIT } from "../canvas/layout";
 import { type Hover, Stage } from "../canvas/stage";
-import { RingState_Status } from "../gen/hub_pb";
-import { livingMembers } from "../model/verdict";
+import { livingMembers, received } from "../model/verdict";
 import { count, ringWord } from "../model/words";
 import { useShown } from "../store/ring";
 import { useUi } from "../store/ui";
@@ -86,7 +85,7 @@ function Centre() {
   const camera = useUi((s) => s.camera);
   const quiet = useUi((s) => s.selected !== "" || s.trace !== "");
   const members = livingMembers(world.ring);
-  if (camera.scale > 1.3 || world.ring.status === RingState_Status.UNSPECIFIED) return null;
+  if (camera.scale > 1.3 || !received(world.ring)) return null;
   return (
     <div className="centre" data-quiet={quiet || undefined} aria-hidden="true">
       <strong>{count(members)}</strong>

@@ -23,7 +23,7 @@ describe("connection", () => {
   it("says that there is no ring yet", async () => {
     const page = await show((await ring({ members: 0, churn: 0 })).url);
     await page.getByTestId("link").getByText("No ring yet.").waitFor();
-    expect(await page.getByTestId("state").innerText()).toMatch(/Empty/);
+    expect(await page.getByTestId("state").innerText()).toMatch(/Unknown/);
   });
 });
 

@@ -6,6 +6,7 @@ import { type Label, uncrowded } from "../../src/canvas/labels";
 import { FIT, layOut } from "../../src/canvas/layout";
 import { type Choice, labelsFor, selectionOf } from "../../src/canvas/select";
 import {
+  Certainty_State,
   FeedEventSchema,
   RingState_Status,
   RingStateSchema,
@@ -25,7 +26,7 @@ import {
   pointerMeaning,
 } from "../../src/model/lookups";
 import { pastWorld, simulationAt } from "../../src/model/past";
-import { lastNews, verdict } from "../../src/model/verdict";
+import { certainty, lastNews, uncertainMembers, verdict } from "../../src/model/verdict";
 import { duration, percent, size } from "../../src/model/words";
 import { World } from "../../src/model/world";
 import { sortedSlots } from "../../src/views/MembersTab";
@@ -100,14 +101,32 @@ describe("theory", () => {
 describe("verdict", () => {
   const ring = (fields: object) => create(RingStateSchema, { successors: 8, ...fields });
   it("says how the ring is, and no more than is known", () => {
-    expect(verdict(ring({ status: RingState_Status.UNSPECIFIED }))).toMatch(/heard of yet/);
+    expect(verdict(ring({ status: RingState_Status.UNSPECIFIED }))).toMatch(/^No event of a member/);
+    expect(verdict(ring({ status: RingState_Status.UNSPECIFIED, active: 1 }))).toMatch(/^No certain member's pointers/);
     expect(verdict(ring({ status: RingState_Status.IDEAL, active: 32 }))).toBe("Every pointer is right.");
-    expect(verdict(ring({ status: RingState_Status.FORMING, active: 3, joining: 1 }))).toMatch(/^4 members of the 9/);
+    expect(
+      verdict(ring({ status: RingState_Status.IDEAL, active: 5, tolerance: { pointers: 4, keys: 2, hosts: 2 } })),
+    ).toBe("Every pointer is right. Small ring: survives 2 simultaneous crashes.");
     expect(verdict(ring({ status: RingState_Status.FORMING, active: 32, error: 29n }))).toBe(
-      "32 members find their places: ring error 29.",
+      "32 members joining: ring error 29.",
     );
     expect(verdict(ring({ status: RingState_Status.REPAIRING, error: 3n }))).toMatch(/ring error 3/);
-    expect(verdict(ring({ status: RingState_Status.UNCERTAIN, uncertain: 7 }))).toMatch(/7 members is missing/);
+  });
+
+  it("says beside it how much of the ring that is about", () => {
+    const of = (fields: object) => ring({ status: RingState_Status.REPAIRING, bits: 160, certainty: fields });
+    expect(certainty(ring({}))).toBe("");
+    expect(certainty(of({ state: Certainty_State.ALL, of: 171 }))).toBe("all 171 members certain");
+    expect(certainty(of({ state: Certainty_State.ALL, of: 1 }))).toBe("its member certain");
+    const late = of({
+      state: Certainty_State.PARTIAL,
+      count: 12,
+      of: 1171,
+      members: [{ id: new Uint8Array(20).fill(0xab), host: "h:1", why: "late", sinceMs: 0n }],
+    });
+    expect(certainty(late)).toBe("1,159 of 1,171 members certain");
+    expect(uncertainMembers(late)).toMatch(/^abab.* on h:1: no event for longer .*, since \d\d:.*\nand 11 more$/);
+    expect(certainty(of({ state: Certainty_State.NOTHING, count: 3, of: 3 }))).toBe("0 of 3 members certain");
   });
 
   it("names the violation that still holds", () => {

@@ -93,12 +93,11 @@ func (Members_Status) EnumDescriptor() ([]byte, []int) {
 type RingState_Status int32
 
 const (
-	RingState_STATUS_UNSPECIFIED RingState_Status = 0 // nothing heard yet
+	RingState_STATUS_UNSPECIFIED RingState_Status = 0 // unknown
 	RingState_STATUS_FORMING     RingState_Status = 1
 	RingState_STATUS_IDEAL       RingState_Status = 2
 	RingState_STATUS_REPAIRING   RingState_Status = 3
 	RingState_STATUS_VIOLATED    RingState_Status = 4
-	RingState_STATUS_UNCERTAIN   RingState_Status = 5
 )
 
 // Enum value maps for RingState_Status.
@@ -109,7 +108,6 @@ var (
 		2: "STATUS_IDEAL",
 		3: "STATUS_REPAIRING",
 		4: "STATUS_VIOLATED",
-		5: "STATUS_UNCERTAIN",
 	}
 	RingState_Status_value = map[string]int32{
 		"STATUS_UNSPECIFIED": 0,
@@ -117,7 +115,6 @@ var (
 		"STATUS_IDEAL":       2,
 		"STATUS_REPAIRING":   3,
 		"STATUS_VIOLATED":    4,
-		"STATUS_UNCERTAIN":   5,
 	}
 )
 
@@ -146,6 +143,58 @@ func (x RingState_Status) Number() protoreflect.EnumNumber {
 // Deprecated: Use RingState_Status.Descriptor instead.
 func (RingState_Status) EnumDescriptor() ([]byte, []int) {
 	return file_hub_proto_rawDescGZIP(), []int{9, 0}
+}
+
+type Certainty_State int32
+
+const (
+	Certainty_STATE_UNSPECIFIED Certainty_State = 0
+	Certainty_STATE_NOTHING     Certainty_State = 1
+	Certainty_STATE_PARTIAL     Certainty_State = 2
+	Certainty_STATE_ALL         Certainty_State = 3
+)
+
+// Enum value maps for Certainty_State.
+var (
+	Certainty_State_name = map[int32]string{
+		0: "STATE_UNSPECIFIED",
+		1: "STATE_NOTHING",
+		2: "STATE_PARTIAL",
+		3: "STATE_ALL",
+	}
+	Certainty_State_value = map[string]int32{
+		"STATE_UNSPECIFIED": 0,
+		"STATE_NOTHING":     1,
+		"STATE_PARTIAL":     2,
+		"STATE_ALL":         3,
+	}
+)
+
+func (x Certainty_State) Enum() *Certainty_State {
+	p := new(Certainty_State)
+	*p = x
+	return p
+}
+
+func (x Certainty_State) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Certainty_State) Descriptor() protoreflect.EnumDescriptor {
+	return file_hub_proto_enumTypes[2].Descriptor()
+}
+
+func (Certainty_State) Type() protoreflect.EnumType {
+	return &file_hub_proto_enumTypes[2]
+}
+
+func (x Certainty_State) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Certainty_State.Descriptor instead.
+func (Certainty_State) EnumDescriptor() ([]byte, []int) {
+	return file_hub_proto_rawDescGZIP(), []int{10, 0}
 }
 
 type Lookup_Outcome int32
@@ -184,11 +233,11 @@ func (x Lookup_Outcome) String() string {
 }
 
 func (Lookup_Outcome) Descriptor() protoreflect.EnumDescriptor {
-	return file_hub_proto_enumTypes[2].Descriptor()
+	return file_hub_proto_enumTypes[3].Descriptor()
 }
 
 func (Lookup_Outcome) Type() protoreflect.EnumType {
-	return &file_hub_proto_enumTypes[2]
+	return &file_hub_proto_enumTypes[3]
 }
 
 func (x Lookup_Outcome) Number() protoreflect.EnumNumber {
@@ -197,7 +246,7 @@ func (x Lookup_Outcome) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Lookup_Outcome.Descriptor instead.
 func (Lookup_Outcome) EnumDescriptor() ([]byte, []int) {
-	return file_hub_proto_rawDescGZIP(), []int{13, 0}
+	return file_hub_proto_rawDescGZIP(), []int{16, 0}
 }
 
 type ClientMessage struct {
@@ -1040,6 +1089,9 @@ type RingState struct {
 	HistoryFromMs   int64            `protobuf:"varint,21,opt,name=history_from_ms,json=historyFromMs,proto3" json:"history_from_ms,omitempty"`  // the oldest instant that /api/ring?at= can show, Unix milliseconds; 0: no history is kept
 	MembersRefused  uint32           `protobuf:"varint,22,opt,name=members_refused,json=membersRefused,proto3" json:"members_refused,omitempty"` // by the ring's hosts, for other bits, r or R; shown nowhere else
 	HistoryDamage   []*HistoryDamage `protobuf:"bytes,23,rep,name=history_damage,json=historyDamage,proto3" json:"history_damage,omitempty"`     // stretches of the history that cannot be read, oldest first: 100 at most
+	ErrorUnknown    uint64           `protobuf:"varint,40,opt,name=error_unknown,json=errorUnknown,proto3" json:"error_unknown,omitempty"`       // pointers that are in no ring error, since their owner or whom they name is not certain
+	Certainty       *Certainty       `protobuf:"bytes,41,opt,name=certainty,proto3" json:"certainty,omitempty"`
+	Tolerance       *Tolerance       `protobuf:"bytes,42,opt,name=tolerance,proto3" json:"tolerance,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -1235,6 +1287,233 @@ func (x *RingState) GetHistoryDamage() []*HistoryDamage {
 	return nil
 }
 
+func (x *RingState) GetErrorUnknown() uint64 {
+	if x != nil {
+		return x.ErrorUnknown
+	}
+	return 0
+}
+
+func (x *RingState) GetCertainty() *Certainty {
+	if x != nil {
+		return x.Certainty
+	}
+	return nil
+}
+
+func (x *RingState) GetTolerance() *Tolerance {
+	if x != nil {
+		return x.Tolerance
+	}
+	return nil
+}
+
+// Certainty is how much of the ring is known: the status and the ring error are computed over that.
+type Certainty struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	State         Certainty_State        `protobuf:"varint,1,opt,name=state,proto3,enum=conductor.v1.Certainty_State" json:"state,omitempty"`
+	Count         uint32                 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`    // members that are not certain
+	Of            uint32                 `protobuf:"varint,3,opt,name=of,proto3" json:"of,omitempty"`          // members that are on the ring, or may be
+	Members       []*UncertainMember     `protobuf:"bytes,4,rep,name=members,proto3" json:"members,omitempty"` // the first of them, by identifier: 10 at most
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Certainty) Reset() {
+	*x = Certainty{}
+	mi := &file_hub_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Certainty) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Certainty) ProtoMessage() {}
+
+func (x *Certainty) ProtoReflect() protoreflect.Message {
+	mi := &file_hub_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Certainty.ProtoReflect.Descriptor instead.
+func (*Certainty) Descriptor() ([]byte, []int) {
+	return file_hub_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Certainty) GetState() Certainty_State {
+	if x != nil {
+		return x.State
+	}
+	return Certainty_STATE_UNSPECIFIED
+}
+
+func (x *Certainty) GetCount() uint32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *Certainty) GetOf() uint32 {
+	if x != nil {
+		return x.Of
+	}
+	return 0
+}
+
+func (x *Certainty) GetMembers() []*UncertainMember {
+	if x != nil {
+		return x.Members
+	}
+	return nil
+}
+
+type UncertainMember struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            []byte                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Incarnation   int64                  `protobuf:"varint,2,opt,name=incarnation,proto3" json:"incarnation,omitempty"`
+	Host          string                 `protobuf:"bytes,3,opt,name=host,proto3" json:"host,omitempty"` // empty: not known
+	Why           string                 `protobuf:"bytes,4,opt,name=why,proto3" json:"why,omitempty"`   // as the API's
+	SinceMs       int64                  `protobuf:"varint,5,opt,name=since_ms,json=sinceMs,proto3" json:"since_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UncertainMember) Reset() {
+	*x = UncertainMember{}
+	mi := &file_hub_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UncertainMember) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UncertainMember) ProtoMessage() {}
+
+func (x *UncertainMember) ProtoReflect() protoreflect.Message {
+	mi := &file_hub_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UncertainMember.ProtoReflect.Descriptor instead.
+func (*UncertainMember) Descriptor() ([]byte, []int) {
+	return file_hub_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *UncertainMember) GetId() []byte {
+	if x != nil {
+		return x.Id
+	}
+	return nil
+}
+
+func (x *UncertainMember) GetIncarnation() int64 {
+	if x != nil {
+		return x.Incarnation
+	}
+	return 0
+}
+
+func (x *UncertainMember) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
+}
+
+func (x *UncertainMember) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
+func (x *UncertainMember) GetSinceMs() int64 {
+	if x != nil {
+		return x.SinceMs
+	}
+	return 0
+}
+
+// Tolerance is how many may fail at the same instant, whichever they are, so that the ring and its keys survive.
+type Tolerance struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Pointers      uint32                 `protobuf:"varint,1,opt,name=pointers,proto3" json:"pointers,omitempty"` // members, so that each of the others keeps a live successor
+	Keys          uint32                 `protobuf:"varint,2,opt,name=keys,proto3" json:"keys,omitempty"`         // hosts, so that each key keeps a replica
+	Hosts         uint32                 `protobuf:"varint,3,opt,name=hosts,proto3" json:"hosts,omitempty"`       // hosts, so that both hold
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Tolerance) Reset() {
+	*x = Tolerance{}
+	mi := &file_hub_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Tolerance) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Tolerance) ProtoMessage() {}
+
+func (x *Tolerance) ProtoReflect() protoreflect.Message {
+	mi := &file_hub_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Tolerance.ProtoReflect.Descriptor instead.
+func (*Tolerance) Descriptor() ([]byte, []int) {
+	return file_hub_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *Tolerance) GetPointers() uint32 {
+	if x != nil {
+		return x.Pointers
+	}
+	return 0
+}
+
+func (x *Tolerance) GetKeys() uint32 {
+	if x != nil {
+		return x.Keys
+	}
+	return 0
+}
+
+func (x *Tolerance) GetHosts() uint32 {
+	if x != nil {
+		return x.Hosts
+	}
+	return 0
+}
+
 type HistoryDamage struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	FromMs        int64                  `protobuf:"varint,1,opt,name=from_ms,json=fromMs,proto3" json:"from_ms,omitempty"`    // Unix milliseconds; 0: not known
@@ -1245,7 +1524,7 @@ type HistoryDamage struct {
 
 func (x *HistoryDamage) Reset() {
 	*x = HistoryDamage{}
-	mi := &file_hub_proto_msgTypes[10]
+	mi := &file_hub_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1257,7 +1536,7 @@ func (x *HistoryDamage) String() string {
 func (*HistoryDamage) ProtoMessage() {}
 
 func (x *HistoryDamage) ProtoReflect() protoreflect.Message {
-	mi := &file_hub_proto_msgTypes[10]
+	mi := &file_hub_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1270,7 +1549,7 @@ func (x *HistoryDamage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HistoryDamage.ProtoReflect.Descriptor instead.
 func (*HistoryDamage) Descriptor() ([]byte, []int) {
-	return file_hub_proto_rawDescGZIP(), []int{10}
+	return file_hub_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *HistoryDamage) GetFromMs() int64 {
@@ -1301,7 +1580,7 @@ type Violation struct {
 
 func (x *Violation) Reset() {
 	*x = Violation{}
-	mi := &file_hub_proto_msgTypes[11]
+	mi := &file_hub_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1313,7 +1592,7 @@ func (x *Violation) String() string {
 func (*Violation) ProtoMessage() {}
 
 func (x *Violation) ProtoReflect() protoreflect.Message {
-	mi := &file_hub_proto_msgTypes[11]
+	mi := &file_hub_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1326,7 +1605,7 @@ func (x *Violation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Violation.ProtoReflect.Descriptor instead.
 func (*Violation) Descriptor() ([]byte, []int) {
-	return file_hub_proto_rawDescGZIP(), []int{11}
+	return file_hub_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Violation) GetCondition() string {
@@ -1390,7 +1669,7 @@ type FeedEvent struct {
 
 func (x *FeedEvent) Reset() {
 	*x = FeedEvent{}
-	mi := &file_hub_proto_msgTypes[12]
+	mi := &file_hub_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1402,7 +1681,7 @@ func (x *FeedEvent) String() string {
 func (*FeedEvent) ProtoMessage() {}
 
 func (x *FeedEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_hub_proto_msgTypes[12]
+	mi := &file_hub_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1415,7 +1694,7 @@ func (x *FeedEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FeedEvent.ProtoReflect.Descriptor instead.
 func (*FeedEvent) Descriptor() ([]byte, []int) {
-	return file_hub_proto_rawDescGZIP(), []int{12}
+	return file_hub_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *FeedEvent) GetSeq() uint64 {
@@ -1512,7 +1791,7 @@ type Lookup struct {
 
 func (x *Lookup) Reset() {
 	*x = Lookup{}
-	mi := &file_hub_proto_msgTypes[13]
+	mi := &file_hub_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1524,7 +1803,7 @@ func (x *Lookup) String() string {
 func (*Lookup) ProtoMessage() {}
 
 func (x *Lookup) ProtoReflect() protoreflect.Message {
-	mi := &file_hub_proto_msgTypes[13]
+	mi := &file_hub_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1537,7 +1816,7 @@ func (x *Lookup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Lookup.ProtoReflect.Descriptor instead.
 func (*Lookup) Descriptor() ([]byte, []int) {
-	return file_hub_proto_rawDescGZIP(), []int{13}
+	return file_hub_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Lookup) GetTraceId() string {
@@ -1616,7 +1895,7 @@ type Hop struct {
 
 func (x *Hop) Reset() {
 	*x = Hop{}
-	mi := &file_hub_proto_msgTypes[14]
+	mi := &file_hub_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1628,7 +1907,7 @@ func (x *Hop) String() string {
 func (*Hop) ProtoMessage() {}
 
 func (x *Hop) ProtoReflect() protoreflect.Message {
-	mi := &file_hub_proto_msgTypes[14]
+	mi := &file_hub_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1641,7 +1920,7 @@ func (x *Hop) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hop.ProtoReflect.Descriptor instead.
 func (*Hop) Descriptor() ([]byte, []int) {
-	return file_hub_proto_rawDescGZIP(), []int{14}
+	return file_hub_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Hop) GetId() []byte {
@@ -1703,7 +1982,7 @@ type NodeDetail struct {
 
 func (x *NodeDetail) Reset() {
 	*x = NodeDetail{}
-	mi := &file_hub_proto_msgTypes[15]
+	mi := &file_hub_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1715,7 +1994,7 @@ func (x *NodeDetail) String() string {
 func (*NodeDetail) ProtoMessage() {}
 
 func (x *NodeDetail) ProtoReflect() protoreflect.Message {
-	mi := &file_hub_proto_msgTypes[15]
+	mi := &file_hub_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1728,7 +2007,7 @@ func (x *NodeDetail) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeDetail.ProtoReflect.Descriptor instead.
 func (*NodeDetail) Descriptor() ([]byte, []int) {
-	return file_hub_proto_rawDescGZIP(), []int{15}
+	return file_hub_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *NodeDetail) GetId() []byte {
@@ -1854,7 +2133,7 @@ type FingerRun struct {
 
 func (x *FingerRun) Reset() {
 	*x = FingerRun{}
-	mi := &file_hub_proto_msgTypes[16]
+	mi := &file_hub_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1866,7 +2145,7 @@ func (x *FingerRun) String() string {
 func (*FingerRun) ProtoMessage() {}
 
 func (x *FingerRun) ProtoReflect() protoreflect.Message {
-	mi := &file_hub_proto_msgTypes[16]
+	mi := &file_hub_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1879,7 +2158,7 @@ func (x *FingerRun) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FingerRun.ProtoReflect.Descriptor instead.
 func (*FingerRun) Descriptor() ([]byte, []int) {
-	return file_hub_proto_rawDescGZIP(), []int{16}
+	return file_hub_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *FingerRun) GetFirst() uint32 {
@@ -1922,7 +2201,7 @@ type Sample struct {
 
 func (x *Sample) Reset() {
 	*x = Sample{}
-	mi := &file_hub_proto_msgTypes[17]
+	mi := &file_hub_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1934,7 +2213,7 @@ func (x *Sample) String() string {
 func (*Sample) ProtoMessage() {}
 
 func (x *Sample) ProtoReflect() protoreflect.Message {
-	mi := &file_hub_proto_msgTypes[17]
+	mi := &file_hub_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1947,7 +2226,7 @@ func (x *Sample) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sample.ProtoReflect.Descriptor instead.
 func (*Sample) Descriptor() ([]byte, []int) {
-	return file_hub_proto_rawDescGZIP(), []int{17}
+	return file_hub_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Sample) GetTimeMs() int64 {
@@ -2040,7 +2319,7 @@ type Simulation struct {
 
 func (x *Simulation) Reset() {
 	*x = Simulation{}
-	mi := &file_hub_proto_msgTypes[18]
+	mi := &file_hub_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2052,7 +2331,7 @@ func (x *Simulation) String() string {
 func (*Simulation) ProtoMessage() {}
 
 func (x *Simulation) ProtoReflect() protoreflect.Message {
-	mi := &file_hub_proto_msgTypes[18]
+	mi := &file_hub_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2065,7 +2344,7 @@ func (x *Simulation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Simulation.ProtoReflect.Descriptor instead.
 func (*Simulation) Descriptor() ([]byte, []int) {
-	return file_hub_proto_rawDescGZIP(), []int{18}
+	return file_hub_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Simulation) GetRunning() bool {
@@ -2164,7 +2443,7 @@ type Phase struct {
 
 func (x *Phase) Reset() {
 	*x = Phase{}
-	mi := &file_hub_proto_msgTypes[19]
+	mi := &file_hub_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2176,7 +2455,7 @@ func (x *Phase) String() string {
 func (*Phase) ProtoMessage() {}
 
 func (x *Phase) ProtoReflect() protoreflect.Message {
-	mi := &file_hub_proto_msgTypes[19]
+	mi := &file_hub_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2189,7 +2468,7 @@ func (x *Phase) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Phase.ProtoReflect.Descriptor instead.
 func (*Phase) Descriptor() ([]byte, []int) {
-	return file_hub_proto_rawDescGZIP(), []int{19}
+	return file_hub_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Phase) GetName() string {
@@ -2297,7 +2576,7 @@ const file_hub_proto_rawDesc = "" +
 	"\x0eSTATUS_LEAVING\x10\x03\x12\x0f\n" +
 	"\vSTATUS_LEFT\x10\x04\x12\x11\n" +
 	"\rSTATUS_FAILED\x10\x05\x12\x11\n" +
-	"\rSTATUS_SILENT\x10\x06\"\xa7\a\n" +
+	"\rSTATUS_SILENT\x10\x06\"\xbc\b\n" +
 	"\tRingState\x126\n" +
 	"\x06status\x18\x01 \x01(\x0e2\x1e.conductor.v1.RingState.StatusR\x06status\x12\x14\n" +
 	"\x05error\x18\x02 \x01(\x04R\x05error\x12\x17\n" +
@@ -2326,14 +2605,36 @@ const file_hub_proto_rawDesc = "" +
 	"\tuncertain\x18\x14 \x01(\rR\tuncertain\x12&\n" +
 	"\x0fhistory_from_ms\x18\x15 \x01(\x03R\rhistoryFromMs\x12'\n" +
 	"\x0fmembers_refused\x18\x16 \x01(\rR\x0emembersRefused\x12B\n" +
-	"\x0ehistory_damage\x18\x17 \x03(\v2\x1b.conductor.v1.HistoryDamageR\rhistoryDamage\"\x87\x01\n" +
+	"\x0ehistory_damage\x18\x17 \x03(\v2\x1b.conductor.v1.HistoryDamageR\rhistoryDamage\x12#\n" +
+	"\rerror_unknown\x18( \x01(\x04R\ferrorUnknown\x125\n" +
+	"\tcertainty\x18) \x01(\v2\x17.conductor.v1.CertaintyR\tcertainty\x125\n" +
+	"\ttolerance\x18* \x01(\v2\x17.conductor.v1.ToleranceR\ttolerance\"\x89\x01\n" +
 	"\x06Status\x12\x16\n" +
 	"\x12STATUS_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eSTATUS_FORMING\x10\x01\x12\x10\n" +
 	"\fSTATUS_IDEAL\x10\x02\x12\x14\n" +
 	"\x10STATUS_REPAIRING\x10\x03\x12\x13\n" +
-	"\x0fSTATUS_VIOLATED\x10\x04\x12\x14\n" +
-	"\x10STATUS_UNCERTAIN\x10\x05\"C\n" +
+	"\x0fSTATUS_VIOLATED\x10\x04\"\x04\b\x05\x10\x05*\x10STATUS_UNCERTAIN\"\xf4\x01\n" +
+	"\tCertainty\x123\n" +
+	"\x05state\x18\x01 \x01(\x0e2\x1d.conductor.v1.Certainty.StateR\x05state\x12\x14\n" +
+	"\x05count\x18\x02 \x01(\rR\x05count\x12\x0e\n" +
+	"\x02of\x18\x03 \x01(\rR\x02of\x127\n" +
+	"\amembers\x18\x04 \x03(\v2\x1d.conductor.v1.UncertainMemberR\amembers\"S\n" +
+	"\x05State\x12\x15\n" +
+	"\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n" +
+	"\rSTATE_NOTHING\x10\x01\x12\x11\n" +
+	"\rSTATE_PARTIAL\x10\x02\x12\r\n" +
+	"\tSTATE_ALL\x10\x03\"\x84\x01\n" +
+	"\x0fUncertainMember\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\fR\x02id\x12 \n" +
+	"\vincarnation\x18\x02 \x01(\x03R\vincarnation\x12\x12\n" +
+	"\x04host\x18\x03 \x01(\tR\x04host\x12\x10\n" +
+	"\x03why\x18\x04 \x01(\tR\x03why\x12\x19\n" +
+	"\bsince_ms\x18\x05 \x01(\x03R\asinceMs\"Q\n" +
+	"\tTolerance\x12\x1a\n" +
+	"\bpointers\x18\x01 \x01(\rR\bpointers\x12\x12\n" +
+	"\x04keys\x18\x02 \x01(\rR\x04keys\x12\x14\n" +
+	"\x05hosts\x18\x03 \x01(\rR\x05hosts\"C\n" +
 	"\rHistoryDamage\x12\x17\n" +
 	"\afrom_ms\x18\x01 \x01(\x03R\x06fromMs\x12\x19\n" +
 	"\buntil_ms\x18\x02 \x01(\x03R\auntilMs\"\xae\x01\n" +
@@ -2451,67 +2752,75 @@ func file_hub_proto_rawDescGZIP() []byte {
 	return file_hub_proto_rawDescData
 }
 
-var file_hub_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_hub_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_hub_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_hub_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
 var file_hub_proto_goTypes = []any{
-	(Members_Status)(0),   // 0: conductor.v1.Members.Status
-	(RingState_Status)(0), // 1: conductor.v1.RingState.Status
-	(Lookup_Outcome)(0),   // 2: conductor.v1.Lookup.Outcome
-	(*ClientMessage)(nil), // 3: conductor.v1.ClientMessage
-	(*Hello)(nil),         // 4: conductor.v1.Hello
-	(*Watch)(nil),         // 5: conductor.v1.Watch
-	(*ServerMessage)(nil), // 6: conductor.v1.ServerMessage
-	(*Welcome)(nil),       // 7: conductor.v1.Welcome
-	(*Settings)(nil),      // 8: conductor.v1.Settings
-	(*Snapshot)(nil),      // 9: conductor.v1.Snapshot
-	(*Patch)(nil),         // 10: conductor.v1.Patch
-	(*Members)(nil),       // 11: conductor.v1.Members
-	(*RingState)(nil),     // 12: conductor.v1.RingState
-	(*HistoryDamage)(nil), // 13: conductor.v1.HistoryDamage
-	(*Violation)(nil),     // 14: conductor.v1.Violation
-	(*FeedEvent)(nil),     // 15: conductor.v1.FeedEvent
-	(*Lookup)(nil),        // 16: conductor.v1.Lookup
-	(*Hop)(nil),           // 17: conductor.v1.Hop
-	(*NodeDetail)(nil),    // 18: conductor.v1.NodeDetail
-	(*FingerRun)(nil),     // 19: conductor.v1.FingerRun
-	(*Sample)(nil),        // 20: conductor.v1.Sample
-	(*Simulation)(nil),    // 21: conductor.v1.Simulation
-	(*Phase)(nil),         // 22: conductor.v1.Phase
+	(Members_Status)(0),     // 0: conductor.v1.Members.Status
+	(RingState_Status)(0),   // 1: conductor.v1.RingState.Status
+	(Certainty_State)(0),    // 2: conductor.v1.Certainty.State
+	(Lookup_Outcome)(0),     // 3: conductor.v1.Lookup.Outcome
+	(*ClientMessage)(nil),   // 4: conductor.v1.ClientMessage
+	(*Hello)(nil),           // 5: conductor.v1.Hello
+	(*Watch)(nil),           // 6: conductor.v1.Watch
+	(*ServerMessage)(nil),   // 7: conductor.v1.ServerMessage
+	(*Welcome)(nil),         // 8: conductor.v1.Welcome
+	(*Settings)(nil),        // 9: conductor.v1.Settings
+	(*Snapshot)(nil),        // 10: conductor.v1.Snapshot
+	(*Patch)(nil),           // 11: conductor.v1.Patch
+	(*Members)(nil),         // 12: conductor.v1.Members
+	(*RingState)(nil),       // 13: conductor.v1.RingState
+	(*Certainty)(nil),       // 14: conductor.v1.Certainty
+	(*UncertainMember)(nil), // 15: conductor.v1.UncertainMember
+	(*Tolerance)(nil),       // 16: conductor.v1.Tolerance
+	(*HistoryDamage)(nil),   // 17: conductor.v1.HistoryDamage
+	(*Violation)(nil),       // 18: conductor.v1.Violation
+	(*FeedEvent)(nil),       // 19: conductor.v1.FeedEvent
+	(*Lookup)(nil),          // 20: conductor.v1.Lookup
+	(*Hop)(nil),             // 21: conductor.v1.Hop
+	(*NodeDetail)(nil),      // 22: conductor.v1.NodeDetail
+	(*FingerRun)(nil),       // 23: conductor.v1.FingerRun
+	(*Sample)(nil),          // 24: conductor.v1.Sample
+	(*Simulation)(nil),      // 25: conductor.v1.Simulation
+	(*Phase)(nil),           // 26: conductor.v1.Phase
 }
 var file_hub_proto_depIdxs = []int32{
-	4,  // 0: conductor.v1.ClientMessage.hello:type_name -> conductor.v1.Hello
-	5,  // 1: conductor.v1.ClientMessage.watch:type_name -> conductor.v1.Watch
-	7,  // 2: conductor.v1.ServerMessage.welcome:type_name -> conductor.v1.Welcome
-	9,  // 3: conductor.v1.ServerMessage.snapshot:type_name -> conductor.v1.Snapshot
-	10, // 4: conductor.v1.ServerMessage.patch:type_name -> conductor.v1.Patch
-	18, // 5: conductor.v1.ServerMessage.detail:type_name -> conductor.v1.NodeDetail
-	8,  // 6: conductor.v1.Welcome.settings:type_name -> conductor.v1.Settings
-	12, // 7: conductor.v1.Snapshot.ring:type_name -> conductor.v1.RingState
-	11, // 8: conductor.v1.Snapshot.members:type_name -> conductor.v1.Members
-	15, // 9: conductor.v1.Snapshot.events:type_name -> conductor.v1.FeedEvent
-	16, // 10: conductor.v1.Snapshot.lookups:type_name -> conductor.v1.Lookup
-	20, // 11: conductor.v1.Snapshot.samples:type_name -> conductor.v1.Sample
-	21, // 12: conductor.v1.Snapshot.simulation:type_name -> conductor.v1.Simulation
-	12, // 13: conductor.v1.Patch.ring:type_name -> conductor.v1.RingState
-	11, // 14: conductor.v1.Patch.changed:type_name -> conductor.v1.Members
-	15, // 15: conductor.v1.Patch.events:type_name -> conductor.v1.FeedEvent
-	16, // 16: conductor.v1.Patch.lookups:type_name -> conductor.v1.Lookup
-	20, // 17: conductor.v1.Patch.samples:type_name -> conductor.v1.Sample
-	21, // 18: conductor.v1.Patch.simulation:type_name -> conductor.v1.Simulation
+	5,  // 0: conductor.v1.ClientMessage.hello:type_name -> conductor.v1.Hello
+	6,  // 1: conductor.v1.ClientMessage.watch:type_name -> conductor.v1.Watch
+	8,  // 2: conductor.v1.ServerMessage.welcome:type_name -> conductor.v1.Welcome
+	10, // 3: conductor.v1.ServerMessage.snapshot:type_name -> conductor.v1.Snapshot
+	11, // 4: conductor.v1.ServerMessage.patch:type_name -> conductor.v1.Patch
+	22, // 5: conductor.v1.ServerMessage.detail:type_name -> conductor.v1.NodeDetail
+	9,  // 6: conductor.v1.Welcome.settings:type_name -> conductor.v1.Settings
+	13, // 7: conductor.v1.Snapshot.ring:type_name -> conductor.v1.RingState
+	12, // 8: conductor.v1.Snapshot.members:type_name -> conductor.v1.Members
+	19, // 9: conductor.v1.Snapshot.events:type_name -> conductor.v1.FeedEvent
+	20, // 10: conductor.v1.Snapshot.lookups:type_name -> conductor.v1.Lookup
+	24, // 11: conductor.v1.Snapshot.samples:type_name -> conductor.v1.Sample
+	25, // 12: conductor.v1.Snapshot.simulation:type_name -> conductor.v1.Simulation
+	13, // 13: conductor.v1.Patch.ring:type_name -> conductor.v1.RingState
+	12, // 14: conductor.v1.Patch.changed:type_name -> conductor.v1.Members
+	19, // 15: conductor.v1.Patch.events:type_name -> conductor.v1.FeedEvent
+	20, // 16: conductor.v1.Patch.lookups:type_name -> conductor.v1.Lookup
+	24, // 17: conductor.v1.Patch.samples:type_name -> conductor.v1.Sample
+	25, // 18: conductor.v1.Patch.simulation:type_name -> conductor.v1.Simulation
 	0,  // 19: conductor.v1.Members.status:type_name -> conductor.v1.Members.Status
 	1,  // 20: conductor.v1.RingState.status:type_name -> conductor.v1.RingState.Status
-	14, // 21: conductor.v1.RingState.violations:type_name -> conductor.v1.Violation
-	13, // 22: conductor.v1.RingState.history_damage:type_name -> conductor.v1.HistoryDamage
-	17, // 23: conductor.v1.Lookup.hops:type_name -> conductor.v1.Hop
-	2,  // 24: conductor.v1.Lookup.outcome:type_name -> conductor.v1.Lookup.Outcome
-	19, // 25: conductor.v1.NodeDetail.fingers:type_name -> conductor.v1.FingerRun
-	15, // 26: conductor.v1.NodeDetail.events:type_name -> conductor.v1.FeedEvent
-	22, // 27: conductor.v1.Simulation.phases:type_name -> conductor.v1.Phase
-	28, // [28:28] is the sub-list for method output_type
-	28, // [28:28] is the sub-list for method input_type
-	28, // [28:28] is the sub-list for extension type_name
-	28, // [28:28] is the sub-list for extension extendee
-	0,  // [0:28] is the sub-list for field type_name
+	18, // 21: conductor.v1.RingState.violations:type_name -> conductor.v1.Violation
+	17, // 22: conductor.v1.RingState.history_damage:type_name -> conductor.v1.HistoryDamage
+	14, // 23: conductor.v1.RingState.certainty:type_name -> conductor.v1.Certainty
+	16, // 24: conductor.v1.RingState.tolerance:type_name -> conductor.v1.Tolerance
+	2,  // 25: conductor.v1.Certainty.state:type_name -> conductor.v1.Certainty.State
+	15, // 26: conductor.v1.Certainty.members:type_name -> conductor.v1.UncertainMember
+	21, // 27: conductor.v1.Lookup.hops:type_name -> conductor.v1.Hop
+	3,  // 28: conductor.v1.Lookup.outcome:type_name -> conductor.v1.Lookup.Outcome
+	23, // 29: conductor.v1.NodeDetail.fingers:type_name -> conductor.v1.FingerRun
+	19, // 30: conductor.v1.NodeDetail.events:type_name -> conductor.v1.FeedEvent
+	26, // 31: conductor.v1.Simulation.phases:type_name -> conductor.v1.Phase
+	32, // [32:32] is the sub-list for method output_type
+	32, // [32:32] is the sub-list for method input_type
+	32, // [32:32] is the sub-list for extension type_name
+	32, // [32:32] is the sub-list for extension extendee
+	0,  // [0:32] is the sub-list for field type_name
 }
 
 func init() { file_hub_proto_init() }
@@ -2534,8 +2843,8 @@ func file_hub_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hub_proto_rawDesc), len(file_hub_proto_rawDesc)),
-			NumEnums:      3,
-			NumMessages:   20,
+			NumEnums:      4,
+			NumMessages:   23,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1,0 +1,224 @@
+package ring
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"chordconductor/node/chord"
+	"chordconductor/otel/chordevent"
+)
+
+// How much of the ring is known is an answer of its own, beside how the ring is (docs/adr/0008): the status is computed
+// over the certain members, and the certainty names the others.
+
+// CertaintyState says how much of the ring is certain.
+type CertaintyState uint8
+
+const (
+	NothingCertain CertaintyState = iota // of no member; nothing received
+	PartlyCertain
+	AllCertain
+)
+
+// Why a member is uncertain.
+type Why uint8
+
+const (
+	Late          Why = iota + 1 // its newest event is older than the staleness bound
+	EventsMissing                // a gap in its event numbers
+	ListMissing                  // it is on the ring, and no successor list of its has arrived
+	SilentMember                 // no event for three keyframe periods, and no report of its death
+	NoEvents                     // others name this incarnation, and no event of its has arrived
+	ReportedDead                 // the same; peers report it dead, which may yet be refuted
+)
+
+// maxUncertain bounds the members that a Certainty names; it counts them all.
+const maxUncertain = 100
+
+// A Certainty says which members of the ring are not known well enough to judge by. Immutable.
+type Certainty struct {
+	State   CertaintyState
+	Count   int // members that are uncertain
+	Of      int // members that are on the ring, or may be
+	Members []UncertainMember
+}
+
+// An UncertainMember is one incarnation that is uncertain.
+type UncertainMember struct {
+	ID          chord.ID
+	Incarnation int64
+	Host        string // empty: not known
+	Why         Why
+	Since       time.Time // from when on
+}
+
+// All says that every member is certain.
+func (c *Certainty) All() bool { return c.State == AllCertain }
+
+// Share is the certain members as a share of all that are on the ring, or may be.
+func (c *Certainty) Share() float64 {
+	switch {
+	case c.State == AllCertain:
+		return 1
+	case c.Of == 0:
+		return 0
+	}
+	return float64(c.Of-c.Count) / float64(c.Of)
+}
+
+func (c *Certainty) equal(o *Certainty) bool {
+	return c.State == o.State && c.Count == o.Count && c.Of == o.Of && slices.Equal(c.Members, o.Members)
+}
+
+// incarnation is one of a member.
+type incarnation struct {
+	id  chord.ID
+	inc int64
+}
+
+// certainty lists whom the status leaves out. It costs nothing while all are certain, and O(N) otherwise. unseen are
+// those of which no event has arrived.
+func (r *Ring) certainty() (c Certainty, unseen int) {
+	if r.heard == 0 {
+		return c, 0
+	}
+	c.Of = r.tally[Joining] + r.tally[Active] + r.tally[Leaving]
+	if r.doubtful+r.sums.unknown+len(r.strangers)+r.tally[Failed] > 0 {
+		u := unseenMembers{r: r}
+		u.find()
+		unseen = len(u.list)
+		c.Members = u.list
+		r.tree.all(func(x *record) {
+			if x.doubtful {
+				c.Members = append(c.Members, UncertainMember{x.id, x.inc, x.host.Address, x.why(), x.since})
+				if x.status == Silent {
+					c.Of++
+				}
+			}
+		})
+		slices.SortFunc(c.Members, func(a, b UncertainMember) int {
+			return cmp.Or(a.ID.Compare(b.ID), cmp.Compare(a.Incarnation, b.Incarnation))
+		})
+	}
+	c.Count, c.Of = len(c.Members), c.Of+unseen
+	c.Members = slices.Clone(c.Members[:min(len(c.Members), maxUncertain)]) // a copy: the others are let go of
+	switch c.Count {
+	case 0:
+		c.State = AllCertain
+	case c.Of:
+		c.State = NothingCertain
+	default:
+		c.State = PartlyCertain
+	}
+	return c, unseen
+}
+
+func (x *record) why() Why {
+	switch {
+	case x.status == Silent:
+		return SilentMember
+	case x.seqs.missing() > 0:
+		return EventsMissing
+	case x.lacksList():
+		return ListMissing
+	}
+	return Late
+}
+
+// unseenMembers collects the incarnations of which no event has arrived: those that members on the ring name, and those
+// that are reported dead and may yet refute it.
+type unseenMembers struct {
+	r     *Ring
+	named map[incarnation]bool
+	list  []UncertainMember
+}
+
+// fingersUpTo is the size of the rings in which fingers are looked through for unseen members. In larger ones that would
+// take too long, and who is in nobody's successor list has a list's length of unseen neighbours: little is known anyway.
+const fingersUpTo = 1024
+
+func (u *unseenMembers) find() {
+	r := u.r
+	r.tree.all(func(x *record) {
+		if x.refused {
+			return
+		}
+		if x.dead.inc > x.inc && r.now.Before(confirmedAt(x)) {
+			u.add(x.id, x.dead.inc, "", ReportedDead, x.dead.arrived)
+		}
+		if !x.counted || x.status == Silent {
+			return
+		}
+		for k := range x.to {
+			if p := &x.to[k]; p.to != nil {
+				u.look(p.to, x.pointerRegister(k), x.last)
+			}
+		}
+	})
+	for x := range r.strangers {
+		if !x.dead.arrived.IsZero() && r.now.Before(confirmedAt(x)) {
+			u.add(x.id, x.dead.inc, "", ReportedDead, x.dead.arrived)
+		}
+	}
+	// Whom a list names behind its first entry, that one's own list names first: unless somebody is uncertain.
+	if len(u.list)+r.doubtful > 0 {
+		u.findDeep()
+	}
+}
+
+func (u *unseenMembers) findDeep() {
+	r := u.r
+	r.rankAll()
+	for i, x := range r.live {
+		if x.status == Silent {
+			continue
+		}
+		at := i + 1
+		for _, p := range x.succ.val {
+			if !p.Real() {
+				break
+			}
+			rank, found := r.seek(p.Peer, at%len(r.live))
+			if at = rank; found {
+				at++
+			} else {
+				u.look(r.records[p.ID], p, x.last)
+			}
+		}
+	}
+	if len(r.live) > fingersUpTo {
+		return
+	}
+	for _, x := range r.live {
+		if x.status != Silent {
+			for i := range x.fingers.runs {
+				p := x.fingers.runs[i].Peer
+				u.look(r.records[p.ID], p, x.last)
+			}
+		}
+	}
+}
+
+// look adds whom a member names, if that is unseen.
+func (u *unseenMembers) look(x *record, p chordevent.PeerRef, named time.Time) {
+	switch {
+	case !p.Real():
+	case x == nil:
+		u.add(p.ID, p.Incarnation, p.Addr, NoEvents, named)
+	case !x.heard && p.Incarnation > x.deadInc:
+		u.add(p.ID, p.Incarnation, p.Addr, NoEvents, x.since)
+	case x.heard && p.Incarnation > max(x.inc, x.dead.inc):
+		u.add(p.ID, p.Incarnation, p.Addr, NoEvents, x.last)
+	}
+}
+
+func (u *unseenMembers) add(id chord.ID, inc int64, host string, why Why, since time.Time) {
+	if key := (incarnation{id, inc}); !u.named[key] {
+		if u.named == nil {
+			u.named = make(map[incarnation]bool)
+		}
+		u.named[key] = true
+		u.list = append(u.list, UncertainMember{id, inc, host, why, since})
+	}
+}
