@@ -27,7 +27,6 @@ var gatedSeeds = map[uint64]string{
 	13:  "R=16 of 11 hosts: in order 0.3 s after T",
 	106: "R=16 of 12 hosts, loss: in order 0.3 s after T",
 	108: "R=16, hosts of 64 members, repeated partitions: in order only 45 s after the last change",
-	267: "hosts of 64 members, r=2, R=5: not in order 60 s after the last change",
 	344: "memory limits, loss and a partition in three: one of 39 acknowledged keys is gone",
 }
 
