@@ -29,8 +29,8 @@ type LostKey struct {
 type Holder struct {
 	Member  string   `json:"member"`
 	Host    string   `json:"host"`
-	Fate    string   `json:"fate"` // on the ring, crashed, left, restarted, not known
-	EndedS  *float64 `json:"ended_at_s,omitempty"`
+	Fate    string   `json:"fate"`                  // on the ring, crashed, left, restarted, not known
+	EndedS  *float64 `json:"ended_at_s,omitempty"`  // of a crash: when it was first reported
 	Phase   string   `json:"phase,omitempty"`       // of the scenario, that stopped it
 	By      string   `json:"reported_by,omitempty"` // of a crash
 	TraceID string   `json:"trace_id,omitempty"`
@@ -87,17 +87,17 @@ func (k LostKey) Text() string {
 	return fmt.Sprintf("written at %.1f s with %d copies%s; the last read found %s", k.WrittenS, k.Copies, inTrace(k.TraceID), k.Found)
 }
 
-// Text is what became of a holder.
+// Text is what became of a holder. Of a crash only its report has a time.
 func (h Holder) Text() string {
-	text := h.Fate
-	if h.EndedS != nil {
-		text += fmt.Sprintf(" at %.1f s", *h.EndedS)
-	}
+	text, when := h.Fate, " at"
 	if h.Phase != "" {
 		text += fmt.Sprintf(" by phase %q", h.Phase)
 	}
 	if h.By != "" {
-		text += ", reported by " + h.By
+		when = ", reported by " + h.By + " at"
+	}
+	if h.EndedS != nil {
+		text += fmt.Sprintf("%s %.1f s", when, *h.EndedS)
 	}
 	return text + inTrace(h.TraceID)
 }

@@ -25,8 +25,9 @@ const MOST = 20;
 /** holderText says what became of one copy. */
 export function holderText(h: Holder): string {
   const at = h.ended_at_s === undefined ? "" : ` at ${h.ended_at_s.toFixed(1)} s`;
-  const by = (h.phase ? ` by phase ${h.phase}` : "") + (h.reported_by ? `, reported by ${h.reported_by}` : "");
-  return `${h.member} at ${h.host}: ${h.fate}${at}${by}`;
+  const by = h.phase ? ` by phase ${h.phase}` : "";
+  const reported = h.reported_by ? `, reported by ${h.reported_by}` : "";
+  return `${h.member} at ${h.host}: ${h.fate}${by}${reported}${at}`;
 }
 
 /** LostKeys names the lost keys, as the report has them, when it is opened. */
