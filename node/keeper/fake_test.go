@@ -101,6 +101,10 @@ func (nowhere) Survey(context.Context, *nodepb.SurveyRequest) (*nodepb.SurveyRes
 	return nil, env.ErrTimeout
 }
 
+func (nowhere) Compare(context.Context, *nodepb.CompareRequest) (*nodepb.CompareResponse, error) {
+	return nil, env.ErrTimeout
+}
+
 func (nowhere) Replicate(context.Context, *nodepb.ReplicateRequest) (*nodepb.ReplicateResponse, error) {
 	return nil, env.ErrTimeout
 }
@@ -110,6 +114,9 @@ type fakeMember struct {
 	self   chord.Peer
 	clock  *Clock
 	state  chord.State
+	known  []chord.Peer
+	lost   bool    // it looks for its ring
+	keeper *Keeper // learns who has failed, if given
 	failed []chord.Peer
 	events []chordevent.Body
 }
@@ -129,10 +136,14 @@ func (m *fakeMember) Lookup(context.Context, chord.ID) (chord.Peer, error) {
 func (m *fakeMember) Hosts() []chord.Peer {
 	return chord.Hosts(nil, m.self, 100, m.state.Live())
 }
-func (m *fakeMember) HostOwns() bool           { return false }
-func (m *fakeMember) Remembered() []chord.Peer { return nil }
-func (m *fakeMember) PeerFailed(_ context.Context, p chord.Peer, _ string) {
+func (m *fakeMember) HostOwns() bool      { return false }
+func (m *fakeMember) Known() []chord.Peer { return m.known }
+func (m *fakeMember) Alone() bool         { return !m.lost && len(m.state.Live()) == 0 }
+func (m *fakeMember) PeerFailed(ctx context.Context, p chord.Peer, _ string) {
 	m.failed = append(m.failed, p)
+	if m.keeper != nil {
+		m.keeper.PeerDied(ctx, p)
+	}
 }
 func (m *fakeMember) Emit(_ context.Context, body chordevent.Body) { m.events = append(m.events, body) }
 

@@ -43,6 +43,7 @@ type Keeper struct {
 	unclean bool         // the range may have records elsewhere that are not here yet
 	soils   int64        // how often it was made so
 	sources []chord.Peer // who may have them, beside the hosts of the walk; at most maxSources
+	silent  []chord.Peer // who was not asked when it became clean, having been found dead; at most maxSources
 
 	store      *store.Store          // bounded by the host's budget
 	unsettled  map[string]*unsettled // keys whose version held may not be on R hosts; see maxUnsettled
@@ -132,6 +133,16 @@ func (k *Keeper) Load() chordevent.Load {
 	}
 	k.countReplicas(&l)
 	return l
+}
+
+// Held is the version held of a key; 0: none.
+func (k *Keeper) Held(key []byte) uint64 {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if r := k.store.Get(k.space.Hash(key), string(key)); r != nil {
+		return r.Version
+	}
+	return 0
 }
 
 // Founded says that the member is the first of its ring: it owns the whole circle.

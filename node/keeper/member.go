@@ -30,8 +30,11 @@ type Member interface {
 	Hosts() []chord.Peer
 	// HostOwns reports whether some member of the same host owns a range.
 	HostOwns() bool
-	// Remembered lists some live members of other hosts that the member has seen, for walks past the successor list.
-	Remembered() []chord.Peer
+	// Known lists the members that are alive as far as this one knows, be it on another ring: at most some hundred.
+	Known() []chord.Peer
+	// Alone reports whether the member has no live successor, and nobody that it has known answers. Without a live
+	// successor and without this it has lost its ring, and looks for it.
+	Alone() bool
 	// PeerFailed reports that a call to a peer met no answer in an operation (a span name).
 	PeerFailed(ctx context.Context, p chord.Peer, operation string)
 	// Emit numbers an event and sends it. References to peers get the last event number known of them.

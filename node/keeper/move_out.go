@@ -275,7 +275,7 @@ func (k *Keeper) begin(ctx context.Context, m *outgoing) (held int64, err error)
 
 func (k *Keeper) moveCall(ctx context.Context, m *outgoing, q *nodepb.MoveRequest, operation string) (*nodepb.MoveResponse, error) {
 	k.mu.Lock()
-	unclean, aborted := k.unclean, m.aborted
+	unclean, aborted := k.unclean || len(k.silent) > 0, m.aborted
 	var unsettled [][]byte
 	if q.Phase == nodepb.MoveRequest_PHASE_PREPARE {
 		unsettled = k.unsettledIn(m.arc) // what comes on the list from here on reaches the receiver as a write

@@ -20,6 +20,9 @@ const maxAround = 1024
 // whichever else does after twice the time. Should two do it all the same, they settle it like any overlap.
 func (k *Keeper) claimOrphaned(ctx context.Context, began time.Time) (bool, error) {
 	state, now := k.member.State(), k.env.Now()
+	if k.lost() {
+		return false, nil
+	}
 	k.mu.Lock()
 	if k.ownerless.IsZero() {
 		k.ownerless = began
@@ -49,11 +52,18 @@ func (k *Keeper) claimOrphaned(ctx context.Context, began time.Time) (bool, erro
 	return !owned, nil
 }
 
+// lost reports whether the member sees nobody of its ring, and still looks for those that it has known. It knows nothing
+// of what is owned until then, and takes nothing over.
+func (k *Keeper) lost() bool { return len(k.member.State().Live()) == 0 && !k.member.Alone() }
+
 // anyOwner asks every host on the circle whether any member of it owns a range. A dead host does not. An error says that
 // it is not known.
 func (k *Keeper) anyOwner(ctx context.Context) (bool, error) {
 	if k.member.HostOwns() {
 		return true, nil
+	}
+	if owned, err := k.askKnown(ctx, k.self.ID); owned || err != nil {
+		return owned, err
 	}
 	asked := []string{k.self.Addr} // hosts
 	at, list := k.self.ID, append(k.member.State().Live(), k.member.Hosts()...)
@@ -88,4 +98,98 @@ func (k *Keeper) anyOwner(ctx context.Context) (bool, error) {
 		at, list = here, next
 	}
 	return false, nil
+}
+
+// askKnown asks all members that this one has known, be they on its ring or not, and learns what they own and what they
+// know of a point. It reports whether any of them owns something, or its host does.
+func (k *Keeper) askKnown(ctx context.Context, point chord.ID) (owned bool, err error) {
+	k.mu.Lock()
+	now := k.env.Now()
+	peers := slices.DeleteFunc(k.member.Known(), func(p chord.Peer) bool { return hasLapsed(k.dead, p, now) })
+	k.mu.Unlock()
+	some := make([]bool, len(peers))
+	err = k.each(ctx, len(peers), func(ctx context.Context, i int) {
+		s, err := k.survey(ctx, peers[i], point, chordevent.SpanRepair)
+		some[i] = err == nil && (s.own != nil || s.hostOwns)
+	})
+	return slices.Contains(some, true), err
+}
+
+// inheritUnknown takes a range below of which nobody reached knows an owner, after a while, down to the nearest member
+// that owns something: word of it has been lost with all that held it. Before that all members known are asked, since
+// those that owned it may have lost each other, and be on several rings that do not know it yet.
+func (k *Keeper) inheritUnknown(ctx context.Context, own *ownership, pred chord.Peer) (bool, error) {
+	now := k.env.Now()
+	k.mu.Lock()
+	if k.ownerless.IsZero() {
+		k.ownerless = now
+	}
+	waited := now.Sub(k.ownerless)
+	k.mu.Unlock()
+	if waited < settleTime*k.cfg.CallLimit {
+		return false, nil
+	}
+	if _, err := k.askKnown(ctx, own.from); err != nil {
+		return false, err
+	}
+	if _, found := k.below(own); found {
+		return false, nil // look again
+	}
+	down, err := k.nearestBelow(ctx, own, pred)
+	if err != nil || down == nil {
+		return false, err
+	}
+	return k.inherit(ctx, own, *down, 0)
+}
+
+// nearestBelow is where the nearest range below ends of which anything is known; nil: that cannot be told now. It is the
+// member itself if nobody else owns anything.
+func (k *Keeper) nearestBelow(ctx context.Context, own *ownership, pred chord.Peer) (*chord.ID, error) {
+	down := k.self.ID
+	switch {
+	case pred.Real():
+		at, err := k.ownerBefore(ctx, own, pred)
+		if err != nil || at == nil {
+			return nil, err
+		}
+		down = *at
+	case len(k.member.State().Live()) > 0:
+		return nil, nil
+	} // else alone, as far as can be seen
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, known := range k.claims {
+		if chord.Between(down, known.owner.ID, own.from) {
+			down = known.owner.ID
+		}
+	}
+	return &down, nil
+}
+
+// ownerBefore goes from predecessor to predecessor to the first member that owns something: to this one itself if nobody
+// else does.
+func (k *Keeper) ownerBefore(ctx context.Context, own *ownership, pred chord.Peer) (*chord.ID, error) {
+	for at, last := pred, k.self; ; {
+		if at.ID == k.self.ID {
+			return &at.ID, nil
+		}
+		if !chord.Between(k.self.ID, at.ID, last.ID) {
+			return nil, nil // the ring is not in order
+		}
+		s, err := k.survey(ctx, at, own.from, chordevent.SpanRepair)
+		switch {
+		case err != nil:
+			return nil, err
+		case s.own != nil && s.own.overlaps(*own):
+			k.mu.Lock()
+			k.dispute(*s.own)
+			k.mu.Unlock()
+			return nil, nil
+		case s.own != nil:
+			return &at.ID, nil
+		case !s.predecessor.Real():
+			return nil, nil
+		}
+		last, at = at, s.predecessor
+	}
 }

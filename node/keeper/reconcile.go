@@ -2,6 +2,7 @@ package keeper
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -45,10 +46,12 @@ func (k *Keeper) reconcile(ctx context.Context, p chord.Peer, own *ownership, wh
 			ctx = differs()
 		}
 	}
-	if err := r.flushPush(ctx); err != nil {
-		return r.done, err
+	// What is newer there comes first, since a leaver gives and takes nothing; without room for it the push goes on.
+	pulled := r.flushPull(ctx)
+	if pulled != nil && !errors.Is(pulled, errFull) {
+		return r.done, pulled
 	}
-	return r.done, r.flushPull(ctx)
+	return r.done, errors.Join(r.flushPush(ctx), pulled)
 }
 
 func (r *reconciliation) step(ctx context.Context) error {

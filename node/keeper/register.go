@@ -24,7 +24,7 @@ func (k *Keeper) setRegister(own *ownership) {
 		}
 	}
 	if own == nil {
-		k.unclean, k.sources = false, nil
+		k.unclean, k.sources, k.silent = false, nil, nil
 	}
 	k.sweepSoon()
 	k.tendDue.Set()
@@ -68,6 +68,7 @@ func (k *Keeper) meet(o ownership) verdict {
 		own = k.reg.Load()
 	}
 	if rival && (own.beats(o) || !k.yield(o)) {
+		k.soil(o.owner) // until it knows better it serves what is this member's
 		return verdict{refused: true, conflict: k.reg.Load()}
 	}
 	if winner, refused := k.claims.refuses(o); refused {
@@ -128,14 +129,28 @@ func (k *Keeper) soil(source ...chord.Peer) {
 	k.unclean = true
 	k.soils++
 	for _, p := range source {
-		if !slices.Contains(k.sources, p) {
-			if len(k.sources) == maxSources {
-				k.sources = slices.Delete(k.sources, 0, 1)
-			}
-			k.sources = append(slices.Clip(k.sources), p)
-		}
+		k.sources = addSource(k.sources, p)
 	}
 	k.repairDue.Set()
+}
+
+func addSource(list []chord.Peer, p chord.Peer) []chord.Peer {
+	if slices.Contains(list, p) {
+		return list
+	}
+	if len(list) == maxSources {
+		list = list[1:]
+	}
+	return append(slices.Clip(list), p)
+}
+
+// revived makes the range unclean again if somebody lives after all that could not be asked when it became clean. mu is
+// held.
+func (k *Keeper) revived(p chord.Peer) {
+	if i := slices.Index(k.silent, p); i >= 0 {
+		k.silent = slices.Delete(k.silent, i, i+1)
+		k.soil(p)
+	}
 }
 
 // dispute notes that this member's ownership was refused because of another one. mu is held.
@@ -174,6 +189,12 @@ func (k *Keeper) settleOne(ctx context.Context, conflict ownership) error {
 		}
 		if err == nil {
 			theirs = s.own
+		}
+	}
+	if own := k.reg.Load(); own != nil && theirs != nil && theirs.overlaps(*own) && theirs.beats(*own) {
+		// Before it yields: whoever gets the range asks for what has been written here.
+		if err := k.announce(ctx, theirs.owner, *own); stopped(err) {
+			return err
 		}
 	}
 	k.mu.Lock()

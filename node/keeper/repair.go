@@ -187,7 +187,7 @@ func (k *Keeper) announceRange(ctx context.Context, own *ownership) error {
 
 // cleanse makes an unclean range clean: it takes from everybody who may hold records of it, and can be reached, what is
 // newer there, and brings them what is newer here, until there is nothing left to take. So what is then held here is
-// settled. Who cannot be reached brings it as leftovers one day.
+// settled. Who cannot be reached is asked when it gives a sign of life.
 func (k *Keeper) cleanse(ctx context.Context, own *ownership) error {
 	for range maxPasses + 1 {
 		k.mu.Lock()
@@ -213,6 +213,11 @@ func (k *Keeper) cleanse(ctx context.Context, own *ownership) error {
 		k.mu.Lock()
 		if slices.Max(append(pulled, 0)) == 0 && k.reg.Load() == own && k.soils == soils {
 			k.unclean, k.sources = false, nil
+			for _, p := range peers {
+				if hasLapsed(k.dead, p, k.env.Now()) {
+					k.silent = addSource(k.silent, p)
+				}
+			}
 			k.settleAll()
 			k.unsync()
 			for i := range k.holders {

@@ -176,6 +176,9 @@ func (k *Keeper) lookBelow(ctx context.Context, own *ownership) (done bool, err 
 	if own.from == k.self.ID {
 		return true, nil // the whole circle
 	}
+	if k.lost() {
+		return false, nil
+	}
 	k.mu.Lock()
 	moving, doubt := k.out != nil && k.out.released || k.ins.covering(own.from) != nil, k.doubt
 	k.doubt = false
@@ -326,50 +329,4 @@ func (k *Keeper) takeOver(from chord.ID, epoch int64) {
 	k.claims.bury(next)
 	k.setRegister(&next)
 	k.soil()
-}
-
-// inheritUnknown takes a range below of which nobody reached knows an owner, after a while, down to the nearest member
-// that owns something: word of it has been lost with all that held it.
-func (k *Keeper) inheritUnknown(ctx context.Context, own *ownership, pred chord.Peer) (bool, error) {
-	now := k.env.Now()
-	k.mu.Lock()
-	if k.ownerless.IsZero() {
-		k.ownerless = now
-	}
-	waited := now.Sub(k.ownerless)
-	k.mu.Unlock()
-	if waited < settleTime*k.cfg.CallLimit {
-		return false, nil
-	}
-	if !pred.Real() {
-		if len(k.member.State().Live()) == 0 {
-			return k.inherit(ctx, own, k.self.ID, 0) // alone, as far as can be seen
-		}
-		return false, nil
-	}
-	for at, last := pred, k.self; ; {
-		if at.ID == k.self.ID {
-			return k.inherit(ctx, own, k.self.ID, 0) // all the way round nobody else owns anything
-		}
-		if !chord.Between(k.self.ID, at.ID, last.ID) {
-			return false, nil // the ring is not in order
-		}
-		s, err := k.survey(ctx, at, own.from, chordevent.SpanRepair)
-		if err != nil {
-			return false, err
-		}
-		if s.own != nil {
-			if s.own.overlaps(*own) {
-				k.mu.Lock()
-				k.dispute(*s.own)
-				k.mu.Unlock()
-				return false, nil
-			}
-			return k.inherit(ctx, own, at.ID, 0)
-		}
-		if !s.predecessor.Real() {
-			return false, nil
-		}
-		last, at = at, s.predecessor
-	}
 }

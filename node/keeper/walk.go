@@ -69,6 +69,7 @@ func hasLapsed(list []lapsed, p chord.Peer, now time.Time) bool {
 
 // heardFrom takes a call from a member as a sign of life. mu is held.
 func (k *Keeper) heardFrom(p chord.Peer) {
+	k.revived(p)
 	n := len(k.dead)
 	k.dead = slices.DeleteFunc(k.dead, func(l lapsed) bool { return l.peer == p })
 	if len(k.dead) < n {

@@ -39,7 +39,7 @@ func (k *Keeper) serveWrite(ctx context.Context, q *nodepb.ApplyRequest, id chor
 		if req.running {
 			return maybe(nodepb.ApplyResponse_OUTCOME_RETRY) // an earlier try is still at work
 		}
-		return written(&store.Record{Key: key, Version: req.version, Writer: k.self.ID}, req.holders)
+		return written(key, req.version, req.holders)
 	}
 	var reservation []byte
 	if req.version == 0 && k.tight(holders, size) {
@@ -94,7 +94,7 @@ func (k *Keeper) serveWrite(ctx context.Context, q *nodepb.ApplyRequest, id chor
 	} else {
 		k.deletes++
 	}
-	return written(rec, held)
+	return written(key, req.version, held) // its own version, even if what the copies hold has superseded it
 }
 
 // maybe is an answer without a record to a write that may have happened.
@@ -102,10 +102,10 @@ func maybe(o nodepb.ApplyResponse_Outcome) *nodepb.ApplyResponse {
 	return &nodepb.ApplyResponse{Outcome: o, MaybeWritten: true}
 }
 
-func written(rec *store.Record, holders []chord.Peer) *nodepb.ApplyResponse {
-	bare := *rec
-	bare.Value, bare.Request = nil, [requestIDSize]byte{}
-	a := &nodepb.ApplyResponse{Outcome: nodepb.ApplyResponse_OUTCOME_OK, Record: recordToWire(&bare), Copies: int32(len(holders))}
+func written(key string, version uint64, holders []chord.Peer) *nodepb.ApplyResponse {
+	a := &nodepb.ApplyResponse{
+		Outcome: nodepb.ApplyResponse_OUTCOME_OK, Copies: int32(len(holders)), Record: &nodepb.Record{Key: []byte(key), Version: version},
+	}
 	for _, p := range holders {
 		a.Holders = append(a.Holders, peerToWire(p))
 	}

@@ -72,7 +72,7 @@ func (m *Member) join(ctx context.Context) error {
 	ctx, span := m.startSpan(ctx, chordevent.SpanJoin)
 	gap := m.host.cfg.Stabilize / 4
 	for try := 1; ; try++ {
-		through, err := m.tryJoin(ctx)
+		through, err := m.tryJoin(ctx, m.contacts())
 		if err == nil {
 			span.SetAttributes(chordevent.JoinAttemptsKey.Int(try), chordevent.PeerIDKey.String(m.host.space.Format(through.ID)))
 			m.keys.Joined(ctx)
@@ -108,9 +108,9 @@ func (m *Member) join(ctx context.Context) error {
 	}
 }
 
-// tryJoin finds the member m with between(m, j, head(m)), as m's own list says, and takes that list.
-func (m *Member) tryJoin(ctx context.Context) (through chord.Peer, err error) {
-	contacts := m.contacts()
+// tryJoin finds the member m with between(m, j, head(m)), as m's own list says, and takes that list. It starts at the
+// contacts.
+func (m *Member) tryJoin(ctx context.Context, contacts []candidate) (through chord.Peer, err error) {
 	if len(contacts) == 0 {
 		return chord.Peer{}, errNobody
 	}
@@ -196,40 +196,6 @@ func (m *Member) contacts() []candidate {
 		list = append(list, candidate{peer: p})
 	}
 	return list
-}
-
-// orphaned is what a member does that has no live successor and no predecessor: alone it serves on, but if anybody it
-// has known answers, it joins afresh, and keeps its data. Not if somebody has joined it meanwhile, who would take it for
-// gone: the dead ones that it asks first each cost a time limit.
-func (m *Member) orphaned(r *round) error {
-	s, now, base := &m.schedule, m.env.Now(), m.host.cfg.Stabilize
-	if now.Before(s.orphan) {
-		return nil
-	}
-	s.orphan = now.Add(m.backoff(&s.orphanGap, base, 64*base))
-	for _, c := range m.contacts() {
-		a, err := m.env.Ring(c.peer.Addr, m.host.cfg.CallLimit).Ping(r.ctx, &nodepb.PingRequest{Call: m.Call(c.peer)})
-		if peer, err := judge(m, r.ctx, c.peer, a, err); isStop(err) {
-			return err
-		} else if err != nil || peer.ID == m.self.ID || a.Leaving { // a leaver is no ring to join: mostly it has just left this one
-			continue
-		}
-		if m.inbox.notified() {
-			return nil
-		}
-		before := m.now.Load()
-		m.edit(func(s *snapshot) { s.phase = looking })
-		if _, err = m.tryJoin(r.changed()); err == nil {
-			s.orphanGap = 0
-			m.keys.Joined(r.ctx)
-			return nil
-		}
-		m.edit(func(s *snapshot) { s.State, s.phase = before.State, active })
-		if isStop(err) {
-			return err
-		}
-	}
-	return nil
 }
 
 // startSpan starts the span of an operation that is always told.

@@ -145,21 +145,29 @@ func (m *Member) candidates(list []candidate, key chord.ID, final, unfiltered bo
 	if s.Pred.Real() && chord.Owns(s.Pred.ID, key, m.self.ID) {
 		// By its pointers the member would own the key. By its register it does not yet, and its successor still does, or
 		// it does no more, and its successor has taken over.
-		for i, p := range s.Live() {
-			if len(list) < maxCandidates && (dead == nil || !dead(p)) {
-				list = append(list, candidate{peer: p, wire: s.succ[i], final: true, pointer: nodepb.Candidate_POINTER_SUCCESSOR, slot: i})
-			}
-		}
-		return list
+		return successors(list, s, dead)
 	}
 	if final && s.Pred.Real() && (dead == nil || !dead(s.Pred)) { // somebody has come between
 		list = append(list, candidate{peer: s.Pred, wire: s.pred, final: true, pointer: nodepb.Candidate_POINTER_SUCCESSOR})
+	}
+	if final && !m.keys.Ownership().Owns { // nor has it a range of its own: what follows may own both
+		list = successors(list, s, dead)
 	}
 	known := len(list)
 	list = m.nextHops(list, s, key, dead)
 	if len(list) > known && !list[known].final {
 		if h, found := s.routes.Substitute(&key, dead); found {
 			list = append(list, candidate{peer: h.Peer, wire: s.succ[h.Slot], final: true, pointer: nodepb.Candidate_POINTER_SUCCESSOR, slot: h.Slot})
+		}
+	}
+	return list
+}
+
+// successors adds those that may own what comes before a member without a range.
+func successors(list []candidate, s *snapshot, dead func(chord.Peer) bool) []candidate {
+	for i, p := range s.Live() {
+		if len(list) < maxCandidates && (dead == nil || !dead(p)) {
+			list = append(list, candidate{peer: p, wire: s.succ[i], final: true, pointer: nodepb.Candidate_POINTER_SUCCESSOR, slot: i})
 		}
 	}
 	return list

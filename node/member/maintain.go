@@ -14,6 +14,7 @@ import (
 // stabilize runs one round and sets the time of the next: at once after a change, then at doubling intervals up to the
 // base interval.
 func (m *Member) stabilize() {
+	m.meetCohosted()
 	r := m.begin(context.Background(), chordevent.SpanStabilize)
 	err := m.stabilizeRound(r)
 	s, base := &m.schedule, m.host.cfg.Stabilize

@@ -26,7 +26,6 @@ const maxHintHops = 2
 func (m *Member) probe() {
 	base, now := m.host.cfg.Stabilize, m.env.Now()
 	m.side.probe = now.Add(m.jitter(2 * base))
-	m.meetCohosted()
 	if m.bereft.Swap(false) {
 		m.side.roamGap = 0
 		if soon := now.Add(m.jitter(4 * base)); soon.Before(m.side.roam) {
@@ -75,8 +74,8 @@ func (m *Member) probe() {
 	r.end(err)
 }
 
-// meetCohosted proposes the nearest active member of the same host that the member's pointers pass over. It takes no call:
-// what breaks a ring apart while it forms leaves members of one host on both sides as a rule.
+// meetCohosted proposes the nearest active member of the same host that the member's pointers pass over, in every round of
+// stabilize. It takes no call: what breaks a ring apart leaves members of one host on both sides as a rule.
 func (m *Member) meetCohosted() {
 	s := m.State()
 	nearest := s.Head()

@@ -26,6 +26,7 @@ type snapshot struct {
 	fingers chord.Fingers
 	routes  chord.Routes // of both, for lookups
 	phase   phase
+	alone   bool // nobody that it has known answers: see Alone
 	leaving bool
 	mayEnd  bool // of a leaver: with its keys, if no member stays to take them
 	bound   bool // of a leaver: it has answered a last call
@@ -100,7 +101,7 @@ func (m *Member) applyLocked(why cause, transition func(chord.State) chord.State
 		return false
 	}
 	next := *old
-	next.State = state
+	next.State, next.alone = state, false
 	if predecessor {
 		next.pred = peerToWire(state.Pred, 0)
 	}
@@ -127,7 +128,7 @@ func (m *Member) enter(ctx context.Context, state chord.State, through chord.Pee
 		m.mu.Unlock()
 		return
 	}
-	next.State, next.phase = state, active
+	next.State, next.phase, next.alone = state, active, false
 	next.pred, next.succ = peerToWire(state.Pred, 0), peersToWire(state.Succ)
 	next.routes = chord.NewRoutes(state, next.fingers)
 	next.hosts = nil // of another place, if there were any

@@ -9,6 +9,7 @@
 //	go test ./node/simtest                                   # some hundred seeds
 //	go test ./node/simtest -run RandomPlans -seeds 5000      # more of them
 //	go test ./node/simtest -run RandomPlans -seed 1234       # one of them again
+//	go test ./node/simtest -run RandomPlans -seed 1234 -key 5 # … and what happens to key 5
 //	go test ./node/simtest -run TestPlan -plan 'seed=1 m=…'  # what a failing one prints, shortened
 //
 // A shortened plan is its ring in one line, and a line for each step:

@@ -18,16 +18,9 @@ var gatedPromises = map[promise]string{}
 // gatedSeeds fail by what is known and has no level of its own. They are faults to be repaired: docs/promises.md lists
 // them for readers. They are not run, but by -ungated or -seed.
 var gatedSeeds = map[uint64]string{
-	5:   "r=1, memory limits, one-way partition: keys without a reachable owner at the end",
-	16:  "owners crash, pauses, loss, a one-way partition, R=5: an older value of a key stands at the end",
-	66:  "a three-way partition and crashes at R=2: a get does not find a key that was there",
-	67:  "all owners crash at R=2, no partition: a get does not find a key that was there",
-	103: "memory limits, loss, leaves of nearly all hosts: a key is gone",
-	180: "one host of 32 members, then several that come and go: a key is gone",
 	13:  "R=16 of 11 hosts: in order 0.3 s after T",
 	106: "R=16 of 12 hosts, loss: in order 0.3 s after T",
 	108: "R=16, hosts of 64 members, repeated partitions: in order only 45 s after the last change",
-	344: "memory limits, loss and a partition in three: one of 39 acknowledged keys is gone",
 }
 
 // gated is a point without the levels behind gates.

@@ -133,7 +133,9 @@ func (o *oracle) write(ctx context.Context, k *keeper.Keeper, n int, deleted boo
 	}
 	floor, lost, begin := h.last, h.lost, o.r.w.Now()
 	h.pending = append(h.pending, value)
+	o.traceKey(n, "write of %q begins", short(value))
 	result, err := op(ctx, keyName(n), []byte(value), 0)
+	o.traceKey(n, "write of %q ends at %s with version %d and %d copies: %v", short(value), result.Owner.Addr, result.Version, result.Copies, err)
 	if err != nil && !refused(err) {
 		o.fail(err)
 		return err
@@ -177,7 +179,9 @@ func (h *history) lose() {
 func (o *oracle) read(ctx context.Context, k *keeper.Keeper, n int) {
 	h := &o.keys[n]
 	floor, begin := h.last, o.r.w.Now()
+	o.traceKey(n, "get begins")
 	result, err := k.Get(ctx, keyName(n))
+	o.traceKey(n, "get ends at %s with %q of version %d: %v", result.Owner.Addr, short(string(result.Value)), result.Version, err)
 	o.gets++
 	missing := errors.Is(err, keeper.ErrNotFound)
 	if err != nil && !missing {

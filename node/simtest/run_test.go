@@ -48,6 +48,7 @@ func run(seed uint64, p plan) (o *oracle, err error) {
 		return o, o.verdict()
 	}
 	r.watch()
+	o.watchKey()
 	if p.fill && !o.on(r.pick(0), 10*time.Minute, func(ctx context.Context, k *keeper.Keeper) {
 		for n := range p.keys {
 			o.write(ctx, k, n, false)
@@ -269,6 +270,11 @@ func (o *oracle) leave(h *host) {
 // the ring is disturbed, and where memory is scarce, that time goes on.
 func (o *oracle) crash(dead ...*host) {
 	r, now := o.r, o.r.w.Now()
+	if *watchedKey >= 0 {
+		for _, h := range dead {
+			o.trace("crash of %s", h.addr)
+		}
+	}
 	since := now.Add(-repairTime)
 	if !r.calm(now.Add(-repairTime)) || r.plan.memory != nil {
 		since = o.start
