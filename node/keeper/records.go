@@ -124,6 +124,10 @@ func (k *Keeper) Replicate(ctx context.Context, q *nodepb.ReplicateRequest) (*no
 		}
 		places = append(places, arc{reserved, reserved})
 	}
+	from, err := peerFromWire(k.space, q.GetCall().GetFrom())
+	if err != nil {
+		return nil, malformed(err)
+	}
 	a := &nodepb.ReplicateResponse{Reply: k.member.Reply()}
 	k.mu.Lock()
 	v := k.admit(own, places)
@@ -135,7 +139,9 @@ func (k *Keeper) Replicate(ctx context.Context, q *nodepb.ReplicateRequest) (*no
 		if len(q.Reservation) == requestIDSize {
 			k.budget.redeem([requestIDSize]byte(q.Reservation)) // the records may go into the reserve
 		}
-		err = k.accept(records, drop, own)
+		if err = k.accept(records, drop, own); err == errFull && own == nil {
+			k.soil(from) // it keeps what there is no room for here
+		}
 		if q.Reserve != nil {
 			a.Exhausted = !k.hold(q.Reserve, reserved)
 		}

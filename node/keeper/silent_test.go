@@ -1,6 +1,7 @@
 package keeper
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -8,6 +9,7 @@ import (
 
 	"chordconductor/node/chord"
 	"chordconductor/node/nodepb"
+	"chordconductor/node/store"
 )
 
 // TestSilentWitnessIsAskedWhenItLives: a range becomes clean though somebody who may hold records of it does not answer,
@@ -63,6 +65,23 @@ func TestLoserOfADisputeIsAsked(t *testing.T) {
 		t.Fatalf("a owns from %v, b %v", own.from, b.reg.Load())
 	}
 	if got := a.serveGet(t.Context(), rec.ID, rec.Key); got.Record.GetVersion() != rec.Version {
+		t.Errorf("get: %v", got)
+	}
+}
+
+// TestLeftoversWithoutRoomAreRead: an owner that lacks room for what another host has kept of its range asks that host.
+func TestLeftoversWithoutRoomAreRead(t *testing.T) {
+	_, a, b, own := pair(t)
+	rec := record(wideSpace(), 1, 7)
+	a.budget = NewHostBudget(4)
+	if err := b.bring(t.Context(), a.self, nil, []*store.Record{rec}, nil, ""); !errors.Is(err, errFull) {
+		t.Fatalf("brought to an owner without room: %v", err)
+	}
+	a.walk.hosts, a.holders = nil, nil // b holds no copies
+	if _, err := b.merge(rec, forKeeps); err != nil {
+		t.Fatal(err)
+	}
+	if got := a.serveGet(t.Context(), rec.ID, rec.Key); !own.covers(rec.ID) || got.Record.GetVersion() != rec.Version {
 		t.Errorf("get: %v", got)
 	}
 }
