@@ -44,7 +44,7 @@ vuln: ## govulncheck: known vulnerabilities of what we call, by the database on 
 
 test: test-go test-client ## all tests but the end-to-end suite: Go with the race detector, and the client's
 
-test-go: ## the Go tests
+test-go: build ## the Go tests
 	test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
 	$(GO) vet ./...
 	$(GO) test -race -timeout 60m ./...
