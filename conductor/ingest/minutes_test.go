@@ -35,8 +35,6 @@ type storeAt struct {
 	http  int        // and HTTP; 0: the connection fails
 }
 
-var storeID = component.MustNewID("store")
-
 // answer waits as the store does, and says whether it works.
 func (s *storeAt) answer(ctx context.Context) (ok bool, err error) {
 	if !time.Now().Before(s.until) {

@@ -51,7 +51,7 @@ func TestSilentWitnessIsAskedWhenItLives(t *testing.T) {
 // TestLoserOfADisputeIsAsked: of two owners of one range, the one that stays asks the other one before it serves what
 // that may have written.
 func TestLoserOfADisputeIsAsked(t *testing.T) {
-	_, a, b, own := pair(t)
+	_, a, b, _ := pair(t)
 	rec := record(wideSpace(), 1, 7)
 	b.setRegister(&ownership{owner: b.self, from: b.self.ID, epoch: 1})
 	if _, err := b.merge(rec, forKeeps); err != nil {
@@ -61,7 +61,7 @@ func TestLoserOfADisputeIsAsked(t *testing.T) {
 	if err := b.settleOne(t.Context(), *a.reg.Load()); err != nil {
 		t.Fatal(err)
 	}
-	if own = a.reg.Load(); !own.covers(rec.ID) || b.Owns(rec.ID) {
+	if own := a.reg.Load(); !own.covers(rec.ID) || b.Owns(rec.ID) {
 		t.Fatalf("a owns from %v, b %v", own.from, b.reg.Load())
 	}
 	if got := a.serveGet(t.Context(), rec.ID, rec.Key); got.Record.GetVersion() != rec.Version {
