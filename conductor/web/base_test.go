@@ -205,3 +205,16 @@ func TestOutsideOfTheBasePath(t *testing.T) {
 		t.Errorf("the root by another name: %d", status)
 	}
 }
+
+// A key may be called like a health check; it has no claim to the connections that are kept for those.
+func TestWhatIsHealth(t *testing.T) {
+	for path, want := range map[string]bool{
+		"/healthz": true, "/readyz": true, "/ring/healthz": true, "/ring/readyz": true,
+		"/api/keys/healthz": false, "/ring/api/keys/healthz": false, "/other/healthz": false, "/ring": false, "/": false,
+	} {
+		s := &Server{cfg: Config{Base: "/ring"}}
+		if got := s.isHealth(httptest.NewRequest(http.MethodGet, path, nil)); got != want {
+			t.Errorf("%s: %v", path, got)
+		}
+	}
+}

@@ -107,7 +107,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.S
 func (s *Server) Serve(ctx context.Context, l net.Listener, grace time.Duration) error {
 	conns := connlimit.New(s.cfg.Conns)
 	server := &http.Server{
-		Handler:           conns.Handler(s, http.HandlerFunc(s.tooMany), isHealth),
+		Handler:           conns.Handler(s, http.HandlerFunc(s.tooMany), s.isHealth),
 		ConnContext:       conns.ConnContext,
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,
@@ -133,8 +133,9 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, grace time.Duration)
 }
 
 // isHealth says that a request is for the process's health, which is answered even when all connections are busy.
-func isHealth(r *http.Request) bool {
-	return strings.HasSuffix(r.URL.Path, "/healthz") || strings.HasSuffix(r.URL.Path, "/readyz")
+func (s *Server) isHealth(r *http.Request) bool {
+	path := strings.TrimPrefix(r.URL.Path, s.cfg.Base)
+	return path == "/healthz" || path == "/readyz"
 }
 
 // ConnsIn is how many connections a memory limit is for.
