@@ -77,9 +77,6 @@ func newOracle(r *ring) *oracle { return &oracle{r: r, keys: make([]history, r.p
 func keyName(n int) []byte { return fmt.Appendf(nil, "key-%d", n) }
 
 func (o *oracle) broken(p promise, format string, args ...any) {
-	if gatedPromises[p] != "" && !*ungated {
-		return
-	}
 	o.wrong = append(o.wrong, violation{p, fmt.Sprintf("%v: ", o.r.w.Elapsed()) + fmt.Sprintf(format, args...)})
 }
 

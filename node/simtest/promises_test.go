@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -80,10 +81,10 @@ func table(all []outcome) string {
 		}
 		fmt.Fprintf(&b, "| %s | %d %s | %s | %s | %s |\n", r.text, tried, r.unit, seedsOf(broken), p99, worst)
 	}
-	if len(gates) > 0 && !*ungated {
-		b.WriteString("\nNot drawn while a fault is known and not repaired:\n\n")
-		for _, g := range gates {
-			fmt.Fprintf(&b, "- %s %s: %s\n", g.dimension, g.level, g.missing)
+	if len(gatedSeeds) > 0 && !*ungated {
+		b.WriteString("\nNot run, while the faults that they show are not repaired:\n\n")
+		for _, seed := range slices.Sorted(maps.Keys(gatedSeeds)) {
+			fmt.Fprintf(&b, "- seed %d: %s\n", seed, gatedSeeds[seed])
 		}
 	}
 	return b.String()

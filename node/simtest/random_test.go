@@ -90,7 +90,7 @@ func runSeeds(from uint64, n, workers int, limit time.Duration) []outcome {
 				if gatedSeeds[seed] != "" && !*ungated && n > 1 {
 					continue
 				}
-				at := gated(pointOf(seed))
+				at := pointOf(seed)
 				if !at.has(*where) {
 					continue
 				}
@@ -124,7 +124,7 @@ func TestRandomPlans(t *testing.T) {
 		if failed++; failed > 1 || *shrinking == 0 {
 			continue
 		}
-		p, err := shrink(x.seed, drawAt(x.seed, gated(pointOf(x.seed))), x.err, *shrinking)
+		p, err := shrink(x.seed, drawAt(x.seed, pointOf(x.seed)), x.err, *shrinking)
 		t.Errorf("seed %d, shortened: %v\ngo test ./node/simtest -run TestPlan -plan '%s'", x.seed, err, planText(x.seed, p))
 	}
 	t.Log(summary(all))
