@@ -22,7 +22,7 @@ type Entry struct {
 	Values map[attribute.Key][]string
 }
 
-// Vocabulary lists all events and spans, and the metrics of nodes; the conductor's are ConductorVocabulary.
+// Vocabulary lists all events and spans, and the metrics of nodes.
 func Vocabulary() (all []Entry) {
 	for _, l := range layouts {
 		e := Entry{SignalEvents, string(l.Kind), nil, map[attribute.Key][]string{}}
@@ -38,14 +38,7 @@ func Vocabulary() (all []Entry) {
 		}
 		all = append(all, e)
 	}
-	return append(all, entriesOf(nodeMetrics)...)
-}
-
-// ConductorVocabulary lists the conductor's metrics.
-func ConductorVocabulary() []Entry { return entriesOf(conductorMetrics) }
-
-func entriesOf(metrics []*Metric) (all []Entry) {
-	for _, m := range metrics {
+	for _, m := range nodeMetrics {
 		e := Entry{SignalMetrics, m.Name, nil, map[attribute.Key][]string{}}
 		for _, key := range m.Attributes {
 			e.add(key, m.Values(key))
