@@ -30,8 +30,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// stub implements all services, and nothing of them: what gets as far as it is answered with UNIMPLEMENTED.
-type stub struct {
+// unimplemented is all services, and answers every call that reaches it with UNIMPLEMENTED.
+type unimplemented struct {
 	nodepb.UnimplementedRingServer
 	nodepb.UnimplementedKeysServer
 	nodepb.UnimplementedKVServer
@@ -70,9 +70,9 @@ func serve(t *testing.T, s access.Settings, log *refusalLog) *grpcenv.Env {
 		t.Fatal(err)
 	}
 	t.Cleanup(e.Close)
-	e.Serve(stub{}, stub{}, func(r grpc.ServiceRegistrar) {
-		nodepb.RegisterKVServer(r, stub{})
-		nodepb.RegisterHostServer(r, stub{})
+	e.Serve(unimplemented{}, unimplemented{}, func(r grpc.ServiceRegistrar) {
+		nodepb.RegisterKVServer(r, unimplemented{})
+		nodepb.RegisterHostServer(r, unimplemented{})
 	})
 	return e
 }
