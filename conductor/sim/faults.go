@@ -63,12 +63,12 @@ type order struct {
 	want *nodepb.SetFaultsRequest
 	told *nodepb.SetFaultsRequest // nil: not known, for telling it failed
 	at   time.Time                // when it was told, or tried
-	busy bool                     // somebody is telling it, and will see to what is wanted by then
+	busy chan struct{}            // closed when whoever is telling it has ended; nil: nobody is
 }
 
 func (o *order) due(now time.Time) bool {
 	switch {
-	case o.busy:
+	case o.busy != nil:
 		return false
 	case o.told == nil:
 		return now.Sub(o.at) >= faultRetry
@@ -230,7 +230,8 @@ func (f *faults) compose(hosts []Host) (addresses []string, changed map[string]b
 }
 
 // tell tells one host, until it has been told what is wanted. New says that something else is wanted than before: then
-// the host is asked even if it refused a moment ago.
+// the host is asked even if it refused a moment ago, and an answer to somebody else's command is waited for, so that the
+// caller learns whether the host has taken what is wanted now.
 func (f *faults) tell(ctx context.Context, address string, new bool) error {
 	for {
 		f.mu.Lock()
@@ -239,20 +240,27 @@ func (f *faults) tell(ctx context.Context, address string, new bool) error {
 		case o == nil:
 			f.mu.Unlock()
 			return nil
-		case o.busy && new: // whoever is telling it sees to this, too, but its answer is not ours to wait for
+		case o.busy != nil && new: // whoever is telling it sees to this, too; if that fails, it is tried once more
+			busy := o.busy
 			f.mu.Unlock()
-			return refuse(ErrUnavailable, "host %s has not answered an earlier command yet; try again", address)
+			select {
+			case <-busy:
+			case <-ctx.Done():
+				return refuse(ErrUnavailable, "host %s has not answered an earlier command yet; try again", address)
+			}
+			continue
 		case !o.due(f.now()) && !(new && o.told == nil):
 			f.mu.Unlock()
 			return nil
 		}
 		new = false
-		o.busy = true
+		o.busy = make(chan struct{})
 		q := o.want
 		f.mu.Unlock()
 		err := f.fleet.SetFaults(ctx, address, q)
 		f.mu.Lock()
-		o.busy, o.told, o.at = false, q, f.now()
+		close(o.busy)
+		o.busy, o.told, o.at = nil, q, f.now()
 		gone := errors.Is(err, ErrUnknown)
 		if err != nil {
 			o.told = nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -174,6 +175,63 @@ func TestHostsAreToldAgain(t *testing.T) {
 		t.Errorf("after its end: %v %v", f.cuts(), err)
 	}
 	apply(time.Hour, 0)
+}
+
+// slowFleet answers when told to.
+type slowFleet struct {
+	*paperFleet
+	answer chan error
+}
+
+func (f *slowFleet) SetFaults(ctx context.Context, address string, q *nodepb.SetFaultsRequest) error {
+	select {
+	case err := <-f.answer:
+		if err != nil {
+			return err
+		}
+		return f.paperFleet.SetFaults(ctx, address, q)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// A command that meets another under way, such as the renewal of a lease, waits for it. It fails only if nobody could
+// tell the host what is wanted now.
+func TestCommandsWaitForEachOther(t *testing.T) {
+	for name, answers := range map[string][]error{
+		"the host answers":                       {nil, nil},
+		"the first answer is an error":           {errors.New("unreachable"), nil},
+		"the answer to what is new is an error":  {nil, errors.New("unreachable"), nil},
+		"the host does not answer while we wait": {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := &slowFleet{newPaperFleet("a", "b"), make(chan error)}
+				fs := newFaults(f, scenario.Network{}, time.Now)
+				pausing, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				go fs.add(pausing, &disturbance{from: set("a"), paused: true})
+				synctest.Wait()
+				done := make(chan error, 1)
+				waiting, enough := context.WithTimeout(t.Context(), time.Second)
+				defer enough()
+				go func() {
+					_, err := fs.add(waiting, &disturbance{from: set("a"), held: true})
+					done <- err
+				}()
+				synctest.Wait()
+				for _, err := range answers {
+					f.answer <- err
+				}
+				err := <-done
+				if told := f.told["a"]; len(answers) > 0 && (err != nil || !told.GetPaused() || !told.GetTelemetryHeld()) {
+					t.Errorf("%v; a was told %v", err, told)
+				} else if len(answers) == 0 && !errors.Is(err, ErrUnavailable) {
+					t.Errorf("without an answer: %v", err)
+				}
+			})
+		})
+	}
 }
 
 // Pauses and outages are ended by whoever heals, also for a host that the fleet does not list meanwhile.
