@@ -77,14 +77,14 @@ type incarnation struct {
 	inc int64
 }
 
-// certainty lists whom the status leaves out. It costs nothing while all are certain, and O(N) otherwise. unseen are
-// those of which no event has arrived.
+// certainty lists whom the status leaves out. It costs nothing while all are certain and every list agrees with its
+// head's, and O(N) otherwise. unseen are those of which no event has arrived.
 func (r *Ring) certainty() (c Certainty, unseen int) {
 	if r.heard == 0 {
 		return c, 0
 	}
 	c.Of = r.tally[Joining] + r.tally[Active] + r.tally[Leaving]
-	if r.doubtful+r.sums.unknown+len(r.strangers)+r.tally[Failed] > 0 {
+	if r.doubtful+r.sums.unknown+r.sums.tails+len(r.strangers)+r.tally[Failed] > 0 {
 		u := unseenMembers{r: r}
 		u.find()
 		unseen = len(u.list)
@@ -155,13 +155,18 @@ func (u *unseenMembers) find() {
 				u.look(p.to, x.pointerRegister(k), x.last)
 			}
 		}
+		if x.tail > 0 { // its head's list does not name the same: the head is gone, or does not know of them yet
+			for _, p := range x.succ.val {
+				u.look(r.records[p.ID], p, x.last)
+			}
+		}
 	})
 	for x := range r.strangers {
 		if !x.dead.arrived.IsZero() && r.now.Before(confirmedAt(x)) {
 			u.add(x.id, x.dead.inc, "", ReportedDead, x.dead.arrived)
 		}
 	}
-	// Whom a list names behind its first entry, that one's own list names first: unless somebody is uncertain.
+	// The entries of a list behind the first are those of the head's list, unless the head is uncertain.
 	if len(u.list)+r.doubtful > 0 {
 		u.findDeep()
 	}
