@@ -59,7 +59,7 @@ func TestCompleteLookupIsToldAtOnce(t *testing.T) {
 	}
 	want := Lookup{
 		Trace: trace.TraceID{1}, Span: trace.SpanID{1}, Start: t0, Duration: 40 * time.Millisecond, Operation: "lookup",
-		Mode: chordevent.ModeRecursive, Key: node(54), Hops: wholePath(), Outcome: Success,
+		Mode: chordevent.ModeRecursive, Key: node(54), Hops: wholePath(), Outcome: Success, Whole: true,
 	}
 	if !reflect.DeepEqual(got[0], want) {
 		t.Errorf("got  %+v\nwant %+v", got[0], want)

@@ -31,6 +31,7 @@ type Lookup struct {
 	Hops      []Hop // the initiator first, the owner last
 	Outcome   Outcome
 	Err       string // of a failed one
+	Whole     bool   // it succeeded, and its hops lead from the initiator to the owner without a gap
 }
 
 // A Hop is one member's part of a lookup.

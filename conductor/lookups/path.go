@@ -14,7 +14,8 @@ import (
 // owner without a gap, and what it was for is known.
 func (t *open) assemble(p *pending) (l Lookup, complete bool) {
 	root := &t.spans[p.root]
-	operation, complete := t.operation(root)
+	operation, sure := t.operation(root)
+	whole := true // without a gap
 	l = Lookup{
 		Trace: root.Trace, Span: root.ID, Ring: root.Ring, Digits: root.Digits, Start: root.Start, Duration: max(root.End.Sub(root.Start), 0),
 		Operation: operation, Mode: root.Mode, Key: root.Key, Err: root.Err,
@@ -23,7 +24,7 @@ func (t *open) assemble(p *pending) (l Lookup, complete bool) {
 	last := &Span{Pointer: root.Pointer, Slot: root.Slot} // hop 0, which has no span but the lookup's
 	met := 0                                              // timeouts that hops told of
 	for _, s := range t.hopsOf(p) {
-		complete = complete && s.Index == last.Index+1
+		whole = whole && s.Index == last.Index+1
 		l.Hops = append(l.Hops, Hop{
 			ID: s.Node, Pointer: last.Pointer, Slot: last.Slot, Timeouts: last.Timeouts, At: s.Start.Sub(root.Start),
 		})
@@ -43,7 +44,7 @@ func (t *open) assemble(p *pending) (l Lookup, complete bool) {
 		}
 	}
 	if end := l.Hops[len(l.Hops)-1].ID; root.HasOwner && end != root.Owner {
-		complete = false
+		whole = false
 		l.Hops = append(l.Hops, Hop{ID: root.Owner, Pointer: last.Pointer, Slot: last.Slot, Timeouts: last.Timeouts, At: -1})
 	}
 
@@ -53,13 +54,14 @@ func (t *open) assemble(p *pending) (l Lookup, complete bool) {
 		if l.Err == "" {
 			l.Err = root.Outcome
 		}
-		complete = false // the hops that failed may still come
+		whole = false // the hops that failed may still come
 	case root.Timeouts > 0 || met > 0:
 		l.Outcome = Timeouts
 	default:
 		l.Outcome = Success
 	}
-	return l, complete
+	l.Whole = whole
+	return l, whole && sure
 }
 
 // clockOf is by how much the clock of a hop's host is at least ahead of the initiator's, or behind it (negative): a hop
@@ -143,11 +145,14 @@ func (m byID) descends(s, from *Span) bool {
 	return m.up(s, func(above *Span) bool { return above.Name != "" }) == from
 }
 
-// lookupOf finds the lookup that a hop belongs to: the one it hangs on. Where spans between the two have not come, it is
-// the trace's only one, or of several (a get that tries again) the last one that looked for the hop's key and had started
+// lookupOf finds the lookup that a hop belongs to: the one it hangs on, or none if it hangs on another operation, as the
+// hops of a join do. Where spans between the two have not come, it is the trace's only one, or of several (a get that tries again) the last one that looked for the hop's key and had started
 // by then.
 func (t *open) lookupOf(hop *Span, index byID) *pending {
-	if root := index.up(hop, func(s *Span) bool { return s.Name == chordevent.SpanLookup }); root != nil {
+	if root := index.up(hop, func(s *Span) bool { return s.Name != "" && s.Name != chordevent.SpanLookupHop }); root != nil {
+		if root.Name != chordevent.SpanLookup {
+			return nil
+		}
 		for _, p := range t.lookups {
 			if &t.spans[p.root] == root {
 				return p

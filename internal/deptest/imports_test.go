@@ -29,6 +29,7 @@ var directions = []struct {
 	{"conductor/pack", []string{"node/chord", "otel/chordevent"}, "a form of events"},
 	{"conductor/ring", []string{"node/chord", "otel/chordevent", "conductor/pack"}, "the fold is pure"},
 	{"conductor/lookups", []string{"node/chord", "otel/chordevent"}, "spans to lookups"},
+	{"conductor/conform", []string{"node/chord", "otel/chordevent", "conductor/ring", "conductor/lookups"}, "an emitter is judged by what the view is made with"},
 	{"conductor/memory", nil, "a share knows no part"},
 	{"conductor/history", []string{"node/chord", "otel/chordevent", "conductor/memory", "conductor/ring", "conductor/pack", "internal/dirs"}, "ring <- history"},
 	{"conductor/live", []string{"node/chord", "otel/chordevent", "conductor/memory", "conductor/ring", "conductor/lookups", "conductor/history", "conductor/pack"}, "the fold's loop"},

@@ -229,7 +229,7 @@ var attrs = [numFields]attr{
 	fLoadDeletes:     {LoadDeletesKey, num, 0, "deletes served as owner since the start", "12"},
 
 	fLoadUnderReplicated: {LoadUnderReplicatedKey, num, 0, "keys in its own range that it does not know to be on R distinct hosts; absent: it does not say", "0"},
-	fLoadKnownHosts:      {LoadKnownHostsKey, num, 0, "distinct hosts that it knows for replicas of its range, its own included, counted up to 2R+2; 0 or absent: it does not say, or owns nothing", "4"},
+	fLoadKnownHosts:      {LoadKnownHostsKey, num, 0, "distinct hosts that it knows for replicas of its range, its own included, counted up to 2R+3; 0 or absent: it does not say, or owns nothing", "4"},
 	fLoadFullReplicas:    {LoadFullReplicasKey, num, 0, "distinct hosts, its own included, that held all of its range when last compared, at most R; 0 or absent: as before", "3"},
 	fHostIncarnation:     {HostIncarnationKey, num, 0, "start of the host, Unix nanoseconds", "1790000000000000000"},
 	fHostSeq:             {HostSeqKey, num, 0, "number of the host's event since its start: 1, 2, 3, …", "7"},

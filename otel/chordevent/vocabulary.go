@@ -55,6 +55,16 @@ func (e *Entry) add(key attribute.Key, words []string) {
 	}
 }
 
+// SpanAttributeType is the type of an attribute of spans, as docs/telemetry.md writes it; empty: there is none of that name.
+func SpanAttributeType(key attribute.Key) string {
+	for i := range spanAttrs {
+		if spanAttrs[i].Key == key {
+			return spanAttrs[i].Type
+		}
+	}
+	return ""
+}
+
 // A wordRow says what an attribute of events, or of spans, may say.
 type wordRow struct {
 	Key    attribute.Key

@@ -1,0 +1,197 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"chordconductor/conductor/conform"
+	"chordconductor/conductor/ingest"
+	"chordconductor/conductor/lookups"
+	"chordconductor/conductor/recording"
+	"chordconductor/otel/chordevent"
+)
+
+// conformOptions are the flags of conductor conform.
+type conformOptions struct {
+	levels     []string
+	ring       string
+	listen     time.Duration
+	grpc, http string
+	json       bool
+}
+
+func conformCommand() *cobra.Command {
+	var o conformOptions
+	cmd := &cobra.Command{
+		Use:   "conform [FILE]",
+		Short: "Judge the telemetry of an emitter: what is seen, missing and wrong",
+		Long: `Judge the telemetry of an emitter by docs/telemetry.md: what is seen, what is missing, what is wrong,
+each with an example. FILE is a recording, made with --record or by a Collector's file exporter with
+"format: proto". Without one, what arrives on the OTLP ports is judged until --for has passed or
+Ctrl-C is pressed.
+
+The levels are:
+  accepted     all records and spans keep to the vocabulary
+  membership   who is on the ring: keyframes, incarnations, event numbers, clocks
+  pointers     successor lists, predecessors and fingers, right at some instant, by the view's own judgement
+  keys         who owns which range, loads, moves of keys
+  lookups      lookups as paths of hops from the initiator to the owner
+  traces       operations as spans that hang together
+
+The exit code is 0 if all claimed levels pass, 1 if not, 2 if nothing could be judged.`,
+		Example: `  conductor conform today.otlp
+  conductor conform --for 30s --levels accepted,membership,pointers
+  conductor conform today.otlp --json`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return errors.New("conform: expected at most one recording")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			claims, err := o.claims()
+			if err != nil {
+				return err
+			}
+			var report *conform.Report
+			if len(args) == 1 {
+				report, err = o.recorded(cmd.Context(), args[0], claims)
+			} else {
+				report, err = o.live(cmd.Context(), claims, cmd.ErrOrStderr())
+			}
+			if err != nil {
+				return fmt.Errorf("conform: %w", err)
+			}
+			return printConform(cmd.OutOrStdout(), report, o.json)
+		},
+	}
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	flags.StringSliceVar(&o.levels, "levels", nil, "`levels` that the emitter claims (default: all)")
+	flags.StringVar(&o.ring, "ring", "", "`name` of the ring to judge (chord.ring.name; default: the first one seen)")
+	flags.DurationVar(&o.listen, "for", time.Minute, "how long to listen; a judgement of fingers and of lateness takes more than a minute")
+	flags.StringVar(&o.grpc, "otlp-grpc", "127.0.0.1:4317", "`address` for OTLP over gRPC")
+	flags.StringVar(&o.http, "otlp-http", "127.0.0.1:4318", "`address` for OTLP over HTTP")
+	flags.BoolVar(&o.json, "json", false, "print the report as JSON")
+	cmd.SetFlagErrorFunc(flagError)
+	return cmd
+}
+
+// claims reads --levels.
+func (o *conformOptions) claims() ([]conform.Level, error) {
+	if o.levels == nil {
+		return conform.Levels, nil
+	}
+	var claims []conform.Level
+	for _, text := range o.levels {
+		level := conform.Level(strings.TrimSpace(text))
+		if !slices.Contains(conform.Levels, level) {
+			names := make([]string, len(conform.Levels))
+			for i, l := range conform.Levels {
+				names[i] = string(l)
+			}
+			return nil, fmt.Errorf("--levels: expected some of %s, got %.40q", strings.Join(names, ", "), text)
+		}
+		claims = append(claims, level)
+	}
+	return claims, nil
+}
+
+// recorded judges a recording.
+func (o *conformOptions) recorded(ctx context.Context, path string, claims []conform.Level) (*conform.Report, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	judge := conform.New(conform.Config{Source: path, Ring: o.ring, Claims: claims})
+	for from, first := recording.NewReader(file), true; ; first = false {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		m, err := from.Next()
+		var damage *recording.DamageError
+		switch {
+		case errors.Is(err, io.EOF) && first:
+			return nil, fmt.Errorf("%s: there is no message in it", path)
+		case errors.Is(err, io.EOF):
+			return judge.Report(), nil
+		case errors.As(err, &damage) && !first: // what is whole is judged
+			report := judge.Report()
+			report.Damage = damage.Error()
+			return report, nil
+		case err != nil:
+			return nil, fmt.Errorf("%s: %w", path, err)
+		case m.Logs != nil:
+			judge.Logs(*m.Logs)
+		case m.Traces != nil:
+			judge.Traces(*m.Traces)
+		case m.Metrics != nil:
+			judge.Metrics(*m.Metrics)
+		}
+	}
+}
+
+// live judges what arrives on the ports.
+func (o *conformOptions) live(ctx context.Context, claims []conform.Level, stderr io.Writer) (*conform.Report, error) {
+	if o.listen <= 0 {
+		return nil, fmt.Errorf("--for %s: expected a duration above 0", o.listen)
+	}
+	judge := conform.New(conform.Config{Ring: o.ring, Claims: claims, Now: time.Now})
+	server, err := ingest.Start(ctx, ingest.Config{GRPC: o.grpc, HTTP: o.http, Logs: judge.Logs, Spans: judge.Traces, Metrics: judge.Metrics}, noView{})
+	if err != nil {
+		return nil, err
+	}
+	source := fmt.Sprintf("OTLP/gRPC %s, OTLP/HTTP %s", orOff(server.GRPCAddr()), orOff(server.HTTPAddr()))
+	fmt.Fprintf(stderr, "Listening on %s for %s; Ctrl-C ends it earlier.\n", source, o.listen)
+	select {
+	case <-ctx.Done():
+	case <-time.After(o.listen):
+	}
+	report := judge.Report()
+	report.Source = source
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), ingestGrace)
+	defer cancel()
+	return report, server.Shutdown(stop)
+}
+
+// noView is where a receiver's telemetry goes when nothing is shown: the judge has seen the requests themselves.
+type noView struct{}
+
+func (noView) Offer([]chordevent.Event, time.Time) error  { return nil }
+func (noView) OfferSpans([]lookups.Span, []lookups.Point) {}
+func (noView) Reject(chordevent.Reason)                   {}
+func (noView) Ignore(int)                                 {}
+
+// printConform prints a report; the error is one of an emitter that does not conform.
+func printConform(w io.Writer, r *conform.Report, asJSON bool) error {
+	if asJSON {
+		out := json.NewEncoder(w)
+		out.SetEscapeHTML(false)
+		out.SetIndent("", "  ")
+		if err := out.Encode(r); err != nil {
+			return failed(err)
+		}
+	} else {
+		r.Text(w)
+	}
+	if r.Passed {
+		return nil
+	}
+	var short []string
+	for _, l := range r.Results {
+		if l.Claimed && l.Verdict != conform.Passed {
+			short = append(short, string(l.Level))
+		}
+	}
+	return failed(fmt.Errorf("%s does not conform at: %s", r.Source, strings.Join(short, ", ")))
+}

@@ -1,0 +1,188 @@
+package conform
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"chordconductor/conductor/ring"
+	"chordconductor/node/chord"
+	"chordconductor/otel/chordevent"
+)
+
+const (
+	maxLives   = 50_000  // incarnations that are followed, some 10 MB; of further ones only the fold's answer is judged
+	maxNumbers = 1 << 20 // event numbers that are remembered, some 60 MB; later ones are not looked at for gaps and repeats
+)
+
+// A life is one incarnation of a member.
+type life struct {
+	id  chord.ID
+	inc int64
+}
+
+func compareLives(a, b life) int { return cmp.Or(a.id.Compare(b.id), cmp.Compare(a.inc, b.inc)) }
+
+// A number is one event of a life.
+type number struct {
+	life
+	seq int64
+}
+
+// A stamp tells two events of one number apart.
+type stamp struct {
+	at   int64
+	kind chordevent.Kind
+}
+
+// A lifeRecord is what is known of one life.
+type lifeRecord struct {
+	life
+	digits      int
+	instance    string
+	first, last int64 // event numbers
+	events      int64 // distinct numbers
+	begun       time.Time
+	keyframes   int
+	keyframe    time.Time     // timestamp of the newest
+	period      time.Duration // stated by it
+	gone        bool          // it has left, or leaves
+	full        bool          // some of its numbers were not remembered
+}
+
+// member judges one event by who sends it.
+func (j *Judge) member(ev *chordevent.Event) {
+	s := j.sheets[Membership]
+	if ev.Host.ID == "" {
+		s.errs(exampleOf(ev), "%s: empty", chordevent.HostIDKey)
+	}
+	if ev.Host.Address == "" {
+		s.errs(exampleOf(ev), "%s: empty", chordevent.HostAddressKey)
+	}
+	if ev.Node.Seq == 0 { // of a host
+		s.see("events of hosts", 1)
+		return
+	}
+	x := j.lives[life{ev.Node.ID, ev.Node.Incarnation}]
+	if x == nil {
+		if x = j.newLife(ev); x == nil {
+			return
+		}
+	}
+	if x.instance != ev.Instance && ev.Instance != "" && x.instance != "" {
+		s.errs(exampleOf(ev), "%s: two processes send events of one incarnation of a member", chordevent.ServiceInstanceIDKey)
+	}
+	j.number(x, ev)
+	switch body := ev.Body.(type) {
+	case chordevent.Started:
+		s.see("starts", 1)
+		j.address(ev, body.Address)
+	case chordevent.Joined:
+		s.see("joins", 1)
+	case chordevent.Leaving:
+		x.gone = true
+	case chordevent.Left:
+		s.see("leaves", 1)
+		x.gone = true
+	case chordevent.PeerFailed:
+		s.see("reports of failed peers", 1)
+		if !body.Peer.Real() {
+			s.errs(exampleOf(ev), "%s: a report of a failed peer without its address", chordevent.PeerAddressKey)
+		}
+	case chordevent.State:
+		s.see("keyframes", 1)
+		j.address(ev, body.Address)
+		j.keyframe(x, ev, &body)
+	}
+}
+
+func (j *Judge) address(ev *chordevent.Event, address string) {
+	if address == "" {
+		j.sheets[Membership].errs(exampleOf(ev), "%s: empty", chordevent.NodeAddressKey)
+	}
+}
+
+// newLife begins to follow an incarnation; nil: there are too many.
+func (j *Judge) newLife(ev *chordevent.Event) *lifeRecord {
+	s := j.sheets[Membership]
+	if len(j.lives) >= maxLives {
+		s.note(exampleOf(ev), "more than %d incarnations: further ones are not judged one by one", maxLives)
+		return nil
+	}
+	x := &lifeRecord{life: life{ev.Node.ID, ev.Node.Incarnation}, digits: ev.Node.Digits, instance: ev.Instance, first: ev.Node.Seq, begun: ev.Time}
+	j.lives[x.life] = x
+	s.see("incarnations of members", 1)
+	switch newest := j.latest[x.id]; {
+	case newest == nil:
+		s.see("members", 1)
+		j.latest[x.id] = x
+	case x.inc > newest.inc:
+		j.latest[x.id] = x
+	case x.begun.After(newest.begun):
+		s.errs(exampleOf(ev), "%s: expected a greater one with each start of a member, got one less than before", chordevent.NodeIncarnationKey)
+	}
+	return x
+}
+
+// number looks for numbers that are used twice. A batch that is sent again is none.
+func (j *Judge) number(x *lifeRecord, ev *chordevent.Event) {
+	key := number{x.life, ev.Node.Seq}
+	is := stamp{ev.Time.UnixNano(), ev.Body.Kind()}
+	if was, seen := j.numbers[key]; seen {
+		if was != is {
+			j.sheets[Membership].errs(exampleOf(ev), "%s: one number for two events of an incarnation", chordevent.EventSeqKey)
+		}
+		return
+	}
+	if len(j.numbers) >= maxNumbers {
+		x.full = true
+		return
+	}
+	j.numbers[key] = is
+	x.events++
+	x.first, x.last = min(x.first, ev.Node.Seq), max(x.last, ev.Node.Seq)
+}
+
+// keyframe judges the time since the one before by what that one promised.
+func (j *Judge) keyframe(x *lifeRecord, ev *chordevent.Event, body *chordevent.State) {
+	s := j.sheets[Membership]
+	leaves := body.Status == chordevent.StatusLeaving || body.Status == chordevent.StatusLeft
+	if body.Period <= 0 && !leaves {
+		s.errs(exampleOf(ev), "%s: 0 of a member that does not leave", chordevent.KeyframePeriodKey)
+	}
+	if gap := ev.Time.Sub(x.keyframe); x.keyframes > 0 && x.period > 0 && gap > x.period+x.period/2 {
+		s.errs(fmt.Sprintf("%s, %s after the one before, which promised %s", exampleOf(ev), gap.Round(time.Millisecond), x.period),
+			"%s: a keyframe came more than half a period late", chordevent.KeyframePeriodKey)
+	}
+	x.keyframes++
+	x.gone = x.gone || leaves
+	if ev.Time.After(x.keyframe) {
+		x.keyframe, x.period = ev.Time, body.Period
+	}
+	if body.Lost > 0 {
+		s.note(exampleOf(ev), "%s: the process says that it lost event records", chordevent.TelemetryLostKey)
+	}
+}
+
+// endMembers judges what has not come.
+func (j *Judge) endMembers(view *ring.View) {
+	s := j.sheets[Membership]
+	for _, key := range slices.SortedFunc(maps.Keys(j.lives), compareLives) {
+		x := j.lives[key]
+		who := fmt.Sprintf("member %s, incarnation %d", hex(x.id, x.digits), x.inc)
+		if x.keyframes == 0 {
+			s.lacks(who, "keyframe, %s: no member is known whole without one", chordevent.KindState)
+		}
+		if missing := x.last - x.first + 1 - x.events; missing > 0 && !x.full {
+			s.errs(fmt.Sprintf("%s: %d of the numbers %d to %d", who, missing, x.first, x.last), "%s: numbers are left out", chordevent.EventSeqKey)
+		}
+	}
+	for _, m := range view.Members {
+		if x := j.latest[m.ID]; m.Status == ring.Silent && x != nil && !x.gone {
+			s.errs(fmt.Sprintf("member %s: last event at %s", hex(m.ID, x.digits), m.LastEvent.UTC().Format(time.RFC3339)),
+				"%s: no keyframe for three periods, no leave, and no peer's report", chordevent.KeyframePeriodKey)
+		}
+	}
+}

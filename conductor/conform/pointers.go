@@ -1,0 +1,268 @@
+package conform
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+
+	"chordconductor/conductor/ring"
+	"chordconductor/node/chord"
+	"chordconductor/otel/chordevent"
+)
+
+// settled is how long a ring's membership must have been the same before its fingers are judged: they are the last to
+// follow a change.
+const settled = time.Minute
+
+// pointerState is what the views so far have shown.
+type pointerState struct {
+	at        time.Time // of the last view
+	ideal     time.Duration
+	everIdeal bool   // and all members certain
+	wasIdeal  bool   // in the last view
+	members   []life // that were active in the last view
+	changed   time.Time
+	unsteady  []stretch // in which the ring was not ideal, or changed; ascending, at most maxStretches
+	lists     bool      // a successor list was seen
+	bits      int
+}
+
+// A stretch is a time in which lookups may go astray through nobody's fault.
+type stretch struct{ from, until time.Time }
+
+const (
+	maxStretches = 10_000          // further ones extend the last
+	aftermath    = 5 * time.Second // before and after a change: a member is dead before its peers find out
+)
+
+// unrest notes that the ring was not steady since the last view.
+func (p *pointerState) unrest(now time.Time) {
+	n := len(p.unsteady)
+	if n > 0 && (n == maxStretches || !p.at.After(p.unsteady[n-1].until.Add(aftermath))) {
+		p.unsteady[n-1].until = now
+		return
+	}
+	p.unsteady = append(p.unsteady, stretch{p.at, now})
+}
+
+// steady says that the ring was ideal and the same from some time before an instant to some time after another.
+func (p *pointerState) steady(from, until time.Time) bool {
+	from, until = from.Add(-aftermath), until.Add(aftermath)
+	at, _ := slices.BinarySearchFunc(p.unsteady, from, func(s stretch, t time.Time) int { return s.until.Compare(t) })
+	return at == len(p.unsteady) || p.unsteady[at].from.After(until)
+}
+
+// watch takes a view.
+func (j *Judge) watch(v *ring.View) {
+	p := &j.state
+	ideal := v.Status == ring.Ideal && v.Certainty.All()
+	if p.wasIdeal && ideal && v.Time.After(p.at) {
+		p.ideal += v.Time.Sub(p.at)
+	}
+	p.everIdeal = p.everIdeal || ideal
+	defer func() { p.at, p.wasIdeal, p.bits = v.Time, ideal, v.Bits }()
+	same, n := true, 0
+	for _, m := range v.Members {
+		if m.Status == ring.Active {
+			same = same && n < len(p.members) && p.members[n] == life{m.ID, m.Incarnation}
+			n++
+		}
+	}
+	same = same && n == len(p.members)
+	if !same || !ideal {
+		p.unrest(v.Time)
+	}
+	if same {
+		return
+	}
+	p.members, p.changed = p.members[:0], v.Time
+	for _, m := range v.Members {
+		if m.Status == ring.Active {
+			p.members = append(p.members, life{m.ID, m.Incarnation})
+		}
+	}
+}
+
+// owner is the first active member at or after an identifier; ok is false if there is none.
+func (p *pointerState) owner(of chord.ID) (m life, ok bool) {
+	if len(p.members) == 0 {
+		return m, false
+	}
+	at, _ := slices.BinarySearchFunc(p.members, of, func(m life, id chord.ID) int { return m.id.Compare(id) })
+	return p.members[at%len(p.members)], true
+}
+
+// pointers judges what one event says of pointers by itself.
+func (j *Judge) pointers(ev *chordevent.Event) {
+	s := j.sheets[Pointers]
+	switch body := ev.Body.(type) {
+	case chordevent.SuccessorsChanged:
+		s.see("changes of successor lists", 1)
+		j.list(ev, body.Successors, 0)
+	case chordevent.PredecessorChanged:
+		s.see("changes of predecessors", 1)
+		j.named(ev, chordevent.PredecessorIncarnationKey, body.Predecessor)
+	case chordevent.FingersChanged:
+		s.see("changes of fingers", 1)
+		j.fingers(ev, body.Runs, 0)
+	case chordevent.State:
+		s.see("keyframes with their pointers", 1)
+		j.list(ev, body.Successors, body.ListLen)
+		j.named(ev, chordevent.PredecessorIncarnationKey, body.Predecessor)
+		j.fingers(ev, body.Fingers, body.Bits)
+	}
+}
+
+// list judges a successor list; most is r, 0 if the event does not state it.
+func (j *Judge) list(ev *chordevent.Event, list []chordevent.PeerRef, most int) {
+	s := j.sheets[Pointers]
+	if most > 0 && len(list) > most {
+		s.errs(exampleOf(ev), "%s: more entries than %s states", chordevent.SuccessorsIDsKey, chordevent.RingSuccessorsKey)
+	}
+	for _, p := range list {
+		j.state.lists = j.state.lists || p.Real()
+		j.named(ev, chordevent.SuccessorsIncarnationsKey, p)
+	}
+}
+
+// named judges a reference to a peer: without its incarnation no member is meant.
+func (j *Judge) named(ev *chordevent.Event, key attribute.Key, p chordevent.PeerRef) {
+	if p.Real() && p.Incarnation == 0 {
+		j.sheets[Pointers].errs(exampleOf(ev), "%s: 0 for a peer that has an address, so no incarnation of it is meant", key)
+	}
+}
+
+// fingers judges finger runs; bits is 0 if the event does not state them.
+func (j *Judge) fingers(ev *chordevent.Event, runs []chordevent.FingerRun, bits int) {
+	s := j.sheets[Pointers]
+	for _, run := range runs {
+		j.named(ev, chordevent.FingersIncarnationsKey, run.Peer)
+		if bits > 0 && run.Last >= bits {
+			s.errs(exampleOf(ev), "%s: slots end at %s less 1", chordevent.FingersLastKey, chordevent.RingBitsKey)
+		}
+	}
+}
+
+// endPointers judges the pointers as they are at the end, and whether they were ever right.
+func (j *Judge) endPointers(v *ring.View) {
+	s, p := j.sheets[Pointers], &j.state
+	if len(s.seen) == 0 {
+		return
+	}
+	s.see("seconds in which all pointers were right and all members certain", int(p.ideal/time.Second))
+	if !p.everIdeal {
+		s.lacks(unideal(v, p), "an instant at which every successor list and predecessor is right and every member certain (status ideal, certainty all)")
+	}
+	for _, b := range v.Violations {
+		if b.Healed.IsZero() {
+			s.errs(b.Detail, "condition %s is violated at the end", b.Condition)
+		}
+	}
+	j.endReferences(v)
+	if !p.wasIdeal || v.Time.Sub(p.changed) < settled {
+		return
+	}
+	space, err := chord.NewSpace(v.Bits)
+	if err != nil {
+		return
+	}
+	fingers := false
+	for _, m := range v.Members {
+		if m.Status == ring.Active && len(m.Fingers) > 0 {
+			fingers = true
+			j.endFingers(space, m)
+		}
+	}
+	if !fingers {
+		s.note("", "no fingers: none are shown, and nothing is judged of them")
+	}
+}
+
+// endFingers judges a member's fingers in a ring that has been the same for long enough.
+func (j *Judge) endFingers(space chord.Space, m *ring.Member) {
+	s := j.sheets[Pointers]
+	next := 0
+	for _, run := range append(slices.Clone(m.Fingers), chordevent.FingerRun{First: space.Bits(), Last: space.Bits() - 1}) {
+		if run.First > next {
+			s.errs(fmt.Sprintf("member %s: slot %d", space.Format(m.ID), next), "%s, %s: slots that are in no run, in a ring that has not changed for a minute", chordevent.FingersFirstKey, chordevent.FingersLastKey)
+		}
+		next = run.Last + 1
+		for slot := run.First; slot <= run.Last && slot < space.Bits(); slot++ {
+			start := space.FingerStart(m.ID, slot)
+			want, _ := j.state.owner(start)
+			if (want == life{run.Peer.ID, run.Peer.Incarnation}) {
+				continue
+			}
+			s.errs(fmt.Sprintf("member %s, slot %d, which begins at %s: expected %s, incarnation %d, got %s", space.Format(m.ID), slot, space.Format(start), space.Format(want.id), want.inc, peerText(space, run.Peer)),
+				"%s: expected the first member from the slot's start on (identifier + 2^slot), in a ring that has not changed for a minute", chordevent.FingersIDsKey)
+		}
+	}
+}
+
+// endReferences names the pointers to incarnations of which no event has arrived.
+func (j *Judge) endReferences(v *ring.View) {
+	s := j.sheets[Pointers]
+	space, err := chord.NewSpace(v.Bits)
+	if err != nil {
+		return
+	}
+	for _, m := range v.Members {
+		if m.Status != ring.Active {
+			continue
+		}
+		check := func(key attribute.Key, p chordevent.PeerRef) {
+			to := j.latest[p.ID]
+			switch {
+			case !p.Real():
+			case to == nil:
+				s.errs(fmt.Sprintf("member %s names %s", space.Format(m.ID), space.Format(p.ID)), "%s: names a member of which no event has arrived", key)
+			case p.Incarnation > to.inc:
+				s.errs(fmt.Sprintf("member %s names incarnation %d of %s, whose events say %d", space.Format(m.ID), p.Incarnation, space.Format(p.ID), to.inc),
+					"%s: names an incarnation of which no event has arrived", key)
+			}
+		}
+		check(chordevent.PredecessorIDKey, m.Predecessor)
+		for _, p := range m.Successors {
+			check(chordevent.SuccessorsIDsKey, p)
+		}
+		for _, run := range m.Fingers {
+			check(chordevent.FingersIDsKey, run.Peer)
+		}
+	}
+}
+
+// unideal says why a view is not ideal.
+func unideal(v *ring.View, p *pointerState) string {
+	text := fmt.Sprintf("at the end: status %s, ring error %d, certainty %s", v.Status, v.Error, v.Certainty.State)
+	space, err := chord.NewSpace(v.Bits)
+	if err != nil {
+		return text
+	}
+	for _, u := range v.Certainty.Members[:min(1, len(v.Certainty.Members))] {
+		text += fmt.Sprintf("; member %s, incarnation %d, is uncertain: %s", space.Format(u.ID), u.Incarnation, u.Why)
+	}
+	for i, m := range p.members {
+		x := v.Member(m.id)
+		if x == nil || x.Error == 0 {
+			continue
+		}
+		n := len(p.members)
+		before, after := p.members[(i+n-1)%n], p.members[(i+1)%n]
+		head := chordevent.PeerRef{}
+		if len(x.Successors) > 0 {
+			head = x.Successors[0]
+		}
+		return text + fmt.Sprintf("; member %s: predecessor %s, expected %s, incarnation %d; first successor %s, expected %s, incarnation %d",
+			space.Format(m.id), peerText(space, x.Predecessor), space.Format(before.id), before.inc, peerText(space, head), space.Format(after.id), after.inc)
+	}
+	return text
+}
+
+func peerText(space chord.Space, p chordevent.PeerRef) string {
+	if !p.Real() {
+		return "none"
+	}
+	return fmt.Sprintf("%s, incarnation %d", space.Format(p.ID), p.Incarnation)
+}

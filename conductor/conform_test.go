@@ -1,0 +1,129 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"chordconductor/conductor/conform"
+)
+
+// ringRecorded is a recording of a small ring, made in virtual time.
+func ringRecorded(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	source, path := filepath.Join(dir, "small.yaml"), filepath.Join(dir, "small.otlp")
+	text := "name: small\nring: {members: 5, successors: 3, replicas: 2}\ntiming: {stabilize: 200ms}\nworkload: {rate: 5/s}\nduration: 40s\n"
+	if err := os.WriteFile(source, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var said bytes.Buffer
+	if code := run(t.Context(), []string{"run", source, "--speed", "virtual", "--record", path}, io.Discard, &said); code != exitOK {
+		t.Fatalf("exit %d: %s", code, &said)
+	}
+	return path
+}
+
+func conformed(t *testing.T, args ...string) (code int, out, said string) {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	code = run(t.Context(), append([]string{"conform"}, args...), &stdout, &stderr)
+	return code, stdout.String(), stderr.String()
+}
+
+func TestConformRecording(t *testing.T) {
+	path := ringRecorded(t)
+	code, out, said := conformed(t, path)
+	if code != exitOK || said != "" || strings.Count(out, "PASSED") != len(conform.Levels) {
+		t.Fatalf("exit %d, %s: %s", code, said, out)
+	}
+	code, out, _ = conformed(t, path, "--json")
+	var report conform.Report
+	if err := json.Unmarshal([]byte(out), &report); err != nil || code != exitOK || !report.Passed || len(report.Results) != len(conform.Levels) {
+		t.Errorf("exit %d, %v: %s", code, err, out)
+	}
+	code, out, said = conformed(t, path, "--ring", "another")
+	if code != exitFailed || !strings.Contains(out, "other rings") || !strings.Contains(said, "does not conform at: ") {
+		t.Errorf("another ring: exit %d, %s: %s", code, said, out)
+	}
+}
+
+// A recording that is cut is judged to its last whole message, with a word; what is none is refused.
+func TestConformDamaged(t *testing.T) {
+	path := ringRecorded(t)
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cut := filepath.Join(t.TempDir(), "cut.otlp")
+	for _, test := range []struct {
+		name string
+		data []byte
+		code int
+		want string
+	}{
+		{"cut", whole[:len(whole)-3], exitOK, "the file ends within a message"},
+		{"empty", nil, exitUsage, "there is no message in it"},
+		{"JSON", []byte(`{"resourceLogs":[]}`), exitUsage, "this is JSON"},
+	} {
+		if err := os.WriteFile(cut, test.data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if code, out, said := conformed(t, cut); code != test.code || !strings.Contains(out+said, test.want) {
+			t.Errorf("%s: exit %d, %s: %s", test.name, code, said, out)
+		}
+	}
+	for _, args := range [][]string{{"a", "b"}, {path, "--levels", "all"}, {"/no/such/file"}, {"--for", "0s"}, {"--otlp-grpc", "nowhere"}} {
+		if code, _, said := conformed(t, args...); code != exitUsage || said == "" {
+			t.Errorf("%v: exit %d, %s", args, code, said)
+		}
+	}
+}
+
+// What arrives on the ports is judged when Ctrl-C is pressed; the timestamps of a recording are old by then.
+func TestConformLive(t *testing.T) {
+	data, err := os.ReadFile(ringRecorded(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := data[4 : 4+binary.BigEndian.Uint32(data)]
+	for _, claims := range []string{"accepted", "accepted,membership"} {
+		ctx, stop := context.WithCancel(t.Context())
+		read, write := io.Pipe()
+		var out bytes.Buffer
+		code := make(chan int, 1)
+		go func() {
+			code <- run(ctx, []string{"conform", "--otlp-grpc", "127.0.0.1:0", "--otlp-http", "127.0.0.1:0", "--for", "10m", "--levels", claims}, &out, write)
+			write.Close()
+		}()
+		lines := bufio.NewScanner(read)
+		lines.Scan()
+		at := regexp.MustCompile(`OTLP/HTTP (\S+) for`).FindStringSubmatch(lines.Text())
+		if at == nil {
+			t.Fatalf("no address in %q", lines.Text())
+		}
+		go io.Copy(io.Discard, read)
+		answer, err := http.Post("http://"+at[1]+"/v1/logs", "application/x-protobuf", bytes.NewReader(first))
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		stop()
+		got := <-code
+		if want := map[string]int{"accepted": exitOK, "accepted,membership": exitFailed}[claims]; got != want || answer.StatusCode != http.StatusOK {
+			t.Errorf("%s: exit %d, answer %s: %s", claims, got, answer.Status, &out)
+		}
+		if claims != "accepted" && !strings.Contains(out.String(), "more than a minute from the time of arrival") {
+			t.Errorf("old timestamps are not named: %s", &out)
+		}
+	}
+}
