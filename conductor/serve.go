@@ -222,12 +222,21 @@ func (c *conductor) abandon() error {
 	return errors.Join(errs...)
 }
 
+// rejections says what is received that breaks the vocabulary; a replay receives nothing.
+func (c *conductor) rejections() []string {
+	if c.ingest == nil {
+		return nil
+	}
+	return c.ingest.Rejections()
+}
+
 // assemble makes the parts that read the view, and sets all of them going.
 func (c *conductor) assemble() error {
 	var err error
 	c.hub, err = hub.New(c.live, hub.Config{
 		Settings: c.settings, Simulation: c.simulation, HistoryFrom: func() time.Time { return c.past.Stats().From },
 		HistoryDamage: func() []*hubpb.HistoryDamage { return damageFrames(c.past.Damages()) },
+		Rejections:    c.rejections,
 		Memory:        c.memory.Clients,
 		Meter:         c.own.meter("chordconductor/conductor/hub"),
 	})

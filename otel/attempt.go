@@ -1,7 +1,9 @@
 package otel
 
 import (
+	"bytes"
 	"context"
+	"io"
 	"net/http"
 	"strconv"
 	"time"
@@ -11,6 +13,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 )
 
 // An attempt is one export request as the transport saw it. The exporters' own errors do not tell a refusal from an
@@ -19,7 +22,14 @@ import (
 type attempt struct {
 	verdict  verdict
 	wait     time.Duration // what the receiver asked for, if it did
-	rejected int64         // records of an accepted request that the receiver says it dropped
+	rejected int64         // records of an accepted request that the receiver reports as rejected
+	message  string        // and why, or what it warns of
+}
+
+// answered takes note of what a receiver reports of a request that it has accepted.
+func (a *attempt) answered(answer *collogpb.ExportLogsServiceResponse) {
+	a.rejected = max(answer.GetPartialSuccess().GetRejectedLogRecords(), 0)
+	a.message = answer.GetPartialSuccess().GetErrorMessage()
 }
 
 type verdict uint8
@@ -48,7 +58,7 @@ func observeGRPC(ctx context.Context, method string, req, reply any, cc *grpc.Cl
 	}
 	a.verdict, a.wait = judge(status.Convert(err))
 	if answer, ok := reply.(*collogpb.ExportLogsServiceResponse); ok && err == nil {
-		a.rejected = answer.GetPartialSuccess().GetRejectedLogRecords()
+		a.answered(answer)
 	}
 	return err
 }
@@ -71,6 +81,22 @@ func judge(s *status.Status) (verdict, time.Duration) {
 	return again, 0
 }
 
+// maxAnswer bounds the answer that is read for what it reports; a longer one is passed on unread.
+const maxAnswer = 64 << 10
+
+// read takes the answer from a response, and leaves the response as it was.
+func (a *attempt) read(resp *http.Response) {
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	resp.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(body), resp.Body), resp.Body}
+	var answer collogpb.ExportLogsServiceResponse
+	if err == nil && len(body) <= maxAnswer && proto.Unmarshal(body, &answer) == nil {
+		a.answered(&answer)
+	}
+}
+
 // observeHTTP is the hook of the HTTP transport.
 type observeHTTP struct{ next http.RoundTripper }
 
@@ -85,6 +111,7 @@ func (o observeHTTP) RoundTrip(req *http.Request) (*http.Response, error) {
 		a.verdict = again
 	case resp.StatusCode/100 == 2:
 		a.verdict = accepted
+		a.read(resp)
 	case resp.StatusCode == http.StatusBadRequest, resp.StatusCode == http.StatusUnprocessableEntity:
 		a.verdict = refused
 	case resp.StatusCode == http.StatusRequestEntityTooLarge:

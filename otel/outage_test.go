@@ -1,10 +1,15 @@
 package otel
 
 import (
+	"compress/gzip"
 	"context"
+	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -193,6 +198,108 @@ func (dropper) Export(context.Context, plogotlp.ExportRequest) (plogotlp.ExportR
 	answer.PartialSuccess().SetRejectedLogRecords(3)
 	answer.PartialSuccess().SetErrorMessage("no room")
 	return answer, nil
+}
+
+// TestRejectionsAreNoOutage: records that a receiver never takes, of any number, in whatever requests and by either
+// protocol, are counted, each reason is reported once, and no keyframe is asked for, which would be rejected as well.
+func TestRejectionsAreNoOutage(t *testing.T) {
+	for _, http := range []bool{false, true} {
+		t.Run(fmt.Sprintf("http %v", http), func(t *testing.T) {
+			sink := &rejecter{}
+			address := sink.serve(t, http)
+			var failures errorLog
+			var keyframes atomic.Int32
+			if http {
+				t.Setenv("OTEL_EXPORTER_OTLP_PROTOCOL", httpProtocol)
+			}
+			tel := start(t, &otlptest.Receiver{GRPC: address}, func(c *Config) {
+				if http {
+					c.Endpoint, c.IgnoreEnvironment = "http://"+address, false
+				}
+				c.OnError, c.Events.Batch, c.Events.Interval = failures.add, 10, time.Millisecond
+			})
+			tel.OnRecovery(func() {
+				keyframes.Add(1)
+				emitRange(tel, 1000, 1000)
+			})
+			for round := range int64(5) {
+				emitRange(tel, 30*round+1, 30*round+30)
+				if err := tel.Flush(context.Background()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			sink.mu.Lock()
+			defer sink.mu.Unlock()
+			if sink.records != 150 || tel.Lost() != sink.rejected || sink.rejected == 0 {
+				t.Errorf("%d records received, %d rejected, %d counted as lost", sink.records, sink.rejected, tel.Lost())
+			}
+			if n := strings.Count(failures.String(), "break the vocabulary"); n != 1 {
+				t.Errorf("reported %d times: %v", n, &failures)
+			}
+			if n := keyframes.Load(); n != 0 {
+				t.Errorf("%d keyframes asked for", n)
+			}
+		})
+	}
+}
+
+// A rejecter rejects some of the records of each request.
+type rejecter struct {
+	plogotlp.UnimplementedGRPCServer
+	mu                sync.Mutex
+	records, requests int
+	rejected          int64
+}
+
+func (r *rejecter) Export(_ context.Context, request plogotlp.ExportRequest) (plogotlp.ExportResponse, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := request.Logs().LogRecordCount()
+	r.records += n
+	r.requests++
+	bad := int64(1 + r.requests%n)
+	r.rejected += bad
+	answer := plogotlp.NewExportResponse()
+	answer.PartialSuccess().SetRejectedLogRecords(bad)
+	answer.PartialSuccess().SetErrorMessage(fmt.Sprintf("%d log records break the vocabulary of their events: got %d", bad, r.requests))
+	return answer, nil
+}
+
+func (r *rejecter) serve(t *testing.T, overHTTP bool) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !overHTTP {
+		s := grpc.NewServer()
+		plogotlp.RegisterGRPCServer(s, r)
+		go s.Serve(l)
+		t.Cleanup(s.Stop)
+		return l.Addr().String()
+	}
+	s := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if req.URL.Path != "/v1/logs" {
+			return
+		}
+		body := io.Reader(req.Body)
+		if req.Header.Get("Content-Encoding") == "gzip" {
+			if body, err = gzip.NewReader(req.Body); err != nil {
+				t.Error(err)
+			}
+		}
+		data, _ := io.ReadAll(body)
+		request := plogotlp.NewExportRequest()
+		if err := request.UnmarshalProto(data); err != nil {
+			t.Error(err)
+		}
+		answer, _ := r.Export(req.Context(), request)
+		data, _ = answer.MarshalProto()
+		w.Header().Set("Content-Type", "application/x-protobuf")
+		w.Write(data)
+	})}
+	go s.Serve(l)
+	t.Cleanup(func() { s.Close() })
+	return l.Addr().String()
 }
 
 // Shutdown exports what is waiting.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"regexp"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -48,10 +49,11 @@ type pipeline struct {
 	recovery hooks
 
 	// run's own:
-	size     int       // records per request: halved by refusals, raised by successes, at most cfg.Batch
-	failing  bool      // an attempt failed since the members were last told
-	toldLost int64     // lost when they were
-	toldAt   time.Time // and when that was
+	size     int             // records per request: halved by refusals, raised by successes, at most cfg.Batch
+	failing  bool            // an attempt failed since the members were last told
+	toldLost int64           // lost when they were
+	toldAt   time.Time       // and when that was
+	known    map[string]bool // what receivers have reported of rejected records, and the program has been told
 }
 
 // A waiter is told when all records before a position are settled: exported or lost.
@@ -175,8 +177,8 @@ func (p *pipeline) deliver(batch []sdklog.Record) {
 		part := batch[:min(p.size, len(batch))]
 		a, err := p.attempt(part)
 		if a.verdict == accepted {
-			p.lost.Add(a.rejected)
-			if err != nil {
+			p.reject(a)
+			if err != nil && a.message == "" {
 				p.report(err)
 			}
 			batch = batch[len(part):]
@@ -184,14 +186,15 @@ func (p *pipeline) deliver(batch []sdklog.Record) {
 			pause = firstPause
 			continue
 		}
-		p.failing = true
+		never := a.verdict == refused || a.verdict == notSent
+		p.failing = p.failing || !never
 		p.report(err)
 		switch {
-		case (a.verdict == refused || a.verdict == notSent) && len(part) == 1:
-			p.lost.Add(1)
+		case never && len(part) == 1:
+			p.reject(&attempt{rejected: 1})
 			batch = batch[1:]
 			continue
-		case a.verdict == refused || a.verdict == notSent:
+		case never:
 			p.size = (len(part) + 1) / 2
 			continue
 		case a.verdict == smaller:
@@ -201,6 +204,30 @@ func (p *pipeline) deliver(batch []sdklog.Record) {
 		pause = min(2*pause, longPause)
 	}
 }
+
+// maxKnown bounds the reasons for rejections that are told apart; further ones are not reported to the program.
+const maxKnown = 100
+
+// reject counts the records that a receiver has and does not take: as lost, and as known by the members, for whom a
+// keyframe would make nothing good. It would be rejected as well, and lead to the next. Each reason is reported once.
+func (p *pipeline) reject(a *attempt) {
+	p.lost.Add(a.rejected)
+	p.toldLost += a.rejected
+	if a.message == "" {
+		return
+	}
+	reason := digits.ReplaceAllString(a.message, "0") // counts and values differ each time
+	if p.known[reason] || len(p.known) >= maxKnown {
+		return
+	}
+	if p.known == nil {
+		p.known = make(map[string]bool)
+	}
+	p.known[reason] = true
+	p.report(fmt.Errorf("events were received and not all accepted: %s (said once)", a.message))
+}
+
+var digits = regexp.MustCompile(`[0-9]+`)
 
 func (p *pipeline) attempt(part []sdklog.Record) (*attempt, error) {
 	ctx, cancel := context.WithTimeout(p.ctx, p.cfg.Attempt)

@@ -1,6 +1,8 @@
 package hub
 
 import (
+	"cmp"
+	"fmt"
 	"time"
 
 	"chordconductor/conductor/hub/hubpb"
@@ -47,6 +49,11 @@ func ringState(v *ring.View, s live.Stats) *hubpb.RingState {
 		ErrorUnknown: v.ErrorUnknown, Certainty: certainty(&v.Certainty),
 		Tolerance: &hubpb.Tolerance{Pointers: uint32(v.Tolerance.Pointers), Keys: uint32(v.Tolerance.Keys), Hosts: uint32(v.Tolerance.Hosts)},
 	}
+	out.FaultCount = uint32(v.FaultCounts.Total())
+	for i := range v.Faults[:min(len(v.Faults), namedFaults)] {
+		f := &v.Faults[i]
+		out.Faults = append(out.Faults, &hubpb.Fault{Kind: f.Kind.String(), Id: bytesOf(f.ID), Host: f.Host.Address, Text: f.String(), SinceMs: millis(f.Since)})
+	}
 	for _, violation := range v.Violations {
 		p := &hubpb.Violation{
 			Condition: violation.Condition, Detail: violation.Detail, SinceMs: millis(violation.Since), HealedMs: millis(violation.Healed),
@@ -61,6 +68,22 @@ func ringState(v *ring.View, s live.Stats) *hubpb.RingState {
 	}
 	return out
 }
+
+// foreignWords says whose events are of another ring, and what refused members say of theirs: the first few.
+func foreignWords(s live.Stats) (lines []string) {
+	for _, f := range s.ForeignRings[:min(len(s.ForeignRings), namedForeign)] {
+		lines = append(lines, fmt.Sprintf("ring %q: %d events of %s are of another ring than the one shown", f.Ring, f.Events, cmp.Or(f.Instance, "a process without service.instance.id")))
+	}
+	for _, p := range s.RefusedParameters[:min(len(s.RefusedParameters), namedForeign)] {
+		lines = append(lines, fmt.Sprintf("members that the ring refuses: %d of %d bits, r %d, R %d", p.Members, p.Bits, p.Successors, p.Replicas))
+	}
+	return lines
+}
+
+const namedForeign = 3
+
+// namedFaults bounds the faults that the state of the ring names, which each patch carries whole.
+const namedFaults = 10
 
 // namedUncertain bounds the uncertain members that the state of the ring names, which each patch carries whole.
 const namedUncertain = 10
@@ -111,7 +134,7 @@ func lookupList(found []lookups.Lookup) []*hubpb.Lookup {
 		for _, h := range l.Hops {
 			at = max(at, h.At) // what was not told, or by a clock behind, happened no earlier than the hop before
 			p.Hops = append(p.Hops, &hubpb.Hop{
-				Id: bytesOf(h.ID), Pointer: h.Pointer, Slot: int32(h.Slot), AtUs: at.Microseconds(), Timeouts: int32(h.Timeouts),
+				Id: bytesOf(h.ID), Pointer: h.Pointer, Slot: int32(h.Slot), AtUs: at.Microseconds(), Timeouts: int32(h.Timeouts), ClockUs: h.Clock.Microseconds(),
 			})
 		}
 		out[i] = p

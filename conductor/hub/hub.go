@@ -45,9 +45,12 @@ type Config struct {
 	HistoryFrom func() time.Time                      // the oldest instant that can be shown; zero: no history is kept
 	// HistoryDamage lists the stretches of the history that cannot be read, oldest first. Not changed once returned.
 	HistoryDamage func() []*hubpb.HistoryDamage
-	MaxClients    int           // further ones are answered 503; 0: 256, or as many as Memory is for
-	Memory        *memory.Share // of all clients; nil: only their number is bounded
-	Meter         metric.Meter  // for the number of clients and the time until a change is pushed; nil: none
+	// Rejections says, a line each, what is received that is not in the picture, and whose it is, the newest first. Not
+	// changed once returned.
+	Rejections func() []string
+	MaxClients int           // further ones are answered 503; 0: 256, or as many as Memory is for
+	Memory     *memory.Share // of all clients; nil: only their number is bounded
+	Meter      metric.Meter  // for the number of clients and the time until a change is pushed; nil: none
 }
 
 // Hub is an http.Handler for the WebSocket endpoint. Its frames are made by Run.
@@ -80,6 +83,9 @@ func New(source Source, cfg Config) (*Hub, error) {
 	}
 	if cfg.HistoryDamage == nil {
 		cfg.HistoryDamage = noDamage
+	}
+	if cfg.Rejections == nil {
+		cfg.Rejections = func() []string { return nil }
 	}
 	if cfg.MaxClients <= 0 {
 		cfg.MaxClients = defaultMaxClients

@@ -66,6 +66,7 @@ func (r *reel) advance() {
 	state := ringState(view, stats)
 	state.HistoryFromMs = millis(r.cfg.HistoryFrom())
 	state.HistoryDamage = r.cfg.HistoryDamage()
+	state.Rejections = append(r.cfg.Rejections(), foreignWords(stats)...)
 
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -101,6 +101,36 @@ func (r *rejections) list() (out []Rejection, more uint64) {
 	return out, r.more
 }
 
+// String says what was rejected, and whose.
+func (r *Rejection) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s of %s", r.Event, cmp.Or(r.Instance, "a process without service.instance.id"))
+	if r.Ring != "" {
+		fmt.Fprintf(&b, ", ring %s", r.Ring)
+	}
+	b.WriteString(": ")
+	if r.Attribute != "" {
+		fmt.Fprintf(&b, "%s: ", r.Attribute)
+	}
+	b.WriteString(r.Reason)
+	if r.Expected != "" {
+		fmt.Fprintf(&b, ", expected %s, got %s", r.Expected, cmp.Or(r.Got, "nothing"))
+	}
+	return b.String()
+}
+
+// maxLines bounds the rejections that the page shows.
+const maxLines = 5
+
+// Rejections says what was rejected, and whose, a line each: the newest few.
+func (s *Server) Rejections() (lines []string) {
+	list, _ := s.pipeline.broken.list()
+	for i := range list[:min(len(list), maxLines)] {
+		lines = append(lines, fmt.Sprintf("%s (%d records)", &list[i], list[i].Records))
+	}
+	return lines
+}
+
 // A verdict is what the sender of one request is answered.
 type verdict struct {
 	rejected int64 // records that bear a name of the vocabulary and break it

@@ -73,6 +73,7 @@ type Live struct {
 	assembler *lookups.Assembler
 	rates     *lookups.Rates
 	staleness window
+	foreign   foreign
 	durations window // of lookups that came as traces
 	sampler   sampler
 	dirty     bool      // the ring has changed since the last publication
@@ -217,6 +218,10 @@ func (l *Live) apply(ctx context.Context, b batch) {
 			l.cfg.Recorder.Append(ev, b.arrived)
 		}
 		if !l.ring.Apply(ev, b.arrived).Applied {
+			if name := l.ring.Name(); ev.Ring != "" && ev.Ring != name {
+				l.foreign.note(ev, b.arrived)
+				l.dirty = true
+			}
 			continue
 		}
 		l.dirty = true
@@ -226,7 +231,10 @@ func (l *Live) apply(ctx context.Context, b batch) {
 	}
 	now := l.cfg.Now()
 	for i := range b.events {
-		stale := max(now.Sub(b.events[i].Time), 0)
+		stale, known := l.ring.Delay(&b.events[i], now)
+		if !known {
+			continue // the clock of its host is off, which the view's faults say
+		}
 		l.staleness.add(now, stale)
 		if l.meters != nil {
 			l.meters.stale(ctx, stale)

@@ -2,6 +2,7 @@ package live
 
 import (
 	"context"
+	"maps"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -42,6 +43,7 @@ func newInstruments(meter metric.Meter, l *Live) (*instruments, error) {
 			o.Observe(int64(l.View().Error), ringName(l.View()))
 			return nil
 		}},
+		{&chordevent.RingFaults, l.observeFaults},
 		{&chordevent.RingStatus, l.observeStatus},
 		{&chordevent.RingViolations, l.observeViolations},
 		{&chordevent.ConductorQueue, func(_ context.Context, o metric.Int64Observer) error {
@@ -130,6 +132,16 @@ func (l *Live) observeStatus(_ context.Context, o metric.Int64Observer) error {
 	return nil
 }
 
+func (l *Live) observeFaults(_ context.Context, o metric.Int64Observer) error {
+	v := l.View()
+	for k, n := range v.FaultCounts {
+		if k != 0 {
+			o.Observe(int64(n), metric.WithAttributes(chordevent.RingNameKey.String(v.Name), chordevent.FaultKindKey.String(ring.FaultKind(k).String())))
+		}
+	}
+	return nil
+}
+
 // observeViolations counts those that stand, by condition, and says 0 of a condition that has healed.
 func (l *Live) observeViolations(_ context.Context, o metric.Int64Observer) error {
 	v := l.View()
@@ -150,14 +162,11 @@ func (l *Live) observeViolations(_ context.Context, o metric.Int64Observer) erro
 
 func (l *Live) observeEvents(_ context.Context, o metric.Int64Observer) error {
 	c := l.View().Counts
-	say := func(outcome string, n uint64) {
-		o.Observe(int64(n), metric.WithAttributes(chordevent.EventOutcomeKey.String(outcome)))
-	}
-	say("applied", c.Applied)
-	say("outdated", c.Outdated)
-	say("refused", c.Refused)
-	for reason, n := range l.counts.rejections() {
-		say(reason, n)
+	n := map[string]uint64{"applied": c.Applied, "outdated": c.Outdated, "refused": c.Refused}
+	maps.Copy(n, l.counts.rejections())
+	// Every outcome from the start, or its first event would have no 0 to rise from.
+	for _, outcome := range chordevent.ConductorEvents.Values(chordevent.EventOutcomeKey) {
+		o.Observe(int64(n[outcome]), metric.WithAttributes(chordevent.EventOutcomeKey.String(outcome)))
 	}
 	return nil
 }

@@ -57,6 +57,7 @@ func TestOwnMetrics(t *testing.T) {
 		// A value that appears only once it is above 0 has no step for rate() and increase() to see.
 		for key, m := range map[attribute.Key]chordevent.Metric{
 			chordevent.MemberStatusKey: chordevent.RingMembers, chordevent.RingStatusKey: chordevent.RingStatus, chordevent.ConditionKey: chordevent.RingViolations, chordevent.QueueKey: chordevent.ConductorQueue,
+			chordevent.FaultKindKey: chordevent.RingFaults, chordevent.EventOutcomeKey: chordevent.ConductorEvents,
 		} {
 			if got, want := p.Values(t, m), m.Values(key); len(got) != len(want) {
 				t.Errorf("%s tells %v, want each of %v from the start", m.Name, got, want)

@@ -27,6 +27,8 @@ type Stats struct {
 	StalenessP50, StalenessP99 time.Duration     // event timestamp to applied, last ten seconds
 	Applied, Outdated          uint64            // events that told something new, and nothing new
 	Foreign                    uint64            // events of another ring, or beyond a bound of the fold
+	ForeignRings               []ForeignRing     // whose they are, the newest first: 20 at most
+	RefusedParameters          []ring.Parameters // what the next say, those of most members first: 10 at most
 	RefusedMembers             int               // members, not shown, that say other bits, r or R than the ring's
 	Refused                    uint64            // events not taken because the queue was full; their senders try again
 	Rejected                   map[string]uint64 // malformed events, by chordevent.Reason
@@ -93,6 +95,7 @@ func (l *Live) measure(view *ring.View, now time.Time) Stats {
 	return Stats{
 		StalenessP50: stale[0], StalenessP99: stale[1],
 		Applied: view.Counts.Applied, Outdated: view.Counts.Outdated, Foreign: view.Counts.Refused, RefusedMembers: view.Counts.RefusedMembers,
+		ForeignRings: l.foreign.now(), RefusedParameters: l.ring.RefusedParameters(),
 		Lost: view.Counts.Lost, Missing: view.Counts.Missing,
 		EventRate: l.sampler.eventRate, SpanRate: l.sampler.spanRate, LookupsSampled: l.sampler.sampled,
 		SpansDropped: l.assembler.Dropped(),

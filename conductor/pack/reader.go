@@ -20,9 +20,10 @@ var ErrCorrupt = errors.New("pack: corrupt block")
 //
 //   - 2: loads without replicas and hosts
 //   - 3: in a checkpoint, no times from which on members are uncertain
-//   - 4: today's
+//   - 4: of a member one report of its death, and nothing of its emitter
+//   - 5: today's
 const (
-	Form       = 4
+	Form       = 5
 	OldestForm = 2
 )
 

@@ -14,14 +14,21 @@ func (r *Ring) applyMember(x *record, ev *chordevent.Event, arrived time.Time) b
 		x.first = ev.Time
 		r.touch(x)
 	}
+	x.noteSource(ev.Instance, arrived)
 	if x.seqs.has(seq) {
-		return earlier
+		before := x.faults
+		if x.sources[1].instance != "" {
+			r.restand(x)
+			r.members.by(r.due(x))
+		}
+		return earlier || x.faults != before
 	}
 	at := r.ringTime(ev)
 	if lag := arrived.Sub(at); x.newest == 0 || lag < x.lag {
 		x.lag = lag
 	}
 	if seq > x.newest {
+		x.clock = x.clock.next(at, arrived, arrived.Sub(x.arrived))
 		x.newest, x.last, x.host = seq, at, ev.Host
 	}
 	if arrived.After(x.arrived) {
@@ -121,6 +128,10 @@ func samePeers(a, b []chordevent.PeerRef) bool {
 
 // rebirth begins a new life of a member: nothing that the old one said holds.
 func (r *Ring) rebirth(x *record, inc int64) {
+	if x.inc != 0 && x.newest != 0 {
+		x.rival = rival{x.inc, x.newest, x.arrived, x.arrived}
+	}
+	x.reports.since(inc)
 	x.life = life{inc: inc}
 	x.fingersOK = false
 	r.recircle(x)

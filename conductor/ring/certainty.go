@@ -31,6 +31,8 @@ const (
 	SilentMember                 // no event for three keyframe periods, and no report of its death
 	NoEvents                     // others name this incarnation, and no event of its has arrived
 	ReportedDead                 // the same; peers report it dead, which may yet be refuted
+	TwiceAlive                   // events of two of its incarnations go on arriving
+	TwiceRun                     // its events come from two processes
 )
 
 // maxUncertain bounds the members that a Certainty names; it counts them all.
@@ -84,7 +86,7 @@ func (r *Ring) certainty() (c Certainty, unseen int) {
 		return c, 0
 	}
 	c.Of = r.tally[Joining] + r.tally[Active] + r.tally[Leaving]
-	if r.doubtful+r.sums.unknown+r.sums.tails+len(r.strangers)+r.tally[Failed] > 0 {
+	if r.doubtful+r.sums.unknown+r.sums.tails+len(r.strangers)+r.tally[Failed]+r.reporting+r.faulty > 0 {
 		u := unseenMembers{r: r}
 		u.find()
 		unseen = len(u.list)
@@ -116,6 +118,10 @@ func (r *Ring) certainty() (c Certainty, unseen int) {
 
 func (x *record) why() Why {
 	switch {
+	case x.faults.has(TwoIncarnations):
+		return TwiceAlive
+	case x.faults.has(TwoProcesses):
+		return TwiceRun
 	case x.status == Silent:
 		return SilentMember
 	case x.seqs.missing() > 0:
@@ -144,8 +150,9 @@ func (u *unseenMembers) find() {
 		if x.refused {
 			return
 		}
-		if x.dead.inc > x.inc && r.now.Before(confirmedAt(x)) {
-			u.add(x.id, x.dead.inc, "", ReportedDead, x.dead.arrived)
+		u.addReported(x)
+		if x.rivalInc != 0 {
+			u.add(x.id, x.rivalInc, "", TwiceAlive, x.faulty)
 		}
 		if !x.counted || x.status == Silent {
 			return
@@ -162,9 +169,7 @@ func (u *unseenMembers) find() {
 		}
 	})
 	for x := range r.strangers {
-		if !x.dead.arrived.IsZero() && r.now.Before(confirmedAt(x)) {
-			u.add(x.id, x.dead.inc, "", ReportedDead, x.dead.arrived)
-		}
+		u.addReported(x)
 	}
 	// The entries of a list behind the first are those of the head's list, unless the head is uncertain.
 	if len(u.list)+r.doubtful > 0 {
@@ -211,19 +216,10 @@ func (u *unseenMembers) look(x *record, p chordevent.PeerRef, named time.Time) {
 	case !p.Real():
 	case x == nil:
 		u.add(p.ID, p.Incarnation, p.Addr, NoEvents, named)
-	case !x.heard && p.Incarnation > x.deadInc:
+	case x.reports.find(p.Incarnation) != nil:
+	case !x.heard && p.Incarnation > 0:
 		u.add(p.ID, p.Incarnation, p.Addr, NoEvents, x.since)
-	case x.heard && p.Incarnation > max(x.inc, x.dead.inc):
+	case x.heard && p.Incarnation > x.inc:
 		u.add(p.ID, p.Incarnation, p.Addr, NoEvents, x.last)
-	}
-}
-
-func (u *unseenMembers) add(id chord.ID, inc int64, host string, why Why, since time.Time) {
-	if key := (incarnation{id, inc}); !u.named[key] {
-		if u.named == nil {
-			u.named = make(map[incarnation]bool)
-		}
-		u.named[key] = true
-		u.list = append(u.list, UncertainMember{id, inc, host, why, since})
 	}
 }

@@ -82,11 +82,10 @@ func Load(opt Options, in *pack.Reader) (*Ring, error) {
 	}
 	bits := int(in.Between(chord.MinBits, chord.MaxBits))
 	r.counts.Applied, r.counts.Outdated, r.counts.Refused = in.Uint(), in.Uint(), in.Uint()
-	r.lost.total = in.Int()
+	in.Int() // the sum of the following
 	for range in.Count() {
 		instance := in.Text()
-		r.lost.by[instance] = in.Int()
-		r.lost.bytes += processSize + textSize(instance)
+		r.lost.note(instance, in.Int())
 	}
 	for range in.Count() {
 		r.readRecord(in)
@@ -112,6 +111,7 @@ func (r *Ring) derive() {
 	r.tree.all(func(x *record) { r.cast(x, voteOf(x)) })
 	r.tree.all(func(x *record) {
 		x.refused = r.isRefused(x)
+		r.setReporting(x)
 		x.doubtful = x.isDoubtful(x.status, x.uncertain)
 		turned, by := x.turned, x.turnedBy
 		r.tallyBy(x, +1)

@@ -2,6 +2,7 @@ package ring
 
 import (
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -42,7 +43,25 @@ func writeRecord(w *pack.Writer, x *record) {
 		w.Int(x.newest - run.seq)
 	}
 
-	writeReport(w, x.dead)
+	writeReports(w, x.reports)
+	w.Int(int64(x.clock.lead))
+	w.Int(int64(x.clock.delay))
+	w.Bool(x.clock.timed)
+	for _, s := range x.sources {
+		w.Text(s.instance)
+		w.Time(s.arrived)
+	}
+	w.Bool(x.rival.inc != 0)
+	if v := &x.rival; v.inc != 0 {
+		w.Int(v.inc)
+		w.Int(v.newest)
+		w.Time(v.first)
+		w.Time(v.last)
+	}
+	w.Int(int64(x.faults))
+	if x.faults != 0 {
+		w.Time(x.faulty)
+	}
 	w.Int(int64(x.status))
 	w.Bool(x.uncertain)
 	w.Bool(x.passed)
@@ -80,7 +99,23 @@ func (r *Ring) readRecord(in *pack.Reader) {
 		x.fingers.runs = append(x.fingers.runs, fingerRun{in.Run(), x.newest - in.Int()})
 	}
 
-	x.dead = readReport(in)
+	x.reports = readReports(in)
+	x.reports.since(x.inc)
+	if in.Form() >= 5 {
+		x.clock = clock{time.Duration(in.Int()), time.Duration(in.Int()), in.Bool()}
+		for k := range x.sources {
+			x.sources[k] = source{in.Text(), in.Time()}
+		}
+		if in.Bool() {
+			x.rival = rival{in.Int(), in.Int(), in.Time(), in.Time()}
+		}
+		if x.faults = faultSet(in.Between(0, math.MaxUint8)); x.faults != 0 {
+			x.faulty = in.Time()
+			r.faulty++
+		}
+	} else { // as if the newest event had come in time
+		x.clock.timed = true
+	}
 	x.status = MemberStatus(in.Between(int64(Joining), int64(Silent)))
 	x.uncertain, x.passed = in.Bool(), in.Bool()
 	if in.Form() < 4 {
@@ -103,23 +138,28 @@ func (r *Ring) readRecord(in *pack.Reader) {
 	r.tree.insert(x)
 }
 
-func writeReport(w *pack.Writer, d report) {
-	w.Bool(!d.arrived.IsZero())
-	if d.arrived.IsZero() {
-		return
+func writeReports(w *pack.Writer, all reports) {
+	w.Uint(uint64(len(all)))
+	for _, d := range all {
+		w.Int(d.inc)
+		w.Int(d.seq)
+		w.Time(d.at)
+		w.Time(d.arrived)
+		w.Trace(d.trace)
 	}
-	w.Int(d.inc)
-	w.Int(d.seq)
-	w.Time(d.at)
-	w.Time(d.arrived)
-	w.Trace(d.trace)
 }
 
-func readReport(in *pack.Reader) report {
-	if !in.Bool() {
-		return report{}
+// readReports reads them; before form 5 there was one at most, whose number is written in the same way.
+func readReports(in *pack.Reader) (all reports) {
+	n := in.Count()
+	if n > maxReports {
+		in.Fail("number of reports")
+		return nil
 	}
-	return report{in.Int(), in.Int(), in.Time(), in.Time(), in.Trace()}
+	for range n {
+		all = append(all, report{in.Int(), in.Int(), in.Time(), in.Time(), in.Trace()})
+	}
+	return all
 }
 
 func writeStrangers(w *pack.Writer, strangers map[*record]struct{}) {
@@ -127,7 +167,7 @@ func writeStrangers(w *pack.Writer, strangers map[*record]struct{}) {
 	for _, x := range slices.SortedFunc(maps.Keys(strangers), func(a, b *record) int { return a.id.Compare(b.id) }) {
 		w.ID(x.id)
 		w.Time(x.since)
-		writeReport(w, x.dead)
+		writeReports(w, x.reports)
 	}
 }
 
@@ -137,13 +177,13 @@ func (r *Ring) readStrangers(in *pack.Reader) {
 		if in.Form() < 4 {
 			in.Bool() // whether it was named for longer than a grace
 		}
-		dead := readReport(in)
+		all := readReports(in)
 		if x := r.records[id]; x != nil && x.heard || in.Err() != nil {
 			in.Fail("a stranger that is a member")
 			return
 		}
 		x := r.recordOf(id)
-		x.since, x.dead = since, dead
+		x.since, x.reports = since, all
 		x.stance = x.stanceNow()
 	}
 }

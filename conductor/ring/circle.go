@@ -1,6 +1,7 @@
 package ring
 
 import (
+	"cmp"
 	"slices"
 
 	"chordconductor/node/chord"
@@ -144,4 +145,35 @@ func (r *Ring) setSpace(bits int) {
 	if space, err := chord.NewSpace(bits); err == nil {
 		r.space = space
 	}
+}
+
+// Parameters are what members say of a ring that is not this one, and how many say so.
+type Parameters struct {
+	Bits       int `json:"bits"`
+	Successors int `json:"successors"`
+	Replicas   int `json:"replicas"`
+	Members    int `json:"members"`
+}
+
+// maxParameters bounds the ring parameters that RefusedParameters names.
+const maxParameters = 10
+
+// RefusedParameters are those of the members that are refused, those of most members first.
+func (r *Ring) RefusedParameters() (list []Parameters) {
+	if r.refused == 0 {
+		return nil
+	}
+	for c, v := range r.circles {
+		if c != r.circle {
+			p := Parameters{c.bits, c.listLen, c.replicas, 0}
+			for _, n := range v {
+				p.Members += n
+			}
+			list = append(list, p)
+		}
+	}
+	slices.SortFunc(list, func(a, b Parameters) int {
+		return cmp.Or(cmp.Compare(b.Members, a.Members), cmp.Compare(a.Bits, b.Bits), cmp.Compare(a.Successors, b.Successors), cmp.Compare(a.Replicas, b.Replicas))
+	})
+	return list[:min(len(list), maxParameters)]
 }

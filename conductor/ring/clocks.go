@@ -28,3 +28,50 @@ func (r *Ring) ringTime(ev *chordevent.Event) time.Time {
 	}
 	return ev.Time.Add(-ahead)
 }
+
+// A clock is what is known of the clock of a member's host by the newest event. The conductor sees no call together with
+// its answer, so it knows bounds alone: an event cannot have been emitted after it arrived, nor before the one that the
+// member had emitted before it.
+type clock struct {
+	lead  time.Duration // the timestamp, by the ring's time, minus the arrival
+	delay time.Duration // most that the event has been on its way
+	timed bool          // delay is known
+}
+
+// maxLate is the most that an event may seem to be late for no other reason than that it says so: hosts keep their clocks
+// within a minute of each other.
+const maxLate = time.Minute
+
+// next is the clock by an event that follows the one that this is by, and that arrived a time after it. What an outage
+// held up is late by no more than the outage: later than that says that the clock is off.
+func (c clock) next(at, arrived time.Time, after time.Duration) clock {
+	n := clock{lead: at.Sub(arrived)}
+	claimed := max(-n.lead, 0)
+	n.timed = claimed <= maxLate || c.timed && claimed <= c.delay+max(after, 0)+maxLag
+	if n.timed {
+		n.delay = claimed
+	}
+	return n
+}
+
+// faults are those of the clock.
+func (c clock) faults() faultSet {
+	switch {
+	case c.lead > maxLag:
+		return 1 << ClockAhead
+	case c.lead < -maxLate && !c.timed:
+		return 1 << ClockBehind
+	}
+	return 0
+}
+
+// Delay is how long an event has taken from its timestamp until now, by the ring's time, and whether that is known: the
+// timestamps of a host whose clock is off do not tell.
+func (r *Ring) Delay(ev *chordevent.Event, now time.Time) (time.Duration, bool) {
+	delay := max(now.Sub(r.ringTime(ev)), 0)
+	if delay <= maxLate {
+		return delay, true
+	}
+	x := r.records[ev.Node.ID]
+	return delay, x != nil && x.heard && x.inc == ev.Node.Incarnation && x.clock.timed
+}

@@ -162,14 +162,6 @@ func (r *Ring) bestSuccessor(x *record) int {
 	return nowhere
 }
 
-// surelyDead says that a life of x is known to be over.
-func (x *record) surelyDead(inc int64) bool {
-	if !x.heard {
-		return x.dead.inc >= inc && !x.dead.arrived.IsZero()
-	}
-	return inc < x.inc || inc == x.inc && x.status.gone()
-}
-
 // walk finds the cycles of a graph in which each has one successor or none: who is on one, and one member of each.
 func walk(next []int) (on []bool, cycles []int) {
 	on = make([]bool, len(next))

@@ -40,18 +40,12 @@ func overdueAt(x *record) time.Time {
 	return x.last.Add(StalenessBound(x.keyframePeriod(), x.lag))
 }
 
-// confirmedAt is when a reported death is certain: by then a member that lives would have been heard, even if it could
-// not be for as long as an outage.
-func confirmedAt(x *record) time.Time { return x.dead.arrived.Add(outage + periods(x, silentPeriods)) }
-
 // gone says that a member has ended its life or had it ended.
 func (s MemberStatus) gone() bool { return s == Left || s == Failed }
 
 // statusNow is what the registers, reports and time say of a member's life.
 func (r *Ring) statusNow(x *record) MemberStatus {
 	switch died := x.died(); {
-	case died && x.dead.inc > x.inc:
-		return Failed
 	case x.word.val == chordevent.StatusLeft:
 		return Left
 	case died:
@@ -74,9 +68,9 @@ func (r *Ring) uncertainNow(x *record, s MemberStatus) bool {
 	case Left:
 		return false
 	case Failed:
-		return r.now.Before(confirmedAt(x))
+		return r.now.Before(x.confirmedAt(x.reports.find(x.inc)))
 	}
-	return s == Silent || x.seqs.missing() > 0 || x.lacksList() || !r.now.Before(overdueAt(x))
+	return x.faults.inIdentity() || s == Silent || x.seqs.missing() > 0 || x.lacksList() || !r.now.Before(overdueAt(x))
 }
 
 // lacksList says that a member is on the ring and its successor list has not arrived.
@@ -113,6 +107,8 @@ func (r *Ring) restand(x *record) {
 	if s != Silent {
 		x.passed = false
 	}
+	r.refault(x, s)
+	r.setReporting(x)
 	uncertain, missing := r.uncertainNow(x, s), x.seqs.missing()
 	doubtful := x.isDoubtful(s, uncertain)
 	if s != x.status || uncertain != x.uncertain || missing != x.missing || doubtful != x.doubtful {
@@ -160,10 +156,12 @@ func (r *Ring) tallyBy(x *record, sign int) {
 }
 
 // due is when time alone next changes something about a member.
-func (r *Ring) due(x *record) time.Time {
+func (r *Ring) due(x *record) time.Time { return r.faultsEnd(x, r.statusDue(x)) }
+
+func (r *Ring) statusDue(x *record) time.Time {
 	switch {
 	case x.status == Failed && x.uncertain:
-		return confirmedAt(x)
+		return x.confirmedAt(x.reports.find(x.inc))
 	case x.status.gone() || x.status == Silent:
 		return r.forgetAt(x)
 	}
@@ -178,8 +176,8 @@ func (r *Ring) forgetAt(x *record) time.Time {
 	at := x.arrived
 	if x.status == Silent {
 		at = at.Add(periods(x, silentPeriods))
-	} else if x.dead.arrived.After(at) {
-		at = x.dead.arrived
+	} else if d := x.reports.find(x.inc); d != nil && d.arrived.After(at) {
+		at = d.arrived
 	}
 	return at.Add(r.opt.Forget)
 }
@@ -201,9 +199,10 @@ func (r *Ring) sweep() (changed bool) {
 func (r *Ring) sweepMembers() (changed bool) {
 	var forget []*record
 	r.tree.all(func(x *record) {
-		s, u := x.status, x.uncertain
+		s, u, f := x.status, x.uncertain, x.faults
+		r.forgetReports(x)
 		r.restand(x)
-		changed = changed || s != x.status || u != x.uncertain
+		changed = changed || s != x.status || u != x.uncertain || f != x.faults
 		if (x.status.gone() || x.status == Silent) && !r.now.Before(r.forgetAt(x)) {
 			forget = append(forget, x)
 			return
@@ -235,27 +234,6 @@ func (a *alarm) rings(now time.Time) bool {
 	return true
 }
 
-// applyReport folds a report of a peer's death, and says whether it told something new, and whether that is the death.
-func (r *Ring) applyReport(ev *chordevent.Event, peer chordevent.PeerRef, arrived time.Time) (news, death bool) {
-	if !peer.Real() {
-		return false, false
-	}
-	x := r.recordOf(peer.ID)
-	life, gone := x.dead.inc, x.status.gone()
-	if !x.dead.merge(peer, r.ringTime(ev), arrived, ev.Trace) {
-		return false, false
-	}
-	if !x.heard {
-		r.restance(x, x.stanceNow())
-		kept := r.keep(x)
-		return kept, kept && x.dead.inc > life
-	}
-	r.restand(x)
-	r.touch(x)
-	r.members.by(r.due(x))
-	return true, x.status == Failed && !gone
-}
-
 // enroll finds the member that an event is about, or makes room for it. It returns nil if there is none.
 func (r *Ring) enroll(id chord.ID, inc int64) *record {
 	x := r.records[id]
@@ -268,6 +246,7 @@ func (r *Ring) enroll(id chord.ID, inc int64) *record {
 	x = r.recordOf(id)
 	r.meet(x)
 	x.heard, x.inc = true, inc
+	x.reports.since(inc)
 	r.heard++
 	r.tree.insert(x)
 	r.regroup = true
@@ -300,7 +279,10 @@ func (r *Ring) makeRoom() bool {
 // forget makes a member a stranger again. What was reported of its death stays known as long as others name it.
 func (r *Ring) forget(x *record) {
 	r.tallyBy(x, -1)
-	r.restance(x, stance{deadInc: x.dead.inc})
+	x.reports.since(x.inc)
+	set(&x.reporting, false, &r.reporting)
+	r.setFaults(x, 0)
+	r.restance(x, stance{reported: x.reports.incarnations()})
 	r.rehost(x)
 	x.life = life{}
 	r.repoint(x, predecessor)
@@ -314,7 +296,7 @@ func (r *Ring) forget(x *record) {
 	r.heard--
 	r.bytes -= x.memory
 	r.regroup = true
-	*x = record{id: x.id, dead: x.dead, since: r.now, named: x.named, stance: x.stance}
+	*x = record{id: x.id, reports: x.reports, since: r.now, named: x.named, stance: x.stance}
 	r.strangers[x] = struct{}{}
 	r.touched = append(r.touched, x.id)
 	r.keep(x)

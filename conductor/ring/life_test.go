@@ -106,6 +106,7 @@ func TestManyEventsRefuteAcrossClocks(t *testing.T) {
 	expectStatus(t, r, suspect, Active, false, "one more")
 }
 
+// TestReportOfALifeNotHeardOf reports the death of a later incarnation than the one whose events arrive.
 func TestReportOfALifeNotHeardOf(t *testing.T) {
 	r := New(Options{})
 	w := settled(t, r, 6)
@@ -113,11 +114,15 @@ func TestReportOfALifeNotHeardOf(t *testing.T) {
 	reborn := &ringtest.Actor{Self: old.Self, State: old.State}
 	reborn.Self.Incarnation += 100
 	r.Apply(w.Report(by, reborn, 3), w.Now)
-	expectStatus(t, r, old, Failed, true, "a later life was found dead")
+	expectStatus(t, r, old, Active, false, "it concerns the later one")
+	want := UncertainMember{reborn.Self.ID, reborn.Self.Incarnation, "", ReportedDead, w.Now}
+	if c := r.View().Certainty; c.Count != 1 || c.Members[0] != want {
+		t.Errorf("%+v", c)
+	}
 	for range 3 {
 		w.Say(reborn, chordevent.NodeLoad{})
 	}
-	expectStatus(t, r, old, Failed, true, "it is heard of, late")
+	expectStatus(t, r, old, Failed, true, "its events arrive, late")
 	w.Say(reborn, chordevent.Joined{})
 	expectStatus(t, r, old, Active, true, "it is alive, and its list has not arrived")
 	if m := r.Member(old.Self.ID); m.Successors != nil || m.Incarnation != reborn.Self.Incarnation {

@@ -1,5 +1,9 @@
 package ring
 
+// maxCounted bounds what one emitter's number adds to a sum, so that no numbers make it overflow: of members and processes
+// there are fewer than 2^22.
+const maxCounted = 1 << 40
+
 // maxProcesses bounds the processes whose losses are counted apart. Those beyond it are not counted.
 const maxProcesses = 4096
 
@@ -12,6 +16,7 @@ type losses struct {
 }
 
 func (l *losses) note(instance string, lost int64) {
+	lost = min(lost, maxCounted)
 	was, known := l.by[instance]
 	if lost <= was || !known && len(l.by) == maxProcesses {
 		return

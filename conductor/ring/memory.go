@@ -17,8 +17,9 @@ var ErrMemory = errors.New("ring: the view takes more memory than there is for i
 // is free: so members with lists as long, and texts as long, as an event may carry leave room for all others. For
 // a member that fits into slimSize those gone or silent longest are forgotten, too, as at Options.MaxMembers.
 const (
-	memberSize   = int64(unsafe.Sizeof(record{})+unsafe.Sizeof(Member{})) + 1200 // its rows and entries elsewhere, and its breaches
-	strangerSize = int64(unsafe.Sizeof(record{})) + 200
+	reportsSize  = maxReports * int64(unsafe.Sizeof(report{}))
+	memberSize   = int64(unsafe.Sizeof(record{})+unsafe.Sizeof(Member{})) + reportsSize + 1200 // its rows and entries elsewhere, and its breaches
+	strangerSize = int64(unsafe.Sizeof(record{})) + reportsSize + 200
 	hostSize     = 2*int64(unsafe.Sizeof(HostState{})) + 200
 	moveSize     = int64(unsafe.Sizeof(move{})+unsafe.Sizeof(Move{})) + 200
 	processSize  = 100
@@ -57,7 +58,7 @@ func (r *Ring) Crowded() uint64 { return r.crowded }
 // weigh brings what is counted of a member up to date.
 func (r *Ring) weigh(x *record) {
 	n := memberSize + textSize(x.host.ID) + textSize(x.host.Address) + textSize(x.started.val.Address) +
-		textSize(x.pred.val.Addr) + x.listBytes + x.runBytes
+		textSize(x.pred.val.Addr) + textSize(x.sources[0].instance) + textSize(x.sources[1].instance) + x.listBytes + x.runBytes
 	r.bytes += n - x.memory
 	x.memory = n
 }
@@ -149,7 +150,11 @@ func (l *life) sizeWith(ev *chordevent.Event) (size int64, named [2]chordevent.P
 			runs = runsSize(body.Fingers)
 		}
 	}
-	return memberSize + textSize(host.ID) + textSize(host.Address) + textSize(address) + textSize(pred) + list + runs, named
+	sources := textSize(l.sources[0].instance) + textSize(l.sources[1].instance)
+	if ev.Instance != l.sources[0].instance && ev.Instance != l.sources[1].instance { // at most: it may take the place of another
+		sources += textSize(ev.Instance)
+	}
+	return memberSize + sources + textSize(host.ID) + textSize(host.Address) + textSize(address) + textSize(pred) + list + runs, named
 }
 
 // runsSize counts runs as they are kept and as they are shown.

@@ -138,7 +138,7 @@ func TestBytesAreBounded(t *testing.T) {
 		var sum int64
 		r.tree.all(func(x *record) {
 			sum += memberSize + textSize(x.host.ID) + textSize(x.host.Address) + textSize(x.started.val.Address) +
-				textSize(x.pred.val.Addr) + chordevent.PeersSize(x.succ.val) + x.fingers.size()
+				textSize(x.sources[0].instance) + textSize(x.sources[1].instance) + textSize(x.pred.val.Addr) + chordevent.PeersSize(x.succ.val) + x.fingers.size()
 		})
 		if sum != r.bytes {
 			t.Errorf("seed %d: members are counted for %d bytes and take %d", seed, r.bytes, sum)

@@ -1,6 +1,8 @@
 package ring
 
 import (
+	"slices"
+
 	"chordconductor/node/chord"
 	"chordconductor/otel/chordevent"
 )
@@ -195,28 +197,33 @@ func (t *tree) between(from, to *record) int {
 // A stance is all that the pointers that a record has, and that name it, are judged by. The zero value is that of an
 // identifier that only others name.
 type stance struct {
-	counted   bool  // it is one of the ring's members
-	sure      bool  // it is, and nothing about it is uncertain: the ring error is computed over these
-	unknown   bool  // it may be one, and is uncertain
-	countedAs int64 // the incarnation that this speaks of
-	deadInc   int64 // the greatest incarnation reported dead
+	counted   bool              // it is one of the ring's members
+	sure      bool              // it is, and nothing about it is uncertain: the ring error is computed over these
+	unknown   bool              // it may be one, and is uncertain
+	countedAs int64             // the incarnation that this speaks of
+	rivalInc  int64             // a lower incarnation that emits events, too; 0: none
+	reported  [maxReports]int64 // incarnations reported dead
 }
 
 func (x *record) stanceNow() stance {
 	if !x.heard {
-		return stance{deadInc: x.dead.inc}
+		return stance{reported: x.reports.incarnations()}
 	}
 	counted := x.isMember(x.status)
-	return stance{counted, counted && !x.uncertain, x.doubtful, x.inc, x.dead.inc}
+	now := stance{counted, counted && !x.uncertain, x.doubtful, x.inc, 0, x.reports.incarnations()}
+	if x.faults.has(TwoIncarnations) {
+		now.rivalInc = x.rival.inc
+	}
+	return now
 }
 
 // isUnknown says that nothing certain is known of an incarnation: it is uncertain, or no event of its own has arrived and
 // nobody reports it dead.
 func (x *record) isUnknown(inc int64) bool {
 	if x.heard && inc <= x.countedAs {
-		return inc == x.countedAs && x.unknown
+		return inc == x.countedAs && x.unknown || inc == x.rivalInc && inc != 0
 	}
-	return inc > x.deadInc
+	return !slices.Contains(x.reported[:], inc)
 }
 
 // restance brings a record's stance up to date. Every pointer that names it, or that it has, is judged anew, and so are

@@ -35,6 +35,7 @@ func (r *Ring) View() *View {
 	violated, v.Gaps, v.Overlaps, v.Short = r.standing()
 	v.Status = r.status(violated, certainty.All())
 	v.Tolerance = r.tolerance()
+	v.Faults, v.FaultCounts = r.listFaults()
 	r.view = v
 	return v
 }

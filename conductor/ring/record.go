@@ -30,14 +30,18 @@ type record struct {
 	heard bool
 	life
 
-	dead  report
-	since time.Time // a stranger: from when on it was named; a doubtful member: from when on it was
+	reports reports
+	rival   rival
+	since   time.Time // a stranger: from when on it was named; a doubtful member: from when on it was
 
 	// What follows is derived. Each is changed only by the function named, together with what depends on it.
 
 	status    MemberStatus // restand
 	uncertain bool         // restand
 	doubtful  bool         // restand: uncertain, and perhaps one of the ring's members
+	reporting bool         // restand: it has reports of later incarnations
+	faults    faultSet     // restand
+	faulty    time.Time    // restand: since when it has had any
 	missing   int64        // restand
 	memory    int64        // weigh: the bytes that it is counted for
 	vote      vote         // recircle: for what the ring is like
@@ -49,7 +53,7 @@ type record struct {
 	short     bool         // rejudge: its keys are on too few hosts
 	unruly    bool         // checkList: its list breaks a condition
 	passed    bool         // check: silent, and skipped by the member before it; no longer counted
-	reported  bool         // keep: a stranger that is kept for the report of its death
+	kept      bool         // keep: a stranger that is remembered for a report of its death
 
 	to    [2]pointer   // repoint: whom it names as predecessor and head
 	named [2][]*record // repoint: who names it so
@@ -80,6 +84,8 @@ type life struct {
 	arrived time.Time     // when something new last arrived
 	lag     time.Duration // least time from an event's timestamp to its arrival: what the clocks differ by, and the way
 	host    chordevent.Host
+	clock   clock
+	sources [2]source // of its events, of all that there are the first and the last by name; see noteSource
 
 	started register[chordevent.Started]
 	word    register[chordevent.Status]
@@ -99,45 +105,4 @@ func (l *life) keyframePeriod() time.Duration {
 		return l.period.val
 	}
 	return defaultPeriod
-}
-
-// A report is the sum of what peers said of a member's death.
-type report struct {
-	inc     int64     // the greatest life reported dead; 0: none
-	seq     int64     // of that life, the greatest event number a reporter knew of
-	at      time.Time // of that life, the latest report's timestamp, by the ring's time
-	arrived time.Time // when the last report that changed these arrived
-	trace   trace.TraceID
-}
-
-// merge takes a further report in. Maxima make it indifferent to order and repetition.
-func (d *report) merge(peer chordevent.PeerRef, at, arrived time.Time, by trace.TraceID) bool {
-	switch {
-	case peer.Incarnation < d.inc:
-		return false
-	case peer.Incarnation > d.inc:
-		*d = report{peer.Incarnation, peer.Seq, at, arrived, by}
-		return true
-	case peer.Seq <= d.seq && !at.After(d.at):
-		return false
-	}
-	if at.After(d.at) {
-		d.at, d.trace = at, by
-	}
-	d.seq, d.arrived = max(d.seq, peer.Seq), arrived
-	return true
-}
-
-// maxOvertaken is how many events beyond the number a reporter knew can have been told before the death it reports.
-const maxOvertaken = 64
-
-// died reports whether the member's death has been reported and not refuted. An event with a greater number refutes a
-// report, unless its own timestamp says that it was told before the report: what a member said between the reporter's
-// last word with it and its crash must not bring it back to life. Both timestamps are by the ring's time (ringTime). Should
-// they disagree all the same, maxOvertaken events refute whatever their timestamps are.
-func (x *record) died() bool {
-	if x.dead.inc != x.inc {
-		return x.dead.inc > x.inc
-	}
-	return x.dead.seq >= x.newest || x.last.Before(x.dead.at) && x.newest-x.dead.seq <= maxOvertaken
 }

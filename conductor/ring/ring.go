@@ -77,15 +77,17 @@ type Ring struct {
 	hosts  map[string]int // by address, of which members replicas can be asked for: see rehost
 	needed int            // hosts that each key can be on
 
-	sums     errorSums
-	counted  int             // members of the ring
-	shorts   int             // members whose keys are on too few hosts
-	tally    [Silent + 1]int // members by status
-	doubtful int             // members that are
-	refused  int             // members that are, which tally leaves out
-	missing  int64           // events
-	lost     losses
-	counts   Counts // Applied, Outdated and Refused
+	sums      errorSums
+	counted   int             // members of the ring
+	shorts    int             // members whose keys are on too few hosts
+	tally     [Silent + 1]int // members by status
+	doubtful  int             // members that are
+	faulty    int             // members that have faults
+	reporting int             // members of which later incarnations are reported dead
+	refused   int             // members that are, which tally leaves out
+	missing   int64           // events
+	lost      losses
+	counts    Counts // Applied, Outdated and Refused
 
 	breaches  map[breachKey]*breach
 	healed    []Violation // newest last, at most maxHealed
@@ -166,6 +168,9 @@ func (r *Ring) Apply(ev *chordevent.Event, arrived time.Time) Change {
 		return Change{}
 	}
 	news, death := false, false
+	if ev.Node.Incarnation < x.inc {
+		news = r.noteRival(x, ev.Node.Incarnation, ev.Node.Seq, arrived)
+	}
 	if ev.Node.Incarnation > x.inc {
 		r.rebirth(x, ev.Node.Incarnation)
 	}
@@ -215,6 +220,9 @@ func (r *Ring) Advance(now time.Time) Change {
 	}
 	return r.changed()
 }
+
+// Name is the ring that is followed (chord.ring.name); empty: no event has said one yet.
+func (r *Ring) Name() string { return r.name }
 
 // Len is the number of members known of, those gone and not yet forgotten included.
 func (r *Ring) Len() int { return r.heard }

@@ -66,7 +66,7 @@ func (s *seqSet) settle() {
 	s.spans = slices.Delete(s.spans, 0, n)
 }
 
-// missing is the number of events known to exist and not accounted for.
+// missing is the number of events known to exist and not accounted for: maxCounted at most.
 func (s *seqSet) missing() int64 {
 	var n int64
 	end := s.base
@@ -74,7 +74,7 @@ func (s *seqSet) missing() int64 {
 		n += sp.first - end - 1
 		end = sp.last
 	}
-	return n
+	return min(n, maxCounted)
 }
 
 // after is the index of the first span that begins after seq.

@@ -32,8 +32,8 @@ func (r *Ring) keep(x *record) bool {
 		r.setReported(x, false)
 		return true
 	}
-	end := x.dead.arrived.Add(r.opt.Forget)
-	if !x.dead.arrived.IsZero() && r.now.Before(end) && (x.reported || r.reported < maxReported) {
+	end := x.reports.latest().Add(r.opt.Forget)
+	if len(x.reports) > 0 && r.now.Before(end) && (x.kept || r.reported < maxReported) {
 		r.setReported(x, true)
 		r.others.by(end)
 		return true
@@ -64,7 +64,7 @@ func (x *record) isVouchedFor() bool {
 	return false
 }
 
-func (r *Ring) setReported(x *record, reported bool) { set(&x.reported, reported, &r.reported) }
+func (r *Ring) setReported(x *record, reported bool) { set(&x.kept, reported, &r.reported) }
 
 // set changes a flag and the number of records that have it.
 func set(flag *bool, to bool, n *int) {

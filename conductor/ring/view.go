@@ -42,8 +42,10 @@ type View struct {
 	ErrorUnknown uint64 // pointers that are in no ring error, since their owner or whom they name is uncertain
 	Certainty    Certainty
 	Tolerance    Tolerance
-	Bits         int // 0 while unknown
-	ListLen      int // r
+	Faults       []Fault     // of emitters, by kind and identifier: 100 at most
+	FaultCounts  FaultCounts // of all
+	Bits         int         // 0 while unknown
+	ListLen      int         // r
 	Replicas     int
 	Members      []*Member   // by ID; those gone stay until they are forgotten
 	Violations   []Violation // those that stand, oldest first, then those that healed, newest first; bounded

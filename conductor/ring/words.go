@@ -1,7 +1,9 @@
 package ring
 
 import (
+	"fmt"
 	"slices"
+	"time"
 
 	"chordconductor/node/chord"
 )
@@ -36,7 +38,7 @@ func (s CertaintyState) String() string {
 	return certaintyWords[0]
 }
 
-var whyWords = [...]string{"", "late", "events_missing", "list_missing", "silent", "no_events", "reported_dead"}
+var whyWords = [...]string{"", "late", "events_missing", "list_missing", "silent", "no_events", "reported_dead", "two_incarnations", "two_processes"}
 
 // String is the reason in the word that the API uses.
 func (w Why) String() string {
@@ -44,6 +46,31 @@ func (w Why) String() string {
 		return whyWords[w]
 	}
 	return whyWords[0]
+}
+
+var faultWords = [...]string{"", "two_incarnations", "two_processes", "clock_ahead", "clock_behind"}
+
+// String is the kind in the word that the API uses.
+func (k FaultKind) String() string {
+	if int(k) < len(faultWords) {
+		return faultWords[k]
+	}
+	return faultWords[0]
+}
+
+// String says what a fault is, of a member that the reader knows.
+func (f *Fault) String() string {
+	switch f.Kind {
+	case TwoIncarnations:
+		return fmt.Sprintf("two incarnations: events of incarnation %d go on arriving although %d is later", f.Other, f.Incarnation)
+	case TwoProcesses:
+		return fmt.Sprintf("one identity from two processes: events of incarnation %d come from service.instance.id %q and %q", f.Incarnation, f.Instances[0], f.Instances[1])
+	case ClockAhead:
+		return fmt.Sprintf("clock of host %s at least %s ahead", f.Host.Address, f.Bound.Round(time.Second))
+	case ClockBehind:
+		return fmt.Sprintf("clock of host %s behind, by at most %s", f.Host.Address, f.Bound.Round(time.Second))
+	}
+	return "unknown fault"
 }
 
 // Member is the member of an identifier, or nil.

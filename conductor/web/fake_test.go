@@ -57,6 +57,12 @@ func (fakeSource) View() *ring.View {
 		Counts:     ring.Counts{Active: 2, Failed: 1, Uncertain: 1},
 		Certainty:  ring.Certainty{State: ring.PartlyCertain, Count: 1, Of: 2, Members: []ring.UncertainMember{{ID: idB, Incarnation: 5, Host: "host:1", Why: ring.Late, Since: instant}}},
 		Tolerance:  ring.Tolerance{Pointers: 1, Keys: 2, Hosts: 1},
+		Faults: []ring.Fault{
+			{Kind: ring.TwoIncarnations, ID: idA, Incarnation: 5, Host: chordevent.Host{ID: "h", Address: "host:1"}, Since: instant, Other: 4},
+			{Kind: ring.TwoProcesses, ID: idB, Incarnation: 5, Host: chordevent.Host{ID: "h", Address: "host:1"}, Since: instant, Instances: [2]string{"x", "y"}},
+			{Kind: ring.ClockAhead, ID: idB, Incarnation: 5, Host: chordevent.Host{ID: "h", Address: "host:1"}, Since: instant, Bound: 58 * time.Second},
+		},
+		FaultCounts: ring.FaultCounts{0, 1, 1, 1, 0},
 	}
 }
 

@@ -26,6 +26,8 @@ type ringJSON struct {
 	Successors int             `json:"successors"`
 	Replicas   int             `json:"replicas"`
 	Counts     map[string]int  `json:"counts"`
+	Faults     []faultJSON     `json:"faults"`       // of what emits the members' telemetry: 100 at most
+	FaultCount int             `json:"faults_count"` // of all
 	Violations []violationJSON `json:"violations"`
 	Nodes      []nodeJSON      `json:"nodes"`
 }
@@ -43,6 +45,19 @@ type uncertainJSON struct {
 	Host        string    `json:"host"` // empty: not known
 	Why         string    `json:"why"`
 	Since       time.Time `json:"since"`
+}
+
+type faultJSON struct {
+	Kind        string    `json:"kind"`
+	ID          string    `json:"id"`
+	Incarnation int64     `json:"incarnation"`
+	Host        string    `json:"host"` // its address
+	Since       time.Time `json:"since"`
+	Text        string    `json:"text"`
+	Other       int64     `json:"other_incarnation,omitempty"`
+	Instances   []string  `json:"instances,omitempty"`
+	AheadMS     *int64    `json:"clock_ahead_at_least_ms,omitempty"`
+	BehindMS    *int64    `json:"clock_behind_at_most_ms,omitempty"`
 }
 
 type toleranceJSON struct {
@@ -112,8 +127,12 @@ func (s *Server) ring(w http.ResponseWriter, r *http.Request) {
 		Epoch: s.cfg.Source.Epoch(), Seq: view.Seq, Time: view.Time, Name: view.Name, Status: view.Status.String(), Error: view.Error,
 		Unknown: view.ErrorUnknown, Certainty: f.certainty(view.Certainty), Tolerance: toleranceJSON(view.Tolerance),
 		Bits: view.Bits, Successors: view.ListLen, Replicas: view.Replicas, Counts: counts(view.Counts),
+		Faults: make([]faultJSON, 0, len(view.Faults)), FaultCount: view.FaultCounts.Total(),
 		Violations: make([]violationJSON, 0, len(view.Violations)),
 		Nodes:      make([]nodeJSON, 0, len(view.Members)),
+	}
+	for i := range view.Faults {
+		out.Faults = append(out.Faults, f.fault(&view.Faults[i]))
 	}
 	for _, v := range view.Violations {
 		out.Violations = append(out.Violations, f.violation(v))
@@ -225,6 +244,22 @@ func (f format) certainty(c ring.Certainty) certaintyJSON {
 	out := certaintyJSON{State: c.State.String(), Count: c.Count, Of: c.Of, Members: make([]uncertainJSON, len(c.Members))}
 	for i, m := range c.Members {
 		out.Members[i] = uncertainJSON{f.id(m.ID), m.Incarnation, m.Host, m.Why.String(), m.Since}
+	}
+	return out
+}
+
+func (f format) fault(x *ring.Fault) faultJSON {
+	out := faultJSON{
+		Kind: x.Kind.String(), ID: f.id(x.ID), Incarnation: x.Incarnation, Host: x.Host.Address, Since: x.Since, Text: x.String(), Other: x.Other,
+	}
+	bound := x.Bound.Milliseconds()
+	switch x.Kind {
+	case ring.TwoProcesses:
+		out.Instances = x.Instances[:]
+	case ring.ClockAhead:
+		out.AheadMS = &bound
+	case ring.ClockBehind:
+		out.BehindMS = &bound
 	}
 	return out
 }

@@ -11,6 +11,7 @@ import (
 	"chordconductor/conductor/live"
 	"chordconductor/conductor/lookups"
 	"chordconductor/conductor/memory"
+	"chordconductor/conductor/ring"
 )
 
 // maxEvents bounds one answer of /api/events; /api/lookups has the same bound.
@@ -150,7 +151,9 @@ type statsJSON struct {
 	Outdated       uint64            `json:"events_outdated"`
 	Refused        uint64            `json:"events_refused"`  // the queue was full; their senders try again
 	Foreign        uint64            `json:"events_foreign"`  // of another ring
+	ForeignRings   []foreignJSON     `json:"foreign_rings"`   // whose they are, the newest first: 20 at most
 	RefusedMembers int               `json:"members_refused"` // by the ring's hosts, for other bits, r or R
+	RefusedAs      []ring.Parameters `json:"refused_parameters"`
 	Rejected       map[string]uint64 `json:"events_rejected"`
 	Lost           int64             `json:"records_lost"`
 	EventRate      float64           `json:"events_per_second"`
@@ -166,6 +169,13 @@ type statsJSON struct {
 	History *historyJSON  `json:"history,omitempty"`
 	Clients *int          `json:"websocket_clients,omitempty"`
 	Samples []sampleJSON  `json:"samples"` // the last minute, a second apart
+}
+
+type foreignJSON struct {
+	Ring     string    `json:"ring"`
+	Instance string    `json:"instance"`
+	Events   uint64    `json:"events"`
+	Last     time.Time `json:"last"`
 }
 
 type memoryJSON struct {
@@ -204,9 +214,15 @@ func (s *Server) stats(w http.ResponseWriter, r *http.Request) {
 		Version: s.cfg.Version, Epoch: s.cfg.Source.Epoch(),
 		StalenessP50MS: ms(st.StalenessP50), StalenessP99MS: ms(st.StalenessP99),
 		Applied: st.Applied, Outdated: st.Outdated, Refused: st.Refused, Rejected: st.Rejected, Lost: st.Lost,
-		Foreign: st.Foreign, RefusedMembers: st.RefusedMembers,
+		Foreign: st.Foreign, ForeignRings: []foreignJSON{}, RefusedMembers: st.RefusedMembers, RefusedAs: st.RefusedParameters,
 		EventRate: st.EventRate, SpanRate: st.SpanRate, QueueEvents: st.QueueEvents, QueueLimit: st.QueueLimit,
 		SpansDropped: st.SpansDropped, LookupsForeign: st.LookupsForeign, LookupsSampled: st.LookupsSampled, Samples: []sampleJSON{},
+	}
+	if out.RefusedAs == nil {
+		out.RefusedAs = []ring.Parameters{}
+	}
+	for _, x := range st.ForeignRings {
+		out.ForeignRings = append(out.ForeignRings, foreignJSON(x))
 	}
 	if s.cfg.Memory != nil {
 		b := s.cfg.Memory()

@@ -16,6 +16,7 @@ const (
 	MemberStatusKey  attribute.Key = "chord.member.status"  // as the ring view names it
 	RingStatusKey    attribute.Key = "chord.ring.status"    // of the ring, as the API names it
 	ConditionKey     attribute.Key = "chord.condition"      // the name of a violated condition
+	FaultKindKey     attribute.Key = "chord.fault.kind"     // of an emitter, as the API names it
 	StageKey         attribute.Key = "chord.stage"          // of an event on its way
 	EventOutcomeKey  attribute.Key = "chord.event.outcome"  // what became of it
 	QueueKey         attribute.Key = "chord.queue"          // which of the conductor's queues
@@ -78,6 +79,7 @@ var (
 	RingStatus       = Metric{"chord.ring.status", "{status}", Gauge, "How the certain members' pointers are: 1 for the present status, 0 for the others.", []attribute.Key{RingNameKey, RingStatusKey}, nil}
 	RingCertain      = Metric{"chord.ring.certain", "1", Gauge, "Members that are certain, as a share of those that are on the ring, or may be: 1 if all are; 0 while nothing has been received.", []attribute.Key{RingNameKey}, nil}
 	RingUncertain    = Metric{"chord.ring.uncertain", "{member}", Gauge, "Members that are not certain: their events are late or missing, or others name them and none has been received.", []attribute.Key{RingNameKey}, nil}
+	RingFaults       = Metric{"chord.ring.faults", "{fault}", Gauge, "Faults of what emits the members' telemetry: identities used twice, and clocks that are off, one for each host.", []attribute.Key{RingNameKey, FaultKindKey}, nil}
 	RingError        = Metric{"chord.ring.error", "{step}", Gauge, "Ring error of the certain members: 0 exactly when none of their pointers that can be judged is wrong.", []attribute.Key{RingNameKey}, nil}
 	RingViolations   = Metric{"chord.ring.violations", "{violation}", Gauge, "Conditions of the invariant that do not hold.", []attribute.Key{RingNameKey, ConditionKey}, nil}
 	RingStaleness    = Metric{"chord.ring.staleness", "s", Histogram, "Time from an event's timestamp until it was applied, and from then until it was pushed to the clients.", []attribute.Key{StageKey}, latencyBuckets}
@@ -108,7 +110,7 @@ var (
 var nodeMetrics = []*Metric{&LookupDuration, &LookupHops, &LookupTimeouts, &OperationDuration, &MaintenanceRounds,
 	&PeerFailures, &PeerRefusals, &StoreKeys, &StoreSize, &Reservations, &KeysMovedCount, &TelemetryLost, &TelemetryQueue}
 
-var conductorMetrics = []*Metric{&RingMembers, &RingStatus, &RingCertain, &RingRefused, &RingUncertain, &RingError, &RingViolations, &RingStaleness, &ConductorEvents,
+var conductorMetrics = []*Metric{&RingMembers, &RingStatus, &RingCertain, &RingRefused, &RingUncertain, &RingFaults, &RingError, &RingViolations, &RingStaleness, &ConductorEvents,
 	&ConductorIgnored, &ConductorQueue, &QueueUtilization, &ConductorDropped, &ConductorClients, &ConductorMemory, &MemoryLimit, &MemoryShort, &Received, &Forwarded, &ForwardQueue,
 	&HistoryEntries, &HistorySize, &HistoryWaiting, &HistoryReach, &HistoryDamage,
 	&MemberKeys, &MemberSize, &MemberError, &MemberAge, &MemberOperations}

@@ -48,6 +48,7 @@ var metricValues = []valueRow{
 		chord.OrderedSuccessorLists, chord.NoDuplicates, chord.LiveSuccessor, chord.EnoughPrincipals, chord.OneOrderedRing,
 		chord.ConnectedAppendages, "OwnershipGap", "OwnershipOverlap", "UnderReplicated",
 	}, "the condition's name, as the page and `/api/ring` give it"},
+	{FaultKindKey, []*Metric{&RingFaults}, []string{"two_incarnations", "two_processes", "clock_ahead", "clock_behind"}, "`two_incarnations`: a lower incarnation of a member goes on emitting; `two_processes`: events of one incarnation come from two processes; the clock of a host is at least 5 s ahead, or more than a minute behind, of the conductor's"},
 	{StageKey, []*Metric{&RingStaleness}, []string{"applied", "pushed"}, "`applied` to the view, `pushed` from there to the clients"},
 	{EventOutcomeKey, []*Metric{&ConductorEvents}, append([]string{"applied", "outdated", "refused"}, reasonNames()...), "`outdated`: it told nothing new; `refused`: of another ring, or beyond a bound; from `unknown_event` on: why it was malformed"},
 	{QueueKey, []*Metric{&ConductorQueue}, []string{"events", "spans"}, "`events` wait for the fold, and nodes are told to try again when it is full; `spans` are what the page's lookups are put together from, and are dropped"},

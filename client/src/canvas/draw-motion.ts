@@ -16,7 +16,7 @@ const CROWD = 48;
 /** TONES × POINTERS styles of a line; movers of one style are drawn together. */
 const TONES = Object.keys(Tone).length;
 const POINTERS = Object.keys(Pointer).length;
-const DASHES: Record<number, number[]> = { [Pointer.cache]: [5, 4], [Pointer.successor]: [1.6, 3] };
+const DASHES: Record<number, number[]> = { [Pointer.successor]: [1.6, 3] };
 
 /** The movers under way at this instant, by their index. Reused, so that drawing makes no garbage. */
 const active = new Uint16Array(CAPACITY);

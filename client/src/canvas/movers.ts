@@ -4,7 +4,7 @@ export const CAPACITY = 1024;
 
 export const Kind = { hop: 0, keys: 1, pulse: 2 } as const;
 export const Tone = { calm: 0, busy: 1, bad: 2, good: 3, quiet: 4 } as const;
-export const Pointer = { finger: 0, successor: 1, cache: 2 } as const;
+export const Pointer = { finger: 0, successor: 1 } as const;
 
 export class Movers {
   count = 0;

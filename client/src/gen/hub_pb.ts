@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file hub.proto.
  */
 export const file_hub: GenFile = /*@__PURE__*/
-  fileDesc("CglodWIucHJvdG8SDGNvbmR1Y3Rvci52MSJmCg1DbGllbnRNZXNzYWdlEiQKBWhlbGxvGAEgASgLMhMuY29uZHVjdG9yLnYxLkhlbGxvSAASJAoFd2F0Y2gYAiABKAsyEy5jb25kdWN0b3IudjEuV2F0Y2hIAEIJCgdtZXNzYWdlIigKBUhlbGxvEg0KBWVwb2NoGAEgASgJEhAKCGxhc3Rfc2VxGAIgASgEIhMKBVdhdGNoEgoKAmlkGAEgASgMIsIBCg1TZXJ2ZXJNZXNzYWdlEigKB3dlbGNvbWUYASABKAsyFS5jb25kdWN0b3IudjEuV2VsY29tZUgAEioKCHNuYXBzaG90GAIgASgLMhYuY29uZHVjdG9yLnYxLlNuYXBzaG90SAASJAoFcGF0Y2gYAyABKAsyEy5jb25kdWN0b3IudjEuUGF0Y2hIABIqCgZkZXRhaWwYBCABKAsyGC5jb25kdWN0b3IudjEuTm9kZURldGFpbEgAQgkKB21lc3NhZ2UiYAoHV2VsY29tZRINCgVlcG9jaBgBIAEoCRILCgNzZXEYAiABKAQSDwoHcmVzdW1lZBgDIAEoCBIoCghzZXR0aW5ncxgEIAEoCzIWLmNvbmR1Y3Rvci52MS5TZXR0aW5ncyKRAQoIU2V0dGluZ3MSDwoHdmVyc2lvbhgBIAEoCRISCgpqYWVnZXJfdXJsGAIgASgJEhMKC2dyYWZhbmFfdXJsGAMgASgJEhMKC2Nhbl9jb250cm9sGAQgASgIEhMKC25lZWRzX3Rva2VuGAUgASgIEg4KBnJlcGxheRgGIAEoCBIRCgl2aWV3X29ubHkYPCABKAgiiwIKCFNuYXBzaG90EgsKA3NlcRgBIAEoBBIlCgRyaW5nGAIgASgLMhcuY29uZHVjdG9yLnYxLlJpbmdTdGF0ZRImCgdtZW1iZXJzGAMgASgLMhUuY29uZHVjdG9yLnYxLk1lbWJlcnMSJwoGZXZlbnRzGAQgAygLMhcuY29uZHVjdG9yLnYxLkZlZWRFdmVudBIlCgdsb29rdXBzGAUgAygLMhQuY29uZHVjdG9yLnYxLkxvb2t1cBIlCgdzYW1wbGVzGAYgAygLMhQuY29uZHVjdG9yLnYxLlNhbXBsZRIsCgpzaW11bGF0aW9uGAcgASgLMhguY29uZHVjdG9yLnYxLlNpbXVsYXRpb24iqwIKBVBhdGNoEhAKCGJhc2Vfc2VxGAEgASgEEgsKA3NlcRgCIAEoBBIlCgRyaW5nGAMgASgLMhcuY29uZHVjdG9yLnYxLlJpbmdTdGF0ZRImCgdjaGFuZ2VkGAQgASgLMhUuY29uZHVjdG9yLnYxLk1lbWJlcnMSDwoHcmVtb3ZlZBgFIAMoDRInCgZldmVudHMYBiADKAsyFy5jb25kdWN0b3IudjEuRmVlZEV2ZW50EiUKB2xvb2t1cHMYByADKAsyFC5jb25kdWN0b3IudjEuTG9va3VwEiUKB3NhbXBsZXMYCCADKAsyFC5jb25kdWN0b3IudjEuU2FtcGxlEiwKCnNpbXVsYXRpb24YCSABKAsyGC5jb25kdWN0b3IudjEuU2ltdWxhdGlvbiLAAwoHTWVtYmVycxIOCgZoYW5kbGUYASADKA0SCgoCaWQYAiABKAwSDwoHYWRkcmVzcxgDIAMoCRIMCgRob3N0GAQgAygJEiwKBnN0YXR1cxgFIAMoDjIcLmNvbmR1Y3Rvci52MS5NZW1iZXJzLlN0YXR1cxIRCgl1bmNlcnRhaW4YBiADKAgSEwoLcHJlZGVjZXNzb3IYByADKA0SEQoJc3VjY2Vzc29yGAggAygNEhIKCnJhbmdlX2Zyb20YCSADKAESDAoEa2V5cxgKIAMoBBIQCghyZXBsaWNhcxgLIAMoBBINCgVieXRlcxgMIAMoBBINCgVlcnJvchgNIAMoDRIVCg1sYXN0X2V2ZW50X21zGA4gAygDEhMKC2luY2FybmF0aW9uGA8gAygDIpIBCgZTdGF0dXMSFgoSU1RBVFVTX1VOU1BFQ0lGSUVEEAASEgoOU1RBVFVTX0pPSU5JTkcQARIRCg1TVEFUVVNfQUNUSVZFEAISEgoOU1RBVFVTX0xFQVZJTkcQAxIPCgtTVEFUVVNfTEVGVBAEEhEKDVNUQVRVU19GQUlMRUQQBRIRCg1TVEFUVVNfU0lMRU5UEAYinAYKCVJpbmdTdGF0ZRIuCgZzdGF0dXMYASABKA4yHi5jb25kdWN0b3IudjEuUmluZ1N0YXRlLlN0YXR1cxINCgVlcnJvchgCIAEoBBIPCgd0aW1lX21zGAMgASgDEgwKBGJpdHMYBCABKA0SEgoKc3VjY2Vzc29ycxgFIAEoDRIQCghyZXBsaWNhcxgGIAEoDRIrCgp2aW9sYXRpb25zGAcgAygLMhcuY29uZHVjdG9yLnYxLlZpb2xhdGlvbhIMCgRuYW1lGAggASgJEhgKEHN0YWxlbmVzc19wNTBfbXMYCSABKAESGAoQc3RhbGVuZXNzX3A5OV9tcxgKIAEoARIUCgxyZWNvcmRzX2xvc3QYCyABKAQSGAoQcmVjb3Jkc19yZWplY3RlZBgMIAEoBBIXCg9sb29rdXBzX3NhbXBsZWQYDSABKAESDwoHam9pbmluZxgOIAEoDRIOCgZhY3RpdmUYDyABKA0SDwoHbGVhdmluZxgQIAEoDRIMCgRsZWZ0GBEgASgNEg4KBmZhaWxlZBgSIAEoDRIOCgZzaWxlbnQYEyABKA0SEQoJdW5jZXJ0YWluGBQgASgNEhcKD2hpc3RvcnlfZnJvbV9tcxgVIAEoAxIXCg9tZW1iZXJzX3JlZnVzZWQYFiABKA0SMwoOaGlzdG9yeV9kYW1hZ2UYFyADKAsyGy5jb25kdWN0b3IudjEuSGlzdG9yeURhbWFnZRIVCg1lcnJvcl91bmtub3duGCggASgEEioKCWNlcnRhaW50eRgpIAEoCzIXLmNvbmR1Y3Rvci52MS5DZXJ0YWludHkSKgoJdG9sZXJhbmNlGCogASgLMhcuY29uZHVjdG9yLnYxLlRvbGVyYW5jZSKJAQoGU3RhdHVzEhYKElNUQVRVU19VTlNQRUNJRklFRBAAEhIKDlNUQVRVU19GT1JNSU5HEAESEAoMU1RBVFVTX0lERUFMEAISFAoQU1RBVFVTX1JFUEFJUklORxADEhMKD1NUQVRVU19WSU9MQVRFRBAEIgQIBRAFKhBTVEFUVVNfVU5DRVJUQUlOItkBCglDZXJ0YWludHkSLAoFc3RhdGUYASABKA4yHS5jb25kdWN0b3IudjEuQ2VydGFpbnR5LlN0YXRlEg0KBWNvdW50GAIgASgNEgoKAm9mGAMgASgNEi4KB21lbWJlcnMYBCADKAsyHS5jb25kdWN0b3IudjEuVW5jZXJ0YWluTWVtYmVyIlMKBVN0YXRlEhUKEVNUQVRFX1VOU1BFQ0lGSUVEEAASEQoNU1RBVEVfTk9USElORxABEhEKDVNUQVRFX1BBUlRJQUwQAhINCglTVEFURV9BTEwQAyJfCg9VbmNlcnRhaW5NZW1iZXISCgoCaWQYASABKAwSEwoLaW5jYXJuYXRpb24YAiABKAMSDAoEaG9zdBgDIAEoCRILCgN3aHkYBCABKAkSEAoIc2luY2VfbXMYBSABKAMiOgoJVG9sZXJhbmNlEhAKCHBvaW50ZXJzGAEgASgNEgwKBGtleXMYAiABKA0SDQoFaG9zdHMYAyABKA0iMgoNSGlzdG9yeURhbWFnZRIPCgdmcm9tX21zGAEgASgDEhAKCHVudGlsX21zGAIgASgDInYKCVZpb2xhdGlvbhIRCgljb25kaXRpb24YASABKAkSDgoGZGV0YWlsGAIgASgJEg8KB21lbWJlcnMYAyADKAwSEAoIc2luY2VfbXMYBCABKAMSEQoJaGVhbGVkX21zGAUgASgDEhAKCHRyYWNlX2lkGAYgASgJIrYBCglGZWVkRXZlbnQSCwoDc2VxGAEgASgEEg8KB3RpbWVfbXMYAiABKAMSDAoEa2luZBgDIAEoCRIKCgJpZBgEIAEoDBIMCgRwZWVyGAUgASgMEgwKBHRleHQYBiABKAkSEAoIdHJhY2VfaWQYByABKAkSDwoHd2FybmluZxgIIAEoCBIMCgRrZXlzGAkgASgEEhAKCG91dGdvaW5nGAogASgIEhIKCmFycml2ZWRfbXMYCyABKAMisQIKBkxvb2t1cBIQCgh0cmFjZV9pZBgBIAEoCRIQCghzdGFydF91cxgCIAEoAxITCgtkdXJhdGlvbl91cxgDIAEoAxIRCglvcGVyYXRpb24YBCABKAkSDAoEbW9kZRgFIAEoCRILCgNrZXkYBiABKAwSHwoEaG9wcxgHIAMoCzIRLmNvbmR1Y3Rvci52MS5Ib3ASLQoHb3V0Y29tZRgIIAEoDjIcLmNvbmR1Y3Rvci52MS5Mb29rdXAuT3V0Y29tZRINCgVlcnJvchgJIAEoCSJhCgdPdXRjb21lEhcKE09VVENPTUVfVU5TUEVDSUZJRUQQABITCg9PVVRDT01FX1NVQ0NFU1MQARIUChBPVVRDT01FX1RJTUVPVVRTEAISEgoOT1VUQ09NRV9GQUlMRUQQAyJRCgNIb3ASCgoCaWQYASABKAwSDwoHcG9pbnRlchgCIAEoCRIMCgRzbG90GAMgASgFEg0KBWF0X3VzGAQgASgDEhAKCHRpbWVvdXRzGAUgASgFIs8CCgpOb2RlRGV0YWlsEgoKAmlkGAEgASgMEg8KB2FkZHJlc3MYAiABKAkSDAoEaG9zdBgDIAEoCRITCgtpbmNhcm5hdGlvbhgEIAEoAxIRCglldmVudF9zZXEYBSABKAQSEwoLcHJlZGVjZXNzb3IYBiABKAwSEgoKc3VjY2Vzc29ycxgHIAMoDBIUCgxwbGFjZWhvbGRlcnMYCCABKA0SKAoHZmluZ2VycxgJIAMoCzIXLmNvbmR1Y3Rvci52MS5GaW5nZXJSdW4SEgoKcmFuZ2VfZnJvbRgKIAEoDBINCgVlcG9jaBgLIAEoAxIMCgRnZXRzGAwgASgEEgwKBHB1dHMYDSABKAQSDwoHZGVsZXRlcxgOIAEoBBInCgZldmVudHMYDyADKAsyFy5jb25kdWN0b3IudjEuRmVlZEV2ZW50EgwKBGdvbmUYECABKAgiNAoJRmluZ2VyUnVuEg0KBWZpcnN0GAEgASgNEgwKBGxhc3QYAiABKA0SCgoCaWQYAyABKAwipQEKBlNhbXBsZRIPCgd0aW1lX21zGAEgASgDEg8KB21lbWJlcnMYAiABKA0SDQoFZXJyb3IYAyABKAQSDwoHbG9va3VwcxgEIAEoARIOCgZwNTBfbXMYBSABKAESDgoGcDk5X21zGAYgASgBEgwKBHB1dHMYByABKAESDAoEZ2V0cxgIIAEoARIOCgZldmVudHMYCSABKAESDQoFc3BhbnMYCiABKAEi/gEKClNpbXVsYXRpb24SDwoHcnVubmluZxgBIAEoCBIQCghzY2VuYXJpbxgCIAEoCRINCgVwaGFzZRgDIAEoCRIRCgllbGFwc2VkX3MYBCABKAESEgoKZHVyYXRpb25fcxgFIAEoARIVCg13b3JrbG9hZF9yYXRlGAYgASgBEhEKCWxvc3Rfa2V5cxgHIAEoBBIjCgZwaGFzZXMYCCADKAsyEy5jb25kdWN0b3IudjEuUGhhc2USFgoOd29ya2xvYWRfcmVhZHMYCSABKAESFAoMcmVwb3J0X3JlYWR5GAogASgIEgsKA2N1dBgLIAEoDRINCgVlcnJvchgMIAEoCSIyCgVQaGFzZRIMCgRuYW1lGAEgASgJEgwKBGF0X3MYAiABKAESDQoFZm9yX3MYAyABKAFCJFoiY2hvcmRjb25kdWN0b3IvY29uZHVjdG9yL2h1Yi9odWJwYmIGcHJvdG8z");
+  fileDesc("CglodWIucHJvdG8SDGNvbmR1Y3Rvci52MSJmCg1DbGllbnRNZXNzYWdlEiQKBWhlbGxvGAEgASgLMhMuY29uZHVjdG9yLnYxLkhlbGxvSAASJAoFd2F0Y2gYAiABKAsyEy5jb25kdWN0b3IudjEuV2F0Y2hIAEIJCgdtZXNzYWdlIigKBUhlbGxvEg0KBWVwb2NoGAEgASgJEhAKCGxhc3Rfc2VxGAIgASgEIhMKBVdhdGNoEgoKAmlkGAEgASgMIsIBCg1TZXJ2ZXJNZXNzYWdlEigKB3dlbGNvbWUYASABKAsyFS5jb25kdWN0b3IudjEuV2VsY29tZUgAEioKCHNuYXBzaG90GAIgASgLMhYuY29uZHVjdG9yLnYxLlNuYXBzaG90SAASJAoFcGF0Y2gYAyABKAsyEy5jb25kdWN0b3IudjEuUGF0Y2hIABIqCgZkZXRhaWwYBCABKAsyGC5jb25kdWN0b3IudjEuTm9kZURldGFpbEgAQgkKB21lc3NhZ2UiYAoHV2VsY29tZRINCgVlcG9jaBgBIAEoCRILCgNzZXEYAiABKAQSDwoHcmVzdW1lZBgDIAEoCBIoCghzZXR0aW5ncxgEIAEoCzIWLmNvbmR1Y3Rvci52MS5TZXR0aW5ncyKRAQoIU2V0dGluZ3MSDwoHdmVyc2lvbhgBIAEoCRISCgpqYWVnZXJfdXJsGAIgASgJEhMKC2dyYWZhbmFfdXJsGAMgASgJEhMKC2Nhbl9jb250cm9sGAQgASgIEhMKC25lZWRzX3Rva2VuGAUgASgIEg4KBnJlcGxheRgGIAEoCBIRCgl2aWV3X29ubHkYPCABKAgiiwIKCFNuYXBzaG90EgsKA3NlcRgBIAEoBBIlCgRyaW5nGAIgASgLMhcuY29uZHVjdG9yLnYxLlJpbmdTdGF0ZRImCgdtZW1iZXJzGAMgASgLMhUuY29uZHVjdG9yLnYxLk1lbWJlcnMSJwoGZXZlbnRzGAQgAygLMhcuY29uZHVjdG9yLnYxLkZlZWRFdmVudBIlCgdsb29rdXBzGAUgAygLMhQuY29uZHVjdG9yLnYxLkxvb2t1cBIlCgdzYW1wbGVzGAYgAygLMhQuY29uZHVjdG9yLnYxLlNhbXBsZRIsCgpzaW11bGF0aW9uGAcgASgLMhguY29uZHVjdG9yLnYxLlNpbXVsYXRpb24iqwIKBVBhdGNoEhAKCGJhc2Vfc2VxGAEgASgEEgsKA3NlcRgCIAEoBBIlCgRyaW5nGAMgASgLMhcuY29uZHVjdG9yLnYxLlJpbmdTdGF0ZRImCgdjaGFuZ2VkGAQgASgLMhUuY29uZHVjdG9yLnYxLk1lbWJlcnMSDwoHcmVtb3ZlZBgFIAMoDRInCgZldmVudHMYBiADKAsyFy5jb25kdWN0b3IudjEuRmVlZEV2ZW50EiUKB2xvb2t1cHMYByADKAsyFC5jb25kdWN0b3IudjEuTG9va3VwEiUKB3NhbXBsZXMYCCADKAsyFC5jb25kdWN0b3IudjEuU2FtcGxlEiwKCnNpbXVsYXRpb24YCSABKAsyGC5jb25kdWN0b3IudjEuU2ltdWxhdGlvbiLAAwoHTWVtYmVycxIOCgZoYW5kbGUYASADKA0SCgoCaWQYAiABKAwSDwoHYWRkcmVzcxgDIAMoCRIMCgRob3N0GAQgAygJEiwKBnN0YXR1cxgFIAMoDjIcLmNvbmR1Y3Rvci52MS5NZW1iZXJzLlN0YXR1cxIRCgl1bmNlcnRhaW4YBiADKAgSEwoLcHJlZGVjZXNzb3IYByADKA0SEQoJc3VjY2Vzc29yGAggAygNEhIKCnJhbmdlX2Zyb20YCSADKAESDAoEa2V5cxgKIAMoBBIQCghyZXBsaWNhcxgLIAMoBBINCgVieXRlcxgMIAMoBBINCgVlcnJvchgNIAMoDRIVCg1sYXN0X2V2ZW50X21zGA4gAygDEhMKC2luY2FybmF0aW9uGA8gAygDIpIBCgZTdGF0dXMSFgoSU1RBVFVTX1VOU1BFQ0lGSUVEEAASEgoOU1RBVFVTX0pPSU5JTkcQARIRCg1TVEFUVVNfQUNUSVZFEAISEgoOU1RBVFVTX0xFQVZJTkcQAxIPCgtTVEFUVVNfTEVGVBAEEhEKDVNUQVRVU19GQUlMRUQQBRIRCg1TVEFUVVNfU0lMRU5UEAYi6gYKCVJpbmdTdGF0ZRIuCgZzdGF0dXMYASABKA4yHi5jb25kdWN0b3IudjEuUmluZ1N0YXRlLlN0YXR1cxINCgVlcnJvchgCIAEoBBIPCgd0aW1lX21zGAMgASgDEgwKBGJpdHMYBCABKA0SEgoKc3VjY2Vzc29ycxgFIAEoDRIQCghyZXBsaWNhcxgGIAEoDRIrCgp2aW9sYXRpb25zGAcgAygLMhcuY29uZHVjdG9yLnYxLlZpb2xhdGlvbhIMCgRuYW1lGAggASgJEhgKEHN0YWxlbmVzc19wNTBfbXMYCSABKAESGAoQc3RhbGVuZXNzX3A5OV9tcxgKIAEoARIUCgxyZWNvcmRzX2xvc3QYCyABKAQSGAoQcmVjb3Jkc19yZWplY3RlZBgMIAEoBBIXCg9sb29rdXBzX3NhbXBsZWQYDSABKAESDwoHam9pbmluZxgOIAEoDRIOCgZhY3RpdmUYDyABKA0SDwoHbGVhdmluZxgQIAEoDRIMCgRsZWZ0GBEgASgNEg4KBmZhaWxlZBgSIAEoDRIOCgZzaWxlbnQYEyABKA0SEQoJdW5jZXJ0YWluGBQgASgNEhcKD2hpc3RvcnlfZnJvbV9tcxgVIAEoAxIXCg9tZW1iZXJzX3JlZnVzZWQYFiABKA0SMwoOaGlzdG9yeV9kYW1hZ2UYFyADKAsyGy5jb25kdWN0b3IudjEuSGlzdG9yeURhbWFnZRIVCg1lcnJvcl91bmtub3duGCggASgEEioKCWNlcnRhaW50eRgpIAEoCzIXLmNvbmR1Y3Rvci52MS5DZXJ0YWludHkSKgoJdG9sZXJhbmNlGCogASgLMhcuY29uZHVjdG9yLnYxLlRvbGVyYW5jZRIjCgZmYXVsdHMYPCADKAsyEy5jb25kdWN0b3IudjEuRmF1bHQSEwoLZmF1bHRfY291bnQYPSABKA0SEgoKcmVqZWN0aW9ucxg+IAMoCSKJAQoGU3RhdHVzEhYKElNUQVRVU19VTlNQRUNJRklFRBAAEhIKDlNUQVRVU19GT1JNSU5HEAESEAoMU1RBVFVTX0lERUFMEAISFAoQU1RBVFVTX1JFUEFJUklORxADEhMKD1NUQVRVU19WSU9MQVRFRBAEIgQIBRAFKhBTVEFUVVNfVU5DRVJUQUlOIk8KBUZhdWx0EgwKBGtpbmQYASABKAkSCgoCaWQYAiABKAwSDAoEaG9zdBgDIAEoCRIMCgR0ZXh0GAQgASgJEhAKCHNpbmNlX21zGAUgASgDItkBCglDZXJ0YWludHkSLAoFc3RhdGUYASABKA4yHS5jb25kdWN0b3IudjEuQ2VydGFpbnR5LlN0YXRlEg0KBWNvdW50GAIgASgNEgoKAm9mGAMgASgNEi4KB21lbWJlcnMYBCADKAsyHS5jb25kdWN0b3IudjEuVW5jZXJ0YWluTWVtYmVyIlMKBVN0YXRlEhUKEVNUQVRFX1VOU1BFQ0lGSUVEEAASEQoNU1RBVEVfTk9USElORxABEhEKDVNUQVRFX1BBUlRJQUwQAhINCglTVEFURV9BTEwQAyJfCg9VbmNlcnRhaW5NZW1iZXISCgoCaWQYASABKAwSEwoLaW5jYXJuYXRpb24YAiABKAMSDAoEaG9zdBgDIAEoCRILCgN3aHkYBCABKAkSEAoIc2luY2VfbXMYBSABKAMiOgoJVG9sZXJhbmNlEhAKCHBvaW50ZXJzGAEgASgNEgwKBGtleXMYAiABKA0SDQoFaG9zdHMYAyABKA0iMgoNSGlzdG9yeURhbWFnZRIPCgdmcm9tX21zGAEgASgDEhAKCHVudGlsX21zGAIgASgDInYKCVZpb2xhdGlvbhIRCgljb25kaXRpb24YASABKAkSDgoGZGV0YWlsGAIgASgJEg8KB21lbWJlcnMYAyADKAwSEAoIc2luY2VfbXMYBCABKAMSEQoJaGVhbGVkX21zGAUgASgDEhAKCHRyYWNlX2lkGAYgASgJIrYBCglGZWVkRXZlbnQSCwoDc2VxGAEgASgEEg8KB3RpbWVfbXMYAiABKAMSDAoEa2luZBgDIAEoCRIKCgJpZBgEIAEoDBIMCgRwZWVyGAUgASgMEgwKBHRleHQYBiABKAkSEAoIdHJhY2VfaWQYByABKAkSDwoHd2FybmluZxgIIAEoCBIMCgRrZXlzGAkgASgEEhAKCG91dGdvaW5nGAogASgIEhIKCmFycml2ZWRfbXMYCyABKAMisQIKBkxvb2t1cBIQCgh0cmFjZV9pZBgBIAEoCRIQCghzdGFydF91cxgCIAEoAxITCgtkdXJhdGlvbl91cxgDIAEoAxIRCglvcGVyYXRpb24YBCABKAkSDAoEbW9kZRgFIAEoCRILCgNrZXkYBiABKAwSHwoEaG9wcxgHIAMoCzIRLmNvbmR1Y3Rvci52MS5Ib3ASLQoHb3V0Y29tZRgIIAEoDjIcLmNvbmR1Y3Rvci52MS5Mb29rdXAuT3V0Y29tZRINCgVlcnJvchgJIAEoCSJhCgdPdXRjb21lEhcKE09VVENPTUVfVU5TUEVDSUZJRUQQABITCg9PVVRDT01FX1NVQ0NFU1MQARIUChBPVVRDT01FX1RJTUVPVVRTEAISEgoOT1VUQ09NRV9GQUlMRUQQAyJjCgNIb3ASCgoCaWQYASABKAwSDwoHcG9pbnRlchgCIAEoCRIMCgRzbG90GAMgASgFEg0KBWF0X3VzGAQgASgDEhAKCHRpbWVvdXRzGAUgASgFEhAKCGNsb2NrX3VzGDwgASgDIs8CCgpOb2RlRGV0YWlsEgoKAmlkGAEgASgMEg8KB2FkZHJlc3MYAiABKAkSDAoEaG9zdBgDIAEoCRITCgtpbmNhcm5hdGlvbhgEIAEoAxIRCglldmVudF9zZXEYBSABKAQSEwoLcHJlZGVjZXNzb3IYBiABKAwSEgoKc3VjY2Vzc29ycxgHIAMoDBIUCgxwbGFjZWhvbGRlcnMYCCABKA0SKAoHZmluZ2VycxgJIAMoCzIXLmNvbmR1Y3Rvci52MS5GaW5nZXJSdW4SEgoKcmFuZ2VfZnJvbRgKIAEoDBINCgVlcG9jaBgLIAEoAxIMCgRnZXRzGAwgASgEEgwKBHB1dHMYDSABKAQSDwoHZGVsZXRlcxgOIAEoBBInCgZldmVudHMYDyADKAsyFy5jb25kdWN0b3IudjEuRmVlZEV2ZW50EgwKBGdvbmUYECABKAgiNAoJRmluZ2VyUnVuEg0KBWZpcnN0GAEgASgNEgwKBGxhc3QYAiABKA0SCgoCaWQYAyABKAwipQEKBlNhbXBsZRIPCgd0aW1lX21zGAEgASgDEg8KB21lbWJlcnMYAiABKA0SDQoFZXJyb3IYAyABKAQSDwoHbG9va3VwcxgEIAEoARIOCgZwNTBfbXMYBSABKAESDgoGcDk5X21zGAYgASgBEgwKBHB1dHMYByABKAESDAoEZ2V0cxgIIAEoARIOCgZldmVudHMYCSABKAESDQoFc3BhbnMYCiABKAEi/gEKClNpbXVsYXRpb24SDwoHcnVubmluZxgBIAEoCBIQCghzY2VuYXJpbxgCIAEoCRINCgVwaGFzZRgDIAEoCRIRCgllbGFwc2VkX3MYBCABKAESEgoKZHVyYXRpb25fcxgFIAEoARIVCg13b3JrbG9hZF9yYXRlGAYgASgBEhEKCWxvc3Rfa2V5cxgHIAEoBBIjCgZwaGFzZXMYCCADKAsyEy5jb25kdWN0b3IudjEuUGhhc2USFgoOd29ya2xvYWRfcmVhZHMYCSABKAESFAoMcmVwb3J0X3JlYWR5GAogASgIEgsKA2N1dBgLIAEoDRINCgVlcnJvchgMIAEoCSIyCgVQaGFzZRIMCgRuYW1lGAEgASgJEgwKBGF0X3MYAiABKAESDQoFZm9yX3MYAyABKAFCJFoiY2hvcmRjb25kdWN0b3IvY29uZHVjdG9yL2h1Yi9odWJwYmIGcHJvdG8z");
 
 /**
  * @generated from message conductor.v1.ClientMessage
@@ -654,6 +654,27 @@ export type RingState = Message<"conductor.v1.RingState"> & {
    * @generated from field: conductor.v1.Tolerance tolerance = 42;
    */
   tolerance?: Tolerance | undefined;
+
+  /**
+   * of what emits the members' telemetry: the first 10
+   *
+   * @generated from field: repeated conductor.v1.Fault faults = 60;
+   */
+  faults: Fault[];
+
+  /**
+   * of all
+   *
+   * @generated from field: uint32 fault_count = 61;
+   */
+  faultCount: number;
+
+  /**
+   * what is received that is not in the picture, and whose, a line each, the newest first
+   *
+   * @generated from field: repeated string rejections = 62;
+   */
+  rejections: string[];
 };
 
 /**
@@ -702,6 +723,51 @@ export const RingState_StatusSchema: GenEnum<RingState_Status> = /*@__PURE__*/
   enumDesc(file_hub, 9, 0);
 
 /**
+ * Fault is an identity used twice, or a clock that is off.
+ *
+ * @generated from message conductor.v1.Fault
+ */
+export type Fault = Message<"conductor.v1.Fault"> & {
+  /**
+   * as the API's
+   *
+   * @generated from field: string kind = 1;
+   */
+  kind: string;
+
+  /**
+   * @generated from field: bytes id = 2;
+   */
+  id: Uint8Array;
+
+  /**
+   * its address
+   *
+   * @generated from field: string host = 3;
+   */
+  host: string;
+
+  /**
+   * one line for people
+   *
+   * @generated from field: string text = 4;
+   */
+  text: string;
+
+  /**
+   * @generated from field: int64 since_ms = 5;
+   */
+  sinceMs: bigint;
+};
+
+/**
+ * Describes the message conductor.v1.Fault.
+ * Use `create(FaultSchema)` to create a new message.
+ */
+export const FaultSchema: GenMessage<Fault> = /*@__PURE__*/
+  messageDesc(file_hub, 10);
+
+/**
  * Certainty is how much of the ring is known: the status and the ring error are computed over that.
  *
  * @generated from message conductor.v1.Certainty
@@ -739,7 +805,7 @@ export type Certainty = Message<"conductor.v1.Certainty"> & {
  * Use `create(CertaintySchema)` to create a new message.
  */
 export const CertaintySchema: GenMessage<Certainty> = /*@__PURE__*/
-  messageDesc(file_hub, 10);
+  messageDesc(file_hub, 11);
 
 /**
  * @generated from enum conductor.v1.Certainty.State
@@ -770,7 +836,7 @@ export enum Certainty_State {
  * Describes the enum conductor.v1.Certainty.State.
  */
 export const Certainty_StateSchema: GenEnum<Certainty_State> = /*@__PURE__*/
-  enumDesc(file_hub, 10, 0);
+  enumDesc(file_hub, 11, 0);
 
 /**
  * @generated from message conductor.v1.UncertainMember
@@ -811,7 +877,7 @@ export type UncertainMember = Message<"conductor.v1.UncertainMember"> & {
  * Use `create(UncertainMemberSchema)` to create a new message.
  */
 export const UncertainMemberSchema: GenMessage<UncertainMember> = /*@__PURE__*/
-  messageDesc(file_hub, 11);
+  messageDesc(file_hub, 12);
 
 /**
  * Tolerance is how many may fail at the same instant, whichever they are, so that the ring and its keys survive.
@@ -846,7 +912,7 @@ export type Tolerance = Message<"conductor.v1.Tolerance"> & {
  * Use `create(ToleranceSchema)` to create a new message.
  */
 export const ToleranceSchema: GenMessage<Tolerance> = /*@__PURE__*/
-  messageDesc(file_hub, 12);
+  messageDesc(file_hub, 13);
 
 /**
  * @generated from message conductor.v1.HistoryDamage
@@ -872,7 +938,7 @@ export type HistoryDamage = Message<"conductor.v1.HistoryDamage"> & {
  * Use `create(HistoryDamageSchema)` to create a new message.
  */
 export const HistoryDamageSchema: GenMessage<HistoryDamage> = /*@__PURE__*/
-  messageDesc(file_hub, 13);
+  messageDesc(file_hub, 14);
 
 /**
  * @generated from message conductor.v1.Violation
@@ -916,7 +982,7 @@ export type Violation = Message<"conductor.v1.Violation"> & {
  * Use `create(ViolationSchema)` to create a new message.
  */
 export const ViolationSchema: GenMessage<Violation> = /*@__PURE__*/
-  messageDesc(file_hub, 14);
+  messageDesc(file_hub, 15);
 
 /**
  * @generated from message conductor.v1.FeedEvent
@@ -997,7 +1063,7 @@ export type FeedEvent = Message<"conductor.v1.FeedEvent"> & {
  * Use `create(FeedEventSchema)` to create a new message.
  */
 export const FeedEventSchema: GenMessage<FeedEvent> = /*@__PURE__*/
-  messageDesc(file_hub, 15);
+  messageDesc(file_hub, 16);
 
 /**
  * @generated from message conductor.v1.Lookup
@@ -1060,7 +1126,7 @@ export type Lookup = Message<"conductor.v1.Lookup"> & {
  * Use `create(LookupSchema)` to create a new message.
  */
 export const LookupSchema: GenMessage<Lookup> = /*@__PURE__*/
-  messageDesc(file_hub, 16);
+  messageDesc(file_hub, 17);
 
 /**
  * @generated from enum conductor.v1.Lookup.Outcome
@@ -1093,7 +1159,7 @@ export enum Lookup_Outcome {
  * Describes the enum conductor.v1.Lookup.Outcome.
  */
 export const Lookup_OutcomeSchema: GenEnum<Lookup_Outcome> = /*@__PURE__*/
-  enumDesc(file_hub, 16, 0);
+  enumDesc(file_hub, 17, 0);
 
 /**
  * @generated from message conductor.v1.Hop
@@ -1127,6 +1193,13 @@ export type Hop = Message<"conductor.v1.Hop"> & {
    * @generated from field: int32 timeouts = 5;
    */
   timeouts: number;
+
+  /**
+   * its host's clock is ahead of the initiator's by at least so much; negative: behind
+   *
+   * @generated from field: int64 clock_us = 60;
+   */
+  clockUs: bigint;
 };
 
 /**
@@ -1134,7 +1207,7 @@ export type Hop = Message<"conductor.v1.Hop"> & {
  * Use `create(HopSchema)` to create a new message.
  */
 export const HopSchema: GenMessage<Hop> = /*@__PURE__*/
-  messageDesc(file_hub, 17);
+  messageDesc(file_hub, 18);
 
 /**
  * @generated from message conductor.v1.NodeDetail
@@ -1230,7 +1303,7 @@ export type NodeDetail = Message<"conductor.v1.NodeDetail"> & {
  * Use `create(NodeDetailSchema)` to create a new message.
  */
 export const NodeDetailSchema: GenMessage<NodeDetail> = /*@__PURE__*/
-  messageDesc(file_hub, 18);
+  messageDesc(file_hub, 19);
 
 /**
  * @generated from message conductor.v1.FingerRun
@@ -1257,7 +1330,7 @@ export type FingerRun = Message<"conductor.v1.FingerRun"> & {
  * Use `create(FingerRunSchema)` to create a new message.
  */
 export const FingerRunSchema: GenMessage<FingerRun> = /*@__PURE__*/
-  messageDesc(file_hub, 19);
+  messageDesc(file_hub, 20);
 
 /**
  * A Sample is one point of the charts, a second apart.
@@ -1329,7 +1402,7 @@ export type Sample = Message<"conductor.v1.Sample"> & {
  * Use `create(SampleSchema)` to create a new message.
  */
 export const SampleSchema: GenMessage<Sample> = /*@__PURE__*/
-  messageDesc(file_hub, 20);
+  messageDesc(file_hub, 21);
 
 /**
  * @generated from message conductor.v1.Simulation
@@ -1415,7 +1488,7 @@ export type Simulation = Message<"conductor.v1.Simulation"> & {
  * Use `create(SimulationSchema)` to create a new message.
  */
 export const SimulationSchema: GenMessage<Simulation> = /*@__PURE__*/
-  messageDesc(file_hub, 21);
+  messageDesc(file_hub, 22);
 
 /**
  * A Phase is one step of a scenario's plan.
@@ -1450,5 +1523,5 @@ export type Phase = Message<"conductor.v1.Phase"> & {
  * Use `create(PhaseSchema)` to create a new message.
  */
 export const PhaseSchema: GenMessage<Phase> = /*@__PURE__*/
-  messageDesc(file_hub, 22);
+  messageDesc(file_hub, 23);
 

@@ -1,6 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { HopSchema, type Lookup, Lookup_Outcome, LookupSchema } from "../gen/hub_pb";
 import { bytesOf, clockwise, hexOf, turnOf } from "./id";
+import { duration } from "./words";
 
 /** hopCount is the path length as the paper counts it: members asked on the way, the initiator and the owner left out. */
 export function hopCount(lookup: Lookup): number {
@@ -89,8 +90,6 @@ export function pointerWord(pointer: string, slot: number): string {
       return `finger ${slot}`;
     case "successor":
       return slot > 0 ? `successor ${slot + 1}` : "successor";
-    case "cache":
-      return "learned route";
     default:
       return pointer || "unknown pointer";
   }
@@ -103,11 +102,16 @@ export function pointerMeaning(pointer: string, slot: number, bits: number): str
       return `${fraction(bits - slot)} of the circle ahead`;
     case "successor":
       return slot > 0 ? `the ${ordinal(slot + 1)} member ahead` : "the next member ahead";
-    case "cache":
-      return "remembered from an earlier lookup";
     default:
       return "";
   }
+}
+
+/** clockWord says by how much the clock of a hop's host is off at least; empty: nothing speaks for that. */
+export function clockWord(clockUs: bigint): string {
+  if (clockUs === 0n) return "";
+  const ms = Number(clockUs) / 1000;
+  return `its clock is at least ${duration(Math.abs(ms))} ${ms > 0 ? "ahead" : "behind"}`;
 }
 
 /** fraction writes 2^-n as people write it. */
@@ -128,7 +132,14 @@ export interface Found {
   mode: string;
   duration_ms: number;
   timeouts?: number;
-  hops: { id: string; pointer: string; slot: number; at_ms: number; timeouts: number }[];
+  hops: {
+    id: string;
+    pointer: string;
+    slot: number;
+    at_ms: number;
+    timeouts: number;
+    clock_ahead_at_least_ms?: number;
+  }[];
 }
 
 /** lookupOf turns the API's answer into the same message that telemetry brings. */
@@ -148,6 +159,7 @@ export function lookupOf(found: Found, now: number): Lookup {
         slot: hop.slot,
         atUs: BigInt(Math.round(hop.at_ms * 1000)),
         timeouts: hop.timeouts,
+        clockUs: BigInt(Math.round((hop.clock_ahead_at_least_ms ?? 0) * 1000)),
       }),
     ),
     outcome: timeouts ? Lookup_Outcome.TIMEOUTS : Lookup_Outcome.SUCCESS,

@@ -63,6 +63,15 @@ export function uncertainMembers(ring: RingState): string {
   return lines.join("\n");
 }
 
+/** faults lists identities used twice and clocks that are off, a line each: the first of them. */
+export function faults(ring: RingState): string {
+  const lines = ring.faults.map((f) =>
+    f.kind.startsWith("clock") ? f.text : `${shortId(hexOf(f.id), ring.bits)}: ${f.text}`,
+  );
+  if (ring.faultCount > lines.length) lines.push(`and ${count(ring.faultCount - lines.length)} more`);
+  return lines.join("\n");
+}
+
 /** full ends a sentence. */
 const full = (text: string) => (/[.!?]$/.test(text) ? text : `${text}.`);
 

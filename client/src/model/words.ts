@@ -38,6 +38,8 @@ export const whyWords: Record<string, string> = {
   silent: "no telemetry for three keyframe periods",
   no_events: "other members name it; none of its events has been received",
   reported_dead: "reported dead; none of its events has been received",
+  two_incarnations: "events of two of its incarnations keep arriving",
+  two_processes: "its events come from two processes",
 };
 
 /** The conditions of the invariant, of who owns which keys, and of their replicas, as people would put them. */

@@ -2,7 +2,16 @@ import { useMemo } from "react";
 import { Certainty_State, RingState_Status } from "../gen/hub_pb";
 import { hexOf } from "../model/id";
 import { lastRepair, repairWords } from "../model/repair";
-import { certainty, lastNews, livingMembers, received, sentence, uncertainMembers, verdict } from "../model/verdict";
+import {
+  certainty,
+  faults,
+  lastNews,
+  livingMembers,
+  received,
+  sentence,
+  uncertainMembers,
+  verdict,
+} from "../model/verdict";
 import { count, duration, percent, plural, ringWord } from "../model/words";
 import { togglePause, useRing, useShown } from "../store/ring";
 import { select, setTheme, useUi } from "../store/ui";
@@ -126,7 +135,7 @@ function News() {
 function Trust() {
   const { ring } = useShown();
   if (!received(ring)) return null;
-  const lost = ring.recordsLost + ring.recordsRejected;
+  const lost = ring.recordsLost;
   return (
     <ul className="trust" aria-label="How far this picture can be trusted">
       {ring.stalenessP99Ms < 0 ? (
@@ -138,12 +147,21 @@ function Trust() {
           99 % seen within {duration(ring.stalenessP99Ms)}
         </li>
       )}
-      <li
-        data-alarm={lost > 0n || undefined}
-        title="Telemetry records that nodes say they lost, or that could not be read."
-      >
+      <li data-alarm={lost > 0n || undefined} title="Telemetry records that nodes report as lost.">
         {lost === 0n ? "no records lost" : `${count(lost)} records lost`}
       </li>
+      {(ring.recordsRejected > 0n || ring.rejections.length > 0) && (
+        <li data-alarm data-testid="rejected" title={ring.rejections.join("\n")}>
+          {ring.recordsRejected > 0n
+            ? `${count(ring.recordsRejected)} records rejected`
+            : "events of other rings or parameters"}
+        </li>
+      )}
+      {ring.faultCount > 0 && (
+        <li data-alarm data-testid="faults" title={faults(ring)}>
+          {plural(ring.faultCount, "faulty emitter")}
+        </li>
+      )}
       {ring.membersRefused > 0 && (
         <li
           data-alarm

@@ -1,6 +1,14 @@
 import { type Hop, type Lookup, Lookup_Outcome } from "../gen/hub_pb";
 import { apiId, hexOf, shortId } from "../model/id";
-import { distancesLeft, expectedHops, hopCount, outcomeWord, pointerMeaning, pointerWord } from "../model/lookups";
+import {
+  clockWord,
+  distancesLeft,
+  expectedHops,
+  hopCount,
+  outcomeWord,
+  pointerMeaning,
+  pointerWord,
+} from "../model/lookups";
 import { livingMembers } from "../model/verdict";
 import { clock, duration, percent, plural } from "../model/words";
 import { useRing, useShown } from "../store/ring";
@@ -69,6 +77,11 @@ export function LookupCard({ lookup }: { lookup: Lookup }) {
               </span>
               <span className="num">{duration(Math.max(0, to - from) / 1000)}</span>
               <Why hop={hop} left={lefts[i]} owner={hop === owner} bits={ring.bits} />
+              {hop.clockUs !== 0n && (
+                <span className="hop-note" title="Hops are ordered by what they hang on, not by clocks.">
+                  {clockWord(hop.clockUs)}
+                </span>
+              )}
               {hop.timeouts > 0 && <span className="hop-note">{plural(hop.timeouts, "timeout")} before it</span>}
             </li>
           );

@@ -5,6 +5,7 @@ import { count, degrees, statusWord } from "../model/words";
 import { useShown } from "../store/ring";
 import { select, useUi } from "../store/ui";
 import type { Column } from "../store/url";
+import { Rejections } from "./Rejections";
 import { StatusMark } from "./StatusMark";
 import { useRows } from "./useRows";
 
@@ -73,7 +74,12 @@ export function MembersTab() {
             })}
           </div>
         </div>
-        {table.count === 0 && <p className="blank">No member has been heard of yet.</p>}
+        {table.count === 0 &&
+          (ring.rejections.length > 0 ? (
+            <Rejections />
+          ) : (
+            <p className="blank">No event of a member has been received yet.</p>
+          ))}
       </div>
     </div>
   );

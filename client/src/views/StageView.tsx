@@ -9,6 +9,7 @@ import { useUi } from "../store/ui";
 import { Icon } from "./Icon";
 import { zoom } from "./keyboard";
 import { Legend } from "./Legend";
+import { Rejections } from "./Rejections";
 import { Tooltip } from "./Tooltip";
 
 /** Room the member panel takes of the picture where it lies over it. */
@@ -85,6 +86,12 @@ function Centre() {
   const camera = useUi((s) => s.camera);
   const quiet = useUi((s) => s.selected !== "" || s.trace !== "");
   const members = livingMembers(world.ring);
+  if (!received(world.ring) && world.ring.rejections.length > 0)
+    return (
+      <div className="centre">
+        <Rejections />
+      </div>
+    );
   if (camera.scale > 1.3 || !received(world.ring)) return null;
   return (
     <div className="centre" data-quiet={quiet || undefined} aria-hidden="true">

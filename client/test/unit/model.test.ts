@@ -7,6 +7,7 @@ import { FIT, layOut } from "../../src/canvas/layout";
 import { type Choice, labelsFor, selectionOf } from "../../src/canvas/select";
 import {
   Certainty_State,
+  FaultSchema,
   FeedEventSchema,
   RingState_Status,
   RingStateSchema,
@@ -17,6 +18,7 @@ import {
 import { chosen, type Group } from "../../src/model/feed";
 import { hexOf } from "../../src/model/id";
 import {
+  clockWord,
   distancesLeft,
   expectedHops,
   expectedShares,
@@ -26,7 +28,7 @@ import {
   pointerMeaning,
 } from "../../src/model/lookups";
 import { pastWorld, simulationAt } from "../../src/model/past";
-import { certainty, lastNews, uncertainMembers, verdict } from "../../src/model/verdict";
+import { certainty, faults, lastNews, uncertainMembers, verdict } from "../../src/model/verdict";
 import { duration, percent, size } from "../../src/model/words";
 import { World } from "../../src/model/world";
 import { sortedSlots } from "../../src/views/MembersTab";
@@ -324,4 +326,28 @@ describe("member table", () => {
     expect(Array.from(sortedSlots(table, "position", false))).toEqual(Array.from(table.order()));
     expect(new Set(sortedSlots(table, "status", false)).size).toBe(30);
   });
+});
+
+it("a hop whose clock is off says by how much at least, in which direction", () => {
+  expect(clockWord(0n)).toBe("");
+  expect(clockWord(3_600_000_000n)).toBe("its clock is at least 1 h 0 min ahead");
+  expect(clockWord(-58_000_000n)).toBe("its clock is at least 58 s behind");
+});
+
+it("faulty emitters are named, a line each", () => {
+  const id = new Uint8Array(20);
+  const of = (kind: string, text: string) => create(FaultSchema, { kind, id, host: "h:1", text });
+  const ring = create(RingStateSchema, {
+    bits: 160,
+    faults: [
+      of("clock_ahead", "clock of host h:1 at least 58s ahead"),
+      of("two_processes", "one identity from two processes"),
+    ],
+    faultCount: 12,
+  });
+  expect(faults(ring).split("\n")).toEqual([
+    "clock of host h:1 at least 58s ahead",
+    "00000000: one identity from two processes",
+    "and 10 more",
+  ]);
 });

@@ -194,7 +194,7 @@ func (x Certainty_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Certainty_State.Descriptor instead.
 func (Certainty_State) EnumDescriptor() ([]byte, []int) {
-	return file_hub_proto_rawDescGZIP(), []int{10, 0}
+	return file_hub_proto_rawDescGZIP(), []int{11, 0}
 }
 
 type Lookup_Outcome int32
@@ -246,7 +246,7 @@ func (x Lookup_Outcome) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Lookup_Outcome.Descriptor instead.
 func (Lookup_Outcome) EnumDescriptor() ([]byte, []int) {
-	return file_hub_proto_rawDescGZIP(), []int{16, 0}
+	return file_hub_proto_rawDescGZIP(), []int{17, 0}
 }
 
 type ClientMessage struct {
@@ -1092,6 +1092,9 @@ type RingState struct {
 	ErrorUnknown    uint64           `protobuf:"varint,40,opt,name=error_unknown,json=errorUnknown,proto3" json:"error_unknown,omitempty"`       // pointers that are in no ring error, since their owner or whom they name is not certain
 	Certainty       *Certainty       `protobuf:"bytes,41,opt,name=certainty,proto3" json:"certainty,omitempty"`
 	Tolerance       *Tolerance       `protobuf:"bytes,42,opt,name=tolerance,proto3" json:"tolerance,omitempty"`
+	Faults          []*Fault         `protobuf:"bytes,60,rep,name=faults,proto3" json:"faults,omitempty"`                            // of what emits the members' telemetry: the first 10
+	FaultCount      uint32           `protobuf:"varint,61,opt,name=fault_count,json=faultCount,proto3" json:"fault_count,omitempty"` // of all
+	Rejections      []string         `protobuf:"bytes,62,rep,name=rejections,proto3" json:"rejections,omitempty"`                    // what is received that is not in the picture, and whose, a line each, the newest first
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -1308,6 +1311,104 @@ func (x *RingState) GetTolerance() *Tolerance {
 	return nil
 }
 
+func (x *RingState) GetFaults() []*Fault {
+	if x != nil {
+		return x.Faults
+	}
+	return nil
+}
+
+func (x *RingState) GetFaultCount() uint32 {
+	if x != nil {
+		return x.FaultCount
+	}
+	return 0
+}
+
+func (x *RingState) GetRejections() []string {
+	if x != nil {
+		return x.Rejections
+	}
+	return nil
+}
+
+// Fault is an identity used twice, or a clock that is off.
+type Fault struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Kind          string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"` // as the API's
+	Id            []byte                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	Host          string                 `protobuf:"bytes,3,opt,name=host,proto3" json:"host,omitempty"` // its address
+	Text          string                 `protobuf:"bytes,4,opt,name=text,proto3" json:"text,omitempty"` // one line for people
+	SinceMs       int64                  `protobuf:"varint,5,opt,name=since_ms,json=sinceMs,proto3" json:"since_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Fault) Reset() {
+	*x = Fault{}
+	mi := &file_hub_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Fault) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Fault) ProtoMessage() {}
+
+func (x *Fault) ProtoReflect() protoreflect.Message {
+	mi := &file_hub_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Fault.ProtoReflect.Descriptor instead.
+func (*Fault) Descriptor() ([]byte, []int) {
+	return file_hub_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Fault) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Fault) GetId() []byte {
+	if x != nil {
+		return x.Id
+	}
+	return nil
+}
+
+func (x *Fault) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
+}
+
+func (x *Fault) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *Fault) GetSinceMs() int64 {
+	if x != nil {
+		return x.SinceMs
+	}
+	return 0
+}
+
 // Certainty is how much of the ring is known: the status and the ring error are computed over that.
 type Certainty struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1321,7 +1422,7 @@ type Certainty struct {
 
 func (x *Certainty) Reset() {
 	*x = Certainty{}
-	mi := &file_hub_proto_msgTypes[10]
+	mi := &file_hub_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1333,7 +1434,7 @@ func (x *Certainty) String() string {
 func (*Certainty) ProtoMessage() {}
 
 func (x *Certainty) ProtoReflect() protoreflect.Message {
-	mi := &file_hub_proto_msgTypes[10]
+	mi := &file_hub_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1346,7 +1447,7 @@ func (x *Certainty) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Certainty.ProtoReflect.Descriptor instead.
 func (*Certainty) Descriptor() ([]byte, []int) {
-	return file_hub_proto_rawDescGZIP(), []int{10}
+	return file_hub_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Certainty) GetState() Certainty_State {
@@ -1390,7 +1491,7 @@ type UncertainMember struct {
 
 func (x *UncertainMember) Reset() {
 	*x = UncertainMember{}
-	mi := &file_hub_proto_msgTypes[11]
+	mi := &file_hub_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1402,7 +1503,7 @@ func (x *UncertainMember) String() string {
 func (*UncertainMember) ProtoMessage() {}
 
 func (x *UncertainMember) ProtoReflect() protoreflect.Message {
-	mi := &file_hub_proto_msgTypes[11]
+	mi := &file_hub_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1415,7 +1516,7 @@ func (x *UncertainMember) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UncertainMember.ProtoReflect.Descriptor instead.
 func (*UncertainMember) Descriptor() ([]byte, []int) {
-	return file_hub_proto_rawDescGZIP(), []int{11}
+	return file_hub_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *UncertainMember) GetId() []byte {
@@ -1465,7 +1566,7 @@ type Tolerance struct {
 
 func (x *Tolerance) Reset() {
 	*x = Tolerance{}
-	mi := &file_hub_proto_msgTypes[12]
+	mi := &file_hub_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1477,7 +1578,7 @@ func (x *Tolerance) String() string {
 func (*Tolerance) ProtoMessage() {}
 
 func (x *Tolerance) ProtoReflect() protoreflect.Message {
-	mi := &file_hub_proto_msgTypes[12]
+	mi := &file_hub_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1490,7 +1591,7 @@ func (x *Tolerance) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tolerance.ProtoReflect.Descriptor instead.
 func (*Tolerance) Descriptor() ([]byte, []int) {
-	return file_hub_proto_rawDescGZIP(), []int{12}
+	return file_hub_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Tolerance) GetPointers() uint32 {
@@ -1524,7 +1625,7 @@ type HistoryDamage struct {
 
 func (x *HistoryDamage) Reset() {
 	*x = HistoryDamage{}
-	mi := &file_hub_proto_msgTypes[13]
+	mi := &file_hub_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1536,7 +1637,7 @@ func (x *HistoryDamage) String() string {
 func (*HistoryDamage) ProtoMessage() {}
 
 func (x *HistoryDamage) ProtoReflect() protoreflect.Message {
-	mi := &file_hub_proto_msgTypes[13]
+	mi := &file_hub_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1549,7 +1650,7 @@ func (x *HistoryDamage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HistoryDamage.ProtoReflect.Descriptor instead.
 func (*HistoryDamage) Descriptor() ([]byte, []int) {
-	return file_hub_proto_rawDescGZIP(), []int{13}
+	return file_hub_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *HistoryDamage) GetFromMs() int64 {
@@ -1580,7 +1681,7 @@ type Violation struct {
 
 func (x *Violation) Reset() {
 	*x = Violation{}
-	mi := &file_hub_proto_msgTypes[14]
+	mi := &file_hub_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1592,7 +1693,7 @@ func (x *Violation) String() string {
 func (*Violation) ProtoMessage() {}
 
 func (x *Violation) ProtoReflect() protoreflect.Message {
-	mi := &file_hub_proto_msgTypes[14]
+	mi := &file_hub_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1605,7 +1706,7 @@ func (x *Violation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Violation.ProtoReflect.Descriptor instead.
 func (*Violation) Descriptor() ([]byte, []int) {
-	return file_hub_proto_rawDescGZIP(), []int{14}
+	return file_hub_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Violation) GetCondition() string {
@@ -1669,7 +1770,7 @@ type FeedEvent struct {
 
 func (x *FeedEvent) Reset() {
 	*x = FeedEvent{}
-	mi := &file_hub_proto_msgTypes[15]
+	mi := &file_hub_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1681,7 +1782,7 @@ func (x *FeedEvent) String() string {
 func (*FeedEvent) ProtoMessage() {}
 
 func (x *FeedEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_hub_proto_msgTypes[15]
+	mi := &file_hub_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1694,7 +1795,7 @@ func (x *FeedEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FeedEvent.ProtoReflect.Descriptor instead.
 func (*FeedEvent) Descriptor() ([]byte, []int) {
-	return file_hub_proto_rawDescGZIP(), []int{15}
+	return file_hub_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *FeedEvent) GetSeq() uint64 {
@@ -1791,7 +1892,7 @@ type Lookup struct {
 
 func (x *Lookup) Reset() {
 	*x = Lookup{}
-	mi := &file_hub_proto_msgTypes[16]
+	mi := &file_hub_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1803,7 +1904,7 @@ func (x *Lookup) String() string {
 func (*Lookup) ProtoMessage() {}
 
 func (x *Lookup) ProtoReflect() protoreflect.Message {
-	mi := &file_hub_proto_msgTypes[16]
+	mi := &file_hub_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1816,7 +1917,7 @@ func (x *Lookup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Lookup.ProtoReflect.Descriptor instead.
 func (*Lookup) Descriptor() ([]byte, []int) {
-	return file_hub_proto_rawDescGZIP(), []int{16}
+	return file_hub_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Lookup) GetTraceId() string {
@@ -1889,13 +1990,14 @@ type Hop struct {
 	Slot          int32                  `protobuf:"varint,3,opt,name=slot,proto3" json:"slot,omitempty"`
 	AtUs          int64                  `protobuf:"varint,4,opt,name=at_us,json=atUs,proto3" json:"at_us,omitempty"` // since the lookup's start
 	Timeouts      int32                  `protobuf:"varint,5,opt,name=timeouts,proto3" json:"timeouts,omitempty"`
+	ClockUs       int64                  `protobuf:"varint,60,opt,name=clock_us,json=clockUs,proto3" json:"clock_us,omitempty"` // its host's clock is ahead of the initiator's by at least so much; negative: behind
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Hop) Reset() {
 	*x = Hop{}
-	mi := &file_hub_proto_msgTypes[17]
+	mi := &file_hub_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1907,7 +2009,7 @@ func (x *Hop) String() string {
 func (*Hop) ProtoMessage() {}
 
 func (x *Hop) ProtoReflect() protoreflect.Message {
-	mi := &file_hub_proto_msgTypes[17]
+	mi := &file_hub_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1920,7 +2022,7 @@ func (x *Hop) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hop.ProtoReflect.Descriptor instead.
 func (*Hop) Descriptor() ([]byte, []int) {
-	return file_hub_proto_rawDescGZIP(), []int{17}
+	return file_hub_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Hop) GetId() []byte {
@@ -1958,6 +2060,13 @@ func (x *Hop) GetTimeouts() int32 {
 	return 0
 }
 
+func (x *Hop) GetClockUs() int64 {
+	if x != nil {
+		return x.ClockUs
+	}
+	return 0
+}
+
 type NodeDetail struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            []byte                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -1982,7 +2091,7 @@ type NodeDetail struct {
 
 func (x *NodeDetail) Reset() {
 	*x = NodeDetail{}
-	mi := &file_hub_proto_msgTypes[18]
+	mi := &file_hub_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1994,7 +2103,7 @@ func (x *NodeDetail) String() string {
 func (*NodeDetail) ProtoMessage() {}
 
 func (x *NodeDetail) ProtoReflect() protoreflect.Message {
-	mi := &file_hub_proto_msgTypes[18]
+	mi := &file_hub_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2007,7 +2116,7 @@ func (x *NodeDetail) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeDetail.ProtoReflect.Descriptor instead.
 func (*NodeDetail) Descriptor() ([]byte, []int) {
-	return file_hub_proto_rawDescGZIP(), []int{18}
+	return file_hub_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *NodeDetail) GetId() []byte {
@@ -2133,7 +2242,7 @@ type FingerRun struct {
 
 func (x *FingerRun) Reset() {
 	*x = FingerRun{}
-	mi := &file_hub_proto_msgTypes[19]
+	mi := &file_hub_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2145,7 +2254,7 @@ func (x *FingerRun) String() string {
 func (*FingerRun) ProtoMessage() {}
 
 func (x *FingerRun) ProtoReflect() protoreflect.Message {
-	mi := &file_hub_proto_msgTypes[19]
+	mi := &file_hub_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2158,7 +2267,7 @@ func (x *FingerRun) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FingerRun.ProtoReflect.Descriptor instead.
 func (*FingerRun) Descriptor() ([]byte, []int) {
-	return file_hub_proto_rawDescGZIP(), []int{19}
+	return file_hub_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *FingerRun) GetFirst() uint32 {
@@ -2201,7 +2310,7 @@ type Sample struct {
 
 func (x *Sample) Reset() {
 	*x = Sample{}
-	mi := &file_hub_proto_msgTypes[20]
+	mi := &file_hub_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2213,7 +2322,7 @@ func (x *Sample) String() string {
 func (*Sample) ProtoMessage() {}
 
 func (x *Sample) ProtoReflect() protoreflect.Message {
-	mi := &file_hub_proto_msgTypes[20]
+	mi := &file_hub_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2226,7 +2335,7 @@ func (x *Sample) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sample.ProtoReflect.Descriptor instead.
 func (*Sample) Descriptor() ([]byte, []int) {
-	return file_hub_proto_rawDescGZIP(), []int{20}
+	return file_hub_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Sample) GetTimeMs() int64 {
@@ -2319,7 +2428,7 @@ type Simulation struct {
 
 func (x *Simulation) Reset() {
 	*x = Simulation{}
-	mi := &file_hub_proto_msgTypes[21]
+	mi := &file_hub_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2331,7 +2440,7 @@ func (x *Simulation) String() string {
 func (*Simulation) ProtoMessage() {}
 
 func (x *Simulation) ProtoReflect() protoreflect.Message {
-	mi := &file_hub_proto_msgTypes[21]
+	mi := &file_hub_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2344,7 +2453,7 @@ func (x *Simulation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Simulation.ProtoReflect.Descriptor instead.
 func (*Simulation) Descriptor() ([]byte, []int) {
-	return file_hub_proto_rawDescGZIP(), []int{21}
+	return file_hub_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Simulation) GetRunning() bool {
@@ -2443,7 +2552,7 @@ type Phase struct {
 
 func (x *Phase) Reset() {
 	*x = Phase{}
-	mi := &file_hub_proto_msgTypes[22]
+	mi := &file_hub_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2455,7 +2564,7 @@ func (x *Phase) String() string {
 func (*Phase) ProtoMessage() {}
 
 func (x *Phase) ProtoReflect() protoreflect.Message {
-	mi := &file_hub_proto_msgTypes[22]
+	mi := &file_hub_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2468,7 +2577,7 @@ func (x *Phase) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Phase.ProtoReflect.Descriptor instead.
 func (*Phase) Descriptor() ([]byte, []int) {
-	return file_hub_proto_rawDescGZIP(), []int{22}
+	return file_hub_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Phase) GetName() string {
@@ -2576,7 +2685,7 @@ const file_hub_proto_rawDesc = "" +
 	"\x0eSTATUS_LEAVING\x10\x03\x12\x0f\n" +
 	"\vSTATUS_LEFT\x10\x04\x12\x11\n" +
 	"\rSTATUS_FAILED\x10\x05\x12\x11\n" +
-	"\rSTATUS_SILENT\x10\x06\"\xbc\b\n" +
+	"\rSTATUS_SILENT\x10\x06\"\xaa\t\n" +
 	"\tRingState\x126\n" +
 	"\x06status\x18\x01 \x01(\x0e2\x1e.conductor.v1.RingState.StatusR\x06status\x12\x14\n" +
 	"\x05error\x18\x02 \x01(\x04R\x05error\x12\x17\n" +
@@ -2608,13 +2717,25 @@ const file_hub_proto_rawDesc = "" +
 	"\x0ehistory_damage\x18\x17 \x03(\v2\x1b.conductor.v1.HistoryDamageR\rhistoryDamage\x12#\n" +
 	"\rerror_unknown\x18( \x01(\x04R\ferrorUnknown\x125\n" +
 	"\tcertainty\x18) \x01(\v2\x17.conductor.v1.CertaintyR\tcertainty\x125\n" +
-	"\ttolerance\x18* \x01(\v2\x17.conductor.v1.ToleranceR\ttolerance\"\x89\x01\n" +
+	"\ttolerance\x18* \x01(\v2\x17.conductor.v1.ToleranceR\ttolerance\x12+\n" +
+	"\x06faults\x18< \x03(\v2\x13.conductor.v1.FaultR\x06faults\x12\x1f\n" +
+	"\vfault_count\x18= \x01(\rR\n" +
+	"faultCount\x12\x1e\n" +
+	"\n" +
+	"rejections\x18> \x03(\tR\n" +
+	"rejections\"\x89\x01\n" +
 	"\x06Status\x12\x16\n" +
 	"\x12STATUS_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eSTATUS_FORMING\x10\x01\x12\x10\n" +
 	"\fSTATUS_IDEAL\x10\x02\x12\x14\n" +
 	"\x10STATUS_REPAIRING\x10\x03\x12\x13\n" +
-	"\x0fSTATUS_VIOLATED\x10\x04\"\x04\b\x05\x10\x05*\x10STATUS_UNCERTAIN\"\xf4\x01\n" +
+	"\x0fSTATUS_VIOLATED\x10\x04\"\x04\b\x05\x10\x05*\x10STATUS_UNCERTAIN\"n\n" +
+	"\x05Fault\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\fR\x02id\x12\x12\n" +
+	"\x04host\x18\x03 \x01(\tR\x04host\x12\x12\n" +
+	"\x04text\x18\x04 \x01(\tR\x04text\x12\x19\n" +
+	"\bsince_ms\x18\x05 \x01(\x03R\asinceMs\"\xf4\x01\n" +
 	"\tCertainty\x123\n" +
 	"\x05state\x18\x01 \x01(\x0e2\x1d.conductor.v1.Certainty.StateR\x05state\x12\x14\n" +
 	"\x05count\x18\x02 \x01(\rR\x05count\x12\x0e\n" +
@@ -2674,13 +2795,14 @@ const file_hub_proto_rawDesc = "" +
 	"\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fOUTCOME_SUCCESS\x10\x01\x12\x14\n" +
 	"\x10OUTCOME_TIMEOUTS\x10\x02\x12\x12\n" +
-	"\x0eOUTCOME_FAILED\x10\x03\"t\n" +
+	"\x0eOUTCOME_FAILED\x10\x03\"\x8f\x01\n" +
 	"\x03Hop\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x18\n" +
 	"\apointer\x18\x02 \x01(\tR\apointer\x12\x12\n" +
 	"\x04slot\x18\x03 \x01(\x05R\x04slot\x12\x13\n" +
 	"\x05at_us\x18\x04 \x01(\x03R\x04atUs\x12\x1a\n" +
-	"\btimeouts\x18\x05 \x01(\x05R\btimeouts\"\xde\x03\n" +
+	"\btimeouts\x18\x05 \x01(\x05R\btimeouts\x12\x19\n" +
+	"\bclock_us\x18< \x01(\x03R\aclockUs\"\xde\x03\n" +
 	"\n" +
 	"NodeDetail\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x18\n" +
@@ -2753,7 +2875,7 @@ func file_hub_proto_rawDescGZIP() []byte {
 }
 
 var file_hub_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_hub_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
+var file_hub_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
 var file_hub_proto_goTypes = []any{
 	(Members_Status)(0),     // 0: conductor.v1.Members.Status
 	(RingState_Status)(0),   // 1: conductor.v1.RingState.Status
@@ -2769,19 +2891,20 @@ var file_hub_proto_goTypes = []any{
 	(*Patch)(nil),           // 11: conductor.v1.Patch
 	(*Members)(nil),         // 12: conductor.v1.Members
 	(*RingState)(nil),       // 13: conductor.v1.RingState
-	(*Certainty)(nil),       // 14: conductor.v1.Certainty
-	(*UncertainMember)(nil), // 15: conductor.v1.UncertainMember
-	(*Tolerance)(nil),       // 16: conductor.v1.Tolerance
-	(*HistoryDamage)(nil),   // 17: conductor.v1.HistoryDamage
-	(*Violation)(nil),       // 18: conductor.v1.Violation
-	(*FeedEvent)(nil),       // 19: conductor.v1.FeedEvent
-	(*Lookup)(nil),          // 20: conductor.v1.Lookup
-	(*Hop)(nil),             // 21: conductor.v1.Hop
-	(*NodeDetail)(nil),      // 22: conductor.v1.NodeDetail
-	(*FingerRun)(nil),       // 23: conductor.v1.FingerRun
-	(*Sample)(nil),          // 24: conductor.v1.Sample
-	(*Simulation)(nil),      // 25: conductor.v1.Simulation
-	(*Phase)(nil),           // 26: conductor.v1.Phase
+	(*Fault)(nil),           // 14: conductor.v1.Fault
+	(*Certainty)(nil),       // 15: conductor.v1.Certainty
+	(*UncertainMember)(nil), // 16: conductor.v1.UncertainMember
+	(*Tolerance)(nil),       // 17: conductor.v1.Tolerance
+	(*HistoryDamage)(nil),   // 18: conductor.v1.HistoryDamage
+	(*Violation)(nil),       // 19: conductor.v1.Violation
+	(*FeedEvent)(nil),       // 20: conductor.v1.FeedEvent
+	(*Lookup)(nil),          // 21: conductor.v1.Lookup
+	(*Hop)(nil),             // 22: conductor.v1.Hop
+	(*NodeDetail)(nil),      // 23: conductor.v1.NodeDetail
+	(*FingerRun)(nil),       // 24: conductor.v1.FingerRun
+	(*Sample)(nil),          // 25: conductor.v1.Sample
+	(*Simulation)(nil),      // 26: conductor.v1.Simulation
+	(*Phase)(nil),           // 27: conductor.v1.Phase
 }
 var file_hub_proto_depIdxs = []int32{
 	5,  // 0: conductor.v1.ClientMessage.hello:type_name -> conductor.v1.Hello
@@ -2789,38 +2912,39 @@ var file_hub_proto_depIdxs = []int32{
 	8,  // 2: conductor.v1.ServerMessage.welcome:type_name -> conductor.v1.Welcome
 	10, // 3: conductor.v1.ServerMessage.snapshot:type_name -> conductor.v1.Snapshot
 	11, // 4: conductor.v1.ServerMessage.patch:type_name -> conductor.v1.Patch
-	22, // 5: conductor.v1.ServerMessage.detail:type_name -> conductor.v1.NodeDetail
+	23, // 5: conductor.v1.ServerMessage.detail:type_name -> conductor.v1.NodeDetail
 	9,  // 6: conductor.v1.Welcome.settings:type_name -> conductor.v1.Settings
 	13, // 7: conductor.v1.Snapshot.ring:type_name -> conductor.v1.RingState
 	12, // 8: conductor.v1.Snapshot.members:type_name -> conductor.v1.Members
-	19, // 9: conductor.v1.Snapshot.events:type_name -> conductor.v1.FeedEvent
-	20, // 10: conductor.v1.Snapshot.lookups:type_name -> conductor.v1.Lookup
-	24, // 11: conductor.v1.Snapshot.samples:type_name -> conductor.v1.Sample
-	25, // 12: conductor.v1.Snapshot.simulation:type_name -> conductor.v1.Simulation
+	20, // 9: conductor.v1.Snapshot.events:type_name -> conductor.v1.FeedEvent
+	21, // 10: conductor.v1.Snapshot.lookups:type_name -> conductor.v1.Lookup
+	25, // 11: conductor.v1.Snapshot.samples:type_name -> conductor.v1.Sample
+	26, // 12: conductor.v1.Snapshot.simulation:type_name -> conductor.v1.Simulation
 	13, // 13: conductor.v1.Patch.ring:type_name -> conductor.v1.RingState
 	12, // 14: conductor.v1.Patch.changed:type_name -> conductor.v1.Members
-	19, // 15: conductor.v1.Patch.events:type_name -> conductor.v1.FeedEvent
-	20, // 16: conductor.v1.Patch.lookups:type_name -> conductor.v1.Lookup
-	24, // 17: conductor.v1.Patch.samples:type_name -> conductor.v1.Sample
-	25, // 18: conductor.v1.Patch.simulation:type_name -> conductor.v1.Simulation
+	20, // 15: conductor.v1.Patch.events:type_name -> conductor.v1.FeedEvent
+	21, // 16: conductor.v1.Patch.lookups:type_name -> conductor.v1.Lookup
+	25, // 17: conductor.v1.Patch.samples:type_name -> conductor.v1.Sample
+	26, // 18: conductor.v1.Patch.simulation:type_name -> conductor.v1.Simulation
 	0,  // 19: conductor.v1.Members.status:type_name -> conductor.v1.Members.Status
 	1,  // 20: conductor.v1.RingState.status:type_name -> conductor.v1.RingState.Status
-	18, // 21: conductor.v1.RingState.violations:type_name -> conductor.v1.Violation
-	17, // 22: conductor.v1.RingState.history_damage:type_name -> conductor.v1.HistoryDamage
-	14, // 23: conductor.v1.RingState.certainty:type_name -> conductor.v1.Certainty
-	16, // 24: conductor.v1.RingState.tolerance:type_name -> conductor.v1.Tolerance
-	2,  // 25: conductor.v1.Certainty.state:type_name -> conductor.v1.Certainty.State
-	15, // 26: conductor.v1.Certainty.members:type_name -> conductor.v1.UncertainMember
-	21, // 27: conductor.v1.Lookup.hops:type_name -> conductor.v1.Hop
-	3,  // 28: conductor.v1.Lookup.outcome:type_name -> conductor.v1.Lookup.Outcome
-	23, // 29: conductor.v1.NodeDetail.fingers:type_name -> conductor.v1.FingerRun
-	19, // 30: conductor.v1.NodeDetail.events:type_name -> conductor.v1.FeedEvent
-	26, // 31: conductor.v1.Simulation.phases:type_name -> conductor.v1.Phase
-	32, // [32:32] is the sub-list for method output_type
-	32, // [32:32] is the sub-list for method input_type
-	32, // [32:32] is the sub-list for extension type_name
-	32, // [32:32] is the sub-list for extension extendee
-	0,  // [0:32] is the sub-list for field type_name
+	19, // 21: conductor.v1.RingState.violations:type_name -> conductor.v1.Violation
+	18, // 22: conductor.v1.RingState.history_damage:type_name -> conductor.v1.HistoryDamage
+	15, // 23: conductor.v1.RingState.certainty:type_name -> conductor.v1.Certainty
+	17, // 24: conductor.v1.RingState.tolerance:type_name -> conductor.v1.Tolerance
+	14, // 25: conductor.v1.RingState.faults:type_name -> conductor.v1.Fault
+	2,  // 26: conductor.v1.Certainty.state:type_name -> conductor.v1.Certainty.State
+	16, // 27: conductor.v1.Certainty.members:type_name -> conductor.v1.UncertainMember
+	22, // 28: conductor.v1.Lookup.hops:type_name -> conductor.v1.Hop
+	3,  // 29: conductor.v1.Lookup.outcome:type_name -> conductor.v1.Lookup.Outcome
+	24, // 30: conductor.v1.NodeDetail.fingers:type_name -> conductor.v1.FingerRun
+	20, // 31: conductor.v1.NodeDetail.events:type_name -> conductor.v1.FeedEvent
+	27, // 32: conductor.v1.Simulation.phases:type_name -> conductor.v1.Phase
+	33, // [33:33] is the sub-list for method output_type
+	33, // [33:33] is the sub-list for method input_type
+	33, // [33:33] is the sub-list for extension type_name
+	33, // [33:33] is the sub-list for extension extendee
+	0,  // [0:33] is the sub-list for field type_name
 }
 
 func init() { file_hub_proto_init() }
@@ -2844,7 +2968,7 @@ func file_hub_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hub_proto_rawDesc), len(file_hub_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   23,
+			NumMessages:   24,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1,0 +1,48 @@
+package live
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"chordconductor/otel/chordevent"
+)
+
+// maxForeign bounds the senders of other rings' events that are told apart; of further ones only the events count.
+const maxForeign = 20
+
+// A ForeignRing is a process whose events are of another ring than the one that is shown.
+type ForeignRing struct {
+	Ring     string // chord.ring.name
+	Instance string // service.instance.id
+	Events   uint64
+	Last     time.Time // arrival of the newest one
+}
+
+// foreign lists them; Run's goroutine's own.
+type foreign struct{ list []ForeignRing }
+
+func (f *foreign) note(ev *chordevent.Event, arrived time.Time) {
+	i := slices.IndexFunc(f.list, func(x ForeignRing) bool { return x.Ring == ev.Ring && x.Instance == ev.Instance })
+	if i < 0 {
+		if len(f.list) >= maxForeign {
+			return
+		}
+		i = len(f.list)
+		f.list = append(f.list, ForeignRing{Ring: ev.Ring, Instance: ev.Instance})
+	}
+	f.list[i].Events++
+	f.list[i].Last = arrived
+}
+
+// now is the list as it stands, the newest first.
+func (f *foreign) now() []ForeignRing {
+	if len(f.list) == 0 {
+		return nil
+	}
+	out := slices.Clone(f.list)
+	slices.SortFunc(out, func(a, b ForeignRing) int {
+		return cmp.Or(b.Last.Compare(a.Last), cmp.Compare(a.Ring, b.Ring), cmp.Compare(a.Instance, b.Instance))
+	})
+	return out
+}

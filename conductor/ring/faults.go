@@ -1,0 +1,244 @@
+package ring
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"chordconductor/node/chord"
+	"chordconductor/otel/chordevent"
+)
+
+// A FaultKind is a way in which what emits a member's telemetry is at fault. What such an emitter reports may be wrong
+// although nothing is missing of it.
+type FaultKind uint8
+
+const (
+	TwoIncarnations FaultKind = iota + 1 // a lower incarnation goes on emitting new events
+	TwoProcesses                         // events of one incarnation come from two processes
+	ClockAhead                           // timestamps lie after their arrival
+	ClockBehind                          // timestamps lie before anything that the order of arrival allows
+)
+
+// maxFaults bounds the faults that a view names; it counts them all.
+const maxFaults = 100
+
+// FaultCounts are by kind.
+type FaultCounts [ClockBehind + 1]int
+
+// Total is the number of all.
+func (c FaultCounts) Total() (n int) {
+	for _, k := range c {
+		n += k
+	}
+	return n
+}
+
+// A Fault is one fault of one member's emitter, of the clock of one host. Immutable.
+type Fault struct {
+	Kind        FaultKind
+	ID          chord.ID
+	Incarnation int64
+	Host        chordevent.Host
+	Since       time.Time
+	Other       int64         // TwoIncarnations: the lower one
+	Instances   [2]string     // TwoProcesses: service.instance.id of both
+	Bound       time.Duration // ClockAhead: at least; ClockBehind: at most, if telemetry is not held up on its way
+}
+
+// faultSet has a bit for each kind.
+type faultSet uint8
+
+func (s faultSet) has(k FaultKind) bool { return s&(1<<k) != 0 }
+
+// inIdentity says that events of several emitters are taken for those of one member, so that none of its fields is sure.
+func (s faultSet) inIdentity() bool { return s.has(TwoIncarnations) || s.has(TwoProcesses) }
+
+// A rival is the greatest incarnation below a member's own of which new events have arrived since.
+type rival struct {
+	inc         int64
+	newest      int64     // event number
+	first, last time.Time // arrival of the first and the last event number that was new
+}
+
+// A source is a process (service.instance.id) that events of an incarnation come from.
+type source struct {
+	instance string
+	arrived  time.Time // when the last one of them did
+}
+
+// rivalPeriods is for how many keyframe periods new events of a lower incarnation arrive before that is a fault: the last
+// events of an incarnation that is over may be on their way when the next one begins.
+const rivalPeriods = 2
+
+// noteRival takes note of an event of a lower incarnation than the member's own.
+func (r *Ring) noteRival(x *record, inc, seq int64, arrived time.Time) (changed bool) {
+	v := &x.rival
+	switch {
+	case inc < v.inc || inc == v.inc && seq <= v.newest:
+		return false
+	case inc > v.inc:
+		*v = rival{inc, seq, arrived, arrived}
+	case arrived.Sub(v.last) >= periods(x, silentPeriods): // it had ended
+		v.newest, v.first, v.last = seq, arrived, arrived
+	default:
+		v.newest = seq
+		if arrived.After(v.last) {
+			v.last = arrived
+		}
+	}
+	before := x.faults
+	r.restand(x)
+	r.members.by(r.due(x))
+	return x.faults != before
+}
+
+// noteSource takes note of the process that an event comes from. Of several the first and the last by name are kept,
+// whatever the order of arrival.
+func (x *record) noteSource(instance string, arrived time.Time) {
+	if instance == "" {
+		return
+	}
+	a, b := &x.sources[0], &x.sources[1]
+	switch {
+	case a.instance == "" || instance < a.instance && b.instance != "":
+		*a = source{instance, arrived}
+	case instance == a.instance:
+		a.arrived = latest(a.arrived, arrived)
+	case instance < a.instance:
+		*b, *a = *a, source{instance, arrived}
+	case instance > b.instance:
+		*b = source{instance, arrived}
+	case instance == b.instance:
+		b.arrived = latest(b.arrived, arrived)
+	}
+}
+
+func latest(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// refault brings the faults of a member's emitter up to date.
+func (r *Ring) refault(x *record, s MemberStatus) {
+	var now faultSet
+	if x.hasRival(r.now) {
+		now |= 1 << TwoIncarnations
+	}
+	if !s.gone() {
+		if end, shared := x.sharedUntil(); shared && r.now.Before(end) {
+			now |= 1 << TwoProcesses
+		}
+		if s != Silent {
+			now |= x.clock.faults()
+		}
+	}
+	r.setFaults(x, now)
+}
+
+func (r *Ring) setFaults(x *record, now faultSet) {
+	if now == x.faults {
+		return
+	}
+	switch {
+	case x.faults == 0:
+		x.faulty = r.now
+		r.faulty++
+	case now == 0:
+		r.faulty--
+	}
+	x.faults = now
+	r.touch(x)
+}
+
+func (x *record) hasRival(now time.Time) bool {
+	v := &x.rival
+	return v.inc != 0 && v.last.Sub(v.first) >= periods(x, rivalPeriods) && now.Before(v.last.Add(periods(x, silentPeriods)))
+}
+
+// sharedUntil is until when events of both processes count, if there are two.
+func (x *record) sharedUntil() (end time.Time, shared bool) {
+	a, b := x.sources[0].arrived, x.sources[1].arrived
+	if b.IsZero() {
+		return end, false
+	}
+	if b.Before(a) {
+		a = b
+	}
+	return a.Add(periods(x, silentPeriods)), true
+}
+
+// faultsEnd is when time alone next ends a fault of x, or forgets a report; not after end.
+func (r *Ring) faultsEnd(x *record, end time.Time) time.Time {
+	earlier := func(at time.Time) {
+		if at.After(r.now) && at.Before(end) {
+			end = at
+		}
+	}
+	if x.faults.has(TwoIncarnations) {
+		earlier(x.rival.last.Add(periods(x, silentPeriods)))
+	}
+	if x.faults.has(TwoProcesses) {
+		at, _ := x.sharedUntil()
+		earlier(at)
+	}
+	for i := range x.reports {
+		if d := &x.reports[i]; d.inc > x.inc {
+			earlier(d.arrived.Add(r.opt.Forget))
+		}
+	}
+	return end
+}
+
+// listFaults names the faults there are: of each host's clock one. It costs nothing while there are none.
+func (r *Ring) listFaults() (list []Fault, counts FaultCounts) {
+	if r.faulty == 0 {
+		return nil, counts
+	}
+	clocks := make(map[string]int) // by host: its place in list
+	r.tree.all(func(x *record) {
+		if x.faults == 0 || x.refused {
+			return
+		}
+		f := Fault{ID: x.id, Incarnation: x.inc, Host: x.host, Since: x.faulty}
+		if x.faults.has(TwoIncarnations) {
+			f := f
+			f.Kind, f.Other = TwoIncarnations, x.rival.inc
+			list = append(list, f)
+		}
+		if x.faults.has(TwoProcesses) {
+			f := f
+			f.Kind, f.Instances = TwoProcesses, [2]string{x.sources[0].instance, x.sources[1].instance}
+			list = append(list, f)
+		}
+		switch {
+		case x.faults.has(ClockAhead):
+			f.Kind, f.Bound = ClockAhead, x.clock.lead
+		case x.faults.has(ClockBehind):
+			f.Kind, f.Bound = ClockBehind, -x.clock.lead
+		default:
+			return
+		}
+		if i, known := clocks[x.host.Address]; !known {
+			clocks[x.host.Address] = len(list)
+			list = append(list, f)
+		} else if list[i].Kind == f.Kind && list[i].tighter(f) {
+			list[i].Bound = f.Bound
+		}
+	})
+	slices.SortStableFunc(list, func(a, b Fault) int { return cmp.Compare(a.Kind, b.Kind) })
+	for i := range list {
+		counts[list[i].Kind]++
+	}
+	return list[:min(len(list), maxFaults)], counts
+}
+
+// tighter says that another member of the same host bounds the offset of its clock more closely.
+func (f *Fault) tighter(other Fault) bool {
+	if f.Kind == ClockAhead {
+		return other.Bound > f.Bound
+	}
+	return other.Bound < f.Bound
+}
