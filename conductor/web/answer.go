@@ -12,6 +12,7 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -115,6 +116,26 @@ func acceptsGzip(r *http.Request) bool {
 		}
 	}
 	return false
+}
+
+// textBody reads a request's body that is text: in UTF-8 and nothing else. If it cannot, it has answered, and ok is false.
+func textBody(w http.ResponseWriter, r *http.Request) (data []byte, ok bool) {
+	// A media type that cannot be read is as good as none: most tools send one that is not meant.
+	_, params, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if set := params["charset"]; set != "" && !strings.EqualFold(set, "utf-8") && !strings.EqualFold(set, "us-ascii") {
+		fail(w, http.StatusUnsupportedMediaType, "charset %.40q: expected UTF-8", set)
+		return nil, false
+	}
+	if packing := r.Header.Get("Content-Encoding"); packing != "" && !strings.EqualFold(packing, "identity") {
+		fail(w, http.StatusUnsupportedMediaType, "Content-Encoding %.40q: expected a body that is not compressed", packing)
+		return nil, false
+	}
+	data, ok = body(w, r, maxJSON)
+	if ok && !utf8.Valid(data) {
+		fail(w, http.StatusBadRequest, "the body is not UTF-8")
+		return nil, false
+	}
+	return data, ok
 }
 
 // body reads a request's body of at most limit bytes. If it cannot, it has answered, and ok is false.

@@ -96,7 +96,7 @@ func (s *Server) audit(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	entries, lost := s.cfg.Audit.Last(int(limit))
-	answer(w, r, http.StatusOK, map[string]any{"commands": entries, "not_on_disk": lost})
+	answer(w, r, http.StatusOK, auditJSON{entries, lost})
 }
 
 const maxAudit = 1000

@@ -27,7 +27,7 @@ func (s *Server) control(w http.ResponseWriter) Control {
 
 // accepted answers a command with the members concerned.
 func (s *Server) accepted(w http.ResponseWriter, r *http.Request, ids []chord.ID) {
-	answer(w, r, http.StatusAccepted, map[string][]string{"ids": formatOf(s.cfg.Source.View()).ids(ids)})
+	answer(w, r, http.StatusAccepted, idsJSON{formatOf(s.cfg.Source.View()).ids(ids)})
 }
 
 func (s *Server) addNodes(w http.ResponseWriter, r *http.Request) {
@@ -35,10 +35,7 @@ func (s *Server) addNodes(w http.ResponseWriter, r *http.Request) {
 	if c == nil {
 		return
 	}
-	request := struct {
-		Count *int   `json:"count"`
-		Host  string `json:"host"`
-	}{}
+	var request addRequest
 	if !command(w, r, &request) {
 		return
 	}
@@ -77,19 +74,12 @@ func (s *Server) partitions(w http.ResponseWriter, r *http.Request) {
 	if c == nil {
 		return
 	}
-	type faultJSON struct {
-		Kind      string   `json:"kind"`
-		From      []string `json:"from"`         // addresses of hosts
-		To        []string `json:"to,omitempty"` // absent: all others
-		LatencyMS float64  `json:"latency_ms,omitempty"`
-		IDs       []string `json:"ids"` // members of the hosts named, when it began
-	}
 	f := formatOf(s.cfg.Source.View())
 	list := []faultJSON{}
 	for _, fault := range c.Faults() {
 		list = append(list, faultJSON{fault.Kind, fault.From, fault.To, ms(fault.Latency), f.ids(fault.Members)})
 	}
-	answer(w, r, http.StatusOK, map[string]any{"faults": list})
+	answer(w, r, http.StatusOK, faultsJSON{list})
 }
 
 func (s *Server) crash(w http.ResponseWriter, r *http.Request) {
@@ -98,9 +88,7 @@ func (s *Server) crash(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) leave(w http.ResponseWriter, r *http.Request) {
 	s.stopNode(w, r, func() (sim.Departure, bool) {
-		var request struct {
-			Force bool `json:"force"`
-		}
+		var request leaveRequest
 		if !command(w, r, &request) {
 			return 0, false
 		}
@@ -141,9 +129,7 @@ func (s *Server) pause(w http.ResponseWriter, r *http.Request) {
 	if c == nil {
 		return
 	}
-	request := struct {
-		For string `json:"for"`
-	}{"10s"}
+	request := pauseRequest{"10s"}
 	if !command(w, r, &request) {
 		return
 	}
@@ -164,9 +150,7 @@ func (s *Server) partition(w http.ResponseWriter, r *http.Request) {
 	if c == nil {
 		return
 	}
-	var request struct {
-		Groups [][]string `json:"groups"`
-	}
+	var request partitionRequest
 	if !command(w, r, &request) {
 		return
 	}
@@ -242,22 +226,17 @@ func (s *Server) setWorkload(w http.ResponseWriter, r *http.Request) {
 
 // scenarios lists those that ship with the program, with their text.
 func (s *Server) scenarios(w http.ResponseWriter, r *http.Request) {
-	type entry struct {
-		Name   string `json:"name"`
-		About  string `json:"about"`
-		Source string `json:"source"`
-	}
-	list := make([]entry, 0, 16)
+	list := make([]scenarioJSON, 0, 16)
 	for _, shipped := range scenario.Shipped() {
-		list = append(list, entry{shipped.Name, shipped.About, shipped.Source})
+		list = append(list, scenarioJSON{shipped.Name, shipped.About, shipped.Source})
 	}
-	answer(w, r, http.StatusOK, map[string]any{"scenarios": list})
+	answer(w, r, http.StatusOK, scenariosJSON{list})
 }
 
 // checkScenario says what is wrong with a scenario, while it is being written: an answer 200 with a list, empty if it
 // is right.
 func (s *Server) checkScenario(w http.ResponseWriter, r *http.Request) {
-	source, ok := body(w, r, maxJSON)
+	source, ok := textBody(w, r)
 	if !ok {
 		return
 	}
@@ -266,11 +245,11 @@ func (s *Server) checkScenario(w http.ResponseWriter, r *http.Request) {
 	if problems == nil {
 		problems = scenario.Problems{}
 	}
-	answer(w, r, http.StatusOK, map[string]scenario.Problems{"problems": problems})
+	answer(w, r, http.StatusOK, problemsJSON{problems})
 }
 
 func (s *Server) startSimulation(w http.ResponseWriter, r *http.Request) {
-	source, ok := body(w, r, maxJSON)
+	source, ok := textBody(w, r)
 	if !ok {
 		return
 	}

@@ -14,7 +14,7 @@ import (
 
 // command reads a JSON command into v, strictly. If it cannot, it has answered, and ok is false.
 func command(w http.ResponseWriter, r *http.Request, v any) (ok bool) {
-	data, ok := body(w, r, maxJSON)
+	data, ok := textBody(w, r)
 	if !ok {
 		return false
 	}

@@ -199,7 +199,11 @@ func ask(s http.Handler, method, path, body string, with ...func(*http.Request))
 	}
 	w := httptest.NewRecorder()
 	s.ServeHTTP(w, r)
-	return w.Result()
+	response := w.Result()
+	if own, ok := s.(*Server); ok && own.cfg.Base == "" {
+		hold(r, body, response)
+	}
+	return response
 }
 
 func header(name, value string) func(*http.Request) {

@@ -126,11 +126,7 @@ func (s *Server) lookup(w http.ResponseWriter, r *http.Request) {
 	if c == nil {
 		return
 	}
-	var request struct {
-		Key  string `json:"key"`
-		From string `json:"from"`
-		Mode string `json:"mode"`
-	}
+	var request lookupRequest
 	if !command(w, r, &request) {
 		return
 	}

@@ -36,10 +36,7 @@ func (s *Server) setReplay(w http.ResponseWriter, r *http.Request) {
 	if p == nil {
 		return
 	}
-	var request struct {
-		Paused *bool    `json:"paused"`
-		Speed  *float64 `json:"speed"`
-	}
+	var request replayRequest
 	if !command(w, r, &request) {
 		return
 	}
@@ -55,9 +52,7 @@ func (s *Server) stepReplay(w http.ResponseWriter, r *http.Request) {
 	if p == nil {
 		return
 	}
-	request := struct {
-		Events int `json:"events"`
-	}{1}
+	request := stepRequest{1}
 	if !command(w, r, &request) {
 		return
 	}

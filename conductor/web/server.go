@@ -5,12 +5,8 @@ import (
 	"errors"
 	"io/fs"
 	"log"
-	"maps"
 	"net"
 	"net/http"
-	"net/url"
-	"path"
-	"slices"
 	"strings"
 	"time"
 
@@ -157,89 +153,4 @@ func (w logWriter) Write(p []byte) (int, error) {
 		w.logf("page: %s", text)
 	}
 	return len(p), nil
-}
-
-// routes is the whole surface.
-func (s *Server) routes(pages http.Handler) http.Handler {
-	mux := http.NewServeMux()
-	get := func(pattern string, h http.HandlerFunc, params ...string) {
-		mux.Handle(pattern, methods{http.MethodGet: only(h, params...)})
-	}
-	post := func(pattern string, h http.HandlerFunc) { mux.Handle(pattern, methods{http.MethodPost: only(h)}) }
-
-	mux.Handle("/healthz", methods{http.MethodGet: s.healthz}) // what else a prober sends is its own affair
-	mux.Handle("/readyz", methods{http.MethodGet: s.readyz})
-	get("/api/ring", s.ring, "at")
-	get("/api/ring/nodes/{id}", s.ringNode, "at")
-	get("/api/events", s.events, "after", "limit", "since", "until", "kind", "repeats")
-	get("/api/stats", s.stats)
-	get("/api/audit", s.audit, "limit")
-	mux.Handle("/api/lookups", methods{http.MethodGet: only(s.lookups, "limit"), http.MethodPost: only(s.lookup)})
-	post("/api/nodes", s.addNodes)
-	post("/api/nodes/{id}/leave", s.leave)
-	post("/api/nodes/{id}/crash", s.crash)
-	post("/api/nodes/{id}/pause", s.pause)
-	mux.Handle("/api/partitions", methods{
-		http.MethodGet: only(s.partitions), http.MethodPost: only(s.partition), http.MethodDelete: only(s.heal),
-	})
-	mux.Handle("/api/workload", methods{http.MethodGet: only(s.workload), http.MethodPut: only(s.setWorkload)})
-	get("/api/scenarios", s.scenarios)
-	post("/api/scenarios/check", s.checkScenario)
-	mux.Handle("/api/simulation", methods{
-		http.MethodGet: only(s.simulation), http.MethodPost: only(s.startSimulation), http.MethodDelete: only(s.stopSimulation),
-	})
-	get("/api/simulation/report", s.report)
-	mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
-		fail(w, http.StatusNotFound, "no such path: %s", r.URL.Path)
-	})
-	mux.Handle("/api/replay", methods{http.MethodGet: only(s.replay), http.MethodPut: only(s.setReplay)})
-	post("/api/replay/step", s.stepReplay)
-	if s.cfg.Hub != nil {
-		mux.Handle("/ws", methods{http.MethodGet: s.cfg.Hub.ServeHTTP})
-	}
-	mux.Handle("/", methods{http.MethodGet: pages.ServeHTTP})
-	keys := methods{
-		http.MethodGet: only(s.getKey, "key"), http.MethodPut: only(s.putKey, "key", "ttl"), http.MethodDelete: only(s.deleteKey, "key"),
-	}
-	mux.Handle("/api/keys/{key...}", keys)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if isKey(r) { // before the mux cleans its path
-			keys.ServeHTTP(w, r)
-			return
-		}
-		if clean := path.Clean(r.URL.Path); r.URL.Path != clean && r.URL.Path != clean+"/" {
-			fail(w, http.StatusNotFound, "no such path: %s", r.URL.Path) // the mux would redirect, past a proxy's prefix
-			return
-		}
-		mux.ServeHTTP(w, r)
-	})
-}
-
-// only refuses query parameters that a handler does not know, that are given twice, or that are empty: one that is
-// misspelt would otherwise be as good as absent.
-func only(h http.HandlerFunc, allowed ...string) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		query, err := url.ParseQuery(r.URL.RawQuery)
-		if err != nil {
-			fail(w, http.StatusBadRequest, "the query: %s", err)
-			return
-		}
-		for _, name := range slices.Sorted(maps.Keys(query)) {
-			values := query[name]
-			switch {
-			case !slices.Contains(allowed, name) && len(allowed) == 0:
-				fail(w, http.StatusBadRequest, "unknown parameter %.40q: this path has none", name)
-			case !slices.Contains(allowed, name):
-				fail(w, http.StatusBadRequest, "unknown parameter %.40q; allowed here: %s", name, strings.Join(allowed, ", "))
-			case len(values) > 1:
-				fail(w, http.StatusBadRequest, "%s: given %d times", name, len(values))
-			case values[0] == "":
-				fail(w, http.StatusBadRequest, "%s: empty", name)
-			default:
-				continue
-			}
-			return
-		}
-		h(w, r)
-	}
 }

@@ -87,9 +87,9 @@ func (s *Server) answerEvents(w http.ResponseWriter, r *http.Request, feed []liv
 	for _, ev := range feed {
 		events = append(events, f.event(ev))
 	}
-	out := map[string]any{"epoch": s.cfg.Source.Epoch(), "events": events}
+	out := eventsJSON{Epoch: s.cfg.Source.Epoch(), Events: events}
 	if damage != nil {
-		out["damaged"] = damageOf(*damage)
+		out.Damaged = damageOf(*damage)
 	}
 	answer(w, r, http.StatusOK, out)
 }
@@ -119,7 +119,7 @@ func (s *Server) lookups(w http.ResponseWriter, r *http.Request) {
 	for _, l := range s.cfg.Source.Lookups(int(limit)) {
 		list = append(list, f.lookup(l))
 	}
-	answer(w, r, http.StatusOK, map[string]any{"lookups": list})
+	answer(w, r, http.StatusOK, lookupsJSON{list})
 }
 
 func (f format) lookup(l lookups.Lookup) lookupJSON {
@@ -256,7 +256,7 @@ func (s *Server) stats(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) healthz(w http.ResponseWriter, r *http.Request) {
-	answer(w, r, http.StatusOK, map[string]string{"status": "ok", "version": s.cfg.Version})
+	answer(w, r, http.StatusOK, healthJSON{"ok", s.cfg.Version})
 }
 
 func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
@@ -266,7 +266,7 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	answer(w, r, http.StatusOK, map[string]string{"status": "ready"})
+	answer(w, r, http.StatusOK, readyJSON{"ready"})
 }
 
 // number reads a query parameter from 0 to most. If it cannot, it has answered.

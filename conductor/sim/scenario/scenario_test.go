@@ -75,58 +75,60 @@ func with(change func(*Workload)) Workload {
 	return w
 }
 
+var problems = []struct{ source, want string }{
+	{"name: x\nring:\n  membres: 3\n",
+		"f.yaml:3: ring.membres: unknown field; allowed here: bits, lookup, members, replicas, successors, transport, virtual_nodes"},
+	{"rings: {}", "f.yaml:1: rings: unknown field; allowed here: duration, expect, name, network, phases, ring, seed, timing, workload"},
+	{"ring: {members: many}", `f.yaml:1: ring.members: "many": want a whole number from 1 to 10000`},
+	{"ring: {members: 0}", `f.yaml:1: ring.members: "0": want a whole number from 1 to 10000`},
+	{"ring: 7", "f.yaml:1: ring: want a mapping with the fields bits, lookup, members, replicas, successors, transport, virtual_nodes"},
+	{"ring: {bits: 4, members: 30}", "f.yaml:1: ring.bits: 4 bits have 16 identifiers: too few for 30 members, a quarter of them at most"},
+	{"ring: {successors: 1}", "f.yaml:1: ring: replicas 3 with successors 1: a list of one entry does not survive the crash that replicas are for; successors must be at least 2"},
+	{"ring: {bits: 5, members: 8, virtual_nodes: 9}", "f.yaml:1: ring: virtual nodes 9: a host of a ring of 5 bits carries at most 8, a quarter of its 32 identifiers"},
+	{"ring: {transport: tcp}", `f.yaml:1: ring.transport: "tcp" is not known; one of grpc, memory`},
+	{"ring: {members: 3, members: 4}", "f.yaml:1: ring.members: given twice"},
+	{"seed: -1", `f.yaml:1: seed: "-1": want a whole number from 0 to 2^64-1`},
+	{"timing:\n  stabilize: 500", `f.yaml:2: timing.stabilize: "500": want a duration from 10ms to 1h, such as 500ms, 2.5s or 1m`},
+	{"network: {loss: 2}", `f.yaml:1: network.loss: "2": want a share from 0 to 0.9`},
+	{"network: {spread: exponential, jitter: 1ms}", "f.yaml:1: network.jitter: an exponential latency has no jitter of its own; remove one of the two"},
+	{"workload: {rate: 200/d}", `f.yaml:1: workload.rate: "200/d": want a rate up to 100000/s, such as 200/s, 0.5/s or 30/m`},
+	{"workload: {rate: NaN/s}", `f.yaml:1: workload.rate: "NaN/s": want a rate up to 100000/s, such as 200/s, 0.5/s or 30/m`},
+	{"workload: {distribution: zip}", `f.yaml:1: workload.distribution: "zip" is not known; one of uniform, zipf, hotspot, sequential`},
+	{"workload: {value_bytes: {min: 90, max: 80}}", "f.yaml:1: workload.value_bytes: min 90 is greater than max 80"},
+	{"workload: {poisson: maybe}", `f.yaml:1: workload.poisson: "maybe": want true or false`},
+	{"phases: {at: 1s}", "f.yaml:1: phases: want a list, such as - {at: 10s, crash: 2}"},
+	{"phases:\n- {at: 1s}", "f.yaml:2: phases[0]: says nothing to do; one of churn, crash, heal, join, leave, one_way_cut, partition, pause, slow_link, telemetry_outage, workload"},
+	{"phases:\n- {at: 1s, join: 1, leave: 1}", "f.yaml:2: phases[0]: does join and leave at once; give each a phase of its own"},
+	{"phases:\n- {join: 1}", "f.yaml:2: phases[0].at: missing: when the phase begins, since the start"},
+	{"phases:\n- {at: 1s, join: 1, adjacent: true}", "f.yaml:2: phases[0].adjacent: goes with crash only"},
+	{"phases:\n- {at: 1s, heal: true, for: 2s}", "f.yaml:2: phases[0].for: heal happens at once"},
+	{"phases:\n- {at: 1s, churn: {}}", "f.yaml:2: phases[0].churn: no rate: give join, leave or crash, such as 0.5/s"},
+	{"phases:\n- {at: 1s, partition: {}}", "f.yaml:2: phases[0].partition.fraction: missing: a share from 0.001 to 1"},
+	{"phases:\n- {at: 1s, slow_link: {fraction: 0.1}}", "f.yaml:2: phases[0].slow_link.latency: missing"},
+	{"phases:\n- {at: 9s, join: 1, for: 2s}\nduration: 10s", "f.yaml:2: phases[0]: ends at 11s, after the scenario's duration of 10s"},
+	{"phases:\n- {at: 1s, workload: {keys: 7}}", "f.yaml:2: phases[0].workload.keys: the number of keys is the scenario's, 1000; a phase cannot change it"},
+	{"expect: {lost_keys: 0}", "f.yaml:1: expect: a scenario without a duration has no end at which to judge; add duration"},
+	{"duration: 5s\nexpect: {lost_key: 0}", "f.yaml:2: expect.lost_key: unknown field; allowed here: allow_unmeasured, failed_lookups_per_10k, final_ring_error, lost_keys, max_violations, mean_hops, p99_lookup, repaired_within, stale_reads, unmarked_wrong_fields, wrong_lookups"},
+	{"duration: 5s\nexpect: {p99_lookup: 3}", `f.yaml:2: expect.p99_lookup: "3": want a duration from 0s to 24h, such as 500ms, 2.5s or 1m`},
+	{"name: ''", "f.yaml:1: name: has 0 characters: expected a text of 1 to 80 characters"},
+	{"name:", "f.yaml:1: name: want a text of 1 to 80 characters"},
+	{"- 1\n- 2", "f.yaml:1: want a mapping with the fields duration, expect, name, network, phases, ring, seed, timing, workload"},
+	{"name: x\n---\nname: y", "f.yaml:2: not YAML: a second document: one file holds one scenario"},
+	{"a: b: c", "f.yaml:1: not YAML: mapping values are not allowed in this context"},
+	{"name: x\nseed: *nope\n", "f.yaml:2: not YAML: unknown anchor 'nope' referenced"},
+	{"name: x\nseed: \x01\n", "f.yaml:2: not YAML: control characters are not allowed"},
+	{"name: x\nring: {members: 3\nduration: 5s\n", "f.yaml:2: not YAML: did not find expected ',' or '}'"},
+	{"name: x\nring: {members: 3}\nexpect: {lost_keys: 0}", "f.yaml:3: expect: a scenario without a duration has no end at which to judge; add duration"},
+	{"phases:\n- {at: 1s, heal: false}", "f.yaml:2: phases[0].heal: want true: leave the phase out instead"},
+	{"phases:\n- {at: 1s, chrash: 1}", "f.yaml:2: phases[0].chrash: unknown field; allowed here: adjacent, allow_partial, at, churn, crash, for, heal, join, leave, name, one_way_cut, partition, pause, slow_link, telemetry_outage, workload"},
+	{"name: x\nring:\n  members: 3\n bits: 4\n", "f.yaml:4: not YAML: did not find expected key"},
+	{"name: [x", "f.yaml:1: not YAML: did not find expected ',' or ']'"},
+	{"ring: &r {members: nine}\ntiming: *r", "f.yaml:1: ring.members: \"nine\": want a whole number from 1 to 10000\n" +
+		"f.yaml:1: timing.members: unknown field; allowed here: call_limit, keyframe, stabilize"},
+}
+
 func TestProblems(t *testing.T) {
-	for _, test := range []struct{ source, want string }{
-		{"name: x\nring:\n  membres: 3\n",
-			"f.yaml:3: ring.membres: unknown field; allowed here: bits, lookup, members, replicas, successors, transport, virtual_nodes"},
-		{"rings: {}", "f.yaml:1: rings: unknown field; allowed here: duration, expect, name, network, phases, ring, seed, timing, workload"},
-		{"ring: {members: many}", `f.yaml:1: ring.members: "many": want a whole number from 1 to 10000`},
-		{"ring: {members: 0}", `f.yaml:1: ring.members: "0": want a whole number from 1 to 10000`},
-		{"ring: 7", "f.yaml:1: ring: want a mapping with the fields bits, lookup, members, replicas, successors, transport, virtual_nodes"},
-		{"ring: {bits: 4, members: 30}", "f.yaml:1: ring.bits: 4 bits have 16 identifiers: too few for 30 members, a quarter of them at most"},
-		{"ring: {successors: 1}", "f.yaml:1: ring: replicas 3 with successors 1: a list of one entry does not survive the crash that replicas are for; successors must be at least 2"},
-		{"ring: {bits: 5, members: 8, virtual_nodes: 9}", "f.yaml:1: ring: virtual nodes 9: a host of a ring of 5 bits carries at most 8, a quarter of its 32 identifiers"},
-		{"ring: {transport: tcp}", `f.yaml:1: ring.transport: "tcp" is not known; one of grpc, memory`},
-		{"ring: {members: 3, members: 4}", "f.yaml:1: ring.members: given twice"},
-		{"seed: -1", `f.yaml:1: seed: "-1": want a whole number from 0 to 2^64-1`},
-		{"timing:\n  stabilize: 500", `f.yaml:2: timing.stabilize: "500": want a duration from 10ms to 1h, such as 500ms, 2.5s or 1m`},
-		{"network: {loss: 2}", `f.yaml:1: network.loss: "2": want a share from 0 to 0.9`},
-		{"network: {spread: exponential, jitter: 1ms}", "f.yaml:1: network.jitter: an exponential latency has no jitter of its own; remove one of the two"},
-		{"workload: {rate: 200/d}", `f.yaml:1: workload.rate: "200/d": want a rate up to 100000/s, such as 200/s, 0.5/s or 30/m`},
-		{"workload: {rate: NaN/s}", `f.yaml:1: workload.rate: "NaN/s": want a rate up to 100000/s, such as 200/s, 0.5/s or 30/m`},
-		{"workload: {distribution: zip}", `f.yaml:1: workload.distribution: "zip" is not known; one of uniform, zipf, hotspot, sequential`},
-		{"workload: {value_bytes: {min: 90, max: 80}}", "f.yaml:1: workload.value_bytes: min 90 is greater than max 80"},
-		{"workload: {poisson: maybe}", `f.yaml:1: workload.poisson: "maybe": want true or false`},
-		{"phases: {at: 1s}", "f.yaml:1: phases: want a list, such as - {at: 10s, crash: 2}"},
-		{"phases:\n- {at: 1s}", "f.yaml:2: phases[0]: says nothing to do; one of churn, crash, heal, join, leave, one_way_cut, partition, pause, slow_link, telemetry_outage, workload"},
-		{"phases:\n- {at: 1s, join: 1, leave: 1}", "f.yaml:2: phases[0]: does join and leave at once; give each a phase of its own"},
-		{"phases:\n- {join: 1}", "f.yaml:2: phases[0].at: missing: when the phase begins, since the start"},
-		{"phases:\n- {at: 1s, join: 1, adjacent: true}", "f.yaml:2: phases[0].adjacent: goes with crash only"},
-		{"phases:\n- {at: 1s, heal: true, for: 2s}", "f.yaml:2: phases[0].for: heal happens at once"},
-		{"phases:\n- {at: 1s, churn: {}}", "f.yaml:2: phases[0].churn: no rate: give join, leave or crash, such as 0.5/s"},
-		{"phases:\n- {at: 1s, partition: {}}", "f.yaml:2: phases[0].partition.fraction: missing: a share from 0.001 to 1"},
-		{"phases:\n- {at: 1s, slow_link: {fraction: 0.1}}", "f.yaml:2: phases[0].slow_link.latency: missing"},
-		{"phases:\n- {at: 9s, join: 1, for: 2s}\nduration: 10s", "f.yaml:2: phases[0]: ends at 11s, after the scenario's duration of 10s"},
-		{"phases:\n- {at: 1s, workload: {keys: 7}}", "f.yaml:2: phases[0].workload.keys: the number of keys is the scenario's, 1000; a phase cannot change it"},
-		{"expect: {lost_keys: 0}", "f.yaml:1: expect: a scenario without a duration has no end at which to judge; add duration"},
-		{"duration: 5s\nexpect: {lost_key: 0}", "f.yaml:2: expect.lost_key: unknown field; allowed here: allow_unmeasured, failed_lookups_per_10k, final_ring_error, lost_keys, max_violations, mean_hops, p99_lookup, repaired_within, stale_reads, unmarked_wrong_fields, wrong_lookups"},
-		{"duration: 5s\nexpect: {p99_lookup: 3}", `f.yaml:2: expect.p99_lookup: "3": want a duration from 0s to 24h, such as 500ms, 2.5s or 1m`},
-		{"name: ''", "f.yaml:1: name: has 0 characters: expected a text of 1 to 80 characters"},
-		{"name:", "f.yaml:1: name: want a text of 1 to 80 characters"},
-		{"- 1\n- 2", "f.yaml:1: want a mapping with the fields duration, expect, name, network, phases, ring, seed, timing, workload"},
-		{"name: x\n---\nname: y", "f.yaml:2: not YAML: a second document: one file holds one scenario"},
-		{"a: b: c", "f.yaml:1: not YAML: mapping values are not allowed in this context"},
-		{"name: x\nseed: *nope\n", "f.yaml:2: not YAML: unknown anchor 'nope' referenced"},
-		{"name: x\nseed: \x01\n", "f.yaml:2: not YAML: control characters are not allowed"},
-		{"name: x\nring: {members: 3\nduration: 5s\n", "f.yaml:2: not YAML: did not find expected ',' or '}'"},
-		{"name: x\nring: {members: 3}\nexpect: {lost_keys: 0}", "f.yaml:3: expect: a scenario without a duration has no end at which to judge; add duration"},
-		{"phases:\n- {at: 1s, heal: false}", "f.yaml:2: phases[0].heal: want true: leave the phase out instead"},
-		{"phases:\n- {at: 1s, chrash: 1}", "f.yaml:2: phases[0].chrash: unknown field; allowed here: adjacent, allow_partial, at, churn, crash, for, heal, join, leave, name, one_way_cut, partition, pause, slow_link, telemetry_outage, workload"},
-		{"name: x\nring:\n  members: 3\n bits: 4\n", "f.yaml:4: not YAML: did not find expected key"},
-		{"name: [x", "f.yaml:1: not YAML: did not find expected ',' or ']'"},
-		{"ring: &r {members: nine}\ntiming: *r", "f.yaml:1: ring.members: \"nine\": want a whole number from 1 to 10000\n" +
-			"f.yaml:1: timing.members: unknown field; allowed here: call_limit, keyframe, stabilize"},
-	} {
+	for _, test := range problems {
 		_, err := Parse("f.yaml", []byte(test.source))
 		if err == nil || err.Error() != test.want {
 			t.Errorf("%q:\n got %v\nwant %s", test.source, err, test.want)
@@ -134,22 +136,24 @@ func TestProblems(t *testing.T) {
 	}
 }
 
-// TestTexts: what other YAML programs read otherwise, and what would do something to a terminal.
+// texts are what other YAML programs read otherwise, and what would do something to a terminal.
+var texts = map[string]string{
+	"seed: 010":                        `f.yaml:1: seed: "010": a number with a leading zero is octal to some programs and decimal to others; write it without`,
+	"ring: {members: 010}":             `f.yaml:1: ring.members: "010": a number with a leading zero is octal to some programs and decimal to others; write it without`,
+	"%YAML 1.2\n---\nname: a":          "",
+	"# x\n%YAML 1.2 # y\n---\nnam: a":  "f.yaml:4: nam: unknown field; allowed here: duration, expect, name, network, phases, ring, seed, timing, workload",
+	"name: " + strings.Repeat("ü", 80): "",
+	"name: " + strings.Repeat("ü", 81): "f.yaml:1: name: has 81 characters: expected a text of 1 to 80 characters",
+	`name: "x\e[31mRED"`:               "f.yaml:1: name: has the character U+001B, which is not printable",
+	`name: "x\u202ey"`:                 "f.yaml:1: name: has the character U+202E, which is not printable",
+	`"a\e[2Jb": 1`:                     `f.yaml:1: a\x1b[2Jb: unknown field; allowed here: duration, expect, name, network, phases, ring, seed, timing, workload`,
+	"workload: {poisson: True}":        "",
+	"workload: {rate: 20}":             "",
+	"phases: [{at: 1s, heal: TRUE}]":   "",
+}
+
 func TestTexts(t *testing.T) {
-	for source, want := range map[string]string{
-		"seed: 010":                        `f.yaml:1: seed: "010": a number with a leading zero is octal to some programs and decimal to others; write it without`,
-		"ring: {members: 010}":             `f.yaml:1: ring.members: "010": a number with a leading zero is octal to some programs and decimal to others; write it without`,
-		"%YAML 1.2\n---\nname: a":          "",
-		"# x\n%YAML 1.2 # y\n---\nnam: a":  "f.yaml:4: nam: unknown field; allowed here: duration, expect, name, network, phases, ring, seed, timing, workload",
-		"name: " + strings.Repeat("ü", 80): "",
-		"name: " + strings.Repeat("ü", 81): "f.yaml:1: name: has 81 characters: expected a text of 1 to 80 characters",
-		`name: "x\e[31mRED"`:               "f.yaml:1: name: has the character U+001B, which is not printable",
-		`name: "x\u202ey"`:                 "f.yaml:1: name: has the character U+202E, which is not printable",
-		`"a\e[2Jb": 1`:                     `f.yaml:1: a\x1b[2Jb: unknown field; allowed here: duration, expect, name, network, phases, ring, seed, timing, workload`,
-		"workload: {poisson: True}":        "",
-		"workload: {rate: 20}":             "",
-		"phases: [{at: 1s, heal: TRUE}]":   "",
-	} {
+	for source, want := range texts {
 		_, err := Parse("f.yaml", []byte(source))
 		if got := fmt.Sprint(err); want == "" && err != nil || want != "" && got != want {
 			t.Errorf("%q:\n got %s\nwant %s", source, got, want)
@@ -160,28 +164,31 @@ func TestTexts(t *testing.T) {
 	}
 }
 
-// TestImpossible: what no run could do or measure is refused before one is started.
+const load = "duration: 20s\nworkload: {rate: 5/s}\n"
+
+// impossible is what no run could do or measure: it is refused before one is started.
+var impossible = map[string]string{
+	"ring: {members: 4}\nduration: 20s\nphases:\n- {at: 5s, crash: 40}":                                    "f.yaml:4: phases.crash: at 5s there are at most 3 members that it can hit; lower the count, or add allow_partial: true",
+	"ring: {members: 4}\nduration: 20s\nphases:\n- {at: 5s, crash: 40, allow_partial: true}":               "",
+	"ring: {members: 4}\nduration: 20s\nphases:\n- {at: 5s, leave: 2}\n- {at: 6s, crash: 2}":               "f.yaml:5: phases.crash: at 6s there are at most 1 members that it can hit; lower the count, or add allow_partial: true",
+	"ring: {members: 4}\nduration: 20s\nphases:\n- {at: 6s, crash: 2}\n- {at: 4s, leave: 2}":               "f.yaml:4: phases.crash: at 6s there are at most 1 members that it can hit; lower the count, or add allow_partial: true",
+	"ring: {members: 4}\nduration: 20s\nphases:\n- {at: 1s, join: 40}\n- {at: 6s, crash: 40}":              "",
+	"ring: {members: 4}\nduration: 20s\nphases:\n- {at: 1s, churn: {join: 1/s}}\n- {at: 6s, crash: 40}":    "",
+	"ring: {members: 8, virtual_nodes: 4}\nduration: 20s\nphases:\n- {at: 1s, pause: 2}":                   "f.yaml:4: phases.pause: at 1s there are at most 1 hosts that it can hit; lower the count, or add allow_partial: true",
+	"ring: {members: 8, virtual_nodes: 8}\nduration: 20s\nphases:\n- {at: 1s, partition: {fraction: 0.5}}": "f.yaml:4: phases.partition: at 1s there are at most 0 hosts that it can hit; lower the count, or add allow_partial: true",
+	"ring: {members: 8, virtual_nodes: 4}\nduration: 20s\nphases:\n- {at: 1s, crash: 3, adjacent: true}":   "f.yaml:4: phases.crash: at 1s there are at most 2 hosts that it can hit; lower the count, or add allow_partial: true",
+	"phases:\n- {at: 5s, crash: 400}":                                                        "", // of a ring that is there already
+	"duration: 20s\nexpect: {lost_keys: 0}":                                                  "f.yaml:2: expect.lost_keys: cannot be measured: no operation is ever sent; set workload.rate, or list it in expect.allow_unmeasured",
+	"duration: 20s\nexpect: {p99_lookup: 1s}":                                                "f.yaml:2: expect.p99_lookup: cannot be measured: no operation is ever sent; set workload.rate, or list it in expect.allow_unmeasured",
+	"duration: 20s\nexpect: {lost_keys: 0, allow_unmeasured: [lost_keys]}":                   "",
+	"duration: 20s\nexpect: {final_ring_error: 0}":                                           "",
+	"duration: 20s\nphases: [{at: 1s, workload: {rate: 1/s}}]\nexpect: {lost_keys: 0}":       "",
+	load + "expect: {lost_keys: 0, allow_unmeasured: [lost_key]}":                            `f.yaml:3: expect.allow_unmeasured: "lost_key" is not known; one of lost_keys, final_ring_error, wrong_lookups, stale_reads, failed_lookups_per_10k, p99_lookup, mean_hops, repaired_within, unmarked_wrong_fields, max_violations`,
+	"duration: 20s\nworkload: {rate: 5/s, reads: 1}\nexpect: {lost_keys: 0, p99_lookup: 1s}": "f.yaml:3: expect.lost_keys: cannot be measured: nothing is ever written; lower workload.reads or workload.lookups, or list it in expect.allow_unmeasured",
+}
+
 func TestImpossible(t *testing.T) {
-	load := "duration: 20s\nworkload: {rate: 5/s}\n"
-	for source, want := range map[string]string{
-		"ring: {members: 4}\nduration: 20s\nphases:\n- {at: 5s, crash: 40}":                                    "f.yaml:4: phases.crash: at 5s there are at most 3 members that it can hit; lower the count, or add allow_partial: true",
-		"ring: {members: 4}\nduration: 20s\nphases:\n- {at: 5s, crash: 40, allow_partial: true}":               "",
-		"ring: {members: 4}\nduration: 20s\nphases:\n- {at: 5s, leave: 2}\n- {at: 6s, crash: 2}":               "f.yaml:5: phases.crash: at 6s there are at most 1 members that it can hit; lower the count, or add allow_partial: true",
-		"ring: {members: 4}\nduration: 20s\nphases:\n- {at: 6s, crash: 2}\n- {at: 4s, leave: 2}":               "f.yaml:4: phases.crash: at 6s there are at most 1 members that it can hit; lower the count, or add allow_partial: true",
-		"ring: {members: 4}\nduration: 20s\nphases:\n- {at: 1s, join: 40}\n- {at: 6s, crash: 40}":              "",
-		"ring: {members: 4}\nduration: 20s\nphases:\n- {at: 1s, churn: {join: 1/s}}\n- {at: 6s, crash: 40}":    "",
-		"ring: {members: 8, virtual_nodes: 4}\nduration: 20s\nphases:\n- {at: 1s, pause: 2}":                   "f.yaml:4: phases.pause: at 1s there are at most 1 hosts that it can hit; lower the count, or add allow_partial: true",
-		"ring: {members: 8, virtual_nodes: 8}\nduration: 20s\nphases:\n- {at: 1s, partition: {fraction: 0.5}}": "f.yaml:4: phases.partition: at 1s there are at most 0 hosts that it can hit; lower the count, or add allow_partial: true",
-		"ring: {members: 8, virtual_nodes: 4}\nduration: 20s\nphases:\n- {at: 1s, crash: 3, adjacent: true}":   "f.yaml:4: phases.crash: at 1s there are at most 2 hosts that it can hit; lower the count, or add allow_partial: true",
-		"phases:\n- {at: 5s, crash: 400}":                                                        "", // of a ring that is there already
-		"duration: 20s\nexpect: {lost_keys: 0}":                                                  "f.yaml:2: expect.lost_keys: cannot be measured: no operation is ever sent; set workload.rate, or list it in expect.allow_unmeasured",
-		"duration: 20s\nexpect: {p99_lookup: 1s}":                                                "f.yaml:2: expect.p99_lookup: cannot be measured: no operation is ever sent; set workload.rate, or list it in expect.allow_unmeasured",
-		"duration: 20s\nexpect: {lost_keys: 0, allow_unmeasured: [lost_keys]}":                   "",
-		"duration: 20s\nexpect: {final_ring_error: 0}":                                           "",
-		"duration: 20s\nphases: [{at: 1s, workload: {rate: 1/s}}]\nexpect: {lost_keys: 0}":       "",
-		load + "expect: {lost_keys: 0, allow_unmeasured: [lost_key]}":                            `f.yaml:3: expect.allow_unmeasured: "lost_key" is not known; one of lost_keys, final_ring_error, wrong_lookups, stale_reads, failed_lookups_per_10k, p99_lookup, mean_hops, repaired_within, unmarked_wrong_fields, max_violations`,
-		"duration: 20s\nworkload: {rate: 5/s, reads: 1}\nexpect: {lost_keys: 0, p99_lookup: 1s}": "f.yaml:3: expect.lost_keys: cannot be measured: nothing is ever written; lower workload.reads or workload.lookups, or list it in expect.allow_unmeasured",
-	} {
+	for source, want := range impossible {
 		_, err := Parse("f.yaml", []byte(source))
 		if got := fmt.Sprint(err); want == "" && err != nil || want != "" && got != want {
 			t.Errorf("%q:\n got %s\nwant %s", source, got, want)
@@ -209,11 +216,11 @@ func TestBounds(t *testing.T) {
 		t.Error("a file over the limit was read")
 	}
 	many := "phases:\n" + strings.Repeat("- {}\n", 500)
-	problems := AsProblems(second(Parse("x", []byte(many))))
-	if len(problems) != maxProblems {
-		t.Fatalf("%d problems reported, want %d", len(problems), maxProblems)
+	reported := AsProblems(second(Parse("x", []byte(many))))
+	if len(reported) != maxProblems {
+		t.Fatalf("%d problems reported, want %d", len(reported), maxProblems)
 	}
-	if last := problems[maxProblems-1].Text; !strings.HasSuffix(last, " mistakes in all)") {
+	if last := reported[maxProblems-1].Text; !strings.HasSuffix(last, " mistakes in all)") {
 		t.Errorf("the last one reported is %q, want it to say how many there are", last)
 	}
 }

@@ -1,0 +1,186 @@
+package web
+
+import (
+	"encoding/json"
+	"net/http"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+
+	"chordconductor/conductor/sim/scenario"
+)
+
+const (
+	schemaType = "application/schema+json"
+	yamlType   = "application/yaml"
+)
+
+// openAPI answers with the description of the API.
+func (s *Server) openAPI(w http.ResponseWriter, r *http.Request) {
+	answer(w, r, http.StatusOK, s.describe())
+}
+
+// scenarioSchema answers with the JSON Schema of scenarios.
+func (s *Server) scenarioSchema(w http.ResponseWriter, r *http.Request) {
+	send(w, r, http.StatusOK, schemaType, scenario.Schema())
+}
+
+// describe makes the OpenAPI document from the table of routes and the types of the messages.
+func (s *Server) describe() object {
+	t := types{components: object{}}
+	failure := object{"description": "What is wrong, as the status says.", "content": object{jsonType: object{"schema": t.of(reflect.TypeFor[errorJSON](), false)}}}
+	paths := object{}
+	for _, r := range s.table() {
+		answers := object{"default": failure}
+		for _, a := range r.answers {
+			one := object{"description": a.about}
+			if len(a.bodies) > 0 {
+				kinds := object{}
+				for _, b := range a.bodies {
+					kinds[b.kind] = object{"schema": t.schema(b.schema, false)}
+				}
+				one["content"] = kinds
+			}
+			answers[strconv.Itoa(a.code)] = one
+		}
+		operation := object{"summary": r.about, "operationId": operationID(r), "responses": answers}
+		if params := paramsOf(r); len(params) > 0 {
+			operation["parameters"] = params
+		}
+		if r.body != nil {
+			operation["requestBody"] = object{"required": r.body.required, "content": object{r.body.kind: object{"schema": t.schema(r.body.schema, true)}}}
+		}
+		if !s.secret(r.path) {
+			operation["security"] = []object{}
+		}
+		at, ok := paths[r.path].(object)
+		if !ok {
+			at = object{}
+			paths[r.path] = at
+		}
+		at[strings.ToLower(r.method)] = operation
+	}
+	return object{
+		"openapi": "3.1.0",
+		"info": object{
+			"title": "Chord Conductor", "version": s.cfg.Version, "license": object{"name": "Apache-2.0", "identifier": "Apache-2.0"},
+			"description": "What the page can see and do. Identifiers are hexadecimal, instants RFC 3339. A name that ends in _ms, _us, _s or _ns is a number of milliseconds, microseconds, seconds or nanoseconds; one that ends in _per_second is a rate. docs/api.md says more.",
+		},
+		"servers":  []object{{"url": s.cfg.Base + "/"}},
+		"security": []object{{"token": []string{}}, {}},
+		"paths":    paths,
+		"components": object{
+			"schemas":         t.components,
+			"securitySchemes": object{"token": object{"type": "http", "scheme": "bearer", "description": "--token, or --view-token for what only looks; none on loopback."}},
+		},
+	}
+}
+
+func operationID(r route) string {
+	words := strings.FieldsFunc(strings.TrimPrefix(r.path, "/api"), func(c rune) bool { return strings.ContainsRune("/{}.", c) })
+	return strings.ToLower(r.method) + "_" + strings.Join(words, "_")
+}
+
+// paramsOf are the parameters of path and query.
+func paramsOf(r route) (list []object) {
+	for part := range strings.SplitSeq(r.path, "/") {
+		if name := strings.Trim(part, "{}"); name != part {
+			list = append(list, object{"name": name, "in": "path", "required": true, "schema": anyText})
+		}
+	}
+	for _, p := range r.params {
+		list = append(list, object{"name": p.name, "in": "query", "description": p.about, "schema": p.schema})
+	}
+	return list
+}
+
+// types makes schemas of Go types, as encoding/json writes them. Structs become components, which refer to each other.
+type types struct{ components object }
+
+func (t types) schema(v any, request bool) any {
+	if o, ok := v.(object); ok {
+		return o
+	}
+	return t.of(reflect.TypeOf(v), request)
+}
+
+func (t types) of(of reflect.Type, request bool) object {
+	switch {
+	case of == reflect.TypeFor[time.Time]():
+		return instantOf
+	case of.Implements(reflect.TypeFor[json.Marshaler]()), of.Kind() == reflect.Interface:
+		return object{}
+	}
+	switch of.Kind() {
+	case reflect.Bool:
+		return object{"type": "boolean"}
+	case reflect.String:
+		return anyText
+	case reflect.Int, reflect.Int32, reflect.Int64:
+		return object{"type": "integer"}
+	case reflect.Uint, reflect.Uint32, reflect.Uint64:
+		return object{"type": "integer", "minimum": 0}
+	case reflect.Float64:
+		return object{"type": "number"}
+	case reflect.Pointer:
+		return object{"anyOf": []object{t.of(of.Elem(), request), {"type": "null"}}}
+	case reflect.Slice:
+		return object{"type": "array", "items": t.of(of.Elem(), request)}
+	case reflect.Map:
+		return object{"type": "object", "additionalProperties": t.of(of.Elem(), request)}
+	case reflect.Struct:
+		return t.component(of, request)
+	}
+	panic("web: no schema for " + of.String()) // of no message: a test describes them all
+}
+
+// component refers to a struct's schema, which it makes when it meets the struct first.
+func (t types) component(of reflect.Type, request bool) object {
+	name := strings.TrimSuffix(of.Name(), "JSON")
+	name = strings.ToUpper(name[:1]) + name[1:]
+	if pkg := of.PkgPath(); !strings.HasSuffix(pkg, "/web") { // two packages may have one name
+		base := pkg[strings.LastIndexByte(pkg, '/')+1:]
+		name = strings.ToUpper(base[:1]) + base[1:] + name
+	}
+	if request && !strings.HasSuffix(name, "Request") {
+		name += "Request"
+	}
+	ref := object{"$ref": "#/components/schemas/" + name}
+	if t.components[name] != nil {
+		return ref
+	}
+	properties, required := object{}, []string{}
+	schema := object{"type": "object", "properties": properties, "additionalProperties": false}
+	t.components[name] = schema
+	t.fields(of, request, properties, &required)
+	if len(required) > 0 {
+		schema["required"] = required
+	}
+	return ref
+}
+
+// fields adds a struct's fields, those of embedded ones included.
+func (t types) fields(of reflect.Type, request bool, properties object, required *[]string) {
+	for i := range of.NumField() {
+		f := of.Field(i)
+		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+		kind := f.Type
+		if kind.Kind() == reflect.Pointer && (strings.Contains(options, "omitempty") || request) {
+			kind = kind.Elem()
+		}
+		switch {
+		case f.Anonymous && name == "":
+			t.fields(kind, request, properties, required)
+			continue
+		case name == "-" || name == "" && !f.IsExported():
+			continue
+		case name == "":
+			name = f.Name
+		}
+		properties[name] = t.of(kind, request)
+		if !request && !strings.Contains(options, "omitempty") || f.Tag.Get("api") == "required" {
+			*required = append(*required, name)
+		}
+	}
+}
