@@ -75,11 +75,11 @@ func (s *Server) partitions(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	f := formatOf(s.cfg.Source.View())
-	list := []faultJSON{}
+	list := []commandedFaultJSON{}
 	for _, fault := range c.Faults() {
-		list = append(list, faultJSON{fault.Kind, fault.From, fault.To, ms(fault.Latency), f.ids(fault.Members)})
+		list = append(list, commandedFaultJSON{fault.Kind, fault.From, fault.To, ms(fault.Latency), f.ids(fault.Members)})
 	}
-	answer(w, r, http.StatusOK, faultsJSON{list})
+	answer(w, r, http.StatusOK, commandedJSON{list})
 }
 
 func (s *Server) crash(w http.ResponseWriter, r *http.Request) {

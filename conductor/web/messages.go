@@ -62,11 +62,11 @@ type auditJSON struct {
 	NotOnDisk uint64        `json:"not_on_disk"`
 }
 
-type faultsJSON struct {
-	Faults []faultJSON `json:"faults"`
+type commandedJSON struct {
+	Faults []commandedFaultJSON `json:"faults"`
 }
 
-type faultJSON struct {
+type commandedFaultJSON struct {
 	Kind      string   `json:"kind"`
 	From      []string `json:"from"`         // addresses of hosts
 	To        []string `json:"to,omitempty"` // absent: all others

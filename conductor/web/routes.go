@@ -97,7 +97,7 @@ func (s *Server) table() []route {
 		{method: "POST", path: "/api/nodes/{id}/leave", about: "A graceful leave.", handler: s.leave, body: takes(leaveRequest{}, false), answers: in(202, "It has begun.", idsJSON{})},
 		{method: "POST", path: "/api/nodes/{id}/crash", about: "One member ends without a word.", handler: s.crash, answers: in(202, "It has begun.", idsJSON{})},
 		{method: "POST", path: "/api/nodes/{id}/pause", about: "The member's host drops all traffic for a time, 1ms to 1h; 10s unless the body says otherwise.", handler: s.pause, body: takes(pauseRequest{}, false), answers: in(202, "It has begun.", idsJSON{})},
-		{method: "GET", path: "/api/partitions", about: "The faults in force, by command or scenario.", handler: s.partitions, answers: in(200, "Faults.", faultsJSON{})},
+		{method: "GET", path: "/api/partitions", about: "The faults in force, by command or scenario.", handler: s.partitions, answers: in(200, "Faults.", commandedJSON{})},
 		{method: "POST", path: "/api/partitions", about: "Cuts groups of members off from each other; members in none form one more.", handler: s.partition, body: takes(partitionRequest{}, true), answers: in(202, "The members concerned.", idsJSON{})},
 		{method: "DELETE", path: "/api/partitions", about: "Heals all faults.", handler: s.heal, answers: in(202, "The members of the hosts that they named.", idsJSON{})},
 
