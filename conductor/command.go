@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"go.opentelemetry.io/otel/metric"
 
 	"chordconductor/conductor/ingest"
 	"chordconductor/conductor/web"
@@ -38,6 +39,8 @@ const examples = `  conductor                                    the demo ring, 
 
 // options are the flags of the commands that serve the page.
 type options struct {
+	meters metric.MeterProvider // of tests, for the own metrics; nil: what the OTEL_* variables say
+
 	http      string
 	scenario  string
 	token     string

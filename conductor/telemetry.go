@@ -21,9 +21,15 @@ import (
 
 // ownTelemetry is the conductor's own metrics. They go where the OTEL_* variables say (to be scraped, among others), or
 // else, if metrics are passed on at all, into its own OTLP port like everybody else's. It traces nothing of what it receives: that would come back.
-type ownTelemetry struct{ *otel.Telemetry }
+type ownTelemetry struct {
+	*otel.Telemetry
+	meters metric.MeterProvider // nil: nobody wants to know
+}
 
 func newOwnTelemetry(o options) (*ownTelemetry, error) {
+	if o.meters != nil {
+		return &ownTelemetry{meters: o.meters}, nil
+	}
 	to := endpointOf(o.ingest.GRPC, o.ingest)
 	_, port, _ := net.SplitHostPort(o.ingest.GRPC) // checked with the flags
 	elsewhere := os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") != "" || os.Getenv("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT") != ""
@@ -38,15 +44,15 @@ func newOwnTelemetry(o options) (*ownTelemetry, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &ownTelemetry{t}, nil
+	return &ownTelemetry{t, t.Meters}, nil
 }
 
 // meter is nil if nobody wants to know.
 func (t *ownTelemetry) meter(scope string) metric.Meter {
-	if t.Telemetry == nil {
+	if t.meters == nil {
 		return nil
 	}
-	return t.Meters.Meter(scope)
+	return t.meters.Meter(scope)
 }
 
 func (t *ownTelemetry) shutdown(ctx context.Context) error {

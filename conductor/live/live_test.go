@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"reflect"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -212,6 +214,83 @@ func TestSamples(t *testing.T) {
 		}
 		if st := l.Stats(); st.LookupsSampled != -1 {
 			t.Errorf("sampled share %v though no process tells how many lookups there are", st.LookupsSampled)
+		}
+	})
+}
+
+// TestForeignLookupsAreCounted mixes lookups of the ring with those of other rings, and of identifiers of another length,
+// in any order, before and after the ring is known.
+func TestForeignLookupsAreCounted(t *testing.T) {
+	for seed := range uint64(20) {
+		synctest.Test(t, func(t *testing.T) {
+			random := rand.New(rand.NewPCG(seed, 13))
+			l := running(t, Config{})
+			members, events := otlptest.Ring(4, 2, time.Now())
+			if seed%2 == 0 {
+				l.Offer(events, time.Now())
+			}
+			ours, others := 0, uint64(0)
+			for i := range 40 {
+				span := lookups.Span{
+					Trace: trace.TraceID{byte(i + 1)}, ID: trace.SpanID{1}, Name: chordevent.SpanLookup, Node: members[0].Peer.ID, Ring: "test", Digits: 40,
+					Start: time.Now(), End: time.Now(), Outcome: chordevent.OutcomeOK, Owner: members[0].Peer.ID, HasOwner: true,
+				}
+				switch random.IntN(4) {
+				case 0:
+					span.Ring = []string{"", "other", "Test"}[random.IntN(3)]
+				case 1:
+					span.Digits = []int{4, 39, 20}[random.IntN(3)]
+				}
+				if span.Ring == "test" && span.Digits == 40 {
+					ours++
+				} else {
+					others++
+				}
+				l.OfferSpans([]lookups.Span{span}, nil)
+			}
+			if seed%2 == 1 {
+				l.Offer(events, time.Now())
+			}
+			time.Sleep(3 * time.Second)
+			synctest.Wait()
+			if st := l.Stats(); st.LookupsForeign != others || len(l.Lookups(100)) != ours {
+				t.Errorf("seed %d: %d foreign, %d shown; want %d and %d", seed, st.LookupsForeign, len(l.Lookups(100)), others, ours)
+			}
+		})
+	}
+}
+
+// TestForeignRingsAreNamed has any number of processes of other rings send events: they are counted, those told apart are
+// named, and there are no more of these than the bound.
+func TestForeignRingsAreNamed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := running(t, Config{})
+		members, events := otlptest.Ring(4, 2, time.Now())
+		l.Offer(events, time.Now())
+		const senders = maxForeign + 5
+		for i := range senders {
+			for range i + 1 {
+				ev := members[0].Says(time.Now(), chordevent.NodeLoad{})
+				ev.Ring, ev.Instance = "other", fmt.Sprint("process-", i)
+				l.Offer([]chordevent.Event{ev}, time.Now())
+			}
+		}
+		odd := otlptest.NewMember(16, 17, time.Now().UnixNano()).Says(time.Now(), chordevent.Started{Bits: 24, ListLen: 4, Replicas: 2})
+		l.Offer([]chordevent.Event{odd}, time.Now())
+		time.Sleep(time.Second)
+		synctest.Wait()
+		st := l.Stats()
+		if st.Foreign != senders*(senders+1)/2+1 || len(st.ForeignRings) != maxForeign {
+			t.Errorf("%d foreign events, of %d named senders", st.Foreign, len(st.ForeignRings))
+		}
+		for _, f := range st.ForeignRings {
+			var i uint64
+			if _, err := fmt.Sscanf(f.Instance, "process-%d", &i); err != nil || f.Ring != "other" || f.Events != i+1 {
+				t.Errorf("%+v", f)
+			}
+		}
+		if want := []ring.Parameters{{Bits: 24, Successors: 4, Replicas: 2, Members: 1}}; !slices.Equal(st.RefusedParameters, want) {
+			t.Errorf("%+v", st.RefusedParameters)
 		}
 	})
 }

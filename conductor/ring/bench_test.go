@@ -71,19 +71,23 @@ func benchmarkApply(b *testing.B, n int, live func(*ringtest.Town)) {
 // BenchmarkView is a view after a twentieth of a second of events.
 func BenchmarkView(b *testing.B) {
 	for _, n := range []int{100, 1000, 10_000} {
-		for _, ideal := range []bool{true, false} {
-			b.Run(fmt.Sprintf("members=%d/ideal=%v", n, ideal), func(b *testing.B) {
+		for _, state := range []string{"ideal", "repairing", "one uncertain"} {
+			b.Run(fmt.Sprintf("members=%d/%s", n, state), func(b *testing.B) {
 				r := New(Options{})
 				t := ringtest.NewTown(n, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
-				if !ideal {
+				switch state {
+				case "repairing":
 					t.SetPred(t.ByID[0], t.At(n/2).Self)
+				case "one uncertain": // an event of its is missing
+					t.ByID[0].Seq++
+					t.Say(t.ByID[0], chordevent.NodeLoad{})
 				}
 				settleTown(t, r)
 				b.ReportAllocs()
 				for b.Loop() {
 					b.StopTimer()
 					for range max(1, n/20) {
-						a := t.ByID[t.Random.IntN(n)]
+						a := t.ByID[1+t.Random.IntN(n-1)]
 						a.Load.Gets++
 						t.Say(a, chordevent.NodeLoad{Load: a.Load})
 					}

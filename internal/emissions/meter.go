@@ -51,6 +51,8 @@ func (p *Metrics) note(of string, zero bool, set attribute.Set) {
 }
 
 func (p *Metrics) zero(of string, set attribute.Set) {
+	p.recorder.mu.Lock()
+	defer p.recorder.mu.Unlock()
 	if p.recorder.zeros[of] == nil {
 		p.recorder.zeros[of] = map[attribute.Distinct]bool{}
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 
 	"go.opentelemetry.io/otel/attribute"
 
@@ -13,6 +14,7 @@ import (
 // A Recorder keeps which names were emitted, with which attributes, and of those that are strings with which values. It
 // grows with the vocabulary and with the identifiers that a test uses: for tests alone.
 type Recorder struct {
+	mu   sync.Mutex // of a program that emits from several goroutines; the methods that compare need it at rest
 	seen map[name]map[attribute.Key]map[string]bool
 	// Zeros are the sets of attributes with which counters were written before anything was counted.
 	zeros map[string]map[attribute.Distinct]bool
@@ -26,6 +28,8 @@ func New() *Recorder {
 }
 
 func (r *Recorder) note(signal, of string, attributes ...attribute.KeyValue) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	keys := r.seen[name{signal, of}]
 	if keys == nil {
 		keys = map[attribute.Key]map[string]bool{}

@@ -38,12 +38,29 @@ func Vocabulary() (all []Entry) {
 		}
 		all = append(all, e)
 	}
-	for _, m := range nodeMetrics {
+	return append(all, metricEntries(nodeMetrics)...)
+}
+
+// ConductorVocabulary lists the metrics of the conductor.
+func ConductorVocabulary() []Entry { return metricEntries(conductorMetrics) }
+
+func metricEntries(metrics []*Metric) (all []Entry) {
+	for _, m := range metrics {
 		e := Entry{SignalMetrics, m.Name, nil, map[attribute.Key][]string{}}
 		for _, key := range m.Attributes {
 			e.add(key, m.Values(key))
 		}
 		all = append(all, e)
+	}
+	return all
+}
+
+// ConductorCounters lists the conductor's counters whose attributes are all enumerated.
+func ConductorCounters() (all []*Metric) {
+	for _, m := range conductorMetrics {
+		if m.Instrument == Counter && !slices.ContainsFunc(m.Attributes, func(key attribute.Key) bool { return m.Values(key) == nil }) {
+			all = append(all, m)
+		}
 	}
 	return all
 }
