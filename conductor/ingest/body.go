@@ -3,6 +3,7 @@ package ingest
 import (
 	"io"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"chordconductor/conductor/internal/connlimit"
+	"chordconductor/conductor/memory"
 )
 
 const (
@@ -18,6 +20,9 @@ const (
 	// A sender whose body comes slower than slowBytes in slowTime is cut.
 	slowTime  = 5 * time.Second
 	slowBytes = 5 << 10
+	// While bodies being received take more than three quarters of their share, large ones do not grow, and senders as slow
+	// as that for shortTime are cut, the oldest first. The rest is for small requests.
+	shortTime = time.Second
 	firstRead = 4 << 10
 
 	maxDiscard = 256 << 20 // of a request that is too large
@@ -46,16 +51,27 @@ func (b *reception) hold(n int64) error {
 			share.Refuse()
 			return b.gate.refuse("this connection has too many requests under way")
 		}
-		if !share.Take(n) {
+		taken := false
+		if b.held+n > openCost+smallBody {
+			taken = share.TakeBelow(n, spare(share))
+		} else {
+			taken = share.Take(n)
+		}
+		if !taken {
 			if b.conn != nil {
 				b.conn.Held.Add(-n)
 			}
 			return b.gate.refuse("memory for requests is short")
 		}
 	}
+	b.mu.Lock()
 	b.held += n
+	b.mu.Unlock()
 	return nil
 }
+
+// spare is how much of the share for bodies large requests may take, with all others.
+func spare(share *memory.Share) int64 { return share.Limit() / 4 * 3 }
 
 // release gives all of it back.
 func (b *reception) release() {
@@ -79,10 +95,11 @@ func (p *port) receive(w http.ResponseWriter, r *http.Request, most int64) (body
 	b.abort = func() { _ = control.SetReadDeadline(time.Unix(1, 0)) }
 	p.slow.watch(b)
 	defer p.slow.forget(b)
-	size := int64(firstRead)
+	end := most + 1 // one more, to see the end
 	if r.ContentLength >= 0 {
-		size = min(r.ContentLength+1, 64<<10) // one more, to see the end
+		end = min(r.ContentLength+1, end)
 	}
+	size := min(firstRead, end)
 	for {
 		if int64(len(body)) == int64(cap(body)) {
 			if err := b.hold(size - int64(cap(body))); err != nil {
@@ -90,7 +107,7 @@ func (p *port) receive(w http.ResponseWriter, r *http.Request, most int64) (body
 			}
 			grown := make([]byte, len(body), size)
 			copy(grown, body)
-			body, size = grown, min(2*size, most+1)
+			body, size = grown, min(4*size, end) // a sender holds four times what it has sent, at most
 		}
 		n, err := r.Body.Read(body[len(body):cap(body)])
 		body = body[:len(body)+n]
@@ -103,7 +120,7 @@ func (p *port) receive(w http.ResponseWriter, r *http.Request, most int64) (body
 			return body, b, nil
 		case cut:
 			p.gate.cut.Add(1)
-			return nil, b, status.Errorf(codes.DeadlineExceeded, "the body came slower than %d bytes in %v, or not within %v", slowBytes, slowTime, requestTimeout)
+			return nil, b, status.Errorf(codes.DeadlineExceeded, "the body came slower than %d bytes in %v (while memory is short, that rate over %v), or not within %v", slowBytes, slowTime, shortTime, requestTimeout)
 		case err != nil:
 			return nil, b, status.Errorf(codes.Canceled, "the body broke off: %v", err)
 		}
@@ -134,11 +151,15 @@ func errTooLarge(most int64) error {
 
 // An overseer cuts the receptions that are too slow.
 type overseer struct {
+	share *memory.Share // of bodies being received; nil: without a limit
+
 	mu  sync.Mutex
 	all map[*reception]struct{} // guarded by mu; as many as the share for bodies allows
 }
 
-func newOverseer() *overseer { return &overseer{all: map[*reception]struct{}{}} }
+func newOverseer(share *memory.Share) *overseer {
+	return &overseer{share: share, all: map[*reception]struct{}{}}
+}
 
 func (o *overseer) watch(b *reception) {
 	o.mu.Lock()
@@ -189,5 +210,39 @@ func (o *overseer) look(now time.Time) {
 			b.abort()
 		}
 		b.mu.Unlock()
+	}
+	o.makeRoom(now)
+}
+
+// makeRoom cuts slow senders until enough of the share for bodies is left for small requests.
+func (o *overseer) makeRoom(now time.Time) {
+	over := o.share.Used() - spare(o.share)
+	if over <= 0 {
+		return
+	}
+	type slow struct {
+		*reception
+		since time.Time
+		held  int64
+	}
+	var all []slow
+	for b := range o.all {
+		b.mu.Lock()
+		if took := now.Sub(b.since); !b.cut && took > shortTime && float64(b.bytes) < slowBytes*took.Seconds()/slowTime.Seconds() {
+			all = append(all, slow{b, b.since, b.held})
+		}
+		b.mu.Unlock()
+	}
+	slices.SortFunc(all, func(a, b slow) int { return a.since.Compare(b.since) })
+	for _, one := range all {
+		if over <= 0 {
+			return
+		}
+		one.mu.Lock()
+		one.cut = true
+		one.abort()
+		one.mu.Unlock()
+		o.share.Refuse()
+		over -= one.held
 	}
 }

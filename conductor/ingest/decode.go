@@ -49,13 +49,16 @@ func (q query) write(m message) ([]byte, error) {
 	return m.MarshalProto()
 }
 
-// take unpacks and decodes a body that has come, hands it on, and returns the answer. All of it within a place.
-func (p *port) take(ctx context.Context, q query, body []byte) ([]byte, error) {
-	work, err := p.gate.enter(ctx, q.signal)
-	if err != nil {
-		return nil, err
-	}
-	defer work.leave()
+// take decompresses and decodes a body that is complete, hands it on, and returns the answer. All of it within a place.
+func (p *port) take(ctx context.Context, q query, body []byte) (answer []byte, err error) {
+	err = p.gate.admit(ctx, q.signal, len(body), func(w *work) (err error) {
+		answer, err = p.decode(ctx, q, body, w)
+		return err
+	})
+	return answer, err
+}
+
+func (p *port) decode(ctx context.Context, q query, body []byte, work *work) (_ []byte, err error) {
 	if q.packing != "" {
 		if body, err = unpack(ctx, q.packing, body, p.gate.maxBytes, work); err != nil {
 			return nil, err

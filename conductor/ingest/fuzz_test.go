@@ -69,7 +69,7 @@ func FuzzRequests(f *testing.F) {
 	troubles := newTroubles(slog.New(slog.DiscardHandler))
 	ports := map[bool]*port{}
 	for _, overGRPC := range []bool{true, false} {
-		ports[overGRPC] = &port{gate: gate, pipeline: line, troubles: troubles, grpc: overGRPC, other: "elsewhere", slow: newOverseer()}
+		ports[overGRPC] = &port{gate: gate, pipeline: line, troubles: troubles, grpc: overGRPC, other: "elsewhere", slow: newOverseer(nil)}
 	}
 	paths := map[bool][]string{}
 	for path, signal := range grpcPaths {
@@ -109,12 +109,14 @@ func FuzzRequests(f *testing.F) {
 		case !overGRPC && answer.Header.Get("Content-Type") != kind:
 			t.Fatalf("answered as %s", answer.Header.Get("Content-Type"))
 		}
-		for _, c := range []*class{&gate.events, &gate.others} {
-			if !c.memory.TryAcquire(c.limit) || !c.places.TryAcquire(int64(cfg.MaxInFlight)) {
-				t.Fatal("a place, or memory, was not given back")
+		for _, l := range []*lane{gate.events.small, gate.events.large, gate.others.small, gate.others.large} {
+			if !l.memory.TryAcquire(l.limit) {
+				t.Fatal("memory was not given back")
 			}
-			c.memory.Release(c.limit)
-			c.places.Release(int64(cfg.MaxInFlight))
+			l.memory.Release(l.limit)
+		}
+		if n := gate.inFlight.Load(); n != 0 {
+			t.Fatalf("%d places were not given back", n)
 		}
 	})
 }

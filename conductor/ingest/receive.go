@@ -59,7 +59,7 @@ type port struct {
 func (s *Server) serve(cfg Config, name string, l net.Listener, p *port) {
 	p.gate, p.pipeline, p.troubles = s.gate, s.pipeline, s.troubles
 	p.stop = make(chan struct{})
-	p.slow = newOverseer()
+	p.slow = newOverseer(s.gate.receive)
 	p.conns = connlimit.New(s.gate.maxConns)
 	p.server = newServer(p)
 	l = p.conns.Listen(l)

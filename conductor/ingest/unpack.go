@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"compress/zlib"
 	"context"
+	"errors"
 	"io"
 	"sync"
 
@@ -14,23 +15,31 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// maxWindow bounds what a zstd decoder keeps: what encoders use at their highest usual level.
-const maxWindow = 8 << 20
+// maxWindow bounds what a zstd decoder keeps: what encoders use at their highest usual level. Encoders that have the whole
+// of a small body name its size as the window.
+const (
+	maxWindow   = 8 << 20
+	smallWindow = smallDecode / 4
+)
 
 // unpackers are the compressions that are understood, by the name that both protocols use.
-var unpackers = map[string]func(io.Reader) (io.Reader, func(), error){
-	"gzip": func(r io.Reader) (io.Reader, func(), error) {
+var unpackers = map[string]func(packed io.Reader, small bool) (io.Reader, func(), error){
+	"gzip": func(r io.Reader, _ bool) (io.Reader, func(), error) {
 		z, err := gzip.NewReader(r)
 		return z, func() {}, err
 	},
 	"zlib":    unzlib,
 	"deflate": unzlib,
-	"snappy":  func(r io.Reader) (io.Reader, func(), error) { return snappy.NewReader(r), func() {}, nil },
-	"zstd": func(r io.Reader) (io.Reader, func(), error) {
-		z, _ := zstds.Get().(*zstd.Decoder)
+	"snappy":  func(r io.Reader, _ bool) (io.Reader, func(), error) { return snappy.NewReader(r), func() {}, nil },
+	"zstd": func(r io.Reader, small bool) (io.Reader, func(), error) {
+		pool, window := &zstds, uint64(maxWindow)
+		if small {
+			pool, window = &smallZstds, smallWindow
+		}
+		z, _ := pool.Get().(*zstd.Decoder)
 		if z == nil {
 			var err error
-			if z, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow)); err != nil {
+			if z, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(window)); err != nil {
 				return nil, func() {}, err
 			}
 		}
@@ -39,15 +48,15 @@ var unpackers = map[string]func(io.Reader) (io.Reader, func(), error){
 		}
 		return z, func() {
 			if z.Reset(nil) == nil {
-				zstds.Put(z)
+				pool.Put(z)
 			}
 		}, nil
 	},
 }
 
-var zstds sync.Pool
+var zstds, smallZstds sync.Pool
 
-func unzlib(r io.Reader) (io.Reader, func(), error) {
+func unzlib(r io.Reader, _ bool) (io.Reader, func(), error) {
 	z, err := zlib.NewReader(r)
 	return z, func() {}, err
 }
@@ -59,13 +68,16 @@ func unpack(ctx context.Context, packing string, packed []byte, most int64, w *w
 		return nil, malformed("the encoding %.40q is not supported: use gzip, zstd or none", packing)
 	}
 	if packing == "zstd" {
-		window := min(maxWindow, w.class.limit/2)
+		window := min(maxWindow, w.lane.most/2)
+		if w.lane.small {
+			window = min(smallWindow, w.lane.most/2)
+		}
 		if err := w.hold(ctx, window); err != nil {
 			return nil, err
 		}
 		defer w.give(window)
 	}
-	r, done, err := open(bytes.NewReader(packed))
+	r, done, err := open(bytes.NewReader(packed), w.lane.small)
 	if err != nil {
 		return nil, malformed("the body is not %s: %v", packing, err)
 	}
@@ -83,6 +95,9 @@ func unpack(ctx context.Context, packing string, packed []byte, most int64, w *w
 			out = out[:len(out)+n]
 			if err == io.EOF && int64(len(out)) <= most {
 				return out, nil
+			}
+			if w.lane.small && (errors.Is(err, zstd.ErrWindowSizeExceeded) || errors.Is(err, zstd.ErrDecoderSizeExceeded)) {
+				return nil, errLarge
 			}
 			if err != nil && int64(len(out)) <= most {
 				return nil, malformed("the body is not %s: %v", packing, err)

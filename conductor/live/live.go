@@ -27,7 +27,8 @@ var (
 )
 
 const (
-	publishEvery = 25 * time.Millisecond  // at most so often
+	publishEvery = 25 * time.Millisecond  // at most so often, and at most half of the time: see publish
+	longestPause = 200 * time.Millisecond // between two publications, of those that take long
 	advanceEvery = 200 * time.Millisecond // silence, grace and forgetting are judged so often
 	sampleEvery  = time.Second
 
@@ -78,6 +79,7 @@ type Live struct {
 	sampler   sampler
 	dirty     bool      // the ring has changed since the last publication
 	published time.Time // by the wall clock
+	due       time.Time // by the wall clock: not before it is published again
 	advanced  time.Time // what the fold was told last
 
 	latest  atomic.Pointer[published]
@@ -171,12 +173,10 @@ func (l *Live) Run(ctx context.Context) error {
 			return nil
 		case <-l.wake:
 			l.fold(ctx)
-			if l.dirty {
-				publish.Reset(max(0, time.Until(l.published.Add(publishEvery))))
-			}
+			publish.Reset(max(0, time.Until(l.due)))
 		case <-tick.C:
 			l.advance()
-			l.publish()
+			publish.Reset(max(0, time.Until(l.due)))
 		case <-publish.C:
 			l.publish()
 		}
@@ -191,7 +191,7 @@ func (l *Live) fold(ctx context.Context) {
 		taken[i] = batch{} // the queue keeps the slice
 		l.cfg.QueueMemory.Give(b.bytes)
 		l.events.done(len(b.events))
-		if time.Since(l.published) >= publishEvery {
+		if !time.Now().Before(l.due) {
 			l.publish()
 		}
 	}
@@ -278,9 +278,14 @@ func (l *Live) ofRing(found []lookups.Lookup) []lookups.Lookup {
 	})
 }
 
-// publish makes the state as it stands visible to readers, and takes a sample when one is due.
+// publish makes the state as it stands visible to readers, and takes a sample when one is due. In a large ring with much
+// that is uncertain it takes long; then events are applied for as long before it is done again.
 func (l *Live) publish() {
 	l.published = time.Now()
+	defer func() {
+		took := time.Since(l.published)
+		l.due = l.published.Add(max(publishEvery, took+min(took, longestPause)))
+	}()
 	if !l.dirty {
 		return
 	}

@@ -91,7 +91,7 @@ func (r *Readers) Give(n int64) {
 // Take reserves bytes, cutting readers for that if need be. It waits until what they hold is given back, and fails when
 // that takes too long, or if there is not as much at all.
 func (r *Readers) Take(ctx context.Context, n int64, patience time.Duration) bool {
-	return n <= r.Share.Limit() && r.wait(ctx, patience, func() bool { return r.Share.take(n) }) || r.Share == nil
+	return n <= r.Share.Limit() && r.wait(ctx, patience, func() bool { return r.Share.take(n, r.Share.Limit()) }) || r.Share == nil
 }
 
 // Room waits until the share is not full, in the same way.

@@ -14,21 +14,24 @@ type Share struct {
 func NewShare(name string, limit int64) *Share { return &Share{name: name, limit: limit} }
 
 // Take reserves n bytes, or none if that is more than is left. What was taken is given back with Give.
-func (s *Share) Take(n int64) bool {
-	if s.take(n) {
+func (s *Share) Take(n int64) bool { return s.TakeBelow(n, s.Limit()) }
+
+// TakeBelow does the same, and leaves what is above a bound for others.
+func (s *Share) TakeBelow(n, bound int64) bool {
+	if s.take(n, bound) {
 		return true
 	}
 	s.refused.Add(1)
 	return false
 }
 
-func (s *Share) take(n int64) bool {
+func (s *Share) take(n, bound int64) bool {
 	if s == nil || n <= 0 {
 		return true
 	}
 	for {
 		used := s.used.Load()
-		if n > s.limit-used {
+		if n > bound-used {
 			return false
 		}
 		if s.used.CompareAndSwap(used, used+n) {

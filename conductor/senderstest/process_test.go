@@ -37,6 +37,10 @@ var build = sync.OnceValues(func() (string, error) {
 })
 
 func TestMain(m *testing.M) {
+	if flag.Parse(); *limitOfSenders > 0 {
+		beSenders()
+		return
+	}
 	code := m.Run()
 	if path, err := build(); err == nil && *program == "" {
 		_ = os.RemoveAll(filepath.Dir(path))

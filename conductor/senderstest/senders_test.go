@@ -31,6 +31,9 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
+// largest is the bytes of the largest requests: somewhat less than is admitted with 256 MiB.
+const largest = 3 << 20
+
 // A kind is one sort of sender or reader: how many there are at once, and what each does over and over until ctx ends.
 type kind struct {
 	name  string
@@ -41,12 +44,11 @@ type kind struct {
 
 // A world is what senders share: the conductor, and what came of their requests.
 type world struct {
-	c       *conductor
-	client  *http.Client
-	largest int // bytes of the largest request that is taken
+	c      *conductor
+	client *http.Client
 
 	mu      sync.Mutex
-	answers map[string]int
+	answers map[string]int // guarded by mu
 }
 
 func (w *world) note(kind, answer string) {
@@ -126,6 +128,7 @@ func kinds() []kind {
 		{"liars", 2, 20 * time.Millisecond, liars},
 		{"deep", 1, 500 * time.Millisecond, deep},
 		{"large requests", 64, 2 * time.Second, large},
+		{"requests just small enough", 16, time.Second, fitting},
 		{"bombs", 8, time.Second, bombs},
 		{"spans", 2, 50 * time.Millisecond, spans},
 		{"points", 1, 100 * time.Millisecond, points},
@@ -149,6 +152,18 @@ func peers(random *rand.Rand, n, length int) (out []chordevent.PeerRef) {
 	return out
 }
 
+// drawn draws one of n things that are made once: so the senders' work is small beside that of the conductor.
+func drawn[T any](n int, make func(random *rand.Rand) T) func(*rand.Rand) T {
+	all := sync.OnceValue(func() (out []T) {
+		random := rand.New(rand.NewPCG(12, 12))
+		for range n {
+			out = append(out, make(random))
+		}
+		return out
+	})
+	return func(random *rand.Rand) T { return all()[random.IntN(n)] }
+}
+
 // says makes an event of member i of n, in a life that began just now.
 func says(random *rand.Rand, i, n int, body chordevent.Body) chordevent.Event {
 	m := otlptest.NewMember(i, n, time.Now().UnixNano())
@@ -158,11 +173,15 @@ func says(random *rand.Rand, i, n int, body chordevent.Body) chordevent.Event {
 	return ev
 }
 
+var fatList = drawn(100, func(random *rand.Rand) []chordevent.PeerRef {
+	return peers(random, chordevent.MaxSuccessors, chordevent.MaxText)
+})
+
 // fatMembers are 3,000 members with lists as long, of texts as long, as an event may carry.
 func fatMembers(ctx context.Context, w *world, random *rand.Rand) error {
 	var events []chordevent.Event
 	for range 1 + random.IntN(8) {
-		list := peers(random, chordevent.MaxSuccessors, chordevent.MaxText)
+		list := fatList(random)
 		state := chordevent.State{
 			Started: chordevent.Started{Address: text(random, chordevent.MaxText), Bits: 160, ListLen: 8, Replicas: 3}, Status: chordevent.StatusActive,
 			Period: 10 * time.Second, Predecessor: list[0], Successors: list,
@@ -210,7 +229,11 @@ func liars(ctx context.Context, w *world, random *rand.Rand) error {
 
 // deep nests an AnyValue as deep as the request may be long.
 func deep(ctx context.Context, w *world, random *rand.Rand) error {
-	depth := 1 + random.IntN(w.largest/10)
+	return w.post(ctx, "deep", "/v1/logs", "gzip", deepBody(random))
+}
+
+var deepBody = drawn(20, func(random *rand.Rand) []byte {
+	depth := 1 + random.IntN(largest/10)
 	var prefixes [][]byte
 	n := 0
 	field := func(tag byte, n int) []byte { return binary.AppendUvarint([]byte{tag}, uint64(n)) }
@@ -225,9 +248,8 @@ func deep(ctx context.Context, w *world, random *rand.Rand) error {
 		body = append(body, prefixes[i]...)
 	}
 	wrap := func(tag byte, inner []byte) []byte { return append(field(tag, len(inner)), inner...) }
-	body = wrap(0x0a, wrap(0x0a, wrap(0x0a, append(wrap(0x0a, []byte("k")), wrap(0x12, body)...))))
-	return w.post(ctx, "deep", "/v1/logs", "gzip", pack(body))
-}
+	return pack(wrap(0x0a, wrap(0x0a, wrap(0x0a, append(wrap(0x0a, []byte("k")), wrap(0x12, body)...)))))
+})
 
 // largeLogs is a request of about n bytes, of many small attributes, which take the most memory once decoded.
 func largeLogs(n int) []byte {
@@ -247,7 +269,7 @@ func largeLogs(n int) []byte {
 }
 
 var (
-	largeBody  = sync.OnceValue(func() []byte { return largeLogs(3 << 20) })
+	largeBody  = sync.OnceValue(func() []byte { return largeLogs(largest) })
 	packedBody = sync.OnceValue(func() []byte { return pack(largeBody()) })
 	bomb       = sync.OnceValue(func() []byte { return pack(make([]byte, 64<<20)) })
 )
@@ -258,6 +280,19 @@ func large(ctx context.Context, w *world, random *rand.Rand) error {
 	}
 	return w.post(ctx, "large requests", "/v1/logs", "", largeBody())
 }
+
+// fitting takes as much memory once decoded as one request may, or somewhat less or more.
+func fitting(ctx context.Context, w *world, random *rand.Rand) error {
+	return w.post(ctx, "requests just small enough", "/v1/logs", "", fittingBody(random))
+}
+
+// decodedPerByte is by how much largeLogs grows when it is decoded, as the conductor counts it.
+const decodedPerByte = 27
+
+var fittingBody = drawn(8, func(random *rand.Rand) []byte {
+	one := int64(*limitOfSenders) * 80 / 1000 / 2 / 4 * 3 // see memory.Budget and ingest's lanes
+	return largeLogs(int(float64(one) / decodedPerByte * (0.6 + random.Float64()/2)))
+})
 
 func bombs(ctx context.Context, w *world, random *rand.Rand) error {
 	return w.post(ctx, "bombs", []string{"/v1/logs", "/v1/traces", "/v1/metrics"}[random.IntN(3)], "gzip", bomb())

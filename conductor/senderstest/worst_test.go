@@ -76,8 +76,7 @@ func worst(t *testing.T, text string) (row string) {
 	waitFor(t, c, func() bool { return h.applied() >= honestMembers })
 	begun := h.applied()
 
-	bad := &world{c: c, client: newClient(60 * time.Second), largest: 3 << 20, answers: map[string]int{}}
-	spawn(func() error { bad.run(ctx, kinds()); return nil })
+	stopSenders := startSenders(t, c, limit)
 	run := shortRun
 	if *full > 0 {
 		run = *full
@@ -100,10 +99,11 @@ func worst(t *testing.T, text string) (row string) {
 	}
 	took, peak := h.times(), c.peak()
 	usage := shares(c)
+	answers := stopSenders()
 	cancel()
 	all.Wait()
-	for _, name := range slices.Sorted(maps.Keys(bad.answers)) {
-		t.Logf("%s: %d", name, bad.answers[name])
+	for _, name := range slices.Sorted(maps.Keys(answers)) {
+		t.Logf("%s: %d", name, answers[name])
 	}
 	var gave []string
 	for _, u := range usage {

@@ -1,0 +1,126 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"chordconductor/conductor/internal/otlpscan"
+)
+
+const (
+	// placeWait is how long a request waits for a place and for memory. Then it is refused, to be sent again.
+	placeWait = 2 * time.Second
+	// A request is small if its body, as sent, is at most smallBody and decoding it takes at most smallDecode: the events
+	// of a host of some 30 members at once.
+	smallBody   = 64 << 10
+	smallDecode = 512 << 10
+)
+
+// errLarge ends a try in the lane of small requests: decoding takes more memory than a small request has.
+var errLarge = errors.New("the request is large once decoded")
+
+// A class is the requests of one kind of signal: events, or all others. Neither waits for the other.
+type class struct{ small, large *lane }
+
+// A lane is requests that share places and memory to decode in. Small requests have a lane of their own, in which each
+// takes about a millisecond, so that they never wait for large ones: not for their memory, and not for the processors,
+// of which large requests hold half at most.
+type lane struct {
+	places *semaphore.Weighted
+	memory *semaphore.Weighted
+	limit  int64 // of all its requests
+	most   int64 // of one
+	small  bool
+}
+
+func newClass(limit int64, places int) class {
+	return class{
+		small: newLane(limit/4, min(smallDecode, limit/4), places, true),
+		large: newLane(limit/4*3, limit/4*3, min(max(runtime.GOMAXPROCS(0)/2, 1), places), false),
+	}
+}
+
+func newLane(limit, most int64, places int, small bool) *lane {
+	return &lane{semaphore.NewWeighted(int64(places)), semaphore.NewWeighted(limit), limit, most, small}
+}
+
+func (g *gate) classOf(signal otlpscan.Signal) *class {
+	if signal == otlpscan.Logs {
+		return &g.events
+	}
+	return &g.others
+}
+
+// admit runs do in a place for a request whose body is complete. A request is small until it proves large: then it starts
+// again, in the lane of large ones, so that what waits for that lane holds no more than its body as it was sent.
+func (g *gate) admit(ctx context.Context, signal otlpscan.Signal, size int, do func(*work) error) error {
+	if g.memoryLimit > 0 && g.heapNow() > g.memoryLimit {
+		return g.refuse("memory is short")
+	}
+	c := g.classOf(signal)
+	if size <= smallBody {
+		if err := g.in(ctx, c.small, do); !errors.Is(err, errLarge) {
+			return err
+		}
+	}
+	return g.in(ctx, c.large, do)
+}
+
+func (g *gate) in(ctx context.Context, l *lane, do func(*work) error) error {
+	waiting, cancel := context.WithTimeout(ctx, placeWait)
+	defer cancel()
+	if !l.places.TryAcquire(1) && l.places.Acquire(waiting, 1) != nil {
+		return g.refuse("too many requests in work")
+	}
+	g.inFlight.Add(1)
+	w := &work{gate: g, lane: l}
+	defer w.leave()
+	return do(w)
+}
+
+// A work is a request that has its place. It holds memory until leave.
+type work struct {
+	gate *gate
+	lane *lane
+	held int64
+}
+
+// hold takes memory before it is used, and waits while others use it.
+func (w *work) hold(ctx context.Context, n int64) error {
+	l := w.lane
+	if n > l.most-w.held {
+		if l.small {
+			return errLarge
+		}
+		w.gate.decode.Refuse()
+		return errTooMuch(n+w.held, l.most)
+	}
+	if !l.memory.TryAcquire(n) {
+		ctx, cancel := context.WithTimeout(ctx, placeWait)
+		defer cancel()
+		if l.memory.Acquire(ctx, n) != nil {
+			w.gate.decode.Refuse()
+			return w.gate.refuse("memory for decoding is short")
+		}
+	}
+	w.held += n
+	w.gate.decode.Take(n)
+	return nil
+}
+
+func (w *work) give(n int64) {
+	w.lane.memory.Release(n)
+	w.gate.decode.Give(n)
+	w.held -= n
+}
+
+// leave gives the place and all memory back.
+func (w *work) leave() {
+	w.give(w.held)
+	w.lane.places.Release(1)
+	w.gate.inFlight.Add(-1)
+}
