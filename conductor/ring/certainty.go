@@ -86,25 +86,22 @@ func (r *Ring) certainty() (c Certainty, unseen int) {
 		return c, 0
 	}
 	c.Of = r.tally[Joining] + r.tally[Active] + r.tally[Leaving]
-	if r.doubtful+r.sums.unknown+r.sums.tails+len(r.strangers)+r.tally[Failed]+r.reporting+r.faulty > 0 {
+	if r.mayLackMembers() {
 		u := unseenMembers{r: r}
 		u.find()
 		unseen = len(u.list)
-		c.Members = u.list
+		all := u.list
 		r.tree.all(func(x *record) {
 			if x.doubtful {
-				c.Members = append(c.Members, UncertainMember{x.id, x.inc, x.host.Address, x.why(), x.since})
+				all = append(all, UncertainMember{x.id, x.inc, x.host.Address, x.why(), x.since})
 				if x.status == Silent {
 					c.Of++
 				}
 			}
 		})
-		slices.SortFunc(c.Members, func(a, b UncertainMember) int {
-			return cmp.Or(a.ID.Compare(b.ID), cmp.Compare(a.Incarnation, b.Incarnation))
-		})
+		c.Count, c.Members = len(all), firstUncertain(all)
 	}
-	c.Count, c.Of = len(c.Members), c.Of+unseen
-	c.Members = slices.Clone(c.Members[:min(len(c.Members), maxUncertain)]) // a copy: the others are let go of
+	c.Of += unseen
 	switch c.Count {
 	case 0:
 		c.State = AllCertain
@@ -114,6 +111,31 @@ func (r *Ring) certainty() (c Certainty, unseen int) {
 		c.State = PartlyCertain
 	}
 	return c, unseen
+}
+
+// mayLackMembers says whether any member may be uncertain, or unseen.
+func (r *Ring) mayLackMembers() bool {
+	return r.doubtful+r.sums.unknown+r.sums.tails+len(r.strangers)+r.tally[Failed]+r.reporting+r.faulty > 0
+}
+
+// firstUncertain returns the first maxUncertain of all members, by identifier. Thousands may be uncertain, and sorting them
+// all would take most of the time of a View.
+func firstUncertain(all []UncertainMember) []UncertainMember {
+	order := func(a, b UncertainMember) int {
+		return cmp.Or(a.ID.Compare(b.ID), cmp.Compare(a.Incarnation, b.Incarnation))
+	}
+	first := make([]UncertainMember, 0, min(len(all), maxUncertain))
+	for _, m := range all {
+		if len(first) == maxUncertain {
+			if order(m, first[maxUncertain-1]) >= 0 {
+				continue
+			}
+			first = first[:maxUncertain-1]
+		}
+		i, _ := slices.BinarySearchFunc(first, m, order)
+		first = slices.Insert(first, i, m)
+	}
+	return first
 }
 
 func (x *record) why() Why {
@@ -136,9 +158,13 @@ func (x *record) why() Why {
 // that are reported dead and may yet refute it.
 type unseenMembers struct {
 	r     *Ring
+	most  int // to look for; 0: all
 	named map[incarnation]bool
 	list  []UncertainMember
 }
+
+// enough ends the search.
+func (u *unseenMembers) enough() bool { return u.most > 0 && len(u.list) >= u.most }
 
 // fingersUpTo is the size of the rings in which fingers are looked through for unseen members. In larger ones that would
 // take too long, and who is in nobody's successor list has a list's length of unseen neighbours: little is known anyway.
@@ -147,7 +173,7 @@ const fingersUpTo = 1024
 func (u *unseenMembers) find() {
 	r := u.r
 	r.tree.all(func(x *record) {
-		if x.refused {
+		if x.refused || u.enough() {
 			return
 		}
 		u.addReported(x)
@@ -172,7 +198,7 @@ func (u *unseenMembers) find() {
 		u.addReported(x)
 	}
 	// The entries of a list behind the first are those of the head's list, unless the head is uncertain.
-	if len(u.list)+r.doubtful > 0 {
+	if len(u.list)+r.doubtful > 0 && !u.enough() {
 		u.findDeep()
 	}
 }
@@ -183,6 +209,9 @@ func (u *unseenMembers) findDeep() {
 	for i, x := range r.live {
 		if x.status == Silent {
 			continue
+		}
+		if u.enough() {
+			return
 		}
 		at := i + 1
 		for _, p := range x.succ.val {

@@ -27,16 +27,21 @@ func (r *Ring) checkPrincipals() {
 			principals++
 		}
 	}
-	if need := r.circle.listLen + 1; principals < need && principals+r.uncounted() < need {
+	if need := r.circle.listLen + 1; principals < need && r.uncounted(need-principals) < need-principals {
 		r.found(chord.EnoughPrincipals, nil, skippers, fmt.Sprintf("%d of at least %d members are skipped by nobody", principals, need))
 	}
 }
 
 // uncounted is how many members may be on the ring and are not counted: no event of theirs has arrived, or not the one
-// that says that they have joined.
-func (r *Ring) uncounted() int {
-	_, unseen := r.certainty()
-	return unseen + r.doubtful - (r.counted - r.tree.total().live)
+// that says that they have joined. It stops counting at enough.
+func (r *Ring) uncounted(enough int) int {
+	n := r.doubtful - (r.counted - r.tree.total().live)
+	if n >= enough || !r.mayLackMembers() {
+		return n
+	}
+	u := unseenMembers{r: r, most: enough - n}
+	u.find()
+	return n + len(u.list)
 }
 
 // countSkips adds whom x's list skips, and says whether that is anybody.
@@ -123,7 +128,7 @@ func (r *Ring) checkSuccessors() {
 		r.found(chord.OneOrderedRing, nil, r.aside(next, cycles), fmt.Sprintf("%d rings", len(cycles)))
 	case len(cycles) == 1 && winding(next, cycles[0]) > 1:
 		r.found(chord.OneOrderedRing, nil, r.cycle(next, cycles[0]), "the ring goes around the circle more than once")
-	case len(cycles) == 0 && !doubt && r.uncounted() == 0:
+	case len(cycles) == 0 && !doubt && r.uncounted(1) == 0:
 		r.found(chord.OneOrderedRing, nil, r.live, "0 rings")
 	}
 	if astray := r.astray(next, on); astray != nil {
