@@ -39,11 +39,16 @@ func (r *Ring) check() (changed bool) {
 
 // rankAll lists the counted members by identifier, and sets their ranks.
 func (r *Ring) rankAll() {
-	r.live = r.live[:0]
+	r.live, r.heads = r.live[:0], r.heads[:0]
+	r.headAt = 0
+	if bits := r.circle.bits; bits > 0 {
+		r.headAt = min(len(chord.ID{})-(bits+7)/8, len(chord.ID{})-8)
+	}
 	r.tree.all(func(x *record) {
 		if x.counted {
 			x.rank = len(r.live)
 			r.live = append(r.live, x)
+			r.heads = append(r.heads, r.headOf(x.id))
 		}
 	})
 }

@@ -2,7 +2,9 @@ package ring
 
 import (
 	"cmp"
+	"encoding/binary"
 	"fmt"
+	"math"
 	"math/bits"
 	"slices"
 
@@ -71,19 +73,42 @@ func (r *Ring) countSkips(x *record) (any bool) {
 // seekAhead is how far seek looks for an entry before it searches for it: lists name neighbours.
 const seekAhead = 4
 
-// seek finds where a peer stands among the counted, or would, beginning at a rank where it is likely.
+// seek finds where a peer stands among the counted, or would, beginning at a rank where it is likely. It compares the
+// first bytes of identifiers, which lie beside each other in memory: lists that name members all over a large ring would
+// make it read a record for each step.
 func (r *Ring) seek(p chord.Peer, hint int) (rank int, found bool) {
+	head := r.headOf(p.ID)
 	for i := hint; i < min(hint+seekAhead, len(r.live)); i++ {
 		r.work++
+		if r.heads[i] < head {
+			continue
+		}
 		if n := inOrder(r.live[i], p); n >= 0 {
-			if i == hint && i > 0 && inOrder(r.live[i-1], p) >= 0 {
+			if i == hint && i > 0 && r.heads[i-1] >= head && inOrder(r.live[i-1], p) >= 0 {
 				break
 			}
 			return i, n == 0
 		}
 	}
 	r.work += bits.Len(uint(len(r.live)))
-	return slices.BinarySearchFunc(r.live, p, inOrder)
+	for rank, _ = slices.BinarySearch(r.heads, head); rank < len(r.live) && r.heads[rank] == head; rank++ {
+		if n := inOrder(r.live[rank], p); n >= 0 {
+			return rank, n == 0
+		}
+		r.work++
+	}
+	return rank, false
+}
+
+// headOf is the eight bytes of an identifier in which those of a ring differ first: a ring of few bits has zeros before
+// them. They are in the order of the identifiers, of which several may share them.
+func (r *Ring) headOf(id chord.ID) uint64 {
+	for _, b := range id[:r.headAt] {
+		if b != 0 { // of another circle
+			return math.MaxUint64
+		}
+	}
+	return binary.BigEndian.Uint64(id[r.headAt:])
 }
 
 // inOrder compares lives around the circle: a later life of a member lies right behind an earlier one, so that a list

@@ -110,6 +110,8 @@ type Ring struct {
 	work      int         // steps of what judges the whole ring; tests bound it
 	runs      []fingerRun // scratch
 	live      []*record   // scratch: the counted, by identifier; see rankAll
+	heads     []uint64    // scratch: the first bytes of their identifiers; see seek
+	headAt    int         // scratch: where those begin
 	skips     []int       // scratch
 	neighbors []*record   // scratch: see spreadOf
 	on        []string    // the same

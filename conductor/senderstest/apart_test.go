@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"regexp"
+	"slices"
 	"testing"
 	"time"
 )
@@ -18,6 +20,7 @@ var (
 	limitOfSenders = flag.Int64("senders", 0, "be the senders against a conductor with this limit of `memory`; for the test itself")
 	pageOfTarget   = flag.String("page", "", "with -senders: `HOST:PORT` of the conductor's page")
 	otlpOfTarget   = flag.String("otlp", "", "with -senders: `HOST:PORT` of OTLP over HTTP")
+	onlyKinds      = flag.String("kinds", ".", "`pattern` of the kinds of senders and readers that are at work")
 )
 
 // beSenders runs the senders until the standard input ends, and prints what came of their requests.
@@ -28,7 +31,8 @@ func beSenders() {
 		cancel()
 	}()
 	w := &world{c: &conductor{page: *pageOfTarget, otlp: *otlpOfTarget}, client: newClient(60 * time.Second), answers: map[string]int{}}
-	w.run(ctx, kinds())
+	only := regexp.MustCompile(*onlyKinds)
+	w.run(ctx, slices.DeleteFunc(kinds(), func(k kind) bool { return !only.MatchString(k.name) }))
 	if err := json.NewEncoder(os.Stdout).Encode(w.answers); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -38,7 +42,7 @@ func beSenders() {
 // startSenders starts them; stop ends them and returns what came of their requests.
 func startSenders(t *testing.T, c *conductor, limit int64) (stop func() map[string]int) {
 	t.Helper()
-	cmd := exec.Command("nice", "-n", "5", os.Args[0], fmt.Sprintf("-senders=%d", limit), "-page="+c.page, "-otlp="+c.otlp)
+	cmd := exec.Command("nice", "-n", "5", os.Args[0], fmt.Sprintf("-senders=%d", limit), "-kinds="+*onlyKinds, "-page="+c.page, "-otlp="+c.otlp)
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
