@@ -20,8 +20,8 @@ const (
 	// A sender whose body comes slower than slowBytes in slowTime is cut.
 	slowTime  = 5 * time.Second
 	slowBytes = 5 << 10
-	// While bodies being received take more than three quarters of their share, large ones do not grow, and senders as slow
-	// as that for shortTime are cut, the oldest first. The rest is for small requests.
+	// While bodies being received take more than half of their share, senders as slow as that for shortTime are cut, the
+	// oldest first. Large bodies do not grow beyond three quarters of it: the rest is for small ones.
 	shortTime = time.Second
 	firstRead = 4 << 10
 
@@ -214,9 +214,9 @@ func (o *overseer) look(now time.Time) {
 	o.makeRoom(now)
 }
 
-// makeRoom cuts slow senders until enough of the share for bodies is left for small requests.
+// makeRoom cuts slow senders until half of the share for bodies is left for others.
 func (o *overseer) makeRoom(now time.Time) {
-	over := o.share.Used() - spare(o.share)
+	over := o.share.Used() - o.share.Limit()/2
 	if over <= 0 {
 		return
 	}

@@ -41,7 +41,7 @@ const maxUncertain = 100
 // A Certainty says which members of the ring are not known well enough to judge by. Immutable.
 type Certainty struct {
 	State   CertaintyState
-	Count   int // members that are uncertain
+	Count   int // members that are uncertain; of those of which no event has arrived, no more than maxUnseen are counted
 	Of      int // members that are on the ring, or may be
 	Members []UncertainMember
 }
@@ -87,7 +87,7 @@ func (r *Ring) certainty() (c Certainty, unseen int) {
 	}
 	c.Of = r.tally[Joining] + r.tally[Active] + r.tally[Leaving]
 	if r.mayLackMembers() {
-		u := unseenMembers{r: r}
+		u := unseenMembers{r: r, most: maxUnseen}
 		u.find()
 		unseen = len(u.list)
 		all := u.list
@@ -158,13 +158,17 @@ func (x *record) why() Why {
 // that are reported dead and may yet refute it.
 type unseenMembers struct {
 	r     *Ring
-	most  int // to look for; 0: all
+	most  int // to look for
 	named map[incarnation]bool
 	list  []UncertainMember
 }
 
+// maxUnseen bounds the search for unseen members, which takes time at every View. Where so many are unseen, hardly
+// anything is known of the ring, and how many more there are makes no difference.
+const maxUnseen = 8192
+
 // enough ends the search.
-func (u *unseenMembers) enough() bool { return u.most > 0 && len(u.list) >= u.most }
+func (u *unseenMembers) enough() bool { return len(u.list) >= u.most }
 
 // fingersUpTo is the size of the rings in which fingers are looked through for unseen members. In larger ones that would
 // take too long, and who is in nobody's successor list has a list's length of unseen neighbours: little is known anyway.

@@ -1,8 +1,10 @@
 package ring
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
@@ -284,5 +286,23 @@ func sound(t *rapid.T, w *ringtest.World, v *View) {
 			continue
 		}
 		t.Fatalf("%s is claimed and not so: %s", x.Condition, x.Detail)
+	}
+}
+
+// Who is named of thousands are the first by identifier, each once, in whatever order they are found.
+func TestFirstUncertain(t *testing.T) {
+	random := rand.New(rand.NewPCG(12, 14))
+	for range 100 {
+		all := make([]UncertainMember, random.IntN(4*maxUncertain))
+		for i := range all {
+			all[i].ID[random.IntN(2)], all[i].Incarnation = byte(random.IntN(256)), int64(i)
+		}
+		want := slices.Clone(all)
+		slices.SortFunc(want, func(a, b UncertainMember) int {
+			return cmp.Or(a.ID.Compare(b.ID), cmp.Compare(a.Incarnation, b.Incarnation))
+		})
+		if got := firstUncertain(all); !slices.Equal(got, want[:min(len(want), maxUncertain)]) {
+			t.Fatalf("of %d members: %v", len(all), got)
+		}
 	}
 }

@@ -4,19 +4,21 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"runtime"
 	"strings"
 	"time"
 
 	"chordconductor/conductor/memory"
 )
 
-// The API's answers have a share of the memory. An answer is put together in one of a few places, of which looks back have
-// one of their own, since they take long; it then counts until its reader has taken it. When there is no room for a further
+// The API's answers have a share of the memory. An answer is put together in one of a few places: looks back, which take
+// long, have one of their own, large answers about the present half of the processors at most, and small ones never wait
+// for either. It then counts until its reader has taken it. When there is no room for a further
 // one the reader that has taken nothing for longest is cut. Who gets no place, or no room, is answered 503; what would never
 // fit is 507. Bodies of commands count while they are being received and handled.
 const (
 	placeFor  = 8 << 20          // an answer that is put together takes so much at most, in its parts
-	mostBuild = 4                // places
+	mostBuild = 4                // places of either kind, for the present
 	waitPlace = 5 * time.Second  // for a place, or for room
 	chunk     = 64 << 10         // of an answer, for which its reader has readTime
 	readTime  = 10 * time.Second // so that a reader that takes nothing is cut
@@ -27,16 +29,19 @@ var errCrowded = errors.New("memory for requests is short; try again later")
 // A meter is who may take memory for answers.
 type meter struct {
 	readers memory.Readers
-	places  chan struct{}
-	past    chan struct{} // the same, for looks back
+	places  chan struct{} // of small answers
+	large   chan struct{} // of large ones
+	past    chan struct{} // of looks back
 }
 
 func newMeter(share *memory.Share) *meter {
-	places := mostBuild
+	large := min(max(runtime.GOMAXPROCS(0)/2, 1), mostBuild)
 	if share != nil {
-		places = int(min(max(share.Limit()/placeFor, 1), mostBuild))
+		large = int(min(max(share.Limit()/placeFor, 1), int64(large)))
 	}
-	return &meter{readers: memory.Readers{Share: share}, places: make(chan struct{}, places), past: make(chan struct{}, 1)}
+	return &meter{
+		readers: memory.Readers{Share: share}, places: make(chan struct{}, mostBuild), large: make(chan struct{}, large), past: make(chan struct{}, 1),
+	}
 }
 
 // wrap meters the requests of the API.
@@ -76,6 +81,10 @@ func (m *meter) placesFor(r *http.Request) chan struct{} {
 	}
 	if q := r.URL.RawQuery; strings.Contains(q, "at=") || strings.Contains(q, "since=") || strings.Contains(q, "until=") {
 		return m.past
+	}
+	switch r.URL.Path {
+	case "/api/ring", "/api/events", "/api/lookups", "/api/simulation/report":
+		return m.large
 	}
 	return m.places
 }

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -117,4 +118,35 @@ func TestBodiesAreBoundedInBytes(t *testing.T) {
 	if share.Used() != 0 {
 		t.Errorf("%d bytes are counted in the end", share.Used())
 	}
+}
+
+// stuckEvents is a source whose feed is being read for as long as a test likes.
+type stuckEvents struct {
+	fakeSource
+	inside, open chan struct{}
+}
+
+func (s stuckEvents) Events(uint64, int) []live.FeedEvent {
+	s.inside <- struct{}{}
+	<-s.open
+	return nil
+}
+
+// Small answers do not wait for large ones.
+func TestSmallAnswersDoNotWaitForLargeOnes(t *testing.T) {
+	source := stuckEvents{inside: make(chan struct{}, 100), open: make(chan struct{})}
+	s, _ := newServer(t, func(c *Config) { c.Source, c.Answers = source, memory.NewShare("answers", 4<<20) })
+	var readers sync.WaitGroup
+	for range 20 {
+		readers.Go(func() { ask(s, http.MethodGet, "/api/events", "").Body.Close() })
+	}
+	<-source.inside
+	for range 20 {
+		resp := ask(s, http.MethodGet, "/api/stats", "")
+		if resp.Body.Close(); resp.StatusCode != http.StatusOK {
+			t.Fatalf("/api/stats: %d", resp.StatusCode)
+		}
+	}
+	close(source.open)
+	readers.Wait()
 }
