@@ -6,7 +6,6 @@ import (
 
 	"go.opentelemetry.io/otel/metric"
 
-	"chordconductor/conductor/ingest"
 	"chordconductor/conductor/memory"
 	"chordconductor/otel/chordevent"
 )
@@ -42,7 +41,7 @@ func (c *conductor) memoryNow() *memory.Budget {
 	c.memory.History.Set(c.past.Stats().Bytes)
 	if c.ingest != nil {
 		st := c.ingest.Stats()
-		c.memory.Forward.Set(ingest.Spread * (st.Traces.QueueBytes + st.Metrics.QueueBytes + st.Logs.QueueBytes)) // decoded
+		c.memory.Forward.Set(st.Traces.Memory + st.Metrics.Memory + st.Logs.Memory)
 	}
 	return c.memory
 }

@@ -20,9 +20,6 @@ const (
 	defaultMaxRequestBytes = 64 << 20
 	defaultMaxInFlight     = 64
 	defaultQueueBytes      = 32 << 20
-
-	// Spread is what a byte of a request takes in memory once decoded, where attributes are many and short.
-	Spread = 8
 )
 
 // Config is what a user sets. The zero value listens nowhere and forwards nowhere.
@@ -93,8 +90,8 @@ func (c Config) withDefaults() (Config, error) {
 	if c.MaxRequestBytes <= 0 {
 		c.MaxRequestBytes = defaultMaxRequestBytes
 	}
-	if c.Memory != nil && c.QueueBytes <= 0 { // three queues, of bytes as they are sent: decoded they take some eight times as many: see Spread
-		c.QueueBytes = min(defaultQueueBytes, c.Memory.Forward.Limit()/(3*Spread))
+	if c.Memory != nil && c.QueueBytes <= 0 && c.QueueDir == "" { // three queues; what they take decoded: see ledger
+		c.QueueBytes = min(defaultQueueBytes, c.Memory.Forward.Limit()/3)
 	}
 	if c.Memory != nil { // what one connection may hold while it is received
 		c.MaxRequestBytes = min(c.MaxRequestBytes, c.Memory.Receive.Limit()/4-2*openCost)

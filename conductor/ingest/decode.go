@@ -64,7 +64,8 @@ func (p *port) decode(ctx context.Context, q query, body []byte, work *work) (_ 
 			return nil, err
 		}
 	}
-	if err := p.look(ctx, q, &body, work); err != nil {
+	need, err := p.look(ctx, q, &body, work)
+	if err != nil {
 		return nil, err
 	}
 	switch q.signal {
@@ -72,7 +73,7 @@ func (p *port) decode(ctx context.Context, q query, body []byte, work *work) (_ 
 		m := plogotlp.NewExportRequest()
 		var said verdict
 		if err = q.read(m, body); err == nil {
-			said, err = p.pipeline.consumeLogs(ctx, m.Logs())
+			said, err = p.pipeline.consumeLogs(ctx, m.Logs(), need)
 		}
 		if err == nil {
 			answer := plogotlp.NewExportResponse()
@@ -85,7 +86,7 @@ func (p *port) decode(ctx context.Context, q query, body []byte, work *work) (_ 
 	case otlpscan.Traces:
 		m := ptraceotlp.NewExportRequest()
 		if err = q.read(m, body); err == nil {
-			said := p.pipeline.consumeTraces(ctx, m.Traces())
+			said := p.pipeline.consumeTraces(ctx, m.Traces(), need)
 			answer := ptraceotlp.NewExportResponse()
 			if text := said.message(); text != "" {
 				answer.PartialSuccess().SetRejectedSpans(said.rejected)
@@ -96,7 +97,7 @@ func (p *port) decode(ctx context.Context, q query, body []byte, work *work) (_ 
 	default:
 		m := pmetricotlp.NewExportRequest()
 		if err = q.read(m, body); err == nil {
-			err = p.pipeline.consumeMetrics(ctx, m.Metrics())
+			err = p.pipeline.consumeMetrics(ctx, m.Metrics(), need)
 		}
 		if err == nil {
 			return q.write(pmetricotlp.NewExportResponse())
@@ -105,25 +106,24 @@ func (p *port) decode(ctx context.Context, q query, body []byte, work *work) (_ 
 	return nil, err
 }
 
-// look scans a body before anything decodes it, and takes the memory that decoding it needs: for logs half as much again,
-// as events are read from them.
-func (p *port) look(ctx context.Context, q query, body *[]byte, w *work) error {
-	var need int64
-	var err error
+// look scans a body before anything decodes it, and takes the memory that it needs once decoded: for logs half as much
+// again, as events are read from them.
+func (p *port) look(ctx context.Context, q query, body *[]byte, w *work) (need int64, err error) {
 	if q.json {
 		*body = otlpscan.TrimBOM(*body)
 		if !utf8.Valid(*body) { // the decoder quotes what it cannot read, in a message that must be text
-			return malformed("not an OTLP request: the JSON is not UTF-8")
+			return 0, malformed("not an OTLP request: the JSON is not UTF-8")
 		}
 		need, err = otlpscan.JSON(q.signal, *body)
 	} else {
 		need, err = otlpscan.Proto(q.signal, *body)
 	}
 	if err != nil {
-		return malformed("not an OTLP request: %v", err)
+		return 0, malformed("not an OTLP request: %v", err)
 	}
+	hold := need
 	if q.signal == otlpscan.Logs {
-		need += need / 2
+		hold += need / 2
 	}
-	return w.hold(ctx, need)
+	return need, w.hold(ctx, hold)
 }

@@ -37,6 +37,7 @@ var storageID = component.MustNewID("file_storage")
 type forwarder struct {
 	component.Component
 	*tally
+	ledger  *ledger         // nil: the queue is on disk, or not bounded in memory
 	traces  exporter.Traces // of these three, that of the signal
 	metrics exporter.Metrics
 	logs    exporter.Logs
@@ -48,6 +49,9 @@ func newForwarder(ctx context.Context, cfg Config, d *destination) (*forwarder, 
 		factory, ec = overHTTP(cfg, d)
 	}
 	f := &forwarder{tally: d.tally}
+	if cfg.Memory != nil && cfg.QueueDir == "" {
+		f.ledger = &ledger{share: cfg.Memory.Forward, limit: cfg.Memory.Forward.Limit() / 3}
+	}
 	set := settings(factory.Type(), d.signal, cfg, f.tally)
 	var err error
 	switch d.signal {
@@ -90,25 +94,44 @@ func overHTTP(cfg Config, d *destination) (exporter.Factory, component.Config) {
 	return factory, ec
 }
 
-// forwardTraces and its like queue what they are given. They fail only if the queue is full, which the tally counts, or
-// closed. A nil forwarder passes nothing on.
-func (f *forwarder) forwardTraces(ctx context.Context, td ptrace.Traces) {
+// forwardTraces and its like queue what they are given, which takes so much memory. They fail only if the queue is full,
+// which the tally counts, or closed. A nil forwarder passes nothing on.
+func (f *forwarder) forwardTraces(ctx context.Context, td ptrace.Traces, memory int64) {
 	if f != nil {
-		_ = f.traces.ConsumeTraces(context.WithoutCancel(ctx), td)
+		f.put(new(ptrace.ProtoMarshaler).TracesSize(td), memory, td.SpanCount(), func() {
+			_ = f.traces.ConsumeTraces(context.WithoutCancel(ctx), td)
+		})
 	}
 }
 
-func (f *forwarder) forwardMetrics(ctx context.Context, md pmetric.Metrics) {
+func (f *forwarder) forwardMetrics(ctx context.Context, md pmetric.Metrics, memory int64) {
 	if f != nil {
-		_ = f.metrics.ConsumeMetrics(context.WithoutCancel(ctx), md)
+		f.put(new(pmetric.ProtoMarshaler).MetricsSize(md), memory, md.DataPointCount(), func() {
+			_ = f.metrics.ConsumeMetrics(context.WithoutCancel(ctx), md)
+		})
 	}
 }
 
-func (f *forwarder) forwardLogs(ctx context.Context, ld plog.Logs) {
+func (f *forwarder) forwardLogs(ctx context.Context, ld plog.Logs, memory int64) {
 	if f != nil {
-		_ = f.logs.ConsumeLogs(context.WithoutCancel(ctx), ld)
+		f.put(new(plog.ProtoMarshaler).LogsSize(ld), memory, ld.LogRecordCount(), func() {
+			_ = f.logs.ConsumeLogs(context.WithoutCancel(ctx), ld)
+		})
 	}
 }
+
+// put queues a request of so many records, or drops it if there is no memory for it.
+func (f *forwarder) put(size int, memory int64, records int, enqueue func()) {
+	switch {
+	case f.ledger == nil || size == 0:
+		enqueue()
+	case !f.ledger.add(f.queued, int64(size), memory, enqueue):
+		f.dropped.Add(uint64(records))
+	}
+}
+
+// queued is the size of the queue, as it is sent.
+func (f *forwarder) queued() int64 { return f.gauge(queueSizeName) }
 
 // compression is not worth its processor time towards a store on the same machine.
 func compression(endpoint string) configcompression.Type {

@@ -139,11 +139,11 @@ func TestStoresInTroubleForMinutes(t *testing.T) {
 				say := func(events ...chordevent.Event) {
 					t.Helper()
 					begin := time.Now()
-					_, err := s.pipeline.consumeLogs(ctx, otlptest.Logs(events...))
-					s.pipeline.consumeTraces(ctx, someSpans())
+					_, err := s.pipeline.consumeLogs(ctx, otlptest.Logs(events...), 0)
+					s.pipeline.consumeTraces(ctx, someSpans(), 0)
 					if err := errors.Join(
 						err,
-						s.pipeline.consumeMetrics(ctx, somePoint(1)),
+						s.pipeline.consumeMetrics(ctx, somePoint(1), 0),
 					); err != nil {
 						t.Fatalf("%v after the start: %v", time.Since(begin), err)
 					}

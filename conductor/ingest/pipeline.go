@@ -33,8 +33,8 @@ type pipeline struct {
 }
 
 // consumeLogs hands events to the ring view. Only here can a sender be pushed back: its events must not be lost.
-// The verdict names the records that were not accepted as events.
-func (p *pipeline) consumeLogs(ctx context.Context, ld plog.Logs) (answer verdict, err error) {
+// The verdict names the records that were not accepted as events. memory is what the request takes, decoded.
+func (p *pipeline) consumeLogs(ctx context.Context, ld plog.Logs, memory int64) (answer verdict, err error) {
 	type refused struct {
 		from chordevent.Source
 		err  *chordevent.DecodeError
@@ -79,7 +79,7 @@ func (p *pipeline) consumeLogs(ctx context.Context, ld plog.Logs) (answer verdic
 	if p.logs != nil {
 		p.logs(ld)
 	}
-	p.logsOn.forwardLogs(ctx, ld)
+	p.logsOn.forwardLogs(ctx, ld, memory)
 	p.events.Add(uint64(len(events)))
 	p.foreignLogs.Add(uint64(foreign))
 	for _, r := range rejected {
@@ -96,7 +96,7 @@ func (p *pipeline) consumeLogs(ctx context.Context, ld plog.Logs) (answer verdic
 // consumeTraces hands spans of lookups on, then all spans. A forwarder that is behind drops them, counted: neither the
 // view nor a sender shall wait for it.
 // The verdict names the spans that bear a name of the vocabulary and break it; they are passed on all the same.
-func (p *pipeline) consumeTraces(ctx context.Context, td ptrace.Traces) (answer verdict) {
+func (p *pipeline) consumeTraces(ctx context.Context, td ptrace.Traces, memory int64) (answer verdict) {
 	p.spans.Add(uint64(td.SpanCount()))
 	spans, broken := lookups.Decode(td)
 	p.sink.OfferSpans(spans, nil)
@@ -108,16 +108,16 @@ func (p *pipeline) consumeTraces(ctx context.Context, td ptrace.Traces) (answer 
 	if p.seen != nil {
 		p.seen(td)
 	}
-	p.traces.forwardTraces(ctx, td)
+	p.traces.forwardTraces(ctx, td, memory)
 	return answer
 }
 
-func (p *pipeline) consumeMetrics(ctx context.Context, md pmetric.Metrics) error {
+func (p *pipeline) consumeMetrics(ctx context.Context, md pmetric.Metrics, memory int64) error {
 	p.points.Add(uint64(md.DataPointCount()))
 	p.sink.OfferSpans(nil, lookups.DecodeMetrics(md))
 	if p.measured != nil {
 		p.measured(md)
 	}
-	p.metrics.forwardMetrics(ctx, md)
+	p.metrics.forwardMetrics(ctx, md, memory)
 	return nil
 }

@@ -39,6 +39,7 @@ type Forwarded struct {
 	Rejected   uint64 `json:"rejected"` // of those dropped, the ones that the target rejected of requests that it took
 	QueueBytes int64  `json:"queue_bytes"`
 	QueueLimit int64  `json:"queue_limit_bytes"`
+	Memory     int64  `json:"-"` // that the queue takes; 0 if it is on disk
 }
 
 // Stats returns the counters as they stand.
@@ -62,12 +63,16 @@ func (s *Server) Stats() Stats {
 	return out
 }
 
-func (t *tally) forwarded() Forwarded {
-	rejected, sent := t.rejected.Load(), t.sent.Load()
-	return Forwarded{
-		Enabled: true, Sent: sent - min(rejected, sent), Dropped: t.dropped.Load() + rejected, Rejected: rejected,
-		QueueBytes: t.gauge(queueSizeName), QueueLimit: t.gauge(queueCapacityName),
+func (f *forwarder) forwarded() Forwarded {
+	rejected, sent := f.rejected.Load(), f.sent.Load()
+	out := Forwarded{
+		Enabled: true, Sent: sent - min(rejected, sent), Dropped: f.dropped.Load() + rejected, Rejected: rejected,
+		QueueBytes: f.queued(), QueueLimit: f.gauge(queueCapacityName),
 	}
+	if f.ledger != nil {
+		out.Memory = f.ledger.held(out.QueueBytes)
+	}
+	return out
 }
 
 // instrument makes the metrics, all of which are read from the counters when the meter asks.

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"compress/gzip"
 	"context"
 	"io"
 	"net/http"
@@ -137,9 +138,18 @@ func (s *storeLogs) Export(ctx context.Context, r plogotlp.ExportRequest) (plogo
 }
 
 func (s *store) serveHTTP(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(r.Body)
-	if err == nil && r.Header.Get("Content-Encoding") != "" {
+	var in io.Reader = r.Body
+	var err error
+	switch r.Header.Get("Content-Encoding") {
+	case "":
+	case "gzip":
+		in, err = gzip.NewReader(r.Body)
+	default:
 		err = http.ErrNotSupported
+	}
+	var body []byte
+	if err == nil {
+		body, err = io.ReadAll(in)
 	}
 	var answer message
 	switch path := r.URL.Path; {

@@ -1,0 +1,58 @@
+package ingest
+
+import (
+	"sync"
+
+	"chordconductor/conductor/memory"
+)
+
+// A ledger counts what the requests in a forwarding queue take in memory. The queue counts them as they are sent, and
+// decoded they take up to thirty times as much, which the scan of each has found out (otlpscan). Requests leave the queue
+// in about the order in which they came, so it holds the newest ones that make up its size.
+type ledger struct {
+	share *memory.Share // of all queues, where what gives way is counted; nil: only the queue's own bound holds
+	limit int64         // of this queue
+
+	mu      sync.Mutex
+	entries []queued // guarded by mu; the oldest first. As many as the queue has
+	size    int64    // guarded by mu; of all entries, as they are sent
+	memory  int64    // guarded by mu; decoded
+}
+
+type queued struct{ size, memory int64 }
+
+// settle lets the entries go that the queue has no more.
+func (l *ledger) settle(inQueue int64) {
+	for len(l.entries) > 0 && l.size-l.entries[0].size >= inQueue {
+		l.size -= l.entries[0].size
+		l.memory -= l.entries[0].memory
+		l.entries = l.entries[1:]
+	}
+	if len(l.entries) == 0 {
+		l.entries = nil
+	}
+}
+
+// add enters a request and puts it into the queue, or returns false if there is no memory for it.
+func (l *ledger) add(inQueue func() int64, size, memory int64, put func()) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.settle(inQueue())
+	if memory > l.limit-l.memory {
+		l.share.Refuse()
+		return false
+	}
+	l.entries = append(l.entries, queued{size, memory})
+	l.size += size
+	l.memory += memory
+	put() // does not block: a full queue drops
+	return true
+}
+
+// held is what the queue takes in memory.
+func (l *ledger) held(inQueue int64) int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.settle(inQueue)
+	return l.memory
+}
