@@ -66,9 +66,12 @@ func (c *client) GetGRPCClientOptions(context.Context) ([]grpc.DialOption, error
 // GetHTTPRoundTripper is extensionmiddleware.HTTPClient.
 func (c *client) GetHTTPRoundTripper(context.Context) (extensionmiddleware.WrapHTTPRoundTripperFunc, error) {
 	return func(_ context.Context, next http.RoundTripper) (http.RoundTripper, error) {
-		if t, plain := next.(*http.Transport); plain && c.tls != nil {
-			t.TLSClientConfig = c.tls.Get() // through a proxy
-			t.DialTLSContext = c.dial
+		if t, plain := next.(*http.Transport); plain {
+			c.transport = t
+			if c.tls != nil {
+				t.TLSClientConfig = c.tls.Get() // through a proxy
+				t.DialTLSContext = c.dial
+			}
 		}
 		return roundTripper(func(r *http.Request) (*http.Response, error) {
 			r = r.Clone(r.Context())

@@ -37,6 +37,7 @@ var storageID = component.MustNewID("file_storage")
 type forwarder struct {
 	component.Component
 	*tally
+	to      *destination
 	ledger  *ledger         // nil: the queue is on disk, or not bounded in memory
 	traces  exporter.Traces // of these three, that of the signal
 	metrics exporter.Metrics
@@ -48,7 +49,7 @@ func newForwarder(ctx context.Context, cfg Config, d *destination) (*forwarder, 
 	if d.overHTTP {
 		factory, ec = overHTTP(cfg, d)
 	}
-	f := &forwarder{tally: d.tally}
+	f := &forwarder{tally: d.tally, to: d}
 	if cfg.Memory != nil && cfg.QueueDir == "" {
 		f.ledger = &ledger{share: cfg.Memory.Forward, limit: cfg.Memory.Forward.Limit() / 3}
 	}
@@ -66,6 +67,15 @@ func newForwarder(ctx context.Context, cfg Config, d *destination) (*forwarder, 
 		f.Component = f.logs
 	}
 	return f, err
+}
+
+// Shutdown ends it, and the connections over HTTP, which the exporter leaves open.
+func (f *forwarder) Shutdown(ctx context.Context) error {
+	err := f.Component.Shutdown(ctx)
+	if t := f.to.transport; t != nil {
+		t.CloseIdleConnections()
+	}
+	return err
 }
 
 func overGRPC(cfg Config, d *destination) (exporter.Factory, component.Config) {

@@ -1,9 +1,9 @@
 package ingest
 
 import (
-	"fmt"
 	"net/http"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -89,37 +89,58 @@ func TestSmallRequestsDoNotWaitForLargeOnes(t *testing.T) {
 	}
 }
 
-// When memory for bodies is short, the slowest senders are cut at once, so that small requests go through; large ones
-// leave a quarter of it to them.
-func TestSlowSendersGiveWay(t *testing.T) {
+// When memory for bodies is short, large requests leave a quarter of it to small ones.
+func TestSmallBodiesHaveAQuarter(t *testing.T) {
 	b := budget(t, memory.Least)
 	s := start(t, Config{Memory: b}, newRecorder())
-	n := int(spare(b.Receive)/(openCost+firstRead)) + 20
-	for range n {
-		opened(t, s.HTTPAddr(), "/v1/traces", []byte("abc"), 1<<20)
-	}
-	eventually(t, "they are under way", func() bool { return b.Receive.Used() > spare(b.Receive) })
-	large := strings.Repeat(" ", smallBody) + "{}"
-	code, _, answer := post(t, "http://"+s.HTTPAddr()+"/v1/logs", "application/json", "", []byte(large))
-	if code != http.StatusTooManyRequests {
+	b.Receive.Hold(spare(b.Receive)) // of others
+	defer b.Receive.Give(spare(b.Receive))
+	large := []byte(strings.Repeat(" ", smallBody) + "{}")
+	if code, _, answer := post(t, "http://"+s.HTTPAddr()+"/v1/logs", "application/json", "", large); code != http.StatusTooManyRequests {
 		t.Errorf("a large request: %d, %s; expected 429", code, answer)
 	}
-	if code, _, answer := post(t, "http://"+s.HTTPAddr()+"/v1/logs", "application/json", "", []byte("{}")); code != http.StatusOK {
-		t.Errorf("a small request: %d, %s", code, answer)
+	for range 20 {
+		if code, _, answer := post(t, "http://"+s.HTTPAddr()+"/v1/logs", "application/json", "", []byte("{}")); code != http.StatusOK {
+			t.Fatalf("a small request: %d, %s", code, answer)
+		}
 	}
-	o := s.ports[1].slow
-	o.look(time.Now().Add(shortTime / 2))
-	if got := o.watched(); got < n {
-		t.Errorf("%d of %d go on within %v", got, n, shortTime)
-	}
-	eventually(t, "enough are cut", func() bool {
-		o.look(time.Now().Add(shortTime + time.Second/10))
-		return b.Receive.Used() <= b.Receive.Limit()/2
-	})
-	if got := o.watched(); got < n/3 {
-		t.Errorf("%d of %d go on: more were cut than was needed", got, n)
-	}
-	if code, _, answer := post(t, "http://"+s.HTTPAddr()+"/v1/logs", "application/json", "", fmt.Append(nil, large)); code != http.StatusOK {
-		t.Errorf("a large request afterwards: %d, %s", code, answer)
+}
+
+// When memory for bodies is short, senders that are slow for a second are cut, the oldest first, and no more of them than
+// is needed; when it is not, they have five.
+func TestSlowSendersGiveWay(t *testing.T) {
+	begin := time.Now()
+	for _, short := range []bool{true, false} {
+		share := memory.NewShare("receive", 1000)
+		o := newOverseer(share)
+		var all []*reception
+		for i := range 10 { // each begins 10 ms after the one before; every third one is fast
+			b := &reception{held: 60, begin: begin.Add(time.Duration(10*i) * time.Millisecond), abort: func() {}}
+			if b.since = b.begin; i%3 == 0 {
+				b.bytes = slowBytes - 1
+			}
+			o.watch(b)
+			all = append(all, b)
+		}
+		share.Hold(600)
+		if !short {
+			share.Give(101)
+		}
+		for _, at := range []time.Duration{shortTime, shortTime + 200*time.Millisecond} {
+			o.look(begin.Add(at))
+			var cut []int
+			for i, b := range all {
+				if b.cut {
+					cut = append(cut, i)
+				}
+			}
+			want := []int(nil)
+			if short && at > shortTime {
+				want = []int{1, 2} // they make room: 2 times 60 of what is held beyond 500
+			}
+			if !slices.Equal(cut, want) {
+				t.Errorf("short %v, after %v: %v are cut, want %v", short, at, cut, want)
+			}
+		}
 	}
 }

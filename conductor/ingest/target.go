@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"strconv"
@@ -38,6 +39,7 @@ type destination struct {
 	headers   *reload.Value[[]header]
 	tls       *reload.Value[*tls.Config] // nil: without
 	tally     *tally
+	transport *http.Transport // of an exporter over HTTP; nil until it starts
 }
 
 // Ports that IANA has registered for the two protocols: to take one for the other is the usual mistake.
