@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"chordconductor/conductor/ring/ringtest"
 	"chordconductor/node/chord"
 	"chordconductor/otel/chordevent"
@@ -250,6 +252,45 @@ func TestOtherRingsAreRefused(t *testing.T) {
 	if c := r.Apply(ev, w.Now); c.Applied || r.View().Counts.Refused != 1 {
 		t.Errorf("%+v, %+v", c, r.View().Counts)
 	}
+}
+
+// TestStrayEventsChooseNoRing has events of a ring that is not there arrive before, among and after those of one that is,
+// in any number and of any kind but a keyframe: the one that is there is seen, whole.
+func TestStrayEventsChooseNoRing(t *testing.T) {
+	bodies := []chordevent.Body{chordevent.Leaving{}, chordevent.Joined{}, chordevent.NodeLoad{}, chordevent.Left{},
+		chordevent.Started{Bits: 24, ListLen: 3, Replicas: 1},
+		chordevent.HostState{Incarnation: 1, Seq: 1, Status: chordevent.HostEmpty, Period: time.Minute}}
+	rapid.Check(t, func(t *rapid.T) {
+		r := New(Options{})
+		stray := func() {
+			for range rapid.IntRange(0, 3).Draw(t, "stray events") {
+				body := rapid.SampledFrom(bodies).Draw(t, "stray")
+				r.Apply(&chordevent.Event{
+					Time: ringtest.Start, Ring: "typo", Instance: "stray", Host: chordevent.Host{ID: "s", Address: "s:1"},
+					Node: chordevent.Node{ID: chord.ID{19: byte(rapid.IntRange(1, 3).Draw(t, "id"))}, Digits: 40, Incarnation: 1, Seq: int64(rapid.IntRange(1, 9).Draw(t, "number"))}, Body: body,
+				}, ringtest.Start)
+			}
+		}
+		stray()
+		w := ringtest.NewWorld(160, 2, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
+		for id := range uint64(5) {
+			w.Birth(id * 100)
+		}
+		w.RepairAll()
+		stray()
+		for _, a := range w.Members {
+			w.Keyframe(a)
+			stray()
+		}
+		r.Advance(w.Now)
+		v := r.View()
+		if v.Name != "test" || v.Status != Ideal || len(v.Members) != 5 || v.Counts.Active != 5 || len(v.Hosts) != 0 || !v.Certainty.All() {
+			t.Fatalf("%s: %s, %+v, %+v", v.Name, v.Status, v.Counts, v.Certainty)
+		}
+		if restored, err := Restore(Options{}, r.Checkpoint()); err != nil || restored.View().Name != "test" || len(restored.View().Members) != 5 {
+			t.Fatalf("%v", err)
+		}
+	})
 }
 
 // TestFloodsAreBounded sends events and reports of ever new members.

@@ -11,7 +11,9 @@ import (
 
 // Options are fixed for the life of a Ring. The zero value is usable.
 type Options struct {
-	// Name is the ring to follow (chord.ring.name). Empty: the first one heard. Events of other rings are refused.
+	// Name is the ring to follow (chord.ring.name). Empty: the first one received, or, while no member of that is known to
+	// be on the ring, with its successor list, the first of which a keyframe of an active member arrives. Events of other
+	// rings are refused.
 	Name string
 	// Base is the members' base stabilize interval. Conditions on the ring as a whole are violated when they have not
 	// held for two of it. 0: 500 ms.
@@ -144,6 +146,7 @@ func New(opt Options) *Ring {
 func (r *Ring) Apply(ev *chordevent.Event, arrived time.Time) Change {
 	r.begin(arrived)
 	r.by = ev.Trace
+	r.choose(ev)
 	if host, ok := ev.Body.(chordevent.HostState); ok && r.isOurs(ev.Ring) {
 		switch news, accepted := r.applyHost(ev, host, arrived); {
 		case news:
@@ -239,6 +242,32 @@ func (r *Ring) begin(now time.Time) {
 func (r *Ring) changed() Change {
 	r.seq++
 	return Change{Applied: true, Seq: r.seq, Members: r.touched}
+}
+
+// choose follows another ring if no member of the one that is followed is known to be on the ring, and an event shows that one of the
+// other is: one stray event of a ring that is not there must not keep the one that is from being seen.
+func (r *Ring) choose(ev *chordevent.Event) {
+	if r.opt.Name != "" || ev.Ring == "" || ev.Ring == r.name || r.name == "" || r.tree.total().live > 0 {
+		return
+	}
+	if state, ok := ev.Body.(chordevent.State); !ok || state.Status != chordevent.StatusActive {
+		return
+	}
+	var all []*record
+	there := false // with a successor list: a single event makes no ring
+	r.tree.all(func(x *record) {
+		all = append(all, x)
+		there = there || x.counted && x.succ.seq != 0
+	})
+	if there {
+		return
+	}
+	for _, x := range all {
+		r.forget(x)
+	}
+	clear(r.stated.by)
+	r.stated = hosts{by: r.stated.by, stale: true}
+	r.name, r.wasIdeal, r.idealSince = ev.Ring, false, time.Time{}
 }
 
 // isOurs takes the first name heard for the ring's, unless Options named it.
