@@ -276,7 +276,7 @@ func TestFilesOfAnotherRecord(t *testing.T) {
 	ours := files(t, rec.dir)
 	counts := map[string]int{}
 	for n := range min(len(ours), len(theirs)) {
-		for _, span := range []int{1, 2, len(theirs)} {
+		for _, span := range []int{1, 2, 3, 4, len(theirs)} {
 			for _, beside := range []bool{false, true} {
 				dir := filepath.Join(t.TempDir(), "history")
 				if err := os.CopyFS(dir, os.DirFS(rec.dir)); err != nil {

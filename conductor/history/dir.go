@@ -162,6 +162,9 @@ func (h *History) load(c *chapter) (contents, error) {
 		if in.damage == nil && in.cut {
 			in.damage = errors.New("the file ends within a frame")
 		}
+		if in.damage == nil {
+			in.damage = h.gapAfter(c, in.data)
+		}
 		if in.damage != nil {
 			h.breaks(c, fmt.Errorf("%s: %w", c.path, in.damage))
 		}
@@ -180,6 +183,29 @@ func (h *History) load(c *chapter) (contents, error) {
 		h.breaks(c, fmt.Errorf("%s: %w", c.path, in.damage))
 	}
 	return in, nil
+}
+
+// gapAfter says which events are missing between a chapter of the first format and the next one: those files are not
+// chained, but their events are numbered.
+func (h *History) gapAfter(c *chapter, data []byte) error {
+	h.mu.Lock()
+	next := slices.Index(h.chapters, c) + 1
+	var first uint64
+	if next > 0 && next < len(h.chapters) {
+		first = h.chapters[next].first
+	}
+	h.mu.Unlock()
+	if first == 0 {
+		return nil
+	}
+	cur, err := open(h.opt.Ring, c, data)
+	if err != nil {
+		return nil // which is found and named where the chapter is opened
+	}
+	if cur.count(); cur.in.Err() == nil && cur.seq+1 < first {
+		return fmt.Errorf("events %d to %d, which came after it, are missing: a file is gone", cur.seq+1, first-1)
+	}
+	return nil
 }
 
 // setAside renames a file that cannot be read, so that it is kept and not looked at again.

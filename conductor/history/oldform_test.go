@@ -2,6 +2,7 @@ package history
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -44,4 +45,42 @@ func TestAnEarlierVersionsDirectory(t *testing.T) {
 		t.Errorf("%+v %v", s, h.Damages())
 	}
 	mustAt(t, h, last)
+}
+
+// TestAFileOfTheFirstFormatIsMissing: the files of the first format are not chained, but their events are numbered: one
+// that is gone, or several, is a damaged stretch by that, wherever it lay.
+func TestAFileOfTheFirstFormatIsMissing(t *testing.T) {
+	last := time.Date(2026, 3, 1, 12, 0, 0, 80e6, time.UTC)
+	all := files(t, "testdata/format1")
+	for from := 1; from < len(all)-1; from++ { // without the first the record begins later, without the last it ends earlier
+		for until := from + 1; until < len(all); until++ {
+			dir := filepath.Join(t.TempDir(), "history")
+			if err := os.CopyFS(dir, os.DirFS("testdata/format1")); err != nil {
+				t.Fatal(err)
+			}
+			for _, path := range all[from:until] {
+				if err := os.Remove(filepath.Join(dir, filepath.Base(path))); err != nil {
+					t.Fatal(err)
+				}
+			}
+			h := mustOpen(t, Options{Dir: dir, chapter: 25})
+			damaged, right := 0, 0
+			for step := 1; step <= 80; step++ {
+				var damage *DamagedError
+				_, err := h.At(context.Background(), last.Add(time.Duration(step-80)*time.Millisecond))
+				switch {
+				case errors.As(err, &damage):
+					damaged++
+				case err != nil:
+					t.Errorf("files %d to %d missing, step %d: %v", from, until-1, step, err)
+				default:
+					right++
+				}
+			}
+			if h.Stats().Damaged != 1 || damaged < 15*(until-from) || right < 15 {
+				t.Errorf("files %d to %d missing: %d damaged, %d right, %+v", from, until-1, damaged, right, h.Damages())
+			}
+			mustClose(t, h)
+		}
+	}
 }
