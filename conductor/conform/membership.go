@@ -179,10 +179,22 @@ func (j *Judge) endMembers(view *ring.View) {
 			s.errs(fmt.Sprintf("%s: %d of the numbers %d to %d", who, missing, x.first, x.last), "%s: numbers are left out", chordevent.EventSeqKey)
 		}
 	}
+	for i := range view.Faults {
+		f := &view.Faults[i]
+		s.errs(fmt.Sprintf("member %s: %s", hex(f.ID, j.digits(f.ID)), f), "a fault of the emitter: %s", f.Kind)
+	}
 	for _, m := range view.Members {
 		if x := j.latest[m.ID]; m.Status == ring.Silent && x != nil && !x.gone {
 			s.errs(fmt.Sprintf("member %s: last event at %s", hex(m.ID, x.digits), m.LastEvent.UTC().Format(time.RFC3339)),
 				"%s: no keyframe for three periods, no leave, and no peer's report", chordevent.KeyframePeriodKey)
 		}
 	}
+}
+
+// digits is how many a member's identifier has.
+func (j *Judge) digits(id chord.ID) int {
+	if x := j.latest[id]; x != nil {
+		return x.digits
+	}
+	return 0
 }

@@ -84,3 +84,32 @@ func TestAFileOfTheFirstFormatIsMissing(t *testing.T) {
 		}
 	}
 }
+
+// TestEarlierFormsOfCheckpoints opens what versions wrote whose checkpoints and events had an earlier form: four chapters of
+// 80 events of one member. They are read whole, and gone on in.
+func TestEarlierFormsOfCheckpoints(t *testing.T) {
+	for _, form := range []string{"form3", "form4"} {
+		dir := filepath.Join(t.TempDir(), "history")
+		if err := os.CopyFS(dir, os.DirFS(filepath.Join("testdata", form))); err != nil {
+			t.Fatal(err)
+		}
+		events := chatter(81)
+		h := mustOpen(t, Options{Dir: dir, chapter: 25})
+		if s := h.Stats(); s.LastSeq != 80 || s.Chapters != 4 || s.Damaged != 0 {
+			t.Errorf("%s: %+v", form, s)
+		}
+		for i, ev := range events[:80] {
+			if v := mustAt(t, h, ev.Time); v.Members[0].Seq != int64(i+1) {
+				t.Errorf("%s: event %d: the view has %d", form, i+1, v.Members[0].Seq)
+			}
+		}
+		h.Append(events[80], events[80].Time)
+		h.Flush()
+		mustClose(t, h)
+		h = mustOpen(t, Options{Dir: dir, chapter: 25})
+		if s := h.Stats(); s.LastSeq != 81 || s.Chapters != 5 || s.Damaged != 0 {
+			t.Errorf("%s: %+v %v", form, s, h.Damages())
+		}
+		mustClose(t, h)
+	}
+}
