@@ -13,6 +13,10 @@ import (
 // maxMemoryHistory is what the history takes in memory at most, however much there is: an hour of a ring of 1,000.
 const maxMemoryHistory = 256 << 20
 
+// recordPart is the part of the memory that may wait to be written to the file of --record. It has no share of its own: it
+// is of what is left over.
+const recordPart = 50
+
 // budget is the memory that the conductor may use: what --memory says, or else what the process has.
 func (o *options) budget() (*memory.Budget, error) {
 	if o.memory == "" {

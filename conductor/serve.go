@@ -133,6 +133,7 @@ func start(o options, log *slog.Logger) (c *conductor, err error) {
 		if c.tape, err = recording.Create(o.record); err != nil {
 			return nil, fmt.Errorf("--record: %w", err)
 		}
+		c.tape.Within(c.memory.Limit / recordPart)
 	}
 	if err := c.listen(time.Now); err != nil {
 		return nil, err

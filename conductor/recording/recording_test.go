@@ -205,3 +205,24 @@ func TestNesting(t *testing.T) {
 }
 
 func uvarintLen(n int) int { return len(binary.AppendUvarint(nil, uint64(n))) }
+
+// What waits for the disk is bounded; what does not fit is left out whole and counted.
+func TestWithin(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "recording")
+	w, err := Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Within(1000)
+	w.Logs(someLogs(strings.Repeat("x", 2000)))
+	if n := w.Dropped(); n != 1 {
+		t.Errorf("%d requests were left out", n)
+	}
+	w.Logs(someLogs("x"))
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Size() == 0 || info.Size() > 1000 || w.Dropped() != 1 {
+		t.Errorf("%v, %v; %d requests were left out", info, err, w.Dropped())
+	}
+}

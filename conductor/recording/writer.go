@@ -27,7 +27,8 @@ type Writer struct {
 	done chan struct{} // closed when the writing goroutine has ended
 
 	mu      sync.Mutex
-	waiting [][]byte // guarded by mu; encoded messages, at most maxWaiting bytes
+	waiting [][]byte // guarded by mu; encoded messages, at most "most" bytes
+	most    int      // guarded by mu
 	bytes   int      // guarded by mu
 	closed  bool     // guarded by mu
 	patient bool     // guarded by mu
@@ -43,10 +44,17 @@ func Create(path string) (*Writer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("recording: %w", err)
 	}
-	w := &Writer{file: file, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	w := &Writer{file: file, most: maxWaiting, wake: make(chan struct{}, 1), done: make(chan struct{})}
 	w.room.L = &w.mu
 	go w.run()
 	return w, nil
+}
+
+// Within bounds what waits for the disk to n bytes; without, and at most, 64 MiB wait.
+func (w *Writer) Within(n int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.most = int(min(n, maxWaiting))
 }
 
 // Patient has Logs and Traces wait for the disk rather than leave something out: for who has nobody waiting, as a run in
@@ -78,10 +86,10 @@ func (w *Writer) Metrics(md pmetric.Metrics) {
 func (w *Writer) add(body []byte, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for w.patient && !w.closed && w.bytes > 0 && w.bytes+len(body) > maxWaiting {
+	for w.patient && !w.closed && w.bytes > 0 && w.bytes+len(body) > w.most {
 		w.room.Wait()
 	}
-	if err != nil || w.closed || w.bytes+len(body) > maxWaiting {
+	if err != nil || w.closed || w.bytes+len(body) > w.most {
 		w.dropped.Add(1)
 		return
 	}
