@@ -55,7 +55,7 @@ func BenchmarkReconcile(b *testing.B) {
 					for n := range differing {
 						holder.drop(record(wideSpace(), n*(stored/10), 1))
 					}
-					if done, err := owner.reconcile(b.Context(), holder.self, own, own.arc(), nil); err != nil || done.pushed != differing {
+					if done, err := owner.reconcile(b.Context(), holder.self, own, own.arc(), true, nil); err != nil || done.pushed != differing {
 						b.Fatal(done, err)
 					}
 				}

@@ -19,6 +19,10 @@ var (
 	errRefused = errors.New("refused")
 	// errFull: a peer, or this host, lacks memory, the reserve included.
 	errFull = errors.New("no memory left, reserve included")
+	// errPeerFull: of these, it is a peer.
+	errPeerFull = fmt.Errorf("%w", errFull)
+	// errUnanswered: who may know has not answered.
+	errUnanswered = errors.New("not known")
 	// errOvertaken: the range has a new owner, or this member's ownership of it another extent or epoch.
 	errOvertaken = errors.New("ownership has changed")
 )

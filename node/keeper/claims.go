@@ -89,6 +89,22 @@ func (c claims) covering(id chord.ID) (claim, bool) {
 	return claim{}, false
 }
 
+// maxBelow bounds the claims further down that a survey names: those of all members of a large host, mostly, which is when
+// they are asked for.
+const maxBelow = 64
+
+// down lists the claim on a point and those that follow each other below it: at most so many, and none twice.
+func (c claims) down(point chord.ID, most int32) (list []ownership) {
+	for at := point; int32(len(list)) < most; {
+		known, ok := c.covering(at)
+		if !ok || len(list) > 0 && known.owner == list[0].owner {
+			break
+		}
+		list, at = append(list, known.ownership), known.from
+	}
+	return list
+}
+
 // bury drops what a takeover has made void: all claims that overlap the new range.
 func (c *claims) bury(o ownership) {
 	*c = slices.DeleteFunc(*c, func(old claim) bool { return old.overlaps(o) })

@@ -105,6 +105,10 @@ func (nowhere) Compare(context.Context, *nodepb.CompareRequest) (*nodepb.Compare
 	return nil, env.ErrTimeout
 }
 
+func (nowhere) Fetch(context.Context, *nodepb.FetchRequest) (*nodepb.FetchResponse, error) {
+	return nil, env.ErrTimeout
+}
+
 func (nowhere) Replicate(context.Context, *nodepb.ReplicateRequest) (*nodepb.ReplicateResponse, error) {
 	return nil, env.ErrTimeout
 }
@@ -115,8 +119,9 @@ type fakeMember struct {
 	clock  *Clock
 	state  chord.State
 	known  []chord.Peer
-	lost   bool    // it looks for its ring
-	keeper *Keeper // learns who has failed, if given
+	lost   bool                      // it looks for its ring
+	lookup func(chord.ID) chord.Peer // nil: it finds itself
+	keeper *Keeper                   // learns who has failed, if given
 	failed []chord.Peer
 	events []chordevent.Body
 }
@@ -130,7 +135,10 @@ func (m *fakeMember) Reply() *nodepb.Reply {
 	return &nodepb.Reply{Status: nodepb.Reply_STATUS_OK, Self: peerToWire(m.self), Clock: m.clock.Now(), Version: 2}
 }
 func (m *fakeMember) Heard(chord.Peer, *nodepb.Reply) error { return nil }
-func (m *fakeMember) Lookup(context.Context, chord.ID) (chord.Peer, error) {
+func (m *fakeMember) Lookup(_ context.Context, id chord.ID) (chord.Peer, error) {
+	if m.lookup != nil {
+		return m.lookup(id), nil
+	}
 	return m.self, nil
 }
 func (m *fakeMember) Hosts() []chord.Peer {

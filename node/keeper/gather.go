@@ -2,6 +2,8 @@ package keeper
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 
 	"chordconductor/node/chord"
@@ -10,7 +12,8 @@ import (
 
 // gather asks everybody who may hold a key of an unclean range for it, stores the newest version and returns it, and
 // whether the holders of copies are known to have it. Of a clean range it returns nil and true: what is held here is the
-// newest, and the list says what of it is settled. The error is that the environment has ended.
+// newest, and the list says what of it is settled. An error says that it is not known: somebody may have a newer version
+// and does not answer, or the environment has ended. Who has been found dead is not asked any more.
 func (k *Keeper) gather(ctx context.Context, id chord.ID, key, operation string) (newest *store.Record, settled bool, err error) {
 	k.mu.Lock()
 	unclean := k.unclean
@@ -20,14 +23,19 @@ func (k *Keeper) gather(ctx context.Context, id chord.ID, key, operation string)
 	}
 	peers := k.witnesses(ctx)
 	found := make([]*store.Record, len(peers))
+	silent := make([]bool, len(peers))
 	err = k.each(ctx, len(peers), func(ctx context.Context, i int) {
-		records, _, _ := k.fetch(ctx, peers[i], []string{key}, operation) // who does not answer has no say
+		records, _, err := k.fetch(ctx, peers[i], []string{key}, operation) // who refuses has no say
+		silent[i] = errors.Is(err, errDead)
 		if len(records) > 0 {
 			found[i] = records[0]
 		}
 	})
 	if err != nil {
 		return nil, false, err
+	}
+	if i := slices.Index(silent, true); i >= 0 {
+		return nil, false, fmt.Errorf("%w: no answer from %s", errUnanswered, peers[i].Addr)
 	}
 	holders := k.nextHolders(ctx, k.cfg.Replicas-1, nil)
 	k.mu.Lock()
@@ -58,7 +66,7 @@ func (k *Keeper) witnesses(ctx context.Context) []chord.Peer {
 	peers := append([]chord.Peer(nil), hosts...)
 	now := k.env.Now()
 	for _, p := range k.sources {
-		if !hasLapsed(k.dead, p, now) {
+		if !hasLapsed(k.dead, p, now) && !slices.Contains(peers, p) {
 			peers = append(peers, p)
 		}
 	}

@@ -164,7 +164,7 @@ func (k *Keeper) shed(ctx context.Context, c *copied) error {
 		case !a.Differs || try >= maxPasses || own == nil:
 			return fmt.Errorf("%w: %s does not let the copy go yet", errRefused, c.owner.Addr)
 		}
-		done, err := k.repairWith(ctx, c.owner, nil, c.arc)
+		done, err := k.repairWith(ctx, c.owner, nil, c.arc, true)
 		if err != nil {
 			return err
 		}

@@ -43,22 +43,43 @@ func (k *Keeper) sweepLeftovers(ctx context.Context) (left int, err error) {
 		if !found {
 			return left, nil
 		}
-		owner, err := k.member.Lookup(ctx, id)
+		own, err := k.ownerOfLeftover(ctx, id)
 		if err != nil {
 			return left + 1, fmt.Errorf("owner of leftovers: %w", err)
 		}
-		dropped, to, err := k.settleLeftovers(ctx, owner, id)
+		// An owner that lacks room for its range does not keep the others from getting theirs.
+		dropped, err := k.settleLeftovers(ctx, own)
 		if stopped(err) {
 			return left + 1, err
 		}
 		if !dropped {
 			left++
 		}
-		if err != nil || !chord.Between(at, to, end) {
-			return left, err
+		to := own.owner.ID
+		if !chord.Between(at, to, end) {
+			return left, nil
 		}
 		at = to
 	}
+}
+
+// ownerOfLeftover is the present ownership of a point.
+func (k *Keeper) ownerOfLeftover(ctx context.Context, id chord.ID) (own ownership, err error) {
+	owner, err := k.member.Lookup(ctx, id)
+	if err != nil {
+		return own, err
+	}
+	if owner == k.self {
+		return own, fmt.Errorf("%w: this member owns the range by now", errRefused)
+	}
+	s, err := k.survey(ctx, owner, id, chordevent.SpanRepair)
+	if err != nil {
+		return own, err
+	}
+	if s.own == nil || !s.own.covers(id) {
+		return own, fmt.Errorf("%w: %s does not own the range any more", errRefused, owner.Addr)
+	}
+	return *s.own, nil
 }
 
 // nextLeftover finds the first record of (at, end] that is a leftover.
@@ -86,44 +107,31 @@ func (k *Keeper) nextLeftover(at, end chord.ID) (id chord.ID, found bool) {
 	}
 }
 
-// settleLeftovers brings what the owner of a point lacks of its range, and drops the range if the owner allows. It
-// returns the range's end.
-func (k *Keeper) settleLeftovers(ctx context.Context, owner chord.Peer, id chord.ID) (dropped bool, to chord.ID, err error) {
-	if owner == k.self {
-		return false, to, fmt.Errorf("%w: this member owns the range by now", errRefused)
-	}
-	s, err := k.survey(ctx, owner, id, chordevent.SpanRepair)
-	if err != nil {
-		return false, to, err
-	}
-	if s.own == nil || !s.own.covers(id) {
-		return false, to, fmt.Errorf("%w: %s does not own the range any more", errRefused, owner.Addr)
-	}
-	own := *s.own
-	to = own.owner.ID
+// settleLeftovers brings what an owner lacks of its range, and drops the range if the owner allows.
+func (k *Keeper) settleLeftovers(ctx context.Context, own ownership) (dropped bool, err error) {
 	whole := own.arc()
 	k.mu.Lock()
 	before := k.store.Summary(whole.from, whole.to).Digest
 	k.mu.Unlock()
 	for try, lacking := 0, true; lacking; try++ {
-		done, err := k.repairWith(ctx, owner, nil, whole)
+		done, err := k.repairWith(ctx, own.owner, nil, whole, true)
 		if err != nil {
-			return false, to, err
+			return false, err
 		}
 		if lacking = done.pushed > 0; lacking && try == maxPasses {
-			return false, to, fmt.Errorf("%w: %s still lacks records", errRefused, owner.Addr)
+			return false, fmt.Errorf("%w: %s still lacks records", errRefused, own.owner.Addr)
 		}
 	}
 	if k.reg.Load() == nil {
-		return false, to, nil // a range claimed anew may be this one
+		return false, nil // a range claimed anew may be this one
 	}
-	a, err := ask(k, ctx, owner, chordevent.SpanRepair, k.cfg.CallLimit, func(keys nodepb.KeysServer, call *nodepb.Call) (*nodepb.DiscardResponse, error) {
+	a, err := ask(k, ctx, own.owner, chordevent.SpanRepair, k.cfg.CallLimit, func(keys nodepb.KeysServer, call *nodepb.Call) (*nodepb.DiscardResponse, error) {
 		return keys.Discard(ctx, &nodepb.DiscardRequest{Call: call, Ownership: ownershipToWire(own)})
 	})
 	if err != nil || !a.Granted {
-		return false, to, err
+		return false, err
 	}
-	return k.cut(whole, before), to, nil
+	return k.cut(whole, before), nil
 }
 
 // cut drops a range, unless something has come into it since its digest was taken, or it has become this member's own.

@@ -25,10 +25,11 @@ type incoming struct {
 	reason chordevent.MoveReason
 
 	unclean     bool
-	prepared    bool  // everything is here
-	due         bool  // the source knows that it may release: the move is this member's from then on, whatever comes
-	room        int64 // bytes of the budget that are kept for what is still to come
-	unsure      bool  // more keys are unsettled than can be listed
+	witnesses   []chord.Peer // of an unclean range: who may have records beside its source; with it at most maxSources
+	prepared    bool         // everything is here
+	due         bool         // the source knows that it may release: the move is this member's from then on, whatever comes
+	room        int64        // bytes of the budget that are kept for what is still to come
+	unsure      bool         // more keys are unsettled than can be listed
 	heard       time.Time
 	keys, bytes int64
 
@@ -86,7 +87,7 @@ func (k *Keeper) Move(ctx context.Context, q *nodepb.MoveRequest) (*nodepb.MoveR
 	k.heardFrom(m.source)
 	current := k.ins.find(m.id, m.source)
 	if current != nil {
-		current.heard, current.unclean = k.env.Now(), m.unclean
+		current.heard, current.unclean, current.witnesses = k.env.Now(), m.unclean, m.witnesses
 	}
 	switch q.Phase {
 	case nodepb.MoveRequest_PHASE_BEGIN:
@@ -216,6 +217,11 @@ func (k *Keeper) incomingFromWire(q *nodepb.MoveRequest) (*incoming, error) {
 	if err != nil {
 		return nil, err
 	}
+	witnesses, err := realPeers(k.space, q.Witnesses[max(0, len(q.Witnesses)-maxSources+1):])
+	if err != nil {
+		return nil, err
+	}
+	witnesses = slices.DeleteFunc(witnesses, func(p chord.Peer) bool { return p.ID == k.self.ID })
 	reason, ok := reasonFromWire(q.Reason)
 	switch {
 	case !source.Real() || source.ID == k.self.ID || !ok || q.MoveId == "" || len(q.MoveId) > maxAddress:
@@ -227,7 +233,7 @@ func (k *Keeper) incomingFromWire(q *nodepb.MoveRequest) (*incoming, error) {
 	}
 	return &incoming{
 		arc: arc{grant.from, to}, id: q.MoveId, source: source, grant: *grant, reason: reason,
-		unclean: q.Unclean, heard: k.env.Now(), keys: max(q.Keys, 0), bytes: max(q.Bytes, 0),
+		unclean: q.Unclean, witnesses: witnesses, heard: k.env.Now(), keys: max(q.Keys, 0), bytes: max(q.Bytes, 0),
 	}, nil
 }
 
@@ -296,7 +302,7 @@ func (k *Keeper) activate(m *incoming) moveNews {
 	k.taken = append(k.taken, m.id)
 	k.setRegister(&next)
 	if m.unclean || m.unsure {
-		k.soil(m.source)
+		k.soil(append(m.witnesses, m.source)...)
 	}
 	return moveNews{of: m, event: m.event(chordevent.MoveDone)}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"chordconductor/node/chord"
@@ -172,8 +173,8 @@ func (k *Keeper) transfer(ctx context.Context, m *outgoing) error {
 
 	if held > 0 {
 		// It has a copy already, or had the range before: what differs is enough, and the newer version wins.
-		done, err := k.reconcile(ctx, m.receiver, own, m.arc, nil)
-		if err != nil {
+		done, err := k.reconcile(ctx, m.receiver, own, m.arc, true, nil)
+		if err != nil && (!done.full || errors.Is(err, errPeerFull)) { // what there is no room for here the receiver has
 			return err
 		}
 		m.keys, m.bytes = int64(done.pushed), done.bytes
@@ -276,6 +277,7 @@ func (k *Keeper) begin(ctx context.Context, m *outgoing) (held int64, err error)
 func (k *Keeper) moveCall(ctx context.Context, m *outgoing, q *nodepb.MoveRequest, operation string) (*nodepb.MoveResponse, error) {
 	k.mu.Lock()
 	unclean, aborted := k.unclean || len(k.silent) > 0, m.aborted
+	witnesses := peersToWire(slices.Concat(k.silent, k.sources)) // the receiver takes the last of them
 	var unsettled [][]byte
 	if q.Phase == nodepb.MoveRequest_PHASE_PREPARE {
 		unsettled = k.unsettledIn(m.arc) // what comes on the list from here on reaches the receiver as a write
@@ -301,7 +303,7 @@ func (k *Keeper) moveCall(ctx context.Context, m *outgoing, q *nodepb.MoveReques
 		return keys.Move(ctx, &nodepb.MoveRequest{
 			Call: call, MoveId: m.id, Phase: q.Phase, Grant: grant, RangeTo: m.to[:],
 			Reason: reasonToWire(m.reason), Unclean: unclean, Records: q.Records, Write: q.Write, UnsettledKeys: unsettled,
-			Keys: sentKeys, Bytes: sentBytes, Room: room,
+			Keys: sentKeys, Bytes: sentBytes, Room: room, Witnesses: witnesses,
 		})
 	})
 	if err != nil {

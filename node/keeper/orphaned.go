@@ -116,7 +116,8 @@ func (k *Keeper) askKnown(ctx context.Context, point chord.ID) (owned bool, err 
 }
 
 // inheritUnknown takes a range below of which nobody reached knows an owner, after a while, down to the nearest member
-// that owns something: word of it has been lost with all that held it. Before that all members known are asked, since
+// that owns something: word of it has been lost with all that held it. Where several such stretches follow each other,
+// between dead owners, the time is that since the first one: whoever knows of one has had it to be heard. Before that all members known are asked, since
 // those that owned it may have lost each other, and be on several rings that do not know it yet.
 func (k *Keeper) inheritUnknown(ctx context.Context, own *ownership, pred chord.Peer) (bool, error) {
 	now := k.env.Now()
@@ -136,7 +137,7 @@ func (k *Keeper) inheritUnknown(ctx context.Context, own *ownership, pred chord.
 		return false, nil // look again
 	}
 	down, err := k.nearestBelow(ctx, own, pred)
-	if err != nil || down == nil {
+	if err != nil || down == nil || *down == own.from { // somebody there owns something, of which the word is refused
 		return false, err
 	}
 	return k.inherit(ctx, own, *down, 0)

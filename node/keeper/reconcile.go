@@ -14,14 +14,16 @@ import (
 // A reconciliation makes two members hold the newer version of every record of an arc. own is this member's ownership of
 // the arc, or nil if the other member owns it; then nothing is fetched, since the owner's version is no use to us.
 type reconciliation struct {
-	k    *Keeper
-	peer chord.Peer
-	own  *ownership
+	k      *Keeper
+	peer   chord.Peer
+	own    *ownership
+	brings bool // what is newer here
 
-	queue  []arc // to compare; the last is next, so that it stays short: some 32 arcs for each of 40 digits
-	pull   []string
-	push   []*store.Record
-	pushed int64 // bytes in push
+	queue   []arc // to compare; the last is next, so that it stays short: some 32 arcs for each of 40 digits
+	pull    []string
+	push    []*store.Record
+	pushed  int64 // bytes in push
+	refused error // the peer has no room: nothing more is brought
 
 	done outcome
 }
@@ -31,12 +33,14 @@ type outcome struct {
 	pulled, pushed int
 	bytes          int64
 	differed       bool
+	full           bool // this host lacks room for something that is newer there
 }
 
-// reconcile compares one arc and brings what differs. At the first difference differs, if given, begins a trace that is
-// worth recording, and what follows is in it.
-func (k *Keeper) reconcile(ctx context.Context, p chord.Peer, own *ownership, whole arc, differs func() context.Context) (outcome, error) {
-	r := reconciliation{k: k, peer: p, own: own, queue: []arc{whole}}
+// reconcile compares one arc, takes what is newer there, and, with push, brings what is newer here. Either side takes what
+// it has room for; a lack of room is an error when all the rest is done. At the first difference differs, if given, begins
+// a trace that is worth recording, and what follows is in it.
+func (k *Keeper) reconcile(ctx context.Context, p chord.Peer, own *ownership, whole arc, push bool, differs func() context.Context) (outcome, error) {
+	r := reconciliation{k: k, peer: p, own: own, brings: push, queue: []arc{whole}}
 	for len(r.queue) > 0 {
 		differed := r.done.differed
 		if err := r.step(ctx); err != nil {
@@ -46,12 +50,17 @@ func (k *Keeper) reconcile(ctx context.Context, p chord.Peer, own *ownership, wh
 			ctx = differs()
 		}
 	}
-	// What is newer there comes first, since a leaver gives and takes nothing; without room for it the push goes on.
-	pulled := r.flushPull(ctx)
-	if pulled != nil && !errors.Is(pulled, errFull) {
-		return r.done, pulled
+	// What is newer there comes first, since a leaver gives and takes nothing.
+	if err := r.flushPull(ctx); err != nil {
+		return r.done, err
 	}
-	return r.done, errors.Join(r.flushPush(ctx), pulled)
+	if err := r.flushPush(ctx); err != nil {
+		return r.done, err
+	}
+	if r.done.full {
+		return r.done, errors.Join(errFull, r.refused)
+	}
+	return r.done, r.refused
 }
 
 func (r *reconciliation) step(ctx context.Context) error {
@@ -98,6 +107,9 @@ func (r *reconciliation) exchange(ctx context.Context, a arc, theirs []*store.Re
 	})
 	r.k.mu.Unlock()
 	for _, rec := range newer {
+		if !r.brings || r.refused != nil {
+			break
+		}
 		if r.pushed > 0 && r.pushed+rec.Size() > batchBytes || len(r.push) == batchRecords {
 			if err := r.flushPush(ctx); err != nil {
 				return err
@@ -116,7 +128,12 @@ func (r *reconciliation) flushPush(ctx context.Context) error {
 	if len(r.push) == 0 {
 		return nil
 	}
-	if err := r.k.bring(ctx, r.peer, r.own, r.push, nil, chordevent.SpanRepair); err != nil {
+	err := r.k.bring(ctx, r.peer, r.own, r.push, nil, chordevent.SpanRepair)
+	if errors.Is(err, errPeerFull) {
+		r.refused, r.push, r.pushed = err, nil, 0
+		return nil
+	}
+	if err != nil {
 		return err
 	}
 	r.done.pushed += len(r.push)
@@ -139,10 +156,7 @@ func (r *reconciliation) flushPull(ctx context.Context) error {
 		r.k.mu.Lock()
 		for _, rec := range records {
 			stored, err := r.k.merge(rec, forKeeps)
-			if err != nil {
-				r.k.mu.Unlock()
-				return err
-			}
+			r.done.full = r.done.full || err != nil
 			if stored {
 				r.done.pulled++
 				r.done.bytes += rec.Size()

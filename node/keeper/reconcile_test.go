@@ -51,7 +51,7 @@ func TestReconcile(t *testing.T) {
 				}
 			}
 		}
-		if _, err := a.reconcile(t.Context(), b.self, own, own.arc(), nil); err != nil {
+		if _, err := a.reconcile(t.Context(), b.self, own, own.arc(), true, nil); err != nil {
 			rt.Fatal(err)
 		}
 		for _, k := range []*Keeper{a, b} {
@@ -64,7 +64,7 @@ func TestReconcile(t *testing.T) {
 				}
 			}
 		}
-		if done, err := a.reconcile(t.Context(), b.self, own, own.arc(), nil); err != nil || done.differed {
+		if done, err := a.reconcile(t.Context(), b.self, own, own.arc(), true, nil); err != nil || done.differed {
 			rt.Fatalf("a second time: %+v, %v", done, err)
 		}
 	})
@@ -82,7 +82,7 @@ func TestRepairCostsWhatDiffers(t *testing.T) {
 				b.merge(rec, forKeeps)
 			}
 		}
-		done, err := a.reconcile(t.Context(), b.self, own, own.arc(), nil)
+		done, err := a.reconcile(t.Context(), b.self, own, own.arc(), true, nil)
 		if err != nil || done.pushed != differing || done.pulled != 0 {
 			t.Fatalf("%d stored: %+v, %v", stored, done, err)
 		}
@@ -100,7 +100,7 @@ func TestRepairCostsWhatDiffers(t *testing.T) {
 		a.merge(rec, forKeeps)
 		b.merge(rec, forKeeps)
 	}
-	if _, err := a.reconcile(t.Context(), b.self, own, own.arc(), nil); err != nil || w.calls != 1 {
+	if _, err := a.reconcile(t.Context(), b.self, own, own.arc(), true, nil); err != nil || w.calls != 1 {
 		t.Errorf("nothing differs: %d calls, %v", w.calls, err)
 	}
 }
@@ -119,7 +119,7 @@ func TestReconcileManyLargeRecords(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if done, err := a.reconcile(t.Context(), b.self, own, own.arc(), nil); err != nil || done.pulled != 20 || done.pushed != 20 {
+	if done, err := a.reconcile(t.Context(), b.self, own, own.arc(), true, nil); err != nil || done.pulled != 20 || done.pushed != 20 {
 		t.Fatalf("%+v, %v", done, err)
 	}
 }

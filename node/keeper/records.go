@@ -85,7 +85,7 @@ func (k *Keeper) deliver(ctx context.Context, p chord.Peer, own *ownership, q *n
 		return err
 	}
 	if a.Exhausted {
-		return fmt.Errorf("%w: at %s", errFull, p.Addr)
+		return fmt.Errorf("%w: at %s", errPeerFull, p.Addr)
 	}
 	return nil
 }

@@ -23,6 +23,9 @@ func (k *Keeper) setRegister(own *ownership) {
 			k.holders[i].compared = false
 		}
 	}
+	if own == nil || old == nil {
+		k.ownerless = time.Time{}
+	}
 	if own == nil {
 		k.unclean, k.sources, k.silent = false, nil, nil
 	}

@@ -122,8 +122,13 @@ func (k *Keeper) repairRange(ctx context.Context) (again time.Duration, err erro
 // syncHolder compares the range with a holder of copies until both hold the same.
 func (k *Keeper) syncHolder(ctx context.Context, own *ownership, h holder) error {
 	for range maxPasses {
-		done, err := k.repairWith(ctx, h.peer, own, own.arc())
-		k.noteRoom(h.peer, !errors.Is(err, errFull))
+		done, err := k.repairWith(ctx, h.peer, own, own.arc(), true)
+		k.noteRoom(h.peer, !errors.Is(err, errPeerFull))
+		if done.full {
+			k.mu.Lock()
+			k.soil(h.peer) // it has what there is no room for here
+			k.mu.Unlock()
+		}
 		if err != nil {
 			return err
 		}
@@ -143,10 +148,11 @@ func (k *Keeper) syncHolder(ctx context.Context, own *ownership, h holder) error
 }
 
 // repairWith is a reconciliation that is a trace if, and from the moment that, it finds a difference.
-func (k *Keeper) repairWith(ctx context.Context, p chord.Peer, own *ownership, whole arc) (outcome, error) {
+// Without push nothing is brought to the other member.
+func (k *Keeper) repairWith(ctx context.Context, p chord.Peer, own *ownership, whole arc, push bool) (outcome, error) {
 	start := k.env.Now()
 	var span trace.Span
-	done, err := k.reconcile(ctx, p, own, whole, func() (traced context.Context) {
+	done, err := k.reconcile(ctx, p, own, whole, push, func() (traced context.Context) {
 		traced, span = k.tel.startAt(context.Background(), start, chordevent.SpanRepair,
 			chordevent.OutcomeKey.String(chordevent.OutcomeChanged), chordevent.PeerIDKey.String(k.space.Format(p.ID)))
 		return traced
@@ -186,8 +192,9 @@ func (k *Keeper) announceRange(ctx context.Context, own *ownership) error {
 }
 
 // cleanse makes an unclean range clean: it takes from everybody who may hold records of it, and can be reached, what is
-// newer there, and brings them what is newer here, until there is nothing left to take. So what is then held here is
-// settled. Who cannot be reached is asked when it gives a sign of life.
+// newer there, and brings the holders of copies what is newer here, until there is nothing left to take. So what is then
+// held here is settled, but for what a holder has no room for. Who cannot be reached is asked when it gives a sign of life.
+// While this host lacks room for something the range stays unclean, and each read asks those who have it.
 func (k *Keeper) cleanse(ctx context.Context, own *ownership) error {
 	for range maxPasses + 1 {
 		k.mu.Lock()
@@ -200,7 +207,7 @@ func (k *Keeper) cleanse(ctx context.Context, own *ownership) error {
 		errs, pulled := make([]error, len(peers)), make([]int, len(peers))
 		if err := k.each(ctx, len(peers), func(ctx context.Context, i int) {
 			var done outcome
-			done, errs[i] = k.repairWith(ctx, peers[i], own, own.arc())
+			done, errs[i] = k.recover(ctx, peers[i], own)
 			pulled[i] = done.pulled
 		}); err != nil {
 			return err
@@ -212,19 +219,42 @@ func (k *Keeper) cleanse(ctx context.Context, own *ownership) error {
 		}
 		k.mu.Lock()
 		if slices.Max(append(pulled, 0)) == 0 && k.reg.Load() == own && k.soils == soils {
-			k.unclean, k.sources = false, nil
-			for _, p := range peers {
-				if hasLapsed(k.dead, p, k.env.Now()) {
-					k.silent = addSource(k.silent, p)
-				}
-			}
-			k.settleAll()
-			k.unsync()
-			for i := range k.holders {
-				k.holders[i].compared = false // of how much has come, only a comparison tells
-			}
+			k.isClean(peers)
 		}
 		k.mu.Unlock()
 	}
 	return errLate // again soon
+}
+
+// recover takes what is newer at a member that may hold records of this one's range. Only a holder of copies is brought
+// what is newer here; if it lacks room for that, nothing is missing here.
+func (k *Keeper) recover(ctx context.Context, p chord.Peer, own *ownership) (outcome, error) {
+	k.mu.Lock()
+	holds := k.holder(p) != nil
+	k.mu.Unlock()
+	done, err := k.repairWith(ctx, p, own, own.arc(), holds)
+	if holds {
+		k.noteRoom(p, !errors.Is(err, errPeerFull))
+	}
+	if errors.Is(err, errPeerFull) && !done.full {
+		err = nil
+	}
+	return done, err
+}
+
+// isClean notes that the range is clean, as far as members can tell that live: who of those that may hold records of it
+// has been found dead is noted, to be asked when it lives. mu is held.
+func (k *Keeper) isClean(asked []chord.Peer) {
+	now := k.env.Now()
+	for _, p := range slices.Concat(k.walk.list, asked, k.sources) {
+		if hasLapsed(k.dead, p, now) {
+			k.silent = addSource(k.silent, p)
+		}
+	}
+	k.unclean, k.sources = false, nil
+	k.settleAll()
+	k.unsync()
+	for i := range k.holders {
+		k.holders[i].compared = false // of how much has come, only a comparison tells
+	}
 }

@@ -153,3 +153,79 @@ func TestUnknownRangeIsNotTakenFromItsOwner(t *testing.T) {
 		}
 	})
 }
+
+// TestDeadHostIsTakenOverTogether: of a dead host's members whose ranges follow each other below its own, a member learns
+// by one question, and asks all of them at the same time.
+func TestDeadHostIsTakenOverTogether(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		s, w := wideSpace(), newFakeWorld()
+		cfg := Config{Space: s, Replicas: 1}
+		peer := func(n int, addr string) chord.Peer {
+			return chord.Peer{ID: s.FromUint64(uint64(n)), Addr: addr, Incarnation: 1}
+		}
+		witness, _ := w.add(t, ownership{owner: peer(1, "witness"), from: s.FromUint64(1000), epoch: 1}, cfg)
+		k, m := w.add(t, ownership{owner: peer(1000, "a"), from: s.FromUint64(900), epoch: 1}, cfg, witness.self)
+		m.keeper, m.state.Pred = k, witness.self
+		n := rapid.IntRange(1, maxBelow).Draw(rt, "members")
+		for i := range n {
+			witness.claims.learn(ownership{owner: peer(900-10*i, "dead"), from: s.FromUint64(uint64(890 - 10*i)), epoch: 1}, w.now)
+		}
+		const rounds = 3 // it asks who owns what, finds one dead, and the others
+		for i := range rounds + n {
+			if _, err := k.lookBelow(t.Context(), k.reg.Load()); err != nil {
+				rt.Fatal(err)
+			}
+			if i == rounds-1 && len(m.failed) < n {
+				rt.Fatalf("after %d rounds it has found %d of %d members dead", rounds, len(m.failed), n)
+			}
+		}
+		if own := k.reg.Load(); own.from != s.FromUint64(uint64(900-10*n)) {
+			rt.Errorf("it owns from %s", s.Format(own.from))
+		}
+	})
+}
+
+// TestUnknownStretchesAreWaitedForTogether: before a member takes stretches that nobody is known to own it waits a while,
+// once for all those that follow each other, with ranges of dead owners between them; and again after it has found an owner
+// that lives.
+func TestUnknownStretchesAreWaitedForTogether(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		s, w := wideSpace(), newFakeWorld()
+		cfg := Config{Space: s, Replicas: 1, CallLimit: time.Second}
+		peer := func(n int, addr string) chord.Peer {
+			return chord.Peer{ID: s.FromUint64(uint64(n)), Addr: addr, Incarnation: 1}
+		}
+		other, _ := w.add(t, ownership{owner: peer(1, "other"), from: s.FromUint64(1000), epoch: 1}, cfg)
+		k, m := w.add(t, ownership{owner: peer(1000, "a"), from: s.FromUint64(900), epoch: 1}, cfg, other.self)
+		m.keeper, m.state.Pred = k, other.self
+		n := rapid.IntRange(1, 8).Draw(rt, "stretches")
+		for i := range n { // of ten each, dead owners of ten between them
+			k.claims.learn(ownership{owner: peer(890-20*i, "dead"), from: s.FromUint64(uint64(880 - 20*i)), epoch: 1}, w.now)
+		}
+		waited := time.Duration(0)
+		until := func(done func() bool) {
+			for i := 0; !done(); i++ {
+				before := k.reg.Load()
+				if _, err := k.lookBelow(t.Context(), before); err != nil || i > 1000 {
+					rt.Fatal(i, err)
+				}
+				if k.reg.Load() == before {
+					w.now = w.now.Add(100 * time.Millisecond)
+					waited += 100 * time.Millisecond
+				}
+			}
+		}
+		until(func() bool { return k.reg.Load().from == other.self.ID })
+		if most := (settleTime + 1) * cfg.CallLimit; waited > most {
+			rt.Errorf("%d stretches: waited for %v, want at most %v", n, waited, most)
+		}
+		until(func() bool { return k.ownerless.IsZero() })
+		w.now = w.now.Add(time.Hour)
+		k.claims = nil
+		m.state.Pred = peer(1, "nowhere")
+		k.setRegister(&ownership{owner: k.self, from: s.FromUint64(900), epoch: k.reg.Load().epoch + 1})
+		if _, err := k.lookBelow(t.Context(), k.reg.Load()); err != nil || k.reg.Load().from != s.FromUint64(900) {
+			rt.Errorf("a stretch that nobody is known to own is taken at once: from %s, %v", s.Format(k.reg.Load().from), err)
+		}
+	})
+}

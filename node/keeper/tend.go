@@ -188,6 +188,7 @@ func (k *Keeper) lookBelow(ctx context.Context, own *ownership) (done bool, err 
 	}
 	below, known := k.below(own)
 	if known && below.alive && state.Pred == below.owner && !doubt {
+		k.notOwnerless()
 		return true, nil
 	}
 	if known && below.alive {
@@ -200,6 +201,7 @@ func (k *Keeper) lookBelow(ctx context.Context, own *ownership) (done bool, err 
 				k.dispute(*s.own)
 			}
 			k.mu.Unlock()
+			k.notOwnerless()
 			return true, nil
 		case err == nil:
 			k.mu.Lock()
@@ -230,7 +232,8 @@ func (k *Keeper) lookBelow(ctx context.Context, own *ownership) (done bool, err 
 	}
 	peers = slices.DeleteFunc(peers, func(p chord.Peer) bool { return !p.Real() || p == k.self || known && p == below.owner })
 	if err := k.each(ctx, len(peers), func(ctx context.Context, i int) {
-		_, _ = k.survey(ctx, peers[i], own.from, chordevent.SpanRepair) // what they know is learned
+		// What they know is learned: of a host that has ended, all its members at once, which are probed side by side then.
+		_, _ = k.survey(ctx, peers[i], own.from, chordevent.SpanRepair, func(q *nodepb.SurveyRequest) { q.Below = maxBelow })
 	}); err != nil {
 		return false, err
 	}
@@ -242,6 +245,13 @@ func (k *Keeper) lookBelow(ctx context.Context, own *ownership) (done bool, err 
 		return k.inherit(ctx, own, latest.from, latest.epoch)
 	}
 	return k.inheritUnknown(ctx, own, state.Pred)
+}
+
+// notOwnerless notes that the range below has an owner that lives.
+func (k *Keeper) notOwnerless() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.ownerless = time.Time{}
 }
 
 // probeHost surveys, side by side, the other owners on the host of a member that has just been found dead: they have
@@ -282,7 +292,7 @@ func (k *Keeper) inherit(ctx context.Context, own *ownership, from chord.ID, epo
 	}
 	k.mu.Lock()
 	if k.reg.Load() == own && k.ins.overlapping(arc{from, own.from}) == nil && (k.out == nil || !k.out.released) {
-		if own.covers(from) && from != own.from {
+		if own.covers(from) || from == own.from {
 			from = k.self.ID // all the way around
 		}
 		k.takeOver(from, epoch)
@@ -325,7 +335,6 @@ func (k *Keeper) takeOver(from chord.ID, epoch int64) {
 		}
 	}
 	next.epoch = epoch + 1
-	k.ownerless = time.Time{}
 	k.claims.bury(next)
 	k.setRegister(&next)
 	k.soil()

@@ -281,8 +281,8 @@ func (k *Keeper) Survey(ctx context.Context, q *nodepb.SurveyRequest) (*nodepb.S
 	if own := k.reg.Load(); own != nil {
 		a.Ownership = ownershipToWire(*own)
 	}
-	if known, ok := k.claims.covering(point); ok {
-		a.Claims = append(a.Claims, ownershipToWire(known.ownership))
+	for _, known := range k.claims.down(point, 1+min(max(q.Below, 0), maxBelow)) {
+		a.Claims = append(a.Claims, ownershipToWire(known))
 	}
 	a.Leaving = k.leaving
 	switch {

@@ -196,6 +196,14 @@ func surveyFromWire(space chord.Space, a *nodepb.SurveyResponse) (s survey, err 
 	return s, err
 }
 
+func peersToWire(list []chord.Peer) []*nodepb.Peer {
+	out := make([]*nodepb.Peer, len(list))
+	for i, p := range list {
+		out[i] = peerToWire(p)
+	}
+	return out
+}
+
 // realPeers reads those of a list that are not placeholders.
 func realPeers(space chord.Space, list []*nodepb.Peer) (peers []chord.Peer, err error) {
 	for _, p := range list {

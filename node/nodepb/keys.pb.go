@@ -712,6 +712,7 @@ type SurveyRequest struct {
 	Release       bool                   `protobuf:"varint,30,opt,name=release,proto3" json:"release,omitempty"`                  // it is that move's turn: release it, if everything has been sent
 	Room          int64                  `protobuf:"varint,31,opt,name=room,proto3" json:"room,omitempty"`                        // bytes that the sender, a leaver, is going to hand over: room for them is kept for a while
 	RoomFrom      []byte                 `protobuf:"bytes,32,opt,name=room_from,json=roomFrom,proto3" json:"room_from,omitempty"` // where the range that takes them begins; it ends at the sender
+	Below         int32                  `protobuf:"varint,60,opt,name=below,proto3" json:"below,omitempty"`                      // how many claims further down the circle than that of the point are asked for, too
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -786,6 +787,13 @@ func (x *SurveyRequest) GetRoomFrom() []byte {
 		return x.RoomFrom
 	}
 	return nil
+}
+
+func (x *SurveyRequest) GetBelow() int32 {
+	if x != nil {
+		return x.Below
+	}
+	return 0
 }
 
 type SurveyResponse struct {
@@ -1031,6 +1039,7 @@ type MoveRequest struct {
 	Room          int64                  `protobuf:"varint,30,opt,name=room,proto3" json:"room,omitempty"`                                       // of a beginning: bytes that the range takes
 	UnsettledKeys [][]byte               `protobuf:"bytes,40,rep,name=unsettled_keys,json=unsettledKeys,proto3" json:"unsettled_keys,omitempty"` // of a prepare: keys whose latest version may not be on R hosts
 	Write         bool                   `protobuf:"varint,41,opt,name=write,proto3" json:"write,omitempty"`                                     // the records are a client's write under way: they may not be on R hosts
+	Witnesses     []*Peer                `protobuf:"bytes,60,rep,name=witnesses,proto3" json:"witnesses,omitempty"`                              // of an unclean range: who may have what the source has not seen, or has no room for
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1154,6 +1163,13 @@ func (x *MoveRequest) GetWrite() bool {
 		return x.Write
 	}
 	return false
+}
+
+func (x *MoveRequest) GetWitnesses() []*Peer {
+	if x != nil {
+		return x.Witnesses
+	}
+	return nil
 }
 
 type MoveResponse struct {
@@ -2145,14 +2161,15 @@ const file_keys_proto_rawDesc = "" +
 	"\x11OUTCOME_NOT_OWNER\x10\x03\x12\x15\n" +
 	"\x11OUTCOME_EXHAUSTED\x10\x04\x12\x11\n" +
 	"\rOUTCOME_RETRY\x10\x05\x12\x13\n" +
-	"\x0fOUTCOME_UNKNOWN\x10\x06\"\xad\x01\n" +
+	"\x0fOUTCOME_UNKNOWN\x10\x06\"\xc3\x01\n" +
 	"\rSurveyRequest\x12\"\n" +
 	"\x04call\x18\x01 \x01(\v2\x0e.chord.v1.CallR\x04call\x12\x14\n" +
 	"\x05point\x18\x02 \x01(\fR\x05point\x12\x17\n" +
 	"\amove_id\x18\x03 \x01(\tR\x06moveId\x12\x18\n" +
 	"\arelease\x18\x1e \x01(\bR\arelease\x12\x12\n" +
 	"\x04room\x18\x1f \x01(\x03R\x04room\x12\x1b\n" +
-	"\troom_from\x18  \x01(\fR\broomFrom\"\xfb\x03\n" +
+	"\troom_from\x18  \x01(\fR\broomFrom\x12\x14\n" +
+	"\x05below\x18< \x01(\x05R\x05below\"\xfb\x03\n" +
 	"\x0eSurveyResponse\x12%\n" +
 	"\x05reply\x18\x01 \x01(\v2\x0f.chord.v1.ReplyR\x05reply\x121\n" +
 	"\townership\x18\x02 \x01(\v2\x13.chord.v1.OwnershipR\townership\x12+\n" +
@@ -2176,7 +2193,7 @@ const file_keys_proto_rawDesc = "" +
 	"\rClaimResponse\x12%\n" +
 	"\x05reply\x18\x01 \x01(\v2\x0f.chord.v1.ReplyR\x05reply\x12\x1a\n" +
 	"\baccepted\x18\x02 \x01(\bR\baccepted\x12)\n" +
-	"\x05owner\x18\x03 \x01(\v2\x13.chord.v1.OwnershipR\x05owner\"\x8c\x05\n" +
+	"\x05owner\x18\x03 \x01(\v2\x13.chord.v1.OwnershipR\x05owner\"\xba\x05\n" +
 	"\vMoveRequest\x12\"\n" +
 	"\x04call\x18\x01 \x01(\v2\x0e.chord.v1.CallR\x04call\x12\x17\n" +
 	"\amove_id\x18\x02 \x01(\tR\x06moveId\x121\n" +
@@ -2191,7 +2208,8 @@ const file_keys_proto_rawDesc = "" +
 	" \x01(\x03R\x05bytes\x12\x12\n" +
 	"\x04room\x18\x1e \x01(\x03R\x04room\x12%\n" +
 	"\x0eunsettled_keys\x18( \x03(\fR\runsettledKeys\x12\x14\n" +
-	"\x05write\x18) \x01(\bR\x05write\"x\n" +
+	"\x05write\x18) \x01(\bR\x05write\x12,\n" +
+	"\twitnesses\x18< \x03(\v2\x0e.chord.v1.PeerR\twitnesses\"x\n" +
 	"\x05Phase\x12\x15\n" +
 	"\x11PHASE_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vPHASE_BEGIN\x10\x01\x12\x11\n" +
@@ -2369,53 +2387,54 @@ var file_keys_proto_depIdxs = []int32{
 	7,  // 20: chord.v1.MoveRequest.grant:type_name -> chord.v1.Ownership
 	4,  // 21: chord.v1.MoveRequest.reason:type_name -> chord.v1.MoveRequest.Reason
 	6,  // 22: chord.v1.MoveRequest.records:type_name -> chord.v1.Record
-	30, // 23: chord.v1.MoveResponse.reply:type_name -> chord.v1.Reply
-	5,  // 24: chord.v1.MoveResponse.outcome:type_name -> chord.v1.MoveResponse.Outcome
-	29, // 25: chord.v1.ReplicateRequest.call:type_name -> chord.v1.Call
-	7,  // 26: chord.v1.ReplicateRequest.ownership:type_name -> chord.v1.Ownership
-	6,  // 27: chord.v1.ReplicateRequest.records:type_name -> chord.v1.Record
-	19, // 28: chord.v1.ReplicateRequest.drop:type_name -> chord.v1.Version
-	17, // 29: chord.v1.ReplicateRequest.reserve:type_name -> chord.v1.Reservation
-	30, // 30: chord.v1.ReplicateResponse.reply:type_name -> chord.v1.Reply
-	7,  // 31: chord.v1.ReplicateResponse.conflict:type_name -> chord.v1.Ownership
-	29, // 32: chord.v1.FetchRequest.call:type_name -> chord.v1.Call
-	30, // 33: chord.v1.FetchResponse.reply:type_name -> chord.v1.Reply
-	6,  // 34: chord.v1.FetchResponse.records:type_name -> chord.v1.Record
-	29, // 35: chord.v1.CompareRequest.call:type_name -> chord.v1.Call
-	7,  // 36: chord.v1.CompareRequest.ownership:type_name -> chord.v1.Ownership
-	22, // 37: chord.v1.CompareRequest.arcs:type_name -> chord.v1.Arc
-	30, // 38: chord.v1.CompareResponse.reply:type_name -> chord.v1.Reply
-	7,  // 39: chord.v1.CompareResponse.conflict:type_name -> chord.v1.Ownership
-	27, // 40: chord.v1.CompareResponse.differences:type_name -> chord.v1.CompareResponse.Difference
-	29, // 41: chord.v1.DiscardRequest.call:type_name -> chord.v1.Call
-	7,  // 42: chord.v1.DiscardRequest.ownership:type_name -> chord.v1.Ownership
-	22, // 43: chord.v1.DiscardRequest.held:type_name -> chord.v1.Arc
-	30, // 44: chord.v1.DiscardResponse.reply:type_name -> chord.v1.Reply
-	7,  // 45: chord.v1.DiscardResponse.ownership:type_name -> chord.v1.Ownership
-	7,  // 46: chord.v1.DiscardResponse.claims:type_name -> chord.v1.Ownership
-	22, // 47: chord.v1.CompareResponse.Difference.parts:type_name -> chord.v1.Arc
-	19, // 48: chord.v1.CompareResponse.Difference.versions:type_name -> chord.v1.Version
-	8,  // 49: chord.v1.Keys.Apply:input_type -> chord.v1.ApplyRequest
-	10, // 50: chord.v1.Keys.Survey:input_type -> chord.v1.SurveyRequest
-	12, // 51: chord.v1.Keys.Claim:input_type -> chord.v1.ClaimRequest
-	14, // 52: chord.v1.Keys.Move:input_type -> chord.v1.MoveRequest
-	16, // 53: chord.v1.Keys.Replicate:input_type -> chord.v1.ReplicateRequest
-	20, // 54: chord.v1.Keys.Fetch:input_type -> chord.v1.FetchRequest
-	23, // 55: chord.v1.Keys.Compare:input_type -> chord.v1.CompareRequest
-	25, // 56: chord.v1.Keys.Discard:input_type -> chord.v1.DiscardRequest
-	9,  // 57: chord.v1.Keys.Apply:output_type -> chord.v1.ApplyResponse
-	11, // 58: chord.v1.Keys.Survey:output_type -> chord.v1.SurveyResponse
-	13, // 59: chord.v1.Keys.Claim:output_type -> chord.v1.ClaimResponse
-	15, // 60: chord.v1.Keys.Move:output_type -> chord.v1.MoveResponse
-	18, // 61: chord.v1.Keys.Replicate:output_type -> chord.v1.ReplicateResponse
-	21, // 62: chord.v1.Keys.Fetch:output_type -> chord.v1.FetchResponse
-	24, // 63: chord.v1.Keys.Compare:output_type -> chord.v1.CompareResponse
-	26, // 64: chord.v1.Keys.Discard:output_type -> chord.v1.DiscardResponse
-	57, // [57:65] is the sub-list for method output_type
-	49, // [49:57] is the sub-list for method input_type
-	49, // [49:49] is the sub-list for extension type_name
-	49, // [49:49] is the sub-list for extension extendee
-	0,  // [0:49] is the sub-list for field type_name
+	28, // 23: chord.v1.MoveRequest.witnesses:type_name -> chord.v1.Peer
+	30, // 24: chord.v1.MoveResponse.reply:type_name -> chord.v1.Reply
+	5,  // 25: chord.v1.MoveResponse.outcome:type_name -> chord.v1.MoveResponse.Outcome
+	29, // 26: chord.v1.ReplicateRequest.call:type_name -> chord.v1.Call
+	7,  // 27: chord.v1.ReplicateRequest.ownership:type_name -> chord.v1.Ownership
+	6,  // 28: chord.v1.ReplicateRequest.records:type_name -> chord.v1.Record
+	19, // 29: chord.v1.ReplicateRequest.drop:type_name -> chord.v1.Version
+	17, // 30: chord.v1.ReplicateRequest.reserve:type_name -> chord.v1.Reservation
+	30, // 31: chord.v1.ReplicateResponse.reply:type_name -> chord.v1.Reply
+	7,  // 32: chord.v1.ReplicateResponse.conflict:type_name -> chord.v1.Ownership
+	29, // 33: chord.v1.FetchRequest.call:type_name -> chord.v1.Call
+	30, // 34: chord.v1.FetchResponse.reply:type_name -> chord.v1.Reply
+	6,  // 35: chord.v1.FetchResponse.records:type_name -> chord.v1.Record
+	29, // 36: chord.v1.CompareRequest.call:type_name -> chord.v1.Call
+	7,  // 37: chord.v1.CompareRequest.ownership:type_name -> chord.v1.Ownership
+	22, // 38: chord.v1.CompareRequest.arcs:type_name -> chord.v1.Arc
+	30, // 39: chord.v1.CompareResponse.reply:type_name -> chord.v1.Reply
+	7,  // 40: chord.v1.CompareResponse.conflict:type_name -> chord.v1.Ownership
+	27, // 41: chord.v1.CompareResponse.differences:type_name -> chord.v1.CompareResponse.Difference
+	29, // 42: chord.v1.DiscardRequest.call:type_name -> chord.v1.Call
+	7,  // 43: chord.v1.DiscardRequest.ownership:type_name -> chord.v1.Ownership
+	22, // 44: chord.v1.DiscardRequest.held:type_name -> chord.v1.Arc
+	30, // 45: chord.v1.DiscardResponse.reply:type_name -> chord.v1.Reply
+	7,  // 46: chord.v1.DiscardResponse.ownership:type_name -> chord.v1.Ownership
+	7,  // 47: chord.v1.DiscardResponse.claims:type_name -> chord.v1.Ownership
+	22, // 48: chord.v1.CompareResponse.Difference.parts:type_name -> chord.v1.Arc
+	19, // 49: chord.v1.CompareResponse.Difference.versions:type_name -> chord.v1.Version
+	8,  // 50: chord.v1.Keys.Apply:input_type -> chord.v1.ApplyRequest
+	10, // 51: chord.v1.Keys.Survey:input_type -> chord.v1.SurveyRequest
+	12, // 52: chord.v1.Keys.Claim:input_type -> chord.v1.ClaimRequest
+	14, // 53: chord.v1.Keys.Move:input_type -> chord.v1.MoveRequest
+	16, // 54: chord.v1.Keys.Replicate:input_type -> chord.v1.ReplicateRequest
+	20, // 55: chord.v1.Keys.Fetch:input_type -> chord.v1.FetchRequest
+	23, // 56: chord.v1.Keys.Compare:input_type -> chord.v1.CompareRequest
+	25, // 57: chord.v1.Keys.Discard:input_type -> chord.v1.DiscardRequest
+	9,  // 58: chord.v1.Keys.Apply:output_type -> chord.v1.ApplyResponse
+	11, // 59: chord.v1.Keys.Survey:output_type -> chord.v1.SurveyResponse
+	13, // 60: chord.v1.Keys.Claim:output_type -> chord.v1.ClaimResponse
+	15, // 61: chord.v1.Keys.Move:output_type -> chord.v1.MoveResponse
+	18, // 62: chord.v1.Keys.Replicate:output_type -> chord.v1.ReplicateResponse
+	21, // 63: chord.v1.Keys.Fetch:output_type -> chord.v1.FetchResponse
+	24, // 64: chord.v1.Keys.Compare:output_type -> chord.v1.CompareResponse
+	26, // 65: chord.v1.Keys.Discard:output_type -> chord.v1.DiscardResponse
+	58, // [58:66] is the sub-list for method output_type
+	50, // [50:58] is the sub-list for method input_type
+	50, // [50:50] is the sub-list for extension type_name
+	50, // [50:50] is the sub-list for extension extendee
+	0,  // [0:50] is the sub-list for field type_name
 }
 
 func init() { file_keys_proto_init() }

@@ -2,6 +2,7 @@ package simtest
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -15,6 +16,11 @@ import (
 	"chordconductor/node/keeper"
 	"chordconductor/node/member"
 	"chordconductor/node/nodepb"
+)
+
+var (
+	hostileSeeds = flag.Int("hostile-seeds", several(8), "rings to run with a hostile peer")
+	hostileSeed  = flag.Uint64("hostile-seed", 0, "the only such ring to run")
 )
 
 // A hostilePeer speaks to members in the name of owners that it makes up, with whatever numbers do most harm. It answers
@@ -136,8 +142,15 @@ var lateAfterHostile = []uint64{4, 35}
 
 // TestHostileNumbers: ten seconds after a peer is gone that has said whatever it liked, every put succeeds.
 func TestHostileNumbers(t *testing.T) {
-	for n := range uint64(several(8)) {
-		if !*ungated && slices.Contains(lateAfterHostile, n) {
+	seeds := make([]uint64, *hostileSeeds)
+	for i := range seeds {
+		seeds[i] = uint64(i)
+	}
+	if *hostileSeed != 0 {
+		seeds = []uint64{*hostileSeed}
+	}
+	for _, n := range seeds {
+		if !*ungated && len(seeds) > 1 && slices.Contains(lateAfterHostile, n) {
 			continue
 		}
 		rnd := rand.New(rand.NewPCG(n, 31))
