@@ -121,7 +121,7 @@ func (k *Keeper) Move(ctx context.Context, q *nodepb.MoveRequest) (*nodepb.MoveR
 			a.Outcome = nodepb.MoveResponse_OUTCOME_UNKNOWN
 			break
 		}
-		if err = k.takeRecords(current, records, q.Write); err == errFull {
+		if a.Newer, err = k.takeRecords(current, records, q.Write); err == errFull {
 			a.Outcome, err = nodepb.MoveResponse_OUTCOME_EXHAUSTED, nil
 		}
 	case nodepb.MoveRequest_PHASE_PREPARE:
@@ -260,9 +260,12 @@ func (k *Keeper) mayTake(m *incoming) bool {
 }
 
 // takeRecords merges records of the current move, or, with nil, of one that is over. write says that they are a client's
-// write under way. mu is held.
-func (k *Keeper) takeRecords(m *incoming, records []*store.Record, write bool) error {
+// write under way: of these it returns what is held instead, since it is newer. mu is held.
+func (k *Keeper) takeRecords(m *incoming, records []*store.Record, write bool) (newer []*nodepb.Version, err error) {
 	for _, r := range records {
+		if held := k.store.Get(r.ID, r.Key); write && held != nil && held.Newer(r) {
+			newer = append(newer, versionToWire(held))
+		}
 		if write {
 			k.unsettle(r.ID, r.Key, false)
 		}
@@ -271,7 +274,7 @@ func (k *Keeper) takeRecords(m *incoming, records []*store.Record, write bool) e
 		}
 		stored, err := k.merge(r, forKeeps)
 		if err != nil {
-			return err
+			return newer, err
 		}
 		if stored && m != nil {
 			m.keys++
@@ -281,7 +284,7 @@ func (k *Keeper) takeRecords(m *incoming, records []*store.Record, write bool) e
 	if len(records) > 0 && m == nil {
 		k.unsync()
 	}
-	return nil
+	return newer, nil
 }
 
 // activate makes this member responsible for the range of a prepared move. The caller tells the register and the

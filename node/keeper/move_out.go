@@ -246,10 +246,13 @@ func (k *Keeper) commit(ctx context.Context, m *outgoing) {
 // follow brings a write to the receiver of an open move. If the receiver cannot have it, the move is given up, unless it
 // has been released meanwhile; then the write must not be acknowledged.
 func (k *Keeper) follow(ctx context.Context, m *outgoing, rec *store.Record, operation string) error {
-	_, err := k.moveCall(ctx, m, &nodepb.MoveRequest{
+	a, err := k.moveCall(ctx, m, &nodepb.MoveRequest{
 		Phase: nodepb.MoveRequest_PHASE_RECORDS, Records: recordsToWire([]*store.Record{rec}), Write: true,
 	}, operation)
-	if err == nil || stopped(err) {
+	if err == nil {
+		return k.readNewer(m.receiver, a.Newer)
+	}
+	if stopped(err) {
 		return err
 	}
 	k.mu.Lock()

@@ -2,6 +2,7 @@ package keeper
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"chordconductor/node/chord"
@@ -56,7 +57,10 @@ func (k *Keeper) bring(ctx context.Context, p chord.Peer, own *ownership, record
 	for _, r := range drop {
 		q.Drop = append(q.Drop, versionToWire(r))
 	}
-	return k.deliver(ctx, p, own, q, operation)
+	if err := k.deliver(ctx, p, own, q, operation); !errors.As(err, new(heldNewer)) {
+		return err
+	}
+	return nil // the next comparison takes what is newer there
 }
 
 // deliver makes the call: with records, with tombstones to drop, or with a reservation.
@@ -87,7 +91,7 @@ func (k *Keeper) deliver(ctx context.Context, p chord.Peer, own *ownership, q *n
 	if a.Exhausted {
 		return fmt.Errorf("%w: at %s", errPeerFull, p.Addr)
 	}
-	return nil
+	return k.readNewer(p, a.Newer)
 }
 
 // Replicate takes such records.
@@ -139,7 +143,7 @@ func (k *Keeper) Replicate(ctx context.Context, q *nodepb.ReplicateRequest) (*no
 		if len(q.Reservation) == requestIDSize {
 			k.budget.redeem([requestIDSize]byte(q.Reservation)) // the records may go into the reserve
 		}
-		if err = k.accept(records, drop, own); err == errFull && own == nil {
+		if a.Newer, err = k.accept(records, drop, own); err == errFull && own == nil {
 			k.soil(from) // it keeps what there is no room for here
 		}
 		if q.Reserve != nil {
@@ -160,8 +164,9 @@ func (k *Keeper) Replicate(ctx context.Context, q *nodepb.ReplicateRequest) (*no
 	return a, nil
 }
 
-// accept merges records from a peer and drops tombstones. mu is held.
-func (k *Keeper) accept(records, drop []*store.Record, own *ownership) error {
+// accept merges records from a peer and drops tombstones. Of the records of an owner it returns what is held instead,
+// since it is newer. mu is held.
+func (k *Keeper) accept(records, drop []*store.Record, own *ownership) (newer []*nodepb.Version, err error) {
 	var moving *incoming // its source brings only what differs
 	if own != nil {
 		moving = k.ins.from(own.owner)
@@ -170,12 +175,16 @@ func (k *Keeper) accept(records, drop []*store.Record, own *ownership) error {
 		if moving != nil {
 			k.useRoom(moving, r)
 		}
-		if own == nil && r.Newer(k.store.Get(r.ID, r.Key)) {
+		held := k.store.Get(r.ID, r.Key)
+		switch {
+		case own == nil && r.Newer(held):
 			k.unsettle(r.ID, r.Key, false) // the version held before may be older than what was acknowledged
+		case own != nil && held != nil && held.Newer(r):
+			newer = append(newer, versionToWire(held))
 		}
 		stored, err := k.merge(r, forKeeps)
 		if err != nil {
-			return err
+			return newer, err
 		}
 		if stored && own == nil {
 			k.unsync() // leftovers of this member's range, which the holders of its copies do not have
@@ -186,7 +195,7 @@ func (k *Keeper) accept(records, drop []*store.Record, own *ownership) error {
 			k.drop(old)
 		}
 	}
-	return nil
+	return newer, nil
 }
 
 // unsync notes that the holders of copies lack something. mu is held.

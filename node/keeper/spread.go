@@ -13,7 +13,8 @@ import (
 // spread brings a record that the owner has written to R-1 other hosts, and to the receiver of a handover of its range.
 // A silent host is replaced by the next one of the walk. It returns the members that hold the record, each of another host,
 // this one first: fewer than R only when the walk has no more. An error says that the write must not be acknowledged. Room may
-// have been reserved for the record under an ID.
+// have been reserved for the record under an ID. A heldNewer says that some of them hold a version which this member does
+// not know of; nothing is acknowledged against that.
 func (k *Keeper) spread(ctx context.Context, own ownership, rec *store.Record, reservation []byte, move *outgoing, operation string) (holders []chord.Peer, err error) {
 	var tried []chord.Peer
 	holders = []chord.Peer{k.self}
@@ -40,7 +41,15 @@ func (k *Keeper) spread(ctx context.Context, own ownership, rec *store.Record, r
 		if err != nil {
 			return nil, err
 		}
+		var beyond heldNewer // the newest that is not known here
 		for i, err := range errs {
+			var newer heldNewer
+			if errors.As(err, &newer) {
+				err = nil
+				if newer.held.Newer(beyond.held) && k.unknownHere(newer, rec) {
+					beyond = newer
+				}
+			}
 			switch {
 			case err == nil:
 				if i < len(batch) {
@@ -54,6 +63,9 @@ func (k *Keeper) spread(ctx context.Context, own ownership, rec *store.Record, r
 					failed = err
 				}
 			}
+		}
+		if beyond.held != nil {
+			return nil, beyond
 		}
 	}
 	if len(holders) < k.cfg.Replicas && failed != nil {

@@ -146,7 +146,14 @@ func (k *Keeper) readable(id chord.ID, key string) (r *store.Record, settled boo
 // writeBack brings a version to the holders of copies, so that it can be read. Where they lack even the reserve for it,
 // it stays on fewer hosts and is read all the same: else the key could not be read until there is room.
 func (k *Keeper) writeBack(ctx context.Context, own ownership, r *store.Record, operation string) error {
-	if _, err := k.spread(ctx, own, r, nil, nil, operation); err != nil && !errors.Is(err, errFull) {
+	_, err := k.spread(ctx, own, r, nil, nil, operation)
+	if err != nil && !errors.Is(err, errFull) {
+		var newer heldNewer
+		if errors.As(err, &newer) {
+			k.mu.Lock()
+			k.soil(newer.by) // the next try asks it
+			k.mu.Unlock()
+		}
 		return err
 	}
 	k.mu.Lock()

@@ -79,6 +79,17 @@ func (k *Keeper) serveWrite(ctx context.Context, q *nodepb.ApplyRequest, id chor
 	k.mu.Unlock()
 
 	held, err := k.spread(ctx, *own, rec, reservation, move, operation)
+	var newer heldNewer
+	for try := 0; try < maxPasses && errors.As(err, &newer); try++ {
+		k.mu.Lock()
+		next := k.rewrite(req, rec, newer.held.Version)
+		k.mu.Unlock()
+		if next == nil {
+			break
+		}
+		rec = next
+		held, err = k.spread(ctx, *own, rec, nil, move, operation)
+	}
 
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -1178,6 +1178,7 @@ type MoveResponse struct {
 	Outcome       MoveResponse_Outcome   `protobuf:"varint,2,opt,name=outcome,proto3,enum=chord.v1.MoveResponse_Outcome" json:"outcome,omitempty"`
 	Held          int64                  `protobuf:"varint,3,opt,name=held,proto3" json:"held,omitempty"`    // records of the range that the receiver already has
 	Waits         bool                   `protobuf:"varint,30,opt,name=waits,proto3" json:"waits,omitempty"` // of PREPARE: the receiver does not own the next range yet; it asks for the release (Survey) when it does
+	Newer         []*Version             `protobuf:"bytes,60,rep,name=newer,proto3" json:"newer,omitempty"`  // of a write under way: what is held instead, since it is newer
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1238,6 +1239,13 @@ func (x *MoveResponse) GetWaits() bool {
 		return x.Waits
 	}
 	return false
+}
+
+func (x *MoveResponse) GetNewer() []*Version {
+	if x != nil {
+		return x.Newer
+	}
+	return nil
 }
 
 type ReplicateRequest struct {
@@ -1403,6 +1411,7 @@ type ReplicateResponse struct {
 	Room          int64                  `protobuf:"varint,40,opt,name=room,proto3" json:"room,omitempty"`               // bytes left for clients' writes on the host
 	Implausible   bool                   `protobuf:"varint,41,opt,name=implausible,proto3" json:"implausible,omitempty"` // refused: the sender's epoch is too far above conflict, the greatest known here
 	Leaving       bool                   `protobuf:"varint,30,opt,name=leaving,proto3" json:"leaving,omitempty"`         // refused: the member is about to leave and takes no copies any more
+	Newer         []*Version             `protobuf:"bytes,60,rep,name=newer,proto3" json:"newer,omitempty"`              // accepted; of the records that an owner brings: what is held instead, since it is newer
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1491,6 +1500,13 @@ func (x *ReplicateResponse) GetLeaving() bool {
 		return x.Leaving
 	}
 	return false
+}
+
+func (x *ReplicateResponse) GetNewer() []*Version {
+	if x != nil {
+		return x.Newer
+	}
+	return nil
 }
 
 // A Version names one version of one key.
@@ -2221,12 +2237,13 @@ const file_keys_proto_rawDesc = "" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vREASON_JOIN\x10\x01\x12\x10\n" +
 	"\fREASON_LEAVE\x10\x02\x12\x11\n" +
-	"\rREASON_REPAIR\x10\x03\"\x8e\x02\n" +
+	"\rREASON_REPAIR\x10\x03\"\xb7\x02\n" +
 	"\fMoveResponse\x12%\n" +
 	"\x05reply\x18\x01 \x01(\v2\x0f.chord.v1.ReplyR\x05reply\x128\n" +
 	"\aoutcome\x18\x02 \x01(\x0e2\x1e.chord.v1.MoveResponse.OutcomeR\aoutcome\x12\x12\n" +
 	"\x04held\x18\x03 \x01(\x03R\x04held\x12\x14\n" +
-	"\x05waits\x18\x1e \x01(\bR\x05waits\"s\n" +
+	"\x05waits\x18\x1e \x01(\bR\x05waits\x12'\n" +
+	"\x05newer\x18< \x03(\v2\x11.chord.v1.VersionR\x05newer\"s\n" +
 	"\aOutcome\x12\x17\n" +
 	"\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
@@ -2246,7 +2263,7 @@ const file_keys_proto_rawDesc = "" +
 	"\x03key\x18\x02 \x01(\fR\x03key\x12\x1f\n" +
 	"\vvalue_bytes\x18\x03 \x01(\x03R\n" +
 	"valueBytes\x12\x18\n" +
-	"\adeleted\x18\x04 \x01(\bR\adeleted\"\x9b\x02\n" +
+	"\adeleted\x18\x04 \x01(\bR\adeleted\"\xc4\x02\n" +
 	"\x11ReplicateResponse\x12%\n" +
 	"\x05reply\x18\x01 \x01(\v2\x0f.chord.v1.ReplyR\x05reply\x12\x1a\n" +
 	"\baccepted\x18\x02 \x01(\bR\baccepted\x12/\n" +
@@ -2257,7 +2274,8 @@ const file_keys_proto_rawDesc = "" +
 	"\texhausted\x18\x05 \x01(\bR\texhausted\x12\x12\n" +
 	"\x04room\x18( \x01(\x03R\x04room\x12 \n" +
 	"\vimplausible\x18) \x01(\bR\vimplausible\x12\x18\n" +
-	"\aleaving\x18\x1e \x01(\bR\aleavingJ\x04\b\x06\x10\a\"M\n" +
+	"\aleaving\x18\x1e \x01(\bR\aleaving\x12'\n" +
+	"\x05newer\x18< \x03(\v2\x11.chord.v1.VersionR\x05newerJ\x04\b\x06\x10\a\"M\n" +
 	"\aVersion\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x06R\aversion\x12\x16\n" +
@@ -2390,51 +2408,53 @@ var file_keys_proto_depIdxs = []int32{
 	28, // 23: chord.v1.MoveRequest.witnesses:type_name -> chord.v1.Peer
 	30, // 24: chord.v1.MoveResponse.reply:type_name -> chord.v1.Reply
 	5,  // 25: chord.v1.MoveResponse.outcome:type_name -> chord.v1.MoveResponse.Outcome
-	29, // 26: chord.v1.ReplicateRequest.call:type_name -> chord.v1.Call
-	7,  // 27: chord.v1.ReplicateRequest.ownership:type_name -> chord.v1.Ownership
-	6,  // 28: chord.v1.ReplicateRequest.records:type_name -> chord.v1.Record
-	19, // 29: chord.v1.ReplicateRequest.drop:type_name -> chord.v1.Version
-	17, // 30: chord.v1.ReplicateRequest.reserve:type_name -> chord.v1.Reservation
-	30, // 31: chord.v1.ReplicateResponse.reply:type_name -> chord.v1.Reply
-	7,  // 32: chord.v1.ReplicateResponse.conflict:type_name -> chord.v1.Ownership
-	29, // 33: chord.v1.FetchRequest.call:type_name -> chord.v1.Call
-	30, // 34: chord.v1.FetchResponse.reply:type_name -> chord.v1.Reply
-	6,  // 35: chord.v1.FetchResponse.records:type_name -> chord.v1.Record
-	29, // 36: chord.v1.CompareRequest.call:type_name -> chord.v1.Call
-	7,  // 37: chord.v1.CompareRequest.ownership:type_name -> chord.v1.Ownership
-	22, // 38: chord.v1.CompareRequest.arcs:type_name -> chord.v1.Arc
-	30, // 39: chord.v1.CompareResponse.reply:type_name -> chord.v1.Reply
-	7,  // 40: chord.v1.CompareResponse.conflict:type_name -> chord.v1.Ownership
-	27, // 41: chord.v1.CompareResponse.differences:type_name -> chord.v1.CompareResponse.Difference
-	29, // 42: chord.v1.DiscardRequest.call:type_name -> chord.v1.Call
-	7,  // 43: chord.v1.DiscardRequest.ownership:type_name -> chord.v1.Ownership
-	22, // 44: chord.v1.DiscardRequest.held:type_name -> chord.v1.Arc
-	30, // 45: chord.v1.DiscardResponse.reply:type_name -> chord.v1.Reply
-	7,  // 46: chord.v1.DiscardResponse.ownership:type_name -> chord.v1.Ownership
-	7,  // 47: chord.v1.DiscardResponse.claims:type_name -> chord.v1.Ownership
-	22, // 48: chord.v1.CompareResponse.Difference.parts:type_name -> chord.v1.Arc
-	19, // 49: chord.v1.CompareResponse.Difference.versions:type_name -> chord.v1.Version
-	8,  // 50: chord.v1.Keys.Apply:input_type -> chord.v1.ApplyRequest
-	10, // 51: chord.v1.Keys.Survey:input_type -> chord.v1.SurveyRequest
-	12, // 52: chord.v1.Keys.Claim:input_type -> chord.v1.ClaimRequest
-	14, // 53: chord.v1.Keys.Move:input_type -> chord.v1.MoveRequest
-	16, // 54: chord.v1.Keys.Replicate:input_type -> chord.v1.ReplicateRequest
-	20, // 55: chord.v1.Keys.Fetch:input_type -> chord.v1.FetchRequest
-	23, // 56: chord.v1.Keys.Compare:input_type -> chord.v1.CompareRequest
-	25, // 57: chord.v1.Keys.Discard:input_type -> chord.v1.DiscardRequest
-	9,  // 58: chord.v1.Keys.Apply:output_type -> chord.v1.ApplyResponse
-	11, // 59: chord.v1.Keys.Survey:output_type -> chord.v1.SurveyResponse
-	13, // 60: chord.v1.Keys.Claim:output_type -> chord.v1.ClaimResponse
-	15, // 61: chord.v1.Keys.Move:output_type -> chord.v1.MoveResponse
-	18, // 62: chord.v1.Keys.Replicate:output_type -> chord.v1.ReplicateResponse
-	21, // 63: chord.v1.Keys.Fetch:output_type -> chord.v1.FetchResponse
-	24, // 64: chord.v1.Keys.Compare:output_type -> chord.v1.CompareResponse
-	26, // 65: chord.v1.Keys.Discard:output_type -> chord.v1.DiscardResponse
-	58, // [58:66] is the sub-list for method output_type
-	50, // [50:58] is the sub-list for method input_type
-	50, // [50:50] is the sub-list for extension type_name
-	50, // [50:50] is the sub-list for extension extendee
-	0,  // [0:50] is the sub-list for field type_name
+	19, // 26: chord.v1.MoveResponse.newer:type_name -> chord.v1.Version
+	29, // 27: chord.v1.ReplicateRequest.call:type_name -> chord.v1.Call
+	7,  // 28: chord.v1.ReplicateRequest.ownership:type_name -> chord.v1.Ownership
+	6,  // 29: chord.v1.ReplicateRequest.records:type_name -> chord.v1.Record
+	19, // 30: chord.v1.ReplicateRequest.drop:type_name -> chord.v1.Version
+	17, // 31: chord.v1.ReplicateRequest.reserve:type_name -> chord.v1.Reservation
+	30, // 32: chord.v1.ReplicateResponse.reply:type_name -> chord.v1.Reply
+	7,  // 33: chord.v1.ReplicateResponse.conflict:type_name -> chord.v1.Ownership
+	19, // 34: chord.v1.ReplicateResponse.newer:type_name -> chord.v1.Version
+	29, // 35: chord.v1.FetchRequest.call:type_name -> chord.v1.Call
+	30, // 36: chord.v1.FetchResponse.reply:type_name -> chord.v1.Reply
+	6,  // 37: chord.v1.FetchResponse.records:type_name -> chord.v1.Record
+	29, // 38: chord.v1.CompareRequest.call:type_name -> chord.v1.Call
+	7,  // 39: chord.v1.CompareRequest.ownership:type_name -> chord.v1.Ownership
+	22, // 40: chord.v1.CompareRequest.arcs:type_name -> chord.v1.Arc
+	30, // 41: chord.v1.CompareResponse.reply:type_name -> chord.v1.Reply
+	7,  // 42: chord.v1.CompareResponse.conflict:type_name -> chord.v1.Ownership
+	27, // 43: chord.v1.CompareResponse.differences:type_name -> chord.v1.CompareResponse.Difference
+	29, // 44: chord.v1.DiscardRequest.call:type_name -> chord.v1.Call
+	7,  // 45: chord.v1.DiscardRequest.ownership:type_name -> chord.v1.Ownership
+	22, // 46: chord.v1.DiscardRequest.held:type_name -> chord.v1.Arc
+	30, // 47: chord.v1.DiscardResponse.reply:type_name -> chord.v1.Reply
+	7,  // 48: chord.v1.DiscardResponse.ownership:type_name -> chord.v1.Ownership
+	7,  // 49: chord.v1.DiscardResponse.claims:type_name -> chord.v1.Ownership
+	22, // 50: chord.v1.CompareResponse.Difference.parts:type_name -> chord.v1.Arc
+	19, // 51: chord.v1.CompareResponse.Difference.versions:type_name -> chord.v1.Version
+	8,  // 52: chord.v1.Keys.Apply:input_type -> chord.v1.ApplyRequest
+	10, // 53: chord.v1.Keys.Survey:input_type -> chord.v1.SurveyRequest
+	12, // 54: chord.v1.Keys.Claim:input_type -> chord.v1.ClaimRequest
+	14, // 55: chord.v1.Keys.Move:input_type -> chord.v1.MoveRequest
+	16, // 56: chord.v1.Keys.Replicate:input_type -> chord.v1.ReplicateRequest
+	20, // 57: chord.v1.Keys.Fetch:input_type -> chord.v1.FetchRequest
+	23, // 58: chord.v1.Keys.Compare:input_type -> chord.v1.CompareRequest
+	25, // 59: chord.v1.Keys.Discard:input_type -> chord.v1.DiscardRequest
+	9,  // 60: chord.v1.Keys.Apply:output_type -> chord.v1.ApplyResponse
+	11, // 61: chord.v1.Keys.Survey:output_type -> chord.v1.SurveyResponse
+	13, // 62: chord.v1.Keys.Claim:output_type -> chord.v1.ClaimResponse
+	15, // 63: chord.v1.Keys.Move:output_type -> chord.v1.MoveResponse
+	18, // 64: chord.v1.Keys.Replicate:output_type -> chord.v1.ReplicateResponse
+	21, // 65: chord.v1.Keys.Fetch:output_type -> chord.v1.FetchResponse
+	24, // 66: chord.v1.Keys.Compare:output_type -> chord.v1.CompareResponse
+	26, // 67: chord.v1.Keys.Discard:output_type -> chord.v1.DiscardResponse
+	60, // [60:68] is the sub-list for method output_type
+	52, // [52:60] is the sub-list for method input_type
+	52, // [52:52] is the sub-list for extension type_name
+	52, // [52:52] is the sub-list for extension extendee
+	0,  // [0:52] is the sub-list for field type_name
 }
 
 func init() { file_keys_proto_init() }
