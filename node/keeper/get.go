@@ -3,6 +3,7 @@ package keeper
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"chordconductor/node/chord"
@@ -47,25 +48,37 @@ func (k *Keeper) serveGet(ctx context.Context, id chord.ID, key string) *nodepb.
 // confirm makes sure that this member has not been replaced as the owner while it was paused or cut off: an owner that
 // no holder of copies has answered for some time asks one before it serves. Who takes its range over needs two call
 // limits of silence to find it dead, so half of that is left for clocks and messages under way. A write of a ring with
-// copies need not ask, since it goes to the holders itself. Without another host that answers there is nobody to ask.
+// copies need not ask, since it goes to the holders itself. Without another host that answers there is nobody to ask:
+// each is asked once, the first one, which is the one that takes over, before the others.
 func (k *Keeper) confirm(ctx context.Context, operation string) bool {
-	for range maxLapsed {
+	var asked []chord.Peer
+	answered := false
+	for {
 		k.mu.Lock()
 		own, fresh := k.reg.Load(), k.env.Now().Sub(k.confirmed) < k.lease()
 		k.mu.Unlock()
 		if own == nil || fresh {
 			return own != nil
 		}
-		hosts := k.hosts(ctx, 1)
+		hosts := slices.DeleteFunc(slices.Clone(k.hosts(ctx, 1)), func(p chord.Peer) bool { return slices.Contains(asked, p) })
 		if len(hosts) == 0 {
-			return true
+			return !answered // else the register has changed meanwhile
 		}
-		// The first host is the one that takes over. A dead one is not in the walk next time.
-		if err := k.announce(ctx, hosts[0], *own); err != nil && !errors.Is(err, errDead) {
+		if len(asked) == 0 {
+			hosts = hosts[:1]
+		}
+		asked = append(asked, hosts...)
+		errs := make([]error, len(hosts))
+		if err := k.each(ctx, len(hosts), func(ctx context.Context, i int) { errs[i] = k.announce(ctx, hosts[i], *own) }); err != nil {
 			return false
 		}
+		for _, err := range errs {
+			if err != nil && !errors.Is(err, errDead) {
+				return false
+			}
+			answered = answered || err == nil
+		}
 	}
-	return false
 }
 
 // lease is how long the answer of a holder of copies stands for all of them.

@@ -1,13 +1,16 @@
 package keeper
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
 	"pgregory.net/rapid"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/env"
 	"chordconductor/node/nodepb"
 	"chordconductor/node/store"
 )
@@ -228,4 +231,38 @@ func TestUnknownStretchesAreWaitedForTogether(t *testing.T) {
 			rt.Errorf("a stretch that nobody is known to own is taken at once: from %s, %v", s.Format(k.reg.Load().from), err)
 		}
 	})
+}
+
+// slowlySilent is a host that does not answer, which takes time to find out.
+type slowlySilent struct {
+	nowhere
+	w     *fakeWorld
+	calls *int
+}
+
+func (s slowlySilent) Compare(context.Context, *nodepb.CompareRequest) (*nodepb.CompareResponse, error) {
+	*s.calls++
+	s.w.now = s.w.now.Add(500 * time.Millisecond)
+	return nil, env.ErrTimeout
+}
+
+// TestOwnerWithoutHostsThatAnswerServes: an owner of which no other host answers asks each of them once and serves. It asked
+// them in turn for minutes, if by the time that it had found the last one dead the first counted again.
+func TestOwnerWithoutHostsThatAnswerServes(t *testing.T) {
+	for n := 1; n <= 12; n++ {
+		s, w := wideSpace(), newFakeWorld()
+		var peers []chord.Peer
+		calls := 0
+		for i := range n + 1 {
+			peers = append(peers, chord.Peer{ID: s.FromUint64(uint64(i)), Addr: fmt.Sprint("h", i), Incarnation: 1})
+			if i > 0 {
+				w.others[peers[i].Addr] = slowlySilent{w: w, calls: &calls}
+			}
+		}
+		k, m := w.add(t, ownership{owner: peers[0], from: peers[0].ID, epoch: 1}, Config{Space: s, Replicas: 3}, peers[1:]...)
+		m.keeper = k
+		if got := k.serveGet(t.Context(), s.Hash([]byte("k")), "k"); got.Outcome != nodepb.ApplyResponse_OUTCOME_NOT_FOUND || calls > n*k.cfg.CallTries {
+			t.Errorf("%d hosts: %v after %d calls", n, got, calls)
+		}
+	}
 }

@@ -28,7 +28,11 @@ func (m *Member) orphaned(r *round) error {
 		return nil
 	case len(found) == 0:
 		s.orphan = now.Add(m.backoff(&s.orphanGap, base, 64*base))
-		m.edit(func(s *snapshot) { s.alone = true })
+		m.edit(func(s *snapshot) {
+			s.alone = true
+			m.setHosts(s, nil) // else the keys' copies would be looked for on hosts of which none answers
+		})
+		m.keys.HostsChanged()
 		return nil
 	}
 	before := m.now.Load()

@@ -1,9 +1,12 @@
 package simtest
 
 import (
+	"context"
 	"math/rand/v2"
 	"testing"
 	"time"
+
+	"chordconductor/node/keeper"
 )
 
 // TestLastHostStaysActive: when all other hosts leave, the last one serves without a pause. As an orphan it tried to join
@@ -34,6 +37,40 @@ func TestLastHostStaysActive(t *testing.T) {
 		}) {
 			t.Errorf("seed %d: not in order after the leaves: %s", seed, r)
 		}
+		r.w.Close()
+	}
+}
+
+// TestWhoIsLeftAloneServesAtOnce: a member that is left alone lists no other hosts any more, and answers clients as fast as
+// ever. It asked the dead for copies, and for whether it still was the owner, for minutes at each get.
+func TestWhoIsLeftAloneServesAtOnce(t *testing.T) {
+	for seed := range uint64(several(12)) {
+		rnd := rand.New(rand.NewPCG(seed, 46))
+		p := plan{bits: 32, successors: 2 + rnd.IntN(6), replicas: 1 + rnd.IntN(5), hosts: 2 + rnd.IntN(11)}
+		r := newRing(seed, p)
+		for range p.hosts {
+			r.add()
+		}
+		r.settle(t)
+		for len(r.hosts) > 1 {
+			r.crash(r.pick(rnd.IntN(1000)))
+		}
+		if !r.w.RunUntil(convergence, 100*time.Millisecond, r.settled) {
+			t.Errorf("seed %d: %v: not in order: %s", seed, p, r)
+		}
+		r.w.Run(time.Minute)
+		if left := r.hosts[0].Members()[0].Hosts(); len(left) > 0 {
+			t.Errorf("seed %d: %v: it still lists %v", seed, p, left)
+		}
+		r.on(t, r.hosts[0], func(ctx context.Context, k *keeper.Keeper) {
+			begin := r.w.Now()
+			if _, err := k.Put(ctx, []byte("x"), []byte("y"), 0); err != nil {
+				t.Errorf("seed %d: put: %v", seed, err)
+			}
+			if _, err := k.Get(ctx, []byte("x")); err != nil || r.w.Now().Sub(begin) > time.Second {
+				t.Errorf("seed %d: %v: get: %v; put and get took %v", seed, p, err, r.w.Now().Sub(begin))
+			}
+		})
 		r.w.Close()
 	}
 }
