@@ -47,7 +47,8 @@
 // when R hosts have it, a silent one being replaced by the next. The repair task compares the range with every holder,
 // by digests (compare), whenever something changed and now and then. A new owner is unclean until it has compared its
 // range with everybody who may have records of it; until then each read and each write first asks them all for the key
-// (gather). What a member holds of others' ranges without being needed any more (leftovers) it brings to the owner, and
+// (gather); while its host lacks room for all of it, it stays unclean. Who does not answer meanwhile is remembered, and
+// whoever gets the range learns who may have records of it. What a member holds of others' ranges without being needed any more (leftovers) it brings to the owner, and
 // drops only when that says that R hosts hold the range. A leaver asks that of each owner by one call (shed).
 //
 // # Versions

@@ -46,9 +46,6 @@ func TestRingsMergeAfterALongPartition(t *testing.T) {
 func TestOrphansFindEachOther(t *testing.T) {
 	var worst time.Duration
 	for seed := range uint64(several(30)) {
-		if !*ungated && slices.Contains(gatedOrphans, seed) {
-			continue
-		}
 		rnd := rand.New(rand.NewPCG(seed, 45))
 		p := plan{bits: 32, successors: 1 + rnd.IntN(3), replicas: 1, hosts: 3 + rnd.IntN(6)}
 		if p.successors > 1 {
