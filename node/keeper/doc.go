@@ -48,14 +48,16 @@
 // by digests (compare), whenever something changed and now and then. A new owner is unclean until it has compared its
 // range with everybody who may have records of it; until then each read and each write first asks them all for the key
 // (gather); while its host lacks room for all of it, it stays unclean. Who does not answer meanwhile is remembered, and
-// whoever gets the range learns who may have records of it. What a member holds of others' ranges without being needed any more (leftovers) it brings to the owner, and
-// drops only when that says that R hosts hold the range. A leaver asks that of each owner by one call (shed).
+// whoever gets the range learns who may have records of it. What a member holds of others' ranges without being needed
+// any more (leftovers) it brings to the owner, and drops only when that says that R hosts hold the range. A leaver asks
+// that of each owner by one call (shed).
 //
 // # Versions
 //
 // The newest version of a key wins everywhere: by the hybrid logical clock, ties by the member that assigned it. The
-// owner assigns one version per request. No version of a peer leaves its key without room for later ones (believe). A deletion is a version too (a tombstone), forgotten after its lifetime and
-// only at all holders together; a value whose TTL has passed turns into one.
+// owner assigns one version per request, and a greater one if a holder of copies has a newer version of the key instead of
+// it (rewrite). No version of a peer leaves its key without room for later ones (believe). A deletion is a version too (a
+// tombstone), forgotten after its lifetime and only at all holders together; a value whose TTL has passed turns into one.
 //
 // # Concurrency and bounds
 //
