@@ -44,6 +44,7 @@ type Keeper struct {
 	soils   int64        // how often it was made so
 	sources []chord.Peer // who may have them, beside the hosts of the walk; at most maxSources
 	silent  []chord.Peer // who was not asked when it became clean, having been found dead; at most maxSources
+	asking  time.Time    // until when those are asked again now and then
 
 	store      *store.Store          // bounded by the host's budget
 	unsettled  map[string]*unsettled // keys whose version held may not be on R hosts; see maxUnsettled

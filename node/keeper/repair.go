@@ -85,6 +85,10 @@ func (k *Keeper) repairRange(ctx context.Context) (again time.Duration, err erro
 	if err := k.announceRange(ctx, own); err != nil {
 		return time.Second, err
 	}
+	asking, err := k.askSilent(ctx)
+	if err != nil {
+		return time.Second, err
+	}
 	if err := k.cleanse(ctx, own); err != nil {
 		return time.Second, err
 	}
@@ -100,7 +104,7 @@ func (k *Keeper) repairRange(ctx context.Context) (again time.Duration, err erro
 	lacks := k.walk.lacks
 	k.mu.Unlock()
 	again = k.cfg.SyncInterval
-	if lacks {
+	if lacks || asking {
 		again = k.suspicion() // by then a host that was found dead may count again
 	}
 	errs := make([]error, len(due))
@@ -226,6 +230,22 @@ func (k *Keeper) cleanse(ctx context.Context, own *ownership) error {
 	return errLate // again soon
 }
 
+// askSilent asks those that were silent when the range became clean whether they live after all, as often as they may count
+// again: one that was found dead without being so may not call this member by itself. It reports whether it does so again.
+// After a while they are dead, and only a call of theirs makes the range unclean.
+func (k *Keeper) askSilent(ctx context.Context) (again bool, err error) {
+	k.mu.Lock()
+	now := k.env.Now()
+	var peers []chord.Peer
+	if again = now.Before(k.asking) && len(k.silent) > 0; again {
+		peers = slices.DeleteFunc(slices.Clone(k.silent), func(p chord.Peer) bool { return hasLapsed(k.dead, p, now) })
+	}
+	k.mu.Unlock()
+	return again, k.each(ctx, len(peers), func(ctx context.Context, i int) {
+		_, _ = k.survey(ctx, peers[i], k.self.ID, chordevent.SpanRepair) // an answer is a sign of life
+	})
+}
+
 // recover takes what is newer at a member that may hold records of this one's range. Only a holder of copies is brought
 // what is newer here; if it lacks room for that, nothing is missing here.
 func (k *Keeper) recover(ctx context.Context, p chord.Peer, own *ownership) (outcome, error) {
@@ -251,7 +271,7 @@ func (k *Keeper) isClean(asked []chord.Peer) {
 			k.silent = addSource(k.silent, p)
 		}
 	}
-	k.unclean, k.sources = false, nil
+	k.unclean, k.sources, k.asking = false, nil, now.Add(k.fresh())
 	k.settleAll()
 	k.unsync()
 	for i := range k.holders {

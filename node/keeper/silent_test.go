@@ -266,3 +266,41 @@ func TestOwnerWithoutHostsThatAnswerServes(t *testing.T) {
 		}
 	}
 }
+
+// TestSilentWitnessIsAskedAgain: a witness that was found dead without being so, and does not call the owner, is asked by it
+// when it may count again; one that stays silent is asked for a while and no more.
+func TestSilentWitnessIsAskedAgain(t *testing.T) {
+	for _, lives := range []bool{true, false} {
+		w, a, _, own := pair(t)
+		m := a.member.(*fakeMember)
+		m.keeper = a
+		rec := record(wideSpace(), 1, 7)
+		c, _ := w.add(t, ownership{owner: chord.Peer{ID: wideSpace().FromUint64(9), Addr: "c", Incarnation: 1}}, a.cfg)
+		merged(t, c, rec)
+		delete(w.keepers, "c")
+		a.soil(c.self)
+		if err := a.cleanse(t.Context(), own); err != nil || a.unclean {
+			t.Fatalf("without an answer: unclean %v, %v", a.unclean, err)
+		}
+		if lives {
+			w.keepers["c"] = c
+		}
+		asked := 0
+		for range 100 {
+			again, err := a.repairRange(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.now = w.now.Add(again)
+			if n := len(m.failed); n > 0 {
+				asked, m.failed = asked+1, nil
+			}
+			if got := a.serveGet(t.Context(), rec.ID, rec.Key); lives && w.now.Sub(time.Unix(1_000_000, 0)) > 2*a.suspicion() && got.Record.GetVersion() != rec.Version {
+				t.Fatalf("%v later: %v", w.now.Sub(time.Unix(1_000_000, 0)), got)
+			}
+		}
+		if most := 2 + int(a.fresh()/a.suspicion()); !lives && (asked < 3 || asked > most) {
+			t.Errorf("asked %d times, want at most %d", asked, most)
+		}
+	}
+}
