@@ -3,9 +3,10 @@ package chord
 import "slices"
 
 // Leaving. A leaver hands its range to the first member after it that stays, whatever leaves in between, and does so side
-// by side with the other leavers; the receiver takes the ranges over in order, from its own downwards. When no member
-// that stays is left to hand over to, a last call finds out whether the ring ends. node/member and node/keeper carry this
-// out; the checker in modelcheck explores every order of these steps.
+// by side with the other leavers. Ranges that follow each other at the receiver are released side by side, too, and taken
+// over in order, from the receiver's own downwards. When no member that stays is left to hand over to, a last call finds
+// out whether the ring ends. node/member and node/keeper carry this out; the checker in modelcheck explores every order of
+// these steps.
 
 // A Stance is what a member answers about its own leave.
 type Stance uint8
@@ -32,9 +33,26 @@ func Receiver(after []Peer, stance func(Peer) Stance) (Peer, bool) {
 // Receives reports whether a member takes part in a handoff as its receiver.
 func (s Stance) Receives() bool { return s == Stays }
 
-// Turn reports whether a range that ends at to may be released to a receiver whose own range begins at from. Ranges
+// Turn reports whether a receiver whose own range begins at from may take over a released range that ends at to. Ranges
 // below it wait, so that what the receiver owns stays one stretch.
 func Turn(to, from ID) bool { return to == from }
+
+// A Range is the stretch (From, To] of the circle.
+type Range struct{ From, To ID }
+
+// Turns lists, of the ranges that are complete at a receiver whose own range begins at from, those that may be released to
+// it, in the order of their turns: each ends where the one before begins. A source that has released its range owns it
+// until the receiver takes it over, but does not answer for it. It answers again only if the receiver lets it go, because
+// the range is not in this list any more, or is dead.
+func Turns(from ID, complete []Range) (turns []int) {
+	for {
+		i := slices.IndexFunc(complete, func(r Range) bool { return Turn(r.To, from) })
+		if i < 0 || slices.Contains(turns, i) {
+			return turns
+		}
+		turns, from = append(turns, i), complete[i].From
+	}
+}
 
 // DepartsFirst decides between two adjacent leavers that have handed everything over, second being the first successor
 // of first: whether second splices itself out before first does. So the list that first then passes on begins with a

@@ -95,6 +95,8 @@ func (k *Keeper) route(id chord.ID) (to chord.Peer, released string, mine bool) 
 	switch {
 	case k.Owns(id):
 		return chord.Peer{}, "", true
+	case in != nil && in.released:
+		return chord.Peer{}, "", false // neither the source nor this member answers for it at the moment
 	case in != nil:
 		return in.source, "", false
 	case k.out != nil && k.out.released && k.out.covers(id):

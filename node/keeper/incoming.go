@@ -7,11 +7,13 @@ import (
 
 	"chordconductor/node/chord"
 	"chordconductor/node/store"
+	"chordconductor/otel/chordevent"
 )
 
-// A member receives ranges from several leavers at once. They follow each other below its own range, and each is released
-// in its turn (chord.Turn), from the nearest one down, so that what the member owns stays one stretch. Their records come
-// side by side.
+// A member receives ranges from several leavers at once. They follow each other below its own range. Their records come side
+// by side, and so do their releases (chord.Turns); this member takes them over in order (chord.Turn), from the nearest one
+// down, so that what it owns stays one stretch. A source that has released its range waits until it is taken over. If it
+// cannot be, since the one above it was given up, it is let go: its source answers for it again.
 
 const (
 	// maxIncoming bounds the moves that come in at once. Beyond it a leaver is refused, and comes again.
@@ -75,51 +77,89 @@ func (k *Keeper) hasTurn(m *incoming) bool {
 
 func (k *Keeper) hasTaken(id string) bool { return slices.Contains(k.taken, id) }
 
+// turns lists the moves that may be released, in order. mu is held.
+func (k *Keeper) turns() (list []*incoming) {
+	from := k.self.ID
+	if own := k.reg.Load(); own != nil {
+		from = own.from
+	}
+	var ready []*incoming
+	var complete []chord.Range
+	for _, m := range k.ins {
+		if m.prepared {
+			ready, complete = append(ready, m), append(complete, chord.Range{From: m.from, To: m.to})
+		}
+	}
+	for _, i := range chord.Turns(from, complete) {
+		list = append(list, ready[i])
+	}
+	return list
+}
+
 // endIn takes a move off the list, and gives back what room was kept for it. mu is held.
 func (k *Keeper) endIn(m *incoming) *incoming {
 	k.ins = slices.DeleteFunc(k.ins, func(other *incoming) bool { return other == m })
 	k.budget.take(-m.room, forKeeps)
 	m.room = 0
+	m.ended.Set()
 	return m
 }
 
-// startTurns starts a task that asks for the release of the move whose turn it is, if there is one.
+// startTurns starts a task that asks for the releases that are due and have not been asked for, if there are any.
 func (k *Keeper) startTurns(ctx context.Context) {
 	k.mu.Lock()
-	next := k.nextTurn()
-	k.mu.Unlock()
-	if next != nil {
-		_ = k.env.Go(ctx, k.takeTurns) // an environment that has ended starts nothing
-	}
-}
-
-// takeTurns asks the sources of prepared moves for their release, one after the other, as this member's range reaches
-// them.
-func (k *Keeper) takeTurns(ctx context.Context) {
-	for {
-		k.mu.Lock()
-		m := k.nextTurn()
-		if m != nil {
+	var ask []*incoming
+	for _, m := range k.turns() {
+		if !m.due {
 			m.due = true
+			ask = append(ask, m)
 		}
-		k.mu.Unlock()
-		if m == nil {
-			return
-		}
-		k.inquire(ctx, m, true)
+	}
+	k.mu.Unlock()
+	if len(ask) > 0 {
+		_ = k.env.Go(ctx, func(ctx context.Context) { // an environment that has ended starts nothing
+			_ = k.each(ctx, len(ask), func(ctx context.Context, i int) { k.inquire(ctx, ask[i], true) })
+		})
 	}
 }
 
-// nextTurn is a prepared move whose turn it is, and whose source does not know. mu is held.
-func (k *Keeper) nextTurn() *incoming {
-	return k.ins.first(func(m *incoming) bool { return m.prepared && !m.due && k.hasTurn(m) })
+// takeReleased makes this member responsible for all ranges that have been released and have their turn. mu is held.
+func (k *Keeper) takeReleased() (news []moveNews) {
+	for {
+		m := k.ins.first(func(m *incoming) bool { return m.released && m.prepared && k.hasTurn(m) })
+		if m == nil {
+			return news
+		}
+		news = append(news, k.activate(m))
+		if m.doubtful {
+			k.soil()
+		}
+	}
 }
 
-// dropIncoming gives up all moves to this member but those that their sources may have released: it is about to leave,
-// and the sources hand over to the next member that stays. mu is held.
+// awaitTurn waits until a released move has been taken over or given up, for a quarter of a call limit at most. Then it
+// says whether it has been, and whether it may still be. A move that cannot be is let go.
+func (k *Keeper) awaitTurn(m *incoming) (taken, waits bool, news []moveNews) {
+	_ = m.ended.Wait(k.cfg.CallLimit / 4)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	switch {
+	case k.hasTaken(m.id):
+		return true, false, nil
+	case !slices.Contains(k.ins, m):
+		return false, false, nil
+	case slices.Contains(k.turns(), m):
+		return false, true, nil
+	}
+	return false, false, []moveNews{k.discardIn(m, errOvertaken)}
+}
+
+// dropIncoming gives up all moves to this member but newcomers' that their sources may have released, and those of
+// sources that would not take their range back: this member is about to leave, and the sources hand over to the next
+// one that stays. mu is held.
 func (k *Keeper) dropIncoming() (news []moveNews) {
 	for _, m := range slices.Clone(k.ins) {
-		if !m.due {
+		if !m.due || m.reason == chordevent.MoveLeave && !m.firm {
 			news = append(news, k.discardIn(m, errLeaving))
 		}
 	}

@@ -68,6 +68,7 @@ type Keeper struct {
 	ins      incomings  // handoffs from other members: several from leavers below, or one
 	released string     // the last outgoing move that was released
 	handed   chord.Peer // its receiver
+	chosen   chosen     // of a leaver that has not begun to hand over: to whom
 	claimed  chord.Peer // the owner that was last asked for this member's range
 	taken    []string   // the latest incoming moves that made this member responsible; at most maxTaken
 	moves    int64      // outgoing moves so far, to number them

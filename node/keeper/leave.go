@@ -32,11 +32,21 @@ func (k *Keeper) Room(ctx context.Context) error {
 	if k.reg.Load() == nil {
 		return nil
 	}
-	_, _, err := k.receiver(ctx)
+	to, epoch, err := k.receiver(ctx)
 	if errors.Is(err, ErrNoRoom) || stopped(err) {
 		return err
 	}
-	return nil // whom to hand over to is another question, for when it leaves
+	k.mu.Lock()
+	k.chosen = chosen{to, epoch}
+	k.mu.Unlock()
+	return nil // if there is none, that is found again when it leaves
+}
+
+// A chosen is the receiver that Room has found, for the first try to hand over. One that is about to leave by then, or
+// not there any more, refuses the move.
+type chosen struct {
+	to    chord.Peer
+	epoch int64
 }
 
 // Leave hands the member's range over, to the member that it returns, and then waits until the owners of all else that is held here say that R other
@@ -72,6 +82,9 @@ func (k *Keeper) handOver(ctx context.Context, deadline time.Time) error {
 		if done || stopped(err) || errors.Is(err, ErrNoRoom) || errors.Is(err, ErrLastHost) {
 			return err
 		}
+		if err == nil {
+			continue
+		}
 		if ctx.Err() != nil || k.env.Now().After(deadline) {
 			return fmt.Errorf("keys not handed over in time: %w", err)
 		}
@@ -84,6 +97,8 @@ func (k *Keeper) handOver(ctx context.Context, deadline time.Time) error {
 func (k *Keeper) tryHandOver(ctx context.Context, deadline time.Time) (done bool, err error) {
 	k.mu.Lock()
 	own, busy := k.reg.Load(), k.out != nil || len(k.ins) > 0
+	to, epoch := k.chosen.to, k.chosen.epoch
+	k.chosen = chosen{}
 	k.mu.Unlock()
 	switch {
 	case own == nil && !busy:
@@ -91,9 +106,10 @@ func (k *Keeper) tryHandOver(ctx context.Context, deadline time.Time) (done bool
 	case busy:
 		return false, errors.New("another move is on")
 	}
-	to, epoch, err := k.receiver(ctx)
-	if err != nil {
-		return false, err
+	if !to.Real() {
+		if to, epoch, err = k.receiver(ctx); err != nil {
+			return false, err
+		}
 	}
 	k.mu.Lock()
 	if now := k.reg.Load(); now != own || k.out != nil || len(k.ins) > 0 {
@@ -196,7 +212,7 @@ func (k *Keeper) beyond(asked []chord.Peer, answers []survey, live []chord.Peer)
 	return next
 }
 
-// prepare says that the receiver has everything, and waits for its turn.
+// prepare says that the receiver has everything, and waits until the release is due.
 func (k *Keeper) prepare(ctx context.Context, m *outgoing) error {
 	k.mu.Lock()
 	m.sent = true
@@ -241,4 +257,12 @@ func (k *Keeper) learnLeaver(p chord.Peer) {
 	}
 	k.leavers = lapse(k.leavers, p, k.env.Now().Add(k.cfg.LeaveLimit))
 	k.rewalk(k.member.State())
+}
+
+// PeerLeft notes that a peer has left gracefully: it holds no copies any more.
+func (k *Keeper) PeerLeft(p chord.Peer) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.learnLeaver(p)
+	k.repairDue.Set()
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"chordconductor/node/chord"
@@ -62,11 +63,15 @@ func (k *Keeper) giveUp(ctx context.Context, deadline time.Time) error {
 		case ctx.Err() != nil || k.env.Now().After(deadline):
 			return fmt.Errorf("owners of %d ranges held here have not enough other copies in time: %w", left, err)
 		}
-		if err := k.lonely(ctx); err != nil {
-			return err // the owners leave, too, or are dead
-		}
-		if err := k.pause(&gap); err != nil {
-			return err
+		var paused, alone error
+		if err := k.each(ctx, 2, func(ctx context.Context, i int) {
+			if i == 0 {
+				paused = k.pause(&gap)
+			} else {
+				alone = k.lonely(ctx) // the owners may leave, too, or be dead
+			}
+		}); err != nil || paused != nil || alone != nil {
+			return errors.Join(err, paused, alone)
 		}
 	}
 }
@@ -205,9 +210,9 @@ func (k *Keeper) discardOfLeaver(ctx context.Context, from chord.Peer, q *nodepb
 	k.mu.Lock()
 	k.learnLeaver(from)
 	k.mu.Unlock()
-	k.hosts(ctx, k.cfg.Replicas-1) // so that the holders are as many as there can be
-	for range maxPasses {
-		if !k.passOverLeavers(ctx) {
+	k.findHosts(ctx, k.cfg.Replicas-1, true) // so that the holders are as many as there can be
+	for pass := range maxPasses {
+		if !k.passOverLeavers(ctx, pass > 0) {
 			break
 		}
 	}
@@ -238,13 +243,21 @@ func (k *Keeper) discardOfLeaver(ctx context.Context, from chord.Peer, q *nodepb
 }
 
 // passOverLeavers asks the new holders of copies whether they are about to leave, and replaces those that are before
-// anything is brought to them. It reports whether there was any.
-func (k *Keeper) passOverLeavers(ctx context.Context) (some bool) {
+// anything is brought to them. It reports whether there was any. Where one leaves many may: then all that could hold
+// copies instead are asked at once.
+func (k *Keeper) passOverLeavers(ctx context.Context, all bool) (some bool) {
 	var ask []chord.Peer
 	k.mu.Lock()
 	for _, h := range k.holders {
 		if !h.synced {
 			ask = append(ask, h.peer)
+		}
+	}
+	if now := k.env.Now(); all && len(ask) > 0 {
+		for _, p := range slices.Concat(k.member.State().Live(), k.walk.list, k.walk.hosts) {
+			if p.Addr != k.self.Addr && !slices.Contains(ask, p) && !hasLapsed(k.dead, p, now) && !hasLapsed(k.leavers, p, now) {
+				ask = append(ask, p)
+			}
 		}
 	}
 	k.mu.Unlock()
@@ -264,7 +277,7 @@ func (k *Keeper) passOverLeavers(ctx context.Context) (some bool) {
 	}
 	k.mu.Unlock()
 	if some {
-		k.hosts(ctx, k.cfg.Replicas-1)
+		k.findHosts(ctx, k.cfg.Replicas-1, true)
 	}
 	return some
 }

@@ -196,14 +196,15 @@ func (k *Keeper) allSynced() bool {
 
 // spared reports whether a member's copy is one too many. With R hosts that hold the range any further one is. Where
 // fewer are known, it is that of a host which counts already; one of any other host shows that not all hosts are known
-// here. A leaver's counts no more, unless a host that could hold it instead is only out of reach for the moment. mu is held.
+// here. A leaver's counts no more, unless there may be a host that could hold it instead: one not found yet, or out of
+// reach for the moment. mu is held.
 func (k *Keeper) spared(p chord.Peer, leaving bool) bool {
 	switch {
 	case len(k.holders) == k.cfg.Replicas-1:
 		return true
 	case leaving:
 		now := k.env.Now()
-		return !slices.ContainsFunc(k.walk.list, func(h chord.Peer) bool {
+		return !k.walk.open && !slices.ContainsFunc(k.walk.list, func(h chord.Peer) bool {
 			return h != p && hasLapsed(k.dead, h, now) && !hasLapsed(k.leavers, h, now)
 		})
 	}

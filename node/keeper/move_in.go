@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/env"
 	"chordconductor/node/nodepb"
 	"chordconductor/node/store"
 	"chordconductor/otel/chordevent"
@@ -27,7 +28,10 @@ type incoming struct {
 	unclean     bool
 	witnesses   []chord.Peer // of an unclean range: who may have records beside its source; with it at most maxSources
 	prepared    bool         // everything is here
-	due         bool         // the source knows that it may release: the move is this member's from then on, whatever comes
+	due         bool         // the source knows that it may release
+	released    bool         // the source has released, or is dead: the range is this member's in its turn (takeReleased)
+	doubtful    bool         // … is dead: others may hold what was written since
+	firm        bool         // the source does not take back what it has released: it speaks version 1
 	room        int64        // bytes of the budget that are kept for what is still to come
 	unsure      bool         // more keys are unsettled than can be listed
 	heard       time.Time
@@ -38,6 +42,8 @@ type incoming struct {
 	// Both are set before the move is the keeper's, and not changed.
 	ctx  context.Context
 	span trace.Span
+
+	ended env.Signal // set when it is taken over or given up; set before the move is the keeper's, and not changed
 }
 
 var (
@@ -83,6 +89,7 @@ func (k *Keeper) Move(ctx context.Context, q *nodepb.MoveRequest) (*nodepb.MoveR
 	}
 	a := &nodepb.MoveResponse{Reply: k.member.Reply(), Outcome: nodepb.MoveResponse_OUTCOME_OK}
 	var news []moveNews
+	var released *incoming // waits for its turn
 	k.mu.Lock()
 	k.heardFrom(m.source)
 	current := k.ins.find(m.id, m.source)
@@ -112,6 +119,7 @@ func (k *Keeper) Move(ctx context.Context, q *nodepb.MoveRequest) (*nodepb.MoveR
 				news = append(news, k.endIn(before).failed(errAnew))
 			}
 			k.openIn(ctx, m)
+			m.ended, m.firm = k.env.NewSignal(), version1(q.GetCall())
 			k.ins = append(k.ins, m)
 			news = append(news, moveNews{of: m, event: m.event(chordevent.MoveStarted)})
 		}
@@ -129,7 +137,7 @@ func (k *Keeper) Move(ctx context.Context, q *nodepb.MoveRequest) (*nodepb.MoveR
 			a.Outcome = nodepb.MoveResponse_OUTCOME_UNKNOWN
 			break
 		}
-		if current.due = current.due || k.hasTurn(current); mustWait(current, q) {
+		if mustWait(current, k.hasTurn(current)) {
 			a.Outcome = nodepb.MoveResponse_OUTCOME_REFUSED
 			break
 		}
@@ -137,6 +145,7 @@ func (k *Keeper) Move(ctx context.Context, q *nodepb.MoveRequest) (*nodepb.MoveR
 			k.unsettle(k.space.Hash(key), string(key), false)
 		}
 		current.prepared = true
+		current.due = current.due || slices.Contains(k.turns(), current)
 		a.Waits = !current.due
 	case nodepb.MoveRequest_PHASE_COMMIT:
 		switch {
@@ -145,7 +154,12 @@ func (k *Keeper) Move(ctx context.Context, q *nodepb.MoveRequest) (*nodepb.MoveR
 			// What the source has brought in all, however it came: not more than is here.
 			sum := k.store.Summary(current.from, current.to)
 			current.keys, current.bytes = min(m.keys, sum.Count), min(m.bytes, sum.Bytes)
-			news = append(news, k.activate(current))
+			if current.released = true; current.reason == chordevent.MoveLeave {
+				news = append(news, k.takeReleased()...)
+				released = current
+			} else {
+				news = append(news, k.activate(current))
+			}
 		default:
 			a.Outcome = nodepb.MoveResponse_OUTCOME_UNKNOWN
 		}
@@ -162,6 +176,13 @@ func (k *Keeper) Move(ctx context.Context, q *nodepb.MoveRequest) (*nodepb.MoveR
 	}
 	k.tellIn(ctx, news...)
 	k.startTurns(ctx)
+	if released != nil {
+		taken, waits, news := k.awaitTurn(released)
+		k.tellIn(ctx, news...)
+		if a.Waits = waits; !taken && !waits {
+			a.Outcome = nodepb.MoveResponse_OUTCOME_UNKNOWN
+		}
+	}
 	return a, nil
 }
 
@@ -322,7 +343,8 @@ func (k *Keeper) releasedBy(ctx context.Context, id string) {
 	k.mu.Lock()
 	var news []moveNews
 	if m := k.ins.find(id, chord.Peer{}); m != nil && m.prepared && m.due {
-		news = append(news, k.activate(m))
+		m.released = true
+		news = k.takeReleased()
 	}
 	k.mu.Unlock()
 	if len(news) > 0 {
@@ -344,9 +366,9 @@ func (k *Keeper) watchIn(ctx context.Context) error {
 	return k.each(ctx, len(silent), func(ctx context.Context, i int) { k.inquire(ctx, silent[i], false) })
 }
 
-// inquire asks the source of an incoming move whether it still goes on, has released, or is dead; or, in its turn, to
-// release. A dead source leaves this member responsible if everything is here and it is the move's turn; else its range
-// is taken over like any dead owner's.
+// inquire asks the source of an incoming move whether it still goes on, has released, or is dead; or to release. A dead
+// source leaves this member responsible in its turn if everything is here; else its range is taken over like any dead
+// owner's.
 func (k *Keeper) inquire(ctx context.Context, m *incoming, release bool) {
 	s, err := k.survey(ctx, m.source, m.to, chordevent.SpanKeysMove, func(q *nodepb.SurveyRequest) { q.MoveId, q.Release = m.id, release })
 	if stopped(err) {
@@ -354,16 +376,17 @@ func (k *Keeper) inquire(ctx context.Context, m *incoming, release bool) {
 	}
 	k.mu.Lock()
 	var news []moveNews
-	switch turn := m.prepared && k.hasTurn(m); {
+	switch ready := m.prepared && slices.Contains(k.turns(), m); {
 	case !slices.Contains(k.ins, m):
 	case err == nil && s.move == nodepb.SurveyResponse_MOVE_STATE_ACTIVE:
 		m.heard = k.env.Now()
-	case err == nil && turn && s.move == nodepb.SurveyResponse_MOVE_STATE_RELEASED:
-		news = append(news, k.activate(m))
-	case errors.Is(err, errDead) && turn:
+	case err == nil && ready && s.move == nodepb.SurveyResponse_MOVE_STATE_RELEASED:
+		m.heard, m.released = k.env.Now(), true
+		news = k.takeReleased()
+	case errors.Is(err, errDead) && ready:
 		// Should the source have given up the move before it died, others hold what was written since.
-		news = append(news, k.activate(m))
-		k.soil()
+		m.heard, m.released, m.doubtful = k.env.Now(), true, true
+		news = k.takeReleased()
 	case err != nil && !errors.Is(err, errDead):
 		m.heard = k.env.Now()
 	default:

@@ -27,7 +27,8 @@ type outgoing struct {
 	open     bool // the receiver takes part: it gets every write, and writes wait for it
 	sent     bool // it has everything
 	aborted  bool
-	released bool // the receiver is responsible
+	released bool       // this member does not answer for it any more: the receiver does, once it has taken it over
+	left     *ownership // what this member owned after the release
 
 	turn env.Signal // of a leaver's move: set when the receiver has asked for the release
 
@@ -150,7 +151,11 @@ func (k *Keeper) hand(ctx context.Context, m *outgoing) error {
 		return fmt.Errorf("hand over to %s: %w", m.receiver.Addr, err)
 	}
 	k.tell(ctx)
-	k.commit(ctx, m)
+	if err := k.commit(ctx, m); err != nil {
+		k.moved(ctx, m.event(chordevent.MoveFailed))
+		k.tell(ctx)
+		return fmt.Errorf("hand over to %s: %w", m.receiver.Addr, err)
+	}
 	k.moved(ctx, m.event(chordevent.MoveDone))
 	return nil
 }
@@ -215,32 +220,53 @@ func (k *Keeper) release(m *outgoing) bool {
 		return false
 	}
 	m.released, k.released, k.handed = true, m.id, m.receiver
-	if m.to == own.owner.ID {
-		k.setRegister(nil)
-	} else {
-		k.setRegister(&ownership{owner: k.self, from: m.to, epoch: m.grant.epoch})
+	if m.to != own.owner.ID {
+		m.left = &ownership{owner: k.self, from: m.to, epoch: m.grant.epoch}
 	}
+	k.setRegister(m.left)
 	k.claims.bury(m.grant) // what stood there before has been released to the receiver, too
 	k.claims.learn(m.grant, k.env.Now())
 	return true
 }
 
-// commit tells the receiver that it is responsible, until it has heard or is dead. Should it be dead, its range is taken
-// over like any dead owner's.
-func (k *Keeper) commit(ctx context.Context, m *outgoing) {
+// commit says that the range is released, until the receiver has taken it over or is dead. A leaver whose receiver is
+// dead, or lets the range go, owns it again, which the error says; of others it is taken over like any dead owner's.
+func (k *Keeper) commit(ctx context.Context, m *outgoing) (err error) {
 	for try := 0; try < 3; try++ {
-		err := k.step(ctx, m, nodepb.MoveRequest_PHASE_COMMIT, nil)
+		var a *nodepb.MoveResponse
+		a, err = k.moveCall(ctx, m, &nodepb.MoveRequest{Phase: nodepb.MoveRequest_PHASE_COMMIT}, chordevent.SpanKeysMove)
+		if err == nil && a.Waits {
+			try = -1 // it answers so after a quarter of a call limit, not sooner
+			continue
+		}
 		if err == nil || errors.Is(err, errRefused) || stopped(err) {
 			break
 		}
 	}
 	k.mu.Lock()
+	if m.reason != chordevent.MoveLeave || !errors.Is(err, errRefused) && !errors.Is(err, errDead) || !k.takeBack(m) {
+		err = nil
+	}
 	if k.out == m {
 		k.out = nil
 	}
 	k.mu.Unlock()
 	k.tendDue.Set()
 	k.repairDue.Set()
+	return err
+}
+
+// takeBack makes this member the owner of a range again that its receiver has not taken over. Should that be dead, others
+// may hold what it has written. mu is held.
+func (k *Keeper) takeBack(m *outgoing) bool {
+	if k.out != m || k.reg.Load() != m.left {
+		return false
+	}
+	k.released, k.handed = "", chord.Peer{}
+	k.claims.forget(m.receiver)
+	k.setRegister(&ownership{owner: k.self, from: m.from, epoch: m.grant.epoch + 1})
+	k.soil(m.receiver)
+	return true
 }
 
 // follow brings a write to the receiver of an open move. If the receiver cannot have it, the move is given up, unless it

@@ -68,7 +68,7 @@ func (k *Keeper) tendOnce(ctx context.Context, claims *claimPace) (time.Duration
 	if err := k.watchIn(ctx); err != nil {
 		return 0, err
 	}
-	k.takeTurns(ctx)
+	k.startTurns(ctx)
 	k.mu.Lock()
 	own, moving, leaving, disputed := k.reg.Load(), len(k.ins) > 0, k.leaving, len(k.disputes) > 0
 	k.mu.Unlock()

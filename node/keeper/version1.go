@@ -60,4 +60,4 @@ func (k *Keeper) discardAnswered(ctx context.Context, owner chord.Peer, q *nodep
 }
 
 // mustWait reports whether a source cannot wait for its turn, and has to.
-func mustWait(m *incoming, q *nodepb.MoveRequest) bool { return version1(q.GetCall()) && !m.due }
+func mustWait(m *incoming, turn bool) bool { return m.firm && !m.due && !turn }

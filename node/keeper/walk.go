@@ -21,6 +21,7 @@ type walk struct {
 	further []chord.Peer // found past it by asking
 	lacks   bool         // a host of the list is left out
 	next    time.Time    // nobody is asked before
+	open    bool         // the search is under way, or has broken off: there may be hosts that it has not found
 }
 
 const (
@@ -138,14 +139,21 @@ func (k *Keeper) holder(p chord.Peer) *holder {
 // holds no more, members further on are asked. What comes of that is good for as long as the list is the same, and is
 // looked for again after a while.
 func (k *Keeper) hosts(ctx context.Context, want int) []chord.Peer {
+	return k.findHosts(ctx, want, false)
+}
+
+// findHosts is hosts; certain says that it does not make do with what is known while another task is looking.
+func (k *Keeper) findHosts(ctx context.Context, want int, certain bool) []chord.Peer {
 	k.mu.Lock()
 	w, now := &k.walk, k.env.Now()
 	hosts := w.hosts
-	if len(hosts) >= want || !w.lacks && len(w.list) < HostListLen(k.cfg.Replicas) || now.Before(w.next) {
+	whole := !w.lacks && len(w.list) < HostListLen(k.cfg.Replicas) // there are no others
+	if len(hosts) >= want || whole || now.Before(w.next) && !(certain && w.open) {
+		w.open = w.open && !whole
 		k.mu.Unlock()
 		return hosts
 	}
-	w.next = now.Add(k.cfg.SyncInterval)
+	w.next, w.open = now.Add(k.cfg.SyncInterval), true
 	list := w.list
 	past := append(k.member.State().Live(), list...)
 	at := k.self
@@ -156,13 +164,14 @@ func (k *Keeper) hosts(ctx context.Context, want int) []chord.Peer {
 	}
 	past = nil
 	k.mu.Unlock()
+	var err error
 
 	for range maxJumps {
 		if at == k.self || len(k.distinctLocked(hosts, past)) >= want {
 			break
 		}
-		s, err := k.survey(ctx, at, at.ID, chordevent.SpanRepair)
-		if err != nil {
+		var s survey
+		if s, err = k.survey(ctx, at, at.ID, chordevent.SpanRepair); err != nil {
 			break
 		}
 		before, closed := at, false
@@ -181,7 +190,9 @@ func (k *Keeper) hosts(ctx context.Context, want int) []chord.Peer {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if slices.Equal(list, w.list) {
-		w.further = past
+		if w.further, w.open = past, err != nil; w.open {
+			w.next = time.Time{} // by way of another one, since this one is dead
+		}
 		k.rewalk(k.member.State())
 	}
 	return w.hosts

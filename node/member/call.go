@@ -171,6 +171,10 @@ func ask[A answer](m *Member, ctx context.Context, p chord.Peer, holding bool, c
 	busy, unanswered, pause := 0, 0, busyPause
 	for {
 		if holding {
+			if m.splicing.Load() {
+				return none, chord.Peer{}, errBusy // its neighbors are about to depart from it, or it from them
+			}
+			m.asked.Store(&p)
 			m.busy.Store(true)
 		}
 		a, err := call(m.env.Ring(p.Addr, m.host.cfg.CallLimit))
@@ -221,7 +225,12 @@ func (m *Member) alive(ctx context.Context, p chord.Peer) (bool, error) {
 
 // neighbors copies a peer's pointers. After success the member answers BUSY until apply.
 func (m *Member) neighbors(ctx context.Context, p chord.Peer) (chord.Neighbors, error) {
-	a, self, err := ask(m, ctx, p, true, func(r nodepb.RingServer) (*nodepb.NeighborsResponse, error) {
+	return m.pointers(ctx, p, true)
+}
+
+// pointers is neighbors; holding says that the member will apply them, see ask.
+func (m *Member) pointers(ctx context.Context, p chord.Peer, holding bool) (chord.Neighbors, error) {
+	a, self, err := ask(m, ctx, p, holding, func(r nodepb.RingServer) (*nodepb.NeighborsResponse, error) {
 		return r.Neighbors(ctx, &nodepb.NeighborsRequest{Call: m.Call(p)})
 	})
 	if err != nil {
@@ -231,7 +240,9 @@ func (m *Member) neighbors(ctx context.Context, p chord.Peer) (chord.Neighbors, 
 	succ, err2 := peersFromWire(m.host.space, a.Successors)
 	past, err3 := peersFromWire(m.host.space, a.HostsPast)
 	if err := errors.Join(err1, err2, err3); err != nil {
-		m.busy.Store(false)
+		if holding {
+			m.busy.Store(false)
+		}
 		return chord.Neighbors{}, fmt.Errorf("%w: %w", errDead, err)
 	}
 	return chord.Neighbors{Peer: self, Pred: pred.Peer, Succ: succ, Past: past}, nil

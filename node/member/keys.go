@@ -29,6 +29,8 @@ type Keys interface {
 	// HostsChanged follows every change of the host list alone.
 	HostsChanged()
 	PeerDied(ctx context.Context, p chord.Peer)
+	// PeerLeft says that a peer has left gracefully.
+	PeerLeft(p chord.Peer)
 	// Leaving says that the member is about to leave, or that it stays after all.
 	Leaving(ctx context.Context, leaving bool)
 	// Room reports why the member that would receive the range cannot, if that lacks room.
@@ -102,6 +104,7 @@ func (k *pointerKeys) Founded(ctx context.Context)          { k.NeighborsChanged
 func (k *pointerKeys) Joined(ctx context.Context)           { k.NeighborsChanged(ctx) }
 func (k *pointerKeys) HostsChanged()                        {}
 func (k *pointerKeys) PeerDied(context.Context, chord.Peer) {}
+func (k *pointerKeys) PeerLeft(chord.Peer)                  {}
 func (k *pointerKeys) Leaving(context.Context, bool)        {}
 func (k *pointerKeys) Room(context.Context) error           { return nil }
 func (k *pointerKeys) Leave(context.Context, time.Time) (chord.Peer, error) {

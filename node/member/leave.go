@@ -86,28 +86,25 @@ func (m *Member) splice(ctx context.Context, head, receiver chord.Peer) error {
 		m.depart(ctx, chord.Peer{})
 		return nil
 	}
-	stays, found, err := m.firstThatStays(ctx, head)
+	near, err := m.askNear(ctx, head, receiver)
 	if err != nil {
 		m.hasten()
 		return fmt.Errorf("successor %s: %w", head.Addr, err)
 	}
+	stays, found := chord.Receiver(near.after, near.stance)
 	s := m.State()
 	switch {
 	case found && slices.Contains(s.Succ, stays):
 		s.Succ = chord.DepartingList(s.Succ, stays)
+	case found && stays == receiver: // it lies beyond the list
+		if near.err != nil {
+			return fmt.Errorf("receiver %s: %w", receiver.Addr, near.err)
+		}
+		s.Succ = append([]chord.Peer{receiver}, near.beyond...)
 	case found:
 		return errors.New("the successors have changed")
-	case receiver.Real(): // it lies beyond the list
-		n, err := m.neighbors(ctx, receiver)
-		m.busy.Store(false) // this member adopts nothing
-		switch {
-		case errors.Is(err, errDead):
-			return fmt.Errorf("%w: %s, which has received them, is dead", keeper.ErrLastHost, receiver.Addr)
-		case err != nil:
-			return fmt.Errorf("receiver %s: %w", receiver.Addr, err)
-		}
-		stays, s = receiver, m.State()
-		s.Succ = append([]chord.Peer{receiver}, n.Succ...)
+	case receiver.Real() && errors.Is(near.err, errDead):
+		return fmt.Errorf("%w: %s, which has received them, is dead", keeper.ErrLastHost, receiver.Addr)
 	case chord.DepartsFirst(head, m.self):
 		return fmt.Errorf("successor %s leaves first", head.Addr)
 	default:
@@ -122,7 +119,9 @@ func (m *Member) splice(ctx context.Context, head, receiver chord.Peer) error {
 		}
 	}
 	errs := make([]error, len(told))
-	if err := each(m.env, ctx, len(told), func(ctx context.Context, i int) { errs[i] = m.sayDepart(ctx, told[i], s) }); err != nil {
+	if err := each(m.env, ctx, len(told), func(ctx context.Context, i int) {
+		errs[i] = m.sayDepart(ctx, told[i], s, near.silent(told[i]))
+	}); err != nil {
 		return errGone
 	}
 	for i, err := range errs {
@@ -134,37 +133,93 @@ func (m *Member) splice(ctx context.Context, head, receiver chord.Peer) error {
 	return nil
 }
 
-// firstThatStays asks the head, and if that leaves, too, the others of the successor list.
-func (m *Member) firstThatStays(ctx context.Context, head chord.Peer) (stays chord.Peer, found bool, err error) {
-	a, _, err := m.ping(ctx, head)
-	if err != nil || !a.Leaving {
-		return head, err == nil, err
-	}
-	live := m.State().Live()
-	answers := make([]*nodepb.PingResponse, len(live))
-	if err := each(m.env, ctx, len(live), func(ctx context.Context, i int) {
-		if live[i] != head {
-			answers[i], _, _ = m.ping(ctx, live[i])
-		}
-	}); err != nil {
-		return chord.Peer{}, false, errGone
-	}
-	stays, found = chord.Receiver(live, func(p chord.Peer) chord.Stance {
-		switch a := answers[slices.Index(live, p)]; {
-		case a == nil:
-			return chord.Silent
-		case a.Leaving:
-			return chord.Leaves
-		}
-		return chord.Stays
-	})
-	return stays, found, nil
+// near is what a leaver's neighbors have answered.
+type near struct {
+	after   []chord.Peer                // that were asked, nearest first
+	stances map[chord.Peer]chord.Stance // looked up only
+	beyond  []chord.Peer                // the successors of a receiver that lies beyond the list
+	err     error                       // why the receiver is not known to be alive
 }
 
-func (m *Member) sayDepart(ctx context.Context, to chord.Peer, s chord.State) error {
-	_, _, err := ask(m, ctx, to, false, func(r nodepb.RingServer) (*nodepb.DepartResponse, error) {
-		return r.Depart(ctx, &nodepb.DepartRequest{Call: m.Call(to), Predecessor: peerToWire(s.Pred, m.book.seq(s.Pred)), Successors: peersToWire(s.Succ)})
+func (n *near) stance(p chord.Peer) chord.Stance { return n.stances[p] }
+
+// silent reports whether a peer was asked, and has not answered.
+func (n *near) silent(p chord.Peer) bool {
+	s, asked := n.stances[p]
+	return asked && s == chord.Silent
+}
+
+// askNear asks the head whether it stays. If it leaves, or another member has received this one's range, the others of
+// the successor list are asked, and that one for its successors, all side by side. But for the head and the receiver one
+// try each is enough: those that are silent are passed over.
+func (m *Member) askNear(ctx context.Context, head, receiver chord.Peer) (*near, error) {
+	n := &near{after: []chord.Peer{head}, stances: make(map[chord.Peer]chord.Stance)}
+	known := head == receiver || !receiver.Real()
+	if known {
+		a, _, err := m.ping(ctx, head)
+		if err != nil {
+			return nil, err
+		}
+		n.stances[head] = stanceOf(a, nil)
+		if n.stances[head].Receives() {
+			return n, nil
+		}
+	}
+	s := m.State()
+	n.after = s.Live()
+	ask := slices.DeleteFunc(append(s.Live(), s.Pred), func(p chord.Peer) bool { return !p.Real() || known && p == head })
+	if receiver.Real() && !slices.Contains(ask, receiver) {
+		n.after = append(n.after, receiver)
+		ask = append(ask, receiver)
+	}
+	stances := make([]chord.Stance, len(ask))
+	var next chord.Neighbors
+	err := each(m.env, ctx, len(ask), func(ctx context.Context, i int) {
+		switch p := ask[i]; {
+		case p == receiver && !slices.Contains(s.Succ, p):
+			if next, n.err = m.pointers(ctx, p, false); n.err == nil {
+				stances[i] = chord.Stays
+			}
+		case p == receiver:
+			a, _, err := m.ping(ctx, p)
+			stances[i], n.err = stanceOf(a, err), err
+		default:
+			a, err := m.env.Ring(p.Addr, m.host.cfg.CallLimit).Ping(ctx, &nodepb.PingRequest{Call: m.Call(p)})
+			_, err = judge(m, ctx, p, a, err)
+			stances[i] = stanceOf(a, err)
+		}
 	})
+	if err != nil {
+		return nil, errGone
+	}
+	for i, p := range ask {
+		n.stances[p] = stances[i]
+	}
+	n.beyond = next.Succ
+	return n, nil
+}
+
+func stanceOf(a *nodepb.PingResponse, err error) chord.Stance {
+	switch {
+	case err != nil:
+		return chord.Silent
+	case a.Leaving:
+		return chord.Leaves
+	}
+	return chord.Stays
+}
+
+// sayDepart tells a neighbor that this member leaves. One that was silent a moment ago gets one try.
+func (m *Member) sayDepart(ctx context.Context, to chord.Peer, s chord.State, silent bool) error {
+	depart := func(r nodepb.RingServer) (*nodepb.DepartResponse, error) {
+		return r.Depart(ctx, &nodepb.DepartRequest{Call: m.Call(to), Predecessor: peerToWire(s.Pred, m.book.seq(s.Pred)), Successors: peersToWire(s.Succ)})
+	}
+	if silent {
+		a, err := depart(m.env.Ring(to.Addr, m.host.cfg.CallLimit))
+		_, err = judge(m, ctx, to, a, err)
+		return err
+	}
+	_, _, err := ask(m, ctx, to, false, depart)
 	return err
 }
 

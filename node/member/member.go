@@ -30,6 +30,8 @@ type Member struct {
 	now  atomic.Pointer[snapshot]
 	mu   sync.Mutex  // held to change now, never across a call of env
 	busy atomic.Bool // between a query that copies pointers and its application; read before now
+	// asked is who is asked while busy, set before it; nil: never busy yet.
+	asked atomic.Pointer[chord.Peer]
 	// splicing: from before a leaver's first word to a neighbour until it is gone or stays. Who copied its pointers
 	// meanwhile would adopt it again.
 	splicing atomic.Bool

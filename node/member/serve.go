@@ -76,8 +76,9 @@ func (m *Member) serveHint(ctx context.Context, q *nodepb.HintRequest, contact c
 	return &nodepb.HintResponse{Reply: m.reply(standing)}
 }
 
-// serveDepart applies a neighbor's leave. It is a transition like any other, so it waits (BUSY, and the leaver comes
-// again) while an answer is under way.
+// serveDepart applies a neighbor's leave. That of the head is a transition like any other, so it waits (BUSY, and the
+// leaver comes again) while an answer is under way, but for one of the head itself, which counts only while it is the
+// head. The leave of another one changes the predecessor alone, which no answer bears on.
 func (m *Member) serveDepart(ctx context.Context, leaver, pred chord.Peer, succ []chord.Peer) *nodepb.DepartResponse {
 	standing := m.standing()
 	if standing != ok {
@@ -85,7 +86,8 @@ func (m *Member) serveDepart(ctx context.Context, leaver, pred chord.Peer, succ 
 	}
 	changed := false
 	m.mu.Lock()
-	if m.busy.Load() {
+	head := m.now.Load().Head()
+	if asked := m.asked.Load(); m.busy.Load() && head == leaver && *asked != leaver {
 		standing = isBusy
 	} else {
 		changed = m.applyLocked(because(ctx), func(s chord.State) chord.State {
@@ -94,7 +96,10 @@ func (m *Member) serveDepart(ctx context.Context, leaver, pred chord.Peer, succ 
 	}
 	m.mu.Unlock()
 	if standing == ok {
-		m.book.depart(leaver)
+		for _, other := range m.host.Members() { // a leaver tells its neighbors alone
+			other.book.depart(leaver)
+			other.keys.PeerLeft(leaver)
+		}
 		m.setFingers(because(ctx), func(f chord.Fingers) (chord.Fingers, []chord.Run) { return f.Drop(leaver) })
 	}
 	if changed {

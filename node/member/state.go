@@ -83,6 +83,7 @@ func because(ctx context.Context) cause { return func() context.Context { return
 func (m *Member) apply(why cause, transition func(chord.State) chord.State) bool {
 	m.mu.Lock()
 	changed := m.applyLocked(why, transition)
+	m.busy.Store(false)
 	m.mu.Unlock()
 	if changed {
 		m.moved.Set()
@@ -93,7 +94,6 @@ func (m *Member) apply(why cause, transition func(chord.State) chord.State) bool
 }
 
 func (m *Member) applyLocked(why cause, transition func(chord.State) chord.State) bool {
-	defer m.busy.Store(false)
 	old := m.now.Load()
 	state := transition(old.State)
 	predecessor, successors := state.Pred != old.Pred, !slices.Equal(state.Succ, old.Succ)

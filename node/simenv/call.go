@@ -48,7 +48,11 @@ func call[Q, A any](ctx context.Context, c caller, request Q, method func(*Host)
 				if serving != nil {
 					serving.end(w, context.Canceled)
 				}
-				if server.crashed {
+				switch {
+				case server.exited: // its connections are closed
+					c.send(func() { t.wake(wait, env.ErrTimeout) })
+					return
+				case server.crashed:
 					return
 				}
 				c.send(func() {

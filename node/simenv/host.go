@@ -66,7 +66,8 @@ func (h *Host) Crash() {
 	}
 }
 
-// Exit ends the host as a process ends whose machine goes on: calls to it are refused, which takes no time limit.
+// Exit ends the host as a process ends whose machine goes on: calls to it are refused, and those that it has not answered
+// fail, neither of which takes a time limit.
 func (h *Host) Exit() {
 	h.exited = true
 	h.Crash()

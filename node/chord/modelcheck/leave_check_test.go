@@ -115,8 +115,16 @@ func TestBrokenLeavingBreaks(t *testing.T) {
 		want  string
 		spoil func(*leaveRules)
 	}{
-		"leavers receive":      {"carried again", func(r *leaveRules) { r.receives = func(chord.Stance) bool { return true } }},
-		"released out of turn": {"owners", func(r *leaveRules) { r.turn = func(chord.ID, chord.ID) bool { return true } }},
+		"leavers receive":        {"carried again", func(r *leaveRules) { r.receives = func(chord.Stance) bool { return true } }},
+		"taken over out of turn": {"owners", func(r *leaveRules) { r.turn = func(chord.ID, chord.ID) bool { return true } }},
+		"released though the one above is not complete": {"stuck", func(r *leaveRules) {
+			r.turns = func(_ chord.ID, complete []chord.Range) (all []int) {
+				for i := range complete {
+					all = append(all, i)
+				}
+				return all
+			}
+		}},
 		"the bound take their leave back": {"keys lost", func(r *leaveRules) {
 			r.mayTakeBack = func(s chord.Stance) bool { return s != chord.Stays }
 		}},

@@ -16,6 +16,7 @@ const maxLeavers = 4
 // A leaveRules is the rules of package chord, one of which a test may break.
 type leaveRules struct {
 	receives    func(chord.Stance) bool
+	turns       func(from chord.ID, complete []chord.Range) []int
 	turn        func(to, from chord.ID) bool
 	answer      func(s chord.Stance, mayEnd bool) chord.Stance
 	mayTakeBack func(chord.Stance) bool
@@ -23,7 +24,7 @@ type leaveRules struct {
 }
 
 func chordRules() leaveRules {
-	return leaveRules{chord.Stance.Receives, chord.Turn, chord.Stance.AnswerLastCall, chord.Stance.MayTakeBack, chord.JudgeLastCall}
+	return leaveRules{chord.Stance.Receives, chord.Turns, chord.Turn, chord.Stance.AnswerLastCall, chord.Stance.MayTakeBack, chord.JudgeLastCall}
 }
 
 // A party is one member of the model.
@@ -35,6 +36,7 @@ type party struct {
 	from         int8  // equal to its own place: the whole circle
 	to           int8  // 1 + the receiver of its move; 0: none
 	sent         bool  // the receiver has everything
+	released     bool  // it does not answer for its stretch any more, and owns it until the receiver takes it over
 	calling      bool  // it has announced a last call
 	answered     uint8 // by whom that has been answered
 	credit       int8  // of the place where it stands: 1 from when its owner begins to leave to when it is carried
@@ -77,7 +79,7 @@ func (m *leaveModel) owned(s *partyState, i int) (list []int) {
 // owner is the member that answers, and owns a place, or -1.
 func (m *leaveModel) owner(s *partyState, place int) int {
 	for i := range m.n {
-		if p := &s.members[i]; !p.dead && !p.deaf && slices.Contains(m.owned(s, i), place) {
+		if p := &s.members[i]; !p.dead && !p.deaf && !p.released && slices.Contains(m.owned(s, i), place) {
 			return i
 		}
 	}
@@ -172,7 +174,7 @@ func (m *leaveModel) leaves(s partyState, i int, p party, step func(bool, string
 	back := func(_ *partyState, p *party) {
 		p.stance, p.mayEnd, p.to, p.sent, p.calling, p.answered = chord.Stays, false, 0, false, false, 0
 	}
-	if m.rules.mayTakeBack(p.stance) && s.backs < m.backs {
+	if m.rules.mayTakeBack(p.stance) && s.backs < m.backs && !p.released {
 		step(true, "takes its leave back", func(n *partyState, p *party) { back(n, p); n.backs++ })
 	}
 	to := m.receiver(&s, i)
@@ -182,20 +184,28 @@ func (m *leaveModel) leaves(s partyState, i int, p party, step func(bool, string
 	case p.to != 0:
 		r := int(p.to - 1)
 		other := s.members[r]
+		due := m.due(&s, r, i)
 		switch {
+		case p.released && (other.gone || other.dead || !other.deaf && (!due || !other.owns || !m.rules.receives(other.stance))):
+			step(false, "is let go", func(_ *partyState, p *party) { p.to, p.sent, p.released = 0, false, false })
+		case p.released && other.deaf:
+		case p.released:
+			if m.rules.turn(m.id(i), m.id(int(other.from))) {
+				step(false, fmt.Sprintf("is taken over by %d", r), func(n *partyState, p *party) {
+					for _, at := range m.owned(&s, i) {
+						n.members[at].credit--
+					}
+					n.members[r].from = p.from
+					p.owns, p.to, p.sent, p.released = false, 0, false, false
+				})
+			}
 		case other.gone || other.dead || !other.owns || !m.rules.receives(other.stance) || to >= 0 && to != r:
 			step(false, "gives its move up", func(_ *partyState, p *party) { p.to, p.sent = 0, false })
 		case other.deaf:
 		case !p.sent:
 			step(false, "has sent everything", func(_ *partyState, p *party) { p.sent = true })
-		case m.rules.turn(m.id(i), m.id(int(other.from))):
-			step(false, fmt.Sprintf("releases to %d", r), func(n *partyState, p *party) {
-				for _, at := range m.owned(&s, i) {
-					n.members[at].credit--
-				}
-				n.members[r].from = p.from
-				p.owns, p.to, p.sent = false, 0, false
-			})
+		case due:
+			step(false, fmt.Sprintf("releases to %d", r), func(_ *partyState, p *party) { p.released = true })
 		}
 	case to >= 0:
 		step(false, fmt.Sprintf("begins to hand over to %d", to), func(_ *partyState, p *party) {
@@ -208,6 +218,18 @@ func (m *leaveModel) leaves(s partyState, i int, p party, step func(bool, string
 	default:
 		m.calls(s, i, p, step)
 	}
+}
+
+// due reports whether i may release what it has sent to r.
+func (m *leaveModel) due(s *partyState, r, i int) bool {
+	var complete []chord.Range
+	var at []int
+	for j := range m.n {
+		if p := &s.members[j]; p.sent && int(p.to-1) == r && !p.gone {
+			complete, at = append(complete, chord.Range{From: m.id(int(p.from)), To: m.id(j)}), append(at, j)
+		}
+	}
+	return slices.ContainsFunc(m.rules.turns(m.id(int(s.members[r].from)), complete), func(n int) bool { return at[n] == i })
 }
 
 // calls is how a last call goes on.
@@ -291,8 +313,8 @@ func (m *leaveModel) write(s *partyState) string {
 	var b strings.Builder
 	for i := range m.n {
 		p := s.members[i]
-		fmt.Fprintf(&b, " [%d %d gone=%v deaf=%v dead=%v owns=%v from=%d to=%d sent=%v calling=%v answered=%b]",
-			i, p.stance, p.gone, p.deaf, p.dead, p.owns, p.from, p.to-1, p.sent, p.calling, p.answered)
+		fmt.Fprintf(&b, " [%d %d gone=%v deaf=%v dead=%v owns=%v from=%d to=%d sent=%v released=%v calling=%v answered=%b]",
+			i, p.stance, p.gone, p.deaf, p.dead, p.owns, p.from, p.to-1, p.sent, p.released, p.calling, p.answered)
 	}
 	return b.String()
 }

@@ -213,13 +213,21 @@ func (s *scene) goes(t int) {
 }
 
 // depart is how a leaving member goes on: it tells its predecessor and its successor, or not, in any order, and is gone.
-// Until then it answers BUSY to queries for its pointers, and changes nothing but what other leavers tell it.
+// Until then it answers BUSY to queries for its pointers, and changes nothing but what other leavers tell it. A
+// predecessor that has something under way lets it wait, but for a query of the leaver itself: the answer to that counts
+// no more. A successor does not, since its list stays as it is.
 func (s *scene) depart(t int) {
 	c := s.cells[t].pointers()
-	if p := s.at(t, c.pred()); s.current(t, s.n, c.pred()) && s.cells[p].pending() == 0 {
-		s.becomes(tellPredecessor, p, t, s.successorDeparts(s.cells[p].pointers(), s.distance(p, t), c))
+	if p := s.at(t, c.pred()); s.current(t, s.n, c.pred()) {
+		next := s.successorDeparts(s.cells[p].pointers(), s.distance(p, t), c)
+		switch under := s.cells[p].pending(); {
+		case under == 0:
+			s.becomes(tellPredecessor, p, t, next)
+		case under.stage() == asked && s.at(p, under.whom()) == t && next != s.cells[p].pointers():
+			s.turns(tellPredecessor, p, t, s.cells[p].withPointers(next).with(idle))
+		}
 	}
-	if h := s.at(t, c.succ(0)); s.current(t, s.n, c.succ(0)) && s.cells[h].pending() == 0 {
+	if h := s.at(t, c.succ(0)); s.current(t, s.n, c.succ(0)) {
 		s.becomes(tellSuccessor, h, t, s.predecessorDeparts(s.cells[h].pointers(), s.distance(h, t), c))
 	}
 	next := *s.ring
