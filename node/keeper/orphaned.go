@@ -52,6 +52,44 @@ func (k *Keeper) claimOrphaned(ctx context.Context, began time.Time) (bool, erro
 	return !owned, nil
 }
 
+// missing notes whether the range below this member's has an owner that lives. The time since counts for all that is
+// found to have none on the way down: several may have died at once, and who knows of one range has had the time to be
+// heard of the next as well.
+func (k *Keeper) missing(is bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	switch {
+	case !is:
+		k.ownerless = time.Time{}
+	case k.ownerless.IsZero():
+		k.ownerless = k.env.Now()
+	}
+}
+
+// anyKnownOwner reports whether any member that this one has known, or of whose range it has been told, lives and may own
+// something. If none does, a member that is alone takes the rest of the circle at once: range by range it would wait for
+// the dead each time.
+func (k *Keeper) anyKnownOwner(ctx context.Context, point chord.ID) (bool, error) {
+	if owned, err := k.askKnown(ctx, point); owned || err != nil {
+		return owned, err
+	}
+	var owners []chord.Peer
+	k.mu.Lock()
+	now := k.env.Now()
+	for _, known := range k.claims {
+		if !hasLapsed(k.dead, known.owner, now) && known.owner != k.self && !slices.Contains(owners, known.owner) {
+			owners = append(owners, known.owner)
+		}
+	}
+	k.mu.Unlock()
+	lives := make([]bool, len(owners))
+	err := k.each(ctx, len(owners), func(ctx context.Context, i int) {
+		_, err := k.survey(ctx, owners[i], point, chordevent.SpanRepair)
+		lives[i] = !errors.Is(err, errDead)
+	})
+	return slices.Contains(lives, true), err
+}
+
 // lost reports whether the member sees nobody of its ring, and still looks for those that it has known. It knows nothing
 // of what is owned until then, and takes nothing over.
 func (k *Keeper) lost() bool { return len(k.member.State().Live()) == 0 && !k.member.Alone() }
@@ -120,12 +158,8 @@ func (k *Keeper) askKnown(ctx context.Context, point chord.ID) (owned bool, err 
 // between dead owners, the time is that since the first one: whoever knows of one has had it to be heard. Before that all members known are asked, since
 // those that owned it may have lost each other, and be on several rings that do not know it yet.
 func (k *Keeper) inheritUnknown(ctx context.Context, own *ownership, pred chord.Peer) (bool, error) {
-	now := k.env.Now()
 	k.mu.Lock()
-	if k.ownerless.IsZero() {
-		k.ownerless = now
-	}
-	waited := now.Sub(k.ownerless)
+	waited := k.env.Now().Sub(k.ownerless)
 	k.mu.Unlock()
 	if waited < settleTime*k.cfg.CallLimit {
 		return false, nil

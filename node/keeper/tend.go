@@ -186,9 +186,16 @@ func (k *Keeper) lookBelow(ctx context.Context, own *ownership) (done bool, err 
 	if moving {
 		return true, nil // the new owner below does not know it yet, or is about to be this member; the end of the move wakes this task
 	}
+	if k.member.Alone() {
+		if others, err := k.anyKnownOwner(ctx, own.from); err != nil {
+			return false, err
+		} else if !others {
+			return k.inherit(ctx, own, k.self.ID, 0)
+		}
+	}
 	below, known := k.below(own)
 	if known && below.alive && state.Pred == below.owner && !doubt {
-		k.notOwnerless()
+		k.missing(false)
 		return true, nil
 	}
 	if known && below.alive {
@@ -196,12 +203,12 @@ func (k *Keeper) lookBelow(ctx context.Context, own *ownership) (done bool, err 
 		s, err := k.survey(ctx, below.owner, own.from, chordevent.SpanRepair)
 		switch {
 		case err == nil && s.own != nil:
+			k.missing(false)
 			k.mu.Lock()
 			if s.own.overlaps(*own) {
 				k.dispute(*s.own)
 			}
 			k.mu.Unlock()
-			k.notOwnerless()
 			return true, nil
 		case err == nil:
 			k.mu.Lock()
@@ -219,6 +226,7 @@ func (k *Keeper) lookBelow(ctx context.Context, own *ownership) (done bool, err 
 			below.alive = false
 		}
 	}
+	k.missing(true)
 	if known && !below.alive {
 		if err := k.probeHost(ctx, below.owner, own.from); err != nil {
 			return false, err
@@ -245,13 +253,6 @@ func (k *Keeper) lookBelow(ctx context.Context, own *ownership) (done bool, err 
 		return k.inherit(ctx, own, latest.from, latest.epoch)
 	}
 	return k.inheritUnknown(ctx, own, state.Pred)
-}
-
-// notOwnerless notes that the range below has an owner that lives.
-func (k *Keeper) notOwnerless() {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.ownerless = time.Time{}
 }
 
 // probeHost surveys, side by side, the other owners on the host of a member that has just been found dead: they have

@@ -26,6 +26,7 @@ type entry struct {
 	heard time.Time
 	tried time.Time // when its host was last pinged in vain
 	lost  bool
+	died  time.Time     // when a lost one was last found dead
 	left  bool          // by its own word: it is not to be told as failed, nor waited for
 	probe time.Time     // when a lost one is worth another ping
 	gap   time.Duration // between pings of a lost one: doubles up to maxProbeGap times the first
@@ -120,8 +121,16 @@ func (b *book) lose(p chord.Peer, now time.Time, first time.Duration) bool {
 	if e.Incarnation < p.Incarnation {
 		e.PeerRef, e.left = chordevent.PeerRef{Peer: p}, false
 	}
-	e.probe = now.Add(e.gap)
+	e.died, e.probe = now, now.Add(e.gap)
 	return news
+}
+
+// lostSince reports whether a peer has been found dead at t or later, and not been heard since.
+func (b *book) lostSince(p chord.Peer, t time.Time) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	i, ok := b.at[p.ID]
+	return ok && b.entries[i].Incarnation == p.Incarnation && b.entries[i].lost && !b.entries[i].died.Before(t)
 }
 
 // silent notes that a peer's host has not answered a ping: that stands for all members of that host, however many they

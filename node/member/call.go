@@ -129,6 +129,7 @@ func (m *Member) hear(ref chordevent.PeerRef) {
 		m.introduce(ref.Peer, later)
 	}
 	m.suspects.clear(ref.Peer)
+	m.host.silences.clear(ref.Addr)
 }
 
 // answer is what all responses have.
@@ -193,6 +194,7 @@ func ask[A answer](m *Member, ctx context.Context, p chord.Peer, holding bool, c
 			}
 		case timeout && !isStop(err) && ctx.Err() == nil:
 			if unanswered++; unanswered == m.host.cfg.CallTries {
+				m.host.silences.note(p.Addr, m.env.Now())
 				return none, self, err
 			}
 		default:

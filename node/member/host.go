@@ -24,15 +24,16 @@ import (
 // A Host carries the members of one address, which are one failure domain. It implements the peer-to-peer services by
 // passing each call to the member that it is for.
 type Host struct {
-	cfg     Config
-	address string
-	env     env.Env
-	space   chord.Space
-	in      *instruments
-	clock   *keeper.Clock
-	clocks  clocks
-	anchor  anchor
-	budget  *keeper.HostBudget
+	cfg      Config
+	address  string
+	env      env.Env
+	space    chord.Space
+	in       *instruments
+	clock    *keeper.Clock
+	clocks   clocks
+	silences silences
+	anchor   anchor
+	budget   *keeper.HostBudget
 
 	listedHosts int          // the length of a host list
 	contacted   atomic.Int32 // addresses to join through that were asked whether they are of one ring with this host

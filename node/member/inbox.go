@@ -28,17 +28,20 @@ type inbox struct {
 	rival    chord.Peer   // guarded by mu; another member with this one's identifier, the latest heard of; zero: none
 }
 
-// notice is a peer that believes to be the member's predecessor; ctx carries the trace of its notify.
+// notice is a peer that believes to be the member's predecessor; ctx carries the trace of its notify. It may wait long
+// where the loop waits for the dead, and is then out of date (see Member.current).
 type notice struct {
 	ctx  context.Context
 	from chord.Peer
+	at   time.Time // when it came
 }
 
 // hint is a contact that may be of another ring, or a nearer successor.
 type hint struct {
 	ctx     context.Context
 	contact chord.Peer
-	hops    int32 // how far it may be passed on
+	hops    int32     // how far it may be passed on
+	at      time.Time // when it came
 }
 
 type handled struct {

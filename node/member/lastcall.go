@@ -46,7 +46,7 @@ func (d *departure) lastCall(ctx context.Context) (ends bool, err error) {
 		case chord.Cancelled:
 			for _, l := range d.leads {
 				if stays.Real() {
-					l.inbox.hint(hint{l.ctx, stays, maxHintHops})
+					l.inbox.hint(hint{l.ctx, stays, maxHintHops, l.env.Now()})
 					l.wake.Set()
 				}
 			}

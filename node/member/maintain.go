@@ -128,6 +128,13 @@ func (m *Member) sendHint(ctx context.Context, to chord.Peer, kind nodepb.HintRe
 	judge(m, ctx, to, a, err)
 }
 
+// current reports whether a notice still counts. A living member sends it anew with every round, so an old one, or one of
+// a peer that has been found dead since, is of the past: a crowd of them would be taken for the predecessor one after the
+// other, each until a time limit ends it.
+func (m *Member) current(n *notice) bool {
+	return m.env.Now().Sub(n.at) <= 2*m.host.cfg.Stabilize && !m.book.lostSince(n.from, n.at)
+}
+
 // rectify handles a notify. The predecessor that it replaces is told that it has a nearer successor, which it need not
 // wait for its next stabilize to learn.
 func (m *Member) rectify(n *notice) {
@@ -180,12 +187,17 @@ func (m *Member) checkPredecessor() {
 	r.end(err)
 }
 
+// outdated reports whether a contact has been found dead, or its host silent, since it was named: it may have waited long.
+func (m *Member) outdated(h *hint) bool {
+	return m.book.lostSince(h.contact, h.at) || m.host.silences.after(h.contact.Addr, h.at)
+}
+
 // consider looks at a live member of which the side task has heard, and which may be a nearer successor.
 func (m *Member) consider(h *hint) {
 	r := m.begin(h.ctx, chordevent.SpanMerge)
 	r.about(h.contact)
 	var err error
-	if chord.Nearer(m.State(), h.contact) {
+	if chord.Nearer(m.State(), h.contact) && !m.outdated(h) {
 		err = m.adopt(r, h.contact)
 	}
 	r.end(err)

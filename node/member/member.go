@@ -164,7 +164,7 @@ func (m *Member) work() bool {
 		}
 	}
 	do(w.hurry || !now.Before(s.stabilize), m.stabilize)
-	do(w.notice != nil, func() { m.rectify(w.notice) })
+	do(w.notice != nil && m.current(w.notice), func() { m.rectify(w.notice) })
 	do(w.rival.Real(), func() { m.settleRival(w.rival) })
 	do(w.candidate != nil, func() { m.consider(w.candidate) })
 	do(w.check != nil, func() { m.checkSuspect(*w.check) })

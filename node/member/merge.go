@@ -123,7 +123,11 @@ func (m *Member) distant(now time.Time, silence time.Duration) (p chord.Peer, fo
 func (m *Member) followHint(h *hint) {
 	r := m.begin(h.ctx, chordevent.SpanHint)
 	r.about(h.contact)
-	r.end(m.meet(r, h.contact, h.hops))
+	var err error
+	if !m.outdated(h) {
+		err = m.meet(r, h.contact, h.hops)
+	}
+	r.end(err)
 }
 
 // meet is the contact with a member that may be of another ring. The loop considers it as a nearer successor. Then the
@@ -176,7 +180,7 @@ func (m *Member) meet(r *round, q chord.Peer, hops int32) error {
 // propose has the loop consider a nearer successor.
 func (m *Member) propose(r *round, p chord.Peer) {
 	if chord.Nearer(m.State(), p) {
-		m.inbox.consider(hint{r.changed(), p, 0})
+		m.inbox.consider(hint{r.changed(), p, 0, m.env.Now()})
 		m.wake.Set()
 	}
 }

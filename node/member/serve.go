@@ -53,7 +53,7 @@ func (m *Member) serveNeighbors() *nodepb.NeighborsResponse {
 func (m *Member) serveNotify(ctx context.Context, from chord.Peer) *nodepb.NotifyResponse {
 	standing := m.standing()
 	if standing == ok && from != m.State().Pred {
-		m.inbox.notify(notice{ctx, from})
+		m.inbox.notify(notice{ctx, from, m.env.Now()})
 		m.wake.Set()
 	}
 	return &nodepb.NotifyResponse{Reply: m.reply(standing)}
@@ -68,7 +68,7 @@ func (m *Member) serveHint(ctx context.Context, q *nodepb.HintRequest, contact c
 	case q.Kind == nodepb.HintRequest_KIND_HOSTS:
 		m.learnHosts(contact, hosts)
 	case q.Kind == nodepb.HintRequest_KIND_OTHER_RING:
-		m.inbox.hint(hint{ctx, contact, min(max(q.HopsLeft, 0), maxHintHops)})
+		m.inbox.hint(hint{ctx, contact, min(max(q.HopsLeft, 0), maxHintHops), m.env.Now()})
 		m.wake.Set()
 	case chord.Nearer(m.State(), contact):
 		m.hasten()

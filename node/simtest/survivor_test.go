@@ -1,0 +1,59 @@
+package simtest
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+)
+
+// TestLastHostOwnsEverything: all hosts but one die together, at rest or while their members join. However many members
+// they had, T later the one that is left owns every range. Its queues have their notifies and hints, and its lists them all.
+func TestLastHostOwnsEverything(t *testing.T) {
+	lefts := []int{1, 4, 16}
+	for _, left := range lefts[:several(len(lefts))] { // fewer with the race detector
+		for _, dead := range [][]int{{1}, {4, 4, 4}, {16}, {64}, {64, 64}, {1, 1, 1, 1, 1, 1, 1, 1}} {
+			for _, joining := range []bool{false, true} {
+				t.Run(fmt.Sprintf("%d left of %v, joining %v", left, dead, joining), func(t *testing.T) {
+					t.Parallel()
+					t.Logf("in order after %v", lastHostOwns(t, left, dead, joining))
+				})
+			}
+		}
+	}
+}
+
+// lastHostOwns returns how long after the deaths of the others the last host owned everything.
+func lastHostOwns(t *testing.T, left int, dead []int, joining bool) time.Duration {
+	r := newRing(1, plan{hosts: 1, replicas: 3, bits: 160, successors: 8})
+	defer r.w.Close()
+	add := func(members int) *host {
+		r.plan.virtual = members
+		return r.add()
+	}
+	last := add(left)
+	if !r.w.RunUntil(formTime, 100*time.Millisecond, r.settled) {
+		t.Fatalf("the first host is not in order: %s", r)
+	}
+	for _, members := range dead {
+		add(members)
+	}
+	if !joining && !r.w.RunUntil(formTime, 100*time.Millisecond, r.settled) {
+		t.Fatalf("not in order: %s", r)
+	} else if joining {
+		if !r.w.RunUntil(formTime, 10*time.Millisecond, func() bool { return len(r.onRing()) > left }) {
+			t.Fatal("none has joined")
+		}
+		r.w.Run(200 * time.Millisecond)
+	}
+	for _, h := range slices.Clone(r.hosts) {
+		if h != last {
+			r.crash(h)
+		}
+	}
+	died := r.w.Elapsed()
+	if !r.w.RunUntil(convergence, 250*time.Millisecond, r.ownedOnce) {
+		t.Fatalf("%v after the deaths not every range has one owner: %s", convergence, r)
+	}
+	return r.w.Elapsed() - died
+}
