@@ -66,13 +66,9 @@ func (k *Keeper) missing(is bool) {
 	}
 }
 
-// anyKnownOwner reports whether any member that this one has known, or of whose range it has been told, lives and may own
-// something. If none does, a member that is alone takes the rest of the circle at once: range by range it would wait for
-// the dead each time.
-func (k *Keeper) anyKnownOwner(ctx context.Context, point chord.ID) (bool, error) {
-	if owned, err := k.askKnown(ctx, point); owned || err != nil {
-		return owned, err
-	}
+// anyClaimed reports whether any member of whose range this one has been told may live. If none does, a member that is
+// alone takes the rest of the circle at once: range by range it would wait for the dead each time.
+func (k *Keeper) anyClaimed(ctx context.Context, point chord.ID) (bool, error) {
 	var owners []chord.Peer
 	k.mu.Lock()
 	now := k.env.Now()
@@ -155,8 +151,9 @@ func (k *Keeper) askKnown(ctx context.Context, point chord.ID) (owned bool, err 
 
 // inheritUnknown takes a range below of which nobody reached knows an owner, after a while, down to the nearest member
 // that owns something: word of it has been lost with all that held it. Where several such stretches follow each other,
-// between dead owners, the time is that since the first one: whoever knows of one has had it to be heard. Before that all members known are asked, since
-// those that owned it may have lost each other, and be on several rings that do not know it yet.
+// between dead owners, the time is that since the first one: whoever knows of one has had it to be heard. Before that all
+// members known are asked, since those that owned it may have lost each other, and be on several rings that do not know it
+// yet.
 func (k *Keeper) inheritUnknown(ctx context.Context, own *ownership, pred chord.Peer) (bool, error) {
 	k.mu.Lock()
 	waited := k.env.Now().Sub(k.ownerless)
@@ -164,11 +161,19 @@ func (k *Keeper) inheritUnknown(ctx context.Context, own *ownership, pred chord.
 	if waited < settleTime*k.cfg.CallLimit {
 		return false, nil
 	}
-	if _, err := k.askKnown(ctx, own.from); err != nil {
+	owned, err := k.askKnown(ctx, own.from)
+	if err != nil {
 		return false, err
 	}
 	if _, found := k.below(own); found {
 		return false, nil // look again
+	}
+	if !owned && k.member.Alone() {
+		if others, err := k.anyClaimed(ctx, own.from); err != nil {
+			return false, err
+		} else if !others {
+			return k.inherit(ctx, own, k.self.ID, 0)
+		}
 	}
 	down, err := k.nearestBelow(ctx, own, pred)
 	if err != nil || down == nil || *down == own.from { // somebody there owns something, of which the word is refused

@@ -186,13 +186,6 @@ func (k *Keeper) lookBelow(ctx context.Context, own *ownership) (done bool, err 
 	if moving {
 		return true, nil // the new owner below does not know it yet, or is about to be this member; the end of the move wakes this task
 	}
-	if k.member.Alone() {
-		if others, err := k.anyKnownOwner(ctx, own.from); err != nil {
-			return false, err
-		} else if !others {
-			return k.inherit(ctx, own, k.self.ID, 0)
-		}
-	}
 	below, known := k.below(own)
 	if known && below.alive && state.Pred == below.owner && !doubt {
 		k.missing(false)
