@@ -25,6 +25,7 @@ func replayCommand() *cobra.Command {
 		Short: "Show a recording on the page",
 		Long: `Show a recording on the page: one made with --record, or by a Collector's file exporter
 with "format: proto". The events come at the pace at which they were recorded, or faster or slower.
+More than a minute without a message is skipped, and so is a clock that only one message has.
 The page pauses, changes the speed, and goes on event by event, as does the API:
   PUT  /api/replay       {"paused": true, "speed": 10}
   POST /api/replay/step  {"events": 1}

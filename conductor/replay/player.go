@@ -21,6 +21,9 @@ const (
 	MaxStep  = 10_000 // events at once
 )
 
+// LongGap is the longest recorded time without a message that is waited for; what is longer is skipped.
+const LongGap = time.Minute
+
 // A View takes what is played; *live.Live is one.
 type View interface {
 	Offer(events []chordevent.Event, arrived time.Time) error
@@ -50,6 +53,7 @@ type Player struct {
 	wake   chan struct{} // speed, pause or steps have changed
 
 	// Play's own.
+	ahead  *read // the message after next, where it had to be looked at
 	next   recording.Message
 	events []chordevent.Event // of the message under way, not played yet
 	told   bool               // its spans and metrics were
@@ -68,6 +72,12 @@ type Player struct {
 	stepped chan struct{} // guarded by mu; closed when steps is 0 again; nil: nobody steps
 }
 
+// A read is what the reader has returned.
+type read struct {
+	m   recording.Message
+	err error
+}
+
 // New returns a player at the beginning of a recording, having read up to the first message that has a time.
 func New(name string, from io.Reader, speed float64, paused bool) (*Player, error) {
 	if err := checkSpeed(speed); err != nil {
@@ -83,6 +93,9 @@ func New(name string, from io.Reader, speed float64, paused bool) (*Player, erro
 			return nil, err
 		}
 		if at := timeOf(m); !at.IsZero() {
+			if second := p.peek(); !second.IsZero() && second.Before(at.Add(-LongGap)) {
+				at = second // the first one's clock is ahead
+			}
 			p.begin, p.at, p.last = at, at, at
 			p.take(m)
 			return p, nil
@@ -194,7 +207,7 @@ func (p *Player) Play(ctx context.Context, to View) error {
 		if len(p.events) > 0 {
 			continue
 		}
-		m, err := p.reader.Next()
+		m, err := p.read()
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
@@ -218,9 +231,33 @@ func (p *Player) take(m recording.Message) {
 	if m.Logs != nil {
 		p.events = eventsOf(*m.Logs)
 	}
-	if at := timeOf(m); at.After(p.last) {
+	if at := timeOf(m); at.After(p.last) && (!at.After(p.last.Add(LongGap)) || p.confirmed(at)) {
 		p.last = at
 	}
+}
+
+func (p *Player) read() (recording.Message, error) {
+	if r := p.ahead; r != nil {
+		p.ahead = nil
+		return r.m, r.err
+	}
+	return p.reader.Next()
+}
+
+// confirmed reports whether a time that is far ahead is that of the next message as well. One alone comes from a clock that
+// is off: everything behind it would wait for that time, which may be years away.
+func (p *Player) confirmed(at time.Time) bool { return p.peek().After(at.Add(-LongGap)) }
+
+// peek is the time of the message after the one that was read; zero: it has none, or there is no other.
+func (p *Player) peek() time.Time {
+	if p.ahead == nil {
+		m, err := p.reader.Next()
+		p.ahead = &read{m, err}
+	}
+	if p.ahead.err != nil {
+		return time.Time{}
+	}
+	return timeOf(p.ahead.m)
 }
 
 // end stops the clock where the recording ends, and lets go those who wait for a step.
@@ -249,6 +286,11 @@ func (p *Player) turn(ctx context.Context) (step bool, err error) {
 			return p.steps > 0, nil
 		}
 		var due <-chan time.Time // never, while paused
+		if !p.paused && p.last.Sub(p.clock()) > LongGap {
+			p.set(p.last)
+			p.mu.Unlock()
+			continue
+		}
 		if !p.paused {
 			due = time.After(time.Duration(float64(p.last.Sub(p.clock()))/p.speed) + time.Microsecond)
 		}
@@ -300,10 +342,11 @@ func (p *Player) offer(ctx context.Context, to View, step bool) error {
 	return nil
 }
 
-// advance takes the clock to the latest of some events: it never goes back. p.mu is held.
+// advance takes the clock to the latest of some events: it never goes back, nor past the time of their message. p.mu is
+// held.
 func (p *Player) advance(events []chordevent.Event) {
 	for _, ev := range events {
-		if ev.Time.After(p.at) {
+		if ev.Time.After(p.at) && !ev.Time.After(p.last) {
 			p.set(ev.Time)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.uber.org/goleak"
+	"pgregory.net/rapid"
 
 	"chordconductor/conductor/internal/otlptest"
 	"chordconductor/conductor/live"
@@ -116,6 +117,38 @@ func TestPace(t *testing.T) {
 		if err := p.Step(t.Context(), 1); !errors.Is(err, ErrEnded) {
 			t.Errorf("a step after the end: %v", err)
 		}
+	})
+}
+
+// A recording with messages whose clock is off, by seconds or by decades, first, last or between, and with hours of silence
+// plays to its end in no more time than the messages and the gaps that are waited for take.
+func TestNoClockHoldsTheReplayUp(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		var at, total float64
+		var messages [][]float64
+		wild := false // the message before has a clock that is off
+		for range rapid.IntRange(1, 30).Draw(rt, "messages") {
+			if !wild && rapid.IntRange(0, 3).Draw(rt, "kind") == 0 {
+				off := rapid.SampledFrom([]float64{-1.7e9, -3600, 3600, 86400, 1e9, 5e9}).Draw(rt, "clock")
+				messages, wild = append(messages, []float64{at + off}), true
+				continue
+			}
+			gap := rapid.SampledFrom([]float64{0, 0.5, 20, 59, 61, 7200}).Draw(rt, "gap")
+			if at += gap; gap <= LongGap.Seconds() {
+				total += gap
+			}
+			messages, wild = append(messages, []float64{at}), false
+		}
+		synctest.Test(t, func(t *testing.T) {
+			_, v, wait := playing(t, tape(t, messages...), 1, false)
+			if err := wait(); err != nil {
+				rt.Fatal(err)
+			}
+			// What lies on both sides of a clock that is off may count as one gap, and be waited for once more.
+			if took, most := time.Since(v.start).Seconds(), total+LongGap.Seconds()*float64(len(messages)); took > most || len(v.events) != len(messages) {
+				rt.Fatalf("%v: %d events in %v s, want %d in %v at most", messages, len(v.events), took, len(messages), most)
+			}
+		})
 	})
 }
 
