@@ -72,6 +72,17 @@ func ringDashboard() *classic {
 			queries:     []query{{expr: `sum by (chord_operation) (rate(chord_peer_failures_total[$__rate_interval]))`, legend: "{{chord_operation}}"}},
 		}.stacked()).
 		WithPanel(panel{
+			title: "Who is refused?", unit: perSecond,
+			description: "Calls, answers and connections of peers that were refused, by reason: credentials that are missing or wrong, a statement in another member's name, a number that cannot be. The hosts print who it was.",
+			queries:     []query{{expr: `sum by (chord_refusal_reason) (rate(chord_peer_refusals_total[$__rate_interval]))`, legend: "{{chord_refusal_reason}}"}},
+		}.graph()).
+		WithPanel(panel{
+			title: "Is what members emit at fault?", unit: count,
+			description: "Identities that are used twice, and clocks that are off, one for each host. The page and faults of /api/ring name them.",
+			queries:     []query{{expr: `sum by (chord_fault_kind) (chord_ring_faults{chord_ring_name="$ring"})`, legend: "{{chord_fault_kind}}"}},
+			limits:      []limit{{1, yellow, "an identity is used twice, or a clock is off"}},
+		}.graph()).
+		WithPanel(panel{
 			title: "How much is stored?", unit: bytes,
 			description: "Bytes held by the members of each process, as owner and as replica.",
 			queries:     []query{{expr: `sum by (chord_store_role) (chord_store_size_bytes)`, legend: "{{chord_store_role}}"}},
