@@ -34,6 +34,7 @@ type breach struct {
 	raised  bool   // it is a violation
 	round   uint64 // of check, that last saw it
 	detail  string // of those that check found
+	short   shortfall
 	members []chord.ID
 }
 
@@ -206,7 +207,10 @@ func (r *Ring) violation(b *breach) Violation {
 			v.Detail = "its range reaches past the owner before it"
 		}
 	case UnderReplicated:
-		v.Detail = r.shortfall(x)
+		if b.short == (shortfall{}) { // restored, and not reported since
+			b.short = r.shortfall(x)
+		}
+		v.Detail = b.short.String()
 	case chord.LiveSuccessor:
 		v.Detail = fmt.Sprintf("none of its %d successors lives", len(x.succ.val))
 	}

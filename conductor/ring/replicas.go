@@ -48,26 +48,36 @@ func (r *Ring) rejudge(x *record) {
 	l := &x.load.val
 	short := x.owns && x.status == Active && l.KnownHosts > 0 &&
 		(l.KnownHosts < int64(r.needed) || l.OwnedKeys > 0 && l.FullReplicas < int64(r.needed))
+	if short {
+		r.breach(UnderReplicated, x).short = r.shortfall(x)
+	}
 	if short == x.short {
 		return
 	}
 	set(&x.short, short, &r.shorts)
-	if short {
-		r.breach(UnderReplicated, x)
-	} else {
+	if !short {
 		r.mend(UnderReplicated, x)
 	}
 }
 
-// shortfall is one sentence on what is wrong with x's replicas.
-func (r *Ring) shortfall(x *record) string {
+// A shortfall is what was last wrong with an owner's replicas. A violation keeps it when it heals: by then the owner
+// reports that nothing is.
+type shortfall struct {
+	owned, full, known, under int64 // as it reports: its keys, the hosts that hold all of them, those that it knows, the keys on too few
+	needed, hosts, replicas   int
+}
+
+func (r *Ring) shortfall(x *record) shortfall {
 	l := &x.load.val
-	if l.KnownHosts < int64(r.needed) {
-		return fmt.Sprintf("its %s are on %d of %d hosts: it knows %d of the %d hosts on the ring",
-			keys(l.OwnedKeys), l.FullReplicas, r.needed, l.KnownHosts, len(r.hosts))
+	return shortfall{l.OwnedKeys, l.FullReplicas, l.KnownHosts, l.UnderReplicated, r.needed, len(r.hosts), r.circle.replicas}
+}
+
+// String is one sentence on what is wrong.
+func (s shortfall) String() string {
+	if s.known < int64(s.needed) {
+		return fmt.Sprintf("its %s are on %d of %d hosts: it knows %d of the %d hosts on the ring", keys(s.owned), s.full, s.needed, s.known, s.hosts)
 	}
-	return fmt.Sprintf("its %s are not all on %d hosts: %d hold all of them, %d are on fewer than %d",
-		keys(l.OwnedKeys), r.needed, l.FullReplicas, l.UnderReplicated, r.circle.replicas)
+	return fmt.Sprintf("its %s are not all on %d hosts: %d hold all of them, %d are on fewer than %d", keys(s.owned), s.needed, s.full, s.under, s.replicas)
 }
 
 func keys(n int64) string {

@@ -102,8 +102,8 @@ func TestShortfallIsReported(t *testing.T) {
 		t.Errorf("one key is missing on one host: %+v", shortfalls(v))
 	}
 	blind.Load = chordevent.Load{OwnedKeys: 7, KnownHosts: 3, FullReplicas: 3}
-	if v := at(time.Second); v.Short != 0 || shortfalls(v)[0].Healed.IsZero() {
-		t.Errorf("replicated again: %+v", shortfalls(v))
+	if v := at(time.Second); v.Short != 0 || shortfalls(v)[0].Healed.IsZero() || !strings.Contains(shortfalls(v)[0].Detail, "1 are on fewer than 3") {
+		t.Errorf("replicated again, and what was wrong still to be read: %+v", shortfalls(v))
 	}
 
 	// Two hosts that are left cannot hold three replicas: nothing falls short of what they can.
