@@ -10,14 +10,14 @@ import (
 	"time"
 )
 
-// departing starts hosts of two members each that keep one copy of each key, and puts keys.
-func departing(t *testing.T, hosts, keys int) ([]*process, string) {
+// departing starts hosts of two members each that keep so many copies of each key, and puts keys.
+func departing(t *testing.T, hosts, replicas, keys int) ([]*process, string) {
 	t.Helper()
 	ports := freePorts(t, hosts)
 	env := []string{"OTEL_SDK_DISABLED=true"}
 	list := make([]*process, hosts)
 	for i, port := range ports {
-		args := []string{"--listen", local(port), "--virtual-nodes", "2", "--replicas", "1", "--stabilize", "200ms"}
+		args := []string{"--listen", local(port), "--virtual-nodes", "2", "--replicas", strconv.Itoa(replicas), "--stabilize", "200ms"}
 		if i > 0 {
 			args = append(args, "--join", local(ports[0]))
 		}
@@ -61,15 +61,19 @@ func terminate(t *testing.T, limit time.Duration, list ...*process) (longest tim
 
 // What was seen: SIGTERM to 8 of 9 hosts took 20 s, half of them gave up, and a fifth of the keys was lost.
 func TestEightOfNineHostsLeave(t *testing.T) {
-	const keys = 60
-	list, addr := departing(t, 9, keys)
-	one := terminate(t, time.Minute, list[8])
-	eight := terminate(t, time.Minute, list[1:8]...)
-	t.Logf("one of nine left in %v, seven of eight in %v", one, eight)
-	for n := range keys {
-		if code, out := run(t, nil, binary(t, "node"), "get", "--addr", addr, fmt.Sprintf("key-%d", n)); code != 0 || strings.TrimSpace(out) != fmt.Sprintf("value %d", n) {
-			t.Errorf("key %d: exit %d: %s", n, code, out)
-		}
+	for _, replicas := range []int{1, 3} {
+		t.Run(fmt.Sprintf("R=%d", replicas), func(t *testing.T) {
+			const keys = 60
+			list, addr := departing(t, 10, replicas, keys)
+			one := terminate(t, time.Minute, list[9])
+			eight := terminate(t, time.Minute, list[1:9]...)
+			t.Logf("one of ten left in %v, eight of nine in %v", one, eight)
+			for n := range keys {
+				if code, out := run(t, nil, binary(t, "node"), "get", "--addr", addr, fmt.Sprintf("key-%d", n)); code != 0 || strings.TrimSpace(out) != fmt.Sprintf("value %d", n) {
+					t.Errorf("key %d: exit %d: %s", n, code, out)
+				}
+			}
+		})
 	}
 }
 
@@ -80,7 +84,7 @@ func TestAllHostsLeave(t *testing.T) {
 	for _, hosts := range []int{3, 1} {
 		t.Run(fmt.Sprint(hosts), func(t *testing.T) {
 			const keys = 30
-			list, _ := departing(t, hosts, keys)
+			list, _ := departing(t, hosts, 1, keys)
 			took := terminate(t, time.Minute, list...)
 			t.Logf("%d hosts have ended in %v", hosts, took)
 			total := 0
@@ -99,7 +103,7 @@ func TestAllHostsLeave(t *testing.T) {
 
 // A command to leave is refused where no other host stays, unless it is forced.
 func TestLeaveCommand(t *testing.T) {
-	list, addr := departing(t, 2, 10)
+	list, addr := departing(t, 2, 1, 10)
 	node := binary(t, "node")
 	other := regexp.MustCompile(`listening on (\S+),`).FindStringSubmatch(list[1].out.String())[1]
 	for _, c := range []struct {
