@@ -45,8 +45,51 @@ func shortText(v pcommon.Value) string {
 }
 
 // IsEvent says whether a record claims to be of this vocabulary, from its name alone. Records that do not are none of
-// our business: they are forwarded and otherwise left alone.
-func IsEvent(rec plog.LogRecord) bool { return strings.HasPrefix(rec.EventName(), namePrefix) }
+// our business: they are forwarded and otherwise left alone. A name in other letters, or in one of the places that names of
+// events had before records got a field for them, claims it too: Decode returns what to change.
+func IsEvent(rec plog.LogRecord) bool {
+	name, _ := nameOf(rec)
+	return name != ""
+}
+
+// nameOf is the name by which a record claims to be of this vocabulary, and where it stands if not in the field for it.
+func nameOf(rec plog.LogRecord) (name, place string) {
+	if name = rec.EventName(); name != "" {
+		return claimed(name), ""
+	}
+	if v, ok := rec.Attributes().Get("event.name"); ok {
+		if name = claimed(v.Str()); name != "" {
+			return name, "event.name"
+		}
+	}
+	if name = rec.Body().Str(); len(name) < maxName && byName[strings.ToLower(name)] != nil { // other texts may begin like one
+		return name, "body"
+	}
+	return "", ""
+}
+
+// maxName is more than the longest name of an event has bytes.
+const maxName = 64
+
+func claimed(name string) string {
+	if len(name) >= len(namePrefix) && strings.EqualFold(name[:len(namePrefix)], namePrefix) {
+		return name
+	}
+	return ""
+}
+
+// misnamed is the error of a record whose name the table does not have.
+func misnamed(rec plog.LogRecord) *DecodeError {
+	name, place := nameOf(rec)
+	e := &DecodeError{Event: cut(name), Reason: ReasonUnknown}
+	switch l := byName[strings.ToLower(cut(name))]; {
+	case place != "":
+		e.Attribute, e.Expected, e.Got = place, "the name in the record's field event_name", "it there"
+	case l != nil:
+		e.Attribute, e.Expected, e.Got = "event_name", string(l.Kind), e.Event
+	}
+	return e
+}
 
 // Decode reads an event. Attributes that the event's row in the table does not name are skipped, and ignored says how
 // many there were. An event name that the table does not have is the reason ReasonUnknown; whatever else is wrong is
@@ -56,7 +99,7 @@ func IsEvent(rec plog.LogRecord) bool { return strings.HasPrefix(rec.EventName()
 func Decode(src Source, rec plog.LogRecord) (ev Event, ignored int, err error) {
 	l := byName[rec.EventName()]
 	if l == nil {
-		return Event{}, 0, &DecodeError{Event: cut(rec.EventName()), Reason: ReasonUnknown}
+		return Event{}, 0, misnamed(rec)
 	}
 	d := decoder{layout: l}
 	ignored = d.collect(rec.Attributes())

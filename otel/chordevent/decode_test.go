@@ -185,6 +185,38 @@ func TestIsEvent(t *testing.T) {
 	}
 }
 
+// TestMisnamedEvents: a name of the vocabulary in other letters, or in the places where names of events stood once, is
+// called what it is. What only begins like one in a text of another program is left alone.
+func TestMisnamedEvents(t *testing.T) {
+	type record struct{ name, attribute, body string }
+	for r, want := range map[record]DecodeError{
+		{name: "Chord.Node.State"}:                 {"Chord.Node.State", "event_name", ReasonUnknown, "chord.node.state", "Chord.Node.State", false},
+		{name: "chord.node.states"}:                {"chord.node.states", "", ReasonUnknown, "", "", false},
+		{attribute: "chord.node.state"}:            {"chord.node.state", "event.name", ReasonUnknown, "the name in the record's field event_name", "it there", false},
+		{attribute: "CHORD.x"}:                     {"CHORD.x", "event.name", ReasonUnknown, "the name in the record's field event_name", "it there", false},
+		{body: "chord.node.state"}:                 {"chord.node.state", "body", ReasonUnknown, "the name in the record's field event_name", "it there", false},
+		{body: "chord.node.state is what we emit"}: {},
+		{body: "chord"}:                            {},
+		{attribute: "http.request"}:                {},
+		{name: "http.request", attribute: "chord.node.state", body: "chord.node.state"}: {},
+		{}: {},
+	} {
+		rec := plog.NewLogRecord()
+		rec.SetEventName(r.name)
+		rec.Attributes().PutStr("event.name", r.attribute)
+		rec.Body().SetStr(r.body)
+		if is := want != (DecodeError{}); IsEvent(rec) != is {
+			t.Errorf("IsEvent(%+v) = %v", r, !is)
+		} else if !is {
+			continue
+		}
+		var got *DecodeError
+		if _, _, err := Decode(Source{}, rec); !errors.As(err, &got) || *got != want {
+			t.Errorf("%+v: %v, want %v", r, err, &want)
+		}
+	}
+}
+
 func TestHexAgreesWithChord(t *testing.T) {
 	for _, text := range []string{"0", "f", "0a", "abc", "ABC", strings.Repeat("9", 39), strings.Repeat("f", 40)} {
 		want, err := chord.ParseID(text)

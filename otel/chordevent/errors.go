@@ -11,7 +11,7 @@ import (
 type Reason string
 
 const (
-	ReasonUnknown   Reason = "unknown_event" // the name begins with "chord." but is not in the vocabulary
+	ReasonUnknown   Reason = "unknown_event" // the name begins with "chord.", in whatever letters or place, but is not in the vocabulary
 	ReasonMissing   Reason = "missing"       // a required attribute is absent
 	ReasonDuplicate Reason = "duplicate"     // an attribute stands twice
 	ReasonType      Reason = "type"          // of another type than the table says
