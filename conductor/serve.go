@@ -194,7 +194,7 @@ func (c *conductor) listen(now func() time.Time) (err error) {
 	c.watch = sim.NewWatch()
 	c.live, err = live.New(live.Config{
 		Ring: fold, FoldMemory: c.memory.Fold, QueueMemory: c.memory.Events, FeedMemory: c.memory.Feed, LookupMemory: c.memory.Lookups,
-		Recorder: recorders{c.watch, c.past}, Meter: c.own.meter("chordconductor/conductor/live"), Now: now,
+		Recorder: recorders{c.watch, c.past}, Meter: c.own.meter("chordconductor/conductor/live"), Log: c.log, Now: now,
 	})
 	return err
 }

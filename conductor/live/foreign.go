@@ -2,9 +2,11 @@ package live
 
 import (
 	"cmp"
+	"log/slog"
 	"slices"
 	"time"
 
+	"chordconductor/conductor/ring"
 	"chordconductor/otel/chordevent"
 )
 
@@ -22,17 +24,33 @@ type ForeignRing struct {
 // foreign lists them; Run's goroutine's own.
 type foreign struct{ list []ForeignRing }
 
-func (f *foreign) note(ev *chordevent.Event, arrived time.Time) {
+// note counts an event, and reports whether it is the first of a process that is told apart.
+func (f *foreign) note(ev *chordevent.Event, arrived time.Time) (first bool) {
 	i := slices.IndexFunc(f.list, func(x ForeignRing) bool { return x.Ring == ev.Ring && x.Instance == ev.Instance })
 	if i < 0 {
 		if len(f.list) >= maxForeign {
-			return
+			return false
 		}
-		i = len(f.list)
+		i, first = len(f.list), true
 		f.list = append(f.list, ForeignRing{Ring: ev.Ring, Instance: ev.Instance})
 	}
 	f.list[i].Events++
 	f.list[i].Last = arrived
+	return first
+}
+
+// odd names the parameters of members that are refused, each once; Run's goroutine's own.
+type odd struct{ named []ring.Parameters } // at most maxForeign
+
+func (o *odd) name(log *slog.Logger, list []ring.Parameters) []ring.Parameters {
+	for _, p := range list {
+		p.Members = 0 // how many say so changes
+		if len(o.named) < maxForeign && !slices.Contains(o.named, p) {
+			o.named = append(o.named, p)
+			log.Warn("members are left out whose identifiers, lists or replicas are of another size than those of most", "bits", p.Bits, "successors", p.Successors, "replicas", p.Replicas)
+		}
+	}
+	return list
 }
 
 // now is the list as it stands, the newest first.

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -50,6 +51,7 @@ type Config struct {
 	SpanLimit int          // lookup spans waiting, at most; 0: 16,384
 	Recorder  Recorder     // told of everything the fold is told of; nil: nothing is recorded
 	Meter     metric.Meter // for the conductor's own metrics; nil: none
+	Log       *slog.Logger // names senders and members that are left out, each once; nil: nothing does
 	// Now is the clock that events' timestamps are compared with. nil: time.Now. A replay or a simulation has its own; it
 	// must not go back.
 	Now func() time.Time
@@ -75,6 +77,7 @@ type Live struct {
 	rates     *lookups.Rates
 	staleness window
 	foreign   foreign
+	odd       odd
 	durations window // of lookups that came as traces
 	sampler   sampler
 	dirty     bool      // the ring has changed since the last publication
@@ -126,6 +129,9 @@ func New(cfg Config) (*Live, error) {
 	}
 	if cfg.SpanLimit <= 0 {
 		cfg.SpanLimit = defaultSpanLimit
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -219,7 +225,9 @@ func (l *Live) apply(ctx context.Context, b batch) {
 		}
 		if !l.ring.Apply(ev, b.arrived).Applied {
 			if name := l.ring.Name(); ev.Ring != "" && ev.Ring != name {
-				l.foreign.note(ev, b.arrived)
+				if l.foreign.note(ev, b.arrived) {
+					l.cfg.Log.Warn("events of another ring than the one that is shown are left out", "ring", ev.Ring, "instance", ev.Instance, "shown", name)
+				}
 				l.dirty = true
 			}
 			continue

@@ -1,12 +1,15 @@
 package live
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -264,7 +267,8 @@ func TestForeignLookupsAreCounted(t *testing.T) {
 // named, and there are no more of these than the bound.
 func TestForeignRingsAreNamed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := running(t, Config{})
+		var log bytes.Buffer // of the fold's goroutine alone, which is at rest when this is read
+		l := running(t, Config{Log: slog.New(slog.NewTextHandler(&log, nil))})
 		members, events := otlptest.Ring(4, 2, time.Now())
 		l.Offer(events, time.Now())
 		const senders = maxForeign + 5
@@ -291,6 +295,10 @@ func TestForeignRingsAreNamed(t *testing.T) {
 		}
 		if want := []ring.Parameters{{Bits: 24, Successors: 4, Replicas: 2, Members: 1}}; !slices.Equal(st.RefusedParameters, want) {
 			t.Errorf("%+v", st.RefusedParameters)
+		}
+		lines := strings.Split(strings.TrimSpace(log.String()), "\n")
+		if len(lines) != maxForeign+1 || !strings.Contains(lines[0], "ring=other instance=process-0") || !strings.Contains(lines[maxForeign], "bits=24 successors=4 replicas=2") {
+			t.Errorf("the log has %d lines:\n%s", len(lines), log.String())
 		}
 	})
 }

@@ -95,7 +95,7 @@ func (l *Live) measure(view *ring.View, now time.Time) Stats {
 	return Stats{
 		StalenessP50: stale[0], StalenessP99: stale[1],
 		Applied: view.Counts.Applied, Outdated: view.Counts.Outdated, Foreign: view.Counts.Refused, RefusedMembers: view.Counts.RefusedMembers,
-		ForeignRings: l.foreign.now(), RefusedParameters: l.ring.RefusedParameters(),
+		ForeignRings: l.foreign.now(), RefusedParameters: l.odd.name(l.cfg.Log, l.ring.RefusedParameters()),
 		Lost: view.Counts.Lost, Missing: view.Counts.Missing,
 		EventRate: l.sampler.eventRate, SpanRate: l.sampler.spanRate, LookupsSampled: l.sampler.sampled,
 		SpansDropped: l.assembler.Dropped(),
