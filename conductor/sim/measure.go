@@ -119,6 +119,8 @@ func (r *Result) measure(m scenario.Metric, v *ring.View) (float64, bool) {
 		return float64(r.Lookups.Wrong), r.Lookups.Judged > 0
 	case scenario.StaleReads:
 		return float64(total.Stale), total.Latency[load.Get].Count() > 0
+	case scenario.RefusedWritesShown:
+		return float64(r.Keys.Refused), total.Refused > 0 && total.Latency[load.Get].Count() > 0
 	case scenario.FailedPer10k:
 		failed := total.Failed + total.Refused
 		all := done + failed

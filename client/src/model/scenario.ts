@@ -80,6 +80,7 @@ export const SECTIONS: Section[] = [
       field("expect", "final_ring_error", "Ring error at the end", "any"),
       field("expect", "wrong_lookups", "Wrong lookups", "any"),
       field("expect", "stale_reads", "Stale reads", "any"),
+      field("expect", "refused_writes_shown", "Refused writes shown", "any"),
       field("expect", "failed_lookups_per_10k", "Failed of 10,000", "any"),
       field("expect", "p99_lookup", "99 % of lookups in", "any"),
       field("expect", "mean_hops", "Mean hops", "any"),

@@ -14,6 +14,7 @@ const (
 	FinalRingError      Metric = "final_ring_error"       // ring error at the end, when every member is certain
 	WrongLookups        Metric = "wrong_lookups"          // lookups whose answer was at no instant responsible for the key
 	StaleReads          Metric = "stale_reads"            // reads that missed a write acknowledged before they started
+	RefusedWritesShown  Metric = "refused_writes_shown"   // refused writes that a read has shown all the same
 	FailedPer10k        Metric = "failed_lookups_per_10k" // operations that ended without an answer or were refused, per 10,000
 	P99Lookup           Metric = "p99_lookup"             // 99th percentile of an operation's latency from its intended start
 	MeanHops            Metric = "mean_hops"              // mean number of hops, the owner not counted
@@ -24,7 +25,7 @@ const (
 
 // metrics are all of them.
 var metrics = []Metric{
-	LostKeys, FinalRingError, WrongLookups, StaleReads, FailedPer10k, P99Lookup, MeanHops, RepairedWithin, UnmarkedWrongFields, MaxViolations,
+	LostKeys, FinalRingError, WrongLookups, StaleReads, RefusedWritesShown, FailedPer10k, P99Lookup, MeanHops, RepairedWithin, UnmarkedWrongFields, MaxViolations,
 }
 
 // An Expectation is an upper bound.
@@ -34,7 +35,7 @@ type Expectation struct {
 }
 
 // loadMetrics are those that need answered operations to be measured.
-var loadMetrics = []Metric{LostKeys, WrongLookups, StaleReads, FailedPer10k, P99Lookup, MeanHops}
+var loadMetrics = []Metric{LostKeys, WrongLookups, StaleReads, RefusedWritesShown, FailedPer10k, P99Lookup, MeanHops}
 
 // Expects reports whether the scenario bounds a metric.
 func (s *Scenario) Expects(m Metric) bool {

@@ -211,7 +211,7 @@ func (d *decoder) expect(n *yaml.Node, path string, s *Scenario) {
 		bounds[m] = new(float64)
 		fs[string(m)] = d.number(bounds[m], 0, 1e15, "a number of 0 or more")
 	}
-	for _, m := range []Metric{LostKeys, FinalRingError, WrongLookups, StaleReads, FailedPer10k, MeanHops, UnmarkedWrongFields, MaxViolations} {
+	for _, m := range []Metric{LostKeys, FinalRingError, WrongLookups, StaleReads, RefusedWritesShown, FailedPer10k, MeanHops, UnmarkedWrongFields, MaxViolations} {
 		count(m)
 	}
 	for _, m := range []Metric{P99Lookup, RepairedWithin} {

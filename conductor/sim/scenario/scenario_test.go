@@ -108,7 +108,7 @@ var problems = []struct{ source, want string }{
 	{"phases:\n- {at: 9s, join: 1, for: 2s}\nduration: 10s", "f.yaml:2: phases[0]: ends at 11s, after the scenario's duration of 10s"},
 	{"phases:\n- {at: 1s, workload: {keys: 7}}", "f.yaml:2: phases[0].workload.keys: the number of keys is the scenario's, 1000; a phase cannot change it"},
 	{"expect: {lost_keys: 0}", "f.yaml:1: expect: a scenario without a duration has no end at which to judge; add duration"},
-	{"duration: 5s\nexpect: {lost_key: 0}", "f.yaml:2: expect.lost_key: unknown field; allowed here: allow_unmeasured, failed_lookups_per_10k, final_ring_error, lost_keys, max_violations, mean_hops, p99_lookup, repaired_within, stale_reads, unmarked_wrong_fields, wrong_lookups"},
+	{"duration: 5s\nexpect: {lost_key: 0}", "f.yaml:2: expect.lost_key: unknown field; allowed here: allow_unmeasured, failed_lookups_per_10k, final_ring_error, lost_keys, max_violations, mean_hops, p99_lookup, refused_writes_shown, repaired_within, stale_reads, unmarked_wrong_fields, wrong_lookups"},
 	{"duration: 5s\nexpect: {p99_lookup: 3}", `f.yaml:2: expect.p99_lookup: "3": want a duration from 0s to 24h, such as 500ms, 2.5s or 1m`},
 	{"name: ''", "f.yaml:1: name: has 0 characters: expected a text of 1 to 80 characters"},
 	{"name:", "f.yaml:1: name: want a text of 1 to 80 characters"},
@@ -183,7 +183,7 @@ var impossible = map[string]string{
 	"duration: 20s\nexpect: {lost_keys: 0, allow_unmeasured: [lost_keys]}":                   "",
 	"duration: 20s\nexpect: {final_ring_error: 0}":                                           "",
 	"duration: 20s\nphases: [{at: 1s, workload: {rate: 1/s}}]\nexpect: {lost_keys: 0}":       "",
-	load + "expect: {lost_keys: 0, allow_unmeasured: [lost_key]}":                            `f.yaml:3: expect.allow_unmeasured: "lost_key" is not known; one of lost_keys, final_ring_error, wrong_lookups, stale_reads, failed_lookups_per_10k, p99_lookup, mean_hops, repaired_within, unmarked_wrong_fields, max_violations`,
+	load + "expect: {lost_keys: 0, allow_unmeasured: [lost_key]}":                            `f.yaml:3: expect.allow_unmeasured: "lost_key" is not known; one of lost_keys, final_ring_error, wrong_lookups, stale_reads, refused_writes_shown, failed_lookups_per_10k, p99_lookup, mean_hops, repaired_within, unmarked_wrong_fields, max_violations`,
 	"duration: 20s\nworkload: {rate: 5/s, reads: 1}\nexpect: {lost_keys: 0, p99_lookup: 1s}": "f.yaml:3: expect.lost_keys: cannot be measured: nothing is ever written; lower workload.reads or workload.lookups, or list it in expect.allow_unmeasured",
 }
 
