@@ -21,12 +21,11 @@ const (
 
 // A moveRecord is what both sides say of one move of keys.
 type moveRecord struct {
-	begun        [2]bool // out, in
-	ended        [2]bool
-	from, to     chord.ID
-	updated      time.Time
-	example      string
-	inconsistent bool
+	begun    [2]bool // out, in
+	ended    [2]bool
+	from, to chord.ID
+	updated  time.Time
+	example  string
 }
 
 // loadAttributes may be left out, at the price of what the view can say of replicas.
