@@ -2,6 +2,7 @@ package emissions
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -27,12 +28,21 @@ func (p *Metrics) Meter(string, ...metric.MeterOption) metric.Meter { return met
 
 // Collect reads the observable instruments.
 func (p *Metrics) Collect(ctx context.Context) error {
-	for _, read := range p.reads {
+	p.recorder.mu.Lock()
+	reads := slices.Clone(p.reads)
+	p.recorder.mu.Unlock()
+	for _, read := range reads {
 		if err := read(ctx); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (p *Metrics) observe(read func(context.Context) error) {
+	p.recorder.mu.Lock()
+	defer p.recorder.mu.Unlock()
+	p.reads = append(p.reads, read)
 }
 
 type meter struct {
@@ -142,7 +152,7 @@ func (o floatObserver) Observe(n float64, opts ...metric.ObserveOption) {
 
 func (m meter) observeInts(of string, callbacks []metric.Int64Callback) {
 	for _, read := range callbacks {
-		m.provider.reads = append(m.provider.reads, func(ctx context.Context) error { return read(ctx, intObserver{add: add{m.provider, of}}) })
+		m.provider.observe(func(ctx context.Context) error { return read(ctx, intObserver{add: add{m.provider, of}}) })
 	}
 }
 
@@ -158,7 +168,7 @@ func (m meter) Int64ObservableGauge(of string, opts ...metric.Int64ObservableGau
 
 func (m meter) Float64ObservableGauge(of string, opts ...metric.Float64ObservableGaugeOption) (metric.Float64ObservableGauge, error) {
 	for _, read := range metric.NewFloat64ObservableGaugeConfig(opts...).Callbacks() {
-		m.provider.reads = append(m.provider.reads, func(ctx context.Context) error { return read(ctx, floatObserver{add: add{m.provider, of}}) })
+		m.provider.observe(func(ctx context.Context) error { return read(ctx, floatObserver{add: add{m.provider, of}}) })
 	}
 	return noop.Float64ObservableGauge{}, nil
 }

@@ -14,7 +14,7 @@ import (
 // A Recorder keeps which names were emitted, with which attributes, and of those that are strings with which values. It
 // grows with the vocabulary and with the identifiers that a test uses: for tests alone.
 type Recorder struct {
-	mu   sync.Mutex // of a program that emits from several goroutines; the methods that compare need it at rest
+	mu   sync.Mutex // a program emits from several goroutines, also while a test compares
 	seen map[name]map[attribute.Key]map[string]bool
 	// Zeros are the sets of attributes with which counters were written before anything was counted.
 	zeros map[string]map[attribute.Distinct]bool
@@ -30,11 +30,7 @@ func New() *Recorder {
 func (r *Recorder) note(signal, of string, attributes ...attribute.KeyValue) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	keys := r.seen[name{signal, of}]
-	if keys == nil {
-		keys = map[attribute.Key]map[string]bool{}
-		r.seen[name{signal, of}] = keys
-	}
+	keys := r.keys(name{signal, of})
 	for _, a := range attributes {
 		if keys[a.Key] == nil {
 			keys[a.Key] = map[string]bool{}
@@ -45,9 +41,19 @@ func (r *Recorder) note(signal, of string, attributes ...attribute.KeyValue) {
 	}
 }
 
+// keys are what has been seen of a name. The caller holds the lock.
+func (r *Recorder) keys(of name) map[attribute.Key]map[string]bool {
+	if r.seen[of] == nil {
+		r.seen[of] = map[attribute.Key]map[string]bool{}
+	}
+	return r.seen[of]
+}
+
 // Undocumented lists what has been emitted and is not in the vocabulary. Spans of other names than chord.* are those of
 // OpenTelemetry's instrumentation, and no part of it.
 func (r *Recorder) Undocumented(vocabulary []chordevent.Entry) (list []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	entries := map[name]chordevent.Entry{}
 	for _, e := range vocabulary {
 		entries[name{e.Signal, e.Name}] = e
@@ -76,6 +82,8 @@ func (r *Recorder) Undocumented(vocabulary []chordevent.Entry) (list []string) {
 
 // Unseen lists what the vocabulary has and has not been emitted.
 func (r *Recorder) Unseen(vocabulary []chordevent.Entry) (list []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	for _, e := range vocabulary {
 		keys, seen := r.seen[name{e.Signal, e.Name}]
 		if !seen {
@@ -102,6 +110,8 @@ func (r *Recorder) Unseen(vocabulary []chordevent.Entry) (list []string) {
 // Unstarted lists the counters that do not show 0 for each of their enumerated attributes' values from the start: one
 // that begins above 0 hides its first step from a rate.
 func (r *Recorder) Unstarted(counters []*chordevent.Metric) (list []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	for _, m := range counters {
 		for _, set := range m.Series() {
 			if !r.zeros[m.Name][set.Equivalent()] {
@@ -112,15 +122,17 @@ func (r *Recorder) Unstarted(counters []*chordevent.Metric) (list []string) {
 	return list
 }
 
-// Merge adds what another Recorder has seen.
+// Merge adds what another Recorder, which is at rest, has seen.
 func (r *Recorder) Merge(other *Recorder) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	for n, keys := range other.seen {
-		r.note(n.signal, n.name)
+		into := r.keys(n)
 		for key, values := range keys {
-			if r.seen[n][key] == nil {
-				r.seen[n][key] = map[string]bool{}
+			if into[key] == nil {
+				into[key] = map[string]bool{}
 			}
-			maps.Copy(r.seen[n][key], values)
+			maps.Copy(into[key], values)
 		}
 	}
 }
