@@ -62,6 +62,7 @@ type Summary struct {
 	Failed        uint64  `json:"failed"`  // of a put, the outcome is unknown
 	Refused       uint64  `json:"refused"` // puts that have not happened
 	Retried       uint64  `json:"retried"`
+	Unsent        uint64  `json:"operations_unsent"` // that were due: too many were under way
 	StaleReads    uint64  `json:"stale_reads"`
 	CorruptReads  uint64  `json:"corrupt_reads"`
 	RefusedShown  int     `json:"refused_writes_shown"` // refused writes that a read has shown all the same
@@ -102,7 +103,8 @@ type Phase struct {
 	Unmended  bool     `json:"not_repaired,omitempty"`
 	Planned   int      `json:"planned"` // members started or stopped, hosts hit by a fault, that the phase asks for; 0: none
 	Done      int      `json:"done"`
-	Short     bool     `json:"short,omitempty"` // it did less, and the scenario does not allow that
+	Unsent    uint64   `json:"operations_unsent"` // that were due: too many were under way
+	Short     bool     `json:"short,omitempty"`   // it did less, or sent less, and the scenario does not allow that
 }
 
 // Point is one second of the run.
@@ -244,7 +246,7 @@ func (rep *Report) courses(r *sim.Result) {
 			out.RepairedS = &s
 		}
 		out.Unmended = p.Measured && p.Repaired < 0
-		out.Planned, out.Done, out.Short = p.Planned, p.Done, p.Short()
+		out.Planned, out.Done, out.Unsent, out.Short = p.Planned, p.Done, p.Counts.Unsent, p.Short()
 		rep.Phases = append(rep.Phases, out)
 	}
 	rep.Timeline = make([]Point, 0, len(r.Timeline))
@@ -325,7 +327,7 @@ func summary(r *sim.Result) Summary {
 	total := r.Total()
 	all := total.All()
 	s := Summary{
-		Operations: total.Done(), Failed: total.Failed, Refused: total.Refused, Retried: total.Retried,
+		Operations: total.Done(), Failed: total.Failed, Refused: total.Refused, Retried: total.Retried, Unsent: total.Unsent,
 		StaleReads: total.Stale, CorruptReads: total.Corrupt, RefusedShown: r.Keys.Refused,
 		KeysWritten: r.Keys.Written, LostKeys: r.Keys.Lost, LostSilent: r.Keys.Unanswered, LostWeak: r.Keys.Weak,
 		WrongLookups: r.Lookups.Wrong, JudgedLookups: r.Lookups.Judged, MeanHops: total.Hops.Mean(),

@@ -38,15 +38,31 @@ func (rep *Report) Text(w io.Writer) {
 			fmt.Fprintf(w, "  %-4s %-24s %s, at most %s\n", c.mark(), c.Metric, c.Text(), c.Metric.Format(c.Bound))
 		}
 	}
-	for _, p := range rep.Phases {
+	for i, p := range rep.Phases {
 		if p.Short {
-			fmt.Fprintf(w, "  FAIL phase %q: %d of %d done; allow_partial: true would let it pass\n", p.Name, p.Done, p.Planned)
+			fmt.Fprintf(w, "  FAIL phase %q: %s\n", p.Name, p.shortText(i > 0))
 		}
 	}
 	rep.lostText(w)
 	for _, n := range rep.Notes {
 		fmt.Fprintf(w, "  note: %s\n", n)
 	}
+}
+
+// shortText says in what a phase fell short of what it asks for.
+func (p Phase) shortText(named bool) string {
+	var short []string
+	if p.Done < p.Planned {
+		short = append(short, fmt.Sprintf("%d of %d done", p.Done, p.Planned))
+	}
+	if p.Unsent > 0 {
+		short = append(short, fmt.Sprintf("%d operations were due and never sent, for too many were under way", p.Unsent))
+	}
+	text := strings.Join(short, "; ")
+	if named {
+		text += "; allow_partial: true would let it pass"
+	}
+	return text
 }
 
 func (p Phase) mended() string {

@@ -4,13 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"math/rand/v2"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"chordconductor/conductor/ring"
 	"chordconductor/conductor/sim/scenario"
 	"chordconductor/node/chord"
+	"chordconductor/node/nodepb"
 )
 
 // breakerFleet starts and stops members, one call for each, and fails at its calls of some numbers.
@@ -102,33 +106,166 @@ func TestMembersOfCommandsThatFail(t *testing.T) {
 	}
 }
 
-// TestHealThatFails has each call, and each pair of calls, of a heal fail: it names whom it concerns, nothing is listed as
-// in force any more, and every host is well at the latest when it can be asked again.
+// TestHealThatFails has each call, and each pair of calls, of a heal fail, before the host has done it or after: the answer
+// names whom the faults that have ended concern, all others are listed as ending, and every host is well at the latest
+// when it can be asked again.
 func TestHealThatFails(t *testing.T) {
 	for first := range 8 {
 		for second := first; second < 8; second++ {
-			f := &brittleFleet{newPaperFleet("a", "b", "c"), map[int]bool{}}
-			c := &clock{now: time.Unix(1e9, 0)}
-			fs := newFaults(f, scenario.Network{}, c.Now)
-			cut := &disturbance{from: set("a"), both: true, cut: true, members: []chord.ID{id(1)}}
-			if err := fs.impose(t.Context(), cut, &disturbance{from: set("b"), paused: true, members: []chord.ID{id(2)}}); err != nil {
-				t.Fatal(err)
-			}
-			f.failing = map[int]bool{f.calls + first: true, f.calls + second: true}
-			ids, err := fs.heal(t.Context())
-			if !slices.Equal(ids, []chord.ID{id(1), id(2)}) || len(fs.list()) > 0 {
-				t.Errorf("calls %d and %d fail: %v healed, %v listed; %v", first, second, ids, fs.list(), err)
-			}
-			if wrong := len(f.cuts()) > 0 || f.told["b"].GetPaused(); wrong && err == nil {
-				t.Errorf("calls %d and %d fail: not all is well, and no error", first, second)
-			}
-			for range 4 { // as tend does
-				c.now = c.now.Add(2 * faultRetry)
-				_ = fs.apply(t.Context())
-			}
-			if got := fmt.Sprint(f.cuts(), f.told["b"].GetPaused()); got != "[] false" {
-				t.Errorf("calls %d and %d fail: in force stay %s", first, second, got)
+			for _, late := range []bool{false, true} {
+				f := &brittleFleet{newPaperFleet("a", "b", "c"), map[int]bool{}, late}
+				c := &clock{now: time.Unix(1e9, 0)}
+				fs := newFaults(f, scenario.Network{}, c.Now)
+				cut := &disturbance{from: set("a"), both: true, cut: true}
+				if err := fs.impose(t.Context(), cut, &disturbance{from: set("b"), paused: true}); err != nil {
+					t.Fatal(err)
+				}
+				label := fmt.Sprintf("calls %d and %d fail, late %v", first, second, late)
+				f.failing = map[int]bool{f.calls + first: true, f.calls + second: true}
+				ids, err := fs.heal(t.Context())
+				ending := map[string]bool{}
+				for _, fault := range fs.list() {
+					ending[fault.Kind] = fault.Ending
+				}
+				for kind, member := range map[string]chord.ID{"partition": id(1), "pause": id(2)} {
+					if healed := slices.Contains(ids, member); healed == ending[kind] {
+						t.Errorf("%s: of the %s %v are healed, and %v are listed", label, kind, ids, fs.list())
+					}
+				}
+				if whole := len(fs.list()) == 0; whole != (err == nil) {
+					t.Errorf("%s: %v, listed %v", label, err, fs.list())
+				}
+				unlisted(t, label, f.paperFleet, fs)
+				for range 4 { // as tend does
+					c.now = c.now.Add(2 * faultRetry)
+					_ = fs.apply(t.Context())
+				}
+				if got := fmt.Sprint(f.cuts(), f.told["b"].GetPaused(), fs.list()); got != "[] false []" {
+					t.Errorf("%s: in force stay %s", label, got)
+				}
 			}
 		}
 	}
+}
+
+// unlisted fails a test if hosts are under what the list of faults does not show.
+func unlisted(t *testing.T, label string, f *paperFleet, fs *faults) {
+	t.Helper()
+	list := fs.list()
+	for _, h := range f.hosts {
+		told := f.told[h.Address]
+		shown := func(kinds ...string) bool {
+			return slices.ContainsFunc(list, func(fault Fault) bool {
+				return slices.Contains(kinds, fault.Kind) && (slices.Contains(fault.From, h.Address) || kinds[0] == "partition")
+			})
+		}
+		cut := slices.ContainsFunc(told.GetFaults(), func(fault *nodepb.Fault) bool { return fault.GetCut() })
+		if cut && !shown("partition", "one_way_cut") || told.GetPaused() && !shown("pause") || told.GetTelemetryHeld() && !shown("telemetry_outage") {
+			t.Errorf("%s: %s is under %v, and listed are %v", label, h.Address, told, list)
+		}
+	}
+}
+
+// TestWhatMayBeInForceIsListed does commands in any order to hosts that fail at any call, before they have done what they
+// are asked or after: what a host is under is always listed, an answer without an error is true, and when hosts fail no
+// more nothing is left.
+func TestWhatMayBeInForceIsListed(t *testing.T) {
+	for seed := range uint64(300) {
+		r := rand.New(rand.NewPCG(seed, 13))
+		names := []string{"a", "b", "c", "d"}
+		f := &brittleFleet{newPaperFleet(names...), map[int]bool{}, false}
+		c := &clock{now: time.Unix(1e9, 0)}
+		fs := newFaults(f, scenario.Network{}, c.Now)
+		draw := func() *disturbance {
+			d := &disturbance{from: set(names[r.IntN(4)])}
+			switch r.IntN(4) {
+			case 0:
+				d.both, d.cut = true, true
+			case 1:
+				d.to, d.cut = set(names[r.IntN(4)]), true
+			case 2:
+				d.paused = true
+			case 3:
+				d.held = true
+			}
+			return d
+		}
+		var ends []func(context.Context) error
+		for step := range 30 {
+			f.late = r.IntN(2) == 0
+			for i := range 8 {
+				f.failing[f.calls+i] = r.IntN(3) == 0
+			}
+			label := fmt.Sprintf("seed %d, step %d", seed, step)
+			switch r.IntN(6) {
+			case 0:
+				before := len(fs.active)
+				if err := fs.impose(t.Context(), draw()); (err == nil) != (len(fs.active) == before+1) {
+					t.Errorf("%s: imposed, and not listed", label)
+				}
+			case 1:
+				end, _ := fs.add(t.Context(), draw())
+				ends = append(ends, end)
+			case 2:
+				if len(ends) > 0 {
+					_ = ends[0](t.Context())
+					ends = ends[1:]
+				}
+			case 3:
+				ids, err := fs.heal(t.Context())
+				if err == nil && (len(fs.list()) > 0 || slices.ContainsFunc(slices.Collect(maps.Values(f.told)), func(q *nodepb.SetFaultsRequest) bool { return !well(q) })) {
+					t.Errorf("%s: healed %v, and in force is %v", label, ids, f.told)
+				}
+			default:
+				c.now = c.now.Add(time.Duration(r.IntN(int(2 * faultRetry))))
+				_ = fs.apply(t.Context())
+			}
+			unlisted(t, label, f.paperFleet, fs)
+		}
+		clear(f.failing)
+		if _, err := fs.heal(t.Context()); err != nil || len(fs.list()) > 0 || len(fs.orders) > 0 {
+			t.Errorf("seed %d: at the end: %v, %v listed, %v wanted", seed, err, fs.list(), fs.orders)
+		}
+	}
+}
+
+// A command that runs out of time answers with what it did.
+func TestCommandsThatTakeTooLong(t *testing.T) {
+	for started := range 4 {
+		for _, who := range []string{"the limit", "the caller", "the end of the lab"} {
+			synctest.Test(t, func(t *testing.T) {
+				f := &hangingFleet{&breakerFleet{paperFleet: newPaperFleet("a", "b", "c"), failing: map[int]bool{}}, started}
+				l := New(Config{View: func() *ring.View { return &ring.View{} }, Watch: NewWatch(), Remote: f})
+				ctx, leave := context.WithCancel(t.Context())
+				switch who {
+				case "the caller":
+					time.AfterFunc(time.Second, leave)
+				case "the end of the lab":
+					time.AfterFunc(time.Second, func() { l.Close(t.Context()) })
+				}
+				began := time.Now()
+				ids, err := l.AddNodes(ctx, 4, "")
+				if err == nil || len(ids) != started {
+					t.Errorf("%s ends it after %d members: the answer names %v, %v", who, started, ids, err)
+				}
+				if took := time.Since(began); took > commandLimit || who != "the limit" && took > time.Second {
+					t.Errorf("%s: %v", who, took)
+				}
+				leave()
+				l.Close(t.Context())
+			})
+		}
+	}
+}
+
+// hangingFleet starts some members, and then waits for an answer that never comes.
+type hangingFleet struct {
+	*breakerFleet
+	some int
+}
+
+func (f *hangingFleet) Start(ctx context.Context, _ int, host string) ([]chord.ID, error) {
+	ids, _ := f.breakerFleet.Start(ctx, f.some, host)
+	<-ctx.Done()
+	return ids, ctx.Err()
 }

@@ -3,6 +3,7 @@ package sim
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"chordconductor/node/chord"
@@ -12,7 +13,11 @@ import (
 // commandLimit bounds a command: a lookup may take 10 s, retries included.
 const commandLimit = 15 * time.Second
 
-// do runs a command in the ring's world and waits for its answer.
+// answerLimit is how long a command whose time is over, or whom nobody waits for any more, has to say what it did.
+const answerLimit = 2 * time.Second
+
+// do runs a command in the ring's world and waits for its answer. A command that runs out of time is cancelled and still
+// answers, with what it did.
 func do[T any](ctx context.Context, l *Lab, command func(context.Context, *site) (T, error)) (T, error) {
 	var none T
 	here := l.here()
@@ -21,16 +26,23 @@ func do[T any](ctx context.Context, l *Lab, command func(context.Context, *site)
 	}
 	ctx, cancel := context.WithTimeout(ctx, commandLimit)
 	defer cancel()
+	defer context.AfterFunc(l.life, cancel)()
+	patient, enough := context.WithTimeout(context.WithoutCancel(ctx), commandLimit+answerLimit)
+	defer enough()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(answerLimit, enough) })()
 	type outcome struct {
 		value T
 		err   error
 	}
 	done := make(chan outcome, 1) // the task may end when nobody waits any more
-	if err := here.Do(ctx, func(ctx context.Context) {
-		value, err := command(ctx, here)
+	if err := here.Do(patient, func(task context.Context) {
+		if task.Done() != nil { // in a simulated world nothing is cancelled: its members bound all that they do
+			task = ctx
+		}
+		value, err := command(task, here)
 		done <- outcome{value, err}
 	}); err != nil {
-		return none, refuse(ErrUnavailable, "the ring gave no answer within %v, or is being stopped", commandLimit)
+		return none, refuse(ErrUnavailable, "the ring gave no answer within %v, or is being stopped; whether the command was carried out is not known", commandLimit)
 	}
 	o := <-done
 	return o.value, o.err
@@ -60,11 +72,15 @@ func (l *Lab) PauseNode(ctx context.Context, id chord.ID, d time.Duration) error
 		if err := here.faults.impose(ctx, paused); err != nil {
 			return struct{}{}, err
 		}
-		return struct{}{}, here.World.Go(context.WithoutCancel(ctx), func(ctx context.Context) {
+		err := here.World.Go(context.WithoutCancel(ctx), func(ctx context.Context) {
 			if here.World.Sleep(d) == nil {
 				_ = here.faults.remove(ctx, paused) // a host that is gone by then needs nothing; one that fails is asked again
 			}
 		})
+		if err != nil { // nobody would end it
+			_ = here.faults.remove(context.WithoutCancel(ctx), paused)
+		}
+		return struct{}{}, err
 	})
 	return err
 }
@@ -91,6 +107,9 @@ func (l *Lab) Partition(ctx context.Context, groups [][]chord.ID) ([]chord.ID, e
 				ids = append(ids, id)
 			}
 		}
+		if whole := slices.ContainsFunc(sides, func(side map[string]bool) bool { return len(side) == len(hosts) }); whole || len(of) == 0 {
+			return nil, refuse(ErrInvalid, "groups: nothing to cut: all hosts are on one side")
+		}
 		var cuts []*disturbance
 		for _, side := range sides {
 			if len(side) == 0 {
@@ -112,12 +131,12 @@ func (l *Lab) Partition(ctx context.Context, groups [][]chord.ID) ([]chord.ID, e
 }
 
 // Heal ends all cuts, slow links, pauses and telemetry outages. It returns the members of the hosts that were named in
-// one, also when a host could not be reached, which is then asked again.
+// those that have ended; with an error others may be in force still, at hosts that are asked again.
 func (l *Lab) Heal(ctx context.Context) ([]chord.ID, error) {
 	return do(ctx, l, func(ctx context.Context, here *site) ([]chord.ID, error) { return here.faults.heal(ctx) })
 }
 
-// Faults lists the cuts, slow links, pauses and telemetry outages in force.
+// Faults lists the cuts, slow links, pauses and telemetry outages that are in force, or may be.
 func (l *Lab) Faults() []Fault {
 	if here := l.here(); here != nil {
 		return here.faults.list()

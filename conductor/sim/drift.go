@@ -58,7 +58,6 @@ func (d *drift) look(now time.Time, v *ring.View, truths map[chord.ID]truth) {
 		clear(d.since) // nobody can say that what was wrong has been all the while
 		return
 	}
-	d.measured = true
 	if d.since == nil {
 		d.since = make(map[fieldOf]time.Time)
 	}
@@ -68,6 +67,7 @@ func (d *drift) look(now time.Time, v *ring.View, truths map[chord.ID]truth) {
 		if !ok || t.Incarnation != m.Incarnation || m.Uncertain || m.Status == ring.Silent {
 			continue
 		}
+		d.measured = true
 		bound := ring.StalenessBound(m.Keyframe, telemetryWay)
 		if m.Predecessor.ID != t.Predecessor {
 			differs[fieldOf{m.ID, "predecessor"}] = bound

@@ -19,6 +19,10 @@ const (
 	tendEvery    = time.Second      // hosts that came since are told what holds
 	faultRenewal = 10 * time.Second // hosts that something is wrong with are told again
 	faultRetry   = 2 * time.Second  // and those that could not be told
+
+	// maxEnding bounds the faults that are listed as ending. At the bound the oldest are listed no more; their hosts are
+	// asked until they have confirmed all the same.
+	maxEnding = 256
 )
 
 // A disturbance is one thing that is wrong with hosts, named by address, or with the network between them.
@@ -38,6 +42,11 @@ func (d *disturbance) concerns(from, to string) bool {
 	return (d.cut || d.latency > 0) && from != to && (d.oneWay(from, to) || d.both && d.oneWay(to, from))
 }
 
+// orders reports whether a host has to do something for the disturbance: each does itself what its calls to others meet.
+func (d *disturbance) orders(host string) bool {
+	return d.from[host] || d.both && (d.to[host] || d.to == nil)
+}
+
 func (d *disturbance) oneWay(from, to string) bool {
 	if d.to == nil {
 		return d.from[from] && !d.from[to]
@@ -55,6 +64,7 @@ type faults struct {
 	mu      sync.Mutex
 	network scenario.Network  // guarded by mu: what every call meets
 	active  []*disturbance    // guarded by mu; bounded by the phases of a scenario and the commands of users
+	ending  []*disturbance    // guarded by mu; ended, and not all hosts concerned have confirmed it; at most maxEnding
 	orders  map[string]*order // guarded by mu; by address: hosts that something is or was wrong with
 }
 
@@ -65,6 +75,9 @@ type order struct {
 	at   time.Time                // when it was told, or tried
 	busy chan struct{}            // closed when whoever is telling it has ended; nil: nobody is
 }
+
+// taken reports whether the host is known to be as is wanted. No order: nothing is wrong with it, and nothing shall be.
+func (o *order) taken() bool { return o == nil || o.told != nil && proto.Equal(o.told, o.want) }
 
 func (o *order) due(now time.Time) bool {
 	switch {
@@ -102,10 +115,23 @@ func (f *faults) add(ctx context.Context, d *disturbance) (end func(context.Cont
 
 func (f *faults) remove(ctx context.Context, ds ...*disturbance) error {
 	f.mu.Lock()
-	f.active = slices.DeleteFunc(f.active, func(o *disturbance) bool { return slices.Contains(ds, o) })
+	f.end(func(d *disturbance) bool { return slices.Contains(ds, d) })
 	f.mu.Unlock()
 	return f.apply(ctx)
 }
+
+// end moves disturbances from those in force to those that are ending. f.mu is held.
+func (f *faults) end(which func(*disturbance) bool) {
+	for _, d := range f.active {
+		if which(d) {
+			f.ending = append(f.ending, d)
+		}
+	}
+	f.active = slices.DeleteFunc(f.active, which)
+	f.ending = f.ending[max(0, len(f.ending)-maxEnding):]
+}
+
+func every(*disturbance) bool { return true }
 
 // impose brings disturbances into force at every host concerned, or none of them: a command that fails leaves nothing
 // behind. A host that cannot be reached to take one back, too, is asked again until it has, or its lease ends.
@@ -123,17 +149,24 @@ func (f *faults) impose(ctx context.Context, ds ...*disturbance) error {
 	return nil
 }
 
-// heal ends all disturbances. It returns the members of the hosts that they named.
+// heal ends all disturbances, also those that a host has not confirmed to have ended. It returns the members of the
+// hosts named by those that have: an error says that a host could not be reached, where one may still be in force.
 func (f *faults) heal(ctx context.Context) ([]chord.ID, error) {
 	f.mu.Lock()
-	ids := []chord.ID{}
-	for _, d := range f.active {
-		ids = append(ids, d.members...)
-	}
-	f.active = nil
+	f.end(every)
+	healing := slices.Clone(f.ending)
 	f.mu.Unlock()
+	err := f.send(ctx, true)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	ids := []chord.ID{}
+	for _, d := range healing {
+		if !slices.Contains(f.ending, d) {
+			ids = append(ids, d.members...)
+		}
+	}
 	slices.SortFunc(ids, chord.ID.Compare)
-	return slices.Compact(ids), f.apply(ctx)
+	return slices.Compact(ids), err
 }
 
 // A Fault is a disturbance in force, as the API lists it.
@@ -143,15 +176,16 @@ type Fault struct {
 	To      []string      // of those that they cannot call, or call slowly; empty: all others
 	Latency time.Duration // added
 	Members []chord.ID    // of the hosts named, when it began
+	Ending  bool          // it was ended, and may still be in force: not all hosts concerned have confirmed that
 }
 
-// list is what is in force.
+// list is what is in force, or may be.
 func (f *faults) list() []Fault {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	out := make([]Fault, 0, len(f.active))
-	for _, d := range f.active {
-		fault := Fault{From: slices.Sorted(maps.Keys(d.from)), To: slices.Sorted(maps.Keys(d.to)), Latency: d.latency, Members: d.members}
+	out := make([]Fault, 0, len(f.active)+len(f.ending))
+	for i, d := range slices.Concat(f.active, f.ending) {
+		fault := Fault{Ending: i >= len(f.active), From: slices.Sorted(maps.Keys(d.from)), To: slices.Sorted(maps.Keys(d.to)), Latency: d.latency, Members: d.members}
 		switch {
 		case d.cut && d.both:
 			fault.Kind = "partition"
@@ -179,16 +213,17 @@ func (f *faults) travel(ctx context.Context, n scenario.Network) error {
 
 func (f *faults) settle(ctx context.Context) error {
 	f.mu.Lock()
-	f.network, f.active = f.home, nil
+	f.network = f.home
+	f.end(every)
 	f.mu.Unlock()
 	return f.apply(ctx)
 }
 
-// cut counts the members that are cut off now.
+// cut counts the members that are cut off now, or may be.
 func (f *faults) cut() (n int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for _, d := range f.active {
+	for _, d := range slices.Concat(f.active, f.ending) {
 		n += d.cuts
 	}
 	return n
@@ -196,15 +231,88 @@ func (f *faults) cut() (n int) {
 
 // apply sends every host what is new to it. It goes on after an error and returns the first. Where nothing is new, what
 // failed a moment ago is left for later, and is no error now.
-func (f *faults) apply(ctx context.Context) error {
+func (f *faults) apply(ctx context.Context) error { return f.send(ctx, false) }
+
+// send is apply, and asks again hosts that failed a moment ago, too, if that is wanted.
+func (f *faults) send(ctx context.Context, again bool) error {
 	var first error
 	addresses, changed := f.compose(f.fleet.Hosts())
 	for _, address := range addresses {
-		if err := f.tell(ctx, address, changed[address]); err != nil && first == nil {
+		if err := f.tell(ctx, address, again || changed[address]); err != nil && first == nil {
 			first = err
 		}
 	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.ending = slices.DeleteFunc(f.ending, func(d *disturbance) bool { n, _ := f.missing(d); return n == 0 })
 	return first
+}
+
+// missing counts the hosts concerned by a disturbance that have not taken what is wanted of them now, and of these those
+// that it names: they may be under it, or not, against what is wanted. f.mu is held.
+func (f *faults) missing(d *disturbance) (all, named int) {
+	for address, o := range f.orders {
+		if d.orders(address) && !o.taken() {
+			all++
+			if d.from[address] {
+				named++
+			}
+		}
+	}
+	return all, named
+}
+
+// hit counts the hosts named by a disturbance in force that are under it; none if it is not in force at others, too,
+// whose part it takes.
+func (f *faults) hit(d *disturbance) (n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if all, named := f.missing(d); all > named || d.to != nil && len(d.to) == 0 {
+		return 0
+	}
+	for address := range d.from {
+		if o := f.orders[address]; o != nil && o.taken() { // no order: the host has ended
+			n++
+		}
+	}
+	return n
+}
+
+// stuck counts the hosts named by a disturbance that was ended which may be under it still; all of them if others may.
+func (f *faults) stuck(d *disturbance) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	all, named := f.missing(d)
+	if all > named {
+		return len(d.from)
+	}
+	return named
+}
+
+// settled counts the hosts that something is wanted of, and those of them that have taken it.
+func (f *faults) settled() (wanted, taken int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, o := range f.orders {
+		wanted++
+		if o.taken() {
+			taken++
+		}
+	}
+	return wanted, taken
+}
+
+// disturbed counts the hosts that are under a disturbance, or may be.
+func (f *faults) disturbed() (n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for address, o := range f.orders {
+		concerns := func(d *disturbance) bool { return d.orders(address) }
+		if slices.ContainsFunc(f.active, concerns) || !o.taken() && slices.ContainsFunc(f.ending, concerns) {
+			n++
+		}
+	}
+	return n
 }
 
 // compose brings the orders up to date, and lists the addresses that they are for, and which of them have changed. A host that is no longer among the hosts keeps its

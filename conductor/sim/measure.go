@@ -108,7 +108,7 @@ func (r *Result) measure(m scenario.Metric, v *ring.View) (float64, bool) {
 	done := total.Done()
 	switch m {
 	case scenario.LostKeys:
-		return float64(r.Keys.Lost), r.Keys.Written > 0
+		return float64(r.Keys.Lost), r.Keys.Written > 0 && (r.Finished || r.Keys.Lost > 0) // all are read at the end
 	case scenario.FinalRingError:
 		last := Point{Status: v.Status, RingError: v.Error, Certainty: v.Certainty.State}
 		if n := len(r.Timeline); r.Finished && n > 0 {
@@ -132,11 +132,11 @@ func (r *Result) measure(m scenario.Metric, v *ring.View) (float64, bool) {
 	case scenario.UnmarkedWrongFields:
 		return float64(r.Telemetry.Unmarked), r.Telemetry.UnmarkedMeasured
 	case scenario.MaxViolations:
-		most := 0
+		most, known := 0, false
 		for _, p := range r.Timeline {
-			most = max(most, p.Violations)
+			most, known = max(most, p.Violations), known || p.Status != ring.Unknown
 		}
-		return float64(most), true
+		return float64(most), known
 	}
 	return 0, false
 }

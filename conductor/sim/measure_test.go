@@ -36,3 +36,40 @@ func TestRefusedWritesShown(t *testing.T) {
 		})
 	}
 }
+
+// What was not exercised is not measured, whatever the metric: not by a run that saw nothing, and not where all that it
+// saw was unknown.
+func TestNothingSeenMeasuresNothing(t *testing.T) {
+	for name, timeline := range map[string][]Point{"nothing": nil, "unknown": {{Status: ring.Unknown}, {Status: ring.Unknown, Certainty: ring.NothingCertain}}} {
+		for _, finished := range []bool{true, false} {
+			for _, metric := range scenario.Metrics() {
+				r := &Result{
+					Scenario: &scenario.Scenario{Expect: []scenario.Expectation{{Metric: metric, Bound: 1e9}}},
+					Phases:   []PhaseResult{{Counts: &load.Counts{}}}, Timeline: timeline, Finished: finished,
+				}
+				r.judge(&ring.View{Status: ring.Unknown, Certainty: ring.Certainty{State: ring.NothingCertain}})
+				if c := r.Checks[0]; c.Measured || c.OK || r.Passed() {
+					t.Errorf("%s, finished %v: %+v", name, finished, c)
+				}
+			}
+		}
+	}
+}
+
+// Before the end no key has been looked for but those that the load happened to read.
+func TestLostKeysAreMeasuredAtTheEnd(t *testing.T) {
+	for name, c := range map[string]struct {
+		finished     bool
+		lost         int
+		measured, ok bool
+	}{"at the end": {true, 0, true, true}, "before": {false, 0, false, false}, "found before": {false, 1, true, false}} {
+		r := &Result{
+			Scenario: &scenario.Scenario{Expect: []scenario.Expectation{{Metric: scenario.LostKeys}}},
+			Finished: c.finished, Keys: load.Verdict{Written: 5, Lost: c.lost},
+		}
+		r.judge(&ring.View{})
+		if got := r.Checks[0]; got.Measured != c.measured || got.OK != c.ok {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}

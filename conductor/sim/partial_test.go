@@ -20,7 +20,8 @@ func TestPhasesThatDoLess(t *testing.T) {
 		"leave: 9, for: 16s":                  {9, 3, false},
 		"pause: 9, for: 1s":                   {9, 3, false},
 		"join: 3":                             {3, 3, true},
-		"partition: {fraction: 0.5}, for: 1s": {1, 2, true},
+		"partition: {fraction: 0.5}, for: 1s": {2, 2, true},
+		"partition: {fraction: 0.1}, for: 1s": {1, 1, true},
 	} {
 		s, err := scenario.Parse("x", []byte("phases: [{at: 10s, "+text+"}]\nduration: 40s\n"))
 		if err != nil {

@@ -9,11 +9,14 @@ import (
 )
 
 // perform does one phase when its time has come, and undoes it when it is over.
-func (s *simulation) perform(ctx context.Context, _ int, p scenario.Phase) {
+func (s *simulation) perform(ctx context.Context, number int, p scenario.Phase) {
 	if s.sleepUntil(p.At) != nil {
 		return
 	}
 	result := s.enter(p.Name)
+	s.mu.Lock()
+	s.begun[number] = true
+	s.mu.Unlock()
 	s.plan(result, p)
 	var err error
 	shakes := true // the ring has something to repair
@@ -27,20 +30,20 @@ func (s *simulation) perform(ctx context.Context, _ int, p scenario.Phase) {
 	case scenario.Churn:
 		s.churn(ctx, a, p, result)
 	case scenario.Partition:
-		err = s.disturb(ctx, p, result, &disturbance{from: s.someHosts(a.Fraction, nil), both: true, cut: true})
+		err = s.disturb(ctx, p, result, &disturbance{from: s.someHosts(a.Fraction), both: true, cut: true})
 	case scenario.OneWayCut:
-		from := s.someHosts(a.From, nil)
-		err = s.disturb(ctx, p, result, &disturbance{from: from, to: s.someHosts(a.To, from), cut: true})
+		from := s.someHosts(a.From)
+		err = s.disturb(ctx, p, result, &disturbance{from: from, to: s.otherHosts(a.To, from), cut: true})
 	case scenario.SlowLink:
-		from := s.someHosts(a.Fraction, nil)
+		from := s.someHosts(a.Fraction)
 		err = s.disturb(ctx, p, result, &disturbance{from: from, to: s.allHosts(), latency: a.Latency})
 	case scenario.Pause:
 		err = s.disturb(ctx, p, result, &disturbance{from: s.fewHosts(a.Count), paused: true})
 	case scenario.Heal:
-		_, err = s.faults.heal(ctx)
+		err = s.heal(ctx, result)
 	case scenario.TelemetryOutage:
 		shakes = false
-		err = s.disturb(ctx, p, result, &disturbance{from: s.someHosts(a.Fraction, nil), held: true})
+		err = s.disturb(ctx, p, result, &disturbance{from: s.someHosts(a.Fraction), held: true})
 	case scenario.SetLoad:
 		shakes = false
 		s.driver.SetWorkload(a.Workload)
@@ -89,9 +92,7 @@ func (s *simulation) plan(result int, p scenario.Phase) {
 		r.Planned = a.Count
 	case scenario.Pause:
 		r.Planned = a.Count
-	case scenario.Partition, scenario.OneWayCut, scenario.SlowLink, scenario.TelemetryOutage:
-		r.Planned = 1 // as many hosts as its share comes to, at least one
-	}
+	} // hosts by their share: disturb
 }
 
 // did counts what a phase has done.
@@ -105,6 +106,22 @@ func (s *simulation) did(result, n int) {
 func (s *simulation) start(ctx context.Context, result, n int) error {
 	started, err := s.fleet.Start(ctx, n, "")
 	s.did(result, len(started))
+	s.mu.Lock()
+	for _, id := range started {
+		s.joiners[id] = result
+	}
+	s.mu.Unlock()
+	return err
+}
+
+// heal ends all disturbances; it asks for all hosts that are under one.
+func (s *simulation) heal(ctx context.Context, result int) error {
+	before := s.faults.disturbed()
+	_, err := s.faults.heal(ctx)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.results[result].Planned = before
+	s.results[result].Done = max(0, before-s.faults.disturbed())
 	return err
 }
 
@@ -119,6 +136,9 @@ func (s *simulation) stop(ctx context.Context, result int, ids []chord.ID, crash
 			if first == nil {
 				first = err
 			}
+			s.mu.Lock()
+			delete(s.stopping, id) // it goes on, and may be hit by another phase
+			s.mu.Unlock()
 			continue
 		}
 		s.did(result, 1)
@@ -161,23 +181,30 @@ func (s *simulation) churn(ctx context.Context, c scenario.Churn, p scenario.Pha
 	}
 }
 
-// disturb brings a disturbance into force for the phase's time, or until it is healed.
+// disturb brings a disturbance into force for the phase's time, or until it is healed. A host where it does not begin
+// at once, or does not end in time, is not done.
 func (s *simulation) disturb(ctx context.Context, p scenario.Phase, result int, d *disturbance) error {
 	if d.cut {
 		d.cuts = s.countMembers(d.from)
 	}
 	end, err := s.faults.add(ctx, d)
-	if err == nil {
-		s.did(result, len(d.from))
-	}
+	hit := s.faults.hit(d)
+	s.mu.Lock()
+	r := &s.results[result]
+	r.Planned = max(r.Planned, len(d.from), 1) // the hosts that its share comes to, at least one
+	r.Done = hit
+	s.mu.Unlock()
 	if p.For == 0 {
 		return err
 	}
 	if s.sleepUntil(p.End()) != nil {
 		return err
 	}
-	if endErr := end(ctx); err == nil {
-		err = endErr
+	if endErr := end(ctx); endErr != nil {
+		s.did(result, -min(hit, s.faults.stuck(d)))
+		if err == nil {
+			err = endErr
+		}
 	}
 	return err
 }

@@ -67,8 +67,11 @@ type PhaseResult struct {
 	Partial bool // the scenario allows less to be done
 }
 
-// Short reports whether a phase did less than it asked for, where the scenario does not allow that.
-func (p PhaseResult) Short() bool { return p.Done < p.Planned && !p.Partial }
+// Short reports whether a phase did less than it asked for, or sent fewer operations, where the scenario does not allow
+// that.
+func (p PhaseResult) Short() bool {
+	return !p.Partial && (p.Done < p.Planned || p.Counts != nil && p.Counts.Unsent > 0)
+}
 
 // A Repair is a time in which the ring was not ideal.
 type Repair struct {

@@ -20,6 +20,9 @@ const (
 	maxViolations = 1000
 	maxPoints     = 90_000 // of the timeline: a day of seconds; at the bound the first quarter is dropped
 	settleLimit   = time.Second
+
+	// underWayLimit is how long joins and leaves that are under way at the end are waited for before they count as not done.
+	underWayLimit = time.Minute
 )
 
 // A simulation is one scenario on one fleet.
@@ -42,6 +45,7 @@ type simulation struct {
 	repairs    []Repair
 	violations map[string]ring.Violation
 	results    []PhaseResult // one per step begun: before the first phase, then one per phase
+	begun      []bool        // by phase of the scenario
 	waiting    []repairWait  // phases that are over, while the ring is not ideal again
 	drift      drift
 	notes      []string
@@ -49,6 +53,7 @@ type simulation struct {
 	stopping   map[chord.ID]bool // members told to stop, so that nobody is hit twice
 	stoppedBy  map[chord.ID]int  // of these, who was stopped, with the phase's index in results
 	leavers    map[chord.ID]int  // of these, who accepted a command to leave, with the phase's index in results
+	joiners    map[chord.ID]int  // members that were started, with the phase's index in results
 	ended      bool
 	finished   bool
 	failure    string
@@ -60,7 +65,8 @@ func newSimulation(s *scenario.Scenario, here *site, cfg Config) *simulation {
 		scenario: s, site: here, world: newScope(here.World), fleet: here.Fleet, faults: here.faults,
 		view: cfg.View, stats: cfg.Stats, watch: cfg.Watch,
 		rand:       rand.New(rand.NewPCG(s.Seed, 0xfa0175)),
-		violations: make(map[string]ring.Violation), stopping: make(map[chord.ID]bool), stoppedBy: make(map[chord.ID]int), leavers: make(map[chord.ID]int),
+		violations: make(map[string]ring.Violation), stopping: make(map[chord.ID]bool), stoppedBy: make(map[chord.ID]int), leavers: make(map[chord.ID]int), joiners: make(map[chord.ID]int),
+		begun: make([]bool, len(s.Phases)),
 	}
 	cfg.Watch.reset()
 	sim.driver = load.New(load.Config{
@@ -94,11 +100,7 @@ func (s *simulation) run(ctx context.Context) {
 	if s.world.Go(ctx, s.monitor) != nil || s.world.Go(ctx, s.populate) != nil {
 		return
 	}
-	if !s.scenario.OwnRing { // a ring of the scenario's own was made on its network
-		if err := s.faults.travel(ctx, s.scenario.Network); err != nil {
-			s.note("network: %v", err)
-		}
-	}
+	s.travel(ctx)
 	for i, p := range s.scenario.Phases {
 		if s.world.Go(ctx, func(ctx context.Context) { s.perform(ctx, i, p) }) != nil {
 			return
@@ -124,19 +126,72 @@ func (s *simulation) run(ctx context.Context) {
 	if s.world.Sleep(settleLimit+judgeAfter) != nil { // the last events arrive, the last answers are judged
 		return
 	}
+	for limit := s.world.Now().Add(underWayLimit); len(s.underWay()) > 0 && s.world.Now().Before(limit); {
+		if s.world.Sleep(lookEvery) != nil {
+			return
+		}
+	}
 	s.watch.Judge(s.world.Now())
 	s.conclude()
 }
 
-// conclude ends the simulation at its end. Who was told to leave and is there yet has not left.
-func (s *simulation) conclude() {
-	hosts := s.fleet.Hosts()
+// travel has a ring that was there before meet the scenario's network; a ring of the scenario's own was made on it.
+func (s *simulation) travel(ctx context.Context) {
+	if s.scenario.OwnRing {
+		return
+	}
+	err := s.faults.travel(ctx, s.scenario.Network)
+	if n := s.scenario.Network; n.Latency == 0 && n.Jitter == 0 && n.Loss == 0 {
+		return
+	}
+	planned, done := s.faults.settled()
 	s.mu.Lock()
+	s.results[0].Planned += planned
+	s.results[0].Done += done
+	s.mu.Unlock()
+	if err != nil {
+		s.note("network: %v", err)
+	}
+}
+
+// underWay lists, by their phases, the members that were started and have not joined, and those that were told to leave
+// and are there. Who has joined and is gone since counts as joined.
+func (s *simulation) underWay() (phases []int) {
+	hosts, v := s.fleet.Hosts(), s.view()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for _, h := range hosts {
 		for _, m := range h.Members {
 			if phase, ok := s.leavers[m.ID]; ok {
-				s.results[phase].Done--
+				phases = append(phases, phase)
+			} else if phase, ok := s.joiners[m.ID]; ok && !m.Joined {
+				if seen := v.Member(m.ID); seen == nil || seen.Status == ring.Joining {
+					phases = append(phases, phase)
+				}
 			}
+		}
+	}
+	for _, m := range v.Members { // a fleet may list those no more that have only begun to leave
+		if phase, ok := s.leavers[m.ID]; ok && m.Status == ring.Leaving {
+			if _, listed := hostOf(hosts, m.ID); !listed {
+				phases = append(phases, phase)
+			}
+		}
+	}
+	return phases
+}
+
+// conclude ends the simulation at its end. What is under way then has not been done.
+func (s *simulation) conclude() {
+	unfinished := s.underWay()
+	s.mu.Lock()
+	for _, phase := range unfinished {
+		s.results[phase].Done--
+	}
+	for i, p := range s.scenario.Phases { // on a machine that lags, one may not have come to its turn
+		if !s.begun[i] {
+			now := s.elapsed()
+			s.results = append(s.results, PhaseResult{Name: p.Name, From: now, To: now, Planned: 1, Partial: p.AllowPartial})
 		}
 	}
 	s.ended, s.finished = true, true
@@ -180,12 +235,15 @@ func (s *simulation) populate(ctx context.Context) {
 	const atLeast, gap = 3200 * time.Millisecond, 100 * time.Millisecond
 	steps := int(max(atLeast, 2*s.scenario.Timing.Stabilize) / gap)
 	step := max(1, (want-have)/steps)
+	s.mu.Lock()
+	s.results[0].Planned += want - have
+	s.mu.Unlock()
 	for have < want {
 		n := min(step, want-have)
 		if have == 0 {
 			n = 1
 		}
-		if _, err := s.fleet.Start(ctx, n, ""); err != nil {
+		if err := s.start(ctx, 0, n); err != nil {
 			s.note("starting members: %v", err)
 			return
 		}
@@ -254,15 +312,22 @@ func (s *simulation) exponential(rate float64) time.Duration {
 	return time.Duration(s.rand.ExpFloat64() / rate * float64(time.Second))
 }
 
-// someHosts chooses a share of the hosts, at least one and never all, leaving out those named.
-func (s *simulation) someHosts(share float64, except map[string]bool) map[string]bool {
+// someHosts chooses a share of the hosts, at least one and never all.
+func (s *simulation) someHosts(share float64) map[string]bool { return s.choose(share, nil, 1) }
+
+// otherHosts chooses a share of the hosts that are not named, at least one.
+func (s *simulation) otherHosts(share float64, than map[string]bool) map[string]bool {
+	return s.choose(share, than, 0)
+}
+
+func (s *simulation) choose(share float64, except map[string]bool, spared int) map[string]bool {
 	var able []string
 	for _, h := range s.fleet.Hosts() {
 		if !except[h.Address] {
 			able = append(able, h.Address)
 		}
 	}
-	n := min(max(1, int(share*float64(len(able))+0.5)), len(able)-1)
+	n := min(max(1, int(share*float64(len(able))+0.5)), len(able)-spared)
 	chosen := make(map[string]bool, max(n, 0))
 	for range n {
 		i := s.chance(len(able))

@@ -64,7 +64,7 @@ func (s *Server) partly(w http.ResponseWriter, err error, ids []chord.ID) {
 	code, err := errorOf(err)
 	failWith(w, code, struct {
 		Error string   `json:"error"`
-		IDs   []string `json:"ids"` // members that were started, or are reachable again, all the same
+		IDs   []string `json:"ids"` // members for which it was carried out all the same
 	}{err.Error(), formatOf(s.cfg.Source.View()).ids(ids)})
 }
 
@@ -77,7 +77,7 @@ func (s *Server) partitions(w http.ResponseWriter, r *http.Request) {
 	f := formatOf(s.cfg.Source.View())
 	list := []commandedFaultJSON{}
 	for _, fault := range c.Faults() {
-		list = append(list, commandedFaultJSON{fault.Kind, fault.From, fault.To, ms(fault.Latency), f.ids(fault.Members)})
+		list = append(list, commandedFaultJSON{fault.Kind, fault.From, fault.To, ms(fault.Latency), f.ids(fault.Members), fault.Ending})
 	}
 	answer(w, r, http.StatusOK, commandedJSON{list})
 }

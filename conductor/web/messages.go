@@ -72,6 +72,7 @@ type commandedFaultJSON struct {
 	To        []string `json:"to,omitempty"` // absent: all others
 	LatencyMS float64  `json:"latency_ms,omitempty"`
 	IDs       []string `json:"ids"` // members of the hosts named, when it began
+	Ending    bool     `json:"ending,omitempty"`
 }
 
 type scenariosJSON struct {

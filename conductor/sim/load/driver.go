@@ -44,7 +44,7 @@ type Config struct {
 }
 
 const (
-	maxInFlight = 2048 // operations at a time; at the bound the next one waits, and its latency with it
+	maxInFlight = 2048 // operations at a time; at the bound the next one waits, and its latency with it (see unsent)
 	tries       = 3    // hosts that one operation is given to
 	retryPause  = 50 * time.Millisecond
 
@@ -57,16 +57,22 @@ type Driver struct {
 	world   World
 	oracle  *Oracle
 	stats   stats
-	load    atomic.Pointer[scenario.Workload]
+	load    atomic.Pointer[scheduled]
 	phase   atomic.Int32
-	stopped atomic.Bool
-	wake    env.Signal // the workload changed, or Stop was called
-	freed   env.Signal // an operation ended
+	stopped atomic.Pointer[time.Time] // nil: not stopped
+	wake    env.Signal                // the workload changed, or Stop was called
+	freed   env.Signal                // an operation ended
 
 	mu       sync.Mutex
 	inFlight int
 
 	writes atomic.Uint64 // numbers the writes, from the time of Run on: so what other runs have written is not taken for ours
+}
+
+// scheduled is a load from an instant on.
+type scheduled struct {
+	scenario.Workload
+	since time.Time // zero: from the time of Run
 }
 
 // New returns a Driver that does nothing until Run is called.
@@ -75,26 +81,27 @@ func New(cfg Config) *Driver {
 		cfg: cfg, world: cfg.World, oracle: newOracle(cfg.Workload.Keys, cfg.Replicas),
 		wake: cfg.World.NewSignal(), freed: cfg.World.NewSignal(),
 	}
-	d.load.Store(&cfg.Workload)
+	d.load.Store(&scheduled{Workload: cfg.Workload})
 	return d
 }
 
 // SetWorkload changes the load from now on. The number of keys stays.
 func (d *Driver) SetWorkload(w scenario.Workload) {
 	w.Keys = d.cfg.Workload.Keys
-	d.load.Store(&w)
+	d.load.Store(&scheduled{w, d.world.Now()})
 	d.wake.Set()
 }
 
 // Workload is the load now.
-func (d *Driver) Workload() scenario.Workload { return *d.load.Load() }
+func (d *Driver) Workload() scenario.Workload { return d.load.Load().Workload }
 
 // SetPhase has the operations that start from now on counted under a phase number.
 func (d *Driver) SetPhase(i int) { d.phase.Store(int32(i)) }
 
 // Stop has Run return once the operations under way have ended.
 func (d *Driver) Stop() {
-	d.stopped.Store(true)
+	now := d.world.Now()
+	d.stopped.CompareAndSwap(nil, &now)
 	d.wake.Set()
 }
 
@@ -103,14 +110,18 @@ func (d *Driver) Run() {
 	d.writes.Store(uint64(d.world.Now().UnixMicro()) % maxFirstWrite) // not in New, which is called outside the world
 	r := rand.New(rand.NewPCG(d.cfg.Seed, 0x10ad))
 	var (
-		now  *scenario.Workload // what next was computed for
+		now  *scheduled // what next was computed for
 		key  chooser
 		next time.Time // intended start of the next operation
 	)
-	for !d.stopped.Load() {
+	for d.stopped.Load() == nil {
 		w := d.load.Load()
 		if w != now {
-			now, key, next = w, newChooser(w.Distribution, d.cfg.Workload.Keys), d.world.Now()
+			d.unsent(now, next, w.since)
+			now, key, next = w, newChooser(w.Distribution, d.cfg.Workload.Keys), w.since
+			if next.IsZero() {
+				next = d.world.Now()
+			}
 		}
 		if w.Rate <= 0 {
 			if d.wake.Wait(0) != nil {
@@ -130,14 +141,30 @@ func (d *Driver) Run() {
 				break
 			}
 		}
-		if d.admit() != nil || !d.start(d.draw(r, w, key), next) {
+		if d.admit() != nil || !d.start(d.draw(r, &w.Workload, key), next) {
 			break
 		}
+	}
+	if end := d.stopped.Load(); end != nil {
+		d.unsent(now, next, *end)
 	}
 	for d.running() > 0 {
 		if d.freed.Wait(0) != nil {
 			return
 		}
+	}
+}
+
+// overdue is how late an operation may be sent before it counts as behind schedule.
+const overdue = time.Second
+
+// unsent counts the operations of a load that were due until its end and will not be sent.
+func (d *Driver) unsent(w *scheduled, next, end time.Time) {
+	if w == nil || w.Rate <= 0 {
+		return
+	}
+	if late := end.Sub(next); late > overdue {
+		d.stats.count(int(d.phase.Load()), func(c *Counts) { c.Unsent += uint64(late.Seconds() * w.Rate) })
 	}
 }
 

@@ -331,6 +331,40 @@ func TestNoCoordinatedOmission(t *testing.T) {
 	})
 }
 
+// An operation that was due is sent or counted as unsent, however long the store stalls, and whether the load is changed or
+// stopped meanwhile.
+func TestWhatWasDueIsSentOrCounted(t *testing.T) {
+	for _, rate := range []float64{50, 200, 1000} {
+		for _, stall := range []time.Duration{0, 5 * time.Second, 25 * time.Second, 60 * time.Second} {
+			for _, changes := range []bool{false, true} {
+				synctest.Test(t, func(t *testing.T) {
+					const length = 30 * time.Second
+					m := &memory{delay: time.Millisecond, stall: time.Now().Add(stall)}
+					d := drive(t, m, scenario.Workload{Rate: rate, Reads: 0.5}, length, func(d *Driver) {
+						if changes {
+							w := d.Workload()
+							w.Reads = 0.9
+							d.SetPhase(1)
+							d.SetWorkload(w)
+						}
+					})
+					total := new(Counts)
+					for _, c := range d.Phases() {
+						total.Merge(c)
+					}
+					due, got := rate*length.Seconds(), float64(total.Done()+total.Unsent)
+					if math.Abs(got-due) > rate+2 { // a second's are not counted
+						t.Errorf("%v/s, stall %v, changes %v: %d were answered and %d unsent of %v", rate, stall, changes, total.Done(), total.Unsent, due)
+					}
+					if over := stall > length && rate*length.Seconds() > maxInFlight; over != (total.Unsent > 0) && !changes {
+						t.Errorf("%v/s, stall %v, changes %v: %d unsent", rate, stall, changes, total.Unsent)
+					}
+				})
+			}
+		}
+	}
+}
+
 func TestLossIsFound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &memory{}

@@ -30,6 +30,7 @@ type Counts struct {
 	Stale    uint64    // reads that missed a write acknowledged before they started
 	Corrupt  uint64    // reads whose value was not what was written under that key
 	Retried  uint64    // operations that needed another host
+	Unsent   uint64    // operations that were due and never sent: too many were under way
 }
 
 // Done counts the operations that got an answer.
@@ -61,6 +62,7 @@ func (c *Counts) Merge(o *Counts) {
 	c.Stale += o.Stale
 	c.Corrupt += o.Corrupt
 	c.Retried += o.Retried
+	c.Unsent += o.Unsent
 }
 
 // A Slow is one of the slowest operations.

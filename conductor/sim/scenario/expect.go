@@ -28,6 +28,9 @@ var metrics = []Metric{
 	LostKeys, FinalRingError, WrongLookups, StaleReads, RefusedWritesShown, FailedPer10k, P99Lookup, MeanHops, RepairedWithin, UnmarkedWrongFields, MaxViolations,
 }
 
+// Metrics lists them all.
+func Metrics() []Metric { return slices.Clone(metrics) }
+
 // An Expectation is an upper bound.
 type Expectation struct {
 	Metric Metric  `json:"metric"`

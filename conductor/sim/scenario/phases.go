@@ -120,6 +120,9 @@ func (d *decoder) checkPhase(n *yaml.Node, path string, seen, verbs []string, s 
 	if s.Duration > 0 && p.End() > s.Duration {
 		d.fail(n, path, "ends at %s, after the scenario's duration of %s", Short(p.End()), Short(s.Duration))
 	}
+	if s.Duration > 0 && p.At == s.Duration {
+		d.fail(n, path+".at", "the scenario ends at %s: nothing that begins then is seen", Short(s.Duration))
+	}
 	if slices.Contains(verbs, "heal") && p.For > 0 {
 		d.fail(n, path+".for", "heal happens at once")
 	}
