@@ -1,6 +1,7 @@
 package history
 
 import (
+	"runtime"
 	"time"
 
 	"chordconductor/conductor/pack"
@@ -64,6 +65,7 @@ type cursor struct {
 	seq     uint64    // number of the last event told
 	ahead   entry     // read and not yet told, if hasNext
 	hasNext bool
+	passed  int   // entries
 	loaded  int64 // bytes of the chapter that only this cursor holds
 	whole   bool  // in reads the whole chapter, not what was there of it while it was being written
 }
@@ -90,6 +92,9 @@ func (c *cursor) peek() (entry, bool) {
 // skip leaves the next entry out: of no use to a ring afterwards.
 func (c *cursor) skip() {
 	c.hasNext = false
+	if c.passed++; c.passed%entriesAtOnce == 0 {
+		runtime.Gosched()
+	}
 	if c.ahead.event != nil {
 		c.seq++
 	}

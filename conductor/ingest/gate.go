@@ -51,7 +51,7 @@ func newGate(cfg Config) *gate {
 		limit = b.Decode.Limit()
 		g.maxConns = int(min(max(b.Limit>>19, 128), maxConns))
 	}
-	g.events, g.others = newClass(limit/2, cfg.MaxInFlight), newClass(limit/2, cfg.MaxInFlight)
+	g.events, g.others = newClasses(limit, cfg.MaxInFlight)
 	return g
 }
 

@@ -28,24 +28,31 @@ type class struct{ small, large *lane }
 
 // A lane is requests that share places and memory to decode in. Small requests have a lane of their own, in which each
 // takes about a millisecond, so that they never wait for large ones: not for their memory, and not for the processors,
-// of which large requests hold half at most.
+// of which large requests of both classes together hold half at most. They have those in turns, so that events wait for
+// one large request of another signal at most.
 type lane struct {
 	places *semaphore.Weighted
 	memory *semaphore.Weighted
-	limit  int64 // of all its requests
-	most   int64 // of one
-	small  bool
+	turns  *semaphore.Weighted // processors of large requests of all classes; nil: small ones run at once
+	limit  int64               // of the memory
+	most   int64               // of it, for one request
 }
 
-func newClass(limit int64, places int) class {
+func (l *lane) small() bool { return l.turns == nil }
+
+// newClasses divides the memory to decode in among events and others. No request waits for memory while it holds a turn
+// that those need who have the memory: they hold turns too.
+func newClasses(limit int64, places int) (events, others class) {
+	processors := min(max(runtime.GOMAXPROCS(0)/2, 1), places)
+	turns := semaphore.NewWeighted(int64(processors))
+	return newClass(limit/2, places, processors, turns), newClass(limit/2, places, processors, turns)
+}
+
+func newClass(limit int64, small, large int, turns *semaphore.Weighted) class {
 	return class{
-		small: newLane(limit/4, min(smallDecode, limit/4), places, true),
-		large: newLane(limit/4*3, limit/4*3, min(max(runtime.GOMAXPROCS(0)/2, 1), places), false),
+		small: &lane{semaphore.NewWeighted(int64(small)), semaphore.NewWeighted(limit / 4), nil, limit / 4, min(smallDecode, limit/4)},
+		large: &lane{semaphore.NewWeighted(int64(large)), semaphore.NewWeighted(limit / 4 * 3), turns, limit / 4 * 3, limit / 4 * 3},
 	}
-}
-
-func newLane(limit, most int64, places int, small bool) *lane {
-	return &lane{semaphore.NewWeighted(int64(places)), semaphore.NewWeighted(limit), limit, most, small}
 }
 
 func (g *gate) classOf(signal otlpscan.Signal) *class {
@@ -76,6 +83,10 @@ func (g *gate) in(ctx context.Context, l *lane, do func(*work) error) error {
 	if !l.places.TryAcquire(1) && l.places.Acquire(waiting, 1) != nil {
 		return g.refuse("too many requests in work")
 	}
+	if l.turns != nil && !l.turns.TryAcquire(1) && l.turns.Acquire(waiting, 1) != nil {
+		l.places.Release(1)
+		return g.refuse("too many large requests in work")
+	}
 	g.inFlight.Add(1)
 	w := &work{gate: g, lane: l}
 	defer w.leave()
@@ -93,7 +104,7 @@ type work struct {
 func (w *work) hold(ctx context.Context, n int64) error {
 	l := w.lane
 	if n > l.most-w.held {
-		if l.small {
+		if l.small() {
 			return errLarge
 		}
 		w.gate.decode.Refuse()
@@ -121,6 +132,9 @@ func (w *work) give(n int64) {
 // leave gives the place and all memory back.
 func (w *work) leave() {
 	w.give(w.held)
+	if w.lane.turns != nil {
+		w.lane.turns.Release(1)
+	}
 	w.lane.places.Release(1)
 	w.gate.inFlight.Add(-1)
 }

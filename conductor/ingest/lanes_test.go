@@ -12,7 +12,10 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
 
+	"chordconductor/conductor/lookups"
 	"chordconductor/conductor/memory"
 	"chordconductor/otel/chordevent"
 )
@@ -26,16 +29,22 @@ type detained struct {
 
 func (d *detained) Offer(events []chordevent.Event, arrived time.Time) error {
 	if len(events) > 1 {
-		n := d.inside.Add(1)
-		defer d.inside.Add(-1)
-		for was := d.most.Load(); n > was && !d.most.CompareAndSwap(was, n); was = d.most.Load() {
-		}
-		<-d.open
+		d.detain()
 	}
 	return d.recorder.Offer(events, arrived)
 }
 
-// Large requests, however they are sent, wait for each other, and small ones for none of them.
+func (d *detained) OfferSpans([]lookups.Span, []lookups.Point) { d.detain() }
+
+func (d *detained) detain() {
+	n := d.inside.Add(1)
+	defer d.inside.Add(-1)
+	for was := d.most.Load(); n > was && !d.most.CompareAndSwap(was, n); was = d.most.Load() {
+	}
+	<-d.open
+}
+
+// Large requests of all signals, however they are sent, wait for each other, and small ones for none of them.
 func TestSmallRequestsDoNotWaitForLargeOnes(t *testing.T) {
 	sink := &detained{recorder: newRecorder(), open: make(chan struct{})}
 	s := start(t, Config{Memory: budget(t, 512<<20)}, sink)
@@ -50,15 +59,26 @@ func TestSmallRequestsDoNotWaitForLargeOnes(t *testing.T) {
 	}
 	var senders sync.WaitGroup
 	places := int64(max(runtime.GOMAXPROCS(0)/2, 1))
-	for i := range 6 * places {
-		encoding, body := "", large
-		switch i % 3 {
-		case 1:
-			encoding, body = "gzip", gzipped(t, large) // small as it is sent
-		case 2:
-			encoding, body = "zstd", zstandard(t, large)
+	foreign := ptrace.NewTraces()
+	for range 3000 {
+		foreign.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans().AppendEmpty().SetName("somebody else's")
+	}
+	traces, err := ptraceotlp.NewExportRequestFromTraces(foreign).MarshalProto()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 12 * places {
+		path, encoding, body := "/v1/logs", "", large
+		if i%2 == 1 {
+			path, body = "/v1/traces", traces
 		}
-		senders.Go(func() { post(t, "http://"+s.HTTPAddr()+"/v1/logs", "application/x-protobuf", encoding, body) })
+		switch i / 2 % 3 {
+		case 1:
+			encoding, body = "gzip", gzipped(t, body) // small as it is sent
+		case 2:
+			encoding, body = "zstd", zstandard(t, body)
+		}
+		senders.Go(func() { post(t, "http://"+s.HTTPAddr()+path, "application/x-protobuf", encoding, body) })
 	}
 	eventually(t, "the places of large requests are taken", func() bool { return sink.inside.Load() == places })
 	small := plogotlp.NewGRPCClient(dial(t, s.GRPCAddr()))

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"runtime"
 	"sync"
 
 	"github.com/klauspost/compress/snappy"
@@ -20,6 +21,8 @@ import (
 const (
 	maxWindow   = 8 << 20
 	smallWindow = smallDecode / 4
+	// unpackAtOnce is how much is decompressed before others run.
+	unpackAtOnce = 64 << 10
 )
 
 // unpackers are the compressions that are understood, by the name that both protocols use.
@@ -69,7 +72,7 @@ func unpack(ctx context.Context, packing string, packed []byte, most int64, w *w
 	}
 	if packing == "zstd" {
 		window := min(maxWindow, w.lane.most/2)
-		if w.lane.small {
+		if w.lane.small() {
 			window = min(smallWindow, w.lane.most/2)
 		}
 		if err := w.hold(ctx, window); err != nil {
@@ -77,7 +80,7 @@ func unpack(ctx context.Context, packing string, packed []byte, most int64, w *w
 		}
 		defer w.give(window)
 	}
-	r, done, err := open(bytes.NewReader(packed), w.lane.small)
+	r, done, err := open(bytes.NewReader(packed), w.lane.small())
 	if err != nil {
 		return nil, malformed("the body is not %s: %v", packing, err)
 	}
@@ -91,12 +94,13 @@ func unpack(ctx context.Context, packing string, packed []byte, most int64, w *w
 		copy(grown, out)
 		out = grown
 		for len(out) < cap(out) {
-			n, err := r.Read(out[len(out):cap(out)])
+			n, err := r.Read(out[len(out):min(len(out)+unpackAtOnce, cap(out))])
 			out = out[:len(out)+n]
+			runtime.Gosched() // as a scan does
 			if err == io.EOF && int64(len(out)) <= most {
 				return out, nil
 			}
-			if w.lane.small && (errors.Is(err, zstd.ErrWindowSizeExceeded) || errors.Is(err, zstd.ErrDecoderSizeExceeded)) {
+			if w.lane.small() && (errors.Is(err, zstd.ErrWindowSizeExceeded) || errors.Is(err, zstd.ErrDecoderSizeExceeded)) {
 				return nil, errLarge
 			}
 			if err != nil && int64(len(out)) <= most {

@@ -87,8 +87,7 @@ func (r *Ring) certainty() (c Certainty, unseen int) {
 	}
 	c.Of = r.tally[Joining] + r.tally[Active] + r.tally[Leaving]
 	if r.mayLackMembers() {
-		u := unseenMembers{r: r, most: maxUnseen}
-		u.find()
+		u := r.findUnseen(maxUnseen)
 		unseen = len(u.list)
 		all := u.list
 		r.tree.all(func(x *record) {
@@ -100,6 +99,8 @@ func (r *Ring) certainty() (c Certainty, unseen int) {
 			}
 		})
 		c.Count, c.Members = len(all), firstUncertain(all)
+		clear(all) // its texts may be of members that are gone by the next search
+		u.list = all[:0]
 	}
 	c.Of += unseen
 	switch c.Count {
@@ -161,6 +162,16 @@ type unseenMembers struct {
 	most  int // to look for
 	named map[incarnation]bool
 	list  []UncertainMember
+}
+
+// findUnseen searches for so many. The result is valid until the next search, which uses its memory again: at each View of
+// a ring of which little is known that would be a megabyte of garbage.
+func (r *Ring) findUnseen(most int) *unseenMembers {
+	u := &r.unseen
+	clear(u.named)
+	*u = unseenMembers{r: r, most: most, named: u.named, list: u.list[:0]}
+	u.find()
+	return u
 }
 
 // maxUnseen bounds the search for unseen members, which takes time at every View. Where so many are unseen, hardly

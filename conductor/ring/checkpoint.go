@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"runtime"
 	"slices"
 
 	"chordconductor/conductor/pack"
@@ -12,6 +13,16 @@ import (
 
 // ErrVersion says that a checkpoint is of another version of this program.
 var ErrVersion = errors.New("ring: checkpoint of another version")
+
+// A pace counts members that are written or read. Checkpoints are for the past, which has time: after some members, about
+// a millisecond, others run, of which the scheduler by itself would have them wait ten.
+type pace int
+
+func (p *pace) another() {
+	if *p++; *p%64 == 0 {
+		runtime.Gosched()
+	}
+}
 
 // Checkpoint is the whole state in a compact form, some 250 bytes for each member. A Ring restored from it gives, told
 // the same afterwards, the same views, but that all its members count as changed at once.
@@ -56,10 +67,12 @@ func (r *Ring) Save(w *pack.Writer) {
 		w.Int(r.lost.by[instance])
 	}
 	w.Uint(uint64(r.heard))
+	var done pace
 	r.tree.all(func(x *record) {
 		if !w.Full() {
 			writeRecord(w, x)
 		}
+		done.another()
 	})
 	writeStrangers(w, r.strangers)
 	r.moves.write(w)
@@ -87,8 +100,10 @@ func Load(opt Options, in *pack.Reader) (*Ring, error) {
 		instance := in.Text()
 		r.lost.note(instance, in.Int())
 	}
+	var done pace
 	for range in.Count() {
 		r.readRecord(in)
+		done.another()
 		if r.tooLarge() {
 			return nil, ErrMemory
 		}
@@ -109,6 +124,7 @@ func Load(opt Options, in *pack.Reader) (*Ring, error) {
 func (r *Ring) derive() {
 	r.regroup = true
 	r.tree.all(func(x *record) { r.cast(x, voteOf(x)) })
+	var done pace
 	r.tree.all(func(x *record) {
 		x.refused = r.isRefused(x)
 		r.setReporting(x)
@@ -123,6 +139,7 @@ func (r *Ring) derive() {
 		r.rehost(x)
 		r.touch(x)
 		x.turned, x.turnedBy = turned, by
+		done.another()
 	})
 	for x := range r.strangers {
 		r.keep(x)

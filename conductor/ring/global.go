@@ -41,9 +41,7 @@ func (r *Ring) uncounted(enough int) int {
 	if n >= enough || !r.mayLackMembers() {
 		return n
 	}
-	u := unseenMembers{r: r, most: enough - n}
-	u.find()
-	return n + len(u.list)
+	return n + len(r.findUnseen(enough-n).list)
 }
 
 // countSkips adds whom x's list skips, and says whether that is anybody.

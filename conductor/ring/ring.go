@@ -115,12 +115,13 @@ type Ring struct {
 	heads     []uint64    // scratch: the first bytes of their identifiers; see seek
 	headAt    int         // scratch: where those begin
 	skips     []int       // scratch
-	neighbors []*record   // scratch: see spreadOf
-	on        []string    // the same
-	view      *View       // the last one
-	order     []*record   // of view.Members
-	regroup   bool        // members came or went since
-	errors    bool        // some member of view has an error
+	unseen    unseenMembers
+	neighbors []*record // scratch: see spreadOf
+	on        []string  // the same
+	view      *View     // the last one
+	order     []*record // of view.Members
+	regroup   bool      // members came or went since
+	errors    bool      // some member of view has an error
 }
 
 // New returns a Ring that has heard nothing.

@@ -3,6 +3,7 @@ package otlpscan
 import (
 	"bytes"
 	"math"
+	"runtime"
 )
 
 // maxOpen is how many objects and lists can be open at once: a value in a list of pairs takes four, what stands around the
@@ -42,7 +43,10 @@ func JSON(signal Signal, body []byte) (memory int64, err error) {
 	if err := s.value(child{kind: signal.root()}); err != nil {
 		return s.cost, err
 	}
-	for s.top >= 0 {
+	for steps := 1; s.top >= 0; steps++ {
+		if steps%stepsAtOnce == 0 {
+			runtime.Gosched()
+		}
 		if err := s.step(); err != nil {
 			return s.cost, err
 		}

@@ -3,6 +3,7 @@ package otlpscan
 import (
 	"encoding/binary"
 	"errors"
+	"runtime"
 )
 
 // MaxDepth is how many levels deep attribute values may nest: the value of an attribute is the first.
@@ -18,6 +19,11 @@ var (
 // maxFrames is the depth of the message that nests deepest: a value in a list of pairs takes three messages, and what
 // stands around the first of them less than 16.
 const maxFrames = 3*MaxDepth + 16
+
+// stepsAtOnce is how many steps a scan takes, some 200 µs, before it lets others run: a scan of megabytes would otherwise
+// hold its processor for the scheduler's 10 ms, and an honest event, which passes through half a dozen goroutines, would
+// stand behind that in each.
+const stepsAtOnce = 1 << 14
 
 // A textCost is what a string takes in memory beyond its bytes: rounding, and its header where a slice holds it.
 const textCost = 16
@@ -35,7 +41,10 @@ func Proto(signal Signal, body []byte) (memory int64, err error) {
 	top, depth := 0, 0
 	stack[0] = frame{len(body), signal.root()}
 	memory = schema[stack[0].kind].cost
-	for pos := 0; ; {
+	for pos, steps := 0, 1; ; steps++ {
+		if steps%stepsAtOnce == 0 {
+			runtime.Gosched()
+		}
 		for pos == stack[top].end {
 			if stack[top].kind == anyValue {
 				depth--

@@ -1,0 +1,61 @@
+package ring
+
+import (
+	"runtime"
+	"testing"
+	"time"
+
+	"chordconductor/conductor/ring/ringtest"
+	"chordconductor/internal/yieldtest"
+	"chordconductor/otel/chordevent"
+)
+
+// Checkpoints, which take long in large rings, let others run while they are written and restored: at least at half of the
+// occasions, since the collector takes some.
+func TestCheckpointsLetOthersRun(t *testing.T) {
+	for _, members := range []int{640, 1500} {
+		r := New(Options{})
+		ringtest.NewTown(members, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
+		var c []byte
+		if turns := yieldtest.During(t, func() { c = r.Checkpoint() }); turns < members/64/2 {
+			t.Errorf("%d members: others ran %d times while the checkpoint was written", members, turns)
+		}
+		var err error
+		if turns := yieldtest.During(t, func() { _, err = Restore(Options{}, c) }); err != nil || turns < members/64 {
+			t.Errorf("%d members: others ran %d times while it was restored, %v", members, turns, err)
+		}
+	}
+}
+
+// A View of a ring of which little is known makes no garbage for what is not known, which after a restart is thousands of
+// members, many times a second.
+func TestUnseenMembersMakeNoGarbage(t *testing.T) {
+	r := New(Options{})
+	town := ringtest.NewTown(4000, func(ev *chordevent.Event) {
+		if ev.Node.ID[0]%4 == 0 { // a quarter, by places on the circle
+			r.Apply(ev, ev.Time)
+		}
+	})
+	now := town.Now
+	look := func() {
+		now = now.Add(time.Millisecond)
+		r.Advance(now)
+		r.View()
+	}
+	for range 3 {
+		look()
+	}
+	if unseen := r.View().Counts.Unheard; unseen < 1000 {
+		t.Fatalf("%d members are unseen, want many", unseen)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	const looks = 20
+	for range looks {
+		look()
+	}
+	runtime.ReadMemStats(&after)
+	if each := (after.TotalAlloc - before.TotalAlloc) / looks; each > 64<<10 {
+		t.Errorf("a view takes %d KiB anew", each>>10)
+	}
+}
