@@ -234,7 +234,7 @@ func TestCommandsThatTakeTooLong(t *testing.T) {
 	for started := range 4 {
 		for _, who := range []string{"the limit", "the caller", "the end of the lab"} {
 			synctest.Test(t, func(t *testing.T) {
-				f := &hangingFleet{&breakerFleet{paperFleet: newPaperFleet("a", "b", "c"), failing: map[int]bool{}}, started}
+				f := &hangingFleet{newStageFleet(nil, false), started}
 				l := New(Config{View: func() *ring.View { return &ring.View{} }, Watch: NewWatch(), Remote: f})
 				ctx, leave := context.WithCancel(t.Context())
 				switch who {
@@ -260,12 +260,12 @@ func TestCommandsThatTakeTooLong(t *testing.T) {
 
 // hangingFleet starts some members, and then waits for an answer that never comes.
 type hangingFleet struct {
-	*breakerFleet
+	*stageFleet
 	some int
 }
 
 func (f *hangingFleet) Start(ctx context.Context, _ int, host string) ([]chord.ID, error) {
-	ids, _ := f.breakerFleet.Start(ctx, f.some, host)
+	ids, _ := f.stageFleet.Start(ctx, f.some, host)
 	<-ctx.Done()
 	return ids, ctx.Err()
 }
