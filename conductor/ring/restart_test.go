@@ -12,12 +12,14 @@ import (
 
 // restarted folds what a conductor receives that starts over a ring of n members of which only some report: their
 // keyframes, spread over a keyframe period. It calls each with every Advance, and the processor time that it took.
-func restarted(n, every int, each func(r *Ring, advance, apply time.Duration)) {
+func restarted(n int, reports func(i int) bool, each func(r *Ring, advance, apply time.Duration)) {
 	var keyframes []*chordevent.Event
 	t := ringtest.NewTown(n, func(*chordevent.Event) {})
 	t.Tell = func(ev *chordevent.Event) { keyframes = append(keyframes, ev) }
-	for i := 0; i < n; i += every {
-		t.Keyframe(t.ByID[i])
+	for i := range n {
+		if reports(i) {
+			t.Keyframe(t.ByID[i])
+		}
 	}
 	r := New(Options{})
 	start := t.Now
@@ -38,29 +40,38 @@ func restarted(n, every int, each func(r *Ring, advance, apply time.Duration)) {
 	}
 }
 
-// A restart over half a ring costs work in proportion to the members, however many conditions do not hold: in steps, since
+// oneIn says that one member in so many reports, allButOne that all do but one.
+func oneIn(every int) func(int) bool { return func(i int) bool { return i%every == 0 } }
+
+func allButOne(i int) bool { return i != 7 }
+
+// A restart over half a ring, or over a ring of which one member is missing, costs work in proportion to the members, however many conditions do not hold: in steps, since
 // time says more of the machine. It takes six for each member, and two or three for each entry of its list.
 func TestRestartIsLinear(t *testing.T) {
 	for _, n := range []int{500, 4000} {
-		for _, every := range []int{2, 3} {
+		for name, reports := range map[string]func(int) bool{"one in two": oneIn(2), "one in three": oneIn(3), "all but one": allButOne} {
 			worst, before := 0, 0
-			restarted(n, every, func(r *Ring, _, _ time.Duration) {
+			restarted(n, reports, func(r *Ring, _, _ time.Duration) {
 				worst = max(worst, r.work-before)
 				before = r.work
 			})
 			if limit := 48 * n; worst > limit {
-				t.Errorf("of %d members one in %d reports: an Advance took %d steps, want at most %d", n, every, worst, limit)
+				t.Errorf("of %d members %s report: an Advance took %d steps, want at most %d", n, name, worst, limit)
 			}
 		}
 	}
 }
 
 func BenchmarkRestart(b *testing.B) {
-	for _, n := range []int{4000, 8000, 20_000} {
-		b.Run(fmt.Sprintf("members=%d", n), func(b *testing.B) {
+	for i, n := range []int{4000, 8000, 20_000, 4000, 8000, 20_000} {
+		name, reports := "one in two", oneIn(2)
+		if i > 2 {
+			name, reports = "all but one", allButOne
+		}
+		b.Run(fmt.Sprintf("members=%d/%s", n, name), func(b *testing.B) {
 			var worst, total, worstApply time.Duration
 			for b.Loop() {
-				restarted(n, 2, func(_ *Ring, advance, apply time.Duration) {
+				restarted(n, reports, func(_ *Ring, advance, apply time.Duration) {
 					worst, total, worstApply = max(worst, advance), total+advance, max(worstApply, apply)
 				})
 			}

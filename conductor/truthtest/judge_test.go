@@ -84,7 +84,10 @@ type judge struct {
 	subjects map[identity]*subject
 	counts   counts
 	byField  [fields]counts
-	wrong    []string // what differed and was not marked, the first ones
+	rings    counts    // of how the ring is, as a whole
+	ideal    time.Time // when the members' pointers were last ideal
+	other    time.Time // and when they were last not
+	wrong    []string  // what differed and was not marked, the first ones
 }
 
 func newJudge(bound time.Duration, now time.Time) *judge {
@@ -175,7 +178,7 @@ func (j *judge) look(now time.Time, v *ring.View, members []*member.Member) {
 			j.verdict(now, status, counts{unmarked: 1}, shown, "a member that never was")
 		case gone:
 			j.verdict(now, status, counts{}, shown, "")
-		case shown.Uncertain:
+		case marks(&v.Certainty, key) || isNoMember(shown):
 			j.verdict(now, status, counts{marked: 1}, shown, "")
 		default:
 			j.age(now, status, now.Sub(s.ended), shown, "gone")
@@ -188,6 +191,43 @@ func marks(c *ring.Certainty, key identity) bool {
 	return c.State == ring.NothingCertain || slices.ContainsFunc(c.Members, func(m ring.UncertainMember) bool {
 		return m.ID == key.id && m.Incarnation == key.inc
 	})
+}
+
+// isNoMember says that the view does not count a life among the ring's, and that it is not sure of that: peers report it
+// dead, which it may yet refute, or it is silent and its neighbours pass over it. The certainty is about the others.
+func isNoMember(m *ring.Member) bool {
+	return m.Uncertain && (m.Status == ring.Failed || m.Status == ring.Silent)
+}
+
+// lookAtRing compares how the view says that the ring is, where it says that all of it is certain, with how the members'
+// own pointers are. It is a second answer, and judged by itself: which members are uncertain says nothing of it.
+func (j *judge) lookAtRing(now time.Time, v *ring.View, ideal bool) {
+	if ideal {
+		j.ideal = now
+	} else {
+		j.other = now
+	}
+	c := counts{compared: 1}
+	shown, last := v.Status == ring.Ideal, j.other
+	if shown {
+		last = j.ideal
+	}
+	if last.IsZero() { // not since we look
+		last = j.begun
+	}
+	switch age := now.Sub(last); {
+	case !v.Certainty.All() || v.Status == ring.Unknown:
+		c.marked = 1
+	case shown == ideal:
+	case age <= j.bound:
+		c.young, c.oldest = 1, age
+	default:
+		c.unmarked = 1
+		if j.rings.unmarked < maxWrong {
+			j.wrong = append(j.wrong, fmt.Sprintf("%s the ring: shows %s, all of it certain; it was last so, or may have been, %v ago", now.Format("04:05.000"), v.Status, age))
+		}
+	}
+	j.rings.add(c)
 }
 
 // isNamed says that somebody on the ring, as far as the view shows it, names an incarnation. Of one that is not named, and
@@ -221,12 +261,13 @@ func (j *judge) compare(now time.Time, v *ring.View, key identity, s *subject) {
 	if s.shown != shown {
 		s.shown, s.shows = shown, valuesOf(shown)
 	}
+	marked := marks(&v.Certainty, key) || isNoMember(shown)
 	for f := status; f < fields; f++ {
 		got := &s.shows
 		switch {
 		case got[f] == s.now[f]:
 			j.verdict(now, f, counts{}, shown, "")
-		case shown.Uncertain:
+		case marked:
 			j.verdict(now, f, counts{marked: 1}, shown, "")
 		default:
 			at := -1

@@ -57,12 +57,13 @@ func TestViewIsTrue(t *testing.T) {
 		})
 	}
 	workers.Wait()
-	var total counts
+	var total, rings counts
 	var byField [fields]counts
 	var batches, dropped, doubled, late, overflowed int
 	for at, r := range results {
 		n, w := first+uint64(at), r.w
 		total.add(w.judge.counts)
+		rings.add(w.judge.rings)
 		for f, c := range w.judge.byField {
 			byField[f].add(c)
 		}
@@ -78,6 +79,7 @@ func TestViewIsTrue(t *testing.T) {
 		t.Logf("%-12s %v", fieldNames[f], c)
 	}
 	t.Logf("%d rings in storms of 2 minutes: %v", last-first+1, total)
+	t.Logf("the ring as a whole: %v", rings)
 	t.Logf("telemetry: of %d batches %d lost, %d doubled, %d late; %d events overwritten in full queues", batches, dropped, doubled, late, overflowed)
 }
 
@@ -111,7 +113,7 @@ func (w *world) run() error {
 	if wrong := w.quiet(func(wrong, ghosts []string) []string { return append(wrong, ghosts...) }); len(wrong) > 0 {
 		return fmt.Errorf("all has been quiet, and the view is not the truth:\n%s", strings.Join(wrong, "\n"))
 	}
-	if w.judge.counts.unmarked > 0 {
+	if w.judge.counts.unmarked+w.judge.rings.unmarked > 0 {
 		return fmt.Errorf("%v\n%s", w.judge.counts, strings.Join(w.judge.wrong, "\n"))
 	}
 	// A death that is reported of an incarnation from which no event came is certain only when an outage would be over.

@@ -83,6 +83,7 @@ func (w *world) look() {
 			return
 		}
 		w.judge.look(w.sim.Now(), w.shown(), w.members())
+		w.judge.lookAtRing(w.sim.Now(), w.shown(), w.ideal())
 		w.look()
 	})
 }
@@ -227,6 +228,17 @@ func (w *world) set(h *host, rules []faults.Rule) {
 	if err := h.layer.Set(rules); err != nil {
 		panic(err)
 	}
+}
+
+// ideal says that the pointers of the members on the ring are ideal, by their own memory.
+func (w *world) ideal() bool {
+	var states []chord.State
+	for _, m := range w.members() {
+		if s := m.Status(); s == chordevent.StatusActive || s == chordevent.StatusLeaving {
+			states = append(states, m.State())
+		}
+	}
+	return len(states) > 0 && chord.Observe(states).Ideal(w.hosts[0].Space())
 }
 
 // settled says that the members' own memory makes an ideal ring.
