@@ -16,34 +16,35 @@ import (
 
 // A Report is what a simulation showed. Its JSON form is its contract; times are seconds since the simulation's start.
 type Report struct {
-	Scenario    *scenario.Scenario `json:"scenario"`
-	Source      string             `json:"scenario_source"`
-	Verdict     string             `json:"verdict"` // passed, failed, or unfinished
-	Error       string             `json:"error,omitempty"`
-	Checks      []Check            `json:"expectations"`
-	ElapsedS    float64            `json:"elapsed_s"`
-	Summary     Summary            `json:"summary"`
-	Phases      []Phase            `json:"phases"`
-	Timeline    []Point            `json:"timeline"`
-	Repairs     []Repair           `json:"repairs"`
-	Violations  []Violation        `json:"violations"`
-	Hops        []load.Bucket      `json:"hops"`       // operations by number of hops, the owner not counted
-	LatencyUS   []load.Bucket      `json:"latency_us"` // operations by latency from their intended start
-	Loads       []Load             `json:"loads"`      // members on the ring at the end, the fullest first
-	Moves       map[string]Moves   `json:"moves"`      // by reason
-	Lost        []LostKey          `json:"lost"`       // by key, at most 100; summary.lost_keys counts all
-	Slowest     []Slow             `json:"slowest"`
-	Operations  []Operation        `json:"operations"` // where the time went, by operation
-	Busiest     []Operation        `json:"busiest"`    // and by member, the busiest first
-	Telemetry   Telemetry          `json:"telemetry"`
-	Notes       []string           `json:"notes"` // what went otherwise than planned
-	Environment Environment        `json:"environment"`
+	Scenario    Plan             `json:"scenario"`
+	Source      string           `json:"scenario_source"`
+	Verdict     string           `json:"verdict"` // passed, failed, or unfinished
+	Error       string           `json:"error,omitempty"`
+	Checks      []Check          `json:"expectations"`
+	ElapsedS    float64          `json:"elapsed_s"`
+	Summary     Summary          `json:"summary"`
+	Phases      []Phase          `json:"phases"`
+	Timeline    []Point          `json:"timeline"`
+	Repairs     []Repair         `json:"repairs"`
+	Violations  []Violation      `json:"violations"`
+	Hops        []load.Bucket    `json:"hops"`       // operations by number of hops, the owner not counted
+	LatencyMS   []LatencyBucket  `json:"latency_ms"` // operations by latency from their intended start
+	LatencyUS   []load.Bucket    `json:"latency_us"` // the same in microseconds, as earlier versions had it
+	Loads       []Load           `json:"loads"`      // members on the ring at the end, the fullest first
+	Moves       map[string]Moves `json:"moves"`      // by reason
+	Lost        []LostKey        `json:"lost"`       // by key, at most 100; summary.lost_keys counts all
+	Slowest     []Slow           `json:"slowest"`
+	Operations  []Operation      `json:"operations"` // where the time went, by operation
+	Busiest     []Operation      `json:"busiest"`    // and by member, the busiest first
+	Telemetry   Telemetry        `json:"telemetry"`
+	Notes       []string         `json:"notes"` // what went otherwise than planned
+	Environment Environment      `json:"environment"`
 
 	// JaegerUI is Jaeger's page, for links to traces; empty: none.
 	JaegerUI string `json:"-"`
 }
 
-// Check is an expectation and what came of it. Durations are in seconds.
+// Check is an expectation and what came of it.
 type Check struct {
 	Metric   scenario.Metric `json:"metric"`
 	Bound    float64         `json:"at_most"`
@@ -52,6 +53,7 @@ type Check struct {
 	Allowed  bool            `json:"allowed,omitempty"` // to be not measured
 	Never    bool            `json:"never,omitempty"`   // it did not come about before the end; value is the time until then
 	OK       bool            `json:"ok"`
+	Unit     string          `json:"unit"` // of at_most and value, as UCUM writes it: s, {key}, …
 }
 
 // Summary is the whole run in a few figures.
@@ -211,7 +213,7 @@ type Environment struct {
 // Of makes the report of a result.
 func Of(r *sim.Result) *Report {
 	rep := &Report{
-		Scenario: r.Scenario, Source: r.Scenario.Source, Error: r.Error, ElapsedS: secs(r.Elapsed),
+		Scenario: planOf(r.Scenario), Source: r.Scenario.Source, Error: r.Error, ElapsedS: secs(r.Elapsed),
 		Verdict: verdict(r), Summary: summary(r), Checks: []Check{}, Notes: append([]string{}, r.Notes...),
 		Moves: map[string]Moves{"join": Moves(r.Moves.Join), "leave": Moves(r.Moves.Leave), "repair": Moves(r.Moves.Repair)},
 		Environment: Environment{
@@ -223,7 +225,9 @@ func Of(r *sim.Result) *Report {
 		rep.Environment.Speed = "virtual"
 	}
 	for _, c := range r.Checks {
-		rep.Checks = append(rep.Checks, Check(c))
+		rep.Checks = append(rep.Checks, Check{
+			Metric: c.Metric, Bound: c.Bound, Value: c.Value, Measured: c.Measured, Allowed: c.Allowed, Never: c.Never, OK: c.OK, Unit: c.Metric.Unit(),
+		})
 	}
 	rep.courses(r)
 	rep.figures(r)
@@ -282,6 +286,7 @@ func (rep *Report) courses(r *sim.Result) {
 func (rep *Report) figures(r *sim.Result) {
 	total := r.Total()
 	rep.Hops, rep.LatencyUS = notNil(total.Hops.Buckets()), notNil(total.All().Buckets())
+	rep.LatencyMS = latencies(rep.LatencyUS)
 	rep.Loads = loads(r)
 	rep.Lost = lostKeys(r)
 	rep.Slowest = make([]Slow, 0, len(r.Slowest))

@@ -3,6 +3,8 @@ package report
 import (
 	"bytes"
 	"encoding/json"
+	"math"
+	"math/rand/v2"
 	"regexp"
 	"strings"
 	"testing"
@@ -186,6 +188,66 @@ func TestText(t *testing.T) {
 		"40 written, 5 lost (3 without an answer, 1 acknowledged with too few copies), 1 stale"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is not in\n%s", want, &out)
+		}
+	}
+}
+
+// What a report says in names of earlier versions, it says in the present ones, too, with their units.
+func TestUnitsOfThePlan(t *testing.T) {
+	for name := range 20 {
+		r := rand.New(rand.NewPCG(uint64(name), 1))
+		random := func() time.Duration { return time.Duration(r.Int64N(int64(time.Hour))) }
+		s := &scenario.Scenario{
+			Duration: random(), Timing: scenario.Timing{Stabilize: random(), CallLimit: random(), Keyframe: random()},
+			Network: scenario.Network{Latency: random(), Jitter: random()},
+			Phases:  []scenario.Phase{{At: random(), For: random(), Action: scenario.SlowLink{Latency: random()}}},
+		}
+		for _, m := range scenario.Metrics() {
+			s.Expect = append(s.Expect, scenario.Expectation{Metric: m, Bound: 1})
+		}
+		text, err := Of(&sim.Result{Scenario: s}).JSON()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var tree map[string]any
+		if err := json.Unmarshal(text, &tree); err != nil {
+			t.Fatal(err)
+		}
+		pairs := 0
+		var walk func(path string, v any)
+		walk = func(path string, v any) {
+			switch v := v.(type) {
+			case []any:
+				for _, item := range v {
+					walk(path, item)
+				}
+			case map[string]any:
+				for key, value := range v {
+					walk(path+"."+key, value)
+					base, old := strings.CutSuffix(key, "_ns")
+					if !old {
+						continue
+					}
+					pairs++
+					ns := value.(float64)
+					if inS, ok := v[base+"_s"].(float64); ok && math.Abs(inS*1e9-ns) < 1000 {
+						continue
+					}
+					if inMS, ok := v[base+"_ms"].(float64); ok && math.Abs(inMS*1e6-ns) < 1000 {
+						continue
+					}
+					t.Errorf("%s.%s is %v, and beside it is %v", path, key, ns, v)
+				}
+			}
+		}
+		walk("", tree)
+		if pairs != 9 {
+			t.Errorf("%d names in _ns", pairs)
+		}
+		for _, e := range tree["scenario"].(map[string]any)["expect"].([]any) {
+			if e.(map[string]any)["unit"] == "" {
+				t.Errorf("no unit: %v", e)
+			}
 		}
 	}
 }

@@ -78,7 +78,7 @@ func TestReads(t *testing.T) {
 		"/readyz":                     `{"status":"ready"}`,
 		"/api/events?after=4":         `{"epoch":"e1","events":[{"seq":5,"time":"2026-05-04T03:02:01Z","kind":"chord.peer.failed","id":"0a","peer":"ff","text":"found it dead","warning":true}]}`,
 		"/api/events?after=9&limit=3": `{"epoch":"e1","events":[]}`,
-		"/api/lookups":                `{"lookups":[{"trace_id":"00000000000000000000000000000007","start":"2026-05-04T03:02:01Z","duration_ms":2.5,"operation":"get","mode":"recursive","key":"b0","outcome":"timeouts","hops":[{"id":"0a","pointer":"self","slot":0,"at_ms":0,"timeouts":0},{"id":"b0","pointer":"finger","slot":3,"at_ms":1,"timeouts":1}]}]}`,
+		"/api/lookups":                `{"lookups":[{"trace_id":"00000000000000000000000000000007","start":"2026-05-04T03:02:01Z","latency_ms":2.5,"duration_ms":2.5,"operation":"get","mode":"recursive","key":"b0","outcome":"timeouts","hops":[{"id":"0a","pointer":"self","slot":0,"after_ms":0,"at_ms":0,"timeouts":0},{"id":"b0","pointer":"finger","slot":3,"after_ms":1,"at_ms":1,"timeouts":1}]}]}`,
 		"/api/workload":               `{"rate":10,"reads":0.8,"lookups":0,"distribution":"zipf"}`,
 	} {
 		r := ask(s, "GET", path, "")
@@ -233,7 +233,7 @@ func TestCommands(t *testing.T) {
 		{"POST", "/api/nodes/b0/pause", `{"for":"3s"}`, 202, "pause 3s", `{"ids":["b0"]}`},
 		{"POST", "/api/partitions", `{"groups":[["0a"],["b0"]]}`, 202, "partition", `{"ids":["0a"]}`},
 		{"DELETE", "/api/partitions", ``, 202, "heal", `{"ids":[]}`},
-		{"PUT", "/api/keys/a%2Fb?ttl=90s", `value`, 200, "put a/b 1m30s", `{"trace_id":"00000000000000000000000000000007","key":"b0","owner":"b0","duration_ms":1.5,"copies":3,"version":"1152921504606846976"}`},
+		{"PUT", "/api/keys/a%2Fb?ttl=90s", `value`, 200, "put a/b 1m30s", `{"trace_id":"00000000000000000000000000000007","key":"b0","owner":"b0","latency_ms":1.5,"duration_ms":1.5,"copies":3,"version":"1152921504606846976"}`},
 		{"GET", "/api/keys/a/b", ``, 200, "get a/b", `<html>`},
 		{"DELETE", "/api/keys/k", ``, 200, "delete k", `"copies":3`},
 		{"POST", "/api/lookups", `{"key":"k","from":"0a","mode":"iterative"}`, 200, "lookup k iterative", `"owner":"b0"`},

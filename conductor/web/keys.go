@@ -161,7 +161,8 @@ type foundJSON struct {
 	Key        string    `json:"key"`      // the key's identifier
 	Owner      string    `json:"owner"`
 	Mode       string    `json:"mode"`
-	DurationMS float64   `json:"duration_ms"`
+	LatencyMS  float64   `json:"latency_ms"`
+	DurationMS float64   `json:"duration_ms"` // the same, as earlier versions named it
 	Timeouts   int32     `json:"timeouts"`
 	Hops       []hopJSON `json:"hops"` // initiator first, owner last
 }
@@ -172,27 +173,29 @@ type writtenJSON struct {
 	TraceID    string  `json:"trace_id"` // empty: not sampled
 	Key        string  `json:"key"`      // the key's identifier
 	Owner      string  `json:"owner"`
-	DurationMS float64 `json:"duration_ms"`
+	LatencyMS  float64 `json:"latency_ms"`
+	DurationMS float64 `json:"duration_ms"` // the same, as earlier versions named it
 	Copies     int32   `json:"copies"`
 	Version    string  `json:"version"` // too large a number for JavaScript
 }
 
 func (s *Server) written(l *nodepb.Lookup, copies int32, version uint64) writtenJSON {
 	found := s.found(l)
-	return writtenJSON{found.TraceID, found.Key, found.Owner, found.DurationMS, copies, strconv.FormatUint(version, 10)}
+	return writtenJSON{found.TraceID, found.Key, found.Owner, found.LatencyMS, found.LatencyMS, copies, strconv.FormatUint(version, 10)}
 }
 
 // found tells a lookup as the asked host answered it.
 func (s *Server) found(l *nodepb.Lookup) foundJSON {
 	f := formatOf(s.cfg.Source.View())
+	took := float64(l.GetDurationMicros()) / 1000
 	out := foundJSON{
 		TraceID: l.GetTraceId(), Key: f.bytes(l.GetKey()), Owner: f.bytes(l.GetOwner().GetId()), Mode: l.GetMode(),
-		DurationMS: float64(l.GetDurationMicros()) / 1000, Timeouts: l.GetTimeouts(), Hops: make([]hopJSON, 0, len(l.GetPath())),
+		LatencyMS: took, DurationMS: took, Timeouts: l.GetTimeouts(), Hops: make([]hopJSON, 0, len(l.GetPath())),
 	}
 	for _, h := range l.GetPath() {
 		out.Hops = append(out.Hops, hopJSON{
 			ID: f.bytes(h.GetPeer().GetId()), Pointer: strings.ToLower(strings.TrimPrefix(h.GetPointer().String(), "POINTER_")),
-			Slot: int(h.GetSlot()), AtMS: float64(h.GetAtMicros()) / 1000, Timeouts: int(h.GetTimeouts()),
+			Slot: int(h.GetSlot()), AfterMS: float64(h.GetAtMicros()) / 1000, AtMS: float64(h.GetAtMicros()) / 1000, Timeouts: int(h.GetTimeouts()),
 		})
 	}
 	return out

@@ -65,7 +65,7 @@ func (s *Server) describe() object {
 		"openapi": "3.1.0",
 		"info": object{
 			"title": "Chord Conductor", "version": s.cfg.Version, "license": object{"name": "Apache-2.0", "identifier": "Apache-2.0"},
-			"description": "What the page can see and do. Identifiers are hexadecimal, instants RFC 3339. A name that ends in _ms, _us, _s or _ns is a number of milliseconds, microseconds, seconds or nanoseconds; one that ends in _per_second is a rate. docs/api.md says more.",
+			"description": "What the page can see and do. Identifiers are hexadecimal, instants RFC 3339. A name that ends in _s is a number of seconds, over the course of a run; one that ends in _ms is a number of milliseconds, of a latency, an age or an offset; names in _ns and _us are of earlier versions, as are duration_ms (now latency_ms) and at_ms (now after_ms). One that ends in _per_second is a rate. docs/api.md says more.",
 		},
 		"servers":  []object{{"url": s.cfg.Base + "/"}},
 		"security": []object{{"token": []string{}}, {}},
@@ -160,8 +160,9 @@ func (t types) component(of reflect.Type, request bool) object {
 	return ref
 }
 
-// fields adds a struct's fields, those of embedded ones included.
+// fields adds a struct's fields, and those of embedded ones for which none of its own stands in.
 func (t types) fields(of reflect.Type, request bool, properties object, required *[]string) {
+	var embedded []reflect.Type
 	for i := range of.NumField() {
 		f := of.Field(i)
 		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
@@ -171,16 +172,22 @@ func (t types) fields(of reflect.Type, request bool, properties object, required
 		}
 		switch {
 		case f.Anonymous && name == "":
-			t.fields(kind, request, properties, required)
+			embedded = append(embedded, kind)
 			continue
 		case name == "-" || name == "" && !f.IsExported():
 			continue
 		case name == "":
 			name = f.Name
 		}
+		if properties[name] != nil {
+			continue
+		}
 		properties[name] = t.of(kind, request)
 		if !request && !strings.Contains(options, "omitempty") || f.Tag.Get("api") == "required" {
 			*required = append(*required, name)
 		}
+	}
+	for _, kind := range embedded {
+		t.fields(kind, request, properties, required)
 	}
 }

@@ -32,7 +32,8 @@ type eventJSON struct {
 type lookupJSON struct {
 	TraceID    string    `json:"trace_id"`
 	Start      time.Time `json:"start"`
-	DurationMS float64   `json:"duration_ms"`
+	LatencyMS  float64   `json:"latency_ms"`
+	DurationMS float64   `json:"duration_ms"` // the same, as earlier versions named it
 	Operation  string    `json:"operation"`
 	Mode       string    `json:"mode"`
 	Key        string    `json:"key"` // identifier
@@ -45,7 +46,8 @@ type hopJSON struct {
 	ID       string  `json:"id"`
 	Pointer  string  `json:"pointer"`
 	Slot     int     `json:"slot"`
-	AtMS     float64 `json:"at_ms"` // since the lookup's start, by the member's own clock; -1: not known
+	AfterMS  float64 `json:"after_ms"` // since the lookup's start, by the member's own clock; -1: not known
+	AtMS     float64 `json:"at_ms"`    // the same, as earlier versions named it
 	Timeouts int     `json:"timeouts"`
 	// ClockMS is by how much its host's clock is ahead of the initiator's, at least; negative: behind.
 	ClockMS float64 `json:"clock_ahead_at_least_ms,omitempty"`
@@ -124,7 +126,7 @@ func (s *Server) lookups(w http.ResponseWriter, r *http.Request) {
 
 func (f format) lookup(l lookups.Lookup) lookupJSON {
 	out := lookupJSON{
-		TraceID: l.Trace.String(), Start: l.Start, DurationMS: ms(l.Duration), Operation: l.Operation, Mode: l.Mode,
+		TraceID: l.Trace.String(), Start: l.Start, LatencyMS: ms(l.Duration), DurationMS: ms(l.Duration), Operation: l.Operation, Mode: l.Mode,
 		Key: f.id(l.Key), Error: l.Err, Hops: make([]hopJSON, 0, len(l.Hops)),
 	}
 	switch l.Outcome {
@@ -136,7 +138,7 @@ func (f format) lookup(l lookups.Lookup) lookupJSON {
 		out.Outcome = "failed"
 	}
 	for _, h := range l.Hops {
-		out.Hops = append(out.Hops, hopJSON{f.id(h.ID), h.Pointer, h.Slot, at(h.At), h.Timeouts, ms(h.Clock)})
+		out.Hops = append(out.Hops, hopJSON{f.id(h.ID), h.Pointer, h.Slot, at(h.At), at(h.At), h.Timeouts, ms(h.Clock)})
 	}
 	return out
 }

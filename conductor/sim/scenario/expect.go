@@ -34,7 +34,7 @@ func Metrics() []Metric { return slices.Clone(metrics) }
 // An Expectation is an upper bound.
 type Expectation struct {
 	Metric Metric  `json:"metric"`
-	Bound  float64 `json:"bound"` // seconds for durations
+	Bound  float64 `json:"bound"` // in Metric.Unit
 }
 
 // loadMetrics are those that need answered operations to be measured.
@@ -45,8 +45,35 @@ func (s *Scenario) Expects(m Metric) bool {
 	return slices.ContainsFunc(s.Expect, func(e Expectation) bool { return e.Metric == m })
 }
 
+// Unit is what values and bounds of the metric are counted in, as UCUM writes it.
+func (m Metric) Unit() string {
+	switch m {
+	case LostKeys:
+		return "{key}"
+	case FinalRingError:
+		return "{step}"
+	case WrongLookups:
+		return "{lookup}"
+	case StaleReads:
+		return "{read}"
+	case RefusedWritesShown:
+		return "{write}"
+	case FailedPer10k:
+		return "10*-4"
+	case P99Lookup, RepairedWithin:
+		return "s"
+	case MeanHops:
+		return "{hop}"
+	case UnmarkedWrongFields:
+		return "{field}"
+	case MaxViolations:
+		return "{violation}"
+	}
+	return ""
+}
+
 // Seconds reports whether the metric is a duration.
-func (m Metric) Seconds() bool { return m == P99Lookup || m == RepairedWithin }
+func (m Metric) Seconds() bool { return m.Unit() == "s" }
 
 // Format writes a value of the metric for people.
 func (m Metric) Format(v float64) string {
