@@ -192,6 +192,7 @@ func (c *conductor) listen(now func() time.Time) (err error) {
 		return err
 	}
 	c.watch = sim.NewWatch()
+	c.watch.Within(c.memory.Watch)
 	c.live, err = live.New(live.Config{
 		Ring: fold, FoldMemory: c.memory.Fold, QueueMemory: c.memory.Events, FeedMemory: c.memory.Feed, LookupMemory: c.memory.Lookups,
 		Recorder: recorders{c.watch, c.past}, Meter: c.own.meter("chordconductor/conductor/live"), Log: c.log, Now: now,

@@ -112,7 +112,7 @@ func wire(t *testing.T, td ptrace.Traces) string {
 	return string(pb)
 }
 
-func TestTracesPassUntouched(t *testing.T) {
+func TestTracesPassWhole(t *testing.T) {
 	store, sink := &traceStore{}, newRecorder()
 	s := start(t, Config{ForwardTraces: Target{Endpoint: store.serve(t, "127.0.0.1:0")}}, sink)
 	td := someSpans()

@@ -37,6 +37,7 @@ type Budget struct {
 	Past      *Share // a look back: it is refused
 	Forward   *Share // what is passed on and waits: what comes is dropped
 	Clients   *Share // WebSocket clients: the slowest are sent away
+	Watch     *Share // what judges a simulation's lookups: members that have ended are forgotten
 	Answers   *Share // answers of the API: the slowest readers are cut
 }
 
@@ -55,6 +56,7 @@ func (b *Budget) shares() []struct {
 		{&b.Receive, "receive", 60}, {&b.Decode, "decode", 80}, {&b.Events, "events", 35}, {&b.Fold, "fold", 80},
 		{&b.Feed, "feed", 15}, {&b.Lookups, "lookups", 30}, {&b.Recording, "recording", 120}, {&b.History, "history", 60},
 		{&b.Past, "past", 100}, {&b.Forward, "forward", 40}, {&b.Clients, "clients", 40}, {&b.Answers, "answers", 30},
+		{&b.Watch, "watch", 20},
 	}
 }
 

@@ -31,7 +31,7 @@ func TestBudgetIsDividedAndNotMoreThanGiven(t *testing.T) {
 			}
 			sum += u.Limit
 		}
-		if sum > limit*70/100 {
+		if sum > limit*71/100 {
 			t.Errorf("the shares of %d add up to %d", limit, sum)
 		}
 	}

@@ -80,36 +80,47 @@ type end struct {
 
 // ends remember how members ended, and which ranges moved.
 type ends struct {
-	byMember map[incarnation]end
-	order    []incarnation // oldest first
-	moves    []KeyMove     // in the order in which they were received
+	byMember  map[incarnation]end
+	order     []incarnation // oldest first
+	moves     []KeyMove     // in the order in which they were received
+	moveBytes int64
 }
 
-func (e *ends) append(ev *chordevent.Event) {
+func (e *ends) append(ev *chordevent.Event, b *bounds) {
 	switch body := ev.Body.(type) {
 	case chordevent.Left:
-		e.note(incarnation{ev.Node.ID, ev.Node.Incarnation}, end{FateLeft, ev.Time, ev.Node.ID, ev.Trace})
+		e.note(incarnation{ev.Node.ID, ev.Node.Incarnation}, end{FateLeft, ev.Time, ev.Node.ID, ev.Trace}, b)
 	case chordevent.PeerFailed:
-		e.note(incarnation{body.Peer.ID, body.Peer.Incarnation}, end{FateCrashed, ev.Time, ev.Node.ID, ev.Trace})
+		e.note(incarnation{body.Peer.ID, body.Peer.Incarnation}, end{FateCrashed, ev.Time, ev.Node.ID, ev.Trace}, b)
 	case chordevent.KeysMoved:
 		if !body.Outgoing || body.Phase == chordevent.MoveStarted {
 			return
 		}
-		if len(e.moves) == keptMoves {
-			e.moves = append(e.moves[:0], e.moves[keptMoves/4:]...)
-		}
-		e.moves = append(e.moves, KeyMove{
+		move := KeyMove{
 			At: ev.Time, From: ev.Node.ID, To: body.Peer, Reason: body.Reason, Failed: body.Phase == chordevent.MoveFailed, Trace: ev.Trace,
 			after: body.From, upTo: body.To,
-		})
+		}
+		if len(e.moves) > 0 && (len(e.moves) == keptMoves || b.exceeds(e.moveBytes+move.size(), b.moves)) {
+			e.forgetMoves(max(len(e.moves)/4, 1))
+		}
+		e.moves = append(e.moves, move)
+		e.moveBytes += move.size()
 	}
 }
 
+// forgetMoves forgets the oldest.
+func (e *ends) forgetMoves(n int) {
+	for i := range e.moves[:n] {
+		e.moveBytes -= e.moves[i].size()
+	}
+	e.moves = slices.Delete(e.moves, 0, n)
+}
+
 // note keeps the earliest report of a crash; that a member has left is its own word and overrides reports of others.
-func (e *ends) note(of incarnation, how end) {
+func (e *ends) note(of incarnation, how end, b *bounds) {
 	before, known := e.byMember[of]
 	switch {
-	case !known && len(e.order) == maxEnds:
+	case !known && len(e.order) == b.ended:
 		delete(e.byMember, e.order[0])
 		e.order = e.order[1:]
 		fallthrough

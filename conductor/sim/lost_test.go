@@ -12,6 +12,9 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
+// numbers are the bounds of a Watch without a share.
+var numbers = boundsOf(nil)
+
 // TestLostKeysAreNamed crashes as many neighbours as there are copies, for several numbers of them, and wants to read of
 // each lost key when it was written, where its copies were, and what took them.
 func TestLostKeysAreNamed(t *testing.T) {
@@ -76,7 +79,7 @@ func TestFates(t *testing.T) {
 	for shift := range len(events) {
 		var e ends
 		for i := range events {
-			e.append(events[(i+shift)%len(events)])
+			e.append(events[(i+shift)%len(events)], &numbers)
 		}
 		for member, want := range map[byte]HolderFate{
 			1: {Fate: FateCrashed, At: noon.Add(3 * time.Second), By: id(21)},
@@ -98,8 +101,8 @@ func TestFates(t *testing.T) {
 func TestEndsAreBounded(t *testing.T) {
 	var e ends
 	for i := range int64(maxEnds + 100) {
-		e.append(event(1, 1, float64(i), chordevent.PeerFailed{Peer: chordevent.PeerRef{Peer: chord.Peer{ID: id(2), Incarnation: 1 + i}}}))
-		e.append(event(1, 1, float64(i), chordevent.KeysMoved{Phase: chordevent.MoveDone, Outgoing: true, From: id(1), To: id(5)}))
+		e.append(event(1, 1, float64(i), chordevent.PeerFailed{Peer: chordevent.PeerRef{Peer: chord.Peer{ID: id(2), Incarnation: 1 + i}}}), &numbers)
+		e.append(event(1, 1, float64(i), chordevent.KeysMoved{Phase: chordevent.MoveDone, Outgoing: true, From: id(1), To: id(5)}), &numbers)
 	}
 	if len(e.byMember) != maxEnds || len(e.order) != maxEnds || len(e.moves) > keptMoves {
 		t.Errorf("%d ends in order %d, %d moves", len(e.byMember), len(e.order), len(e.moves))

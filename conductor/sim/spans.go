@@ -12,6 +12,7 @@ import (
 )
 
 // maxWork bounds the sums of time that are kept; at the bound, members that come new are summed in the operation only.
+// Names longer than any text of an event are nobody's.
 const maxWork = 25_000
 
 // work is what time is summed by: an operation of all members, or all operations of one.
@@ -21,6 +22,7 @@ type work struct{ operation, member string }
 func (w *Watch) Spans(td ptrace.Traces) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	defer w.weigh()
 	for _, rs := range td.ResourceSpans().All() {
 		for _, ss := range rs.ScopeSpans().All() {
 			for _, s := range ss.Spans().All() {
@@ -44,9 +46,15 @@ func (w *Watch) Spans(td ptrace.Traces) {
 func (w *Watch) spend(on work, took time.Duration, failed bool) {
 	sum := w.spent[on]
 	if sum == nil {
-		if len(w.spent) >= maxWork {
+		n := workSize + int64(len(on.operation)+len(on.member))
+		switch {
+		case len(w.spent) >= maxWork, max(len(on.operation), len(on.member)) > chordevent.MaxText:
+			return
+		case w.bounds.exceeds(w.spentBytes+n, w.bounds.spent):
+			w.bounds.share.Refuse()
 			return
 		}
+		w.spentBytes += n
 		sum = &OperationTime{Operation: on.operation, Member: on.member}
 		w.spent[on] = sum
 	}

@@ -37,6 +37,9 @@ type Watch struct {
 	verdict LookupVerdict
 	spent   map[work]*OperationTime // at most maxWork
 	ends    ends
+
+	bounds                  bounds
+	memberBytes, spentBytes int64
 }
 
 // watched is one member's ownership over time.
@@ -63,7 +66,7 @@ type answered struct {
 
 // NewWatch returns a Watch that has heard nothing.
 func NewWatch() *Watch {
-	return &Watch{members: make(map[chord.ID]*watched), spent: make(map[work]*OperationTime)}
+	return &Watch{members: make(map[chord.ID]*watched), spent: make(map[work]*OperationTime), bounds: boundsOf(nil)}
 }
 
 // Append takes note of an event.
@@ -73,8 +76,10 @@ func (w *Watch) Append(ev *chordevent.Event, _ time.Time) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.ends.append(ev)
+	defer w.weigh()
+	w.ends.append(ev, &w.bounds)
 	m, owned := w.member(ev.Node.ID), false
+	before := m.size()
 	switch body := ev.Body.(type) {
 	case chordevent.OwnershipChanged:
 		m.owns(ev, body.Ownership)
@@ -93,6 +98,7 @@ func (w *Watch) Append(ev *chordevent.Event, _ time.Time) {
 		w.moved(body)
 	}
 	m.hear(ev, owned)
+	w.grown(m.size() - before)
 }
 
 // Advance is the other half of a recorder; time alone changes nothing here.
@@ -106,6 +112,7 @@ func (w *Watch) member(id chord.ID) *watched {
 		}
 		m = &watched{}
 		w.members[id] = m
+		w.memberBytes += m.size()
 	}
 	return m
 }
@@ -153,6 +160,7 @@ func (w *Watch) forgetOne() {
 		}
 		looked++
 	}
+	w.memberBytes -= w.members[one].size()
 	delete(w.members, one)
 }
 
@@ -188,7 +196,8 @@ func (w *Watch) Answered(found *nodepb.Lookup, from, to time.Time) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if len(w.pending) >= maxPending {
+	defer w.weigh()
+	if len(w.pending) >= w.bounds.answers {
 		w.doubt(w.pending[0])
 		w.pending = w.pending[1:]
 	}
@@ -200,6 +209,7 @@ func (w *Watch) Answered(found *nodepb.Lookup, from, to time.Time) {
 func (w *Watch) Judge(now time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	defer w.weigh()
 	w.doubted = slices.DeleteFunc(w.doubted, w.judge)
 	n := 0
 	for n < len(w.pending) && now.Sub(w.pending[n].to) >= judgeAfter {
@@ -214,7 +224,7 @@ func (w *Watch) doubt(a answered) {
 	if w.judge(a) {
 		return
 	}
-	if len(w.doubted) >= maxDoubted {
+	if len(w.doubted) >= w.bounds.doubted {
 		w.doubted = w.doubted[1:]
 		w.verdict.Unjudged++
 	}
@@ -268,5 +278,6 @@ func (w *Watch) reset() {
 	defer w.mu.Unlock()
 	w.moves, w.verdict, w.pending, w.doubted = Moves{}, LookupVerdict{}, nil, nil
 	clear(w.spent)
-	w.ends.moves = nil
+	w.ends.moves, w.ends.moveBytes, w.spentBytes = nil, 0, 0
+	w.weigh()
 }

@@ -55,7 +55,7 @@ var metricValues = []valueRow{
 	{QueueKey, []*Metric{&QueueUtilization}, []string{"events", "spans", "history", "forward_traces", "forward_metrics", "forward_logs"}, "those two; what waits to be recorded; what waits to be passed on, as in `/api/stats`. What does not fit into a queue other than `events` is dropped"},
 	{QueueKey, []*Metric{&ConductorDropped}, []string{"spans"}, ""},
 	{MemoryPartKey, []*Metric{&ConductorMemory, &MemoryLimit, &MemoryShort}, []string{
-		"receive", "decode", "events", "fold", "feed", "lookups", "recording", "history", "past", "forward", "clients", "answers",
+		"receive", "decode", "events", "fold", "feed", "lookups", "recording", "history", "past", "forward", "clients", "answers", "watch",
 	}, "as in `/api/stats`; docs/operations.md, *Memory*, says what gives way in each"},
 	{SignalKey, []*Metric{&Received, &Forwarded}, signals, ""},
 	{ForwardTargetKey, []*Metric{&Forwarded, &ForwardQueue}, signals, "what goes to `--forward-traces` has the target `traces`, and so on"},
