@@ -187,6 +187,9 @@ func printConform(w io.Writer, r *conform.Report, asJSON bool) error {
 	if r.Passed {
 		return nil
 	}
+	if !r.Judged() {
+		return fmt.Errorf("conform: nothing to judge was received on %s", r.Source)
+	}
 	var short []string
 	for _, l := range r.Results {
 		if l.Claimed && l.Verdict != conform.Passed {

@@ -3,6 +3,7 @@ package conform
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 )
@@ -70,9 +71,18 @@ type Finding struct {
 	Example string `json:"example,omitempty"` // the first
 }
 
+// Judged reports whether anything was seen, or found missing or wrong, at a claimed level. If not, the emitter has neither
+// passed nor failed.
+func (r *Report) Judged() bool {
+	return slices.ContainsFunc(r.Results, func(l LevelResult) bool { return l.Claimed && l.Verdict != NotSeen })
+}
+
 // Text writes a report for people.
 func (r *Report) Text(w io.Writer) {
-	fmt.Fprintf(w, "%s: ring %q", r.Source, r.Ring)
+	fmt.Fprint(w, r.Source)
+	if r.Ring != "" {
+		fmt.Fprintf(w, ": ring %q", r.Ring)
+	}
 	if r.From != nil {
 		fmt.Fprintf(w, ", %s to %s", r.From.UTC().Format(time.RFC3339), r.Until.UTC().Format(time.RFC3339))
 	}

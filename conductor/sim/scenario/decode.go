@@ -71,7 +71,11 @@ type decoder struct {
 	problems Problems
 	phasesAt []placedPhase // by time
 	more     int           // beyond maxProblems; the last one says how many
+	fields   int           // of mappings so far, those of aliases each time; at most maxFields
 }
+
+// maxFields bounds what aliases make of a file: each is one field more in the file, and may stand for thousands.
+const maxFields = 1 << 15
 
 func (d *decoder) fail(n *yaml.Node, field, format string, args ...any) {
 	if len(d.problems) == maxProblems {
@@ -105,9 +109,15 @@ func (d *decoder) mapping(n *yaml.Node, path string, fs fields) []string {
 	seen := make([]string, 0, len(n.Content)/2) // not nil: a mapping without fields is a mapping
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
-		field := key.Value
+		if d.fields++; d.fields > maxFields {
+			if d.fields == maxFields+1 {
+				d.fail(key, path, "the file has more than %d fields, those of aliases counted each time", maxFields)
+			}
+			return seen
+		}
+		field := clip(key.Value)
 		if path != "" {
-			field = path + "." + key.Value
+			field = path + "." + field
 		}
 		set, known := fs[key.Value]
 		switch {
@@ -192,23 +202,20 @@ func (d *decoder) flag(to *bool) setter {
 	}
 }
 
-// ambiguous says why a number with zeros in front is refused: YAML 1.1 reads it as octal, YAML 1.2 as decimal.
-const ambiguous = "a number with a leading zero is octal to some programs and decimal to others; write it without"
-
-func leadingZero(s string) bool {
-	s = strings.TrimLeft(s, "+-")
-	return len(s) > 1 && s[0] == '0' && s[1] >= '0' && s[1] <= '9'
+// unambiguous refuses a number with zeros in front: YAML 1.1 reads it as octal, YAML 1.2 as decimal.
+func (d *decoder) unambiguous(n *yaml.Node, field, s string) bool {
+	if digits := strings.TrimLeft(s, "+-"); len(digits) < 2 || digits[0] != '0' || strings.Trim(digits, "0123456789_") != "" {
+		return true
+	}
+	d.fail(n, field, "%q: a number with a leading zero is octal to some programs and decimal to others; write it without", clip(s))
+	return false
 }
 
 func (d *decoder) integer(to *int, low, high int) setter {
 	want := fmt.Sprintf("a whole number from %d to %d", low, high)
 	return func(n *yaml.Node, field string) {
 		s, ok := d.scalar(n, field, want)
-		if !ok {
-			return
-		}
-		if leadingZero(s) {
-			d.fail(n, field, "%q: %s", clip(s), ambiguous)
+		if !ok || !d.unambiguous(n, field, s) {
 			return
 		}
 		v, err := strconv.Atoi(s)
@@ -224,11 +231,7 @@ func (d *decoder) seed(to *uint64) setter {
 	return func(n *yaml.Node, field string) {
 		const want = "a whole number from 0 to 2^64-1"
 		s, ok := d.scalar(n, field, want)
-		if !ok {
-			return
-		}
-		if leadingZero(s) {
-			d.fail(n, field, "%q: %s", clip(s), ambiguous)
+		if !ok || !d.unambiguous(n, field, s) {
 			return
 		}
 		v, err := strconv.ParseUint(s, 0, 64)
@@ -243,7 +246,7 @@ func (d *decoder) seed(to *uint64) setter {
 func (d *decoder) number(to *float64, low, high float64, want string) setter {
 	return func(n *yaml.Node, field string) {
 		s, ok := d.scalar(n, field, want)
-		if !ok {
+		if !ok || !d.unambiguous(n, field, s) {
 			return
 		}
 		v, err := strconv.ParseFloat(s, 64)
@@ -289,7 +292,7 @@ func (d *decoder) rate(to *float64, high float64) setter {
 	want := fmt.Sprintf("a rate up to %g/s, such as 200/s, 0.5/s or 30/m", high)
 	return func(n *yaml.Node, field string) {
 		s, ok := d.scalar(n, field, want)
-		if !ok {
+		if !ok || !d.unambiguous(n, field, s) {
 			return
 		}
 		amount, unit, given := strings.Cut(s, "/")
@@ -315,8 +318,10 @@ func (d *decoder) rate(to *float64, high float64) setter {
 }
 
 // clip keeps a value quoted in an error short.
-func clip(s string) string {
-	most := 40 // bytes
+func clip(s string) string { return shortened(s, 40) }
+
+// shortened is the first bytes of a text, cut between two characters.
+func shortened(s string, most int) string {
 	if len(s) <= most {
 		return s
 	}

@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -47,6 +48,7 @@ func Parse(file string, source []byte) (*Scenario, error) {
 	s := defaults()
 	s.Source = string(source)
 	d.scenario(root, s)
+	slices.SortStableFunc(d.problems, func(a, b Problem) int { return cmp.Compare(a.Line, b.Line) })
 	if d.more > 0 {
 		d.problems[maxProblems-1].Text += fmt.Sprintf(" (%d mistakes in all)", maxProblems+d.more)
 	}
@@ -87,13 +89,16 @@ var (
 	unknownAnchor = regexp.MustCompile(`^yaml: unknown anchor '([^']*)'`)
 )
 
+// maxText bounds what is shown of the YAML library's message, which may quote the file.
+const maxText = 200
+
 // syntaxProblem takes the line out of the YAML library's message: that where the collection begins in which it lost its
 // way, or none if that is the first, nor for anchors and for bytes that are no text.
 func syntaxProblem(file string, source []byte, err error) Problem {
 	text := err.Error()
 	m := yamlLine.FindStringSubmatch(text)
 	if m == nil {
-		return Problem{File: file, Text: text}
+		return Problem{File: file, Text: shortened(text, maxText)}
 	}
 	line, _ := strconv.Atoi(m[1])
 	if line > 0 && parserError.MatchString(text) {
@@ -106,7 +111,7 @@ func syntaxProblem(file string, source []byte, err error) Problem {
 		}
 		line = 1 + bytes.Count(source[:max(at, 0)], []byte("\n"))
 	}
-	return Problem{File: file, Line: line, Text: "not YAML: " + text[len(m[0]):]}
+	return Problem{File: file, Line: line, Text: "not YAML: " + shortened(text[len(m[0]):], maxText)}
 }
 
 func (d *decoder) scenario(root *yaml.Node, s *Scenario) {

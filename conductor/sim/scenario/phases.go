@@ -94,13 +94,14 @@ func (d *decoder) phase(n *yaml.Node, path string, s *Scenario) {
 	if p.Name == "" {
 		p.Name = action.String()
 	}
-	d.phasesAt = append(d.phasesAt, placedPhase{p, n})
+	d.phasesAt = append(d.phasesAt, placedPhase{p, n, path})
 }
 
 // A placedPhase knows where in the file it is.
 type placedPhase struct {
 	Phase
 	node *yaml.Node
+	path string // phases[INDEX], in the file's order
 }
 
 func (d *decoder) checkPhase(n *yaml.Node, path string, seen, verbs []string, s *Scenario, p Phase) {

@@ -168,15 +168,15 @@ const load = "duration: 20s\nworkload: {rate: 5/s}\n"
 
 // impossible is what no run could do or measure: it is refused before one is started.
 var impossible = map[string]string{
-	"ring: {members: 4}\nduration: 20s\nphases:\n- {at: 5s, crash: 40}":                                    "f.yaml:4: phases.crash: at 5s there are at most 3 members that it can hit; lower the count, or add allow_partial: true",
+	"ring: {members: 4}\nduration: 20s\nphases:\n- {at: 5s, crash: 40}":                                    "f.yaml:4: phases[0].crash: at 5s there are at most 3 members that it can hit; lower the count, or add allow_partial: true",
 	"ring: {members: 4}\nduration: 20s\nphases:\n- {at: 5s, crash: 40, allow_partial: true}":               "",
-	"ring: {members: 4}\nduration: 20s\nphases:\n- {at: 5s, leave: 2}\n- {at: 6s, crash: 2}":               "f.yaml:5: phases.crash: at 6s there are at most 1 members that it can hit; lower the count, or add allow_partial: true",
-	"ring: {members: 4}\nduration: 20s\nphases:\n- {at: 6s, crash: 2}\n- {at: 4s, leave: 2}":               "f.yaml:4: phases.crash: at 6s there are at most 1 members that it can hit; lower the count, or add allow_partial: true",
+	"ring: {members: 4}\nduration: 20s\nphases:\n- {at: 5s, leave: 2}\n- {at: 6s, crash: 2}":               "f.yaml:5: phases[1].crash: at 6s there are at most 1 members that it can hit; lower the count, or add allow_partial: true",
+	"ring: {members: 4}\nduration: 20s\nphases:\n- {at: 6s, crash: 2}\n- {at: 4s, leave: 2}":               "f.yaml:4: phases[0].crash: at 6s there are at most 1 members that it can hit; lower the count, or add allow_partial: true",
 	"ring: {members: 4}\nduration: 20s\nphases:\n- {at: 1s, join: 40}\n- {at: 6s, crash: 40}":              "",
 	"ring: {members: 4}\nduration: 20s\nphases:\n- {at: 1s, churn: {join: 1/s}}\n- {at: 6s, crash: 40}":    "",
-	"ring: {members: 8, virtual_nodes: 4}\nduration: 20s\nphases:\n- {at: 1s, pause: 2}":                   "f.yaml:4: phases.pause: at 1s there are at most 1 hosts that it can hit; lower the count, or add allow_partial: true",
-	"ring: {members: 8, virtual_nodes: 8}\nduration: 20s\nphases:\n- {at: 1s, partition: {fraction: 0.5}}": "f.yaml:4: phases.partition: at 1s there are at most 0 hosts that it can hit; lower the count, or add allow_partial: true",
-	"ring: {members: 8, virtual_nodes: 4}\nduration: 20s\nphases:\n- {at: 1s, crash: 3, adjacent: true}":   "f.yaml:4: phases.crash: at 1s there are at most 2 hosts that it can hit; lower the count, or add allow_partial: true",
+	"ring: {members: 8, virtual_nodes: 4}\nduration: 20s\nphases:\n- {at: 1s, pause: 2}":                   "f.yaml:4: phases[0].pause: at 1s there are at most 1 hosts that it can hit; lower the count, or add allow_partial: true",
+	"ring: {members: 8, virtual_nodes: 8}\nduration: 20s\nphases:\n- {at: 1s, partition: {fraction: 0.5}}": "f.yaml:4: phases[0].partition: at 1s there are at most 0 hosts that it can hit; lower the count, or add allow_partial: true",
+	"ring: {members: 8, virtual_nodes: 4}\nduration: 20s\nphases:\n- {at: 1s, crash: 3, adjacent: true}":   "f.yaml:4: phases[0].crash: at 1s there are at most 2 hosts that it can hit; lower the count, or add allow_partial: true",
 	"phases:\n- {at: 5s, crash: 400}":                                                        "", // of a ring that is there already
 	"duration: 20s\nexpect: {lost_keys: 0}":                                                  "f.yaml:2: expect.lost_keys: cannot be measured: no operation is ever sent; set workload.rate, or list it in expect.allow_unmeasured",
 	"duration: 20s\nexpect: {p99_lookup: 1s}":                                                "f.yaml:2: expect.p99_lookup: cannot be measured: no operation is ever sent; set workload.rate, or list it in expect.allow_unmeasured",
