@@ -104,7 +104,7 @@ func commandWith() (*cobra.Command, *options) {
 	flags.Lookup("server-pin").DefValue = ""
 	flags.StringVar(&o.nodes.Token, "client-token", os.Getenv("CHORD_CLIENT_TOKEN"), "token for the node hosts' key service, over TLS alone (default $CHORD_CLIENT_TOKEN)")
 	flags.Lookup("client-token").DefValue = ""
-	flags.StringVar(&o.record, "record", "", "new `file` to record events and spans in, for conductor replay or a Collector")
+	flags.StringVar(&o.record, "record", "", "new `file` to record events, spans and metrics in, for conductor replay or a Collector")
 	root.AddCommand(runCommand(), replayCommand(), scenariosCommand(), healthCommand(), historyCommand(), conformCommand())
 	return root, o
 }

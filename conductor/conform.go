@@ -17,6 +17,7 @@ import (
 	"chordconductor/conductor/ingest"
 	"chordconductor/conductor/lookups"
 	"chordconductor/conductor/recording"
+	"chordconductor/internal/duration"
 	"chordconductor/otel/chordevent"
 )
 
@@ -144,7 +145,7 @@ func (o *conformOptions) recorded(ctx context.Context, path string, claims []con
 // live judges what arrives on the ports.
 func (o *conformOptions) live(ctx context.Context, claims []conform.Level, stderr io.Writer) (*conform.Report, error) {
 	if o.listen <= 0 {
-		return nil, fmt.Errorf("--for %s: expected a duration above 0", o.listen)
+		return nil, fmt.Errorf("--for %s: expected a duration above 0", duration.Text(o.listen))
 	}
 	judge := conform.New(conform.Config{Ring: o.ring, Claims: claims, Now: time.Now})
 	server, err := ingest.Start(ctx, ingest.Config{GRPC: o.grpc, HTTP: o.http, Logs: judge.Logs, Spans: judge.Traces, Metrics: judge.Metrics}, noView{})
@@ -152,7 +153,7 @@ func (o *conformOptions) live(ctx context.Context, claims []conform.Level, stder
 		return nil, err
 	}
 	source := fmt.Sprintf("OTLP/gRPC %s, OTLP/HTTP %s", orOff(server.GRPCAddr()), orOff(server.HTTPAddr()))
-	fmt.Fprintf(stderr, "Listening on %s for %s; Ctrl-C ends it earlier.\n", source, o.listen)
+	fmt.Fprintf(stderr, "Listening on %s for %s; Ctrl-C ends it earlier.\n", source, duration.Text(o.listen))
 	select {
 	case <-ctx.Done():
 	case <-time.After(o.listen):

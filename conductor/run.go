@@ -17,6 +17,7 @@ import (
 	"chordconductor/conductor/ring"
 	"chordconductor/conductor/sim"
 	"chordconductor/conductor/sim/scenario"
+	"chordconductor/internal/duration"
 	"chordconductor/otel"
 )
 
@@ -65,7 +66,7 @@ time the same member code runs on a simulated clock and network, and one seed is
 	flags.SortFlags = false
 	flags.StringVar(&o.html, "report", "", "write the report as HTML to `file`")
 	flags.StringVar(&o.json, "json", "", "write the report as JSON to `file`")
-	flags.StringVar(&o.record, "record", "", "new `file` to record events and spans in, for conductor replay or a Collector")
+	flags.StringVar(&o.record, "record", "", "new `file` to record events, spans and, in real time, metrics in, for conductor replay or a Collector")
 	flags.Uint64Var(&o.seed, "seed", 0, "`number` that decides all that is left to chance (default: the scenario's)")
 	flags.StringVar(&o.speed, "speed", "real", "real or virtual `time`")
 	flags.StringVar(&o.jaegerUI, "jaeger-ui", "", "`URL` of Jaeger's page, for the report's links")
@@ -232,12 +233,14 @@ func (p *progress) show(st sim.State, v *ring.View) {
 	}
 	p.phase = st.Phase
 	p.next = st.ElapsedS + every
-	elapsed := st.ElapsedS
-	if whole := p.duration.Seconds(); whole > 0 {
-		elapsed = min(elapsed, whole) // the verdict takes a moment longer
-	}
-	fmt.Fprintf(p.w, "%6.1fs of %s  %-34s members %-5d %-10s error %-6d %6.0f ops/s  lost %d\n",
-		elapsed, scenario.Short(p.duration), strings.TrimSpace(clip(st.Phase, 34)), v.Counts.Active, v.Status, v.Error, st.Answered, st.Lost)
+	fmt.Fprintf(p.w, "%7s of %s  %-34s members %-5d %-10s error %-6d %6.0f ops/s  lost %d\n",
+		p.elapsed(st.ElapsedS), duration.Text(p.duration), strings.TrimSpace(clip(st.Phase, 34)), v.Counts.Active, v.Status, v.Error, st.Answered, st.Lost)
+}
+
+// elapsed is the time since the start, in tenths of a second that have passed, and never more than the whole: the verdict
+// takes a moment longer.
+func (p *progress) elapsed(seconds float64) string {
+	return duration.Text(min(time.Duration(seconds*float64(time.Second)).Round(time.Millisecond).Truncate(100*time.Millisecond), p.duration))
 }
 
 func clip(s string, most int) string {

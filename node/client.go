@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
 
+	"chordconductor/internal/duration"
 	"chordconductor/node/chord"
 	"chordconductor/node/env/access"
 	"chordconductor/node/nodepb"
@@ -127,7 +128,7 @@ func (c *client) command(use, short string, args int, do func(context.Context, *
 		},
 		RunE: func(cmd *cobra.Command, given []string) error {
 			if c.limit <= 0 {
-				return usageError{fmt.Errorf("--timeout %v: want more than 0", c.limit)}
+				return usageError{fmt.Errorf("--timeout %s: want more than 0", duration.Text(c.limit))}
 			}
 			cc, err := c.dial()
 			if err != nil {
@@ -182,7 +183,7 @@ func (c *client) explain(err error) error {
 	case codes.NotFound:
 		return fmt.Errorf("not found: %s", message)
 	case codes.DeadlineExceeded:
-		return fmt.Errorf("%s: no answer within %v", c.addr, c.limit)
+		return fmt.Errorf("%s: no answer within %s", c.addr, duration.Text(c.limit))
 	case codes.InvalidArgument:
 		return usageError{fmt.Errorf("%s", message)}
 	case codes.Unavailable:
@@ -209,8 +210,8 @@ func printLookup(out io.Writer, l *nodepb.Lookup, bits int) error {
 		}
 		return space.Format(chord.ID(id))
 	}
-	fmt.Fprintf(out, "key    %s\nowner  %s  %s\ntook   %v, %s, %d timeout(s)\n", hex(l.Key), hex(l.GetOwner().GetId()), l.GetOwner().GetAddress(),
-		time.Duration(l.DurationMicros)*time.Microsecond, l.Mode, l.Timeouts)
+	fmt.Fprintf(out, "key    %s\nowner  %s  %s\ntook   %s, %s, %d timeout(s)\n", hex(l.Key), hex(l.GetOwner().GetId()), l.GetOwner().GetAddress(),
+		duration.Text(time.Duration(l.DurationMicros)*time.Microsecond), l.Mode, l.Timeouts)
 	if l.TraceId != "" {
 		fmt.Fprintf(out, "trace  %s\n", l.TraceId)
 	} else {

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"chordconductor/internal/duration"
 	"chordconductor/node/chord"
 	"chordconductor/node/env/access"
 	"chordconductor/node/env/grpcenv"
@@ -192,7 +193,7 @@ func (o *options) check() error {
 		return errors.New(oneLine(err))
 	}
 	if o.joinTimeout <= 0 {
-		return fmt.Errorf("--join-timeout %v: must be positive", o.joinTimeout)
+		return fmt.Errorf("--join-timeout %s: must be positive", duration.Text(o.joinTimeout))
 	}
 	exposed := !access.OnLoopback(o.listen) || o.advertise != "" && !access.OnLoopback(o.advertise)
 	if o.access.ControlToken != "" && !o.demoToken && exposed {

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"chordconductor/internal/duration"
 	"chordconductor/node/chord"
 	"chordconductor/node/env/grpcenv"
 	"chordconductor/node/member"
@@ -94,6 +95,6 @@ func (j *joining) wait(ctx context.Context) error {
 		if last := j.last.Load(); last != nil {
 			why = oneLine(*last)
 		}
-		return fmt.Errorf("--join %s: could not join for %v: %s", j.via, j.o.joinTimeout, why)
+		return fmt.Errorf("--join %s: could not join for %s: %s", j.via, duration.Text(j.o.joinTimeout), why)
 	}
 }

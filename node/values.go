@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc"
 
+	"chordconductor/internal/duration"
 	"chordconductor/node/keeper"
 	"chordconductor/node/nodepb"
 )
@@ -35,7 +36,7 @@ func (c *client) putCommand() *cobra.Command {
 	})
 	cmd.PreRunE = func(cmd *cobra.Command, args []string) (err error) { // before --timeout begins to count
 		if o.ttl > 0 && o.ttl < time.Millisecond { // it would round to 0, which is never
-			return usageError{fmt.Errorf("--ttl %v: must be 0 or at least 1ms", o.ttl)}
+			return usageError{fmt.Errorf("--ttl %s: must be 0 or at least 1ms", duration.Text(o.ttl))}
 		}
 		value, err = o.value(cmd.Context(), cmd.InOrStdin(), args)
 		return err

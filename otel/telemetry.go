@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+
+	"chordconductor/internal/duration"
 )
 
 // Lost is the number of event records this process knows it lost since its start: overwritten in a full queue, refused
@@ -50,7 +52,7 @@ func (t *Telemetry) Shutdown(ctx context.Context) error {
 		return nil
 	}
 	return t.each(func(e end) error {
-		ctx, cancel := context.WithTimeoutCause(ctx, shutdownLimit, fmt.Errorf("not flushed within %v", shutdownLimit))
+		ctx, cancel := context.WithTimeoutCause(ctx, shutdownLimit, fmt.Errorf("not flushed within %s", duration.Text(shutdownLimit)))
 		defer cancel()
 		defer e.abort()
 		stop := context.AfterFunc(ctx, e.abort)

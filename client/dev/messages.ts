@@ -41,6 +41,8 @@ export class FakeHub {
   seq = 0n;
   events: FeedEvent[] = [];
   lookups: Lookup[] = [];
+  rejections: string[] = [];
+  spansDropped = 0;
   samples: Sample[] = [];
   historyFrom = 0;
   violated = false;
@@ -202,6 +204,9 @@ export class FakeHub {
       stalenessP50Ms: 61,
       stalenessP99Ms: 148,
       lookupsSampled: 0.5,
+      rejections: this.rejections,
+      recordsRejected: BigInt(this.rejections.length),
+      spansDropped: BigInt(this.spansDropped),
       historyFromMs: BigInt(this.historyFrom),
       joining: many("joining"),
       active: many("active"),

@@ -29,6 +29,8 @@ export interface FakeOptions {
   violated?: boolean; // one condition is broken, another was
   replay?: boolean; // what is told comes from a recording
   viewOnly?: boolean; // the page's token commands nothing
+  rejections?: string[]; // lines of what is received and not in the picture
+  spansDropped?: number;
 }
 
 const TICK_MS = 66;
@@ -78,6 +80,8 @@ class FakeConductor {
     // Two minutes have passed already: charts and feed have something to show.
     this.hub = new FakeHub(ring, Date.now() - 120_000);
     this.hub.violated = options.violated ?? false;
+    this.hub.rejections = options.rejections ?? [];
+    this.hub.spansDropped = options.spansDropped ?? 0;
     for (let i = 0; i < 120; i++) {
       ring.step(1000);
       this.hub.patch();

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"chordconductor/conductor/ring"
+	"chordconductor/internal/duration"
 	"chordconductor/node/chord"
 	"chordconductor/otel/chordevent"
 )
@@ -153,7 +154,7 @@ func (j *Judge) keyframe(x *lifeRecord, ev *chordevent.Event, body *chordevent.S
 		s.errs(exampleOf(ev), "%s: 0 of a member that does not leave", chordevent.KeyframePeriodKey)
 	}
 	if gap := ev.Time.Sub(x.keyframe); x.keyframes > 0 && x.period > 0 && gap > x.period+x.period/2 {
-		s.errs(fmt.Sprintf("%s, %s after the one before, which promised %s", exampleOf(ev), gap.Round(time.Millisecond), x.period),
+		s.errs(fmt.Sprintf("%s, %s after the one before, which promised %s", exampleOf(ev), duration.Text(gap.Round(time.Millisecond)), duration.Text(x.period)),
 			"%s: a keyframe came more than half a period late", chordevent.KeyframePeriodKey)
 	}
 	x.keyframes++

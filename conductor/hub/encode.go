@@ -42,7 +42,7 @@ func ringState(v *ring.View, s live.Stats) *hubpb.RingState {
 		Status: ringStatus[v.Status], Error: v.Error, TimeMs: millis(v.Time), Name: v.Name,
 		Bits: uint32(v.Bits), Successors: uint32(v.ListLen), Replicas: uint32(v.Replicas),
 		StalenessP50Ms: milliseconds(s.StalenessP50), StalenessP99Ms: milliseconds(s.StalenessP99),
-		RecordsLost: uint64(max(v.Counts.Lost, 0)), RecordsRejected: s.RejectedTotal(), LookupsSampled: s.LookupsSampled,
+		RecordsLost: uint64(max(v.Counts.Lost, 0)), RecordsRejected: s.RejectedTotal(), SpansDropped: s.SpansDropped, LookupsSampled: s.LookupsSampled,
 		Joining: uint32(v.Counts.Joining), Active: uint32(v.Counts.Active), Leaving: uint32(v.Counts.Leaving),
 		Left: uint32(v.Counts.Left), Failed: uint32(v.Counts.Failed), Silent: uint32(v.Counts.Silent),
 		Uncertain: uint32(v.Counts.Uncertain + v.Counts.Unheard), MembersRefused: uint32(v.Counts.RefusedMembers),

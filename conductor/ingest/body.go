@@ -12,6 +12,7 @@ import (
 
 	"chordconductor/conductor/internal/connlimit"
 	"chordconductor/conductor/memory"
+	"chordconductor/internal/duration"
 )
 
 const (
@@ -120,7 +121,8 @@ func (p *port) receive(w http.ResponseWriter, r *http.Request, most int64) (body
 			return body, b, nil
 		case cut:
 			p.gate.cut.Add(1)
-			return nil, b, status.Errorf(codes.DeadlineExceeded, "the body came slower than %d bytes in %v (while memory is short, that rate over %v), or not within %v", slowBytes, slowTime, shortTime, requestTimeout)
+			return nil, b, status.Errorf(codes.DeadlineExceeded, "the body came slower than %d bytes in %s (while memory is short, that rate over %s), or not within %s", slowBytes,
+				duration.Text(slowTime), duration.Text(shortTime), duration.Text(requestTimeout))
 		case err != nil:
 			return nil, b, status.Errorf(codes.Canceled, "the body broke off: %v", err)
 		}

@@ -2,6 +2,7 @@ package lookups
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/ptrace"
@@ -92,6 +93,17 @@ var names = func() map[string]string {
 	}
 	return m
 }()
+
+// Operations are the values of Lookup.Operation.
+func Operations() (words []string) {
+	for _, name := range names {
+		if name != "" {
+			words = append(words, name[len("chord."):])
+		}
+	}
+	slices.Sort(words)
+	return words
+}
 
 // words are the values that enumerated attributes of a span may have.
 var words = func() map[string]map[attribute.Key][]string {

@@ -1,21 +1,53 @@
 package recording
 
-import "bytes"
+import (
+	"bytes"
+	"encoding/binary"
+	"strings"
+)
 
-// foreign names a format that a file begins with, and the way to one that can be read. Empty: none that is known.
-func foreign(begin []byte) string {
-	begin = bytes.TrimPrefix(begin, []byte("\xef\xbb\xbf"))
-	switch {
-	case bytes.HasPrefix(bytes.TrimLeft(begin, " \t\r\n"), []byte("{")):
-		return "this is JSON, the default of the Collector's file exporter; record with format: proto"
-	case bytes.HasPrefix(begin, []byte("\x1f\x8b")):
-		return "this is compressed with gzip; unpack it with gunzip"
-	case bytes.HasPrefix(begin, zstd):
-		return "this is compressed with zstd; unpack it with unzstd"
-	case len(begin) > 4 && bytes.HasPrefix(begin[4:], zstd):
+// peeked is how much is looked at of what is no message, to find out what it is.
+const peeked = 4096
+
+// packings are the formats of compressed files: how each begins, and what unpacks it.
+var packings = []struct{ begin, name, tool string }{
+	{"\x1f\x8b", "gzip", "gunzip"},
+	{"\x28\xb5\x2f\xfd", "zstd", "unzstd"},
+	{"BZh", "bzip2", "bunzip2"},
+	{"\xfd7zXZ\x00", "xz", "unxz"},
+	{"\x04\x22\x4d\x18", "lz4", "unlz4"},
+	{"PK\x03\x04", "zip", "unzip"},
+}
+
+// foreign names the format that data is in, which could not be read, and the way to one that can. Empty: none that is
+// known.
+func foreign(data []byte) string {
+	for _, p := range packings {
+		if bytes.HasPrefix(data, []byte(p.begin)) {
+			return "this is compressed with " + p.name + "; unpack it with " + p.tool
+		}
+	}
+	if len(data) > 4 && binary.BigEndian.Uint32(data) <= maxMessage && bytes.HasPrefix(data[4:], []byte("\x28\xb5\x2f\xfd")) {
 		return "its messages are compressed with zstd (compression of the Collector's file exporter); record without compression"
+	}
+	if looksLikeJSON(data) {
+		return "this is JSON, the default of the Collector's file exporter; record with format: proto"
 	}
 	return ""
 }
 
-var zstd = []byte{0x28, 0xb5, 0x2f, 0xfd}
+// looksLikeJSON knows objects, and lists of them, by how they begin, in UTF-8 or in UTF-16 with a byte order mark.
+func looksLikeJSON(data []byte) bool {
+	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
+		data = bytes.ReplaceAll(data[2:], []byte{0}, nil) // what is compared below is ASCII
+	}
+	const blank = " \t\r\n"
+	data = bytes.TrimLeft(data, blank)
+	if len(data) == 0 {
+		return false
+	}
+	after := map[byte]string{'{': "\"}", '[': "{]"}[data[0]]
+	data = bytes.TrimLeft(data[1:], blank)
+	return after != "" && (len(data) == 0 || strings.IndexByte(after, data[0]) >= 0)
+}

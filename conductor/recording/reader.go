@@ -43,42 +43,48 @@ func (e *DamageError) Error() string { return fmt.Sprintf("at byte %d: %s", e.Of
 
 // Next is the next message, or io.EOF at the end. Any other error is a DamageError or one of reading.
 func (r *Reader) Next() (Message, error) {
-	if r.offset == 0 {
-		begin, _ := r.from.Peek(64) // an error comes again below
-		if what := foreign(begin); what != "" {
-			return Message{}, &DamageError{0, what}
-		}
-	}
-	var head [4]byte
-	switch _, err := io.ReadFull(r.from, head[:]); {
+	head := make([]byte, 4)
+	switch n, err := io.ReadFull(r.from, head); {
 	case errors.Is(err, io.EOF):
 		return Message{}, io.EOF
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return Message{}, &DamageError{r.offset, "the file ends within a message's length"}
+		return Message{}, r.damage(head[:n], "the file ends within a message's length")
 	case err != nil:
 		return Message{}, err
 	}
-	size := int64(binary.BigEndian.Uint32(head[:]))
+	size := int64(binary.BigEndian.Uint32(head))
 	if size > maxMessage {
-		return Message{}, &DamageError{r.offset, fmt.Sprintf("a message of %d bytes is over the limit of %d: this is no recording of OTLP in protobuf framing", size, maxMessage)}
+		rest, _ := r.from.Peek(peeked) // it is of no use anyway
+		return Message{}, r.damage(append(head, rest...), "a message of %d bytes is over the limit of %d: this is no recording of OTLP in protobuf framing", size, maxMessage)
 	}
 	body, err := io.ReadAll(io.LimitReader(r.from, size)) // grows with what is there, not with what the length says
 	if err != nil {
 		return Message{}, err
 	}
 	if int64(len(body)) < size {
-		return Message{}, &DamageError{r.offset, fmt.Sprintf("the file ends within a message of %d bytes, of which %d are there", size, len(body))}
+		return Message{}, r.damage(begin(head, body), "the file ends within a message of %d bytes, of which %d are there", size, len(body))
 	}
 	m, err := decode(body)
 	switch {
 	case errors.Is(err, otlpscan.ErrDeep):
 		return Message{}, &DamageError{r.offset, "a message whose " + err.Error()}
 	case err != nil:
-		return Message{}, &DamageError{r.offset, "a message that is no OTLP"}
+		return Message{}, r.damage(begin(head, body), "a message that is no OTLP")
 	}
 	r.offset += int64(len(head)) + size
 	return m, nil
 }
+
+// damage is the error of what cannot be read: its format if that is a known one, else what is wrong with it as a message.
+func (r *Reader) damage(data []byte, format string, args ...any) error {
+	if what := foreign(data); what != "" {
+		return &DamageError{r.offset, what}
+	}
+	return &DamageError{r.offset, fmt.Sprintf(format, args...)}
+}
+
+// begin is the beginning of a message, its length included.
+func begin(head, body []byte) []byte { return append(head, body[:min(len(body), peeked)]...) }
 
 // Offset is where the next message begins.
 func (r *Reader) Offset() int64 { return r.offset }

@@ -119,6 +119,11 @@ func TestForeign(t *testing.T) {
 		{"JSON with a byte order mark", "\xef\xbb\xbf\n {}", "at byte 0: this is JSON"},
 		{"gzip", "\x1f\x8b\x08\x00", "at byte 0: this is compressed with gzip; unpack it with gunzip"},
 		{"a zstd file", "\x28\xb5\x2f\xfd\x00", "at byte 0: this is compressed with zstd; unpack it with unzstd"},
+		{"a tar", "recording.otlp\x00\x00", "at byte 0: a message of 1919247215 bytes is over the limit"},
+		{"bzip2", "BZh91AY", "at byte 0: this is compressed with bzip2; unpack it with bunzip2"},
+		{"a list", "[\n{}]", "at byte 0: this is JSON"},
+		{"a log", "[2026-12-02] started", "at byte 0: a message of 1530015794 bytes is over the limit"},
+		{"one brace", "{", "at byte 0: this is JSON"},
 		{"zstd messages", "\x00\x00\x00\x09\x28\xb5\x2f\xfd\x00", "at byte 0: its messages are compressed with zstd"},
 	} {
 		if _, err := NewReader(strings.NewReader(test.data)).Next(); err == nil || !strings.HasPrefix(err.Error(), test.want) {

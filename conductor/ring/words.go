@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"chordconductor/internal/duration"
 	"chordconductor/node/chord"
 )
 
@@ -66,9 +67,9 @@ func (f *Fault) String() string {
 	case TwoProcesses:
 		return fmt.Sprintf("one identity from two processes: events of incarnation %d come from service.instance.id %q and %q", f.Incarnation, f.Instances[0], f.Instances[1])
 	case ClockAhead:
-		return fmt.Sprintf("clock of host %s at least %s ahead", f.Host.Address, f.Bound.Round(time.Second))
+		return fmt.Sprintf("clock of host %s at least %s ahead", f.Host.Address, duration.Text(f.Bound.Round(time.Second)))
 	case ClockBehind:
-		return fmt.Sprintf("clock of host %s behind, by at most %s", f.Host.Address, f.Bound.Round(time.Second))
+		return fmt.Sprintf("clock of host %s behind, by at most %s", f.Host.Address, duration.Text(f.Bound.Round(time.Second)))
 	}
 	return "unknown fault"
 }

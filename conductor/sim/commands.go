@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"chordconductor/internal/duration"
 	"chordconductor/node/chord"
 	"chordconductor/node/nodepb"
 )
@@ -42,7 +43,7 @@ func do[T any](ctx context.Context, l *Lab, command func(context.Context, *site)
 		value, err := command(task, here)
 		done <- outcome{value, err}
 	}); err != nil {
-		return none, refuse(ErrUnavailable, "the ring gave no answer within %v, or is being stopped; whether the command was carried out is not known", commandLimit)
+		return none, refuse(ErrUnavailable, "the ring gave no answer within %s, or is being stopped; whether the command was carried out is not known", duration.Text(commandLimit))
 	}
 	o := <-done
 	return o.value, o.err

@@ -169,6 +169,11 @@ func (f *faults) heal(ctx context.Context) ([]chord.ID, error) {
 	return slices.Compact(ids), err
 }
 
+// FaultKinds are the values of Fault.Kind.
+func FaultKinds() []string {
+	return []string{"partition", "one_way_cut", "slow_link", "pause", "telemetry_outage"}
+}
+
 // A Fault is a disturbance in force, as the API lists it.
 type Fault struct {
 	Kind    string        // partition, one_way_cut, slow_link, pause or telemetry_outage, as a scenario names it

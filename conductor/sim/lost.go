@@ -42,6 +42,9 @@ const (
 	FateUnknown Fate = "not known"
 )
 
+// Fates are all of them.
+func Fates() []Fate { return []Fate{FateOnRing, FateCrashed, FateLeft, FateAgain, FateUnknown} }
+
 // A HolderFate is a holder of a copy and what became of it.
 type HolderFate struct {
 	Peer  chord.Peer

@@ -12,6 +12,7 @@ import (
 	"chordconductor/conductor/ring"
 	"chordconductor/conductor/sim/load"
 	"chordconductor/conductor/sim/scenario"
+	"chordconductor/internal/duration"
 	"chordconductor/node/chord"
 )
 
@@ -209,7 +210,7 @@ func (s *simulation) abort() {
 		s.ended, s.took = true, s.elapsed()
 		s.phase = "stopped"
 		if s.scenario.Duration > 0 {
-			s.failure = fmt.Sprintf("stopped after %v", s.took.Round(100*time.Millisecond))
+			s.failure = "stopped after " + duration.Text(s.took.Round(100*time.Millisecond))
 		}
 	}
 	s.mu.Unlock()
@@ -294,7 +295,7 @@ func (s *simulation) note(format string, args ...any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.notes) < maxNotes {
-		s.notes = append(s.notes, fmt.Sprintf("%.1fs: ", s.elapsed().Seconds())+fmt.Sprintf(format, args...))
+		s.notes = append(s.notes, duration.Text(s.elapsed().Round(100*time.Millisecond))+": "+fmt.Sprintf(format, args...))
 	}
 }
 

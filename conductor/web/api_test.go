@@ -87,7 +87,7 @@ func TestReads(t *testing.T) {
 		}
 	}
 	stats := text(t, ask(s, "GET", "/api/stats", ""))
-	for _, part := range []string{`"staleness_p99_ms":3`, `"events_rejected":{"garbage":1}`, `"lookups_sampled":0.5`, `"p99_ms":1`} {
+	for _, part := range []string{`"staleness_p99_ms":3`, `"events_rejected":{"missing":1}`, `"lookups_sampled":0.5`, `"p99_ms":1`} {
 		if !strings.Contains(stats, part) {
 			t.Errorf("/api/stats: %s is not in %s", part, stats)
 		}

@@ -86,7 +86,7 @@ func (fakeSource) Samples() []live.Sample {
 	return []live.Sample{{Time: instant, Members: 2, P99: time.Millisecond}}
 }
 func (fakeSource) Stats() live.Stats {
-	return live.Stats{Applied: 42, StalenessP99: 3 * time.Millisecond, Rejected: map[string]uint64{"garbage": 1}, LookupsSampled: 0.5}
+	return live.Stats{Applied: 42, StalenessP99: 3 * time.Millisecond, Rejected: map[string]uint64{"missing": 1}, LookupsSampled: 0.5}
 }
 
 // fakeControl notes what it is told, and fails as it is told.

@@ -194,11 +194,15 @@ func (s *Server) found(l *nodepb.Lookup) foundJSON {
 	}
 	for _, h := range l.GetPath() {
 		out.Hops = append(out.Hops, hopJSON{
-			ID: f.bytes(h.GetPeer().GetId()), Pointer: strings.ToLower(strings.TrimPrefix(h.GetPointer().String(), "POINTER_")),
+			ID: f.bytes(h.GetPeer().GetId()), Pointer: pointerWord(h.GetPointer()),
 			Slot: int(h.GetSlot()), AfterMS: float64(h.GetAtMicros()) / 1000, AtMS: float64(h.GetAtMicros()) / 1000, Timeouts: int(h.GetTimeouts()),
 		})
 	}
 	return out
+}
+
+func pointerWord(p nodepb.Candidate_Pointer) string {
+	return strings.ToLower(strings.TrimPrefix(p.String(), "POINTER_"))
 }
 
 // bytes writes an identifier as it comes in a message; empty if it is none.

@@ -28,7 +28,7 @@ func (s *Server) scenarioSchema(w http.ResponseWriter, r *http.Request) {
 
 // describe makes the OpenAPI document from the table of routes and the types of the messages.
 func (s *Server) describe() object {
-	t := types{components: object{}}
+	t := types{components: object{}, enumerations: enumerations()}
 	failure := object{"description": "What is wrong, as the status says.", "content": object{jsonType: object{"schema": t.of(reflect.TypeFor[errorJSON](), false)}}}
 	paths := object{}
 	for _, r := range s.table() {
@@ -96,7 +96,10 @@ func paramsOf(r route) (list []object) {
 }
 
 // types makes schemas of Go types, as encoding/json writes them. Structs become components, which refer to each other.
-type types struct{ components object }
+type types struct {
+	components   object
+	enumerations map[string][]string // by schema and property
+}
 
 func (t types) schema(v any, request bool) any {
 	if o, ok := v.(object); ok {
@@ -154,10 +157,30 @@ func (t types) component(of reflect.Type, request bool) object {
 	schema := object{"type": "object", "properties": properties, "additionalProperties": false}
 	t.components[name] = schema
 	t.fields(of, request, properties, &required)
+	for property, schema := range properties {
+		if words := t.enumerations[name+"."+property]; words != nil {
+			properties[property] = enumerated(schema.(object), words)
+		}
+	}
 	if len(required) > 0 {
 		schema["required"] = required
 	}
 	return ref
+}
+
+// enumerated narrows the schema of a text to some words; of a list its items, of a map its keys, of what may be null the
+// rest.
+func enumerated(schema object, words []string) object {
+	switch {
+	case schema["items"] != nil:
+		return object{"type": "array", "items": enumerated(schema["items"].(object), words)}
+	case schema["additionalProperties"] != nil:
+		return object{"type": "object", "additionalProperties": schema["additionalProperties"], "propertyNames": object{"enum": words}}
+	case schema["anyOf"] != nil:
+		either := schema["anyOf"].([]object)
+		return object{"anyOf": []object{enumerated(either[0], words), either[1]}}
+	}
+	return object{"type": "string", "enum": words}
 }
 
 // fields adds a struct's fields, and those of embedded ones for which none of its own stands in.

@@ -7,6 +7,8 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -284,6 +286,53 @@ func TestDescription(t *testing.T) {
 		}
 		if !strings.Contains(body, "#/components/schemas/"+name+`"`) {
 			t.Errorf("%s is not used", name)
+		}
+	}
+}
+
+// free are the texts that are of no enumeration: names, addresses, identifiers, versions, sentences, names of events and
+// operations that other emitters choose.
+var free = regexp.MustCompile(`\.(about|address|attribute|cause|damage|detail|error|event|expected|field|file|found|from|got|groups|host|id|ids|instance|instances|key|candidates|member|members|name|notes|operation|owner|path|peer|phase|predecessor|problem|reported_by|ring|scenario|scenario_source|source|successors|text|to|trace_id|epoch|version|go|platform|what|who|for)$`)
+
+// Every text of the API is one of the words of an enumeration, has a form, or is known to be free; and no enumeration is of
+// a text that is not there.
+func TestEnumerationsAreComplete(t *testing.T) {
+	c, err := theContract()
+	if err != nil {
+		t.Fatal(err)
+	}
+	used := map[string]bool{}
+	all := enumerations()
+	var look func(name string, schema map[string]any)
+	look = func(name string, schema map[string]any) {
+		for _, inner := range []string{"items", "additionalProperties"} {
+			if s, ok := schema[inner].(map[string]any); ok {
+				look(name, s)
+			}
+		}
+		if either, ok := schema["anyOf"].([]any); ok {
+			look(name, either[0].(map[string]any))
+		}
+		if _, ok := schema["propertyNames"]; ok || schema["enum"] != nil {
+			used[name] = true
+		}
+		if schema["type"] == "string" && schema["enum"] == nil && schema["format"] == nil && schema["pattern"] == nil && (all[name] != nil || !free.MatchString(name)) {
+			t.Errorf("%s: any text", name)
+		}
+	}
+	schemas, _ := c.at("components", "schemas")
+	for name := range schemas {
+		properties, _ := c.at("components", "schemas", name, "properties")
+		for property, schema := range properties {
+			look(name+"."+property, schema.(map[string]any))
+		}
+	}
+	for name, words := range all {
+		if !used[name] {
+			t.Errorf("%s: an enumeration of a text that the API does not have", name)
+		}
+		if slices.Sort(words); len(words) == 0 || len(slices.Compact(words)) != len(all[name]) {
+			t.Errorf("%s: %q", name, words)
 		}
 	}
 }

@@ -8,7 +8,7 @@
 
 import { createHash, randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { ROOT_CONTEXT, trace } from '@opentelemetry/api'
+import { DiagConsoleLogger, DiagLogLevel, ROOT_CONTEXT, diag, trace } from '@opentelemetry/api'
 import { SeverityNumber } from '@opentelemetry/api-logs'
 import { OTLPLogExporter } from '@opentelemetry/exporter-logs-otlp-proto'
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto'
@@ -21,6 +21,12 @@ const SUCCESSORS = 3 // r
 const REPLICAS = 3 // R
 const PERIOD = 10 // seconds between keyframes
 const seconds = Number(process.argv[2] ?? Infinity)
+if (!(seconds > 0)) {
+  console.error(`emitter: expected a number of seconds above 0, got ${process.argv[2]}`)
+  process.exit(2)
+}
+// The exporters report here what is rejected (partial_success) and what cannot be sent; without it they are silent.
+diag.setLogger(new DiagConsoleLogger(), DiagLogLevel.WARN)
 
 // The resource: one per process, with the ring's name, and an instance of its own for each start.
 const resource = resourceFromAttributes({

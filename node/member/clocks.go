@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"chordconductor/internal/duration"
 	"chordconductor/node/keeper"
 )
 
@@ -144,16 +145,16 @@ func (v clockView) wrong() bool { return v.others >= enoughClocks && 2*v.beyond 
 
 func (v clockView) String() string {
 	if v.wrong() {
-		return fmt.Sprintf("this host's clock is %s the others': more than %v from %d of %d hosts", direction(v.ahead), keeper.MaxClockDifference, v.beyond, v.others)
+		return fmt.Sprintf("this host's clock is %s the others': more than %s from %d of %d hosts", direction(v.ahead), duration.Text(keeper.MaxClockDifference), v.beyond, v.others)
 	}
-	return fmt.Sprintf("this host's clock is %s that of %s: more than %v, and too few hosts answer to tell which is wrong", direction(v.most), v.worst, keeper.MaxClockDifference)
+	return fmt.Sprintf("this host's clock is %s that of %s: more than %s, and too few hosts answer to tell which is wrong", direction(v.most), v.worst, duration.Text(keeper.MaxClockDifference))
 }
 
 func direction(ahead time.Duration) string {
 	if ahead < 0 {
-		return fmt.Sprintf("%v behind", -ahead.Round(time.Millisecond))
+		return duration.Text(-ahead.Round(time.Millisecond)) + " behind"
 	}
-	return fmt.Sprintf("%v ahead of", ahead.Round(time.Millisecond))
+	return duration.Text(ahead.Round(time.Millisecond)) + " ahead of"
 }
 
 // An anchor is where a host's wall clock stood against its monotonic one when the two were last compared with the others'

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"chordconductor/internal/duration"
 	"chordconductor/node/chord"
 	"chordconductor/otel/chordevent"
 )
@@ -161,11 +162,11 @@ func (c Config) validated(address string) (Config, error) {
 	check(c.Successors >= 1 && c.Successors <= MaxSuccessors, "successors %d: must be from 1 to %d", c.Successors, MaxSuccessors)
 	check(c.Replicas >= 1 && c.Replicas <= MaxReplicas, "replicas %d: must be from 1 to %d", c.Replicas, MaxReplicas)
 	check(c.Successors != 1 || c.Replicas <= 1, "replicas %d with successors 1: a list of one entry does not survive the crash that replicas are for; successors must be at least 2", c.Replicas)
-	check(c.Stabilize >= minStabilize && c.Stabilize <= maxStabilize, "stabilize %v: must be from %v to %v", c.Stabilize, minStabilize, maxStabilize)
-	check(c.CallLimit >= minCallLimit && c.CallLimit <= maxCallLimit, "call limit %v: must be from %v to %v", c.CallLimit, minCallLimit, maxCallLimit)
+	check(c.Stabilize >= minStabilize && c.Stabilize <= maxStabilize, "stabilize %s: must be from %s to %s", duration.Text(c.Stabilize), duration.Text(minStabilize), duration.Text(maxStabilize))
+	check(c.CallLimit >= minCallLimit && c.CallLimit <= maxCallLimit, "call limit %s: must be from %s to %s", duration.Text(c.CallLimit), duration.Text(minCallLimit), duration.Text(maxCallLimit))
 	check(c.CallTries > 0 && c.LookupLimit > 0 && c.LeaveLimit > 0, "time limits and tries must be positive")
 	check(c.Memory >= 0, "memory limit %d: must not be negative", c.Memory)
-	check(c.Keyframe >= time.Second, "keyframe period %v: must be at least 1s", c.Keyframe)
+	check(c.Keyframe >= time.Second, "keyframe period %s: must be at least 1s", duration.Text(c.Keyframe))
 	if _, err := ParseMode(string(c.Lookup)); err != nil {
 		wrong = append(wrong, err)
 	}

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"chordconductor/internal/duration"
 	"chordconductor/node/env"
 	"chordconductor/node/env/faults"
 	"chordconductor/node/hostauth"
@@ -68,7 +69,7 @@ func (c *Control) startMembers(ctx context.Context, q *nodepb.StartMembersReques
 // setFaults replaces what is wrong with the host, for the time of the lease.
 func (c *Control) setFaults(ctx context.Context, q *nodepb.SetFaultsRequest) (*nodepb.SetFaultsResponse, error) {
 	if q.LeaseMillis < 0 || q.LeaseMillis > maxLease.Milliseconds() {
-		return nil, status.Errorf(codes.InvalidArgument, "a lease of %d ms: must be from 0 (no end) to %v", q.LeaseMillis, maxLease)
+		return nil, status.Errorf(codes.InvalidArgument, "a lease of %d ms: must be from 0 (no end) to %s", q.LeaseMillis, duration.Text(maxLease))
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

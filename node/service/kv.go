@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"chordconductor/internal/duration"
 	"chordconductor/node/chord"
 	"chordconductor/node/keeper"
 	"chordconductor/node/member"
@@ -48,7 +49,7 @@ func (s *KV) operations() (operations, error) {
 func (s *KV) Put(ctx context.Context, q *nodepb.PutRequest) (*nodepb.PutResponse, error) {
 	r, l, err := s.run(ctx, q.Key, func(ctx context.Context, ops operations) (keeper.Result, error) {
 		if q.TtlMillis < 0 || q.TtlMillis > int64(maxTTL/time.Millisecond) {
-			return keeper.Result{}, status.Errorf(codes.InvalidArgument, "TTL %d ms: must be from 0 (none) to %v", q.TtlMillis, maxTTL)
+			return keeper.Result{}, status.Errorf(codes.InvalidArgument, "TTL %d ms: must be from 0 (none) to %s", q.TtlMillis, duration.Text(maxTTL))
 		}
 		return ops.Put(ctx, q.Key, q.Value, time.Duration(q.TtlMillis)*time.Millisecond)
 	})

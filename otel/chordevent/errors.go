@@ -2,6 +2,7 @@ package chordevent
 
 import (
 	"fmt"
+	"slices"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/otel/attribute"
@@ -20,6 +21,9 @@ const (
 	ReasonLength    Reason = "length"        // a string or list too long, or lists of unequal length
 	ReasonValue     Reason = "value"         // not one of the words allowed
 )
+
+// Reasons are all of them.
+func Reasons() []Reason { return slices.Clone(reasons) }
 
 var reasons = []Reason{ReasonUnknown, ReasonMissing, ReasonDuplicate, ReasonType, ReasonSyntax, ReasonRange, ReasonLength, ReasonValue}
 

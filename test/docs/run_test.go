@@ -232,12 +232,12 @@ func TestManyMachines(t *testing.T) {
 // Every block of commands on these pages is run: here, or by what is named above.
 func TestEveryBlockIsRun(t *testing.T) {
 	run := map[string]bool{}
-	for _, s := range []string{section(t, "README.md", "Start"), section(t, "README.md", "Nodes by hand"), section(t, "docs/deploy.md", "Many machines")} {
+	for _, s := range []string{section(t, "README.md", "Start"), section(t, "README.md", "Nodes by hand"), section(t, "docs/deploy.md", "Many machines"), whole(t, emitter)} {
 		for _, b := range blocks(s, "sh") {
 			run[b] = true
 		}
 	}
-	for _, page := range []string{"README.md", "CONTRIBUTING.md", "docs/deploy.md", "docs/operations.md"} {
+	for _, page := range []string{"README.md", "CONTRIBUTING.md", emitter, "docs/deploy.md", "docs/operations.md"} {
 		text, err := os.ReadFile(filepath.Join(root, page))
 		if err != nil {
 			t.Fatal(err)

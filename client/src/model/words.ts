@@ -89,6 +89,14 @@ export function duration(ms: number): string {
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
+/** progress writes the seconds that have passed of a whole; 0: it has no end. It is never more than the whole: a verdict
+ * takes a moment longer. */
+export function progress(elapsedS: number, wholeS: number): string {
+  return wholeS > 0
+    ? `${duration(Math.min(elapsedS, wholeS) * 1000)} of ${duration(wholeS * 1000)}`
+    : duration(elapsedS * 1000);
+}
+
 /** rate writes a number per second. */
 export function rate(n: number): string {
   return n < 10 ? `${n.toFixed(1)}/s` : `${count(Math.round(n))}/s`;

@@ -148,13 +148,22 @@ function Trust() {
         </li>
       )}
       <li data-alarm={lost > 0n || undefined} title="Telemetry records that nodes report as lost.">
-        {lost === 0n ? "no records lost" : `${count(lost)} records lost`}
+        {lost === 0n ? "no records lost" : `${plural(lost, "record")} lost`}
       </li>
       {(ring.recordsRejected > 0n || ring.rejections.length > 0) && (
         <li data-alarm data-testid="rejected" title={ring.rejections.join("\n")}>
           {ring.recordsRejected > 0n
-            ? `${count(ring.recordsRejected)} records rejected`
+            ? `${plural(ring.recordsRejected, "record")} rejected`
             : "events of other rings or parameters"}
+        </li>
+      )}
+      {ring.spansDropped > 0n && (
+        <li
+          data-alarm
+          data-testid="spans-dropped"
+          title="Spans of lookups that are in no lookup here: more were received than fit, or the rest of their lookup was not received."
+        >
+          {plural(ring.spansDropped, "span")} dropped
         </li>
       )}
       {ring.faultCount > 0 && (

@@ -5,9 +5,10 @@ import { fileURLToPath } from "node:url";
 
 const BINARY = process.env.CONDUCTOR_BINARY ?? fileURLToPath(new URL("../../../bin/conductor", import.meta.url));
 
-/** A Running conductor: its root, where health is always answered, and what it printed. */
+/** A Running conductor: its root, where health is always answered, and its port for OTLP over HTTP. */
 export interface Running {
   url: string;
+  otlp: string;
   close(): Promise<void>;
 }
 
@@ -48,6 +49,7 @@ export async function start(...args: string[]): Promise<Running> {
   }
   return {
     url,
+    otlp: `http://127.0.0.1:${otlp}/`,
     close: async () => {
       if (conductor.exitCode !== null) return;
       conductor.kill("SIGINT");

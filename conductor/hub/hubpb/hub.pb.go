@@ -1092,9 +1092,10 @@ type RingState struct {
 	ErrorUnknown    uint64           `protobuf:"varint,40,opt,name=error_unknown,json=errorUnknown,proto3" json:"error_unknown,omitempty"`       // pointers that are in no ring error, since their owner or whom they name is not certain
 	Certainty       *Certainty       `protobuf:"bytes,41,opt,name=certainty,proto3" json:"certainty,omitempty"`
 	Tolerance       *Tolerance       `protobuf:"bytes,42,opt,name=tolerance,proto3" json:"tolerance,omitempty"`
-	Faults          []*Fault         `protobuf:"bytes,60,rep,name=faults,proto3" json:"faults,omitempty"`                            // of what emits the members' telemetry: the first 10
-	FaultCount      uint32           `protobuf:"varint,61,opt,name=fault_count,json=faultCount,proto3" json:"fault_count,omitempty"` // of all
-	Rejections      []string         `protobuf:"bytes,62,rep,name=rejections,proto3" json:"rejections,omitempty"`                    // what is received that is not in the picture, and whose, a line each, the newest first
+	Faults          []*Fault         `protobuf:"bytes,60,rep,name=faults,proto3" json:"faults,omitempty"`                                   // of what emits the members' telemetry: the first 10
+	FaultCount      uint32           `protobuf:"varint,61,opt,name=fault_count,json=faultCount,proto3" json:"fault_count,omitempty"`        // of all
+	Rejections      []string         `protobuf:"bytes,62,rep,name=rejections,proto3" json:"rejections,omitempty"`                           // what is received that is not in the picture, and whose, a line each, the newest first
+	SpansDropped    uint64           `protobuf:"varint,130,opt,name=spans_dropped,json=spansDropped,proto3" json:"spans_dropped,omitempty"` // of lookups: they did not fit, or the rest of their lookup was not received
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -1330,6 +1331,13 @@ func (x *RingState) GetRejections() []string {
 		return x.Rejections
 	}
 	return nil
+}
+
+func (x *RingState) GetSpansDropped() uint64 {
+	if x != nil {
+		return x.SpansDropped
+	}
+	return 0
 }
 
 // Fault is an identity used twice, or a clock that is off.
@@ -2685,7 +2693,7 @@ const file_hub_proto_rawDesc = "" +
 	"\x0eSTATUS_LEAVING\x10\x03\x12\x0f\n" +
 	"\vSTATUS_LEFT\x10\x04\x12\x11\n" +
 	"\rSTATUS_FAILED\x10\x05\x12\x11\n" +
-	"\rSTATUS_SILENT\x10\x06\"\xaa\t\n" +
+	"\rSTATUS_SILENT\x10\x06\"\xd0\t\n" +
 	"\tRingState\x126\n" +
 	"\x06status\x18\x01 \x01(\x0e2\x1e.conductor.v1.RingState.StatusR\x06status\x12\x14\n" +
 	"\x05error\x18\x02 \x01(\x04R\x05error\x12\x17\n" +
@@ -2723,7 +2731,8 @@ const file_hub_proto_rawDesc = "" +
 	"faultCount\x12\x1e\n" +
 	"\n" +
 	"rejections\x18> \x03(\tR\n" +
-	"rejections\"\x89\x01\n" +
+	"rejections\x12$\n" +
+	"\rspans_dropped\x18\x82\x01 \x01(\x04R\fspansDropped\"\x89\x01\n" +
 	"\x06Status\x12\x16\n" +
 	"\x12STATUS_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eSTATUS_FORMING\x10\x01\x12\x10\n" +

@@ -12,6 +12,8 @@ import (
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
+
+	"chordconductor/internal/duration"
 )
 
 // A Problem is one thing wrong with a file.
@@ -261,7 +263,7 @@ func (d *decoder) number(to *float64, low, high float64, want string) setter {
 func (d *decoder) fraction(to *float64) setter { return d.number(to, 0, 1, "a share from 0 to 1") }
 
 func (d *decoder) duration(to *time.Duration, low, high time.Duration) setter {
-	want := fmt.Sprintf("a duration from %s to %s, such as 500ms, 2.5s or 1m", Short(low), Short(high))
+	want := fmt.Sprintf("a duration from %s to %s, such as 500ms, 2.5s or 1m", duration.Text(low), duration.Text(high))
 	return func(n *yaml.Node, field string) {
 		s, ok := d.scalar(n, field, want)
 		if !ok {
@@ -274,17 +276,6 @@ func (d *decoder) duration(to *time.Duration, low, high time.Duration) setter {
 		}
 		*to = v
 	}
-}
-
-// Short writes a duration as a scenario has it, without the zeros behind it: 24h, not 24h0m0s.
-func Short(d time.Duration) string {
-	text := d.String()
-	for _, zero := range []string{"m0s", "h0m"} {
-		if strings.HasSuffix(text, zero) {
-			text = text[:len(text)-2]
-		}
-	}
-	return text
 }
 
 // rate reads "200/s", "30/m", "2/h" into a number per second; a bare number is one per second.

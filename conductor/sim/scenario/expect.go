@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"chordconductor/internal/duration"
 )
 
 // A Metric is a figure of a finished run that a scenario can bound from above.
@@ -78,7 +80,7 @@ func (m Metric) Seconds() bool { return m.Unit() == "s" }
 // Format writes a value of the metric for people.
 func (m Metric) Format(v float64) string {
 	if m.Seconds() {
-		return Short(time.Duration(v * float64(time.Second)).Round(100 * time.Microsecond))
+		return duration.Text(time.Duration(v * float64(time.Second)).Round(100 * time.Microsecond))
 	}
 	return strconv.FormatFloat(v, 'g', 6, 64)
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"chordconductor/internal/duration"
 )
 
 // A Phase does one thing to the running ring, at a time since the start. With For it lasts: counts are spread over it,
@@ -124,7 +126,7 @@ func (a OneWayCut) String() string {
 	return fmt.Sprintf("one-way cut: %.0f %% cannot call %.0f %%", 100*a.From, 100*a.To)
 }
 func (a SlowLink) String() string {
-	return fmt.Sprintf("slow link: %.0f %% answer %s late", 100*a.Fraction, Short(a.Latency))
+	return fmt.Sprintf("slow link: %.0f %% answer %s late", 100*a.Fraction, duration.Text(a.Latency))
 }
 func (a Pause) String() string { return fmt.Sprintf("pause %d", a.Count) }
 func (Heal) String() string    { return "heal" }

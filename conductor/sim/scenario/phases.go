@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"chordconductor/internal/duration"
 )
 
 func (d *decoder) phases(n *yaml.Node, s *Scenario) {
@@ -119,7 +121,7 @@ func (d *decoder) checkPhase(n *yaml.Node, path string, seen, verbs []string, s 
 		d.fail(n, path+".at", "missing: when the phase begins, since the start")
 	}
 	if s.Duration > 0 && p.End() > s.Duration {
-		d.fail(n, path, "ends at %s, after the scenario's duration of %s", Short(p.End()), Short(s.Duration))
+		d.fail(n, path, "ends at %s, after the scenario's duration of %s", duration.Text(p.End()), duration.Text(s.Duration))
 	}
 	if s.Duration > 0 && p.At == s.Duration {
 		d.fail(n, path+".at", "the scenario ends at %s: nothing that begins then is seen", Short(s.Duration))

@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"go.yaml.in/yaml/v3"
+
+	"chordconductor/internal/duration"
 )
 
 // unmeasured decodes the list of metrics that hold also if there was nothing to measure.
@@ -67,7 +69,7 @@ func (d *decoder) feasible(s *Scenario) {
 			if unbounded || p.AllowPartial {
 				return
 			}
-			d.fail(p.node, p.path+"."+p.Action.Verb(), "at %s there are at most %d %s that it can hit; lower the count, or add allow_partial: true", Short(p.At), max(most, 0), of)
+			d.fail(p.node, p.path+"."+p.Action.Verb(), "at %s there are at most %d %s that it can hit; lower the count, or add allow_partial: true", duration.Text(p.At), max(most, 0), of)
 		}
 		stop := func(count int) {
 			if count > members-1 {

@@ -39,7 +39,7 @@ func schema() object {
 	expect := object{"allow_unmeasured": object{"type": "array", "items": words(metricNames()...), "description": "metrics that may be left unmeasured"}}
 	for _, m := range metrics {
 		if m.Seconds() {
-			expect[string(m)] = duration("at most")
+			expect[string(m)] = durationText("at most")
 		} else {
 			expect[string(m)] = number(0, 1e15, "at most")
 		}
@@ -60,19 +60,19 @@ func schema() object {
 			"lookup":        words("recursive", "iterative"),
 		}),
 		"timing": mapping(object{
-			"stabilize":  duration("base interval of ring maintenance, from 10ms"),
-			"call_limit": duration("a call that is not answered by then is unanswered, 10ms to 1m"),
-			"keyframe":   duration("between two keyframes of a member, from 1s"),
+			"stabilize":  durationText("base interval of ring maintenance, from 10ms"),
+			"call_limit": durationText("a call that is not answered by then is unanswered, 10ms to 1m"),
+			"keyframe":   durationText("between two keyframes of a member, from 1s"),
 		}),
 		"network": mapping(object{
-			"latency": duration("one way, up to 10s"),
-			"jitter":  duration("added, uniform, up to 10s"),
+			"latency": durationText("one way, up to 10s"),
+			"jitter":  durationText("added, uniform, up to 10s"),
 			"spread":  words(string(Uniform), string(Exponential)),
 			"loss":    number(0, 0.9, "share of messages that never arrive"),
 		}),
 		"workload": workload,
 		"phases":   object{"type": "array", "maxItems": MaxPhases, "items": phaseSchema(workload)},
-		"duration": duration("of the whole, 1s to 24h; without one the scenario runs until it is stopped"),
+		"duration": durationText("of the whole, 1s to 24h; without one the scenario runs until it is stopped"),
 		"expect":   mapping(expect),
 	})
 	root["$schema"] = "https://json-schema.org/draft/2020-12/schema"
@@ -91,7 +91,7 @@ func phaseSchema(workload object) object {
 		m["required"] = names
 		return m
 	}
-	slow := mapping(object{"fraction": number(0.001, 1, "a share of the hosts"), "latency": duration("added, 1ms to 10s")})
+	slow := mapping(object{"fraction": number(0.001, 1, "a share of the hosts"), "latency": durationText("added, 1ms to 10s")})
 	slow["required"] = []string{"fraction", "latency"}
 	churn := mapping(object{"join": rate("members per second"), "leave": rate(""), "crash": rate("")})
 	churn["minProperties"] = 1
@@ -101,7 +101,7 @@ func phaseSchema(workload object) object {
 		"telemetry_outage": share("fraction"), "one_way_cut": share("from", "to"), "slow_link": slow, "workload": workload,
 	}
 	fields := object{
-		"name": text(), "at": duration("since the start"), "for": duration("how long it lasts"),
+		"name": text(), "at": durationText("since the start"), "for": durationText("how long it lasts"),
 		"adjacent":      object{"type": "boolean", "description": "with crash: neighbours on the ring"},
 		"allow_partial": object{"type": "boolean", "description": "it may do less than it asks for"},
 	}
@@ -145,8 +145,8 @@ func metricNames() (names []string) {
 	return names
 }
 
-// duration is a number with a unit, as Go writes it; 0 needs none.
-func duration(about string) object {
+// durationText is a number with a unit, as Go writes it; 0 needs none.
+func durationText(about string) object {
 	const one = `[0-9]*\.?[0-9]+(ns|us|µs|μs|ms|s|m|h)|[0-9]+\.(ns|us|µs|μs|ms|s|m|h)`
 	return described(object{"anyOf": []object{{"type": "string", "pattern": `^\+?((` + one + `)+|0)$`}, {"const": 0}}}, about)
 }

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"chordconductor/internal/duration"
 	"chordconductor/node/env"
 	"chordconductor/node/nodepb"
 )
@@ -72,7 +73,7 @@ func (l *Layer) Set(rules []Rule) error {
 	byAddress := make(map[string]Rule, len(rules))
 	for i, r := range rules {
 		if r.Address == "" || min(r.Latency, r.Jitter, r.Exponential) < 0 || max(r.Latency, r.Jitter, r.Exponential) > maxDelay || !(r.Loss >= 0 && r.Loss <= 1) {
-			return fmt.Errorf("fault rule %d: needs an address, delays from 0 to %v, and a loss from 0 to 1", i, maxDelay)
+			return fmt.Errorf("fault rule %d: needs an address, delays from 0 to %s, and a loss from 0 to 1", i, duration.Text(maxDelay))
 		}
 		byAddress[r.Address] = r
 	}

@@ -1,5 +1,5 @@
 import { useEffect, useState } from "react";
-import { duration, plural, rate } from "../../model/words";
+import { progress, plural, rate } from "../../model/words";
 import { attempt } from "../../store/commands";
 import { useRing, useShown } from "../../store/ring";
 import { call, callJson, messageOf } from "../../wire/api";
@@ -152,8 +152,7 @@ function Progress() {
       </p>
       {s.durationS > 0 && <progress value={share} aria-label="Progress" />}
       <p className="quiet num">
-        {duration(s.elapsedS * 1000)}
-        {s.durationS > 0 && ` of ${duration(s.durationS * 1000)}`}
+        {progress(s.elapsedS, s.durationS)}
         {s.workloadRate >= 0 && ` · ${rate(s.workloadRate)} · ${plural(s.lostKeys, "key")} lost`}
       </p>
       {s.reportReady && s.lostKeys > 0 && <LostKeys count={Number(s.lostKeys)} />}

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"chordconductor/conductor/ring"
+	"chordconductor/conductor/sim"
+)
+
+// Whatever the durations and the pace: a line of progress never shows more than the whole, nor more than has passed, nor
+// less than the line before; the last one, if the run came to its end, shows the whole.
+func TestProgressNeverShowsMoreThanTheWhole(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		whole := rapid.SampledFrom([]time.Duration{time.Microsecond, time.Millisecond, 10 * time.Millisecond, time.Second}).Draw(t, "unit") *
+			time.Duration(rapid.IntRange(1, 100_000).Draw(t, "whole"))
+		var out bytes.Buffer
+		p := &progress{w: &out, duration: whole}
+		var before, at time.Duration
+		steps := rapid.SliceOfN(rapid.Int64Range(0, int64(whole)), 1, 20).Draw(t, "steps")
+		for i, step := range append(steps, int64(whole)) {
+			at += time.Duration(step)
+			out.Reset()
+			phase := rapid.StringMatching(`[a-z 環]{0,40}`).Draw(t, "phase")
+			p.show(sim.State{Phase: strings.Repeat("x", i) + phase, ElapsedS: at.Seconds(), DurationS: whole.Seconds()}, &ring.View{})
+			fields := strings.Fields(out.String())
+			if len(fields) < 3 || fields[1] != "of" {
+				t.Fatalf("%q", &out)
+			}
+			shown, err := time.ParseDuration(fields[0])
+			if err != nil {
+				t.Fatalf("%q: %v", &out, err)
+			}
+			of, err := time.ParseDuration(fields[2])
+			if err != nil || of != whole {
+				t.Fatalf("%q: of %s, want %s: %v", &out, of, whole, err)
+			}
+			if shown > whole || shown > at+time.Millisecond || shown < before || at < whole && shown <= at-101*time.Millisecond {
+				t.Fatalf("%q after %s, and %s before", &out, at, before)
+			}
+			before = shown
+		}
+		if before != whole {
+			t.Fatalf("%s at the end of %s", before, whole)
+		}
+	})
+}

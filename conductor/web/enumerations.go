@@ -1,0 +1,89 @@
+package web
+
+import (
+	"fmt"
+	"slices"
+
+	"chordconductor/conductor/lookups"
+	"chordconductor/conductor/ring"
+	"chordconductor/conductor/sim"
+	"chordconductor/conductor/sim/load"
+	"chordconductor/conductor/sim/scenario"
+	"chordconductor/node/nodepb"
+	"chordconductor/otel/chordevent"
+)
+
+// enumerations are the texts of the API that are one of a few words: the schema and its property, and the words, each
+// from where they are made. Of a list they are its items, of a map its keys. A test holds that every other text is free.
+func enumerations() map[string][]string {
+	modes := []string{chordevent.ModeRecursive, chordevent.ModeIterative}
+	pointers := []string{""} // not stated
+	for number := range len(nodepb.Candidate_Pointer_name) {
+		pointers = append(pointers, pointerWord(nodepb.Candidate_Pointer(number)))
+	}
+	statuses := said[ring.Status]()
+	members := said[ring.MemberStatus]()
+	certainties := said[ring.CertaintyState]()
+	conditions := chordevent.RingViolations.Values(chordevent.ConditionKey)
+	operations := []string{load.Get.String(), load.Put.String(), load.Lookup.String()}
+	metrics := list(scenario.Metrics())
+	distributions := list([]scenario.Distribution{scenario.KeysUniform, scenario.KeysZipf, scenario.KeysHotspot, scenario.KeysSequential})
+	return map[string][]string{
+		"Ring.status": statuses, "Ring.counts": append(members[1:len(members):len(members)], "uncertain"),
+		"Certainty.state": certainties, "Uncertain.why": said[ring.Why](), "Fault.kind": said[ring.FaultKind](),
+		"Node.status": members, "NodeDetail.status": members, "Violation.condition": conditions,
+		"Event.kind":             kinds(),
+		"Lookup.mode":            modes,
+		"Lookup.outcome":         {"success", "timeouts", "failed"},
+		"Lookup.operation":       lookups.Operations(),
+		"Hop.pointer":            pointers,
+		"Stats.events_rejected":  list(chordevent.Reasons()),
+		"IngestRejection.reason": list(chordevent.Reasons()),
+		"MemoryUsage.part":       chordevent.ConductorMemory.Values(chordevent.MemoryPartKey),
+		"AuditEntry.who":         {nothing.String(), viewing.String(), commands.String()}, "Health.status": {"ok"}, "Ready.status": {"ready"},
+		"Found.mode": modes, "LookupRequest.mode": append(modes[:len(modes):len(modes)], ""),
+		"CommandedFault.kind":   sim.FaultKinds(),
+		"Workload.distribution": distributions, "WorkloadRequest.distribution": distributions,
+
+		"ScenarioRing.transport": list([]scenario.Transport{scenario.GRPC, scenario.Memory}), "ScenarioRing.lookup": modes,
+		"ScenarioNetwork.spread":        list([]scenario.Spread{scenario.Uniform, scenario.Exponential}),
+		"ScenarioWorkload.distribution": distributions, "ScenarioWorkload.data": list([]scenario.Data{scenario.Quotes, scenario.Synthetic}),
+		"ScenarioExpectation.metric": metrics, "ScenarioScenario.allow_unmeasured": metrics,
+		"ReportReport.verdict": {"passed", "failed", "unfinished"}, "ReportReport.moves": chordevent.KeysMovedCount.Values(chordevent.MoveReasonKey),
+		"ReportCheck.metric": metrics, "ReportEnvironment.speed": {"real", "virtual"},
+		"ReportPoint.status": statuses, "ReportPoint.certainty": certainties, "ReportViolation.condition": conditions,
+		"ReportHolder.fate": list(sim.Fates()), "ReportKeyMove.reason": chordevent.KeysMovedCount.Values(chordevent.MoveReasonKey),
+		"ReportSlow.operation": operations,
+	}
+}
+
+// kinds are the names of events.
+func kinds() (names []string) {
+	for _, e := range chordevent.Vocabulary() {
+		if e.Signal == chordevent.SignalEvents {
+			names = append(names, e.Name)
+		}
+	}
+	return names
+}
+
+// said are the words of a type whose values are numbers.
+func said[T interface {
+	~uint8
+	fmt.Stringer
+}]() (words []string) {
+	for i := range 64 {
+		if w := T(i).String(); w != "" && !slices.Contains(words, w) {
+			words = append(words, w)
+		}
+	}
+	return words
+}
+
+func list[T ~string](words []T) []string {
+	out := make([]string, len(words))
+	for i, w := range words {
+		out[i] = string(w)
+	}
+	return out
+}

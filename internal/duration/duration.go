@@ -1,0 +1,19 @@
+// Package duration writes durations for people in the one form that scenarios, flags and the API read: 1m30s, 2.5s, 24h.
+// Errors, reports and what commands print use it.
+package duration
+
+import (
+	"strings"
+	"time"
+)
+
+// Text is the duration without the zeros that Go's own form has behind it: 24h, not 24h0m0s.
+func Text(d time.Duration) string {
+	text := d.String()
+	for _, zero := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(text, zero) {
+			text = text[:len(text)-2]
+		}
+	}
+	return text
+}
