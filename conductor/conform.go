@@ -18,6 +18,7 @@ import (
 	"chordconductor/conductor/lookups"
 	"chordconductor/conductor/recording"
 	"chordconductor/internal/duration"
+	"chordconductor/internal/printable"
 	"chordconductor/otel/chordevent"
 )
 
@@ -183,13 +184,17 @@ func printConform(w io.Writer, r *conform.Report, asJSON bool) error {
 			return failed(err)
 		}
 	} else {
-		r.Text(w)
+		r.Text(printable.Writer(w))
 	}
 	if r.Passed {
 		return nil
 	}
 	if !r.Judged() {
-		return fmt.Errorf("conform: nothing to judge was received on %s", r.Source)
+		of := ""
+		if r.Ring != "" {
+			of = fmt.Sprintf(" of ring %q", r.Ring)
+		}
+		return fmt.Errorf("conform: %s: no event, span or measurement%s to judge", r.Source, of)
 	}
 	var short []string
 	for _, l := range r.Results {

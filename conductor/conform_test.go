@@ -14,7 +14,10 @@ import (
 	"strings"
 	"testing"
 
+	"go.opentelemetry.io/collector/pdata/plog"
+
 	"chordconductor/conductor/conform"
+	"chordconductor/conductor/recording"
 )
 
 // ringRecorded is a recording of a small ring, made in virtual time.
@@ -52,7 +55,7 @@ func TestConformRecording(t *testing.T) {
 		t.Errorf("exit %d, %v: %s", code, err, out)
 	}
 	code, out, said = conformed(t, path, "--ring", "another")
-	if code != exitFailed || !strings.Contains(out, "other rings") || !strings.Contains(said, "does not conform at: ") {
+	if code != exitUsage || !strings.Contains(out, "other rings") || !strings.Contains(said, `no event, span or measurement of ring "another" to judge`) {
 		t.Errorf("another ring: exit %d, %s: %s", code, said, out)
 	}
 }
@@ -85,6 +88,28 @@ func TestConformDamaged(t *testing.T) {
 	for _, args := range [][]string{{"a", "b"}, {path, "--levels", "all"}, {"/no/such/file"}, {"--for", "0s"}, {"--otlp-grpc", "nowhere"}} {
 		if code, _, said := conformed(t, args...); code != exitUsage || said == "" {
 			t.Errorf("%v: exit %d, %s", args, code, said)
+		}
+	}
+}
+
+// An emitter of which nothing came, or nothing that is claimed, has neither passed nor failed.
+func TestConformNothing(t *testing.T) {
+	live := []string{"--otlp-grpc", "127.0.0.1:0", "--otlp-http", "127.0.0.1:0", "--for", "1ms"}
+	foreign := filepath.Join(t.TempDir(), "foreign.otlp")
+	ld := plog.NewLogs()
+	ld.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords().AppendEmpty().SetEventName("other.event")
+	w, err := recording.Create(foreign)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Logs(ld)
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{live, append(live, "--json"), {foreign}, {foreign, "--levels", "traces"}} {
+		code, out, said := conformed(t, args...)
+		if code != exitUsage || !strings.Contains(said, "no event, span or measurement to judge") || !strings.Contains(strings.ToLower(strings.ReplaceAll(out, "_", " ")), "not seen") {
+			t.Errorf("%v: exit %d, %s: %s", args, code, said, out)
 		}
 	}
 }

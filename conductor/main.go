@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"chordconductor/internal/printable"
 	"chordconductor/internal/redact"
 )
 
@@ -33,7 +34,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	secrets.AddEnvironment()
 	cmd := command(secrets)
 	cmd.PersistentPreRun = func(cmd *cobra.Command, _ []string) { addSecrets(secrets, cmd.Flags()) }
-	stderr = secrets.Writer(stderr)
+	stderr = secrets.Writer(printable.Writer(stderr))
 	cmd.SetArgs(args)
 	cmd.SetOut(stdout)
 	cmd.SetErr(stderr)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"strings"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 	"chordconductor/conductor/sim"
 	"chordconductor/conductor/sim/scenario"
 	"chordconductor/internal/duration"
+	"chordconductor/internal/printable"
 	"chordconductor/otel"
 )
 
@@ -193,7 +195,7 @@ func follow(ctx context.Context, lab *sim.Lab, view *live.Live, show func(sim.St
 func conclude(result *sim.Result, o runOptions, files reportFiles, stdout io.Writer) error {
 	rep := report.Of(result)
 	rep.JaegerUI = o.jaegerUI
-	rep.Text(stdout)
+	rep.Text(printable.Writer(stdout))
 	if files.html != nil {
 		page, err := rep.HTML()
 		if err != nil {
@@ -240,7 +242,11 @@ func (p *progress) show(st sim.State, v *ring.View) {
 // elapsed is the time since the start, in tenths of a second that have passed, and never more than the whole: the verdict
 // takes a moment longer.
 func (p *progress) elapsed(seconds float64) string {
-	return duration.Text(min(time.Duration(seconds*float64(time.Second)).Round(time.Millisecond).Truncate(100*time.Millisecond), p.duration))
+	passed := time.Duration(math.Round(seconds * float64(time.Second)))
+	if passed >= p.duration {
+		return duration.Text(p.duration)
+	}
+	return duration.Text(passed.Truncate(100 * time.Millisecond))
 }
 
 func clip(s string, most int) string {

@@ -86,7 +86,7 @@ func (j *Judge) Logs(ld plog.Logs) {
 func (j *Judge) log(source chordevent.Source, rec plog.LogRecord) {
 	accepted := j.sheets[Accepted]
 	if !chordevent.IsEvent(rec) {
-		accepted.see("log records that are no events of a ring", 1)
+		accepted.note("", "log records that are no events of a ring") // of them alone nothing can be judged
 		return
 	}
 	if !j.ours(source, fmt.Sprintf("an event %.64q", rec.EventName())) {

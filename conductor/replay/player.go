@@ -24,6 +24,9 @@ const (
 // LongGap is the longest recorded time without a message that is waited for; what is longer is skipped.
 const LongGap = time.Minute
 
+// maxEarly bounds the data points that are kept until the first message with a time; further ones are left out.
+const maxEarly = 1 << 12
+
 // A View takes what is played; *live.Live is one.
 type View interface {
 	Offer(events []chordevent.Event, arrived time.Time) error
@@ -57,6 +60,7 @@ type Player struct {
 	next   recording.Message
 	events []chordevent.Event // of the message under way, not played yet
 	told   bool               // its spans and metrics were
+	early  []lookups.Point    // of metrics before the first message that has a time: at most maxEarly
 	last   time.Time          // the latest time of a message so far: messages of one instant may come in any order
 
 	mu      sync.Mutex
@@ -99,6 +103,10 @@ func New(name string, from io.Reader, speed float64, paused bool) (*Player, erro
 			p.begin, p.at, p.last = at, at, at
 			p.take(m)
 			return p, nil
+		}
+		if m.Metrics != nil && len(p.early) < maxEarly {
+			points := lookups.DecodeMetrics(*m.Metrics)
+			p.early = append(p.early, points[:min(len(points), maxEarly-len(p.early))]...)
 		}
 	}
 }
@@ -308,6 +316,10 @@ func (p *Player) turn(ctx context.Context) (step bool, err error) {
 func (p *Player) offer(ctx context.Context, to View, step bool) error {
 	if !p.told {
 		p.told = true
+		if len(p.early) > 0 {
+			to.OfferSpans(nil, p.early)
+			p.early = nil
+		}
 		if p.next.Traces != nil {
 			spans, _ := lookups.Decode(*p.next.Traces) // what is broken was named when it was received
 			to.OfferSpans(spans, nil)

@@ -48,7 +48,7 @@ func (m methods) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	sort.Strings(allowed)
 	w.Header().Set("Allow", strings.Join(allowed, ", "))
-	fail(w, http.StatusMethodNotAllowed, "%s is not possible here; use %s", r.Method, strings.Join(allowed, ", "))
+	fail(w, http.StatusMethodNotAllowed, "method %s is not allowed; use %s", r.Method, strings.Join(allowed, ", "))
 }
 
 // fail answers with an error in the API's one form.

@@ -264,8 +264,8 @@ func TestBadInput(t *testing.T) {
 	}{
 		{"GET", "/api/nothing", ``, 404, "no such path: /api/nothing"},
 		{"GET", "/nothing", ``, 404, "no such path: /nothing"},
-		{"PATCH", "/api/nodes", `{}`, 405, "PATCH is not possible here; use POST"},
-		{"POST", "/api/ring", `{}`, 405, "POST is not possible here; use GET, HEAD"},
+		{"PATCH", "/api/nodes", `{}`, 405, "method PATCH is not allowed; use POST"},
+		{"POST", "/api/ring", `{}`, 405, "method POST is not allowed; use GET, HEAD"},
 		{"POST", "/api/nodes", `{"count":`, 400, "broken JSON: unexpected EOF at line 1, column 10"},
 		{"POST", "/api/nodes", "{\n \"count\": x}", 400, "broken JSON: invalid character 'x' looking for beginning of value at line 2, column 12"},
 		{"POST", "/api/nodes", `{"count":"two"}`, 400, "count: want a whole number, not a string at line 1, column 15"},

@@ -29,6 +29,12 @@ func command(w http.ResponseWriter, r *http.Request, v any) (ok bool) {
 	dec.DisallowUnknownFields()
 	err := dec.Decode(v)
 	if err == nil {
+		if at, wrong := fieldsOf(data, reflect.TypeOf(v).Elem()); wrong != nil {
+			fail(w, http.StatusBadRequest, "%s at %s", wrong, where(data, wrong, at))
+			return false
+		}
+	}
+	if err == nil {
 		if _, err = dec.Token(); errors.Is(err, io.EOF) {
 			return true
 		}
@@ -36,6 +42,40 @@ func command(w http.ResponseWriter, r *http.Request, v any) (ok bool) {
 	}
 	fail(w, http.StatusBadRequest, "%s at %s", complaintOf(err), where(data, err, dec.InputOffset()))
 	return false
+}
+
+// fieldsOf refuses what encoding/json lets pass in an object that it could decode: a name in other letters than the
+// type's, and a field that is given twice, of which it takes the last. It returns where that name ends.
+func fieldsOf(data []byte, of reflect.Type) (at int64, err error) {
+	known := map[string]bool{} // true: it was there
+	for i := range of.NumField() {
+		name, _, _ := strings.Cut(of.Field(i).Tag.Get("json"), ",")
+		known[name] = false
+	}
+	dec := json.NewDecoder(bytes.NewReader(data))
+	if _, err := dec.Token(); err != nil { // the brace
+		return dec.InputOffset(), err
+	}
+	for dec.More() {
+		name, err := dec.Token()
+		if err != nil {
+			return dec.InputOffset(), err
+		}
+		text, at := name.(string), dec.InputOffset()
+		before, ours := known[text]
+		switch {
+		case !ours:
+			return at, fmt.Errorf("unknown field %q", text)
+		case before:
+			return at, fmt.Errorf("field %q: given twice", text)
+		}
+		known[text] = true
+		var value json.RawMessage
+		if err := dec.Decode(&value); err != nil {
+			return dec.InputOffset(), err
+		}
+	}
+	return 0, nil
 }
 
 // complaintOf says what is wrong with a command: its JSON, or what it asks for.

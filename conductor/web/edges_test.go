@@ -1,6 +1,7 @@
 package web
 
 import (
+	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
@@ -34,6 +35,24 @@ func TestErrorsAreJSON(t *testing.T) {
 		}
 		check(t, rapid.SampledFrom([]string{"GET", "POST", "PUT", "DELETE"}).Draw(t, "method"), path)
 	})
+}
+
+// The stream's errors are JSON, too, though a library words them: of a client that does not ask for a WebSocket, or one
+// too many.
+func TestErrorsOfTheStreamAreJSON(t *testing.T) {
+	for code, text := range map[int]string{426: "WebSocket protocol violation", 403: "request Origin is not authorized", 503: "too many clients"} {
+		s, err := New(Config{Source: fakeSource{}, Assets: page, Open: true, Hub: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, text, code)
+		})})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := ask(s, "GET", "/ws", "")
+		var body struct{ Error string }
+		if err := json.NewDecoder(r.Body).Decode(&body); err != nil || r.StatusCode != code || body.Error != text || r.Header.Get("Content-Type") != jsonType {
+			t.Errorf("%d as %s: %v %q", r.StatusCode, r.Header.Get("Content-Type"), err, body.Error)
+		}
+	}
 }
 
 // A body of text is UTF-8. One that says it is something else, is compressed, or is no text is refused, and nothing is done.

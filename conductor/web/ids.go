@@ -73,7 +73,11 @@ func member(v *ring.View, text string, command bool) (chord.ID, *idError) {
 	}
 	switch {
 	case len(found) == 0:
-		return chord.ID{}, &idError{http.StatusNotFound, fmt.Sprintf("no member's identifier begins with %s", text), nil}
+		living := ""
+		if command {
+			living = "living "
+		}
+		return chord.ID{}, &idError{http.StatusNotFound, fmt.Sprintf("no %smember's identifier begins with %s", living, text), nil}
 	case len(found) > 1:
 		e := &idError{http.StatusConflict, fmt.Sprintf("%d members' identifiers begin with %s; give more digits", len(found), text), names}
 		e.candidates = e.candidates[:min(len(e.candidates), maxCandidates)]

@@ -121,7 +121,7 @@ func (s *Server) table() []route {
 	routes = append(routes, s.keyRoutes("/api/keys", keyParam)...)
 	routes = append(routes, s.keyRoutes("/api/keys/{key}")...)
 	if s.cfg.Hub != nil {
-		routes = append(routes, route{method: "GET", path: "/ws", about: "The page's stream: a WebSocket with the messages of conductor/hub/hubpb/hub.proto.", handler: s.cfg.Hub.ServeHTTP, probe: true,
+		routes = append(routes, route{method: "GET", path: "/ws", about: "The page's stream: a WebSocket with the messages of conductor/hub/hubpb/hub.proto.", handler: inJSON(s.cfg.Hub), probe: true,
 			answers: []reply{{101, "The connection is a WebSocket from here on.", nil}}})
 	}
 	return routes

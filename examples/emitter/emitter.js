@@ -201,4 +201,9 @@ for (let t = 0; t < seconds && !stop.signal.aborted; t++) {
 }
 // A member that just stops sending falls silent, and is not known to have left.
 ring.forEach((m) => keyframe(m, 'left'))
-await Promise.all([events.shutdown(), spans.shutdown()]) // both send what still waits
+try {
+  await Promise.all([events.shutdown(), spans.shutdown()]) // both send what still waits
+} catch (err) {
+  console.error(`emitter: cannot send what still waits: ${err.message}`)
+  process.exitCode = 1
+}

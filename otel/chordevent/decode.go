@@ -84,7 +84,7 @@ func misnamed(rec plog.LogRecord) *DecodeError {
 	e := &DecodeError{Event: cut(name), Reason: ReasonUnknown}
 	switch l := byName[strings.ToLower(cut(name))]; {
 	case place != "":
-		e.Attribute, e.Expected, e.Got = place, "the name in the record's field event_name", "it there"
+		e.Attribute, e.Expected, e.Got = place, "the name in the record's field event_name", "it in this one"
 	case l != nil:
 		e.Attribute, e.Expected, e.Got = "event_name", string(l.Kind), e.Event
 	}

@@ -192,9 +192,9 @@ func TestMisnamedEvents(t *testing.T) {
 	for r, want := range map[record]DecodeError{
 		{name: "Chord.Node.State"}:                 {"Chord.Node.State", "event_name", ReasonUnknown, "chord.node.state", "Chord.Node.State", false},
 		{name: "chord.node.states"}:                {"chord.node.states", "", ReasonUnknown, "", "", false},
-		{attribute: "chord.node.state"}:            {"chord.node.state", "event.name", ReasonUnknown, "the name in the record's field event_name", "it there", false},
-		{attribute: "CHORD.x"}:                     {"CHORD.x", "event.name", ReasonUnknown, "the name in the record's field event_name", "it there", false},
-		{body: "chord.node.state"}:                 {"chord.node.state", "body", ReasonUnknown, "the name in the record's field event_name", "it there", false},
+		{attribute: "chord.node.state"}:            {"chord.node.state", "event.name", ReasonUnknown, "the name in the record's field event_name", "it in this one", false},
+		{attribute: "CHORD.x"}:                     {"CHORD.x", "event.name", ReasonUnknown, "the name in the record's field event_name", "it in this one", false},
+		{body: "chord.node.state"}:                 {"chord.node.state", "body", ReasonUnknown, "the name in the record's field event_name", "it in this one", false},
 		{body: "chord.node.state is what we emit"}: {},
 		{body: "chord"}:                            {},
 		{attribute: "http.request"}:                {},

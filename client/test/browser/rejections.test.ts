@@ -50,7 +50,7 @@ describe("telemetry that is not part of the picture", () => {
     const { url } = await serve({ members: 0, churn: 0 });
     const page = await show(`${url}?tab=members`);
     await page.getByRole("tab", { name: "Members" }).click();
-    await page.getByText("No event of a member has been received yet.").waitFor();
+    await page.getByRole("tabpanel").getByText("No event of a member has been received yet.").waitFor();
     expect(await page.getByTestId("rejections").count()).toBe(0);
     expect(await page.getByTestId("spans-dropped").count()).toBe(0);
   });

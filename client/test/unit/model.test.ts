@@ -104,6 +104,9 @@ describe("verdict", () => {
   const ring = (fields: object) => create(RingStateSchema, { successors: 8, ...fields });
   it("says how the ring is, and no more than is known", () => {
     expect(verdict(ring({ status: RingState_Status.UNSPECIFIED }))).toMatch(/^No event of a member/);
+    expect(verdict(ring({ status: RingState_Status.UNSPECIFIED, rejections: ["x"] }))).toMatch(
+      /not part of the picture/,
+    );
     expect(verdict(ring({ status: RingState_Status.UNSPECIFIED, active: 1 }))).toMatch(/^No certain member's pointers/);
     expect(verdict(ring({ status: RingState_Status.IDEAL, active: 32 }))).toBe("Every pointer is right.");
     expect(

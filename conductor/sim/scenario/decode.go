@@ -14,6 +14,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"chordconductor/internal/duration"
+	"chordconductor/internal/printable"
 )
 
 // A Problem is one thing wrong with a file.
@@ -32,25 +33,7 @@ func (p Problem) Error() string {
 	if p.Field != "" {
 		where += ": " + p.Field
 	}
-	return printable(where + ": " + p.Text)
-}
-
-// printable escapes what is no printable character, so that a file's content cannot move the cursor of a terminal or
-// turn a text around. Line feeds do not occur: a problem is one line.
-func printable(s string) string {
-	if strings.IndexFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) < 0 {
-		return s
-	}
-	var b strings.Builder
-	for _, r := range s {
-		if unicode.IsPrint(r) {
-			b.WriteRune(r)
-		} else {
-			quoted := strconv.QuoteRune(r)
-			b.WriteString(quoted[1 : len(quoted)-1])
-		}
-	}
-	return b.String()
+	return printable.Line(where + ": " + p.Text)
 }
 
 // Problems is the error that Parse returns.

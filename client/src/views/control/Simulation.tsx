@@ -1,5 +1,5 @@
 import { useEffect, useState } from "react";
-import { progress, plural, rate } from "../../model/words";
+import { plural, progress, rate } from "../../model/words";
 import { attempt } from "../../store/commands";
 import { useRing, useShown } from "../../store/ring";
 import { call, callJson, messageOf } from "../../wire/api";

@@ -1,0 +1,39 @@
+package web
+
+import (
+	"net/http"
+	"strings"
+)
+
+// inJSON gives the errors of a handler that answers them as text, as libraries do, the API's form.
+func inJSON(h http.Handler) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) { h.ServeHTTP(&errorWriter{ResponseWriter: w}, r) }
+}
+
+// An errorWriter holds the status of an error back until its text is known.
+type errorWriter struct {
+	http.ResponseWriter
+	code int // of an error; 0: it is none
+	said bool
+}
+
+func (w *errorWriter) WriteHeader(code int) {
+	if code < http.StatusBadRequest {
+		w.ResponseWriter.WriteHeader(code)
+		return
+	}
+	w.code = code
+}
+
+func (w *errorWriter) Write(p []byte) (int, error) {
+	if w.code == 0 {
+		return w.ResponseWriter.Write(p)
+	}
+	if !w.said { // http.Error writes once
+		w.said = true
+		fail(w.ResponseWriter, w.code, "%s", strings.TrimSpace(string(p)))
+	}
+	return len(p), nil
+}
+
+func (w *errorWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

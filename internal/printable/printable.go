@@ -1,0 +1,53 @@
+// Package printable keeps what others have named, in files, scenarios and telemetry, from doing anything to a terminal:
+// characters that move its cursor, change its colors or turn a text around are shown as escapes.
+package printable
+
+import (
+	"io"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Text is s with escapes in place of what is neither a graphic character, a line feed nor a tab.
+func Text(s string) string {
+	return escaped(s, func(r rune) bool { return unicode.IsGraphic(r) || r == '\n' || r == '\t' })
+}
+
+// Line is likewise one line: line feeds are escaped, and all that only looks like a space.
+func Line(s string) string { return escaped(s, unicode.IsPrint) }
+
+func escaped(s string, shown func(rune) bool) string {
+	if utf8.ValidString(s) && strings.IndexFunc(s, func(r rune) bool { return !shown(r) }) < 0 {
+		return s
+	}
+	var b strings.Builder
+	for len(s) > 0 {
+		r, size := utf8.DecodeRuneInString(s)
+		switch {
+		case r == utf8.RuneError && size == 1:
+			quoted := strconv.Quote(s[:1])
+			b.WriteString(quoted[1 : len(quoted)-1])
+		case shown(r):
+			b.WriteRune(r)
+		default:
+			quoted := strconv.QuoteRuneToASCII(r)
+			b.WriteString(quoted[1 : len(quoted)-1])
+		}
+		s = s[size:]
+	}
+	return b.String()
+}
+
+// Writer passes on what is written to it as Text has it. Each Write is one of whole characters, as those of fmt and log are.
+func Writer(w io.Writer) io.Writer { return writer{w} }
+
+type writer struct{ to io.Writer }
+
+func (w writer) Write(p []byte) (int, error) {
+	if _, err := io.WriteString(w.to, Text(string(p))); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}

@@ -1,0 +1,46 @@
+package printable
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+	"unicode"
+
+	"pgregory.net/rapid"
+)
+
+// Whatever is written, a terminal gets nothing but graphic characters, line feeds and tabs; what is harmless stays as it
+// is, and nothing is left out.
+func TestText(t *testing.T) {
+	for in, want := range map[string]string{
+		"": "", "a\tb\n": "a\tb\n", "ü 環 🙂 a\u00a0b": "ü 環 🙂 a\u00a0b", "\x1b[31mred\x07": `\x1b[31mred\a`, "a\rb": `a\rb`,
+		"x\u202ey": `x\u202ey`, "\u009b": `\u009b`, "\xff\xfe": `\xff\xfe`, "\ufeff": `\ufeff`, "\x00": `\x00`,
+	} {
+		if got := Text(in); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		in := string(rapid.SliceOf(rapid.Byte()).Draw(t, "bytes")) + rapid.String().Draw(t, "text")
+		var b bytes.Buffer
+		if n, err := fmt.Fprint(Writer(&b), in); n != len(in) || err != nil {
+			t.Fatal(n, err)
+		}
+		out := b.String()
+		if line := Line(in); strings.IndexFunc(line, func(r rune) bool { return !unicode.IsPrint(r) }) >= 0 {
+			t.Fatalf("%q became %q", in, line)
+		}
+		if i := strings.IndexFunc(out, func(r rune) bool { return !unicode.IsGraphic(r) && r != '\n' && r != '\t' }); i >= 0 {
+			t.Fatalf("%q became %q", in, out)
+		}
+		quoted := strings.NewReplacer("\n", `\n`, "\t", `\t`, `"`, `\"`, "'", `\'`).Replace(strings.ReplaceAll(out, `\`, `\\`))
+		if !strings.Contains(in, `\`) {
+			quoted = strings.ReplaceAll(quoted, `\\`, `\`)
+			if back, err := strconv.Unquote(`"` + strings.ReplaceAll(quoted, `\'`, "'") + `"`); err != nil || back != in {
+				t.Fatalf("%q became %q, which is %q: %v", in, out, back, err)
+			}
+		}
+	})
+}
