@@ -81,6 +81,7 @@ The exit code is 0 if all claimed levels pass, 1 if not, 2 if nothing could be j
 	flags.StringSliceVar(&o.levels, "levels", nil, "`levels` that the emitter claims (default: all)")
 	flags.StringVar(&o.ring, "ring", "", "`name` of the ring to judge (chord.ring.name; default: the first one seen)")
 	flags.DurationVar(&o.listen, "for", time.Minute, "how long to listen; a judgement of fingers and of lateness takes more than a minute")
+	flags.Lookup("for").DefValue = duration.Text(time.Minute)
 	flags.StringVar(&o.grpc, "otlp-grpc", "127.0.0.1:4317", "`address` for OTLP over gRPC")
 	flags.StringVar(&o.http, "otlp-http", "127.0.0.1:4318", "`address` for OTLP over HTTP")
 	flags.BoolVar(&o.json, "json", false, "print the report as JSON")

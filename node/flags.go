@@ -92,6 +92,7 @@ Events, traces and metrics leave over OTLP to http://localhost:4317, or where th
 	f.StringVar(&o.advertise, "advertise", "", "`address` by which others reach this host, HOST:PORT (default: the one listened on; on all interfaces the host's name)")
 	f.StringSliceVar(&o.join, "join", nil, "`addresses` of hosts to join through, HOST:PORT with commas between; one of them is enough; none, or only the own advertised address: found a ring")
 	f.DurationVar(&o.joinTimeout, "join-timeout", time.Minute, "give up if nobody could be joined for so long")
+	f.Lookup("join-timeout").DefValue = duration.Text(o.joinTimeout) // DurationVar has set it to the default
 	f.IntVar(&o.virtualNodes, "virtual-nodes", 1, fmt.Sprintf("members on this host, up to %d, and a quarter of the identifiers", member.MaxVirtualNodes))
 	f.IntVar(&o.bits, "bits", 160, fmt.Sprintf("bits of an identifier, %d to %d; the same on all hosts", chord.MinBits, chord.MaxBits))
 	f.IntVar(&o.successors, "successors", 8, fmt.Sprintf("length of successor lists, up to %d; at least 2 with more than 1 replica; the same on all hosts", member.MaxSuccessors))
