@@ -17,14 +17,14 @@ import (
 	"chordconductor/conductor/internal/otlptest"
 )
 
-// A logStore keeps the records that it takes, by their mark.
-type logStore struct {
+// A recordStore keeps the records that it takes, by their mark.
+type recordStore struct {
 	mu  sync.Mutex
 	got map[int64]string // guarded by mu
 	err error            // guarded by mu; the first
 }
 
-func (s *logStore) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (s *recordStore) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var from io.Reader = r.Body
 	var err error
 	if r.Header.Get("Content-Encoding") == "gzip" {
@@ -62,7 +62,7 @@ func recordText(rec plog.LogRecord) string {
 // Whatever is wrong with a record, and whatever it stands beside: it is named to its sender, and passed on with
 // --forward-logs as it came, with those that are right and those of others.
 func TestWhatIsRejectedIsPassedOn(t *testing.T) {
-	far := &logStore{got: map[int64]string{}}
+	far := &recordStore{got: map[int64]string{}}
 	front := httptest.NewServer(far)
 	defer front.Close()
 	s := start(t, Config{GRPC: "127.0.0.1:0", ForwardLogs: Target{Endpoint: front.URL}}, newRecorder())

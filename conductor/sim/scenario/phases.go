@@ -124,7 +124,7 @@ func (d *decoder) checkPhase(n *yaml.Node, path string, seen, verbs []string, s 
 		d.fail(n, path, "ends at %s, after the scenario's duration of %s", duration.Text(p.End()), duration.Text(s.Duration))
 	}
 	if s.Duration > 0 && p.At == s.Duration {
-		d.fail(n, path+".at", "the scenario ends at %s: nothing that begins then is seen", Short(s.Duration))
+		d.fail(n, path+".at", "the scenario ends at %s: nothing that begins then is seen", duration.Text(s.Duration))
 	}
 	if slices.Contains(verbs, "heal") && p.For > 0 {
 		d.fail(n, path+".for", "heal happens at once")
