@@ -15,8 +15,8 @@ import (
 	"chordconductor/conductor/recording"
 )
 
-// taped counts the events of a recording by their names, and its spans.
-func taped(t *testing.T, path string) (events map[string]int, spans int) {
+// taped counts the events of a recording by their names, its spans, and the data points of its metrics.
+func taped(t *testing.T, path string) (events map[string]int, spans, points int) {
 	t.Helper()
 	file, err := os.Open(path)
 	if err != nil {
@@ -27,13 +27,16 @@ func taped(t *testing.T, path string) (events map[string]int, spans int) {
 	for from := recording.NewReader(file); ; {
 		m, err := from.Next()
 		if errors.Is(err, io.EOF) {
-			return events, spans
+			return events, spans, points
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
 		if m.Traces != nil {
 			spans += m.Traces.SpanCount()
+		}
+		if m.Metrics != nil {
+			points += m.Metrics.DataPointCount()
 		}
 		if m.Logs == nil {
 			continue
@@ -67,7 +70,10 @@ func TestRunRecords(t *testing.T) {
 		if code != exitOK {
 			t.Fatalf("%s: exit %d: %s", speed, code, said)
 		}
-		events, spans := taped(t, path)
+		events, spans, points := taped(t, path)
+		if (points > 0) != (speed == "real") { // in virtual time there are no metrics
+			t.Errorf("%s: %d data points", speed, points)
+		}
 		if events["chord.node.started"] != 6 || events["chord.node.joined"] != 6 || events["chord.node.state"] < 6 || spans < 6 {
 			t.Errorf("%s: events %v, %d spans", speed, events, spans)
 		}
@@ -107,7 +113,7 @@ func TestReportCountsWhatIsRecorded(t *testing.T) {
 		t.Fatal(err)
 	}
 	recorded := 0
-	events, _ := taped(t, tape)
+	events, _, _ := taped(t, tape)
 	for _, n := range events {
 		recorded += n
 	}
