@@ -72,7 +72,7 @@ func blocks(text string, languages ...string) (found []string) {
 func TestCommandsShownExist(t *testing.T) {
 	help := map[string]string{}
 	for _, name := range []string{"node", "conductor"} {
-		for _, args := range [][]string{{"--help"}, {"put", "--help"}, {"run", "--help"}, {"replay", "--help"}, {"health", "--help"}} {
+		for _, args := range [][]string{{"--help"}, {"put", "--help"}, {"run", "--help"}, {"replay", "--help"}, {"conform", "--help"}, {"health", "--help"}} {
 			out, err := exec.Command(filepath.Join(root, "bin", name), args...).CombinedOutput()
 			if err != nil && args[0] == "--help" {
 				t.Fatalf("%s --help: %v (run `make build` first)", name, err)
