@@ -27,6 +27,12 @@ func enumerations() map[string][]string {
 	conditions := chordevent.RingViolations.Values(chordevent.ConditionKey)
 	operations := []string{load.Get.String(), load.Put.String(), load.Lookup.String()}
 	metrics := list(scenario.Metrics())
+	var units []string
+	for _, m := range scenario.Metrics() {
+		if !slices.Contains(units, m.Unit()) {
+			units = append(units, m.Unit())
+		}
+	}
 	distributions := list([]scenario.Distribution{scenario.KeysUniform, scenario.KeysZipf, scenario.KeysHotspot, scenario.KeysSequential})
 	return map[string][]string{
 		"Ring.status": statuses, "Ring.counts": append(members[1:len(members):len(members)], "uncertain"),
@@ -46,11 +52,11 @@ func enumerations() map[string][]string {
 		"Workload.distribution": distributions, "WorkloadRequest.distribution": distributions,
 
 		"ScenarioRing.transport": list([]scenario.Transport{scenario.GRPC, scenario.Memory}), "ScenarioRing.lookup": modes,
-		"ScenarioNetwork.spread":        list([]scenario.Spread{scenario.Uniform, scenario.Exponential}),
+		"ReportPlanNetwork.spread":      list([]scenario.Spread{scenario.Uniform, scenario.Exponential}),
 		"ScenarioWorkload.distribution": distributions, "ScenarioWorkload.data": list([]scenario.Data{scenario.Quotes, scenario.Synthetic}),
-		"ScenarioExpectation.metric": metrics, "ScenarioScenario.allow_unmeasured": metrics,
+		"ReportPlanBound.metric": metrics, "ReportPlanBound.unit": units, "ReportPlan.allow_unmeasured": metrics,
 		"ReportReport.verdict": {"passed", "failed", "unfinished"}, "ReportReport.moves": chordevent.KeysMovedCount.Values(chordevent.MoveReasonKey),
-		"ReportCheck.metric": metrics, "ReportEnvironment.speed": {"real", "virtual"},
+		"ReportCheck.metric": metrics, "ReportCheck.unit": units, "ReportEnvironment.speed": {"real", "virtual"},
 		"ReportPoint.status": statuses, "ReportPoint.certainty": certainties, "ReportViolation.condition": conditions,
 		"ReportHolder.fate": list(sim.Fates()), "ReportKeyMove.reason": chordevent.KeysMovedCount.Values(chordevent.MoveReasonKey),
 		"ReportSlow.operation": operations,
