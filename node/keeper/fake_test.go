@@ -115,15 +115,16 @@ func (nowhere) Replicate(context.Context, *nodepb.ReplicateRequest) (*nodepb.Rep
 
 // fakeMember is a member with the pointers that a test gives it.
 type fakeMember struct {
-	self   chord.Peer
-	clock  *Clock
-	state  chord.State
-	known  []chord.Peer
-	lost   bool                      // it looks for its ring
-	lookup func(chord.ID) chord.Peer // nil: it finds itself
-	keeper *Keeper                   // learns who has failed, if given
-	failed []chord.Peer
-	events []chordevent.Body
+	self      chord.Peer
+	clock     *Clock
+	state     chord.State
+	known     []chord.Peer
+	strangers []chord.Peer              // hosts to join through that it has not met
+	lost      bool                      // it looks for its ring
+	lookup    func(chord.ID) chord.Peer // nil: it finds itself
+	keeper    *Keeper                   // learns who has failed, if given
+	failed    []chord.Peer
+	events    []chordevent.Body
 }
 
 func (m *fakeMember) Self() chord.Peer   { return m.self }
@@ -146,7 +147,12 @@ func (m *fakeMember) Hosts() []chord.Peer {
 }
 func (m *fakeMember) HostOwns() bool      { return false }
 func (m *fakeMember) Known() []chord.Peer { return m.known }
-func (m *fakeMember) Alone() bool         { return !m.lost && len(m.state.Live()) == 0 }
+func (m *fakeMember) Acquaint(context.Context) error {
+	m.known = append(m.known, m.strangers...)
+	m.strangers = nil
+	return nil
+}
+func (m *fakeMember) Alone() bool { return !m.lost && len(m.state.Live()) == 0 }
 func (m *fakeMember) PeerFailed(ctx context.Context, p chord.Peer, _ string) {
 	m.failed = append(m.failed, p)
 	if m.keeper != nil {

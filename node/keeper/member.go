@@ -32,6 +32,8 @@ type Member interface {
 	HostOwns() bool
 	// Known lists the members that are alive as far as this one knows, be it on another ring: at most some hundred.
 	Known() []chord.Peer
+	// Acquaint asks the hosts that the member was told to join through, and has not met yet, so that Known lists them.
+	Acquaint(ctx context.Context) error
 	// Alone reports whether the member has no live successor, and nobody that it has known answers. Without a live
 	// successor and without this it has lost its ring, and looks for it.
 	Alone() bool

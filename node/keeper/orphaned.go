@@ -137,6 +137,9 @@ func (k *Keeper) anyOwner(ctx context.Context) (bool, error) {
 // askKnown asks all members that this one has known, be they on its ring or not, and learns what they own and what they
 // know of a point. It reports whether any of them owns something, or its host does.
 func (k *Keeper) askKnown(ctx context.Context, point chord.ID) (owned bool, err error) {
+	if err := k.member.Acquaint(ctx); err != nil {
+		return false, err
+	}
 	k.mu.Lock()
 	now := k.env.Now()
 	peers := slices.DeleteFunc(k.member.Known(), func(p chord.Peer) bool { return hasLapsed(k.dead, p, now) })
@@ -147,6 +150,18 @@ func (k *Keeper) askKnown(ctx context.Context, point chord.ID) (owned bool, err 
 		some[i] = err == nil && (s.own != nil || s.hostOwns)
 	})
 	return slices.Contains(some, true), err
+}
+
+// askWithin asks the members known whose place is in a range that is about to be inherited, and learns what they own: its
+// dead owner may have handed them their parts, or the pointers may not lead to them yet.
+func (k *Keeper) askWithin(ctx context.Context, a arc) error {
+	k.mu.Lock()
+	now := k.env.Now()
+	peers := slices.DeleteFunc(k.member.Known(), func(p chord.Peer) bool { return !a.covers(p.ID) || hasLapsed(k.dead, p, now) })
+	k.mu.Unlock()
+	return k.each(ctx, len(peers), func(ctx context.Context, i int) {
+		_, _ = k.survey(ctx, peers[i], a.to, chordevent.SpanRepair) // who does not answer is reported as failed
+	})
 }
 
 // inheritUnknown takes a range below of which nobody reached knows an owner, after a while, down to the nearest member

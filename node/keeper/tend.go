@@ -243,6 +243,12 @@ func (k *Keeper) lookBelow(ctx context.Context, own *ownership) (done bool, err 
 	case found && latest.alive && (!known || latest.ownership != below.ownership):
 		return false, nil // another one: look again
 	case found:
+		if err := k.askWithin(ctx, arc{latest.from, own.from}); err != nil {
+			return false, err
+		}
+		if now, _ := k.below(own); now.ownership != latest.ownership || now.alive != latest.alive {
+			return false, nil // it is less, or another one: look again
+		}
 		return k.inherit(ctx, own, latest.from, latest.epoch)
 	}
 	return k.inheritUnknown(ctx, own, state.Pred)

@@ -2,6 +2,7 @@ package member
 
 import (
 	"context"
+	"slices"
 
 	"chordconductor/node/chord"
 	"chordconductor/node/nodepb"
@@ -96,4 +97,31 @@ func (m *Member) Known() []chord.Peer {
 		}
 	}
 	return append(list, m.Remembered()...)
+}
+
+// acquaintGap is for how long a host that was silent is not asked by Acquaint, in call limits.
+const acquaintGap = 20
+
+// Acquaint pings the hosts to join through of which the member remembers nobody alive, and has its loop meet who answers:
+// several may have joined at the same time and lost all through whom they would have come to know each other.
+func (m *Member) Acquaint(ctx context.Context) error {
+	since := m.env.Now().Add(-acquaintGap * m.host.cfg.CallLimit)
+	alive, _ := m.book.addresses()
+	var strangers []string
+	for _, addr := range m.host.cfg.Join {
+		if addr != m.self.Addr && !slices.Contains(alive, addr) && !slices.Contains(strangers, addr) && !m.host.silences.after(addr, since) {
+			strangers = append(strangers, addr)
+		}
+	}
+	for batch := range slices.Chunk(strangers, maxPings) {
+		if err := each(m.env, ctx, len(batch), func(ctx context.Context, i int) {
+			if _, self, err := m.ping(ctx, chord.Peer{Addr: batch[i]}); (err == nil || err == errBusy) && self.ID != m.self.ID {
+				m.inbox.hint(hint{ctx, self, maxHintHops, m.env.Now()})
+			}
+		}); err != nil {
+			return err // the environment has ended
+		}
+	}
+	m.wake.Set()
+	return ctx.Err()
 }
