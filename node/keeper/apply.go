@@ -110,12 +110,7 @@ func (k *Keeper) route(id chord.ID) (to chord.Peer, released string, mine bool) 
 
 // forward passes a request on and returns the answer.
 func (k *Keeper) forward(ctx context.Context, q *nodepb.ApplyRequest, to chord.Peer, released string) *nodepb.ApplyResponse {
-	a, err := ask(k, ctx, to, operationName(q.Operation), k.applyLimit(), func(keys nodepb.KeysServer, call *nodepb.Call) (*nodepb.ApplyResponse, error) {
-		return keys.Apply(ctx, &nodepb.ApplyRequest{
-			Call: call, RequestId: q.RequestId, Operation: q.Operation, Key: q.Key, Value: q.Value, TtlMillis: q.TtlMillis,
-			Forwards: q.Forwards + 1, Released: released, Floor: q.Floor, Again: q.Again,
-		})
-	})
+	a, err := k.callApply(ctx, to, q, q.Forwards+1, released)
 	if err != nil {
 		return &nodepb.ApplyResponse{Outcome: nodepb.ApplyResponse_OUTCOME_RETRY, MaybeWritten: true}
 	}

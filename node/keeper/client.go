@@ -149,10 +149,22 @@ func (k *Keeper) applyAt(ctx context.Context, owner chord.Peer, q *nodepb.ApplyR
 	if owner == k.self {
 		return k.Apply(ctx, q)
 	}
-	return ask(k, ctx, owner, operationName(q.Operation), k.applyLimit(), func(keys nodepb.KeysServer, call *nodepb.Call) (*nodepb.ApplyResponse, error) {
+	return k.callApply(ctx, owner, q, q.Forwards, "")
+}
+
+// callApply passes an operation to a member. Of a call that is repeated, since it met no answer, the first may have been
+// carried out: the repeated one says so, and what it answers does not unsay it.
+func (k *Keeper) callApply(ctx context.Context, to chord.Peer, q *nodepb.ApplyRequest, forwards int32, released string) (*nodepb.ApplyResponse, error) {
+	calls := 0
+	a, err := ask(k, ctx, to, operationName(q.Operation), k.applyLimit(), func(keys nodepb.KeysServer, call *nodepb.Call) (*nodepb.ApplyResponse, error) {
+		calls++
 		return keys.Apply(ctx, &nodepb.ApplyRequest{
 			Call: call, RequestId: q.RequestId, Operation: q.Operation, Key: q.Key, Value: q.Value, TtlMillis: q.TtlMillis,
-			Floor: q.Floor, Again: q.Again,
+			Forwards: forwards, Released: released, Floor: q.Floor, Again: q.Again || calls > 1,
 		})
 	})
+	if err == nil && calls > 1 {
+		a.MaybeWritten = true
+	}
+	return a, err
 }

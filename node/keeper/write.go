@@ -41,6 +41,7 @@ func (k *Keeper) serveWrite(ctx context.Context, q *nodepb.ApplyRequest, id chor
 		}
 		return written(key, req.version, req.holders)
 	}
+	k.recall(req, id, key)
 	var reservation []byte
 	if req.version == 0 && k.tight(holders, size) {
 		k.mu.Unlock()
@@ -50,9 +51,14 @@ func (k *Keeper) serveWrite(ctx context.Context, q *nodepb.ApplyRequest, id chor
 			err = errOvertaken
 		}
 		if err != nil {
+			k.recall(req, id, key) // it may have come meanwhile
 			k.requests.end(req)
+			done := req.version != 0
 			k.mu.Unlock()
-			if errors.Is(err, errFull) {
+			switch {
+			case done:
+				return maybe(nodepb.ApplyResponse_OUTCOME_RETRY)
+			case errors.Is(err, errFull):
 				return answerOnly(nodepb.ApplyResponse_OUTCOME_EXHAUSTED)
 			}
 			return retry
@@ -123,6 +129,14 @@ func written(key string, version uint64, holders []chord.Peer) *nodepb.ApplyResp
 	return a
 }
 
+// recall finds the version of a request in the record that an earlier try has left, at another owner perhaps: the write has
+// happened, whether there is room for it here or not. mu is held.
+func (k *Keeper) recall(req *request, id chord.ID, key string) {
+	if old := k.store.Get(id, key); req.version == 0 && old != nil && old.Request == req.id {
+		req.version = old.Version
+	}
+}
+
 // write assigns the version of a request, once, and stores its record. A later try of the request brings the version held
 // now to the copies once more: its own, or one that has superseded it. After an error this try has stored nothing. The
 // caller ends the write on the list. mu is held.
@@ -131,14 +145,10 @@ func written(key string, version uint64, holders []chord.Peer) *nodepb.ApplyResp
 // the write may have been superseded by it, or may never have been carried out. The time at which the request began
 // decides: a version up to that was there before, and has superseded nothing.
 func (k *Keeper) write(req *request, q *nodepb.ApplyRequest, id chord.ID) (*store.Record, *unsettled, error) {
+	k.recall(req, id, string(q.Key))
 	old := k.store.Get(id, string(q.Key))
-	if old != nil && req.version == 0 {
-		switch {
-		case old.Request == req.id:
-			req.version = old.Version
-		case q.Again && old.Version > q.Floor:
-			return nil, nil, errUnknown
-		}
+	if old != nil && req.version == 0 && q.Again && old.Version > q.Floor {
+		return nil, nil, errUnknown
 	}
 	if req.version != 0 && old != nil && old.Version >= req.version {
 		list := k.unsettle(id, old.Key, true)
