@@ -74,6 +74,7 @@ type Keeper struct {
 	moves    int64      // outgoing moves so far, to number them
 	promises []promise  // room kept for leavers that have not begun yet; at most maxIncoming
 
+	row       int           // how many owners below are asked at once: more while one after the other turns out to be dead; at most maxBelow
 	ownerless time.Time     // since when the range below, or with an empty register the whole ring, has no known owner that lives
 	sweep     time.Time     // when leftovers are looked for next
 	sweepGap  time.Duration // from then to the next time

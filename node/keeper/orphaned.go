@@ -60,14 +60,13 @@ func (k *Keeper) missing(is bool) {
 	defer k.mu.Unlock()
 	switch {
 	case !is:
-		k.ownerless = time.Time{}
+		k.ownerless, k.row = time.Time{}, 0
 	case k.ownerless.IsZero():
 		k.ownerless = k.env.Now()
 	}
 }
 
-// anyClaimed reports whether any member of whose range this one has been told may live. If none does, a member that is
-// alone takes the rest of the circle at once: range by range it would wait for the dead each time.
+// anyClaimed reports whether any member of whose range this one has been told may live.
 func (k *Keeper) anyClaimed(ctx context.Context, point chord.ID) (bool, error) {
 	var owners []chord.Peer
 	k.mu.Lock()
@@ -152,28 +151,13 @@ func (k *Keeper) askKnown(ctx context.Context, point chord.ID) (owned bool, err 
 	return slices.Contains(some, true), err
 }
 
-// askWithin asks the members known whose place is in a range that is about to be inherited, and learns what they own: its
-// dead owner may have handed them their parts, or the pointers may not lead to them yet.
-func (k *Keeper) askWithin(ctx context.Context, a arc) error {
-	k.mu.Lock()
-	now := k.env.Now()
-	peers := slices.DeleteFunc(k.member.Known(), func(p chord.Peer) bool { return !a.covers(p.ID) || hasLapsed(k.dead, p, now) })
-	k.mu.Unlock()
-	return k.each(ctx, len(peers), func(ctx context.Context, i int) {
-		_, _ = k.survey(ctx, peers[i], a.to, chordevent.SpanRepair) // who does not answer is reported as failed
-	})
-}
-
 // inheritUnknown takes a range below of which nobody reached knows an owner, after a while, down to the nearest member
 // that owns something: word of it has been lost with all that held it. Where several such stretches follow each other,
 // between dead owners, the time is that since the first one: whoever knows of one has had it to be heard. Before that all
 // members known are asked, since those that owned it may have lost each other, and be on several rings that do not know it
 // yet.
 func (k *Keeper) inheritUnknown(ctx context.Context, own *ownership, pred chord.Peer) (bool, error) {
-	k.mu.Lock()
-	waited := k.env.Now().Sub(k.ownerless)
-	k.mu.Unlock()
-	if waited < settleTime*k.cfg.CallLimit {
+	if !k.settledDown() {
 		return false, nil
 	}
 	owned, err := k.askKnown(ctx, own.from)
@@ -183,18 +167,48 @@ func (k *Keeper) inheritUnknown(ctx context.Context, own *ownership, pred chord.
 	if _, found := k.below(own); found {
 		return false, nil // look again
 	}
-	if !owned && k.member.Alone() {
-		if others, err := k.anyClaimed(ctx, own.from); err != nil {
-			return false, err
-		} else if !others {
-			return k.inherit(ctx, own, k.self.ID, 0)
-		}
+	if all, err := k.takeRest(ctx, own, owned); all || err != nil {
+		return false, err
 	}
 	down, err := k.nearestBelow(ctx, own, pred)
 	if err != nil || down == nil || *down == own.from { // somebody there owns something, of which the word is refused
 		return false, err
 	}
 	return k.inherit(ctx, own, *down, 0)
+}
+
+// settledDown reports whether it has been a while since the range below lost its owner: who knows of another has had the
+// time to be heard.
+func (k *Keeper) settledDown() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.env.Now().Sub(k.ownerless) >= settleTime*k.cfg.CallLimit
+}
+
+// restOrphaned takes the rest of the circle for a member that is alone, below of which one owner after the other has died:
+// see takeRest. It reports whether it has.
+func (k *Keeper) restOrphaned(ctx context.Context, own *ownership) (bool, error) {
+	if !k.member.Alone() || !k.settledDown() {
+		return false, nil
+	}
+	owned, err := k.askKnown(ctx, own.from)
+	if err != nil {
+		return false, err
+	}
+	return k.takeRest(ctx, own, owned)
+}
+
+// takeRest takes the rest of the circle if this member is alone, nobody known owns anything, and no member lives of whose
+// range it has been told: range by range it would wait for the dead each time.
+func (k *Keeper) takeRest(ctx context.Context, own *ownership, owned bool) (bool, error) {
+	if owned || !k.member.Alone() {
+		return false, nil
+	}
+	if others, err := k.anyClaimed(ctx, own.from); others || err != nil {
+		return false, err
+	}
+	_, err := k.inherit(ctx, own, k.self.ID, 0)
+	return err == nil, err
 }
 
 // nearestBelow is where the nearest range below ends of which anything is known; nil: that cannot be told now. It is the

@@ -191,6 +191,10 @@ func (k *Keeper) lookBelow(ctx context.Context, own *ownership) (done bool, err 
 		k.missing(false)
 		return true, nil
 	}
+	if err := k.probeBelow(ctx, own); err != nil {
+		return false, err
+	}
+	below, known = k.below(own)
 	if known && below.alive {
 		// Somebody is between, or the ring has lost sight of it, or it has asked for a range itself.
 		s, err := k.survey(ctx, below.owner, own.from, chordevent.SpanRepair)
@@ -221,7 +225,7 @@ func (k *Keeper) lookBelow(ctx context.Context, own *ownership) (done bool, err 
 	}
 	k.missing(true)
 	if known && !below.alive {
-		if err := k.probeHost(ctx, below.owner, own.from); err != nil {
+		if err := k.askAround(ctx, below.ownership, own.from); err != nil {
 			return false, err
 		}
 	}
@@ -240,34 +244,69 @@ func (k *Keeper) lookBelow(ctx context.Context, own *ownership) (done bool, err 
 	}
 	latest, found := k.below(own)
 	switch {
-	case found && latest.alive && (!known || latest.ownership != below.ownership):
-		return false, nil // another one: look again
+	case found && (!known || latest.ownership != below.ownership):
+		return false, nil // another one, or less of it: look again
 	case found:
-		if err := k.askWithin(ctx, arc{latest.from, own.from}); err != nil {
+		if all, err := k.restOrphaned(ctx, own); all || err != nil {
 			return false, err
-		}
-		if now, _ := k.below(own); now.ownership != latest.ownership || now.alive != latest.alive {
-			return false, nil // it is less, or another one: look again
 		}
 		return k.inherit(ctx, own, latest.from, latest.epoch)
 	}
 	return k.inheritUnknown(ctx, own, state.Pred)
 }
 
-// probeHost surveys, side by side, the other owners on the host of a member that has just been found dead: they have
-// mostly ended with it, and their ranges would otherwise be taken over at the pace of one time limit each. A host has
-// MaxVirtualNodes members at most.
-func (k *Keeper) probeHost(ctx context.Context, dead chord.Peer, point chord.ID) error {
+// askAround surveys, side by side, whom the death of an owner concerns whose range is about to be taken over. The other
+// owners on its host have mostly ended with it, and their ranges would otherwise be taken over at the pace of one time limit
+// each; a host has MaxVirtualNodes members at most. Members whose place is in its range may own a part of that by now, and
+// the ring may not lead to them yet.
+func (k *Keeper) askAround(ctx context.Context, dead ownership, point chord.ID) error {
 	var others []chord.Peer
 	k.mu.Lock()
-	for _, known := range k.claims {
-		if p := known.owner; p.Addr == dead.Addr && p != dead && !hasLapsed(k.dead, p, k.env.Now()) {
+	now := k.env.Now()
+	add := func(p chord.Peer) {
+		if p != dead.owner && !hasLapsed(k.dead, p, now) && !slices.Contains(others, p) {
 			others = append(others, p)
+		}
+	}
+	for _, known := range k.claims {
+		if known.owner.Addr == dead.owner.Addr {
+			add(known.owner)
+		}
+	}
+	within := arc{dead.from, point}
+	for _, p := range k.member.Known() {
+		if within.covers(p.ID) {
+			add(p)
 		}
 	}
 	k.mu.Unlock()
 	return k.each(ctx, len(others), func(ctx context.Context, i int) {
 		_, _ = k.survey(ctx, others[i], point, chordevent.SpanRepair) // who does not answer is reported as failed
+	})
+}
+
+// probeBelow surveys, side by side, those that own what follows each other below this member's range, after some of that
+// has just been taken over from the dead: one more each time, by doubling, since what has taken one of a row has mostly
+// taken many, and they would otherwise cost one time limit after the other.
+func (k *Keeper) probeBelow(ctx context.Context, own *ownership) error {
+	k.mu.Lock()
+	if k.row == 0 {
+		k.mu.Unlock()
+		return nil
+	}
+	now := k.env.Now()
+	var next []ownership
+	for _, o := range k.claims.down(own.from, maxBelow) {
+		if len(next) < k.row && o.owner != k.self && !hasLapsed(k.dead, o.owner, now) {
+			next = append(next, o)
+		}
+	}
+	k.mu.Unlock()
+	if len(next) < 2 {
+		return nil // the one right below is asked anyway
+	}
+	return k.each(ctx, len(next), func(ctx context.Context, i int) {
+		_, _ = k.survey(ctx, next[i].owner, own.from, chordevent.SpanRepair) // who does not answer is reported as failed
 	})
 }
 
@@ -297,6 +336,7 @@ func (k *Keeper) inherit(ctx context.Context, own *ownership, from chord.ID, epo
 		}
 		k.takeOver(from, epoch)
 		k.soil(between...)
+		k.row = min(max(2*k.row, 2), maxBelow)
 	}
 	k.mu.Unlock()
 	k.tell(ctx)
