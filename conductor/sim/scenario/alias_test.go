@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -71,6 +72,9 @@ func TestAliasBombs(t *testing.T) {
 	check(t, "phases", 100, 250)
 	check(t, "workloads", 100, 250)
 	check(t, "lists", 9, 9)
+	if _, err := Parse("f.yaml", []byte(bomb("phases", 100, 250))); !regexp.MustCompile(`\(more than \d+ mistakes\)$`).MatchString(fmt.Sprint(err)) {
+		t.Errorf("mistakes behind the bound are counted as none: %v", err)
+	}
 	rapid.Check(t, func(t *rapid.T) {
 		check(t, rapid.SampledFrom(shapes).Draw(t, "shape"), rapid.IntRange(1, 100).Draw(t, "levels"), rapid.IntRange(1, 300).Draw(t, "width"))
 	})

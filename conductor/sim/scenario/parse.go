@@ -50,7 +50,11 @@ func Parse(file string, source []byte) (*Scenario, error) {
 	d.scenario(root, s)
 	slices.SortStableFunc(d.problems, func(a, b Problem) int { return cmp.Compare(a.Line, b.Line) })
 	if d.more > 0 {
-		d.problems[maxProblems-1].Text += fmt.Sprintf(" (%d mistakes in all)", maxProblems+d.more)
+		format := " (%d mistakes in all)"
+		if d.fields > maxFields { // what is behind that was not read
+			format = " (more than %d mistakes)"
+		}
+		d.problems[maxProblems-1].Text += fmt.Sprintf(format, maxProblems+d.more)
 	}
 	if len(d.problems) > 0 {
 		return nil, d.problems
