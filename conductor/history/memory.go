@@ -12,8 +12,8 @@ var ErrMemory = errors.New("it takes more memory than the conductor has for the 
 
 // Of the memory for recording the queue of entries has an eighth and the chapter being written a quarter; the rest is the
 // fold's. What gives way: an entry that does not fit into the queue is not recorded. A chapter ends when it has reached its
-// bound, however few its entries. While not even the checkpoint of the ring fits, nothing is recorded. All of that counts
-// in Stats.Dropped and Stats.Failed.
+// bound, however few its entries. While the checkpoint of the ring leaves no quarter of the chapter to entries, nothing is
+// recorded: checkpoints would be all that is done. All of that counts in Stats.Dropped and Stats.Failed.
 func queueShare(of *memory.Share) *memory.Share {
 	if of == nil {
 		return nil
@@ -23,6 +23,11 @@ func queueShare(of *memory.Share) *memory.Share {
 
 // blockMost bounds a chapter, and what its writer remembers of it.
 func blockMost(of *memory.Share) int64 { return of.Limit() / 8 }
+
+// tooMuchOf says that a checkpoint leaves too little of a chapter.
+func tooMuchOf(share *memory.Share, checkpoint int) bool {
+	return share != nil && int64(checkpoint) > blockMost(share)/4*3
+}
 
 // crowded gives up the chapter that was to begin.
 func (w *writer) crowded() {

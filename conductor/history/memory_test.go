@@ -114,6 +114,55 @@ func held() int64 {
 	return int64(m.HeapAlloc)
 }
 
+// However much of a chapter the ring's checkpoint takes, checkpoints are not most of what recording does: either there is
+// room for entries, or nothing is recorded.
+func TestCheckpointsLeaveRoomForEntries(t *testing.T) {
+	const most = 1 << 20
+	full := 0
+	for members := 100; members <= 600; members += 25 {
+		h, err := Open(Options{MaxBytes: 1 << 30, Recording: memory.NewShare("recording", most)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := time.Unix(1790000000, 0)
+		var all []*otlptest.Member
+		for i := range members {
+			all = append(all, otlptest.NewMember(i, members, at.UnixNano()))
+			ev := keyframe(all[i], 4, 0, at)
+			h.Append(&ev, at)
+			if i%20 == 0 {
+				h.Flush() // the queue is small
+			}
+		}
+		h.Flush()
+		before := h.Stats()
+		const entries = 4000
+		for i := range entries {
+			at = at.Add(time.Millisecond)
+			ev := all[i%members].Says(at, chordevent.NodeLoad{Load: chordevent.Load{Gets: int64(i)}})
+			h.Append(&ev, at)
+			if i%20 == 0 {
+				h.Flush()
+			}
+		}
+		h.Flush()
+		after := h.Stats()
+		// Of each chapter but the last a quarter, at least, is entries.
+		if made, room := after.Chapters-before.Chapters, blockMost(h.opt.Recording)/4; made > 2+entries*60/int(room) {
+			t.Errorf("%d members: %d chapters for %d entries", members, made, entries)
+		}
+		if after.Failed > 0 {
+			full++
+		}
+		if err := h.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if full == 0 {
+		t.Error("no ring was too large: the test shows nothing")
+	}
+}
+
 // What is counted for recording is what is held, within a factor.
 func TestRecordingIsCounted(t *testing.T) {
 	for _, kind := range []struct{ peers, text int }{{4, 0}, {chordevent.MaxSuccessors, 0}, {chordevent.MaxSuccessors, chordevent.MaxText}} {

@@ -127,7 +127,7 @@ func (w *writer) begin(at time.Time) bool {
 	c := &chapter{first: w.next, from: w.now, valid: -1}
 	w.block.Reset(make([]byte, 0, w.room))
 	w.entries, w.saved = 0, 0
-	if w.ring.Save(w.block); w.block.Full() {
+	if w.ring.Save(w.block); w.block.Full() || tooMuchOf(w.h.opt.Recording, w.block.Len()) {
 		w.crowded()
 		return false
 	}
