@@ -218,7 +218,7 @@ func (r *Remote) command(ctx context.Context, address, method string, request, r
 		return err
 	}
 	if r.trusted(address) {
-		return explain(address, c.cc.Invoke(ctx, method, request, response))
+		return explain(address, unsure(c.cc.Invoke(ctx, method, request, response)))
 	}
 	s, err := r.session(ctx, c)
 	if err != nil {
@@ -237,9 +237,18 @@ func (r *Remote) command(ctx context.Context, address, method string, request, r
 		c.put(s)
 	}
 	if err != nil {
-		return explain(address, err)
+		return explain(address, unsure(err))
 	}
 	return explain(address, proto.Unmarshal(answer.GetResponse(), response))
+}
+
+// unsure says of a command that was sent and not answered that it may have been carried out.
+func unsure(err error) error {
+	switch st := status.Convert(err); st.Code() {
+	case codes.DeadlineExceeded, codes.Canceled:
+		return status.Errorf(st.Code(), "%s; whether the command was carried out is not known", st.Message())
+	}
+	return err
 }
 
 // forget gives up all sessions: the host does not take them any more.
