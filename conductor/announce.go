@@ -20,7 +20,7 @@ import (
 )
 
 // announce tells where everything is.
-func (c *conductor) announce(w io.Writer, s *scenario.Scenario) {
+func (c *conductor) printBanner(w io.Writer, s *scenario.Scenario) {
 	row := func(what, format string, args ...any) {
 		fmt.Fprintf(w, "  %-9s"+format+"\n", append([]any{what}, args...)...)
 	}
@@ -105,17 +105,17 @@ func (c *conductor) names(address string) []string {
 func (c *conductor) settings(ctx context.Context) *hubpb.Settings {
 	may := web.MayCommand(ctx)
 	return &hubpb.Settings{
-		Version: version(), JaegerUrl: c.jaegerUI, GrafanaUrl: c.grafana, CanControl: c.lab != nil && may, NeedsToken: !c.open,
+		Version: version(), JaegerUrl: c.jaegerUI, GrafanaUrl: c.grafana, CanControl: c.controller != nil && may, NeedsToken: !c.open,
 		Replay: c.player != nil, ViewOnly: !may,
 	}
 }
 
 // simulation tells the hub what the API tells as JSON. Nil: there has been none.
 func (c *conductor) simulation() *hubpb.Simulation {
-	if c.lab == nil {
+	if c.controller == nil {
 		return nil
 	}
-	st := c.lab.Simulation()
+	st := c.controller.Simulation()
 	if st.Scenario == "" && st.Cut == 0 {
 		return nil
 	}

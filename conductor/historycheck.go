@@ -67,7 +67,7 @@ The exit code is 0 if all can be read, 1 if not, 2 if the directory cannot be re
 }
 
 func printCheck(w io.Writer, r *history.Report) {
-	for _, c := range r.Chapters {
+	for _, c := range r.Segments {
 		state := "whole"
 		switch {
 		case c.Broken != nil:

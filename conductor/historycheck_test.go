@@ -20,7 +20,7 @@ func TestHistoryCheck(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	world := ringtest.NewWorld(160, 2, func(ev *chordevent.Event) { h.Append(ev, ev.Time) })
+	world := ringtest.NewTestRing(160, 2, func(ev *chordevent.Event) { h.Append(ev, ev.Time) })
 	for id := range uint64(4) {
 		world.Birth(id)
 	}

@@ -102,7 +102,7 @@ func runScenario(ctx context.Context, name string, o runOptions, stdin io.Reader
 		return err
 	}
 	defer files.close()
-	tape, err := startTape(o.record)
+	tape, err := startRecording(o.record)
 	if err != nil {
 		return err
 	}
@@ -158,7 +158,7 @@ func runReal(ctx context.Context, s *scenario.Scenario, tap sim.Tap, show func(s
 	go func() { folded <- view.Run(fold) }()
 	lab := sim.New(sim.Config{
 		View: view.View, Stats: view.Stats, Watch: watch,
-		Ground: sim.Grounds{Endpoint: func() sim.Endpoint { return endpointOf(receiver.GRPCAddr(), cfg) }, Version: version(), Log: log}.New,
+		Deploy: sim.Deployer{Endpoint: func() sim.Endpoint { return endpointOf(receiver.GRPCAddr(), cfg) }, Version: version(), Log: log}.New,
 	})
 	err = lab.StartSimulation(s)
 	if err == nil {
@@ -174,7 +174,7 @@ func runReal(ctx context.Context, s *scenario.Scenario, tap sim.Tap, show func(s
 }
 
 // follow shows the progress until the simulation is over.
-func follow(ctx context.Context, lab *sim.Lab, view *live.Live, show func(sim.State, *ring.View)) error {
+func follow(ctx context.Context, lab *sim.Controller, view *live.Live, show func(sim.State, *ring.View)) error {
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
 	for {

@@ -55,11 +55,11 @@ func serve(ctx context.Context, o options, stdin io.Reader, stdout, stderr io.Wr
 	}
 	if first != nil {
 		c.audit.Add(audit.Entry{Time: time.Now().UTC(), Who: "command line", From: "this machine", What: "--scenario " + o.scenario})
-		if err := c.lab.StartSimulation(first); err != nil {
+		if err := c.controller.StartSimulation(first); err != nil {
 			return errors.Join(err, c.stop())
 		}
 	}
-	c.announce(stdout, first)
+	c.printBanner(stdout, first)
 	select {
 	case <-ctx.Done():
 	case err := <-c.broken:
@@ -71,23 +71,23 @@ func serve(ctx context.Context, o options, stdin io.Reader, stdout, stderr io.Wr
 // conductor is the running parts.
 type conductor struct {
 	options
-	open   bool // on loopback: no token is asked for
-	token  string
-	memory *memory.Budget
-	log    *slog.Logger
-	page   net.Listener
-	ports  *ingest.Ports // nil in a replay
-	own    *ownTelemetry
-	live   *live.Live
-	watch  *sim.Watch
-	past   *history.History
-	audit  *audit.Log
-	ingest *ingest.Server    // nil in a replay
-	tape   *recording.Writer // nil: nothing is recorded
-	hub    *hub.Hub
-	lab    *sim.Lab       // nil in a replay
-	player *replay.Player // nil but in a replay
-	broken chan error     // a part ended by itself; the first error stays
+	open       bool // on loopback: no token is asked for
+	token      string
+	memory     *memory.Budget
+	log        *slog.Logger
+	page       net.Listener
+	ports      *ingest.Ports // nil in a replay
+	own        *ownTelemetry
+	live       *live.Live
+	watch      *sim.Watch
+	past       *history.History
+	audit      *audit.Log
+	ingest     *ingest.Server    // nil in a replay
+	recording  *recording.Writer // nil: nothing is recorded
+	hub        *hub.Hub
+	controller *sim.Controller // nil in a replay
+	player     *replay.Player  // nil but in a replay
+	broken     chan error      // a part ended by itself; the first error stays
 
 	parts  sync.WaitGroup
 	ending [2]context.CancelFunc // of the page's side, and of the fold
@@ -130,10 +130,10 @@ func start(o options, log *slog.Logger) (c *conductor, err error) {
 		return nil, err
 	}
 	if o.record != "" {
-		if c.tape, err = recording.Create(o.record); err != nil {
+		if c.recording, err = recording.Create(o.record); err != nil {
 			return nil, fmt.Errorf("--record: %w", err)
 		}
-		c.tape.Within(c.memory.Limit / recordPart)
+		c.recording.Within(c.memory.Limit / recordPart)
 	}
 	if err := c.listen(time.Now); err != nil {
 		return nil, err
@@ -143,19 +143,19 @@ func start(o options, log *slog.Logger) (c *conductor, err error) {
 	if o.dataDir != "" {
 		in.QueueDir = filepath.Join(o.dataDir, "queue")
 	}
-	if c.tape != nil {
-		in.Logs, in.Metrics = c.tape.Logs, c.tape.Metrics
+	if c.recording != nil {
+		in.Logs, in.Metrics = c.recording.Logs, c.recording.Metrics
 		in.Spans = func(td ptrace.Traces) {
 			c.watch.Spans(td)
-			c.tape.Traces(td)
+			c.recording.Traces(td)
 		}
 	}
 	if c.ingest, err = ingest.Start(context.Background(), in, c.live); err != nil {
 		return nil, err
 	}
-	c.lab = sim.New(sim.Config{
+	c.controller = sim.New(sim.Config{
 		View: c.live.View, Stats: c.live.Stats, Watch: c.watch,
-		Ground: sim.Grounds{Endpoint: c.endpoint, Version: version(), Log: c.log}.New,
+		Deploy: sim.Deployer{Endpoint: c.endpoint, Version: version(), Log: c.log}.New,
 		Remote: sim.NewRemote(c.live.View, c.options.token, nodes),
 	})
 	return c, c.assemble()
@@ -212,8 +212,8 @@ func (c *conductor) abandon() error {
 	if c.ingest != nil {
 		errs = append(errs, c.ingest.Shutdown(context.Background()))
 	}
-	if c.tape != nil {
-		errs = append(errs, c.tape.Close(), os.Remove(c.record)) // made by this start, and nothing was received
+	if c.recording != nil {
+		errs = append(errs, c.recording.Close(), os.Remove(c.record)) // made by this start, and nothing was received
 	}
 	if c.past != nil {
 		errs = append(errs, c.past.Close())
@@ -250,8 +250,8 @@ func (c *conductor) assemble() error {
 		Open: c.open, Token: c.token, ViewToken: c.viewToken, Audit: c.audit, Names: c.names(c.http), TLS: c.options.ingest.TLS.CertFile != "",
 		Past: c.past, Logf: c.logf, Memory: c.memoryNow, Answers: c.memory.Answers, Conns: web.ConnsIn(c.memory.Limit),
 	}
-	if c.lab != nil {
-		site.Control, site.Ingest = c.lab, c.ingest.Stats
+	if c.controller != nil {
+		site.Control, site.Ingest = c.controller, c.ingest.Stats
 	}
 	if c.player != nil {
 		site.Replay = c.player
@@ -292,16 +292,16 @@ func (c *conductor) stop() error {
 		return f(ctx)
 	}
 	var err error
-	if c.lab != nil {
+	if c.controller != nil {
 		err = errors.Join(
-			within(labGrace, func(ctx context.Context) error { c.lab.Close(ctx); return nil }),
+			within(labGrace, func(ctx context.Context) error { c.controller.Close(ctx); return nil }),
 			within(ingestGrace, c.own.shutdown),
 			within(ingestGrace, c.ingest.Shutdown),
 		)
 	}
-	if c.tape != nil {
-		err = errors.Join(err, c.tape.Close())
-		if n := c.tape.Dropped(); n > 0 {
+	if c.recording != nil {
+		err = errors.Join(err, c.recording.Close())
+		if n := c.recording.Dropped(); n > 0 {
 			c.logf("%d requests were not recorded: the disk was too slow", n)
 		}
 	}

@@ -8,29 +8,29 @@ import (
 )
 
 // tape is what --record asks for; without it, nothing.
-type tape struct{ file *recording.Writer }
+type recordingFile struct{ file *recording.Writer }
 
 // startTape makes the file, which must be new.
-func startTape(path string) (tape, error) {
+func startRecording(path string) (recordingFile, error) {
 	if path == "" {
-		return tape{}, nil
+		return recordingFile{}, nil
 	}
 	file, err := recording.Create(path)
 	if err != nil {
-		return tape{}, fmt.Errorf("--record: %w", err)
+		return recordingFile{}, fmt.Errorf("--record: %w", err)
 	}
-	return tape{file}, nil
+	return recordingFile{file}, nil
 }
 
 // patient lets nothing be left out, at the cost of waiting for the disk.
-func (t tape) patient() {
+func (t recordingFile) patient() {
 	if t.file != nil {
 		t.file.Patient()
 	}
 }
 
 // tap is where the telemetry comes from.
-func (t tape) tap() sim.Tap {
+func (t recordingFile) tap() sim.Tap {
 	if t.file == nil {
 		return sim.Tap{}
 	}
@@ -38,7 +38,7 @@ func (t tape) tap() sim.Tap {
 }
 
 // stop closes the file, and tells how many requests are not in it if there are any.
-func (t tape) stop(missed func(uint64)) error {
+func (t recordingFile) stop(missed func(uint64)) error {
 	if t.file == nil {
 		return nil
 	}

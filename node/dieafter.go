@@ -40,6 +40,6 @@ func (l lifetime) begin(ctx context.Context, die func()) {
 
 // die ends the process as a crash would: no goodbye to the ring, nothing flushed.
 func die() {
-	say("dying, as --die-after says")
+	printf("dying, as --die-after says")
 	os.Exit(137)
 }

@@ -28,7 +28,7 @@ func (e *ending) follow(signals <-chan os.Signal) {
 	e.begin()
 	for range signals {
 		if time.Since(first) >= sameSignal {
-			say("ended at once by another signal%s", cost(e.host.Load()))
+			printf("ended at once by another signal%s", cost(e.host.Load()))
 			e.exit(1)
 			return
 		}

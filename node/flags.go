@@ -283,7 +283,7 @@ func (o *options) environment() (grpcenv.Options, error) {
 	}
 	e := grpcenv.Options{Listen: o.listen, Advertise: advertise}
 	o.access.ReloadFailed = func(err error) {
-		say("certificates have changed and cannot be used, so the ones before stay: %s", oneLine(err))
+		printf("certificates have changed and cannot be used, so the ones before stay: %s", oneLine(err))
 	}
 	e.Access, err = access.NewHost(o.access, cmp.Or(advertise, o.listen))
 	return e, err

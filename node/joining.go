@@ -34,10 +34,10 @@ func newJoining(o *options) *joining {
 func (j *joining) ready(e *grpcenv.Env, ready bool) {
 	e.SetReady(ready)
 	if ready {
-		say("on the ring")
+		printf("on the ring")
 		j.first.Do(func() { close(j.joined) })
 	} else if !j.leaving.Load() {
-		say("not on the ring: no member is active")
+		printf("not on the ring: no member is active")
 	}
 }
 
@@ -54,7 +54,7 @@ func (j *joining) isDone() bool {
 func (j *joining) notice(text string) {
 	err := fmt.Errorf("%s", text)
 	j.last.Store(&err)
-	say("%s", text)
+	printf("%s", text)
 }
 
 // failed says why a join is retried: for one member, since what it meets all of the host's meet, and not every time, since
@@ -74,7 +74,7 @@ func (j *joining) failed(self chord.Peer, try int, err error) {
 	}
 	founding := j.via == "" // then the others wait for the first to have made the ring, which takes no time worth a word
 	if !founding && *j.speaks.Load() == self.ID && try&(try-1) == 0 {
-		say("cannot join through %s yet (try %d): %s", j.via, try, oneLine(err))
+		printf("cannot join through %s yet (try %d): %s", j.via, try, oneLine(err))
 	}
 }
 

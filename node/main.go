@@ -45,7 +45,7 @@ func run(ctx context.Context, end *ending, args []string) int {
 	if err == nil {
 		return 0
 	}
-	say("%v", err)
+	printf("%v", err)
 	if usage := (usageError{}); errors.As(err, &usage) {
 		return 2
 	}
@@ -55,7 +55,7 @@ func run(ctx context.Context, end *ending, args []string) int {
 // secrets are what this program prints nowhere.
 var secrets redact.Redactor
 
-func say(format string, args ...any) {
+func printf(format string, args ...any) {
 	fmt.Fprint(os.Stderr, secrets.Text(fmt.Sprintf("node: "+format+"\n", args...)))
 }
 

@@ -34,7 +34,7 @@ func newRefusals(meters metric.MeterProvider) (*refusals, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &refusals{counter: counter, print: say, times: make(map[speaker]int)}
+	r := &refusals{counter: counter, print: printf, times: make(map[speaker]int)}
 	return r, nil
 }
 

@@ -45,7 +45,7 @@ func serve(ctx context.Context, end *ending, o *options) error {
 		flush, cancel := context.WithTimeout(context.Background(), 4*time.Second)
 		defer cancel()
 		if err := telemetry.Shutdown(flush); err != nil {
-			say("telemetry: %s", oneLine(err))
+			printf("telemetry: %s", oneLine(err))
 		}
 	}()
 	defer telemetry.OnRecovery(silence.ends)()
@@ -88,10 +88,10 @@ func serve(ctx context.Context, end *ending, o *options) error {
 	if _, err := host.Start(o.virtualNodes); err != nil {
 		return err
 	}
-	say("listening on %s, advertised as %s, %d member(s) of ring %q, %s", o.bound(e.Listening()), e.Address(), o.virtualNodes, o.ring, o.way(e.Address()))
+	printf("listening on %s, advertised as %s, %d member(s) of ring %q, %s", o.bound(e.Listening()), e.Address(), o.virtualNodes, o.ring, o.way(e.Address()))
 
 	if pin, ok := listen.Access.Pin(); ok {
-		say("public key %v (clients give it to --server-pin)", pin)
+		printf("public key %v (clients give it to --server-pin)", pin)
 	}
 
 	end.host.Store(host)
@@ -104,7 +104,7 @@ func serve(ctx context.Context, end *ending, o *options) error {
 	}
 	<-ctx.Done()
 	joining.leaving.Store(true)
-	say("leaving: handing the keys over takes %v at most; another signal ends it at once", leaveLimit)
+	printf("leaving: handing the keys over takes %v at most; another signal ends it at once", leaveLimit)
 	return leave(host)
 }
 
@@ -117,7 +117,7 @@ func leave(host *member.Host) error {
 	for warned := false; errors.Is(err, keeper.ErrNoRoom); keys, err = host.End(ctx) {
 		if !warned {
 			warned = true
-			say("not leaving yet: %s", oneLine(err))
+			printf("not leaving yet: %s", oneLine(err))
 		}
 		select {
 		case <-ctx.Done():
@@ -132,12 +132,12 @@ func leave(host *member.Host) error {
 		host.Crash()
 		return err
 	case keys > 0:
-		say("the ring ends, since none of its hosts stays, and %d key(s) end with this one", keys)
+		printf("the ring ends, since none of its hosts stays, and %d key(s) end with this one", keys)
 		host.EmitEnd()
 		return nil
 	}
 	host.EmitEnd()
-	say("left")
+	printf("left")
 	return nil
 }
 

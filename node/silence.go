@@ -16,12 +16,12 @@ func (s *silence) begins(err error) {
 	if !s.hint.Swap(true) {
 		hint = "; the ring works without it (OTEL_EXPORTER_OTLP_ENDPOINT says where it goes, OTEL_SDK_DISABLED=true sends none)"
 	}
-	say("telemetry does not arrive: %v%s", err, hint)
+	printf("telemetry does not arrive: %v%s", err, hint)
 }
 
 // ends is told when events are exported again.
 func (s *silence) ends() {
 	if s.on.Swap(false) {
-		say("telemetry arrives again")
+		printf("telemetry arrives again")
 	}
 }

@@ -10,7 +10,7 @@ import (
 
 // A Gate is the events' logger provider of one host, and can be shut, as an outage of its telemetry does: events emitted
 // meanwhile are lost, and counted with the losses that the process knows of, so that keyframes tell of them.
-type Gate struct {
+type HoldGate struct {
 	embedded.LoggerProvider
 	telemetry *Telemetry
 	held      atomic.Bool
@@ -18,22 +18,22 @@ type Gate struct {
 }
 
 // NewGate returns an open gate before the events' pipeline.
-func NewGate(t *Telemetry) *Gate { return &Gate{telemetry: t} }
+func NewGate(t *Telemetry) *HoldGate { return &HoldGate{telemetry: t} }
 
 // Hold shuts the gate or opens it. True says that it has just been opened: the time to send keyframes.
-func (g *Gate) Hold(held bool) (opened bool) { return g.held.Swap(held) && !held }
+func (g *HoldGate) Hold(held bool) (opened bool) { return g.held.Swap(held) && !held }
 
 // Lost is how many events were lost here and in the pipeline.
-func (g *Gate) Lost() int64 { return g.telemetry.Lost() + g.lost.Load() }
+func (g *HoldGate) Lost() int64 { return g.telemetry.Lost() + g.lost.Load() }
 
 // Logger implements log.LoggerProvider.
-func (g *Gate) Logger(name string, options ...log.LoggerOption) log.Logger {
+func (g *HoldGate) Logger(name string, options ...log.LoggerOption) log.Logger {
 	return &gatedLogger{gate: g, to: g.telemetry.Events.Logger(name, options...)}
 }
 
 type gatedLogger struct {
 	embedded.Logger
-	gate *Gate
+	gate *HoldGate
 	to   log.Logger
 }
 

@@ -29,7 +29,7 @@ type Config struct {
 }
 
 // A Judge takes messages in the order in which they arrived. It is safe for concurrent use.
-type Judge struct {
+type Verifier struct {
 	cfg Config
 
 	mu     sync.Mutex // guards all below
@@ -39,26 +39,26 @@ type Judge struct {
 	from   time.Time // first timestamp
 	until  time.Time // last one
 
-	fold     *ring.Ring
-	advanced time.Time // when the fold received the time
-	state    pointerState
-	lives    map[life]*lifeRecord // at most maxLives
-	latest   map[chord.ID]*lifeRecord
-	numbers  map[number]stamp // events seen, at most maxNumbers
-	moves    map[string]*moveRecord
-	lookups  lookupJudge
-	traces   traceJudge
+	fold         *ring.Ring
+	advanced     time.Time // when the fold received the time
+	state        pointerState
+	incarnations map[incarnation]*incarnationRecord // at most maxLives
+	latest       map[chord.ID]*incarnationRecord
+	numbers      map[number]stamp // events seen, at most maxNumbers
+	moves        map[string]*moveRecord
+	lookups      lookupVerifier
+	traces       traceVerifier
 }
 
 // New returns a Judge that has seen nothing.
-func New(cfg Config) *Judge {
+func New(cfg Config) *Verifier {
 	if cfg.Claims == nil {
 		cfg.Claims = Levels
 	}
-	j := &Judge{
+	j := &Verifier{
 		cfg: cfg, ring: cfg.Ring, sheets: map[Level]*sheet{},
-		fold:  ring.New(ring.Options{Name: cfg.Ring}),
-		lives: map[life]*lifeRecord{}, latest: map[chord.ID]*lifeRecord{}, numbers: map[number]stamp{}, moves: map[string]*moveRecord{},
+		fold:         ring.New(ring.Options{Name: cfg.Ring}),
+		incarnations: map[incarnation]*incarnationRecord{}, latest: map[chord.ID]*incarnationRecord{}, numbers: map[number]stamp{}, moves: map[string]*moveRecord{},
 		lookups: newLookupJudge(), traces: newTraceJudge(),
 	}
 	for _, l := range Levels {
@@ -68,7 +68,7 @@ func New(cfg Config) *Judge {
 }
 
 // Logs takes a request of log records. It does not keep or change them.
-func (j *Judge) Logs(ld plog.Logs) {
+func (j *Verifier) Logs(ld plog.Logs) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	for _, rl := range ld.ResourceLogs().All() {
@@ -83,7 +83,7 @@ func (j *Judge) Logs(ld plog.Logs) {
 }
 
 // log judges one record.
-func (j *Judge) log(source chordevent.Source, rec plog.LogRecord) {
+func (j *Verifier) log(source chordevent.Source, rec plog.LogRecord) {
 	accepted := j.sheets[Accepted]
 	if !chordevent.IsEvent(rec) {
 		accepted.note("", "log records that are no events of a ring") // of them alone nothing can be judged
@@ -112,7 +112,7 @@ func (j *Judge) log(source chordevent.Source, rec plog.LogRecord) {
 }
 
 // ours checks what a resource says, and reports whether it is of the ring that is judged.
-func (j *Judge) ours(source chordevent.Source, what string) bool {
+func (j *Verifier) ours(source chordevent.Source, what string) bool {
 	accepted := j.sheets[Accepted]
 	if source.Ring == "" {
 		accepted.lacks(what, "resource attribute %s", chordevent.RingNameKey)
@@ -130,7 +130,7 @@ func (j *Judge) ours(source chordevent.Source, what string) bool {
 }
 
 // tick takes a timestamp. One that no clock shows is named, and moves nothing.
-func (j *Judge) tick(at time.Time, what string) {
+func (j *Verifier) tick(at time.Time, what string) {
 	if j.cfg.Now != nil {
 		j.now = j.cfg.Now()
 		if off := at.Sub(j.now); off.Abs() > time.Minute {
@@ -156,7 +156,7 @@ func (j *Judge) tick(at time.Time, what string) {
 var earliest, last = time.Unix(946684800, 0), time.Unix(7258118400, 0)
 
 // advance gives the fold and the lookups the time.
-func (j *Judge) advance(end bool) {
+func (j *Verifier) advance(end bool) {
 	if j.now.Sub(j.advanced) < advanceEvery && !end {
 		return
 	}
@@ -167,7 +167,7 @@ func (j *Judge) advance(end bool) {
 }
 
 // Traces takes a request of spans, likewise.
-func (j *Judge) Traces(td ptrace.Traces) {
+func (j *Verifier) Traces(td ptrace.Traces) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	spans, broken := lookups.Decode(td)
@@ -193,14 +193,14 @@ func (j *Judge) Traces(td ptrace.Traces) {
 }
 
 // Metrics takes a request of data points, likewise. Nothing of the picture depends on them but the sampled share.
-func (j *Judge) Metrics(md pmetric.Metrics) {
+func (j *Verifier) Metrics(md pmetric.Metrics) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.lookups.points += len(lookups.DecodeMetrics(md))
 }
 
 // refused names what the vocabulary does not accept.
-func (j *Judge) refused(err error) {
+func (j *Verifier) refused(err error) {
 	accepted := j.sheets[Accepted]
 	e, ok := err.(*chordevent.DecodeError) // all that the decoders return
 	if !ok {
@@ -219,7 +219,7 @@ func (j *Judge) refused(err error) {
 }
 
 // unknownAttributes names the attributes that look like ours and are not in the event's table.
-func (j *Judge) unknownAttributes(rec plog.LogRecord) {
+func (j *Verifier) unknownAttributes(rec plog.LogRecord) {
 	known := attributesOf[rec.EventName()]
 	for key := range rec.Attributes().All() {
 		if len(key) > 6 && key[:6] == "chord." && !slices.Contains(known, key) {
@@ -243,7 +243,7 @@ var attributesOf = func() map[string][]string {
 }()
 
 // Report ends the judgement: what has not come by now is missing.
-func (j *Judge) Report() *Report {
+func (j *Verifier) Report() *Report {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.cfg.Now != nil {

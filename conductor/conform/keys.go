@@ -32,7 +32,7 @@ type moveRecord struct {
 var loadAttributes = []attribute.Key{chordevent.LoadUnderReplicatedKey, chordevent.LoadKnownHostsKey, chordevent.LoadFullReplicasKey}
 
 // keys judges what one event says of ranges and keys by itself.
-func (j *Judge) keys(ev *chordevent.Event, attrs pcommon.Map) {
+func (j *Verifier) keys(ev *chordevent.Event, attrs pcommon.Map) {
 	s := j.sheets[Keys]
 	switch body := ev.Body.(type) {
 	case chordevent.OwnershipChanged:
@@ -55,7 +55,7 @@ func (j *Judge) keys(ev *chordevent.Event, attrs pcommon.Map) {
 }
 
 // load judges a load; replicas is R, 0 if the event does not state it.
-func (j *Judge) load(ev *chordevent.Event, load *chordevent.Load, attrs pcommon.Map, replicas int) {
+func (j *Verifier) load(ev *chordevent.Event, load *chordevent.Load, attrs pcommon.Map, replicas int) {
 	s := j.sheets[Keys]
 	for _, key := range loadAttributes {
 		if _, said := attrs.Get(string(key)); !said {
@@ -74,7 +74,7 @@ func (j *Judge) load(ev *chordevent.Event, load *chordevent.Load, attrs pcommon.
 }
 
 // move notes one side's word of a move.
-func (j *Judge) move(ev *chordevent.Event, body *chordevent.KeysMoved) {
+func (j *Verifier) move(ev *chordevent.Event, body *chordevent.KeysMoved) {
 	s := j.sheets[Keys]
 	if body.MoveID == "" {
 		s.errs(exampleOf(ev), "%s: empty", chordevent.MoveIDKey)
@@ -110,7 +110,7 @@ func (j *Judge) move(ev *chordevent.Event, body *chordevent.KeysMoved) {
 }
 
 // endKeys judges the ranges as they are at the end, and the moves that have not ended.
-func (j *Judge) endKeys(v *ring.View) {
+func (j *Verifier) endKeys(v *ring.View) {
 	s := j.sheets[Keys]
 	if len(s.seen) == 0 {
 		return

@@ -23,7 +23,7 @@ type lookupKey struct {
 }
 
 // A lookupJudge puts lookups together.
-type lookupJudge struct {
+type lookupVerifier struct {
 	assembler *lookups.Assembler
 	hops      map[lookupKey]int64         // what the lookup's span says, until the lookup is complete
 	told      map[lookupKey]lookupVerdict // of the newest form of each
@@ -42,14 +42,14 @@ type lookupVerdict struct {
 	start, end              time.Time
 }
 
-func newLookupJudge() lookupJudge {
-	return lookupJudge{assembler: lookups.NewAssembler(0), hops: map[lookupKey]int64{}, told: map[lookupKey]lookupVerdict{}}
+func newLookupJudge() lookupVerifier {
+	return lookupVerifier{assembler: lookups.NewAssembler(0), hops: map[lookupKey]int64{}, told: map[lookupKey]lookupVerdict{}}
 }
 
-func (l *lookupJudge) add(s lookups.Span, now time.Time) { l.assembler.Add(s, now) }
+func (l *lookupVerifier) add(s lookups.Span, now time.Time) { l.assembler.Add(s, now) }
 
 // takeLookups judges the lookups that are ready. At the end all are.
-func (j *Judge) takeLookups(end bool) {
+func (j *Verifier) takeLookups(end bool) {
 	now := j.now
 	if end {
 		now = now.Add(lookups.MaxAge)
@@ -66,7 +66,7 @@ func (j *Judge) takeLookups(end bool) {
 }
 
 // lookup judges one lookup by what its spans say, and by the ring if that was ideal all the time.
-func (j *Judge) lookup(l *lookups.Lookup, key lookupKey) (v lookupVerdict) {
+func (j *Verifier) lookup(l *lookups.Lookup, key lookupKey) (v lookupVerdict) {
 	v.start, v.end = l.Start, l.Start.Add(l.Duration)
 	v.example = fmt.Sprintf("lookup of %s in trace %s", hex(l.Key, l.Digits), l.Trace)
 	if l.Outcome == lookups.Failed {
@@ -97,7 +97,7 @@ func (j *Judge) lookup(l *lookups.Lookup, key lookupKey) (v lookupVerdict) {
 	return v
 }
 
-func (j *Judge) lookupFound(v lookupVerdict) {
+func (j *Verifier) lookupFound(v lookupVerdict) {
 	s := j.sheets[Lookups]
 	if (v.missing+v.wrong != "" || v.uneven) && len(j.latest) > 0 && !j.state.steady(v.start, v.end) {
 		s.note(v.example, "lookups with a gap or another end than expected, while the ring was not ideal or changed")
@@ -115,7 +115,7 @@ func (j *Judge) lookupFound(v lookupVerdict) {
 }
 
 // endLookups adds up.
-func (j *Judge) endLookups() {
+func (j *Verifier) endLookups() {
 	s := j.sheets[Lookups]
 	s.see("lookups", len(j.lookups.told))
 	keys := slices.SortedFunc(maps.Keys(j.lookups.told), func(a, b lookupKey) int {

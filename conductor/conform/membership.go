@@ -14,21 +14,23 @@ import (
 )
 
 const (
-	maxLives   = 50_000  // incarnations that are followed, some 10 MB; of further ones only the fold's answer is judged
-	maxNumbers = 1 << 20 // event numbers that are remembered, some 60 MB; later ones are not looked at for gaps and repeats
+	maxIncarnations = 50_000  // incarnations that are followed, some 10 MB; of further ones only the fold's answer is judged
+	maxNumbers      = 1 << 20 // event numbers that are remembered, some 60 MB; later ones are not looked at for gaps and repeats
 )
 
 // A life is one incarnation of a member.
-type life struct {
+type incarnation struct {
 	id  chord.ID
 	inc int64
 }
 
-func compareLives(a, b life) int { return cmp.Or(a.id.Compare(b.id), cmp.Compare(a.inc, b.inc)) }
+func compareIncarnations(a, b incarnation) int {
+	return cmp.Or(a.id.Compare(b.id), cmp.Compare(a.inc, b.inc))
+}
 
 // A number is one event of a life.
 type number struct {
-	life
+	incarnation
 	seq int64
 }
 
@@ -39,8 +41,8 @@ type stamp struct {
 }
 
 // A lifeRecord is what is known of one life.
-type lifeRecord struct {
-	life
+type incarnationRecord struct {
+	incarnation
 	digits      int
 	instance    string
 	first, last int64 // event numbers
@@ -54,7 +56,7 @@ type lifeRecord struct {
 }
 
 // member judges one event by who sends it.
-func (j *Judge) member(ev *chordevent.Event) {
+func (j *Verifier) member(ev *chordevent.Event) {
 	s := j.sheets[Membership]
 	if ev.Host.ID == "" {
 		s.errs(exampleOf(ev), "%s: empty", chordevent.HostIDKey)
@@ -66,9 +68,9 @@ func (j *Judge) member(ev *chordevent.Event) {
 		s.see("events of hosts", 1)
 		return
 	}
-	x := j.lives[life{ev.Node.ID, ev.Node.Incarnation}]
+	x := j.incarnations[incarnation{ev.Node.ID, ev.Node.Incarnation}]
 	if x == nil {
-		if x = j.newLife(ev); x == nil {
+		if x = j.newIncarnation(ev); x == nil {
 			return
 		}
 	}
@@ -99,21 +101,21 @@ func (j *Judge) member(ev *chordevent.Event) {
 	}
 }
 
-func (j *Judge) address(ev *chordevent.Event, address string) {
+func (j *Verifier) address(ev *chordevent.Event, address string) {
 	if address == "" {
 		j.sheets[Membership].errs(exampleOf(ev), "%s: empty", chordevent.NodeAddressKey)
 	}
 }
 
 // newLife begins to follow an incarnation; nil: there are too many.
-func (j *Judge) newLife(ev *chordevent.Event) *lifeRecord {
+func (j *Verifier) newIncarnation(ev *chordevent.Event) *incarnationRecord {
 	s := j.sheets[Membership]
-	if len(j.lives) >= maxLives {
-		s.note(exampleOf(ev), "more than %d incarnations: further ones are not judged one by one", maxLives)
+	if len(j.incarnations) >= maxIncarnations {
+		s.note(exampleOf(ev), "more than %d incarnations: further ones are not judged one by one", maxIncarnations)
 		return nil
 	}
-	x := &lifeRecord{life: life{ev.Node.ID, ev.Node.Incarnation}, digits: ev.Node.Digits, instance: ev.Instance, first: ev.Node.Seq, begun: ev.Time}
-	j.lives[x.life] = x
+	x := &incarnationRecord{incarnation: incarnation{ev.Node.ID, ev.Node.Incarnation}, digits: ev.Node.Digits, instance: ev.Instance, first: ev.Node.Seq, begun: ev.Time}
+	j.incarnations[x.incarnation] = x
 	s.see("incarnations of members", 1)
 	switch newest := j.latest[x.id]; {
 	case newest == nil:
@@ -128,8 +130,8 @@ func (j *Judge) newLife(ev *chordevent.Event) *lifeRecord {
 }
 
 // number looks for numbers that are used twice. A batch that is sent again is none.
-func (j *Judge) number(x *lifeRecord, ev *chordevent.Event) {
-	key := number{x.life, ev.Node.Seq}
+func (j *Verifier) number(x *incarnationRecord, ev *chordevent.Event) {
+	key := number{x.incarnation, ev.Node.Seq}
 	is := stamp{ev.Time.UnixNano(), ev.Body.Kind()}
 	if was, seen := j.numbers[key]; seen {
 		if was != is {
@@ -147,7 +149,7 @@ func (j *Judge) number(x *lifeRecord, ev *chordevent.Event) {
 }
 
 // keyframe judges the time since the one before by what that one promised.
-func (j *Judge) keyframe(x *lifeRecord, ev *chordevent.Event, body *chordevent.State) {
+func (j *Verifier) keyframe(x *incarnationRecord, ev *chordevent.Event, body *chordevent.State) {
 	s := j.sheets[Membership]
 	leaves := body.Status == chordevent.StatusLeaving || body.Status == chordevent.StatusLeft
 	if body.Period <= 0 && !leaves {
@@ -168,10 +170,10 @@ func (j *Judge) keyframe(x *lifeRecord, ev *chordevent.Event, body *chordevent.S
 }
 
 // endMembers judges what has not come.
-func (j *Judge) endMembers(view *ring.View) {
+func (j *Verifier) endMembers(view *ring.View) {
 	s := j.sheets[Membership]
-	for _, key := range slices.SortedFunc(maps.Keys(j.lives), compareLives) {
-		x := j.lives[key]
+	for _, key := range slices.SortedFunc(maps.Keys(j.incarnations), compareIncarnations) {
+		x := j.incarnations[key]
 		who := fmt.Sprintf("member %s, incarnation %d", hex(x.id, x.digits), x.inc)
 		if x.keyframes == 0 {
 			s.lacks(who, "keyframe, %s: no member is known whole without one", chordevent.KindState)
@@ -193,7 +195,7 @@ func (j *Judge) endMembers(view *ring.View) {
 }
 
 // digits is how many a member's identifier has.
-func (j *Judge) digits(id chord.ID) int {
+func (j *Verifier) digits(id chord.ID) int {
 	if x := j.latest[id]; x != nil {
 		return x.digits
 	}

@@ -20,42 +20,42 @@ const settled = time.Minute
 type pointerState struct {
 	at        time.Time // of the last view
 	ideal     time.Duration
-	everIdeal bool   // and all members certain
-	wasIdeal  bool   // in the last view
-	members   []life // that were active in the last view
+	everIdeal bool          // and all members certain
+	wasIdeal  bool          // in the last view
+	members   []incarnation // that were active in the last view
 	changed   time.Time
-	unsteady  []stretch // in which the ring was not ideal, or changed; ascending, at most maxStretches
-	lists     bool      // a successor list was seen
+	unsteady  []period // in which the ring was not ideal, or changed; ascending, at most maxStretches
+	lists     bool     // a successor list was seen
 	bits      int
 }
 
 // A stretch is a time in which lookups may go astray through nobody's fault.
-type stretch struct{ from, until time.Time }
+type period struct{ from, until time.Time }
 
 const (
-	maxStretches = 10_000          // further ones extend the last
-	aftermath    = 5 * time.Second // before and after a change: a member is dead before its peers find out
+	maxPeriods = 10_000          // further ones extend the last
+	aftermath  = 5 * time.Second // before and after a change: a member is dead before its peers find out
 )
 
 // unrest notes that the ring was not steady since the last view.
 func (p *pointerState) unrest(now time.Time) {
 	n := len(p.unsteady)
-	if n > 0 && (n == maxStretches || !p.at.After(p.unsteady[n-1].until.Add(aftermath))) {
+	if n > 0 && (n == maxPeriods || !p.at.After(p.unsteady[n-1].until.Add(aftermath))) {
 		p.unsteady[n-1].until = now
 		return
 	}
-	p.unsteady = append(p.unsteady, stretch{p.at, now})
+	p.unsteady = append(p.unsteady, period{p.at, now})
 }
 
 // steady says that the ring was ideal and the same from some time before an instant to some time after another.
 func (p *pointerState) steady(from, until time.Time) bool {
 	from, until = from.Add(-aftermath), until.Add(aftermath)
-	at, _ := slices.BinarySearchFunc(p.unsteady, from, func(s stretch, t time.Time) int { return s.until.Compare(t) })
+	at, _ := slices.BinarySearchFunc(p.unsteady, from, func(s period, t time.Time) int { return s.until.Compare(t) })
 	return at == len(p.unsteady) || p.unsteady[at].from.After(until)
 }
 
 // watch takes a view.
-func (j *Judge) watch(v *ring.View) {
+func (j *Verifier) watch(v *ring.View) {
 	p := &j.state
 	ideal := v.Status == ring.Ideal && v.Certainty.All()
 	if p.wasIdeal && ideal && v.Time.After(p.at) {
@@ -66,7 +66,7 @@ func (j *Judge) watch(v *ring.View) {
 	same, n := true, 0
 	for _, m := range v.Members {
 		if m.Status == ring.Active {
-			same = same && n < len(p.members) && p.members[n] == life{m.ID, m.Incarnation}
+			same = same && n < len(p.members) && p.members[n] == incarnation{m.ID, m.Incarnation}
 			n++
 		}
 	}
@@ -80,22 +80,22 @@ func (j *Judge) watch(v *ring.View) {
 	p.members, p.changed = p.members[:0], v.Time
 	for _, m := range v.Members {
 		if m.Status == ring.Active {
-			p.members = append(p.members, life{m.ID, m.Incarnation})
+			p.members = append(p.members, incarnation{m.ID, m.Incarnation})
 		}
 	}
 }
 
 // owner is the first active member at or after an identifier; ok is false if there is none.
-func (p *pointerState) owner(of chord.ID) (m life, ok bool) {
+func (p *pointerState) owner(of chord.ID) (m incarnation, ok bool) {
 	if len(p.members) == 0 {
 		return m, false
 	}
-	at, _ := slices.BinarySearchFunc(p.members, of, func(m life, id chord.ID) int { return m.id.Compare(id) })
+	at, _ := slices.BinarySearchFunc(p.members, of, func(m incarnation, id chord.ID) int { return m.id.Compare(id) })
 	return p.members[at%len(p.members)], true
 }
 
 // pointers judges what one event says of pointers by itself.
-func (j *Judge) pointers(ev *chordevent.Event) {
+func (j *Verifier) pointers(ev *chordevent.Event) {
 	s := j.sheets[Pointers]
 	switch body := ev.Body.(type) {
 	case chordevent.SuccessorsChanged:
@@ -116,7 +116,7 @@ func (j *Judge) pointers(ev *chordevent.Event) {
 }
 
 // list judges a successor list; most is r, 0 if the event does not state it.
-func (j *Judge) list(ev *chordevent.Event, list []chordevent.PeerRef, most int) {
+func (j *Verifier) list(ev *chordevent.Event, list []chordevent.PeerRef, most int) {
 	s := j.sheets[Pointers]
 	if most > 0 && len(list) > most {
 		s.errs(exampleOf(ev), "%s: more entries than %s states", chordevent.SuccessorsIDsKey, chordevent.RingSuccessorsKey)
@@ -128,14 +128,14 @@ func (j *Judge) list(ev *chordevent.Event, list []chordevent.PeerRef, most int) 
 }
 
 // named judges a reference to a peer: without its incarnation no member is meant.
-func (j *Judge) named(ev *chordevent.Event, key attribute.Key, p chordevent.PeerRef) {
+func (j *Verifier) named(ev *chordevent.Event, key attribute.Key, p chordevent.PeerRef) {
 	if p.Real() && p.Incarnation == 0 {
 		j.sheets[Pointers].errs(exampleOf(ev), "%s: 0 for a peer that has an address, so no incarnation of it is meant", key)
 	}
 }
 
 // fingers judges finger runs; bits is 0 if the event does not state them.
-func (j *Judge) fingers(ev *chordevent.Event, runs []chordevent.FingerRun, bits int) {
+func (j *Verifier) fingers(ev *chordevent.Event, runs []chordevent.FingerRun, bits int) {
 	s := j.sheets[Pointers]
 	for _, run := range runs {
 		j.named(ev, chordevent.FingersIncarnationsKey, run.Peer)
@@ -146,7 +146,7 @@ func (j *Judge) fingers(ev *chordevent.Event, runs []chordevent.FingerRun, bits 
 }
 
 // endPointers judges the pointers as they are at the end, and whether they were ever right.
-func (j *Judge) endPointers(v *ring.View) {
+func (j *Verifier) endPointers(v *ring.View) {
 	s, p := j.sheets[Pointers], &j.state
 	if len(s.seen) == 0 {
 		return
@@ -181,7 +181,7 @@ func (j *Judge) endPointers(v *ring.View) {
 }
 
 // endFingers judges a member's fingers in a ring that has been the same for long enough.
-func (j *Judge) endFingers(space chord.Space, m *ring.Member) {
+func (j *Verifier) endFingers(space chord.Space, m *ring.Member) {
 	s := j.sheets[Pointers]
 	next := 0
 	for _, run := range append(slices.Clone(m.Fingers), chordevent.FingerRun{First: space.Bits(), Last: space.Bits() - 1}) {
@@ -192,7 +192,7 @@ func (j *Judge) endFingers(space chord.Space, m *ring.Member) {
 		for slot := run.First; slot <= run.Last && slot < space.Bits(); slot++ {
 			start := space.FingerStart(m.ID, slot)
 			want, _ := j.state.owner(start)
-			if (want == life{run.Peer.ID, run.Peer.Incarnation}) {
+			if (want == incarnation{run.Peer.ID, run.Peer.Incarnation}) {
 				continue
 			}
 			s.errs(fmt.Sprintf("member %s, slot %d, which begins at %s: expected %s, incarnation %d, got %s", space.Format(m.ID), slot, space.Format(start), space.Format(want.id), want.inc, peerText(space, run.Peer)),
@@ -202,7 +202,7 @@ func (j *Judge) endFingers(space chord.Space, m *ring.Member) {
 }
 
 // endReferences names the pointers to incarnations of which no event has arrived.
-func (j *Judge) endReferences(v *ring.View) {
+func (j *Verifier) endReferences(v *ring.View) {
 	s := j.sheets[Pointers]
 	space, err := chord.NewSpace(v.Bits)
 	if err != nil {

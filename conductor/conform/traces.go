@@ -23,7 +23,7 @@ const (
 )
 
 // A traceJudge remembers spans, to hold children against their parents.
-type traceJudge struct {
+type traceVerifier struct {
 	by   map[lookupKey]spanRecord
 	size map[trace.TraceID]int
 	full bool
@@ -40,12 +40,12 @@ type spanRecord struct {
 	start, end time.Time
 }
 
-func newTraceJudge() traceJudge {
-	return traceJudge{by: map[lookupKey]spanRecord{}, size: map[trace.TraceID]int{}, had: map[string]map[string]bool{}}
+func newTraceJudge() traceVerifier {
+	return traceVerifier{by: map[lookupKey]spanRecord{}, size: map[trace.TraceID]int{}, had: map[string]map[string]bool{}}
 }
 
 // span judges one span by the table of spans.
-func (j *Judge) span(source chordevent.Source, s ptrace.Span) {
+func (j *Verifier) span(source chordevent.Source, s ptrace.Span) {
 	if strings.HasPrefix(s.Name(), "chord.") && !j.ours(source, fmt.Sprintf("a span %.64q", s.Name())) {
 		return
 	}
@@ -79,7 +79,7 @@ var spanValues = func() map[string]map[attribute.Key][]string {
 }()
 
 // attributes judges the attributes of a span of the vocabulary, the ones that the decoder of lookups does not read too.
-func (j *Judge) attributes(s ptrace.Span, values map[attribute.Key][]string) {
+func (j *Verifier) attributes(s ptrace.Span, values map[attribute.Key][]string) {
 	sheet := j.sheets[Traces]
 	example := fmt.Sprintf("span %s of trace %s", s.SpanID(), s.TraceID())
 	for _, key := range []attribute.Key{chordevent.NodeIDKey, chordevent.HostIDKey, chordevent.OutcomeKey} {
@@ -127,7 +127,7 @@ func typeOf(v pcommon.Value) string {
 }
 
 // lookupSpan judges what a span says of a lookup.
-func (j *Judge) lookupSpan(s ptrace.Span) {
+func (j *Verifier) lookupSpan(s ptrace.Span) {
 	name := s.Name()
 	if name != chordevent.SpanLookup && name != chordevent.SpanLookupHop {
 		return
@@ -162,7 +162,7 @@ func (j *Judge) lookupSpan(s ptrace.Span) {
 }
 
 // remember keeps what children are held against.
-func (j *Judge) remember(s ptrace.Span) {
+func (j *Verifier) remember(s ptrace.Span) {
 	t := &j.traces
 	key := lookupKey{trace.TraceID(s.TraceID()), trace.SpanID(s.SpanID())}
 	if _, again := t.by[key]; again {
@@ -183,7 +183,7 @@ func (j *Judge) remember(s ptrace.Span) {
 func cut(text string) string { return strings.Clone(text[:min(len(text), 64)]) }
 
 // endTraces holds spans against their parents.
-func (j *Judge) endTraces() {
+func (j *Verifier) endTraces() {
 	s, t := j.sheets[Traces], &j.traces
 	if len(s.seen) == 0 {
 		return

@@ -16,7 +16,7 @@ import (
 // every ten, and one member joins and one crashes each second.
 func anHour(b *testing.B, dir string) *History {
 	h := mustOpen(b, Options{Dir: dir, MaxBytes: 1 << 30})
-	town := ringtest.NewTown(1000, func(ev *chordevent.Event) { h.Append(ev, ev.Time) })
+	town := ringtest.NewChurningRing(1000, func(ev *chordevent.Event) { h.Append(ev, ev.Time) })
 	h.Flush()
 	for range 3600 {
 		town.Second(1)

@@ -9,7 +9,7 @@ import (
 )
 
 // A chapter is a checkpoint and what came after it.
-type chapter struct {
+type segment struct {
 	record string    // which record it is of, recordBytes long; empty: the record had no name yet
 	number uint64    // 1, 2, 3, … over all runs; 0: in memory, or of the first format
 	first  uint64    // number of the first event after the checkpoint
@@ -48,7 +48,7 @@ func read(in *pack.Reader) entry {
 }
 
 // tell tells a fold of an entry, and says whether that is worth keeping: an event that tells nothing new is not.
-func tell(r *ring.Ring, e entry) (change ring.Change, keep bool) {
+func apply(r *ring.Ring, e entry) (change ring.Change, keep bool) {
 	if e.event == nil {
 		return r.Advance(e.at), true
 	}
@@ -57,8 +57,8 @@ func tell(r *ring.Ring, e entry) (change ring.Change, keep bool) {
 }
 
 // A cursor is a place in a chapter, and the ring as it was there.
-type cursor struct {
-	chapter *chapter
+type reader struct {
+	segment *segment
 	in      *pack.Reader
 	ring    *ring.Ring
 	now     time.Time // the latest instant of the entries told
@@ -71,17 +71,17 @@ type cursor struct {
 }
 
 // open places a cursor at the beginning of a chapter.
-func open(opt ring.Options, c *chapter, data []byte) (*cursor, error) {
+func open(opt ring.Options, c *segment, data []byte) (*reader, error) {
 	in := pack.NewReader(data)
 	r, err := ring.Load(opt, in)
 	if err != nil {
 		return nil, err
 	}
-	return &cursor{chapter: c, in: in, ring: r, now: c.from, seq: c.first - 1}, nil
+	return &reader{segment: c, in: in, ring: r, now: c.from, seq: c.first - 1}, nil
 }
 
 // peek finds the next entry, or none at the end of the chapter.
-func (c *cursor) peek() (entry, bool) {
+func (c *reader) peek() (entry, bool) {
 	if !c.hasNext && c.in.More() {
 		c.ahead = read(c.in)
 		c.hasNext = c.in.Err() == nil
@@ -90,7 +90,7 @@ func (c *cursor) peek() (entry, bool) {
 }
 
 // skip leaves the next entry out: of no use to a ring afterwards.
-func (c *cursor) skip() {
+func (c *reader) skip() {
 	c.hasNext = false
 	if c.passed++; c.passed%entriesAtOnce == 0 {
 		runtime.Gosched()
@@ -104,15 +104,15 @@ func (c *cursor) skip() {
 }
 
 // step tells the ring of the next entry.
-func (c *cursor) step() ring.Change {
+func (c *reader) step() ring.Change {
 	c.skip()
-	change, _ := tell(c.ring, c.ahead)
+	change, _ := apply(c.ring, c.ahead)
 	return change
 }
 
 // seek goes forward to an instant: it tells all entries that had come by then. weigh is asked now and then whether there
 // is memory to go on.
-func (c *cursor) seek(t time.Time, weigh func(*cursor) error) error {
+func (c *reader) seek(t time.Time, weigh func(*reader) error) error {
 	for n := 1; ; n++ {
 		if n%weighEvery == 0 {
 			if err := weigh(c); err != nil {

@@ -11,13 +11,13 @@ import (
 
 // A Report is what Check found in a directory.
 type Report struct {
-	Chapters []ChapterReport
+	Segments []SegmentReport
 	Notes    []string // about other files, and about chapters that are missing
 	missing  int
 }
 
 // A ChapterReport is about one file.
-type ChapterReport struct {
+type SegmentReport struct {
 	File   string
 	From   time.Time
 	Events int
@@ -28,7 +28,7 @@ type ChapterReport struct {
 // Problems counts what cannot be read.
 func (r *Report) Problems() int {
 	n := r.missing
-	for _, c := range r.Chapters {
+	for _, c := range r.Segments {
 		if c.Broken != nil {
 			n++
 		}
@@ -65,13 +65,13 @@ func Check(dir string) (*Report, error) {
 	for _, path := range aside {
 		out.Notes = append(out.Notes, path+": set aside earlier; delete it when it is of no more use")
 	}
-	h := &History{opt: Options{Dir: dir}.withDefaults(), chapters: found.chapters}
-	for _, c := range found.chapters {
+	h := &History{opt: Options{Dir: dir}.withDefaults(), chapters: found.segments}
+	for _, c := range found.segments {
 		in, err := h.load(c)
 		if err != nil {
 			return nil, err
 		}
-		row := ChapterReport{File: filepath.Base(c.path), From: c.from, Cut: in.cut}
+		row := SegmentReport{File: filepath.Base(c.path), From: c.from, Cut: in.cut}
 		if len(in.data) > 0 {
 			if cur, err := open(ring.Options{}, c, in.data); err != nil {
 				h.breaks(c, err)
@@ -83,13 +83,13 @@ func Check(dir string) (*Report, error) {
 			}
 		}
 		row.Broken = c.broken
-		out.Chapters = append(out.Chapters, row)
+		out.Segments = append(out.Segments, row)
 	}
 	return out, nil
 }
 
 // count reads to the end and returns the number of events on the way.
-func (c *cursor) count() int {
+func (c *reader) count() int {
 	before := c.seq
 	for {
 		if _, more := c.peek(); !more {

@@ -11,12 +11,12 @@ import (
 // choose takes the chapters of this record, one for each number: a directory may hold copies, and files of another record
 // or of another continuation of this one, as a backup that was put back leaves them. What a file is is in its header; the
 // manifest names the oldest and the newest, and each chapter names the end of the one before it.
-func (inv *inventory) choose(byNumber map[uint64][]*chapter, m manifest, manifested bool) {
-	var found []*chapter // newest first
+func (inv *inventory) choose(byNumber map[uint64][]*segment, m manifest, manifested bool) {
+	var found []*segment // newest first
 	numbers := slices.Sorted(maps.Keys(byNumber))
 	for _, n := range slices.Backward(numbers) {
 		all := inv.withoutCopies(byNumber[n])
-		ours := slices.DeleteFunc(slices.Clone(all), func(c *chapter) bool {
+		ours := slices.DeleteFunc(slices.Clone(all), func(c *segment) bool {
 			switch {
 			case c.record != m.name() && (c.record != "" || n >= m.NamedFrom):
 				return true
@@ -33,7 +33,7 @@ func (inv *inventory) choose(byNumber map[uint64][]*chapter, m manifest, manifes
 		})
 		if len(found) > 0 && len(ours) > 1 {
 			next := found[len(found)-1]
-			ours = slices.DeleteFunc(slices.Clone(ours), func(c *chapter) bool { return !next.follows(c) })
+			ours = slices.DeleteFunc(slices.Clone(ours), func(c *segment) bool { return !next.follows(c) })
 		}
 		if len(ours) == 1 {
 			found = append(found, ours[0])
@@ -50,13 +50,13 @@ func (inv *inventory) choose(byNumber map[uint64][]*chapter, m manifest, manifes
 		}
 	}
 	slices.Reverse(found)
-	inv.chapters = append(inv.chapters, found...) // after those of the first format, which have no number
+	inv.segments = append(inv.segments, found...) // after those of the first format, which have no number
 }
 
 // withoutCopies keeps one file of each header: the one that has its own name, if there is one.
-func (inv *inventory) withoutCopies(all []*chapter) (kept []*chapter) {
+func (inv *inventory) withoutCopies(all []*segment) (kept []*segment) {
 	for _, c := range all {
-		i := slices.IndexFunc(kept, func(k *chapter) bool {
+		i := slices.IndexFunc(kept, func(k *segment) bool {
 			return k.record == c.record && k.first == c.first && k.from.Equal(c.from) && k.before == c.before
 		})
 		if i < 0 {
@@ -72,7 +72,7 @@ func (inv *inventory) withoutCopies(all []*chapter) (kept []*chapter) {
 }
 
 // commonName is the record that most files are of, where the manifest cannot say it, and the first of its numbers.
-func commonName(byNumber map[uint64][]*chapter) (name string, from uint64) {
+func commonName(byNumber map[uint64][]*segment) (name string, from uint64) {
 	files, first := map[string]int{}, map[string]uint64{}
 	for n, all := range byNumber {
 		for _, c := range all {
@@ -91,7 +91,7 @@ func commonName(byNumber map[uint64][]*chapter) (name string, from uint64) {
 }
 
 // follows reports whether a chapter was begun at the end of another, by that one's bytes.
-func (c *chapter) follows(a *chapter) bool {
+func (c *segment) follows(a *segment) bool {
 	file, err := os.ReadFile(a.path)
 	if err != nil || c.before.number != a.number {
 		return false
@@ -101,4 +101,4 @@ func (c *chapter) follows(a *chapter) bool {
 }
 
 // endOfHeader is the length of a file that has a chapter's header and nothing else.
-func endOfHeader(c *chapter) int64 { return int64(len(magic) + frameHeader + len(headerOf(c))) }
+func endOfHeader(c *segment) int64 { return int64(len(magic) + frameHeader + len(headerOf(c))) }

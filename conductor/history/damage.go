@@ -62,7 +62,7 @@ func (h *History) damageOf(i int) Damage {
 }
 
 // damaged is the error for an instant at or after the readable end of a chapter; nil if nothing is missing there.
-func (h *History) damaged(c *chapter, readTo time.Time) error {
+func (h *History) damaged(c *segment, readTo time.Time) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if c.broken == nil {
@@ -90,7 +90,7 @@ func (h *History) lostHead() *Damage {
 }
 
 // breaks notes that a chapter cannot be read to its end.
-func (h *History) breaks(c *chapter, why error) {
+func (h *History) breaks(c *segment, why error) {
 	h.mu.Lock()
 	known := c.broken != nil
 	if !known {
@@ -104,7 +104,7 @@ func (h *History) breaks(c *chapter, why error) {
 
 // verify reads the files of earlier runs once, so that damage is known before anybody asks for its instants. It takes a
 // fifth of the time at most, since it competes with the fold.
-func (h *History) verify(chapters []*chapter) {
+func (h *History) verify(chapters []*segment) {
 	defer close(h.checked)
 	for _, c := range chapters {
 		begin := time.Now()
@@ -128,7 +128,7 @@ func (h *History) verify(chapters []*chapter) {
 }
 
 // findEnd finds the last readable instant of a broken chapter.
-func (h *History) findEnd(c *chapter) {
+func (h *History) findEnd(c *segment) {
 	end := c.from
 	if cur, err := h.open(c, nil); err == nil {
 		cur.count()

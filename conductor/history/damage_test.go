@@ -56,7 +56,7 @@ func makeRecord(t *testing.T, shift time.Duration) *record {
 	work, kept := t.TempDir(), filepath.Join(t.TempDir(), "kept")
 	var h *History
 	rec := &record{dir: kept}
-	world := ringtest.NewWorld(160, 2, func(ev *chordevent.Event) { h.Append(ev, ev.Time); rec.to = ev.Time })
+	world := ringtest.NewTestRing(160, 2, func(ev *chordevent.Event) { h.Append(ev, ev.Time); rec.to = ev.Time })
 	world.Now = world.Now.Add(shift)
 	for run := range 3 {
 		h = mustOpen(t, Options{Dir: work, chapter: 20})
@@ -67,7 +67,7 @@ func makeRecord(t *testing.T, shift time.Duration) *record {
 		for i := range 40 {
 			a := world.Members[i%len(world.Members)]
 			a.Load.Gets += 1 + int64(shift)
-			world.Say(a, chordevent.NodeLoad{Load: a.Load})
+			world.Emit(a, chordevent.NodeLoad{Load: a.Load})
 			if i%6 == 0 {
 				rec.instants = append(rec.instants, rec.to)
 				h.Flush()
@@ -370,7 +370,7 @@ func TestTheFirstFormat(t *testing.T) {
 	written(t, origin, 20, 60, 3)
 	dir := t.TempDir()
 	for _, path := range files(t, origin) {
-		c, err := chapterIn(path)
+		c, err := segmentIn(path)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -81,7 +81,7 @@ func (h *History) list() error {
 		}
 		h.opt.Logf("history: %s: %s; set aside as %s", s.path, s.why, filepath.Base(to))
 	}
-	h.chapters, h.head, h.next, h.manifest = found.chapters, found.head, found.next, found.manifest
+	h.chapters, h.head, h.next, h.manifest = found.segments, found.head, found.next, found.manifest
 	if h.head != nil {
 		h.opt.Logf("history: %s", h.head)
 	}
@@ -109,7 +109,7 @@ func (h *History) list() error {
 }
 
 // measure finds the last event of the last chapter and its instant, and where its file ends.
-func (h *History) measure(c *chapter) error {
+func (h *History) measure(c *segment) error {
 	if err := h.readable(c.size); err != nil {
 		return fmt.Errorf("%s: %w", c.path, err)
 	}
@@ -144,7 +144,7 @@ func (h *History) measure(c *chapter) error {
 }
 
 // load reads a chapter from its file, up to the first byte that is not as it was written, and notes what is wrong.
-func (h *History) load(c *chapter) (contents, error) {
+func (h *History) load(c *segment) (contents, error) {
 	file, err := os.ReadFile(c.path)
 	h.mu.Lock()
 	valid, sum := c.valid, c.sum
@@ -187,7 +187,7 @@ func (h *History) load(c *chapter) (contents, error) {
 
 // gapAfter says which events are missing between a chapter of the first format and the next one: those files are not
 // chained, but their events are numbered.
-func (h *History) gapAfter(c *chapter, data []byte) error {
+func (h *History) gapAfter(c *segment, data []byte) error {
 	h.mu.Lock()
 	next := slices.Index(h.chapters, c) + 1
 	var first uint64
@@ -226,7 +226,7 @@ type note struct{ path, why string }
 
 // An inventory is what a directory holds.
 type inventory struct {
-	chapters   []*chapter // in order; broken is set where chapters or bytes are missing after one
+	segments   []*segment // in order; broken is set where chapters or bytes are missing after one
 	unreadable []note     // files of ours
 	strays     []note     // files of others, or copies of ours
 	head       *Damage    // chapters are missing before the first
@@ -243,13 +243,13 @@ func inspect(dir string) (*inventory, error) {
 	}
 	m, there, manifestErr := readManifest(dir)
 	inv := &inventory{}
-	byNumber := map[uint64][]*chapter{}
+	byNumber := map[uint64][]*segment{}
 	for _, e := range entries {
 		if !e.Type().IsRegular() || !strings.HasSuffix(e.Name(), suffix) {
 			continue
 		}
 		path := filepath.Join(dir, e.Name())
-		c, err := chapterIn(path)
+		c, err := segmentIn(path)
 		var foreign *strayError
 		switch {
 		case errors.As(err, &foreign):
@@ -257,12 +257,12 @@ func inspect(dir string) (*inventory, error) {
 		case err != nil:
 			inv.unreadable = append(inv.unreadable, note{path, err.Error()})
 		case c.old:
-			inv.chapters = append(inv.chapters, c)
+			inv.segments = append(inv.segments, c)
 		default:
 			byNumber[c.number] = append(byNumber[c.number], c)
 		}
 	}
-	slices.SortFunc(inv.chapters, func(a, b *chapter) int { return strings.Compare(filepath.Base(a.path), filepath.Base(b.path)) })
+	slices.SortFunc(inv.segments, func(a, b *segment) int { return strings.Compare(filepath.Base(a.path), filepath.Base(b.path)) })
 	manifested := there && manifestErr == nil
 	if !manifested {
 		m = manifest{}
@@ -276,12 +276,12 @@ func inspect(dir string) (*inventory, error) {
 
 // connect finds what is missing between chapters.
 func (inv *inventory) connect() {
-	for i, c := range inv.chapters {
+	for i, c := range inv.segments {
 		inv.next = c.number + 1
 		if i == 0 {
 			continue
 		}
-		a := inv.chapters[i-1]
+		a := inv.segments[i-1]
 		switch {
 		case a.old:
 		case c.number != a.number+1:
@@ -301,8 +301,8 @@ func (inv *inventory) connect() {
 
 // compare holds the chapters against the manifest.
 func (inv *inventory) compare(dir string, m manifest, there bool, err error) {
-	var first, last *chapter
-	for _, c := range inv.chapters {
+	var first, last *segment
+	for _, c := range inv.segments {
 		if !c.old && first == nil {
 			first = c
 		}
@@ -348,10 +348,10 @@ type strayError struct{ why string }
 func (e *strayError) Error() string { return e.why }
 
 // nameOf is the name of a chapter's file.
-func nameOf(c *chapter) string { return fmt.Sprintf("%010d-%020d%s", c.number, c.first, suffix) }
+func nameOf(c *segment) string { return fmt.Sprintf("%010d-%020d%s", c.number, c.first, suffix) }
 
 // chapterIn reads which chapter a file is. Its name does not matter, but in the first format.
-func chapterIn(path string) (*chapter, error) {
+func segmentIn(path string) (*segment, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -365,7 +365,7 @@ func chapterIn(path string) (*chapter, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &chapter{path: path, size: info.Size(), valid: -1}
+	c := &segment{path: path, size: info.Size(), valid: -1}
 	var first, nanos, number uint64
 	base := strings.TrimSuffix(filepath.Base(path), suffix)
 	oldName := len(base) == 40 && parse(base, "%020d-%019d", &first, &nanos)

@@ -46,7 +46,7 @@ func TestCutAtAnyByte(t *testing.T) {
 	}
 	more := chatter(60)[50:]
 	before := uint64(0)
-	c, err := chapterIn(last)
+	c, err := segmentIn(last)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -46,7 +46,7 @@ func (h *History) Until(ctx context.Context, t time.Time, q Query) ([]Event, *Da
 	}
 	defer release()
 	var out []Event // newest chapter's first
-	chapters := h.span(func(c *chapter) bool { return !c.from.After(t) })
+	chapters := h.span(func(c *segment) bool { return !c.from.After(t) })
 	if d := h.beforeAll(); d != nil && len(chapters) == 0 && !t.Before(d.From) {
 		return nil, nil, &DamagedError{*d}
 	}
@@ -101,7 +101,7 @@ func (h *History) Since(ctx context.Context, t time.Time, q Query) ([]Event, *Da
 	}
 	defer release()
 	var out []Event
-	chapters := h.span(func(*chapter) bool { return true })
+	chapters := h.span(func(*segment) bool { return true })
 	if d := h.beforeAll(); d != nil && !t.Before(d.From) && (d.Until.IsZero() || t.Before(d.Until)) {
 		return nil, nil, &DamagedError{*d}
 	}
@@ -130,7 +130,7 @@ func (h *History) Since(ctx context.Context, t time.Time, q Query) ([]Event, *Da
 }
 
 // span lists the chapters that fit.
-func (h *History) span(fits func(*chapter) bool) (out []*chapter) {
+func (h *History) span(fits func(*segment) bool) (out []*segment) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, c := range h.chapters {
@@ -143,7 +143,7 @@ func (h *History) span(fits func(*chapter) bool) (out []*chapter) {
 
 // events visits a chapter's events until visit has had enough; a *DamagedError says that there were more which cannot be
 // read. A chapter that has just been dropped has none. Which are repetitions is known only if the ring is folded anew.
-func (h *History) events(ctx context.Context, c *chapter, fold bool, visit func(Event) bool) error {
+func (h *History) events(ctx context.Context, c *segment, fold bool, visit func(Event) bool) error {
 	h.mu.Lock()
 	data, empty := c.data, c.empty
 	h.mu.Unlock()

@@ -85,7 +85,7 @@ func same(t *testing.T, what string, got []Event, err error, want []int64) {
 func TestOnceTellsOfEachDeath(t *testing.T) {
 	for _, chapter := range []int{4, 10_000} { // reports in the chapter of the death, and in later ones
 		h := mustOpen(t, Options{chapter: chapter})
-		world := ringtest.NewWorld(160, 2, func(ev *chordevent.Event) { h.Append(ev, ev.Time) })
+		world := ringtest.NewTestRing(160, 2, func(ev *chordevent.Event) { h.Append(ev, ev.Time) })
 		for id := range uint64(5) {
 			world.Birth(100 * id)
 		}

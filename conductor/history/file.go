@@ -18,7 +18,7 @@ type file struct {
 }
 
 // create makes a chapter's file, and gives the chapter its path.
-func create(dir string, c *chapter) (*file, error) {
+func create(dir string, c *segment) (*file, error) {
 	path := filepath.Join(dir, nameOf(c))
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) // never over another
 	if err != nil {

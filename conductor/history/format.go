@@ -61,7 +61,7 @@ func appendFrame(out []byte, before uint32, payload []byte) ([]byte, uint32) {
 }
 
 // headerOf is the payload of a chapter's header.
-func headerOf(c *chapter) []byte {
+func headerOf(c *segment) []byte {
 	b := []byte{frameOfHeader}
 	b = binary.AppendUvarint(b, c.number)
 	b = binary.AppendUvarint(b, c.first)
@@ -75,7 +75,7 @@ func headerOf(c *chapter) []byte {
 const recordBytes = 8
 
 // parseHeader reads it into a chapter.
-func parseHeader(payload []byte, c *chapter) bool {
+func parseHeader(payload []byte, c *segment) bool {
 	in := bytes.NewReader(payload)
 	if kind, _ := in.ReadByte(); kind != frameOfHeader {
 		return false

@@ -18,7 +18,7 @@ import (
 func seedSegment(f *testing.F) []byte {
 	f.Helper()
 	r := ring.New(ring.Options{})
-	w := ringtest.NewWorld(4, 2, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
+	w := ringtest.NewTestRing(4, 2, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
 	w.Birth(1)
 	w.Birth(20)
 	out := pack.NewWriter()
@@ -34,7 +34,7 @@ func seedSegment(f *testing.F) []byte {
 func FuzzSegments(f *testing.F) {
 	f.Add(seedSegment(f))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		c := &chapter{number: 1, first: 1, from: time.Unix(1, 0)}
+		c := &segment{number: 1, first: 1, from: time.Unix(1, 0)}
 		cur, err := open(ring.Options{}, c, data)
 		if err != nil {
 			if !errors.Is(err, ring.ErrVersion) && !errors.Is(err, pack.ErrCorrupt) {
@@ -63,7 +63,7 @@ func FuzzFiles(f *testing.F) {
 	}
 	f.Add(false, old)
 	f.Fuzz(func(t *testing.T, framed bool, data []byte) {
-		c := &chapter{number: 1, first: 1, from: time.Unix(1772366400, 0).UTC()}
+		c := &segment{number: 1, first: 1, from: time.Unix(1772366400, 0).UTC()}
 		name, bytes := nameOf(c), data
 		if framed {
 			sum := crc32.Checksum([]byte(magic), castagnoli)

@@ -46,9 +46,9 @@ const (
 	defaultMemory    = 256 << 20
 	defaultDisk      = 4 << 30
 	defaultQueue     = 1 << 16
-	minChapter       = 10_000 // entries
+	minSegment       = 10_000 // entries
 	entriesPerMember = 10     // a chapter has as many, so that its checkpoint is the smaller part of it
-	maxChapterAge    = 10 * time.Minute
+	maxSegmentAge    = 10 * time.Minute
 	flushEvery       = 250 * time.Millisecond
 	syncEvery        = 500 * time.Millisecond
 	retryAfter       = 5 * time.Second // after a failure to write
@@ -94,12 +94,12 @@ type History struct {
 	ended chan struct{} // the writer has
 	seek  chan struct{} // holds a token; who has it may use cursor
 
-	cursor *cursor // where the last seek ended; nil: nowhere useful
+	reader *reader // where the last seek ended; nil: nowhere useful
 
 	checked chan struct{} // the files of earlier runs have been read once
 
 	mu       sync.Mutex
-	chapters []*chapter // guarded by mu; oldest first, the one being written last
+	chapters []*segment // guarded by mu; oldest first, the one being written last
 	stats    Stats      // guarded by mu: Events, LastSeq, Failed, To
 	head     *Damage    // guarded by mu; chapters are missing before the first; nil: none
 

@@ -114,7 +114,7 @@ func TestThePastIsAsItWas(t *testing.T) {
 		}
 		h := mustOpen(t, opt)
 		w := &witness{ring: ring.New(ring.Options{}), h: h, now: ringtest.Start, seen: map[time.Time]string{}}
-		world := ringtest.NewWorld(8, 2, w.tell)
+		world := ringtest.NewTestRing(8, 2, w.tell)
 		for range rapid.IntRange(1, 30).Draw(t, "steps") {
 			world.Step(t)
 			w.pass(time.Duration(rapid.IntRange(0, 1500).Draw(t, "milliseconds")) * time.Millisecond)
@@ -151,18 +151,18 @@ func (w *witness) check(t *rapid.T, h *History) {
 
 // chatter makes n events of one member, a millisecond apart.
 func chatter(n int) (events []*chordevent.Event) {
-	world := ringtest.NewWorld(160, 2, func(ev *chordevent.Event) { events = append(events, ev) })
+	world := ringtest.NewTestRing(160, 2, func(ev *chordevent.Event) { events = append(events, ev) })
 	a := world.Birth(1)
 	for len(events) < n {
 		a.Load.Gets++
-		world.Say(a, chordevent.NodeLoad{Load: a.Load})
+		world.Emit(a, chordevent.NodeLoad{Load: a.Load})
 	}
 	return events
 }
 
 // eventsAfter returns the events that follow the one of a number, limit of them at most, damaged stretches left out.
 func eventsAfter(h *History, after uint64, limit int) (out []Event, err error) {
-	for _, c := range h.span(func(*chapter) bool { return true }) {
+	for _, c := range h.span(func(*segment) bool { return true }) {
 		if len(out) >= limit {
 			break
 		}

@@ -61,17 +61,17 @@ func (h *History) readable(size int64) error {
 }
 
 // weigh reports what a cursor takes, and says whether that is too much.
-func (h *History) weigh(c *cursor) error {
+func (h *History) weigh(c *reader) error {
 	share := h.opt.Seeking
 	if share == nil {
 		return nil
 	}
 	used, kept := c.memorySize(), int64(0)
-	if h.cursor != nil && h.cursor != c {
-		kept = h.cursor.memorySize()
+	if h.reader != nil && h.reader != c {
+		kept = h.reader.memorySize()
 	}
 	if used+kept > share.Limit() { // what the last seek left is of less use
-		h.cursor, kept = nil, 0
+		h.reader, kept = nil, 0
 	}
 	if used > share.Limit() {
 		share.Refuse()
@@ -84,7 +84,7 @@ func (h *History) weigh(c *cursor) error {
 	return nil
 }
 
-func (c *cursor) memorySize() int64 { return c.ring.Bytes() + c.in.MemorySize() + c.loaded }
+func (c *reader) memorySize() int64 { return c.ring.Bytes() + c.in.MemorySize() + c.loaded }
 
 // weighEvery is after how many entries a seek looks at what it takes.
 const weighEvery = 64

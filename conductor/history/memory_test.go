@@ -207,12 +207,12 @@ func TestARecordThatIsTooLarge(t *testing.T) {
 		t.Errorf("with enough: %v", err)
 	}
 	h.opt.Ring.MaxBytes = 1 << 20
-	h.cursor = nil
+	h.reader = nil
 	if _, err := h.At(context.Background(), at); !errors.Is(err, nil) && !errors.Is(err, ErrMemory) {
 		t.Errorf("%v", err)
 	}
 	h.opt.Seeking = memory.NewShare("past", 4<<20)
-	h.cursor = nil
+	h.reader = nil
 	if _, err := h.At(context.Background(), at); !errors.Is(err, ErrMemory) || len(h.Damages()) != 0 {
 		t.Errorf("with too little: %v, damages %v", err, h.Damages())
 	}

@@ -29,26 +29,26 @@ func (h *History) At(ctx context.Context, t time.Time) (*ring.View, error) {
 		t = to
 	}
 	h.mu.Unlock()
-	cur, err := h.cursorAt(t)
+	cur, err := h.readerAt(t)
 	if err != nil {
 		return nil, err
 	}
 	if err := cur.seek(t, h.weigh); errors.Is(err, ErrMemory) {
 		return nil, err
 	} else if err != nil {
-		h.cursor = nil
-		h.breaks(cur.chapter, err)
+		h.reader = nil
+		h.breaks(cur.segment, err)
 	}
 	if err := h.weigh(cur); err != nil {
 		return nil, err
 	}
 	if _, more := cur.peek(); !more && !t.Before(cur.now) {
-		if err := h.damaged(cur.chapter, cur.now); err != nil {
+		if err := h.damaged(cur.segment, cur.now); err != nil {
 			return nil, err
 		}
 	}
 	if t.Sub(cur.now) >= gapAfter {
-		h.cursor = nil // it is used up
+		h.reader = nil // it is used up
 		cur.ring.Advance(t)
 	}
 	v := *cur.ring.View()
@@ -67,7 +67,7 @@ func (h *History) turn(ctx context.Context) (release func(), err error) {
 }
 
 // cursorAt finds a cursor in the right chapter, not beyond the instant: the one that the last seek left, if possible.
-func (h *History) cursorAt(t time.Time) (*cursor, error) {
+func (h *History) readerAt(t time.Time) (*reader, error) {
 	h.mu.Lock()
 	i := len(h.chapters) - 1
 	for i >= 0 && (h.chapters[i].from.After(t) || h.chapters[i].empty) {
@@ -86,7 +86,7 @@ func (h *History) cursorAt(t time.Time) (*cursor, error) {
 	c := h.chapters[i]
 	data := c.data
 	h.mu.Unlock()
-	if cur := h.cursor; cur != nil && cur.chapter == c && !cur.now.After(t) {
+	if cur := h.reader; cur != nil && cur.segment == c && !cur.now.After(t) {
 		if cur.whole {
 			return cur, nil
 		}
@@ -101,17 +101,17 @@ func (h *History) cursorAt(t time.Time) (*cursor, error) {
 		cur.whole = data == nil
 		return cur, nil
 	}
-	h.cursor = nil
+	h.reader = nil
 	cur, err := h.open(c, data)
 	if err != nil {
 		return nil, err
 	}
-	h.cursor = cur
+	h.reader = cur
 	return cur, nil
 }
 
 // open places a cursor at the beginning of a chapter, given the data that it has in memory.
-func (h *History) open(c *chapter, data []byte) (*cursor, error) {
+func (h *History) open(c *segment, data []byte) (*reader, error) {
 	whole := data == nil
 	data, err := h.dataOf(c, data)
 	if err != nil {
@@ -147,7 +147,7 @@ func (h *History) open(c *chapter, data []byte) (*cursor, error) {
 }
 
 // dataOf is what a chapter has in memory, or else its file.
-func (h *History) dataOf(c *chapter, data []byte) ([]byte, error) {
+func (h *History) dataOf(c *segment, data []byte) ([]byte, error) {
 	if data != nil {
 		return data, nil
 	}

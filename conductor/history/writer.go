@@ -25,7 +25,7 @@ type writer struct {
 
 	block   *pack.Writer // of the chapter; its tables serve one chapter after the other
 	room    int          // the last block's length, which the next will about have
-	chapter *chapter     // being written; nil: none, the next entry begins one
+	chapter *segment     // being written; nil: none, the next entry begins one
 	entries int          // in it
 	saved   int          // of these, in its file
 	events  uint64       // recorded, not yet told to Stats
@@ -86,11 +86,11 @@ func (w *writer) record(e entry) {
 		return
 	}
 	if w.chapter == nil && !w.begin(e.at) {
-		tell(w.ring, e)
+		apply(w.ring, e)
 		w.failed++
 		return
 	}
-	if _, keep := tell(w.ring, e); !keep {
+	if _, keep := apply(w.ring, e); !keep {
 		return
 	}
 	if e.at.After(w.now) {
@@ -102,7 +102,7 @@ func (w *writer) record(e entry) {
 		w.next++
 		w.events++
 	}
-	if w.entries >= w.most() || w.block.Full() || w.now.Sub(w.chapter.from) >= maxChapterAge {
+	if w.entries >= w.most() || w.block.Full() || w.now.Sub(w.chapter.from) >= maxSegmentAge {
 		w.publish()
 		w.end()
 	}
@@ -113,7 +113,7 @@ func (w *writer) most() int {
 	if w.h.opt.chapter > 0 {
 		return w.h.opt.chapter
 	}
-	return max(minChapter, entriesPerMember*w.ring.Len())
+	return max(minSegment, entriesPerMember*w.ring.Len())
 }
 
 // begin starts a chapter. It fails if its file cannot be made.
@@ -124,7 +124,7 @@ func (w *writer) begin(at time.Time) bool {
 	if at.After(w.now) {
 		w.now = at
 	}
-	c := &chapter{first: w.next, from: w.now, valid: -1}
+	c := &segment{first: w.next, from: w.now, valid: -1}
 	w.block.Reset(make([]byte, 0, w.room))
 	w.entries, w.saved = 0, 0
 	if w.ring.Save(w.block); w.block.Full() || tooMuchOf(w.h.opt.Recording, w.block.Len()) {
@@ -150,7 +150,7 @@ func (w *writer) begin(at time.Time) bool {
 }
 
 // create makes the chapter's file and enters it into the manifest, or neither.
-func (w *writer) create(c *chapter) error {
+func (w *writer) create(c *segment) error {
 	c.number, c.before, c.record = w.h.next, w.h.last, w.h.manifest.name()
 	f, err := create(w.h.opt.Dir, c)
 	if err != nil {
@@ -282,11 +282,11 @@ func (w *writer) forget() {
 
 // drop deletes the files of chapters, those that cannot be read excepted: they are set aside. The manifest comes first,
 // so that a crash on the way leaves no chapter that it misses.
-func (w *writer) drop(gone, rest []*chapter) error {
+func (w *writer) drop(gone, rest []*segment) error {
 	if w.h.opt.Dir == "" {
 		return nil
 	}
-	if i := slices.IndexFunc(rest, func(c *chapter) bool { return c.number > 0 }); i >= 0 {
+	if i := slices.IndexFunc(rest, func(c *segment) bool { return c.number > 0 }); i >= 0 {
 		m := w.h.manifest
 		m.Oldest, m.OldestFrom = rest[i].number, rest[i].from
 		if err := m.write(w.h.opt.Dir); err != nil {

@@ -31,7 +31,7 @@ func folded(b *testing.B, members int) *live.Live {
 
 // BenchmarkSnapshot encodes the picture of 10,000 members, which is done once a frame at most. The target is 1 MB.
 func BenchmarkSnapshot(b *testing.B) {
-	r := newReel(folded(b, 10_000), Config{Simulation: noSimulation, HistoryFrom: noHistory, HistoryDamage: noDamage})
+	r := newFrameLog(folded(b, 10_000), Config{Simulation: noSimulation, HistoryFrom: noHistory, HistoryDamage: noDamage})
 	var size int
 	for b.Loop() {
 		r.snapshot = nil
@@ -63,7 +63,7 @@ func BenchmarkFrame(b *testing.B) {
 	for len(l.View().Members) < members {
 		<-sub.C()
 	}
-	r := newReel(l, Config{Simulation: noSimulation, HistoryFrom: noHistory, HistoryDamage: noDamage})
+	r := newFrameLog(l, Config{Simulation: noSimulation, HistoryFrom: noHistory, HistoryDamage: noDamage})
 	var size, n int
 	for b.Loop() {
 		b.StopTimer()

@@ -32,9 +32,9 @@ func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "too many clients are connected; try again later", http.StatusServiceUnavailable)
 		return
 	}
-	defer func() { <-h.places }()
+	defer func() { <-h.slots }()
 	h.cfg.Memory.Hold(clientSize)
-	defer h.reel.readers.Give(clientSize)
+	defer h.log.readers.Give(clientSize)
 	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{Subprotocol}})
 	if err != nil {
 		return // Accept has answered
@@ -43,7 +43,7 @@ func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer context.AfterFunc(h.life, func() { conn.Close(websocket.StatusGoingAway, "the conductor stops") })()
 
 	ctx, cancel := context.WithCancel(r.Context())
-	c := &client{hub: h, conn: conn, rewatch: make(chan struct{}, 1), left: make(chan farewell, 1)}
+	c := &client{hub: h, conn: conn, rewatch: make(chan struct{}, 1), left: make(chan closeReason, 1)}
 	bye := c.serve(ctx)
 	if bye.code == 0 {
 		conn.CloseNow()
@@ -60,7 +60,7 @@ type client struct {
 	conn    *websocket.Conn
 	watched atomic.Pointer[chord.ID] // nil: nothing. Written by the reader
 	rewatch chan struct{}            // watched has changed
-	left    chan farewell            // the reader has ended
+	left    chan closeReason         // the reader has ended
 	helpers sync.WaitGroup
 
 	// What was last told of the watched member; belongs to the writer.
@@ -70,13 +70,13 @@ type client struct {
 }
 
 // A farewell is why a client is sent away; the zero value: it went by itself, or the connection broke.
-type farewell struct {
+type closeReason struct {
 	code   websocket.StatusCode
 	reason string
 }
 
 // serve talks to the client until one of both ends it.
-func (c *client) serve(ctx context.Context) farewell {
+func (c *client) serve(ctx context.Context) closeReason {
 	hello, bye := c.hello(ctx)
 	if hello == nil {
 		return bye
@@ -85,17 +85,17 @@ func (c *client) serve(ctx context.Context) farewell {
 	c.helpers.Go(func() { c.ping(ctx) })
 
 	select {
-	case c.hub.kick <- struct{}{}: // what the newest frame shows may be a second old
+	case c.hub.refresh <- struct{}{}: // what the newest frame shows may be a second old
 	default:
 	}
 	seq, err := c.welcome(ctx, hello)
 	lag := uint64(keepFrames)
 	for err == nil {
-		if !c.hub.reel.readers.Room(ctx, patience) {
-			return farewell{websocket.StatusTryAgainLater, "memory for clients is short"}
+		if !c.hub.log.readers.Room(ctx, patience) {
+			return closeReason{websocket.StatusTryAgainLater, "memory for clients is short"}
 		}
 		watched := c.watched.Load()
-		d := c.hub.reel.since(seq, lag, watched)
+		d := c.hub.log.since(seq, lag, watched)
 		if err = c.deliver(ctx, d); err == nil {
 			err = c.detail(ctx, watched, d.touched)
 		}
@@ -110,11 +110,11 @@ func (c *client) serve(ctx context.Context) farewell {
 			return bye
 		}
 	}
-	return farewell{}
+	return closeReason{}
 }
 
 func (c *client) deliver(ctx context.Context, d delivery) error {
-	defer c.hub.reel.release(d.messages)
+	defer c.hub.log.release(d.messages)
 	for _, m := range d.messages {
 		if err := c.write(ctx, m.data); err != nil {
 			return err
@@ -127,7 +127,7 @@ func (c *client) deliver(ctx context.Context, d delivery) error {
 }
 
 // hello reads the first message. It returns nil if there is none to go on with.
-func (c *client) hello(ctx context.Context) (*hubpb.Hello, farewell) {
+func (c *client) hello(ctx context.Context) (*hubpb.Hello, closeReason) {
 	late := time.AfterFunc(c.hub.helloTimeout, func() { c.conn.Close(websocket.StatusPolicyViolation, "no Hello in time") })
 	defer late.Stop()
 	m, bye := c.next(ctx)
@@ -135,15 +135,15 @@ func (c *client) hello(ctx context.Context) (*hubpb.Hello, farewell) {
 		return nil, bye
 	}
 	if m.GetHello() == nil {
-		return nil, farewell{websocket.StatusPolicyViolation, "the first message must be Hello"}
+		return nil, closeReason{websocket.StatusPolicyViolation, "the first message must be Hello"}
 	}
-	return m.GetHello(), farewell{}
+	return m.GetHello(), closeReason{}
 }
 
 // welcome answers Hello and returns the frame to go on from; 0 stands for a snapshot.
 func (c *client) welcome(ctx context.Context, hello *hubpb.Hello) (uint64, error) {
 	epoch := c.hub.source.Epoch()
-	resumed, newest := c.hub.reel.resumes(hello.LastSeq)
+	resumed, newest := c.hub.log.resumes(hello.LastSeq)
 	resumed = resumed && hello.Epoch == epoch
 	err := c.write(ctx, encode(&hubpb.ServerMessage{Message: &hubpb.ServerMessage_Welcome{Welcome: &hubpb.Welcome{
 		Epoch: epoch, Seq: newest, Resumed: resumed, Settings: c.hub.cfg.Settings(ctx),
@@ -155,25 +155,25 @@ func (c *client) welcome(ctx context.Context, hello *hubpb.Hello) (uint64, error
 }
 
 // next reads one message.
-func (c *client) next(ctx context.Context) (*hubpb.ClientMessage, farewell) {
+func (c *client) next(ctx context.Context) (*hubpb.ClientMessage, closeReason) {
 	kind, data, err := c.conn.Read(ctx)
 	switch {
 	case errors.Is(err, websocket.ErrMessageTooBig):
-		return nil, farewell{websocket.StatusMessageTooBig, "message too big"}
+		return nil, closeReason{websocket.StatusMessageTooBig, "message too big"}
 	case err != nil:
-		return nil, farewell{}
+		return nil, closeReason{}
 	case kind != websocket.MessageBinary:
-		return nil, farewell{websocket.StatusUnsupportedData, "messages are binary: protobuf, conductor.v1.ClientMessage"}
+		return nil, closeReason{websocket.StatusUnsupportedData, "messages are binary: protobuf, conductor.v1.ClientMessage"}
 	}
 	m := &hubpb.ClientMessage{}
 	if proto.Unmarshal(data, m) != nil || m.Message == nil {
-		return nil, farewell{websocket.StatusInvalidFramePayloadData, "not a conductor.v1.ClientMessage"}
+		return nil, closeReason{websocket.StatusInvalidFramePayloadData, "not a conductor.v1.ClientMessage"}
 	}
-	return m, farewell{}
+	return m, closeReason{}
 }
 
 // read takes what the client says after Hello. It returns when the connection ends, or on a message that makes no sense.
-func (c *client) read(ctx context.Context) farewell {
+func (c *client) read(ctx context.Context) closeReason {
 	for {
 		m, bye := c.next(ctx)
 		if m == nil {
@@ -181,7 +181,7 @@ func (c *client) read(ctx context.Context) farewell {
 		}
 		watch := m.GetWatch()
 		if watch == nil {
-			return farewell{websocket.StatusPolicyViolation, "Hello is said once"}
+			return closeReason{websocket.StatusPolicyViolation, "Hello is said once"}
 		}
 		var id chord.ID
 		switch len(watch.Id) {
@@ -191,7 +191,7 @@ func (c *client) read(ctx context.Context) farewell {
 			copy(id[:], watch.Id)
 			c.watched.Store(&id)
 		default:
-			return farewell{websocket.StatusInvalidFramePayloadData, "Watch: an id has 20 bytes"}
+			return closeReason{websocket.StatusInvalidFramePayloadData, "Watch: an id has 20 bytes"}
 		}
 		select {
 		case c.rewatch <- struct{}{}:
@@ -220,7 +220,7 @@ func (c *client) detail(ctx context.Context, watched *chord.ID, touched bool) er
 func (c *client) write(ctx context.Context, message []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, c.hub.writeTimeout)
 	defer cancel()
-	defer c.hub.reel.readers.Begin(cancel).End()
+	defer c.hub.log.readers.Begin(cancel).End()
 	return c.conn.Write(ctx, websocket.MessageBinary, message)
 }
 

@@ -55,12 +55,12 @@ type Config struct {
 
 // Hub is an http.Handler for the WebSocket endpoint. Its frames are made by Run.
 type Hub struct {
-	cfg    Config
-	source Source
-	reel   *reel
-	places chan struct{} // one for each client connected; its capacity bounds them
-	kick   chan struct{} // a client came: make a frame now
-	pushed func(context.Context, time.Duration)
+	cfg     Config
+	source  Source
+	log     *frameLog
+	slots   chan struct{} // one for each client connected; its capacity bounds them
+	refresh chan struct{} // a client came: make a frame now
+	pushed  func(context.Context, time.Duration)
 
 	// life ends when Run does, and with it every connection.
 	life context.Context
@@ -91,8 +91,8 @@ func New(source Source, cfg Config) (*Hub, error) {
 		cfg.MaxClients = defaultMaxClients
 	}
 	h := &Hub{
-		cfg: cfg, source: source, reel: newReel(source, cfg),
-		places: make(chan struct{}, cfg.clientsIn()), kick: make(chan struct{}, 1),
+		cfg: cfg, source: source, log: newFrameLog(source, cfg),
+		slots: make(chan struct{}, cfg.clientsIn()), refresh: make(chan struct{}, 1),
 		pushed:       func(context.Context, time.Duration) {},
 		helloTimeout: 10 * time.Second, writeTimeout: 10 * time.Second, pingEvery: 30 * time.Second,
 	}
@@ -138,9 +138,9 @@ func (h *Hub) Run(ctx context.Context) error {
 			h.sendAway()
 			return nil
 		case <-news.C():
-		case <-h.kick:
+		case <-h.refresh:
 		}
-		h.reel.advance()
+		h.log.advance()
 
 		every := frameEvery
 		if h.Clients() == 0 {
@@ -149,7 +149,7 @@ func (h *Hub) Run(ctx context.Context) error {
 		pause.Reset(every)
 		select {
 		case <-ctx.Done():
-		case <-h.kick:
+		case <-h.refresh:
 		case <-pause.C:
 		}
 	}
@@ -159,10 +159,10 @@ func (h *Hub) Run(ctx context.Context) error {
 func (h *Hub) sendAway() {
 	h.end()
 	limit := time.After(closeGrace)
-	for range cap(h.places) {
+	for range cap(h.slots) {
 		select {
-		case h.places <- struct{}{}:
-			defer func() { <-h.places }()
+		case h.slots <- struct{}{}:
+			defer func() { <-h.slots }()
 		case <-limit:
 			return
 		}
@@ -170,4 +170,4 @@ func (h *Hub) sendAway() {
 }
 
 // Clients is the number of clients connected now.
-func (h *Hub) Clients() int { return len(h.places) }
+func (h *Hub) Clients() int { return len(h.slots) }

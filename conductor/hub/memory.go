@@ -11,7 +11,7 @@ import (
 // another message waits until there is room. So there is one more at most for each frame that is made meanwhile.
 const (
 	clientSize = 48 << 10 // goroutines, buffers, and the details of the member that it watches
-	leastPlace = 8
+	minSlots   = 8
 	patience   = 5 * time.Second // to wait for room
 	stalled    = time.Second     // a client that has taken nothing for so long gives its place to another
 )
@@ -21,23 +21,23 @@ func (c *Config) clientsIn() int {
 	if c.Memory == nil {
 		return c.MaxClients
 	}
-	return min(c.MaxClients, max(leastPlace, int(c.Memory.Limit()/3/clientSize)))
+	return min(c.MaxClients, max(minSlots, int(c.Memory.Limit()/3/clientSize)))
 }
 
 // enter takes a place, that of a client which does not read if need be.
 func (h *Hub) enter(ctx context.Context) bool {
 	select {
-	case h.places <- struct{}{}:
+	case h.slots <- struct{}{}:
 		return true
 	default:
 	}
-	if !h.reel.readers.CutStalled(stalled) {
+	if !h.log.readers.CutStalled(stalled) {
 		return false
 	}
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {
-	case h.places <- struct{}{}:
+	case h.slots <- struct{}{}:
 		return true
 	case <-timer.C:
 	case <-ctx.Done():
@@ -52,7 +52,7 @@ type message struct {
 }
 
 // hold counts a new message, for the reel. mu is held.
-func (r *reel) hold(data []byte) *message {
+func (r *frameLog) hold(data []byte) *message {
 	r.cfg.Memory.Hold(int64(len(data)))
 	return &message{data: data, held: 1}
 }
@@ -64,7 +64,7 @@ func (m *message) share() *message {
 }
 
 // letGo takes a hold back. mu is held.
-func (r *reel) letGo(m *message) {
+func (r *frameLog) letGo(m *message) {
 	if m == nil {
 		return
 	}
@@ -74,7 +74,7 @@ func (r *reel) letGo(m *message) {
 }
 
 // release lets a client's messages go.
-func (r *reel) release(messages []*message) {
+func (r *frameLog) release(messages []*message) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, m := range messages {

@@ -58,15 +58,15 @@ func TestClientsAreBoundedInBytes(t *testing.T) {
 	t.Cleanup(func() {
 		h.sendAway()
 		server.Close()
-		if h.reel.letGo(h.reel.snapshot); share.Used() != int64(h.reel.bytes) {
-			t.Errorf("%d bytes are counted when all have gone, and %d are kept", share.Used(), h.reel.bytes)
+		if h.log.letGo(h.log.snapshot); share.Used() != int64(h.log.bytes) {
+			t.Errorf("%d bytes are counted when all have gone, and %d are kept", share.Used(), h.log.bytes)
 		}
 	})
 
 	var peak int64
 	for range 30 {
 		greet(t, server.URL)
-		h.reel.advance()
+		h.log.advance()
 		peak = max(peak, share.Used())
 		reader := greet(t, server.URL)
 		got := 0
@@ -83,22 +83,22 @@ func TestClientsAreBoundedInBytes(t *testing.T) {
 		t.Errorf("clients take %d bytes of %d", peak, share.Limit())
 	}
 	held := int64(0)
-	for _, m := range h.reel.frames {
+	for _, m := range h.log.frames {
 		held += int64(len(m.patch.data))
 	}
-	if held != int64(h.reel.bytes) || held > share.Limit()/8 && len(h.reel.frames) > 1 {
-		t.Errorf("the frames kept have %d bytes, not %d", held, h.reel.bytes)
+	if held != int64(h.log.bytes) || held > share.Limit()/8 && len(h.log.frames) > 1 {
+		t.Errorf("the frames kept have %d bytes, not %d", held, h.log.bytes)
 	}
 }
 
 // Clients that never read keep nobody out: the next one gets the place of one of them.
 func TestStalledClientsGiveTheirPlaces(t *testing.T) {
-	h, url := tight(t, 5000, func(h *Hub) { h.places = make(chan struct{}, 2) })
+	h, url := tight(t, 5000, func(h *Hub) { h.slots = make(chan struct{}, 2) })
 	greet(t, url)
 	greet(t, url)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for len(h.places) < 2 {
+	for len(h.slots) < 2 {
 		<-tick.C
 	}
 	for { // until one is stalled
@@ -122,7 +122,7 @@ func TestStalledClientsGiveTheirPlaces(t *testing.T) {
 
 // There are as many places as the memory is for.
 func TestPlacesFollowMemory(t *testing.T) {
-	for limit, want := range map[int64]int{1 << 10: leastPlace, 10 << 20: 71, 1 << 30: defaultMaxClients} {
+	for limit, want := range map[int64]int{1 << 10: minSlots, 10 << 20: 71, 1 << 30: defaultMaxClients} {
 		c := Config{Memory: memory.NewShare("clients", limit), MaxClients: defaultMaxClients}
 		if got := c.clientsIn(); got != want {
 			t.Errorf("in %d bytes: %d clients, want %d", limit, got, want)

@@ -30,7 +30,7 @@ type frame struct {
 }
 
 // A reel turns what the source publishes into frames 1, 2, 3, …, and keeps the newest.
-type reel struct {
+type frameLog struct {
 	source  Source
 	cfg     Config
 	readers *memory.Readers // clients that are being sent something
@@ -50,8 +50,8 @@ type reel struct {
 	feed, lookups, samples uint64 // how far the source's have been read
 }
 
-func newReel(source Source, cfg Config) *reel {
-	r := &reel{source: source, cfg: cfg, table: newTable(), next: make(chan struct{}), most: keepBytes, readers: &memory.Readers{Share: cfg.Memory}}
+func newFrameLog(source Source, cfg Config) *frameLog {
+	r := &frameLog{source: source, cfg: cfg, table: newTable(), next: make(chan struct{}), most: keepBytes, readers: &memory.Readers{Share: cfg.Memory}}
 	if cfg.Memory != nil {
 		r.most = int(min(keepBytes, cfg.Memory.Limit()/8))
 	}
@@ -60,7 +60,7 @@ func newReel(source Source, cfg Config) *reel {
 }
 
 // advance makes the next frame from what the source shows now.
-func (r *reel) advance() {
+func (r *frameLog) advance() {
 	view, stats := r.source.View(), r.source.Stats()
 	sim := r.cfg.Simulation()
 	state := ringState(view, stats)
@@ -103,7 +103,7 @@ func (r *reel) advance() {
 	r.next = make(chan struct{})
 }
 
-func (r *reel) newEvents() []live.FeedEvent {
+func (r *frameLog) newEvents() []live.FeedEvent {
 	newest := r.source.FeedSeq()
 	from := r.feed
 	if newest-from > frameEvents {
@@ -116,7 +116,7 @@ func (r *reel) newEvents() []live.FeedEvent {
 	return r.source.Events(from, int(newest-from))
 }
 
-func (r *reel) keep(f frame) {
+func (r *frameLog) keep(f frame) {
 	r.frames = append(r.frames, f)
 	r.bytes += len(f.patch.data)
 	for len(r.frames) > keepFrames || r.bytes > r.most && len(r.frames) > 1 {
@@ -138,7 +138,7 @@ type delivery struct {
 
 // since returns what a client that has seen frame seq lacks: patches if it is at most lag frames behind and they are
 // still there, else a snapshot.
-func (r *reel) since(seq, lag uint64, watched *chord.ID) delivery {
+func (r *frameLog) since(seq, lag uint64, watched *chord.ID) delivery {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	out := delivery{seq: r.seq, published: r.published, next: r.next}
@@ -156,19 +156,19 @@ func (r *reel) since(seq, lag uint64, watched *chord.ID) delivery {
 	return out
 }
 
-func (r *reel) reaches(seq, lag uint64) bool {
+func (r *frameLog) reaches(seq, lag uint64) bool {
 	return seq > 0 && seq <= r.seq && r.seq-seq <= min(lag, uint64(len(r.frames)))
 }
 
 // resumes says whether a client that comes back after frame seq can go on with patches.
-func (r *reel) resumes(seq uint64) (ok bool, newest uint64) {
+func (r *frameLog) resumes(seq uint64) (ok bool, newest uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.reaches(seq, keepFrames), r.seq
 }
 
 // whole is the snapshot of the newest frame, encoded once for all who need it.
-func (r *reel) whole() *message {
+func (r *frameLog) whole() *message {
 	if r.snapshot == nil {
 		events := r.source.Events(r.feed-min(r.feed, snapshotEvents), snapshotEvents)
 		for len(events) > 0 && events[len(events)-1].Seq > r.feed {

@@ -95,7 +95,7 @@ func TestClientThatNeverReadsIsDropped(t *testing.T) {
 	say(t, p.conn, hello("", 0))
 	p.until("the snapshot is there", func() bool { return len(p.rows) == 5000 })
 	eventually(t, "the one that never reads is dropped", func() bool { return h.Clients() == 1 })
-	h.reel.advance()
+	h.log.advance()
 	p.until("the other goes on", func() bool { return p.patches == 1 })
 }
 
@@ -110,7 +110,7 @@ func TestSlowClientGetsASnapshot(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range maxLag + 5 {
-		h.reel.advance()
+		h.log.advance()
 	}
 	data, err := io.ReadAll(snapshot)
 	if err != nil {
@@ -121,7 +121,7 @@ func TestSlowClientGetsASnapshot(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.apply(&m)
-	newest := h.reel.since(0, 0, nil).seq
+	newest := h.log.since(0, 0, nil).seq
 	p.until("it has caught up", func() bool { return p.seq == newest })
 	if p.snapshots != 2 || p.patches != 0 {
 		t.Errorf("%d snapshots and %d patches, want a second snapshot in place of %d patches", p.snapshots, p.patches, maxLag+5)
@@ -142,21 +142,21 @@ func TestGoneClientIsFoundOut(t *testing.T) {
 func TestReelIsBounded(t *testing.T) {
 	h, _ := tight(t, 8, nil)
 	for range 2 * keepFrames {
-		h.reel.advance()
+		h.log.advance()
 	}
-	if n := len(h.reel.frames); n != keepFrames {
+	if n := len(h.log.frames); n != keepFrames {
 		t.Errorf("%d frames kept, want %d", n, keepFrames)
 	}
 	for range 10 {
-		h.reel.mu.Lock()
-		h.reel.keep(frame{patch: h.reel.hold(make([]byte, keepBytes/3))})
-		h.reel.mu.Unlock()
+		h.log.mu.Lock()
+		h.log.keep(frame{patch: h.log.hold(make([]byte, keepBytes/3))})
+		h.log.mu.Unlock()
 	}
-	if h.reel.bytes > keepBytes || len(h.reel.frames) != 3 {
-		t.Errorf("%d bytes in %d frames kept, want %d bytes at most", h.reel.bytes, len(h.reel.frames), keepBytes)
+	if h.log.bytes > keepBytes || len(h.log.frames) != 3 {
+		t.Errorf("%d bytes in %d frames kept, want %d bytes at most", h.log.bytes, len(h.log.frames), keepBytes)
 	}
-	h.reel.keep(frame{patch: h.reel.hold(make([]byte, 2*keepBytes))})
-	if len(h.reel.frames) != 1 {
-		t.Errorf("%d frames kept, want the newest however large", len(h.reel.frames))
+	h.log.keep(frame{patch: h.log.hold(make([]byte, 2*keepBytes))})
+	if len(h.log.frames) != 1 {
+		t.Errorf("%d frames kept, want the newest however large", len(h.log.frames))
 	}
 }

@@ -65,7 +65,7 @@ func (w *Writer) Event(ev *chordevent.Event) {
 		w.Text(s.host.ID)
 		w.Text(s.host.Address)
 	}
-	if l := (life{ev.Node.ID, ev.Node.Digits, ev.Node.Incarnation}); !known(w, &w.lives, l) {
+	if l := (incarnation{ev.Node.ID, ev.Node.Digits, ev.Node.Incarnation}); !known(w, &w.lives, l) {
 		w.ID(l.id)
 		w.Int(int64(l.digits))
 		w.Int(l.inc)
@@ -189,13 +189,13 @@ func (r *Reader) source() source {
 	return s
 }
 
-func (r *Reader) life() life {
-	if n := r.number(len(r.lives)); n > 0 {
-		return r.lives[n-1]
+func (r *Reader) life() incarnation {
+	if n := r.number(len(r.incarnations)); n > 0 {
+		return r.incarnations[n-1]
 	}
-	l := life{r.ID(), int(r.Between(0, 40)), r.Int()}
+	l := incarnation{r.ID(), int(r.Between(0, 40)), r.Int()}
 	if r.err == nil {
-		r.lives = append(r.lives, l)
+		r.incarnations = append(r.incarnations, l)
 	}
 	return l
 }

@@ -35,13 +35,13 @@ type Reader struct {
 	form uint64
 	err  error
 
-	texts   []string
-	chars   int64 // of texts
-	ids     []chord.ID
-	peers   []chord.Peer
-	lives   []life
-	sources []source
-	traces  []trace.TraceID
+	texts        []string
+	chars        int64 // of texts
+	ids          []chord.ID
+	peers        []chord.Peer
+	incarnations []incarnation
+	sources      []source
+	traces       []trace.TraceID
 }
 
 // NewReader returns a Reader of a block, which must not change while it is read.
@@ -49,7 +49,7 @@ func NewReader(block []byte) *Reader { return &Reader{buf: block, form: Form} }
 
 // MemorySize is about what the Reader takes in memory beside its block.
 func (r *Reader) MemorySize() int64 {
-	return r.chars + size(r.texts) + size(r.ids) + size(r.peers) + size(r.lives) + size(r.sources) + size(r.traces)
+	return r.chars + size(r.texts) + size(r.ids) + size(r.peers) + size(r.incarnations) + size(r.sources) + size(r.traces)
 }
 
 func size[T any](list []T) int64 {

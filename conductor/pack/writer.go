@@ -29,13 +29,13 @@ type Writer struct {
 	texts   table[string]
 	ids     table[chord.ID]
 	peers   table[chord.Peer]
-	lives   table[life]
+	lives   table[incarnation]
 	sources table[source]
 	traces  table[trace.TraceID]
 }
 
 // A life is what tells a member, in all its events, from others.
-type life struct {
+type incarnation struct {
 	id     chord.ID
 	digits int
 	inc    int64

@@ -29,7 +29,7 @@ func (rep *Report) Text(w io.Writer) {
 	if len(rep.Phases) > 1 {
 		fmt.Fprintf(w, "\n  %-34s %8s %8s %8s %8s %8s  %s\n", "phase", "from", "answers", "failed", "refused", "p99 ms", "ideal again after")
 		for _, p := range rep.Phases {
-			fmt.Fprintf(w, "  %-34s %7.1fs %8d %8d %8d %8.2f  %s\n", clip(p.Name, 34), p.FromS, p.Gets+p.Puts+p.Lookups, p.Failed, p.Refused, p.P99MS, p.mended())
+			fmt.Fprintf(w, "  %-34s %7.1fs %8d %8d %8d %8.2f  %s\n", clip(p.Name, 34), p.FromS, p.Gets+p.Puts+p.Lookups, p.Failed, p.Refused, p.P99MS, p.healed())
 		}
 	}
 	if len(rep.Checks) > 0 {
@@ -65,7 +65,7 @@ func (p Phase) shortText(named bool) string {
 	return text
 }
 
-func (p Phase) mended() string {
+func (p Phase) healed() string {
 	switch {
 	case p.RepairedS != nil:
 		return fmt.Sprintf("%.1f s", *p.RepairedS)

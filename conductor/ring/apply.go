@@ -18,7 +18,7 @@ func (r *Ring) applyMember(x *record, ev *chordevent.Event, arrived time.Time) b
 	if x.seqs.has(seq) {
 		before := x.faults
 		if x.sources[1].instance != "" {
-			r.restand(x)
+			r.updateStatus(x)
 			r.members.by(r.due(x))
 		}
 		return earlier || x.faults != before
@@ -37,9 +37,9 @@ func (r *Ring) applyMember(x *record, ev *chordevent.Event, arrived time.Time) b
 	switch body := ev.Body.(type) {
 	case chordevent.Started:
 		r.setStarted(x, seq, body)
-		x.word.set(seq, chordevent.StatusJoining)
+		x.reportedStatus.set(seq, chordevent.StatusJoining)
 	case chordevent.Joined:
-		x.word.set(seq, chordevent.StatusActive)
+		x.reportedStatus.set(seq, chordevent.StatusActive)
 	case chordevent.SuccessorsChanged:
 		r.setSuccessors(x, seq, body.Successors)
 	case chordevent.PredecessorChanged:
@@ -55,15 +55,15 @@ func (r *Ring) applyMember(x *record, ev *chordevent.Event, arrived time.Time) b
 	case chordevent.NodeLoad:
 		x.load.set(seq, body.Load)
 	case chordevent.Leaving:
-		x.word.set(seq, chordevent.StatusLeaving)
+		x.reportedStatus.set(seq, chordevent.StatusLeaving)
 	case chordevent.Left:
-		x.word.set(seq, chordevent.StatusLeft)
+		x.reportedStatus.set(seq, chordevent.StatusLeft)
 	case chordevent.State:
 		r.setState(x, seq, &body)
 		r.lost.note(ev.Instance, body.Lost)
 	}
 	x.seqs.add(seq)
-	r.restand(x)
+	r.updateStatus(x)
 	r.touch(x)
 	r.members.by(r.due(x))
 	return true
@@ -72,7 +72,7 @@ func (r *Ring) applyMember(x *record, ev *chordevent.Event, arrived time.Time) b
 func (r *Ring) setState(x *record, seq int64, s *chordevent.State) {
 	x.seqs.cover(seq)
 	r.setStarted(x, seq, s.Started)
-	x.word.set(seq, s.Status)
+	x.reportedStatus.set(seq, s.Status)
 	x.period.set(seq, s.Period)
 	r.setSuccessors(x, seq, s.Successors)
 	r.setPredecessor(x, seq, s.Predecessor)
@@ -85,7 +85,7 @@ func (r *Ring) setState(x *record, seq int64, s *chordevent.State) {
 
 func (r *Ring) setStarted(x *record, seq int64, s chordevent.Started) {
 	if x.started.set(seq, s) {
-		r.recircle(x)
+		r.updateParameters(x)
 	}
 }
 
@@ -109,7 +109,7 @@ func (r *Ring) setSuccessors(x *record, seq int64, list []chordevent.PeerRef) {
 func (r *Ring) setOwnership(x *record, seq int64, o chordevent.Ownership) {
 	was := x.owned.val
 	if x.owned.set(seq, o) && was != o {
-		r.reown(x)
+		r.updateOwnership(x)
 	}
 }
 
@@ -132,10 +132,10 @@ func (r *Ring) rebirth(x *record, inc int64) {
 		x.rival = rival{x.inc, x.newest, x.arrived, x.arrived}
 	}
 	x.reports.since(inc)
-	x.life = life{inc: inc}
+	x.incarnationState = incarnationState{inc: inc}
 	x.fingersOK = false
-	r.recircle(x)
+	r.updateParameters(x)
 	r.repoint(x, predecessor)
 	r.relist(x)
-	r.reown(x)
+	r.updateOwnership(x)
 }

@@ -11,7 +11,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-func settleTown(t *ringtest.Town, r *Ring) {
+func settleTown(t *ringtest.ChurningRing, r *Ring) {
 	r.Advance(t.Now)
 	r.View()
 }
@@ -19,30 +19,30 @@ func settleTown(t *ringtest.Town, r *Ring) {
 // BenchmarkApply is the fold of decoded events: an hour's mix of them, by ring size.
 func BenchmarkApply(b *testing.B) {
 	for _, n := range []int{100, 1000, 10_000} {
-		b.Run(fmt.Sprintf("mix/members=%d", n), func(b *testing.B) { benchmarkApply(b, n, func(t *ringtest.Town) { t.Second(1 + n/1000) }) })
+		b.Run(fmt.Sprintf("mix/members=%d", n), func(b *testing.B) { benchmarkApply(b, n, func(t *ringtest.ChurningRing) { t.Second(1 + n/1000) }) })
 		b.Run(fmt.Sprintf("churn/members=%d", n), func(b *testing.B) {
-			benchmarkApply(b, n, func(t *ringtest.Town) {
+			benchmarkApply(b, n, func(t *ringtest.ChurningRing) {
 				t.Join()
 				t.CrashOne()
 			})
 		})
 		b.Run(fmt.Sprintf("keyframe/members=%d", n), func(b *testing.B) {
-			benchmarkApply(b, n, func(t *ringtest.Town) { t.Keyframe(t.ByID[t.Random.IntN(n)]) })
+			benchmarkApply(b, n, func(t *ringtest.ChurningRing) { t.Keyframe(t.ByID[t.Random.IntN(n)]) })
 		})
 	}
 }
 
-func benchmarkApply(b *testing.B, n int, live func(*ringtest.Town)) {
+func benchmarkApply(b *testing.B, n int, live func(*ringtest.ChurningRing)) {
 	const most = 200_000
 	r := New(Options{})
-	t := ringtest.NewTown(n, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
+	t := ringtest.NewChurningRing(n, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
 	settleTown(t, r)
 	if v := r.View(); v.Error != 0 {
 		b.Fatalf("the town is not settled: error %d", v.Error)
 	}
 	c := r.Checkpoint()
 	var events []*chordevent.Event
-	t.Tell = func(ev *chordevent.Event) { events = append(events, ev) }
+	t.Emitted = func(ev *chordevent.Event) { events = append(events, ev) }
 	for len(events) < min(most, max(b.N, 1000)) {
 		live(t)
 	}
@@ -74,13 +74,13 @@ func BenchmarkView(b *testing.B) {
 		for _, state := range []string{"ideal", "repairing", "one uncertain"} {
 			b.Run(fmt.Sprintf("members=%d/%s", n, state), func(b *testing.B) {
 				r := New(Options{})
-				t := ringtest.NewTown(n, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
+				t := ringtest.NewChurningRing(n, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
 				switch state {
 				case "repairing":
 					t.SetPred(t.ByID[0], t.At(n/2).Self)
 				case "one uncertain": // an event of its is missing
 					t.ByID[0].Seq++
-					t.Say(t.ByID[0], chordevent.NodeLoad{})
+					t.Emit(t.ByID[0], chordevent.NodeLoad{})
 				}
 				settleTown(t, r)
 				b.ReportAllocs()
@@ -89,7 +89,7 @@ func BenchmarkView(b *testing.B) {
 					for range max(1, n/20) {
 						a := t.ByID[1+t.Random.IntN(n-1)]
 						a.Load.Gets++
-						t.Say(a, chordevent.NodeLoad{Load: a.Load})
+						t.Emit(a, chordevent.NodeLoad{Load: a.Load})
 					}
 					b.StartTimer()
 					r.View()
@@ -104,7 +104,7 @@ func BenchmarkAdvance(b *testing.B) {
 	for _, n := range []int{100, 1000, 10_000} {
 		b.Run(fmt.Sprintf("members=%d", n), func(b *testing.B) {
 			r := New(Options{})
-			t := ringtest.NewTown(n, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
+			t := ringtest.NewChurningRing(n, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
 			wrong := t.ByID[0]
 			b.ReportAllocs()
 			for b.Loop() {
@@ -121,7 +121,7 @@ func BenchmarkAdvance(b *testing.B) {
 func BenchmarkCheckpoint(b *testing.B) {
 	for _, n := range []int{100, 1000, 10_000} {
 		r := New(Options{})
-		t := ringtest.NewTown(n, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
+		t := ringtest.NewChurningRing(n, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
 		settleTown(t, r)
 		c := r.Checkpoint()
 		b.Run(fmt.Sprintf("write/members=%d", n), func(b *testing.B) {
@@ -147,7 +147,7 @@ func BenchmarkMemory(b *testing.B) {
 			var c []byte
 			{
 				r := New(Options{})
-				t := ringtest.NewTown(n, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
+				t := ringtest.NewChurningRing(n, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
 				settleTown(t, r)
 				c = r.Checkpoint()
 			}

@@ -96,7 +96,7 @@ func (r *Ring) formedBy() time.Time {
 }
 
 // mend notes that a condition holds, or that whom it concerned is gone, and says whether it was a violation.
-func (r *Ring) mend(condition string, of *record) bool {
+func (r *Ring) resolveBreach(condition string, of *record) bool {
 	key := breachKey{condition, of}
 	b := r.breaches[key]
 	if b == nil {
@@ -118,7 +118,7 @@ func (r *Ring) mend(condition string, of *record) bool {
 // closeAll mends all that concerns one member.
 func (r *Ring) closeAll(x *record) {
 	for _, c := range []string{chord.OrderedSuccessorLists, chord.NoDuplicates, chord.LiveSuccessor, UnderReplicated} {
-		r.mend(c, x)
+		r.resolveBreach(c, x)
 	}
 }
 
@@ -145,7 +145,7 @@ func (r *Ring) raise() (changed bool) {
 
 // checkList judges a member's list by itself.
 func (r *Ring) checkList(x *record) {
-	unruly := x.heard && !x.refused && !x.status.gone() && !listRuns(x)
+	unruly := x.seen && !x.refused && !x.status.gone() && !listRuns(x)
 	if !unruly && !x.unruly {
 		return
 	}
@@ -157,7 +157,7 @@ func (r *Ring) checkList(x *record) {
 	for _, c := range []string{chord.OrderedSuccessorLists, chord.NoDuplicates} {
 		at := slices.IndexFunc(broken, func(b chord.Breach) bool { return b.Condition == c })
 		if at < 0 {
-			r.mend(c, x)
+			r.resolveBreach(c, x)
 			continue
 		}
 		r.breach(c, x).detail = broken[at].Detail

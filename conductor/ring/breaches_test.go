@@ -156,7 +156,7 @@ func TestSeamsBetweenOwners(t *testing.T) {
 func TestYoungRingIsForming(t *testing.T) {
 	const base = time.Second
 	r := New(Options{Base: base})
-	w := ringtest.NewWorld(160, 2, func(ev *chordevent.Event) {
+	w := ringtest.NewTestRing(160, 2, func(ev *chordevent.Event) {
 		ev.Node.Incarnation += ringtest.Start.UnixNano()
 		if body, ok := ev.Body.(chordevent.SuccessorsChanged); ok {
 			for i := range body.Successors {
@@ -178,7 +178,7 @@ func TestYoungRingIsForming(t *testing.T) {
 			t.Fatalf("%v old: %s, %v", age, v.Status, v.Violations)
 		}
 		for _, a := range w.Members { // they go on speaking
-			w.Say(a, chordevent.NodeLoad{Load: chordevent.Load{Gets: int64(age)}})
+			w.Emit(a, chordevent.NodeLoad{Load: chordevent.Load{Gets: int64(age)}})
 		}
 	}
 	w.Now = ringtest.Start.Add(31 * base)

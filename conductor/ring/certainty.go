@@ -82,7 +82,7 @@ type incarnation struct {
 // certainty lists whom the status leaves out. It costs nothing while all are certain and every list agrees with its
 // head's, and O(N) otherwise. unseen are those of which no event has arrived.
 func (r *Ring) certainty() (c Certainty, unseen int) {
-	if r.heard == 0 {
+	if r.seenCount == 0 {
 		return c, 0
 	}
 	c.Of = r.tally[Joining] + r.tally[Active] + r.tally[Leaving]
@@ -116,7 +116,7 @@ func (r *Ring) certainty() (c Certainty, unseen int) {
 
 // mayLackMembers says whether any member may be uncertain, or unseen.
 func (r *Ring) mayLackMembers() bool {
-	return r.doubtful+r.sums.unknown+r.sums.tails+len(r.strangers)+r.tally[Failed]+r.reporting+r.faulty > 0
+	return r.doubtful+r.sums.unknown+r.sums.tails+len(r.referencedOnly)+r.tally[Failed]+r.reporting+r.faulty > 0
 }
 
 // firstUncertain returns the first maxUncertain of all members, by identifier. Thousands may be uncertain, and sorting them
@@ -209,7 +209,7 @@ func (u *unseenMembers) find() {
 			}
 		}
 	})
-	for x := range r.strangers {
+	for x := range r.referencedOnly {
 		u.addReported(x)
 	}
 	// The entries of a list behind the first are those of the head's list, unless the head is uncertain.
@@ -261,9 +261,9 @@ func (u *unseenMembers) look(x *record, p chordevent.PeerRef, named time.Time) {
 	case x == nil:
 		u.add(p.ID, p.Incarnation, p.Addr, NoEvents, named)
 	case x.reports.find(p.Incarnation) != nil:
-	case !x.heard && p.Incarnation > 0:
+	case !x.seen && p.Incarnation > 0:
 		u.add(p.ID, p.Incarnation, p.Addr, NoEvents, x.since)
-	case x.heard && p.Incarnation > x.inc:
+	case x.seen && p.Incarnation > x.inc:
 		u.add(p.ID, p.Incarnation, p.Addr, NoEvents, x.last)
 	}
 }

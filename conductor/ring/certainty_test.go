@@ -19,7 +19,7 @@ import (
 // TestOneLateMember is a ring of 171 in repair, of which one member's telemetry stops.
 func TestOneLateMember(t *testing.T) {
 	r := New(Options{})
-	w := ringtest.NewTown(171, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
+	w := ringtest.NewChurningRing(171, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
 	for i := range 7 {
 		w.SetPred(w.At(20*i), w.At(20*i-100).Self)
 	}
@@ -74,7 +74,7 @@ func TestStatusIsOfTheCertainPart(t *testing.T) {
 	seen := map[Status]int{}
 	rapid.Check(t, func(t *rapid.T) {
 		var events []*chordevent.Event
-		w := ringtest.NewWorld(rapid.SampledFrom([]int{4, 160}).Draw(t, "bits"), rapid.IntRange(1, 4).Draw(t, "r"), func(ev *chordevent.Event) { events = append(events, ev) })
+		w := ringtest.NewTestRing(rapid.SampledFrom([]int{4, 160}).Draw(t, "bits"), rapid.IntRange(1, 4).Draw(t, "r"), func(ev *chordevent.Event) { events = append(events, ev) })
 		for id := range rapid.Uint64Range(0, 8).Draw(t, "members") {
 			w.Birth(id * 2 % 16)
 		}
@@ -112,7 +112,7 @@ func TestStatusIsOfTheCertainPart(t *testing.T) {
 				case arrives:
 					w.Keyframe(a)
 				case lacks:
-					w.Say(a, chordevent.NodeLoad{})
+					w.Emit(a, chordevent.NodeLoad{})
 				}
 			}
 			for _, ev := range disorder(t, events) {
@@ -158,7 +158,7 @@ func disorder(t *rapid.T, events []*chordevent.Event) []*chordevent.Event {
 }
 
 // compareCertain judges by what the members really are, and by which of their events arrived.
-func compareCertain(t *rapid.T, w *ringtest.World, r *Ring, fates map[incarnation]fate, arrived []*chordevent.Event) Status {
+func compareCertain(t *rapid.T, w *ringtest.TestRing, r *Ring, fates map[incarnation]fate, arrived []*chordevent.Event) Status {
 	newest := make(map[chord.ID]int64)   // incarnation of which an event arrived
 	reported := make(map[chord.ID]int64) // incarnation whose death was reported
 	for _, ev := range arrived {
@@ -257,14 +257,14 @@ func compareCertain(t *rapid.T, w *ringtest.World, r *Ring, fates map[incarnatio
 }
 
 // sound holds each violation of the view against the truth.
-func sound(t *rapid.T, w *ringtest.World, v *View) {
+func sound(t *rapid.T, w *ringtest.TestRing, v *View) {
 	broken := map[string]bool{}
 	for _, a := range w.Alive() {
 		for _, b := range chord.ListBreaches(a.State) {
 			broken[b.Condition+fmt.Sprint(a.Self.ID)] = true
 		}
 	}
-	for _, b := range w.Truth().Breaches(w.ListLen) {
+	for _, b := range w.State().Breaches(w.ListLen) {
 		broken[b.Condition] = true
 	}
 	// Of members that no event has come from, and that no certain member names, nothing is known, not even that they are.

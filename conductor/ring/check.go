@@ -19,7 +19,7 @@ func (r *Ring) check() (changed bool) {
 	r.unchecked, r.revised = false, false
 	r.round++
 	changed = r.passOver()
-	if n := r.tree.total().live; r.circle.listLen > 0 && n > r.circle.listLen && r.sums.total(n) > 0 {
+	if n := r.tree.total().live; r.parameters.listLen > 0 && n > r.parameters.listLen && r.sums.total(n) > 0 {
 		r.rankAll()
 		r.checkPrincipals()
 		r.checkSuccessors()
@@ -32,7 +32,7 @@ func (r *Ring) check() (changed bool) {
 	}
 	slices.SortFunc(over, (*breach).compare)
 	for _, b := range over {
-		changed = r.mend(b.condition, b.of) || changed
+		changed = r.resolveBreach(b.condition, b.of) || changed
 	}
 	return changed || r.revised
 }
@@ -41,7 +41,7 @@ func (r *Ring) check() (changed bool) {
 func (r *Ring) rankAll() {
 	r.live, r.heads = r.live[:0], r.heads[:0]
 	r.headAt = 0
-	if bits := r.circle.bits; bits > 0 {
+	if bits := r.parameters.bits; bits > 0 {
 		r.headAt = min(len(chord.ID{})-(bits+7)/8, len(chord.ID{})-8)
 	}
 	r.tree.all(func(x *record) {
@@ -71,9 +71,9 @@ func (r *Ring) passOver() (changed bool) {
 		if x.status != Silent || vocal == nil || vocal.uncertain {
 			return
 		}
-		if passed := vocal.skips(x); passed != x.passed {
-			x.passed, changed = passed, true
-			r.restand(x)
+		if passed := vocal.skips(x); passed != x.skippedSilent {
+			x.skippedSilent, changed = passed, true
+			r.updateStatus(x)
 		}
 	})
 	return changed
@@ -98,7 +98,7 @@ func (x *record) skips(y *record) bool {
 func (r *Ring) found(condition string, of *record, involved []*record, detail string) {
 	latest := involved[0]
 	for _, x := range involved {
-		if x.turned > latest.turned {
+		if x.changedBy > latest.changedBy {
 			latest = x
 		}
 	}

@@ -66,7 +66,7 @@ func (r *Ring) Save(w *pack.Writer) {
 		w.Text(instance)
 		w.Int(r.lost.by[instance])
 	}
-	w.Uint(uint64(r.heard))
+	w.Uint(uint64(r.seenCount))
 	var done pace
 	r.tree.all(func(x *record) {
 		if !w.Full() {
@@ -74,7 +74,7 @@ func (r *Ring) Save(w *pack.Writer) {
 		}
 		done.another()
 	})
-	writeStrangers(w, r.strangers)
+	writeReferenced(w, r.referencedOnly)
 	r.moves.write(w)
 	r.writeBreaches(w)
 }
@@ -108,7 +108,7 @@ func Load(opt Options, in *pack.Reader) (*Ring, error) {
 			return nil, ErrMemory
 		}
 	}
-	r.readStrangers(in)
+	r.readReferenced(in)
 	r.moves.read(in)
 	r.setSpace(bits)
 	r.derive()
@@ -129,19 +129,19 @@ func (r *Ring) derive() {
 		x.refused = r.isRefused(x)
 		r.setReporting(x)
 		x.doubtful = x.isDoubtful(x.status, x.uncertain)
-		turned, by := x.turned, x.turnedBy
+		turned, by := x.changedBy, x.turnedBy
 		r.tallyBy(x, +1)
 		r.checkList(x) // before retail asks what it found
 		r.repoint(x, predecessor)
 		r.repoint(x, head)
 		r.restance(x, x.stanceNow())
-		r.reown(x)
+		r.updateOwnership(x)
 		r.rehost(x)
 		r.touch(x)
-		x.turned, x.turnedBy = turned, by
+		x.changedBy, x.turnedBy = turned, by
 		done.another()
 	})
-	for x := range r.strangers {
+	for x := range r.referencedOnly {
 		r.keep(x)
 	}
 }

@@ -81,7 +81,7 @@ func TestRestoreRefusesOtherVersions(t *testing.T) {
 // FuzzRestore restores any bytes: an error, or a Ring that works.
 func FuzzRestore(f *testing.F) {
 	r := New(Options{})
-	w := ringtest.NewWorld(6, 2, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
+	w := ringtest.NewTestRing(6, 2, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
 	for id := range uint64(3) {
 		w.Birth(id * 20)
 	}

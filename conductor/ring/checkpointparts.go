@@ -27,11 +27,11 @@ func writeRecord(w *pack.Writer, x *record) {
 	w.Text(x.host.ID)
 	w.Text(x.host.Address)
 
-	for _, seq := range []int64{x.started.seq, x.word.seq, x.period.seq, x.pred.seq, x.succ.seq, x.owned.seq, x.load.seq, x.fingers.floor} {
+	for _, seq := range []int64{x.started.seq, x.reportedStatus.seq, x.period.seq, x.pred.seq, x.succ.seq, x.owned.seq, x.load.seq, x.fingers.floor} {
 		w.Int(x.newest - seq)
 	}
 	w.Started(x.started.val)
-	w.Status(x.word.val)
+	w.Status(x.reportedStatus.val)
 	w.Int(int64(x.period.val))
 	w.Ref(x.pred.val)
 	w.Refs(x.succ.val)
@@ -64,17 +64,17 @@ func writeRecord(w *pack.Writer, x *record) {
 	}
 	w.Int(int64(x.status))
 	w.Bool(x.uncertain)
-	w.Bool(x.passed)
+	w.Bool(x.skippedSilent)
 	w.Bool(x.doubtful)
 	if x.doubtful {
 		w.Time(x.since)
 	}
-	w.Uint(x.turned)
+	w.Uint(x.changedBy)
 	w.Trace(x.turnedBy)
 }
 
 func (r *Ring) readRecord(in *pack.Reader) {
-	x := &record{id: in.ID(), heard: true}
+	x := &record{id: in.ID(), seen: true}
 	x.inc = in.Int()
 	x.newest = in.Int()
 	x.seqs.base = x.newest - in.Int()
@@ -85,11 +85,11 @@ func (r *Ring) readRecord(in *pack.Reader) {
 	x.lag = time.Duration(in.Int())
 	x.host = chordevent.Host{ID: in.Text(), Address: in.Text()}
 
-	for _, seq := range []*int64{&x.started.seq, &x.word.seq, &x.period.seq, &x.pred.seq, &x.succ.seq, &x.owned.seq, &x.load.seq, &x.fingers.floor} {
+	for _, seq := range []*int64{&x.started.seq, &x.reportedStatus.seq, &x.period.seq, &x.pred.seq, &x.succ.seq, &x.owned.seq, &x.load.seq, &x.fingers.floor} {
 		*seq = x.newest - in.Int()
 	}
 	x.started.val = in.Started()
-	x.word.val = in.Status()
+	x.reportedStatus.val = in.Status()
 	x.period.val = time.Duration(in.Int())
 	x.pred.val = in.Ref()
 	x.succ.val = in.Refs()
@@ -117,24 +117,24 @@ func (r *Ring) readRecord(in *pack.Reader) {
 		x.clock.timed = true
 	}
 	x.status = MemberStatus(in.Between(int64(Joining), int64(Silent)))
-	x.uncertain, x.passed = in.Bool(), in.Bool()
+	x.uncertain, x.skippedSilent = in.Bool(), in.Bool()
 	if in.Form() < 4 {
 		x.since = x.last // of when it became doubtful nothing is written
 	} else if in.Bool() {
 		x.since = in.Time()
 	}
-	x.turned, x.turnedBy = in.Uint(), in.Trace()
+	x.changedBy, x.turnedBy = in.Uint(), in.Trace()
 	if _, twice := r.records[x.id]; twice {
 		in.Fail("a member twice")
 	}
 	if in.Err() != nil {
 		return
 	}
-	x.missing, x.doubtful = x.seqs.missing(), x.uncertain && !x.status.gone() && !x.passed
+	x.missing, x.doubtful = x.seqs.missing(), x.uncertain && !x.status.gone() && !x.skippedSilent
 	x.listBytes, x.runBytes = chordevent.PeersSize(x.succ.val), x.fingers.size()
 	r.weigh(x)
 	r.records[x.id] = x
-	r.heard++
+	r.seenCount++
 	r.tree.insert(x)
 }
 
@@ -162,7 +162,7 @@ func readReports(in *pack.Reader) (all reports) {
 	return all
 }
 
-func writeStrangers(w *pack.Writer, strangers map[*record]struct{}) {
+func writeReferenced(w *pack.Writer, strangers map[*record]struct{}) {
 	w.Uint(uint64(len(strangers)))
 	for _, x := range slices.SortedFunc(maps.Keys(strangers), func(a, b *record) int { return a.id.Compare(b.id) }) {
 		w.ID(x.id)
@@ -171,14 +171,14 @@ func writeStrangers(w *pack.Writer, strangers map[*record]struct{}) {
 	}
 }
 
-func (r *Ring) readStrangers(in *pack.Reader) {
+func (r *Ring) readReferenced(in *pack.Reader) {
 	for range in.Count() {
 		id, since := in.ID(), in.Time()
 		if in.Form() < 4 {
 			in.Bool() // whether it was named for longer than a grace
 		}
 		all := readReports(in)
-		if x := r.records[id]; x != nil && x.heard || in.Err() != nil {
+		if x := r.records[id]; x != nil && x.seen || in.Err() != nil {
 			in.Fail("a stranger that is a member")
 			return
 		}
@@ -213,7 +213,7 @@ func (r *Ring) readBreaches(in *pack.Reader) {
 	for range in.Count() {
 		b := &breach{}
 		if in.Bool() {
-			if b.of = r.records[in.ID()]; b.of == nil || !b.of.heard {
+			if b.of = r.records[in.ID()]; b.of == nil || !b.of.seen {
 				in.Fail("a breach by nobody known")
 				return
 			}

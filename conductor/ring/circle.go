@@ -8,16 +8,16 @@ import (
 )
 
 // A circle is what a member says of the ring that it is in.
-type circle struct{ bits, listLen, replicas int }
+type parameters struct{ bits, listLen, replicas int }
 
-func circleOf(x *record) circle {
+func parametersOf(x *record) parameters {
 	s := &x.started.val
-	return circle{s.Bits, s.ListLen, s.Replicas}
+	return parameters{s.Bits, s.ListLen, s.Replicas}
 }
 
 // A vote is a member's circle, and how much the member's word counts.
 type vote struct {
-	circle
+	parameters
 	weight int
 }
 
@@ -28,12 +28,12 @@ const (
 	ofSilent        // was that when last heard
 	ofJoiner
 	ofGone
-	ofNobody // fell silent before it had joined
+	ofUnjoined // fell silent before it had joined
 	voteWeights
 )
 
 func voteOf(x *record) vote {
-	v := vote{circleOf(x), ofJoiner}
+	v := vote{parametersOf(x), ofJoiner}
 	wasIn := x.wasIn()
 	switch {
 	case x.status.gone():
@@ -41,7 +41,7 @@ func voteOf(x *record) vote {
 	case x.status == Silent && wasIn:
 		v.weight = ofSilent
 	case x.status == Silent:
-		v.weight = ofNobody
+		v.weight = ofUnjoined
 	case wasIn:
 		v.weight = ofRing
 	}
@@ -54,13 +54,13 @@ type votes [voteWeights]int
 func (v votes) compare(o votes) int { return slices.Compare(v[:], o[:]) }
 
 // recircle follows a change of what x says of the ring, or of how much that counts.
-func (r *Ring) recircle(x *record) {
+func (r *Ring) updateParameters(x *record) {
 	switch now := voteOf(x); {
 	case now == x.vote:
 	case r.cast(x, now):
-		r.tree.all(r.judge)
+		r.tree.all(r.updateRefused)
 	default:
-		r.judge(x)
+		r.updateRefused(x)
 	}
 }
 
@@ -69,18 +69,18 @@ func (r *Ring) cast(x *record, now vote) (changed bool) {
 	r.poll(x.vote, -1)
 	x.vote = now
 	r.poll(x.vote, +1)
-	most, best := circle{}, votes{}
-	for c, v := range r.circles { // one entry, unless members are set up differently
+	most, best := parameters{}, votes{}
+	for c, v := range r.votes { // one entry, unless members are set up differently
 		if n := v.compare(best); n > 0 || n == 0 && less(most, c) {
 			most, best = c, v
 		}
 	}
-	if most.bits != r.circle.bits && most.bits != 0 {
+	if most.bits != r.parameters.bits && most.bits != 0 {
 		r.setSpace(most.bits)
-		r.tree.all(r.retail)
+		r.tree.all(r.recountTail)
 	}
-	changed = most != r.circle
-	r.circle = most
+	changed = most != r.parameters
+	r.parameters = most
 	r.unchecked = r.unchecked || changed
 	r.reneed()
 	return changed
@@ -89,14 +89,14 @@ func (r *Ring) cast(x *record, now vote) (changed bool) {
 // isRefused says that a member is of another ring than this one, by what it says of it. The ring's hosts refuse each call
 // of such a member's, so it is none of theirs, whatever its ring's name.
 func (r *Ring) isRefused(x *record) bool {
-	c := circleOf(x)
-	return c != (circle{}) && c != r.circle
+	c := parametersOf(x)
+	return c != (parameters{}) && c != r.parameters
 }
 
 // judge brings a member's being refused up to date. One that is, is neither shown nor counted among the ring's. Registers
 // say who is, and no event is turned away for it, so the order of events does not matter, and whoever turns out to be in
 // the ring is back at once.
-func (r *Ring) judge(x *record) {
+func (r *Ring) updateRefused(x *record) {
 	refused := r.isRefused(x)
 	if refused == x.refused {
 		return
@@ -110,28 +110,28 @@ func (r *Ring) judge(x *record) {
 	turned := x.counted
 	r.restance(x, x.stanceNow())
 	if turned != x.counted {
-		r.reown(x)
+		r.updateOwnership(x)
 		r.rehost(x)
 	}
-	r.turn(x)
+	r.noteCause(x)
 	r.touch(x)
 	r.regroup = true
 }
 
 // poll adds to, or takes from, the votes for a circle. The zero circle is that of a member that has not said.
 func (r *Ring) poll(v vote, sign int) {
-	if v.circle == (circle{}) {
+	if v.parameters == (parameters{}) {
 		return
 	}
-	all := r.circles[v.circle]
+	all := r.votes[v.parameters]
 	if all[v.weight] += sign; all == (votes{}) {
-		delete(r.circles, v.circle)
+		delete(r.votes, v.parameters)
 	} else {
-		r.circles[v.circle] = all
+		r.votes[v.parameters] = all
 	}
 }
 
-func less(a, b circle) bool {
+func less(a, b parameters) bool {
 	if a.bits != b.bits {
 		return a.bits < b.bits
 	}
@@ -163,8 +163,8 @@ func (r *Ring) RefusedParameters() (list []Parameters) {
 	if r.refused == 0 {
 		return nil
 	}
-	for c, v := range r.circles {
-		if c != r.circle {
+	for c, v := range r.votes {
+		if c != r.parameters {
 			p := Parameters{c.bits, c.listLen, c.replicas, 0}
 			for _, n := range v {
 				p.Members += n

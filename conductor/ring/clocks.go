@@ -73,5 +73,5 @@ func (r *Ring) Delay(ev *chordevent.Event, now time.Time) (time.Duration, bool) 
 		return delay, true
 	}
 	x := r.records[ev.Node.ID]
-	return delay, x != nil && x.heard && x.inc == ev.Node.Incarnation && x.clock.timed
+	return delay, x != nil && x.seen && x.inc == ev.Node.Incarnation && x.clock.timed
 }

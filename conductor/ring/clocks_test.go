@@ -38,7 +38,7 @@ func clocksOf(offsets []time.Duration) (states []chordevent.HostState) {
 func TestDeathsAreJudgedByTheRingsTime(t *testing.T) {
 	judge := func(t rapid.TB, offsets []time.Duration, suspect, reporter int, late bool) {
 		var events []*chordevent.Event
-		w := ringtest.NewWorld(160, 3, func(ev *chordevent.Event) { events = append(events, ev) })
+		w := ringtest.NewTestRing(160, 3, func(ev *chordevent.Event) { events = append(events, ev) })
 		var actors []*ringtest.Actor
 		for i := range offsets {
 			actors = append(actors, w.Birth(uint64(i+1)<<40))
@@ -118,7 +118,7 @@ func TestClocksThatCannotBe(t *testing.T) {
 			state := w.Event(a, chordevent.HostState{Incarnation: 1, Seq: 1, Period: time.Second, Status: "active", ClockAhead: ahead, ClockOthers: others})
 			a.Seq--
 			r.Apply(state, w.Now)
-			w.Say(a, chordevent.NodeLoad{})
+			w.Emit(a, chordevent.NodeLoad{})
 			if m := r.Member(a.Self.ID); m.Status != Active || !m.LastEvent.Equal(w.Now) {
 				t.Errorf("ahead %v of %d: %v, last event %v, now %v", ahead, others, m.Status, m.LastEvent, w.Now)
 			}

@@ -15,9 +15,9 @@ import (
 )
 
 // story is what a random world tells, in order.
-func story(t *rapid.T) (*ringtest.World, []*chordevent.Event) {
+func story(t *rapid.T) (*ringtest.TestRing, []*chordevent.Event) {
 	var events []*chordevent.Event
-	w := ringtest.NewWorld(rapid.SampledFrom([]int{4, 160}).Draw(t, "bits"), rapid.IntRange(1, 4).Draw(t, "r"), func(ev *chordevent.Event) {
+	w := ringtest.NewTestRing(rapid.SampledFrom([]int{4, 160}).Draw(t, "bits"), rapid.IntRange(1, 4).Draw(t, "r"), func(ev *chordevent.Event) {
 		events = append(events, ev)
 	})
 	for range rapid.IntRange(1, 50).Draw(t, "steps") {
@@ -25,8 +25,8 @@ func story(t *rapid.T) (*ringtest.World, []*chordevent.Event) {
 		if rapid.IntRange(0, 9).Draw(t, "leave") == 0 {
 			if alive := w.Alive(); len(alive) > 0 {
 				a := rapid.SampledFrom(alive).Draw(t, "leaver")
-				w.Say(a, chordevent.Leaving{})
-				w.Say(a, chordevent.Left{})
+				w.Emit(a, chordevent.Leaving{})
+				w.Emit(a, chordevent.Left{})
 				a.Live = false
 			}
 		}
@@ -35,7 +35,7 @@ func story(t *rapid.T) (*ringtest.World, []*chordevent.Event) {
 }
 
 // fold applies events that all arrive at one instant, and lets a little time pass.
-func fold(w *ringtest.World, events []*chordevent.Event) *Ring {
+func fold(w *ringtest.TestRing, events []*chordevent.Event) *Ring {
 	r := New(Options{Name: "test"})
 	end := w.Now
 	for _, ev := range events {
@@ -122,7 +122,7 @@ func TestKeyframesMakeUpForLosses(t *testing.T) {
 			return isAlive(ev.Node.ID, ev.Node.Incarnation) && rapid.Bool().Draw(t, "lost")
 		})
 		n := len(events)
-		w.Tell = func(ev *chordevent.Event) { events = append(events, ev) }
+		w.Emitted = func(ev *chordevent.Event) { events = append(events, ev) }
 		for _, a := range w.Alive() {
 			w.Keyframe(a)
 		}
@@ -148,9 +148,9 @@ func TestKeyframesMakeUpForLosses(t *testing.T) {
 func TestGapsAreUncertain(t *testing.T) {
 	r := New(Options{})
 	var events []*chordevent.Event
-	w := ringtest.NewWorld(160, 2, func(ev *chordevent.Event) { events = append(events, ev) })
+	w := ringtest.NewTestRing(160, 2, func(ev *chordevent.Event) { events = append(events, ev) })
 	a := w.Birth(7)
-	w.Say(a, chordevent.NodeLoad{})
+	w.Emit(a, chordevent.NodeLoad{})
 	for i, ev := range events {
 		if i != 1 {
 			r.Apply(ev, ev.Time)

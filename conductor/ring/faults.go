@@ -88,7 +88,7 @@ func (r *Ring) noteRival(x *record, inc, seq int64, arrived time.Time) (changed 
 		}
 	}
 	before := x.faults
-	r.restand(x)
+	r.updateStatus(x)
 	r.members.by(r.due(x))
 	return x.faults != before
 }

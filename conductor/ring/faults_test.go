@@ -70,7 +70,7 @@ func TestOneLiar(t *testing.T) {
 	victim, liar := w.Members[2], w.Members[1]
 	never := victim.Self
 	never.Incarnation = math.MaxInt64
-	w.Say(liar, chordevent.PeerFailed{Peer: chordevent.PeerRef{Peer: never, Seq: 1}})
+	w.Emit(liar, chordevent.PeerFailed{Peer: chordevent.PeerRef{Peer: never, Seq: 1}})
 	for range 5 {
 		pass(w, r, time.Second)
 		expectStatus(t, r, victim, Active, false, "a report of an incarnation that never was")
@@ -89,7 +89,7 @@ func TestTwoIncarnations(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := New(Options{Name: "test"})
 		var held []*chordevent.Event
-		w := ringtest.NewWorld(160, 2, func(ev *chordevent.Event) { held = append(held, ev) })
+		w := ringtest.NewTestRing(160, 2, func(ev *chordevent.Event) { held = append(held, ev) })
 		for id := range uint64(5) {
 			w.Birth(id * 100)
 		}
@@ -104,7 +104,7 @@ func TestTwoIncarnations(t *testing.T) {
 		for _, ev := range rapid.Permutation(held).Draw(t, "order") {
 			r.Apply(ev, w.Now)
 		}
-		w.Tell = func(ev *chordevent.Event) { r.Apply(ev, w.Now) }
+		w.Emitted = func(ev *chordevent.Event) { r.Apply(ev, w.Now) }
 		mute := rapid.Bool().Draw(t, "higher is mute")
 		seconds := rapid.IntRange(1, 60).Draw(t, "seconds")
 		for range seconds {
@@ -155,7 +155,7 @@ func TestTwoProcesses(t *testing.T) {
 		r := New(Options{Name: "test"})
 		var held []*chordevent.Event
 		names := rapid.SliceOfNDistinct(rapid.StringN(0, 8, -1), 1, 4, rapid.ID[string]).Draw(t, "processes")
-		w := ringtest.NewWorld(160, 2, func(ev *chordevent.Event) { held = append(held, ev) })
+		w := ringtest.NewTestRing(160, 2, func(ev *chordevent.Event) { held = append(held, ev) })
 		w.Birth(1)
 		used := map[string]bool{}
 		for range rapid.IntRange(1, 12).Draw(t, "events") {
@@ -210,11 +210,11 @@ func TestClocksAreBounded(t *testing.T) {
 	)
 	rapid.Check(t, func(t *rapid.T) {
 		r := New(Options{Name: "test"})
-		w := ringtest.NewWorld(160, 2, nil)
+		w := ringtest.NewTestRing(160, 2, nil)
 		var off *ringtest.Actor
 		var offset, delay time.Duration
 		var last *chordevent.Event
-		w.Tell = func(ev *chordevent.Event) {
+		w.Emitted = func(ev *chordevent.Event) {
 			if off != nil && ev.Node.ID == off.Self.ID {
 				ev.Time, last = ev.Time.Add(offset), ev
 			}
@@ -267,11 +267,11 @@ func TestOutagesAreNoClocks(t *testing.T) {
 		w := settledIn(t, r, 4)
 		var held []*chordevent.Event
 		a := w.Members[1]
-		w.Tell = func(ev *chordevent.Event) { held = append(held, ev) }
+		w.Emitted = func(ev *chordevent.Event) { held = append(held, ev) }
 		outage := rapid.IntRange(1, 7200).Draw(t, "seconds")
 		for range rapid.IntRange(1, 20).Draw(t, "events") {
 			w.Now = w.Now.Add(time.Duration(outage) * time.Second / 20)
-			w.Say(a, chordevent.NodeLoad{})
+			w.Emit(a, chordevent.NodeLoad{})
 		}
 		for _, ev := range held {
 			w.Now = w.Now.Add(time.Duration(rapid.IntRange(0, 1000).Draw(t, "catching up, ms")) * time.Millisecond)
@@ -286,8 +286,8 @@ func TestOutagesAreNoClocks(t *testing.T) {
 	})
 }
 
-func settledIn(t *rapid.T, r *Ring, n int) *ringtest.World {
-	w := ringtest.NewWorld(160, 2, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
+func settledIn(t *rapid.T, r *Ring, n int) *ringtest.TestRing {
+	w := ringtest.NewTestRing(160, 2, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
 	for id := range uint64(n) {
 		w.Birth(id * 100)
 	}
@@ -302,7 +302,7 @@ func settledIn(t *rapid.T, r *Ring, n int) *ringtest.World {
 func TestSumsDoNotOverflow(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := New(Options{Name: "test"})
-		w := ringtest.NewWorld(160, 2, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
+		w := ringtest.NewTestRing(160, 2, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
 		numbers := rapid.OneOf(rapid.SampledFrom([]int64{1 << 62, math.MaxInt64, 1}), rapid.Int64Range(0, math.MaxInt64))
 		for id := range rapid.Uint64Range(2, 6).Draw(t, "members") {
 			w.Birth(id * 100)
@@ -315,7 +315,7 @@ func TestSumsDoNotOverflow(t *testing.T) {
 			ev.Instance = a.Self.Addr
 			r.Apply(ev, w.Now)
 			a.Seq = max(a.Seq, numbers.Draw(t, "number")-1)
-			w.Say(a, chordevent.NodeLoad{})
+			w.Emit(a, chordevent.NodeLoad{})
 			v := r.View()
 			if v.Counts.Lost < least || v.Counts.Missing < 0 || r.Member(a.Self.ID).Missing < 0 {
 				t.Fatalf("%d lost, %d missing", v.Counts.Lost, v.Counts.Missing)
@@ -343,7 +343,7 @@ func TestFaultsOutliveACheckpoint(t *testing.T) {
 	r.Apply(behind, w.Now)
 	never := w.Members[4].Self
 	never.Incarnation = math.MaxInt64
-	w.Say(w.Members[0], chordevent.PeerFailed{Peer: chordevent.PeerRef{Peer: never}})
+	w.Emit(w.Members[0], chordevent.PeerFailed{Peer: chordevent.PeerRef{Peer: never}})
 	restored, err := Restore(Options{}, r.Checkpoint())
 	if err != nil {
 		t.Fatal(err)

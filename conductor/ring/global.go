@@ -29,7 +29,7 @@ func (r *Ring) checkPrincipals() {
 			principals++
 		}
 	}
-	if need := r.circle.listLen + 1; principals < need && r.uncounted(need-principals) < need-principals {
+	if need := r.parameters.listLen + 1; principals < need && r.uncounted(need-principals) < need-principals {
 		r.found(chord.EnoughPrincipals, nil, skippers, fmt.Sprintf("%d of at least %d members are skipped by nobody", principals, need))
 	}
 }
@@ -145,10 +145,10 @@ func (r *Ring) checkSuccessors() {
 			doubt = true
 		}
 	}
-	on, cycles := walk(next)
+	on, cycles := followNext(next)
 	switch {
 	case len(cycles) > 1:
-		r.found(chord.OneOrderedRing, nil, r.aside(next, cycles), fmt.Sprintf("%d rings", len(cycles)))
+		r.found(chord.OneOrderedRing, nil, r.offCycle(next, cycles), fmt.Sprintf("%d rings", len(cycles)))
 	case len(cycles) == 1 && winding(next, cycles[0]) > 1:
 		r.found(chord.OneOrderedRing, nil, r.cycle(next, cycles[0]), "the ring goes around the circle more than once")
 	case len(cycles) == 0 && !doubt && r.uncounted(1) == 0:
@@ -191,7 +191,7 @@ func (r *Ring) bestSuccessor(x *record) int {
 }
 
 // walk finds the cycles of a graph in which each has one successor or none: who is on one, and one member of each.
-func walk(next []int) (on []bool, cycles []int) {
+func followNext(next []int) (on []bool, cycles []int) {
 	on = make([]bool, len(next))
 	visit := make([]int, len(next)) // the walk, numbered from 1, that came here first
 	for start := range next {
@@ -235,7 +235,7 @@ func (r *Ring) cycle(next []int, start int) []*record {
 }
 
 // aside lists the members of all cycles but the largest.
-func (r *Ring) aside(next, cycles []int) []*record {
+func (r *Ring) offCycle(next, cycles []int) []*record {
 	var largest, out []*record
 	for _, start := range cycles {
 		c := r.cycle(next, start)

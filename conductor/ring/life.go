@@ -46,14 +46,14 @@ func (s MemberStatus) gone() bool { return s == Left || s == Failed }
 // statusNow is what the registers, reports and time say of a member's life.
 func (r *Ring) statusNow(x *record) MemberStatus {
 	switch died := x.died(); {
-	case x.word.val == chordevent.StatusLeft:
+	case x.reportedStatus.val == chordevent.StatusLeft:
 		return Left
 	case died:
 		return Failed
 	case !r.now.Before(x.arrived.Add(periods(x, silentPeriods))):
 		return Silent
 	}
-	switch x.word.val {
+	switch x.reportedStatus.val {
 	case chordevent.StatusActive:
 		return Active
 	case chordevent.StatusLeaving:
@@ -78,7 +78,7 @@ func (x *record) lacksList() bool { return x.succ.seq == 0 && x.wasIn() }
 
 // wasIn says that a member was on the ring by its own newest word.
 func (x *record) wasIn() bool {
-	return x.word.val == chordevent.StatusActive || x.word.val == chordevent.StatusLeaving
+	return x.reportedStatus.val == chordevent.StatusActive || x.reportedStatus.val == chordevent.StatusLeaving
 }
 
 // isMember says whether a member counts among the ring's. One that fell silent does, as far as anyone can tell, until
@@ -91,21 +91,21 @@ func (x *record) isMember(s MemberStatus) bool {
 	case Active, Leaving:
 		return true
 	case Silent:
-		return !x.passed && x.wasIn()
+		return !x.skippedSilent && x.wasIn()
 	}
 	return false
 }
 
 // isDoubtful says whether a member may be one of the ring's, and is not known well.
 func (x *record) isDoubtful(s MemberStatus, uncertain bool) bool {
-	return uncertain && !s.gone() && !x.passed && !x.refused
+	return uncertain && !s.gone() && !x.skippedSilent && !x.refused
 }
 
 // restand brings a member's standing up to date with its registers, reports of its death, and time.
-func (r *Ring) restand(x *record) {
+func (r *Ring) updateStatus(x *record) {
 	s := r.statusNow(x)
 	if s != Silent {
-		x.passed = false
+		x.skippedSilent = false
 	}
 	r.refault(x, s)
 	r.setReporting(x)
@@ -120,7 +120,7 @@ func (r *Ring) restand(x *record) {
 		x.status, x.uncertain, x.missing, x.doubtful = s, uncertain, missing, doubtful
 		r.tallyBy(x, +1)
 		if turned {
-			r.turn(x)
+			r.noteCause(x)
 			r.checkList(x)
 		}
 		r.unchecked = true
@@ -130,11 +130,11 @@ func (r *Ring) restand(x *record) {
 		rejoined := now.counted != x.counted || now.counted && now.countedAs != x.countedAs
 		r.restance(x, now)
 		if rejoined {
-			r.reown(x)
+			r.updateOwnership(x)
 			r.touch(x)
 		}
 	}
-	r.recircle(x)
+	r.updateParameters(x)
 	r.rehost(x)
 }
 
@@ -188,7 +188,7 @@ func (r *Ring) sweep() (changed bool) {
 		changed = r.sweepMembers()
 	}
 	if r.others.rings(r.now) {
-		changed = r.sweepStrangers() || changed
+		changed = r.sweepReferenced() || changed
 		changed = r.raise() || changed
 		changed = r.moves.forget(r) || changed
 	}
@@ -201,7 +201,7 @@ func (r *Ring) sweepMembers() (changed bool) {
 	r.tree.all(func(x *record) {
 		s, u, f := x.status, x.uncertain, x.faults
 		r.forgetReports(x)
-		r.restand(x)
+		r.updateStatus(x)
 		changed = changed || s != x.status || u != x.uncertain || f != x.faults
 		if (x.status.gone() || x.status == Silent) && !r.now.Before(r.forgetAt(x)) {
 			forget = append(forget, x)
@@ -237,17 +237,17 @@ func (a *alarm) rings(now time.Time) bool {
 // enroll finds the member that an event is about, or makes room for it. It returns nil if there is none.
 func (r *Ring) enroll(id chord.ID, inc int64) *record {
 	x := r.records[id]
-	if x != nil && x.heard {
+	if x != nil && x.seen {
 		return x
 	}
-	if r.heard == r.opt.MaxMembers && !r.makeRoom() {
+	if r.seenCount == r.opt.MaxMembers && !r.makeRoom() {
 		return nil
 	}
 	x = r.recordOf(id)
 	r.meet(x)
-	x.heard, x.inc = true, inc
+	x.seen, x.inc = true, inc
 	x.reports.since(inc)
-	r.heard++
+	r.seenCount++
 	r.tree.insert(x)
 	r.regroup = true
 	return x
@@ -284,20 +284,20 @@ func (r *Ring) forget(x *record) {
 	r.setFaults(x, 0)
 	r.restance(x, stance{reported: x.reports.incarnations()})
 	r.rehost(x)
-	x.life = life{}
+	x.incarnationState = incarnationState{}
 	r.repoint(x, predecessor)
 	r.repoint(x, head)
-	r.reown(x)
+	r.updateOwnership(x)
 	r.closeAll(x)
 	r.tree.remove(x)
-	if x.vote.circle != (circle{}) && r.cast(x, vote{}) {
-		r.tree.all(r.judge)
+	if x.vote.parameters != (parameters{}) && r.cast(x, vote{}) {
+		r.tree.all(r.updateRefused)
 	}
-	r.heard--
+	r.seenCount--
 	r.bytes -= x.memory
 	r.regroup = true
 	*x = record{id: x.id, reports: x.reports, since: r.now, named: x.named, stance: x.stance}
-	r.strangers[x] = struct{}{}
+	r.referencedOnly[x] = struct{}{}
 	r.touched = append(r.touched, x.id)
 	r.keep(x)
 }

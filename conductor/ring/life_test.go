@@ -14,9 +14,9 @@ import (
 )
 
 // settled is a ring of n members, r = 2, all pointers right.
-func settled(t *testing.T, r *Ring, n int) *ringtest.World {
+func settled(t *testing.T, r *Ring, n int) *ringtest.TestRing {
 	t.Helper()
-	w := ringtest.NewWorld(160, 2, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
+	w := ringtest.NewTestRing(160, 2, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
 	for id := range uint64(n) {
 		w.Birth(id * 100)
 	}
@@ -29,7 +29,7 @@ func settled(t *testing.T, r *Ring, n int) *ringtest.World {
 }
 
 // pass lets time pass, with keyframes of everybody alive but the quiet ones.
-func pass(w *ringtest.World, r *Ring, d time.Duration, quiet ...*ringtest.Actor) {
+func pass(w *ringtest.TestRing, r *Ring, d time.Duration, quiet ...*ringtest.Actor) {
 	for end := w.Now.Add(d); w.Now.Before(end); {
 		w.Now = w.Now.Add(time.Second)
 		for _, a := range w.Alive() {
@@ -52,7 +52,7 @@ func TestCrashIsFailedOnAPeersReport(t *testing.T) {
 	r := New(Options{})
 	w := settled(t, r, 6)
 	dead, other := w.Members[2], w.Members[1]
-	w.Say(dead, chordevent.NodeLoad{}) // the reporter has not heard of this one
+	w.Emit(dead, chordevent.NodeLoad{}) // the reporter has not heard of this one
 	dead.Live = false
 	ev := w.Report(other, dead, dead.Seq-1)
 	r.Apply(ev, w.Now)
@@ -101,10 +101,10 @@ func TestManyEventsRefuteAcrossClocks(t *testing.T) {
 	report.Time = report.Time.Add(time.Hour)
 	r.Apply(report, w.Now)
 	for range maxOvertaken {
-		w.Say(suspect, chordevent.NodeLoad{})
+		w.Emit(suspect, chordevent.NodeLoad{})
 	}
 	expectStatus(t, r, suspect, Failed, true, "as many events as could have been on their way")
-	w.Say(suspect, chordevent.NodeLoad{})
+	w.Emit(suspect, chordevent.NodeLoad{})
 	expectStatus(t, r, suspect, Active, false, "one more")
 }
 
@@ -122,10 +122,10 @@ func TestReportOfALifeNotHeardOf(t *testing.T) {
 		t.Errorf("%+v", c)
 	}
 	for range 3 {
-		w.Say(reborn, chordevent.NodeLoad{})
+		w.Emit(reborn, chordevent.NodeLoad{})
 	}
 	expectStatus(t, r, old, Failed, true, "its events arrive, late")
-	w.Say(reborn, chordevent.Joined{})
+	w.Emit(reborn, chordevent.Joined{})
 	expectStatus(t, r, old, Active, true, "it is alive, and its list has not arrived")
 	if m := r.Member(old.Self.ID); m.Successors != nil || m.Incarnation != reborn.Self.Incarnation {
 		t.Errorf("the new life has what the old one had: %+v", m)
@@ -171,9 +171,9 @@ func TestLeaveIsItsOwnWord(t *testing.T) {
 	r := New(Options{})
 	w := settled(t, r, 6)
 	a := w.Members[2]
-	w.Say(a, chordevent.Leaving{})
+	w.Emit(a, chordevent.Leaving{})
 	expectStatus(t, r, a, Leaving, false, "leaving")
-	w.Say(a, chordevent.Left{})
+	w.Emit(a, chordevent.Left{})
 	a.Live = false
 	r.Apply(w.Report(w.Members[1], a, a.Seq), w.Now)
 	expectStatus(t, r, a, Left, false, "left, and a peer that does not know it reports it")
@@ -232,15 +232,15 @@ func TestUnseenMembersAreNamed(t *testing.T) {
 	if v.Status != Repairing || v.Error != 1 || v.ErrorUnknown != 5 {
 		t.Errorf("%s, error %d, unknown %d", v.Status, v.Error, v.ErrorUnknown)
 	}
-	w.Say(hidden, w.Started(hidden))
-	w.Say(hidden, chordevent.SuccessorsChanged{Successors: ringtest.Refs(hidden.State.Succ)})
-	w.Say(hidden, chordevent.Joined{})
+	w.Emit(hidden, w.Started(hidden))
+	w.Emit(hidden, chordevent.SuccessorsChanged{Successors: ringtest.Refs(hidden.State.Succ)})
+	w.Emit(hidden, chordevent.Joined{})
 	if v := r.View(); v.Status != Repairing || !v.Certainty.All() || v.ErrorUnknown != 0 {
 		t.Errorf("%s, %+v", v.Status, v.Certainty)
 	}
 	w.RepairAll()
-	if v := r.View(); v.Status != Ideal || !v.Certainty.All() || len(r.strangers) != 0 {
-		t.Errorf("it is there: %s, %d strangers", v.Status, len(r.strangers))
+	if v := r.View(); v.Status != Ideal || !v.Certainty.All() || len(r.referencedOnly) != 0 {
+		t.Errorf("it is there: %s, %d strangers", v.Status, len(r.referencedOnly))
 	}
 }
 
@@ -272,7 +272,7 @@ func TestStrayEventsChooseNoRing(t *testing.T) {
 			}
 		}
 		stray()
-		w := ringtest.NewWorld(160, 2, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
+		w := ringtest.NewTestRing(160, 2, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
 		for id := range uint64(5) {
 			w.Birth(id * 100)
 		}
@@ -301,14 +301,14 @@ func TestFloodsAreBounded(t *testing.T) {
 	for i := range uint64(3000) {
 		a := &ringtest.Actor{Self: chord.Peer{ID: w.Space.FromUint64(1_000_000 + i), Addr: "x:1", Incarnation: 1}}
 		other := chord.Peer{ID: w.Space.FromUint64(2_000_000 + i), Addr: "y:1", Incarnation: 1}
-		w.Say(a, chordevent.Joined{})
-		w.Say(a, chordevent.PredecessorChanged{Predecessor: chordevent.PeerRef{Peer: other}})
-		w.Say(a, chordevent.SuccessorsChanged{Successors: ringtest.Refs([]chord.Peer{other, a.Self})})
-		w.Say(w.Members[0], chordevent.PeerFailed{Peer: chordevent.PeerRef{Peer: chord.Peer{ID: other.ID, Addr: "z:1", Incarnation: 9}}})
-		w.Say(w.Members[0], chordevent.KeysMoved{MoveID: fmt.Sprint(i), Phase: chordevent.MoveStarted})
+		w.Emit(a, chordevent.Joined{})
+		w.Emit(a, chordevent.PredecessorChanged{Predecessor: chordevent.PeerRef{Peer: other}})
+		w.Emit(a, chordevent.SuccessorsChanged{Successors: ringtest.Refs([]chord.Peer{other, a.Self})})
+		w.Emit(w.Members[0], chordevent.PeerFailed{Peer: chordevent.PeerRef{Peer: chord.Peer{ID: other.ID, Addr: "z:1", Incarnation: 9}}})
+		w.Emit(w.Members[0], chordevent.KeysMoved{MoveID: fmt.Sprint(i), Phase: chordevent.MoveStarted})
 	}
-	if r.heard > most || len(r.records) > 3*most+maxReported || len(r.moves.by) > maxMoves {
-		t.Errorf("%d members, %d records, %d moves", r.heard, len(r.records), len(r.moves.by))
+	if r.seenCount > most || len(r.records) > 3*most+maxReported || len(r.moves.by) > maxMoves {
+		t.Errorf("%d members, %d records, %d moves", r.seenCount, len(r.records), len(r.moves.by))
 	}
 	if v := r.View(); v.Counts.Refused == 0 || len(v.Members) != most {
 		t.Errorf("%d members, %+v", len(v.Members), v.Counts)

@@ -17,12 +17,12 @@ var ErrMemory = errors.New("ring: the view takes more memory than there is for i
 // is free: so members with lists as long, and texts as long, as an event may carry leave room for all others. For
 // a member that fits into slimSize those gone or silent longest are forgotten, too, as at Options.MaxMembers.
 const (
-	reportsSize  = maxReports * int64(unsafe.Sizeof(report{}))
-	memberSize   = int64(unsafe.Sizeof(record{})+unsafe.Sizeof(Member{})) + reportsSize + 1200 // its rows and entries elsewhere, and its breaches
-	strangerSize = int64(unsafe.Sizeof(record{})) + reportsSize + 200
-	hostSize     = 2*int64(unsafe.Sizeof(HostState{})) + 200
-	moveSize     = int64(unsafe.Sizeof(move{})+unsafe.Sizeof(Move{})) + 200
-	processSize  = 100
+	reportsSize    = maxReports * int64(unsafe.Sizeof(report{}))
+	memberSize     = int64(unsafe.Sizeof(record{})+unsafe.Sizeof(Member{})) + reportsSize + 1200 // its rows and entries elsewhere, and its breaches
+	referencedSize = int64(unsafe.Sizeof(record{})) + reportsSize + 200
+	hostSize       = 2*int64(unsafe.Sizeof(HostState{})) + 200
+	moveSize       = int64(unsafe.Sizeof(move{})+unsafe.Sizeof(Move{})) + 200
+	processSize    = 100
 
 	slimSize = 24 << 10
 )
@@ -32,7 +32,7 @@ func (r *Ring) Bytes() int64 { return r.kept() + r.stated.bytes }
 
 // kept is the same without hosts, which checkpoints do not have.
 func (r *Ring) kept() int64 {
-	return r.bytes + int64(len(r.strangers))*strangerSize + r.lost.bytes + r.moves.bytes
+	return r.bytes + int64(len(r.referencedOnly))*referencedSize + r.lost.bytes + r.moves.bytes
 }
 
 // Of MaxBytes hosts have hostShare, members and all else the rest.
@@ -81,22 +81,22 @@ func (r *Ring) roomFor(ev *chordevent.Event) bool {
 // fits says whether there is room for what an event makes of its member, and whether that is a slim one.
 func (r *Ring) fits(ev *chordevent.Event) (fits, slim bool) {
 	x := r.records[ev.Node.ID]
-	var was life
+	var was incarnationState
 	var before int64
-	if x != nil && x.heard {
+	if x != nil && x.seen {
 		if ev.Node.Incarnation < x.inc || ev.Node.Incarnation == x.inc && x.seqs.has(ev.Node.Seq) {
 			return true, true // nothing new
 		}
 		before = x.memory
 		if ev.Node.Incarnation == x.inc {
-			was = x.life
+			was = x.incarnationState
 		}
 	}
 	after, named := was.sizeWith(ev)
 	growth := after - before
 	for _, p := range named {
 		if p.Real() && r.records[p.ID] == nil {
-			growth += strangerSize
+			growth += referencedSize
 		}
 	}
 	slim = after <= slimSize
@@ -108,7 +108,7 @@ func (r *Ring) fits(ev *chordevent.Event) (fits, slim bool) {
 }
 
 // sizeWith is what a member would be counted for after an event, and whom it would name.
-func (l *life) sizeWith(ev *chordevent.Event) (size int64, named [2]chordevent.PeerRef) {
+func (l *incarnationState) sizeWith(ev *chordevent.Event) (size int64, named [2]chordevent.PeerRef) {
 	seq := ev.Node.Seq
 	host, address, pred := l.host, l.started.val.Address, l.pred.val.Addr
 	list, runs := l.listBytes, l.runBytes

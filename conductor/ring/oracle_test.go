@@ -17,7 +17,7 @@ import (
 func TestRingErrorIsTheOracles(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := New(Options{})
-		w := ringtest.NewWorld(rapid.SampledFrom([]int{4, 6, 160}).Draw(t, "bits"), rapid.IntRange(1, 4).Draw(t, "r"), func(ev *chordevent.Event) {
+		w := ringtest.NewTestRing(rapid.SampledFrom([]int{4, 6, 160}).Draw(t, "bits"), rapid.IntRange(1, 4).Draw(t, "r"), func(ev *chordevent.Event) {
 			r.Apply(ev, ev.Time)
 		})
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {
@@ -27,8 +27,8 @@ func TestRingErrorIsTheOracles(t *testing.T) {
 	})
 }
 
-func compare(t *rapid.T, w *ringtest.World, r *Ring) {
-	g := w.Truth()
+func compare(t *rapid.T, w *ringtest.TestRing, r *Ring) {
+	g := w.State()
 	each, total := g.RingError(w.Space)
 	v := r.View()
 	if v.Error != uint64(total) {
@@ -68,7 +68,7 @@ func compare(t *rapid.T, w *ringtest.World, r *Ring) {
 
 func TestIdealRing(t *testing.T) {
 	r := New(Options{})
-	w := ringtest.NewWorld(160, 3, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
+	w := ringtest.NewTestRing(160, 3, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
 	if s := r.View().Status; s != Unknown {
 		t.Errorf("at first: status %d", s)
 	}

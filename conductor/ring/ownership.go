@@ -19,7 +19,7 @@ func (s seam) condition() string {
 }
 
 // reown follows a change of x's ownership register, or of its being counted.
-func (r *Ring) reown(x *record) {
+func (r *Ring) updateOwnership(x *record) {
 	owns := x.counted && x.owned.val.Owns
 	switch {
 	case owns && !x.owns:
@@ -70,7 +70,7 @@ func (r *Ring) setSeam(x *record, s seam) {
 		return
 	}
 	if x.seam != closed {
-		r.mend(x.seam.condition(), x)
+		r.resolveBreach(x.seam.condition(), x)
 	}
 	x.seam = s
 	if s != closed {

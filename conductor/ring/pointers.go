@@ -26,7 +26,7 @@ type cost uint8
 
 const (
 	notCounted   cost = iota // its owner is no certain member of the ring
-	namesNobody              // n members
+	namesNone                // n members
 	namesDead                // n + 1: whom it names is certainly no member
 	namesMember              // the certain members strictly between its two ends
 	namesUnknown             // neither right nor wrong: whom it names is not certain
@@ -60,7 +60,7 @@ func (x *record) errorOf(n int) int {
 	e := x.tail
 	for k := range x.to {
 		switch x.to[k].cost {
-		case namesNobody:
+		case namesNone:
 			if n > 1 {
 				e += n
 			}
@@ -90,21 +90,21 @@ func (r *Ring) repoint(x *record, k int) {
 		ref = chordevent.PeerRef{}
 	}
 	if p.to != nil && p.to.id == ref.ID && p.inc == ref.Incarnation && ref.Real() || p.to == nil && !ref.Real() {
-		r.regard(x, k)
+		r.addError(x, k)
 		return
 	}
-	r.disregard(x, k)
+	r.removeError(x, k)
 	r.unlink(x, k)
 	if ref.Real() {
 		to := r.recordOf(ref.ID)
 		*p = pointer{to: to, inc: ref.Incarnation, index: len(to.named[k])}
 		to.named[k] = append(to.named[k], x)
-		if !to.heard {
+		if !to.seen {
 			r.keep(to)
 		}
 	}
-	r.regard(x, k)
-	r.turn(x)
+	r.addError(x, k)
+	r.noteCause(x)
 }
 
 // pointerRegister is the value that a pointer's register holds.
@@ -132,20 +132,20 @@ func (r *Ring) unlink(x *record, k int) {
 	to.named[k][last] = nil
 	to.named[k] = to.named[k][:last]
 	*p = pointer{}
-	if !to.heard {
+	if !to.seen {
 		r.keep(to)
 	}
 }
 
 // regard puts a pointer into the sums, if its owner is counted.
-func (r *Ring) regard(x *record, k int) {
+func (r *Ring) addError(x *record, k int) {
 	p := &x.to[k]
 	if !x.sure || p.cost != notCounted {
 		return
 	}
 	switch {
 	case p.to == nil:
-		p.cost = namesNobody
+		p.cost = namesNone
 		r.sums.nobody++
 	case p.to.sure && p.to.countedAs == p.inc:
 		p.cost = namesMember
@@ -160,10 +160,10 @@ func (r *Ring) regard(x *record, k int) {
 }
 
 // disregard takes a pointer out of the sums.
-func (r *Ring) disregard(x *record, k int) {
+func (r *Ring) removeError(x *record, k int) {
 	p := &x.to[k]
 	switch p.cost {
-	case namesNobody:
+	case namesNone:
 		r.sums.nobody--
 	case namesDead:
 		r.sums.dead--
@@ -206,7 +206,7 @@ type stance struct {
 }
 
 func (x *record) stanceNow() stance {
-	if !x.heard {
+	if !x.seen {
 		return stance{reported: x.reports.incarnations()}
 	}
 	counted := x.isMember(x.status)
@@ -220,7 +220,7 @@ func (x *record) stanceNow() stance {
 // isUnknown says that nothing certain is known of an incarnation: it is uncertain, or no event of its own has arrived and
 // nobody reports it dead.
 func (x *record) isUnknown(inc int64) bool {
-	if x.heard && inc <= x.countedAs {
+	if x.seen && inc <= x.countedAs {
 		return inc == x.countedAs && x.unknown || inc == x.rivalInc && inc != 0
 	}
 	return !slices.Contains(x.reported[:], inc)
@@ -234,9 +234,9 @@ func (r *Ring) restance(x *record, now stance) {
 		return
 	}
 	for k := range x.to {
-		r.disregard(x, k)
+		r.removeError(x, k)
 		for _, m := range x.named[k] {
-			r.disregard(m, k)
+			r.removeError(m, k)
 		}
 	}
 	if was.sure != now.sure {
@@ -252,36 +252,36 @@ func (r *Ring) restance(x *record, now stance) {
 	x.stance = now
 	r.noteCounted(was.counted, now.counted, was.countedAs, now.countedAs)
 	for k := range x.to {
-		r.regard(x, k)
+		r.addError(x, k)
 		for _, m := range x.named[k] {
-			r.regard(m, k)
+			r.addError(m, k)
 		}
 	}
-	r.retail(x)
+	r.recountTail(x)
 	for _, m := range x.named[head] {
-		r.retail(m)
+		r.recountTail(m)
 	}
 	if n := r.tree.total().live; n <= 2 { // being alone, or no longer, changes what a list should say
 		for k := range n {
-			r.retail(r.tree.live(k))
+			r.recountTail(r.tree.live(k))
 		}
 	}
-	r.turn(x)
+	r.noteCause(x)
 }
 
 // relist follows a change of x's list.
 func (r *Ring) relist(x *record) {
 	r.repoint(x, head)
 	r.checkList(x)
-	r.retail(x)
+	r.recountTail(x)
 	for _, m := range x.named[head] {
-		r.retail(m)
+		r.recountTail(m)
 	}
-	r.turn(x)
+	r.noteCause(x)
 }
 
 // retail counts again the entries of x's list, after the first, that are not what its head's list says they should be.
-func (r *Ring) retail(x *record) {
+func (r *Ring) recountTail(x *record) {
 	tail, blind := 0, 0
 	switch {
 	case !x.sure:
@@ -348,7 +348,7 @@ func samePeersAsHead(list, heads []chordevent.PeerRef) bool {
 }
 
 // turn notes that x's pointers or standing changed, and by which event.
-func (r *Ring) turn(x *record) {
-	x.turned, x.turnedBy = r.seq+1, r.by
+func (r *Ring) noteCause(x *record) {
+	x.changedBy, x.turnedBy = r.seq+1, r.by
 	r.unchecked, r.tolerated = true, false
 }

@@ -24,7 +24,7 @@ func (r *Ring) View() *View {
 	}
 	v := &View{
 		Seq: r.seq, Time: r.now, Name: r.name, Counts: counts, Certainty: certainty,
-		Bits: r.circle.bits, ListLen: r.circle.listLen, Replicas: r.circle.replicas,
+		Bits: r.parameters.bits, ListLen: r.parameters.listLen, Replicas: r.parameters.replicas,
 	}
 	v.Error, v.ErrorUnknown = uint64(r.sums.total(r.tree.total().live)), uint64(r.errorUnknown(unseen))
 	v.Members = r.showMembers(v.Error > 0)
@@ -127,7 +127,7 @@ func (r *Ring) show(x *record) *Member {
 // Member is one member as it stands, or nil if it is not known.
 func (r *Ring) Member(id chord.ID) *Member {
 	x := r.records[id]
-	if x == nil || !x.heard {
+	if x == nil || !x.seen {
 		return nil
 	}
 	i, known := slices.BinarySearchFunc(r.View().Members, id, func(m *Member, id chord.ID) int { return m.ID.Compare(id) })

@@ -18,7 +18,7 @@ func TestViewsShareWhatHasNotChanged(t *testing.T) {
 		t.Error("two views of the same state")
 	}
 	copied := slices.Clone(before.Members)
-	w.Say(w.Members[3], chordevent.NodeLoad{Load: chordevent.Load{Gets: 5}})
+	w.Emit(w.Members[3], chordevent.NodeLoad{Load: chordevent.Load{Gets: 5}})
 	after := r.View()
 	for i, m := range after.Members {
 		if changed := i == 3; (m != before.Members[i]) != changed {
@@ -57,7 +57,7 @@ func TestMovesHaveTwoSides(t *testing.T) {
 		t.Errorf("%+v", v.Moves)
 	}
 	for i := range 3 * maxMoves {
-		w.Say(source, chordevent.KeysMoved{MoveID: fmt.Sprint(i), Phase: chordevent.MoveStarted, Outgoing: true})
+		w.Emit(source, chordevent.KeysMoved{MoveID: fmt.Sprint(i), Phase: chordevent.MoveStarted, Outgoing: true})
 	}
 	v := r.View()
 	if len(v.Moves) != maxMoves || v.Moves[0].ID != fmt.Sprint(3*maxMoves-1) {

@@ -26,9 +26,9 @@ func (r *register[T]) set(seq int64, val T) bool {
 // A record is all that is known of one identifier. It is a member once it has told an event itself (heard); until then
 // it is a stranger, kept only while members name it or report it dead.
 type record struct {
-	id    chord.ID
-	heard bool
-	life
+	id   chord.ID
+	seen bool
+	incarnationState
 
 	reports reports
 	rival   rival
@@ -36,32 +36,32 @@ type record struct {
 
 	// What follows is derived. Each is changed only by the function named, together with what depends on it.
 
-	status    MemberStatus // restand
-	uncertain bool         // restand
-	doubtful  bool         // restand: uncertain, and perhaps one of the ring's members
-	reporting bool         // restand: it has reports of later incarnations
-	faults    faultSet     // restand
-	faulty    time.Time    // restand: since when it has had any
-	missing   int64        // restand
-	memory    int64        // weigh: the bytes that it is counted for
-	vote      vote         // recircle: for what the ring is like
-	refused   bool         // judge: it is of another ring
-	stance                 // restance
-	owns      bool         // reown: it is counted and has a range
-	seam      seam         // reseam: between its range and the one before
-	hosting   string       // rehost: the host that it makes count, or none
-	short     bool         // rejudge: its keys are on too few hosts
-	unruly    bool         // checkList: its list breaks a condition
-	passed    bool         // check: silent, and skipped by the member before it; no longer counted
-	kept      bool         // keep: a stranger that is remembered for a report of its death
+	status        MemberStatus // restand
+	uncertain     bool         // restand
+	doubtful      bool         // restand: uncertain, and perhaps one of the ring's members
+	reporting     bool         // restand: it has reports of later incarnations
+	faults        faultSet     // restand
+	faulty        time.Time    // restand: since when it has had any
+	missing       int64        // restand
+	memory        int64        // weigh: the bytes that it is counted for
+	vote          vote         // recircle: for what the ring is like
+	refused       bool         // judge: it is of another ring
+	stance                     // restance
+	owns          bool         // reown: it is counted and has a range
+	seam          seam         // reseam: between its range and the one before
+	hosting       string       // rehost: the host that it makes count, or none
+	short         bool         // rejudge: its keys are on too few hosts
+	unruly        bool         // checkList: its list breaks a condition
+	skippedSilent bool         // check: silent, and skipped by the member before it; no longer counted
+	kept          bool         // keep: a stranger that is remembered for a report of its death
 
 	to    [2]pointer   // repoint: whom it names as predecessor and head
 	named [2][]*record // repoint: who names it so
 	tail  int          // retail: entries of its list after the first that are not as the head's list says
 	blind int          // retail: those of which nothing says what they should be
 
-	turned   uint64        // turn: the change that last concerned its pointers or standing
-	turnedBy trace.TraceID // turn: the event that made it
+	changedBy uint64        // turn: the change that last concerned its pointers or standing
+	turnedBy  trace.TraceID // turn: the event that made it
 
 	node     // of the tree
 	rank int // among the counted; valid where it was just set
@@ -75,7 +75,7 @@ type record struct {
 }
 
 // A life is what the events of one incarnation said.
-type life struct {
+type incarnationState struct {
 	inc     int64
 	seqs    seqSet
 	newest  int64         // greatest event number
@@ -87,20 +87,20 @@ type life struct {
 	clock   clock
 	sources [2]source // of its events, of all that there are the first and the last by name; see noteSource
 
-	started register[chordevent.Started]
-	word    register[chordevent.Status]
-	period  register[time.Duration]
-	pred    register[chordevent.PeerRef]
-	succ    register[[]chordevent.PeerRef]
-	owned   register[chordevent.Ownership]
-	load    register[chordevent.Load]
-	fingers fingerTable
+	started        register[chordevent.Started]
+	reportedStatus register[chordevent.Status]
+	period         register[time.Duration]
+	pred           register[chordevent.PeerRef]
+	succ           register[[]chordevent.PeerRef]
+	owned          register[chordevent.Ownership]
+	load           register[chordevent.Load]
+	fingers        fingerTable
 
 	listBytes, runBytes int64 // of succ and fingers; see weigh
 }
 
 // keyframePeriod is how long the member may say nothing.
-func (l *life) keyframePeriod() time.Duration {
+func (l *incarnationState) keyframePeriod() time.Duration {
 	if l.period.val > 0 {
 		return l.period.val
 	}

@@ -15,7 +15,7 @@ import (
 func TestRefusedHostIsNoMember(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var events []*chordevent.Event
-		w := ringtest.NewWorld(160, 2, func(ev *chordevent.Event) { events = append(events, ev) })
+		w := ringtest.NewTestRing(160, 2, func(ev *chordevent.Event) { events = append(events, ev) })
 		for id := range uint64(6) {
 			w.Birth(id)
 		}
@@ -68,7 +68,7 @@ func TestRefusedHostIsNoMember(t *testing.T) {
 			}
 		}
 		before := r.View().Counts
-		w.Say(odd, chordevent.NodeLoad{})
+		w.Emit(odd, chordevent.NodeLoad{})
 		r.Apply(events[len(events)-1], w.Now)
 		if after := r.View().Counts; after.Refused != before.Refused+1 || after.RefusedMembers != 1 || after.Joining > 0 {
 			t.Fatalf("an event of its is not counted as refused: %+v", after)
@@ -79,12 +79,12 @@ func TestRefusedHostIsNoMember(t *testing.T) {
 // When those in the majority are heard of last, they take the place of whom was shown before.
 func TestMajorityDecidesWhoIsRefused(t *testing.T) {
 	r := New(Options{})
-	odd := ringtest.NewWorld(160, 3, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
+	odd := ringtest.NewTestRing(160, 3, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
 	odd.Birth(100)
 	if v := r.View(); v.ListLen != 3 || len(v.Members) != 1 || v.Counts.RefusedMembers != 0 {
 		t.Fatalf("alone: r = %d, %d members, %+v", v.ListLen, len(v.Members), v.Counts)
 	}
-	w := ringtest.NewWorld(160, 2, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
+	w := ringtest.NewTestRing(160, 2, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
 	for id := range uint64(6) {
 		w.Birth(id)
 	}
@@ -100,14 +100,14 @@ func TestWhoseWordCounts(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var events []*chordevent.Event
 		tell := func(ev *chordevent.Event) { events = append(events, ev) }
-		before := ringtest.NewWorld(160, 4, tell)
+		before := ringtest.NewTestRing(160, 4, tell)
 		for id := range uint64(9) {
 			before.Birth(id)
 		}
 		ends := rapid.SampledFrom([]string{"they leave", "they fall silent"}).Draw(t, "the ring before")
 		if ends == "they leave" {
 			for _, a := range before.Alive() {
-				before.Say(a, chordevent.Left{})
+				before.Emit(a, chordevent.Left{})
 			}
 		}
 		r := New(Options{Name: "test"})
@@ -115,13 +115,13 @@ func TestWhoseWordCounts(t *testing.T) {
 			r.Apply(ev, before.Now)
 		}
 		events = nil
-		w := ringtest.NewWorld(160, 2, tell)
+		w := ringtest.NewTestRing(160, 2, tell)
 		w.Now = before.Now.Add(time.Minute)
 		for id := range uint64(6) {
 			w.Birth(100 + id)
 		}
 		w.RepairAll()
-		odd := ringtest.NewWorld(160, 3, func(ev *chordevent.Event) {
+		odd := ringtest.NewTestRing(160, 3, func(ev *chordevent.Event) {
 			if _, started := ev.Body.(chordevent.Started); started {
 				tell(ev)
 			}
@@ -146,8 +146,8 @@ func TestWhoseWordCounts(t *testing.T) {
 			t.Fatal("restored: ", firstDifference(got, want))
 		}
 		later := w.Now.Add(20 * time.Minute)
-		if r.Advance(later); r.Len() != 0 || len(r.circles) != 0 {
-			t.Fatalf("%d members are remembered, and the words of %v", r.Len(), r.circles)
+		if r.Advance(later); r.Len() != 0 || len(r.votes) != 0 {
+			t.Fatalf("%d members are remembered, and the words of %v", r.Len(), r.votes)
 		}
 	})
 }
@@ -155,9 +155,9 @@ func TestWhoseWordCounts(t *testing.T) {
 // Who fell silent before it had joined hides nobody, not even those who have left.
 func TestNobodysWord(t *testing.T) {
 	r := New(Options{})
-	w := ringtest.NewWorld(160, 2, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
+	w := ringtest.NewTestRing(160, 2, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
 	w.Birth(1)
-	odd := ringtest.NewWorld(160, 3, func(ev *chordevent.Event) {
+	odd := ringtest.NewTestRing(160, 3, func(ev *chordevent.Event) {
 		if _, started := ev.Body.(chordevent.Started); started {
 			r.Apply(ev, ev.Time)
 		}
@@ -165,7 +165,7 @@ func TestNobodysWord(t *testing.T) {
 	for id := range uint64(3) {
 		odd.Birth(100 + id)
 	}
-	w.Say(w.Members[0], chordevent.Left{})
+	w.Emit(w.Members[0], chordevent.Left{})
 	r.Advance(w.Now.Add(time.Minute))
 	if v := r.View(); v.ListLen != 2 || v.Counts.Left != 1 || v.Counts.RefusedMembers != 3 {
 		t.Fatalf("r = %d, %+v", v.ListLen, v.Counts)

@@ -35,7 +35,7 @@ func (r *Ring) rehost(x *record) {
 
 // reneed follows a change of the hosts or of R.
 func (r *Ring) reneed() {
-	if needed := min(r.circle.replicas, len(r.hosts)); needed != r.needed {
+	if needed := min(r.parameters.replicas, len(r.hosts)); needed != r.needed {
 		r.needed = needed
 		r.tree.all(r.rejudge)
 	}
@@ -56,7 +56,7 @@ func (r *Ring) rejudge(x *record) {
 	}
 	set(&x.short, short, &r.shorts)
 	if !short {
-		r.mend(UnderReplicated, x)
+		r.resolveBreach(UnderReplicated, x)
 	}
 }
 
@@ -69,7 +69,7 @@ type shortfall struct {
 
 func (r *Ring) shortfall(x *record) shortfall {
 	l := &x.load.val
-	return shortfall{l.OwnedKeys, l.FullReplicas, l.KnownHosts, l.UnderReplicated, r.needed, len(r.hosts), r.circle.replicas}
+	return shortfall{l.OwnedKeys, l.FullReplicas, l.KnownHosts, l.UnderReplicated, r.needed, len(r.hosts), r.parameters.replicas}
 }
 
 // String is one sentence on what is wrong.

@@ -18,7 +18,7 @@ import (
 func TestShortfallsAreTheOracles(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := New(Options{})
-		w := ringtest.NewWorld(6, 2, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
+		w := ringtest.NewTestRing(6, 2, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {
 			alive := w.Alive()
 			switch rapid.IntRange(0, 5).Draw(t, "what") {
@@ -49,7 +49,7 @@ func compareShortfalls(t *rapid.T, r *Ring) {
 			hosts[x.host.Address] = true
 		}
 	})
-	needed := int64(min(r.circle.replicas, len(hosts)))
+	needed := int64(min(r.parameters.replicas, len(hosts)))
 	r.tree.all(func(x *record) {
 		l := x.load.val
 		want := x.counted && x.owned.val.Owns && x.status == Active && l.KnownHosts > 0 &&
@@ -64,7 +64,7 @@ func compareShortfalls(t *rapid.T, r *Ring) {
 // within 20 s that is a violation, and over as soon as its replicas are where they belong.
 func TestShortfallIsReported(t *testing.T) {
 	r := New(Options{})
-	w := ringtest.NewWorld(6, 2, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
+	w := ringtest.NewTestRing(6, 2, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
 	for _, id := range []uint64{10, 30, 50} {
 		w.Birth(id)
 	}
@@ -133,21 +133,21 @@ func shortfalls(v *View) (found []Violation) {
 
 // TestMembersThatDoNotSay are not judged, nor are those that do not own, leave, or are not known well.
 func TestMembersThatDoNotSay(t *testing.T) {
-	for name, change := range map[string]func(w *ringtest.World, a *ringtest.Actor){
-		"says nothing": func(w *ringtest.World, a *ringtest.Actor) { w.Say(a, chordevent.NodeLoad{}) },
-		"owns nothing": func(w *ringtest.World, a *ringtest.Actor) { w.Say(a, chordevent.OwnershipChanged{}) },
-		"leaves":       func(w *ringtest.World, a *ringtest.Actor) { w.Say(a, chordevent.Leaving{}) },
-		"dies":         func(w *ringtest.World, a *ringtest.Actor) { w.Crash(a, w.Members[1]) },
+	for name, change := range map[string]func(w *ringtest.TestRing, a *ringtest.Actor){
+		"says nothing": func(w *ringtest.TestRing, a *ringtest.Actor) { w.Emit(a, chordevent.NodeLoad{}) },
+		"owns nothing": func(w *ringtest.TestRing, a *ringtest.Actor) { w.Emit(a, chordevent.OwnershipChanged{}) },
+		"leaves":       func(w *ringtest.TestRing, a *ringtest.Actor) { w.Emit(a, chordevent.Leaving{}) },
+		"dies":         func(w *ringtest.TestRing, a *ringtest.Actor) { w.Crash(a, w.Members[1]) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := New(Options{})
-			w := ringtest.NewWorld(6, 2, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
+			w := ringtest.NewTestRing(6, 2, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
 			for n := range 4 {
 				w.Birth(uint64(10 * (n + 1)))
 			}
 			a := w.Members[0]
 			w.Own(a, chord.ID{})
-			w.Say(a, chordevent.NodeLoad{Load: chordevent.Load{OwnedKeys: 1, KnownHosts: 1, FullReplicas: 1}})
+			w.Emit(a, chordevent.NodeLoad{Load: chordevent.Load{OwnedKeys: 1, KnownHosts: 1, FullReplicas: 1}})
 			if len(r.breaches) == 0 {
 				t.Fatal("nothing is found short before")
 			}

@@ -116,7 +116,7 @@ func (r *Ring) applyReport(ev *chordevent.Event, peer chordevent.PeerRef, arrive
 	x := r.recordOf(peer.ID)
 	gone := x.status.gone()
 	news, first := x.reports.merge(peer, x.inc, r.ringTime(ev), arrived, ev.Trace)
-	if !x.heard {
+	if !x.seen {
 		r.restance(x, x.stanceNow())
 		kept := r.keep(x)
 		return kept && news, kept && first
@@ -124,7 +124,7 @@ func (r *Ring) applyReport(ev *chordevent.Event, peer chordevent.PeerRef, arrive
 	if !news {
 		return false, false
 	}
-	r.restand(x)
+	r.updateStatus(x)
 	if now := x.stanceNow(); now != x.stance {
 		r.restance(x, now)
 	}
@@ -136,7 +136,7 @@ func (r *Ring) applyReport(ev *chordevent.Event, peer chordevent.PeerRef, arrive
 // setReporting notes whether a member's later incarnations are reported dead.
 func (r *Ring) setReporting(x *record) {
 	n := len(x.reports)
-	set(&x.reporting, x.heard && n > 0 && x.reports[n-1].inc > x.inc, &r.reporting)
+	set(&x.reporting, x.seen && n > 0 && x.reports[n-1].inc > x.inc, &r.reporting)
 }
 
 // forgetReports drops those of incarnations of which no event has arrived for long.
@@ -151,7 +151,7 @@ func (x *record) surelyDead(inc int64) bool {
 	switch {
 	case x.rivalInc != 0 && inc == x.rivalInc:
 		return false
-	case x.heard && inc <= x.inc:
+	case x.seen && inc <= x.inc:
 		return inc < x.inc || x.status.gone()
 	}
 	return x.reports.find(inc) != nil
@@ -160,7 +160,7 @@ func (x *record) surelyDead(inc int64) bool {
 // addReported adds the incarnations of x of which no event has arrived, and which may yet refute their deaths.
 func (u *unseenMembers) addReported(x *record) {
 	for i := range x.reports {
-		if d := &x.reports[i]; (!x.heard || d.inc > x.inc) && u.r.now.Before(x.confirmedAt(d)) {
+		if d := &x.reports[i]; (!x.seen || d.inc > x.inc) && u.r.now.Before(x.confirmedAt(d)) {
 			u.add(x.id, d.inc, "", ReportedDead, d.arrived)
 		}
 	}

@@ -14,8 +14,8 @@ import (
 // keyframes, spread over a keyframe period. It calls each with every Advance, and the processor time that it took.
 func restarted(n int, reports func(i int) bool, each func(r *Ring, advance, apply time.Duration)) {
 	var keyframes []*chordevent.Event
-	t := ringtest.NewTown(n, func(*chordevent.Event) {})
-	t.Tell = func(ev *chordevent.Event) { keyframes = append(keyframes, ev) }
+	t := ringtest.NewChurningRing(n, func(*chordevent.Event) {})
+	t.Emitted = func(ev *chordevent.Event) { keyframes = append(keyframes, ev) }
 	for i := range n {
 		if reports(i) {
 			t.Keyframe(t.ByID[i])

@@ -59,22 +59,22 @@ type Ring struct {
 	seq  uint64        // changes so far
 	by   trace.TraceID // the event being applied
 
-	records map[chord.ID]*record // members (at most opt.MaxMembers) and strangers (see strangers.go)
-	tree    tree                 // members
-	heard   int                  // members
-	bytes   int64                // what members take
-	crowded uint64               // events refused for want of memory
-	full    bool                 // nobody can be displaced, as of the last Advance
+	records   map[chord.ID]*record // members (at most opt.MaxMembers) and strangers (see strangers.go)
+	tree      tree                 // members
+	seenCount int                  // members
+	bytes     int64                // what members take
+	crowded   uint64               // events refused for want of memory
+	full      bool                 // nobody can be displaced, as of the last Advance
 
 	members alarm // for what time does to members
 	others  alarm // and to strangers, breaches and key moves
 
-	strangers map[*record]struct{}
-	reported  int // strangers that nobody names and somebody reported dead
+	referencedOnly map[*record]struct{}
+	reported       int // strangers that nobody names and somebody reported dead
 
-	circles map[circle]votes // what members say of the ring
-	circle  circle           // the one with the most
-	space   chord.Space
+	votes      map[parameters]votes // what members say of the ring
+	parameters parameters           // the one with the most
+	space      chord.Space
 
 	hosts  map[string]int // by address, of which members replicas can be asked for: see rehost
 	needed int            // hosts that each key can be on
@@ -107,35 +107,35 @@ type Ring struct {
 	idealSince time.Time // as of the last Advance; zero: it is not
 	wasIdeal   bool      // it has been, for a grace
 
-	spread    pointerSpread
-	tolerated bool        // spread is of the ring as it is
-	work      int         // steps of what judges the whole ring; tests bound it
-	runs      []fingerRun // scratch
-	live      []*record   // scratch: the counted, by identifier; see rankAll
-	heads     []uint64    // scratch: the first bytes of their identifiers; see seek
-	headAt    int         // scratch: where those begin
-	skips     []int       // scratch
-	unseen    unseenMembers
-	neighbors []*record // scratch: see spreadOf
-	on        []string  // the same
-	view      *View     // the last one
-	order     []*record // of view.Members
-	regroup   bool      // members came or went since
-	errors    bool      // some member of view has an error
+	pointerTolerances pointerTolerance
+	tolerated         bool        // spread is of the ring as it is
+	work              int         // steps of what judges the whole ring; tests bound it
+	runs              []fingerRun // scratch
+	live              []*record   // scratch: the counted, by identifier; see rankAll
+	heads             []uint64    // scratch: the first bytes of their identifiers; see seek
+	headAt            int         // scratch: where those begin
+	skips             []int       // scratch
+	unseen            unseenMembers
+	neighbors         []*record // scratch: see spreadOf
+	on                []string  // the same
+	view              *View     // the last one
+	order             []*record // of view.Members
+	regroup           bool      // members came or went since
+	errors            bool      // some member of view has an error
 }
 
 // New returns a Ring that has heard nothing.
 func New(opt Options) *Ring {
 	r := &Ring{
-		opt:       opt.withDefaults(),
-		records:   make(map[chord.ID]*record),
-		strangers: make(map[*record]struct{}),
-		circles:   make(map[circle]votes),
-		hosts:     make(map[string]int),
-		lost:      losses{by: make(map[string]int64)},
-		breaches:  make(map[breachKey]*breach),
-		moves:     moveTable{by: make(map[string]*move)},
-		stated:    hosts{by: make(map[string]*hostRecord)},
+		opt:            opt.withDefaults(),
+		records:        make(map[chord.ID]*record),
+		referencedOnly: make(map[*record]struct{}),
+		votes:          make(map[parameters]votes),
+		hosts:          make(map[string]int),
+		lost:           losses{by: make(map[string]int64)},
+		breaches:       make(map[breachKey]*breach),
+		moves:          moveTable{by: make(map[string]*move)},
+		stated:         hosts{by: make(map[string]*hostRecord)},
 	}
 	r.name = r.opt.Name
 	r.setSpace(chord.MaxBits)
@@ -231,7 +231,7 @@ func (r *Ring) Advance(now time.Time) Change {
 func (r *Ring) Name() string { return r.name }
 
 // Len is the number of members known of, those gone and not yet forgotten included.
-func (r *Ring) Len() int { return r.heard }
+func (r *Ring) Len() int { return r.seenCount }
 
 func (r *Ring) begin(now time.Time) {
 	if now.After(r.now) {
@@ -281,7 +281,7 @@ func (r *Ring) isOurs(name string) bool {
 
 // touch notes that a member's own state changed.
 func (r *Ring) touch(x *record) {
-	if !x.heard {
+	if !x.seen {
 		return
 	}
 	if n := len(r.touched); n == 0 || r.touched[n-1] != x.id {

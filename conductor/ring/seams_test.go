@@ -16,7 +16,7 @@ import (
 func TestSeamsAreTheOracles(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := New(Options{})
-		w := ringtest.NewWorld(6, 2, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
+		w := ringtest.NewTestRing(6, 2, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {
 			alive := w.Alive()
 			switch rapid.IntRange(0, 5).Draw(t, "what") {
@@ -28,7 +28,7 @@ func TestSeamsAreTheOracles(t *testing.T) {
 				if len(alive) > 0 {
 					a := rapid.SampledFrom(alive).Draw(t, "owner")
 					a.Owned = chordevent.Ownership{}
-					w.Say(a, chordevent.OwnershipChanged{})
+					w.Emit(a, chordevent.OwnershipChanged{})
 				}
 			case 3: // whoever says nothing meanwhile falls silent
 				w.Now = w.Now.Add(rapid.SampledFrom([]time.Duration{time.Second, 20 * time.Second}).Draw(t, "pause"))

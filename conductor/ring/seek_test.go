@@ -13,11 +13,11 @@ func TestSeek(t *testing.T) {
 	random := rand.New(rand.NewPCG(12, 13))
 	for range 400 {
 		r := New(Options{})
-		r.circle.bits = []int{0, 1, 3, 8, 31, 64, 65, 71, 96, 128, 159, 160}[random.IntN(12)]
+		r.parameters.bits = []int{0, 1, 3, 8, 31, 64, 65, 71, 96, 128, 159, 160}[random.IntN(12)]
 		draw := func() chord.Peer {
 			var p chord.Peer
-			size := (max(r.circle.bits, 1) + 7) / 8
-			if r.circle.bits == 0 || random.IntN(20) == 0 { // of another circle
+			size := (max(r.parameters.bits, 1) + 7) / 8
+			if r.parameters.bits == 0 || random.IntN(20) == 0 { // of another circle
 				size = len(p.ID)
 			}
 			for i := len(p.ID) - size; i < len(p.ID); i++ {
@@ -46,7 +46,7 @@ func TestSeek(t *testing.T) {
 			}
 			want, known := slices.BinarySearchFunc(r.live, p, inOrder)
 			if got, found := r.seek(p, hint); got != want || found != known {
-				t.Fatalf("%d bits, %d members, from %d: %v is at %d, %v; want %d, %v", r.circle.bits, len(r.live), hint, p, got, found, want, known)
+				t.Fatalf("%d bits, %d members, from %d: %v is at %d, %v; want %d, %v", r.parameters.bits, len(r.live), hint, p, got, found, want, known)
 			}
 		}
 	}

@@ -23,7 +23,7 @@ func (r *Ring) status(violated int, all bool) Status {
 // errorUnknown counts the pointers that are not judged: all of a member that is uncertain, or of which no event has
 // arrived, and those of certain members that name one.
 func (r *Ring) errorUnknown(unseen int) int {
-	pointers := 1 + max(r.circle.listLen, 1)
+	pointers := 1 + max(r.parameters.listLen, 1)
 	return (r.counted-r.tree.total().live+unseen)*pointers + r.sums.unknown + r.sums.blind
 }
 

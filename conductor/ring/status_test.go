@@ -15,12 +15,12 @@ func TestOneLoneEventIsNoRing(t *testing.T) {
 		chordevent.PredecessorChanged{}, chordevent.OwnershipChanged{},
 	} {
 		r := New(Options{})
-		w := ringtest.NewWorld(160, 2, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
+		w := ringtest.NewTestRing(160, 2, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
 		w.Birth(7)
 		a := &ringtest.Actor{Self: w.Members[0].Self}
 		a.Self.ID[0]++
 		r = New(Options{})
-		w.Say(a, body)
+		w.Emit(a, body)
 		r.Advance(w.Now)
 		if v := r.View(); v.Status != Unknown {
 			t.Errorf("%T alone: %s, %+v", body, v.Status, v.Certainty)
@@ -33,7 +33,7 @@ func TestOneLoneEventIsNoRing(t *testing.T) {
 func TestFormingEndsWithTheFirstIdeal(t *testing.T) {
 	r := New(Options{})
 	begun := ringtest.Start.Add(time.Hour).UnixNano()
-	w := ringtest.NewWorld(160, 2, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
+	w := ringtest.NewTestRing(160, 2, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
 	w.Now = ringtest.Start.Add(time.Hour)
 	birth := func(id uint64) *ringtest.Actor {
 		a := w.Birth(id)
@@ -76,7 +76,7 @@ func TestFormingEndsWithTheFirstIdeal(t *testing.T) {
 	w.SetPred(members[2], members[0].Self)
 	expect("still young", Repairing)
 	for _, a := range members {
-		w.Say(a, chordevent.Left{})
+		w.Emit(a, chordevent.Left{})
 	}
 	expect("all have left", Unknown)
 	for range 2 {

@@ -15,7 +15,7 @@ func (r *Ring) recordOf(id chord.ID) *record {
 	if x == nil {
 		x = &record{id: id, since: r.now}
 		r.records[id] = x
-		r.strangers[x] = struct{}{}
+		r.referencedOnly[x] = struct{}{}
 	}
 	return x
 }
@@ -23,7 +23,7 @@ func (r *Ring) recordOf(id chord.ID) *record {
 // meet makes a stranger a member.
 func (r *Ring) meet(x *record) {
 	r.setReported(x, false)
-	delete(r.strangers, x)
+	delete(r.referencedOnly, x)
 }
 
 // keep decides whether a stranger is still worth remembering, and drops it if not.
@@ -39,14 +39,14 @@ func (r *Ring) keep(x *record) bool {
 		return true
 	}
 	r.setReported(x, false)
-	delete(r.strangers, x)
+	delete(r.referencedOnly, x)
 	delete(r.records, x.id)
 	return false
 }
 
 // sweepStrangers drops those that were reported long ago.
-func (r *Ring) sweepStrangers() (changed bool) {
-	for x := range r.strangers {
+func (r *Ring) sweepReferenced() (changed bool) {
+	for x := range r.referencedOnly {
 		changed = !r.keep(x) || changed
 	}
 	return changed

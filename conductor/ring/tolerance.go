@@ -14,7 +14,7 @@ type Tolerance struct {
 func (r *Ring) tolerance() Tolerance {
 	if !r.tolerated {
 		r.tolerated = true
-		r.spread = r.pointerSpread()
+		r.pointerTolerances = r.pointerSpread()
 	}
 	copies := r.needed
 	if r.shorts > 0 {
@@ -25,36 +25,36 @@ func (r *Ring) tolerance() Tolerance {
 		})
 	}
 	return Tolerance{
-		Pointers: r.spread.members, Keys: max(0, copies-1), Hosts: max(0, min(r.spread.hosts, copies-1)),
+		Pointers: r.pointerTolerances.members, Keys: max(0, copies-1), Hosts: max(0, min(r.pointerTolerances.hosts, copies-1)),
 	}
 }
 
 // pointerSpread is the least, over all certain members, of how many of a list's members, and of their hosts, may fail.
-type pointerSpread struct{ members, hosts int }
+type pointerTolerance struct{ members, hosts int }
 
-func (r *Ring) pointerSpread() pointerSpread {
+func (r *Ring) pointerSpread() pointerTolerance {
 	r.rankAll()
-	least := pointerSpread{-1, -1}
+	least := pointerTolerance{-1, -1}
 	for _, x := range r.live {
 		if !x.sure {
 			continue
 		}
-		members, hosts := r.spreadOf(x)
+		members, hosts := r.toleranceOf(x)
 		if members == r.counted-1 { // it names everybody, so it can be the last
 			hosts = len(r.hosts) - 1
 		} else { // one of those named must stay
 			members, hosts = members-1, hosts-1
 		}
 		if least.members < 0 {
-			least = pointerSpread{members, hosts}
+			least = pointerTolerance{members, hosts}
 		}
-		least = pointerSpread{min(least.members, members), min(least.hosts, hosts)}
+		least = pointerTolerance{min(least.members, members), min(least.hosts, hosts)}
 	}
-	return pointerSpread{max(least.members, 0), max(least.hosts, 0)}
+	return pointerTolerance{max(least.members, 0), max(least.hosts, 0)}
 }
 
 // spreadOf counts the distinct live members that a list names, and their hosts.
-func (r *Ring) spreadOf(x *record) (members, hosts int) {
+func (r *Ring) toleranceOf(x *record) (members, hosts int) {
 	named, on := r.neighbors[:0], r.on[:0]
 	at := x.rank + 1
 	for i := range x.succ.val {

@@ -15,7 +15,7 @@ import (
 // neighbors is an ideal ring of n members on so many hosts, with lists of r entries.
 func neighbors(n, r, hosts int) *Ring {
 	fold := New(Options{})
-	w := ringtest.NewWorld(160, r, func(ev *chordevent.Event) {
+	w := ringtest.NewTestRing(160, r, func(ev *chordevent.Event) {
 		ev.Host.Address = fmt.Sprintf("host-%d", int(ev.Node.ID[19])%hosts)
 		fold.Apply(ev, ev.Time)
 	})
@@ -58,7 +58,7 @@ func TestToleranceFallsWithReplicas(t *testing.T) {
 	w := settled(t, r, 6)
 	w.OwnAll()
 	report := func(keys, full int64) int {
-		w.Say(w.Members[2], chordevent.NodeLoad{Load: chordevent.Load{OwnedKeys: keys, KnownHosts: 6, FullReplicas: full}})
+		w.Emit(w.Members[2], chordevent.NodeLoad{Load: chordevent.Load{OwnedKeys: keys, KnownHosts: 6, FullReplicas: full}})
 		return r.View().Tolerance.Keys
 	}
 	for _, test := range []struct {
@@ -78,7 +78,7 @@ func TestToleranceHolds(t *testing.T) {
 		r := New(Options{})
 		hosts := rapid.IntRange(1, 6).Draw(t, "hosts")
 		host := func(id chord.ID) string { return fmt.Sprint("host-", int(id[19])%hosts) }
-		w := ringtest.NewWorld(160, rapid.IntRange(1, 4).Draw(t, "r"), func(ev *chordevent.Event) {
+		w := ringtest.NewTestRing(160, rapid.IntRange(1, 4).Draw(t, "r"), func(ev *chordevent.Event) {
 			ev.Host.Address = host(ev.Node.ID)
 			r.Apply(ev, ev.Time)
 		})

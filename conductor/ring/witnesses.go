@@ -26,7 +26,7 @@ func (r *Ring) witnessBetween(from, to chord.ID) bool {
 				w.ids = append(w.ids, m.id)
 			}
 		})
-		for m := range r.strangers {
+		for m := range r.referencedOnly {
 			r.work++
 			if m.isVouchedFor() {
 				w.ids = append(w.ids, m.id)

@@ -15,7 +15,7 @@ import (
 func TestCheckpointsLetOthersRun(t *testing.T) {
 	for _, members := range []int{640, 1500} {
 		r := New(Options{})
-		ringtest.NewTown(members, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
+		ringtest.NewChurningRing(members, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
 		var c []byte
 		if turns := yieldtest.During(t, func() { c = r.Checkpoint() }); turns < members/64/2 {
 			t.Errorf("%d members: others ran %d times while the checkpoint was written", members, turns)
@@ -31,7 +31,7 @@ func TestCheckpointsLetOthersRun(t *testing.T) {
 // members, many times a second.
 func TestUnseenMembersMakeNoGarbage(t *testing.T) {
 	r := New(Options{})
-	town := ringtest.NewTown(4000, func(ev *chordevent.Event) {
+	town := ringtest.NewChurningRing(4000, func(ev *chordevent.Event) {
 		if ev.Node.ID[0]%4 == 0 { // a quarter, by places on the circle
 			r.Apply(ev, ev.Time)
 		}

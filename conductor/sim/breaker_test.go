@@ -116,8 +116,8 @@ func TestHealThatFails(t *testing.T) {
 				f := &brittleFleet{newPaperFleet("a", "b", "c"), map[int]bool{}, late}
 				c := &clock{now: time.Unix(1e9, 0)}
 				fs := newFaults(f, scenario.Network{}, c.Now)
-				cut := &disturbance{from: set("a"), both: true, cut: true}
-				if err := fs.impose(t.Context(), cut, &disturbance{from: set("b"), paused: true}); err != nil {
+				cut := &fault{from: set("a"), both: true, partition: true}
+				if err := fs.impose(t.Context(), cut, &fault{from: set("b"), paused: true}); err != nil {
 					t.Fatal(err)
 				}
 				label := fmt.Sprintf("calls %d and %d fail, late %v", first, second, late)
@@ -176,13 +176,13 @@ func TestWhatMayBeInForceIsListed(t *testing.T) {
 		f := &brittleFleet{newPaperFleet(names...), map[int]bool{}, false}
 		c := &clock{now: time.Unix(1e9, 0)}
 		fs := newFaults(f, scenario.Network{}, c.Now)
-		draw := func() *disturbance {
-			d := &disturbance{from: set(names[r.IntN(4)])}
+		draw := func() *fault {
+			d := &fault{from: set(names[r.IntN(4)])}
 			switch r.IntN(4) {
 			case 0:
-				d.both, d.cut = true, true
+				d.both, d.partition = true, true
 			case 1:
-				d.to, d.cut = set(names[r.IntN(4)]), true
+				d.to, d.partition = set(names[r.IntN(4)]), true
 			case 2:
 				d.paused = true
 			case 3:
@@ -213,7 +213,7 @@ func TestWhatMayBeInForceIsListed(t *testing.T) {
 				}
 			case 3:
 				ids, err := fs.heal(t.Context())
-				if err == nil && (len(fs.list()) > 0 || slices.ContainsFunc(slices.Collect(maps.Values(f.told)), func(q *nodepb.SetFaultsRequest) bool { return !well(q) })) {
+				if err == nil && (len(fs.list()) > 0 || slices.ContainsFunc(slices.Collect(maps.Values(f.told)), func(q *nodepb.SetFaultsRequest) bool { return !healthy(q) })) {
 					t.Errorf("%s: healed %v, and in force is %v", label, ids, f.told)
 				}
 			default:

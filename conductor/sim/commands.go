@@ -19,7 +19,7 @@ const answerLimit = 2 * time.Second
 
 // do runs a command in the ring's world and waits for its answer. A command that runs out of time is cancelled and still
 // answers, with what it did.
-func do[T any](ctx context.Context, l *Lab, command func(context.Context, *site) (T, error)) (T, error) {
+func do[T any](ctx context.Context, l *Controller, command func(context.Context, *activeDeployment) (T, error)) (T, error) {
 	var none T
 	here := l.here()
 	if here == nil {
@@ -50,26 +50,28 @@ func do[T any](ctx context.Context, l *Lab, command func(context.Context, *site)
 }
 
 // AddNodes starts members.
-func (l *Lab) AddNodes(ctx context.Context, count int, host string) ([]chord.ID, error) {
-	return do(ctx, l, func(ctx context.Context, here *site) ([]chord.ID, error) { return here.Fleet.Start(ctx, count, host) })
+func (l *Controller) AddNodes(ctx context.Context, count int, host string) ([]chord.ID, error) {
+	return do(ctx, l, func(ctx context.Context, here *activeDeployment) ([]chord.ID, error) {
+		return here.Fleet.Start(ctx, count, host)
+	})
 }
 
 // StopNode makes a member leave, or crash.
-func (l *Lab) StopNode(ctx context.Context, id chord.ID, way Departure) error {
-	_, err := do(ctx, l, func(ctx context.Context, here *site) (struct{}, error) {
+func (l *Controller) StopNode(ctx context.Context, id chord.ID, way Departure) error {
+	_, err := do(ctx, l, func(ctx context.Context, here *activeDeployment) (struct{}, error) {
 		return struct{}{}, here.Fleet.Stop(ctx, id, way)
 	})
 	return err
 }
 
 // PauseNode makes a member's host deaf and mute for a time.
-func (l *Lab) PauseNode(ctx context.Context, id chord.ID, d time.Duration) error {
-	_, err := do(ctx, l, func(ctx context.Context, here *site) (struct{}, error) {
+func (l *Controller) PauseNode(ctx context.Context, id chord.ID, d time.Duration) error {
+	_, err := do(ctx, l, func(ctx context.Context, here *activeDeployment) (struct{}, error) {
 		h, ok := hostOf(here.Fleet.Hosts(), id)
 		if !ok {
 			return struct{}{}, unknownMember(id)
 		}
-		paused := &disturbance{from: map[string]bool{h.Address: true}, paused: true}
+		paused := &fault{from: map[string]bool{h.Address: true}, paused: true}
 		if err := here.faults.impose(ctx, paused); err != nil {
 			return struct{}{}, err
 		}
@@ -87,8 +89,8 @@ func (l *Lab) PauseNode(ctx context.Context, id chord.ID, d time.Duration) error
 }
 
 // Partition cuts groups of members off from each other; all others form one more group.
-func (l *Lab) Partition(ctx context.Context, groups [][]chord.ID) ([]chord.ID, error) {
-	return do(ctx, l, func(ctx context.Context, here *site) ([]chord.ID, error) {
+func (l *Controller) Partition(ctx context.Context, groups [][]chord.ID) ([]chord.ID, error) {
+	return do(ctx, l, func(ctx context.Context, here *activeDeployment) ([]chord.ID, error) {
 		hosts := here.Fleet.Hosts()
 		sides := make([]map[string]bool, len(groups))
 		of := make(map[string]int)
@@ -111,15 +113,15 @@ func (l *Lab) Partition(ctx context.Context, groups [][]chord.ID) ([]chord.ID, e
 		if whole := slices.ContainsFunc(sides, func(side map[string]bool) bool { return len(side) == len(hosts) }); whole || len(of) == 0 {
 			return nil, refuse(ErrInvalid, "groups: nothing to cut: all hosts are on one side")
 		}
-		var cuts []*disturbance
+		var cuts []*fault
 		for _, side := range sides {
 			if len(side) == 0 {
 				continue
 			}
-			d := &disturbance{from: side, both: true, cut: true}
+			d := &fault{from: side, both: true, partition: true}
 			for _, h := range hosts {
 				if side[h.Address] {
-					d.cuts += len(h.Members)
+					d.partitioned += len(h.Members)
 				}
 			}
 			cuts = append(cuts, d)
@@ -133,12 +135,12 @@ func (l *Lab) Partition(ctx context.Context, groups [][]chord.ID) ([]chord.ID, e
 
 // Heal ends all cuts, slow links, pauses and telemetry outages. It returns the members of the hosts that were named in
 // those that have ended; with an error others may be in force still, at hosts that are asked again.
-func (l *Lab) Heal(ctx context.Context) ([]chord.ID, error) {
-	return do(ctx, l, func(ctx context.Context, here *site) ([]chord.ID, error) { return here.faults.heal(ctx) })
+func (l *Controller) Heal(ctx context.Context) ([]chord.ID, error) {
+	return do(ctx, l, func(ctx context.Context, here *activeDeployment) ([]chord.ID, error) { return here.faults.heal(ctx) })
 }
 
 // Faults lists the cuts, slow links, pauses and telemetry outages that are in force, or may be.
-func (l *Lab) Faults() []Fault {
+func (l *Controller) Faults() []Fault {
 	if here := l.here(); here != nil {
 		return here.faults.list()
 	}
@@ -146,27 +148,27 @@ func (l *Lab) Faults() []Fault {
 }
 
 // Put, Get and Delete do what a client of any host could do.
-func (l *Lab) Put(ctx context.Context, key, value []byte, ttl time.Duration) (*nodepb.PutResponse, error) {
+func (l *Controller) Put(ctx context.Context, key, value []byte, ttl time.Duration) (*nodepb.PutResponse, error) {
 	return client(ctx, l, func(ctx context.Context, c Client) (*nodepb.PutResponse, error) {
 		return c.Put(ctx, &nodepb.PutRequest{Key: key, Value: value, TtlMillis: ttl.Milliseconds()})
 	})
 }
 
-func (l *Lab) Get(ctx context.Context, key []byte) (*nodepb.GetResponse, error) {
+func (l *Controller) Get(ctx context.Context, key []byte) (*nodepb.GetResponse, error) {
 	return client(ctx, l, func(ctx context.Context, c Client) (*nodepb.GetResponse, error) {
 		return c.Get(ctx, &nodepb.GetRequest{Key: key})
 	})
 }
 
-func (l *Lab) Delete(ctx context.Context, key []byte) (*nodepb.DeleteResponse, error) {
+func (l *Controller) Delete(ctx context.Context, key []byte) (*nodepb.DeleteResponse, error) {
 	return client(ctx, l, func(ctx context.Context, c Client) (*nodepb.DeleteResponse, error) {
 		return c.Delete(ctx, &nodepb.DeleteRequest{Key: key})
 	})
 }
 
 // client gives an operation to some host.
-func client[T any](ctx context.Context, l *Lab, op func(context.Context, Client) (T, error)) (T, error) {
-	return do(ctx, l, func(ctx context.Context, here *site) (T, error) {
+func client[T any](ctx context.Context, l *Controller, op func(context.Context, Client) (T, error)) (T, error) {
+	return do(ctx, l, func(ctx context.Context, here *activeDeployment) (T, error) {
 		c, ok := pickClient(here.Fleet, rand.Uint64())
 		if !ok {
 			var none T
@@ -177,8 +179,8 @@ func client[T any](ctx context.Context, l *Lab, op func(context.Context, Client)
 }
 
 // Lookup finds a key's owner, starting at a member or anywhere.
-func (l *Lab) Lookup(ctx context.Context, key []byte, from *chord.ID, mode string) (*nodepb.Lookup, error) {
-	return do(ctx, l, func(ctx context.Context, here *site) (*nodepb.Lookup, error) {
+func (l *Controller) Lookup(ctx context.Context, key []byte, from *chord.ID, mode string) (*nodepb.Lookup, error) {
+	return do(ctx, l, func(ctx context.Context, here *activeDeployment) (*nodepb.Lookup, error) {
 		f := here.Fleet
 		request := &nodepb.LookupRequest{Key: key, Mode: mode}
 		c, ok := pickClient(f, rand.Uint64())

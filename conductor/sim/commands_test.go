@@ -35,15 +35,15 @@ func (f *brittleFleet) SetFaults(ctx context.Context, address string, q *nodepb.
 // nothing is in force, at the latest when the hosts could be asked again, and after none everything is.
 func TestCommandsThatFail(t *testing.T) {
 	commands := map[string]struct {
-		ds   func() []*disturbance
+		ds   func() []*fault
 		want string // what is then in force
 	}{
-		"partition": {func() []*disturbance {
-			return []*disturbance{{from: set("a"), both: true, cut: true}, {from: set("b"), both: true, cut: true}}
+		"partition": {func() []*fault {
+			return []*fault{{from: set("a"), both: true, partition: true}, {from: set("b"), both: true, partition: true}}
 		},
 			"[a>b a>c b>a b>c c>a c>b]"},
-		"pause": {func() []*disturbance { return []*disturbance{{from: set("b"), paused: true}} }, "[] paused b"},
-		"slow":  {func() []*disturbance { return []*disturbance{{from: set("a", "c"), to: set("b"), cut: true}} }, "[a>b c>b]"},
+		"pause": {func() []*fault { return []*fault{{from: set("b"), paused: true}} }, "[] paused b"},
+		"slow":  {func() []*fault { return []*fault{{from: set("a", "c"), to: set("b"), partition: true}} }, "[a>b c>b]"},
 	}
 	for name, command := range commands {
 		for first := range 12 {

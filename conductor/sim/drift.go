@@ -15,10 +15,10 @@ import (
 const telemetryWay = time.Second
 
 // A truth is what a member's own memory says. Only the judgement of the view uses it: it goes nowhere near the view.
-type truth = groundtruth.State
+type groundTruth = groundtruth.State
 
-func truthFrom(s chord.State) truth {
-	t := truth{Incarnation: s.Self.Incarnation, Predecessor: s.Pred.ID}
+func truthFrom(s chord.State) groundTruth {
+	t := groundTruth{Incarnation: s.Self.Incarnation, Predecessor: s.Pred.ID}
 	for _, p := range s.Live() {
 		t.Successors = append(t.Successors, p.ID)
 	}
@@ -27,12 +27,12 @@ func truthFrom(s chord.State) truth {
 
 // truthful is a Fleet that can tell the truth, of all its active members or of those that answer in time.
 type truthful interface {
-	Truth(ctx context.Context) map[chord.ID]truth
+	Truth(ctx context.Context) map[chord.ID]groundTruth
 }
 
 // truth is nil if the fleet cannot tell, or should not be asked: members of this process are at hand, others are asked
 // only by a scenario that expects something of the answer.
-func (s *simulation) truth(ctx context.Context) map[chord.ID]truth {
+func (s *simulation) askGroundTruth(ctx context.Context) map[chord.ID]groundTruth {
 	f, ok := s.fleet.(truthful)
 	if _, far := s.fleet.(*Remote); !ok || far && !s.scenario.Expects(scenario.UnmarkedWrongFields) {
 		return nil
@@ -42,7 +42,7 @@ func (s *simulation) truth(ctx context.Context) map[chord.ID]truth {
 
 // drift compares the view with the truth, second by second, and counts the fields that were wrong for longer than the
 // staleness bound although the member was not marked uncertain.
-type drift struct {
+type viewAccuracy struct {
 	measured bool
 	unmarked uint64
 	since    map[fieldOf]time.Time // fields that differ now, and since when; bounded by the members
@@ -53,7 +53,7 @@ type fieldOf struct {
 	field string
 }
 
-func (d *drift) look(now time.Time, v *ring.View, truths map[chord.ID]truth) {
+func (d *viewAccuracy) look(now time.Time, v *ring.View, truths map[chord.ID]groundTruth) {
 	if len(truths) == 0 {
 		clear(d.since) // nobody can say that what was wrong has been all the while
 		return

@@ -28,15 +28,15 @@ func TestDriftGoesByTheStalenessBound(t *testing.T) {
 		if m.Predecessor.ID == (chord.ID{}) {
 			m.Predecessor.ID = was
 		}
-		var d drift
+		var d viewAccuracy
 		begin := time.Unix(1790000000, 0)
 		for at := time.Duration(0); at <= 7*time.Second; at += time.Second {
-			d.look(begin.Add(at), &ring.View{Members: []*ring.Member{&m}}, map[chord.ID]truth{self: {Predecessor: is}})
+			d.look(begin.Add(at), &ring.View{Members: []*ring.Member{&m}}, map[chord.ID]groundTruth{self: {Predecessor: is}})
 		}
 		if d.unmarked != 0 {
 			t.Errorf("%s: %d fields counted within 7 s, the bound of a keyframe period of %v", name, d.unmarked, keyframe)
 		}
-		d.look(begin.Add(8*time.Second), &ring.View{Members: []*ring.Member{&m}}, map[chord.ID]truth{self: {Predecessor: is}})
+		d.look(begin.Add(8*time.Second), &ring.View{Members: []*ring.Member{&m}}, map[chord.ID]groundTruth{self: {Predecessor: is}})
 		if d.unmarked != c.want {
 			t.Errorf("%s: %d fields counted, want %d", name, d.unmarked, c.want)
 		}
@@ -47,11 +47,11 @@ func TestDriftGoesByTheStalenessBound(t *testing.T) {
 func TestDriftForgetsWhatNobodyTells(t *testing.T) {
 	self, begin := chord.ID{1}, time.Unix(1790000000, 0)
 	v := &ring.View{Members: []*ring.Member{{ID: self, Keyframe: 4 * time.Second}}}
-	var d drift
+	var d viewAccuracy
 	for _, look := range []struct {
 		at     time.Duration
-		truths map[chord.ID]truth
-	}{{0, map[chord.ID]truth{self: {Predecessor: chord.ID{3}}}}, {time.Second, nil}, {time.Minute, map[chord.ID]truth{self: {Predecessor: chord.ID{3}}}}} {
+		truths map[chord.ID]groundTruth
+	}{{0, map[chord.ID]groundTruth{self: {Predecessor: chord.ID{3}}}}, {time.Second, nil}, {time.Minute, map[chord.ID]groundTruth{self: {Predecessor: chord.ID{3}}}}} {
 		d.look(begin.Add(look.at), v, look.truths)
 	}
 	if d.unmarked != 0 {

@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	tendEvery    = time.Second      // hosts that came since are told what holds
+	applyEvery   = time.Second      // hosts that came since are told what holds
 	faultRenewal = 10 * time.Second // hosts that something is wrong with are told again
 	faultRetry   = 2 * time.Second  // and those that could not be told
 
@@ -26,28 +26,28 @@ const (
 )
 
 // A disturbance is one thing that is wrong with hosts, named by address, or with the network between them.
-type disturbance struct {
-	from, to map[string]bool // to nil: all hosts not in from
-	both     bool            // calls from "to" to "from" are concerned as well
-	cut      bool
-	latency  time.Duration
-	paused   bool       // hosts of from are deaf and mute
-	held     bool       // the telemetry of hosts of from is not delivered
-	cuts     int        // members cut off, for the page
-	members  []chord.ID // of the hosts named, when it began
+type fault struct {
+	from, to    map[string]bool // to nil: all hosts not in from
+	both        bool            // calls from "to" to "from" are concerned as well
+	partition   bool
+	latency     time.Duration
+	paused      bool       // hosts of from are deaf and mute
+	held        bool       // the telemetry of hosts of from is not delivered
+	partitioned int        // members cut off, for the page
+	members     []chord.ID // of the hosts named, when it began
 }
 
 // concerns reports whether calls from one host to another meet the disturbance.
-func (d *disturbance) concerns(from, to string) bool {
-	return (d.cut || d.latency > 0) && from != to && (d.oneWay(from, to) || d.both && d.oneWay(to, from))
+func (d *fault) concerns(from, to string) bool {
+	return (d.partition || d.latency > 0) && from != to && (d.oneWay(from, to) || d.both && d.oneWay(to, from))
 }
 
 // orders reports whether a host has to do something for the disturbance: each does itself what its calls to others meet.
-func (d *disturbance) orders(host string) bool {
+func (d *fault) orders(host string) bool {
 	return d.from[host] || d.both && (d.to[host] || d.to == nil)
 }
 
-func (d *disturbance) oneWay(from, to string) bool {
+func (d *fault) oneWay(from, to string) bool {
 	if d.to == nil {
 		return d.from[from] && !d.from[to]
 	}
@@ -63,33 +63,35 @@ type faults struct {
 
 	mu      sync.Mutex
 	network scenario.Network  // guarded by mu: what every call meets
-	active  []*disturbance    // guarded by mu; bounded by the phases of a scenario and the commands of users
-	ending  []*disturbance    // guarded by mu; ended, and not all hosts concerned have confirmed it; at most maxEnding
+	active  []*fault          // guarded by mu; bounded by the phases of a scenario and the commands of users
+	ending  []*fault          // guarded by mu; ended, and not all hosts concerned have confirmed it; at most maxEnding
 	orders  map[string]*order // guarded by mu; by address: hosts that something is or was wrong with
 }
 
 // An order is what a host shall be told and what it was told last.
 type order struct {
-	want *nodepb.SetFaultsRequest
-	told *nodepb.SetFaultsRequest // nil: not known, for telling it failed
-	at   time.Time                // when it was told, or tried
-	busy chan struct{}            // closed when whoever is telling it has ended; nil: nobody is
+	want         *nodepb.SetFaultsRequest
+	acknowledged *nodepb.SetFaultsRequest // nil: not known, for telling it failed
+	at           time.Time                // when it was told, or tried
+	busy         chan struct{}            // closed when whoever is telling it has ended; nil: nobody is
 }
 
 // taken reports whether the host is known to be as is wanted. No order: nothing is wrong with it, and nothing shall be.
-func (o *order) taken() bool { return o == nil || o.told != nil && proto.Equal(o.told, o.want) }
+func (o *order) taken() bool {
+	return o == nil || o.acknowledged != nil && proto.Equal(o.acknowledged, o.want)
+}
 
 func (o *order) due(now time.Time) bool {
 	switch {
 	case o.busy != nil:
 		return false
-	case o.told == nil:
+	case o.acknowledged == nil:
 		return now.Sub(o.at) >= faultRetry
 	}
-	return !proto.Equal(o.told, o.want) || !well(o.want) && now.Sub(o.at) >= faultRenewal
+	return !proto.Equal(o.acknowledged, o.want) || !healthy(o.want) && now.Sub(o.at) >= faultRenewal
 }
 
-func well(q *nodepb.SetFaultsRequest) bool {
+func healthy(q *nodepb.SetFaultsRequest) bool {
 	return len(q.GetFaults()) == 0 && !q.GetPaused() && !q.GetTelemetryHeld()
 }
 
@@ -99,7 +101,7 @@ func newFaults(f Fleet, n scenario.Network, now func() time.Time) *faults {
 
 // add brings a disturbance into force; the returned function ends it. After an error it is wanted all the same: hosts
 // that did not take it are asked again while it lasts.
-func (f *faults) add(ctx context.Context, d *disturbance) (end func(context.Context) error, err error) {
+func (f *faults) add(ctx context.Context, d *fault) (end func(context.Context) error, err error) {
 	for _, h := range f.fleet.Hosts() {
 		if d.from[h.Address] || d.to[h.Address] {
 			for _, m := range h.Members {
@@ -113,15 +115,15 @@ func (f *faults) add(ctx context.Context, d *disturbance) (end func(context.Cont
 	return func(ctx context.Context) error { return f.remove(ctx, d) }, f.apply(ctx)
 }
 
-func (f *faults) remove(ctx context.Context, ds ...*disturbance) error {
+func (f *faults) remove(ctx context.Context, ds ...*fault) error {
 	f.mu.Lock()
-	f.end(func(d *disturbance) bool { return slices.Contains(ds, d) })
+	f.end(func(d *fault) bool { return slices.Contains(ds, d) })
 	f.mu.Unlock()
 	return f.apply(ctx)
 }
 
 // end moves disturbances from those in force to those that are ending. f.mu is held.
-func (f *faults) end(which func(*disturbance) bool) {
+func (f *faults) end(which func(*fault) bool) {
 	for _, d := range f.active {
 		if which(d) {
 			f.ending = append(f.ending, d)
@@ -131,11 +133,11 @@ func (f *faults) end(which func(*disturbance) bool) {
 	f.ending = f.ending[max(0, len(f.ending)-maxEnding):]
 }
 
-func every(*disturbance) bool { return true }
+func every(*fault) bool { return true }
 
 // impose brings disturbances into force at every host concerned, or none of them: a command that fails leaves nothing
 // behind. A host that cannot be reached to take one back, too, is asked again until it has, or its lease ends.
-func (f *faults) impose(ctx context.Context, ds ...*disturbance) error {
+func (f *faults) impose(ctx context.Context, ds ...*fault) error {
 	for i, d := range ds {
 		_, err := f.add(ctx, d)
 		if err == nil {
@@ -192,9 +194,9 @@ func (f *faults) list() []Fault {
 	for i, d := range slices.Concat(f.active, f.ending) {
 		fault := Fault{Ending: i >= len(f.active), From: slices.Sorted(maps.Keys(d.from)), To: slices.Sorted(maps.Keys(d.to)), Latency: d.latency, Members: d.members}
 		switch {
-		case d.cut && d.both:
+		case d.partition && d.both:
 			fault.Kind = "partition"
-		case d.cut:
+		case d.partition:
 			fault.Kind = "one_way_cut"
 		case d.paused:
 			fault.Kind = "pause"
@@ -209,14 +211,14 @@ func (f *faults) list() []Fault {
 }
 
 // travel makes all calls meet a network from now on; settle ends that and all disturbances.
-func (f *faults) travel(ctx context.Context, n scenario.Network) error {
+func (f *faults) setNetwork(ctx context.Context, n scenario.Network) error {
 	f.mu.Lock()
 	f.network = n
 	f.mu.Unlock()
 	return f.apply(ctx)
 }
 
-func (f *faults) settle(ctx context.Context) error {
+func (f *faults) clear(ctx context.Context) error {
 	f.mu.Lock()
 	f.network = f.home
 	f.end(every)
@@ -225,11 +227,11 @@ func (f *faults) settle(ctx context.Context) error {
 }
 
 // cut counts the members that are cut off now, or may be.
-func (f *faults) cut() (n int) {
+func (f *faults) partitioned() (n int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, d := range slices.Concat(f.active, f.ending) {
-		n += d.cuts
+		n += d.partitioned
 	}
 	return n
 }
@@ -243,19 +245,19 @@ func (f *faults) send(ctx context.Context, again bool) error {
 	var first error
 	addresses, changed := f.compose(f.fleet.Hosts())
 	for _, address := range addresses {
-		if err := f.tell(ctx, address, again || changed[address]); err != nil && first == nil {
+		if err := f.sendOrder(ctx, address, again || changed[address]); err != nil && first == nil {
 			first = err
 		}
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.ending = slices.DeleteFunc(f.ending, func(d *disturbance) bool { n, _ := f.missing(d); return n == 0 })
+	f.ending = slices.DeleteFunc(f.ending, func(d *fault) bool { n, _ := f.missing(d); return n == 0 })
 	return first
 }
 
 // missing counts the hosts concerned by a disturbance that have not taken what is wanted of them now, and of these those
 // that it names: they may be under it, or not, against what is wanted. f.mu is held.
-func (f *faults) missing(d *disturbance) (all, named int) {
+func (f *faults) missing(d *fault) (all, named int) {
 	for address, o := range f.orders {
 		if d.orders(address) && !o.taken() {
 			all++
@@ -269,7 +271,7 @@ func (f *faults) missing(d *disturbance) (all, named int) {
 
 // hit counts the hosts named by a disturbance in force that are under it; none if it is not in force at others, too,
 // whose part it takes.
-func (f *faults) hit(d *disturbance) (n int) {
+func (f *faults) hit(d *fault) (n int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if all, named := f.missing(d); all > named || d.to != nil && len(d.to) == 0 {
@@ -284,7 +286,7 @@ func (f *faults) hit(d *disturbance) (n int) {
 }
 
 // stuck counts the hosts named by a disturbance that was ended which may be under it still; all of them if others may.
-func (f *faults) stuck(d *disturbance) int {
+func (f *faults) stuck(d *fault) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	all, named := f.missing(d)
@@ -312,7 +314,7 @@ func (f *faults) disturbed() (n int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for address, o := range f.orders {
-		concerns := func(d *disturbance) bool { return d.orders(address) }
+		concerns := func(d *fault) bool { return d.orders(address) }
 		if slices.ContainsFunc(f.active, concerns) || !o.taken() && slices.ContainsFunc(f.ending, concerns) {
 			n++
 		}
@@ -328,8 +330,8 @@ func (f *faults) compose(hosts []Host) (addresses []string, changed map[string]b
 	changed = make(map[string]bool)
 	for _, h := range hosts {
 		if f.orders[h.Address] == nil {
-			if want := f.of(h.Address, hosts); !well(want) {
-				f.orders[h.Address] = &order{want: want, told: &nodepb.SetFaultsRequest{}}
+			if want := f.of(h.Address, hosts); !healthy(want) {
+				f.orders[h.Address] = &order{want: want, acknowledged: &nodepb.SetFaultsRequest{}}
 				changed[h.Address] = true
 			}
 		}
@@ -345,7 +347,7 @@ func (f *faults) compose(hosts []Host) (addresses []string, changed map[string]b
 // tell tells one host, until it has been told what is wanted. New says that something else is wanted than before: then
 // the host is asked even if it refused a moment ago, and an answer to somebody else's command is waited for, so that the
 // caller learns whether the host has taken what is wanted now.
-func (f *faults) tell(ctx context.Context, address string, new bool) error {
+func (f *faults) sendOrder(ctx context.Context, address string, new bool) error {
 	for {
 		f.mu.Lock()
 		o := f.orders[address]
@@ -362,7 +364,7 @@ func (f *faults) tell(ctx context.Context, address string, new bool) error {
 				return refuse(ErrUnavailable, "host %s has not answered an earlier command yet; try again", address)
 			}
 			continue
-		case !o.due(f.now()) && !(new && o.told == nil):
+		case !o.due(f.now()) && !(new && o.acknowledged == nil):
 			f.mu.Unlock()
 			return nil
 		}
@@ -373,12 +375,12 @@ func (f *faults) tell(ctx context.Context, address string, new bool) error {
 		err := f.fleet.SetFaults(ctx, address, q)
 		f.mu.Lock()
 		close(o.busy)
-		o.busy, o.told, o.at = nil, q, f.now()
+		o.busy, o.acknowledged, o.at = nil, q, f.now()
 		gone := errors.Is(err, ErrUnknown)
 		if err != nil {
-			o.told = nil
+			o.acknowledged = nil
 		}
-		if gone || err == nil && well(o.want) && well(q) {
+		if gone || err == nil && healthy(o.want) && healthy(q) {
 			delete(f.orders, address)
 		}
 		f.mu.Unlock()
@@ -427,7 +429,7 @@ func (f *faults) between(from, to string, base *nodepb.Fault) (fault *nodepb.Fau
 			fault = proto.CloneOf(base)
 			fault.Address = to
 		}
-		fault.Cut = fault.Cut || d.cut
+		fault.Cut = fault.Cut || d.partition
 		fault.LatencyMicros += d.latency.Microseconds()
 	}
 	return fault
@@ -435,8 +437,8 @@ func (f *faults) between(from, to string, base *nodepb.Fault) (fault *nodepb.Fau
 
 // tend tells the faults to hosts that came since, and again to those that could not be told or have them for a lease,
 // until the world ends.
-func (s *site) tend(ctx context.Context) {
-	for s.World.Sleep(tendEvery) == nil {
+func (s *activeDeployment) renewFaults(ctx context.Context) {
+	for s.World.Sleep(applyEvery) == nil {
 		_ = s.faults.apply(ctx) // tried again
 	}
 }

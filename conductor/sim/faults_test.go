@@ -80,11 +80,11 @@ func set(addresses ...string) map[string]bool {
 func TestCutsReachTheHostsConcerned(t *testing.T) {
 	for _, test := range []struct {
 		name string
-		d    disturbance
+		d    fault
 		want []string
 	}{
-		{"partition", disturbance{from: set("a", "b"), both: true, cut: true}, []string{"a>c", "a>d", "b>c", "b>d", "c>a", "c>b", "d>a", "d>b"}},
-		{"one way", disturbance{from: set("a"), to: set("c", "d"), cut: true}, []string{"a>c", "a>d"}},
+		{"partition", fault{from: set("a", "b"), both: true, partition: true}, []string{"a>c", "a>d", "b>c", "b>d", "c>a", "c>b", "d>a", "d>b"}},
+		{"one way", fault{from: set("a"), to: set("c", "d"), partition: true}, []string{"a>c", "a>d"}},
 	} {
 		f := newPaperFleet("a", "b", "c", "d")
 		fs, _ := paperFaults(f, scenario.Network{})
@@ -117,13 +117,13 @@ func TestFaultsCompose(t *testing.T) {
 	if err := fs.apply(ctx); err != nil || f.calls != calls {
 		t.Errorf("hosts are told again what they know: %d calls", f.calls-calls)
 	}
-	endSlow, _ := fs.add(ctx, &disturbance{from: set("a"), to: set("a", "b", "c"), latency: 200 * time.Millisecond})
-	endCut, _ := fs.add(ctx, &disturbance{from: set("c"), both: true, cut: true, cuts: 1})
+	endSlow, _ := fs.add(ctx, &fault{from: set("a"), to: set("a", "b", "c"), latency: 200 * time.Millisecond})
+	endCut, _ := fs.add(ctx, &fault{from: set("c"), both: true, partition: true, partitioned: 1})
 	is("slow and cut", f.told["a"],
 		&nodepb.Fault{Address: "b", LatencyMicros: 205_000, JitterMicros: 1000, Loss: 0.01},
 		&nodepb.Fault{Address: "c", Cut: true, LatencyMicros: 205_000, JitterMicros: 1000, Loss: 0.01}, base)
-	if fs.cut() != 1 {
-		t.Errorf("%d members are cut off", fs.cut())
+	if fs.partitioned() != 1 {
+		t.Errorf("%d members are cut off", fs.partitioned())
 	}
 	f.hosts = append(f.hosts, Host{ID: "d", Address: "d"}) // a newcomer does not bridge the cut
 	if err := fs.apply(ctx); err != nil || !slices.Contains(f.cuts(), "d>c") {
@@ -132,11 +132,11 @@ func TestFaultsCompose(t *testing.T) {
 	_ = endSlow(ctx)
 	_ = endCut(ctx)
 	is("after both ended", f.told["a"], base)
-	if err := fs.travel(ctx, scenario.Network{Latency: time.Second, Spread: scenario.Exponential}); err != nil {
+	if err := fs.setNetwork(ctx, scenario.Network{Latency: time.Second, Spread: scenario.Exponential}); err != nil {
 		t.Error(err)
 	}
 	is("another network", f.told["a"], &nodepb.Fault{Address: "*", ExponentialMicros: 1e6})
-	if err := fs.settle(ctx); err != nil {
+	if err := fs.clear(ctx); err != nil {
 		t.Error(err)
 	}
 	is("home again", f.told["a"], base)
@@ -148,7 +148,7 @@ func TestHostsAreToldAgain(t *testing.T) {
 	f := newPaperFleet("a", "b", "c")
 	fs, clock := paperFaults(f, scenario.Network{})
 	f.fail = "a"
-	end, err := fs.add(t.Context(), &disturbance{from: set("a"), both: true, cut: true})
+	end, err := fs.add(t.Context(), &fault{from: set("a"), both: true, partition: true})
 	if err == nil {
 		t.Error("no error")
 	}
@@ -210,13 +210,13 @@ func TestCommandsWaitForEachOther(t *testing.T) {
 				fs := newFaults(f, scenario.Network{}, time.Now)
 				pausing, cancel := context.WithCancel(t.Context())
 				defer cancel()
-				go fs.add(pausing, &disturbance{from: set("a"), paused: true})
+				go fs.add(pausing, &fault{from: set("a"), paused: true})
 				synctest.Wait()
 				done := make(chan error, 1)
 				waiting, enough := context.WithTimeout(t.Context(), time.Second)
 				defer enough()
 				go func() {
-					_, err := fs.add(waiting, &disturbance{from: set("a"), held: true})
+					_, err := fs.add(waiting, &fault{from: set("a"), held: true})
 					done <- err
 				}()
 				synctest.Wait()
@@ -238,10 +238,10 @@ func TestCommandsWaitForEachOther(t *testing.T) {
 func TestPauseAndOutage(t *testing.T) {
 	f := newPaperFleet("a", "b", "c")
 	fs, _ := paperFaults(f, scenario.Network{})
-	if _, err := fs.add(t.Context(), &disturbance{from: set("a"), paused: true}); err != nil {
+	if _, err := fs.add(t.Context(), &fault{from: set("a"), paused: true}); err != nil {
 		t.Error(err)
 	}
-	if _, err := fs.add(t.Context(), &disturbance{from: set("a", "b"), held: true}); err != nil {
+	if _, err := fs.add(t.Context(), &fault{from: set("a", "b"), held: true}); err != nil {
 		t.Error(err)
 	}
 	for address, want := range map[string]*nodepb.SetFaultsRequest{"a": {Paused: true, TelemetryHeld: true}, "b": {TelemetryHeld: true}, "c": nil} {
@@ -260,7 +260,7 @@ func TestPauseAndOutage(t *testing.T) {
 		t.Error(err)
 	}
 	for address, got := range f.told {
-		if !well(got) {
+		if !healthy(got) {
 			t.Errorf("healed: %s was told %v", address, got)
 		}
 	}

@@ -28,14 +28,14 @@ type Endpoint struct {
 
 // Grounds makes rings in this process, on the wall clock. Their telemetry leaves through the exporters to an Endpoint,
 // like any other ring's.
-type Grounds struct {
+type Deployer struct {
 	Endpoint func() Endpoint
 	Version  string
 	Log      *slog.Logger
 }
 
 // New makes the ground for a scenario's ring, without hosts yet.
-func (g Grounds) New(ctx context.Context, s *scenario.Scenario) (*Ground, error) {
+func (g Deployer) New(ctx context.Context, s *scenario.Scenario) (*Deployment, error) {
 	to := g.Endpoint()
 	if to.Err != nil {
 		return nil, to.Err
@@ -53,12 +53,12 @@ func (g Grounds) New(ctx context.Context, s *scenario.Scenario) (*Ground, error)
 		}
 	}
 	if s.Ring.Transport == scenario.Memory {
-		return pacedGround(s, telemetry, end, g.Log)
+		return newPacedDeployment(s, telemetry, end, g.Log)
 	}
-	world := newRealWorld()
-	fleet := newLocal(s, world, telemetry, func() (place, error) { return grpcPlace(telemetry) })
+	world := newWallRuntime()
+	fleet := newLocal(s, world, telemetry, func() (hostSlot, error) { return grpcSlot(telemetry) })
 	fleet.log, fleet.flush, fleet.callLimit = g.Log, end, grpcCallLimit
-	ground := newRealGround(fleet, world)
+	ground := newLocalDeployment(fleet, world)
 	ground.Network = s.Network
 	return ground, nil
 }
@@ -68,16 +68,16 @@ func (g Grounds) New(ctx context.Context, s *scenario.Scenario) (*Ground, error)
 const grpcCallLimit = 2 * time.Second
 
 // grpcPlace is a port on loopback.
-func grpcPlace(t *otel.Telemetry) (place, error) {
+func grpcSlot(t *otel.Telemetry) (hostSlot, error) {
 	e, err := grpcenv.Listen(grpcenv.Options{
 		Listen: "127.0.0.1:0", Tracer: t.Tracers, Meter: t.Meters, Propagator: t.Propagator,
 		NameSpan: service.NameSpan,
 	})
 	if err != nil {
-		return place{}, err
+		return hostSlot{}, err
 	}
 	layer := faultlayer.New(e, e.Address())
-	return place{
+	return hostSlot{
 		layer:   layer,
 		address: e.Address(),
 		serve:   func(h *member.Host) { e.Serve(layer.ServeRing(h), layer.ServeKeys(h), nil) },

@@ -24,7 +24,7 @@ const (
 	proofLimit = 3 * time.Second // for a host's answer to a challenge
 	proofRetry = 2 * time.Second // a host that could not prove itself is asked again no sooner
 	// sessionLife is well below what the host grants, since the answer to the challenge may have taken its time.
-	sessionLife = hostauth.NonceLife / 2
+	sessionLife = hostauth.NonceTTL / 2
 	maxIdle     = 16 // sessions of a host that wait for a command; further ones are given up
 )
 
@@ -95,7 +95,7 @@ func (w *watchedConn) Close() error {
 func (r *Remote) conn(address string) (*hostConn, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !r.hurt[address] && !slices.ContainsFunc(r.refresh(), func(h Host) bool { return h.Address == address }) {
+	if !r.faulty[address] && !slices.ContainsFunc(r.refresh(), func(h Host) bool { return h.Address == address }) {
 		return nil, refuse(ErrUnknown, "no host at %s", address)
 	}
 	if c := r.conns[address]; c != nil {

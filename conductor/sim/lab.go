@@ -19,15 +19,15 @@ type Config struct {
 	// Watch hears every event that reaches the view. The caller makes it a recorder of the view.
 	Watch *Watch
 	// Ground makes the ring of a scenario that wants one of its own; nil: none can be made here.
-	Ground func(ctx context.Context, s *scenario.Scenario) (*Ground, error)
+	Deploy func(ctx context.Context, s *scenario.Scenario) (*Deployment, error)
 	// Remote is the ring that runs elsewhere, for scenarios without one of their own; nil: there is none.
 	Remote Fleet
 }
 
 // Lab owns the ring that is there, and the simulation that runs on it. Its methods may be called from any goroutine.
-type Lab struct {
+type Controller struct {
 	cfg    Config
-	remote *site // nil: there is none
+	remote *activeDeployment // nil: there is none
 
 	life context.Context // ends when Close begins, and with it what is being exchanged
 	end  context.CancelFunc
@@ -35,32 +35,34 @@ type Lab struct {
 	change sync.Mutex // held while rings and simulations are exchanged; never by readers
 
 	mu      sync.Mutex
-	own     *site       // guarded by mu; nil: no ring of ours
-	current *simulation // guarded by mu; the running one, or the last; nil: none yet
-	closed  bool        // guarded by mu
+	own     *activeDeployment // guarded by mu; nil: no ring of ours
+	current *simulation       // guarded by mu; the running one, or the last; nil: none yet
+	closed  bool              // guarded by mu
 }
 
 // A site is a ground with the faults that are in force on it.
-type site struct {
-	*Ground
+type activeDeployment struct {
+	*Deployment
 	faults *faults
 }
 
-func newSite(g *Ground) *site { return &site{g, newFaults(g.Fleet, g.Network, g.World.Now)} }
+func newActiveDeployment(g *Deployment) *activeDeployment {
+	return &activeDeployment{g, newFaults(g.Fleet, g.Network, g.World.Now)}
+}
 
 // close ends the fleet, then the world.
-func (s *site) close(ctx context.Context) {
+func (s *activeDeployment) close(ctx context.Context) {
 	_ = s.Do(ctx, func(ctx context.Context) { s.Fleet.Close(ctx) }) // a world that is too slow is ended all the same
 	s.End()
 }
 
 // New returns a Lab without a ring of its own.
-func New(cfg Config) *Lab {
-	l := &Lab{cfg: cfg}
+func New(cfg Config) *Controller {
+	l := &Controller{cfg: cfg}
 	l.life, l.end = context.WithCancel(context.Background())
 	if cfg.Remote != nil {
-		l.remote = newSite(newRealGround(cfg.Remote, newRealWorld()))
-		_ = l.remote.World.Go(context.Background(), l.remote.tend) // fails only in a world that has ended
+		l.remote = newActiveDeployment(newLocalDeployment(cfg.Remote, newWallRuntime()))
+		_ = l.remote.World.Go(context.Background(), l.remote.renewFaults) // fails only in a world that has ended
 	}
 	return l
 }
@@ -68,7 +70,7 @@ func New(cfg Config) *Lab {
 // StartSimulation begins a scenario. One that has an end must have come to it, or be stopped, before the next; one
 // without is a backdrop, which the next one replaces. A scenario with a ring section gets a ring of its own, and the one
 // before is retired; without, it runs on the ring that is there.
-func (l *Lab) StartSimulation(s *scenario.Scenario) error {
+func (l *Controller) StartSimulation(s *scenario.Scenario) error {
 	l.change.Lock()
 	defer l.change.Unlock()
 	if sim := l.simulation(); sim != nil && sim.scenario.Duration > 0 && !sim.over() {
@@ -77,7 +79,7 @@ func (l *Lab) StartSimulation(s *scenario.Scenario) error {
 	if !s.OwnRing && l.here() == nil {
 		return refuse(ErrConflict, "there is no ring to run on: give the scenario a ring section, or start nodes")
 	}
-	if s.OwnRing && l.cfg.Ground == nil {
+	if s.OwnRing && l.cfg.Deploy == nil {
 		return refuse(ErrConflict, "no ring can be started here: leave the ring section out to run on the nodes that are there")
 	}
 	ctx, cancel := context.WithTimeout(l.life, changeLimit)
@@ -95,13 +97,13 @@ func (l *Lab) StartSimulation(s *scenario.Scenario) error {
 const changeLimit = 30 * time.Second
 
 // renew retires the ring that is there, and lays the ground for a new one.
-func (l *Lab) renew(ctx context.Context, s *scenario.Scenario) error {
+func (l *Controller) renew(ctx context.Context, s *scenario.Scenario) error {
 	l.retire(ctx)
-	g, err := l.cfg.Ground(ctx, s)
+	g, err := l.cfg.Deploy(ctx, s)
 	if err != nil {
 		return fmt.Errorf("starting a ring: %w", err)
 	}
-	here := newSite(g)
+	here := newActiveDeployment(g)
 	l.mu.Lock()
 	closed := l.closed
 	if !closed {
@@ -112,11 +114,11 @@ func (l *Lab) renew(ctx context.Context, s *scenario.Scenario) error {
 		here.close(ctx)
 		return refuse(ErrConflict, "the conductor is stopping")
 	}
-	return here.Do(ctx, func(ctx context.Context) { _ = here.World.Go(context.WithoutCancel(ctx), here.tend) })
+	return here.Do(ctx, func(ctx context.Context) { _ = here.World.Go(context.WithoutCancel(ctx), here.renewFaults) })
 }
 
 // begin starts the scenario's tasks.
-func (l *Lab) begin(ctx context.Context, s *scenario.Scenario) error {
+func (l *Controller) begin(ctx context.Context, s *scenario.Scenario) error {
 	here := l.here()
 	sim := newSimulation(s, here, l.cfg)
 	l.mu.Lock()
@@ -134,7 +136,7 @@ func (l *Lab) begin(ctx context.Context, s *scenario.Scenario) error {
 }
 
 // StopSimulation ends the running simulation early. Its ring stays.
-func (l *Lab) StopSimulation(ctx context.Context) error {
+func (l *Controller) StopSimulation(ctx context.Context) error {
 	l.change.Lock()
 	defer l.change.Unlock()
 	sim := l.simulation()
@@ -149,21 +151,21 @@ func (l *Lab) StopSimulation(ctx context.Context) error {
 }
 
 // stopCurrent ends the current simulation, if it runs, and the faults that it left.
-func (l *Lab) stopCurrent(ctx context.Context) {
+func (l *Controller) stopCurrent(ctx context.Context) {
 	sim := l.simulation()
 	if sim == nil || sim.over() {
 		return
 	}
 	_ = sim.site.Do(ctx, func(ctx context.Context) { // a world that has ended has nothing to stop
 		sim.abort()
-		if err := sim.site.faults.settle(ctx); err != nil {
+		if err := sim.site.faults.clear(ctx); err != nil {
 			sim.note("healing at the end: %v", err)
 		}
 	})
 }
 
 // retire ends the ring that is there.
-func (l *Lab) retire(ctx context.Context) {
+func (l *Controller) retire(ctx context.Context) {
 	l.mu.Lock()
 	own := l.own
 	l.own = nil
@@ -174,7 +176,7 @@ func (l *Lab) retire(ctx context.Context) {
 }
 
 // Close ends the simulation and the ring. Nothing is started afterwards.
-func (l *Lab) Close(ctx context.Context) {
+func (l *Controller) Close(ctx context.Context) {
 	l.mu.Lock()
 	l.closed = true
 	l.mu.Unlock()
@@ -188,14 +190,14 @@ func (l *Lab) Close(ctx context.Context) {
 	}
 }
 
-func (l *Lab) simulation() *simulation {
+func (l *Controller) simulation() *simulation {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.current
 }
 
 // here is the ring that commands are about: ours if there is one, else the remote one, else nil.
-func (l *Lab) here() *site {
+func (l *Controller) here() *activeDeployment {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.own != nil {
@@ -205,19 +207,19 @@ func (l *Lab) here() *site {
 }
 
 // Simulation is the running simulation as it stands, or the last.
-func (l *Lab) Simulation() State {
+func (l *Controller) Simulation() State {
 	st := State{Phases: []PlannedStep{}}
 	if here := l.here(); here != nil {
-		st.Control, st.Cut = true, here.faults.cut()
+		st.Control, st.Cut = true, here.faults.partitioned()
 	}
 	if sim := l.simulation(); sim != nil {
-		sim.tell(&st)
+		sim.report(&st)
 	}
 	return st
 }
 
 // Result is what the current simulation has measured so far, or the last one measured; nil: there was none.
-func (l *Lab) Result() *Result {
+func (l *Controller) Result() *Result {
 	if sim := l.simulation(); sim != nil {
 		return sim.result()
 	}
@@ -225,7 +227,7 @@ func (l *Lab) Result() *Result {
 }
 
 // Workload is the load now.
-func (l *Lab) Workload() scenario.Workload {
+func (l *Controller) Workload() scenario.Workload {
 	if sim := l.simulation(); sim != nil {
 		return sim.driver.Workload()
 	}
@@ -233,7 +235,7 @@ func (l *Lab) Workload() scenario.Workload {
 }
 
 // SetWorkload changes the load of the running simulation.
-func (l *Lab) SetWorkload(w scenario.Workload) error {
+func (l *Controller) SetWorkload(w scenario.Workload) error {
 	sim := l.simulation()
 	if sim == nil || sim.over() {
 		return refuse(ErrConflict, "no simulation is running, so there is no load to change")

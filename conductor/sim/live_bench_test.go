@@ -38,7 +38,7 @@ func liveMembers(b *testing.B, size int, transport scenario.Transport) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	ground, err := Grounds{
+	ground, err := Deployer{
 		Endpoint: func() Endpoint { return Endpoint{URL: "http://" + out.address} }, Version: "bench", Log: slog.New(slog.DiscardHandler),
 	}.New(b.Context(), s)
 	if err != nil {

@@ -27,7 +27,7 @@ const seeds = 3
 const looksFresh = 50 * time.Millisecond
 
 // A place is an environment that one host can live in.
-type place struct {
+type hostSlot struct {
 	layer   *faultlayer.Layer
 	address string
 	serve   func(*member.Host)
@@ -38,9 +38,9 @@ type place struct {
 // local is the hosts of a ring in this process, each a failure domain of its own.
 type local struct {
 	scenario  *scenario.Scenario
-	world     World
+	world     Runtime
 	telemetry *otel.Telemetry
-	place     func() (place, error)
+	place     func() (hostSlot, error)
 	log       *slog.Logger
 	flush     func(context.Context) // exports what was said, at the end
 	callLimit time.Duration         // unless the scenario says; 0: the members' own default
@@ -60,13 +60,13 @@ type local struct {
 // localHost is one host.
 type localHost struct {
 	*member.Host
-	place  place
-	gate   *otel.Gate
+	place  hostSlot
+	gate   *otel.HoldGate
 	kv     Client
 	forget func() // ends the wish to hear of recovered telemetry
 }
 
-func newLocal(s *scenario.Scenario, w World, t *otel.Telemetry, p func() (place, error)) *local {
+func newLocal(s *scenario.Scenario, w Runtime, t *otel.Telemetry, p func() (hostSlot, error)) *local {
 	return &local{
 		scenario: s, world: w, telemetry: t, place: p, log: slog.New(slog.DiscardHandler),
 		flush: func(context.Context) {},
@@ -307,10 +307,10 @@ func (l *local) Client(address string) Client {
 func (l *local) Replicas() int { return l.scenario.Ring.Replicas }
 
 // Truth is what the members' own memory says.
-func (l *local) Truth(context.Context) map[chord.ID]truth {
+func (l *local) Truth(context.Context) map[chord.ID]groundTruth {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	all := make(map[chord.ID]truth)
+	all := make(map[chord.ID]groundTruth)
 	for _, h := range l.hosts {
 		for _, m := range h.Members() {
 			if m.Status() != chordevent.StatusActive {

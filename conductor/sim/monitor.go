@@ -92,7 +92,7 @@ func (s *simulation) point(ctx context.Context, now time.Time, v *ring.View) {
 	if s.stats != nil {
 		p.StalenessMS = float64(s.stats().StalenessP99.Microseconds()) / 1000
 	}
-	truth := s.truth(ctx)
+	truth := s.askGroundTruth(ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.drift.look(now, v, truth)

@@ -30,20 +30,20 @@ func (s *simulation) perform(ctx context.Context, number int, p scenario.Phase) 
 	case scenario.Churn:
 		s.churn(ctx, a, p, result)
 	case scenario.Partition:
-		err = s.disturb(ctx, p, result, &disturbance{from: s.someHosts(a.Fraction), both: true, cut: true})
+		err = s.disturb(ctx, p, result, &fault{from: s.someHosts(a.Fraction), both: true, partition: true})
 	case scenario.OneWayCut:
 		from := s.someHosts(a.From)
-		err = s.disturb(ctx, p, result, &disturbance{from: from, to: s.otherHosts(a.To, from), cut: true})
+		err = s.disturb(ctx, p, result, &fault{from: from, to: s.otherHosts(a.To, from), partition: true})
 	case scenario.SlowLink:
 		from := s.someHosts(a.Fraction)
-		err = s.disturb(ctx, p, result, &disturbance{from: from, to: s.allHosts(), latency: a.Latency})
+		err = s.disturb(ctx, p, result, &fault{from: from, to: s.allHosts(), latency: a.Latency})
 	case scenario.Pause:
-		err = s.disturb(ctx, p, result, &disturbance{from: s.fewHosts(a.Count), paused: true})
+		err = s.disturb(ctx, p, result, &fault{from: s.fewHosts(a.Count), paused: true})
 	case scenario.Heal:
 		err = s.heal(ctx, result)
 	case scenario.TelemetryOutage:
 		shakes = false
-		err = s.disturb(ctx, p, result, &disturbance{from: s.someHosts(a.Fraction), held: true})
+		err = s.disturb(ctx, p, result, &fault{from: s.someHosts(a.Fraction), held: true})
 	case scenario.SetLoad:
 		shakes = false
 		s.driver.SetWorkload(a.Workload)
@@ -183,9 +183,9 @@ func (s *simulation) churn(ctx context.Context, c scenario.Churn, p scenario.Pha
 
 // disturb brings a disturbance into force for the phase's time, or until it is healed. A host where it does not begin
 // at once, or does not end in time, is not done.
-func (s *simulation) disturb(ctx context.Context, p scenario.Phase, result int, d *disturbance) error {
-	if d.cut {
-		d.cuts = s.countMembers(d.from)
+func (s *simulation) disturb(ctx context.Context, p scenario.Phase, result int, d *fault) error {
+	if d.partition {
+		d.partitioned = s.countMembers(d.from)
 	}
 	end, err := s.faults.add(ctx, d)
 	hit := s.faults.hit(d)

@@ -103,7 +103,7 @@ func (f *stageFleet) under() (hosts []string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, h := range f.paper.hosts {
-		if q := f.paper.told[h.Address]; !well(q) {
+		if q := f.paper.told[h.Address]; !healthy(q) {
 			hosts = append(hosts, h.Address)
 		}
 	}

@@ -33,18 +33,18 @@ type Remote struct {
 	key   hostauth.Key // of the token
 	way   *access.Client
 
-	mu    sync.Mutex
-	seen  *ring.View           // guarded by mu: what hosts was made of
-	hosts []Host               // guarded by mu
-	conns map[string]*hostConn // guarded by mu; one per host that is in the view, or hurt
-	hurt  map[string]bool      // guarded by mu: addresses of hosts with faults in force, which are told of their end
-	gone  map[chord.ID]int64   // guarded by mu: lives told to stop, which the view may show for a while yet
+	mu     sync.Mutex
+	seen   *ring.View           // guarded by mu: what hosts was made of
+	hosts  []Host               // guarded by mu
+	conns  map[string]*hostConn // guarded by mu; one per host that is in the view, or hurt
+	faulty map[string]bool      // guarded by mu: addresses of hosts with faults in force, which are told of their end
+	gone   map[chord.ID]int64   // guarded by mu: lives told to stop, which the view may show for a while yet
 }
 
 // NewRemote returns the fleet of the hosts in a view, reached by a way (nil: without TLS). The token may be empty.
 func NewRemote(view func() *ring.View, token string, way *access.Client) *Remote {
 	return &Remote{
-		view: view, token: token, key: hostauth.NewKey(token), way: way, hurt: make(map[string]bool),
+		view: view, token: token, key: hostauth.NewKey(token), way: way, faulty: make(map[string]bool),
 		conns: make(map[string]*hostConn), gone: make(map[chord.ID]int64),
 	}
 }
@@ -100,7 +100,7 @@ func (r *Remote) refresh() []Host {
 		}
 	}
 	for address, c := range r.conns {
-		if byAddress[address] == nil && !r.hurt[address] {
+		if byAddress[address] == nil && !r.faulty[address] {
 			c.close() // nothing of it is of use any more
 			delete(r.conns, address)
 		}
@@ -222,13 +222,13 @@ func (r *Remote) SetFaults(ctx context.Context, address string, q *nodepb.SetFau
 	if hurt {
 		q = proto.CloneOf(q)
 		q.LeaseMillis = faultLease.Milliseconds()
-		r.setHurt(address, true)
+		r.setFaulty(address, true)
 	}
 	ctx, cancel := context.WithTimeout(ctx, faultLimit)
 	defer cancel()
 	err := r.command(ctx, address, nodepb.Host_SetFaults_FullMethodName, q, &nodepb.SetFaultsResponse{})
 	if !hurt {
-		r.setHurt(address, false) // if it could not be told, the lease will end
+		r.setFaulty(address, false) // if it could not be told, the lease will end
 	}
 	return err
 }
@@ -238,13 +238,13 @@ const (
 	faultLimit = 3 * time.Second  // on telling one host, while others wait to be told
 )
 
-func (r *Remote) setHurt(address string, hurt bool) {
+func (r *Remote) setFaulty(address string, hurt bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if hurt {
-		r.hurt[address] = true
+		r.faulty[address] = true
 	} else {
-		delete(r.hurt, address)
+		delete(r.faulty, address)
 		r.seen = nil // its connection may be one to a host that is gone
 	}
 }
@@ -255,12 +255,12 @@ const (
 )
 
 // Truth asks every host. One that does not answer in time is left out: its members are not judged then.
-func (r *Remote) Truth(ctx context.Context) map[chord.ID]truth {
+func (r *Remote) Truth(ctx context.Context) map[chord.ID]groundTruth {
 	ctx, cancel := context.WithTimeout(ctx, truthLimit)
 	defer cancel()
 	var (
 		mu    sync.Mutex
-		all   = make(map[chord.ID]truth)
+		all   = make(map[chord.ID]groundTruth)
 		asked sync.WaitGroup
 		turns = make(chan struct{}, truthCalls)
 	)

@@ -11,14 +11,14 @@ import (
 // A scope is one simulation's part of a world that goes on after it: when the scope ends, the sleeps and waits of its
 // tasks return env.ErrStopped, and no further task starts.
 type scope struct {
-	World
+	Runtime
 
 	mu      sync.Mutex
 	ended   bool                    // guarded by mu
 	waiting map[env.Signal]struct{} // guarded by mu; what tasks wait on now, so at most one for each
 }
 
-func newScope(w World) *scope { return &scope{World: w, waiting: make(map[env.Signal]struct{})} }
+func newScope(w Runtime) *scope { return &scope{Runtime: w, waiting: make(map[env.Signal]struct{})} }
 
 // end is called within the world, since it sets signals of it.
 func (s *scope) end() {
@@ -44,14 +44,14 @@ func (s *scope) Go(ctx context.Context, task func(ctx context.Context)) error {
 	if s.over() {
 		return env.ErrStopped
 	}
-	return s.World.Go(ctx, task)
+	return s.Runtime.Go(ctx, task)
 }
 
 func (s *scope) Sleep(d time.Duration) error {
 	if d <= 0 {
 		d = time.Nanosecond // a wait without a limit is something else
 	}
-	switch err := s.wait(s.World.NewSignal(), d); err {
+	switch err := s.wait(s.Runtime.NewSignal(), d); err {
 	case env.ErrTimeout:
 		return nil
 	default:
@@ -59,7 +59,7 @@ func (s *scope) Sleep(d time.Duration) error {
 	}
 }
 
-func (s *scope) NewSignal() env.Signal { return scopedSignal{s.World.NewSignal(), s} }
+func (s *scope) NewSignal() env.Signal { return scopedSignal{s.Runtime.NewSignal(), s} }
 
 type scopedSignal struct {
 	env.Signal

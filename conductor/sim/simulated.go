@@ -14,29 +14,29 @@ import (
 )
 
 // labAddress is the host of a simulated world on which the lab's own tasks run. No member lives there.
-const labAddress = "lab"
+const controllerAddress = "lab"
 
 // simulated makes the fleet of a ring in a simulated world, and the host that stands for the lab.
 func simulated(s *scenario.Scenario, w *simenv.World, t *otel.Telemetry) (*local, *simenv.Host, error) {
-	lab, err := w.Host(labAddress)
+	lab, err := w.Host(controllerAddress)
 	if err != nil {
 		return nil, nil, err
 	}
 	hosts := 0
-	return newLocal(s, lab, t, func() (place, error) {
+	return newLocal(s, lab, t, func() (hostSlot, error) {
 		hosts++
-		return simPlace(w, fmt.Sprintf("host-%d:7000", hosts))
+		return simulatedSlot(w, fmt.Sprintf("host-%d:7000", hosts))
 	}), lab, nil
 }
 
 // simPlace is an address of a simulated world.
-func simPlace(w *simenv.World, address string) (place, error) {
+func simulatedSlot(w *simenv.World, address string) (hostSlot, error) {
 	e, err := w.Host(address)
 	if err != nil {
-		return place{}, err
+		return hostSlot{}, err
 	}
 	layer := faultlayer.New(e, address)
-	return place{
+	return hostSlot{
 		layer:   layer,
 		address: address,
 		serve:   func(h *member.Host) { e.Serve(layer.ServeRing(h), layer.ServeKeys(h)) },
@@ -61,7 +61,7 @@ func worldOf(s *scenario.Scenario, start time.Time) *simenv.World {
 
 // pacedGround is a simulated world that follows the clock on the wall. Its members' telemetry takes the real way. The
 // world starts now, so that its times and ours are the same.
-func pacedGround(s *scenario.Scenario, t *otel.Telemetry, flush func(context.Context), log *slog.Logger) (*Ground, error) {
+func newPacedDeployment(s *scenario.Scenario, t *otel.Telemetry, flush func(context.Context), log *slog.Logger) (*Deployment, error) {
 	world := worldOf(s, time.Now())
 	fleet, lab, err := simulated(s, world, t)
 	if err != nil {
@@ -74,7 +74,7 @@ func pacedGround(s *scenario.Scenario, t *otel.Telemetry, flush func(context.Con
 		defer close(paced)
 		world.Pace(ctx)
 	}()
-	return &Ground{
+	return &Deployment{
 		Fleet: fleet,
 		World: lab,
 		Do:    func(ctx context.Context, task func(context.Context)) error { return world.Do(ctx, lab, task) },

@@ -29,7 +29,7 @@ const (
 // A simulation is one scenario on one fleet.
 type simulation struct {
 	scenario *scenario.Scenario
-	site     *site
+	site     *activeDeployment
 	world    *scope
 	fleet    Fleet
 	view     func() *ring.View
@@ -48,7 +48,7 @@ type simulation struct {
 	results    []PhaseResult // one per step begun: before the first phase, then one per phase
 	begun      []bool        // by phase of the scenario
 	waiting    []repairWait  // phases that are over, while the ring is not ideal again
-	drift      drift
+	drift      viewAccuracy
 	notes      []string
 	phase      string
 	stopping   map[chord.ID]bool // members told to stop, so that nobody is hit twice
@@ -61,7 +61,7 @@ type simulation struct {
 	took       time.Duration // as of the last look; final when ended
 }
 
-func newSimulation(s *scenario.Scenario, here *site, cfg Config) *simulation {
+func newSimulation(s *scenario.Scenario, here *activeDeployment, cfg Config) *simulation {
 	sim := &simulation{
 		scenario: s, site: here, world: newScope(here.World), fleet: here.Fleet, faults: here.faults,
 		view: cfg.View, stats: cfg.Stats, watch: cfg.Watch,
@@ -115,7 +115,7 @@ func (s *simulation) run(ctx context.Context) {
 	}
 	s.setPhase("verdict")
 	s.driver.Stop()
-	if err := s.faults.settle(ctx); err != nil {
+	if err := s.faults.clear(ctx); err != nil {
 		s.note("healing at the end: %v", err)
 	}
 	if running.Wait(0) != nil {
@@ -141,7 +141,7 @@ func (s *simulation) travel(ctx context.Context) {
 	if s.scenario.OwnRing {
 		return
 	}
-	err := s.faults.travel(ctx, s.scenario.Network)
+	err := s.faults.setNetwork(ctx, s.scenario.Network)
 	if n := s.scenario.Network; n.Latency == 0 && n.Jitter == 0 && n.Loss == 0 {
 		return
 	}

@@ -31,7 +31,7 @@ type PlannedStep struct {
 func seconds(d time.Duration) float64 { return d.Seconds() }
 
 // tell fills in what a simulation has to say about itself.
-func (s *simulation) tell(st *State) {
+func (s *simulation) report(st *State) {
 	load, verdict := s.driver.Workload(), s.driver.Verdict()
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -80,8 +80,8 @@ func RunVirtual(ctx context.Context, s *scenario.Scenario, tap Tap, show func(St
 	if err != nil {
 		return nil, err
 	}
-	here := newSite(&Ground{Fleet: fleet, World: lab})
-	if err := lab.Go(ctx, here.tend); err != nil {
+	here := newActiveDeployment(&Deployment{Fleet: fleet, World: lab})
+	if err := lab.Go(ctx, here.renewFaults); err != nil {
 		return nil, err
 	}
 	sim := newSimulation(s, here, Config{View: fold.view, Watch: watch})
@@ -101,7 +101,7 @@ func RunVirtual(ctx context.Context, s *scenario.Scenario, tap Tap, show func(St
 		world.Run(showEvery)
 		if show != nil {
 			st := State{}
-			sim.tell(&st)
+			sim.report(&st)
 			show(st, fold.view())
 		}
 	}

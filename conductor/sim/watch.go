@@ -44,8 +44,8 @@ type Watch struct {
 
 // watched is one member's ownership over time.
 type watched struct {
-	ranges []held    // by their beginning
-	heard  []stretch // by theirs
+	ranges []held     // by their beginning
+	runs   []eventRun // by theirs
 	ended  bool
 }
 
@@ -97,7 +97,7 @@ func (w *Watch) Append(ev *chordevent.Event, _ time.Time) {
 	case chordevent.KeysMoved:
 		w.moved(body)
 	}
-	m.hear(ev, owned)
+	m.add(ev, owned)
 	w.grown(m.size() - before)
 }
 
@@ -249,7 +249,7 @@ func (w *Watch) judge(a answered) bool {
 			return true
 		}
 	}
-	if !slices.ContainsFunc(m.heard, func(s stretch) bool { return s.knows(a.from, a.to) }) {
+	if !slices.ContainsFunc(m.runs, func(s eventRun) bool { return s.knows(a.from, a.to) }) {
 		return false
 	}
 	w.verdict.Judged++

@@ -19,7 +19,7 @@ import (
 const (
 	watchedSize = 200 // a member without ranges, with its place in the map
 	heldSize    = 2 * int64(unsafe.Sizeof(held{}))
-	stretchSize = 2 * int64(unsafe.Sizeof(stretch{}))
+	stretchSize = 2 * int64(unsafe.Sizeof(eventRun{}))
 	answerSize  = 2 * int64(unsafe.Sizeof(answered{}))
 	workSize    = int64(unsafe.Sizeof(OperationTime{})) + 120
 	moveSize    = 2 * int64(unsafe.Sizeof(KeyMove{}))
@@ -54,7 +54,7 @@ func (b *bounds) exceeds(bytes, most int64) bool { return b.share != nil && byte
 func (w *Watch) Within(share *memory.Share) { w.bounds = boundsOf(share) }
 
 func (m *watched) size() int64 {
-	return watchedSize + int64(len(m.ranges))*heldSize + int64(len(m.heard))*stretchSize
+	return watchedSize + int64(len(m.ranges))*heldSize + int64(len(m.runs))*stretchSize
 }
 
 func (m *KeyMove) size() int64 { return moveSize + int64(len(m.To.Addr)+len(m.Reason)) }

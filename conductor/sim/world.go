@@ -11,12 +11,12 @@ import (
 )
 
 // A World is where a ring's tasks run: on the wall clock, or in simulated time.
-type World = load.World
+type Runtime = load.Runtime
 
 // A Ground is where a ring lives: its hosts, and the world in which all that deals with them runs.
-type Ground struct {
+type Deployment struct {
 	Fleet Fleet
-	World World
+	World Runtime
 	// Do runs a task in the world for a goroutine outside of it, and returns when the task has ended, or with an error
 	// when ctx or the world has. Only what is called within a world may use its clock and its signals.
 	Do func(ctx context.Context, task func(ctx context.Context)) error
@@ -27,12 +27,12 @@ type Ground struct {
 }
 
 // newRealGround is a ground on the wall clock.
-func newRealGround(f Fleet, w *realWorld) *Ground {
-	return &Ground{Fleet: f, World: w, Do: w.do, End: func() { w.end(); w.tasks.Wait() }}
+func newLocalDeployment(f Fleet, w *wallRuntime) *Deployment {
+	return &Deployment{Fleet: f, World: w, Do: w.do, End: func() { w.end(); w.tasks.Wait() }}
 }
 
 // realWorld is time and goroutines as they are.
-type realWorld struct {
+type wallRuntime struct {
 	stop chan struct{} // closed by end
 
 	mu      sync.Mutex
@@ -40,11 +40,11 @@ type realWorld struct {
 	tasks   sync.WaitGroup // Add only under mu, with stopped false
 }
 
-func newRealWorld() *realWorld { return &realWorld{stop: make(chan struct{})} }
+func newWallRuntime() *wallRuntime { return &wallRuntime{stop: make(chan struct{})} }
 
-func (w *realWorld) Now() time.Time { return time.Now() }
+func (w *wallRuntime) Now() time.Time { return time.Now() }
 
-func (w *realWorld) Sleep(d time.Duration) error {
+func (w *wallRuntime) Sleep(d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
@@ -55,7 +55,7 @@ func (w *realWorld) Sleep(d time.Duration) error {
 	}
 }
 
-func (w *realWorld) Go(ctx context.Context, task func(ctx context.Context)) error {
+func (w *wallRuntime) Go(ctx context.Context, task func(ctx context.Context)) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.stopped {
@@ -69,7 +69,7 @@ func (w *realWorld) Go(ctx context.Context, task func(ctx context.Context)) erro
 	return nil
 }
 
-func (w *realWorld) do(ctx context.Context, task func(ctx context.Context)) error {
+func (w *wallRuntime) do(ctx context.Context, task func(ctx context.Context)) error {
 	done := make(chan struct{})
 	if err := w.Go(ctx, func(ctx context.Context) {
 		defer close(done)
@@ -86,7 +86,7 @@ func (w *realWorld) do(ctx context.Context, task func(ctx context.Context)) erro
 }
 
 // end has all sleeps and waits return env.ErrStopped.
-func (w *realWorld) end() {
+func (w *wallRuntime) end() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !w.stopped {
@@ -95,11 +95,13 @@ func (w *realWorld) end() {
 	}
 }
 
-func (w *realWorld) NewSignal() env.Signal { return &realSignal{world: w, set: make(chan struct{}, 1)} }
+func (w *wallRuntime) NewSignal() env.Signal {
+	return &realSignal{world: w, set: make(chan struct{}, 1)}
+}
 
 // realSignal is a latch for one waiter at a time.
 type realSignal struct {
-	world *realWorld
+	world *wallRuntime
 	set   chan struct{}
 }
 

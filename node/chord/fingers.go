@@ -36,7 +36,7 @@ func (f Fingers) Set(first, last int, p Peer) (Fingers, []Run) {
 	}
 	var changed []Run
 	for slot := first; slot <= last; { // by the old runs, and the gaps between them, under [first, last]
-		old, end := f.stretch(slot)
+		old, end := f.run(slot)
 		end = min(end, last)
 		if old != p {
 			changed = appendRun(changed, Run{slot, end, p})
@@ -92,7 +92,7 @@ func (f Fingers) Drop(dead Peer) (Fingers, []Run) {
 }
 
 // stretch is the peer in a slot and the last slot up to which that holds.
-func (f Fingers) stretch(slot int) (Peer, int) {
+func (f Fingers) run(slot int) (Peer, int) {
 	for _, r := range f.runs {
 		if slot < r.First {
 			return Peer{}, r.First - 1

@@ -89,7 +89,7 @@ const (
 
 // JudgeLastCall judges the answers of all members that are known. A silent member has until the end of the wait to
 // answer that it stays.
-func JudgeLastCall(answers []Stance, waited bool) Verdict {
+func DecideLastCall(answers []Stance, waited bool) Verdict {
 	v := Agreed
 	for _, s := range answers {
 		switch {

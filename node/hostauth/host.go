@@ -11,7 +11,7 @@ import (
 
 const (
 	// NonceLife is how long a host's nonce is valid.
-	NonceLife = 10 * time.Minute
+	NonceTTL = 10 * time.Minute
 	// maxSessions bounds the nonces in use that a host remembers, some 100 bytes each. Only who holds the token takes
 	// one; at the bound further sessions are refused until one has expired.
 	maxSessions = 1024
@@ -110,7 +110,7 @@ func (h *Host) end(nonce []byte) (ends time.Time, ok bool) {
 	if len(nonce) != stamped+stampBytes || !hmac.Equal(nonce[stamped:], h.stamp.mac(nonce[:stamped])[:stampBytes]) {
 		return time.Time{}, false
 	}
-	ends = h.began.Add(time.Duration(binary.BigEndian.Uint64(nonce)) + NonceLife)
+	ends = h.began.Add(time.Duration(binary.BigEndian.Uint64(nonce)) + NonceTTL)
 	return ends, h.now().Before(ends)
 }
 

@@ -157,7 +157,7 @@ func TestNonceLife(t *testing.T) {
 	c := &clock{time.Unix(1, 0)}
 	h := newTestHost(c)
 	s := challenged(t, h)
-	c.t = c.t.Add(NonceLife - 1)
+	c.t = c.t.Add(NonceTTL - 1)
 	if err := sign(s, "m", nil).to(h); err != nil {
 		t.Errorf("just before its end: %v", err)
 	}
@@ -203,7 +203,7 @@ func TestSessionsAreBounded(t *testing.T) {
 	if err := sign(first, "m", nil).to(h); err != nil {
 		t.Errorf("a session that is there: %v", err)
 	}
-	c.t = c.t.Add(NonceLife)
+	c.t = c.t.Add(NonceTTL)
 	if err := sign(challenged(t, h), "m", nil).to(h); err != nil || len(h.sessions) != 1 {
 		t.Errorf("after the others have expired: %v, %d sessions", err, len(h.sessions))
 	}

@@ -41,7 +41,7 @@ func TestLostAnswerIsNoRefusal(t *testing.T) {
 			w, a, b, own := pair(t)
 			owner := &unheard{Keeper: a, lose: lost}
 			w.others = map[string]nodepb.KeysServer{"a": owner}
-			b.claims.learn(*own, w.now)
+			b.owners.learn(*own, w.now)
 			asking := b
 			if passed { // a third one takes b for the owner, and b knows better
 				c, m := w.add(t, ownership{owner: chord.Peer{ID: wideSpace().FromUint64(3), Addr: "c", Incarnation: 1}}, b.cfg, b.self)
@@ -77,7 +77,7 @@ func TestRequestThatIsThereIsNotRefused(t *testing.T) {
 			a.requests = requests{}
 		}
 		if rapid.Bool().Draw(rt, "room unknown") {
-			a.holders[0].room = 0
+			a.replicas[0].room = 0
 		}
 		for i, k := range []*Keeper{a, b} {
 			if rapid.Bool().Draw(rt, []string{"owner full", "holder full"}[i]) {

@@ -60,8 +60,8 @@ func TestSilentHolderIsReplaced(t *testing.T) {
 	for _, n := range []int{2, 4} { // 1 and 3 are dead
 		w.add(t, ownership{owner: peers[n]}, cfg)
 	}
-	for i := range a.holders {
-		a.holders[i].room = maxRoom // heard already: nothing is reserved
+	for i := range a.replicas {
+		a.replicas[i].room = maxRoom // heard already: nothing is reserved
 	}
 	got, err := a.Apply(t.Context(), apply(1, opPut, "v"))
 	if err != nil || got.Copies != 3 {
@@ -80,7 +80,7 @@ func TestSilentHolderIsReplaced(t *testing.T) {
 func TestLowerEpochIsRefused(t *testing.T) {
 	_, a, b, own := pair(t)
 	later := ownership{owner: chord.Peer{ID: wideSpace().FromUint64(9), Addr: "c", Incarnation: 1}, from: wideSpace().FromUint64(2), epoch: own.epoch + 1}
-	b.claims.learn(later, b.env.Now())
+	b.owners.learn(later, b.env.Now())
 	got, err := a.Apply(t.Context(), apply(1, opPut, "v"))
 	if err != nil || got.Outcome != nodepb.ApplyResponse_OUTCOME_RETRY {
 		t.Fatalf("a put that the holder refuses: %v, %v", got, err)

@@ -33,12 +33,12 @@ func TestVersionsAreNotJudged(t *testing.T) {
 		bring  func(t *testing.T, from, to *Keeper, own *ownership, rec *store.Record) error
 	}{
 		"as the owner": {2 * MaxClockDifference, func(t *testing.T, from, to *Keeper, own *ownership, rec *store.Record) error {
-			return from.bring(t.Context(), to.self, own, []*store.Record{rec}, nil, "")
+			return from.pushRecords(t.Context(), to.self, own, []*store.Record{rec}, nil, "")
 		}},
 		"to the owner": {0, func(t *testing.T, from, to *Keeper, own *ownership, rec *store.Record) error {
 			from.setRegister(nil)
 			to.setRegister(&ownership{owner: to.self, from: to.self.ID, epoch: own.epoch + 1})
-			return from.bring(t.Context(), to.self, nil, []*store.Record{rec}, nil, "")
+			return from.pushRecords(t.Context(), to.self, nil, []*store.Record{rec}, nil, "")
 		}},
 		"fetched": {2 * MaxClockDifference, func(t *testing.T, from, to *Keeper, _ *ownership, rec *store.Record) error {
 			from.store.Put(rec)

@@ -36,7 +36,7 @@ func ask[A interface{ GetReply() *nodepb.Reply }](k *Keeper, ctx context.Context
 		a, err := call(k.env.Keys(p.Addr, limit), k.member.Call(p))
 		switch {
 		case err == nil:
-			if err := k.member.Heard(p, a.GetReply()); err != nil {
+			if err := k.member.Received(p, a.GetReply()); err != nil {
 				k.member.PeerFailed(ctx, p, operation)
 				return none, fmt.Errorf("%w: %w", errDead, err)
 			}

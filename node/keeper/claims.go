@@ -13,17 +13,17 @@ const maxClaims = 512
 
 // claims is what a member has heard of others' ownership, from them or about them. No two overlap: the one that beats
 // the other stands, and the other keeps what is left of it. The list is in the order in which owners were first heard.
-type claims []claim
+type ownershipTable []tableEntry
 
-type claim struct {
+type tableEntry struct {
 	ownership
-	heard  time.Time
-	holder time.Time // when the owner last treated this member as a holder of its copies; zero: never
+	received     time.Time
+	replicaSince time.Time // when the owner last treated this member as a holder of its copies; zero: never
 }
 
 // refuses returns the claim because of which o is refused: a later word of the same owner, or an overlapping one that
 // beats it.
-func (c claims) refuses(o ownership) (ownership, bool) {
+func (c ownershipTable) refuses(o ownership) (ownership, bool) {
 	for _, old := range c {
 		if old.owner == o.owner {
 			if old.epoch > o.epoch {
@@ -37,15 +37,15 @@ func (c claims) refuses(o ownership) (ownership, bool) {
 }
 
 // learn notes an ownership unless it is refused.
-func (c *claims) learn(o ownership, now time.Time) {
+func (c *ownershipTable) learn(o ownership, now time.Time) {
 	if _, refused := c.refuses(o); refused {
 		return
 	}
-	known := claim{ownership: o, heard: now}
+	known := tableEntry{ownership: o, received: now}
 	kept := (*c)[:0]
 	for _, old := range *c {
 		if old.owner == o.owner {
-			known.holder = old.holder
+			known.replicaSince = old.replicaSince
 			continue
 		}
 		if old.overlaps(o) {
@@ -61,7 +61,7 @@ func (c *claims) learn(o ownership, now time.Time) {
 	if len(kept) >= maxClaims {
 		oldest := 0
 		for i := range kept {
-			if kept[i].heard.Before(kept[oldest].heard) {
+			if kept[i].received.Before(kept[oldest].received) {
 				oldest = i
 			}
 		}
@@ -71,22 +71,22 @@ func (c *claims) learn(o ownership, now time.Time) {
 }
 
 // hold notes that the owner treats this member as a holder of its copies.
-func (c claims) hold(owner chord.Peer, now time.Time) {
+func (c ownershipTable) hold(owner chord.Peer, now time.Time) {
 	for i := range c {
 		if c[i].owner == owner {
-			c[i].holder = now
+			c[i].replicaSince = now
 		}
 	}
 }
 
 // covering is the claim on a point of the circle; there is one at most.
-func (c claims) covering(id chord.ID) (claim, bool) {
+func (c ownershipTable) covering(id chord.ID) (tableEntry, bool) {
 	for _, known := range c {
 		if known.covers(id) {
 			return known, true
 		}
 	}
-	return claim{}, false
+	return tableEntry{}, false
 }
 
 // maxBelow bounds the claims further down that a survey names: those of all members of a large host, mostly, which is when
@@ -94,7 +94,7 @@ func (c claims) covering(id chord.ID) (claim, bool) {
 const maxBelow = 64
 
 // down lists the claim on a point and those that follow each other below it: at most so many, and none twice.
-func (c claims) down(point chord.ID, most int32) (list []ownership) {
+func (c ownershipTable) down(point chord.ID, most int32) (list []ownership) {
 	for at := point; int32(len(list)) < most; {
 		known, ok := c.covering(at)
 		if !ok || len(list) > 0 && known.owner == list[0].owner {
@@ -106,11 +106,11 @@ func (c claims) down(point chord.ID, most int32) (list []ownership) {
 }
 
 // bury drops what a takeover has made void: all claims that overlap the new range.
-func (c *claims) bury(o ownership) {
-	*c = slices.DeleteFunc(*c, func(old claim) bool { return old.overlaps(o) })
+func (c *ownershipTable) bury(o ownership) {
+	*c = slices.DeleteFunc(*c, func(old tableEntry) bool { return old.overlaps(o) })
 }
 
 // forget drops what an owner is believed to own.
-func (c *claims) forget(owner chord.Peer) {
-	*c = slices.DeleteFunc(*c, func(old claim) bool { return old.owner == owner })
+func (c *ownershipTable) forget(owner chord.Peer) {
+	*c = slices.DeleteFunc(*c, func(old tableEntry) bool { return old.owner == owner })
 }

@@ -62,7 +62,7 @@ func (k *Keeper) operate(ctx context.Context, op nodepb.ApplyRequest_Operation, 
 	if span.IsRecording() {
 		span.SetAttributes(chordevent.OutcomeKey.String(outcome), chordevent.LookupOwnerKey.String(k.space.Format(result.Owner.ID)))
 		if op != opGet {
-			span.SetAttributes(chordevent.CopiesKey.Int(result.Copies))
+			span.SetAttributes(chordevent.CopiesKey.Int(result.ReplicaCount))
 		} else {
 			span.SetAttributes(chordevent.ValueBytesKey.Int(len(result.Value)))
 		}
@@ -128,8 +128,8 @@ func (k *Keeper) tryOnce(ctx context.Context, q *nodepb.ApplyRequest, id chord.I
 	}
 	switch a.Outcome {
 	case nodepb.ApplyResponse_OUTCOME_OK:
-		result.Version, result.Copies, result.Value = a.Record.GetVersion(), int(a.Copies), a.Record.GetValue()
-		result.Holders = holdersFromWire(k.space, a.Holders)
+		result.Version, result.ReplicaCount, result.Value = a.Record.GetVersion(), int(a.Copies), a.Record.GetValue()
+		result.Replicas = replicasFromWire(k.space, a.Holders)
 		return result, true, nil
 	case nodepb.ApplyResponse_OUTCOME_NOT_FOUND:
 		return result, false, ErrNotFound

@@ -78,7 +78,7 @@ func (k *Keeper) Compare(ctx context.Context, q *nodepb.CompareRequest) (*nodepb
 		a.Conflict, a.Implausible = conflictToWire(v)
 	}
 	k.mu.Unlock()
-	k.tell(ctx)
+	k.publishRegister(ctx)
 	return a, nil
 }
 
@@ -88,7 +88,7 @@ func (k *Keeper) admit(own *ownership, arcs []arc) verdict {
 	if own != nil {
 		v := k.meet(*own)
 		if !v.refused && len(arcs) > 0 { // else it is an announcement
-			k.claims.hold(own.owner, k.env.Now())
+			k.owners.hold(own.owner, k.env.Now())
 		}
 		return v
 	}
@@ -142,7 +142,7 @@ func (k *Keeper) compare(ctx context.Context, p chord.Peer, own *ownership, arcs
 		return nil, err
 	}
 	if err := k.judged(p, a, own, sent); err != nil {
-		k.tell(ctx)
+		k.publishRegister(ctx)
 		return nil, err
 	}
 	if len(a.Differences) > len(arcs) {
@@ -204,8 +204,8 @@ func (k *Keeper) judged(p chord.Peer, a interface {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.heardFrom(p)
-	if h := k.holder(p); h != nil {
+	k.noteContact(p)
+	if h := k.replicaOn(p); h != nil {
 		h.room = a.GetRoom()
 	}
 	switch {
@@ -214,7 +214,7 @@ func (k *Keeper) judged(p chord.Peer, a interface {
 			k.confirmed = sent
 		}
 		if a.GetOverlapped() {
-			k.soil(p)
+			k.requireRecovery(p)
 		}
 		return nil
 	case a.GetImplausible():

@@ -34,10 +34,10 @@ func (f *failure) GRPCStatus() *status.Status { return status.New(f.code, f.text
 
 // Result is what a client operation did.
 type Result struct {
-	Owner   chord.Peer    // who answered
-	Version uint64        // of the record written or read
-	Copies  int           // of a write: distinct hosts that hold it
-	Holders []chord.Peer  // of a write: the members that hold it, the owner first; nil: the owner is of version 1
-	Value   []byte        // of a get; not to be changed
-	Trace   trace.TraceID // invalid: the operation was not sampled
+	Owner        chord.Peer    // who answered
+	Version      uint64        // of the record written or read
+	ReplicaCount int           // of a write: distinct hosts that hold it
+	Replicas     []chord.Peer  // of a write: the members that hold it, the owner first; nil: the owner is of version 1
+	Value        []byte        // of a get; not to be changed
+	Trace        trace.TraceID // invalid: the operation was not sampled
 }

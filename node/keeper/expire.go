@@ -20,7 +20,7 @@ func (k *Keeper) expire(ctx context.Context) error {
 		k.mu.Lock()
 		due := k.store.Due(now, expireRecords)
 		own := k.reg.Load()
-		forget := own != nil && !k.unclean && k.out == nil && k.allSynced()
+		forget := own != nil && !k.needsRecovery && k.out == nil && k.allSynced()
 		var dead []*store.Record
 		for _, r := range due {
 			switch {
@@ -34,7 +34,7 @@ func (k *Keeper) expire(ctx context.Context) error {
 				k.replace(r, &waiting)
 			}
 		}
-		holders := k.holders
+		holders := k.replicas
 		k.mu.Unlock()
 		if err := k.forget(ctx, own, holders, dead, later); err != nil {
 			return err
@@ -52,13 +52,13 @@ func (k *Keeper) replace(old, next *store.Record) {
 }
 
 // forget drops tombstones at all holders of copies, then here; if a holder does not answer they stay for a while.
-func (k *Keeper) forget(ctx context.Context, own *ownership, holders []holder, dead []*store.Record, later int64) error {
+func (k *Keeper) forget(ctx context.Context, own *ownership, holders []replica, dead []*store.Record, later int64) error {
 	if len(dead) == 0 {
 		return nil
 	}
 	errs := make([]error, len(holders))
 	if err := k.each(ctx, len(holders), func(ctx context.Context, i int) {
-		errs[i] = k.bring(ctx, holders[i].peer, own, nil, dead, chordevent.SpanRepair)
+		errs[i] = k.pushRecords(ctx, holders[i].peer, own, nil, dead, chordevent.SpanRepair)
 	}); err != nil {
 		return err
 	}

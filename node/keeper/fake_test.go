@@ -135,7 +135,7 @@ func (m *fakeMember) Call(to chord.Peer) *nodepb.Call {
 func (m *fakeMember) Reply() *nodepb.Reply {
 	return &nodepb.Reply{Status: nodepb.Reply_STATUS_OK, Self: peerToWire(m.self), Clock: m.clock.Now(), Version: 2}
 }
-func (m *fakeMember) Heard(chord.Peer, *nodepb.Reply) error { return nil }
+func (m *fakeMember) Received(chord.Peer, *nodepb.Reply) error { return nil }
 func (m *fakeMember) Lookup(_ context.Context, id chord.ID) (chord.Peer, error) {
 	if m.lookup != nil {
 		return m.lookup(id), nil

@@ -14,9 +14,9 @@ import (
 // whether the holders of copies are known to have it. Of a clean range it returns nil and true: what is held here is the
 // newest, and the list says what of it is settled. An error says that it is not known: somebody may have a newer version
 // and does not answer, or the environment has ended. Who has been found dead is not asked any more.
-func (k *Keeper) gather(ctx context.Context, id chord.ID, key, operation string) (newest *store.Record, settled bool, err error) {
+func (k *Keeper) readRepair(ctx context.Context, id chord.ID, key, operation string) (newest *store.Record, settled bool, err error) {
 	k.mu.Lock()
-	unclean := k.unclean
+	unclean := k.needsRecovery
 	k.mu.Unlock()
 	if !unclean {
 		return nil, true, nil
@@ -37,7 +37,7 @@ func (k *Keeper) gather(ctx context.Context, id chord.ID, key, operation string)
 	if i := slices.Index(silent, true); i >= 0 {
 		return nil, false, fmt.Errorf("%w: no answer from %s", errUnanswered, peers[i].Addr)
 	}
-	holders := k.nextHolders(ctx, k.cfg.Replicas-1, nil)
+	holders := k.nextReplicas(ctx, k.cfg.Replicas-1, nil)
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	newest = k.store.Get(id, key)
@@ -60,7 +60,7 @@ func (k *Keeper) gather(ctx context.Context, id chord.ID, key, operation string)
 // witnesses are all members that may hold records of an unclean range: the holders of copies, the substitutes after
 // them, and those that are known to have had a part in it.
 func (k *Keeper) witnesses(ctx context.Context) []chord.Peer {
-	hosts := k.hosts(ctx, k.cfg.Replicas-1+spares)
+	hosts := k.hosts(ctx, k.cfg.Replicas-1+fallbacks)
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	peers := append([]chord.Peer(nil), hosts...)

@@ -17,7 +17,7 @@ func (k *Keeper) serveGet(ctx context.Context, id chord.ID, key string) *nodepb.
 	if !k.confirm(ctx, chordevent.SpanGet) {
 		return retry
 	}
-	r, settled, err := k.gather(ctx, id, key, chordevent.SpanGet)
+	r, settled, err := k.readRepair(ctx, id, key, chordevent.SpanGet)
 	if err != nil {
 		return retry
 	}

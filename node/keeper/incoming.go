@@ -132,7 +132,7 @@ func (k *Keeper) takeReleased() (news []moveNews) {
 		}
 		news = append(news, k.activate(m))
 		if m.doubtful {
-			k.soil()
+			k.requireRecovery()
 		}
 	}
 }
@@ -222,7 +222,7 @@ func (k *Keeper) breakPromises(leaver chord.Peer) {
 func (k *Keeper) noteRoom(p chord.Peer, room bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if h := k.holder(p); h != nil {
+	if h := k.replicaOn(p); h != nil {
 		h.lacks = !room
 	}
 }

@@ -30,8 +30,8 @@ type Keeper struct {
 
 	reg atomic.Pointer[ownership] // the ownership register; nil: empty. Written under mu, read without.
 
-	tendDue   env.Signal // for the task that tends the register
-	repairDue env.Signal // for the task that repairs copies
+	reconcileDue env.Signal // for the task that tends the register
+	repairDue    env.Signal // for the task that repairs copies
 
 	mu      sync.Mutex
 	started bool
@@ -40,11 +40,11 @@ type Keeper struct {
 	leaving bool              // it takes no moves of leavers and no copies any more; set by Leaving
 	owned   bool              // the register has been filled before in this life
 
-	unclean bool         // the range may have records elsewhere that are not here yet
-	soils   int64        // how often it was made so
-	sources []chord.Peer // who may have them, beside the hosts of the walk; at most maxSources
-	silent  []chord.Peer // who was not asked when it became clean, having been found dead; at most maxSources
-	asking  time.Time    // until when those are asked again now and then
+	needsRecovery bool         // the range may have records elsewhere that are not here yet
+	recoveries    int64        // how often it was made so
+	sources       []chord.Peer // who may have them, beside the hosts of the walk; at most maxSources
+	silent        []chord.Peer // who was not asked when it became clean, having been found dead; at most maxSources
+	asking        time.Time    // until when those are asked again now and then
 
 	store      *store.Store          // bounded by the host's budget
 	unsettled  map[string]*unsettled // keys whose version held may not be on R hosts; see maxUnsettled
@@ -52,17 +52,17 @@ type Keeper struct {
 	flight     int64                 // bytes of writes under way
 	confirmed  time.Time             // when a call was sent to a holder of copies that did not contest the register
 	requests   requests
-	claims     claims
+	owners     ownershipTable
 	dead       []lapsed    // members found dead a short while ago
 	leavers    []lapsed    // members about to leave
-	suspects   []ownership // claims to be verified; at most maxSuspects
+	unverified []ownership // claims to be verified; at most maxSuspects
 	disputes   []ownership // because of which this member's ownership was refused; at most maxDisputes
 
-	walk      walk
-	holders   []holder    // of the owner's copies: the first hosts of the walk
-	announced bool        // the register has been told to others since it changed
-	reclaims  []time.Time // when this member, taken for dead, last took its range back; at most maxReclaims
-	doubt     bool        // the owner of the range below seems to own nothing
+	preference preferenceList
+	replicas   []replica   // of the owner's copies: the first hosts of the walk
+	announced  bool        // the register has been told to others since it changed
+	reclaims   []time.Time // when this member, taken for dead, last took its range back; at most maxReclaims
+	doubt      bool        // the owner of the range below seems to own nothing
 
 	out      *outgoing  // the one handoff to another member, until its commit is over
 	ins      incomings  // handoffs from other members: several from leavers below, or one
@@ -81,8 +81,8 @@ type Keeper struct {
 
 	gets, puts, deletes int64
 
-	telling sync.Mutex // held to tell the register; never together with mu
-	told    *ownership // guarded by telling
+	publishing sync.Mutex // held to tell the register; never together with mu
+	published  *ownership // guarded by telling
 }
 
 const (
@@ -96,8 +96,8 @@ func New(e env.Env, m Member, clock *Clock, budget *HostBudget, cfg Config, trac
 	cfg = cfg.withDefaults()
 	return &Keeper{
 		env: e, member: m, clock: clock, budget: budget, cfg: cfg, space: cfg.Space, self: m.Self(),
-		tel:     newTelemetry(tracer, meter, e, cfg.Attributes),
-		tendDue: e.NewSignal(), repairDue: e.NewSignal(),
+		tel:          newTelemetry(tracer, meter, e, cfg.Attributes),
+		reconcileDue: e.NewSignal(), repairDue: e.NewSignal(),
 		store: store.New(cfg.Space), unsettled: make(map[string]*unsettled),
 	}
 }
@@ -153,7 +153,7 @@ func (k *Keeper) Founded(ctx context.Context) {
 	k.mu.Lock()
 	k.setRegister(&ownership{owner: k.self, from: k.self.ID, epoch: 1})
 	k.mu.Unlock()
-	k.tell(ctx)
+	k.publishRegister(ctx)
 	k.start(k.tel.quiet)
 }
 
@@ -176,7 +176,7 @@ func (k *Keeper) start(ctx context.Context) {
 		return
 	}
 	// An environment that has ended starts nothing, and then there is nothing to do.
-	_ = k.env.Go(ctx, k.tend)
+	_ = k.env.Go(ctx, k.reconcileOwnership)
 	_ = k.env.Go(context.Background(), k.repair)
 }
 
@@ -184,9 +184,9 @@ func (k *Keeper) start(ctx context.Context) {
 func (k *Keeper) NeighborsChanged(context.Context) {
 	state := k.member.State()
 	k.mu.Lock()
-	k.rewalk(state)
+	k.updatePreference(state)
 	k.mu.Unlock()
-	k.tendDue.Set()
+	k.reconcileDue.Set()
 	k.repairDue.Set()
 }
 
@@ -194,7 +194,7 @@ func (k *Keeper) NeighborsChanged(context.Context) {
 func (k *Keeper) HostsChanged() {
 	state := k.member.State()
 	k.mu.Lock()
-	changed := k.rewalk(state)
+	changed := k.updatePreference(state)
 	k.mu.Unlock()
 	if changed {
 		k.repairDue.Set()
@@ -210,9 +210,9 @@ func (k *Keeper) PeerDied(_ context.Context, p chord.Peer) {
 		return
 	}
 	k.dead = lapse(k.dead, p, k.env.Now().Add(k.suspicion()))
-	k.rewalk(k.member.State())
+	k.updatePreference(k.member.State())
 	k.mu.Unlock()
-	k.tendDue.Set()
+	k.reconcileDue.Set()
 	k.repairDue.Set()
 }
 

@@ -22,8 +22,8 @@ func (k *Keeper) Leaving(ctx context.Context, leaving bool) {
 		news = k.dropIncoming()
 	}
 	k.mu.Unlock()
-	k.tellIn(ctx, news...)
-	k.tendDue.Set()
+	k.reportIncoming(ctx, news...)
+	k.reconcileDue.Set()
 	k.repairDue.Set()
 }
 
@@ -253,10 +253,10 @@ func (k *Keeper) releaseInTurn(id string) {
 // learnLeaver notes that a member is about to leave: it is no holder of copies any more. mu is held.
 func (k *Keeper) learnLeaver(p chord.Peer) {
 	if !hasLapsed(k.leavers, p, k.env.Now()) {
-		k.walk.next = time.Time{} // another host has to be found
+		k.preference.next = time.Time{} // another host has to be found
 	}
 	k.leavers = lapse(k.leavers, p, k.env.Now().Add(k.cfg.LeaveLimit))
-	k.rewalk(k.member.State())
+	k.updatePreference(k.member.State())
 }
 
 // PeerLeft notes that a peer has left gracefully: it holds no copies any more.

@@ -33,7 +33,7 @@ type copied struct {
 func (k *Keeper) giveUp(ctx context.Context, deadline time.Time) error {
 	compared := map[arc]uint64{} // the digest at which the owner had the latest of all; looked up only
 	for gap := time.Duration(0); ; {
-		copies, err := k.copies(ctx)
+		copies, err := k.replicaRanges(ctx)
 		left := len(copies)
 		for len(copies) > 0 && err == nil {
 			some := copies[:min(len(copies), maxShed)]
@@ -78,7 +78,7 @@ func (k *Keeper) giveUp(ctx context.Context, deadline time.Time) error {
 
 // copies lists what is held here, owner by owner, once around the circle from this member on. A range in which this member
 // lies is cut there: mostly it is the one that the receiver has just got, of which records are held on one side.
-func (k *Keeper) copies(ctx context.Context) (list []copied, err error) {
+func (k *Keeper) replicaRanges(ctx context.Context) (list []copied, err error) {
 	at := k.self.ID
 	for {
 		k.mu.Lock()
@@ -88,7 +88,7 @@ func (k *Keeper) copies(ctx context.Context) (list []copied, err error) {
 			id, found = r.ID, true
 			return false
 		})
-		known, ok := k.claims.covering(id)
+		known, ok := k.owners.covering(id)
 		dead := hasLapsed(k.dead, known.owner, k.env.Now())
 		k.mu.Unlock()
 		if !found {
@@ -184,17 +184,17 @@ func (k *Keeper) learnOwner(c *copied, own *ownership, claims []*nodepb.Ownershi
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if own != nil && own.owner == c.owner && own.covers(c.to) {
-		k.claims.learn(*own, k.env.Now())
+		k.owners.learn(*own, k.env.Now())
 		return c.owner, nil
 	}
-	k.claims.forget(c.owner)
+	k.owners.forget(c.owner)
 	for _, claim := range claims[:min(len(claims), 1)] {
 		o, err := ownershipFromWire(k.space, claim)
 		if err != nil {
 			return chord.Peer{}, fmt.Errorf("%w: %w", errRefused, err)
 		}
 		if o != nil && o.covers(c.to) && o.owner != k.self {
-			k.claims.learn(*o, k.env.Now())
+			k.owners.learn(*o, k.env.Now())
 			return o.owner, nil
 		}
 	}
@@ -219,7 +219,7 @@ func (k *Keeper) discardOfLeaver(ctx context.Context, from chord.Peer, q *nodepb
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	a := &nodepb.DiscardResponse{Reply: k.member.Reply()}
-	if known, ok := k.claims.covering(held.to); ok {
+	if known, ok := k.owners.covering(held.to); ok {
 		a.Claims = append(a.Claims, ownershipToWire(known.ownership))
 	}
 	own := k.reg.Load()
@@ -232,8 +232,8 @@ func (k *Keeper) discardOfLeaver(ctx context.Context, from chord.Peer, q *nodepb
 	}
 	sum := k.store.Summary(held.from, held.to)
 	a.Differs = !q.Compared && (sum.Digest != q.Held.Digest || sum.Count != q.Held.Count)
-	a.Granted = !a.Differs && !k.unclean && k.holder(from) == nil && k.allSynced() && k.spared(from, true)
-	for _, h := range k.holders {
+	a.Granted = !a.Differs && !k.needsRecovery && k.replicaOn(from) == nil && k.allSynced() && k.spared(from, true)
+	for _, h := range k.replicas {
 		a.Full = a.Full || h.lacks
 	}
 	if !a.Granted {
@@ -248,13 +248,13 @@ func (k *Keeper) discardOfLeaver(ctx context.Context, from chord.Peer, q *nodepb
 func (k *Keeper) passOverLeavers(ctx context.Context, all bool) (some bool) {
 	var ask []chord.Peer
 	k.mu.Lock()
-	for _, h := range k.holders {
+	for _, h := range k.replicas {
 		if !h.synced {
 			ask = append(ask, h.peer)
 		}
 	}
 	if now := k.env.Now(); all && len(ask) > 0 {
-		for _, p := range slices.Concat(k.member.State().Live(), k.walk.list, k.walk.hosts) {
+		for _, p := range slices.Concat(k.member.State().Live(), k.preference.list, k.preference.hosts) {
 			if p.Addr != k.self.Addr && !slices.Contains(ask, p) && !hasLapsed(k.dead, p, now) && !hasLapsed(k.leavers, p, now) {
 				ask = append(ask, p)
 			}

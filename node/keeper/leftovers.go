@@ -30,7 +30,7 @@ func (k *Keeper) sweepSoon() {
 }
 
 // sweepLeftovers goes once around the circle and returns the number of ranges that could not be dropped yet.
-func (k *Keeper) sweepLeftovers(ctx context.Context) (left int, err error) {
+func (k *Keeper) sweepOrphanedReplicas(ctx context.Context) (left int, err error) {
 	at, end := k.self.ID, k.self.ID
 	if own := k.reg.Load(); own != nil {
 		end = own.from
@@ -39,16 +39,16 @@ func (k *Keeper) sweepLeftovers(ctx context.Context) (left int, err error) {
 		return 0, nil // the whole circle is its own
 	}
 	for {
-		id, found := k.nextLeftover(at, end)
+		id, found := k.nextOrphanedReplica(at, end)
 		if !found {
 			return left, nil
 		}
-		own, err := k.ownerOfLeftover(ctx, id)
+		own, err := k.ownerOfReplica(ctx, id)
 		if err != nil {
 			return left + 1, fmt.Errorf("owner of leftovers: %w", err)
 		}
 		// An owner that lacks room for its range does not keep the others from getting theirs.
-		dropped, err := k.settleLeftovers(ctx, own)
+		dropped, err := k.returnOrphanedReplicas(ctx, own)
 		if stopped(err) {
 			return left + 1, err
 		}
@@ -64,7 +64,7 @@ func (k *Keeper) sweepLeftovers(ctx context.Context) (left int, err error) {
 }
 
 // ownerOfLeftover is the present ownership of a point.
-func (k *Keeper) ownerOfLeftover(ctx context.Context, id chord.ID) (own ownership, err error) {
+func (k *Keeper) ownerOfReplica(ctx context.Context, id chord.ID) (own ownership, err error) {
 	owner, err := k.member.Lookup(ctx, id)
 	if err != nil {
 		return own, err
@@ -83,7 +83,7 @@ func (k *Keeper) ownerOfLeftover(ctx context.Context, id chord.ID) (own ownershi
 }
 
 // nextLeftover finds the first record of (at, end] that is a leftover.
-func (k *Keeper) nextLeftover(at, end chord.ID) (id chord.ID, found bool) {
+func (k *Keeper) nextOrphanedReplica(at, end chord.ID) (id chord.ID, found bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	since := k.env.Now().Add(-k.fresh())
@@ -96,8 +96,8 @@ func (k *Keeper) nextLeftover(at, end chord.ID) (id chord.ID, found bool) {
 		if !found {
 			return id, found
 		}
-		known, ok := k.claims.covering(id)
-		if !ok || known.holder.Before(since) || known.holder.IsZero() {
+		known, ok := k.owners.covering(id)
+		if !ok || known.replicaSince.Before(since) || known.replicaSince.IsZero() {
 			return id, true
 		}
 		if !chord.Between(at, known.owner.ID, end) {
@@ -108,7 +108,7 @@ func (k *Keeper) nextLeftover(at, end chord.ID) (id chord.ID, found bool) {
 }
 
 // settleLeftovers brings what an owner lacks of its range, and drops the range if the owner allows.
-func (k *Keeper) settleLeftovers(ctx context.Context, own ownership) (dropped bool, err error) {
+func (k *Keeper) returnOrphanedReplicas(ctx context.Context, own ownership) (dropped bool, err error) {
 	whole := own.arc()
 	k.mu.Lock()
 	before := k.store.Summary(whole.from, whole.to).Digest
@@ -181,8 +181,8 @@ func (k *Keeper) Discard(ctx context.Context, q *nodepb.DiscardRequest) (*nodepb
 	defer k.mu.Unlock()
 	own := k.reg.Load()
 	a := &nodepb.DiscardResponse{Reply: k.member.Reply()}
-	a.Granted = own != nil && own.owner == theirs.owner && own.epoch == theirs.epoch && !k.unclean &&
-		k.holder(from) == nil && k.allSynced() && k.spared(from, q.Leaving)
+	a.Granted = own != nil && own.owner == theirs.owner && own.epoch == theirs.epoch && !k.needsRecovery &&
+		k.replicaOn(from) == nil && k.allSynced() && k.spared(from, q.Leaving)
 	if !a.Granted {
 		k.repairDue.Set()
 	}
@@ -191,7 +191,7 @@ func (k *Keeper) Discard(ctx context.Context, q *nodepb.DiscardRequest) (*nodepb
 
 // allSynced reports whether all holders of copies there are hold the range. mu is held.
 func (k *Keeper) allSynced() bool {
-	return !slices.ContainsFunc(k.holders, func(h holder) bool { return !h.synced })
+	return !slices.ContainsFunc(k.replicas, func(h replica) bool { return !h.synced })
 }
 
 // spared reports whether a member's copy is one too many. With R hosts that hold the range any further one is. Where
@@ -200,13 +200,13 @@ func (k *Keeper) allSynced() bool {
 // reach for the moment. mu is held.
 func (k *Keeper) spared(p chord.Peer, leaving bool) bool {
 	switch {
-	case len(k.holders) == k.cfg.Replicas-1:
+	case len(k.replicas) == k.cfg.Replicas-1:
 		return true
 	case leaving:
 		now := k.env.Now()
-		return !k.walk.open && !slices.ContainsFunc(k.walk.list, func(h chord.Peer) bool {
+		return !k.preference.open && !slices.ContainsFunc(k.preference.list, func(h chord.Peer) bool {
 			return h != p && hasLapsed(k.dead, h, now) && !hasLapsed(k.leavers, h, now)
 		})
 	}
-	return p.Addr == k.self.Addr || slices.ContainsFunc(k.holders, func(h holder) bool { return h.peer.Addr == p.Addr })
+	return p.Addr == k.self.Addr || slices.ContainsFunc(k.replicas, func(h replica) bool { return h.peer.Addr == p.Addr })
 }

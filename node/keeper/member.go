@@ -22,7 +22,7 @@ type Member interface {
 	Reply() *nodepb.Reply
 	// Heard takes note of an answer's header: clock, incarnation, event number. It returns an error when the answer does
 	// not come from the life of the member that was asked (another incarnation, NOT_MEMBER), which means: dead.
-	Heard(asked chord.Peer, reply *nodepb.Reply) error
+	Received(asked chord.Peer, reply *nodepb.Reply) error
 	// Lookup finds the member responsible for a point of the circle; it has confirmed that it is.
 	Lookup(ctx context.Context, id chord.ID) (chord.Peer, error)
 	// Hosts lists the first distinct hosts beyond the member, clockwise: see chord.Hosts. HostListLen says how many are

@@ -91,7 +91,7 @@ func (k *Keeper) Move(ctx context.Context, q *nodepb.MoveRequest) (*nodepb.MoveR
 	var news []moveNews
 	var released *incoming // waits for its turn
 	k.mu.Lock()
-	k.heardFrom(m.source)
+	k.noteContact(m.source)
 	current := k.ins.find(m.id, m.source)
 	if current != nil {
 		current.heard, current.unclean, current.witnesses = k.env.Now(), m.unclean, m.witnesses
@@ -174,11 +174,11 @@ func (k *Keeper) Move(ctx context.Context, q *nodepb.MoveRequest) (*nodepb.MoveR
 	if err != nil {
 		return nil, malformed(err)
 	}
-	k.tellIn(ctx, news...)
+	k.reportIncoming(ctx, news...)
 	k.startTurns(ctx)
 	if released != nil {
 		taken, waits, news := k.awaitTurn(released)
-		k.tellIn(ctx, news...)
+		k.reportIncoming(ctx, news...)
 		if a.Waits = waits; !taken && !waits {
 			a.Outcome = nodepb.MoveResponse_OUTCOME_UNKNOWN
 		}
@@ -198,11 +198,11 @@ func (k *Keeper) openIn(ctx context.Context, m *incoming) {
 
 // tellIn tells what has become of an incoming move, and of the register, which may have changed with it. A move that is
 // done or given up ends its span.
-func (k *Keeper) tellIn(ctx context.Context, news ...moveNews) {
+func (k *Keeper) reportIncoming(ctx context.Context, news ...moveNews) {
 	for _, n := range news {
 		ctx = n.of.ctx
 	}
-	k.tell(ctx)
+	k.publishRegister(ctx)
 	for _, n := range news {
 		k.moved(n.of.ctx, n.event)
 		if n.event.Phase != chordevent.MoveStarted {
@@ -326,7 +326,7 @@ func (k *Keeper) activate(m *incoming) moveNews {
 	k.taken = append(k.taken, m.id)
 	k.setRegister(&next)
 	if m.unclean || m.unsure {
-		k.soil(append(m.witnesses, m.source)...)
+		k.requireRecovery(append(m.witnesses, m.source)...)
 	}
 	return moveNews{of: m, event: m.event(chordevent.MoveDone)}
 }
@@ -334,7 +334,7 @@ func (k *Keeper) activate(m *incoming) moveNews {
 // discardIn gives up an incoming move; what has come stays as copies. mu is held.
 func (k *Keeper) discardIn(m *incoming, why error) moveNews {
 	k.sweepSoon()
-	k.tendDue.Set()
+	k.reconcileDue.Set()
 	return k.endIn(m).failed(why)
 }
 
@@ -348,7 +348,7 @@ func (k *Keeper) releasedBy(ctx context.Context, id string) {
 	}
 	k.mu.Unlock()
 	if len(news) > 0 {
-		k.tellIn(ctx, news...)
+		k.reportIncoming(ctx, news...)
 		k.startTurns(ctx)
 	}
 }
@@ -396,5 +396,5 @@ func (k *Keeper) inquire(ctx context.Context, m *incoming, release bool) {
 		news = append(news, k.discardIn(m, err))
 	}
 	k.mu.Unlock()
-	k.tellIn(ctx, news...)
+	k.reportIncoming(ctx, news...)
 }

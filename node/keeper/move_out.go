@@ -77,17 +77,17 @@ func (k *Keeper) Claim(ctx context.Context, q *nodepb.ClaimRequest) (*nodepb.Cla
 	}
 	a := &nodepb.ClaimResponse{Reply: k.member.Reply()}
 	k.mu.Lock()
-	k.heardFrom(from)
-	k.outlived(from)
+	k.noteContact(from)
+	k.superseded(from)
 	own := k.reg.Load()
 	var move *outgoing
 	switch {
 	case own == nil || !own.covers(from.ID):
 		if own != nil && own.from == from.ID {
 			k.doubt = true // it ought to own the range below this one, and it does not
-			k.tendDue.Set()
+			k.reconcileDue.Set()
 		}
-		if known, ok := k.claims.covering(from.ID); ok {
+		if known, ok := k.owners.covering(from.ID); ok {
 			a.Owner = ownershipToWire(known.ownership)
 		}
 	case k.out != nil && k.out.receiver == from:
@@ -106,11 +106,11 @@ func (k *Keeper) Claim(ctx context.Context, q *nodepb.ClaimRequest) (*nodepb.Cla
 }
 
 // outlived takes word from a life of a member as proof that its earlier ones are over. mu is held.
-func (k *Keeper) outlived(p chord.Peer) {
-	for _, known := range k.claims {
+func (k *Keeper) superseded(p chord.Peer) {
+	for _, known := range k.owners {
 		if known.owner.ID == p.ID && known.owner.Incarnation < p.Incarnation {
 			k.dead = lapse(k.dead, known.owner, k.env.Now().Add(k.suspicion()))
-			k.tendDue.Set()
+			k.reconcileDue.Set()
 		}
 	}
 	if k.out != nil && k.out.receiver.ID == p.ID && k.out.receiver.Incarnation < p.Incarnation {
@@ -147,13 +147,13 @@ func (k *Keeper) hand(ctx context.Context, m *outgoing) error {
 			// Best effort: a receiver that misses this asks by itself.
 			_ = k.step(ctx, m, nodepb.MoveRequest_PHASE_ABORT, nil)
 		}
-		k.tendDue.Set()
+		k.reconcileDue.Set()
 		return fmt.Errorf("hand over to %s: %w", m.receiver.Addr, err)
 	}
-	k.tell(ctx)
+	k.publishRegister(ctx)
 	if err := k.commit(ctx, m); err != nil {
 		k.moved(ctx, m.event(chordevent.MoveFailed))
-		k.tell(ctx)
+		k.publishRegister(ctx)
 		return fmt.Errorf("hand over to %s: %w", m.receiver.Addr, err)
 	}
 	k.moved(ctx, m.event(chordevent.MoveDone))
@@ -224,8 +224,8 @@ func (k *Keeper) release(m *outgoing) bool {
 		m.left = &ownership{owner: k.self, from: m.to, epoch: m.grant.epoch}
 	}
 	k.setRegister(m.left)
-	k.claims.bury(m.grant) // what stood there before has been released to the receiver, too
-	k.claims.learn(m.grant, k.env.Now())
+	k.owners.bury(m.grant) // what stood there before has been released to the receiver, too
+	k.owners.learn(m.grant, k.env.Now())
 	return true
 }
 
@@ -251,7 +251,7 @@ func (k *Keeper) commit(ctx context.Context, m *outgoing) (err error) {
 		k.out = nil
 	}
 	k.mu.Unlock()
-	k.tendDue.Set()
+	k.reconcileDue.Set()
 	k.repairDue.Set()
 	return err
 }
@@ -263,9 +263,9 @@ func (k *Keeper) takeBack(m *outgoing) bool {
 		return false
 	}
 	k.released, k.handed = "", chord.Peer{}
-	k.claims.forget(m.receiver)
+	k.owners.forget(m.receiver)
 	k.setRegister(&ownership{owner: k.self, from: m.from, epoch: m.grant.epoch + 1})
-	k.soil(m.receiver)
+	k.requireRecovery(m.receiver)
 	return true
 }
 
@@ -305,7 +305,7 @@ func (k *Keeper) begin(ctx context.Context, m *outgoing) (held int64, err error)
 
 func (k *Keeper) moveCall(ctx context.Context, m *outgoing, q *nodepb.MoveRequest, operation string) (*nodepb.MoveResponse, error) {
 	k.mu.Lock()
-	unclean, aborted := k.unclean || len(k.silent) > 0, m.aborted
+	unclean, aborted := k.needsRecovery || len(k.silent) > 0, m.aborted
 	witnesses := peersToWire(slices.Concat(k.silent, k.sources)) // the receiver takes the last of them
 	var unsettled [][]byte
 	if q.Phase == nodepb.MoveRequest_PHASE_PREPARE {

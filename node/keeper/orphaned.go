@@ -18,7 +18,7 @@ const maxAround = 1024
 // that has looked for an owner since began, and for two settle times in all, asks every host, and if none owns anything
 // it takes the whole circle, unclean. The one whose place spans zero does so first; should that one not come to it,
 // whichever else does after twice the time. Should two do it all the same, they settle it like any overlap.
-func (k *Keeper) claimOrphaned(ctx context.Context, began time.Time) (bool, error) {
+func (k *Keeper) claimUnowned(ctx context.Context, began time.Time) (bool, error) {
 	state, now := k.member.State(), k.env.Now()
 	if k.lost() {
 		return false, nil
@@ -29,7 +29,7 @@ func (k *Keeper) claimOrphaned(ctx context.Context, began time.Time) (bool, erro
 	}
 	waited := now.Sub(k.ownerless)
 	k.mu.Unlock()
-	patience := 2 * settleTime * k.cfg.CallLimit
+	patience := 2 * ownerlessTime * k.cfg.CallLimit
 	if alone := len(state.Live()) == 0; !alone && !(state.Pred.Real() && state.Pred.ID.Compare(k.self.ID) >= 0) {
 		patience *= 2
 	}
@@ -48,7 +48,7 @@ func (k *Keeper) claimOrphaned(ctx context.Context, began time.Time) (bool, erro
 		k.takeOver(k.self.ID, 0)
 	}
 	k.mu.Unlock()
-	k.tell(ctx)
+	k.publishRegister(ctx)
 	return !owned, nil
 }
 
@@ -71,7 +71,7 @@ func (k *Keeper) anyClaimed(ctx context.Context, point chord.ID) (bool, error) {
 	var owners []chord.Peer
 	k.mu.Lock()
 	now := k.env.Now()
-	for _, known := range k.claims {
+	for _, known := range k.owners {
 		if !hasLapsed(k.dead, known.owner, now) && known.owner != k.self && !slices.Contains(owners, known.owner) {
 			owners = append(owners, known.owner)
 		}
@@ -182,7 +182,7 @@ func (k *Keeper) inheritUnknown(ctx context.Context, own *ownership, pred chord.
 func (k *Keeper) settledDown() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.env.Now().Sub(k.ownerless) >= settleTime*k.cfg.CallLimit
+	return k.env.Now().Sub(k.ownerless) >= ownerlessTime*k.cfg.CallLimit
 }
 
 // restOrphaned takes the rest of the circle for a member that is alone, below of which one owner after the other has died:
@@ -227,7 +227,7 @@ func (k *Keeper) nearestBelow(ctx context.Context, own *ownership, pred chord.Pe
 	} // else alone, as far as can be seen
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	for _, known := range k.claims {
+	for _, known := range k.owners {
 		if chord.Between(down, known.owner.ID, own.from) {
 			down = known.owner.ID
 		}

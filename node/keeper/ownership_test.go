@@ -77,7 +77,7 @@ func lowest(id chord.ID) int { return int(id[len(id)-1]) }
 // that beats the one refused, and an accepted one is remembered whole.
 func TestClaimsNeverOverlap(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		var c claims
+		var c ownershipTable
 		now := time.UnixMilli(0)
 		for range rapid.IntRange(1, 40).Draw(t, "n") {
 			o := drawOwnership(t)
@@ -107,7 +107,7 @@ func TestClaimsNeverOverlap(t *testing.T) {
 
 // TestClaimsOfAMove: the receiver's claim trims the source's, so that a takeover from the source takes what is left.
 func TestClaimsOfAMove(t *testing.T) {
-	var c claims
+	var c ownershipTable
 	now := time.UnixMilli(0)
 	c.learn(testOwnership(10, 40, 3), now)
 	c.learn(testOwnership(10, 20, 4), now)
@@ -122,7 +122,7 @@ func TestClaimsOfAMove(t *testing.T) {
 
 func TestClaimsAreBounded(t *testing.T) {
 	s, _ := chord.NewSpace(chord.MaxBits)
-	var c claims
+	var c ownershipTable
 	for i := range maxClaims + 10 {
 		id := s.FromUint64(uint64(10 * (i + 1)))
 		c.learn(ownership{owner: chord.Peer{ID: id, Addr: "h"}, from: s.FromUint64(uint64(10*i + 5)), epoch: 1}, time.UnixMilli(int64(i)))

@@ -29,7 +29,7 @@ const (
 	// thirty years.
 	maxFirst = 1 << 40
 	// maxSuspects bounds the claims to be verified. At the bound one is dropped: it comes up again.
-	maxSuspects = 8
+	maxUnverified = 8
 )
 
 // reference is what is known with the greatest epoch for a stretch, or if nothing is, for any. mu is held.
@@ -44,7 +44,7 @@ func (k *Keeper) reference(o ownership) (best ownership, some bool) {
 	if own := k.reg.Load(); own != nil {
 		consider(*own)
 	}
-	for _, known := range k.claims {
+	for _, known := range k.owners {
 		consider(known.ownership)
 	}
 	return best, some
@@ -92,18 +92,18 @@ func (k *Keeper) descend(epoch int64) {
 }
 
 // suspect notes a claim to be verified if it is implausibly far above a word that it stands against. mu is held.
-func (k *Keeper) suspect(claim ownership, word int64) {
-	if claim.epoch > word+maxLeap && len(k.suspects) < maxSuspects {
-		k.suspects = append(k.suspects, claim)
-		k.tendDue.Set()
+func (k *Keeper) doubtEntry(claim ownership, word int64) {
+	if claim.epoch > word+maxLeap && len(k.unverified) < maxUnverified {
+		k.unverified = append(k.unverified, claim)
+		k.reconcileDue.Set()
 	}
 }
 
 // verify asks the owners named in suspect claims, and forgets those that are not confirmed.
 func (k *Keeper) verify(ctx context.Context, operation string) error {
 	k.mu.Lock()
-	suspects := k.suspects
-	k.suspects = nil
+	suspects := k.unverified
+	k.unverified = nil
 	k.mu.Unlock()
 	return k.each(ctx, len(suspects), func(ctx context.Context, i int) {
 		claim := suspects[i]
@@ -116,9 +116,9 @@ func (k *Keeper) verify(ctx context.Context, operation string) error {
 		if err == nil && s.own != nil && s.own.epoch >= claim.epoch {
 			return
 		}
-		k.claims.forget(claim.owner)
+		k.owners.forget(claim.owner)
 		if err == nil && s.own != nil {
-			k.claims.learn(*s.own, k.env.Now())
+			k.owners.learn(*s.own, k.env.Now())
 		}
 	})
 }

@@ -128,7 +128,7 @@ func (r *reconciliation) flushPush(ctx context.Context) error {
 	if len(r.push) == 0 {
 		return nil
 	}
-	err := r.k.bring(ctx, r.peer, r.own, r.push, nil, chordevent.SpanRepair)
+	err := r.k.pushRecords(ctx, r.peer, r.own, r.push, nil, chordevent.SpanRepair)
 	if errors.Is(err, errPeerFull) {
 		r.refused, r.push, r.pushed = err, nil, 0
 		return nil

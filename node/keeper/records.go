@@ -52,7 +52,7 @@ func (k *Keeper) drop(r *store.Record) {
 
 // bring sends records to a member: as their owner to a holder of copies, with tombstones to drop; or, without an
 // ownership, to the owner.
-func (k *Keeper) bring(ctx context.Context, p chord.Peer, own *ownership, records, drop []*store.Record, operation string) error {
+func (k *Keeper) pushRecords(ctx context.Context, p chord.Peer, own *ownership, records, drop []*store.Record, operation string) error {
 	q := &nodepb.ReplicateRequest{Records: recordsToWire(records)}
 	for _, r := range drop {
 		q.Drop = append(q.Drop, versionToWire(r))
@@ -85,7 +85,7 @@ func (k *Keeper) deliver(ctx context.Context, p chord.Peer, own *ownership, q *n
 		return fmt.Errorf("%w: %s is about to leave", errDead, p.Addr) // as good as: the next host takes its place
 	}
 	if err := k.judged(p, a, own, sent); err != nil {
-		k.tell(ctx)
+		k.publishRegister(ctx)
 		return err
 	}
 	if a.Exhausted {
@@ -144,7 +144,7 @@ func (k *Keeper) Replicate(ctx context.Context, q *nodepb.ReplicateRequest) (*no
 			k.budget.redeem([requestIDSize]byte(q.Reservation)) // the records may go into the reserve
 		}
 		if a.Newer, err = k.accept(records, drop, own); err == errFull && own == nil {
-			k.soil(from) // it keeps what there is no room for here
+			k.requireRecovery(from) // it keeps what there is no room for here
 		}
 		if q.Reserve != nil {
 			a.Exhausted = !k.hold(q.Reserve, reserved)
@@ -154,7 +154,7 @@ func (k *Keeper) Replicate(ctx context.Context, q *nodepb.ReplicateRequest) (*no
 	}
 	a.Room = k.budget.room(k.env.Now())
 	k.mu.Unlock()
-	k.tell(ctx)
+	k.publishRegister(ctx)
 	switch {
 	case err == errFull:
 		a.Exhausted = true
@@ -200,9 +200,9 @@ func (k *Keeper) accept(records, drop []*store.Record, own *ownership) (newer []
 
 // unsync notes that the holders of copies lack something. mu is held.
 func (k *Keeper) unsync() {
-	for i := range k.holders {
-		k.holders[i].synced = false
-		k.holders[i].missed++
+	for i := range k.replicas {
+		k.replicas[i].synced = false
+		k.replicas[i].missed++
 	}
 	k.repairDue.Set()
 }

@@ -17,30 +17,30 @@ func (k *Keeper) setRegister(own *ownership) {
 	k.announced = false
 	k.confirmed = time.Time{}
 	k.pruneUnsettled()
-	for i := range k.holders {
-		k.holders[i].synced = false // equal digests count for one extent and epoch of the range
+	for i := range k.replicas {
+		k.replicas[i].synced = false // equal digests count for one extent and epoch of the range
 		if own == nil || old == nil || !old.contains(*own) {
-			k.holders[i].compared = false
+			k.replicas[i].compared = false
 		}
 	}
 	if own == nil || old == nil {
 		k.ownerless = time.Time{}
 	}
 	if own == nil {
-		k.unclean, k.sources, k.silent = false, nil, nil
+		k.needsRecovery, k.sources, k.silent = false, nil, nil
 	}
 	k.sweepSoon()
-	k.tendDue.Set()
+	k.reconcileDue.Set()
 	k.repairDue.Set()
 }
 
 // tell emits the register if it has changed since it was last told. Whoever changed it calls this after unlocking mu; of
 // two that come at once, either tells the latest.
-func (k *Keeper) tell(ctx context.Context) {
-	k.telling.Lock()
-	defer k.telling.Unlock()
-	if own := k.reg.Load(); own != k.told {
-		k.told = own
+func (k *Keeper) publishRegister(ctx context.Context) {
+	k.publishing.Lock()
+	defer k.publishing.Unlock()
+	if own := k.reg.Load(); own != k.published {
+		k.published = own
 		k.member.Emit(ctx, chordevent.OwnershipChanged{Ownership: registerOf(own)})
 	}
 }
@@ -63,7 +63,7 @@ func (k *Keeper) meet(o ownership) verdict {
 		_ = k.refuseEpoch(o.owner, o, known)
 		return verdict{refused: true, implausible: true, conflict: known}
 	}
-	k.heardFrom(o.owner)
+	k.noteContact(o.owner)
 	own := k.reg.Load()
 	rival := own != nil && o.overlaps(*own)
 	if rival {
@@ -71,14 +71,14 @@ func (k *Keeper) meet(o ownership) verdict {
 		own = k.reg.Load()
 	}
 	if rival && (own.beats(o) || !k.yield(o)) {
-		k.soil(o.owner) // until it knows better it serves what is this member's
+		k.requireRecovery(o.owner) // until it knows better it serves what is this member's
 		return verdict{refused: true, conflict: k.reg.Load()}
 	}
-	if winner, refused := k.claims.refuses(o); refused {
-		k.suspect(winner, o.epoch)
+	if winner, refused := k.owners.refuses(o); refused {
+		k.doubtEntry(winner, o.epoch)
 		return verdict{refused: true, conflict: &winner}
 	}
-	k.claims.learn(o, k.env.Now())
+	k.owners.learn(o, k.env.Now())
 	return verdict{overlapped: rival}
 }
 
@@ -110,7 +110,7 @@ func (k *Keeper) yield(to ownership) (stands bool) {
 	}
 	k.reclaims = append(k.reclaims, k.env.Now())
 	k.setRegister(&next)
-	k.soil(to.owner)
+	k.requireRecovery(to.owner)
 	return false
 }
 
@@ -125,12 +125,12 @@ func (k *Keeper) raise(above int64) {
 }
 
 // soil makes the range unclean: records of it may be elsewhere, with a certain member perhaps. mu is held.
-func (k *Keeper) soil(source ...chord.Peer) {
+func (k *Keeper) requireRecovery(source ...chord.Peer) {
 	if k.reg.Load() == nil {
 		return
 	}
-	k.unclean = true
-	k.soils++
+	k.needsRecovery = true
+	k.recoveries++
 	for _, p := range source {
 		k.sources = addSource(k.sources, p)
 	}
@@ -152,7 +152,7 @@ func addSource(list []chord.Peer, p chord.Peer) []chord.Peer {
 func (k *Keeper) revived(p chord.Peer) {
 	if i := slices.Index(k.silent, p); i >= 0 {
 		k.silent = slices.Delete(k.silent, i, i+1)
-		k.soil(p)
+		k.requireRecovery(p)
 	}
 }
 
@@ -160,14 +160,14 @@ func (k *Keeper) revived(p chord.Peer) {
 func (k *Keeper) dispute(conflict ownership) {
 	if len(k.disputes) < maxDisputes && !slices.Contains(k.disputes, conflict) {
 		k.disputes = append(k.disputes, conflict)
-		k.tendDue.Set()
+		k.reconcileDue.Set()
 	}
 }
 
 // settle resolves what stands against this member's ownership, by asking the owner named. If that one is dead, or owns
 // something else by now, the word against us is outdated, and a greater epoch goes past it. If it does own the range,
 // one of the two yields.
-func (k *Keeper) settle(ctx context.Context) error {
+func (k *Keeper) resolveDisputes(ctx context.Context) error {
 	if err := k.verify(ctx, chordevent.SpanRepair); err != nil {
 		return err
 	}
@@ -176,14 +176,14 @@ func (k *Keeper) settle(ctx context.Context) error {
 	k.disputes = nil
 	k.mu.Unlock()
 	for _, conflict := range disputes {
-		if err := k.settleOne(ctx, conflict); err != nil {
+		if err := k.resolveDispute(ctx, conflict); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (k *Keeper) settleOne(ctx context.Context, conflict ownership) error {
+func (k *Keeper) resolveDispute(ctx context.Context, conflict ownership) error {
 	var theirs *ownership
 	if conflict.owner.ID != k.self.ID {
 		s, err := k.survey(ctx, conflict.owner, conflict.owner.ID, chordevent.SpanRepair)
@@ -211,7 +211,7 @@ func (k *Keeper) settleOne(ctx context.Context, conflict ownership) error {
 	}
 	own = k.reg.Load()
 	k.mu.Unlock()
-	k.tell(ctx)
+	k.publishRegister(ctx)
 	if rival && own != nil {
 		if err := k.announce(ctx, theirs.owner, *own); stopped(err) {
 			return err // any other outcome has been noted

@@ -41,7 +41,7 @@ func (k *Keeper) repair(context.Context) {
 // repairRound does what is due and returns the time until more is.
 func (k *Keeper) repairRound(ctx context.Context) (time.Duration, error) {
 	k.mu.Lock()
-	k.rewalk(k.member.State())
+	k.updatePreference(k.member.State())
 	k.mu.Unlock()
 	again, err := k.repairRange(ctx)
 	if stopped(err) {
@@ -59,7 +59,7 @@ func (k *Keeper) repairRound(ctx context.Context) (time.Duration, error) {
 	if wait := due.Sub(k.env.Now()); wait > 0 {
 		return min(again, wait), nil
 	}
-	left, err := k.sweepLeftovers(ctx)
+	left, err := k.sweepOrphanedReplicas(ctx)
 	if stopped(err) {
 		return 0, err
 	}
@@ -89,26 +89,26 @@ func (k *Keeper) repairRange(ctx context.Context) (again time.Duration, err erro
 	if err != nil {
 		return time.Second, err
 	}
-	if err := k.cleanse(ctx, own); err != nil {
+	if err := k.recoverRange(ctx, own); err != nil {
 		return time.Second, err
 	}
 	k.hosts(ctx, k.cfg.Replicas-1)
 	now := k.env.Now()
 	k.mu.Lock()
-	var due []holder
-	for _, h := range k.holders {
+	var due []replica
+	for _, h := range k.replicas {
 		if !h.synced || !now.Before(h.next) {
 			due = append(due, h)
 		}
 	}
-	lacks := k.walk.lacks
+	lacks := k.preference.lacks
 	k.mu.Unlock()
 	again = k.cfg.SyncInterval
 	if lacks || asking {
 		again = k.suspicion() // by then a host that was found dead may count again
 	}
 	errs := make([]error, len(due))
-	err = k.each(ctx, len(due), func(ctx context.Context, i int) { errs[i] = k.syncHolder(ctx, own, due[i]) })
+	err = k.each(ctx, len(due), func(ctx context.Context, i int) { errs[i] = k.syncReplica(ctx, own, due[i]) })
 	if err == nil {
 		err = errors.Join(errs...)
 	}
@@ -117,20 +117,20 @@ func (k *Keeper) repairRange(ctx context.Context) (again time.Duration, err erro
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.reg.Load() == own && !k.unclean && k.allSynced() {
+	if k.reg.Load() == own && !k.needsRecovery && k.allSynced() {
 		k.settleAll()
 	}
 	return again, nil
 }
 
 // syncHolder compares the range with a holder of copies until both hold the same.
-func (k *Keeper) syncHolder(ctx context.Context, own *ownership, h holder) error {
+func (k *Keeper) syncReplica(ctx context.Context, own *ownership, h replica) error {
 	for range maxPasses {
 		done, err := k.repairWith(ctx, h.peer, own, own.arc(), true)
 		k.noteRoom(h.peer, !errors.Is(err, errPeerFull))
 		if done.full {
 			k.mu.Lock()
-			k.soil(h.peer) // it has what there is no room for here
+			k.requireRecovery(h.peer) // it has what there is no room for here
 			k.mu.Unlock()
 		}
 		if err != nil {
@@ -140,7 +140,7 @@ func (k *Keeper) syncHolder(ctx context.Context, own *ownership, h holder) error
 			continue
 		}
 		k.mu.Lock()
-		if now := k.holder(h.peer); now != nil && k.reg.Load() == own {
+		if now := k.replicaOn(h.peer); now != nil && k.reg.Load() == own {
 			now.synced = now.missed == h.missed
 			now.compared, now.made = true, h.missed
 			now.next = k.env.Now().Add(k.jitter(k.cfg.SyncInterval))
@@ -174,11 +174,11 @@ func (k *Keeper) announceRange(ctx context.Context, own *ownership) error {
 	told := k.announced
 	k.announced = true
 	var peers []chord.Peer
-	if live := k.member.State().Live(); len(live) > 0 && k.holder(live[0]) == nil {
+	if live := k.member.State().Live(); len(live) > 0 && k.replicaOn(live[0]) == nil {
 		peers = append(peers, live[0])
 	}
-	if len(k.holders) == 0 && len(k.walk.hosts) > 0 && (len(peers) == 0 || peers[0] != k.walk.hosts[0]) {
-		peers = append(peers, k.walk.hosts[0])
+	if len(k.replicas) == 0 && len(k.preference.hosts) > 0 && (len(peers) == 0 || peers[0] != k.preference.hosts[0]) {
+		peers = append(peers, k.preference.hosts[0])
 	}
 	k.mu.Unlock()
 	if told {
@@ -199,10 +199,10 @@ func (k *Keeper) announceRange(ctx context.Context, own *ownership) error {
 // newer there, and brings the holders of copies what is newer here, until there is nothing left to take. So what is then
 // held here is settled, but for what a holder has no room for. Who cannot be reached is asked when it gives a sign of life.
 // While this host lacks room for something the range stays unclean, and each read asks those who have it.
-func (k *Keeper) cleanse(ctx context.Context, own *ownership) error {
+func (k *Keeper) recoverRange(ctx context.Context, own *ownership) error {
 	for range maxPasses + 1 {
 		k.mu.Lock()
-		unclean, soils := k.unclean, k.soils
+		unclean, soils := k.needsRecovery, k.recoveries
 		k.mu.Unlock()
 		if !unclean {
 			return nil
@@ -222,8 +222,8 @@ func (k *Keeper) cleanse(ctx context.Context, own *ownership) error {
 			}
 		}
 		k.mu.Lock()
-		if slices.Max(append(pulled, 0)) == 0 && k.reg.Load() == own && k.soils == soils {
-			k.isClean(peers)
+		if slices.Max(append(pulled, 0)) == 0 && k.reg.Load() == own && k.recoveries == soils {
+			k.recovered(peers)
 		}
 		k.mu.Unlock()
 	}
@@ -250,7 +250,7 @@ func (k *Keeper) askSilent(ctx context.Context) (again bool, err error) {
 // what is newer here; if it lacks room for that, nothing is missing here.
 func (k *Keeper) recover(ctx context.Context, p chord.Peer, own *ownership) (outcome, error) {
 	k.mu.Lock()
-	holds := k.holder(p) != nil
+	holds := k.replicaOn(p) != nil
 	k.mu.Unlock()
 	done, err := k.repairWith(ctx, p, own, own.arc(), holds)
 	if holds {
@@ -264,17 +264,17 @@ func (k *Keeper) recover(ctx context.Context, p chord.Peer, own *ownership) (out
 
 // isClean notes that the range is clean, as far as members can tell that live: who of those that may hold records of it
 // has been found dead is noted, to be asked when it lives. mu is held.
-func (k *Keeper) isClean(asked []chord.Peer) {
+func (k *Keeper) recovered(asked []chord.Peer) {
 	now := k.env.Now()
-	for _, p := range slices.Concat(k.walk.list, asked, k.sources) {
+	for _, p := range slices.Concat(k.preference.list, asked, k.sources) {
 		if hasLapsed(k.dead, p, now) {
 			k.silent = addSource(k.silent, p)
 		}
 	}
-	k.unclean, k.sources, k.asking = false, nil, now.Add(k.fresh())
+	k.needsRecovery, k.sources, k.asking = false, nil, now.Add(k.fresh())
 	k.settleAll()
 	k.unsync()
-	for i := range k.holders {
-		k.holders[i].compared = false // of how much has come, only a comparison tells
+	for i := range k.replicas {
+		k.replicas[i].compared = false // of how much has come, only a comparison tells
 	}
 }

@@ -10,9 +10,9 @@ func (k *Keeper) countReplicas(l *chordevent.Load) {
 	if k.reg.Load() == nil {
 		return
 	}
-	l.KnownHosts, l.FullReplicas = int64(1+len(k.walk.hosts)), 1
+	l.KnownHosts, l.FullReplicas = int64(1+len(k.preference.hosts)), 1
 	wanting := k.cfg.Replicas - 1
-	for _, h := range k.holders {
+	for _, h := range k.replicas {
 		switch lacks := h.missed - h.made; {
 		case !h.compared:
 			continue

@@ -28,7 +28,7 @@ const roomShare = 4
 // tight reports whether room for a record must be reserved at some of its holders. mu is held.
 func (k *Keeper) tight(holders []chord.Peer, size int64) bool {
 	return slices.ContainsFunc(holders, func(p chord.Peer) bool {
-		h := k.holder(p)
+		h := k.replicaOn(p)
 		return h == nil || k.flight+size > h.room/roomShare
 	})
 }
@@ -45,7 +45,7 @@ func (k *Keeper) reserveRoom(ctx context.Context, own ownership, id chord.ID, re
 	}
 	var tried []chord.Peer
 	for missing := k.cfg.Replicas - 1; missing > 0; {
-		batch := k.nextHolders(ctx, missing, tried)
+		batch := k.nextReplicas(ctx, missing, tried)
 		if len(batch) == 0 {
 			return nil
 		}

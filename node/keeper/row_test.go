@@ -30,9 +30,9 @@ func TestRowOfDeadOwnersIsAskedTogether(t *testing.T) {
 			if i == n-1 {
 				from = 1
 			}
-			k.claims.learn(ownership{owner: peer(900-10*i, fmt.Sprint("dead", i)), from: s.FromUint64(uint64(from)), epoch: 1}, w.now)
+			k.owners.learn(ownership{owner: peer(900-10*i, fmt.Sprint("dead", i)), from: s.FromUint64(uint64(from)), epoch: 1}, w.now)
 		}
-		k.claims.learn(ownership{owner: alive.self, from: s.FromUint64(1000), epoch: 1}, w.now)
+		k.owners.learn(ownership{owner: alive.self, from: s.FromUint64(1000), epoch: 1}, w.now)
 		waits := 0
 		for range 3*n + 3 {
 			before := len(m.failed)

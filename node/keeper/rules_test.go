@@ -35,12 +35,12 @@ func TestTheNewestVersionStands(t *testing.T) {
 	} {
 		for way, bring := range map[string]func(a, b *Keeper, own *ownership, r *store.Record) error{
 			"as a copy": func(a, b *Keeper, own *ownership, r *store.Record) error {
-				return a.bring(t.Context(), b.self, own, []*store.Record{r}, nil, "")
+				return a.pushRecords(t.Context(), b.self, own, []*store.Record{r}, nil, "")
 			},
 			"as leftovers": func(a, b *Keeper, own *ownership, r *store.Record) error {
 				a.setRegister(nil)
 				b.setRegister(&ownership{owner: b.self, from: b.self.ID, epoch: own.epoch + 1})
-				return a.bring(t.Context(), b.self, nil, []*store.Record{r}, nil, "")
+				return a.pushRecords(t.Context(), b.self, nil, []*store.Record{r}, nil, "")
 			},
 		} {
 			for order, list := range map[string][]*store.Record{"in order": {two.older, two.newer}, "late": {two.newer, two.older}} {
@@ -109,14 +109,14 @@ func TestATryThatWasNotAcknowledged(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w, a, b, own := pair(t)
 			later := ownership{owner: chord.Peer{ID: wideSpace().FromUint64(9), Addr: "c", Incarnation: 1}, from: wideSpace().FromUint64(2), epoch: own.epoch + 1}
-			a.holders[0].room = maxRoom  // so nothing is reserved first
-			b.claims.learn(later, w.now) // so b refuses
+			a.replicas[0].room = maxRoom // so nothing is reserved first
+			b.owners.learn(later, w.now) // so b refuses
 			if got, err := a.Apply(t.Context(), apply(1, opPut, "one")); err != nil || got.Outcome != nodepb.ApplyResponse_OUTCOME_RETRY || !got.MaybeWritten {
 				t.Fatalf("first try: %v, %v", got, err)
 			}
 			id := wideSpace().Hash([]byte("k"))
 			first := a.store.Get(id, "k").Version
-			b.claims.forget(later.owner)
+			b.owners.forget(later.owner)
 			w.now = w.now.Add(time.Second)
 			want, value := first, "one"
 			if superseded {
@@ -145,7 +145,7 @@ func TestAWriteIsNewerThanWhatIsHeld(t *testing.T) {
 	for _, op := range []nodepb.ApplyRequest_Operation{opPut, opDelete} {
 		w, a, b, own := pair(t)
 		held := &store.Record{ID: wideSpace().Hash([]byte("k")), Key: "k", Value: []byte("held"), Version: ceiling(w.now.Add(MaxClockDifference))}
-		if err := a.bring(t.Context(), b.self, own, []*store.Record{held}, nil, ""); err != nil {
+		if err := a.pushRecords(t.Context(), b.self, own, []*store.Record{held}, nil, ""); err != nil {
 			t.Fatal(err)
 		}
 		a.setRegister(nil)
@@ -232,16 +232,16 @@ func TestEveryChangeOfOwnershipIsALaterWord(t *testing.T) {
 			k, m := w.add(t, ownership{owner: high, from: mid.ID, epoch: epochs.own}, cfg, low)
 			m.state.Pred = low
 			w.add(t, ownership{owner: low, from: high.ID, epoch: 1}, cfg)
-			k.claims.learn(ownership{owner: mid, from: low.ID, epoch: epochs.dead}, w.now) // nobody is at its address
-			k.claims.learn(ownership{owner: low, from: high.ID, epoch: 1}, w.now)
+			k.owners.learn(ownership{owner: mid, from: low.ID, epoch: epochs.dead}, w.now) // nobody is at its address
+			k.owners.learn(ownership{owner: low, from: high.ID, epoch: 1}, w.now)
 			if _, err := k.lookBelow(t.Context(), k.reg.Load()); err != nil {
 				t.Fatal(err)
 			}
 			own := k.reg.Load()
-			if own.from != low.ID || own.epoch <= max(epochs.own, epochs.dead) || !k.unclean {
-				t.Errorf("it owns %v, unclean %t", own, k.unclean)
+			if own.from != low.ID || own.epoch <= max(epochs.own, epochs.dead) || !k.needsRecovery {
+				t.Errorf("it owns %v, unclean %t", own, k.needsRecovery)
 			}
-			if _, still := k.claims.covering(mid.ID); still {
+			if _, still := k.owners.covering(mid.ID); still {
 				t.Error("the dead owner's claim is still there")
 			}
 		})
@@ -331,7 +331,7 @@ func TestLeftoversReachTheHolders(t *testing.T) {
 	}
 	third, m := w.add(t, ownership{owner: chord.Peer{ID: wideSpace().FromUint64(3), Addr: "c", Incarnation: 1}}, a.cfg, a.self)
 	rec := record(wideSpace(), 1, 5)
-	if err := third.bring(t.Context(), a.self, nil, []*store.Record{rec}, nil, ""); err != nil {
+	if err := third.pushRecords(t.Context(), a.self, nil, []*store.Record{rec}, nil, ""); err != nil {
 		t.Fatal(err)
 	}
 	discard := func() bool {

@@ -32,16 +32,16 @@ func TestWitnessFoundDeadBeforeIsAskedWhenItLives(t *testing.T) {
 			rec := record(wideSpace(), 1, 7)
 			merged(t, b, rec)
 			if source {
-				a.soil(b.self)
+				a.requireRecovery(b.self)
 				a.member.(*fakeMember).state.Succ = nil
 				a.NeighborsChanged(t.Context())
 			} else {
-				a.soil()
+				a.requireRecovery()
 			}
 			delete(w.keepers, "b")
 			a.PeerDied(t.Context(), b.self)
-			if err := a.cleanse(t.Context(), own); err != nil || a.unclean {
-				t.Fatalf("without an answer: unclean %v, %v", a.unclean, err)
+			if err := a.recoverRange(t.Context(), own); err != nil || a.needsRecovery {
+				t.Fatalf("without an answer: unclean %v, %v", a.needsRecovery, err)
 			}
 			w.keepers["b"] = b
 			if _, err := a.survey(t.Context(), b.self, a.self.ID, ""); err != nil {
@@ -65,7 +65,7 @@ func TestSilenceIsNoAnswer(t *testing.T) {
 				if version > 0 {
 					merged(t, a, &store.Record{ID: wideSpace().Hash([]byte("k")), Key: "k", Version: version, Value: []byte("older")})
 				}
-				a.soil()
+				a.requireRecovery()
 				a.confirmed = w.now // else that it is silent is found out before the key is asked for
 				delete(w.keepers, "b")
 				first, err := a.Apply(t.Context(), apply(1, op, "v"))
@@ -118,7 +118,7 @@ func TestOneFullOwnerDoesNotKeepLeftoversFromOthers(t *testing.T) {
 			all = append(all, record(s, i, 7))
 		}
 		merged(t, holder, all...)
-		if _, err := holder.sweepLeftovers(t.Context()); err != nil {
+		if _, err := holder.sweepOrphanedReplicas(t.Context()); err != nil {
 			rt.Fatal(err)
 		}
 		for _, r := range all {
@@ -165,12 +165,12 @@ func TestRecoveryBringsCopiesToHoldersAlone(t *testing.T) {
 			}
 			others = append(others, k)
 		}
-		has := others[rapid.IntRange(0, replicas+spares-2).Draw(rt, "who has a record")]
+		has := others[rapid.IntRange(0, replicas+fallbacks-2).Draw(rt, "who has a record")]
 		has.budget = NewHostBudget(0)
 		merged(t, has, theirs)
-		a.soil()
-		if err := a.cleanse(t.Context(), a.reg.Load()); err != nil || a.unclean {
-			rt.Fatalf("unclean: %v, %v", a.unclean, err)
+		a.requireRecovery()
+		if err := a.recoverRange(t.Context(), a.reg.Load()); err != nil || a.needsRecovery {
+			rt.Fatalf("unclean: %v, %v", a.needsRecovery, err)
 		}
 		if !theirs.Same(a.store.Get(theirs.ID, theirs.Key)) {
 			rt.Error("a record that one of them has is not here")
@@ -198,11 +198,11 @@ func TestWhatFitsIsTaken(t *testing.T) {
 		}
 		merged(t, b, all...)
 		a.budget = NewHostBudget(rapid.Int64Range(4, 2*size).Draw(rt, "limit"))
-		a.soil(b.self)
-		err := a.cleanse(t.Context(), own)
+		a.requireRecovery(b.self)
+		err := a.recoverRange(t.Context(), own)
 		room := a.budget.limit + a.budget.reserve - a.budget.Used()
-		if enough := a.budget.limit+a.budget.reserve >= size; enough != (err == nil) || enough == a.unclean {
-			rt.Fatalf("%d bytes for %d: unclean %v, %v", a.budget.limit, size, a.unclean, err)
+		if enough := a.budget.limit+a.budget.reserve >= size; enough != (err == nil) || enough == a.needsRecovery {
+			rt.Fatalf("%d bytes for %d: unclean %v, %v", a.budget.limit, size, a.needsRecovery, err)
 		}
 		for _, r := range all {
 			if a.store.Get(r.ID, r.Key) == nil && r.Size() <= room {
@@ -230,7 +230,7 @@ func TestHandoffNamesWhoHasTheRest(t *testing.T) {
 			if silent {
 				a.silent = []chord.Peer{c.self}
 			} else {
-				a.soil(c.self)
+				a.requireRecovery(c.self)
 			}
 			if r, err := a.Claim(t.Context(), &nodepb.ClaimRequest{Call: b.member.Call(a.self)}); err != nil || !r.Accepted || !b.Owns(rec.ID) {
 				t.Fatalf("claim: %v, %v", r, err)
@@ -255,7 +255,7 @@ func TestDeadOwnersRangeIsTakenAtOnce(t *testing.T) {
 		w := newFakeWorld()
 		k, m := w.add(t, own, Config{Space: testSpace(), Replicas: 2})
 		m.keeper = k
-		k.claims = claims{{ownership: dead, heard: w.now}}
+		k.owners = ownershipTable{{ownership: dead, received: w.now}}
 		if _, err := k.lookBelow(t.Context(), k.reg.Load()); err != nil {
 			rt.Fatal(err)
 		}
@@ -283,7 +283,7 @@ func TestHolderHasWhatTheOwnerLacksRoomFor(t *testing.T) {
 	b, _ := w.add(t, ownership{owner: peerB}, cfg, peerA)
 	merged(t, b, rec)
 	a.budget = NewHostBudget(4)
-	if err := a.syncHolder(t.Context(), a.reg.Load(), a.holders[0]); !errors.Is(err, errFull) {
+	if err := a.syncReplica(t.Context(), a.reg.Load(), a.replicas[0]); !errors.Is(err, errFull) {
 		t.Fatal(err)
 	}
 	if got := a.serveGet(t.Context(), rec.ID, rec.Key); got.Record.GetVersion() != rec.Version {

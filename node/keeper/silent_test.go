@@ -25,29 +25,29 @@ func TestSilentWitnessIsAskedWhenItLives(t *testing.T) {
 	if _, err := b.merge(rec, forKeeps); err != nil {
 		t.Fatal(err)
 	}
-	a.soil()
+	a.requireRecovery()
 	delete(w.keepers, "b")
-	if err := a.cleanse(t.Context(), own); err != nil || a.unclean {
-		t.Fatalf("without an answer: unclean %v, %v", a.unclean, err)
+	if err := a.recoverRange(t.Context(), own); err != nil || a.needsRecovery {
+		t.Fatalf("without an answer: unclean %v, %v", a.needsRecovery, err)
 	}
 	w.keepers["b"] = b
 	if _, err := a.Survey(t.Context(), &nodepb.SurveyRequest{Call: b.member.Call(a.self), Point: a.self.ID[:]}); err != nil {
 		t.Fatal(err)
 	}
-	if a.unclean {
+	if a.needsRecovery {
 		t.Fatal("a question whose sender nobody has checked makes the range unclean")
 	}
 	if _, err := a.survey(t.Context(), b.self, a.self.ID, ""); err != nil {
 		t.Fatal(err)
 	}
-	if !a.unclean {
+	if !a.needsRecovery {
 		t.Fatal("the witness lives, and the range is still clean")
 	}
 	if got := a.serveGet(t.Context(), rec.ID, rec.Key); got.Record.GetVersion() != rec.Version {
 		t.Errorf("get: %v", got)
 	}
-	if err := a.cleanse(t.Context(), own); err != nil || a.unclean || len(a.silent) > 0 {
-		t.Errorf("with an answer: unclean %v, silent %v, %v", a.unclean, a.silent, err)
+	if err := a.recoverRange(t.Context(), own); err != nil || a.needsRecovery || len(a.silent) > 0 {
+		t.Errorf("with an answer: unclean %v, silent %v, %v", a.needsRecovery, a.silent, err)
 	}
 }
 
@@ -61,7 +61,7 @@ func TestLoserOfADisputeIsAsked(t *testing.T) {
 		t.Fatal(err)
 	}
 	a.setRegister(&ownership{owner: a.self, from: a.self.ID, epoch: 5})
-	if err := b.settleOne(t.Context(), *a.reg.Load()); err != nil {
+	if err := b.resolveDispute(t.Context(), *a.reg.Load()); err != nil {
 		t.Fatal(err)
 	}
 	if own := a.reg.Load(); !own.covers(rec.ID) || b.Owns(rec.ID) {
@@ -77,10 +77,10 @@ func TestLeftoversWithoutRoomAreRead(t *testing.T) {
 	_, a, b, own := pair(t)
 	rec := record(wideSpace(), 1, 7)
 	a.budget = NewHostBudget(4)
-	if err := b.bring(t.Context(), a.self, nil, []*store.Record{rec}, nil, ""); !errors.Is(err, errFull) {
+	if err := b.pushRecords(t.Context(), a.self, nil, []*store.Record{rec}, nil, ""); !errors.Is(err, errFull) {
 		t.Fatalf("brought to an owner without room: %v", err)
 	}
-	a.walk.hosts, a.holders = nil, nil // b holds no copies
+	a.preference.hosts, a.replicas = nil, nil // b holds no copies
 	if _, err := b.merge(rec, forKeeps); err != nil {
 		t.Fatal(err)
 	}
@@ -176,7 +176,7 @@ func TestDeadHostIsTakenOverTogether(t *testing.T) {
 		m.keeper, m.state.Pred = k, witness.self
 		n := rapid.IntRange(1, maxBelow).Draw(rt, "members")
 		for i := range n {
-			witness.claims.learn(ownership{owner: peer(900-10*i, "dead"), from: s.FromUint64(uint64(890 - 10*i)), epoch: 1}, w.now)
+			witness.owners.learn(ownership{owner: peer(900-10*i, "dead"), from: s.FromUint64(uint64(890 - 10*i)), epoch: 1}, w.now)
 		}
 		const rounds = 3 // it asks who owns what, finds one dead, and the others
 		for i := range rounds + n {
@@ -208,7 +208,7 @@ func TestUnknownStretchesAreWaitedForTogether(t *testing.T) {
 		m.keeper, m.state.Pred = k, other.self
 		n := rapid.IntRange(1, 8).Draw(rt, "stretches")
 		for i := range n { // of ten each, dead owners of ten between them
-			k.claims.learn(ownership{owner: peer(890-20*i, "dead"), from: s.FromUint64(uint64(880 - 20*i)), epoch: 1}, w.now)
+			k.owners.learn(ownership{owner: peer(890-20*i, "dead"), from: s.FromUint64(uint64(880 - 20*i)), epoch: 1}, w.now)
 		}
 		waited := time.Duration(0)
 		until := func(done func() bool) {
@@ -224,12 +224,12 @@ func TestUnknownStretchesAreWaitedForTogether(t *testing.T) {
 			}
 		}
 		until(func() bool { return k.reg.Load().from == other.self.ID })
-		if most := (settleTime + 1) * cfg.CallLimit; waited > most {
+		if most := (ownerlessTime + 1) * cfg.CallLimit; waited > most {
 			rt.Errorf("%d stretches: waited for %v, want at most %v", n, waited, most)
 		}
 		until(func() bool { return k.ownerless.IsZero() })
 		w.now = w.now.Add(time.Hour)
-		k.claims = nil
+		k.owners = nil
 		m.state.Pred = peer(1, "nowhere")
 		k.setRegister(&ownership{owner: k.self, from: s.FromUint64(900), epoch: k.reg.Load().epoch + 1})
 		if _, err := k.lookBelow(t.Context(), k.reg.Load()); err != nil || k.reg.Load().from != s.FromUint64(900) {
@@ -283,9 +283,9 @@ func TestSilentWitnessIsAskedAgain(t *testing.T) {
 		c, _ := w.add(t, ownership{owner: chord.Peer{ID: wideSpace().FromUint64(9), Addr: "c", Incarnation: 1}}, a.cfg)
 		merged(t, c, rec)
 		delete(w.keepers, "c")
-		a.soil(c.self)
-		if err := a.cleanse(t.Context(), own); err != nil || a.unclean {
-			t.Fatalf("without an answer: unclean %v, %v", a.unclean, err)
+		a.requireRecovery(c.self)
+		if err := a.recoverRange(t.Context(), own); err != nil || a.needsRecovery {
+			t.Fatalf("without an answer: unclean %v, %v", a.needsRecovery, err)
 		}
 		if lives {
 			w.keepers["c"] = c

@@ -15,12 +15,12 @@ import (
 // this one first: fewer than R only when the walk has no more. An error says that the write must not be acknowledged. Room may
 // have been reserved for the record under an ID. A heldNewer says that some of them hold a version which this member does
 // not know of; nothing is acknowledged against that.
-func (k *Keeper) spread(ctx context.Context, own ownership, rec *store.Record, reservation []byte, move *outgoing, operation string) (holders []chord.Peer, err error) {
+func (k *Keeper) replicate(ctx context.Context, own ownership, rec *store.Record, reservation []byte, move *outgoing, operation string) (holders []chord.Peer, err error) {
 	var tried []chord.Peer
 	holders = []chord.Peer{k.self}
 	failed := error(nil)
 	for {
-		batch := k.nextHolders(ctx, k.cfg.Replicas-len(holders), tried)
+		batch := k.nextReplicas(ctx, k.cfg.Replicas-len(holders), tried)
 		if len(batch) == 0 && move == nil {
 			break
 		}
@@ -75,7 +75,7 @@ func (k *Keeper) spread(ctx context.Context, own ownership, rec *store.Record, r
 }
 
 // nextHolders picks up to n hosts of the walk that have not been tried.
-func (k *Keeper) nextHolders(ctx context.Context, n int, tried []chord.Peer) []chord.Peer {
+func (k *Keeper) nextReplicas(ctx context.Context, n int, tried []chord.Peer) []chord.Peer {
 	if n <= 0 {
 		return nil
 	}
@@ -93,7 +93,7 @@ func (k *Keeper) nextHolders(ctx context.Context, n int, tried []chord.Peer) []c
 func (k *Keeper) missed(p chord.Peer) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if h := k.holder(p); h != nil {
+	if h := k.replicaOn(p); h != nil {
 		h.synced = false
 		h.missed++
 		k.repairDue.Set()

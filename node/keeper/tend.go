@@ -15,7 +15,7 @@ import (
 // over what a dead owner leaves below it, and settles with others who say they own the same. Until the member owns its
 // range, that belongs to the trace of ctx, the join: so a join and the move of its keys are one trace, unless the owner is
 // at other moves for the first joinRounds; see openIn.
-func (k *Keeper) tend(ctx context.Context) {
+func (k *Keeper) reconcileOwnership(ctx context.Context) {
 	defer k.closeIn()
 	var claims claimPace
 	pause := time.Duration(0)
@@ -24,24 +24,24 @@ func (k *Keeper) tend(ctx context.Context) {
 			ctx = k.tel.quiet
 		}
 		if pause > 0 {
-			if err := k.tendDue.Wait(k.jitter(pause)); stopped(err) {
+			if err := k.reconcileDue.Wait(k.jitter(pause)); stopped(err) {
 				return
 			}
 		}
 		var err error
-		if pause, err = k.tendOnce(ctx, &claims); stopped(err) {
+		if pause, err = k.reconcileOnce(ctx, &claims); stopped(err) {
 			return
 		}
 	}
 }
 
 const (
-	tendSoon = 100 * time.Millisecond // while something is to be done
+	reconcileSoon = 100 * time.Millisecond // while something is to be done
 	// joinRounds bounds a join's trace where no owner can be found or none is free. As a rule the first claim is accepted.
 	joinRounds = 8
 	// settleTime is for how long nobody is known to own a range before it is taken by a member that knows nothing of it,
 	// in call limits: time for those who do know to be heard.
-	settleTime = 8
+	ownerlessTime = 8
 	// maxClaimGap bounds the time between two accepted claims of an empty register, in call limits.
 	maxClaimGap = 8
 )
@@ -56,13 +56,13 @@ type claimPace struct {
 // accepted notes that a claim has been accepted: the next one follows no sooner than after a gap that doubles up to a
 // greatest one.
 func (p *claimPace) accepted(now time.Time, greatest time.Duration) {
-	p.gap = min(max(2*p.gap, tendSoon), greatest)
+	p.gap = min(max(2*p.gap, reconcileSoon), greatest)
 	p.next = now.Add(p.gap)
 }
 
 // tendOnce does what is to be done, and returns the time until it should look again if nothing happens.
-func (k *Keeper) tendOnce(ctx context.Context, claims *claimPace) (time.Duration, error) {
-	if err := k.settle(ctx); stopped(err) {
+func (k *Keeper) reconcileOnce(ctx context.Context, claims *claimPace) (time.Duration, error) {
+	if err := k.resolveDisputes(ctx); stopped(err) {
 		return 0, err
 	}
 	if err := k.watchIn(ctx); err != nil {
@@ -92,7 +92,7 @@ func (k *Keeper) tendOnce(ctx context.Context, claims *claimPace) (time.Duration
 		return 0, err
 	}
 	if !done || disputed {
-		return tendSoon, nil
+		return reconcileSoon, nil
 	}
 	if moving {
 		return k.cfg.CallLimit, nil // for sources that fall silent
@@ -119,7 +119,7 @@ func (k *Keeper) claimRange(ctx context.Context) (done bool, err error) {
 	if live := k.member.State().Live(); !found && len(live) > 0 {
 		owner = live[0]
 	} else if !found {
-		return k.claimOrphaned(ctx, began)
+		return k.claimUnowned(ctx, began)
 	}
 	for range maxForwards {
 		if owner == k.self {
@@ -155,7 +155,7 @@ func (k *Keeper) claimRange(ctx context.Context) (done bool, err error) {
 	if found {
 		return false, nil // it changes hands right now
 	}
-	return k.claimOrphaned(ctx, began)
+	return k.claimUnowned(ctx, began)
 }
 
 // lookBelow finds out whether the range right below this member's has an owner that lives, and takes it over if not.
@@ -211,7 +211,7 @@ func (k *Keeper) lookBelow(ctx context.Context, own *ownership) (done bool, err 
 			k.mu.Lock()
 			changed := k.reg.Load() != own
 			if !changed && !s.leaving { // a leaver brings what it has by itself
-				k.soil(below.owner) // it lives and owns nothing: it may have stepped down, and have records
+				k.requireRecovery(below.owner) // it lives and owns nothing: it may have stepped down, and have records
 			}
 			k.mu.Unlock()
 			if changed {
@@ -268,7 +268,7 @@ func (k *Keeper) askAround(ctx context.Context, dead ownership, point chord.ID) 
 			others = append(others, p)
 		}
 	}
-	for _, known := range k.claims {
+	for _, known := range k.owners {
 		if known.owner.Addr == dead.owner.Addr {
 			add(known.owner)
 		}
@@ -296,7 +296,7 @@ func (k *Keeper) probeBelow(ctx context.Context, own *ownership) error {
 	}
 	now := k.env.Now()
 	var next []ownership
-	for _, o := range k.claims.down(own.from, maxBelow) {
+	for _, o := range k.owners.down(own.from, maxBelow) {
 		if len(next) < k.row && o.owner != k.self && !hasLapsed(k.dead, o.owner, now) {
 			next = append(next, o)
 		}
@@ -312,14 +312,14 @@ func (k *Keeper) probeBelow(ctx context.Context, own *ownership) error {
 
 // neighbor is the claim on the range right below one's own.
 type neighbor struct {
-	claim
+	tableEntry
 	alive bool // not found dead
 }
 
 func (k *Keeper) below(own *ownership) (neighbor, bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	known, ok := k.claims.covering(own.from)
+	known, ok := k.owners.covering(own.from)
 	return neighbor{known, !hasLapsed(k.dead, known.owner, k.env.Now())}, ok
 }
 
@@ -335,11 +335,11 @@ func (k *Keeper) inherit(ctx context.Context, own *ownership, from chord.ID, epo
 			from = k.self.ID // all the way around
 		}
 		k.takeOver(from, epoch)
-		k.soil(between...)
+		k.requireRecovery(between...)
 		k.row = min(max(2*k.row, 2), maxBelow)
 	}
 	k.mu.Unlock()
-	k.tell(ctx)
+	k.publishRegister(ctx)
 	return false, nil // and look below that
 }
 
@@ -369,13 +369,13 @@ func (k *Keeper) takeOver(from chord.ID, epoch int64) {
 		epoch = max(epoch, own.epoch)
 	}
 	next := ownership{owner: k.self, from: from}
-	for _, known := range k.claims {
+	for _, known := range k.owners {
 		if known.overlaps(next) {
 			epoch = max(epoch, known.epoch)
 		}
 	}
 	next.epoch = epoch + 1
-	k.claims.bury(next)
+	k.owners.bury(next)
 	k.setRegister(&next)
-	k.soil()
+	k.requireRecovery()
 }

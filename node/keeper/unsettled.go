@@ -42,14 +42,14 @@ func (k *Keeper) unsettle(id chord.ID, key string, older bool) *unsettled {
 	case u == nil:
 		if len(k.unsettled) >= maxUnsettled {
 			k.settleAll()
-			k.soil()
+			k.requireRecovery()
 			for _, m := range k.ins {
 				m.unsure = true
 			}
 		}
 		u = &unsettled{id: id}
 		k.unsettled[key] = u
-		if older && !k.unclean {
+		if older && !k.needsRecovery {
 			k.keepOlder(u, k.store.Get(id, key))
 		}
 	case !older && u.known:
@@ -146,12 +146,12 @@ func (k *Keeper) readable(id chord.ID, key string) (r *store.Record, settled boo
 // writeBack brings a version to the holders of copies, so that it can be read. Where they lack even the reserve for it,
 // it stays on fewer hosts and is read all the same: else the key could not be read until there is room.
 func (k *Keeper) writeBack(ctx context.Context, own ownership, r *store.Record, operation string) error {
-	_, err := k.spread(ctx, own, r, nil, nil, operation)
+	_, err := k.replicate(ctx, own, r, nil, nil, operation)
 	if err != nil && !errors.Is(err, errFull) {
 		var newer heldNewer
 		if errors.As(err, &newer) {
 			k.mu.Lock()
-			k.soil(newer.by) // the next try asks it
+			k.requireRecovery(newer.by) // the next try asks it
 			k.mu.Unlock()
 		}
 		return err

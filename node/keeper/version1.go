@@ -28,7 +28,7 @@ func version1(header interface{ GetVersion() uint32 }) bool { return header.GetV
 func (k *Keeper) heldOwnership(c *copied) *nodepb.Ownership {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if known, ok := k.claims.covering(c.to); ok && known.owner == c.owner {
+	if known, ok := k.owners.covering(c.to); ok && known.owner == c.owner {
 		return ownershipToWire(known.ownership)
 	}
 	return nil

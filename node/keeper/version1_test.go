@@ -51,7 +51,7 @@ func TestLeaverAtVersion1(t *testing.T) {
 			}
 		}
 		own.epoch = rapid.Int64Range(1, 3).Draw(rt, "known epoch")
-		b.claims.learn(own, w.now)
+		b.owners.learn(own, w.now)
 		b.Leaving(t.Context(), true)
 		if err := b.giveUp(t.Context(), w.now.Add(time.Minute)); err != nil {
 			rt.Fatal(err)

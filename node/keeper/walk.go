@@ -14,7 +14,7 @@ import (
 // host fail together. The first R-1 hold the copies; those after them are substitutes. The member's pointers name them
 // (its successor list, then its host list, see chord.Hosts), so a walk is never older than these: what was not found once
 // is not taken for missing. Only while some of them count for nothing are others asked for hosts further on.
-type walk struct {
+type preferenceList struct {
 	hosts   []chord.Peer // never changed in place
 	head    chord.Peer
 	list    []chord.Peer // the member's host list
@@ -26,17 +26,17 @@ type walk struct {
 
 const (
 	// spares is how many substitutes beyond the R-1 holders of copies a new owner asks for records.
-	spares = 3
+	fallbacks = 3
 	// maxJumps bounds the members asked for hosts further on. Each names as many as a host list holds.
 	maxJumps = 8
 )
 
 // HostListLen is how many entries of a host list a keeper has use for: the holders of copies, one substitute for each, and
 // spares.
-func HostListLen(replicas int) int { return min(2*(replicas-1)+spares, chordevent.MaxSuccessors) }
+func HostListLen(replicas int) int { return min(2*(replicas-1)+fallbacks, chordevent.MaxSuccessors) }
 
 // A holder is a host that keeps copies of the owner's range.
-type holder struct {
+type replica struct {
 	peer   chord.Peer
 	synced bool  // compared since the range last changed: it holds what the owner holds, and gets every write
 	missed int64 // writes that did not reach it, to see whether any was missed during a comparison
@@ -69,7 +69,7 @@ func hasLapsed(list []lapsed, p chord.Peer, now time.Time) bool {
 }
 
 // heardFrom takes a call from a member as a sign of life. mu is held.
-func (k *Keeper) heardFrom(p chord.Peer) {
+func (k *Keeper) noteContact(p chord.Peer) {
 	k.revived(p)
 	n := len(k.dead)
 	k.dead = slices.DeleteFunc(k.dead, func(l lapsed) bool { return l.peer == p })
@@ -79,8 +79,8 @@ func (k *Keeper) heardFrom(p chord.Peer) {
 }
 
 // rewalk goes by the member's present pointers, and reports whether other hosts are to hold copies now. mu is held.
-func (k *Keeper) rewalk(state chord.State) (changed bool) {
-	w, list := &k.walk, k.member.Hosts()
+func (k *Keeper) updatePreference(state chord.State) (changed bool) {
+	w, list := &k.preference, k.member.Hosts()
 	if head := state.Head(); head != w.head {
 		w.head, k.announced = head, false
 	}
@@ -112,14 +112,14 @@ func (k *Keeper) distinct(hosts, peers []chord.Peer) []chord.Peer {
 // rehold makes the first hosts of the walk the holders of copies, and reports whether these are others than before. mu is
 // held.
 func (k *Keeper) rehold() (changed bool) {
-	hosts := k.walk.hosts[:min(len(k.walk.hosts), k.cfg.Replicas-1)]
-	old := k.holders
+	hosts := k.preference.hosts[:min(len(k.preference.hosts), k.cfg.Replicas-1)]
+	old := k.replicas
 	changed = len(old) != len(hosts)
-	k.holders = make([]holder, len(hosts))
+	k.replicas = make([]replica, len(hosts))
 	for i, p := range hosts {
-		k.holders[i] = holder{peer: p}
-		if at := slices.IndexFunc(old, func(h holder) bool { return h.peer == p }); at >= 0 {
-			k.holders[i] = old[at]
+		k.replicas[i] = replica{peer: p}
+		if at := slices.IndexFunc(old, func(h replica) bool { return h.peer == p }); at >= 0 {
+			k.replicas[i] = old[at]
 		} else {
 			changed = true
 		}
@@ -128,9 +128,9 @@ func (k *Keeper) rehold() (changed bool) {
 }
 
 // holder is the entry of a holder of copies, or nil. mu is held.
-func (k *Keeper) holder(p chord.Peer) *holder {
-	if i := slices.IndexFunc(k.holders, func(h holder) bool { return h.peer == p }); i >= 0 {
-		return &k.holders[i]
+func (k *Keeper) replicaOn(p chord.Peer) *replica {
+	if i := slices.IndexFunc(k.replicas, func(h replica) bool { return h.peer == p }); i >= 0 {
+		return &k.replicas[i]
 	}
 	return nil
 }
@@ -145,7 +145,7 @@ func (k *Keeper) hosts(ctx context.Context, want int) []chord.Peer {
 // findHosts is hosts; certain says that it does not make do with what is known while another task is looking.
 func (k *Keeper) findHosts(ctx context.Context, want int, certain bool) []chord.Peer {
 	k.mu.Lock()
-	w, now := &k.walk, k.env.Now()
+	w, now := &k.preference, k.env.Now()
 	hosts := w.hosts
 	whole := !w.lacks && len(w.list) < HostListLen(k.cfg.Replicas) // there are no others
 	if len(hosts) >= want || whole || now.Before(w.next) && !(certain && w.open) {
@@ -193,7 +193,7 @@ func (k *Keeper) findHosts(ctx context.Context, want int, certain bool) []chord.
 		if w.further, w.open = past, err != nil; w.open {
 			w.next = time.Time{} // by way of another one, since this one is dead
 		}
-		k.rewalk(k.member.State())
+		k.updatePreference(k.member.State())
 	}
 	return w.hosts
 }
@@ -236,7 +236,7 @@ func (k *Keeper) survey(ctx context.Context, p chord.Peer, point chord.ID, opera
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	now := k.env.Now()
-	k.heardFrom(p)
+	k.noteContact(p)
 	if s.own != nil {
 		if known, is := k.implausible(*s.own); is {
 			return survey{}, k.refuseEpoch(p, *s.own, known)
@@ -246,11 +246,11 @@ func (k *Keeper) survey(ctx context.Context, p chord.Peer, point chord.ID, opera
 		if known, is := k.implausible(o); is {
 			_ = k.refuseEpoch(p, o, known)
 		} else if o.owner.ID != k.self.ID {
-			k.claims.learn(o, now)
+			k.owners.learn(o, now)
 		}
 	}
 	if s.own != nil && s.own.owner == p {
-		k.claims.learn(*s.own, now)
+		k.owners.learn(*s.own, now)
 	} else {
 		s.own = nil
 	}
@@ -275,7 +275,7 @@ func (k *Keeper) Survey(ctx context.Context, q *nodepb.SurveyRequest) (*nodepb.S
 	k.mu.Lock()
 	if q.Release {
 		k.releaseInTurn(q.MoveId)
-		defer k.tell(ctx)
+		defer k.publishRegister(ctx)
 	}
 	defer k.mu.Unlock()
 	if q.Room > 0 {
@@ -292,7 +292,7 @@ func (k *Keeper) Survey(ctx context.Context, q *nodepb.SurveyRequest) (*nodepb.S
 	if own := k.reg.Load(); own != nil {
 		a.Ownership = ownershipToWire(*own)
 	}
-	for _, known := range k.claims.down(point, 1+min(max(q.Below, 0), maxBelow)) {
+	for _, known := range k.owners.down(point, 1+min(max(q.Below, 0), maxBelow)) {
 		a.Claims = append(a.Claims, ownershipToWire(known))
 	}
 	a.Leaving = k.leaving

@@ -28,8 +28,8 @@ func idFromWire(space chord.Space, b []byte) (id chord.ID, err error) {
 }
 
 const (
-	maxAddress = 255
-	maxHolders = 16 // of a record, in an answer: member.MaxReplicas
+	maxAddress       = 255
+	maxReplicasNamed = 16 // of a record, in an answer: member.MaxReplicas
 )
 
 // peerFromWire reads a peer; an absent one is "none".
@@ -55,8 +55,8 @@ func peerToWire(p chord.Peer) *nodepb.Peer {
 }
 
 // holdersFromWire reads who holds a record; nil if not all can be read, as they are for people only.
-func holdersFromWire(space chord.Space, list []*nodepb.Peer) (holders []chord.Peer) {
-	for _, w := range list[:min(len(list), maxHolders)] {
+func replicasFromWire(space chord.Space, list []*nodepb.Peer) (holders []chord.Peer) {
+	for _, w := range list[:min(len(list), maxReplicasNamed)] {
 		p, err := peerFromWire(space, w)
 		if err != nil {
 			return nil

@@ -19,7 +19,7 @@ func TestDeadOwnersRangeIsNotTakenFromTheLiving(t *testing.T) {
 		cfg := Config{Space: s, Replicas: 2}
 		k, m := w.add(t, ownership{owner: peer(100, "a"), from: at(50), epoch: 1}, cfg)
 		m.keeper = k
-		k.claims.learn(ownership{owner: peer(50, "dead"), from: at(10), epoch: 3}, w.now)
+		k.owners.learn(ownership{owner: peer(50, "dead"), from: at(10), epoch: 3}, w.now)
 		nearest := 10
 		for i, end := range rapid.SliceOfNDistinct(rapid.IntRange(11, 49), 0, 4, rapid.ID).Draw(rt, "others") {
 			other, _ := w.add(t, ownership{owner: peer(end, string(rune('b'+i))), from: at(end - 1), epoch: 4}, cfg)

@@ -20,10 +20,10 @@ func (k *Keeper) serveWrite(ctx context.Context, q *nodepb.ApplyRequest, id chor
 	if k.cfg.Replicas == 1 && !k.confirm(ctx, operation) {
 		return retry
 	}
-	if _, _, err := k.gather(ctx, id, key, operation); err != nil {
+	if _, _, err := k.readRepair(ctx, id, key, operation); err != nil {
 		return retry
 	}
-	holders := k.nextHolders(ctx, k.cfg.Replicas-1, nil)
+	holders := k.nextReplicas(ctx, k.cfg.Replicas-1, nil)
 	reserve := &nodepb.Reservation{Id: q.RequestId, Key: q.Key, ValueBytes: int64(len(q.Value)), Deleted: q.Operation == opDelete}
 	size := store.SizeOf(len(q.Key), reserve.ValueBytes)
 
@@ -84,7 +84,7 @@ func (k *Keeper) serveWrite(ctx context.Context, q *nodepb.ApplyRequest, id chor
 	k.flight += size
 	k.mu.Unlock()
 
-	held, err := k.spread(ctx, *own, rec, reservation, move, operation)
+	held, err := k.replicate(ctx, *own, rec, reservation, move, operation)
 	var newer heldNewer
 	for try := 0; try < maxPasses && errors.As(err, &newer); try++ {
 		k.mu.Lock()
@@ -94,7 +94,7 @@ func (k *Keeper) serveWrite(ctx context.Context, q *nodepb.ApplyRequest, id chor
 			break
 		}
 		rec = next
-		held, err = k.spread(ctx, *own, rec, nil, move, operation)
+		held, err = k.replicate(ctx, *own, rec, nil, move, operation)
 	}
 
 	k.mu.Lock()

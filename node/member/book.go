@@ -9,12 +9,12 @@ import (
 )
 
 // bookSize bounds the peers that a member remembers. A newcomer takes the place of the one heard longest ago.
-const bookSize = 256
+const maxKnownPeers = 256
 
 // book is a member's memory of peers that it has heard itself: their latest life and event number, and which of them it
 // has lost. The lost ones are the way back together after a partition, so they have a share of the places for
 // themselves.
-type book struct {
+type knownPeers struct {
 	mu      sync.Mutex
 	entries []entry          // guarded by mu; at most bookSize, in no order that matters but always the same
 	at      map[chord.ID]int // guarded by mu; place in entries
@@ -23,18 +23,18 @@ type book struct {
 
 type entry struct {
 	chordevent.PeerRef
-	heard time.Time
-	tried time.Time // when its host was last pinged in vain
-	lost  bool
-	died  time.Time     // when a lost one was last found dead
-	left  bool          // by its own word: it is not to be told as failed, nor waited for
-	probe time.Time     // when a lost one is worth another ping
-	gap   time.Duration // between pings of a lost one: doubles up to maxProbeGap times the first
-	rival time.Time     // when an earlier life of it, at another address, was last told of it
+	lastSeen time.Time
+	tried    time.Time // when its host was last pinged in vain
+	lost     bool
+	died     time.Time     // when a lost one was last found dead
+	left     bool          // by its own word: it is not to be told as failed, nor waited for
+	probe    time.Time     // when a lost one is worth another ping
+	gap      time.Duration // between pings of a lost one: doubles up to maxProbeGap times the first
+	rival    time.Time     // when an earlier life of it, at another address, was last told of it
 }
 
 // maxLost is the share of the places that lost peers have for themselves.
-const maxLost = bookSize / 8
+const maxLost = maxKnownPeers / 8
 
 // maxProbeGap bounds the gap between pings of a lost peer, so that two rings find each other within half of the time in
 // which a ring is in order again (T), however long they were apart.
@@ -45,7 +45,7 @@ const rivalGap = time.Second
 
 // hear notes a sign of life. If a later member with the same identifier has been heard at another address, and not been
 // found dead, it returns that one, now and then: two living members have one identifier.
-func (b *book) hear(ref chordevent.PeerRef, now time.Time) (later chord.Peer, rival bool) {
+func (b *knownPeers) seen(ref chordevent.PeerRef, now time.Time) (later chord.Peer, rival bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if i, ok := b.at[ref.ID]; ok {
@@ -62,27 +62,27 @@ func (b *book) hear(ref chordevent.PeerRef, now time.Time) (later chord.Peer, ri
 		if e.lost {
 			e.lost, b.lost = false, b.lost-1
 		}
-		e.PeerRef, e.heard, e.left = ref, now, e.left && ref.Incarnation == e.Incarnation
+		e.PeerRef, e.lastSeen, e.left = ref, now, e.left && ref.Incarnation == e.Incarnation
 		return chord.Peer{}, false
 	}
-	b.insert(entry{PeerRef: ref, heard: now})
+	b.insert(entry{PeerRef: ref, lastSeen: now})
 	return chord.Peer{}, false
 }
 
 // insert adds an entry and returns its place: when all are taken, that of the entry heard longest ago, which is a lost
 // one if those have more than their share.
-func (b *book) insert(e entry) int {
+func (b *knownPeers) insert(e entry) int {
 	if b.at == nil {
 		b.at = make(map[chord.ID]int)
 	}
-	if len(b.entries) < bookSize {
+	if len(b.entries) < maxKnownPeers {
 		b.entries = append(b.entries, e)
 		b.at[e.ID] = len(b.entries) - 1
 		return len(b.entries) - 1
 	}
 	victim := -1
 	for i := range b.entries {
-		if old := &b.entries[i]; (old.left || old.lost == (b.lost > maxLost)) && (victim < 0 || old.heard.Before(b.entries[victim].heard)) {
+		if old := &b.entries[i]; (old.left || old.lost == (b.lost > maxLost)) && (victim < 0 || old.lastSeen.Before(b.entries[victim].lastSeen)) {
 			victim = i
 		}
 	}
@@ -97,12 +97,12 @@ func (b *book) insert(e entry) int {
 
 // lose notes that a peer has been found dead, and reports whether that is news. It is due for a ping after first, then
 // at doubled gaps.
-func (b *book) lose(p chord.Peer, now time.Time, first time.Duration) bool {
+func (b *knownPeers) lose(p chord.Peer, now time.Time, first time.Duration) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	i, ok := b.at[p.ID]
 	if !ok {
-		i = b.insert(entry{PeerRef: chordevent.PeerRef{Peer: p}, heard: now})
+		i = b.insert(entry{PeerRef: chordevent.PeerRef{Peer: p}, lastSeen: now})
 	}
 	e := &b.entries[i]
 	if e.Incarnation > p.Incarnation || e.left && e.Incarnation == p.Incarnation {
@@ -126,7 +126,7 @@ func (b *book) lose(p chord.Peer, now time.Time, first time.Duration) bool {
 }
 
 // lostSince reports whether a peer has been found dead at t or later, and not been heard since.
-func (b *book) lostSince(p chord.Peer, t time.Time) bool {
+func (b *knownPeers) lostSince(p chord.Peer, t time.Time) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	i, ok := b.at[p.ID]
@@ -135,7 +135,7 @@ func (b *book) lostSince(p chord.Peer, t time.Time) bool {
 
 // silent notes that a peer's host has not answered a ping: that stands for all members of that host, however many they
 // are, lost or not.
-func (b *book) silent(p chord.Peer, now time.Time) {
+func (b *knownPeers) silent(p chord.Peer, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var next time.Time
@@ -153,7 +153,7 @@ func (b *book) silent(p chord.Peer, now time.Time) {
 }
 
 // depart notes that a peer has left. The entry stays, so that nobody's old news of it makes it a lost one.
-func (b *book) depart(p chord.Peer) {
+func (b *knownPeers) depart(p chord.Peer) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if i, ok := b.at[p.ID]; ok && b.entries[i].Incarnation == p.Incarnation {
@@ -165,7 +165,7 @@ func (b *book) depart(p chord.Peer) {
 }
 
 // forget drops a peer that is certainly gone: its place has been taken by a later life, or by nobody.
-func (b *book) forget(p chord.Peer) {
+func (b *knownPeers) forget(p chord.Peer) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	i, ok := b.at[p.ID]
@@ -183,7 +183,7 @@ func (b *book) forget(p chord.Peer) {
 }
 
 // seq is the last event number known of a peer's life.
-func (b *book) seq(p chord.Peer) int64 {
+func (b *knownPeers) seq(p chord.Peer) int64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if i, ok := b.at[p.ID]; ok && b.entries[i].Incarnation == p.Incarnation {
@@ -193,15 +193,15 @@ func (b *book) seq(p chord.Peer) int64 {
 }
 
 // heardSince reports whether a peer gave a sign of life after t.
-func (b *book) heardSince(p chord.Peer, t time.Time) bool {
+func (b *knownPeers) seenSince(p chord.Peer, t time.Time) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	i, ok := b.at[p.ID]
-	return ok && b.entries[i].Incarnation == p.Incarnation && !b.entries[i].lost && !b.entries[i].left && b.entries[i].heard.After(t)
+	return ok && b.entries[i].Incarnation == p.Incarnation && !b.entries[i].lost && !b.entries[i].left && b.entries[i].lastSeen.After(t)
 }
 
 // alive lists the peers that are not lost.
-func (b *book) alive() []chord.Peer {
+func (b *knownPeers) alive() []chord.Peer {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	peers := make([]chord.Peer, 0, len(b.entries)-b.lost)
@@ -214,7 +214,7 @@ func (b *book) alive() []chord.Peer {
 }
 
 // addresses lists the hosts of the peers that have not left: those that are alive, and those that are lost.
-func (b *book) addresses() (alive, lost []string) {
+func (b *knownPeers) addresses() (alive, lost []string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for i := range b.entries {
@@ -230,7 +230,7 @@ func (b *book) addresses() (alive, lost []string) {
 }
 
 // dueProbe picks the lost peer that has waited longest for its ping, if one is due.
-func (b *book) dueProbe(now time.Time) (chord.Peer, bool) {
+func (b *knownPeers) dueProbe(now time.Time) (chord.Peer, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	due := -1
@@ -248,13 +248,13 @@ func (b *book) dueProbe(now time.Time) (chord.Peer, bool) {
 
 // longUnheard picks the peer, not a lost one, that has been silent longest, if it has for at least so long; those of hosts
 // that have been pinged in vain since count from then on.
-func (b *book) longUnheard(now time.Time, silence time.Duration) (chord.Peer, bool) {
+func (b *knownPeers) longUnheard(now time.Time, silence time.Duration) (chord.Peer, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	oldest, since := -1, now.Add(-silence)
 	for i := range b.entries {
 		e := &b.entries[i]
-		last := e.heard
+		last := e.lastSeen
 		if e.tried.After(last) {
 			last = e.tried
 		}

@@ -88,13 +88,13 @@ func (m *Member) wireSelf() *nodepb.Peer {
 
 // Heard takes note of an answer's header. The error says that the answer does not come from the life that was asked.
 // BUSY is a sign of life and no error.
-func (m *Member) Heard(asked chord.Peer, reply *nodepb.Reply) error {
-	_, err := m.heard(asked, reply)
+func (m *Member) Received(asked chord.Peer, reply *nodepb.Reply) error {
+	_, err := m.receivedFrom(asked, reply)
 	return err
 }
 
 // heard is Heard, and also says who answered.
-func (m *Member) heard(asked chord.Peer, reply *nodepb.Reply) (chord.Peer, error) {
+func (m *Member) receivedFrom(asked chord.Peer, reply *nodepb.Reply) (chord.Peer, error) {
 	if err := speaks(reply.GetVersion()); err != nil {
 		return chord.Peer{}, refusal{asked.Addr, err.Error(), true}
 	}
@@ -103,7 +103,7 @@ func (m *Member) heard(asked chord.Peer, reply *nodepb.Reply) (chord.Peer, error
 	}
 	if reply.GetStatus() == nodepb.Reply_STATUS_NOT_MEMBER {
 		if left, err := peerFromWire(m.host.space, reply.GetSelf()); err == nil && left.Peer == asked && asked.Real() {
-			m.book.depart(asked)
+			m.peers.depart(asked)
 		}
 		return chord.Peer{}, noMember{asked.Addr}
 	}
@@ -112,7 +112,7 @@ func (m *Member) heard(asked chord.Peer, reply *nodepb.Reply) (chord.Peer, error
 		return chord.Peer{}, fmt.Errorf("%w: malformed answer", errDead)
 	}
 	m.host.clock.Observe(reply.GetClock())
-	m.hear(self)
+	m.noteSeen(self)
 	if asked.Incarnation != 0 && (self.ID != asked.ID || self.Incarnation != asked.Incarnation) {
 		return self.Peer, fmt.Errorf("%w: another life answered", errDead)
 	}
@@ -120,15 +120,15 @@ func (m *Member) heard(asked chord.Peer, reply *nodepb.Reply) (chord.Peer, error
 }
 
 // hear notes a peer's sign of life.
-func (m *Member) hear(ref chordevent.PeerRef) {
+func (m *Member) noteSeen(ref chordevent.PeerRef) {
 	if ref.ID == m.self.ID {
 		m.rival(ref.Peer)
 		return
 	}
-	if later, rival := m.book.hear(ref, m.env.Now()); rival {
+	if later, rival := m.peers.seen(ref, m.env.Now()); rival {
 		m.introduce(ref.Peer, later)
 	}
-	m.suspects.clear(ref.Peer)
+	m.suspicions.clear(ref.Peer)
 	m.host.silences.clear(ref.Addr)
 }
 
@@ -136,7 +136,7 @@ func (m *Member) hear(ref chordevent.PeerRef) {
 type answer interface{ GetReply() *nodepb.Reply }
 
 // judge turns the end of one call to a peer into nil, errBusy, errDead, errGone or the caller's context error.
-func judge[A answer](m *Member, ctx context.Context, asked chord.Peer, a A, err error) (chord.Peer, error) {
+func verifyAnswer[A answer](m *Member, ctx context.Context, asked chord.Peer, a A, err error) (chord.Peer, error) {
 	switch {
 	case m.gone() || errors.Is(err, env.ErrStopped):
 		return chord.Peer{}, errGone
@@ -150,7 +150,7 @@ func judge[A answer](m *Member, ctx context.Context, asked chord.Peer, a A, err 
 	case err != nil:
 		return chord.Peer{}, refusal{asked.Addr, status.Convert(err).Message(), status.Code(err) == codes.FailedPrecondition}
 	}
-	self, err := m.heard(asked, a.GetReply())
+	self, err := m.receivedFrom(asked, a.GetReply())
 	if err == nil && a.GetReply().GetStatus() == nodepb.Reply_STATUS_BUSY {
 		err = errBusy
 	}
@@ -180,7 +180,7 @@ func ask[A answer](m *Member, ctx context.Context, p chord.Peer, holding bool, c
 		}
 		a, err := call(m.env.Ring(p.Addr, m.host.cfg.CallLimit))
 		timeout := errors.Is(err, env.ErrTimeout)
-		self, err := judge(m, ctx, p, a, err)
+		self, err := verifyAnswer(m, ctx, p, a, err)
 		if err == nil {
 			return a, self, nil
 		}
@@ -261,8 +261,8 @@ func (m *Member) failed(why cause, p chord.Peer, operation string) {
 	}
 	now := m.env.Now()
 	ref := m.ref(p)
-	m.suspects.add(p, now.Add(m.suspicion()))
-	if m.book.lose(p, now, 4*m.host.cfg.Stabilize) {
+	m.suspicions.add(p, now.Add(m.suspicion()))
+	if m.peers.lose(p, now, 4*m.host.cfg.Stabilize) {
 		m.bereft.Store(true)
 		m.host.in.count(m.host.in.failures, operation, "")
 		m.Emit(why(), chordevent.PeerFailed{Peer: ref, Operation: operation})
@@ -277,7 +277,7 @@ func (m *Member) suspect(p chord.Peer) {
 	if p.Incarnation == 0 || p.ID == m.self.ID {
 		return
 	}
-	m.suspects.add(p, m.env.Now().Add(m.suspicion()))
+	m.suspicions.add(p, m.env.Now().Add(m.suspicion()))
 	m.inbox.suspect(p)
 	m.wake.Set()
 }

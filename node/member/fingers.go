@@ -11,7 +11,7 @@ import (
 // fixFingers fixes one run of finger slots. A pass over all slots costs about log2 N rounds, since one answer fills a
 // run. Rounds follow each other quickly while a pass changes something, and slow down while none does.
 func (m *Member) fixFingers() {
-	s, base := &m.side, m.host.cfg.Stabilize
+	s, base := &m.background, m.host.cfg.Stabilize
 	r := m.begin(context.Background(), chordevent.SpanFixFingers)
 	done, err := m.fixFinger(r)
 	s.news = s.news || r.did
@@ -34,25 +34,25 @@ func (m *Member) fixFingers() {
 // fixFinger reports whether it finished a pass over the slots.
 func (m *Member) fixFinger(r *round) (done bool, err error) {
 	space, bits := m.host.space, m.host.cfg.Bits
-	state, slot := m.State(), m.side.slot
+	state, slot := m.State(), m.background.slot
 	head := state.Head()
 	answer := m.self
 	if head.ID != m.self.ID {
 		// The slots whose start lies up to the head need no question.
 		if first := m.fill(r, slot, head); first >= bits {
-			m.side.slot = 0
+			m.background.slot = 0
 			return true, nil
 		} else if first > slot {
 			slot = first
 		}
 		if answer, err = m.askFinger(r, slot); err != nil {
-			m.side.slot = (slot + 1) % bits
+			m.background.slot = (slot + 1) % bits
 			return slot+1 >= bits, err
 		}
 	}
 	m.setFingers(r.changed, func(f chord.Fingers) (chord.Fingers, []chord.Run) { return f.FillFrom(space, m.self.ID, slot, answer) })
-	m.side.slot = m.slotAfter(slot, answer) % bits
-	return m.side.slot == 0, nil
+	m.background.slot = m.slotAfter(slot, answer) % bits
+	return m.background.slot == 0, nil
 }
 
 // fill fills the slots from slot on whose start lies in (self, head], and returns the first slot beyond.
@@ -80,7 +80,7 @@ func (m *Member) askFinger(r *round, slot int) (chord.Peer, error) {
 	start := m.host.space.FingerStart(m.self.ID, slot)
 	if p := now.fingers.At(slot); p.Real() {
 		a, err := m.env.Ring(p.Addr, m.host.cfg.CallLimit).FindNext(r.ctx, &nodepb.FindNextRequest{Call: m.Call(p), Key: start[:], Final: true})
-		if _, err := judge(m, r.ctx, p, a, err); err == nil && a.Owner {
+		if _, err := verifyAnswer(m, r.ctx, p, a, err); err == nil && a.Owner {
 			return p, nil
 		} else if isStop(err) {
 			return chord.Peer{}, err

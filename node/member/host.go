@@ -56,14 +56,14 @@ type Host struct {
 		ended bool
 	}
 
-	mu       sync.Mutex
-	watched  bool           // guarded by mu; the host's own task runs
-	next     int            // guarded by mu; virtual index of the next member
-	reserved int            // guarded by mu; members that Start is about to start
-	lastLife int64          // guarded by mu; incarnation given last
-	founder  *Member        // guarded by mu; the member that founds, or has founded, a ring
-	departed []*nodepb.Peer // guarded by mu; members that have left, the latest maxDeparted
-	askers   []asker        // guarded by mu; hosts that have asked in a last call
+	mu              sync.Mutex
+	watched         bool           // guarded by mu; the host's own task runs
+	next            int            // guarded by mu; virtual index of the next member
+	reserved        int            // guarded by mu; members that Start is about to start
+	lastIncarnation int64          // guarded by mu; incarnation given last
+	founder         *Member        // guarded by mu; the member that founds, or has founded, a ring
+	departed        []*nodepb.Peer // guarded by mu; members that have left, the latest maxDeparted
+	askers          []asker        // guarded by mu; hosts that have asked in a last call
 }
 
 const maxDeparted = 64
@@ -113,7 +113,7 @@ func NewHost(cfg Config, address string, e env.Env, t Telemetry) (*Host, error) 
 	}
 	h.members.Store(&roster{})
 	h.wake = e.NewSignal()
-	h.watch.life = h.incarnation()
+	h.watch.incarnation = h.incarnation()
 	return h, nil
 }
 
@@ -236,8 +236,8 @@ func (h *Host) founds(m *Member, deserted bool) bool {
 func (h *Host) incarnation() int64 {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.lastLife = max(h.wall().UnixNano(), h.lastLife+1)
-	return h.lastLife
+	h.lastIncarnation = max(h.wall().UnixNano(), h.lastIncarnation+1)
+	return h.lastIncarnation
 }
 
 // depart remembers a member that has left.
@@ -318,7 +318,7 @@ func (h *Host) route(call *nodepb.Call) (*Member, chordevent.PeerRef, error) {
 	h.clock.Observe(call.GetClock())
 	m, err := h.target(call.GetTarget())
 	if m != nil && from.Real() {
-		m.hear(from)
+		m.noteSeen(from)
 	}
 	return m, from, err
 }

@@ -96,5 +96,5 @@ func (m *Member) sendHosts() {
 	a, err := m.env.Ring(s.Pred.Addr, m.host.cfg.CallLimit).Hint(ctx, &nodepb.HintRequest{
 		Call: m.Call(s.Pred), Kind: nodepb.HintRequest_KIND_HOSTS, Hosts: peersToWire(s.hosts),
 	})
-	_, _ = judge(m, ctx, s.Pred, a, err) // one that misses it learns of it when it stabilizes
+	_, _ = verifyAnswer(m, ctx, s.Pred, a, err) // one that misses it learns of it when it stabilizes
 }

@@ -21,7 +21,7 @@ const maxStack = 64
 // is believed to be one, or when after a silence it has asked as many members as detours says who are no nearer to the
 // key than one that answered before: most other ways lead back to the same silence, while a new walk finds a member that
 // was slow, or the one that has taken its place. What the walk meets is noted in l.
-func (m *Member) walk(ctx context.Context, key chord.ID, start []candidate, l *Lookup, deadline time.Time, detours int, done func(asked chord.Peer, a *nodepb.FindNextResponse) bool) (chord.Peer, error) {
+func (m *Member) iterate(ctx context.Context, key chord.ID, start []candidate, l *Lookup, deadline time.Time, detours int, done func(asked chord.Peer, a *nodepb.FindNextResponse) bool) (chord.Peer, error) {
 	stack := start
 	var visited []candidate
 	timeouts, last := 0, errNoRoute
@@ -51,7 +51,7 @@ func (m *Member) walk(ctx context.Context, key chord.ID, start []candidate, l *L
 			Call: m.Call(c.peer), Key: key[:], Final: c.final, Hop: int32(len(l.Path)),
 		})
 		silent := errors.Is(err, env.ErrTimeout)
-		self, err := judge(m, ctx, c.peer, a, err)
+		self, err := verifyAnswer(m, ctx, c.peer, a, err)
 		switch {
 		case isStop(err) || ctx.Err() != nil:
 			return chord.Peer{}, err

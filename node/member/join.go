@@ -20,7 +20,7 @@ import (
 var ErrTaken = errors.New("a live member has this identifier")
 
 // errNobody: the host was told of no other, no other has answered it, and none of its members is on a ring.
-var errNobody = errors.New("no host to join through")
+var errNoHost = errors.New("no host to join through")
 
 // errHeld says that the ring has an earlier life of the joiner, or the member of another host that advertises the same
 // address. It passes once that is found dead.
@@ -83,7 +83,7 @@ func (m *Member) join(ctx context.Context) error {
 			m.appear(ctx)
 		}
 		m.edit(func(s *snapshot) { s.phase = looking })
-		if none, deserted := errors.Is(err, errNobody), isDeserted(err); (none || deserted) && m.host.founds(m, deserted) { // the founder has ended
+		if none, deserted := errors.Is(err, errNoHost), isDeserted(err); (none || deserted) && m.host.founds(m, deserted) { // the founder has ended
 			m.endSpan(span, err)
 			m.found()
 			return nil
@@ -112,11 +112,11 @@ func (m *Member) join(ctx context.Context) error {
 // contacts.
 func (m *Member) tryJoin(ctx context.Context, contacts []candidate) (through chord.Peer, err error) {
 	if len(contacts) == 0 {
-		return chord.Peer{}, errNobody
+		return chord.Peer{}, errNoHost
 	}
 	l := Lookup{Key: m.self.ID, Start: m.env.Now()}
 	var taken error
-	before, err := m.walk(ctx, m.self.ID, contacts, &l, l.Start.Add(m.host.cfg.LookupLimit), maxHops, func(asked chord.Peer, a *nodepb.FindNextResponse) bool {
+	before, err := m.iterate(ctx, m.self.ID, contacts, &l, l.Start.Add(m.host.cfg.LookupLimit), maxHops, func(asked chord.Peer, a *nodepb.FindNextResponse) bool {
 		if asked.ID == m.self.ID && asked.Incarnation != m.self.Incarnation {
 			taken = takenError{m.hex, asked.Addr}
 			return true

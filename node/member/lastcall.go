@@ -30,7 +30,7 @@ func (d *departure) lastCall(ctx context.Context) (ends bool, err error) {
 	}
 	c := &call{h: d.h}
 	for _, m := range d.h.Members() {
-		alive, lost := m.book.addresses()
+		alive, lost := m.peers.addresses()
 		c.add(alive...)
 		c.add(lost...)
 	}
@@ -40,7 +40,7 @@ func (d *departure) lastCall(ctx context.Context) (ends bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		switch chord.JudgeLastCall(c.stances(d.h), d.h.env.Now().Sub(begin) >= wait) {
+		switch chord.DecideLastCall(c.stances(d.h), d.h.env.Now().Sub(begin) >= wait) {
 		case chord.Agreed:
 			return len(c.hosts) < maxCalled, nil
 		case chord.Cancelled:
@@ -148,7 +148,7 @@ func (c *call) askOne(ctx context.Context, to *called) (missing []string) {
 func (h *Host) LastCall(_ context.Context, q *nodepb.LastCallRequest) (*nodepb.LastCallResponse, error) {
 	m, from, err := h.route(q.Call)
 	if m == nil {
-		return &nodepb.LastCallResponse{Reply: h.nobody(q.Call)}, err
+		return &nodepb.LastCallResponse{Reply: h.noMember(q.Call)}, err
 	}
 	h.askedBy(from.Addr)
 	a := &nodepb.LastCallResponse{Reply: m.reply(m.standing())}
@@ -162,7 +162,7 @@ func (h *Host) LastCall(_ context.Context, q *nodepb.LastCallRequest) (*nodepb.L
 	}
 	for _, m := range members {
 		m.edit(func(s *snapshot) { s.bound = true })
-		_, lost := m.book.addresses()
+		_, lost := m.peers.addresses()
 		for _, addr := range lost {
 			if addr != h.address && len(a.Missing) < maxMissing && !slices.Contains(a.Missing, addr) {
 				a.Missing = append(a.Missing, addr)

@@ -120,7 +120,7 @@ func (m *Member) splice(ctx context.Context, head, receiver chord.Peer) error {
 	}
 	errs := make([]error, len(told))
 	if err := each(m.env, ctx, len(told), func(ctx context.Context, i int) {
-		errs[i] = m.sayDepart(ctx, told[i], s, near.silent(told[i]))
+		errs[i] = m.sendDepart(ctx, told[i], s, near.silent(told[i]))
 	}); err != nil {
 		return errGone
 	}
@@ -185,7 +185,7 @@ func (m *Member) askNear(ctx context.Context, head, receiver chord.Peer) (*near,
 			stances[i], n.err = stanceOf(a, err), err
 		default:
 			a, err := m.env.Ring(p.Addr, m.host.cfg.CallLimit).Ping(ctx, &nodepb.PingRequest{Call: m.Call(p)})
-			_, err = judge(m, ctx, p, a, err)
+			_, err = verifyAnswer(m, ctx, p, a, err)
 			stances[i] = stanceOf(a, err)
 		}
 	})
@@ -210,13 +210,13 @@ func stanceOf(a *nodepb.PingResponse, err error) chord.Stance {
 }
 
 // sayDepart tells a neighbor that this member leaves. One that was silent a moment ago gets one try.
-func (m *Member) sayDepart(ctx context.Context, to chord.Peer, s chord.State, silent bool) error {
+func (m *Member) sendDepart(ctx context.Context, to chord.Peer, s chord.State, silent bool) error {
 	depart := func(r nodepb.RingServer) (*nodepb.DepartResponse, error) {
-		return r.Depart(ctx, &nodepb.DepartRequest{Call: m.Call(to), Predecessor: peerToWire(s.Pred, m.book.seq(s.Pred)), Successors: peersToWire(s.Succ)})
+		return r.Depart(ctx, &nodepb.DepartRequest{Call: m.Call(to), Predecessor: peerToWire(s.Pred, m.peers.seq(s.Pred)), Successors: peersToWire(s.Succ)})
 	}
 	if silent {
 		a, err := depart(m.env.Ring(to.Addr, m.host.cfg.CallLimit))
-		_, err = judge(m, ctx, to, a, err)
+		_, err = verifyAnswer(m, ctx, to, a, err)
 		return err
 	}
 	_, _, err := ask(m, ctx, to, false, depart)

@@ -85,10 +85,10 @@ func TestLookingIsNotLeaving(t *testing.T) {
 		Status: nodepb.Reply_STATUS_OK, Clock: looking.Any().Reply().Clock,
 		Self: &nodepb.Peer{Id: orphan.ID[:], Address: orphan.Addr, Incarnation: orphan.Incarnation},
 	}
-	if err := peer.Heard(orphan, known); err != nil || !slices.Contains(peer.Remembered(), orphan) {
+	if err := peer.Received(orphan, known); err != nil || !slices.Contains(peer.Remembered(), orphan) {
 		t.Fatalf("not known: %v", err)
 	}
-	if answer := ping(looking); answer.Status != nodepb.Reply_STATUS_NOT_MEMBER || peer.Heard(orphan, answer) == nil {
+	if answer := ping(looking); answer.Status != nodepb.Reply_STATUS_NOT_MEMBER || peer.Received(orphan, answer) == nil {
 		t.Errorf("while it looks for its place it answers %v", answer)
 	}
 	if !slices.Contains(peer.Remembered(), orphan) {

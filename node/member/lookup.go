@@ -106,7 +106,7 @@ func (m *Member) tryLookup(ctx context.Context, l *Lookup, try int, deadline tim
 		return nil
 	}
 	start := m.candidates(nil, l.Key, false, try > 1)
-	owner, err := m.walk(ctx, l.Key, start, l, deadline, 2<<min(try, 5), func(_ chord.Peer, a *nodepb.FindNextResponse) bool { return a.Owner })
+	owner, err := m.iterate(ctx, l.Key, start, l, deadline, 2<<min(try, 5), func(_ chord.Peer, a *nodepb.FindNextResponse) bool { return a.Owner })
 	l.Owner = owner
 	return err
 }
@@ -140,7 +140,7 @@ func (m *Member) candidates(list []candidate, key chord.ID, final, unfiltered bo
 	s := m.now.Load()
 	var dead func(chord.Peer) bool
 	if !unfiltered {
-		dead = m.suspects.dead(m.env.Now)
+		dead = m.suspicions.dead(m.env.Now)
 	}
 	if s.Pred.Real() && chord.Owns(s.Pred.ID, key, m.self.ID) {
 		// By its pointers the member would own the key. By its register it does not yet, and its successor still does, or
@@ -180,7 +180,7 @@ func (m *Member) before(key chord.ID) []candidate {
 	if s.Pred.Real() {
 		list = append(list, candidate{peer: s.Pred, wire: s.pred, pointer: nodepb.Candidate_POINTER_SUCCESSOR})
 	}
-	return m.nextHops(list, s, key, m.suspects.dead(m.env.Now))
+	return m.nextHops(list, s, key, m.suspicions.dead(m.env.Now))
 }
 
 func (m *Member) nextHops(list []candidate, s *snapshot, key chord.ID, dead func(chord.Peer) bool) []candidate {

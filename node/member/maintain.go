@@ -117,22 +117,22 @@ func (m *Member) notify(ctx context.Context, head chord.Peer) {
 		return
 	}
 	a, err := m.env.Ring(head.Addr, m.host.cfg.CallLimit).Notify(ctx, &nodepb.NotifyRequest{Call: m.Call(head)})
-	judge(m, ctx, head, a, err)
+	verifyAnswer(m, ctx, head, a, err)
 }
 
 // sendHint passes a contact to a peer. Hints are help, not duty: nobody waits for their success.
 func (m *Member) sendHint(ctx context.Context, to chord.Peer, kind nodepb.HintRequest_Kind, contact chord.Peer, hops int32) {
 	a, err := m.env.Ring(to.Addr, m.host.cfg.CallLimit).Hint(ctx, &nodepb.HintRequest{
-		Call: m.Call(to), Kind: kind, Contact: peerToWire(contact, m.book.seq(contact)), HopsLeft: hops,
+		Call: m.Call(to), Kind: kind, Contact: peerToWire(contact, m.peers.seq(contact)), HopsLeft: hops,
 	})
-	judge(m, ctx, to, a, err)
+	verifyAnswer(m, ctx, to, a, err)
 }
 
 // current reports whether a notice still counts. A living member sends it anew with every round, so an old one, or one of
 // a peer that has been found dead since, is of the past: a crowd of them would be taken for the predecessor one after the
 // other, each until a time limit ends it.
 func (m *Member) current(n *notice) bool {
-	return m.env.Now().Sub(n.at) <= 2*m.host.cfg.Stabilize && !m.book.lostSince(n.from, n.at)
+	return m.env.Now().Sub(n.at) <= 2*m.host.cfg.Stabilize && !m.peers.lostSince(n.from, n.at)
 }
 
 // rectify handles a notify. The predecessor that it replaces is told that it has a nearer successor, which it need not
@@ -175,7 +175,7 @@ func (m *Member) checkPredecessor() {
 	now, base := m.env.Now(), m.host.cfg.Stabilize
 	m.schedule.predecessor = now.Add(m.jitter(base))
 	pred := m.State().Pred
-	if !pred.Real() || m.book.heardSince(pred, now.Add(-base)) {
+	if !pred.Real() || m.peers.seenSince(pred, now.Add(-base)) {
 		return
 	}
 	r := m.begin(context.Background(), chordevent.SpanCheckPredecessor)
@@ -189,7 +189,7 @@ func (m *Member) checkPredecessor() {
 
 // outdated reports whether a contact has been found dead, or its host silent, since it was named: it may have waited long.
 func (m *Member) outdated(h *hint) bool {
-	return m.book.lostSince(h.contact, h.at) || m.host.silences.after(h.contact.Addr, h.at)
+	return m.peers.lostSince(h.contact, h.at) || m.host.silences.after(h.contact.Addr, h.at)
 }
 
 // consider looks at a live member of which the side task has heard, and which may be a nearer successor.

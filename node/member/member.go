@@ -44,12 +44,12 @@ type Member struct {
 	bereft    atomic.Bool // a peer has been found dead since the last probe
 	recovered atomic.Bool // export works again: a keyframe is due
 
-	book     book
-	suspects suspects
-	inbox    inbox
-	wake     env.Signal // for the loop: something is in the inbox
-	moved    env.Signal // for a leaver: the neighbors have changed
-	parked   parked
+	peers      knownPeers
+	suspicions suspicionList
+	inbox      inbox
+	wake       env.Signal // for the loop: something is in the inbox
+	moved      env.Signal // for a leaver: the neighbors have changed
+	parked     parked
 
 	hostNews hostNews
 
@@ -61,8 +61,8 @@ type Member struct {
 	schedule schedule
 
 	// side is owned by the side task while aside is set, else by run.
-	aside atomic.Bool
-	side  sideline
+	backgroundRunning atomic.Bool
+	background        backgroundSchedule
 }
 
 // schedule is when the loop's regular duties are due.
@@ -76,15 +76,15 @@ type schedule struct {
 
 // sideline is the schedule of what takes lookups, and so may take long, and touches no ring pointers: it runs beside the
 // loop, in a task of its own, one thing at a time.
-type sideline struct {
-	fingers time.Time
-	slot    int           // next one to fix
-	gap     time.Duration // between rounds of fixing fingers: grows while nothing changes
-	news    bool          // something changed in this pass over the slots
-	probe   time.Time
-	roam    time.Time // when a peer unheard for long is worth a ping
-	roamGap time.Duration
-	turn    int // probes so far: the kinds of peers take turns
+type backgroundSchedule struct {
+	fingers       time.Time
+	slot          int           // next one to fix
+	gap           time.Duration // between rounds of fixing fingers: grows while nothing changes
+	news          bool          // something changed in this pass over the slots
+	probe         time.Time
+	staleProbe    time.Time // when a peer unheard for long is worth a ping
+	staleProbeGap time.Duration
+	probes        int // probes so far: the kinds of peers take turns
 }
 
 func newMember(h *Host, id chord.ID, index int) *Member {
@@ -118,7 +118,7 @@ func (m *Member) Keys() Keys { return m.keys }
 // Remembered lists live members of other hosts that the member has heard, the nearest clockwise first.
 func (m *Member) Remembered() []chord.Peer {
 	var others []chord.Peer
-	for _, p := range m.book.alive() {
+	for _, p := range m.peers.alive() {
 		if p.Addr != m.self.Addr {
 			others = append(others, p)
 		}
@@ -165,25 +165,25 @@ func (m *Member) work() bool {
 	}
 	do(w.hurry || !now.Before(s.stabilize), m.stabilize)
 	do(w.notice != nil && m.current(w.notice), func() { m.rectify(w.notice) })
-	do(w.rival.Real(), func() { m.settleRival(w.rival) })
+	do(w.rival.Real(), func() { m.resolveDuplicate(w.rival) })
 	do(w.candidate != nil, func() { m.consider(w.candidate) })
 	do(w.check != nil, func() { m.checkSuspect(*w.check) })
 	do(!now.Before(s.predecessor), m.checkPredecessor)
 	m.passHostsOn()
-	m.stepAside(w.hurry, w.hint)
+	m.startBackground(w.hurry, w.hint)
 	return did
 }
 
 // stepAside starts the side task if it is not running and has something to do. A hint that comes while it runs is put
 // back.
-func (m *Member) stepAside(changed bool, h *hint) {
+func (m *Member) startBackground(changed bool, h *hint) {
 	if h != nil {
 		m.inbox.hint(*h)
 	}
-	if m.aside.Load() || m.gone() {
+	if m.backgroundRunning.Load() || m.gone() {
 		return
 	}
-	s, now := &m.side, m.env.Now()
+	s, now := &m.background, m.env.Now()
 	if changed { // the fingers may have, too
 		s.gap = 0
 		if soon := now.Add(m.jitter(m.host.cfg.Stabilize / 2)); soon.Before(s.fingers) {
@@ -193,7 +193,7 @@ func (m *Member) stepAside(changed bool, h *hint) {
 	if h == nil && now.Before(s.fingers) && now.Before(s.probe) {
 		return
 	}
-	m.aside.Store(true)
+	m.backgroundRunning.Store(true)
 	if m.env.Go(m.host.in.unsampled, func(context.Context) {
 		if h := m.inbox.takeHint(); h != nil {
 			m.followHint(h)
@@ -204,10 +204,10 @@ func (m *Member) stepAside(changed bool, h *hint) {
 		if !m.env.Now().Before(s.probe) {
 			m.probe()
 		}
-		m.aside.Store(false)
+		m.backgroundRunning.Store(false)
 		m.wake.Set()
 	}) != nil {
-		m.aside.Store(false)
+		m.backgroundRunning.Store(false)
 	}
 }
 
@@ -221,9 +221,9 @@ func (m *Member) untilDue() time.Duration {
 	}
 	earlier(m.schedule.stabilize)
 	earlier(m.schedule.predecessor)
-	if !m.aside.Load() {
-		earlier(m.side.fingers)
-		earlier(m.side.probe)
+	if !m.backgroundRunning.Load() {
+		earlier(m.background.fingers)
+		earlier(m.background.probe)
 	}
 	return max(next.Sub(m.env.Now()), time.Microsecond)
 }

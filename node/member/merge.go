@@ -25,36 +25,36 @@ const maxHintHops = 2
 // lost peers must not keep the other kinds waiting.
 func (m *Member) probe() {
 	base, now := m.host.cfg.Stabilize, m.env.Now()
-	m.side.probe = now.Add(m.jitter(2 * base))
+	m.background.probe = now.Add(m.jitter(2 * base))
 	if m.bereft.Swap(false) {
-		m.side.roamGap = 0
-		if soon := now.Add(m.jitter(4 * base)); soon.Before(m.side.roam) {
-			m.side.roam = soon
+		m.background.staleProbeGap = 0
+		if soon := now.Add(m.jitter(4 * base)); soon.Before(m.background.staleProbe) {
+			m.background.staleProbe = soon
 		}
 	}
 	kinds := [...]func() (chord.Peer, bool){
-		func() (chord.Peer, bool) { return m.book.dueProbe(now) },
+		func() (chord.Peer, bool) { return m.peers.dueProbe(now) },
 		m.nextContact,
 		func() (chord.Peer, bool) {
-			if now.Before(m.side.roam) {
+			if now.Before(m.background.staleProbe) {
 				return chord.Peer{}, false
 			}
-			m.side.roam = now.Add(m.backoff(&m.side.roamGap, 4*base, 32*base))
-			return m.distant(now, m.side.roamGap)
+			m.background.staleProbe = now.Add(m.backoff(&m.background.staleProbeGap, 4*base, 32*base))
+			return m.distant(now, m.background.staleProbeGap)
 		},
 	}
 	var p chord.Peer
 	due := false
 	for i := 0; i < len(kinds) && !due; i++ {
-		p, due = kinds[(m.side.turn+i)%len(kinds)]()
+		p, due = kinds[(m.background.probes+i)%len(kinds)]()
 	}
-	m.side.turn++
+	m.background.probes++
 	if !due {
 		return
 	}
 	r := m.begin(context.Background(), chordevent.SpanProbe)
 	a, err := m.env.Ring(p.Addr, m.host.cfg.CallLimit).Ping(r.ctx, &nodepb.PingRequest{Call: m.Call(p)})
-	self, err := judge(m, r.ctx, p, a, err)
+	self, err := verifyAnswer(m, r.ctx, p, a, err)
 	r.about(cmp.Or(self, p))
 	switch {
 	case err == nil || err == errBusy:
@@ -62,12 +62,12 @@ func (m *Member) probe() {
 	case errors.Is(err, errDead) && p.Incarnation == 0:
 		err = nil
 	case errors.Is(err, errDead) && self.Real(): // another life
-		m.book.forget(p)
+		m.peers.forget(p)
 		err = m.meet(r, self, maxHintHops)
 	case errors.Is(err, errDead):
-		m.book.lose(p, m.env.Now(), 4*base)
+		m.peers.lose(p, m.env.Now(), 4*base)
 		if silent := loss(""); errors.As(err, &silent) {
-			m.book.silent(p, m.env.Now())
+			m.peers.silent(p, m.env.Now())
 		}
 		err = nil
 	}
@@ -116,7 +116,7 @@ func (m *Member) distant(now time.Time, silence time.Duration) (p chord.Peer, fo
 		addr := told[m.env.Uint64()%uint64(len(told))]
 		return chord.Peer{Addr: addr}, addr != m.self.Addr
 	}
-	return m.book.longUnheard(now, silence)
+	return m.peers.longUnheard(now, silence)
 }
 
 // followHint handles a contact that a peer has named.
@@ -142,7 +142,7 @@ func (m *Member) meet(r *round, q chord.Peer, hops int32) error {
 	m.propose(r, q)
 	l := Lookup{Key: m.self.ID, Start: now}
 	var after chord.Peer // what follows before
-	before, err := m.walk(r.ctx, m.self.ID, []candidate{{peer: q}}, &l, now.Add(m.host.cfg.LookupLimit), maxHops, func(asked chord.Peer, a *nodepb.FindNextResponse) bool {
+	before, err := m.iterate(r.ctx, m.self.ID, []candidate{{peer: q}}, &l, now.Add(m.host.cfg.LookupLimit), maxHops, func(asked chord.Peer, a *nodepb.FindNextResponse) bool {
 		after = asked // itself, or alone
 		if !a.Final || asked.ID == m.self.ID {
 			return asked.ID == m.self.ID
@@ -170,7 +170,7 @@ func (m *Member) meet(r *round, q chord.Peer, hops int32) error {
 		m.sendHint(ctx, after, nodepb.HintRequest_KIND_OTHER_RING, m.self, 0)
 	}
 	if hops > 0 {
-		for _, p := range m.spread() {
+		for _, p := range m.knownTargets() {
 			m.sendHint(ctx, p, nodepb.HintRequest_KIND_OTHER_RING, q, hops-1)
 		}
 	}
@@ -186,7 +186,7 @@ func (m *Member) propose(r *round, p chord.Peer) {
 }
 
 // spread is whom a contact is passed on to: the successor and some fingers.
-func (m *Member) spread() []chord.Peer {
+func (m *Member) knownTargets() []chord.Peer {
 	const most = 4
 	now := m.now.Load()
 	var list []chord.Peer

@@ -60,7 +60,7 @@ func (m *Member) answering(ctx context.Context, contacts []candidate) (found []c
 		if err := each(m.env, ctx, len(batch), func(ctx context.Context, i int) {
 			p := batch[i].peer
 			a, err := m.env.Ring(p.Addr, m.host.cfg.CallLimit).Ping(ctx, &nodepb.PingRequest{Call: m.Call(p)})
-			answers[i], errs[i] = judge(m, ctx, p, a, err)
+			answers[i], errs[i] = verifyAnswer(m, ctx, p, a, err)
 			leaving[i] = a.GetLeaving()
 		}); err != nil {
 			return nil, false, errGone
@@ -106,7 +106,7 @@ const acquaintGap = 20
 // several may have joined at the same time and lost all through whom they would have come to know each other.
 func (m *Member) Acquaint(ctx context.Context) error {
 	since := m.env.Now().Add(-acquaintGap * m.host.cfg.CallLimit)
-	alive, _ := m.book.addresses()
+	alive, _ := m.peers.addresses()
 	var strangers []string
 	for _, addr := range m.host.cfg.Join {
 		if addr != m.self.Addr && !slices.Contains(alive, addr) && !slices.Contains(strangers, addr) && !m.host.silences.after(addr, since) {

@@ -160,7 +160,7 @@ func (m *Member) pass(ctx context.Context, t *transit, span trace.Span) (timeout
 			Path: append(t.wire(), hopToWire(&hop, peer)), HopsLeft: t.hopsLeft - 1, StartedMicros: t.started,
 		})
 		silent := errors.Is(err, env.ErrTimeout)
-		_, err = judge(m, ctx, c.peer, a, err)
+		_, err = verifyAnswer(m, ctx, c.peer, a, err)
 		switch {
 		case err == nil:
 			m.choose(span, c, timeouts)
@@ -201,7 +201,7 @@ func (m *Member) answer(ctx context.Context, t *transit, owner chord.Peer, probl
 		}
 		a, err := m.env.Ring(t.initiator.Addr, m.host.cfg.CallLimit).Answer(ctx, q)
 		silent := errors.Is(err, env.ErrTimeout)
-		if judge(m, ctx, t.initiator, a, err); !silent {
+		if verifyAnswer(m, ctx, t.initiator, a, err); !silent {
 			return
 		}
 	}

@@ -42,7 +42,7 @@ func (m *Member) introduce(earlier, later chord.Peer) {
 }
 
 // settleRival asks a rival whether it is there. The later of the two stays.
-func (m *Member) settleRival(p chord.Peer) {
+func (m *Member) resolveDuplicate(p chord.Peer) {
 	if m.now.Load().phase != active {
 		return // the door will tell
 	}

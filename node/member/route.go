@@ -15,7 +15,7 @@ import (
 
 // nobody answers a call for a member that is not here. For one that has left it says so, by naming it: then its peers
 // need not take it for crashed.
-func (h *Host) nobody(call *nodepb.Call) *nodepb.Reply {
+func (h *Host) noMember(call *nodepb.Call) *nodepb.Reply {
 	return &nodepb.Reply{Status: notMember, Self: h.hasLeft(call.GetTarget()), ClockMillis: h.env.Wall().UnixMilli(), Version: Version}
 }
 
@@ -36,7 +36,7 @@ func malformed(err error) error { return status.Error(codes.InvalidArgument, err
 func (h *Host) Ping(_ context.Context, q *nodepb.PingRequest) (*nodepb.PingResponse, error) {
 	m, _, err := h.route(q.Call)
 	if m == nil {
-		return &nodepb.PingResponse{Reply: h.nobody(q.Call)}, err
+		return &nodepb.PingResponse{Reply: h.noMember(q.Call)}, err
 	}
 	return m.servePing(), nil
 }
@@ -44,7 +44,7 @@ func (h *Host) Ping(_ context.Context, q *nodepb.PingRequest) (*nodepb.PingRespo
 func (h *Host) Neighbors(_ context.Context, q *nodepb.NeighborsRequest) (*nodepb.NeighborsResponse, error) {
 	m, _, err := h.route(q.Call)
 	if m == nil {
-		return &nodepb.NeighborsResponse{Reply: h.nobody(q.Call)}, err
+		return &nodepb.NeighborsResponse{Reply: h.noMember(q.Call)}, err
 	}
 	return m.serveNeighbors(), nil
 }
@@ -52,7 +52,7 @@ func (h *Host) Neighbors(_ context.Context, q *nodepb.NeighborsRequest) (*nodepb
 func (h *Host) Notify(ctx context.Context, q *nodepb.NotifyRequest) (*nodepb.NotifyResponse, error) {
 	m, from, err := h.route(q.Call)
 	if m == nil {
-		return &nodepb.NotifyResponse{Reply: h.nobody(q.Call)}, err
+		return &nodepb.NotifyResponse{Reply: h.noMember(q.Call)}, err
 	}
 	if !from.Real() || from.Incarnation == 0 {
 		return nil, status.Error(codes.InvalidArgument, "notify: the caller must name itself")
@@ -63,7 +63,7 @@ func (h *Host) Notify(ctx context.Context, q *nodepb.NotifyRequest) (*nodepb.Not
 func (h *Host) Hint(ctx context.Context, q *nodepb.HintRequest) (*nodepb.HintResponse, error) {
 	m, from, err := h.route(q.Call)
 	if m == nil {
-		return &nodepb.HintResponse{Reply: h.nobody(q.Call)}, err
+		return &nodepb.HintResponse{Reply: h.noMember(q.Call)}, err
 	}
 	contact, err := peerFromWire(h.space, q.Contact)
 	if err != nil {
@@ -82,7 +82,7 @@ func (h *Host) Hint(ctx context.Context, q *nodepb.HintRequest) (*nodepb.HintRes
 func (h *Host) Depart(ctx context.Context, q *nodepb.DepartRequest) (*nodepb.DepartResponse, error) {
 	m, from, err := h.route(q.Call)
 	if m == nil {
-		return &nodepb.DepartResponse{Reply: h.nobody(q.Call)}, err
+		return &nodepb.DepartResponse{Reply: h.noMember(q.Call)}, err
 	}
 	pred, err := peerFromWire(h.space, q.Predecessor)
 	if err != nil {
@@ -98,7 +98,7 @@ func (h *Host) Depart(ctx context.Context, q *nodepb.DepartRequest) (*nodepb.Dep
 func (h *Host) FindNext(ctx context.Context, q *nodepb.FindNextRequest) (*nodepb.FindNextResponse, error) {
 	m, _, err := h.route(q.Call)
 	if m == nil {
-		return &nodepb.FindNextResponse{Reply: h.nobody(q.Call)}, err
+		return &nodepb.FindNextResponse{Reply: h.noMember(q.Call)}, err
 	}
 	key, err := idFromWire(h.space, q.Key)
 	if err != nil {
@@ -110,7 +110,7 @@ func (h *Host) FindNext(ctx context.Context, q *nodepb.FindNextRequest) (*nodepb
 func (h *Host) Forward(ctx context.Context, q *nodepb.ForwardRequest) (*nodepb.ForwardResponse, error) {
 	m, _, err := h.route(q.Call)
 	if m == nil {
-		return &nodepb.ForwardResponse{Reply: h.nobody(q.Call)}, err
+		return &nodepb.ForwardResponse{Reply: h.noMember(q.Call)}, err
 	}
 	key, err := idFromWire(h.space, q.Key)
 	if err != nil {
@@ -122,7 +122,7 @@ func (h *Host) Forward(ctx context.Context, q *nodepb.ForwardRequest) (*nodepb.F
 func (h *Host) Answer(_ context.Context, q *nodepb.AnswerRequest) (*nodepb.AnswerResponse, error) {
 	m, _, err := h.route(q.Call)
 	if m == nil {
-		return &nodepb.AnswerResponse{Reply: h.nobody(q.Call)}, err
+		return &nodepb.AnswerResponse{Reply: h.noMember(q.Call)}, err
 	}
 	return m.serveAnswer(q)
 }
@@ -139,7 +139,7 @@ func (h *Host) keysOf(call *nodepb.Call) (Keys, error) {
 func (h *Host) Apply(ctx context.Context, q *nodepb.ApplyRequest) (*nodepb.ApplyResponse, error) {
 	keys, err := h.keysOf(q.Call)
 	if keys == nil {
-		return &nodepb.ApplyResponse{Reply: h.nobody(q.Call)}, err
+		return &nodepb.ApplyResponse{Reply: h.noMember(q.Call)}, err
 	}
 	return keys.Apply(ctx, q)
 }
@@ -147,7 +147,7 @@ func (h *Host) Apply(ctx context.Context, q *nodepb.ApplyRequest) (*nodepb.Apply
 func (h *Host) Survey(ctx context.Context, q *nodepb.SurveyRequest) (*nodepb.SurveyResponse, error) {
 	keys, err := h.keysOf(q.Call)
 	if keys == nil {
-		return &nodepb.SurveyResponse{Reply: h.nobody(q.Call)}, err
+		return &nodepb.SurveyResponse{Reply: h.noMember(q.Call)}, err
 	}
 	return keys.Survey(ctx, q)
 }
@@ -155,7 +155,7 @@ func (h *Host) Survey(ctx context.Context, q *nodepb.SurveyRequest) (*nodepb.Sur
 func (h *Host) Claim(ctx context.Context, q *nodepb.ClaimRequest) (*nodepb.ClaimResponse, error) {
 	keys, err := h.keysOf(q.Call)
 	if keys == nil {
-		return &nodepb.ClaimResponse{Reply: h.nobody(q.Call)}, err
+		return &nodepb.ClaimResponse{Reply: h.noMember(q.Call)}, err
 	}
 	return keys.Claim(ctx, q)
 }
@@ -163,7 +163,7 @@ func (h *Host) Claim(ctx context.Context, q *nodepb.ClaimRequest) (*nodepb.Claim
 func (h *Host) Move(ctx context.Context, q *nodepb.MoveRequest) (*nodepb.MoveResponse, error) {
 	keys, err := h.keysOf(q.Call)
 	if keys == nil {
-		return &nodepb.MoveResponse{Reply: h.nobody(q.Call)}, err
+		return &nodepb.MoveResponse{Reply: h.noMember(q.Call)}, err
 	}
 	return keys.Move(ctx, q)
 }
@@ -171,7 +171,7 @@ func (h *Host) Move(ctx context.Context, q *nodepb.MoveRequest) (*nodepb.MoveRes
 func (h *Host) Replicate(ctx context.Context, q *nodepb.ReplicateRequest) (*nodepb.ReplicateResponse, error) {
 	keys, err := h.keysOf(q.Call)
 	if keys == nil {
-		return &nodepb.ReplicateResponse{Reply: h.nobody(q.Call)}, err
+		return &nodepb.ReplicateResponse{Reply: h.noMember(q.Call)}, err
 	}
 	return keys.Replicate(ctx, q)
 }
@@ -179,7 +179,7 @@ func (h *Host) Replicate(ctx context.Context, q *nodepb.ReplicateRequest) (*node
 func (h *Host) Fetch(ctx context.Context, q *nodepb.FetchRequest) (*nodepb.FetchResponse, error) {
 	keys, err := h.keysOf(q.Call)
 	if keys == nil {
-		return &nodepb.FetchResponse{Reply: h.nobody(q.Call)}, err
+		return &nodepb.FetchResponse{Reply: h.noMember(q.Call)}, err
 	}
 	return keys.Fetch(ctx, q)
 }
@@ -187,7 +187,7 @@ func (h *Host) Fetch(ctx context.Context, q *nodepb.FetchRequest) (*nodepb.Fetch
 func (h *Host) Compare(ctx context.Context, q *nodepb.CompareRequest) (*nodepb.CompareResponse, error) {
 	keys, err := h.keysOf(q.Call)
 	if keys == nil {
-		return &nodepb.CompareResponse{Reply: h.nobody(q.Call)}, err
+		return &nodepb.CompareResponse{Reply: h.noMember(q.Call)}, err
 	}
 	return keys.Compare(ctx, q)
 }
@@ -195,7 +195,7 @@ func (h *Host) Compare(ctx context.Context, q *nodepb.CompareRequest) (*nodepb.C
 func (h *Host) Discard(ctx context.Context, q *nodepb.DiscardRequest) (*nodepb.DiscardResponse, error) {
 	keys, err := h.keysOf(q.Call)
 	if keys == nil {
-		return &nodepb.DiscardResponse{Reply: h.nobody(q.Call)}, err
+		return &nodepb.DiscardResponse{Reply: h.noMember(q.Call)}, err
 	}
 	return keys.Discard(ctx, q)
 }

@@ -97,7 +97,7 @@ func (m *Member) serveDepart(ctx context.Context, leaver, pred chord.Peer, succ 
 	m.mu.Unlock()
 	if standing == ok {
 		for _, other := range m.host.Members() { // a leaver tells its neighbors alone
-			other.book.depart(leaver)
+			other.peers.depart(leaver)
 			other.keys.PeerLeft(leaver)
 		}
 		m.setFingers(because(ctx), func(f chord.Fingers) (chord.Fingers, []chord.Run) { return f.Drop(leaver) })

@@ -35,7 +35,7 @@ func TestSilences(t *testing.T) {
 
 // Whoever has been found dead since a time is so until heard again, and a later life of it never was.
 func TestLostSince(t *testing.T) {
-	var b book
+	var b knownPeers
 	begin := time.Unix(1000, 0)
 	p := chord.Peer{ID: chord.ID{1}, Addr: "h1", Incarnation: 5}
 	later := p
@@ -53,6 +53,6 @@ func TestLostSince(t *testing.T) {
 	check("its later life", later, begin, false)
 	b.lose(p, begin.Add(3*time.Second), time.Second)
 	check("found dead once more", p, begin.Add(2*time.Second), true)
-	b.hear(chordevent.PeerRef{Peer: p}, begin.Add(4*time.Second))
+	b.seen(chordevent.PeerRef{Peer: p}, begin.Add(4*time.Second))
 	check("heard again", p, begin, false)
 }

@@ -69,7 +69,7 @@ func (m *Member) edit(change func(*snapshot)) {
 		m.now.Store(&next)
 	}
 	m.mu.Unlock()
-	m.host.judgeReady()
+	m.host.updateReadiness()
 }
 
 // cause gives the context of the operation that changes something. It is asked only if something changes, since that is
@@ -138,7 +138,7 @@ func (m *Member) enter(ctx context.Context, state chord.State, through chord.Pee
 	m.Emit(ctx, chordevent.PredecessorChanged{Predecessor: m.ref(state.Pred)})
 	m.Emit(ctx, chordevent.SuccessorsChanged{Successors: m.refs(state.Succ)})
 	m.mu.Unlock()
-	m.host.judgeReady()
+	m.host.updateReadiness()
 	m.hasten()
 	if joined := m.host.cfg.Joined; joined != nil {
 		joined(m.self)

@@ -10,11 +10,11 @@ import (
 )
 
 // maxSuspects bounds the suspicions held at once; the oldest goes first.
-const maxSuspects = 32
+const maxSuspicions = 32
 
 // suspects are peers that did not answer a short while ago. Lookups pass them over as long as others remain, so that
 // they do not wait for the same dead peer again and again. A sign of life clears a suspicion.
-type suspects struct {
+type suspicionList struct {
 	mu   sync.Mutex // writers only
 	list atomic.Pointer[[]suspect]
 }
@@ -24,18 +24,18 @@ type suspect struct {
 	until time.Time
 }
 
-func (s *suspects) add(p chord.Peer, until time.Time) {
+func (s *suspicionList) add(p chord.Peer, until time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	list := slices.DeleteFunc(slices.Clone(s.held()), func(old suspect) bool { return old.peer == p })
-	if len(list) == maxSuspects {
+	if len(list) == maxSuspicions {
 		list = list[1:]
 	}
 	list = append(list, suspect{p, until})
 	s.list.Store(&list)
 }
 
-func (s *suspects) clear(p chord.Peer) {
+func (s *suspicionList) clear(p chord.Peer) {
 	if len(s.held()) == 0 {
 		return
 	}
@@ -46,7 +46,7 @@ func (s *suspects) clear(p chord.Peer) {
 }
 
 // dead is the predicate for chord.Routes: nil if nobody is suspected.
-func (s *suspects) dead(clock func() time.Time) func(chord.Peer) bool {
+func (s *suspicionList) dead(clock func() time.Time) func(chord.Peer) bool {
 	list := s.held()
 	if len(list) == 0 {
 		return nil
@@ -57,7 +57,7 @@ func (s *suspects) dead(clock func() time.Time) func(chord.Peer) bool {
 	}
 }
 
-func (s *suspects) held() []suspect {
+func (s *suspicionList) held() []suspect {
 	if list := s.list.Load(); list != nil {
 		return *list
 	}

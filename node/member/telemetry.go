@@ -157,7 +157,7 @@ func (m *Member) ref(p chord.Peer) chordevent.PeerRef {
 	if !p.Real() {
 		return chordevent.PeerRef{Peer: p}
 	}
-	return chordevent.PeerRef{Peer: p, Seq: m.book.seq(p)}
+	return chordevent.PeerRef{Peer: p, Seq: m.peers.seq(p)}
 }
 
 func (m *Member) refs(list []chord.Peer) []chordevent.PeerRef {

@@ -22,11 +22,11 @@ var ErrClock = errors.New("the clock is wrong")
 
 // watch is what the host's own task keeps. But for the atomic fields it belongs to that task.
 type watch struct {
-	life     int64  // the host's incarnation
-	noticed  string // the last notice about the clock
-	back     int    // members to start when the clock is right again
-	asking   atomic.Bool
-	retiring atomic.Bool
+	incarnation int64  // the host's incarnation
+	noticed     string // the last notice about the clock
+	back        int    // members to start when the clock is right again
+	asking      atomic.Bool
+	retiring    atomic.Bool
 }
 
 // watchTicks is how often the host's task looks after the clock, in base intervals.
@@ -35,7 +35,7 @@ const watchTicks = 4
 // watchOver is the host's own task.
 func (h *Host) watchOver(ctx context.Context) {
 	for {
-		clock := h.judgeClock(ctx)
+		clock := h.checkClock(ctx)
 		h.emitState(clock)
 		tick := min(watchTicks*h.cfg.Stabilize, 10*time.Second)
 		wait := min(tick/2+time.Duration(h.env.Uint64()%uint64(tick)), max(h.nextState().Sub(h.env.Now()), time.Millisecond))
@@ -46,7 +46,7 @@ func (h *Host) watchOver(ctx context.Context) {
 }
 
 // judgeReady brings the host's readiness up to date with the state of its members.
-func (h *Host) judgeReady() {
+func (h *Host) updateReadiness() {
 	h.ready.Lock()
 	defer h.ready.Unlock()
 	ready := h.Ready()
@@ -78,7 +78,7 @@ func (h *Host) status() chordevent.HostStatus {
 
 // judgeClock compares the host's clock with the others', takes the host off the ring while it is the one that is wrong,
 // and brings it back when it is right.
-func (h *Host) judgeClock(ctx context.Context) clockView {
+func (h *Host) checkClock(ctx context.Context) clockView {
 	limit := keeper.MaxClockDifference
 	off := h.off.Load()
 	if off {
@@ -93,7 +93,7 @@ func (h *Host) judgeClock(ctx context.Context) clockView {
 		h.off.Store(true)
 		h.watch.back = len(h.Members())
 		h.notice(fmt.Sprintf("%v; leaving the ring until it is right", clock))
-		h.judgeReady()
+		h.updateReadiness()
 		h.retire(ctx)
 	case clock.wrong():
 		h.retire(ctx) // what could not leave tries again
@@ -106,7 +106,7 @@ func (h *Host) judgeClock(ctx context.Context) clockView {
 	case off && clock.others > 0: // before all had left
 		h.off.Store(false)
 		h.notice("this host's clock is right again")
-		h.judgeReady()
+		h.updateReadiness()
 	case clock.beyond > 0:
 		h.notice(clock.String())
 	default:
@@ -199,7 +199,7 @@ func (h *Host) call() *nodepb.Call {
 // emitState emits chord.host.state: at once when it differs from the last, and once in a keyframe period.
 func (h *Host) emitState(clock clockView) {
 	h.emitHost(chordevent.HostState{
-		Incarnation: h.watch.life, Period: h.cfg.Keyframe, Status: h.status(), Members: len(h.Members()),
+		Incarnation: h.watch.incarnation, Period: h.cfg.Keyframe, Status: h.status(), Members: len(h.Members()),
 		ClockOthers: clock.others, ClockBeyond: clock.beyond, Protocol: Version,
 	}, clock.ahead)
 }
@@ -208,7 +208,7 @@ func (h *Host) emitState(clock clockView) {
 func (h *Host) EmitEnd() {
 	clock := h.compareClocks(keeper.MaxClockDifference)
 	h.emitHost(chordevent.HostState{
-		Incarnation: h.watch.life, Status: h.status(), Members: len(h.Members()),
+		Incarnation: h.watch.incarnation, Status: h.status(), Members: len(h.Members()),
 		ClockOthers: clock.others, ClockBeyond: clock.beyond, Protocol: Version,
 	}, clock.ahead)
 }

@@ -56,8 +56,8 @@ func (s *KV) Put(ctx context.Context, q *nodepb.PutRequest) (*nodepb.PutResponse
 	if err != nil {
 		return nil, err
 	}
-	answer := &nodepb.PutResponse{Lookup: l, Copies: int32(r.Copies), Version: r.Version}
-	for _, p := range r.Holders {
+	answer := &nodepb.PutResponse{Lookup: l, Copies: int32(r.ReplicaCount), Version: r.Version}
+	for _, p := range r.Replicas {
 		answer.Holders = append(answer.Holders, peerToWire(p))
 	}
 	return answer, nil
@@ -79,7 +79,7 @@ func (s *KV) Delete(ctx context.Context, q *nodepb.DeleteRequest) (*nodepb.Delet
 	if err != nil {
 		return nil, err
 	}
-	return &nodepb.DeleteResponse{Lookup: l, Copies: int32(r.Copies), Version: r.Version}, nil
+	return &nodepb.DeleteResponse{Lookup: l, Copies: int32(r.ReplicaCount), Version: r.Version}, nil
 }
 
 func (s *KV) run(ctx context.Context, key []byte, operation func(context.Context, operations) (keeper.Result, error)) (keeper.Result, *nodepb.Lookup, error) {

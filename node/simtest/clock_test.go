@@ -23,8 +23,8 @@ func (r *ring) tryAll(t *testing.T, label string, keys int) {
 	for i, h := range r.hosts {
 		r.on(t, h, func(ctx context.Context, k *keeper.Keeper) {
 			for n := range keys {
-				if got, err := k.Put(ctx, keyName(n), valueOf(n), 0); err != nil || got.Copies < min(r.plan.replicas, len(r.hosts)) {
-					t.Errorf("%s: put of key %d through host %d: %d copies, %v", label, n, i, got.Copies, err)
+				if got, err := k.Put(ctx, keyName(n), valueOf(n), 0); err != nil || got.ReplicaCount < min(r.plan.replicas, len(r.hosts)) {
+					t.Errorf("%s: put of key %d through host %d: %d copies, %v", label, n, i, got.ReplicaCount, err)
 				}
 				if _, err := k.Get(ctx, keyName(n)); err != nil {
 					t.Errorf("%s: get of key %d through host %d: %v", label, n, i, err)

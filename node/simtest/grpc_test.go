@@ -109,10 +109,10 @@ func TestKeysOverGRPC(t *testing.T) {
 		add()
 	}
 	for n := range keys {
-		if got, err := hosts[n%len(hosts)].keeper().Put(t.Context(), keyName(n), valueOf(n), 0); err != nil || got.Copies != 3 {
-			t.Fatalf("put of key %d: %d copies, %v", n, got.Copies, err)
-		} else if on := hostsOf(got.Holders); len(on) != 3 || len(got.Holders) != 3 || got.Holders[0] != got.Owner {
-			t.Fatalf("put of key %d at %s: held by %v", n, got.Owner.Addr, got.Holders)
+		if got, err := hosts[n%len(hosts)].keeper().Put(t.Context(), keyName(n), valueOf(n), 0); err != nil || got.ReplicaCount != 3 {
+			t.Fatalf("put of key %d: %d copies, %v", n, got.ReplicaCount, err)
+		} else if on := hostsOf(got.Replicas); len(on) != 3 || len(got.Replicas) != 3 || got.Replicas[0] != got.Owner {
+			t.Fatalf("put of key %d at %s: held by %v", n, got.Owner.Addr, got.Replicas)
 		}
 	}
 	check("after the puts")

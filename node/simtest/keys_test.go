@@ -202,7 +202,7 @@ func TestReadsDuringMovesNeverMiss(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			o.keys[n].last = write{result.Version, string(value), result.Copies}
+			o.keys[n].last = write{result.Version, string(value), result.ReplicaCount}
 		}
 	})
 	client := r.hosts[0]
@@ -386,8 +386,8 @@ func TestLimitsAndLastHost(t *testing.T) {
 			}
 		}
 		got, err := k.Put(ctx, make([]byte, keeper.MaxKey), make([]byte, keeper.MaxValue), 0)
-		if err != nil || got.Copies != 2 {
-			t.Errorf("the greatest key and value: %d copies on 2 hosts, %v", got.Copies, err)
+		if err != nil || got.ReplicaCount != 2 {
+			t.Errorf("the greatest key and value: %d copies on 2 hosts, %v", got.ReplicaCount, err)
 		}
 	})
 	r.leaveAll(t, r.hosts[1])

@@ -132,7 +132,7 @@ func (o *oracle) write(ctx context.Context, k *keeper.Keeper, n int, deleted boo
 	h.pending = append(h.pending, value)
 	o.traceKey(n, "write of %q begins", short(value))
 	result, err := op(ctx, keyName(n), []byte(value), 0)
-	o.traceKey(n, "write of %q ends at %s with version %d and %d copies: %v", short(value), result.Owner.Addr, result.Version, result.Copies, err)
+	o.traceKey(n, "write of %q ends at %s with version %d and %d copies: %v", short(value), result.Owner.Addr, result.Version, result.ReplicaCount, err)
 	if err != nil && !refused(err) {
 		o.fail(err)
 		return err
@@ -153,7 +153,7 @@ func (o *oracle) write(ctx context.Context, k *keeper.Keeper, n int, deleted boo
 	if o.r.calm(begin) && !lost && !h.lost && result.Version <= floor.version {
 		o.broken(promiseReads, "write of key %d acknowledged with version %d, though version %d was there before", n, result.Version, floor.version)
 	}
-	h.raise(write{result.Version, value, result.Copies})
+	h.raise(write{result.Version, value, result.ReplicaCount})
 	o.outlived(h, begin)
 	return nil
 }

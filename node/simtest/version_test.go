@@ -226,7 +226,7 @@ func TestOtherVersions(t *testing.T) {
 		}
 		peer := h.Any().Self()
 		peer.Addr = "other:7000"
-		if err := h.Any().Heard(peer, &nodepb.Reply{Status: nodepb.Reply_STATUS_OK, Version: version}); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("version %d", meant)) {
+		if err := h.Any().Received(peer, &nodepb.Reply{Status: nodepb.Reply_STATUS_OK, Version: version}); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("version %d", meant)) {
 			t.Errorf("an answer of version %d: %v", version, err)
 		}
 	}

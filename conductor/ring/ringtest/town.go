@@ -11,26 +11,26 @@ import (
 )
 
 // A Town is a settled ring of many that goes on living: load is told, keyframes, joins and crashes.
-type Town struct {
-	*World
+type ChurningRing struct {
+	*TestRing
 	Random *rand.Rand
 	ByID   []*Actor // the living, by identifier
 }
 
 // TownListLen is r in a Town.
-const TownListLen = 8
+const ChurningListLen = 8
 
 // NewTown makes a settled ring of n members, who tell of all it took.
-func NewTown(n int, tell func(*chordevent.Event)) *Town {
-	t := &Town{World: NewWorld(160, TownListLen, tell), Random: rand.New(rand.NewPCG(1, uint64(n)))}
+func NewChurningRing(n int, tell func(*chordevent.Event)) *ChurningRing {
+	t := &ChurningRing{TestRing: NewTestRing(160, ChurningListLen, tell), Random: rand.New(rand.NewPCG(1, uint64(n)))}
 	t.Tick = time.Microsecond // so that many fit in a second
 	for i := range n {
 		t.ByID = append(t.ByID, t.Newcomer(i))
 	}
 	slices.SortFunc(t.ByID, func(a, b *Actor) int { return a.Self.ID.Compare(b.Self.ID) })
 	for i := range t.ByID {
-		t.Say(t.ByID[i], t.Started(t.ByID[i]))
-		t.Say(t.ByID[i], chordevent.Joined{})
+		t.Emit(t.ByID[i], t.Started(t.ByID[i]))
+		t.Emit(t.ByID[i], chordevent.Joined{})
 		t.Repair(i)
 		t.ByID[i].Fingers = t.SomeFingers()
 		t.Keyframe(t.ByID[i])
@@ -39,7 +39,7 @@ func NewTown(n int, tell func(*chordevent.Event)) *Town {
 }
 
 // Newcomer makes the member of a number, who has no place yet.
-func (t *Town) Newcomer(i int) *Actor {
+func (t *ChurningRing) Newcomer(i int) *Actor {
 	addr := fmt.Sprintf("10.0.%d.%d:7001", i>>8&255, i&255)
 	peer := chord.Peer{ID: t.Space.MemberID(addr, i), Addr: addr, Incarnation: int64(i + 1)}
 	a := &Actor{Self: peer, Live: true}
@@ -48,7 +48,7 @@ func (t *Town) Newcomer(i int) *Actor {
 }
 
 // SomeFingers are as many runs as a member of a ring of this size has.
-func (t *Town) SomeFingers() []chordevent.FingerRun {
+func (t *ChurningRing) SomeFingers() []chordevent.FingerRun {
 	var runs []chordevent.FingerRun
 	for n, last := len(t.ByID), 159; n > 0; n, last = n/2, last-1 {
 		first := last
@@ -63,19 +63,19 @@ func (t *Town) SomeFingers() []chordevent.FingerRun {
 }
 
 // At is the living member of a rank, counted around the circle.
-func (t *Town) At(i int) *Actor { return t.ByID[(i+len(t.ByID))%len(t.ByID)] }
+func (t *ChurningRing) At(i int) *Actor { return t.ByID[(i+len(t.ByID))%len(t.ByID)] }
 
 // Repair gives a member the right pointers, and says so if they were not.
-func (t *Town) Repair(i int) {
+func (t *ChurningRing) Repair(i int) {
 	a := t.At(i)
-	list := make([]chord.Peer, TownListLen)
+	list := make([]chord.Peer, ChurningListLen)
 	for k := range list {
 		list[k] = t.At(i + 1 + k).Self
 	}
 	if pred := t.At(i - 1).Self; a.State.Pred != pred {
 		t.SetPred(a, pred)
 		a.Owned = chordevent.Ownership{Owns: true, From: pred.ID, Epoch: a.Owned.Epoch + 1}
-		t.Say(a, chordevent.OwnershipChanged{Ownership: a.Owned})
+		t.Emit(a, chordevent.OwnershipChanged{Ownership: a.Owned})
 	}
 	if !slices.Equal(a.State.Succ, list) {
 		t.SetSucc(a, list)
@@ -83,26 +83,26 @@ func (t *Town) Repair(i int) {
 }
 
 // RepairAround lets those before a place and the one at it learn of a change there.
-func (t *Town) RepairAround(i int) {
-	for k := i; k >= i-TownListLen; k-- {
+func (t *ChurningRing) RepairAround(i int) {
+	for k := i; k >= i-ChurningListLen; k-- {
 		t.Repair(k)
 	}
 }
 
 // Join lets a newcomer in.
-func (t *Town) Join() {
+func (t *ChurningRing) Join() {
 	a := t.Newcomer(len(t.Members))
 	i, _ := slices.BinarySearchFunc(t.ByID, a.Self.ID, func(b *Actor, id chord.ID) int { return b.Self.ID.Compare(id) })
 	t.ByID = slices.Insert(t.ByID, i, a)
-	t.Say(a, t.Started(a))
-	t.Say(a, chordevent.Joined{})
+	t.Emit(a, t.Started(a))
+	t.Emit(a, chordevent.Joined{})
 	t.RepairAround(i + 1)
 	a.Fingers = t.SomeFingers()
-	t.Say(a, chordevent.FingersChanged{Runs: a.Fingers})
+	t.Emit(a, chordevent.FingersChanged{Runs: a.Fingers})
 }
 
 // CrashOne ends a member; the one before it reports that.
-func (t *Town) CrashOne() {
+func (t *ChurningRing) CrashOne() {
 	i := t.Random.IntN(len(t.ByID))
 	t.Crash(t.ByID[i], t.At(i-1))
 	t.ByID = slices.Delete(t.ByID, i, i+1)
@@ -110,12 +110,12 @@ func (t *Town) CrashOne() {
 }
 
 // Second lets a second pass: everybody tells of its load, one in ten sends a keyframe, and some join and crash.
-func (t *Town) Second(churn int) {
+func (t *ChurningRing) Second(churn int) {
 	until := t.Now.Add(time.Second)
 	for _, a := range t.ByID {
 		a.Load.Gets += 3
 		a.Load.Puts++
-		t.Say(a, chordevent.NodeLoad{Load: a.Load})
+		t.Emit(a, chordevent.NodeLoad{Load: a.Load})
 		if t.Random.IntN(10) == 0 {
 			t.Keyframe(a)
 		}

@@ -15,13 +15,13 @@ var Start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 // A World is a few members whose pointers are set at will. It tells of each change as the members would, and knows the
 // Truth that the fold must find.
-type World struct {
+type TestRing struct {
 	Space   chord.Space
 	ListLen int
 	Now     time.Time
 	Tick    time.Duration // from one event to the next
 	Members []*Actor
-	Tell    func(*chordevent.Event)
+	Emitted func(*chordevent.Event)
 }
 
 // An Actor is a member.
@@ -36,16 +36,16 @@ type Actor struct {
 }
 
 // NewWorld is an empty one, of 2^bits identifiers and lists of the given length. Events go to tell as they happen.
-func NewWorld(bits, listLen int, tell func(*chordevent.Event)) *World {
+func NewTestRing(bits, listLen int, tell func(*chordevent.Event)) *TestRing {
 	space, err := chord.NewSpace(bits)
 	if err != nil {
 		panic(err)
 	}
-	return &World{Space: space, ListLen: listLen, Now: Start, Tick: time.Millisecond, Tell: tell}
+	return &TestRing{Space: space, ListLen: listLen, Now: Start, Tick: time.Millisecond, Emitted: tell}
 }
 
 // Event makes an event of a member, its next.
-func (w *World) Event(a *Actor, body chordevent.Body) *chordevent.Event {
+func (w *TestRing) Event(a *Actor, body chordevent.Body) *chordevent.Event {
 	w.Now = w.Now.Add(w.Tick)
 	a.Seq++
 	return &chordevent.Event{
@@ -56,52 +56,52 @@ func (w *World) Event(a *Actor, body chordevent.Body) *chordevent.Event {
 }
 
 // Say tells it.
-func (w *World) Say(a *Actor, body chordevent.Body) { w.Tell(w.Event(a, body)) }
+func (w *TestRing) Emit(a *Actor, body chordevent.Body) { w.Emitted(w.Event(a, body)) }
 
 // Started is what a member says of itself at its start.
-func (w *World) Started(a *Actor) chordevent.Started {
+func (w *TestRing) Started(a *Actor) chordevent.Started {
 	return chordevent.Started{Address: a.Self.Addr, Bits: w.Space.Bits(), ListLen: w.ListLen, Replicas: 3}
 }
 
 // Birth starts a member with the given identifier, in a new life if it was there before.
-func (w *World) Birth(id uint64) *Actor {
+func (w *TestRing) Birth(id uint64) *Actor {
 	peer := chord.Peer{ID: w.Space.FromUint64(id), Addr: fmt.Sprintf("host-%d:1", id), Incarnation: int64(len(w.Members) + 1)}
 	a := &Actor{Self: peer, Live: true, State: chord.New(w.Space, peer, w.ListLen)}
 	w.Members = append(w.Members, a)
-	w.Say(a, w.Started(a))
-	w.Say(a, chordevent.SuccessorsChanged{Successors: Refs(a.State.Succ)})
-	w.Say(a, chordevent.Joined{})
+	w.Emit(a, w.Started(a))
+	w.Emit(a, chordevent.SuccessorsChanged{Successors: Refs(a.State.Succ)})
+	w.Emit(a, chordevent.Joined{})
 	return a
 }
 
 // SetSucc gives a member a successor list.
-func (w *World) SetSucc(a *Actor, list []chord.Peer) {
+func (w *TestRing) SetSucc(a *Actor, list []chord.Peer) {
 	a.State.Succ = list
-	w.Say(a, chordevent.SuccessorsChanged{Successors: Refs(list)})
+	w.Emit(a, chordevent.SuccessorsChanged{Successors: Refs(list)})
 }
 
 // SetPred gives a member a predecessor.
-func (w *World) SetPred(a *Actor, p chord.Peer) {
+func (w *TestRing) SetPred(a *Actor, p chord.Peer) {
 	a.State.Pred = p
-	w.Say(a, chordevent.PredecessorChanged{Predecessor: chordevent.PeerRef{Peer: p}})
+	w.Emit(a, chordevent.PredecessorChanged{Predecessor: chordevent.PeerRef{Peer: p}})
 }
 
 // Crash ends a member, and lets another report it.
-func (w *World) Crash(a, reporter *Actor) {
+func (w *TestRing) Crash(a, reporter *Actor) {
 	a.Live = false
-	w.Say(reporter, chordevent.PeerFailed{Peer: chordevent.PeerRef{Peer: a.Self, Seq: a.Seq}, Operation: "chord.stabilize"})
+	w.Emit(reporter, chordevent.PeerFailed{Peer: chordevent.PeerRef{Peer: a.Self, Seq: a.Seq}, Operation: "chord.stabilize"})
 }
 
 // Keyframe repeats all that a member has said.
-func (w *World) Keyframe(a *Actor) {
-	w.Say(a, chordevent.State{
+func (w *TestRing) Keyframe(a *Actor) {
+	w.Emit(a, chordevent.State{
 		Started: w.Started(a), Status: chordevent.StatusActive, Period: 10 * time.Second,
 		Successors: Refs(a.State.Succ), Predecessor: chordevent.PeerRef{Peer: a.State.Pred}, Ownership: a.Owned, Fingers: a.Fingers, Load: a.Load,
 	})
 }
 
 // Alive are the members that have not ended.
-func (w *World) Alive() []*Actor {
+func (w *TestRing) Alive() []*Actor {
 	var out []*Actor
 	for _, a := range w.Members {
 		if a.Live {
@@ -112,7 +112,7 @@ func (w *World) Alive() []*Actor {
 }
 
 // Find is the living member of an identifier, or nil.
-func (w *World) Find(id uint64) *Actor {
+func (w *TestRing) Find(id uint64) *Actor {
 	for _, a := range w.Alive() {
 		if a.Self.ID == w.Space.FromUint64(id) {
 			return a
@@ -122,7 +122,7 @@ func (w *World) Find(id uint64) *Actor {
 }
 
 // Truth is the states of all that live.
-func (w *World) Truth() *chord.Global {
+func (w *TestRing) State() *chord.Global {
 	var states []chord.State
 	for _, a := range w.Alive() {
 		states = append(states, a.State)
@@ -131,8 +131,8 @@ func (w *World) Truth() *chord.Global {
 }
 
 // Right gives a member the pointers it should have.
-func (w *World) Right(a *Actor) {
-	g := w.Truth()
+func (w *TestRing) Right(a *Actor) {
+	g := w.State()
 	n := len(g.States)
 	i := g.Rank(a.Self)
 	var pred chord.Peer
@@ -161,7 +161,7 @@ func Refs(peers []chord.Peer) []chordevent.PeerRef {
 }
 
 // DrawList is any list that a member could be told of: real ones in any order, dead ones, placeholders at the end.
-func (w *World) DrawList(t *rapid.T) []chord.Peer {
+func (w *TestRing) DrawList(t *rapid.T) []chord.Peer {
 	n := rapid.IntRange(0, w.ListLen).Draw(t, "real")
 	list := make([]chord.Peer, w.ListLen)
 	for k := range list {
@@ -175,12 +175,12 @@ func (w *World) DrawList(t *rapid.T) []chord.Peer {
 }
 
 // DrawPeer is any member, dead or alive.
-func (w *World) DrawPeer(t *rapid.T) chord.Peer {
+func (w *TestRing) DrawPeer(t *rapid.T) chord.Peer {
 	return rapid.SampledFrom(w.Members).Draw(t, "peer").Self
 }
 
 // Step makes one random change.
-func (w *World) Step(t *rapid.T) {
+func (w *TestRing) Step(t *rapid.T) {
 	alive := w.Alive()
 	if len(alive) == 0 {
 		w.Birth(rapid.Uint64Range(0, 15).Draw(t, "id"))
@@ -212,25 +212,25 @@ func (w *World) Step(t *rapid.T) {
 }
 
 // Chatter tells of what has nothing to do with the ring error.
-func (w *World) Chatter(t *rapid.T, a *Actor) {
+func (w *TestRing) Chatter(t *rapid.T, a *Actor) {
 	switch rapid.IntRange(0, 3).Draw(t, "chatter") {
 	case 0:
 		a.Owned = chordevent.Ownership{Owns: true, From: w.DrawPeer(t).ID, Epoch: a.Owned.Epoch + 1}
-		w.Say(a, chordevent.OwnershipChanged{Ownership: a.Owned})
+		w.Emit(a, chordevent.OwnershipChanged{Ownership: a.Owned})
 	case 1:
 		a.Load.Gets++
 		a.Load.OwnedKeys = rapid.Int64Range(0, 2).Draw(t, "keys")
 		a.Load.KnownHosts = rapid.Int64Range(0, 4).Draw(t, "known hosts")
 		a.Load.FullReplicas = rapid.Int64Range(0, 3).Draw(t, "full replicas")
-		w.Say(a, chordevent.NodeLoad{Load: a.Load})
+		w.Emit(a, chordevent.NodeLoad{Load: a.Load})
 	case 2:
 		first := rapid.IntRange(0, w.Space.Bits()-1).Draw(t, "first slot")
 		last := rapid.IntRange(first, w.Space.Bits()-1).Draw(t, "last slot")
 		run := chordevent.FingerRun{First: first, Last: last, Peer: chordevent.PeerRef{Peer: w.DrawPeer(t)}}
 		a.Fingers = setSlots(a.Fingers, run, w.Space.Bits())
-		w.Say(a, chordevent.FingersChanged{Runs: []chordevent.FingerRun{run}})
+		w.Emit(a, chordevent.FingersChanged{Runs: []chordevent.FingerRun{run}})
 	case 3:
-		w.Say(a, chordevent.KeysMoved{
+		w.Emit(a, chordevent.KeysMoved{
 			MoveID: fmt.Sprint(rapid.IntRange(0, 5).Draw(t, "move")), Phase: chordevent.MoveDone, Reason: chordevent.MoveJoin,
 			Outgoing: rapid.Bool().Draw(t, "outgoing"), Peer: chordevent.PeerRef{Peer: w.DrawPeer(t)}, Keys: a.Seq,
 		})
@@ -257,25 +257,25 @@ func setSlots(runs []chordevent.FingerRun, run chordevent.FingerRun, bits int) [
 }
 
 // RepairAll gives everybody alive the pointers it should have.
-func (w *World) RepairAll() {
+func (w *TestRing) RepairAll() {
 	for _, a := range w.Alive() {
 		w.Right(a)
 	}
 }
 
 // Report is a report, not told yet, of a death.
-func (w *World) Report(by, of *Actor, seq int64) *chordevent.Event {
+func (w *TestRing) Report(by, of *Actor, seq int64) *chordevent.Event {
 	return w.Event(by, chordevent.PeerFailed{Peer: chordevent.PeerRef{Peer: of.Self, Seq: seq}, Operation: "chord.stabilize"})
 }
 
 // Own says that a member owns the range from an identifier on.
-func (w *World) Own(a *Actor, from chord.ID) {
+func (w *TestRing) Own(a *Actor, from chord.ID) {
 	a.Owned = chordevent.Ownership{Owns: true, From: from, Epoch: a.Owned.Epoch + 1}
-	w.Say(a, chordevent.OwnershipChanged{Ownership: a.Owned})
+	w.Emit(a, chordevent.OwnershipChanged{Ownership: a.Owned})
 }
 
 // OwnAll gives everybody the range up to its predecessor.
-func (w *World) OwnAll() {
+func (w *TestRing) OwnAll() {
 	for _, a := range w.Alive() {
 		w.Own(a, a.State.Pred.ID)
 	}

@@ -17,7 +17,7 @@ import (
 
 // A World is time and concurrency, real or simulated: the part of env.Env that a Driver needs. No lock is held across a
 // call that can block.
-type World interface {
+type Runtime interface {
 	Now() time.Time
 	Sleep(d time.Duration) error
 	Go(ctx context.Context, task func(ctx context.Context)) error
@@ -33,7 +33,7 @@ type Store interface {
 
 // Config is what a Driver needs.
 type Config struct {
-	World    World
+	World    Runtime
 	Workload scenario.Workload
 	Seed     uint64
 	Replicas int // copies that make a full promise
@@ -54,7 +54,7 @@ const (
 // A Driver issues operations until it is stopped. Its methods may be called at any time, from any goroutine.
 type Driver struct {
 	cfg     Config
-	world   World
+	world   Runtime
 	oracle  *Oracle
 	stats   stats
 	load    atomic.Pointer[scheduled]

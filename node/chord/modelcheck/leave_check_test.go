@@ -138,7 +138,7 @@ func TestBrokenLeavingBreaks(t *testing.T) {
 			}
 		}},
 		"a last call does not wait": {"keys lost", func(r *leaveRules) {
-			r.judge = func(answers []chord.Stance, _ bool) chord.Verdict { return chord.JudgeLastCall(answers, true) }
+			r.judge = func(answers []chord.Stance, _ bool) chord.Verdict { return chord.DecideLastCall(answers, true) }
 		}},
 		"nobody agrees": {"endless", func(r *leaveRules) {
 			r.answer = func(chord.Stance, bool) chord.Stance { return chord.Stays }

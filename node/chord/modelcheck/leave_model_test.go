@@ -24,7 +24,7 @@ type leaveRules struct {
 }
 
 func chordRules() leaveRules {
-	return leaveRules{chord.Stance.Receives, chord.Turns, chord.Turn, chord.Stance.AnswerLastCall, chord.Stance.MayTakeBack, chord.JudgeLastCall}
+	return leaveRules{chord.Stance.Receives, chord.Turns, chord.Turn, chord.Stance.AnswerLastCall, chord.Stance.MayTakeBack, chord.DecideLastCall}
 }
 
 // A party is one member of the model.
