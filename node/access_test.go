@@ -19,7 +19,7 @@ const (
 	controlToken = "a-control-token-of-some-length"
 )
 
-// noSecrets unsets what the machine's own environment may have set.
+// noSecrets unsets the variables that the machine's environment may set.
 func noSecrets(t *testing.T) {
 	t.Helper()
 	t.Setenv("OTEL_SDK_DISABLED", "true")
@@ -28,7 +28,7 @@ func noSecrets(t *testing.T) {
 	}
 }
 
-// TestMain makes the test binary the program, for tests that need a process.
+// TestMain makes the test binary run as the program, for tests that need a process.
 func TestMain(m *testing.M) {
 	if os.Getenv("NODE_TEST_MAIN") == "1" {
 		main()
@@ -36,7 +36,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// Off loopback a host without peer authentication ends at once with exit code 2 and one line, which says what to give.
+// Off loopback a host without peer authentication ends at once with exit code 2 and one line, which names the flags to
+// give.
 func TestOffLoopback(t *testing.T) {
 	program, err := os.Executable()
 	if err != nil {
@@ -52,7 +53,7 @@ func TestOffLoopback(t *testing.T) {
 	for _, test := range []struct {
 		args string
 		env  string
-		says string
+		want string
 	}{
 		{"--listen 0.0.0.0:" + port, "", unauthenticated},
 		{"--listen [::]:" + port, "", unauthenticated},
@@ -70,7 +71,7 @@ func TestOffLoopback(t *testing.T) {
 		cmd := exec.Command(program, strings.Fields(test.args)...)
 		cmd.Env = append(os.Environ(), "NODE_TEST_MAIN=1", "OTEL_SDK_DISABLED=true", test.env)
 		out, _ := cmd.CombinedOutput()
-		if code := cmd.ProcessState.ExitCode(); code != 2 || strings.Count(string(out), "\n") != 1 || !strings.Contains(string(out), test.says) {
+		if code := cmd.ProcessState.ExitCode(); code != 2 || strings.Count(string(out), "\n") != 1 || !strings.Contains(string(out), test.want) {
 			t.Errorf("node %s (%s): exit %d: %s", test.args, test.env, code, out)
 		}
 		if strings.Contains(string(out), ringSecretA) || strings.Contains(string(out), clientToken) {
@@ -99,8 +100,8 @@ func TestHelpHidesSecrets(t *testing.T) {
 	}
 }
 
-// A ring with a secret, in the middle of its rotation, and one with certificates: every client command works with each
-// credential that may call KV, none without, and health needs no more than a verified host.
+// In a ring with a secret in the middle of its rotation, and in one with certificates, every client command works with
+// each credential that may call KV and with no other, and health needs only a verified host.
 func TestClientsProveThemselves(t *testing.T) {
 	noSecrets(t)
 	pin := func(secret string) string {

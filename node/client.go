@@ -21,17 +21,17 @@ import (
 	"chordconductor/node/nodepb"
 )
 
-// client is what all client commands have.
+// client is the state that all client commands share.
 type client struct {
 	addr  string
-	limit time.Duration // for one answer
-	wait  time.Duration // health: for the right one
+	limit time.Duration // time limit of one call
+	wait  time.Duration // health: time limit for a healthy answer
 	pin   string
-	flags *access.Settings // those that hosts and clients share
-	way   *access.Client   // made of them by dial
+	flags *access.Settings // shared by hosts and clients
+	way   *access.Client   // set by dial
 }
 
-// clientCommands are put, get, delete, lookup, status, health and leave.
+// clientCommands returns put, get, delete, lookup, status, health and leave.
 func clientCommands(shared *access.Settings) []*cobra.Command {
 	c := &client{flags: shared}
 	put, get := c.putCommand(), c.getCommand()
@@ -41,13 +41,13 @@ func clientCommands(shared *access.Settings) []*cobra.Command {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(out, "deleted at %s, copies: %d\n", a.GetLookup().GetOwner().GetAddress(), a.Copies)
+		fmt.Fprintf(out, "deleted at %s, replicas: %d\n", a.GetLookup().GetOwner().GetAddress(), a.Copies)
 		return nil
 	})
 
 	var mode string
 	var isID bool
-	lookup := c.command("lookup KEY", "Find a key's owner, and print the way there and the trace ID", 1, func(ctx context.Context, cc *grpc.ClientConn, out io.Writer, args []string) error {
+	lookup := c.command("lookup KEY", "Find a key's owner, and print its path and trace ID", 1, func(ctx context.Context, cc *grpc.ClientConn, out io.Writer, args []string) error {
 		q := &nodepb.LookupRequest{Mode: mode, Key: []byte(args[0])}
 		if isID {
 			id, err := chord.ParseID(args[0])
@@ -69,7 +69,7 @@ func clientCommands(shared *access.Settings) []*cobra.Command {
 	lookup.Flags().StringVar(&mode, "mode", "", "recursive or iterative (default: the host's)")
 	lookup.Flags().BoolVar(&isID, "id", false, "KEY is an identifier in hex, not a key to be hashed")
 
-	status := c.command("status", "Print what a host carries", 0, func(ctx context.Context, cc *grpc.ClientConn, out io.Writer, _ []string) error {
+	status := c.command("status", "Print the members of a host", 0, func(ctx context.Context, cc *grpc.ClientConn, out io.Writer, _ []string) error {
 		a, err := nodepb.NewKVClient(cc).Status(ctx, &nodepb.StatusRequest{})
 		if err != nil {
 			return err
@@ -96,12 +96,12 @@ func clientCommands(shared *access.Settings) []*cobra.Command {
 			}
 		}
 	})
-	health.Flags().DurationVar(&c.wait, "wait", 0, "keep asking for so long until it is")
+	health.Flags().DurationVar(&c.wait, "wait", 0, "repeat the check until the host is on the ring, for this long at most")
 
 	del.Example = "  node delete tide"
 	lookup.Example = "  node lookup tide\n  node lookup --mode iterative tide\n  node lookup --id 2a"
 	status.Example = "  node status --addr host-a.example:7001"
-	health.Example = "  node health\n  node health --addr host-a.example:7001 --wait 30s    for scripts that have just started it"
+	health.Example = "  node health\n  node health --addr host-a.example:7001 --wait 30s    in scripts that have just started the host"
 	return []*cobra.Command{put, get, del, lookup, status, health, c.leaveCommand()}
 }
 
@@ -116,19 +116,19 @@ func (c *client) healthy(ctx context.Context, cc *grpc.ClientConn) error {
 	return nil
 }
 
-// command makes a client command that takes exactly so many arguments.
+// command returns a client command that takes exactly args arguments.
 func (c *client) command(use, short string, args int, do func(context.Context, *grpc.ClientConn, io.Writer, []string) error) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: use, Short: short,
 		Args: func(cmd *cobra.Command, given []string) error {
 			if len(given) != args {
-				return usageError{fmt.Errorf("%s: want %s", cmd.Name(), wanted(use))}
+				return usageError{fmt.Errorf("%s: expected %s", cmd.Name(), wanted(use))}
 			}
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, given []string) error {
 			if c.limit <= 0 {
-				return usageError{fmt.Errorf("--timeout %s: want more than 0", duration.Text(c.limit))}
+				return usageError{fmt.Errorf("--timeout %s: must be positive", duration.Text(c.limit))}
 			}
 			cc, err := c.dial()
 			if err != nil {
@@ -147,7 +147,7 @@ func (c *client) command(use, short string, args int, do func(context.Context, *
 	return cmd
 }
 
-// wanted is a command's arguments in words.
+// wanted describes the arguments of a command's use line in words.
 func wanted(use string) string {
 	_, args, some := strings.Cut(use, " ")
 	if !some {
@@ -172,7 +172,7 @@ func (c *client) dial() (*grpc.ClientConn, error) {
 	return grpc.NewClient("passthrough:///"+c.addr, append(way.DialOptions(), grpc.WithNoProxy())...)
 }
 
-// explain says a host's error in one line, with the host's address where that is the trouble.
+// explain turns a host's error into one line, with the host's address where the connection failed.
 func (c *client) explain(err error) error {
 	s, ok := status.FromError(err)
 	if err == nil || !ok {
@@ -187,13 +187,13 @@ func (c *client) explain(err error) error {
 	case codes.InvalidArgument:
 		return usageError{fmt.Errorf("%s", message)}
 	case codes.Unavailable:
-		// gRPC quotes what the system said, within its own words.
+		// gRPC wraps the system's error text in its own.
 		if _, cause, quoted := strings.Cut(message, "desc = "); quoted {
 			message = strings.Trim(cause, `"`)
 		}
 		message = strings.TrimPrefix(message, "transport: ")
 		if c.way.Plain() && strings.Contains(message, "server preface") {
-			message += "; if the host has TLS give --server-pin, --tls-ca or --ring-secret"
+			message += "; if the host uses TLS, give --server-pin, --tls-ca or --ring-secret"
 		}
 	}
 	return fmt.Errorf("%s: %s", c.addr, message)

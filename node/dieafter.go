@@ -9,8 +9,9 @@ import (
 	"time"
 )
 
-// A lifetime is --die-after: a host that ends without a word at a random time between the two, for experiments. Whoever
-// started it starts it again, so a container platform becomes a source of churn that needs no power over containers.
+// A lifetime is the value of --die-after: the host crashes at a random time between the two, for experiments. The
+// supervisor that started it restarts it, so a container platform becomes a source of churn without any access to its
+// container API.
 type lifetime struct{ least, most time.Duration }
 
 // parseLifetime reads MIN-MAX, such as 30s-90s.
@@ -26,10 +27,10 @@ func parseLifetime(flag, text string) (lifetime, error) {
 			return lifetime{least, most}, nil
 		}
 	}
-	return lifetime{}, fmt.Errorf("%s %q: want MIN-MAX, two positive durations, such as 30s-90s", flag, text)
+	return lifetime{}, fmt.Errorf("%s %q: expected MIN-MAX, two positive durations, such as 30s-90s", flag, text)
 }
 
-// begin starts the countdown; it stops with ctx, so that a host that is leaving leaves. A zero lifetime never ends.
+// begin starts the countdown, which ctx stops, so that a leaving host finishes its leave. A zero lifetime never ends.
 func (l lifetime) begin(ctx context.Context, die func()) {
 	if l.most == 0 {
 		return
@@ -38,8 +39,8 @@ func (l lifetime) begin(ctx context.Context, die func()) {
 	context.AfterFunc(ctx, func() { timer.Stop() })
 }
 
-// die ends the process as a crash would: no goodbye to the ring, nothing flushed.
+// die ends the process as a crash does: no leave, no flush of telemetry.
 func die() {
-	printf("dying, as --die-after says")
+	printf("crashing now, because of --die-after")
 	os.Exit(137)
 }

@@ -9,12 +9,12 @@ import (
 	"chordconductor/node/member"
 )
 
-// sameSignal is how long after the first signal another one is the same again: supervisors pass on what the whole
-// process group has got from the terminal already, and so it comes twice.
+// sameSignal is the time after the first signal within which another one counts as the same: supervisors forward a
+// signal that the terminal has already sent to the whole process group, so it arrives twice.
 const sameSignal = time.Second
 
-// ending is what SIGTERM and Ctrl-C do to the program. The first ends its context, upon which a host leaves its ring. One
-// that comes later than sameSignal ends the program at once, and says what that costs.
+// ending handles SIGTERM and Ctrl-C. The first signal ends the context, upon which the host leaves its ring. One that
+// arrives later than sameSignal ends the program at once, and a log line names what is lost.
 type ending struct {
 	begin func()         // ends the context
 	exit  func(code int) // ends the program
@@ -35,12 +35,13 @@ func (e *ending) follow(signals <-chan os.Signal) {
 	}
 }
 
-// cost says what is lost with a host that ends now. Nil: nothing, it is a client or has not begun.
+// cost describes what is lost when the host ends now. A nil host loses nothing: the program is a client, or not yet
+// started.
 func cost(host *member.Host) string {
 	if host == nil {
 		return ""
 	}
-	members := host.Members() // those that have left are none any more
+	members := host.Members() // members that have left are not among them
 	if len(members) == 0 {
 		return ": all members had left; the last telemetry was not sent"
 	}
@@ -48,5 +49,5 @@ func cost(host *member.Host) string {
 	for _, m := range members {
 		keys += m.Keys().Load().OwnedKeys
 	}
-	return fmt.Sprintf(": %d member(s) had not left, and %d key(s) were not handed over; what others have copies of is not lost", len(members), keys)
+	return fmt.Sprintf(": %d member(s) had not left, and %d key(s) were not handed off; keys with replicas on other hosts are not lost", len(members), keys)
 }

@@ -18,7 +18,7 @@ func TestSignals(t *testing.T) {
 	for _, test := range []struct {
 		name string
 		at   []time.Duration // of the signals, after the start
-		ends time.Duration   // 0: not by a signal
+		ends time.Duration   // 0: no end by a signal
 	}{
 		{"one", []time.Duration{0}, 0},
 		{"the same again", []time.Duration{0, time.Millisecond, 900 * time.Millisecond}, 0},
@@ -50,10 +50,10 @@ func TestSignals(t *testing.T) {
 	}
 }
 
-// What an end at once costs is counted on the host as it is then.
+// The cost of an end at once is counted on the host at that time.
 func TestCost(t *testing.T) {
-	if said := cost(nil); said != "" {
-		t.Errorf("of no host: %q", said)
+	if text := cost(nil); text != "" {
+		t.Errorf("of no host: %q", text)
 	}
 	e, err := grpcenv.Listen(grpcenv.Options{Listen: "127.0.0.1:0"})
 	if err != nil {
@@ -80,11 +80,11 @@ func TestCost(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if said := cost(host); !strings.Contains(said, "1 member(s) had not left, and 1 key(s)") {
-		t.Errorf("a host with a key: %q", said)
+	if text := cost(host); !strings.Contains(text, "1 member(s) had not left, and 1 key(s)") {
+		t.Errorf("a host with a key: %q", text)
 	}
 	host.Crash()
-	if said := cost(host); !strings.Contains(said, "all members had left") {
-		t.Errorf("a host without members: %q", said)
+	if text := cost(host); !strings.Contains(text, "all members had left") {
+		t.Errorf("a host without members: %q", text)
 	}
 }

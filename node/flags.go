@@ -21,7 +21,7 @@ import (
 	"chordconductor/node/member"
 )
 
-// release is set by the linker in a release build; else the build's own information says which version this is.
+// release is set by the linker in a release build; otherwise the version comes from the build information.
 var release string
 
 func programVersion() string {
@@ -34,12 +34,12 @@ func programVersion() string {
 	return "unknown"
 }
 
-// options is what the command line says about a host.
+// options are a host's settings from the command line.
 type options struct {
 	listen, advertise string
 	hostID, ring      string
 	join              []string
-	joinGiven         bool // even if it names nobody
+	joinGiven         bool // true even if the list is empty
 	joinTimeout       time.Duration
 	virtualNodes      int
 	bits              int
@@ -51,19 +51,19 @@ type options struct {
 	memory            int64
 	demoToken         bool
 	dieAfter          string
-	access            access.Settings // with the control token
+	access            access.Settings // including the control token
 }
 
-// newRoot makes the command line, which fills o in.
+// newRoot returns the command line, which fills in o.
 func newRoot(end *ending, o *options) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "node",
 		Short: "A host of a Chord ring, and the client of such a host",
-		Long: fmt.Sprintf(`node runs one host of a Chord ring, with one or more members (virtual nodes), until it is told to stop:
-on SIGTERM or Ctrl-C its members hand their keys over and leave the ring, which may take %v; another signal, a second
+		Long: fmt.Sprintf(`node runs one host of a Chord ring, with one or more members (virtual nodes), until a signal stops it:
+on SIGTERM or Ctrl-C its members hand their keys off and leave the ring, which may take %v; another signal, a second
 later or more, ends it at once. Its subcommands are clients of a running host.
 
-Events, traces and metrics leave over OTLP to http://localhost:4317, or where the OTEL_* variables say.`, leaveLimit),
+Events, traces and metrics are exported over OTLP to http://localhost:4317, or as the OTEL_* variables configure.`, leaveLimit),
 		Example: `  node --listen 127.0.0.1:7001
   node --listen 127.0.0.1:7002 --join 127.0.0.1:7001 --virtual-nodes 8
   node put --addr 127.0.0.1:7001 tide high
@@ -79,7 +79,7 @@ Events, traces and metrics leave over OTLP to http://localhost:4317, or where th
 			o.joinGiven = cmd.Flags().Changed("join")
 			return serve(cmd.Context(), end, o)
 		},
-		// Errors are one line, said once, in main.
+		// main prints errors, once and on one line.
 		SilenceErrors: true, SilenceUsage: true,
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
@@ -89,16 +89,16 @@ Events, traces and metrics leave over OTLP to http://localhost:4317, or where th
 
 	f := root.Flags()
 	f.StringVar(&o.listen, "listen", "127.0.0.1:7001", "`address` to listen on, HOST:PORT; port 0 picks a free one")
-	f.StringVar(&o.advertise, "advertise", "", "`address` by which others reach this host, HOST:PORT (default: the one listened on; on all interfaces the host's name)")
+	f.StringVar(&o.advertise, "advertise", "", "`address` at which other hosts reach this one, HOST:PORT (default: the one listened on; on all interfaces the host's name)")
 	f.StringSliceVar(&o.join, "join", nil, "`addresses` of hosts to join through, HOST:PORT with commas between; one of them is enough; none, or only the own advertised address: found a ring")
-	f.DurationVar(&o.joinTimeout, "join-timeout", time.Minute, "give up if nobody could be joined for so long")
+	f.DurationVar(&o.joinTimeout, "join-timeout", time.Minute, "end if no host could be joined within this time")
 	f.Lookup("join-timeout").DefValue = duration.Text(o.joinTimeout) // DurationVar has set it to the default
 	f.IntVar(&o.virtualNodes, "virtual-nodes", 1, fmt.Sprintf("members on this host, up to %d, and a quarter of the identifiers", member.MaxVirtualNodes))
 	f.IntVar(&o.bits, "bits", 160, fmt.Sprintf("bits of an identifier, %d to %d; the same on all hosts", chord.MinBits, chord.MaxBits))
 	f.IntVar(&o.successors, "successors", 8, fmt.Sprintf("length of successor lists, up to %d; at least 2 with more than 1 replica; the same on all hosts", member.MaxSuccessors))
 	f.IntVar(&o.replicas, "replicas", 3, fmt.Sprintf("hosts that hold each key, up to %d; the same on all hosts", member.MaxReplicas))
 	f.DurationVar(&o.stabilize, "stabilize", 500*time.Millisecond, "base interval of ring maintenance")
-	f.DurationVar(&o.callLimit, "call-limit", time.Second, "a peer that has not answered by then, twice, is taken for dead")
+	f.DurationVar(&o.callLimit, "call-limit", time.Second, "a peer that has not answered by then, twice, is treated as dead")
 	f.StringVar(&o.lookup, "lookup", string(member.Recursive), "how lookups travel: recursive or iterative")
 	f.Int64Var(&o.memory, "memory", 0, "limit for stored keys and values, in `MiB`; 0: none")
 	f.StringVar(&o.hostID, "host-id", "", "name of the failure domain (default: the advertised address)")
@@ -106,7 +106,7 @@ Events, traces and metrics leave over OTLP to http://localhost:4317, or where th
 	secretVar(f, &o.access.ControlToken, "control-token", "CHORD_CONTROL_TOKEN", "token of controllers, which sign their commands with it and never send it; without one only loopback may command")
 	f.BoolVar(&o.demoToken, "insecure-demo-token", false, "off loopback, accept a --control-token that can be guessed, for demos")
 	f.BoolVar(&o.access.Insecure, "insecure", false, "let peers and clients be unauthenticated on an address that other machines reach")
-	f.StringVar(&o.dieAfter, "die-after", "", "`range` of which a random time is taken to end after without a word, for experiments: 30s-90s")
+	f.StringVar(&o.dieAfter, "die-after", "", "`range` of random times after which the host crashes, for experiments: 30s-90s")
 	p := root.PersistentFlags()
 	p.StringVar(&o.access.CertFile, "tls-cert", "", "`file` with this program's certificate (PEM; turns mutual TLS on, with the two below)")
 	p.StringVar(&o.access.KeyFile, "tls-key", "", "`file` with its key (PEM)")
@@ -118,14 +118,14 @@ Events, traces and metrics leave over OTLP to http://localhost:4317, or where th
 	return root
 }
 
-// secretVar is a string flag whose default is a variable's value, which no help shows. The variable is the better place:
-// other users of a machine see a program's arguments.
+// secretVar defines a string flag with an environment variable as its default, which no help shows. The variable is the
+// safer place: other users of a machine see a program's arguments.
 func secretVar(f *pflag.FlagSet, value *string, name, variable, usage string) {
 	f.StringVar(value, name, os.Getenv(variable), usage+" ($"+variable+", which other users do not see)")
 	f.Lookup(name).DefValue = ""
 }
 
-// pinCommand prints what clients pin, for those who set them up before a host runs.
+// pinCommand prints the pins of a ring secret, to configure clients before a host runs.
 func pinCommand(s *access.Settings) *cobra.Command {
 	return &cobra.Command{
 		Use: "pin", Short: "Print the public key's fingerprint of the ring secret, for --server-pin", Args: noArguments,
@@ -154,7 +154,7 @@ func noArguments(cmd *cobra.Command, given []string) error {
 	return nil
 }
 
-// check reports what is wrong with the options before anything is started.
+// check validates the options before anything is started.
 func (o *options) check() error {
 	if _, err := checkAddress("--listen", o.listen, true); err != nil {
 		return err
@@ -165,10 +165,10 @@ func (o *options) check() error {
 			return err
 		}
 		if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
-			return fmt.Errorf("--advertise %q: leads others to themselves; want an address of this machine", o.advertise)
+			return fmt.Errorf("--advertise %q: is no address that other hosts can reach; give an address of this machine", o.advertise)
 		}
 	}
-	if o.joinGiven && len(o.join) == 0 { // an empty variable of a script, more likely than the wish for another ring
+	if o.joinGiven && len(o.join) == 0 { // more likely an empty variable in a script than a wish for another ring
 		return fmt.Errorf("--join: names no host; to found a ring leave the flag out")
 	}
 	for _, addr := range o.join {
@@ -180,7 +180,7 @@ func (o *options) check() error {
 		flag  string
 		value int
 	}{{"bits", o.bits}, {"successors", o.successors}, {"replicas", o.replicas}, {"stabilize", int(o.stabilize)}, {"call-limit", int(o.callLimit)}, {"virtual-nodes", o.virtualNodes}} {
-		if n.value == 0 { // else it would be taken for the default
+		if n.value == 0 { // 0 would stand for the default
 			return fmt.Errorf("--%s 0: must be positive", n.flag)
 		}
 	}
@@ -208,11 +208,11 @@ func (o *options) check() error {
 	return nil
 }
 
-// checkAddress reads HOST:PORT, and returns the host part.
+// checkAddress parses HOST:PORT and returns the host part.
 func checkAddress(flag, addr string, mayListen bool) (string, error) {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
-		return "", fmt.Errorf("%s %q: want HOST:PORT", flag, addr)
+		return "", fmt.Errorf("%s %q: expected HOST:PORT", flag, addr)
 	}
 	n, err := strconv.Atoi(port)
 	if err != nil || n < 0 || n > 65535 || n == 0 && !mayListen {
@@ -222,29 +222,30 @@ func checkAddress(flag, addr string, mayListen bool) (string, error) {
 		return "", fmt.Errorf("%s %q: names no host", flag, addr)
 	}
 	if strings.ContainsAny(host, " \t/@") {
-		return "", fmt.Errorf("%s %q: %q is no host", flag, addr, host)
+		return "", fmt.Errorf("%s %q: %q is not a host name", flag, addr, host)
 	}
 	return host, nil
 }
 
-// reachable is the address to advertise: as told, or as listened on, or on all interfaces the machine's name.
+// reachable returns the address to advertise: --advertise, else the listen address, or on all interfaces the machine's
+// name.
 func (o *options) reachable() (string, error) {
 	host, _ := checkAddress("--listen", o.listen, true)
 	if ip := net.ParseIP(host); o.advertise != "" || host != "" && (ip == nil || !ip.IsUnspecified()) {
 		return o.advertise, nil
 	}
 	if strings.HasSuffix(o.listen, ":0") {
-		return "", fmt.Errorf("--listen %q: with a port picked at random on all interfaces, say --advertise", o.listen)
+		return "", fmt.Errorf("--listen %q: a random port on all interfaces has no address to advertise; give --advertise", o.listen)
 	}
 	name, err := os.Hostname()
 	if err != nil {
-		return "", fmt.Errorf("--listen %q: the machine has no name to advertise: %w; say --advertise", o.listen, err)
+		return "", fmt.Errorf("--listen %q: the machine has no name to advertise: %w; give --advertise", o.listen, err)
 	}
 	_, port, _ := net.SplitHostPort(o.listen)
 	return net.JoinHostPort(name, port), nil
 }
 
-// bound is --listen as it was said, with the port that was picked if any would do.
+// bound is --listen as given, with the picked port in place of port 0.
 func (o *options) bound(listening string) string {
 	host, port, _ := net.SplitHostPort(o.listen)
 	if _, picked, err := net.SplitHostPort(listening); err == nil && port == "0" {
@@ -253,8 +254,8 @@ func (o *options) bound(listening string) string {
 	return net.JoinHostPort(host, port)
 }
 
-// way is how the host comes to be on a ring. Its own address among those to join through does not count: all hosts of a
-// set may be started with one command line, and the one that it names founds.
+// way describes how the host gets onto a ring. Its own address in --join does not count: all hosts of a set may be
+// started with one command line, and the host that it names founds the ring.
 func (o *options) way(own string) string {
 	for _, addr := range o.join {
 		if addr != own {
@@ -272,7 +273,7 @@ func (o *options) member() member.Config {
 	}
 }
 
-// environment is the options of the real environment, but for telemetry.
+// environment returns the options of the real environment, without telemetry.
 func (o *options) environment() (grpcenv.Options, error) {
 	advertise, err := o.reachable()
 	if err != nil {
@@ -283,7 +284,7 @@ func (o *options) environment() (grpcenv.Options, error) {
 	}
 	e := grpcenv.Options{Listen: o.listen, Advertise: advertise}
 	o.access.ReloadFailed = func(err error) {
-		printf("certificates have changed and cannot be used, so the ones before stay: %s", oneLine(err))
+		printf("cannot load the changed certificates, so the previous ones stay in use: %s", oneLine(err))
 	}
 	e.Access, err = access.NewHost(o.access, cmp.Or(advertise, o.listen))
 	return e, err

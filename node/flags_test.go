@@ -9,8 +9,8 @@ import (
 	"chordconductor/node/member"
 )
 
-// TestFlagsAcceptWhatIsValid: the command line accepts a setting exactly if member.Config.Validate does, which is what
-// the random schedules of node/simtest are drawn by.
+// TestFlagsAcceptWhatIsValid: the command line accepts a setting exactly if member.Config.Validate does, by which
+// node/simtest draws its random schedules.
 func TestFlagsAcceptWhatIsValid(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	around := func(edges ...int) int { return edges[r.IntN(len(edges))] + r.IntN(3) - 1 }
@@ -38,7 +38,7 @@ func TestFlagsAcceptWhatIsValid(t *testing.T) {
 	}
 }
 
-// A token that can be guessed is refused where others can reach the host, whoever passed it, and never shown.
+// A token that can be guessed is refused where other machines reach the host, and it is never printed.
 func TestControlTokenStrength(t *testing.T) {
 	const strong, weak = "4f9c2b7d1e8a6035c7d2e9b1f4a80c36", "chord-demo"
 	for _, test := range []struct {
@@ -56,7 +56,7 @@ func TestControlTokenStrength(t *testing.T) {
 		{"127.0.0.1:7001", weak, false, false},
 		{"[::1]:7001", weak, false, false},
 		{"localhost:7001", weak, false, false},
-		{"127.0.0.1:7001 --advertise=10.0.0.1:7001", weak, false, true}, // behind something that passes calls on
+		{"127.0.0.1:7001 --advertise=10.0.0.1:7001", weak, false, true}, // behind a proxy that forwards calls
 	} {
 		o := new(options)
 		args := append(strings.Fields("--listen="+test.listen), "--control-token="+test.token, "--insecure", fmt.Sprintf("--insecure-demo-token=%v", test.demo))

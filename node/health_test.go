@@ -12,8 +12,8 @@ import (
 	"chordconductor/node/nodepb"
 )
 
-// TestHealthFollowsTheMembers: a host whose only member was crashed by command is not healthy, takes commands, and is
-// healthy again once it was given another.
+// TestHealthFollowsTheMembers: a host whose only member was crashed by command is not healthy, accepts commands, and is
+// healthy again once another member was started.
 func TestHealthFollowsTheMembers(t *testing.T) {
 	t.Setenv("OTEL_SDK_DISABLED", "true")
 	a, b := freeport.Address(t), freeport.Address(t)
@@ -21,7 +21,7 @@ func TestHealthFollowsTheMembers(t *testing.T) {
 	untilActive(t, a, 1)
 	start(t, "--listen", b, "--join", a, "--stabilize", "50ms")
 	untilActive(t, b, 1)
-	for _, addr := range []string{a, b} { // the founder, too, finds the ring that it has founded
+	for _, addr := range []string{a, b} { // the founder, too, finds its ring
 		cc, err := grpc.NewClient("passthrough:///"+addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
 		if err != nil {
 			t.Fatal(err)

@@ -14,23 +14,23 @@ import (
 	"chordconductor/node/member"
 )
 
-// joining watches the members find their places, and the host keep or lose its place on the ring.
+// joining tracks the joins of the members, and whether the host is on the ring.
 type joining struct {
 	o       *options
-	via     string                   // whom; empty: the host's first member makes a new ring
-	joined  chan struct{}            // closed when the first has its place
-	first   sync.Once                // closes it
-	last    atomic.Pointer[error]    // why the latest try failed; nil: none has yet
-	speaks  atomic.Pointer[chord.ID] // the member whose try failed first: it speaks for the host
-	leaving atomic.Bool              // by a signal: no news
-	ended   chan error               // why no further try can succeed; holds the first reason
+	via     string                   // the hosts to join through; empty: the host's first member founds a ring
+	joined  chan struct{}            // closed when the first member has joined
+	first   sync.Once                // closes joined
+	last    atomic.Pointer[error]    // error of the latest try; nil: none yet
+	speaks  atomic.Pointer[chord.ID] // the member whose try failed first: only its failures are printed
+	leaving atomic.Bool              // after a signal: changes are not printed
+	ended   chan error               // the first reason why no further try can succeed
 }
 
 func newJoining(o *options) *joining {
 	return &joining{o: o, via: strings.Join(o.join, ","), joined: make(chan struct{}), ended: make(chan error, 1)}
 }
 
-// ready passes on whether the host has an active member, to the health service and to the operator.
+// ready passes on to the health service and to the operator whether the host has an active member.
 func (j *joining) ready(e *grpcenv.Env, ready bool) {
 	e.SetReady(ready)
 	if ready {
@@ -50,15 +50,15 @@ func (j *joining) isDone() bool {
 	}
 }
 
-// notice prints what the operator should know.
+// notice prints a message for the operator.
 func (j *joining) notice(text string) {
 	err := fmt.Errorf("%s", text)
 	j.last.Store(&err)
 	printf("%s", text)
 }
 
-// failed says why a join is retried: for one member, since what it meets all of the host's meet, and not every time, since
-// tries are frequent and patient.
+// failed records why a join is retried. It prints the failures of one member only, since all members of a host meet the
+// same, and not each of them, since tries are frequent.
 func (j *joining) failed(self chord.Peer, try int, err error) {
 	j.last.Store(&err)
 	j.speaks.CompareAndSwap(nil, &self.ID)
@@ -68,18 +68,18 @@ func (j *joining) failed(self chord.Peer, try int, err error) {
 	if member.Lasting(err) {
 		select {
 		case j.ended <- err:
-		default: // one reason is enough
+		default: // the first reason is enough
 		}
 		return
 	}
-	founding := j.via == "" // then the others wait for the first to have made the ring, which takes no time worth a word
+	founding := j.via == "" // then the other members wait for the first to found the ring, which takes too little time to print
 	if !founding && *j.speaks.Load() == self.ID && try&(try-1) == 0 {
 		printf("cannot join through %s yet (try %d): %s", j.via, try, oneLine(err))
 	}
 }
 
-// wait returns when a member has its place, or ctx has ended, or an error when no host could be joined in time, or none
-// can be however long one waits.
+// wait returns nil when a member has joined or ctx has ended. It returns an error when no host could be joined in time,
+// or when no further try can succeed.
 func (j *joining) wait(ctx context.Context) error {
 	timer := time.NewTimer(j.o.joinTimeout)
 	defer timer.Stop()

@@ -10,7 +10,7 @@ import (
 	"chordconductor/internal/freeport"
 )
 
-// stderr is what is printed there until the test calls it.
+// stderr captures what is printed to standard error until the test calls printed.
 func stderr(t *testing.T) (printed func() string) {
 	t.Helper()
 	r, w, err := os.Pipe()
@@ -40,8 +40,8 @@ func stderr(t *testing.T) (printed func() string) {
 	return printed
 }
 
-// A host whose flags do not go with the ring's ends at once, and says in one line what differs, however many members it
-// has: waiting cannot cure it.
+// A host whose flags differ from the ring's parameters ends at once and prints in one line what differs, however many
+// members it has: waiting cannot resolve it.
 func TestRefusedJoin(t *testing.T) {
 	t.Setenv("OTEL_SDK_DISABLED", "true")
 	a := freeport.Address(t)
@@ -52,7 +52,7 @@ func TestRefusedJoin(t *testing.T) {
 		{"--bits 32", "the ring's bits are 16, the caller's 32"},
 		{"--bits 16 --ring other", `the ring's name is "chord", the caller's "other"`},
 	} {
-		// The time limit of a test is what a host that waits would run into.
+		// A host that waited would run into the test's time limit.
 		args := append([]string{"--listen", "127.0.0.1:0", "--join", a, "--join-timeout", "10h"}, strings.Fields(c.flags)...)
 		_, err := execute(t.Context(), args...)
 		want := "--join " + a + ": cannot join: " + a + " refuses: " + c.differs
@@ -62,22 +62,22 @@ func TestRefusedJoin(t *testing.T) {
 	}
 }
 
-// A host that is refused by one of the hosts to join through and gets no answer from the others goes on, and says of each
-// why it was of no use.
+// A host that one of its join addresses refuses and the others do not answer keeps trying, and prints for each address
+// why it failed.
 func TestEachJoinAddressHasItsReason(t *testing.T) {
 	t.Setenv("OTEL_SDK_DISABLED", "true")
 	printed := stderr(t)
-	a, nobody, nowhere := freeport.Address(t), freeport.Address(t), "no-such-host.invalid:7001"
+	a, unused, nowhere := freeport.Address(t), freeport.Address(t), "no-such-host.invalid:7001"
 	start(t, "--listen", a)
 	untilActive(t, a, 1)
-	_, err := execute(t.Context(), "--listen", "127.0.0.1:0", "--bits", "32", "--join", strings.Join([]string{a, nobody, nowhere}, ","),
+	_, err := execute(t.Context(), "--listen", "127.0.0.1:0", "--bits", "32", "--join", strings.Join([]string{a, unused, nowhere}, ","),
 		"--join-timeout", "5s", "--call-limit", "10s")
 	if err == nil {
 		t.Fatal("it joins")
 	}
 	for _, want := range []string{
 		a + " refuses: the ring's bits are 160, the caller's 32",
-		"no answer from " + nobody + ": dial tcp " + nobody + ": connect: connection refused",
+		"no answer from " + unused + ": dial tcp " + unused + ": connect: connection refused",
 		"no answer from " + nowhere + ": the address does not resolve: lookup no-such-host.invalid",
 	} {
 		if !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {

@@ -15,7 +15,7 @@ import (
 	"chordconductor/node/nodepb"
 )
 
-// leaveCommand makes a host's members leave the ring, or one of them. The host goes on without members.
+// leaveCommand makes all members of a host leave the ring, or one of them. The host runs on without members.
 func (c *client) leaveCommand() *cobra.Command {
 	q := &nodepb.StopMemberRequest{}
 	var member, token string
@@ -39,13 +39,13 @@ func (c *client) leaveCommand() *cobra.Command {
 		return nil
 	})
 	cmd.Flags().StringVar(&member, "member", "", "`identifier` of the only member to leave, in hex (default: all members of the host)")
-	cmd.Flags().BoolVar(&q.Force, "force", false, "leave even if no other host stays to take the keys: then they end with the ring")
+	cmd.Flags().BoolVar(&q.Force, "force", false, "leave even if no other host stays to receive the keys: then they end with the ring")
 	secretVar(cmd.Flags(), &token, "control-token", "CHORD_CONTROL_TOKEN", "the host's control token, which signs the command and is never sent")
 	cmd.Example = "  node leave --addr host-a.example:7001\n  node leave --member 2a\n  node leave --force    the last host of a ring"
 	return cmd
 }
 
-// stopMember sends the command: signed if there is a token, once the host has proven that it holds it, too.
+// stopMember sends the command: with a token signed, once the host has proven that it holds the token, too.
 func stopMember(ctx context.Context, cc *grpc.ClientConn, addr, token string, q *nodepb.StopMemberRequest) (*nodepb.StopMemberResponse, error) {
 	host := nodepb.NewHostClient(cc)
 	if token == "" {

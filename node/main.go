@@ -4,8 +4,8 @@
 //	node --listen 127.0.0.1:7002 --join 127.0.0.1:7001       joins it
 //	node put --addr 127.0.0.1:7001 key value
 //
-// Everything it says about itself leaves as OpenTelemetry, by the standard OTEL_* variables. It takes part in the ring;
-// it never draws a picture of it.
+// It emits its state as OpenTelemetry, configured by the standard OTEL_* variables. It takes part in the ring and never
+// builds a view of it.
 package main
 
 import (
@@ -31,7 +31,8 @@ func main() {
 	os.Exit(run(ctx, end, os.Args[1:]))
 }
 
-// run is the whole program: it returns the exit code. 1: it was not done. 2: it could not be tried, by the user's word.
+// run runs the program and returns the exit code: 1 if the command failed, 2 if it could not be started as the user
+// gave it.
 func run(ctx context.Context, end *ending, args []string) int {
 	o := new(options)
 	cmd := newRoot(end, o)
@@ -52,14 +53,14 @@ func run(ctx context.Context, end *ending, args []string) int {
 	return 1
 }
 
-// secrets are what this program prints nowhere.
+// secrets are the values that this program must not print.
 var secrets redact.Redactor
 
 func printf(format string, args ...any) {
 	fmt.Fprint(os.Stderr, secrets.Text(fmt.Sprintf("node: "+format+"\n", args...)))
 }
 
-// A usageError is one that another command line would avoid.
+// A usageError is one that a different command line would avoid.
 type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }

@@ -13,7 +13,7 @@ import (
 	"chordconductor/internal/freeport"
 )
 
-// execute runs the program as main does, and returns what it printed and its error.
+// execute runs the program as main does, and returns its output and its error.
 func execute(ctx context.Context, args ...string) (string, error) {
 	var out bytes.Buffer
 	cmd := newRoot(new(ending), new(options))
@@ -24,7 +24,7 @@ func execute(ctx context.Context, args ...string) (string, error) {
 	return out.String(), err
 }
 
-// start runs a host until the test ends or stop is called, which returns how it ended.
+// start runs a host until the test ends or stop is called; stop returns how it ended.
 func start(t *testing.T, args ...string) (stop func() error) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -46,7 +46,7 @@ func start(t *testing.T, args ...string) (stop func() error) {
 	return stop
 }
 
-// untilActive waits until so many members of a host are on the ring; the host is healthy with the first of them.
+// untilActive waits until that many members of a host are on the ring; the host is healthy from the first on.
 func untilActive(t *testing.T, addr string, members int) {
 	t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
@@ -62,7 +62,7 @@ func untilActive(t *testing.T, addr string, members int) {
 	}
 }
 
-// Two hosts, a key put through one and read through the other, and still there when the first has left.
+// Two hosts: a key put through one is read through the other, and is still there after the first has left.
 func TestProgram(t *testing.T) {
 	t.Setenv("OTEL_SDK_DISABLED", "true")
 	a, b := freeport.Address(t), freeport.Address(t)
@@ -78,7 +78,7 @@ func TestProgram(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"put", "tide", "high", "--addr", b}, `copies: [12]`},
+		{[]string{"put", "tide", "high", "--addr", b}, `replicas: [12]`},
 		{[]string{"get", "tide", "--addr", a}, `^high$`},
 		{[]string{"lookup", "tide", "--addr", b}, `(?s)owner  [0-9a-f]{40}  127.*\n0 .*start`},
 		{[]string{"lookup", "--id", "ff", "--mode", "iterative", "--addr", a}, `key    0{38}ff\n`},
@@ -112,7 +112,7 @@ func TestHelpHasExamples(t *testing.T) {
 		}
 		for line := range strings.Lines(cmd.UsageString()) {
 			if strings.Count(line, "HOST:PORT") > 1 {
-				t.Errorf("%s --help says a thing twice: %s", cmd.CommandPath(), line)
+				t.Errorf("%s --help repeats a line: %s", cmd.CommandPath(), line)
 			}
 		}
 	}
@@ -144,18 +144,18 @@ func TestUsageErrors(t *testing.T) {
 	defer taken.Close()
 	for _, test := range []struct {
 		args string
-		says string
+		want string
 	}{
 		{"--listen " + taken.Addr().String(), "in use"},
 		{"--listen nonsense", "--listen"},
 		{"--listen 127.0.0.1:x", "not a port"},
 		{"--listen 0.0.0.0:0", "--advertise"},
 		{"--advertise :7001", "names no host"},
-		{"--advertise 0.0.0.0:7001", "to themselves"},
-		{"--advertise [::]:7001", "to themselves"},
+		{"--advertise 0.0.0.0:7001", "other hosts can reach"},
+		{"--advertise [::]:7001", "other hosts can reach"},
 		{"--join nonsense", "--join"},
 		{"--join=", "names no host"},
-		{"--join nobody@home:7001", "no host"},
+		{"--join user@home:7001", "no host"},
 		{"--advertise host/a:7001", "no host"},
 		{"--bits 2", "from 3 to 160"},
 		{"--bits two", "bits"},
@@ -189,7 +189,7 @@ func TestUsageErrors(t *testing.T) {
 		{"get key --timeout 0", "--timeout"},
 	} {
 		_, err := execute(t.Context(), strings.Fields(test.args)...)
-		if usage := (usageError{}); !errors.As(err, &usage) || !strings.Contains(err.Error(), test.says) || strings.Contains(err.Error(), "\n") {
+		if usage := (usageError{}); !errors.As(err, &usage) || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("node %s: %v", test.args, err)
 		}
 	}
@@ -197,14 +197,14 @@ func TestUsageErrors(t *testing.T) {
 
 func TestUnreachable(t *testing.T) {
 	t.Setenv("OTEL_SDK_DISABLED", "true")
-	nobody := freeport.Address(t)
-	if _, err := execute(t.Context(), "get", "key", "--addr", nobody); err == nil || !strings.Contains(err.Error(), nobody) || strings.Contains(err.Error(), "desc =") {
-		t.Errorf("a client of nobody: %v", err)
+	unused := freeport.Address(t)
+	if _, err := execute(t.Context(), "get", "key", "--addr", unused); err == nil || !strings.Contains(err.Error(), unused) || strings.Contains(err.Error(), "desc =") {
+		t.Errorf("a client of an unused address: %v", err)
 	}
-	if _, err := execute(t.Context(), "health", "--addr", nobody, "--wait", "200ms"); err == nil || !strings.Contains(err.Error(), nobody) {
-		t.Errorf("the health of nobody: %v", err)
+	if _, err := execute(t.Context(), "health", "--addr", unused, "--wait", "200ms"); err == nil || !strings.Contains(err.Error(), unused) {
+		t.Errorf("the health of an unused address: %v", err)
 	}
-	silent, err := net.Listen("tcp", "127.0.0.1:0") // takes connections, and never answers
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // accepts connections, and never answers
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -212,12 +212,12 @@ func TestUnreachable(t *testing.T) {
 	begin := time.Now()
 	_, err = execute(t.Context(), "health", "--addr", silent.Addr().String(), "--timeout", "20ms", "--wait", "300ms")
 	if took := time.Since(begin); err == nil || took < 300*time.Millisecond {
-		t.Errorf("the health of one that does not answer, asked for longer than an answer may take: %v after %v", err, took)
+		t.Errorf("the health of a host that does not answer, with --wait longer than --timeout: %v after %v", err, took)
 	}
-	for _, peer := range []string{nobody, silent.Addr().String()} {
+	for _, peer := range []string{unused, silent.Addr().String()} {
 		_, err := execute(t.Context(), "--listen", "127.0.0.1:0", "--join", peer, "--join-timeout", "100ms")
 		if usage := (usageError{}); err == nil || errors.As(err, &usage) || !strings.Contains(err.Error(), "--join "+peer+": could not join for 100ms: ") {
-			t.Errorf("joining one that does not answer: %v", err)
+			t.Errorf("joining a host that does not answer: %v", err)
 		}
 	}
 }

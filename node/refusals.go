@@ -11,11 +11,11 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// maxSpeakers bounds those that are counted each for itself; the ones beyond share a count.
+// maxSpeakers bounds the speakers with a count of their own; the others share one.
 const maxSpeakers = 64
 
-// refusals counts what is refused for credentials, and prints a line of the first of each speaker, the second, the
-// fourth, and so on: an attacker fills no log.
+// refusals counts calls refused for credentials. It prints a line at a speaker's first refusal, the second, the fourth,
+// and so on, so that an attacker cannot fill the log.
 type refusals struct {
 	counter metric.Int64Counter
 	print   func(format string, args ...any)
@@ -26,7 +26,7 @@ type refusals struct {
 
 type speaker struct {
 	reason access.Reason
-	who    string
+	source string
 }
 
 func newRefusals(meters metric.MeterProvider) (*refusals, error) {
@@ -52,7 +52,7 @@ func (r *refusals) add(f *access.Refusal) {
 	}
 }
 
-// implausible is add for what a peer has named and members do not believe.
+// implausible adds a refusal of a value that a peer sent and members do not accept.
 func (r *refusals) implausible(address, text string) {
 	r.add(&access.Refusal{Reason: access.Implausible, Speaker: address, Text: text, Method: "keys"})
 }

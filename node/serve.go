@@ -20,7 +20,7 @@ import (
 	"chordconductor/otel"
 )
 
-// leaveLimit is how long the members may take to leave after a signal.
+// leaveLimit bounds the time in which the members leave after a signal.
 const leaveLimit = 25 * time.Second
 
 // serve runs a host until ctx ends, then makes it leave.
@@ -33,10 +33,10 @@ func serve(ctx context.Context, end *ending, o *options) error {
 	if err != nil {
 		return usageError{err}
 	}
-	silence := &silence{}
+	outage := &outage{}
 	telemetry, err := otel.Setup(ctx, otel.Config{
 		Version: programVersion(), Ring: o.ring,
-		OnError: silence.begins,
+		OnError: outage.begins,
 	})
 	if err != nil {
 		return usageError{errors.New(oneLine(err))}
@@ -48,7 +48,7 @@ func serve(ctx context.Context, end *ending, o *options) error {
 			printf("telemetry: %s", oneLine(err))
 		}
 	}()
-	defer telemetry.OnRecovery(silence.ends)()
+	defer telemetry.OnRecovery(outage.ends)()
 
 	listen.Tracer, listen.Meter, listen.Propagator = telemetry.Tracers, telemetry.Meters, telemetry.Propagator
 	listen.NameSpan = service.NameSpan
@@ -95,21 +95,21 @@ func serve(ctx context.Context, end *ending, o *options) error {
 	}
 
 	end.host.Store(host)
-	life, _ := parseLifetime("--die-after", o.dieAfter) // checked above
-	life.begin(ctx, die)
+	lifetime, _ := parseLifetime("--die-after", o.dieAfter) // checked above
+	lifetime.begin(ctx, die)
 	if err := joining.wait(ctx); err != nil {
-		host.Abandon(context.Background()) // no peer knows them
+		host.Abandon(context.Background()) // no peer has them in its pointers
 		host.EmitEnd()
 		return err
 	}
 	<-ctx.Done()
 	joining.leaving.Store(true)
-	printf("leaving: handing the keys over takes %v at most; another signal ends it at once", leaveLimit)
+	printf("leaving: handing the keys off takes %v at most; another signal ends it at once", leaveLimit)
 	return leave(host)
 }
 
-// leave makes the members leave. When that cannot be done the program ends all the same: it was told to. Without room at
-// the hosts that stay it tries again until the limit, and serves meanwhile.
+// leave makes the members leave. If they cannot, the program ends all the same, as it was ordered. While the remaining
+// hosts have no room for the keys, it retries until leaveLimit, and serves meanwhile.
 func leave(host *member.Host) error {
 	ctx, cancel := context.WithTimeout(context.Background(), leaveLimit)
 	defer cancel()
@@ -132,7 +132,7 @@ func leave(host *member.Host) error {
 		host.Crash()
 		return err
 	case keys > 0:
-		printf("the ring ends, since none of its hosts stays, and %d key(s) end with this one", keys)
+		printf("the ring ends, since no other host stays, and %d key(s) end with it", keys)
 		host.EmitEnd()
 		return nil
 	}
@@ -141,5 +141,5 @@ func leave(host *member.Host) error {
 	return nil
 }
 
-// oneLine says an error of several parts in one line.
+// oneLine returns an error of several parts as one line.
 func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }

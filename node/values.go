@@ -16,13 +16,13 @@ import (
 	"chordconductor/node/nodepb"
 )
 
-// putOptions say what put stores.
+// putOptions are the flags of put.
 type putOptions struct {
 	file string
 	ttl  time.Duration
 }
 
-// putCommand stores a value, which may be any bytes: the argument's, a file's or standard input's.
+// putCommand stores a value of any bytes: the argument, a file's content, or standard input.
 func (c *client) putCommand() *cobra.Command {
 	var o putOptions
 	var value []byte
@@ -31,11 +31,11 @@ func (c *client) putCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(out, "stored at %s, copies: %d\n", a.GetLookup().GetOwner().GetAddress(), a.Copies)
+		fmt.Fprintf(out, "stored at %s, replicas: %d\n", a.GetLookup().GetOwner().GetAddress(), a.Copies)
 		return nil
 	})
-	cmd.PreRunE = func(cmd *cobra.Command, args []string) (err error) { // before --timeout begins to count
-		if o.ttl > 0 && o.ttl < time.Millisecond { // it would round to 0, which is never
+	cmd.PreRunE = func(cmd *cobra.Command, args []string) (err error) { // before --timeout starts
+		if o.ttl > 0 && o.ttl < time.Millisecond { // it would round to 0, which means never
 			return usageError{fmt.Errorf("--ttl %s: must be 0 or at least 1ms", duration.Text(o.ttl))}
 		}
 		value, err = o.value(cmd.Context(), cmd.InOrStdin(), args)
@@ -43,8 +43,8 @@ func (c *client) putCommand() *cobra.Command {
 	}
 	cmd.Args = o.arguments
 	cmd.Long = fmt.Sprintf(`Store a value, any bytes, at most %d of them: the argument's, or with "-" those of standard input,
-or with --file a file's. They are stored as they are: nothing is added or cut off.`, keeper.MaxValue)
-	cmd.Flags().DurationVar(&o.ttl, "ttl", 0, "forget the value after so long; 0: never")
+or with --file a file's. They are stored as they are: nothing is added or removed.`, keeper.MaxValue)
+	cmd.Flags().DurationVar(&o.ttl, "ttl", 0, "delete the value after this time; 0: never")
 	cmd.Flags().StringVar(&o.file, "file", "", "take the value from the file at `PATH`; -: from standard input")
 	cmd.Example = `  node put tide high
   node put --addr host-a.example:7001 --ttl 10m tide high
@@ -56,14 +56,14 @@ or with --file a file's. They are stored as they are: nothing is added or cut of
 func (o *putOptions) arguments(cmd *cobra.Command, given []string) error {
 	switch {
 	case cmd.Flags().Changed("file") && len(given) != 1:
-		return usageError{errors.New("put: with --file want the key alone")}
+		return usageError{errors.New("put: with --file, expected the key alone")}
 	case !cmd.Flags().Changed("file") && len(given) != 2:
-		return usageError{errors.New("put: want key and value; a value of - is read from standard input, --file reads a file")}
+		return usageError{errors.New("put: expected key and value; a value of - is read from standard input, --file reads a file")}
 	}
 	return nil
 }
 
-// value is what to store, read to its end but no further than one byte past the limit.
+// value reads the value to store, to its end but no further than one byte past the limit.
 func (o *putOptions) value(ctx context.Context, stdin io.Reader, args []string) ([]byte, error) {
 	from, name := stdin, "standard input"
 	switch {
@@ -82,7 +82,7 @@ func (o *putOptions) value(ctx context.Context, stdin io.Reader, args []string) 
 		err   error
 	}
 	done := make(chan read, 1)
-	go func() { // a terminal or a pipe may say nothing for long, and Ctrl-C ends the program all the same
+	go func() { // a terminal or a pipe may send nothing for long, and Ctrl-C must end the program all the same
 		value, err := io.ReadAll(io.LimitReader(from, keeper.MaxValue+1))
 		done <- read{value, err}
 	}()
@@ -99,13 +99,13 @@ func (o *putOptions) value(ctx context.Context, stdin io.Reader, args []string) 
 
 func fitting(name string, value []byte) ([]byte, error) {
 	if len(value) > keeper.MaxValue {
-		return nil, usageError{fmt.Errorf("put: %s has more than %d bytes (1 MiB), the most that a value may have", name, keeper.MaxValue)}
+		return nil, usageError{fmt.Errorf("put: %s has more than %d bytes (1 MiB), the limit of a value", name, keeper.MaxValue)}
 	}
 	return value, nil
 }
 
-// getCommand prints a value. What goes to a file or another program is the value and nothing else; on a terminal the
-// prompt that follows begins on a line of its own.
+// getCommand prints a value. To a file or another program it writes the value and nothing else; on a terminal the
+// prompt that follows starts on its own line.
 func (c *client) getCommand() *cobra.Command {
 	var raw bool
 	cmd := c.command("get KEY", "Print a value", 1, func(ctx context.Context, cc *grpc.ClientConn, out io.Writer, args []string) error {
@@ -115,7 +115,7 @@ func (c *client) getCommand() *cobra.Command {
 		}
 		return printValue(out, a.Value, !raw && isTerminal(out))
 	})
-	cmd.Long = `Print a value: its bytes and nothing else, to be kept in a file or given to another program. Only on a terminal a
+	cmd.Long = `Print a value: its bytes and nothing else, for a file or another program. Only on a terminal a
 newline follows a value that does not end with one; --raw leaves it out there too.`
 	cmd.Flags().BoolVar(&raw, "raw", false, "nothing but the value's bytes, on a terminal too")
 	cmd.Example = "  node get tide\n  node get chart > chart.png\n" +
@@ -134,7 +134,7 @@ func printValue(out io.Writer, value []byte, terminal bool) error {
 	return nil
 }
 
-// isTerminal takes every character device for a terminal: to /dev/null, the other one in use, a newline does no harm.
+// isTerminal treats every character device as a terminal: for /dev/null, the other one in use, a newline does no harm.
 func isTerminal(out io.Writer) bool {
 	f, ok := out.(*os.File)
 	if !ok {

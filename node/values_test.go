@@ -14,7 +14,7 @@ import (
 	"chordconductor/node/keeper"
 )
 
-// with runs a client command with something on standard input.
+// with runs a client command with stdin as standard input.
 func with(stdin io.Reader, args ...string) ([]byte, error) {
 	var out bytes.Buffer
 	cmd := newRoot(new(ending), new(options))
@@ -25,7 +25,7 @@ func with(stdin io.Reader, args ...string) ([]byte, error) {
 	return out.Bytes(), err
 }
 
-// Any bytes go in from a file or standard input, and the same come out.
+// Any bytes are stored from a file or standard input, and the same bytes are returned.
 func TestValuesAreBytes(t *testing.T) {
 	t.Setenv("OTEL_SDK_DISABLED", "true")
 	addr := freeport.Address(t)
@@ -73,19 +73,19 @@ func TestTooLargeValues(t *testing.T) {
 	if err := os.WriteFile(path, []byte(large), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, test := range []struct{ args, says string }{
+	for _, test := range []struct{ args, want string }{
 		{"put key " + large, "the value"},
 		{"put key -", "standard input"},
 		{"put key --file " + path, path},
 	} {
 		_, err := with(strings.NewReader(large), strings.Fields(test.args)...)
-		if usage := (usageError{}); !errors.As(err, &usage) || !strings.Contains(err.Error(), test.says) || !strings.Contains(err.Error(), "1 MiB") {
+		if usage := (usageError{}); !errors.As(err, &usage) || !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), "1 MiB") {
 			t.Errorf("%.30s: %v", test.args, err)
 		}
 	}
 }
 
-// Standard input that never ends does not hold the program.
+// Standard input that never ends does not block the program.
 func TestReadingIsInterrupted(t *testing.T) {
 	never, writer := io.Pipe()
 	defer writer.Close()

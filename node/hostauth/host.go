@@ -10,43 +10,43 @@ import (
 )
 
 const (
-	// NonceLife is how long a host's nonce is valid.
+	// NonceTTL is how long a host's nonce is valid.
 	NonceTTL = 10 * time.Minute
-	// maxSessions bounds the nonces in use that a host remembers, some 100 bytes each. Only who holds the token takes
+	// maxSessions bounds the nonces in use that a host stores, some 100 bytes each. Only a caller with the token takes
 	// one; at the bound further sessions are refused until one has expired.
 	maxSessions = 1024
 
 	issuedBytes, randomBytes, stampBytes = 8, 16, 16 // the parts of a host's nonce
 )
 
-// Why a host refuses a challenge or a command. Nothing has been done then.
+// Errors with which a host refuses a challenge or a command. The command is not executed then.
 var (
-	ErrNonce   = errors.New("the challenge has expired, or is not of this host since its start: challenge it again")
+	ErrNonce   = errors.New("the challenge has expired, or the host has restarted since: challenge it again")
 	ErrMAC     = errors.New("the signature does not fit the command: the token differs, or the command was altered")
-	ErrOrder   = errors.New("a command of this number or a later one was received before: it is a replay, or was overtaken")
-	ErrCrowded = errors.New("too many sessions of controllers: try again in some minutes")
+	ErrOrder   = errors.New("a command with this counter or a greater one was received before: it is a replay, or arrived out of order")
+	ErrCrowded = errors.New("too many sessions of controllers: try again in a few minutes")
 )
 
-// A Host is a host's side. Its methods may be called from any goroutine.
+// A Host is the host's side. Its methods may be called from any goroutine.
 type Host struct {
 	key               Key
 	address, instance string
 	now               func() time.Time // never goes back
 	random            func() uint64
 	began             time.Time
-	stamp             Key // of this process only: marks its nonces, so that none must be remembered before it is used
+	stamp             Key // of this process only: marks its nonces, so that none must be stored before its first use
 
 	mu       sync.Mutex
 	sessions map[string]session // guarded by mu; by nonce
 }
 
-// A session is a nonce under which commands have come.
+// A session is a nonce with which commands were received.
 type session struct {
 	counter uint64 // of the last command
 	ends    time.Time
 }
 
-// NewHost returns the side of a host that is advertised by an address. Instance names this run of it.
+// NewHost returns the side of a host with an advertised address. Instance names this run of the host.
 func NewHost(token, address, instance string, now func() time.Time, random func() uint64) *Host {
 	h := &Host{
 		key: NewKey(token), address: address, instance: instance, now: now, random: random, began: now(),
@@ -64,8 +64,8 @@ func (h *Host) fresh(to []byte, n int) []byte {
 	return to
 }
 
-// Challenge answers a controller that has dialled an address. A challenge costs the host no memory, so any number may
-// be outstanding.
+// Challenge answers a controller that has dialled an address. A challenge takes no memory of the host, so any number
+// may be outstanding.
 func (h *Host) Challenge(controllerNonce []byte, address string) (nonce, mac []byte, err error) {
 	if len(controllerNonce) != NonceBytes {
 		return nil, nil, fmt.Errorf("nonce: expected %d bytes, got %d", NonceBytes, len(controllerNonce))
@@ -82,7 +82,7 @@ func (h *Host) Challenge(controllerNonce []byte, address string) (nonce, mac []b
 // Instance names this run of the host.
 func (h *Host) Instance() string { return h.instance }
 
-// Verify lets a command through once.
+// Verify accepts a command, and each one only once.
 func (h *Host) Verify(nonce []byte, counter uint64, method string, request, mac []byte) error {
 	ends, ok := h.end(nonce)
 	if !ok {
@@ -104,7 +104,8 @@ func (h *Host) Verify(nonce []byte, counter uint64, method string, request, mac 
 	return nil
 }
 
-// end is when a nonce of this process expires; not ok if it has, or is none.
+// end returns the time at which a nonce of this process expires; ok is false if it has expired, or is not of this
+// process.
 func (h *Host) end(nonce []byte) (ends time.Time, ok bool) {
 	const stamped = issuedBytes + randomBytes
 	if len(nonce) != stamped+stampBytes || !hmac.Equal(nonce[stamped:], h.stamp.mac(nonce[:stamped])[:stampBytes]) {
@@ -114,7 +115,7 @@ func (h *Host) end(nonce []byte) (ends time.Time, ok bool) {
 	return ends, h.now().Before(ends)
 }
 
-// room forgets sessions that have expired, and reports whether one more may be kept. h.mu is held.
+// room removes expired sessions, and reports whether there is room for one more. h.mu is held.
 func (h *Host) room() bool {
 	now := h.now()
 	for nonce, s := range h.sessions {

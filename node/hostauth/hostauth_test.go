@@ -38,7 +38,7 @@ func challenged(t testing.TB, h *Host) *Session {
 	return s
 }
 
-// A proof is one for the nonce sent, the address dialled, the instance and the token: any other is refused.
+// A proof holds for one nonce, dialled address, instance and token: any other is refused.
 func TestProof(t *testing.T) {
 	c := &clock{time.Unix(1, 0)}
 	h := newTestHost(c)
@@ -76,7 +76,7 @@ func TestProof(t *testing.T) {
 	}
 }
 
-// An envelope is what goes over the network.
+// An envelope is a command as sent over the network.
 type envelope struct {
 	nonce   []byte
 	counter uint64
@@ -93,7 +93,7 @@ func sign(s *Session, method string, request []byte) envelope {
 func (e envelope) to(h *Host) error { return h.Verify(e.nonce, e.counter, e.method, e.request, e.mac) }
 
 // Commands of any methods and bytes, delivered in any order, any number of times, altered in any bit or truncated, to
-// the host or to another: what a host lets through is a subsequence of what was signed for it, each once.
+// the host or to another: a host accepts a subsequence of what was signed for it, each command once.
 func TestCommandsProperty(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		c := &clock{time.Unix(1, 0)}
@@ -152,8 +152,8 @@ func alter(r *rapid.T, e envelope) envelope {
 	return e
 }
 
-// A nonce lives ten minutes of the host's time, and not over a restart.
-func TestNonceLife(t *testing.T) {
+// A nonce is valid for ten minutes of the host's time, and not after a restart.
+func TestNonceTTL(t *testing.T) {
 	c := &clock{time.Unix(1, 0)}
 	h := newTestHost(c)
 	s := challenged(t, h)
@@ -171,7 +171,8 @@ func TestNonceLife(t *testing.T) {
 	}
 }
 
-// Who lacks the token takes no memory of a host, whatever it sends; who holds it takes a bounded part, and gets it back.
+// A caller without the token takes no memory of a host, whatever it sends; a caller with the token takes a bounded
+// part, which is released again.
 func TestSessionsAreBounded(t *testing.T) {
 	c := &clock{time.Unix(1, 0)}
 	h := newTestHost(c)
@@ -184,7 +185,7 @@ func TestSessionsAreBounded(t *testing.T) {
 		}
 	}
 	if n := len(h.sessions); n != 0 {
-		t.Errorf("%d sessions of who cannot sign", n)
+		t.Errorf("%d sessions of a caller that cannot sign", n)
 	}
 	first := challenged(t, h)
 	for i := range maxSessions {
@@ -209,7 +210,7 @@ func TestSessionsAreBounded(t *testing.T) {
 	}
 }
 
-// The encoding, computed by another program: a controller of another make, or of another version, must find the same.
+// The encoding, computed by another program: a controller of another make or version must compute the same.
 func TestVector(t *testing.T) {
 	key := NewKey("token")
 	got := hex.EncodeToString(key.command([]byte("nonce"), 1, "/chord.v1.Host/SetFaults", []byte{1, 2}))

@@ -11,7 +11,7 @@ import (
 // NonceBytes is the length of a controller's nonce.
 const NonceBytes = 32
 
-// A Key is what both sides derive from the token.
+// A Key is derived from the token on both sides.
 type Key struct{ secret []byte }
 
 // NewKey derives the key of a token.
@@ -25,7 +25,7 @@ func NewKey(token string) Key {
 }
 
 // mac authenticates a list of fields. Each is preceded by its length, so that no two lists have the same encoding; the
-// first is what the list is for, so that no MAC of one purpose serves another.
+// first is the purpose of the list, so that no MAC of one purpose serves another.
 func (k Key) mac(fields ...[]byte) []byte {
 	h := hmac.New(sha256.New, k.secret)
 	for _, f := range fields {
@@ -43,7 +43,7 @@ func (k Key) command(hostNonce []byte, counter uint64, method string, request []
 	return k.mac([]byte("command"), hostNonce, binary.BigEndian.AppendUint64(nil, counter), []byte(method), request)
 }
 
-// ErrUnproven is a host that does not hold the token, or not for the address that was dialled.
+// ErrUnproven: a host does not hold the token, or not for the address that was dialled.
 var ErrUnproven = errors.New("the host did not prove that it holds the token")
 
 // Prove checks a host's answer to a challenge: the nonce that was sent, the address that was dialled, and the host's
@@ -55,8 +55,8 @@ func (k Key) Prove(sent []byte, address string, nonce []byte, instance string, m
 	return &Session{key: k, nonce: nonce}, nil
 }
 
-// A Session signs commands to a host that has proven itself. The host takes them in the order signed only, so a session
-// is for one command at a time; commands at the same time take a session each. It is not safe for concurrent use.
+// A Session signs commands to a host that has proven itself. The host accepts them only in the order signed, so a
+// session serves one command at a time; concurrent commands take a session each. It is not safe for concurrent use.
 type Session struct {
 	key     Key
 	nonce   []byte

@@ -26,10 +26,11 @@ const (
 	benchValue   = 128
 )
 
-// BenchmarkKeyValue is gets and puts of 128 bytes by 64 clients to a ring of three hosts with three copies, over gRPC on
-// loopback, beside a bare unary echo of the same bytes between as many servers in the same process. An operation spends
-// several RPCs: the client's, those of the lookup, those to the owner and to the copies. "of-echo" is the rate of RPCs
-// per second against the echo's; "cpu-of-echo" is the same by processor time, which other load on the machine disturbs less.
+// BenchmarkKeyValue measures gets and puts of 128 bytes by 64 clients on a ring of three hosts with three replicas,
+// over gRPC on loopback, beside a bare unary echo of the same bytes between as many servers in the same process. An
+// operation takes several RPCs: the client's, those of the lookup, those to the owner and to the replicas. "of-echo" is
+// the rate of RPCs per second against the echo's; "cpu-of-echo" is the same by processor time, which other load on the
+// machine distorts less.
 func BenchmarkKeyValue(b *testing.B) {
 	ring := startBenchRing(b)
 	value := make([]byte, benchValue)
@@ -175,8 +176,8 @@ func (echo) Get(_ context.Context, q *nodepb.GetRequest) (*nodepb.GetResponse, e
 	return &nodepb.GetResponse{Value: q.Key}, nil
 }
 
-// A counter counts the calls to a host, among those that an operation spends. A host's calls to itself, which do not go
-// over the network, do not count.
+// A counter counts the calls to a host that operations take. A host's calls to itself, which do not go over the
+// network, do not count.
 type counter struct {
 	host *member.Host
 	n    *atomic.Int64

@@ -21,7 +21,7 @@ import (
 
 const maxLease = 24 * time.Hour // of faults
 
-// Control lets a controller command a host. It implements nodepb.HostServer.
+// Control executes a controller's commands on a host. It implements nodepb.HostServer.
 type Control struct {
 	host   *member.Host
 	env    env.Env
@@ -29,16 +29,16 @@ type Control struct {
 	gate   Gate
 	auth   *hostauth.Host // nil: no token, so only loopback commands
 
-	mu     sync.Mutex // held while faults are set, so that a lease ends none but its own
-	orders uint64     // guarded by mu: how often faults were set
+	mu     sync.Mutex // held while faults are set, so that a lease clears only its own faults
+	orders uint64     // guarded by mu: number of times that faults were set
 }
 
-// A Gate holds a host's events back, and says when it has just let them go again; *otel.Gate is one.
+// A Gate holds a host's events back, and reports whether it has just released them; *otel.Gate is one.
 type Gate interface{ Hold(held bool) (opened bool) }
 
-// NewControl makes the service of a host. Without a gate there is no telemetry to hold back. With a token commands must
-// be signed; without one only callers on loopback are let in. The environment is the one below the fault layer, so that
-// a paused host takes commands.
+// NewControl returns the service of a host. Without a gate there is no telemetry to hold back. With a token, commands
+// must be signed; without one only callers on loopback are accepted. The environment is the one below the fault layer,
+// so that a paused host accepts commands.
 func NewControl(h *member.Host, e env.Env, f *faults.Layer, g Gate, token string) *Control {
 	c := &Control{host: h, env: e, faults: f, gate: g}
 	if token != "" {
@@ -66,7 +66,7 @@ func (c *Control) startMembers(ctx context.Context, q *nodepb.StartMembersReques
 	return answer, nil
 }
 
-// setFaults replaces what is wrong with the host, for the time of the lease.
+// setFaults replaces the host's faults, for the time of the lease.
 func (c *Control) setFaults(ctx context.Context, q *nodepb.SetFaultsRequest) (*nodepb.SetFaultsResponse, error) {
 	if q.LeaseMillis < 0 || q.LeaseMillis > maxLease.Milliseconds() {
 		return nil, status.Errorf(codes.InvalidArgument, "a lease of %d ms: must be from 0 (no end) to %s", q.LeaseMillis, duration.Text(maxLease))
@@ -87,16 +87,16 @@ func (c *Control) setFaults(ctx context.Context, q *nodepb.SetFaultsRequest) (*n
 	return &nodepb.SetFaultsResponse{}, nil
 }
 
-// expire makes all well again if nothing was said since an order.
+// expire clears all faults if none were set since an order.
 func (c *Control) expire(order uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.orders == order {
-		_ = c.inflict(&nodepb.SetFaultsRequest{}) // names no fault, so none that is wrong
+		_ = c.inflict(&nodepb.SetFaultsRequest{}) // no faults: cannot fail
 	}
 }
 
-// inflict does to the host what a request says, and nothing if it makes no sense. c.mu is held.
+// inflict sets a request's faults on the host, or none if the request is invalid. c.mu is held.
 func (c *Control) inflict(q *nodepb.SetFaultsRequest) error {
 	if err := Inflict(c.faults, q); err != nil {
 		return err
@@ -107,9 +107,9 @@ func (c *Control) inflict(q *nodepb.SetFaultsRequest) error {
 	return nil
 }
 
-// Inflict does to a fault layer what a request says of messages and pauses, and nothing if it makes no sense.
+// Inflict sets a request's message faults and pauses on a fault layer, or none if the request is invalid.
 func Inflict(layer *faults.Layer, q *nodepb.SetFaultsRequest) error {
-	micros := func(n int64) time.Duration { // what does not fit is too long, and refused as such
+	micros := func(n int64) time.Duration { // an overflow counts as too long, and is refused as such
 		return time.Duration(max(-1, min(n, math.MaxInt64/int64(time.Microsecond)))) * time.Microsecond
 	}
 	rules := make([]faults.Rule, len(q.GetFaults()))

@@ -1,6 +1,7 @@
-// Package service is what a node host offers to the outside: chord.v1.KV to clients and chord.v1.Host to a controller.
-// The node program serves both beside the members' own services; fleets inside the conductor call KV's methods directly.
+// Package service is a node host's services for the outside: chord.v1.KV for clients and chord.v1.Host for a
+// controller. The node program serves both beside the members' own services; simulated hosts inside the conductor call
+// KV's methods directly.
 //
-// It checks what comes from outside and says errors as gRPC statuses. What is asked for it leaves to a member of the
-// host and that member's keeper; it holds no state of the ring and takes no part in it.
+// It validates requests and returns errors as gRPC statuses. It passes the work to a member of the host and that
+// member's keeper; it holds no state of the ring and takes no part in it.
 package service

@@ -23,7 +23,7 @@ type KV struct {
 	version string
 }
 
-// NewKV makes the service of a host; version is what Status says.
+// NewKV returns the service of a host; version is returned by Status.
 func NewKV(h *member.Host, version string) *KV { return &KV{h, version} }
 
 // operations is the client side of a member's keeper.
@@ -33,7 +33,7 @@ type operations interface {
 	Delete(ctx context.Context, key []byte) (keeper.Result, error)
 }
 
-// operations finds a member that can serve a client.
+// operations returns a member that can serve a client.
 func (s *KV) operations() (operations, error) {
 	m := s.host.Any()
 	if m == nil || m.Status() == chordevent.StatusJoining {
@@ -63,7 +63,7 @@ func (s *KV) Put(ctx context.Context, q *nodepb.PutRequest) (*nodepb.PutResponse
 	return answer, nil
 }
 
-// maxTTL is far beyond use and far from an overflow.
+// maxTTL is far above any use and far from an overflow.
 const maxTTL = 100 * 365 * 24 * time.Hour
 
 func (s *KV) Get(ctx context.Context, q *nodepb.GetRequest) (*nodepb.GetResponse, error) {
@@ -100,7 +100,7 @@ func (s *KV) run(ctx context.Context, key []byte, operation func(context.Context
 	return r, l, nil
 }
 
-// Lookup finds a key's owner. Its trace is always kept: somebody wants to see this one.
+// Lookup finds a key's owner. Its trace is always sampled, since the caller asked for this one.
 func (s *KV) Lookup(ctx context.Context, q *nodepb.LookupRequest) (*nodepb.LookupResponse, error) {
 	mode := s.host.Config().Lookup
 	if q.Mode != "" {
@@ -157,7 +157,7 @@ func (s *KV) identifier(field string, b []byte) (chord.ID, error) {
 	return id, nil
 }
 
-// Status tells what this host carries.
+// Status returns the members of this host and their state.
 func (s *KV) Status(context.Context, *nodepb.StatusRequest) (*nodepb.StatusResponse, error) {
 	cfg := s.host.Config()
 	answer := &nodepb.StatusResponse{Version: s.version, Ring: cfg.Ring, HostId: cfg.HostID, Address: s.host.Address(), Bits: uint32(cfg.Bits)}
@@ -197,8 +197,8 @@ func peerToWire(p chord.Peer) *nodepb.Peer {
 	return &nodepb.Peer{Id: p.ID[:], Address: p.Addr, Incarnation: p.Incarnation}
 }
 
-// unsampledRoot drops a parent span that nobody records, such as the RPC's own: operations of clients are sampled by
-// their own rate. A client that traces keeps its place as the parent.
+// unsampledRoot drops a parent span that is not recorded, such as the RPC's own: operations of clients are sampled at
+// their own rate. A client that records traces stays the parent.
 func unsampledRoot(ctx context.Context) context.Context {
 	if trace.SpanContextFromContext(ctx).IsSampled() {
 		return ctx
@@ -206,7 +206,7 @@ func unsampledRoot(ctx context.Context) context.Context {
 	return trace.ContextWithSpanContext(ctx, trace.SpanContext{})
 }
 
-// toStatus says an error to a client. What has a status keeps it.
+// toStatus turns an error into a gRPC status for a client. An error that has a status keeps it.
 func toStatus(err error) error {
 	if _, ok := status.FromError(err); ok {
 		return err

@@ -22,7 +22,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// serving is a host with three members and both services, and a connection to it.
+// serving starts a host with three members and both services, and returns it with a connection to it.
 func serving(t *testing.T, token string, join ...string) (*member.Host, *grpc.ClientConn) {
 	t.Helper()
 	return servingBehind(t, nil, token, join...)
@@ -157,7 +157,7 @@ func TestLookup(t *testing.T) {
 }
 
 func TestControl(t *testing.T) {
-	first, _ := serving(t, "") // takes what a leaver hands over
+	first, _ := serving(t, "") // receives what a leaver hands off
 	h, cc := serving(t, "", first.Address())
 	ctl, ctx := nodepb.NewHostClient(cc), t.Context()
 	started, err := ctl.StartMembers(ctx, &nodepb.StartMembersRequest{Count: 2})
@@ -208,12 +208,12 @@ func TestControl(t *testing.T) {
 	}
 }
 
-// gate notes whether telemetry is held back.
+// gate records whether telemetry is held back.
 type gate struct{ held atomic.Bool }
 
 func (g *gate) Hold(held bool) bool { return g.held.Swap(held) && !held }
 
-// Faults last until all is said to be well again, or until the lease ends; a paused host is silent to peers alone.
+// Faults last until they are cleared, or until the lease ends; a paused host is silent only to peers.
 func TestFaultsAndTheirLease(t *testing.T) {
 	g := new(gate)
 	h, cc := servingBehind(t, g, "")
@@ -232,7 +232,7 @@ func TestFaultsAndTheirLease(t *testing.T) {
 		return status.Code(err) != codes.DeadlineExceeded
 	}
 	set(&nodepb.SetFaultsRequest{Paused: true, TelemetryHeld: true})
-	const soon, late = 200 * time.Millisecond, time.Minute // a paused host never answers, any other does at last
+	const soon, late = 200 * time.Millisecond, time.Minute // a paused host never answers, any other answers in the end
 	if answers(soon) || !g.held.Load() {
 		t.Errorf("paused: it answers, or telemetry is not held: %v", g.held.Load())
 	}
@@ -240,7 +240,7 @@ func TestFaultsAndTheirLease(t *testing.T) {
 	if !answers(late) || g.held.Load() {
 		t.Errorf("well again: it does not answer, or telemetry is held: %v", g.held.Load())
 	}
-	set(&nodepb.SetFaultsRequest{Paused: true, LeaseMillis: 50}) // said again before it ends, and without an end
+	set(&nodepb.SetFaultsRequest{Paused: true, LeaseMillis: 50}) // set again before it ends, and without an end
 	set(&nodepb.SetFaultsRequest{Paused: true, TelemetryHeld: true})
 	if answers(soon) {
 		t.Error("the lease of an order that was replaced has ended the one that followed")

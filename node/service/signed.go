@@ -29,7 +29,7 @@ func noToken() error {
 	return status.Error(codes.FailedPrecondition, "this host has no control token: it takes commands from loopback only, unsigned; start it with --control-token")
 }
 
-// Command carries out a signed command. Its bytes are decoded only once the signature is found to fit.
+// Command executes a signed command. Its bytes are decoded only after the signature is verified.
 func (c *Control) Command(ctx context.Context, q *nodepb.CommandRequest) (*nodepb.CommandResponse, error) {
 	if c.auth == nil {
 		return nil, noToken()
@@ -63,7 +63,7 @@ func carry[Request, Response proto.Message](ctx context.Context, q *nodepb.Comma
 	return &nodepb.CommandResponse{Response: data}, nil
 }
 
-// unsigned lets a command without a signature in, or says why not.
+// unsigned accepts a command without a signature, or returns why not.
 func (c *Control) unsigned(ctx context.Context) error {
 	if c.auth != nil {
 		md, _ := metadata.FromIncomingContext(ctx)

@@ -46,7 +46,7 @@ func signed(t *testing.T, s *hostauth.Session, method string, request proto.Mess
 	return &nodepb.CommandRequest{Nonce: nonce, Counter: counter, Method: method, Request: data, Mac: mac}
 }
 
-// Every command works signed, and none otherwise: not by a bearer token, not from loopback, not by name.
+// Every command works signed, and in no other way: not by a bearer token, from loopback, or by its own method.
 func TestSignedCommands(t *testing.T) {
 	h, cc := serving(t, token)
 	ctl := nodepb.NewHostClient(cc)
@@ -105,7 +105,7 @@ func TestSignedCommands(t *testing.T) {
 	}
 }
 
-// What was not signed for this host, now, in this order and in these bytes has not happened.
+// Commands not signed for this host, now, in this order and with these bytes have no effect.
 func TestCommandsOfNoUse(t *testing.T) {
 	h, cc := serving(t, token)
 	other, otherCC := serving(t, token)
@@ -165,7 +165,7 @@ func TestCommandsOfNoUse(t *testing.T) {
 	}
 }
 
-// A host without a token takes commands from loopback alone, whatever they carry.
+// A host without a token accepts commands from loopback only, whatever they carry.
 func TestWithoutToken(t *testing.T) {
 	h, cc := serving(t, "")
 	if _, err := session(t, cc, h.Address(), ""); status.Code(err) != codes.FailedPrecondition || !strings.Contains(err.Error(), "--control-token") {

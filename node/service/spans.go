@@ -9,8 +9,8 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// NameSpan names, on the span of a call, the member whose it is and the other one: so a trace names everybody who had a
-// part in it, those too that only answered. The real environment is told of it (grpcenv.Options).
+// NameSpan names on a call's span the member whose span it is and its peer, so that a trace names every member that
+// took part in it, those that only answered included. The real environment receives it in grpcenv.Options.
 func NameSpan(span trace.Span, call *nodepb.Call, serving bool) {
 	space, err := chord.NewSpace(int(min(call.GetBits(), chord.MaxBits+1)))
 	if err != nil {
@@ -26,7 +26,7 @@ func NameSpan(span trace.Span, call *nodepb.Call, serving bool) {
 		id  []byte
 	}{{chordevent.NodeIDKey, self}, {chordevent.PeerIDKey, peer}} {
 		if len(a.id) != len(chord.ID{}) {
-			continue // a call to any member of a host names none
+			continue // a call to any member of a host names no target
 		}
 		if id := chord.ID(a.id); space.Distance(chord.ID{}, id) == id { // it fits in the bits
 			attributes = append(attributes, a.key.String(space.Format(id)))

@@ -29,7 +29,7 @@ func (pinged) Ping(context.Context, *nodepb.PingRequest) (*nodepb.PingResponse, 
 	return &nodepb.PingResponse{}, nil
 }
 
-// Both spans of a call name the member whose they are and the other one; a call to anybody on a host names its caller.
+// Both spans of a call name their own member and the peer; a call to any member of a host names its caller.
 func TestSpansNameMembers(t *testing.T) {
 	var mu sync.Mutex
 	spans := map[string][]map[string]string{} // by kind
@@ -84,10 +84,10 @@ func TestSpansNameMembers(t *testing.T) {
 		"Server": {{"", ""}, {"", "08"}, {"", "08"}, {"2a", "08"}},
 	} {
 		var got [][2]string
-		for _, said := range spans[kind] {
-			got = append(got, [2]string{said["chord.node.id"], said["chord.peer.id"]})
+		for _, attributes := range spans[kind] {
+			got = append(got, [2]string{attributes["chord.node.id"], attributes["chord.peer.id"]})
 		}
-		// A server's span ends after its answer has left, so the next call's may end before it.
+		// A server's span ends after its answer was sent, so the next call's may end before it.
 		slices.SortFunc(got, func(a, b [2]string) int { return slices.Compare(a[:], b[:]) })
 		if !slices.Equal(got, want) {
 			t.Errorf("spans of kind %s name %q, want %q", kind, got, want)

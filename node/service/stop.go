@@ -12,8 +12,8 @@ import (
 	"chordconductor/node/nodepb"
 )
 
-// stopMember answers when the member has left, or all have, or why they stay. A caller that does not wait as long changes
-// nothing.
+// stopMember answers when the member, or all, have left, or returns why they stay. A caller's shorter time limit does
+// not stop the leave.
 func (c *Control) stopMember(ctx context.Context, q *nodepb.StopMemberRequest) (*nodepb.StopMemberResponse, error) {
 	leave, crash, err := c.toStop(q)
 	if err != nil {
@@ -48,7 +48,7 @@ func (c *Control) stopMember(ctx context.Context, q *nodepb.StopMemberRequest) (
 	}
 }
 
-// toStop is how what a request names leaves, and how it crashes: a member, or without an identifier all of the host.
+// toStop returns the leave and the crash of what a request names: a member, or without an identifier all of the host.
 func (c *Control) toStop(q *nodepb.StopMemberRequest) (leave func(context.Context) (int64, error), crash func(), err error) {
 	var id chord.ID
 	unforced := func(leave func(context.Context) error) func(context.Context) (int64, error) {

@@ -2,22 +2,22 @@ package store
 
 import "chordconductor/node/chord"
 
-// Parts cuts (from, to] into at most 32 arcs, where the first hex digit in which the arc's identifiers differ changes,
-// and at zero. It returns the end of each part; the last is to. An arc of one identifier is one part, and cutting the
-// parts again and again comes down to these after at most 40 times.
+// Parts splits (from, to] into at most 32 arcs, where the first hex digit in which the arc's identifiers differ
+// changes, and at zero. It returns the end of each part; the last is to. An arc of one identifier is one part, and
+// repeated splitting comes down to these after at most 40 times.
 func Parts(space chord.Space, from, to chord.ID) []chord.ID {
 	if from.Compare(to) < 0 {
-		return cuts(nil, after(from), to)
+		return splits(nil, after(from), to)
 	}
 	var ends []chord.ID
 	if top := space.Distance(space.FromUint64(1), chord.ID{}); from != top {
-		ends = cuts(ends, after(from), top)
+		ends = splits(ends, after(from), top)
 	}
-	return cuts(ends, chord.ID{}, to)
+	return splits(ends, chord.ID{}, to)
 }
 
-// cuts appends the ends of the parts of the identifiers from first to last, both included.
-func cuts(ends []chord.ID, first, last chord.ID) []chord.ID {
+// splits appends the ends of the parts of the identifiers from first to last, both included.
+func splits(ends []chord.ID, first, last chord.ID) []chord.ID {
 	i := 0
 	for i < idDigits && digit(first, i) == digit(last, i) {
 		i++

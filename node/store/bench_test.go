@@ -7,9 +7,9 @@ import (
 	"chordconductor/node/chord"
 )
 
-// The question behind these: would a plain map, or a skip list, do better than a B-tree? What a member does all day is
-// get and put; what hurts it is the handover of a range while clients go on. All hold the same 100,000 records;
-// "btree" is this package, digests and all.
+// These benchmarks compare the B-tree with a plain map and a skip list. A member's usual load is get and put; its
+// costliest operation is the handoff of a range while clients go on. All hold the same 100,000 records; "btree" is this
+// package, digests included.
 const benchRecords = 100_000
 
 func benchData(b *testing.B) (chord.Space, []*Record) {
@@ -22,7 +22,7 @@ func benchData(b *testing.B) (chord.Space, []*Record) {
 	return s, records
 }
 
-// arc is a 64th of the circle, what a new member takes from a ring of some 64.
+// arc is a 64th of the circle: the share of a new member in a ring of some 64.
 func arc(i int) (from, to chord.ID) {
 	from[0], to[0] = byte(i*4), byte(i*4+4)
 	return from, to
@@ -73,8 +73,8 @@ func BenchmarkPut(b *testing.B) {
 	run("skiplist", func() func(*Record) { return newSkipList().put })
 }
 
-// BenchmarkHandover reads a 64th of the circle, as the source of a move does, and names its records' count.
-func BenchmarkHandover(b *testing.B) {
+// BenchmarkHandoff reads a 64th of the circle, as the source of a move does, and reports the number of its records.
+func BenchmarkHandoff(b *testing.B) {
 	s, records := benchData(b)
 	st, skip, plain := New(s), newSkipList(), make(map[string]*Record)
 	for _, r := range records {
@@ -116,7 +116,7 @@ func BenchmarkHandover(b *testing.B) {
 	})
 }
 
-// BenchmarkSplitAndAppend drops a 64th of the circle and puts it back: a range given away, then taken over.
+// BenchmarkSplitAndAppend removes a 64th of the circle and puts it back: a range handed off, then received.
 func BenchmarkSplitAndAppend(b *testing.B) {
 	s, records := benchData(b)
 	b.Run("btree", func(b *testing.B) {
@@ -197,7 +197,7 @@ func BenchmarkSummary(b *testing.B) {
 	})
 }
 
-// BenchmarkSnapshotWrites is a put while a fresh snapshot is being read: what the copies of tree nodes cost a client.
+// BenchmarkSnapshotWrites is a put while a fresh snapshot is being read: what the copying of tree nodes costs a client.
 func BenchmarkSnapshotWrites(b *testing.B) {
 	s, records := benchData(b)
 	st := New(s)

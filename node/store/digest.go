@@ -8,13 +8,13 @@ import (
 	"chordconductor/node/chord"
 )
 
-// A Summary is what some arc of the circle holds.
+// A Summary describes the records of an arc of the circle.
 type Summary struct {
 	// Digest is the sum of a hash of every version held: equal digests of two stores mean equal versions. It leaves out
-	// what goes without saying from the version (value, expiry, tombstone).
+	// what the version determines (value, expiry, tombstone).
 	Digest uint64
 	Count  int64 // records
-	Live   int64 // those that are no tombstones
+	Live   int64 // records that are not tombstones
 	Bytes  int64
 }
 
@@ -35,8 +35,8 @@ func (s *Store) Summary(from, to chord.ID) Summary {
 	return s.digests.root.sum.minus(upTo(from)).plus(upTo(to))
 }
 
-// leafMax is how many records a leaf of the trie may sum up. A greater one takes less memory, and more time per
-// question.
+// leafMax is the number of records that a leaf of the trie sums up at most. A greater one takes less memory, and more
+// time per query.
 const leafMax = 64
 
 // A trie holds the sum of every prefix of identifiers, digit by digit (hex), down to prefixes of at most leafMax records.
@@ -74,8 +74,8 @@ func (t *trie) add(r *Record, records *btree.BTreeG[*Record]) {
 	}
 }
 
-// split turns a leaf, the prefix of the first depth digits of id, into a node with leaves. Should all its records fall
-// into one of them, the next record that comes there splits it on.
+// split turns a leaf, the prefix of the first depth digits of id, into a node with leaves. If all its records fall into
+// one of them, the next record in that leaf splits it again.
 func (p *prefix) split(id chord.ID, depth int, records *btree.BTreeG[*Record]) {
 	p.kids = new([16]*prefix)
 	records.AscendGreaterOrEqual(&Record{ID: floor(id, depth)}, func(r *Record) bool {
@@ -156,7 +156,7 @@ func summaryOf(r *Record) Summary {
 	return sum
 }
 
-// hash is FNV-1a over key and version, and then a finalizer (splitmix64's), for FNV alone spreads too little for sums.
+// hash is FNV-1a over key and version, then a finalizer (splitmix64's), since FNV alone spreads too little for sums.
 func (r *Record) hash() uint64 {
 	h := uint64(14695981039346656037)
 	mix := func(b byte) { h = (h ^ uint64(b)) * 1099511628211 }

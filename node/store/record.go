@@ -17,20 +17,20 @@ type Record struct {
 	Expires int64    // Unix milliseconds; 0: never
 	Deleted bool     // a tombstone: there is no value
 
-	// Request is the client's request that wrote the version; zero: none known. A later try of the request finds its
-	// own write by it, whoever owns the key by then.
+	// Request is the client's request that wrote the version; zero: unknown. A later try of the request finds its own
+	// write by it, whichever member owns the key by then.
 	Request [16]byte
 
-	// Due is when something is to be done about the record, in Unix milliseconds (see Store.Due); 0: never. It is local
-	// to the store, and no part of the version.
+	// Due is the time of the next action on the record, in Unix milliseconds (see Store.Due); 0: never. It is local to
+	// the store, and no part of the version.
 	Due int64
 }
 
-// recordOverhead is about what a record takes beside its key and value: the struct, its slots in the trees, its share
-// of the trie, and the allocator's rounding.
+// recordOverhead is about the memory that a record takes beside its key and value: the struct, its slots in the trees,
+// its share of the trie, and the allocator's rounding.
 const recordOverhead = 256
 
-// Size is what the record counts for against a memory limit.
+// Size is the record's share of a memory limit.
 func (r *Record) Size() int64 {
 	if r == nil {
 		return 0

@@ -2,7 +2,7 @@ package store
 
 import "math/rand/v2"
 
-// skipList is the structure the B-tree is measured against (Pugh 1990, p = 1/4): the same order, no snapshots.
+// skipList is the structure that the B-tree is compared with (Pugh 1990, p = 1/4): the same order, no snapshots.
 type skipList struct {
 	head skipNode
 	rng  *rand.Rand
@@ -64,7 +64,7 @@ func (l *skipList) ascend(first *Record, f func(*Record) bool) {
 	}
 }
 
-// cut unlinks the records from first to before last, which takes no longer for many than for few.
+// cut unlinks the records from first to before last, in the same time for many as for few.
 func (l *skipList) cut(first, last *Record) {
 	var from, to [maxLevel]*skipNode
 	l.before(first, &from)

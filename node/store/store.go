@@ -8,10 +8,10 @@ import (
 
 const degree = 32 // of the B-trees: nodes of up to 63 records
 
-// A Store holds at most one version per key. Its size is bounded by its user: nothing is refused here.
+// A Store holds at most one version per key. Its user bounds its size: a store refuses nothing.
 type Store struct {
 	records *btree.BTreeG[*Record]
-	due     *btree.BTreeG[*Record] // those with a Due time, soonest first
+	due     *btree.BTreeG[*Record] // records with a Due time, soonest first
 	digests trie
 }
 
@@ -30,7 +30,7 @@ func (s *Store) Get(id chord.ID, key string) *Record {
 	return r
 }
 
-// Put stores a record in place of the version held, whichever is newer, and returns that version or nil.
+// Put stores a record in place of the version held, even a newer one, and returns that version or nil.
 func (s *Store) Put(r *Record) (old *Record) {
 	old, _ = s.records.ReplaceOrInsert(r)
 	if old != nil {
@@ -66,8 +66,8 @@ func (s *Store) Len() int { return s.records.Len() }
 // The store must not be changed meanwhile.
 func (s *Store) Ascend(from, to chord.ID, f func(*Record) bool) { ascend(s.records, from, to, f) }
 
-// Cut drops up to limit records of (from, to], the first ones clockwise, and returns them. A long range is cut in several
-// calls, so that nobody who waits for the store waits for all of it.
+// Cut removes up to limit records of (from, to], the first ones clockwise, and returns them. A long range takes several
+// calls, so that other users of the store need not wait for all of it.
 func (s *Store) Cut(from, to chord.ID, limit int) []*Record {
 	var cut []*Record
 	s.Ascend(from, to, func(r *Record) bool {
@@ -94,13 +94,13 @@ func (s *Store) Due(until int64, limit int) []*Record {
 	return due
 }
 
-// A Snapshot is what a store held at one moment.
+// A Snapshot is the content of a store at one moment.
 type Snapshot struct{ records *btree.BTreeG[*Record] }
 
-// Snapshot is taken in O(1), whatever the store holds.
+// Snapshot takes O(1), whatever the store's size.
 func (s *Store) Snapshot() Snapshot { return Snapshot{s.records.Clone()} }
 
-// Ascend is as Store.Ascend, and the store may be changed meanwhile.
+// Ascend is as Store.Ascend, but the store may be changed meanwhile.
 func (s Snapshot) Ascend(from, to chord.ID, f func(*Record) bool) { ascend(s.records, from, to, f) }
 
 func ascend(records *btree.BTreeG[*Record], from, to chord.ID, f func(*Record) bool) {

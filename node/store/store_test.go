@@ -64,7 +64,7 @@ func summaryOfAll(records []*Record) Summary {
 	return sum
 }
 
-// TestStoreIsAMap runs random changes and questions on a store and on a plain map, on circles small enough for keys to
+// TestStoreIsAMap runs random changes and queries on a store and on a plain map, on circles small enough for keys to
 // share identifiers and large enough for the trie to grow and shrink.
 func TestStoreIsAMap(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
@@ -153,9 +153,9 @@ func TestStoreIsAMap(t *testing.T) {
 	})
 }
 
-// TestDigestTellsVersionsApart: stores are equal in digest when and only when they hold the same versions, whatever the
-// order in which these came.
-func TestDigestTellsVersionsApart(t *testing.T) {
+// TestDigestDistinguishesVersions: two stores have equal digests exactly if they hold the same versions, in whatever
+// order these were stored.
+func TestDigestDistinguishesVersions(t *testing.T) {
 	s := space(t, 160)
 	rapid.Check(t, func(t *rapid.T) {
 		records := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) *Record { return drawRecord(t, s) }), 1, 300).Draw(t, "records")
@@ -183,7 +183,8 @@ func TestDigestTellsVersionsApart(t *testing.T) {
 	})
 }
 
-// TestPartsCoverTheArc: the parts are the arc, disjoint and in order, and cutting on ends at single identifiers.
+// TestPartsCoverTheArc: the parts are the arc, disjoint and in order, and repeated splitting ends at single
+// identifiers.
 func TestPartsCoverTheArc(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s, err := chord.NewSpace(rapid.SampledFrom([]int{3, 4, 6, 160}).Draw(t, "bits"))

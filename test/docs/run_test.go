@@ -148,7 +148,7 @@ func TestReadme(t *testing.T) {
 	t.Run("Nodes by hand", func(t *testing.T) {
 		hand := begin(t, root, blocks(section(t, "README.md", "Nodes by hand"), "sh")[0])
 		hand.ends(t, 3*time.Minute)
-		for _, want := range []string{"copies: 2", "\nhigh", "owner ", "trace "} {
+		for _, want := range []string{"replicas: 2", "\nhigh", "owner ", "trace "} {
 			if !strings.Contains(hand.output(), want) {
 				t.Errorf("no %q printed", want)
 			}
@@ -205,7 +205,7 @@ func TestManyMachines(t *testing.T) {
 
 	check := begin(t, dir, shown[5], env)
 	check.ends(t, time.Minute)
-	for _, want := range []string{"on the ring", "copies: 2", "\nhigh", "ready\n", `"ids"`} {
+	for _, want := range []string{"on the ring", "replicas: 2", "\nhigh", "ready\n", `"ids"`} {
 		if !strings.Contains(check.output(), want) {
 			t.Errorf("no %q printed", want)
 		}

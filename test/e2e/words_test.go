@@ -12,8 +12,8 @@ import (
 func TestNodeWithoutCollector(t *testing.T) {
 	env := []string{"OTEL_EXPORTER_OTLP_ENDPOINT=http://" + local(freePorts(t, 1)[0])}
 	node := start(t, env, binary(t, "node"), "--listen", local(0), "--stabilize", "200ms")
-	eventually(t, 20*time.Second, "it says that telemetry does not arrive", func() error {
-		if !strings.Contains(node.out.String(), "telemetry does not arrive") {
+	eventually(t, 20*time.Second, "it prints that it cannot export telemetry", func() error {
+		if !strings.Contains(node.out.String(), "cannot export telemetry") {
 			return fmt.Errorf("printed:\n%s", node.out.String())
 		}
 		return nil

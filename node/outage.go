@@ -1,0 +1,27 @@
+package main
+
+import "sync/atomic"
+
+// outage is the state of the host's telemetry export: on while exports fail. The ring works without telemetry, and the
+// first line printed includes that.
+type outage struct {
+	on   atomic.Bool
+	hint atomic.Bool // whether it has been printed
+}
+
+// begins is called with failed exports, few enough to print each.
+func (o *outage) begins(err error) {
+	o.on.Store(true)
+	hint := ""
+	if !o.hint.Swap(true) {
+		hint = "; the ring works without it (OTEL_EXPORTER_OTLP_ENDPOINT sets the receiver, OTEL_SDK_DISABLED=true turns telemetry off)"
+	}
+	printf("cannot export telemetry: %v%s", err, hint)
+}
+
+// ends is called when events are exported again.
+func (o *outage) ends() {
+	if o.on.Swap(false) {
+		printf("telemetry is exported again")
+	}
+}
