@@ -16,17 +16,17 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// An attempt is one export request as the transport saw it. The exporters' own errors do not tell a refusal from an
-// outage over HTTP, nor a partial success from a failure, so the events' exporter has a hook in its transport which
+// An attempt is one export request as the transport saw it. The exporters' own errors do not distinguish a refusal from
+// an outage over HTTP, nor a partial success from a failure, so the events' exporter has a hook in its transport, which
 // writes here. The hook finds the attempt in the request's context.
 type attempt struct {
 	verdict  verdict
 	wait     time.Duration // what the receiver asked for, if it did
 	rejected int64         // records of an accepted request that the receiver reports as rejected
-	message  string        // and why, or what it warns of
+	message  string        // the reason, or a warning
 }
 
-// answered takes note of what a receiver reports of a request that it has accepted.
+// answered stores what a receiver reports of a request that it has accepted.
 func (a *attempt) answered(answer *collogpb.ExportLogsServiceResponse) {
 	a.rejected = max(answer.GetPartialSuccess().GetRejectedLogRecords(), 0)
 	a.message = answer.GetPartialSuccess().GetErrorMessage()
@@ -35,10 +35,10 @@ func (a *attempt) answered(answer *collogpb.ExportLogsServiceResponse) {
 type verdict uint8
 
 const (
-	notSent  verdict = iota // the request never came to the transport: it cannot be built or is too large
+	notSent  verdict = iota // the request never reached the transport: it cannot be built or is too large
 	accepted                // the receiver has it
-	again                   // an outage, an overload, or a matter of configuration: the same later
-	smaller                 // perhaps too large: the same later, in smaller pieces
+	again                   // an outage, an overload, or a matter of configuration: retry the same later
+	smaller                 // perhaps too large: retry in smaller pieces
 	refused                 // the receiver will never take this request
 )
 
@@ -56,14 +56,14 @@ func observeGRPC(ctx context.Context, method string, req, reply any, cc *grpc.Cl
 	if !ok {
 		return err
 	}
-	a.verdict, a.wait = judge(status.Convert(err))
+	a.verdict, a.wait = verdictOf(status.Convert(err))
 	if answer, ok := reply.(*collogpb.ExportLogsServiceResponse); ok && err == nil {
 		a.answered(answer)
 	}
 	return err
 }
 
-func judge(s *status.Status) (verdict, time.Duration) {
+func verdictOf(s *status.Status) (verdict, time.Duration) {
 	switch s.Code() {
 	case codes.OK:
 		return accepted, 0

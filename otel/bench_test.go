@@ -38,7 +38,7 @@ func benchBodies() map[string]chordevent.Body {
 	}
 }
 
-// BenchmarkEmit is what a member pays for an event: encode it and hand it to the events' pipeline.
+// BenchmarkEmit is a member's cost of an event: encode it and pass it to the events' pipeline.
 func BenchmarkEmit(b *testing.B) {
 	p := newPipeline(resource.Empty(), discard{}, EventPipeline{Queue: 1 << 16, Batch: 512, Interval: 100 * time.Millisecond, Attempt: time.Second}, func(error) {})
 	defer p.Shutdown(context.Background())
@@ -50,7 +50,7 @@ func BenchmarkEmit(b *testing.B) {
 			ctx := context.Background()
 			b.ReportAllocs()
 			for n := 0; b.Loop(); n++ {
-				if n%256 == 255 { // the queue stays as short as it is in life
+				if n%256 == 255 { // the queue stays as short as it is in practice
 					b.StopTimer()
 					p.ForceFlush(ctx)
 					b.StartTimer()
@@ -82,7 +82,7 @@ func BenchmarkSpan(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				_, span := tr.Start(context.Background(), chordevent.SpanLookup)
-				if span.IsRecording() { // as members do: an unsampled span pays for no attribute
+				if span.IsRecording() { // as members do: an unsampled span costs no attribute
 					span.SetAttributes(
 						chordevent.NodeIDKey.String(space.Format(key)),
 						chordevent.HostIDKey.String("host-1"),
@@ -104,7 +104,7 @@ type noSpans struct{}
 func (noSpans) ExportSpans(context.Context, []sdktrace.ReadOnlySpan) error { return nil }
 func (noSpans) Shutdown(context.Context) error                             { return nil }
 
-// BenchmarkMemory is an event's way in virtual time, from Encode to Decode.
+// BenchmarkMemory is the path of an event in virtual time, from Encode to Decode.
 func BenchmarkMemory(b *testing.B) {
 	n := uint64(1)
 	tel, err := Memory(MemoryConfig{

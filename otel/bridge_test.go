@@ -48,20 +48,20 @@ func TestBridge(t *testing.T) {
 	}
 }
 
-// A program hears of failures, but not of each.
+// A program receives failures, but not each of them.
 func TestReporter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var heard errorLog
-		r := &reporter{outage: &outage{tell: heard.add}}
+		var reported errorLog
+		r := &reporter{outage: &outage{notify: reported.add}}
 		for range 100 {
 			r.report(errors.New("no"))
 		}
 		time.Sleep(reportGap)
 		r.report(errors.New("still no"))
 		r.report(nil)
-		if len(heard.errs) != 2 || !strings.Contains(heard.String(), "99 more failures") {
-			t.Errorf("heard %v", &heard)
+		if len(reported.errs) != 2 || !strings.Contains(reported.String(), "99 more failures") {
+			t.Errorf("reported %v", &reported)
 		}
-		(&reporter{outage: new(outage)}).report(errors.New("nobody listens"))
+		(&reporter{outage: new(outage)}).report(errors.New("no receiver"))
 	})
 }

@@ -16,7 +16,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// encodings notes how requests are packed, by signal. It is a gRPC stats handler and an HTTP handler.
+// encodings notes how requests are compressed, by signal. It is a gRPC stats handler and an HTTP handler.
 type encodings struct {
 	mu   sync.Mutex
 	seen map[string]string // guarded by mu
@@ -41,7 +41,7 @@ func (*encodings) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Conte
 func (*encodings) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }
 func (*encodings) HandleConn(context.Context, stats.ConnStats)                       {}
 
-// What leaves a process is packed, unless a variable says otherwise; what stays in it is not.
+// Requests that leave a process are compressed, unless a variable disables that; those that stay in it are not.
 func TestCompression(t *testing.T) {
 	for _, test := range []struct {
 		name, variable string
@@ -70,7 +70,7 @@ func TestCompression(t *testing.T) {
 				span.End()
 				ended, cancel := context.WithCancel(context.Background())
 				cancel()
-				_ = tel.Flush(context.Background()) // the receiver takes the requests and answers nonsense
+				_ = tel.Flush(context.Background()) // the receiver takes the requests and sends no valid answer
 				_ = tel.Shutdown(ended)
 				e.mu.Lock()
 				defer e.mu.Unlock()
@@ -79,7 +79,7 @@ func TestCompression(t *testing.T) {
 				}
 				for path, got := range e.seen {
 					if got != test.want {
-						t.Errorf("%s is packed with %q, want %q", path, got, test.want)
+						t.Errorf("%s is compressed with %q, want %q", path, got, test.want)
 					}
 				}
 			})
@@ -87,7 +87,7 @@ func TestCompression(t *testing.T) {
 	}
 }
 
-// serve listens until the test ends, and returns where.
+// serve listens until the test ends, and returns its address.
 func (e *encodings) serve(t *testing.T, protocol string) string {
 	if protocol == httpProtocol {
 		s := httptest.NewServer(e)
@@ -99,7 +99,7 @@ func (e *encodings) serve(t *testing.T, protocol string) string {
 		t.Fatal(err)
 	}
 	s := grpc.NewServer(grpc.StatsHandler(e), grpc.UnknownServiceHandler(func(any, grpc.ServerStream) error {
-		return status.Error(codes.InvalidArgument, "not today") // final, so nothing is tried again
+		return status.Error(codes.InvalidArgument, "not today") // final, so there is no retry
 	}))
 	go s.Serve(l)
 	t.Cleanup(s.Stop)

@@ -10,13 +10,13 @@ import (
 	"time"
 )
 
-// Config is what a program says about its telemetry. Zero values stand for the defaults named beside them.
+// Config is a program's configuration of its telemetry. Zero values stand for the defaults named beside them.
 type Config struct {
 	// Service is service.name, default "chord-node". OTEL_SERVICE_NAME wins.
 	Service string
 	// Version is service.version.
 	Version string
-	// Ring is chord.ring.name. It is the program's own word: no variable changes it.
+	// Ring is chord.ring.name. Only the program sets it: no variable changes it.
 	Ring string
 	// Instance is service.instance.id, default a random UUID.
 	Instance string
@@ -28,8 +28,8 @@ type Config struct {
 	Headers map[string]string
 	// TLS is for an Endpoint that begins with https.
 	TLS *tls.Config
-	// IgnoreEnvironment makes this Config the only word: no OTEL_* variable changes where telemetry goes, how it is
-	// sampled, or whom it names. It is for members inside the conductor, whose variables speak of the conductor.
+	// IgnoreEnvironment makes this Config the only source: no OTEL_* variable changes the receiver, the sampling or the
+	// resource's names. It is for members inside the conductor, whose variables configure the conductor.
 	IgnoreEnvironment bool
 
 	// Sampling of spans. OTEL_TRACES_SAMPLER replaces it altogether.
@@ -47,21 +47,22 @@ type Config struct {
 
 	// Random is where trace and span identifiers come from; nil: the SDK's generator. It may be called concurrently.
 	Random func() uint64
-	// OnError hears of failed exports, each in one line: of each signal at most one in ten seconds, and of an outage that
-	// all signals share ever more rarely, with a count of those in between. Nil: nobody does. It must not block.
+	// OnError receives failed exports, each in one line: of each signal at most one in ten seconds, and of an outage that
+	// all signals share one at growing intervals, with a count of those in between. Nil: they are dropped. It must not
+	// block.
 	OnError func(error)
 }
 
-// Sampling says which traces are kept: see docs/telemetry.md.
+// Sampling sets which traces are kept: see docs/telemetry.md.
 type Sampling struct {
 	// Lookups is how many traces of lookups, gets, puts and deletes per second the process may start, default 50.
-	// Negative: none but those that failed.
+	// Negative: only those that failed.
 	Lookups float64
-	// Quiet is the share of maintenance rounds kept that changed nothing, default 0.001. Negative: none.
+	// Quiet is the share kept of the maintenance rounds that changed nothing, default 0.001. Negative: none.
 	Quiet float64
 }
 
-// EventPipeline bounds the way of events out of the process.
+// EventPipeline bounds the queue and the exports of events.
 type EventPipeline struct {
 	// Queue is how many records may wait, default 65536. A waiting record takes one to two kilobytes; memory is taken as
 	// needed and given back. When full, the oldest is overwritten and counted as lost.
@@ -126,9 +127,9 @@ func checkURL(text string) error {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil || u.Host == "":
-		return fmt.Errorf("want a URL such as %s", defaultGRPC)
+		return fmt.Errorf("expected a URL such as %s", defaultGRPC)
 	case u.Scheme != "http" && u.Scheme != "https":
-		return errors.New("want http:// or https://")
+		return errors.New("expected http:// or https://")
 	}
 	return nil
 }

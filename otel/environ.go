@@ -27,8 +27,7 @@ const (
 // environ is the environment as this package reads it; the SDK reads the rest by itself.
 type environ struct{ ignore bool }
 
-// get is the value of the first of the variables that is set and not empty, as OpenTelemetry takes an empty one for
-// unset.
+// get is the value of the first of the variables that is set and not empty: OpenTelemetry treats an empty one as unset.
 func (e environ) get(names ...string) string {
 	if e.ignore {
 		return ""
@@ -48,11 +47,11 @@ func (e environ) otlp(signal, what string) string {
 
 func (e environ) disabled() bool { return strings.EqualFold(e.get("OTEL_SDK_DISABLED"), "true") }
 
-// exports says whether a signal has an exporter. Callers have checked the variables.
+// exports reports whether a signal has an exporter. Callers have checked the variables.
 func (e environ) exports(signal string) bool { return e.get("OTEL_"+signal+"_EXPORTER") != "none" }
 
-// metricExporters says how metrics leave: pushed over OTLP, kept ready for Prometheus to scrape, both or neither. The
-// variable is a list. Callers have checked it.
+// metricExporters reports how metrics leave the process: pushed over OTLP, served for Prometheus to scrape, both or
+// neither. The variable is a list. Callers have checked it.
 func (e environ) metricExporters() (push, scrape bool) {
 	names := e.get("OTEL_METRICS_EXPORTER")
 	if names == "" {
@@ -76,7 +75,7 @@ func checkMetricExporters(names string) error {
 	}
 	for name := range strings.SplitSeq(names, ",") {
 		if name = strings.TrimSpace(name); name != "otlp" && name != "prometheus" {
-			return errors.New("want otlp, prometheus, both with a comma between, or none")
+			return errors.New("expected otlp, prometheus, both with a comma between, or none")
 		}
 	}
 	return nil
@@ -106,8 +105,8 @@ func (e environ) timeout(signal string, byDefault time.Duration) time.Duration {
 	return byDefault
 }
 
-// check refuses values that would otherwise be ignored, or would send telemetry to nowhere, without a word. A variable that
-// is common to the signals is named once.
+// check refuses values that would otherwise be ignored, or would send telemetry to nowhere, without an error. A
+// variable that is common to the signals is named once.
 func (e environ) check() error { return errors.Join(e.mistakes()...) }
 
 func checkPropagators(names string) error {
@@ -115,7 +114,7 @@ func checkPropagators(names string) error {
 	return err
 }
 
-// propagator is what OTEL_PROPAGATORS asks for; by default W3C trace context and baggage.
+// propagator is the one that OTEL_PROPAGATORS selects; by default W3C trace context and baggage.
 func (e environ) propagator() (propagation.TextMapPropagator, error) {
 	return propagatorOf(cmp.Or(e.get("OTEL_PROPAGATORS"), "tracecontext,baggage"))
 }
@@ -130,7 +129,7 @@ func propagatorOf(names string) (propagation.TextMapPropagator, error) {
 			all = append(all, propagation.Baggage{})
 		case "none", "":
 		default:
-			return nil, errors.New("want tracecontext, baggage or none")
+			return nil, errors.New("expected tracecontext, baggage or none")
 		}
 	}
 	return propagation.NewCompositeTextMapPropagator(all...), nil

@@ -11,8 +11,8 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// eventLoggers makes loggers that put records into the pipeline's queue. Making the SDK's record of them is half the
-// cost of an event, so that is left to the exporting goroutine.
+// eventLoggers makes loggers that put records into the pipeline's queue. The conversion to the SDK's record is half the
+// cost of an event, so the exporting goroutine does it.
 type eventLoggers struct {
 	embedded.LoggerProvider
 	p *pipeline
@@ -38,8 +38,8 @@ func (l eventLogger) Emit(ctx context.Context, r log.Record) {
 	l.p.push(emitted{record: r, span: span.SpanContext(), logger: l.inner})
 }
 
-// copyOnto copies an event onto a span, as a span event: Jaeger has no place for log records, and this is where a trace
-// shows the pointers and keys that changed.
+// copyOnto copies an event onto a span, as a span event: Jaeger does not store log records, and so a trace shows the
+// pointers and keys that changed.
 func copyOnto(span trace.Span, r *log.Record) {
 	attrs := make([]attribute.KeyValue, 0, r.AttributesLen())
 	r.WalkAttributes(func(kv attribute.KeyValue) bool {
@@ -53,7 +53,7 @@ func copyOnto(span trace.Span, r *log.Record) {
 type emitted struct {
 	record log.Record
 	span   trace.SpanContext // of Emit's context
-	logger log.Logger        // of the SDK, which knows resource and scope
+	logger log.Logger        // of the SDK, which has resource and scope
 }
 
 // convert has the SDK make its record, which comes out at the collector.
@@ -65,8 +65,8 @@ func (e *emitted) convert() {
 	e.logger.Emit(ctx, e.record)
 }
 
-// newEventProvider makes a provider whose records are never cut: an event is whole or lost. The limits that variables
-// may set for ordinary records do not count.
+// newEventProvider makes a provider that never truncates a record: an event is whole or lost. The limits that variables
+// may set for ordinary records do not apply.
 func newEventProvider(res *resource.Resource, p sdklog.Processor) *sdklog.LoggerProvider {
 	return sdklog.NewLoggerProvider(
 		sdklog.WithResource(res),
@@ -77,8 +77,8 @@ func newEventProvider(res *resource.Resource, p sdklog.Processor) *sdklog.Logger
 	)
 }
 
-// collector appends each record to a slice. It takes the record as it is, without the usual clone: the SDK's logger makes
-// one per Emit and forgets it, and there is no other processor. One goroutine at a time.
+// collector appends each record to a slice. It takes the record as it is, without the usual clone: the SDK's logger
+// makes one per Emit and forgets it, and there is no other processor. One goroutine at a time.
 type collector struct{ records *[]sdklog.Record }
 
 func (c collector) Enabled(context.Context, sdklog.EnabledParameters) bool { return true }

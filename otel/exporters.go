@@ -29,13 +29,13 @@ type exporters struct {
 	env environ
 }
 
-// A destination is what an exporter is told beyond what it reads from the environment by itself.
+// A destination holds an exporter's options beyond those that the exporter reads from the environment itself.
 type destination struct {
 	http    bool
-	url     string            // empty: the variables say
-	headers map[string]string // nil: the variables say
+	url     string            // empty: the variables decide
+	headers map[string]string // nil: the variables decide
 	timeout time.Duration     // of one request
-	gzip    bool              // false: the variables say
+	gzip    bool              // false: the variables decide
 	dial    []grpc.DialOption
 }
 
@@ -47,10 +47,11 @@ func (x exporters) destination(signal string) destination {
 		// a process there is nothing to save.
 		gzip: !x.cfg.IgnoreEnvironment && x.env.otlp(signal, "COMPRESSION") == "",
 		dial: []grpc.DialOption{
-			// A receiver that is gone without a word, such as a host without power, is found out in half a minute.
+			// A receiver that disappears without closing the connection, such as a host that loses power, is detected in half a
+			// minute.
 			grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 20 * time.Second, Timeout: 10 * time.Second}),
-			// One that is away is tried every two seconds; gRPC's own pause grows to two minutes, and nobody wants to look
-			// at a ring that stands still for so long.
+			// A receiver that cannot be reached is tried every two seconds: gRPC's own pause grows to two minutes, too long for
+			// a page that stands still.
 			grpc.WithConnectParams(grpc.ConnectParams{
 				Backoff:           backoff.Config{BaseDelay: 200 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 2 * time.Second},
 				MinConnectTimeout: 5 * time.Second,
@@ -154,8 +155,8 @@ func (x exporters) logs(ctx context.Context) (sdklog.Exporter, error) {
 	return otlploggrpc.New(ctx, x.grpcLogs(d)...)
 }
 
-// events is the exporter of the events' pipeline: without retries of its own, and with the hook that tells the pipeline
-// what became of each attempt.
+// events is the exporter of the events' pipeline: without the SDK's retries, and with the hook that reports the outcome
+// of each attempt to the pipeline.
 func (x exporters) events(ctx context.Context) (sdklog.Exporter, error) {
 	d := x.destination(logs)
 	d.timeout = 0 // the pipeline's own limit counts

@@ -8,8 +8,9 @@ import (
 	"go.opentelemetry.io/otel/log/embedded"
 )
 
-// A Gate is the events' logger provider of one host, and can be shut, as an outage of its telemetry does: events emitted
-// meanwhile are lost, and counted with the losses that the process knows of, so that keyframes tell of them.
+// A HoldGate is the events' logger provider of one host. It can be held, as in an outage of the host's telemetry:
+// events emitted meanwhile are lost, and counted with the losses that the process knows of, so that keyframes report
+// them.
 type HoldGate struct {
 	embedded.LoggerProvider
 	telemetry *Telemetry
@@ -20,10 +21,10 @@ type HoldGate struct {
 // NewGate returns an open gate before the events' pipeline.
 func NewGate(t *Telemetry) *HoldGate { return &HoldGate{telemetry: t} }
 
-// Hold shuts the gate or opens it. True says that it has just been opened: the time to send keyframes.
+// Hold closes the gate or opens it, and reports whether it has just been opened: the time to send keyframes.
 func (g *HoldGate) Hold(held bool) (opened bool) { return g.held.Swap(held) && !held }
 
-// Lost is how many events were lost here and in the pipeline.
+// Lost is the number of events lost here and in the pipeline.
 func (g *HoldGate) Lost() int64 { return g.telemetry.Lost() + g.lost.Load() }
 
 // Logger implements log.LoggerProvider.

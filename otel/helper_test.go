@@ -52,7 +52,7 @@ func emitRange(t *Telemetry, from, to int64) {
 	}
 }
 
-// start sets telemetry up towards a receiver, whatever the environment says, and shuts it down with the test.
+// start sets telemetry up towards a receiver, whatever the environment contains, and shuts it down with the test.
 func start(t *testing.T, r *otlptest.Receiver, change func(*Config)) *Telemetry {
 	t.Helper()
 	cfg := Config{Ring: "test", Endpoint: r.GRPC, IgnoreEnvironment: true, MetricInterval: time.Hour}
@@ -67,7 +67,7 @@ func start(t *testing.T, r *otlptest.Receiver, change func(*Config)) *Telemetry 
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
 		defer cancel()
-		tel.Shutdown(ctx) // tests that care have done so
+		tel.Shutdown(ctx) // tests that check Shutdown have done so
 	})
 	return tel
 }
@@ -104,7 +104,7 @@ func wantRange(t testing.TB, got []int64, from, to int64) {
 	}
 }
 
-// errorLog is an OnError that keeps what it hears.
+// errorLog is an OnError that stores what it receives.
 type errorLog struct {
 	mu   sync.Mutex
 	errs []error

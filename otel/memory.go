@@ -22,7 +22,7 @@ import (
 	"chordconductor/otel/internal/pdataconv"
 )
 
-// MemoryConfig is for worlds in virtual time.
+// MemoryConfig is for simulated worlds, which run in virtual time.
 type MemoryConfig struct {
 	Ring     string
 	Instance string        // service.instance.id: chosen by the caller, so that one seed is one run
@@ -31,13 +31,13 @@ type MemoryConfig struct {
 	Sampling Sampling // of trace identifiers on events; the spans themselves are not kept
 	// Spans gets each sampled span as it would leave the process; nil: spans go nowhere.
 	Spans func(ptrace.Traces)
-	// Sink gets each event as the conductor would get it over OTLP, one at a time, before Emit returns. It owns the data.
+	// Sink gets each event as the conductor would receive it over OTLP, one at a time, before Emit returns. It owns the
+	// data.
 	Sink func(plog.Logs)
 }
 
-// Memory makes providers that take the same way as those of Setup as far as the wire: an event is encoded, goes through
-// the SDK, and comes out as Collector data. It has no queue, no clock and no goroutine. Metrics and ordinary logs go
-// nowhere.
+// Memory makes providers with the same path as Setup's up to the wire: an event is encoded, passes through the SDK, and
+// comes out as Collector data. It has no queue, no clock and no goroutine. Metrics and ordinary logs are dropped.
 func Memory(cfg MemoryConfig) (*Telemetry, error) {
 	if cfg.Random == nil || cfg.Now == nil || cfg.Sink == nil {
 		return nil, errors.New("telemetry in memory needs a source of randomness, a clock and a sink")

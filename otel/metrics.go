@@ -51,13 +51,13 @@ func (s *setup) metrics(ctx context.Context) error {
 	return s.observeSelf(p.Meter("chordconductor/otel"))
 }
 
-// peersApart keeps the instrumentation of RPCs from making a set of time series for every peer: a host calls as many as
-// the ring is large. Whom a call went to is on its span.
+// peersApart keeps the instrumentation of RPCs from making a set of time series for every peer: a host calls as many
+// peers as the ring has. The span of a call names the peer.
 var peersApart = sdkmetric.NewView(sdkmetric.Instrument{Name: "rpc.client.*"},
 	sdkmetric.Stream{AttributeFilter: attribute.NewDenyKeysFilter("server.address", "server.port")})
 
-// servePrometheus serves the metrics for scraping, by the names and with the labels that Prometheus's OTLP endpoint gives
-// to what is pushed, so that dashboards and alerts hold for both.
+// servePrometheus serves the metrics for scraping, with the names and labels that Prometheus's OTLP endpoint gives to
+// pushed metrics, so that dashboards and alerts work for both.
 func (s *setup) servePrometheus() (sdkmetric.Reader, error) {
 	registry := prometheus.NewRegistry()
 	reader, err := promexporter.New(promexporter.WithRegisterer(registry), promexporter.WithoutScopeInfo(),
@@ -72,7 +72,7 @@ func (s *setup) servePrometheus() (sdkmetric.Reader, error) {
 		return nil, fmt.Errorf("metrics for Prometheus: address %s is already in use, perhaps by another node or conductor; choose another with OTEL_EXPORTER_PROMETHEUS_HOST and _PORT", address)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("metrics for Prometheus at %s: %w; OTEL_EXPORTER_PROMETHEUS_HOST and _PORT choose another place", address, err)
+		return nil, fmt.Errorf("metrics for Prometheus at %s: %w; OTEL_EXPORTER_PROMETHEUS_HOST and _PORT choose another address", address, err)
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{

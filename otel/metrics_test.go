@@ -17,7 +17,7 @@ import (
 	"chordconductor/otel/internal/otlptest"
 )
 
-// scrape sets a process up to be scraped.
+// scrape sets a process up for scraping.
 func scrape(t *testing.T) (*Telemetry, string) {
 	t.Helper()
 	address := freeport.Address(t)
@@ -62,7 +62,7 @@ func page(t *testing.T, url, accept string) string {
 	return string(text)
 }
 
-// What is scraped has the names and labels of what is pushed, and exemplars.
+// Scraped metrics have the names and labels of pushed ones, and exemplars.
 func TestScrape(t *testing.T) {
 	tel, url := scrape(t)
 	lookups, err := chordevent.LookupDuration.Float64Histogram(tel.Meters.Meter("test"))
@@ -120,6 +120,6 @@ func TestScrapePortInUse(t *testing.T) {
 	t.Setenv("OTEL_EXPORTER_PROMETHEUS_PORT", port)
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://"+otlptest.New(t).GRPC)
 	if _, err := Setup(t.Context(), Config{}); err == nil || !strings.Contains(err.Error(), "OTEL_EXPORTER_PROMETHEUS_HOST") {
-		t.Errorf("error %v, want one that says which variables choose another place", err)
+		t.Errorf("error %v, want one with the variables that choose another address", err)
 	}
 }

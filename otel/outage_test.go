@@ -26,7 +26,7 @@ import (
 	"chordconductor/otel/internal/otlptest"
 )
 
-// While the receiver is away, events wait; when it is back, all of them arrive, in order, and the members are told.
+// While the receiver is away, events wait; when it is back, all of them arrive, in order, and the members are notified.
 func TestOutageLosesNothing(t *testing.T) {
 	for _, protocol := range []string{grpcProtocol, httpProtocol} {
 		t.Run(protocol, func(t *testing.T) {
@@ -40,24 +40,24 @@ func TestOutageLosesNothing(t *testing.T) {
 					c.Endpoint = r.HTTP
 				}
 			})
-			var told atomic.Int32
-			defer tel.OnRecovery(func() { told.Add(1) })()
+			var notified atomic.Int32
+			defer tel.OnRecovery(func() { notified.Add(1) })()
 
 			emitRange(tel, 1, 10)
 			r.Wait("the first events", has(t, r, 10))
 			r.Stop()
 			emitRange(tel, 11, 3000)
 			if err := waitFor(func() bool { return failures.String() != "[]" }); err != nil {
-				t.Fatal("no failure heard of")
+				t.Fatal("no failure reported")
 			}
-			if told.Load() != 0 {
-				t.Error("members told of a recovery during the outage")
+			if notified.Load() != 0 {
+				t.Error("members notified of a recovery during the outage")
 			}
 			r.Start()
 			r.Wait("the events of the outage", has(t, r, 3000))
 			wantRange(t, received(t, r), 1, 3000)
-			if err := waitFor(func() bool { return told.Load() == 1 }); err != nil {
-				t.Errorf("members told %d times of the recovery, want once", told.Load())
+			if err := waitFor(func() bool { return notified.Load() == 1 }); err != nil {
+				t.Errorf("members notified %d times of the recovery, want once", notified.Load())
 			}
 			if tel.Lost() != 0 {
 				t.Errorf("%d lost", tel.Lost())
@@ -69,13 +69,13 @@ func TestOutageLosesNothing(t *testing.T) {
 	}
 }
 
-// Beyond the queue's bound the oldest go, and exactly those are counted.
+// Beyond the queue's bound the oldest events are lost, and exactly those are counted.
 func TestOutageBeyondTheQueue(t *testing.T) {
 	r := otlptest.New(t)
 	r.Stop()
 	tel := start(t, r, func(c *Config) { c.Events.Queue, c.Events.Batch = 1000, 100 })
-	var lostWhenTold atomic.Int64
-	defer tel.OnRecovery(func() { lostWhenTold.Store(tel.Lost()) })()
+	var lostWhenNotified atomic.Int64
+	defer tel.OnRecovery(func() { lostWhenNotified.Store(tel.Lost()) })()
 	emitRange(tel, 1, 5000)
 	lost := tel.Lost()
 	if lost < 3900 || lost > 4000 {
@@ -88,8 +88,8 @@ func TestOutageBeyondTheQueue(t *testing.T) {
 		t.Errorf("%d received, %d lost: not 5000", len(got), tel.Lost())
 	}
 	wantRange(t, got[len(got)-1000:], 4001, 5000)
-	if err := waitFor(func() bool { return lostWhenTold.Load() == lost }); err != nil {
-		t.Errorf("members told of %d lost, want %d", lostWhenTold.Load(), lost)
+	if err := waitFor(func() bool { return lostWhenNotified.Load() == lost }); err != nil {
+		t.Errorf("members notified of %d lost, want %d", lostWhenNotified.Load(), lost)
 	}
 }
 
@@ -165,7 +165,7 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// A receiver that takes a request but drops some of its records says how many.
+// A receiver that takes a request but drops some of its records reports their number.
 func TestPartialSuccess(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -200,8 +200,9 @@ func (dropper) Export(context.Context, plogotlp.ExportRequest) (plogotlp.ExportR
 	return answer, nil
 }
 
-// TestRejectionsAreNoOutage: records that a receiver never takes, of any number, in whatever requests and by either
-// protocol, are counted, each reason is reported once, and no keyframe is asked for, which would be rejected as well.
+// TestRejectionsAreNoOutage: records that a receiver rejects for good, of any number, in whatever requests and by
+// either protocol, are counted, each reason is reported once, and no keyframe is requested, which would be rejected as
+// well.
 func TestRejectionsAreNoOutage(t *testing.T) {
 	for _, http := range []bool{false, true} {
 		t.Run(fmt.Sprintf("http %v", http), func(t *testing.T) {
@@ -317,7 +318,7 @@ func TestShutdownFlushes(t *testing.T) {
 	}
 }
 
-// With nobody to flush to, Shutdown ends with its time, and says and counts what is lost.
+// Without a receiver, Shutdown ends within its time, and reports and counts what is lost.
 func TestShutdownWithoutReceiver(t *testing.T) {
 	r := otlptest.New(t)
 	r.Stop()
@@ -330,7 +331,7 @@ func TestShutdownWithoutReceiver(t *testing.T) {
 	began := time.Now()
 	err := tel.Shutdown(ctx)
 	if err == nil || !strings.Contains(err.Error(), "25 events were not exported") {
-		t.Errorf("error %v, want one that says what is lost", err)
+		t.Errorf("error %v, want one with the number of lost events", err)
 	}
 	if tel.Lost() != 25 {
 		t.Errorf("%d counted as lost, want 25", tel.Lost())
@@ -340,7 +341,7 @@ func TestShutdownWithoutReceiver(t *testing.T) {
 	}
 }
 
-// waitFor asks until cond holds; for conditions that no channel tells of.
+// waitFor polls until cond holds; for conditions that no channel signals.
 func waitFor(cond func() bool) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()

@@ -20,21 +20,21 @@ const (
 	lastPause  = 250 * time.Millisecond // at most, while shutting down
 )
 
-// pipeline is the way of events out of the process. Emitting never blocks: a record goes into a bounded queue, and one
-// goroutine exports. A failed request is repeated until it succeeds, however long that takes, unless the receiver says
-// that it will never take it; then it is cut in halves until the record to blame stands alone, and that one is lost.
+// pipeline exports the events. Emit never blocks: a record goes into a bounded queue, and one goroutine exports. A
+// failed request is retried without limit, unless the receiver refuses it for good; then it is split in halves until
+// the refused record is alone, and that one is lost.
 //
-// The SDK's batch processor hides both the records it overwrites and, behind the exporter's own retries, the failures;
-// and what that exporter does not hold worth repeating is gone. Here every lost record is counted.
+// The SDK's batch processor hides the records it overwrites and, behind the exporter's own retries, the failures; and
+// it drops what that exporter does not hold worth retrying. Here every lost record is counted.
 type pipeline struct {
-	exporter sdklog.Exporter // used by run alone, but for Shutdown after run has ended
+	exporter sdklog.Exporter // used by run alone, except for Shutdown after run has ended
 	cfg      EventPipeline
 	report   func(error)
 	sdk      *sdklog.LoggerProvider // makes the SDK's records; its loggers are used by run alone
 	batch    []sdklog.Record        // run's own: where sdk puts them
 
 	lost   atomic.Int64
-	hurry  chan struct{} // capacity 1: a batch is full, or somebody waits for a flush
+	hurry  chan struct{} // capacity 1: a batch is full, or a caller waits for a flush
 	wake   chan struct{} // capacity 1: the queue is not empty
 	ending chan struct{} // closed by Shutdown
 	done   chan struct{} // closed by run
@@ -49,14 +49,14 @@ type pipeline struct {
 	recovery hooks
 
 	// run's own:
-	size     int             // records per request: halved by refusals, raised by successes, at most cfg.Batch
-	failing  bool            // an attempt failed since the members were last told
-	toldLost int64           // lost when they were
-	toldAt   time.Time       // and when that was
-	known    map[string]bool // what receivers have reported of rejected records, and the program has been told
+	size         int             // records per request: halved by refusals, raised by successes, at most cfg.Batch
+	failing      bool            // an attempt failed since the members were last notified
+	notifiedLost int64           // lost at that notification
+	notifiedAt   time.Time       // the time of that notification
+	known        map[string]bool // reasons for rejections that were already reported to the program
 }
 
-// A waiter is told when all records before a position are settled: exported or lost.
+// A waiter is notified when all records before a position are settled: exported or lost.
 type waiter struct {
 	before uint64
 	done   chan struct{}
@@ -149,7 +149,7 @@ func (p *pipeline) run() {
 			clear(p.batch)
 			p.batch = p.batch[:0]
 			p.settle()
-			p.tellIfRecovered()
+			p.notifyIfRecovered()
 		}
 		if p.ctx.Err() != nil || p.ended() {
 			return
@@ -205,14 +205,14 @@ func (p *pipeline) deliver(batch []sdklog.Record) {
 	}
 }
 
-// maxKnown bounds the reasons for rejections that are told apart; further ones are not reported to the program.
+// maxKnown bounds the distinct reasons for rejections; further ones are not reported to the program.
 const maxKnown = 100
 
-// reject counts the records that a receiver has and does not take: as lost, and as known by the members, for whom a
-// keyframe would make nothing good. It would be rejected as well, and lead to the next. Each reason is reported once.
+// reject counts the records that a receiver has and does not accept: as lost, and as known to the members, since a
+// keyframe would not help. It would be rejected as well, and lead to the next. Each reason is reported once.
 func (p *pipeline) reject(a *attempt) {
 	p.lost.Add(a.rejected)
-	p.toldLost += a.rejected
+	p.notifiedLost += a.rejected
 	if a.message == "" {
 		return
 	}
@@ -224,7 +224,7 @@ func (p *pipeline) reject(a *attempt) {
 		p.known = make(map[string]bool)
 	}
 	p.known[reason] = true
-	p.report(fmt.Errorf("events were received and not all accepted: %s (said once)", a.message))
+	p.report(fmt.Errorf("events were received and not all accepted: %s (reported once)", a.message))
 }
 
 var digits = regexp.MustCompile(`[0-9]+`)
@@ -244,7 +244,7 @@ func (p *pipeline) attempt(part []sdklog.Record) (*attempt, error) {
 	return a, fmt.Errorf("export of %d events: %w", len(part), err)
 }
 
-// pause waits for d, give or take a fifth so that processes do not come back in step. Shutdown cuts it short.
+// pause waits for d, give or take a fifth so that processes do not retry in step. Shutdown ends it early.
 func (p *pipeline) pause(d time.Duration) {
 	d += time.Duration((rand.Float64() - 0.5) * 0.4 * float64(d))
 	ending := p.ending
@@ -263,7 +263,7 @@ func (p *pipeline) pause(d time.Duration) {
 	}
 }
 
-// settle tells the waiters whose records are all out of the way.
+// settle notifies the waiters whose records are all settled.
 func (p *pipeline) settle() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -280,18 +280,18 @@ func (p *pipeline) settle() {
 	p.waiters = kept
 }
 
-// tellIfRecovered calls the hooks once after a time of failures or losses, when there is room for what they will send,
-// and not twice within a second: keyframes must not cause the next loss.
-func (p *pipeline) tellIfRecovered() {
+// notifyIfRecovered calls the hooks once after a time of failures or losses, when there is room for what they will
+// send, and not twice within a second: keyframes must not cause the next loss.
+func (p *pipeline) notifyIfRecovered() {
 	lost := p.lost.Load()
-	if !p.failing && lost == p.toldLost || p.ctx.Err() != nil || time.Since(p.toldAt) < time.Second {
+	if !p.failing && lost == p.notifiedLost || p.ctx.Err() != nil || time.Since(p.notifiedAt) < time.Second {
 		return
 	}
 	p.mu.Lock()
 	room := p.queue.len() <= p.queue.limit/2
 	p.mu.Unlock()
 	if room {
-		p.failing, p.toldLost, p.toldAt = false, lost, time.Now()
+		p.failing, p.notifiedLost, p.notifiedAt = false, lost, time.Now()
 		p.recovery.call()
 	}
 }

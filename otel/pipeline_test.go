@@ -18,7 +18,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// script is an exporter without a network: it notes when each request came and answers as it is told.
+// script is an exporter without a network: it notes when each request came, and answers by its script.
 type script struct {
 	mu     sync.Mutex
 	begin  time.Time
@@ -162,12 +162,12 @@ func TestAttemptHasALimit(t *testing.T) {
 		s.mu.Unlock()
 		time.Sleep(6 * time.Second)
 		if p.waiting() != 0 || p.lost.Load() != 0 {
-			t.Errorf("%d waiting, %d lost after the receiver came to itself", p.waiting(), p.lost.Load())
+			t.Errorf("%d waiting, %d lost after the receiver recovered", p.waiting(), p.lost.Load())
 		}
 	})
 }
 
-// Members are told once, when export works again and there is room, however many attempts failed.
+// Members are notified once, when export works again and there is room, however many attempts failed.
 func TestRecovery(t *testing.T) {
 	var works atomic.Bool
 	s := &script{answer: func(int, []int64) verdict {
@@ -177,25 +177,25 @@ func TestRecovery(t *testing.T) {
 		return accepted
 	}}
 	inBubble(t, small, s, func(p *pipeline, emit func(from, to int64)) {
-		var told atomic.Int32
-		remove := p.recovery.add(func() { told.Add(1) })
+		var notified atomic.Int32
+		remove := p.recovery.add(func() { notified.Add(1) })
 		emit(1, 10)
 		synctest.Wait() // this batch is under way
 		emit(11, 250)
 		time.Sleep(20 * time.Second)
-		if told.Load() != 0 {
-			t.Errorf("told %d times while nothing works", told.Load())
+		if notified.Load() != 0 {
+			t.Errorf("notified %d times while nothing works", notified.Load())
 		}
 		works.Store(true)
 		time.Sleep(10 * time.Second)
-		if told.Load() != 1 || p.lost.Load() != 140 {
-			t.Errorf("told %d times, %d lost; want once and 140", told.Load(), p.lost.Load())
+		if notified.Load() != 1 || p.lost.Load() != 140 {
+			t.Errorf("notified %d times, %d lost; want once and 140", notified.Load(), p.lost.Load())
 		}
 		emit(251, 260)
 		time.Sleep(10 * time.Second)
 		remove()
-		if told.Load() != 1 {
-			t.Error("told again without a new failure")
+		if notified.Load() != 1 {
+			t.Error("notified again without a new failure")
 		}
 	})
 }

@@ -13,8 +13,8 @@ import (
 )
 
 // The exporters below stand between the SDK's processors and the real exporters. They keep errors from the SDK, whose
-// global handler would print each to stderr, and they end what is under way when the time for shutdown is over, which
-// the SDK's span and log processors would sit out.
+// global handler would print each to stderr, and they end exports under way when the time for shutdown is over, which
+// the SDK's span and log processors would wait out.
 
 // lifetime ends exports.
 type lifetime struct {
@@ -34,12 +34,12 @@ func (l lifetime) limit(ctx context.Context) (context.Context, context.CancelFun
 	return ctx, func() { stop(); cancel() }
 }
 
-// abortGrace is what a provider of the SDK gets to stop once its exports have been ended.
+// abortGrace is how long a provider of the SDK may take to stop once its exports have been ended.
 const abortGrace = 500 * time.Millisecond
 
-// patient makes a provider's Shutdown stop all that the provider runs. The SDK's return early when their context ends, or
-// has ended before they begin, and leave their goroutines behind. So they get one that goes on: from the end of ctx on all
-// exports fail at once, as lifetime sees to, so that little is left to wait for, and abortGrace bounds it.
+// patient makes a provider's Shutdown stop all that the provider runs. The SDK's Shutdown returns early when its
+// context ends, or has ended before, and leaves goroutines behind. So it gets a context that goes on: after the end of
+// ctx all exports fail at once (see lifetime), so that little is left to wait for, and abortGrace bounds the wait.
 func patient(shutdown func(context.Context) error) func(context.Context) error {
 	return func(ctx context.Context) error {
 		longer, end := context.WithCancel(context.WithoutCancel(ctx))

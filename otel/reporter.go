@@ -14,8 +14,9 @@ const (
 	longestGap = 5 * time.Minute  // between two about an outage that goes on; it doubles from reportGap
 )
 
-// A reporter passes errors of one signal on to the program, at most one in reportGap. All signals mostly go to one place,
-// and when it is away they fail for one reason: that is told once for all of them, and again ever more rarely.
+// A reporter passes errors of one signal on to the program, at most one in reportGap. All signals usually go to one
+// receiver, and when it cannot be reached they fail for one reason: that reason is reported once for all signals, and
+// then at growing intervals.
 type reporter struct {
 	*outage
 	last    time.Time // guarded by outage.mu, as are the others
@@ -23,18 +24,19 @@ type reporter struct {
 	after   int // outages that were over when skipped began
 }
 
-// An outage is what the reporters of a process have told last.
+// An outage is what the reporters of a process have reported last.
 type outage struct {
-	tell func(error) // nil: nobody listens
+	notify func(error) // nil: errors are dropped
 
 	mu     sync.Mutex
 	reason string
 	at     time.Time
-	gap    time.Duration // until the same reason is told again
-	past   int           // outages that are over
+	gap    time.Duration // until the same reason is reported again
+	past   int           // outages that have ended
 }
 
-// over is told when events are exported again: what fails from now on is another outage, even for the same reason.
+// over marks the end of an outage, when events are exported again: a later failure is another outage, even for the same
+// reason.
 func (o *outage) over() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -43,15 +45,15 @@ func (o *outage) over() {
 }
 
 func (r *reporter) report(err error) {
-	if r.tell == nil || err == nil {
+	if r.notify == nil || err == nil {
 		return
 	}
 	if err = r.due(err, time.Now()); err != nil {
-		r.tell(err)
+		r.notify(err)
 	}
 }
 
-// due is what to tell now of a failure; nil: nothing.
+// due returns the error to report now for a failure, or nil.
 func (r *reporter) due(err error, now time.Time) error {
 	reason := reasonOf(err)
 	r.mu.Lock()
@@ -69,15 +71,15 @@ func (r *reporter) due(err error, now time.Time) error {
 	} else {
 		r.reason, r.gap = reason, reportGap
 	}
-	told := plain(err, reason)
+	message := plain(err, reason)
 	if r.skipped > 0 {
-		told = fmt.Errorf("%w (and %d more failures since the last message)", told, r.skipped)
+		message = fmt.Errorf("%w (and %d more failures since the last message)", message, r.skipped)
 	}
 	r.at, r.last, r.skipped = now, now, 0
-	return told
+	return message
 }
 
-// plainly is an error in one line without what gRPC wraps around it.
+// plainly is an error in one line, without the text that gRPC puts around it.
 type plainly struct {
 	text string
 	error
@@ -86,7 +88,7 @@ type plainly struct {
 func (p plainly) Error() string { return p.text }
 func (p plainly) Unwrap() error { return p.error }
 
-// plain says what was tried, which is how our own errors begin, and the reason.
+// plain returns an error of the operation, with which our own errors begin, and the reason.
 func plain(err error, reason string) error {
 	text := reason
 	if what, _, some := strings.Cut(err.Error(), ": "); some {
@@ -95,7 +97,7 @@ func plain(err error, reason string) error {
 	return plainly{text, err}
 }
 
-// reasonOf is the part of an exporter's error that is the same for all signals: it names address and cause.
+// reasonOf returns the part of an exporter's error that is the same for all signals: address and cause.
 func reasonOf(err error) string {
 	if op := (*net.OpError)(nil); errors.As(err, &op) {
 		return op.Error()

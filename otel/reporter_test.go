@@ -14,11 +14,12 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// An outage is told once for all signals that it concerns, and again ever more rarely; another reason is told at once.
+// An outage is reported once for all signals that it concerns, and then at growing intervals; another reason is
+// reported at once.
 func TestOutageIsToldOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var heard errorLog
-		all := &outage{tell: heard.add}
+		var reported errorLog
+		all := &outage{notify: reported.add}
 		spans, events := &reporter{outage: all}, &reporter{outage: all}
 		refused := status.Error(codes.Unavailable, `connection error: desc = "transport: Error while dialing: dial tcp 127.0.0.1:4317: connect: connection refused"`)
 		start := time.Now()
@@ -28,30 +29,31 @@ func TestOutageIsToldOnce(t *testing.T) {
 			<-time.After(time.Second)
 		}
 		// At 0, 10, 30, 70, 150, 310 s, and every five minutes from there.
-		if n := len(heard.errs); n < 15 || n > 18 {
-			t.Errorf("told %d times in an hour", n)
+		if n := len(reported.errs); n < 15 || n > 18 {
+			t.Errorf("reported %d times in an hour", n)
 		}
-		if got, want := heard.errs[0].Error(), "export of 1 spans: dial tcp 127.0.0.1:4317: connect: connection refused"; got != want {
-			t.Errorf("said %q, want %q", got, want)
+		if got, want := reported.errs[0].Error(), "export of 1 spans: dial tcp 127.0.0.1:4317: connect: connection refused"; got != want {
+			t.Errorf("reported %q, want %q", got, want)
 		}
-		if last := heard.errs[len(heard.errs)-1]; !errors.Is(last, refused) || !strings.Contains(last.Error(), "more failures") {
+		if last := reported.errs[len(reported.errs)-1]; !errors.Is(last, refused) || !strings.Contains(last.Error(), "more failures") {
 			t.Errorf("at last %v", last)
 		}
-		told := len(heard.errs)
+		before := len(reported.errs)
 		<-time.After(reportGap)
 		events.report(fmt.Errorf("export of 6 events: %w", status.Error(codes.Unauthenticated, "no token")))
-		if len(heard.errs) != told+1 || !strings.HasPrefix(heard.errs[told].Error(), "export of 6 events: Unauthenticated: no token") {
-			t.Errorf("of another reason: %v", heard.errs[told:])
+		if len(reported.errs) != before+1 || !strings.HasPrefix(reported.errs[before].Error(), "export of 6 events: Unauthenticated: no token") {
+			t.Errorf("of another reason: %v", reported.errs[before:])
 		}
 	})
 }
 
-// An outage after the end of another is told as a new one, however patient its teller had become, and without what the
-// first one left uncounted; but one that comes and goes every second is told no more often than others.
+// An outage after the end of another is reported as a new one, however long the interval had become, and without the
+// failures that the first one left uncounted; but one that comes and goes every second is reported no more often than
+// others.
 func TestOutagesAreTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var heard errorLog
-		all := &outage{tell: heard.add}
+		var reported errorLog
+		all := &outage{notify: reported.add}
 		events := &reporter{outage: all}
 		fail := func() {
 			events.report(fmt.Errorf("export of 6 events: %w", status.Error(codes.Unavailable, "away")))
@@ -61,20 +63,20 @@ func TestOutagesAreTold(t *testing.T) {
 			fail()
 		}
 		all.over()
-		told := len(heard.errs)
+		before := len(reported.errs)
 		fail()
-		if len(heard.errs) != told+1 {
-			t.Fatalf("of the second outage: %v", heard.errs[told:])
+		if len(reported.errs) != before+1 {
+			t.Fatalf("of the second outage: %v", reported.errs[before:])
 		}
-		if got, want := heard.errs[told].Error(), "export of 6 events: Unavailable: away"; got != want {
+		if got, want := reported.errs[before].Error(), "export of 6 events: Unavailable: away"; got != want {
 			t.Errorf("of the second outage %q, want %q", got, want)
 		}
 		for range 60 {
 			fail()
 			all.over()
 		}
-		if n := len(heard.errs) - told; n > 8 {
-			t.Errorf("told %d times in a minute", n)
+		if n := len(reported.errs) - before; n > 8 {
+			t.Errorf("reported %d times in a minute", n)
 		}
 	})
 }

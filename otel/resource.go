@@ -11,8 +11,8 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// newResource describes the process. OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME come after the Config, but the ring's
-// name comes last: members say it to their peers too, and both must agree.
+// newResource describes the process. OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME come after the Config, but the
+// ring's name comes last: members send it to their peers too, and both must agree.
 func newResource(ctx context.Context, cfg Config) (*resource.Resource, error) {
 	own := []attribute.KeyValue{
 		semconv.ServiceName(cfg.Service),

@@ -14,13 +14,13 @@ import (
 
 // sampler decides at a span's start, from its name, its parent and the outcome it starts with, if it has one:
 //
-//   - Changes and failures are kept, whatever the parent: joins, leaves, key moves and repairs, and what starts with such
-//     an outcome. A lookup that was not sampled and failed is told by one span, and so is a pointer that changed on
-//     account of a quiet round elsewhere.
-//   - Otherwise a span goes with its parent, local or remote.
-//   - A root: lookups, gets, puts and deletes so many per second, and those somebody asked to see (chordevent.Keep);
+//   - Changes and failures are kept, whatever the parent: joins, leaves, key moves and repairs, and spans that start with
+//     such an outcome. A lookup that was not sampled and failed has one span, and so has a pointer that changed because
+//     of a quiet round on another member.
+//   - Otherwise a span is sampled as its parent is, local or remote.
+//   - A root: lookups, gets, puts and deletes at a rate per second, and those that a user asked to see (chordevent.Keep);
 //     maintenance rounds at a ratio.
-//   - A root that is none of a member's operations, such as the RPC of a quiet round, never.
+//   - A root that is none of a member's operations, such as the RPC of a quiet round, is never sampled.
 type sampler struct {
 	lookups *limiter
 	quiet   sdktrace.Sampler // by trace ID
@@ -114,7 +114,7 @@ var kinds = map[string]kind{
 }
 
 // limiter lets a number of events per second pass, with bursts of one second's worth. It is the generic cell rate
-// algorithm: one instant, the theoretical arrival time of the next event, is all its state.
+// algorithm: its whole state is one instant, the theoretical arrival time of the next event.
 type limiter struct {
 	now      func() time.Time
 	start    time.Time

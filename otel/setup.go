@@ -22,7 +22,7 @@ import (
 // shutdownLimit is how long each provider may take to flush when a program ends.
 const shutdownLimit = 3 * time.Second
 
-// Telemetry is what a process injects into all that speaks OpenTelemetry. All fields are set, if need be with providers
+// Telemetry holds the providers that a process injects into its parts. All fields are set, if need be with providers
 // that do nothing, and none changes after Setup.
 type Telemetry struct {
 	Tracers    trace.TracerProvider
@@ -31,7 +31,7 @@ type Telemetry struct {
 	Meters     metric.MeterProvider
 	Propagator propagation.TextMapPropagator
 
-	pipeline *pipeline // nil: events go nowhere, or straight into memory
+	pipeline *pipeline // nil: events are dropped, or go straight into memory
 	ends     []end
 	stopped  atomic.Bool
 }
@@ -63,7 +63,7 @@ func Setup(ctx context.Context, cfg Config) (*Telemetry, error) {
 	if env.disabled() {
 		return t, nil
 	}
-	s := setup{Telemetry: t, exporters: exporters{cfg, env}, outage: &outage{tell: cfg.OnError}}
+	s := setup{Telemetry: t, exporters: exporters{cfg, env}, outage: &outage{notify: cfg.OnError}}
 	if s.resource, err = newResource(ctx, cfg); err != nil {
 		return nil, fmt.Errorf("resource attributes: %w", err)
 	}
@@ -75,7 +75,7 @@ func Setup(ctx context.Context, cfg Config) (*Telemetry, error) {
 	return t, nil
 }
 
-// setup is a Telemetry in the making.
+// setup is a Telemetry under construction.
 type setup struct {
 	*Telemetry
 	exporters

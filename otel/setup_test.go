@@ -100,7 +100,7 @@ func TestSignals(t *testing.T) {
 	}
 }
 
-// Where a variable is set, the Config gives way, unless it is to be the only word.
+// Where a variable is set, it replaces the Config's field, unless the Config ignores the environment.
 func TestEnvironment(t *testing.T) {
 	named, forced := otlptest.New(t), otlptest.New(t)
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://"+named.GRPC)
@@ -112,7 +112,7 @@ func TestEnvironment(t *testing.T) {
 	tel := start(t, forced, func(c *Config) { c.IgnoreEnvironment = false })
 	_, span := tel.Tracers.Tracer("test").Start(context.Background(), chordevent.SpanJoin)
 	if span.IsRecording() {
-		t.Error("OTEL_TRACES_SAMPLER=always_off, and yet a span is recorded")
+		t.Error("OTEL_TRACES_SAMPLER=always_off, but a span is recorded")
 	}
 	emitRange(tel, 1, 1)
 	named.Wait("the event", has(t, named, 1))
@@ -120,24 +120,24 @@ func TestEnvironment(t *testing.T) {
 	tel = start(t, forced, nil)
 	_, span = tel.Tracers.Tracer("test").Start(context.Background(), chordevent.SpanJoin)
 	if !span.IsRecording() {
-		t.Error("the environment is to be ignored, and yet its sampler counts")
+		t.Error("the environment must be ignored, but its sampler is used")
 	}
 	emitRange(tel, 2, 2)
 	forced.Wait("the event", has(t, forced, 2))
 	forced.EachLog(func(res pcommon.Resource, _ plog.LogRecord) {
 		if name, _ := res.Attributes().Get("service.name"); name.AsString() != "chord-node" {
-			t.Errorf("service.name %q: the environment is to be ignored", name.AsString())
+			t.Errorf("service.name %q: the environment must be ignored", name.AsString())
 		}
 	})
 	if len(received(t, named)) != 1 {
-		t.Error("the environment is to be ignored, and yet its endpoint counts")
+		t.Error("the environment must be ignored, but its endpoint is used")
 	}
 	if got := (environ{}).timeout(logs, time.Second); got != 2500*time.Millisecond {
 		t.Errorf("timeout %v of 2500 ms", got)
 	}
 }
 
-// A fleet inside the conductor reaches its own port even if the conductor's variables speak of TLS and another place.
+// A fleet inside the conductor reaches its own port even if the conductor's variables choose TLS and another receiver.
 func TestIgnoredTLS(t *testing.T) {
 	r := otlptest.New(t)
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "https://192.0.2.1:4317")
@@ -157,7 +157,7 @@ func TestIgnoredTLS(t *testing.T) {
 	}
 }
 
-// A context that has ended leaves no time to flush, and yet no goroutine behind.
+// A context that has ended leaves no time to flush, but also no goroutine behind.
 func TestShutdownTooLate(t *testing.T) {
 	r := otlptest.New(t)
 	running := goleak.IgnoreCurrent()
@@ -172,7 +172,7 @@ func TestShutdownTooLate(t *testing.T) {
 	cancel()
 	begin := time.Now()
 	if err := tel.Shutdown(ended); !errors.Is(err, context.Canceled) {
-		t.Errorf("error %v, want one that says that the context had ended", err)
+		t.Errorf("error %v, want one about the ended context", err)
 	}
 	if took := time.Since(begin); took > shutdownLimit {
 		t.Errorf("it took %v", took)
@@ -222,11 +222,11 @@ func TestSetupRefuses(t *testing.T) {
 		{"OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "unix://x", Config{}, "http:// or https://"},
 		{"OTEL_EXPORTER_OTLP_PROTOCOL", "http/json", Config{}, "http/protobuf"},
 		{"OTEL_EXPORTER_OTLP_COMPRESSION", "zstd", Config{}, "gzip or none"},
-		{"OTEL_EXPORTER_OTLP_LOGS_COMPRESSION", "zstd", Config{}, "want gzip or none"},
-		{"OTEL_TRACES_EXPORTER", "zipkin", Config{}, "want otlp or none"},
-		{"OTEL_METRICS_EXPORTER", "otlp,none", Config{}, "want otlp, prometheus"},
+		{"OTEL_EXPORTER_OTLP_LOGS_COMPRESSION", "zstd", Config{}, "expected gzip or none"},
+		{"OTEL_TRACES_EXPORTER", "zipkin", Config{}, "expected otlp or none"},
+		{"OTEL_METRICS_EXPORTER", "otlp,none", Config{}, "expected otlp, prometheus"},
 		{"OTEL_PROPAGATORS", "b3", Config{}, "tracecontext"},
-		{"", "", Config{Endpoint: "http://"}, "want a URL"},
+		{"", "", Config{Endpoint: "http://"}, "expected a URL"},
 		{"", "", Config{Endpoint: "ftp://x:1"}, "http:// or https://"},
 		{"", "", Config{Events: EventPipeline{Queue: -1}}, "queues"},
 		{"", "", Config{SpanDelay: -1}, "negative"},
@@ -237,15 +237,15 @@ func TestSetupRefuses(t *testing.T) {
 			}
 			_, err := Setup(context.Background(), c.cfg)
 			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), c.name) {
-				t.Errorf("error %v, want one that names %s and says %q", err, c.name, c.want)
+				t.Errorf("error %v, want one with %s and %q", err, c.name, c.want)
 			} else if strings.Contains(err.Error(), "\n") {
-				t.Errorf("one mistake is told more than once: %v", err)
+				t.Errorf("one mistake is reported more than once: %v", err)
 			}
 		})
 	}
 }
 
-// A certificate that cannot be read is an error at start, not silence later.
+// A certificate that cannot be read is an error at start, not a silent failure later.
 func TestMissingCertificate(t *testing.T) {
 	t.Setenv("OTEL_EXPORTER_OTLP_PROTOCOL", httpProtocol)
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "https://localhost:4318")

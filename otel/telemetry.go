@@ -9,8 +9,8 @@ import (
 	"chordconductor/internal/duration"
 )
 
-// Lost is the number of event records this process knows it lost since its start: overwritten in a full queue, refused
-// by the receiver, or left over at shutdown. Members say it in their keyframes.
+// Lost is the number of event records that this process knows it lost since its start: overwritten in a full queue,
+// refused by the receiver, or left at shutdown. Members report it in their keyframes.
 func (t *Telemetry) Lost() int64 {
 	if t.pipeline == nil {
 		return 0
@@ -26,9 +26,10 @@ func (t *Telemetry) Waiting() int {
 	return t.pipeline.waiting()
 }
 
-// OnRecovery has f called when events can be exported again after an export failed or a record was lost, at most once a
-// second: the time to send a keyframe. f is called from the exporting goroutine, so it must not block; where many
-// members share a process, each should wait for a random part of a second before it sends. remove ends it.
+// OnRecovery registers f to be called when events can be exported again after an export failed or a record was lost, at
+// most once a second: the time to send a keyframe. f is called from the exporting goroutine, so it must not block;
+// where many members share a process, each should wait for a random part of a second before it sends. remove ends the
+// registration.
 func (t *Telemetry) OnRecovery(f func()) (remove func()) {
 	if t.pipeline == nil {
 		return func() {}
@@ -36,7 +37,7 @@ func (t *Telemetry) OnRecovery(f func()) (remove func()) {
 	return t.pipeline.recovery.add(f)
 }
 
-// Flush exports all that has been emitted so far, or returns what kept it from doing so before ctx ended.
+// Flush exports all that has been emitted so far, or returns what prevented that before ctx ended.
 func (t *Telemetry) Flush(ctx context.Context) error {
 	if t.stopped.Load() {
 		return nil
@@ -44,8 +45,8 @@ func (t *Telemetry) Flush(ctx context.Context) error {
 	return t.each(func(e end) error { return e.flush(ctx) })
 }
 
-// Shutdown flushes and stops all providers side by side, each within three seconds and within ctx. What was emitted
-// before it is exported, or is named in the error as lost. Nothing emitted later goes anywhere, and later calls do
+// Shutdown flushes and stops all providers concurrently, each within three seconds and within ctx. What was emitted
+// before it is exported, or reported in the error as lost. What is emitted later is dropped, and later calls do
 // nothing.
 func (t *Telemetry) Shutdown(ctx context.Context) error {
 	if t.stopped.Swap(true) {
@@ -58,7 +59,7 @@ func (t *Telemetry) Shutdown(ctx context.Context) error {
 		stop := context.AfterFunc(ctx, e.abort)
 		defer stop()
 		err := e.stop(ctx)
-		if err != nil && err.Error() == context.DeadlineExceeded.Error() { // alone it does not say whose
+		if err != nil && err.Error() == context.DeadlineExceeded.Error() { // alone it does not identify the limit
 			err = context.Cause(ctx)
 		}
 		return err

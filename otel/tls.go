@@ -9,8 +9,8 @@ import (
 	"os"
 )
 
-// observedClient is the HTTP client of the events' exporter. A client given to the exporter takes the place of all that
-// the exporter would have read about TLS, so that is read here, from the same variables.
+// observedClient is the HTTP client of the events' exporter. An exporter with a given client does not read the
+// variables of TLS, so they are read here.
 func (x exporters) observedClient() (*http.Client, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	cfg, err := x.tlsFromEnv()

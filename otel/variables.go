@@ -15,11 +15,11 @@ import (
 	"unicode"
 )
 
-// The SDK ignores a value that it cannot read, and prints some of them to stderr, headers with their secrets among them. So
-// every variable that it or this package reads is checked first. An error names the variable and what it expects, and
-// never repeats the value, since any variable may hold a secret by mistake.
+// The SDK ignores a value that it cannot read, and prints some of them to stderr, headers with their secrets among
+// them. So every variable that it or this package reads is checked first. An error names the variable and what it
+// expects, and never repeats the value, since any variable may hold a secret by mistake.
 
-// A variable is one that is checked; check returns what is wrong with a value that is not empty.
+// A variable is an environment variable with a check, which returns what is wrong with a value that is not empty.
 type variable struct {
 	name  string
 	check func(value string) error
@@ -28,7 +28,7 @@ type variable struct {
 // maxBuffer bounds queues and batches whose length a variable sets: the SDK allocates them at once.
 const maxBuffer = 1 << 20
 
-// variables are all that are checked each by itself.
+// variables are all those that are checked each on its own.
 func variables() []variable {
 	list := []variable{
 		{"OTEL_SDK_DISABLED", oneOf("true", "false")},
@@ -125,25 +125,25 @@ func exact(name string) bool {
 
 func anyText(string) error { return nil }
 
-// oneOf accepts some words, in any case where the SDK does.
-func oneOf(words ...string) func(string) error {
+// oneOf accepts some values, in any case where the SDK does.
+func oneOf(values ...string) func(string) error {
 	return func(value string) error {
-		for _, word := range words {
-			if value == word || word != grpcProtocol && word != "gzip" && word != "none" && word != "otlp" && strings.EqualFold(value, word) {
+		for _, allowed := range values {
+			if value == allowed || allowed != grpcProtocol && allowed != "gzip" && allowed != "none" && allowed != "otlp" && strings.EqualFold(value, allowed) {
 				return nil
 			}
 		}
-		if n := len(words); n > 2 {
-			return fmt.Errorf("want %s or %s", strings.Join(words[:n-1], ", "), words[n-1])
+		if n := len(values); n > 2 {
+			return fmt.Errorf("expected %s or %s", strings.Join(values[:n-1], ", "), values[n-1])
 		}
-		return fmt.Errorf("want %s", strings.Join(words, " or "))
+		return fmt.Errorf("expected %s", strings.Join(values, " or "))
 	}
 }
 
 func integer(what string, least, most int64) func(string) error {
 	return func(value string) error {
 		if n, err := strconv.ParseInt(value, 10, 64); err != nil || n < least || n > most {
-			return fmt.Errorf("want %s, from %d to %d", what, least, most)
+			return fmt.Errorf("expected %s, from %d to %d", what, least, most)
 		}
 		return nil
 	}
@@ -160,12 +160,12 @@ func checkSamplerArg(value string) error {
 		return nil // the SDK does not read it
 	}
 	if ratio, err := strconv.ParseFloat(value, 64); err != nil || !(ratio >= 0 && ratio <= 1) {
-		return errors.New("want a ratio from 0 to 1")
+		return errors.New("expected a ratio from 0 to 1")
 	}
 	return nil
 }
 
-// pairs accepts key=value with commas between, the values percent-encoded. Entries are named by their place.
+// pairs accepts key=value with commas between, the values percent-encoded. Errors identify entries by their position.
 func pairs(isKey, isValue func(string) bool) func(string) error {
 	return func(text string) error {
 		entries := strings.Split(text, ",")
@@ -174,7 +174,7 @@ func pairs(isKey, isValue func(string) bool) func(string) error {
 			value, err := url.PathUnescape(strings.TrimSpace(raw))
 			key = strings.TrimSpace(key)
 			if !found || key == "" || !isKey(key) || err != nil || !isValue(value) {
-				return fmt.Errorf("entry %d of %d: want key=value with the value percent-encoded, such as authorization=Bearer%%20token, and commas between entries", i+1, len(entries))
+				return fmt.Errorf("entry %d of %d: expected key=value with the value percent-encoded, such as authorization=Bearer%%20token, and commas between entries", i+1, len(entries))
 			}
 		}
 		return nil
@@ -218,8 +218,8 @@ func checkPair(prefix, certFile, keyFile string) error {
 	return nil
 }
 
-// unreadable is an error of a file without its name, unless that looks like a path: the value may be a key, in the place of
-// the name of its file.
+// unreadable is an error about a file without its name, unless that looks like a path: the value may be a key, given
+// instead of the name of its file.
 func unreadable(file string, err error) error {
 	if path := (*fs.PathError)(nil); errors.As(err, &path) {
 		err = path.Err

@@ -53,7 +53,7 @@ func read(t *testing.T) map[string]string {
 	return found
 }
 
-// Whatever variable the SDK reads is checked here: a new version of it with a new one fails this test.
+// Every variable that the SDK reads is checked here: a new version of it with a new one fails this test.
 func TestEveryVariableIsChecked(t *testing.T) {
 	checked := map[string]bool{}
 	for _, v := range variables() {
@@ -95,8 +95,8 @@ func values(random *rand.Rand) []string {
 	return list
 }
 
-// Every variable, any value: a mistake is one line that names the variable and not the value; what is accepted the SDK
-// accepts too, and prints nothing. The other process is needed to see what the SDK prints.
+// For every variable and any value, a mistake is one line that names the variable and not the value; the SDK accepts
+// what is accepted here, and prints nothing. A separate process captures what the SDK prints.
 func TestMistakesInTheEnvironment(t *testing.T) {
 	if os.Getenv("VARIABLES_TEST_CHILD") == "1" {
 		tryVariables(t)
@@ -130,7 +130,7 @@ func TestMistakesInTheEnvironment(t *testing.T) {
 			}
 			if tel, err := Setup(t.Context(), Config{}); err == nil {
 				_ = tel.Shutdown(t.Context())
-				t.Errorf("%s=%q: set up all the same", c.Name, c.Value)
+				t.Errorf("%s=%q: was set up despite the error", c.Name, c.Value)
 			}
 		}
 		os.Unsetenv(c.Name)
@@ -168,7 +168,7 @@ func tryVariables(t *testing.T) {
 		tel, err := Setup(context.Background(), cfg)
 		if err == nil {
 			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
-			_ = tel.Shutdown(ctx) // where it goes is not under test
+			_ = tel.Shutdown(ctx) // the receiver is not under test
 			cancel()
 		} else if !strings.Contains(c.Name, "PROMETHEUS") && !strings.Contains(c.Value, "prometheus") {
 			fmt.Fprintf(os.Stderr, "%s=%q was accepted by the check, not by the SDK: %v\n", c.Name, c.Value, err)

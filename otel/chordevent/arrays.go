@@ -6,7 +6,7 @@ import (
 )
 
 // arrays is the scratch space in which a list of peers becomes the arrays of a record, which the attribute package then
-// copies. It comes from a pool: it would otherwise be a third of what encoding a list costs.
+// duplicates. It comes from a pool: allocation would otherwise be a third of the cost of encoding a list.
 type arrays struct {
 	ids, addresses     []string
 	incarnations, seqs []int64
@@ -31,7 +31,7 @@ func arraysOf(n int) *arrays {
 func (a *arrays) free() {
 	clear(a.ids)
 	clear(a.addresses)
-	if cap(a.ids) <= 2*MaxFingerRuns { // a longer list is a mistake of the caller's, and not worth its memory
+	if cap(a.ids) <= 2*MaxFingerRuns { // a longer list is a caller's mistake, and not worth its memory
 		scratch.Put(a)
 	}
 }
@@ -45,7 +45,7 @@ func (a *arrays) put(i int, p *PeerRef, digits int) {
 	a.incarnations[i], a.seqs[i] = p.Incarnation, p.Seq
 }
 
-// texts is the identifiers as strings, all cut from one; "none" is empty.
+// texts returns the identifiers as strings, all slices of one; "none" is empty.
 func (a *arrays) texts(digits int) []string {
 	all := string(a.hex)
 	for i := range a.ids {

@@ -95,7 +95,7 @@ type attr struct {
 	Example string
 }
 
-// A field is an attribute's place in the table, and its bit in a record's set of attributes.
+// A field is an attribute's position in the table, and its bit in a record's set of attributes.
 type field uint8
 
 const (
@@ -163,17 +163,17 @@ const (
 )
 
 const (
-	str   = pcommon.ValueTypeStr
-	num   = pcommon.ValueTypeInt
-	truth = pcommon.ValueTypeBool
-	list  = pcommon.ValueTypeSlice
+	str     = pcommon.ValueTypeStr
+	num     = pcommon.ValueTypeInt
+	boolean = pcommon.ValueTypeBool
+	list    = pcommon.ValueTypeSlice
 )
 
-// attrs is the one table of event attributes: Encode, Decode and docs/telemetry.md go by it.
+// attrs is the one table of event attributes: Encode, Decode and docs/telemetry.md use it.
 var attrs = [numFields]attr{
 	fNodeID:          {NodeIDKey, str, 0, "the member, as ceil(bits/4) hex digits; every other identifier of the record has as many", "0a3f9c"},
-	fNodeIncarnation: {NodeIncarnationKey, num, 0, "start of this life of the member, Unix nanoseconds", "1790000000000000000"},
-	fEventSeq:        {EventSeqKey, num, 0, "number of the event in this life: 1, 2, 3, … without gaps", "17"},
+	fNodeIncarnation: {NodeIncarnationKey, num, 0, "incarnation of the member: its start, Unix nanoseconds", "1790000000000000000"},
+	fEventSeq:        {EventSeqKey, num, 0, "number of the event in this incarnation: 1, 2, 3, … without gaps", "17"},
 	fHostID:          {HostIDKey, str, 0, "the host (failure domain) that carries the member", "host-3"},
 	fHostAddress:     {HostAddressKey, str, 0, "the host's address", "10.0.0.3:7001"},
 
@@ -186,28 +186,28 @@ var attrs = [numFields]attr{
 
 	fPeerID:          {PeerIDKey, str, 0, "the other member the event is about; empty: none", "51c07e"},
 	fPeerAddress:     {PeerAddressKey, str, 0, "its address", "10.0.0.7:7001"},
-	fPeerIncarnation: {PeerIncarnationKey, num, 0, "its life, as this member knows it; 0: unknown", "1790000000000000000"},
-	fPeerSeq:         {PeerSeqKey, num, 0, "the last event of that life this member has heard of; 0: none", "230"},
+	fPeerIncarnation: {PeerIncarnationKey, num, 0, "its incarnation, as this member knows it; 0: unknown", "1790000000000000000"},
+	fPeerSeq:         {PeerSeqKey, num, 0, "the last event of that incarnation that this member has received; 0: none", "230"},
 
 	fPredecessorID:          {PredecessorIDKey, str, 0, "the predecessor; empty: none", "08bb12"},
 	fPredecessorAddress:     {PredecessorAddressKey, str, 0, "its address", "10.0.0.2:7001"},
-	fPredecessorIncarnation: {PredecessorIncarnationKey, num, 0, "its life", "1790000000000000000"},
+	fPredecessorIncarnation: {PredecessorIncarnationKey, num, 0, "its incarnation", "1790000000000000000"},
 	fPredecessorSeq:         {PredecessorSeqKey, num, 0, "its last event known", "88"},
 
 	fSuccessorsIDs:          {SuccessorsIDsKey, list, str, "the successor list, nearest first", `["0b","1c"]`},
 	fSuccessorsAddresses:    {SuccessorsAddressesKey, list, str, "their addresses; empty: a placeholder", `["10.0.0.4:7001",""]`},
-	fSuccessorsIncarnations: {SuccessorsIncarnationsKey, list, num, "their lives", "[1790000000000000000,0]"},
+	fSuccessorsIncarnations: {SuccessorsIncarnationsKey, list, num, "their incarnations", "[1790000000000000000,0]"},
 	fSuccessorsSeqs:         {SuccessorsSeqsKey, list, num, "their last events known", "[41,0]"},
 
-	fOwnershipOwns:  {OwnershipOwnsKey, truth, 0, "whether the member is responsible for any keys", "true"},
+	fOwnershipOwns:  {OwnershipOwnsKey, boolean, 0, "whether the member is responsible for any keys", "true"},
 	fOwnershipFrom:  {OwnershipFromKey, str, 0, "start of its range (from, chord.node.id]", "08bb12"},
 	fOwnershipEpoch: {OwnershipEpochKey, num, 0, "version of the ownership of that range", "4"},
 
 	fFingersFirst:        {FingersFirstKey, list, num, "first slot of each run, ascending", "[0,5]"},
 	fFingersLast:         {FingersLastKey, list, num, "last slot of each run, included", "[4,7]"},
-	fFingersIDs:          {FingersIDsKey, list, str, "whom the run points to; empty: nobody", `["0b","1c"]`},
+	fFingersIDs:          {FingersIDsKey, list, str, "the member that each run points to; empty: none", `["0b","1c"]`},
 	fFingersAddresses:    {FingersAddressesKey, list, str, "their addresses", `["10.0.0.4:7001","10.0.0.5:7001"]`},
-	fFingersIncarnations: {FingersIncarnationsKey, list, num, "their lives", "[1790000000000000000,1790000000000000000]"},
+	fFingersIncarnations: {FingersIncarnationsKey, list, num, "their incarnations", "[1790000000000000000,1790000000000000000]"},
 	fFingersSeqs:         {FingersSeqsKey, list, num, "their last events known", "[41,7]"},
 
 	fOperation: {OperationKey, str, 0, "the span name of the operation concerned", "chord.stabilize"},
@@ -222,24 +222,24 @@ var attrs = [numFields]attr{
 	fMoveReason:    {MoveReasonKey, str, 0, "join, leave or repair", "join"},
 
 	fLoadOwnedKeys:   {LoadOwnedKeysKey, num, 0, "keys in the member's own range", "5000"},
-	fLoadReplicaKeys: {LoadReplicaKeysKey, num, 0, "keys kept for others", "10000"},
+	fLoadReplicaKeys: {LoadReplicaKeysKey, num, 0, "keys held as a replica", "10000"},
 	fLoadBytes:       {LoadBytesKey, num, 0, "bytes of both", "1920000"},
 	fLoadGets:        {LoadGetsKey, num, 0, "gets served as owner since the start", "70311"},
 	fLoadPuts:        {LoadPutsKey, num, 0, "puts served as owner since the start", "17500"},
 	fLoadDeletes:     {LoadDeletesKey, num, 0, "deletes served as owner since the start", "12"},
 
-	fLoadUnderReplicated: {LoadUnderReplicatedKey, num, 0, "keys in its own range that it does not know to be on R distinct hosts; absent: it does not say", "0"},
-	fLoadKnownHosts:      {LoadKnownHostsKey, num, 0, "distinct hosts that it knows for replicas of its range, its own included, counted up to 2R+3; 0 or absent: it does not say, or owns nothing", "4"},
+	fLoadUnderReplicated: {LoadUnderReplicatedKey, num, 0, "keys in its own range that it does not know to be on R distinct hosts; absent: not reported", "0"},
+	fLoadKnownHosts:      {LoadKnownHostsKey, num, 0, "distinct hosts that it counts as replicas of its range, its own included, up to 2R+3; 0 or absent: not reported, or it owns nothing", "4"},
 	fLoadFullReplicas:    {LoadFullReplicasKey, num, 0, "distinct hosts, its own included, that held all of its range when last compared, at most R; 0 or absent: as before", "3"},
 	fHostIncarnation:     {HostIncarnationKey, num, 0, "start of the host, Unix nanoseconds", "1790000000000000000"},
 	fHostSeq:             {HostSeqKey, num, 0, "number of the host's event since its start: 1, 2, 3, …", "7"},
 	fHostStatus:          {HostStatusKey, str, 0, "empty (no members), joining (none active), active, or off (its clock is wrong, it has left the ring)", "active"},
-	fHostMembers:         {HostMembersKey, num, 0, "its members, those included that join or leave", "8"},
+	fHostMembers:         {HostMembersKey, num, 0, "its members, joining and leaving ones included", "8"},
 	fClockAhead:          {ClockAheadKey, num, 0, "nanoseconds by which its clock is ahead of the median of the hosts that answer it; negative: behind", "-1200000"},
-	fClockOthers:         {ClockOthersKey, num, 0, "hosts that it has compared its clock with in the last two minutes", "5"},
-	fClockBeyond:         {ClockBeyondKey, num, 0, "of these, the ones whose clock differs by more than a minute", "0"},
-	fProtocolVersion:     {ProtocolVersionKey, num, 0, "version of the protocol that it speaks with other hosts", "2"},
+	fClockOthers:         {ClockOthersKey, num, 0, "hosts with which it has compared its clock in the last two minutes", "5"},
+	fClockBeyond:         {ClockBeyondKey, num, 0, "of these, those whose clock differs by more than a minute", "0"},
+	fProtocolVersion:     {ProtocolVersionKey, num, 0, "version of its protocol with other hosts", "2"},
 
 	fKeyframePeriod: {KeyframePeriodKey, num, 0, "nanoseconds until the next keyframe; 0: there will be none", "10000000000"},
-	fTelemetryLost:  {TelemetryLostKey, num, 0, "event records this process knows it lost, since its start", "0"},
+	fTelemetryLost:  {TelemetryLostKey, num, 0, "event records that this process knows it lost, since its start", "0"},
 }

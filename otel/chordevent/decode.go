@@ -44,15 +44,15 @@ func shortText(v pcommon.Value) string {
 	return ""
 }
 
-// IsEvent says whether a record claims to be of this vocabulary, from its name alone. Records that do not are none of
-// our business: they are forwarded and otherwise left alone. A name in other letters, or in one of the places that names of
-// events had before records got a field for them, claims it too: Decode returns what to change.
+// IsEvent reports whether a record claims to be of this vocabulary, from its name alone. Records that do not are
+// forwarded and otherwise left alone. A name in other letters, or in one of the fields that held names of events before
+// records got a field for them, claims it too: Decode returns what to change.
 func IsEvent(rec plog.LogRecord) bool {
 	name, _ := nameOf(rec)
 	return name != ""
 }
 
-// nameOf is the name by which a record claims to be of this vocabulary, and where it stands if not in the field for it.
+// nameOf is the name by which a record claims to be of this vocabulary, and its field if not the one for names.
 func nameOf(rec plog.LogRecord) (name, place string) {
 	if name = rec.EventName(); name != "" {
 		return claimed(name), ""
@@ -68,7 +68,7 @@ func nameOf(rec plog.LogRecord) (name, place string) {
 	return "", ""
 }
 
-// maxName is more than the longest name of an event has bytes.
+// maxName exceeds the bytes of the longest event name.
 const maxName = 64
 
 func claimed(name string) string {
@@ -81,8 +81,8 @@ func claimed(name string) string {
 // misnamed is the error of a record whose name the table does not have.
 func misnamed(rec plog.LogRecord) *DecodeError {
 	name, place := nameOf(rec)
-	e := &DecodeError{Event: cut(name), Reason: ReasonUnknown}
-	switch l := byName[strings.ToLower(cut(name))]; {
+	e := &DecodeError{Event: shorten(name), Reason: ReasonUnknown}
+	switch l := byName[strings.ToLower(shorten(name))]; {
 	case place != "":
 		e.Attribute, e.Expected, e.Got = place, "the name in the record's field event_name", "it in this one"
 	case l != nil:
@@ -91,9 +91,9 @@ func misnamed(rec plog.LogRecord) *DecodeError {
 	return e
 }
 
-// Decode reads an event. Attributes that the event's row in the table does not name are skipped, and ignored says how
-// many there were. An event name that the table does not have is the reason ReasonUnknown; whatever else is wrong is
-// malformed. All errors are a *DecodeError.
+// Decode reads an event. Attributes that the event's row in the table does not name are skipped, and ignored is their
+// number. An event name that the table does not have is the reason ReasonUnknown; whatever else is wrong is malformed.
+// All errors are a *DecodeError.
 //
 // The event keeps the record's strings but nothing else of it, so the record may be changed or reused afterwards.
 func Decode(src Source, rec plog.LogRecord) (ev Event, ignored int, err error) {
@@ -125,8 +125,8 @@ func Decode(src Source, rec plog.LogRecord) (ev Event, ignored int, err error) {
 	return ev, ignored, nil
 }
 
-// cut keeps a foreign name printable and short.
-func cut(name string) string {
+// shorten makes a foreign name printable and short.
+func shorten(name string) string {
 	const most = 64
 	if len(name) > most {
 		name = name[:most]
@@ -134,8 +134,7 @@ func cut(name string) string {
 	return strings.ToValidUTF8(name, "")
 }
 
-// A decoder collects the values of one record, then hands them out checked. After the first failure it hands out
-// zeroes.
+// A decoder collects the values of one record, then returns them checked. After the first failure it returns zeroes.
 type decoder struct {
 	layout *layout
 	seen   uint64
@@ -161,7 +160,7 @@ func (d *decoder) failType(f field, v pcommon.Value) {
 	}
 }
 
-// expected is what the table says of an attribute, as far as a reason is about it.
+// expected is what the table has for an attribute, as far as a reason concerns it.
 func expected(f field, why Reason) string {
 	kind := kindName(attrs[f].Type)
 	if attrs[f].Type == pcommon.ValueTypeSlice {
@@ -185,7 +184,7 @@ func kindName(t pcommon.ValueType) string {
 	return strings.ToLower(t.String())
 }
 
-// got writes a value of a record for its sender: its type, and its beginning.
+// got formats a value of a record for its sender: its type, and its beginning.
 func got(v pcommon.Value) string {
 	const most = 40
 	switch v.Type() {
@@ -239,7 +238,7 @@ func (d *decoder) collect(m pcommon.Map) (ignored int) {
 	return ignored
 }
 
-// time is the event's timestamp; a sender without a clock leaves it to whoever observed the record first.
+// time is the event's timestamp; without one from the sender it is the time at which the record was first observed.
 func (d *decoder) time(rec plog.LogRecord) time.Time {
 	ts := rec.Timestamp()
 	if ts == 0 {

@@ -185,8 +185,8 @@ func TestIsEvent(t *testing.T) {
 	}
 }
 
-// TestMisnamedEvents: a name of the vocabulary in other letters, or in the places where names of events stood once, is
-// called what it is. What only begins like one in a text of another program is left alone.
+// TestMisnamedEvents: the error for a name of the vocabulary in other letters, or in the fields that held names of
+// events earlier, names the right form. A text of another program that only begins like one is left alone.
 func TestMisnamedEvents(t *testing.T) {
 	type record struct{ name, attribute, body string }
 	for r, want := range map[record]DecodeError{

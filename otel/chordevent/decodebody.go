@@ -47,7 +47,7 @@ func (d *decoder) host() HostState {
 	return HostState{
 		Incarnation: d.count(fHostIncarnation),
 		Seq:         d.between(fHostSeq, 1, math.MaxInt64),
-		Status:      HostStatus(d.word(fHostStatus, hostStatuses...)),
+		Status:      HostStatus(d.oneOf(fHostStatus, hostStatuses...)),
 		Members:     int(d.between(fHostMembers, 0, math.MaxInt32)),
 		Period:      time.Duration(d.count(fKeyframePeriod)),
 		ClockAhead:  time.Duration(d.between(fClockAhead, math.MinInt64, math.MaxInt64)),
@@ -71,7 +71,7 @@ func (d *decoder) started(self chord.ID) Started {
 	return s
 }
 
-// fits checks that an identifier lies on the circle the record itself declares.
+// fits checks that an identifier lies on the circle that the record itself declares.
 func (d *decoder) fits(f field, bits int, id chord.ID) {
 	space, err := chord.NewSpace(bits)
 	if err != nil || space.Digits() != d.digits || space.Distance(chord.ID{}, id) != id {
@@ -123,15 +123,15 @@ func (d *decoder) fingers() []FingerRun {
 func (d *decoder) move() KeysMoved {
 	m := KeysMoved{
 		MoveID: d.text(fMoveID),
-		Phase:  MovePhase(d.word(fMovePhase, movePhases...)),
+		Phase:  MovePhase(d.oneOf(fMovePhase, movePhases...)),
 		Peer:   d.peer(fPeerID),
 		From:   d.id(fMoveFrom),
 		To:     d.id(fMoveTo),
 		Keys:   d.count(fMoveKeys),
 		Bytes:  d.count(fMoveBytes),
-		Reason: MoveReason(d.word(fMoveReason, moveReasons...)),
+		Reason: MoveReason(d.oneOf(fMoveReason, moveReasons...)),
 	}
-	m.Outgoing = d.word(fMoveDirection, moveDirections...) == directionOut
+	m.Outgoing = d.oneOf(fMoveDirection, moveDirections...) == directionOut
 	return m
 }
 
@@ -153,7 +153,7 @@ func (d *decoder) load() Load {
 func (d *decoder) state(self chord.ID) State {
 	s := State{
 		Started:     d.started(self),
-		Status:      Status(d.word(fNodeStatus, string(StatusJoining), string(StatusActive), string(StatusLeaving), string(StatusLeft))),
+		Status:      Status(d.oneOf(fNodeStatus, string(StatusJoining), string(StatusActive), string(StatusLeaving), string(StatusLeft))),
 		Period:      time.Duration(d.count(fKeyframePeriod)),
 		Successors:  d.successors(),
 		Predecessor: d.peer(fPredecessorID),
@@ -176,8 +176,8 @@ func (d *decoder) state(self chord.ID) State {
 	return s
 }
 
-// word reads a string that must be one of a few, and returns the constant so that the record's copy can go.
-func (d *decoder) word(f field, allowed ...string) string {
+// oneOf reads a string that must be one of a few, and returns the constant so that the record's copy can be freed.
+func (d *decoder) oneOf(f field, allowed ...string) string {
 	if d.err != nil {
 		return ""
 	}

@@ -21,7 +21,7 @@ var update = flag.Bool("update", false, "write "+docsFile)
 //go:embed telemetry.md.tmpl
 var docsTemplate string
 
-// docs/telemetry.md is what the tables say. `go generate ./otel/chordevent` writes it.
+// docs/telemetry.md matches the tables. `go generate ./otel/chordevent` writes it.
 func TestDocumentation(t *testing.T) {
 	want := documentation(t)
 	if *update {
@@ -35,7 +35,7 @@ func TestDocumentation(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(got, want) {
-		t.Errorf("%s is not what the tables say: run go generate ./otel/chordevent", docsFile)
+		t.Errorf("%s does not match the tables: run go generate ./otel/chordevent", docsFile)
 	}
 }
 
@@ -56,9 +56,9 @@ func documentation(t *testing.T) []byte {
 			}
 			return strings.Join(keys, ", ")
 		},
-		"eventWords": func() []wordRow { return eventValues },
-		"spanWords":  func() []wordRow { return spanValues },
-		"on": func(r wordRow) string {
+		"eventValues": func() []enumRow { return eventValues },
+		"spanValues":  func() []enumRow { return spanValues },
+		"on": func(r enumRow) string {
 			if r.On == nil {
 				return "all others that have it"
 			}
@@ -83,7 +83,7 @@ func documentation(t *testing.T) []byte {
 			}
 			return strings.Join(out, ", ")
 		},
-		"words":   func(words []string) string { return "`" + strings.Join(words, "`, `") + "`" },
+		"list":    func(values []string) string { return "`" + strings.Join(values, "`, `") + "`" },
 		"reasons": func() []Reason { return reasons },
 		"limits": func() map[string]int {
 			return map[string]int{"successors": MaxSuccessors, "fingers": MaxFingerRuns, "replicas": MaxReplicas, "text": MaxText}
@@ -108,14 +108,14 @@ func rows(fields []field) (out []attr) {
 }
 
 func typeName(a attr) string {
-	name := map[any]string{str: "string", num: "int", truth: "bool"}
+	name := map[any]string{str: "string", num: "int", boolean: "bool"}
 	if a.Type == list {
 		return name[a.Elem] + "[]"
 	}
 	return name[a.Type]
 }
 
-// Every row of the tables is complete, and names keep to OpenTelemetry's rules.
+// Every row of the tables is complete, and names follow OpenTelemetry's rules.
 func TestTables(t *testing.T) {
 	if numFields > 64 {
 		t.Fatalf("%d attributes: sets of them are uint64", numFields)
@@ -123,7 +123,7 @@ func TestTables(t *testing.T) {
 	seen := map[attribute.Key]bool{}
 	for _, a := range attrs {
 		if a.Key == "" || a.Text == "" || a.Example == "" || seen[a.Key] {
-			t.Errorf("attribute row %+v is incomplete or stands twice", a)
+			t.Errorf("attribute row %+v is incomplete or appears twice", a)
 		}
 		seen[a.Key] = true
 	}
@@ -159,7 +159,7 @@ func TestTables(t *testing.T) {
 	}
 }
 
-// Every attribute of a metric has its values in the table, unless it names something: then no list could be whole.
+// Every attribute of a metric has its values in the table, unless it names something: then no list could be complete.
 func TestValuesOfMetrics(t *testing.T) {
 	open := map[attribute.Key]bool{RingNameKey: true, NodeIDKey: true}
 	for _, m := range Metrics() {
@@ -170,12 +170,12 @@ func TestValuesOfMetrics(t *testing.T) {
 		}
 	}
 	for _, row := range metricValues {
-		words := map[string]bool{}
-		for _, word := range row.Values {
-			if word == "" || words[word] {
-				t.Errorf("%s: value %q is empty or stands twice", row.Key, word)
+		seen := map[string]bool{}
+		for _, value := range row.Values {
+			if value == "" || seen[value] {
+				t.Errorf("%s: value %q is empty or appears twice", row.Key, value)
 			}
-			words[word] = true
+			seen[value] = true
 		}
 		for _, m := range row.On {
 			if !slices.Contains(m.Attributes, row.Key) || &m.Values(row.Key)[0] != &row.Values[0] {

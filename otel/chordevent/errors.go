@@ -8,36 +8,36 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 )
 
-// A Reason says in one word why a record was refused: fit for a metric label.
+// A Reason is why a record was refused, in one word: fit for a metric label.
 type Reason string
 
 const (
-	ReasonUnknown   Reason = "unknown_event" // the name begins with "chord.", in whatever letters or place, but is not in the vocabulary
+	ReasonUnknown   Reason = "unknown_event" // the name begins with "chord.", in whatever letters or field, but is not in the vocabulary
 	ReasonMissing   Reason = "missing"       // a required attribute is absent
 	ReasonDuplicate Reason = "duplicate"     // an attribute stands twice
-	ReasonType      Reason = "type"          // of another type than the table says
+	ReasonType      Reason = "type"          // of another type than in the table
 	ReasonSyntax    Reason = "syntax"        // not an identifier in hex digits
 	ReasonRange     Reason = "range"         // a number out of bounds
 	ReasonLength    Reason = "length"        // a string or list too long, or lists of unequal length
-	ReasonValue     Reason = "value"         // not one of the words allowed
+	ReasonValue     Reason = "value"         // not one of the values allowed
 )
 
-// Reasons are all of them.
+// Reasons returns all reasons.
 func Reasons() []Reason { return slices.Clone(reasons) }
 
 var reasons = []Reason{ReasonUnknown, ReasonMissing, ReasonDuplicate, ReasonType, ReasonSyntax, ReasonRange, ReasonLength, ReasonValue}
 
-// A DecodeError says what is wrong with a record of ours.
+// A DecodeError describes what is wrong with a record of the vocabulary.
 type DecodeError struct {
-	Event     string // the event name, cut to a printable length
-	Attribute string // empty if none is to blame
+	Event     string // the event name, shortened to a printable length
+	Attribute string // empty if the error is not about one attribute
 	Reason    Reason
-	Expected  string // what the vocabulary has there; empty if no attribute is to blame
-	Got       string // what the record has, cut to a printable length; empty: nothing
+	Expected  string // what the vocabulary has there; empty if the error is not about one attribute
+	Got       string // what the record has, shortened to a printable length; empty: nothing
 	Span      bool   // it is a span, and Event its name
 }
 
-// SpanError says what is wrong with an attribute of a span; v is nil if the span does not have it.
+// SpanError describes what is wrong with an attribute of a span; v is nil if the span does not have it.
 func SpanError(name string, key attribute.Key, why Reason, want string, v *pcommon.Value) *DecodeError {
 	e := &DecodeError{Event: name, Attribute: string(key), Reason: why, Expected: want, Span: true}
 	if v != nil {

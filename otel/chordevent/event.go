@@ -8,8 +8,8 @@ import (
 	"chordconductor/node/chord"
 )
 
-// An Event says one thing about one member, or with a HostState about one host, whole: applying it twice or late does no
-// harm.
+// An Event describes one thing about one member, or with a HostState about one host, whole: applying it twice or late
+// does no harm.
 type Event struct {
 	Time     time.Time
 	Ring     string // resource attribute chord.ring.name
@@ -27,7 +27,7 @@ type Host struct {
 	Address string // chord.host.address
 }
 
-// A Node is a member's life and the number of the event in it.
+// A Node is an incarnation of a member, and the number of the event in it.
 type Node struct {
 	ID          chord.ID
 	Digits      int   // hex digits of chord.node.id as received; Encode needs it set (chord.Space.Digits)
@@ -35,7 +35,8 @@ type Node struct {
 	Seq         int64 // 1, 2, 3, … per incarnation, no gaps
 }
 
-// A PeerRef is another member as the event's member knows it, with the last event number it has heard of.
+// A PeerRef is another member as the event's member knows it, with the last event number of it that this member has
+// received.
 type PeerRef struct {
 	chord.Peer
 	Seq int64
@@ -44,7 +45,7 @@ type PeerRef struct {
 // Body is one of the types below.
 type Body interface{ Kind() Kind }
 
-// Started says that a member starts to join.
+// Started is emitted when a member starts to join.
 type Started struct {
 	Address      string
 	Bits         int
@@ -53,16 +54,16 @@ type Started struct {
 	VirtualIndex int
 }
 
-// Joined says that a member has its first successor list and predecessor.
+// Joined is emitted when a member has its first successor list and predecessor.
 type Joined struct{ Through PeerRef } // zero: it founded the ring
 
-// SuccessorsChanged is the successor list now, placeholders (empty address) included.
+// SuccessorsChanged carries the present successor list, placeholders (empty address) included.
 type SuccessorsChanged struct{ Successors []PeerRef }
 
-// PredecessorChanged is the predecessor now; the zero PeerRef is "none".
+// PredecessorChanged carries the present predecessor; the zero PeerRef is "none".
 type PredecessorChanged struct{ Predecessor PeerRef }
 
-// OwnershipChanged is the range (From, the member's ID] it is responsible for now.
+// OwnershipChanged carries the range (From, the member's ID] that the member is responsible for now.
 type OwnershipChanged struct{ Ownership }
 
 // Ownership is a member's ownership register.
@@ -72,7 +73,7 @@ type Ownership struct {
 	Epoch int64
 }
 
-// FingersChanged names the finger runs that changed.
+// FingersChanged carries the finger runs that changed.
 type FingersChanged struct{ Runs []FingerRun }
 
 // A FingerRun is the one peer that finger slots First to Last, both included, point to. The zero PeerRef is "none".
@@ -81,13 +82,13 @@ type FingerRun struct {
 	Peer        PeerRef
 }
 
-// PeerFailed says that the member found a peer dead.
+// PeerFailed is emitted when the member has lost contact with a peer.
 type PeerFailed struct {
 	Peer      PeerRef
 	Operation string // the span name of the operation that noticed
 }
 
-// MovePhase is how far a key move has come.
+// MovePhase is the progress of a key move.
 type MovePhase string
 
 // MoveReason is why keys move.
@@ -103,7 +104,7 @@ const (
 	MoveRepair MoveReason = "repair"
 )
 
-// KeysMoved says how a range changes hands. Source and receiver both tell.
+// KeysMoved describes the handoff of a range. Source and receiver both emit it.
 type KeysMoved struct {
 	MoveID   string
 	Phase    MovePhase
@@ -115,7 +116,7 @@ type KeysMoved struct {
 	Reason   MoveReason
 }
 
-// NodeLoad is what a member holds and has done since its start.
+// NodeLoad carries what a member holds and has done since its start.
 type NodeLoad struct{ Load }
 
 // Load counts keys held and operations served as owner.
@@ -124,19 +125,19 @@ type Load struct {
 	Bytes                  int64 // of owned and replica records
 	Gets, Puts, Deletes    int64
 
-	// Of an owner, as far as it says: see the attributes' table.
+	// Of an owner, if it reports them: see the attributes' table.
 	UnderReplicated int64 // keys of its range that it does not know to be on R hosts
-	KnownHosts      int64 // distinct hosts that it knows for replicas, its own included
+	KnownHosts      int64 // distinct hosts that it counts as replicas, its own included
 	FullReplicas    int64 // those that hold all of its range
 }
 
-// Leaving says that a graceful leave begins; Successor takes over.
+// Leaving is emitted when a graceful leave begins; Successor takes over.
 type Leaving struct{ Successor PeerRef }
 
-// Left says that a graceful leave is complete.
+// Left is emitted when a graceful leave is complete.
 type Left struct{ Successor PeerRef }
 
-// Status is a member's own word about its life.
+// Status is a member's own report of its state.
 type Status string
 
 const (
@@ -156,21 +157,21 @@ type State struct {
 	Ownership   Ownership
 	Fingers     []FingerRun // all runs, so every slot is covered
 	Load        Load
-	Lost        int64 // telemetry records this process knows it lost, since its start
+	Lost        int64 // telemetry records that this process knows it lost, since its start
 }
 
-// HostStatus is how far a host has come.
+// HostStatus is a host's progress towards members on the ring.
 type HostStatus string
 
 const (
 	HostEmpty   HostStatus = "empty"   // it has no members, and can be given some
 	HostJoining HostStatus = "joining" // none of its members is active
 	HostActive  HostStatus = "active"
-	HostOff     HostStatus = "off" // it has taken itself off the ring: its clock is wrong
+	HostOff     HostStatus = "off" // it has left the ring by itself: its clock is wrong
 )
 
-// HostState says that a host is there, with or without members, and how its clock compares with those of the hosts that
-// answer it.
+// HostState reports that a host exists, with or without members, and how its clock compares with those of the hosts
+// that answer it.
 type HostState struct {
 	Incarnation int64 // start of the host, Unix nanoseconds
 	Seq         int64 // 1, 2, 3, … per incarnation
@@ -179,6 +180,6 @@ type HostState struct {
 	Period      time.Duration // until the next; 0: there will be none, the host ends
 	ClockAhead  time.Duration // of the median of the others' clocks; negative: behind
 	ClockOthers int           // hosts compared with
-	ClockBeyond int           // of these, the ones whose clock differs by more than the ring bears
+	ClockBeyond int           // of these, those whose clock differs by more than the ring tolerates
 	Protocol    int           // version of the protocol between hosts
 }

@@ -8,8 +8,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 )
 
-// FuzzDecode feeds OTLP bytes to the receiver's way in. Whatever comes: no panic; a refusal names event and reason; and
-// what is accepted survives Encode and Decode unchanged.
+// FuzzDecode passes OTLP bytes to the receiver. For any input: no panic; a refusal names event and reason; and what is
+// accepted survives Encode and Decode unchanged.
 func FuzzDecode(f *testing.F) {
 	for _, body := range []Body{
 		sampleState().Started, Joined{}, Joined{peerRef("a:1", 1)}, SuccessorsChanged{sampleList()},

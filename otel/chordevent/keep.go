@@ -4,7 +4,7 @@ import "context"
 
 type keepKey struct{}
 
-// Keep marks a context: a lookup that starts in it is sampled whatever the rates, since somebody asked to see this one.
+// Keep marks a context: a lookup that starts in it is sampled whatever the rates, because a user asked to see it.
 func Keep(ctx context.Context) context.Context { return context.WithValue(ctx, keepKey{}, true) }
 
 // Kept reports whether a context is marked so.

@@ -20,7 +20,7 @@ const (
 	KindHostState   Kind = "chord.host.state"
 )
 
-// Known says whether an event of that name is one of ours.
+// Known reports whether an event of that name is in the vocabulary.
 func (k Kind) Known() bool { return byName[string(k)] != nil }
 
 func (Started) Kind() Kind            { return KindStarted }

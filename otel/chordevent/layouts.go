@@ -2,8 +2,8 @@ package chordevent
 
 import "go.opentelemetry.io/otel/attribute"
 
-// A layout is a row of the event table: what an event says and which attributes it carries, in the order Encode writes
-// them. Decode accepts any order, but is fastest in this one.
+// A layout is a row of the event table: what an event means and which attributes it carries, in the order in which
+// Encode writes them. Decode accepts any order, but is fastest in this one.
 type layout struct {
 	Kind     Kind
 	When     string
@@ -35,26 +35,26 @@ const (
 	predOptional = 1<<fPredecessorAddress | 1<<fPredecessorIncarnation | 1<<fPredecessorSeq
 )
 
-// A record without these is of a member that does not say.
+// A record without these comes from a member that does not report them.
 const loadOptional = 1<<fLoadUnderReplicated | 1<<fLoadKnownHosts | 1<<fLoadFullReplicas
 
 // layouts is the one table of events.
 var layouts = []layout{
-	{Kind: KindStarted, When: "a member starts to join. Told, and a keyframe with it, once its first try has not shown that somebody else has its identifier", Severity: "INFO", Fields: startedFields},
+	{Kind: KindStarted, When: "a member starts to join. Emitted, with a keyframe, when the first try has not found another member with its identifier", Severity: "INFO", Fields: startedFields},
 	{Kind: KindJoined, When: "it has its first successor list and predecessor; the peer is the member it joined through, none if it founded the ring", Severity: "INFO", Fields: peerFields, Optional: peerOptional},
 	{Kind: KindSuccessors, When: "its successor list changed", Severity: "INFO", Fields: listFields},
 	{Kind: KindPredecessor, When: "its predecessor changed", Severity: "INFO", Fields: predFields, Optional: predOptional},
 	{Kind: KindOwnership, When: "the range of keys it is responsible for changed", Severity: "INFO", Fields: ownsFields},
 	{Kind: KindFingers, When: "fingers changed; only the runs that did", Severity: "INFO", Fields: fingerFields},
-	{Kind: KindPeerFailed, When: "it found the peer dead during the operation", Severity: "WARN", Fields: join(peerFields, []field{fOperation}), Optional: peerOptional},
-	{Kind: KindKeysMoved, When: "a range of keys changes hands between it and the peer", Severity: "INFO; WARN if the move failed", Fields: join(moveFields, peerFields), Optional: peerOptional},
+	{Kind: KindPeerFailed, When: "it lost contact with the peer during the operation", Severity: "WARN", Fields: join(peerFields, []field{fOperation}), Optional: peerOptional},
+	{Kind: KindKeysMoved, When: "the handoff of a range of keys between it and the peer started, is done or failed", Severity: "INFO; WARN if the move failed", Fields: join(moveFields, peerFields), Optional: peerOptional},
 	{Kind: KindLoad, When: "what it holds and served, at most once a second, if it changed", Severity: "INFO", Fields: loadFields, Optional: loadOptional},
 	{Kind: KindLeaving, When: "a graceful leave begins; the peer is the successor that takes over", Severity: "INFO", Fields: peerFields, Optional: peerOptional},
 	{Kind: KindLeft, When: "a graceful leave is complete; the peer is the successor that took over", Severity: "INFO", Fields: peerFields, Optional: peerOptional},
 	{Kind: KindState, When: "the keyframe, everything above at once: on start, periodically, and after any loss of telemetry", Severity: "INFO",
 		Fields:   join(startedFields, []field{fNodeStatus, fKeyframePeriod}, listFields, predFields, ownsFields, fingerFields, loadFields, []field{fTelemetryLost}),
 		Optional: predOptional | loadOptional},
-	{Kind: KindHostState, When: "a host is there, with or without members: on start, when its status or the number of its members changes, when its clock is found beyond another's, and periodically", Severity: "INFO; WARN if a clock is beyond", Fields: hostFields},
+	{Kind: KindHostState, When: "the state of a host, with or without members: on start, when its status or the number of its members changes, when its clock is found to differ too much from another's, and periodically", Severity: "INFO; WARN if a clock differs too much", Fields: hostFields},
 }
 
 // byName finds an event's layout.
@@ -74,7 +74,7 @@ var byName = func() map[string]*layout {
 	return all
 }()
 
-// identity is the attributes that say whom the event is about: a host's event names no member.
+// identity is the attributes that identify the event's subject: a host's event names no member.
 func (l *layout) identity() []field {
 	if l.Kind == KindHostState {
 		return hostIdentity

@@ -2,7 +2,7 @@ package chordevent
 
 import "chordconductor/node/chord"
 
-// What Decode accepts at most. A record beyond a limit is malformed as a whole: a part of a list would be a lie.
+// The bounds of what Decode accepts. A record beyond a limit is malformed as a whole: a part of a list would be wrong.
 const (
 	// MaxSuccessors is the longest successor list.
 	MaxSuccessors = 128

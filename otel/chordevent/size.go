@@ -2,7 +2,7 @@ package chordevent
 
 import "unsafe"
 
-// MemorySize is about what an event takes in memory, its lists and strings included: what bounds in bytes count.
+// MemorySize is about the memory that an event takes, its lists and strings included: the unit of bounds in bytes.
 func (ev *Event) MemorySize() int64 {
 	n := int64(unsafe.Sizeof(*ev)) + bodySize(ev.Body)
 	for _, s := range []string{ev.Ring, ev.Instance, ev.Host.ID, ev.Host.Address} {
@@ -38,7 +38,7 @@ func bodySize(body Body) int64 {
 	return 2 * boxed
 }
 
-// PeersSize is what a list of peers takes.
+// PeersSize is the memory of a list of peers.
 func PeersSize(peers []PeerRef) (n int64) {
 	for i := range peers {
 		n += int64(unsafe.Sizeof(peers[i])) + textSize(peers[i].Addr)
@@ -46,7 +46,7 @@ func PeersSize(peers []PeerRef) (n int64) {
 	return n
 }
 
-// RunsSize is what a list of finger runs takes.
+// RunsSize is the memory of a list of finger runs.
 func RunsSize(runs []FingerRun) (n int64) {
 	for i := range runs {
 		n += int64(unsafe.Sizeof(runs[i])) + textSize(runs[i].Peer.Addr)

@@ -23,7 +23,7 @@ const (
 	SpanRepair           = "chord.repair"
 )
 
-// Attribute names of spans, beside NodeIDKey and HostIDKey, which stand on every one, and those of events.
+// Attribute names of spans, beside NodeIDKey and HostIDKey, which every span has, and those of events.
 const (
 	OutcomeKey attribute.Key = "chord.outcome"
 
@@ -51,9 +51,9 @@ const (
 	OutcomeChanged  = "changed"   // a maintenance round changed something
 	OutcomeQuiet    = "quiet"     // a maintenance round changed nothing
 	OutcomeNotFound = "not_found" // no such key
-	OutcomeBusy     = "busy"      // the peer asked to come again
+	OutcomeBusy     = "busy"      // the peer asked to retry later
 	OutcomeFailed   = "failed"
-	OutcomeRefused  = "refused" // nothing was done, and nothing will be
+	OutcomeRefused  = "refused" // not carried out, and it will not be
 )
 
 // Values of LookupModeKey.
@@ -79,13 +79,13 @@ var spanAttrs = []spanAttr{
 	{HostIDKey, "string", "the host that carries the member", "host-3"},
 	{OutcomeKey, "string", "how the operation ended", "changed"},
 	{LookupKeyKey, "string", "the identifier looked up", "54"},
-	{LookupModeKey, "string", "how the lookup goes on from member to member", "recursive"},
+	{LookupModeKey, "string", "how the lookup is passed on from member to member", "recursive"},
 	{LookupHopKey, "int", "how many members the lookup visited before this one", "2"},
 	{LookupHopsKey, "int", "hops of the whole lookup; the owner does not count", "4"},
 	{LookupPointerKey, "string", "which pointer chose the next member; self: it is the last", "finger"},
-	{LookupSlotKey, "int", "its finger slot, or its place in the successor list", "155"},
-	{LookupDistanceKey, "string", "what remains from this member to the key, clockwise", "0c"},
-	{LookupTimeoutsKey, "int", "candidates tried in vain", "1"},
+	{LookupSlotKey, "int", "its finger slot, or its position in the successor list", "155"},
+	{LookupDistanceKey, "string", "distance from this member to the key, clockwise", "0c"},
+	{LookupTimeoutsKey, "int", "candidates that did not answer", "1"},
 	{LookupOwnerKey, "string", "the owner found", "56"},
 	{LookupPathKey, "string[]", "the members visited, on a failed lookup that was not sampled", `["08","2a"]`},
 	{PeerIDKey, "string", "the other member concerned: the next hop, the notifier, the other side of a move", "2a"},
@@ -97,7 +97,7 @@ var spanAttrs = []spanAttr{
 	{MoveReasonKey, "string", "as in chord.keys.moved", "join"},
 	{MoveKeysKey, "int", "keys moved", "1280"},
 	{MoveBytesKey, "int", "bytes moved", "163840"},
-	{RepairRecordsKey, "int", "records that differed and were brought", "7"},
+	{RepairRecordsKey, "int", "records that differed and were transferred", "7"},
 	{RepairBytesKey, "int", "their bytes", "1024"},
 }
 
@@ -108,7 +108,7 @@ type spanRow struct {
 }
 
 const (
-	sampledByRate  = "so many per second; failures always"
+	sampledByRate  = "at a rate per second; failures always"
 	sampledChanges = "changes and failures always; quiet rounds at a ratio"
 	sampledAlways  = "always"
 	sampledParent  = "with its parent"
@@ -121,15 +121,15 @@ var spans = []spanRow{
 	{SpanPut, "writes a key", sampledByRate, []attribute.Key{LookupKeyKey, LookupOwnerKey, ValueBytesKey, CopiesKey}},
 	{SpanDelete, "deletes a key", sampledByRate, []attribute.Key{LookupKeyKey, LookupOwnerKey, CopiesKey}},
 	{SpanJoin, "from the first contact to the first successor list", sampledAlways, []attribute.Key{PeerIDKey, JoinAttemptsKey}},
-	{SpanLeave, "a graceful leave, key handover included", sampledAlways, []attribute.Key{PeerIDKey}},
-	{SpanStabilize, "one round of StabilizeFromSuccessor and what follows from it", sampledChanges, []attribute.Key{PeerIDKey}},
-	{SpanRectify, "what a notify leads to", sampledChanges, []attribute.Key{PeerIDKey}},
+	{SpanLeave, "a graceful leave, key handoff included", sampledAlways, []attribute.Key{PeerIDKey}},
+	{SpanStabilize, "one round of StabilizeFromSuccessor and its consequences", sampledChanges, []attribute.Key{PeerIDKey}},
+	{SpanRectify, "the consequences of a notify", sampledChanges, []attribute.Key{PeerIDKey}},
 	{SpanFixFingers, "one round of finger maintenance", sampledChanges, nil},
 	{SpanCheckPredecessor, "one ping of the predecessor", sampledChanges, []attribute.Key{PeerIDKey}},
-	{SpanCheckSuspect, "pings of a peer that did not answer a lookup, to find out whether it is dead", sampledChanges, []attribute.Key{PeerIDKey}},
-	{SpanProbe, "looks for a part of the ring that has come apart: asks one lost or long unseen peer, or an address to join through", sampledChanges, []attribute.Key{PeerIDKey}},
-	{SpanHint, "follows up a contact that a peer has named", sampledChanges, []attribute.Key{PeerIDKey}},
-	{SpanMerge, "one look at a nearer successor that a probe or a hint has found; adopted if it is alive", sampledChanges, []attribute.Key{PeerIDKey}},
-	{SpanKeysMove, "a range of keys on its way: `out` at its source, and within it `in` at its receiver", sampledAlways, []attribute.Key{MoveIDKey, MoveDirectionKey, MoveReasonKey, MoveKeysKey, MoveBytesKey, PeerIDKey}},
-	{SpanRepair, "anti-entropy with one replica holder that found a difference", sampledAlways, []attribute.Key{RepairRecordsKey, RepairBytesKey, PeerIDKey}},
+	{SpanCheckSuspect, "pings of a peer that did not answer a lookup, to find out whether it has failed", sampledChanges, []attribute.Key{PeerIDKey}},
+	{SpanProbe, "searches for a separated part of the ring: asks one lost or stale peer, or an address to join through", sampledChanges, []attribute.Key{PeerIDKey}},
+	{SpanHint, "asks a contact that a peer has named", sampledChanges, []attribute.Key{PeerIDKey}},
+	{SpanMerge, "checks a nearer successor that a probe or a hint has found, and adopts it if it answers", sampledChanges, []attribute.Key{PeerIDKey}},
+	{SpanKeysMove, "the handoff of a range of keys: `out` at its source, and within it `in` at its receiver", sampledAlways, []attribute.Key{MoveIDKey, MoveDirectionKey, MoveReasonKey, MoveKeysKey, MoveBytesKey, PeerIDKey}},
+	{SpanRepair, "re-replication with one replica that found a difference", sampledAlways, []attribute.Key{RepairRecordsKey, RepairBytesKey, PeerIDKey}},
 }

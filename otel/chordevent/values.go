@@ -8,9 +8,9 @@ import (
 	"chordconductor/node/chord"
 )
 
-// A valueRow says what an attribute of some metrics may say. Attributes that name something (a ring, a member) have no
-// row. Tests hold what is emitted, and what dashboards and alert rules ask for, against these rows: an alert that asks
-// for a value nobody emits is silent for ever.
+// A valueRow lists the values of an attribute of some metrics. Attributes that name something (a ring, a member) have
+// no row. Tests compare what is emitted, and what dashboards and alert rules query, with these rows: an alert on a
+// value that is never emitted never fires.
 type valueRow struct {
 	Key    attribute.Key
 	On     []*Metric
@@ -21,7 +21,7 @@ type valueRow struct {
 var (
 	ownerOperations = []string{SpanGet, SpanPut, SpanDelete}
 	rounds          = []string{SpanStabilize, SpanRectify, SpanFixFingers, SpanCheckPredecessor, SpanCheckSuspect, SpanProbe, SpanHint, SpanMerge}
-	// noticing are the operations that find peers dead.
+	// noticing are the operations that detect failed peers.
 	noticing = slices.Concat([]string{SpanLookup, SpanLeave, SpanKeysMove, SpanRepair, SpanStabilize, SpanRectify, SpanCheckPredecessor, SpanMerge}, ownerOperations)
 	signals  = []string{"traces", "metrics", "logs"}
 )
@@ -29,16 +29,16 @@ var (
 var metricValues = []valueRow{
 	{LookupModeKey, []*Metric{&LookupDuration, &LookupHops, &LookupTimeouts}, []string{ModeRecursive, ModeIterative}, ""},
 	{OutcomeKey, []*Metric{&LookupDuration, &LookupHops}, []string{OutcomeOK, OutcomeFailed}, "an owner was found, or none"},
-	{OutcomeKey, []*Metric{&OperationDuration}, []string{OutcomeOK, OutcomeNotFound, OutcomeRefused, OutcomeFailed}, "`not_found`: a get of a key that nobody has put; `refused`: it has not been carried out, for lack of memory; `failed`: a write may have been"},
+	{OutcomeKey, []*Metric{&OperationDuration}, []string{OutcomeOK, OutcomeNotFound, OutcomeRefused, OutcomeFailed}, "`not_found`: a get of a key that was never put; `refused`: not carried out, for lack of memory; `failed`: a write may have been carried out"},
 	{OutcomeKey, []*Metric{&Reservations}, []string{OutcomeOK, OutcomeRefused}, "`refused`: the host has no room"},
-	{OutcomeKey, []*Metric{&MaintenanceRounds}, []string{OutcomeQuiet, OutcomeChanged, OutcomeBusy, OutcomeFailed}, "`busy`: the peer asked to come again; `failed`: the host stops"},
+	{OutcomeKey, []*Metric{&MaintenanceRounds}, []string{OutcomeQuiet, OutcomeChanged, OutcomeBusy, OutcomeFailed}, "`busy`: the peer asked to retry later; `failed`: the host stops"},
 	{OutcomeKey, []*Metric{&Received}, []string{"event", "foreign", "ok"}, "log records are a ring's (`event`) or others (`foreign`); spans and data points `ok`"},
-	{OutcomeKey, []*Metric{&Forwarded}, []string{"sent", "dropped"}, "`dropped`: given up, because the queue was full or the store refused for good"},
+	{OutcomeKey, []*Metric{&Forwarded}, []string{"sent", "dropped"}, "`dropped`: the queue was full, or the store refused for good"},
 	{OutcomeKey, []*Metric{&HistoryEntries}, []string{"recorded", "dropped", "failed"}, "`dropped`: the history was behind; `failed`: writing did not work"},
 	{OperationKey, []*Metric{&OperationDuration, &MemberOperations}, ownerOperations, ""},
 	{OperationKey, []*Metric{&MaintenanceRounds}, rounds, ""},
-	{OperationKey, []*Metric{&PeerFailures}, noticing, "the operation that noticed"},
-	{RefusalReasonKey, []*Metric{&PeerRefusals}, []string{"credentials", "identity", "handshake", "implausible"}, "`implausible`: an epoch too far above what is known, or the version of a record that no clock can have counted up to; `credentials`: a call without those that its service requires; `identity`: a statement in the name of a member of another host; `handshake`: a connection to a peer on which one end did not prove itself"},
+	{OperationKey, []*Metric{&PeerFailures}, noticing, "the operation that detected it"},
+	{RefusalReasonKey, []*Metric{&PeerRefusals}, []string{"credentials", "identity", "handshake", "implausible"}, "`implausible`: an epoch too far above the known one, or the version of a record that no clock can have counted up to; `credentials`: a call without those that its service requires; `identity`: a statement in the name of a member of another host; `handshake`: a connection to a peer of which one end did not prove its identity"},
 	{StoreRoleKey, []*Metric{&StoreKeys, &StoreSize, &MemberKeys}, []string{"owned", "replica"}, ""},
 	{MoveReasonKey, []*Metric{&KeysMovedCount}, moveReasons, ""},
 	{MoveDirectionKey, []*Metric{&KeysMovedCount}, moveDirections, "as seen by the members of the process"},
@@ -50,18 +50,18 @@ var metricValues = []valueRow{
 	}, "the condition's name, as the page and `/api/ring` give it"},
 	{FaultKindKey, []*Metric{&RingFaults}, []string{"two_incarnations", "two_processes", "clock_ahead", "clock_behind"}, "`two_incarnations`: a lower incarnation of a member goes on emitting; `two_processes`: events of one incarnation come from two processes; the clock of a host is at least 5 s ahead, or more than a minute behind, of the conductor's"},
 	{StageKey, []*Metric{&RingStaleness}, []string{"applied", "pushed"}, "`applied` to the view, `pushed` from there to the clients"},
-	{EventOutcomeKey, []*Metric{&ConductorEvents}, append([]string{"applied", "outdated", "refused"}, reasonNames()...), "`outdated`: it told nothing new; `refused`: of another ring, or beyond a bound; from `unknown_event` on: why it was malformed"},
-	{QueueKey, []*Metric{&ConductorQueue}, []string{"events", "spans"}, "`events` wait for the fold, and nodes are told to try again when it is full; `spans` are what the page's lookups are put together from, and are dropped"},
-	{QueueKey, []*Metric{&QueueUtilization}, []string{"events", "spans", "history", "forward_traces", "forward_metrics", "forward_logs"}, "those two; what waits to be recorded; what waits to be passed on, as in `/api/stats`. What does not fit into a queue other than `events` is dropped"},
+	{EventOutcomeKey, []*Metric{&ConductorEvents}, append([]string{"applied", "outdated", "refused"}, reasonNames()...), "`outdated`: it contained nothing new; `refused`: of another ring, or beyond a bound; from `unknown_event` on: the reason why it was malformed"},
+	{QueueKey, []*Metric{&ConductorQueue}, []string{"events", "spans"}, "`events` wait for the fold, and nodes are asked to retry when it is full; `spans` wait to be assembled into the page's lookups, and are dropped"},
+	{QueueKey, []*Metric{&QueueUtilization}, []string{"events", "spans", "history", "forward_traces", "forward_metrics", "forward_logs"}, "those two; entries that wait to be recorded; records that wait to be forwarded, as in `/api/stats`. What does not fit into a queue other than `events` is dropped"},
 	{QueueKey, []*Metric{&ConductorDropped}, []string{"spans"}, ""},
 	{MemoryPartKey, []*Metric{&ConductorMemory, &MemoryLimit, &MemoryShort}, []string{
 		"receive", "decode", "events", "fold", "feed", "lookups", "recording", "history", "past", "forward", "clients", "answers", "watch",
-	}, "as in `/api/stats`; docs/operations.md, *Memory*, says what gives way in each"},
+	}, "as in `/api/stats`; docs/operations.md, *Memory*, lists what each part drops"},
 	{SignalKey, []*Metric{&Received, &Forwarded}, signals, ""},
 	{ForwardTargetKey, []*Metric{&Forwarded, &ForwardQueue}, signals, "what goes to `--forward-traces` has the target `traces`, and so on"},
 }
 
-// Values lists what an attribute of the metric may say; nil: it names something, or the metric does not have it.
+// Values lists the values of an attribute of the metric; nil: it names something, or the metric does not have it.
 func (m *Metric) Values(key attribute.Key) []string {
 	for _, row := range metricValues {
 		if row.Key == key && slices.ContainsFunc(row.On, func(on *Metric) bool { return on.Name == m.Name }) {

@@ -13,12 +13,12 @@ const (
 	SignalMetrics = "metrics"
 )
 
-// An Entry is what the vocabulary has of one event, span or metric: docs/telemetry.md as a value, for tests that hold
-// what is emitted against it.
+// An Entry is one event, span or metric of the vocabulary: docs/telemetry.md as a value, for tests that compare what is
+// emitted with it.
 type Entry struct {
 	Signal, Name string
 	Attributes   []attribute.Key
-	// Values lists what an attribute may say whose values are enumerated. Of the others there is no row.
+	// Values lists the values of enumerated attributes. Other attributes have no row.
 	Values map[attribute.Key][]string
 }
 
@@ -27,14 +27,14 @@ func Vocabulary() (all []Entry) {
 	for _, l := range layouts {
 		e := Entry{SignalEvents, string(l.Kind), nil, map[attribute.Key][]string{}}
 		for _, f := range l.Fields {
-			e.add(attrs[f].Key, wordsOf(eventValues, attrs[f].Key, e.Name))
+			e.add(attrs[f].Key, valuesOf(eventValues, attrs[f].Key, e.Name))
 		}
 		all = append(all, e)
 	}
 	for _, s := range spans {
 		e := Entry{SignalSpans, s.Name, nil, map[attribute.Key][]string{}}
 		for _, key := range slices.Concat([]attribute.Key{NodeIDKey, HostIDKey, OutcomeKey}, s.Attrs) {
-			e.add(key, wordsOf(spanValues, key, e.Name))
+			e.add(key, valuesOf(spanValues, key, e.Name))
 		}
 		all = append(all, e)
 	}
@@ -65,14 +65,15 @@ func ConductorCounters() (all []*Metric) {
 	return all
 }
 
-func (e *Entry) add(key attribute.Key, words []string) {
+func (e *Entry) add(key attribute.Key, values []string) {
 	e.Attributes = append(e.Attributes, key)
-	if words != nil {
-		e.Values[key] = words
+	if values != nil {
+		e.Values[key] = values
 	}
 }
 
-// SpanAttributeType is the type of an attribute of spans, as docs/telemetry.md writes it; empty: there is none of that name.
+// SpanAttributeType is the type of an attribute of spans, as docs/telemetry.md writes it; empty: there is none of that
+// name.
 func SpanAttributeType(key attribute.Key) string {
 	for i := range spanAttrs {
 		if spanAttrs[i].Key == key {
@@ -82,15 +83,15 @@ func SpanAttributeType(key attribute.Key) string {
 	return ""
 }
 
-// A wordRow says what an attribute of events, or of spans, may say.
-type wordRow struct {
+// An enumRow lists the values of an attribute of events, or of spans.
+type enumRow struct {
 	Key    attribute.Key
 	On     []string // names of events or spans; nil: all others that have it
 	Values []string
 	Text   string
 }
 
-func wordsOf(rows []wordRow, key attribute.Key, name string) []string {
+func valuesOf(rows []enumRow, key attribute.Key, name string) []string {
 	for _, r := range rows {
 		if r.Key == key && (r.On == nil || slices.Contains(r.On, name)) {
 			return r.Values
@@ -107,22 +108,22 @@ var (
 	hostStatuses   = []string{string(HostEmpty), string(HostJoining), string(HostActive), string(HostOff)}
 )
 
-// eventValues is the one table of enumerated attributes of events. Decode refuses other values, but for the operation: of
-// that, other emitters have their own.
-var eventValues = []wordRow{
-	{OperationKey, nil, noticing, "the operation that noticed; other emitters may name their own"},
+// eventValues is the one table of enumerated attributes of events. Decode refuses other values, except for the
+// operation: other emitters have their own operations.
+var eventValues = []enumRow{
+	{OperationKey, nil, noticing, "the operation that detected it; other emitters may name their own"},
 	{MovePhaseKey, nil, movePhases, ""},
 	{MoveDirectionKey, nil, moveDirections, "`out` from this member, or `in`"},
 	{MoveReasonKey, nil, moveReasons, ""},
-	{NodeStatusKey, nil, nodeStatuses, "`left` is accepted, too; members here say it by `chord.node.left` and send no keyframe afterwards"},
+	{NodeStatusKey, nil, nodeStatuses, "`left` is accepted, too; members of this project emit `chord.node.left` instead, and no keyframe afterwards"},
 	{HostStatusKey, nil, hostStatuses, "`empty`: no members; `joining`: none is active; `off`: its clock is wrong, and it has left the ring"},
 }
 
 // spanValues is the one table of enumerated attributes of spans.
-var spanValues = []wordRow{
+var spanValues = []enumRow{
 	{OutcomeKey, []string{SpanGet}, []string{OutcomeOK, OutcomeNotFound, OutcomeFailed}, "`not_found`: no such key"},
 	{OutcomeKey, []string{SpanRepair}, []string{OutcomeChanged, OutcomeFailed}, ""},
-	{OutcomeKey, []string{SpanStabilize, SpanMerge}, []string{OutcomeChanged, OutcomeQuiet, OutcomeBusy, OutcomeFailed}, "`changed`: the round changed something; `busy`: the peer asked to come again; `failed`: the host stops"},
+	{OutcomeKey, []string{SpanStabilize, SpanMerge}, []string{OutcomeChanged, OutcomeQuiet, OutcomeBusy, OutcomeFailed}, "`changed`: the round changed something; `busy`: the peer asked to retry later; `failed`: the host stops"},
 	{OutcomeKey, rounds, []string{OutcomeChanged, OutcomeQuiet, OutcomeFailed}, "likewise"},
 	{OutcomeKey, nil, []string{OutcomeOK, OutcomeFailed}, ""},
 	{LookupModeKey, nil, []string{ModeRecursive, ModeIterative}, ""},

@@ -1,5 +1,5 @@
-// Package otlptest runs a real OTLP receiver, the Collector's, inside a test. It keeps what it gets, and can be told to
-// answer with errors, to go away and to come back. Tests of package otel use it; nothing else does.
+// Package otlptest runs a real OTLP receiver, the Collector's, inside a test. It stores what it receives, and can
+// answer with errors, stop and start again. Only tests of package otel use it.
 package otlptest
 
 import (
@@ -35,7 +35,7 @@ type Receiver struct {
 	logs    []plog.Logs
 	traces  []ptrace.Traces
 	metrics []pmetric.Metrics
-	answer  func(plog.Logs) error // nil: take everything
+	answer  func(plog.Logs) error // nil: accept everything
 	running []component.Component
 	changed chan struct{} // closed and replaced when something arrives
 }
@@ -106,7 +106,7 @@ func (r *Receiver) Stop() {
 	r.running = nil
 }
 
-// Answer makes the receiver answer each request of log records with what f returns; nil takes everything again.
+// Answer makes the receiver answer each request of log records with what f returns; nil accepts everything again.
 func (r *Receiver) Answer(f func(plog.Logs) error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -144,7 +144,7 @@ func (r *Receiver) arrived(store func()) {
 	r.changed = make(chan struct{})
 }
 
-// Wait returns when cond holds, which it asks now and whenever something arrives.
+// Wait returns when cond holds. It evaluates cond now and whenever something arrives.
 func (r *Receiver) Wait(what string, cond func() bool) {
 	r.t.Helper()
 	limit := time.After(time.Minute)
@@ -158,7 +158,7 @@ func (r *Receiver) Wait(what string, cond func() bool) {
 		select {
 		case <-changed:
 		case <-limit:
-			r.t.Fatalf("waited in vain for %s", what)
+			r.t.Fatalf("timeout waiting for %s", what)
 		}
 	}
 }
