@@ -10,7 +10,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// folded is a live view of an ideal ring that nobody runs any more.
+// folded is a live view of an ideal ring whose fold goroutine has stopped.
 func folded(b *testing.B, members int) *live.Live {
 	b.Helper()
 	l, err := live.New(live.Config{})
@@ -29,7 +29,7 @@ func folded(b *testing.B, members int) *live.Live {
 	return l
 }
 
-// BenchmarkSnapshot encodes the picture of 10,000 members, which is done once a frame at most. The target is 1 MB.
+// BenchmarkSnapshot encodes the snapshot of 10,000 members, which happens at most once per frame. The target is 1 MB.
 func BenchmarkSnapshot(b *testing.B) {
 	r := newFrameLog(folded(b, 10_000), Config{Simulation: noSimulation, HistoryFrom: noHistory, HistoryDamage: noDamage})
 	var size int
@@ -40,7 +40,8 @@ func BenchmarkSnapshot(b *testing.B) {
 	b.ReportMetric(float64(size), "B/snapshot")
 }
 
-// BenchmarkFrame makes a patch of 10,000 members, of which 100 have a new load, twenty times a second in real life.
+// BenchmarkFrame makes a patch of 10,000 members, 100 of which have a new load. A running hub does so twenty times a
+// second.
 func BenchmarkFrame(b *testing.B) {
 	const members = 10_000
 	l, err := live.New(live.Config{})
@@ -70,7 +71,7 @@ func BenchmarkFrame(b *testing.B) {
 		var loads []chordevent.Event
 		for i := range 100 {
 			n++
-			loads = append(loads, ring[i*97].Says(time.Now(), chordevent.NodeLoad{Load: chordevent.Load{OwnedKeys: int64(n)}}))
+			loads = append(loads, ring[i*97].Event(time.Now(), chordevent.NodeLoad{Load: chordevent.Load{OwnedKeys: int64(n)}}))
 		}
 		if err := l.Offer(loads, time.Now()); err != nil {
 			b.Fatal(err)

@@ -24,7 +24,7 @@ const (
 	detailEvents = 50
 )
 
-// ServeHTTP serves one client until it goes, or is sent away.
+// ServeHTTP serves one client until it disconnects or the hub closes its connection.
 func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !h.enter(r.Context()) {
 		h.cfg.Memory.Refuse()
@@ -40,7 +40,7 @@ func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return // Accept has answered
 	}
 	conn.SetReadLimit(maxMessage)
-	defer context.AfterFunc(h.life, func() { conn.Close(websocket.StatusGoingAway, "the conductor stops") })()
+	defer context.AfterFunc(h.running, func() { conn.Close(websocket.StatusGoingAway, "the conductor stops") })()
 
 	ctx, cancel := context.WithCancel(r.Context())
 	c := &client{hub: h, conn: conn, rewatch: make(chan struct{}, 1), left: make(chan closeReason, 1)}
@@ -54,7 +54,7 @@ func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.helpers.Wait()
 }
 
-// A client is one connection. The handler's goroutine writes, another reads, a third pings.
+// A client is one WebSocket connection. The handler's goroutine writes, another reads, a third pings.
 type client struct {
 	hub     *Hub
 	conn    *websocket.Conn
@@ -63,19 +63,20 @@ type client struct {
 	left    chan closeReason         // the reader has ended
 	helpers sync.WaitGroup
 
-	// What was last told of the watched member; belongs to the writer.
-	told       chord.ID
-	toldMember *ring.Member
-	toldAny    bool
+	// What was last sent about the watched member; only the writer uses it.
+	sent       chord.ID
+	sentMember *ring.Member
+	sentAny    bool
 }
 
-// A farewell is why a client is sent away; the zero value: it went by itself, or the connection broke.
+// A closeReason is the status with which the hub closes a connection. The zero value: the client closed it, or it
+// broke.
 type closeReason struct {
 	code   websocket.StatusCode
 	reason string
 }
 
-// serve talks to the client until one of both ends it.
+// serve exchanges messages with the client until either side ends the connection.
 func (c *client) serve(ctx context.Context) closeReason {
 	hello, bye := c.hello(ctx)
 	if hello == nil {
@@ -85,14 +86,14 @@ func (c *client) serve(ctx context.Context) closeReason {
 	c.helpers.Go(func() { c.ping(ctx) })
 
 	select {
-	case c.hub.refresh <- struct{}{}: // what the newest frame shows may be a second old
+	case c.hub.refresh <- struct{}{}: // the newest frame may be a second old
 	default:
 	}
 	seq, err := c.welcome(ctx, hello)
 	lag := uint64(keepFrames)
 	for err == nil {
 		if !c.hub.log.readers.Room(ctx, patience) {
-			return closeReason{websocket.StatusTryAgainLater, "memory for clients is short"}
+			return closeReason{websocket.StatusTryAgainLater, "no memory is left for clients; try again later"}
 		}
 		watched := c.watched.Load()
 		d := c.hub.log.since(seq, lag, watched)
@@ -126,7 +127,7 @@ func (c *client) deliver(ctx context.Context, d delivery) error {
 	return nil
 }
 
-// hello reads the first message. It returns nil if there is none to go on with.
+// hello reads the first message. It returns nil if it is not a valid Hello.
 func (c *client) hello(ctx context.Context) (*hubpb.Hello, closeReason) {
 	late := time.AfterFunc(c.hub.helloTimeout, func() { c.conn.Close(websocket.StatusPolicyViolation, "no Hello in time") })
 	defer late.Stop()
@@ -140,7 +141,7 @@ func (c *client) hello(ctx context.Context) (*hubpb.Hello, closeReason) {
 	return m.GetHello(), closeReason{}
 }
 
-// welcome answers Hello and returns the frame to go on from; 0 stands for a snapshot.
+// welcome answers Hello and returns the sequence number of the frame to continue from; 0 stands for a snapshot.
 func (c *client) welcome(ctx context.Context, hello *hubpb.Hello) (uint64, error) {
 	epoch := c.hub.source.Epoch()
 	resumed, newest := c.hub.log.resumes(hello.LastSeq)
@@ -163,16 +164,16 @@ func (c *client) next(ctx context.Context) (*hubpb.ClientMessage, closeReason) {
 	case err != nil:
 		return nil, closeReason{}
 	case kind != websocket.MessageBinary:
-		return nil, closeReason{websocket.StatusUnsupportedData, "messages are binary: protobuf, conductor.v1.ClientMessage"}
+		return nil, closeReason{websocket.StatusUnsupportedData, "expected a binary message: protobuf, conductor.v1.ClientMessage"}
 	}
 	m := &hubpb.ClientMessage{}
 	if proto.Unmarshal(data, m) != nil || m.Message == nil {
-		return nil, closeReason{websocket.StatusInvalidFramePayloadData, "not a conductor.v1.ClientMessage"}
+		return nil, closeReason{websocket.StatusInvalidFramePayloadData, "expected a conductor.v1.ClientMessage: the protobuf is invalid"}
 	}
 	return m, closeReason{}
 }
 
-// read takes what the client says after Hello. It returns when the connection ends, or on a message that makes no sense.
+// read receives the messages after Hello. It returns when the connection ends, or on an invalid message.
 func (c *client) read(ctx context.Context) closeReason {
 	for {
 		m, bye := c.next(ctx)
@@ -181,7 +182,7 @@ func (c *client) read(ctx context.Context) closeReason {
 		}
 		watch := m.GetWatch()
 		if watch == nil {
-			return closeReason{websocket.StatusPolicyViolation, "Hello is said once"}
+			return closeReason{websocket.StatusPolicyViolation, "Hello must be sent only once"}
 		}
 		var id chord.ID
 		switch len(watch.Id) {
@@ -200,23 +201,23 @@ func (c *client) read(ctx context.Context) closeReason {
 	}
 }
 
-// detail tells of the watched member what is new.
+// detail sends the watched member's details if they have changed.
 func (c *client) detail(ctx context.Context, watched *chord.ID, touched bool) error {
 	if watched == nil {
-		c.toldAny = false
+		c.sentAny = false
 		return nil
 	}
 	view := c.hub.source.View()
 	m := find(view, *watched)
-	if c.toldAny && c.told == *watched && c.toldMember == m && !touched {
+	if c.sentAny && c.sent == *watched && c.sentMember == m && !touched {
 		return nil
 	}
-	c.told, c.toldMember, c.toldAny = *watched, m, true
+	c.sent, c.sentMember, c.sentAny = *watched, m, true
 	d := Detail(*watched, view, c.hub.source.EventsAbout(*watched, detailEvents))
 	return c.write(ctx, encode(&hubpb.ServerMessage{Message: &hubpb.ServerMessage_Detail{Detail: d}}))
 }
 
-// write sends one message. A client that does not take it in time is dropped: its connection is closed.
+// write sends one message. If the client does not receive it in time, its connection is closed.
 func (c *client) write(ctx context.Context, message []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, c.hub.writeTimeout)
 	defer cancel()
@@ -224,7 +225,7 @@ func (c *client) write(ctx context.Context, message []byte) error {
 	return c.conn.Write(ctx, websocket.MessageBinary, message)
 }
 
-// ping finds out about clients that are gone without a word.
+// ping detects clients that are gone without closing the connection.
 func (c *client) ping(ctx context.Context) {
 	tick := time.NewTicker(c.hub.pingEvery)
 	defer tick.Stop()

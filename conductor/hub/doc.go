@@ -1,4 +1,4 @@
-// Package hub fans the ring view out to browsers over WebSockets: a snapshot, then patches, in protobuf (hubpb).
+// Package hub broadcasts the ring view to browsers over WebSockets: a snapshot, then patches, in protobuf (hubpb).
 //
 // Package web mounts a Hub at /ws, behind its checks of token, origin and Host header. One goroutine turns published
 // views into encoded frames, which all clients share; each client has a goroutine that writes and one that reads. A

@@ -12,14 +12,14 @@ import (
 	"chordconductor/node/chord"
 )
 
-// What a snapshot carries of the recent past.
+// The share of the recent past that a snapshot carries.
 const (
 	snapshotEvents  = 200
 	snapshotLookups = 100
 	snapshotSamples = 1800
 )
 
-// Snapshot puts one view in the form of the wire, with handles of its own. It serves views of the past too.
+// Snapshot encodes one view for the wire, with handles of its own. It serves views of the past too.
 func Snapshot(v *ring.View, stats live.Stats, events []live.FeedEvent, found []lookups.Lookup, samples []live.Sample) *hubpb.Snapshot {
 	t := newTable()
 	rows, _ := t.update(v)
@@ -69,7 +69,7 @@ func ringState(v *ring.View, s live.Stats) *hubpb.RingState {
 	return out
 }
 
-// foreignWords says whose events are of another ring, and what refused members say of theirs: the first few.
+// foreignWords lists the rings and instances of foreign events, and the parameters of refused members: the first few.
 func foreignWords(s live.Stats) (lines []string) {
 	for _, f := range s.ForeignRings[:min(len(s.ForeignRings), namedForeign)] {
 		lines = append(lines, fmt.Sprintf("ring %q: %d events of %s are of another ring than the one shown", f.Ring, f.Events, cmp.Or(f.Instance, "a process without service.instance.id")))
@@ -132,7 +132,7 @@ func lookupList(found []lookups.Lookup) []*hubpb.Lookup {
 		}
 		at := time.Duration(0)
 		for _, h := range l.Hops {
-			at = max(at, h.At) // what was not told, or by a clock behind, happened no earlier than the hop before
+			at = max(at, h.At) // a hop without a time, or by a slow clock, is no earlier than the hop before
 			p.Hops = append(p.Hops, &hubpb.Hop{
 				Id: bytesOf(h.ID), Pointer: h.Pointer, Slot: int32(h.Slot), AtUs: at.Microseconds(), Timeouts: int32(h.Timeouts), ClockUs: h.Clock.Microseconds(),
 			})
@@ -153,7 +153,7 @@ func sampleList(samples []live.Sample) []*hubpb.Sample {
 	return out
 }
 
-// Detail is what a client sees of the member it watches.
+// Detail encodes the details of the member that a client watches.
 func Detail(id chord.ID, v *ring.View, events []live.FeedEvent) *hubpb.NodeDetail {
 	out := &hubpb.NodeDetail{Id: bytesOf(id), Events: feedEvents(events)}
 	m := find(v, id)

@@ -15,16 +15,16 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// Whatever a sender puts into log records, what comes of it can be folded and sent to clients. In particular all text is
-// UTF-8, which encode relies on.
+// FuzzLogsToPage: any log records that a sender emits yield views that can be folded and sent to clients. In particular
+// all text is UTF-8, which encode relies on.
 func FuzzLogsToPage(f *testing.F) {
 	members, keyframes := otlptest.Ring(4, 2, time.Unix(1790000000, 0))
 	events := append(keyframes,
-		members[0].Says(time.Unix(1790000001, 0), chordevent.PeerFailed{Peer: members[1].Peer, Operation: chordevent.SpanStabilize}),
-		members[2].Says(time.Unix(1790000001, 0), chordevent.KeysMoved{
+		members[0].Event(time.Unix(1790000001, 0), chordevent.PeerFailed{Peer: members[1].Peer, Operation: chordevent.SpanStabilize}),
+		members[2].Event(time.Unix(1790000001, 0), chordevent.KeysMoved{
 			MoveID: "m", Phase: chordevent.MoveStarted, Peer: members[3].Peer, Reason: chordevent.MoveJoin, Keys: 7,
 		}),
-		members[3].Says(time.Unix(1790000002, 0), chordevent.Left{Successor: members[0].Peer}),
+		members[3].Event(time.Unix(1790000002, 0), chordevent.Left{Successor: members[0].Peer}),
 	)
 	for i := range events {
 		data, err := (&plog.ProtoMarshaler{}).MarshalLogs(otlptest.Logs(events[i:]...))
@@ -67,7 +67,7 @@ func FuzzLogsToPage(f *testing.F) {
 	})
 }
 
-// The same for spans.
+// FuzzSpansToPage is the same for spans.
 func FuzzSpansToPage(f *testing.F) {
 	td := ptrace.NewTraces()
 	spans := td.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans()

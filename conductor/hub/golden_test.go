@@ -25,7 +25,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden messages anew")
 
-// goldenViews are two views, made by hand, of a ring of five in which a member fails and keys move.
+// goldenViews are two handmade views of a ring of five in which a member fails and keys move.
 func goldenViews(now time.Time) (members []*otlptest.Member, before, after *ring.View) {
 	for i := range 5 {
 		members = append(members, otlptest.NewMember(i, 5, now.UnixNano()))
@@ -50,19 +50,19 @@ func goldenViews(now time.Time) (members []*otlptest.Member, before, after *ring
 		{ID: chord.ID{19: 99}, Incarnation: 4, Host: "host-c", Why: ring.NoEvents, Since: now},
 	}}
 	after.Members = slices.Clone(before.Members)
-	told, dead := *before.Members[1], *before.Members[2]
-	told.Seq, told.Error, told.LastEvent = 2, 3, now.Add(time.Second)
+	updated, dead := *before.Members[1], *before.Members[2]
+	updated.Seq, updated.Error, updated.LastEvent = 2, 3, now.Add(time.Second)
 	dead.Status, dead.Uncertain = ring.Failed, true
-	after.Members[1], after.Members[2] = &told, &dead
+	after.Members[1], after.Members[2] = &updated, &dead
 	after.Violations = []ring.Violation{{
-		Condition: "OrderedSuccessorLists", Detail: "a list is out of order", Members: []chord.ID{told.ID, dead.ID},
+		Condition: "OrderedSuccessorLists", Detail: "a list is out of order", Members: []chord.ID{updated.ID, dead.ID},
 		Since: now.Add(time.Second), Healed: now.Add(1500 * time.Millisecond), Trace: trace.TraceID{15: 7},
 	}}
 	return members, before, after
 }
 
-// goldens are messages made by the hub's own code of those views. The page's tests read the same files: NAME.binpb is
-// the message on the wire, NAME.json says what is in it.
+// goldens are messages that the hub's own code makes of those views. The page's tests read the same files: NAME.binpb
+// is the message on the wire, NAME.json is its content.
 func goldens() map[string]proto.Message {
 	now := time.UnixMilli(1790000000123).UTC()
 	members, before, after := goldenViews(now)
@@ -70,9 +70,9 @@ func goldens() map[string]proto.Message {
 	rows, _ := t.update(before)
 	changed, removed := t.update(after)
 
-	failed := members[1].Says(now.Add(time.Second), chordevent.PeerFailed{Peer: members[2].Peer, Operation: chordevent.SpanStabilize})
+	failed := members[1].Event(now.Add(time.Second), chordevent.PeerFailed{Peer: members[2].Peer, Operation: chordevent.SpanStabilize})
 	failed.Trace = trace.TraceID{15: 7}
-	move := members[3].Says(now.Add(1200*time.Millisecond), chordevent.KeysMoved{
+	move := members[3].Event(now.Add(1200*time.Millisecond), chordevent.KeysMoved{
 		MoveID: "move-1", Phase: chordevent.MoveDone, Outgoing: true, Peer: members[4].Peer, From: members[1].Peer.ID,
 		To: members[2].Peer.ID, Keys: 120, Bytes: 15360, Reason: chordevent.MoveRepair,
 	})
@@ -143,13 +143,13 @@ func TestGoldenMessages(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !bytes.Equal(got, want) {
-				t.Errorf("%s is not what the hub would send now; if that is meant: go test ./conductor/hub -run Golden -update", file)
+				t.Errorf("%s differs from what the hub sends now; if that is intended, run go test ./conductor/hub -run Golden -update", file)
 			}
 		}
 	}
 }
 
-// readable is a message as JSON, indented the same way each time.
+// readable formats a message as JSON, indented the same way each time.
 func readable(t *testing.T, m proto.Message) []byte {
 	t.Helper()
 	data, err := protojson.Marshal(m)

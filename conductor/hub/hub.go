@@ -19,13 +19,13 @@ import (
 
 const (
 	frameEvery     = 50 * time.Millisecond // 20 frames a second at most
-	idleFrameEvery = time.Second           // while nobody looks
-	closeGrace     = time.Second           // for clients to say goodbye at the end
+	idleFrameEvery = time.Second           // while no client is connected
+	closeGrace     = time.Second           // for clients to close their connections at the end
 
 	defaultMaxClients = 256
 )
 
-// Source is what a hub shows; *live.Live is one.
+// Source is the ring view that a hub shows; *live.Live is one.
 type Source interface {
 	Epoch() string
 	View() *ring.View
@@ -38,39 +38,39 @@ type Source interface {
 	Subscribe() *live.Subscription
 }
 
-// Config is what a Hub needs besides its source. All of it may be absent.
+// Config is what a Hub needs besides its source. Each field may be absent.
 type Config struct {
-	Settings    func(context.Context) *hubpb.Settings // sent to each client once, by the context of its request
-	Simulation  func() *hubpb.Simulation              // the simulation's state now; nil: there is none. Not changed once returned
+	Settings    func(context.Context) *hubpb.Settings // sent to each client once, with the context of its request
+	Simulation  func() *hubpb.Simulation              // the simulation's present state; nil: there is none. Not changed once returned
 	HistoryFrom func() time.Time                      // the oldest instant that can be shown; zero: no history is kept
-	// HistoryDamage lists the stretches of the history that cannot be read, oldest first. Not changed once returned.
+	// HistoryDamage lists the periods of the history that cannot be read, oldest first. Not changed once returned.
 	HistoryDamage func() []*hubpb.HistoryDamage
-	// Rejections says, a line each, what is received that is not in the picture, and whose it is, the newest first. Not
+	// Rejections lists what is received and not part of the view, with its sender: one line each, newest first. Not
 	// changed once returned.
 	Rejections func() []string
-	MaxClients int           // further ones are answered 503; 0: 256, or as many as Memory is for
+	MaxClients int           // further ones are answered with 503; 0: 256, or as many as Memory allows
 	Memory     *memory.Share // of all clients; nil: only their number is bounded
 	Meter      metric.Meter  // for the number of clients and the time until a change is pushed; nil: none
 }
 
-// Hub is an http.Handler for the WebSocket endpoint. Its frames are made by Run.
+// Hub is an http.Handler for the WebSocket endpoint. Run makes its frames.
 type Hub struct {
 	cfg     Config
 	source  Source
 	log     *frameLog
 	slots   chan struct{} // one for each client connected; its capacity bounds them
-	refresh chan struct{} // a client came: make a frame now
+	refresh chan struct{} // a client connected: make a frame now
 	pushed  func(context.Context, time.Duration)
 
-	// life ends when Run does, and with it every connection.
-	life context.Context
-	end  context.CancelFunc
+	// running ends when Run does, and with it every connection.
+	running context.Context
+	end     context.CancelFunc
 
 	// Limits of a client; tests shorten them.
 	helloTimeout, writeTimeout, pingEvery time.Duration
 }
 
-// New returns a hub that shows source. It fails only if the meter refuses an instrument.
+// New returns a hub that shows source. It fails only if the meter rejects an instrument.
 func New(source Source, cfg Config) (*Hub, error) {
 	if cfg.Settings == nil {
 		cfg.Settings = func(context.Context) *hubpb.Settings { return &hubpb.Settings{} }
@@ -96,7 +96,7 @@ func New(source Source, cfg Config) (*Hub, error) {
 		pushed:       func(context.Context, time.Duration) {},
 		helloTimeout: 10 * time.Second, writeTimeout: 10 * time.Second, pingEvery: 30 * time.Second,
 	}
-	h.life, h.end = context.WithCancel(context.Background())
+	h.running, h.end = context.WithCancel(context.Background())
 	if cfg.Meter != nil {
 		if err := h.instrument(cfg.Meter); err != nil {
 			return nil, fmt.Errorf("metrics of the hub: %w", err)
@@ -125,8 +125,8 @@ func (h *Hub) instrument(meter metric.Meter) error {
 	return err
 }
 
-// Run makes frames until ctx ends, then sends all clients away and returns nil. A client that does not answer is not
-// waited for.
+// Run makes frames until ctx ends, then closes all connections and returns nil. It does not wait for clients that do
+// not answer.
 func (h *Hub) Run(ctx context.Context) error {
 	news := h.source.Subscribe()
 	defer news.Close()
@@ -155,7 +155,7 @@ func (h *Hub) Run(ctx context.Context) error {
 	}
 }
 
-// sendAway ends all connections and waits for that, but not long: until all places are its own.
+// sendAway closes all connections and waits for that for a short time: until all slots are free.
 func (h *Hub) sendAway() {
 	h.end()
 	limit := time.After(closeGrace)
@@ -169,5 +169,5 @@ func (h *Hub) sendAway() {
 	}
 }
 
-// Clients is the number of clients connected now.
+// Clients is the number of connected clients.
 func (h *Hub) Clients() int { return len(h.slots) }

@@ -73,7 +73,7 @@ func (s *stage) offer(t *testing.T, events ...chordevent.Event) {
 	}
 }
 
-// A page is a client that applies what it gets, as the browser's does.
+// A page is a client that applies the messages that it receives, as the browser's page does.
 type page struct {
 	t       testing.TB
 	conn    *websocket.Conn
@@ -100,7 +100,7 @@ func (s *stage) dial(t testing.TB) *websocket.Conn {
 	return conn
 }
 
-func say(t testing.TB, conn *websocket.Conn, m *hubpb.ClientMessage) {
+func send(t testing.TB, conn *websocket.Conn, m *hubpb.ClientMessage) {
 	t.Helper()
 	data, err := proto.Marshal(m)
 	if err != nil {
@@ -122,7 +122,7 @@ func watch(id []byte) *hubpb.ClientMessage {
 func (s *stage) open(t testing.TB, epoch string, seq uint64) *page {
 	t.Helper()
 	p := &page{t: t, conn: s.dial(t), rows: map[uint32]row{}, ids: map[chord.ID]uint32{}}
-	say(t, p.conn, hello(epoch, seq))
+	send(t, p.conn, hello(epoch, seq))
 	p.next()
 	if p.welcome == nil {
 		t.Fatal("the first message is no Welcome")
@@ -206,7 +206,7 @@ func (p *page) until(what string, cond func() bool) {
 	defer cancel()
 	for !cond() {
 		if ctx.Err() != nil {
-			p.t.Fatalf("waited in vain until %s", what)
+			p.t.Fatalf("timed out: expected that %s", what)
 		}
 		p.next()
 	}
@@ -242,9 +242,9 @@ func TestSnapshotThenPatches(t *testing.T) {
 	}
 
 	handle := p.ids[members[3].Peer.ID]
-	s.offer(t, members[2].Says(time.Now(), chordevent.PeerFailed{Peer: members[3].Peer, Operation: chordevent.SpanStabilize}))
+	s.offer(t, members[2].Event(time.Now(), chordevent.PeerFailed{Peer: members[3].Peer, Operation: chordevent.SpanStabilize}))
 	p.until("member 3 has failed", func() bool { return p.rows[handle].status == hubpb.Members_STATUS_FAILED })
-	// Nobody has told of a new successor, but the page shows the first live one.
+	// No event has reported a new successor, but the page shows the first live one.
 	if got := p.rows[p.ids[members[2].Peer.ID]].successor; got != p.ids[members[4].Peer.ID] {
 		t.Errorf("the first live successor of member 2 is %d, want member 4, which is %d", got, p.ids[members[4].Peer.ID])
 	}
@@ -268,7 +268,7 @@ func TestResume(t *testing.T) {
 	p := s.open(t, "", 0)
 	p.until("the ring is ideal", func() bool { return p.ring.GetStatus() == hubpb.RingState_STATUS_IDEAL })
 	p.conn.CloseNow()
-	s.offer(t, members[2].Says(time.Now(), chordevent.PeerFailed{Peer: members[3].Peer}))
+	s.offer(t, members[2].Event(time.Now(), chordevent.PeerFailed{Peer: members[3].Peer}))
 
 	back := s.open(t, p.welcome.Epoch, p.seq)
 	if !back.welcome.Resumed {
@@ -300,22 +300,22 @@ func TestWatch(t *testing.T) {
 	p := s.open(t, "", 0)
 	p.until("the ring is ideal", func() bool { return p.ring.GetStatus() == hubpb.RingState_STATUS_IDEAL })
 	id := members[3].Peer.ID
-	say(t, p.conn, watch(id[:]))
+	send(t, p.conn, watch(id[:]))
 	p.until("the details are there", func() bool { return p.detail != nil })
 	if d := p.detail; chord.ID(d.Id) != id || len(d.Successors) != 2 || len(d.Fingers) != 1 || d.Fingers[0].Last != 159 || d.Epoch != 1 {
 		t.Errorf("detail %v", d)
 	}
-	s.offer(t, members[3].Says(time.Now(), chordevent.NodeLoad{Load: chordevent.Load{Gets: 7}}))
+	s.offer(t, members[3].Event(time.Now(), chordevent.NodeLoad{Load: chordevent.Load{Gets: 7}}))
 	p.until("its load is new", func() bool { return p.detail.Gets == 7 })
-	s.offer(t, members[2].Says(time.Now(), chordevent.SuccessorsChanged{Successors: []chordevent.PeerRef{members[3].Peer, members[4].Peer}}))
-	p.until("an event about it is told", func() bool { return len(p.detail.Events) == 1 })
+	s.offer(t, members[2].Event(time.Now(), chordevent.SuccessorsChanged{Successors: []chordevent.PeerRef{members[3].Peer, members[4].Peer}}))
+	p.until("an event about it is received", func() bool { return len(p.detail.Events) == 1 })
 
-	say(t, p.conn, watch(make([]byte, 20)))
-	p.until("a stranger is gone", func() bool { return p.detail.Gone })
+	send(t, p.conn, watch(make([]byte, 20)))
+	p.until("an unknown member is gone", func() bool { return p.detail.Gone })
 
 	p.detail = nil
-	say(t, p.conn, watch(nil))
-	s.offer(t, members[3].Says(time.Now(), chordevent.NodeLoad{Load: chordevent.Load{Gets: 8}}))
+	send(t, p.conn, watch(nil))
+	s.offer(t, members[3].Event(time.Now(), chordevent.NodeLoad{Load: chordevent.Load{Gets: 8}}))
 	seen := p.patches
 	p.until("some patches have come", func() bool { return p.patches >= seen+5 })
 	if p.detail != nil {
@@ -352,10 +352,10 @@ func TestNonsenseClosesWithAStatus(t *testing.T) {
 		"too big": {func(c *websocket.Conn) {
 			c.Write(t.Context(), websocket.MessageBinary, make([]byte, 2*maxMessage))
 		}, websocket.StatusMessageTooBig},
-		"watch first": {func(c *websocket.Conn) { say(t, c, watch(nil)) }, websocket.StatusPolicyViolation},
+		"watch first": {func(c *websocket.Conn) { send(t, c, watch(nil)) }, websocket.StatusPolicyViolation},
 		"no hello":    {nil, websocket.StatusPolicyViolation},
-		"hello twice": {func(c *websocket.Conn) { say(t, c, hello("", 0)); say(t, c, hello("", 0)) }, websocket.StatusPolicyViolation},
-		"short id":    {func(c *websocket.Conn) { say(t, c, hello("", 0)); say(t, c, watch([]byte{1})) }, websocket.StatusInvalidFramePayloadData},
+		"hello twice": {func(c *websocket.Conn) { send(t, c, hello("", 0)); send(t, c, hello("", 0)) }, websocket.StatusPolicyViolation},
+		"short id":    {func(c *websocket.Conn) { send(t, c, hello("", 0)); send(t, c, watch([]byte{1})) }, websocket.StatusInvalidFramePayloadData},
 		"empty": {func(c *websocket.Conn) {
 			c.Write(t.Context(), websocket.MessageBinary, nil)
 		}, websocket.StatusInvalidFramePayloadData},
@@ -374,7 +374,7 @@ func TestNonsenseClosesWithAStatus(t *testing.T) {
 			}
 		})
 	}
-	eventually(t, "nobody is connected", func() bool { return patient.hub.Clients()+hasty.hub.Clients() == 0 })
+	eventually(t, "no client is connected", func() bool { return patient.hub.Clients()+hasty.hub.Clients() == 0 })
 }
 
 func TestTooManyClients(t *testing.T) {
@@ -385,7 +385,7 @@ func TestTooManyClients(t *testing.T) {
 		t.Errorf("the third client: %v", err)
 	}
 	a.conn.Close(websocket.StatusNormalClosure, "")
-	eventually(t, "a place is free", func() bool { return s.hub.Clients() == 1 })
+	eventually(t, "a slot is free", func() bool { return s.hub.Clients() == 1 })
 	s.open(t, "", 0)
 }
 
@@ -398,10 +398,10 @@ func TestEndSendsClientsAway(t *testing.T) {
 		t.Errorf("closed with %v, want GoingAway", got)
 	}
 	if got := closeStatus(t, silent); got != websocket.StatusGoingAway {
-		t.Errorf("one that said no Hello: closed with %v, want GoingAway", got)
+		t.Errorf("a client that sent no Hello: closed with %v, want GoingAway", got)
 	}
 	<-s.ended // which waits for clients, but not long
-	eventually(t, "nobody is connected", func() bool { return s.hub.Clients() == 0 })
+	eventually(t, "no client is connected", func() bool { return s.hub.Clients() == 0 })
 }
 
 func eventually(t *testing.T, what string, cond func() bool) {
@@ -413,7 +413,7 @@ func eventually(t *testing.T, what string, cond func() bool) {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			t.Fatalf("waited in vain until %s", what)
+			t.Fatalf("timed out: expected that %s", what)
 		}
 	}
 }

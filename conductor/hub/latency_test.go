@@ -20,7 +20,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// A path is the whole way of an event: package otel's pipeline, OTLP over gRPC, ingest, fold, hub, WebSocket.
+// A path is the whole path of an event: package otel's pipeline, OTLP over gRPC, ingest, fold, hub, WebSocket.
 type path struct {
 	members []*otlptest.Member
 	logger  log.Logger
@@ -86,14 +86,14 @@ func newPath(tb testing.TB, members int) *path {
 func TestEventReachesTheClient(t *testing.T) {
 	p := newPath(t, 32)
 	begun := time.Now()
-	p.emit(t.Context(), p.members[3].Says(begun, chordevent.NodeLoad{Load: chordevent.Load{OwnedKeys: 4711}}))
+	p.emit(t.Context(), p.members[3].Event(begun, chordevent.NodeLoad{Load: chordevent.Load{OwnedKeys: 4711}}))
 	handle := p.page.ids[p.members[3].Peer.ID]
 	p.page.until("the load is on the page", func() bool { return p.page.rows[handle].keys == 4711 })
-	t.Logf("emitted → in the client's hands: %v", time.Since(begun).Round(time.Millisecond))
+	t.Logf("emitted → received by the client: %v", time.Since(begun).Round(time.Millisecond))
 }
 
-// BenchmarkEventToClient measures the time from an event's emission until a WebSocket client has it, in a ring of 1,000
-// members of which 200 a second tell a new predecessor and 800 a new load. The target is a p99 of 250 ms.
+// BenchmarkEventToClient measures the time from an event's emission until a WebSocket client receives it, in a ring of
+// 1,000 members, 200 of which emit a new predecessor each second and 800 a new load. The target is a p99 of 250 ms.
 func BenchmarkEventToClient(b *testing.B) {
 	const (
 		size = 1000
@@ -119,7 +119,7 @@ func BenchmarkEventToClient(b *testing.B) {
 			mu.Lock()
 			onWay[m.Peer.ID] = append(onWay[m.Peer.ID], now.UnixMilli())
 			mu.Unlock()
-			p.emit(b.Context(), m.Says(now, body))
+			p.emit(b.Context(), m.Event(now, body))
 			<-ticking.C
 		}
 	}()
@@ -141,5 +141,5 @@ func BenchmarkEventToClient(b *testing.B) {
 	at := func(q float64) float64 { return float64(lags[int(q*float64(len(lags)-1))].Microseconds()) / 1000 }
 	b.ReportMetric(at(.5), "p50-ms")
 	b.ReportMetric(at(.99), "p99-ms")
-	b.ReportMetric(0, "ns/op") // paced: it would say 1 ms
+	b.ReportMetric(0, "ns/op") // paced: it would be 1 ms
 }

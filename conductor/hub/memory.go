@@ -5,18 +5,19 @@ import (
 	"time"
 )
 
-// What clients take in memory is bounded by Config.Memory: a fixed size for each, for which a third of it is made at most, and
-// the messages that are kept or being sent, each counted once for all clients. A message is made even when there is no
-// room, or the page would stand still; but then the client that has taken nothing for longest is sent away, and who needs
-// another message waits until there is room. So there is one more at most for each frame that is made meanwhile.
+// Config.Memory bounds the memory of clients: a fixed size for each (the hub allows as many clients as a third of the
+// memory holds), and the messages that are kept or being sent, each counted once for all clients. A message is made
+// even when no memory is left, or the page would stop; but then the client that has received nothing for longest is
+// disconnected, and a client that needs another message waits until there is memory. So the excess is at most one
+// message for each frame that is made meanwhile.
 const (
 	clientSize = 48 << 10 // goroutines, buffers, and the details of the member that it watches
 	minSlots   = 8
 	patience   = 5 * time.Second // to wait for room
-	stalled    = time.Second     // a client that has taken nothing for so long gives its place to another
+	stalled    = time.Second     // a client that has received nothing for so long loses its slot to another
 )
 
-// clientsIn is how many clients the memory is for.
+// clientsIn is the number of clients that the memory allows.
 func (c *Config) clientsIn() int {
 	if c.Memory == nil {
 		return c.MaxClients
@@ -24,7 +25,7 @@ func (c *Config) clientsIn() int {
 	return min(c.MaxClients, max(minSlots, int(c.Memory.Limit()/3/clientSize)))
 }
 
-// enter takes a place, that of a client which does not read if need be.
+// enter takes a slot, if necessary that of a client that does not read.
 func (h *Hub) enter(ctx context.Context) bool {
 	select {
 	case h.slots <- struct{}{}:
@@ -48,22 +49,22 @@ func (h *Hub) enter(ctx context.Context) bool {
 // A message is encoded once and shared; its data is not changed.
 type message struct {
 	data []byte
-	held int // guarded by reel.mu; how often: by the reel, and by clients
+	held int // guarded by frameLog.mu; the number of holds: by the frame log, and by clients
 }
 
-// hold counts a new message, for the reel. mu is held.
+// hold counts a new message, for the frame log. mu is held.
 func (r *frameLog) hold(data []byte) *message {
 	r.cfg.Memory.Hold(int64(len(data)))
 	return &message{data: data, held: 1}
 }
 
-// share holds a message once more. reel.mu is held.
+// share adds a hold on a message. frameLog.mu is held.
 func (m *message) share() *message {
 	m.held++
 	return m
 }
 
-// letGo takes a hold back. mu is held.
+// letGo removes a hold. mu is held.
 func (r *frameLog) letGo(m *message) {
 	if m == nil {
 		return
@@ -73,7 +74,7 @@ func (r *frameLog) letGo(m *message) {
 	}
 }
 
-// release lets a client's messages go.
+// release removes a client's holds on its messages.
 func (r *frameLog) release(messages []*message) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -16,7 +16,7 @@ import (
 	"chordconductor/conductor/memory"
 )
 
-// greet connects a client and says Hello; afterwards it reads only what the test reads.
+// greet connects a client and sends Hello; afterwards it reads only what the test reads.
 func greet(t *testing.T, url string) *websocket.Conn {
 	t.Helper()
 	conn := dialTight(t, url)
@@ -30,8 +30,9 @@ func greet(t *testing.T, url string) *websocket.Conn {
 	return conn
 }
 
-// Clients that never read hold no more than the share for clients: they are sent away, the slowest first, and one that reads
-// is served throughout. Each connects at another frame, so that each would hold a snapshot of its own.
+// Clients that never read hold no more than the memory share for clients: they are disconnected, the slowest first, and
+// a client that reads is served throughout. Each connects at another frame, so that each would hold a snapshot of its
+// own.
 func TestClientsAreBoundedInBytes(t *testing.T) {
 	const members = 8000
 	share := memory.NewShare("clients", 6<<20)
@@ -72,7 +73,7 @@ func TestClientsAreBoundedInBytes(t *testing.T) {
 		got := 0
 		for got < 2 { // the welcome, and a snapshot
 			if _, _, err := reader.Read(t.Context()); err != nil {
-				t.Fatalf("the one who reads: %v", err)
+				t.Fatalf("the client that reads: %v", err)
 			}
 			got++
 		}
@@ -91,8 +92,8 @@ func TestClientsAreBoundedInBytes(t *testing.T) {
 	}
 }
 
-// Clients that never read keep nobody out: the next one gets the place of one of them.
-func TestStalledClientsGiveTheirPlaces(t *testing.T) {
+// Clients that never read do not exclude others: the next client gets the slot of one of them.
+func TestStalledClientsLoseTheirSlots(t *testing.T) {
 	h, url := tight(t, 5000, func(h *Hub) { h.slots = make(chan struct{}, 2) })
 	greet(t, url)
 	greet(t, url)
@@ -107,7 +108,7 @@ func TestStalledClientsGiveTheirPlaces(t *testing.T) {
 			t.Fatal(err)
 		}
 		resp.Body.Close()
-		if resp.StatusCode != http.StatusServiceUnavailable { // 426: it has got in, and is no WebSocket client
+		if resp.StatusCode != http.StatusServiceUnavailable { // 426: it got a slot, and is not a WebSocket client
 			break
 		}
 		<-tick.C
@@ -120,8 +121,8 @@ func TestStalledClientsGiveTheirPlaces(t *testing.T) {
 	}
 }
 
-// There are as many places as the memory is for.
-func TestPlacesFollowMemory(t *testing.T) {
+// The number of slots follows the memory.
+func TestSlotsFollowMemory(t *testing.T) {
 	for limit, want := range map[int64]int{1 << 10: minSlots, 10 << 20: 71, 1 << 30: defaultMaxClients} {
 		c := Config{Memory: memory.NewShare("clients", limit), MaxClients: defaultMaxClients}
 		if got := c.clientsIn(); got != want {

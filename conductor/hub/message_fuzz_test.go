@@ -16,8 +16,8 @@ import (
 	"chordconductor/conductor/live"
 )
 
-// FuzzMessages sends a client's messages of any kind. Whatever they are, the connection ends with a reason or goes on, the
-// hub lives, and the next client is welcomed.
+// FuzzMessages sends arbitrary client messages. The connection ends with a reason or continues, the hub keeps running,
+// and the next client is welcomed.
 func FuzzMessages(f *testing.F) {
 	hello := encodeClient(f, &hubpb.ClientMessage{Message: &hubpb.ClientMessage_Hello{Hello: &hubpb.Hello{Epoch: "x", LastSeq: 1 << 63}}})
 	watch := encodeClient(f, &hubpb.ClientMessage{Message: &hubpb.ClientMessage_Watch{Watch: &hubpb.Watch{Id: make([]byte, 20)}}})
@@ -77,7 +77,7 @@ func FuzzMessages(f *testing.F) {
 				}
 				if _, _, err := c.Read(ctx); err != nil {
 					if len(messages) == 1 {
-						t.Fatal("an honest client is not welcomed: ", err)
+						t.Fatal("a correct client is not welcomed: ", err)
 					}
 					if websocket.CloseStatus(err) < 0 {
 						t.Fatalf("message %d: the connection ended without a reason: %v", i, err)

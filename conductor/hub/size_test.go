@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// Figures are what the data path says of itself at its end.
+// Figures are the measurements of the data path at its end.
 type figures struct {
 	CPU      time.Duration
 	Resident int64 // bytes
@@ -96,9 +96,9 @@ func dataPath(dir string) error {
 }
 
 // BenchmarkConductor runs the conductor's data path (receive, fold, record on disk, one WebSocket client) as a process
-// of its own, and says what it takes in processor and memory while a ring of so many members tells its story: a load
-// each second and a keyframe each ten from every member, and a pointer change a second from one in a hundred. An
-// iteration is a second: use -benchtime 20x.
+// of its own, and measures its processor time and memory while a ring of the given size emits: a load each second and a
+// keyframe each ten seconds from every member, and a pointer change a second from one in a hundred. An iteration is a
+// second: use -benchtime 20x.
 func BenchmarkConductor(b *testing.B) {
 	for _, members := range []int{100, 1000, 10_000} {
 		b.Run(fmt.Sprintf("members=%d", members), func(b *testing.B) { benchmarkConductor(b, members) })
@@ -162,7 +162,7 @@ func benchmarkConductor(b *testing.B, n int) {
 	})
 	seen := make(chan struct{})
 	stop := make(chan struct{})
-	go func() { // the client takes what comes
+	go func() { // the client reads what it receives
 		defer close(seen)
 		for {
 			select {
@@ -174,7 +174,7 @@ func benchmarkConductor(b *testing.B, n int) {
 		}
 	}()
 
-	const parts = 10 // of a second; each part of the members speaks in its own
+	const parts = 10 // of a second; each part of the members emits in its own
 	before := ask()
 	tick := time.NewTicker(time.Second / parts)
 	defer tick.Stop()
@@ -183,12 +183,12 @@ func benchmarkConductor(b *testing.B, n int) {
 		for part := range parts {
 			for i := part; i < n; i += parts {
 				m, now := members[i], time.Now()
-				p.emit(b.Context(), m.Says(now, chordevent.NodeLoad{Load: chordevent.Load{OwnedKeys: int64(second), Gets: int64(second)}}))
+				p.emit(b.Context(), m.Event(now, chordevent.NodeLoad{Load: chordevent.Load{OwnedKeys: int64(second), Gets: int64(second)}}))
 				if i/parts%10 == second%10 {
-					p.emit(b.Context(), m.Says(now, otlptest.Keyframe(members, i, 8)))
+					p.emit(b.Context(), m.Event(now, otlptest.Keyframe(members, i, 8)))
 				}
 				if i%100 == second%100 {
-					p.emit(b.Context(), m.Says(now, chordevent.PredecessorChanged{Predecessor: members[(i+n-1)%n].Peer}))
+					p.emit(b.Context(), m.Event(now, chordevent.PredecessorChanged{Predecessor: members[(i+n-1)%n].Peer}))
 				}
 			}
 			<-tick.C

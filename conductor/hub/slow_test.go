@@ -18,7 +18,7 @@ import (
 	"chordconductor/node/chord"
 )
 
-// tightListener makes connections with small buffers, so that a client that does not read is felt soon.
+// tightListener accepts connections with small buffers, so that a client that does not read has an effect soon.
 type tightListener struct{ net.Listener }
 
 func (l tightListener) Accept() (net.Conn, error) {
@@ -29,7 +29,7 @@ func (l tightListener) Accept() (net.Conn, error) {
 	return c, err
 }
 
-// tight is a hub over a live view that nobody runs, so that the test alone makes frames.
+// tight is a hub over a live view without a fold goroutine, so that the test alone makes frames.
 func tight(t *testing.T, members int, adjust func(*Hub)) (*Hub, string) {
 	t.Helper()
 	l, err := live.New(live.Config{})
@@ -84,7 +84,7 @@ func dialTight(t *testing.T, url string) *websocket.Conn {
 func TestClientThatNeverReadsIsDropped(t *testing.T) {
 	h, url := tight(t, 5000, nil) // the other client has the ten seconds too, to take a snapshot on a busy machine
 	never := dialTight(t, url)
-	say(t, never, hello("", 0))
+	send(t, never, hello("", 0))
 	conn, _, err := websocket.Dial(t.Context(), url, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -92,7 +92,7 @@ func TestClientThatNeverReadsIsDropped(t *testing.T) {
 	defer conn.CloseNow()
 	conn.SetReadLimit(64 << 20)
 	p := &page{t: t, conn: conn, rows: map[uint32]row{}, ids: map[chord.ID]uint32{}}
-	say(t, p.conn, hello("", 0))
+	send(t, p.conn, hello("", 0))
 	p.until("the snapshot is there", func() bool { return len(p.rows) == 5000 })
 	eventually(t, "the one that never reads is dropped", func() bool { return h.Clients() == 1 })
 	h.log.advance()
@@ -102,9 +102,9 @@ func TestClientThatNeverReadsIsDropped(t *testing.T) {
 func TestSlowClientGetsASnapshot(t *testing.T) {
 	h, url := tight(t, 5000, nil)
 	p := &page{t: t, conn: dialTight(t, url), rows: map[uint32]row{}, ids: map[chord.ID]uint32{}}
-	say(t, p.conn, hello("", 0))
+	send(t, p.conn, hello("", 0))
 	p.next()
-	// The client has the first bytes of the snapshot and takes its time. The rest does not fit into the buffers.
+	// The client has read the first bytes of the snapshot and pauses. The rest does not fit into the buffers.
 	_, snapshot, err := p.conn.Reader(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -134,12 +134,12 @@ func TestSlowClientGetsASnapshot(t *testing.T) {
 func TestGoneClientIsFoundOut(t *testing.T) {
 	h, url := tight(t, 8, func(h *Hub) { h.pingEvery, h.writeTimeout = 50*time.Millisecond, 100*time.Millisecond })
 	conn := dialTight(t, url) // it is connected, and counts until it is dropped
-	say(t, conn, hello("", 0))
+	send(t, conn, hello("", 0))
 	eventually(t, "it does not answer a ping, and is dropped", func() bool { return h.Clients() == 0 })
 }
 
-// However much happens, what is kept for clients that come back is bounded.
-func TestReelIsBounded(t *testing.T) {
+// The frames kept for clients that reconnect are bounded, whatever their number and size.
+func TestFrameLogIsBounded(t *testing.T) {
 	h, _ := tight(t, 8, nil)
 	for range 2 * keepFrames {
 		h.log.advance()

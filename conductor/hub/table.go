@@ -10,7 +10,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// A row is what the page knows of each member. Comparable: a member goes into a patch when its row differs.
+// A row is a member as the page receives it. Comparable: a member goes into a patch when its row differs.
 type row struct {
 	id          chord.ID
 	handle      uint32
@@ -30,21 +30,21 @@ type row struct {
 }
 
 // A table holds the rows of one view, and the members' handles over all views. It has as many rows as the view has
-// members, which the fold bounds. A handle is never used again for another member.
+// members, which the fold bounds. A handle is never reused for another member.
 type table struct {
 	view    *ring.View
 	rows    []row // parallel to view.Members: by ID
 	handles map[chord.ID]uint32
-	last    uint32 // handle given last
+	last    uint32 // handle assigned last
 }
 
 func newTable() *table { return &table{view: &ring.View{}, handles: map[chord.ID]uint32{}} }
 
-// update brings the table to a newer view. It returns the rows that are new or differ, and the handles of members that
-// are gone.
+// update brings the table to a newer view. It returns the rows that are new or differ, and the handles of removed
+// members.
 func (t *table) update(v *ring.View) (changed []row, removed []uint32) {
 	old, oldRows := t.view.Members, t.rows
-	space, _ := chord.NewSpace(v.Bits) // the zero Space while bits are unknown: then nobody owns a range yet
+	space, _ := chord.NewSpace(v.Bits) // the zero Space while bits are unknown: then no member owns a range yet
 	if relink := t.enter(v); !relink {
 		t.view = v
 		for i, m := range v.Members {
@@ -79,8 +79,9 @@ func (t *table) update(v *ring.View) (changed []row, removed []uint32) {
 	return changed, removed
 }
 
-// enter gives new members handles and takes those of the gone. It says whether who is there, or alive, has changed: then
-// any row may differ, by its references and its "first live successor". Else members stand where they stood.
+// enter assigns handles to new members and removes those of members that are gone. It reports whether the set of
+// members, or of live members, has changed: then any row may differ, by its references and its "first live successor".
+// Else the order of members is unchanged.
 func (t *table) enter(v *ring.View) (relink bool) {
 	old := t.view.Members
 	relink = v.Bits != t.view.Bits
@@ -141,7 +142,7 @@ func (t *table) row(m *ring.Member, v *ring.View, space chord.Space) row {
 	return r
 }
 
-// dead says whether the view knows that the life a reference names is over.
+// dead reports whether the view has seen the end of the incarnation that a reference names.
 func dead(p chordevent.PeerRef, v *ring.View) bool {
 	m := find(v, p.ID)
 	return m != nil && (!alive(m) || m.Incarnation > p.Incarnation && p.Incarnation > 0)
@@ -163,7 +164,7 @@ func millis(t time.Time) int64 {
 	return t.UnixMilli()
 }
 
-// columns puts rows in the form of the wire.
+// columns encodes rows in the columnar form of the wire.
 func columns(rows []row) *hubpb.Members {
 	n := len(rows)
 	out := &hubpb.Members{

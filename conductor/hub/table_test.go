@@ -14,7 +14,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// A member that has left holds nothing, whatever it held when it last said so; one that failed is shown with its last.
+// A member that has left is shown with no keys, whatever its last report; a failed one is shown with its last.
 func TestRowOfTheGone(t *testing.T) {
 	space, err := chord.NewSpace(160)
 	if err != nil {
@@ -30,7 +30,7 @@ func TestRowOfTheGone(t *testing.T) {
 	}
 }
 
-// Rows that changed, laid over what was there, are the same as the whole table of the newest view; handles are stable.
+// The rows of all changes, applied in order, equal the whole table of the newest view; handles are stable.
 func TestChangesAddUpToTheView(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		const n = 12
@@ -66,7 +66,7 @@ func TestChangesAddUpToTheView(t *testing.T) {
 				now = now.Add(time.Duration(any("pause")) * time.Second)
 			}
 			if body != nil {
-				ev := members[i].Says(now, body)
+				ev := members[i].Event(now, body)
 				fold.Apply(&ev, now)
 			}
 			now = now.Add(time.Millisecond)
@@ -103,11 +103,11 @@ func TestChangesAddUpToTheView(t *testing.T) {
 				}
 			}
 			for _, r := range page {
-				life := fmt.Sprint(r.id)
-				if old, known := handles[life]; known && old != r.handle {
+				incarnation := fmt.Sprint(r.id)
+				if old, known := handles[incarnation]; known && old != r.handle {
 					t.Fatalf("the handle of %x went from %d to %d", r.id, old, r.handle)
 				}
-				handles[life] = r.handle
+				handles[incarnation] = r.handle
 			}
 			for _, handle := range removed { // it may come back under another
 				maps.DeleteFunc(handles, func(_ string, h uint32) bool { return h == handle })

@@ -52,9 +52,9 @@ func stream(t *testing.T, conn *grpc.ClientConn, service string) grpc.ClientStre
 	return s
 }
 
-// Senders that have begun and do not go on keep nobody out, however many they are and over whatever they send: events and
-// spans of others are taken meanwhile.
-func TestSendersThatNeverEndShutNobodyOut(t *testing.T) {
+// Senders that begin requests and do not continue exclude no other sender, however many they are and whatever they use
+// to send: events and spans of others are accepted meanwhile.
+func TestUnfinishedRequestsExcludeNoSender(t *testing.T) {
 	sink := newRecorder()
 	s := start(t, Config{MaxInFlight: 1, Memory: budget(t, memory.Least)}, sink)
 	for i := range 150 {
@@ -64,7 +64,7 @@ func TestSendersThatNeverEndShutNobodyOut(t *testing.T) {
 	for i := range maxStreams / 2 {
 		stream(t, conn, []string{"logs.v1.LogsService", "trace.v1.TraceService", "metrics.v1.MetricsService"}[i%3])
 	}
-	eventually(t, "they are under way", func() bool { return s.ports[0].slow.watched() >= 40 && s.ports[1].slow.watched() >= 100 })
+	eventually(t, "the requests are in progress", func() bool { return s.ports[0].slow.watched() >= 40 && s.ports[1].slow.watched() >= 100 })
 	request, _ := oneEvent()
 	other := dial(t, s.GRPCAddr())
 	for range 20 {
@@ -79,7 +79,7 @@ func TestSendersThatNeverEndShutNobodyOut(t *testing.T) {
 		}
 	}
 	if n := s.Stats().InFlight; n != 0 {
-		t.Errorf("%d requests in work, of senders that have not sent theirs", n)
+		t.Errorf("%d requests admitted, of senders that have not sent their bodies", n)
 	}
 }
 
@@ -92,7 +92,7 @@ func TestAConnectionHoldsAQuarter(t *testing.T) {
 	for ; int64(begun)*openCost < 2*quarter && begun < maxStreams; begun++ {
 		stream(t, conn, "trace.v1.TraceService")
 	}
-	eventually(t, "the streams are there", func() bool { return b.Receive.Used() > quarter*9/10 })
+	eventually(t, "the streams are open", func() bool { return b.Receive.Used() > quarter*9/10 })
 	if used := b.Receive.Used(); used > quarter {
 		t.Errorf("one connection holds %d bytes of %d", used, b.Receive.Limit())
 	}
@@ -104,19 +104,19 @@ func TestAConnectionHoldsAQuarter(t *testing.T) {
 		t.Errorf("on another connection: %v", err)
 	}
 	conn.Close()
-	eventually(t, "all of it is given back", func() bool { return b.Receive.Used() == 0 })
+	eventually(t, "all of it is released", func() bool { return b.Receive.Used() == 0 })
 }
 
-// A body that comes slower than a kilobyte a second for five seconds is cut; one that is fast enough is not.
-func TestSlowSendersAreCut(t *testing.T) {
+// A body slower than a kilobyte a second for five seconds is aborted; one that is fast enough is not.
+func TestSlowRequestsAreAborted(t *testing.T) {
 	s := start(t, Config{}, newRecorder())
 	slow := opened(t, s.HTTPAddr(), "/v1/traces", []byte("abc"), 1<<20)
 	fast := opened(t, s.HTTPAddr(), "/v1/traces", nil, 1<<20)
 	call := stream(t, dial(t, s.GRPCAddr()), "trace.v1.TraceService")
-	eventually(t, "all are under way", func() bool { return s.ports[0].slow.watched() == 1 && s.ports[1].slow.watched() == 2 })
+	eventually(t, "all requests are in progress", func() bool { return s.ports[0].slow.watched() == 1 && s.ports[1].slow.watched() == 2 })
 	for n := 1; n <= 4; n++ { // seconds that pass
 		fast.Write(bytes.Repeat([]byte{0x0a, 0}, slowBytes/2))
-		eventually(t, "the bytes have come", func() bool {
+		eventually(t, "the bytes have arrived", func() bool {
 			o := s.ports[1].slow
 			o.mu.Lock()
 			defer o.mu.Unlock()
@@ -142,7 +142,7 @@ func TestSlowSendersAreCut(t *testing.T) {
 		t.Errorf("slow over gRPC: %v, want DeadlineExceeded", err)
 	}
 	if n := s.ports[1].slow.watched(); n != 1 || s.Stats().Cut != 2 {
-		t.Errorf("%d requests go on, and %d were cut; want the fast one, and two", n, s.Stats().Cut)
+		t.Errorf("%d requests continue, and %d were aborted; want the fast one, and two", n, s.Stats().Cut)
 	}
 }
 
@@ -174,7 +174,7 @@ func TestStreamsOfAConnectionAreBounded(t *testing.T) {
 	}
 }
 
-// A body that is small and would be large once decoded is refused for good before it is decoded.
+// A small body that would be large once decoded is rejected permanently before it is decoded.
 func TestWhatGrowsInMemoryIsRefused(t *testing.T) {
 	s := start(t, Config{Memory: budget(t, memory.Least)}, newRecorder())
 	records := bytes.Repeat([]byte{0x12, 0}, 400_000)
@@ -205,7 +205,7 @@ func TestWhatGrowsInMemoryIsRefused(t *testing.T) {
 	}
 }
 
-// A sender of far too much is there to read why it is refused, whether it says its length or not.
+// A sender of a too large body can read the reason of the rejection, whether it sends a length or not.
 func TestTooLargeIsAnswered(t *testing.T) {
 	s := start(t, Config{Memory: budget(t, memory.Least)}, newRecorder())
 	for _, length := range []int{20 << 20, -1} {
@@ -225,7 +225,7 @@ func TestTooLargeIsAnswered(t *testing.T) {
 				part = fmt.Appendf(nil, "%x\r\n%s\r\n", 1<<20, bytes.Repeat([]byte{' '}, 1<<20))
 			}
 			if _, err := c.Write(part); err != nil {
-				t.Fatal("cut before all was sent: ", err)
+				t.Fatal("aborted before all was sent: ", err)
 			}
 		}
 		if length < 0 {

@@ -29,9 +29,9 @@ const maxAnswer = 64 << 10
 // maxExplanation bounds what is read, and logged, of an error in text.
 const maxExplanation = 400
 
-// A client stands between an exporter and the network. It adds what the target is to be sent, headers and the authority,
-// connects over TLS with the files as they are, and reads the answers: the exporters count a request as sent when the
-// answer is one of success, even if the store rejected a part of it, or is a login page.
+// A client connects an exporter to the network. It adds the target's headers and authority, connects over TLS with the
+// current files, and reads the answers: the exporters count a request as sent when the status is success, even if the
+// store rejected a part of it, or the answer is a login page.
 type client struct {
 	component.StartFunc
 	component.ShutdownFunc
@@ -48,7 +48,7 @@ func (c *client) GetGRPCClientOptions(context.Context) ([]grpc.DialOption, error
 				ctx = metadata.AppendToOutgoingContext(ctx, h.name, h.value)
 			}
 			err := invoke(ctx, method, req, reply, conn, opts...)
-			if m, ok := reply.(interface { // pdata's own type, which has no public name
+			if m, ok := reply.(interface { // pdata's own type, which is not exported
 				SizeProto() int
 				MarshalProto([]byte) int
 			}); ok && err == nil {
@@ -95,19 +95,19 @@ func (c *client) GetHTTPRoundTripper(context.Context) (extensionmiddleware.WrapH
 	}, nil
 }
 
-// redirected refuses to be sent elsewhere: neither telemetry nor the headers' secrets go to an address that was not
-// configured. It becomes 502, which is tried again, as a redirect is often that of a login.
+// redirected rejects redirects: neither telemetry nor the headers' secrets go to an address that was not configured.
+// The answer becomes 502, which is retried, as a redirect is often that of a login.
 func redirected(response *http.Response) *http.Response {
 	_ = response.Body.Close()
 	to := "elsewhere"
 	if u, err := response.Location(); err == nil {
 		to = "to " + u.Redacted()
 	}
-	return because(response, http.StatusBadGateway, fmt.Sprintf("the answer is a redirect %.200s, which is not followed: give the address of the store itself", to))
+	return because(response, http.StatusBadGateway, fmt.Sprintf("the answer is a redirect %.200s, which is not followed: configure the address of the store itself", to))
 }
 
-// explained has the log say what a store says that answers an error in text, as Prometheus does: the exporter shows no
-// other explanation than OTLP's own.
+// explained logs the text of a store's error answer that is not OTLP, as Prometheus sends: the exporter logs only
+// OTLP's own explanations.
 func explained(response *http.Response) *http.Response {
 	kind, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type"))
 	if kind == protobufType {
@@ -118,7 +118,7 @@ func explained(response *http.Response) *http.Response {
 	return because(response, response.StatusCode, strings.TrimSpace(string(text)))
 }
 
-// because makes an answer one of failure, with an explanation in OTLP's form.
+// because makes an answer a failure, with an explanation in OTLP's form.
 func because(response *http.Response, code int, text string) *http.Response {
 	body, _ := proto.Marshal(status.New(codes.Unavailable, strings.ToValidUTF8(text, "\ufffd")).Proto()) // cannot fail
 	if code != response.StatusCode {
@@ -133,8 +133,8 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// success looks at an answer whose code says that all is well. One that is not of OTLP becomes 502, which is tried again:
-// whoever stands before the store may let us in later.
+// success checks an answer with a status of success. One that is not OTLP becomes 502, which is retried: a proxy or
+// login before the store may admit later requests.
 func (c *client) success(response *http.Response) (*http.Response, error) {
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	_ = response.Body.Close()
@@ -153,7 +153,7 @@ func (c *client) success(response *http.Response) (*http.Response, error) {
 	return response, nil
 }
 
-// read counts what a store rejected of a request that it took.
+// read counts the records that a store rejected of a request that it accepted.
 func (c *client) read(body []byte, json bool) {
 	var rejected int64
 	q := query{json: json}

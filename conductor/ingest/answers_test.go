@@ -35,7 +35,8 @@ func (*pickyLogs) Export(context.Context, plogotlp.ExportRequest) (plogotlp.Expo
 	return r, nil
 }
 
-// What a store rejects of a request that it takes is not sent, over gRPC and HTTP, in either encoding.
+// Records that a store rejects of a request that it accepts are not counted as sent, over gRPC and HTTP, in either
+// encoding.
 func TestPartialSuccessIsNotSent(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -73,7 +74,8 @@ func TestPartialSuccessIsNotSent(t *testing.T) {
 	}
 }
 
-// A page that says 200 is no OTLP endpoint: nothing counts as sent until what stands before the store lets us in.
+// A page with status 200 is not an OTLP endpoint: nothing counts as sent until the proxy before the store admits
+// requests.
 func TestALoginPageIsNotTheStore(t *testing.T) {
 	var in atomic.Bool
 	var asked atomic.Int32

@@ -40,7 +40,7 @@ const (
 	benchClients = 4
 )
 
-// drain is a store that takes everything over gRPC and looks at nothing.
+// drain is a store that accepts everything over gRPC and reads nothing of it.
 func drain(b *testing.B) string {
 	b.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -60,7 +60,7 @@ func drain(b *testing.B) string {
 	return l.Addr().String()
 }
 
-// A load is what one node process sends: its members' events, and the spans of their lookups.
+// A load is the telemetry of one node process: its members' events, and the spans of their lookups.
 type load struct {
 	logs  plog.Logs
 	spans ptrace.Traces
@@ -174,7 +174,7 @@ func bareCollector(b *testing.B, target string) system {
 	}}
 }
 
-// A system takes what the clients send. settled says whether it is through with so many events and spans.
+// A system receives what the clients send. settled reports whether it has processed so many events and spans.
 type system struct {
 	address string
 	settled func(events, spans uint64) bool
@@ -220,9 +220,9 @@ func conductorSystem(b *testing.B, target string) system {
 }
 
 // BenchmarkPipeline compares the conductor's parts (receive, fold, record on disk, forward traces) with the Collector's
-// (receive, forward) on the same batches, in requests of 512 records from four clients over one connection each. All of
-// it runs in this process, clients and stores too, which is good for profiles. What counts is the benchmark of the two
-// programs, each alone in its process: test/pipeline, where the target stands.
+// (receive, forward) on the same batches, in requests of 512 records from four clients over one connection each. All
+// parts run in this process, clients and stores too, which is good for profiles. The binding benchmark is that of the
+// two programs, each alone in its process: test/pipeline, which holds the target.
 func BenchmarkPipeline(b *testing.B) {
 	for _, mix := range []struct {
 		name        string
@@ -278,7 +278,8 @@ func BenchmarkPipeline(b *testing.B) {
 	}
 }
 
-// A boundAddress is the log of the Collector's receiver, which binds its port itself and says where only there.
+// A boundAddress is the log of the Collector's receiver, which binds its port itself and reports the address only
+// there.
 type boundAddress struct {
 	zapcore.Core
 	endpoint string // written while the receiver starts, by the goroutine that starts it

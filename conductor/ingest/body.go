@@ -16,41 +16,42 @@ import (
 )
 
 const (
-	// openCost is what a request takes before its body comes: its goroutine, its stream, its headers.
+	// openCost is the memory of a request before its body arrives: its goroutine, its stream, its headers.
 	openCost = 24 << 10
-	// A sender whose body comes slower than slowBytes in slowTime is cut.
+	// A request whose body arrives slower than slowBytes in slowTime is aborted.
 	slowTime  = 5 * time.Second
 	slowBytes = 5 << 10
-	// While bodies being received take more than half of their share, senders as slow as that for shortTime are cut, the
-	// oldest first. Large bodies do not grow beyond three quarters of it: the rest is for small ones.
+	// While bodies being received take more than half of their share, requests that are as slow for shortTime are
+	// aborted, the oldest first. Large bodies do not grow beyond three quarters of the share: the rest is for small
+	// ones.
 	shortTime = time.Second
 	firstRead = 4 << 10
 
 	maxDiscard = 256 << 20 // of a request that is too large
 )
 
-// A reception is a request whose body is being received. It holds memory of the share for that, of which one connection
-// may hold a quarter.
+// A reception is a request whose body is being received. It holds memory of the share for bodies, of which one
+// connection may hold a quarter.
 type reception struct {
 	gate *gate
 	conn *connlimit.Conn // nil: in tests without one
 	held int64
 
-	mu    sync.Mutex
-	begin time.Time
-	since time.Time // of the present stretch
-	bytes int64     // in it
-	cut   bool
-	abort func()
+	mu      sync.Mutex
+	begin   time.Time
+	since   time.Time // start of the measured interval
+	bytes   int64     // in it
+	aborted bool
+	abort   func()
 }
 
-// hold takes memory for the body, or says why there is none.
+// hold takes memory for the body, or fails with the reason.
 func (b *reception) hold(n int64) error {
 	if share := b.gate.receive; share != nil {
 		if b.conn != nil && b.conn.Held.Add(n) > share.Limit()/4 {
 			b.conn.Held.Add(-n)
 			share.Refuse()
-			return b.gate.refuse("this connection has too many requests under way")
+			return b.gate.refuse("this connection has too many requests in progress")
 		}
 		taken := false
 		if b.held+n > openCost+smallBody {
@@ -62,7 +63,7 @@ func (b *reception) hold(n int64) error {
 			if b.conn != nil {
 				b.conn.Held.Add(-n)
 			}
-			return b.gate.refuse("memory for requests is short")
+			return b.gate.refuse("no memory is left for further requests")
 		}
 	}
 	b.mu.Lock()
@@ -71,10 +72,10 @@ func (b *reception) hold(n int64) error {
 	return nil
 }
 
-// spare is how much of the share for bodies large requests may take, with all others.
+// spare is the part of the share for bodies up to which large requests may fill it, together with all others.
 func spare(share *memory.Share) int64 { return share.Limit() / 4 * 3 }
 
-// release gives all of it back.
+// release frees all memory of the reception.
 func (b *reception) release() {
 	if b.gate.receive != nil {
 		b.gate.receive.Give(b.held)
@@ -85,7 +86,7 @@ func (b *reception) release() {
 	b.held = 0
 }
 
-// receive reads a request's body whole, as it was sent. The caller releases it.
+// receive reads a request's whole body, as it was sent. The caller releases it.
 func (p *port) receive(w http.ResponseWriter, r *http.Request, most int64) (body []byte, b *reception, err error) {
 	b = &reception{gate: p.gate, conn: connlimit.Of(r.Context()), begin: time.Now()}
 	b.since = b.begin
@@ -108,29 +109,29 @@ func (p *port) receive(w http.ResponseWriter, r *http.Request, most int64) (body
 			}
 			grown := make([]byte, len(body), size)
 			copy(grown, body)
-			body, size = grown, min(4*size, end) // a sender holds four times what it has sent, at most
+			body, size = grown, min(4*size, end) // a request holds at most four times what has arrived
 		}
 		n, err := r.Body.Read(body[len(body):cap(body)])
 		body = body[:len(body)+n]
-		cut := b.progress(n)
+		aborted := b.progress(n)
 		switch {
 		case int64(len(body)) > most:
 			b.discard(r.Body, body)
 			return nil, b, errTooLarge(most)
 		case err == io.EOF:
 			return body, b, nil
-		case cut:
-			p.gate.cut.Add(1)
-			return nil, b, status.Errorf(codes.DeadlineExceeded, "the body came slower than %d bytes in %s (while memory is short, that rate over %s), or not within %s", slowBytes,
+		case aborted:
+			p.gate.aborted.Add(1)
+			return nil, b, status.Errorf(codes.DeadlineExceeded, "the body arrived slower than %d bytes in %s (while memory is short, that rate over %s), or not within %s", slowBytes,
 				duration.Text(slowTime), duration.Text(shortTime), duration.Text(requestTimeout))
 		case err != nil:
-			return nil, b, status.Errorf(codes.Canceled, "the body broke off: %v", err)
+			return nil, b, status.Errorf(codes.Canceled, "the body is incomplete: %v", err)
 		}
 	}
 }
 
-// discard reads on without keeping anything, at the pace that is asked of all, so that the sender is there to read why its
-// request is refused and does not take it for a broken connection, which it would try again.
+// discard reads on without keeping anything, at the required pace, so that the sender reads why its request is rejected
+// and does not take it for a broken connection, which it would retry.
 func (b *reception) discard(body io.Reader, scratch []byte) {
 	for left := int64(maxDiscard); left > 0; {
 		n, err := body.Read(scratch)
@@ -140,18 +141,18 @@ func (b *reception) discard(body io.Reader, scratch []byte) {
 	}
 }
 
-func (b *reception) progress(n int) (cut bool) {
+func (b *reception) progress(n int) (aborted bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.bytes += int64(n)
-	return b.cut
+	return b.aborted
 }
 
 func errTooLarge(most int64) error {
 	return status.Errorf(codes.ResourceExhausted, "the request is larger than %d bytes", most)
 }
 
-// An overseer cuts the receptions that are too slow.
+// An overseer aborts receptions that are too slow.
 type overseer struct {
 	share *memory.Share // of bodies being received; nil: without a limit
 
@@ -194,7 +195,7 @@ func (o *overseer) run(stop <-chan struct{}) {
 	}
 }
 
-// look cuts whoever has been too slow for a whole stretch. A stretch ends when enough has come.
+// look aborts receptions that have been too slow for a whole interval. An interval ends when enough has arrived.
 func (o *overseer) look(now time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -202,13 +203,13 @@ func (o *overseer) look(now time.Time) {
 		b.mu.Lock()
 		switch {
 		case now.Sub(b.begin) > requestTimeout:
-			b.cut = true
+			b.aborted = true
 		case b.bytes >= slowBytes:
 			b.since, b.bytes = now, 0
 		case now.Sub(b.since) > slowTime:
-			b.cut = true
+			b.aborted = true
 		}
-		if b.cut {
+		if b.aborted {
 			b.abort()
 		}
 		b.mu.Unlock()
@@ -216,7 +217,7 @@ func (o *overseer) look(now time.Time) {
 	o.makeRoom(now)
 }
 
-// makeRoom cuts slow senders until half of the share for bodies is left for others.
+// makeRoom aborts slow receptions until half of the share for bodies is free.
 func (o *overseer) makeRoom(now time.Time) {
 	over := o.share.Used() - o.share.Limit()/2
 	if over <= 0 {
@@ -230,7 +231,7 @@ func (o *overseer) makeRoom(now time.Time) {
 	var all []slow
 	for b := range o.all {
 		b.mu.Lock()
-		if took := now.Sub(b.since); !b.cut && took > shortTime && float64(b.bytes) < slowBytes*took.Seconds()/slowTime.Seconds() {
+		if took := now.Sub(b.since); !b.aborted && took > shortTime && float64(b.bytes) < slowBytes*took.Seconds()/slowTime.Seconds() {
 			all = append(all, slow{b, b.since, b.held})
 		}
 		b.mu.Unlock()
@@ -241,7 +242,7 @@ func (o *overseer) makeRoom(now time.Time) {
 			return
 		}
 		one.mu.Lock()
-		one.cut = true
+		one.aborted = true
 		one.abort()
 		one.mu.Unlock()
 		o.share.Refuse()

@@ -12,17 +12,17 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// repeatEvery is how often the same thing is logged at most: a store that is down for an hour is one line every so
-// often, not one for each attempt.
+// repeatEvery is the minimum interval between two log lines of the same text: a store that is down for an hour is one
+// line every so often, not one for each attempt.
 const repeatEvery = 30 * time.Second
 
-// bridge is a logger for a Collector component that writes to ours.
+// bridge is a logger for a Collector component that writes to the conductor's log.
 func bridge(log *slog.Logger, what string) *zap.Logger {
 	return zap.New(zapcore.NewSamplerWithOptions(slogCore{log.With("part", what)}, repeatEvery, 1, 0))
 }
 
-// A slogCore passes entries on by what they mean to a user. The components say at info level that an attempt has failed,
-// which is a warning, and how they are doing, which is nobody's concern.
+// A slogCore translates levels to their meaning for a user. The components log a failed attempt at info level, which is
+// a warning here, and their own state, which is not logged.
 type slogCore struct{ log *slog.Logger }
 
 func (c slogCore) Enabled(l zapcore.Level) bool { return l >= zapcore.InfoLevel }
@@ -66,7 +66,7 @@ func attrs(fields []zapcore.Field) []any {
 	return out
 }
 
-// local says whether a URL names this machine.
+// local reports whether a URL names this machine.
 func local(endpoint string) bool {
 	u, err := url.Parse(endpoint)
 	if err != nil {

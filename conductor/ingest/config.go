@@ -27,8 +27,8 @@ type Config struct {
 	GRPC, HTTP      string         // listen addresses; empty: that protocol is off
 	Ports           *Ports         // bound before, by Bind; nil: Start binds them
 	TLS             TLS            // of both
-	Token           string         // bearer token that senders must show; empty: none
-	Names           []string       // by which the OTLP/HTTP port may be called, in lower case, beside localhost and IP addresses
+	Token           string         // bearer token that senders must send; empty: none
+	Names           []string       // Host names that the OTLP/HTTP port accepts, in lower case, beside localhost and IP addresses
 	MaxRequestBytes int64          // of one request, after decompression; 0: 64 MiB
 	MaxInFlight     int            // requests decoded at a time, of events and of all others each; 0: 64
 	MemoryLimit     uint64         // bytes of live heap above which requests are refused, to be retried; 0: seven eighths of GOMEMLIMIT, if that is set
@@ -37,21 +37,21 @@ type Config struct {
 	ForwardTraces, ForwardMetrics Target
 	ForwardLogs                   Target // of all log records, the ring's events among them
 
-	// Secrets receives what is read from files and must not be printed; nil: nothing does.
+	// Secrets receives the content of secret files, which must not be printed; nil: no receiver.
 	Secrets func(...string)
 
 	QueueBytes int64  // of each forwarding queue; what does not fit is dropped and counted; 0: 32 MiB
-	QueueDir   string // keeps the forwarding queues on disk, so that they outlive the process; empty: in memory
+	QueueDir   string // keeps the forwarding queues on disk, so that they survive the process; empty: in memory
 
-	// Logs, Spans and Metrics see all that comes in: logs that the view has taken, the others before they are passed on.
-	// They must neither change nor keep what they see, nor block; nil: nothing sees it.
+	// Logs, Spans and Metrics receive all telemetry: logs that the view has accepted, the others before they are passed
+	// on. They must neither change nor keep it, nor block; nil: none.
 	Logs    func(plog.Logs)
 	Spans   func(ptrace.Traces)
 	Metrics func(pmetric.Metrics)
 
 	destinations []*destination // of the targets, checked
 
-	Logger *slog.Logger // told when a forwarding target fails and recovers; nil: nobody is
+	Logger *slog.Logger // logs when a forwarding target fails and recovers; nil: no log
 	Meter  metric.Meter // for what was received and forwarded; nil: none
 }
 
@@ -63,21 +63,21 @@ type TLS struct {
 
 func (t TLS) enabled() bool { return t.CertFile != "" }
 
-// withDefaults checks a configuration and fills in what is left open. Errors name the flag to change.
+// withDefaults checks a configuration and sets the defaults. Errors name the flag to change.
 func (c Config) withDefaults() (Config, error) {
 	for _, a := range []struct{ flag, address string }{{"--otlp-grpc", c.GRPC}, {"--otlp-http", c.HTTP}} {
 		if a.address == "" {
 			continue
 		}
 		if _, _, err := net.SplitHostPort(a.address); err != nil {
-			return c, fmt.Errorf("%s %q: want HOST:PORT", a.flag, a.address)
+			return c, fmt.Errorf("%s %q: expected HOST:PORT", a.flag, a.address)
 		}
 	}
 	if (c.TLS.CertFile == "") != (c.TLS.KeyFile == "") {
 		return c, fmt.Errorf("OTLP over TLS needs both a certificate and its key")
 	}
 	if c.TLS.ClientCAFile != "" && !c.TLS.enabled() {
-		return c, fmt.Errorf("client certificates (%s) can be asked for only over TLS: give a certificate and its key too", c.TLS.ClientCAFile)
+		return c, fmt.Errorf("client certificates (%s) can be required only over TLS: set a certificate and its key too", c.TLS.ClientCAFile)
 	}
 	for _, file := range []string{c.TLS.CertFile, c.TLS.KeyFile, c.TLS.ClientCAFile} {
 		if file == "" {
@@ -93,7 +93,7 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Memory != nil && c.QueueBytes <= 0 && c.QueueDir == "" { // three queues; what they take decoded: see ledger
 		c.QueueBytes = min(defaultQueueBytes, c.Memory.Forward.Limit()/3)
 	}
-	if c.Memory != nil { // what one connection may hold while it is received
+	if c.Memory != nil { // what one connection may hold while its requests are received
 		c.MaxRequestBytes = min(c.MaxRequestBytes, c.Memory.Receive.Limit()/4-2*openCost)
 	}
 	if c.MaxInFlight <= 0 {

@@ -11,7 +11,7 @@ import (
 	"chordconductor/conductor/internal/otlpscan"
 )
 
-// A query is what a request's headers say of its body.
+// A query is the description of a request's body in its headers.
 type query struct {
 	signal  otlpscan.Signal
 	json    bool   // else protobuf
@@ -49,7 +49,7 @@ func (q query) write(m message) ([]byte, error) {
 	return m.MarshalProto()
 }
 
-// take decompresses and decodes a body that is complete, hands it on, and returns the answer. All of it within a place.
+// take decompresses and decodes a complete body, passes it on, and returns the answer, all within one admitted slot.
 func (p *port) take(ctx context.Context, q query, body []byte) (answer []byte, err error) {
 	err = p.gate.admit(ctx, q.signal, len(body), func(w *work) (err error) {
 		answer, err = p.decode(ctx, q, body, w)
@@ -71,14 +71,14 @@ func (p *port) decode(ctx context.Context, q query, body []byte, work *work) (_ 
 	switch q.signal {
 	case otlpscan.Logs:
 		m := plogotlp.NewExportRequest()
-		var said verdict
+		var result verdict
 		if err = q.read(m, body); err == nil {
-			said, err = p.pipeline.consumeLogs(ctx, m.Logs(), need)
+			result, err = p.pipeline.consumeLogs(ctx, m.Logs(), need)
 		}
 		if err == nil {
 			answer := plogotlp.NewExportResponse()
-			if text := said.message(); text != "" {
-				answer.PartialSuccess().SetRejectedLogRecords(said.rejected)
+			if text := result.message(); text != "" {
+				answer.PartialSuccess().SetRejectedLogRecords(result.rejected)
 				answer.PartialSuccess().SetErrorMessage(text)
 			}
 			return q.write(answer)
@@ -86,10 +86,10 @@ func (p *port) decode(ctx context.Context, q query, body []byte, work *work) (_ 
 	case otlpscan.Traces:
 		m := ptraceotlp.NewExportRequest()
 		if err = q.read(m, body); err == nil {
-			said := p.pipeline.consumeTraces(ctx, m.Traces(), need)
+			result := p.pipeline.consumeTraces(ctx, m.Traces(), need)
 			answer := ptraceotlp.NewExportResponse()
-			if text := said.message(); text != "" {
-				answer.PartialSuccess().SetRejectedSpans(said.rejected)
+			if text := result.message(); text != "" {
+				answer.PartialSuccess().SetRejectedSpans(result.rejected)
 				answer.PartialSuccess().SetErrorMessage(text)
 			}
 			return q.write(answer)
@@ -106,8 +106,8 @@ func (p *port) decode(ctx context.Context, q query, body []byte, work *work) (_ 
 	return nil, err
 }
 
-// look scans a body before anything decodes it, and takes the memory that it needs once decoded: for logs half as much
-// again, as events are read from them.
+// look scans a body before it is decoded, and takes the memory that it needs once decoded: for logs half as much again,
+// as events are read from them.
 func (p *port) look(ctx context.Context, q query, body *[]byte, w *work) (need int64, err error) {
 	if q.json {
 		*body = otlpscan.TrimBOM(*body)

@@ -32,8 +32,8 @@ const (
 
 var storageID = component.MustNewID("file_storage")
 
-// A forwarder passes a signal on: a Collector's exporter, over gRPC or HTTP, with a bounded queue. It tries as long as it
-// takes; what bounds that is the queue, which drops what comes when it is full.
+// A forwarder passes one signal on: a Collector's exporter, over gRPC or HTTP, with a bounded queue. It retries without
+// a time limit; the queue is the bound, and drops new requests when it is full.
 type forwarder struct {
 	component.Component
 	*tally
@@ -69,7 +69,7 @@ func newForwarder(ctx context.Context, cfg Config, d *destination) (*forwarder, 
 	return f, err
 }
 
-// Shutdown ends it, and the connections over HTTP, which the exporter leaves open.
+// Shutdown stops the exporter, and closes the connections over HTTP, which the exporter leaves open.
 func (f *forwarder) Shutdown(ctx context.Context) error {
 	err := f.Component.Shutdown(ctx)
 	if t := f.to.transport; t != nil {
@@ -104,8 +104,8 @@ func overHTTP(cfg Config, d *destination) (exporter.Factory, component.Config) {
 	return factory, ec
 }
 
-// forwardTraces and its like queue what they are given, which takes so much memory. They fail only if the queue is full,
-// which the tally counts, or closed. A nil forwarder passes nothing on.
+// forwardTraces, forwardMetrics and forwardLogs queue a request, which takes so much memory. They fail only if the
+// queue is full, which the tally counts, or closed. A nil forwarder passes nothing on.
 func (f *forwarder) forwardTraces(ctx context.Context, td ptrace.Traces, memory int64) {
 	if f != nil {
 		f.put(new(ptrace.ProtoMarshaler).TracesSize(td), memory, td.SpanCount(), func() {
@@ -130,7 +130,7 @@ func (f *forwarder) forwardLogs(ctx context.Context, ld plog.Logs, memory int64)
 	}
 }
 
-// put queues a request of so many records, or drops it if there is no memory for it.
+// put queues a request of so many records, or drops it if no memory is left for it.
 func (f *forwarder) put(size int, memory int64, records int, enqueue func()) {
 	switch {
 	case f.ledger == nil || size == 0:
@@ -143,7 +143,7 @@ func (f *forwarder) put(size int, memory int64, records int, enqueue func()) {
 // queued is the size of the queue, as it is sent.
 func (f *forwarder) queued() int64 { return f.gauge(queueSizeName) }
 
-// compression is not worth its processor time towards a store on the same machine.
+// compression is none towards a store on the same machine, where it is not worth its processor time.
 func compression(endpoint string) configcompression.Type {
 	if local(endpoint) {
 		return ""
@@ -178,7 +178,7 @@ func settings(kind component.Type, name string, cfg Config, t *tally) exporter.S
 	}
 }
 
-// newStorage keeps queues in files of a directory, which it makes.
+// newStorage keeps queues in files of a directory, which it creates.
 func newStorage(ctx context.Context, cfg Config) (component.Component, error) {
 	if err := dirs.Make(cfg.QueueDir, 0o750); err != nil {
 		return nil, err

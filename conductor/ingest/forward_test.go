@@ -29,7 +29,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// A traceStore takes what Jaeger would.
+// A traceStore accepts what Jaeger would.
 type traceStore struct {
 	ptraceotlp.UnimplementedGRPCServer
 	mu     sync.Mutex
@@ -73,10 +73,10 @@ func (s *traceStore) serve(t *testing.T, address string) string {
 	return l.Addr().String()
 }
 
-// someSpans are a member's lookup and a stranger's span.
+// someSpans are a member's lookup and a foreign span.
 func someSpans() ptrace.Traces {
 	td := ptrace.NewTraces()
-	td.ResourceSpans().AppendEmpty().Resource().Attributes().PutStr("service.name", "somebody-else")
+	td.ResourceSpans().AppendEmpty().Resource().Attributes().PutStr("service.name", "foreign-service")
 	spans := td.ResourceSpans().At(0).ScopeSpans().AppendEmpty().Spans()
 	foreign := spans.AppendEmpty()
 	foreign.SetName("GET /")
@@ -148,7 +148,7 @@ func TestDeadTraceStoreDisturbsNobody(t *testing.T) {
 	if f.Dropped == 0 || f.Dropped%2 != 0 || f.Sent != 0 || f.QueueBytes == 0 || f.QueueBytes > 1000 {
 		t.Errorf("%+v: want drops counted, and a queue that is filled up to its bound of 1000", f)
 	}
-	eventually(t, "the metrics say the same of the queue", func() bool {
+	eventually(t, "the metrics report the same of the queue", func() bool {
 		size := s.Stats().Traces.QueueBytes
 		waits, full := probe.Values(t, chordevent.ForwardQueue), probe.Shares(t, chordevent.QueueUtilization)
 		return len(waits) == 1 && waits[string(chordevent.ForwardTargetKey)+"=traces;"] == size &&
@@ -160,21 +160,21 @@ func TestDeadTraceStoreDisturbsNobody(t *testing.T) {
 	}
 }
 
-// While a store is down, the log says so once in a while, not for each attempt.
+// While a store is down, the log has a line at intervals, not for each attempt.
 func TestTraceStoreComesBack(t *testing.T) {
 	store := &traceStore{}
 	store.set(status.Error(codes.Unavailable, "the store is starting"))
-	var said lines
+	var logged lines
 	s := start(t, Config{
-		ForwardTraces: Target{Endpoint: store.serve(t, "127.0.0.1:0")}, Logger: slog.New(slog.NewTextHandler(&said, nil)), QueueDir: t.TempDir(),
+		ForwardTraces: Target{Endpoint: store.serve(t, "127.0.0.1:0")}, Logger: slog.New(slog.NewTextHandler(&logged, nil)), QueueDir: t.TempDir(),
 	}, newRecorder())
 	send(t, s, someSpans())
 	send(t, s, someSpans())
-	eventually(t, "it has been tried", func() bool { return said.count("") > 0 })
+	eventually(t, "it has been tried", func() bool { return logged.count("") > 0 })
 	store.set(nil)
 	eventually(t, "the spans have been sent again", func() bool { return store.count() == 2 })
-	if n := said.count("the store is starting"); n != 1 || said.count("") != 1 {
-		t.Errorf("the log says %d times, in %d lines, that the store was away; want one line:\n%s", n, said.count(""), said.all)
+	if n := logged.count("the store is starting"); n != 1 || logged.count("") != 1 {
+		t.Errorf("the log has %d reports, in %d lines, that the store was down; want one line:\n%s", n, logged.count(""), logged.all)
 	}
 }
 
@@ -233,7 +233,7 @@ func TestQueueOnDiskOutlivesTheProcess(t *testing.T) {
 func somePoint(value float64) pmetric.Metrics {
 	md := pmetric.NewMetrics()
 	m := md.ResourceMetrics().AppendEmpty().ScopeMetrics().AppendEmpty().Metrics().AppendEmpty()
-	m.SetName("somebody.elses.gauge")
+	m.SetName("foreign.gauge")
 	p := m.SetEmptyGauge().DataPoints().AppendEmpty()
 	p.SetDoubleValue(value)
 	p.Exemplars().AppendEmpty().SetTraceID(pcommon.TraceID{9})

@@ -19,7 +19,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// nowhere takes everything and keeps nothing.
+// nowhere accepts everything and keeps nothing.
 type nowhere struct{}
 
 func (nowhere) Offer([]chordevent.Event, time.Time) error  { return nil }
@@ -27,9 +27,9 @@ func (nowhere) OfferSpans([]lookups.Span, []lookups.Point) {}
 func (nowhere) Reject(chordevent.Reason)                   {}
 func (nowhere) Ignore(int)                                 {}
 
-// FuzzRequests sends bodies of all signals, over both protocols, in both encodings and all compressions, the way that
-// they take from a socket on: whatever they are, the answer is one that the protocol has, in the sender's encoding, what
-// is wrong is the sender's fault, and all memory that was taken is given back.
+// FuzzRequests sends bodies of all signals, over both protocols, in both encodings and all compressions, through
+// everything behind the socket. The answer is always one that the protocol has, in the sender's encoding; errors are
+// the sender's fault; and all memory that was taken is released.
 func FuzzRequests(f *testing.F) {
 	packings := []string{"", "gzip", "zstd", "snappy", "deflate", "zlib", "br"}
 	logs, _ := oneEvent()
@@ -111,12 +111,12 @@ func FuzzRequests(f *testing.F) {
 		}
 		for _, l := range []*lane{gate.events.small, gate.events.large, gate.others.small, gate.others.large} {
 			if !l.memory.TryAcquire(l.limit) {
-				t.Fatal("memory was not given back")
+				t.Fatal("memory was not released")
 			}
 			l.memory.Release(l.limit)
 		}
 		if n := gate.inFlight.Load(); n != 0 {
-			t.Fatalf("%d places were not given back", n)
+			t.Fatalf("%d slots were not released", n)
 		}
 	})
 }

@@ -19,15 +19,15 @@ import (
 const (
 	requestTimeout = 30 * time.Second // to receive and handle one request
 	retryAfter     = 250 * time.Millisecond
-	heapEvery      = 100 * time.Millisecond // the heap is looked at so often at most
+	heapEvery      = 100 * time.Millisecond // the minimum interval between two looks at the heap
 )
 
-// A gate decides which requests are admitted. A sender shows its token with the headers. Its body is received within the
-// share for bodies being received. When the body is complete, and not before, it takes a place in a lane (lanes.go), in
-// which it is decompressed, scanned and decoded within the share for that.
+// A gate decides which requests are admitted. A sender sends its token with the headers. Its body is received within
+// the memory share for bodies being received. When the body is complete, and not before, the request takes a slot in a
+// lane (lanes.go), in which it is decompressed, scanned and decoded within the share for that.
 type gate struct {
 	token       string
-	names       []string // by which the OTLP/HTTP port may be called, beside localhost and IP addresses
+	names       []string // Host names that the OTLP/HTTP port accepts, beside localhost and IP addresses
 	maxBytes    int64
 	memoryLimit uint64
 	maxConns    int
@@ -36,8 +36,8 @@ type gate struct {
 	events      class
 	others      class
 
-	inFlight                          atomic.Int64
-	refused, malformed, rejected, cut atomic.Uint64 // requests: overload; not OTLP; without the token; too slow
+	inFlight                              atomic.Int64
+	refused, malformed, rejected, aborted atomic.Uint64 // requests: overload; not OTLP; without the token; too slow
 
 	heapAt atomic.Int64 // Unix nanoseconds of the last look
 	heap   atomic.Uint64
@@ -60,13 +60,13 @@ const (
 	unlimitedDecode = int64(4) << 30 // without a budget, as in tests
 )
 
-// authorize says whether a request may be made at all.
+// authorize checks whether a request has the token, if one is required.
 func (g *gate) authorize(authorization []string) error {
 	if g.authorized(authorization) {
 		return nil
 	}
 	g.rejected.Add(1)
-	return status.Error(codes.Unauthenticated, "a bearer token is needed: Authorization: Bearer TOKEN")
+	return status.Error(codes.Unauthenticated, "a bearer token is required: Authorization: Bearer TOKEN")
 }
 
 func (g *gate) authorized(authorization []string) bool {
@@ -82,14 +82,14 @@ func (g *gate) authorized(authorization []string) bool {
 	return false
 }
 
-// errTooMuch refuses a request for good: it would not fit next time either.
+// errTooMuch rejects a request permanently: it would not fit next time either.
 func errTooMuch(need, limit int64) error {
-	return status.Errorf(codes.ResourceExhausted, "the request would take some %d KiB of memory once decoded, and the conductor has %d KiB for one (--memory); send less at once",
+	return status.Errorf(codes.ResourceExhausted, "the request would take some %d KiB of memory once decoded, and the limit for one request is %d KiB (--memory); send less at once",
 		need>>10, limit>>10)
 }
 
-// refuse is the answer under overload. The pause it names is what makes a client try again: without it, Go's exporter
-// drops the batch. It is spread out, so that senders do not come back all at once.
+// refuse is the answer under overload. The pause it names makes a client try again: without it, Go's exporter drops the
+// batch. It is random, so that senders do not all retry at once.
 func (g *gate) refuse(why string) error {
 	g.refused.Add(1)
 	st, err := status.New(codes.ResourceExhausted, why+"; try again").WithDetails(&errdetails.RetryInfo{
@@ -101,7 +101,7 @@ func (g *gate) refuse(why string) error {
 	return st.Err()
 }
 
-// heapNow is what the last garbage collection found in use, a tenth of a second old at most.
+// heapNow is the size of the live heap at the last garbage collection, a tenth of a second old at most.
 func (g *gate) heapNow() uint64 {
 	now, at := time.Now().UnixNano(), g.heapAt.Load()
 	if now-at > int64(heapEvery) && g.heapAt.CompareAndSwap(at, now) {

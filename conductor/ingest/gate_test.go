@@ -84,12 +84,12 @@ func TestMemoryIsShort(t *testing.T) {
 		t.Errorf("HTTP: status %d, want 429", code)
 	}
 	if s.Stats().InFlight != 0 {
-		t.Error("refused requests count as in work")
+		t.Error("refused requests count as in progress")
 	}
 }
 
-// Shutdown does not wait for ever for a gRPC request that its sender never ends.
-func TestShutdownGivesSlowRequestsUp(t *testing.T) {
+// Shutdown does not wait without end for a gRPC request that its sender never ends.
+func TestShutdownAbortsSlowRequests(t *testing.T) {
 	s, err := Start(t.Context(), Config{GRPC: "127.0.0.1:0"}, newRecorder())
 	if err != nil {
 		t.Fatal(err)
@@ -99,7 +99,7 @@ func TestShutdownGivesSlowRequestsUp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the request is under way", func() bool { return s.ports[0].slow.watched() == 1 })
+	eventually(t, "the request is in progress", func() bool { return s.ports[0].slow.watched() == 1 })
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	if err := s.Shutdown(ctx); err != nil {

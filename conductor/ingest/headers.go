@@ -14,16 +14,16 @@ import (
 
 const (
 	maxHeaders     = 32      // of one target
-	maxHeaderValue = 8 << 10 // bytes; what is longer, most servers refuse
+	maxHeaderValue = 8 << 10 // bytes; most servers reject longer ones
 )
 
 // A header is sent with each request to a target.
 type header struct {
-	name, value string // the name in lower case
-	file        string // whose content is added to the value; empty: none
+	name, value string // the name is in lower case
+	file        string // its content is appended to the value; empty: none
 }
 
-// headerName is what HTTP and gRPC both take.
+// headerName matches the names that both HTTP and gRPC accept.
 var headerName = regexp.MustCompile(`^[a-z0-9_.-]+$`)
 
 // reservedHeaders are set by the protocols themselves.
@@ -32,17 +32,17 @@ var reservedHeaders = []string{
 	"te", "trailer", "upgrade", "user-agent", "keep-alive", "proxy-connection", "expect",
 }
 
-// newHeaders reads headers. Files that they name are read again when they change. Errors show no value.
+// newHeaders reads headers. Files that they name are read again when they change. Errors never contain a value.
 func newHeaders(flag string, texts []string, cfg Config) (*reload.Value[[]header], error) {
 	if len(texts) > maxHeaders {
-		return nil, fmt.Errorf("%s: %d headers, want %d at most", flag, len(texts), maxHeaders)
+		return nil, fmt.Errorf("%s: expected %[3]d headers at most, got %[2]d", flag, len(texts), maxHeaders)
 	}
 	var all []header
 	var files []string
 	for _, text := range texts {
 		h, err := parseHeader(text)
 		if err == nil && slices.ContainsFunc(all, func(o header) bool { return o.name == h.name }) {
-			err = errors.New("it is given twice")
+			err = errors.New("the header is given twice")
 		}
 		if err != nil && h.name == "" {
 			return nil, fmt.Errorf("%s: %w", flag, err)
@@ -55,7 +55,7 @@ func newHeaders(flag string, texts []string, cfg Config) (*reload.Value[[]header
 		}
 	}
 	failed := func(err error) {
-		cfg.Logger.Error("a header for a forwarding target has changed and cannot be used, so the one before stays", "error", err)
+		cfg.Logger.Error("cannot use the changed header for a forwarding target; the previous one stays in use", "error", err)
 	}
 	return reload.New(failed, func() ([]header, error) {
 		out := slices.Clone(all)
@@ -72,32 +72,32 @@ func newHeaders(flag string, texts []string, cfg Config) (*reload.Value[[]header
 	}, files...)
 }
 
-// parseHeader reads NAME=VALUE. If the last word of VALUE is @FILE, that file's content takes its place.
+// parseHeader reads NAME=VALUE. If the last word of VALUE is @FILE, that file's content replaces it.
 func parseHeader(text string) (header, error) {
 	name, value, found := strings.Cut(text, "=")
 	h := header{name: strings.ToLower(strings.TrimSpace(name)), value: strings.TrimSpace(value)}
 	if !found || h.name == "" || !headerName.MatchString(h.name) {
-		return header{}, errors.New("want NAME=VALUE, with letters, digits, -, _ and . in the name")
+		return header{}, errors.New("expected NAME=VALUE, with letters, digits, -, _ and . in the name")
 	}
 	switch {
 	case h.name == "host":
-		return h, errors.New("the authority says by which name the target is called")
+		return h, errors.New("the target's name is set by its authority, not by a header")
 	case slices.Contains(reservedHeaders, h.name), strings.HasPrefix(h.name, "grpc-"), strings.HasSuffix(h.name, "-bin"):
-		return h, errors.New("that header is the protocol's own")
+		return h, errors.New("the header is reserved for the protocol")
 	case h.value == "":
-		return h, errors.New("it has no value")
+		return h, errors.New("the header has no value")
 	}
 	at := strings.LastIndexByte(h.value, ' ') + 1
 	if strings.HasPrefix(h.value[at:], "@") {
 		h.value, h.file = h.value[:at], h.value[at+1:]
 		if h.file == "" {
-			return h, errors.New("want the name of a file after @")
+			return h, errors.New("expected the name of a file after @")
 		}
 	}
 	return h, checkHeaderValue(h.value)
 }
 
-// complete adds what is in the file.
+// complete appends the file's content.
 func (h *header) complete() error {
 	if h.file == "" {
 		return nil
@@ -128,7 +128,7 @@ func checkHeaderValue(value string) error {
 	}
 	for _, c := range []byte(value) {
 		if c < ' ' || c > '~' {
-			return errors.New("the value has characters that a header cannot have: want printable ASCII in one line")
+			return errors.New("the value has characters that a header cannot have: expected printable ASCII in one line")
 		}
 	}
 	return nil

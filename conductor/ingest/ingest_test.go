@@ -18,7 +18,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// A recorder is a Sink that keeps what it gets, and can be told to refuse.
+// A recorder is a Sink that keeps what it receives, and can be set to refuse.
 type recorder struct {
 	mu       sync.Mutex
 	events   []chordevent.Event
@@ -37,7 +37,7 @@ func newRecorder() *recorder {
 func (r *recorder) Offer(events []chordevent.Event, _ time.Time) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	defer r.tell()
+	defer r.wake()
 	if r.refuse != nil {
 		return r.refuse
 	}
@@ -48,7 +48,7 @@ func (r *recorder) Offer(events []chordevent.Event, _ time.Time) error {
 func (r *recorder) OfferSpans(spans []lookups.Span, points []lookups.Point) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	defer r.tell()
+	defer r.wake()
 	r.spans = append(r.spans, spans...)
 	r.points = append(r.points, points...)
 }
@@ -71,14 +71,14 @@ func (r *recorder) setRefuse(err error) {
 	r.refuse = err
 }
 
-func (r *recorder) tell() {
+func (r *recorder) wake() {
 	select {
 	case r.news <- struct{}{}:
 	default:
 	}
 }
 
-// wait returns when cond holds of what the recorder has.
+// wait returns when cond holds for what the recorder has received.
 func (r *recorder) wait(t *testing.T, what string, cond func() bool) {
 	t.Helper()
 	deadline := time.After(time.Minute)
@@ -92,12 +92,12 @@ func (r *recorder) wait(t *testing.T, what string, cond func() bool) {
 		select {
 		case <-r.news:
 		case <-deadline:
-			t.Fatalf("waited in vain until %s", what)
+			t.Fatalf("timed out: expected that %s", what)
 		}
 	}
 }
 
-// eventually polls a condition that nothing signals.
+// eventually polls a condition that has no signal.
 func eventually(t *testing.T, what string, cond func() bool) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
@@ -107,7 +107,7 @@ func eventually(t *testing.T, what string, cond func() bool) {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			t.Fatalf("waited in vain until %s", what)
+			t.Fatalf("timed out: expected that %s", what)
 		}
 	}
 }
@@ -148,6 +148,6 @@ func dial(t *testing.T, address string, opts ...grpc.DialOption) *grpc.ClientCon
 func oneEvent() (plogotlp.ExportRequest, chordevent.Event) {
 	m := otlptest.NewMember(3, 8, 1790000000000000000)
 	peer := otlptest.NewMember(4, 8, 1790000000000000001)
-	ev := m.Says(time.Unix(1790000001, 5000).UTC(), chordevent.PredecessorChanged{Predecessor: peer.Peer})
+	ev := m.Event(time.Unix(1790000001, 5000).UTC(), chordevent.PredecessorChanged{Predecessor: peer.Peer})
 	return plogotlp.NewExportRequestFromLogs(otlptest.Logs(ev)), ev
 }

@@ -12,23 +12,23 @@ import (
 )
 
 const (
-	// placeWait is how long a request waits for a place and for memory. Then it is refused, to be sent again.
+	// placeWait is how long a request waits for a slot and for memory. Then it is refused, to be sent again.
 	placeWait = 2 * time.Second
-	// A request is small if its body, as sent, is at most smallBody and decoding it takes at most smallDecode: the events
-	// of a host of some 30 members at once.
+	// A request is small if its body, as sent, is at most smallBody and decoding it takes at most smallDecode: the
+	// events of a host of some 30 members at once.
 	smallBody   = 64 << 10
 	smallDecode = 512 << 10
 )
 
-// errLarge ends a try in the lane of small requests: decoding takes more memory than a small request has.
+// errLarge ends a try in the lane of small requests: decoding needs more memory than a small request has.
 var errLarge = errors.New("the request is large once decoded")
 
 // A class is the requests of one kind of signal: events, or all others. Neither waits for the other.
 type class struct{ small, large *lane }
 
-// A lane is requests that share places and memory to decode in. Small requests have a lane of their own, in which each
-// takes about a millisecond, so that they never wait for large ones: not for their memory, and not for the processors,
-// of which large requests of both classes together hold half at most. They have those in turns, so that events wait for
+// A lane is requests that share slots and memory for decoding. Small requests have a lane of their own, in which each
+// takes about a millisecond, so that they never wait for large ones: neither for memory, nor for the processors, of
+// which large requests of both classes together use half at most. Large requests take turns, so that events wait for
 // one large request of another signal at most.
 type lane struct {
 	places *semaphore.Weighted
@@ -40,8 +40,8 @@ type lane struct {
 
 func (l *lane) small() bool { return l.turns == nil }
 
-// newClasses divides the memory to decode in among events and others. No request waits for memory while it holds a turn
-// that those need who have the memory: they hold turns too.
+// newClasses divides the memory for decoding between events and others. No request waits for memory while it holds a
+// turn that the requests which hold the memory need: they hold turns too.
 func newClasses(limit int64, places int) (events, others class) {
 	processors := min(max(runtime.GOMAXPROCS(0)/2, 1), places)
 	turns := semaphore.NewWeighted(int64(processors))
@@ -62,11 +62,12 @@ func (g *gate) classOf(signal otlpscan.Signal) *class {
 	return &g.others
 }
 
-// admit runs do in a place for a request whose body is complete. A request is small until it proves large: then it starts
-// again, in the lane of large ones, so that what waits for that lane holds no more than its body as it was sent.
+// admit runs do in a slot for a request whose body is complete. A request is small until it proves large: then it
+// starts again, in the lane of large ones, so that requests waiting for that lane hold no more than their bodies as
+// sent.
 func (g *gate) admit(ctx context.Context, signal otlpscan.Signal, size int, do func(*work) error) error {
 	if g.memoryLimit > 0 && g.heapNow() > g.memoryLimit {
-		return g.refuse("memory is short")
+		return g.refuse("no memory is left")
 	}
 	c := g.classOf(signal)
 	if size <= smallBody {
@@ -81,11 +82,11 @@ func (g *gate) in(ctx context.Context, l *lane, do func(*work) error) error {
 	waiting, cancel := context.WithTimeout(ctx, placeWait)
 	defer cancel()
 	if !l.places.TryAcquire(1) && l.places.Acquire(waiting, 1) != nil {
-		return g.refuse("too many requests in work")
+		return g.refuse("too many requests in progress")
 	}
 	if l.turns != nil && !l.turns.TryAcquire(1) && l.turns.Acquire(waiting, 1) != nil {
 		l.places.Release(1)
-		return g.refuse("too many large requests in work")
+		return g.refuse("too many large requests in progress")
 	}
 	g.inFlight.Add(1)
 	w := &work{gate: g, lane: l}
@@ -93,7 +94,7 @@ func (g *gate) in(ctx context.Context, l *lane, do func(*work) error) error {
 	return do(w)
 }
 
-// A work is a request that has its place. It holds memory until leave.
+// A work is a request that has its slot. It holds memory until leave.
 type work struct {
 	gate *gate
 	lane *lane
@@ -115,7 +116,7 @@ func (w *work) hold(ctx context.Context, n int64) error {
 		defer cancel()
 		if l.memory.Acquire(ctx, n) != nil {
 			w.gate.decode.Refuse()
-			return w.gate.refuse("memory for decoding is short")
+			return w.gate.refuse("no memory is left for decoding")
 		}
 	}
 	w.held += n
@@ -129,7 +130,7 @@ func (w *work) give(n int64) {
 	w.held -= n
 }
 
-// leave gives the place and all memory back.
+// leave releases the slot and all memory.
 func (w *work) leave() {
 	w.give(w.held)
 	if w.lane.turns != nil {

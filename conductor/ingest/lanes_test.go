@@ -20,7 +20,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// A detained sink keeps large requests until it is opened, so that they hold their places.
+// A detained sink blocks large requests until it is opened, so that they hold their slots.
 type detained struct {
 	*recorder
 	open         chan struct{}
@@ -61,7 +61,7 @@ func TestSmallRequestsDoNotWaitForLargeOnes(t *testing.T) {
 	places := int64(max(runtime.GOMAXPROCS(0)/2, 1))
 	foreign := ptrace.NewTraces()
 	for range 3000 {
-		foreign.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans().AppendEmpty().SetName("somebody else's")
+		foreign.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans().AppendEmpty().SetName("foreign")
 	}
 	traces, err := ptraceotlp.NewExportRequestFromTraces(foreign).MarshalProto()
 	if err != nil {
@@ -80,7 +80,7 @@ func TestSmallRequestsDoNotWaitForLargeOnes(t *testing.T) {
 		}
 		senders.Go(func() { post(t, "http://"+s.HTTPAddr()+path, "application/x-protobuf", encoding, body) })
 	}
-	eventually(t, "the places of large requests are taken", func() bool { return sink.inside.Load() == places })
+	eventually(t, "the slots of large requests are taken", func() bool { return sink.inside.Load() == places })
 	small := plogotlp.NewGRPCClient(dial(t, s.GRPCAddr()))
 	for range 20 {
 		if _, err := small.Export(t.Context(), one); err != nil {
@@ -99,10 +99,10 @@ func TestSmallRequestsDoNotWaitForLargeOnes(t *testing.T) {
 	close(sink.open)
 	senders.Wait()
 	if n := sink.most.Load(); n != places {
-		t.Errorf("%d large requests were in work at once, of %d places", n, places)
+		t.Errorf("%d large requests were in progress at once, of %d slots", n, places)
 	}
 	if n := s.gate.decode.Used() + s.gate.inFlight.Load(); n != 0 {
-		t.Errorf("%d bytes and places are still held", n)
+		t.Errorf("%d bytes and slots are still held", n)
 	}
 	if len(sink.events) < 22+3000 || sink.events[0].Node != ev.Node {
 		t.Errorf("%d events arrived", len(sink.events))
@@ -126,8 +126,8 @@ func TestSmallBodiesHaveAQuarter(t *testing.T) {
 	}
 }
 
-// When memory for bodies is short, senders that are slow for a second are cut, the oldest first, and no more of them than
-// is needed; when it is not, they have five.
+// When memory for bodies is short, requests that are slow for a second are aborted, the oldest first, and no more of
+// them than necessary; when it is not, they have five.
 func TestSlowSendersGiveWay(t *testing.T) {
 	begin := time.Now()
 	for _, short := range []bool{true, false} {
@@ -148,18 +148,18 @@ func TestSlowSendersGiveWay(t *testing.T) {
 		}
 		for _, at := range []time.Duration{shortTime, shortTime + 200*time.Millisecond} {
 			o.look(begin.Add(at))
-			var cut []int
+			var aborted []int
 			for i, b := range all {
-				if b.cut {
-					cut = append(cut, i)
+				if b.aborted {
+					aborted = append(aborted, i)
 				}
 			}
 			want := []int(nil)
 			if short && at > shortTime {
 				want = []int{1, 2} // they make room: 2 times 60 of what is held beyond 500
 			}
-			if !slices.Equal(cut, want) {
-				t.Errorf("short %v, after %v: %v are cut, want %v", short, at, cut, want)
+			if !slices.Equal(aborted, want) {
+				t.Errorf("short %v, after %v: %v are aborted, want %v", short, at, aborted, want)
 			}
 		}
 	}

@@ -6,11 +6,11 @@ import (
 	"chordconductor/conductor/memory"
 )
 
-// A ledger counts what the requests in a forwarding queue take in memory. The queue counts them as they are sent, and
-// decoded they take up to thirty times as much, which the scan of each has found out (otlpscan). Requests leave the queue
-// in about the order in which they came, so it holds the newest ones that make up its size.
+// A ledger counts the memory of the requests in a forwarding queue. The queue counts them as they are sent, and decoded
+// they take up to thirty times as much, which the scan of each has measured (otlpscan). Requests leave the queue in
+// about the order in which they arrived, so it holds the newest ones that make up its size.
 type ledger struct {
-	share *memory.Share // of all queues, where what gives way is counted; nil: only the queue's own bound holds
+	share *memory.Share // of all queues, which counts dropped requests; nil: only the queue's own bound holds
 	limit int64         // of this queue
 
 	mu      sync.Mutex
@@ -21,7 +21,7 @@ type ledger struct {
 
 type queued struct{ size, memory int64 }
 
-// settle lets the entries go that the queue has no more.
+// settle removes the entries that have left the queue.
 func (l *ledger) settle(inQueue int64) {
 	for len(l.entries) > 0 && l.size-l.entries[0].size >= inQueue {
 		l.size -= l.entries[0].size
@@ -33,7 +33,7 @@ func (l *ledger) settle(inQueue int64) {
 	}
 }
 
-// add enters a request and puts it into the queue, or returns false if there is no memory for it.
+// add enters a request and puts it into the queue, or returns false if no memory is left for it.
 func (l *ledger) add(inQueue func() int64, size, memory int64, put func()) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -49,7 +49,7 @@ func (l *ledger) add(inQueue func() int64, size, memory int64, put func()) bool 
 	return true
 }
 
-// held is what the queue takes in memory.
+// held is the memory of the queue.
 func (l *ledger) held(inQueue int64) int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()

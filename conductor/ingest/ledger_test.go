@@ -12,8 +12,8 @@ import (
 	"chordconductor/internal/freeport"
 )
 
-// While requests leave a queue in the order in which they came, the ledger counts exactly what it holds, and admits no
-// more than its limit.
+// While requests leave a queue in the order in which they arrived, the ledger counts exactly what it holds, and admits
+// no more than its limit.
 func TestLedger(t *testing.T) {
 	for seed := range uint64(50) {
 		random := rand.New(rand.NewPCG(12, seed))
@@ -40,7 +40,7 @@ func TestLedger(t *testing.T) {
 	}
 }
 
-// What waits for a store that is away takes no more memory, decoded, than there is for it, whatever the requests are of.
+// Requests that wait for an unavailable store take no more memory, decoded, than the limit, whatever they contain.
 func TestForwardingIsBoundedInMemory(t *testing.T) {
 	b := budget(t, memory.Least)
 	s := start(t, Config{Memory: b, ForwardLogs: Target{Endpoint: freeport.Address(t)}}, newRecorder())

@@ -24,8 +24,8 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// A storeAt is Jaeger and Prometheus at the far end of the exporters' wires, where no socket is needed: so that minutes
-// of trouble pass on a virtual clock.
+// A storeAt is Jaeger and Prometheus at the far end of the exporters' connections, without sockets: so that minutes of
+// trouble pass on a virtual clock.
 type storeAt struct {
 	component.StartFunc
 	component.ShutdownFunc
@@ -35,7 +35,7 @@ type storeAt struct {
 	http  int        // and HTTP; 0: the connection fails
 }
 
-// answer waits as the store does, and says whether it works.
+// answer waits as the store does, and reports whether it works.
 func (s *storeAt) answer(ctx context.Context) (ok bool, err error) {
 	if !time.Now().Before(s.until) {
 		return true, nil
@@ -110,8 +110,8 @@ func forwardTo(t *testing.T, store *storeAt, view *live.Live, cfg Config) *Serve
 	return s
 }
 
-// Jaeger and Prometheus are in trouble for five minutes, by the clock. All the while every event is in the view at once,
-// nobody who sends waits, and what does not fit in the queues is counted. Then the stores get what was kept.
+// Jaeger and Prometheus fail for five minutes. Meanwhile every event is in the view at once, no sender waits, and what
+// does not fit in the queues is counted. Then the stores receive what was kept.
 func TestStoresInTroubleForMinutes(t *testing.T) {
 	const minutes, bound = 5 * time.Minute, 10_000
 	for name, trouble := range map[string]storeAt{
@@ -135,8 +135,8 @@ func TestStoresInTroubleForMinutes(t *testing.T) {
 				s := forwardTo(t, &store, view, Config{QueueBytes: bound})
 
 				members, events := otlptest.Ring(16, 4, time.Now())
-				told, spans, points := uint64(0), uint64(0), uint64(0)
-				say := func(events ...chordevent.Event) {
+				emitted, spans, points := uint64(0), uint64(0), uint64(0)
+				emit := func(events ...chordevent.Event) {
 					t.Helper()
 					begin := time.Now()
 					_, err := s.pipeline.consumeLogs(ctx, otlptest.Logs(events...), 0)
@@ -150,16 +150,16 @@ func TestStoresInTroubleForMinutes(t *testing.T) {
 					if waited := time.Since(begin); waited > 0 {
 						t.Fatalf("the sender waited for %v", waited)
 					}
-					told, spans, points = told+uint64(len(events)), spans+2, points+1
+					emitted, spans, points = emitted+uint64(len(events)), spans+2, points+1
 				}
-				say(events...)
+				emit(events...)
 				for n, end := 1, time.Now().Add(minutes); time.Now().Before(end); n++ {
 					time.Sleep(250 * time.Millisecond)
 					m := members[n%len(members)]
 					if n%64 < 16 { // a keyframe of each in 16 s
-						say(m.Says(time.Now(), otlptest.Keyframe(members, n%len(members), 4)))
+						emit(m.Event(time.Now(), otlptest.Keyframe(members, n%len(members), 4)))
 					} else {
-						say(m.Says(time.Now(), chordevent.NodeLoad{Load: chordevent.Load{Gets: int64(n)}}))
+						emit(m.Event(time.Now(), chordevent.NodeLoad{Load: chordevent.Load{Gets: int64(n)}}))
 					}
 					if n%40 != 0 {
 						continue
@@ -167,8 +167,8 @@ func TestStoresInTroubleForMinutes(t *testing.T) {
 					time.Sleep(50 * time.Millisecond) // two publications
 					synctest.Wait()
 					v, st := view.View(), view.Stats()
-					if v.Counts.Applied != told || v.Status != ring.Ideal || v.Counts.Uncertain > 0 {
-						t.Fatalf("of %d events: the ring is %v, %+v", told, v.Status, v.Counts)
+					if v.Counts.Applied != emitted || v.Status != ring.Ideal || v.Counts.Uncertain > 0 {
+						t.Fatalf("of %d events: the ring is %v, %+v", emitted, v.Status, v.Counts)
 					}
 					if st.StalenessP99 > 10*time.Millisecond {
 						t.Fatalf("events took %v to the view", st.StalenessP99)

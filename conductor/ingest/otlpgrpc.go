@@ -15,7 +15,7 @@ import (
 	"chordconductor/conductor/internal/otlpscan"
 )
 
-// grpcPrefix is the length of what stands before a gRPC message: whether it is compressed, and its length.
+// grpcPrefix is the length of the prefix of a gRPC message: whether it is compressed, and its length.
 const grpcPrefix = 5
 
 var grpcPaths = map[string]otlpscan.Signal{
@@ -24,7 +24,7 @@ var grpcPaths = map[string]otlpscan.Signal{
 	"/opentelemetry.proto.collector.metrics.v1.MetricsService/Export": otlpscan.Metrics,
 }
 
-// serveGRPC takes a call of OTLP/gRPC: one message in, one out, and the status in the trailers.
+// serveGRPC serves a call of OTLP/gRPC: one message in, one out, and the status in the trailers.
 func (p *port) serveGRPC(w http.ResponseWriter, r *http.Request) {
 	signal, known := grpcPaths[r.URL.Path]
 	q := query{signal: signal}
@@ -64,10 +64,10 @@ func (p *port) serveGRPC(w http.ResponseWriter, r *http.Request) {
 	h.Set("Grpc-Status", "0")
 }
 
-// grpcMessage is the one message of a call's body, and how it is compressed.
+// grpcMessage returns the one message of a call's body, and its compression.
 func grpcMessage(body []byte, encoding string) (message []byte, packing string, err error) {
 	if len(body) < grpcPrefix || int64(binary.BigEndian.Uint32(body[1:])) != int64(len(body)-grpcPrefix) {
-		return nil, "", malformed("not an OTLP request: the call has not exactly one message")
+		return nil, "", malformed("not an OTLP request: expected exactly one message in the call")
 	}
 	switch body[0] {
 	case 0:
@@ -78,10 +78,10 @@ func grpcMessage(body []byte, encoding string) (message []byte, packing string, 
 		}
 		return body[grpcPrefix:], encoding, nil
 	}
-	return nil, "", malformed("not an OTLP request: the message is neither compressed nor not")
+	return nil, "", malformed("not an OTLP request: the message's compression flag is neither 0 nor 1")
 }
 
-// failGRPC ends a call with a status, and with nothing else.
+// failGRPC ends a call with a status alone.
 func failGRPC(w http.ResponseWriter, st *status.Status) {
 	h := w.Header()
 	h.Set("Content-Type", "application/grpc")
@@ -97,7 +97,7 @@ func failGRPC(w http.ResponseWriter, st *status.Status) {
 	w.WriteHeader(http.StatusOK)
 }
 
-// percent writes a message as gRPC has it in a header.
+// percent encodes a message as gRPC requires in a header.
 func percent(message string) string {
 	var b strings.Builder
 	for _, c := range []byte(strings.ToValidUTF8(message, "\ufffd")) {

@@ -23,7 +23,7 @@ const (
 
 var httpPaths = map[string]otlpscan.Signal{"/v1/logs": otlpscan.Logs, "/v1/traces": otlpscan.Traces, "/v1/metrics": otlpscan.Metrics}
 
-// serveHTTP takes a request of OTLP/HTTP.
+// serveHTTP serves a request of OTLP/HTTP.
 func (p *port) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	if !p.named(w, r) {
 		return
@@ -66,10 +66,10 @@ func (p *port) serveHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", kind)
-	_, _ = w.Write(answer) // a sender that has gone is its own affair
+	_, _ = w.Write(answer) // a closed connection is not an error here
 }
 
-// fail answers with an error as the request's protocol has it.
+// fail answers with an error in the form of the request's protocol.
 func (p *port) fail(w http.ResponseWriter, r *http.Request, err error) {
 	st := status.Convert(err)
 	if isGRPC(r) {
@@ -98,7 +98,7 @@ func (p *port) fail(w http.ResponseWriter, r *http.Request, err error) {
 	p.failWith(w, r, code, st)
 }
 
-// failWith answers with a Status in the request's own encoding, as OTLP/HTTP wants it.
+// failWith answers with a Status in the request's own encoding, as OTLP/HTTP requires.
 func (p *port) failWith(w http.ResponseWriter, r *http.Request, code int, st *status.Status) {
 	p.note(r, st)
 	message := st.Proto()
@@ -113,14 +113,14 @@ func (p *port) failWith(w http.ResponseWriter, r *http.Request, code int, st *st
 		body, err = protojson.Marshal(message)
 	}
 	if err != nil {
-		body = nil // the code says enough
+		body = nil // the code is enough
 	}
 	w.Header().Set("Content-Type", kind)
 	w.WriteHeader(code)
 	_, _ = w.Write(body)
 }
 
-// isOverload says that a request may be sent again: the status names the pause.
+// isOverload reports whether a request may be sent again: the status names the pause.
 func isOverload(st *status.Status) bool {
 	for _, d := range st.Details() {
 		if _, ok := d.(*errdetails.RetryInfo); ok {

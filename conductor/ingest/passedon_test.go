@@ -17,7 +17,7 @@ import (
 	"chordconductor/conductor/internal/otlptest"
 )
 
-// A recordStore keeps the records that it takes, by their mark.
+// A recordStore keeps the records that it receives, by their mark.
 type recordStore struct {
 	mu  sync.Mutex
 	got map[int64]string // guarded by mu
@@ -54,13 +54,13 @@ func (s *recordStore) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/x-protobuf")
 }
 
-// recordText is all of a record.
+// recordText is a whole record as text.
 func recordText(rec plog.LogRecord) string {
 	return fmt.Sprint(rec.EventName(), rec.Timestamp(), rec.SeverityText(), rec.Body().AsRaw(), rec.Attributes().AsRaw())
 }
 
-// Whatever is wrong with a record, and whatever it stands beside: it is named to its sender, and passed on with
-// --forward-logs as it came, with those that are right and those of others.
+// Every rejected record is reported to its sender, and passed on with --forward-logs as received, with valid and
+// foreign records.
 func TestWhatIsRejectedIsPassedOn(t *testing.T) {
 	far := &recordStore{got: map[int64]string{}}
 	front := httptest.NewServer(far)

@@ -17,7 +17,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// A pipeline takes decoded requests apart. It runs in the goroutines of the requests.
+// A pipeline splits decoded requests into events, lookup spans and the rest. It runs in the goroutines of the requests.
 type pipeline struct {
 	sink     Sink
 	gate     *gate
@@ -32,8 +32,8 @@ type pipeline struct {
 	events, foreignLogs, spans, points atomic.Uint64
 }
 
-// consumeLogs hands events to the ring view. Only here can a sender be pushed back: its events must not be lost.
-// The verdict names the records that were not accepted as events. memory is what the request takes, decoded.
+// consumeLogs passes events to the ring view. Only here can a sender be pushed back: its events must not be lost. The
+// verdict names the records that were not accepted as events. memory is that of the decoded request.
 func (p *pipeline) consumeLogs(ctx context.Context, ld plog.Logs, memory int64) (answer verdict, err error) {
 	type refused struct {
 		from chordevent.Source
@@ -75,7 +75,7 @@ func (p *pipeline) consumeLogs(ctx context.Context, ld plog.Logs, memory int64) 
 	case err != nil:
 		return answer, status.Error(codes.Unavailable, err.Error())
 	}
-	// Counted, shown to others and passed on only now: a batch that was pushed back comes again.
+	// Counted, published and passed on only now: a batch that was pushed back is sent again.
 	if p.logs != nil {
 		p.logs(ld)
 	}
@@ -93,9 +93,9 @@ func (p *pipeline) consumeLogs(ctx context.Context, ld plog.Logs, memory int64) 
 	return answer, nil
 }
 
-// consumeTraces hands spans of lookups on, then all spans. A forwarder that is behind drops them, counted: neither the
-// view nor a sender shall wait for it.
-// The verdict names the spans that bear a name of the vocabulary and break it; they are passed on all the same.
+// consumeTraces passes spans of lookups to the view, then forwards all spans. A forwarder that is behind drops them,
+// counted: neither the view nor a sender waits for it. The verdict names the spans that bear a name of the vocabulary
+// and violate it; they are forwarded all the same.
 func (p *pipeline) consumeTraces(ctx context.Context, td ptrace.Traces, memory int64) (answer verdict) {
 	p.spans.Add(uint64(td.SpanCount()))
 	spans, broken := lookups.Decode(td)

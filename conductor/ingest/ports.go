@@ -10,14 +10,14 @@ import (
 	"chordconductor/internal/netname"
 )
 
-// Ports are the addresses of both protocols, bound but not served: what connects waits for Start. Whoever starts more
-// than a receiver binds before it makes files, so that an address in use leaves none behind.
+// Ports are the addresses of both protocols, bound but not served: connections wait for Start. A program that starts
+// more than a receiver binds before it creates files, so that an address in use leaves none behind.
 type Ports struct {
 	grpc, http net.Listener // nil: off
 	tls        *tls.Config  // of both; nil: none
 }
 
-// Bind checks a configuration and binds its ports. Errors say what to change.
+// Bind checks a configuration and binds its ports. Errors name what to change.
 func Bind(ctx context.Context, cfg Config) (*Ports, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -48,7 +48,7 @@ func bind(ctx context.Context, cfg Config) (*Ports, error) {
 	return p, nil
 }
 
-// Close gives the addresses back. A Server that was started with them does so itself; to close again does no harm.
+// Close releases the addresses. A Server that was started with them does so itself; closing again has no effect.
 func (p *Ports) Close() error {
 	var errs []error
 	for _, l := range []net.Listener{p.grpc, p.http} {
@@ -62,7 +62,7 @@ func (p *Ports) Close() error {
 	return errors.Join(errs...)
 }
 
-// address is where a listener listens; empty if the protocol is off.
+// address is a listener's address; empty if the protocol is off.
 func address(l net.Listener) string {
 	if l == nil {
 		return ""

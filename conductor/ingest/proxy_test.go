@@ -13,7 +13,7 @@ import (
 	"chordconductor/internal/certtest"
 )
 
-// A proxy is one for HTTP, with CONNECT alone: it leads every name to one address.
+// newProxy starts an HTTP proxy with CONNECT alone: it connects every name to one address.
 func newProxy(t *testing.T, to string) (address string, connected func() []string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -55,7 +55,7 @@ func newProxy(t *testing.T, to string) (address string, connected func() []strin
 	}
 }
 
-// proxyChild names the store for the process that forwards. The proxy's variables are read once by each process.
+// proxyChild names the store for the process that forwards. Each process reads the proxy's variables once.
 const proxyChild = "INGEST_TEST_STORE"
 
 // All signals reach a store beyond a proxy, over either protocol, encrypted from end to end: the store's certificate is
@@ -89,7 +89,7 @@ func TestForwardingThroughAProxy(t *testing.T) {
 
 func forwardThroughProxy(t *testing.T, endpoint string) {
 	target := Target{Endpoint: endpoint, CAFile: os.Getenv("TEST_CA"), CertFile: os.Getenv("TEST_CERT"), KeyFile: os.Getenv("TEST_KEY")}
-	log := slog.New(slog.NewTextHandler(os.Stderr, nil)) // which the parent shows if this fails
+	log := slog.New(slog.NewTextHandler(os.Stderr, nil)) // the parent prints it if this fails
 	s := start(t, Config{ForwardTraces: target, ForwardMetrics: target, ForwardLogs: target, Logger: log}, newRecorder())
 	sendAll(t, s)
 	eventually(t, "all is sent", func() bool {

@@ -37,16 +37,16 @@ const (
 )
 
 // A port serves one of the two protocols at an address. Both are requests over HTTP, so that one server, one admission
-// and one decoder serve both; they differ in how a body is framed and how an answer says what is wrong.
+// and one decoder serve both; they differ in how a body is framed and how an answer reports an error.
 //
-// The Collector's receiver, which this takes the place of, reads and decodes whatever it is sent before anybody can say
-// no: docs/adr/0014.
+// It replaces the Collector's receiver, which reads and decodes all requests before any hook can reject them:
+// docs/adr/0014.
 type port struct {
 	gate     *gate
 	pipeline *pipeline
 	troubles *troubles
 	grpc     bool
-	other    string // where the other protocol is served, for whoever sent it here
+	other    string // where the other protocol is served, for errors
 
 	server  *http.Server
 	conns   *connlimit.Limiter
@@ -75,7 +75,7 @@ func (s *Server) serve(cfg Config, name string, l net.Listener, p *port) {
 	s.ports = append(s.ports, p)
 }
 
-// newServer bounds what a connection can hold: what is not bounded here, the shares of the memory budget bound.
+// newServer bounds what a connection can hold; the shares of the memory budget bound the rest.
 func newServer(p *port) *http.Server {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
@@ -91,7 +91,7 @@ func newServer(p *port) *http.Server {
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          log.New(io.Discard, "", 0), // what a sender does wrong is counted, and told at growing intervals
+		ErrorLog:          log.New(io.Discard, "", 0), // errors of senders are counted, and logged at growing intervals
 		HTTP2: &http.HTTP2Config{
 			MaxConcurrentStreams: maxStreams, MaxReadFrameSize: 16 << 10,
 			MaxReceiveBufferPerConnection: 1 << 20, MaxReceiveBufferPerStream: 256 << 10,
@@ -100,8 +100,8 @@ func newServer(p *port) *http.Server {
 	}
 }
 
-// serverTLS is nil without certificates. They are read again when their files change; files that cannot be used are
-// reported, and the certificates before stay in force.
+// serverTLS is nil without certificates. They are read again when their files change; unusable files are reported, and
+// the previous certificates stay in use.
 func serverTLS(t TLS, log *slog.Logger) (*tls.Config, error) {
 	if !t.enabled() {
 		return nil, nil
@@ -111,7 +111,7 @@ func serverTLS(t TLS, log *slog.Logger) (*tls.Config, error) {
 		files = append(files, t.ClientCAFile)
 	}
 	failed := func(err error) {
-		log.Error("certificates of the OTLP ports have changed and cannot be used, so the ones before stay", "error", err)
+		log.Error("cannot use the changed certificates of the OTLP ports; the previous ones stay in use", "error", err)
 	}
 	config, err := reload.New(failed, t.config, files...)
 	if err != nil {
@@ -144,7 +144,7 @@ func (t TLS) config() (*tls.Config, error) {
 	return config, nil
 }
 
-// shutdown lets requests in work finish until ctx ends, then gives them up.
+// shutdown waits for requests in progress until ctx ends, then aborts them.
 func (p *port) shutdown(ctx context.Context) error {
 	err := p.server.Shutdown(ctx)
 	if err != nil {
@@ -155,7 +155,7 @@ func (p *port) shutdown(ctx context.Context) error {
 	return err
 }
 
-// ServeHTTP takes one request, and answers as its sender's protocol has it.
+// ServeHTTP serves one request, and answers in the form of its sender's protocol.
 func (p *port) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.serving.Add(1)
 	defer p.serving.Done()
@@ -170,15 +170,14 @@ func isGRPC(r *http.Request) bool {
 	return strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc")
 }
 
-// telemetry is what the Collector's components get for telemetry about themselves: nothing that would be received in
-// turn.
+// telemetry is the Collector components' telemetry about themselves: nothing that would be received in turn.
 func telemetry(log *zap.Logger, meters metric.MeterProvider) component.TelemetrySettings {
 	return component.TelemetrySettings{
 		Logger: log, MeterProvider: meters, TracerProvider: tracenoop.NewTracerProvider(), Resource: pcommon.NewResource(),
 	}
 }
 
-// A host is what the Collector's exporters live in.
+// A host is the environment of the Collector's exporters.
 type host struct {
 	log        *slog.Logger
 	extensions map[component.ID]component.Component // written before the parts that use them start

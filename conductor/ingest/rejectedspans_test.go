@@ -12,16 +12,16 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// TestRejectedSpansAreCounted sends sound spans of lookups with any number of broken ones and foreign ones among them,
-// over both protocols: the answer counts the broken ones and names what is wrong, and so do the stats.
+// TestRejectedSpansAreCounted sends valid spans of lookups with any number of invalid and foreign ones among them, over
+// both protocols: the answer counts the invalid ones and names the errors, and so do the stats.
 func TestRejectedSpansAreCounted(t *testing.T) {
 	breaks := map[string]func(pcommon.Map){
 		"missing " + string(chordevent.NodeIDKey):    func(m pcommon.Map) { m.Remove(string(chordevent.NodeIDKey)) },
 		"missing " + string(chordevent.LookupKeyKey): func(m pcommon.Map) { m.Remove(string(chordevent.LookupKeyKey)) },
-		"cut " + string(chordevent.LookupKeyKey):     func(m pcommon.Map) { m.PutStr(string(chordevent.LookupKeyKey), "0") },
+		"short " + string(chordevent.LookupKeyKey):   func(m pcommon.Map) { m.PutStr(string(chordevent.LookupKeyKey), "0") },
 		"type " + string(chordevent.NodeIDKey):       func(m pcommon.Map) { m.PutInt(string(chordevent.NodeIDKey), 10) },
 	}
-	names := []string{"", "missing " + string(chordevent.NodeIDKey), "missing " + string(chordevent.LookupKeyKey), "cut " + string(chordevent.LookupKeyKey), "type " + string(chordevent.NodeIDKey)}
+	names := []string{"", "missing " + string(chordevent.NodeIDKey), "missing " + string(chordevent.LookupKeyKey), "short " + string(chordevent.LookupKeyKey), "type " + string(chordevent.NodeIDKey)}
 	random := rand.New(rand.NewPCG(13, 0))
 	for round := range 30 {
 		s := start(t, Config{}, newRecorder())

@@ -13,11 +13,11 @@ import (
 )
 
 const (
-	maxRejections    = 100 // kinds of them that are told apart; of further ones only the number is kept
+	maxRejections    = 100 // kinds of them that are kept; further ones are only counted
 	maxNamedInAnswer = 5   // in the answer to one request
 )
 
-// A Rejection is one way in which the records of one sender bear an event name of the vocabulary and break it.
+// A Rejection is one way in which records of one sender bear an event name of the vocabulary and violate it.
 type Rejection struct {
 	Ring      string    `json:"ring"`
 	Instance  string    `json:"instance"` // service.instance.id of the sender
@@ -30,11 +30,11 @@ type Rejection struct {
 	Last      time.Time `json:"last"`
 }
 
-// kind is what tells rejections apart.
+// kind is the key of a rejection.
 type kind struct{ ring, instance, event, attribute, reason string }
 
-// rejections remembers what records were not accepted as events, and why: for their senders in the answer, and for
-// people in the log, the API and the page. A sender that goes on is logged at growing intervals.
+// rejections keeps which records were not accepted as events, and why: for their senders in the answer, and for people
+// in the log, the API and the page. A persistent sender is logged at growing intervals.
 type rejections struct {
 	log *slog.Logger
 
@@ -81,13 +81,13 @@ func (r *rejections) note(now time.Time, from chordevent.Source, err *chordevent
 	if due {
 		what := "a log record is not accepted as an event"
 		if err.Span {
-			what = "a span breaks the vocabulary and is no part of a lookup in the view"
+			what = "a span violates the vocabulary and is not part of a lookup in the view"
 		}
 		r.log.Warn(what, "problem", err.Error(), "ring", from.Ring, "instance", from.Instance, "records", n)
 	}
 }
 
-// list is what was noted, the newest first.
+// list is the rejections, newest first.
 func (r *rejections) list() (out []Rejection, more uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -101,7 +101,7 @@ func (r *rejections) list() (out []Rejection, more uint64) {
 	return out, r.more
 }
 
-// String says what was rejected, and whose.
+// String describes the rejection and its sender.
 func (r *Rejection) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s of %s", r.Event, cmp.Or(r.Instance, "a process without service.instance.id"))
@@ -122,7 +122,7 @@ func (r *Rejection) String() string {
 // maxLines bounds the rejections that the page shows.
 const maxLines = 5
 
-// Rejections says what was rejected, and whose, a line each: the newest few.
+// Rejections describes the newest few rejections and their senders, one line each.
 func (s *Server) Rejections() (lines []string) {
 	list, _ := s.pipeline.broken.list()
 	for i := range list[:min(len(list), maxLines)] {
@@ -131,10 +131,10 @@ func (s *Server) Rejections() (lines []string) {
 	return lines
 }
 
-// A verdict is what the sender of one request is answered.
+// A verdict is the answer to the sender of one request.
 type verdict struct {
-	rejected int64 // records that bear a name of the vocabulary and break it
-	warned   int   // records whose name only looks like one
+	rejected int64 // records that bear a name of the vocabulary and violate it
+	warned   int   // records whose name only resembles one
 	problems []string
 	more     bool // problems that are not named
 	spans    bool // and no log records
@@ -157,7 +157,7 @@ func (v *verdict) add(err *chordevent.DecodeError) {
 	}
 }
 
-// message says what is wrong, for the answer's partial success; empty if nothing is.
+// message describes the errors, for the answer's partial success; empty if there are none.
 func (v *verdict) message() string {
 	if len(v.problems) == 0 {
 		return ""
@@ -167,10 +167,10 @@ func (v *verdict) message() string {
 		text += "; and more"
 	}
 	if v.spans {
-		return fmt.Sprintf("%d spans break the vocabulary and are no part of a lookup in the view: %s", v.rejected, text)
+		return fmt.Sprintf("%d spans violate the vocabulary and are not part of a lookup in the view: %s", v.rejected, text)
 	}
 	if v.rejected == 0 {
-		return fmt.Sprintf("%d log records are no events of the vocabulary: %s", v.warned, text)
+		return fmt.Sprintf("%d log records are not events of the vocabulary: %s", v.warned, text)
 	}
-	return fmt.Sprintf("%d log records break the vocabulary of their events: %s", v.rejected, text)
+	return fmt.Sprintf("%d log records violate the vocabulary of their events: %s", v.rejected, text)
 }

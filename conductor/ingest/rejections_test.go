@@ -41,7 +41,7 @@ func recordOf(ld plog.Logs) plog.LogRecord {
 	return ld.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(0)
 }
 
-// TestAlmostRightIsNamed: records that bear our event names and break the vocabulary are counted and named, over both
+// TestAlmostRightIsNamed: records that bear our event names and violate the vocabulary are counted and named, over both
 // protocols and in both encodings.
 func TestAlmostRightIsNamed(t *testing.T) {
 	sink := newRecorder()
@@ -115,7 +115,7 @@ func TestNamesThatLookLikeOurs(t *testing.T) {
 	}
 }
 
-// TestRejectionsAreBounded: senders that invent names do not make what is remembered, or answered, grow.
+// TestRejectionsAreBounded: senders that invent names do not make the memory or the answer grow.
 func TestRejectionsAreBounded(t *testing.T) {
 	r := newRejections(slog.New(slog.DiscardHandler))
 	var v verdict

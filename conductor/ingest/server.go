@@ -12,9 +12,9 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// A Sink is where decoded telemetry goes; *live.Live is one. Its methods must not block.
+// A Sink receives decoded telemetry; *live.Live is one. Its methods must not block.
 type Sink interface {
-	// Offer takes events that arrived together, or fails with live.ErrFull or live.ErrClosed and takes none.
+	// Offer accepts events that arrived together, or fails with live.ErrFull or live.ErrClosed and accepts none.
 	Offer(events []chordevent.Event, arrived time.Time) error
 	OfferSpans(spans []lookups.Span, points []lookups.Point)
 	Reject(reason chordevent.Reason)
@@ -31,7 +31,7 @@ type Server struct {
 	ports              []*port
 }
 
-// Start serves until Shutdown, at ports that it binds if the configuration has none. Errors say what to change.
+// Start serves until Shutdown, at ports that it binds if the configuration has none. Errors name what to change.
 func Start(ctx context.Context, cfg Config, sink Sink) (*Server, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -50,7 +50,7 @@ func Start(ctx context.Context, cfg Config, sink Sink) (*Server, error) {
 	return s, nil
 }
 
-// start brings the parts up from the far end: nothing is received before it can be passed on.
+// start starts the parts from the far end: nothing is received before it can be passed on.
 func (s *Server) start(ctx context.Context, cfg Config) (err error) {
 	host := &host{log: cfg.Logger, extensions: map[component.ID]component.Component{}}
 	if cfg.QueueDir != "" {
@@ -96,7 +96,7 @@ func (s *Server) start(ctx context.Context, cfg Config) (err error) {
 	return nil
 }
 
-// run starts a part and remembers to shut it down.
+// run starts a part and registers it for shutdown.
 func (s *Server) run(ctx context.Context, c component.Component, host component.Host) error {
 	if err := c.Start(ctx, host); err != nil {
 		return err
@@ -109,11 +109,11 @@ func (s *Server) run(ctx context.Context, c component.Component, host component.
 func (s *Server) GRPCAddr() string { return s.grpcAddr }
 func (s *Server) HTTPAddr() string { return s.httpAddr }
 
-// Shutdown stops listening, lets requests in work finish, and flushes the forwarding queues. When ctx ends before that
-// is done, requests are given up, what is queued in memory is lost, and the error says so.
+// Shutdown stops listening, lets requests in progress finish, and flushes the forwarding queues. When ctx ends before
+// that is done, requests are aborted, queues in memory are lost, and it returns an error.
 func (s *Server) Shutdown(ctx context.Context) error {
 	var errs []error
-	for _, p := range s.ports { // no request hands anything on after this
+	for _, p := range s.ports { // no request passes anything on after this
 		if err := p.shutdown(ctx); err != nil {
 			errs = append(errs, err)
 		}
@@ -138,10 +138,10 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 }
 
-// elsewhere is where a port's counterpart is, for people.
+// elsewhere describes where the other protocol is served, for people.
 func elsewhere(address string) string {
 	if address == "" {
-		return "a receiver that has that protocol: here it is off"
+		return "another receiver, as that protocol is off here"
 	}
 	return address
 }

@@ -12,17 +12,17 @@ import (
 
 // Stats counts what was received and forwarded since the start.
 type Stats struct {
-	Events      uint64 `json:"events"`       // of our vocabulary, handed to the ring view
-	ForeignLogs uint64 `json:"foreign_logs"` // log records that are not ours
+	Events      uint64 `json:"events"`       // of Chord's vocabulary, passed to the ring view
+	ForeignLogs uint64 `json:"foreign_logs"` // log records that are not Chord events
 	Spans       uint64 `json:"spans"`
 	DataPoints  uint64 `json:"data_points"`
 	InFlight    int64  `json:"requests_in_work"`
 	Refused     uint64 `json:"requests_refused"`   // under overload; their senders try again
 	Malformed   uint64 `json:"requests_malformed"` // not OTLP, or too large
 	Rejected    uint64 `json:"requests_rejected"`  // without the token
-	Cut         uint64 `json:"requests_cut"`       // their bodies came too slowly
-	// Rejections names what records bear event names of the vocabulary, or look like it, and are no events: newest first,
-	// 100 kinds at most; RejectionsMore counts the records of further kinds.
+	Cut         uint64 `json:"requests_cut"`       // their bodies arrived too slowly
+	// Rejections lists records that bear event names of the vocabulary, or similar names, and are not events: newest
+	// first, 100 kinds at most; RejectionsMore counts the records of further kinds.
 	Rejections     []Rejection `json:"rejections"`
 	RejectionsMore uint64      `json:"rejections_more"`
 
@@ -31,24 +31,24 @@ type Stats struct {
 	Logs    Forwarded `json:"forward_logs"`
 }
 
-// Forwarded counts what became of the spans, data points or log records that were to be passed on.
+// Forwarded counts the spans, data points or log records to be passed on, by what became of them.
 type Forwarded struct {
 	Enabled    bool   `json:"enabled"`
 	Sent       uint64 `json:"sent"`
-	Dropped    uint64 `json:"dropped"`  // the queue was full, or the target refused them for good
-	Rejected   uint64 `json:"rejected"` // of those dropped, the ones that the target rejected of requests that it took
+	Dropped    uint64 `json:"dropped"`  // the queue was full, or the target rejected them permanently
+	Rejected   uint64 `json:"rejected"` // of those dropped, the ones that the target rejected of requests that it accepted
 	QueueBytes int64  `json:"queue_bytes"`
 	QueueLimit int64  `json:"queue_limit_bytes"`
-	Memory     int64  `json:"-"` // that the queue takes; 0 if it is on disk
+	Memory     int64  `json:"-"` // of the queue; 0 if it is on disk
 }
 
-// Stats returns the counters as they stand.
+// Stats returns the present counters.
 func (s *Server) Stats() Stats {
 	out := Stats{
 		Events: s.pipeline.events.Load(), ForeignLogs: s.pipeline.foreignLogs.Load(),
 		Spans: s.pipeline.spans.Load(), DataPoints: s.pipeline.points.Load(),
 		InFlight: s.gate.inFlight.Load(), Refused: s.gate.refused.Load(), Malformed: s.gate.malformed.Load(),
-		Rejected: s.gate.rejected.Load(), Cut: s.gate.cut.Load(),
+		Rejected: s.gate.rejected.Load(), Cut: s.gate.aborted.Load(),
 	}
 	out.Rejections, out.RejectionsMore = s.pipeline.broken.list()
 	if s.pipeline.traces != nil {
@@ -75,17 +75,17 @@ func (f *forwarder) forwarded() Forwarded {
 	return out
 }
 
-// instrument makes the metrics, all of which are read from the counters when the meter asks.
+// instrument makes the metrics, all of which are read from the counters when the meter collects.
 func (s *Server) instrument(meter metric.Meter) error {
 	_, err := chordevent.Received.Int64ObservableCounter(meter, func(_ context.Context, o metric.Int64Observer) error {
 		st := s.Stats()
-		say := func(signal, outcome string, n uint64) {
+		observe := func(signal, outcome string, n uint64) {
 			o.Observe(int64(n), metric.WithAttributes(chordevent.SignalKey.String(signal), chordevent.OutcomeKey.String(outcome)))
 		}
-		say("logs", "event", st.Events)
-		say("logs", "foreign", st.ForeignLogs)
-		say("traces", "ok", st.Spans)
-		say("metrics", "ok", st.DataPoints)
+		observe("logs", "event", st.Events)
+		observe("logs", "foreign", st.ForeignLogs)
+		observe("traces", "ok", st.Spans)
+		observe("metrics", "ok", st.DataPoints)
 		return nil
 	})
 	if err != nil {
@@ -113,7 +113,7 @@ func (s *Server) instrument(meter metric.Meter) error {
 	}
 	_, err = chordevent.QueueUtilization.Float64ObservableGauge(meter, func(_ context.Context, o metric.Float64Observer) error {
 		for target, f := range s.targets() {
-			if f.QueueLimit > 0 { // the exporter tells it from its start on
+			if f.QueueLimit > 0 { // the exporter reports it from its start on
 				o.Observe(float64(f.QueueBytes)/float64(f.QueueLimit), metric.WithAttributes(chordevent.QueueKey.String("forward_"+target)))
 			}
 		}
@@ -122,7 +122,7 @@ func (s *Server) instrument(meter metric.Meter) error {
 	return err
 }
 
-// targets are the signals that are passed on, and what became of them.
+// targets are the forwarded signals and their counts.
 func (s *Server) targets() iter.Seq2[string, Forwarded] {
 	st := s.Stats()
 	return func(yield func(string, Forwarded) bool) {

@@ -16,8 +16,8 @@ import (
 	"google.golang.org/grpc"
 )
 
-// A store takes all signals over both protocols at one address, as grpc-go and net/http serve them, and notes how it was
-// called.
+// A store receives all signals over both protocols at one address, as grpc-go and net/http serve them, and records the
+// calls.
 type store struct {
 	address string
 	reject  int64 // of each request, by partial success
@@ -26,7 +26,7 @@ type store struct {
 	calls []call // guarded by mu
 }
 
-// A call is one request that a store took.
+// A call is one request that a store received.
 type call struct {
 	signal, proto, host string
 	headers             http.Header
@@ -34,7 +34,7 @@ type call struct {
 	client              string // of its certificate; empty: none
 }
 
-// newStore serves over TLS if it is given files, and then asks for a certificate of the same authority.
+// newStore serves over TLS if it is given files, and then requires a certificate of the same authority.
 func newStore(t *testing.T, files *TLS) *store {
 	s := &store{}
 	server := grpc.NewServer()
@@ -80,7 +80,7 @@ func newStore(t *testing.T, files *TLS) *store {
 
 type callKey struct{}
 
-// took notes a request.
+// took records a request.
 func (s *store) took(ctx context.Context, signal string, records int) {
 	c := *ctx.Value(callKey{}).(*call)
 	c.signal, c.records = signal, records

@@ -10,12 +10,12 @@ import (
 	"go.opentelemetry.io/otel/metric/noop"
 )
 
-// A tally is the meter provider that one exporter gets. The Collector's exporters tell what they sent, dropped and hold
+// A tally is the meter provider of one exporter. The Collector's exporters publish what they sent, dropped and hold
 // only through their metrics; a tally keeps those few numbers, and nothing else.
 type tally struct {
 	noop.MeterProvider
 	sent, dropped atomic.Uint64
-	rejected      atomic.Uint64 // of what counts as sent, by partial success: see answers
+	rejected      atomic.Uint64 // of those counted as sent, by partial success: see answers
 
 	mu     sync.Mutex
 	gauges map[string]metric.Callback // guarded by mu; by instrument name
@@ -56,7 +56,7 @@ func (c tallyCounter) Add(_ context.Context, n int64, _ ...metric.AddOption) {
 	c.total.Add(uint64(max(n, 0)))
 }
 
-// A tallyGauge is an observable gauge that knows its name.
+// A tallyGauge is an observable gauge with its name.
 type tallyGauge struct {
 	noop.Int64ObservableGauge
 	name string
@@ -80,7 +80,7 @@ func (m tallyMeter) RegisterCallback(f metric.Callback, observed ...metric.Obser
 	return noop.Registration{}, nil
 }
 
-// gauge asks for the value of an observable gauge; 0 if there is none.
+// gauge reads an observable gauge; 0 if there is none.
 func (t *tally) gauge(name string) int64 {
 	t.mu.Lock()
 	f := t.gauges[name]

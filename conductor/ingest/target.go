@@ -17,23 +17,24 @@ import (
 	"chordconductor/internal/reload"
 )
 
-// A Target is where a signal is passed on to.
+// A Target is where a signal is forwarded to.
 type Target struct {
 	// Endpoint is HOST:PORT or grpc://HOST:PORT for OTLP over gRPC, grpcs:// for that over TLS, or the http:// or https://
 	// URL for OTLP over HTTP, with /v1/SIGNAL at its end or not. Empty: the signal is not passed on.
 	Endpoint string
-	// Headers are sent with each request: NAME=VALUE, where a last word @FILE of VALUE stands for what the file holds.
+	// Headers are sent with each request: NAME=VALUE, where a last word @FILE of VALUE stands for the file's content.
 	Headers []string
-	// Authority is the name by which requests call the target and, over TLS, its certificate must. Empty: Endpoint's host.
+	// Authority is the name of the target in requests and, over TLS, in its certificate. Empty: Endpoint's host.
 	Authority string
-	// CAFile is what its certificate is verified by; empty: the system's authorities. The others are ours; both or neither.
+	// CAFile verifies the target's certificate; empty: the system's authorities. The others are the client's
+	// certificate; both or neither.
 	CAFile, CertFile, KeyFile string
 }
 
-// A destination is a Target that was checked.
+// A destination is a validated Target.
 type destination struct {
 	signal    string // traces, metrics or logs
-	url       string // as the exporters take it: for gRPC without a path, whether it is http or https says whether over TLS
+	url       string // for the exporters: for gRPC without a path; https means over TLS
 	overHTTP  bool
 	authority string
 	headers   *reload.Value[[]header]
@@ -42,13 +43,14 @@ type destination struct {
 	transport *http.Transport // of an exporter over HTTP; nil until it starts
 }
 
-// Ports that IANA has registered for the two protocols: to take one for the other is the usual mistake.
+// Ports that IANA has registered for the two protocols: using one for the other is the usual mistake.
 const (
 	grpcPort = "4317"
 	httpPort = "4318"
 )
 
-// check reads a target. It is nil if the signal is not passed on. Errors name the flag, and show no header's value.
+// check validates a target. It is nil if the signal is not forwarded. Errors name the flag, and contain no header's
+// value.
 func (t Target) check(signal string, cfg Config) (*destination, error) {
 	flag := "--forward-" + signal
 	if t.Endpoint == "" {
@@ -59,7 +61,7 @@ func (t Target) check(signal string, cfg Config) (*destination, error) {
 			{"header", len(t.Headers) > 0}, {"authority", t.Authority != ""}, {"ca", t.CAFile != ""}, {"cert", t.CertFile != ""}, {"key", t.KeyFile != ""},
 		} {
 			if part.set {
-				return nil, fmt.Errorf("%s-%s: there is no target: it needs %s", flag, part.name, flag)
+				return nil, fmt.Errorf("%s-%s: no target is set: it needs %s", flag, part.name, flag)
 			}
 		}
 		return nil, nil
@@ -70,7 +72,7 @@ func (t Target) check(signal string, cfg Config) (*destination, error) {
 	}
 	for _, own := range []struct{ flag, address string }{{"--otlp-grpc", cfg.GRPC}, {"--otlp-http", cfg.HTTP}} {
 		if isOwn(u, own.address) {
-			return nil, fmt.Errorf("%s %q: that is this conductor's own port (%s), so everything would come round again", flag, t.Endpoint, own.flag)
+			return nil, fmt.Errorf("%s %q: the target is this conductor's own port (%s), so all telemetry would be received again", flag, t.Endpoint, own.flag)
 		}
 	}
 	d := &destination{signal: signal, overHTTP: strings.HasPrefix(u.Scheme, "http"), authority: t.Authority, tally: &tally{}}
@@ -87,7 +89,7 @@ func (t Target) check(signal string, cfg Config) (*destination, error) {
 	}
 	d.url = u.String()
 	if t.Authority != "" && (strings.ContainsAny(t.Authority, "/@?# \t") || (&url.URL{Scheme: "x", Host: t.Authority}).Hostname() == "") {
-		return nil, fmt.Errorf("%s-authority %q: want HOST or HOST:PORT", flag, t.Authority)
+		return nil, fmt.Errorf("%s-authority %q: expected HOST or HOST:PORT", flag, t.Authority)
 	}
 	if d.headers, err = newHeaders(flag+"-header", t.Headers, cfg); err != nil {
 		return nil, err
@@ -100,7 +102,7 @@ func (t Target) check(signal string, cfg Config) (*destination, error) {
 
 // parse reads the endpoint.
 func (t Target) parse() (*url.URL, error) {
-	want := errors.New("want HOST:PORT or grpc://HOST:PORT for OTLP over gRPC, grpcs:// for that over TLS, or the http:// or https:// URL for OTLP over HTTP")
+	want := errors.New("expected HOST:PORT or grpc://HOST:PORT for OTLP over gRPC, grpcs:// for that over TLS, or the http:// or https:// URL for OTLP over HTTP")
 	text := t.Endpoint
 	if !strings.Contains(text, "://") {
 		text = "grpc://" + text
@@ -136,7 +138,7 @@ func (t Target) parse() (*url.URL, error) {
 	return u, nil
 }
 
-// isOwn says whether a target is an address that we listen on.
+// isOwn reports whether a target is one of the conductor's own listen addresses.
 func isOwn(target *url.URL, address string) bool {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil || port == "0" || target.Port() != port {
@@ -151,7 +153,7 @@ func isOwn(target *url.URL, address string) bool {
 	return local("http://"+target.Host) && local("http://"+address) && (host == "localhost" || target.Hostname() == "localhost")
 }
 
-// newTLS loads what a connection over TLS needs, again whenever its files change. It is nil without TLS.
+// newTLS loads the files of a connection over TLS, again whenever they change. It is nil without TLS.
 func (t Target) newTLS(flag string, secure, overHTTP bool, log *slog.Logger) (*reload.Value[*tls.Config], error) {
 	files := []string{}
 	for _, file := range []struct{ suffix, path string }{{"-ca", t.CAFile}, {"-cert", t.CertFile}, {"-key", t.KeyFile}} {
@@ -164,13 +166,13 @@ func (t Target) newTLS(flag string, secure, overHTTP bool, log *slog.Logger) (*r
 		files = append(files, file.path)
 	}
 	if (t.CertFile == "") != (t.KeyFile == "") {
-		return nil, fmt.Errorf("%s-cert and %s-key go together: give both or none", flag, flag)
+		return nil, fmt.Errorf("%s-cert and %s-key go together: set both or none", flag, flag)
 	}
 	if !secure {
 		return nil, nil
 	}
 	failed := func(err error) {
-		log.Error("certificates for a forwarding target have changed and cannot be used, so the ones before stay", "error", err)
+		log.Error("cannot use the changed certificates for a forwarding target; the previous ones stay in use", "error", err)
 	}
 	return reload.New(failed, func() (*tls.Config, error) {
 		cfg := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: (&url.URL{Host: t.Authority}).Hostname()}

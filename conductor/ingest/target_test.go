@@ -21,7 +21,7 @@ import (
 
 var signalNames = []string{"traces", "metrics", "logs"}
 
-// to is a configuration that passes one signal on.
+// to is a configuration that forwards one signal.
 func to(signal string, target Target) Config {
 	switch signal {
 	case "traces":
@@ -32,7 +32,7 @@ func to(signal string, target Target) Config {
 	return Config{ForwardLogs: target}
 }
 
-// Endpoints mean the same for all signals, and what is wrong is refused alike, with one line that names the flag.
+// Endpoints mean the same for all signals, and errors are reported alike, with one line that names the flag.
 func TestTargets(t *testing.T) {
 	for _, signal := range signalNames {
 		for _, bad := range []string{
@@ -61,7 +61,7 @@ func TestTargets(t *testing.T) {
 	}
 }
 
-// Whatever an endpoint is, it is refused in one line, or taken in a form that is taken again as it is.
+// Every endpoint is either rejected in one line, or accepted in a form that is accepted again unchanged.
 func TestAnyTarget(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		signal := rapid.SampledFrom(signalNames).Draw(t, "signal")
@@ -87,7 +87,7 @@ func TestAnyTarget(t *testing.T) {
 	})
 }
 
-// What belongs to a target is checked alike for all signals, before anything starts. No value of a header is shown.
+// The parts of targets are checked alike for all signals, before anything starts. No value of a header is shown.
 func TestPartsOfTargets(t *testing.T) {
 	dir := t.TempDir()
 	file := func(name, text string) string {
@@ -104,7 +104,7 @@ func TestPartsOfTargets(t *testing.T) {
 	}
 	const plain, secure = "grpc://store:1", "https://store"
 	for _, c := range []struct {
-		flag, says string
+		flag, part string
 		target     Target
 	}{
 		{"-header", "needs", Target{Headers: []string{"a=hunter22"}}},
@@ -124,8 +124,8 @@ func TestPartsOfTargets(t *testing.T) {
 		{"-header", "NAME=VALUE", Target{Endpoint: plain, Headers: []string{"=hunter22"}}},
 		{"-header", "NAME=VALUE", Target{Endpoint: plain, Headers: []string{"a b=hunter22"}}},
 		{"-header", "authority", Target{Endpoint: plain, Headers: []string{"Host=hunter22"}}},
-		{"-header", "protocol's own", Target{Endpoint: plain, Headers: []string{"Content-Type=hunter22"}}},
-		{"-header", "protocol's own", Target{Endpoint: plain, Headers: []string{"grpc-timeout=hunter22"}}},
+		{"-header", "reserved for the protocol", Target{Endpoint: plain, Headers: []string{"Content-Type=hunter22"}}},
+		{"-header", "reserved for the protocol", Target{Endpoint: plain, Headers: []string{"grpc-timeout=hunter22"}}},
 		{"-header", "no value", Target{Endpoint: plain, Headers: []string{"a="}}},
 		{"-header", "ASCII", Target{Endpoint: plain, Headers: []string{"a=hunter22\r\nb: c"}}},
 		{"-header", "longer", Target{Endpoint: plain, Headers: []string{"a=" + strings.Repeat("hunter22", 1100)}}},
@@ -139,15 +139,15 @@ func TestPartsOfTargets(t *testing.T) {
 	} {
 		for _, signal := range signalNames {
 			_, err := to(signal, c.target).withDefaults()
-			if err == nil || !strings.HasPrefix(err.Error(), "--forward-"+signal+c.flag) || !strings.Contains(err.Error(), c.says) ||
+			if err == nil || !strings.HasPrefix(err.Error(), "--forward-"+signal+c.flag) || !strings.Contains(err.Error(), c.part) ||
 				strings.Contains(err.Error(), "\n") || strings.Contains(err.Error(), "hunter22") {
-				t.Errorf("%s to %+v: %v; want one line that names %s and says %q", signal, c.target, err, c.flag, c.says)
+				t.Errorf("%s to %+v: %v; want one line that names %s and contains %q", signal, c.target, err, c.flag, c.part)
 			}
 		}
 	}
 }
 
-// A target that is the conductor itself would get everything again and again.
+// A target that is the conductor itself would receive everything again and again.
 func TestTargetsAreElsewhere(t *testing.T) {
 	for _, c := range []struct {
 		own, target string
@@ -211,14 +211,14 @@ func TestAllSignalsOverBothProtocols(t *testing.T) {
 				}}, newRecorder())
 				sendAll(t, s)
 				for signal, n := range map[string]int{"traces": 2, "metrics": 1, "logs": 1} {
-					eventually(t, signal+" have come", func() bool { return len(far.of(signal)) == 1 })
+					eventually(t, signal+"have arrived", func() bool { return len(far.of(signal)) == 1 })
 					c := far.of(signal)[0]
 					if c.records != n || c.proto != strings.TrimSuffix(scheme, "s") || c.host != "store.internal" ||
 						c.headers.Get("X-Scope-Orgid") != "tenant" || c.headers.Get("Authorization") != "Bearer first-secret" || secure != (c.client == "conductor") {
 						t.Errorf("%s: %+v", signal, c)
 					}
 				}
-				eventually(t, "what the store took counts as sent", func() bool {
+				eventually(t, "what the store accepted counts as sent", func() bool {
 					st := s.Stats()
 					want := func(f Forwarded, n uint64) bool {
 						return f.Sent == n-uint64(reject) && f.Dropped == uint64(reject) && f.Rejected == uint64(reject)
@@ -245,7 +245,7 @@ func TestAllSignalsOverBothProtocols(t *testing.T) {
 				defer mu.Unlock()
 				for _, secret := range []string{"Bearer first-secret", "first-secret", "second-secret"} {
 					if !slices.Contains(secrets, secret) {
-						t.Errorf("%q is not known to be a secret", secret)
+						t.Errorf("%q was not passed to Secrets", secret)
 					}
 				}
 			})
@@ -253,25 +253,25 @@ func TestAllSignalsOverBothProtocols(t *testing.T) {
 	}
 }
 
-// A certificate for another name than the authority is refused, over both protocols: nothing is sent.
+// A certificate for another name than the authority is rejected, over both protocols: nothing is sent.
 func TestTheAuthorityIsVerified(t *testing.T) {
 	authority := certtest.New(t)
 	server, ours := authority.Issue("store", "store.internal", "127.0.0.1"), authority.Issue("conductor")
 	for _, scheme := range []string{"grpcs", "https"} {
 		far := newStore(t, &TLS{CertFile: server.Cert, KeyFile: server.Key, ClientCAFile: authority.File})
-		var said lines
+		var logged lines
 		target := Target{Endpoint: scheme + "://" + far.address, Authority: "other.internal", CAFile: authority.File, CertFile: ours.Cert, KeyFile: ours.Key}
-		s := start(t, Config{ForwardTraces: target, Logger: slog.New(slog.NewTextHandler(&said, nil)), QueueDir: t.TempDir()}, newRecorder())
+		s := start(t, Config{ForwardTraces: target, Logger: slog.New(slog.NewTextHandler(&logged, nil)), QueueDir: t.TempDir()}, newRecorder())
 		send(t, s, someSpans())
-		eventually(t, "the log says why", func() bool { return said.count("other.internal") > 0 })
+		eventually(t, "the log has the reason", func() bool { return logged.count("other.internal") > 0 })
 		if st := s.Stats().Traces; st.Sent != 0 || len(far.of("traces")) != 0 {
 			t.Errorf("%s: %+v", scheme, st)
 		}
 	}
 }
 
-// A redirect is not followed, whichever it is: neither telemetry nor headers go to an address that was not configured. The
-// data is kept, the log says where the redirect leads, and what the store sends once it answers itself counts.
+// A redirect is not followed, whichever it is: neither telemetry nor headers go to an address that was not configured.
+// The data is kept, the log has the redirect's target, and what the store accepts once it answers itself counts.
 func TestRedirectsAreNotFollowed(t *testing.T) {
 	const secret = "4f9c2b7d1e8a6035"
 	for _, code := range []int{http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect} {
@@ -292,11 +292,11 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 			}
 		}))
 		defer front.Close()
-		var said lines
+		var logged lines
 		target := Target{Endpoint: front.URL, Headers: []string{"Authorization=Bearer " + secret}}
-		s := start(t, Config{ForwardTraces: target, ForwardMetrics: target, ForwardLogs: target, Logger: slog.New(slog.NewTextHandler(&said, nil))}, newRecorder())
+		s := start(t, Config{ForwardTraces: target, ForwardMetrics: target, ForwardLogs: target, Logger: slog.New(slog.NewTextHandler(&logged, nil))}, newRecorder())
 		sendAll(t, s)
-		eventually(t, "the log says where it leads", func() bool { return said.count("redirect to "+elsewhere.URL+"/login") > 0 })
+		eventually(t, "the log has the redirect's target", func() bool { return logged.count("redirect to "+elsewhere.URL+"/login") > 0 })
 		if st := s.Stats(); st.Traces.Sent+st.Metrics.Sent+st.Logs.Sent > 0 {
 			t.Errorf("%d: %+v", code, st)
 		}
@@ -307,25 +307,25 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 			st := s.Stats()
 			return st.Traces.Sent == 2 && st.Metrics.Sent == 1 && st.Logs.Sent == 1
 		})
-		if said.count(secret) > 0 {
+		if logged.count(secret) > 0 {
 			t.Errorf("%d: the log shows the secret", code)
 		}
 	}
 }
 
-// A login page in place of a store is none, for any signal; see also TestALoginPageIsNotTheStore.
+// A login page in place of a store is an error, for any signal; see also TestALoginPageIsNotTheStore.
 func TestPagesAreNoStores(t *testing.T) {
 	for _, signal := range signalNames {
 		page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/html")
 			_, _ = w.Write(bytes.Repeat([]byte("<p>log in</p>"), 10_000))
 		}))
-		var said lines
+		var logged lines
 		cfg := to(signal, Target{Endpoint: page.URL})
-		cfg.Logger, cfg.QueueDir = slog.New(slog.NewTextHandler(&said, nil)), t.TempDir()
+		cfg.Logger, cfg.QueueDir = slog.New(slog.NewTextHandler(&logged, nil)), t.TempDir()
 		s := start(t, cfg, newRecorder())
 		sendAll(t, s)
-		eventually(t, "the log says so", func() bool { return said.count("a login stands before it") > 0 })
+		eventually(t, "the log has the reason", func() bool { return logged.count("a login stands before it") > 0 })
 		if st := s.Stats(); st.Traces.Sent+st.Metrics.Sent+st.Logs.Sent > 0 {
 			t.Errorf("%s: %+v", signal, st)
 		}
@@ -333,25 +333,25 @@ func TestPagesAreNoStores(t *testing.T) {
 	}
 }
 
-// What a store answers in text is in the log: the reason is more than a code.
+// The text of a store's error answer is in the log: the reason is more than a code.
 func TestTheStoresReasonIsLogged(t *testing.T) {
 	page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, "out of order sample\xff"+strings.Repeat("!", 10_000), http.StatusBadRequest)
 	}))
 	defer page.Close()
 	for _, signal := range signalNames {
-		var said lines
+		var logged lines
 		cfg := to(signal, Target{Endpoint: page.URL})
-		cfg.Logger = slog.New(slog.NewTextHandler(&said, nil))
+		cfg.Logger = slog.New(slog.NewTextHandler(&logged, nil))
 		s := start(t, cfg, newRecorder())
 		sendAll(t, s)
-		eventually(t, "the log says why", func() bool { return said.count("out of order sample") > 0 })
-		said.mu.Lock()
-		for _, line := range said.all {
+		eventually(t, "the log has the reason", func() bool { return logged.count("out of order sample") > 0 })
+		logged.mu.Lock()
+		for _, line := range logged.all {
 			if len(line) > 2000 {
 				t.Errorf("%s: a line of %d bytes", signal, len(line))
 			}
 		}
-		said.mu.Unlock()
+		logged.mu.Unlock()
 	}
 }

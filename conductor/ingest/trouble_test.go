@@ -22,13 +22,13 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// A troubled store is one in the way that a test wants, over gRPC and HTTP, until it is cured.
+// A troubled store fails in the way that a test chooses, over gRPC and HTTP, until it is repaired.
 type troubled struct {
 	grpc, http string
 	cured      atomic.Bool
 }
 
-// refusing answers with an error that says to try again.
+// refusing answers with a retryable error.
 func refusing(t *testing.T) *troubled {
 	s := &troubled{}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -53,7 +53,7 @@ func refusing(t *testing.T) *troubled {
 	return s
 }
 
-// hanging takes connections and never says a word.
+// hanging accepts connections and never answers.
 func hanging(t *testing.T) *troubled {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -68,17 +68,17 @@ func absent(t *testing.T) *troubled {
 	return &troubled{grpc: address, http: "http://" + address}
 }
 
-// TestStoresInTroubleDisturbNobody has more spans, points and log records come than the queues hold, as they do in some
-// minutes, while no store takes any. The ring view hears of everything at once, the queues stay within their bound, and
-// what was lost is counted.
-func TestStoresInTroubleDisturbNobody(t *testing.T) {
+// TestFailingStoresAffectNeitherViewNorSender sends more spans, points and log records than the queues hold, as some
+// minutes bring, while no store accepts any. The ring view receives everything at once, the queues stay within their
+// bound, and losses are counted.
+func TestFailingStoresAffectNeitherViewNorSender(t *testing.T) {
 	for name, trouble := range map[string]func(*testing.T) *troubled{"absent": absent, "hanging": hanging, "refusing": refusing} {
 		t.Run(name, func(t *testing.T) {
 			store := trouble(t)
 			view, s := watched(t, Config{GRPC: "127.0.0.1:0", ForwardTraces: Target{Endpoint: store.grpc}, ForwardLogs: Target{Endpoint: store.grpc}, ForwardMetrics: Target{Endpoint: store.http}, QueueBytes: 4000})
 			members, events := otlptest.Ring(16, 4, time.Now())
 			logs := plogotlp.NewGRPCClient(dial(t, s.GRPCAddr()))
-			say := func(events ...chordevent.Event) {
+			emit := func(events ...chordevent.Event) {
 				t.Helper()
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
@@ -86,16 +86,16 @@ func TestStoresInTroubleDisturbNobody(t *testing.T) {
 					t.Fatal("an event was not taken: ", err)
 				}
 			}
-			say(events...)
+			emit(events...)
 			const rounds = 60
 			for n := range rounds {
 				send(t, s, someSpans())
 				sendMetrics(t, s, somePoint(1))
 				m := members[n%len(members)]
-				say(m.Says(time.Now(), chordevent.NodeLoad{Load: chordevent.Load{Gets: int64(n)}}))
+				emit(m.Event(time.Now(), chordevent.NodeLoad{Load: chordevent.Load{Gets: int64(n)}}))
 			}
-			told := uint64(len(events) + rounds)
-			eventually(t, "the view has all events", func() bool { return view.View().Counts.Applied == told })
+			emitted := uint64(len(events) + rounds)
+			eventually(t, "the view has all events", func() bool { return view.View().Counts.Applied == emitted })
 			if v := view.View(); v.Status != ring.Ideal || v.Counts.Uncertain > 0 {
 				t.Errorf("the ring is %s, %+v", v.Status, v.Counts)
 			}
@@ -117,14 +117,14 @@ func TestStoresInTroubleDisturbNobody(t *testing.T) {
 			if sum := after.Traces.Sent + after.Traces.Dropped; sum != 2*rounds {
 				t.Errorf("of %d spans %d were sent or counted as lost", 2*rounds, sum)
 			}
-			if sum := after.Logs.Sent + after.Logs.Dropped; sum != told {
-				t.Errorf("of %d log records %d were sent or counted as lost", told, sum)
+			if sum := after.Logs.Sent + after.Logs.Dropped; sum != emitted {
+				t.Errorf("of %d log records %d were sent or counted as lost", emitted, sum)
 			}
 		})
 	}
 }
 
-// watched starts a receiver with a ring view behind it. Shutdown gives up what hangs.
+// watched starts a receiver with a ring view behind it. Shutdown aborts what hangs.
 func watched(t *testing.T, cfg Config) (*live.Live, *Server) {
 	t.Helper()
 	l, err := live.New(live.Config{})
@@ -141,7 +141,7 @@ func watched(t *testing.T, cfg Config) (*live.Live, *Server) {
 	t.Cleanup(func() {
 		soon, end := context.WithTimeout(context.Background(), 100*time.Millisecond)
 		defer end()
-		_ = s.Shutdown(soon) // it says that not all was flushed
+		_ = s.Shutdown(soon) // the error is that not all was flushed
 		cancel()
 		if err := <-done; err != nil {
 			t.Error(err)
@@ -150,7 +150,7 @@ func watched(t *testing.T, cfg Config) (*live.Live, *Server) {
 	return l, s
 }
 
-// TestForeignLogsPassWhole sends log records of others among the ring's own.
+// TestForeignLogsPassWhole sends foreign log records among the ring's own.
 func TestForeignLogsPassWhole(t *testing.T) {
 	store := &logStore{got: make(chan plog.Logs, 1)}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -166,7 +166,7 @@ func TestForeignLogsPassWhole(t *testing.T) {
 
 	request, ours := oneEvent()
 	rl := request.Logs().ResourceLogs().AppendEmpty()
-	rl.Resource().Attributes().PutStr("service.name", "somebody-else")
+	rl.Resource().Attributes().PutStr("service.name", "foreign-service")
 	foreign := rl.ScopeLogs().AppendEmpty().LogRecords().AppendEmpty()
 	foreign.SetSeverityText("odd")
 	foreign.Body().SetEmptyMap().PutEmptyBytes("bytes").FromRaw([]byte{0, 255})

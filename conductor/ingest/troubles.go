@@ -15,8 +15,8 @@ const (
 	lastRepeat  = time.Hour
 )
 
-// troubles logs what senders do wrong: the first time at once, then at intervals that grow while it goes on, with how
-// often it was since. There are as many kinds as there are codes.
+// troubles logs senders' errors: the first at once, then at growing intervals while they continue, with their number
+// since. There are as many kinds as there are codes.
 type troubles struct {
 	log *slog.Logger
 

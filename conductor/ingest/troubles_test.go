@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// Malformed requests, whatever is wrong with them and however often they come, are all counted, and logged the first time
-// at once and then at intervals that grow from a minute to an hour; each line says how many came since the one before.
+// Malformed requests of any kind and number are all counted, and logged the first time at once and then at intervals
+// that grow from a minute to an hour; each line has the number since the one before.
 func TestMalformedRequestsAreLoggedAtGrowingIntervals(t *testing.T) {
 	bodies := []struct{ path, kind, packing, body string }{
 		{"/v1/logs", jsonType, "", "{"},
@@ -33,7 +33,7 @@ func TestMalformedRequestsAreLoggedAtGrowingIntervals(t *testing.T) {
 			gate, troubles := newGate(cfg), newTroubles(slog.New(log))
 			line := &pipeline{sink: nowhere{}, gate: gate, broken: newRejections(slog.New(slog.DiscardHandler))}
 			begun := time.Now()
-			var sent, said uint64
+			var sent, reported uint64
 			var lines []time.Time
 			for pause := time.Duration(1+random.IntN(20)) * time.Second; time.Since(begun) < 12*time.Hour; time.Sleep(pause) {
 				one := bodies[random.IntN(len(bodies))]
@@ -54,8 +54,8 @@ func TestMalformedRequestsAreLoggedAtGrowingIntervals(t *testing.T) {
 					if _, err := fmt.Sscanf(log.lines[n-1][strings.LastIndex(log.lines[n-1], "requests="):], "requests=%d", &requests); err != nil {
 						t.Fatalf("seed %d: %q: %v", seed, log.lines[n-1], err)
 					}
-					if said += requests; said != sent {
-						t.Errorf("seed %d: the lines speak of %d requests, and %d were sent", seed, said, sent)
+					if reported += requests; reported != sent {
+						t.Errorf("seed %d: the lines report %d requests, and %d were sent", seed, reported, sent)
 					}
 				}
 			}

@@ -16,8 +16,8 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// maxWindow bounds what a zstd decoder keeps: what encoders use at their highest usual level. Encoders that have the whole
-// of a small body name its size as the window.
+// maxWindow bounds what a zstd decoder keeps: the window of encoders at their highest usual level. Encoders that have
+// the whole of a small body set its size as the window.
 const (
 	maxWindow   = 8 << 20
 	smallWindow = smallDecode / 4
@@ -25,7 +25,7 @@ const (
 	unpackAtOnce = 64 << 10
 )
 
-// unpackers are the compressions that are understood, by the name that both protocols use.
+// unpackers are the supported compressions, by the name that both protocols use.
 var unpackers = map[string]func(packed io.Reader, small bool) (io.Reader, func(), error){
 	"gzip": func(r io.Reader, _ bool) (io.Reader, func(), error) {
 		z, err := gzip.NewReader(r)
@@ -64,7 +64,7 @@ func unzlib(r io.Reader, _ bool) (io.Reader, func(), error) {
 	return z, func() {}, err
 }
 
-// unpack decompresses a body. What comes out is limited as it comes, and its memory is taken before.
+// unpack decompresses a body. The output is limited as it is produced, and its memory is taken before.
 func unpack(ctx context.Context, packing string, packed []byte, most int64, w *work) ([]byte, error) {
 	open := unpackers[packing]
 	if open == nil {
@@ -113,7 +113,7 @@ func unpack(ctx context.Context, packing string, packed []byte, most int64, w *w
 	}
 }
 
-// malformed is what a sender gets whose request is none.
+// malformed is the answer to a malformed request.
 func malformed(format string, args ...any) error {
 	return status.Errorf(codes.InvalidArgument, format, args...)
 }

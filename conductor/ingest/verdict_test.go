@@ -49,8 +49,8 @@ func nested(levels int) map[string]message {
 
 var services = map[string]string{"logs": "logs.v1.LogsService", "traces": "trace.v1.TraceService", "metrics": "metrics.v1.MetricsService"}
 
-// The same request has the same verdict over gRPC and HTTP, in protobuf and JSON, packed and not: 64 levels pass, and more
-// are the sender's fault, up to depths that would end the process if anything decoded them.
+// The same request has the same verdict over gRPC and HTTP, in protobuf and JSON, compressed and not: 64 levels pass,
+// and more are the sender's fault, up to depths that would end the process if anything decoded them.
 func TestNesting(t *testing.T) {
 	s := start(t, Config{}, newRecorder())
 	conn := dial(t, s.GRPCAddr())
@@ -105,7 +105,7 @@ func checkVerdict(t *testing.T, s *Server, conn *grpc.ClientConn, what, signal s
 	}
 }
 
-// OTLP that is sent to the port of the other protocol is told where to go, in its own protocol.
+// A request for the port of the other protocol is answered with the right port, in its own protocol.
 func TestTheOtherProtocolsPort(t *testing.T) {
 	s := start(t, Config{}, newRecorder())
 	request, _ := oneEvent()
@@ -139,8 +139,7 @@ func statusOf(t *testing.T, kind string, body []byte) *rpcstatus.Status {
 	return st
 }
 
-// Whatever is wrong with a request, the answer is 400 and its like with a Status in the request's encoding, and it is
-// counted.
+// Every malformed request is answered with 400 or a similar code, and a Status in the request's encoding, and counted.
 func TestMalformedRequests(t *testing.T) {
 	s := start(t, Config{}, newRecorder())
 	counted := uint64(0)
@@ -156,7 +155,7 @@ func TestMalformedRequests(t *testing.T) {
 				"application/json":       []byte(`{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"ff"}]}]}]}`),
 			}[kind], 400},
 			{"text that is not UTF-8", "/v1/logs", "", []byte("{\"\xff\":1}"), 400},
-			{"a packing that is not what it says", "/v1/metrics", "gzip", []byte("{}"), 400},
+			{"a body not packed as declared", "/v1/metrics", "gzip", []byte("{}"), 400},
 			{"half a packing", "/v1/metrics", "gzip", gzipped(t, make([]byte, 1000))[:20], 400},
 			{"an unknown packing", "/v1/metrics", "br", []byte("{}"), 400},
 			{"an unknown path", "/v1/profiles", "", []byte("{}"), 404},
@@ -198,7 +197,7 @@ func (l *logged) Handle(_ context.Context, r slog.Record) error {
 	return nil
 }
 
-// What senders do wrong is logged at once, then ever more rarely while it goes on, and no time is skipped in the count.
+// Senders' errors are logged at once, then at growing intervals while they continue, and the count omits none.
 func TestTroublesAreLoggedAtGrowingIntervals(t *testing.T) {
 	log := &logged{}
 	tr := newTroubles(slog.New(log))
@@ -211,7 +210,7 @@ func TestTroublesAreLoggedAtGrowingIntervals(t *testing.T) {
 		t.Errorf("an hour gave %d lines: %q", n, log.lines)
 	}
 	if !strings.Contains(log.lines[1], "requests=60") {
-		t.Errorf("the second line does not say how many: %s", log.lines[1])
+		t.Errorf("the second line has no count: %s", log.lines[1])
 	}
 	tr.note(now, status.New(codes.Unauthenticated, "no token"), "192.0.2.1:5")
 	if n := len(log.lines); !strings.Contains(log.lines[n-1], "no token") {

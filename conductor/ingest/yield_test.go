@@ -7,7 +7,7 @@ import (
 	"chordconductor/internal/yieldtest"
 )
 
-// Decompression lets others run, whatever the compression.
+// Decompression yields the processor to other goroutines, whatever the compression.
 func TestUnpackingLetsOthersRun(t *testing.T) {
 	body := bytes.Repeat([]byte("telemetry "), 400<<10)
 	for packing, packed := range map[string][]byte{"gzip": gzipped(t, body), "zstd": zstandard(t, body)} {

@@ -19,7 +19,7 @@ const (
 	keepBytes = 8 << 20
 	// maxLag is how many frames a connected client may be behind before it gets a snapshot instead: two seconds.
 	maxLag = 40
-	// framesEvents is how many events one patch carries at most. Of more, only the newest are told.
+	// frameEvents is the maximum number of events in one patch: the newest.
 	frameEvents = 256
 )
 
@@ -29,7 +29,7 @@ type frame struct {
 	about []chord.ID // members that its events name
 }
 
-// A reel turns what the source publishes into frames 1, 2, 3, …, and keeps the newest.
+// A frameLog turns what the source publishes into frames 1, 2, 3, …, and keeps the newest.
 type frameLog struct {
 	source  Source
 	cfg     Config
@@ -44,10 +44,10 @@ type frameLog struct {
 	ring      *hubpb.RingState  // as of seq
 	sim       *hubpb.Simulation // as of seq
 	published time.Time         // when the source published what frame seq shows
-	snapshot  *message          // as of seq; nil: nobody has asked yet
+	snapshot  *message          // as of seq; nil: no client has needed it yet
 	next      chan struct{}     // closed when frame seq+1 is there
 
-	feed, lookups, samples uint64 // how far the source's have been read
+	feed, lookups, samples uint64 // the newest that have been read from the source
 }
 
 func newFrameLog(source Source, cfg Config) *frameLog {
@@ -59,7 +59,7 @@ func newFrameLog(source Source, cfg Config) *frameLog {
 	return r
 }
 
-// advance makes the next frame from what the source shows now.
+// advance makes the next frame from the source's present state.
 func (r *frameLog) advance() {
 	view, stats := r.source.View(), r.source.Stats()
 	sim := r.cfg.Simulation()
@@ -78,7 +78,7 @@ func (r *frameLog) advance() {
 	if !proto.Equal(sim, r.sim) {
 		patch.Simulation = sim
 		if sim == nil {
-			patch.Simulation = &hubpb.Simulation{} // it has ended and is forgotten
+			patch.Simulation = &hubpb.Simulation{} // it has ended and was removed
 		}
 	}
 	events := r.newEvents()
@@ -127,17 +127,17 @@ func (r *frameLog) keep(f frame) {
 	}
 }
 
-// A delivery brings a client up to date.
+// A delivery is the messages that bring a client up to date.
 type delivery struct {
 	messages  []*message // to be released
-	seq       uint64     // where the client is then
+	seq       uint64     // the client's sequence number after them
 	published time.Time
-	touched   bool // the watched member may look different
+	touched   bool // the watched member may have changed
 	next      <-chan struct{}
 }
 
-// since returns what a client that has seen frame seq lacks: patches if it is at most lag frames behind and they are
-// still there, else a snapshot.
+// since returns what a client at frame seq lacks: patches if it is at most lag frames behind and they are still kept,
+// else a snapshot.
 func (r *frameLog) since(seq, lag uint64, watched *chord.ID) delivery {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -160,14 +160,14 @@ func (r *frameLog) reaches(seq, lag uint64) bool {
 	return seq > 0 && seq <= r.seq && r.seq-seq <= min(lag, uint64(len(r.frames)))
 }
 
-// resumes says whether a client that comes back after frame seq can go on with patches.
+// resumes reports whether a client that reconnects after frame seq can continue with patches.
 func (r *frameLog) resumes(seq uint64) (ok bool, newest uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.reaches(seq, keepFrames), r.seq
 }
 
-// whole is the snapshot of the newest frame, encoded once for all who need it.
+// whole is the snapshot of the newest frame, encoded once for all clients that need it.
 func (r *frameLog) whole() *message {
 	if r.snapshot == nil {
 		events := r.source.Events(r.feed-min(r.feed, snapshotEvents), snapshotEvents)
@@ -191,7 +191,7 @@ func upTo[T any](last, n uint64, since func(uint64) ([]T, uint64)) []T {
 
 func encode(m *hubpb.ServerMessage) []byte {
 	data, err := proto.Marshal(m)
-	if err != nil { // a string that is no UTF-8; all that come in are checked
+	if err != nil { // a string that is not UTF-8; all received strings are checked
 		panic("hub: encoding a message: " + err.Error())
 	}
 	return data
