@@ -26,7 +26,7 @@ func keyframe(m *otlptest.Member, peers, text int, at time.Time) chordevent.Even
 			Addr: fmt.Sprintf("%s-%d-%d", m.Peer.Addr, k, at.UnixNano()) + strings.Repeat("x", max(0, text-50)),
 		}})
 	}
-	return m.Says(at, state)
+	return m.Event(at, state)
 }
 
 // budgeted opens a history in so much memory for each part.
@@ -139,7 +139,7 @@ func TestCheckpointsLeaveRoomForEntries(t *testing.T) {
 		const entries = 4000
 		for i := range entries {
 			at = at.Add(time.Millisecond)
-			ev := all[i%members].Says(at, chordevent.NodeLoad{Load: chordevent.Load{Gets: int64(i)}})
+			ev := all[i%members].Event(at, chordevent.NodeLoad{Load: chordevent.Load{Gets: int64(i)}})
 			h.Append(&ev, at)
 			if i%20 == 0 {
 				h.Flush()

@@ -52,7 +52,7 @@ func (c crowd) keyframe(m *otlptest.Member, i int, at time.Time) chordevent.Even
 	if c.hosts {
 		m.Host = chordevent.Host{ID: c.text(i, 201), Address: c.text(i, 202)}
 	}
-	return m.Says(at, body)
+	return m.Event(at, body)
 }
 
 // What is counted is what is held, within a factor: with members of each kind, folded and shown.

@@ -66,9 +66,9 @@ func (h *honest) send(ctx context.Context, host int) {
 			state := otlptest.Keyframe(h.members, i, 8)
 			state.Load.OwnedKeys = round
 			if round%10 == 1 {
-				events = append(events, m.Says(now, state))
+				events = append(events, m.Event(now, state))
 			} else {
-				events = append(events, m.Says(now, chordevent.NodeLoad{Load: state.Load}))
+				events = append(events, m.Event(now, chordevent.NodeLoad{Load: state.Load}))
 			}
 			h.mu.Lock()
 			if last, waits := h.sent[m.Peer.ID]; !waits || last.count < 0 {

@@ -168,7 +168,7 @@ func drawn[T any](n int, make func(random *rand.Rand) T) func(*rand.Rand) T {
 func says(random *rand.Rand, i, n int, body chordevent.Body) chordevent.Event {
 	m := otlptest.NewMember(i, n, time.Now().UnixNano())
 	m.Peer.ID[11] = byte(n)
-	ev := m.Says(time.Now(), body)
+	ev := m.Event(time.Now(), body)
 	ev.Node.Seq = 1 + random.Int64N(1000)
 	return ev
 }
