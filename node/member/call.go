@@ -16,28 +16,28 @@ import (
 )
 
 var (
-	// errBusy: the peer is alive and asks to come again.
+	// errBusy: the peer is alive, and the caller is to try again.
 	errBusy = errors.New("peer is busy")
-	// errDead: the peer did not answer, or another life or nobody answered in its place.
+	// errDead: the peer did not answer, or its host has no such member, or another incarnation of it.
 	errDead = errors.New("peer is dead")
-	// errGone: the member itself is no more, or its environment has ended. Whoever gets it returns.
+	// errGone: the member itself is gone, or its environment has ended. A caller that gets it returns.
 	errGone = errors.New("member is gone")
 )
 
-// A refusal is what a peer answers whose host does not go with this one, or that cannot make sense of a call. As a
-// member of the ring it is as good as dead.
+// A refusal is the answer of a peer whose host is incompatible with this one, or that cannot read a call. Such a peer
+// counts as dead.
 type refusal struct {
 	addr, reason string
 	lasting      bool // waiting does not change it: the hosts are configured differently
 }
 
-// A loss is why a peer counts as dead.
+// A loss is the reason why a peer counts as dead.
 type loss string
 
 func (l loss) Error() string        { return string(l) }
 func (l loss) Is(target error) bool { return target == errDead }
 
-// noMember says that a host has answered, and has no such member on the ring.
+// noMember reports that a host has answered and has no such member on the ring.
 type noMember struct{ addr string }
 
 func (n noMember) Error() string        { return n.addr + " has no such member on the ring" }
@@ -56,7 +56,7 @@ func (m *Member) Call(to chord.Peer) *nodepb.Call {
 	return m.callTo(to.ID[:])
 }
 
-// callTo is Call, with the target's identifier as it goes over the wire.
+// callTo is Call, with the target's identifier in its wire form.
 func (m *Member) callTo(target []byte) *nodepb.Call {
 	cfg := &m.host.cfg
 	return &nodepb.Call{
@@ -65,8 +65,8 @@ func (m *Member) callTo(target []byte) *nodepb.Call {
 	}
 }
 
-// reply makes the header of an answer. One that is NOT_MEMBER names the member only if that has left: a name there is a
-// leaver's goodbye, and who looks for its place, an orphan for instance, does not say goodbye.
+// reply makes the header of an answer. An answer NOT_MEMBER names the member only if that has left: peers store a
+// member named there as left, and one that looks for its place, an orphan for instance, has not left.
 func (m *Member) reply(status nodepb.Reply_Status) *nodepb.Reply {
 	self := m.wireSelf()
 	if status == notMember {
@@ -75,7 +75,7 @@ func (m *Member) reply(status nodepb.Reply_Status) *nodepb.Reply {
 	return &nodepb.Reply{Status: status, Self: self, Clock: m.host.clock.Now(), ClockMillis: m.env.Wall().UnixMilli(), Version: Version}
 }
 
-// wireSelf is the member as it goes over the wire: made anew only when it has sent an event since.
+// wireSelf is the member in its wire form: made anew only when it has sent an event since.
 func (m *Member) wireSelf() *nodepb.Peer {
 	seq := m.seq.Load()
 	if p := m.wire.Load(); p != nil && p.Seq == seq {
@@ -86,14 +86,14 @@ func (m *Member) wireSelf() *nodepb.Peer {
 	return p
 }
 
-// Heard takes note of an answer's header. The error says that the answer does not come from the life that was asked.
-// BUSY is a sign of life and no error.
+// Received applies an answer's header. It returns an error if the answer does not come from the incarnation that was
+// asked. BUSY comes from a live peer and is no error.
 func (m *Member) Received(asked chord.Peer, reply *nodepb.Reply) error {
 	_, err := m.receivedFrom(asked, reply)
 	return err
 }
 
-// heard is Heard, and also says who answered.
+// receivedFrom is Received, and also returns the member that answered.
 func (m *Member) receivedFrom(asked chord.Peer, reply *nodepb.Reply) (chord.Peer, error) {
 	if err := speaks(reply.GetVersion()); err != nil {
 		return chord.Peer{}, refusal{asked.Addr, err.Error(), true}
@@ -114,12 +114,12 @@ func (m *Member) receivedFrom(asked chord.Peer, reply *nodepb.Reply) (chord.Peer
 	m.host.clock.Observe(reply.GetClock())
 	m.noteSeen(self)
 	if asked.Incarnation != 0 && (self.ID != asked.ID || self.Incarnation != asked.Incarnation) {
-		return self.Peer, fmt.Errorf("%w: another life answered", errDead)
+		return self.Peer, fmt.Errorf("%w: another incarnation answered", errDead)
 	}
 	return self.Peer, nil
 }
 
-// hear notes a peer's sign of life.
+// noteSeen stores that a peer has sent a message.
 func (m *Member) noteSeen(ref chordevent.PeerRef) {
 	if ref.ID == m.self.ID {
 		m.rival(ref.Peer)
@@ -132,10 +132,11 @@ func (m *Member) noteSeen(ref chordevent.PeerRef) {
 	m.host.silences.clear(ref.Addr)
 }
 
-// answer is what all responses have.
+// answer is a response of a peer.
 type answer interface{ GetReply() *nodepb.Reply }
 
-// judge turns the end of one call to a peer into nil, errBusy, errDead, errGone or the caller's context error.
+// verifyAnswer turns the result of one call to a peer into nil, errBusy, errDead, errGone or the caller's context
+// error.
 func verifyAnswer[A answer](m *Member, ctx context.Context, asked chord.Peer, a A, err error) (chord.Peer, error) {
 	switch {
 	case m.gone() || errors.Is(err, env.ErrStopped):
@@ -164,9 +165,9 @@ const (
 	maxPause = 16 * time.Millisecond // a peer is busy for as long as a call takes
 )
 
-// ask makes one maintenance query: again after BUSY, and after no answer as often as the configuration says. holding
-// says that the query copies the peer's pointers: the member answers BUSY itself from sending until the answer is
-// applied, but not while it pauses between tries, or two members that ask each other would wait for ever.
+// ask makes one maintenance query: again after BUSY, and up to CallTries times after no answer. With holding the query
+// copies the peer's pointers: the member answers BUSY itself from sending until the answer is applied, but not while it
+// pauses between tries, or two members that query each other would wait for ever.
 func ask[A answer](m *Member, ctx context.Context, p chord.Peer, holding bool, call func(nodepb.RingServer) (A, error)) (A, chord.Peer, error) {
 	var none A
 	busy, unanswered, pause := 0, 0, busyPause
@@ -213,7 +214,7 @@ func (m *Member) ping(ctx context.Context, p chord.Peer) (*nodepb.PingResponse, 
 	})
 }
 
-// alive reports whether a peer is: BUSY is alive too. With an error nobody knows.
+// alive reports whether a peer is alive; BUSY counts as alive. After an error it is not known.
 func (m *Member) alive(ctx context.Context, p chord.Peer) (bool, error) {
 	_, _, err := m.ping(ctx, p)
 	switch {
@@ -230,7 +231,7 @@ func (m *Member) neighbors(ctx context.Context, p chord.Peer) (chord.Neighbors, 
 	return m.pointers(ctx, p, true)
 }
 
-// pointers is neighbors; holding says that the member will apply them, see ask.
+// pointers is neighbors; with holding the member will apply them, see ask.
 func (m *Member) pointers(ctx context.Context, p chord.Peer, holding bool) (chord.Neighbors, error) {
 	a, self, err := ask(m, ctx, p, holding, func(r nodepb.RingServer) (*nodepb.NeighborsResponse, error) {
 		return r.Neighbors(ctx, &nodepb.NeighborsRequest{Call: m.Call(p)})
@@ -250,7 +251,7 @@ func (m *Member) pointers(ctx context.Context, p chord.Peer, holding bool) (chor
 	return chord.Neighbors{Peer: self, Pred: pred.Peer, Succ: succ, Past: past}, nil
 }
 
-// PeerFailed notes that a peer has been found dead in an operation, and tells it, once per life lost.
+// PeerFailed stores that a peer has been found dead in an operation, and emits an event, once per lost incarnation.
 func (m *Member) PeerFailed(ctx context.Context, p chord.Peer, operation string) {
 	m.failed(because(ctx), p, operation)
 }
@@ -271,8 +272,8 @@ func (m *Member) failed(why cause, p chord.Peer, operation string) {
 	m.keys.PeerDied(why(), p)
 }
 
-// suspect notes that a peer did not answer once. Lookups pass it over for a while; the member's loop finds out whether
-// it is dead, with as many tries as that takes.
+// suspect stores that a peer did not answer once. Lookups skip it for a while; the member's loop finds out whether it
+// is dead, with as many tries as that takes.
 func (m *Member) suspect(p chord.Peer) {
 	if p.Incarnation == 0 || p.ID == m.self.ID {
 		return

@@ -11,25 +11,25 @@ import (
 	"chordconductor/node/keeper"
 )
 
-// Calls and answers carry the sender's physical clock. A host compares those of the hosts that answer it with its own:
-// one whose clock differs from those of most others by more than keeper.MaxClockDifference is the one that is wrong, and
-// takes itself off the ring (see watch.go). Nobody judges another's clock: two hosts that differ cannot tell which of
-// them is wrong.
+// Calls and answers carry the sender's physical clock. A host compares the clocks of the hosts that answer it with its
+// own: if its clock differs from those of most others by more than keeper.MaxClockDifference, it is the one that is
+// wrong, and takes itself off the ring (see watch.go). No host decides on another's clock: from a difference of two
+// clocks alone it does not follow which one is wrong.
 
 const (
-	// maxClocks bounds the hosts compared with. A newcomer takes the place of the one that answered longest ago.
+	// maxClocks bounds the hosts compared with. A new host replaces the one that answered longest ago.
 	maxClocks = 128
 	// clockFresh is how long an answer is good for: clocks step, and hosts come back with another one.
 	clockFresh = 2 * time.Minute
 	// rightAgain is how near a clock must come to the others' to be right again. It is less than the greatest
-	// difference, so that a clock at the edge does not send its host off and on.
+	// difference, so that a host with a clock at the limit does not leave and join again and again.
 	rightAgain = keeper.MaxClockDifference - 5*time.Second
-	// enoughClocks is how many others it takes to tell a host that it is the one that is wrong.
+	// enoughClocks is how many other clocks are needed to decide that the host's own is wrong.
 	enoughClocks = 3
 )
 
-// clocks are those of other hosts, as of their last answers. They are kept as differences to this host's monotonic clock
-// (env.Now), so that a step of its wall clock shows at once, with the answers that it has.
+// clocks are the clocks of other hosts, as of their last answers. They are stored as differences to this host's
+// monotonic clock (env.Now), so that a step of its wall clock shows at once, with the answers that it has.
 type clocks struct {
 	start time.Time // of the monotonic count
 
@@ -39,16 +39,16 @@ type clocks struct {
 }
 
 type hostClock struct {
-	addr  string
-	shown bool          // it sends its clock, which version 1 does not
-	lead  time.Duration // its clock, counted from 1970, before this host's monotonic one, counted from start
-	heard time.Time
+	addr     string
+	shown    bool          // it sends its clock, which version 1 does not
+	lead     time.Duration // its clock, counted from 1970, before this host's monotonic one, counted from start
+	answered time.Time
 }
 
-// note takes down that a host has answered, and the clock that came with it. It lags by the time that the answer took.
+// note stores that a host has answered, and the clock in its answer. That clock lags by the latency of the answer.
 func (c *clocks) note(addr string, millis int64, now time.Time) {
-	next := hostClock{addr: addr, heard: now}
-	if millis > 0 && millis <= maxMillis { // else it is none, or no time that a clock shows
+	next := hostClock{addr: addr, answered: now}
+	if millis > 0 && millis <= maxMillis { // else it is absent, or no plausible time
 		next.shown, next.lead = true, time.Duration(millis)*time.Millisecond-now.Sub(c.start)
 	}
 	c.mu.Lock()
@@ -67,7 +67,7 @@ func (c *clocks) note(addr string, millis int64, now time.Time) {
 	}
 	oldest := 0
 	for i := range c.hosts {
-		if c.hosts[i].heard.Before(c.hosts[oldest].heard) {
+		if c.hosts[i].answered.Before(c.hosts[oldest].answered) {
 			oldest = i
 		}
 	}
@@ -97,7 +97,7 @@ func (c *clocks) known() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	list := slices.Clone(c.hosts)
-	slices.SortStableFunc(list, func(a, b hostClock) int { return b.heard.Compare(a.heard) })
+	slices.SortStableFunc(list, func(a, b hostClock) int { return b.answered.Compare(a.answered) })
 	addrs := make([]string, len(list))
 	for i := range list {
 		addrs[i] = list[i].addr
@@ -121,7 +121,7 @@ func (c *clocks) compare(now, wall time.Time, limit time.Duration) (v clockView)
 	var aheads []time.Duration
 	for i := range c.hosts {
 		h := &c.hosts[i]
-		if !h.shown || now.Sub(h.heard) > clockFresh {
+		if !h.shown || now.Sub(h.answered) > clockFresh {
 			continue
 		}
 		ahead := -h.ahead(c.start, now, wall)
@@ -140,14 +140,14 @@ func (c *clocks) compare(now, wall time.Time, limit time.Duration) (v clockView)
 	return v
 }
 
-// wrong says that this host's clock is the one that is wrong.
+// wrong reports whether this host's clock is the one that is wrong.
 func (v clockView) wrong() bool { return v.others >= enoughClocks && 2*v.beyond > v.others }
 
 func (v clockView) String() string {
 	if v.wrong() {
 		return fmt.Sprintf("this host's clock is %s the others': more than %s from %d of %d hosts", direction(v.ahead), duration.Text(keeper.MaxClockDifference), v.beyond, v.others)
 	}
-	return fmt.Sprintf("this host's clock is %s that of %s: more than %s, and too few hosts answer to tell which is wrong", direction(v.most), v.worst, duration.Text(keeper.MaxClockDifference))
+	return fmt.Sprintf("this host's clock is %s that of %s: more than %s, and too few hosts answer to decide which is wrong", direction(v.most), v.worst, duration.Text(keeper.MaxClockDifference))
 }
 
 func direction(ahead time.Duration) string {
@@ -157,8 +157,8 @@ func direction(ahead time.Duration) string {
 	return duration.Text(ahead.Round(time.Millisecond)) + " ahead of"
 }
 
-// An anchor is where a host's wall clock stood against its monotonic one when the two were last compared with the others'
-// clocks.
+// An anchor is where a host's wall clock stood against its monotonic one when the two were last compared with the
+// others' clocks.
 type anchor struct {
 	mu    sync.Mutex
 	lead  atomic.Int64 // nanoseconds
@@ -168,8 +168,8 @@ type anchor struct {
 // stepped is a difference that no clock drifts by between two comparisons.
 const stepped = time.Second
 
-// wall is the time that stamps and expiry are counted by: what the clock shows, or if that is known to be wrong, the
-// others' time. A host that is off hands its keys over before it leaves, and must not expire them first.
+// wall is the time for stamps and expiry: the clock's time, or if that is known to be wrong, the others' time. A host
+// that is off hands its keys over before it leaves, and must not expire them first.
 func (h *Host) wall() time.Time {
 	wall := h.env.Wall()
 	if lead := wall.UnixNano() - int64(h.env.Now().Sub(h.clocks.start)); time.Duration(lead-h.anchor.lead.Load()).Abs() > stepped {

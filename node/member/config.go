@@ -11,13 +11,13 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// Mode is how lookups travel.
+// Mode is how lookups are routed: recursive or iterative.
 type Mode string
 
 const (
 	// Recursive: each hop forwards the lookup, and the owner answers the initiator directly.
 	Recursive Mode = chordevent.ModeRecursive
-	// Iterative: the initiator asks one member after the other.
+	// Iterative: the initiator queries one member after the other.
 	Iterative Mode = chordevent.ModeIterative
 )
 
@@ -65,23 +65,23 @@ type Config struct {
 
 	// Memory limits what the host's members store, in bytes (see keeper.HostBudget). Default 0: no limit.
 	Memory int64
-	// Implausible is given the address of a peer that has named a number too far above what is known here, and what is
-	// wrong with it. It must not block. Nil: it is counted nowhere.
+	// Implausible receives the address of a peer that has sent a number too far above what is known here, and what is
+	// wrong with the number. It must not block. Nil: such numbers are not counted.
 	Implausible func(address, text string)
 
 	// Keyframe is the period of keyframes, which is jittered. Default 10 s.
 	Keyframe time.Duration
 
-	// Joined, if not nil, hears when a member has its place on the ring, and JoinFailed of each try that failed. They must
-	// not block.
+	// Joined, if not nil, is called when a member has its place on the ring, and JoinFailed after each try that failed.
+	// They must not block.
 	Joined     func(self chord.Peer)
 	JoinFailed func(self chord.Peer, try int, err error)
-	// Ready, if not nil, receives whether the host is ready, each time that changes: while at least one of its members is
-	// active. It is derived from the members' state, so it is true of a host that has found its ring again, too. It must
-	// not block.
+	// Ready, if not nil, receives whether the host is ready, each time that changes. A host is ready while at least one
+	// of its members is active. This follows from the members' state, so a host that has found its ring again is ready,
+	// too. Ready must not block.
 	Ready func(ready bool)
-	// Notice, if not nil, receives in one line what the host's operator should know and no error reports: a wrong clock, a
-	// member whose identifier another one has. It must not block.
+	// Notice, if not nil, receives one line that the host's operator should read and that no error reports: a wrong
+	// clock, a member whose identifier another one has. It must not block.
 	Notice func(text string)
 	// RingOnly makes members that keep no keys: each owns what its predecessor leaves it.
 	RingOnly bool
@@ -89,11 +89,11 @@ type Config struct {
 
 const (
 	maxText = 255 // bytes of a name or an address
-	maxHops = 512 // of a lookup: a ring with fresh fingers takes some ten, one without any a walk along successor lists
+	maxHops = 512 // of a lookup: a ring with fresh fingers takes some ten; without fingers it follows successor lists
 )
 
-// What a configuration may be: no more than is tested. The random schedules of node/simtest draw from exactly this
-// (simtest.TestSettingsAreWhatIsAccepted), so whatever a host accepts has been tried.
+// Bounds of a configuration: no more than is tested. The random schedules of node/simtest draw from exactly this range
+// (simtest.TestSettingsAreWhatIsAccepted), so every setting that a host accepts has been tried.
 const (
 	MaxVirtualNodes = 64 // members of one host
 	MaxSuccessors   = 32 // r
@@ -115,7 +115,8 @@ func Capacity(bits int) int {
 }
 
 // Validate reports everything that is wrong with a configuration for a host at an address that is to carry so many
-// members. It is the one rule for flags, commands, scenarios and tests: what it accepts is kept.
+// members. It is the one rule for flags, commands, scenarios and tests: a host works with every configuration that it
+// accepts.
 func (c Config) Validate(address string, members int) error {
 	c, err := c.validated(address)
 	return errors.Join(err, c.validMembers(members))

@@ -8,8 +8,8 @@ import (
 	"chordconductor/node/chord"
 )
 
-// crashedHosts is what one stabilize round has found out about hosts of which a member was dead. Virtual nodes of one host
-// die together: asked one after the other, a list full of them would cost a time limit each.
+// crashedHosts is what one stabilize round has found out about hosts with a dead member. Virtual nodes of one host fail
+// together: pinged one after the other, a list full of them would cost a time limit each.
 type crashedHosts struct {
 	asked []string // hosts; at most as many as the successor list has entries
 	dead  []chord.Peer
@@ -18,8 +18,8 @@ type crashedHosts struct {
 // took reports whether a member has been found dead with its host.
 func (c *crashedHosts) took(p chord.Peer) bool { return slices.Contains(c.dead, p) }
 
-// check pings all entries of the successor list that are on a host, once in a round and all at once. The error is that the
-// member is gone.
+// check pings all entries of the successor list that are on a host, once in a round and all at once. Its error means
+// that the calling member is gone.
 func (c *crashedHosts) check(m *Member, r *round, addr string) error {
 	if slices.Contains(c.asked, addr) {
 		return nil

@@ -13,15 +13,15 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// Leave makes the member go gracefully: it hands its keys over, then splices itself out. After an error it stays, and
-// nothing is lost. It blocks, LeaveLimit at most or until ctx ends, and belongs to the task that calls it. Where no member
-// stays that could take the keys it returns keeper.ErrLastHost.
+// Leave makes the member leave gracefully: it hands its keys over, then splices itself out. After an error it stays,
+// and nothing is lost. It blocks for LeaveLimit at most or until ctx ends, and belongs to the task that calls it. If no
+// member stays that could take the keys it returns keeper.ErrLastHost.
 func (m *Member) Leave(ctx context.Context) error {
 	_, err := m.host.leave(ctx, []*Member{m}, false)
 	return err
 }
 
-// End is Leave, but where no member stays that could take the keys these end with the member: it returns how many.
+// End is Leave, but if no member stays that could take the keys, these end with the member: it returns how many.
 func (m *Member) End(ctx context.Context) (keys int64, err error) {
 	return m.host.leave(ctx, []*Member{m}, true)
 }
@@ -31,13 +31,13 @@ func (m *Member) KeepsLastKeys() bool {
 	return len(m.host.Members()) == 1 && m.host.keepsLastKeys([]*Member{m})
 }
 
-// Leave is Leave of all members, side by side.
+// Leave is Leave of all members, concurrently.
 func (h *Host) Leave(ctx context.Context) error {
 	_, err := h.leave(ctx, h.Members(), false)
 	return err
 }
 
-// End is End of all members, side by side.
+// End is End of all members, concurrently.
 func (h *Host) End(ctx context.Context) (keys int64, err error) {
 	return h.leave(ctx, h.Members(), true)
 }
@@ -48,7 +48,7 @@ type departure struct {
 	mayEnd   bool // with their keys, if no member stays to take them
 	deadline time.Time
 	leads    []leaver  // members that it has made leavers, and that are not gone
-	others   []*Member // members that another departure leads: they are waited for, and led if they stay after all
+	others   []*Member // members of another departure: this one waits for them, and leads them if they stay after all
 	keys     int64     // that have ended
 }
 
@@ -65,7 +65,7 @@ func (h *Host) leave(ctx context.Context, members []*Member, mayEnd bool) (keys 
 	d := &departure{h: h, mayEnd: mayEnd, deadline: h.env.Now().Add(h.cfg.LeaveLimit)}
 	for _, m := range members {
 		if m.Status() == chordevent.StatusJoining && !m.keys.Ownership().Owns && m.keys.Load().Bytes == 0 {
-			m.abandon(ctx) // no peer knows it yet, but who listens does; an orphan that is looking for its ring has keys, and must not go like that
+			m.abandon(ctx) // no peer knows it yet, but its start is emitted; an orphan that is looking for its ring has keys, and must not end like this
 		} else {
 			d.others = append(d.others, m)
 		}
@@ -86,7 +86,7 @@ func (h *Host) leave(ctx context.Context, members []*Member, mayEnd bool) (keys 
 	return d.keys, nil
 }
 
-// try goes as far as it can. Without an error it is worth another one, if it is not done.
+// try takes the departure as far as it can. If it is not done and returns no error, the caller tries again.
 func (d *departure) try(ctx context.Context) (done bool, err error) {
 	if err := d.begin(ctx); err != nil {
 		return false, err
@@ -117,13 +117,13 @@ func (d *departure) try(ctx context.Context) (done bool, err error) {
 	return false, err
 }
 
-// begin makes members leavers, all before the first one hands anything over, so that none hands over to another. If there
-// is no room at the members that stay, none begins.
+// begin makes members leavers, all before the first handoff, so that none hands over to another. If the members that
+// stay have no room, none begins.
 func (d *departure) begin(ctx context.Context) error {
 	var begun []leaver
 	for _, m := range d.others {
 		if m.Status() == chordevent.StatusJoining && !d.mayEnd {
-			return fmt.Errorf("member %s looks for its place on the ring and cannot leave", m.hex)
+			return fmt.Errorf("member %s cannot leave: it is still joining", m.hex)
 		}
 		if m.beginLeave(ctx, d.mayEnd) {
 			begun = append(begun, leaver{Member: m, ctx: ctx})
@@ -148,7 +148,7 @@ func (d *departure) begin(ctx context.Context) error {
 	return nil
 }
 
-// each runs f for each leaver side by side, and returns what went wrong, if anything.
+// each runs f for each leaver concurrently, and returns the errors.
 func (d *departure) each(list []leaver, f func(leaver) error) []error {
 	errs := make([]error, len(list))
 	if len(list) == 1 {
@@ -159,7 +159,7 @@ func (d *departure) each(list []leaver, f func(leaver) error) []error {
 	return errs
 }
 
-// onlyLastHost reports whether the trouble of those who are not through is that no member stays.
+// onlyLastHost reports whether there are errors, and all of them are that no member stays.
 func onlyLastHost(errs []error) bool {
 	some := false
 	for _, err := range errs {
@@ -171,7 +171,7 @@ func onlyLastHost(errs []error) bool {
 	return some
 }
 
-// giveUp takes the leaves back that may be (chord.Stance.MayTakeBack), and ends the members whose may not.
+// giveUp cancels the leaves that may be cancelled (chord.Stance.MayTakeBack), and ends the other leavers.
 func (d *departure) giveUp(ctx context.Context, why error) error {
 	var bound []leaver
 	var stay []string
@@ -192,7 +192,7 @@ func (d *departure) giveUp(ctx context.Context, why error) error {
 	d.abandon(ctx)
 	switch {
 	case len(bound) > 0:
-		return fmt.Errorf("%d member(s) end without having handed over: %w", len(bound), why)
+		return fmt.Errorf("%d member(s) ended without a handoff: %w", len(bound), why)
 	case len(stay) == 1:
 		return fmt.Errorf("member %s stays: %w", stay[0], why)
 	case len(stay) > 1:
@@ -201,12 +201,12 @@ func (d *departure) giveUp(ctx context.Context, why error) error {
 	return why
 }
 
-// abandon ends the members that it leads with their keys.
+// abandon ends the leavers with their keys.
 func (d *departure) abandon(ctx context.Context) {
 	for _, l := range d.leads {
 		load := l.keys.Load()
 		if d.keys += load.OwnedKeys; !l.keys.Ownership().Owns {
-			d.keys += load.ReplicaKeys // the member that has received its range is no more: these may be the last copies
+			d.keys += load.ReplicaKeys // the member that has received its range is gone: these may be the last replicas
 		}
 		l.abandon(l.ctx)
 		l.endSpan(l.span, nil)

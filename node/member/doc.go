@@ -8,17 +8,17 @@
 //	err = h.Leave(ctx)                    // graceful; or h.Crash()
 //	e.Close()
 //
-// A Member decides by the pure functions of node/chord: it finds out what is the case, calls one of them, and carries
-// out what that says. It reaches time, tasks, chance and the network through node/env alone, so it runs unchanged in the
-// real world (node/env/grpcenv) and in a deterministic one (node/simenv). Its key side is behind the interface Keys.
+// A Member decides by the pure functions of node/chord: it collects the facts, calls one of them, and carries out the
+// result. It reaches time, tasks, randomness and the network through node/env alone, so it runs unchanged in the real
+// world (node/env/grpcenv) and in a deterministic one (node/simenv). Its key side is behind the interface Keys.
 //
 // Concurrency: each member has one task for maintenance, which does one operation at a time. Ring state is an immutable
-// value behind an atomic pointer: calls from peers and lookups read it without a lock and are never held up by
-// maintenance. No lock is held across a call of the environment.
+// value behind an atomic pointer: calls from peers and lookups read it without a lock, and maintenance never blocks
+// them. No lock is held across a call of the environment.
 //
-// Every change of ring state is told as an event (otel/chordevent), numbered without gaps; every operation that changed
-// something is a trace; lookups are traces with hop nested in hop, where the span of hop i (chord.lookup.hop, with
-// chord.lookup.hop = i, the initiator being 0) names the pointer by which it chose hop i+1.
+// A member emits every change of ring state as an event (otel/chordevent), numbered without gaps. Every operation that
+// changed something is a trace. Lookups are traces with hop nested in hop: the span of hop i (chord.lookup.hop, with
+// chord.lookup.hop = i, 0 for the initiator) names the pointer by which it chose hop i+1.
 //
 // The package never imports gRPC beyond the generated interfaces and status codes, and never the OpenTelemetry SDK.
 package member

@@ -38,7 +38,7 @@ func (m *Member) fixFinger(r *round) (done bool, err error) {
 	head := state.Head()
 	answer := m.self
 	if head.ID != m.self.ID {
-		// The slots whose start lies up to the head need no question.
+		// The slots whose start lies up to the head need no query.
 		if first := m.fill(r, slot, head); first >= bits {
 			m.background.slot = 0
 			return true, nil
@@ -74,7 +74,7 @@ func (m *Member) slotAfter(slot int, answer chord.Peer) int {
 	return slot
 }
 
-// askFinger finds the owner of a slot's start: with one question if it is still the peer that the slot points to.
+// askFinger finds the owner of a slot's start: with one query if it is still the peer that the slot points to.
 func (m *Member) askFinger(r *round, slot int) (chord.Peer, error) {
 	now := m.now.Load()
 	start := m.host.space.FingerStart(m.self.ID, slot)
@@ -88,7 +88,7 @@ func (m *Member) askFinger(r *round, slot int) (chord.Peer, error) {
 			m.suspect(p)
 		}
 	}
-	// Another round will try again: this one need not be patient.
+	// Another round will try again, so a short limit suffices here.
 	found, err := m.findWithin(r.ctx, start, m.host.cfg.Lookup, min(4*m.host.cfg.CallLimit, m.host.cfg.LookupLimit))
 	return found.Owner, err
 }

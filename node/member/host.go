@@ -46,12 +46,12 @@ type Host struct {
 
 	ready struct {
 		sync.Mutex
-		is bool // as last judged
+		is bool // as last evaluated
 	}
-	said struct { // of the host, to telemetry
+	emitted struct { // the host's state as last emitted
 		sync.Mutex
 		seq   int64
-		last  chordevent.HostState // but for its number and the exact difference of clocks
+		last  chordevent.HostState // except its number and the exact difference of clocks
 		next  time.Time            // when it is due again
 		ended bool
 	}
@@ -60,7 +60,7 @@ type Host struct {
 	watched         bool           // guarded by mu; the host's own task runs
 	next            int            // guarded by mu; virtual index of the next member
 	reserved        int            // guarded by mu; members that Start is about to start
-	lastIncarnation int64          // guarded by mu; incarnation given last
+	lastIncarnation int64          // guarded by mu; the latest incarnation given to a member
 	founder         *Member        // guarded by mu; the member that founds, or has founded, a ring
 	departed        []*nodepb.Peer // guarded by mu; members that have left, the latest maxDeparted
 	askers          []asker        // guarded by mu; hosts that have asked in a last call
@@ -117,12 +117,11 @@ func NewHost(cfg Config, address string, e env.Env, t Telemetry) (*Host, error) 
 	return h, nil
 }
 
-// ErrTooMany says that a host would carry more members than it may (Config.Validate): none was started.
+// ErrTooMany reports that a host would carry more members than it may (Config.Validate): none was started.
 var ErrTooMany = errors.New("too many members")
 
-// Start starts count more members. It returns when their life has begun, not when they have joined. The first member of
-// a host that was given nobody to join founds a ring. More members than the host may carry are ErrTooMany, and then none
-// is started.
+// Start starts count more members. It returns when they run, not when they have joined. The first member of a host with
+// an empty Config.Join founds a ring. More members than the host may carry are ErrTooMany, and then none is started.
 func (h *Host) Start(count int) ([]*Member, error) {
 	if h.off.Load() {
 		return nil, fmt.Errorf("%w: %v", ErrClock, h.compareClocks(rightAgain))
@@ -165,8 +164,9 @@ func (h *Host) reserve(count int) error {
 	return nil
 }
 
-// maxIndexTries bounds the virtual indices looked at for one whose identifier is free: on a small circle several indices
-// have one identifier. On the smallest, where a host may carry 2 of 8, none of so many is free in one case of 2^100.
+// maxIndexTries bounds the virtual indices looked at for one whose identifier is free: on a small circle several
+// indices have one identifier. On the smallest, where a host may carry 2 of 8, none of so many is free in one case of
+// 2^100.
 const maxIndexTries = 256
 
 // nextIdentifier takes the next virtual index whose identifier no member of this host has.
@@ -194,7 +194,7 @@ func (h *Host) StartAt(id chord.ID) (*Member, error) {
 	return h.launch(m)
 }
 
-// launch begins a member's life.
+// launch adds a member to the host and starts its task.
 func (h *Host) launch(m *Member) (*Member, error) {
 	h.mu.Lock()
 	if h.find(m.self.ID) != nil {
@@ -217,9 +217,9 @@ func (h *Host) launch(m *Member) (*Member, error) {
 	return m, nil
 }
 
-// founds reports whether a member founds the ring: it does if the host was given none to join through, no host has ever
-// answered it or all that have say that they have no members (deserted), and no other member of the host has founded a
-// ring and is still there.
+// founds reports whether a member founds the ring: it does if the host has no address to join through, no host has ever
+// answered it or all that answered have no members (deserted), and no other member of the host has founded a ring and
+// is still there.
 func (h *Host) founds(m *Member, deserted bool) bool {
 	if slices.ContainsFunc(h.cfg.Join, func(a string) bool { return a != h.address }) || len(h.clocks.known()) > 0 && !deserted {
 		return false
@@ -232,7 +232,8 @@ func (h *Host) founds(m *Member, deserted bool) bool {
 	return h.founder == m
 }
 
-// incarnation is what the clock shows, or one more than the last given, should two members start within a clock tick.
+// incarnation is a new incarnation: the clock's time, or one more than the last incarnation if two members start within
+// a clock tick.
 func (h *Host) incarnation() int64 {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -240,7 +241,7 @@ func (h *Host) incarnation() int64 {
 	return h.lastIncarnation
 }
 
-// depart remembers a member that has left.
+// depart stores a member that has left: the latest maxDeparted.
 func (h *Host) depart(p *nodepb.Peer) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -271,7 +272,7 @@ func (h *Host) Now() time.Time     { return h.env.Now() }
 func (h *Host) Space() chord.Space { return h.space }
 func (h *Host) Config() Config     { return h.cfg }
 
-// keepsLastKeys reports whether members that own keys know of each other alone.
+// keepsLastKeys reports whether members that own keys have no live successor on another host.
 func (h *Host) keepsLastKeys(members []*Member) bool {
 	owner := false
 	for _, m := range members {
@@ -283,23 +284,23 @@ func (h *Host) keepsLastKeys(members []*Member) bool {
 	return owner
 }
 
-// Abandon ends all members with a word to telemetry, but without handing anything over: the end of a ring's last host, and
-// of a host that never got into a ring.
+// Abandon ends all members with an event Left, but without a handoff: the end of a ring's last host, and of a host that
+// never got into a ring.
 func (h *Host) Abandon(ctx context.Context) {
 	for _, m := range h.Members() {
 		m.abandon(ctx)
 	}
 }
 
-// Crash ends all members without a word.
+// Crash ends all members without an event and without a message to peers.
 func (h *Host) Crash() {
 	for _, m := range h.Members() {
 		m.Crash()
 	}
 }
 
-// Recovered says that telemetry can leave the process again after it could not: every member sends a keyframe soon. It
-// may be called from anywhere and does not block.
+// Recovered makes every member emit a keyframe soon: it is called when the export of telemetry works again after a
+// failure. It may be called from any task and does not block.
 func (h *Host) Recovered() {
 	for _, m := range h.Members() {
 		m.recovered.Store(true)
@@ -323,7 +324,7 @@ func (h *Host) route(call *nodepb.Call) (*Member, chordevent.PeerRef, error) {
 	return m, from, err
 }
 
-// agrees reports in what the caller's host differs from this one though all hosts of a ring must be alike in it.
+// agrees reports in which settings the caller's host differs from this one though all hosts of a ring must share them.
 func (h *Host) agrees(call *nodepb.Call) error {
 	c := &h.cfg
 	if err := speaks(call.GetVersion()); err != nil {

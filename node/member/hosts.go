@@ -9,17 +9,17 @@ import (
 	"chordconductor/node/nodepb"
 )
 
-// The host list of a member (see chord.Hosts) is brought up to date whenever its head answers. In between a change runs
-// backwards along the ring: a member whose list has changed sends it to its predecessor, at one call for each member
-// whose copies it concerns. A message that is lost costs a stabilize interval, no more.
+// A member updates its host list (see chord.Hosts) whenever its head answers. Between these answers a change propagates
+// backwards along the ring: a member whose list has changed sends it to its predecessor, one call for each member whose
+// replicas it concerns. A message that is lost costs a stabilize interval, no more.
 
-// hostNews is what is to be passed on of the host list.
+// hostNews is whether the host list is to be sent to the predecessor.
 type hostNews struct {
-	due  atomic.Bool // the predecessor does not know the latest
+	due  atomic.Bool // the predecessor does not have the latest
 	busy atomic.Bool // a task is sending it
 }
 
-// Hosts lists the first distinct hosts beyond the member, as far as it knows: see chord.Hosts. It must not be changed.
+// Hosts lists the first distinct hosts after the member, as far as it knows: see chord.Hosts. It must not be changed.
 func (m *Member) Hosts() []chord.Peer { return m.now.Load().hosts }
 
 // HostOwns reports whether some member of the host owns a range.
@@ -27,24 +27,24 @@ func (m *Member) HostOwns() bool {
 	return slices.ContainsFunc(m.host.Members(), func(other *Member) bool { return other.keys.Ownership().Owns })
 }
 
-// setHosts puts a host list into the next snapshot, and notes if the predecessor should learn of it: if the hosts that
-// hold copies have changed, on which alone those of the members before it depend. mu is held.
+// setHosts puts a host list into the next snapshot. It marks the list as due for the predecessor if the replicas in it
+// have changed: the replicas of the members before it depend on these alone. mu is held.
 func (m *Member) setHosts(next *snapshot, hosts []chord.Peer) {
-	holders := func(list []chord.Peer) []chord.Peer { return list[:min(len(list), m.host.cfg.Replicas-1)] }
-	if !slices.Equal(holders(next.hosts), holders(hosts)) {
+	replicas := func(list []chord.Peer) []chord.Peer { return list[:min(len(list), m.host.cfg.Replicas-1)] }
+	if !slices.Equal(replicas(next.hosts), replicas(hosts)) {
 		m.hostNews.due.Store(true)
 	}
 	next.hosts = hosts
 	next.past = peersToWire(chord.HostsPast(next.State, hosts))
 }
 
-// relistHosts follows a change of the successor list: what is known past it stands until the head has answered. mu is
-// held.
+// relistHosts recomputes the host list after a change of the successor list. The hosts past that list stay until the
+// head has answered. mu is held.
 func (m *Member) relistHosts(next *snapshot) {
 	m.setHosts(next, chord.Hosts(nil, m.self, m.host.listedHosts, next.Live(), chord.HostsPast(next.State, next.hosts)))
 }
 
-// learnHosts takes over what the head has answered or sent of the hosts beyond it.
+// learnHosts applies the hosts after the head that the head has answered or sent.
 func (m *Member) learnHosts(head chord.Peer, beyond ...[]chord.Peer) {
 	m.mu.Lock()
 	old := m.now.Load()
@@ -69,8 +69,8 @@ func (m *Member) learnHosts(head chord.Peer, beyond ...[]chord.Peer) {
 	}
 }
 
-// passHostsOn sends the host list to the predecessor if it should learn of it, in a task of its own: one that does not
-// answer must not hold up the loop. There is one such task at a time, and it sends the latest.
+// passHostsOn sends the host list to the predecessor if that is due, in a task of its own: a predecessor that does not
+// answer must not block the loop. There is one such task at a time, and it sends the latest list.
 func (m *Member) passHostsOn() {
 	n := &m.hostNews
 	if !n.due.Load() || m.gone() || n.busy.Swap(true) {
@@ -96,5 +96,5 @@ func (m *Member) sendHosts() {
 	a, err := m.env.Ring(s.Pred.Addr, m.host.cfg.CallLimit).Hint(ctx, &nodepb.HintRequest{
 		Call: m.Call(s.Pred), Kind: nodepb.HintRequest_KIND_HOSTS, Hosts: peersToWire(s.hosts),
 	})
-	_, _ = verifyAnswer(m, ctx, s.Pred, a, err) // one that misses it learns of it when it stabilizes
+	_, _ = verifyAnswer(m, ctx, s.Pred, a, err) // one that misses it gets it when it stabilizes
 }

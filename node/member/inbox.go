@@ -10,13 +10,13 @@ import (
 )
 
 const (
-	maxNotices = 64 // the ring sends again, so what does not fit may be dropped
+	maxNotices = 64 // peers send again, so what does not fit may be dropped
 	maxHints   = 32
 	maxChecks  = 16
 )
 
-// inbox is what other tasks leave for the member's loop, which does one thing at a time. All queues are bounded;
-// what does not fit is dropped, since notifies, hints and suspicions all come again as long as they matter.
+// inbox holds the work that other tasks queue for the member's loop, which does one thing at a time. All queues are
+// bounded; what does not fit is dropped, since notifies, hints and suspicions all come again as long as they matter.
 type inbox struct {
 	mu       sync.Mutex
 	notices  []notice     // guarded by mu; at most one per notifier, the latest
@@ -25,15 +25,15 @@ type inbox struct {
 	checks   []chord.Peer // guarded by mu; suspected peers
 	handled  []handled    // guarded by mu; contacts of other rings met lately
 	hurrying bool         // guarded by mu; stabilize at once
-	rival    chord.Peer   // guarded by mu; another member with this one's identifier, the latest heard of; zero: none
+	rival    chord.Peer   // guarded by mu; another member with this one's identifier, the latest reported; zero: none
 }
 
-// notice is a peer that believes to be the member's predecessor; ctx carries the trace of its notify. It may wait long
-// where the loop waits for the dead, and is then out of date (see Member.current).
+// notice is a peer's notify: the peer believes to be the member's predecessor; ctx carries the trace of its notify. A
+// notice may wait long while the loop waits for dead peers, and is then out of date (see Member.current).
 type notice struct {
 	ctx  context.Context
 	from chord.Peer
-	at   time.Time // when it came
+	at   time.Time // when it was received
 }
 
 // hint is a contact that may be of another ring, or a nearer successor.
@@ -41,7 +41,7 @@ type hint struct {
 	ctx     context.Context
 	contact chord.Peer
 	hops    int32     // how far it may be passed on
-	at      time.Time // when it came
+	at      time.Time // when it was received
 }
 
 type handled struct {
@@ -58,7 +58,7 @@ func (b *inbox) notify(n notice) {
 	}
 }
 
-// notified reports whether somebody waits to be heard who believes to be the member's predecessor.
+// notified reports whether a notice waits.
 func (b *inbox) notified() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -79,14 +79,14 @@ func (b *inbox) hint(h hint) {
 	}
 }
 
-// takeHint is for the side task.
+// takeHint is for the background task.
 func (b *inbox) takeHint() *hint {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return pop(&b.hints)
 }
 
-// consider asks the loop to look at a live member that may be a nearer successor.
+// consider queues a live member that may be a nearer successor.
 func (b *inbox) consider(h hint) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -109,7 +109,7 @@ func (b *inbox) hurry() {
 	b.hurrying = true
 }
 
-// work is one of each kind that waits.
+// work is one waiting item of each kind.
 type work struct {
 	notice    *notice
 	candidate *hint
@@ -136,7 +136,7 @@ func pop[T any](queue *[]T) *T {
 	return &first
 }
 
-// meet reports whether a contact of another ring deserves attention now: each one does once in a while.
+// meet reports whether a contact of another ring is due: each one is, once per interval again.
 func (b *inbox) meet(id chord.ID, now time.Time, again time.Duration) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()

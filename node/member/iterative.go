@@ -12,15 +12,16 @@ import (
 	"chordconductor/node/nodepb"
 )
 
-// maxStack bounds the candidates that a walk keeps in mind; the worst go first.
+// maxStack bounds the candidates that an iterative lookup stores; the worst are dropped first.
 const maxStack = 64
 
-// walk asks one member after the other, starting with the candidates given, until done accepts an answer; it returns
-// who gave that. The newest member's candidates come first, the earlier ones stay as a way round: the walk fails when
-// nobody is left, or at its bounds of hops and time. It also fails when a believed owner did not answer and nobody else
-// is believed to be one, or when after a silence it has asked as many members as detours says who are no nearer to the
-// key than one that answered before: most other ways lead back to the same silence, while a new walk finds a member that
-// was slow, or the one that has taken its place. What the walk meets is noted in l.
+// iterate queries one member after the other, starting with the candidates given, until done accepts an answer; it
+// returns the member that gave it. The newest member's candidates come first, the earlier ones stay as alternatives.
+// iterate fails when no candidate is left, or at its bounds of hops and time. It also fails when a believed owner did
+// not answer and no other candidate is believed to be one, or when after a timeout it has queried as many members as
+// detours allows that are no nearer to the key than one that answered before: most other paths lead back to the same
+// silent member, while a new try finds a member that was slow, or the one that has replaced it. The path and the
+// timeouts are recorded in l.
 func (m *Member) iterate(ctx context.Context, key chord.ID, start []candidate, l *Lookup, deadline time.Time, detours int, done func(asked chord.Peer, a *nodepb.FindNextResponse) bool) (chord.Peer, error) {
 	stack := start
 	var visited []candidate
@@ -81,7 +82,7 @@ func (m *Member) iterate(ctx context.Context, key chord.ID, start []candidate, l
 		}
 		next, err := m.candidatesFromWire(a)
 		if err != nil {
-			last = fmt.Errorf("%s answers nonsense: %w", c.peer.Addr, err)
+			last = fmt.Errorf("cannot read the answer of %s: %w", c.peer.Addr, err)
 			continue
 		}
 		stack = append(next, stack...)
@@ -104,5 +105,5 @@ func (m *Member) candidatesFromWire(a *nodepb.FindNextResponse) ([]candidate, er
 	return list, nil
 }
 
-// contact is a start for a walk: any member at an address.
+// contactAt is a start for an iterative lookup: any member at an address.
 func contactAt(addr string) candidate { return candidate{peer: chord.Peer{Addr: addr}} }

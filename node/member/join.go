@@ -16,17 +16,18 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// ErrTaken says that a live member of the ring has the joiner's identifier. It is final.
+// ErrTaken reports that a live member of the ring has the joiner's identifier. It is final.
 var ErrTaken = errors.New("a live member has this identifier")
 
-// errNobody: the host was told of no other, no other has answered it, and none of its members is on a ring.
+// errNoHost: the host has no address to join through, no other host has answered it, and none of its members is on a
+// ring.
 var errNoHost = errors.New("no host to join through")
 
-// errHeld says that the ring has an earlier life of the joiner, or the member of another host that advertises the same
-// address. It passes once that is found dead.
+// errHeld reports that the ring has an earlier incarnation of the joiner, or the member of another host that advertises
+// the same address. It passes once that member is found dead.
 var errHeld = errors.New("the identifier is not free yet")
 
-// A JoinError says why none of the hosts to join through was of use, one by one.
+// A JoinError lists for each host to join through why it could not be used.
 type JoinError struct{ Contacts []error }
 
 func (e *JoinError) Error() string {
@@ -39,8 +40,8 @@ func (e *JoinError) Error() string {
 
 func (e *JoinError) Unwrap() []error { return e.Contacts }
 
-// Lasting reports whether a failed try to join would fail again however long one waits: every host to join through
-// refuses this one for its configuration, or the identifier is taken for good.
+// Lasting reports whether a failed join would fail again however long the caller waits: every host to join through
+// refuses this one for its configuration, or a live member has the identifier.
 func Lasting(err error) bool {
 	if e := (*JoinError)(nil); errors.As(err, &e) {
 		return !slices.ContainsFunc(e.Contacts, func(err error) bool {
@@ -51,7 +52,7 @@ func Lasting(err error) bool {
 	return errors.Is(err, ErrTaken)
 }
 
-// isDeserted says that all hosts to join through have answered, and none has members.
+// isDeserted reports whether all hosts to join through have answered, and none has members.
 func isDeserted(err error) bool {
 	e := (*JoinError)(nil)
 	return errors.As(err, &e) && !slices.ContainsFunc(e.Contacts, func(err error) bool { return !errors.As(err, new(noMember)) })
@@ -66,8 +67,8 @@ func (m *Member) found() {
 }
 
 // join looks for the member's place and takes it, again and again until that succeeds, the identifier proves taken, or
-// the member goes. While it looks the member answers NOT_MEMBER: were an earlier life's place still on the ring, nobody
-// could get past it.
+// the member ends. Meanwhile the member answers NOT_MEMBER: if peers still point to an earlier incarnation of it, any
+// other answer would keep that one on the ring.
 func (m *Member) join(ctx context.Context) error {
 	ctx, span := m.startSpan(ctx, chordevent.SpanJoin)
 	gap := m.host.cfg.Stabilize / 4
@@ -108,7 +109,7 @@ func (m *Member) join(ctx context.Context) error {
 	}
 }
 
-// tryJoin finds the member m with between(m, j, head(m)), as m's own list says, and takes that list. It starts at the
+// tryJoin finds the member m with between(m, j, head(m)) by m's own list, and copies that list. It starts at the
 // contacts.
 func (m *Member) tryJoin(ctx context.Context, contacts []candidate) (through chord.Peer, err error) {
 	if len(contacts) == 0 {
@@ -131,14 +132,14 @@ func (m *Member) tryJoin(ctx context.Context, contacts []candidate) (through cho
 	}
 	m.edit(func(s *snapshot) { s.phase = asking })
 	n, err := m.neighbors(ctx, before)
-	m.busy.Store(false) // asking says it already
+	m.busy.Store(false) // the phase asking answers BUSY already
 	if err != nil {
 		return chord.Peer{}, err
 	}
 	if !chord.Joins(n, m.self.ID) {
 		head := n.Head()
-		if head.ID == m.self.ID && head.Addr == m.self.Addr { // whom nobody can ask: calls to that address may come here
-			return chord.Peer{}, fmt.Errorf("%w: %s still has a member of this address as its successor, an earlier life or that of another host that advertises %s too", errHeld, before.Addr, head.Addr)
+		if head.ID == m.self.ID && head.Addr == m.self.Addr { // no call can reach it: calls to that address may come here
+			return chord.Peer{}, fmt.Errorf("%w: %s still has a member of this address as its successor, an earlier incarnation or that of another host that advertises %s too", errHeld, before.Addr, head.Addr)
 		}
 		if head.ID == m.self.ID {
 			if alive, err := m.alive(ctx, head); err != nil || alive {
@@ -158,11 +159,11 @@ func (m *Member) tryJoin(ctx context.Context, contacts []candidate) (through cho
 	return before, nil
 }
 
-// maxKnown is how many of the hosts that this one has known a member tries to join through, the latest first.
+// maxKnown is how many of the hosts that have answered this one a member tries to join through, the latest first.
 const maxKnown = 16
 
-// contacts is where a member starts to look for its place: members of its own host, the hosts that it was told, peers
-// that it remembers.
+// contacts lists where a member starts to look for its place: members of its own host, the hosts to join through, hosts
+// that have answered this one, known peers.
 func (m *Member) contacts() []candidate {
 	var list []candidate
 	for _, other := range m.host.Members() {
@@ -174,17 +175,17 @@ func (m *Member) contacts() []candidate {
 		j := int(m.env.Uint64() % uint64(len(list)))
 		list[0], list[j] = list[j], list[0]
 	}
-	told := slices.Clone(m.host.cfg.Join)
-	for i := range told { // in random order, so that a flash crowd spreads
-		j := i + int(m.env.Uint64()%uint64(len(told)-i))
-		told[i], told[j] = told[j], told[i]
+	seeds := slices.Clone(m.host.cfg.Join)
+	for i := range seeds { // in random order, so that a join burst spreads
+		j := i + int(m.env.Uint64()%uint64(len(seeds)-i))
+		seeds[i], seeds[j] = seeds[j], seeds[i]
 	}
-	for _, addr := range told {
+	for _, addr := range seeds {
 		if addr != m.self.Addr {
 			list = append(list, contactAt(addr))
 		}
 	}
-	for i, addr := range m.host.clocks.known() { // hosts that this one has known, before this member
+	for i, addr := range m.host.clocks.known() { // also from before this member started
 		if i == maxKnown {
 			break
 		}
@@ -198,7 +199,7 @@ func (m *Member) contacts() []candidate {
 	return list
 }
 
-// startSpan starts the span of an operation that is always told.
+// startSpan starts the span of an operation that is always traced.
 func (m *Member) startSpan(ctx context.Context, name string) (context.Context, trace.Span) {
 	return m.host.in.tracer.Start(ctx, name, trace.WithTimestamp(m.env.Now()),
 		trace.WithAttributes(chordevent.NodeIDKey.String(m.hex), chordevent.HostIDKey.String(m.host.cfg.HostID)))

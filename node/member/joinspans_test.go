@@ -14,8 +14,8 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// A join, the claim of the range that it brings and the move of the keys are one trace if nobody has to wait for long: the
-// move hangs on the join of its receiver, whoever sends.
+// A join, the claim of the range that it brings and the move of the keys are one trace if nobody has to wait for long:
+// the move hangs on the join of its receiver, whoever sends.
 func TestJoinAndKeyMoveAreOneTrace(t *testing.T) {
 	w := newSimWorld(t, simenv.Config{Seed: 3})
 	rec := &spanRecorder{}

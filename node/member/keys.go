@@ -29,13 +29,13 @@ type Keys interface {
 	// HostsChanged follows every change of the host list alone.
 	HostsChanged()
 	PeerDied(ctx context.Context, p chord.Peer)
-	// PeerLeft says that a peer has left gracefully.
+	// PeerLeft follows a peer's graceful leave.
 	PeerLeft(p chord.Peer)
-	// Leaving says that the member is about to leave, or that it stays after all.
+	// Leaving follows the begin of the member's leave, and its cancellation.
 	Leaving(ctx context.Context, leaving bool)
 	// Room reports why the member that would receive the range cannot, if that lacks room.
 	Room(ctx context.Context) error
-	// Leave hands everything over, by the deadline. It returns the member that has received the range, if there was any.
+	// Leave hands everything over by the deadline. It returns the member that has received the range, if there was any.
 	Leave(ctx context.Context, deadline time.Time) (receiver chord.Peer, err error)
 }
 
@@ -53,7 +53,7 @@ func (m *Member) newKeys() Keys {
 	}, in.tracer, in.meter)
 }
 
-// Reply makes the header of a keeper's answer.
+// Reply makes the header of an answer of the key side.
 func (m *Member) Reply() *nodepb.Reply { return m.reply(m.standing()) }
 
 // pointerKeys is the key side of a ring without keys: a member owns what lies between its predecessor and itself. It

@@ -14,19 +14,20 @@ import (
 const (
 	// lastCallWait is how long a host that does not answer may still cancel a last call, in call limits.
 	lastCallWait = 4
-	// maxCalled bounds the hosts that are asked. Beyond it the ring is too large to end: the leave fails at its deadline.
+	// maxCalled bounds the hosts that are asked. Beyond it the ring is too large to end: the leave fails at its
+	// deadline.
 	maxCalled = 4096
-	// maxMissing bounds the silent hosts that an answer names.
+	// maxMissing bounds the lost hosts listed in an answer.
 	maxMissing = 64
 	// maxCalls bounds the calls that are under way at once.
 	maxCalls = 64
 )
 
-// lastCall finds out whether a member stays on any host that is known. If none does the ring ends. A member that stays is
-// made known to the leavers, which can hand over to it.
+// lastCall finds out whether a member stays on any known host. If none does the ring ends. A member that stays becomes
+// a contact of the leavers, which can hand over to it.
 func (d *departure) lastCall(ctx context.Context) (ends bool, err error) {
 	for _, l := range d.leads {
-		l.edit(func(s *snapshot) { s.bound = true }) // who is asked counts on it, see LastCall
+		l.edit(func(s *snapshot) { s.bound = true }) // the hosts that are asked rely on it, see LastCall
 	}
 	c := &call{h: d.h}
 	for _, m := range d.h.Members() {
@@ -58,7 +59,7 @@ func (d *departure) lastCall(ctx context.Context) (ends bool, err error) {
 	}
 }
 
-// A call is the hosts asked in a last call, and what they have answered.
+// A call is the hosts asked in a last call, and their answers.
 type call struct {
 	h     *Host
 	hosts []called // at most maxCalled
@@ -80,7 +81,7 @@ func (c *call) add(addresses ...string) {
 	}
 }
 
-// stances are the answers so far, those of this host's own members included.
+// stances are the answers so far, including those of this host's own members.
 func (c *call) stances(h *Host) []chord.Stance {
 	list := []chord.Stance{h.stance()}
 	for _, called := range c.hosts {
@@ -89,8 +90,8 @@ func (c *call) stances(h *Host) []chord.Stance {
 	return list
 }
 
-// ask asks all hosts that have not answered, those that the answers name as silent too. It returns a member that stays,
-// if it has found one.
+// ask queries all hosts that have not answered, including the lost hosts listed in answers. It returns a member that
+// stays, if it has found one.
 func (c *call) ask(ctx context.Context) (stays chord.Peer, err error) {
 	for from := 0; from < len(c.hosts); {
 		var batch []int
@@ -143,8 +144,8 @@ func (c *call) askOne(ctx context.Context, to *called) (missing []string) {
 	return missing
 }
 
-// LastCall answers a leaver that has found no member that stays. If none stays here either, all members are bound, as
-// those of the host that asks are.
+// LastCall answers a leaver that has found no member that stays. If none stays here either, all members become bound,
+// as those of the caller's host are.
 func (h *Host) LastCall(_ context.Context, q *nodepb.LastCallRequest) (*nodepb.LastCallResponse, error) {
 	m, from, err := h.route(q.Call)
 	if m == nil {
@@ -178,7 +179,7 @@ type asker struct {
 	at   time.Time
 }
 
-// askedBy notes a host that asks in a last call: the latest maxCalled are remembered.
+// askedBy stores a host that asks in a last call: the latest maxCalled.
 func (h *Host) askedBy(addr string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -197,7 +198,7 @@ func (h *Host) wasAskedBy(addr string) bool {
 	return slices.ContainsFunc(h.askers, func(a asker) bool { return a.addr == addr && a.at.After(since) })
 }
 
-// stance is that of the host: that of its members, if they agree, else it stays.
+// stance is the host's stance: bound if no member receives, else it stays.
 func (h *Host) stance() chord.Stance {
 	for _, m := range h.Members() {
 		if s := m.now.Load(); s.phase != gone && s.stance().Receives() {
@@ -207,7 +208,7 @@ func (h *Host) stance() chord.Stance {
 	return chord.Bound
 }
 
-// each runs f(0) to f(n-1) side by side and returns when all have returned, or with env.ErrStopped, when some may still
+// each runs f(0) to f(n-1) concurrently and returns when all have returned, or with env.ErrStopped, when some may still
 // run.
 func each(e env.Env, ctx context.Context, n int, f func(ctx context.Context, i int)) error {
 	if n == 0 {

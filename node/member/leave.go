@@ -13,9 +13,9 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// beginLeave makes an active member a leaver, as its answers say from now on. mayEnd says that it ends even if no member
-// stays to take its keys. It reports whether it has; a member that leaves already does not begin again, but may end from
-// now on, too.
+// beginLeave makes an active member a leaver: its answers report this from now on. With mayEnd the member ends even if
+// no member stays to take its keys. beginLeave reports whether the leave began; a member that leaves already does not
+// begin again, but may end from now on, too.
 func (m *Member) beginLeave(ctx context.Context, mayEnd bool) bool {
 	begun := false
 	m.edit(func(s *snapshot) {
@@ -36,10 +36,10 @@ func (m *Member) stay(ctx context.Context) {
 	}
 	m.edit(func(s *snapshot) { s.leaving, s.mayEnd, s.bound = false, false, false })
 	m.keys.Leaving(ctx, false)
-	m.keyframe() // takes the event Leaving back
+	m.keyframe() // supersedes the event Leaving
 }
 
-// stance is what the member answers about its leave.
+// stance is the member's answer about its leave.
 func (s *snapshot) stance() chord.Stance {
 	switch {
 	case s.bound:
@@ -66,7 +66,8 @@ func (m *Member) leave(ctx context.Context, deadline time.Time) error {
 		if !m.env.Now().Before(deadline) {
 			return fmt.Errorf("not out of the ring in time: %w", err)
 		}
-		// Mostly it waits for its head, which tells when it departs. It is not asked again at once for any other change.
+		// Mostly it waits for its head, which sends Depart when it leaves. No other change makes it ask the head again
+		// at once.
 		for wait := m.backoff(&gap, 10*time.Millisecond, m.host.cfg.Stabilize); ; {
 			woken := m.moved.Wait(wait)
 			if isStop(woken) {
@@ -79,10 +80,11 @@ func (m *Member) leave(ctx context.Context, deadline time.Time) error {
 	}
 }
 
-// splice tells its neighbors that the member leaves, and the first member after it that stays. The list that it passes on
-// begins with that one (chord.DepartingList). If it knows none, chord.DepartsFirst says whether it waits for its head.
+// splice sends Depart to the member's neighbors and to the first member after it that stays. The successor list in that
+// message begins with that member (chord.DepartingList). If no such member is known, chord.DepartsFirst decides whether
+// this one waits for its head.
 func (m *Member) splice(ctx context.Context, head, receiver chord.Peer) error {
-	if head.ID == m.self.ID { // alone: there is nobody to splice
+	if head.ID == m.self.ID { // alone: there are no pointers to splice
 		m.depart(ctx, chord.Peer{})
 		return nil
 	}
@@ -112,28 +114,28 @@ func (m *Member) splice(ctx context.Context, head, receiver chord.Peer) error {
 	}
 	m.splicing.Store(true)
 	defer m.splicing.Store(false)
-	told := []chord.Peer{stays}
+	notified := []chord.Peer{stays}
 	for _, p := range []chord.Peer{head, s.Pred} {
-		if p.Real() && !slices.Contains(told, p) {
-			told = append(told, p)
+		if p.Real() && !slices.Contains(notified, p) {
+			notified = append(notified, p)
 		}
 	}
-	errs := make([]error, len(told))
-	if err := each(m.env, ctx, len(told), func(ctx context.Context, i int) {
-		errs[i] = m.sendDepart(ctx, told[i], s, near.silent(told[i]))
+	errs := make([]error, len(notified))
+	if err := each(m.env, ctx, len(notified), func(ctx context.Context, i int) {
+		errs[i] = m.sendDepart(ctx, notified[i], s, near.silent(notified[i]))
 	}); err != nil {
 		return errGone
 	}
 	for i, err := range errs {
 		if err != nil && (i == 0 || !errors.Is(err, errDead)) {
-			return fmt.Errorf("neighbor %s: %w", told[i].Addr, err)
+			return fmt.Errorf("neighbor %s: %w", notified[i].Addr, err)
 		}
 	}
 	m.depart(ctx, stays)
 	return nil
 }
 
-// near is what a leaver's neighbors have answered.
+// near is the answers of a leaver's neighbors.
 type near struct {
 	after   []chord.Peer                // that were asked, nearest first
 	stances map[chord.Peer]chord.Stance // looked up only
@@ -149,9 +151,9 @@ func (n *near) silent(p chord.Peer) bool {
 	return asked && s == chord.Silent
 }
 
-// askNear asks the head whether it stays. If it leaves, or another member has received this one's range, the others of
-// the successor list are asked, and that one for its successors, all side by side. But for the head and the receiver one
-// try each is enough: those that are silent are passed over.
+// askNear queries the head whether it stays. If it leaves, or another member has received this one's range, askNear
+// also queries the others of the successor list, and the receiver for its successors, all concurrently. Members other
+// than the head and the receiver get one try each: silent ones are skipped.
 func (m *Member) askNear(ctx context.Context, head, receiver chord.Peer) (*near, error) {
 	n := &near{after: []chord.Peer{head}, stances: make(map[chord.Peer]chord.Stance)}
 	known := head == receiver || !receiver.Real()
@@ -209,7 +211,7 @@ func stanceOf(a *nodepb.PingResponse, err error) chord.Stance {
 	return chord.Stays
 }
 
-// sayDepart tells a neighbor that this member leaves. One that was silent a moment ago gets one try.
+// sendDepart sends Depart to a neighbor. One that was silent a moment ago gets one try.
 func (m *Member) sendDepart(ctx context.Context, to chord.Peer, s chord.State, silent bool) error {
 	depart := func(r nodepb.RingServer) (*nodepb.DepartResponse, error) {
 		return r.Depart(ctx, &nodepb.DepartRequest{Call: m.Call(to), Predecessor: peerToWire(s.Pred, m.peers.seq(s.Pred)), Successors: peersToWire(s.Succ)})
@@ -223,27 +225,27 @@ func (m *Member) sendDepart(ctx context.Context, to chord.Peer, s chord.State, s
 	return err
 }
 
-// depart is the member's last word.
+// depart emits the member's last event and ends it.
 func (m *Member) depart(ctx context.Context, successor chord.Peer) {
-	m.stage.CompareAndSwap(hidden, withdrawn) // a start that is not told yet must not be told after the end
+	m.stage.CompareAndSwap(hidden, withdrawn) // a start that is not emitted yet must not be emitted after the end
 	m.Emit(ctx, chordevent.Left{Successor: m.ref(successor)})
 	m.muted.Store(true)
 	m.host.depart(m.wireSelf())
 	m.die()
 }
 
-// abandon is the end of a member that hands nothing over.
+// abandon ends a member without a handoff.
 func (m *Member) abandon(ctx context.Context) {
 	if m.gone() {
 		return
 	}
-	if s := m.now.Load(); s.phase == active && !s.leaving { // one that is about to leave counts as a member, which another never was
+	if s := m.now.Load(); s.phase == active && !s.leaving { // Leaving is emitted of a member only, which a joiner never was
 		m.Emit(ctx, chordevent.Leaving{})
 	}
 	m.depart(ctx, chord.Peer{})
 }
 
-// Crash ends the member without a word.
+// Crash ends the member without an event and without a message to peers.
 func (m *Member) Crash() {
 	m.muted.Store(true)
 	m.die()

@@ -60,8 +60,8 @@ func TestLeaveLimit(t *testing.T) {
 	}
 }
 
-// A member that looks for its place answers NOT_MEMBER, but is not taken for one that has left: an orphan will be back in
-// the same life, and worth a probe until then, and should it crash later, that is to be told.
+// A member that looks for its place answers NOT_MEMBER, but is not taken for one that has left: an orphan will be back
+// in the same life, and worth a probe until then, and should it crash later, that is to be told.
 func TestLookingIsNotLeaving(t *testing.T) {
 	w := newSimWorld(t, simenv.Config{Seed: 1})
 	f := newFleet(t, w, ringOnly, 3)

@@ -13,7 +13,7 @@ import (
 )
 
 var (
-	errNoRoute  = errors.New("nobody that could be asked knows the owner")
+	errNoRoute  = errors.New("no member that answered has a route to the owner")
 	errTooMany  = errors.New("too many lookups at once")
 	errInactive = errors.New("member is not on the ring")
 )
@@ -24,13 +24,13 @@ type Lookup struct {
 	Mode     Mode
 	Owner    chord.Peer // it has confirmed that it owns the key
 	Path     []Hop      // the initiator first, the owner last
-	Timeouts int        // members asked in vain, on the way that led to the owner and on others
+	Timeouts int        // queries without an answer, on the path to the owner and on others
 	Start    time.Time
 	Duration time.Duration
-	Trace    trace.TraceID // zero if nobody recorded it
+	Trace    trace.TraceID // zero if it is not recorded
 
 	span     trace.Span // its own, not that of the operation around it; nil: not sampled
-	contacts []error    // why hosts that were to be the start of it were none; at most one of each
+	contacts []error    // why hosts could not be the start; at most one of each
 }
 
 // A Hop is one member's part of a lookup.
@@ -38,7 +38,7 @@ type Hop struct {
 	Peer     chord.Peer
 	Pointer  nodepb.Candidate_Pointer // by which the hop before found it; SELF for the initiator
 	Slot     int
-	Timeouts int           // tried in vain before it
+	Timeouts int           // candidates before it that did not answer
 	At       time.Duration // since the start, by the member's own clock
 }
 
@@ -47,14 +47,14 @@ func (m *Member) firstHop() Hop { return Hop{Peer: m.self, Pointer: nodepb.Candi
 // Hops is the path length as the Chord papers count it: members visited between the initiator and the owner.
 func (l *Lookup) Hops() int { return max(len(l.Path)-2, 0) }
 
-// Lookup finds the member responsible for a point of the circle; it has confirmed that it is.
+// Lookup finds the member responsible for a point of the circle. That member has confirmed that it owns the point.
 func (m *Member) Lookup(ctx context.Context, id chord.ID) (chord.Peer, error) {
 	found, err := m.Find(ctx, id, m.host.cfg.Lookup)
 	return found.Owner, err
 }
 
-// Find is Lookup, with the way it took, which is filled in as far as it is known when it fails. It tries again, each
-// time asking member by member, until LookupLimit passes or ctx is cancelled.
+// Find is Lookup, and returns the path, after a failure as far as it is known. It tries again, iteratively, until
+// LookupLimit passes or ctx is cancelled.
 func (m *Member) Find(ctx context.Context, key chord.ID, mode Mode) (Lookup, error) {
 	return m.findWithin(ctx, key, mode, m.host.cfg.LookupLimit)
 }
@@ -86,7 +86,7 @@ func (m *Member) find(ctx context.Context, l *Lookup, limit time.Duration) error
 	}
 }
 
-// tryLookup is one way to the owner. After a recursive try that got lost, the initiator sees for itself where.
+// tryLookup is one try to find the owner. After a recursive try without an answer, the initiator looks up iteratively.
 func (m *Member) tryLookup(ctx context.Context, l *Lookup, try int, deadline time.Time) error {
 	if m.now.Load().phase != active {
 		return errInactive
@@ -114,8 +114,8 @@ func (m *Member) tryLookup(ctx context.Context, l *Lookup, try int, deadline tim
 // A candidate is a member that could be visited next. One without an identifier is any member at its address.
 type candidate struct {
 	peer    chord.Peer
-	wire    *nodepb.Peer // peer as it goes over the wire, if that is at hand
-	finger  *snapshot    // if peer was found as a finger: where
+	wire    *nodepb.Peer // peer in its wire form, if there is one
+	finger  *snapshot    // if peer was found as a finger: the snapshot of that finger table
 	final   bool         // it is believed to own the key
 	pointer nodepb.Candidate_Pointer
 	slot    int
@@ -132,10 +132,10 @@ func (c *candidate) toWire() *nodepb.Peer {
 	return c.wire
 }
 
-const maxCandidates = 4 // that one member names
+const maxCandidates = 4 // in one member's answer
 
-// candidates adds to list where a lookup of a key that this member does not own goes on from here, best first. final
-// says that whoever sent it believes that this member owns the key. unfiltered includes the suspected.
+// candidates adds to list the next hops of a lookup of a key that this member does not own, best first. final: the
+// sender believes that this member owns the key. unfiltered includes suspected peers.
 func (m *Member) candidates(list []candidate, key chord.ID, final, unfiltered bool) []candidate {
 	s := m.now.Load()
 	var dead func(chord.Peer) bool
@@ -143,14 +143,14 @@ func (m *Member) candidates(list []candidate, key chord.ID, final, unfiltered bo
 		dead = m.suspicions.dead(m.env.Now)
 	}
 	if s.Pred.Real() && chord.Owns(s.Pred.ID, key, m.self.ID) {
-		// By its pointers the member would own the key. By its register it does not yet, and its successor still does, or
-		// it does no more, and its successor has taken over.
+		// By its pointers the member would own the key. By its ownership register it does not yet, and its successor
+		// still does, or it does not any more, and its successor has taken over.
 		return successors(list, s, dead)
 	}
-	if final && s.Pred.Real() && (dead == nil || !dead(s.Pred)) { // somebody has come between
+	if final && s.Pred.Real() && (dead == nil || !dead(s.Pred)) { // a member has joined between
 		list = append(list, candidate{peer: s.Pred, wire: s.pred, final: true, pointer: nodepb.Candidate_POINTER_SUCCESSOR})
 	}
-	if final && !m.keys.Ownership().Owns { // nor has it a range of its own: what follows may own both
+	if final && !m.keys.Ownership().Owns { // it owns no range at all: a successor may own both
 		list = successors(list, s, dead)
 	}
 	known := len(list)
@@ -163,7 +163,7 @@ func (m *Member) candidates(list []candidate, key chord.ID, final, unfiltered bo
 	return list
 }
 
-// successors adds those that may own what comes before a member without a range.
+// successors adds the live successors, which may own the range before a member that owns none.
 func successors(list []candidate, s *snapshot, dead func(chord.Peer) bool) []candidate {
 	for i, p := range s.Live() {
 		if len(list) < maxCandidates && (dead == nil || !dead(p)) {
@@ -173,7 +173,7 @@ func successors(list []candidate, s *snapshot, dead func(chord.Peer) bool) []can
 	return list
 }
 
-// before is who comes before the owner of a key, where this member is that owner.
+// before lists candidates for the member before the owner of a key, where this member is the owner.
 func (m *Member) before(key chord.ID) []candidate {
 	s := m.now.Load()
 	var list []candidate

@@ -85,8 +85,8 @@ func (m *Member) stabilizeRound(r *round) error {
 	return err
 }
 
-// adopt is StabilizeFromPredecessor: the candidate becomes the head if it is alive. Its new head may not know the old
-// one (two rings are merging), so it is told.
+// adopt is StabilizeFromPredecessor: the candidate becomes the head if it is alive. The new head may not know the old
+// one (two rings are merging), so it receives a hint.
 func (m *Member) adopt(r *round, candidate chord.Peer) error {
 	n, err := m.neighbors(r.ctx, candidate)
 	switch {
@@ -111,7 +111,7 @@ func (m *Member) adopt(r *round, candidate chord.Peer) error {
 	return nil
 }
 
-// notify tells the head about this member. A dead head is a matter for the next stabilize.
+// notify sends Notify to the head. The next stabilize deals with a dead head.
 func (m *Member) notify(ctx context.Context, head chord.Peer) {
 	if head.ID == m.self.ID {
 		return
@@ -120,7 +120,7 @@ func (m *Member) notify(ctx context.Context, head chord.Peer) {
 	verifyAnswer(m, ctx, head, a, err)
 }
 
-// sendHint passes a contact to a peer. Hints are help, not duty: nobody waits for their success.
+// sendHint sends a contact to a peer. Hints only speed things up: no operation depends on their success.
 func (m *Member) sendHint(ctx context.Context, to chord.Peer, kind nodepb.HintRequest_Kind, contact chord.Peer, hops int32) {
 	a, err := m.env.Ring(to.Addr, m.host.cfg.CallLimit).Hint(ctx, &nodepb.HintRequest{
 		Call: m.Call(to), Kind: kind, Contact: peerToWire(contact, m.peers.seq(contact)), HopsLeft: hops,
@@ -128,15 +128,15 @@ func (m *Member) sendHint(ctx context.Context, to chord.Peer, kind nodepb.HintRe
 	verifyAnswer(m, ctx, to, a, err)
 }
 
-// current reports whether a notice still counts. A living member sends it anew with every round, so an old one, or one of
-// a peer that has been found dead since, is of the past: a crowd of them would be taken for the predecessor one after the
-// other, each until a time limit ends it.
+// current reports whether a notice still counts. A live member sends it again with every round, so an old one, or one
+// of a peer that has been found dead since, is out of date: many of them would become the predecessor one after the
+// other, each until a time limit passes.
 func (m *Member) current(n *notice) bool {
 	return m.env.Now().Sub(n.at) <= 2*m.host.cfg.Stabilize && !m.peers.lostSince(n.from, n.at)
 }
 
-// rectify handles a notify. The predecessor that it replaces is told that it has a nearer successor, which it need not
-// wait for its next stabilize to learn.
+// rectify handles a notify. The predecessor that it replaces receives a hint of its nearer successor, so that it does
+// not wait for its next stabilize.
 func (m *Member) rectify(n *notice) {
 	r := m.begin(n.ctx, chordevent.SpanRectify)
 	r.about(n.from)
@@ -170,7 +170,7 @@ func (m *Member) predecessorDead(r *round, dead, next chord.Peer) {
 	})
 }
 
-// checkPredecessor pings a predecessor that has not been heard for an interval.
+// checkPredecessor pings a predecessor that has not been seen for an interval.
 func (m *Member) checkPredecessor() {
 	now, base := m.env.Now(), m.host.cfg.Stabilize
 	m.schedule.predecessor = now.Add(m.jitter(base))
@@ -187,12 +187,12 @@ func (m *Member) checkPredecessor() {
 	r.end(err)
 }
 
-// outdated reports whether a contact has been found dead, or its host silent, since it was named: it may have waited long.
+// outdated reports whether a contact has been found dead, or its host silent, since the hint was received.
 func (m *Member) outdated(h *hint) bool {
 	return m.peers.lostSince(h.contact, h.at) || m.host.silences.after(h.contact.Addr, h.at)
 }
 
-// consider looks at a live member of which the side task has heard, and which may be a nearer successor.
+// consider adopts a live member that the background task has found, if it is a nearer successor.
 func (m *Member) consider(h *hint) {
 	r := m.begin(h.ctx, chordevent.SpanMerge)
 	r.about(h.contact)
@@ -203,7 +203,7 @@ func (m *Member) consider(h *hint) {
 	r.end(err)
 }
 
-// checkSuspect finds out whether a peer is dead that did not answer a lookup.
+// checkSuspect finds out whether a peer that did not answer a lookup is dead.
 func (m *Member) checkSuspect(p chord.Peer) {
 	r := m.begin(context.Background(), chordevent.SpanCheckSuspect)
 	r.about(p)
@@ -229,7 +229,7 @@ func (m *Member) shuffle(peers []chord.Peer) {
 	}
 }
 
-// backoff doubles a gap from its first value up to a greatest one, and returns it jittered.
+// backoff doubles a gap, from first up to greatest, and returns it jittered.
 func (m *Member) backoff(gap *time.Duration, first, greatest time.Duration) time.Duration {
 	*gap = min(max(2**gap, first), greatest)
 	return m.jitter(*gap)

@@ -16,7 +16,7 @@ import (
 // A Member is one virtual node of a host: a place on the ring with its own pointers, keys and telemetry.
 //
 // One task, run, owns its maintenance: one operation at a time. Ring state has one writer at a time (mu) and any number
-// of readers, who take the latest snapshot and no lock. Peers' calls are answered from that snapshot at once.
+// of readers, which take the latest snapshot and no lock. Peers' calls are answered from that snapshot at once.
 type Member struct {
 	host    *Host
 	env     env.Env // ends for this member when the member does
@@ -30,16 +30,16 @@ type Member struct {
 	now  atomic.Pointer[snapshot]
 	mu   sync.Mutex  // held to change now, never across a call of env
 	busy atomic.Bool // between a query that copies pointers and its application; read before now
-	// asked is who is asked while busy, set before it; nil: never busy yet.
+	// asked is the peer queried while busy, set before it; nil: never busy yet.
 	asked atomic.Pointer[chord.Peer]
-	// splicing: from before a leaver's first word to a neighbour until it is gone or stays. Who copied its pointers
-	// meanwhile would adopt it again.
+	// splicing is set from before a leaver's first message to a neighbor until it is gone or stays: a peer that copied
+	// its pointers meanwhile would adopt it again.
 	splicing atomic.Bool
 
 	seq   atomic.Int64                // last event number given
 	wire  atomic.Pointer[nodepb.Peer] // see wireSelf
 	muted atomic.Bool                 // crashed: no more telemetry
-	stage atomic.Int32                // hidden, shown or withdrawn; telemetry is of shown members only, see appear
+	stage atomic.Int32                // hidden, shown or withdrawn; only shown members emit telemetry, see appear
 
 	bereft    atomic.Bool // a peer has been found dead since the last probe
 	recovered atomic.Bool // export works again: a keyframe is due
@@ -60,7 +60,7 @@ type Member struct {
 	reporter reporter
 	schedule schedule
 
-	// side is owned by the side task while aside is set, else by run.
+	// background is owned by the background task while backgroundRunning is set, else by run.
 	backgroundRunning atomic.Bool
 	background        backgroundSchedule
 }
@@ -74,15 +74,15 @@ type schedule struct {
 	orphanGap   time.Duration
 }
 
-// sideline is the schedule of what takes lookups, and so may take long, and touches no ring pointers: it runs beside the
-// loop, in a task of its own, one thing at a time.
+// backgroundSchedule is when the duties of the background task are due: those that make lookups, and so may take long,
+// and that touch no ring pointers. They run beside the loop, in a task of their own, one at a time.
 type backgroundSchedule struct {
 	fingers       time.Time
 	slot          int           // next one to fix
 	gap           time.Duration // between rounds of fixing fingers: grows while nothing changes
 	news          bool          // something changed in this pass over the slots
 	probe         time.Time
-	staleProbe    time.Time // when a peer unheard for long is worth a ping
+	staleProbe    time.Time // when a stale peer is due for a ping
 	staleProbeGap time.Duration
 	probes        int // probes so far: the kinds of peers take turns
 }
@@ -100,7 +100,7 @@ func newMember(h *Host, id chord.ID, index int) *Member {
 	return m
 }
 
-// Self is the member as others know it.
+// Self is the member as its peers know it.
 func (m *Member) Self() chord.Peer { return m.self }
 
 // State is the member's pointers now: an immutable snapshot, taken without a lock.
@@ -109,13 +109,13 @@ func (m *Member) State() chord.State { return m.now.Load().State }
 // Fingers is the finger table now.
 func (m *Member) Fingers() chord.Fingers { return m.now.Load().fingers }
 
-// Status is how far the member's life has come.
+// Status is the member's status: joining, active, leaving or left.
 func (m *Member) Status() chordevent.Status { return m.now.Load().status() }
 
 // Keys is the member's key side.
 func (m *Member) Keys() Keys { return m.keys }
 
-// Remembered lists live members of other hosts that the member has heard, the nearest clockwise first.
+// Remembered lists the known peers on other hosts that are not lost, the nearest clockwise first.
 func (m *Member) Remembered() []chord.Peer {
 	var others []chord.Peer
 	for _, p := range m.peers.alive() {
@@ -135,9 +135,9 @@ func (m *Member) hasten() {
 	m.wake.Set()
 }
 
-// run is the member's life, from its first event to its last.
+// run carries out the member's incarnation, from its first event to its last.
 func (m *Member) run(ctx context.Context) {
-	m.report() // of which nothing is told yet, but when it is due again
+	m.report() // emits nothing while hidden, but sets when the next report is due
 	if m.host.founds(m, false) {
 		m.appear(ctx)
 		m.found()
@@ -174,8 +174,8 @@ func (m *Member) work() bool {
 	return did
 }
 
-// stepAside starts the side task if it is not running and has something to do. A hint that comes while it runs is put
-// back.
+// startBackground starts the background task if it is not running and has something to do. A hint that comes while it
+// runs is put back.
 func (m *Member) startBackground(changed bool, h *hint) {
 	if h != nil {
 		m.inbox.hint(*h)
@@ -293,7 +293,7 @@ func (p *parked) remove(s env.Signal) {
 	}
 }
 
-// wake sets them all. Who parks later sees that the member is gone.
+// wake sets all signals. A task that parks later sees that the member is gone.
 func (p *parked) wake() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

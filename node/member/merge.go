@@ -12,17 +12,17 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// Merging: after a partition, or when a host restarts without being told whom to join, there are two rings whose members
-// no longer know each other by their pointers. What brings them together is that members remember whom they lost, ask
-// now and then whether they are back, and on contact look themselves up over there.
+// Merging: after a partition, or when a host restarts without addresses to join through, there are two rings whose
+// members do not point to each other. They merge because members store the peers that they lost, ping these now and
+// then, and on contact look themselves up in the other ring.
 
 // maxHintHops bounds how far a contact of another ring is passed on.
 const maxHintHops = 2
 
-// probe pings, by turns, a lost peer that is due; the next of the addresses to join through, until the host has asked each
-// a few times; and, now and then, more often for a while after a peer was found dead, a peer it should be one ring with. Two
-// rings may have come apart without a member of one finding a member of the other dead, or have been founded apart. Many
-// lost peers must not keep the other kinds waiting.
+// probe pings, by turns, a lost peer that is due; the next of the addresses to join through, until the host has pinged
+// each a few times; and, now and then, more often for a while after a peer was found dead, a stale peer or an address
+// to join through. Two rings may have separated without a member of one finding a member of the other dead, or have
+// been founded apart. The kinds take turns so that many lost peers do not delay the others.
 func (m *Member) probe() {
 	base, now := m.host.cfg.Stabilize, m.env.Now()
 	m.background.probe = now.Add(m.jitter(2 * base))
@@ -61,7 +61,7 @@ func (m *Member) probe() {
 		err = m.meet(r, self, maxHintHops)
 	case errors.Is(err, errDead) && p.Incarnation == 0:
 		err = nil
-	case errors.Is(err, errDead) && self.Real(): // another life
+	case errors.Is(err, errDead) && self.Real(): // another incarnation
 		m.peers.forget(p)
 		err = m.meet(r, self, maxHintHops)
 	case errors.Is(err, errDead):
@@ -74,8 +74,8 @@ func (m *Member) probe() {
 	r.end(err)
 }
 
-// meetCohosted proposes the nearest active member of the same host that the member's pointers pass over, in every round of
-// stabilize. It takes no call: what breaks a ring apart leaves members of one host on both sides as a rule.
+// meetCohosted proposes the nearest active member of the same host that the member's pointers skip, in every round of
+// stabilize. It takes no call, and helps since a ring that breaks apart usually has members of one host in both parts.
 func (m *Member) meetCohosted() {
 	s := m.State()
 	nearest := s.Head()
@@ -92,34 +92,33 @@ func (m *Member) meetCohosted() {
 	}
 }
 
-// contactRounds is how often a host asks each of the addresses to join through. One that is still joining itself has no
-// place to be met at.
+// contactRounds is how often a host pings each of the addresses to join through: a host that is still joining itself
+// has no member on a ring yet.
 const contactRounds = 3
 
-// nextContact is any member of the next host to join through: the owners through which several joined may have died
-// before these knew of each other. One member asks for its whole host.
+// nextContact is any member of the next host to join through: the members through which several joined may have died
+// before these had pointers to each other. One member pings for its whole host.
 func (m *Member) nextContact() (p chord.Peer, found bool) {
-	told := m.host.cfg.Join
-	for int(m.host.contacted.Load()) < contactRounds*len(told) {
+	seeds := m.host.cfg.Join
+	for int(m.host.contacted.Load()) < contactRounds*len(seeds) {
 		n := int(m.host.contacted.Add(1)) - 1
-		if addr := told[n%len(told)]; addr != m.self.Addr {
+		if addr := seeds[n%len(seeds)]; addr != m.self.Addr {
 			return chord.Peer{Addr: addr}, true
 		}
 	}
 	return chord.Peer{}, false
 }
 
-// distant is by turns a peer that has not been heard for long, and any member of a host through which this one was told
-// to join.
+// distant is, at random, a stale peer or any member of a host to join through.
 func (m *Member) distant(now time.Time, silence time.Duration) (p chord.Peer, found bool) {
-	if told := m.host.cfg.Join; len(told) > 0 && m.env.Uint64()%2 == 0 {
-		addr := told[m.env.Uint64()%uint64(len(told))]
+	if seeds := m.host.cfg.Join; len(seeds) > 0 && m.env.Uint64()%2 == 0 {
+		addr := seeds[m.env.Uint64()%uint64(len(seeds))]
 		return chord.Peer{Addr: addr}, addr != m.self.Addr
 	}
-	return m.peers.longUnheard(now, silence)
+	return m.peers.stalest(now, silence)
 }
 
-// followHint handles a contact that a peer has named.
+// followHint handles a contact that a peer has sent.
 func (m *Member) followHint(h *hint) {
 	r := m.begin(h.ctx, chordevent.SpanHint)
 	r.about(h.contact)
@@ -130,10 +129,11 @@ func (m *Member) followHint(h *hint) {
 	r.end(err)
 }
 
-// meet is the contact with a member that may be of another ring. The loop considers it as a nearer successor. Then the
-// member looks for its place over there, by the pointers of that ring: where it is not found, the rings are two. Who owns
-// the place does not count, since after a partition that may be settled while the pointers are not. The two members between
-// which it belongs receive a hint of it, and it considers them. The contact is passed on to its successor and its fingers.
+// meet handles the contact with a member that may be of another ring. The loop considers the contact as a nearer
+// successor. Then the member looks for its own place from there, by the pointers of that ring: if it is not found,
+// there are two rings. The owner of the place does not count, since after a partition ownership may be decided while
+// the pointers are not. The two members between which it belongs receive a hint of it, and it considers them. It passes
+// the contact on to its successor and its fingers.
 func (m *Member) meet(r *round, q chord.Peer, hops int32) error {
 	now, base := m.env.Now(), m.host.cfg.Stabilize
 	if !m.inbox.meet(q.ID, now, 4*base) {
@@ -185,7 +185,7 @@ func (m *Member) propose(r *round, p chord.Peer) {
 	}
 }
 
-// spread is whom a contact is passed on to: the successor and some fingers.
+// knownTargets lists the peers that a contact is passed on to: the successor and some fingers.
 func (m *Member) knownTargets() []chord.Peer {
 	const most = 4
 	now := m.now.Load()

@@ -8,12 +8,12 @@ import (
 	"chordconductor/node/nodepb"
 )
 
-// maxPings bounds the contacts that an orphan pings side by side.
+// maxPings bounds the contacts that an orphan pings at once.
 const maxPings = 32
 
-// orphaned is what a member does that has no live successor and no predecessor: alone it serves on, but if anybody it
-// has known answers, it joins afresh, and keeps its data. Not if somebody has joined it meanwhile, who would take it for
-// gone. Only if nobody answers it is known to be alone; until then it looks again in every round.
+// orphaned is the round of a member that has no live successor and no predecessor. Alone it continues to serve, but if
+// any known peer answers it joins again, and keeps its data. It does not if a member has joined it meanwhile, which
+// would take it for gone. Only if no peer answers it is known to be alone; until then it looks again in every round.
 func (m *Member) orphaned(r *round) error {
 	s, now, base := &m.schedule, m.env.Now(), m.host.cfg.Stabilize
 	if m.now.Load().alone && now.Before(s.orphan) {
@@ -31,7 +31,7 @@ func (m *Member) orphaned(r *round) error {
 		s.orphan = now.Add(m.backoff(&s.orphanGap, base, 64*base))
 		m.edit(func(s *snapshot) {
 			s.alone = true
-			m.setHosts(s, nil) // else the keys' copies would be looked for on hosts of which none answers
+			m.setHosts(s, nil) // else the keys' replicas would be looked for on hosts of which none answers
 		})
 		m.keys.HostsChanged()
 		return nil
@@ -50,8 +50,8 @@ func (m *Member) orphaned(r *round) error {
 	return nil
 }
 
-// answering pings contacts, and lists the members that answer, but for leavers: these are no ring to join, as mostly they
-// have just left this one. It also reports whether anybody answers at all.
+// answering pings contacts, and lists the members that answer, except leavers: these are no ring to join, since mostly
+// they have just left this one. It also reports whether any member answers at all.
 func (m *Member) answering(ctx context.Context, contacts []candidate) (found []candidate, some bool, err error) {
 	for len(contacts) > 0 {
 		batch := contacts[:min(len(contacts), maxPings)]
@@ -80,15 +80,15 @@ func (m *Member) answering(ctx context.Context, contacts []candidate) (found []c
 	return found, some, nil
 }
 
-// Alone reports whether the member has no live successor, and nobody that it has known has answered since. What it does
-// not see of the ring may still be there until then.
+// Alone reports whether the member has no live successor, and no known peer has answered since. Until that is so, other
+// members of the ring may still be alive.
 func (m *Member) Alone() bool {
 	s := m.now.Load()
 	return s.alone && len(s.Live()) == 0
 }
 
-// Known lists members that are alive as far as this one knows: the others of its host, and those of other hosts that it
-// remembers, the nearest clockwise first. After a catastrophe they may be on another ring, without knowing.
+// Known lists members that are alive as far as this one knows: the others of its host, and the known peers on other
+// hosts, the nearest clockwise first. After a large failure they may be on another ring.
 func (m *Member) Known() []chord.Peer {
 	var list []chord.Peer
 	for _, other := range m.host.Members() {
@@ -99,21 +99,21 @@ func (m *Member) Known() []chord.Peer {
 	return append(list, m.Remembered()...)
 }
 
-// acquaintGap is for how long a host that was silent is not asked by Acquaint, in call limits.
+// acquaintGap is for how long Acquaint does not ping a host that was silent, in call limits.
 const acquaintGap = 20
 
-// Acquaint pings the hosts to join through of which the member remembers nobody alive, and has its loop meet who answers:
-// several may have joined at the same time and lost all through whom they would have come to know each other.
+// Acquaint pings the hosts to join through on which the member knows no live peer, and queues the members that answer
+// as contacts: several may have joined at the same time and lost all members that would have connected them.
 func (m *Member) Acquaint(ctx context.Context) error {
 	since := m.env.Now().Add(-acquaintGap * m.host.cfg.CallLimit)
 	alive, _ := m.peers.addresses()
-	var strangers []string
+	var unknown []string
 	for _, addr := range m.host.cfg.Join {
-		if addr != m.self.Addr && !slices.Contains(alive, addr) && !slices.Contains(strangers, addr) && !m.host.silences.after(addr, since) {
-			strangers = append(strangers, addr)
+		if addr != m.self.Addr && !slices.Contains(alive, addr) && !slices.Contains(unknown, addr) && !m.host.silences.after(addr, since) {
+			unknown = append(unknown, addr)
 		}
 	}
-	for batch := range slices.Chunk(strangers, maxPings) {
+	for batch := range slices.Chunk(unknown, maxPings) {
 		if err := each(m.env, ctx, len(batch), func(ctx context.Context, i int) {
 			if _, self, err := m.ping(ctx, chord.Peer{Addr: batch[i]}); (err == nil || err == errBusy) && self.ID != m.self.ID {
 				m.inbox.hint(hint{ctx, self, maxHintHops, m.env.Now()})

@@ -11,7 +11,7 @@ import (
 const (
 	// maxPending bounds a member's recursive lookups that wait for their answer. Further ones fail at once.
 	maxPending = 4096
-	// maxSpare bounds the waiting places kept for reuse.
+	// maxSpare bounds the waiting records kept for reuse.
 	maxSpare = 64
 )
 
@@ -22,7 +22,7 @@ type pending struct {
 	spare []*waiting          // guarded by mu
 }
 
-// waiting is the place of one lookup. Its fields but signal are guarded by pending.mu.
+// waiting is one lookup that waits for its answer. Its fields except signal are guarded by pending.mu.
 type waiting struct {
 	signal  env.Signal
 	waiting bool // on the signal
@@ -30,14 +30,14 @@ type waiting struct {
 	answer  answered
 }
 
-// answered is what a lookup has come to: an owner, or none, and the way there.
+// answered is the result of a lookup: an owner, or none, and the path.
 type answered struct {
 	owner  chord.Peer
-	before []*nodepb.Hop // as it came over the wire
-	path   []Hop         // after that
+	before []*nodepb.Hop // the path as received
+	path   []Hop         // the path after that
 }
 
-// add makes a place for a lookup, or returns nil at the bound.
+// add makes a waiting record for a lookup, or returns nil at the bound.
 func (p *pending) add(id uint64, e env.Env) *waiting {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -65,7 +65,7 @@ func (p *pending) wait(w *waiting) bool {
 	return w.waiting
 }
 
-// answer hands an answer to the one who waits for it, if anybody still does. The first answer counts.
+// answer passes an answer to the lookup that waits for it, if it still does. The first answer counts.
 func (p *pending) answer(id uint64, a answered) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -77,7 +77,7 @@ func (p *pending) answer(id uint64, a answered) {
 	}
 }
 
-// remove ends the wait and returns the answer, if it has come. clean says that the signal is as new.
+// remove ends the wait and returns the answer, if it has come. With clean the signal can be used again.
 func (p *pending) remove(id uint64, w *waiting, clean bool) (a answered, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

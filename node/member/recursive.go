@@ -13,20 +13,20 @@ import (
 	"chordconductor/node/nodepb"
 )
 
-// maxForwards bounds the lookups of others that one member passes on at a time. At the bound it answers BUSY, and the
-// hop before goes another way.
+// maxForwards bounds the lookups of others that one member forwards at a time. At the bound it answers BUSY, and the
+// previous hop tries another candidate.
 const maxForwards = 1024
 
-// transit is a recursive lookup while it is at this host. Between members of one host it is handed on in the same task;
-// to other hosts it goes as a ForwardRequest.
+// transit is a recursive lookup while it is at this host. Between members of one host it is passed on in the same task;
+// to other hosts it is sent as a ForwardRequest.
 type transit struct {
 	lookup    uint64
 	initiator chord.Peer
-	from      *nodepb.Peer // the initiator as it goes over the wire
+	from      *nodepb.Peer // the initiator in its wire form
 	key       chord.ID
-	final     bool          // whoever sent it here believes that this member owns the key
-	before    []*nodepb.Hop // the way to this host, as it came over the wire; not to be changed
-	path      []Hop         // the way on this host
+	final     bool          // the sender believes that this member owns the key
+	before    []*nodepb.Hop // the path to this host, as received; not to be changed
+	path      []Hop         // the path on this host
 	hopsLeft  int32
 	started   int64 // Unix microseconds
 }
@@ -37,7 +37,7 @@ func (t *transit) been(id *chord.ID) bool {
 		slices.ContainsFunc(t.before, func(h *nodepb.Hop) bool { return chord.ID(h.Peer.Id) == *id })
 }
 
-// wire is the whole way as it goes over the wire, with room for one hop more.
+// wire is the whole path in its wire form, with room for one hop more.
 func (t *transit) wire() []*nodepb.Hop {
 	all := make([]*nodepb.Hop, 0, len(t.before)+len(t.path)+1)
 	all = append(all, t.before...)
@@ -52,7 +52,7 @@ func hopToWire(h *Hop, peer *nodepb.Peer) *nodepb.Hop {
 	return &nodepb.Hop{Peer: peer, Pointer: h.Pointer, Slot: int32(h.Slot), Timeouts: int32(h.Timeouts), AtMicros: h.At.Microseconds()}
 }
 
-// recursive sends a lookup on its way and waits for the owner's answer.
+// recursive forwards a lookup to the first hop and waits for the owner's answer.
 func (m *Member) recursive(ctx context.Context, l *Lookup, deadline time.Time) error {
 	id := m.env.Uint64()
 	w := m.lookups.add(id, m.host.env)
@@ -67,7 +67,7 @@ func (m *Member) recursive(ctx context.Context, l *Lookup, deadline time.Time) e
 	l.Timeouts += timeouts
 	clean := true
 	if err == nil && m.lookups.wait(w) {
-		// Some hops on the way may meet silent members. Past this the lookup is lost, and goes on iteratively.
+		// Some hops may meet silent members. After this limit the lookup counts as lost, and continues iteratively.
 		limit := min(4*m.host.cfg.CallLimit, deadline.Sub(m.env.Now()))
 		if ctx.Done() != nil {
 			defer context.AfterFunc(ctx, w.signal.Set)()
@@ -114,7 +114,7 @@ func (m *Member) accept(l *Lookup, a answered) error {
 	return nil
 }
 
-// forward is one hop of a lookup: it has been taken, and ends here or goes on.
+// forward is one hop of a lookup that this member has accepted: it ends here or is passed on.
 func (m *Member) forward(ctx context.Context, t *transit) {
 	ctx, span := m.startHop(ctx, t.key, Recursive, len(t.before)+len(t.path)-1)
 	if m.keys.Owns(t.key) {
@@ -133,15 +133,15 @@ func (m *Member) forward(ctx context.Context, t *transit) {
 	m.endHop(span, err)
 }
 
-// pass hands a lookup to the best next hop that takes it: a silent candidate is replaced by the next best. It says on
-// the span whom it chose, and returns how many did not answer.
+// pass sends a lookup to the best next hop that accepts it: a silent candidate is replaced by the next best. It records
+// the chosen one on the span, and returns how many did not answer.
 func (m *Member) pass(ctx context.Context, t *transit, span trace.Span) (timeouts int, err error) {
 	var room [maxCandidates + 2]candidate
 	list := m.candidates(room[:0], t.key, t.final, false)
 	for i := range list {
 		c := &list[i]
 		if t.been(&c.peer.ID) {
-			continue // it has had its say
+			continue // it has been a hop already
 		}
 		at := m.host.since(t.started, t.initiator.Addr)
 		hop := Hop{Peer: c.peer, Pointer: c.pointer, Slot: c.slot, Timeouts: timeouts, At: at}
@@ -176,7 +176,7 @@ func (m *Member) pass(ctx context.Context, t *transit, span trace.Span) (timeout
 	return timeouts, errNoRoute
 }
 
-// neighborOnHost is a peer that lives on the same host and can take a lookup, or nil.
+// neighborOnHost is a peer on the same host that can accept a lookup, or nil.
 func (m *Member) neighborOnHost(p *chord.Peer) *Member {
 	if p.Addr != m.self.Addr {
 		return nil
@@ -187,7 +187,8 @@ func (m *Member) neighborOnHost(p *chord.Peer) *Member {
 	return nil
 }
 
-// answer tells the initiator the end of its lookup: twice if it must be, since the initiator waits long for a lost one.
+// answer sends the result of a lookup to its initiator: a second time after a timeout, since the initiator waits long
+// for a lost one.
 func (m *Member) answer(ctx context.Context, t *transit, owner chord.Peer, problem string) {
 	if other := m.neighborOnHost(&t.initiator); other != nil {
 		other.lookups.answer(t.lookup, answered{owner, t.before, t.path})

@@ -13,9 +13,9 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// A round is one maintenance operation. Nobody knows at its start whether it will change anything, and only rounds that
-// do are worth a trace. So it runs unsampled, and becomes a trace, back-dated to its start, with the first change:
-// whatever it calls from then on is in that trace, on peers too.
+// A round is one maintenance operation. At its start it is not known whether it will change anything, and only rounds
+// that do are worth a trace. So it runs unsampled, and becomes a trace, back-dated to its start, with the first change:
+// all its calls from then on are in that trace, on peers too.
 type round struct {
 	m     *Member
 	name  string // span name
@@ -26,8 +26,8 @@ type round struct {
 	peer  string          // the other member concerned, in hex
 }
 
-// begin starts a round. A round that a peer's sampled operation has led to belongs to that trace, but does not end with
-// it: the peer's call is answered, and its context cancelled, before the round begins.
+// begin starts a round. A round caused by a peer's sampled operation belongs to that trace, but its context does not
+// end with the peer's call, which is answered, and its context cancelled, before the round begins.
 func (m *Member) begin(parent context.Context, name string) *round {
 	r := &round{m: m, name: name, start: m.env.Now(), ctx: m.host.in.unsampled}
 	if trace.SpanContextFromContext(parent).IsSampled() {
@@ -36,8 +36,8 @@ func (m *Member) begin(parent context.Context, name string) *round {
 	return r
 }
 
-// about notes the other member concerned; a span names the one at its first change. A peer without an incarnation is any
-// member at its address, and has no name.
+// about sets the other member concerned; the span records the one at its first change. A peer without an incarnation is
+// any member at its address, and has no identifier.
 func (r *round) about(p chord.Peer) {
 	if p.Incarnation == 0 || r.span != nil && r.peer != "" {
 		return
@@ -60,7 +60,7 @@ func (r *round) open(parent context.Context, outcome string, options ...trace.Sp
 		append(options, trace.WithTimestamp(r.start), trace.WithAttributes(attributes...))...)
 }
 
-// changed says that the round changes something, and returns the context of its trace.
+// changed marks that the round changes something, and returns the context of its trace.
 func (r *round) changed() context.Context {
 	r.did = true
 	if r.span == nil {
@@ -69,7 +69,7 @@ func (r *round) changed() context.Context {
 	return r.ctx
 }
 
-// end closes the round. A quiet one is offered to the sampler as a span of its own, of which few are taken.
+// end closes the round. A quiet one is offered to the sampler as a span of its own; few of these are sampled.
 func (r *round) end(err error) {
 	outcome := chordevent.OutcomeQuiet
 	switch {

@@ -13,13 +13,13 @@ import (
 
 // The host's side of the peer-to-peer services: read the request, find the member, let it answer.
 
-// nobody answers a call for a member that is not here. For one that has left it says so, by naming it: then its peers
-// need not take it for crashed.
+// noMember is the answer to a call for a member that is not on this host. If that member has left, the answer names it,
+// so that its peers do not take it for crashed.
 func (h *Host) noMember(call *nodepb.Call) *nodepb.Reply {
 	return &nodepb.Reply{Status: notMember, Self: h.hasLeft(call.GetTarget()), ClockMillis: h.env.Wall().UnixMilli(), Version: Version}
 }
 
-// hasLeft is the latest life of the member with an identifier that has left lately, or nil.
+// hasLeft is the latest incarnation of the member with an identifier that has left lately, or nil.
 func (h *Host) hasLeft(id []byte) *nodepb.Peer {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -74,7 +74,7 @@ func (h *Host) Hint(ctx context.Context, q *nodepb.HintRequest) (*nodepb.HintRes
 		return nil, malformed(err)
 	}
 	if q.Kind == nodepb.HintRequest_KIND_HOSTS {
-		contact = from // of whose host list it is
+		contact = from // the owner of the host list
 	}
 	return m.serveHint(ctx, q, contact.Peer, hosts), nil
 }

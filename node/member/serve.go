@@ -12,7 +12,7 @@ import (
 	"chordconductor/node/nodepb"
 )
 
-// Answers to peers. Every one is given at once, from the latest snapshot: none of these functions calls anybody.
+// Answers to peers. Every one comes at once, from the latest snapshot: none of these functions calls a peer.
 
 const (
 	ok        = nodepb.Reply_STATUS_OK
@@ -20,7 +20,7 @@ const (
 	isBusy    = nodepb.Reply_STATUS_BUSY
 )
 
-// standing is what a member answers by its phase alone.
+// standing is the status of a member's answers, by its phase alone.
 func (m *Member) standing() nodepb.Reply_Status {
 	switch m.now.Load().phase {
 	case active:
@@ -76,9 +76,9 @@ func (m *Member) serveHint(ctx context.Context, q *nodepb.HintRequest, contact c
 	return &nodepb.HintResponse{Reply: m.reply(standing)}
 }
 
-// serveDepart applies a neighbor's leave. That of the head is a transition like any other, so it waits (BUSY, and the
-// leaver comes again) while an answer is under way, but for one of the head itself, which counts only while it is the
-// head. The leave of another one changes the predecessor alone, which no answer bears on.
+// serveDepart applies a neighbor's leave. The leave of the head is a transition like any other, so it waits (BUSY, and
+// the leaver calls again) while an answer is under way, except an answer of the head itself, which counts only while it
+// is the head. The leave of another member changes the predecessor alone, which no answer affects.
 func (m *Member) serveDepart(ctx context.Context, leaver, pred chord.Peer, succ []chord.Peer) *nodepb.DepartResponse {
 	standing := m.standing()
 	if standing != ok {
@@ -96,7 +96,7 @@ func (m *Member) serveDepart(ctx context.Context, leaver, pred chord.Peer, succ 
 	}
 	m.mu.Unlock()
 	if standing == ok {
-		for _, other := range m.host.Members() { // a leaver tells its neighbors alone
+		for _, other := range m.host.Members() { // a leaver sends this to its neighbors alone
 			other.peers.depart(leaver)
 			other.keys.PeerLeft(leaver)
 		}
@@ -119,7 +119,7 @@ func (m *Member) serveFindNext(ctx context.Context, q *nodepb.FindNextRequest, k
 	a.Final = chord.Owns(m.self.ID, key, m.State().Head().ID)
 	var list []candidate
 	if a.Owner = m.keys.Owns(key); a.Owner {
-		list = m.before(key) // a joiner wants the one before the owner
+		list = m.before(key) // a joiner looks for the member before the owner
 	} else {
 		list = m.candidates(nil, key, q.Final, false)
 	}

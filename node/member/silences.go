@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// maxSilences bounds the hosts remembered as silent; the one that has been so longest goes first.
+// maxSilences bounds the hosts stored as silent; the one silent longest is dropped first.
 const maxSilences = 64
 
-// silences are the hosts that answered none of a query's tries and have not been heard since. A host shares them among
-// its members: word about a member of a host that has fallen silent since the word was received is out of date, whoever
-// of that host it names. Words that wait in a queue would otherwise cost a time limit each.
+// silences are the hosts that answered none of a query's tries and have sent nothing since. The members of a host share
+// them: a report about a member of a host that has become silent since the report was received is out of date,
+// whichever member it names. Queued reports would otherwise cost a time limit each.
 type silences struct {
 	mu   sync.Mutex
 	list atomic.Pointer[[]silence] // written under mu; mostly empty, and read at every call
@@ -34,7 +34,7 @@ func (s *silences) note(addr string, now time.Time) {
 	s.list.Store(&list)
 }
 
-// clear takes a sign of life into account.
+// clear removes a host that has sent a message.
 func (s *silences) clear(addr string) {
 	if !slices.ContainsFunc(s.held(), func(held silence) bool { return held.addr == addr }) {
 		return

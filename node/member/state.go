@@ -9,7 +9,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// phase is how far a member's life has come.
+// phase is the phase of a member's incarnation.
 type phase uint8
 
 const (
@@ -19,14 +19,14 @@ const (
 	gone // has left or crashed
 )
 
-// snapshot is a member's ring state: an immutable value. Readers take the latest and wait for nobody.
+// snapshot is a member's ring state: an immutable value. Readers take the latest and never wait.
 type snapshot struct {
 	chord.State
 	hosts   []chord.Peer // the host list: see chord.Hosts
 	fingers chord.Fingers
 	routes  chord.Routes // of both, for lookups
 	phase   phase
-	alone   bool // nobody that it has known answers: see Alone
+	alone   bool // no known peer answers: see Alone
 	leaving bool
 	mayEnd  bool // of a leaver: with its keys, if no member stays to take them
 	bound   bool // of a leaver: it has answered a last call
@@ -72,13 +72,13 @@ func (m *Member) edit(change func(*snapshot)) {
 	m.host.updateReadiness()
 }
 
-// cause gives the context of the operation that changes something. It is asked only if something changes, since that is
-// when a maintenance round becomes a trace.
+// cause returns the context of the operation that changes something. It is called only if something changes, since that
+// is when a maintenance round becomes a trace.
 type cause func() context.Context
 
 func because(ctx context.Context) cause { return func() context.Context { return ctx } }
 
-// apply runs one transition of the ring pointers, tells what changed, and reports whether anything did. A transition
+// apply runs one transition of the ring pointers, emits the changes, and reports whether there were any. A transition
 // is one step: readers see the state before or after it. It also ends the time in which the member answers BUSY.
 func (m *Member) apply(why cause, transition func(chord.State) chord.State) bool {
 	m.mu.Lock()
@@ -131,7 +131,7 @@ func (m *Member) enter(ctx context.Context, state chord.State, through chord.Pee
 	next.State, next.phase, next.alone = state, active, false
 	next.pred, next.succ = peerToWire(state.Pred, 0), peersToWire(state.Succ)
 	next.routes = chord.NewRoutes(state, next.fingers)
-	next.hosts = nil // of another place, if there were any
+	next.hosts = nil // those of an earlier place
 	m.relistHosts(&next)
 	m.now.Store(&next)
 	m.Emit(ctx, chordevent.Joined{Through: m.ref(through)})
@@ -145,7 +145,7 @@ func (m *Member) enter(ctx context.Context, state chord.State, through chord.Pee
 	}
 }
 
-// setFingers changes the finger table and tells the runs that did.
+// setFingers changes the finger table and emits the runs that changed.
 func (m *Member) setFingers(why cause, change func(chord.Fingers) (chord.Fingers, []chord.Run)) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()

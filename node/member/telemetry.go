@@ -17,7 +17,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// Telemetry is where a host's members tell their story. What is nil is not told.
+// Telemetry is where a host's members emit traces, events and metrics. What is nil is not emitted.
 type Telemetry struct {
 	Tracer trace.TracerProvider
 	Events log.LoggerProvider // the pipeline for events: see package otel
@@ -42,8 +42,8 @@ type instruments struct {
 	rounds         metric.Int64Counter
 	failures       metric.Int64Counter
 
-	// unsampled is the context of quiet maintenance. Its parent span is none that anybody records, so that the calls made
-	// under it start no traces either, here or at the peer.
+	// unsampled is the context of quiet maintenance. Its parent span is not recorded, so that the calls made under it
+	// start no traces either, here or at the peer.
 	unsampled context.Context
 }
 
@@ -88,7 +88,8 @@ func newInstruments(t Telemetry, env interface{ Uint64() uint64 }) (*instruments
 }
 
 // Emit numbers an event and sends it; a move's peer gets the last event number known of it. The number is taken before
-// the body is complete (see keyframe), so of two events on one register the greater number always carries the later value.
+// the body is complete (see keyframe), so of two events on one register the greater number always carries the later
+// value.
 func (m *Member) Emit(ctx context.Context, body chordevent.Body) {
 	if move, ok := body.(chordevent.KeysMoved); ok {
 		move.Peer = m.ref(move.Peer.Peer)
@@ -113,15 +114,15 @@ func (m *Member) emit(ctx context.Context, read func() chordevent.Body) {
 	}))
 }
 
-// A member's stages, as those see it who listen.
+// A member's stages in telemetry.
 const (
-	hidden    = iota // it has told nothing yet
-	shown            // it has told of its start, and will tell of its end unless it crashes
-	withdrawn        // it has ended without having told of its start, and never will
+	hidden    = iota // it has emitted nothing yet
+	shown            // it has emitted Started, and will emit Left unless it crashes
+	withdrawn        // it has ended without having emitted Started, and never will
 )
 
-// appear tells that the member has started. That is not told before the first try to join has shown whether somebody else
-// has its identifier: a later life of it would stand in that member's place wherever the ring is watched.
+// appear emits Started. It waits until the first try to join has shown whether another member has the identifier: a
+// later incarnation of it would replace that member in every conductor's view.
 func (m *Member) appear(ctx context.Context) {
 	if m.stage.CompareAndSwap(hidden, shown) {
 		m.Emit(ctx, m.started())
@@ -129,7 +130,7 @@ func (m *Member) appear(ctx context.Context) {
 	}
 }
 
-// keyframe tells everything at once.
+// keyframe emits the member's whole state.
 func (m *Member) keyframe() {
 	m.emit(context.Background(), func() chordevent.Body {
 		s := m.now.Load()
@@ -152,7 +153,7 @@ func (m *Member) started() chordevent.Started {
 	return chordevent.Started{Address: m.self.Addr, Bits: cfg.Bits, ListLen: cfg.Successors, Replicas: cfg.Replicas, VirtualIndex: m.index}
 }
 
-// ref names another member in an event, with the last event number heard of it.
+// ref names another member in an event, with the last event number received from it.
 func (m *Member) ref(p chord.Peer) chordevent.PeerRef {
 	if !p.Real() {
 		return chordevent.PeerRef{Peer: p}
@@ -176,8 +177,9 @@ func (m *Member) runs(list []chord.Run) []chordevent.FingerRun {
 	return runs
 }
 
-// reporter sends what is due by the clock: keyframes and load. It belongs to the member's loop, which reports right
-// before it calls its neighbours: so they know the member's last event number, and can name it should the member die.
+// reporter is the schedule of what a member emits by the clock: keyframes and load. It belongs to the member's loop,
+// which reports right before it calls its neighbors: so they have the member's last event number when they report its
+// failure.
 type reporter struct {
 	keyframe time.Time // next one due
 	loadNext time.Time // not before
@@ -190,7 +192,7 @@ func (m *Member) report() {
 	r := &m.reporter
 	now := m.env.Now()
 	if m.recovered.Swap(false) {
-		// Members share the way out that works again: they spread over a second.
+		// All members of the process share one exporter: they spread their keyframes over a second.
 		if soon := now.Add(m.random(time.Second)); soon.Before(r.keyframe) {
 			r.keyframe = soon
 		}

@@ -2,14 +2,15 @@ package member
 
 import "fmt"
 
-// Version is the version of the protocol between hosts. Version 1 carried none, and no physical clock. A host works with
-// hosts of its own version, the one before and the one after, so that the hosts of a ring can be replaced one after the
-// other, either way (see Call.version in node/nodepb/ring.proto).
+// Version is the version of the protocol between hosts. Version 1 carried neither a version nor a physical clock. A
+// host works with hosts of its own version, the one before and the one after, so that the hosts of a ring can be
+// replaced one after the other, either way (see Call.version in node/nodepb/ring.proto).
 //
-// What a version adds must therefore be optional for the next: an absent field means what the version before meant.
+// A field that a version adds must therefore be optional for the next: an absent field means what the version before
+// meant.
 const Version = 2
 
-// speaks reports that a peer's version does not go with this host's.
+// speaks returns an error if a peer's protocol version does not work with this host's.
 func speaks(version uint32) error {
 	version = max(version, 1)
 	if version+1 >= Version && version <= Version+1 {

@@ -14,13 +14,13 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// A host has a task of its own, which judges its clock, and emits chord.host.state: so a host without members stays
-// known, and can be given some.
+// A host has a task of its own, which checks its clock and emits chord.host.state: so a host without members stays in
+// the conductor's view, and can be ordered to start some.
 
-// ErrClock says that the host's clock differs from most others' by more than the ring bears.
+// ErrClock reports that the host's clock differs from most others' by more than keeper.MaxClockDifference.
 var ErrClock = errors.New("the clock is wrong")
 
-// watch is what the host's own task keeps. But for the atomic fields it belongs to that task.
+// watch is the state of the host's own task, which owns all fields but the atomic ones.
 type watch struct {
 	incarnation int64  // the host's incarnation
 	noticed     string // the last notice about the clock
@@ -29,7 +29,7 @@ type watch struct {
 	retiring    atomic.Bool
 }
 
-// watchTicks is how often the host's task looks after the clock, in base intervals.
+// watchTicks is how often the host's task checks the clock, in base intervals.
 const watchTicks = 4
 
 // watchOver is the host's own task.
@@ -45,7 +45,7 @@ func (h *Host) watchOver(ctx context.Context) {
 	}
 }
 
-// judgeReady brings the host's readiness up to date with the state of its members.
+// updateReadiness derives the host's readiness from the state of its members.
 func (h *Host) updateReadiness() {
 	h.ready.Lock()
 	defer h.ready.Unlock()
@@ -60,7 +60,7 @@ func (h *Host) updateReadiness() {
 	h.wake.Set()
 }
 
-// Ready reports whether at least one member is active, and the host is not about to leave for its clock.
+// Ready reports whether at least one member is active, and the host is not off the ring for its clock.
 func (h *Host) Ready() bool { return h.status() == chordevent.HostActive }
 
 func (h *Host) status() chordevent.HostStatus {
@@ -76,8 +76,8 @@ func (h *Host) status() chordevent.HostStatus {
 	return chordevent.HostJoining
 }
 
-// judgeClock compares the host's clock with the others', takes the host off the ring while it is the one that is wrong,
-// and brings it back when it is right.
+// checkClock compares the host's clock with the others', takes the host off the ring while its clock is the one that is
+// wrong, and starts members again when it is right.
 func (h *Host) checkClock(ctx context.Context) clockView {
 	limit := keeper.MaxClockDifference
 	off := h.off.Load()
@@ -96,7 +96,7 @@ func (h *Host) checkClock(ctx context.Context) clockView {
 		h.updateReadiness()
 		h.retire(ctx)
 	case clock.wrong():
-		h.retire(ctx) // what could not leave tries again
+		h.retire(ctx) // members that could not leave try again
 	case off && clock.others > 0 && len(h.Members()) == 0:
 		h.off.Store(false)
 		h.notice("this host's clock is right again: joining the ring")
@@ -115,7 +115,7 @@ func (h *Host) checkClock(ctx context.Context) clockView {
 	return clock
 }
 
-// notice passes a line on to the operator, unless it is the last one again but for its numbers.
+// notice reports a line to the operator, unless it differs from the last one in numbers alone.
 func (h *Host) notice(text string) {
 	kind := text
 	for i, c := range text {
@@ -131,7 +131,7 @@ func (h *Host) notice(text string) {
 	h.report(text)
 }
 
-// report passes a line on to the operator.
+// report passes a line to Config.Notice.
 func (h *Host) report(text string) {
 	if h.cfg.Notice != nil {
 		h.cfg.Notice(text)
@@ -144,7 +144,7 @@ func (h *Host) retire(ctx context.Context) {
 		return
 	}
 	if h.env.Go(ctx, func(ctx context.Context) {
-		_ = h.Leave(ctx) // who could not leave tries again, as long as the clock is wrong
+		_ = h.Leave(ctx) // members that could not leave try again, as long as the clock is wrong
 		h.watch.retiring.Store(false)
 		h.wake.Set()
 	}) != nil {
@@ -152,11 +152,11 @@ func (h *Host) retire(ctx context.Context) {
 	}
 }
 
-// maxAsked bounds the hosts that are asked for their clock in a row, when this host's may be wrong. Otherwise the answers
-// to the members' calls do.
+// maxAsked bounds the hosts that are pinged for their clock in a row, when this host's may be wrong. Otherwise the
+// answers to the members' calls suffice.
 const maxAsked = 8
 
-// askClocks asks some hosts for a sign of life, for the sake of the clock that comes with it.
+// askClocks pings some hosts to get the clock in their answers.
 func (h *Host) askClocks(ctx context.Context) {
 	if h.watch.asking.Swap(true) {
 		return
@@ -185,8 +185,8 @@ func (h *Host) askClocks(ctx context.Context) {
 	}
 }
 
-// call makes the header of a request that no member sends, to any member of a host. It names this host's address, which a
-// peer may want proof of, and no member.
+// call makes the header of a request of the host itself, to any member of a host. It has this host's address, of which
+// a peer may require proof, and no member.
 func (h *Host) call() *nodepb.Call {
 	c := &h.cfg
 	return &nodepb.Call{
@@ -204,7 +204,7 @@ func (h *Host) emitState(clock clockView) {
 	}, clock.ahead)
 }
 
-// EmitEnd emits the host's last event: it is about to be no more, so that nothing waits for it.
+// EmitEnd emits the host's last event: the process ends, so the conductor expects nothing more from it.
 func (h *Host) EmitEnd() {
 	clock := h.compareClocks(keeper.MaxClockDifference)
 	h.emitHost(chordevent.HostState{
@@ -213,9 +213,9 @@ func (h *Host) EmitEnd() {
 	}, clock.ahead)
 }
 
-// emitHost numbers and emits a state, if it is news or due, and none has been the last.
+// emitHost numbers and emits a state, if it is news or due, and the last event has not been emitted.
 func (h *Host) emitHost(state chordevent.HostState, ahead time.Duration) {
-	s, now := &h.said, h.env.Now()
+	s, now := &h.emitted, h.env.Now()
 	s.Lock()
 	defer s.Unlock()
 	if s.ended || state == s.last && now.Before(s.next) {
@@ -234,7 +234,7 @@ func (h *Host) emitHost(state chordevent.HostState, ahead time.Duration) {
 
 // nextState is when the next state is due if nothing changes.
 func (h *Host) nextState() time.Time {
-	h.said.Lock()
-	defer h.said.Unlock()
-	return h.said.next
+	h.emitted.Lock()
+	defer h.emitted.Unlock()
+	return h.emitted.next
 }

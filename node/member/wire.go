@@ -8,7 +8,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// Foreign bytes become values here, and nowhere else: every identifier must fit the circle, every list has a bound.
+// Received bytes become values here, and nowhere else: every identifier must fit the circle, every list has a bound.
 
 // idFromWire reads an identifier of 20 bytes.
 func idFromWire(space chord.Space, b []byte) (chord.ID, error) {

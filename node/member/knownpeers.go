@@ -8,15 +8,14 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// bookSize bounds the peers that a member remembers. A newcomer takes the place of the one heard longest ago.
+// maxKnownPeers bounds a member's known peers. A new peer replaces the one seen longest ago.
 const maxKnownPeers = 256
 
-// book is a member's memory of peers that it has heard itself: their latest life and event number, and which of them it
-// has lost. The lost ones are the way back together after a partition, so they have a share of the places for
-// themselves.
+// knownPeers are the peers that a member has received messages from: their latest incarnation and event number, and
+// which of them it has lost. Through lost peers two rings merge after a partition, so a share of the places is theirs.
 type knownPeers struct {
 	mu      sync.Mutex
-	entries []entry          // guarded by mu; at most bookSize, in no order that matters but always the same
+	entries []entry          // guarded by mu; at most maxKnownPeers, in no order that matters but always the same
 	at      map[chord.ID]int // guarded by mu; place in entries
 	lost    int              // guarded by mu; entries with lost set
 }
@@ -24,27 +23,27 @@ type knownPeers struct {
 type entry struct {
 	chordevent.PeerRef
 	lastSeen time.Time
-	tried    time.Time // when its host was last pinged in vain
+	tried    time.Time // when its host last did not answer a ping
 	lost     bool
 	died     time.Time     // when a lost one was last found dead
-	left     bool          // by its own word: it is not to be told as failed, nor waited for
-	probe    time.Time     // when a lost one is worth another ping
+	left     bool          // gracefully: it is neither reported as failed nor waited for
+	probe    time.Time     // when a lost one is due for another ping
 	gap      time.Duration // between pings of a lost one: doubles up to maxProbeGap times the first
-	rival    time.Time     // when an earlier life of it, at another address, was last told of it
+	rival    time.Time     // when it was last reported to an earlier incarnation at another address
 }
 
-// maxLost is the share of the places that lost peers have for themselves.
+// maxLost is the number of places reserved for lost peers.
 const maxLost = maxKnownPeers / 8
 
 // maxProbeGap bounds the gap between pings of a lost peer, so that two rings find each other within half of the time in
-// which a ring is in order again (T), however long they were apart.
+// which a ring becomes ideal again (T), however long they were apart.
 const maxProbeGap = 4
 
 // rivalGap is the least time between two reports of a rival with the same identifier.
 const rivalGap = time.Second
 
-// hear notes a sign of life. If a later member with the same identifier has been heard at another address, and not been
-// found dead, it returns that one, now and then: two living members have one identifier.
+// seen stores that a peer is alive. If a later member with the same identifier is known at another address, and not
+// found dead, seen returns that one, at most once per rivalGap: two live members have one identifier.
 func (b *knownPeers) seen(ref chordevent.PeerRef, now time.Time) (later chord.Peer, rival bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -69,7 +68,7 @@ func (b *knownPeers) seen(ref chordevent.PeerRef, now time.Time) (later chord.Pe
 	return chord.Peer{}, false
 }
 
-// insert adds an entry and returns its place: when all are taken, that of the entry heard longest ago, which is a lost
+// insert adds an entry and returns its place: when all are taken, that of the entry seen longest ago, which is a lost
 // one if those have more than their share.
 func (b *knownPeers) insert(e entry) int {
 	if b.at == nil {
@@ -95,8 +94,8 @@ func (b *knownPeers) insert(e entry) int {
 	return victim
 }
 
-// lose notes that a peer has been found dead, and reports whether that is news. It is due for a ping after first, then
-// at doubled gaps.
+// lose stores that a peer has been found dead, and reports whether that is news. The peer is due for a ping after
+// first, then at doubled gaps.
 func (b *knownPeers) lose(p chord.Peer, now time.Time, first time.Duration) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -106,7 +105,7 @@ func (b *knownPeers) lose(p chord.Peer, now time.Time, first time.Duration) bool
 	}
 	e := &b.entries[i]
 	if e.Incarnation > p.Incarnation || e.left && e.Incarnation == p.Incarnation {
-		return false // a later life of it has been heard, or its goodbye
+		return false // a later incarnation is known, or it has left
 	}
 	news := !e.lost || e.Incarnation < p.Incarnation
 	if news {
@@ -125,7 +124,7 @@ func (b *knownPeers) lose(p chord.Peer, now time.Time, first time.Duration) bool
 	return news
 }
 
-// lostSince reports whether a peer has been found dead at t or later, and not been heard since.
+// lostSince reports whether a peer has been found dead at t or later, and not been seen since.
 func (b *knownPeers) lostSince(p chord.Peer, t time.Time) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -133,8 +132,7 @@ func (b *knownPeers) lostSince(p chord.Peer, t time.Time) bool {
 	return ok && b.entries[i].Incarnation == p.Incarnation && b.entries[i].lost && !b.entries[i].died.Before(t)
 }
 
-// silent notes that a peer's host has not answered a ping: that stands for all members of that host, however many they
-// are, lost or not.
+// silent stores that a peer's host has not answered a ping: this counts for all members of that host, lost or not.
 func (b *knownPeers) silent(p chord.Peer, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -152,7 +150,7 @@ func (b *knownPeers) silent(p chord.Peer, now time.Time) {
 	}
 }
 
-// depart notes that a peer has left. The entry stays, so that nobody's old news of it makes it a lost one.
+// depart stores that a peer has left. The entry stays, so that an outdated report does not make it a lost one.
 func (b *knownPeers) depart(p chord.Peer) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -164,7 +162,7 @@ func (b *knownPeers) depart(p chord.Peer) {
 	}
 }
 
-// forget drops a peer that is certainly gone: its place has been taken by a later life, or by nobody.
+// forget removes a peer that is certainly gone: a later incarnation has its place, or no member has.
 func (b *knownPeers) forget(p chord.Peer) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -182,7 +180,7 @@ func (b *knownPeers) forget(p chord.Peer) {
 	delete(b.at, p.ID)
 }
 
-// seq is the last event number known of a peer's life.
+// seq is the last known event number of a peer's incarnation.
 func (b *knownPeers) seq(p chord.Peer) int64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -192,7 +190,7 @@ func (b *knownPeers) seq(p chord.Peer) int64 {
 	return 0
 }
 
-// heardSince reports whether a peer gave a sign of life after t.
+// seenSince reports whether a peer was seen after t and is neither lost nor left.
 func (b *knownPeers) seenSince(p chord.Peer, t time.Time) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -246,9 +244,9 @@ func (b *knownPeers) dueProbe(now time.Time) (chord.Peer, bool) {
 	return b.entries[due].Peer, true
 }
 
-// longUnheard picks the peer, not a lost one, that has been silent longest, if it has for at least so long; those of hosts
-// that have been pinged in vain since count from then on.
-func (b *knownPeers) longUnheard(now time.Time, silence time.Duration) (chord.Peer, bool) {
+// stalest picks the peer, not a lost one, that was seen longest ago, if that is at least a silence ago. For peers of a
+// host that has not answered a ping since, the time counts from that ping.
+func (b *knownPeers) stalest(now time.Time, silence time.Duration) (chord.Peer, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	oldest, since := -1, now.Add(-silence)

@@ -9,10 +9,10 @@ import (
 	"chordconductor/node/nodepb"
 )
 
-// Two living members with one identifier: a joiner whose identifier is taken is refused at the door, but each of two
-// parts of a ring can have let one in while they were cut off from each other. Once they are one ring again, of the two
-// the earlier incarnation goes, and joins anew under another identifier of its host, with the records that it holds. The
-// other one keeps its place. What peers say of a rival is hearsay: the member asks the rival itself before it goes.
+// Two live members with one identifier: a joiner whose identifier is taken is refused, but during a partition each part
+// of a ring can have admitted one. Once the parts have merged, the earlier incarnation of the two ends, and joins again
+// under another identifier of its host, with the records that it holds. The other one keeps its place. A peer's report
+// of a rival is not enough: the member pings the rival itself before it ends.
 
 // maxMoves is how many identifiers in a row may prove taken before a member gives up.
 const maxMoves = 64
@@ -23,7 +23,7 @@ type takenError struct{ hex, addr string }
 func (e takenError) Error() string        { return fmt.Sprintf("%v: %s at %s", ErrTaken, e.hex, e.addr) }
 func (e takenError) Is(target error) bool { return target == ErrTaken }
 
-// rival notes that another member has this one's identifier.
+// rival stores that another member has this one's identifier.
 func (m *Member) rival(p chord.Peer) {
 	if p.ID != m.self.ID || p == m.self || !p.Real() || p.Incarnation == 0 || p.Addr == m.self.Addr {
 		return // itself, or an earlier incarnation at this address, which is gone
@@ -34,17 +34,17 @@ func (m *Member) rival(p chord.Peer) {
 	m.wake.Set()
 }
 
-// introduce names a later member with its identifier to an earlier one that has called.
+// introduce sends a later member with the same identifier to an earlier one that has called.
 func (m *Member) introduce(earlier, later chord.Peer) {
-	_ = m.env.Go(m.host.in.unsampled, func(ctx context.Context) { // a member that has ended names none
+	_ = m.env.Go(m.host.in.unsampled, func(ctx context.Context) { // a member that has ended sends none
 		m.sendHint(ctx, earlier, nodepb.HintRequest_KIND_OTHER_RING, later, 0)
 	})
 }
 
-// settleRival asks a rival whether it is there. The later of the two stays.
+// resolveDuplicate pings a rival. If it is alive, the later of the two stays.
 func (m *Member) resolveDuplicate(p chord.Peer) {
 	if m.now.Load().phase != active {
-		return // the door will tell
+		return // its join will find the rival
 	}
 	ctx := m.host.in.unsampled
 	if _, _, err := m.ping(ctx, p); err != nil {
@@ -56,7 +56,7 @@ func (m *Member) resolveDuplicate(p chord.Peer) {
 	}
 	taken := takenError{m.hex, p.Addr}
 	if err := m.host.replace(m, taken); err != nil {
-		m.host.report(fmt.Sprintf("%v; it ends, and %d keys with it unless others hold them", err, m.keys.Load().OwnedKeys))
+		m.host.report(fmt.Sprintf("%v; member ends, and %d keys with it unless other hosts have replicas", err, m.keys.Load().OwnedKeys))
 		m.muted.Store(true)
 		m.die()
 	}
@@ -77,7 +77,7 @@ func (h *Host) replace(old *Member, why takenError) error {
 	if heir, ok := next.keys.(*keeper.Keeper); ok {
 		heir.Inherit(old.keys.(*keeper.Keeper))
 	}
-	old.muted.Store(true) // the later member speaks for the identifier
+	old.muted.Store(true) // only the later member emits events under the identifier
 	old.die()
 	h.report(fmt.Sprintf("%v: joining as %s instead", why, next.hex))
 	_, err = h.launch(next)

@@ -9,11 +9,11 @@ import (
 	"chordconductor/node/chord"
 )
 
-// maxSuspects bounds the suspicions held at once; the oldest goes first.
+// maxSuspicions bounds the suspicions held at once; the oldest is dropped first.
 const maxSuspicions = 32
 
-// suspects are peers that did not answer a short while ago. Lookups pass them over as long as others remain, so that
-// they do not wait for the same dead peer again and again. A sign of life clears a suspicion.
+// suspicionList are peers that did not answer a short while ago. Lookups skip them as long as others remain, so that
+// they do not wait for the same dead peer again and again. A message from the peer clears its suspicion.
 type suspicionList struct {
 	mu   sync.Mutex // writers only
 	list atomic.Pointer[[]suspect]
@@ -45,7 +45,7 @@ func (s *suspicionList) clear(p chord.Peer) {
 	s.list.Store(&list)
 }
 
-// dead is the predicate for chord.Routes: nil if nobody is suspected.
+// dead is the predicate for chord.Routes: nil if no peer is suspected.
 func (s *suspicionList) dead(clock func() time.Time) func(chord.Peer) bool {
 	list := s.held()
 	if len(list) == 0 {

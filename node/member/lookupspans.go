@@ -40,7 +40,7 @@ func (m *Member) lookupAttributes(key chord.ID, mode Mode) []attribute.KeyValue 
 }
 
 // endLookup ends the span and counts the lookup. A lookup that fails is exported even if its span was not sampled: as
-// one span, with the way it is known to have gone.
+// one span, with the known part of its path.
 func (m *Member) endLookup(ctx context.Context, span trace.Span, l *Lookup, err error) {
 	in := m.host.in
 	if span != nil {
@@ -70,8 +70,8 @@ func (m *Member) endLookup(ctx context.Context, span trace.Span, l *Lookup, err 
 	}
 }
 
-// startHop begins a hop's span, if the lookup is sampled. The hop before is its parent, by the call's trace context; the
-// initiator, hop 0, has the lookup's own span.
+// startHop begins a hop's span, if the lookup is sampled. The hop before is its parent, by the call's trace context;
+// the initiator, hop 0, has the lookup's own span.
 func (m *Member) startHop(ctx context.Context, key chord.ID, mode Mode, index int) (context.Context, trace.Span) {
 	if !trace.SpanContextFromContext(ctx).IsSampled() {
 		return ctx, nil
@@ -83,7 +83,7 @@ func (m *Member) startHop(ctx context.Context, key chord.ID, mode Mode, index in
 	return ctx, span
 }
 
-// choose says on a span whom the member chose to go on with, after so many that did not answer; nil: itself.
+// choose records on a span the candidate that the member chose, after so many that did not answer; nil: itself.
 func (m *Member) choose(span trace.Span, next *candidate, timeouts int) {
 	if span == nil || !span.IsRecording() {
 		return
@@ -103,7 +103,7 @@ func (m *Member) endHop(span trace.Span, err error) {
 	}
 }
 
-// setOutcome says on a span how its operation ended.
+// setOutcome records on a span how its operation ended.
 func setOutcome(span trace.Span, err error) {
 	if err == nil {
 		span.SetAttributes(chordevent.OutcomeKey.String(chordevent.OutcomeOK))
