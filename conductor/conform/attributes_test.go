@@ -99,7 +99,7 @@ func attributesSeen(t *testing.T, spans bool) map[string][]string {
 	if spans {
 		c = change{share: 2, span: func(s ptrace.Span) bool { return add(s.Name(), s.Attributes()) }}
 	}
-	c.judge(t)
+	c.verify(t)
 	out := map[string][]string{}
 	for name, keys := range seen {
 		out[name] = slices.Sorted(maps.Keys(keys))
@@ -125,13 +125,13 @@ func TestEveryAttributeOfEvents(t *testing.T) {
 						did = true
 					}
 					return true
-				}}.judge(t)
+				}}.verify(t)
 				if !did {
 					continue
 				}
 				tried++
 				levels := r.named(key)
-				if f.name == "shorter by one" { // which of the lists side by side is to blame cannot be known
+				if f.name == "shorter by one" { // the faulty one of parallel lists cannot be identified
 					levels = append(levels, r.named(key[:strings.LastIndexByte(key, '.')+1])...)
 				}
 				if len(levels) == 0 || levels[0][len(levels[0])-1] == '+' || r.Passed {
@@ -145,7 +145,7 @@ func TestEveryAttributeOfEvents(t *testing.T) {
 	}
 }
 
-// The same of spans. What not every span of a name has to have is named in a note when none has it.
+// The same for spans. An attribute that not every span of a name must have is named in a note when none has it.
 func TestEveryAttributeOfSpans(t *testing.T) {
 	tried := 0
 	for name, keys := range attributesSeen(t, true) {
@@ -161,7 +161,7 @@ func TestEveryAttributeOfSpans(t *testing.T) {
 						did = true
 					}
 					return true
-				}}.judge(t)
+				}}.verify(t)
 				if !did {
 					continue
 				}

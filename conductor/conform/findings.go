@@ -5,7 +5,7 @@ import "fmt"
 // maxKinds bounds the findings of one level that are listed; further ones are counted.
 const maxKinds = 100
 
-// findings collects one sort of finding of a level.
+// findings collects the findings of one kind of a level.
 type findings struct {
 	list []Finding
 	at   map[string]int
@@ -29,7 +29,7 @@ func (f *findings) add(what, example string) {
 	f.list = append(f.list, Finding{what, 1, example})
 }
 
-// A sheet is what one level has found.
+// A sheet holds the findings of one level.
 type sheet struct {
 	seen                  []Seen
 	seenAt                map[string]int
@@ -64,7 +64,7 @@ func (s *sheet) note(example, format string, args ...any) {
 	s.notes.add(fmt.Sprintf(format, args...), example)
 }
 
-// result is the verdict. A level of which nothing was seen has failed at nothing, and passed nothing.
+// result is the verdict. A level of which nothing was seen has neither failed nor passed.
 func (s *sheet) result(level Level, claimed bool) LevelResult {
 	r := LevelResult{
 		Level: level, Claimed: claimed, Verdict: Passed, Seen: s.seen, Missing: s.missing.list, Wrong: s.wrong.list,

@@ -16,10 +16,10 @@ import (
 
 const (
 	maxMoves  = 10_000      // moves of keys that are followed, some 3 MB; further ones are counted
-	moveLimit = time.Minute // a move that has begun so long before the end should have come to its own
+	moveLimit = time.Minute // a move that began so long before the end should have ended
 )
 
-// A moveRecord is what both sides say of one move of keys.
+// A moveRecord holds what both sides reported of one move of keys.
 type moveRecord struct {
 	begun    [2]bool // out, in
 	ended    [2]bool
@@ -28,18 +28,18 @@ type moveRecord struct {
 	example  string
 }
 
-// loadAttributes may be left out, at the price of what the view can say of replicas.
+// loadAttributes are optional; without them the view has no data about replicas.
 var loadAttributes = []attribute.Key{chordevent.LoadUnderReplicatedKey, chordevent.LoadKnownHostsKey, chordevent.LoadFullReplicasKey}
 
-// keys judges what one event says of ranges and keys by itself.
-func (j *Verifier) keys(ev *chordevent.Event, attrs pcommon.Map) {
-	s := j.sheets[Keys]
+// keys checks the ranges and keys of one event by itself.
+func (c *Verifier) keys(ev *chordevent.Event, attrs pcommon.Map) {
+	s := c.sheets[Keys]
 	switch body := ev.Body.(type) {
 	case chordevent.OwnershipChanged:
 		s.see("changes of ownership", 1)
 	case chordevent.NodeLoad:
 		s.see("loads", 1)
-		j.load(ev, &body.Load, attrs, 0)
+		c.load(ev, &body.Load, attrs, 0)
 	case chordevent.State:
 		if body.Ownership.Owns {
 			s.see("keyframes with an owned range", 1)
@@ -47,19 +47,19 @@ func (j *Verifier) keys(ev *chordevent.Event, attrs pcommon.Map) {
 		if !body.Ownership.Owns && body.Load.OwnedKeys > 0 {
 			s.errs(exampleOf(ev), "%s: keys in the range of a member that owns none by %s", chordevent.LoadOwnedKeysKey, chordevent.OwnershipOwnsKey)
 		}
-		j.load(ev, &body.Load, attrs, body.Replicas)
+		c.load(ev, &body.Load, attrs, body.Replicas)
 	case chordevent.KeysMoved:
 		s.see("moves of keys: "+string(body.Phase), 1)
-		j.move(ev, &body)
+		c.move(ev, &body)
 	}
 }
 
-// load judges a load; replicas is R, 0 if the event does not state it.
-func (j *Verifier) load(ev *chordevent.Event, load *chordevent.Load, attrs pcommon.Map, replicas int) {
-	s := j.sheets[Keys]
+// load checks a load; replicas is R, 0 if the event does not state it.
+func (c *Verifier) load(ev *chordevent.Event, load *chordevent.Load, attrs pcommon.Map, replicas int) {
+	s := c.sheets[Keys]
 	for _, key := range loadAttributes {
 		if _, said := attrs.Get(string(key)); !said {
-			s.lacks(exampleOf(ev), "%s: without it nothing is known of replicas", key)
+			s.lacks(exampleOf(ev), "%s: without it replicas are unknown", key)
 		}
 	}
 	if r := int64(replicas); r > 0 && load.FullReplicas > r {
@@ -73,9 +73,9 @@ func (j *Verifier) load(ev *chordevent.Event, load *chordevent.Load, attrs pcomm
 	}
 }
 
-// move notes one side's word of a move.
-func (j *Verifier) move(ev *chordevent.Event, body *chordevent.KeysMoved) {
-	s := j.sheets[Keys]
+// move stores one side's report of a move.
+func (c *Verifier) move(ev *chordevent.Event, body *chordevent.KeysMoved) {
+	s := c.sheets[Keys]
 	if body.MoveID == "" {
 		s.errs(exampleOf(ev), "%s: empty", chordevent.MoveIDKey)
 		return
@@ -83,14 +83,14 @@ func (j *Verifier) move(ev *chordevent.Event, body *chordevent.KeysMoved) {
 	if !body.Peer.Real() {
 		s.errs(exampleOf(ev), "%s: a move without its other side", chordevent.PeerIDKey)
 	}
-	m := j.moves[body.MoveID]
+	m := c.moves[body.MoveID]
 	if m == nil {
-		if len(j.moves) >= maxMoves {
-			s.note("", "more than %d moves: further ones are not judged", maxMoves)
+		if len(c.moves) >= maxMoves {
+			s.note("", "more than %d moves: further ones are not checked", maxMoves)
 			return
 		}
 		m = &moveRecord{from: body.From, to: body.To}
-		j.moves[body.MoveID] = m
+		c.moves[body.MoveID] = m
 	}
 	side := 0
 	if !body.Outgoing {
@@ -109,25 +109,25 @@ func (j *Verifier) move(ev *chordevent.Event, body *chordevent.KeysMoved) {
 	}
 }
 
-// endKeys judges the ranges as they are at the end, and the moves that have not ended.
-func (j *Verifier) endKeys(v *ring.View) {
-	s := j.sheets[Keys]
+// endKeys checks the ranges at the end, and the moves that have not ended.
+func (c *Verifier) endKeys(v *ring.View) {
+	s := c.sheets[Keys]
 	if len(s.seen) == 0 {
 		return
 	}
-	for _, id := range slices.Sorted(maps.Keys(j.moves)) {
-		m := j.moves[id]
+	for _, id := range slices.Sorted(maps.Keys(c.moves)) {
+		m := c.moves[id]
 		for side, direction := range []string{"out", "in"} {
 			switch {
 			case m.ended[side] && !m.begun[side]:
 				s.lacks(m.example, "%s started of a move whose end was seen", chordevent.KindKeysMoved)
-			case m.begun[side] && !m.ended[side] && j.now.Sub(m.updated) > moveLimit && !m.ended[1-side]:
+			case m.begun[side] && !m.ended[side] && c.now.Sub(m.updated) > moveLimit && !m.ended[1-side]:
 				s.errs(m.example, "%s: a move (%s) began and did not end within a minute", chordevent.MovePhaseKey, direction)
 			}
 		}
 	}
 	space, err := chord.NewSpace(v.Bits)
-	if err != nil || !j.state.wasIdeal {
+	if err != nil || !c.state.wasIdeal {
 		return
 	}
 	for _, m := range v.Members {
@@ -137,7 +137,7 @@ func (j *Verifier) endKeys(v *ring.View) {
 		switch {
 		case !m.Ownership.Owns:
 			s.lacks(fmt.Sprintf("member %s at the end", space.Format(m.ID)), "%s true of an active member in an ideal ring: it owns the range from its predecessor on", chordevent.OwnershipOwnsKey)
-		case m.Predecessor.Real() && m.Ownership.From != m.Predecessor.ID && len(j.state.members) > 1:
+		case m.Predecessor.Real() && m.Ownership.From != m.Predecessor.ID && len(c.state.members) > 1:
 			s.errs(fmt.Sprintf("member %s: range from %s, predecessor %s", space.Format(m.ID), space.Format(m.Ownership.From), space.Format(m.Predecessor.ID)),
 				"%s: not the predecessor, in an ideal ring at the end", chordevent.OwnershipFromKey)
 		}

@@ -13,26 +13,26 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// maxLookups bounds the lookups whose newest form is kept, some 15 MB; later ones are judged as they come first.
+// maxLookups bounds the lookups whose newest form is kept, some 15 MB; of later ones the first form is checked.
 const maxLookups = 1 << 16
 
-// A lookupKey tells lookups apart.
+// A lookupKey identifies a lookup.
 type lookupKey struct {
 	trace trace.TraceID
 	span  trace.SpanID
 }
 
-// A lookupJudge puts lookups together.
+// A lookupVerifier assembles lookups.
 type lookupVerifier struct {
 	assembler *lookups.Assembler
-	hops      map[lookupKey]int64         // what the lookup's span says, until the lookup is complete
-	told      map[lookupKey]lookupVerdict // of the newest form of each
+	hops      map[lookupKey]int64         // as the lookup's span states them, until the lookup is complete
+	verdicts  map[lookupKey]lookupVerdict // of the newest form of each
 	points    int
 	uneven    findings // see unevenLookups
 }
 
-// unevenLookups is one in so many: fewer may be lookups whose answer was lost and that began again, so that their traces
-// hold two ways.
+// unevenLookups is the share, one in so many, up to which they are tolerated: they may be lookups whose answer was lost
+// and that started again, so that their traces hold two paths.
 const unevenLookups = 20
 
 // A lookupVerdict is what is wrong with one lookup; empty texts: nothing. It counts only if the ring was steady.
@@ -42,45 +42,45 @@ type lookupVerdict struct {
 	start, end              time.Time
 }
 
-func newLookupJudge() lookupVerifier {
-	return lookupVerifier{assembler: lookups.NewAssembler(0), hops: map[lookupKey]int64{}, told: map[lookupKey]lookupVerdict{}}
+func newLookupVerifier() lookupVerifier {
+	return lookupVerifier{assembler: lookups.NewAssembler(0), hops: map[lookupKey]int64{}, verdicts: map[lookupKey]lookupVerdict{}}
 }
 
 func (l *lookupVerifier) add(s lookups.Span, now time.Time) { l.assembler.Add(s, now) }
 
-// takeLookups judges the lookups that are ready. At the end all are.
-func (j *Verifier) takeLookups(end bool) {
-	now := j.now
+// takeLookups checks the lookups that are ready. At the end all are.
+func (c *Verifier) takeLookups(end bool) {
+	now := c.now
 	if end {
 		now = now.Add(lookups.MaxAge)
 	}
-	for _, l := range j.lookups.assembler.Advance(now) {
+	for _, l := range c.lookups.assembler.Advance(now) {
 		key := lookupKey{l.Trace, l.Span}
-		if _, again := j.lookups.told[key]; again || len(j.lookups.told) < maxLookups {
-			j.lookups.told[key] = j.lookup(&l, key)
+		if _, again := c.lookups.verdicts[key]; again || len(c.lookups.verdicts) < maxLookups {
+			c.lookups.verdicts[key] = c.lookup(&l, key)
 		} else {
-			j.lookupFound(j.lookup(&l, key))
-			j.sheets[Lookups].see("lookups", 1)
+			c.lookupFound(c.lookup(&l, key))
+			c.sheets[Lookups].see("lookups", 1)
 		}
 	}
 }
 
-// lookup judges one lookup by what its spans say, and by the ring if that was ideal all the time.
-func (j *Verifier) lookup(l *lookups.Lookup, key lookupKey) (v lookupVerdict) {
+// lookup checks one lookup by its spans, and by the ring if that was ideal all the time.
+func (c *Verifier) lookup(l *lookups.Lookup, key lookupKey) (v lookupVerdict) {
 	v.start, v.end = l.Start, l.Start.Add(l.Duration)
 	v.example = fmt.Sprintf("lookup of %s in trace %s", hex(l.Key, l.Digits), l.Trace)
 	if l.Outcome == lookups.Failed {
 		return v
 	}
 	visited := int64(max(len(l.Hops)-2, 0))
-	stated, said := j.lookups.hops[key]
-	owner, known := j.state.owner(l.Key)
+	stated, ok := c.lookups.hops[key]
+	owner, known := c.state.owner(l.Key)
 	found := l.Hops[len(l.Hops)-1].ID
 	switch {
 	case !l.Whole:
 		v.missing = fmt.Sprintf("spans that lead from the initiator to the owner: %s of each member on the way, numbered by %s from 1 on, each below the span before it",
 			chordevent.SpanLookupHop, chordevent.LookupHopKey)
-	case said && stated != visited && l.Outcome == lookups.Success: // one that met dead members has ways that it gave up
+	case ok && stated != visited && l.Outcome == lookups.Success: // one that met failed members has paths that it abandoned
 		v.uneven = true
 		v.example += fmt.Sprintf(": stated %d, visited %d", stated, visited)
 	case known && found != owner.id:
@@ -88,7 +88,7 @@ func (j *Verifier) lookup(l *lookups.Lookup, key lookupKey) (v lookupVerdict) {
 		v.example += fmt.Sprintf(": expected %s, got %s", hex(owner.id, l.Digits), hex(found, l.Digits))
 	case known:
 		for _, h := range l.Hops {
-			if j.latest[h.ID] == nil {
+			if c.latest[h.ID] == nil {
 				v.wrong = fmt.Sprintf("%s: a hop on a member of which no event has arrived", chordevent.NodeIDKey)
 				v.example += ": " + hex(h.ID, l.Digits)
 			}
@@ -97,10 +97,10 @@ func (j *Verifier) lookup(l *lookups.Lookup, key lookupKey) (v lookupVerdict) {
 	return v
 }
 
-func (j *Verifier) lookupFound(v lookupVerdict) {
-	s := j.sheets[Lookups]
-	if (v.missing+v.wrong != "" || v.uneven) && len(j.latest) > 0 && !j.state.steady(v.start, v.end) {
-		s.note(v.example, "lookups with a gap or another end than expected, while the ring was not ideal or changed")
+func (c *Verifier) lookupFound(v lookupVerdict) {
+	s := c.sheets[Lookups]
+	if (v.missing+v.wrong != "" || v.uneven) && len(c.latest) > 0 && !c.state.steady(v.start, v.end) {
+		s.note(v.example, "lookups with a gap or an unexpected end, while the ring was not ideal or changed")
 		return
 	}
 	if v.missing != "" {
@@ -110,44 +110,44 @@ func (j *Verifier) lookupFound(v lookupVerdict) {
 		s.errs(v.example, "%s", v.wrong)
 	}
 	if v.uneven {
-		j.lookups.uneven.add(fmt.Sprintf("%s: not the number of members that the lookup visited before the owner", chordevent.LookupHopsKey), v.example)
+		c.lookups.uneven.add(fmt.Sprintf("%s: not the number of members that the lookup visited before the owner", chordevent.LookupHopsKey), v.example)
 	}
 }
 
-// endLookups adds up.
-func (j *Verifier) endLookups() {
-	s := j.sheets[Lookups]
-	s.see("lookups", len(j.lookups.told))
-	keys := slices.SortedFunc(maps.Keys(j.lookups.told), func(a, b lookupKey) int {
+// endLookups sums up.
+func (c *Verifier) endLookups() {
+	s := c.sheets[Lookups]
+	s.see("lookups", len(c.lookups.verdicts))
+	keys := slices.SortedFunc(maps.Keys(c.lookups.verdicts), func(a, b lookupKey) int {
 		return slices.Compare(append(a.trace[:], a.span[:]...), append(b.trace[:], b.span[:]...))
 	})
 	for _, key := range keys {
-		j.lookupFound(j.lookups.told[key])
+		c.lookupFound(c.lookups.verdicts[key])
 	}
 	if len(s.seen) == 0 {
 		return
 	}
-	for _, f := range j.lookups.uneven.list {
+	for _, f := range c.lookups.uneven.list {
 		to := &s.notes
-		if f.Count*unevenLookups > uint64(len(j.lookups.told)) {
+		if f.Count*unevenLookups > uint64(len(c.lookups.verdicts)) {
 			to = &s.wrong
 		}
 		to.list = append(to.list, f)
 	}
-	if len(j.lookups.told) == 0 {
+	if len(c.lookups.verdicts) == 0 {
 		s.lacks("", "span %s: without it no hop belongs to a lookup", chordevent.SpanLookup)
 	}
-	if n := j.lookups.assembler.Dropped(); n > 0 {
+	if n := c.lookups.assembler.Dropped(); n > 0 {
 		s.note("", "%d traces have hops and no span %s, as those of a join, or too many spans", n, chordevent.SpanLookup)
 	}
-	s.see("measurements of lookups ("+chordevent.LookupDuration.Name+" and others)", j.lookups.points)
-	if j.lookups.points == 0 {
-		s.note("", "metric %s: without it nothing says which share of the lookups arrives as traces", chordevent.LookupDuration.Name)
+	s.see("measurements of lookups ("+chordevent.LookupDuration.Name+" and others)", c.lookups.points)
+	if c.lookups.points == 0 {
+		s.note("", "metric %s: without it the share of lookups that arrive as traces is unknown", chordevent.LookupDuration.Name)
 	}
 }
 
-// distance is what the contract calls the remaining distance of a lookup's span: clockwise from the member to the key.
-// It is not known while the ring's bits are not.
+// distance is the remaining distance of a lookup's span in docs/telemetry.md: clockwise from the member to the key. It
+// is unknown while the ring's bits are.
 func distance(bits int, node, key string) (text string, ok bool) {
 	space, err := chord.NewSpace(bits)
 	if err != nil || len(node) != space.Digits() || len(key) != space.Digits() {

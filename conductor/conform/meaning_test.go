@@ -14,8 +14,8 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// word reads an attribute; slice a list. Those that are not there are empty.
-func word(attrs pcommon.Map, key attribute.Key) string {
+// text reads an attribute; slice a list. Absent ones are empty.
+func text(attrs pcommon.Map, key attribute.Key) string {
 	v, _ := attrs.Get(string(key))
 	return v.Str()
 }
@@ -63,11 +63,11 @@ func once(n int, do func(rec plog.LogRecord)) func(plog.LogRecord) bool {
 	}
 }
 
-// A recording that keeps to the vocabulary and does not mean what it says: the level concerned fails, and names it.
+// A recording that follows the vocabulary but has wrong content: the level concerned fails, and names the fault.
 func TestMeanings(t *testing.T) {
 	first := "" // the member of the first event
 	of := func(rec plog.LogRecord) bool {
-		id := word(rec.Attributes(), chordevent.NodeIDKey)
+		id := text(rec.Attributes(), chordevent.NodeIDKey)
 		if first == "" {
 			first = id
 		}
@@ -173,13 +173,13 @@ func TestMeanings(t *testing.T) {
 			return true
 		}}, Keys, []string{"chord.ownership.owns"}},
 		{"moves that never started", only(chordevent.KindKeysMoved, func(rec plog.LogRecord) bool {
-			return word(rec.Attributes(), chordevent.MovePhaseKey) != "started"
+			return text(rec.Attributes(), chordevent.MovePhaseKey) != "started"
 		}), Keys, []string{"chord.keys.moved started"}},
 		{"moves that never end", only(chordevent.KindKeysMoved, func(rec plog.LogRecord) bool {
-			return word(rec.Attributes(), chordevent.MovePhaseKey) == "started"
+			return text(rec.Attributes(), chordevent.MovePhaseKey) == "started"
 		}), Keys, []string{"chord.move.phase"}},
 		{"moves of two ranges", only(chordevent.KindKeysMoved, func(rec plog.LogRecord) bool {
-			if word(rec.Attributes(), chordevent.MoveDirectionKey) == "in" {
+			if text(rec.Attributes(), chordevent.MoveDirectionKey) == "in" {
 				rec.Attributes().PutStr(string(chordevent.MoveFromKey), "0001")
 			}
 			return true
@@ -209,7 +209,7 @@ func TestMeanings(t *testing.T) {
 		{"events without traces", change{log: func(rec plog.LogRecord) bool { rec.SetTraceID(pcommon.TraceID{}); return true }}, Traces, []string{"trace context"}},
 	} {
 		first, from = "", time.Time{}
-		r := test.do.judge(t)
+		r := test.do.verify(t)
 		l := r.at(test.level)
 		if r.Passed || !slices.ContainsFunc(test.names, l.names) {
 			t.Errorf("%s: %s %s: missing %v, wrong %v", test.name, test.level, l.Verdict, l.Missing, l.Wrong)
@@ -222,7 +222,7 @@ func TestMeanings(t *testing.T) {
 	}
 }
 
-// rotate moves each list's entries on by one, so that every pointer names a member that is there, and the wrong one.
+// rotate moves each list's entries on by one, so that every pointer names an existing member, but the wrong one.
 func rotate(rec plog.LogRecord, prefix string) {
 	for key, v := range rec.Attributes().All() {
 		if !strings.HasPrefix(key, prefix) || v.Type() != pcommon.ValueTypeSlice || v.Slice().Len() < 2 {

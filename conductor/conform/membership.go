@@ -14,11 +14,11 @@ import (
 )
 
 const (
-	maxIncarnations = 50_000  // incarnations that are followed, some 10 MB; of further ones only the fold's answer is judged
-	maxNumbers      = 1 << 20 // event numbers that are remembered, some 60 MB; later ones are not looked at for gaps and repeats
+	maxIncarnations = 50_000  // event numbers that are remembered, some 60 MB; later ones are not checked for gaps and repeats
+	maxNumbers      = 1 << 20 // event numbers that are remembered, some 60 MB; later ones are not checked for gaps and repeats
 )
 
-// A life is one incarnation of a member.
+// An incarnation identifies one incarnation of a member.
 type incarnation struct {
 	id  chord.ID
 	inc int64
@@ -28,19 +28,19 @@ func compareIncarnations(a, b incarnation) int {
 	return cmp.Or(a.id.Compare(b.id), cmp.Compare(a.inc, b.inc))
 }
 
-// A number is one event of a life.
+// A number is one event of an incarnation.
 type number struct {
 	incarnation
 	seq int64
 }
 
-// A stamp tells two events of one number apart.
+// A stamp distinguishes two events of one number.
 type stamp struct {
 	at   int64
 	kind chordevent.Kind
 }
 
-// A lifeRecord is what is known of one life.
+// An incarnationRecord holds what is known of one incarnation.
 type incarnationRecord struct {
 	incarnation
 	digits      int
@@ -55,9 +55,9 @@ type incarnationRecord struct {
 	full        bool          // some of its numbers were not remembered
 }
 
-// member judges one event by who sends it.
-func (j *Verifier) member(ev *chordevent.Event) {
-	s := j.sheets[Membership]
+// member checks the emitter of one event.
+func (c *Verifier) member(ev *chordevent.Event) {
+	s := c.sheets[Membership]
 	if ev.Host.ID == "" {
 		s.errs(exampleOf(ev), "%s: empty", chordevent.HostIDKey)
 	}
@@ -68,20 +68,20 @@ func (j *Verifier) member(ev *chordevent.Event) {
 		s.see("events of hosts", 1)
 		return
 	}
-	x := j.incarnations[incarnation{ev.Node.ID, ev.Node.Incarnation}]
+	x := c.incarnations[incarnation{ev.Node.ID, ev.Node.Incarnation}]
 	if x == nil {
-		if x = j.newIncarnation(ev); x == nil {
+		if x = c.newIncarnation(ev); x == nil {
 			return
 		}
 	}
 	if x.instance != ev.Instance && ev.Instance != "" && x.instance != "" {
 		s.errs(exampleOf(ev), "%s: two processes send events of one incarnation of a member", chordevent.ServiceInstanceIDKey)
 	}
-	j.number(x, ev)
+	c.number(x, ev)
 	switch body := ev.Body.(type) {
 	case chordevent.Started:
 		s.see("starts", 1)
-		j.address(ev, body.Address)
+		c.address(ev, body.Address)
 	case chordevent.Joined:
 		s.see("joins", 1)
 	case chordevent.Leaving:
@@ -96,67 +96,67 @@ func (j *Verifier) member(ev *chordevent.Event) {
 		}
 	case chordevent.State:
 		s.see("keyframes", 1)
-		j.address(ev, body.Address)
-		j.keyframe(x, ev, &body)
+		c.address(ev, body.Address)
+		c.keyframe(x, ev, &body)
 	}
 }
 
-func (j *Verifier) address(ev *chordevent.Event, address string) {
+func (c *Verifier) address(ev *chordevent.Event, address string) {
 	if address == "" {
-		j.sheets[Membership].errs(exampleOf(ev), "%s: empty", chordevent.NodeAddressKey)
+		c.sheets[Membership].errs(exampleOf(ev), "%s: empty", chordevent.NodeAddressKey)
 	}
 }
 
-// newLife begins to follow an incarnation; nil: there are too many.
-func (j *Verifier) newIncarnation(ev *chordevent.Event) *incarnationRecord {
-	s := j.sheets[Membership]
-	if len(j.incarnations) >= maxIncarnations {
-		s.note(exampleOf(ev), "more than %d incarnations: further ones are not judged one by one", maxIncarnations)
+// newIncarnation begins to follow an incarnation; nil: there are too many.
+func (c *Verifier) newIncarnation(ev *chordevent.Event) *incarnationRecord {
+	s := c.sheets[Membership]
+	if len(c.incarnations) >= maxIncarnations {
+		s.note(exampleOf(ev), "more than %d incarnations: further ones are not checked one by one", maxIncarnations)
 		return nil
 	}
 	x := &incarnationRecord{incarnation: incarnation{ev.Node.ID, ev.Node.Incarnation}, digits: ev.Node.Digits, instance: ev.Instance, first: ev.Node.Seq, begun: ev.Time}
-	j.incarnations[x.incarnation] = x
+	c.incarnations[x.incarnation] = x
 	s.see("incarnations of members", 1)
-	switch newest := j.latest[x.id]; {
+	switch newest := c.latest[x.id]; {
 	case newest == nil:
 		s.see("members", 1)
-		j.latest[x.id] = x
+		c.latest[x.id] = x
 	case x.inc > newest.inc:
-		j.latest[x.id] = x
+		c.latest[x.id] = x
 	case x.begun.After(newest.begun):
 		s.errs(exampleOf(ev), "%s: expected a greater one with each start of a member, got one less than before", chordevent.NodeIncarnationKey)
 	}
 	return x
 }
 
-// number looks for numbers that are used twice. A batch that is sent again is none.
-func (j *Verifier) number(x *incarnationRecord, ev *chordevent.Event) {
+// number searches for numbers that are used twice. A batch that is sent again is not counted as a repeat.
+func (c *Verifier) number(x *incarnationRecord, ev *chordevent.Event) {
 	key := number{x.incarnation, ev.Node.Seq}
 	is := stamp{ev.Time.UnixNano(), ev.Body.Kind()}
-	if was, seen := j.numbers[key]; seen {
+	if was, seen := c.numbers[key]; seen {
 		if was != is {
-			j.sheets[Membership].errs(exampleOf(ev), "%s: one number for two events of an incarnation", chordevent.EventSeqKey)
+			c.sheets[Membership].errs(exampleOf(ev), "%s: one number for two events of an incarnation", chordevent.EventSeqKey)
 		}
 		return
 	}
-	if len(j.numbers) >= maxNumbers {
+	if len(c.numbers) >= maxNumbers {
 		x.full = true
 		return
 	}
-	j.numbers[key] = is
+	c.numbers[key] = is
 	x.events++
 	x.first, x.last = min(x.first, ev.Node.Seq), max(x.last, ev.Node.Seq)
 }
 
-// keyframe judges the time since the one before by what that one promised.
-func (j *Verifier) keyframe(x *incarnationRecord, ev *chordevent.Event, body *chordevent.State) {
-	s := j.sheets[Membership]
+// keyframe checks the time since the previous keyframe against the period that that one announced.
+func (c *Verifier) keyframe(x *incarnationRecord, ev *chordevent.Event, body *chordevent.State) {
+	s := c.sheets[Membership]
 	leaves := body.Status == chordevent.StatusLeaving || body.Status == chordevent.StatusLeft
 	if body.Period <= 0 && !leaves {
-		s.errs(exampleOf(ev), "%s: 0 of a member that does not leave", chordevent.KeyframePeriodKey)
+		s.errs(exampleOf(ev), "%s: expected more than 0 of a member that does not leave, got 0", chordevent.KeyframePeriodKey)
 	}
 	if gap := ev.Time.Sub(x.keyframe); x.keyframes > 0 && x.period > 0 && gap > x.period+x.period/2 {
-		s.errs(fmt.Sprintf("%s, %s after the one before, which promised %s", exampleOf(ev), duration.Text(gap.Round(time.Millisecond)), duration.Text(x.period)),
+		s.errs(fmt.Sprintf("%s, %s after the previous one, which announced %s", exampleOf(ev), duration.Text(gap.Round(time.Millisecond)), duration.Text(x.period)),
 			"%s: a keyframe came more than half a period late", chordevent.KeyframePeriodKey)
 	}
 	x.keyframes++
@@ -165,38 +165,38 @@ func (j *Verifier) keyframe(x *incarnationRecord, ev *chordevent.Event, body *ch
 		x.keyframe, x.period = ev.Time, body.Period
 	}
 	if body.Lost > 0 {
-		s.note(exampleOf(ev), "%s: the process says that it lost event records", chordevent.TelemetryLostKey)
+		s.note(exampleOf(ev), "%s: the process reports that it lost event records", chordevent.TelemetryLostKey)
 	}
 }
 
-// endMembers judges what has not come.
-func (j *Verifier) endMembers(view *ring.View) {
-	s := j.sheets[Membership]
-	for _, key := range slices.SortedFunc(maps.Keys(j.incarnations), compareIncarnations) {
-		x := j.incarnations[key]
-		who := fmt.Sprintf("member %s, incarnation %d", hex(x.id, x.digits), x.inc)
+// endMembers checks what has not arrived.
+func (c *Verifier) endMembers(view *ring.View) {
+	s := c.sheets[Membership]
+	for _, key := range slices.SortedFunc(maps.Keys(c.incarnations), compareIncarnations) {
+		x := c.incarnations[key]
+		member := fmt.Sprintf("member %s, incarnation %d", hex(x.id, x.digits), x.inc)
 		if x.keyframes == 0 {
-			s.lacks(who, "keyframe, %s: no member is known whole without one", chordevent.KindState)
+			s.lacks(member, "keyframe, %s: without one the state of a member is incomplete", chordevent.KindState)
 		}
 		if missing := x.last - x.first + 1 - x.events; missing > 0 && !x.full {
-			s.errs(fmt.Sprintf("%s: %d of the numbers %d to %d", who, missing, x.first, x.last), "%s: numbers are left out", chordevent.EventSeqKey)
+			s.errs(fmt.Sprintf("%s: %d of the numbers %d to %d", member, missing, x.first, x.last), "%s: numbers are missing", chordevent.EventSeqKey)
 		}
 	}
 	for i := range view.Faults {
 		f := &view.Faults[i]
-		s.errs(fmt.Sprintf("member %s: %s", hex(f.ID, j.digits(f.ID)), f), "a fault of the emitter: %s", f.Kind)
+		s.errs(fmt.Sprintf("member %s: %s", hex(f.ID, c.digits(f.ID)), f), "a fault of the emitter: %s", f.Kind)
 	}
 	for _, m := range view.Members {
-		if x := j.latest[m.ID]; m.Status == ring.Silent && x != nil && !x.gone {
+		if x := c.latest[m.ID]; m.Status == ring.Silent && x != nil && !x.gone {
 			s.errs(fmt.Sprintf("member %s: last event at %s", hex(m.ID, x.digits), m.LastEvent.UTC().Format(time.RFC3339)),
 				"%s: no keyframe for three periods, no leave, and no peer's report", chordevent.KeyframePeriodKey)
 		}
 	}
 }
 
-// digits is how many a member's identifier has.
-func (j *Verifier) digits(id chord.ID) int {
-	if x := j.latest[id]; x != nil {
+// digits is the number of digits of a member's identifier.
+func (c *Verifier) digits(id chord.ID) int {
+	if x := c.latest[id]; x != nil {
 		return x.digits
 	}
 	return 0

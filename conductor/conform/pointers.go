@@ -12,11 +12,11 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// settled is how long a ring's membership must have been the same before its fingers are judged: they are the last to
+// settled is how long a ring's membership must have been the same before its fingers are checked: they are the last to
 // follow a change.
 const settled = time.Minute
 
-// pointerState is what the views so far have shown.
+// pointerState is a summary of the views so far.
 type pointerState struct {
 	at        time.Time // of the last view
 	ideal     time.Duration
@@ -24,17 +24,17 @@ type pointerState struct {
 	wasIdeal  bool          // in the last view
 	members   []incarnation // that were active in the last view
 	changed   time.Time
-	unsteady  []period // in which the ring was not ideal, or changed; ascending, at most maxStretches
+	unsteady  []period // in which the ring was not ideal, or changed; ascending, at most maxPeriods
 	lists     bool     // a successor list was seen
 	bits      int
 }
 
-// A stretch is a time in which lookups may go astray through nobody's fault.
+// A period is a time in which lookups may fail although no emitter is at fault.
 type period struct{ from, until time.Time }
 
 const (
 	maxPeriods = 10_000          // further ones extend the last
-	aftermath  = 5 * time.Second // before and after a change: a member is dead before its peers find out
+	aftermath  = 5 * time.Second // before and after a change: a member fails before its peers detect it
 )
 
 // unrest notes that the ring was not steady since the last view.
@@ -47,16 +47,16 @@ func (p *pointerState) unrest(now time.Time) {
 	p.unsteady = append(p.unsteady, period{p.at, now})
 }
 
-// steady says that the ring was ideal and the same from some time before an instant to some time after another.
+// steady reports whether the ring was ideal and the same from some time before an instant to some time after another.
 func (p *pointerState) steady(from, until time.Time) bool {
 	from, until = from.Add(-aftermath), until.Add(aftermath)
 	at, _ := slices.BinarySearchFunc(p.unsteady, from, func(s period, t time.Time) int { return s.until.Compare(t) })
 	return at == len(p.unsteady) || p.unsteady[at].from.After(until)
 }
 
-// watch takes a view.
-func (j *Verifier) watch(v *ring.View) {
-	p := &j.state
+// watch updates the state from a view.
+func (c *Verifier) watch(v *ring.View) {
+	p := &c.state
 	ideal := v.Status == ring.Ideal && v.Certainty.All()
 	if p.wasIdeal && ideal && v.Time.After(p.at) {
 		p.ideal += v.Time.Sub(p.at)
@@ -94,60 +94,60 @@ func (p *pointerState) owner(of chord.ID) (m incarnation, ok bool) {
 	return p.members[at%len(p.members)], true
 }
 
-// pointers judges what one event says of pointers by itself.
-func (j *Verifier) pointers(ev *chordevent.Event) {
-	s := j.sheets[Pointers]
+// pointers checks the pointers of one event by itself.
+func (c *Verifier) pointers(ev *chordevent.Event) {
+	s := c.sheets[Pointers]
 	switch body := ev.Body.(type) {
 	case chordevent.SuccessorsChanged:
 		s.see("changes of successor lists", 1)
-		j.list(ev, body.Successors, 0)
+		c.list(ev, body.Successors, 0)
 	case chordevent.PredecessorChanged:
 		s.see("changes of predecessors", 1)
-		j.named(ev, chordevent.PredecessorIncarnationKey, body.Predecessor)
+		c.named(ev, chordevent.PredecessorIncarnationKey, body.Predecessor)
 	case chordevent.FingersChanged:
 		s.see("changes of fingers", 1)
-		j.fingers(ev, body.Runs, 0)
+		c.fingers(ev, body.Runs, 0)
 	case chordevent.State:
 		s.see("keyframes with their pointers", 1)
-		j.list(ev, body.Successors, body.ListLen)
-		j.named(ev, chordevent.PredecessorIncarnationKey, body.Predecessor)
-		j.fingers(ev, body.Fingers, body.Bits)
+		c.list(ev, body.Successors, body.ListLen)
+		c.named(ev, chordevent.PredecessorIncarnationKey, body.Predecessor)
+		c.fingers(ev, body.Fingers, body.Bits)
 	}
 }
 
-// list judges a successor list; most is r, 0 if the event does not state it.
-func (j *Verifier) list(ev *chordevent.Event, list []chordevent.PeerRef, most int) {
-	s := j.sheets[Pointers]
+// list checks a successor list; most is r, 0 if the event does not state it.
+func (c *Verifier) list(ev *chordevent.Event, list []chordevent.PeerRef, most int) {
+	s := c.sheets[Pointers]
 	if most > 0 && len(list) > most {
 		s.errs(exampleOf(ev), "%s: more entries than %s states", chordevent.SuccessorsIDsKey, chordevent.RingSuccessorsKey)
 	}
 	for _, p := range list {
-		j.state.lists = j.state.lists || p.Real()
-		j.named(ev, chordevent.SuccessorsIncarnationsKey, p)
+		c.state.lists = c.state.lists || p.Real()
+		c.named(ev, chordevent.SuccessorsIncarnationsKey, p)
 	}
 }
 
-// named judges a reference to a peer: without its incarnation no member is meant.
-func (j *Verifier) named(ev *chordevent.Event, key attribute.Key, p chordevent.PeerRef) {
+// named checks a reference to a peer: without its incarnation it refers to no member.
+func (c *Verifier) named(ev *chordevent.Event, key attribute.Key, p chordevent.PeerRef) {
 	if p.Real() && p.Incarnation == 0 {
-		j.sheets[Pointers].errs(exampleOf(ev), "%s: 0 for a peer that has an address, so no incarnation of it is meant", key)
+		c.sheets[Pointers].errs(exampleOf(ev), "%s: 0 for a peer that has an address, so it refers to no incarnation", key)
 	}
 }
 
-// fingers judges finger runs; bits is 0 if the event does not state them.
-func (j *Verifier) fingers(ev *chordevent.Event, runs []chordevent.FingerRun, bits int) {
-	s := j.sheets[Pointers]
+// fingers checks finger runs; bits is 0 if the event does not state them.
+func (c *Verifier) fingers(ev *chordevent.Event, runs []chordevent.FingerRun, bits int) {
+	s := c.sheets[Pointers]
 	for _, run := range runs {
-		j.named(ev, chordevent.FingersIncarnationsKey, run.Peer)
+		c.named(ev, chordevent.FingersIncarnationsKey, run.Peer)
 		if bits > 0 && run.Last >= bits {
-			s.errs(exampleOf(ev), "%s: slots end at %s less 1", chordevent.FingersLastKey, chordevent.RingBitsKey)
+			s.errs(exampleOf(ev), "%s: expected slots up to %s less 1", chordevent.FingersLastKey, chordevent.RingBitsKey)
 		}
 	}
 }
 
-// endPointers judges the pointers as they are at the end, and whether they were ever right.
-func (j *Verifier) endPointers(v *ring.View) {
-	s, p := j.sheets[Pointers], &j.state
+// endPointers checks the pointers at the end, and whether they were ever right.
+func (c *Verifier) endPointers(v *ring.View) {
+	s, p := c.sheets[Pointers], &c.state
 	if len(s.seen) == 0 {
 		return
 	}
@@ -160,7 +160,7 @@ func (j *Verifier) endPointers(v *ring.View) {
 			s.errs(b.Detail, "condition %s is violated at the end", b.Condition)
 		}
 	}
-	j.endReferences(v)
+	c.endReferences(v)
 	if !p.wasIdeal || v.Time.Sub(p.changed) < settled {
 		return
 	}
@@ -172,26 +172,26 @@ func (j *Verifier) endPointers(v *ring.View) {
 	for _, m := range v.Members {
 		if m.Status == ring.Active && len(m.Fingers) > 0 {
 			fingers = true
-			j.endFingers(space, m)
+			c.endFingers(space, m)
 		}
 	}
 	if !fingers {
-		s.note("", "no fingers: none are shown, and nothing is judged of them")
+		s.note("", "no fingers: none are shown, and none are checked")
 	}
 }
 
-// endFingers judges a member's fingers in a ring that has been the same for long enough.
-func (j *Verifier) endFingers(space chord.Space, m *ring.Member) {
-	s := j.sheets[Pointers]
+// endFingers checks a member's fingers in a ring that has been the same for long enough.
+func (c *Verifier) endFingers(space chord.Space, m *ring.Member) {
+	s := c.sheets[Pointers]
 	next := 0
 	for _, run := range append(slices.Clone(m.Fingers), chordevent.FingerRun{First: space.Bits(), Last: space.Bits() - 1}) {
 		if run.First > next {
-			s.errs(fmt.Sprintf("member %s: slot %d", space.Format(m.ID), next), "%s, %s: slots that are in no run, in a ring that has not changed for a minute", chordevent.FingersFirstKey, chordevent.FingersLastKey)
+			s.errs(fmt.Sprintf("member %s: slot %d", space.Format(m.ID), next), "%s, %s: slots without a run, in a ring that has not changed for a minute", chordevent.FingersFirstKey, chordevent.FingersLastKey)
 		}
 		next = run.Last + 1
 		for slot := run.First; slot <= run.Last && slot < space.Bits(); slot++ {
 			start := space.FingerStart(m.ID, slot)
-			want, _ := j.state.owner(start)
+			want, _ := c.state.owner(start)
 			if (want == incarnation{run.Peer.ID, run.Peer.Incarnation}) {
 				continue
 			}
@@ -201,9 +201,9 @@ func (j *Verifier) endFingers(space chord.Space, m *ring.Member) {
 	}
 }
 
-// endReferences names the pointers to incarnations of which no event has arrived.
-func (j *Verifier) endReferences(v *ring.View) {
-	s := j.sheets[Pointers]
+// endReferences reports the pointers to incarnations without events.
+func (c *Verifier) endReferences(v *ring.View) {
+	s := c.sheets[Pointers]
 	space, err := chord.NewSpace(v.Bits)
 	if err != nil {
 		return
@@ -213,13 +213,13 @@ func (j *Verifier) endReferences(v *ring.View) {
 			continue
 		}
 		check := func(key attribute.Key, p chordevent.PeerRef) {
-			to := j.latest[p.ID]
+			to := c.latest[p.ID]
 			switch {
 			case !p.Real():
 			case to == nil:
 				s.errs(fmt.Sprintf("member %s names %s", space.Format(m.ID), space.Format(p.ID)), "%s: names a member of which no event has arrived", key)
 			case p.Incarnation > to.inc:
-				s.errs(fmt.Sprintf("member %s names incarnation %d of %s, whose events say %d", space.Format(m.ID), p.Incarnation, space.Format(p.ID), to.inc),
+				s.errs(fmt.Sprintf("member %s names incarnation %d of %s, whose events have %d", space.Format(m.ID), p.Incarnation, space.Format(p.ID), to.inc),
 					"%s: names an incarnation of which no event has arrived", key)
 			}
 		}
@@ -233,7 +233,7 @@ func (j *Verifier) endReferences(v *ring.View) {
 	}
 }
 
-// unideal says why a view is not ideal.
+// unideal returns why a view is not ideal.
 func unideal(v *ring.View, p *pointerState) string {
 	text := fmt.Sprintf("at the end: status %s, ring error %d, certainty %s", v.Status, v.Error, v.Certainty.State)
 	space, err := chord.NewSpace(v.Bits)

@@ -73,8 +73,8 @@ type change struct {
 	share    int // only one in so many of the messages, from the beginning; 0: all
 }
 
-// judge plays the recording, changed, to a judge.
-func (c change) judge(t *testing.T) *Report {
+// verify plays the recording, changed, to a Verifier.
+func (c change) verify(t *testing.T) *Report {
 	t.Helper()
 	all, err := recorded()
 	if err != nil {
@@ -125,7 +125,7 @@ func (r *Report) at(level Level) LevelResult {
 	panic(level)
 }
 
-// names says that a finding of a level that failed names a text.
+// names reports whether a finding of a level that failed names a text.
 func (l LevelResult) names(text string) bool {
 	for _, list := range [][]Finding{l.Missing, l.Wrong} {
 		for _, f := range list {
@@ -159,7 +159,7 @@ func (r *Report) String() string {
 }
 
 func TestGoodRecording(t *testing.T) {
-	r := change{}.judge(t)
+	r := change{}.verify(t)
 	if !r.Passed || r.Ring != "chord" || r.From == nil || !r.Until.After(*r.From) {
 		t.Errorf("passed %t: %s", r.Passed, r)
 	}
@@ -170,7 +170,7 @@ func TestGoodRecording(t *testing.T) {
 	}
 }
 
-// An emitter that sends nothing has passed nothing; one that claims less is judged by that alone.
+// An emitter that sends nothing has passed nothing; one that claims less is checked for that alone.
 func TestClaims(t *testing.T) {
 	r := New(Config{}).Report()
 	if r.Passed {
@@ -202,14 +202,14 @@ func TestClaims(t *testing.T) {
 	}
 }
 
-// However many kinds of fault there are, a report lists so many of each sort and counts the others.
+// However many kinds of fault there are, a report lists a bounded number of each sort and counts the others.
 func TestFindingsAreBounded(t *testing.T) {
 	n := 0
 	r := change{log: func(rec plog.LogRecord) bool {
 		n++
 		rec.Attributes().PutStr(fmt.Sprintf("chord.unknown.%d", n), "x")
 		return true
-	}}.judge(t)
+	}}.verify(t)
 	if l := r.at(Accepted); len(l.Notes) != maxKinds || l.MoreNotes == 0 {
 		t.Errorf("%d notes, %d more", len(l.Notes), l.MoreNotes)
 	}

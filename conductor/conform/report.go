@@ -8,22 +8,22 @@ import (
 	"time"
 )
 
-// A Level is a part of the picture that an emitter can claim to feed.
+// A Level is a part of the view that an emitter can claim to supply.
 type Level string
 
 const (
-	Accepted   Level = "accepted"   // records and spans keep to the vocabulary
-	Membership Level = "membership" // who is on the ring
+	Accepted   Level = "accepted"   // records and spans follow the vocabulary
+	Membership Level = "membership" // the members of the ring
 	Pointers   Level = "pointers"   // successor lists, predecessors, fingers
-	Keys       Level = "keys"       // who owns which range, loads, moves
+	Keys       Level = "keys"       // ownership of ranges, loads, moves
 	Lookups    Level = "lookups"    // lookups as paths of hops
 	Traces     Level = "traces"     // operations as traces
 )
 
-// Levels are all of them, in the order of reports.
+// Levels are all levels, in the order of reports.
 var Levels = []Level{Accepted, Membership, Pointers, Keys, Lookups, Traces}
 
-// A Verdict says how an emitter stands at a level.
+// A Verdict is the result of an emitter at a level.
 type Verdict string
 
 const (
@@ -32,7 +32,7 @@ const (
 	NotSeen Verdict = "not_seen" // nothing of the level was emitted
 )
 
-// A Report is what a Judge found.
+// A Report is the result of a Verifier.
 type Report struct {
 	Source  string        `json:"source"` // the recording, or the ports
 	Ring    string        `json:"ring"`
@@ -51,7 +51,7 @@ type LevelResult struct {
 	Seen    []Seen    `json:"seen"`
 	Missing []Finding `json:"missing"`
 	Wrong   []Finding `json:"wrong"`
-	Notes   []Finding `json:"notes"` // what is worth knowing, and no failure
+	Notes   []Finding `json:"notes"` // worth knowing, but not a failure
 
 	// Findings of further kinds, which are not listed.
 	More      uint64 `json:"more_findings"`
@@ -64,15 +64,15 @@ type Seen struct {
 	Count uint64 `json:"count"`
 }
 
-// A Finding is one thing that is missing or wrong, however often.
+// A Finding is one thing that is missing or wrong, with the number of times.
 type Finding struct {
 	What    string `json:"what"`
 	Count   uint64 `json:"count"`
 	Example string `json:"example,omitempty"` // the first
 }
 
-// Judged reports whether anything was seen, or found missing or wrong, at a claimed level. If not, the emitter has neither
-// passed nor failed.
+// Judged reports whether anything was seen, or found missing or wrong, at a claimed level. If not, the emitter has
+// neither passed nor failed.
 func (r *Report) Judged() bool {
 	return slices.ContainsFunc(r.Results, func(l LevelResult) bool { return l.Claimed && l.Verdict != NotSeen })
 }
@@ -88,7 +88,7 @@ func (r *Report) Text(w io.Writer) {
 	}
 	fmt.Fprintln(w)
 	if r.Damage != "" {
-		fmt.Fprintf(w, "The recording is damaged %s; what comes before is judged.\n", r.Damage)
+		fmt.Fprintf(w, "The recording is damaged %s; the part before that is checked.\n", r.Damage)
 	}
 	for _, l := range r.Results {
 		fmt.Fprintf(w, "\n%-11s %s", l.Level, strings.ToUpper(strings.ReplaceAll(string(l.Verdict), "_", " ")))
@@ -102,21 +102,21 @@ func (r *Report) Text(w io.Writer) {
 		list(w, "missing", l.Missing)
 		list(w, "wrong", l.Wrong)
 		if l.More > 0 {
-			fmt.Fprintf(w, "  and %d of further kinds\n", l.More)
+			fmt.Fprintf(w, "  and %d findings of further kinds\n", l.More)
 		}
 		list(w, "note", l.Notes)
 	}
 }
 
-func list(w io.Writer, word string, all []Finding) {
+func list(w io.Writer, label string, all []Finding) {
 	for _, f := range all {
-		fmt.Fprintf(w, "  %-8s%s", word, f.What)
+		fmt.Fprintf(w, "  %-8s%s", label, f.What)
 		if f.Count > 1 {
 			fmt.Fprintf(w, " (%d times)", f.Count)
 		}
 		fmt.Fprintln(w)
 		if f.Example != "" {
-			fmt.Fprintf(w, "          such as %s\n", f.Example)
+			fmt.Fprintf(w, "          example: %s\n", f.Example)
 		}
 	}
 }

@@ -18,11 +18,11 @@ import (
 )
 
 const (
-	maxSpans      = 1 << 18 // spans that are remembered for their children, some 30 MB; those of later traces are judged one by one
-	maxTraceSpans = 200     // a trace is to have at most
+	maxSpans      = 1 << 18 // spans that are remembered for their children, some 30 MB; those of later traces are checked one by one
+	maxTraceSpans = 200     // the most that a trace should have
 )
 
-// A traceJudge remembers spans, to hold children against their parents.
+// A traceVerifier remembers spans, to compare children with their parents.
 type traceVerifier struct {
 	by   map[lookupKey]spanRecord
 	size map[trace.TraceID]int
@@ -40,31 +40,31 @@ type spanRecord struct {
 	start, end time.Time
 }
 
-func newTraceJudge() traceVerifier {
+func newTraceVerifier() traceVerifier {
 	return traceVerifier{by: map[lookupKey]spanRecord{}, size: map[trace.TraceID]int{}, had: map[string]map[string]bool{}}
 }
 
-// span judges one span by the table of spans.
-func (j *Verifier) span(source chordevent.Source, s ptrace.Span) {
-	if strings.HasPrefix(s.Name(), "chord.") && !j.ours(source, fmt.Sprintf("a span %.64q", s.Name())) {
+// span checks one span against the table of spans.
+func (c *Verifier) span(source chordevent.Source, s ptrace.Span) {
+	if strings.HasPrefix(s.Name(), "chord.") && !c.ours(source, fmt.Sprintf("a span %.64q", s.Name())) {
 		return
 	}
-	sheet := j.sheets[Traces]
+	sheet := c.sheets[Traces]
 	values, ours := spanValues[s.Name()]
 	switch {
 	case ours:
 		sheet.see("spans "+s.Name(), 1)
-		j.sheets[Accepted].see("spans of the vocabulary", 1)
+		c.sheets[Accepted].see("spans of the vocabulary", 1)
 	case strings.HasPrefix(s.Name(), "chord.") && !strings.HasPrefix(s.Name(), "chord.v1."):
 		sheet.note(fmt.Sprintf("span %.64q", s.Name()), "spans whose names begin with \"chord.\" and are not in the vocabulary")
 	}
 	if ours {
 		at := s.EndTimestamp().AsTime()
-		j.tick(at, fmt.Sprintf("span %s, which ends at %s", s.Name(), at.UTC().Format(time.RFC3339Nano)))
-		j.attributes(s, values)
-		j.lookupSpan(s)
+		c.tick(at, fmt.Sprintf("span %s, which ends at %s", s.Name(), at.UTC().Format(time.RFC3339Nano)))
+		c.attributes(s, values)
+		c.lookupSpan(s)
 	}
-	j.remember(s)
+	c.remember(s)
 }
 
 // spanValues are the enumerated values of the attributes of each span.
@@ -78,9 +78,10 @@ var spanValues = func() map[string]map[attribute.Key][]string {
 	return m
 }()
 
-// attributes judges the attributes of a span of the vocabulary, the ones that the decoder of lookups does not read too.
-func (j *Verifier) attributes(s ptrace.Span, values map[attribute.Key][]string) {
-	sheet := j.sheets[Traces]
+// attributes checks the attributes of a span of the vocabulary, including those that the decoder of lookups does not
+// read.
+func (c *Verifier) attributes(s ptrace.Span, values map[attribute.Key][]string) {
+	sheet := c.sheets[Traces]
 	example := fmt.Sprintf("span %s of trace %s", s.SpanID(), s.TraceID())
 	for _, key := range []attribute.Key{chordevent.NodeIDKey, chordevent.HostIDKey, chordevent.OutcomeKey} {
 		if _, ok := s.Attributes().Get(string(key)); !ok {
@@ -88,10 +89,10 @@ func (j *Verifier) attributes(s ptrace.Span, values map[attribute.Key][]string) 
 		}
 	}
 	known := attributesOf[s.Name()]
-	had := j.traces.had[s.Name()]
+	had := c.traces.had[s.Name()]
 	if had == nil {
 		had = map[string]bool{}
-		j.traces.had[s.Name()] = had
+		c.traces.had[s.Name()] = had
 	}
 	for name, v := range s.Attributes().All() {
 		key := attribute.Key(name)
@@ -126,13 +127,13 @@ func typeOf(v pcommon.Value) string {
 	return strings.ToLower(v.Type().String())
 }
 
-// lookupSpan judges what a span says of a lookup.
-func (j *Verifier) lookupSpan(s ptrace.Span) {
+// lookupSpan checks the attributes of a lookup's span.
+func (c *Verifier) lookupSpan(s ptrace.Span) {
 	name := s.Name()
 	if name != chordevent.SpanLookup && name != chordevent.SpanLookupHop {
 		return
 	}
-	sheet, a := j.sheets[Lookups], s.Attributes()
+	sheet, a := c.sheets[Lookups], s.Attributes()
 	sheet.see("spans "+name, 1)
 	example := fmt.Sprintf("span %s of trace %s", s.SpanID(), s.TraceID())
 	text := func(key attribute.Key) string { v, _ := a.Get(string(key)); return v.Str() }
@@ -151,19 +152,19 @@ func (j *Verifier) lookupSpan(s ptrace.Span) {
 			sheet.lacks(example, "span %s: attribute %s", name, key)
 		}
 	}
-	if hops, ok := a.Get(string(chordevent.LookupHopsKey)); ok && len(j.lookups.hops) < maxLookups {
-		j.lookups.hops[lookupKey{trace.TraceID(s.TraceID()), trace.SpanID(s.SpanID())}] = hops.Int()
+	if hops, ok := a.Get(string(chordevent.LookupHopsKey)); ok && len(c.lookups.hops) < maxLookups {
+		c.lookups.hops[lookupKey{trace.TraceID(s.TraceID()), trace.SpanID(s.SpanID())}] = hops.Int()
 	}
 	stated := text(chordevent.LookupDistanceKey)
-	want, ok := distance(j.state.bits, text(chordevent.NodeIDKey), text(chordevent.LookupKeyKey))
+	want, ok := distance(c.state.bits, text(chordevent.NodeIDKey), text(chordevent.LookupKeyKey))
 	if ok && stated != "" && want != strings.ToLower(stated) {
-		sheet.errs(fmt.Sprintf("%s: expected %s, got %.44q", example, want, stated), "span %s: attribute %s: not the way from the member to the key, clockwise", name, chordevent.LookupDistanceKey)
+		sheet.errs(fmt.Sprintf("%s: expected %s, got %.44q", example, want, stated), "span %s: attribute %s: not the distance from the member to the key, clockwise", name, chordevent.LookupDistanceKey)
 	}
 }
 
-// remember keeps what children are held against.
-func (j *Verifier) remember(s ptrace.Span) {
-	t := &j.traces
+// remember stores what children are compared with.
+func (c *Verifier) remember(s ptrace.Span) {
+	t := &c.traces
 	key := lookupKey{trace.TraceID(s.TraceID()), trace.SpanID(s.SpanID())}
 	if _, again := t.by[key]; again {
 		return
@@ -174,23 +175,23 @@ func (j *Verifier) remember(s ptrace.Span) {
 	}
 	host, _ := s.Attributes().Get(string(chordevent.HostIDKey))
 	t.by[key] = spanRecord{
-		trace.SpanID(s.ParentSpanID()), cut(s.Name()), cut(host.Str()), s.Kind() == ptrace.SpanKindServer, s.StartTimestamp().AsTime(), s.EndTimestamp().AsTime(),
+		trace.SpanID(s.ParentSpanID()), shorten(s.Name()), shorten(host.Str()), s.Kind() == ptrace.SpanKindServer, s.StartTimestamp().AsTime(), s.EndTimestamp().AsTime(),
 	}
 	t.size[key.trace]++
 }
 
-// cut bounds what is kept of a foreign text.
-func cut(text string) string { return strings.Clone(text[:min(len(text), 64)]) }
+// shorten bounds the length of a foreign text.
+func shorten(text string) string { return strings.Clone(text[:min(len(text), 64)]) }
 
-// endTraces holds spans against their parents.
-func (j *Verifier) endTraces() {
-	s, t := j.sheets[Traces], &j.traces
+// endTraces compares spans with their parents.
+func (c *Verifier) endTraces() {
+	s, t := c.sheets[Traces], &c.traces
 	if len(s.seen) == 0 {
 		return
 	}
 	for _, name := range slices.Sorted(maps.Keys(t.had)) {
 		for _, key := range attributesOf[name] {
-			if !t.had[name][key] && key != string(chordevent.LookupPathKey) { // which only a failed one has
+			if !t.had[name][key] && key != string(chordevent.LookupPathKey) { // only a failed lookup has it
 				s.note("", "span %s: attribute %s: in none of them", name, key)
 			}
 		}
@@ -210,14 +211,14 @@ func (j *Verifier) endTraces() {
 		parent, found := t.by[lookupKey{key.trace, x.parent}]
 		switch {
 		case !x.parent.IsValid():
-		case !found && !t.full && !x.server && j.now.Sub(x.end) > lookups.MaxAge:
+		case !found && !t.full && !x.server && c.now.Sub(x.end) > lookups.MaxAge:
 			s.lacks(example, "the parent of span %s", x.name)
 		case found && parent.host == x.host && x.start.After(parent.end):
 			s.note(fmt.Sprintf("%s, a child of %q", example, parent.name), "span %s starts after its parent has ended", x.name)
 		}
 	}
 	if t.full {
-		s.note("", "more than %d spans: later ones are not held against their parents", maxSpans)
+		s.note("", "more than %d spans: later ones are not compared with their parents", maxSpans)
 	}
 	for _, id := range slices.SortedFunc(maps.Keys(t.size), func(a, b trace.TraceID) int { return slices.Compare(a[:], b[:]) }) {
 		if t.size[id] > maxTraceSpans {
