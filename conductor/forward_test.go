@@ -122,7 +122,7 @@ func TestHeadersOfTheEnvironment(t *testing.T) {
 	quiet := []string{"--scenario", "none", "--http", "127.0.0.1:0", "--otlp-grpc", "127.0.0.1:0", "--otlp-http", "127.0.0.1:0", "--data-dir", "\x00"}
 	for value, says := range map[string]string{
 		secret: "CHORD_FORWARD_LOGS_HEADERS: want NAME=VALUE", "=" + secret: "NAME=VALUE", "a=%" + secret + "%": "percent-encoded", "a=" + secret + "%0D%0Ab:c": "--forward-logs-header a=…",
-		"content-type=" + secret: "the protocol's own",
+		"content-type=" + secret: "reserved for the protocol",
 	} {
 		t.Setenv("CHORD_FORWARD_LOGS_HEADERS", value)
 		var out, complaint bytes.Buffer

@@ -32,7 +32,7 @@ func (h *Hub) enter(ctx context.Context) bool {
 		return true
 	default:
 	}
-	if !h.log.readers.CutStalled(stalled) {
+	if !h.log.readers.DropStalled(stalled) {
 		return false
 	}
 	timer := time.NewTimer(patience)

@@ -12,16 +12,16 @@ import (
 const (
 	// Least is the smallest budget: less would leave nothing to receive with.
 	Least = 128 << 20
-	// program is what the program takes that the Go runtime does not count: its code, read from the file.
+	// program is the memory of the program that the Go runtime does not count: its code, read from the file.
 	program = 48 << 20
 
-	// By default a control group's limit is taken nearly whole, since it is ours alone, and a quarter of a machine's
-	// memory, since others use it too.
+	// By default a control group's limit is taken nearly whole, since only the conductor uses it, and a quarter of a
+	// machine's memory, since others use it too.
 	groupShare   = 0.9
 	machineShare = 0.25
 )
 
-// A Budget is the memory of the process, and its shares. What gives way when a share is used up stands beside it.
+// A Budget is the memory of the process, and its shares. Each share has a comment on what gives way when it is used up.
 type Budget struct {
 	Limit  int64
 	Source string // where the limit comes from, for people
@@ -31,18 +31,18 @@ type Budget struct {
 	Events    *Share // events that wait for the fold: likewise
 	Fold      *Share // members: events that would make long lists longer are refused, then all that need more
 	Feed      *Share // recent events: the oldest are dropped
-	Lookups   *Share // lookups being put together, and recent ones: the oldest are dropped
-	Recording *Share // what is being recorded, with a fold of its own: what comes is not recorded
-	History   *Share // what was recorded and is kept in memory: the oldest is dropped
-	Past      *Share // a look back: it is refused
-	Forward   *Share // what is passed on and waits: what comes is dropped
-	Clients   *Share // WebSocket clients: the slowest are sent away
-	Watch     *Share // what judges a simulation's lookups: members that have ended are forgotten
-	Answers   *Share // answers of the API: the slowest readers are cut
+	Lookups   *Share // lookups being assembled, and recent ones: the oldest are dropped
+	Recording *Share // what is being recorded, with a fold of its own: new messages are not recorded
+	History   *Share // recorded history kept in memory: the oldest is dropped
+	Past      *Share // a view of the past: it is refused
+	Forward   *Share // forwarding queues: new requests are dropped
+	Clients   *Share // WebSocket clients: the slowest are disconnected
+	Watch     *Share // the verifier of a simulation's lookups: ended members are removed
+	Answers   *Share // answers of the API: the slowest readers are disconnected
 }
 
-// shares is the division in thousandths of the limit. What is left over is room for garbage, stacks, buffers of
-// connections and what estimates miss. Not all of them are used up at once: a look back shares with what it looks at.
+// shares is the division in thousandths of the limit. The rest is room for garbage, stacks, buffers of connections and
+// what estimates miss. Not all shares are used up at once: a view of the past shares memory with the present one.
 func (b *Budget) shares() []struct {
 	share **Share
 	name  string
@@ -72,8 +72,8 @@ func New(limit int64, source string) (*Budget, error) {
 	return b, nil
 }
 
-// Default is the budget of a process to which nobody gave one: GOMEMLIMIT if that is set, else a share of the control
-// group's memory or of the machine's.
+// Default is the budget of a process without --memory: GOMEMLIMIT if that is set, else a share of the control group's
+// memory or of the machine's.
 func Default() (*Budget, error) {
 	if limit := debug.SetMemoryLimit(-1); os.Getenv("GOMEMLIMIT") != "" && limit < math.MaxInt64 {
 		return New(limit, "GOMEMLIMIT")
@@ -85,7 +85,7 @@ func Default() (*Budget, error) {
 	}
 	machine, err := memlimit.FromSystem()
 	if err != nil {
-		return nil, fmt.Errorf("how much memory the machine has is not known (%w); set --memory", err)
+		return nil, fmt.Errorf("cannot read the machine's memory size: %w; set --memory", err)
 	}
 	return New(max(Least, int64(float64(machine)*machineShare)), "a quarter of the machine's memory")
 }
@@ -97,7 +97,7 @@ func (b *Budget) Enforce() {
 	}
 }
 
-// Usage lists the shares as they stand.
+// Usage returns the present usage of the shares.
 func (b *Budget) Usage() []Usage {
 	var out []Usage
 	for _, s := range b.shares() {

@@ -1,9 +1,9 @@
-// Package memory divides the memory that the conductor may use among those of its parts whose use others decide in bytes.
+// Package memory divides the conductor's memory among those of its parts whose use is decided by others, in bytes.
 //
-// A Budget has one Share for each part. A part takes from its share before it allocates what others decide the size of,
-// and gives back what it lets go. A share that is used up refuses, and its part lets something go first: what that is
-// stands beside each share. A share counts estimates, never real allocations; the shares leave room for what estimates
-// miss, for the garbage collector and for the program itself.
+// A Budget has one Share for each part. A part takes from its share before it allocates memory whose size others
+// decide, and gives it back when it is free. A share that is used up refuses, and its part drops something first: each
+// share's comment names what. A share counts estimates, never real allocations; the shares leave room for what
+// estimates miss, for the garbage collector and for the program itself.
 //
-// The program's main makes the Budget. The package reads the machine's or the control group's size, and nothing else.
+// The program's main makes the Budget. The package reads the size of the machine or control group, and nothing else.
 package memory

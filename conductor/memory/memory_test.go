@@ -61,12 +61,12 @@ func TestShare(t *testing.T) {
 	}
 	var none *Share
 	if !none.Take(1<<60) || none.Limit() != 0 {
-		t.Error("no share refuses")
+		t.Error("no share is limited")
 	}
 }
 
 func TestDefaultFollowsGOMEMLIMIT(t *testing.T) {
-	t.Setenv("GOMEMLIMIT", "300MiB") // which the runtime has read at the start
+	t.Setenv("GOMEMLIMIT", "300MiB") // the runtime has read it at the start
 	before := debug.SetMemoryLimit(300 << 20)
 	defer debug.SetMemoryLimit(before)
 	b, err := Default()

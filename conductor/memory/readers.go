@@ -7,35 +7,35 @@ import (
 	"time"
 )
 
-// Readers are those who are being sent what a share holds. When it is full the one that has taken nothing for longest is
-// cut. A nil share is never full.
+// Readers are the readers to which the contents of a share are being sent. When the share is full, the reader that has
+// received nothing for longest is disconnected. A nil share is never full.
 type Readers struct {
 	Share *Share
 
 	mu    sync.Mutex
-	order list.List     // guarded by mu; *Reader, the one that has taken nothing for longest first
-	freed chan struct{} // guarded by mu; closed when there may be room; nil: nobody waits for that
+	order list.List     // guarded by mu; *Reader, the one that has received nothing for longest first
+	freed chan struct{} // guarded by mu; closed when memory may be free; nil: nothing waits for that
 }
 
-// A Reader is one of them, from Begin to End.
+// A Reader is one of Readers, from Begin to End.
 type Reader struct {
-	of  *Readers
-	at  *list.Element // guarded by of.mu; nil: cut, or ended
-	cut func()
+	of         *Readers
+	at         *list.Element // guarded by of.mu; nil: disconnected, or ended
+	disconnect func()
 
-	since time.Time // guarded by of.mu; when it began, or last took something
+	since time.Time // guarded by of.mu; when it began, or last received something
 }
 
-// Begin enters a reader. cut must end its sending soon, and not block.
-func (r *Readers) Begin(cut func()) *Reader {
+// Begin adds a reader. disconnect must end its sending soon, and not block.
+func (r *Readers) Begin(disconnect func()) *Reader {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	one := &Reader{of: r, cut: cut, since: time.Now()}
+	one := &Reader{of: r, disconnect: disconnect, since: time.Now()}
 	one.at = r.order.PushBack(one)
 	return one
 }
 
-// Progress notes that the reader has taken something, and does what is needed for it to go on, unless it has been cut.
+// Progress records that the reader has received something, and calls and, unless the reader has been disconnected.
 func (one *Reader) Progress(and func()) (goOn bool) {
 	one.of.mu.Lock()
 	defer one.of.mu.Unlock()
@@ -48,8 +48,8 @@ func (one *Reader) Progress(and func()) (goOn bool) {
 	return true
 }
 
-// CutStalled cuts the reader that has taken nothing for longest, if that is longer than a time.
-func (r *Readers) CutStalled(longer time.Duration) bool {
+// DropStalled disconnects the reader that has received nothing for longest, if that is longer than a time.
+func (r *Readers) DropStalled(longer time.Duration) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	front := r.order.Front()
@@ -59,11 +59,11 @@ func (r *Readers) CutStalled(longer time.Duration) bool {
 	one := front.Value.(*Reader)
 	r.remove(one)
 	r.Share.Refuse()
-	one.cut()
+	one.disconnect()
 	return true
 }
 
-// End takes the reader out.
+// End removes the reader.
 func (one *Reader) End() {
 	one.of.mu.Lock()
 	defer one.of.mu.Unlock()
@@ -88,8 +88,8 @@ func (r *Readers) Give(n int64) {
 	}
 }
 
-// Take reserves bytes, cutting readers for that if need be. It waits until what they hold is given back, and fails when
-// that takes too long, or if there is not as much at all.
+// Take reserves bytes, disconnecting readers if necessary. It waits until what they hold is given back, and fails when
+// that takes too long, or if the limit is smaller.
 func (r *Readers) Take(ctx context.Context, n int64, patience time.Duration) bool {
 	return n <= r.Share.Limit() && r.wait(ctx, patience, func() bool { return r.Share.take(n, r.Share.Limit()) }) || r.Share == nil
 }
@@ -116,7 +116,7 @@ func (r *Readers) wait(ctx context.Context, patience time.Duration, done func() 
 			one := front.Value.(*Reader)
 			r.remove(one)
 			r.Share.Refuse()
-			one.cut()
+			one.disconnect()
 		}
 		if r.freed == nil {
 			r.freed = make(chan struct{})

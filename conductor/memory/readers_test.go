@@ -9,18 +9,19 @@ import (
 	"time"
 )
 
-// The reader that has taken nothing for longest is cut, and who needs room gets it once that one has let go.
-func TestTheSlowestReaderIsCut(t *testing.T) {
+// The reader that has received nothing for longest is disconnected, and a reader that waits for memory gets it once
+// that one has given its memory back.
+func TestTheSlowestReaderIsDropped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &Readers{Share: NewShare("x", 100)}
-		var cut []int
+		var dropped []int
 		readers := map[int]*Reader{}
 		begin := func(n int) {
 			if !r.Take(t.Context(), 30, time.Second) {
 				t.Errorf("no room for %d", n)
 			}
 			readers[n] = r.Begin(func() {
-				cut = append(cut, n)
+				dropped = append(dropped, n)
 				go func() {
 					time.Sleep(time.Millisecond)
 					readers[n].End()
@@ -34,11 +35,11 @@ func TestTheSlowestReaderIsCut(t *testing.T) {
 		readers[0].Progress(func() {})
 		begin(3)
 		begin(4)
-		if len(cut) != 2 || cut[0] != 1 || cut[1] != 2 || r.Share.Used() != 90 || r.Share.usage().Refused != 2 {
-			t.Errorf("cut: %v, %+v", cut, r.Share.usage())
+		if len(dropped) != 2 || dropped[0] != 1 || dropped[1] != 2 || r.Share.Used() != 90 || r.Share.usage().Refused != 2 {
+			t.Errorf("dropped: %v, %+v", dropped, r.Share.usage())
 		}
 		if r.Take(t.Context(), 101, time.Second) {
-			t.Error("more than there is")
+			t.Error("more than the limit")
 		}
 		none := &Readers{}
 		if !none.Take(t.Context(), 1<<40, 0) || !none.Room(t.Context(), 0) {
@@ -47,7 +48,7 @@ func TestTheSlowestReaderIsCut(t *testing.T) {
 	})
 }
 
-// Nobody waits longer than the patience, and what is counted in the end is nothing.
+// No reader waits longer than the patience, and in the end nothing is counted.
 func TestReadersUnderLoad(t *testing.T) {
 	r := &Readers{Share: NewShare("x", 1000)}
 	var all sync.WaitGroup
@@ -64,7 +65,7 @@ func TestReadersUnderLoad(t *testing.T) {
 				one := r.Begin(cancel)
 				one.Progress(func() {})
 				if random.IntN(4) == 0 {
-					<-ctx.Done() // never takes anything, until it is cut
+					<-ctx.Done() // never takes anything, until it is dropped
 				}
 				one.End()
 				cancel()
@@ -73,7 +74,7 @@ func TestReadersUnderLoad(t *testing.T) {
 		})
 	}
 	done := make(chan struct{})
-	go func() { // the last ones who take nothing are cut by nobody else
+	go func() { // no other reader drops the last ones that receive nothing
 		defer close(done)
 		all.Wait()
 	}()

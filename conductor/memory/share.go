@@ -13,10 +13,10 @@ type Share struct {
 // NewShare makes a share that belongs to no budget.
 func NewShare(name string, limit int64) *Share { return &Share{name: name, limit: limit} }
 
-// Take reserves n bytes, or none if that is more than is left. What was taken is given back with Give.
+// Take reserves n bytes, or none if that is more than is left. Give returns them.
 func (s *Share) Take(n int64) bool { return s.TakeBelow(n, s.Limit()) }
 
-// TakeBelow does the same, and leaves what is above a bound for others.
+// TakeBelow is Take with a lower bound than the limit, which leaves the rest to others.
 func (s *Share) TakeBelow(n, bound int64) bool {
 	if s.take(n, bound) {
 		return true
@@ -40,7 +40,7 @@ func (s *Share) take(n, bound int64) bool {
 	}
 }
 
-// Hold takes n bytes even if fewer are left, for a part that then lets others go: see Full.
+// Hold takes n bytes even if fewer are left, for a part that then drops something: see Full.
 func (s *Share) Hold(n int64) {
 	if s != nil {
 		s.used.Add(n)
@@ -54,27 +54,27 @@ func (s *Share) Give(n int64) {
 	}
 }
 
-// Set says what the part uses in all, for a part that keeps count itself.
+// Set sets the whole use of a part that counts it itself.
 func (s *Share) Set(n int64) {
 	if s != nil {
 		s.used.Store(n)
 	}
 }
 
-// Refuse counts something that the part let go, or did not take, for want of memory.
+// Refuse counts something that the part dropped, or did not accept, for lack of memory.
 func (s *Share) Refuse() { s.RefuseAll(1) }
 
-// RefuseAll counts several such things.
+// RefuseAll counts several such refusals.
 func (s *Share) RefuseAll(n uint64) {
 	if s != nil {
 		s.refused.Add(n)
 	}
 }
 
-// Full says that more is used than there is, for a part that sees to that itself.
+// Full reports whether more is used than the limit, for a part that reduces its use itself.
 func (s *Share) Full() bool { return s != nil && s.used.Load() > s.limit }
 
-// Limit is the most that can be taken; 0: there is no limit.
+// Limit is the maximum; 0: there is no limit.
 func (s *Share) Limit() int64 {
 	if s == nil {
 		return 0
@@ -82,7 +82,7 @@ func (s *Share) Limit() int64 {
 	return s.limit
 }
 
-// Used is what is taken.
+// Used is the number of bytes taken.
 func (s *Share) Used() int64 {
 	if s == nil {
 		return 0
@@ -90,12 +90,12 @@ func (s *Share) Used() int64 {
 	return s.used.Load()
 }
 
-// Usage is a share as it stands.
+// Usage is the present use of a share.
 type Usage struct {
 	Part    string `json:"part"`
 	Used    int64  `json:"used_bytes"`
 	Limit   int64  `json:"limit_bytes"`
-	Refused uint64 `json:"refused"` // times that the part let something go for want of memory
+	Refused uint64 `json:"refused"` // times that the part dropped something for lack of memory
 }
 
 func (s *Share) usage() Usage {

@@ -11,7 +11,7 @@ var units = []struct {
 	size int64
 }{{"KIB", 1 << 10}, {"MIB", 1 << 20}, {"GIB", 1 << 30}, {"TIB", 1 << 40}, {"B", 1}}
 
-// Parse reads a size as GOMEMLIMIT has it: a whole number of bytes, or of KiB, MiB, GiB or TiB.
+// Parse reads a size in GOMEMLIMIT's form: a whole number of bytes, or of KiB, MiB, GiB or TiB.
 func Parse(text string) (int64, error) {
 	number, size := strings.ToUpper(strings.TrimSpace(text)), int64(1)
 	for _, u := range units {

@@ -1,9 +1,10 @@
-// Package replay plays a recording: it offers the events and spans of a file to a ring view, each when its time has come
-// on a clock of its own. The clock runs at a tenth to a hundred times the speed of real time, stands still while the
-// player is paused, and can be taken on event by event.
+// Package replay plays a recording: it offers the events and spans of a file to a ring view, each at its time on a
+// clock of its own. The clock runs at a tenth to a hundred times the speed of real time, stops while the player is
+// paused, and can be advanced event by event.
 //
-// `conductor replay` gives the view the player's Clock, so that nobody falls silent because a reader takes their time.
-// conductor/web offers the player's commands. Going back is not the player's: what has been played is in the history.
+// `conductor replay` gives the view the player's Clock, so that members do not become silent while the replay is
+// paused. conductor/web offers the player's commands. The player does not go back: what has been played is in the
+// history.
 //
-// A Player reads one message ahead, and never more than the view takes: a view that is behind is waited for.
+// A Player reads one message ahead, and never more than the view accepts: it waits for a view that is behind.
 package replay

@@ -9,7 +9,8 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// eventsOf decodes the events among log records. What is none, or malformed, was none for the receiver either.
+// eventsOf decodes the events among log records. Records that are malformed, or not events, were not events for the
+// receiver either.
 func eventsOf(ld plog.Logs) []chordevent.Event {
 	var events []chordevent.Event
 	for _, rl := range ld.ResourceLogs().All() {
@@ -25,7 +26,7 @@ func eventsOf(ld plog.Logs) []chordevent.Event {
 	return events
 }
 
-// timeOf is when a message was sent, as nearly as it says itself: its latest event, or the latest end of a span.
+// timeOf estimates when a message was sent: its latest event, or the latest end of a span.
 func timeOf(m recording.Message) (at time.Time) {
 	later := func(t time.Time) {
 		if t.UnixNano() > 0 && t.After(at) {

@@ -14,75 +14,75 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// Bounds of what a player can be told.
+// Bounds of a player's settings.
 const (
 	MinSpeed = 0.1
 	MaxSpeed = 100
 	MaxStep  = 10_000 // events at once
 )
 
-// LongGap is the longest recorded time without a message that is waited for; what is longer is skipped.
+// LongGap is the longest recorded time without a message that is waited for; longer gaps are skipped.
 const LongGap = time.Minute
 
-// maxEarly bounds the data points that are kept until the first message with a time; further ones are left out.
+// maxEarly bounds the data points that are kept until the first message with a time; further ones are dropped.
 const maxEarly = 1 << 12
 
-// A View takes what is played; *live.Live is one.
+// A View receives what is played; *live.Live is one.
 type View interface {
 	Offer(events []chordevent.Event, arrived time.Time) error
 	OfferSpans(spans []lookups.Span, points []lookups.Point)
 }
 
-// State is how a replay stands.
+// State is the state of a replay.
 type State struct {
 	File   string    `json:"file"`
 	From   time.Time `json:"from"` // recorded time at which it begins
-	Time   time.Time `json:"time"` // recorded time that has come
+	Time   time.Time `json:"time"` // recorded time that has been reached
 	Speed  float64   `json:"speed"`
 	Paused bool      `json:"paused"`
 	Ended  bool      `json:"ended"`            // all was played
 	Events uint64    `json:"events"`           // that were played
-	Damage string    `json:"damage,omitempty"` // why it ends before the file does: where, and what is wrong there
+	Damage string    `json:"damage,omitempty"` // why it ends before the file does: the position and the error
 }
 
-// ErrEnded says that there is nothing left to play.
+// ErrEnded means that nothing is left to play.
 var ErrEnded = errors.New("the recording is at its end")
 
-// A Player plays one recording. Play belongs to one goroutine; all other methods may be called by anyone at any time.
+// A Player plays one recording. Play belongs to one goroutine; all other methods are safe for concurrent use.
 type Player struct {
 	name   string
 	reader *recording.Reader
 	begin  time.Time
 	wake   chan struct{} // speed, pause or steps have changed
 
-	// Play's own.
-	ahead  *read // the message after next, where it had to be looked at
-	next   recording.Message
-	events []chordevent.Event // of the message under way, not played yet
-	told   bool               // its spans and metrics were
-	early  []lookups.Point    // of metrics before the first message that has a time: at most maxEarly
-	last   time.Time          // the latest time of a message so far: messages of one instant may come in any order
+	// Used by Play alone.
+	ahead   *read // the message after next, if it had to be read
+	next    recording.Message
+	events  []chordevent.Event // of the current message, not played yet
+	offered bool               // its spans and metrics were played
+	early   []lookups.Point    // of metrics before the first message that has a time: at most maxEarly
+	last    time.Time          // the latest time of a message so far: messages of one instant may come in any order
 
 	mu      sync.Mutex
 	at      time.Time     // guarded by mu; recorded time at since
 	since   time.Time     // guarded by mu; by the wall clock
 	speed   float64       // guarded by mu
-	started bool          // guarded by mu: Play was called; until then the clock stands
+	started bool          // guarded by mu: Play was called; until then the clock is stopped
 	paused  bool          // guarded by mu
 	ended   bool          // guarded by mu
 	played  uint64        // guarded by mu
 	damage  string        // guarded by mu
 	steps   int           // guarded by mu; events to play at once, though paused
-	stepped chan struct{} // guarded by mu; closed when steps is 0 again; nil: nobody steps
+	stepped chan struct{} // guarded by mu; closed when steps is 0 again; nil: no Step waits
 }
 
-// A read is what the reader has returned.
+// A read is a result of the reader.
 type read struct {
 	m   recording.Message
 	err error
 }
 
-// New returns a player at the beginning of a recording, having read up to the first message that has a time.
+// New returns a player at the beginning of a recording, after reading up to the first message that has a time.
 func New(name string, from io.Reader, speed float64, paused bool) (*Player, error) {
 	if err := checkSpeed(speed); err != nil {
 		return nil, err
@@ -91,14 +91,14 @@ func New(name string, from io.Reader, speed float64, paused bool) (*Player, erro
 	for {
 		m, err := p.reader.Next()
 		if errors.Is(err, io.EOF) {
-			return nil, errors.New("there is no event in it")
+			return nil, errors.New("the recording has no events")
 		}
 		if err != nil {
 			return nil, err
 		}
 		if at := timeOf(m); !at.IsZero() {
 			if second := p.peek(); !second.IsZero() && second.Before(at.Add(-LongGap)) {
-				at = second // the first one's clock is ahead
+				at = second // the clock of the first is ahead
 			}
 			p.begin, p.at, p.last = at, at, at
 			p.take(m)
@@ -113,12 +113,13 @@ func New(name string, from io.Reader, speed float64, paused bool) (*Player, erro
 
 func checkSpeed(speed float64) error {
 	if !(speed >= MinSpeed && speed <= MaxSpeed) {
-		return fmt.Errorf("speed %g: want %g to %d", speed, MinSpeed, MaxSpeed)
+		return fmt.Errorf("speed %g: expected %g to %d", speed, MinSpeed, MaxSpeed)
 	}
 	return nil
 }
 
-// Clock is the recorded time that has come. It does not go past the recording's end, where nobody falls silent.
+// Clock is the recorded time that has been reached. It does not pass the recording's end, so that no member becomes
+// silent there.
 func (p *Player) Clock() time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -132,17 +133,17 @@ func (p *Player) clock() time.Time {
 	return p.at.Add(time.Duration(float64(time.Since(p.since)) * p.speed))
 }
 
-// set changes the clock's course from now on. p.mu is held.
+// set changes the clock's time and speed from now on. p.mu is held.
 func (p *Player) set(at time.Time) { p.at, p.since = at, time.Now() }
 
-// State says how things stand.
+// State returns the state of the replay.
 func (p *Player) State() State {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return State{File: p.name, From: p.begin, Time: p.clock(), Speed: p.speed, Paused: p.paused, Ended: p.ended, Events: p.played, Damage: p.damage}
 }
 
-// Set pauses the replay or lets it go on, and changes its speed. What is nil stays.
+// Set pauses or resumes the replay, and changes its speed. A nil argument leaves that setting as it is.
 func (p *Player) Set(paused *bool, speed *float64) error {
 	if speed != nil {
 		if err := checkSpeed(*speed); err != nil {
@@ -162,10 +163,10 @@ func (p *Player) Set(paused *bool, speed *float64) error {
 	return nil
 }
 
-// Step pauses the replay and plays the next n events. It returns when the view has them.
+// Step pauses the replay and plays the next n events. It returns when the view has received them.
 func (p *Player) Step(ctx context.Context, n int) error {
 	if n < 1 || n > MaxStep {
-		return fmt.Errorf("%d events: want 1 to %d", n, MaxStep)
+		return fmt.Errorf("%d events: expected 1 to %d", n, MaxStep)
 	}
 	p.mu.Lock()
 	if p.ended {
@@ -192,12 +193,12 @@ func (p *Player) Step(ctx context.Context, n int) error {
 func (p *Player) signal() {
 	select {
 	case p.wake <- struct{}{}:
-	default: // it is awake already
+	default: // a wake-up is pending already
 	}
 }
 
-// Play plays until the recording ends, or ctx does. It is called once. A recording that is damaged ends with its last
-// whole message before that, and State says so.
+// Play plays until the recording ends, or ctx does. It is called once. A damaged recording ends with its last whole
+// message before the damage, and State describes it.
 func (p *Player) Play(ctx context.Context, to View) error {
 	p.mu.Lock()
 	p.started = true
@@ -233,9 +234,9 @@ func (p *Player) Play(ctx context.Context, to View) error {
 	}
 }
 
-// take makes a message the one under way.
+// take makes a message the current one.
 func (p *Player) take(m recording.Message) {
-	p.next, p.told, p.events = m, false, nil
+	p.next, p.offered, p.events = m, false, nil
 	if m.Logs != nil {
 		p.events = eventsOf(*m.Logs)
 	}
@@ -252,11 +253,11 @@ func (p *Player) read() (recording.Message, error) {
 	return p.reader.Next()
 }
 
-// confirmed reports whether a time that is far ahead is that of the next message as well. One alone comes from a clock that
-// is off: everything behind it would wait for that time, which may be years away.
+// confirmed reports whether a time that is far ahead is also that of the next message. A single one comes from a faulty
+// clock: everything after it would wait for that time, which may be years away.
 func (p *Player) confirmed(at time.Time) bool { return p.peek().After(at.Add(-LongGap)) }
 
-// peek is the time of the message after the one that was read; zero: it has none, or there is no other.
+// peek is the time of the message after the current one; zero: it has none, or there is no other.
 func (p *Player) peek() time.Time {
 	if p.ahead == nil {
 		m, err := p.reader.Next()
@@ -268,7 +269,7 @@ func (p *Player) peek() time.Time {
 	return timeOf(p.ahead.m)
 }
 
-// end stops the clock where the recording ends, and lets go those who wait for a step.
+// end stops the clock at the recording's end, and releases the callers of Step.
 func (p *Player) end() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -285,7 +286,7 @@ func (p *Player) finishSteps() {
 	}
 }
 
-// turn waits until the message under way may be played: whole, for its time has come, or a step of it.
+// turn waits until the current message may be played: whole, when its time is reached, or a step of it.
 func (p *Player) turn(ctx context.Context) (step bool, err error) {
 	for {
 		p.mu.Lock()
@@ -312,16 +313,16 @@ func (p *Player) turn(ctx context.Context) (step bool, err error) {
 	}
 }
 
-// offer hands the message under way to the view, or of its events as many as are asked for.
+// offer passes the current message to the view, or as many of its events as Step requested.
 func (p *Player) offer(ctx context.Context, to View, step bool) error {
-	if !p.told {
-		p.told = true
+	if !p.offered {
+		p.offered = true
 		if len(p.early) > 0 {
 			to.OfferSpans(nil, p.early)
 			p.early = nil
 		}
 		if p.next.Traces != nil {
-			spans, _ := lookups.Decode(*p.next.Traces) // what is broken was named when it was received
+			spans, _ := lookups.Decode(*p.next.Traces) // invalid spans were reported when they were received
 			to.OfferSpans(spans, nil)
 		}
 		if p.next.Metrics != nil {
@@ -354,7 +355,7 @@ func (p *Player) offer(ctx context.Context, to View, step bool) error {
 	return nil
 }
 
-// advance takes the clock to the latest of some events: it never goes back, nor past the time of their message. p.mu is
+// advance moves the clock to the latest of some events: it never goes back, nor past the time of their message. p.mu is
 // held.
 func (p *Player) advance(events []chordevent.Event) {
 	for _, ev := range events {

@@ -25,15 +25,16 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var begin = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 
-// tape makes a recording: one message of logs per list, with an event at each so many seconds after the beginning.
-func tape(t *testing.T, messages ...[]float64) []byte {
+// record makes a recording: one message of logs per list, with an event at each of the given seconds after the
+// beginning.
+func record(t *testing.T, messages ...[]float64) []byte {
 	t.Helper()
 	var out []byte
 	m := otlptest.NewMember(0, 1, 1)
 	for _, times := range messages {
 		events := make([]chordevent.Event, len(times))
 		for i, at := range times {
-			events[i] = m.Says(timestamp(at).AsTime(), chordevent.PredecessorChanged{})
+			events[i] = m.Event(timestamp(at).AsTime(), chordevent.PredecessorChanged{})
 		}
 		logs := otlptest.Logs(events...)
 		body, err := new(plog.ProtoMarshaler).MarshalLogs(logs)
@@ -45,9 +46,9 @@ func tape(t *testing.T, messages ...[]float64) []byte {
 	return out
 }
 
-// view notes what it is offered, and when by which clock.
+// view records what it is offered, and when on each clock.
 type view struct {
-	full   int // so many offers are refused
+	full   int // the number of offers to refuse
 	events []int64
 	times  []time.Duration // arrived, since the recording's beginning
 	walls  []time.Duration // since the start
@@ -72,7 +73,7 @@ func (v *view) OfferSpans([]lookups.Span, []lookups.Point) {}
 // playing starts a player; the returned function waits for its end.
 func playing(t *testing.T, data []byte, speed float64, paused bool, full ...int) (*Player, *view, func() error) {
 	t.Helper()
-	p, err := New("tape", bytes.NewReader(data), speed, paused)
+	p, err := New("recording", bytes.NewReader(data), speed, paused)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +101,7 @@ func is[T comparable](t *testing.T, what string, got []T, want ...T) {
 
 func TestPace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p, v, wait := playing(t, tape(t, []float64{0}, []float64{3, 4}, []float64{3.5}, []float64{10}), 2, false, 3) // a view that is behind is waited for
+		p, v, wait := playing(t, record(t, []float64{0}, []float64{3, 4}, []float64{3.5}, []float64{10}), 2, false, 3) // a view that is behind is waited for
 		if err := wait(); err != nil {
 			t.Fatal(err)
 		}
@@ -120,13 +121,13 @@ func TestPace(t *testing.T) {
 	})
 }
 
-// A recording with messages whose clock is off, by seconds or by decades, first, last or between, and with hours of silence
-// plays to its end in no more time than the messages and the gaps that are waited for take.
-func TestNoClockHoldsTheReplayUp(t *testing.T) {
+// A recording with messages of faulty clocks, by seconds or by decades, first, last or between, and with hours of
+// silence, plays to its end in no more time than the messages and the gaps that are waited for take.
+func TestNoClockDelaysTheReplay(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		var at, total float64
 		var messages [][]float64
-		wild := false // the message before has a clock that is off
+		wild := false // the message before has a faulty clock
 		for range rapid.IntRange(1, 30).Draw(rt, "messages") {
 			if !wild && rapid.IntRange(0, 3).Draw(rt, "kind") == 0 {
 				off := rapid.SampledFrom([]float64{-1.7e9, -3600, 3600, 86400, 1e9, 5e9}).Draw(rt, "clock")
@@ -140,11 +141,11 @@ func TestNoClockHoldsTheReplayUp(t *testing.T) {
 			messages, wild = append(messages, []float64{at}), false
 		}
 		synctest.Test(t, func(t *testing.T) {
-			_, v, wait := playing(t, tape(t, messages...), 1, false)
+			_, v, wait := playing(t, record(t, messages...), 1, false)
 			if err := wait(); err != nil {
 				rt.Fatal(err)
 			}
-			// What lies on both sides of a clock that is off may count as one gap, and be waited for once more.
+			// The gaps on both sides of a faulty clock may count as one, and be waited for once more.
 			if took, most := time.Since(v.start).Seconds(), total+LongGap.Seconds()*float64(len(messages)); took > most || len(v.events) != len(messages) {
 				rt.Fatalf("%v: %d events in %v s, want %d in %v at most", messages, len(v.events), took, len(messages), most)
 			}
@@ -154,7 +155,7 @@ func TestNoClockHoldsTheReplayUp(t *testing.T) {
 
 func TestPauseAndSpeed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p, v, wait := playing(t, tape(t, []float64{0}, []float64{10}, []float64{20}), 1, false)
+		p, v, wait := playing(t, record(t, []float64{0}, []float64{10}, []float64{20}), 1, false)
 		time.Sleep(4 * time.Second)
 		yes, no, fast := true, false, 100.0
 		if err := p.Set(&yes, nil); err != nil {
@@ -187,10 +188,10 @@ func TestPauseAndSpeed(t *testing.T) {
 	})
 }
 
-// Steps go event by event, within a message too, and take the clock along. Then the replay goes on from there.
+// Steps go event by event, within a message too, and advance the clock. Then the replay continues from there.
 func TestStep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p, v, wait := playing(t, tape(t, []float64{0}, []float64{1, 3, 2}, []float64{9}), 1, true)
+		p, v, wait := playing(t, record(t, []float64{0}, []float64{1, 3, 2}, []float64{9}), 1, true)
 		time.Sleep(time.Minute)
 		is(t, "events while paused", v.events)
 		step := func(n int) {
@@ -220,10 +221,10 @@ func TestStep(t *testing.T) {
 	})
 }
 
-// A step beyond the end plays what is left, and does not wait for ever; neither does one whose reader has gone.
+// A step beyond the end plays what is left, and does not wait without end; neither does one whose caller has gone.
 func TestStepAtTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p, v, wait := playing(t, tape(t, []float64{0, 1}), 1, true)
+		p, v, wait := playing(t, record(t, []float64{0, 1}), 1, true)
 		if err := p.Step(t.Context(), 100); err != nil {
 			t.Error(err)
 		}
@@ -243,11 +244,11 @@ func TestSpansGoWithTheirMessage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	data := append(tape(t, []float64{0}), binary.BigEndian.AppendUint32(nil, uint32(len(body)))...)
-	data = append(append(data, body...), tape(t, []float64{2})...)
+	data := append(record(t, []float64{0}), binary.BigEndian.AppendUint32(nil, uint32(len(body)))...)
+	data = append(append(data, body...), record(t, []float64{2})...)
 	synctest.Test(t, func(t *testing.T) {
 		p, v, _ := playing(t, data, 1, true)
-		if err := p.Step(t.Context(), 2); err != nil { // over the message that holds no event
+		if err := p.Step(t.Context(), 2); err != nil { // past the message without events
 			t.Fatal(err)
 		}
 		if len(v.events) != 2 {
@@ -257,12 +258,12 @@ func TestSpansGoWithTheirMessage(t *testing.T) {
 }
 
 func TestNothingToPlay(t *testing.T) {
-	for name, data := range map[string][]byte{"empty": nil, "cut": tape(t, []float64{0})[:9], "foreign": []byte("PNG, 8 bits")} {
+	for name, data := range map[string][]byte{"empty": nil, "truncated": record(t, []float64{0})[:9], "foreign": []byte("PNG, 8 bits")} {
 		if _, err := New(name, bytes.NewReader(data), 1, false); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}
-	if _, err := New("x", bytes.NewReader(tape(t, []float64{0})), 1000, false); err == nil {
+	if _, err := New("x", bytes.NewReader(record(t, []float64{0})), 1000, false); err == nil {
 		t.Error("a speed of 1000 is accepted")
 	}
 }

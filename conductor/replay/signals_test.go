@@ -18,7 +18,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// signals notes all that it is offered, in order.
+// signals records all that it is offered, in order.
 type signals struct{ got []string }
 
 func (s *signals) Offer(events []chordevent.Event, _ time.Time) error {
@@ -37,7 +37,7 @@ func (s *signals) OfferSpans(spans []lookups.Span, points []lookups.Point) {
 	}
 }
 
-// framed puts its length before a message.
+// framed prefixes a message with its length.
 func framed(t *rapid.T, body []byte, err error) []byte {
 	if err != nil {
 		t.Fatal(err)
@@ -45,7 +45,7 @@ func framed(t *rapid.T, body []byte, err error) []byte {
 	return append(binary.BigEndian.AppendUint32(nil, uint32(len(body))), body...)
 }
 
-// measured is a message with data points of lookups' durations, among others that are nothing to the view.
+// measured is a message with data points of lookups' durations, among others that the view ignores.
 func measured(t *rapid.T, points int) []byte {
 	md := pmetric.NewMetrics()
 	metrics := md.ResourceMetrics().AppendEmpty().ScopeMetrics().AppendEmpty().Metrics()
@@ -68,7 +68,7 @@ func measured(t *rapid.T, points int) []byte {
 	return framed(t, body, err)
 }
 
-// traced is a message with one span of a lookup's.
+// traced is a message with one span of a lookup.
 func traced(t *rapid.T, n int) []byte {
 	td := ptrace.NewTraces()
 	s := td.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans().AppendEmpty()
@@ -83,10 +83,10 @@ func traced(t *rapid.T, n int) []byte {
 	return framed(t, body, err)
 }
 
-// Whatever the order of events, spans and metrics in a recording: each is played, once, in that order. The first message
-// may be any, also one of metrics, which has no time to begin at.
+// TestEverySignalIsPlayed: in whatever order a recording has events, spans and metrics, each is played, once, in that
+// order. The first message may be of any signal, also metrics, which have no time to begin at.
 func TestEverySignalIsPlayed(t *testing.T) {
-	logs := tape(t, []float64{0}, []float64{0.001}, []float64{0.002}, []float64{0.003}, []float64{0.004}, []float64{0.005})
+	logs := record(t, []float64{0}, []float64{0.001}, []float64{0.002}, []float64{0.003}, []float64{0.004}, []float64{0.005})
 	var messages [][]byte
 	for len(logs) > 0 {
 		n := 4 + int(binary.BigEndian.Uint32(logs))
@@ -122,7 +122,7 @@ func TestEverySignalIsPlayed(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !slices.Equal(v.got, want) {
-			t.Fatalf("of %v came %v, want %v", kinds, v.got, want)
+			t.Fatalf("of %v: played %v, want %v", kinds, v.got, want)
 		}
 	})
 }

@@ -7,22 +7,22 @@ import (
 	"sync/atomic"
 )
 
-// A Conn is a connection with its place.
+// A Conn is a connection with its slot.
 type Conn struct {
 	net.Conn
 	limiter *Limiter
 	spare   bool
 
 	at      *list.Element // guarded by limiter.mu; in waiting, or in spare; nil: at work, or closed
-	work    int           // guarded by limiter.mu; requests being served whose bodies have come
-	writing int           // guarded by limiter.mu; calls of Write under way
+	work    int           // guarded by limiter.mu; requests being served whose bodies have arrived
+	writing int           // guarded by limiter.mu; calls of Write in progress
 	closed  bool          // guarded by limiter.mu
 
-	// Held is the bytes of request bodies that are being received on this connection; conductor/ingest keeps it.
+	// Held is the bytes of request bodies that are being received on this connection; conductor/ingest maintains it.
 	Held atomic.Int64
 }
 
-// Close closes the connection and gives its place up.
+// Close closes the connection and releases its slot.
 func (c *Conn) Close() error {
 	c.limiter.mu.Lock()
 	c.limiter.leave(c)
@@ -30,7 +30,7 @@ func (c *Conn) Close() error {
 	return c.Conn.Close()
 }
 
-// Read is the wait for what the peer sends. One that has just sent something is the last to give way.
+// Read waits for data of the peer. A connection that has just received some is the last to be evicted.
 func (c *Conn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if n > 0 {
@@ -43,14 +43,14 @@ func (c *Conn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Write waits for the peer to take what is sent.
+// Write waits for the peer to receive what is sent.
 func (c *Conn) Write(p []byte) (int, error) {
 	c.change(0, 1)
 	defer c.change(0, -1)
 	return c.Conn.Write(p)
 }
 
-// change follows a change of what the connection does.
+// change updates the connection's list after a change of its work.
 func (c *Conn) change(work, writing int) {
 	c.limiter.mu.Lock()
 	defer c.limiter.mu.Unlock()
@@ -67,7 +67,7 @@ func (c *Conn) change(work, writing int) {
 	}
 }
 
-// A body is a request's, whose connection is at work from the body's end until the request has been served.
+// A body is a request's body, whose connection is at work from the body's end until the request has been served.
 type body struct {
 	io.ReadCloser
 	conn  *Conn

@@ -9,7 +9,7 @@ import (
 	"sync/atomic"
 )
 
-// spares is how many connections are taken beyond the limit, for questions of health.
+// spares is how many connections are accepted beyond the limit, for health checks.
 const spares = 32
 
 // A Limiter is the connections of one server. Use Listen, ConnContext and Handler of it together.
@@ -17,7 +17,7 @@ type Limiter struct {
 	most int
 
 	mu      sync.Mutex
-	waiting list.List // guarded by mu; *Conn, ordinary ones that wait for their peers, the one that has longest first
+	waiting list.List // guarded by mu; *Conn, ordinary ones that wait for their peers, the longest waiting first
 	spare   list.List // guarded by mu; *Conn, oldest first: at most spares
 	open    int       // guarded by mu; ordinary connections
 	evicted atomic.Uint64
@@ -34,7 +34,7 @@ type listener struct {
 	limiter *Limiter
 }
 
-// Accept takes a connection, and makes room for it.
+// Accept accepts a connection, and evicts another for it if necessary.
 func (l *listener) Accept() (net.Conn, error) {
 	c, err := l.Listener.Accept()
 	if err != nil {
@@ -69,12 +69,12 @@ func (l *Limiter) admit(inner net.Conn) *Conn {
 	l.mu.Unlock()
 	if gives != nil {
 		l.evicted.Add(1)
-		_ = gives.Conn.Close() // its server finds out by itself
+		_ = gives.Conn.Close() // its server notices by itself
 	}
 	return c
 }
 
-// leave gives a connection's place up. l.mu is held.
+// leave releases a connection's slot. l.mu is held.
 func (l *Limiter) leave(c *Conn) {
 	if c.closed {
 		return
@@ -97,7 +97,7 @@ func (l *Limiter) Evicted() uint64 { return l.evicted.Load() }
 
 type connKey struct{}
 
-// ConnContext is for http.Server. TLS may stand between.
+// ConnContext is for http.Server. TLS may be in between.
 func (l *Limiter) ConnContext(ctx context.Context, c net.Conn) context.Context {
 	if outer, ok := c.(interface{ NetConn() net.Conn }); ok {
 		c = outer.NetConn()
@@ -108,13 +108,13 @@ func (l *Limiter) ConnContext(ctx context.Context, c net.Conn) context.Context {
 	return ctx
 }
 
-// Of is the connection that a request came on; nil if no limiter has it.
+// Of is the connection of a request; nil if no limiter has it.
 func Of(ctx context.Context) *Conn {
 	c, _ := ctx.Value(connKey{}).(*Conn)
 	return c
 }
 
-// Handler serves requests: those for health on any connection, others on ordinary ones. On a spare one, full answers.
+// Handler serves requests: health checks on any connection, others on ordinary ones. On a spare one, full answers.
 func (l *Limiter) Handler(next, full http.Handler, health func(*http.Request) bool) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := Of(r.Context())

@@ -13,7 +13,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// serve runs a server with a limit. Requests for /hold wait until the test lets them go.
+// serve runs a server with a limit. Requests for /hold wait until the test releases them.
 func serve(t *testing.T, most int) (l *Limiter, address string, held <-chan struct{}, release func()) {
 	t.Helper()
 	inner, err := net.Listen("tcp", "127.0.0.1:0")
@@ -88,7 +88,7 @@ func ask(t *testing.T, c net.Conn, path string) int {
 	return resp.StatusCode
 }
 
-// stalls are ways to keep a connection without anything to do on it.
+// stalls are ways to keep a connection without work.
 var stalls = []struct {
 	name string
 	send func(t *testing.T, c net.Conn)
@@ -100,20 +100,20 @@ var stalls = []struct {
 			t.Errorf("status %d", code)
 		}
 	}},
-	{"a body that does not come", func(_ *testing.T, c net.Conn) {
+	{"a body that does not arrive", func(_ *testing.T, c net.Conn) {
 		fmt.Fprint(c, "PUT /body HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n")
 	}},
 	{"a part of a body", func(_ *testing.T, c net.Conn) {
 		fmt.Fprint(c, "PUT /body HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
 	}},
-	{"a body that is not asked for", func(_ *testing.T, c net.Conn) {
+	{"a body that is not read", func(_ *testing.T, c net.Conn) {
 		fmt.Fprint(c, "PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n")
 	}},
 	{"an answer that is not read", func(_ *testing.T, c net.Conn) { fmt.Fprint(c, "GET /much HTTP/1.1\r\nHost: x\r\n\r\n") }},
 }
 
-// However many connections have nothing to do, by whatever mix of ways, the next one is served.
-func TestWaitingConnectionsGiveWay(t *testing.T) {
+// However many connections have no work, by whatever mix of ways, the next one is served.
+func TestWaitingConnectionsAreEvicted(t *testing.T) {
 	const most = 20
 	for n, stall := range stalls {
 		t.Run(stall.name, func(t *testing.T) {
@@ -138,13 +138,13 @@ func TestWaitingConnectionsGiveWay(t *testing.T) {
 				}
 			}
 			if l.Evicted() < 2*most {
-				t.Errorf("%d connections gave way", l.Evicted())
+				t.Errorf("%d connections were evicted", l.Evicted())
 			}
 		})
 	}
 }
 
-// A request whose body comes slowly, but comes, is served while others that send nothing give way.
+// A request whose body arrives slowly, but arrives, is served while others that send nothing are evicted.
 func TestASlowBodyIsReceived(t *testing.T) {
 	const most = 50
 	_, address, _, _ := serve(t, most)
@@ -160,12 +160,12 @@ func TestASlowBodyIsReceived(t *testing.T) {
 	}
 	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
 	if err != nil || resp.StatusCode != 200 {
-		t.Fatalf("the slow one was cut: %v", err)
+		t.Fatalf("the slow connection was closed: %v", err)
 	}
 	resp.Body.Close()
 }
 
-// When all connections are busy, health is still answered, and nothing else is.
+// When all connections are busy, health checks are still answered, and nothing else is.
 func TestHealthIsAlwaysAnswered(t *testing.T) {
 	const most = 10
 	_, address, held, release := serve(t, most)
@@ -177,7 +177,7 @@ func TestHealthIsAlwaysAnswered(t *testing.T) {
 		<-held
 	}
 	for range 3 * spares {
-		dial(t, address) // and says nothing
+		dial(t, address) // and sends nothing
 	}
 	for range 2 * spares {
 		if code := ask(t, dial(t, address), "/healthz"); code != 200 {
@@ -191,7 +191,7 @@ func TestHealthIsAlwaysAnswered(t *testing.T) {
 	for _, c := range busy {
 		resp, err := http.ReadResponse(bufio.NewReader(c), nil)
 		if err != nil || resp.StatusCode != 200 {
-			t.Fatalf("a busy connection was cut: %v", err)
+			t.Fatalf("a busy connection was closed: %v", err)
 		}
 		resp.Body.Close()
 	}

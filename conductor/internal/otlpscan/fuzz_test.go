@@ -9,8 +9,8 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// reference finds the depth of a protobuf body as simply as it can be said: by recursion, with another library's wire
-// format. ok is false for a body that breaks off, that has a group, or whose fields have the wrong type.
+// reference finds the depth of a protobuf body in the simplest way: by recursion, with another library's wire format.
+// ok is false for a body that is incomplete, that has a group, or whose fields have the wrong type.
 func reference(k kind, body []byte) (values int, ok bool) {
 	for len(body) > 0 {
 		number, wire, n := protowire.ConsumeTag(body)
@@ -55,8 +55,8 @@ func seeds(f *testing.F, add func(signal byte, pb, js []byte)) {
 	}
 }
 
-// FuzzProto compares the scan with the reference and with the decoder: it passes what the reference reads within
-// the bound, and what the decoder makes of what passes is within the bound, too.
+// FuzzProto compares the scan with the reference and with the decoder: it passes what the reference reads within the
+// bound, and the decoder's result for what passes is within the bound, too.
 func FuzzProto(f *testing.F) {
 	seeds(f, func(signal byte, pb, _ []byte) { f.Add(signal, pb) })
 	f.Add(byte(0), bytes.Repeat([]byte{0x7b}, 65))
@@ -68,13 +68,13 @@ func FuzzProto(f *testing.F) {
 		switch {
 		case errors.Is(err, ErrDeep):
 			if !deep {
-				t.Fatalf("called deep, with %d levels of values", values)
+				t.Fatalf("rejected as deep, with %d levels of values", values)
 			}
 			return
 		case err == nil && deep:
 			t.Fatalf("passed, with %d levels of values", values)
 		case err != nil && whole && !deep:
-			t.Fatal("called malformed, and the reference reads it")
+			t.Fatal("rejected as malformed, and the reference reads it")
 		}
 		q := empty(s)
 		if err != nil || q.UnmarshalProto(body) != nil {
@@ -90,8 +90,8 @@ func FuzzProto(f *testing.F) {
 	})
 }
 
-// FuzzJSON holds the scan against the decoder, which must not find more than 64 levels in what passes, and must not take
-// what is called malformed unless JSON's own rules forbid it.
+// FuzzJSON compares the scan with the decoder, which must not find more than 64 levels in what passes, and must not
+// accept what the scan rejects as malformed unless JSON's own rules forbid it.
 func FuzzJSON(f *testing.F) {
 	seeds(f, func(signal byte, _, js []byte) { f.Add(signal, js) })
 	f.Add(byte(0), []byte(`{"resourceLogs":[{"resource":{"attributes":[{"value":{"bytesValue":"\","arrayValue":{"values":[{}]}}}]}}]}`))
@@ -100,7 +100,7 @@ func FuzzJSON(f *testing.F) {
 		_, err := JSON(s, body)
 		if errors.Is(err, ErrDeep) {
 			if bytes.Count(body, []byte{'{'})+bytes.Count(body, []byte{'['}) <= MaxDepth {
-				t.Fatal("called deep, with few brackets")
+				t.Fatal("rejected as deep, with few brackets")
 			}
 			return
 		}
@@ -111,12 +111,12 @@ func FuzzJSON(f *testing.F) {
 		decoded := q.UnmarshalJSON(body)
 		if err != nil {
 			if decoded == nil && json.Valid(body) && !bytes.Contains(body, []byte(`""`)) {
-				t.Fatalf("called malformed, and the decoder takes it")
+				t.Fatalf("rejected as malformed, and the decoder accepts it")
 			}
 			return
 		}
 		if !json.Valid(body) {
-			t.Fatal("passed, and it is no JSON")
+			t.Fatal("passed, and it is not JSON")
 		}
 		if decoded != nil {
 			return

@@ -6,15 +6,15 @@ import (
 	"runtime"
 )
 
-// maxOpen is how many objects and lists can be open at once: a value in a list of pairs takes four, what stands around the
-// first of them less than 32, and a field that the schema does not have MaxDepth more.
+// maxOpen is how many objects and lists can be open at once: a value in a list of pairs takes four, those around the
+// first take less than 32, and a field that the schema does not have MaxDepth more.
 const maxOpen = 4*MaxDepth + 32 + MaxDepth
 
-// An open is an object or a list that the scan is within.
+// An open is an object or a list that contains the scan's position.
 type open struct {
 	kind kind // of the object, or of the list's elements
 	list bool
-	more bool // something stands before: a comma must come
+	more bool // not the first entry: a comma must follow
 }
 
 // A jsonScan is the state of one scan.
@@ -23,15 +23,15 @@ type jsonScan struct {
 	pos   int
 	cost  int64
 	depth int // of values
-	alien int // of what the schema does not have
+	alien int // of fields that the schema does not have
 	top   int
 	stack [maxOpen]open
 }
 
-// bom begins a text that some tools write, and that means nothing.
+// bom is the byte order mark that some tools write, without meaning.
 var bom = []byte("\ufeff")
 
-// TrimBOM leaves out the byte order mark before a JSON body, which decoders do not take.
+// TrimBOM removes the byte order mark before a JSON body, which decoders do not accept.
 func TrimBOM(body []byte) []byte { return bytes.TrimPrefix(body, bom) }
 
 // JSON scans the JSON form of a request, as Proto does the protobuf form.
@@ -57,7 +57,7 @@ func JSON(signal Signal, body []byte) (memory int64, err error) {
 	return s.cost, nil
 }
 
-// space passes over white space, and returns the character that follows; 0 at the end.
+// space skips white space, and returns the character that follows; 0 at the end.
 func (s *jsonScan) space() byte {
 	for ; s.pos < len(s.body); s.pos++ {
 		switch c := s.body[s.pos]; c {
@@ -69,7 +69,7 @@ func (s *jsonScan) space() byte {
 	return 0
 }
 
-// step takes one field of the innermost object, or one element of the innermost list, or its end.
+// step reads one field of the innermost object, or one element of the innermost list, or its end.
 func (s *jsonScan) step() error {
 	in := &s.stack[s.top]
 	c := s.space()
@@ -129,8 +129,8 @@ func (s *jsonScan) push(k kind, list bool) error {
 	return nil
 }
 
-// value takes a value, or its opening bracket. It must be what the field asks for: a decoder that meets another thing
-// reports an error, and goes on somewhere in the middle of it.
+// value reads a value, or its opening bracket. It must be of the field's kind: a decoder that meets another kind
+// reports an error, and continues somewhere in the middle of it.
 func (s *jsonScan) value(c child) error {
 	if s.pos == len(s.body) {
 		return ErrMalformed
@@ -175,7 +175,7 @@ func (s *jsonScan) value(c child) error {
 		}
 		return s.word("false")
 	case 'n':
-		if k >= slice && k <= flag { // where a decoder asks for more than that
+		if k >= slice && k <= flag { // where a decoder requires more than that
 			return ErrMalformed
 		}
 		if k.isMessage() && !c.repeated {
@@ -190,7 +190,7 @@ func (s *jsonScan) value(c child) error {
 	return s.number(k)
 }
 
-// scalar adds what a value takes in memory.
+// scalar adds the memory of a value.
 func (s *jsonScan) scalar(k kind, size int64) {
 	switch {
 	case k == text && s.stack[s.top].list:
@@ -210,7 +210,7 @@ func (s *jsonScan) word(w string) error {
 	return nil
 }
 
-// text takes a string, and returns its length and whether there are escapes in it.
+// text reads a string, and returns its length and whether it has escapes.
 func (s *jsonScan) text() (size int, escapes bool, err error) {
 	begin := s.pos + 1
 	for i := begin; i < len(s.body); i++ {
@@ -232,7 +232,7 @@ func (s *jsonScan) text() (size int, escapes bool, err error) {
 	return 0, escapes, ErrMalformed
 }
 
-// escapeLen is the length of the escape that b begins with; 0: it is none.
+// escapeLen is the length of the escape that b begins with; 0: it is not an escape.
 func escapeLen(b []byte) int {
 	if len(b) < 2 {
 		return 0
@@ -261,7 +261,7 @@ func hex(c byte) int {
 	return -1
 }
 
-// name takes a field's name, and finds the field. An empty one ends an object, to the decoders.
+// name reads a field's name, and finds the field. To the decoders, an empty one ends an object.
 func (s *jsonScan) name(of kind) (child, error) {
 	begin := s.pos + 1
 	size, escapes, err := s.text()
@@ -283,7 +283,7 @@ func (s *jsonScan) name(of kind) (child, error) {
 			size := escapeLen(raw[i:])
 			switch {
 			case size == 2:
-				c = 0 // none of them stands in a name
+				c = 0 // no name has any of them
 			case hex(raw[i+2]) == 0 && hex(raw[i+3]) == 0:
 				c = byte(hex(raw[i+4])<<4 | hex(raw[i+5]))
 			default:
@@ -300,7 +300,7 @@ func (s *jsonScan) name(of kind) (child, error) {
 	return schema[of].names[string(plain[:n])], nil
 }
 
-// number takes a number as JSON has it, which must be one that the field can hold.
+// number reads a JSON number, which must be one that the field can hold.
 func (s *jsonScan) number(k kind) error {
 	i, b := s.pos, s.body
 	negative := b[i] == '-'
@@ -343,7 +343,7 @@ func (s *jsonScan) number(k kind) error {
 	return nil
 }
 
-// digits passes over one digit or more; 0: there is none.
+// digits skips one digit or more; 0: there is none.
 func digits(b []byte, i int) int {
 	begin := i
 	for i < len(b) && b[i] >= '0' && b[i] <= '9' {

@@ -10,25 +10,25 @@ import (
 const MaxDepth = 64
 
 var (
-	// ErrDeep says that a request nests deeper than MaxDepth.
+	// ErrDeep: a request nests deeper than MaxDepth.
 	ErrDeep = errors.New("attribute values are nested more than 64 levels deep")
-	// ErrMalformed says that a body is not of the format that it is said to be.
+	// ErrMalformed: a body is not of its declared format.
 	ErrMalformed = errors.New("the body is malformed")
 )
 
-// maxFrames is the depth of the message that nests deepest: a value in a list of pairs takes three messages, and what
-// stands around the first of them less than 16.
+// maxFrames is the depth of the message that nests deepest: a value in a list of pairs takes three messages, those
+// around the first of them less than 16.
 const maxFrames = 3*MaxDepth + 16
 
-// stepsAtOnce is how many steps a scan takes, some 200 µs, before it lets others run: a scan of megabytes would otherwise
-// hold its processor for the scheduler's 10 ms, and an honest event, which passes through half a dozen goroutines, would
-// stand behind that in each.
+// stepsAtOnce is how many steps a scan takes, some 200 µs, before it yields: a scan of megabytes would otherwise hold
+// its processor for the scheduler's 10 ms, and an event, which passes through half a dozen goroutines, would wait for
+// that in each.
 const stepsAtOnce = 1 << 14
 
-// A textCost is what a string takes in memory beyond its bytes: rounding, and its header where a slice holds it.
+// A textCost is the memory of a string beyond its bytes: rounding, and its header where a slice holds it.
 const textCost = 16
 
-// A frame is a message that the scan is within.
+// A frame is a message that contains the scan's position.
 type frame struct {
 	end  int
 	kind kind
@@ -94,7 +94,7 @@ func Proto(signal Signal, body []byte) (memory int64, err error) {
 	}
 }
 
-// costOf is what a scalar field of so many bytes takes once decoded.
+// costOf is the memory of a decoded scalar field of so many bytes.
 func costOf(k kind, size int64) int64 {
 	switch k {
 	case text, slice:
@@ -119,9 +119,9 @@ const (
 	wire32
 )
 
-// skip passes over a field that is not entered. OTLP has no groups, in no version, and the decoder leaves a group at its
-// first field, so that the rest of it is read as fields of the message around it: what looks shallow from outside of the
-// group is as deep as its sender likes. So a group is malformed.
+// skip skips a field that is not entered. OTLP has no groups, in no version, and the decoder leaves a group at its
+// first field, so that the rest of it is read as fields of the message around it: what looks shallow from outside of
+// the group is as deep as its sender likes. So a group is malformed.
 func skip(body []byte, pos, end int, wire uint64) (int, error) {
 	n := 0
 	switch wire {
@@ -148,8 +148,8 @@ func skip(body []byte, pos, end int, wire uint64) (int, error) {
 	return pos + n, nil
 }
 
-// uvarint reads a number as the decoder does: ten bytes at most, of which bits beyond the 64th are dropped. n is 0 if there
-// is none.
+// uvarint reads a number as the decoder does: ten bytes at most; bits beyond the 64th are dropped. n is 0 if there is
+// none.
 func uvarint(b []byte) (v uint64, n int) {
 	if len(b) > 0 && b[0] < 0x80 {
 		return uint64(b[0]), 1

@@ -36,7 +36,7 @@ func empty(s Signal) request {
 	return pmetricotlp.NewExportRequest()
 }
 
-// A place is somewhere in a request where attribute values can stand.
+// A place is a location in a request where attribute values can be.
 type place struct {
 	name   string
 	signal Signal
@@ -100,7 +100,7 @@ func places() []place {
 	}
 }
 
-// nest makes a value of so many levels, each a list or a list of pairs, with others beside the one that goes on.
+// nest makes a value of so many levels, each a list or a list of pairs, with others beside the one that continues.
 func nest(v pcommon.Value, levels int, random *rand.Rand) {
 	for ; levels > 1; levels-- {
 		if random.IntN(2) == 0 {
@@ -116,7 +116,7 @@ func nest(v pcommon.Value, levels int, random *rand.Rand) {
 	v.SetEmptyBytes().FromRaw([]byte("*\n*\n*\n"))
 }
 
-// The same request gets the same verdict in protobuf and in JSON, wherever its values stand and whatever they consist of.
+// The same request gets the same result in protobuf and in JSON, wherever its values are and whatever they consist of.
 func TestDepth(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for _, p := range places() {
@@ -147,7 +147,8 @@ func TestDepth(t *testing.T) {
 	}
 }
 
-// Bodies that end a process when they are decoded: 1.5 million levels, of every kind that can be made of brackets alone.
+// Bodies that end a process when they are decoded: 1.5 million levels, of every kind that can be made of brackets
+// alone.
 func TestBombs(t *testing.T) {
 	const levels = 1_500_000
 	body := []byte{}
@@ -160,7 +161,7 @@ func TestBombs(t *testing.T) {
 			t.Errorf("signal %d: %v", s, err)
 		}
 		if _, err := Proto(s, body); err == nil {
-			t.Errorf("signal %d: lengths that lie passed", s)
+			t.Errorf("signal %d: wrong lengths passed", s)
 		}
 	}
 	groups := bytes.Repeat([]byte{0x7b}, levels) // field 15, a group
@@ -218,7 +219,7 @@ func appendUvarint(b []byte, n int) []byte {
 
 func uvarintLen(n int) int { return len(appendUvarint(nil, n)) }
 
-// What looks deep and is not passes; what a decoder would read as something else than the scan does not.
+// What looks deep and is not passes; what a decoder would read differently from the scan does not.
 func TestVerdicts(t *testing.T) {
 	in := func(value string) string {
 		return `{"resourceLogs":[{"resource":{"attributes":[{"key":"k","value":` + value + `}]}}]}`
@@ -301,7 +302,7 @@ func TestNoAllocation(t *testing.T) {
 	}
 }
 
-// The estimate is not below what the decoders take, of bodies made to take as much as they can for their size.
+// The estimate is not below the decoders' memory, for bodies made to need as much as they can for their size.
 func TestMemory(t *testing.T) {
 	repeat := func(number int, b []byte, n int) (out []byte) {
 		for range n {
@@ -378,7 +379,7 @@ func TestMemory(t *testing.T) {
 	}
 }
 
-// allocated is by how much the heap grows in f, of what stays.
+// allocated is how much the heap grows in f, of what remains.
 func allocated(f func()) int64 {
 	var before, after runtime.MemStats
 	runtime.GC()

@@ -2,7 +2,7 @@ package otlpscan
 
 import "strings"
 
-// A Signal says which request a body is.
+// A Signal is the kind of request that a body is.
 type Signal uint8
 
 const (
@@ -19,7 +19,7 @@ type kind uint8
 const (
 	unknown kind = iota // a field that the schema does not have: skipped
 	text                // a string
-	slice               // bytes or an identifier: in JSON the decoder takes no escapes there
+	slice               // bytes or an identifier: in JSON the decoder accepts no escapes there
 	int32s              // a number of the kind named, or an enum: in JSON also as a string
 	uint32s
 	int64s
@@ -84,8 +84,8 @@ const (
 
 // A message is one row of the schema.
 type message struct {
-	// cost is what one takes in memory once decoded: its struct, the pointer or slice element that holds it, what its
-	// slice reserves while growing, and the box of a value.
+	// cost is the memory of one decoded message: its struct, the pointer or slice element that holds it, what its slice
+	// reserves while growing, and the box of a value.
 	cost     int64
 	children [maxNumber + 1]child
 	names    map[string]child // as JSON may write them: lowerCamelCase or snake_case
@@ -181,7 +181,7 @@ func many(number int, name string, k kind) field {
 	return field{number, name, child{kind: k, repeated: true}}
 }
 
-// camel is a field's name as JSON has it.
+// camel is a field's name in JSON.
 func camel(snake string) string {
 	words := strings.Split(snake, "_")
 	for i, w := range words[1:] {

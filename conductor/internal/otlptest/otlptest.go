@@ -59,7 +59,7 @@ func put(dst pcommon.Value, v attribute.Value) {
 	}
 }
 
-// A Member tells events of one ring member.
+// A Member emits events of one ring member.
 type Member struct {
 	Peer chordevent.PeerRef
 	Host chordevent.Host
@@ -82,8 +82,8 @@ func NewMember(i, n int, incarnation int64) *Member {
 	}
 }
 
-// Says makes the member's next event.
-func (m *Member) Says(at time.Time, body chordevent.Body) chordevent.Event {
+// Event makes the member's next event.
+func (m *Member) Event(at time.Time, body chordevent.Body) chordevent.Event {
 	m.seq++
 	return chordevent.Event{
 		Time: at, Ring: m.Ring, Instance: "process", // one that carries many hosts
@@ -101,7 +101,7 @@ func Ring(n, listLen int, at time.Time) ([]*Member, []chordevent.Event) {
 	}
 	events := make([]chordevent.Event, n)
 	for i, m := range members {
-		events[i] = m.Says(at, Keyframe(members, i, listLen))
+		events[i] = m.Event(at, Keyframe(members, i, listLen))
 	}
 	return members, events
 }

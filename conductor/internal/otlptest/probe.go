@@ -12,8 +12,8 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// A Probe is a meter that can be asked for the values of its observable instruments, and counts what is recorded in its
-// histograms. It is not for several goroutines at a time.
+// A Probe is a meter from which tests read the values of its observable instruments, and which counts the values
+// recorded in its histograms. It is not safe for concurrent use.
 type Probe struct {
 	noop.Meter
 	callbacks map[string][]metric.Int64Callback
@@ -26,8 +26,8 @@ func NewProbe() *Probe {
 	return &Probe{callbacks: map[string][]metric.Int64Callback{}, shares: map[string][]metric.Float64Callback{}, recorded: map[string]int{}}
 }
 
-// Values asks for an instrument's values, by their attributes: "key=value;" for each, in the order of the keys. What the
-// vocabulary does not have of them is an error.
+// Values reads an instrument's values, by their attributes: "key=value;" for each, in the order of the keys. An
+// attribute that the vocabulary does not have is an error.
 func (p *Probe) Values(t testing.TB, m chordevent.Metric) map[string]int64 {
 	t.Helper()
 	got := observer[int64]{t: t, metric: m, values: map[string]int64{}}
@@ -35,7 +35,7 @@ func (p *Probe) Values(t testing.TB, m chordevent.Metric) map[string]int64 {
 	return got.values
 }
 
-// Shares is Values of an instrument whose values are no whole numbers.
+// Shares is Values of an instrument whose values are not integers.
 func (p *Probe) Shares(t testing.TB, m chordevent.Metric) map[string]float64 {
 	t.Helper()
 	got := observer[float64]{t: t, metric: m, values: map[string]float64{}}
@@ -52,7 +52,7 @@ func ask[O any, F ~func(context.Context, O) error](t testing.TB, callbacks []F, 
 	}
 }
 
-// Recorded is how many values a histogram got.
+// Recorded is the number of values that a histogram received.
 func (p *Probe) Recorded(m chordevent.Metric) int { return p.recorded[m.Name] }
 
 // Int64ObservableGauge implements metric.Meter.
@@ -100,7 +100,7 @@ func (o observer[N]) Observe(value N, opts ...metric.ObserveOption) {
 	for _, kv := range set.ToSlice() {
 		key += string(kv.Key) + "=" + kv.Value.String() + ";"
 		if words := o.metric.Values(kv.Key); words != nil && !slices.Contains(words, kv.Value.AsString()) || !slices.Contains(o.metric.Attributes, kv.Key) {
-			o.t.Errorf("%s says %s=%s, which no row of its tables has", o.metric.Name, kv.Key, kv.Value.String())
+			o.t.Errorf("%s has %s=%s, which no row of its tables has", o.metric.Name, kv.Key, kv.Value.String())
 		}
 	}
 	o.values[key] = value
