@@ -126,7 +126,7 @@ export class FakeRing {
       id: witness.id,
       peer: m.id,
       warning: true,
-      text: `found ${short(m)} dead while stabilizing`,
+      text: `lost contact with ${short(m)} while stabilizing`,
     });
   }
 

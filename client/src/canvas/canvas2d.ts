@@ -6,7 +6,7 @@ import type { Layout, Viewport } from "./layout";
 import type { Movers } from "./movers";
 import type { Context, Palette, Renderer, Selection } from "./renderer";
 
-/** The three canvases, one over the other, and how to give them a size. */
+/** The three canvases, one over the other, and the function that resizes them. */
 export interface Layers {
   ring: Context;
   selection: Context;
@@ -14,7 +14,7 @@ export interface Layers {
   resize(width: number, height: number, density: number): void;
 }
 
-/** Canvas2D draws with the browser's own 2D canvas: no GPU needed, and fast enough because each layer is drawn seldom. */
+/** Canvas2D draws with the browser's 2D canvas: it needs no GPU, and is fast enough as each layer is drawn seldom. */
 export class Canvas2D implements Renderer {
   private view: Viewport = { width: 0, height: 0, left: 0, right: 0, bottom: 0 };
   private density = 1;
@@ -69,7 +69,7 @@ export class Canvas2D implements Renderer {
   }
 }
 
-/** anything says whether there is something to pick out at all. */
+/** anything reports whether the selection layer has anything to draw. */
 function anything(s: Selection): boolean {
   return (
     s.selected >= 0 ||

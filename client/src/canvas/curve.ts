@@ -24,7 +24,7 @@ export function chord(c: Circle, from: number, to: number, out: Curve, inset = 0
   return place(c, from, to, r, r * depth, out);
 }
 
-/** arch bends from one turn to another around the outside: for what passes between neighbours. */
+/** arch bends from one turn to another around the outside: for keys that move between neighbours. */
 export function arch(c: Circle, from: number, to: number, height: number, out: Curve, outset = 0): Curve {
   const half = halfAngle(from, to);
   if (half > TAU / 8) return chord(c, from, to, out);

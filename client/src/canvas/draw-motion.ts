@@ -8,8 +8,8 @@ const curve = newCurve();
 const tail = newCurve();
 
 /**
- * With more than so many in motion at once, lines are one pixel thin: a crowd is easier to see through, and where the
- * processor draws, a thin line costs a third of a wide one, a dotted one a fifth.
+ * With more movers than this, lines are one pixel thin: many of them are easier to see through, and without a GPU a
+ * thin line costs a third of a wide one, a dotted one a fifth.
  */
 const CROWD = 48;
 
@@ -21,7 +21,7 @@ const DASHES: Record<number, number[]> = { [Pointer.successor]: [1.6, 3] };
 /** The movers under way at this instant, by their index. Reused, so that drawing makes no garbage. */
 const active = new Uint16Array(CAPACITY);
 
-/** drawMotion draws everything that moves at this instant: hops, keys on their way, and pulses where something happened. */
+/** drawMotion draws all movers of this instant: hops, moving keys, and pulses at the place of an event. */
 export function drawMotion(
   ctx: Context,
   p: Palette,
@@ -59,7 +59,7 @@ export function drawMotion(
 const styleOf = (m: Movers, i: number): number => m.tone[i] * POINTERS + m.pointer[i];
 
 /**
- * hops draws those of one style. A hop is a drop that runs along the chord, with the way it came fading behind it;
+ * hops draws those of one style. A hop is a drop that runs along the chord, with a fading tail behind it;
  * without motion it is its whole chord.
  */
 function hops(ctx: Context, layout: Layout, m: Movers, n: number, style: number, now: number, still: boolean): void {
@@ -139,13 +139,13 @@ function keys(ctx: Context, p: Palette, tone: string, l: Layout, m: Movers, i: n
   ctx.fillText(label, x + (right ? 9 : -9), y);
 }
 
-/** A pulse says: something just happened here. */
+/** A pulse marks the place of an event. */
 function pulse(ctx: Context, tone: string, layout: Layout, turn: number, share: number, line: number): void {
   const start = layout.bins ? 3 : 8;
   ripple(ctx, tone, layout, turn, start + 22 * ease(share), 1 - share, line);
 }
 
-/** An arrival at the key's owner ends a lookup. */
+/** arrival draws the end of a lookup at the key's owner. */
 function arrival(ctx: Context, tone: string, layout: Layout, turn: number, share: number, line: number): void {
   ripple(ctx, tone, layout, turn, 5 + 12 * share, 1 - share, line);
 }

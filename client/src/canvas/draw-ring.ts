@@ -20,7 +20,7 @@ export function glyphSize(layout: Layout): number {
   return Math.max(2.5, Math.min(8.5, layout.spacing * 0.17));
 }
 
-/** drawMembers draws each member by itself: its arc of keys, its load, its state. */
+/** drawMembers draws each member by itself: its range, its keys, its status. */
 export function drawMembers(ctx: Context, p: Palette, table: MemberTable, layout: Layout, view: Viewport): void {
   arcs(ctx, p, table, layout);
   loads(ctx, p, table, layout);
@@ -39,7 +39,7 @@ export function drawMembers(ctx: Context, p: Palette, table: MemberTable, layout
   }
 }
 
-/** arcs tints each member's range, alternately, so that neighbours' ranges can be told apart. */
+/** arcs tints each member's range, alternately, so that neighbours' ranges can be distinguished. */
 function arcs(ctx: Context, p: Palette, table: MemberTable, layout: Layout): void {
   ctx.lineWidth = 2 * BAND;
   for (let tint = 0; tint < 2; tint++) {
@@ -74,7 +74,7 @@ function loads(ctx: Context, p: Palette, table: MemberTable, layout: Layout): vo
   ctx.stroke();
 }
 
-/** wrongPointers shows where a successor pointer leads, when it is not the next member clockwise. */
+/** wrongPointers draws the target of each successor pointer that is not the next member clockwise. */
 function wrongPointers(ctx: Context, p: Palette, table: MemberTable, layout: Layout): void {
   ctx.strokeStyle = p.busy;
   ctx.lineWidth = 1.5;

@@ -9,7 +9,7 @@ const TAU = 2 * Math.PI;
 const TOP = TAU / 4;
 const curve = newCurve();
 
-/** drawSelection draws what is picked out over the ring: range, pointers, the chosen lookup, violations. */
+/** drawSelection draws the selection over the ring: range, pointers, the chosen lookup, violations. */
 export function drawSelection(ctx: Context, p: Palette, table: MemberTable, layout: Layout, s: Selection): void {
   if (s.arcFrom >= 0) markedArc(ctx, p, layout, s.arcFrom, s.arcTo);
   for (const slot of s.violated) violation(ctx, p, table, layout, slot);
@@ -117,7 +117,7 @@ function path(ctx: Context, p: Palette, layout: Layout, s: Selection): void {
   ctx.fill();
 }
 
-/** markedArc outlines the members about to be cut off: a hatched belt and its two ends. */
+/** markedArc outlines the members about to be partitioned: a hatched belt and its two ends. */
 function markedArc(ctx: Context, p: Palette, layout: Layout, from: number, to: number): void {
   const end = to > from ? to : to + 1;
   ctx.strokeStyle = p.bad;
@@ -136,7 +136,7 @@ function markedArc(ctx: Context, p: Palette, layout: Layout, from: number, to: n
   ctx.stroke();
 }
 
-/** violation points at a member that a broken condition names, with a wedge inside the rim. */
+/** violation marks a member of a violated condition with a wedge inside the rim. */
 function violation(ctx: Context, p: Palette, table: MemberTable, layout: Layout, slot: number): void {
   const turn = table.turn[slot];
   const wide = 5.5 / (TAU * layout.r);

@@ -1,7 +1,7 @@
 import type { Camera, Viewport } from "./layout";
 import { circle, FIT, pointAt, turnAt } from "./layout";
 
-/** What gestures need from the stage, and tell it. */
+/** The stage's side of gestures: what they read, and where they report. */
 export interface GestureHost {
   element: HTMLElement;
   view(): Viewport;
@@ -19,8 +19,8 @@ export interface GestureHost {
 const CLICK_SLOP = 5;
 
 /**
- * zoomAt changes the scale around the place on the rim that (x, y) points at, which stays where it is: there is nothing
- * to see anywhere else, and a ring that slides out of sight while one zooms is a riddle.
+ * zoomAt changes the scale around the place on the rim that (x, y) points at, which stays where it is, so that the ring
+ * does not slide out of sight: there is nothing to see off the rim.
  */
 export function zoomAt(view: Viewport, camera: Camera, x: number, y: number, factor: number, max: number): Camera {
   const before = circle(view, camera);
@@ -40,7 +40,7 @@ export function pan(view: Viewport, camera: Camera, dx: number, dy: number): Cam
 
 /**
  * approach zooms to a scale towards a turn of the rim; without one, towards the rim in the direction in which the camera
- * looks already, or the top. The first steps only lean there, so that the ring does not jump away.
+ * looks already, or the top. The first steps move only part of the way, so that the ring does not jump away.
  */
 export function approach(camera: Camera, scale: number, turn?: number): Camera {
   const lean = Math.min(1, (scale - 1) / 1.5);
@@ -75,8 +75,8 @@ export interface Drag {
 
 export const newDrag = (turn: number): Drag => ({ start: turn, last: turn, length: 0 });
 
-/** stretch moves a drag on and returns the arc it covers, clockwise. */
-export function stretch(drag: Drag, turn: number): [from: number, to: number] {
+/** extend moves a drag on and returns the arc it covers, clockwise. */
+export function extend(drag: Drag, turn: number): [from: number, to: number] {
   const step = turn - drag.last;
   drag.length = Math.max(-0.99, Math.min(0.99, drag.length + step - Math.round(step)));
   drag.last = turn;
@@ -84,7 +84,7 @@ export function stretch(drag: Drag, turn: number): [from: number, to: number] {
   return drag.length >= 0 ? [drag.start, end] : [end, drag.start];
 }
 
-/** listen turns wheel, drag, pinch and click into camera moves and hits; it returns how to stop. */
+/** listen turns wheel, drag, pinch and click into camera moves and hits; it returns a function that stops it. */
 export function listen(host: GestureHost): () => void {
   const { element } = host;
   const pointers = new Map<number, { x: number; y: number }>();
@@ -123,7 +123,7 @@ export function listen(host: GestureHost): () => void {
     travelled += Math.hypot(now.x - before.x, now.y - before.y);
     if (arc) {
       pointers.set(e.pointerId, now);
-      host.arc(...stretch(arc, turnOf(e)), false);
+      host.arc(...extend(arc, turnOf(e)), false);
       return;
     }
     if (pointers.size === 2) {
@@ -143,7 +143,7 @@ export function listen(host: GestureHost): () => void {
     if (!pointers.delete(e.pointerId)) return;
     const { x, y } = place(e);
     if (arc) {
-      if (travelled > CLICK_SLOP) host.arc(...stretch(arc, turnOf(e)), true);
+      if (travelled > CLICK_SLOP) host.arc(...extend(arc, turnOf(e)), true);
       arc = null;
       return;
     }

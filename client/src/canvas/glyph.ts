@@ -4,7 +4,7 @@ import type { Context, Palette } from "./renderer";
 const TAU = 2 * Math.PI;
 
 /**
- * glyph draws one member. Every status has a shape of its own, so that colour only repeats what the shape says:
+ * glyph draws one member. Every status has a shape of its own, so that no status is shown by colour alone:
  * disc active, dotted circle joining, half disc leaving, thin circle left, cross failed, broken circle silent.
  */
 export function glyph(ctx: Context, p: Palette, status: number, x: number, y: number, size: number): void {
@@ -49,7 +49,7 @@ export function glyph(ctx: Context, p: Palette, status: number, x: number, y: nu
   }
 }
 
-/** uncertainMark is a ring of dots around a member whose fields may be old. */
+/** uncertainMark is a circle of dots around a member whose fields may be stale. */
 export function uncertainMark(ctx: Context, p: Palette, x: number, y: number, size: number): void {
   ctx.setLineDash([1.5, 3]);
   ctx.lineWidth = 1.5;
@@ -60,7 +60,7 @@ export function uncertainMark(ctx: Context, p: Palette, x: number, y: number, si
   ctx.setLineDash([]);
 }
 
-/** repairMark is a diamond around a member some of whose pointers are not what they will be. */
+/** repairMark is a diamond around a member with a wrong pointer. */
 export function repairMark(ctx: Context, p: Palette, x: number, y: number, size: number): void {
   const d = size * 1.25 + 4;
   ctx.lineWidth = 1.5;

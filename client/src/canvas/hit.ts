@@ -4,7 +4,7 @@ import { type Layout, lowerBound, turnAt } from "./layout";
 /** What is under the pointer. */
 export type Hit = { kind: "member"; slot: number } | { kind: "bin"; bin: number } | null;
 
-/** How far from a member's centre a pointer still means it; fingers are blunter than mice. */
+/** How far from a member's centre a mouse still hits it; a finger hits from further away. */
 const REACH = 13;
 
 /** hitTest finds the member, or the bin, under a point of the screen. */

@@ -7,10 +7,10 @@ export interface Label {
   dx: number;
   dy: number;
   kind: "id" | "strong" | "note";
-  shy?: boolean; // rather not shown than over what lies over the picture
+  shy?: boolean; // hidden rather than drawn under panels over the picture
 }
 
-/** At most this many labels are shown: more would be a thicket. */
+/** At most this many labels are shown; more could not be read. */
 export const MAX_LABELS = 64;
 
 /** Widths of a character, near enough to place and to keep apart. */
@@ -54,7 +54,7 @@ function cornerOf(label: Label): [left: number, top: number, width: number] {
 /** A strip of the view's edge that labels keep free. */
 const EDGE = 4;
 
-/** broughtIn moves a label so far that all of it lies between the edges. */
+/** broughtIn moves a label until all of it lies between the edges. */
 export function broughtIn(label: Label, [left, top, right, bottom]: Box): Label {
   const [x, y, width] = cornerOf(label);
   const within = (at: number, low: number, high: number) => Math.max(low + EDGE, Math.min(at, high - EDGE));

@@ -22,7 +22,7 @@ export const FIT: Camera = { scale: 1, x: 0, y: 0 };
 /** Room around the ring for load bars and labels, in CSS pixels. Labels are wider than high. */
 const MARGIN_X = 118;
 const MARGIN_Y = 84;
-/** From this width on there is room for every member's name. */
+/** From this width on there is room for members' names. */
 const ROOMY = 520;
 /** Members nearer together than this, on average, are drawn as bins. */
 export const SINGLE_SPACING = 10;
@@ -31,10 +31,10 @@ const BIN_PIXELS = 5;
 
 const TAU = 2 * Math.PI;
 
-/** How bad a member's state is: what a bin shows is its worst. */
+/** Severity of a member's state: a bin shows its worst. */
 export const Worst = { fine: 0, joining: 1, leaving: 2, uncertain: 3, repairing: 4, silent: 5, failed: 6 };
 
-/** A Layout is where everything is on the screen: positions of members, or bins where there are too many. */
+/** A Layout is the position of everything on the screen: members, or bins where there are too many members. */
 export interface Layout {
   cx: number; // centre and radius of the circle in CSS pixels
   cy: number;
@@ -55,10 +55,10 @@ export interface Layout {
   binMaxKeys: number;
 }
 
-/** widthOf is how much of the view's the ring may use. */
+/** widthOf is the part of the view's width that the ring may use. */
 const widthOf = (view: Viewport): number => Math.max(80, view.width - view.left - view.right);
 
-/** roomy says whether members can have their names written beside them. */
+/** roomy reports whether there is room for members' names. */
 export const roomy = (view: Viewport): boolean => widthOf(view) >= ROOMY;
 
 /** circle is the ring's centre and radius on the screen. */
@@ -108,7 +108,7 @@ export function severity(table: MemberTable, slot: number): number {
     case Status.SILENT:
       return Worst.silent;
     case Status.LEFT:
-      return Worst.fine; // it went as it should: nothing is wrong there
+      return Worst.fine; // left gracefully: nothing is wrong there
   }
   if (table.error[slot] > 0) return Worst.repairing;
   if (table.uncertain[slot]) return Worst.uncertain;

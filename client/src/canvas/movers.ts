@@ -1,4 +1,4 @@
-/** Things that move on the ring for a moment, in columns of fixed length: at most CAPACITY at once, those about to start included. */
+/** Movers on the ring, in columns of fixed length: at most CAPACITY at once, those about to start included. */
 
 export const CAPACITY = 1024;
 
@@ -22,7 +22,7 @@ export class Movers {
     return CAPACITY - this.count;
   }
 
-  /** add takes one more; false at the bound, and the caller counts what it could not show. */
+  /** add adds one mover; false at the bound, and the caller counts what it could not show. */
   add(m: {
     kind: number;
     tone: number;
@@ -48,7 +48,7 @@ export class Movers {
     return true;
   }
 
-  /** expire forgets what has ended. */
+  /** expire removes movers that have ended. */
   expire(now: number): void {
     for (let i = 0; i < this.count; ) {
       if (now < this.start[i] + this.length[i]) i++;

@@ -2,7 +2,7 @@ import type { MemberTable } from "../model/members";
 import type { Layout, Viewport } from "./layout";
 import type { Movers } from "./movers";
 
-/** The colours the drawing needs; the style sheet owns them. */
+/** The drawing's colours, from the style sheet. */
 export interface Palette {
   paper: string;
   ink: string;
@@ -19,7 +19,7 @@ export interface Palette {
   info: string;
 }
 
-/** What is picked out: the selected member with its pointers, the hovered one, and the chosen lookup's path. */
+/** The selection: the selected member with its pointers, the hovered one, and the chosen lookup's path. */
 export interface Selection {
   selected: number; // slot, or -1
   hovered: number;
@@ -44,11 +44,11 @@ export interface Renderer {
   setPalette(palette: Palette): void;
   ring(table: MemberTable, layout: Layout): void;
   selection(table: MemberTable, layout: Layout, selection: Selection): void;
-  /** still: for readers who want no motion, what happens is shown in place and does not travel. */
+  /** still: for readers who prefer reduced motion, events are shown in place and do not move. */
   motion(layout: Layout, movers: Movers, now: number, still: boolean): void;
 }
 
-/** The part of CanvasRenderingContext2D in use: a test passes one that records. */
+/** The part of CanvasRenderingContext2D in use; a test passes one that records calls. */
 export type Context = Pick<
   CanvasRenderingContext2D,
   | "arc"

@@ -7,7 +7,7 @@ import { type Box, broughtIn, type Label, uncrowded } from "./labels";
 import { type Layout, pointAt, roomy, type Viewport } from "./layout";
 import type { Selection } from "./renderer";
 
-/** Up to so many violated members are named as such; of more, the wedges and the state line tell. */
+/** At most this many violated members are labelled; more are shown by wedges and the state line only. */
 const FEW = 4;
 
 export interface Choice {
@@ -21,7 +21,7 @@ export interface Choice {
   hoveredFinger: number;
 }
 
-/** selectionOf finds the slots of all that is picked out. */
+/** selectionOf finds the slots of all that is selected. */
 export function selectionOf(world: World, choice: Choice): Selection {
   const { table } = world;
   const selected = choice.selected ? table.find(choice.selected) : -1;
@@ -51,13 +51,13 @@ export function selectionOf(world: World, choice: Choice): Selection {
   };
 }
 
-/** Half the room of the number and the word in the middle of the ring. */
+/** Half the room of the number and the status in the middle of the ring. */
 const CENTRE_X = 64;
 const CENTRE_Y = 36;
 
 /**
- * labelsFor names what can be named without crowding: the choice first, then members clockwise. What lies in sight has
- * its name in sight too, where a narrow screen leaves too little room beside the ring.
+ * labelsFor labels what fits without overlap: the selection first, then members clockwise. On a narrow screen, labels
+ * of what is in sight are moved into sight too.
  */
 export function labelsFor(world: World, layout: Layout, s: Selection, view: Viewport, taken: Box[] = []): Label[] {
   const { table } = world;

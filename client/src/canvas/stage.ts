@@ -22,7 +22,7 @@ export interface Hover {
 /** The choices that the selection layer shows. */
 const SELECTS = ["selected", "lookup", "cursor", "arc"] as const;
 
-/** The overview of a large ring is drawn anew this often at most, in milliseconds: its bins are a summary anyway. */
+/** The least interval between two drawings of a large ring's overview, in milliseconds: bins are a summary anyway. */
 const BINS_MS = 120;
 
 interface Elements {
@@ -32,7 +32,7 @@ interface Elements {
 }
 
 /**
- * Stage joins store and renderer: it lays out and draws what changed, at most once a frame, and sleeps when nothing
+ * Stage connects store and renderer: it lays out and draws what changed, at most once a frame, and sleeps when nothing
  * moves. It belongs to one mounted element.
  */
 export class Stage {
@@ -60,7 +60,7 @@ export class Stage {
     this.repaint();
     const over = [...elements.root.querySelectorAll<HTMLElement>("[data-over]")];
     const sizes = new ResizeObserver(() => {
-      // Observers are called when the layout is done: to ask where things are costs nothing then.
+      // Observers are called after layout: reading positions costs nothing then.
       this.taken = over.map((e) => [
         e.offsetLeft,
         e.offsetTop,
@@ -96,7 +96,7 @@ export class Stage {
     );
   }
 
-  /** setInsets says how much room panels take of the picture. */
+  /** setInsets sets how much room panels take of the picture. */
   setInsets(insets: { left: number; right: number; bottom: number }): void {
     const { view } = this;
     if (insets.left === view.left && insets.right === view.right && insets.bottom === view.bottom) return;
@@ -105,7 +105,7 @@ export class Stage {
     this.invalidate("ring");
   }
 
-  /** repaint takes the palette anew, for a change of theme. */
+  /** repaint reads the palette again, for a change of theme. */
   repaint(): void {
     this.renderer.setPalette(readPalette(this.elements.root));
     this.invalidate("ring");
@@ -125,7 +125,7 @@ export class Stage {
     this.view = { ...this.view, width, height };
     this.renderer.resize(this.view, devicePixelRatio);
     this.dirty = { ring: true, data: true, selection: true };
-    // At once: a canvas that waits for the next frame shows itself empty, or stretched, for one.
+    // At once: a canvas that waits for the next frame is empty, or distorted, for one frame.
     cancelAnimationFrame(this.frame);
     this.draw(performance.now());
   }
@@ -137,7 +137,7 @@ export class Stage {
     this.wake();
   }
 
-  /** ringDue: new data waits a little where bins are drawn, whose layout names no single member; the rest is drawn at once. */
+  /** ringDue reports whether to draw the ring now: new data waits a little where bins are drawn, all else is at once. */
   private ringDue(now: number): boolean {
     if (this.dirty.ring || !this.layout) return true;
     return this.dirty.data && (!this.layout.bins || now - this.ringAt >= BINS_MS);
@@ -178,7 +178,7 @@ export class Stage {
     this.move(now, view.mode !== "paused");
   }
 
-  /** While the view is paused, what moves stands still and goes on from there. */
+  /** While the view is paused, movers stop, and go on from there. */
   private move(now: number, running: boolean): void {
     if (!this.layout) return;
     if (!running) {
@@ -196,7 +196,7 @@ export class Stage {
     if ((movers.count > 0 && running) || this.dirty.data) this.wake();
   }
 
-  /** describe says on the element what is drawn, for tests and for whoever inspects the page. */
+  /** describe writes on the element what is drawn, for tests and for debugging. */
   private describe(members: number): void {
     const { dataset } = this.elements.root;
     const say = (name: string, value: string) => {
@@ -268,7 +268,7 @@ function memberNear(layout: Layout, order: Uint32Array, turns: Float64Array, x: 
   return best;
 }
 
-/** maxScale lets the crowded parts of a large ring come apart. */
+/** maxScale is the largest zoom, enough to separate a large ring's members. */
 export function maxScale(members: number): number {
   return Math.max(8, members / 4);
 }

@@ -1,6 +1,6 @@
 import type { Palette } from "./renderer";
 
-/** readPalette takes the drawing's colours from the style sheet, where they are tokens like any other. */
+/** readPalette reads the drawing's colours from the style sheet's tokens. */
 export function readPalette(element: Element): Palette {
   const style = getComputedStyle(element);
   const read = (name: string) => style.getPropertyValue(`--${name}`).trim();

@@ -1,7 +1,7 @@
 import type { FeedEvent } from "../gen/hub_pb";
 import { hexOf } from "./id";
 
-/** Kinds of events, grouped as people ask for them. */
+/** Kinds of events, by the groups that the feed's filter offers. */
 export const GROUPS = {
   membership: ["chord.node.started", "chord.node.joined", "chord.node.leaving", "chord.node.left", "chord.peer.failed"],
   pointers: ["chord.successors.changed", "chord.predecessor.changed"],
@@ -30,7 +30,7 @@ export interface Filter {
   errors: boolean;
 }
 
-/** chosen is the feed as a filter lets it through. */
+/** chosen returns the events that pass a filter. */
 export function chosen(events: readonly FeedEvent[], filter: Filter): FeedEvent[] {
   return events.filter((event) => {
     if (filter.errors && !event.warning) return false;
@@ -43,7 +43,7 @@ export function chosen(events: readonly FeedEvent[], filter: Filter): FeedEvent[
   });
 }
 
-/** The event's kind in a word, for the feed's narrow column. */
+/** kindWord shortens an event's kind for the feed's narrow column. */
 export function kindWord(kind: string): string {
   return kind
     .replace(/^chord\./, "")

@@ -4,14 +4,14 @@ export const ID_BITS = 160;
 
 const HEX = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, "0"));
 
-/** hexOf is the identifier's 40 hex digits: the page's own name for a member. */
+/** hexOf is the identifier's 40 hex digits, by which the page names a member. */
 export function hexOf(id: Uint8Array, offset = 0): string {
   let text = "";
   for (let i = offset; i < offset + ID_BYTES; i++) text += HEX[id[i]];
   return text;
 }
 
-/** bytesOf reads 1 to 40 hex digits; null if the text is no identifier. */
+/** bytesOf parses 1 to 40 hex digits; null if the text is not an identifier. */
 export function bytesOf(text: string): Uint8Array<ArrayBuffer> | null {
   if (!/^[0-9a-fA-F]{1,40}$/.test(text)) return null;
   const padded = text.padStart(2 * ID_BYTES, "0");
@@ -20,7 +20,7 @@ export function bytesOf(text: string): Uint8Array<ArrayBuffer> | null {
   return id;
 }
 
-/** turnOf is where an identifier stands on a circle of 2^bits points, as a fraction of a full turn in [0, 1). */
+/** turnOf is an identifier's position on a circle of 2^bits points, as a fraction of a full turn in [0, 1). */
 export function turnOf(id: Uint8Array, bits: number, offset = 0): number {
   let value = 0;
   let weight = 1 / 256;
@@ -42,7 +42,7 @@ export function clockwise(a: number, b: number): number {
   return d < 0 ? d + 1 : d;
 }
 
-/** digitsOf is how many hex digits the conductor writes for an identifier: ceil(bits / 4). */
+/** digitsOf is the number of hex digits that the conductor writes for an identifier: ceil(bits / 4). */
 export function digitsOf(bits: number): number {
   return Math.ceil((bits || ID_BITS) / 4);
 }
@@ -52,7 +52,7 @@ export function apiId(hex: string, bits: number): string {
   return hex.slice(2 * ID_BYTES - digitsOf(bits));
 }
 
-/** shortId is what people read: the leading digits, enough to tell members apart at a glance. */
+/** shortId is an identifier's leading digits, enough to distinguish members at a glance. */
 export function shortId(hex: string, bits: number, digits = 8): string {
   return apiId(hex, bits).slice(0, digits);
 }

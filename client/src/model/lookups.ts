@@ -3,7 +3,7 @@ import { HopSchema, type Lookup, Lookup_Outcome, LookupSchema } from "../gen/hub
 import { bytesOf, clockwise, hexOf, turnOf } from "./id";
 import { duration } from "./words";
 
-/** hopCount is the path length as the paper counts it: members asked on the way, the initiator and the owner left out. */
+/** hopCount is the path length as the paper counts it: members asked on the way, without the initiator and the owner. */
 export function hopCount(lookup: Lookup): number {
   return Math.max(0, lookup.hops.length - 2);
 }
@@ -30,7 +30,7 @@ export function hopDistribution(members: number, length: number): number[] {
   return Array.from({ length }, (_, k) => (1 - rest) * (low[k] ?? 0) + rest * (high[k] ?? 0));
 }
 
-/** expectedShares is what the i-th smallest of n members owns, as a share of the mean, if identifiers are random. */
+/** expectedShares is the load of the i-th smallest of n members, as a share of the mean, if identifiers are random. */
 export function expectedShares(n: number): Float64Array {
   const shares = new Float64Array(n);
   let sum = 0;
@@ -41,7 +41,7 @@ export function expectedShares(n: number): Float64Array {
   return shares;
 }
 
-/** distancesLeft is how far, in turns, each hop's member still was from the key; the owner has none left. */
+/** distancesLeft is the distance, in turns, from each hop's member to the key; 0 at the owner. */
 export function distancesLeft(lookup: Lookup, bits: number): number[] {
   const goal = turnOf(lookup.key, bits);
   return lookup.hops.map((hop, i) =>
@@ -52,7 +52,7 @@ export function distancesLeft(lookup: Lookup, bits: number): number[] {
 const serials = new WeakMap<Lookup, number>();
 let lastSerial = 0;
 
-/** serialOf tells lookups apart: one trace may hold several, of the same key even. */
+/** serialOf numbers lookups: one trace may hold several, even of the same key. */
 export function serialOf(lookup: Lookup): number {
   let serial = serials.get(lookup);
   if (serial === undefined) {
@@ -62,7 +62,7 @@ export function serialOf(lookup: Lookup): number {
   return serial;
 }
 
-/** sameLookup also knows a lookup again that first came as the API's answer and then by telemetry. */
+/** sameLookup compares lookups by trace, operation and key: one may come both as the API's answer and by telemetry. */
 export function sameLookup(a: Lookup, b: Lookup | null): boolean {
   if (a === b) return true;
   return (
@@ -81,7 +81,7 @@ export const outcomeWord: Record<number, string> = {
   [Lookup_Outcome.FAILED]: "failed",
 };
 
-/** pointerWord names the pointer by which the member before knew this one. */
+/** pointerWord names the pointer by which the previous member reached this one. */
 export function pointerWord(pointer: string, slot: number): string {
   switch (pointer) {
     case "self":
@@ -95,7 +95,7 @@ export function pointerWord(pointer: string, slot: number): string {
   }
 }
 
-/** pointerMeaning says what such a pointer is, to one who has never heard of it. */
+/** pointerMeaning explains a pointer to a reader who does not know Chord. */
 export function pointerMeaning(pointer: string, slot: number, bits: number): string {
   switch (pointer) {
     case "finger":
@@ -107,14 +107,14 @@ export function pointerMeaning(pointer: string, slot: number, bits: number): str
   }
 }
 
-/** clockWord says by how much the clock of a hop's host is off at least; empty: nothing speaks for that. */
+/** clockWord states the least error of the clock of a hop's host; empty if there is no evidence of one. */
 export function clockWord(clockUs: bigint): string {
   if (clockUs === 0n) return "";
   const ms = Number(clockUs) / 1000;
   return `its clock is at least ${duration(Math.abs(ms))} ${ms > 0 ? "ahead" : "behind"}`;
 }
 
-/** fraction writes 2^-n as people write it. */
+/** fraction formats 2^-n. */
 function fraction(n: number): string {
   return n === 1 ? "½" : n === 2 ? "¼" : n === 3 ? "⅛" : n <= 10 ? `1/${2 ** n}` : `1/2^${n}`;
 }
@@ -124,7 +124,7 @@ function ordinal(n: number): string {
   return `${n}${end}`;
 }
 
-/** Found is what POST /api/lookups answers. */
+/** Found is the answer of POST /api/lookups. */
 export interface Found {
   trace_id: string;
   key: string;
@@ -142,7 +142,7 @@ export interface Found {
   }[];
 }
 
-/** lookupOf turns the API's answer into the same message that telemetry brings. */
+/** lookupOf converts the API's answer to the message that the hub sends for traced lookups. */
 export function lookupOf(found: Found, now: number): Lookup {
   const timeouts = (found.timeouts ?? 0) > 0 || found.hops.some((hop) => hop.timeouts > 0);
   return create(LookupSchema, {

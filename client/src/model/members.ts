@@ -4,19 +4,19 @@ import { hexOf, ID_BYTES, turnOf } from "./id";
 export const Status = Members_Status;
 export type Status = Members_Status;
 
-/** present says whether a member of this status still takes part in the ring. */
+/** present reports whether a member of this status takes part in the ring. */
 export function present(status: number): boolean {
   return status === Status.JOINING || status === Status.ACTIVE || status === Status.LEAVING || status === Status.SILENT;
 }
 
 /**
  * MemberTable holds the members in columns, one slot each: slots 0 to count-1 are in use, in no order. A handle is the
- * hub's name for a member; it stays while slots move. Memory is bounded by the hub, which forgets members long gone.
+ * hub's name for a member; it stays while slots move. The hub bounds memory: it removes members that left long ago.
  */
 export class MemberTable {
   count = 0;
   bits = 0;
-  /** Changes whenever members come or go, or the circle's size becomes known: positions must be laid out again. */
+  /** Changes when members are added or removed, or the circle's size becomes known: positions must be laid out again. */
   shape = 0;
   handle = new Uint32Array(0);
   id = new Uint8Array(0);
@@ -36,7 +36,7 @@ export class MemberTable {
   host: string[] = [];
 
   private slots = new Map<number, number>();
-  /** Handles by identifier. Made when somebody is first looked for: the first picture of a large ring has no time for it. */
+  /** Handles by identifier. Built at the first search: it would delay the first picture of a large ring. */
   private names: Map<string, number> | undefined;
   private sorted: { shape: number; order: Uint32Array } = { shape: -1, order: new Uint32Array(0) };
 
@@ -45,7 +45,7 @@ export class MemberTable {
     return this.slots.get(handle) ?? -1;
   }
 
-  /** find is the slot of a 40-digit identifier, or -1. A restarted member keeps its identifier: the newest life is meant. */
+  /** find is the slot of a 40-digit identifier's newest incarnation, or -1. A restarted member keeps its identifier. */
   find(hex: string): number {
     if (!this.names) {
       this.names = new Map();
@@ -84,7 +84,7 @@ export class MemberTable {
     this.shape++;
   }
 
-  /** put writes whole rows: of new members, and over those of known ones. */
+  /** put writes whole rows, and adds members that are new. */
   put(rows: Members): void {
     this.reserve(this.count + rows.handle.length);
     for (let i = 0; i < rows.handle.length; i++) {
@@ -116,7 +116,7 @@ export class MemberTable {
     }
   }
 
-  /** remove forgets members; the last slot moves into each gap. */
+  /** remove deletes members; the last slot moves into each gap. */
   remove(handles: readonly number[]): void {
     for (const handle of handles) {
       const slot = this.slotOf(handle);
@@ -149,7 +149,7 @@ export class MemberTable {
     return copy;
   }
 
-  /** name enters a member under its identifier, unless a later life of its is there already. */
+  /** name indexes a member by its identifier, unless a later incarnation is indexed already. */
   private name(slot: number, names: Map<string, number>): void {
     const hex = this.hex(slot);
     const known = names.get(hex);
@@ -185,8 +185,8 @@ const SLOTS = 2 ** 20;
 const COARSE = 2 ** 32;
 
 /**
- * sortedByTurn orders the slots by their turns. Plain numbers sort much faster than with a comparison function, so turn,
- * coarsely, and slot share one; members nearer together than that tells are then put right one by one.
+ * sortedByTurn orders the slots by their turns. Plain numbers sort much faster than with a comparison function, so a
+ * coarse turn and the slot share one number; an insertion sort then orders members of one coarse turn.
  */
 function sortedByTurn(turn: Float64Array, count: number): Uint32Array {
   const keys = new Float64Array(count);

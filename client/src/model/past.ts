@@ -3,8 +3,8 @@ import { type Simulation, SimulationSchema, type Snapshot } from "../gen/hub_pb"
 import { World } from "./world";
 
 /**
- * pastWorld builds the picture of an instant. The conductor's answer carries all of it, in the form of a snapshot; only
- * the experiment's course is worked out here, from what the page knows of the one under way or just ended.
+ * pastWorld builds the view of an instant from the conductor's answer, a snapshot. Only the experiment's progress is
+ * computed here, from the running or just ended experiment.
  */
 export function pastWorld(snapshot: Snapshot, live: World): World {
   const world = new World();
@@ -14,7 +14,7 @@ export function pastWorld(snapshot: Snapshot, live: World): World {
   return world;
 }
 
-/** simulationAt is the experiment as it stood at an instant: what ran by its plan, but no figures, which nobody kept. */
+/** simulationAt is the experiment's state at an instant by its plan, without figures, which are not recorded. */
 export function simulationAt(live: World, at: number): Simulation | undefined {
   const { simulation: s, simulationStart: start } = live;
   if (!s || start === 0 || at < start) return undefined;

@@ -2,15 +2,15 @@ import type { FeedEvent, Sample } from "../gen/hub_pb";
 import { hexOf, shortId } from "./id";
 import { clock, duration } from "./words";
 
-/** A Repair is a time in which the ring error was above 0, and what began it. */
+/** A Repair is a time in which the ring error was above 0, and its cause. */
 export interface Repair {
   from: number; // Unix milliseconds, to the second: samples are no finer
   to: number;
   cause: FeedEvent | undefined;
-  others: number; // further members that came, went or failed meanwhile
+  others: number; // further members that joined, left or failed meanwhile
 }
 
-/** The first sample with an error may be taken this long after the event that made it. */
+/** The first sample with an error may be taken this long after the event that caused it. */
 const LAG = 2500;
 
 const CAUSES: Record<string, string> = {
@@ -20,10 +20,10 @@ const CAUSES: Record<string, string> = {
   "chord.node.joined": "joined",
 };
 
-/** subject is the member that an event is about: of a failure, the one that was found dead. */
+/** subject is the member that an event is about: of a failure, the failed one. */
 const subject = (e: FeedEvent) => hexOf(e.kind === "chord.peer.failed" && e.peer.length ? e.peer : e.id);
 
-/** unrepeated leaves out reports of members that were found dead before and have not been heard of since. */
+/** unrepeated drops repeated failure reports of a member that has emitted no event since the first one. */
 export function unrepeated(events: readonly FeedEvent[]): FeedEvent[] {
   const dead = new Set<string>();
   return events.filter((e) => {
@@ -35,7 +35,7 @@ export function unrepeated(events: readonly FeedEvent[]): FeedEvent[] {
   });
 }
 
-/** lastRepair is the last one of an ideal ring, which may have ended since the newest sample; undefined: none is remembered. */
+/** lastRepair is an ideal ring's last repair, which may have ended since the newest sample; undefined: none is recorded. */
 export function lastRepair(samples: readonly Sample[], events: readonly FeedEvent[], now: number): Repair | undefined {
   let end = samples.length - 1;
   while (end >= 0 && samples[end].error === 0n) end--;
@@ -52,7 +52,7 @@ export function lastRepair(samples: readonly Sample[], events: readonly FeedEven
   return { from, to, cause, others: Math.max(0, others) };
 }
 
-/** repairWords says it in a line. */
+/** repairWords formats a repair in one line. */
 export function repairWords({ from, to, cause, others }: Repair, bits: number): string {
   const after = cause ? `, after ${shortId(subject(cause), bits)} ${CAUSES[cause.kind]}` : "";
   const more = others === 0 ? "" : others === 1 ? " and one more" : ` and ${others} more`;

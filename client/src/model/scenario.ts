@@ -5,7 +5,7 @@ export interface Field {
   section: string; // "": of the scenario itself
   key: string;
   name: string;
-  hint: string; // what stands where the text says nothing
+  hint: string; // shown where the text has no value
   choices?: string[];
 }
 
@@ -56,7 +56,7 @@ export const SECTIONS: Section[] = [
       field("workload", "lookups", "Lookups", "0.1"),
       field("workload", "keys", "Keys", "1000"),
       field("workload", "distribution", "Keys chosen", "uniform", ["uniform", "zipf", "hotspot", "sequential"]),
-      field("workload", "value_bytes", "Bytes a value", "128"),
+      field("workload", "value_bytes", "Bytes per value", "128"),
       field("workload", "data", "Values", "quotes", ["quotes", "synthetic"]),
       field("workload", "poisson", "Poisson arrivals", "false", ["false", "true"]),
     ],
@@ -66,7 +66,7 @@ export const SECTIONS: Section[] = [
     fields: [
       field("timing", "stabilize", "Stabilize every", "500ms"),
       field("timing", "keyframe", "Keyframe every", "10s"),
-      field("timing", "call_limit", "Call limit", "what suits"),
+      field("timing", "call_limit", "Call limit", "automatic"),
       field("network", "latency", "Latency", "0s"),
       field("network", "jitter", "Jitter", "0s"),
       field("network", "spread", "Spread", "uniform", ["uniform", "exponential"]),
@@ -81,8 +81,8 @@ export const SECTIONS: Section[] = [
       field("expect", "wrong_lookups", "Wrong lookups", "any"),
       field("expect", "stale_reads", "Stale reads", "any"),
       field("expect", "refused_writes_shown", "Refused writes shown", "any"),
-      field("expect", "failed_lookups_per_10k", "Failed of 10,000", "any"),
-      field("expect", "p99_lookup", "99 % of lookups in", "any"),
+      field("expect", "failed_lookups_per_10k", "Failed of 10,000 lookups", "any"),
+      field("expect", "p99_lookup", "99 % of lookups within", "any"),
       field("expect", "mean_hops", "Mean hops", "any"),
       field("expect", "repaired_within", "Repaired within", "any"),
       field("expect", "unmarked_wrong_fields", "Unmarked wrong fields", "any"),
@@ -91,10 +91,10 @@ export const SECTIONS: Section[] = [
   },
 ];
 
-/** path is the field's name as the conductor's problems have it. */
+/** path is the field's name in the conductor's problems. */
 export const path = (f: Field): string => (f.section ? `${f.section}.${f.key}` : f.key);
 
-/** A Phase as the form shows it. One that is written over several lines is edited in the text. */
+/** A Phase as the form shows it. A phase of several lines is edited in the text. */
 export interface Phase {
   at: string;
   what: string;
@@ -102,7 +102,7 @@ export interface Phase {
   editable: boolean;
 }
 
-/** What a phase can do, as it is first put into the form. */
+/** The actions of a phase, with their first values in the form. */
 export const ACTIONS: { name: string; what: string; for?: string }[] = [
   { name: "churn", what: "churn: {join: 0.5/s, leave: 0.25/s, crash: 0.25/s}", for: "20s" },
   { name: "join", what: "join: 4" },
@@ -110,7 +110,7 @@ export const ACTIONS: { name: string; what: string; for?: string }[] = [
   { name: "crash", what: "crash: 1" },
   { name: "adjacent crash", what: "crash: 2, adjacent: true" },
   { name: "partition", what: "partition: {fraction: 0.3}", for: "10s" },
-  { name: "one-way cut", what: "one_way_cut: {from: 0.1, to: 0.1}", for: "10s" },
+  { name: "one-way partition", what: "one_way_cut: {from: 0.1, to: 0.1}", for: "10s" },
   { name: "slow link", what: "slow_link: {fraction: 0.1, latency: 200ms}", for: "10s" },
   { name: "pause", what: "pause: 1", for: "5s" },
   { name: "telemetry outage", what: "telemetry_outage: {fraction: 0.5}", for: "10s" },
@@ -118,7 +118,7 @@ export const ACTIONS: { name: string; what: string; for?: string }[] = [
   { name: "heal", what: "heal: true" },
 ];
 
-/** phasesOf reads the phases; undefined if they are written as the form cannot. */
+/** phasesOf parses the phases; undefined if they are written in a form that it does not support. */
 export function phasesOf(text: string): Phase[] | undefined {
   return itemsOf(text, "phases")?.items.map(({ from, to }) => {
     const mapping = text[from] === "{" && closing(text, from) < to ? flowMapping(text, from) : undefined;
@@ -142,7 +142,7 @@ function written(p: { at: string; what: string; for?: string }): string {
   return `{${parts.filter(Boolean).join(", ")}}`;
 }
 
-/** withPhase rewrites one phase, or takes it out. */
+/** withPhase rewrites one phase, or removes it. */
 export function withPhase(text: string, index: number, phase: Phase | null): string {
   const list = itemsOf(text, "phases");
   const item = list?.items[index];
@@ -150,12 +150,12 @@ export function withPhase(text: string, index: number, phase: Phase | null): str
   if (phase)
     return text.slice(0, item.from) + written(phase) + text.slice(Math.max(item.to, closing(text, item.from) + 1));
   if (list.items.length > 1) return text.slice(0, item.lineFrom) + text.slice(item.lineTo);
-  // The last one takes the section with it.
+  // Without phases the section goes too.
   const start = text.search(/^phases:/m);
   return text.slice(0, start) + text.slice(item.lineTo);
 }
 
-/** addPhase puts a phase behind the last one, some time after it. */
+/** addPhase appends a phase, ten seconds after the last one's end. */
 export function addPhase(text: string, action: { what: string; for?: string }): string {
   const list = itemsOf(text, "phases");
   if (!list) return text;
@@ -172,7 +172,7 @@ export function addPhase(text: string, action: { what: string; for?: string }): 
 
 const UNITS: Record<string, number> = { ms: 0.001, s: 1, m: 60, h: 3600 };
 
-/** later is ten seconds after a phase's end, as far as its times are simple ones. */
+/** later is ten seconds after a phase's end; times of several units count as 0. */
 function later(phase: Phase): string {
   const seconds = (text: string) => {
     const m = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text);

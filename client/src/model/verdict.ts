@@ -3,22 +3,22 @@ import { hexOf, shortId } from "./id";
 import { unrepeated } from "./repair";
 import { clock, conditionWords, count, plural, whyWords } from "./words";
 
-/** livingMembers is how many members take part: those that left or failed do not. */
-export function livingMembers(ring: RingState): number {
+/** liveMembers is the number of members that take part: those that left or failed do not. */
+export function liveMembers(ring: RingState): number {
   return ring.joining + ring.active + ring.leaving + ring.silent;
 }
 
-/** received says that some event of some member has been: until then there is no picture. */
+/** received reports whether any member's event has been received: until then there is no picture. */
 export function received(ring: RingState): boolean {
-  return livingMembers(ring) + ring.left + ring.failed + (ring.certainty?.of ?? 0) > 0;
+  return liveMembers(ring) + ring.left + ring.failed + (ring.certainty?.of ?? 0) > 0;
 }
 
 /**
- * verdict says in one sentence how the ring is, computed over its certain members; certainty says which those are. What makes it violated is a condition of
- * the invariant: gaps and overlaps between ranges are none, and stand in the list of violations only.
+ * verdict states the ring's status in one sentence, computed over its certain members. Only conditions of the invariant
+ * make it violated: gaps and overlaps between ranges do not, and are in the list of violations only.
  */
 export function verdict(ring: RingState): string {
-  const members = livingMembers(ring);
+  const members = liveMembers(ring);
   const open = ring.violations.filter((v) => v.healedMs === 0n && !v.condition.startsWith("Ownership"));
   switch (ring.status) {
     case RingState_Status.FORMING:
@@ -39,13 +39,13 @@ export function verdict(ring: RingState): string {
   }
 }
 
-/** small says what a ring of no more members than a successor list is long survives. */
+/** small states how many crashes a ring survives that has no more members than a successor list has entries. */
 function small(ring: RingState): string {
   const { pointers = 0, keys = 0 } = ring.tolerance ?? {};
   return `Small ring: survives ${plural(Math.min(pointers, keys), "simultaneous crash", "simultaneous crashes")}.`;
 }
 
-/** certainty says how many members the verdict is about; empty: there are none. */
+/** certainty states how many members the verdict covers; empty if there are none. */
 export function certainty(ring: RingState): string {
   const { state, count: uncertain, of } = ring.certainty ?? { state: 0, count: 0, of: 0 };
   if (of === 0) return "";
@@ -53,7 +53,7 @@ export function certainty(ring: RingState): string {
   return `${count(of - uncertain)} of ${plural(of, "member")} certain`;
 }
 
-/** uncertainMembers lists those that are not certain, and why, a line each: the first of them. */
+/** uncertainMembers lists the first uncertain members, each with its reason, one per line. */
 export function uncertainMembers(ring: RingState): string {
   const { members = [], count: all = 0 } = ring.certainty ?? {};
   const lines = members.map(
@@ -64,7 +64,7 @@ export function uncertainMembers(ring: RingState): string {
   return lines.join("\n");
 }
 
-/** faults lists identities used twice and clocks that are off, a line each: the first of them. */
+/** faults lists the first identities used twice and clocks that are off, one per line. */
 export function faults(ring: RingState): string {
   const lines = ring.faults.map((f) =>
     f.kind.startsWith("clock") ? f.text : `${shortId(hexOf(f.id), ring.bits)}: ${f.text}`,
@@ -73,10 +73,10 @@ export function faults(ring: RingState): string {
   return lines.join("\n");
 }
 
-/** full ends a sentence. */
+/** full adds a missing full stop. */
 const full = (text: string) => (/[.!?]$/.test(text) ? text : `${text}.`);
 
-/** Events that change who is in the ring, or what it suffered: what "what just happened" means. */
+/** Events that change the ring's membership: the candidates for the header's latest event. */
 export const NEWS = [
   "chord.node.joined",
   "chord.node.left",
@@ -86,8 +86,8 @@ export const NEWS = [
 ];
 
 /**
- * lastNews is the latest event up to an instant that is worth the state line; undefined: none is remembered. That
- * somebody else stumbles over a member long known to be dead is no news.
+ * lastNews is the latest membership event up to an instant; undefined: none is recorded. Repeated reports of a failed
+ * member do not count.
  */
 export function lastNews(
   events: readonly FeedEvent[],

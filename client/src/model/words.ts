@@ -1,7 +1,7 @@
 import { RingState_Status } from "../gen/hub_pb";
 import { Status } from "./members";
 
-/** The page's words for statuses and numbers, in one place so that canvas, table and panels agree. */
+/** The page's words for statuses and numbers. Canvas, table and panels share them. */
 
 export const statusWord: Record<number, string> = {
   [Status.UNSPECIFIED]: "unknown",
@@ -14,12 +14,12 @@ export const statusWord: Record<number, string> = {
 };
 
 export const statusMeaning: Record<number, string> = {
-  [Status.JOINING]: "has started and is finding its place",
+  [Status.JOINING]: "has started and is looking for its place",
   [Status.ACTIVE]: "a member of the ring",
-  [Status.LEAVING]: "handing over its keys before it goes",
-  [Status.LEFT]: "gone by its own word",
-  [Status.FAILED]: "a neighbour found it dead",
-  [Status.SILENT]: "no telemetry for three keyframe periods, and nobody reports it dead",
+  [Status.LEAVING]: "handing off its keys before it leaves",
+  [Status.LEFT]: "left gracefully",
+  [Status.FAILED]: "reported dead by another member",
+  [Status.SILENT]: "no telemetry for three keyframe periods, and not reported dead",
 };
 
 export const ringWord: Record<number, string> = {
@@ -30,29 +30,29 @@ export const ringWord: Record<number, string> = {
   [RingState_Status.VIOLATED]: "Violated",
 };
 
-/** Why a member is uncertain, in the API's words. */
+/** Why a member is uncertain, by the API's values. */
 export const whyWords: Record<string, string> = {
   late: "no event for longer than the staleness bound",
-  events_missing: "some of its events are missing",
+  events_missing: "some of its events have not been received",
   list_missing: "its successor list has not been received",
   silent: "no telemetry for three keyframe periods",
-  no_events: "other members name it; none of its events has been received",
+  no_events: "referenced by other members; none of its events has been received",
   reported_dead: "reported dead; none of its events has been received",
-  two_incarnations: "events of two of its incarnations keep arriving",
+  two_incarnations: "events of two of its incarnations keep being received",
   two_processes: "its events come from two processes",
 };
 
-/** The conditions of the invariant, of who owns which keys, and of their replicas, as people would put them. */
+/** The conditions of the invariant, of ownership and of replication, as sentences. */
 export const conditionWords: Record<string, string> = {
   LiveSuccessor: "A member has no live successor",
-  EnoughPrincipals: "Too many members are skipped by others' lists",
+  EnoughPrincipals: "Too few principal members",
   OneOrderedRing: "The members do not form one ring",
-  ConnectedAppendages: "Members have lost the way to the ring",
+  ConnectedAppendages: "Members outside the ring do not lead into it",
   OrderedSuccessorLists: "A successor list is out of order",
-  NoDuplicates: "A successor list names a member twice",
+  NoDuplicates: "A successor list contains a member twice",
   OwnershipGap: "Keys without an owner",
   OwnershipOverlap: "Keys with more than one owner",
-  UnderReplicated: "Keys on fewer hosts than they should be",
+  UnderReplicated: "Under-replicated keys",
 };
 
 const number = new Intl.NumberFormat("en");
@@ -62,7 +62,7 @@ export const count = (n: number | bigint): string => number.format(n);
 export const plural = (n: number | bigint, one: string, many = `${one}s`): string =>
   `${count(n)} ${Number(n) === 1 ? one : many}`;
 
-/** size writes bytes with a binary unit. */
+/** size formats bytes with a binary unit. */
 export function size(bytes: number): string {
   if (bytes < 1024) return `${bytes} B`;
   const units = ["KiB", "MiB", "GiB", "TiB"];
@@ -75,7 +75,7 @@ export function size(bytes: number): string {
   return `${value < 10 ? value.toFixed(1) : Math.round(value)} ${units[unit]}`;
 }
 
-/** duration writes milliseconds in the unit people would choose. */
+/** duration formats milliseconds in the unit that suits their magnitude. */
 export function duration(ms: number): string {
   if (!Number.isFinite(ms)) return "–";
   if (ms < 1) return `${Math.round(ms * 1000)} µs`;
@@ -89,15 +89,17 @@ export function duration(ms: number): string {
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
-/** progress writes the seconds that have passed of a whole; 0: it has no end. It is never more than the whole: a verdict
- * takes a moment longer. */
+/**
+ * progress formats the seconds that have passed of a whole; 0: it has no end. It never exceeds the whole, though the
+ * verdict takes a moment longer.
+ */
 export function progress(elapsedS: number, wholeS: number): string {
   return wholeS > 0
     ? `${duration(Math.min(elapsedS, wholeS) * 1000)} of ${duration(wholeS * 1000)}`
     : duration(elapsedS * 1000);
 }
 
-/** rate writes a number per second. */
+/** rate formats a number per second. */
 export function rate(n: number): string {
   return n < 10 ? `${n.toFixed(1)}/s` : `${count(Math.round(n))}/s`;
 }
@@ -111,7 +113,7 @@ export function percent(share: number): string {
   return `${value >= 10 ? value.toFixed(0) : value.toFixed(1)} %`;
 }
 
-/** clock writes an instant's time of day. */
+/** clock formats an instant's time of day. */
 export function clock(ms: number, withMillis = false): string {
   const at = new Date(ms);
   const two = (n: number) => String(n).padStart(2, "0");
@@ -119,5 +121,5 @@ export function clock(ms: number, withMillis = false): string {
   return withMillis ? `${time}.${String(at.getMilliseconds()).padStart(3, "0")}` : time;
 }
 
-/** degrees writes a position on the circle, finely enough to tell so many members apart. */
+/** degrees formats a position on the circle, finely enough to distinguish so many members. */
 export const degrees = (turn: number, members = 1): string => `${(turn * 360).toFixed(members > 500 ? 2 : 1)}°`;

@@ -12,19 +12,19 @@ import {
 } from "../gen/hub_pb";
 import { MemberTable } from "./members";
 
-/** What a World keeps of each growing list; the oldest go first. */
+/** How many entries a World keeps of each growing list; the oldest are dropped. */
 export const KEEP = { events: 2000, lookups: 500, samples: 3600 } as const;
 
-/** An OutOfStep patch does not follow what the page has: only a fresh snapshot helps. */
+/** OutOfStep: a patch does not follow the page's sequence; the page needs a new snapshot. */
 export class OutOfStep extends Error {
   constructor(have: bigint, base: bigint) {
-    super(`patch for sequence ${base} does not fit the picture, which stands at ${have}`);
+    super(`cannot apply patch: expected base sequence ${have}, got ${base}`);
   }
 }
 
 /**
- * A World is the whole picture at one instant. Snapshots and patches change it in place, and only they do; a paused
- * view and a past instant are Worlds of their own.
+ * A World is the whole picture at one instant. Only snapshots and patches change it, in place; a paused view and a past
+ * instant are Worlds of their own.
  */
 export class World {
   seq = 0n;
@@ -34,9 +34,9 @@ export class World {
   lookups: Lookup[] = [];
   samples: Sample[] = [];
   simulation: Simulation | undefined;
-  /** When the running or last experiment began, Unix milliseconds; 0: not known, it had ended before the page came. */
+  /** When the running or last experiment began, Unix milliseconds; 0: not known, it had ended before the page was opened. */
   simulationStart = 0;
-  /** What is known of the selected member beyond its row; null: not yet told. */
+  /** The selected member's details beyond its row; null: not yet received. */
   detail: NodeDetail | null = null;
 
   applySnapshot(snapshot: Snapshot): void {
@@ -68,7 +68,7 @@ export class World {
     }
   }
 
-  /** The hub says how far an experiment is; when it began follows, within the second that this is told late. */
+  /** dateSimulation computes an experiment's start from its elapsed time, which the hub sends up to a second late. */
   private dateSimulation(): void {
     const { simulation: s } = this;
     if (!s?.running) return;

@@ -1,9 +1,9 @@
 /**
- * Just enough of YAML's grammar to find one value in a text and to change it there, so that comments, order and layout
- * stay as their author had them. What is a scenario, and what is wrong with one, only the conductor's parser knows.
+ * A subset of YAML, enough to find one value in a text and to change it in place, so that comments, order and layout
+ * stay. Only the conductor's parser validates scenarios.
  */
 
-/** An Entry of a mapping: where it stands, and its value, in characters of the text. */
+/** An Entry of a mapping: its position and its value's, in characters of the text. */
 export interface Entry {
   key: string;
   from: number;
@@ -12,7 +12,7 @@ export interface Entry {
   valueTo: number;
 }
 
-/** A Mapping as it stands in the text: in braces, or one entry a line. */
+/** A Mapping in the text: in braces, or one entry a line. */
 interface Mapping {
   flow: boolean;
   entries: Entry[];
@@ -64,7 +64,7 @@ function entryAt(text: string, from: number, to: number): Entry | undefined {
   return { key: m[1], from, to, valueFrom, valueTo: valueFrom + text.slice(valueFrom, to).trimEnd().length };
 }
 
-/** Lines of the text with where each begins. */
+/** lines yields the lines of the text with their offsets. */
 function* lines(text: string, from: number): Generator<{ at: number; line: string }> {
   for (let at = from; at < text.length; ) {
     const end = text.indexOf("\n", at);
@@ -112,7 +112,7 @@ export function entryOf(text: string, section: string, field: string): Entry | u
   return mappingAt(text, section)?.entries.find((e) => e.key === field);
 }
 
-/** textOf reads it, without its quotes. */
+/** textOf is a field's value without its quotes. */
 export function textOf(text: string, section: string, field: string): string | undefined {
   const entry = entryOf(text, section, field);
   return entry && plain(text.slice(entry.valueFrom, entry.valueTo));
@@ -122,13 +122,13 @@ function plain(value: string): string {
   return /^(".*"|'.*')$/s.test(value) ? value.slice(1, -1) : value;
 }
 
-/** quoted makes a text stand for itself, whatever is in it; a mapping in braces stays one. */
+/** quoted quotes a text where YAML would not read it literally; a mapping in braces stays one. */
 function quoted(value: string): string {
   if (/^\{[^"]*\}$/.test(value) && closing(value, 0) === value.length - 1) return value;
   return /^[\w./-][\w./ %+-]*$/.test(value) && value.trim() === value ? value : JSON.stringify(value);
 }
 
-/** withValue sets a field where it stands, or adds it to its section; an empty value takes it out. */
+/** withValue sets a field in place, or adds it to its section; an empty value removes it. */
 export function withValue(text: string, section: string, field: string, value: string): string {
   const mapping = mappingAt(text, section);
   const entry = mapping?.entries.find((e) => e.key === field);
@@ -136,7 +136,7 @@ export function withValue(text: string, section: string, field: string, value: s
   if (mapping && entry) {
     if (value !== "") return put(entry.valueFrom, entry.valueTo, quoted(value));
     if (!mapping.flow) return put(entry.from, entry.to, "");
-    // The comma before it goes too; of the first, the one behind it.
+    // The comma before it goes too; after the first entry, the one behind it.
     if (entry !== mapping.entries[0]) return put(entry.from - 1, entry.to, "");
     const second = mapping.entries[1];
     return put(entry.from, second ? second.from + spaces(text, second.from) : entry.to, "");

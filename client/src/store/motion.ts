@@ -4,17 +4,17 @@ import { hexOf, turnOf } from "../model/id";
 import { count } from "../model/words";
 import type { World } from "../model/world";
 
-/** How long one hop takes on the screen. In the ring it takes a millisecond or so: nobody could follow it. */
+/** The duration of one hop on the screen. In the ring it takes about a millisecond, too fast for the eye. */
 const HOP_MS = 520;
 const PULSE_MS = 1100;
 const KEYS_MS = 1800;
 
-/** A lookup is this many hops at most on the screen; a longer one is in its panel in full. */
+/** At most this many hops of a lookup move on the screen; its panel shows them all. */
 const MAX_HOPS = 24;
 
 /**
- * Motion turns what arrives into movers. Lookups are sampled evenly down to a rate that the eye can follow; how many
- * arrived and how many are shown is counted, so that the page can say so.
+ * Motion turns received events and lookups into movers. It samples lookups evenly down to a rate that the eye can
+ * follow, and counts the received and the shown ones for the legend.
  */
 export class Motion {
   /** Lookups per second that start to move, at most. */
@@ -30,7 +30,7 @@ export class Motion {
     this.movers = movers;
   }
 
-  /** rates are lookups per second over the last ten seconds: those that arrived, and those shown. */
+  /** rates are lookups per second over the last ten seconds: received, and shown. */
   rates(now: number): { arrived: number; shown: number } {
     return { arrived: this.arrived.rate(now), shown: this.shown.rate(now) };
   }
@@ -45,7 +45,7 @@ export class Motion {
     const take = Math.min(lookups.length, this.limit === 0 ? 0 : Math.floor(this.credit));
     let shown = 0;
     for (let i = 0; i < take; i++) {
-      // Evenly from what arrived together, and spread over the time until the next patch.
+      // Evenly from the patch's lookups, and spread over the time until the next patch.
       const lookup = lookups[Math.floor(((i + 0.5) * lookups.length) / take)];
       if (this.lookup(lookup, world.ring.bits, now + (i / take) * 90)) shown++;
     }
@@ -53,7 +53,7 @@ export class Motion {
     this.shown.add(now, shown);
   }
 
-  /** replay moves what happened between two instants of the past. */
+  /** replay animates the events and lookups between two instants of the past. */
   replay(world: World, from: number, to: number, now: number): void {
     this.movers.expire(now);
     const between = (ms: number) => ms > from && ms <= to;
@@ -62,7 +62,7 @@ export class Motion {
     for (const lookup of lookups.slice(0, this.limit)) this.lookup(lookup, world.ring.bits, now);
   }
 
-  /** lookup starts one lookup's hops; false if it does not fit whole. */
+  /** lookup starts one lookup's hops; false if there is no room for all of them. */
   lookup(lookup: Lookup, bits: number, now: number): boolean {
     const hops = lookup.hops.slice(0, MAX_HOPS);
     if (hops.length < 2 || this.movers.room < hops.length) return false;
@@ -93,7 +93,7 @@ export class Motion {
     }
     if (event.kind === "chord.keys.moved" && event.keys > 0n && event.peer.length) {
       const [from, to] = event.outgoing ? [event.id, event.peer] : [event.peer, event.id];
-      // Both ends tell of a move, at its start and its end: it is drawn once.
+      // Both ends emit an event of a move, at its start and its end: it is drawn once.
       const name = hexOf(from) + hexOf(to);
       if (now - (this.lastMove.get(name) ?? Number.NEGATIVE_INFINITY) < 3000) return;
       if (this.lastMove.size > 256) this.lastMove.clear();
@@ -132,7 +132,7 @@ class Window {
 
   rate(now: number): number {
     this.advance(now);
-    // At first the window is as long as there has been anything to count, a second at least.
+    // At first the window begins with the first entry, and is one second long at least.
     const seconds = this.since < 0 ? 10 : Math.min(10, Math.max(1, (now - this.since) / 1000));
     return this.cells.reduce((sum, n) => sum + n, 0) / seconds;
   }

@@ -8,14 +8,14 @@ import { stepReplay, useReplay } from "./replay";
 import { goLive, useRing } from "./ring";
 import { notify, useUi } from "./ui";
 
-/** Looking back: every instant is asked for by itself, so a link to one shows the same thing to everybody. */
+/** The past: every instant is requested by itself, so a link to one shows the same to every reader. */
 
-/** How often playing moves on, in milliseconds of the reader's time. */
+/** The interval between two instants while playing, in milliseconds of real time. */
 const STEP = 250;
-/** So many events of what was before the page came are asked for, and shown on the timeline. */
+/** How many events from before the page was opened are requested, and shown on the timeline. */
 const EARLIER = 1000;
 
-/** Called when playing has moved on from one instant to a later one: what happened between may be shown to move. */
+/** Called when playing has moved on to a later instant, so that the events between can be animated. */
 let onReplay: (from: number, to: number) => void = () => {};
 export function replayWith(show: typeof onReplay): void {
   onReplay = show;
@@ -26,7 +26,7 @@ let player: ReturnType<typeof setTimeout> | undefined;
 
 const instant = (ms: number) => encodeURIComponent(new Date(ms).toISOString());
 
-/** seek shows an instant of the past; one request is under way at most, and the latest wish wins. */
+/** seek shows an instant of the past. At most one request is under way; a later one aborts it. */
 export async function seek(at: number, playing = 0): Promise<void> {
   clearTimeout(player);
   asked?.abort();
@@ -34,7 +34,7 @@ export async function seek(at: number, playing = 0): Promise<void> {
   asked = mine;
   useRing.setState((s) => ({
     view: { mode: "past", at, playing, loading: true, error: "" },
-    // Until the answer is there the picture stands still: it must not run on under a past date.
+    // Until the answer arrives the picture is frozen: it must not run on under a past date.
     shown: s.view.mode === "live" ? s.live.clone() : s.shown,
   }));
   try {
@@ -52,7 +52,7 @@ export async function seek(at: number, playing = 0): Promise<void> {
       rev: s.rev + 1,
       view: { mode: "past", at, playing, loading: false, error: "" },
     }));
-    // Whom the reader has selected meanwhile is another.
+    // The reader has selected another member meanwhile.
     if (useUi.getState().selected !== selected) void lookBackAt(useUi.getState().selected);
     if (playing !== 0) onReplay(before, at);
     if (playing !== 0) player = setTimeout(() => advance(at + STEP * playing, playing), STEP);
@@ -62,7 +62,7 @@ export async function seek(at: number, playing = 0): Promise<void> {
   }
 }
 
-/** detailAt is what was known of a member at an instant; null: it was not there then, and its panel says so. */
+/** detailAt fetches a member's details at an instant; null: it was not a member then. */
 async function detailAt(hex: string, at: number, signal?: AbortSignal): Promise<NodeDetail | null> {
   const { bits } = useRing.getState().live.ring;
   try {
@@ -73,7 +73,7 @@ async function detailAt(hex: string, at: number, signal?: AbortSignal): Promise<
   }
 }
 
-/** lookBackAt fetches the details of a member that is selected while the page does not show the present. */
+/** lookBackAt fetches the details of a member that is selected while the page is paused or shows the past. */
 export async function lookBackAt(hex: string): Promise<void> {
   const { view, shown, live } = useRing.getState();
   if (view.mode === "live" || shown === live) return;
@@ -94,7 +94,7 @@ function advance(at: number, playing: number): void {
   else void seek(at, playing);
 }
 
-/** play moves on from the instant shown at a multiple of real time; 0 stands still. */
+/** play plays from the instant shown at a multiple of real time; 0 stops. */
 export function play(speed: number): void {
   const { view } = useRing.getState();
   const at = view.mode === "live" ? now() - 10_000 : view.at;
@@ -107,8 +107,8 @@ export function returnToLive(): void {
   goLive();
 }
 
-/** What GET /api/events answers, as far as it is of use here. */
-interface Told {
+/** The part of GET /api/events' answer that is used here. */
+interface EventsAnswer {
   events: {
     kind: string;
     id: string;
@@ -118,22 +118,22 @@ interface Told {
     text: string;
     warning?: boolean;
   }[];
-  /** What lies between these events and others that were asked for. */
+  /** The damaged section between these events and others that were requested. */
   damaged?: { from?: string; until?: string; cause: string };
 }
 
 const kinds = `kind=${NEWS.join()}`;
 
-/** An event shows from the first whole millisecond on at which it had arrived. */
-const shownFrom = (e: Told["events"][number]) => {
+/** shownFrom is the first whole millisecond at which an event had been received: snapshots from then on contain it. */
+const shownFrom = (e: EventsAnswer["events"][number]) => {
   const text = e.arrived ?? e.time;
   const whole = Date.parse(text);
   return /\.\d{3}\d*[1-9]/.test(text) ? whole + 1 : whole;
 };
 
 /**
- * step goes to the event before or after the instant shown; after the last one that a replay has played, to its next.
- * It goes from cause to cause: of a crash every neighbour tells, and the conductor knows which report was the first.
+ * step goes to the event before or after the instant shown; at a replay's front, it plays the next event. Repeated
+ * reports are skipped: every neighbour reports a crash, and the conductor marks the first report.
  */
 export async function step(direction: 1 | -1): Promise<void> {
   const { view } = useRing.getState();
@@ -141,34 +141,34 @@ export async function step(direction: 1 | -1): Promise<void> {
   const at = view.mode === "live" ? now() : view.at;
   try {
     const where = direction > 0 ? `since=${instant(at)}` : `until=${instant(at - 1)}`;
-    const { events, damaged } = await callJson<Told>(`/api/events?${where}&limit=1&repeats=false&${kinds}`);
+    const { events, damaged } = await callJson<EventsAnswer>(`/api/events?${where}&limit=1&repeats=false&${kinds}`);
     const found = events.at(0);
     if (found) await seek(shownFrom(found));
-    else if (damaged) notify("failed", `The history cannot be read there: ${damaged.cause}`);
+    else if (damaged) notify("failed", `Cannot read the history there: ${damaged.cause}`);
     else if (direction > 0) returnToLive();
-    else notify("failed", "Nothing is remembered of what happened before.");
+    else notify("failed", "No earlier events are recorded.");
   } catch (err) {
     notify("failed", messageOf(err));
   }
 }
 
-/** learnEarlier asks who came, went and failed before the page came. Without a history there is nothing to ask. */
-export async function learnEarlier(): Promise<void> {
+/** loadEarlier fetches membership events from before the page was opened, if the conductor keeps a history. */
+export async function loadEarlier(): Promise<void> {
   const { ring } = useRing.getState().live;
   if (Number(ring.historyFromMs) === 0) return;
   try {
-    const { events } = await callJson<Told>(
+    const { events } = await callJson<EventsAnswer>(
       `/api/events?until=${instant(Number(ring.timeMs))}&limit=${EARLIER}&${kinds}`,
     );
     useRing.setState((s) => ({ earlier: events.map(feedEvent), rev: s.rev + 1 }));
   } catch (err) {
-    // The timeline then begins with the page's own memory; what the API has against it shows when it is next asked.
+    // The timeline then begins with the page's own events; the API's error shows at the next request.
     if (!(err instanceof ApiError)) throw err;
   }
 }
 
-/** feedEvent is the same message that the stream brings. */
-function feedEvent(e: Told["events"][number]): FeedEvent {
+/** feedEvent converts an event to the stream's message. */
+function feedEvent(e: EventsAnswer["events"][number]): FeedEvent {
   const none = new Uint8Array(0);
   return create(FeedEventSchema, {
     timeMs: BigInt(Date.parse(e.time)),

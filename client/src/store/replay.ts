@@ -3,16 +3,16 @@ import { callJson, messageOf } from "../wire/api";
 import { useRing } from "./ring";
 import { notify } from "./ui";
 
-/** Replay is how the recording stands that the conductor plays, as /api/replay tells it. */
+/** Replay is the state of the recording that the conductor plays, from /api/replay. */
 export interface Replay {
   speed: number;
   paused: boolean;
   ended: boolean;
-  /** Why it ends before its file does. */
+  /** Why the replay ends before the end of its file. */
   damage?: string;
 }
 
-/** Null: what is shown is no recording, or nothing is known of it yet. */
+/** Null: no recording is shown, or its state has not been received. */
 export const useReplay = create<{ replay: Replay | null }>(() => ({ replay: null }));
 
 async function ask(path: string, request?: { method: "PUT" | "POST"; json: unknown }): Promise<void> {
@@ -23,8 +23,8 @@ async function ask(path: string, request?: { method: "PUT" | "POST"; json: unkno
   }
 }
 
-/** learnReplay asks how the replay stands, if there is one that this page may command. */
-export function learnReplay(): void {
+/** loadReplay fetches the replay's state, if there is one that this page may command. */
+export function loadReplay(): void {
   const { replay, viewOnly } = useRing.getState().settings;
   if (replay && !viewOnly) void ask("/api/replay");
   else useReplay.setState({ replay: null });
@@ -36,7 +36,7 @@ export const setReplay = (change: Partial<Pick<Replay, "speed" | "paused">>) =>
 /** stepReplay plays the next event. */
 export const stepReplay = () => ask("/api/replay/step", { method: "POST", json: {} });
 
-/** holdReplay pauses the replay or lets it go on, and says whether there is one at whose front we are. */
+/** holdReplay pauses or resumes the replay; false unless the page shows a replay's front. */
 export function holdReplay(): boolean {
   const { replay } = useReplay.getState();
   if (!replay || useRing.getState().view.mode !== "live") return false;

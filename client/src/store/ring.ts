@@ -3,17 +3,17 @@ import { create } from "zustand";
 import { type FeedEvent, type Settings, SettingsSchema } from "../gen/hub_pb";
 import { World } from "../model/world";
 
-/** How the page stands with the conductor. */
+/** The state of the connection to the conductor. */
 export interface Link {
   state: "connecting" | "open" | "lost";
   attempt: number;
   retryAt: number;
-  /** What happened at the last opening: "first" snapshot, "resumed" where it was, "fresh" after a gap, conductor "restarted". */
+  /** The last opening's kind: "first" snapshot, "resumed" without loss, "fresh" after a gap, conductor "restarted". */
   opened: "" | "first" | "resumed" | "fresh" | "restarted";
   openedAt: number;
 }
 
-/** Which instant the page shows. Intake goes on in every mode. */
+/** The instant that the page shows. The page keeps receiving in every mode. */
 export type View =
   | { mode: "live" }
   | { mode: "paused"; at: number }
@@ -23,16 +23,16 @@ export interface RingStore {
   link: Link;
   settings: Settings;
   epoch: string;
-  /** What arrives. */
+  /** The view of all that has been received. */
   live: World;
-  /** What is shown: live itself, or a world of its own while paused or in the past. */
+  /** The world shown: live itself, or a world of its own while paused or in the past. */
   shown: World;
-  /** Grows whenever shown changed: worlds change in place, so this is what the canvas watches. */
+  /** Grows whenever shown changes: worlds change in place, so the canvas watches this. */
   rev: number;
-  /** Follows rev a few times a second: what components watch. */
-  told: number;
+  /** Follows rev a few times a second; components watch this. */
+  published: number;
   view: View;
-  /** Who came, went or failed before the page came, oldest first, as the history tells it; the rest is in live. */
+  /** Membership events from before the page was opened, oldest first, from the history; later ones are in live. */
   earlier: FeedEvent[];
 }
 
@@ -45,13 +45,13 @@ export const useRing = create<RingStore>(() => {
     live: world,
     shown: world,
     rev: 0,
-    told: 0,
+    published: 0,
     view: { mode: "live" },
     earlier: [],
   };
 });
 
-/** pause freezes what is shown; the intake goes on behind it. */
+/** pause freezes the world shown; the page keeps receiving. */
 export function pause(): void {
   useRing.setState((s) => {
     if (s.view.mode !== "live") return s;
@@ -59,7 +59,7 @@ export function pause(): void {
   });
 }
 
-/** goLive shows what arrives again. */
+/** goLive shows the live world again. */
 export function goLive(): void {
   useRing.setState((s) => ({ shown: s.live, view: { mode: "live" }, rev: s.rev + 1 }));
 }
@@ -70,31 +70,31 @@ export function togglePause(): void {
 }
 
 /**
- * Components follow the picture at this interval, in milliseconds. Patches come three times as often; nobody reads that
- * fast, and the frames between belong to what moves.
+ * Components are rendered at this interval, in milliseconds. Patches come three times as often, faster than a reader
+ * reads, and the frames between are needed for motion.
  */
-const TELL = 220;
-/** At least so long after a change, too, so that the canvas has drawn it before the components take their time. */
+const PUBLISH = 220;
+/** The least delay after a change, so that the canvas is drawn before the slower components. */
 const YIELD = 30;
 
-let telling: ReturnType<typeof setTimeout> | undefined;
-let toldAt = Number.NEGATIVE_INFINITY;
+let publishing: ReturnType<typeof setTimeout> | undefined;
+let publishedAt = Number.NEGATIVE_INFINITY;
 
-/** tell lets the components see what is shown, now. */
-export function tell(): void {
-  clearTimeout(telling);
-  telling = undefined;
-  toldAt = performance.now();
-  useRing.setState((s) => (s.told === s.rev ? s : { told: s.rev }));
+/** publish renders the components now. */
+export function publish(): void {
+  clearTimeout(publishing);
+  publishing = undefined;
+  publishedAt = performance.now();
+  useRing.setState((s) => (s.published === s.rev ? s : { published: s.rev }));
 }
 
 useRing.subscribe((now, before) => {
   if (now.rev === before.rev) return;
-  telling ??= setTimeout(tell, Math.max(YIELD, toldAt + TELL - performance.now()));
+  publishing ??= setTimeout(publish, Math.max(YIELD, publishedAt + PUBLISH - performance.now()));
 });
 
 /** useShown re-renders as the shown world changes, and returns it. */
 export function useShown(): World {
-  useRing((s) => s.told);
+  useRing((s) => s.published);
   return useRing((s) => s.shown);
 }

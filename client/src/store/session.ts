@@ -5,19 +5,19 @@ import { call } from "../wire/api";
 import { Connection } from "../wire/connection";
 import { subprotocols, takeToken } from "../wire/token";
 import { Motion } from "./motion";
-import { learnEarlier, lookBackAt, replayWith, seek } from "./past";
-import { learnReplay } from "./replay";
-import { type Link, tell, useRing } from "./ring";
+import { loadEarlier, lookBackAt, replayWith, seek } from "./past";
+import { loadReplay } from "./replay";
+import { type Link, publish, useRing } from "./ring";
 import { useUi } from "./ui";
 import { formatAddress, parseAddress } from "./url";
 
-/** The page's one conversation with the conductor: it feeds the store, and keeps the address in step with it. */
+/** The session is the page's one connection to the conductor: it feeds the store, and keeps the address in step. */
 
 export const movers = new Movers();
 export const motion = new Motion(movers);
 
 let connection: Connection | undefined;
-/** The instant that the address names, to be shown as soon as there is a picture at all. */
+/** The instant in the address, shown as soon as a snapshot has been received. */
 let startAt = 0;
 
 export function startSession(): () => void {
@@ -32,7 +32,7 @@ export function startSession(): () => void {
     listener: {
       connecting: (attempt) => setLink({ state: "connecting", attempt }),
       lost(retryAt, attempt) {
-        // A browser does not say why a WebSocket was refused; the API does. A missing token asks for itself there.
+        // A browser hides why a WebSocket was refused; the API returns the reason, and a 401 opens the token dialog.
         const refused = attempt === 1 && useRing.getState().link.state === "connecting";
         setLink({ state: "lost", attempt, retryAt });
         if (refused) call("/api/stats").catch(() => {});
@@ -42,13 +42,13 @@ export function startSession(): () => void {
         const opened = welcome.resumed ? "resumed" : !epoch ? "first" : epoch === welcome.epoch ? "fresh" : "restarted";
         useRing.setState((s) => ({ epoch: welcome.epoch, settings: welcome.settings ?? s.settings }));
         setLink({ state: "open", opened, openedAt: Date.now() });
-        learnReplay();
+        loadReplay();
       },
       snapshot(snapshot) {
         useRing.getState().live.applySnapshot(snapshot);
         movers.clear();
-        published();
-        void learnEarlier();
+        changed();
+        void loadEarlier();
         if (startAt) void seek(startAt);
         startAt = 0;
       },
@@ -56,18 +56,18 @@ export function startSession(): () => void {
         const { live, view } = useRing.getState();
         live.applyPatch(patch);
         if (view.mode === "live" && !document.hidden) motion.take(patch, live, performance.now());
-        published();
+        changed();
       },
       detail(detail) {
         const { live, shown, view } = useRing.getState();
         live.detail = detail;
-        // A paused picture has its own details, from the history; without one, what is known now must do.
+        // A paused picture takes its details from the history; without one, from the present.
         if (view.mode === "paused" && !shown.detail && Number(live.ring.historyFromMs) === 0) {
           shown.detail = detail;
           useRing.setState((s) => ({ rev: s.rev + 1 }));
         }
-        published();
-        tell(); // the reader has just chosen that member
+        changed();
+        publish(); // the reader has just chosen that member
       },
     },
   });
@@ -86,12 +86,12 @@ function limitMotion(ui: { motion: number }): void {
   motion.limit = ui.motion;
 }
 
-/** reconnect tries at once, with the token as it now is. */
+/** reconnect opens a new connection at once, with the present token. */
 export function reconnect(): void {
   connection?.restart();
 }
 
-function published(): void {
+function changed(): void {
   const { trace, lookup } = useUi.getState();
   if (trace && !lookup) {
     const found = useRing.getState().live.lookups.findLast((l) => l.traceId === trace);
@@ -104,7 +104,7 @@ function setLink(link: Partial<Link>): void {
   useRing.setState((s) => ({ link: { ...s.link, ...link } }));
 }
 
-/** The document wears the theme before anything is drawn in it, so that nothing is drawn in the wrong colours. */
+/** paintTheme sets the document's theme before anything is drawn, so that nothing is drawn in the wrong colours. */
 function paintTheme(): () => void {
   const paint = ({ theme }: { theme: string }) => {
     document.documentElement.dataset.theme = theme;
@@ -113,7 +113,7 @@ function paintTheme(): () => void {
   return useUi.subscribe(paint);
 }
 
-/** What moves belongs to one time; going to another, it is gone. */
+/** clearMotion removes the movers when the page switches between the present and the past. */
 function clearMotion(): () => void {
   return useRing.subscribe((now, before) => {
     if ((now.view.mode === "past") !== (before.view.mode === "past")) movers.clear();
@@ -147,7 +147,7 @@ function readAddress(): void {
   startAt = address.at;
 }
 
-/** The address follows the choices, a little behind: browsers limit how often it may change. */
+/** writeAddress keeps the address in step with the choices, with a delay: browsers limit how often it may change. */
 function writeAddress(): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const write = () => {

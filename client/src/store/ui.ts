@@ -8,8 +8,8 @@ import { FEED, type FeedChoice, HOME, type Sort, type Tab, type Theme } from "./
 export interface UiStore {
   selected: string; // 40 hex digits, or ""
   cursor: string; // the member the keyboard points at, or ""
-  trace: string; // of the chosen lookup, or ""; it may have been named by the address before it is known
-  lookup: Lookup | null; // the chosen lookup, which outlives its place in the list
+  trace: string; // of the chosen lookup, or ""; the address may name one that has not been received yet
+  lookup: Lookup | null; // the chosen lookup, kept when it drops out of the list
   key: string; // what the reader typed for it, or ""
   tab: Tab;
   theme: Theme;
@@ -19,17 +19,17 @@ export interface UiStore {
   notice: Notice | null;
   arc: Arc | null;
   drawing: boolean; // the next drag draws an arc
-  feed: readonly FeedChoice[]; // what the feed of events lets through
+  feed: readonly FeedChoice[]; // the feed's filter
   sort: Sort; // of the member table
 }
 
-/** An Arc of the circle, clockwise, in turns: the members to cut off. */
+/** An Arc of the circle, clockwise, in turns: the members to partition from the rest. */
 export interface Arc {
   from: number;
   to: number;
 }
 
-/** A Notice says how a command went, until the next one or until it is dismissed. */
+/** A Notice is a command's result, shown until the next one or until it is dismissed. */
 export interface Notice {
   kind: "done" | "failed";
   text: string;

@@ -1,4 +1,4 @@
-/** What the address says, so that a link shows the same thing. Only what differs from the default is written. */
+/** Address is the state in the page's address, so that a link shows the same. Defaults are not written. */
 export interface Address {
   member: string; // 40 hex digits, or ""
   tab: Tab;
@@ -10,7 +10,7 @@ export interface Address {
   sort: Sort;
 }
 
-/** What the feed of events lets through. */
+/** The choices of the feed's filter. */
 export const FEED = ["membership", "pointers", "keys", "chatter", "errors", "selected"] as const;
 export type FeedChoice = (typeof FEED)[number];
 
@@ -37,7 +37,7 @@ export const HOME: Address = {
   sort: { by: "position", down: false },
 };
 
-/** parseAddress reads a query string; what it does not understand is left at its default. */
+/** parseAddress parses a query string; fields that are not valid keep their defaults. */
 export function parseAddress(search: string): Address {
   const query = new URLSearchParams(search);
   const tab = query.get("tab") as Tab;

@@ -22,7 +22,7 @@ interface Props {
 
 const HEIGHT = 104;
 
-/** Chart is one uPlot: made once for its series and colours, then fed. All time charts share one cursor. */
+/** Chart is one uPlot, created once for its series and colours, then updated. All time charts share one cursor. */
 export function Chart({ title, unit, x, series, plainX }: Props) {
   const host = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot>(null);

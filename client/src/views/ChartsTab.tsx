@@ -2,20 +2,20 @@ import "uplot/dist/uPlot.min.css";
 import { useMemo } from "react";
 import { expectedShares, hopCount, hopDistribution } from "../model/lookups";
 import { present } from "../model/members";
-import { livingMembers } from "../model/verdict";
+import { liveMembers } from "../model/verdict";
 import { count, plural } from "../model/words";
 import type { World } from "../model/world";
 import { useRing, useShown } from "../store/ring";
 import { Chart, type Series } from "./Chart";
 
-/** ChartsTab: the last hour, a second apart, and how load and path length stand against theory. */
+/** ChartsTab shows the last hour, one sample per second, and load and path length beside their expected values. */
 export default function ChartsTab() {
   const world = useShown();
   const last = world.samples.at(-1)?.timeMs ?? 0n;
   // biome-ignore lint/correctness/useExhaustiveDependencies: samples grow in place, once a second
   const time = useMemo(() => timelines(world), [world, last]);
   const { grafanaUrl } = useRing((s) => s.settings);
-  if (world.samples.length < 2) return <p className="blank">The charts begin when two seconds have been measured.</p>;
+  if (world.samples.length < 2) return <p className="blank">Charts need two seconds of samples.</p>;
   return (
     <div className="tab charts scroll" tabIndex={0}>
       <Chart title="Members" unit="" x={time.x} series={[line("members", time.members, "ink")]} />
@@ -43,7 +43,7 @@ export default function ChartsTab() {
       <Balance world={world} last={last} />
       {grafanaUrl && (
         <p className="hint">
-          More, and for longer, in{" "}
+          More charts, over longer times, in{" "}
           <a href={grafanaUrl} target="_blank" rel="noreferrer">
             Grafana
           </a>
@@ -76,11 +76,11 @@ function timelines({ samples }: World) {
   };
 }
 
-/** Hops: how many members were asked on the way, against what random identifiers would give. */
+/** Hops shows the distribution of path lengths beside the one expected for random identifiers. */
 function Hops({ world }: { world: World }) {
-  const members = livingMembers(world.ring);
+  const members = liveMembers(world.ring);
   const latest = world.lookups.at(-1);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: lookups grow in place; the last one tells
+  // biome-ignore lint/correctness/useExhaustiveDependencies: lookups grow in place; the last one marks a change
   const { x, seen, theory } = useMemo(() => {
     const longest = Math.max(6, Math.ceil(Math.log2(Math.max(2, members))) + 1, ...world.lookups.map(hopCount));
     const seen = new Array<number>(longest + 1).fill(0);
@@ -99,14 +99,14 @@ function Hops({ world }: { world: World }) {
       x={x}
       plainX
       series={[
-        { name: "seen", values: seen, tone: "accent", bars: true },
+        { name: "measured", values: seen, tone: "accent", bars: true },
         { name: "theory", values: theory, tone: "ink-3", dashed: true },
       ]}
     />
   );
 }
 
-/** Balance: keys per member, least first, against what random identifiers would give. */
+/** Balance shows keys per member, least first, beside the shares expected for random identifiers. */
 function Balance({ world, last }: { world: World; last: bigint }) {
   // biome-ignore lint/correctness/useExhaustiveDependencies: once a second is often enough
   const { x, keys, theory, most } = useMemo(() => {
@@ -116,7 +116,7 @@ function Balance({ world, last }: { world: World; last: bigint }) {
     all.sort((a, b) => a - b);
     const mean = all.reduce((sum, n) => sum + n, 0) / Math.max(1, all.length);
     const shares = expectedShares(all.length);
-    // A chart this wide shows some hundred points: of more members, every so-manieth is drawn.
+    // A chart this wide shows some hundred points: of more members, only every n-th is drawn.
     const step = Math.max(1, Math.ceil(all.length / 300));
     const picked = all.map((_, i) => i).filter((i) => i % step === 0 || i === all.length - 1);
     return {
@@ -128,7 +128,7 @@ function Balance({ world, last }: { world: World; last: bigint }) {
   }, [world, last]);
   return (
     <Chart
-      title={`Keys per member, least first: the fullest has ${count(Math.round(most * 10) / 10)} times the mean`}
+      title={`Keys per member, least first: the most is ${count(Math.round(most * 10) / 10)} times the mean`}
       unit=""
       x={x}
       plainX

@@ -1,23 +1,23 @@
-import { livingMembers } from "../model/verdict";
+import { liveMembers } from "../model/verdict";
 import { useRing, useShown } from "../store/ring";
 import { useUi } from "../store/ui";
 import { AddMembers } from "./control/AddMembers";
 import { Audit } from "./control/Audit";
-import { Cut } from "./control/Cut";
+import { Partition } from "./control/Partition";
 import { Keys } from "./control/Keys";
 import { Load } from "./control/Load";
 import { Simulation } from "./control/Simulation";
 
-/** ControlTab holds the commands for the whole ring; each section says what its command will do. */
+/** ControlTab holds the commands for the whole ring; each section describes its command. */
 export function ControlTab() {
   const { canControl, needsToken, viewOnly } = useRing((s) => s.settings);
   const mode = useRing((s) => s.view.mode);
-  const members = livingMembers(useShown().ring);
+  const members = liveMembers(useShown().ring);
   if (viewOnly) {
     return (
       <div className="tab">
         <p className="blank">
-          Your token shows the ring and commands nothing. <OtherToken />
+          Your token allows viewing only, no commands. <OtherToken />
         </p>
       </div>
     );
@@ -26,16 +26,16 @@ export function ControlTab() {
     return (
       <div className="tab">
         <p className="blank">
-          This conductor only watches: it has no ring of its own to command. Nodes are controlled where they run.
+          This conductor runs no ring and accepts no commands. Control nodes on their own hosts.
         </p>
       </div>
     );
   }
   return (
     <div className="tab control scroll" tabIndex={0}>
-      {mode !== "live" && <p className="hint">What you order happens now, not at the instant you are looking at.</p>}
+      {mode !== "live" && <p className="hint">Commands act on the live ring, not on the moment shown.</p>}
       <AddMembers />
-      <Cut members={members} />
+      <Partition members={members} />
       <Load />
       <Keys />
       <Simulation />

@@ -3,7 +3,7 @@ import { plural, statusWord } from "../model/words";
 import { useShown } from "../store/ring";
 import { useUi } from "../store/ui";
 
-/** CursorVoice tells screen readers which member the keyboard has walked to. */
+/** CursorVoice announces the member under the keyboard cursor to screen readers. */
 export function CursorVoice() {
   const cursor = useUi((s) => s.cursor);
   const { table, ring } = useShown();

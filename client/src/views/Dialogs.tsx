@@ -62,7 +62,7 @@ function KeysDialog() {
   );
 }
 
-/** TokenDialog answers the API's wish for a token; everybody who asked meanwhile gets the same answer. */
+/** TokenDialog asks for a token when the API needs one; all requests that wait get the same answer. */
 function TokenDialog() {
   const open = useUi((s) => s.dialog === "token");
   const [text, setText] = useState("");
@@ -87,7 +87,7 @@ function TokenDialog() {
   return (
     <Dialog
       open={open}
-      title="This conductor asks for its token"
+      title="Token required"
       onClose={() => {
         settle(false);
         if (open) close();
@@ -95,8 +95,8 @@ function TokenDialog() {
     >
       <form onSubmit={submit}>
         <p className="quiet">
-          It was printed when the conductor started, as the end of the page's address, or set as{" "}
-          <code>CHORD_TOKEN</code>. It is kept until you close this tab.
+          The conductor prints its token at start, at the end of the page's address, or takes it from{" "}
+          <code>CHORD_TOKEN</code>. This tab keeps it until it is closed.
         </p>
         <label>
           Token
@@ -107,7 +107,7 @@ function TokenDialog() {
             Not now
           </button>
           <button type="submit" className="primary">
-            Use it
+            Use this token
           </button>
         </div>
       </form>

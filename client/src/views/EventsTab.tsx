@@ -12,7 +12,7 @@ import { Violations } from "./Violations";
 
 const ROW = 46;
 
-/** EventsTab is the feed: newest last, following along until the reader scrolls away. */
+/** EventsTab is the feed, newest last. It follows the newest event until the reader scrolls away. */
 export function EventsTab() {
   const world = useShown();
   const selected = useUi((s) => s.selected);
@@ -22,7 +22,7 @@ export function EventsTab() {
     errors: feed.includes("errors"),
     member: feed.includes("selected") ? selected : "",
   };
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the list grows in place; its last sequence tells
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the list grows in place; its last sequence marks a change
   const events = useMemo(
     () => chosen(world.events, filter),
     [world, world.events.at(-1)?.seq, world.events.length, feed, filter.member],
@@ -92,7 +92,7 @@ function Feed({ events: latest, bits }: { events: FeedEvent[]; bits: number }) {
             <Row key={String(event.seq)} event={event} bits={bits} top={(rows.first + i) * ROW} />
           ))}
         </ol>
-        {events.length === 0 && <p className="blank">Nothing of this kind yet.</p>}
+        {events.length === 0 && <p className="blank">No events of these kinds yet.</p>}
       </div>
       {!follow && (
         <button type="button" className="follow" onClick={toEnd}>
@@ -103,20 +103,20 @@ function Feed({ events: latest, bits }: { events: FeedEvent[]; bits: number }) {
   );
 }
 
-/** addedSince counts the events behind the one that was the newest; none if that is gone: another list is shown then. */
+/** addedSince counts the events behind the one with a sequence; 0 if that is gone: another list is shown then. */
 function addedSince(events: readonly FeedEvent[], seq: bigint | undefined): number {
   const at = events.findLastIndex((event) => event.seq === seq);
   return at < 0 ? 0 : events.length - 1 - at;
 }
 
-/** Instant is an event's time; where the past can be shown, it leads there, with the event's member selected. */
+/** Instant is an event's time. With a history, a click shows that instant with the event's member selected. */
 function Instant({ event, onGo }: { event: FeedEvent; onGo: () => void }) {
   const ms = Number(event.timeMs);
   const history = useRing((s) => Number(s.live.ring.historyFromMs));
   if (history === 0 || ms < history) return <time className="num">{clock(ms)}</time>;
   const go = () => {
     onGo();
-    // The ring shows what an event did from when the conductor heard of it.
+    // The view contains an event from the instant at which the conductor received it.
     void seek(Number(event.arrivedMs) || ms);
   };
   return (

@@ -6,7 +6,7 @@ import {
   certainty,
   faults,
   lastNews,
-  livingMembers,
+  liveMembers,
   received,
   sentence,
   uncertainMembers,
@@ -26,7 +26,7 @@ const STATE_ICON: Record<number, IconName> = {
   [RingState_Status.VIOLATED]: "alert",
 };
 
-/** Header answers, in this order: is the ring well, what just happened, and how far to believe it. */
+/** Header shows, in this order, the ring's status, the latest event, and how accurate the picture is. */
 export function Header() {
   const { ring } = useShown();
   const waiting = useRing((s) => s.epoch === "" && s.link.state !== "open");
@@ -51,11 +51,11 @@ export function Header() {
         </div>
       </div>
       <dl className="figures">
-        <Figure name="Members" value={count(livingMembers(ring))} testid="members" />
+        <Figure name="Members" value={count(liveMembers(ring))} testid="members" />
         <Figure
           name="Ring error"
-          title={`How far the pointers of the certain members are from the right ones: 0 is an ideal ring.${
-            ring.errorUnknown > 0n ? ` ${plural(ring.errorUnknown, "pointer")} not judged: one end is not certain.` : ""
+          title={`How far the pointers of the certain members are from ideal: 0 is ideal.${
+            ring.errorUnknown > 0n ? ` ${plural(ring.errorUnknown, "pointer")} not counted: one end is not certain.` : ""
           }`}
           value={count(ring.error)}
           alarm={ring.error > 0n}
@@ -77,7 +77,7 @@ function Figure(props: { name: string; title?: string; value: string; alarm?: bo
   );
 }
 
-/** Certain says how many of the members the sentence before is about. */
+/** Certain shows how many of the members the verdict covers. */
 function Certain() {
   const { ring } = useShown();
   const text = certainty(ring);
@@ -94,12 +94,12 @@ function Certain() {
   );
 }
 
-/** LastRepair tells, while all is well, when it last was not, for how long and why. */
+/** LastRepair shows when an ideal ring was last repaired, for how long and why. */
 function LastRepair() {
   const world = useShown();
   const { samples, events, ring } = world;
   const earlier = useRing((s) => s.earlier);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: samples and events grow in place; their last ones tell
+  // biome-ignore lint/correctness/useExhaustiveDependencies: samples and events grow in place; their last ones mark a change
   const repair = useMemo(
     () => lastRepair(samples, [...earlier, ...events], Number(ring.timeMs)),
     [world, samples.at(-1)?.timeMs, events.at(-1)?.seq, earlier],
@@ -116,7 +116,7 @@ function News() {
   const { events, ring } = useShown();
   const earlier = useRing((s) => s.earlier);
   const news = lastNews(events, earlier, Number(ring.timeMs));
-  if (!news) return <p className="news">Nobody came, went or failed as far back as is remembered.</p>;
+  if (!news) return <p className="news">No member joined, left or failed in the recorded time.</p>;
   const ago = Math.max(0, Number(ring.timeMs - news.timeMs));
   return (
     <p className="news">
@@ -131,7 +131,7 @@ function News() {
   );
 }
 
-/** Trust says how old the picture is, what it lacks, and how much of the lookups it sees. */
+/** Trust shows the picture's staleness, what it lacks, and the share of lookups that are traced. */
 function Trust() {
   const { ring } = useShown();
   if (!received(ring)) return null;
@@ -139,15 +139,15 @@ function Trust() {
   return (
     <ul className="trust" aria-label="How far this picture can be trusted">
       {ring.stalenessP99Ms < 0 ? (
-        <li title="How late telemetry was is measured as it arrives, and not recorded.">delay then not recorded</li>
+        <li title="Telemetry delay is measured on receipt and not recorded.">delay not recorded</li>
       ) : (
         <li
-          title={`Half of the events are applied within ${duration(ring.stalenessP50Ms)} of happening, 99 % within ${duration(ring.stalenessP99Ms)}.`}
+          title={`50 % of the events are applied within ${duration(ring.stalenessP50Ms)} of their emission, 99 % within ${duration(ring.stalenessP99Ms)}.`}
         >
-          99 % seen within {duration(ring.stalenessP99Ms)}
+          live, {duration(ring.stalenessP99Ms)} behind
         </li>
       )}
-      <li data-alarm={lost > 0n || undefined} title="Telemetry records that nodes report as lost.">
+      <li data-alarm={lost > 0n || undefined} title="Telemetry records that nodes report lost.">
         {lost === 0n ? "no records lost" : `${plural(lost, "record")} lost`}
       </li>
       {(ring.recordsRejected > 0n || ring.rejections.length > 0) && (
@@ -161,7 +161,7 @@ function Trust() {
         <li
           data-alarm
           data-testid="spans-dropped"
-          title="Spans of lookups that are in no lookup here: more were received than fit, or the rest of their lookup was not received."
+          title="Spans of lookups that could not be assembled: the buffer was full, or the rest of the lookup was not received."
         >
           {plural(ring.spansDropped, "span")} dropped
         </li>
@@ -174,12 +174,12 @@ function Trust() {
       {ring.membersRefused > 0 && (
         <li
           data-alarm
-          title="They were started with other bits, successors or replicas than the ring's, so its hosts refuse them, and they are in no picture and no number here."
+          title="Their bits, successors or replicas differ from the ring's, so its hosts refuse them. The picture and its numbers leave them out."
         >
           {plural(ring.membersRefused, "member")} refused
         </li>
       )}
-      <li title="The share of lookups that arrive as traces. Ring events are never sampled.">
+      <li title="Share of lookups received as traces. Ring events are never sampled.">
         {ring.lookupsSampled < 0 ? "sampling unknown" : `${percent(ring.lookupsSampled)} of lookups traced`}
       </li>
     </ul>

@@ -6,7 +6,7 @@ import { motion } from "../store/session";
 import { useUi } from "../store/ui";
 import { StatusMark } from "./StatusMark";
 
-/** Legend counts members by status, with the shapes the picture uses, and says how many lookups it shows. */
+/** Legend counts members by status, with the picture's shapes, and shows the share of lookups that are drawn. */
 export function Legend() {
   const { ring } = useShown();
   const rows: [Status, number][] = [
@@ -35,22 +35,22 @@ export function Legend() {
           </li>
         )}
       </ul>
-      <Key mending={ring.error > 0n} broken={ring.violations.some((v) => v.healedMs === 0n)} />
+      <Key repairing={ring.error > 0n} broken={ring.violations.some((v) => v.healedMs === 0n)} />
       <MotionLine />
     </div>
   );
 }
 
-/** Key says what the picture's marks, lines and bars stand for; of the marks of trouble, those that can be seen now. */
-function Key({ mending, broken }: { mending: boolean; broken: boolean }) {
+/** Key explains the picture's marks, lines and bars; marks of repair and violation only while they are shown. */
+function Key({ repairing, broken }: { repairing: boolean; broken: boolean }) {
   return (
     <ul className="key-list" aria-label="How to read the picture">
-      {mending && (
+      {repairing && (
         <li>
           <svg className="mark mark-leaving" aria-hidden="true" width="18" height="14" viewBox="-9 -7 18 14">
             <path className="mark-line" d="M0-6L6 0L0 6L-6 0z" />
           </svg>
-          its pointers are under repair
+          pointers under repair
         </li>
       )}
       {broken && (
@@ -58,14 +58,14 @@ function Key({ mending, broken }: { mending: boolean; broken: boolean }) {
           <svg className="mark mark-failed" aria-hidden="true" width="18" height="14" viewBox="-9 -7 18 14">
             <path className="mark-fill" d="M0-5L5 5H-5z" />
           </svg>
-          a condition is violated there
+          violated condition
         </li>
       )}
       <li>
-        <i data-shape="bar" /> keys a member holds
+        <i data-shape="bar" /> keys that a member owns
       </li>
       <li>
-        <i /> a lookup's hop, by a finger
+        <i /> hop of a lookup, by a finger
       </li>
       <li>
         <i data-shape="dotted" /> by a successor
@@ -90,9 +90,9 @@ function MotionLine() {
     const timer = setInterval(() => setRates(motion.rates(performance.now())), 1000);
     return () => clearInterval(timer);
   }, []);
-  let text = "No lookups at the moment";
+  let text = "No lookups now";
   if (limit === 0) text = "Lookups are not drawn";
-  else if (past) text = "Play: the lookups remembered move";
+  else if (past) text = "Play to show the recorded lookups";
   else if (rates.arrived > 0 && rates.shown >= rates.arrived * 0.95)
     text = `All ${few(rates.arrived)} lookups per second shown`;
   else if (rates.arrived > 0) text = `${few(rates.shown)} of ${few(rates.arrived)} lookups per second shown`;

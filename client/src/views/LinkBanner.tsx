@@ -5,10 +5,10 @@ import { returnToLive } from "../store/past";
 import { goLive, useRing, useShown } from "../store/ring";
 import { reconnect } from "../store/session";
 
-/** How long a good message about the connection stays. */
+/** How long a message about a restored connection stays. */
 const LINGER = 4000;
 
-/** LinkBanner says how the page stands with the conductor, whenever that is not simply: live. */
+/** LinkBanner shows the state of the connection to the conductor, and the mode, when it is not live. */
 export function LinkBanner() {
   const link = useRing((s) => s.link);
   const view = useRing((s) => s.view);
@@ -22,8 +22,8 @@ export function LinkBanner() {
     return (
       <Banner kind="lost">
         <b>Connection lost.</b>{" "}
-        {empty ? "There is no picture yet." : `You see the ring as it was at ${clock(Number(ring.timeMs))}.`}{" "}
-        {link.state === "connecting" ? "Trying again…" : `Next try in ${wait} s.`}
+        {empty ? "No data yet." : `The ring is shown as of ${clock(Number(ring.timeMs))}.`}{" "}
+        {link.state === "connecting" ? "Trying again…" : `Next attempt in ${wait} s.`}
         <button type="button" onClick={reconnect}>
           Try now
         </button>
@@ -34,7 +34,7 @@ export function LinkBanner() {
   if (view.mode === "paused") {
     return (
       <Banner kind="paused">
-        <b>Paused</b> at {clock(view.at)}. The conductor goes on listening.
+        <b>Paused</b> at {clock(view.at)}. The conductor keeps receiving.
         <button type="button" onClick={goLive}>
           Back to live
         </button>
@@ -45,10 +45,10 @@ export function LinkBanner() {
     return (
       <Banner kind="past">
         {view.error ? (
-          <b>That instant cannot be shown: {view.error}</b>
+          <b>Cannot show that instant: {view.error}</b>
         ) : (
           <span>
-            You are looking at <b className="num">{clock(view.at)}</b>
+            Showing <b className="num">{clock(view.at)}</b>
             {view.loading ? "…" : `, ${duration(Math.max(0, newest - view.at))} ago.`}
           </span>
         )}
@@ -59,19 +59,19 @@ export function LinkBanner() {
     );
   }
   if (now - link.openedAt < LINGER && link.opened !== "first" && view.mode === "live") {
-    const said = {
-      resumed: "Connected again. Nothing was missed.",
-      fresh: "Connected again. Too much had happened to catch up, so this is a fresh picture.",
-      restarted: "The conductor was restarted. This is its new picture.",
+    const text = {
+      resumed: "Reconnected. No updates were missed.",
+      fresh: "Reconnected. Too many updates were missed, so the picture was loaded anew.",
+      restarted: "The conductor restarted. The picture was loaded anew.",
       "": "",
     }[link.opened];
-    return <Banner kind="resumed">{said}</Banner>;
+    return <Banner kind="resumed">{text}</Banner>;
   }
   if (empty) {
     return (
       <Banner kind="empty">
-        <b>No ring yet.</b> Listening for telemetry. Start a node with <code>go run ./node</code> and point{" "}
-        <code>OTEL_EXPORTER_OTLP_ENDPOINT</code> here.
+        <b>No ring yet.</b> Waiting for telemetry. Start a node with <code>go run ./node</code> and set{" "}
+        <code>OTEL_EXPORTER_OTLP_ENDPOINT</code> to this conductor.
       </Banner>
     );
   }

@@ -9,7 +9,7 @@ import {
   pointerMeaning,
   pointerWord,
 } from "../model/lookups";
-import { livingMembers } from "../model/verdict";
+import { liveMembers } from "../model/verdict";
 import { clock, duration, percent, plural } from "../model/words";
 import { useRing, useShown } from "../store/ring";
 import { chooseLookup, useUi } from "../store/ui";
@@ -17,11 +17,11 @@ import { Icon } from "./Icon";
 import { MemberLink } from "./MemberLink";
 import { OutcomeMark } from "./OutcomeMark";
 
-/** LookupCard is one lookup in full: its path, and where its time went, as a waterfall. */
+/** LookupCard shows one lookup in full: its path, and its time per hop as a waterfall. */
 export function LookupCard({ lookup }: { lookup: Lookup }) {
   const { ring } = useShown();
   const { jaegerUrl } = useRing((s) => s.settings);
-  const members = livingMembers(ring);
+  const members = liveMembers(ring);
   const total = Math.max(1, Number(lookup.durationUs));
   const hops = hopCount(lookup);
   const timeouts = lookup.hops.reduce((n, hop) => n + hop.timeouts, 0);
@@ -44,9 +44,9 @@ export function LookupCard({ lookup }: { lookup: Lookup }) {
         {outcomeWord[lookup.outcome]} in <b className="num">{duration(total / 1000)}</b>, {lookup.mode}, at{" "}
         {clock(Number(lookup.startUs / 1000n), true)}
       </p>
-      {failed && <p className="form-error">{lookup.error || "No reason was given."}</p>}
+      {failed && <p className="form-error">{lookup.error || "No reason was reported."}</p>}
       <p>
-        {typed ? `The hash of “${typed}” is ` : "The key's place is "}
+        {typed ? `The hash of “${typed}” is ` : "The key's identifier is "}
         <code>{shortId(hexOf(lookup.key), ring.bits)}</code>
         {owner && (
           <>
@@ -55,8 +55,8 @@ export function LookupCard({ lookup }: { lookup: Lookup }) {
         )}
         .{" "}
         {lookup.hops.length > 1
-          ? "Each member asked passed the lookup on to the one it knew nearest before that place, by the pointer named:"
-          : "There was nobody else to ask:"}
+          ? "Each member forwarded the lookup to the closest member before that identifier in its pointers, by the pointer named:"
+          : "The first member owns it, so there was no hop:"}
       </p>
       <ol className="waterfall">
         {lookup.hops.map((hop, i) => {
@@ -78,7 +78,7 @@ export function LookupCard({ lookup }: { lookup: Lookup }) {
               <span className="num">{duration(Math.max(0, to - from) / 1000)}</span>
               <Why hop={hop} left={lefts[i]} owner={hop === owner} bits={ring.bits} />
               {hop.clockUs !== 0n && (
-                <span className="hop-note" title="Hops are ordered by what they hang on, not by clocks.">
+                <span className="hop-note" title="Hops are ordered by their parent spans, not by clocks.">
                   {clockWord(hop.clockUs)}
                 </span>
               )}
@@ -88,7 +88,7 @@ export function LookupCard({ lookup }: { lookup: Lookup }) {
         })}
       </ol>
       <p className="quiet">
-        {plural(hops, "hop")} before the owner; ½ log₂ {members} = {expectedHops(members).toFixed(1)} are usual.
+        {plural(hops, "hop")} before the owner; ½ log₂ {members} = {expectedHops(members).toFixed(1)} are expected.
         {timeouts > 0 && ` ${plural(timeouts, "timeout")} on the way.`}
       </p>
       <p className="card-links">
@@ -101,14 +101,14 @@ export function LookupCard({ lookup }: { lookup: Lookup }) {
             Trace <code className="whole">{lookup.traceId}</code>
           </span>
         ) : (
-          <span className="quiet">This lookup was not traced; the path is from its answer.</span>
+          <span className="quiet">This lookup was not traced; its path comes from the answer.</span>
         )}
       </p>
     </article>
   );
 }
 
-/** Why says by which pointer a member was reached, what that is, and how far it was from there. */
+/** Why shows the pointer by which a member was reached, its meaning, and the distance left to the key. */
 function Why({ hop, left, owner, bits }: { hop: Hop; left: number; owner: boolean; bits: number }) {
   const meaning = pointerMeaning(hop.pointer, hop.slot, bits);
   return (

@@ -2,7 +2,7 @@ import { useState } from "react";
 import { type Lookup, Lookup_Outcome } from "../gen/hub_pb";
 import { apiId, hexOf, shortId } from "../model/id";
 import { expectedHops, type Found, hopCount, lookupOf, outcomeWord, sameLookup, serialOf } from "../model/lookups";
-import { livingMembers } from "../model/verdict";
+import { liveMembers } from "../model/verdict";
 import { clock, duration } from "../model/words";
 import { useRing, useShown } from "../store/ring";
 import { motion } from "../store/session";
@@ -15,7 +15,7 @@ import { useHeld, useRows } from "./useRows";
 
 const ROW = 30;
 
-/** LookupsTab: look a key up, see how it was found, and how the others fared. */
+/** LookupsTab looks a key up, shows its path, and lists recent lookups. */
 export function LookupsTab() {
   const world = useShown();
   const chosen = useUi((s) => s.lookup);
@@ -23,7 +23,7 @@ export function LookupsTab() {
   const [only, setOnly] = useState<"all" | "trouble">("all");
   const lookups = only === "all" ? world.lookups : world.lookups.filter((l) => l.outcome !== Lookup_Outcome.SUCCESS);
   const mean = world.lookups.reduce((sum, l) => sum + hopCount(l), 0) / Math.max(1, world.lookups.length);
-  const members = livingMembers(world.ring);
+  const members = liveMembers(world.ring);
   return (
     <div className="tab lookups">
       {canControl && <FindForm />}
@@ -31,10 +31,10 @@ export function LookupsTab() {
         <LookupCard lookup={chosen} />
       ) : (
         <p className="hint">
-          A key's hash is its place on the circle, and the key belongs to the first member at or after its place,
-          clockwise. No member knows all the others: each knows the next few (its successors) and one ½, ¼, ⅛ … of the
-          circle ahead (its fingers). It passes a lookup on to the one it knows nearest before the key, so that about
-          half of the way is left after every hop.{" "}
+          A key's hash is its identifier on the circle; the first member at or after it, clockwise, owns the key. A
+          member has pointers to the next few members (its successors) and to one ½, ¼, ⅛ … of the circle ahead (its
+          fingers). It forwards a lookup to the closest of them before the key, so that every hop about halves the
+          distance.{" "}
           {world.lookups.length === 0
             ? "No lookup has been traced yet."
             : `The last ${world.lookups.length} took ${mean.toFixed(1)} hops on average; theory says ½ log₂ ${members} = ${expectedHops(members).toFixed(1)}.`}
@@ -49,7 +49,7 @@ export function LookupsTab() {
           aria-pressed={only === "trouble"}
           onClick={() => setOnly(only === "all" ? "trouble" : "all")}
         >
-          With trouble only
+          Timeouts and failures only
         </button>
       </div>
       <List lookups={lookups} bits={world.ring.bits} chosen={chosen} />

@@ -1,15 +1,15 @@
 import { useState } from "react";
 import { apiId, clockwise, hexOf, shortId } from "../model/id";
 import { present, Status } from "../model/members";
-import { clock, count, degrees, percent, size, statusMeaning, statusWord } from "../model/words";
-import { crash, cutOff, leave, pauseMember } from "../store/commands";
+import { clock, count, degrees, percent, plural, size, statusMeaning, statusWord } from "../model/words";
+import { crash, leave, partition, pauseMember } from "../store/commands";
 import { useRing, useShown } from "../store/ring";
 import { select, useUi } from "../store/ui";
 import { Icon } from "./Icon";
 import { MemberLink } from "./MemberLink";
 import { StatusMark } from "./StatusMark";
 
-/** MemberPanel tells all that is known of the selected member, and what can be done to it. */
+/** MemberPanel shows the selected member's state, pointers and commands. */
 export function MemberPanel() {
   const selected = useUi((s) => s.selected);
   const world = useShown();
@@ -26,7 +26,7 @@ export function MemberPanel() {
         </button>
       </header>
       {slot < 0 ? (
-        <p className="quiet">No such member is known at this instant.</p>
+        <p className="quiet">No such member at this instant.</p>
       ) : (
         <Known slot={slot} hex={selected} />
       )}
@@ -51,11 +51,11 @@ function Known({ slot, hex }: { slot: number; hex: string }) {
         </span>
       </p>
       {table.uncertain[slot] === 1 && (
-        <p className="member-note">Some of its events are missing, so what stands here may be old.</p>
+        <p className="member-note">Some of its events have not been received, so these values may be stale.</p>
       )}
       {table.error[slot] > 0 && (
         <p className="member-note" data-kind="busy">
-          Adds {table.error[slot]} to the ring error: a pointer of its is not what it will be.
+          Adds {table.error[slot]} to the ring error: points to the wrong member.
         </p>
       )}
       <dl className="facts">
@@ -65,21 +65,21 @@ function Known({ slot, hex }: { slot: number; hex: string }) {
         <dd>{degrees(table.turn[slot], table.count)}</dd>
         <dt>Owns</dt>
         <dd>
-          {from < 0 ? "nothing, as far as known" : `${percent(clockwise(from, table.turn[slot]) || 1)} of the circle`}
+          {from < 0 ? "not known" : `${percent(clockwise(from, table.turn[slot]) || 1)} of the circle`}
         </dd>
         <dt>Keys</dt>
         <dd>
           {count(table.keys[slot])}
           <span className="quiet">
             {" "}
-            and {count(table.replicas[slot])} for others, {size(table.bytes[slot])}
+            and {plural(table.replicas[slot], "replica")}, {size(table.bytes[slot])}
           </span>
         </dd>
         <dt>Predecessor</dt>
         <dd>{predecessor < 0 ? "none" : <MemberLink hex={table.hex(predecessor)} />}</dd>
         <dt>Successor</dt>
         <dd>{successor < 0 ? "none" : <MemberLink hex={table.hex(successor)} />}</dd>
-        <dt>Last heard</dt>
+        <dt>Last event</dt>
         <dd>{table.lastEvent[slot] ? clock(table.lastEvent[slot]) : "–"}</dd>
       </dl>
       <Details hex={hex} />
@@ -88,11 +88,11 @@ function Known({ slot, hex }: { slot: number; hex: string }) {
   );
 }
 
-/** Details come over the watch: successor list, fingers, recent events. */
+/** Details come with the watch message: successor list, fingers, recent events. */
 function Details({ hex }: { hex: string }) {
   const { ring, detail } = useShown();
-  if (!detail || hexOf(detail.id) !== hex) return <p className="quiet">Asking for its pointers…</p>;
-  if (detail.gone) return <p className="quiet">Its pointers are not known.</p>;
+  if (!detail || hexOf(detail.id) !== hex) return <p className="quiet">Loading its pointers…</p>;
+  if (detail.gone) return <p className="quiet">Its pointers have not been received.</p>;
   const targets = new Map<string, { first: number; last: number }>();
   for (const run of detail.fingers) {
     if (!run.id.length) continue;
@@ -114,11 +114,11 @@ function Details({ hex }: { hex: string }) {
             <MemberLink hex={hexOf(id)} />
           </li>
         ))}
-        {detail.placeholders > 0 && <li className="quiet">{detail.placeholders} still empty</li>}
+        {detail.placeholders > 0 && <li className="quiet">{plural(detail.placeholders, "empty entry", "empty entries")}</li>}
       </ol>
       <h3>Fingers</h3>
       {targets.size === 0 ? (
-        <p className="quiet">None known yet.</p>
+        <p className="quiet">None received yet.</p>
       ) : (
         <ol className="fingers">
           {[...targets].map(([target, { first, last }]) => (
@@ -153,7 +153,7 @@ function Orders({ hex }: { hex: string; bits: number }) {
         type="button"
         disabled={busy || !live}
         onClick={order(() => leave(hex))}
-        title="It hands over its keys, then goes."
+        title="Hands off its keys, then leaves."
       >
         Leave
       </button>
@@ -162,7 +162,7 @@ function Orders({ hex }: { hex: string; bits: number }) {
         className="danger"
         disabled={busy || !live}
         onClick={order(() => crash(hex))}
-        title="It goes without a word. Its neighbours find out."
+        title="Stops without notice. Its neighbours detect the failure."
       >
         Crash
       </button>
@@ -170,17 +170,17 @@ function Orders({ hex }: { hex: string; bits: number }) {
         type="button"
         disabled={busy || !live}
         onClick={order(() => pauseMember(hex, "10s"))}
-        title="Deaf and mute for ten seconds, then back."
+        title="Drops all traffic for ten seconds, then resumes."
       >
         Pause 10 s
       </button>
       <button
         type="button"
         disabled={busy || !live}
-        onClick={order(() => cutOff([hex]))}
-        title="No message passes between it and the others, until you heal the ring."
+        onClick={order(() => partition([hex]))}
+        title="Drops all messages between it and the other members until the ring is healed."
       >
-        Cut off
+        Partition
       </button>
     </div>
   );

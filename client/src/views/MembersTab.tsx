@@ -20,7 +20,7 @@ const HEADS: { key: Column; name: string; title: string }[] = [
   { key: "address", name: "Address", title: "address" },
 ];
 
-/** MembersTab mirrors the canvas as a table: every member, sortable, readable by a screen reader. */
+/** MembersTab shows the canvas as a table: every member, sortable, readable by a screen reader. */
 export function MembersTab() {
   const { table, ring } = useShown();
   const sort = useUi((s) => s.sort);
@@ -108,7 +108,7 @@ function Row(props: { table: MemberTable; slot: number; row: number; bits: numbe
         <StatusMark status={table.status[slot]} uncertain={uncertain} />
         {statusWord[table.status[slot]]}
         {uncertain && (
-          <span title="uncertain: some of its events are missing">
+          <span title="uncertain: some of its events have not been received">
             <span aria-hidden="true">?</span>
             <span className="visually-hidden">, uncertain</span>
           </span>
@@ -130,7 +130,7 @@ function Row(props: { table: MemberTable; slot: number; row: number; bits: numbe
   );
 }
 
-/** Statuses in the order of concern: the worst first. */
+/** Sort rank of each status, the worst first. */
 const CONCERN: Record<number, number> = {
   [Status.FAILED]: 0,
   [Status.SILENT]: 1,

@@ -2,7 +2,7 @@ import { useEffect } from "react";
 import { useUi } from "../store/ui";
 import { Icon } from "./Icon";
 
-/** NoticeLine says how the last command went. Failures stay until they are dismissed. */
+/** NoticeLine shows the last command's result. Failures stay until they are dismissed. */
 export function NoticeLine() {
   const notice = useUi((s) => s.notice);
   useEffect(() => {

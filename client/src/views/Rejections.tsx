@@ -1,12 +1,12 @@
 import { useShown } from "../store/ring";
 
-/** Rejections says, while there is no member to show, what is received nevertheless, and why it is not in the picture. */
+/** Rejections lists, while no member is shown, the telemetry that was received and rejected, with the reasons. */
 export function Rejections() {
   const { ring } = useShown();
   if (ring.rejections.length === 0) return null;
   return (
     <div className="rejections" data-testid="rejections">
-      <p>Telemetry is received that is not part of the picture:</p>
+      <p>Telemetry was received that is not part of the picture:</p>
       <ul>
         {ring.rejections.map((line) => (
           <li key={line}>{line}</li>

@@ -7,7 +7,7 @@ import { LookupsTab } from "./LookupsTab";
 import { MembersTab } from "./MembersTab";
 import { type TabItem, Tabs } from "./Tabs";
 
-// The chart library is fetched when it is first wanted.
+// The chart library is loaded at first use.
 const ChartsTab = lazy(() => import("./ChartsTab"));
 
 const ITEMS: TabItem<Tab>[] = [
@@ -18,7 +18,7 @@ const ITEMS: TabItem<Tab>[] = [
     key: "charts",
     name: "Charts",
     view: () => (
-      <Suspense fallback={<p className="blank">Fetching the charts…</p>}>
+      <Suspense fallback={<p className="blank">Loading the charts…</p>}>
         <ChartsTab />
       </Suspense>
     ),

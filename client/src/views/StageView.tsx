@@ -2,7 +2,7 @@ import { useEffect, useRef, useState } from "react";
 import type { Layout } from "../canvas/layout";
 import { FIT } from "../canvas/layout";
 import { type Hover, Stage } from "../canvas/stage";
-import { livingMembers, received } from "../model/verdict";
+import { liveMembers, received } from "../model/verdict";
 import { count, ringWord } from "../model/words";
 import { useShown } from "../store/ring";
 import { useUi } from "../store/ui";
@@ -65,7 +65,7 @@ export function StageView({ children }: { children?: React.ReactNode }) {
       className="stage"
       data-testid="ring"
       data-has-panel={selected !== "" || undefined}
-      aria-label="The ring. The Members tab lists the same facts as a table."
+      aria-label="The ring. The Members tab shows the same data as a table."
     >
       <canvas />
       <canvas />
@@ -80,12 +80,12 @@ export function StageView({ children }: { children?: React.ReactNode }) {
   );
 }
 
-/** Centre says the two things everybody asks first, in the room that the ring leaves. */
+/** Centre shows the number of members and the ring's status inside the circle. */
 function Centre() {
   const world = useShown();
   const camera = useUi((s) => s.camera);
   const quiet = useUi((s) => s.selected !== "" || s.trace !== "");
-  const members = livingMembers(world.ring);
+  const members = liveMembers(world.ring);
   if (!received(world.ring) && world.ring.rejections.length > 0)
     return (
       <div className="centre">

@@ -7,7 +7,7 @@ import { useThemeSerial } from "./useTheme";
 
 const HEIGHT = 128;
 const PAD = { left: 8, right: 8, top: 18, bottom: 18 };
-/** So many lookups are drawn, the newest. */
+/** How many of the newest lookups are drawn. */
 const SHOWN = 160;
 
 /** A lookup as drawn: where it ended, for the pointer. */
@@ -28,7 +28,7 @@ export function StripPlot({ lookups, bits, members }: { lookups: Lookup[]; bits:
   const chosen = useUi((s) => s.lookup);
   const last = lookups.at(-1);
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the list grows in place; its last entry tells
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the list grows in place; its last entry marks a change
   useEffect(() => {
     if (canvas.current) ends.current = draw(canvas.current, lookups.slice(-SHOWN), bits, members, chosen);
   }, [last, lookups.length, bits, members, theme, chosen]);
@@ -71,7 +71,7 @@ function draw(
   const color = (name: string) => style.getPropertyValue(`--${name}`).trim();
 
   const slowest = Math.max(1000, ...lookups.map((l) => Number(l.durationUs)));
-  const floor = Math.log2(Math.max(4, members)) + 3; // the distance, in halvings, that counts as none
+  const floor = Math.log2(Math.max(4, members)) + 3; // the distance, in halvings, that counts as 0
   const inner = { w: width - PAD.left - PAD.right, h: HEIGHT - PAD.top - PAD.bottom };
   const x = (us: number) => PAD.left + (inner.w * Math.log1p(us / 100)) / Math.log1p(slowest / 100);
   const y = (left: number) => PAD.top + inner.h * Math.min(1, left > 0 ? -Math.log2(left) / floor : 1);

@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from "react";
 import type { HistoryDamage } from "../gen/hub_pb";
-import { clock, duration } from "../model/words";
+import { clock, duration, plural } from "../model/words";
 import { play, returnToLive, seek, step } from "../store/past";
 import { setReplay, useReplay } from "../store/replay";
 import { useRing } from "../store/ring";
@@ -9,17 +9,17 @@ import { drawTrack } from "./timeline-track";
 import { useThemeSerial } from "./useTheme";
 
 const SPEEDS = [0.1, 0.5, 1, 2, 5, 10, 50, 100];
-/** The track shows this much when the conductor keeps no history: what the page itself remembers. */
+/** How much the track shows when the conductor keeps no history: what the page has received. */
 const MEMORY = 10 * 60_000;
 
-/** Timeline is the scrubber: where we are, what happened when, and the way back to now. */
+/** Timeline is the scrubber: the instant shown, past events, and the button back to live. */
 export function Timeline() {
   const view = useRing((s) => s.view);
   // The track moves once a second; everything on it is that coarse.
   const second = useRing((s) => Math.floor(Number(s.live.ring.timeMs) / 1000));
   const { live } = useRing.getState();
   const [chosen, setChosen] = useState(1);
-  // At the front of a replay the buttons are its own: further back, they are those of the past.
+  // At the front of a replay the buttons control the replay: further back, the history.
   const replay = useReplay((s) => s.replay);
   const front = view.mode === "live" ? replay : null;
   const speed = front ? front.speed : chosen;
@@ -35,16 +35,16 @@ export function Timeline() {
   return (
     <footer className="timeline" data-mode={view.mode} data-testid="timeline">
       <div className="timeline-buttons">
-        <Button name="back" label="Back by one event" disabled={!can} onClick={() => void step(-1)} />
+        <Button name="back" label="Previous event" disabled={!can} onClick={() => void step(-1)} />
         <Button
           name={playing ? "pause" : "play"}
-          label={playing ? "Stand still" : "Play from here"}
+          label={playing ? "Pause playback" : "Play from here"}
           disabled={!can || front?.ended === true}
           onClick={() => (front ? void setReplay({ paused: playing }) : play(playing ? 0 : speed))}
         />
         <Button
           name="forward"
-          label="On by one event"
+          label="Next event"
           disabled={!can || (view.mode === "live" && (!front || front.ended))}
           onClick={() => void step(1)}
         />
@@ -69,14 +69,14 @@ export function Timeline() {
       <Track from={from} to={to} at={at} can={can} second={second} />
       {damage.length > 0 && (
         <span className="timeline-damage" role="status" data-testid="history-damage" title={damageText(damage)}>
-          {damage.length === 1 ? "1 damaged stretch" : `${damage.length} damaged stretches`}
+          {plural(damage.length, "damaged section")}
         </span>
       )}
       {replay?.damage && (
         <span
           className="timeline-damage"
           role="status"
-          title={`The recording is damaged ${replay.damage}. What comes before is shown.`}
+          title={`The recording is damaged ${replay.damage}. It is replayed up to there.`}
         >
           damaged recording
         </span>
@@ -97,7 +97,7 @@ export function Timeline() {
   );
 }
 
-/** damageText names the stretches of the history that cannot be read, ten at most. */
+/** damageText lists the newest damaged sections of the history, ten at most. */
 function damageText(damage: readonly HistoryDamage[]): string {
   const rows = damage
     .slice(-10)
@@ -105,7 +105,7 @@ function damageText(damage: readonly HistoryDamage[]): string {
       (d) =>
         `${d.fromMs === 0n ? "an unknown instant" : clock(Number(d.fromMs))} to ${d.untilMs === 0n ? "the end of the record" : clock(Number(d.untilMs))}`,
     );
-  return `The recorded history cannot be read from ${rows.join(", from ")}. Nothing was deleted: conductor history check names the files.`;
+  return `The history cannot be read from ${rows.join(", from ")}. No files were deleted: run conductor history check to list the damaged ones.`;
 }
 
 function Button(props: {
@@ -132,7 +132,7 @@ function Track({ from, to, at, can, second }: { from: number; to: number; at: nu
   const canvas = useRef<HTMLCanvasElement>(null);
   const theme = useThemeSerial();
   const earlier = useRing((s) => s.earlier);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the world grows in place; the second tells
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the world grows in place, once a second
   useEffect(() => {
     if (canvas.current) drawTrack(canvas.current, useRing.getState().live, earlier, from, to);
   }, [second, earlier, from, to, theme]);
@@ -170,7 +170,7 @@ function Track({ from, to, at, can, second }: { from: number; to: number; at: nu
       aria-valuemax={Math.round((to - from) / 1000)}
       aria-valuenow={Math.round((at - from) / 1000)}
       aria-valuetext={at >= to ? "live" : `${clock(at)}, ${duration(to - at)} ago`}
-      title={can ? undefined : "This conductor keeps no history to go back to."}
+      title={can ? undefined : "This conductor keeps no history."}
       onPointerDown={point}
       onPointerMove={point}
       onKeyDown={key}

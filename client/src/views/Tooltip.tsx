@@ -2,14 +2,14 @@ import { binSlots } from "../canvas/hit";
 import type { Layout } from "../canvas/layout";
 import type { Hover } from "../canvas/stage";
 import { fingerStart, hexOf, shortId } from "../model/id";
-import { count, plural, statusWord } from "../model/words";
+import { plural, statusWord } from "../model/words";
 import { useShown } from "../store/ring";
 import { StatusMark } from "./StatusMark";
 
 /** A bin lists this many members; the rest are a number. */
 const LENS = 8;
 
-/** Tooltip says what is under the pointer: a member, a finger, or a bin opened up as by a lens. */
+/** Tooltip describes what is under the pointer: a member, a finger, or a bin with its members. */
 export function Tooltip({ hover, layout }: { hover: Hover; layout: Layout | undefined }) {
   const { table, ring, detail } = useShown();
   const style = {
@@ -55,13 +55,13 @@ export function Tooltip({ hover, layout }: { hover: Hover; layout: Layout | unde
     return (
       <div className="tooltip" style={style} role="tooltip">
         <b>
-          {plural(slots.length, "member")} · {count(layout.binKeys[hover.hit.bin])} keys
+          {plural(slots.length, "member")} · {plural(layout.binKeys[hover.hit.bin], "key")}
         </b>
         <ul>
           {slots.slice(0, LENS).map((slot) => (
             <li key={table.handle[slot]}>
               <StatusMark status={table.status[slot]} uncertain={table.uncertain[slot] === 1} />{" "}
-              <code>{shortId(table.hex(slot), ring.bits)}</code> <span>{count(table.keys[slot])} keys</span>
+              <code>{shortId(table.hex(slot), ring.bits)}</code> <span>{plural(table.keys[slot], "key")}</span>
             </li>
           ))}
         </ul>

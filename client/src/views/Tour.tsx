@@ -6,18 +6,18 @@ const SEEN = "chord.tour";
 const STEPS: { target: string; title: string; text: string }[] = [
   {
     target: ".state",
-    title: "Is the ring well?",
-    text: "This line says so in a word, with the reason, and what happened last. Everything here is known from telemetry alone; how old it is stands beside it.",
+    title: "Is the ring ideal?",
+    text: "This line shows the ring's status, its cause and the latest event. All data comes from telemetry alone; its staleness is shown beside it.",
   },
   {
     target: ".stage",
-    title: "Who is in it?",
-    text: "Each dot is a member, at its place on the identifier circle. Bars are its keys, lines that run across are real lookups. Select a member to see its pointers, or to make it leave or crash.",
+    title: "Which members are in it?",
+    text: "Each dot is a member at its position on the identifier circle. Bars show its keys, moving lines show real lookups. Select a member to see its pointers, or to make it leave or crash.",
   },
   {
     target: ".side",
     title: "How is a key found?",
-    text: "Under Lookups, type a key and watch the hops to its owner. Events tell what happened, Charts how it goes, and Control has the switches.",
+    text: "Under Lookups, type a key and watch the hops to its owner. Events lists what happened, Charts shows rates and load, and Control has the commands.",
   },
 ];
 

@@ -7,7 +7,7 @@ import { MemberLink } from "./MemberLink";
 /** Healed violations stay in the list for this long. */
 const REMEMBER = 10 * 60_000;
 
-/** Violations lists what the invariant forbids and happened all the same: which condition, who, since when, and why. */
+/** Violations lists violated conditions: which, of which members, since when, and why. */
 export function Violations() {
   const { ring } = useShown();
   const { jaegerUrl } = useRing((s) => s.settings);

@@ -8,22 +8,22 @@ import { togglePause, useRing } from "../store/ring";
 import { chooseLookup, select, useUi } from "../store/ui";
 import { TABS } from "../store/url";
 
-/** The keyboard map: what `?` shows is what the code below does. */
+/** The keyboard map that `?` shows. */
 export const KEYS: [string, string][] = [
-  ["← →", "Walk the ring, member by member"],
-  ["Shift + ← →", "Follow the selected member's fingers"],
-  ["Enter", "Select the member you walked to"],
-  ["Space", "Pause the view or the replay, or go on"],
-  ["+ −", "Zoom towards the selected member, and out"],
+  ["← →", "Move the cursor to the previous or next member"],
+  ["Shift + ← →", "Move the cursor along the selected member's fingers"],
+  ["Enter", "Select the member under the cursor"],
+  ["Space", "Pause or resume the view or the replay"],
+  ["+ −", "Zoom in on the selected member, or out"],
   ["0", "Show the whole ring"],
-  [", .", "One event back, one event on"],
+  [", .", "Previous event, next event"],
   ["L", "Back to live"],
   ["1 to 5", "Choose a tab"],
-  ["Esc", "Let go: of the arc, the lookup, the member"],
+  ["Esc", "Deselect the arc, the lookup or the member"],
   ["?", "This map"],
 ];
 
-/** listenKeys handles keys that no control has claimed; it returns how to stop. */
+/** listenKeys handles keys that no control has handled; it returns a function that stops it. */
 export function listenKeys(): () => void {
   const down = (e: KeyboardEvent) => {
     if (e.defaultPrevented || e.ctrlKey || e.metaKey || e.altKey || useUi.getState().dialog) return;
@@ -44,7 +44,7 @@ function handle(e: KeyboardEvent): boolean {
     case "ArrowRight": {
       const direction = e.key === "ArrowRight" ? 1 : -1;
       if (e.shiftKey) followFinger(direction);
-      else walk(direction);
+      else moveCursor(direction);
       return true;
     }
     case "Enter":
@@ -96,8 +96,8 @@ function letGo(): boolean {
   return true;
 }
 
-/** walk moves the cursor to the next member clockwise, or the one before. */
-function walk(direction: 1 | -1): void {
+/** moveCursor moves the cursor to the next or previous member. */
+function moveCursor(direction: 1 | -1): void {
   const { table } = useRing.getState().shown;
   const order = table.order();
   if (order.length === 0) return;
@@ -129,7 +129,7 @@ function followFinger(direction: 1 | -1): void {
   useUi.setState({ cursor: targets[next] });
 }
 
-/** zoom goes for the member in question, or for the rim where one looks, at first at its top. */
+/** zoom zooms in on the cursor or the selected member, else on the rim in the camera's direction, at first its top. */
 export function zoom(factor: number): void {
   const { camera, cursor, selected } = useUi.getState();
   const { table } = useRing.getState().shown;

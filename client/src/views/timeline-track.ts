@@ -3,7 +3,7 @@ import { groupOf } from "../model/feed";
 import { clock } from "../model/words";
 import type { World } from "../model/world";
 
-/** drawTrack draws the stretch of time: ring error as hills, events as ticks, a scenario's phases as named bands. */
+/** drawTrack draws a span of time: ring error as hills, events as ticks, a scenario's phases as named bands. */
 export function drawTrack(
   canvas: HTMLCanvasElement,
   world: World,
@@ -81,7 +81,7 @@ function times(
   }
 }
 
-/** damaged hatches the stretches of the history that cannot be read. */
+/** damaged hatches the sections of the history that cannot be read. */
 function damaged(
   ctx: CanvasRenderingContext2D,
   color: (name: string) => string,
@@ -94,9 +94,9 @@ function damaged(
   ctx.save();
   ctx.strokeStyle = color("bad");
   ctx.globalAlpha = 0.6;
-  for (const stretch of world.ring.historyDamage) {
-    const left = x(Math.max(from, Number(stretch.fromMs)));
-    const right = x(Math.min(to, stretch.untilMs === 0n ? to : Number(stretch.untilMs)));
+  for (const section of world.ring.historyDamage) {
+    const left = x(Math.max(from, Number(section.fromMs)));
+    const right = x(Math.min(to, section.untilMs === 0n ? to : Number(section.untilMs)));
     if (right <= left) continue;
     ctx.save();
     ctx.beginPath();

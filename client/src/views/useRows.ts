@@ -1,6 +1,6 @@
 import { useCallback, useEffect, useRef, useState } from "react";
 
-/** A window over a long list: only the rows in sight, and a few around them, are in the document. */
+/** Rows is a window over a long list: only the rows in sight, and a few around them, are in the document. */
 export interface Rows {
   ref: React.RefObject<HTMLDivElement | null>;
   first: number;
@@ -10,8 +10,8 @@ export interface Rows {
 }
 
 /**
- * useHeld keeps a list as it is while the pointer rests on it, so that nothing runs away from under a click. The events
- * to hand to the list's element come with it.
+ * useHeld freezes a list while the pointer is over it, so that no row moves away under a click. It also returns the
+ * event handlers for the list's element.
  */
 export function useHeld<T>(list: T): [T, { onPointerEnter: () => void; onPointerLeave: () => void }] {
   const [held, hold] = useState<{ list: T } | null>(null);
@@ -22,7 +22,7 @@ const OVERSCAN = 6;
 
 /**
  * useRows keeps the window. With fromEnd the element is a reversed column, in which a browser counts scrolling from the
- * end: a list that is followed then grows without anybody having to measure it and scroll.
+ * end: a list that follows its newest row then grows without measuring and scrolling.
  */
 export function useRows(total: number, rowHeight: number, fromEnd = false): Rows {
   const ref = useRef<HTMLDivElement>(null);

@@ -1,7 +1,7 @@
 import { useEffect, useState } from "react";
 import { useUi } from "../store/ui";
 
-/** useThemeSerial changes whenever the page's colours do, so that what is drawn by hand is drawn anew. */
+/** useThemeSerial changes with the page's colours, so that canvases are redrawn. */
 export function useThemeSerial(): string {
   const theme = useUi((s) => s.theme);
   const [dark, setDark] = useState(() => matchMedia("(prefers-color-scheme: dark)").matches);

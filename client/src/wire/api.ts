@@ -1,7 +1,7 @@
 import { type DescMessage, fromBinary, type MessageShape } from "@bufbuild/protobuf";
 import { getToken } from "./token";
 
-/** An ApiError carries the conductor's own reason. */
+/** An ApiError carries the conductor's error text. */
 export class ApiError extends Error {
   readonly status: number;
   constructor(status: number, message: string) {
@@ -10,7 +10,7 @@ export class ApiError extends Error {
   }
 }
 
-/** Called when the conductor wants a token; resolves to true once there is one to try again with. */
+/** Called when the conductor needs a token; resolves to true once there is one to try again with. */
 let askForToken: (() => Promise<boolean>) | undefined;
 export function onTokenNeeded(ask: () => Promise<boolean>): void {
   askForToken = ask;
@@ -26,8 +26,8 @@ export interface Request {
 }
 
 /**
- * call sends one request and throws an ApiError for anything but success. A 401 asks for the token, once. Paths begin
- * with /api and are asked for beside the page, which may be below a proxy's prefix.
+ * call sends one request and throws an ApiError for anything but success. A 401 opens the token dialog, once. Paths
+ * begin with /api and are relative to the page, which may be below a proxy's prefix.
  */
 export async function call(path: string, request: Request = {}, retry = true): Promise<Response> {
   const headers = new Headers();
@@ -46,7 +46,7 @@ export async function call(path: string, request: Request = {}, retry = true): P
     response = await fetch(path.slice(1), { method: request.method ?? "GET", headers, body, signal: request.signal });
   } catch (err) {
     if (request.signal?.aborted) throw err;
-    throw new ApiError(0, "The conductor does not answer.");
+    throw new ApiError(0, `Cannot reach the conductor: ${messageOf(err)}`);
   }
   if (response.ok) return response;
   if (response.status === 401 && retry && askForToken && (await askForToken())) return call(path, request, false);
@@ -81,7 +81,7 @@ async function reason(response: Response): Promise<string> {
   return text.trim().slice(0, 200) || `The conductor answered ${response.status} ${response.statusText}`.trim();
 }
 
-/** messageOf is what to show for anything thrown. */
+/** messageOf is the text to show for anything thrown. */
 export function messageOf(err: unknown): string {
   return err instanceof Error ? err.message : String(err);
 }

@@ -9,7 +9,7 @@ import {
   type Welcome,
 } from "../gen/hub_pb";
 
-/** What the connection tells its owner. Each is called from the socket's own events, never from within a method. */
+/** Listener receives the connection's events. Each is called from the socket's events, never from within a method. */
 export interface Listener {
   /** A socket is being opened, for the attempt-th time since the last success. */
   connecting(attempt: number): void;
@@ -25,7 +25,7 @@ export interface Listener {
 export interface Options {
   url: string;
   protocols: () => string[];
-  /** Where the picture stands: sent in Hello, so that a broken connection costs only the patches missed. */
+  /** The picture's epoch and sequence, sent in Hello, so that a reconnection costs only the patches missed. */
   position: () => { epoch: string; seq: bigint };
   listener: Listener;
   socket?: (url: string, protocols: string[]) => WebSocket;
@@ -34,7 +34,7 @@ export interface Options {
 
 const FIRST_DELAY = 250;
 const MAX_DELAY = 10_000;
-/** The conductor sends at least a ring state every second or so; this long a silence is a dead connection. */
+/** The conductor sends a ring state about every second; after this silence the connection counts as dead. */
 const SILENCE = 15_000;
 
 /** Connection keeps one WebSocket open, and opens another with a growing, jittered delay when it is lost. */
@@ -72,13 +72,13 @@ export class Connection {
     socket.onclose = () => this.drop(socket);
   }
 
-  /** retryNow does not wait for the delay: the user asked, or the browser says the network is back. */
+  /** retryNow skips the delay: at the user's request, or when the browser reports that the network is back. */
   retryNow(): void {
     if (this.socket || this.closed) return;
     this.open();
   }
 
-  /** watch asks for one member's details; an empty identifier ends it. It survives reconnection. */
+  /** watch subscribes to one member's details; an empty identifier ends it. It survives reconnection. */
   watch(id: Uint8Array): void {
     this.watched = id;
     if (this.socket?.readyState === 1) this.send({ case: "watch", value: { id } });
@@ -112,7 +112,7 @@ export class Connection {
     if (socket !== this.socket) return;
     this.guard();
     try {
-      if (!(data instanceof ArrayBuffer)) throw new Error("a text message where only binary ones are spoken");
+      if (!(data instanceof ArrayBuffer)) throw new Error("expected a binary message, got text");
       this.dispatch(fromBinary(ServerMessageSchema, new Uint8Array(data)));
     } catch (err) {
       console.warn("conductor connection starts over:", err);

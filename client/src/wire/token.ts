@@ -33,7 +33,7 @@ export function setToken(token: string): void {
   }
 }
 
-/** subprotocols are what the WebSocket offers: the protocol, and the token in the only place a browser can put it. */
+/** subprotocols are the WebSocket's: the protocol, and the token, for which a browser has no other place. */
 export function subprotocols(): string[] {
   const token = getToken();
   if (!token) return ["chord.v1"];

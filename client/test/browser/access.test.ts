@@ -7,7 +7,7 @@ import { ready, rig } from "./rig";
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 const ring = rig({ members: 32, churn: 1, lookups: 20 });
-const settled = { members: 32, churn: 0, lookups: 20 }; // here a selected member stays
+const settled = { members: 32, churn: 0, lookups: 20 }; // without churn a selected member stays
 
 interface Finding {
   id: string;
@@ -15,9 +15,9 @@ interface Finding {
   nodes: { html: string; any: { message: string }[] }[];
 }
 
-/** findings are what axe calls serious or critical, in a form that a failing test can show. */
+/** findings are axe's serious and critical findings, in a form that a failing test can show. */
 async function findings(page: Page): Promise<string[]> {
-  await page.evaluate(AXE); // not a script element: the page's policy would refuse it
+  await page.evaluate(AXE); // not a script element, which the page's policy refuses
   const violations = (await page.evaluate(
     "axe.run(document, { resultTypes: ['violations'] }).then((r) => r.violations)",
   )) as Finding[];
@@ -53,7 +53,7 @@ describe.each(["light", "dark"] as const)("access, %s", (scheme) => {
 
 describe.each(["light", "dark"] as const)("access, %s", (scheme) => {
   it("nor have an experiment's form with its mistakes, and the past", async () => {
-    // Members come and go here: the selected one may not have been there at the instant that is looked at.
+    // Members join and leave here: the selected one may not be a member at the instant shown.
     const mayComplain = /status of 404/;
     const page = await ring.show(`${ring.shared.url}?tab=control`, { scheme, mayComplain });
     await ready(page);
@@ -68,11 +68,11 @@ describe.each(["light", "dark"] as const)("access, %s", (scheme) => {
     await page.locator(".track").click({ position: { x: 400, y: 10 } });
     await page
       .getByTestId("link")
-      .getByText(/You are looking at .* ago/)
+      .getByText(/Showing .* ago/)
       .waitFor();
     await page
       .getByTestId("member-panel")
-      .getByText(/Fingers|No such member is known at this instant/)
+      .getByText(/Fingers|No such member at this instant/)
       .first()
       .waitFor();
     expect(await findings(page)).toEqual([]);
@@ -84,7 +84,7 @@ describe("the view token", () => {
     const { url } = await ring.serve({ ...settled, viewOnly: true });
     const page = await ring.show(`${url}?tab=control`);
     await ready(page);
-    await page.getByText(/shows the ring and commands nothing/).waitFor();
+    await page.getByText(/allows viewing only/).waitFor();
     await page.locator("body").press("ArrowRight");
     await page.keyboard.press("Enter");
     await page.getByRole("heading", { name: "Successor list" }).waitFor();

@@ -4,23 +4,23 @@ import { members, ready, rig, serve, type Visit } from "./rig";
 
 const { serve: ring, show: open } = rig();
 
-/** show opens a page that may complain: connections are lost here, and commands refused. */
+/** show opens a page that may log errors: connections are lost here, and commands refused. */
 const show = (url: string, how: Visit = {}): Promise<Page> => open(url, { ...how, mayComplain: /^/ });
 
 describe("connection", () => {
-  it("says plainly that it is lost, and comes back by itself", async () => {
+  it("is shown as lost, and reconnects by itself", async () => {
     const first = await serve({ members: 9, churn: 0 });
     const page = await show(first.url);
     await ready(page);
     await first.close();
     await page.getByTestId("link").getByText("Connection lost.").waitFor();
-    expect(await members(page)).toBe(9); // what was known stays in sight
+    expect(await members(page)).toBe(9); // the last picture stays in sight
     await ring({ members: 11, churn: 0 }, Number(new URL(first.url).port));
-    await page.getByText(/Connected again/).waitFor();
+    await page.getByText(/Reconnected/).waitFor();
     await page.locator("[data-testid=ring][data-members='11']").waitFor();
   });
 
-  it("says that there is no ring yet", async () => {
+  it("shows that there is no ring yet", async () => {
     const page = await show((await ring({ members: 0, churn: 0 })).url);
     await page.getByTestId("link").getByText("No ring yet.").waitFor();
     expect(await page.getByTestId("state").innerText()).toMatch(/Unknown/);
@@ -28,14 +28,14 @@ describe("connection", () => {
 });
 
 describe("token", () => {
-  it("is asked for when a command needs it, and the command then goes through", async () => {
+  it("is asked for when a command needs it, and the command then succeeds", async () => {
     const { url } = await ring({ members: 9, churn: 0, token: "secret+/=" });
     const page = await show(`${url}?tab=control`);
     await ready(page);
     await page.getByTestId("add-members").click();
-    const dialog = page.getByRole("dialog", { name: /asks for its token/ });
+    const dialog = page.getByRole("dialog", { name: "Token required" });
     await dialog.getByLabel("Token").fill("secret+/=");
-    await dialog.getByRole("button", { name: "Use it" }).click();
+    await dialog.getByRole("button", { name: "Use this token" }).click();
     await page.locator("[data-testid=ring][data-members='10']").waitFor();
   });
 
@@ -60,7 +60,7 @@ describe("token", () => {
 });
 
 describe("address", () => {
-  it("shows the same thing to whoever opens the link", async () => {
+  it("shows the same to every reader of the link", async () => {
     const { url } = await ring({ members: 20, churn: 0 });
     const page = await show(url, { scheme: "light" });
     await ready(page);
@@ -95,7 +95,7 @@ describe("address", () => {
 });
 
 describe("time", () => {
-  it("goes back to an instant, everything follows, and comes back to live", async () => {
+  it("goes back to an instant with all panels, and back to live", async () => {
     const { url } = await ring({ members: 10, churn: 0, lookups: 5 });
     const page = await show(url);
     await ready(page);
@@ -106,7 +106,7 @@ describe("time", () => {
     await fetch(`${url}api/nodes`, { method: "POST", body: '{"count": 5}' });
     await page.locator("[data-testid=ring][data-members='15']").waitFor();
     await history.click({ position: { x: 30, y: 10 } });
-    await page.getByTestId("link").getByText("You are looking at").waitFor();
+    await page.getByTestId("link").getByText("Showing").waitFor();
     await page.locator("[data-testid=ring][data-members='10']").waitFor();
     expect(await page.getByTestId("members").innerText()).toBe("10");
     await page.waitForURL(/t=/);
@@ -117,7 +117,7 @@ describe("time", () => {
     await page.getByText("Live", { exact: true }).waitFor();
   });
 
-  it("shows of an instant all that it shows of the present, to whoever opens the link", async () => {
+  it("shows all panels of an instant, to every reader of the link", async () => {
     const { url } = await ring({ members: 16, churn: 0, lookups: 20 });
     const page = await show(`${url}?tab=members`);
     await ready(page);
@@ -129,7 +129,7 @@ describe("time", () => {
     await panel.getByRole("heading", { name: "Fingers" }).waitFor();
     const facts = await panel.locator("dl").innerText();
     const fingers = await panel.locator(".fingers").innerText();
-    // Its neighbours go; before they went, everything about it was as it had been.
+    // Its neighbours crash; at an instant before, its pointers are the old ones.
     const successors = await panel.locator(".chips .id-link").allInnerTexts();
     const ids = await page.locator(".table-row .id-link").allInnerTexts();
     for (const id of [successors[0], ids[5]]) {
@@ -141,16 +141,16 @@ describe("time", () => {
     await page.locator(".table-row").nth(6).click();
     await panel.getByRole("heading", { level: 2 }).getByText(ids[6]).waitFor();
     await page.waitForFunction((then) => document.querySelector(".fingers")?.textContent !== then, fingers);
-    // Back by events: the second crash, the first, and what was before them.
+    // Back by events: the second crash, the first, and an instant before them.
     await page.locator("body").press(",");
-    await page.getByTestId("link").getByText("You are looking at").waitFor();
+    await page.getByTestId("link").getByText("Showing").waitFor();
     await page.locator(".legend li", { hasText: "2 failed" }).waitFor();
     await page.locator("body").press(",");
     await page.locator(".legend li", { hasText: "1 failed" }).waitFor();
-    expect(await page.getByTestId("state").innerText()).toMatch(/found .* dead/);
+    expect(await page.getByTestId("state").innerText()).toMatch(/lost contact with/);
     await page.locator("body").press(".");
     await page.locator(".legend li", { hasText: "2 failed" }).waitFor();
-    // The address follows a little behind.
+    // The address follows with a delay.
     await page.waitForURL(/t=/);
     const before = page.url();
     await page.locator(".track").click({ position: { x: 20, y: 10 } });
@@ -163,13 +163,13 @@ describe("time", () => {
       await then.getByRole("heading", { name: "Fingers" }).waitFor();
       expect(await then.locator(".fingers").innerText()).toBe(fingers);
       expect(await then.locator(".chips .id-link").allInnerTexts()).toEqual(successors);
-      expect((await then.locator("dl").innerText()).replace(/Last heard.*/s, "")).toBe(
-        facts.replace(/Last heard.*/s, ""),
+      expect((await then.locator("dl").innerText()).replace(/Last event.*/s, "")).toBe(
+        facts.replace(/Last event.*/s, ""),
       );
       await past.locator(".label-note", { hasText: "predecessor" }).waitFor({ state: "attached" }); // and there is no other
-      // What had not happened yet is in no list.
+      // Later events are in no list.
       await past.getByRole("tab", { name: "Events" }).click();
-      expect(await past.getByTestId("feed").getByText(/dead/).count()).toBe(0);
+      expect(await past.getByTestId("feed").getByText(/lost contact/).count()).toBe(0);
       const at = Date.parse(new URL(past.url()).searchParams.get("t") ?? "");
       await past.getByRole("tab", { name: "Lookups" }).click();
       await past.locator(".lookup-row").nth(3).waitFor();
@@ -182,11 +182,11 @@ describe("time", () => {
       }
       await past.getByRole("tab", { name: "Charts" }).click();
       await past.getByRole("figure", { name: /^Members/ }).waitFor();
-      await past.getByText("delay then not recorded").waitFor();
+      await past.getByText("delay not recorded").waitFor();
     }
   });
 
-  it("shows an instant at which the selected member was not there yet, and says so", async () => {
+  it("shows an instant before the selected member joined, with a note", async () => {
     const { url } = await ring({ members: 10, churn: 0 });
     const page = await show(`${url}?tab=members`);
     await ready(page);
@@ -198,10 +198,10 @@ describe("time", () => {
     await page.getByTestId("member-panel").getByText(ids[0].slice(0, 12)).first().waitFor();
     await page.locator(".track").click({ position: { x: 30, y: 10 } });
     await page.locator("[data-testid=ring][data-members='10']").waitFor();
-    await page.getByTestId("member-panel").getByText("No such member is known at this instant.").waitFor();
+    await page.getByTestId("member-panel").getByText("No such member at this instant.").waitFor();
   });
 
-  it("says why an instant cannot be shown", async () => {
+  it("shows why an instant cannot be shown", async () => {
     const { url } = await ring({ members: 10, churn: 0 });
     const page = await show(`${url}?t=2020-01-01T00:00:00Z`);
     await page
@@ -214,7 +214,7 @@ describe("time", () => {
 });
 
 describe("control", () => {
-  it("cuts off an arc that is drawn on the ring, and heals", async () => {
+  it("partitions an arc that is drawn on the ring, and heals", async () => {
     const { url } = await ring({ members: 40, churn: 0 });
     const page = await show(`${url}?tab=control`);
     await ready(page);
@@ -229,15 +229,15 @@ describe("control", () => {
     await page.mouse.down();
     for (const turn of [0.95, 0.0, 0.05, 0.1]) await page.mouse.move(...at(turn), { steps: 3 });
     await page.mouse.up();
-    const cut = page.getByRole("button", { name: /^Cut off \d+ members?$/ });
-    await cut.waitFor();
-    const count = Number((await cut.innerText()).match(/\d+/)?.[0]);
+    const partition = page.getByRole("button", { name: /^Partition \d+ members?$/ });
+    await partition.waitFor();
+    const count = Number((await partition.innerText()).match(/\d+/)?.[0]);
     expect(count).toBeGreaterThan(1);
     expect(count).toBeLessThan(20);
-    await cut.click();
-    await page.getByText(`${count} members cut off now.`).waitFor();
+    await partition.click();
+    await page.getByText(`${count} members partitioned now.`).waitFor();
     await page.getByRole("button", { name: "Heal" }).click();
-    await page.getByText(/cut off now/).waitFor({ state: "detached" });
+    await page.getByText(/partitioned now/).waitFor({ state: "detached" });
   });
 
   it("checks a scenario as it is typed, starts it and opens its report", async () => {
@@ -257,7 +257,7 @@ describe("control", () => {
     expect(await yaml.inputValue()).toContain("network: {spread: exponential}");
     await yaml.fill((await yaml.inputValue()).replace("at: 15s", "at: 25s"));
     expect(await page.getByLabel("Phase 1: when").inputValue()).toBe("25s");
-    await page.getByRole("button", { name: "Take phase 1 out" }).click();
+    await page.getByRole("button", { name: "Remove phase 1" }).click();
     expect(await yaml.inputValue()).not.toContain("phases");
     await yaml.fill(`${await yaml.inputValue()}bogus: 1\n`);
     await page.getByText(/Line 8: bogus no such field/).waitFor();
@@ -278,7 +278,7 @@ describe("control", () => {
     await (await report).getByRole("heading", { name: "Report" }).waitFor();
   });
 
-  it("puts, gets and deletes a key, and says when there is none", async () => {
+  it("puts, gets and deletes a key, and reports a missing one", async () => {
     const { url } = await ring({ members: 9, churn: 0 });
     const page = await show(`${url}?tab=control`);
     await ready(page);
@@ -286,7 +286,7 @@ describe("control", () => {
     await keys.getByLabel("Key", { exact: true }).fill("tide/1 é");
     await keys.getByLabel("Value").fill("high");
     await keys.getByRole("button", { name: "Put" }).click();
-    await keys.getByText("Stored in 3 copies.").waitFor();
+    await keys.getByText("Stored on 3 replicas.").waitFor();
     await keys.getByRole("button", { name: "Get" }).click();
     await keys.getByText("high").waitFor();
     await keys.getByRole("button", { name: "Delete" }).click();
@@ -301,7 +301,7 @@ describe("first visit", () => {
     const { url } = await ring({ members: 9, churn: 0 });
     const page = await show(url, { tour: true });
     const tour = page.getByTestId("tour");
-    await tour.getByText("Is the ring well?").waitFor();
+    await tour.getByText("Is the ring ideal?").waitFor();
     await tour.getByRole("button", { name: "Next" }).click();
     await tour.getByText("2 of 3").waitFor();
     await tour.getByRole("button", { name: "Skip" }).click();

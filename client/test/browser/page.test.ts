@@ -2,9 +2,9 @@ import type { Page } from "playwright-core";
 import { describe, expect, it } from "vitest";
 import { members, ready, rig } from "./rig";
 
-const calm = rig({ members: 32, churn: 0, lookups: 20 }); // a ring that nothing disturbs
+const calm = rig({ members: 32, churn: 0, lookups: 20 }); // a ring without faults
 
-/** Where a member stands on the screen, worked out from the table alone. */
+/** A member's position on the screen, computed from the table alone. */
 async function placeOf(page: Page, row: number): Promise<{ x: number; y: number; id: string }> {
   await page.getByRole("tab", { name: "Members" }).click();
   const cells = page.getByTestId("member-table").locator("[role=row].table-row").nth(row).getByRole("cell");
@@ -45,7 +45,7 @@ describe("the ring", () => {
     expect(inked).toBeGreaterThan(5000);
   });
 
-  it("selects the member that stands where one clicks: at its identifier's true angle", async () => {
+  it("selects the member at the click's position: its identifier's true angle", async () => {
     const page = await calm.show(calm.shared.url);
     await ready(page);
     const { x, y, id } = await placeOf(page, 7);
@@ -58,7 +58,7 @@ describe("the ring", () => {
     expect(await page.locator(".label-strong").innerText()).toBe(id);
   });
 
-  it("says what is under the pointer", async () => {
+  it("describes the member under the pointer", async () => {
     const page = await calm.show(calm.shared.url);
     await ready(page);
     const { x, y, id } = await placeOf(page, 3);
@@ -67,7 +67,7 @@ describe("the ring", () => {
     await page.mouse.move(x - 300, y + 300);
   });
 
-  it("moves real lookups, and says how many of them it shows", async () => {
+  it("animates real lookups, and shows how many of them it draws", async () => {
     const page = await calm.show(calm.shared.url);
     await ready(page);
     await page.locator("[data-testid=ring][data-motion=moving]").waitFor();
@@ -77,7 +77,7 @@ describe("the ring", () => {
     await page.locator("[data-testid=ring][data-motion=no]").waitFor();
   });
 
-  it("lets nothing travel for readers who want no motion", async () => {
+  it("moves nothing for readers who prefer reduced motion", async () => {
     const page = await calm.show(calm.shared.url, { calm: true });
     await ready(page);
     await page.locator("[data-testid=ring][data-motion=still]").waitFor();
@@ -106,7 +106,7 @@ describe("a large ring", () => {
 });
 
 describe("a newcomer", () => {
-  it("reads from the page alone how many there are, how the ring is, what was last repaired and how a key is found", async () => {
+  it("reads from the page the number of members, the ring's status, its last repair and how a key is found", async () => {
     const busy = await calm.serve({ members: 40, churn: 1, lookups: 10 });
     const page = await calm.show(busy.url);
     await ready(page);
@@ -118,15 +118,15 @@ describe("a newcomer", () => {
       .waitFor();
     await page
       .getByRole("list", { name: "How to read the picture" })
-      .getByText("a lookup's hop, by a finger")
+      .getByText("hop of a lookup, by a finger")
       .waitFor();
     await page.getByRole("tab", { name: "Lookups" }).click();
-    await page.getByText(/the key belongs to the first member at or after its place/).waitFor();
+    await page.getByText(/the first member at or after it, clockwise, owns the key/).waitFor();
   });
 });
 
 describe("what happened", () => {
-  it("tells of a crash in feed, legend, table and state line", async () => {
+  it("shows a crash in feed, legend, table and state line", async () => {
     const own = await calm.serve({ members: 16, churn: 0, lookups: 0 });
     const page = await calm.show(own.url);
     await ready(page);
@@ -137,13 +137,13 @@ describe("what happened", () => {
     await page.locator(".legend li", { hasText: "failed" }).waitFor();
     await page
       .getByTestId("state")
-      .getByText(/found .* dead/)
+      .getByText(/lost contact with/)
       .waitFor();
     await page.locator(".table-row", { hasText: id }).getByText("failed").waitFor();
     await page.getByRole("tab", { name: "Events" }).click();
     await page.getByTestId("feed").locator("[data-warning]").first().waitFor();
     await page.getByRole("button", { name: "Failures only" }).click();
-    // Two neighbours tell of it.
+    // Two neighbours report it.
     await page.getByTestId("feed").locator("li").nth(1).waitFor();
     expect(await page.getByTestId("feed").locator("li").count()).toBe(2);
     const trace = page
@@ -171,7 +171,7 @@ describe("what happened", () => {
 });
 
 describe("a broken condition", () => {
-  it("is named with its members, where it is, since when and why; and healed ones stay for a while", async () => {
+  it("is shown with its members, place, time and cause; healed ones stay for a while", async () => {
     const own = await calm.serve({ members: 16, churn: 0, lookups: 0, violated: true });
     const page = await calm.show(own.url);
     await ready(page);
@@ -199,7 +199,7 @@ describe("lookups", () => {
     expect(hops).toBeGreaterThan(0);
     expect(await card.innerText()).toMatch(/½ log₂ 32 = 2\.5/);
     if (hops > 1) expect(await card.locator(".waterfall li").last().innerText()).toContain("owner");
-    // It says in words how the key was found: its place, who owns it, and each pointer with its reach.
+    // The card explains the path: the key's identifier, its owner, and each pointer with its reach.
     expect(await card.innerText()).toMatch(/The hash of “the tide” is [0-9a-f]{8}; the first member at or after it/);
     expect(await card.locator(".why").first().innerText()).toMatch(
       /^start: (the key is .+ % of the circle ahead|the owner)$/,
@@ -210,7 +210,7 @@ describe("lookups", () => {
       );
     expect(await card.getByRole("link", { name: /Jaeger/ }).getAttribute("href")).toContain("/trace/");
     await page.waitForURL(/trace=[0-9a-f]{32}/);
-    // The list stands still under the pointer, however many lookups there are.
+    // The list is frozen under the pointer, however many lookups there are.
     await page.getByRole("table", { name: /Recent lookups/ }).hover();
     await page.locator(".lookup-row button").nth(3).click();
     await page.keyboard.press("Escape");
@@ -219,7 +219,7 @@ describe("lookups", () => {
 });
 
 describe("the list of lookups", () => {
-  it("has one row in each place, though several lookups share a trace", async () => {
+  it("has one row per place, though several lookups share a trace", async () => {
     const busy = await calm.serve({ members: 32, churn: 0, lookups: 120 });
     const page = await calm.show(`${busy.url}?tab=lookups`);
     await ready(page);
@@ -234,7 +234,7 @@ describe("the list of lookups", () => {
 });
 
 describe("keyboard", () => {
-  it("walks the ring, follows fingers, selects, pauses and helps", async () => {
+  it("moves along the ring, follows fingers, selects, pauses and shows the map", async () => {
     const page = await calm.show(calm.shared.url);
     await ready(page);
     await page.locator("body").press("ArrowRight");
@@ -258,7 +258,7 @@ describe("keyboard", () => {
     await page.getByTestId("member-table").waitFor();
   });
 
-  it("pauses the view, not the intake", async () => {
+  it("pauses the view, and keeps receiving", async () => {
     const own = await calm.serve({ members: 10, churn: 0, lookups: 0 });
     const page = await calm.show(own.url);
     await ready(page);

@@ -22,13 +22,13 @@ describe("telemetry that is not part of the picture", () => {
     await panel.waitFor();
     const items = panel.getByRole("listitem");
     expect(await items.allInnerTexts()).toEqual(LINES);
-    expect(await panel.locator("b").count()).toBe(0); // what others send is text, and nothing else
+    expect(await panel.locator("b").count()).toBe(0); // text of senders is shown as text only
     const box = await panel.boundingBox();
     expect(box && box.x >= 0 && box.x + box.width <= width).toBe(true);
     expect(await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth)).toBe(true);
   });
 
-  it("stands in place of the members in the table, and says so no more when there are some", async () => {
+  it("replaces the table's rows, until there are members", async () => {
     const empty = await serve({ members: 0, churn: 0, rejections: LINES.slice(0, 1) });
     const page = await show(`${empty.url}?tab=members`);
     await page.getByRole("tab", { name: "Members" }).click();
@@ -40,13 +40,13 @@ describe("telemetry that is not part of the picture", () => {
     const other = await show(full.url);
     await ready(other);
     expect(await other.getByTestId("rejections").count()).toBe(0);
-    const said = other.getByTestId("rejected");
-    expect(await said.innerText()).toBe("5 records rejected");
-    expect(await said.getAttribute("title")).toBe(LINES.join("\n"));
+    const rejected = other.getByTestId("rejected");
+    expect(await rejected.innerText()).toBe("5 records rejected");
+    expect(await rejected.getAttribute("title")).toBe(LINES.join("\n"));
     expect(await other.getByTestId("spans-dropped").innerText()).toBe("1 span dropped");
   });
 
-  it("is not spoken of while there is none", async () => {
+  it("is not mentioned while there is none", async () => {
     const { url } = await serve({ members: 0, churn: 0 });
     const page = await show(`${url}?tab=members`);
     await page.getByRole("tab", { name: "Members" }).click();

@@ -10,7 +10,7 @@ import { type FakeOptions, fakeConductor } from "../../dev/plugin";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
-/** The headers that the conductor sends with the page (package web): the page must live within them. */
+/** The headers that the conductor sends with the page (package web); the page must work with them. */
 const CSP =
   "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; " +
   "font-src 'self'; connect-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -59,10 +59,10 @@ export interface Visit {
   scheme?: "light" | "dark";
   calm?: boolean;
   tour?: boolean;
-  mayComplain?: RegExp; // of anything else a test of a Rig fails
+  mayComplain?: RegExp; // a test of a Rig fails at any other error of the page
 }
 
-/** visit opens the page in a context of its own; what the page complains about is collected. */
+/** visit opens the page in a context of its own, and collects the page's errors and warnings. */
 export async function visit(
   browser: Browser,
   url: string,
@@ -83,9 +83,9 @@ export async function visit(
   return { page, complaints };
 }
 
-/** A Rig is what the tests of a file work with. What a test opens is closed when it is done, the last first. */
+/** A Rig holds the browser and servers of a file's tests. All that a test opens is closed after it, last first. */
 export interface Rig {
-  /** The ring that all tests of the file may look at, while they run. */
+  /** The ring that the file's tests share, while they run. */
   readonly shared: Served;
   serve(options: FakeOptions, port?: number): Promise<Served>;
   show(url: string, how?: Visit): Promise<Page>;
@@ -133,7 +133,7 @@ export async function ready(page: Page): Promise<void> {
   await page.locator("[data-testid=state]:not([data-state=waiting], [data-state=empty])").waitFor();
 }
 
-/** members is how many the canvas says it draws. */
+/** members is the number of members that the canvas draws, from its attribute. */
 export async function members(page: Page): Promise<number> {
   return Number(await page.getByTestId("ring").getAttribute("data-members"));
 }

@@ -3,11 +3,11 @@ import { describe, expect, it } from "vitest";
 import type { FakeOptions } from "../../dev/plugin";
 import { ready, rig, until } from "./rig";
 
-// The buttons below the picture: of the history, and of a recording that is played.
+// The buttons below the picture: of the history, and of a replayed recording.
 
 const { serve, show: visit } = rig();
 
-/** show opens the page of a ring of its own, once its history reaches back a little. */
+/** show opens the page of a ring of its own, and waits for a short history. */
 async function show(options: FakeOptions): Promise<Page> {
   const page = await visit((await serve(options)).url);
   await ready(page);
@@ -15,22 +15,22 @@ async function show(options: FakeOptions): Promise<Page> {
   return page;
 }
 
-/** remembered waits until the history reaches so many seconds back. */
+/** remembered waits until the history is so many seconds long. */
 const remembered = (page: Page, seconds: number) =>
   until(page, (s) => Number(document.querySelector(".track")?.getAttribute("aria-valuemax")) >= s, seconds);
 
 const button = (page: Page, name: string) => page.getByTestId("timeline").getByRole("button", { name });
 const failed = (page: Page, n: number) => page.locator(".legend li", { hasText: `${n} failed` }).waitFor();
-/** The instant shown, as the slider has it. */
+/** The instant shown, from the slider. */
 const at = async (page: Page) => Number(await page.locator(".track").getAttribute("aria-valuenow"));
 
-/** crash ends a member that lives, as a reader would. */
+/** crash crashes an active member by the page's own controls. */
 async function crash(page: Page, n: number): Promise<void> {
   await page.getByRole("tab", { name: "Members" }).click();
   await page.locator(".table-row", { hasText: "active" }).first().click();
   await page.getByRole("button", { name: "Crash" }).click();
   await failed(page, n);
-  // Both neighbours have told of it.
+  // Both neighbours have reported it.
   await page.getByRole("tab", { name: "Events" }).click();
   await page
     .locator("[data-testid=feed] [data-warning]")
@@ -39,38 +39,38 @@ async function crash(page: Page, n: number): Promise<void> {
 }
 
 describe("the history's buttons", () => {
-  it("step from cause to cause, though several members tell of each, and come back to live", async () => {
+  it("step from cause to cause, though several members report each, and go back to live", async () => {
     const page = await show({ members: 14, churn: 0, lookups: 5 });
     await crash(page, 1);
     await crash(page, 2);
-    await button(page, "Back by one event").click();
-    await page.getByTestId("link").getByText("You are looking at").waitFor();
+    await button(page, "Previous event").click();
+    await page.getByTestId("link").getByText("Showing").waitFor();
     await failed(page, 2);
     const second = await at(page);
-    await button(page, "Back by one event").click();
+    await button(page, "Previous event").click();
     await failed(page, 1);
-    await button(page, "On by one event").click();
+    await button(page, "Next event").click();
     await failed(page, 2);
     expect(Math.abs((await at(page)) - second)).toBeLessThanOrEqual(1);
     // Nothing happened after it.
-    await button(page, "On by one event").click();
+    await button(page, "Next event").click();
     await page.getByText("Live", { exact: true }).waitFor();
-    await button(page, "Back by one event").click();
+    await button(page, "Previous event").click();
     await page.getByTestId("timeline").getByRole("button", { name: "Back to live" }).click();
     await page.getByText("Live", { exact: true }).waitFor();
   });
 
-  it("play from an instant at the chosen speed, stand still there, and arrive at the present", async () => {
+  it("play from an instant at the chosen speed, pause, and reach the present", async () => {
     const page = await show({ members: 12, churn: 0, lookups: 20 });
     await remembered(page, 5);
     const box = await page.locator(".track").boundingBox();
     await page.locator(".track").click({ position: { x: (box?.width ?? 0) / 20, y: 10 } });
-    await page.getByTestId("link").getByText("You are looking at").waitFor();
+    await page.getByTestId("link").getByText("Showing").waitFor();
     await page.getByLabel("Speed").selectOption("0.1");
     await button(page, "Play from here").click();
-    // What had been looked up then moves again.
+    // The lookups of that time move again.
     await page.locator("[data-testid=ring][data-motion=moving]").waitFor();
-    await button(page, "Stand still").click();
+    await button(page, "Pause playback").click();
     await button(page, "Play from here").waitFor();
     const shown = await page.locator(".timeline-now .num").innerText();
     await remembered(page, 7);
@@ -78,10 +78,10 @@ describe("the history's buttons", () => {
     await button(page, "Play from here").click();
     await page.getByLabel("Speed").selectOption("100");
     await page.getByText("Live", { exact: true }).waitFor();
-    expect(await button(page, "Stand still").count()).toBe(0);
+    expect(await button(page, "Pause playback").count()).toBe(0);
   });
 
-  it("pause the view at the top, and take it up again", async () => {
+  it("pause the view, and go back to live", async () => {
     const page = await show({ members: 12, churn: 0, lookups: 5 });
     await page.getByRole("button", { name: "Pause the view" }).click();
     await page.getByTestId("link").getByText("Paused").waitFor();
@@ -91,24 +91,24 @@ describe("the history's buttons", () => {
 });
 
 describe("a replay's buttons", () => {
-  it("hold the recording, play its next event, change its speed, and look back in it", async () => {
+  it("pause the recording, play its next event, change its speed, and show its past", async () => {
     const page = await show({ members: 12, churn: 2, lookups: 5, replay: true });
     const now = page.locator(".timeline-now");
     await now.getByText("Replay", { exact: true }).waitFor();
-    await button(page, "Stand still").click();
+    await button(page, "Pause playback").click();
     await now.getByText("Replay, paused").waitFor();
     const rows = page.getByTestId("feed").locator("li");
     const last = await rows.last().textContent();
-    await button(page, "On by one event").click();
+    await button(page, "Next event").click();
     await until(page, (then) => document.querySelector("[data-testid=feed] li:last-child")?.textContent !== then, last);
     await page.getByLabel("Speed").selectOption("10");
     await button(page, "Play from here").click();
     await now.getByText("Replay", { exact: true }).waitFor();
     expect(await page.getByLabel("Speed").inputValue()).toBe("10");
-    await button(page, "Stand still").click();
+    await button(page, "Pause playback").click();
     await now.getByText("Replay, paused").waitFor();
-    await button(page, "Back by one event").click();
-    await page.getByTestId("link").getByText("You are looking at").waitFor();
+    await button(page, "Previous event").click();
+    await page.getByTestId("link").getByText("Showing").waitFor();
     await now.getByRole("button", { name: "Back to the replay" }).click();
     await now.getByText("Replay, paused").waitFor();
   });

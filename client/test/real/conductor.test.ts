@@ -20,7 +20,7 @@ afterAll(async () => {
   await conductor?.close();
 });
 
-/** figure waits until a figure of the header reads as it should. */
+/** figure waits until a figure of the header has the expected text. */
 async function figure(page: Page, testid: string, text: string): Promise<void> {
   await page.waitForFunction(
     ([id, want]) => document.querySelector(`[data-testid=${id}]`)?.textContent === want,
@@ -38,7 +38,7 @@ describe("the page of a real conductor", () => {
   let page: Page;
   let complaints: string[];
 
-  it("shows the demo ring come together, from its first members to ideal", async () => {
+  it("shows the demo ring form, from its first members to ideal", async () => {
     ({ page, complaints } = await visit(browser, url));
     await ready(page);
     await figure(page, "members", "32");
@@ -60,7 +60,7 @@ describe("the page of a real conductor", () => {
     expect(await page.getByTestId("ring").getAttribute("data-members")).toBe("33");
   });
 
-  it("shows a member that a click crashed go, told by its neighbours, and the ring repaired", async () => {
+  it("shows a crashed member fail, by its neighbours' reports, and the ring repaired", async () => {
     await page.getByRole("tab", { name: "Members" }).click();
     const row = page.getByTestId("member-table").locator("[role=row].table-row").nth(5);
     await row.locator(".id-link").click();
@@ -72,7 +72,7 @@ describe("the page of a real conductor", () => {
       .waitFor({ timeout: 20_000 });
     await figure(page, "members", "32");
     await state(page, "ideal");
-    // What the last repair was, as whoever comes now wants to know.
+    // The header names the last repair.
     const id = (await panel.locator("h2").innerText()).slice(0, 8);
     await page.getByTestId("repair").getByText(`after ${id} failed`).waitFor({ timeout: 20_000 });
   });
@@ -82,10 +82,10 @@ describe("the page of a real conductor", () => {
     const id = (await panel.locator("h2").innerText()).slice(0, 8);
     await page.getByRole("tab", { name: "Events" }).click();
     await page.getByRole("button", { name: "Failures only" }).click();
-    const reports = page.getByTestId("feed").locator("li", { hasText: `found ${id} dead` });
+    const reports = page.getByTestId("feed").locator("li", { hasText: `lost contact with ${id}` });
     await reports.first().waitFor();
     await page.getByRole("button", { name: "Failures only" }).click();
-    // Event by event back, until nobody has found it dead yet.
+    // Back by events, until no member has reported it dead yet.
     for (let back = 0; (await reports.count()) > 0 && back < 40; back++) {
       const from = page.url();
       await page.locator("body").press(",");
@@ -108,7 +108,7 @@ describe("the page of a real conductor", () => {
       const [h, m, sec] = time.split(":").map(Number);
       expect(new Date(at).setHours(h, m, sec, 0)).toBeLessThanOrEqual(at);
     }
-    await page.waitForURL(/tab=lookups/); // the address follows a little behind
+    await page.waitForURL(/tab=lookups/); // the address follows with a delay
     const other = await visit(browser, page.url());
     await figure(other.page, "members", "33");
     await other.page.getByTestId("member-panel").locator(".fingers .id-link").first().waitFor();
@@ -119,7 +119,7 @@ describe("the page of a real conductor", () => {
     await figure(page, "members", "32");
   });
 
-  it("shows a member that a click told to leave go by its own word", async () => {
+  it("shows a member leave gracefully at a click", async () => {
     await page.getByRole("tab", { name: "Members" }).click();
     await page.getByTestId("member-table").locator("[role=row].table-row").nth(11).locator(".id-link").click();
     const panel = page.getByTestId("member-panel");

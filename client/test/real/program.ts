@@ -12,7 +12,7 @@ export interface Running {
   close(): Promise<void>;
 }
 
-/** free finds a port that nobody listens on now, below those that the system hands out by itself at any moment. */
+/** free finds a free port below the range from which the system assigns ports. */
 async function free(): Promise<number> {
   for (;;) {
     const port = 20_000 + Math.floor(Math.random() * 12_000);

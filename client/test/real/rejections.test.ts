@@ -30,7 +30,7 @@ const keyframe = (seq: number) => ({
 });
 
 describe("sixty keyframes with one attribute of the wrong type", () => {
-  it("are named on the page with sender, event, attribute, what was expected and what came", async () => {
+  it("are shown on the page with sender, event, attribute, the expected type and the received one", async () => {
     const answer = await fetch(`${conductor.otlp}v1/logs`, {
       method: "POST",
       headers: { "Content-Type": "application/json" },

@@ -28,7 +28,7 @@ class FakeSocket {
     this.readyState = 1;
     this.onopen?.();
   }
-  tell(message: unknown) {
+  deliver(message: unknown) {
     const bytes = toBinary(ServerMessageSchema, create(ServerMessageSchema, { message } as never));
     this.onmessage?.({ data: bytes.slice().buffer });
   }
@@ -72,13 +72,13 @@ describe("Connection", () => {
     vi.restoreAllMocks();
   });
 
-  it("says Hello with where it stands, and hands messages on", () => {
+  it("sends Hello with its position, and passes messages on", () => {
     position = { epoch: "e1", seq: 41n };
     open();
     last().accept();
     expect(last().said()[0]).toMatchObject({ case: "hello", value: { epoch: "e1", lastSeq: 41n } });
-    last().tell({ case: "welcome", value: create(WelcomeSchema, { epoch: "e1", seq: 42n, resumed: true }) });
-    last().tell({ case: "patch", value: create(PatchSchema, { baseSeq: 41n, seq: 42n }) });
+    last().deliver({ case: "welcome", value: create(WelcomeSchema, { epoch: "e1", seq: 42n, resumed: true }) });
+    last().deliver({ case: "patch", value: create(PatchSchema, { baseSeq: 41n, seq: 42n }) });
     expect(listener.welcome).toHaveBeenCalledOnce();
     expect(listener.patch.mock.calls[0][0].seq).toBe(42n);
   });
@@ -93,7 +93,7 @@ describe("Connection", () => {
     }
     expect(delays).toEqual([500, 1000, 2000, 4000, 8000, 10_000, 10_000, 10_000]);
     last().accept();
-    last().tell({ case: "welcome", value: create(WelcomeSchema) });
+    last().deliver({ case: "welcome", value: create(WelcomeSchema) });
     last().onclose?.();
     expect(listener.lost.mock.lastCall?.[0] - Date.now()).toBe(250);
   });
@@ -105,7 +105,7 @@ describe("Connection", () => {
     listener.patch.mockImplementation(() => {
       throw new Error("does not fit");
     });
-    last().tell({ case: "patch", value: create(PatchSchema) });
+    last().deliver({ case: "patch", value: create(PatchSchema) });
     expect(last().closed).toBe(true);
     vi.advanceTimersByTime(10_000);
     expect(FakeSocket.made).toHaveLength(2);
@@ -113,7 +113,7 @@ describe("Connection", () => {
     expect(last().said()[0]).toMatchObject({ case: "hello", value: { epoch: "", lastSeq: 0n } });
   });
 
-  it("starts over when what arrives is no message at all", () => {
+  it("starts over after bytes that are not a message", () => {
     open();
     last().accept();
     last().onmessage?.({ data: "text" });
@@ -124,11 +124,11 @@ describe("Connection", () => {
     expect(last().closed).toBe(true);
   });
 
-  it("takes silence for a dead connection", () => {
+  it("treats silence as a dead connection", () => {
     open();
     last().accept();
     vi.advanceTimersByTime(14_000);
-    last().tell({ case: "patch", value: create(PatchSchema) });
+    last().deliver({ case: "patch", value: create(PatchSchema) });
     vi.advanceTimersByTime(14_000);
     expect(last().closed).toBe(false);
     vi.advanceTimersByTime(2000);
@@ -136,7 +136,7 @@ describe("Connection", () => {
     expect(listener.lost).toHaveBeenCalledOnce();
   });
 
-  it("asks again for the watched member after a reconnection", () => {
+  it("subscribes to the watched member again after a reconnection", () => {
     const connection = open();
     last().accept();
     connection.watch(new Uint8Array(20).fill(7));
@@ -151,12 +151,12 @@ describe("Connection", () => {
     ).toEqual(["hello", "watch"]);
   });
 
-  it("hears nothing from a socket it has given up, and opens none once closed", () => {
+  it("ignores messages of a dropped socket, and opens none once closed", () => {
     const connection = open();
     const old = last();
     old.accept();
     connection.restart();
-    old.tell({ case: "patch", value: create(PatchSchema) });
+    old.deliver({ case: "patch", value: create(PatchSchema) });
     old.onclose?.();
     expect(listener.patch).not.toHaveBeenCalled();
     expect(FakeSocket.made).toHaveLength(2);

@@ -10,7 +10,7 @@ describe("identifiers", () => {
     expect(hexOf(id("38"))).toBe(`${"0".repeat(38)}38`);
   });
 
-  it("refuses what is no identifier", () => {
+  it("refuses text that is not an identifier", () => {
     for (const text of ["", "xyz", "0x12", "a".repeat(41)]) expect(bytesOf(text)).toBeNull();
   });
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { FakeHub } from "../../dev/messages";
 import { FakeRing } from "../../dev/ring";
-import { approach, newDrag, pan, stretch, zoomAt } from "../../src/canvas/gestures";
+import { approach, newDrag, pan, extend, zoomAt } from "../../src/canvas/gestures";
 import { binSlots, hitTest, slotsInArc } from "../../src/canvas/hit";
 import { circle, FIT, layOut, pointAt, turnAt, visibleArc, Worst } from "../../src/canvas/layout";
 import { Status } from "../../src/model/members";
@@ -170,10 +170,10 @@ describe("camera", () => {
 
   it("marks arcs in either direction, and across the top", () => {
     const right = newDrag(0.9);
-    expect(stretch(right, 0.98)).toEqual([0.9, expect.closeTo(0.98)]);
-    expect(stretch(right, 0.05)).toEqual([0.9, expect.closeTo(0.05)]);
+    expect(extend(right, 0.98)).toEqual([0.9, expect.closeTo(0.98)]);
+    expect(extend(right, 0.05)).toEqual([0.9, expect.closeTo(0.05)]);
     const left = newDrag(0.1);
-    stretch(left, 0.02);
-    expect(stretch(left, 0.95)).toEqual([expect.closeTo(0.95), 0.1]);
+    extend(left, 0.02);
+    expect(extend(left, 0.95)).toEqual([expect.closeTo(0.95), 0.1]);
   });
 });

@@ -102,7 +102,7 @@ describe("theory", () => {
 
 describe("verdict", () => {
   const ring = (fields: object) => create(RingStateSchema, { successors: 8, ...fields });
-  it("says how the ring is, and no more than is known", () => {
+  it("states the ring's status, and no more than is known", () => {
     expect(verdict(ring({ status: RingState_Status.UNSPECIFIED }))).toMatch(/^No event of a member/);
     expect(verdict(ring({ status: RingState_Status.UNSPECIFIED, rejections: ["x"] }))).toMatch(
       /not part of the picture/,
@@ -118,7 +118,7 @@ describe("verdict", () => {
     expect(verdict(ring({ status: RingState_Status.REPAIRING, error: 3n }))).toMatch(/ring error 3/);
   });
 
-  it("says beside it how much of the ring that is about", () => {
+  it("states how many members that covers", () => {
     const of = (fields: object) => ring({ status: RingState_Status.REPAIRING, bits: 160, certainty: fields });
     expect(certainty(ring({}))).toBe("");
     expect(certainty(of({ state: Certainty_State.ALL, of: 171 }))).toBe("all 171 members certain");
@@ -142,9 +142,9 @@ describe("verdict", () => {
     expect(verdict(ring({ status: RingState_Status.VIOLATED, violations }))).toBe(
       "A successor list is out of order: ab before aa.",
     );
-    // What is no condition of the invariant is not why it is violated, however old it is; and a sentence ends.
+    // Only conditions of the invariant make it violated, however old others are; and a sentence ends with a full stop.
     const other = [
-      create(ViolationSchema, { condition: "OwnershipGap", detail: "nobody owns the keys right before its range" }),
+      create(ViolationSchema, { condition: "OwnershipGap", detail: "no member owns the keys right before its range" }),
       create(ViolationSchema, { condition: "OneOrderedRing", detail: "2 rings" }),
       create(ViolationSchema, { condition: "NoDuplicates", detail: "ab stands twice" }),
     ];
@@ -162,14 +162,14 @@ describe("verdict", () => {
     ].map(([kind, at]) => create(FeedEventSchema, { kind: String(kind), timeMs: BigInt(at) }));
     expect(lastNews(events)?.timeMs).toBe(30n);
     expect(lastNews([])).toBeUndefined();
-    // What the page has not heard itself, the history tells; but nothing later than the instant shown.
+    // Events from before the page was opened come from the history; none is later than the instant shown.
     expect(lastNews([], events)?.timeMs).toBe(30n);
     expect(lastNews([], events, 29)?.timeMs).toBe(10n);
   });
 });
 
 describe("feed", () => {
-  it("lets through what the filter wants", () => {
+  it("passes events that match the filter", () => {
     const me = new Uint8Array(20).fill(1);
     const other = new Uint8Array(20).fill(2);
     const make = (kind: string, id: Uint8Array, warning = false, peer: Uint8Array = new Uint8Array(0)) =>
@@ -189,7 +189,7 @@ describe("feed", () => {
   });
 });
 
-const NOBODY: Choice = {
+const NO_CHOICE: Choice = {
   selected: "",
   detail: null,
   lookup: null,
@@ -205,11 +205,11 @@ describe("labels", () => {
     const { world } = worldOf(48);
     const layout = layOut(world.table, VIEW, FIT);
     const slot = world.table.order()[5];
-    const selection = selectionOf(world, { ...NOBODY, selected: world.table.hex(slot) });
+    const selection = selectionOf(world, { ...NO_CHOICE, selected: world.table.hex(slot) });
     const labels = labelsFor(world, layout, selection, VIEW);
     expect(labels[0]).toMatchObject({ text: world.table.hex(slot).slice(0, 8), kind: "strong" });
     expect(uncrowded(labels)).toEqual(labels);
-    // Names keep off what lies over the picture; what was chosen is named all the same.
+    // Names avoid panels over the picture; the selection is labelled all the same.
     const covered = uncrowded(labels, [[0, 0, 10_000, 10_000]]);
     expect(covered).toEqual(labels.filter((l) => l.kind !== "id"));
     expect(covered.length).toBeGreaterThan(0);
@@ -228,11 +228,11 @@ describe("labels", () => {
       return left >= 0 && left + width <= view.width && top >= 0 && top + 15 <= view.height - view.bottom;
     };
     for (const slot of world.table.order()) {
-      const selection = selectionOf(world, { ...NOBODY, selected: world.table.hex(slot) });
+      const selection = selectionOf(world, { ...NO_CHOICE, selected: world.table.hex(slot) });
       const labels = labelsFor(world, layOut(world.table, view, FIT), selection, view);
       expect(labels[0].text).toBe(world.table.hex(slot).slice(0, 8));
       expect(labels.filter((l) => !whole(l))).toEqual([]);
-      // Zoomed in on the other side of the ring, the picture is not littered with the names of what is out of sight.
+      // Zoomed in on the other side of the ring, the picture has no labels of members out of sight.
       const turn = 2 * Math.PI * world.table.turn[slot];
       const away = { scale: 8, x: -Math.sin(turn), y: Math.cos(turn) };
       expect(labelsFor(world, layOut(world.table, view, away), selection, view).some(whole)).toBe(false);
@@ -291,7 +291,7 @@ describe("past", () => {
 });
 
 describe("words", () => {
-  it("chooses units people would", () => {
+  it("chooses units by magnitude", () => {
     // Rounded first and split then: no second has 1000 milliseconds, no minute 60 seconds, no hour 60 minutes.
     expect([999.7, 9970, 59_700, 119_700, 3_599_600, 7_199_000].map(duration)).toEqual([
       "1.0 s",
@@ -331,13 +331,13 @@ describe("member table", () => {
   });
 });
 
-it("a hop whose clock is off says by how much at least, in which direction", () => {
+it("a hop whose clock is off shows the least error and its direction", () => {
   expect(clockWord(0n)).toBe("");
   expect(clockWord(3_600_000_000n)).toBe("its clock is at least 1 h 0 min ahead");
   expect(clockWord(-58_000_000n)).toBe("its clock is at least 58 s behind");
 });
 
-it("faulty emitters are named, a line each", () => {
+it("faulty emitters are listed, one per line", () => {
   const id = new Uint8Array(20);
   const of = (kind: string, text: string) => create(FaultSchema, { kind, id, host: "h:1", text });
   const ring = create(RingStateSchema, {

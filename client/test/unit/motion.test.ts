@@ -53,7 +53,7 @@ describe("motion", () => {
     expect(Array.from(movers.kind.subarray(0, movers.count))).not.toContain(Kind.hop);
   });
 
-  it("draws a key move once, though both ends tell of it", () => {
+  it("draws a key move once, though both ends emit an event", () => {
     const { motion, movers, world } = rig(0);
     const [a, b] = [new Uint8Array(20).fill(1), new Uint8Array(20).fill(9)];
     const move = (id: Uint8Array<ArrayBuffer>, peer: Uint8Array<ArrayBuffer>, outgoing: boolean) =>
@@ -65,7 +65,7 @@ describe("motion", () => {
     expect(movers.label[0]).toBe("5 keys");
   });
 
-  it("forgets what has ended and keeps the rest whole", () => {
+  it("removes movers that have ended and keeps the rest", () => {
     const movers = new Movers();
     for (let i = 0; i < 10; i++)
       movers.add({ kind: Kind.pulse, tone: 0, from: i / 10, to: i / 10, start: 0, length: 100 * (i + 1) });

@@ -11,7 +11,7 @@ export interface Call {
   dash: number[];
 }
 
-/** Recorder is a drawing context that writes down what it is told. */
+/** Recorder is a drawing context that records its calls. */
 export class Recorder {
   calls: Call[] = [];
   readonly context: Context;

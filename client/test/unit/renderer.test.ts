@@ -147,7 +147,7 @@ describe("Canvas2D", () => {
     expect(rig.motion.calls).toHaveLength(0);
   });
 
-  it("draws the same picture at every instant for readers who want no motion", () => {
+  it("draws the same picture at every instant for readers who prefer reduced motion", () => {
     const layout = layOut(worldOf(32).table, VIEW, FIT);
     const movers = new Movers();
     movers.add({ kind: Kind.hop, tone: Tone.calm, from: 0.1, to: 0.6, start: 0, length: 500 });

@@ -36,10 +36,10 @@ describe("the last repair", () => {
     expect(repairWords({ ...repair!, cause: events[0], others: 4 }, 160)).toMatch(/01010101 joined and 4 more\.$/);
   });
 
-  it("does not blame a member that was found dead long before, unless it was heard of since", () => {
+  it("does not name a member that was reported dead long before, unless it has emitted events since", () => {
     const events = [
       event(1, "chord.peer.failed", 4, 3),
-      event(4.8, "chord.peer.failed", 5, 3), // a lookup stumbles over it
+      event(4.8, "chord.peer.failed", 5, 3), // a lookup finds it dead again
       event(5, "chord.peer.failed", 5, 6),
     ];
     const errors = samples([0, 0, 0, 0, 0, 3, 0]);

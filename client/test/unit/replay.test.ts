@@ -2,7 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { SettingsSchema } from "../../src/gen/hub_pb";
 import { step } from "../../src/store/past";
-import { holdReplay, learnReplay, setReplay, useReplay } from "../../src/store/replay";
+import { holdReplay, loadReplay, setReplay, useReplay } from "../../src/store/replay";
 import { useRing } from "../../src/store/ring";
 
 const asked: string[] = [];
@@ -19,30 +19,30 @@ beforeEach(() => {
 });
 afterEach(() => {
   useRing.setState({ settings: create(SettingsSchema), view: { mode: "live" } });
-  learnReplay();
+  loadReplay();
   vi.unstubAllGlobals();
 });
 
 async function replayed(): Promise<void> {
   useRing.setState({ settings: create(SettingsSchema, { replay: true }) });
-  learnReplay();
+  loadReplay();
   await vi.waitFor(() => expect(useReplay.getState().replay).toEqual(state));
 }
 
-it("asks for no replay where none is played", () => {
-  learnReplay();
+it("requests no replay where none is played", () => {
+  loadReplay();
   expect(holdReplay()).toBe(false);
   expect(asked).toEqual([]);
 });
 
-it("leaves a replay alone that it may only look at", () => {
+it("sends no command to a replay that it may only view", () => {
   useRing.setState({ settings: create(SettingsSchema, { replay: true, viewOnly: true }) });
-  learnReplay();
+  loadReplay();
   expect(holdReplay()).toBe(false);
   expect(asked).toEqual([]);
 });
 
-it("holds a replay, lets it go on, and changes its speed", async () => {
+it("pauses and resumes a replay, and changes its speed", async () => {
   await replayed();
   expect(holdReplay()).toBe(true);
   await vi.waitFor(() => expect(useReplay.getState().replay?.paused).toBe(true));

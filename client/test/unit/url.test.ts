@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { type Address, formatAddress, HOME, parseAddress } from "../../src/store/url";
 
 describe("address", () => {
-  it("says nothing of what is as always", () => {
+  it("leaves out defaults", () => {
     expect(formatAddress(HOME)).toBe("");
     expect(parseAddress("")).toEqual(HOME);
   });
@@ -22,7 +22,7 @@ describe("address", () => {
     expect(parseAddress(formatAddress({ ...HOME, feed: [] })).feed).toEqual([]);
   });
 
-  it("leaves at its default what it does not understand", () => {
+  it("keeps the default of a field that is not valid", () => {
     expect(
       parseAddress("?member=%3Cscript%3E&tab=nonsense&theme=pink&t=yesterday&view=1,2&trace=zz&sort=-age"),
     ).toEqual(HOME);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { duration, progress } from "../../src/model/words";
 
-/** read is the milliseconds that a duration says. */
+/** read parses a duration to milliseconds. */
 function read(text: string): number {
   const units: Record<string, number> = { µs: 0.001, ms: 1, s: 1000, min: 60_000, h: 3_600_000 };
   const words = text.split(" ");

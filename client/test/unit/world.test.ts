@@ -6,7 +6,7 @@ import { FeedEventSchema, PatchSchema, SampleSchema } from "../../src/gen/hub_pb
 import { Status } from "../../src/model/members";
 import { KEEP, OutOfStep, World } from "../../src/model/world";
 
-/** rowsOf is everything a world says of its members, in an order of its own. */
+/** rowsOf is all rows of a world's members, in an order of its own. */
 function rowsOf(world: World) {
   const { table } = world;
   return Array.from(table.order(), (slot) => ({
@@ -40,7 +40,7 @@ describe("fold", () => {
     }
     const fresh = new World();
     fresh.applySnapshot(hub.snapshot());
-    // Neighbours of a change are told of by the real hub; the made-up one leaves their pointers stale.
+    // The real hub also sends the neighbours of a change; the fake one leaves their pointers stale.
     const plain = (w: World) => rowsOf(w).map(({ predecessor: _p, successor: _s, rangeFrom: _r, ...rest }) => rest);
     expect(plain(world)).toEqual(plain(fresh));
     expect(world.seq).toBe(fresh.seq);
@@ -67,7 +67,7 @@ describe("fold", () => {
     const world = new World();
     world.applySnapshot(new FakeHub(new FakeRing(3000, 5)).snapshot());
     const { table } = world;
-    // A cluster far closer together than a 32-bit angle tells, in the wrong order of slots.
+    // A cluster far closer together than a 32-bit angle resolves, in the wrong order of slots.
     for (let i = 0; i < 50; i++) table.turn[i] = 0.25 + (50 - i) * 2 ** -50;
     table.shape++;
     const turns = Array.from(table.order(), (slot) => table.turn[slot]);

@@ -9,7 +9,7 @@ export function AddMembers() {
   return (
     <section aria-labelledby="control-add">
       <h3 id="control-add">Members</h3>
-      <p className="quiet">New members start, find their places and take over keys from their successors.</p>
+      <p className="quiet">New members join the ring and receive keys from their successors by handoff.</p>
       <form
         className="row"
         onSubmit={(e) => {

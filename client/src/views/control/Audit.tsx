@@ -15,7 +15,7 @@ interface Command {
 
 const SHOWN = 20;
 
-/** Audit lists the newest commands that the conductor was given: when, by whom, from where, and the result. */
+/** Audit lists the newest commands that the conductor received: when, which token, from which address, the result. */
 export function Audit() {
   const [commands, setCommands] = useState<Command[]>([]);
   const [failure, setFailure] = useState("");
@@ -32,7 +32,7 @@ export function Audit() {
   return (
     <section aria-labelledby="control-audit">
       <h3 id="control-audit">Command log</h3>
-      {failure && <p className="quiet">The command log cannot be read: {failure}</p>}
+      {failure && <p className="quiet">Cannot read the command log: {failure}</p>}
       {commands.length === 0 && !failure && <p className="quiet">No commands yet.</p>}
       <ul className="audit" data-testid="audit">
         {commands.map((c) => (

@@ -3,7 +3,7 @@ import { plural, size } from "../../model/words";
 import { call, messageOf } from "../../wire/api";
 import { useBusy } from "./useBusy";
 
-type Result = { kind: "value" | "said" | "error"; text: string } | null;
+type Result = { kind: "value" | "done" | "error"; text: string } | null;
 
 /** Keys puts, gets and deletes one key through the ring. */
 export function Keys() {
@@ -24,7 +24,7 @@ export function Keys() {
     attempt(async () => {
       const response = await call(path, { method: "PUT", body: value, type: "application/octet-stream" });
       const { copies } = (await response.json()) as { copies?: number };
-      return { kind: "said", text: `Stored${copies ? ` in ${plural(copies, "copy", "copies")}` : ""}.` };
+      return { kind: "done", text: `Stored${copies ? ` on ${plural(copies, "replica")}` : ""}.` };
     });
   const get = () =>
     attempt(async () => {
@@ -35,7 +35,7 @@ export function Keys() {
   const remove = () =>
     attempt(async () => {
       await call(path, { method: "DELETE" });
-      return { kind: "said", text: "Deleted." };
+      return { kind: "done", text: "Deleted." };
     });
   return (
     <section aria-labelledby="control-keys">

@@ -11,10 +11,10 @@ interface Workload {
 }
 
 const DISTRIBUTIONS = ["uniform", "zipf", "hotspot", "sequential"];
-/** The slider's steps: from none to as much as a laptop takes. */
+/** The slider's steps: from none to a laptop's capacity. */
 const RATES = [0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000];
 
-/** Load changes the workload while it runs. What the sliders show is what the conductor answered. */
+/** Load changes the workload while it runs. The sliders show the conductor's answer. */
 export function Load() {
   const [load, setLoad] = useState<Workload | null>(null);
   const [error, setError] = useState("");
@@ -33,7 +33,7 @@ export function Load() {
 
   const change = (part: Partial<Workload>) => {
     setLoad((now) => now && { ...now, ...part });
-    // One request when the hand rests, not one per step of the slider.
+    // One request when the slider rests, not one per step.
     clearTimeout(timer.current);
     timer.current = setTimeout(async () => {
       try {
@@ -47,7 +47,7 @@ export function Load() {
   return (
     <section aria-labelledby="control-load">
       <h3 id="control-load">Workload</h3>
-      {error && <p className="quiet">No workload to change: {error}</p>}
+      {error && <p className="quiet">Cannot read the workload: {error}</p>}
       {load && (
         <div className="sliders">
           <label>

@@ -2,7 +2,7 @@ import { useState } from "react";
 import { plural } from "../../model/words";
 import { callJson, messageOf } from "../../wire/api";
 
-interface Holder {
+interface Replica {
   member: string;
   host: string;
   fate: string;
@@ -17,20 +17,20 @@ interface Lost {
   written_at_s: number;
   copies: number;
   trace_id?: string;
-  holders: Holder[];
+  holders: Replica[];
 }
 
 const MOST = 20;
 
-/** holderText says what became of one copy. */
-export function holderText(h: Holder): string {
+/** replicaText describes the fate of one replica. */
+export function replicaText(h: Replica): string {
   const at = h.ended_at_s === undefined ? "" : ` at ${h.ended_at_s.toFixed(1)} s`;
   const by = h.phase ? ` by phase ${h.phase}` : "";
   const reported = h.reported_by ? `, reported by ${h.reported_by}` : "";
   return `${h.member} at ${h.host}: ${h.fate}${by}${reported}${at}`;
 }
 
-/** LostKeys names the lost keys, as the report has them, when it is opened. */
+/** LostKeys lists the report's lost keys when it is opened. */
 export function LostKeys({ count }: { count: number }) {
   const [lost, setLost] = useState<Lost[] | null>(null);
   const [error, setError] = useState("");
@@ -43,12 +43,12 @@ export function LostKeys({ count }: { count: number }) {
       .catch((err) => setError(messageOf(err)));
   return (
     <details onToggle={(e) => e.currentTarget.open && load()}>
-      <summary>{plural(count, "key")} lost: which, and what took their copies</summary>
+      <summary>{plural(count, "key")} lost: which, and the fate of their replicas</summary>
       {error && <p className="form-error">{error}</p>}
       <ul>
         {lost?.slice(0, MOST).map((k) => (
           <li key={k.key}>
-            <code>{k.key}</code> written at {k.written_at_s.toFixed(1)} s with {plural(k.copies, "copy", "copies")}; the
+            <code>{k.key}</code> written at {k.written_at_s.toFixed(1)} s on {plural(k.copies, "replica")}; the
             last read found {k.found}
             {k.trace_id && (
               <>
@@ -57,14 +57,14 @@ export function LostKeys({ count }: { count: number }) {
             )}
             <ul>
               {k.holders.map((h) => (
-                <li key={h.member}>{holderText(h)}</li>
+                <li key={h.member}>{replicaText(h)}</li>
               ))}
-              {k.holders.length === 0 && <li>Where its copies were is not known.</li>}
+              {k.holders.length === 0 && <li>Its replicas are not known.</li>}
             </ul>
           </li>
         ))}
       </ul>
-      {count > MOST && <p className="quiet">The report has more of them.</p>}
+      {count > MOST && <p className="quiet">The report lists more of them.</p>}
     </details>
   );
 }

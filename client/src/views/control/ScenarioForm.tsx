@@ -13,7 +13,7 @@ import {
 import { textOf, withValue } from "../../model/yaml-text";
 import { Icon } from "../Icon";
 
-/** A Problem is what the conductor's parser has against the text. */
+/** A Problem is an error that the conductor's parser found in the text. */
 export interface Problem {
   line: number;
   field?: string;
@@ -26,7 +26,7 @@ interface Props {
   onChange: (source: string) => void;
 }
 
-/** ScenarioForm edits a scenario's values in its text, where they stand; both show the same, always. */
+/** ScenarioForm edits a scenario's values in place in its text, so form and text always agree. */
 export function ScenarioForm({ source, problems, onChange }: Props) {
   return (
     <div className="scenario-form">
@@ -45,7 +45,7 @@ function Fields({ section, source, problems, onChange }: Props & { section: Sect
     <details open={section.open || wrong || undefined}>
       <summary>
         {section.name}
-        {!section.open && <span className="quiet"> · {given ? `${given} given` : "as usual"}</span>}
+        {!section.open && <span className="quiet"> · {given ? `${given} set` : "defaults"}</span>}
       </summary>
       <div className="form-grid">
         {section.fields.map((f) => (
@@ -91,8 +91,8 @@ function Value(props: { field: Field; value: string; wrong?: string; onChange: (
 }
 
 /**
- * Text is an input whose emptiness counts only when one leaves it: clearing it to type something else does not take the
- * field out of the text.
+ * Text is an input that reports emptiness only when it loses focus: clearing it to type something else does not remove
+ * the field from the text.
  */
 function Text({
   value,
@@ -123,7 +123,7 @@ function Phases({ source, problems, onChange }: Props) {
   return (
     <fieldset className="phases">
       <legend>Phases: what happens to the ring, and when</legend>
-      {!phases && <p className="quiet">They are written in brackets: change them in the text below.</p>}
+      {!phases && <p className="quiet">The phases are written in brackets: edit them in the text below.</p>}
       {phases?.map((phase, i) => (
         <PhaseRow
           // biome-ignore lint/suspicious/noArrayIndexKey: a phase has no other name than its place
@@ -178,7 +178,7 @@ function PhaseRow(props: { number: number; phase: Phase; wrong?: string; onChang
       <button
         type="button"
         className="icon-button"
-        aria-label={`Take phase ${number} out`}
+        aria-label={`Remove phase ${number}`}
         onClick={() => onChange(null)}
       >
         <Icon name="close" size={13} />
@@ -187,7 +187,7 @@ function PhaseRow(props: { number: number; phase: Phase; wrong?: string; onChang
   );
 }
 
-/** problemOf is what is wrong with a field, or with what it holds. */
+/** problemOf is the problem of a field, or of a field within it. */
 function problemOf(problems: Problem[], field: string): string | undefined {
   return problems.find((p) => p.field === field || p.field?.startsWith(`${field}.`))?.problem;
 }

@@ -13,7 +13,7 @@ interface Scenario {
   source: string;
 }
 
-/** What one begins with who writes an experiment from scratch. */
+/** The text of a new scenario. */
 const BLANK = `name: my-experiment
 ring: {members: 16}
 workload: {rate: 50/s}
@@ -23,7 +23,7 @@ duration: 60s
 /** Simulation chooses or edits a scenario, runs it, and opens its report. */
 export function Simulation() {
   const { simulation } = useShown();
-  // Commands are for the present, whatever instant is shown.
+  // Commands act on the live ring, whatever instant is shown.
   const running = useRing((s) => s.rev >= 0 && (s.live.simulation?.running ?? false));
   const [scenarios, setScenarios] = useState<Scenario[]>([]);
   const [source, setSource] = useState("");
@@ -39,7 +39,7 @@ export function Simulation() {
     return () => stop.abort();
   }, []);
 
-  // Validated as it is typed, by the conductor itself: there is one parser.
+  // The conductor validates the text while it is typed: there is one parser.
   useEffect(() => {
     setProblems(null);
     if (!source.trim()) return;
@@ -62,17 +62,17 @@ export function Simulation() {
 
   const chosen = scenarios.find((s) => s.source === source);
   const start = () =>
-    attempt("The scenario has begun.", () =>
+    attempt("The scenario has started.", () =>
       call("/api/simulation", { method: "POST", body: source, type: "application/yaml" }),
     );
-  const stop = () => attempt("The scenario is being stopped.", () => call("/api/simulation", { method: "DELETE" }));
+  const stop = () => attempt("The scenario is stopping.", () => call("/api/simulation", { method: "DELETE" }));
   return (
     <section aria-labelledby="control-scenario">
       <h3 id="control-scenario">Experiment</h3>
       <p className="quiet">
-        A scenario starts a ring of its own, loads it, hurts it on schedule, and ends in a report.
+        A scenario starts a ring of its own, applies a workload and scheduled faults, and ends in a report.
       </p>
-      {error && <p className="quiet">No scenarios: {error}</p>}
+      {error && <p className="quiet">Cannot read the scenarios: {error}</p>}
       {running || simulation?.reportReady ? <Progress /> : null}
       {scenarios.length > 0 && (
         <label>
@@ -138,7 +138,7 @@ function Progress() {
   if (!s) return null;
   const share = s.durationS > 0 ? Math.min(1, s.elapsedS / s.durationS) : 0;
   const report = () =>
-    attempt("The report is open.", async () => {
+    attempt("The report was opened.", async () => {
       const page = await (await call("/api/simulation/report", { accept: "text/html" })).blob();
       const url = URL.createObjectURL(page);
       open(url, "_blank");

@@ -1,6 +1,6 @@
 import { useState } from "react";
 
-/** useBusy runs one piece of work at a time and says while it runs, so that a button cannot be pressed twice. */
+/** useBusy runs one task at a time and returns whether it runs, so that a button cannot be pressed twice. */
 export function useBusy(): [boolean, (work: () => Promise<unknown>) => Promise<void>] {
   const [busy, setBusy] = useState(false);
   const run = async (work: () => Promise<unknown>) => {

@@ -2,13 +2,13 @@ import { useState } from "react";
 import { slotsInArc } from "../../canvas/hit";
 import { present } from "../../model/members";
 import { percent, plural } from "../../model/words";
-import { cutOff, heal } from "../../store/commands";
+import { heal, partition } from "../../store/commands";
 import { useShown } from "../../store/ring";
 import { useUi } from "../../store/ui";
 import { useBusy } from "./useBusy";
 
-/** Cut separates an arc of members from the rest: drawn on the picture, or given as a share of the circle. */
-export function Cut({ members }: { members: number }) {
+/** Partition separates an arc of members from the rest: drawn on the picture, or given as a share of the circle. */
+export function Partition({ members }: { members: number }) {
   const { table, simulation } = useShown();
   const { arc, drawing, selected } = useUi();
   const [share, setShare] = useState(30);
@@ -19,13 +19,13 @@ export function Cut({ members }: { members: number }) {
     const from = slot < 0 ? 0 : table.turn[slot] - 1e-9;
     useUi.setState({ arc: { from: (from + 1) % 1, to: (from + 1 + share / 100) % 1 }, drawing: false });
   };
-  const cut = simulation?.cut ?? 0;
+  const partitioned = simulation?.cut ?? 0;
   return (
-    <section aria-labelledby="control-cut">
-      <h3 id="control-cut">Partition</h3>
+    <section aria-labelledby="control-partition">
+      <h3 id="control-partition">Partition</h3>
       <p className="quiet">
-        An arc of members is cut off: no message passes between it and the others. Both sides go on by themselves;
-        healed, they find together again.
+        Drops all messages between an arc of members and the others. Each side forms a ring of its own; after healing
+        they merge.
       </p>
       <div className="row">
         <button type="button" aria-pressed={drawing} onClick={() => useUi.setState({ drawing: !drawing, arc: null })}>
@@ -52,11 +52,11 @@ export function Cut({ members }: { members: number }) {
             disabled={busy || inside.length === 0 || inside.length >= members}
             onClick={() =>
               run(async () => {
-                if (await cutOff(Array.from(inside, (slot) => table.hex(slot)))) useUi.setState({ arc: null });
+                if (await partition(Array.from(inside, (slot) => table.hex(slot)))) useUi.setState({ arc: null });
               })
             }
           >
-            Cut off {plural(inside.length, "member")}
+            Partition {plural(inside.length, "member")}
           </button>
           <span className="quiet">{percent((arc.to - arc.from + 1) % 1 || 1)} of the circle</span>
           <button type="button" onClick={() => useUi.setState({ arc: null })}>
@@ -68,7 +68,7 @@ export function Cut({ members }: { members: number }) {
         <button type="button" disabled={busy} onClick={() => run(heal)}>
           Heal
         </button>
-        {cut > 0 && <span>{plural(cut, "member")} cut off now.</span>}
+        {partitioned > 0 && <span>{plural(partitioned, "member")} partitioned now.</span>}
       </div>
     </section>
   );
