@@ -8,19 +8,19 @@ import (
 	"chordconductor/node/env/access"
 )
 
-// What the flags of the connections to node hosts can say, and that no error repeats a secret.
+// TestNodeAccess checks the settings of the connections to node hosts, and that no error repeats a secret.
 func TestNodeAccess(t *testing.T) {
 	const token, client = "a-control-token-of-some-length", "a-client-token-of-some-length"
 	pin := "sha256:" + strings.Repeat("0a", 32)
 	for name, test := range map[string]struct {
 		s    access.ClientSettings
-		says string // empty: accepted
+		want string // empty: accepted
 	}{
 		"nothing":           {},
 		"pin":               {s: access.ClientSettings{ServerPin: pin}},
 		"pin and token":     {s: access.ClientSettings{ServerPin: pin, Token: client}},
 		"two pins":          {s: access.ClientSettings{ServerPin: pin + "," + pin}},
-		"token alone":       {access.ClientSettings{Token: client}, "--client-token is sent over TLS alone, to a verified host: give --server-pin or --node-ca"},
+		"token alone":       {access.ClientSettings{Token: client}, "--client-token is sent only over TLS, to a verified host: give --server-pin or --node-ca"},
 		"the other token":   {access.ClientSettings{ServerPin: pin, Token: token}, "--client-token is the conductor's --token"},
 		"half of the files": {access.ClientSettings{CertFile: "x"}, "--node-cert and --node-key go together"},
 		"no host verified":  {access.ClientSettings{CertFile: "x", KeyFile: "y"}, "--node-cert needs --node-ca or --server-pin"},
@@ -28,7 +28,7 @@ func TestNodeAccess(t *testing.T) {
 		"no pin":            {access.ClientSettings{ServerPin: token}, "--server-pin: pin 1: expected sha256:"},
 	} {
 		_, err := (&options{token: token, nodes: test.s}).nodeAccess()
-		if (err == nil) != (test.says == "") || err != nil && !strings.Contains(err.Error(), test.says) {
+		if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: %v", name, err)
 		}
 		if err != nil && (strings.Contains(err.Error(), token) || strings.Contains(err.Error(), client) || strings.Contains(err.Error(), "\n")) {

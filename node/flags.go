@@ -112,7 +112,7 @@ Events, traces and metrics are exported over OTLP to http://localhost:4317, or a
 	p.StringVar(&o.access.KeyFile, "tls-key", "", "`file` with its key (PEM)")
 	p.StringVar(&o.access.CAFile, "tls-ca", "", "`file` with the authorities whose certificates are accepted (PEM)")
 	secretVar(p, &o.access.RingSecret, "ring-secret", "CHORD_RING_SECRET", "secret of all hosts of the ring, 128 bits or more, in place of certificates; or NEW,OLD: the first is used, both are accepted")
-	secretVar(p, &o.access.ClientToken, "client-token", "CHORD_CLIENT_TOKEN", "token of clients of the key service that have no certificate, over TLS alone")
+	secretVar(p, &o.access.ClientToken, "client-token", "CHORD_CLIENT_TOKEN", "token of clients of the key service that have no certificate, sent only over TLS")
 	root.AddCommand(clientCommands(&o.access)...)
 	root.AddCommand(pinCommand(&o.access))
 	return root

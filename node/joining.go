@@ -16,14 +16,14 @@ import (
 
 // joining tracks the joins of the members, and whether the host is on the ring.
 type joining struct {
-	o       *options
-	via     string                   // the hosts to join through; empty: the host's first member founds a ring
-	joined  chan struct{}            // closed when the first member has joined
-	first   sync.Once                // closes joined
-	last    atomic.Pointer[error]    // error of the latest try; nil: none yet
-	speaks  atomic.Pointer[chord.ID] // the member whose try failed first: only its failures are printed
-	leaving atomic.Bool              // after a signal: changes are not printed
-	ended   chan error               // the first reason why no further try can succeed
+	o        *options
+	via      string                   // the hosts to join through; empty: the host's first member founds a ring
+	joined   chan struct{}            // closed when the first member has joined
+	first    sync.Once                // closes joined
+	last     atomic.Pointer[error]    // error of the latest try; nil: none yet
+	reporter atomic.Pointer[chord.ID] // the member whose try failed first: only its failures are printed
+	leaving  atomic.Bool              // after a signal: changes are not printed
+	ended    chan error               // the first reason why no further try can succeed
 }
 
 func newJoining(o *options) *joining {
@@ -61,7 +61,7 @@ func (j *joining) notice(text string) {
 // same, and not each of them, since tries are frequent.
 func (j *joining) failed(self chord.Peer, try int, err error) {
 	j.last.Store(&err)
-	j.speaks.CompareAndSwap(nil, &self.ID)
+	j.reporter.CompareAndSwap(nil, &self.ID)
 	if j.isDone() {
 		return
 	}
@@ -73,7 +73,7 @@ func (j *joining) failed(self chord.Peer, try int, err error) {
 		return
 	}
 	founding := j.via == "" // then the other members wait for the first to found the ring, which takes too little time to print
-	if !founding && *j.speaks.Load() == self.ID && try&(try-1) == 0 {
+	if !founding && *j.reporter.Load() == self.ID && try&(try-1) == 0 {
 		printf("cannot join through %s yet (try %d): %s", j.via, try, oneLine(err))
 	}
 }

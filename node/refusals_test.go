@@ -43,15 +43,15 @@ func TestRefusalsAreNamed(t *testing.T) {
 	for range 5 {
 		for _, source := range []string{"192.0.2.1", "192.0.2.2"} {
 			for _, reason := range []access.Reason{access.Identity, access.Handshake} {
-				r.add(&access.Refusal{Reason: reason, Speaker: source, Text: source + " speaks", Method: "/m"})
+				r.add(&access.Refusal{Reason: reason, Speaker: source, Text: source + " calls", Method: "/m"})
 			}
 		}
 	}
 	want := map[string]int{}
 	for _, source := range []string{"192.0.2.1", "192.0.2.2"} {
-		want["refused: "+source+" speaks (/m)"] = 2
-		want["refused 2 times: "+source+" speaks (/m)"] = 2
-		want["refused 4 times: "+source+" speaks (/m)"] = 2
+		want["refused: "+source+" calls (/m)"] = 2
+		want["refused 2 times: "+source+" calls (/m)"] = 2
+		want["refused 4 times: "+source+" calls (/m)"] = 2
 	}
 	for _, line := range lines {
 		want[line]--

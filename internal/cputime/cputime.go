@@ -1,5 +1,5 @@
-// Package cputime tells benchmarks what this process has used of the processors: what a thing costs even when the machine
-// has other work, which the clock does not. Only tests call it.
+// Package cputime measures the processor time of this process for benchmarks: the cost of work even while the machine
+// has other work, which the wall clock does not show. Only tests call it.
 package cputime
 
 import (
@@ -10,6 +10,6 @@ import (
 // Used is the processor time of this process since its start, user and system, all threads.
 func Used() time.Duration {
 	var u syscall.Rusage
-	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u) // fails for a wrong argument alone
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u) // fails only for a wrong argument
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// What code that must be pure, or deterministic, must not touch by itself.
+// What code that must be pure, or deterministic, must not use.
 var (
 	doesIO    = []string{"os", "net", "syscall", "io/fs", "log", "embed", "plugin", "database/sql", "google.golang.org/grpc"}
 	clock     = []string{"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "Tick", "NewTimer", "NewTicker"}
@@ -22,14 +22,14 @@ func TestPure(t *testing.T) {
 			continue
 		}
 		not := doesIO
-		if s.name != "conductor/ring/tree.go" { // the priorities of a treap, which shape nothing that can be seen
+		if s.name != "conductor/ring/tree.go" { // the priorities of a treap, which do not affect any result
 			not = append(slices.Clone(not), "math/rand")
 		}
 		noDirectWorld(t, s, not)
 	}
 }
 
-// Members reach time, concurrency, randomness and the network through env alone: so one seed is one run.
+// Members reach time, concurrency, randomness and the network only through env: so one seed is one run.
 func TestDeterministic(t *testing.T) {
 	for _, s := range tree(t) {
 		if !s.test && withinAny(s.dir, "node/member", "node/keeper", "node/store") {
@@ -92,7 +92,7 @@ func TestNoSkips(t *testing.T) {
 	}
 }
 
-// Every package says what it is for; in doc.go, where it has more than one file.
+// Every package documents its purpose; in doc.go, where it has more than one file.
 func TestPackageDocs(t *testing.T) {
 	type pkg struct {
 		files int
@@ -134,7 +134,7 @@ func TestPackageDocs(t *testing.T) {
 	}
 }
 
-// No file is longer than anybody reads.
+// No file is too long to read.
 func TestFileLength(t *testing.T) {
 	for _, s := range tree(t) {
 		if !s.generated && s.lines > 600 {

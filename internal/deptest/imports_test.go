@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// The module's packages import each other in these directions only. The first row that a file's directory lies in
-// counts. Tests may reach further, but never across the line between node and conductor.
+// The module's packages import each other in these directions only. The first row that matches a file's directory
+// counts. Tests may import more, but never across the line between node and conductor.
 var directions = []struct {
 	dir string
 	may []string // directories of the module, besides its own
@@ -75,7 +75,7 @@ func TestDirections(t *testing.T) {
 	}
 }
 
-// Of the conductor's packages, only those that run rings, control hosts or serve commands know what runs inside a node:
+// Of the conductor's packages, only those that run rings, control hosts or serve commands import packages of a node:
 // the view has no other source than telemetry.
 func TestViewKnowsNoNode(t *testing.T) {
 	for _, s := range tree(t) {
@@ -87,7 +87,7 @@ func TestViewKnowsNoNode(t *testing.T) {
 				t.Errorf("%s imports %s: the view is rebuilt from telemetry alone", s.name, to)
 			}
 			if within(target, "google.golang.org/grpc") && !within(s.dir, "conductor/ingest") {
-				t.Errorf("%s imports %s: the view asks nobody", s.name, target)
+				t.Errorf("%s imports %s: the view reads telemetry only", s.name, target)
 			}
 		}
 	}
@@ -107,8 +107,8 @@ func TestSDKOnlyInOtel(t *testing.T) {
 	}
 }
 
-// Providers and propagators are injected; nobody sets or reads the globals. The module's root package offers little else,
-// and the instrumentation of gRPC falls back to them where it is not told better.
+// Providers and propagators are injected; no code sets or reads the globals. The module's root package offers little
+// else, and the instrumentation of gRPC falls back to the globals where it is given no provider.
 func TestNoGlobals(t *testing.T) {
 	const otelgrpc = "go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
 	given := map[string]map[string]bool{} // directory to functions of otelgrpc it calls

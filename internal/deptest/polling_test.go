@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// What asks a node how it is: the clients and requests of calls that do nothing but read. Commands and key operations are
-// not among them.
+// reading lists the clients and requests of calls that only read a node's state. Commands and key operations are not
+// among them.
 var reading = []string{
 	"StatusRequest", "PingRequest", "NeighborsRequest", "FindNextRequest", "SurveyRequest", "CompareRequest", "FetchRequest",
 	"NewRingClient", "NewKeysClient",
@@ -15,8 +15,8 @@ var reading = []string{
 
 const mayAsk = "conductor/sim/groundtruth"
 
-// Nothing of the conductor asks a node how it is, but the one package that judges the view by it; and only package sim,
-// which measures the drift, imports that.
+// No package of the conductor reads a node's state, except the one that compares the view with the ground truth; and
+// only package sim, which measures view accuracy, imports that.
 func TestNothingPolls(t *testing.T) {
 	found := 0
 	for _, s := range tree(t) {
@@ -38,7 +38,7 @@ func TestNothingPolls(t *testing.T) {
 				found++
 				return true
 			}
-			t.Errorf("%s: nodepb.%s asks a node: only %s may", files.Position(sel.Pos()), sel.Sel.Name, mayAsk)
+			t.Errorf("%s: nodepb.%s reads a node's state: only %s may", files.Position(sel.Pos()), sel.Sel.Name, mayAsk)
 			return true
 		})
 		for _, i := range s.ast.Imports {
@@ -48,6 +48,6 @@ func TestNothingPolls(t *testing.T) {
 		}
 	}
 	if found == 0 {
-		t.Errorf("%s asks nothing: this test has lost sight of what it forbids", mayAsk)
+		t.Errorf("%s reads no node's state: this test does not see what it forbids", mayAsk)
 	}
 }

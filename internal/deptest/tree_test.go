@@ -71,7 +71,7 @@ var (
 	})
 )
 
-// hasGoMod tells directories that are modules of their own.
+// hasGoMod reports whether a directory is a module of its own.
 func hasGoMod(dir string) bool {
 	_, err := os.Stat(filepath.Join(dir, "go.mod"))
 	return err == nil
@@ -89,7 +89,7 @@ func tree(t *testing.T) []source {
 	return all
 }
 
-// within says whether a path is a directory or lies below it. The empty directory holds everything.
+// within reports whether a path is a directory or lies below it. The empty directory contains everything.
 func within(p, dir string) bool {
 	return dir == "" || p == dir || strings.HasPrefix(p, dir+"/")
 }

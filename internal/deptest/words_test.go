@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// sureSigns are words that speak of a machine as of a person, or that the glossary has replaced: where one stands, the
-// sentence is to be written anew. Other words are a matter of reading.
+// sureSigns are words that treat a machine as a person, or that the glossary has replaced: a sentence with one of them
+// must be rewritten. Other words need a reader.
 var sureSigns = regexp.MustCompile(`(?i)\b(says|tells|told|hears|heard of|nobody|somebody|mended|farewell|unclean|outlived|by its own word)\b`)
 
 // maxExceptions bounds the lines on which a sure sign is right, each marked with //lang:ok and the reason.
@@ -47,7 +47,7 @@ func TestWords(t *testing.T) {
 	}
 }
 
-// eachText visits the files of the repository that are read by people and written by them.
+// eachText visits the files of the repository that people read and write.
 func eachText(t *testing.T, visit func(name string, text []byte)) {
 	t.Helper()
 	root := filepath.Join("..", "..")
@@ -80,7 +80,7 @@ func eachText(t *testing.T, visit func(name string, text []byte)) {
 	}
 }
 
-// A retired identifier is a name that the glossary has replaced, but for the directories where it is right.
+// A retired identifier is a name that the glossary has replaced, except in the directories where it is right.
 type retired struct {
 	name, now string
 	rightIn   []string

@@ -1,4 +1,4 @@
-// Package dirs makes directories, or leaves nothing behind. What keeps files calls it.
+// Package dirs makes directories, and removes them again if it fails. Packages that keep files call it.
 package dirs
 
 import (
@@ -9,7 +9,7 @@ import (
 	"syscall"
 )
 
-// Make makes a directory and those above it that are missing. If it fails, it has made none.
+// Make makes a directory and its missing parents. If it fails, it has made none.
 func Make(path string, mode fs.FileMode) error {
 	var missing []string // the deepest first
 	for at := filepath.Clean(path); ; at = filepath.Dir(at) {
@@ -17,7 +17,7 @@ func Make(path string, mode fs.FileMode) error {
 		if err == nil {
 			break
 		}
-		if !errors.Is(err, fs.ErrNotExist) { // a name that cannot be, or a file above it
+		if !errors.Is(err, fs.ErrNotExist) { // an invalid name, or a file in the path
 			return err
 		}
 		missing = append(missing, at)

@@ -9,7 +9,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Make makes all of a path or nothing, wherever in it the part stands that cannot be.
+// Make makes the whole path or nothing, wherever in it the impossible part lies.
 func TestAllOrNothing(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		root, err := os.MkdirTemp(t.TempDir(), "")

@@ -8,7 +8,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Whatever the duration: its text is read as the same one, and has no unit of which there are none.
+// Any duration's text parses as the same duration, and has no unit with the value 0.
 func TestText(t *testing.T) {
 	none := regexp.MustCompile(`[hm]0[ms]$`)
 	check := func(t interface{ Errorf(string, ...any) }, d time.Duration) {

@@ -79,7 +79,7 @@ type upDown struct {
 	add
 }
 
-// add notes what is counted, and apart from it the zeros that a counter begins with: they are no proof that anything is
+// add records what is counted, separately from the zeros that a counter begins with: they do not prove that anything is
 // ever counted.
 type add struct {
 	provider *Metrics

@@ -11,12 +11,12 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// A Recorder keeps which names were emitted, with which attributes, and of those that are strings with which values. It
-// grows with the vocabulary and with the identifiers that a test uses: for tests alone.
+// A Recorder keeps the names emitted, their attributes, and the values of string attributes. It grows with the
+// vocabulary and with the identifiers that a test uses: for tests only.
 type Recorder struct {
 	mu   sync.Mutex // a program emits from several goroutines, also while a test compares
 	seen map[name]map[attribute.Key]map[string]bool
-	// Zeros are the sets of attributes with which counters were written before anything was counted.
+	// zeros are the sets of attributes with which counters were written before anything was counted.
 	zeros map[string]map[attribute.Distinct]bool
 }
 
@@ -41,7 +41,7 @@ func (r *Recorder) note(signal, of string, attributes ...attribute.KeyValue) {
 	}
 }
 
-// keys are what has been seen of a name. The caller holds the lock.
+// keys returns what was recorded of a name. The caller holds the lock.
 func (r *Recorder) keys(of name) map[attribute.Key]map[string]bool {
 	if r.seen[of] == nil {
 		r.seen[of] = map[attribute.Key]map[string]bool{}
@@ -49,8 +49,8 @@ func (r *Recorder) keys(of name) map[attribute.Key]map[string]bool {
 	return r.seen[of]
 }
 
-// Undocumented lists what has been emitted and is not in the vocabulary. Spans of other names than chord.* are those of
-// OpenTelemetry's instrumentation, and no part of it.
+// Undocumented lists what has been emitted and is not in the vocabulary. Spans with other names than chord.* belong to
+// OpenTelemetry's instrumentation, and are left out.
 func (r *Recorder) Undocumented(vocabulary []chordevent.Entry) (list []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -80,7 +80,7 @@ func (r *Recorder) Undocumented(vocabulary []chordevent.Entry) (list []string) {
 	return list
 }
 
-// Unseen lists what the vocabulary has and has not been emitted.
+// Unseen lists what is in the vocabulary and has not been emitted.
 func (r *Recorder) Unseen(vocabulary []chordevent.Entry) (list []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -107,8 +107,8 @@ func (r *Recorder) Unseen(vocabulary []chordevent.Entry) (list []string) {
 	return list
 }
 
-// Unstarted lists the counters that do not show 0 for each of their enumerated attributes' values from the start: one
-// that begins above 0 hides its first step from a rate.
+// Unstarted lists the counters that do not show 0 for each of their enumerated attributes' values from the start: a
+// counter that begins above 0 hides its first step from a rate.
 func (r *Recorder) Unstarted(counters []*chordevent.Metric) (list []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -122,7 +122,7 @@ func (r *Recorder) Unstarted(counters []*chordevent.Metric) (list []string) {
 	return list
 }
 
-// Merge adds what another Recorder, which is at rest, has seen.
+// Merge adds the records of another Recorder, which must not be in use.
 func (r *Recorder) Merge(other *Recorder) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -15,7 +15,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// Events is a provider of event loggers that records, and passes on to next if that is not nil.
+// Events is a provider of event loggers that record, and pass on to next unless it is nil.
 func (r *Recorder) Events(next log.LoggerProvider) log.LoggerProvider {
 	return events{recorder: r, next: next}
 }
@@ -53,7 +53,7 @@ func (l logger) Emit(ctx context.Context, rec log.Record) {
 	}
 }
 
-// Spans is a provider of tracers. sampled decides of each root; what has a parent goes with it.
+// Spans is a provider of tracers. sampled decides for each root; a child has its parent's decision.
 func (r *Recorder) Spans(sampled func() bool) trace.TracerProvider {
 	return &spans{recorder: r, sampled: sampled}
 }
@@ -72,7 +72,7 @@ type tracer struct {
 	*spans
 }
 
-// Start keeps what package otel's sampler keeps: what begins as a change or a failure, whatever its parent.
+// Start samples what package otel's sampler samples: spans that begin as a change or a failure, whatever their parent.
 func (t tracer) Start(ctx context.Context, of string, opts ...trace.SpanStartOption) (context.Context, trace.Span) {
 	cfg := trace.NewSpanStartConfig(opts...)
 	parent := trace.SpanContextFromContext(ctx)
@@ -98,7 +98,7 @@ func (t tracer) Start(ctx context.Context, of string, opts ...trace.SpanStartOpt
 	return trace.ContextWithSpan(ctx, s), s
 }
 
-// A span notes an outcome when it ends: until then another may follow.
+// A span records its outcome when it ends: until then another may follow.
 type span struct {
 	noop.Span
 	recorder  *Recorder

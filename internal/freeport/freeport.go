@@ -1,5 +1,5 @@
-// Package freeport names addresses for tests that must know one before anybody listens on it, leave it and come back, or
-// need one where nobody is. Only tests call it.
+// Package freeport returns unused addresses for tests that need an address before a listener opens it, leave it and
+// come back, or need one without a listener. Only tests call it.
 package freeport
 
 import (
@@ -9,11 +9,12 @@ import (
 	"testing"
 )
 
-// Ports are drawn from below those that systems hand out by themselves (Linux from 32768, others from 49152), to listeners
-// on port 0 and to every outgoing connection: of those any may be another process's a moment after it was free.
+// Ports are drawn from below those that systems assign by themselves (Linux from 32768, others from 49152), to
+// listeners on port 0 and to every outgoing connection: any of those may be another process's a moment after it was
+// free.
 const first, count = 20_000, 12_000
 
-// Address returns a loopback address on which nobody listens.
+// Address returns a loopback address without a listener.
 func Address(t testing.TB) string {
 	t.Helper()
 	var last error

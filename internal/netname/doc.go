@@ -1,3 +1,3 @@
-// Package netname judges by its text whether a Host header names this server, which the conductor's page, API and
-// OTLP/HTTP port share, and words why an address cannot be listened on, which all programs do.
+// Package netname decides by its text whether a Host header names this server, for the conductor's page, API and
+// OTLP/HTTP port, and words the error of an address that cannot be listened on, for all programs.
 package netname

@@ -6,8 +6,8 @@ import (
 	"syscall"
 )
 
-// ListenError says why a server cannot listen, in one wording for all of them, and what chooses another address. Perhaps
-// names what may have the address already.
+// ListenError describes why a server cannot listen, in one wording for all of them, and names the flag that chooses
+// another address. Perhaps names the program that may hold the address already.
 func ListenError(what, address, perhaps, flag string, err error) error {
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return fmt.Errorf("%s: address %s is already in use, perhaps by another %s; choose another with %s", what, address, perhaps, flag)

@@ -8,8 +8,8 @@ import (
 )
 
 // Serves reports whether a Host header names this server: localhost, an IP address or one of names, which are in lower
-// case. A page whose DNS name was made to point here is of the same origin as this server to a browser, but it cannot
-// hide its name. An IP address cannot be rebound, so all of them are let in.
+// case. To a browser, a page whose DNS name was made to point here has the origin of this server, but it cannot hide
+// its name. An IP address cannot be rebound, so all of them are accepted.
 func Serves(hostport string, names []string) bool {
 	host := hostport
 	if h, _, err := net.SplitHostPort(hostport); err == nil {

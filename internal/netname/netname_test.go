@@ -8,7 +8,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Any IP address and the names given are ours, with a port or without; any other name is not.
+// Any IP address and the given names are accepted, with a port or without; any other name is not.
 func TestServes(t *testing.T) {
 	names := []string{"conductor.example"}
 	for host, want := range map[string]bool{

@@ -1,5 +1,5 @@
-// Package printable keeps what others have named, in files, scenarios and telemetry, from doing anything to a terminal:
-// characters that move its cursor, change its colors or turn a text around are shown as escapes.
+// Package printable makes names from files, scenarios and telemetry safe to print on a terminal: characters that move
+// its cursor, change its colors or reverse a text are shown as escapes.
 package printable
 
 import (
@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 )
 
-// Text is s with escapes in place of what is neither a graphic character, a line feed nor a tab.
+// Text is s with escapes in place of all characters but graphic ones, line feeds and tabs.
 func Text(s string) string {
 	return escaped(s, func(r rune) bool { return unicode.IsGraphic(r) || r == '\n' || r == '\t' })
 }
@@ -40,7 +40,8 @@ func escaped(s string, shown func(rune) bool) string {
 	return b.String()
 }
 
-// Writer passes on what is written to it as Text has it. Each Write is one of whole characters, as those of fmt and log are.
+// Writer passes on what is written to it as Text has it. Each Write must consist of whole characters, as those of fmt
+// and log do.
 func Writer(w io.Writer) io.Writer { return writer{w} }
 
 type writer struct{ to io.Writer }

@@ -11,8 +11,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Whatever is written, a terminal gets nothing but graphic characters, line feeds and tabs; what is harmless stays as it
-// is, and nothing is left out.
+// Whatever is written, a terminal gets only graphic characters, line feeds and tabs; harmless characters stay as they
+// are, and nothing is left out.
 func TestText(t *testing.T) {
 	for in, want := range map[string]string{
 		"": "", "a\tb\n": "a\tb\n", "ü 環 🙂 a\u00a0b": "ü 環 🙂 a\u00a0b", "\x1b[31mred\x07": `\x1b[31mred\a`, "a\rb": `a\rb`,

@@ -1,5 +1,5 @@
-// Package redact keeps secrets out of what a program prints. Libraries quote what they are given: a header in an error, an
-// endpoint with a password in it. Node and conductor print nothing but through it.
+// Package redact keeps secrets out of a program's output. Libraries quote their inputs: a header in an error, an
+// endpoint with a password in it. Node and conductor print only through it.
 package redact
 
 import (
@@ -21,7 +21,7 @@ const (
 	maxExchanged = 1000
 )
 
-// What a secret looks like in texts of others, whether it is known or not.
+// Patterns of secrets in texts of others, known or not.
 var patterns = []struct {
 	find *regexp.Regexp
 	with string
@@ -32,15 +32,15 @@ var patterns = []struct {
 	{regexp.MustCompile(`(^|[\s"'(=])[^\s"'/@:()=]+:[^\s"'/@]+@`), "$1" + mark + "@"},
 }
 
-// A Redactor knows secrets. The zero value knows none, and still finds what looks like one. Its methods may be called from
-// any goroutine.
+// A Redactor holds secrets. The zero value holds none, and still finds what looks like one. Its methods may be called
+// from any goroutine.
 type Redactor struct {
 	mu        sync.RWMutex
 	known     []string // guarded by mu; longest first, each in all forms in which it may be printed
-	exchanged []string // guarded by mu; as they were added
+	exchanged []string // guarded by mu; in the order added
 }
 
-// Add makes secrets known. Empty ones and very short ones are left out.
+// Add adds secrets. Empty ones and very short ones are left out.
 func (r *Redactor) Add(secrets ...string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -54,7 +54,7 @@ func (r *Redactor) Add(secrets ...string) {
 	slices.SortStableFunc(r.known, func(a, b string) int { return len(b) - len(a) })
 }
 
-// AddExchanged makes secrets known that are exchanged while the program runs: the newest of them stay known.
+// AddExchanged adds secrets that are exchanged while the program runs: the newest of them stay known.
 func (r *Redactor) AddExchanged(secrets ...string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -66,7 +66,7 @@ func (r *Redactor) AddExchanged(secrets ...string) {
 	r.exchanged = slices.Clone(r.exchanged[max(len(r.exchanged)-maxExchanged, 0):])
 }
 
-// forms are those in which a secret may be printed, the longest first.
+// forms returns the forms in which a secret may be printed, the longest first.
 func forms(s string) []string {
 	if len(s) < minBytes {
 		return nil
@@ -79,7 +79,7 @@ func forms(s string) []string {
 	return slices.Compact(all)
 }
 
-// AddURL makes the password in an endpoint known, if there is one. It may lack its scheme.
+// AddURL adds the password of an endpoint, if there is one. The endpoint may lack its scheme.
 func (r *Redactor) AddURL(endpoint string) {
 	if !strings.Contains(endpoint, "://") {
 		endpoint = "//" + endpoint
@@ -90,8 +90,8 @@ func (r *Redactor) AddURL(endpoint string) {
 	}
 }
 
-// AddHeaders makes the values of headers known that a variable of OpenTelemetry holds: NAME=VALUE, with commas between.
-// If it is written otherwise, all of it counts, as mistakes are what is printed.
+// AddHeaders adds the values of headers in an OpenTelemetry variable: NAME=VALUE, with commas between. A list in any
+// other form is added whole, since errors print what is malformed.
 func (r *Redactor) AddHeaders(list string) {
 	r.Add(list)
 	for pair := range strings.SplitSeq(list, ",") {
@@ -116,7 +116,7 @@ func unescaped(s string) string {
 	return s
 }
 
-// AddEnvironment makes known what the OTEL_* variables may hold: headers, and endpoints with a password.
+// AddEnvironment adds the secrets in the OTEL_* variables: headers, and endpoints with a password.
 func (r *Redactor) AddEnvironment() {
 	for _, signal := range []string{"", "TRACES_", "METRICS_", "LOGS_"} {
 		r.AddHeaders(os.Getenv("OTEL_EXPORTER_OTLP_" + signal + "HEADERS"))
@@ -142,8 +142,8 @@ func (r *Redactor) Text(s string) string {
 	return s
 }
 
-// Writer returns a writer that redacts what passes to w. Each call of Write must have whole lines, as those of loggers and
-// of fmt have.
+// Writer returns a writer that redacts what passes to w. Each call of Write must have whole lines, as those of loggers
+// and of fmt have.
 func (r *Redactor) Writer(w io.Writer) io.Writer { return &writer{r, w} }
 
 type writer struct {

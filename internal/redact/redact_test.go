@@ -11,7 +11,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// What looks like a secret goes, known or not; what does not stays.
+// A text that looks like a secret is removed, known or not; any other text stays.
 func TestPatterns(t *testing.T) {
 	var r Redactor
 	for text, want := range map[string]string{
@@ -33,8 +33,8 @@ func TestPatterns(t *testing.T) {
 	}
 	for _, text := range []string{
 		"conductor: --otlp-grpc 0.0.0.0:4317: off loopback senders must authenticate: give --otlp-token or --tls-client-ca",
-		"--control-token: 40 bits at most (10 bytes), at least 128 are needed; `openssl rand -hex 32` makes a good one",
-		"this host takes signed commands only and no bearer token, which whoever is called could keep",
+		"--control-token: expected at least 128 bits, got at most 40 (10 bytes); `openssl rand -hex 32` generates a good one",
+		"this host accepts only signed commands, and no bearer token, which any process that is called by mistake could keep",
 		"forwarding traces to http://127.0.0.1:4317: connection refused",
 		"host host-3:7001: connection refused",
 		"level=WARN msg=x a=1 token=kept", // a flag's name, not a header's
@@ -45,7 +45,7 @@ func TestPatterns(t *testing.T) {
 	}
 }
 
-// A known secret goes in every form in which a library prints it, wherever it stands, and however many there are.
+// A known secret is removed in every form in which a library prints it, at any place and in any number.
 func TestKnownSecretsProperty(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		var r Redactor
@@ -70,7 +70,7 @@ func TestKnownSecretsProperty(t *testing.T) {
 	})
 }
 
-// What variables of OpenTelemetry hold is known, as it is meant and as it is mistaken.
+// The contents of OpenTelemetry's variables are known, well-formed or malformed.
 func TestEnvironment(t *testing.T) {
 	for _, header := range []string{
 		"authorization=Bearer%20abcdef0123456789", "authorization=Bearer abcdef0123456789", "Authorization: Bearer abcdef0123456789",
@@ -86,7 +86,7 @@ func TestEnvironment(t *testing.T) {
 	}
 }
 
-// Secrets that are exchanged stay known for long, and not for ever.
+// Exchanged secrets stay known for long, but not for ever.
 func TestExchanged(t *testing.T) {
 	r := new(Redactor)
 	for i := range maxExchanged + 10 {

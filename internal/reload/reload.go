@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-const every = time.Second // between looks at the files
+const every = time.Second // between checks of the files
 
-// A Value is what was made of files. Its methods may be called from any goroutine.
+// A Value is loaded from files. Its methods may be called from any goroutine.
 type Value[T any] struct {
 	files  []string
 	load   func() (T, error)
@@ -18,17 +18,17 @@ type Value[T any] struct {
 
 	mu      sync.Mutex
 	value   T         // guarded by mu
-	sum     sum       // guarded by mu: of the files that value was made of, or that could not be used
+	sum     sum       // guarded by mu: of the files that value was loaded from, or that could not be used
 	checked time.Time // guarded by mu
 }
 
 type sum [sha256.Size]byte
 
-// New makes a value with load, and again after a change of one of the files. What goes wrong then is reported to failed
-// (nil: not at all), once for each change.
+// New loads a value, and loads it again after a change of one of the files. An error of a later load is passed to
+// failed (nil: ignored), once for each change.
 func New[T any](failed func(error), load func() (T, error), files ...string) (*Value[T], error) {
 	v := &Value[T]{files: files, load: load, failed: failed, now: time.Now}
-	v.sum = v.read() // before load: a change while it reads is seen by the next look
+	v.sum = v.read() // before load: a change while it reads is seen by the next check
 	v.checked = v.now()
 	var err error
 	v.value, err = load()
@@ -49,7 +49,7 @@ func (v *Value[T]) read() sum {
 	return sum(h.Sum(nil))
 }
 
-// Get returns the value of the files as they are, or as they were when they last could be used.
+// Get returns the value of the files as they are, or as they were when they could last be used.
 func (v *Value[T]) Get() T {
 	v.mu.Lock()
 	defer v.mu.Unlock()

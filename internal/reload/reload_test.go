@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// A value follows its files within a second, by whatever way they change; files that cannot be used leave it as it is,
-// and are reported once for each change.
+// A value follows its files within a second, however they change; files that cannot be used leave it as it is, and are
+// reported once for each change.
 func TestValue(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string) string {

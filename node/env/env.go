@@ -9,13 +9,13 @@ import (
 )
 
 var (
-	// ErrTimeout says that a peer did not answer within the limit, or cannot be reached. Callers take it for dead.
+	// ErrTimeout: a peer did not answer within the limit, or cannot be reached. Callers treat it as dead.
 	ErrTimeout = errors.New("no answer within the time limit")
-	// ErrStopped says that the environment ended: the task that gets it returns at once.
+	// ErrStopped: the environment has ended; a task that receives it returns at once.
 	ErrStopped = errors.New("environment stopped")
 )
 
-// Unanswered is an ErrTimeout of which more is known.
+// Unanswered is an ErrTimeout with a known cause.
 type Unanswered struct{ Why string }
 
 func (u *Unanswered) Error() string        { return ErrTimeout.Error() + ": " + u.Why }
@@ -26,26 +26,26 @@ func (u *Unanswered) Is(target error) bool { return target == ErrTimeout }
 type Env interface {
 	// Now is the time, virtual or real. Within one environment it never goes back: it is for durations.
 	Now() time.Time
-	// Wall is what the host's clock shows, for stamps that other hosts read. Unlike Now it may be wrong, and step.
+	// Wall is the time of the host's clock, for timestamps that other hosts read. Unlike Now it may be wrong, and step.
 	Wall() time.Time
 	// Sleep blocks the task for d. It returns ErrStopped when the environment ends, else nil.
 	Sleep(d time.Duration) error
-	// Go starts a task. The context carries trace identity and nothing else: it is never cancelled. Returns ErrStopped
-	// when the environment has ended, and the task is then not started.
+	// Go starts a task. The context carries trace identity and nothing else: it is never cancelled. Go returns
+	// ErrStopped when the environment has ended, and the task is then not started.
 	Go(ctx context.Context, task func(ctx context.Context)) error
 	// Uint64 is the environment's randomness; seeded in a simulated world.
 	Uint64() uint64
 	// NewSignal makes a signal on which a task can wait.
 	NewSignal() Signal
 	// Ring and Keys give access to the services of the host at an address. Every call on the result ends within limit,
-	// or within some more of a host that is late itself: with the answer, an answer's gRPC status error, or ErrTimeout.
-	// In a simulated world messages are passed by reference: after sending or answering, a message and what it points to
-	// must not be changed.
+	// or somewhat later on a host that is late itself: with the answer, an answer's gRPC status error, or ErrTimeout.
+	// In a simulated world messages are passed by reference: after sending or answering, a message and what it points
+	// to must not be changed.
 	Ring(addr string, limit time.Duration) nodepb.RingServer
 	Keys(addr string, limit time.Duration) nodepb.KeysServer
 }
 
-// A Signal is a latch with one waiter at a time or more: Set wakes all that wait now, or makes the next Wait return at
+// A Signal is a latch with one waiter or more: Set wakes all tasks that wait now, or makes the next Wait return at
 // once.
 type Signal interface {
 	Set()

@@ -140,7 +140,7 @@ func (s *KV) keyOf(q *nodepb.LookupRequest) (chord.ID, error) {
 	case len(q.KeyId) > 0:
 		return s.identifier("key_id", q.KeyId)
 	case len(q.Key) == 0 || len(q.Key) > keeper.MaxKey:
-		return chord.ID{}, status.Errorf(codes.InvalidArgument, "lookup: a key has 1 to %d bytes", keeper.MaxKey)
+		return chord.ID{}, status.Errorf(codes.InvalidArgument, "lookup: expected a key of 1 to %d bytes", keeper.MaxKey)
 	}
 	return s.host.Space().Hash(q.Key), nil
 }
@@ -148,7 +148,7 @@ func (s *KV) keyOf(q *nodepb.LookupRequest) (chord.ID, error) {
 func (s *KV) identifier(field string, b []byte) (chord.ID, error) {
 	var id chord.ID
 	if len(b) != len(id) {
-		return id, status.Errorf(codes.InvalidArgument, "%s: an identifier has %d bytes, not %d", field, len(id), len(b))
+		return id, status.Errorf(codes.InvalidArgument, "%s: expected an identifier of %d bytes, got %d", field, len(id), len(b))
 	}
 	copy(id[:], b)
 	if s.host.Space().Distance(chord.ID{}, id) != id {

@@ -68,16 +68,16 @@ func (c *Control) unsigned(ctx context.Context) error {
 	if c.auth != nil {
 		md, _ := metadata.FromIncomingContext(ctx)
 		if len(md.Get("authorization")) > 0 {
-			return status.Error(codes.Unauthenticated, "this host takes signed commands only and no bearer token, which whoever is called could keep: update the controller, and change the token if it was sent over a network")
+			return status.Error(codes.Unauthenticated, "this host accepts only signed commands, and no bearer token, which any process that is called by mistake could keep: update the controller, and change the token if it was sent over a network")
 		}
-		return status.Error(codes.Unauthenticated, "this host has a control token and takes signed commands only (chord.v1.Host/Challenge, then Command)")
+		return status.Error(codes.Unauthenticated, "this host has a control token and accepts only signed commands (chord.v1.Host/Challenge, then Command)")
 	}
 	if p, ok := peer.FromContext(ctx); ok {
 		if tcp, ok := p.Addr.(*net.TCPAddr); ok && tcp.IP.IsLoopback() {
 			return nil
 		}
 	}
-	return status.Error(codes.Unauthenticated, "this host takes commands from loopback only; start it with --control-token to command it from elsewhere")
+	return status.Error(codes.Unauthenticated, "this host accepts commands only from loopback; start it with --control-token to command it from elsewhere")
 }
 
 // StartMembers, StopMember and SetFaults are the commands without a signature.

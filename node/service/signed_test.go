@@ -77,7 +77,7 @@ func TestSignedCommands(t *testing.T) {
 		{nodepb.KV_Put_FullMethodName, &nodepb.PutRequest{Key: []byte("k")}, nil, codes.Unimplemented, func() bool { return true }},
 		{"", &nodepb.PutRequest{}, nil, codes.Unimplemented, func() bool { return true }},
 	} {
-		for header, says := range map[string]string{"": "signed commands only", "Bearer " + token: "no bearer token", "Bearer wrong": "no bearer token", token: "no bearer token"} {
+		for header, want := range map[string]string{"": "signed commands only", "Bearer " + token: "no bearer token", "Bearer wrong": "no bearer token", token: "no bearer token"} {
 			if test.unsigned == nil {
 				continue
 			}
@@ -85,7 +85,7 @@ func TestSignedCommands(t *testing.T) {
 			if header != "" {
 				ctx = metadata.AppendToOutgoingContext(ctx, "authorization", header)
 			}
-			if err := test.unsigned(ctx); status.Code(err) != codes.Unauthenticated || !strings.Contains(err.Error(), says) {
+			if err := test.unsigned(ctx); status.Code(err) != codes.Unauthenticated || !strings.Contains(err.Error(), want) {
 				t.Errorf("%s unsigned, authorization %q: %v", test.method, header, err)
 			}
 		}

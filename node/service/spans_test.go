@@ -39,11 +39,11 @@ func TestSpansNameMembers(t *testing.T) {
 			mu.Lock()
 			defer mu.Unlock()
 			s := td.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0)
-			said := map[string]string{}
+			attributes := map[string]string{}
 			for key, value := range s.Attributes().All() {
-				said[key] = value.AsString()
+				attributes[key] = value.AsString()
 			}
-			spans[s.Kind().String()] = append(spans[s.Kind().String()], said)
+			spans[s.Kind().String()] = append(spans[s.Kind().String()], attributes)
 		},
 	})
 	if err != nil {

@@ -63,7 +63,7 @@ func (c *Control) toStop(q *nodepb.StopMemberRequest) (leave func(context.Contex
 	case len(id):
 		copy(id[:], q.Id)
 	default:
-		return nil, nil, status.Errorf(codes.InvalidArgument, "id: an identifier has %d bytes, not %d", len(id), len(q.Id))
+		return nil, nil, status.Errorf(codes.InvalidArgument, "id: expected an identifier of %d bytes, got %d", len(id), len(q.Id))
 	}
 	m := c.host.Member(id)
 	if m == nil {

@@ -2,7 +2,7 @@ package simenv
 
 import "time"
 
-// agenda is what is going to happen, in order: a binary heap by time, then by the order in which things were added.
+// agenda is the list of future events, in order: a binary heap by time, then by the order in which they were added.
 type agenda struct {
 	heap  []event
 	added uint64
@@ -30,7 +30,7 @@ func (a *agenda) add(at time.Duration, run func()) {
 	}
 }
 
-// first is when the next thing happens.
+// first is the time of the next event.
 func (a *agenda) first() (time.Duration, bool) {
 	if len(a.heap) == 0 {
 		return 0, false
@@ -40,7 +40,7 @@ func (a *agenda) first() (time.Duration, bool) {
 
 func (a *agenda) due(until time.Duration) bool { return len(a.heap) > 0 && a.heap[0].at <= until }
 
-// next takes the next thing off the agenda, which must not be empty.
+// next removes the next event from the agenda, which must not be empty.
 func (a *agenda) next() event {
 	h := a.heap
 	first := h[0]

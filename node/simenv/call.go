@@ -15,8 +15,8 @@ type caller struct {
 	limit time.Duration
 }
 
-// call sends a request over the network and blocks until the answer is back, or the limit has passed (what was lost, and
-// what was sent to a host that is no more, nobody answers), or the call in whose service it is made has ended.
+// call sends a request over the network and blocks until the answer is back, or the limit has passed (lost messages,
+// and those to a host that has ended, are never answered), or the call that it is made in service of has ended.
 func call[Q, A any](ctx context.Context, c caller, request Q, method func(*Host) func(context.Context, Q) (A, error)) (A, error) {
 	w, t := c.h.w, c.h.w.current
 	var none, answer A
@@ -25,7 +25,7 @@ func call[Q, A any](ctx context.Context, c caller, request Q, method func(*Host)
 	if outer != nil && outer.err != nil {
 		return none, outer.err
 	}
-	var serving *callContext // nil: the request has not arrived, or is the host's own and so not over the network
+	var serving *callContext // nil: the request has not arrived, or is the host's own and so not sent over the network
 	var delay time.Duration
 	err := t.block(func(wait uint64) {
 		w.schedule(c.limit, func() { t.wake(wait, env.ErrTimeout) })
@@ -72,7 +72,7 @@ func call[Q, A any](ctx context.Context, c caller, request Q, method func(*Host)
 	if err == env.ErrTimeout {
 		why = context.DeadlineExceeded
 	}
-	w.schedule(delay, func() { // as long as the request took: it does not overtake that
+	w.schedule(delay, func() { // as long as the request took: it does not overtake the request
 		if serving != nil {
 			serving.end(w, why)
 		}
@@ -80,8 +80,8 @@ func call[Q, A any](ctx context.Context, c caller, request Q, method func(*Host)
 	return none, err
 }
 
-// send delivers a message after its delay, which it returns, or loses it. Messages to the host itself are neither late
-// nor lost.
+// send delivers a message after its delay, which it returns, or loses it. Messages to the host itself are neither
+// delayed nor lost.
 func (c caller) send(deliver func()) time.Duration {
 	w := c.h.w
 	if c.addr == c.h.addr {

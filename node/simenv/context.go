@@ -7,16 +7,16 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// callContext is what of a caller's context crosses the network to the one who answers: the trace it belongs to, and its
-// end. As over gRPC it ends when the call is answered, when the caller's time limit passes, and when the caller gives up
-// or is no more; the last two become known after the time that a message takes.
+// callContext is the part of a caller's context that crosses the network to the callee: its trace, and its end. As over
+// gRPC it ends when the call is answered, when the caller's time limit passes, and when the caller gives up or has
+// crashed; the last two take effect after the time that a message takes.
 //
 // Tasks that call peers under it are woken by the world, not by the done channel: nothing waits for a goroutine. Package
 // context cannot know that, so contexts with a cancel or a deadline of their own are not to be derived from it.
 type callContext struct {
 	context.Context // the trace; never cancelled
 	err             error
-	done            chan struct{} // nil until somebody asks for it
+	done            chan struct{} // nil until Done is called
 	waiting         []waiter      // tasks that wait for answers under it: one, as a rule
 }
 
@@ -74,7 +74,7 @@ func (c *callContext) end(w *World, err error) {
 	c.waiting = nil
 }
 
-// await lets the end of the context end a wait, until it is forgotten. A nil context never ends.
+// await makes the end of the context end a wait, until forgotten. A nil context never ends.
 func (c *callContext) await(x waiter) {
 	if c != nil {
 		c.waiting = append(c.waiting, x)

@@ -10,15 +10,15 @@ import (
 	"chordconductor/node/nodepb"
 )
 
-var errCrashed = errors.New("the host is no more")
+var errCrashed = errors.New("the host has crashed")
 
 // A Host is one address of the world, with tasks of its own. It implements env.Env.
 type Host struct {
 	w       *World
 	addr    string
-	ring    nodepb.RingServer // nil: nothing listens
+	ring    nodepb.RingServer // nil: not serving
 	keys    nodepb.KeysServer
-	tasks   []*task // that have work; their number is the members' to bound
+	tasks   []*task // tasks with work; the members bound their number
 	crashed bool
 	exited  bool          // crashed, and refuses calls rather than leaving them unanswered
 	dead    chan struct{} // closed when crashed, for goroutines outside
@@ -40,10 +40,10 @@ func (w *World) Host(addr string) (*Host, error) {
 // Address is the host's address.
 func (h *Host) Address() string { return h.addr }
 
-// Serve says who answers calls to the host.
+// Serve sets the services that answer calls to the host.
 func (h *Host) Serve(ring nodepb.RingServer, keys nodepb.KeysServer) { h.ring, h.keys = ring, keys }
 
-// Crash ends the host: its tasks return, and it answers nobody any more. Messages already sent arrive.
+// Crash ends the host: its tasks return, and it answers no further calls. Messages already sent arrive.
 func (h *Host) Crash() {
 	if h.crashed {
 		return
@@ -66,8 +66,8 @@ func (h *Host) Crash() {
 	}
 }
 
-// Exit ends the host as a process ends whose machine goes on: calls to it are refused, and those that it has not answered
-// fail, neither of which takes a time limit.
+// Exit ends the host as the end of a process on a running machine does: calls to it are refused, and unanswered ones
+// fail, both before their time limit.
 func (h *Host) Exit() {
 	h.exited = true
 	h.Crash()
@@ -76,7 +76,7 @@ func (h *Host) Exit() {
 // Now is the virtual time.
 func (h *Host) Now() time.Time { return h.w.Now() }
 
-// Wall is what the host's clock shows: the virtual time. A clock that is off is a layer over the host.
+// Wall is the time of the host's clock: the virtual time. A layer over the host makes a clock that is off.
 func (h *Host) Wall() time.Time { return h.w.Now() }
 
 // Uint64 is a random number of the world.

@@ -54,7 +54,7 @@ func world(t *testing.T, cfg simenv.Config) *simenv.World {
 	return w
 }
 
-// start starts a task, and fails the test if the host does not take it.
+// start starts a task, and fails the test if the host does not start it.
 func start(t *testing.T, h *simenv.Host, task func()) {
 	t.Helper()
 	if err := h.Go(t.Context(), func(context.Context) { task() }); err != nil {
@@ -67,7 +67,7 @@ func ping(h *simenv.Host, addr string, limit time.Duration) error {
 	return err
 }
 
-// An hour passes in no time, and everything happens at its own.
+// An hour passes in no time, and everything happens at its own time.
 func TestVirtualTime(t *testing.T) {
 	w := world(t, simenv.Config{})
 	h, _ := host(t, w, "a", 0)
@@ -96,7 +96,7 @@ func TestCalls(t *testing.T) {
 		took time.Duration
 	}{
 		"a": {nil, 0}, "b": {nil, 20 * time.Millisecond},
-		"slow": {env.ErrTimeout, time.Second}, "crashed": {env.ErrTimeout, time.Second}, "nobody": {env.ErrTimeout, time.Second},
+		"slow": {env.ErrTimeout, time.Second}, "crashed": {env.ErrTimeout, time.Second}, "unused": {env.ErrTimeout, time.Second},
 	} {
 		done := false
 		start(t, a, func() {
@@ -112,7 +112,7 @@ func TestCalls(t *testing.T) {
 	}
 }
 
-// asked answers pings by what a test says.
+// asked answers pings with a function of the test.
 type asked struct {
 	nodepb.UnimplementedRingServer
 	nodepb.UnimplementedKeysServer
@@ -124,8 +124,8 @@ func (a asked) Ping(ctx context.Context, _ *nodepb.PingRequest) (*nodepb.PingRes
 	return &nodepb.PingResponse{}, nil
 }
 
-// The context of one who answers ends with the answer, or when its caller's limit has passed, or when the caller is no
-// more, and with it the calls made in its service; the host's own calls and the tasks it starts go on.
+// The context of a callee ends with the answer, or when its caller's limit has passed, or when the caller has crashed,
+// and with it the calls made in its service; the host's own calls and the tasks it starts go on.
 func TestContextOfACall(t *testing.T) {
 	w := world(t, simenv.Config{Delay: simenv.Fixed(10 * time.Millisecond)})
 	a, _ := host(t, w, "a", 0)
@@ -215,8 +215,8 @@ func TestLossAndDelay(t *testing.T) {
 	}
 }
 
-// A crash ends a host's tasks wherever they are, even one that crashes its own host; those that wait for its answers
-// wait in vain.
+// A crash ends a host's tasks wherever they are, even a task that crashes its own host; callers that wait for the
+// host's answers get none.
 func TestCrash(t *testing.T) {
 	w := world(t, simenv.Config{})
 	a, _ := host(t, w, "a", 0)
@@ -300,7 +300,7 @@ func TestSeed(t *testing.T) {
 	}
 }
 
-// On the wall's clock, other goroutines put work in and hear of its end.
+// While the world follows the wall clock, other goroutines add work and wait for its end.
 func TestPace(t *testing.T) {
 	w := simenv.New(simenv.Config{Delay: simenv.Fixed(time.Millisecond)})
 	a, _ := host(t, w, "a", 0)

@@ -12,8 +12,8 @@ import (
 // maxIdle bounds the coroutines kept for reuse.
 const maxIdle = 4096
 
-// task is a coroutine and the work that it does at present. It blocks by going back to the world, which takes it up
-// again when what it waits for has come.
+// task is a coroutine and its present work. It blocks by returning to the world, which resumes it when what it waits
+// for has happened.
 type task struct {
 	w     *World
 	host  *Host
@@ -23,10 +23,10 @@ type task struct {
 	stop  func()
 	yield func(struct{}) bool
 
-	wait    uint64 // number of its present wait; a wake-up for an earlier one is void
+	wait    uint64 // number of its present wait; a wake-up for an earlier one has no effect
 	result  error  // of the present wait
-	stopped bool   // its host is no more: whatever it waits for returns ErrStopped
-	place   int    // in host.tasks
+	stopped bool   // its host has ended: whatever it waits for returns ErrStopped
+	place   int    // index in host.tasks
 }
 
 // start gives work to a coroutine and runs it until it first blocks.
@@ -40,7 +40,7 @@ func (w *World) start(h *Host, ctx context.Context, work func(context.Context)) 
 		w.idle = w.idle[:n-1]
 	} else {
 		t = &task{w: w}
-		t.next, t.stop = iter.Pull(t.live)
+		t.next, t.stop = iter.Pull(t.loop)
 	}
 	t.host, t.ctx, t.work = h, ctx, work
 	t.place = len(h.tasks)
@@ -48,8 +48,8 @@ func (w *World) start(h *Host, ctx context.Context, work func(context.Context)) 
 	t.resume()
 }
 
-// live is the coroutine: one work after the other.
-func (t *task) live(yield func(struct{}) bool) {
+// loop is the coroutine: one work after the other.
+func (t *task) loop(yield func(struct{}) bool) {
 	t.yield = yield
 	for {
 		t.work(t.ctx)
@@ -60,7 +60,7 @@ func (t *task) live(yield func(struct{}) bool) {
 	}
 }
 
-// retire takes a task that has done its work off its host.
+// retire removes a task that has done its work from its host.
 func (t *task) retire() {
 	tasks := t.host.tasks
 	last := len(tasks) - 1
@@ -84,7 +84,7 @@ func (t *task) resume() {
 	t.w.current = caller
 }
 
-// block begins a wait, lets arrange set up what will end it, and returns when that happens.
+// block begins a wait, calls arrange to set up what will end it, and returns when that happens.
 func (t *task) block(arrange func(wait uint64)) error {
 	if t == nil {
 		panic("simenv: a call that blocks, outside a task")
@@ -101,7 +101,7 @@ func (t *task) block(arrange func(wait uint64)) error {
 	return t.result
 }
 
-// wake ends a wait of the task, if that one is still on.
+// wake ends a wait of the task, if that wait is still the present one.
 func (t *task) wake(wait uint64, result error) {
 	if t.wait == wait && !t.stopped {
 		t.wait, t.result = 0, result
@@ -109,7 +109,7 @@ func (t *task) wake(wait uint64, result error) {
 	}
 }
 
-// kill makes the task return. The one that runs returns when it next blocks.
+// kill makes the task return. A running task returns when it next blocks.
 func (t *task) kill() {
 	t.stopped = true
 	if t == t.w.current {
@@ -121,7 +121,7 @@ func (t *task) kill() {
 	t.w.current = caller
 }
 
-// A signal is a latch; those that wait are woken in the order in which they came.
+// A signal is a latch; waiting tasks are woken in the order in which they came.
 type signal struct {
 	w       *World
 	latched bool
@@ -138,7 +138,7 @@ func (s *signal) Set() {
 	for _, x := range s.waiting {
 		if x.t.wait == x.wait && !x.t.stopped {
 			woken = true
-			s.w.waits++ // another wait from here on: the time limit of the old one is void
+			s.w.waits++ // the next wait starts here: the time limit of the old one has no effect
 			wait := s.w.waits
 			x.t.wait = wait
 			s.w.schedule(0, func() { x.t.wake(wait, nil) })

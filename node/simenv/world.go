@@ -43,7 +43,7 @@ type World struct {
 	random  *rand.Rand
 	hosts   map[string]*Host // never iterated
 	order   []*Host          // all hosts that ever were, by creation
-	current *task            // the one that runs; nil: the world itself
+	current *task            // the task that runs; nil: the world itself
 	idle    []*task          // coroutines without work, for reuse; at most maxIdle
 	waits   uint64           // waits so far, to number them
 	closed  bool
@@ -74,11 +74,10 @@ func (w *World) Now() time.Time { return w.cfg.Start.Add(w.now) }
 // Elapsed is the virtual time since the start.
 func (w *World) Elapsed() time.Duration { return w.now }
 
-// Random is the world's source of chance, for those who decide what happens to it.
+// Random is the world's random source, for callers that decide what happens to it.
 func (w *World) Random() *rand.Rand { return w.random }
 
-// At schedules something that happens to the world after d. It must not block; to do something that does, start a task
-// with Go of a host.
+// At schedules an event of the world after d. It must not block; for work that blocks, start a task with Go of a host.
 func (w *World) At(d time.Duration, happening func()) { w.schedule(d, happening) }
 
 func (w *World) schedule(d time.Duration, run func()) { w.agenda.add(w.now+max(d, 0), run) }
@@ -86,7 +85,8 @@ func (w *World) schedule(d time.Duration, run func()) { w.agenda.add(w.now+max(d
 // Run lets d of virtual time pass.
 func (w *World) Run(d time.Duration) { w.run(w.now + d) }
 
-// RunUntil lets time pass, at most limit, until cond holds, which it asks at every step. It reports whether cond holds.
+// RunUntil lets time pass, at most limit, until cond holds, which it evaluates at every step. It reports whether cond
+// holds.
 func (w *World) RunUntil(limit, step time.Duration, cond func() bool) bool {
 	end := w.now + limit
 	for !cond() {
@@ -105,15 +105,15 @@ func (w *World) run(until time.Duration) {
 	w.now = max(w.now, until)
 }
 
-// step does the next thing due.
+// step runs the next event.
 func (w *World) step() {
 	e := w.agenda.next()
 	w.now = e.at
 	e.run()
 }
 
-// Pace follows the clock on the wall until ctx ends. When there is more to do than time, virtual time falls behind and
-// catches up later; no time limit is missed for lack of a processor.
+// Pace follows the wall clock until ctx ends. When there is more to do than time, virtual time falls behind and catches
+// up later; no time limit is missed for lack of a processor.
 func (w *World) Pace(ctx context.Context) {
 	anchor := time.Now().Add(-w.now)
 	timer := time.NewTimer(0)
@@ -146,7 +146,7 @@ func (w *World) Pace(ctx context.Context) {
 }
 
 // Do runs a task on a host from another goroutine while Pace goes on, and returns when the task has ended, or an error
-// when ctx has or the host is no more; the task then goes on alone.
+// when ctx has ended or the host has crashed; the task then continues alone.
 func (w *World) Do(ctx context.Context, h *Host, job func(context.Context)) error {
 	done := make(chan error, 1)
 	w.mailbox.Lock()

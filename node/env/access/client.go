@@ -16,21 +16,21 @@ import (
 	"chordconductor/node/nodepb"
 )
 
-// ClientSettings are what the flags of a client of hosts say about access. The names of the flags stand in Names, since
-// programs call them differently.
+// ClientSettings are a client's flags about access. Names holds the names of the flags, since they differ between
+// programs.
 type ClientSettings struct {
-	CertFile, KeyFile, CAFile string // CAFile alone verifies the host without a certificate of the client's
+	CertFile, KeyFile, CAFile string // CAFile alone verifies the host without a client certificate
 	ServerPin                 string // pins with commas between
 	RingSecret                string // of a client that is a host itself, such as a health check
 	Token                     string // for the key service
 	Names                     FlagNames
-	ReloadFailed              func(error) // a changed file cannot be used, so the certificates stay; nil: not reported
+	ReloadFailed              func(error) // called when a changed file cannot be used, so the certificates stay; nil: not reported
 }
 
-// FlagNames are for messages.
+// FlagNames are the names of flags in messages.
 type FlagNames struct{ Cert, Key, CA, Pin, RingSecret, Token string }
 
-// A Client is how a client proves itself to hosts, and how it verifies them.
+// A Client proves the identity of a client to hosts, and verifies the hosts.
 type Client struct {
 	tls   func() *tls.Config // for the next connection; nil: plain
 	token string
@@ -56,13 +56,13 @@ func NewClient(s ClientSettings) (*Client, error) {
 	case len(secrets) > 0 && s.CertFile+s.CAFile != "":
 		return nil, fmt.Errorf("%s and %s exclude each other", n.RingSecret, n.CA)
 	case s.Token != "" && !verifies && n.RingSecret != "":
-		return nil, fmt.Errorf("%s is sent over TLS alone, to a verified host: give %s, %s or %s", n.Token, n.Pin, n.CA, n.RingSecret)
+		return nil, fmt.Errorf("%s is sent only over TLS, to a verified host: give %s, %s or %s", n.Token, n.Pin, n.CA, n.RingSecret)
 	case s.Token != "" && !verifies:
-		return nil, fmt.Errorf("%s is sent over TLS alone, to a verified host: give %s or %s", n.Token, n.Pin, n.CA)
+		return nil, fmt.Errorf("%s is sent only over TLS, to a verified host: give %s or %s", n.Token, n.Pin, n.CA)
 	}
 	for _, secret := range secrets {
 		if s.Token != "" && same(secret.value, s.Token) {
-			return nil, fmt.Errorf("%s is the ring secret, which no client may send; make another", n.Token)
+			return nil, fmt.Errorf("%s is the ring secret, which no client may send; generate another", n.Token)
 		}
 	}
 	if s.Token != "" {
@@ -82,7 +82,7 @@ func NewClient(s ClientSettings) (*Client, error) {
 	return c, nil
 }
 
-// files are those that exist by the settings.
+// files are the files that the settings name.
 func (s ClientSettings) files() (files []string) {
 	for _, name := range []string{s.CertFile, s.KeyFile, s.CAFile} {
 		if name != "" {
@@ -118,7 +118,7 @@ func (s ClientSettings) config(pins []Pin) (*tls.Config, error) {
 	return cfg, nil
 }
 
-// useRingSecret makes the client a caller like a host of the ring.
+// useRingSecret makes the client present the ring's key, like a host of the ring.
 func (c *Client) useRingSecret(secrets []RingSecret, pins []Pin) error {
 	own, err := secrets[0].certificate()
 	if err != nil {
@@ -149,7 +149,7 @@ func (c *Client) DialOptions() []grpc.DialOption {
 	return options
 }
 
-// clientToken sends the token with calls of the key service and no other.
+// clientToken sends the token with calls of the key service and of no other.
 type clientToken struct{ value string }
 
 func (t clientToken) GetRequestMetadata(ctx context.Context, uri ...string) (map[string]string, error) {
@@ -158,7 +158,7 @@ func (t clientToken) GetRequestMetadata(ctx context.Context, uri ...string) (map
 	}
 	info, _ := credentials.RequestInfoFromContext(ctx)
 	if err := credentials.CheckSecurityLevel(info.AuthInfo, credentials.PrivacyAndIntegrity); err != nil {
-		return nil, errors.New("the client token is sent over TLS alone")
+		return nil, errors.New("the client token is sent only over TLS")
 	}
 	return map[string]string{"authorization": "Bearer " + t.value}, nil
 }

@@ -16,8 +16,8 @@ import (
 	"chordconductor/node/nodepb"
 )
 
-// What a client's flags can say, in all combinations: it is refused exactly if a host would go unverified, a token would
-// travel without TLS or serve two purposes, or two flags exclude each other.
+// A client's flags, in all combinations: they are refused exactly if a host would go unverified, a token would be sent
+// without TLS or serve two purposes, or two flags exclude each other.
 func TestClientSettings(t *testing.T) {
 	authority := certtest.New(t)
 	files := authority.Issue("alice")
@@ -65,17 +65,17 @@ func TestClientSettings(t *testing.T) {
 	}
 	for name, test := range map[string]struct {
 		s    access.ClientSettings
-		says string
+		want string
 	}{
 		"the token is the secret": {access.ClientSettings{RingSecret: secretA, Token: secretA}, "is the ring secret"},
-		"a weak token":            {access.ClientSettings{ServerPin: pin.String(), Token: "tide"}, "18 bits at most"},
-		"a weak secret":           {access.ClientSettings{RingSecret: "tide"}, "18 bits at most"},
+		"a weak token":            {access.ClientSettings{ServerPin: pin.String(), Token: "tide"}, "got at most 18"},
+		"a weak secret":           {access.ClientSettings{RingSecret: "tide"}, "got at most 18"},
 		"no pin":                  {access.ClientSettings{ServerPin: secretA}, "--server-pin: pin 1"},
 		"no such file":            {access.ClientSettings{CAFile: "/no/such.pem"}, "/no/such.pem"},
 		"no certificate":          {access.ClientSettings{CAFile: files.Key}, "no certificate"},
 	} {
 		test.s.Names = names
-		if _, err := access.NewClient(test.s); err == nil || !strings.Contains(err.Error(), test.says) {
+		if _, err := access.NewClient(test.s); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: %v", name, err)
 		} else {
 			oneLine(t, err)
@@ -83,7 +83,7 @@ func TestClientSettings(t *testing.T) {
 	}
 }
 
-// The client token goes with calls of KV, with all of them, and with no others.
+// The client token is sent with calls of KV, with all of them, and with no others.
 func TestTokenIsForKVAlone(t *testing.T) {
 	h, err := access.NewHost(access.Settings{RingSecret: secretA}, "127.0.0.1:7001")
 	if err != nil {

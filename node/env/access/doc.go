@@ -1,10 +1,10 @@
-// Package access decides who may call a host, and how a host and its clients prove who they are.
+// Package access decides which callers a host accepts, and how a host and its clients prove their identity.
 //
-// A host runs in one of three modes. Plain: no TLS and no credentials, for loopback and --insecure. Certificates: mutual
-// TLS 1.3; a peer's own statements about itself must match the names on its certificate. Ring secret: TLS 1.3 with one
-// key pair that all hosts of a ring derive from their common secret and pin in both directions. Clients of the key
+// A host runs in one of three modes. Plain: no TLS and no credentials, for loopback and --insecure. Certificates:
+// mutual TLS 1.3; a peer's statements about itself must match the names on its certificate. Ring secret: TLS 1.3 with
+// one key pair that all hosts of a ring derive from their common secret and pin in both directions. Clients of the key
 // service that are no peers present a client certificate, or a bearer token over TLS.
 //
-// The node program makes a Host of its flags and gives it to grpcenv; client commands and the conductor make a Client.
-// The package opens no connection itself, and never prints or logs a secret.
+// The node program makes a Host from its flags and passes it to grpcenv; client commands and the conductor make a
+// Client. The package opens no connection itself, and never prints or logs a secret.
 package access

@@ -20,7 +20,7 @@ import (
 	"chordconductor/node/nodepb"
 )
 
-// A requirement is what a service asks of its callers, in the modes with TLS.
+// A requirement is the credential that a service requires of its callers, in the modes with TLS.
 type requirement int
 
 const (
@@ -28,7 +28,7 @@ const (
 	clients                         // a peer, a client certificate, or the client token
 	certified                       // a peer or a client certificate
 	commands                        // the service verifies each command itself; with mutual TLS a certificate as well
-	unrestricted                    // whoever has completed the TLS handshake
+	unrestricted                    // any caller that has completed the TLS handshake
 )
 
 // requirements of the services on a host's port. A service that is not listed is for peers only.
@@ -48,14 +48,14 @@ type Reason string
 const (
 	Credentials Reason = "credentials" // a call without those that the service requires
 	Identity    Reason = "identity"    // a statement in the name of a member that is not of the speaker's host
-	Implausible Reason = "implausible" // a number too far above what is known
-	Handshake   Reason = "handshake"   // a connection to a peer that did not prove itself, or to which this host did not
+	Implausible Reason = "implausible" // a number too far above the known ones
+	Handshake   Reason = "handshake"   // a connection to a peer that did not authenticate, or that refused this host
 )
 
 // A Refusal is a call, an answer or a connection that was refused for the credentials of the other end.
 type Refusal struct {
 	Reason  Reason
-	Speaker string // the other end: its address, without the port of a caller, which is another each time
+	Speaker string // the other end: its address, without a caller's port, which differs for each connection
 	Method  string // as gRPC names it
 	Text    string // one line that names the other end
 }
@@ -78,9 +78,9 @@ func NewGuard(h *Host, refused func(*Refusal)) *Guard {
 	return &Guard{h, refused}
 }
 
-// ServerOptions install the guard before all services of a server. Credentials are checked when a call's headers have
-// come: of a caller that is refused no message is read, so it costs no memory. What a message says in a member's name is
-// checked when it has been read.
+// ServerOptions install the guard before all services of a server. It checks credentials when a call's headers have
+// arrived: no message of a refused caller is read, so it takes no memory. It checks a message's statements in a
+// member's name when the message has been read.
 func (g *Guard) ServerOptions() []grpc.ServerOption {
 	if g.host.mode == plain {
 		return nil
@@ -116,10 +116,10 @@ func serviceOf(method string) string {
 // A caller is what a connection proves about its other end.
 type caller struct {
 	address net.Addr
-	leaf    *x509.Certificate // nil: none that counts
+	leaf    *x509.Certificate // nil: none that is accepted
 }
 
-// callerIn is the caller of the call that a context is of.
+// callerIn is the caller of the call whose context it is given.
 func (h *Host) callerIn(ctx context.Context) caller {
 	if p, ok := peer.FromContext(ctx); ok {
 		return h.callerOf(p)
@@ -167,15 +167,15 @@ func (g *Guard) refuse(reason Reason, c caller, method string, err error) {
 	g.refused(&Refusal{Reason: reason, Speaker: speaker, Method: method, Text: text})
 }
 
-// Unverified reports a call to a peer that failed in the TLS handshake, which gRPC knows as text alone. To the ring such a
-// peer is as one that does not answer.
+// Unverified records a call to a peer that failed in the TLS handshake, which gRPC reports as text only. To the ring
+// such a peer is like one that does not answer.
 func (g *Guard) Unverified(address, method string, err error) {
 	if g.host.mode == plain {
 		return
 	}
 	text := status.Convert(err).Message()
 	_, why, found := strings.Cut(text, "authentication handshake failed: ")
-	if !found { // with TLS 1.3 the other end's verdict may come after the handshake
+	if !found { // with TLS 1.3 the other end may refuse after the handshake
 		_, why, found = strings.Cut(text, "remote error: ")
 	}
 	if found {

@@ -30,7 +30,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// unimplemented is all services, and answers every call that reaches it with UNIMPLEMENTED.
+// unimplemented implements all services, and answers every call that reaches it with UNIMPLEMENTED.
 type unimplemented struct {
 	nodepb.UnimplementedRingServer
 	nodepb.UnimplementedKeysServer
@@ -38,7 +38,7 @@ type unimplemented struct {
 	nodepb.UnimplementedHostServer
 }
 
-// refusalLog collects what a host refuses.
+// refusalLog collects a host's refusals.
 type refusalLog struct {
 	mu   sync.Mutex
 	list []access.Refusal
@@ -77,13 +77,14 @@ func serve(t *testing.T, s access.Settings, log *refusalLog) *grpcenv.Env {
 	return e
 }
 
-// A method of a service, and a request to it.
+// A method is a method of a service, and a request to it.
 type method struct {
 	service, name string
 	request       func(from string) proto.Message
 }
 
-// methods lists every unary method of the services on a host's port, from their descriptors: a new one is in it.
+// methods lists every unary method of the services on a host's port, from their descriptors, so that a new one is
+// included.
 func methods(t *testing.T) (all []method) {
 	t.Helper()
 	services := map[string]bool{}
@@ -155,25 +156,25 @@ func (c credential) context(t *testing.T) context.Context {
 // ringCertificate is a certificate with the key that a secret derives: what a host of the ring presents.
 func clientTLS(t *testing.T, files *certtest.Files) *tls.Config {
 	t.Helper()
-	c := &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS13} // what a caller presents is under test, not what it trusts
+	c := &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS13} // the test is about what a caller presents, not what it trusts
 	if files != nil {
 		pair, err := tls.LoadX509KeyPair(files.Cert, files.Key)
 		if err != nil {
 			t.Fatal(err)
 		}
-		// Sent even if it is of an authority that the server does not name.
+		// Sent even if the server does not name its authority.
 		c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair, nil }
 	}
 	return c
 }
 
-// Every kind of host, by every credential, by every method of every service: what is let in. The table is what the
-// documentation promises (docs/operations.md).
-func TestWhoMayCallWhat(t *testing.T) {
-	authority, stranger := certtest.New(t), certtest.New(t)
+// For every kind of host, every credential and every method of every service: which calls are accepted. The table is
+// the one in docs/operations.md.
+func TestAuthorization(t *testing.T) {
+	authority, foreign := certtest.New(t), certtest.New(t)
 	host := authority.Issue("host", "127.0.0.1", "localhost")
 	other, person := authority.Issue("other host", "127.0.0.2"), authority.Issue("alice")
-	forged := stranger.Issue("host", "127.0.0.1", "localhost")
+	forged := foreign.Issue("host", "127.0.0.1", "localhost")
 	certs := access.Settings{CertFile: host.Cert, KeyFile: host.Key, CAFile: authority.File}
 	with := func(s access.Settings, clientToken string) access.Settings {
 		s.ClientToken, s.ControlToken = clientToken, control
@@ -184,23 +185,23 @@ func TestWhoMayCallWhat(t *testing.T) {
 	const peers, kv, host1, health = "Ring Keys", "KV", "Host", "Health"
 	const all = peers + " " + kv + " " + host1 + " " + health
 	credentialsOf := map[string]credential{
-		"no TLS":                {},
-		"no TLS, token":         {bearer: token},
-		"TLS":                   {tls: clientTLS(t, nil)},
-		"client token":          {tls: clientTLS(t, nil), bearer: token},
-		"control token":         {tls: clientTLS(t, nil), bearer: control},
-		"ring secret as token":  {tls: clientTLS(t, nil), bearer: secretA},
-		"half the token":        {tls: clientTLS(t, nil), bearer: token[:len(token)/2]},
-		"own certificate":       {tls: clientTLS(t, &host)},
-		"other's certificate":   {tls: clientTLS(t, &other)},
-		"client certificate":    {tls: clientTLS(t, &person)},
-		"stranger's":            {tls: clientTLS(t, &forged)},
-		"stranger's with token": {tls: clientTLS(t, &forged), bearer: token},
-		"ring key A":            {tls: ringTLS(t, secretA)},
-		"ring key B":            {tls: ringTLS(t, secretB)},
-		"ring key C":            {tls: ringTLS(t, secretC)},
+		"no TLS":                           {},
+		"no TLS, token":                    {bearer: token},
+		"TLS":                              {tls: clientTLS(t, nil)},
+		"client token":                     {tls: clientTLS(t, nil), bearer: token},
+		"control token":                    {tls: clientTLS(t, nil), bearer: control},
+		"ring secret as token":             {tls: clientTLS(t, nil), bearer: secretA},
+		"half the token":                   {tls: clientTLS(t, nil), bearer: token[:len(token)/2]},
+		"own certificate":                  {tls: clientTLS(t, &host)},
+		"other's certificate":              {tls: clientTLS(t, &other)},
+		"client certificate":               {tls: clientTLS(t, &person)},
+		"untrusted certificate":            {tls: clientTLS(t, &forged)},
+		"untrusted certificate with token": {tls: clientTLS(t, &forged), bearer: token},
+		"ring key A":                       {tls: ringTLS(t, secretA)},
+		"ring key B":                       {tls: ringTLS(t, secretB)},
+		"ring key C":                       {tls: ringTLS(t, secretC)},
 	}
-	// What each credential opens; none where it is not named. The caller speaks for a member of 127.0.0.1.
+	// The services that each credential opens; none if it is not named. The caller calls as a member of 127.0.0.1.
 	for name, test := range map[string]struct {
 		s     access.Settings
 		opens map[string]string
@@ -256,14 +257,14 @@ func TestWhoMayCallWhat(t *testing.T) {
 	}
 }
 
-// ringOpens is what credentials open at a host with a ring secret A: any that has completed the handshake, peers, and the
-// client token's bearer.
+// ringOpens returns what credentials open at a host with a ring secret A: for any caller that has completed the
+// handshake, for peers, and for the bearer of the client token.
 func ringOpens(anyTLS, peers, client string) map[string]string {
 	opens := map[string]string{"ring key A": peers}
-	for _, name := range []string{"TLS", "control token", "ring secret as token", "half the token", "own certificate", "other's certificate", "client certificate", "stranger's", "ring key B", "ring key C"} {
+	for _, name := range []string{"TLS", "control token", "ring secret as token", "half the token", "own certificate", "other's certificate", "client certificate", "untrusted certificate", "ring key B", "ring key C"} {
 		opens[name] = anyTLS
 	}
-	for _, name := range []string{"client token", "stranger's with token"} {
+	for _, name := range []string{"client token", "untrusted certificate with token"} {
 		opens[name] = anyTLS
 		if client != "" {
 			opens[name] = client
@@ -272,7 +273,7 @@ func ringOpens(anyTLS, peers, client string) map[string]string {
 	return opens
 }
 
-// Who lacks credentials is refused before a message is read, whatever its size: the call's headers suffice.
+// A caller without credentials is refused before a message is read, whatever its size: the call's headers suffice.
 func TestRefusedBeforeReading(t *testing.T) {
 	e := serve(t, access.Settings{RingSecret: secretA, ClientToken: token}, &refusalLog{})
 	c := credential{tls: clientTLS(t, nil)}
@@ -288,7 +289,7 @@ func TestRefusedBeforeReading(t *testing.T) {
 	}
 }
 
-// empty takes any answer.
+// empty accepts any answer.
 type empty = nodepb.StatusRequest
 
 // ringTLS presents the key that a secret derives, as a client with the secret does.
@@ -300,7 +301,7 @@ func ringTLS(t *testing.T, secret string) *tls.Config {
 	return c
 }
 
-// Streams, and a service without a row in the table, are guarded too.
+// Streams, and a service that the table does not list, are guarded too.
 func TestStreams(t *testing.T) {
 	authority := certtest.New(t)
 	files := authority.Issue("host", "127.0.0.1")
@@ -321,7 +322,7 @@ func TestStreams(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			// A stream that is refused already takes no message (io.EOF), and only its end says why.
+			// A refused stream accepts no message (io.EOF), and only its end has the reason.
 			if err = stream.SendMsg(new(grpc_health_v1.HealthCheckRequest)); err == nil {
 				err = stream.CloseSend()
 			}

@@ -23,19 +23,19 @@ const (
 	ringSecret               // TLS with the ring's pinned key
 )
 
-// A Host is how one host proves itself to others, and what it requires of callers. The zero value is plain. It is not
-// changed after NewHost.
+// A Host proves the identity of one host to others, and holds what it requires of callers. The zero value is plain. It
+// is not changed after NewHost.
 type Host struct {
 	mode     mode
 	server   func() *tls.Config // for the next connection; nil in plain mode, as is client
 	client   func() *tls.Config
 	pins     []Pin    // ringSecret: the keys that a peer may have; the first is this host's own
-	token    [32]byte // SHA-256 of the client token, so that a comparison takes one time for all lengths
+	token    [32]byte // SHA-256 of the client token, so that a comparison takes the same time for all lengths
 	hasToken bool
 }
 
-// NewHost loads what checked Settings name. The certificate of a host with mutual TLS must name the address that it
-// advertises.
+// NewHost loads the keys and files of checked Settings. The certificate of a host with mutual TLS must name its
+// advertised address.
 func NewHost(s Settings, advertise string) (*Host, error) {
 	h := &Host{hasToken: s.ClientToken != "", token: sha256.Sum256([]byte(s.ClientToken))}
 	secrets, err := ParseRingSecrets("--ring-secret", s.RingSecret)
@@ -69,7 +69,7 @@ func (h *Host) useCertificates(s Settings, advertise string) error {
 			Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS13,
 			ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: roots,
 		}
-		if h.hasToken { // clients without a certificate get as far as the check of each call
+		if h.hasToken { // clients without a certificate are checked at each call
 			server.ClientAuth = tls.VerifyClientCertIfGiven
 		}
 		return both{server, &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS13, RootCAs: roots}}, nil
@@ -100,7 +100,7 @@ func (h *Host) useRingSecret(secrets []RingSecret) (err error) {
 	return nil
 }
 
-// pinnedConfig verifies a server by its key alone, whatever its certificate says.
+// pinnedConfig verifies a server only by its key, not by the names on its certificate.
 func pinnedConfig(pins []Pin, own ...tls.Certificate) *tls.Config {
 	return &tls.Config{
 		Certificates: own, MinVersion: tls.VersionTLS13,
@@ -108,7 +108,7 @@ func pinnedConfig(pins []Pin, own ...tls.Certificate) *tls.Config {
 	}
 }
 
-// ServerCredentials are those of the host's port; nil: plain.
+// ServerCredentials are the credentials of the host's port; nil: plain.
 func (h *Host) ServerCredentials() credentials.TransportCredentials {
 	if h == nil || h.mode == plain {
 		return nil
@@ -116,7 +116,8 @@ func (h *Host) ServerCredentials() credentials.TransportCredentials {
 	return reload.Credentials(h.server)
 }
 
-// PeerCredentials are those of connections to peers. With a ring secret or certificates they never fall back to plain.
+// PeerCredentials are the credentials of connections to peers. With a ring secret or certificates they never fall back
+// to plain.
 func (h *Host) PeerCredentials() credentials.TransportCredentials {
 	if h == nil || h.mode == plain {
 		return insecure.NewCredentials()

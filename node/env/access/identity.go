@@ -10,14 +10,14 @@ import (
 	"chordconductor/node/nodepb"
 )
 
-// statements are the members in whose names a message speaks. What it says of other members is hearsay: its receiver asks
-// them.
+// statements are the members in whose names a message makes statements. What it contains about other members is not
+// verified here: its receiver calls them.
 type statements struct {
 	from  *nodepb.Peer // required of a request
 	owner *nodepb.Peer // nil: it makes no statement of ownership of its own
 }
 
-// speaksFor reads a request of the peer services.
+// speaksFor reads the statements of a request of the peer services.
 func speaksFor(request any) (s statements) {
 	if q, ok := request.(interface{ GetCall() *nodepb.Call }); ok {
 		s.from = q.GetCall().GetFrom()
@@ -33,8 +33,8 @@ func speaksFor(request any) (s statements) {
 	return s
 }
 
-// own verifies that the members a message speaks for are on the certificate of the host that it comes from. With a ring secret
-// all hosts have one key, and trust each other.
+// own verifies that the members that a message speaks for are on the certificate of the sending host. With a ring
+// secret all hosts have one key, and trust each other.
 func (h *Host) own(c caller, s statements) error {
 	if h.mode != certificates {
 		return nil
@@ -45,19 +45,19 @@ func (h *Host) own(c caller, s statements) error {
 	return c.names(s.owner)
 }
 
-// names reports whether a member is of the host that the certificate is for. No member (nil) is not.
+// names reports whether a member belongs to the host that the certificate is for. No member (nil) does not.
 func (c caller) names(p *nodepb.Peer) error {
 	if host, _, err := net.SplitHostPort(p.GetAddress()); err == nil && c.leaf.VerifyHostname(host) == nil {
 		return nil
 	}
-	return status.Errorf(codes.PermissionDenied, "%v speaks for a member of %.100q, which is not on its certificate", c, p.GetAddress())
+	return status.Errorf(codes.PermissionDenied, "%v made a statement for a member of %.100q, which is not on its certificate", c, p.GetAddress())
 }
 
-// ChecksAnswers reports whether CheckAnswer has anything to do.
+// ChecksAnswers reports whether CheckAnswer verifies anything.
 func (g *Guard) ChecksAnswers() bool { return g.host.mode == certificates }
 
-// CheckAnswer verifies that a peer answers for itself: what it says of itself must be on its certificate. p is its end of
-// the connection.
+// CheckAnswer verifies that a peer answers for itself: the address in its answer must be on its certificate. p is its
+// end of the connection.
 func (g *Guard) CheckAnswer(p *peer.Peer, method string, answer any) error {
 	c := g.host.callerOf(p)
 	a, ok := answer.(interface{ GetReply() *nodepb.Reply })

@@ -20,7 +20,7 @@ import (
 	"chordconductor/node/nodepb"
 )
 
-// places are where a message of the peer services says something in the sender's own name.
+// places are the fields in which a message of the peer services makes a statement in the sender's own name.
 var places = []struct {
 	name    string
 	method  string
@@ -49,8 +49,8 @@ var places = []struct {
 	}},
 }
 
-// A host's certificate, any names on it, and what it says in the name of members of any address: let in exactly if the
-// address is of a name on the certificate; else refused, with the speaker named, and counted.
+// A host's certificate, any names on it, and statements in the name of members of any address: accepted exactly if the
+// address is of a name on the certificate; else refused and counted, with the speaker named.
 func TestHostsSpeakForThemselves(t *testing.T) {
 	authority := certtest.New(t)
 	log := &refusalLog{}
@@ -135,7 +135,7 @@ func (l *liar) Survey(context.Context, *nodepb.SurveyRequest) (*nodepb.SurveyRes
 	return &nodepb.SurveyResponse{Reply: &nodepb.Reply{Self: member(l.self)}, Ownership: &nodepb.Ownership{Owner: member(l.owner)}}, nil
 }
 
-// An answer in the name of another host's member counts for nothing.
+// An answer in the name of another host's member has no effect.
 func TestHostsAnswerForThemselves(t *testing.T) {
 	authority := certtest.New(t)
 	files := authority.Issue("host", "127.0.0.1", "host-a.example")
@@ -177,15 +177,15 @@ func TestHostsAnswerForThemselves(t *testing.T) {
 	}
 }
 
-// Two hosts talk exactly if each has a key that the other accepts; a pair in the middle of a rotation does. Neither end
-// falls back to a connection without TLS, and a refusal names the other end.
+// Two hosts communicate exactly if each has a key that the other accepts; two in the middle of a rotation do. Neither
+// end falls back to a connection without TLS, and a refusal names the other end.
 func TestPeers(t *testing.T) {
-	authority, stranger := certtest.New(t), certtest.New(t)
+	authority, foreign := certtest.New(t), certtest.New(t)
 	certs := func(a *certtest.Authority) access.Settings {
 		f := a.Issue("host", "127.0.0.1")
 		return access.Settings{CertFile: f.Cert, KeyFile: f.Key, CAFile: a.File}
 	}
-	// The second is what a host accepts, the first what it presents.
+	// The second is the set that a host accepts, the first the one that it presents.
 	kinds := map[string]struct {
 		s        access.Settings
 		presents string
@@ -193,7 +193,7 @@ func TestPeers(t *testing.T) {
 	}{
 		"plain":             {access.Settings{}, "nothing", "nothing"},
 		"authority":         {certs(authority), "authority", "authority"},
-		"another authority": {certs(stranger), "stranger", "stranger"},
+		"another authority": {certs(foreign), "foreign", "foreign"},
 		"A":                 {access.Settings{RingSecret: secretA}, "A", "A"},
 		"A,B":               {access.Settings{RingSecret: secretA + "," + secretB}, "A", "A B"},
 		"B,A":               {access.Settings{RingSecret: secretB + "," + secretA}, "B", "A B"},

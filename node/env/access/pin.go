@@ -30,14 +30,14 @@ func ParsePins(name, text string) ([]Pin, error) {
 	}
 	parts := strings.Split(text, ",")
 	if len(parts) > maxPins {
-		return nil, fmt.Errorf("%s: %d pins, at most %d", name, len(parts), maxPins)
+		return nil, fmt.Errorf("%s: expected at most %d pins, got %d", name, maxPins, len(parts))
 	}
 	pins := make([]Pin, len(parts))
 	for i, part := range parts {
 		digits, ok := strings.CutPrefix(strings.TrimSpace(part), pinPrefix)
 		raw, err := hex.DecodeString(digits)
 		if !ok || err != nil || len(raw) != len(pins[i]) {
-			// The value is not repeated: who mistakes one variable for another may have given a secret.
+			// The value is not repeated: a user who confuses two variables may have given a secret.
 			return nil, fmt.Errorf("%s: pin %d: expected %s and %d hexadecimal digits, as a host prints them at its start", name, i+1, pinPrefix, 2*len(pins[i]))
 		}
 		copy(pins[i][:], raw)
@@ -54,8 +54,8 @@ func pinned(pins []Pin, c *x509.Certificate) bool {
 	return found == 1
 }
 
-// verifyPin is a check of a TLS connection's other end: its key must be one of the pins. TLS itself has verified that it
-// holds the private key.
+// verifyPin returns a check of the other end of a TLS connection: its key must be one of the pins. TLS itself has
+// verified that it holds the private key.
 func verifyPin(pins []Pin) func(tls.ConnectionState) error {
 	return func(state tls.ConnectionState) error {
 		switch {
@@ -68,7 +68,7 @@ func verifyPin(pins []Pin) func(tls.ConnectionState) error {
 	}
 }
 
-// same compares secrets in a time that does not depend on where they differ, nor on their lengths.
+// same compares secrets in a time that depends neither on where they differ nor on their lengths.
 func same(a, b string) bool {
 	x, y := sha256.Sum256([]byte(a)), sha256.Sum256([]byte(b))
 	return subtle.ConstantTimeCompare(x[:], y[:]) == 1

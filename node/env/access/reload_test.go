@@ -15,8 +15,8 @@ import (
 	"chordconductor/node/env/access"
 )
 
-// Certificates and authorities of a host and of its client that are exchanged while both run hold for the next
-// connection: an authority by another, as it is when one has expired.
+// Certificates and authorities of a host and of its client that are exchanged while both run apply to the next
+// connection: so an authority that has expired can be replaced.
 func TestCertificatesAreReloaded(t *testing.T) {
 	first, second := certtest.New(t), certtest.New(t)
 	host, client := first.Issue("host", "127.0.0.1"), first.Issue("client", "client")
@@ -54,8 +54,8 @@ func TestCertificatesAreReloaded(t *testing.T) {
 	if err := call(way); err != nil {
 		t.Fatalf("before: %v", err)
 	}
-	stranger := second.Issue("client", "client")
-	another, err := access.NewClient(access.ClientSettings{CertFile: stranger.Cert, KeyFile: stranger.Key, CAFile: second.File})
+	foreign := second.Issue("client", "client")
+	another, err := access.NewClient(access.ClientSettings{CertFile: foreign.Cert, KeyFile: foreign.Key, CAFile: second.File})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,8 +16,8 @@ import (
 	"unicode"
 )
 
-// minBits is what a secret must be able to hold. An attacker who reaches a host's port gets its public key, and can try
-// secrets against it at leisure.
+// minBits is the least number of bits that a secret must be able to hold. An attacker that reaches a host's port gets
+// its public key, and can try secrets against it offline.
 const minBits = 128
 
 // maxSecrets bounds the ring secrets in use at once: the current one and, during a rotation, the next or the previous.
@@ -40,7 +40,7 @@ func ParseRingSecrets(name, text string) ([]RingSecret, error) {
 	}
 	parts := strings.Split(text, ",")
 	if len(parts) > maxSecrets {
-		return nil, fmt.Errorf("%s: %d secrets, at most %d: the one in use, and another that is accepted too", name, len(parts), maxSecrets)
+		return nil, fmt.Errorf("%s: expected at most %d secrets, the one in use and another that is accepted, got %d", name, maxSecrets, len(parts))
 	}
 	secrets := make([]RingSecret, len(parts))
 	for i, part := range parts {
@@ -50,38 +50,38 @@ func ParseRingSecrets(name, text string) ([]RingSecret, error) {
 		secrets[i].value = part
 	}
 	if len(secrets) == 2 && same(secrets[0].value, secrets[1].value) {
-		return nil, fmt.Errorf("%s: the two secrets are one", name)
+		return nil, fmt.Errorf("%s: the two secrets are equal", name)
 	}
 	return secrets, nil
 }
 
-// CheckStrength refuses a secret that cannot hold 128 bits, or that a shell or a file has mangled. The estimate is an
-// upper bound: only a generator can make a secret of full strength. Errors do not contain the secret.
+// CheckStrength refuses a secret that cannot hold 128 bits, or that a shell or a file has altered. The estimate is an
+// upper bound: only a generator makes a secret of full strength. Errors do not contain the secret.
 func CheckStrength(name, secret string) error {
 	if strings.ContainsFunc(secret, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
 		return fmt.Errorf("%s: contains white space or a control character; check its quotes and the end of its file", name)
 	}
 	if len(secret) > maxSecret {
-		return fmt.Errorf("%s: %d bytes, at most %d", name, len(secret), maxSecret)
+		return fmt.Errorf("%s: expected at most %d bytes, got %d", name, maxSecret, len(secret))
 	}
 	if p := period(secret); p < len(secret) {
 		if bits, kind := strength(secret[:p]); bits < minBits {
-			return fmt.Errorf("%s: %d bits at most (%s, repeated), at least %d are needed; `openssl rand -hex 32` makes a good one",
-				name, bits, kind, minBits)
+			return fmt.Errorf("%s: expected at least %d bits, got at most %d (%s, repeated); `openssl rand -hex 32` generates a good one",
+				name, minBits, bits, kind)
 		}
 	}
 	if bits, kind := strength(secret); bits < minBits {
-		return fmt.Errorf("%s: %d bits at most (%s), at least %d are needed; `openssl rand -hex 32` makes a good one",
-			name, bits, kind, minBits)
+		return fmt.Errorf("%s: expected at least %d bits, got at most %d (%s); `openssl rand -hex 32` generates a good one",
+			name, minBits, bits, kind)
 	}
 	if n := different(secret); n < minDifferent {
-		return fmt.Errorf("%s: only %d different characters, at least %d are needed; `openssl rand -hex 32` makes a good one", name, n, minDifferent)
+		return fmt.Errorf("%s: expected at least %d different characters, got %d; `openssl rand -hex 32` generates a good one", name, minDifferent, n)
 	}
 	return nil
 }
 
-// period is the length of the shortest part that the secret repeats, its length if it repeats none. Secrets are short: see
-// maxSecret.
+// period is the length of the shortest part that the secret repeats, its length if it repeats none. Secrets are short:
+// see maxSecret.
 func period(secret string) int {
 	for p := 1; p <= len(secret)/2; p++ {
 		if secret[p:] == secret[:len(secret)-p] {
@@ -91,7 +91,8 @@ func period(secret string) int {
 	return len(secret)
 }
 
-// minDifferent is how many different bytes a secret has at least. One of 39 random digits has fewer once in 10^9 times.
+// minDifferent is the least number of different bytes of a secret. A secret of 39 random digits has fewer once in 10^9
+// times.
 const minDifferent = 6
 
 func different(secret string) (n int) {
@@ -105,7 +106,7 @@ func different(secret string) (n int) {
 	return n
 }
 
-// The characters that secrets are made of.
+// The characters that secrets consist of.
 const (
 	digits    = "0123456789"
 	hexDigits = digits + "abcdefABCDEF"
@@ -128,8 +129,8 @@ var alphabets = []struct{ size, characters, kind string }{
 	{lower + upper + digits + "+/", base64, "characters of base64"},
 }
 
-// strength is the greatest number of bits that a secret can hold that is made of the smallest usual alphabet with its
-// characters: what a generator of such secrets gives.
+// strength is the greatest number of bits that a secret of the smallest usual alphabet with its characters can hold:
+// the bits of a generator of such secrets.
 func strength(secret string) (bits int, kind string) {
 	for _, a := range alphabets {
 		if strings.Trim(secret, a.characters) != "" {
@@ -153,13 +154,13 @@ func strength(secret string) (bits int, kind string) {
 func (s RingSecret) key() (ed25519.PrivateKey, error) {
 	seed, err := hkdf.Key(sha256.New, []byte(s.value), nil, "chord ring secret: Ed25519 key of the ring's hosts, version 1", ed25519.SeedSize)
 	if err != nil {
-		return nil, fmt.Errorf("deriving the ring's key: %w", err)
+		return nil, fmt.Errorf("cannot derive the ring's key: %w", err)
 	}
 	return ed25519.NewKeyFromSeed(seed), nil
 }
 
-// certificate is the key pair in the form that TLS wants: a certificate signed by itself, without names and without an
-// end, since what a peer checks is the key alone.
+// certificate is the key pair in the form that TLS needs: a self-signed certificate without names and without an end,
+// since peers check only the key.
 func (s RingSecret) certificate() (tls.Certificate, error) {
 	key, err := s.key()
 	if err != nil {
@@ -172,7 +173,7 @@ func (s RingSecret) certificate() (tls.Certificate, error) {
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
-		return tls.Certificate{}, fmt.Errorf("certificate of the ring's key: %w", err)
+		return tls.Certificate{}, fmt.Errorf("cannot make the certificate of the ring's key: %w", err)
 	}
 	leaf, err := x509.ParseCertificate(der)
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}, err
@@ -187,7 +188,7 @@ func (s RingSecret) Pin() (Pin, error) {
 	return pinOf(c.Leaf), nil
 }
 
-// Pins are those of several secrets.
+// Pins are the pins of several secrets.
 func Pins(secrets []RingSecret) ([]Pin, error) {
 	pins := make([]Pin, len(secrets))
 	for i, s := range secrets {

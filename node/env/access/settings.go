@@ -8,18 +8,18 @@ import (
 	"strings"
 )
 
-// Settings are what a host's flags say about access.
+// Settings are a host's flags about access.
 type Settings struct {
 	CertFile, KeyFile, CAFile string      // mutual TLS: PEM files, all or none
 	RingSecret                string      // one, or two with a comma between: the first is used, both are accepted
 	Insecure                  bool        // off loopback without any of them
 	ClientToken               string      // of clients of the key service that have no certificate; empty: none
-	ControlToken              string      // of another service; here only to tell it from the others
-	ReloadFailed              func(error) // a changed file cannot be used, so the certificates stay; nil: not reported
+	ControlToken              string      // of another service; here only to compare it with the others
+	ReloadFailed              func(error) // called when a changed file cannot be used, so the certificates stay; nil: not reported
 }
 
-// OnLoopback reports whether only this machine reaches an address: "host:port" with a loopback address or localhost.
-// Other names are not resolved: what they lead to may change.
+// OnLoopback reports whether an address can only be reached from this machine: "host:port" with a loopback address or
+// localhost. Other names are not resolved: their addresses may change.
 func OnLoopback(address string) bool {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
@@ -35,8 +35,8 @@ func OnLoopback(address string) bool {
 
 func (s Settings) certificates() bool { return s.CertFile != "" || s.KeyFile != "" || s.CAFile != "" }
 
-// Check reports what is wrong with the settings of a host that listens on one address and is reached by another (empty:
-// the same). An error is one line without any secret.
+// Check validates the settings of a host that listens on one address and is reached at another (empty: the same). An
+// error is one line without any secret.
 func (s Settings) Check(listen, advertise string) error {
 	secrets, err := ParseRingSecrets("--ring-secret", s.RingSecret)
 	if err != nil {
@@ -46,9 +46,9 @@ func (s Settings) Check(listen, advertise string) error {
 	case s.certificates() && (s.CertFile == "" || s.KeyFile == "" || s.CAFile == ""):
 		return errors.New("--tls-cert, --tls-key and --tls-ca go together")
 	case s.certificates() && len(secrets) > 0:
-		return errors.New("--ring-secret and --tls-cert exclude each other: peers prove themselves by a secret or by certificates")
+		return errors.New("--ring-secret and --tls-cert exclude each other: peers authenticate by a secret or by certificates")
 	case s.Insecure && (s.certificates() || len(secrets) > 0):
-		return errors.New("--insecure excludes --ring-secret and --tls-cert: with them the host is not insecure")
+		return errors.New("--insecure excludes --ring-secret and --tls-cert: with them peers are authenticated")
 	}
 	exposed := listen
 	if OnLoopback(listen) {
@@ -60,24 +60,24 @@ func (s Settings) Check(listen, advertise string) error {
 	return s.checkTokens(secrets)
 }
 
-// checkTokens: each secret has one use, since what one party knows must not open another's door.
+// checkTokens requires that each secret has one use, since a secret that one party has must not open what is another's.
 func (s Settings) checkTokens(secrets []RingSecret) error {
 	for _, secret := range secrets {
 		if s.ControlToken != "" && same(secret.value, s.ControlToken) {
-			return errors.New("--control-token is the ring secret: a controller must not be able to speak as a peer; make another")
+			return errors.New("--control-token is the ring secret: a controller must not be able to act as a peer; generate another")
 		}
 		if s.ClientToken != "" && same(secret.value, s.ClientToken) {
-			return errors.New("--client-token is the ring secret: a client must not be able to speak as a peer; make another")
+			return errors.New("--client-token is the ring secret: a client must not be able to act as a peer; generate another")
 		}
 	}
 	if s.ClientToken == "" {
 		return nil
 	}
 	if !s.certificates() && len(secrets) == 0 {
-		return errors.New("--client-token (CHORD_CLIENT_TOKEN) is accepted over TLS alone: give --ring-secret, or --tls-cert, --tls-key and --tls-ca")
+		return errors.New("--client-token (CHORD_CLIENT_TOKEN) is accepted only over TLS: give --ring-secret, or --tls-cert, --tls-key and --tls-ca")
 	}
 	if s.ControlToken != "" && same(s.ClientToken, s.ControlToken) {
-		return errors.New("--client-token is the control token: a client must not be able to command the host; make another")
+		return errors.New("--client-token is the control token: a client must not be able to command the host; generate another")
 	}
 	return CheckStrength("--client-token", s.ClientToken)
 }

@@ -20,7 +20,7 @@ const (
 )
 
 // A host starts off loopback only if peers are authenticated, or if the user accepts that they are not.
-func TestWhatStarts(t *testing.T) {
+func TestRequiredAuthentication(t *testing.T) {
 	authority := certtest.New(t)
 	loopback := []string{"127.0.0.1:7001", "127.8.9.10:7001", "[::1]:7001", "localhost:0", "LOCALHOST:7001", "a.localhost:7001", "[::ffff:127.0.0.1]:7001"}
 	elsewhere := []string{"0.0.0.0:7001", "[::]:7001", ":7001", "10.1.2.3:7001", "host-a.example:7001", "128.0.0.1:7001", "localhost.example:7001", "[2001:db8::1]:7001", "[::ffff:10.0.0.1]:7001"}
@@ -60,7 +60,7 @@ func contains(list []string, s string) bool {
 	return false
 }
 
-// oneLine: an error is one line and contains none of the secrets.
+// oneLine requires that an error is one line and contains none of the secrets.
 func oneLine(t *testing.T, err error, secrets ...string) {
 	t.Helper()
 	if strings.Contains(err.Error(), "\n") {
@@ -73,15 +73,15 @@ func oneLine(t *testing.T, err error, secrets ...string) {
 	}
 }
 
-// Each secret has one use and enough room for 128 bits, and what excludes each other is refused.
-func TestWhatIsRefused(t *testing.T) {
+// Each secret has one use and enough room for 128 bits, and exclusive settings are refused.
+func TestRefusedSettings(t *testing.T) {
 	certs := func(s access.Settings) access.Settings {
 		s.CertFile, s.KeyFile, s.CAFile = "cert.pem", "cert.key", "ca.pem"
 		return s
 	}
 	for name, test := range map[string]struct {
 		s    access.Settings
-		says string
+		want string
 	}{
 		"half of the files":          {access.Settings{CertFile: "cert.pem"}, "go together"},
 		"no authorities":             {access.Settings{CertFile: "cert.pem", KeyFile: "cert.key"}, "go together"},
@@ -89,18 +89,18 @@ func TestWhatIsRefused(t *testing.T) {
 		"insecure with a secret":     {access.Settings{Insecure: true, RingSecret: secretA}, "excludes"},
 		"insecure with certificates": {certs(access.Settings{Insecure: true}), "excludes"},
 		"three secrets":              {access.Settings{RingSecret: secretA + "," + secretB + "," + secretC}, "at most 2"},
-		"one secret twice":           {access.Settings{RingSecret: secretA + "," + secretA}, "are one"},
+		"one secret twice":           {access.Settings{RingSecret: secretA + "," + secretA}, "are equal"},
 		"an empty second secret":     {access.Settings{RingSecret: secretA + ","}, "128"},
-		"client token without TLS":   {access.Settings{ClientToken: token}, "over TLS alone"},
-		"client token, insecure":     {access.Settings{ClientToken: token, Insecure: true}, "over TLS alone"},
+		"client token without TLS":   {access.Settings{ClientToken: token}, "only over TLS"},
+		"client token, insecure":     {access.Settings{ClientToken: token, Insecure: true}, "only over TLS"},
 		"client token is the secret": {access.Settings{RingSecret: secretA, ClientToken: secretA}, "--client-token is the ring secret"},
 		"client token is the old":    {access.Settings{RingSecret: secretA + "," + secretB, ClientToken: secretB}, "--client-token is the ring secret"},
 		"client token is control":    {access.Settings{RingSecret: secretA, ClientToken: control, ControlToken: control}, "--client-token is the control token"},
 		"the same with certificates": {certs(access.Settings{ClientToken: control, ControlToken: control}), "--client-token is the control token"},
 		"control token is a secret":  {access.Settings{RingSecret: secretA, ControlToken: secretA}, "--control-token is the ring secret"},
-		"weak client token":          {access.Settings{RingSecret: secretA, ClientToken: "tide"}, "--client-token: 18 bits at most"},
+		"weak client token":          {access.Settings{RingSecret: secretA, ClientToken: "tide"}, "--client-token: expected at least 128 bits, got at most 18"},
 	} {
-		if err := test.s.Check("127.0.0.1:7001", ""); err == nil || !strings.Contains(err.Error(), test.says) {
+		if err := test.s.Check("127.0.0.1:7001", ""); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: %v", name, err)
 		} else {
 			oneLine(t, err)
@@ -137,7 +137,7 @@ func TestStrength(t *testing.T) {
 	}
 	for secret, strong := range map[string]bool{
 		"passwordpassword":                          false, // 75 bits
-		"correct-horse-battery-staple-0":            true,  // by its form; that it is made of words cannot be seen
+		"correct-horse-battery-staple-0":            true,  // by its form: that it consists of words cannot be detected
 		"c2VjcmV0IG9mIDk2":                          false, // base64 of 96 bits
 		"FqSgcxlMeQKTu0q6hB2nRw==":                  true,  // openssl rand -base64 16
 		strings.Repeat("a", 200):                    false,
@@ -197,7 +197,7 @@ func TestOwnCertificate(t *testing.T) {
 	}
 }
 
-// The key of a secret is the same on every host and in every run, and printing a secret does not print it.
+// The key of a secret is the same on every host and in every run, and printing a secret does not reveal it.
 func TestPins(t *testing.T) {
 	pins := map[string]string{}
 	for _, text := range []string{secretA, secretB, secretC} {
@@ -231,7 +231,7 @@ func TestPins(t *testing.T) {
 			}
 		}
 	}
-	// Version 1 of the derivation: another value would cut every ring in two at an upgrade.
+	// Version 1 of the derivation: another value would partition every ring at an upgrade.
 	const want = "sha256:b7645bae6aabdcb90228fc07be8de0be2807af958027a85e06927c1cdf10867a"
 	if pins[want] != secretA {
 		t.Errorf("%v", pins)

@@ -1,4 +1,4 @@
-// Package faults hurts a host on purpose: it is a layer between a host's members and their environment, so the same
+// Package faults injects faults into a host: it is a layer between a host's members and their environment, so the same
 // faults work in the real world and in the simulated one, and on remote hosts.
 //
 //	layer := faults.New(e, e.Address())
@@ -6,6 +6,7 @@
 //	e.Serve(layer.ServeRing(h), layer.ServeKeys(h))
 //	layer.Set(rules)
 //
-// A rule speaks of what this host sends to one address: its calls, and its answers to calls from there. A cut on both
-// hosts is a partition, a cut on one is one-way. What is lost is noticed as in life, by nobody answering in time.
+// A rule applies to what this host sends to one address: its calls, and its answers to calls from there. A rule with
+// Cut on both hosts is a partition, on one a one-way partition. A lost message shows as in production: no answer
+// arrives in time.
 package faults

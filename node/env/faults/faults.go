@@ -18,19 +18,19 @@ import (
 // All is the address that stands for every other host.
 const All = "*"
 
-// A Rule is what happens to messages to one address. The rule for an address goes before the one for All.
+// A Rule is the fault of messages to one address. The rule for an address takes precedence over the one for All.
 type Rule struct {
 	Address string // or All
 	Cut     bool
 	Loss    float64 // 0 to 1
 
-	// Delays of each message, more than the network's own. They add up.
+	// Delays of each message, in addition to the network's own. They add up.
 	Latency     time.Duration
 	Jitter      time.Duration // uniform from 0 to this
 	Exponential time.Duration // exponential with this mean
 }
 
-// delay draws that of one message.
+// delay draws the delay of one message.
 func (l *Layer) delay(r Rule) time.Duration {
 	d := r.Latency
 	if r.Jitter > 0 {
@@ -42,7 +42,7 @@ func (l *Layer) delay(r Rule) time.Duration {
 	return d
 }
 
-// chance draws a number from 0 up to 1, which it never is.
+// chance draws a number from 0 (included) to 1 (excluded).
 func (l *Layer) chance() float64 { return float64(l.Env.Uint64()>>11) / (1 << 53) }
 
 // A Layer is an environment with faults. Its methods may be called from any goroutine.
@@ -62,13 +62,13 @@ func New(e env.Env, self string) *Layer {
 
 const (
 	maxRules = 100_000
-	maxDelay = time.Hour // a host that answers later than this is cut off
+	maxDelay = time.Hour // a host that answers later than this is partitioned, not slow
 )
 
-// Set replaces all rules; none heals everything.
+// Set replaces all rules; no rules clear all faults.
 func (l *Layer) Set(rules []Rule) error {
 	if len(rules) > maxRules {
-		return fmt.Errorf("%d fault rules: at most %d", len(rules), maxRules)
+		return fmt.Errorf("expected at most %d fault rules, got %d", maxRules, len(rules))
 	}
 	byAddress := make(map[string]Rule, len(rules))
 	for i, r := range rules {
@@ -81,12 +81,12 @@ func (l *Layer) Set(rules []Rule) error {
 	return nil
 }
 
-// Pause stops the host without ending it: its tasks do not go on, its messages do not leave, and it answers nobody. To
-// others it is dead for as long. Resume lets it go on where it was, with old news in its hands.
+// Pause stops the host without ending it: its tasks do not run, its messages are not sent, and it answers no calls. To
+// other hosts it is dead meanwhile. Resume lets it continue where it was, with its outdated state.
 func (l *Layer) Pause()  { l.paused.Store(true) }
 func (l *Layer) Resume() { l.paused.Store(false) }
 
-// pauseStep is how often a paused task looks whether it may go on.
+// pauseStep is the interval at which a paused task checks whether it may run.
 const pauseStep = 10 * time.Millisecond
 
 func (l *Layer) waitResume() error {
@@ -109,12 +109,12 @@ func (l *Layer) rule(addr string) Rule {
 	return rules[All]
 }
 
-// lost draws whether a message is.
+// lost draws whether a message is lost.
 func (l *Layer) lost(r Rule) bool {
 	return r.Cut || r.Loss > 0 && l.chance() < r.Loss
 }
 
-// Sleep is env.Env's.
+// Sleep implements env.Env.
 func (l *Layer) Sleep(d time.Duration) error {
 	if err := l.Env.Sleep(d); err != nil {
 		return err
@@ -122,7 +122,7 @@ func (l *Layer) Sleep(d time.Duration) error {
 	return l.waitResume()
 }
 
-// NewSignal is env.Env's.
+// NewSignal implements env.Env.
 func (l *Layer) NewSignal() env.Signal { return signal{l.Env.NewSignal(), l} }
 
 type signal struct {
@@ -138,11 +138,11 @@ func (s signal) Wait(limit time.Duration) error {
 	return err
 }
 
-// errLost travels in the place of an answer that a fault at the answering side has swallowed: the layer at the asking
-// side turns it into silence.
+// errLost is sent in place of an answer that a fault at the answering side drops: the layer at the calling side turns
+// it into silence.
 var errLost = status.Error(codes.DataLoss, "answer lost: injected fault")
 
-// call sends a request under the rule for its address and hears the answer.
+// call sends a request under the rule for its address and receives the answer.
 func call[Q, A any](ctx context.Context, c caller, request Q, method func(time.Duration) func(context.Context, Q) (A, error)) (A, error) {
 	var none A
 	l, left := c.layer, c.limit
@@ -180,7 +180,7 @@ func call[Q, A any](ctx context.Context, c caller, request Q, method func(time.D
 	return answer, err
 }
 
-// serve lets a member answer, under the rule for the address that asks.
+// serve lets a member answer, under the rule for the caller's address.
 func serve[Q interface{ GetCall() *nodepb.Call }, A any](ctx context.Context, l *Layer, request Q, method func(context.Context, Q) (A, error)) (A, error) {
 	var none A
 	if err := l.waitResume(); err != nil {
@@ -208,16 +208,16 @@ type caller struct {
 	limit time.Duration
 }
 
-// Ring is env.Env's.
+// Ring implements env.Env.
 func (l *Layer) Ring(addr string, limit time.Duration) nodepb.RingServer {
 	return ringCaller{caller{l, addr, limit}}
 }
 
-// Keys is env.Env's.
+// Keys implements env.Env.
 func (l *Layer) Keys(addr string, limit time.Duration) nodepb.KeysServer {
 	return keysCaller{caller{l, addr, limit}}
 }
 
-// ServeRing and ServeKeys put the layer before the host's own services.
+// ServeRing and ServeKeys put the layer in front of the host's own services.
 func (l *Layer) ServeRing(inner nodepb.RingServer) nodepb.RingServer { return ringServer{l, inner} }
 func (l *Layer) ServeKeys(inner nodepb.KeysServer) nodepb.KeysServer { return keysServer{l, inner} }

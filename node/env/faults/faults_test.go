@@ -28,7 +28,7 @@ func (s *answerer) Ping(context.Context, *nodepb.PingRequest) (*nodepb.PingRespo
 	return &nodepb.PingResponse{}, nil
 }
 
-// two hosts with a layer each, on a network of 10 ms.
+// pair is two hosts with a layer each, on a network of 10 ms.
 type pair struct {
 	t    *testing.T
 	w    *simenv.World
@@ -53,7 +53,7 @@ func newPair(t *testing.T) *pair {
 	return p
 }
 
-// ping calls from one to the other, and returns the time it took and how it ended.
+// ping calls from one host to the other, and returns the time it took and the error.
 func (p *pair) ping(from *faults.Layer, self, to string) (took time.Duration, err error) {
 	p.t.Helper()
 	done := false
@@ -77,8 +77,8 @@ func (p *pair) set(l *faults.Layer, rules ...faults.Rule) {
 	}
 }
 
-// A cut on one side: its calls do not arrive, and its answers do not either, but what it is told it hears.
-func TestOneWayCut(t *testing.T) {
+// A one-way partition: the host's calls and answers do not arrive, but it receives what is sent to it.
+func TestOneWayPartition(t *testing.T) {
 	p := newPair(t)
 	p.set(p.a, faults.Rule{Address: "b", Cut: true})
 	if took, err := p.ping(p.a, "a", "b"); !errors.Is(err, env.ErrTimeout) || took != time.Second || p.at["b"].calls != 0 {
@@ -122,7 +122,7 @@ func TestLatencyAndLoss(t *testing.T) {
 	}
 }
 
-// Random delays keep to their bounds and means, request and answer each drawn for itself.
+// Random delays keep their bounds and means, request and answer drawn independently.
 func TestRandomDelays(t *testing.T) {
 	for name, test := range map[string]struct {
 		rule     faults.Rule
@@ -152,7 +152,7 @@ func TestRandomDelays(t *testing.T) {
 	}
 }
 
-// While a host is paused nothing of it moves; to others it is silent. Then it goes on where it was.
+// While a host is paused its tasks stop and it is silent to others. Then it continues where it was.
 func TestPause(t *testing.T) {
 	p := newPair(t)
 	var woke time.Duration

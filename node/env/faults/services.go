@@ -7,7 +7,7 @@ import (
 	"chordconductor/node/nodepb"
 )
 
-// The services, method by method: callers put the layer behind, servers before the real thing.
+// The services, method by method: calls go through the layer, served calls through it to the wrapped service.
 
 type ringCaller struct{ caller }
 

@@ -17,7 +17,7 @@ import (
 // Ring gives access to the ring service of the host at an address.
 func (e *Env) Ring(addr string, limit time.Duration) nodepb.RingServer {
 	if addr == e.addr {
-		return e.ring // ring calls are answered at once, always, so the limit needs no watch
+		return e.ring // ring calls are answered at once, always, so the limit is not watched
 	}
 	return ringClient{remote{e, addr, limit}}
 }
@@ -34,11 +34,11 @@ type remote struct {
 	limit time.Duration
 }
 
-// call runs one call and says how it ended in the terms of env. Answer is the type of the answer, a message.
+// call runs one call and returns its outcome in the terms of env. Answer is the type of the answer, a message.
 func call[Answer any](ctx context.Context, r remote, method string, request any) (*Answer, error) {
 	c, err := r.e.pool.get(r.addr)
 	if err != nil {
-		return nil, env.ErrTimeout // an address that cannot be dialled reaches nobody
+		return nil, env.ErrTimeout // an address that cannot be dialled has no host
 	}
 	if c == nil {
 		return nil, env.ErrStopped
@@ -54,7 +54,7 @@ func call[Answer any](ctx context.Context, r remote, method string, request any)
 		return nil, env.ErrStopped
 	}
 	if ctx.Err() != nil {
-		return nil, ctx.Err() // the caller gave up: that says nothing about the peer
+		return nil, ctx.Err() // the caller gave up, which is no information about the peer
 	}
 	switch status.Code(err) {
 	case codes.DeadlineExceeded, codes.Unavailable, codes.Canceled:
@@ -67,7 +67,7 @@ func call[Answer any](ctx context.Context, r remote, method string, request any)
 	return nil, err
 }
 
-// invoke makes the call itself, and refuses an answer that the peer gives in another host's name.
+// invoke makes the call, and refuses an answer that the peer gives in another host's name.
 func (r remote) invoke(ctx context.Context, c *conn, method string, request, answer any) error {
 	if !r.e.guard.ChecksAnswers() {
 		return c.Invoke(ctx, method, request, answer)
@@ -79,7 +79,8 @@ func (r remote) invoke(ctx context.Context, c *conn, method string, request, ans
 	return r.e.guard.CheckAnswer(&other, method, answer)
 }
 
-// unconnected is why there is no connection, in the system's words without gRPC's around them; empty: it does not say.
+// unconnected returns why there is no connection: the system's error text without gRPC's around it, or empty if there
+// is none.
 func unconnected(message string) string {
 	_, why, found := strings.Cut(message, "transport: ")
 	if !found {
@@ -92,7 +93,7 @@ func unconnected(message string) string {
 	return why
 }
 
-// local runs a call to the host itself that may take its time. Past the limit the caller goes on alone.
+// local runs a call to the host itself that may take long. Past the limit the caller continues without the answer.
 func local[Answer any](ctx context.Context, r remote, method func(context.Context) (*Answer, error)) (*Answer, error) {
 	type result struct {
 		answer *Answer
@@ -105,7 +106,7 @@ func local[Answer any](ctx context.Context, r remote, method func(context.Contex
 	}); err != nil {
 		return nil, err
 	}
-	timer := time.NewTimer(r.e.late.grant(r.limit)) // it may wait for a call of its own, which is granted as much
+	timer := time.NewTimer(r.e.late.grant(r.limit)) // the call may wait for one of its own, which is granted as much
 	defer timer.Stop()
 	select {
 	case got := <-done:
@@ -119,7 +120,7 @@ func local[Answer any](ctx context.Context, r remote, method func(context.Contex
 	}
 }
 
-// ringClient turns the server interface, which members speak to each other, into calls.
+// ringClient turns the server interface, which members call each other by, into RPCs.
 type ringClient struct{ remote }
 
 func (c ringClient) Ping(ctx context.Context, q *nodepb.PingRequest) (*nodepb.PingResponse, error) {

@@ -7,8 +7,8 @@
 //	…
 //	e.Close()
 //
-// It serves gRPC health ("" and each service) and reflection beside what it is given. Calls to the host's
-// own address do not leave the process.
+// It serves gRPC health ("" and each service) and reflection in addition to the given services. Calls to the host's own
+// address do not leave the process.
 //
-// It decides nothing about the ring, and knows no message beyond passing it on. Injected faults are node/env/faults.
+// It makes no decision about the ring, and only passes messages on. Package node/env/faults injects faults.
 package grpcenv

@@ -21,24 +21,26 @@ import (
 
 // Options of an Env. Only Listen is required.
 type Options struct {
-	// Listen is the address of the port, "host:port". Port 0 picks a free one.
+	// Listen is the address to listen on, "host:port". Port 0 picks a free one.
 	Listen string
-	// Advertise is the address by which other hosts reach this one. Empty: the address listened on, which must then
-	// name a host.
+	// Advertise is the address at which other hosts reach this one. Empty: the listen address, which must then name a
+	// host.
 	Advertise string
-	// Access is how this host proves itself and what it requires of callers. Nil: plain, all callers may call everything.
+	// Access is how this host proves its identity and what it requires of callers. Nil: plain, all callers may call
+	// everything.
 	Access *access.Host
-	// Refused is called with each refusal of a caller's credentials, from any goroutine. It must not block. Nil: not at all.
+	// Refused is called with each refusal of a caller's credentials, from any goroutine. It must not block. Nil: not
+	// called.
 	Refused func(*access.Refusal)
-	// MaxConnections bounds the client connections kept, 1024 if zero. At the bound the one used least recently is
-	// closed, once its calls have ended.
+	// MaxConnections bounds the client connections, 1024 if zero. At the bound the least recently used one is closed,
+	// once its calls have ended.
 	MaxConnections int
 	// Tracer, Meter and Propagator instrument the calls (otelgrpc). Nil: not instrumented.
 	Tracer     trace.TracerProvider
 	Meter      metric.MeterProvider
 	Propagator propagation.TextMapPropagator
-	// NameSpan says on the span of a call between members whose it is: the member's that serves it, or the caller's. A host
-	// carries many members, and the instrumentation knows only addresses. Nil: nobody's.
+	// NameSpan names on the span of a call between members its member: the one that serves it, or the caller. A host
+	// carries many members, and the instrumentation knows only addresses. Nil: not named.
 	NameSpan func(span trace.Span, call *nodepb.Call, serving bool)
 }
 
@@ -65,18 +67,18 @@ type Env struct {
 
 var _ env.Env = (*Env)(nil)
 
-// Listen opens the port. Nothing is served before Serve.
+// Listen opens the port. Serve must be called before calls are served.
 func Listen(opts Options) (*Env, error) {
 	listener, err := net.Listen("tcp", opts.Listen)
 	if err != nil {
-		return nil, fmt.Errorf("listen on %q: %w", opts.Listen, err)
+		return nil, fmt.Errorf("cannot listen on %q: %w", opts.Listen, err)
 	}
 	e := &Env{opts: opts, listener: listener, addr: opts.Advertise, health: health.NewServer(), stop: make(chan struct{})}
 	if e.addr == "" {
 		bound := listener.Addr().(*net.TCPAddr)
 		if bound.IP.IsUnspecified() {
 			listener.Close()
-			return nil, fmt.Errorf("listening on %q, all interfaces: say by which address others reach this host", opts.Listen)
+			return nil, fmt.Errorf("cannot listen on %q, all interfaces, without an advertised address: give one at which other hosts reach this host", opts.Listen)
 		}
 		e.addr = bound.String()
 	}
@@ -89,19 +91,19 @@ func Listen(opts Options) (*Env, error) {
 	return e, nil
 }
 
-// Address is the address by which other hosts reach this one.
+// Address is the address at which other hosts reach this one.
 func (e *Env) Address() string { return e.addr }
 
-// Listening is the address listened on, with the port that was picked if any would do.
+// Listening is the listen address, with the picked port in place of port 0.
 func (e *Env) Listening() string { return e.listener.Addr().String() }
 
 // Now is the system's time, with Go's monotonic reading, which steps of the clock do not change.
 func (e *Env) Now() time.Time { return time.Now() }
 
-// Wall is what the system's clock shows, without Go's monotonic reading: durations between two of them see its steps.
+// Wall returns the system clock's time without Go's monotonic reading: durations between two of them include its steps.
 func (e *Env) Wall() time.Time { return time.Now().Round(0) }
 
-// Uint64 is a random number that nobody can predict, since lookups and requests are matched by them.
+// Uint64 returns an unpredictable random number, since lookups and requests are matched by such numbers.
 func (e *Env) Uint64() uint64 { return rand.Uint64() }
 
 // Sleep blocks for d.

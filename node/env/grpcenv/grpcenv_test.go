@@ -23,7 +23,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// An answerer answers pings, with an error or only when released if told so.
+// An answerer answers pings, with an error or only once released if so configured.
 type answerer struct {
 	nodepb.UnimplementedRingServer
 	nodepb.UnimplementedKeysServer
@@ -76,20 +76,20 @@ func TestCalls(t *testing.T) {
 		t.Errorf("a slow peer: %v", err)
 	}
 	if err := ping(good, "127.0.0.1:1", 5*time.Second); !errors.Is(err, env.ErrTimeout) {
-		t.Errorf("nobody there: %v", err)
+		t.Errorf("no listener: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := good.Ring(slow.Address(), 5*time.Second).Ping(ctx, &nodepb.PingRequest{}); !errors.Is(err, context.Canceled) {
-		t.Errorf("a caller that gave up hears %v", err)
+		t.Errorf("a caller that gave up receives %v", err)
 	}
-	// A host's own keys may take their time, and the limit holds all the same.
+	// A host's calls to its own keys may take long, but no longer than the limit.
 	if _, err := slow.Keys(slow.Address(), 50*time.Millisecond).Apply(t.Context(), &nodepb.ApplyRequest{}); !errors.Is(err, env.ErrTimeout) {
 		t.Errorf("slow keys of its own: %v", err)
 	}
 }
 
-// A peer that went away and came back at the same address is reached again soon.
+// A peer that was gone and is back at the same address is reached again soon.
 func TestReconnect(t *testing.T) {
 	e := serving(t, grpcenv.Options{}, &answerer{})
 	first, err := grpcenv.Listen(grpcenv.Options{Listen: freeport.Address(t)})
@@ -164,7 +164,7 @@ func TestCloseStopsEverything(t *testing.T) {
 	task(func() error { return ping(e, slow.Address(), time.Hour) })
 	e.Close()
 	if stopped.Load() != 4 {
-		t.Errorf("%d of 4 tasks heard ErrStopped", stopped.Load())
+		t.Errorf("%d of 4 tasks received ErrStopped", stopped.Load())
 	}
 	if err := e.Go(t.Context(), func(context.Context) { t.Error("started") }); !errors.Is(err, env.ErrStopped) {
 		t.Errorf("Go after Close: %v", err)
@@ -190,7 +190,7 @@ func TestSignal(t *testing.T) {
 	for range 3 {
 		go func() { done <- s.Wait(0) }()
 	}
-	for woken := 0; woken < 3; { // whoever waits by now
+	for woken := 0; woken < 3; { // any task that waits by now
 		s.Set()
 		select {
 		case err := <-done:
@@ -222,7 +222,7 @@ func TestHealth(t *testing.T) {
 
 func TestBadOptions(t *testing.T) {
 	taken := serving(t, grpcenv.Options{}, &answerer{})
-	for _, test := range []struct{ listen, says string }{
+	for _, test := range []struct{ listen, want string }{
 		{taken.Address(), "in use"},
 		{"nonsense", "nonsense"},
 		{":0", "all interfaces"},
@@ -231,13 +231,13 @@ func TestBadOptions(t *testing.T) {
 		if err == nil {
 			e.Close()
 			t.Errorf("listening on %q works", test.listen)
-		} else if !strings.Contains(err.Error(), test.says) {
+		} else if !strings.Contains(err.Error(), test.want) {
 			t.Errorf("listening on %q: %v", test.listen, err)
 		}
 	}
 }
 
-// A port that was picked is named, also where others reach the host by another address.
+// A picked port is part of the address, also of an advertised one.
 func TestPickedPort(t *testing.T) {
 	e, err := grpcenv.Listen(grpcenv.Options{Listen: "127.0.0.1:0", Advertise: "host.example:7001"})
 	if err != nil {

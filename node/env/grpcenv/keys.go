@@ -6,7 +6,7 @@ import (
 	"chordconductor/node/nodepb"
 )
 
-// keysClient turns the server interface, which members speak to each other, into calls.
+// keysClient turns the server interface, which members call each other by, into RPCs.
 type keysClient struct{ remote }
 
 // keysCall is one call of the key service: to another host over the network, to the host itself within the process.

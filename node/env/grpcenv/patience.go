@@ -5,18 +5,18 @@ import (
 	"time"
 )
 
-// A host that the machine starves hears every answer late, and would take its peers for dead for its own fault; with
-// them in the same plight the ring would fall apart for want of nothing but time. So a host measures how late its own
-// timers fire and grants its peers more: the idea is Lifeguard's local health (Dadgar, Phillips and Currey, 2018).
+// A host that is short of processor time receives every answer late, and would treat its peers as dead for its own
+// fault; if its peers are equally short, the ring would fall apart. So a host measures how late its own timers fire and
+// grants its peers more time: the idea is Lifeguard's local health (Dadgar, Phillips and Currey, 2018).
 const (
-	lateEvery   = 100 * time.Millisecond // between looks
-	onTime      = 5 * time.Millisecond   // what an idle machine may take to wake a thread
+	lateEvery   = 100 * time.Millisecond // between measurements
+	onTime      = 5 * time.Millisecond   // time that an idle machine may take to wake a thread
 	lateSteps   = 8                      // waits for a processor that a call and its answer may meet, on both hosts
-	maxPatience = 8                      // more than its limit a call is granted at most, in limits
-	maxLate     = time.Second            // a host that was stopped for an hour is not starved for long when it goes on
+	maxPatience = 8                      // greatest time granted to a call, in multiples of its limit
+	maxLate     = time.Second            // so that a host that was stopped for an hour does not count as late for long afterwards
 )
 
-// lateness is how late this host has lately been, and forgets half of it in about a second.
+// lateness is how late this host's timers have lately been; it halves in about a second.
 type lateness struct{ nanos atomic.Int64 }
 
 // watch measures until stop is closed.
@@ -35,7 +35,7 @@ func (l *lateness) watch(stop <-chan struct{}) {
 	}
 }
 
-// saw takes in that a timer fired so late.
+// saw adds a measurement: a timer fired this late.
 func (l *lateness) saw(late time.Duration) {
 	if late < onTime {
 		late = 0
@@ -43,7 +43,7 @@ func (l *lateness) saw(late time.Duration) {
 	l.nanos.Store(max(min(late, maxLate).Nanoseconds(), l.nanos.Load()*15/16))
 }
 
-// grant is how long a call with a limit may take.
+// grant returns the time granted to a call with a limit.
 func (l *lateness) grant(limit time.Duration) time.Duration {
 	return limit + min(lateSteps*time.Duration(l.nanos.Load()), maxPatience*limit)
 }

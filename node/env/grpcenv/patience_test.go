@@ -47,7 +47,7 @@ func TestPatience(t *testing.T) {
 	}
 }
 
-// A call to the host itself is granted what a call to another is: it may be waiting for one.
+// A call to the host itself is granted as much as a call to another host: it may wait for one.
 func TestPatienceWithItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &Env{stop: make(chan struct{})}
@@ -67,7 +67,7 @@ func TestPatienceWithItself(t *testing.T) {
 	})
 }
 
-// An idle machine's host is never late, and its watch ends.
+// The host of an idle machine is never late, and its watch ends.
 func TestWatchOnTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l lateness

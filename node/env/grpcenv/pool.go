@@ -14,7 +14,7 @@ import (
 const (
 	// idleTimeout closes a connection's socket after so long without a call; the next call opens it again.
 	idleTimeout = 2 * time.Minute
-	// A dead connection without a refusal (a pulled cable) is noticed by keepalive after both together.
+	// Keepalive detects a connection that is dead without a refusal (a pulled cable) after both times together.
 	keepaliveAfter   = 20 * time.Second
 	keepaliveTimeout = 5 * time.Second
 	// maxMessage is above the greatest value (1 MiB) and the greatest chunk of a move.
@@ -49,14 +49,14 @@ func (p *pool) init(o Options) {
 		grpc.WithTransportCredentials(o.Access.PeerCredentials()),
 		grpc.WithIdleTimeout(idleTimeout),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: keepaliveAfter, Timeout: keepaliveTimeout}),
-		// A member that comes back must be heard soon: the greatest pause between two tries to connect is short.
+		// A restarted peer must be reached again soon, so the longest pause between two tries to connect is short.
 		grpc.WithConnectParams(grpc.ConnectParams{
 			Backoff:           backoff.Config{BaseDelay: 50 * time.Millisecond, Multiplier: 2, Jitter: 0.2, MaxDelay: time.Second},
 			MinConnectTimeout: 2 * time.Second,
 		}),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage)),
 		grpc.WithReadBufferSize(bufferSize), grpc.WithWriteBufferSize(bufferSize),
-		grpc.WithDisableServiceConfig(), grpc.WithDisableRetry(), // whom to try next is the member's business
+		grpc.WithDisableServiceConfig(), grpc.WithDisableRetry(), // the member chooses the next peer to try
 		grpc.WithNoProxy(),
 	}
 	if o.Tracer != nil {
@@ -64,7 +64,7 @@ func (p *pool) init(o Options) {
 	}
 }
 
-// get lends the connection to an address; give it back with put. Nil: the pool is closed.
+// get lends the connection to an address; put returns it. Nil: the pool is closed.
 func (p *pool) get(addr string) (*conn, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -115,7 +115,7 @@ func (e *Env) Connections() int {
 	return e.pool.recent.Len()
 }
 
-// close ends all connections, and with them the calls on them.
+// close closes all connections, which ends the calls on them.
 func (p *pool) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -20,13 +20,13 @@ const (
 	// maxStreams bounds the calls of one connection that are served at once; further ones wait at the caller.
 	maxStreams = 1024
 
-	// streamWorkers serve calls one after the other on stacks that have grown once; when all are taken a call gets a
+	// streamWorkers serve calls one after the other on stacks that have grown once; when all are busy a call gets a
 	// goroutine of its own. That saves about an eighth of a get's processor time (BenchmarkKeyValue).
 	streamWorkers = 32
 )
 
-// Serve starts to serve the host's members, and what register (nil: nothing) adds on the same port. It does not block.
-// Call it once.
+// Serve starts to serve the host's members, and the services that register (nil: none) adds on the same port. It does
+// not block. It must be called only once.
 func (e *Env) Serve(ring nodepb.RingServer, keys nodepb.KeysServer, register func(grpc.ServiceRegistrar)) {
 	options := []grpc.ServerOption{
 		grpc.MaxRecvMsgSize(maxMessage), grpc.MaxConcurrentStreams(maxStreams), grpc.NumStreamWorkers(streamWorkers),
@@ -68,7 +68,7 @@ func (e *Env) Serve(ring nodepb.RingServer, keys nodepb.KeysServer, register fun
 	}()
 }
 
-// SetReady says through the health service ("") whether the host's members are on the ring.
+// SetReady sets in the health service ("") whether the host's members are on the ring.
 func (e *Env) SetReady(ready bool) {
 	status := grpc_health_v1.HealthCheckResponse_NOT_SERVING
 	if ready {
@@ -77,7 +77,7 @@ func (e *Env) SetReady(ready bool) {
 	e.health.SetServingStatus("", status)
 }
 
-// stopServing refuses new calls, gives those being served some time, then cuts them off.
+// stopServing refuses new calls, gives those being served some time, then ends them.
 func (e *Env) stopServing() {
 	e.mu.Lock()
 	s := e.server
@@ -90,7 +90,7 @@ func (e *Env) stopServing() {
 	s.GracefulStop()
 }
 
-// instrumentation is otelgrpc's options. Health checks and reflection are nobody's story.
+// instrumentation returns otelgrpc's options. Health checks and reflection have no spans.
 func instrumentation(o Options) []otelgrpc.Option {
 	return []otelgrpc.Option{
 		otelgrpc.WithTracerProvider(o.Tracer),

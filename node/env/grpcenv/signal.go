@@ -14,7 +14,7 @@ type signal struct {
 	stop <-chan struct{}
 
 	mu      sync.Mutex
-	latched bool          // set while nobody waited
+	latched bool          // set while no task waited
 	waiting int           // tasks that wait on wake
 	wake    chan struct{} // closed by Set, which then makes another
 }

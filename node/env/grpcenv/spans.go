@@ -9,11 +9,11 @@ import (
 	"chordconductor/node/nodepb"
 )
 
-// called is a request of one member to another; clients' requests are none.
+// called is a request of one member to another; clients' requests do not implement it.
 type called interface{ GetCall() *nodepb.Call }
 
-// A spanNamer has the spans of calls say whose they are. It is a handler beside otelgrpc's, which must come first: that one
-// makes the span.
+// A spanNamer names the members of a call on its span. It is a handler beside otelgrpc's, which must come first, since
+// that one starts the span.
 type spanNamer struct {
 	name func(span trace.Span, call *nodepb.Call, serving bool)
 }
@@ -22,7 +22,7 @@ func (n spanNamer) HandleRPC(ctx context.Context, event stats.RPCStats) {
 	var request any
 	serving := false
 	switch e := event.(type) {
-	case *stats.OutPayload: // of a client the request, of a server the answer, which is no call
+	case *stats.OutPayload: // on a client the request, on a server the answer, which has no call
 		request = e.Payload
 	case *stats.InPayload:
 		request, serving = e.Payload, true
@@ -40,7 +40,7 @@ func (spanNamer) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Contex
 func (spanNamer) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }
 func (spanNamer) HandleConn(context.Context, stats.ConnStats)                       {}
 
-// instrument is what a server or a client is told of its handlers; otelgrpc's is the first.
+// instrument returns the stats handlers of a server or a client as options; otelgrpc's is the first.
 func instrument[Option any](o Options, first stats.Handler, option func(stats.Handler) Option) []Option {
 	options := []Option{option(first)}
 	if o.NameSpan != nil {
