@@ -9,8 +9,8 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// maxForwards bounds how often a request is passed on: from the receiver of a move to its source, from a former owner
-// to the present one, or one after the other.
+// maxForwards bounds how often a request is forwarded: from the receiver of a handoff to its source, from a former
+// owner to the present one, or one after the other.
 const maxForwards = 3
 
 const (
@@ -29,11 +29,11 @@ func operationName(op nodepb.ApplyRequest_Operation) string {
 	return chordevent.SpanGet
 }
 
-// checkOperation says what is wrong with a client's operation.
+// checkOperation validates a client's operation.
 func checkOperation(op nodepb.ApplyRequest_Operation, key, value []byte, ttlMillis int64) error {
 	switch {
 	case op != opPut && op != opGet && op != opDelete:
-		return fmt.Errorf("%w: operation %d is unknown", ErrInvalid, op)
+		return fmt.Errorf("%w: unknown operation %d", ErrInvalid, op)
 	case len(key) == 0 || len(key) > MaxKey:
 		return fmt.Errorf("%w: key of %d bytes: must have 1 to %d", ErrInvalid, len(key), MaxKey)
 	case len(value) > MaxValue:
@@ -47,7 +47,7 @@ func checkOperation(op nodepb.ApplyRequest_Operation, key, value []byte, ttlMill
 // maxTTLMillis is a thousand years: it keeps the sum with the time from overflowing.
 const maxTTLMillis = 1000 * 366 * 24 * 3600 * 1000
 
-// Apply runs one client operation if this member owns the key. If not, it may know who does.
+// Apply runs one client operation if this member owns the key, and otherwise forwards it to the owner if that is known.
 func (k *Keeper) Apply(ctx context.Context, q *nodepb.ApplyRequest) (*nodepb.ApplyResponse, error) {
 	if err := checkOperation(q.Operation, q.Key, q.Value, q.TtlMillis); err != nil {
 		return nil, malformed(err)
@@ -56,7 +56,7 @@ func (k *Keeper) Apply(ctx context.Context, q *nodepb.ApplyRequest) (*nodepb.App
 		return nil, malformed(fmt.Errorf("request ID of %d bytes: must have %d", len(q.RequestId), requestIDSize))
 	}
 	if q.Forwards < 0 {
-		return nil, malformed(fmt.Errorf("request passed on %d times", q.Forwards))
+		return nil, malformed(fmt.Errorf("request forwarded %d times: expected 0 or more", q.Forwards))
 	}
 	k.clock.Observe(q.Floor)
 	id := k.space.Hash(q.Key)
@@ -83,8 +83,9 @@ func answerOnly(o nodepb.ApplyResponse_Outcome) *nodepb.ApplyResponse {
 	return &nodepb.ApplyResponse{Outcome: o}
 }
 
-// route says whether this member owns a point; if not, whom to pass a request on to, if anybody: the source of a move
-// that has not released the range yet, or the owner it was given to, with the move it was released in.
+// route reports whether this member owns a point. If not, it returns the member to forward a request to, if any: the
+// source of a handoff that has not released the range yet, or the owner that received it, with the ID of the handoff
+// that released it.
 func (k *Keeper) route(id chord.ID) (to chord.Peer, released string, mine bool) {
 	if k.Owns(id) {
 		return chord.Peer{}, "", true
@@ -96,7 +97,7 @@ func (k *Keeper) route(id chord.ID) (to chord.Peer, released string, mine bool) 
 	case k.Owns(id):
 		return chord.Peer{}, "", true
 	case in != nil && in.released:
-		return chord.Peer{}, "", false // neither the source nor this member answers for it at the moment
+		return chord.Peer{}, "", false // neither the source nor this member serves it at the moment
 	case in != nil:
 		return in.source, "", false
 	case k.out != nil && k.out.released && k.out.covers(id):
@@ -108,7 +109,7 @@ func (k *Keeper) route(id chord.ID) (to chord.Peer, released string, mine bool) 
 	return chord.Peer{}, "", false
 }
 
-// forward passes a request on and returns the answer.
+// forward forwards a request and returns the answer.
 func (k *Keeper) forward(ctx context.Context, q *nodepb.ApplyRequest, to chord.Peer, released string) *nodepb.ApplyResponse {
 	a, err := k.callApply(ctx, to, q, q.Forwards+1, released)
 	if err != nil {

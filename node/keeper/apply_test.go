@@ -48,8 +48,8 @@ func TestOneVersionPerRequest(t *testing.T) {
 	}
 }
 
-// TestSilentHolderIsReplaced: of the hosts beyond the owner the next one takes the place of one that does not answer.
-func TestSilentHolderIsReplaced(t *testing.T) {
+// TestSilentReplicaIsReplaced: the next host of the preference list replaces a replica that does not answer.
+func TestSilentReplicaIsReplaced(t *testing.T) {
 	s, w := wideSpace(), newFakeWorld()
 	var peers []chord.Peer
 	for n := range 5 {
@@ -61,7 +61,7 @@ func TestSilentHolderIsReplaced(t *testing.T) {
 		w.add(t, ownership{owner: peers[n]}, cfg)
 	}
 	for i := range a.replicas {
-		a.replicas[i].room = maxRoom // heard already: nothing is reserved
+		a.replicas[i].room = maxRoom // known, so that nothing is reserved
 	}
 	got, err := a.Apply(t.Context(), apply(1, opPut, "v"))
 	if err != nil || got.Copies != 3 {
@@ -76,20 +76,21 @@ func TestSilentHolderIsReplaced(t *testing.T) {
 	}
 }
 
-// TestLowerEpochIsRefused: a holder that knows a later owner takes nothing from an earlier one, which then knows too.
+// TestLowerEpochIsRefused: a replica that knows a later owner accepts nothing from an earlier one, which then learns of
+// the later one.
 func TestLowerEpochIsRefused(t *testing.T) {
 	_, a, b, own := pair(t)
 	later := ownership{owner: chord.Peer{ID: wideSpace().FromUint64(9), Addr: "c", Incarnation: 1}, from: wideSpace().FromUint64(2), epoch: own.epoch + 1}
 	b.owners.learn(later, b.env.Now())
 	got, err := a.Apply(t.Context(), apply(1, opPut, "v"))
 	if err != nil || got.Outcome != nodepb.ApplyResponse_OUTCOME_RETRY {
-		t.Fatalf("a put that the holder refuses: %v, %v", got, err)
+		t.Fatalf("a put that the replica refuses: %v, %v", got, err)
 	}
 	if len(a.disputes) != 1 || a.disputes[0] != later {
 		t.Fatalf("disputes: %v", a.disputes)
 	}
 	if b.store.Len() != 0 {
-		t.Error("the holder has taken it all the same")
+		t.Error("the replica has stored it")
 	}
 }
 
@@ -104,11 +105,11 @@ func TestForeignBytes(t *testing.T) {
 			_, err := a.Apply(t.Context(), &nodepb.ApplyRequest{Operation: opGet, Key: []byte("k")})
 			return err
 		},
-		"operation":       func() error { _, err := a.Apply(t.Context(), apply(1, 9, "")); return err },
-		"survey point":    func() error { _, err := a.Survey(t.Context(), &nodepb.SurveyRequest{Point: id[:3]}); return err },
-		"claim by nobody": func() error { _, err := a.Claim(t.Context(), &nodepb.ClaimRequest{}); return err },
-		"move":            func() error { _, err := a.Move(t.Context(), &nodepb.MoveRequest{}); return err },
-		"epoch":           func() error { _, err := a.Compare(t.Context(), &nodepb.CompareRequest{Ownership: noEpoch}); return err },
+		"operation":               func() error { _, err := a.Apply(t.Context(), apply(1, 9, "")); return err },
+		"survey point":            func() error { _, err := a.Survey(t.Context(), &nodepb.SurveyRequest{Point: id[:3]}); return err },
+		"claim without a claimer": func() error { _, err := a.Claim(t.Context(), &nodepb.ClaimRequest{}); return err },
+		"handoff":                 func() error { _, err := a.Move(t.Context(), &nodepb.MoveRequest{}); return err },
+		"epoch":                   func() error { _, err := a.Compare(t.Context(), &nodepb.CompareRequest{Ownership: noEpoch}); return err },
 		"arcs": func() error {
 			_, err := a.Compare(t.Context(), &nodepb.CompareRequest{Ownership: wire, Arcs: make([]*nodepb.Arc, maxArcs+1)})
 			return err

@@ -9,8 +9,8 @@ import (
 	"chordconductor/node/nodepb"
 )
 
-// BenchmarkApply is an operation at the owner, copies included, with calls that cost nothing: what the keepers
-// themselves take.
+// BenchmarkApply measures an operation at the owner, replication included, with calls that cost nothing: the cost of
+// the Keepers themselves.
 func BenchmarkApply(b *testing.B) {
 	for _, replicas := range []int{1, 3} {
 		s, w := wideSpace(), newFakeWorld()
@@ -43,19 +43,19 @@ func BenchmarkApply(b *testing.B) {
 // BenchmarkReconcile compares ranges of some size that differ in ten records, or in none.
 func BenchmarkReconcile(b *testing.B) {
 	for _, stored := range []int{1_000, 100_000} {
-		_, owner, holder, own := pair(b)
+		_, owner, other, own := pair(b)
 		for n := range stored {
 			rec := record(wideSpace(), n, 1)
 			owner.merge(rec, forKeeps)
-			holder.merge(rec, forKeeps)
+			other.merge(rec, forKeeps)
 		}
 		for _, differing := range []int{0, 10} {
 			b.Run(fmt.Sprintf("stored=%d/differing=%d", stored, differing), func(b *testing.B) {
 				for b.Loop() {
 					for n := range differing {
-						holder.drop(record(wideSpace(), n*(stored/10), 1))
+						other.drop(record(wideSpace(), n*(stored/10), 1))
 					}
-					if done, err := owner.reconcile(b.Context(), holder.self, own, own.arc(), true, nil); err != nil || done.pushed != differing {
+					if done, err := owner.reconcile(b.Context(), other.self, own, own.arc(), true, nil); err != nil || done.pushed != differing {
 						b.Fatal(done, err)
 					}
 				}

@@ -7,11 +7,12 @@ import (
 )
 
 // A HostBudget is the memory limit for records that the members of one host share. Clients' puts end at the limit.
-// Handovers, copies and repair may go on into a reserve of a quarter more, since they keep what was promised; past the
-// reserve they are refused, and whoever wanted to hand over keeps what it has. Nothing stored is ever dropped for room.
+// Handoffs, replicas and repair may use a further reserve of a quarter of it, because they keep what was acknowledged;
+// past the reserve they are refused, and the source of a handoff keeps its range. Nothing stored is ever dropped for
+// room.
 //
 // Room can be reserved for a record that is still on its way (see reserve.go). Reserved room counts as used until the
-// record has come or the reservation has lapsed.
+// record has arrived or the reservation has lapsed.
 type HostBudget struct {
 	limit   int64 // bytes; 0: none
 	reserve int64
@@ -28,26 +29,26 @@ type reservation struct {
 	until time.Time
 }
 
-// maxReservations bounds those of one host. At the bound further ones are refused, as if there were no room.
+// maxReservations bounds the reservations of one host. At the bound further ones are refused, as if there were no room.
 const maxReservations = 4096
 
-// NewHostBudget makes a limit of so many bytes; 0 is none.
+// NewHostBudget makes a limit of so many bytes; 0: none.
 func NewHostBudget(limit int64) *HostBudget {
 	return &HostBudget{limit: limit, reserve: limit / 4}
 }
 
-// Used is the bytes that the host's records take, and those reserved.
+// Used returns the bytes that the host's records take, and those reserved.
 func (b *HostBudget) Used() int64 { return b.used.Load() }
 
-// purpose is what memory is wanted for.
+// purpose is what memory is requested for.
 type purpose bool
 
 const (
 	forClient purpose = false // a client's write: up to the limit
-	forKeeps  purpose = true  // what has been promised: up to the reserve's end
+	forKeeps  purpose = true  // what has been acknowledged: up to the end of the reserve
 )
 
-// take asks for n bytes more. What gives bytes back always may.
+// take requests n bytes more. A negative n always succeeds.
 func (b *HostBudget) take(n int64, why purpose) bool {
 	bound := b.limit
 	if why == forKeeps {
@@ -64,10 +65,10 @@ func (b *HostBudget) take(n int64, why purpose) bool {
 	}
 }
 
-// maxRoom is what a host without a limit says of its room.
+// maxRoom is the room that a host without a limit reports.
 const maxRoom = 1 << 40
 
-// room is how many bytes clients' writes may still take.
+// room returns how many bytes clients' writes may still take.
 func (b *HostBudget) room(now time.Time) int64 {
 	if b.limit == 0 {
 		return maxRoom
@@ -76,7 +77,8 @@ func (b *HostBudget) room(now time.Time) int64 {
 	return min(max(0, b.limit-b.used.Load()), maxRoom)
 }
 
-// hold reserves n bytes (none, if n is not positive) under an ID until a time. Of one ID the latest counts.
+// hold reserves n bytes (none, if n is not positive) under an ID until a time. The latest reservation of an ID replaces
+// earlier ones.
 func (b *HostBudget) hold(id [requestIDSize]byte, n int64, why purpose, now, until time.Time) bool {
 	b.lapse(now)
 	b.redeem(id)
@@ -92,7 +94,7 @@ func (b *HostBudget) hold(id [requestIDSize]byte, n int64, why purpose, now, unt
 	return true
 }
 
-// redeem ends a reservation and gives its bytes back.
+// redeem ends a reservation and returns its bytes.
 func (b *HostBudget) redeem(id [requestIDSize]byte) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -20,7 +20,7 @@ func TestBudget(t *testing.T) {
 		{1, forClient, false},
 		{200, forKeeps, true},
 		{100, forKeeps, false},
-		{-300, forClient, true}, // what makes room always may
+		{-300, forClient, true}, // a negative amount always succeeds
 		{100, forClient, true},
 		{0, forClient, true},
 	}
@@ -37,8 +37,8 @@ func TestBudget(t *testing.T) {
 	}
 }
 
-// TestReservations: reserved room is nobody else's until it is redeemed or lapses, and there is no end of it only up to
-// the bound.
+// TestReservations: reserved room is not available to others until it is redeemed or lapses, and at the bound further
+// reservations are refused.
 func TestReservations(t *testing.T) {
 	b, now := NewHostBudget(1000), time.UnixMilli(0)
 	id := func(n int) (id [requestIDSize]byte) { id[0], id[1] = byte(n), byte(n>>8); return id }
@@ -87,7 +87,7 @@ func TestRequestsRunOnce(t *testing.T) {
 	if r2, run := rs.begin(id(1), now, time.Minute); !run || r2 != r {
 		t.Fatal("a later try of a failed one does not run as the same request")
 	}
-	r.holders = make([]chord.Peer, 3)
+	r.replicas = make([]chord.Peer, 3)
 	rs.end(r)
 	if _, run := rs.begin(id(1), now, time.Minute); run {
 		t.Fatal("an acknowledged request runs again")

@@ -13,22 +13,22 @@ import (
 )
 
 var (
-	// errDead: a peer did not answer any of the tries, or another life or nobody answered in its place.
+	// errDead: the peer answered no try, or another incarnation or no member answered in its place.
 	errDead = errors.New("peer is dead")
-	// errRefused: a peer is alive and does not do what it was asked for.
+	// errRefused: the peer is alive and refuses the request.
 	errRefused = errors.New("refused")
 	// errFull: a peer, or this host, lacks memory, the reserve included.
 	errFull = errors.New("no memory left, reserve included")
-	// errPeerFull: of these, it is a peer.
+	// errPeerFull: errFull at a peer.
 	errPeerFull = fmt.Errorf("%w", errFull)
-	// errUnanswered: who may know has not answered.
-	errUnanswered = errors.New("not known")
-	// errOvertaken: the range has a new owner, or this member's ownership of it another extent or epoch.
+	// errUnanswered: a member that may hold a newer version has not answered.
+	errUnanswered = errors.New("newest version unknown")
+	// errOvertaken: the range has a new owner, or this member's ownership of it has changed in extent or epoch.
 	errOvertaken = errors.New("ownership has changed")
 )
 
-// ask makes a call to a peer, and again if there is no answer, as often as the configuration says. A peer that answers
-// none, or whose answer comes from another life, is reported to the member as failed in the operation.
+// ask calls a peer, and repeats the call if there is no answer, up to CallTries. A peer that answers no try, or whose
+// answer comes from another incarnation, is reported to the member as failed in the operation.
 func ask[A interface{ GetReply() *nodepb.Reply }](k *Keeper, ctx context.Context, p chord.Peer, operation string, limit time.Duration,
 	call func(nodepb.KeysServer, *nodepb.Call) (A, error)) (A, error) {
 	var none A
@@ -55,7 +55,7 @@ func ask[A interface{ GetReply() *nodepb.Reply }](k *Keeper, ctx context.Context
 	}
 }
 
-// each runs f(0) to f(n-1) side by side, all but the last as tasks of their own, and returns when all have returned, or
+// each runs f(0) to f(n-1) concurrently, all but the last as tasks of their own, and returns when all have returned, or
 // with env.ErrStopped, when some may still run.
 func (k *Keeper) each(ctx context.Context, n int, f func(ctx context.Context, i int)) error {
 	if n < 2 {
@@ -82,5 +82,5 @@ func (k *Keeper) each(ctx context.Context, n int, f func(ctx context.Context, i 
 	return done.Wait(0)
 }
 
-// stopped reports whether the environment has ended: whoever sees it returns.
+// stopped reports whether the environment has ended; the caller then returns.
 func stopped(err error) bool { return errors.Is(err, env.ErrStopped) }

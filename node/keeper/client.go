@@ -26,13 +26,13 @@ func (k *Keeper) Get(ctx context.Context, key []byte) (Result, error) {
 	return k.operate(ctx, opGet, key, nil, 0)
 }
 
-// Delete removes a key. A key that is not there is no error.
+// Delete removes a key. A missing key is not an error.
 func (k *Keeper) Delete(ctx context.Context, key []byte) (Result, error) {
 	return k.operate(ctx, opDelete, key, nil, 0)
 }
 
-// operate runs a client operation at the owner of the key, wherever that is: it looks the owner up, and tries again when
-// ownership is just changing or somebody has died, in all for no longer than OperationLimit.
+// operate runs a client operation at the owner of the key: it looks the owner up, and retries while ownership is
+// changing or after a member has died, for at most OperationLimit.
 func (k *Keeper) operate(ctx context.Context, op nodepb.ApplyRequest_Operation, key, value []byte, ttlMillis int64) (Result, error) {
 	if err := checkOperation(op, key, value, ttlMillis); err != nil {
 		return Result{}, err
@@ -82,7 +82,7 @@ const (
 )
 
 // try repeats an operation until it has an answer. All tries carry one request ID, so that a write is one write. Once a
-// try may have been carried out, no later one can refuse the write: what that says is true of itself alone.
+// try may have been carried out, no later try can refuse the write: its refusal covers only itself.
 func (k *Keeper) try(ctx context.Context, op nodepb.ApplyRequest_Operation, id chord.ID, key, value []byte, ttlMillis int64, start time.Time) (Result, error) {
 	request := make([]byte, requestIDSize)
 	binary.BigEndian.PutUint64(request, k.env.Uint64())
@@ -104,7 +104,7 @@ func (k *Keeper) try(ctx context.Context, op nodepb.ApplyRequest_Operation, id c
 		}
 		pause := k.jitter(pause)
 		if k.env.Now().Add(pause).After(deadline) {
-			return result, fmt.Errorf("%w (tried for %v; the last time: %w)", ErrUnavailable, k.cfg.OperationLimit, err)
+			return result, fmt.Errorf("%w (retried for %v; last error: %w)", ErrUnavailable, k.cfg.OperationLimit, err)
 		}
 		if err := k.env.Sleep(pause); err != nil {
 			return result, err
@@ -112,10 +112,10 @@ func (k *Keeper) try(ctx context.Context, op nodepb.ApplyRequest_Operation, id c
 	}
 }
 
-// errAgain marks what another try may mend.
+// errAgain marks an error that a retry may resolve.
 var errAgain = errors.New("try again")
 
-// tryOnce also says whether a write that has failed may have been carried out.
+// tryOnce makes one try. written reports whether a write that has failed may have been carried out.
 func (k *Keeper) tryOnce(ctx context.Context, q *nodepb.ApplyRequest, id chord.ID) (result Result, written bool, err error) {
 	owner, err := k.member.Lookup(ctx, id)
 	if err != nil {
@@ -138,11 +138,11 @@ func (k *Keeper) tryOnce(ctx context.Context, q *nodepb.ApplyRequest, id chord.I
 	case nodepb.ApplyResponse_OUTCOME_UNKNOWN:
 		return result, true, fmt.Errorf("%w: %w", ErrUnavailable, errUnknown)
 	}
-	return result, a.MaybeWritten, fmt.Errorf("%w: %s answers %s", errAgain, owner.Addr, a.Outcome)
+	return result, a.MaybeWritten, fmt.Errorf("%w: %s answered %s", errAgain, owner.Addr, a.Outcome)
 }
 
-// applyLimit is how long an operation may take at the owner, which in that time brings the record to other hosts, and to
-// further ones in the place of those that do not answer.
+// applyLimit returns the time limit of an operation at the owner, which in that time sends the record to other hosts,
+// and to further ones in place of those that do not answer.
 func (k *Keeper) applyLimit() time.Duration { return 8 * k.cfg.CallLimit }
 
 func (k *Keeper) applyAt(ctx context.Context, owner chord.Peer, q *nodepb.ApplyRequest) (*nodepb.ApplyResponse, error) {
@@ -152,8 +152,8 @@ func (k *Keeper) applyAt(ctx context.Context, owner chord.Peer, q *nodepb.ApplyR
 	return k.callApply(ctx, owner, q, q.Forwards, "")
 }
 
-// callApply passes an operation to a member. Of a call that is repeated, since it met no answer, the first may have been
-// carried out: the repeated one says so, and what it answers does not unsay it.
+// callApply sends an operation to a member. If a call is repeated because it was not answered, the first one may have
+// been carried out: the repeated call states that, and its answer cannot rule it out.
 func (k *Keeper) callApply(ctx context.Context, to chord.Peer, q *nodepb.ApplyRequest, forwards int32, released string) (*nodepb.ApplyResponse, error) {
 	calls := 0
 	a, err := ask(k, ctx, to, operationName(q.Operation), k.applyLimit(), func(keys nodepb.KeysServer, call *nodepb.Call) (*nodepb.ApplyResponse, error) {

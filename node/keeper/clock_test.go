@@ -35,8 +35,8 @@ func TestClockGrows(t *testing.T) {
 	})
 }
 
-// TestNoStampEndsTheClock: the greatest stamps that a peer can make up leave room for all that are ever given, at any time
-// until the year 2800.
+// TestNoStampEndsTheClock: the greatest stamps that a peer can forge leave room for all that are ever given, at any
+// time until the year 2800.
 func TestNoStampEndsTheClock(t *testing.T) {
 	now := time.Now()
 	c := NewClock(func() time.Time { return now })
@@ -45,11 +45,11 @@ func TestNoStampEndsTheClock(t *testing.T) {
 			c.Observe(stamp)
 		}
 		if got := c.Now(); got > ceiling(now)+1 {
-			t.Fatalf("%v: after made up stamps the clock says %d, beyond %d", now, got, ceiling(now))
+			t.Fatalf("%v: after forged stamps the clock shows %d, beyond %d", now, got, ceiling(now))
 		}
 		now = now.Add(time.Millisecond)
 		if before, next := c.Now(), ceiling(now); before >= next || next > maxVersion {
-			t.Fatalf("%v: a millisecond later the clock says %d, and up to %d is believed", now, before, next)
+			t.Fatalf("%v: a millisecond later the clock shows %d, and up to %d is accepted", now, before, next)
 		}
 		now = now.AddDate(1, 0, 0)
 	}

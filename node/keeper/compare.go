@@ -11,24 +11,25 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// Two members compare what they hold in some arc of the circle by digests. Where these differ the arc is cut into parts,
-// whose digests are compared next; an arc of few records is answered with all their versions. So a comparison costs one
-// message when nothing differs, and otherwise grows with the differences and the logarithm of what is stored.
+// Two members compare by digests what they hold in an arc of the circle. Where the digests differ the arc is split into
+// parts, whose digests are compared next; an arc of few records is answered with all their versions. So a comparison
+// costs one message when nothing differs, and otherwise grows with the differences and the logarithm of what is stored.
 
 const (
-	// maxArcs bounds the arcs of one question.
+	// maxArcs bounds the arcs of one request.
 	maxArcs = 64
-	// fewRecords is how many records of an arc are named rather than cut: those of both sides together.
+	// fewRecords is up to how many records, those of both sides together, an arc is answered with versions rather than
+	// split.
 	fewRecords = 128
-	// answerBytes is where an answer ends; the remaining arcs are asked again.
+	// answerBytes is the size at which an answer ends; the remaining arcs are requested again.
 	answerBytes = 256 << 10
 )
 
-// difference is the answer on one arc.
+// difference is the answer for one arc.
 type difference struct {
 	same     bool
-	cut      bool
-	parts    []arc // if it was cut: those whose digests differ
+	split    bool
+	parts    []arc // if it was split: those whose digests differ
 	versions []*store.Record
 }
 
@@ -46,14 +47,14 @@ func arcFromWire(space chord.Space, a *nodepb.Arc) (arc, error) {
 	return arc{from, to}, err
 }
 
-// Compare answers such a question.
+// Compare answers a comparison request.
 func (k *Keeper) Compare(ctx context.Context, q *nodepb.CompareRequest) (*nodepb.CompareResponse, error) {
 	own, err := ownershipFromWire(k.space, q.Ownership)
 	if err != nil {
 		return nil, malformed(err)
 	}
 	if len(q.Arcs) > maxArcs {
-		return nil, malformed(fmt.Errorf("comparison of %d arcs: at most %d", len(q.Arcs), maxArcs))
+		return nil, malformed(fmt.Errorf("comparison of %d arcs: expected at most %d", len(q.Arcs), maxArcs))
 	}
 	arcs := make([]arc, len(q.Arcs))
 	for i, a := range q.Arcs {
@@ -82,12 +83,12 @@ func (k *Keeper) Compare(ctx context.Context, q *nodepb.CompareRequest) (*nodepb
 	return a, nil
 }
 
-// admit judges who may compare or bring records: an owner whose word stands, or, if it names no ownership, anybody to
-// whom this member is the owner of the arcs. mu is held.
+// admit decides whether a peer may compare or send records: an owner whose ownership stands, or, without an ownership,
+// any member for whose arcs this member is the owner. mu is held.
 func (k *Keeper) admit(own *ownership, arcs []arc) verdict {
 	if own != nil {
 		v := k.meet(*own)
-		if !v.refused && len(arcs) > 0 { // else it is an announcement
+		if !v.refused && len(arcs) > 0 { // else it is an announcement only
 			k.owners.hold(own.owner, k.env.Now())
 		}
 		return v
@@ -123,7 +124,7 @@ func (k *Keeper) differ(a arc, theirs *nodepb.Arc) *nodepb.CompareResponse_Diffe
 	return d
 }
 
-// compare asks a member about arcs, of this member's own range, or of the asked one's if own is nil.
+// compare compares arcs with a member: arcs of this member's range, or of the other one's if own is nil.
 func (k *Keeper) compare(ctx context.Context, p chord.Peer, own *ownership, arcs []arc) ([]difference, error) {
 	q := &nodepb.CompareRequest{}
 	if own != nil {
@@ -141,12 +142,12 @@ func (k *Keeper) compare(ctx context.Context, p chord.Peer, own *ownership, arcs
 	if err != nil {
 		return nil, err
 	}
-	if err := k.judged(p, a, own, sent); err != nil {
+	if err := k.applyVerdict(p, a, own, sent); err != nil {
 		k.publishRegister(ctx)
 		return nil, err
 	}
 	if len(a.Differences) > len(arcs) {
-		return nil, fmt.Errorf("%w: %d answers on %d arcs", errRefused, len(a.Differences), len(arcs))
+		return nil, fmt.Errorf("%w: expected at most %d answers for as many arcs, got %d", errRefused, len(arcs), len(a.Differences))
 	}
 	differences := make([]difference, len(a.Differences))
 	for i, d := range a.Differences {
@@ -157,7 +158,8 @@ func (k *Keeper) compare(ctx context.Context, p chord.Peer, own *ownership, arcs
 	return differences, nil
 }
 
-// readDifference reads the answer on an arc. Both sides cut an arc alike, so of its parts only the digests are told.
+// readDifference reads the answer for an arc. Both sides split an arc alike, so an answer carries only the digests of
+// its parts.
 func (k *Keeper) readDifference(d *nodepb.CompareResponse_Difference, whole arc) (difference, error) {
 	out := difference{same: d.GetSame()}
 	for _, version := range d.GetVersions() {
@@ -174,9 +176,9 @@ func (k *Keeper) readDifference(d *nodepb.CompareResponse_Difference, whole arc)
 	}
 	ends := store.Parts(k.space, whole.from, whole.to)
 	if len(ends) != len(d.Parts) || len(ends) == 1 {
-		return out, fmt.Errorf("an arc in %d parts: want %d", len(d.Parts), len(ends))
+		return out, fmt.Errorf("expected an arc in %d parts, got %d", len(ends), len(d.Parts))
 	}
-	out.cut = true
+	out.split = true
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	from := whole.from
@@ -190,8 +192,8 @@ func (k *Keeper) readDifference(d *nodepb.CompareResponse_Difference, whole arc)
 	return out, nil
 }
 
-// judged reads a verdict on this member's ownership, as it was when the call was sent, and does what follows from it.
-func (k *Keeper) judged(p chord.Peer, a interface {
+// applyVerdict applies a peer's verdict on this member's ownership as it was when the call was sent.
+func (k *Keeper) applyVerdict(p chord.Peer, a interface {
 	GetAccepted() bool
 	GetConflict() *nodepb.Ownership
 	GetOverlapped() bool
@@ -232,7 +234,7 @@ func (k *Keeper) judged(p chord.Peer, a interface {
 	return fmt.Errorf("%w by %s", errRefused, p.Addr)
 }
 
-// announce tells a member what this one owns.
+// announce sends this member's ownership to another member.
 func (k *Keeper) announce(ctx context.Context, p chord.Peer, own ownership) error {
 	_, err := k.compare(ctx, p, &own, nil)
 	return err

@@ -8,7 +8,7 @@ import (
 	"chordconductor/node/chord"
 )
 
-// Config is how a keeper behaves. Space is required; zero values stand for the defaults named beside them.
+// Config configures a Keeper. Space is required; zero values select the defaults named beside them.
 type Config struct {
 	Space chord.Space
 	// Replicas is R, the number of distinct hosts that hold each key. Default 3.
@@ -19,19 +19,19 @@ type Config struct {
 	CallTries int
 	// OperationLimit bounds a client operation, its retries included. Default 20 s.
 	OperationLimit time.Duration
-	// LeaveLimit is how long a member may be about to leave before it counts as one that stays, here and at others.
+	// LeaveLimit is how long a member may be about to leave before it counts as one that stays, at itself and at others.
 	// Default 60 s.
 	LeaveLimit time.Duration
-	// SyncInterval is how often an owner compares its range with each holder of copies when nothing has happened;
-	// jittered. Default 10 s.
+	// SyncInterval is how often an owner compares its range with each replica when nothing has happened; jittered. Default
+	// 10 s.
 	SyncInterval time.Duration
-	// TombstoneLifetime is how long a deletion is remembered at least. A member cut off for longer may bring deleted
-	// keys back. Default 10 min.
+	// TombstoneLifetime is how long a deletion is remembered at least. A member that is partitioned for longer may bring
+	// deleted keys back. Default 10 min.
 	TombstoneLifetime time.Duration
-	// Implausible is given what a peer has named and is not believed, with the peer's address. It must not block. Nil:
-	// nobody asks.
+	// Implausible, if not nil, is called with the address of a peer and the reason when a number that the peer has sent is
+	// refused as implausible. It must not block.
 	Implausible func(address, text string)
-	// Attributes stand on every span.
+	// Attributes are set on every span.
 	Attributes []attribute.KeyValue
 }
 

@@ -7,12 +7,12 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// expireRecords is how many records are looked at under one lock.
+// expireRecords is how many records are examined under one lock.
 const expireRecords = 256
 
-// expire does what is due by time. A value whose TTL has passed gives way to a tombstone of the same version, here as
-// elsewhere, without a word between the hosts. A tombstone is forgotten by its owner's word: after its lifetime, when
-// all copies are in place, so that no older version of the key can come back from one of them.
+// expire processes what is due by time. A value whose TTL has passed is replaced by a tombstone of the same version, on
+// every host independently, without a message. A tombstone is forgotten on its owner's order: after its lifetime, when
+// all replicas are in sync, so that no older version of the key can come back from one of them.
 func (k *Keeper) expire(ctx context.Context) error {
 	for {
 		now := k.clock.Millis()
@@ -34,9 +34,9 @@ func (k *Keeper) expire(ctx context.Context) error {
 				k.replace(r, &waiting)
 			}
 		}
-		holders := k.replicas
+		replicas := k.replicas
 		k.mu.Unlock()
-		if err := k.forget(ctx, own, holders, dead, later); err != nil {
+		if err := k.forget(ctx, own, replicas, dead, later); err != nil {
 			return err
 		}
 		if len(due) < expireRecords {
@@ -45,20 +45,20 @@ func (k *Keeper) expire(ctx context.Context) error {
 	}
 }
 
-// replace puts a record of the same version in the place of one. mu is held.
+// replace replaces a record by one of the same version. mu is held.
 func (k *Keeper) replace(old, next *store.Record) {
 	k.budget.take(next.Size()-old.Size(), forKeeps) // not more than before
 	k.store.Put(next)
 }
 
-// forget drops tombstones at all holders of copies, then here; if a holder does not answer they stay for a while.
-func (k *Keeper) forget(ctx context.Context, own *ownership, holders []replica, dead []*store.Record, later int64) error {
+// forget drops tombstones at all replicas, then here; if a replica does not answer they stay for a while.
+func (k *Keeper) forget(ctx context.Context, own *ownership, replicas []replica, dead []*store.Record, later int64) error {
 	if len(dead) == 0 {
 		return nil
 	}
-	errs := make([]error, len(holders))
-	if err := k.each(ctx, len(holders), func(ctx context.Context, i int) {
-		errs[i] = k.pushRecords(ctx, holders[i].peer, own, nil, dead, chordevent.SpanRepair)
+	errs := make([]error, len(replicas))
+	if err := k.each(ctx, len(replicas), func(ctx context.Context, i int) {
+		errs[i] = k.pushRecords(ctx, replicas[i].peer, own, nil, dead, chordevent.SpanRepair)
 	}); err != nil {
 		return err
 	}
@@ -70,7 +70,7 @@ func (k *Keeper) forget(ctx context.Context, own *ownership, holders []replica, 
 	defer k.mu.Unlock()
 	for _, r := range dead {
 		if now := k.store.Get(r.ID, r.Key); now != r {
-			continue // written anew
+			continue // written again meanwhile
 		}
 		if agreed && k.reg.Load() == own {
 			k.drop(r)

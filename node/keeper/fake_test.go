@@ -15,13 +15,13 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// A fakeWorld connects keepers by plain function calls. Its clock stands unless it is moved, and its tasks run at once,
-// to their end. So it serves for what needs no more than calls; whole rings live in node/simtest.
+// A fakeWorld connects Keepers by plain function calls. Its clock stands unless a test moves it, and its tasks run at
+// once, to their end. So it serves tests that need no more than calls; whole rings run in node/simtest.
 type fakeWorld struct {
 	now     time.Time
 	random  uint64
 	keepers map[string]*Keeper
-	others  map[string]nodepb.KeysServer // in the place of the keepers at these addresses
+	others  map[string]nodepb.KeysServer // in place of the Keepers at these addresses
 	older   map[string]bool              // addresses of members that speak version 1
 	calls   int
 	bytes   int
@@ -94,7 +94,7 @@ func (c counted) Fetch(ctx context.Context, q *nodepb.FetchRequest) (*nodepb.Fet
 	return a, err
 }
 
-// nowhere is the address of nobody.
+// nowhere is an address without a member.
 type nowhere struct{ nodepb.UnimplementedKeysServer }
 
 func (nowhere) Survey(context.Context, *nodepb.SurveyRequest) (*nodepb.SurveyResponse, error) {
@@ -119,10 +119,10 @@ type fakeMember struct {
 	clock     *Clock
 	state     chord.State
 	known     []chord.Peer
-	strangers []chord.Peer              // hosts to join through that it has not met
-	lost      bool                      // it looks for its ring
+	joinHosts []chord.Peer              // hosts to join through that it has not reached
+	lost      bool                      // it searches for its ring
 	lookup    func(chord.ID) chord.Peer // nil: it finds itself
-	keeper    *Keeper                   // learns who has failed, if given
+	keeper    *Keeper                   // receives failures, if given
 	failed    []chord.Peer
 	events    []chordevent.Body
 }
@@ -148,8 +148,8 @@ func (m *fakeMember) Hosts() []chord.Peer {
 func (m *fakeMember) HostOwns() bool      { return false }
 func (m *fakeMember) Known() []chord.Peer { return m.known }
 func (m *fakeMember) Acquaint(context.Context) error {
-	m.known = append(m.known, m.strangers...)
-	m.strangers = nil
+	m.known = append(m.known, m.joinHosts...)
+	m.joinHosts = nil
 	return nil
 }
 func (m *fakeMember) Alone() bool { return !m.lost && len(m.state.Live()) == 0 }
@@ -161,7 +161,7 @@ func (m *fakeMember) PeerFailed(ctx context.Context, p chord.Peer, _ string) {
 }
 func (m *fakeMember) Emit(_ context.Context, body chordevent.Body) { m.events = append(m.events, body) }
 
-// add makes a keeper that owns a range (or nothing, for epoch 0) and whose successors are given.
+// add makes a Keeper that owns a range (or nothing, for epoch 0), with the given successors.
 func (w *fakeWorld) add(t testing.TB, own ownership, cfg Config, successors ...chord.Peer) (*Keeper, *fakeMember) {
 	t.Helper()
 	m := &fakeMember{self: own.owner, clock: NewClock(w.Now)}

@@ -11,7 +11,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// serveGet reads a key of this member's range. It returns a version that R hosts hold, or all that can.
+// serveGet reads a key of this member's range. It returns a version that R hosts hold, or all hosts that can.
 func (k *Keeper) serveGet(ctx context.Context, id chord.ID, key string) *nodepb.ApplyResponse {
 	retry := answerOnly(nodepb.ApplyResponse_OUTCOME_RETRY)
 	if !k.confirm(ctx, chordevent.SpanGet) {
@@ -45,11 +45,11 @@ func (k *Keeper) serveGet(ctx context.Context, id chord.ID, key string) *nodepb.
 	return &nodepb.ApplyResponse{Outcome: nodepb.ApplyResponse_OUTCOME_OK, Record: recordToWire(r)}
 }
 
-// confirm makes sure that this member has not been replaced as the owner while it was paused or cut off: an owner that
-// no holder of copies has answered for some time asks one before it serves. Who takes its range over needs two call
-// limits of silence to find it dead, so half of that is left for clocks and messages under way. A write of a ring with
-// copies need not ask, since it goes to the holders itself. Without another host that answers there is nobody to ask:
-// each is asked once, the first one, which is the one that takes over, before the others.
+// confirm verifies that this member has not been replaced as the owner while it was paused or partitioned: an owner
+// that no replica has answered for some time calls one before it serves. A member that takes the range over needs two
+// call limits of silence to find the owner dead, so half of that is left for clocks and messages under way. A write
+// with R > 1 need not call, because it goes to the replicas itself. If no other host answers, the owner serves: each is
+// called once, the first one, which is the one that takes over, before the others.
 func (k *Keeper) confirm(ctx context.Context, operation string) bool {
 	var asked []chord.Peer
 	answered := false
@@ -62,7 +62,7 @@ func (k *Keeper) confirm(ctx context.Context, operation string) bool {
 		}
 		hosts := slices.DeleteFunc(slices.Clone(k.hosts(ctx, 1)), func(p chord.Peer) bool { return slices.Contains(asked, p) })
 		if len(hosts) == 0 {
-			return !answered // else the register has changed meanwhile
+			return !answered // otherwise the register has changed meanwhile
 		}
 		if len(asked) == 0 {
 			hosts = hosts[:1]
@@ -81,7 +81,7 @@ func (k *Keeper) confirm(ctx context.Context, operation string) bool {
 	}
 }
 
-// lease is how long the answer of a holder of copies stands for all of them.
+// lease returns for how long the answer of one replica counts for all of them.
 func (k *Keeper) lease() time.Duration {
 	return time.Duration(k.cfg.CallTries) * k.cfg.CallLimit / 2
 }

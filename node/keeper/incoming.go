@@ -10,24 +10,25 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// A member receives ranges from several leavers at once. They follow each other below its own range. Their records come side
-// by side, and so do their releases (chord.Turns); this member takes them over in order (chord.Turn), from the nearest one
-// down, so that what it owns stays one stretch. A source that has released its range waits until it is taken over. If it
-// cannot be, since the one above it was given up, it is let go: its source answers for it again.
+// A member can receive ranges from several leavers at once. The ranges are adjacent, below its own. Their records
+// arrive concurrently, and so do their releases (chord.Turns); this member takes them over in order (chord.Turn), from
+// the nearest one down, so that its range stays contiguous. A source that has released its range waits until it is
+// taken over. If that becomes impossible, because the handoff above it has failed, the handoff is given up: its source
+// owns the range again.
 
 const (
-	// maxIncoming bounds the moves that come in at once. Beyond it a leaver is refused, and comes again.
+	// maxIncoming bounds the concurrent incoming handoffs. Beyond it a leaver is refused, and retries.
 	maxIncoming = 64
-	// maxTaken is how many moves are remembered as taken over, for messages of them that come late.
+	// maxTaken bounds the IDs of completed handoffs that are kept for their late messages.
 	maxTaken = 2 * maxIncoming
-	// promiseLimit is for how long room is kept for a leaver that does not begin, in call limits.
+	// promiseLimit is for how long room is reserved for a leaver that does not begin, in call limits.
 	promiseLimit = 8
 )
 
-// incomings are the moves to this member, in the order in which they began. No two overlap, or have one source.
+// incomings are the incoming handoffs, in the order in which they began. No two overlap, or have one source.
 type incomings []*incoming
 
-// find is the move with an ID, from a source if one is given.
+// find returns the handoff with an ID, from a source if one is given.
 func (list incomings) find(id string, source chord.Peer) *incoming {
 	return list.first(func(m *incoming) bool { return m.id == id && (m.source == source || source == chord.Peer{}) })
 }
@@ -51,7 +52,7 @@ func (list incomings) first(is func(*incoming) bool) *incoming {
 	return nil
 }
 
-// mayTakeOver judges whether a leaver's move may begin at an owner that takes part in so many others. mu is held.
+// mayTakeOver reports whether a leaver's handoff may begin at an owner that takes part in so many others. mu is held.
 func (k *Keeper) mayTakeOver(m *incoming, own *ownership, others int) bool {
 	if !k.stance().Receives() || others >= maxIncoming || m.to != m.source.ID || m.overlaps(own.arc()) {
 		return false
@@ -66,7 +67,7 @@ func (k *Keeper) stance() chord.Stance {
 	return chord.Stays
 }
 
-// hasTurn reports whether a move's range follows this member's own. mu is held.
+// hasTurn reports whether a handoff's range is adjacent to this member's own. mu is held.
 func (k *Keeper) hasTurn(m *incoming) bool {
 	own := k.reg.Load()
 	if own == nil {
@@ -77,7 +78,7 @@ func (k *Keeper) hasTurn(m *incoming) bool {
 
 func (k *Keeper) hasTaken(id string) bool { return slices.Contains(k.taken, id) }
 
-// turns lists the moves that may be released, in order. mu is held.
+// turns lists the handoffs that may be released, in order. mu is held.
 func (k *Keeper) turns() (list []*incoming) {
 	from := k.self.ID
 	if own := k.reg.Load(); own != nil {
@@ -96,7 +97,7 @@ func (k *Keeper) turns() (list []*incoming) {
 	return list
 }
 
-// endIn takes a move off the list, and gives back what room was kept for it. mu is held.
+// endIn removes a handoff from the list, and returns the room reserved for it. mu is held.
 func (k *Keeper) endIn(m *incoming) *incoming {
 	k.ins = slices.DeleteFunc(k.ins, func(other *incoming) bool { return other == m })
 	k.budget.take(-m.room, forKeeps)
@@ -105,7 +106,7 @@ func (k *Keeper) endIn(m *incoming) *incoming {
 	return m
 }
 
-// startTurns starts a task that asks for the releases that are due and have not been asked for, if there are any.
+// startTurns starts a task that requests the releases that are due and have not been requested, if there are any.
 func (k *Keeper) startTurns(ctx context.Context) {
 	k.mu.Lock()
 	var ask []*incoming
@@ -117,29 +118,29 @@ func (k *Keeper) startTurns(ctx context.Context) {
 	}
 	k.mu.Unlock()
 	if len(ask) > 0 {
-		_ = k.env.Go(ctx, func(ctx context.Context) { // an environment that has ended starts nothing
+		_ = k.env.Go(ctx, func(ctx context.Context) { // an environment that has ended starts no tasks
 			_ = k.each(ctx, len(ask), func(ctx context.Context, i int) { k.inquire(ctx, ask[i], true) })
 		})
 	}
 }
 
-// takeReleased makes this member responsible for all ranges that have been released and have their turn. mu is held.
-func (k *Keeper) takeReleased() (news []moveNews) {
+// takeReleased makes this member responsible for all ranges that have been released and whose turn it is. mu is held.
+func (k *Keeper) takeReleased() (reports []handoffReport) {
 	for {
 		m := k.ins.first(func(m *incoming) bool { return m.released && m.prepared && k.hasTurn(m) })
 		if m == nil {
-			return news
+			return reports
 		}
-		news = append(news, k.activate(m))
+		reports = append(reports, k.activate(m))
 		if m.doubtful {
 			k.requireRecovery()
 		}
 	}
 }
 
-// awaitTurn waits until a released move has been taken over or given up, for a quarter of a call limit at most. Then it
-// says whether it has been, and whether it may still be. A move that cannot be is let go.
-func (k *Keeper) awaitTurn(m *incoming) (taken, waits bool, news []moveNews) {
+// awaitTurn waits until a released handoff has been taken over or given up, for a quarter of a call limit at most. It
+// reports whether it has been taken over, and whether it still may be. A handoff that no longer can is given up.
+func (k *Keeper) awaitTurn(m *incoming) (taken, waits bool, reports []handoffReport) {
 	_ = m.ended.Wait(k.cfg.CallLimit / 4)
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -151,30 +152,30 @@ func (k *Keeper) awaitTurn(m *incoming) (taken, waits bool, news []moveNews) {
 	case slices.Contains(k.turns(), m):
 		return false, true, nil
 	}
-	return false, false, []moveNews{k.discardIn(m, errOvertaken)}
+	return false, false, []handoffReport{k.discardIn(m, errOvertaken)}
 }
 
-// dropIncoming gives up all moves to this member but newcomers' that their sources may have released, and those of
-// sources that would not take their range back: this member is about to leave, and the sources hand over to the next
-// one that stays. mu is held.
-func (k *Keeper) dropIncoming() (news []moveNews) {
+// dropIncoming gives up incoming handoffs, because this member is about to leave and the sources hand off to the next
+// member that stays. It keeps those that their sources may have released, except of leavers that would take their range
+// back. mu is held.
+func (k *Keeper) dropIncoming() (reports []handoffReport) {
 	for _, m := range slices.Clone(k.ins) {
 		if !m.due || m.reason == chordevent.MoveLeave && !m.firm {
-			news = append(news, k.discardIn(m, errLeaving))
+			reports = append(reports, k.discardIn(m, errLeaving))
 		}
 	}
-	return news
+	return reports
 }
 
-// A promise is room that is kept for a leaver until its move begins.
+// A promise is room that is reserved for a leaver until its handoff begins.
 type promise struct {
 	leaver chord.Peer
 	bytes  int64
 	until  time.Time
 }
 
-// promiseRoom keeps room for a leaver's range, beside what is held of it already, and reports whether there is any. mu is
-// held.
+// promiseRoom reserves room for a leaver's range, in addition to its records already held, and reports whether there is
+// any. mu is held.
 func (k *Keeper) promiseRoom(leaver chord.Peer, a arc, bytes int64) bool {
 	k.breakPromises(leaver)
 	need := max(bytes-k.store.Summary(a.from, a.to).Bytes, 0)
@@ -185,7 +186,7 @@ func (k *Keeper) promiseRoom(leaver chord.Peer, a arc, bytes int64) bool {
 	return true
 }
 
-// keepRoom makes what was promised to a leaver, or what a move needs now, the room of that move. mu is held.
+// keepRoom reserves for a handoff what was promised to its source, or what it needs now. mu is held.
 func (k *Keeper) keepRoom(m *incoming, bytes int64) bool {
 	k.breakPromises(m.source)
 	if bytes <= 0 {
@@ -199,14 +200,14 @@ func (k *Keeper) keepRoom(m *incoming, bytes int64) bool {
 	return true
 }
 
-// useRoom gives back room that was kept for a record which is about to be stored. mu is held.
+// useRoom releases reserved room for a record that is about to be stored. mu is held.
 func (k *Keeper) useRoom(m *incoming, r *store.Record) {
 	n := min(m.room, r.Size())
 	m.room -= n
 	k.budget.take(-n, forKeeps)
 }
 
-// breakPromises gives back what was promised to a leaver, and what has lapsed. mu is held.
+// breakPromises releases what was promised to a leaver, and what has lapsed. mu is held.
 func (k *Keeper) breakPromises(leaver chord.Peer) {
 	now := k.env.Now()
 	k.promises = slices.DeleteFunc(k.promises, func(p promise) bool {
@@ -218,7 +219,7 @@ func (k *Keeper) breakPromises(leaver chord.Peer) {
 	})
 }
 
-// noteRoom notes whether a holder of copies has room for them.
+// noteRoom notes whether a replica has room for the range.
 func (k *Keeper) noteRoom(p chord.Peer, room bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()

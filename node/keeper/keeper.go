@@ -30,68 +30,68 @@ type Keeper struct {
 
 	reg atomic.Pointer[ownership] // the ownership register; nil: empty. Written under mu, read without.
 
-	reconcileDue env.Signal // for the task that tends the register
-	repairDue    env.Signal // for the task that repairs copies
+	reconcileDue env.Signal // wakes reconcileOwnership
+	repairDue    env.Signal // wakes repair
 
 	mu      sync.Mutex
 	started bool
-	ended   bool              // the task that tends the register is over, and with it the member
-	join    trace.SpanContext // the join that started it; not valid: none, or its trace is not kept
-	leaving bool              // it takes no moves of leavers and no copies any more; set by Leaving
-	owned   bool              // the register has been filled before in this life
+	ended   bool              // reconcileOwnership has returned, and the member has ended
+	join    trace.SpanContext // the span of the join that started this Keeper; invalid: none, or its trace is not sampled
+	leaving bool              // it accepts no handoffs of leavers and no replicas; set by Leaving
+	owned   bool              // the register has been filled before in this incarnation
 
-	needsRecovery bool         // the range may have records elsewhere that are not here yet
-	recoveries    int64        // how often it was made so
-	sources       []chord.Peer // who may have them, beside the hosts of the walk; at most maxSources
-	silent        []chord.Peer // who was not asked when it became clean, having been found dead; at most maxSources
-	asking        time.Time    // until when those are asked again now and then
+	needsRecovery bool         // other hosts may hold records of the range that are missing here
+	recoveries    int64        // number of calls of requireRecovery
+	sources       []chord.Peer // members that may hold such records, besides the hosts of the preference list; at most maxSources
+	silent        []chord.Peer // members that range recovery did not ask because they were taken for dead; at most maxSources
+	asking        time.Time    // those members are asked periodically until then
 
 	store      *store.Store          // bounded by the host's budget
 	unsettled  map[string]*unsettled // keys whose version held may not be on R hosts; see maxUnsettled
 	olderBytes int64                 // of the versions kept there; at most maxOlder
 	flight     int64                 // bytes of writes under way
-	confirmed  time.Time             // when a call was sent to a holder of copies that did not contest the register
+	confirmed  time.Time             // when the last call that did not contest the register was sent to a replica
 	requests   requests
 	owners     ownershipTable
 	dead       []lapsed    // members found dead a short while ago
 	leavers    []lapsed    // members about to leave
-	unverified []ownership // claims to be verified; at most maxSuspects
-	disputes   []ownership // because of which this member's ownership was refused; at most maxDisputes
+	unverified []ownership // table entries to be verified; at most maxUnverified
+	disputes   []ownership // ownerships because of which this member's was refused; at most maxDisputes
 
 	preference preferenceList
-	replicas   []replica   // of the owner's copies: the first hosts of the walk
-	announced  bool        // the register has been told to others since it changed
-	reclaims   []time.Time // when this member, taken for dead, last took its range back; at most maxReclaims
+	replicas   []replica   // the first R-1 hosts of the preference list
+	announced  bool        // the register has been announced to other members since it changed
+	reclaims   []time.Time // when this member, wrongly taken for dead, last took its range back; at most maxReclaims
 	doubt      bool        // the owner of the range below seems to own nothing
 
-	out      *outgoing  // the one handoff to another member, until its commit is over
-	ins      incomings  // handoffs from other members: several from leavers below, or one
-	released string     // the last outgoing move that was released
+	out      *outgoing  // the one outgoing handoff, until its commit is over
+	ins      incomings  // incoming handoffs: several from leavers below, or one
+	released string     // ID of the last outgoing handoff that was released
 	handed   chord.Peer // its receiver
-	chosen   chosen     // of a leaver that has not begun to hand over: to whom
-	claimed  chord.Peer // the owner that was last asked for this member's range
-	taken    []string   // the latest incoming moves that made this member responsible; at most maxTaken
-	moves    int64      // outgoing moves so far, to number them
-	promises []promise  // room kept for leavers that have not begun yet; at most maxIncoming
+	chosen   chosen     // the receiver that Room has found, before a leaver's handoff begins
+	claimed  chord.Peer // the owner from which this member last claimed its range
+	taken    []string   // IDs of the latest incoming handoffs that made this member responsible; at most maxTaken
+	moves    int64      // outgoing handoffs so far, to number them
+	promises []promise  // room reserved for leavers whose handoff has not begun; at most maxIncoming
 
-	row       int           // how many owners below are asked at once: more while one after the other turns out to be dead; at most maxBelow
-	ownerless time.Time     // since when the range below, or with an empty register the whole ring, has no known owner that lives
-	sweep     time.Time     // when leftovers are looked for next
+	row       int           // how many owners below are asked at once; grows while consecutive owners turn out to be dead; at most maxBelow
+	ownerless time.Time     // since when the range below, or with an empty register the whole ring, has no known live owner
+	sweep     time.Time     // time of the next search for orphaned replicas
 	sweepGap  time.Duration // from then to the next time
 
 	gets, puts, deletes int64
 
-	publishing sync.Mutex // held to tell the register; never together with mu
-	published  *ownership // guarded by telling
+	publishing sync.Mutex // held while the register is published; never together with mu
+	published  *ownership // guarded by publishing
 }
 
 const (
-	maxSources  = 16 // beyond it the oldest is dropped: its records then come as its leftovers
-	maxReclaims = 4  // within a while: then it is not worth another try
+	maxSources  = 16 // beyond it the oldest is dropped: its records then return as orphaned replicas
+	maxReclaims = 4  // within fresh(): then the member steps down instead (yield)
 	maxDisputes = 8  // beyond it a dispute is dropped: it comes up again with the next refusal
 )
 
-// New makes the keeper of a member, which serves nothing and has no tasks before Founded or Joined.
+// New makes the Keeper of a member. It serves nothing and has no tasks before Founded or Joined.
 func New(e env.Env, m Member, clock *Clock, budget *HostBudget, cfg Config, tracer trace.Tracer, meter metric.Meter) *Keeper {
 	cfg = cfg.withDefaults()
 	return &Keeper{
@@ -110,7 +110,7 @@ func (k *Keeper) Owns(id chord.ID) bool {
 	return own != nil && own.covers(id)
 }
 
-// Ownership is the ownership register.
+// Ownership returns the ownership register.
 func (k *Keeper) Ownership() chordevent.Ownership { return registerOf(k.reg.Load()) }
 
 func registerOf(own *ownership) chordevent.Ownership {
@@ -120,7 +120,7 @@ func registerOf(own *ownership) chordevent.Ownership {
 	return chordevent.Ownership{Owns: true, From: own.from, Epoch: own.epoch}
 }
 
-// Load is what the member holds now and has served since its start.
+// Load returns what the member holds now and has served since its start.
 func (k *Keeper) Load() chordevent.Load {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -138,7 +138,7 @@ func (k *Keeper) Load() chordevent.Load {
 	return l
 }
 
-// Held is the version held of a key; 0: none.
+// Held returns the version held of a key; 0: none.
 func (k *Keeper) Held(key []byte) uint64 {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -148,7 +148,7 @@ func (k *Keeper) Held(key []byte) uint64 {
 	return 0
 }
 
-// Founded says that the member is the first of its ring: it owns the whole circle.
+// Founded makes the member the first of its ring: the owner of the whole circle.
 func (k *Keeper) Founded(ctx context.Context) {
 	k.mu.Lock()
 	k.setRegister(&ownership{owner: k.self, from: k.self.ID, epoch: 1})
@@ -157,13 +157,14 @@ func (k *Keeper) Founded(ctx context.Context) {
 	k.start(k.tel.quiet)
 }
 
-// Joined says that the member has its place on the ring, be it anew. With an empty register it claims its range.
+// Joined starts the Keeper when the member has joined the ring, for the first time or again. With an empty register it
+// claims its range.
 func (k *Keeper) Joined(ctx context.Context) {
 	k.NeighborsChanged(ctx)
 	k.start(k.tel.after(ctx))
 }
 
-// start starts the tasks: one for ownership, which begins in a trace, and one for the copies, which may take long.
+// start starts the two tasks: reconcileOwnership, which begins in the trace of ctx, and repair, which may take long.
 func (k *Keeper) start(ctx context.Context) {
 	k.mu.Lock()
 	first := !k.started
@@ -175,12 +176,12 @@ func (k *Keeper) start(ctx context.Context) {
 	if !first {
 		return
 	}
-	// An environment that has ended starts nothing, and then there is nothing to do.
+	// An environment that has ended starts no tasks; then none are needed.
 	_ = k.env.Go(ctx, k.reconcileOwnership)
 	_ = k.env.Go(context.Background(), k.repair)
 }
 
-// NeighborsChanged says that the member's pointers have changed.
+// NeighborsChanged updates the preference list after a change of the member's pointers.
 func (k *Keeper) NeighborsChanged(context.Context) {
 	state := k.member.State()
 	k.mu.Lock()
@@ -190,7 +191,7 @@ func (k *Keeper) NeighborsChanged(context.Context) {
 	k.repairDue.Set()
 }
 
-// HostsChanged says that the member's host list has changed.
+// HostsChanged updates the preference list after a change of the member's host list.
 func (k *Keeper) HostsChanged() {
 	state := k.member.State()
 	k.mu.Lock()
@@ -201,8 +202,8 @@ func (k *Keeper) HostsChanged() {
 	}
 }
 
-// PeerDied says that a life of a peer is over, as far as the member can tell. Said again it is no news, so that a task
-// that asks a peer which is known to be dead does not wake itself.
+// PeerDied notes that an incarnation of a peer has ended, as far as the member can see. A repeated call has no effect,
+// so that a task that calls a peer already taken for dead does not wake itself.
 func (k *Keeper) PeerDied(_ context.Context, p chord.Peer) {
 	k.mu.Lock()
 	if hasLapsed(k.dead, p, k.env.Now()) {
@@ -216,10 +217,10 @@ func (k *Keeper) PeerDied(_ context.Context, p chord.Peer) {
 	k.repairDue.Set()
 }
 
-// suspicion is how long a member found dead is not called again, unless it gives a sign of life itself.
+// suspicion returns for how long a member taken for dead is not called, unless it calls first.
 func (k *Keeper) suspicion() time.Duration { return 8 * k.cfg.CallLimit }
 
-// jitter is a random time around d, from half of it to one and a half.
+// jitter returns a random time between half of d and one and a half times d.
 func (k *Keeper) jitter(d time.Duration) time.Duration {
 	if d <= 0 {
 		return 0

@@ -11,23 +11,23 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// Leaving says whether the member is about to leave. From then on it takes no leaver's range and no copies; what comes in
-// and has not been released is given up. With false it is a member like any other again, and claims back what it has
-// handed over.
+// Leaving sets whether the member is about to leave. From then on it accepts no leaver's range and no replicas, and
+// gives up incoming handoffs that have not been released. With false it is an ordinary member again, and claims back
+// what it has handed off.
 func (k *Keeper) Leaving(ctx context.Context, leaving bool) {
 	k.mu.Lock()
 	k.leaving = leaving
-	var news []moveNews
+	var reports []handoffReport
 	if leaving {
-		news = k.dropIncoming()
+		reports = k.dropIncoming()
 	}
 	k.mu.Unlock()
-	k.reportIncoming(ctx, news...)
+	k.reportIncoming(ctx, reports...)
 	k.reconcileDue.Set()
 	k.repairDue.Set()
 }
 
-// Room asks the member that will receive this one's range whether it has room for it, which is then kept for a while.
+// Room asks the member that will receive this one's range to reserve room for it, for a limited time.
 func (k *Keeper) Room(ctx context.Context) error {
 	if k.reg.Load() == nil {
 		return nil
@@ -39,27 +39,27 @@ func (k *Keeper) Room(ctx context.Context) error {
 	k.mu.Lock()
 	k.chosen = chosen{to, epoch}
 	k.mu.Unlock()
-	return nil // if there is none, that is found again when it leaves
+	return nil // without a receiver: Leave searches again
 }
 
-// A chosen is the receiver that Room has found, for the first try to hand over. One that is about to leave by then, or
-// not there any more, refuses the move.
+// A chosen is the receiver that Room has found, for the first try of Leave. A receiver that is about to leave by then,
+// or has left, refuses the handoff.
 type chosen struct {
 	to    chord.Peer
 	epoch int64
 }
 
-// Leave hands the member's range over, to the member that it returns, and then waits until the owners of all else that is held here say that R other
-// hosts have it. After that nothing here is needed. It ends with ErrLastHost if no member stays that could take the range,
-// with ErrNoRoom if none has room, at the deadline, or when ctx ends.
+// Leave hands off the member's range to the receiver that it returns, and then waits until R other hosts hold all else
+// that is held here, as confirmed by the owners. After that nothing here is needed. It returns ErrLastHost if no member
+// stays that could take the range, ErrNoRoom if none has room, and an error at the deadline or when ctx ends.
 func (k *Keeper) Leave(ctx context.Context, deadline time.Time) (receiver chord.Peer, err error) {
-	if err := k.handOver(ctx, deadline); err != nil {
+	if err := k.handOff(ctx, deadline); err != nil {
 		return chord.Peer{}, err
 	}
 	k.mu.Lock()
 	receiver = k.handed
 	k.mu.Unlock()
-	return receiver, k.giveUp(ctx, deadline)
+	return receiver, k.drain(ctx, deadline)
 }
 
 const (
@@ -69,16 +69,17 @@ const (
 	maxAsked = 1 << 14
 )
 
-// pause waits before another try, longer each time.
+// pause waits before a retry, longer each time.
 func (k *Keeper) pause(gap *time.Duration) error {
 	*gap = min(max(2**gap, leavePause), maxLeavePause)
 	return k.env.Sleep(k.jitter(*gap))
 }
 
-// handOver moves the whole range to the receiver. It tries again whatever fails, but for want of a receiver or of room.
-func (k *Keeper) handOver(ctx context.Context, deadline time.Time) error {
+// handOff hands off the whole range to the receiver. It retries after every failure except a missing receiver or
+// missing room.
+func (k *Keeper) handOff(ctx context.Context, deadline time.Time) error {
 	for gap := time.Duration(0); ; {
-		done, err := k.tryHandOver(ctx, deadline)
+		done, err := k.tryHandOff(ctx, deadline)
 		if done || stopped(err) || errors.Is(err, ErrNoRoom) || errors.Is(err, ErrLastHost) {
 			return err
 		}
@@ -86,7 +87,7 @@ func (k *Keeper) handOver(ctx context.Context, deadline time.Time) error {
 			continue
 		}
 		if ctx.Err() != nil || k.env.Now().After(deadline) {
-			return fmt.Errorf("keys not handed over in time: %w", err)
+			return fmt.Errorf("keys not handed off by the deadline: %w", err)
 		}
 		if err := k.pause(&gap); err != nil {
 			return err
@@ -94,7 +95,7 @@ func (k *Keeper) handOver(ctx context.Context, deadline time.Time) error {
 	}
 }
 
-func (k *Keeper) tryHandOver(ctx context.Context, deadline time.Time) (done bool, err error) {
+func (k *Keeper) tryHandOff(ctx context.Context, deadline time.Time) (done bool, err error) {
 	k.mu.Lock()
 	own, busy := k.reg.Load(), k.out != nil || len(k.ins) > 0
 	to, epoch := k.chosen.to, k.chosen.epoch
@@ -104,7 +105,7 @@ func (k *Keeper) tryHandOver(ctx context.Context, deadline time.Time) (done bool
 	case own == nil && !busy:
 		return true, nil
 	case busy:
-		return false, errors.New("another move is on")
+		return false, errors.New("another handoff is under way")
 	}
 	if !to.Real() {
 		if to, epoch, err = k.receiver(ctx); err != nil {
@@ -114,21 +115,21 @@ func (k *Keeper) tryHandOver(ctx context.Context, deadline time.Time) (done bool
 	k.mu.Lock()
 	if now := k.reg.Load(); now != own || k.out != nil || len(k.ins) > 0 {
 		k.mu.Unlock()
-		return false, errors.New("ownership changes")
+		return false, errors.New("ownership is changing")
 	}
 	move := k.beginOut(to, k.self.ID, max(own.epoch, epoch)+1, chordevent.MoveLeave)
 	move.deadline = deadline
 	k.mu.Unlock()
-	err = k.moveOut(ctx, move)
+	err = k.sendRange(ctx, move)
 	if errors.Is(err, errFull) {
 		err = fmt.Errorf("%w: %w", ErrNoRoom, err)
 	}
 	return false, err
 }
 
-// receiver finds the member that this one hands its range to, if it has one (chord.Receiver), and the epoch of what that
-// owns. The head
-// is asked first, since mostly it stays; then the others of the successor list, side by side; then those beyond.
+// receiver finds the member that this one hands its range to, if there is one (chord.Receiver), and the epoch of its
+// ownership. The head is asked first, because mostly it stays; then the others of the successor list, concurrently;
+// then those beyond.
 func (k *Keeper) receiver(ctx context.Context) (chord.Peer, int64, error) {
 	live := k.member.State().Live()
 	from, room := k.self.ID, int64(0)
@@ -137,7 +138,7 @@ func (k *Keeper) receiver(ctx context.Context) (chord.Peer, int64, error) {
 		from, room = own.from, k.store.Summary(own.from, k.self.ID).Bytes
 		k.mu.Unlock()
 	}
-	unready := false // a member stays, and owns nothing yet
+	unready := false // a member stays, and owns no range yet
 	for asked, next := 0, live[:min(len(live), 1)]; len(next) > 0; {
 		answers := make([]survey, len(next))
 		errs := make([]error, len(next))
@@ -175,7 +176,7 @@ func (k *Keeper) receiver(ctx context.Context) (chord.Peer, int64, error) {
 			}
 		}
 		if asked += len(next); asked > maxAsked {
-			return chord.Peer{}, 0, fmt.Errorf("none of the next %d members stays", asked)
+			return chord.Peer{}, 0, fmt.Errorf("no member stays among the next %d", asked)
 		}
 		next = k.beyond(next, answers, live)
 	}
@@ -193,7 +194,8 @@ func (k *Keeper) lonely(ctx context.Context) error {
 	return nil
 }
 
-// beyond lists the members after those asked: the rest of the successor list, then what the farthest that answered names.
+// beyond lists the members after those asked: the rest of the successor list, then the successors of the farthest
+// member that answered.
 func (k *Keeper) beyond(asked []chord.Peer, answers []survey, live []chord.Peer) []chord.Peer {
 	last := asked[len(asked)-1]
 	candidates := live
@@ -212,7 +214,7 @@ func (k *Keeper) beyond(asked []chord.Peer, answers []survey, live []chord.Peer)
 	return next
 }
 
-// prepare says that the receiver has everything, and waits until the release is due.
+// prepare declares the transfer complete, and waits until the release is due.
 func (k *Keeper) prepare(ctx context.Context, m *outgoing) error {
 	k.mu.Lock()
 	m.sent = true
@@ -222,7 +224,8 @@ func (k *Keeper) prepare(ctx context.Context, m *outgoing) error {
 		if err != nil || !a.Waits {
 			return err
 		}
-		// The receiver asks when the turn has come. Should that be lost, asking again is a sign of life both ways.
+		// The receiver requests the release when its turn has come. If that request is lost, a repeated PREPARE shows both
+		// sides that the other is alive.
 		if err := m.turn.Wait(k.cfg.CallLimit); stopped(err) {
 			return err
 		}
@@ -238,19 +241,19 @@ func (k *Keeper) prepare(ctx context.Context, m *outgoing) error {
 			return ctx.Err()
 		}
 		if to, _, err := k.receiver(ctx); err == nil && to != m.receiver {
-			return fmt.Errorf("%w: %s is nearer", errOvertaken, to.Addr)
+			return fmt.Errorf("%w: %s is a nearer receiver", errOvertaken, to.Addr)
 		}
 	}
 }
 
-// releaseInTurn releases a move whose receiver asks for it. mu is held; the caller tells the register.
+// releaseInTurn releases a handoff whose receiver requests it. mu is held; the caller publishes the register.
 func (k *Keeper) releaseInTurn(id string) {
 	if m := k.out; m != nil && m.id == id && m.sent && !m.released && k.release(m) {
 		m.turn.Set()
 	}
 }
 
-// learnLeaver notes that a member is about to leave: it is no holder of copies any more. mu is held.
+// learnLeaver notes that a member is about to leave: it is no longer a replica. mu is held.
 func (k *Keeper) learnLeaver(p chord.Peer) {
 	if !hasLapsed(k.leavers, p, k.env.Now()) {
 		k.preference.next = time.Time{} // another host has to be found
@@ -259,7 +262,7 @@ func (k *Keeper) learnLeaver(p chord.Peer) {
 	k.updatePreference(k.member.State())
 }
 
-// PeerLeft notes that a peer has left gracefully: it holds no copies any more.
+// PeerLeft notes that a peer has left gracefully: it is no longer a replica.
 func (k *Keeper) PeerLeft(p chord.Peer) {
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -8,12 +8,12 @@ import (
 	"chordconductor/node/store"
 )
 
-// A holder of copies may have a newer version of a key than its owner knows of: from another owner of a range that had
-// two, or from a peer that has planted it. It says so when the owner brings a write. A write that has begun since then is
-// later: the owner gives it a greater version. Else the other version would take its place some day, though the write has
-// been acknowledged. Members of an earlier version of the protocol do not say it.
+// A replica may hold a newer version of a key than the owner does: from another owner of a range that had two, or from
+// a peer that has forged it. The replica reports it when the owner sends a write, and the owner assigns the write a
+// greater version, because the write has begun since. Otherwise the other version would one day supersede an
+// acknowledged write. Members of an earlier protocol version do not report it.
 
-// heldNewer says that a member holds a newer version of a record than it was brought.
+// heldNewer is the error that a member holds a newer version of a record than the one sent to it.
 type heldNewer struct {
 	by   chord.Peer
 	held *store.Record // its version alone
@@ -23,8 +23,8 @@ func (e heldNewer) Error() string {
 	return fmt.Sprintf("%s holds version %d instead", e.by.Addr, e.held.Version)
 }
 
-// readNewer reads what a member holds instead of what it was brought: a heldNewer, or nil. What no clock can have counted
-// is refused, so that there is always a greater version.
+// readNewer returns what a member holds instead of what it was sent: a heldNewer, or nil. A version that no clock can
+// have counted is refused, so that there is always a greater version.
 func (k *Keeper) readNewer(p chord.Peer, list []*nodepb.Version) error {
 	var most *store.Record
 	for _, version := range list[:min(len(list), batchRecords)] {
@@ -32,7 +32,7 @@ func (k *Keeper) readNewer(p chord.Peer, list []*nodepb.Version) error {
 		if err != nil {
 			return fmt.Errorf("%w: %w", errRefused, err)
 		}
-		if err := k.believe(p.Addr, []*store.Record{r}, false); err != nil {
+		if err := k.checkVersions(p.Addr, []*store.Record{r}, false); err != nil {
 			return err
 		}
 		if r.Newer(most) {
@@ -45,17 +45,17 @@ func (k *Keeper) readNewer(p chord.Peer, list []*nodepb.Version) error {
 	return heldNewer{p, most}
 }
 
-// unknownHere reports whether what somebody holds instead of a record is newer than what is held here, too: else it is of a
-// write that has superseded this one here.
+// unknownHere reports whether the version that another member holds instead of a record is newer than the one held
+// here, too. Otherwise it belongs to a write that has superseded the record here.
 func (k *Keeper) unknownHere(e heldNewer, rec *store.Record) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return e.held.Newer(k.store.Get(rec.ID, rec.Key))
 }
 
-// rewrite gives a write a version above one that is held elsewhere, and returns its record then; or what a later write at
-// this member has put in its place, which will be given one itself. It returns nil if it cannot: the range has changed
-// hands, the record is another write's, or there is no room. mu is held.
+// rewrite assigns a write a version above one that is held elsewhere, and returns its record. If a later write at this
+// member has superseded it, rewrite returns that one's record, which will be rewritten itself. It returns nil if it
+// cannot: ownership of the range has changed, the record is another write's, or there is no room. mu is held.
 func (k *Keeper) rewrite(req *request, rec *store.Record, above uint64) *store.Record {
 	held := k.store.Get(rec.ID, rec.Key)
 	switch {

@@ -11,9 +11,9 @@ import (
 	"chordconductor/node/store"
 )
 
-// TestAcknowledgedWriteIsNewerThanAllThatIsHeld: whatever versions holders of copies have got of a key from elsewhere, be
-// they planted, a write that is acknowledged supersedes them at all of them, and so does what it answers. A planted record
-// that the owner did not know of could take the place of an acknowledged put when the owner was gone.
+// TestAcknowledgedWriteIsNewerThanAllThatIsHeld: whatever versions of a key replicas have received from elsewhere,
+// forged ones included, an acknowledged write supersedes them at all replicas, and so does the version in its answer. A
+// forged record that the owner did not have could supersede an acknowledged put when the owner was gone.
 func TestAcknowledgedWriteIsNewerThanAllThatIsHeld(t *testing.T) {
 	s := wideSpace()
 	key := "k"
@@ -53,14 +53,15 @@ func TestAcknowledgedWriteIsNewerThanAllThatIsHeld(t *testing.T) {
 				}
 			}
 			if again, err := a.Apply(t.Context(), apply(byte(n+1), op, fmt.Sprint("value ", n))); err != nil || again.Record.GetVersion() != acknowledged {
-				rt.Errorf("tried again: %v, %v", again, err)
+				rt.Errorf("retried: %v, %v", again, err)
 			}
 			w.now = w.now.Add(1)
 		}
 	})
 }
 
-// TestWriteDuringAHandoffIsNewerThanWhatTheReceiverHolds: the receiver of a range says so of a write under way, too.
+// TestWriteDuringAHandoffIsNewerThanWhatTheReceiverHolds: the receiver of a range, too, reports a newer version of a
+// write under way.
 func TestWriteDuringAHandoffIsNewerThanWhatTheReceiverHolds(t *testing.T) {
 	w, a, b, own := pair(t)
 	a.cfg.Replicas, b.cfg.Replicas = 1, 1
@@ -72,20 +73,21 @@ func TestWriteDuringAHandoffIsNewerThanWhatTheReceiverHolds(t *testing.T) {
 	move.open, move.to = true, a.self.ID // all of it, so that the key is in it
 	a.mu.Unlock()
 	merged(t, b, &store.Record{ID: id, Key: key, Value: []byte("planted"), Version: stampOf(w.now) + 1<<40})
-	b.ins = incomings{{arc: arc{a.self.ID, b.self.ID}, id: move.id, source: a.self, grant: move.grant, heard: w.now}}
+	b.ins = incomings{{arc: arc{a.self.ID, b.self.ID}, id: move.id, source: a.self, grant: move.grant, lastSeen: w.now}}
 	b.ins[0].arc = move.arc
 	rec := &store.Record{ID: id, Key: key, Value: []byte("v"), Version: stampOf(w.now)}
 	newer, err := b.takeRecords(b.ins[0], []*store.Record{rec}, true)
 	if err != nil || len(newer) != 1 || newer[0].Version != stampOf(w.now)+1<<40 {
-		t.Fatalf("the receiver names %v, %v", newer, err)
+		t.Fatalf("the receiver reports %v, %v", newer, err)
 	}
 	if newer, err = b.takeRecords(b.ins[0], []*store.Record{rec}, false); err != nil || len(newer) > 0 {
 		t.Errorf("of a record that is not a write under way: %v, %v", newer, err)
 	}
 }
 
-// TestReadFindsWhatAHolderHasInstead: a get that brings an unsettled version to the holders learns of a newer one there.
-func TestReadFindsWhatAHolderHasInstead(t *testing.T) {
+// TestReadFindsWhatAReplicaHasInstead: a get that sends an unsettled version to the replicas learns of a newer one
+// there.
+func TestReadFindsWhatAReplicaHasInstead(t *testing.T) {
 	w, a, b, _ := pair(t)
 	a.confirmed = w.now
 	rec := record(wideSpace(), 1, 7)

@@ -3,262 +3,212 @@ package keeper
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/nodepb"
+	"chordconductor/node/store"
 	"chordconductor/otel/chordevent"
 )
 
-// maxAround bounds the calls of one way around the circle. It is enough for some 8,000 members; should there be more, the
-// members reached decide.
-const maxAround = 1024
+// Orphaned replicas are records outside the member's own range that no owner counts on any more: of a range that was
+// handed off or lost to another owner, or of one whose replicas are on other hosts by now. The member sends newer
+// versions to the owner, and drops the range when the owner confirms that R hosts hold it. Until then it keeps them,
+// whatever their size.
 
-// claimOrphaned is the way out when all owners are gone at once, as joiners may be all that is left of a ring. A member
-// that has looked for an owner since began, and for two settle times in all, asks every host, and if none owns anything
-// it takes the whole circle, unclean. The one whose place spans zero does so first; should that one not come to it,
-// whichever else does after twice the time. Should two do it all the same, they settle it like any overlap.
-func (k *Keeper) claimUnowned(ctx context.Context, began time.Time) (bool, error) {
-	state, now := k.member.State(), k.env.Now()
-	if k.lost() {
-		return false, nil
-	}
-	k.mu.Lock()
-	if k.ownerless.IsZero() {
-		k.ownerless = began
-	}
-	waited := now.Sub(k.ownerless)
-	k.mu.Unlock()
-	patience := 2 * ownerlessTime * k.cfg.CallLimit
-	if alone := len(state.Live()) == 0; !alone && !(state.Pred.Real() && state.Pred.ID.Compare(k.self.ID) >= 0) {
-		patience *= 2
-	}
-	if waited < patience {
-		return false, nil
-	}
-	owned, err := k.anyOwner(ctx)
-	if err != nil {
-		return false, err
-	}
-	k.mu.Lock()
-	switch {
-	case owned:
-		k.ownerless = time.Time{}
-	case k.reg.Load() == nil && len(k.ins) == 0 && !k.leaving:
-		k.takeOver(k.self.ID, 0)
-	}
-	k.mu.Unlock()
-	k.publishRegister(ctx)
-	return !owned, nil
+// dropBatch is how many records are dropped at a time, so that clients need not wait for all.
+const dropBatch = 1024
+
+// fresh returns for how long an owner's treatment of this member as a replica remains valid.
+func (k *Keeper) fresh() time.Duration { return 3 * k.cfg.SyncInterval }
+
+// sweepSoon makes the next sweep due at once. mu is held.
+func (k *Keeper) sweepSoon() {
+	k.sweep, k.sweepGap = time.Time{}, 0
+	k.repairDue.Set()
 }
 
-// missing notes whether the range below this member's has an owner that lives. The time since counts for all that is
-// found to have none on the way down: several may have died at once, and who knows of one range has had the time to be
-// heard of the next as well.
-func (k *Keeper) missing(is bool) {
+// sweepOrphanedReplicas goes once around the circle and returns the number of ranges that could not be dropped yet.
+func (k *Keeper) sweepOrphanedReplicas(ctx context.Context) (left int, err error) {
+	at, end := k.self.ID, k.self.ID
+	if own := k.reg.Load(); own != nil {
+		end = own.from
+	}
+	if at == end && k.Owns(k.self.ID) {
+		return 0, nil // the whole circle is its own
+	}
+	for {
+		id, found := k.nextOrphanedReplica(at, end)
+		if !found {
+			return left, nil
+		}
+		own, err := k.ownerOfReplica(ctx, id)
+		if err != nil {
+			return left + 1, fmt.Errorf("find the owner of an orphaned replica: %w", err)
+		}
+		// An owner that lacks room for its range does not block the ranges of others.
+		dropped, err := k.returnOrphanedReplicas(ctx, own)
+		if stopped(err) {
+			return left + 1, err
+		}
+		if !dropped {
+			left++
+		}
+		to := own.owner.ID
+		if !chord.Between(at, to, end) {
+			return left, nil
+		}
+		at = to
+	}
+}
+
+// ownerOfReplica looks up the present ownership of a point.
+func (k *Keeper) ownerOfReplica(ctx context.Context, id chord.ID) (own ownership, err error) {
+	owner, err := k.member.Lookup(ctx, id)
+	if err != nil {
+		return own, err
+	}
+	if owner == k.self {
+		return own, fmt.Errorf("%w: this member owns the range by now", errRefused)
+	}
+	s, err := k.survey(ctx, owner, id, chordevent.SpanRepair)
+	if err != nil {
+		return own, err
+	}
+	if s.own == nil || !s.own.covers(id) {
+		return own, fmt.Errorf("%w: %s does not own the range any more", errRefused, owner.Addr)
+	}
+	return *s.own, nil
+}
+
+// nextOrphanedReplica finds the first record of (at, end] in an orphaned replica.
+func (k *Keeper) nextOrphanedReplica(at, end chord.ID) (id chord.ID, found bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	switch {
-	case !is:
-		k.ownerless, k.row = time.Time{}, 0
-	case k.ownerless.IsZero():
-		k.ownerless = k.env.Now()
+	since := k.env.Now().Add(-k.fresh())
+	for {
+		found = false
+		k.store.Ascend(at, end, func(r *store.Record) bool {
+			id, found = r.ID, true
+			return false
+		})
+		if !found {
+			return id, found
+		}
+		known, ok := k.owners.covering(id)
+		if !ok || known.replicaSince.Before(since) || known.replicaSince.IsZero() {
+			return id, true
+		}
+		if !chord.Between(at, known.owner.ID, end) {
+			return id, false
+		}
+		at = known.owner.ID
 	}
 }
 
-// anyClaimed reports whether any member of whose range this one has been told may live.
-func (k *Keeper) anyClaimed(ctx context.Context, point chord.ID) (bool, error) {
-	var owners []chord.Peer
+// returnOrphanedReplicas sends an owner what it lacks of its range, and drops the range if the owner allows.
+func (k *Keeper) returnOrphanedReplicas(ctx context.Context, own ownership) (dropped bool, err error) {
+	whole := own.arc()
 	k.mu.Lock()
-	now := k.env.Now()
-	for _, known := range k.owners {
-		if !hasLapsed(k.dead, known.owner, now) && known.owner != k.self && !slices.Contains(owners, known.owner) {
-			owners = append(owners, known.owner)
+	before := k.store.Summary(whole.from, whole.to).Digest
+	k.mu.Unlock()
+	for try, lacking := 0, true; lacking; try++ {
+		done, err := k.repairWith(ctx, own.owner, nil, whole, true)
+		if err != nil {
+			return false, err
+		}
+		if lacking = done.pushed > 0; lacking && try == maxPasses {
+			return false, fmt.Errorf("%w: %s still lacks records", errRefused, own.owner.Addr)
 		}
 	}
-	k.mu.Unlock()
-	lives := make([]bool, len(owners))
-	err := k.each(ctx, len(owners), func(ctx context.Context, i int) {
-		_, err := k.survey(ctx, owners[i], point, chordevent.SpanRepair)
-		lives[i] = !errors.Is(err, errDead)
+	if k.reg.Load() == nil {
+		return false, nil // this member may be about to claim the range itself
+	}
+	a, err := ask(k, ctx, own.owner, chordevent.SpanRepair, k.cfg.CallLimit, func(keys nodepb.KeysServer, call *nodepb.Call) (*nodepb.DiscardResponse, error) {
+		return keys.Discard(ctx, &nodepb.DiscardRequest{Call: call, Ownership: ownershipToWire(own)})
 	})
-	return slices.Contains(lives, true), err
-}
-
-// lost reports whether the member sees nobody of its ring, and still looks for those that it has known. It knows nothing
-// of what is owned until then, and takes nothing over.
-func (k *Keeper) lost() bool { return len(k.member.State().Live()) == 0 && !k.member.Alone() }
-
-// anyOwner asks every host on the circle whether any member of it owns a range. A dead host does not. An error says that
-// it is not known.
-func (k *Keeper) anyOwner(ctx context.Context) (bool, error) {
-	if k.member.HostOwns() {
-		return true, nil
-	}
-	if owned, err := k.askKnown(ctx, k.self.ID); owned || err != nil {
-		return owned, err
-	}
-	asked := []string{k.self.Addr} // hosts
-	at, list := k.self.ID, append(k.member.State().Live(), k.member.Hosts()...)
-	for calls := 0; calls < maxAround; {
-		list = slices.DeleteFunc(list, func(p chord.Peer) bool { return !chord.Between(at, p.ID, k.self.ID) })
-		var next []chord.Peer
-		// The furthest first: the first one that answers leads on. Of the others one member of each host is enough.
-		slices.SortFunc(list, func(a, b chord.Peer) int { return k.space.Distance(at, b.ID).Compare(k.space.Distance(at, a.ID)) })
-		here := at
-		for _, p := range list {
-			if next != nil && slices.Contains(asked, p.Addr) {
-				continue
-			}
-			calls++
-			s, err := k.survey(ctx, p, k.self.ID, chordevent.SpanRepair)
-			switch {
-			case errors.Is(err, errDead):
-				continue
-			case err != nil:
-				return false, err
-			case s.own != nil || s.hostOwns:
-				return true, nil
-			}
-			asked = append(asked, p.Addr)
-			if next == nil {
-				next, here = append(s.successors, s.hosts...), p.ID
-			}
-		}
-		if here == at {
-			break // around, or no member further on lives
-		}
-		at, list = here, next
-	}
-	return false, nil
-}
-
-// askKnown asks all members that this one has known, be they on its ring or not, and learns what they own and what they
-// know of a point. It reports whether any of them owns something, or its host does.
-func (k *Keeper) askKnown(ctx context.Context, point chord.ID) (owned bool, err error) {
-	if err := k.member.Acquaint(ctx); err != nil {
+	if err != nil || !a.Granted {
 		return false, err
 	}
-	k.mu.Lock()
-	now := k.env.Now()
-	peers := slices.DeleteFunc(k.member.Known(), func(p chord.Peer) bool { return hasLapsed(k.dead, p, now) })
-	k.mu.Unlock()
-	some := make([]bool, len(peers))
-	err = k.each(ctx, len(peers), func(ctx context.Context, i int) {
-		s, err := k.survey(ctx, peers[i], point, chordevent.SpanRepair)
-		some[i] = err == nil && (s.own != nil || s.hostOwns)
-	})
-	return slices.Contains(some, true), err
+	return k.dropRange(whole, before), nil
 }
 
-// inheritUnknown takes a range below of which nobody reached knows an owner, after a while, down to the nearest member
-// that owns something: word of it has been lost with all that held it. Where several such stretches follow each other,
-// between dead owners, the time is that since the first one: whoever knows of one has had it to be heard. Before that all
-// members known are asked, since those that owned it may have lost each other, and be on several rings that do not know it
-// yet.
-func (k *Keeper) inheritUnknown(ctx context.Context, own *ownership, pred chord.Peer) (bool, error) {
-	if !k.settledDown() {
-		return false, nil
-	}
-	owned, err := k.askKnown(ctx, own.from)
-	if err != nil {
-		return false, err
-	}
-	if _, found := k.below(own); found {
-		return false, nil // look again
-	}
-	if all, err := k.takeRest(ctx, own, owned); all || err != nil {
-		return false, err
-	}
-	down, err := k.nearestBelow(ctx, own, pred)
-	if err != nil || down == nil || *down == own.from { // somebody there owns something, of which the word is refused
-		return false, err
-	}
-	return k.inherit(ctx, own, *down, 0)
-}
-
-// settledDown reports whether it has been a while since the range below lost its owner: who knows of another has had the
-// time to be heard.
-func (k *Keeper) settledDown() bool {
+// dropRange drops a range, unless a record has been added since its digest was taken, or it has become this member's
+// own.
+func (k *Keeper) dropRange(whole arc, digest uint64) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.env.Now().Sub(k.ownerless) >= ownerlessTime*k.cfg.CallLimit
+	for {
+		own := k.reg.Load()
+		mine := own != nil && own.arc().overlaps(whole) || k.ins.overlapping(whole) != nil
+		if mine || k.store.Summary(whole.from, whole.to).Digest != digest {
+			return false
+		}
+		removed := k.store.Cut(whole.from, whole.to, dropBatch)
+		for _, r := range removed {
+			k.budget.take(-r.Size(), forKeeps)
+		}
+		if len(removed) < dropBatch {
+			return true
+		}
+		digest = k.store.Summary(whole.from, whole.to).Digest
+		k.mu.Unlock() // let other callers in
+		k.mu.Lock()
+	}
 }
 
-// restOrphaned takes the rest of the circle for a member that is alone, below of which one owner after the other has died:
-// see takeRest. It reports whether it has.
-func (k *Keeper) restOrphaned(ctx context.Context, own *ownership) (bool, error) {
-	if !k.member.Alone() || !k.settledDown() {
-		return false, nil
+// Discard reports whether a member may drop its records of this member's range: it may if R other hosts hold the range
+// at one digest, that is if each replica has been compared and has not missed a write since.
+func (k *Keeper) Discard(ctx context.Context, q *nodepb.DiscardRequest) (*nodepb.DiscardResponse, error) {
+	from, err := peerFromWire(k.space, q.GetCall().GetFrom())
+	if err == nil && q.Leaving && q.Held != nil {
+		return k.discardOfLeaver(ctx, from, q)
 	}
-	owned, err := k.askKnown(ctx, own.from)
-	if err != nil {
-		return false, err
+	theirs, err2 := ownershipFromWire(k.space, q.Ownership)
+	if err = errors.Join(err, err2); err != nil {
+		return nil, malformed(err)
 	}
-	return k.takeRest(ctx, own, owned)
+	if theirs == nil {
+		return nil, malformed(errors.New("discard without an ownership: expected the receiver's"))
+	}
+	if q.Leaving { // of version 1
+		k.mu.Lock()
+		k.learnLeaver(from)
+		k.mu.Unlock()
+	}
+	k.hosts(ctx, k.cfg.Replicas-1) // so that there are as many replicas as possible
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	own := k.reg.Load()
+	a := &nodepb.DiscardResponse{Reply: k.member.Reply()}
+	a.Granted = own != nil && own.owner == theirs.owner && own.epoch == theirs.epoch && !k.needsRecovery &&
+		k.replicaOn(from) == nil && k.allSynced() && k.spared(from, q.Leaving)
+	if !a.Granted {
+		k.repairDue.Set()
+	}
+	return a, nil
 }
 
-// takeRest takes the rest of the circle if this member is alone, nobody known owns anything, and no member lives of whose
-// range it has been told: range by range it would wait for the dead each time.
-func (k *Keeper) takeRest(ctx context.Context, own *ownership, owned bool) (bool, error) {
-	if owned || !k.member.Alone() {
-		return false, nil
-	}
-	if others, err := k.anyClaimed(ctx, own.from); others || err != nil {
-		return false, err
-	}
-	_, err := k.inherit(ctx, own, k.self.ID, 0)
-	return err == nil, err
+// allSynced reports whether all present replicas hold the whole range. mu is held.
+func (k *Keeper) allSynced() bool {
+	return !slices.ContainsFunc(k.replicas, func(h replica) bool { return !h.synced })
 }
 
-// nearestBelow is where the nearest range below ends of which anything is known; nil: that cannot be told now. It is the
-// member itself if nobody else owns anything.
-func (k *Keeper) nearestBelow(ctx context.Context, own *ownership, pred chord.Peer) (*chord.ID, error) {
-	down := k.self.ID
+// spared reports whether the records of p may be dropped as surplus. With R hosts that hold the range any further one
+// is surplus. If fewer are known, only that of a host which counts already is: one of any other host shows that not all
+// hosts are known here. A leaver's is surplus, unless there may be a host that could replace it: one not found yet, or
+// unreachable at the moment. mu is held.
+func (k *Keeper) spared(p chord.Peer, leaving bool) bool {
 	switch {
-	case pred.Real():
-		at, err := k.ownerBefore(ctx, own, pred)
-		if err != nil || at == nil {
-			return nil, err
-		}
-		down = *at
-	case len(k.member.State().Live()) > 0:
-		return nil, nil
-	} // else alone, as far as can be seen
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	for _, known := range k.owners {
-		if chord.Between(down, known.owner.ID, own.from) {
-			down = known.owner.ID
-		}
+	case len(k.replicas) == k.cfg.Replicas-1:
+		return true
+	case leaving:
+		now := k.env.Now()
+		return !k.preference.open && !slices.ContainsFunc(k.preference.list, func(h chord.Peer) bool {
+			return h != p && hasLapsed(k.dead, h, now) && !hasLapsed(k.leavers, h, now)
+		})
 	}
-	return &down, nil
-}
-
-// ownerBefore goes from predecessor to predecessor to the first member that owns something: to this one itself if nobody
-// else does.
-func (k *Keeper) ownerBefore(ctx context.Context, own *ownership, pred chord.Peer) (*chord.ID, error) {
-	for at, last := pred, k.self; ; {
-		if at.ID == k.self.ID {
-			return &at.ID, nil
-		}
-		if !chord.Between(k.self.ID, at.ID, last.ID) {
-			return nil, nil // the ring is not in order
-		}
-		s, err := k.survey(ctx, at, own.from, chordevent.SpanRepair)
-		switch {
-		case err != nil:
-			return nil, err
-		case s.own != nil && s.own.overlaps(*own):
-			k.mu.Lock()
-			k.dispute(*s.own)
-			k.mu.Unlock()
-			return nil, nil
-		case s.own != nil:
-			return &at.ID, nil
-		case !s.predecessor.Real():
-			return nil, nil
-		}
-		last, at = at, s.predecessor
-	}
+	return p.Addr == k.self.Addr || slices.ContainsFunc(k.replicas, func(h replica) bool { return h.peer.Addr == p.Addr })
 }

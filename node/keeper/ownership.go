@@ -6,15 +6,16 @@ import (
 	"chordconductor/node/chord"
 )
 
-// An arc is the stretch (from, to] of the circle; from equal to to is all of it.
+// An arc is the part (from, to] of the circle; if from equals to, the whole circle.
 type arc struct{ from, to chord.ID }
 
 func (a arc) covers(id chord.ID) bool { return chord.Owns(a.from, id, a.to) }
 
-// overlaps reports whether both cover some point: of two arcs that meet, one covers the other's end.
+// overlaps reports whether both cover some point: of two arcs that overlap, one covers the other's end.
 func (a arc) overlaps(b arc) bool { return a.covers(b.to) || b.covers(a.to) }
 
-// An ownership says that a member is responsible for (from, owner.ID]. A greater epoch is a later word on a range.
+// An ownership makes a member responsible for (from, owner.ID]. Of two for the same range the one with the greater
+// epoch is the later.
 type ownership struct {
 	owner chord.Peer
 	from  chord.ID // equal to the owner's: the whole circle
@@ -25,7 +26,7 @@ func (o ownership) arc() arc                  { return arc{o.from, o.owner.ID} }
 func (o ownership) covers(id chord.ID) bool   { return o.arc().covers(id) }
 func (o ownership) overlaps(p ownership) bool { return o.arc().overlaps(p.arc()) }
 
-// contains reports whether all of a range of the same owner is in this one.
+// contains reports whether o contains all of p, a range of the same owner.
 func (o ownership) contains(p ownership) bool {
 	return o.from == p.from || o.from == o.owner.ID || p.from != p.owner.ID && o.covers(p.from)
 }
@@ -41,7 +42,7 @@ func (o ownership) beats(p ownership) bool {
 	return o.owner.Incarnation > p.owner.Incarnation
 }
 
-// without is what is left of o beside p: the stretch from p's end to o's end, unless p covers o's end.
+// without returns what is left of o beside p: the part from p's end to o's end, unless p covers o's end.
 func (o ownership) without(p ownership) (left ownership, some bool) {
 	if p.covers(o.owner.ID) {
 		return ownership{}, false

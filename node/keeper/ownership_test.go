@@ -73,9 +73,9 @@ func TestOwnershipArithmetic(t *testing.T) {
 
 func lowest(id chord.ID) int { return int(id[len(id)-1]) }
 
-// TestClaimsNeverOverlap: whatever is heard in whatever order, what is remembered is disjoint, a refusal names a claim
-// that beats the one refused, and an accepted one is remembered whole.
-func TestClaimsNeverOverlap(t *testing.T) {
+// TestTableEntriesNeverOverlap: whatever is received in whatever order, the entries kept are disjoint, a refusal
+// returns an entry that beats the one refused, and an accepted one is kept whole.
+func TestTableEntriesNeverOverlap(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var c ownershipTable
 		now := time.UnixMilli(0)
@@ -92,7 +92,7 @@ func TestClaimsNeverOverlap(t *testing.T) {
 			case refused && winner.owner == o.owner && winner.epoch <= o.epoch:
 				t.Fatalf("%v refused because of its own %v", o, winner)
 			case !refused && (!ok || known.ownership != o):
-				t.Fatalf("%v accepted, remembered %v", o, known.ownership)
+				t.Fatalf("%v accepted, kept %v", o, known.ownership)
 			}
 			for i := range c {
 				for j := range i {
@@ -105,32 +105,33 @@ func TestClaimsNeverOverlap(t *testing.T) {
 	})
 }
 
-// TestClaimsOfAMove: the receiver's claim trims the source's, so that a takeover from the source takes what is left.
-func TestClaimsOfAMove(t *testing.T) {
+// TestTableEntriesOfAHandoff: the receiver's entry trims the source's, so that a takeover from the source takes what is
+// left.
+func TestTableEntriesOfAHandoff(t *testing.T) {
 	var c ownershipTable
 	now := time.UnixMilli(0)
 	c.learn(testOwnership(10, 40, 3), now)
 	c.learn(testOwnership(10, 20, 4), now)
 	if known, _ := c.covering(testID(40)); known.ownership != testOwnership(20, 40, 3) {
-		t.Errorf("the source's claim is %v", known.ownership)
+		t.Errorf("the source's entry is %v", known.ownership)
 	}
 	c.learn(testOwnership(10, 40, 3), now) // late
 	if known, _ := c.covering(testID(15)); known.ownership != testOwnership(10, 20, 4) {
-		t.Errorf("after a late word the receiver's claim is %v", known.ownership)
+		t.Errorf("after a late ownership the receiver's entry is %v", known.ownership)
 	}
 }
 
-func TestClaimsAreBounded(t *testing.T) {
+func TestOwnershipTableIsBounded(t *testing.T) {
 	s, _ := chord.NewSpace(chord.MaxBits)
 	var c ownershipTable
-	for i := range maxClaims + 10 {
+	for i := range maxTableEntries + 10 {
 		id := s.FromUint64(uint64(10 * (i + 1)))
 		c.learn(ownership{owner: chord.Peer{ID: id, Addr: "h"}, from: s.FromUint64(uint64(10*i + 5)), epoch: 1}, time.UnixMilli(int64(i)))
 	}
-	if len(c) != maxClaims {
-		t.Errorf("%d claims, want %d", len(c), maxClaims)
+	if len(c) != maxTableEntries {
+		t.Errorf("%d entries, want %d", len(c), maxTableEntries)
 	}
 	if _, ok := c.covering(s.FromUint64(10)); ok {
-		t.Error("the claim heard longest ago is still there")
+		t.Error("the entry received longest ago is still there")
 	}
 }

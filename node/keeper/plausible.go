@@ -7,32 +7,33 @@ import (
 	"chordconductor/node/chord"
 )
 
-// Epochs come from peers, and an owner's next epoch is one more than the greatest it knows. So a single number from
-// outside must not be able to move it far: else one word of 2^60 would leave nothing to go on with. An epoch is believed
-// if it is at most maxLeap above the greatest that this member knows for that stretch of the circle; every change of
-// ownership adds one, so no history of a ring makes two members differ by more. What is further away is refused, with
-// the epoch known here, counted, and reported with its sender.
+// Epochs come from peers, and an owner's next epoch is one more than the greatest it has received. So a single number
+// from outside must not move it far: after an epoch of 2^60 there would be none left to go on with. An epoch is
+// accepted if it is at most maxLeap above the greatest that this member knows for that part of the circle. Every change
+// of ownership adds one, so no history of a ring makes two members differ by more. A greater epoch is refused, together
+// with the epoch known here, counted, and reported with its sender.
 //
-// A hostile peer can climb in steps, and so lead members apart by more than maxLeap, each of which then refuses the
-// other. Of two such numbers the lower one is believed:
+// A hostile peer can climb in steps, and so drive members apart by more than maxLeap, each of which then refuses the
+// other. Of two such numbers the lower one is accepted:
 //
-//   - An owner whose epoch is refused as implausible, or that is spoken to by an owner so far below itself, goes down to
-//     one above the other's number (descend).
-//   - A member without a range believes the owner that it has asked for it, up to maxFirst: what it knows of others is
-//     hearsay, and it could have no range for ever. Should the others know better, it goes down like any owner (asked).
-//   - A claim so far above the word of an owner that speaks for itself is no reason to refuse that. It is verified with
-//     the owner it names, and forgotten unless that one confirms it (verify).
+//   - An owner whose epoch is refused as implausible, or that receives an ownership so far below its own, lowers its
+//     epoch to one above the other's (descend).
+//   - A member without a range accepts an epoch of up to maxFirst from the owner that it has claimed its range from
+//     (asked): what it knows of others is second-hand, and might otherwise leave it without a range for ever. If other
+//     members know better, it lowers its epoch like any owner.
+//   - A table entry so far above the ownership that an owner itself reports is no reason to refuse the latter. The
+//     entry is verified with the owner it names, and dropped unless that owner confirms it (verify).
 
 const (
 	maxLeap = 1 << 20
-	// maxFirst is the greatest epoch that is believed by a member that knows none: a thousand changes a second for
-	// thirty years.
+	// maxFirst is the greatest epoch that a member accepts that knows none: a thousand changes a second for thirty years.
 	maxFirst = 1 << 40
-	// maxSuspects bounds the claims to be verified. At the bound one is dropped: it comes up again.
+	// maxUnverified bounds the entries to be verified. At the bound one is dropped: it comes up again.
 	maxUnverified = 8
 )
 
-// reference is what is known with the greatest epoch for a stretch, or if nothing is, for any. mu is held.
+// reference returns the known ownership with the greatest epoch that overlaps o, or if there is none, of all. mu is
+// held.
 func (k *Keeper) reference(o ownership) (best ownership, some bool) {
 	near := false
 	consider := func(known ownership) {
@@ -50,7 +51,7 @@ func (k *Keeper) reference(o ownership) (best ownership, some bool) {
 	return best, some
 }
 
-// implausible reports whether an ownership's epoch is too far above what is known, which it also returns. mu is held.
+// implausible reports whether an ownership's epoch is too far above the known one, which it also returns. mu is held.
 func (k *Keeper) implausible(o ownership) (known *ownership, is bool) {
 	best, some := k.reference(o)
 	if !some {
@@ -59,20 +60,20 @@ func (k *Keeper) implausible(o ownership) (known *ownership, is bool) {
 	return &best, o.epoch > best.epoch+maxLeap
 }
 
-// asked reports whether a handoff fills an empty register, and comes from the owner that this member has asked for its
-// range, with an epoch that a member would believe that knows none. mu is held.
+// asked reports whether a handoff fills an empty register, comes from the owner that this member has claimed its range
+// from, and has an epoch that a member without any would accept. mu is held.
 func (k *Keeper) asked(m *incoming) bool {
 	return k.reg.Load() == nil && m.source == k.claimed && m.grant.epoch <= maxFirst
 }
 
-// refuseEpoch reports what a peer has said that is implausible.
+// refuseEpoch reports a peer's implausible epoch and returns the error for it.
 func (k *Keeper) refuseEpoch(from chord.Peer, o ownership, known *ownership) error {
 	least := int64(0)
 	if known != nil {
 		least = known.epoch
 	}
-	err := fmt.Errorf("%w: %s names epoch %d for a range of %s, of which at most %d is known here: at most %d more is believed",
-		errRefused, from.Addr, o.epoch, o.owner.Addr, least, int64(maxLeap))
+	err := fmt.Errorf("%w: implausible epoch %d for a range of %s from %s: expected at most %d more than %d, the greatest known here",
+		errRefused, o.epoch, o.owner.Addr, from.Addr, int64(maxLeap), least)
 	if k.cfg.Implausible != nil {
 		k.cfg.Implausible(from.Addr, err.Error())
 	}
@@ -91,32 +92,32 @@ func (k *Keeper) descend(epoch int64) {
 	k.setRegister(&next)
 }
 
-// suspect notes a claim to be verified if it is implausibly far above a word that it stands against. mu is held.
-func (k *Keeper) doubtEntry(claim ownership, word int64) {
-	if claim.epoch > word+maxLeap && len(k.unverified) < maxUnverified {
-		k.unverified = append(k.unverified, claim)
+// doubtEntry notes a table entry to be verified if it is implausibly far above a contradicting epoch. mu is held.
+func (k *Keeper) doubtEntry(entry ownership, epoch int64) {
+	if entry.epoch > epoch+maxLeap && len(k.unverified) < maxUnverified {
+		k.unverified = append(k.unverified, entry)
 		k.reconcileDue.Set()
 	}
 }
 
-// verify asks the owners named in suspect claims, and forgets those that are not confirmed.
+// verify asks the owners named in doubtful entries, and drops the entries that they do not confirm.
 func (k *Keeper) verify(ctx context.Context, operation string) error {
 	k.mu.Lock()
-	suspects := k.unverified
+	entries := k.unverified
 	k.unverified = nil
 	k.mu.Unlock()
-	return k.each(ctx, len(suspects), func(ctx context.Context, i int) {
-		claim := suspects[i]
-		s, err := k.survey(ctx, claim.owner, claim.owner.ID, operation)
+	return k.each(ctx, len(entries), func(ctx context.Context, i int) {
+		entry := entries[i]
+		s, err := k.survey(ctx, entry.owner, entry.owner.ID, operation)
 		if stopped(err) {
 			return
 		}
 		k.mu.Lock()
 		defer k.mu.Unlock()
-		if err == nil && s.own != nil && s.own.epoch >= claim.epoch {
+		if err == nil && s.own != nil && s.own.epoch >= entry.epoch {
 			return
 		}
-		k.owners.forget(claim.owner)
+		k.owners.forget(entry.owner)
 		if err == nil && s.own != nil {
 			k.owners.learn(*s.own, k.env.Now())
 		}

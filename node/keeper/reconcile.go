@@ -11,24 +11,25 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// A reconciliation makes two members hold the newer version of every record of an arc. own is this member's ownership of
-// the arc, or nil if the other member owns it; then nothing is fetched, since the owner's version is no use to us.
+// A reconciliation makes two members hold the newer version of every record of an arc. own is this member's ownership
+// of the arc, or nil if the other member owns it; then nothing is fetched, because this member does not need the
+// owner's versions.
 type reconciliation struct {
 	k      *Keeper
 	peer   chord.Peer
 	own    *ownership
-	brings bool // what is newer here
+	brings bool // sends what is newer here
 
-	queue   []arc // to compare; the last is next, so that it stays short: some 32 arcs for each of 40 digits
+	queue   []arc // to compare; the last is next, so that the queue stays short: some 32 arcs for each of 40 digits
 	pull    []string
 	push    []*store.Record
 	pushed  int64 // bytes in push
-	refused error // the peer has no room: nothing more is brought
+	refused error // the peer has no room: nothing more is sent
 
 	done outcome
 }
 
-// outcome counts what a reconciliation has brought, either way.
+// outcome counts what a reconciliation has transferred, either way.
 type outcome struct {
 	pulled, pushed int
 	bytes          int64
@@ -36,9 +37,9 @@ type outcome struct {
 	full           bool // this host lacks room for something that is newer there
 }
 
-// reconcile compares one arc, takes what is newer there, and, with push, brings what is newer here. Either side takes what
-// it has room for; a lack of room is an error when all the rest is done. At the first difference differs, if given, begins
-// a trace that is worth recording, and what follows is in it.
+// reconcile compares one arc, fetches what is newer there, and, with push, sends what is newer here. Either side stores
+// what it has room for; a lack of room is returned as an error after all the rest is done. At the first difference
+// differs, if given, starts a sampled trace, which contains what follows.
 func (k *Keeper) reconcile(ctx context.Context, p chord.Peer, own *ownership, whole arc, push bool, differs func() context.Context) (outcome, error) {
 	r := reconciliation{k: k, peer: p, own: own, brings: push, queue: []arc{whole}}
 	for len(r.queue) > 0 {
@@ -50,7 +51,7 @@ func (k *Keeper) reconcile(ctx context.Context, p chord.Peer, own *ownership, wh
 			ctx = differs()
 		}
 	}
-	// What is newer there comes first, since a leaver gives and takes nothing.
+	// The fetch comes first, because a leaver neither sends nor fetches.
 	if err := r.flushPull(ctx); err != nil {
 		return r.done, err
 	}
@@ -70,7 +71,7 @@ func (r *reconciliation) step(ctx context.Context) error {
 		return err
 	}
 	if len(differences) == 0 {
-		return fmt.Errorf("%w: %s answers on no arc", errRefused, r.peer.Addr)
+		return fmt.Errorf("%w: %s answered for no arc", errRefused, r.peer.Addr)
 	}
 	r.queue = append(r.queue[:len(r.queue)-len(asked)], asked[len(differences):]...)
 	for i, d := range differences {
@@ -79,7 +80,7 @@ func (r *reconciliation) step(ctx context.Context) error {
 		}
 		r.done.differed = true
 		r.queue = append(r.queue, d.parts...)
-		if !d.cut {
+		if !d.split {
 			if err := r.exchange(ctx, asked[i], d.versions); err != nil {
 				return err
 			}
@@ -88,9 +89,9 @@ func (r *reconciliation) step(ctx context.Context) error {
 	return nil
 }
 
-// exchange finds what is newer here, and what is newer there, among all the versions of an arc of few records.
+// exchange finds, among all the versions of an arc of few records, what is newer here and what is newer there.
 func (r *reconciliation) exchange(ctx context.Context, a arc, theirs []*store.Record) error {
-	byKey := make(map[string]*store.Record, len(theirs)) // looked up only: its order reaches nothing
+	byKey := make(map[string]*store.Record, len(theirs)) // looked up only: its order affects nothing
 	r.k.mu.Lock()
 	for _, version := range theirs {
 		byKey[version.Key] = version
@@ -123,7 +124,7 @@ func (r *reconciliation) exchange(ctx context.Context, a arc, theirs []*store.Re
 	return nil
 }
 
-// flushPush sends the records gathered, which are no more than one message takes.
+// flushPush sends the collected records, which fit into one message.
 func (r *reconciliation) flushPush(ctx context.Context) error {
 	if len(r.push) == 0 {
 		return nil
@@ -142,7 +143,7 @@ func (r *reconciliation) flushPush(ctx context.Context) error {
 	return nil
 }
 
-// flushPull fetches the keys gathered and merges their records.
+// flushPull fetches the collected keys and merges their records.
 func (r *reconciliation) flushPull(ctx context.Context) error {
 	for len(r.pull) > 0 {
 		keys := r.pull[:min(len(r.pull), maxFetch)]
@@ -151,7 +152,7 @@ func (r *reconciliation) flushPull(ctx context.Context) error {
 			return err
 		}
 		if answered == 0 {
-			return fmt.Errorf("%w: %s fetches nothing", errRefused, r.peer.Addr)
+			return fmt.Errorf("%w: %s answered for no key", errRefused, r.peer.Addr)
 		}
 		r.k.mu.Lock()
 		for _, rec := range records {

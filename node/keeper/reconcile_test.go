@@ -111,11 +111,11 @@ func TestReconcileManyLargeRecords(t *testing.T) {
 	for n := range 40 {
 		rec := record(wideSpace(), n, 1)
 		rec.Value = make([]byte, 100_000+n)
-		holder := a
+		side := a
 		if n%2 == 0 {
-			holder = b
+			side = b
 		}
-		if _, err := holder.merge(rec, forKeeps); err != nil {
+		if _, err := side.merge(rec, forKeeps); err != nil {
 			t.Fatal(err)
 		}
 	}

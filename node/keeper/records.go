@@ -10,7 +10,7 @@ import (
 	"chordconductor/node/store"
 )
 
-// merge stores a record unless what is held is as new. mu is held.
+// merge stores a record unless the one held is as new. mu is held.
 func (k *Keeper) merge(r *store.Record, why purpose) (stored bool, err error) {
 	old := k.store.Get(r.ID, r.Key)
 	if !r.Newer(old) {
@@ -25,8 +25,8 @@ func (k *Keeper) merge(r *store.Record, why purpose) (stored bool, err error) {
 	return true, nil
 }
 
-// dated is the record with the time at which something is to be done about it: a value to be dropped when it has
-// expired, a tombstone to be forgotten after its lifetime. A value that has expired already is dropped here.
+// dated returns the record with the time at which it is due: a value is dropped when it has expired, a tombstone after
+// its lifetime. A value that has expired already is dropped here.
 func (k *Keeper) dated(r *store.Record) *store.Record {
 	now := k.clock.Millis()
 	next := *r
@@ -50,7 +50,7 @@ func (k *Keeper) drop(r *store.Record) {
 	}
 }
 
-// bring sends records to a member: as their owner to a holder of copies, with tombstones to drop; or, without an
+// pushRecords sends records to a member: as their owner to a replica, with tombstones to drop; or, without an
 // ownership, to the owner.
 func (k *Keeper) pushRecords(ctx context.Context, p chord.Peer, own *ownership, records, drop []*store.Record, operation string) error {
 	q := &nodepb.ReplicateRequest{Records: recordsToWire(records)}
@@ -60,10 +60,10 @@ func (k *Keeper) pushRecords(ctx context.Context, p chord.Peer, own *ownership, 
 	if err := k.deliver(ctx, p, own, q, operation); !errors.As(err, new(heldNewer)) {
 		return err
 	}
-	return nil // the next comparison takes what is newer there
+	return nil // the next comparison fetches what is newer there
 }
 
-// deliver makes the call: with records, with tombstones to drop, or with a reservation.
+// deliver makes the Replicate call: with records, with tombstones to drop, or with a reservation.
 func (k *Keeper) deliver(ctx context.Context, p chord.Peer, own *ownership, q *nodepb.ReplicateRequest, operation string) error {
 	var wire *nodepb.Ownership
 	if own != nil {
@@ -82,9 +82,9 @@ func (k *Keeper) deliver(ctx context.Context, p chord.Peer, own *ownership, q *n
 		k.mu.Lock()
 		k.learnLeaver(p)
 		k.mu.Unlock()
-		return fmt.Errorf("%w: %s is about to leave", errDead, p.Addr) // as good as: the next host takes its place
+		return fmt.Errorf("%w: %s is about to leave", errDead, p.Addr) // treated as dead: the next host takes its place
 	}
-	if err := k.judged(p, a, own, sent); err != nil {
+	if err := k.applyVerdict(p, a, own, sent); err != nil {
 		k.publishRegister(ctx)
 		return err
 	}
@@ -94,7 +94,7 @@ func (k *Keeper) deliver(ctx context.Context, p chord.Peer, own *ownership, q *n
 	return k.readNewer(p, a.Newer)
 }
 
-// Replicate takes such records.
+// Replicate stores records from a peer, drops tombstones, and reserves room.
 func (k *Keeper) Replicate(ctx context.Context, q *nodepb.ReplicateRequest) (*nodepb.ReplicateResponse, error) {
 	own, err := ownershipFromWire(k.space, q.Ownership)
 	if err != nil {
@@ -104,7 +104,7 @@ func (k *Keeper) Replicate(ctx context.Context, q *nodepb.ReplicateRequest) (*no
 	if err != nil {
 		return nil, malformed(err)
 	}
-	if err := k.believe(q.GetCall().GetFrom().GetAddress(), records, own == nil); err != nil {
+	if err := k.checkVersions(q.GetCall().GetFrom().GetAddress(), records, own == nil); err != nil {
 		return nil, malformed(err)
 	}
 	drop := make([]*store.Record, len(q.Drop))
@@ -116,11 +116,11 @@ func (k *Keeper) Replicate(ctx context.Context, q *nodepb.ReplicateRequest) (*no
 	places := make([]arc, len(records))
 	for i, r := range records {
 		if own != nil && !own.covers(r.ID) {
-			return nil, malformed(fmt.Errorf("record of %q is not in the sender's range", r.Key))
+			return nil, malformed(fmt.Errorf("record of %q is outside the sender's range", r.Key))
 		}
 		places[i] = arc{r.ID, r.ID}
 	}
-	var reserved chord.ID // the place of the key that room is reserved for
+	var reserved chord.ID // the point of the key that room is reserved for
 	if q.Reserve != nil {
 		reserved = k.space.Hash(q.Reserve.Key)
 		if err := checkReservation(q.Reserve, own, reserved); err != nil {
@@ -136,7 +136,7 @@ func (k *Keeper) Replicate(ctx context.Context, q *nodepb.ReplicateRequest) (*no
 	k.mu.Lock()
 	v := k.admit(own, places)
 	if a.Leaving = k.leaving && own != nil && !version1(q.GetCall()); a.Leaving {
-		v = verdict{refused: true} // a copy here would not last: the owner takes another host
+		v = verdict{refused: true} // a replica here would not last: the owner takes another host
 	}
 	if !v.refused {
 		a.Accepted, a.Overlapped = true, v.overlapped
@@ -144,7 +144,7 @@ func (k *Keeper) Replicate(ctx context.Context, q *nodepb.ReplicateRequest) (*no
 			k.budget.redeem([requestIDSize]byte(q.Reservation)) // the records may go into the reserve
 		}
 		if a.Newer, err = k.accept(records, drop, own); err == errFull && own == nil {
-			k.requireRecovery(from) // it keeps what there is no room for here
+			k.requireRecovery(from) // the sender keeps what there is no room for here
 		}
 		if q.Reserve != nil {
 			a.Exhausted = !k.hold(q.Reserve, reserved)
@@ -164,10 +164,10 @@ func (k *Keeper) Replicate(ctx context.Context, q *nodepb.ReplicateRequest) (*no
 	return a, nil
 }
 
-// accept merges records from a peer and drops tombstones. Of the records of an owner it returns what is held instead,
-// since it is newer. mu is held.
+// accept merges records from a peer and drops tombstones. For records of an owner it returns the newer versions held
+// instead. mu is held.
 func (k *Keeper) accept(records, drop []*store.Record, own *ownership) (newer []*nodepb.Version, err error) {
-	var moving *incoming // its source brings only what differs
+	var moving *incoming // its source sends only what differs
 	if own != nil {
 		moving = k.ins.from(own.owner)
 	}
@@ -187,7 +187,7 @@ func (k *Keeper) accept(records, drop []*store.Record, own *ownership) (newer []
 			return newer, err
 		}
 		if stored && own == nil {
-			k.unsync() // leftovers of this member's range, which the holders of its copies do not have
+			k.unsync() // records of this member's range returned to it, which the replicas do not have
 		}
 	}
 	for _, r := range drop {
@@ -198,7 +198,7 @@ func (k *Keeper) accept(records, drop []*store.Record, own *ownership) (newer []
 	return newer, nil
 }
 
-// unsync notes that the holders of copies lack something. mu is held.
+// unsync notes that the replicas lack a record. mu is held.
 func (k *Keeper) unsync() {
 	for i := range k.replicas {
 		k.replicas[i].synced = false
@@ -207,7 +207,7 @@ func (k *Keeper) unsync() {
 	k.repairDue.Set()
 }
 
-// maxFetch is how many keys are asked for in one message.
+// maxFetch bounds the keys requested in one message.
 const maxFetch = 256
 
 // fetch reads records at another member: those of the first keys, as many as it answers.
@@ -232,16 +232,16 @@ func (k *Keeper) fetch(ctx context.Context, p chord.Peer, keys []string, operati
 			records = append(records, r)
 		}
 	}
-	if err := k.believe(p.Addr, records, false); err != nil {
+	if err := k.checkVersions(p.Addr, records, false); err != nil {
 		return nil, 0, err
 	}
 	return records, min(max(int(a.Answered), 0), len(keys)), nil
 }
 
-// Fetch answers such a question.
+// Fetch returns the records of the requested keys.
 func (k *Keeper) Fetch(_ context.Context, q *nodepb.FetchRequest) (*nodepb.FetchResponse, error) {
 	if len(q.Keys) > maxFetch {
-		return nil, malformed(fmt.Errorf("%d keys to fetch: at most %d", len(q.Keys), maxFetch))
+		return nil, malformed(fmt.Errorf("%d keys to fetch: expected at most %d", len(q.Keys), maxFetch))
 	}
 	a := &nodepb.FetchResponse{Reply: k.member.Reply()}
 	var size int64

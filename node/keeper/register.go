@@ -9,7 +9,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// setRegister changes the ownership register; nil empties it. mu is held. The caller tells it after unlocking.
+// setRegister changes the ownership register; nil empties it. mu is held. The caller publishes it after unlocking.
 func (k *Keeper) setRegister(own *ownership) {
 	old := k.reg.Load()
 	k.reg.Store(own)
@@ -18,7 +18,7 @@ func (k *Keeper) setRegister(own *ownership) {
 	k.confirmed = time.Time{}
 	k.pruneUnsettled()
 	for i := range k.replicas {
-		k.replicas[i].synced = false // equal digests count for one extent and epoch of the range
+		k.replicas[i].synced = false // equal digests are valid for one extent and epoch of the range only
 		if own == nil || old == nil || !old.contains(*own) {
 			k.replicas[i].compared = false
 		}
@@ -34,8 +34,8 @@ func (k *Keeper) setRegister(own *ownership) {
 	k.repairDue.Set()
 }
 
-// tell emits the register if it has changed since it was last told. Whoever changed it calls this after unlocking mu; of
-// two that come at once, either tells the latest.
+// publishRegister emits the register if it has changed since it was last emitted. The caller that changed it calls this
+// after unlocking mu; of two concurrent calls, either emits the latest value.
 func (k *Keeper) publishRegister(ctx context.Context) {
 	k.publishing.Lock()
 	defer k.publishing.Unlock()
@@ -45,8 +45,8 @@ func (k *Keeper) publishRegister(ctx context.Context) {
 	}
 }
 
-// A verdict is what becomes of an ownership that its owner has told. It is refused, mostly because of another one, or it
-// stands, and this member has given up what overlapped it.
+// A verdict is the result of receiving an ownership from its owner. Either it is refused, mostly because another one
+// stands, or it stands, and this member has given up what overlapped it.
 type verdict struct {
 	refused     bool
 	implausible bool
@@ -54,10 +54,11 @@ type verdict struct {
 	overlapped  bool
 }
 
-// meet judges an ownership told by its owner. mu is held; the caller tells the register, which may have changed.
+// meet evaluates an ownership received from its owner. mu is held; the caller publishes the register, which may have
+// changed.
 func (k *Keeper) meet(o ownership) verdict {
 	if o.owner.ID == k.self.ID {
-		return verdict{refused: true} // an earlier life of this member speaks
+		return verdict{refused: true} // the call comes from an earlier incarnation of this member
 	}
 	if known, is := k.implausible(o); is {
 		_ = k.refuseEpoch(o.owner, o, known)
@@ -71,7 +72,7 @@ func (k *Keeper) meet(o ownership) verdict {
 		own = k.reg.Load()
 	}
 	if rival && (own.beats(o) || !k.yield(o)) {
-		k.requireRecovery(o.owner) // until it knows better it serves what is this member's
+		k.requireRecovery(o.owner) // until it yields, the other owner serves a part of this member's range
 		return verdict{refused: true, conflict: k.reg.Load()}
 	}
 	if winner, refused := k.owners.refuses(o); refused {
@@ -82,13 +83,13 @@ func (k *Keeper) meet(o ownership) verdict {
 	return verdict{overlapped: rival}
 }
 
-// yield resolves an overlap with the range of a living owner whose word beats this member's. Of two owners each keeps
-// what comes before it on the circle, up to the other one. So this member gives up what lies below the other, if its
-// range covers that. If the other one's covers this member, then this one was taken for dead without being so: it takes
-// its own back with a greater epoch, unclean, since the other has been written to meanwhile. Only if that happens again
-// and again, because calls get through in one direction alone, it steps down and claims its range like a newcomer. What
-// it held of a range it gives up stays, as leftovers for the owner. yield reports whether the other ownership stands as it
-// is. mu is held.
+// yield resolves an overlap with the range of a live owner whose ownership beats this member's, and reports whether the
+// other ownership stands unchanged. Each of two owners keeps the part that precedes it on the circle, up to the other
+// one. So this member gives up what lies below the other owner, if its range covers that owner. If the other's range
+// covers this member, this member was wrongly taken for dead: it takes its range back with a greater epoch and recovers
+// it, because the other owner has accepted writes meanwhile. If that happens repeatedly, because calls get through in
+// one direction only, it steps down and claims its range like a joiner. Its records of a range given up stay, as
+// orphaned replicas to be returned to the owner. mu is held.
 func (k *Keeper) yield(to ownership) (stands bool) {
 	own := k.reg.Load()
 	k.abortOut()
@@ -114,7 +115,7 @@ func (k *Keeper) yield(to ownership) (stands bool) {
 	return false
 }
 
-// raise gives the present range a new epoch, above one that stands against it without reason. mu is held.
+// raise gives the present range a new epoch, above that of a contesting ownership that is outdated. mu is held.
 func (k *Keeper) raise(above int64) {
 	if own := k.reg.Load(); own != nil {
 		k.abortOut()
@@ -124,7 +125,8 @@ func (k *Keeper) raise(above int64) {
 	}
 }
 
-// soil makes the range unclean: records of it may be elsewhere, with a certain member perhaps. mu is held.
+// requireRecovery marks the range as needing recovery: other members, the sources if given, may hold records of it. mu
+// is held.
 func (k *Keeper) requireRecovery(source ...chord.Peer) {
 	if k.reg.Load() == nil {
 		return
@@ -147,8 +149,7 @@ func addSource(list []chord.Peer, p chord.Peer) []chord.Peer {
 	return append(slices.Clip(list), p)
 }
 
-// revived makes the range unclean again if somebody lives after all that could not be asked when it became clean. mu is
-// held.
+// revived marks the range as needing recovery if p is alive after all and range recovery could not ask it. mu is held.
 func (k *Keeper) revived(p chord.Peer) {
 	if i := slices.Index(k.silent, p); i >= 0 {
 		k.silent = slices.Delete(k.silent, i, i+1)
@@ -156,7 +157,7 @@ func (k *Keeper) revived(p chord.Peer) {
 	}
 }
 
-// dispute notes that this member's ownership was refused because of another one. mu is held.
+// dispute notes an ownership because of which this member's was refused. mu is held.
 func (k *Keeper) dispute(conflict ownership) {
 	if len(k.disputes) < maxDisputes && !slices.Contains(k.disputes, conflict) {
 		k.disputes = append(k.disputes, conflict)
@@ -164,9 +165,9 @@ func (k *Keeper) dispute(conflict ownership) {
 	}
 }
 
-// settle resolves what stands against this member's ownership, by asking the owner named. If that one is dead, or owns
-// something else by now, the word against us is outdated, and a greater epoch goes past it. If it does own the range,
-// one of the two yields.
+// resolveDisputes resolves ownerships that contest this member's, by asking the owners named. If that owner is dead, or
+// owns another range by now, the contesting ownership is outdated and a greater epoch supersedes it. If it does own the
+// range, one of the two yields.
 func (k *Keeper) resolveDisputes(ctx context.Context) error {
 	if err := k.verify(ctx, chordevent.SpanRepair); err != nil {
 		return err
@@ -195,7 +196,7 @@ func (k *Keeper) resolveDispute(ctx context.Context, conflict ownership) error {
 		}
 	}
 	if own := k.reg.Load(); own != nil && theirs != nil && theirs.overlaps(*own) && theirs.beats(*own) {
-		// Before it yields: whoever gets the range asks for what has been written here.
+		// This happens before the yield, so that the other owner recovers what has been written here.
 		if err := k.announce(ctx, theirs.owner, *own); stopped(err) {
 			return err
 		}
@@ -214,7 +215,7 @@ func (k *Keeper) resolveDispute(ctx context.Context, conflict ownership) error {
 	k.publishRegister(ctx)
 	if rival && own != nil {
 		if err := k.announce(ctx, theirs.owner, *own); stopped(err) {
-			return err // any other outcome has been noted
+			return err // other outcomes have been handled
 		}
 	}
 	return nil

@@ -18,8 +18,7 @@ const maxPasses = 4
 // repairPause is the least time between two rounds of repair.
 const repairPause = 50 * time.Millisecond
 
-// repair is the task that keeps the copies of the member's range where they belong, and what is held for others no
-// longer than needed.
+// repair is the task that keeps the range's replicas complete, and drops orphaned replicas of other ranges.
 func (k *Keeper) repair(context.Context) {
 	pause := k.cfg.SyncInterval
 	for {
@@ -38,7 +37,7 @@ func (k *Keeper) repair(context.Context) {
 	}
 }
 
-// repairRound does what is due and returns the time until more is.
+// repairRound does what is due and returns the time until the next round.
 func (k *Keeper) repairRound(ctx context.Context) (time.Duration, error) {
 	k.mu.Lock()
 	k.updatePreference(k.member.State())
@@ -54,7 +53,7 @@ func (k *Keeper) repairRound(ctx context.Context) (time.Duration, error) {
 	due, leaving := k.sweep, k.leaving
 	k.mu.Unlock()
 	if leaving {
-		return again, nil // Leave sweeps by itself
+		return again, nil // Leave drains by itself
 	}
 	if wait := due.Sub(k.env.Now()); wait > 0 {
 		return min(again, wait), nil
@@ -70,13 +69,13 @@ func (k *Keeper) repairRound(ctx context.Context) (time.Duration, error) {
 	} else {
 		k.sweepGap = min(2*k.sweepGap+time.Second, k.cfg.SyncInterval)
 	}
-	if k.sweep == due { // else something has happened meanwhile
+	if k.sweep == due { // otherwise a sweep has been requested meanwhile
 		k.sweep = k.env.Now().Add(k.jitter(k.sweepGap))
 	}
 	return min(again, k.sweepGap), nil
 }
 
-// repairRange brings the member's range and its holders of copies together.
+// repairRange recovers the member's range if needed, and compares it with its replicas.
 func (k *Keeper) repairRange(ctx context.Context) (again time.Duration, err error) {
 	own := k.reg.Load()
 	if own == nil {
@@ -105,7 +104,7 @@ func (k *Keeper) repairRange(ctx context.Context) (again time.Duration, err erro
 	k.mu.Unlock()
 	again = k.cfg.SyncInterval
 	if lacks || asking {
-		again = k.suspicion() // by then a host that was found dead may count again
+		again = k.suspicion() // by then a host that was taken for dead may count again
 	}
 	errs := make([]error, len(due))
 	err = k.each(ctx, len(due), func(ctx context.Context, i int) { errs[i] = k.syncReplica(ctx, own, due[i]) })
@@ -123,14 +122,14 @@ func (k *Keeper) repairRange(ctx context.Context) (again time.Duration, err erro
 	return again, nil
 }
 
-// syncHolder compares the range with a holder of copies until both hold the same.
+// syncReplica compares the range with a replica until both hold the same.
 func (k *Keeper) syncReplica(ctx context.Context, own *ownership, h replica) error {
 	for range maxPasses {
 		done, err := k.repairWith(ctx, h.peer, own, own.arc(), true)
 		k.noteRoom(h.peer, !errors.Is(err, errPeerFull))
 		if done.full {
 			k.mu.Lock()
-			k.requireRecovery(h.peer) // it has what there is no room for here
+			k.requireRecovery(h.peer) // the replica holds what there is no room for here
 			k.mu.Unlock()
 		}
 		if err != nil {
@@ -148,11 +147,11 @@ func (k *Keeper) syncReplica(ctx context.Context, own *ownership, h replica) err
 		k.mu.Unlock()
 		return nil
 	}
-	return errLate // writes come faster than they are compared; again soon
+	return errLate // writes arrive faster than they are compared; retried soon
 }
 
-// repairWith is a reconciliation that is a trace if, and from the moment that, it finds a difference.
-// Without push nothing is brought to the other member.
+// repairWith reconciles an arc with a member. It starts a trace when it finds a difference. Without push nothing is
+// sent to the other member.
 func (k *Keeper) repairWith(ctx context.Context, p chord.Peer, own *ownership, whole arc, push bool) (outcome, error) {
 	start := k.env.Now()
 	var span trace.Span
@@ -167,11 +166,11 @@ func (k *Keeper) repairWith(ctx context.Context, p chord.Peer, own *ownership, w
 	return done, err
 }
 
-// announceRange tells a changed register to the successor, and to one other host at least, so that a successor that must
-// take the range over one day knows it. Holders of copies hear it with their comparison.
+// announceRange sends a changed register to the successor, and to at least one other host, so that a successor that may
+// have to take the range over knows it. Replicas receive it with their comparison.
 func (k *Keeper) announceRange(ctx context.Context, own *ownership) error {
 	k.mu.Lock()
-	told := k.announced
+	announced := k.announced
 	k.announced = true
 	var peers []chord.Peer
 	if live := k.member.State().Live(); len(live) > 0 && k.replicaOn(live[0]) == nil {
@@ -181,7 +180,7 @@ func (k *Keeper) announceRange(ctx context.Context, own *ownership) error {
 		peers = append(peers, k.preference.hosts[0])
 	}
 	k.mu.Unlock()
-	if told {
+	if announced {
 		return nil
 	}
 	for _, p := range peers {
@@ -195,16 +194,17 @@ func (k *Keeper) announceRange(ctx context.Context, own *ownership) error {
 	return nil
 }
 
-// cleanse makes an unclean range clean: it takes from everybody who may hold records of it, and can be reached, what is
-// newer there, and brings the holders of copies what is newer here, until there is nothing left to take. So what is then
-// held here is settled, but for what a holder has no room for. Who cannot be reached is asked when it gives a sign of life.
-// While this host lacks room for something the range stays unclean, and each read asks those who have it.
+// recoverRange recovers a range that needs it: it fetches newer versions from all reachable members that may hold
+// records of the range, and sends the replicas what is newer here, until nothing is left to fetch. What is then held
+// here is settled, except what a replica has no room for. Members that cannot be reached are asked when they call
+// again. While this host lacks room for a record the range still needs recovery, and each read asks the members that
+// have it.
 func (k *Keeper) recoverRange(ctx context.Context, own *ownership) error {
 	for range maxPasses + 1 {
 		k.mu.Lock()
-		unclean, soils := k.needsRecovery, k.recoveries
+		needsRecovery, recoveries := k.needsRecovery, k.recoveries
 		k.mu.Unlock()
-		if !unclean {
+		if !needsRecovery {
 			return nil
 		}
 		peers := k.witnesses(ctx)
@@ -222,17 +222,17 @@ func (k *Keeper) recoverRange(ctx context.Context, own *ownership) error {
 			}
 		}
 		k.mu.Lock()
-		if slices.Max(append(pulled, 0)) == 0 && k.reg.Load() == own && k.recoveries == soils {
+		if slices.Max(append(pulled, 0)) == 0 && k.reg.Load() == own && k.recoveries == recoveries {
 			k.recovered(peers)
 		}
 		k.mu.Unlock()
 	}
-	return errLate // again soon
+	return errLate // retried soon
 }
 
-// askSilent asks those that were silent when the range became clean whether they live after all, as often as they may count
-// again: one that was found dead without being so may not call this member by itself. It reports whether it does so again.
-// After a while they are dead, and only a call of theirs makes the range unclean.
+// askSilent calls the members that were silent when the range was recovered, whenever they may count again: one that
+// was wrongly taken for dead may not call this member by itself. again reports whether it will call them once more.
+// After fresh() they are dead, and only a call from them makes the range need recovery.
 func (k *Keeper) askSilent(ctx context.Context) (again bool, err error) {
 	k.mu.Lock()
 	now := k.env.Now()
@@ -242,12 +242,12 @@ func (k *Keeper) askSilent(ctx context.Context) (again bool, err error) {
 	}
 	k.mu.Unlock()
 	return again, k.each(ctx, len(peers), func(ctx context.Context, i int) {
-		_, _ = k.survey(ctx, peers[i], k.self.ID, chordevent.SpanRepair) // an answer is a sign of life
+		_, _ = k.survey(ctx, peers[i], k.self.ID, chordevent.SpanRepair) // an answer shows that the member is alive
 	})
 }
 
-// recover takes what is newer at a member that may hold records of this one's range. Only a holder of copies is brought
-// what is newer here; if it lacks room for that, nothing is missing here.
+// recover fetches what is newer at a member that may hold records of this one's range. Only a replica is sent what is
+// newer here; if it lacks room for that, nothing is missing here.
 func (k *Keeper) recover(ctx context.Context, p chord.Peer, own *ownership) (outcome, error) {
 	k.mu.Lock()
 	holds := k.replicaOn(p) != nil
@@ -262,8 +262,8 @@ func (k *Keeper) recover(ctx context.Context, p chord.Peer, own *ownership) (out
 	return done, err
 }
 
-// isClean notes that the range is clean, as far as members can tell that live: who of those that may hold records of it
-// has been found dead is noted, to be asked when it lives. mu is held.
+// recovered marks the range as recovered from all live members. Members that may hold records of it and were taken for
+// dead are noted, to be asked when they are alive. mu is held.
 func (k *Keeper) recovered(asked []chord.Peer) {
 	now := k.env.Now()
 	for _, p := range slices.Concat(k.preference.list, asked, k.sources) {
@@ -275,6 +275,6 @@ func (k *Keeper) recovered(asked []chord.Peer) {
 	k.settleAll()
 	k.unsync()
 	for i := range k.replicas {
-		k.replicas[i].compared = false // of how much has come, only a comparison tells
+		k.replicas[i].compared = false // only a comparison shows how much has arrived
 	}
 }

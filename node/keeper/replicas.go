@@ -2,10 +2,10 @@ package keeper
 
 import "chordconductor/otel/chordevent"
 
-// countReplicas fills in how an owner's keys are replicated, as far as it knows. It counts against R, and leaves it to the
-// reader to judge: a member that believes in fewer hosts than there are would find nothing wrong. A key counts as
-// replicated on a host that held the whole range when it was last compared, and has missed no write since; each missed one
-// may concern another key. mu is held.
+// countReplicas fills in how many replicas an owner's keys have, as far as the owner can tell. It counts against R and
+// leaves the assessment to the reader: a member that knows of fewer hosts than there are would find nothing wrong. A
+// key counts as replicated on a host that held the whole range when it was last compared, and has missed no write
+// since; each missed write may concern another key. mu is held.
 func (k *Keeper) countReplicas(l *chordevent.Load) {
 	if k.reg.Load() == nil {
 		return

@@ -13,22 +13,22 @@ const (
 	maxRequests = 8192
 )
 
-// requests remembers the writes of the last while, so that tries of one request get one version.
+// requests remembers recent writes, so that all tries of one request get one version.
 type requests struct {
 	byID  map[[requestIDSize]byte]*request
 	order []*request // oldest first
 }
 
 type request struct {
-	id      [requestIDSize]byte
-	since   time.Time
-	running bool
-	version uint64       // 0: none assigned yet
-	holders []chord.Peer // not empty: acknowledged
+	id       [requestIDSize]byte
+	since    time.Time
+	running  bool
+	version  uint64       // 0: none assigned yet
+	replicas []chord.Peer // not empty: acknowledged
 }
 
-// begin notes a try of a request, which runs until end. It is not to run if an earlier try still does, or has been
-// acknowledged. Requests so old that nobody tries them any more are forgotten.
+// begin notes a try of a request, which runs until end. run is false if an earlier try is still running or has been
+// acknowledged. Requests older than old, which no client retries any more, are forgotten.
 func (rs *requests) begin(id [requestIDSize]byte, now time.Time, old time.Duration) (r *request, run bool) {
 	r = rs.byID[id]
 	if r == nil {
@@ -44,12 +44,12 @@ func (rs *requests) begin(id [requestIDSize]byte, now time.Time, old time.Durati
 		rs.byID[id] = r
 		rs.order = append(rs.order, r)
 	}
-	if r.running || len(r.holders) > 0 {
+	if r.running || len(r.replicas) > 0 {
 		return r, false
 	}
 	r.running = true
 	return r, true
 }
 
-// end says that a try is over.
+// end ends a try.
 func (rs *requests) end(r *request) { r.running = false }

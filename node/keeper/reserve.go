@@ -14,27 +14,28 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// A write that is refused for lack of memory has not happened anywhere. So a host without room must be found before
-// anything is stored. Every answer of a holder of copies names its host's room for clients' writes. Far from the limit
-// that is enough, and a write costs one round trip to the holders: what a holder takes of writes already under way may
-// go into its reserve, a quarter of its limit, so it would have to lose all its room and that between two messages.
-// Where a write, with those of this member under way, needs more than a share of a holder's room, or the room is not
-// known, the room is reserved first, which is a round trip more. If a holder runs out of room all the same, the write
-// has been carried out in part, and its outcome is unknown.
+// A write that is refused for lack of memory must not have happened anywhere. So a host without room must be found
+// before anything is stored. Every answer of a replica names its host's room for clients' writes. Far from the limit
+// that is enough, and a write costs one round trip to the replicas: what a replica accepts of writes already under way
+// may go into its reserve, a quarter of its limit, so it would have to lose all its room and that between two messages.
+// Where a write, together with this member's writes under way, needs more than a share of a replica's room, or the room
+// is not known, the room is reserved first, which costs one more round trip. If a replica runs out of room all the
+// same, the write has been carried out in part, and its outcome is unknown.
 
-// roomShare is the part of a holder's room that one owner may fill without asking: other owners fill it, too.
+// roomShare is the divisor for the part of a replica's room that one owner may fill without a reservation: other owners
+// fill it, too.
 const roomShare = 4
 
-// tight reports whether room for a record must be reserved at some of its holders. mu is held.
-func (k *Keeper) tight(holders []chord.Peer, size int64) bool {
-	return slices.ContainsFunc(holders, func(p chord.Peer) bool {
+// tight reports whether room for a record must be reserved at some of its replicas. mu is held.
+func (k *Keeper) tight(replicas []chord.Peer, size int64) bool {
+	return slices.ContainsFunc(replicas, func(p chord.Peer) bool {
 		h := k.replicaOn(p)
 		return h == nil || k.flight+size > h.room/roomShare
 	})
 }
 
-// reserveRoom holds room for a record at R-1 hosts, a silent one being replaced by the next. errFull says that one of
-// them, or this host, has none. What has been reserved at the others lapses.
+// reserveRoom reserves room for a record at R-1 hosts; the next host replaces a silent one. It returns errFull if one
+// of them, or this host, has no room. Reservations already made at the others lapse.
 func (k *Keeper) reserveRoom(ctx context.Context, own ownership, id chord.ID, reserve *nodepb.Reservation, operation string) error {
 	k.mu.Lock()
 	need := store.SizeOf(len(reserve.Key), reserve.ValueBytes) - k.store.Get(id, string(reserve.Key)).Size()
@@ -85,7 +86,7 @@ func (k *Keeper) hold(r *nodepb.Reservation, id chord.ID) bool {
 	return granted
 }
 
-// checkReservation says what is wrong with a reservation from a peer.
+// checkReservation validates a reservation from a peer.
 func checkReservation(r *nodepb.Reservation, own *ownership, id chord.ID) error {
 	switch {
 	case len(r.Id) != requestIDSize:
@@ -93,7 +94,7 @@ func checkReservation(r *nodepb.Reservation, own *ownership, id chord.ID) error 
 	case len(r.Key) == 0 || len(r.Key) > MaxKey || r.ValueBytes < 0 || r.ValueBytes > MaxValue:
 		return fmt.Errorf("reservation for a key of %d bytes (1 to %d) and a value of %d (0 to %d)", len(r.Key), MaxKey, r.ValueBytes, MaxValue)
 	case own == nil || !own.covers(id):
-		return fmt.Errorf("reservation for %q, which is not in the sender's range", r.Key)
+		return fmt.Errorf("reservation for %q, which is outside the sender's range", r.Key)
 	}
 	return nil
 }

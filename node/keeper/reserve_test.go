@@ -14,11 +14,11 @@ import (
 	"chordconductor/node/store"
 )
 
-// TestRoomIsReservedFirst: a write for which the owner, or any holder of copies, has no room is refused, and no host
-// holds anything of it; any other write is carried out on all of them. In particular no copy of a client's put goes into
-// the reserve of a quarter, where it would have gone unnoticed until that is full, too.
+// TestRoomIsReservedFirst: a write for which the owner, or any replica, has no room is refused, and no host holds
+// anything of it; any other write is carried out on all of them. In particular no replica of a client's put goes into
+// the reserve of a quarter, where it would not be noticed until that is full, too.
 func TestRoomIsReservedFirst(t *testing.T) {
-	t.Run("a small holder beside an owner without a limit", func(t *testing.T) {
+	t.Run("a small replica beside an owner without a limit", func(t *testing.T) {
 		r := newLimited(t, 2, []int64{0, 1000})
 		r.write(t, opPut, "k", 500)
 		r.write(t, opPut, "l", 400)
@@ -38,15 +38,15 @@ func TestRoomIsReservedFirst(t *testing.T) {
 
 // limited is an owner and other hosts, each with a memory limit.
 type limited struct {
-	w       *fakeWorld
-	hosts   []*Keeper // the owner first, then the holders of copies, then hosts that are to hold nothing
-	holders int       // of these hosts, the owner included
-	writes  int
-	refused int
+	w        *fakeWorld
+	hosts    []*Keeper // the owner first, then the replicas, then hosts that must hold nothing
+	replicas int       // of these hosts, the owner included
+	writes   int
+	refused  int
 }
 
 func newLimited(t testing.TB, replicas int, limits []int64) *limited {
-	r := &limited{w: newFakeWorld(), holders: min(replicas, len(limits))}
+	r := &limited{w: newFakeWorld(), replicas: min(replicas, len(limits))}
 	s, cfg := wideSpace(), Config{Space: wideSpace(), Replicas: replicas, CallLimit: time.Second}
 	var peers []chord.Peer
 	for i := range limits {
@@ -64,7 +64,7 @@ func newLimited(t testing.TB, replicas int, limits []int64) *limited {
 	return r
 }
 
-// write has the owner carry out a write, and judges its outcome by the room that there was before.
+// write has the owner carry out a write, and checks its outcome against the room that there was before.
 func (r *limited) write(t rapid.TB, op nodepb.ApplyRequest_Operation, key string, size int) {
 	t.Helper()
 	r.w.now = r.w.now.Add(2 * time.Second) // what earlier writes have reserved has lapsed
@@ -78,7 +78,7 @@ func (r *limited) write(t rapid.TB, op nodepb.ApplyRequest_Operation, key string
 	used, asks := make([]int64, len(r.hosts)), false // an owner that has no room itself reserves none
 	for i, k := range r.hosts {
 		before[i] = k.store.Get(id, key)
-		if i >= r.holders {
+		if i >= r.replicas {
 			continue
 		}
 		b := k.budget
@@ -104,9 +104,9 @@ func (r *limited) write(t rapid.TB, op nodepb.ApplyRequest_Operation, key string
 	}
 	for i, k := range r.hosts {
 		switch rec := k.store.Get(id, key); {
-		case i >= r.holders:
+		case i >= r.replicas:
 			if rec != nil {
-				t.Errorf("write %d: host %d, which is no holder, has %q", r.writes, i, key)
+				t.Errorf("write %d: host %d, which is no replica, has %q", r.writes, i, key)
 			}
 		case !fits && rec != before[i]:
 			t.Errorf("write %d is refused, and host %d has it: %v", r.writes, i, rec)

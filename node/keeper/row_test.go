@@ -10,9 +10,9 @@ import (
 	"chordconductor/node/chord"
 )
 
-// TestRowOfDeadOwnersIsAskedTogether: owners on hosts of their own that follow each other below a member's range, and are
-// all dead, are found so in a number of rounds that grows with the logarithm of theirs: each round costs a time limit. A
-// living one ends the row, and few others are asked.
+// TestRowOfDeadOwnersIsAskedTogether: dead owners of adjacent ranges below a member's, each on a host of its own, are
+// detected in a number of rounds that grows with the logarithm of their number: each round costs a time limit. A live
+// one ends the row, and few others are asked.
 func TestRowOfDeadOwnersIsAskedTogether(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		s, w := wideSpace(), newFakeWorld()

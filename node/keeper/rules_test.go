@@ -13,10 +13,10 @@ import (
 	"chordconductor/node/store"
 )
 
-// The tests of this file hold one rule of package keeper's documentation each against the code, without a ring.
+// The tests of this file each check one rule of package keeper's documentation against the code, without a ring.
 
-// TestTheNewestVersionStands: of two versions of a key the newer one is held, in whichever order and whichever way they
-// come.
+// TestTheNewestVersionStands: of two versions of a key the newer one is held, in whichever order and by whichever way
+// they arrive.
 func TestTheNewestVersionStands(t *testing.T) {
 	s := wideSpace()
 	version := func(version uint64, writer uint64, deleted bool) *store.Record {
@@ -34,10 +34,10 @@ func TestTheNewestVersionStands(t *testing.T) {
 		"a value after deletion": {version(5, 2, true), version(6, 1, false)},
 	} {
 		for way, bring := range map[string]func(a, b *Keeper, own *ownership, r *store.Record) error{
-			"as a copy": func(a, b *Keeper, own *ownership, r *store.Record) error {
+			"as a replica": func(a, b *Keeper, own *ownership, r *store.Record) error {
 				return a.pushRecords(t.Context(), b.self, own, []*store.Record{r}, nil, "")
 			},
-			"as leftovers": func(a, b *Keeper, own *ownership, r *store.Record) error {
+			"as an orphaned replica": func(a, b *Keeper, own *ownership, r *store.Record) error {
 				a.setRegister(nil)
 				b.setRegister(&ownership{owner: b.self, from: b.self.ID, epoch: own.epoch + 1})
 				return a.pushRecords(t.Context(), b.self, nil, []*store.Record{r}, nil, "")
@@ -58,8 +58,8 @@ func TestTheNewestVersionStands(t *testing.T) {
 	}
 }
 
-// TestWhatAGetAnswers: a value is there from its put until it is deleted or its lifetime is over, to the millisecond, also
-// before its record has turned into a tombstone.
+// TestWhatAGetAnswers: a value is there from its put until it is deleted or its lifetime is over, to the millisecond,
+// also before its record has turned into a tombstone.
 func TestWhatAGetAnswers(t *testing.T) {
 	const lifetime = 5000
 	for name, c := range map[string]struct {
@@ -102,8 +102,8 @@ func TestWhatAGetAnswers(t *testing.T) {
 	}
 }
 
-// TestATryThatWasNotAcknowledged: the next try of its request is the same write. It has the version of the first one, and
-// does not undo what has superseded that meanwhile.
+// TestATryThatWasNotAcknowledged: the next try of its request is the same write. It has the version of the first one,
+// and does not undo a write that has superseded that meanwhile.
 func TestATryThatWasNotAcknowledged(t *testing.T) {
 	for name, superseded := range map[string]bool{"nothing else written": false, "superseded": true} {
 		t.Run(name, func(t *testing.T) {
@@ -139,8 +139,8 @@ func TestATryThatWasNotAcknowledged(t *testing.T) {
 	}
 }
 
-// TestAWriteIsNewerThanWhatIsHeld: also if the clock that has given the version of what is held was ahead of this one, and
-// this one has not followed it.
+// TestAWriteIsNewerThanWhatIsHeld: also if the clock that assigned the held version was ahead of this one, and this one
+// has not observed it.
 func TestAWriteIsNewerThanWhatIsHeld(t *testing.T) {
 	for _, op := range []nodepb.ApplyRequest_Operation{opPut, opDelete} {
 		w, a, b, own := pair(t)
@@ -162,8 +162,8 @@ func TestAWriteIsNewerThanWhatIsHeld(t *testing.T) {
 	}
 }
 
-// TestAnOwnerBringsItsOwnRangeAlone: records, reservations and questions whether they may be dropped count for what the
-// sender owns, or, without an ownership, for what the receiver does.
+// TestAnOwnerBringsItsOwnRangeAlone: records, reservations and requests to drop a range count for what the sender owns,
+// or, without an ownership, for what the receiver owns.
 func TestAnOwnerBringsItsOwnRangeAlone(t *testing.T) {
 	s := wideSpace()
 	rec := record(s, 1, 5)
@@ -205,16 +205,16 @@ func TestAnOwnerBringsItsOwnRangeAlone(t *testing.T) {
 	}
 }
 
-// TestEveryChangeOfOwnershipIsALaterWord: whoever gets a range, by a move or a takeover, owns it at a greater epoch than
-// any owner of it before, and so does whoever keeps the rest.
-func TestEveryChangeOfOwnershipIsALaterWord(t *testing.T) {
+// TestEveryChangeOfOwnershipHasAGreaterEpoch: a member that gets a range, by a handoff or a takeover, owns it at a
+// greater epoch than any owner of it before, and so does the owner that keeps the rest.
+func TestEveryChangeOfOwnershipHasAGreaterEpoch(t *testing.T) {
 	s := wideSpace()
 	peer := func(id uint64, addr string) chord.Peer {
 		return chord.Peer{ID: s.FromUint64(id), Addr: addr, Incarnation: 1}
 	}
 	low, mid, high := peer(10, "low"), peer(20, "mid"), peer(30, "high")
 	cfg := Config{Space: s, Replicas: 2}
-	t.Run("a move to a joiner", func(t *testing.T) {
+	t.Run("a handoff to a joiner", func(t *testing.T) {
 		w := newFakeWorld()
 		owner, _ := w.add(t, ownership{owner: high, from: high.ID, epoch: 7}, cfg, mid)
 		joiner, m := w.add(t, ownership{owner: mid}, cfg, high)
@@ -232,23 +232,23 @@ func TestEveryChangeOfOwnershipIsALaterWord(t *testing.T) {
 			k, m := w.add(t, ownership{owner: high, from: mid.ID, epoch: epochs.own}, cfg, low)
 			m.state.Pred = low
 			w.add(t, ownership{owner: low, from: high.ID, epoch: 1}, cfg)
-			k.owners.learn(ownership{owner: mid, from: low.ID, epoch: epochs.dead}, w.now) // nobody is at its address
+			k.owners.learn(ownership{owner: mid, from: low.ID, epoch: epochs.dead}, w.now) // there is no member at its address
 			k.owners.learn(ownership{owner: low, from: high.ID, epoch: 1}, w.now)
 			if _, err := k.lookBelow(t.Context(), k.reg.Load()); err != nil {
 				t.Fatal(err)
 			}
 			own := k.reg.Load()
 			if own.from != low.ID || own.epoch <= max(epochs.own, epochs.dead) || !k.needsRecovery {
-				t.Errorf("it owns %v, unclean %t", own, k.needsRecovery)
+				t.Errorf("it owns %v, needs recovery %t", own, k.needsRecovery)
 			}
 			if _, still := k.owners.covering(mid.ID); still {
-				t.Error("the dead owner's claim is still there")
+				t.Error("the dead owner's entry is still there")
 			}
 		})
 	}
 }
 
-// TestTombstones: a deletion is remembered for its lifetime, and then forgotten, by the owner and all holders at once.
+// TestTombstones: a deletion is remembered for its lifetime, and then forgotten, by the owner and all replicas at once.
 func TestTombstones(t *testing.T) {
 	for name, expires := range map[string]bool{"of a deleted key": false, "of an expired value": true} {
 		t.Run(name, func(t *testing.T) {
@@ -301,9 +301,9 @@ func TestTombstones(t *testing.T) {
 	}
 }
 
-// TestATombstoneWaitsForItsHolders: as long as a holder of copies does not answer, a deletion is remembered: else an older
+// TestATombstoneWaitsForItsReplicas: as long as a replica does not answer, a deletion is remembered: otherwise an older
 // value could come back from there.
-func TestATombstoneWaitsForItsHolders(t *testing.T) {
+func TestATombstoneWaitsForItsReplicas(t *testing.T) {
 	w, a, b, _ := pair(t)
 	if _, err := a.Apply(t.Context(), apply(1, opDelete, "")); err != nil {
 		t.Fatal(err)
@@ -322,12 +322,12 @@ func TestATombstoneWaitsForItsHolders(t *testing.T) {
 	}
 }
 
-// TestLeftoversReachTheHolders: what another member brings to the owner of its range goes on to the holders of copies, and
-// until it is there the owner does not let go of anybody's copy.
-func TestLeftoversReachTheHolders(t *testing.T) {
+// TestReturnedRecordsReachTheReplicas: records that another member returns to the owner of their range go on to the
+// replicas, and until then the owner lets no member drop its records.
+func TestReturnedRecordsReachTheReplicas(t *testing.T) {
 	w, a, b, _ := pair(t)
 	if _, err := a.repairRange(t.Context()); err != nil || !a.allSynced() {
-		t.Fatalf("not in order at first: %v", err)
+		t.Fatalf("not in sync at first: %v", err)
 	}
 	third, m := w.add(t, ownership{owner: chord.Peer{ID: wideSpace().FromUint64(3), Addr: "c", Incarnation: 1}}, a.cfg, a.self)
 	rec := record(wideSpace(), 1, 5)
@@ -343,15 +343,15 @@ func TestLeftoversReachTheHolders(t *testing.T) {
 		return got.Granted
 	}
 	if discard() {
-		t.Error("the owner lets go of a copy that no other host holds")
+		t.Error("the owner lets a member drop records that no other host holds")
 	}
 	if _, err := a.repairRange(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if !b.store.Get(rec.ID, rec.Key).Same(rec) {
-		t.Error("the holder of copies does not have it")
+		t.Error("the replica does not have it")
 	}
 	if !discard() {
-		t.Error("the owner does not let go of a copy that R hosts hold")
+		t.Error("the owner does not let a member drop records that R hosts hold")
 	}
 }

@@ -11,9 +11,10 @@ import (
 	"chordconductor/node/store"
 )
 
-// The tests of this file are about ranges whose owners lack room for all of it, and about those who have the rest.
+// The tests of this file are about ranges whose owners lack room for all of it, and about the members that hold the
+// rest.
 
-// merged stores records at a keeper.
+// merged stores records at a Keeper.
 func merged(t testing.TB, k *Keeper, records ...*store.Record) {
 	t.Helper()
 	for _, r := range records {
@@ -23,10 +24,10 @@ func merged(t testing.TB, k *Keeper, records ...*store.Record) {
 	}
 }
 
-// TestWitnessFoundDeadBeforeIsAskedWhenItLives: a witness that was found dead before the last comparison counts like one
-// that does not answer in it: the range becomes clean without it, and unclean when it gives a sign of life.
+// TestWitnessFoundDeadBeforeIsAskedWhenItLives: a witness that was taken for dead before the last comparison counts
+// like one that does not answer in it: the range is recovered without it, and needs recovery when it calls again.
 func TestWitnessFoundDeadBeforeIsAskedWhenItLives(t *testing.T) {
-	for name, source := range map[string]bool{"a host that may have copies": false, "a source": true} {
+	for name, source := range map[string]bool{"a host that may have replicas": false, "a source": true} {
 		t.Run(name, func(t *testing.T) {
 			w, a, b, own := pair(t)
 			rec := record(wideSpace(), 1, 7)
@@ -41,7 +42,7 @@ func TestWitnessFoundDeadBeforeIsAskedWhenItLives(t *testing.T) {
 			delete(w.keepers, "b")
 			a.PeerDied(t.Context(), b.self)
 			if err := a.recoverRange(t.Context(), own); err != nil || a.needsRecovery {
-				t.Fatalf("without an answer: unclean %v, %v", a.needsRecovery, err)
+				t.Fatalf("without an answer: needs recovery %v, %v", a.needsRecovery, err)
 			}
 			w.keepers["b"] = b
 			if _, err := a.survey(t.Context(), b.self, a.self.ID, ""); err != nil {
@@ -54,8 +55,8 @@ func TestWitnessFoundDeadBeforeIsAskedWhenItLives(t *testing.T) {
 	}
 }
 
-// TestSilenceIsNoAnswer: while somebody who may have a newer version of a key does not answer, a get and a put of it are to
-// be tried again. Once it has been found dead it is not waited for any more.
+// TestSilenceIsNoAnswer: while a member that may have a newer version of a key does not answer, a get and a put of it
+// are answered with RETRY. Once it has been found dead it is not waited for any more.
 func TestSilenceIsNoAnswer(t *testing.T) {
 	for name, op := range map[string]nodepb.ApplyRequest_Operation{"get": opGet, "put": opPut, "delete": opDelete} {
 		for held, version := range map[string]uint64{"nothing": 0, "an older version": 3} {
@@ -66,7 +67,7 @@ func TestSilenceIsNoAnswer(t *testing.T) {
 					merged(t, a, &store.Record{ID: wideSpace().Hash([]byte("k")), Key: "k", Version: version, Value: []byte("older")})
 				}
 				a.requireRecovery()
-				a.confirmed = w.now // else that it is silent is found out before the key is asked for
+				a.confirmed = w.now // otherwise its silence is detected before the key is asked for
 				delete(w.keepers, "b")
 				first, err := a.Apply(t.Context(), apply(1, op, "v"))
 				if err != nil || first.Outcome != nodepb.ApplyResponse_OUTCOME_RETRY || first.MaybeWritten {
@@ -81,14 +82,14 @@ func TestSilenceIsNoAnswer(t *testing.T) {
 	}
 }
 
-// TestOneFullOwnerDoesNotKeepLeftoversFromOthers: whoever holds leftovers of several ranges brings each owner what it has
-// room for, whichever of the others has none.
-func TestOneFullOwnerDoesNotKeepLeftoversFromOthers(t *testing.T) {
+// TestOneFullOwnerDoesNotBlockOrphanedReplicasOfOthers: a member with orphaned replicas of several ranges returns to
+// each owner what that has room for, whichever of the others have none.
+func TestOneFullOwnerDoesNotBlockOrphanedReplicasOfOthers(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		s, w := wideSpace(), newFakeWorld()
 		cfg := Config{Space: s, Replicas: 1}
 		n := rapid.IntRange(2, 6).Draw(rt, "owners")
-		var ends []chord.ID // of equal parts of the circle; the last one belongs to who has the leftovers
+		var ends []chord.ID // of equal parts of the circle; the last one belongs to the member with the orphaned replicas
 		for i := range n + 1 {
 			ends = append(ends, s.Hash([]byte{byte(i)}))
 		}
@@ -104,8 +105,8 @@ func TestOneFullOwnerDoesNotKeepLeftoversFromOthers(t *testing.T) {
 			}
 			owners = append(owners, k)
 		}
-		holder := owners[n]
-		holder.member.(*fakeMember).lookup = func(id chord.ID) chord.Peer {
+		former := owners[n]
+		former.member.(*fakeMember).lookup = func(id chord.ID) chord.Peer {
 			for _, k := range owners {
 				if k.Owns(id) {
 					return k.self
@@ -117,8 +118,8 @@ func TestOneFullOwnerDoesNotKeepLeftoversFromOthers(t *testing.T) {
 		for i := range 40 {
 			all = append(all, record(s, i, 7))
 		}
-		merged(t, holder, all...)
-		if _, err := holder.sweepOrphanedReplicas(t.Context()); err != nil {
+		merged(t, former, all...)
+		if _, err := former.sweepOrphanedReplicas(t.Context()); err != nil {
 			rt.Fatal(err)
 		}
 		for _, r := range all {
@@ -143,9 +144,9 @@ func sorted(ids []chord.ID) []chord.ID {
 	return ids
 }
 
-// TestRecoveryBringsCopiesToHoldersAlone: who is only asked for what it may have of a range gets no copies of it, and a
-// holder of copies without room does not keep the range unclean.
-func TestRecoveryBringsCopiesToHoldersAlone(t *testing.T) {
+// TestRecoverySendsRecordsToReplicasAlone: a member that is only asked for its records of a range is sent none, and a
+// replica without room does not prevent the recovery of the range.
+func TestRecoverySendsRecordsToReplicasAlone(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		s, w := wideSpace(), newFakeWorld()
 		replicas := rapid.IntRange(1, 3).Draw(rt, "replicas")
@@ -170,7 +171,7 @@ func TestRecoveryBringsCopiesToHoldersAlone(t *testing.T) {
 		merged(t, has, theirs)
 		a.requireRecovery()
 		if err := a.recoverRange(t.Context(), a.reg.Load()); err != nil || a.needsRecovery {
-			rt.Fatalf("unclean: %v, %v", a.needsRecovery, err)
+			rt.Fatalf("needs recovery: %v, %v", a.needsRecovery, err)
 		}
 		if !theirs.Same(a.store.Get(theirs.ID, theirs.Key)) {
 			rt.Error("a record that one of them has is not here")
@@ -178,14 +179,14 @@ func TestRecoveryBringsCopiesToHoldersAlone(t *testing.T) {
 		for i, k := range others {
 			held := k.store.Get(mine.ID, mine.Key) != nil
 			if want := i < replicas-1 && k.budget.limit == 0; held != want {
-				rt.Errorf("R=%d, host %d (full: %v) holds a copy: %v", replicas, i+1, k.budget.limit > 0, held)
+				rt.Errorf("R=%d, host %d (full: %v) holds a record: %v", replicas, i+1, k.budget.limit > 0, held)
 			}
 		}
 	})
 }
 
-// TestWhatFitsIsTaken: an owner without room for all that others have of its range takes what it has room for, the range
-// stays unclean, and every record of it can be read.
+// TestWhatFitsIsTaken: an owner without room for all that others have of its range takes what it has room for, the
+// range still needs recovery, and every record of it can be read.
 func TestWhatFitsIsTaken(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		_, a, b, own := pair(t)
@@ -202,7 +203,7 @@ func TestWhatFitsIsTaken(t *testing.T) {
 		err := a.recoverRange(t.Context(), own)
 		room := a.budget.limit + a.budget.reserve - a.budget.Used()
 		if enough := a.budget.limit+a.budget.reserve >= size; enough != (err == nil) || enough == a.needsRecovery {
-			rt.Fatalf("%d bytes for %d: unclean %v, %v", a.budget.limit, size, a.needsRecovery, err)
+			rt.Fatalf("%d bytes for %d: needs recovery %v, %v", a.budget.limit, size, a.needsRecovery, err)
 		}
 		for _, r := range all {
 			if a.store.Get(r.ID, r.Key) == nil && r.Size() <= room {
@@ -215,16 +216,17 @@ func TestWhatFitsIsTaken(t *testing.T) {
 	})
 }
 
-// TestHandoffNamesWhoHasTheRest: who gets an unclean range asks those, too, that its source knows to have some of it.
+// TestHandoffNamesWhoHasTheRest: the receiver of a range that needs recovery also asks the members that its source
+// names as holding some of it.
 func TestHandoffNamesWhoHasTheRest(t *testing.T) {
-	for name, silent := range map[string]bool{"with a source of records": false, "with somebody who was silent": true} {
+	for name, silent := range map[string]bool{"with a source of records": false, "with a member that was silent": true} {
 		t.Run(name, func(t *testing.T) {
 			s, w := wideSpace(), newFakeWorld()
 			rec := record(s, 1, 7)
 			cfg := Config{Space: s, Replicas: 1}
 			at := func(id chord.ID, addr string) chord.Peer { return chord.Peer{ID: id, Addr: addr, Incarnation: 1} }
 			a, _ := w.add(t, ownership{owner: at(s.FromUint64(1), "a"), from: s.FromUint64(1), epoch: 1}, cfg)
-			b, _ := w.add(t, ownership{owner: at(rec.ID, "b")}, cfg, a.self) // gets the record's place
+			b, _ := w.add(t, ownership{owner: at(rec.ID, "b")}, cfg, a.self) // receives the record's range
 			c, _ := w.add(t, ownership{owner: at(s.FromUint64(3), "c")}, cfg)
 			merged(t, c, rec)
 			if silent {
@@ -242,8 +244,9 @@ func TestHandoffNamesWhoHasTheRest(t *testing.T) {
 	}
 }
 
-// TestDeadOwnersRangeIsTakenAtOnce: the owner above a dead one's range takes all of it down to where it begins, be that all
-// the way around, by one step. It took nothing, again and again in the same instant, of one that had owned all.
+// TestDeadOwnersRangeIsTakenAtOnce: the owner above a dead one's range takes over all of it down to its beginning, even
+// all the way around, in one step. From a dead owner of the whole circle it took nothing, repeatedly in the same
+// instant.
 func TestDeadOwnersRangeIsTakenAtOnce(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		at := func(name string) uint64 { return rapid.Uint64Range(0, 63).Draw(rt, name) }
@@ -272,9 +275,9 @@ func TestDeadOwnersRangeIsTakenAtOnce(t *testing.T) {
 	})
 }
 
-// TestHolderHasWhatTheOwnerLacksRoomFor: an owner that finds at a holder of copies what it has no room for reads it there,
-// and can hand its range over to it all the same.
-func TestHolderHasWhatTheOwnerLacksRoomFor(t *testing.T) {
+// TestReplicaHasWhatTheOwnerLacksRoomFor: an owner that finds at a replica what it has no room for reads it there, and
+// can hand its range off to it all the same.
+func TestReplicaHasWhatTheOwnerLacksRoomFor(t *testing.T) {
 	s, w := wideSpace(), newFakeWorld()
 	rec := record(s, 1, 7)
 	peerA, peerB := chord.Peer{ID: s.FromUint64(1), Addr: "a", Incarnation: 1}, chord.Peer{ID: rec.ID, Addr: "b", Incarnation: 1}

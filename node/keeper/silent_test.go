@@ -15,9 +15,9 @@ import (
 	"chordconductor/node/store"
 )
 
-// TestSilentWitnessIsAskedWhenItLives: a range becomes clean though somebody who may hold records of it does not answer,
-// since it may be dead for good. If it gives a sign of life after all, the range is unclean until it has been asked, and
-// a get returns what it holds.
+// TestSilentWitnessIsAskedWhenItLives: a range is recovered although a member that may hold records of it does not
+// answer, because that may be dead for good. If it calls after all, the range needs recovery until it has been asked,
+// and a get returns what it holds.
 func TestSilentWitnessIsAskedWhenItLives(t *testing.T) {
 	w, a, b, own := pair(t)
 	a.member.(*fakeMember).keeper = a
@@ -28,26 +28,26 @@ func TestSilentWitnessIsAskedWhenItLives(t *testing.T) {
 	a.requireRecovery()
 	delete(w.keepers, "b")
 	if err := a.recoverRange(t.Context(), own); err != nil || a.needsRecovery {
-		t.Fatalf("without an answer: unclean %v, %v", a.needsRecovery, err)
+		t.Fatalf("without an answer: needs recovery %v, %v", a.needsRecovery, err)
 	}
 	w.keepers["b"] = b
 	if _, err := a.Survey(t.Context(), &nodepb.SurveyRequest{Call: b.member.Call(a.self), Point: a.self.ID[:]}); err != nil {
 		t.Fatal(err)
 	}
 	if a.needsRecovery {
-		t.Fatal("a question whose sender nobody has checked makes the range unclean")
+		t.Fatal("a request with an unverified sender makes the range need recovery")
 	}
 	if _, err := a.survey(t.Context(), b.self, a.self.ID, ""); err != nil {
 		t.Fatal(err)
 	}
 	if !a.needsRecovery {
-		t.Fatal("the witness lives, and the range is still clean")
+		t.Fatal("the witness is alive, and the range does not need recovery")
 	}
 	if got := a.serveGet(t.Context(), rec.ID, rec.Key); got.Record.GetVersion() != rec.Version {
 		t.Errorf("get: %v", got)
 	}
 	if err := a.recoverRange(t.Context(), own); err != nil || a.needsRecovery || len(a.silent) > 0 {
-		t.Errorf("with an answer: unclean %v, silent %v, %v", a.needsRecovery, a.silent, err)
+		t.Errorf("with an answer: needs recovery %v, silent %v, %v", a.needsRecovery, a.silent, err)
 	}
 }
 
@@ -72,15 +72,16 @@ func TestLoserOfADisputeIsAsked(t *testing.T) {
 	}
 }
 
-// TestLeftoversWithoutRoomAreRead: an owner that lacks room for what another host has kept of its range asks that host.
-func TestLeftoversWithoutRoomAreRead(t *testing.T) {
+// TestOrphanedReplicasWithoutRoomAreRead: an owner that lacks room for what another host has kept of its range asks
+// that host.
+func TestOrphanedReplicasWithoutRoomAreRead(t *testing.T) {
 	_, a, b, own := pair(t)
 	rec := record(wideSpace(), 1, 7)
 	a.budget = NewHostBudget(4)
 	if err := b.pushRecords(t.Context(), a.self, nil, []*store.Record{rec}, nil, ""); !errors.Is(err, errFull) {
-		t.Fatalf("brought to an owner without room: %v", err)
+		t.Fatalf("sent to an owner without room: %v", err)
 	}
-	a.preference.hosts, a.replicas = nil, nil // b holds no copies
+	a.preference.hosts, a.replicas = nil, nil // b is no replica
 	if _, err := b.merge(rec, forKeeps); err != nil {
 		t.Fatal(err)
 	}
@@ -89,8 +90,8 @@ func TestLeftoversWithoutRoomAreRead(t *testing.T) {
 	}
 }
 
-// TestSupersededTryHasItsOwnVersion: a write that is tried again after another has superseded it is acknowledged with
-// the version that it had, not with the one that stands.
+// TestSupersededTryHasItsOwnVersion: a write that is retried after another has superseded it is acknowledged with the
+// version that it had, not with the one that stands.
 func TestSupersededTryHasItsOwnVersion(t *testing.T) {
 	_, a, b, _ := pair(t)
 	put := func(n byte, value string) *nodepb.ApplyResponse {
@@ -100,12 +101,12 @@ func TestSupersededTryHasItsOwnVersion(t *testing.T) {
 		}
 		return got
 	}
-	put(1, "one") // so that the holder's room is known
+	put(1, "one") // so that the replica's room is known
 	room := b.budget
 	b.budget = NewHostBudget(4)
 	b.budget.take(5, forKeeps)
 	if first := put(2, "another"); first.Outcome != nodepb.ApplyResponse_OUTCOME_RETRY || !first.MaybeWritten {
-		t.Fatalf("a put without a copy: %v", first)
+		t.Fatalf("a put without a replica: %v", first)
 	}
 	b.budget = room
 	later := put(3, "three")
@@ -117,8 +118,8 @@ func TestSupersededTryHasItsOwnVersion(t *testing.T) {
 	}
 }
 
-// TestUnknownRangeIsNotTakenFromItsOwner: a member below whose range nobody is known to own anything takes nothing while
-// it looks for its ring, and afterwards nothing that a member owns which it has known, or could have, wherever that is.
+// TestUnknownRangeIsNotTakenFromItsOwner: a member without a known owner below its range takes nothing over while it
+// searches for its ring, and afterwards nothing that belongs to a member it has known, or could have, on any ring.
 func TestUnknownRangeIsNotTakenFromItsOwner(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		s, w := wideSpace(), newFakeWorld()
@@ -135,7 +136,7 @@ func TestUnknownRangeIsNotTakenFromItsOwner(t *testing.T) {
 			if rapid.Bool().Draw(rt, "met") {
 				m.known = append(m.known, other.self)
 			} else {
-				m.strangers = append(m.strangers, other.self)
+				m.joinHosts = append(m.joinHosts, other.self)
 			}
 		}
 		look := func() {
@@ -162,8 +163,8 @@ func TestUnknownRangeIsNotTakenFromItsOwner(t *testing.T) {
 	})
 }
 
-// TestDeadHostIsTakenOverTogether: of a dead host's members whose ranges follow each other below its own, a member learns
-// by one question, and asks all of them at the same time.
+// TestDeadHostIsTakenOverTogether: a member learns of all members of a dead host whose ranges are adjacent below its
+// own by one request, and asks all of them at the same time.
 func TestDeadHostIsTakenOverTogether(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		s, w := wideSpace(), newFakeWorld()
@@ -178,7 +179,7 @@ func TestDeadHostIsTakenOverTogether(t *testing.T) {
 		for i := range n {
 			witness.owners.learn(ownership{owner: peer(900-10*i, "dead"), from: s.FromUint64(uint64(890 - 10*i)), epoch: 1}, w.now)
 		}
-		const rounds = 3 // it asks who owns what, finds one dead, and the others
+		const rounds = 3 // one to survey the ownerships, one to find one dead, one for the others
 		for i := range rounds + n {
 			if _, err := k.lookBelow(t.Context(), k.reg.Load()); err != nil {
 				rt.Fatal(err)
@@ -193,9 +194,8 @@ func TestDeadHostIsTakenOverTogether(t *testing.T) {
 	})
 }
 
-// TestUnknownStretchesAreWaitedForTogether: before a member takes stretches that nobody is known to own it waits a while,
-// once for all those that follow each other, with ranges of dead owners between them; and again after it has found an owner
-// that lives.
+// TestUnknownStretchesAreWaitedForTogether: before a member takes over ranges without a known owner it waits, once for
+// all that follow each other, with ranges of dead owners between them; and again after it has found a live owner.
 func TestUnknownStretchesAreWaitedForTogether(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		s, w := wideSpace(), newFakeWorld()
@@ -225,7 +225,7 @@ func TestUnknownStretchesAreWaitedForTogether(t *testing.T) {
 		}
 		until(func() bool { return k.reg.Load().from == other.self.ID })
 		if most := (ownerlessTime + 1) * cfg.CallLimit; waited > most {
-			rt.Errorf("%d stretches: waited for %v, want at most %v", n, waited, most)
+			rt.Errorf("%d ranges: waited for %v, want at most %v", n, waited, most)
 		}
 		until(func() bool { return k.ownerless.IsZero() })
 		w.now = w.now.Add(time.Hour)
@@ -233,12 +233,12 @@ func TestUnknownStretchesAreWaitedForTogether(t *testing.T) {
 		m.state.Pred = peer(1, "nowhere")
 		k.setRegister(&ownership{owner: k.self, from: s.FromUint64(900), epoch: k.reg.Load().epoch + 1})
 		if _, err := k.lookBelow(t.Context(), k.reg.Load()); err != nil || k.reg.Load().from != s.FromUint64(900) {
-			rt.Errorf("a stretch that nobody is known to own is taken at once: from %s, %v", s.Format(k.reg.Load().from), err)
+			rt.Errorf("a range without a known owner is taken over at once: from %s, %v", s.Format(k.reg.Load().from), err)
 		}
 	})
 }
 
-// slowlySilent is a host that does not answer, which takes time to find out.
+// slowlySilent is a host that does not answer, which takes time to detect.
 type slowlySilent struct {
 	nowhere
 	w     *fakeWorld
@@ -251,8 +251,8 @@ func (s slowlySilent) Compare(context.Context, *nodepb.CompareRequest) (*nodepb.
 	return nil, env.ErrTimeout
 }
 
-// TestOwnerWithoutHostsThatAnswerServes: an owner of which no other host answers asks each of them once and serves. It asked
-// them in turn for minutes, if by the time that it had found the last one dead the first counted again.
+// TestOwnerWithoutHostsThatAnswerServes: an owner whose other hosts all do not answer calls each of them once and
+// serves. It called them in turn for minutes, if the first counted again by the time the last one was found dead.
 func TestOwnerWithoutHostsThatAnswerServes(t *testing.T) {
 	for n := 1; n <= 12; n++ {
 		s, w := wideSpace(), newFakeWorld()
@@ -272,7 +272,7 @@ func TestOwnerWithoutHostsThatAnswerServes(t *testing.T) {
 	}
 }
 
-// TestSilentWitnessIsAskedAgain: a witness that was found dead without being so, and does not call the owner, is asked by it
+// TestSilentWitnessIsAskedAgain: a witness that was wrongly taken for dead, and does not call the owner, is asked by it
 // when it may count again; one that stays silent is asked for a while and no more.
 func TestSilentWitnessIsAskedAgain(t *testing.T) {
 	for _, lives := range []bool{true, false} {
@@ -285,7 +285,7 @@ func TestSilentWitnessIsAskedAgain(t *testing.T) {
 		delete(w.keepers, "c")
 		a.requireRecovery(c.self)
 		if err := a.recoverRange(t.Context(), own); err != nil || a.needsRecovery {
-			t.Fatalf("without an answer: unclean %v, %v", a.needsRecovery, err)
+			t.Fatalf("without an answer: needs recovery %v, %v", a.needsRecovery, err)
 		}
 		if lives {
 			w.keepers["c"] = c

@@ -17,8 +17,8 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// telemetry is a keeper's spans and metrics. Times come from the environment, so that a simulated run tells the same
-// story every time.
+// telemetry holds the spans and metrics of a Keeper. Times come from the environment, so that a simulated run emits the
+// same telemetry every time.
 type telemetry struct {
 	env        env.Env
 	tracer     trace.Tracer
@@ -33,7 +33,7 @@ type telemetry struct {
 	reservations metric.Int64Counter
 
 	mu     sync.Mutex
-	levels [4]int64 // guarded by mu: what keys and size were told, owned and copies
+	levels [4]int64 // guarded by mu: the values last added to keys and size, of owned records and replicas
 }
 
 func newTelemetry(tracer trace.Tracer, meter metric.Meter, e env.Env, attributes []attribute.KeyValue) *telemetry {
@@ -48,14 +48,14 @@ func newTelemetry(tracer trace.Tracer, meter metric.Meter, e env.Env, attributes
 		t.keys.Add(context.Background(), 0, role)
 		t.size.Add(context.Background(), 0, role)
 	}
-	// A parent that nobody records: what is called under it is not sampled either.
+	// A remote parent that is not sampled: its children are not sampled either.
 	t.quiet = trace.ContextWithSpanContext(context.Background(), trace.NewSpanContext(trace.SpanContextConfig{
 		TraceID: trace.TraceID{15: 1}, SpanID: trace.SpanID{7: 1},
 	}))
 	return t
 }
 
-// after is the context of work that follows from what ctx was about, and outlives it.
+// after returns the context of work that follows from ctx, and outlasts it.
 func (t *telemetry) after(ctx context.Context) context.Context {
 	if sc := trace.SpanContextFromContext(ctx); sc.IsSampled() {
 		return trace.ContextWithSpanContext(context.Background(), sc)
@@ -63,8 +63,8 @@ func (t *telemetry) after(ctx context.Context) context.Context {
 	return t.quiet
 }
 
-// startMove starts the span of a key move. Moves are always recorded: where the claim behind one is not, the move is a
-// trace of its own, and no child of a span that nobody will ever see.
+// startMove starts the span of a handoff. Handoffs are always sampled: if the claim behind one is not, the handoff is a
+// trace of its own, not a child of a span that is never exported.
 func (t *telemetry) startMove(ctx context.Context, attributes ...attribute.KeyValue) (context.Context, trace.Span) {
 	if !trace.SpanContextFromContext(ctx).IsSampled() {
 		ctx = trace.ContextWithSpanContext(ctx, trace.SpanContext{})
@@ -72,12 +72,12 @@ func (t *telemetry) startMove(ctx context.Context, attributes ...attribute.KeyVa
 	return t.start(ctx, chordevent.SpanKeysMove, attributes...)
 }
 
-// endMove ends the span of a move, either side's.
+// endMove ends the span of a handoff, on either side.
 func (t *telemetry) endMove(span trace.Span, err error, keys, bytes int64) {
 	t.end(span, err, chordevent.OutcomeKey.String(chordevent.OutcomeOK), chordevent.MoveKeysKey.Int64(keys), chordevent.MoveBytesKey.Int64(bytes))
 }
 
-// moveAttributes are what both sides of a move say of it.
+// moveAttributes returns the span attributes that both sides of a handoff share.
 func moveAttributes(space chord.Space, id, direction string, reason chordevent.MoveReason, peer chord.Peer) []attribute.KeyValue {
 	return []attribute.KeyValue{
 		chordevent.MoveIDKey.String(id), chordevent.MoveDirectionKey.String(direction),
@@ -109,12 +109,12 @@ var (
 	roleReplica = metric.WithAttributeSet(attribute.NewSet(chordevent.StoreRoleKey.String("replica")))
 )
 
-// report brings the process-wide levels up to date with what this member holds.
+// report updates the process-wide levels to what this member holds.
 func (t *telemetry) report(owned, all store.Summary) {
 	t.level([4]int64{owned.Live, all.Live - owned.Live, owned.Bytes, all.Bytes - owned.Bytes})
 }
 
-// forget takes the member out of the process-wide levels: it has ended.
+// forget removes an ended member from the process-wide levels.
 func (t *telemetry) forget() { t.level([4]int64{}) }
 
 func (t *telemetry) level(now [4]int64) {
@@ -134,13 +134,13 @@ func (t *telemetry) level(now [4]int64) {
 	t.levels = now
 }
 
-// measure notes how long a client operation took.
+// measure records the duration of a client operation.
 func (t *telemetry) measure(ctx context.Context, operation, outcome string, took time.Duration) {
 	t.duration.Record(ctx, took.Seconds(), metric.WithAttributes(
 		chordevent.OperationKey.String(operation), chordevent.OutcomeKey.String(outcome)))
 }
 
-// moved tells how far a move has come.
+// moved emits an event of a handoff, and counts its keys when it is done.
 func (k *Keeper) moved(ctx context.Context, e chordevent.KeysMoved) {
 	k.member.Emit(ctx, e)
 	if e.Phase == chordevent.MoveDone {

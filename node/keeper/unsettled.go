@@ -10,23 +10,24 @@ import (
 	"chordconductor/node/store"
 )
 
-// A version that an owner holds is settled when R hosts hold it, or all that can. Only settled versions are read: else a
-// get could return a value that the owner's crash then undoes. What is held of the owner's range is settled, with two
-// exceptions: all of it may not be while the range is unclean (see gather), and single keys are not while a write of
-// them is under way, after one that has failed, and after a version has come from elsewhere. Those are listed here.
+// A version that an owner holds is settled when R hosts hold it, or all hosts that can. Only settled versions are read:
+// otherwise a get could return a value that the owner's crash then undoes. What is held of the owner's range is
+// settled, with two exceptions: all of it may be unsettled while the range needs recovery (see readRepair), and single
+// keys are while a write of them is under way, after a write that has failed, and after a version has come from
+// elsewhere. Those are listed here.
 //
-// A get of such a key returns the settled version before, if that is known: no get has returned the newer one. If it is
-// not known, the get settles the newer version itself, by bringing it to the holders of copies.
+// A get of such a key returns the previous settled version, if that is known: no get has returned the newer one. If it
+// is not known, the get settles the newer version itself, by sending it to the replicas.
 
 const (
-	// maxUnsettled bounds the list, but for writes under way. At the bound the range becomes unclean, which says the same
-	// of all its keys, and the list starts anew.
+	// maxUnsettled bounds the list, except for writes under way. At the bound the range is marked as needing recovery,
+	// which covers all its keys, and the list starts again.
 	maxUnsettled = 1024
 	// maxOlder bounds the bytes of the versions kept beside newer ones. At the bound none are kept: gets settle the newer.
 	maxOlder = 4 << 20
 )
 
-// unsettled is one key of the list. The keeper's mu guards it.
+// unsettled is one key of the list. The Keeper's mu guards it.
 type unsettled struct {
 	id      chord.ID
 	running int           // writes under way
@@ -34,8 +35,8 @@ type unsettled struct {
 	older   *store.Record // nil: none
 }
 
-// unsettle puts a key on the list before a newer version of it is stored. older says whether the version held now is
-// known to be settled. mu is held.
+// unsettle lists a key before a newer version of it is stored. older states that the version held now is known to be
+// settled. mu is held.
 func (k *Keeper) unsettle(id chord.ID, key string, older bool) *unsettled {
 	u := k.unsettled[key]
 	switch {
@@ -101,8 +102,8 @@ func (k *Keeper) unlist(key string, u *unsettled) {
 	delete(k.unsettled, key)
 }
 
-// settleAll empties the list, but for writes under way: all that is held of the range has been compared with the holders
-// of copies. mu is held.
+// settleAll empties the list, except for writes under way: all that is held of the range has been compared with the
+// replicas. mu is held.
 func (k *Keeper) settleAll() {
 	for key, u := range k.unsettled {
 		if u.running == 0 {
@@ -111,7 +112,7 @@ func (k *Keeper) settleAll() {
 	}
 }
 
-// pruneUnsettled takes what is not this member's any more off the list. mu is held.
+// pruneUnsettled removes keys outside this member's range from the list. mu is held.
 func (k *Keeper) pruneUnsettled() {
 	own := k.reg.Load()
 	for key, u := range k.unsettled {
@@ -121,7 +122,7 @@ func (k *Keeper) pruneUnsettled() {
 	}
 }
 
-// unsettledIn lists the keys of an arc that are on the list, in order. mu is held.
+// unsettledIn lists the unsettled keys of an arc, in order. mu is held.
 func (k *Keeper) unsettledIn(a arc) (keys [][]byte) {
 	for _, key := range slices.Sorted(maps.Keys(k.unsettled)) {
 		if a.covers(k.unsettled[key].id) {
@@ -131,7 +132,7 @@ func (k *Keeper) unsettledIn(a arc) (keys [][]byte) {
 	return keys
 }
 
-// readable is the version of a key that a get may return, or the version held, and that it is not settled. mu is held.
+// readable returns the version of a key that a get may return, or the version held with settled false. mu is held.
 func (k *Keeper) readable(id chord.ID, key string) (r *store.Record, settled bool) {
 	r = k.store.Get(id, key)
 	switch u := k.unsettled[key]; {
@@ -143,15 +144,15 @@ func (k *Keeper) readable(id chord.ID, key string) (r *store.Record, settled boo
 	return r, false
 }
 
-// writeBack brings a version to the holders of copies, so that it can be read. Where they lack even the reserve for it,
-// it stays on fewer hosts and is read all the same: else the key could not be read until there is room.
+// writeBack sends a version to the replicas, so that it can be read. If they lack even the reserve for it, it stays on
+// fewer hosts and is read all the same: otherwise the key could not be read until there is room.
 func (k *Keeper) writeBack(ctx context.Context, own ownership, r *store.Record, operation string) error {
 	_, err := k.replicate(ctx, own, r, nil, nil, operation)
 	if err != nil && !errors.Is(err, errFull) {
 		var newer heldNewer
 		if errors.As(err, &newer) {
 			k.mu.Lock()
-			k.requireRecovery(newer.by) // the next try asks it
+			k.requireRecovery(newer.by) // the next try reads it there
 			k.mu.Unlock()
 		}
 		return err

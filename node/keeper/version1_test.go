@@ -26,8 +26,8 @@ func (o olderKeys) Discard(ctx context.Context, q *nodepb.DiscardRequest) (*node
 	return &nodepb.DiscardResponse{Reply: &nodepb.Reply{Status: a.Reply.Status, Self: a.Reply.Self, Clock: a.Reply.Clock}, Granted: a.Granted}, nil
 }
 
-// TestLeaverAtVersion1: whatever a leaver holds of the range of an owner of version 1, that one has the newest of all
-// before the leaver drops it, even if the leaver knows an ownership of long ago.
+// TestLeaverAtVersion1: whatever a leaver holds of the range of an owner of version 1, the owner has the newest version
+// of all before the leaver drops it, even if the leaver has an outdated ownership.
 func TestLeaverAtVersion1(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		s, w := wideSpace(), newFakeWorld()
@@ -53,7 +53,7 @@ func TestLeaverAtVersion1(t *testing.T) {
 		own.epoch = rapid.Int64Range(1, 3).Draw(rt, "known epoch")
 		b.owners.learn(own, w.now)
 		b.Leaving(t.Context(), true)
-		if err := b.giveUp(t.Context(), w.now.Add(time.Minute)); err != nil {
+		if err := b.drain(t.Context(), w.now.Add(time.Minute)); err != nil {
 			rt.Fatal(err)
 		}
 		for key, version := range newest {
@@ -67,7 +67,7 @@ func TestLeaverAtVersion1(t *testing.T) {
 	})
 }
 
-// TestLeaverOfVersion1: an owner lets the copy of a leaver of version 1 go although no other host can hold it.
+// TestLeaverOfVersion1: an owner lets a leaver of version 1 drop its records although no other host can hold them.
 func TestLeaverOfVersion1(t *testing.T) {
 	for _, leaving := range []bool{false, true} {
 		_, a, b, own := pair(t)
@@ -80,7 +80,7 @@ func TestLeaverOfVersion1(t *testing.T) {
 	}
 }
 
-// TestSourceOfVersion1: a source that cannot wait for its turn is refused while it is not, and keeps its range.
+// TestSourceOfVersion1: a source that cannot wait for its turn is refused until its turn, and keeps its range.
 func TestSourceOfVersion1(t *testing.T) {
 	for version := range uint32(3) {
 		for _, near := range []bool{true, false} {

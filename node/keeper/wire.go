@@ -12,7 +12,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// Foreign bytes become values here, and nowhere else: every identifier must fit the circle, everything has a bound.
+// Bytes from peers become values here, and nowhere else: every identifier must fit the circle, everything has a bound.
 
 func malformed(err error) error { return status.Error(codes.InvalidArgument, err.Error()) }
 
@@ -32,7 +32,7 @@ const (
 	maxReplicasNamed = 16 // of a record, in an answer: member.MaxReplicas
 )
 
-// peerFromWire reads a peer; an absent one is "none".
+// peerFromWire reads a peer; an absent one is the zero Peer.
 func peerFromWire(space chord.Space, p *nodepb.Peer) (chord.Peer, error) {
 	if p == nil || len(p.Id) == 0 {
 		return chord.Peer{}, nil
@@ -54,16 +54,16 @@ func peerToWire(p chord.Peer) *nodepb.Peer {
 	return &nodepb.Peer{Id: p.ID[:], Address: p.Addr, Incarnation: p.Incarnation}
 }
 
-// holdersFromWire reads who holds a record; nil if not all can be read, as they are for people only.
-func replicasFromWire(space chord.Space, list []*nodepb.Peer) (holders []chord.Peer) {
+// replicasFromWire reads the members that hold a record; nil if not all can be read, because they serve display only.
+func replicasFromWire(space chord.Space, list []*nodepb.Peer) (replicas []chord.Peer) {
 	for _, w := range list[:min(len(list), maxReplicasNamed)] {
 		p, err := peerFromWire(space, w)
 		if err != nil {
 			return nil
 		}
-		holders = append(holders, p)
+		replicas = append(replicas, p)
 	}
-	return holders
+	return replicas
 }
 
 // ownershipFromWire reads an ownership; absent is nil.
@@ -85,14 +85,14 @@ func ownershipFromWire(space chord.Space, o *nodepb.Ownership) (*ownership, erro
 	return &ownership{owner: owner, from: from, epoch: o.Epoch}, nil
 }
 
-// maxEpoch leaves room for successors of every epoch that can come from outside. It is out of reach: see maxLeap.
+// maxEpoch leaves room for successors of every epoch that can come from outside. It cannot be reached: see maxLeap.
 const maxEpoch = 1 << 62
 
 func ownershipToWire(o ownership) *nodepb.Ownership {
 	return &nodepb.Ownership{Owner: peerToWire(o.owner), From: o.from[:], Epoch: o.epoch}
 }
 
-// conflictToWire says why an ownership is refused.
+// conflictToWire encodes why an ownership is refused.
 func conflictToWire(v verdict) (conflict *nodepb.Ownership, implausible bool) {
 	if v.conflict != nil {
 		conflict = ownershipToWire(*v.conflict)
@@ -100,7 +100,7 @@ func conflictToWire(v verdict) (conflict *nodepb.Ownership, implausible bool) {
 	return conflict, v.implausible
 }
 
-// maxExpires, in Unix milliseconds, is beyond what any TTL gives, and keeps sums with a lifetime from overflowing.
+// maxExpires, in Unix milliseconds, is greater than any TTL yields, and keeps sums with a lifetime from overflowing.
 const maxExpires = 4 * maxTTLMillis
 
 func recordFromWire(space chord.Space, r *nodepb.Record) (*store.Record, error) {
@@ -177,8 +177,8 @@ func surveyFromWire(space chord.Space, a *nodepb.SurveyResponse) (s survey, err 
 	if s.predecessor, err = peerFromWire(space, a.Predecessor); err != nil {
 		return s, err
 	}
-	if n := max(len(a.Successors), len(a.Hosts)); len(a.Claims) > maxClaims || n > chordevent.MaxSuccessors {
-		return s, fmt.Errorf("survey with %d claims and lists of up to %d peers: too many", len(a.Claims), n)
+	if n := max(len(a.Successors), len(a.Hosts)); len(a.Claims) > maxTableEntries || n > chordevent.MaxSuccessors {
+		return s, fmt.Errorf("survey with %d ownerships and lists of up to %d peers: too many", len(a.Claims), n)
 	}
 	for _, c := range a.Claims {
 		o, err := ownershipFromWire(space, c)

@@ -8,9 +8,9 @@ import (
 	"chordconductor/node/chord"
 )
 
-// TestDeadOwnersRangeIsNotTakenFromTheLiving: of what a dead owner is believed to have owned, a member that takes it over
-// leaves alone what others have got since, though the ring does not lead to them yet. It took all of it, and two members
-// owned the same until one of them heard of the other.
+// TestDeadOwnersRangeIsNotTakenFromTheLiving: a member that takes over the presumed range of a dead owner excludes the
+// parts that others have received since, even if the ring does not lead to them yet. It took over all of it, and the
+// range had two owners until one of them received the other's ownership.
 func TestDeadOwnersRangeIsNotTakenFromTheLiving(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		s, w := wideSpace(), newFakeWorld()
@@ -25,7 +25,7 @@ func TestDeadOwnersRangeIsNotTakenFromTheLiving(t *testing.T) {
 			other, _ := w.add(t, ownership{owner: peer(end, string(rune('b'+i))), from: at(end - 1), epoch: 4}, cfg)
 			m.known, nearest = append(m.known, other.self), max(nearest, end)
 		}
-		for range 3 { // it finds who owns what, and takes the rest
+		for range 3 { // it surveys the ownerships, and takes over the rest
 			if _, err := k.lookBelow(t.Context(), k.reg.Load()); err != nil {
 				rt.Fatal(err)
 			}

@@ -9,11 +9,11 @@ import (
 	"chordconductor/node/store"
 )
 
-// errUnknown: an earlier try of a write may have been carried out, and a later write has taken its place since.
+// errUnknown: an earlier try of a write may have been carried out, and a later write has superseded it since.
 var errUnknown = errors.New("an earlier try may have been carried out and superseded")
 
-// serveWrite writes a key of this member's range, and answers when the copies are made. Once the record is stored the
-// write may be seen, now or after a crash, so from there on no answer but OK says that it has not happened.
+// serveWrite writes a key of this member's range, and answers when the replicas have it. Once the record is stored the
+// write may be seen, now or after a crash, so from then on every answer other than OK leaves the outcome open.
 func (k *Keeper) serveWrite(ctx context.Context, q *nodepb.ApplyRequest, id chord.ID) *nodepb.ApplyResponse {
 	operation, key := operationName(q.Operation), string(q.Key)
 	retry := answerOnly(nodepb.ApplyResponse_OUTCOME_RETRY)
@@ -23,7 +23,7 @@ func (k *Keeper) serveWrite(ctx context.Context, q *nodepb.ApplyRequest, id chor
 	if _, _, err := k.readRepair(ctx, id, key, operation); err != nil {
 		return retry
 	}
-	holders := k.nextReplicas(ctx, k.cfg.Replicas-1, nil)
+	replicas := k.nextReplicas(ctx, k.cfg.Replicas-1, nil)
 	reserve := &nodepb.Reservation{Id: q.RequestId, Key: q.Key, ValueBytes: int64(len(q.Value)), Deleted: q.Operation == opDelete}
 	size := store.SizeOf(len(q.Key), reserve.ValueBytes)
 
@@ -37,13 +37,13 @@ func (k *Keeper) serveWrite(ctx context.Context, q *nodepb.ApplyRequest, id chor
 	if !run {
 		defer k.mu.Unlock()
 		if req.running {
-			return maybe(nodepb.ApplyResponse_OUTCOME_RETRY) // an earlier try is still at work
+			return maybe(nodepb.ApplyResponse_OUTCOME_RETRY) // an earlier try is still running
 		}
-		return written(key, req.version, req.holders)
+		return written(key, req.version, req.replicas)
 	}
 	k.recall(req, id, key)
 	var reservation []byte
-	if req.version == 0 && k.tight(holders, size) {
+	if req.version == 0 && k.tight(replicas, size) {
 		k.mu.Unlock()
 		err := k.reserveRoom(ctx, *own, id, reserve, operation)
 		k.mu.Lock()
@@ -51,7 +51,7 @@ func (k *Keeper) serveWrite(ctx context.Context, q *nodepb.ApplyRequest, id chor
 			err = errOvertaken
 		}
 		if err != nil {
-			k.recall(req, id, key) // it may have come meanwhile
+			k.recall(req, id, key) // the write may have arrived meanwhile
 			k.requests.end(req)
 			done := req.version != 0
 			k.mu.Unlock()
@@ -105,13 +105,13 @@ func (k *Keeper) serveWrite(ctx context.Context, q *nodepb.ApplyRequest, id chor
 	if err != nil {
 		return maybe(nodepb.ApplyResponse_OUTCOME_RETRY)
 	}
-	req.holders = held
+	req.replicas = held
 	if q.Operation == opPut {
 		k.puts++
 	} else {
 		k.deletes++
 	}
-	return written(key, req.version, held) // its own version, even if what the copies hold has superseded it
+	return written(key, req.version, held) // its own version, even if a later one has superseded it on the replicas
 }
 
 // maybe is an answer without a record to a write that may have happened.
@@ -119,31 +119,31 @@ func maybe(o nodepb.ApplyResponse_Outcome) *nodepb.ApplyResponse {
 	return &nodepb.ApplyResponse{Outcome: o, MaybeWritten: true}
 }
 
-func written(key string, version uint64, holders []chord.Peer) *nodepb.ApplyResponse {
+func written(key string, version uint64, replicas []chord.Peer) *nodepb.ApplyResponse {
 	a := &nodepb.ApplyResponse{
-		Outcome: nodepb.ApplyResponse_OUTCOME_OK, Copies: int32(len(holders)), Record: &nodepb.Record{Key: []byte(key), Version: version},
+		Outcome: nodepb.ApplyResponse_OUTCOME_OK, Copies: int32(len(replicas)), Record: &nodepb.Record{Key: []byte(key), Version: version},
 	}
-	for _, p := range holders {
+	for _, p := range replicas {
 		a.Holders = append(a.Holders, peerToWire(p))
 	}
 	return a
 }
 
-// recall finds the version of a request in the record that an earlier try has left, at another owner perhaps: the write has
-// happened, whether there is room for it here or not. mu is held.
+// recall finds the version of a request in the record that an earlier try has left, perhaps at another owner: the write
+// has happened, whether there is room for it here or not. mu is held.
 func (k *Keeper) recall(req *request, id chord.ID, key string) {
 	if old := k.store.Get(id, key); req.version == 0 && old != nil && old.Request == req.id {
 		req.version = old.Version
 	}
 }
 
-// write assigns the version of a request, once, and stores its record. A later try of the request brings the version held
-// now to the copies once more: its own, or one that has superseded it. After an error this try has stored nothing. The
-// caller ends the write on the list. mu is held.
+// write assigns the version of a request, once, and stores its record. A later try of the request sends the version
+// held now to the replicas once more: its own, or one that has superseded it. After an error this try has stored
+// nothing. The caller ends the write on the list. mu is held.
 //
-// A try at another owner than the first one's finds the write by the request in its record. If another version is held,
-// the write may have been superseded by it, or may never have been carried out. The time at which the request began
-// decides: a version up to that was there before, and has superseded nothing.
+// A try at another owner than the first one's finds the write by the request ID in its record. If another version is
+// held, the write may have been superseded by it, or may never have been carried out. The time at which the request
+// began decides: a version up to that was there before, and has superseded nothing.
 func (k *Keeper) write(req *request, q *nodepb.ApplyRequest, id chord.ID) (*store.Record, *unsettled, error) {
 	k.recall(req, id, string(q.Key))
 	old := k.store.Get(id, string(q.Key))
@@ -160,7 +160,7 @@ func (k *Keeper) write(req *request, q *nodepb.ApplyRequest, id chord.ID) (*stor
 		Deleted: q.Operation == opDelete, Request: req.id,
 	}
 	if old != nil && rec.Version <= old.Version {
-		rec.Version = old.Version + 1 // the clock was set back since: the order of a key's versions goes before it
+		rec.Version = old.Version + 1 // the clock was set back since: the order of a key's versions takes precedence
 	}
 	why := forKeeps // a tombstone makes room in the end
 	if !rec.Deleted {

@@ -7,21 +7,22 @@ import (
 	"chordconductor/node/chord"
 )
 
-// maxClaims bounds what a member remembers of others' ownership. At the bound the one heard longest ago is forgotten:
-// then another member, or the rule for ranges that nobody knows of, has to do at a takeover.
-const maxClaims = 512
+// maxTableEntries bounds the ownership table. At the bound the entry received longest ago is dropped: a takeover then
+// depends on another member's entry, or on the rule for ranges without a known owner (inheritUnknown).
+const maxTableEntries = 512
 
-// claims is what a member has heard of others' ownership, from them or about them. No two overlap: the one that beats
-// the other stands, and the other keeps what is left of it. The list is in the order in which owners were first heard.
+// ownershipTable holds the ownerships of other members, received from them or from third members. No two overlap: the
+// one that beats the other stands, and the other keeps the remainder. The list is in the order in which owners were
+// first received.
 type ownershipTable []tableEntry
 
 type tableEntry struct {
 	ownership
 	received     time.Time
-	replicaSince time.Time // when the owner last treated this member as a holder of its copies; zero: never
+	replicaSince time.Time // when the owner last treated this member as a replica; zero: never
 }
 
-// refuses returns the claim because of which o is refused: a later word of the same owner, or an overlapping one that
+// refuses returns the entry because of which o is refused: a later one of the same owner, or an overlapping one that
 // beats it.
 func (c ownershipTable) refuses(o ownership) (ownership, bool) {
 	for _, old := range c {
@@ -36,7 +37,7 @@ func (c ownershipTable) refuses(o ownership) (ownership, bool) {
 	return ownership{}, false
 }
 
-// learn notes an ownership unless it is refused.
+// learn stores an ownership unless it is refused.
 func (c *ownershipTable) learn(o ownership, now time.Time) {
 	if _, refused := c.refuses(o); refused {
 		return
@@ -58,7 +59,7 @@ func (c *ownershipTable) learn(o ownership, now time.Time) {
 		kept = append(kept, old)
 	}
 	clear((*c)[len(kept):])
-	if len(kept) >= maxClaims {
+	if len(kept) >= maxTableEntries {
 		oldest := 0
 		for i := range kept {
 			if kept[i].received.Before(kept[oldest].received) {
@@ -70,7 +71,7 @@ func (c *ownershipTable) learn(o ownership, now time.Time) {
 	*c = append(kept, known)
 }
 
-// hold notes that the owner treats this member as a holder of its copies.
+// hold notes that the owner treats this member as a replica.
 func (c ownershipTable) hold(owner chord.Peer, now time.Time) {
 	for i := range c {
 		if c[i].owner == owner {
@@ -79,7 +80,7 @@ func (c ownershipTable) hold(owner chord.Peer, now time.Time) {
 	}
 }
 
-// covering is the claim on a point of the circle; there is one at most.
+// covering returns the entry that covers a point of the circle; there is one at most.
 func (c ownershipTable) covering(id chord.ID) (tableEntry, bool) {
 	for _, known := range c {
 		if known.covers(id) {
@@ -89,11 +90,11 @@ func (c ownershipTable) covering(id chord.ID) (tableEntry, bool) {
 	return tableEntry{}, false
 }
 
-// maxBelow bounds the claims further down that a survey names: those of all members of a large host, mostly, which is when
-// they are asked for.
+// maxBelow bounds the entries further down that a survey returns: those of all members of a large host, in the usual
+// case in which they are requested.
 const maxBelow = 64
 
-// down lists the claim on a point and those that follow each other below it: at most so many, and none twice.
+// down lists the entry that covers a point and the adjacent ones below it: at most so many, and none twice.
 func (c ownershipTable) down(point chord.ID, most int32) (list []ownership) {
 	for at := point; int32(len(list)) < most; {
 		known, ok := c.covering(at)
@@ -105,12 +106,12 @@ func (c ownershipTable) down(point chord.ID, most int32) (list []ownership) {
 	return list
 }
 
-// bury drops what a takeover has made void: all claims that overlap the new range.
+// bury drops the entries that a takeover has made void: all that overlap the new range.
 func (c *ownershipTable) bury(o ownership) {
 	*c = slices.DeleteFunc(*c, func(old tableEntry) bool { return old.overlaps(o) })
 }
 
-// forget drops what an owner is believed to own.
+// forget drops the entry of an owner.
 func (c *ownershipTable) forget(owner chord.Peer) {
 	*c = slices.DeleteFunc(*c, func(old tableEntry) bool { return old.owner == owner })
 }

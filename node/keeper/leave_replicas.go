@@ -13,31 +13,31 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// What a leaver holds for others it may drop when the owner says that R hosts that stay hold the same. It asks each owner
-// by one call, with the digest of what it holds; only if that differs the two compare. An owner that has to find another
-// host first is asked again, ever more rarely.
+// A leaver may drop its records of another owner's range when that owner confirms that R hosts that stay hold the same.
+// It asks each owner by one call, with the digest of what it holds; only if that differs the two compare. An owner that
+// has to find another host first is asked again, at growing intervals.
 
-// maxShed bounds the owners that are asked side by side.
+// maxShed bounds the owners that are asked concurrently.
 const maxShed = 16
 
-// A copied is a stretch of one owner's range of which a leaver holds records.
-type copied struct {
+// A heldRange is the part of one owner's range of which a leaver holds records.
+type heldRange struct {
 	arc
 	owner  chord.Peer
-	digest uint64 // if known: that of the records when the owner had the latest of all
+	digest uint64 // if known: the digest of the records when the owner had the newest version of each
 	known  bool
 }
 
-// giveUp makes everything held here superfluous. With nothing held it makes no call. Where no member stays it ends with
-// ErrLastHost.
-func (k *Keeper) giveUp(ctx context.Context, deadline time.Time) error {
-	compared := map[arc]uint64{} // the digest at which the owner had the latest of all; looked up only
+// drain drops everything held here, with the owners' consent. With nothing held it makes no call. If no member stays it
+// returns ErrLastHost.
+func (k *Keeper) drain(ctx context.Context, deadline time.Time) error {
+	compared := map[arc]uint64{} // the digest at which the owner had the newest version of each; looked up only
 	for gap := time.Duration(0); ; {
-		copies, err := k.replicaRanges(ctx)
-		left := len(copies)
-		for len(copies) > 0 && err == nil {
-			some := copies[:min(len(copies), maxShed)]
-			copies = copies[len(some):]
+		ranges, err := k.replicaRanges(ctx)
+		left := len(ranges)
+		for len(ranges) > 0 && err == nil {
+			some := ranges[:min(len(ranges), maxShed)]
+			ranges = ranges[len(some):]
 			errs := make([]error, len(some))
 			for i := range some {
 				some[i].digest, some[i].known = compared[some[i].arc]
@@ -61,7 +61,7 @@ func (k *Keeper) giveUp(ctx context.Context, deadline time.Time) error {
 		case err == nil && left == 0:
 			return nil
 		case ctx.Err() != nil || k.env.Now().After(deadline):
-			return fmt.Errorf("owners of %d ranges held here have not enough other copies in time: %w", left, err)
+			return fmt.Errorf("owners of %d ranges held here lack replicas on other hosts at the deadline: %w", left, err)
 		}
 		var paused, alone error
 		if err := k.each(ctx, 2, func(ctx context.Context, i int) {
@@ -76,9 +76,10 @@ func (k *Keeper) giveUp(ctx context.Context, deadline time.Time) error {
 	}
 }
 
-// copies lists what is held here, owner by owner, once around the circle from this member on. A range in which this member
-// lies is cut there: mostly it is the one that the receiver has just got, of which records are held on one side.
-func (k *Keeper) replicaRanges(ctx context.Context) (list []copied, err error) {
+// replicaRanges lists what is held here by owner, once around the circle from this member on. A range that contains
+// this member's identifier is split there: mostly it is the range that the receiver has just got, of which records are
+// held on one side.
+func (k *Keeper) replicaRanges(ctx context.Context) (list []heldRange, err error) {
 	at := k.self.ID
 	for {
 		k.mu.Lock()
@@ -100,7 +101,7 @@ func (k *Keeper) replicaRanges(ctx context.Context) (list []copied, err error) {
 			}
 			owner, err := k.member.Lookup(ctx, id)
 			if err != nil {
-				return list, fmt.Errorf("owner of copies: %w", err)
+				return list, fmt.Errorf("find the owner of a range held here: %w", err)
 			}
 			s, err := k.survey(ctx, owner, id, chordevent.SpanLeave)
 			if err != nil {
@@ -111,7 +112,7 @@ func (k *Keeper) replicaRanges(ctx context.Context) (list []copied, err error) {
 			}
 			known.ownership = *s.own
 		}
-		c, last := copied{arc: known.arc(), owner: known.owner}, false
+		c, last := heldRange{arc: known.arc(), owner: known.owner}, false
 		if c.covers(k.self.ID) {
 			if last = chord.Owns(c.from, id, k.self.ID); last {
 				c.to = k.self.ID
@@ -126,9 +127,9 @@ func (k *Keeper) replicaRanges(ctx context.Context) (list []copied, err error) {
 	}
 }
 
-// shed drops the copy of a range if its owner grants that, after it has been brought what it lacks. An error says that it
-// has not been dropped yet.
-func (k *Keeper) shed(ctx context.Context, c *copied) error {
+// shed drops the records of a range if its owner grants that, after sending it what it lacks. On an error they have not
+// been dropped.
+func (k *Keeper) shed(ctx context.Context, c *heldRange) error {
 	for try := 0; ; try++ {
 		k.mu.Lock()
 		held := k.store.Summary(c.from, c.to)
@@ -160,14 +161,14 @@ func (k *Keeper) shed(ctx context.Context, c *copied) error {
 		}
 		switch {
 		case a.Granted:
-			if !k.cut(c.arc, held.Digest) {
-				return errOvertaken // something has come into it; again
+			if !k.dropRange(c.arc, held.Digest) {
+				return errOvertaken // a record has been added meanwhile; retry
 			}
 			return nil
 		case a.Full:
-			return fmt.Errorf("%w: for the copies that %s needs elsewhere", ErrNoRoom, c.owner.Addr)
+			return fmt.Errorf("%w: for the replicas that %s needs on other hosts", ErrNoRoom, c.owner.Addr)
 		case !a.Differs || try >= maxPasses || own == nil:
-			return fmt.Errorf("%w: %s does not let the copy go yet", errRefused, c.owner.Addr)
+			return fmt.Errorf("%w: %s still needs this replica", errRefused, c.owner.Addr)
 		}
 		done, err := k.repairWith(ctx, c.owner, nil, c.arc, true)
 		if err != nil {
@@ -179,8 +180,9 @@ func (k *Keeper) shed(ctx context.Context, c *copied) error {
 	}
 }
 
-// learnOwner takes note of who owns what a leaver holds, as the one that it has taken for the owner answers.
-func (k *Keeper) learnOwner(c *copied, own *ownership, claims []*nodepb.Ownership) (chord.Peer, error) {
+// learnOwner updates the ownership table by the answer of the presumed owner of what a leaver holds, and returns the
+// present owner.
+func (k *Keeper) learnOwner(c *heldRange, own *ownership, claims []*nodepb.Ownership) (chord.Peer, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if own != nil && own.owner == c.owner && own.covers(c.to) {
@@ -201,7 +203,7 @@ func (k *Keeper) learnOwner(c *copied, own *ownership, claims []*nodepb.Ownershi
 	return c.owner, nil
 }
 
-// discardOfLeaver answers a leaver that asks whether its copy is needed. No copy of its counts any more from now on.
+// discardOfLeaver answers a leaver's Discard. From now on the leaver does not count as a replica.
 func (k *Keeper) discardOfLeaver(ctx context.Context, from chord.Peer, q *nodepb.DiscardRequest) (*nodepb.DiscardResponse, error) {
 	held, err := arcFromWire(k.space, q.Held)
 	if err != nil {
@@ -210,9 +212,9 @@ func (k *Keeper) discardOfLeaver(ctx context.Context, from chord.Peer, q *nodepb
 	k.mu.Lock()
 	k.learnLeaver(from)
 	k.mu.Unlock()
-	k.findHosts(ctx, k.cfg.Replicas-1, true) // so that the holders are as many as there can be
+	k.findHosts(ctx, k.cfg.Replicas-1, true) // so that there are as many replicas as possible
 	for pass := range maxPasses {
-		if !k.passOverLeavers(ctx, pass > 0) {
+		if !k.skipLeavers(ctx, pass > 0) {
 			break
 		}
 	}
@@ -242,10 +244,10 @@ func (k *Keeper) discardOfLeaver(ctx context.Context, from chord.Peer, q *nodepb
 	return a, nil
 }
 
-// passOverLeavers asks the new holders of copies whether they are about to leave, and replaces those that are before
-// anything is brought to them. It reports whether there was any. Where one leaves many may: then all that could hold
-// copies instead are asked at once.
-func (k *Keeper) passOverLeavers(ctx context.Context, all bool) (some bool) {
+// skipLeavers asks new replicas whether they are about to leave, and replaces those that are before anything is sent to
+// them. It reports whether there were any. Where one member leaves many may: then, with all, all candidates for a
+// replica are asked at once.
+func (k *Keeper) skipLeavers(ctx context.Context, all bool) (some bool) {
 	var ask []chord.Peer
 	k.mu.Lock()
 	for _, h := range k.replicas {

@@ -18,7 +18,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// moveSpans is a tracer that keeps the spans of moves, and samples everything.
+// moveSpans is a tracer that keeps the spans of handoffs, and samples everything.
 type moveSpans struct {
 	embedded.Tracer
 	all []*moveSpan
@@ -53,10 +53,10 @@ func (s *moveSpan) SetAttributes(kv ...attribute.KeyValue) {
 	}
 }
 
-func (s *moveSpan) says(key attribute.Key) string { return s.attrs[key].String() }
+func (s *moveSpan) attr(key attribute.Key) string { return s.attrs[key].String() }
 
-// A move is two spans, one within the other, that say the same of it.
-func TestBothSidesOfAMoveHaveASpan(t *testing.T) {
+// TestBothSidesOfAHandoffHaveASpan: a handoff has two spans, one within the other, with the same attributes.
+func TestBothSidesOfAHandoffHaveASpan(t *testing.T) {
 	s, w := wideSpace(), newFakeWorld()
 	peerA, peerB := chord.Peer{ID: s.FromUint64(1), Addr: "a", Incarnation: 1}, chord.Peer{ID: s.Hash([]byte("b")), Addr: "b", Incarnation: 1}
 	cfg := Config{Space: s, Replicas: 2}
@@ -64,7 +64,7 @@ func TestBothSidesOfAMoveHaveASpan(t *testing.T) {
 	b, _ := w.add(t, ownership{owner: peerB}, cfg, peerA)
 	spans := &moveSpans{}
 	a.tel.tracer, b.tel.tracer = spans, spans
-	for n := range 3000 { // some batches
+	for n := range 3000 { // several batches
 		if _, err := a.merge(record(s, n, 1), forKeeps); err != nil {
 			t.Fatal(err)
 		}
@@ -80,23 +80,24 @@ func TestBothSidesOfAMoveHaveASpan(t *testing.T) {
 		t.Errorf("the receiver's span hangs on %v, the source's is %v and hangs on %v", in.parent.SpanID(), out.sc.SpanID(), out.parent.SpanID())
 	}
 	for _, side := range spans.all {
-		if side.ended != 1 || side.status != "" || side.says(chordevent.OutcomeKey) != chordevent.OutcomeOK || side.says(chordevent.MoveReasonKey) != "join" {
+		if side.ended != 1 || side.status != "" || side.attr(chordevent.OutcomeKey) != chordevent.OutcomeOK || side.attr(chordevent.MoveReasonKey) != "join" {
 			t.Errorf("%v: ended %d times, %q", side.attrs, side.ended, side.status)
 		}
 	}
 	for _, key := range []attribute.Key{chordevent.MoveIDKey, chordevent.MoveKeysKey, chordevent.MoveBytesKey} {
-		if in.says(key) != out.says(key) || in.says(key) == "" || in.says(key) == "0" {
-			t.Errorf("%s: %s at the source, %s at the receiver", key, out.says(key), in.says(key))
+		if in.attr(key) != out.attr(key) || in.attr(key) == "" || in.attr(key) == "0" {
+			t.Errorf("%s: %s at the source, %s at the receiver", key, out.attr(key), in.attr(key))
 		}
 	}
-	if out.says(chordevent.MoveDirectionKey) != "out" || out.says(chordevent.PeerIDKey) != s.Format(b.self.ID) ||
-		in.says(chordevent.MoveDirectionKey) != "in" || in.says(chordevent.PeerIDKey) != s.Format(a.self.ID) {
+	if out.attr(chordevent.MoveDirectionKey) != "out" || out.attr(chordevent.PeerIDKey) != s.Format(b.self.ID) ||
+		in.attr(chordevent.MoveDirectionKey) != "in" || in.attr(chordevent.PeerIDKey) != s.Format(a.self.ID) {
 		t.Errorf("sides: %v and %v", out.attrs, in.attrs)
 	}
 }
 
-// However a move to a member comes to its end, its span does, once, and says why; a member has one open at most.
-func TestSpanOfAMoveThatIsNotCompleted(t *testing.T) {
+// TestSpanOfAHandoffThatIsNotCompleted: whichever way a handoff to a member ends, its span ends once, with the reason;
+// a member has at most one open.
+func TestSpanOfAHandoffThatIsNotCompleted(t *testing.T) {
 	step := func(t *testing.T, a, b *Keeper, id string, phase nodepb.MoveRequest_Phase) nodepb.MoveResponse_Outcome {
 		t.Helper()
 		grant := ownership{owner: b.self, from: a.self.ID, epoch: 2}
@@ -121,7 +122,7 @@ func TestSpanOfAMoveThatIsNotCompleted(t *testing.T) {
 		"its source gives it up": {func(t *testing.T, _ *fakeWorld, a, b *Keeper) {
 			step(t, a, b, "one", nodepb.MoveRequest_PHASE_ABORT)
 		}, errAbandons},
-		"its source begins anew": {func(t *testing.T, _ *fakeWorld, a, b *Keeper) {
+		"its source begins another": {func(t *testing.T, _ *fakeWorld, a, b *Keeper) {
 			step(t, a, b, "two", nodepb.MoveRequest_PHASE_BEGIN)
 		}, errAnew},
 		"its source dies": {func(t *testing.T, w *fakeWorld, a, b *Keeper) {
@@ -135,9 +136,9 @@ func TestSpanOfAMoveThatIsNotCompleted(t *testing.T) {
 		}, errAbandons},
 		"the member ends": {func(t *testing.T, _ *fakeWorld, a, b *Keeper) {
 			b.closeIn()
-			step(t, a, b, "one", nodepb.MoveRequest_PHASE_ABORT) // was on its way
+			step(t, a, b, "one", nodepb.MoveRequest_PHASE_ABORT) // was under way
 			if got := step(t, a, b, "two", nodepb.MoveRequest_PHASE_BEGIN); got != nodepb.MoveResponse_OUTCOME_REFUSED {
-				t.Errorf("a move may begin after the end: %v", got)
+				t.Errorf("a handoff was accepted after the end: %v", got)
 			}
 		}, errEnded},
 		"the next batch is late": {func(t *testing.T, w *fakeWorld, a, b *Keeper) {
@@ -145,10 +146,10 @@ func TestSpanOfAMoveThatIsNotCompleted(t *testing.T) {
 			w.now = w.now.Add(2*b.cfg.CallLimit - time.Millisecond)
 			watch(t, b)
 		}, nil},
-		"another member wants to begin one": {func(t *testing.T, w *fakeWorld, a, b *Keeper) {
+		"another member begins one": {func(t *testing.T, w *fakeWorld, a, b *Keeper) {
 			other, _ := w.add(t, ownership{owner: chord.Peer{ID: wideSpace().FromUint64(9), Addr: "other", Incarnation: 1}}, a.cfg, b.self)
 			if got := step(t, other, b, "three", nodepb.MoveRequest_PHASE_BEGIN); got != nodepb.MoveResponse_OUTCOME_REFUSED {
-				t.Errorf("it may: %v", got)
+				t.Errorf("it was accepted: %v", got)
 			}
 		}, nil},
 	} {
@@ -179,7 +180,7 @@ func TestSpanOfAMoveThatIsNotCompleted(t *testing.T) {
 			if errors.Is(c.want, errDead) {
 				want += ": no answer from a"
 			}
-			if first.ended != 1 || first.status != want || first.says(chordevent.OutcomeKey) != chordevent.OutcomeFailed {
+			if first.ended != 1 || first.status != want || first.attr(chordevent.OutcomeKey) != chordevent.OutcomeFailed {
 				t.Errorf("ended %d times, %q, %v; want %q", first.ended, first.status, first.attrs, want)
 			}
 		})

@@ -11,10 +11,10 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// tend is the task that sees to it that every point of the circle has one owner: it claims this member's range, takes
-// over what a dead owner leaves below it, and settles with others who say they own the same. Until the member owns its
-// range, that belongs to the trace of ctx, the join: so a join and the move of its keys are one trace, unless the owner is
-// at other moves for the first joinRounds; see openIn.
+// reconcileOwnership is the task that gives every point of the circle one owner: it claims this member's range, takes
+// over the range of a dead owner below it, and resolves overlaps with other owners. Until the member owns its range,
+// the task runs in the trace of ctx, the join: so a join and the handoff of its keys are one trace, unless the owner is
+// busy with other handoffs for the first joinRounds; see openIn.
 func (k *Keeper) reconcileOwnership(ctx context.Context) {
 	defer k.closeIn()
 	var claims claimPace
@@ -36,31 +36,30 @@ func (k *Keeper) reconcileOwnership(ctx context.Context) {
 }
 
 const (
-	reconcileSoon = 100 * time.Millisecond // while something is to be done
-	// joinRounds bounds a join's trace where no owner can be found or none is free. As a rule the first claim is accepted.
+	reconcileSoon = 100 * time.Millisecond // while work remains
+	// joinRounds bounds a join's trace when no owner can be found or none is free. As a rule the first claim is accepted.
 	joinRounds = 8
-	// settleTime is for how long nobody is known to own a range before it is taken by a member that knows nothing of it,
-	// in call limits: time for those who do know to be heard.
+	// ownerlessTime is for how long a range must have no known owner before a member takes it over that knows nothing of
+	// it, in call limits: time for members that do know an owner to make it known.
 	ownerlessTime = 8
 	// maxClaimGap bounds the time between two accepted claims of an empty register, in call limits.
 	maxClaimGap = 8
 )
 
-// claimPace keeps accepted claims apart while the register stays empty. A handoff that fails wakes the task, and one that
-// fails for want of room would otherwise begin again at once, for ever: within one host at the speed of the processor.
+// claimPace spaces accepted claims while the register stays empty. A handoff that fails wakes the task, and one that
+// fails for lack of room would otherwise begin again at once, for ever: within one host at the speed of the processor.
 type claimPace struct {
-	next time.Time // of the next claim at the earliest
+	next time.Time // the earliest time of the next claim
 	gap  time.Duration
 }
 
-// accepted notes that a claim has been accepted: the next one follows no sooner than after a gap that doubles up to a
-// greatest one.
+// accepted notes that a claim has been accepted: the next one follows after a gap that doubles up to a maximum.
 func (p *claimPace) accepted(now time.Time, greatest time.Duration) {
 	p.gap = min(max(2*p.gap, reconcileSoon), greatest)
 	p.next = now.Add(p.gap)
 }
 
-// tendOnce does what is to be done, and returns the time until it should look again if nothing happens.
+// reconcileOnce does what is due, and returns the time until the next round if nothing happens.
 func (k *Keeper) reconcileOnce(ctx context.Context, claims *claimPace) (time.Duration, error) {
 	if err := k.resolveDisputes(ctx); stopped(err) {
 		return 0, err
@@ -95,21 +94,20 @@ func (k *Keeper) reconcileOnce(ctx context.Context, claims *claimPace) (time.Dur
 		return reconcileSoon, nil
 	}
 	if moving {
-		return k.cfg.CallLimit, nil // for sources that fall silent
+		return k.cfg.CallLimit, nil // for sources that become silent
 	}
 	return k.cfg.SyncInterval, nil
 }
 
-// claimRange asks the owner of this member's identifier for its range. A lookup finds the owner; when the ring is not in
-// order, the successor may know better. Whatever ends without an owner that lives leads to claimOrphaned, which judges by
-// itself whether there is one.
+// claimRange claims this member's range from the owner of its identifier. A lookup finds the owner; while the ring is
+// not ideal, the successor may know it better. If no live owner is found, claimUnowned decides whether there is one.
 func (k *Keeper) claimRange(ctx context.Context) (done bool, err error) {
 	began := k.env.Now()
 	owner, err := k.member.Lookup(ctx, k.self.ID)
 	if stopped(err) {
 		return false, err
 	}
-	found := err == nil // an owner, who has confirmed it
+	found := err == nil // an owner, which has confirmed it
 	k.mu.Lock()
 	again := k.owned
 	if found {
@@ -141,7 +139,7 @@ func (k *Keeper) claimRange(ctx context.Context) (done bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		if a.Accepted || better != nil && better.owner == owner { // it owns the range, and is busy with another move
+		if a.Accepted || better != nil && better.owner == owner { // it owns the range, and is busy with another handoff
 			k.mu.Lock()
 			k.ownerless = time.Time{}
 			k.mu.Unlock()
@@ -153,17 +151,17 @@ func (k *Keeper) claimRange(ctx context.Context) (done bool, err error) {
 		owner = better.owner
 	}
 	if found {
-		return false, nil // it changes hands right now
+		return false, nil // the ownership is changing right now
 	}
 	return k.claimUnowned(ctx, began)
 }
 
-// lookBelow finds out whether the range right below this member's has an owner that lives, and takes it over if not.
-// That is its business alone, as the owner of what comes next; a member that owns nothing yet takes over nothing.
+// lookBelow determines whether the range right below this member's has a live owner, and takes it over if not. Only the
+// owner of the next range does so; a member that owns nothing yet takes over nothing.
 func (k *Keeper) lookBelow(ctx context.Context, own *ownership) (done bool, err error) {
 	state := k.member.State()
 	if p := state.Pred; p.Real() && own.covers(p.ID) {
-		// Mostly a newcomer that will claim its part. Or somebody who was taken for dead, and does not know it.
+		// Mostly a joiner that will claim its part. Or a member that was taken for dead, and is not aware of it.
 		if s, err := k.survey(ctx, p, own.from, chordevent.SpanRepair); stopped(err) {
 			return false, err
 		} else if err == nil && s.own != nil && s.own.overlaps(*own) {
@@ -184,7 +182,7 @@ func (k *Keeper) lookBelow(ctx context.Context, own *ownership) (done bool, err 
 	k.doubt = false
 	k.mu.Unlock()
 	if moving {
-		return true, nil // the new owner below does not know it yet, or is about to be this member; the end of the move wakes this task
+		return true, nil // the new owner below is not aware of it yet, or is about to be this member; the end of the handoff wakes this task
 	}
 	below, known := k.below(own)
 	if known && below.alive && state.Pred == below.owner && !doubt {
@@ -196,7 +194,7 @@ func (k *Keeper) lookBelow(ctx context.Context, own *ownership) (done bool, err 
 	}
 	below, known = k.below(own)
 	if known && below.alive {
-		// Somebody is between, or the ring has lost sight of it, or it has asked for a range itself.
+		// A member is between, or the ring has lost the owner, or the owner has claimed a range itself.
 		s, err := k.survey(ctx, below.owner, own.from, chordevent.SpanRepair)
 		switch {
 		case err == nil && s.own != nil:
@@ -210,12 +208,12 @@ func (k *Keeper) lookBelow(ctx context.Context, own *ownership) (done bool, err 
 		case err == nil:
 			k.mu.Lock()
 			changed := k.reg.Load() != own
-			if !changed && !s.leaving { // a leaver brings what it has by itself
-				k.requireRecovery(below.owner) // it lives and owns nothing: it may have stepped down, and have records
+			if !changed && !s.leaving { // a leaver returns its records by itself
+				k.requireRecovery(below.owner) // it is alive and owns nothing: it may have stepped down, and have records
 			}
 			k.mu.Unlock()
 			if changed {
-				return false, nil // its range has just come here, for instance
+				return false, nil // its range has just been handed off to this member, for instance
 			}
 		case !errors.Is(err, errDead):
 			return false, err
@@ -229,15 +227,16 @@ func (k *Keeper) lookBelow(ctx context.Context, own *ownership) (done bool, err 
 			return false, err
 		}
 	}
-	// The member before this one on the ring may know better by now, or be the one. If nothing is known of what is below,
-	// everybody is asked who may have been told.
+	// The predecessor may know a later owner, or be that owner. If no owner of the range below is known, all members that
+	// may have received its ownership are surveyed.
 	peers := []chord.Peer{state.Pred}
 	if !known {
 		peers = append(peers, k.witnesses(ctx)...)
 	}
 	peers = slices.DeleteFunc(peers, func(p chord.Peer) bool { return !p.Real() || p == k.self || known && p == below.owner })
 	if err := k.each(ctx, len(peers), func(ctx context.Context, i int) {
-		// What they know is learned: of a host that has ended, all its members at once, which are probed side by side then.
+		// Their table entries are learned: of a host that has ended, those of all its members at once, which are then probed
+		// concurrently.
 		_, _ = k.survey(ctx, peers[i], own.from, chordevent.SpanRepair, func(q *nodepb.SurveyRequest) { q.Below = maxBelow })
 	}); err != nil {
 		return false, err
@@ -245,7 +244,7 @@ func (k *Keeper) lookBelow(ctx context.Context, own *ownership) (done bool, err 
 	latest, found := k.below(own)
 	switch {
 	case found && (!known || latest.ownership != below.ownership):
-		return false, nil // another one, or less of it: look again
+		return false, nil // another owner, or a smaller range: look again
 	case found:
 		if all, err := k.restOrphaned(ctx, own); all || err != nil {
 			return false, err
@@ -255,10 +254,10 @@ func (k *Keeper) lookBelow(ctx context.Context, own *ownership) (done bool, err 
 	return k.inheritUnknown(ctx, own, state.Pred)
 }
 
-// askAround surveys, side by side, whom the death of an owner concerns whose range is about to be taken over. The other
-// owners on its host have mostly ended with it, and their ranges would otherwise be taken over at the pace of one time limit
-// each; a host has MaxVirtualNodes members at most. Members whose place is in its range may own a part of that by now, and
-// the ring may not lead to them yet.
+// askAround surveys concurrently the members affected by the death of an owner whose range is about to be taken over.
+// The other owners on its host have mostly ended with it, and their ranges would otherwise be taken over at the pace of
+// one time limit each; a host has at most MaxVirtualNodes members. Members whose identifier is in its range may own a
+// part of it by now, and the ring may not lead to them yet.
 func (k *Keeper) askAround(ctx context.Context, dead ownership, point chord.ID) error {
 	var others []chord.Peer
 	k.mu.Lock()
@@ -281,13 +280,13 @@ func (k *Keeper) askAround(ctx context.Context, dead ownership, point chord.ID) 
 	}
 	k.mu.Unlock()
 	return k.each(ctx, len(others), func(ctx context.Context, i int) {
-		_, _ = k.survey(ctx, others[i], point, chordevent.SpanRepair) // who does not answer is reported as failed
+		_, _ = k.survey(ctx, others[i], point, chordevent.SpanRepair) // a peer that does not answer is reported as failed
 	})
 }
 
-// probeBelow surveys, side by side, those that own what follows each other below this member's range, after some of that
-// has just been taken over from the dead: one more each time, by doubling, since what has taken one of a row has mostly
-// taken many, and they would otherwise cost one time limit after the other.
+// probeBelow surveys concurrently the owners of adjacent ranges below this member's, after some have just been taken
+// over from dead owners. Their number doubles each time: a failure that has ended one of a row has mostly ended many,
+// and they would otherwise cost one time limit after the other.
 func (k *Keeper) probeBelow(ctx context.Context, own *ownership) error {
 	k.mu.Lock()
 	if k.row == 0 {
@@ -306,14 +305,14 @@ func (k *Keeper) probeBelow(ctx context.Context, own *ownership) error {
 		return nil // the one right below is asked anyway
 	}
 	return k.each(ctx, len(next), func(ctx context.Context, i int) {
-		_, _ = k.survey(ctx, next[i].owner, own.from, chordevent.SpanRepair) // who does not answer is reported as failed
+		_, _ = k.survey(ctx, next[i].owner, own.from, chordevent.SpanRepair) // a peer that does not answer is reported as failed
 	})
 }
 
-// neighbor is the claim on the range right below one's own.
+// neighbor is the table entry for the range right below this member's.
 type neighbor struct {
 	tableEntry
-	alive bool // not found dead
+	alive bool // not taken for dead
 }
 
 func (k *Keeper) below(own *ownership) (neighbor, bool) {
@@ -340,11 +339,11 @@ func (k *Keeper) inherit(ctx context.Context, own *ownership, from chord.ID, epo
 	}
 	k.mu.Unlock()
 	k.publishRegister(ctx)
-	return false, nil // and look below that
+	return false, nil // continue below that
 }
 
-// between lists the members whose place on the ring is in this member's range: joiners that have not got their part yet,
-// leavers that have handed theirs over. They come right after the owner below, so they may hold its copies.
+// between lists the members whose identifier is in this member's range: joiners that have not received their part yet,
+// leavers that have handed theirs off. They follow the owner below directly, so they may be its replicas.
 func (k *Keeper) between(ctx context.Context, own *ownership) (list []chord.Peer, err error) {
 	at, last := k.member.State().Pred, k.self
 	for at.Real() && chord.Between(own.from, at.ID, last.ID) && len(list) < maxSources/2 {
@@ -361,8 +360,8 @@ func (k *Keeper) between(ctx context.Context, own *ownership) (list []chord.Peer
 	return list, nil
 }
 
-// takeOver makes this member the owner of (from, its own identifier], unclean, at an epoch above all it knows of. mu is
-// held.
+// takeOver makes this member the owner of (from, its own identifier], at an epoch above all known ones, and marks the
+// range as needing recovery. mu is held.
 func (k *Keeper) takeOver(from chord.ID, epoch int64) {
 	k.abortOut()
 	if own := k.reg.Load(); own != nil {

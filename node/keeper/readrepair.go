@@ -10,22 +10,23 @@ import (
 	"chordconductor/node/store"
 )
 
-// gather asks everybody who may hold a key of an unclean range for it, stores the newest version and returns it, and
-// whether the holders of copies are known to have it. Of a clean range it returns nil and true: what is held here is the
-// newest, and the list says what of it is settled. An error says that it is not known: somebody may have a newer version
-// and does not answer, or the environment has ended. Who has been found dead is not asked any more.
+// readRepair asks all members that may hold a key of a range that needs recovery, stores the newest version and returns
+// it, and reports whether the replicas are known to have it. If the range does not need recovery it returns nil and
+// true: the version held here is the newest, and the list of unsettled keys covers the rest. It returns an error if a
+// member that may have a newer version does not answer, or the environment has ended. Members taken for dead are not
+// asked.
 func (k *Keeper) readRepair(ctx context.Context, id chord.ID, key, operation string) (newest *store.Record, settled bool, err error) {
 	k.mu.Lock()
-	unclean := k.needsRecovery
+	needsRecovery := k.needsRecovery
 	k.mu.Unlock()
-	if !unclean {
+	if !needsRecovery {
 		return nil, true, nil
 	}
 	peers := k.witnesses(ctx)
 	found := make([]*store.Record, len(peers))
 	silent := make([]bool, len(peers))
 	err = k.each(ctx, len(peers), func(ctx context.Context, i int) {
-		records, _, err := k.fetch(ctx, peers[i], []string{key}, operation) // who refuses has no say
+		records, _, err := k.fetch(ctx, peers[i], []string{key}, operation) // a refusal counts as an answer without records
 		silent[i] = errors.Is(err, errDead)
 		if len(records) > 0 {
 			found[i] = records[0]
@@ -37,7 +38,7 @@ func (k *Keeper) readRepair(ctx context.Context, id chord.ID, key, operation str
 	if i := slices.Index(silent, true); i >= 0 {
 		return nil, false, fmt.Errorf("%w: no answer from %s", errUnanswered, peers[i].Addr)
 	}
-	holders := k.nextReplicas(ctx, k.cfg.Replicas-1, nil)
+	replicas := k.nextReplicas(ctx, k.cfg.Replicas-1, nil)
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	newest = k.store.Get(id, key)
@@ -49,16 +50,16 @@ func (k *Keeper) readRepair(ctx context.Context, id chord.ID, key, operation str
 	if newest == nil {
 		return nil, true, nil
 	}
-	_, _ = k.merge(newest, forKeeps) // without memory the answer is the newest all the same
+	_, _ = k.merge(newest, forKeeps) // without memory for it the answer is still the newest
 	lacks := func(p chord.Peer) bool {
 		i := slices.Index(peers, p)
 		return i < 0 || !newest.Same(found[i])
 	}
-	return newest, !slices.ContainsFunc(holders, lacks), nil
+	return newest, !slices.ContainsFunc(replicas, lacks), nil
 }
 
-// witnesses are all members that may hold records of an unclean range: the holders of copies, the substitutes after
-// them, and those that are known to have had a part in it.
+// witnesses returns all members that may hold records of a range that needs recovery: its replicas, the fallback
+// replicas, and the sources noted by requireRecovery.
 func (k *Keeper) witnesses(ctx context.Context) []chord.Peer {
 	hosts := k.hosts(ctx, k.cfg.Replicas-1+fallbacks)
 	k.mu.Lock()

@@ -16,8 +16,8 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// An incoming is a range on its way to this member. The keeper's mu guards what changes. Until the source has released
-// it, the source is responsible, and all reads and writes of the range are passed on to it.
+// An incoming is a handoff to this member. The Keeper's mu guards what changes. Until the source has released the
+// range, the source is responsible, and this member forwards all reads and writes of the range to it.
 type incoming struct {
 	arc
 	id     string
@@ -25,46 +25,45 @@ type incoming struct {
 	grant  ownership // what this member owns afterwards
 	reason chordevent.MoveReason
 
-	unclean     bool
-	witnesses   []chord.Peer // of an unclean range: who may have records beside its source; with it at most maxSources
-	prepared    bool         // everything is here
-	due         bool         // the source knows that it may release
-	released    bool         // the source has released, or is dead: the range is this member's in its turn (takeReleased)
-	doubtful    bool         // … is dead: others may hold what was written since
-	firm        bool         // the source does not take back what it has released: it speaks version 1
-	room        int64        // bytes of the budget that are kept for what is still to come
-	unsure      bool         // more keys are unsettled than can be listed
-	heard       time.Time
-	keys, bytes int64
+	needsRecovery bool
+	witnesses     []chord.Peer // of a range that needs recovery: members that may have records besides its source; with it at most maxSources
+	prepared      bool         // all records have arrived
+	due           bool         // the source may release
+	released      bool         // the source has released, or is dead: this member takes the range over in its turn (takeReleased)
+	doubtful      bool         // … is dead: others may hold what was written since
+	firm          bool         // the source does not take back what it has released: it speaks protocol version 1
+	room          int64        // bytes of the budget reserved for records still to come
+	unsure        bool         // more keys are unsettled than can be listed
+	lastSeen      time.Time
+	keys, bytes   int64
 
-	// The receiver's side of the move as a span, from the beginning that is agreed to until it is done or given up, by
-	// whichever call or silence that comes; the member's end ends it too.
-	// Both are set before the move is the keeper's, and not changed.
+	// The receiver's span of the handoff, from the accepted BEGIN until it is done or given up, by whichever call or
+	// timeout; the end of the member ends it too. Both are set before the handoff is added to the Keeper, and not changed.
 	ctx  context.Context
 	span trace.Span
 
-	ended env.Signal // set when it is taken over or given up; set before the move is the keeper's, and not changed
+	ended env.Signal // set when it is taken over or given up; assigned before the handoff is added to the Keeper, and not changed
 }
 
 var (
-	errAnew     = errors.New("its source has begun anew")
+	errAnew     = errors.New("its source has begun another handoff")
 	errAbandons = errors.New("its source has given it up")
 	errEnded    = errors.New("the member has ended")
 	errLeaving  = errors.New("the member is about to leave")
 )
 
-// moveNews is what there is to tell of an incoming move.
-type moveNews struct {
+// handoffReport is an event of an incoming handoff to emit.
+type handoffReport struct {
 	of    *incoming
 	event chordevent.KeysMoved
 	err   error // why it failed
 }
 
-func (m *incoming) failed(err error) moveNews {
-	return moveNews{of: m, event: m.event(chordevent.MoveFailed), err: err}
+func (m *incoming) failed(err error) handoffReport {
+	return handoffReport{of: m, event: m.event(chordevent.MoveFailed), err: err}
 }
 
-// Move takes one step of a handover to this member.
+// Move processes one step of a handoff to this member.
 func (k *Keeper) Move(ctx context.Context, q *nodepb.MoveRequest) (*nodepb.MoveResponse, error) {
 	m, err := k.incomingFromWire(q)
 	if err != nil {
@@ -76,25 +75,25 @@ func (k *Keeper) Move(ctx context.Context, q *nodepb.MoveRequest) (*nodepb.MoveR
 	}
 	for _, r := range records {
 		if !m.covers(r.ID) {
-			return nil, malformed(fmt.Errorf("record of %q is not in the range that moves", r.Key))
+			return nil, malformed(fmt.Errorf("record of %q is outside the range of the handoff", r.Key))
 		}
 	}
-	if err := k.believe(m.source.Addr, records, false); err != nil {
+	if err := k.checkVersions(m.source.Addr, records, false); err != nil {
 		return nil, malformed(err)
 	}
 	for _, key := range q.UnsettledKeys {
 		if len(key) == 0 || len(key) > MaxKey || !m.covers(k.space.Hash(key)) {
-			return nil, malformed(fmt.Errorf("unsettled key %.64q is not in the range that moves", key))
+			return nil, malformed(fmt.Errorf("unsettled key %.64q is outside the range of the handoff", key))
 		}
 	}
 	a := &nodepb.MoveResponse{Reply: k.member.Reply(), Outcome: nodepb.MoveResponse_OUTCOME_OK}
-	var news []moveNews
+	var reports []handoffReport
 	var released *incoming // waits for its turn
 	k.mu.Lock()
 	k.noteContact(m.source)
 	current := k.ins.find(m.id, m.source)
 	if current != nil {
-		current.heard, current.unclean, current.witnesses = k.env.Now(), m.unclean, m.witnesses
+		current.lastSeen, current.needsRecovery, current.witnesses = k.env.Now(), m.needsRecovery, m.witnesses
 	}
 	switch q.Phase {
 	case nodepb.MoveRequest_PHASE_BEGIN:
@@ -116,12 +115,12 @@ func (k *Keeper) Move(ctx context.Context, q *nodepb.MoveRequest) (*nodepb.MoveR
 				break
 			}
 			if before := k.ins.from(m.source); before != nil {
-				news = append(news, k.endIn(before).failed(errAnew))
+				reports = append(reports, k.endIn(before).failed(errAnew))
 			}
 			k.openIn(ctx, m)
 			m.ended, m.firm = k.env.NewSignal(), version1(q.GetCall())
 			k.ins = append(k.ins, m)
-			news = append(news, moveNews{of: m, event: m.event(chordevent.MoveStarted)})
+			reports = append(reports, handoffReport{of: m, event: m.event(chordevent.MoveStarted)})
 		}
 		a.Held = k.store.Summary(m.from, m.to).Count
 	case nodepb.MoveRequest_PHASE_RECORDS:
@@ -151,34 +150,34 @@ func (k *Keeper) Move(ctx context.Context, q *nodepb.MoveRequest) (*nodepb.MoveR
 		switch {
 		case k.hasTaken(m.id):
 		case current != nil && current.prepared:
-			// What the source has brought in all, however it came: not more than is here.
+			// All that the source has sent in total, by either way, but not more than is held here.
 			sum := k.store.Summary(current.from, current.to)
 			current.keys, current.bytes = min(m.keys, sum.Count), min(m.bytes, sum.Bytes)
 			if current.released = true; current.reason == chordevent.MoveLeave {
-				news = append(news, k.takeReleased()...)
+				reports = append(reports, k.takeReleased()...)
 				released = current
 			} else {
-				news = append(news, k.activate(current))
+				reports = append(reports, k.activate(current))
 			}
 		default:
 			a.Outcome = nodepb.MoveResponse_OUTCOME_UNKNOWN
 		}
 	case nodepb.MoveRequest_PHASE_ABORT:
 		if current != nil {
-			news = append(news, k.discardIn(current, errAbandons))
+			reports = append(reports, k.discardIn(current, errAbandons))
 		}
 	default:
-		err = fmt.Errorf("move in unknown phase %d", q.Phase)
+		err = fmt.Errorf("handoff in unknown phase %d", q.Phase)
 	}
 	k.mu.Unlock()
 	if err != nil {
 		return nil, malformed(err)
 	}
-	k.reportIncoming(ctx, news...)
+	k.reportIncoming(ctx, reports...)
 	k.startTurns(ctx)
 	if released != nil {
-		taken, waits, news := k.awaitTurn(released)
-		k.reportIncoming(ctx, news...)
+		taken, waits, reports := k.awaitTurn(released)
+		k.reportIncoming(ctx, reports...)
 		if a.Waits = waits; !taken && !waits {
 			a.Outcome = nodepb.MoveResponse_OUTCOME_UNKNOWN
 		}
@@ -186,8 +185,8 @@ func (k *Keeper) Move(ctx context.Context, q *nodepb.MoveRequest) (*nodepb.MoveR
 	return a, nil
 }
 
-// openIn starts the span of an incoming move, within the call that begins it. It outlives that call. If the join that it
-// is for has waited too long to have it in its trace, the span links to that. mu is held.
+// openIn starts the span of an incoming handoff, within the call that begins it. The span outlasts that call. If the
+// join that it belongs to has waited too long to have it in its trace, the span links to the join. mu is held.
 func (k *Keeper) openIn(ctx context.Context, m *incoming) {
 	_, m.span = k.tel.startMove(ctx, moveAttributes(k.space, m.id, "in", m.reason, m.source)...)
 	if k.join.IsValid() && !k.owned && m.span.SpanContext().TraceID() != k.join.TraceID() {
@@ -196,14 +195,14 @@ func (k *Keeper) openIn(ctx context.Context, m *incoming) {
 	m.ctx = trace.ContextWithSpan(context.Background(), m.span)
 }
 
-// tellIn tells what has become of an incoming move, and of the register, which may have changed with it. A move that is
-// done or given up ends its span.
-func (k *Keeper) reportIncoming(ctx context.Context, news ...moveNews) {
-	for _, n := range news {
+// reportIncoming emits the events of incoming handoffs, and the register, which may have changed with them. A handoff
+// that is done or given up ends its span.
+func (k *Keeper) reportIncoming(ctx context.Context, reports ...handoffReport) {
+	for _, n := range reports {
 		ctx = n.of.ctx
 	}
 	k.publishRegister(ctx)
-	for _, n := range news {
+	for _, n := range reports {
 		k.moved(n.of.ctx, n.event)
 		if n.event.Phase != chordevent.MoveStarted {
 			k.tel.endMove(n.of.span, n.err, n.event.Keys, n.event.Bytes)
@@ -211,8 +210,8 @@ func (k *Keeper) reportIncoming(ctx context.Context, news ...moveNews) {
 	}
 }
 
-// closeIn ends the span of a move that is still open when the member ends. A call that is still on its way begins none,
-// and ends none again.
+// closeIn ends the spans of handoffs that are open when the member ends. A call still under way starts none, and ends
+// none again.
 func (k *Keeper) closeIn() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -224,7 +223,7 @@ func (k *Keeper) closeIn() {
 	}
 }
 
-// incomingFromWire reads what every message of a move says.
+// incomingFromWire reads the fields that every message of a handoff has.
 func (k *Keeper) incomingFromWire(q *nodepb.MoveRequest) (*incoming, error) {
 	source, err := peerFromWire(k.space, q.GetCall().GetFrom())
 	if err != nil {
@@ -246,26 +245,26 @@ func (k *Keeper) incomingFromWire(q *nodepb.MoveRequest) (*incoming, error) {
 	reason, ok := reasonFromWire(q.Reason)
 	switch {
 	case !source.Real() || source.ID == k.self.ID || !ok || q.MoveId == "" || len(q.MoveId) > maxAddress:
-		return nil, fmt.Errorf("move %.48q from %q: malformed", q.MoveId, source.Addr)
+		return nil, fmt.Errorf("handoff %.48q from %q: malformed", q.MoveId, source.Addr)
 	case grant == nil || grant.owner != k.self:
-		return nil, fmt.Errorf("move %s is meant for another member, or another life of this one", q.MoveId)
+		return nil, fmt.Errorf("handoff %s: addressed to another member, or another incarnation of this one", q.MoveId)
 	case !grant.covers(to):
-		return nil, fmt.Errorf("move %s: the range is not in what it grants", q.MoveId)
+		return nil, fmt.Errorf("handoff %s: its range is outside the ownership that it grants", q.MoveId)
 	}
 	return &incoming{
 		arc: arc{grant.from, to}, id: q.MoveId, source: source, grant: *grant, reason: reason,
-		unclean: q.Unclean, witnesses: witnesses, heard: k.env.Now(), keys: max(q.Keys, 0), bytes: max(q.Bytes, 0),
+		needsRecovery: q.Unclean, witnesses: witnesses, lastSeen: k.env.Now(), keys: max(q.Keys, 0), bytes: max(q.Bytes, 0),
 	}, nil
 }
 
-// mayTake judges whether a move may begin: into an empty register it must end at this member, and otherwise where this
-// member's range begins, or, from a leaver, anywhere below that. mu is held.
+// mayTake reports whether a handoff may begin: into an empty register it must end at this member, and otherwise where
+// this member's range begins, or, from a leaver, anywhere below that. mu is held.
 func (k *Keeper) mayTake(m *incoming) bool {
 	own := k.reg.Load()
 	others := len(k.ins)
 	if before := k.ins.from(m.source); before != nil {
 		if before.prepared && before.due {
-			return false // a source that begins anew has given up the one before, unless it was complete
+			return false // a source that begins again has given up the previous handoff, unless that was complete
 		}
 		others--
 	}
@@ -280,8 +279,8 @@ func (k *Keeper) mayTake(m *incoming) bool {
 	return others == 0 && m.to == own.from && m.source.ID == own.from && m.grant.epoch > own.epoch
 }
 
-// takeRecords merges records of the current move, or, with nil, of one that is over. write says that they are a client's
-// write under way: of these it returns what is held instead, since it is newer. mu is held.
+// takeRecords merges records of the current handoff, or, with nil, of a completed one. write marks them as a client's
+// write under way: for these it returns the newer versions held instead. mu is held.
 func (k *Keeper) takeRecords(m *incoming, records []*store.Record, write bool) (newer []*nodepb.Version, err error) {
 	for _, r := range records {
 		if held := k.store.Get(r.ID, r.Key); write && held != nil && held.Newer(r) {
@@ -308,15 +307,15 @@ func (k *Keeper) takeRecords(m *incoming, records []*store.Record, write bool) (
 	return newer, nil
 }
 
-// activate makes this member responsible for the range of a prepared move. The caller tells the register and the
+// activate makes this member responsible for the range of a prepared handoff. The caller emits the register and the
 // events. mu is held.
-func (k *Keeper) activate(m *incoming) moveNews {
+func (k *Keeper) activate(m *incoming) handoffReport {
 	k.endIn(m)
 	own := k.reg.Load()
 	next := m.grant
 	if own != nil {
 		if own.from != m.to {
-			return m.failed(errOvertaken) // the range above has changed hands meanwhile
+			return m.failed(errOvertaken) // the owner of the range above has changed meanwhile
 		}
 		next.epoch = max(next.epoch, own.epoch+1)
 	}
@@ -325,40 +324,40 @@ func (k *Keeper) activate(m *incoming) moveNews {
 	}
 	k.taken = append(k.taken, m.id)
 	k.setRegister(&next)
-	if m.unclean || m.unsure {
+	if m.needsRecovery || m.unsure {
 		k.requireRecovery(append(m.witnesses, m.source)...)
 	}
-	return moveNews{of: m, event: m.event(chordevent.MoveDone)}
+	return handoffReport{of: m, event: m.event(chordevent.MoveDone)}
 }
 
-// discardIn gives up an incoming move; what has come stays as copies. mu is held.
-func (k *Keeper) discardIn(m *incoming, why error) moveNews {
+// discardIn gives up an incoming handoff; records that have arrived stay, as orphaned replicas. mu is held.
+func (k *Keeper) discardIn(m *incoming, why error) handoffReport {
 	k.sweepSoon()
 	k.reconcileDue.Set()
 	return k.endIn(m).failed(why)
 }
 
-// releasedBy takes a request that a source has passed on after its release for the commit.
+// releasedBy processes a request that a source has forwarded after its release like the COMMIT.
 func (k *Keeper) releasedBy(ctx context.Context, id string) {
 	k.mu.Lock()
-	var news []moveNews
+	var reports []handoffReport
 	if m := k.ins.find(id, chord.Peer{}); m != nil && m.prepared && m.due {
 		m.released = true
-		news = k.takeReleased()
+		reports = k.takeReleased()
 	}
 	k.mu.Unlock()
-	if len(news) > 0 {
-		k.reportIncoming(ctx, news...)
+	if len(reports) > 0 {
+		k.reportIncoming(ctx, reports...)
 		k.startTurns(ctx)
 	}
 }
 
-// watchIn looks after incoming moves whose sources are silent.
+// watchIn inquires about incoming handoffs whose sources are silent.
 func (k *Keeper) watchIn(ctx context.Context) error {
 	k.mu.Lock()
 	var silent []*incoming
 	for _, m := range k.ins {
-		if k.env.Now().Sub(m.heard) >= 2*k.cfg.CallLimit || hasLapsed(k.dead, m.source, k.env.Now()) {
+		if k.env.Now().Sub(m.lastSeen) >= 2*k.cfg.CallLimit || hasLapsed(k.dead, m.source, k.env.Now()) {
 			silent = append(silent, m)
 		}
 	}
@@ -366,35 +365,34 @@ func (k *Keeper) watchIn(ctx context.Context) error {
 	return k.each(ctx, len(silent), func(ctx context.Context, i int) { k.inquire(ctx, silent[i], false) })
 }
 
-// inquire asks the source of an incoming move whether it still goes on, has released, or is dead; or to release. A dead
-// source leaves this member responsible in its turn if everything is here; else its range is taken over like any dead
-// owner's.
+// inquire asks the source of an incoming handoff for its state, or to release. If the source is dead and all records
+// have arrived, this member takes the range over in its turn; otherwise the range is taken over like any dead owner's.
 func (k *Keeper) inquire(ctx context.Context, m *incoming, release bool) {
 	s, err := k.survey(ctx, m.source, m.to, chordevent.SpanKeysMove, func(q *nodepb.SurveyRequest) { q.MoveId, q.Release = m.id, release })
 	if stopped(err) {
 		return
 	}
 	k.mu.Lock()
-	var news []moveNews
+	var reports []handoffReport
 	switch ready := m.prepared && slices.Contains(k.turns(), m); {
 	case !slices.Contains(k.ins, m):
 	case err == nil && s.move == nodepb.SurveyResponse_MOVE_STATE_ACTIVE:
-		m.heard = k.env.Now()
+		m.lastSeen = k.env.Now()
 	case err == nil && ready && s.move == nodepb.SurveyResponse_MOVE_STATE_RELEASED:
-		m.heard, m.released = k.env.Now(), true
-		news = k.takeReleased()
+		m.lastSeen, m.released = k.env.Now(), true
+		reports = k.takeReleased()
 	case errors.Is(err, errDead) && ready:
-		// Should the source have given up the move before it died, others hold what was written since.
-		m.heard, m.released, m.doubtful = k.env.Now(), true, true
-		news = k.takeReleased()
+		// If the source had given up the handoff before it died, others hold what was written since.
+		m.lastSeen, m.released, m.doubtful = k.env.Now(), true, true
+		reports = k.takeReleased()
 	case err != nil && !errors.Is(err, errDead):
-		m.heard = k.env.Now()
+		m.lastSeen = k.env.Now()
 	default:
 		if err == nil {
 			err = errAbandons
 		}
-		news = append(news, k.discardIn(m, err))
+		reports = append(reports, k.discardIn(m, err))
 	}
 	k.mu.Unlock()
-	k.reportIncoming(ctx, news...)
+	k.reportIncoming(ctx, reports...)
 }

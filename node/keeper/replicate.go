@@ -10,17 +10,17 @@ import (
 	"chordconductor/node/store"
 )
 
-// spread brings a record that the owner has written to R-1 other hosts, and to the receiver of a handover of its range.
-// A silent host is replaced by the next one of the walk. It returns the members that hold the record, each of another host,
-// this one first: fewer than R only when the walk has no more. An error says that the write must not be acknowledged. Room may
-// have been reserved for the record under an ID. A heldNewer says that some of them hold a version which this member does
-// not know of; nothing is acknowledged against that.
-func (k *Keeper) replicate(ctx context.Context, own ownership, rec *store.Record, reservation []byte, move *outgoing, operation string) (holders []chord.Peer, err error) {
+// replicate sends a record that the owner has written to R-1 other hosts, and to the receiver of a handoff of its
+// range. The next host of the preference list replaces a silent one. It returns the members that hold the record, each
+// on another host, this one first: fewer than R only if the preference list is exhausted. After an error the write must
+// not be acknowledged. Room may have been reserved for the record under an ID. The error is a heldNewer if some of them
+// hold a newer version that this member does not have; nothing is acknowledged against that.
+func (k *Keeper) replicate(ctx context.Context, own ownership, rec *store.Record, reservation []byte, move *outgoing, operation string) (replicas []chord.Peer, err error) {
 	var tried []chord.Peer
-	holders = []chord.Peer{k.self}
+	replicas = []chord.Peer{k.self}
 	failed := error(nil)
 	for {
-		batch := k.nextReplicas(ctx, k.cfg.Replicas-len(holders), tried)
+		batch := k.nextReplicas(ctx, k.cfg.Replicas-len(replicas), tried)
 		if len(batch) == 0 && move == nil {
 			break
 		}
@@ -41,7 +41,7 @@ func (k *Keeper) replicate(ctx context.Context, own ownership, rec *store.Record
 		if err != nil {
 			return nil, err
 		}
-		var beyond heldNewer // the newest that is not known here
+		var beyond heldNewer // the newest version that is not held here
 		for i, err := range errs {
 			var newer heldNewer
 			if errors.As(err, &newer) {
@@ -53,7 +53,7 @@ func (k *Keeper) replicate(ctx context.Context, own ownership, rec *store.Record
 			switch {
 			case err == nil:
 				if i < len(batch) {
-					holders = append(holders, batch[i])
+					replicas = append(replicas, batch[i])
 				}
 			case stopped(err) || errors.Is(err, errOvertaken) || i == len(batch):
 				return nil, err
@@ -68,13 +68,13 @@ func (k *Keeper) replicate(ctx context.Context, own ownership, rec *store.Record
 			return nil, beyond
 		}
 	}
-	if len(holders) < k.cfg.Replicas && failed != nil {
-		return nil, failed // a host that is alive does not take it
+	if len(replicas) < k.cfg.Replicas && failed != nil {
+		return nil, failed // a live host does not accept it
 	}
-	return holders, nil
+	return replicas, nil
 }
 
-// nextHolders picks up to n hosts of the walk that have not been tried.
+// nextReplicas picks up to n hosts of the preference list that have not been tried.
 func (k *Keeper) nextReplicas(ctx context.Context, n int, tried []chord.Peer) []chord.Peer {
 	if n <= 0 {
 		return nil
@@ -89,7 +89,7 @@ func (k *Keeper) nextReplicas(ctx context.Context, n int, tried []chord.Peer) []
 	return next
 }
 
-// missed notes that a write did not reach a holder of copies.
+// missed notes that a write did not reach a replica.
 func (k *Keeper) missed(p chord.Peer) {
 	k.mu.Lock()
 	defer k.mu.Unlock()

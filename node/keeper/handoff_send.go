@@ -14,34 +14,34 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// An outgoing is a range on its way to another member.
+// An outgoing is a handoff to another member.
 type outgoing struct {
-	arc      // what moves
+	arc      // the range that is handed off
 	id       string
 	receiver chord.Peer
 	grant    ownership // what the receiver owns afterwards
 	reason   chordevent.MoveReason
-	deadline time.Time // what has not been released by then is given up; zero: none
+	deadline time.Time // the handoff is given up if it has not been released by then; zero: none
 
-	// Guarded by the keeper's mu.
-	open     bool // the receiver takes part: it gets every write, and writes wait for it
-	sent     bool // it has everything
+	// Guarded by the Keeper's mu.
+	open     bool // the receiver takes part: every write is sent to it, and waits for it
+	sent     bool // all records have been sent
 	aborted  bool
-	released bool       // this member does not answer for it any more: the receiver does, once it has taken it over
-	left     *ownership // what this member owned after the release
+	released bool       // this member is not responsible any more: the receiver is, once it has taken over
+	left     *ownership // this member's ownership after the release
 
-	turn env.Signal // of a leaver's move: set when the receiver has asked for the release
+	turn env.Signal // of a leaver's handoff: set when the receiver has requested the release
 
-	// Of the task that moves.
+	// Used only by the task that runs the handoff.
 	keys, bytes int64
 }
 
 var (
-	errAborted = errors.New("move aborted")
+	errAborted = errors.New("handoff aborted")
 	errLate    = errors.New("not done in time")
 )
 
-// beginOut registers a move of the range up to a member: the only one. mu is held.
+// beginOut registers the outgoing handoff of the range up to a point, the only one. mu is held.
 func (k *Keeper) beginOut(receiver chord.Peer, until chord.ID, epoch int64, reason chordevent.MoveReason) *outgoing {
 	own := k.reg.Load()
 	k.moves++
@@ -56,7 +56,7 @@ func (k *Keeper) beginOut(receiver chord.Peer, until chord.ID, epoch int64, reas
 	return k.out
 }
 
-// abortOut gives up an outgoing move, unless it is past its release. mu is held.
+// abortOut gives up an outgoing handoff, unless it is past its release. mu is held.
 func (k *Keeper) abortOut() {
 	if k.out != nil && !k.out.released {
 		k.out.aborted = true
@@ -64,12 +64,12 @@ func (k *Keeper) abortOut() {
 	}
 }
 
-// Claim is a member's question for its range. If this member owns the identifier of the one that asks, and no other move
-// is on, it begins to hand over.
+// Claim processes a member's request for its range. If this member owns the claimer's identifier, and no other handoff
+// is under way, it begins to hand off.
 func (k *Keeper) Claim(ctx context.Context, q *nodepb.ClaimRequest) (*nodepb.ClaimResponse, error) {
 	from, err := peerFromWire(k.space, q.GetCall().GetFrom())
 	if err != nil || !from.Real() || from.ID == k.self.ID {
-		return nil, malformed(fmt.Errorf("claim by %q: not a member to hand over to", from.Addr))
+		return nil, malformed(fmt.Errorf("claim by %q: expected another member", from.Addr))
 	}
 	reason := chordevent.MoveJoin
 	if q.Again {
@@ -84,7 +84,7 @@ func (k *Keeper) Claim(ctx context.Context, q *nodepb.ClaimRequest) (*nodepb.Cla
 	switch {
 	case own == nil || !own.covers(from.ID):
 		if own != nil && own.from == from.ID {
-			k.doubt = true // it ought to own the range below this one, and it does not
+			k.doubt = true // the claimer should own the range below this one, and does not
 			k.reconcileDue.Set()
 		}
 		if known, ok := k.owners.covering(from.ID); ok {
@@ -92,7 +92,7 @@ func (k *Keeper) Claim(ctx context.Context, q *nodepb.ClaimRequest) (*nodepb.Cla
 		}
 	case k.out != nil && k.out.receiver == from:
 		a.Accepted = true
-	case k.out != nil || len(k.ins) > 0: // a leaver gives a newcomer its part, too: it may be the only one that stays
+	case k.out != nil || len(k.ins) > 0: // a leaver hands off a joiner's part, too: the joiner may be the only one that stays
 		a.Owner = ownershipToWire(*own)
 	default:
 		a.Accepted = true
@@ -100,12 +100,12 @@ func (k *Keeper) Claim(ctx context.Context, q *nodepb.ClaimRequest) (*nodepb.Cla
 	}
 	k.mu.Unlock()
 	if move != nil {
-		err = k.env.Go(ctx, func(ctx context.Context) { _ = k.moveOut(ctx, move) }) // it tells its end itself
+		err = k.env.Go(ctx, func(ctx context.Context) { _ = k.sendRange(ctx, move) }) // it emits its own events
 	}
 	return a, err
 }
 
-// outlived takes word from a life of a member as proof that its earlier ones are over. mu is held.
+// superseded treats a call from an incarnation of a member as proof that its earlier ones have ended. mu is held.
 func (k *Keeper) superseded(p chord.Peer) {
 	for _, known := range k.owners {
 		if known.owner.ID == p.ID && known.owner.Incarnation < p.Incarnation {
@@ -118,9 +118,9 @@ func (k *Keeper) superseded(p chord.Peer) {
 	}
 }
 
-// moveOut hands a range over, from its announcement to the receiver's word that it has taken over. After an error this
-// member is still responsible. A deadline (zero: none) gives up what has not been released by then.
-func (k *Keeper) moveOut(ctx context.Context, m *outgoing) error {
+// sendRange hands off a range, from BEGIN until the receiver has confirmed the COMMIT. After an error this member is
+// still responsible. The handoff is given up if it has not been released by its deadline (zero: none).
+func (k *Keeper) sendRange(ctx context.Context, m *outgoing) error {
 	ctx, span := k.tel.startMove(ctx, moveAttributes(k.space, m.id, "out", m.reason, m.receiver)...)
 	k.moved(ctx, m.event(chordevent.MoveStarted))
 	err := k.hand(ctx, m)
@@ -132,7 +132,7 @@ func (k *Keeper) hand(ctx context.Context, m *outgoing) error {
 	err := k.transfer(ctx, m)
 	k.mu.Lock()
 	switch {
-	case m.released: // by the receiver's request, see releaseInTurn
+	case m.released: // requested by the receiver, see releaseInTurn
 		err = nil
 	case err == nil && !k.release(m):
 		err = errAborted
@@ -144,23 +144,23 @@ func (k *Keeper) hand(ctx context.Context, m *outgoing) error {
 	if err != nil {
 		k.moved(ctx, m.event(chordevent.MoveFailed))
 		if !stopped(err) {
-			// Best effort: a receiver that misses this asks by itself.
+			// Best effort: a receiver that misses this inquires.
 			_ = k.step(ctx, m, nodepb.MoveRequest_PHASE_ABORT, nil)
 		}
 		k.reconcileDue.Set()
-		return fmt.Errorf("hand over to %s: %w", m.receiver.Addr, err)
+		return fmt.Errorf("hand off to %s: %w", m.receiver.Addr, err)
 	}
 	k.publishRegister(ctx)
 	if err := k.commit(ctx, m); err != nil {
 		k.moved(ctx, m.event(chordevent.MoveFailed))
 		k.publishRegister(ctx)
-		return fmt.Errorf("hand over to %s: %w", m.receiver.Addr, err)
+		return fmt.Errorf("hand off to %s: %w", m.receiver.Addr, err)
 	}
 	k.moved(ctx, m.event(chordevent.MoveDone))
 	return nil
 }
 
-// transfer brings everything of the range to the receiver. While it runs, writes to the range go there too (follow).
+// transfer sends all records of the range to the receiver. While it runs, writes to the range go there too (follow).
 func (k *Keeper) transfer(ctx context.Context, m *outgoing) error {
 	held, err := k.begin(ctx, m)
 	if err != nil {
@@ -173,13 +173,13 @@ func (k *Keeper) transfer(ctx context.Context, m *outgoing) error {
 		return errAborted
 	}
 	m.open = true
-	snapshot := k.store.Snapshot() // from here on every write reaches the receiver by itself
+	snapshot := k.store.Snapshot() // from here on every write is sent to the receiver separately
 	k.mu.Unlock()
 
 	if held > 0 {
-		// It has a copy already, or had the range before: what differs is enough, and the newer version wins.
+		// The receiver has a replica, or had the range before: sending the differences is enough, and the newer version wins.
 		done, err := k.reconcile(ctx, m.receiver, own, m.arc, true, nil)
-		if err != nil && (!done.full || errors.Is(err, errPeerFull)) { // what there is no room for here the receiver has
+		if err != nil && (!done.full || errors.Is(err, errPeerFull)) { // what this host has no room for, the receiver has
 			return err
 		}
 		m.keys, m.bytes = int64(done.pushed), done.bytes
@@ -224,19 +224,20 @@ func (k *Keeper) release(m *outgoing) bool {
 		m.left = &ownership{owner: k.self, from: m.to, epoch: m.grant.epoch}
 	}
 	k.setRegister(m.left)
-	k.owners.bury(m.grant) // what stood there before has been released to the receiver, too
+	k.owners.bury(m.grant) // earlier owners there have been superseded by the receiver, too
 	k.owners.learn(m.grant, k.env.Now())
 	return true
 }
 
-// commit says that the range is released, until the receiver has taken it over or is dead. A leaver whose receiver is
-// dead, or lets the range go, owns it again, which the error says; of others it is taken over like any dead owner's.
+// commit sends the COMMIT until the receiver has taken the range over or is dead. If a leaver's receiver is dead, or
+// gives the range up, the leaver owns it again, and commit returns an error; ranges of others are then taken over like
+// any dead owner's.
 func (k *Keeper) commit(ctx context.Context, m *outgoing) (err error) {
 	for try := 0; try < 3; try++ {
 		var a *nodepb.MoveResponse
 		a, err = k.moveCall(ctx, m, &nodepb.MoveRequest{Phase: nodepb.MoveRequest_PHASE_COMMIT}, chordevent.SpanKeysMove)
 		if err == nil && a.Waits {
-			try = -1 // it answers so after a quarter of a call limit, not sooner
+			try = -1 // the receiver answers so after a quarter of a call limit, not sooner
 			continue
 		}
 		if err == nil || errors.Is(err, errRefused) || stopped(err) {
@@ -256,8 +257,8 @@ func (k *Keeper) commit(ctx context.Context, m *outgoing) (err error) {
 	return err
 }
 
-// takeBack makes this member the owner of a range again that its receiver has not taken over. Should that be dead, others
-// may hold what it has written. mu is held.
+// takeBack makes this member the owner again of a range that its receiver has not taken over. If the receiver is dead,
+// others may hold what it has written. mu is held.
 func (k *Keeper) takeBack(m *outgoing) bool {
 	if k.out != m || k.reg.Load() != m.left {
 		return false
@@ -269,8 +270,8 @@ func (k *Keeper) takeBack(m *outgoing) bool {
 	return true
 }
 
-// follow brings a write to the receiver of an open move. If the receiver cannot have it, the move is given up, unless it
-// has been released meanwhile; then the write must not be acknowledged.
+// follow sends a write to the receiver of an open handoff. If the receiver cannot store it, the handoff is given up,
+// unless it has been released meanwhile; then the write must not be acknowledged.
 func (k *Keeper) follow(ctx context.Context, m *outgoing, rec *store.Record, operation string) error {
 	a, err := k.moveCall(ctx, m, &nodepb.MoveRequest{
 		Phase: nodepb.MoveRequest_PHASE_RECORDS, Records: recordsToWire([]*store.Record{rec}), Write: true,
@@ -297,7 +298,7 @@ func (k *Keeper) step(ctx context.Context, m *outgoing, phase nodepb.MoveRequest
 	return err
 }
 
-// begin announces the move and says how many records of the range the receiver has already.
+// begin sends the BEGIN and returns how many records of the range the receiver has already.
 func (k *Keeper) begin(ctx context.Context, m *outgoing) (held int64, err error) {
 	a, err := k.moveCall(ctx, m, &nodepb.MoveRequest{Phase: nodepb.MoveRequest_PHASE_BEGIN}, chordevent.SpanKeysMove)
 	return a.GetHeld(), err
@@ -305,11 +306,11 @@ func (k *Keeper) begin(ctx context.Context, m *outgoing) (held int64, err error)
 
 func (k *Keeper) moveCall(ctx context.Context, m *outgoing, q *nodepb.MoveRequest, operation string) (*nodepb.MoveResponse, error) {
 	k.mu.Lock()
-	unclean, aborted := k.needsRecovery || len(k.silent) > 0, m.aborted
+	needsRecovery, aborted := k.needsRecovery || len(k.silent) > 0, m.aborted
 	witnesses := peersToWire(slices.Concat(k.silent, k.sources)) // the receiver takes the last of them
 	var unsettled [][]byte
 	if q.Phase == nodepb.MoveRequest_PHASE_PREPARE {
-		unsettled = k.unsettledIn(m.arc) // what comes on the list from here on reaches the receiver as a write
+		unsettled = k.unsettledIn(m.arc) // keys added to the list from here on reach the receiver as writes
 	}
 	var sentKeys, sentBytes, room int64
 	if q.Phase == nodepb.MoveRequest_PHASE_BEGIN {
@@ -318,7 +319,7 @@ func (k *Keeper) moveCall(ctx context.Context, m *outgoing, q *nodepb.MoveReques
 	k.mu.Unlock()
 	switch q.Phase {
 	case nodepb.MoveRequest_PHASE_COMMIT:
-		sentKeys, sentBytes = m.keys, m.bytes // the task that moves is the only one to commit
+		sentKeys, sentBytes = m.keys, m.bytes // only the task that runs the handoff commits
 	case nodepb.MoveRequest_PHASE_BEGIN, nodepb.MoveRequest_PHASE_RECORDS, nodepb.MoveRequest_PHASE_PREPARE:
 		if aborted {
 			return nil, errAborted
@@ -331,7 +332,7 @@ func (k *Keeper) moveCall(ctx context.Context, m *outgoing, q *nodepb.MoveReques
 	a, err := ask(k, ctx, m.receiver, operation, k.cfg.CallLimit, func(keys nodepb.KeysServer, call *nodepb.Call) (*nodepb.MoveResponse, error) {
 		return keys.Move(ctx, &nodepb.MoveRequest{
 			Call: call, MoveId: m.id, Phase: q.Phase, Grant: grant, RangeTo: m.to[:],
-			Reason: reasonToWire(m.reason), Unclean: unclean, Records: q.Records, Write: q.Write, UnsettledKeys: unsettled,
+			Reason: reasonToWire(m.reason), Unclean: needsRecovery, Records: q.Records, Write: q.Write, UnsettledKeys: unsettled,
 			Keys: sentKeys, Bytes: sentBytes, Room: room, Witnesses: witnesses,
 		})
 	})
@@ -344,5 +345,5 @@ func (k *Keeper) moveCall(ctx context.Context, m *outgoing, q *nodepb.MoveReques
 	case nodepb.MoveResponse_OUTCOME_EXHAUSTED:
 		return nil, fmt.Errorf("%w: at %s", errFull, m.receiver.Addr)
 	}
-	return nil, fmt.Errorf("%w: %s in phase %s of move %s", errRefused, m.receiver.Addr, q.Phase, m.id)
+	return nil, fmt.Errorf("%w: %s in phase %s of handoff %s", errRefused, m.receiver.Addr, q.Phase, m.id)
 }

@@ -17,19 +17,19 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// refusedNumbers notes what a keeper's member is given of implausible numbers.
+// refusedNumbers records the calls of Config.Implausible.
 type refusedNumbers struct{ by, texts []string }
 
 func (r *refusedNumbers) note(address, text string) {
 	r.by, r.texts = append(r.by, address), append(r.texts, text)
 }
 
-// TestVersionsAreNotJudged: a record is taken whatever clock its version is of. Only one beyond what can have been counted
-// since is refused, whichever way it comes, and its sender is named.
-func TestVersionsAreNotJudged(t *testing.T) {
+// TestVersionsAreAcceptedFromAnyClock: a record is accepted whatever clock its version is of. Only a version beyond
+// what can have been counted since is refused, by every way in, and its sender is reported.
+func TestVersionsAreAcceptedFromAnyClock(t *testing.T) {
 	now := newFakeWorld().now
 	ways := map[string]struct {
-		beyond time.Duration // of the clock, that is believed
+		beyond time.Duration // of the clock, that is accepted
 		bring  func(t *testing.T, from, to *Keeper, own *ownership, rec *store.Record) error
 	}{
 		"as the owner": {2 * MaxClockDifference, func(t *testing.T, from, to *Keeper, own *ownership, rec *store.Record) error {
@@ -48,7 +48,7 @@ func TestVersionsAreNotJudged(t *testing.T) {
 			}
 			return err
 		}},
-		"with a move": {2 * MaxClockDifference, func(t *testing.T, from, to *Keeper, own *ownership, rec *store.Record) error {
+		"with a handoff": {2 * MaxClockDifference, func(t *testing.T, from, to *Keeper, own *ownership, rec *store.Record) error {
 			from.setRegister(&ownership{owner: from.self, from: to.self.ID, epoch: own.epoch})
 			move := from.beginOut(to.self, to.self.ID, own.epoch+1, chordevent.MoveJoin)
 			if _, err := from.begin(t.Context(), move); err != nil {
@@ -81,8 +81,8 @@ func TestVersionsAreNotJudged(t *testing.T) {
 	}
 }
 
-// TestNoVersionEndsItsKey: whatever versions peers bring to the owner of a key, as often and as great as is believed, and
-// however its host's clock and those of the holders differ, the owner's next write is the newest and reaches all holders.
+// TestNoVersionEndsItsKey: whatever accepted versions peers send to the owner of a key, however often, and however its
+// host's clock and those of the replicas differ, the owner's next write is the newest and reaches all replicas.
 func TestNoVersionEndsItsKey(t *testing.T) {
 	key := "k"
 	rapid.Check(t, func(rt *rapid.T) {

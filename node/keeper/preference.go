@@ -10,51 +10,52 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// A walk is the distinct hosts beyond a member, clockwise: of each the first member met, for the virtual nodes of one
-// host fail together. The first R-1 hold the copies; those after them are substitutes. The member's pointers name them
-// (its successor list, then its host list, see chord.Hosts), so a walk is never older than these: what was not found once
-// is not taken for missing. Only while some of them count for nothing are others asked for hosts further on.
+// A preferenceList is the distinct hosts after a member, clockwise: of each host the first member met, because the
+// virtual nodes of one host fail together. The first R-1 are the replicas; those after them are fallback replicas. The
+// member's pointers name them (its successor list, then its host list, see chord.Hosts), so the list is never older
+// than these: a host that was not found once is not taken for missing. Only while some of them count as lapsed are
+// members asked for hosts further on.
 type preferenceList struct {
 	hosts   []chord.Peer // never changed in place
 	head    chord.Peer
 	list    []chord.Peer // the member's host list
-	further []chord.Peer // found past it by asking
+	further []chord.Peer // found beyond list by surveys
 	lacks   bool         // a host of the list is left out
-	next    time.Time    // nobody is asked before
-	open    bool         // the search is under way, or has broken off: there may be hosts that it has not found
+	next    time.Time    // no member is surveyed before
+	open    bool         // the search is running, or has been interrupted: there may be hosts that it has not found
 }
 
 const (
-	// spares is how many substitutes beyond the R-1 holders of copies a new owner asks for records.
+	// fallbacks is the number of fallback replicas that a new owner asks for records.
 	fallbacks = 3
-	// maxJumps bounds the members asked for hosts further on. Each names as many as a host list holds.
+	// maxJumps bounds the members surveyed for hosts further on. Each returns as many as a host list holds.
 	maxJumps = 8
 )
 
-// HostListLen is how many entries of a host list a keeper has use for: the holders of copies, one substitute for each, and
-// spares.
+// HostListLen returns how many entries of a host list a Keeper uses: the replicas, one substitute for each, and
+// fallbacks.
 func HostListLen(replicas int) int { return min(2*(replicas-1)+fallbacks, chordevent.MaxSuccessors) }
 
-// A holder is a host that keeps copies of the owner's range.
+// A replica is a host that holds a replica of the owner's range.
 type replica struct {
 	peer   chord.Peer
-	synced bool  // compared since the range last changed: it holds what the owner holds, and gets every write
-	missed int64 // writes that did not reach it, to see whether any was missed during a comparison
-	lacks  bool  // it had no room for what a comparison brought, reserve included
+	synced bool  // compared since the range last changed: it holds what the owner holds, and receives every write
+	missed int64 // writes that did not reach it, to detect those missed during a comparison
+	lacks  bool  // it had no room for what a comparison sent, reserve included
 	room   int64 // bytes that its host had left for clients' writes, by its latest answer; 0: none, or no answer yet
 
 	compared bool      // it has held the whole range: what it lacks since are missed writes
-	made     int64     // missed, as of the last comparison
+	made     int64     // the value of missed at the last comparison
 	next     time.Time // when it is compared again at the latest
 }
 
-// lapsed is a member that for a while counts for nothing: it was found dead, or said that it is about to leave.
+// lapsed is a member that does not count for a while: it was taken for dead, or is about to leave.
 type lapsed struct {
 	peer  chord.Peer
 	until time.Time
 }
 
-const maxLapsed = 256 // of each kind, four large hosts; beyond it the oldest is forgotten, and found out again when it matters
+const maxLapsed = 256 // of each kind, four large hosts; beyond it the oldest is dropped, and detected again when it matters
 
 func lapse(list []lapsed, p chord.Peer, until time.Time) []lapsed {
 	list = slices.DeleteFunc(list, func(l lapsed) bool { return l.peer == p })
@@ -68,17 +69,18 @@ func hasLapsed(list []lapsed, p chord.Peer, now time.Time) bool {
 	return slices.ContainsFunc(list, func(l lapsed) bool { return l.peer == p && l.until.After(now) })
 }
 
-// heardFrom takes a call from a member as a sign of life. mu is held.
+// noteContact treats a call from a member as a sign that it is alive. mu is held.
 func (k *Keeper) noteContact(p chord.Peer) {
 	k.revived(p)
 	n := len(k.dead)
 	k.dead = slices.DeleteFunc(k.dead, func(l lapsed) bool { return l.peer == p })
 	if len(k.dead) < n {
-		k.repairDue.Set() // it may hold copies again
+		k.repairDue.Set() // it may be a replica again
 	}
 }
 
-// rewalk goes by the member's present pointers, and reports whether other hosts are to hold copies now. mu is held.
+// updatePreference recomputes the preference list from the member's present pointers, and reports whether the replicas
+// have changed. mu is held.
 func (k *Keeper) updatePreference(state chord.State) (changed bool) {
 	w, list := &k.preference, k.member.Hosts()
 	if head := state.Head(); head != w.head {
@@ -87,18 +89,18 @@ func (k *Keeper) updatePreference(state chord.State) (changed bool) {
 	if !slices.Equal(list, w.list) {
 		w.list, w.further, w.next = list, nil, time.Time{}
 	}
-	w.hosts = k.distinct(nil, state.Live()) // may show a second member of a host whose first one is about to leave
+	w.hosts = k.distinct(nil, state.Live()) // may contain a second member of a host whose first one is about to leave
 	w.hosts = k.distinct(w.hosts, w.list)
 	w.lacks = slices.ContainsFunc(w.list, func(p chord.Peer) bool { return !onHost(w.hosts, p.Addr) })
 	w.hosts = k.distinct(w.hosts, w.further)
-	return k.rehold()
+	return k.updateReplicas()
 }
 
 func onHost(hosts []chord.Peer, addr string) bool {
 	return slices.ContainsFunc(hosts, func(h chord.Peer) bool { return h.Addr == addr })
 }
 
-// distinct appends those of the peers that are on hosts not yet there. mu is held.
+// distinct appends those peers that are on hosts not yet listed. mu is held.
 func (k *Keeper) distinct(hosts, peers []chord.Peer) []chord.Peer {
 	now := k.env.Now()
 	for _, p := range peers {
@@ -109,9 +111,9 @@ func (k *Keeper) distinct(hosts, peers []chord.Peer) []chord.Peer {
 	return hosts
 }
 
-// rehold makes the first hosts of the walk the holders of copies, and reports whether these are others than before. mu is
-// held.
-func (k *Keeper) rehold() (changed bool) {
+// updateReplicas makes the first hosts of the preference list the replicas, and reports whether they have changed. mu
+// is held.
+func (k *Keeper) updateReplicas() (changed bool) {
 	hosts := k.preference.hosts[:min(len(k.preference.hosts), k.cfg.Replicas-1)]
 	old := k.replicas
 	changed = len(old) != len(hosts)
@@ -127,7 +129,7 @@ func (k *Keeper) rehold() (changed bool) {
 	return changed
 }
 
-// holder is the entry of a holder of copies, or nil. mu is held.
+// replicaOn returns the replica on a member, or nil. mu is held.
 func (k *Keeper) replicaOn(p chord.Peer) *replica {
 	if i := slices.IndexFunc(k.replicas, func(h replica) bool { return h.peer == p }); i >= 0 {
 		return &k.replicas[i]
@@ -135,14 +137,14 @@ func (k *Keeper) replicaOn(p chord.Peer) *replica {
 	return nil
 }
 
-// hosts is the walk. If that has fewer than want hosts because some of the list count for nothing, or because the list
-// holds no more, members further on are asked. What comes of that is good for as long as the list is the same, and is
-// looked for again after a while.
+// hosts returns the preference list. If it has fewer than want hosts because some have lapsed, or because the host list
+// holds no more, members further on are surveyed. The result is valid for as long as the host list is the same, and is
+// refreshed after a while.
 func (k *Keeper) hosts(ctx context.Context, want int) []chord.Peer {
 	return k.findHosts(ctx, want, false)
 }
 
-// findHosts is hosts; certain says that it does not make do with what is known while another task is looking.
+// findHosts is hosts; with certain it does not settle for the present list while another task is searching.
 func (k *Keeper) findHosts(ctx context.Context, want int, certain bool) []chord.Peer {
 	k.mu.Lock()
 	w, now := &k.preference, k.env.Now()
@@ -191,7 +193,7 @@ func (k *Keeper) findHosts(ctx context.Context, want int, certain bool) []chord.
 	defer k.mu.Unlock()
 	if slices.Equal(list, w.list) {
 		if w.further, w.open = past, err != nil; w.open {
-			w.next = time.Time{} // by way of another one, since this one is dead
+			w.next = time.Time{} // next by way of another member, because this one is dead
 		}
 		k.updatePreference(k.member.State())
 	}
@@ -204,7 +206,7 @@ func (k *Keeper) distinctLocked(hosts, peers []chord.Peer) []chord.Peer {
 	return k.distinct(hosts, peers)
 }
 
-// A survey is what a member says about the ownership of ranges.
+// A survey is a member's report on the ownership of ranges.
 type survey struct {
 	own         *ownership // its own; nil: none
 	claims      []ownership
@@ -217,7 +219,7 @@ type survey struct {
 	move        nodepb.SurveyResponse_MoveState
 }
 
-// survey asks a member, and learns from its answer.
+// survey asks a member for its report, and learns from it.
 func (k *Keeper) survey(ctx context.Context, p chord.Peer, point chord.ID, operation string, also ...func(*nodepb.SurveyRequest)) (survey, error) {
 	a, err := ask(k, ctx, p, operation, k.cfg.CallLimit, func(keys nodepb.KeysServer, call *nodepb.Call) (*nodepb.SurveyResponse, error) {
 		q := &nodepb.SurveyRequest{Call: call, Point: point[:]}
@@ -257,7 +259,7 @@ func (k *Keeper) survey(ctx context.Context, p chord.Peer, point chord.ID, opera
 	return s, nil
 }
 
-// Survey answers such a question.
+// Survey reports this member's ownership, and what it knows of a point.
 func (k *Keeper) Survey(ctx context.Context, q *nodepb.SurveyRequest) (*nodepb.SurveyResponse, error) {
 	point, err := idFromWire(k.space, q.Point)
 	if err != nil {
