@@ -9,23 +9,23 @@ import (
 	"chordconductor/conductor/ring"
 )
 
-// A Report is what Check found in a directory.
+// A Report is the result of a Check.
 type Report struct {
 	Segments []SegmentReport
-	Notes    []string // about other files, and about chapters that are missing
+	Notes    []string // about other files, and about segments that are missing
 	missing  int
 }
 
-// A ChapterReport is about one file.
+// A SegmentReport is about one file.
 type SegmentReport struct {
 	File   string
 	From   time.Time
 	Events int
-	Broken error // what cannot be read, between its last readable event and the next chapter
+	Broken error // what cannot be read, between its last readable event and the next segment
 	Cut    bool  // the program ended while it was being written
 }
 
-// Problems counts what cannot be read.
+// Problems counts the segments and files that cannot be read.
 func (r *Report) Problems() int {
 	n := r.missing
 	for _, c := range r.Segments {
@@ -36,8 +36,8 @@ func (r *Report) Problems() int {
 	return n
 }
 
-// Check reads a directory whole. It changes nothing and takes no lock: what a running conductor writes meanwhile looks
-// like a chapter that ends early.
+// Check reads a whole directory. It changes nothing and takes no lock: a segment that a running conductor is writing
+// looks like one that ends early.
 func Check(dir string) (*Report, error) {
 	if _, err := os.Stat(dir); err != nil {
 		return nil, err
@@ -58,14 +58,14 @@ func Check(dir string) (*Report, error) {
 		out.missing++
 		out.Notes = append(out.Notes, found.head.String())
 	}
-	aside, err := filepath.Glob(filepath.Join(dir, "*.damaged*"))
+	damaged, err := filepath.Glob(filepath.Join(dir, "*.damaged*"))
 	if err != nil {
 		return nil, err
 	}
-	for _, path := range aside {
-		out.Notes = append(out.Notes, path+": set aside earlier; delete it when it is of no more use")
+	for _, path := range damaged {
+		out.Notes = append(out.Notes, path+": set aside earlier because it could not be read; delete it when it is no longer needed")
 	}
-	h := &History{opt: Options{Dir: dir}.withDefaults(), chapters: found.segments}
+	h := &History{opt: Options{Dir: dir}.withDefaults(), segments: found.segments}
 	for _, c := range found.segments {
 		in, err := h.load(c)
 		if err != nil {

@@ -8,14 +8,14 @@ import (
 	"slices"
 )
 
-// choose takes the chapters of this record, one for each number: a directory may hold copies, and files of another record
-// or of another continuation of this one, as a backup that was put back leaves them. What a file is is in its header; the
-// manifest names the oldest and the newest, and each chapter names the end of the one before it.
+// choose selects the segments of this record, one for each number: a directory may hold copies, and files of another
+// record or of another continuation of this one, for example from a restored backup. The header identifies a file; the
+// manifest names the oldest and the newest segment, and each segment names the end of the one before it.
 func (inv *inventory) choose(byNumber map[uint64][]*segment, m manifest, manifested bool) {
 	var found []*segment // newest first
 	numbers := slices.Sorted(maps.Keys(byNumber))
 	for _, n := range slices.Backward(numbers) {
-		all := inv.withoutCopies(byNumber[n])
+		all := inv.withoutDuplicates(byNumber[n])
 		ours := slices.DeleteFunc(slices.Clone(all), func(c *segment) bool {
 			switch {
 			case c.record != m.name() && (c.record != "" || n >= m.NamedFrom):
@@ -41,11 +41,11 @@ func (inv *inventory) choose(byNumber map[uint64][]*segment, m manifest, manifes
 		for _, c := range all {
 			switch {
 			case len(ours) == 1 && c != ours[0]:
-				inv.strays = append(inv.strays, note{c.path, "of another record than " + filepath.Base(ours[0].path)})
+				inv.strays = append(inv.strays, note{c.path, "it belongs to another record than " + filepath.Base(ours[0].path)})
 			case len(ours) != 1 && len(all) == 1:
-				inv.unreadable = append(inv.unreadable, note{c.path, "it is of another record, or the manifest is"})
+				inv.unreadable = append(inv.unreadable, note{c.path, "it belongs to another record, or the manifest does"})
 			case len(ours) != 1:
-				inv.unreadable = append(inv.unreadable, note{c.path, "there are others with its number, and which is of this record can not be known"})
+				inv.unreadable = append(inv.unreadable, note{c.path, "several files have its number, and none can be identified as this record's"})
 			}
 		}
 	}
@@ -53,8 +53,8 @@ func (inv *inventory) choose(byNumber map[uint64][]*segment, m manifest, manifes
 	inv.segments = append(inv.segments, found...) // after those of the first format, which have no number
 }
 
-// withoutCopies keeps one file of each header: the one that has its own name, if there is one.
-func (inv *inventory) withoutCopies(all []*segment) (kept []*segment) {
+// withoutDuplicates keeps one file of each header: the one with its own name, if there is one.
+func (inv *inventory) withoutDuplicates(all []*segment) (kept []*segment) {
 	for _, c := range all {
 		i := slices.IndexFunc(kept, func(k *segment) bool {
 			return k.record == c.record && k.first == c.first && k.from.Equal(c.from) && k.before == c.before
@@ -66,12 +66,13 @@ func (inv *inventory) withoutCopies(all []*segment) (kept []*segment) {
 		if filepath.Base(c.path) == nameOf(c) {
 			kept[i], c = c, kept[i]
 		}
-		inv.strays = append(inv.strays, note{c.path, "a copy of chapter " + filepath.Base(kept[i].path)})
+		inv.strays = append(inv.strays, note{c.path, "it is a copy of segment " + filepath.Base(kept[i].path)})
 	}
 	return kept
 }
 
-// commonName is the record that most files are of, where the manifest cannot say it, and the first of its numbers.
+// commonName returns the record that most files belong to, for when the manifest cannot be read, and the first of its
+// numbers.
 func commonName(byNumber map[uint64][]*segment) (name string, from uint64) {
 	files, first := map[string]int{}, map[string]uint64{}
 	for n, all := range byNumber {
@@ -90,7 +91,7 @@ func commonName(byNumber map[uint64][]*segment) (name string, from uint64) {
 	return hex.EncodeToString([]byte(best)), first[best]
 }
 
-// follows reports whether a chapter was begun at the end of another, by that one's bytes.
+// follows reports whether a segment was begun at the end of another, by the bytes of the other.
 func (c *segment) follows(a *segment) bool {
 	file, err := os.ReadFile(a.path)
 	if err != nil || c.before.number != a.number {
@@ -100,5 +101,5 @@ func (c *segment) follows(a *segment) bool {
 	return end.valid == c.before.valid && end.sum == c.before.sum
 }
 
-// endOfHeader is the length of a file that has a chapter's header and nothing else.
+// endOfHeader is the length of a file that has a segment's header and nothing else.
 func endOfHeader(c *segment) int64 { return int64(len(magic) + frameHeader + len(headerOf(c))) }

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// A Damage is a stretch of the record that cannot be read.
+// A Damage is a part of the record that cannot be read.
 type Damage struct {
-	From  time.Time // zero: it is not known when it begins
+	From  time.Time // zero: its beginning is unknown
 	Until time.Time // zero: nothing was recorded after it yet
 	Cause string    // what is wrong, with file and byte
 }
@@ -23,14 +23,14 @@ func (d Damage) String() string {
 	return fmt.Sprintf("the record is damaged from %s until %s: %s", from, until, d.Cause)
 }
 
-// A DamagedError answers for an instant in a damaged stretch, or events in or before one.
+// A DamagedError is the error for an instant in a damaged part, or for events in or before one.
 type DamagedError struct{ Damage }
 
 func (e *DamagedError) Error() string { return e.String() }
 
-// Damages lists the damaged stretches known so far, oldest first. Most are found at start; a file whose bytes have
+// Damages returns the damaged parts known so far, oldest first. Most are found at start; a file whose bytes have
 // changed is found when it is first read, by a query or by the check that runs in the background after the start. There
-// is at most one for each chapter, and one before the first.
+// is at most one for each segment, and one before the first.
 func (h *History) Damages() []Damage {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -38,7 +38,7 @@ func (h *History) Damages() []Damage {
 	if d := h.lostHead(); d != nil {
 		out = append(out, *d)
 	}
-	for i, c := range h.chapters {
+	for i, c := range h.segments {
 		if c.broken != nil {
 			d := h.damageOf(i)
 			if d.From.IsZero() {
@@ -50,18 +50,18 @@ func (h *History) Damages() []Damage {
 	return out
 }
 
-// damageOf is what cannot be read after the readable end of chapter i. Its From is zero if that end is not known yet.
-// Called with mu held.
+// damageOf returns what cannot be read after the readable end of segment i. Its From is zero if that end is not known
+// yet. Called with mu held.
 func (h *History) damageOf(i int) Damage {
-	c := h.chapters[i]
+	c := h.segments[i]
 	d := Damage{From: c.readTo, Cause: c.broken.Error()}
-	if i+1 < len(h.chapters) {
-		d.Until = h.chapters[i+1].from
+	if i+1 < len(h.segments) {
+		d.Until = h.segments[i+1].from
 	}
 	return d
 }
 
-// damaged is the error for an instant at or after the readable end of a chapter; nil if nothing is missing there.
+// damaged returns the error for an instant at or after the readable end of a segment; nil if nothing is missing there.
 func (h *History) damaged(c *segment, readTo time.Time) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -69,27 +69,27 @@ func (h *History) damaged(c *segment, readTo time.Time) error {
 		return nil
 	}
 	c.readTo = readTo
-	for i := range h.chapters {
-		if h.chapters[i] == c {
+	for i := range h.segments {
+		if h.segments[i] == c {
 			return &DamagedError{h.damageOf(i)}
 		}
 	}
-	return &DamagedError{Damage{From: readTo, Cause: c.broken.Error()}} // just dropped
+	return &DamagedError{Damage{From: readTo, Cause: c.broken.Error()}} // the segment has just been dropped
 }
 
-// lostHead is what is missing before the first chapter. Called with mu held.
+// lostHead returns what is missing before the first segment. Called with mu held.
 func (h *History) lostHead() *Damage {
 	if h.head == nil {
 		return nil
 	}
 	d := *h.head
-	if len(h.chapters) > 0 {
-		d.Until = h.chapters[0].from
+	if len(h.segments) > 0 {
+		d.Until = h.segments[0].from
 	}
 	return &d
 }
 
-// breaks notes that a chapter cannot be read to its end.
+// breaks records that a segment cannot be read to its end.
 func (h *History) breaks(c *segment, why error) {
 	h.mu.Lock()
 	known := c.broken != nil
@@ -98,21 +98,21 @@ func (h *History) breaks(c *segment, why error) {
 	}
 	h.mu.Unlock()
 	if !known {
-		h.opt.Logf("history: %s; what was recorded there cannot be shown. Nothing is deleted; look with: conductor history check", why)
+		h.opt.Logf("history: %s: this part of the history cannot be shown; nothing is deleted. For details run: conductor history check", why)
 	}
 }
 
-// verify reads the files of earlier runs once, so that damage is known before anybody asks for its instants. It takes a
-// fifth of the time at most, since it competes with the fold.
-func (h *History) verify(chapters []*segment) {
+// verify reads the files of earlier runs once, so that damage is known before a query for its instants. It uses at most
+// a fifth of the time, since it competes with the fold.
+func (h *History) verify(segments []*segment) {
 	defer close(h.checked)
-	for _, c := range chapters {
+	for _, c := range segments {
 		begin := time.Now()
 		if err := h.readable(c.size); err != nil {
 			h.opt.Logf("history: %s: not checked: %s", c.path, err)
 			continue
 		}
-		_, _ = h.load(c) // what is wrong is noted
+		_, _ = h.load(c) // load records what is wrong
 		h.mu.Lock()
 		find := c.broken != nil && c.readTo.IsZero()
 		h.mu.Unlock()
@@ -127,7 +127,7 @@ func (h *History) verify(chapters []*segment) {
 	}
 }
 
-// findEnd finds the last readable instant of a broken chapter.
+// findEnd finds the last readable instant of a broken segment.
 func (h *History) findEnd(c *segment) {
 	end := c.from
 	if cur, err := h.open(c, nil); err == nil {

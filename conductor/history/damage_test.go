@@ -59,7 +59,7 @@ func makeRecord(t *testing.T, shift time.Duration) *record {
 	world := ringtest.NewTestRing(160, 2, func(ev *chordevent.Event) { h.Append(ev, ev.Time); rec.to = ev.Time })
 	world.Now = world.Now.Add(shift)
 	for run := range 3 {
-		h = mustOpen(t, Options{Dir: work, chapter: 20})
+		h = mustOpen(t, Options{Dir: work, segmentEntries: 20})
 		for id := range uint64(3) {
 			world.Birth(1000*id + uint64(run))
 		}
@@ -93,7 +93,7 @@ func makeRecord(t *testing.T, shift time.Duration) *record {
 	}
 	h = mustOpen(t, Options{Dir: kept})
 	defer mustClose(t, h)
-	if s := h.Stats(); s.Damaged > 0 || s.Chapters < 6 {
+	if s := h.Stats(); s.Damaged > 0 || s.Segments < 6 {
 		t.Fatalf("%+v %v", s, h.Damages())
 	}
 	rec.instants = append(rec.instants, rec.to)
@@ -268,7 +268,7 @@ func (rec *record) compare(t *testing.T, label string, h *History, cutLast bool,
 	}
 }
 
-// TestFilesOfAnotherRecord replaces a chapter, or several, by those of the same numbers of another record, which are sound
+// TestFilesOfAnotherRecord replaces a segment, or several, by those of the same numbers of another record, which are sound
 // by themselves, or lays them beside: no answer differs without a word.
 func TestFilesOfAnotherRecord(t *testing.T) {
 	rec, other := makeRecord(t, 0), makeRecord(t, time.Microsecond)
@@ -390,7 +390,7 @@ func TestTheFirstFormat(t *testing.T) {
 		}
 	}
 	events := chatter(80)
-	h := mustOpen(t, Options{Dir: dir, chapter: 20})
+	h := mustOpen(t, Options{Dir: dir, segmentEntries: 20})
 	for _, ev := range events[60:] {
 		h.Append(ev, ev.Time)
 	}
@@ -409,7 +409,7 @@ func TestTheFirstFormat(t *testing.T) {
 	}
 }
 
-// TestAnotherVersionsCheckpoints: a chapter whose checkpoint this program cannot read is not damaged, and says so.
+// TestAnotherVersionsCheckpoints: a segment whose checkpoint this program cannot read is not damaged, and says so.
 func TestAnotherVersionsCheckpoints(t *testing.T) {
 	h := mustOpen(t, Options{})
 	defer mustClose(t, h)
@@ -418,7 +418,7 @@ func TestAnotherVersionsCheckpoints(t *testing.T) {
 	}
 	h.Flush()
 	h.mu.Lock()
-	c := h.chapters[0]
+	c := h.segments[0]
 	c.data = append([]byte{99}, c.data[1:]...)
 	h.mu.Unlock()
 	_, err := h.At(context.Background(), c.from)

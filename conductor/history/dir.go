@@ -18,8 +18,8 @@ import (
 	"chordconductor/internal/dirs"
 )
 
-// unknownEvents is how far event numbers jump over chapters that are missing: no number may come twice, and no chapter
-// has as many events.
+// unknownEvents is how far event numbers jump over missing segments: no number may occur twice, and no segment has as
+// many events.
 const unknownEvents = 1 << 24
 
 // A dirLock keeps other programs from writing to the same directory. It ends with the program, however that ends.
@@ -41,7 +41,7 @@ func lockDir(dir string) (*dirLock, error) {
 
 func (l *dirLock) release() error { return l.f.Close() }
 
-// openDir makes and locks the directory and lists the chapters in it.
+// openDir makes and locks the directory and lists the segments in it.
 func (h *History) openDir() error {
 	if err := dirs.Make(h.opt.Dir, 0o700); err != nil {
 		return err
@@ -59,41 +59,41 @@ func (h *History) openDir() error {
 		rand.Read(name) // never fails
 		h.manifest.Record, h.manifest.NamedFrom = hex.EncodeToString(name), h.next
 		if err := h.manifest.write(h.opt.Dir); err != nil {
-			h.opt.Logf("history: %s", err) // the first chapter tries again
+			h.opt.Logf("history: %s", err) // the first segment tries again
 		}
 	}
 	return nil
 }
 
-// list finds the chapters of earlier runs, and where the last of them ends. What cannot be read is set aside.
+// list finds the segments of earlier runs, and where the last of them ends. It sets aside what cannot be read.
 func (h *History) list() error {
 	found, err := inspect(h.opt.Dir)
 	if err != nil {
 		return err
 	}
 	for _, s := range found.strays {
-		h.opt.Logf("history: %s: %s; ignored", s.path, s.why)
+		h.opt.Logf("history: ignored %s: %s", s.path, s.why)
 	}
 	for _, s := range found.unreadable {
 		to, err := setAside(s.path)
 		if err != nil {
 			return err
 		}
-		h.opt.Logf("history: %s: %s; set aside as %s", s.path, s.why, filepath.Base(to))
+		h.opt.Logf("history: set aside %s as %s: %s", s.path, filepath.Base(to), s.why)
 	}
-	h.chapters, h.head, h.next, h.manifest = found.segments, found.head, found.next, found.manifest
+	h.segments, h.head, h.next, h.manifest = found.segments, found.head, found.next, found.manifest
 	if h.head != nil {
 		h.opt.Logf("history: %s", h.head)
 	}
-	for _, c := range h.chapters {
+	for _, c := range h.segments {
 		if c.broken != nil {
 			h.opt.Logf("history: %s", c.broken)
 		}
 	}
-	if len(h.chapters) == 0 {
+	if len(h.segments) == 0 {
 		h.stats.LastSeq = found.manifest.NewestFirst
 		h.stats.To = found.manifest.NewestFrom
-	} else if err := h.measure(h.chapters[len(h.chapters)-1]); err != nil {
+	} else if err := h.measure(h.segments[len(h.segments)-1]); err != nil {
 		return err
 	}
 	if found.lostEnd {
@@ -102,13 +102,13 @@ func (h *History) list() error {
 			h.stats.To = found.manifest.NewestFrom
 		}
 	}
-	if found.lostEnd || len(h.chapters) == 0 && h.head != nil {
+	if found.lostEnd || len(h.segments) == 0 && h.head != nil {
 		h.stats.LastSeq += unknownEvents
 	}
 	return nil
 }
 
-// measure finds the last event of the last chapter and its instant, and where its file ends.
+// measure finds the last event of the last segment and its instant, and where its file ends.
 func (h *History) measure(c *segment) error {
 	if err := h.readable(c.size); err != nil {
 		return fmt.Errorf("%s: %w", c.path, err)
@@ -120,12 +120,12 @@ func (h *History) measure(c *segment) error {
 	data := in.data
 	h.stats.LastSeq, h.stats.To, h.last = c.first-1, c.from, in.end
 	if in.cut && c.broken == nil {
-		h.opt.Logf("history: %s: byte %d: the last run did not end in order; its record ends there", c.path, in.end.valid)
+		h.opt.Logf("history: %s: byte %d: the last run ended without closing the file; its record ends there", c.path, in.end.valid)
 	}
 	if len(data) == 0 {
 		c.empty = c.broken == nil
 	} else if cur, err := open(h.opt.Ring, c, data); errors.Is(err, ring.ErrVersion) {
-		h.stats.LastSeq += uint64(len(data)) // an event takes a byte or more: numbers must not come twice
+		h.stats.LastSeq += uint64(len(data)) // an event takes a byte or more: numbers must not occur twice
 	} else if err != nil {
 		h.breaks(c, fmt.Errorf("%s: %w", c.path, err))
 	} else {
@@ -143,18 +143,18 @@ func (h *History) measure(c *segment) error {
 	return nil
 }
 
-// load reads a chapter from its file, up to the first byte that is not as it was written, and notes what is wrong.
+// load reads a segment from its file, up to the first byte that is not as it was written, and records what is wrong.
 func (h *History) load(c *segment) (contents, error) {
 	file, err := os.ReadFile(c.path)
 	h.mu.Lock()
 	valid, sum := c.valid, c.sum
-	dropped := !slices.Contains(h.chapters, c)
+	dropped := !slices.Contains(h.segments, c)
 	h.mu.Unlock()
 	if err != nil && dropped {
-		return contents{}, fmt.Errorf("%w: it has just been dropped", ErrOutside)
+		return contents{}, fmt.Errorf("%w: its segment has just been dropped", ErrOutside)
 	}
 	if err != nil {
-		h.breaks(c, err) // a failing disk, too: the next chapter may be readable
+		h.breaks(c, err) // a failing disk too: the next segment may be readable
 		return contents{}, nil
 	}
 	if c.old {
@@ -173,9 +173,9 @@ func (h *History) load(c *segment) (contents, error) {
 	in := scan(file, valid)
 	in.end.number = c.number
 	if in.damage == nil && valid >= 0 && (in.end.valid != valid || in.end.sum != sum) {
-		in.damage = fmt.Errorf("byte %d: the file ends there or is another: %d bytes were written", in.end.valid, valid)
+		in.damage = fmt.Errorf("byte %d: expected %d bytes with the checksum in the next segment's header, got other contents", in.end.valid, valid)
 		if in.another(file, valid) {
-			in.damage = fmt.Errorf("it is not the file that the chapter after it followed, or that one is of another record")
+			in.damage = fmt.Errorf("expected the file that the next segment was written after, got another; or the next segment belongs to another record")
 			in.data = nil
 		}
 	}
@@ -185,14 +185,14 @@ func (h *History) load(c *segment) (contents, error) {
 	return in, nil
 }
 
-// gapAfter says which events are missing between a chapter of the first format and the next one: those files are not
-// chained, but their events are numbered.
+// gapAfter returns an error if events are missing between a segment of the first format and the next one: those files
+// are not chained, but their events are numbered.
 func (h *History) gapAfter(c *segment, data []byte) error {
 	h.mu.Lock()
-	next := slices.Index(h.chapters, c) + 1
+	next := slices.Index(h.segments, c) + 1
 	var first uint64
-	if next > 0 && next < len(h.chapters) {
-		first = h.chapters[next].first
+	if next > 0 && next < len(h.segments) {
+		first = h.segments[next].first
 	}
 	h.mu.Unlock()
 	if first == 0 {
@@ -200,10 +200,10 @@ func (h *History) gapAfter(c *segment, data []byte) error {
 	}
 	cur, err := open(h.opt.Ring, c, data)
 	if err != nil {
-		return nil // which is found and named where the chapter is opened
+		return nil // found and named where the segment is opened
 	}
 	if cur.count(); cur.in.Err() == nil && cur.seq+1 < first {
-		return fmt.Errorf("events %d to %d, which came after it, are missing: a file is gone", cur.seq+1, first-1)
+		return fmt.Errorf("events %d to %d after it are missing: a file has been removed", cur.seq+1, first-1)
 	}
 	return nil
 }
@@ -226,12 +226,12 @@ type note struct{ path, why string }
 
 // An inventory is what a directory holds.
 type inventory struct {
-	segments   []*segment // in order; broken is set where chapters or bytes are missing after one
+	segments   []*segment // in order; broken is set where segments or bytes are missing after one
 	unreadable []note     // files of ours
 	strays     []note     // files of others, or copies of ours
-	head       *Damage    // chapters are missing before the first
-	lostEnd    bool       // chapters are missing after the last
-	next       uint64     // number of the next chapter
+	head       *Damage    // segments are missing before the first
+	lostEnd    bool       // segments are missing after the last
+	next       uint64     // number of the next segment
 	manifest   manifest
 }
 
@@ -274,7 +274,7 @@ func inspect(dir string) (*inventory, error) {
 	return inv, nil
 }
 
-// connect finds what is missing between chapters.
+// connect finds what is missing between segments.
 func (inv *inventory) connect() {
 	for i, c := range inv.segments {
 		inv.next = c.number + 1
@@ -285,21 +285,21 @@ func (inv *inventory) connect() {
 		switch {
 		case a.old:
 		case c.number != a.number+1:
-			a.broken = fmt.Errorf("%s: chapters %d to %d after it are missing", a.path, a.number+1, c.number-1)
+			a.broken = fmt.Errorf("%s: segments %d to %d after it are missing", a.path, a.number+1, c.number-1)
 		case c.before.number != a.number:
-			a.broken = fmt.Errorf("%s: the chapter after it followed another", a.path)
+			a.broken = fmt.Errorf("%s: the next segment was written after another file", a.path)
 		default:
 			a.valid, a.sum = c.before.valid, c.before.sum
 			a.empty = a.valid <= endOfHeader(a)
 			if a.size < a.valid {
-				a.broken = fmt.Errorf("%s: byte %d: the file ends; it had %d bytes when the next chapter was begun", a.path, a.size, a.valid)
+				a.broken = fmt.Errorf("%s: byte %d: the file ends; expected %d bytes, its length when the next segment was begun", a.path, a.size, a.valid)
 			}
 		}
 	}
 	inv.next = max(inv.next, 1)
 }
 
-// compare holds the chapters against the manifest.
+// compare compares the segments with the manifest.
 func (inv *inventory) compare(dir string, m manifest, there bool, err error) {
 	var first, last *segment
 	for _, c := range inv.segments {
@@ -316,7 +316,7 @@ func (inv *inventory) compare(dir string, m manifest, there bool, err error) {
 		inv.unreadable = append(inv.unreadable, note{filepath.Join(dir, manifestName), err.Error()})
 	}
 	if err != nil || !there && newest > 1 {
-		why := fmt.Sprintf("%s is missing or damaged: whether there was more can not be known", manifestName)
+		why := fmt.Sprintf("%s is missing or damaged: whether there was more is unknown", manifestName)
 		if first == nil || first.number > 1 {
 			inv.head = &Damage{Cause: why}
 		}
@@ -324,33 +324,33 @@ func (inv *inventory) compare(dir string, m manifest, there bool, err error) {
 			last.broken = fmt.Errorf("%s: after it, %s", last.path, why)
 		}
 		inv.lostEnd = true
-		inv.next = newest + 2 // a number is missing, so that this is seen at the next start, too
+		inv.next = newest + 2 // leave a number out, so that the next start finds this too
 		m.Oldest = 1
 		inv.manifest = m
 		return
 	}
 	inv.manifest = m
 	if there && m.Oldest > 0 && (first == nil || first.number > m.Oldest) {
-		inv.head = &Damage{From: m.OldestFrom, Cause: fmt.Sprintf("chapters from %d on are missing", m.Oldest)}
+		inv.head = &Damage{From: m.OldestFrom, Cause: fmt.Sprintf("segments from %d on are missing", m.Oldest)}
 	}
 	if newest < m.Newest {
 		inv.lostEnd = true
 		inv.next = m.Newest + 1
 		if last != nil {
-			last.broken = fmt.Errorf("%s: chapters %d to %d after it are missing", last.path, newest+1, m.Newest)
+			last.broken = fmt.Errorf("%s: segments %d to %d after it are missing", last.path, newest+1, m.Newest)
 		}
 	}
 }
 
-// A strayError says that a file is not one that a history made.
+// A strayError is the error for a file that no history wrote.
 type strayError struct{ why string }
 
 func (e *strayError) Error() string { return e.why }
 
-// nameOf is the name of a chapter's file.
+// nameOf is the name of a segment's file.
 func nameOf(c *segment) string { return fmt.Sprintf("%010d-%020d%s", c.number, c.first, suffix) }
 
-// chapterIn reads which chapter a file is. Its name does not matter, but in the first format.
+// segmentIn reads which segment a file is. Its name does not matter, except in the first format.
 func segmentIn(path string) (*segment, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -373,7 +373,7 @@ func segmentIn(path string) (*segment, error) {
 	switch {
 	case strings.HasPrefix(string(begin), oldMagic):
 		if !oldName || first == 0 {
-			return nil, &strayError{"not a name that a history gives its files"}
+			return nil, &strayError{"expected a name of the first format of the history, got another"}
 		}
 		c.first, c.from, c.old = first, time.Unix(0, int64(nanos)).UTC(), true
 		return c, nil
@@ -381,11 +381,11 @@ func segmentIn(path string) (*segment, error) {
 		if payload, ok := firstFrame(begin); ok && parseHeader(payload, c) {
 			return c, nil
 		}
-		return nil, errors.New("its header cannot be read")
+		return nil, errors.New("its header is damaged")
 	case oldName || newName:
-		return nil, errors.New("it does not begin as a history does")
+		return nil, errors.New("it does not begin with the magic of a history")
 	}
-	return nil, &strayError{"neither the name nor the content is that of a history"}
+	return nil, &strayError{"neither its name nor its content is that of a history"}
 }
 
 func parse(name, format string, numbers ...any) bool {
@@ -400,7 +400,7 @@ func remove(path string) error {
 	return nil
 }
 
-// syncDir makes a new file's name last.
+// syncDir makes the name of a new file durable.
 func syncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {

@@ -22,9 +22,9 @@ func files(t *testing.T, dir string) []string {
 }
 
 // written makes a history of some events, with a frame for every few of them, and returns its files.
-func written(t *testing.T, dir string, chapter, n, flush int) []string {
+func written(t *testing.T, dir string, segment, n, flush int) []string {
 	t.Helper()
-	h := mustOpen(t, Options{Dir: dir, chapter: chapter})
+	h := mustOpen(t, Options{Dir: dir, segmentEntries: segment})
 	for i, ev := range chatter(n) {
 		h.Append(ev, ev.Time)
 		if i%flush == 0 {
@@ -59,9 +59,9 @@ func TestCutAtAnyByte(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, filepath.Base(last)), data[:cut], 0o600); err != nil {
 			t.Fatal(err)
 		}
-		h := mustOpen(t, Options{Dir: dir, chapter: 20})
+		h := mustOpen(t, Options{Dir: dir, segmentEntries: 20})
 		found := h.Stats().LastSeq
-		if h.Stats().Damaged > 0 { // the manifest knows of a chapter that no longer says which it is
+		if h.Stats().Damaged > 0 { // the manifest knows of a segment that no longer says which it is
 			if found < 40 || cut >= headerEnd {
 				t.Fatalf("cut at byte %d of %d: %v", cut, len(data), h.Damages())
 			}
@@ -100,7 +100,7 @@ func TestOneConductorToADirectory(t *testing.T) {
 	mustClose(t, mustOpen(t, Options{Dir: dir}))
 }
 
-// TestStrayFiles puts files beside the chapters that are none: they are no reason not to start, and stay as they are.
+// TestStrayFiles puts files beside the segments that are none: they are no reason not to start, and stay as they are.
 func TestStrayFiles(t *testing.T) {
 	for name, want := range map[string]string{
 		"notes" + suffix: "notes" + suffix,
@@ -131,7 +131,7 @@ func TestStrayFiles(t *testing.T) {
 func TestWritingFailsForAWhile(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "history")
 	var said []string
-	h := mustOpen(t, Options{Dir: dir, chapter: 100, Logf: func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) }})
+	h := mustOpen(t, Options{Dir: dir, segmentEntries: 100, Logf: func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) }})
 	events := chatter(8000)
 	for _, ev := range events[:150] {
 		h.Append(ev, ev.Time)
@@ -159,7 +159,7 @@ func TestWritingFailsForAWhile(t *testing.T) {
 		t.Errorf("%+v", v.Members[0])
 	}
 	mustClose(t, h)
-	if last := said[len(said)-1]; !strings.Contains(last, "works again") {
+	if last := said[len(said)-1]; !strings.Contains(last, "writing has resumed") {
 		t.Errorf("said %q", said)
 	}
 }
@@ -182,7 +182,7 @@ func onDisk(t *testing.T, dir string) uint64 {
 func TestOnDiskSoon(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
-		h := mustOpen(t, Options{Dir: dir, chapter: 1000})
+		h := mustOpen(t, Options{Dir: dir, segmentEntries: 1000})
 		defer mustClose(t, h)
 		const pause = 10 * time.Millisecond
 		told := uint64(0)
@@ -218,7 +218,7 @@ func TestKill(t *testing.T) {
 		t.Fatal(err)
 	}
 	told := uint64(0)
-	for lines := bufio.NewScanner(out); told < 1500 && lines.Scan(); { // into its second chapter
+	for lines := bufio.NewScanner(out); told < 1500 && lines.Scan(); { // into its second segment
 		_, _ = fmt.Sscanf(lines.Text(), "told %d", &told)
 	}
 	kept, deadline := uint64(0), time.Now().Add(time.Minute)
@@ -237,7 +237,7 @@ func TestKill(t *testing.T) {
 }
 
 func recordUntilKilled(t *testing.T, dir string) {
-	h := mustOpen(t, Options{Dir: dir, chapter: 1000})
+	h := mustOpen(t, Options{Dir: dir, segmentEntries: 1000})
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for i, ev := range chatter(100_000) {

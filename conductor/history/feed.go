@@ -9,23 +9,24 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// maxLookBack is how many chapters Until goes through at most: with the usual length of one an hour or more. Beyond it
-// Until has fewer events than asked for, and does not read a whole day for one.
+// maxLookBack bounds the segments that Until reads: with segments of the usual length an hour or more. Beyond it Until
+// returns fewer events than the limit rather than read a whole day for one.
 const maxLookBack = 16
 
-// A Query chooses events.
+// A Query selects events.
 type Query struct {
 	Limit int // of events
-	// Want says which; nil: all.
+	// Want reports whether an event is wanted; nil: all are.
 	Want func(*chordevent.Event) bool
-	// Once leaves out reports of deaths that were known or refuted when they came: every neighbour tells of a crash. The
-	// ring is then rebuilt on the way, which takes as long as At.
+	// Once leaves out repeated reports of a death, and refuted ones: every neighbour reports a crash. The ring is then
+	// folded again on the way, which takes as long as At.
 	Once bool
-	// Show makes what is returned of an event in its place, so that not all that are looked at are held; nil: the event.
+	// Show makes what is returned instead of an event, so that not all events visited are held in memory; nil: the
+	// event.
 	Show func(*Event) any
 }
 
-// keep is what is held of an event that is wanted.
+// keep returns what is kept of a wanted event.
 func (q *Query) keep(e Event) Event {
 	if q.Show != nil {
 		e.Shown = q.Show(&e)
@@ -36,30 +37,30 @@ func (q *Query) keep(e Event) Event {
 
 func (q *Query) takes(e *Event) bool { return !e.repeats && (q.Want == nil || q.Want(e.Event)) }
 
-// Until returns the newest events of those wanted that had arrived by an instant, oldest first. If a damaged stretch lies
-// between the instant and older ones that were asked for, they stop there, and the stretch is returned with them. An
-// instant within such a stretch is a *DamagedError.
+// Until returns the newest of the wanted events that had arrived by an instant, oldest first. If a damaged part lies
+// between the instant and older events within the limit, the events stop there, and the damage is returned with them.
+// For an instant within a damaged part the error is a *DamagedError.
 func (h *History) Until(ctx context.Context, t time.Time, q Query) ([]Event, *Damage, error) {
 	release, err := h.turn(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer release()
-	var out []Event // newest chapter's first
-	chapters := h.span(func(c *segment) bool { return !c.from.After(t) })
-	if d := h.beforeAll(); d != nil && len(chapters) == 0 && !t.Before(d.From) {
+	var out []Event // the newest segment's first
+	segments := h.span(func(c *segment) bool { return !c.from.After(t) })
+	if d := h.beforeAll(); d != nil && len(segments) == 0 && !t.Before(d.From) {
 		return nil, nil, &DamagedError{*d}
 	}
-	for i := len(chapters) - 1; i >= max(0, len(chapters)-maxLookBack) && len(out) < q.Limit; i-- {
+	for i := len(segments) - 1; i >= max(0, len(segments)-maxLookBack) && len(out) < q.Limit; i-- {
 		var found []Event
-		err := h.events(ctx, chapters[i], q.Once, func(e Event) bool {
+		err := h.events(ctx, segments[i], q.Once, func(e Event) bool {
 			if e.Arrived.After(t) {
 				return false
 			}
 			if q.takes(&e) {
 				found = append(found, q.keep(e))
 			}
-			if len(found) >= 2*q.Limit { // what is older than the newest Limit is of no use
+			if len(found) >= 2*q.Limit { // events older than the newest Limit are not returned
 				found = append(found[:0], found[len(found)-q.Limit:]...)
 			}
 			return true
@@ -67,7 +68,7 @@ func (h *History) Until(ctx context.Context, t time.Time, q Query) ([]Event, *Da
 		var damaged *DamagedError
 		switch {
 		case !errors.As(err, &damaged):
-		case i < len(chapters)-1:
+		case i < len(segments)-1:
 			return newest(out, q.Limit), &damaged.Damage, nil
 		case t.Before(damaged.From):
 			err = nil
@@ -77,7 +78,7 @@ func (h *History) Until(ctx context.Context, t time.Time, q Query) ([]Event, *Da
 		}
 		out = slices.Concat(found, out)
 	}
-	if len(out) < q.Limit && len(chapters) <= maxLookBack {
+	if len(out) < q.Limit && len(segments) <= maxLookBack {
 		return newest(out, q.Limit), h.beforeAll(), nil
 	}
 	return newest(out, q.Limit), nil, nil
@@ -85,15 +86,15 @@ func (h *History) Until(ctx context.Context, t time.Time, q Query) ([]Event, *Da
 
 func newest(events []Event, limit int) []Event { return events[max(0, len(events)-limit):] }
 
-// beforeAll is what is missing before the first chapter, if anything is.
+// beforeAll returns what is missing before the first segment, if anything is.
 func (h *History) beforeAll() *Damage {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.lostHead()
 }
 
-// Since returns the first of the events wanted that arrived after an instant, oldest first. They stop at a damaged
-// stretch as those of Until do.
+// Since returns the first of the wanted events that arrived after an instant, oldest first. They stop at a damaged part
+// as those of Until do.
 func (h *History) Since(ctx context.Context, t time.Time, q Query) ([]Event, *Damage, error) {
 	release, err := h.turn(ctx)
 	if err != nil {
@@ -101,14 +102,14 @@ func (h *History) Since(ctx context.Context, t time.Time, q Query) ([]Event, *Da
 	}
 	defer release()
 	var out []Event
-	chapters := h.span(func(*segment) bool { return true })
+	segments := h.span(func(*segment) bool { return true })
 	if d := h.beforeAll(); d != nil && !t.Before(d.From) && (d.Until.IsZero() || t.Before(d.Until)) {
 		return nil, nil, &DamagedError{*d}
 	}
-	for len(chapters) > 1 && !chapters[1].from.After(t) {
-		chapters = chapters[1:]
+	for len(segments) > 1 && !segments[1].from.After(t) {
+		segments = segments[1:]
 	}
-	for i, c := range chapters {
+	for i, c := range segments {
 		if len(out) >= q.Limit {
 			break
 		}
@@ -129,11 +130,11 @@ func (h *History) Since(ctx context.Context, t time.Time, q Query) ([]Event, *Da
 	return out, nil, nil
 }
 
-// span lists the chapters that fit.
+// span lists the segments that fit.
 func (h *History) span(fits func(*segment) bool) (out []*segment) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, c := range h.chapters {
+	for _, c := range h.segments {
 		if fits(c) {
 			out = append(out, c)
 		}
@@ -141,8 +142,9 @@ func (h *History) span(fits func(*segment) bool) (out []*segment) {
 	return out
 }
 
-// events visits a chapter's events until visit has had enough; a *DamagedError says that there were more which cannot be
-// read. A chapter that has just been dropped has none. Which are repetitions is known only if the ring is folded anew.
+// events visits a segment's events until visit returns false; a *DamagedError means that there were more which cannot
+// be read. A segment that has just been dropped has none. Repeated reports are recognized only if the ring is folded
+// again.
 func (h *History) events(ctx context.Context, c *segment, fold bool, visit func(Event) bool) error {
 	h.mu.Lock()
 	data, empty := c.data, c.empty

@@ -10,10 +10,10 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// TestUntilAndSince asks for what came before and after every event of a story of many chapters.
+// TestUntilAndSince asks for what came before and after every event of a story of many segments.
 func TestUntilAndSince(t *testing.T) {
 	for _, dir := range []string{"", t.TempDir()} {
-		h := mustOpen(t, Options{chapter: 10, Dir: dir})
+		h := mustOpen(t, Options{segmentEntries: 10, Dir: dir})
 		events := chatter(95)
 		for _, ev := range events {
 			h.Append(ev, ev.Time)
@@ -53,7 +53,7 @@ func TestUntilAndSince(t *testing.T) {
 
 // TestUntilLooksBackSoFar has it give up rather than read everything.
 func TestUntilLooksBackSoFar(t *testing.T) {
-	h := mustOpen(t, Options{chapter: 2})
+	h := mustOpen(t, Options{segmentEntries: 2})
 	defer mustClose(t, h)
 	events := chatter(10 * maxLookBack)
 	read := 0
@@ -65,7 +65,7 @@ func TestUntilLooksBackSoFar(t *testing.T) {
 	got, _, err := h.Until(context.Background(), events[len(events)-1].Time, Query{Limit: 1, Want: none})
 	same(t, "nothing", got, err, nil)
 	if read != 2*maxLookBack {
-		t.Errorf("%d events were read, want those of %d chapters", read, maxLookBack)
+		t.Errorf("%d events were read, want those of %d segments", read, maxLookBack)
 	}
 }
 
@@ -83,8 +83,8 @@ func same(t *testing.T, what string, got []Event, err error, want []int64) {
 
 // TestOnceTellsOfEachDeath has a member cut off, which everybody reports, heard of again, and crash: two deaths.
 func TestOnceTellsOfEachDeath(t *testing.T) {
-	for _, chapter := range []int{4, 10_000} { // reports in the chapter of the death, and in later ones
-		h := mustOpen(t, Options{chapter: chapter})
+	for _, segment := range []int{4, 10_000} { // reports in the segment of the death, and in later ones
+		h := mustOpen(t, Options{segmentEntries: segment})
 		world := ringtest.NewTestRing(160, 2, func(ev *chordevent.Event) { h.Append(ev, ev.Time) })
 		for id := range uint64(5) {
 			world.Birth(100 * id)

@@ -8,19 +8,19 @@ import (
 	"time"
 )
 
-// A file is a chapter's while it is written.
+// A file is a segment's file while it is written.
 type file struct {
 	f       *os.File
-	written int       // bytes of the chapter
+	written int       // bytes of the segment
 	end     link      // where the file ends, all frames written
 	dirty   bool      // since the last sync
 	synced  time.Time // by the wall clock
 }
 
-// create makes a chapter's file, and gives the chapter its path.
+// create makes a segment's file, and sets the segment's path.
 func create(dir string, c *segment) (*file, error) {
 	path := filepath.Join(dir, nameOf(c))
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) // never over another
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) // never overwrite one
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +40,7 @@ func create(dir string, c *segment) (*file, error) {
 	return out, nil
 }
 
-// frame writes a frame, all of it or nothing.
+// frame writes a whole frame, or nothing.
 func (f *file) frame(payload []byte) error {
 	frame, sum := appendFrame(make([]byte, 0, frameHeader+len(payload)), f.end.sum, payload)
 	if _, err := f.f.Write(frame); err != nil {
@@ -52,9 +52,9 @@ func (f *file) frame(payload []byte) error {
 	return nil
 }
 
-// write writes a frame of what the chapter has got since the last.
-func (f *file) write(chapter []byte) error {
-	data := chapter[f.written:]
+// write writes a frame of what was added to the segment since the last.
+func (f *file) write(segment []byte) error {
+	data := segment[f.written:]
 	if len(data) == 0 {
 		return nil
 	}
@@ -62,14 +62,14 @@ func (f *file) write(chapter []byte) error {
 	if err := f.frame(append(append(payload, frameOfData), data...)); err != nil {
 		return err
 	}
-	f.written = len(chapter)
+	f.written = len(segment)
 	return nil
 }
 
-// finish writes that the chapter is whole.
+// finish writes the trailer: the segment is complete.
 func (f *file) finish() error { return errors.Join(f.frame([]byte{frameOfTrailer}), f.sync()) }
 
-// due says that what was written has waited long enough to be synced.
+// due reports whether what was written has waited long enough to be synced.
 func (f *file) due() bool { return f.dirty && time.Since(f.synced) >= syncEvery }
 
 func (f *file) sync() error {

@@ -8,21 +8,21 @@ import (
 	"time"
 )
 
-// A chapter's file is a line of magic, then frames: the payload's length, a checksum of the length, one of the payload,
-// the payload. Both checksums are CRC-32C and include the one before, so that no frame can be missing, doubled or out of
-// order without being noticed; the length has one of its own, so that a wrong length is not taken for a file that ends
-// early. A payload's first byte is its kind:
+// A segment's file is a line of magic, then frames: the payload's length, a checksum of the length, one of the payload,
+// the payload. Both checksums are CRC-32C and include the one before, so that a missing, duplicated or misplaced frame
+// is noticed; the length has one of its own, so that a wrong length is not taken for a file that ends early. A
+// payload's first byte is its kind:
 //
-//   - header: always the first; which chapter this is, and how far the one before it reaches;
-//   - data: the next stretch of the chapter, the checkpoint first;
-//   - trailer: always the last; the chapter is whole. A chapter without it ended with the program or with a failure to
-//     write, and only the header of the next one says how long it is.
+// - header: always the first; which segment this is, and how far the one before it reaches;
+// - data: the next part of the segment, the checkpoint first;
+// - trailer: always the last; the segment is complete. A segment without it ended with the program or with a failure to
+// write, and only the header of the next one has its length.
 const (
 	magic       = "chord-history-2\n"
 	oldMagic    = "chord-history-1\n" // frames of data alone, each with a checksum of its own
 	frameHeader = 12
 	oldHeader   = 8
-	maxFrame    = 1 << 30 // a longer one is no frame of ours
+	maxFrame    = 1 << 30 // a longer one is not a frame
 	maxHeader   = 4096    // bytes of a file that hold magic and header
 	suffix      = ".history"
 )
@@ -35,21 +35,21 @@ const (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// A link is where a chapter's file ends, for the chapter after it to remember.
+// A link is the end of a segment's file, which the next segment names in its header.
 type link struct {
-	number uint64 // of the chapter; 0: there is none before
+	number uint64 // of the segment; 0: there is none before
 	valid  int64  // bytes of its file that count
 	sum    uint32 // the checksum of the last frame in them
 }
 
-// chain continues a checksum.
+// chain extends a checksum.
 func chain(before uint32, data []byte) uint32 {
 	var b [4]byte
 	binary.LittleEndian.PutUint32(b[:], before)
 	return crc32.Update(crc32.Checksum(b[:], castagnoli), castagnoli, data)
 }
 
-// appendFrame writes a frame and returns its checksum.
+// appendFrame appends a frame and returns its checksum.
 func appendFrame(out []byte, before uint32, payload []byte) ([]byte, uint32) {
 	length := binary.LittleEndian.AppendUint32(nil, uint32(len(payload)))
 	ofLength := chain(before, length)
@@ -60,7 +60,7 @@ func appendFrame(out []byte, before uint32, payload []byte) ([]byte, uint32) {
 	return append(out, payload...), sum
 }
 
-// headerOf is the payload of a chapter's header.
+// headerOf is the payload of a segment's header.
 func headerOf(c *segment) []byte {
 	b := []byte{frameOfHeader}
 	b = binary.AppendUvarint(b, c.number)
@@ -71,10 +71,10 @@ func headerOf(c *segment) []byte {
 	return append(binary.LittleEndian.AppendUint32(b, c.before.sum), c.record...)
 }
 
-// recordBytes is the length of a record's name, which is made up when its directory is first used.
+// recordBytes is the length of a record's name, which is random and made when its directory is first used.
 const recordBytes = 8
 
-// parseHeader reads it into a chapter.
+// parseHeader parses the payload of a header into a segment.
 func parseHeader(payload []byte, c *segment) bool {
 	in := bytes.NewReader(payload)
 	if kind, _ := in.ReadByte(); kind != frameOfHeader {
@@ -98,7 +98,7 @@ func parseHeader(payload []byte, c *segment) bool {
 	return true
 }
 
-// firstFrame is the payload of the first frame in the beginning of a file.
+// firstFrame returns the payload of the first frame at the beginning of a file.
 func firstFrame(begin []byte) (payload []byte, ok bool) {
 	rest := begin[len(magic):]
 	if len(rest) < frameHeader {
@@ -113,30 +113,30 @@ func firstFrame(begin []byte) (payload []byte, ok bool) {
 	return payload, len(payload) > 0 && chain(ofLength, payload) == binary.LittleEndian.Uint32(rest[8:])
 }
 
-// contents are what a chapter's file holds.
+// contents are what a segment's file holds.
 type contents struct {
 	data   []byte
 	end    link  // of what could be read; its number is not set
 	whole  bool  // the trailer was found
-	cut    bool  // the file ends, as a crash leaves it, before the chapter does
+	cut    bool  // the file ends before the segment does, as after a crash
 	damage error // why reading stopped before the file's end; nil if cut
 }
 
-// another reports whether a file that is sound by itself, and not what the chapter after it followed, is another one, of
-// which nothing may be shown, and not the beginning of the right one.
+// another reports whether a sound file that the next segment was not written after is a different file, of which
+// nothing may be shown, rather than the beginning of the right one.
 func (c *contents) another(file []byte, valid int64) bool {
 	if c.whole || c.end.valid == valid {
 		return true
 	}
 	if int64(len(file)) < valid {
-		return false // it has been cut short
+		return false // truncated
 	}
 	rest := file[c.end.valid:valid] // a frame of the right file ends at valid, so no sound one crosses it
 	return len(bytes.TrimLeft(rest, "\x00")) > 0
 }
 
-// scan reads frames until the end, or until something is wrong. A valid of 0 or more says where the file ends by the
-// word of the chapter after it; what lies beyond was never part of the record.
+// scan reads frames until the end, or until something is wrong. A valid of 0 or more is the end of the file by the next
+// segment's header; what lies beyond was never part of the record.
 func scan(file []byte, valid int64) (c contents) {
 	if valid >= 0 && valid < int64(len(file)) {
 		file = file[:valid]
@@ -145,7 +145,7 @@ func scan(file []byte, valid int64) (c contents) {
 		if bytes.HasPrefix([]byte(magic), file) {
 			c.cut = true
 		} else {
-			c.damage = fmt.Errorf("byte 0: not a history of this version")
+			c.damage = fmt.Errorf("byte 0: expected the magic of a history of this version, got other bytes")
 		}
 		return c
 	}
@@ -158,7 +158,7 @@ func scan(file []byte, valid int64) (c contents) {
 			return c
 		}
 		if c.whole {
-			c.damage = fmt.Errorf("byte %d: more after the end of the chapter", c.end.valid)
+			c.damage = fmt.Errorf("byte %d: data after the end of the segment", c.end.valid)
 			return c
 		}
 		if len(rest) < frameHeader {
@@ -182,7 +182,7 @@ func scan(file []byte, valid int64) (c contents) {
 		}
 		switch kind := payload[0]; {
 		case first != (kind == frameOfHeader):
-			c.damage = fmt.Errorf("byte %d: a header is the first frame, and no other", c.end.valid)
+			c.damage = fmt.Errorf("byte %d: expected one header, as the first frame", c.end.valid)
 			return c
 		case kind == frameOfData:
 			c.data = append(c.data, payload[1:]...)

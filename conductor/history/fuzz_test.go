@@ -14,7 +14,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// seedSegment is the data of a chapter: a checkpoint of a small ring, then events and instants.
+// seedSegment is the data of a segment: a checkpoint of a small ring, then events and instants.
 func seedSegment(f *testing.F) []byte {
 	f.Helper()
 	r := ring.New(ring.Options{})
@@ -30,7 +30,7 @@ func seedSegment(f *testing.F) []byte {
 	return out.Bytes()
 }
 
-// FuzzSegments reads a chapter's data of any bytes: an error, or a ring that can be shown at any instant.
+// FuzzSegments reads a segment's data of any bytes: an error, or a ring that can be shown at any instant.
 func FuzzSegments(f *testing.F) {
 	f.Add(seedSegment(f))
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -14,30 +14,31 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// ErrOutside says that an instant, or an event, is not in the history: too old, or not yet there.
-var ErrOutside = errors.New("outside of the history")
+// ErrOutside is the error for an instant, or an event, that is not in the history: too old, or not recorded yet.
+var ErrOutside = errors.New("not in the history")
 
-// Options are fixed for the life of a History. The zero value keeps 256 MiB in memory.
+// Options do not change during the use of a History. The zero value keeps 256 MiB in memory.
 type Options struct {
-	// Ring must be the same as that of the fold whose views are to be seen again.
+	// Ring must be the same as that of the fold whose views are to be shown again.
 	Ring ring.Options
-	// Dir is where chapters are kept. Empty: in memory. It is made if need be, and locked.
+	// Dir is the directory of the segments. Empty: they are kept in memory. It is made if need be, and locked.
 	Dir string
-	// MaxAge is how far back the history goes at most. 0: 24 hours.
+	// MaxAge is the greatest age of what is kept. 0: 24 hours.
 	MaxAge time.Duration
-	// MaxBytes is what the chapters take at most, in memory or on disk. 0: 256 MiB in memory, 4 GiB on disk. The chapter
-	// being written is always kept, in memory, whatever its length.
+	// MaxBytes bounds the segments, in memory or on disk. 0: 256 MiB in memory, 4 GiB on disk. The segment being
+	// written is always kept, in memory, whatever its length.
 	MaxBytes int64
-	// Queue is how many events may wait to be written. 0: 65,536. More are not recorded, and counted in Stats.Dropped.
+	// Queue bounds the events that wait to be written. 0: 65,536. More are not recorded, and counted in Stats.Dropped.
 	Queue int
-	// Recording is the memory of what is being recorded, Seeking that of looking back; nil: no bounds in bytes. The fold
-	// that Ring bounds is counted in both.
+	// Recording is the memory for recording, Seeking the memory for queries of the past; nil: no bounds in bytes. The
+	// fold that Ring bounds is counted in both.
 	Recording, Seeking *memory.Share
-	// Meter is for what is kept and what could not be; nil: nobody wants to know.
+	// Meter is for metrics of what is recorded and what could not be; nil: none.
 	Meter metric.Meter
-	// chapter is how many entries a chapter holds. 0: what minChapter and entriesPerMember say. Tests have small ones.
-	chapter int
-	// Logf is called, from several goroutines, when writing fails and works again, and for what cannot be read; nil: not.
+	// segmentEntries is how many entries a segment holds. 0: as minSegment and entriesPerMember determine. Tests have small ones.
+	segmentEntries int
+	// Logf is called, from several goroutines, when writing fails and works again, and for what cannot be read; nil:
+	// never.
 	Logf func(format string, args ...any)
 }
 
@@ -47,7 +48,7 @@ const (
 	defaultDisk      = 4 << 30
 	defaultQueue     = 1 << 16
 	minSegment       = 10_000 // entries
-	entriesPerMember = 10     // a chapter has as many, so that its checkpoint is the smaller part of it
+	entriesPerMember = 10     // a segment has as many, so that its checkpoint is the smaller part of it
 	maxSegmentAge    = 10 * time.Minute
 	flushEvery       = 250 * time.Millisecond
 	syncEvery        = 500 * time.Millisecond
@@ -73,43 +74,43 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Stats says what a History holds and what it has not been able to keep.
+// Stats are the numbers of what a History holds and of what it has not been able to keep.
 type Stats struct {
-	From, To time.Time // what can be seen; zero: nothing yet
+	From, To time.Time // what can be shown; zero: nothing yet
 	Events   uint64    // recorded since the start of the program
 	LastSeq  uint64    // number of the newest event; earlier runs of the program count too
 	Dropped  uint64    // entries not recorded: the queue was full, or they came after Close
 	Failed   uint64    // entries not recorded: writing to disk failed
-	Damaged  int       // damaged stretches known so far, see Damages
-	Chapters int
-	Bytes    int64 // of all chapters
+	Damaged  int       // damaged parts known so far, see Damages
+	Segments int
+	Bytes    int64 // of all segments
 	Waiting  int   // entries in the queue
 }
 
-// A History records, and shows what it has recorded. All its methods may be called at any time, by anyone.
+// A History records, and shows what it has recorded. All its methods are safe for concurrent use.
 type History struct {
 	opt   Options
 	queue *queue
 	lock  *dirLock      // nil: in memory
 	ended chan struct{} // the writer has
-	seek  chan struct{} // holds a token; who has it may use cursor
+	seek  chan struct{} // holds a token; its holder may use reader
 
 	reader *reader // where the last seek ended; nil: nowhere useful
 
 	checked chan struct{} // the files of earlier runs have been read once
 
 	mu       sync.Mutex
-	chapters []*segment // guarded by mu; oldest first, the one being written last
+	segments []*segment // guarded by mu; oldest first, the one being written last
 	stats    Stats      // guarded by mu: Events, LastSeq, Failed, To
-	head     *Damage    // guarded by mu; chapters are missing before the first; nil: none
+	head     *Damage    // guarded by mu; segments are missing before the first; nil: none
 
-	// Once the writer runs, they are its own.
+	// Once the writer runs, only it uses these.
 	manifest manifest
-	next     uint64 // number of the next chapter
-	last     link   // where the last chapter's file ends
+	next     uint64 // number of the next segment
+	last     link   // where the last segment's file ends
 }
 
-// Open makes a History that goes on with what the directory holds, if one is given.
+// Open returns a History that continues what the directory holds, if one is given.
 func Open(opt Options) (*History, error) {
 	opt = opt.withDefaults()
 	h := &History{
@@ -134,7 +135,7 @@ func Open(opt Options) (*History, error) {
 	}
 	w := newWriter(h)
 	go w.run()
-	go h.verify(slices.Clone(h.chapters))
+	go h.verify(slices.Clone(h.segments))
 	return h, nil
 }
 
@@ -143,13 +144,13 @@ func (h *History) Append(ev *chordevent.Event, arrived time.Time) {
 	h.queue.put(entry{event: ev, at: arrived})
 }
 
-// Advance records that the fold was told what time it is. It never blocks.
+// Advance records an Advance of the fold. It never blocks.
 func (h *History) Advance(now time.Time) { h.queue.put(entry{at: now}) }
 
-// Flush waits until all that was recorded so far can be seen, and is on disk if there is one.
+// Flush waits until all that was recorded so far can be shown, and is on disk if there is a directory.
 func (h *History) Flush() { h.queue.flush(h.ended) }
 
-// Close writes what waits, and ends. The past can still be seen afterwards, but for what is in memory only.
+// Close writes what waits, and ends. The past can still be shown afterwards, except for what was in memory only.
 func (h *History) Close() error {
 	h.queue.close()
 	<-h.ended
@@ -157,7 +158,7 @@ func (h *History) Close() error {
 	return h.unlock()
 }
 
-// unlock lets go of the directory, if there is one.
+// unlock releases the directory, if there is one.
 func (h *History) unlock() error {
 	if h.lock != nil {
 		return h.lock.release()
@@ -165,21 +166,21 @@ func (h *History) unlock() error {
 	return nil
 }
 
-// Stats says how things stand.
+// Stats returns the present numbers.
 func (h *History) Stats() Stats {
 	waiting, dropped := h.queue.state()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	s := h.stats
 	s.Waiting, s.Dropped = waiting, dropped
-	s.Chapters = len(h.chapters)
-	for _, c := range h.chapters {
+	s.Segments = len(h.segments)
+	for _, c := range h.segments {
 		s.Bytes += c.size
 	}
-	if len(h.chapters) > 0 {
-		s.From = h.chapters[0].from
+	if len(h.segments) > 0 {
+		s.From = h.segments[0].from
 	}
-	for _, c := range h.chapters {
+	for _, c := range h.segments {
 		if c.broken != nil {
 			s.Damaged++
 		}

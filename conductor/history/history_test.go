@@ -108,7 +108,7 @@ func (w *witness) pass(d time.Duration) {
 func TestThePastIsAsItWas(t *testing.T) {
 	dir := t.TempDir()
 	rapid.Check(t, func(t *rapid.T) {
-		opt := Options{chapter: rapid.SampledFrom([]int{3, 20, 1000}).Draw(t, "chapter")}
+		opt := Options{segmentEntries: rapid.SampledFrom([]int{3, 20, 1000}).Draw(t, "segment")}
 		if rapid.Bool().Draw(t, "on disk") {
 			opt.Dir = fmt.Sprint(dir, "/", rand.Uint64())
 		}
@@ -180,7 +180,7 @@ func eventsAfter(h *History, after uint64, limit int) (out []Event, err error) {
 }
 
 func TestEvents(t *testing.T) {
-	h := mustOpen(t, Options{chapter: 10})
+	h := mustOpen(t, Options{segmentEntries: 10})
 	defer mustClose(t, h)
 	events := chatter(95)
 	for _, ev := range events {
@@ -206,7 +206,7 @@ func TestEvents(t *testing.T) {
 			}
 		}
 	}
-	if s := h.Stats(); s.Events != 95 || s.LastSeq != 95 || s.Chapters != 10 || !s.From.Equal(events[0].Time) || !s.To.Equal(events[94].Time) {
+	if s := h.Stats(); s.Events != 95 || s.LastSeq != 95 || s.Segments != 10 || !s.From.Equal(events[0].Time) || !s.To.Equal(events[94].Time) {
 		t.Errorf("%+v", s)
 	}
 }
@@ -214,7 +214,7 @@ func TestEvents(t *testing.T) {
 func TestOldChaptersGo(t *testing.T) {
 	for _, dir := range []string{"", t.TempDir()} {
 		t.Run("by size "+dir, func(t *testing.T) {
-			h := mustOpen(t, Options{chapter: 100, MaxBytes: 20_000, Dir: dir})
+			h := mustOpen(t, Options{segmentEntries: 100, MaxBytes: 20_000, Dir: dir})
 			defer mustClose(t, h)
 			events := chatter(5000)
 			for _, ev := range events {
@@ -222,7 +222,7 @@ func TestOldChaptersGo(t *testing.T) {
 			}
 			h.Flush()
 			s := h.Stats()
-			if s.Bytes > 30_000 || s.Chapters < 2 || s.From.Equal(events[0].Time) {
+			if s.Bytes > 30_000 || s.Segments < 2 || s.From.Equal(events[0].Time) {
 				t.Errorf("%+v", s)
 			}
 			got, err := eventsAfter(h, 0, 1)
@@ -232,13 +232,13 @@ func TestOldChaptersGo(t *testing.T) {
 			if _, err := h.At(context.Background(), events[0].Time); !errors.Is(err, ErrOutside) {
 				t.Errorf("what was dropped: %v", err)
 			}
-			if dir != "" && len(files(t, dir)) != s.Chapters {
-				t.Errorf("%d files, %d chapters", len(files(t, dir)), s.Chapters)
+			if dir != "" && len(files(t, dir)) != s.Segments {
+				t.Errorf("%d files, %d segments", len(files(t, dir)), s.Segments)
 			}
 		})
 	}
 	t.Run("by age", func(t *testing.T) {
-		h := mustOpen(t, Options{chapter: 100, MaxAge: time.Second})
+		h := mustOpen(t, Options{segmentEntries: 100, MaxAge: time.Second})
 		defer mustClose(t, h)
 		for _, ev := range chatter(5000) {
 			h.Append(ev, ev.Time)
@@ -250,10 +250,10 @@ func TestOldChaptersGo(t *testing.T) {
 	})
 }
 
-// TestThePastIsThereAtOnce reads what has just been told while more is told, chapters end and files take their place.
+// TestThePastIsThereAtOnce reads what has just been told while more is told, segments end and files take their place.
 func TestThePastIsThereAtOnce(t *testing.T) {
 	for _, dir := range []string{"", t.TempDir()} {
-		h := mustOpen(t, Options{chapter: 100, Dir: dir})
+		h := mustOpen(t, Options{segmentEntries: 100, Dir: dir})
 		events := chatter(3000)
 		var readers sync.WaitGroup
 		told := make(chan int)

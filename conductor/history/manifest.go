@@ -12,20 +12,20 @@ import (
 	"time"
 )
 
-// manifestName is the file that says which chapters there should be: what no chapter can say of itself is that the ones
-// at either end are missing.
+// manifestName is the file that names the segments there should be: no segment can show that the ones at either end are
+// missing.
 const manifestName = "MANIFEST"
 
-// A manifest is written anew when a chapter begins and before old ones are dropped. After a crash between the two steps
-// the directory may hold one chapter more than it names, never one less.
+// A manifest is written anew when a segment begins and before old ones are dropped. After a crash between the two steps
+// the directory may hold one segment more than it names, never one less.
 type manifest struct {
-	Oldest      uint64    `json:"oldest"` // number of the oldest chapter kept
+	Oldest      uint64    `json:"oldest"` // number of the oldest segment kept
 	OldestFrom  time.Time `json:"oldest_from"`
-	Newest      uint64    `json:"newest"` // number of the newest begun
+	Newest      uint64    `json:"newest"` // number of the newest segment begun
 	NewestFrom  time.Time `json:"newest_from"`
 	NewestFirst uint64    `json:"newest_first"`         // number of its first event
-	Record      string    `json:"record,omitempty"`     // the record's name, hexadecimal; its chapters have it in their headers
-	NamedFrom   uint64    `json:"named_from,omitempty"` // number of the first chapter that has it
+	Record      string    `json:"record,omitempty"`     // the record's name, hexadecimal; its segments have it in their headers
+	NamedFrom   uint64    `json:"named_from,omitempty"` // number of the first segment that has it
 	Sum         string    `json:"sum"`                  // CRC-32C of all this with an empty sum
 }
 
@@ -37,7 +37,7 @@ func (m manifest) encode() []byte {
 	return append(body, '\n')
 }
 
-// readManifest reads it. There is none in a new directory, nor in one of the first format.
+// readManifest reads the manifest. There is none in a new directory, nor in one of the first format.
 func readManifest(dir string) (m manifest, there bool, err error) {
 	body, err := os.ReadFile(filepath.Join(dir, manifestName))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -52,7 +52,7 @@ func readManifest(dir string) (m manifest, there bool, err error) {
 	return m, true, nil
 }
 
-// name is the record's, as headers have it.
+// name is the record's name, as headers have it.
 func (m manifest) name() string {
 	name, err := hex.DecodeString(m.Record)
 	if err != nil || len(name) != recordBytes {
@@ -61,7 +61,7 @@ func (m manifest) name() string {
 	return string(name)
 }
 
-// write puts the manifest in the place of the one before.
+// write replaces the manifest.
 func (m manifest) write(dir string) error {
 	path := filepath.Join(dir, manifestName)
 	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)

@@ -7,13 +7,13 @@ import (
 	"chordconductor/conductor/memory"
 )
 
-// ErrMemory says that to look at an instant takes more memory than there is for that.
-var ErrMemory = errors.New("it takes more memory than the conductor has for the past (--memory)")
+// ErrMemory is the error for an instant that needs more memory than there is for queries of the past.
+var ErrMemory = errors.New("showing the past needs more memory than the conductor may use for it (--memory)")
 
-// Of the memory for recording the queue of entries has an eighth and the chapter being written a quarter; the rest is the
-// fold's. What gives way: an entry that does not fit into the queue is not recorded. A chapter ends when it has reached its
-// bound, however few its entries. While the checkpoint of the ring leaves no quarter of the chapter to entries, nothing is
-// recorded: checkpoints would be all that is done. All of that counts in Stats.Dropped and Stats.Failed.
+// Of the memory for recording the queue of entries has an eighth and the segment being written a quarter; the rest is
+// the fold's. At the bounds: an entry that does not fit into the queue is not recorded; a segment ends, however few its
+// entries; and while the checkpoint of the ring leaves less than a quarter of the segment to entries, nothing is
+// recorded, since checkpoints would be all that is written. All of that counts in Stats.Dropped and Stats.Failed.
 func queueShare(of *memory.Share) *memory.Share {
 	if of == nil {
 		return nil
@@ -21,23 +21,23 @@ func queueShare(of *memory.Share) *memory.Share {
 	return memory.NewShare("history queue", of.Limit()/8)
 }
 
-// blockMost bounds a chapter, and what its writer remembers of it.
+// blockMost bounds a segment, and what its writer keeps for it.
 func blockMost(of *memory.Share) int64 { return of.Limit() / 8 }
 
-// tooMuchOf says that a checkpoint leaves too little of a chapter.
+// tooMuchOf reports whether a checkpoint leaves too little of a segment.
 func tooMuchOf(share *memory.Share, checkpoint int) bool {
 	return share != nil && int64(checkpoint) > blockMost(share)/4*3
 }
 
-// crowded gives up the chapter that was to begin.
+// crowded gives up the segment that was to begin.
 func (w *writer) crowded() {
 	w.h.opt.Recording.Refuse()
-	w.fail(fmt.Errorf("the state of a ring of %d members takes more memory than there is for recording it (--memory)", w.ring.Len()))
+	w.fail(fmt.Errorf("recording a ring of %d members needs more memory than the conductor may use for it (--memory)", w.ring.Len()))
 	w.block.Reset(nil)
 	w.room = 0
 }
 
-// weigh reports what recording takes.
+// weigh reports the memory that recording takes.
 func (w *writer) weigh() {
 	if share := w.h.opt.Recording; share != nil {
 		share.Set(w.h.queue.memory.Used() + w.ring.Bytes() + w.block.MemorySize())
@@ -47,11 +47,11 @@ func (w *writer) weigh() {
 	}
 }
 
-// A seek has one share to itself: seeks take turns. A chapter's file is read whole, and its frames are put together from
-// it.
+// filePasses is the memory of a seek in files: a segment's file is read whole, and its data is joined from its frames.
+// A seek has the share to itself, since seeks take turns.
 const filePasses = 2
 
-// readable says whether there is memory to read so much of a file.
+// readable returns an error if there is no memory to read a file of so many bytes.
 func (h *History) readable(size int64) error {
 	if share := h.opt.Seeking; share != nil && filePasses*size > share.Limit()/2 {
 		share.Refuse()
@@ -60,7 +60,7 @@ func (h *History) readable(size int64) error {
 	return nil
 }
 
-// weigh reports what a cursor takes, and says whether that is too much.
+// weigh reports the memory that a reader takes, and returns an error if that is too much.
 func (h *History) weigh(c *reader) error {
 	share := h.opt.Seeking
 	if share == nil {
@@ -70,7 +70,7 @@ func (h *History) weigh(c *reader) error {
 	if h.reader != nil && h.reader != c {
 		kept = h.reader.memorySize()
 	}
-	if used+kept > share.Limit() { // what the last seek left is of less use
+	if used+kept > share.Limit() { // what the last seek left is needed less
 		h.reader, kept = nil, 0
 	}
 	if used > share.Limit() {
@@ -86,5 +86,5 @@ func (h *History) weigh(c *reader) error {
 
 func (c *reader) memorySize() int64 { return c.ring.Bytes() + c.in.MemorySize() + c.loaded }
 
-// weighEvery is after how many entries a seek looks at what it takes.
+// weighEvery is the number of entries after which a seek checks its memory.
 const weighEvery = 64

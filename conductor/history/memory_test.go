@@ -76,7 +76,7 @@ func TestMemoryIsBounded(t *testing.T) {
 					}
 					h.Flush()
 				}
-				if now := held() - before; now > 5*most/2 { // chapters have as much as recording
+				if now := held() - before; now > 5*most/2 { // segments have as much as recording
 					t.Errorf("%d bytes are held, with %d for each of two parts", now, most)
 				}
 				st := h.Stats()
@@ -114,7 +114,7 @@ func held() int64 {
 	return int64(m.HeapAlloc)
 }
 
-// However much of a chapter the ring's checkpoint takes, checkpoints are not most of what recording does: either there is
+// However much of a segment the ring's checkpoint takes, checkpoints are not most of what recording does: either there is
 // room for entries, or nothing is recorded.
 func TestCheckpointsLeaveRoomForEntries(t *testing.T) {
 	const most = 1 << 20
@@ -147,9 +147,9 @@ func TestCheckpointsLeaveRoomForEntries(t *testing.T) {
 		}
 		h.Flush()
 		after := h.Stats()
-		// Of each chapter but the last a quarter, at least, is entries.
-		if made, room := after.Chapters-before.Chapters, blockMost(h.opt.Recording)/4; made > 2+entries*60/int(room) {
-			t.Errorf("%d members: %d chapters for %d entries", members, made, entries)
+		// Of each segment but the last a quarter, at least, is entries.
+		if made, room := after.Segments-before.Segments, blockMost(h.opt.Recording)/4; made > 2+entries*60/int(room) {
+			t.Errorf("%d members: %d segments for %d entries", members, made, entries)
 		}
 		if after.Failed > 0 {
 			full++

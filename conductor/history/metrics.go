@@ -8,16 +8,16 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// instrument makes the metrics, all of which are read from Stats when the meter asks.
+// instrument makes the metrics, all of which are read from Stats when the meter collects.
 func (h *History) instrument(meter metric.Meter) error {
 	_, err := chordevent.HistoryEntries.Int64ObservableCounter(meter, func(_ context.Context, o metric.Int64Observer) error {
 		st := h.Stats()
-		say := func(outcome string, n uint64) {
+		observe := func(outcome string, n uint64) {
 			o.Observe(int64(n), metric.WithAttributes(chordevent.OutcomeKey.String(outcome)))
 		}
-		say("recorded", st.Events)
-		say("dropped", st.Dropped)
-		say("failed", st.Failed)
+		observe("recorded", st.Events)
+		observe("dropped", st.Dropped)
+		observe("failed", st.Failed)
 		return nil
 	})
 	if err != nil {

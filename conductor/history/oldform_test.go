@@ -9,15 +9,15 @@ import (
 	"time"
 )
 
-// TestAnEarlierVersionsDirectory opens what the version before the checksums' chain wrote (four chapters of a ring of
+// TestAnEarlierVersionsDirectory opens what the version before the checksums' chain wrote (four segments of a ring of
 // four), reads it whole, goes on in it, and deletes nothing.
 func TestAnEarlierVersionsDirectory(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "history")
 	if err := os.CopyFS(dir, os.DirFS("testdata/format1")); err != nil {
 		t.Fatal(err)
 	}
-	h := mustOpen(t, Options{Dir: dir, chapter: 25})
-	if s := h.Stats(); s.LastSeq != 80 || s.Chapters != 4 || s.Damaged != 0 {
+	h := mustOpen(t, Options{Dir: dir, segmentEntries: 25})
+	if s := h.Stats(); s.LastSeq != 80 || s.Segments != 4 || s.Damaged != 0 {
 		t.Errorf("%+v", s)
 	}
 	last := time.Date(2026, 3, 1, 12, 0, 0, 80e6, time.UTC)
@@ -39,9 +39,9 @@ func TestAnEarlierVersionsDirectory(t *testing.T) {
 	h.Append(&more, more.Time)
 	h.Flush()
 	mustClose(t, h)
-	h = mustOpen(t, Options{Dir: dir, chapter: 25})
+	h = mustOpen(t, Options{Dir: dir, segmentEntries: 25})
 	defer mustClose(t, h)
-	if s := h.Stats(); s.LastSeq != 81 || s.Chapters != 5 || s.Damaged != 0 {
+	if s := h.Stats(); s.LastSeq != 81 || s.Segments != 5 || s.Damaged != 0 {
 		t.Errorf("%+v %v", s, h.Damages())
 	}
 	mustAt(t, h, last)
@@ -63,7 +63,7 @@ func TestAFileOfTheFirstFormatIsMissing(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			h := mustOpen(t, Options{Dir: dir, chapter: 25})
+			h := mustOpen(t, Options{Dir: dir, segmentEntries: 25})
 			damaged, right := 0, 0
 			for step := 1; step <= 80; step++ {
 				var damage *DamagedError
@@ -85,7 +85,7 @@ func TestAFileOfTheFirstFormatIsMissing(t *testing.T) {
 	}
 }
 
-// TestEarlierFormsOfCheckpoints opens what versions wrote whose checkpoints and events had an earlier form: four chapters of
+// TestEarlierFormsOfCheckpoints opens what versions wrote whose checkpoints and events had an earlier form: four segments of
 // 80 events of one member. They are read whole, and gone on in.
 func TestEarlierFormsOfCheckpoints(t *testing.T) {
 	for _, form := range []string{"form3", "form4"} {
@@ -94,8 +94,8 @@ func TestEarlierFormsOfCheckpoints(t *testing.T) {
 			t.Fatal(err)
 		}
 		events := chatter(81)
-		h := mustOpen(t, Options{Dir: dir, chapter: 25})
-		if s := h.Stats(); s.LastSeq != 80 || s.Chapters != 4 || s.Damaged != 0 {
+		h := mustOpen(t, Options{Dir: dir, segmentEntries: 25})
+		if s := h.Stats(); s.LastSeq != 80 || s.Segments != 4 || s.Damaged != 0 {
 			t.Errorf("%s: %+v", form, s)
 		}
 		for i, ev := range events[:80] {
@@ -106,8 +106,8 @@ func TestEarlierFormsOfCheckpoints(t *testing.T) {
 		h.Append(events[80], events[80].Time)
 		h.Flush()
 		mustClose(t, h)
-		h = mustOpen(t, Options{Dir: dir, chapter: 25})
-		if s := h.Stats(); s.LastSeq != 81 || s.Chapters != 5 || s.Damaged != 0 {
+		h = mustOpen(t, Options{Dir: dir, segmentEntries: 25})
+		if s := h.Stats(); s.LastSeq != 81 || s.Segments != 5 || s.Damaged != 0 {
 			t.Errorf("%s: %+v %v", form, s, h.Damages())
 		}
 		mustClose(t, h)

@@ -12,14 +12,14 @@ import (
 // entrySize is what an entry takes beside its event.
 const entrySize = int64(2 * unsafe.Sizeof(entry{}))
 
-// An entry is one thing that the fold was told: an event that arrived, or only what time it is.
+// An entry is one input of the fold: an event that arrived, or an Advance.
 type entry struct {
 	event *chordevent.Event // nil: an Advance
 	at    time.Time
 	bytes int64 // of memory, while it waits
 }
 
-// A queue holds entries until the writer takes them: limit at most, and of no more bytes than memory has.
+// A queue holds entries until the writer takes them: at most limit, and of no more bytes than memory has.
 type queue struct {
 	limit  int
 	memory *memory.Share      // nil: only their number is bounded
@@ -65,8 +65,8 @@ func (q *queue) signal() {
 	}
 }
 
-// take returns all that waits, in exchange for a buffer to fill, and whether the queue is closed. What is taken counts
-// until done is called for it.
+// take returns all that waits, in exchange for a buffer to fill, and whether the queue is closed. An entry that is
+// taken counts until done is called for it.
 func (q *queue) take(buffer []entry) ([]entry, bool) {
 	clear(buffer)
 	q.mu.Lock()
@@ -76,7 +76,7 @@ func (q *queue) take(buffer []entry) ([]entry, bool) {
 	return taken, q.closed
 }
 
-// done lets go of an entry that was taken.
+// done releases an entry that was taken.
 func (q *queue) done(e *entry) {
 	q.memory.Give(e.bytes)
 	e.event = nil

@@ -11,12 +11,12 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// gapAfter is how long after the last entry before an instant the ring is told of the time that has passed. Entries come
-// several times a second, so this is a time in which nothing was recorded, and members must not look alive.
+// gapAfter is the time after the last entry before an instant from which on the ring is advanced to the instant.
+// Entries come several times a second, so nothing was recorded in that time, and members must not look alive.
 const gapAfter = 2 * time.Second
 
-// At is the ring as it was at an instant: what the fold's own view was then, but for Member.Changed. An instant later
-// than the last one recorded stands for that. The error is ErrOutside if the history does not go back so far, and a
+// At returns the ring as it was at an instant: as the fold's own view was then, except for Member.Changed. An instant
+// after the last one recorded means that one. The error is ErrOutside if the history does not go back so far, and a
 // *DamagedError if what was recorded there cannot be read.
 func (h *History) At(ctx context.Context, t time.Time) (*ring.View, error) {
 	release, err := h.turn(ctx)
@@ -48,7 +48,7 @@ func (h *History) At(ctx context.Context, t time.Time) (*ring.View, error) {
 		}
 	}
 	if t.Sub(cur.now) >= gapAfter {
-		h.reader = nil // it is used up
+		h.reader = nil // the reader is past t now
 		cur.ring.Advance(t)
 	}
 	v := *cur.ring.View()
@@ -56,7 +56,7 @@ func (h *History) At(ctx context.Context, t time.Time) (*ring.View, error) {
 	return &v, nil
 }
 
-// turn waits until no other seek is under way.
+// turn waits until no other seek runs.
 func (h *History) turn(ctx context.Context) (release func(), err error) {
 	select {
 	case <-h.seek:
@@ -66,11 +66,11 @@ func (h *History) turn(ctx context.Context) (release func(), err error) {
 	}
 }
 
-// cursorAt finds a cursor in the right chapter, not beyond the instant: the one that the last seek left, if possible.
+// readerAt returns a reader in the right segment, not beyond the instant: the one that the last seek left, if possible.
 func (h *History) readerAt(t time.Time) (*reader, error) {
 	h.mu.Lock()
-	i := len(h.chapters) - 1
-	for i >= 0 && (h.chapters[i].from.After(t) || h.chapters[i].empty) {
+	i := len(h.segments) - 1
+	for i >= 0 && (h.segments[i].from.After(t) || h.segments[i].empty) {
 		i--
 	}
 	if i < 0 {
@@ -78,12 +78,12 @@ func (h *History) readerAt(t time.Time) (*reader, error) {
 		if d := h.lostHead(); d != nil && !t.Before(d.From) {
 			return nil, &DamagedError{*d}
 		}
-		if len(h.chapters) == 0 {
+		if len(h.segments) == 0 {
 			return nil, fmt.Errorf("%w: nothing is recorded yet", ErrOutside)
 		}
-		return nil, fmt.Errorf("%w: it begins at %s", ErrOutside, h.chapters[0].from.Format(time.RFC3339))
+		return nil, fmt.Errorf("%w: it begins at %s", ErrOutside, h.segments[0].from.Format(time.RFC3339))
 	}
-	c := h.chapters[i]
+	c := h.segments[i]
 	data := c.data
 	h.mu.Unlock()
 	if cur := h.reader; cur != nil && cur.segment == c && !cur.now.After(t) {
@@ -110,7 +110,7 @@ func (h *History) readerAt(t time.Time) (*reader, error) {
 	return cur, nil
 }
 
-// open places a cursor at the beginning of a chapter, given the data that it has in memory.
+// open opens a reader at the beginning of a segment, given the data that it has in memory.
 func (h *History) open(c *segment, data []byte) (*reader, error) {
 	whole := data == nil
 	data, err := h.dataOf(c, data)
@@ -127,17 +127,17 @@ func (h *History) open(c *segment, data []byte) (*reader, error) {
 		h.opt.Seeking.Refuse()
 		return nil, ErrMemory
 	}
-	if errors.Is(err, ring.ErrVersion) { // nothing is broken, and still it cannot be shown
+	if errors.Is(err, ring.ErrVersion) { // nothing is damaged, and still it cannot be shown
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		d := Damage{From: c.from, Cause: err.Error()}
-		if i := slices.Index(h.chapters, c); i >= 0 && i+1 < len(h.chapters) {
-			d.Until = h.chapters[i+1].from
+		if i := slices.Index(h.segments, c); i >= 0 && i+1 < len(h.segments) {
+			d.Until = h.segments[i+1].from
 		}
 		return nil, &DamagedError{d}
 	}
 	if err != nil {
-		h.breaks(c, fmt.Errorf("chapter of %s: %w", c.from.Format(time.RFC3339), err))
+		h.breaks(c, fmt.Errorf("segment of %s: %w", c.from.Format(time.RFC3339), err))
 		return nil, h.damaged(c, c.from)
 	}
 	if cur.whole = whole; whole {
@@ -146,7 +146,7 @@ func (h *History) open(c *segment, data []byte) (*reader, error) {
 	return cur, nil
 }
 
-// dataOf is what a chapter has in memory, or else its file.
+// dataOf returns the data that a segment has in memory, or else that of its file.
 func (h *History) dataOf(c *segment, data []byte) ([]byte, error) {
 	if data != nil {
 		return data, nil

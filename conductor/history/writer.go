@@ -11,32 +11,32 @@ import (
 	"chordconductor/conductor/ring"
 )
 
-// entriesAtOnce is how many entries are recorded, or gone through in a look back, before others run: the present comes
-// first, and the scheduler by itself would have it wait for 10 ms.
+// entriesAtOnce is how many entries are recorded, or read by a query, before the goroutine yields: the present comes
+// first, and the scheduler alone would have it wait for 10 ms.
 const entriesAtOnce = 64
 
-// A writer is the goroutine that records. Everything in it is its own.
+// A writer is the goroutine that records. Only that uses its fields.
 type writer struct {
 	h     *History
 	ring  *ring.Ring
-	now   time.Time // the latest instant told
+	now   time.Time // the latest instant applied
 	next  uint64    // number of the next event
 	taken []entry
 
-	block   *pack.Writer // of the chapter; its tables serve one chapter after the other
+	block   *pack.Writer // of the segment; its tables serve one segment after the other
 	room    int          // the last block's length, which the next will about have
-	chapter *segment     // being written; nil: none, the next entry begins one
+	segment *segment     // being written; nil: none, the next entry begins one
 	entries int          // in it
 	saved   int          // of these, in its file
-	events  uint64       // recorded, not yet told to Stats
-	failed  uint64       // the same, of entries that could not be
-	file    *file        // of the chapter; nil: in memory
+	events  uint64       // recorded, not yet in Stats
+	failed  uint64       // the same, of entries that could not be recorded
+	file    *file        // of the segment; nil: in memory
 	retry   time.Time
 	dropped uint64 // entries of the queue, as last reported to Options.Recording
 }
 
 func newWriter(h *History) *writer {
-	// Instants go on from the last run's, even if the clock was set back in between: chapters are found by them.
+	// Instants continue from the last run's, even if the clock was set back in between: segments are found by them.
 	w := &writer{h: h, ring: ring.New(h.opt.Ring), now: h.stats.To, next: h.stats.LastSeq + 1, block: pack.NewWriter()}
 	w.block.SetMost(blockMost(h.opt.Recording))
 	return w
@@ -79,13 +79,13 @@ func (w *writer) run() {
 	}
 }
 
-// record tells the fold of an entry and keeps it.
+// record applies an entry to the fold and keeps it.
 func (w *writer) record(e entry) {
 	if e.event != nil && pack.Storable(e.event) != nil {
 		w.failed++
 		return
 	}
-	if w.chapter == nil && !w.begin(e.at) {
+	if w.segment == nil && !w.begin(e.at) {
 		apply(w.ring, e)
 		w.failed++
 		return
@@ -102,21 +102,21 @@ func (w *writer) record(e entry) {
 		w.next++
 		w.events++
 	}
-	if w.entries >= w.most() || w.block.Full() || w.now.Sub(w.chapter.from) >= maxSegmentAge {
+	if w.entries >= w.most() || w.block.Full() || w.now.Sub(w.segment.from) >= maxSegmentAge {
 		w.publish()
 		w.end()
 	}
 }
 
-// most is how many entries a chapter holds.
+// most is how many entries a segment holds.
 func (w *writer) most() int {
-	if w.h.opt.chapter > 0 {
-		return w.h.opt.chapter
+	if w.h.opt.segmentEntries > 0 {
+		return w.h.opt.segmentEntries
 	}
 	return max(minSegment, entriesPerMember*w.ring.Len())
 }
 
-// begin starts a chapter. It fails if its file cannot be made.
+// begin starts a segment. It fails if its file cannot be made.
 func (w *writer) begin(at time.Time) bool {
 	if at.Before(w.retry) {
 		return false
@@ -138,18 +138,18 @@ func (w *writer) begin(at time.Time) bool {
 		}
 		if !w.retry.IsZero() {
 			w.retry = time.Time{}
-			w.h.opt.Logf("history: writing works again, from %s on", c.path)
+			w.h.opt.Logf("history: writing has resumed with %s", c.path)
 		}
 	}
-	w.entries, w.saved, w.chapter = 0, 0, c
+	w.entries, w.saved, w.segment = 0, 0, c
 	w.h.mu.Lock()
-	w.h.chapters = append(w.h.chapters, c)
+	w.h.segments = append(w.h.segments, c)
 	w.h.mu.Unlock()
 	w.publish()
 	return true
 }
 
-// create makes the chapter's file and enters it into the manifest, or neither.
+// create makes the segment's file and enters it into the manifest, or neither.
 func (w *writer) create(c *segment) error {
 	c.number, c.before, c.record = w.h.next, w.h.last, w.h.manifest.name()
 	f, err := create(w.h.opt.Dir, c)
@@ -169,7 +169,7 @@ func (w *writer) create(c *segment) error {
 	return nil
 }
 
-// publish lets what was recorded be seen.
+// publish makes what was recorded visible to queries.
 func (w *writer) publish() {
 	w.h.mu.Lock()
 	defer w.h.mu.Unlock()
@@ -177,15 +177,15 @@ func (w *writer) publish() {
 	s.Events += w.events
 	s.Failed += w.failed
 	w.events, w.failed = 0, 0
-	if w.chapter == nil {
+	if w.segment == nil {
 		return
 	}
-	w.chapter.data = w.block.Bytes()
-	w.chapter.size = int64(w.block.Len())
+	w.segment.data = w.block.Bytes()
+	w.segment.size = int64(w.block.Len())
 	s.LastSeq, s.To = w.next-1, w.now
 }
 
-// flush writes what was recorded to the chapter's file, and syncs it when that is due, or at once.
+// flush writes what was recorded to the segment's file, and syncs it when that is due, or at once.
 func (w *writer) flush(sync bool) {
 	if w.file == nil {
 		return
@@ -201,9 +201,9 @@ func (w *writer) flush(sync bool) {
 	w.saved = w.entries
 }
 
-// end closes the chapter. On disk, its file is all that remains of it.
+// end closes the segment. On disk, its file is all that remains of it.
 func (w *writer) end() {
-	if w.chapter == nil {
+	if w.segment == nil {
 		return
 	}
 	w.flush(true)
@@ -217,71 +217,71 @@ func (w *writer) end() {
 	w.forget()
 }
 
-// leave lets go of the chapter, finished or not.
+// leave releases the segment, complete or not.
 func (w *writer) leave() {
-	if w.chapter == nil {
+	if w.segment == nil {
 		return
 	}
 	w.h.mu.Lock()
 	if w.file == nil {
-		if data := w.chapter.data; cap(data)-len(data) > len(data)/8 {
-			w.chapter.data = slices.Clone(data) // without the room to grow
+		if data := w.segment.data; cap(data)-len(data) > len(data)/8 {
+			w.segment.data = slices.Clone(data) // without the room to grow
 		}
 	} else {
 		end := w.file.end
-		w.chapter.data, w.chapter.size, w.chapter.valid, w.chapter.sum = nil, end.valid, end.valid, end.sum
+		w.segment.data, w.segment.size, w.segment.valid, w.segment.sum = nil, end.valid, end.valid, end.sum
 		w.h.last = end
 	}
 	w.h.mu.Unlock()
 	if w.file != nil {
 		if err := w.file.close(); err != nil {
-			w.h.opt.Logf("history: %s: %s", w.chapter.path, err)
+			w.h.opt.Logf("history: %s: %s", w.segment.path, err)
 		}
 	}
 	w.room = w.block.Len()
-	w.file, w.chapter = nil, nil
+	w.file, w.segment = nil, nil
 }
 
-// fail gives a chapter up. What was written of it stays; the next one is begun a while later.
+// fail gives a segment up. What was written of it stays; the next one is begun a while later.
 func (w *writer) fail(err error) {
-	w.h.opt.Logf("history: %s; nothing is recorded for %s", err, retryAfter)
+	w.h.opt.Logf("history: cannot write: %s; nothing is recorded for the next %s", err, retryAfter)
 	w.retry = w.now.Add(retryAfter)
 	w.failed += uint64(w.entries - w.saved)
 	w.leave()
 }
 
-// forget drops the oldest chapters beyond the limits.
+// forget drops the oldest segments beyond the limits.
 func (w *writer) forget() {
 	h := w.h
 	oldest := w.now.Add(-h.opt.MaxAge)
 	h.mu.Lock()
 	var total int64
-	for _, c := range h.chapters {
+	for _, c := range h.segments {
 		total += c.size
 	}
 	n := 0
-	for n < len(h.chapters)-1 && (total > h.opt.MaxBytes || h.chapters[n+1].from.Before(oldest)) {
-		total -= h.chapters[n].size
+	for n < len(h.segments)-1 && (total > h.opt.MaxBytes || h.segments[n+1].from.Before(oldest)) {
+		total -= h.segments[n].size
 		n++
 	}
-	gone := h.chapters[:n]
-	rest := h.chapters[n:]
+	gone := h.segments[:n]
+	rest := h.segments[n:]
 	h.mu.Unlock()
 	if n == 0 {
 		return
 	}
 	if err := w.drop(gone, rest); err != nil {
-		h.opt.Logf("history: %s; nothing is dropped", err)
+		h.opt.Logf("history: cannot drop old segments: %s", err)
 		return
 	}
 	h.mu.Lock()
-	h.chapters = slices.Clone(rest)
+	h.segments = slices.Clone(rest)
 	h.head = nil
 	h.mu.Unlock()
 }
 
-// drop deletes the files of chapters, those that cannot be read excepted: they are set aside. The manifest comes first,
-// so that a crash on the way leaves no chapter that it misses.
+// drop deletes the files of segments, and sets aside those that cannot be read. It writes the manifest first, so that
+// after a crash in between no segment that the manifest names is missing.
 func (w *writer) drop(gone, rest []*segment) error {
 	if w.h.opt.Dir == "" {
 		return nil

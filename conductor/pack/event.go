@@ -25,14 +25,14 @@ const (
 	hostState
 )
 
-// Words that are stored as numbers: never reorder.
+// Values that are stored as their index: never reorder.
 var (
 	phases   = []chordevent.MovePhase{"", chordevent.MoveStarted, chordevent.MoveDone, chordevent.MoveFailed}
 	reasons  = []chordevent.MoveReason{"", chordevent.MoveJoin, chordevent.MoveLeave, chordevent.MoveRepair}
 	statuses = []chordevent.Status{"", chordevent.StatusJoining, chordevent.StatusActive, chordevent.StatusLeaving, chordevent.StatusLeft}
 )
 
-// Storable says why an event cannot be written; nil: it can. Whatever package chordevent decodes can.
+// Storable returns an error if an event cannot be written. Whatever package chordevent decodes can be.
 func Storable(ev *chordevent.Event) error {
 	switch b := ev.Body.(type) {
 	case chordevent.SuccessorsChanged:
@@ -43,14 +43,14 @@ func Storable(ev *chordevent.Event) error {
 		return errors.Join(atMost(len(b.Successors), chordevent.MaxSuccessors), atMost(len(b.Fingers), chordevent.MaxFingerRuns))
 	}
 	if kindOf(ev.Body) == 0 {
-		return fmt.Errorf("pack: event body of unknown type %T", ev.Body)
+		return fmt.Errorf("pack: cannot encode an event body of unknown type %T", ev.Body)
 	}
 	return nil
 }
 
 func atMost(n, most int) error {
 	if n > most {
-		return fmt.Errorf("pack: event with a list of %d: at most %d", n, most)
+		return fmt.Errorf("pack: cannot encode an event with a list of %d entries: expected at most %d", n, most)
 	}
 	return nil
 }
@@ -65,7 +65,7 @@ func (w *Writer) Event(ev *chordevent.Event) {
 		w.Text(s.host.ID)
 		w.Text(s.host.Address)
 	}
-	if l := (incarnation{ev.Node.ID, ev.Node.Digits, ev.Node.Incarnation}); !known(w, &w.lives, l) {
+	if l := (incarnation{ev.Node.ID, ev.Node.Digits, ev.Node.Incarnation}); !known(w, &w.incarnations, l) {
 		w.ID(l.id)
 		w.Int(int64(l.digits))
 		w.Int(l.inc)
@@ -165,7 +165,7 @@ func (r *Reader) Event() chordevent.Event {
 	ev := chordevent.Event{Time: r.Time()}
 	s := r.source()
 	ev.Ring, ev.Instance, ev.Host = s.ring, s.instance, s.host
-	l := r.life()
+	l := r.incarnation()
 	ev.Node = chordevent.Node{ID: l.id, Digits: l.digits, Incarnation: l.inc, Seq: r.Int()}
 	ev.Trace = r.Trace()
 	if r.Bool() {
@@ -189,7 +189,7 @@ func (r *Reader) source() source {
 	return s
 }
 
-func (r *Reader) life() incarnation {
+func (r *Reader) incarnation() incarnation {
 	if n := r.number(len(r.incarnations)); n > 0 {
 		return r.incarnations[n-1]
 	}
@@ -235,6 +235,6 @@ func (r *Reader) body(kind uint64) chordevent.Body {
 			ClockAhead: time.Duration(r.Int()), ClockOthers: int(r.Int()), ClockBeyond: int(r.Int()), Protocol: int(r.Int()),
 		}
 	}
-	r.Fail("kind of event")
+	r.Fail("unknown kind of event")
 	return nil
 }

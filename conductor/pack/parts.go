@@ -8,7 +8,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// Started writes what a member says of itself at its start.
+// Started writes what a member reports of itself at its start.
 func (w *Writer) Started(s chordevent.Started) {
 	w.Text(s.Address)
 	w.Int(int64(s.Bits))
@@ -17,7 +17,7 @@ func (w *Writer) Started(s chordevent.Started) {
 	w.Int(int64(s.VirtualIndex))
 }
 
-// Started reads it.
+// Started reads what a member reports of itself at its start.
 func (r *Reader) Started() chordevent.Started {
 	return chordevent.Started{
 		Address: r.Text(), Bits: int(r.Between(0, chord.MaxBits)), ListLen: int(r.Between(0, chordevent.MaxSuccessors)),
@@ -32,7 +32,7 @@ func (w *Writer) Ownership(o chordevent.Ownership) {
 	w.Int(o.Epoch)
 }
 
-// Ownership reads it.
+// Ownership reads an ownership register.
 func (r *Reader) Ownership() chordevent.Ownership {
 	return chordevent.Ownership{Owns: r.Bool(), From: r.ID(), Epoch: r.Int()}
 }
@@ -44,7 +44,7 @@ func (w *Writer) Load(l chordevent.Load) {
 	}
 }
 
-// Load reads it.
+// Load reads a load.
 func (r *Reader) Load() chordevent.Load {
 	l := chordevent.Load{
 		OwnedKeys: r.Int(), ReplicaKeys: r.Int(), Bytes: r.Int(), Gets: r.Int(), Puts: r.Int(), Deletes: r.Int(),
@@ -68,7 +68,7 @@ func (w *Writer) Move(m chordevent.KeysMoved) {
 	word(w, reasons, m.Reason)
 }
 
-// Move reads it.
+// Move reads one side of a key move.
 func (r *Reader) Move() chordevent.KeysMoved {
 	return chordevent.KeysMoved{
 		MoveID: r.Text(), Phase: readWord(r, phases), Outgoing: r.Bool(), Peer: r.Ref(), From: r.ID(), To: r.ID(),
@@ -76,19 +76,19 @@ func (r *Reader) Move() chordevent.KeysMoved {
 	}
 }
 
-// Status writes a member's own word about its life.
+// Status writes the status that a member reports of itself.
 func (w *Writer) Status(s chordevent.Status) { word(w, statuses, s) }
 
-// Status reads it.
+// Status reads the status that a member reports of itself.
 func (r *Reader) Status() chordevent.Status { return readWord(r, statuses) }
 
-// word writes one of a few words; any other, which Decode lets nobody send, as the first, empty one.
+// word writes one of a few values; any other, which the decoder of events refuses, as the first, empty one.
 func word[T ~string](w *Writer, words []T, s T) { w.Uint(uint64(max(0, slices.Index(words, s)))) }
 
 func readWord[T ~string](r *Reader, words []T) T {
 	n := r.Uint()
 	if n >= uint64(len(words)) {
-		r.Fail("word")
+		r.Fail("unknown value")
 		return ""
 	}
 	return words[n]

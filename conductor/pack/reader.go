@@ -13,10 +13,11 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// ErrCorrupt says that a block is not one that a Writer wrote.
+// ErrCorrupt is the error for a block that no Writer wrote.
 var ErrCorrupt = errors.New("pack: corrupt block")
 
-// Form is what a Writer writes. A change of what is written makes it greater; OldestForm is the first that is still read.
+// Form is the form that a Writer writes. It grows with each change of what is written; OldestForm is the first that can
+// still be read.
 //
 //   - 2: loads without replicas and hosts
 //   - 3: in a checkpoint, no times from which on members are uncertain
@@ -47,7 +48,7 @@ type Reader struct {
 // NewReader returns a Reader of a block, which must not change while it is read.
 func NewReader(block []byte) *Reader { return &Reader{buf: block, form: Form} }
 
-// MemorySize is about what the Reader takes in memory beside its block.
+// MemorySize is about the memory that the Reader takes beside its block.
 func (r *Reader) MemorySize() int64 {
 	return r.chars + size(r.texts) + size(r.ids) + size(r.peers) + size(r.incarnations) + size(r.sources) + size(r.traces)
 }
@@ -57,7 +58,7 @@ func size[T any](list []T) int64 {
 	return int64(cap(list)) * int64(unsafe.Sizeof(one))
 }
 
-// SetForm says which form the rest of the block has, and whether that is one that can be read.
+// SetForm sets the form of the rest of the block, and reports whether that can be read.
 func (r *Reader) SetForm(form uint64) bool {
 	r.form = form
 	return form >= OldestForm && form <= Form
@@ -66,16 +67,16 @@ func (r *Reader) SetForm(form uint64) bool {
 // Form is the form of what is read.
 func (r *Reader) Form() uint64 { return r.form }
 
-// Extend tells of what the Writer has written since: block is what it was, and more behind.
+// Extend adds what the Writer has written since: block is what it was, and more behind.
 func (r *Reader) Extend(block []byte) { r.buf = block }
 
-// Err is the first failure, an ErrCorrupt.
+// Err returns the first failure, an ErrCorrupt.
 func (r *Reader) Err() error { return r.err }
 
-// More says that there is something left to read.
+// More reports whether there is something left to read.
 func (r *Reader) More() bool { return r.err == nil && r.at < len(r.buf) }
 
-// Fail makes the Reader fail, if it has not yet. For callers that read a value which cannot be.
+// Fail makes the Reader fail, if it has not yet. It is for callers that read an impossible value.
 func (r *Reader) Fail(what string) {
 	if r.err == nil {
 		r.err = fmt.Errorf("%w: %s at byte %d of %d", ErrCorrupt, what, r.at, len(r.buf))
@@ -89,7 +90,7 @@ func (r *Reader) Uint() uint64 {
 	}
 	n, size := binary.Uvarint(r.buf[r.at:])
 	if size <= 0 {
-		r.Fail("number")
+		r.Fail("malformed number")
 		return 0
 	}
 	r.at += size
@@ -103,7 +104,7 @@ func (r *Reader) Int() int64 {
 	}
 	n, size := binary.Varint(r.buf[r.at:])
 	if size <= 0 {
-		r.Fail("number")
+		r.Fail("malformed number")
 		return 0
 	}
 	r.at += size
@@ -117,7 +118,7 @@ func (r *Reader) Bool() bool {
 		return false
 	}
 	if b[0] > 1 {
-		r.Fail("flag")
+		r.Fail("flag that is neither 0 nor 1")
 	}
 	return b[0] == 1
 }
@@ -126,7 +127,7 @@ func (r *Reader) Bool() bool {
 func (r *Reader) Count() int {
 	n := r.Uint()
 	if n > uint64(len(r.buf)-r.at) {
-		r.Fail("count")
+		r.Fail("count beyond the end of the block")
 		return 0
 	}
 	return int(n)
@@ -147,7 +148,7 @@ func (r *Reader) bytes(n int) []byte {
 		return nil
 	}
 	if n > len(r.buf)-r.at {
-		r.Fail("end of block")
+		r.Fail("value beyond the end of the block")
 		return nil
 	}
 	b := r.buf[r.at : r.at+n]
@@ -164,11 +165,11 @@ func (r *Reader) Time() time.Time {
 	return time.Unix(0, r.last).UTC()
 }
 
-// number reads a value's number in its table; 0 says that the value itself follows.
+// number reads a value's number in its table; 0 means that the value itself follows.
 func (r *Reader) number(size int) int {
 	n := r.Uint()
 	if n > uint64(size) {
-		r.Fail("reference to what was not written")
+		r.Fail("reference to a value that was not written")
 		return 0
 	}
 	return int(n)
@@ -215,7 +216,7 @@ func (r *Reader) Peer() chord.Peer {
 // Ref reads a reference to a peer.
 func (r *Reader) Ref() chordevent.PeerRef { return chordevent.PeerRef{Peer: r.Peer(), Seq: r.Int()} }
 
-// Refs reads a list of them; an empty one is nil.
+// Refs reads a list of references to peers; an empty one is nil.
 func (r *Reader) Refs() []chordevent.PeerRef {
 	n := r.Count()
 	if n == 0 {

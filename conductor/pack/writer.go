@@ -11,8 +11,8 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// A table numbers the values written so far, from 1 on. One that it has no room to remember is written whole again, under
-// another number.
+// A table numbers the values written so far, from 1 on. A value that does not fit into it is written again in full,
+// under another number.
 type table[T comparable] struct {
 	at      map[T]uint64
 	written uint64
@@ -23,25 +23,25 @@ type Writer struct {
 	buf  []byte
 	last int64 // the time written last, Unix nanoseconds
 
-	most   int64 // bytes of the block and of its tables each, from which on it is full, and they remember no more; 0: none
+	most   int64 // bytes of the block and of its tables each, from which on the block is full, and the tables take no more; 0: none
 	tables int64 // bytes of memory
 
-	texts   table[string]
-	ids     table[chord.ID]
-	peers   table[chord.Peer]
-	lives   table[incarnation]
-	sources table[source]
-	traces  table[trace.TraceID]
+	texts        table[string]
+	ids          table[chord.ID]
+	peers        table[chord.Peer]
+	incarnations table[incarnation]
+	sources      table[source]
+	traces       table[trace.TraceID]
 }
 
-// A life is what tells a member, in all its events, from others.
+// An incarnation identifies a member in all its events.
 type incarnation struct {
 	id     chord.ID
 	digits int
 	inc    int64
 }
 
-// A source is where events come from.
+// A source is the origin of events.
 type source struct {
 	ring, instance string
 	host           chordevent.Host
@@ -54,30 +54,30 @@ func NewWriter() *Writer {
 	return w
 }
 
-// Reset begins another block, in the given buffer from its start.
+// Reset begins another block, at the start of the given buffer.
 func (w *Writer) Reset(buf []byte) {
 	w.buf, w.last, w.tables = buf[:0], 0, 0
 	reset(&w.texts)
 	reset(&w.ids)
 	reset(&w.peers)
-	reset(&w.lives)
+	reset(&w.incarnations)
 	reset(&w.sources)
 	reset(&w.traces)
 }
 
 func reset[T comparable](t *table[T]) { *t = table[T]{at: map[T]uint64{}} } // a cleared map would keep its memory
 
-// SetMost bounds the block, and what the Writer remembers of it, to so many bytes each. A full block is no more than that:
-// whoever writes has to stop.
+// SetMost bounds the block, and the Writer's tables, to so many bytes each. A full block is incomplete: the caller has
+// to stop.
 func (w *Writer) SetMost(most int64) { w.most = most }
 
-// Full says that the block has reached its bound.
+// Full reports whether the block has reached its bound.
 func (w *Writer) Full() bool { return w.most > 0 && int64(len(w.buf)) >= w.most }
 
-// MemorySize is about what the Writer takes in memory.
+// MemorySize is about the memory that the Writer takes.
 func (w *Writer) MemorySize() int64 { return int64(cap(w.buf)) + w.tables }
 
-// Bytes is the block so far. It is valid until the next call of the Writer.
+// Bytes returns the block so far. It is valid until the next call of the Writer.
 func (w *Writer) Bytes() []byte { return w.buf }
 
 // Len is the length of the block so far.
@@ -155,7 +155,7 @@ func (w *Writer) Ref(p chordevent.PeerRef) {
 	w.Int(p.Seq)
 }
 
-// Refs writes a list of them.
+// Refs writes a list of references to peers.
 func (w *Writer) Refs(list []chordevent.PeerRef) {
 	w.Uint(uint64(len(list)))
 	for i := range list {

@@ -6,7 +6,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// applyMember folds an event into the registers of the member that told it, and says whether it told something new.
+// applyMember applies an event to the registers of the member that emitted it, and reports whether it changed anything.
 func (r *Ring) applyMember(x *record, ev *chordevent.Event, arrived time.Time) bool {
 	seq := ev.Node.Seq
 	earlier := x.first.IsZero() || ev.Time.Before(x.first)
@@ -113,7 +113,7 @@ func (r *Ring) setOwnership(x *record, seq int64, o chordevent.Ownership) {
 	}
 }
 
-// samePeers reports whether two lists name the same lives. The event numbers in them are of no account here.
+// samePeers reports whether two lists name the same incarnations. It ignores the event numbers in them.
 func samePeers(a, b []chordevent.PeerRef) bool {
 	if len(a) != len(b) {
 		return false
@@ -126,7 +126,7 @@ func samePeers(a, b []chordevent.PeerRef) bool {
 	return true
 }
 
-// rebirth begins a new life of a member: nothing that the old one said holds.
+// rebirth begins a new incarnation of a member: nothing that the old one reported holds any more.
 func (r *Ring) rebirth(x *record, inc int64) {
 	if x.inc != 0 && x.newest != 0 {
 		x.rival = rival{x.inc, x.newest, x.arrived, x.arrived}

@@ -13,37 +13,37 @@ import (
 )
 
 const (
-	maxShown  = 100 // violations in a view that stand; the status and the numbers count them all
-	maxHealed = 100 // violations in a view that healed; the oldest go
+	maxShown  = 100 // violations in a view that still hold; the status and the counts include them all
+	maxHealed = 100 // violations in a view that healed; the oldest are dropped
 	maxNamed  = 32  // members that one violation names
 )
 
-// A breachKey names a condition and the member that breaks it, nil for one that the members break together. So there
-// are at most five breaches for each member, and three more.
+// A breachKey is a condition and the member that breaks it, nil for a condition on the whole ring. So there are at most
+// five breaches for each member, and three more.
 type breachKey struct {
 	condition string
 	of        *record
 }
 
-// A breach is a condition that does not hold. It becomes a violation at once if it concerns a single list, which is
-// known whole, and after its grace otherwise.
+// A breach is a condition that does not hold. A breach of a condition on a single list is a violation at once, since
+// that list is fully known; any other becomes one after its grace.
 type breach struct {
 	breachKey
 	since   time.Time
 	cause   trace.TraceID
 	raised  bool   // it is a violation
-	round   uint64 // of check, that last saw it
-	detail  string // of those that check found
+	round   uint64 // of the last check that found it
+	detail  string // of a breach that check found
 	short   shortfall
 	members []chord.ID
 }
 
-// local says that a condition concerns one list alone.
+// local reports whether a condition concerns one list alone.
 func local(condition string) bool {
 	return condition == chord.OrderedSuccessorLists || condition == chord.NoDuplicates
 }
 
-// breach notes that a condition does not hold.
+// breach records that a condition does not hold.
 func (r *Ring) breach(condition string, of *record) *breach {
 	key := breachKey{condition, of}
 	b := r.breaches[key]
@@ -57,14 +57,14 @@ func (r *Ring) breach(condition string, of *record) *breach {
 	return b
 }
 
-// graceEnd is when a breach becomes a violation. The invariant is inductive: it says nothing of a ring whose members have
-// all just begun to find each other.
+// graceEnd is when a breach becomes a violation. It is not before the end of forming: the invariant is inductive, so it
+// does not apply to a ring whose members have all only begun to find each other.
 func (r *Ring) graceEnd(b *breach) time.Time {
 	end := b.since.Add(r.opt.grace())
 	if b.condition == UnderReplicated {
 		return b.since.Add(replicaGrace)
 	}
-	if b.round == 0 { // a seam between ranges: part of no invariant, and noted by events, which have no time to look at all members
+	if b.round == 0 { // a seam between ranges: part of no invariant, and found by events, which have no time to check all members
 		return end
 	}
 	if formed := r.formedBy(); end.Before(formed) {
@@ -73,11 +73,11 @@ func (r *Ring) graceEnd(b *breach) time.Time {
 	return end
 }
 
-// formingGraces is how many graces old the oldest member is when a ring is no longer taken to be forming.
+// formingGraces is the age of the oldest member, in graces, at which a ring is no longer forming.
 const formingGraces = 15
 
-// formedBy is until when the ring may be forming, whatever its size. It goes by the members' own births, so that it does
-// not depend on when the conductor began to listen, nor on the order of events.
+// formedBy is the instant until which the ring may be forming, whatever its size. It depends on the members' own
+// incarnations, so that neither the start of the conductor nor the order of events matters.
 func (r *Ring) formedBy() time.Time {
 	f := &r.formed
 	if !f.known {
@@ -95,7 +95,8 @@ func (r *Ring) formedBy() time.Time {
 	return time.Unix(0, f.oldest).Add(formingGraces * r.opt.grace())
 }
 
-// mend notes that a condition holds, or that whom it concerned is gone, and says whether it was a violation.
+// resolveBreach records that a condition holds again, or that its member is gone, and reports whether it was a
+// violation.
 func (r *Ring) resolveBreach(condition string, of *record) bool {
 	key := breachKey{condition, of}
 	b := r.breaches[key]
@@ -115,14 +116,14 @@ func (r *Ring) resolveBreach(condition string, of *record) bool {
 	return true
 }
 
-// closeAll mends all that concerns one member.
+// closeAll resolves all breaches of one member.
 func (r *Ring) closeAll(x *record) {
 	for _, c := range []string{chord.OrderedSuccessorLists, chord.NoDuplicates, chord.LiveSuccessor, UnderReplicated} {
 		r.resolveBreach(c, x)
 	}
 }
 
-// raise makes violations of the breaches that have outlasted their grace.
+// raise turns the breaches whose grace is over into violations.
 func (r *Ring) raise() (changed bool) {
 	r.witness.listed = false
 	for _, b := range r.breaches {
@@ -143,7 +144,7 @@ func (r *Ring) raise() (changed bool) {
 	return changed
 }
 
-// checkList judges a member's list by itself.
+// checkList checks a member's list by itself.
 func (r *Ring) checkList(x *record) {
 	unruly := x.seen && !x.refused && !x.status.gone() && !listRuns(x)
 	if !unruly && !x.unruly {
@@ -164,7 +165,8 @@ func (r *Ring) checkList(x *record) {
 	}
 }
 
-// listRuns says that a list's real entries run clockwise and stop before their owner, which both local conditions ask.
+// listRuns reports whether a list's real entries run clockwise and stop before their owner, as both local conditions
+// require.
 func listRuns(x *record) bool {
 	last := x.id
 	for i := range x.succ.val {
@@ -180,7 +182,7 @@ func listRuns(x *record) bool {
 	return true
 }
 
-// stateOf is a member's pointers in package chord's terms.
+// stateOf returns a member's pointers as a chord.State.
 func stateOf(x *record) chord.State {
 	s := chord.State{Self: chord.Peer{ID: x.id, Addr: x.host.Address, Incarnation: x.inc}, Pred: x.pred.val.Peer}
 	for _, p := range x.succ.val {
@@ -189,7 +191,7 @@ func stateOf(x *record) chord.State {
 	return s
 }
 
-// violation is what readers see of a breach.
+// violation returns a breach as readers see it.
 func (r *Ring) violation(b *breach) Violation {
 	v := Violation{Condition: b.condition, Detail: b.detail, Members: b.members, Since: b.since, Trace: b.cause}
 	x := b.of
@@ -202,7 +204,7 @@ func (r *Ring) violation(b *breach) Violation {
 		if before := r.ownerFrom(r.tree.before(x).owners - 1); before != nil && before != x {
 			v.Members = append(v.Members, before.id)
 		}
-		v.Detail = "nobody owns the keys right before its range"
+		v.Detail = "no member owns the keys right before its range"
 		if b.condition == OwnershipOverlap {
 			v.Detail = "its range reaches past the owner before it"
 		}
@@ -212,12 +214,12 @@ func (r *Ring) violation(b *breach) Violation {
 		}
 		v.Detail = b.short.String()
 	case chord.LiveSuccessor:
-		v.Detail = fmt.Sprintf("none of its %d successors lives", len(x.succ.val))
+		v.Detail = fmt.Sprintf("none of its %d successors is alive", len(x.succ.val))
 	}
 	return v
 }
 
-// violations are those that stand, oldest first, and those that healed, newest first.
+// violations returns the violations that still hold, oldest first, then those that healed, newest first.
 func (r *Ring) violations() []Violation {
 	if len(r.breaches)+len(r.healed) == 0 {
 		return nil
@@ -249,11 +251,11 @@ func (b *breach) compare(o *breach) int {
 	return n
 }
 
-// standing counts the violations that stand: of the ring's conditions, of ownership, and of replication.
+// standing counts the violations that still hold: of the ring's conditions, of ownership, and of replication.
 func (r *Ring) standing() (ofRing, gaps, overlaps, short int) {
 	for _, b := range r.breaches {
 		switch {
-		case !b.raised || b.of != nil && b.of.doubtful: // of an uncertain member it stands, and is not certain
+		case !b.raised || b.of != nil && b.of.doubtful: // a violation of an uncertain member still holds, and is not certain
 		case b.condition == OwnershipGap:
 			gaps++
 		case b.condition == OwnershipOverlap:

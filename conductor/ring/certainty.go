@@ -9,10 +9,10 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// How much of the ring is known is an answer of its own, beside how the ring is (docs/adr/0008): the status is computed
-// over the certain members, and the certainty names the others.
+// The certainty of the ring is reported beside its status (docs/adr/0008): the status is computed over the certain
+// members, and the certainty names the others.
 
-// CertaintyState says how much of the ring is certain.
+// CertaintyState is how much of the ring is certain.
 type CertaintyState uint8
 
 const (
@@ -21,27 +21,27 @@ const (
 	AllCertain
 )
 
-// Why a member is uncertain.
+// Why is the reason why a member is uncertain.
 type Why uint8
 
 const (
 	Late          Why = iota + 1 // its newest event is older than the staleness bound
 	EventsMissing                // a gap in its event numbers
-	ListMissing                  // it is on the ring, and no successor list of its has arrived
+	ListMissing                  // its successor list has not arrived although it is on the ring
 	SilentMember                 // no event for three keyframe periods, and no report of its death
-	NoEvents                     // others name this incarnation, and no event of its has arrived
-	ReportedDead                 // the same; peers report it dead, which may yet be refuted
-	TwiceAlive                   // events of two of its incarnations go on arriving
+	NoEvents                     // other members name this incarnation, and no event of it has arrived
+	ReportedDead                 // the same, and peers report it dead, which may yet be refuted
+	TwiceAlive                   // events of two of its incarnations still arrive
 	TwiceRun                     // its events come from two processes
 )
 
-// maxUncertain bounds the members that a Certainty names; it counts them all.
+// maxUncertain bounds the members that a Certainty names; its Count includes all.
 const maxUncertain = 100
 
-// A Certainty says which members of the ring are not known well enough to judge by. Immutable.
+// A Certainty lists the members of the ring that are not known well enough to compute its status with. Immutable.
 type Certainty struct {
 	State   CertaintyState
-	Count   int // members that are uncertain; of those of which no event has arrived, no more than maxUnseen are counted
+	Count   int // uncertain members; at most maxUnseen of those without any event are counted
 	Of      int // members that are on the ring, or may be
 	Members []UncertainMember
 }
@@ -50,15 +50,15 @@ type Certainty struct {
 type UncertainMember struct {
 	ID          chord.ID
 	Incarnation int64
-	Host        string // empty: not known
+	Host        string // empty: unknown
 	Why         Why
-	Since       time.Time // from when on
+	Since       time.Time // when it became uncertain
 }
 
-// All says that every member is certain.
+// All reports whether every member is certain.
 func (c *Certainty) All() bool { return c.State == AllCertain }
 
-// Share is the certain members as a share of all that are on the ring, or may be.
+// Share is the share of certain members among all that are on the ring, or may be.
 func (c *Certainty) Share() float64 {
 	switch {
 	case c.State == AllCertain:
@@ -73,14 +73,14 @@ func (c *Certainty) equal(o *Certainty) bool {
 	return c.State == o.State && c.Count == o.Count && c.Of == o.Of && slices.Equal(c.Members, o.Members)
 }
 
-// incarnation is one of a member.
+// An incarnation identifies one incarnation of a member.
 type incarnation struct {
 	id  chord.ID
 	inc int64
 }
 
-// certainty lists whom the status leaves out. It costs nothing while all are certain and every list agrees with its
-// head's, and O(N) otherwise. unseen are those of which no event has arrived.
+// certainty lists the members that the status leaves out; unseen counts those of them without any event. It costs
+// nothing while all are certain and every list agrees with its head's, and O(N) otherwise.
 func (r *Ring) certainty() (c Certainty, unseen int) {
 	if r.seenCount == 0 {
 		return c, 0
@@ -99,7 +99,7 @@ func (r *Ring) certainty() (c Certainty, unseen int) {
 			}
 		})
 		c.Count, c.Members = len(all), firstUncertain(all)
-		clear(all) // its texts may be of members that are gone by the next search
+		clear(all) // its strings may be of members that are gone by the next search
 		u.list = all[:0]
 	}
 	c.Of += unseen
@@ -114,13 +114,13 @@ func (r *Ring) certainty() (c Certainty, unseen int) {
 	return c, unseen
 }
 
-// mayLackMembers says whether any member may be uncertain, or unseen.
+// mayLackMembers reports whether any member may be uncertain, or unseen.
 func (r *Ring) mayLackMembers() bool {
 	return r.doubtful+r.sums.unknown+r.sums.tails+len(r.referencedOnly)+r.tally[Failed]+r.reporting+r.faulty > 0
 }
 
-// firstUncertain returns the first maxUncertain of all members, by identifier. Thousands may be uncertain, and sorting them
-// all would take most of the time of a View.
+// firstUncertain returns the first maxUncertain of all members, by identifier. It does not sort them all: there may be
+// thousands, and sorting would take most of the time of a View.
 func firstUncertain(all []UncertainMember) []UncertainMember {
 	order := func(a, b UncertainMember) int {
 		return cmp.Or(a.ID.Compare(b.ID), cmp.Compare(a.Incarnation, b.Incarnation))
@@ -155,8 +155,8 @@ func (x *record) why() Why {
 	return Late
 }
 
-// unseenMembers collects the incarnations of which no event has arrived: those that members on the ring name, and those
-// that are reported dead and may yet refute it.
+// unseenMembers collects the incarnations without any event: those that members on the ring name, and those that are
+// reported dead and may yet refute it.
 type unseenMembers struct {
 	r     *Ring
 	most  int // to look for
@@ -164,8 +164,8 @@ type unseenMembers struct {
 	list  []UncertainMember
 }
 
-// findUnseen searches for so many. The result is valid until the next search, which uses its memory again: at each View of
-// a ring of which little is known that would be a megabyte of garbage.
+// findUnseen searches for at most so many unseen members. The result is valid until the next search, which reuses its
+// memory: otherwise each View of a ring of which little is known would leave a megabyte of garbage.
 func (r *Ring) findUnseen(most int) *unseenMembers {
 	u := &r.unseen
 	clear(u.named)
@@ -174,15 +174,16 @@ func (r *Ring) findUnseen(most int) *unseenMembers {
 	return u
 }
 
-// maxUnseen bounds the search for unseen members, which takes time at every View. Where so many are unseen, hardly
-// anything is known of the ring, and how many more there are makes no difference.
+// maxUnseen bounds the search for unseen members, which takes time at every View. With so many unseen members hardly
+// anything is known of the ring, and their exact number makes no difference.
 const maxUnseen = 8192
 
-// enough ends the search.
+// enough reports whether the search is over.
 func (u *unseenMembers) enough() bool { return len(u.list) >= u.most }
 
-// fingersUpTo is the size of the rings in which fingers are looked through for unseen members. In larger ones that would
-// take too long, and who is in nobody's successor list has a list's length of unseen neighbours: little is known anyway.
+// fingersUpTo is the size of the largest ring whose fingers are searched for unseen members. In a larger one that would
+// take too long; and a member that is in no successor list has a list's length of unseen neighbours, so little is known
+// anyway.
 const fingersUpTo = 1024
 
 func (u *unseenMembers) find() {
@@ -203,7 +204,7 @@ func (u *unseenMembers) find() {
 				u.look(p.to, x.pointerRegister(k), x.last)
 			}
 		}
-		if x.tail > 0 { // its head's list does not name the same: the head is gone, or does not know of them yet
+		if x.tail > 0 { // its head's list differs: the head is gone, or has not learned of the change yet
 			for _, p := range x.succ.val {
 				u.look(r.records[p.ID], p, x.last)
 			}
@@ -254,7 +255,7 @@ func (u *unseenMembers) findDeep() {
 	}
 }
 
-// look adds whom a member names, if that is unseen.
+// look adds a peer that a member names, if no event of that incarnation has arrived.
 func (u *unseenMembers) look(x *record, p chordevent.PeerRef, named time.Time) {
 	switch {
 	case !p.Real():

@@ -6,19 +6,18 @@ import (
 	"chordconductor/node/chord"
 )
 
-// Where a member's first live successor leads, as far as the view can tell.
+// Where a member's first live successor leads, as far as the view shows.
 const (
 	nowhere = -1 // all its entries are dead
-	unknown = -2 // the member, or somebody it names, is not known well enough
+	unknown = -2 // the member, or a peer that it names, is uncertain
 )
 
-// check judges the conditions that speak of all members at once. It claims no more than is known: of a member that is
-// uncertain nothing is concluded. When every pointer is right, which the ring error says, they all hold; and of r certain
-// members or fewer they are not required.
+// check checks the conditions on all members at once. It concludes nothing about an uncertain member. The conditions
+// hold whenever every pointer is right (the ring error is 0), and they are not required of r certain members or fewer.
 func (r *Ring) check() (changed bool) {
 	r.unchecked, r.revised = false, false
 	r.round++
-	changed = r.passOver()
+	changed = r.skipSilent()
 	if n := r.tree.total().live; r.parameters.listLen > 0 && n > r.parameters.listLen && r.sums.total(n) > 0 {
 		r.rankAll()
 		r.checkPrincipals()
@@ -53,9 +52,9 @@ func (r *Ring) rankAll() {
 	})
 }
 
-// passOver stops counting the silent members whom the nearest member before them that is not silent reaches beyond in
-// its list: peers found them dead, and their reports were lost.
-func (r *Ring) passOver() (changed bool) {
+// skipSilent stops counting a silent member if the list of the nearest member before it that is not silent skips it:
+// peers found it dead, and their reports were lost.
+func (r *Ring) skipSilent() (changed bool) {
 	if r.tally[Silent] == 0 {
 		return false
 	}
@@ -71,15 +70,15 @@ func (r *Ring) passOver() (changed bool) {
 		if x.status != Silent || vocal == nil || vocal.uncertain {
 			return
 		}
-		if passed := vocal.skips(x); passed != x.skippedSilent {
-			x.skippedSilent, changed = passed, true
+		if skipped := vocal.skips(x); skipped != x.skippedSilent {
+			x.skippedSilent, changed = skipped, true
 			r.updateStatus(x)
 		}
 	})
 	return changed
 }
 
-// skips says that y lies strictly between two neighbours of x's list, x being its first entry.
+// skips reports whether y lies strictly between two neighbours of x's list, x being its first entry.
 func (x *record) skips(y *record) bool {
 	last := x.id
 	for _, p := range x.succ.val {
@@ -94,7 +93,7 @@ func (x *record) skips(y *record) bool {
 	return false
 }
 
-// found notes a breach that check sees, caused by the latest change of those involved.
+// found records a breach that check found, caused by the latest change of the members involved.
 func (r *Ring) found(condition string, of *record, involved []*record, detail string) {
 	latest := involved[0]
 	for _, x := range involved {
@@ -103,7 +102,7 @@ func (r *Ring) found(condition string, of *record, involved []*record, detail st
 		}
 	}
 	before := r.by
-	r.by = latest.turnedBy
+	r.by = latest.cause
 	b := r.breach(condition, of)
 	r.by = before
 	b.round = r.round

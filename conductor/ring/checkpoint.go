@@ -11,11 +11,11 @@ import (
 	"chordconductor/node/chord"
 )
 
-// ErrVersion says that a checkpoint is of another version of this program.
-var ErrVersion = errors.New("ring: checkpoint of another version")
+// ErrVersion is the error for a checkpoint of another version of this program.
+var ErrVersion = errors.New("ring: checkpoint of another version of the program")
 
-// A pace counts members that are written or read. Checkpoints are for the past, which has time: after some members, about
-// a millisecond, others run, of which the scheduler by itself would have them wait ten.
+// A pace counts members that are written or read. Checkpoints serve the past, which can wait: after some members, about
+// a millisecond, they yield to other goroutines, which the scheduler alone would have wait for ten.
 type pace int
 
 func (p *pace) another() {
@@ -24,27 +24,27 @@ func (p *pace) another() {
 	}
 }
 
-// Checkpoint is the whole state in a compact form, some 250 bytes for each member. A Ring restored from it gives, told
-// the same afterwards, the same views, but that all its members count as changed at once.
+// Checkpoint returns the whole state in a compact form, some 250 bytes for each member. A Ring restored from it gives,
+// after the same events, the same views, except that all its members count as changed at once.
 func (r *Ring) Checkpoint() []byte {
 	w := pack.NewWriter()
 	r.Save(w)
 	return w.Bytes()
 }
 
-// Restore makes the Ring of which a checkpoint was taken. Options must be the same as that Ring's.
+// Restore returns the Ring whose checkpoint is given. Options must be the same as that Ring's.
 func Restore(opt Options, checkpoint []byte) (*Ring, error) {
 	in := pack.NewReader(checkpoint)
 	r, err := Load(opt, in)
 	if err == nil && in.More() {
-		in.Fail("more than a checkpoint")
+		in.Fail("data after the end of the checkpoint")
 		return nil, fmt.Errorf("ring: checkpoint: %w", in.Err())
 	}
 	return r, err
 }
 
-// Save writes a checkpoint at the end of a block. It begins with the form that it and the rest of the block have. If the
-// block is full afterwards, it is no checkpoint.
+// Save writes a checkpoint at the end of a block. The checkpoint begins with the form of itself and of the rest of the
+// block. It is incomplete if the block is full afterwards.
 func (r *Ring) Save(w *pack.Writer) {
 	w.Uint(pack.Form)
 	w.Text(r.name)
@@ -82,7 +82,7 @@ func (r *Ring) Save(w *pack.Writer) {
 // Load reads a checkpoint that Save wrote, and restores its Ring.
 func Load(opt Options, in *pack.Reader) (*Ring, error) {
 	if form := in.Uint(); in.Err() == nil && !in.SetForm(form) {
-		return nil, fmt.Errorf("%w: %d, not %d to %d", ErrVersion, form, pack.OldestForm, pack.Form)
+		return nil, fmt.Errorf("%w: expected form %d to %d, got %d", ErrVersion, pack.OldestForm, pack.Form, form)
 	}
 	r := New(opt)
 	r.name = in.Text()
@@ -120,7 +120,7 @@ func Load(opt Options, in *pack.Reader) (*Ring, error) {
 	return r, nil
 }
 
-// derive computes what follows from the registers and from each member's status.
+// derive computes all that follows from the registers and from each member's status.
 func (r *Ring) derive() {
 	r.regroup = true
 	r.tree.all(func(x *record) { r.cast(x, voteOf(x)) })
@@ -129,16 +129,16 @@ func (r *Ring) derive() {
 		x.refused = r.isRefused(x)
 		r.setReporting(x)
 		x.doubtful = x.isDoubtful(x.status, x.uncertain)
-		turned, by := x.changedBy, x.turnedBy
+		changedBy, cause := x.changedBy, x.cause
 		r.tallyBy(x, +1)
-		r.checkList(x) // before retail asks what it found
+		r.checkList(x) // before recountTail uses what it finds
 		r.repoint(x, predecessor)
 		r.repoint(x, head)
 		r.restance(x, x.stanceNow())
 		r.updateOwnership(x)
 		r.rehost(x)
 		r.touch(x)
-		x.changedBy, x.turnedBy = turned, by
+		x.changedBy, x.cause = changedBy, cause
 		done.another()
 	})
 	for x := range r.referencedOnly {

@@ -1,6 +1,7 @@
 package ring
 
 import (
+	"fmt"
 	"maps"
 	"math"
 	"slices"
@@ -70,7 +71,7 @@ func writeRecord(w *pack.Writer, x *record) {
 		w.Time(x.since)
 	}
 	w.Uint(x.changedBy)
-	w.Trace(x.turnedBy)
+	w.Trace(x.cause)
 }
 
 func (r *Ring) readRecord(in *pack.Reader) {
@@ -113,19 +114,19 @@ func (r *Ring) readRecord(in *pack.Reader) {
 			x.faulty = in.Time()
 			r.faulty++
 		}
-	} else { // as if the newest event had come in time
+	} else { // assume that the newest event arrived in time
 		x.clock.timed = true
 	}
 	x.status = MemberStatus(in.Between(int64(Joining), int64(Silent)))
 	x.uncertain, x.skippedSilent = in.Bool(), in.Bool()
 	if in.Form() < 4 {
-		x.since = x.last // of when it became doubtful nothing is written
+		x.since = x.last // when it became doubtful is not written
 	} else if in.Bool() {
 		x.since = in.Time()
 	}
-	x.changedBy, x.turnedBy = in.Uint(), in.Trace()
+	x.changedBy, x.cause = in.Uint(), in.Trace()
 	if _, twice := r.records[x.id]; twice {
-		in.Fail("a member twice")
+		in.Fail("expected each member once, got one twice")
 	}
 	if in.Err() != nil {
 		return
@@ -149,11 +150,12 @@ func writeReports(w *pack.Writer, all reports) {
 	}
 }
 
-// readReports reads them; before form 5 there was one at most, whose number is written in the same way.
+// readReports reads the reports of one member. Before form 5 there was one at most, whose number is written in the same
+// way.
 func readReports(in *pack.Reader) (all reports) {
 	n := in.Count()
 	if n > maxReports {
-		in.Fail("number of reports")
+		in.Fail(fmt.Sprintf("expected at most %d reports of a member, got %d", maxReports, n))
 		return nil
 	}
 	for range n {
@@ -162,9 +164,9 @@ func readReports(in *pack.Reader) (all reports) {
 	return all
 }
 
-func writeReferenced(w *pack.Writer, strangers map[*record]struct{}) {
-	w.Uint(uint64(len(strangers)))
-	for _, x := range slices.SortedFunc(maps.Keys(strangers), func(a, b *record) int { return a.id.Compare(b.id) }) {
+func writeReferenced(w *pack.Writer, referenced map[*record]struct{}) {
+	w.Uint(uint64(len(referenced)))
+	for _, x := range slices.SortedFunc(maps.Keys(referenced), func(a, b *record) int { return a.id.Compare(b.id) }) {
 		w.ID(x.id)
 		w.Time(x.since)
 		writeReports(w, x.reports)
@@ -175,11 +177,11 @@ func (r *Ring) readReferenced(in *pack.Reader) {
 	for range in.Count() {
 		id, since := in.ID(), in.Time()
 		if in.Form() < 4 {
-			in.Bool() // whether it was named for longer than a grace
+			in.Bool() // whether a member named it for longer than a grace
 		}
 		all := readReports(in)
 		if x := r.records[id]; x != nil && x.seen || in.Err() != nil {
-			in.Fail("a stranger that is a member")
+			in.Fail("expected a referenced identifier, got one of a member")
 			return
 		}
 		x := r.recordOf(id)
@@ -206,7 +208,7 @@ func (r *Ring) writeBreaches(w *pack.Writer) {
 	}
 }
 
-// readBreaches replaces those that derive found by the ones that were known, with what was known of them.
+// readBreaches replaces the breaches that derive found by those in the checkpoint, which have their history.
 func (r *Ring) readBreaches(in *pack.Reader) {
 	clear(r.breaches)
 	r.round = 1
@@ -214,7 +216,7 @@ func (r *Ring) readBreaches(in *pack.Reader) {
 		b := &breach{}
 		if in.Bool() {
 			if b.of = r.records[in.ID()]; b.of == nil || !b.of.seen {
-				in.Fail("a breach by nobody known")
+				in.Fail("expected a breach of a member, got an unknown identifier")
 				return
 			}
 		}

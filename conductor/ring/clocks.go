@@ -6,12 +6,12 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// maxAhead is the most by which a host's clock is corrected. Beyond it the host itself is wrong, or a liar.
+// maxAhead is the most by which a host's clock is corrected. Beyond it the host's statement is wrong or false.
 const maxAhead = 366 * 24 * time.Hour
 
-// ringTime is an event's timestamp by the ring's time, which is that of the median host: corrected by what the event's host
-// has last stated of its clock. So timestamps of two hosts can be compared. Of a host that has stated nothing yet the
-// timestamp is taken as it is.
+// ringTime returns an event's timestamp in ring time, the time of the median host: it subtracts the offset that the
+// event's host has last reported. So timestamps of two hosts can be compared. It returns the timestamp unchanged if the
+// host has not reported an offset yet.
 func (r *Ring) ringTime(ev *chordevent.Event) time.Time {
 	x := r.stated.by[ev.Host.Address]
 	if x == nil {
@@ -21,29 +21,29 @@ func (r *Ring) ringTime(ev *chordevent.Event) time.Time {
 	if ahead > maxAhead || ahead < -maxAhead {
 		return ev.Time
 	}
-	// The host has compared itself with the others, and not with all. The median of two or fewer others is their mean, and
-	// a host is ahead of the mean of all by so much less.
+	// The host has compared its clock with some other hosts, not with all. The median of two or fewer others is their
+	// mean, and a host is ahead of the mean of all by so much less.
 	if n := time.Duration(x.ClockOthers); n < 3 {
 		ahead = ahead * n / (n + 1)
 	}
 	return ev.Time.Add(-ahead)
 }
 
-// A clock is what is known of the clock of a member's host by the newest event. The conductor sees no call together with
-// its answer, so it knows bounds alone: an event cannot have been emitted after it arrived, nor before the one that the
-// member had emitted before it.
+// A clock is what the newest event shows of the clock of a member's host. The conductor sees no call together with its
+// answer, so it has bounds alone: an event cannot have been emitted after it arrived, nor before the member's previous
+// event.
 type clock struct {
-	lead  time.Duration // the timestamp, by the ring's time, minus the arrival
-	delay time.Duration // most that the event has been on its way
+	lead  time.Duration // the timestamp, in ring time, minus the arrival
+	delay time.Duration // the most that the event has been on its way
 	timed bool          // delay is known
 }
 
-// maxLate is the most that an event may seem to be late for no other reason than that it says so: hosts keep their clocks
+// maxLate is the greatest delay that an event's timestamp alone may show without a fault: hosts keep their clocks
 // within a minute of each other.
 const maxLate = time.Minute
 
-// next is the clock by an event that follows the one that this is by, and that arrived a time after it. What an outage
-// held up is late by no more than the outage: later than that says that the clock is off.
+// next returns the clock after the next event, which arrived so long after the one that c is from. An outage delays an
+// event by no more than its own length: a greater delay means that the clock is wrong.
 func (c clock) next(at, arrived time.Time, after time.Duration) clock {
 	n := clock{lead: at.Sub(arrived)}
 	claimed := max(-n.lead, 0)
@@ -54,7 +54,7 @@ func (c clock) next(at, arrived time.Time, after time.Duration) clock {
 	return n
 }
 
-// faults are those of the clock.
+// faults returns the faults of the clock.
 func (c clock) faults() faultSet {
 	switch {
 	case c.lead > maxLag:
@@ -65,8 +65,8 @@ func (c clock) faults() faultSet {
 	return 0
 }
 
-// Delay is how long an event has taken from its timestamp until now, by the ring's time, and whether that is known: the
-// timestamps of a host whose clock is off do not tell.
+// Delay is the time from an event's timestamp until now, in ring time, and whether it is known: it is not while the
+// host's clock is faulty.
 func (r *Ring) Delay(ev *chordevent.Event, now time.Time) (time.Duration, bool) {
 	delay := max(now.Sub(r.ringTime(ev)), 0)
 	if delay <= maxLate {

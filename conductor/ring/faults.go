@@ -9,24 +9,24 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// A FaultKind is a way in which what emits a member's telemetry is at fault. What such an emitter reports may be wrong
-// although nothing is missing of it.
+// A FaultKind is a kind of fault in what emits a member's telemetry. The events of a faulty emitter may be wrong
+// although none is missing.
 type FaultKind uint8
 
 const (
-	TwoIncarnations FaultKind = iota + 1 // a lower incarnation goes on emitting new events
+	TwoIncarnations FaultKind = iota + 1 // a lower incarnation still emits new events
 	TwoProcesses                         // events of one incarnation come from two processes
 	ClockAhead                           // timestamps lie after their arrival
 	ClockBehind                          // timestamps lie before anything that the order of arrival allows
 )
 
-// maxFaults bounds the faults that a view names; it counts them all.
+// maxFaults bounds the faults that a view names; its counts include all.
 const maxFaults = 100
 
-// FaultCounts are by kind.
+// FaultCounts counts faults by kind.
 type FaultCounts [ClockBehind + 1]int
 
-// Total is the number of all.
+// Total is the number of faults of all kinds.
 func (c FaultCounts) Total() (n int) {
 	for _, k := range c {
 		n += k
@@ -34,7 +34,7 @@ func (c FaultCounts) Total() (n int) {
 	return n
 }
 
-// A Fault is one fault of one member's emitter, of the clock of one host. Immutable.
+// A Fault is a fault of one member's emitter, or of the clock of one host. Immutable.
 type Fault struct {
 	Kind        FaultKind
 	ID          chord.ID
@@ -43,18 +43,19 @@ type Fault struct {
 	Since       time.Time
 	Other       int64         // TwoIncarnations: the lower one
 	Instances   [2]string     // TwoProcesses: service.instance.id of both
-	Bound       time.Duration // ClockAhead: at least; ClockBehind: at most, if telemetry is not held up on its way
+	Bound       time.Duration // ClockAhead: at least; ClockBehind: at most, unless telemetry is delayed
 }
 
-// faultSet has a bit for each kind.
+// A faultSet has a bit for each kind.
 type faultSet uint8
 
 func (s faultSet) has(k FaultKind) bool { return s&(1<<k) != 0 }
 
-// inIdentity says that events of several emitters are taken for those of one member, so that none of its fields is sure.
+// inIdentity reports whether events of several emitters carry the identity of one member, so that none of its fields is
+// certain.
 func (s faultSet) inIdentity() bool { return s.has(TwoIncarnations) || s.has(TwoProcesses) }
 
-// A rival is the greatest incarnation below a member's own of which new events have arrived since.
+// A rival is the greatest incarnation below a member's own that has emitted new events since.
 type rival struct {
 	inc         int64
 	newest      int64     // event number
@@ -64,14 +65,14 @@ type rival struct {
 // A source is a process (service.instance.id) that events of an incarnation come from.
 type source struct {
 	instance string
-	arrived  time.Time // when the last one of them did
+	arrived  time.Time // arrival of its last event
 }
 
-// rivalPeriods is for how many keyframe periods new events of a lower incarnation arrive before that is a fault: the last
-// events of an incarnation that is over may be on their way when the next one begins.
+// rivalPeriods is the number of keyframe periods for which new events of a lower incarnation must arrive before that is
+// a fault: the last events of an ended incarnation may be on their way when the next one begins.
 const rivalPeriods = 2
 
-// noteRival takes note of an event of a lower incarnation than the member's own.
+// noteRival records an event of a lower incarnation than the member's own.
 func (r *Ring) noteRival(x *record, inc, seq int64, arrived time.Time) (changed bool) {
 	v := &x.rival
 	switch {
@@ -79,7 +80,7 @@ func (r *Ring) noteRival(x *record, inc, seq int64, arrived time.Time) (changed 
 		return false
 	case inc > v.inc:
 		*v = rival{inc, seq, arrived, arrived}
-	case arrived.Sub(v.last) >= periods(x, silentPeriods): // it had ended
+	case arrived.Sub(v.last) >= periods(x, silentPeriods): // the earlier run of its events had ended
 		v.newest, v.first, v.last = seq, arrived, arrived
 	default:
 		v.newest = seq
@@ -93,8 +94,8 @@ func (r *Ring) noteRival(x *record, inc, seq int64, arrived time.Time) (changed 
 	return x.faults != before
 }
 
-// noteSource takes note of the process that an event comes from. Of several the first and the last by name are kept,
-// whatever the order of arrival.
+// noteSource records the process that an event comes from. Of several processes it keeps the first and the last by
+// name, whatever the order of arrival.
 func (x *record) noteSource(instance string, arrived time.Time) {
 	if instance == "" {
 		return
@@ -121,8 +122,8 @@ func latest(a, b time.Time) time.Time {
 	return a
 }
 
-// refault brings the faults of a member's emitter up to date.
-func (r *Ring) refault(x *record, s MemberStatus) {
+// updateFaults updates the faults of a member's emitter.
+func (r *Ring) updateFaults(x *record, s MemberStatus) {
 	var now faultSet
 	if x.hasRival(r.now) {
 		now |= 1 << TwoIncarnations
@@ -158,7 +159,7 @@ func (x *record) hasRival(now time.Time) bool {
 	return v.inc != 0 && v.last.Sub(v.first) >= periods(x, rivalPeriods) && now.Before(v.last.Add(periods(x, silentPeriods)))
 }
 
-// sharedUntil is until when events of both processes count, if there are two.
+// sharedUntil is the instant until which the events of both processes count, if there are two.
 func (x *record) sharedUntil() (end time.Time, shared bool) {
 	a, b := x.sources[0].arrived, x.sources[1].arrived
 	if b.IsZero() {
@@ -170,7 +171,7 @@ func (x *record) sharedUntil() (end time.Time, shared bool) {
 	return a.Add(periods(x, silentPeriods)), true
 }
 
-// faultsEnd is when time alone next ends a fault of x, or forgets a report; not after end.
+// faultsEnd is when time alone next ends a fault of x, or drops a report; not after end.
 func (r *Ring) faultsEnd(x *record, end time.Time) time.Time {
 	earlier := func(at time.Time) {
 		if at.After(r.now) && at.Before(end) {
@@ -192,12 +193,12 @@ func (r *Ring) faultsEnd(x *record, end time.Time) time.Time {
 	return end
 }
 
-// listFaults names the faults there are: of each host's clock one. It costs nothing while there are none.
+// listFaults returns the faults, one for each host's clock. It costs nothing while there are none.
 func (r *Ring) listFaults() (list []Fault, counts FaultCounts) {
 	if r.faulty == 0 {
 		return nil, counts
 	}
-	clocks := make(map[string]int) // by host: its place in list
+	clocks := make(map[string]int) // by host: its index in list
 	r.tree.all(func(x *record) {
 		if x.faults == 0 || x.refused {
 			return
@@ -235,7 +236,7 @@ func (r *Ring) listFaults() (list []Fault, counts FaultCounts) {
 	return list[:min(len(list), maxFaults)], counts
 }
 
-// tighter says that another member of the same host bounds the offset of its clock more closely.
+// tighter reports whether another member of the same host bounds the offset of its clock more closely.
 func (f *Fault) tighter(other Fault) bool {
 	if f.Kind == ClockAhead {
 		return other.Bound > f.Bound

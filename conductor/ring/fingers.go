@@ -13,24 +13,24 @@ type fingerRun struct {
 	seq int64
 }
 
-// A fingerTable has one register per finger slot, kept as runs: ascending, disjoint; slots never told of are in none.
-// The slots bound it to chord.MaxBits runs.
+// A fingerTable has one register per finger slot, kept as runs: ascending, disjoint. A slot that no event has set is in
+// none. The slots bound it to chord.MaxBits runs.
 type fingerTable struct {
 	runs  []fingerRun
-	floor int64 // seq of the newest keyframe applied: it spoke of every slot, so older events say nothing new
+	floor int64 // event number of the newest keyframe applied: it set every slot, so older events are outdated
 }
 
-// set applies one run of an event. It returns scratch, grown perhaps, for the next call.
+// set applies one run of an event. It returns scratch, perhaps grown, for the next call.
 func (t *fingerTable) set(run chordevent.FingerRun, seq int64, scratch []fingerRun) []fingerRun {
 	if seq < t.floor || run.First < 0 || run.Last >= chord.MaxBits || run.First > run.Last {
 		return scratch
 	}
-	if n := len(t.runs); n == 0 || t.runs[n-1].Last < run.First { // runs come in ascending order: those of a new life, all of them
+	if n := len(t.runs); n == 0 || t.runs[n-1].Last < run.First { // runs come in ascending order: so do all those of a new incarnation
 		t.runs = append(t.runs, fingerRun{run, seq})
 		return scratch
 	}
 	out := scratch[:0]
-	next := run.First // the first slot of the new run that is not settled yet
+	next := run.First // the first slot of the new run that is not decided yet
 	put := func(upTo int) {
 		if next <= upTo {
 			out = append(out, fingerRun{chordevent.FingerRun{First: next, Last: upTo, Peer: run.Peer}, seq})
@@ -50,11 +50,11 @@ func (t *fingerTable) set(run chordevent.FingerRun, seq int64, scratch []fingerR
 			next = old.Last + 1
 		default:
 			if old.First < run.First {
-				out = append(out, cut(old, old.First, run.First-1))
+				out = append(out, part(old, old.First, run.First-1))
 			}
 			if old.Last > run.Last {
 				put(run.Last)
-				out = append(out, cut(old, run.Last+1, old.Last))
+				out = append(out, part(old, run.Last+1, old.Last))
 			}
 		}
 	}
@@ -63,7 +63,7 @@ func (t *fingerTable) set(run chordevent.FingerRun, seq int64, scratch []fingerR
 	return out
 }
 
-// replace applies a keyframe's runs: slots that they do not name point to nobody.
+// replace applies a keyframe's runs: slots that they do not name are empty.
 func (t *fingerTable) replace(runs []chordevent.FingerRun, seq int64, scratch []fingerRun) []fingerRun {
 	if seq <= t.floor {
 		return scratch
@@ -78,13 +78,13 @@ func (t *fingerTable) replace(runs []chordevent.FingerRun, seq int64, scratch []
 		return scratch
 	}
 	t.runs = slices.DeleteFunc(t.runs, func(run fingerRun) bool { return run.seq < seq })
-	for _, run := range runs { // some slots are known better
+	for _, run := range runs { // some slots have newer values
 		scratch = t.set(run, seq, scratch)
 	}
 	return scratch
 }
 
-// view is the table as readers see it: slots that point to nobody left out, equal neighbours joined.
+// view returns the table as readers see it: without empty slots, equal neighbours joined.
 func (t *fingerTable) view() []chordevent.FingerRun {
 	if len(t.runs) == 0 {
 		return nil
@@ -103,7 +103,7 @@ func (t *fingerTable) view() []chordevent.FingerRun {
 	return slices.Clip(out)
 }
 
-func cut(run fingerRun, first, last int) fingerRun {
+func part(run fingerRun, first, last int) fingerRun {
 	run.First, run.Last = first, last
 	return run
 }

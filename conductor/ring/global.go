@@ -11,9 +11,8 @@ import (
 	"chordconductor/node/chord"
 )
 
-// checkPrincipals counts the members that lie strictly between no two neighbours of anybody's list, its owner being its
-// first entry. Those that may be on the ring and are not counted as its members, since they are uncertain, may be such
-// members too.
+// checkPrincipals counts the principal members: those that lie strictly between no two neighbours in any member's list,
+// its owner being its first entry. Uncertain members that may be on the ring may be principal too.
 func (r *Ring) checkPrincipals() {
 	n := len(r.live)
 	r.skips = append(r.skips[:0], make([]int, n+1)...)
@@ -30,12 +29,12 @@ func (r *Ring) checkPrincipals() {
 		}
 	}
 	if need := r.parameters.listLen + 1; principals < need && r.uncounted(need-principals) < need-principals {
-		r.found(chord.EnoughPrincipals, nil, skippers, fmt.Sprintf("%d of at least %d members are skipped by nobody", principals, need))
+		r.found(chord.EnoughPrincipals, nil, skippers, fmt.Sprintf("%d of %d needed principal members (members that no successor list skips)", principals, need))
 	}
 }
 
-// uncounted is how many members may be on the ring and are not counted: no event of theirs has arrived, or not the one
-// that says that they have joined. It stops counting at enough.
+// uncounted is the number of members that may be on the ring and are not counted: no event of theirs has arrived, or
+// not the one that reports their join. It stops counting at enough.
 func (r *Ring) uncounted(enough int) int {
 	n := r.doubtful - (r.counted - r.tree.total().live)
 	if n >= enough || !r.mayLackMembers() {
@@ -44,11 +43,11 @@ func (r *Ring) uncounted(enough int) int {
 	return n + len(r.findUnseen(enough-n).list)
 }
 
-// countSkips adds whom x's list skips, and says whether that is anybody.
+// countSkips adds the members that x's list skips, and reports whether it skips any.
 func (r *Ring) countSkips(x *record) (any bool) {
 	h := &x.to[head]
 	if h.cost == namesMember && x.tail == 0 && !h.to.uncertain {
-		// The rest of the list is the head's, which shows itself what it skips.
+		// The rest of the list is the head's, and counted there.
 		return r.skip(x.rank+1, h.to.rank, x.id.Compare(h.to.id) >= 0)
 	}
 	last := chord.Peer{ID: x.id, Incarnation: x.inc}
@@ -68,12 +67,12 @@ func (r *Ring) countSkips(x *record) (any bool) {
 	return any
 }
 
-// seekAhead is how far seek looks for an entry before it searches for it: lists name neighbours.
+// seekAhead is the number of ranks that seek tries before it searches: lists name neighbours.
 const seekAhead = 4
 
-// seek finds where a peer stands among the counted, or would, beginning at a rank where it is likely. It compares the
-// first bytes of identifiers, which lie beside each other in memory: lists that name members all over a large ring would
-// make it read a record for each step.
+// seek returns the rank of a peer among the counted members, or the rank it would have, starting at a likely one. It
+// compares the first bytes of identifiers, which lie beside each other in memory: with lists that name members all over
+// a large ring, comparing records would read one from memory for each step.
 func (r *Ring) seek(p chord.Peer, hint int) (rank int, found bool) {
 	head := r.headOf(p.ID)
 	for i := hint; i < min(hint+seekAhead, len(r.live)); i++ {
@@ -98,24 +97,24 @@ func (r *Ring) seek(p chord.Peer, hint int) (rank int, found bool) {
 	return rank, false
 }
 
-// headOf is the eight bytes of an identifier in which those of a ring differ first: a ring of few bits has zeros before
-// them. They are in the order of the identifiers, of which several may share them.
+// headOf returns the eight bytes of an identifier in which those of a ring differ first: in a ring of few bits all
+// bytes before them are zero. They have the order of the identifiers, of which several may share them.
 func (r *Ring) headOf(id chord.ID) uint64 {
 	for _, b := range id[:r.headAt] {
-		if b != 0 { // of another circle
+		if b != 0 { // of a ring with more bits
 			return math.MaxUint64
 		}
 	}
 	return binary.BigEndian.Uint64(id[r.headAt:])
 }
 
-// inOrder compares lives around the circle: a later life of a member lies right behind an earlier one, so that a list
-// which names the earlier skips the later.
+// inOrder compares incarnations around the circle: a later incarnation of a member lies right after an earlier one, so
+// that a list that names the earlier skips the later.
 func inOrder(x *record, p chord.Peer) int {
 	return cmp.Or(x.id.Compare(p.ID), cmp.Compare(x.inc, p.Incarnation))
 }
 
-// skip adds the ranks from "from" up to but not "to", around the circle if they wrap.
+// skip adds the ranks from "from" up to but not including "to", around the circle if they wrap.
 func (r *Ring) skip(from, to int, wrap bool) bool {
 	n := len(r.live)
 	if !wrap && from == to || wrap && from == n && to == 0 {
@@ -130,8 +129,8 @@ func (r *Ring) skip(from, to int, wrap bool) bool {
 	return true
 }
 
-// checkSuccessors follows everybody's first live successor: there must be one, they must form one cycle that goes once
-// around the circle, and whoever is not on it must reach it.
+// checkSuccessors follows the first live successor of every member: each must have one, they must form one cycle that
+// goes once around the circle, and every member off the cycle must reach it.
 func (r *Ring) checkSuccessors() {
 	n := len(r.live)
 	next := make([]int, n)
@@ -190,10 +189,11 @@ func (r *Ring) bestSuccessor(x *record) int {
 	return nowhere
 }
 
-// walk finds the cycles of a graph in which each has one successor or none: who is on one, and one member of each.
+// followNext finds the cycles of a graph in which each node has one successor or none: which nodes are on one, and one
+// node of each.
 func followNext(next []int) (on []bool, cycles []int) {
 	on = make([]bool, len(next))
-	visit := make([]int, len(next)) // the walk, numbered from 1, that came here first
+	visit := make([]int, len(next)) // the pass, numbered from 1, that visited it first
 	for start := range next {
 		at := start
 		for at >= 0 && visit[at] == 0 {
@@ -201,7 +201,7 @@ func followNext(next []int) (on []bool, cycles []int) {
 			at = next[at]
 		}
 		if at < 0 || visit[at] != start+1 {
-			continue // ends, or joins what an earlier walk has settled
+			continue // ends, or joins what an earlier pass has visited
 		}
 		cycles = append(cycles, at)
 		for !on[at] {
@@ -212,7 +212,7 @@ func followNext(next []int) (on []bool, cycles []int) {
 	return on, cycles
 }
 
-// winding is how often a cycle goes around the circle.
+// winding is the number of times that a cycle goes around the circle.
 func winding(next []int, start int) (turns int) {
 	for at := start; ; {
 		to := next[at]
@@ -225,7 +225,7 @@ func winding(next []int, start int) (turns int) {
 	}
 }
 
-// cycle lists the members of one.
+// cycle lists the members of a cycle.
 func (r *Ring) cycle(next []int, start int) []*record {
 	out := []*record{r.live[start]}
 	for at := next[start]; at != start; at = next[at] {
@@ -234,7 +234,7 @@ func (r *Ring) cycle(next []int, start int) []*record {
 	return out
 }
 
-// aside lists the members of all cycles but the largest.
+// offCycle lists the members of all cycles but the largest.
 func (r *Ring) offCycle(next, cycles []int) []*record {
 	var largest, out []*record
 	for _, start := range cycles {
@@ -255,7 +255,7 @@ func (r *Ring) astray(next []int, on []bool) []*record {
 	for start := range next {
 		at := start
 		for at >= 0 && fate[at] == open && !on[at] {
-			fate[at] = lost // until its end is known; on no cycle, so the walk cannot come back here
+			fate[at] = lost // until its end is known; it is on no cycle, so the pass cannot return here
 			at = next[at]
 		}
 		end := uint8(fine)

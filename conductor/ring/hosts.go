@@ -8,21 +8,22 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// A HostState is a host by its own last event: it stays known without members, so that it can be given some. Immutable.
+// A HostState is the state of a host by its own last event. A host without members stays known, so that it can be given
+// some. Immutable.
 type HostState struct {
 	chordevent.Host
 	chordevent.HostState
 }
 
-// hosts are the hosts whose state has arrived, by address: at most as many as members (Options.MaxMembers). At the bound
-// the state of a further one is refused. A host that says it ends is kept, and not shown, until it is forgotten, so that
-// an event of its own that is late does not bring it back.
+// hosts are the hosts whose state has arrived, by address: at most as many as members (Options.MaxMembers). At the
+// bound the state of a further one is refused. A host that has reported its end is kept, and not shown, until it is
+// forgotten, so that a late event does not bring it back.
 type hosts struct {
 	by    map[string]*hostRecord
 	bytes int64 // of memory
-	due   alarm // for what time does to them
+	due   alarm // the next change by time alone
 	shown []HostState
-	stale bool // shown is
+	stale bool // shown is outdated
 }
 
 type hostRecord struct {
@@ -30,13 +31,13 @@ type hostRecord struct {
 	arrived time.Time
 }
 
-// present says that a host is there, as far as its own events tell.
+// present reports whether a host is running, as far as its own events show.
 func (h *hostRecord) present(now time.Time) bool { return h.Period > 0 && now.Before(h.silentAt()) }
 
 func (h *hostRecord) silentAt() time.Time { return h.arrived.Add(silentPeriods * h.Period) }
 
-// applyHost folds a host's state: the greatest incarnation and number wins. It says whether the view changes, and whether
-// the event is accepted.
+// applyHost applies a host's state: the greatest incarnation and number wins. It reports whether the view changes, and
+// whether the event is accepted.
 func (r *Ring) applyHost(ev *chordevent.Event, body chordevent.HostState, arrived time.Time) (news, accepted bool) {
 	x := r.stated.by[ev.Host.Address]
 	if x == nil {
@@ -78,7 +79,7 @@ func (r *Ring) hostDue(x *hostRecord) time.Time {
 	return x.arrived.Add(silentPeriods*x.Period + r.opt.Forget)
 }
 
-// sweepHosts does what has become due.
+// sweepHosts applies the changes that have become due.
 func (r *Ring) sweepHosts() (changed bool) {
 	if !r.stated.due.rings(r.now) {
 		return false
@@ -98,7 +99,7 @@ func (r *Ring) sweepHosts() (changed bool) {
 	return changed
 }
 
-// showHosts lists the hosts that are there, by address.
+// showHosts lists the hosts that are present, by address.
 func (r *Ring) showHosts() []HostState {
 	if r.stated.stale {
 		r.stated.stale = false

@@ -7,15 +7,15 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// ErrMemory says that a checkpoint is of a ring that takes more memory than Options.MaxBytes.
-var ErrMemory = errors.New("ring: the view takes more memory than there is for it")
+// ErrMemory is the error for a checkpoint whose ring takes more memory than Options.MaxBytes.
+var ErrMemory = errors.New("ring: the checkpoint needs more memory than Options.MaxBytes")
 
-// What a Ring takes in memory is counted as it changes: for each member a fixed size and its texts and lists, for each
-// stranger, host, key move and process a fixed size and texts. At Options.MaxBytes an event that would make it more is
-// refused, and is then as if it had not arrived: its member is uncertain, as after any loss, until there is room. Long
-// lists give way first. A member that takes up to slimSize may use all there is, one that takes more only grows while half
-// is free: so members with lists as long, and texts as long, as an event may carry leave room for all others. For
-// a member that fits into slimSize those gone or silent longest are forgotten, too, as at Options.MaxMembers.
+// A Ring counts its memory as it changes: for each member a fixed size and its strings and lists, for each referenced
+// identifier, host, key move and process a fixed size and strings. An event that would exceed Options.MaxBytes is
+// refused, as if it had not arrived: its member is uncertain, as after any loss, until there is room. Long lists are
+// refused first: a member of up to slimSize may use all memory, a larger one grows only while half is free. So members
+// with the longest lists and strings that an event may carry leave room for all others. For a member within slimSize,
+// those gone or silent longest are forgotten, as at Options.MaxMembers.
 const (
 	reportsSize    = maxReports * int64(unsafe.Sizeof(report{}))
 	memberSize     = int64(unsafe.Sizeof(record{})+unsafe.Sizeof(Member{})) + reportsSize + 1200 // its rows and entries elsewhere, and its breaches
@@ -27,7 +27,7 @@ const (
 	slimSize = 24 << 10
 )
 
-// Bytes is about what the Ring takes in memory.
+// Bytes is about the memory that the Ring takes.
 func (r *Ring) Bytes() int64 { return r.kept() + r.stated.bytes }
 
 // kept is the same without hosts, which checkpoints do not have.
@@ -35,12 +35,12 @@ func (r *Ring) kept() int64 {
 	return r.bytes + int64(len(r.referencedOnly))*referencedSize + r.lost.bytes + r.moves.bytes
 }
 
-// Of MaxBytes hosts have hostShare, members and all else the rest.
+// Hosts have one part in hostShare of MaxBytes; members and all else have the rest.
 const hostShare = 8
 
 func (r *Ring) membersMost() int64 { return r.opt.MaxBytes - r.opt.MaxBytes/hostShare }
 
-// roomForHost says whether another host may take so much.
+// roomForHost reports whether another host of so many bytes fits.
 func (r *Ring) roomForHost(n int64) bool {
 	if r.opt.MaxBytes <= 0 || r.stated.bytes+n <= r.opt.MaxBytes/hostShare {
 		return true
@@ -49,13 +49,13 @@ func (r *Ring) roomForHost(n int64) bool {
 	return false
 }
 
-// tooLarge says that a checkpoint holds more than fits, by more than what is counted and never refused may make it.
+// tooLarge reports whether a checkpoint is larger than what can exceed MaxBytes without being refused.
 func (r *Ring) tooLarge() bool { return r.opt.MaxBytes > 0 && r.bytes > r.opt.MaxBytes }
 
-// Crowded is how many events were refused because their members would have taken more memory than there is.
+// Crowded is the number of events refused for lack of memory.
 func (r *Ring) Crowded() uint64 { return r.crowded }
 
-// weigh brings what is counted of a member up to date.
+// weigh updates the memory that is counted for a member.
 func (r *Ring) weigh(x *record) {
 	n := memberSize + textSize(x.host.ID) + textSize(x.host.Address) + textSize(x.started.val.Address) +
 		textSize(x.pred.val.Addr) + textSize(x.sources[0].instance) + textSize(x.sources[1].instance) + x.listBytes + x.runBytes
@@ -63,7 +63,7 @@ func (r *Ring) weigh(x *record) {
 	x.memory = n
 }
 
-// roomFor says whether an event may make its member larger, and forgets others for it if that helps.
+// roomFor reports whether an event may make its member larger, and forgets other members if that helps.
 func (r *Ring) roomFor(ev *chordevent.Event) bool {
 	if r.opt.MaxBytes <= 0 {
 		return true
@@ -78,14 +78,14 @@ func (r *Ring) roomFor(ev *chordevent.Event) bool {
 	return fits
 }
 
-// fits says whether there is room for what an event makes of its member, and whether that is a slim one.
+// fits reports whether the member that results from an event fits, and whether it is within slimSize.
 func (r *Ring) fits(ev *chordevent.Event) (fits, slim bool) {
 	x := r.records[ev.Node.ID]
 	var was incarnationState
 	var before int64
 	if x != nil && x.seen {
 		if ev.Node.Incarnation < x.inc || ev.Node.Incarnation == x.inc && x.seqs.has(ev.Node.Seq) {
-			return true, true // nothing new
+			return true, true // outdated
 		}
 		before = x.memory
 		if ev.Node.Incarnation == x.inc {
@@ -107,7 +107,7 @@ func (r *Ring) fits(ev *chordevent.Event) (fits, slim bool) {
 	return growth <= 0 || r.kept()+growth <= limit, slim
 }
 
-// sizeWith is what a member would be counted for after an event, and whom it would name.
+// sizeWith is the counted size of a member after an event, and the peers that it would newly name.
 func (l *incarnationState) sizeWith(ev *chordevent.Event) (size int64, named [2]chordevent.PeerRef) {
 	seq := ev.Node.Seq
 	host, address, pred := l.host, l.started.val.Address, l.pred.val.Addr
@@ -151,13 +151,13 @@ func (l *incarnationState) sizeWith(ev *chordevent.Event) (size int64, named [2]
 		}
 	}
 	sources := textSize(l.sources[0].instance) + textSize(l.sources[1].instance)
-	if ev.Instance != l.sources[0].instance && ev.Instance != l.sources[1].instance { // at most: it may take the place of another
+	if ev.Instance != l.sources[0].instance && ev.Instance != l.sources[1].instance { // at most: it may replace another
 		sources += textSize(ev.Instance)
 	}
 	return memberSize + sources + textSize(host.ID) + textSize(host.Address) + textSize(address) + textSize(pred) + list + runs, named
 }
 
-// runsSize counts runs as they are kept and as they are shown.
+// runsSize counts runs as they are stored and as they are shown.
 func runsSize(runs []chordevent.FingerRun) int64 {
 	return chordevent.RunsSize(runs) + int64(len(runs))*int64(unsafe.Sizeof(fingerRun{}))
 }

@@ -11,10 +11,10 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// maxMoves bounds the key moves known of: beyond it, those told of longest ago are dropped.
+// maxMoves bounds the key moves that are kept: beyond it, those with the oldest newest event are dropped.
 const maxMoves = 512
 
-// A moveTable has two registers for each key move: what its source says of it, and what its receiver says.
+// A moveTable has two registers for each key move: what its source reports of it, and what its receiver reports.
 type moveTable struct {
 	by      map[string]*move
 	bytes   int64   // of memory
@@ -24,7 +24,7 @@ type moveTable struct {
 
 type move struct {
 	id      string
-	arrived time.Time // when something new about it last arrived
+	arrived time.Time // of its last new event
 	started time.Time // earliest timestamp
 	side    [2]moveSide
 	shown   *Move
@@ -52,12 +52,12 @@ func (m *move) newest() time.Time {
 	}
 }
 
-// compare orders moves by when they were last told of.
+// compare orders moves by their newest events.
 func (m *move) compare(o *move) int {
 	return cmp.Or(m.newest().Compare(o.newest()), cmp.Compare(m.id, o.id))
 }
 
-// apply folds one event.
+// apply applies one event.
 func (t *moveTable) apply(ev *chordevent.Event, body *chordevent.KeysMoved, arrived time.Time) bool {
 	side := moveSide{ev.Node.ID, ev.Node.Incarnation, ev.Node.Seq, ev.Time, ev.Trace, *body}
 	k := incoming
@@ -86,7 +86,7 @@ func (t *moveTable) apply(ev *chordevent.Event, body *chordevent.KeysMoved, arri
 	return true
 }
 
-// drop removes the move told of longest ago.
+// drop removes the move with the oldest newest event.
 func (t *moveTable) drop() {
 	var last *move
 	for _, m := range t.by {
@@ -102,7 +102,7 @@ func (t *moveTable) remove(m *move) {
 	t.bytes -= moveSize + m.side[incoming].size() + m.side[outgoing].size()
 }
 
-// forget removes the moves of which nothing new has arrived for long.
+// forget removes the moves without a new event for long.
 func (t *moveTable) forget(r *Ring) (changed bool) {
 	for _, m := range t.by {
 		if end := m.arrived.Add(r.opt.Forget); r.now.Before(end) {
@@ -115,7 +115,7 @@ func (t *moveTable) forget(r *Ring) (changed bool) {
 	return changed
 }
 
-// view is the moves as readers see them, the newest first.
+// view returns the moves as readers see them, the newest first.
 func (t *moveTable) view() []*Move {
 	if !t.changed {
 		return t.shown
@@ -134,7 +134,8 @@ func (t *moveTable) view() []*Move {
 	return t.shown
 }
 
-// view joins the two sides. Who is further along is right: nobody says done, or failed, that is not.
+// view joins the two sides. The side that is further along is right: neither reports done, or failed, before that is
+// so.
 func (m *move) view() *Move {
 	in, out := &m.side[incoming], &m.side[outgoing]
 	lead := out

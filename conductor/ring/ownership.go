@@ -2,13 +2,13 @@ package ring
 
 import "chordconductor/node/chord"
 
-// seam is how the range of an owner meets that of the owner before it.
+// A seam is how the range of an owner meets that of the owner before it.
 type seam uint8
 
 const (
 	closed  seam = iota
-	gap          // nobody owns the stretch between
-	overlap      // both own a stretch
+	gap          // no member owns the range between
+	overlap      // both own a range
 )
 
 func (s seam) condition() string {
@@ -18,7 +18,7 @@ func (s seam) condition() string {
 	return OwnershipOverlap
 }
 
-// reown follows a change of x's ownership register, or of its being counted.
+// updateOwnership applies a change of x's ownership register, or of whether x is counted.
 func (r *Ring) updateOwnership(x *record) {
 	owns := x.counted && x.owned.val.Owns
 	switch {
@@ -42,7 +42,7 @@ func (r *Ring) updateOwnership(x *record) {
 	}
 }
 
-// ownerFrom is the owner that has k owners before it, counting on around the circle; nil if there is none at all.
+// ownerFrom returns the owner that has k owners before it, counting on around the circle; nil if there is no owner.
 func (r *Ring) ownerFrom(k int) *record {
 	n := r.tree.total().owners
 	if n == 0 {
@@ -51,7 +51,7 @@ func (r *Ring) ownerFrom(k int) *record {
 	return r.tree.owner((k%n + n) % n)
 }
 
-// reseam compares where an owner's range begins with where the one before it ends.
+// reseam compares the beginning of an owner's range with the end of the one before it.
 func (r *Ring) reseam(x *record) {
 	before := r.ownerFrom(r.tree.before(x).owners - 1)
 	from := x.owned.val.From
@@ -78,8 +78,8 @@ func (r *Ring) setSeam(x *record, s seam) {
 	}
 }
 
-// knows says that a breach is certain: of those who could disprove it, everybody is known well enough. What check finds
-// is, or it would not have found it.
+// knows reports whether a breach is certain: every member that could disprove it is certain. A breach that check finds
+// is, or check would not have found it.
 func (r *Ring) knows(b *breach) bool {
 	if b.condition == UnderReplicated {
 		return !b.of.uncertain
@@ -94,6 +94,6 @@ func (r *Ring) knows(b *breach) bool {
 	if b.condition == OwnershipOverlap {
 		return true
 	}
-	// Who lies in the gap may own it, without the event that says so having arrived.
+	// A member in the gap may own it, while the event of that has not arrived.
 	return !r.witnessBetween(before.id, x.id)
 }

@@ -13,46 +13,46 @@ const (
 	head
 )
 
-// A pointer is one of them as it is accounted for.
+// A pointer is one of them as it counts in the ring error.
 type pointer struct {
-	to    *record // the record of whom it names; nil: nobody, or a placeholder
-	inc   int64   // the life it names
+	to    *record // the record of the member that it names; nil: none, or a placeholder
+	inc   int64   // the incarnation that it names
 	index int     // in to.named
 	cost  cost
 }
 
-// cost says in which of the ring error's sums a pointer is.
+// A cost is the sum of the ring error that a pointer is in.
 type cost uint8
 
 const (
-	notCounted   cost = iota // its owner is no certain member of the ring
+	notCounted   cost = iota // its owner is not a certain member of the ring
 	namesNone                // n members
-	namesDead                // n + 1: whom it names is certainly no member
+	namesDead                // n + 1: what it names is certainly no member
 	namesMember              // the certain members strictly between its two ends
-	namesUnknown             // neither right nor wrong: whom it names is not certain
+	namesUnknown             // neither right nor wrong: what it names is uncertain
 )
 
-// errorSums is the ring error of the certain members in parts, kept up to date. chord.Global.RingError defines it.
+// errorSums are the parts of the ring error of the certain members. chord.Global.RingError defines it.
 type errorSums struct {
-	nobody  int // pointers
+	none    int // pointers
 	dead    int // pointers
 	unknown int // pointers, which are in no other sum
-	blind   int // entries after an unknown head: only the head's list says what they should be
+	blind   int // entries after an unknown head: only the head's list determines what they should be
 	between int // over all pointers that name a member, the members strictly between their ends
 	wraps   int // of those pointers' arcs, the ones that run past identifier 0
-	tails   int // entries after the head that are not as the head's list says
+	tails   int // entries after the head that differ from the head's list
 }
 
 // total is the ring error of n members.
 func (e *errorSums) total(n int) int {
 	t := e.dead*(n+1) + e.between + e.tails
-	if n > 1 { // one that is alone names nobody, rightly
-		t += e.nobody * n
+	if n > 1 { // a member that is alone rightly names none
+		t += e.none * n
 	}
 	return t
 }
 
-// errorOf is a member's part of the ring error, for n members, whose ranks are set.
+// errorOf is a member's share of the ring error, for n members, whose ranks are set.
 func (x *record) errorOf(n int) int {
 	if !x.sure {
 		return 0
@@ -74,7 +74,7 @@ func (x *record) errorOf(n int) int {
 	return e
 }
 
-// arc is a pointer as a stretch of the circle, clockwise.
+// arc is the arc of the circle between a pointer's ends, clockwise.
 func (x *record) arc(k int) (from, to *record) {
 	if k == predecessor {
 		return x.to[k].to, x
@@ -82,7 +82,7 @@ func (x *record) arc(k int) (from, to *record) {
 	return x, x.to[k].to
 }
 
-// repoint makes a pointer name whom the member's register says.
+// repoint makes a pointer name what the member's register names.
 func (r *Ring) repoint(x *record, k int) {
 	p := &x.to[k]
 	ref := x.pointerRegister(k)
@@ -118,7 +118,7 @@ func (x *record) pointerRegister(k int) chordevent.PeerRef {
 	return chordevent.PeerRef{}
 }
 
-// unlink makes a disregarded pointer name nobody.
+// unlink makes a pointer that removeError has taken out name none.
 func (r *Ring) unlink(x *record, k int) {
 	p := &x.to[k]
 	to := p.to
@@ -137,7 +137,7 @@ func (r *Ring) unlink(x *record, k int) {
 	}
 }
 
-// regard puts a pointer into the sums, if its owner is counted.
+// addError adds a pointer to the sums, if its owner is counted.
 func (r *Ring) addError(x *record, k int) {
 	p := &x.to[k]
 	if !x.sure || p.cost != notCounted {
@@ -146,7 +146,7 @@ func (r *Ring) addError(x *record, k int) {
 	switch {
 	case p.to == nil:
 		p.cost = namesNone
-		r.sums.nobody++
+		r.sums.none++
 	case p.to.sure && p.to.countedAs == p.inc:
 		p.cost = namesMember
 		r.sumArc(x, k, +1)
@@ -159,12 +159,12 @@ func (r *Ring) addError(x *record, k int) {
 	}
 }
 
-// disregard takes a pointer out of the sums.
+// removeError takes a pointer out of the sums.
 func (r *Ring) removeError(x *record, k int) {
 	p := &x.to[k]
 	switch p.cost {
 	case namesNone:
-		r.sums.nobody--
+		r.sums.none--
 	case namesDead:
 		r.sums.dead--
 	case namesMember:
@@ -194,14 +194,14 @@ func (t *tree) between(from, to *record) int {
 	return n
 }
 
-// A stance is all that the pointers that a record has, and that name it, are judged by. The zero value is that of an
-// identifier that only others name.
+// A stance is all that decides the cost of the pointers that a record has, and of those that name it. The zero value is
+// that of an identifier that only others name.
 type stance struct {
 	counted   bool              // it is one of the ring's members
 	sure      bool              // it is, and nothing about it is uncertain: the ring error is computed over these
 	unknown   bool              // it may be one, and is uncertain
-	countedAs int64             // the incarnation that this speaks of
-	rivalInc  int64             // a lower incarnation that emits events, too; 0: none
+	countedAs int64             // the incarnation that this is about
+	rivalInc  int64             // a lower incarnation that emits events too; 0: none
 	reported  [maxReports]int64 // incarnations reported dead
 }
 
@@ -217,8 +217,8 @@ func (x *record) stanceNow() stance {
 	return now
 }
 
-// isUnknown says that nothing certain is known of an incarnation: it is uncertain, or no event of its own has arrived and
-// nobody reports it dead.
+// isUnknown reports whether nothing certain is known of an incarnation: it is uncertain, or no event of its own has
+// arrived and no peer reports it dead.
 func (x *record) isUnknown(inc int64) bool {
 	if x.seen && inc <= x.countedAs {
 		return inc == x.countedAs && x.unknown || inc == x.rivalInc && inc != 0
@@ -226,8 +226,8 @@ func (x *record) isUnknown(inc int64) bool {
 	return !slices.Contains(x.reported[:], inc)
 }
 
-// restance brings a record's stance up to date. Every pointer that names it, or that it has, is judged anew, and so are
-// the arcs that it lies in.
+// restance updates a record's stance, the cost of every pointer that names it or that it has, and the arcs that it lies
+// in.
 func (r *Ring) restance(x *record, now stance) {
 	was := x.stance
 	if now == was {
@@ -261,7 +261,7 @@ func (r *Ring) restance(x *record, now stance) {
 	for _, m := range x.named[head] {
 		r.recountTail(m)
 	}
-	if n := r.tree.total().live; n <= 2 { // being alone, or no longer, changes what a list should say
+	if n := r.tree.total().live; n <= 2 { // being alone, or no longer, changes what a list should contain
 		for k := range n {
 			r.recountTail(r.tree.live(k))
 		}
@@ -269,7 +269,7 @@ func (r *Ring) restance(x *record, now stance) {
 	r.noteCause(x)
 }
 
-// relist follows a change of x's list.
+// relist applies a change of x's list.
 func (r *Ring) relist(x *record) {
 	r.repoint(x, head)
 	r.checkList(x)
@@ -280,7 +280,7 @@ func (r *Ring) relist(x *record) {
 	r.noteCause(x)
 }
 
-// retail counts again the entries of x's list, after the first, that are not what its head's list says they should be.
+// recountTail counts the entries of x's list, after the first, that are not what its head's list determines.
 func (r *Ring) recountTail(x *record) {
 	tail, blind := 0, 0
 	switch {
@@ -308,7 +308,7 @@ func (r *Ring) tailErrors(x *record) int {
 	case r.tree.total().live == 1:
 		last = r.space.Next(last)
 	default:
-		return len(list) - 1 // nothing says what the list should be
+		return len(list) - 1 // nothing determines what the list should be
 	}
 	if !x.unruly && samePeersAsHead(list[1:], rest) {
 		return 0
@@ -316,24 +316,24 @@ func (r *Ring) tailErrors(x *record) int {
 	wrong := 0
 	var placeholder chord.Peer
 	for k := range list[1:] {
-		want := &placeholder
+		expected := &placeholder
 		if k < len(rest) && rest[k].Real() && chord.Between(last, rest[k].ID, x.id) {
-			want = &rest[k].Peer
+			expected = &rest[k].Peer
 		} else {
 			rest = rest[:min(k, len(rest))]
 			placeholder = chord.Peer{ID: r.space.Next(last)}
 		}
-		if list[k+1].Peer != *want {
+		if list[k+1].Peer != *expected {
 			wrong++
 		}
-		last = want.ID
+		last = expected.ID
 	}
 	return wrong
 }
 
-// samePeersAsHead says that the rest of a list, which runs clockwise and stops before its owner, is the beginning of its
-// head's: nearly always so, and then nothing in it is wrong. What the slow way asks of each entry beyond that, its place on
-// the circle, is what makes a list run.
+// samePeersAsHead reports whether the rest of a list, which runs clockwise and stops before its owner, is the beginning
+// of its head's: nearly always so, and then no entry is wrong. The slow comparison also checks the place of each entry
+// on the circle, which a list that runs clockwise has right.
 func samePeersAsHead(list, heads []chordevent.PeerRef) bool {
 	if len(list) > len(heads) {
 		return false
@@ -347,8 +347,8 @@ func samePeersAsHead(list, heads []chordevent.PeerRef) bool {
 	return true
 }
 
-// turn notes that x's pointers or standing changed, and by which event.
+// noteCause records that x's pointers or status changed, and by which event.
 func (r *Ring) noteCause(x *record) {
-	x.changedBy, x.turnedBy = r.seq+1, r.by
+	x.changedBy, x.cause = r.seq+1, r.by
 	r.unchecked, r.tolerated = true, false
 }

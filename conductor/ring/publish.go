@@ -6,7 +6,7 @@ import (
 	"chordconductor/node/chord"
 )
 
-// View is the ring as it stands. What has not changed since the last View is shared with it.
+// View returns the ring as it is now. It shares what has not changed with the last View.
 func (r *Ring) View() *View {
 	certainty, unseen := r.certainty()
 	counts := r.countsNow(unseen)
@@ -87,8 +87,8 @@ func (r *Ring) showMembers(errors bool) []*Member {
 	return out
 }
 
-// showErrors makes a member dirty whose part of the ring error is not what it shows. Others' joins and failures change
-// it, so all are looked at: at a view, not at each event.
+// showErrors makes a member dirty if its share of the ring error differs from the one it shows. Joins and failures of
+// others change it, so it checks all members: at each view, not at each event.
 func (r *Ring) showErrors() {
 	n := 0
 	for _, x := range r.order {
@@ -124,7 +124,7 @@ func (r *Ring) show(x *record) *Member {
 	return x.shown
 }
 
-// Member is one member as it stands, or nil if it is not known.
+// Member returns one member as it is now, or nil if it is not known.
 func (r *Ring) Member(id chord.ID) *Member {
 	x := r.records[id]
 	if x == nil || !x.seen {

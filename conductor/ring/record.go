@@ -9,7 +9,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// A register keeps the value that the event with the greatest number gave it. Number 0: never told.
+// A register keeps the value from the event with the greatest number. Number 0: not set.
 type register[T any] struct {
 	seq int64
 	val T
@@ -23,8 +23,8 @@ func (r *register[T]) set(seq int64, val T) bool {
 	return true
 }
 
-// A record is all that is known of one identifier. It is a member once it has told an event itself (heard); until then
-// it is a stranger, kept only while members name it or report it dead.
+// A record is all that is known of one identifier. It is a member once an event of its own has arrived (seen); until
+// then it is only referenced, and kept while members name it or report it dead.
 type record struct {
 	id   chord.ID
 	seen bool
@@ -32,60 +32,60 @@ type record struct {
 
 	reports reports
 	rival   rival
-	since   time.Time // a stranger: from when on it was named; a doubtful member: from when on it was
+	since   time.Time // only referenced: from when on it was named; a doubtful member: from when on it was doubtful
 
 	// What follows is derived. Each is changed only by the function named, together with what depends on it.
 
-	status        MemberStatus // restand
-	uncertain     bool         // restand
-	doubtful      bool         // restand: uncertain, and perhaps one of the ring's members
-	reporting     bool         // restand: it has reports of later incarnations
-	faults        faultSet     // restand
-	faulty        time.Time    // restand: since when it has had any
-	missing       int64        // restand
-	memory        int64        // weigh: the bytes that it is counted for
-	vote          vote         // recircle: for what the ring is like
-	refused       bool         // judge: it is of another ring
+	status        MemberStatus // updateStatus
+	uncertain     bool         // updateStatus
+	doubtful      bool         // updateStatus: uncertain, and perhaps one of the ring's members
+	reporting     bool         // updateStatus: it has reports of later incarnations
+	faults        faultSet     // updateStatus
+	faulty        time.Time    // updateStatus: from when on it has had any
+	missing       int64        // updateStatus
+	memory        int64        // weigh: the bytes that are counted for it
+	vote          vote         // updateParameters: for the ring parameters
+	refused       bool         // updateRefused: it is of another ring
 	stance                     // restance
-	owns          bool         // reown: it is counted and has a range
+	owns          bool         // updateOwnership: it is counted and has a range
 	seam          seam         // reseam: between its range and the one before
-	hosting       string       // rehost: the host that it makes count, or none
+	hosting       string       // rehost: the host that counts because of it, or none
 	short         bool         // rejudge: its keys are on too few hosts
 	unruly        bool         // checkList: its list breaks a condition
-	skippedSilent bool         // check: silent, and skipped by the member before it; no longer counted
-	kept          bool         // keep: a stranger that is remembered for a report of its death
+	skippedSilent bool         // skipSilent: silent, and skipped by the member before it; no longer counted
+	kept          bool         // keep: only referenced, and kept for a report of its death
 
-	to    [2]pointer   // repoint: whom it names as predecessor and head
-	named [2][]*record // repoint: who names it so
-	tail  int          // retail: entries of its list after the first that are not as the head's list says
-	blind int          // retail: those of which nothing says what they should be
+	to    [2]pointer   // repoint: what it names as predecessor and head
+	named [2][]*record // repoint: the members that name it so
+	tail  int          // recountTail: entries of its list after the first that differ from the head's list
+	blind int          // recountTail: those whose right value is unknown
 
-	changedBy uint64        // turn: the change that last concerned its pointers or standing
-	turnedBy  trace.TraceID // turn: the event that made it
+	changedBy uint64        // noteCause: the change that last concerned its pointers or status
+	cause     trace.TraceID // noteCause: the event that made it
 
 	node     // of the tree
 	rank int // among the counted; valid where it was just set
 
 	shown     *Member                // its newest Member
 	position  int                    // in the view's Members
-	error     int                    // showErrors: its part of the ring error, as it shows
-	dirty     bool                   // which is out of date
-	fingersOK bool                   // fingersOf is of the table as it is
+	error     int                    // showErrors: its share of the ring error, as shown
+	dirty     bool                   // shown is outdated
+	fingersOK bool                   // fingersOf is of the present table
 	fingersOf []chordevent.FingerRun // what Members show
 }
 
-// A life is what the events of one incarnation said.
+// An incarnationState is the state of one incarnation by its events.
 type incarnationState struct {
 	inc     int64
 	seqs    seqSet
 	newest  int64         // greatest event number
 	first   time.Time     // earliest timestamp
-	last    time.Time     // timestamp of the newest event, by the ring's time
-	arrived time.Time     // when something new last arrived
-	lag     time.Duration // least time from an event's timestamp to its arrival: what the clocks differ by, and the way
+	last    time.Time     // timestamp of the newest event, in ring time
+	arrived time.Time     // of the last new event
+	lag     time.Duration // least time from an event's timestamp to its arrival: clock difference and delivery
 	host    chordevent.Host
 	clock   clock
-	sources [2]source // of its events, of all that there are the first and the last by name; see noteSource
+	sources [2]source // of its events: of all sources the first and the last by name; see noteSource
 
 	started        register[chordevent.Started]
 	reportedStatus register[chordevent.Status]
@@ -99,7 +99,7 @@ type incarnationState struct {
 	listBytes, runBytes int64 // of succ and fingers; see weigh
 }
 
-// keyframePeriod is how long the member may say nothing.
+// keyframePeriod is the longest time that the member may emit nothing.
 func (l *incarnationState) keyframePeriod() time.Duration {
 	if l.period.val > 0 {
 		return l.period.val

@@ -5,15 +5,16 @@ import (
 	"time"
 )
 
-// Owners report on how many hosts their keys are, and how many hosts they know. Whether that is too few is judged here, by
-// the hosts that the view shows: a member that has lost sight of one finds nothing wrong itself.
+// Owners report the number of hosts that hold their keys, and the number of hosts they know. Whether that is too few is
+// decided here, by the hosts in the view: a member that has lost contact with a host finds nothing wrong itself.
 
-// replicaGrace is for how long keys may be on too few hosts: what it takes to find another host and to copy a range of
-// some size there. With the second between two loads and the way of telemetry a shortfall is a violation within 20 s.
+// replicaGrace is how long keys may be under-replicated: what it takes to find another host and to copy a range of some
+// size there. With the second between two load reports and the delivery of telemetry a shortfall is a violation within
+// 20 s.
 const replicaGrace = 12 * time.Second
 
-// rehost brings the number of hosts that replicas can be on up to date with x, and then x's own shortfall. A host counts
-// while some member of it is on the ring and stays, and is known well enough to say so.
+// rehost updates the number of hosts that can hold replicas after a change of x, and then x's own shortfall. A host
+// counts while some certain member of it is active.
 func (r *Ring) rehost(x *record) {
 	hosting := ""
 	if x.counted && x.status == Active && !x.uncertain {
@@ -33,7 +34,7 @@ func (r *Ring) rehost(x *record) {
 	r.rejudge(x)
 }
 
-// reneed follows a change of the hosts or of R.
+// reneed applies a change of the hosts or of R.
 func (r *Ring) reneed() {
 	if needed := min(r.parameters.replicas, len(r.hosts)); needed != r.needed {
 		r.needed = needed
@@ -41,9 +42,9 @@ func (r *Ring) reneed() {
 	}
 }
 
-// rejudge compares what an owner reports of its replicas with what the ring's hosts allow. A member that knows too few
-// hosts falls short even without keys: its next ones will be on too few. One that does not report it (see
-// chordevent.Load) is not judged.
+// rejudge compares the replicas that an owner reports with what the ring's hosts allow. A member that knows too few
+// hosts falls short even without keys: its next ones will be on too few. A member that does not report them (see
+// chordevent.Load) is left out.
 func (r *Ring) rejudge(x *record) {
 	l := &x.load.val
 	short := x.owns && x.status == Active && l.KnownHosts > 0 &&
@@ -61,7 +62,7 @@ func (r *Ring) rejudge(x *record) {
 }
 
 // A shortfall is what was last wrong with an owner's replicas. A violation keeps it when it heals: by then the owner
-// reports that nothing is.
+// reports nothing wrong.
 type shortfall struct {
 	owned, full, known, under int64 // as it reports: its keys, the hosts that hold all of them, those that it knows, the keys on too few
 	needed, hosts, replicas   int
@@ -72,7 +73,7 @@ func (r *Ring) shortfall(x *record) shortfall {
 	return shortfall{l.OwnedKeys, l.FullReplicas, l.KnownHosts, l.UnderReplicated, r.needed, len(r.hosts), r.parameters.replicas}
 }
 
-// String is one sentence on what is wrong.
+// String describes what is wrong in one sentence.
 func (s shortfall) String() string {
 	if s.known < int64(s.needed) {
 		return fmt.Sprintf("its %s are on %d of %d hosts: it knows %d of the %d hosts on the ring", keys(s.owned), s.full, s.needed, s.known, s.hosts)

@@ -11,25 +11,25 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// A report is the sum of what peers reported of the death of one incarnation.
+// A report joins all that peers reported of the death of one incarnation.
 type report struct {
 	inc     int64
-	seq     int64     // the greatest event number that a reporter knew of
-	at      time.Time // the latest report's timestamp, by the ring's time
+	seq     int64     // the greatest event number that a reporter had received
+	at      time.Time // the latest report's timestamp, in ring time
 	arrived time.Time // when the last report that changed these arrived
 	trace   trace.TraceID
 }
 
-// maxReports bounds the incarnations of one member whose reported deaths are known: its own, and of those of which no
-// event has arrived the lowest. A report of a further one is dropped; should that incarnation emit events and end, it
-// falls silent instead.
+// maxReports bounds the incarnations of one member whose reported deaths are kept: its own, and the lowest of those
+// without any event. A report of a further one is dropped; should that incarnation emit events and end, it falls silent
+// instead.
 const maxReports = 4
 
-// reports are those of one member, by incarnation. A report concerns the incarnation that it names, and no other: one of
-// an incarnation that never was must not end, nor hide the end of, one that is.
+// reports are those of one member, by incarnation. A report concerns only the incarnation that it names: a report of an
+// incarnation that never existed must neither end one that exists, nor hide its end.
 type reports []report
 
-// find is the report of an incarnation, or nil.
+// find returns the report of an incarnation, or nil.
 func (d reports) find(inc int64) *report {
 	for i := range d {
 		if d[i].inc == inc {
@@ -39,7 +39,7 @@ func (d reports) find(inc int64) *report {
 	return nil
 }
 
-// latest is when the last of them arrived.
+// latest is the instant at which the last of them arrived.
 func (d reports) latest() (at time.Time) {
 	for i := range d {
 		if d[i].arrived.After(at) {
@@ -49,12 +49,12 @@ func (d reports) latest() (at time.Time) {
 	return at
 }
 
-// merge takes a further report of a peer in, of which own is the incarnation whose events arrive. Maxima make it
-// indifferent to order and repetition. It says whether that is news, and whether it is the first of its incarnation.
+// merge adds a further report of a peer; own is the incarnation whose events arrive. It takes maxima, so order and
+// repetition do not matter. It reports whether the report is new, and whether it is the first of its incarnation.
 func (d *reports) merge(peer chordevent.PeerRef, own int64, at, arrived time.Time, by trace.TraceID) (news, first bool) {
 	inc := peer.Incarnation
 	if inc < own {
-		return false, false // over in any case
+		return false, false // has ended in any case
 	}
 	if x := d.find(inc); x != nil {
 		if peer.Seq <= x.seq && !at.After(x.at) {
@@ -82,7 +82,7 @@ func (d *reports) since(inc int64) {
 	}
 }
 
-// incarnations are those that are reported, in a form that can be compared.
+// incarnations returns those that are reported, as a comparable value.
 func (d reports) incarnations() (all [maxReports]int64) {
 	for i := range d {
 		all[i] = d[i].inc
@@ -90,25 +90,26 @@ func (d reports) incarnations() (all [maxReports]int64) {
 	return all
 }
 
-// maxOvertaken is how many events beyond the number a reporter knew can have been emitted before the death it reports.
+// maxOvertaken bounds the events after the last one a reporter received that can have been emitted before the death it
+// reports.
 const maxOvertaken = 64
 
 // died reports whether the member's death has been reported and not refuted. An event with a greater number refutes a
-// report, unless its own timestamp says that it was emitted before the report: what a member emitted between the
-// reporter's last contact with it and its crash must not bring it back to life. Both timestamps are by the ring's time
-// (ringTime). Should they disagree all the same, maxOvertaken events refute whatever their timestamps are.
+// report, unless its own timestamp is before the report: an event that a member emitted between the reporter's last
+// contact with it and its crash must not make it active again. Both timestamps are in ring time (ringTime). Should they
+// be wrong all the same, maxOvertaken events refute whatever their timestamps are.
 func (x *record) died() bool {
 	d := x.reports.find(x.inc)
 	return d != nil && (d.seq >= x.newest || x.last.Before(d.at) && x.newest-d.seq <= maxOvertaken)
 }
 
-// confirmedAt is when a reported death of an incarnation is certain: by then one that lives would have been received,
-// even if it could not be for as long as an outage.
+// confirmedAt is when a reported death of an incarnation is certain: by then an event of a live one would have arrived,
+// even after an outage.
 func (x *record) confirmedAt(d *report) time.Time {
 	return d.arrived.Add(outage + periods(x, silentPeriods))
 }
 
-// applyReport folds a report of a peer's death, and says whether it is news, and whether that is the death.
+// applyReport applies a report of a peer's death, and reports whether it is new, and whether the peer failed by it.
 func (r *Ring) applyReport(ev *chordevent.Event, peer chordevent.PeerRef, arrived time.Time) (news, death bool) {
 	if !peer.Real() {
 		return false, false
@@ -133,20 +134,20 @@ func (r *Ring) applyReport(ev *chordevent.Event, peer chordevent.PeerRef, arrive
 	return true, x.status == Failed && !gone
 }
 
-// setReporting notes whether a member's later incarnations are reported dead.
+// setReporting records whether later incarnations of a member are reported dead.
 func (r *Ring) setReporting(x *record) {
 	n := len(x.reports)
 	set(&x.reporting, x.seen && n > 0 && x.reports[n-1].inc > x.inc, &r.reporting)
 }
 
-// forgetReports drops those of incarnations of which no event has arrived for long.
+// forgetReports drops those of incarnations without any event for long.
 func (r *Ring) forgetReports(x *record) {
 	if x.reporting {
 		x.reports = slices.DeleteFunc(x.reports, func(d report) bool { return d.inc > x.inc && !r.now.Before(d.arrived.Add(r.opt.Forget)) })
 	}
 }
 
-// surelyDead says that an incarnation of x is known to be over.
+// surelyDead reports whether an incarnation of x has certainly ended.
 func (x *record) surelyDead(inc int64) bool {
 	switch {
 	case x.rivalInc != 0 && inc == x.rivalInc:
@@ -157,7 +158,7 @@ func (x *record) surelyDead(inc int64) bool {
 	return x.reports.find(inc) != nil
 }
 
-// addReported adds the incarnations of x of which no event has arrived, and which may yet refute their deaths.
+// addReported adds the incarnations of x without any event that may yet refute their reported deaths.
 func (u *unseenMembers) addReported(x *record) {
 	for i := range x.reports {
 		if d := &x.reports[i]; (!x.seen || d.inc > x.inc) && u.r.now.Before(x.confirmedAt(d)) {

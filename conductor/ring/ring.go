@@ -9,16 +9,16 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// Options are fixed for the life of a Ring. The zero value is usable.
+// Options do not change during the use of a Ring. The zero value is usable.
 type Options struct {
-	// Name is the ring to follow (chord.ring.name). Empty: the first one received, or, while no member of that is known to
-	// be on the ring, with its successor list, the first of which a keyframe of an active member arrives. Events of other
-	// rings are refused.
+	// Name is the ring to follow (chord.ring.name). Empty: the first one received, or, while no member of that is known
+	// to be on the ring with its successor list, the first one from which a keyframe of an active member arrives.
+	// Events of other rings are refused.
 	Name string
-	// Base is the members' base stabilize interval. Conditions on the ring as a whole are violated when they have not
-	// held for two of it. 0: 500 ms.
+	// Base is the members' base stabilize interval. A condition on the ring as a whole is violated when it has not held
+	// for two of them. 0: 500 ms.
 	Base time.Duration
-	// Forget is how long members are remembered that have left, failed or fallen silent. 0: 5 minutes.
+	// Forget is how long members that have left, failed or fallen silent are kept. 0: 5 minutes.
 	Forget time.Duration
 	// MaxMembers bounds memory. At the bound a new member displaces those that have been gone or silent longest; while
 	// there are none, its events are refused. 0: 20,000.
@@ -31,7 +31,7 @@ const (
 	defaultBase       = 500 * time.Millisecond
 	defaultForget     = 5 * time.Minute
 	defaultMaxMembers = 20_000
-	defaultPeriod     = 10 * time.Second // between a member's keyframes, until it says its own
+	defaultPeriod     = 10 * time.Second // between a member's keyframes, until it reports its own
 )
 
 func (o Options) withDefaults() Options {
@@ -47,36 +47,36 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// grace is how long a condition on the whole ring may not hold before that is a violation: a view that is no consistent
-// cut shows breaches that never were.
+// grace is how long a condition on the whole ring may not hold before that is a violation: the events in a view are of
+// different instants, so it can show breaches that never were.
 func (o Options) grace() time.Duration { return 2 * o.Base }
 
 // A Ring is the fold's state.
 type Ring struct {
 	opt  Options
 	name string
-	now  time.Time     // the latest instant it was told of
+	now  time.Time     // the latest instant given
 	seq  uint64        // changes so far
 	by   trace.TraceID // the event being applied
 
-	records   map[chord.ID]*record // members (at most opt.MaxMembers) and strangers (see strangers.go)
+	records   map[chord.ID]*record // members (at most opt.MaxMembers) and identifiers only referenced (see referenced.go)
 	tree      tree                 // members
 	seenCount int                  // members
-	bytes     int64                // what members take
-	crowded   uint64               // events refused for want of memory
-	full      bool                 // nobody can be displaced, as of the last Advance
+	bytes     int64                // of memory, of members
+	crowded   uint64               // events refused for lack of memory
+	full      bool                 // no member can be displaced, as of the last Advance
 
-	members alarm // for what time does to members
-	others  alarm // and to strangers, breaches and key moves
+	members alarm // the next change of members by time alone
+	others  alarm // and of referenced identifiers, breaches and key moves
 
 	referencedOnly map[*record]struct{}
-	reported       int // strangers that nobody names and somebody reported dead
+	reported       int // referenced identifiers that no member names and a peer has reported dead
 
-	votes      map[parameters]votes // what members say of the ring
-	parameters parameters           // the one with the most
+	votes      map[parameters]votes // by the ring parameters that members report
+	parameters parameters           // those with the most votes
 	space      chord.Space
 
-	hosts  map[string]int // by address, of which members replicas can be asked for: see rehost
+	hosts  map[string]int // by address: the members because of which a host counts for replicas; see rehost
 	needed int            // hosts that each key can be on
 
 	sums      errorSums
@@ -86,7 +86,7 @@ type Ring struct {
 	doubtful  int             // members that are
 	faulty    int             // members that have faults
 	reporting int             // members of which later incarnations are reported dead
-	refused   int             // members that are, which tally leaves out
+	refused   int             // members that are; tally leaves them out
 	missing   int64           // events
 	lost      losses
 	counts    Counts // Applied, Outdated and Refused
@@ -94,29 +94,29 @@ type Ring struct {
 	breaches  map[breachKey]*breach
 	healed    []Violation // newest last, at most maxHealed
 	round     uint64      // of check
-	unchecked bool        // something that check looks at has changed
-	revised   bool        // check has found something new to say of a violation
+	unchecked bool        // something that check checks has changed
+	revised   bool        // check has found something new about a violation
 	moves     moveTable
-	stated    hosts // that have said they are there
+	stated    hosts // that have reported their state
 
 	touched []chord.ID // by this Apply or Advance
-	dirty   []*record  // their Member is out of date
+	dirty   []*record  // their Member is outdated
 	witness witnesses
 	formed  formed
 
 	idealSince time.Time // as of the last Advance; zero: it is not
-	wasIdeal   bool      // it has been, for a grace
+	wasIdeal   bool      // it has been ideal for a grace
 
 	pointerTolerances pointerTolerance
-	tolerated         bool        // spread is of the ring as it is
-	work              int         // steps of what judges the whole ring; tests bound it
+	tolerated         bool        // pointerTolerances are of the present ring
+	work              int         // steps of what checks the whole ring; tests bound it
 	runs              []fingerRun // scratch
 	live              []*record   // scratch: the counted, by identifier; see rankAll
 	heads             []uint64    // scratch: the first bytes of their identifiers; see seek
 	headAt            int         // scratch: where those begin
 	skips             []int       // scratch
 	unseen            unseenMembers
-	neighbors         []*record // scratch: see spreadOf
+	neighbors         []*record // scratch: see toleranceOf
 	on                []string  // the same
 	view              *View     // the last one
 	order             []*record // of view.Members
@@ -124,7 +124,7 @@ type Ring struct {
 	errors            bool      // some member of view has an error
 }
 
-// New returns a Ring that has heard nothing.
+// New returns a Ring without any events.
 func New(opt Options) *Ring {
 	r := &Ring{
 		opt:            opt.withDefaults(),
@@ -142,7 +142,7 @@ func New(opt Options) *Ring {
 	return r
 }
 
-// Apply folds one event that arrived at the given instant. The event, and all it points to, must not be changed
+// Apply applies one event that arrived at the given instant. The event, and all it points to, must not be changed
 // afterwards.
 func (r *Ring) Apply(ev *chordevent.Event, arrived time.Time) Change {
 	r.begin(arrived)
@@ -184,12 +184,12 @@ func (r *Ring) Apply(ev *chordevent.Event, arrived time.Time) Change {
 		news = r.applyMember(x, ev, arrived)
 	}
 	r.weigh(x)
-	// What these two say is not in keyframes: it counts even when it comes late.
+	// Keyframes do not contain these two: they count even when they arrive late.
 	switch body := ev.Body.(type) {
 	case chordevent.PeerFailed:
-		told := false
-		told, death = r.applyReport(ev, body.Peer, arrived)
-		news = told || news
+		reported := false
+		reported, death = r.applyReport(ev, body.Peer, arrived)
+		news = reported || news
 	case chordevent.KeysMoved:
 		if r.moves.apply(ev, &body, arrived) {
 			news = true
@@ -201,7 +201,7 @@ func (r *Ring) Apply(ev *chordevent.Event, arrived time.Time) Change {
 		return Change{}
 	}
 	if x.refused {
-		r.counts.Refused++ // and known nevertheless: see judge
+		r.counts.Refused++ // and applied nevertheless: see updateRefused
 	} else {
 		r.counts.Applied++
 	}
@@ -210,8 +210,8 @@ func (r *Ring) Apply(ev *chordevent.Event, arrived time.Time) Change {
 	return change
 }
 
-// Advance tells what time it is: members fall silent, conditions outlast their grace, those long gone are forgotten.
-// Call it some ten times a second.
+// Advance sets the time: members fall silent, conditions outlast their grace, those long gone are forgotten. It should
+// be called some ten times a second.
 func (r *Ring) Advance(now time.Time) Change {
 	r.begin(now)
 	r.by = trace.TraceID{}
@@ -227,10 +227,10 @@ func (r *Ring) Advance(now time.Time) Change {
 	return r.changed()
 }
 
-// Name is the ring that is followed (chord.ring.name); empty: no event has said one yet.
+// Name is the ring that is followed (chord.ring.name); empty: no event has named one yet.
 func (r *Ring) Name() string { return r.name }
 
-// Len is the number of members known of, those gone and not yet forgotten included.
+// Len is the number of members known, those gone and not yet forgotten included.
 func (r *Ring) Len() int { return r.seenCount }
 
 func (r *Ring) begin(now time.Time) {
@@ -245,8 +245,8 @@ func (r *Ring) changed() Change {
 	return Change{Applied: true, Seq: r.seq, Members: r.touched}
 }
 
-// choose follows another ring if no member of the one that is followed is known to be on the ring, and an event shows that one of the
-// other is: one stray event of a ring that is not there must not keep the one that is from being seen.
+// choose follows another ring if no member of the followed one is known to be on the ring, and the event shows that one
+// of the other is: a single stray event of a ring that does not run must not hide the one that does.
 func (r *Ring) choose(ev *chordevent.Event) {
 	if r.opt.Name != "" || ev.Ring == "" || ev.Ring == r.name || r.name == "" || r.tree.total().live > 0 {
 		return
@@ -271,7 +271,7 @@ func (r *Ring) choose(ev *chordevent.Event) {
 	r.name, r.wasIdeal, r.idealSince = ev.Ring, false, time.Time{}
 }
 
-// isOurs takes the first name heard for the ring's, unless Options named it.
+// isOurs reports whether a name is the ring's. The first name received is, unless Options has one.
 func (r *Ring) isOurs(name string) bool {
 	if r.name == "" {
 		r.name = name
@@ -279,7 +279,7 @@ func (r *Ring) isOurs(name string) bool {
 	return name == r.name || name == ""
 }
 
-// touch notes that a member's own state changed.
+// touch records that a member's own state changed.
 func (r *Ring) touch(x *record) {
 	if !x.seen {
 		return

@@ -2,15 +2,15 @@ package ring
 
 import "slices"
 
-// maxSpans bounds a seqSet. Beyond it the lowest span is forgotten as if its events had not arrived: the member stays
-// uncertain until its next keyframe, which is what a telemetry path that loses so much deserves.
+// maxSpans bounds a seqSet. Beyond it the lowest span is dropped as if its events had not arrived: a member whose
+// telemetry loses so much stays uncertain until its next keyframe.
 const maxSpans = 16
 
 // A span is a run of event numbers, both ends included.
 type span struct{ first, last int64 }
 
 // A seqSet is the set of event numbers of one incarnation that are accounted for: all up to base, since they arrived or
-// a keyframe said what they would have said, and the spans above it.
+// a keyframe contains what they reported, and the spans above it.
 type seqSet struct {
 	base  int64
 	spans []span // ascending, with a gap before each
@@ -25,7 +25,7 @@ func (s *seqSet) has(seq int64) bool {
 	return i > 0 && seq <= s.spans[i-1].last
 }
 
-// add accounts for one event that has not been before.
+// add accounts for one event that is not yet accounted for.
 func (s *seqSet) add(seq int64) {
 	if len(s.spans) == 0 && seq == s.base+1 { // in order, as nearly always
 		s.base = seq
@@ -42,7 +42,7 @@ func (s *seqSet) add(seq int64) {
 		s.spans[i-1].last = s.spans[i].last
 		s.spans = slices.Delete(s.spans, i, i+1)
 	}
-	s.settle()
+	s.absorb()
 	if len(s.spans) > maxSpans {
 		s.spans = slices.Delete(s.spans, 0, 1)
 	}
@@ -52,12 +52,12 @@ func (s *seqSet) add(seq int64) {
 func (s *seqSet) cover(seq int64) {
 	if seq > s.base {
 		s.base = seq
-		s.settle()
+		s.absorb()
 	}
 }
 
-// settle lets base swallow the spans it has reached.
-func (s *seqSet) settle() {
+// absorb moves base past the spans it has reached.
+func (s *seqSet) absorb() {
 	n := 0
 	for n < len(s.spans) && s.spans[n].first <= s.base+1 {
 		s.base = max(s.base, s.spans[n].last)
@@ -66,7 +66,7 @@ func (s *seqSet) settle() {
 	s.spans = slices.Delete(s.spans, 0, n)
 }
 
-// missing is the number of events known to exist and not accounted for: maxCounted at most.
+// missing is the number of events known to exist and not accounted for: at most maxCounted.
 func (s *seqSet) missing() int64 {
 	var n int64
 	end := s.base

@@ -2,15 +2,16 @@ package ring
 
 import "time"
 
-// status is how the ring is, computed over what is certain: pointers between certain members, and those to members that
-// are certainly gone. What is not known counts neither for the ring nor against it; the certainty says how much that is.
+// status is the status of the ring, computed over what is certain: pointers between certain members, and those to
+// members that are certainly gone. What is not known counts neither for the ring nor against it; the certainty reports
+// how much that is.
 func (r *Ring) status(violated int, all bool) Status {
 	n := r.tree.total().live
 	judged := 2*n - r.sums.unknown // predecessors and heads
 	switch failing := r.sums.total(n) > 0; {
 	case violated > 0:
 		return Violated
-	case judged == 0 || !failing && n == 1 && !all: // one member alone, of several: there is nothing to compare it with
+	case judged == 0 || !failing && n == 1 && !all: // a single certain member of several: there is nothing to compare it with
 		return Unknown
 	case !failing:
 		return Ideal
@@ -20,16 +21,15 @@ func (r *Ring) status(violated int, all bool) Status {
 	return Repairing
 }
 
-// errorUnknown counts the pointers that are not judged: all of a member that is uncertain, or of which no event has
-// arrived, and those of certain members that name one.
+// errorUnknown counts the pointers that the ring error leaves out: all those of a member that is uncertain, or without
+// any event, and those of certain members that name one.
 func (r *Ring) errorUnknown(unseen int) int {
 	pointers := 1 + max(r.parameters.listLen, 1)
 	return (r.counted-r.tree.total().live+unseen)*pointers + r.sums.unknown + r.sums.blind
 }
 
-// form notes whether the ring has been ideal, as a whole and for as long as a grace: from then on it is no longer forming.
-// A ring that has lost all its members may form again. It is called by Advance alone, so that the order in which events
-// arrive does not matter.
+// form records whether the whole ring has been ideal for a grace: from then on it is no longer forming. A ring that has
+// lost all its members may form again. Only Advance calls it, so that the order in which events arrive does not matter.
 func (r *Ring) form() {
 	n := r.tree.total().live
 	ideal := n > 0 && n == r.counted && r.doubtful == 0 && r.sums.unknown == 0 && r.sums.total(n) == 0

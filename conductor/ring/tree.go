@@ -2,9 +2,9 @@ package ring
 
 import "math/rand/v2"
 
-// A node makes a record part of the tree: a treap by identifier in which every node knows the weights of its subtree, so
-// that sums over all smaller identifiers cost O(log N). Its shape depends on random priorities, which nobody outside can
-// see or choose; what it computes does not.
+// A node makes a record part of the tree: a treap by identifier in which every node has the weights of its subtree, so
+// that sums over all smaller identifiers cost O(log N). Its shape depends on random priorities, which no sender of
+// events can see or choose; its results do not.
 type node struct {
 	left, right, parent *record
 	priority            uint32
@@ -12,7 +12,7 @@ type node struct {
 	inTree              bool
 }
 
-// weights are what is counted by identifier.
+// weights are the counts and sums that the tree keeps by identifier.
 type weights struct {
 	live   int // 1: a certain member of the ring
 	starts int // arcs that start here
@@ -24,7 +24,7 @@ func (w weights) plus(v weights) weights {
 	return weights{w.live + v.live, w.starts + v.starts, w.ends + v.ends, w.owners + v.owners}
 }
 
-// A tree holds all members heard of.
+// A tree holds all members.
 type tree struct{ root *record }
 
 // total is the sum over all members.
@@ -56,7 +56,7 @@ func (t *tree) before(x *record) weights {
 	return w
 }
 
-// live and owner find the member that has k members of their kind before it, or nil.
+// live and owner return the member that has k members of their kind before it, or nil.
 func (t *tree) live(k int) *record  { return t.find(k, func(w weights) int { return w.live }) }
 func (t *tree) owner(k int) *record { return t.find(k, func(w weights) int { return w.owners }) }
 
@@ -154,7 +154,7 @@ func (t *tree) rotateUp(x *record) {
 	x.sum = x.own.plus(sumOf(x.left)).plus(sumOf(x.right))
 }
 
-// replace puts y where x hangs.
+// replace puts y in the place of x.
 func (t *tree) replace(x, y *record) {
 	switch p := x.parent; {
 	case p == nil:

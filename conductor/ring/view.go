@@ -9,7 +9,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// Status is how the ring is, in one word, computed over what is certain: see Certainty for how much that is.
+// Status is the status of the ring, computed over what is certain: see Certainty for how much that is.
 type Status uint8
 
 const (
@@ -20,26 +20,26 @@ const (
 	Violated                // the invariant certainly does not hold
 )
 
-// MemberStatus is what is known of a member's life.
+// MemberStatus is the status of a member, as far as it is known.
 type MemberStatus uint8
 
 const (
 	Joining MemberStatus = iota + 1
 	Active
 	Leaving
-	Left   // by its own word
+	Left   // by its own event
 	Failed // by a peer's report that names its incarnation
 	Silent // no telemetry for three keyframe periods, and no peer reports it dead
 )
 
 // A View is the ring at one instant: an immutable value that any number of readers share.
 type View struct {
-	Seq          uint64    // changes so far: events that told something new, and Advances that changed something
-	Time         time.Time // the latest instant the fold was told of (Apply's arrival or Advance)
+	Seq          uint64    // changes so far: events that changed something, and Advances that did
+	Time         time.Time // the latest instant given to the fold (Apply's arrival or Advance)
 	Name         string    // chord.ring.name
 	Status       Status
 	Error        uint64 // ring error of the certain members
-	ErrorUnknown uint64 // pointers that are in no ring error, since their owner or whom they name is uncertain
+	ErrorUnknown uint64 // pointers that are in no ring error, since their owner or the peer they name is uncertain
 	Certainty    Certainty
 	Tolerance    Tolerance
 	Faults       []Fault     // of emitters, by kind and identifier: 100 at most
@@ -48,25 +48,25 @@ type View struct {
 	ListLen      int         // r
 	Replicas     int
 	Members      []*Member   // by ID; those gone stay until they are forgotten
-	Violations   []Violation // those that stand, oldest first, then those that healed, newest first; bounded
-	Hosts        []HostState // by address: those that have said they are there, with or without members; not in checkpoints
-	Moves        []*Move     // the most recently told of, newest first; bounded
-	Gaps         int         // between neighbours' owned ranges: stretches without owner, beyond grace
+	Violations   []Violation // those that still hold, oldest first, then those that healed, newest first; bounded
+	Hosts        []HostState // by address: those that have reported their state, with or without members; not in checkpoints
+	Moves        []*Move     // those with the most recent events, newest first; bounded
+	Gaps         int         // between neighbours' owned ranges: ranges without owner, beyond grace
 	Overlaps     int         // the same, with two
 	Short        int         // owners with keys on too few hosts, beyond grace: see UnderReplicated
 	Counts       Counts
 }
 
-// Counts counts members by status, and those that may be part of the ring and are not known well.
+// Counts counts members by status, and those that may be part of the ring and are uncertain.
 type Counts struct {
 	Joining, Active, Leaving, Left, Failed, Silent int
 	RefusedMembers                                 int    // of other bits, r or R than the ring, so that its hosts refuse them; not shown, nor in the numbers before
-	Uncertain                                      int    // marked uncertain, and neither gone nor passed over
-	Unheard                                        int    // members, perhaps, that others name or report dead, and of which no event has arrived
-	Lost                                           int64  // telemetry records that processes said they lost
-	Missing                                        int64  // events that members are known to have told and that did not arrive
-	Applied                                        uint64 // events that told something new
-	Outdated                                       uint64 // events that told nothing new
+	Uncertain                                      int    // marked uncertain, and neither gone nor skipped
+	Unheard                                        int    // possible members that others name or report dead, and of which no event has arrived
+	Lost                                           int64  // telemetry records that processes report as lost
+	Missing                                        int64  // events that members are known to have emitted and that did not arrive
+	Applied                                        uint64 // events that changed something
+	Outdated                                       uint64 // events that changed nothing
 	Refused                                        uint64 // events refused: of another ring, or beyond a bound
 }
 
@@ -90,10 +90,10 @@ type Member struct {
 	Ownership   chordevent.Ownership
 	Fingers     []chordevent.FingerRun
 	Load        chordevent.Load
-	Keyframe    time.Duration // it tells its whole state so often
+	Keyframe    time.Duration // between its keyframes
 }
 
-// Holds is what a member has by its own last word: nothing once it has left, since it has handed that over.
+// Holds is the load of a member by its own last event: nothing once it has left, since it has handed over its keys.
 func (m *Member) Holds() chordevent.Load {
 	if m.Status == Left {
 		return chordevent.Load{}
@@ -101,9 +101,9 @@ func (m *Member) Holds() chordevent.Load {
 	return m.Load
 }
 
-// Conditions on the ranges that neighbouring owners say they are responsible for, and on the replicas of their keys.
+// Conditions on the ranges that neighbouring owners report as theirs, and on the replicas of their keys.
 const (
-	OwnershipGap     = "OwnershipGap"     // nobody owns a stretch before the member's range
+	OwnershipGap     = "OwnershipGap"     // no member owns a range before the member's range
 	OwnershipOverlap = "OwnershipOverlap" // the member's range reaches past the owner before it
 	UnderReplicated  = "UnderReplicated"  // the member's keys are on fewer hosts than R and the ring's hosts allow
 )
@@ -114,7 +114,7 @@ var Conditions = []string{
 	chord.ConnectedAppendages, OwnershipGap, OwnershipOverlap, UnderReplicated,
 }
 
-// A Move is a range of keys that changes hands, as its source and its receiver tell. Immutable.
+// A Move is a handoff of a range of keys, as its source and its receiver report it. Immutable.
 type Move struct {
 	ID               string
 	Source, Receiver chord.ID
@@ -122,7 +122,7 @@ type Move struct {
 	Phase            chordevent.MovePhase
 	Reason           chordevent.MoveReason
 	Keys, Bytes      int64
-	Started, Updated time.Time // timestamps of the first and of the newest event heard
+	Started, Updated time.Time // timestamps of the first and of the newest event received
 	Trace            trace.TraceID
 }
 
@@ -132,12 +132,12 @@ type Violation struct {
 	Detail    string // one sentence for people
 	Members   []chord.ID
 	Since     time.Time
-	Healed    time.Time // zero: still there
+	Healed    time.Time // zero: it still holds
 	Trace     trace.TraceID
 }
 
-// Key tells violations apart: one keeps its key while its members and its detail change. Of the ring's own conditions
-// each is broken once at a time; the others are broken by the first member named.
+// Key identifies a violation: it stays the same while its members and its detail change. Each of the ring's own
+// conditions is broken once at a time; the others are broken by the first member named.
 func (v *Violation) Key() string {
 	key := v.Condition + " " + v.Since.UTC().Format(time.RFC3339Nano)
 	switch v.Condition {
@@ -147,10 +147,10 @@ func (v *Violation) Key() string {
 	return key
 }
 
-// A Change says what one Apply or Advance did.
+// A Change is what one Apply or Advance did.
 type Change struct {
-	Applied bool       // the event told something new, or time changed something
+	Applied bool       // the event changed something, or time did
 	Seq     uint64     // of this change, if Applied: views from View.Seq on show it
-	Members []chord.ID // whose own state changed; valid until the next call
-	Death   bool       // the event is a report that made somebody Failed: not the second of a death, nor one that is refuted
+	Members []chord.ID // the members whose own state changed; valid until the next call
+	Death   bool       // the event is a report by which a member failed: not a further report of a death, nor one that is refuted
 }

@@ -6,15 +6,15 @@ import (
 	"chordconductor/node/chord"
 )
 
-// witnesses are the identifiers of those that may own a range and whose events may not all have arrived: members that are
-// not known well, and strangers that a live member names. They are listed once for all breaches that need them: after a
+// witnesses are the identifiers that may own a range and whose events may not all have arrived: uncertain members, and
+// referenced identifiers that a live member names. They are listed once for all breaches that need them: after a
 // restart there are as many breaches as members, and as many witnesses.
 type witnesses struct {
 	ids    []chord.ID // in order; scratch
 	listed bool       // for this raise
 }
 
-// between says that a witness lies strictly between two identifiers, clockwise.
+// witnessBetween reports whether a witness lies strictly between two identifiers, clockwise.
 func (r *Ring) witnessBetween(from, to chord.ID) bool {
 	w := &r.witness
 	if !w.listed {
@@ -44,14 +44,14 @@ func (r *Ring) witnessBetween(from, to chord.ID) bool {
 	return chord.Between(from, w.ids[next%len(w.ids)], to)
 }
 
-// formed caches formedBy's oldest birth. A member that is counted can only make it older; one that no longer is may have
-// been the oldest.
+// formed caches the oldest incarnation for formedBy. A member that is newly counted can only make it older; one that no
+// longer is may have been the oldest.
 type formed struct {
 	oldest int64
 	known  bool
 }
 
-// noteCounted follows a change of which members count.
+// noteCounted applies a change of which members count.
 func (r *Ring) noteCounted(was, is bool, wasInc, isInc int64) {
 	f := &r.formed
 	if was && wasInc <= f.oldest {

@@ -11,7 +11,7 @@ import (
 
 var statusWords = [...]string{"unknown", "forming", "ideal", "repairing", "violated"}
 
-// String is the status in the word that the API uses.
+// String returns the status as the API names it.
 func (s Status) String() string {
 	if int(s) < len(statusWords) {
 		return statusWords[s]
@@ -21,7 +21,7 @@ func (s Status) String() string {
 
 var memberWords = [...]string{"unknown", "joining", "active", "leaving", "left", "failed", "silent"}
 
-// String is the status in the word that the API uses.
+// String returns the status as the API names it.
 func (s MemberStatus) String() string {
 	if int(s) < len(memberWords) {
 		return memberWords[s]
@@ -31,7 +31,7 @@ func (s MemberStatus) String() string {
 
 var certaintyWords = [...]string{"nothing", "partial", "all"}
 
-// String is the state in the word that the API uses.
+// String returns the state as the API names it.
 func (s CertaintyState) String() string {
 	if int(s) < len(certaintyWords) {
 		return certaintyWords[s]
@@ -41,7 +41,7 @@ func (s CertaintyState) String() string {
 
 var whyWords = [...]string{"", "late", "events_missing", "list_missing", "silent", "no_events", "reported_dead", "two_incarnations", "two_processes"}
 
-// String is the reason in the word that the API uses.
+// String returns the reason as the API names it.
 func (w Why) String() string {
 	if int(w) < len(whyWords) {
 		return whyWords[w]
@@ -51,7 +51,7 @@ func (w Why) String() string {
 
 var faultWords = [...]string{"", "two_incarnations", "two_processes", "clock_ahead", "clock_behind"}
 
-// String is the kind in the word that the API uses.
+// String returns the kind as the API names it.
 func (k FaultKind) String() string {
 	if int(k) < len(faultWords) {
 		return faultWords[k]
@@ -59,11 +59,11 @@ func (k FaultKind) String() string {
 	return faultWords[0]
 }
 
-// String says what a fault is, of a member that the reader knows.
+// String describes the fault of a given member in one sentence.
 func (f *Fault) String() string {
 	switch f.Kind {
 	case TwoIncarnations:
-		return fmt.Sprintf("two incarnations: events of incarnation %d go on arriving although %d is later", f.Other, f.Incarnation)
+		return fmt.Sprintf("two incarnations: events of incarnation %d still arrive although %d is later", f.Other, f.Incarnation)
 	case TwoProcesses:
 		return fmt.Sprintf("one identity from two processes: events of incarnation %d come from service.instance.id %q and %q", f.Incarnation, f.Instances[0], f.Instances[1])
 	case ClockAhead:
@@ -74,7 +74,7 @@ func (f *Fault) String() string {
 	return "unknown fault"
 }
 
-// Member is the member of an identifier, or nil.
+// Member returns the member of an identifier, or nil.
 func (v *View) Member(id chord.ID) *Member {
 	at, found := slices.BinarySearchFunc(v.Members, id, func(m *Member, id chord.ID) int { return m.ID.Compare(id) })
 	if !found {

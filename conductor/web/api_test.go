@@ -32,7 +32,7 @@ func TestRing(t *testing.T) {
 		"bits":8,"successors":2,"replicas":3,
 		"counts":{"active":2,"failed":1,"joining":0,"leaving":0,"left":0,"silent":0,"uncertain":1},
 		"faults":[
-		{"kind":"two_incarnations","id":"0a","incarnation":5,"host":"host:1","since":"2026-05-04T03:02:01Z","text":"two incarnations: events of incarnation 4 go on arriving although 5 is later","other_incarnation":4},
+		{"kind":"two_incarnations","id":"0a","incarnation":5,"host":"host:1","since":"2026-05-04T03:02:01Z","text":"two incarnations: events of incarnation 4 still arrive although 5 is later","other_incarnation":4},
 		{"kind":"two_processes","id":"b0","incarnation":5,"host":"host:1","since":"2026-05-04T03:02:01Z","text":"one identity from two processes: events of incarnation 5 come from service.instance.id \"x\" and \"y\"","instances":["x","y"]},
 		{"kind":"clock_ahead","id":"b0","incarnation":5,"host":"host:1","since":"2026-05-04T03:02:01Z","text":"clock of host host:1 at least 58s ahead","clock_ahead_at_least_ms":58000}],"faults_count":3,
 		"violations":[{"condition":"OneOrderedRing","detail":"two rings","members":["0a"],"since":"2026-05-04T03:02:01Z","trace_id":"00000000000000000000000000000007"}],

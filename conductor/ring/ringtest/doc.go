@@ -1,4 +1,4 @@
-// Package ringtest makes up rings for tests: members whose pointers are set at will and that tell of it in events, in
-// order and whole. A [World] is small and does anything; a [Town] is a settled ring of many that lives on. Tests decide
-// what becomes of the events on their way.
+// Package ringtest simulates rings for tests: members whose pointers are set at will, and that emit events of it, in
+// order and complete. A [TestRing] is small and makes any change; a [ChurningRing] is an ideal ring of many members
+// with joins and crashes. Tests decide how the events are delivered.
 package ringtest

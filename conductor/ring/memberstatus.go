@@ -8,8 +8,8 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// In keyframe periods, when a member's telemetry is overdue and when it is silent. A period says when the next keyframe
-// is due, so half a one more allows for the way that telemetry travels.
+// The ages of a member's newest event, in keyframe periods, at which its telemetry is overdue and at which it is
+// silent. The next keyframe is due after one period, so the other half allows for its delivery.
 //
 // overduePeriods makes the staleness bound.
 const (
@@ -17,33 +17,33 @@ const (
 	silentPeriods  = 3
 )
 
-// outage is for how long a member that was suspected falsely may be unable to say that it lives.
+// outage is how long a falsely suspected member may be unable to emit events.
 const outage = time.Minute
 
 func periods(x *record, n float64) time.Duration {
 	return time.Duration(n * float64(x.keyframePeriod()))
 }
 
-// maxLag is what the difference between clocks and the way of telemetry may make together. What has taken longer is old
-// news, of a member that could not be heard.
+// maxLag bounds the clock difference and delivery time together. An event with a greater lag is an old one, of a member
+// that could not be reached.
 const maxLag = 5 * time.Second
 
-// StalenessBound is how long ago a field was true at most whose member is not marked uncertain: a member that tells its
-// whole state every keyframe period, and whose telemetry takes a time on its way (docs/adr/0010).
+// StalenessBound is the greatest age of a field of a member that is not uncertain: the member sends its whole state
+// every keyframe period, and its telemetry takes time on its way (docs/adr/0010).
 func StalenessBound(keyframe, way time.Duration) time.Duration {
 	return min(way, maxLag) + time.Duration(overduePeriods*float64(keyframe))
 }
 
-// overdueAt is when a member that says no more becomes uncertain. It is counted from the newest event's own time, not
-// from its arrival, which may be late.
+// overdueAt is when a member that emits no more events becomes uncertain. It counts from the newest event's own time,
+// not from its arrival, which may be late.
 func overdueAt(x *record) time.Time {
 	return x.last.Add(StalenessBound(x.keyframePeriod(), x.lag))
 }
 
-// gone says that a member has ended its life or had it ended.
+// gone reports whether a member has left or failed.
 func (s MemberStatus) gone() bool { return s == Left || s == Failed }
 
-// statusNow is what the registers, reports and time say of a member's life.
+// statusNow is a member's status by its registers, by reports and by time.
 func (r *Ring) statusNow(x *record) MemberStatus {
 	switch died := x.died(); {
 	case x.reportedStatus.val == chordevent.StatusLeft:
@@ -62,7 +62,7 @@ func (r *Ring) statusNow(x *record) MemberStatus {
 	return Joining
 }
 
-// uncertainNow says whether a member's fields, or the word of its death, may be out of date.
+// uncertainNow reports whether a member's fields, or the report of its death, may be outdated.
 func (r *Ring) uncertainNow(x *record, s MemberStatus) bool {
 	switch s {
 	case Left:
@@ -73,16 +73,16 @@ func (r *Ring) uncertainNow(x *record, s MemberStatus) bool {
 	return x.faults.inIdentity() || s == Silent || x.seqs.missing() > 0 || x.lacksList() || !r.now.Before(overdueAt(x))
 }
 
-// lacksList says that a member is on the ring and its successor list has not arrived.
+// lacksList reports whether a member is on the ring and its successor list has not arrived.
 func (x *record) lacksList() bool { return x.succ.seq == 0 && x.wasIn() }
 
-// wasIn says that a member was on the ring by its own newest word.
+// wasIn reports whether a member was on the ring by its own newest status.
 func (x *record) wasIn() bool {
 	return x.reportedStatus.val == chordevent.StatusActive || x.reportedStatus.val == chordevent.StatusLeaving
 }
 
-// isMember says whether a member counts among the ring's. One that fell silent does, as far as anyone can tell, until
-// the member before it passes it over.
+// isMember reports whether a member counts among the ring's. A silent one does until the list of the member before it
+// skips it.
 func (x *record) isMember(s MemberStatus) bool {
 	if x.refused {
 		return false
@@ -96,18 +96,18 @@ func (x *record) isMember(s MemberStatus) bool {
 	return false
 }
 
-// isDoubtful says whether a member may be one of the ring's, and is not known well.
+// isDoubtful reports whether a member may be one of the ring's and is uncertain.
 func (x *record) isDoubtful(s MemberStatus, uncertain bool) bool {
 	return uncertain && !s.gone() && !x.skippedSilent && !x.refused
 }
 
-// restand brings a member's standing up to date with its registers, reports of its death, and time.
+// updateStatus updates a member's status by its registers, by reports of its death, and by time.
 func (r *Ring) updateStatus(x *record) {
 	s := r.statusNow(x)
 	if s != Silent {
 		x.skippedSilent = false
 	}
-	r.refault(x, s)
+	r.updateFaults(x, s)
 	r.setReporting(x)
 	uncertain, missing := r.uncertainNow(x, s), x.seqs.missing()
 	doubtful := x.isDoubtful(s, uncertain)
@@ -182,7 +182,7 @@ func (r *Ring) forgetAt(x *record) time.Time {
 	return at.Add(r.opt.Forget)
 }
 
-// sweep does all that has become due.
+// sweep applies all changes that have become due.
 func (r *Ring) sweep() (changed bool) {
 	if r.members.rings(r.now) {
 		changed = r.sweepMembers()
@@ -225,7 +225,7 @@ func (a *alarm) by(at time.Time) {
 	}
 }
 
-// rings says that the instant has come, and unsets the alarm.
+// rings reports whether the instant has come, and unsets the alarm if so.
 func (a *alarm) rings(now time.Time) bool {
 	if a.at.IsZero() || now.Before(a.at) {
 		return false
@@ -234,7 +234,8 @@ func (a *alarm) rings(now time.Time) bool {
 	return true
 }
 
-// enroll finds the member that an event is about, or makes room for it. It returns nil if there is none.
+// enroll returns the member that an event is about, and makes a new one if there is room. It returns nil if there is
+// none.
 func (r *Ring) enroll(id chord.ID, inc int64) *record {
 	x := r.records[id]
 	if x != nil && x.seen {
@@ -244,7 +245,7 @@ func (r *Ring) enroll(id chord.ID, inc int64) *record {
 		return nil
 	}
 	x = r.recordOf(id)
-	r.meet(x)
+	r.dropReferenced(x)
 	x.seen, x.inc = true, inc
 	x.reports.since(inc)
 	r.seenCount++
@@ -253,8 +254,9 @@ func (r *Ring) enroll(id chord.ID, inc int64) *record {
 	return x
 }
 
-// makeRoom forgets a sixteenth of the members, at most: of those that are gone or silent, the ones heard of least
-// lately. When it finds none it looks again only after the next Advance, so a flood of new members costs little.
+// makeRoom forgets at most a sixteenth of the members: of those that are gone or silent, the ones whose newest events
+// are the oldest. When it finds none it searches again only after the next Advance, so that a flood of new members
+// costs little.
 func (r *Ring) makeRoom() bool {
 	if r.full {
 		return false
@@ -276,7 +278,7 @@ func (r *Ring) makeRoom() bool {
 	return true
 }
 
-// forget makes a member a stranger again. What was reported of its death stays known as long as others name it.
+// forget removes a member. Its identifier stays while others name it, with the reports of its death.
 func (r *Ring) forget(x *record) {
 	r.tallyBy(x, -1)
 	x.reports.since(x.inc)

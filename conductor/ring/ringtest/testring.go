@@ -10,11 +10,11 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// Start is when every story begins.
+// Start is the time at which every TestRing begins.
 var Start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-// A World is a few members whose pointers are set at will. It tells of each change as the members would, and knows the
-// Truth that the fold must find.
+// A TestRing is a few members whose pointers are set at will. It emits each change as the members would, and its State
+// is the ground truth that the fold must find.
 type TestRing struct {
 	Space   chord.Space
 	ListLen int
@@ -35,16 +35,17 @@ type Actor struct {
 	Load    chordevent.Load
 }
 
-// NewWorld is an empty one, of 2^bits identifiers and lists of the given length. Events go to tell as they happen.
-func NewTestRing(bits, listLen int, tell func(*chordevent.Event)) *TestRing {
+// NewTestRing returns an empty one, of 2^bits identifiers and lists of the given length. It passes events to emit as
+// they occur.
+func NewTestRing(bits, listLen int, emit func(*chordevent.Event)) *TestRing {
 	space, err := chord.NewSpace(bits)
 	if err != nil {
 		panic(err)
 	}
-	return &TestRing{Space: space, ListLen: listLen, Now: Start, Tick: time.Millisecond, Emitted: tell}
+	return &TestRing{Space: space, ListLen: listLen, Now: Start, Tick: time.Millisecond, Emitted: emit}
 }
 
-// Event makes an event of a member, its next.
+// Event makes a member's next event.
 func (w *TestRing) Event(a *Actor, body chordevent.Body) *chordevent.Event {
 	w.Now = w.Now.Add(w.Tick)
 	a.Seq++
@@ -55,15 +56,15 @@ func (w *TestRing) Event(a *Actor, body chordevent.Body) *chordevent.Event {
 	}
 }
 
-// Say tells it.
+// Emit makes a member's next event and emits it.
 func (w *TestRing) Emit(a *Actor, body chordevent.Body) { w.Emitted(w.Event(a, body)) }
 
-// Started is what a member says of itself at its start.
+// Started is what a member reports of itself at its start.
 func (w *TestRing) Started(a *Actor) chordevent.Started {
 	return chordevent.Started{Address: a.Self.Addr, Bits: w.Space.Bits(), ListLen: w.ListLen, Replicas: 3}
 }
 
-// Birth starts a member with the given identifier, in a new life if it was there before.
+// Birth starts a member with the given identifier, in a new incarnation if it was there before.
 func (w *TestRing) Birth(id uint64) *Actor {
 	peer := chord.Peer{ID: w.Space.FromUint64(id), Addr: fmt.Sprintf("host-%d:1", id), Incarnation: int64(len(w.Members) + 1)}
 	a := &Actor{Self: peer, Live: true, State: chord.New(w.Space, peer, w.ListLen)}
@@ -86,13 +87,13 @@ func (w *TestRing) SetPred(a *Actor, p chord.Peer) {
 	w.Emit(a, chordevent.PredecessorChanged{Predecessor: chordevent.PeerRef{Peer: p}})
 }
 
-// Crash ends a member, and lets another report it.
+// Crash ends a member, and has another report it.
 func (w *TestRing) Crash(a, reporter *Actor) {
 	a.Live = false
 	w.Emit(reporter, chordevent.PeerFailed{Peer: chordevent.PeerRef{Peer: a.Self, Seq: a.Seq}, Operation: "chord.stabilize"})
 }
 
-// Keyframe repeats all that a member has said.
+// Keyframe emits a member's whole state.
 func (w *TestRing) Keyframe(a *Actor) {
 	w.Emit(a, chordevent.State{
 		Started: w.Started(a), Status: chordevent.StatusActive, Period: 10 * time.Second,
@@ -100,7 +101,7 @@ func (w *TestRing) Keyframe(a *Actor) {
 	})
 }
 
-// Alive are the members that have not ended.
+// Alive lists the members that have not ended.
 func (w *TestRing) Alive() []*Actor {
 	var out []*Actor
 	for _, a := range w.Members {
@@ -111,7 +112,7 @@ func (w *TestRing) Alive() []*Actor {
 	return out
 }
 
-// Find is the living member of an identifier, or nil.
+// Find returns the live member of an identifier, or nil.
 func (w *TestRing) Find(id uint64) *Actor {
 	for _, a := range w.Alive() {
 		if a.Self.ID == w.Space.FromUint64(id) {
@@ -121,7 +122,7 @@ func (w *TestRing) Find(id uint64) *Actor {
 	return nil
 }
 
-// Truth is the states of all that live.
+// State returns the states of all live members: the ground truth.
 func (w *TestRing) State() *chord.Global {
 	var states []chord.State
 	for _, a := range w.Alive() {
@@ -151,7 +152,7 @@ func (w *TestRing) Right(a *Actor) {
 	w.SetSucc(a, list)
 }
 
-// Refs makes references of peers.
+// Refs makes references to peers.
 func Refs(peers []chord.Peer) []chordevent.PeerRef {
 	out := make([]chordevent.PeerRef, len(peers))
 	for i, p := range peers {
@@ -160,7 +161,7 @@ func Refs(peers []chord.Peer) []chordevent.PeerRef {
 	return out
 }
 
-// DrawList is any list that a member could be told of: real ones in any order, dead ones, placeholders at the end.
+// DrawList draws any list that a member could have: real peers in any order, dead ones, placeholders at the end.
 func (w *TestRing) DrawList(t *rapid.T) []chord.Peer {
 	n := rapid.IntRange(0, w.ListLen).Draw(t, "real")
 	list := make([]chord.Peer, w.ListLen)
@@ -174,7 +175,7 @@ func (w *TestRing) DrawList(t *rapid.T) []chord.Peer {
 	return list
 }
 
-// DrawPeer is any member, dead or alive.
+// DrawPeer draws any member, dead or alive.
 func (w *TestRing) DrawPeer(t *rapid.T) chord.Peer {
 	return rapid.SampledFrom(w.Members).Draw(t, "peer").Self
 }
@@ -211,7 +212,7 @@ func (w *TestRing) Step(t *rapid.T) {
 	}
 }
 
-// Chatter tells of what has nothing to do with the ring error.
+// Chatter emits an event that does not concern the ring error.
 func (w *TestRing) Chatter(t *rapid.T, a *Actor) {
 	switch rapid.IntRange(0, 3).Draw(t, "chatter") {
 	case 0:
@@ -256,25 +257,25 @@ func setSlots(runs []chordevent.FingerRun, run chordevent.FingerRun, bits int) [
 	return out
 }
 
-// RepairAll gives everybody alive the pointers it should have.
+// RepairAll gives every live member the pointers it should have.
 func (w *TestRing) RepairAll() {
 	for _, a := range w.Alive() {
 		w.Right(a)
 	}
 }
 
-// Report is a report, not told yet, of a death.
+// Report returns a report of a death, not emitted yet.
 func (w *TestRing) Report(by, of *Actor, seq int64) *chordevent.Event {
 	return w.Event(by, chordevent.PeerFailed{Peer: chordevent.PeerRef{Peer: of.Self, Seq: seq}, Operation: "chord.stabilize"})
 }
 
-// Own says that a member owns the range from an identifier on.
+// Own makes a member own the range from an identifier on.
 func (w *TestRing) Own(a *Actor, from chord.ID) {
 	a.Owned = chordevent.Ownership{Owns: true, From: from, Epoch: a.Owned.Epoch + 1}
 	w.Emit(a, chordevent.OwnershipChanged{Ownership: a.Owned})
 }
 
-// OwnAll gives everybody the range up to its predecessor.
+// OwnAll makes every live member own the range from its predecessor on.
 func (w *TestRing) OwnAll() {
 	for _, a := range w.Alive() {
 		w.Own(a, a.State.Pred.ID)

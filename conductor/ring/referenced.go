@@ -4,12 +4,12 @@ import (
 	"chordconductor/node/chord"
 )
 
-// Strangers are identifiers that no event has come from yet: peers that members name as predecessor or head, at most two
-// for each member, and peers reported dead that nobody names, at most maxReported. A report beyond that is dropped; the
-// member it is about, should it ever be heard of, falls silent instead.
+// Referenced identifiers are those without an event of their own yet: peers that members name as predecessor or head,
+// at most two for each member, and peers reported dead that no member names, at most maxReported. A report beyond that
+// is dropped; its member, should an event of it ever arrive, falls silent instead.
 const maxReported = 1024
 
-// recordOf finds what is known of an identifier, a new stranger if nothing is.
+// recordOf returns the record of an identifier, a new one that is only referenced if there is none.
 func (r *Ring) recordOf(id chord.ID) *record {
 	x := r.records[id]
 	if x == nil {
@@ -20,13 +20,13 @@ func (r *Ring) recordOf(id chord.ID) *record {
 	return x
 }
 
-// meet makes a stranger a member.
-func (r *Ring) meet(x *record) {
+// dropReferenced takes a record out of those that are only referenced: it becomes a member.
+func (r *Ring) dropReferenced(x *record) {
 	r.setReported(x, false)
 	delete(r.referencedOnly, x)
 }
 
-// keep decides whether a stranger is still worth remembering, and drops it if not.
+// keep decides whether a record that is only referenced is still needed, and drops it if not.
 func (r *Ring) keep(x *record) bool {
 	if len(x.named[predecessor])+len(x.named[head]) > 0 {
 		r.setReported(x, false)
@@ -44,7 +44,7 @@ func (r *Ring) keep(x *record) bool {
 	return false
 }
 
-// sweepStrangers drops those that were reported long ago.
+// sweepReferenced drops those that were reported long ago.
 func (r *Ring) sweepReferenced() (changed bool) {
 	for x := range r.referencedOnly {
 		changed = !r.keep(x) || changed
@@ -52,7 +52,7 @@ func (r *Ring) sweepReferenced() (changed bool) {
 	return changed
 }
 
-// isVouchedFor says that a member that is alive, as far as is known, names x.
+// isVouchedFor reports whether a member that is alive, as far as is known, names x.
 func (x *record) isVouchedFor() bool {
 	for _, by := range x.named {
 		for _, m := range by {

@@ -10,19 +10,19 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// A Town is a settled ring of many that goes on living: load is told, keyframes, joins and crashes.
+// A ChurningRing is an ideal ring of many members that emit loads and keyframes, join and crash.
 type ChurningRing struct {
 	*TestRing
 	Random *rand.Rand
-	ByID   []*Actor // the living, by identifier
+	ByID   []*Actor // the live members, by identifier
 }
 
-// TownListLen is r in a Town.
+// ChurningListLen is r in a ChurningRing.
 const ChurningListLen = 8
 
-// NewTown makes a settled ring of n members, who tell of all it took.
-func NewChurningRing(n int, tell func(*chordevent.Event)) *ChurningRing {
-	t := &ChurningRing{TestRing: NewTestRing(160, ChurningListLen, tell), Random: rand.New(rand.NewPCG(1, uint64(n)))}
+// NewChurningRing makes an ideal ring of n members, which emit all events of its making.
+func NewChurningRing(n int, emit func(*chordevent.Event)) *ChurningRing {
+	t := &ChurningRing{TestRing: NewTestRing(160, ChurningListLen, emit), Random: rand.New(rand.NewPCG(1, uint64(n)))}
 	t.Tick = time.Microsecond // so that many fit in a second
 	for i := range n {
 		t.ByID = append(t.ByID, t.Newcomer(i))
@@ -38,7 +38,7 @@ func NewChurningRing(n int, tell func(*chordevent.Event)) *ChurningRing {
 	return t
 }
 
-// Newcomer makes the member of a number, who has no place yet.
+// Newcomer makes the member of a number, without a place in the ring.
 func (t *ChurningRing) Newcomer(i int) *Actor {
 	addr := fmt.Sprintf("10.0.%d.%d:7001", i>>8&255, i&255)
 	peer := chord.Peer{ID: t.Space.MemberID(addr, i), Addr: addr, Incarnation: int64(i + 1)}
@@ -47,7 +47,7 @@ func (t *ChurningRing) Newcomer(i int) *Actor {
 	return a
 }
 
-// SomeFingers are as many runs as a member of a ring of this size has.
+// SomeFingers returns as many runs as a member of a ring of this size has.
 func (t *ChurningRing) SomeFingers() []chordevent.FingerRun {
 	var runs []chordevent.FingerRun
 	for n, last := len(t.ByID), 159; n > 0; n, last = n/2, last-1 {
@@ -62,10 +62,10 @@ func (t *ChurningRing) SomeFingers() []chordevent.FingerRun {
 	return runs
 }
 
-// At is the living member of a rank, counted around the circle.
+// At returns the live member of a rank, counted around the circle.
 func (t *ChurningRing) At(i int) *Actor { return t.ByID[(i+len(t.ByID))%len(t.ByID)] }
 
-// Repair gives a member the right pointers, and says so if they were not.
+// Repair gives a member the right pointers, and emits an event if they were wrong.
 func (t *ChurningRing) Repair(i int) {
 	a := t.At(i)
 	list := make([]chord.Peer, ChurningListLen)
@@ -82,14 +82,14 @@ func (t *ChurningRing) Repair(i int) {
 	}
 }
 
-// RepairAround lets those before a place and the one at it learn of a change there.
+// RepairAround repairs the member of a rank and those before it after a change there.
 func (t *ChurningRing) RepairAround(i int) {
 	for k := i; k >= i-ChurningListLen; k-- {
 		t.Repair(k)
 	}
 }
 
-// Join lets a newcomer in.
+// Join adds a new member.
 func (t *ChurningRing) Join() {
 	a := t.Newcomer(len(t.Members))
 	i, _ := slices.BinarySearchFunc(t.ByID, a.Self.ID, func(b *Actor, id chord.ID) int { return b.Self.ID.Compare(id) })
@@ -109,7 +109,7 @@ func (t *ChurningRing) CrashOne() {
 	t.RepairAround(i)
 }
 
-// Second lets a second pass: everybody tells of its load, one in ten sends a keyframe, and some join and crash.
+// Second advances by a second: every member emits its load, one in ten emits a keyframe, and some join and crash.
 func (t *ChurningRing) Second(churn int) {
 	until := t.Now.Add(time.Second)
 	for _, a := range t.ByID {

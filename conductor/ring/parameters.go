@@ -7,7 +7,7 @@ import (
 	"chordconductor/node/chord"
 )
 
-// A circle is what a member says of the ring that it is in.
+// parameters are the ring parameters that a member reports.
 type parameters struct{ bits, listLen, replicas int }
 
 func parametersOf(x *record) parameters {
@@ -15,17 +15,17 @@ func parametersOf(x *record) parameters {
 	return parameters{s.Bits, s.ListLen, s.Replicas}
 }
 
-// A vote is a member's circle, and how much the member's word counts.
+// A vote is the ring parameters that a member reports, and the weight of that report.
 type vote struct {
 	parameters
 	weight int
 }
 
-// Votes of a kind outweigh any number of the next. A host that the ring refuses brings as many joiners as it has virtual
-// nodes, and a ring that has ended leaves its dead behind: neither may hide the ring that is.
+// Votes of one weight outweigh any number of the next. A host that the ring refuses brings as many joiners as it has
+// virtual nodes, and a ring that has ended leaves its dead members behind: neither may hide the running ring.
 const (
-	ofRing   = iota // active, or about to leave
-	ofSilent        // was that when last heard
+	ofRing   = iota // active, or leaving
+	ofSilent        // was that by its last event
 	ofJoiner
 	ofGone
 	ofUnjoined // fell silent before it had joined
@@ -48,12 +48,12 @@ func voteOf(x *record) vote {
 	return v
 }
 
-// votes are those for one circle, by weight.
+// votes counts the votes for one set of ring parameters, by weight.
 type votes [voteWeights]int
 
 func (v votes) compare(o votes) int { return slices.Compare(v[:], o[:]) }
 
-// recircle follows a change of what x says of the ring, or of how much that counts.
+// updateParameters applies a change of the ring parameters that x reports, or of their weight.
 func (r *Ring) updateParameters(x *record) {
 	switch now := voteOf(x); {
 	case now == x.vote:
@@ -64,13 +64,13 @@ func (r *Ring) updateParameters(x *record) {
 	}
 }
 
-// cast changes x's vote, takes for the ring's circle the one with the most votes, and tells whether that has changed.
+// cast changes x's vote, sets the ring parameters to those with the most votes, and reports whether they have changed.
 func (r *Ring) cast(x *record, now vote) (changed bool) {
 	r.poll(x.vote, -1)
 	x.vote = now
 	r.poll(x.vote, +1)
 	most, best := parameters{}, votes{}
-	for c, v := range r.votes { // one entry, unless members are set up differently
+	for c, v := range r.votes { // one entry, unless members are configured differently
 		if n := v.compare(best); n > 0 || n == 0 && less(most, c) {
 			most, best = c, v
 		}
@@ -86,16 +86,16 @@ func (r *Ring) cast(x *record, now vote) (changed bool) {
 	return changed
 }
 
-// isRefused says that a member is of another ring than this one, by what it says of it. The ring's hosts refuse each call
-// of such a member's, so it is none of theirs, whatever its ring's name.
+// isRefused reports whether a member's ring parameters are not the ring's. The ring's hosts refuse each call of such a
+// member, so it is not a member of this ring, whatever its ring's name.
 func (r *Ring) isRefused(x *record) bool {
 	c := parametersOf(x)
 	return c != (parameters{}) && c != r.parameters
 }
 
-// judge brings a member's being refused up to date. One that is, is neither shown nor counted among the ring's. Registers
-// say who is, and no event is turned away for it, so the order of events does not matter, and whoever turns out to be in
-// the ring is back at once.
+// updateRefused updates whether a member is refused. A refused member is neither shown nor counted. Its events are
+// applied all the same, and the registers decide, so the order of events does not matter, and a member that turns out
+// to be in the ring is back at once.
 func (r *Ring) updateRefused(x *record) {
 	refused := r.isRefused(x)
 	if refused == x.refused {
@@ -118,7 +118,7 @@ func (r *Ring) updateRefused(x *record) {
 	r.regroup = true
 }
 
-// poll adds to, or takes from, the votes for a circle. The zero circle is that of a member that has not said.
+// poll adds a vote, or removes it. Zero ring parameters are those of a member that has not reported any.
 func (r *Ring) poll(v vote, sign int) {
 	if v.parameters == (parameters{}) {
 		return
@@ -147,7 +147,7 @@ func (r *Ring) setSpace(bits int) {
 	}
 }
 
-// Parameters are what members say of a ring that is not this one, and how many say so.
+// Parameters are ring parameters that differ from this ring's, and the number of members that report them.
 type Parameters struct {
 	Bits       int `json:"bits"`
 	Successors int `json:"successors"`
@@ -155,10 +155,10 @@ type Parameters struct {
 	Members    int `json:"members"`
 }
 
-// maxParameters bounds the ring parameters that RefusedParameters names.
+// maxParameters bounds the ring parameters that RefusedParameters returns.
 const maxParameters = 10
 
-// RefusedParameters are those of the members that are refused, those of most members first.
+// RefusedParameters returns the ring parameters of the refused members, those of most members first.
 func (r *Ring) RefusedParameters() (list []Parameters) {
 	if r.refused == 0 {
 		return nil

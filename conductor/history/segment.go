@@ -8,24 +8,24 @@ import (
 	"chordconductor/conductor/ring"
 )
 
-// A chapter is a checkpoint and what came after it.
+// A segment is a stretch of the history: a checkpoint and what came after it.
 type segment struct {
-	record string    // which record it is of, recordBytes long; empty: the record had no name yet
+	record string    // the record that it belongs to, recordBytes long; empty: the record had no name yet
 	number uint64    // 1, 2, 3, … over all runs; 0: in memory, or of the first format
 	first  uint64    // number of the first event after the checkpoint
 	from   time.Time // the checkpoint's instant
-	before link      // the chapter before it, as its header has it
+	before link      // the segment before it, as its own header names it
 	path   string    // of its file; empty: in memory
 	old    bool      // its file is of the first format
-	empty  bool      // its file ends before the checkpoint: the program ended there
+	empty  bool      // its file ends before the checkpoint, since the program ended there
 
 	// The rest is guarded by History.mu.
-	data   []byte // of a chapter in memory, or being written; it only grows
+	data   []byte // of a segment in memory, or being written; it only grows
 	size   int64
-	valid  int64     // bytes of its file that count, as the next chapter has it; negative: not known
+	valid  int64     // bytes of its file that count, as the next segment has it; negative: unknown
 	sum    uint32    // the checksum there
-	broken error     // what is between its readable end and the next chapter cannot be read, and why
-	readTo time.Time // of a broken one: the last instant that can be read; zero: not known yet
+	broken error     // why what is between its readable end and the next segment cannot be read
+	readTo time.Time // of a broken one: the last instant that can be read; zero: unknown yet
 }
 
 // write writes an entry. Its event must be storable.
@@ -47,7 +47,8 @@ func read(in *pack.Reader) entry {
 	return e
 }
 
-// tell tells a fold of an entry, and says whether that is worth keeping: an event that tells nothing new is not.
+// apply applies an entry to a fold, and reports whether the entry is worth keeping: an event that changes nothing is
+// not.
 func apply(r *ring.Ring, e entry) (change ring.Change, keep bool) {
 	if e.event == nil {
 		return r.Advance(e.at), true
@@ -56,21 +57,21 @@ func apply(r *ring.Ring, e entry) (change ring.Change, keep bool) {
 	return change, change.Applied
 }
 
-// A cursor is a place in a chapter, and the ring as it was there.
+// A reader is a position in a segment, and the ring at that position.
 type reader struct {
 	segment *segment
 	in      *pack.Reader
 	ring    *ring.Ring
-	now     time.Time // the latest instant of the entries told
-	seq     uint64    // number of the last event told
-	ahead   entry     // read and not yet told, if hasNext
+	now     time.Time // the latest instant of the entries applied
+	seq     uint64    // number of the last event applied
+	ahead   entry     // read and not applied yet, if hasNext
 	hasNext bool
 	passed  int   // entries
-	loaded  int64 // bytes of the chapter that only this cursor holds
-	whole   bool  // in reads the whole chapter, not what was there of it while it was being written
+	loaded  int64 // bytes of the segment that only this reader holds
+	whole   bool  // in reads the whole segment, not a part of it that was there while it was being written
 }
 
-// open places a cursor at the beginning of a chapter.
+// open opens a reader at the beginning of a segment.
 func open(opt ring.Options, c *segment, data []byte) (*reader, error) {
 	in := pack.NewReader(data)
 	r, err := ring.Load(opt, in)
@@ -80,7 +81,7 @@ func open(opt ring.Options, c *segment, data []byte) (*reader, error) {
 	return &reader{segment: c, in: in, ring: r, now: c.from, seq: c.first - 1}, nil
 }
 
-// peek finds the next entry, or none at the end of the chapter.
+// peek returns the next entry, or none at the end of the segment.
 func (c *reader) peek() (entry, bool) {
 	if !c.hasNext && c.in.More() {
 		c.ahead = read(c.in)
@@ -89,7 +90,7 @@ func (c *reader) peek() (entry, bool) {
 	return c.ahead, c.hasNext
 }
 
-// skip leaves the next entry out: of no use to a ring afterwards.
+// skip leaves the next entry out. The ring is of no use afterwards.
 func (c *reader) skip() {
 	c.hasNext = false
 	if c.passed++; c.passed%entriesAtOnce == 0 {
@@ -103,15 +104,15 @@ func (c *reader) skip() {
 	}
 }
 
-// step tells the ring of the next entry.
+// step applies the next entry to the ring.
 func (c *reader) step() ring.Change {
 	c.skip()
 	change, _ := apply(c.ring, c.ahead)
 	return change
 }
 
-// seek goes forward to an instant: it tells all entries that had come by then. weigh is asked now and then whether there
-// is memory to go on.
+// seek goes forward to an instant: it applies all entries that had arrived by then. It calls weigh now and then, which
+// fails when there is no memory to go on.
 func (c *reader) seek(t time.Time, weigh func(*reader) error) error {
 	for n := 1; ; n++ {
 		if n%weighEvery == 0 {
