@@ -3,9 +3,9 @@ import { useRing, useShown } from "../store/ring";
 import { useUi } from "../store/ui";
 import { AddMembers } from "./control/AddMembers";
 import { Audit } from "./control/Audit";
-import { Partition } from "./control/Partition";
 import { Keys } from "./control/Keys";
 import { Load } from "./control/Load";
+import { Partition } from "./control/Partition";
 import { Simulation } from "./control/Simulation";
 
 /** ControlTab holds the commands for the whole ring; each section describes its command. */
@@ -25,9 +25,7 @@ export function ControlTab() {
   if (!canControl) {
     return (
       <div className="tab">
-        <p className="blank">
-          This conductor runs no ring and accepts no commands. Control nodes on their own hosts.
-        </p>
+        <p className="blank">This conductor runs no ring and accepts no commands. Control nodes on their own hosts.</p>
       </div>
     );
   }

@@ -55,7 +55,9 @@ export function Header() {
         <Figure
           name="Ring error"
           title={`How far the pointers of the certain members are from ideal: 0 is ideal.${
-            ring.errorUnknown > 0n ? ` ${plural(ring.errorUnknown, "pointer")} not counted: one end is not certain.` : ""
+            ring.errorUnknown > 0n
+              ? ` ${plural(ring.errorUnknown, "pointer")} not counted: one end is not certain.`
+              : ""
           }`}
           value={count(ring.error)}
           alarm={ring.error > 0n}

@@ -21,8 +21,7 @@ export function LinkBanner() {
     const wait = Math.max(0, Math.ceil((link.retryAt - now) / 1000));
     return (
       <Banner kind="lost">
-        <b>Connection lost.</b>{" "}
-        {empty ? "No data yet." : `The ring is shown as of ${clock(Number(ring.timeMs))}.`}{" "}
+        <b>Connection lost.</b> {empty ? "No data yet." : `The ring is shown as of ${clock(Number(ring.timeMs))}.`}{" "}
         {link.state === "connecting" ? "Trying again…" : `Next attempt in ${wait} s.`}
         <button type="button" onClick={reconnect}>
           Try now

@@ -37,7 +37,7 @@ export function LookupsTab() {
           distance.{" "}
           {world.lookups.length === 0
             ? "No lookup has been traced yet."
-            : `The last ${world.lookups.length} took ${mean.toFixed(1)} hops on average; theory says ½ log₂ ${members} = ${expectedHops(members).toFixed(1)}.`}
+            : `The last ${world.lookups.length} took ${mean.toFixed(1)} hops on average; expected: ½ log₂ ${members} = ${expectedHops(members).toFixed(1)}.`}
         </p>
       )}
       <StripPlot lookups={world.lookups} bits={world.ring.bits} members={members} />

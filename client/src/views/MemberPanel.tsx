@@ -25,11 +25,7 @@ export function MemberPanel() {
           <Icon name="close" />
         </button>
       </header>
-      {slot < 0 ? (
-        <p className="quiet">No such member at this instant.</p>
-      ) : (
-        <Known slot={slot} hex={selected} />
-      )}
+      {slot < 0 ? <p className="quiet">No such member at this instant.</p> : <Known slot={slot} hex={selected} />}
     </aside>
   );
 }
@@ -64,9 +60,7 @@ function Known({ slot, hex }: { slot: number; hex: string }) {
         <dt>Position</dt>
         <dd>{degrees(table.turn[slot], table.count)}</dd>
         <dt>Owns</dt>
-        <dd>
-          {from < 0 ? "not known" : `${percent(clockwise(from, table.turn[slot]) || 1)} of the circle`}
-        </dd>
+        <dd>{from < 0 ? "not known" : `${percent(clockwise(from, table.turn[slot]) || 1)} of the circle`}</dd>
         <dt>Keys</dt>
         <dd>
           {count(table.keys[slot])}
@@ -114,7 +108,9 @@ function Details({ hex }: { hex: string }) {
             <MemberLink hex={hexOf(id)} />
           </li>
         ))}
-        {detail.placeholders > 0 && <li className="quiet">{plural(detail.placeholders, "empty entry", "empty entries")}</li>}
+        {detail.placeholders > 0 && (
+          <li className="quiet">{plural(detail.placeholders, "empty entry", "empty entries")}</li>
+        )}
       </ol>
       <h3>Fingers</h3>
       {targets.size === 0 ? (

@@ -169,7 +169,12 @@ describe("time", () => {
       await past.locator(".label-note", { hasText: "predecessor" }).waitFor({ state: "attached" }); // and there is no other
       // Later events are in no list.
       await past.getByRole("tab", { name: "Events" }).click();
-      expect(await past.getByTestId("feed").getByText(/lost contact/).count()).toBe(0);
+      expect(
+        await past
+          .getByTestId("feed")
+          .getByText(/lost contact/)
+          .count(),
+      ).toBe(0);
       const at = Date.parse(new URL(past.url()).searchParams.get("t") ?? "");
       await past.getByRole("tab", { name: "Lookups" }).click();
       await past.locator(".lookup-row").nth(3).waitFor();

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { FakeHub } from "../../dev/messages";
 import { FakeRing } from "../../dev/ring";
-import { approach, newDrag, pan, extend, zoomAt } from "../../src/canvas/gestures";
+import { approach, extend, newDrag, pan, zoomAt } from "../../src/canvas/gestures";
 import { binSlots, hitTest, slotsInArc } from "../../src/canvas/hit";
 import { circle, FIT, layOut, pointAt, turnAt, visibleArc, Worst } from "../../src/canvas/layout";
 import { Status } from "../../src/model/members";

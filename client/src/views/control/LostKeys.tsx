@@ -48,8 +48,8 @@ export function LostKeys({ count }: { count: number }) {
       <ul>
         {lost?.slice(0, MOST).map((k) => (
           <li key={k.key}>
-            <code>{k.key}</code> written at {k.written_at_s.toFixed(1)} s on {plural(k.copies, "replica")}; the
-            last read found {k.found}
+            <code>{k.key}</code> written at {k.written_at_s.toFixed(1)} s on {plural(k.copies, "replica")}; the last
+            read found {k.found}
             {k.trace_id && (
               <>
                 ; trace of the write <code>{k.trace_id}</code>
