@@ -7,7 +7,7 @@ import (
 	"chordconductor/node/chord"
 )
 
-// settled is one member of a settled ring of n hashed members, with its fingers.
+// settled is one member of an ideal ring of n hashed members, with its fingers.
 func settled(b *testing.B, n, r int) (chord.Space, chord.State, chord.Fingers) {
 	s := space(b, 160)
 	states := make([]chord.State, n)

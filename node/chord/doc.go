@@ -1,9 +1,9 @@
 // Package chord is the Chord protocol as pure functions: the identifier circle, a member's ring pointers and their
 // transitions, fingers, the choice of a lookup's next hop, and the invariant that a ring must keep.
 //
-// The running member (node/member) calls it with what it has heard and carries out what it says; the model checker in
-// this package's tests explores every interleaving of the same functions; the conductor's view (conductor/ring) judges
-// rings by the same definitions. docs/protocol.md tells the rules in prose.
+// The running member (node/member) passes it the answers that it has received and carries out the results; the model
+// checker (modelcheck) explores every interleaving of the same functions; the conductor's view (conductor/ring) checks
+// rings by the same definitions. docs/protocol.md describes the rules in prose.
 //
 // Nothing here does I/O, reads a clock, draws a random number, starts a goroutine or keeps state between calls. A State
 // and a Fingers are values: a transition returns a new one and never writes to a slice it was given, so that readers

@@ -2,7 +2,7 @@ package chord
 
 import "slices"
 
-// A Run is a stretch of finger slots, First to Last, both included, that all point to one peer.
+// A Run is consecutive finger slots, First to Last, both included, that all point to one peer.
 type Run struct {
 	First, Last int
 	Peer        Peer
@@ -12,7 +12,7 @@ type Run struct {
 // a ring of N members only about log2 N of the m slots differ, so the table is kept as runs. It is an immutable value:
 // the methods that change it return another. The zero value is the empty table.
 type Fingers struct {
-	runs []Run // by slot, not overlapping; neighbours that touch have different peers; empty slots are in no run
+	runs []Run // by slot, not overlapping; adjacent runs have different peers; empty slots are in no run
 }
 
 // Runs lists the table's runs by slot. Empty slots are in no run. The caller must not change the slice.
@@ -28,8 +28,8 @@ func (f Fingers) At(slot int) Peer {
 	return Peer{}
 }
 
-// Set makes slots first to last point to p (the zero Peer: to nobody). The second result is the runs that differ from
-// before, cut to the slots that changed: none if nothing did. Freed slots are told as runs with the zero Peer.
+// Set makes slots first to last point to p (the zero Peer: to none). The second result is the runs of the slots that
+// changed: none if no slot did. Emptied slots are in runs with the zero Peer.
 func (f Fingers) Set(first, last int, p Peer) (Fingers, []Run) {
 	if first > last {
 		return f, nil
@@ -91,7 +91,7 @@ func (f Fingers) Drop(dead Peer) (Fingers, []Run) {
 	return Fingers{slices.DeleteFunc(slices.Clone(f.runs), func(r Run) bool { return r.Peer == dead })}, changed
 }
 
-// stretch is the peer in a slot and the last slot up to which that holds.
+// run is the peer in a slot and the last slot up to which that holds.
 func (f Fingers) run(slot int) (Peer, int) {
 	for _, r := range f.runs {
 		if slot < r.First {

@@ -9,7 +9,7 @@ import (
 	"chordconductor/node/chord"
 )
 
-// The table behaves like a plain array, and the runs it tells of are exactly the slots that changed.
+// The table behaves like a plain array, and the runs it returns are exactly the slots that changed.
 func TestFingersAgainstAnArray(t *testing.T) {
 	s := space(t, 160)
 	pool := append(peers(s, 1, 2, 3, 4), chord.Peer{})
@@ -38,19 +38,19 @@ func TestFingersAgainstAnArray(t *testing.T) {
 			if !slices.Equal(before.Runs(), runs) {
 				t.Fatal("the earlier table was written to")
 			}
-			told := old
+			updated := old
 			for i, r := range changed {
 				if i > 0 && (r.First <= changed[i-1].Last || r.Peer == changed[i-1].Peer && r.First == changed[i-1].Last+1) {
 					t.Fatalf("changed runs not compact: %v", changed)
 				}
 				for k := r.First; k <= r.Last; k++ {
 					if old[k] == r.Peer {
-						t.Fatalf("slot %d told as changed: %v", k, changed)
+						t.Fatalf("slot %d is in a run of changes, and has not changed: %v", k, changed)
 					}
-					told[k] = r.Peer
+					updated[k] = r.Peer
 				}
 			}
-			if told != table {
+			if updated != table {
 				t.Fatalf("changed runs %v do not lead from the old table to the new one", changed)
 			}
 			checkRuns(t, f, table)

@@ -8,21 +8,21 @@ import (
 )
 
 // Names of the conditions that a ring must keep. The first two are local to a member: they never break, not even for a
-// moment. The others speak of all members at one instant; LiveSuccessor and EnoughPrincipals together are the invariant
+// moment. The others concern all members at one instant; LiveSuccessor and EnoughPrincipals together are the invariant
 // and imply all the rest (Zave, section 5).
 const (
 	OrderedSuccessorLists = "OrderedSuccessorLists" // a list runs clockwise and never past its owner
-	NoDuplicates          = "NoDuplicates"          // nobody is named twice in a list, nor its owner
+	NoDuplicates          = "NoDuplicates"          // a list names no member twice, and not its owner
 	LiveSuccessor         = "LiveSuccessor"         // every list names a live member
-	EnoughPrincipals      = "EnoughPrincipals"      // at least r+1 members are skipped by nobody's list
+	EnoughPrincipals      = "EnoughPrincipals"      // at least r+1 members are skipped by no list
 	OneOrderedRing        = "OneOrderedRing"        // first live successors form exactly one cycle, once around the circle
-	ConnectedAppendages   = "ConnectedAppendages"   // whoever is not on the cycle reaches it
+	ConnectedAppendages   = "ConnectedAppendages"   // every member that is not on the cycle reaches it
 )
 
 // A Breach is a condition that does not hold.
 type Breach struct {
 	Condition string
-	Members   []ID // whom it concerns
+	Members   []ID // the members concerned
 	Detail    string
 }
 
@@ -39,24 +39,24 @@ func ListBreaches(s State) []Breach {
 			continue
 		}
 		if slices.Contains(seen, p.ID) {
-			out = append(out, Breach{NoDuplicates, []ID{s.Self.ID}, fmt.Sprintf("successor %d is named before in the list", i)})
+			out = append(out, Breach{NoDuplicates, []ID{s.Self.ID}, fmt.Sprintf("successor %d appears earlier in the list", i)})
 		} else if ordered && !Between(last, p.ID, s.Self.ID) {
 			ordered = false
-			out = append(out, Breach{OrderedSuccessorLists, []ID{s.Self.ID}, fmt.Sprintf("successor %d lies before its forerunner", i)})
+			out = append(out, Breach{OrderedSuccessorLists, []ID{s.Self.ID}, fmt.Sprintf("successor %d lies before the entry before it", i)})
 		}
 		seen, last = append(seen, p.ID), p.ID
 	}
 	return out
 }
 
-// A Global is all live members' states at one instant. It is what an oracle sees; no member ever does.
+// A Global is all live members' states at one instant: an oracle's view, which no member has.
 type Global struct {
 	States []State // by identifier
 	at     map[Peer]int
 	best   []int // by rank: BestSucc
 }
 
-// Observe takes the states of all live members.
+// Observe makes a Global of the states of all live members.
 func Observe(states []State) *Global {
 	g := &Global{States: slices.Clone(states), at: make(map[Peer]int, len(states))}
 	slices.SortFunc(g.States, func(a, b State) int { return inOrder(a.Self, b.Self) })
@@ -76,7 +76,7 @@ func Observe(states []State) *Global {
 	return g
 }
 
-// Rank is a live member's index in States, or -1 for anyone else.
+// Rank is a live member's index in States, or -1 for any other peer.
 func (g *Global) Rank(p Peer) int {
 	if i, live := g.at[p]; live {
 		return i
@@ -87,8 +87,8 @@ func (g *Global) Rank(p Peer) int {
 // BestSucc is the rank of the first live entry of a member's list, or -1.
 func (g *Global) BestSucc(rank int) int { return g.best[rank] }
 
-// RingMembers says of each rank whether that member reaches itself along first live successors. A member that does not
-// is an appendage.
+// RingMembers reports for each rank whether that member reaches itself along first live successors. A member that does
+// not is an appendage.
 func (g *Global) RingMembers() []bool {
 	on, _ := g.cycles()
 	return on
@@ -97,7 +97,7 @@ func (g *Global) RingMembers() []bool {
 // cycles also returns one member of each cycle.
 func (g *Global) cycles() (on []bool, cycles []int) {
 	on = make([]bool, len(g.States))
-	visit := make([]int, len(g.States)) // the walk, numbered from 1, that came here first
+	visit := make([]int, len(g.States)) // the first traversal, numbered from 1, that visited this rank
 	for start := range g.States {
 		at := start
 		for at >= 0 && visit[at] == 0 {
@@ -105,7 +105,7 @@ func (g *Global) cycles() (on []bool, cycles []int) {
 			at = g.best[at]
 		}
 		if at < 0 || visit[at] != start+1 {
-			continue // ends nowhere, or in what an earlier walk has settled
+			continue // ends nowhere, or in ranks that an earlier traversal has visited
 		}
 		cycles = append(cycles, at)
 		for !on[at] {
@@ -116,8 +116,8 @@ func (g *Global) cycles() (on []bool, cycles []int) {
 	return on, cycles
 }
 
-// Principals says of each rank whether that member is skipped by nobody: it lies strictly between no two neighbours in
-// anybody's list, the list's owner being its first entry. Members are ordered by identifier, then by incarnation.
+// Principals reports for each rank whether that member is a principal member: it lies strictly between no two adjacent
+// entries of any list, the list's owner being its first entry. Members are ordered by identifier, then by incarnation.
 func (g *Global) Principals() []bool {
 	n := len(g.States)
 	skips := make([]int, n+1) // differences: how many more lists skip this rank than the one before
@@ -145,8 +145,8 @@ func (g *Global) Principals() []bool {
 	return principal
 }
 
-// from is the first rank at p or later in circle order; after, later than p. A later life of a member lies right behind
-// an earlier one: to a list that names the earlier, and will drop it, the later is a newcomer that it skips.
+// from is the first rank at p or later in circle order; after, later than p. A later incarnation of a member lies right
+// behind an earlier one: a list that names the earlier, which it will drop, skips the later like any joiner.
 func (g *Global) from(p Peer) int {
 	i, _ := slices.BinarySearchFunc(g.States, p, func(s State, p Peer) int { return inOrder(s.Self, p) })
 	return i
@@ -209,7 +209,7 @@ func (g *Global) ordered(on []bool, start int) bool {
 	return true
 }
 
-// astray lists the members that reach no ring member along first live successors.
+// astray lists the members that do not reach a ring member along first live successors.
 func (g *Global) astray(on []bool) []ID {
 	const unknown, reaches, lost = 0, 1, 2
 	fate := make([]uint8, len(on))

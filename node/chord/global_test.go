@@ -39,14 +39,14 @@ func TestRingErrorOfOneMember(t *testing.T) {
 	s := space(t, 6)
 	for _, c := range []struct {
 		what string
-		hurt func(*chord.State) // member 21 of ... 8 14 21 32 38 42 ..., r = 3
+		edit func(*chord.State) // member 21 of ... 8 14 21 32 38 42 ..., r = 3
 		want int
 	}{
 		{"predecessor one too far", func(m *chord.State) { m.Pred = peer(s, 8) }, 1},
 		{"predecessor three too far", func(m *chord.State) { m.Pred = peer(s, 56) }, 3},
 		{"predecessor unknown", func(m *chord.State) { m.Pred = chord.Peer{} }, 10},
 		{"predecessor dead", func(m *chord.State) { m.Pred = peer(s, 20) }, 11},
-		{"predecessor of another life", func(m *chord.State) { m.Pred = life(s, 14, 7) }, 11},
+		{"predecessor of another incarnation", func(m *chord.State) { m.Pred = incarnation(s, 14, 7) }, 11},
 		{"head one too far", func(m *chord.State) { m.Succ = list(s, 21, 3, 38, 42, 48) }, 1},
 		{"head dead", func(m *chord.State) { m.Succ = list(s, 21, 3, 30, 32, 38) }, 13},
 		{"no successor", func(m *chord.State) { m.Succ = list(s, 21, 3) }, 12},
@@ -54,7 +54,7 @@ func TestRingErrorOfOneMember(t *testing.T) {
 		{"a dead entry", func(m *chord.State) { m.Succ = list(s, 21, 3, 32, 35, 38) }, 2},
 	} {
 		ring := idealRing(s, 3, paperRing...)
-		c.hurt(&ring[3])
+		c.edit(&ring[3])
 		g := chord.Observe(ring)
 		each, total := g.RingError(s)
 		// Member 14 is the only one whose list is compared with member 21's.
@@ -112,13 +112,13 @@ func TestListBreaches(t *testing.T) {
 		succ []chord.Peer
 		want []string
 	}{
-		"sound":                 {peers(s, 20, 30, 5), nil},
-		"placeholders":          {list(s, 10, 3, 20), nil},
-		"out of order":          {peers(s, 30, 20, 40), []string{chord.OrderedSuccessorLists}},
-		"past its owner":        {peers(s, 30, 5, 20), []string{chord.OrderedSuccessorLists}},
-		"twice":                 {peers(s, 20, 20, 30), []string{chord.NoDuplicates}},
-		"its owner in it":       {peers(s, 20, 10, 30), []string{chord.NoDuplicates}},
-		"two lives of a member": {[]chord.Peer{peer(s, 20), life(s, 20, 2), peer(s, 30)}, []string{chord.NoDuplicates}},
+		"sound":                        {peers(s, 20, 30, 5), nil},
+		"placeholders":                 {list(s, 10, 3, 20), nil},
+		"out of order":                 {peers(s, 30, 20, 40), []string{chord.OrderedSuccessorLists}},
+		"past its owner":               {peers(s, 30, 5, 20), []string{chord.OrderedSuccessorLists}},
+		"twice":                        {peers(s, 20, 20, 30), []string{chord.NoDuplicates}},
+		"its owner in it":              {peers(s, 20, 10, 30), []string{chord.NoDuplicates}},
+		"two incarnations of a member": {[]chord.Peer{peer(s, 20), incarnation(s, 20, 2), peer(s, 30)}, []string{chord.NoDuplicates}},
 	} {
 		var got []string
 		for _, b := range chord.ListBreaches(chord.State{Self: peer(s, 10), Succ: c.succ}) {
@@ -140,9 +140,9 @@ func drawGlobal(t *rapid.T, s chord.Space, r int) *chord.Global {
 		var pred chord.Peer
 		for step := uint64(1); step < 16; step++ {
 			at := (id + step) % 16
-			odd := rapid.IntRange(0, 15).Draw(t, "odd") == 15 // then a member is passed over, or a dead one named
+			odd := rapid.IntRange(0, 15).Draw(t, "odd") == 15 // then a member is skipped, or a dead one named
 			if slices.Contains(ids, at) != odd {
-				succ = append(succ, life(s, at, rapid.SampledFrom([]int64{1, 1, 1, 0}).Draw(t, "life")))
+				succ = append(succ, incarnation(s, at, rapid.SampledFrom([]int64{1, 1, 1, 0}).Draw(t, "incarnation")))
 				pred = peer(s, at)
 			}
 		}
@@ -204,6 +204,6 @@ func TestInvariantImpliesTheRest(t *testing.T) {
 		}
 	})
 	if held == 0 {
-		t.Error("no drawn ring kept the invariant: the test says nothing")
+		t.Error("no drawn ring kept the invariant: the test shows nothing")
 	}
 }

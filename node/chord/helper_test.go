@@ -16,11 +16,11 @@ func space(t testing.TB, bits int) chord.Space {
 	return s
 }
 
-// peer is a member with a small identifier, in its first life.
-func peer(s chord.Space, id uint64) chord.Peer { return life(s, id, 1) }
+// peer is a member with a small identifier, in its first incarnation.
+func peer(s chord.Space, id uint64) chord.Peer { return incarnation(s, id, 1) }
 
-func life(s chord.Space, id uint64, incarnation int64) chord.Peer {
-	return chord.Peer{ID: s.FromUint64(id), Addr: fmt.Sprintf("host-%d:7001", id), Incarnation: incarnation}
+func incarnation(s chord.Space, id uint64, number int64) chord.Peer {
+	return chord.Peer{ID: s.FromUint64(id), Addr: fmt.Sprintf("host-%d:7001", id), Incarnation: number}
 }
 
 func peers(s chord.Space, ids ...uint64) []chord.Peer {
@@ -45,7 +45,7 @@ func list(s chord.Space, self uint64, r int, ids ...uint64) []chord.Peer {
 	return out
 }
 
-// idealRing is a settled ring of members with ascending identifiers.
+// idealRing is an ideal ring of members with ascending identifiers.
 func idealRing(s chord.Space, r int, ids ...uint64) []chord.State {
 	n := len(ids)
 	states := make([]chord.State, n)
@@ -62,7 +62,7 @@ func idealRing(s chord.Space, r int, ids ...uint64) []chord.State {
 	return states
 }
 
-// idealFingers is the finger table that a member would have in a settled ring.
+// idealFingers is the finger table that a member has in an ideal ring.
 func idealFingers(s chord.Space, self chord.ID, ring []chord.State) chord.Fingers {
 	var f chord.Fingers
 	for slot := range s.Bits() {

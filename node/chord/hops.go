@@ -2,7 +2,7 @@ package chord
 
 import "slices"
 
-// Pointer says which of a member's pointers chose a hop.
+// Pointer is the kind of a member's pointer that chose a hop.
 type Pointer uint8
 
 const (
@@ -23,29 +23,29 @@ func (p Pointer) String() string {
 	return "none"
 }
 
-// A Hop is a member that a lookup could visit next, and the pointer that names it.
+// A Hop is a member that a lookup could visit next, and the pointer to it.
 type Hop struct {
 	Peer    Peer
 	Pointer Pointer
 	Slot    int // finger slot (the lowest of its run), or index in the successor list
 }
 
-// NextHops is where a lookup of key goes on from this member: at most limit members, best first, none that dead (if not
-// nil) reports. See Routes.Next, which does it; who chooses often from the same pointers keeps their Routes.
+// NextHops lists the next hops of a lookup of key from this member: at most limit, best first, none that dead (if not
+// nil) reports. It calls Routes.Next; a caller that chooses often from the same pointers stores their Routes.
 func NextHops(s State, fingers Fingers, key ID, dead func(Peer) bool, limit int) (hops []Hop, final bool) {
 	r := NewRoutes(s, fingers)
 	return r.Next(make([]Hop, 0, max(limit, 1)), &key, dead)
 }
 
-// Routes is a member's fingers and successor list, put in order once for all the lookups that choose from them: an
-// immutable value, to be made anew when one of them changes.
+// Routes is a member's fingers and successor list, sorted once for all the lookups that choose from them: an immutable
+// value, to be made anew when one of them changes.
 type Routes struct {
 	self Peer
 	succ []Peer
-	ways []Hop // nearest clockwise first; of one identifier's lives the latest last; of one peer the greatest finger, else the successor
+	ways []Hop // nearest clockwise first; of one identifier the latest incarnation last; of one peer the greatest finger, else the successor
 }
 
-// NewRoutes puts a member's pointers in order.
+// NewRoutes sorts a member's pointers.
 func NewRoutes(s State, fingers Fingers) Routes {
 	succ := s.Live()
 	r := Routes{s.Self, succ, make([]Hop, 0, len(fingers.runs)+len(succ))}
@@ -58,7 +58,7 @@ func NewRoutes(s State, fingers Fingers) Routes {
 	return r
 }
 
-// insert puts a way in its place, unless there is one to the same peer.
+// insert inserts a hop in order, unless there is one to the same peer.
 func (r *Routes) insert(h Hop) {
 	at := len(r.ways)
 	for ; at > 0; at-- {
@@ -73,13 +73,14 @@ func (r *Routes) insert(h Hop) {
 	r.ways = slices.Insert(r.ways, at, h)
 }
 
-// Next is where a lookup of key goes on: hops, which must be empty, filled up to its capacity, best first, without those
-// whom dead (if not nil) reports. It is the only place where a next hop is chosen.
+// Next lists the next hops of a lookup of key: hops, which must be empty, filled up to its capacity, best first,
+// without peers that dead (if not nil) reports. It is the only place where a next hop is chosen.
 //
 // If final, the key lies between the member and its first successor that is not dead, and the hops are believed owners:
 // that successor, then the later ones as its substitutes. Otherwise they precede the key, the closest first, taken from
-// the fingers and the successor list alike (ToN section IV.D and the note on successor lists in IV.E.3), a member's later
-// life instead of an earlier one. No hop at all means that everybody known, or everybody before the key, is dead.
+// the fingers and the successor list alike (ToN section IV.D and the note on successor lists in IV.E.3), a member's
+// later incarnation instead of an earlier one. No hop at all means that all known members, or all before the key, are
+// dead.
 func (r *Routes) Next(hops []Hop, key *ID, dead func(Peer) bool) ([]Hop, bool) {
 	self := &r.self.ID
 	if len(r.ways) == 0 {
@@ -115,9 +116,9 @@ func (r *Routes) Next(hops []Hop, key *ID, dead func(Peer) bool) ([]Hop, bool) {
 	return hops, false
 }
 
-// Substitute is who will own key once all members known to precede it have turned out to be dead: the first successor at
-// or beyond key that dead does not report. It is where a lookup goes on from the last living member before the key, when
-// those between have not been found dead yet.
+// Substitute is the member that will own key once all members known to precede it have been found dead: the first
+// successor at or after key that dead does not report. It is the next hop from the last live member before the key
+// while the members between have not been found dead yet.
 func (r *Routes) Substitute(key *ID, dead func(Peer) bool) (Hop, bool) {
 	for i := range r.succ {
 		if p := &r.succ[i]; owns(&r.self.ID, key, &p.ID) && (dead == nil || !dead(*p)) {

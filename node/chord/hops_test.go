@@ -10,7 +10,7 @@ import (
 	"chordconductor/node/chord"
 )
 
-// NextHops does what the rules say when written down the slow way.
+// NextHops agrees with a slow implementation of the rules.
 func TestNextHopsAgainstTheRules(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := drawSpace(t)
@@ -53,7 +53,7 @@ func TestNextHopsAgainstTheRules(t *testing.T) {
 			}
 		default:
 			if final {
-				t.Fatalf("nobody here is believed to own the key: %v", hops)
+				t.Fatalf("no member here is believed to own the key: %v", hops)
 			}
 			all := live
 			for _, run := range f.Runs() {
@@ -80,7 +80,7 @@ func TestNextHopsAgainstTheRules(t *testing.T) {
 	})
 }
 
-func TestNextHopsSaysWhichPointer(t *testing.T) {
+func TestNextHopsNamesPointers(t *testing.T) {
 	s := space(t, 6)
 	ring := idealRing(s, 3, paperRing...)
 	f := idealFingers(s, s.FromUint64(8), ring)
@@ -108,14 +108,14 @@ func TestNextHopsSaysWhichPointer(t *testing.T) {
 	}
 }
 
-// A finger that has been refreshed to a member's later life stands in for the earlier one.
-func TestNextHopsPrefersTheLaterLife(t *testing.T) {
+// A finger to a member's later incarnation replaces the earlier one.
+func TestNextHopsPrefersTheLaterIncarnation(t *testing.T) {
 	s := space(t, 6)
-	state := chord.State{Self: peer(s, 8), Succ: []chord.Peer{peer(s, 14), life(s, 21, 2)}}
+	state := chord.State{Self: peer(s, 8), Succ: []chord.Peer{peer(s, 14), incarnation(s, 21, 2)}}
 	f, _ := chord.Fingers{}.Set(3, 3, peer(s, 21))
 	hops, _ := chord.NextHops(state, f, s.FromUint64(30), nil, 2)
 	want := []chord.Hop{
-		{Peer: life(s, 21, 2), Pointer: chord.PointerSuccessor, Slot: 1},
+		{Peer: incarnation(s, 21, 2), Pointer: chord.PointerSuccessor, Slot: 1},
 		{Peer: peer(s, 14), Pointer: chord.PointerSuccessor, Slot: 0},
 	}
 	if !slices.Equal(hops, want) {
@@ -124,10 +124,10 @@ func TestNextHopsPrefersTheLaterLife(t *testing.T) {
 	if hops, _ = chord.NextHops(state, f, s.FromUint64(30), nil, 1); !slices.Equal(hops, want[:1]) {
 		t.Errorf("one hop: %v", hops)
 	}
-	dead := func(p chord.Peer) bool { return p == life(s, 21, 2) }
+	dead := func(p chord.Peer) bool { return p == incarnation(s, 21, 2) }
 	want[0] = chord.Hop{Peer: peer(s, 21), Pointer: chord.PointerFinger, Slot: 3}
 	if hops, _ = chord.NextHops(state, f, s.FromUint64(30), dead, 2); !slices.Equal(hops, want) {
-		t.Errorf("the later life dead: %v", hops)
+		t.Errorf("the later incarnation dead: %v", hops)
 	}
 }
 
@@ -140,7 +140,7 @@ func TestNextHopsWhenAllAreDead(t *testing.T) {
 	}
 }
 
-// With 14 dead, 21 will own what 14 does now; and a successor list that ends before the key names nobody.
+// With 14 dead, 21 will own what 14 does now; and a successor list that ends before the key names no owner.
 func TestSubstitute(t *testing.T) {
 	s := space(t, 6)
 	ring := idealRing(s, 3, paperRing...)
@@ -148,7 +148,7 @@ func TestSubstitute(t *testing.T) {
 	for _, c := range []struct {
 		key  uint64
 		dead func(chord.Peer) bool
-		want uint64 // 0: nobody
+		want uint64 // 0: none
 	}{{12, nil, 14}, {12, is14, 21}, {18, nil, 21}, {30, nil, 32}, {33, nil, 0}} {
 		routes, key := chord.NewRoutes(ring[1], chord.Fingers{}), s.FromUint64(c.key)
 		h, ok := routes.Substitute(&key, c.dead)

@@ -2,17 +2,18 @@ package chord
 
 import "slices"
 
-// A host list is what a successor list is, with one entry for each host: the first distinct hosts beyond a member,
-// clockwise, its own left out, each by the first of its members met. Members keep one because the virtual nodes of a host
-// fail together: copies of keys go to the first hosts of the list, which in a ring of few hosts with many virtual nodes
+// A host list is a successor list with one entry per host: the first distinct hosts after a member, clockwise, except
+// its own, each with its first member in that order. Members have one because the virtual nodes of a host fail
+// together: replicas of keys go to the first hosts of the list, which in a ring of few hosts with many virtual nodes
 // may lie any distance past the end of the successor list.
 //
-// The list of a member follows from its head's: the head, then what the head's list names. So it is copied with the
-// pointers, at no call of its own, and never cached for longer than one stabilize round. As with successor lists, an
-// entry that is out of circle order ends the list: the circle has closed. This is also what ends a dead entry's life: the
-// member right before it drops it, since seen from there it lies before its own head, and no list further back names it again.
+// The list of a member follows from its head's: the head, then the entries of the head's list. So it is copied with the
+// pointers, without a call of its own, and never cached for longer than one stabilize round. As with successor lists,
+// an entry that is out of circle order ends the list: the circle has closed. This also removes dead entries: the member
+// right before a dead entry drops it, since from there it lies before its own head, and no list further back names it
+// again.
 
-// Hosts makes the host list of a member, of at most so many entries, from peers beyond it in circle order: its head, the
+// Hosts makes the host list of a member, of at most so many entries, from peers after it in circle order: its head, the
 // head's successor list, and HostsPast of the head's host list. It appends to dst.
 func Hosts(dst []Peer, self Peer, most int, beyond ...[]Peer) []Peer {
 	last := self.ID
@@ -35,8 +36,8 @@ func Hosts(dst []Peer, self Peer, most int, beyond ...[]Peer) []Peer {
 	return dst
 }
 
-// HostsPast is the part of a member's host list that its successor list does not show: the hosts whose first member lies
-// past the list's last entry.
+// HostsPast is the part of a member's host list past its successor list: the hosts whose first member lies after the
+// last entry of that list.
 func HostsPast(s State, hosts []Peer) []Peer {
 	n := realEntries(s.Succ)
 	if n == 0 {

@@ -9,7 +9,7 @@ import (
 )
 
 // TestHostListsBecomeRight: whatever the host lists of an ideal ring are at first, dead and made-up entries among them,
-// each is right once information has gone around the circle, in whatever order members ask their heads.
+// each is right once information has gone around the circle, in whatever order members query their heads.
 func TestHostListsBecomeRight(t *testing.T) {
 	space, err := NewSpace(8)
 	if err != nil {

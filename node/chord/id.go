@@ -114,7 +114,7 @@ func (s Space) Parse(text string) (ID, error) {
 func ParseID(text string) (ID, error) {
 	var id ID
 	if text == "" || len(text) > 2*idBytes {
-		return ID{}, fmt.Errorf("identifier %.48q: want 1 to %d hex digits", text, 2*idBytes)
+		return ID{}, fmt.Errorf("identifier %.48q: must have 1 to %d hex digits", text, 2*idBytes)
 	}
 	padded := strings.Repeat("0", 2*idBytes-len(text)) + text
 	if _, err := hex.Decode(id[:], []byte(padded)); err != nil {
@@ -183,7 +183,7 @@ func sum(a, b ID) ID {
 	return a
 }
 
-// bitLen is the number of bits it takes to write the identifier; 0 for identifier 0.
+// bitLen is the number of significant bits of the identifier; 0 for identifier 0.
 func (id ID) bitLen() int {
 	for i, b := range id {
 		if b != 0 {

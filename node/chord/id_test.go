@@ -23,7 +23,7 @@ func TestBetween(t *testing.T) {
 	for a := range uint64(8) {
 		for b := range uint64(8) {
 			for c := range uint64(8) {
-				want := false // walk clockwise from a until c, or all around if they are one
+				want := false // go clockwise from a until c, or all around if they are one
 				for x := (a + 1) % 8; x != c; x = (x + 1) % 8 {
 					if x == b {
 						want = true

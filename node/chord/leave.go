@@ -2,25 +2,24 @@ package chord
 
 import "slices"
 
-// Leaving. A leaver hands its range to the first member after it that stays, whatever leaves in between, and does so side
-// by side with the other leavers. Ranges that follow each other at the receiver are released side by side, too, and taken
-// over in order, from the receiver's own downwards. When no member that stays is left to hand over to, a last call finds
-// out whether the ring ends. node/member and node/keeper carry this out; the checker in modelcheck explores every order of
-// these steps.
+// Leaving. A leaver hands its range to the first member after it that stays, whatever leaves in between, concurrently
+// with the other leavers. Adjacent ranges are released to a receiver concurrently, too, and taken over in order, from
+// the receiver's own downwards. If no member stays that could receive, a last call finds out whether the ring ends.
+// node/member and node/keeper carry this out; the checker in modelcheck explores every order of these steps.
 
-// A Stance is what a member answers about its own leave.
+// A Stance is a member's answer about its own leave.
 type Stance uint8
 
 const (
 	Silent Stance = iota // no answer: it is dead, or will answer later
 	Stays
-	Leaves // it may still take its leave back
-	Bound  // it has answered a last call: it cannot take its leave back
+	Leaves // it may still cancel its leave
+	Bound  // it has answered a last call: it cannot cancel its leave
 )
 
 // Receiver is the member that a leaver hands its range to: the first one that stays, of the members after the leaver,
-// nearest first. So each byte is carried once, however many neighbors leave at once. A silent member is passed over: if
-// it is dead the receiver inherits its range, if not it is asked again before the release.
+// nearest first. So each byte is transferred once, however many neighbors leave at once. A silent member is skipped: if
+// it is dead the receiver inherits its range, if not it is queried again before the release.
 func Receiver(after []Peer, stance func(Peer) Stance) (Peer, bool) {
 	for _, p := range after {
 		if stance(p).Receives() {
@@ -34,16 +33,16 @@ func Receiver(after []Peer, stance func(Peer) Stance) (Peer, bool) {
 func (s Stance) Receives() bool { return s == Stays }
 
 // Turn reports whether a receiver whose own range begins at from may take over a released range that ends at to. Ranges
-// below it wait, so that what the receiver owns stays one stretch.
+// below it wait, so that the receiver owns one contiguous range.
 func Turn(to, from ID) bool { return to == from }
 
-// A Range is the stretch (From, To] of the circle.
+// A Range is the arc (From, To] of the circle.
 type Range struct{ From, To ID }
 
-// Turns lists, of the ranges that are complete at a receiver whose own range begins at from, those that may be released to
-// it, in the order of their turns: each ends where the one before begins. A source that has released its range owns it
-// until the receiver takes it over, but does not answer for it. It answers again only if the receiver lets it go, because
-// the range is not in this list any more, or is dead.
+// Turns lists, of the ranges that are complete at a receiver whose own range begins at from, those that may be released
+// to it, in the order of their turns: each ends where the one before begins. A source that has released its range owns
+// it until the receiver takes it over, but does not answer for it. It answers again only if the receiver rejects the
+// range, because it is not in this list any more, or is dead.
 func Turns(from ID, complete []Range) (turns []int) {
 	for {
 		i := slices.IndexFunc(complete, func(r Range) bool { return Turn(r.To, from) })
@@ -55,18 +54,18 @@ func Turns(from ID, complete []Range) (turns []int) {
 }
 
 // DepartsFirst decides between two adjacent leavers that have handed everything over, second being the first successor
-// of first: whether second splices itself out before first does. So the list that first then passes on begins with a
-// member that stays. Only across zero neither waits, so that among any number of leavers one may go.
+// of first: whether second splices itself out before first does. Then the list that first sends begins with a member
+// that stays. Only across zero neither waits, so that among any number of leavers one may leave.
 func DepartsFirst(second, first Peer) bool { return second.ID.Compare(first.ID) > 0 }
 
-// DepartingList is what a leaver passes on of its successor list when it departs: from the first member that stays on, so
-// that the leavers before that one may be gone at once. It is the whole list if stays is not in it.
+// DepartingList is the part of its successor list that a leaver sends when it departs: from the first member that stays
+// to the end, so that the leavers before that one may be gone at once. It is the whole list if stays is not in it.
 func DepartingList(succ []Peer, stays Peer) []Peer {
 	return succ[max(slices.Index(succ, stays), 0):]
 }
 
-// AnswerLastCall is a member's stance when it is asked in a last call. Only a leaver that may end with its keys agrees,
-// and is bound from then on; any other one stays, or will when it finds no receiver.
+// AnswerLastCall is a member's answer to a last call. Only a leaver that may end with its keys agrees, and is bound
+// from then on; any other one stays, or will when it finds no receiver.
 func (s Stance) AnswerLastCall(mayEnd bool) Stance {
 	if s == Bound || s == Leaves && mayEnd {
 		return Bound
@@ -78,7 +77,7 @@ func (s Stance) AnswerLastCall(mayEnd bool) Stance {
 // the members that asked may have ended because of it.
 func (s Stance) MayTakeBack() bool { return s == Leaves }
 
-// A Verdict is what has come of a last call.
+// A Verdict is the result of a last call.
 type Verdict uint8
 
 const (
@@ -87,8 +86,8 @@ const (
 	Agreed                   // no member stays: the ring ends
 )
 
-// JudgeLastCall judges the answers of all members that are known. A silent member has until the end of the wait to
-// answer that it stays.
+// DecideLastCall decides a last call by the answers of all known members. A silent member has until the end of the wait
+// to answer that it stays.
 func DecideLastCall(answers []Stance, waited bool) Verdict {
 	v := Agreed
 	for _, s := range answers {

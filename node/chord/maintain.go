@@ -1,15 +1,15 @@
 package chord
 
 // Ring maintenance. A member runs one operation at a time: it queries one other member, then applies the answer with
-// one of the functions below. "Dead" means that the query met no answer in time, that the answer came from another
-// incarnation than the one asked, or that it said NOT_MEMBER.
+// one of the functions below. "Dead" means that the query got no answer in time, that the answer came from another
+// incarnation than the one queried, or that it was NOT_MEMBER.
 //
-//	stabilize: query Head. Dead: HeadDead, and query the new head at once. Live: HeadAlive; when it names a candidate,
-//	           query that one too: live: CandidateAlive, dead: nothing. At last notify Head.
-//	notify:    the receiver runs Rectify, and PredDead when the ping that it asks for meets no answer.
+//	stabilize: query Head. Dead: HeadDead, and query the new head at once. Live: HeadAlive; if it returns a candidate,
+//	           query that one too: live: CandidateAlive, dead: nothing. Finally notify Head.
+//	notify:    the receiver runs Rectify, and PredDead if the ping that it requires gets no answer.
 
-// Joins reports whether a member with identifier j belongs right behind m. It must be asked of the list that m itself
-// returned, not of what a lookup said about m.
+// Joins reports whether a member with identifier j belongs right behind m. It must be applied to the list that m itself
+// returned, not to what a lookup reported about m.
 func Joins(m Neighbors, j ID) bool { return j != m.Peer.ID && Between(m.Peer.ID, j, m.Head().ID) }
 
 // Join is the first state of a new member right behind m, for which Joins holds: it takes m's list, and m as its
@@ -25,12 +25,12 @@ func HeadDead(space Space, s State) State {
 }
 
 // HeadAlive is StabilizeFromSuccessor: the head has answered n, and its list behind it becomes the member's own. If
-// follow is true the head knows of a candidate that would be a nearer successor: query it, and pass its answer to
-// CandidateAlive. Otherwise notify the head.
+// follow is true the head's predecessor is a candidate that would be a nearer successor: query it, and pass its answer
+// to CandidateAlive. Otherwise notify the head.
 //
-// A member without a real successor is its own head and "answers" itself, which is how a ring's first member finds its
+// A member without a real successor is its own head and "answers" itself. This is how a ring's first member finds its
 // first joiner: the joiner has notified it, so its own predecessor is the candidate. If that one is dead, PredDead with
-// the zero Peer forgets it.
+// the zero Peer removes it.
 func HeadAlive(space Space, s State, n Neighbors) (next State, candidate Peer, follow bool) {
 	s.Succ = compose(space, s.Self.ID, len(s.Succ), n.Peer, n.Succ)
 	return s, n.Pred, Nearer(s, n.Pred)
@@ -45,15 +45,15 @@ func CandidateAlive(space Space, s State, n Neighbors) State {
 	return s
 }
 
-// Nearer reports whether q would be a nearer successor than the head. A member that hears of such a q, from whomever,
+// Nearer reports whether q would be a nearer successor than the head. A member that receives such a q, from any peer,
 // queries it and passes the answer to CandidateAlive; nothing is adopted unchecked. This is also how two rings merge.
 func Nearer(s State, q Peer) bool {
 	return q.Real() && q.ID != s.Self.ID && Between(s.Self.ID, q.ID, s.Head().ID)
 }
 
-// Rectify takes note of a notifier, which believes to be the member's predecessor. A nearer one, or a later life of the
-// same member, is taken without a check: predecessors are only ever adopted into a successor list after a query. For
-// any other, ping says that the old predecessor must be pinged, and PredDead be called if it is dead.
+// Rectify applies a notify: the notifier believes to be the member's predecessor. A nearer one, or a later incarnation
+// of the same member, becomes the predecessor without a check: predecessors enter a successor list only after a query.
+// For any other notifier ping is true: ping the old predecessor, and call PredDead if it is dead.
 func Rectify(s State, notifier Peer) (next State, ping bool) {
 	switch {
 	case !notifier.Real() || notifier.ID == s.Self.ID:
@@ -76,7 +76,7 @@ func PredDead(s State, notifier Peer) State {
 	return s
 }
 
-// SuccessorDeparts takes over the list of a leaving successor. The word of anyone but the head changes nothing.
+// SuccessorDeparts copies the list of a leaving head. A leaver that is not the head changes nothing.
 func SuccessorDeparts(space Space, s State, leaver Peer, leaverSucc []Peer) State {
 	if leaver.Real() && leaver == s.Head() && leaver.ID != s.Self.ID {
 		s.Succ = compose(space, s.Self.ID, len(s.Succ), Peer{}, leaverSucc)
@@ -84,7 +84,7 @@ func SuccessorDeparts(space Space, s State, leaver Peer, leaverSucc []Peer) Stat
 	return s
 }
 
-// PredecessorDeparts takes over the predecessor of a leaving predecessor. The word of any other changes nothing.
+// PredecessorDeparts copies the predecessor of a leaving predecessor. Any other leaver changes nothing.
 func PredecessorDeparts(s State, leaver, leaverPred Peer) State {
 	if leaver.Real() && leaver == s.Pred {
 		s.Pred = predecessor(s.Self, leaverPred)

@@ -39,18 +39,18 @@ func TestJoinTheFirstMember(t *testing.T) {
 		t.Errorf("head of a lone member: %v, live %v", alone.Head(), alone.Live())
 	}
 	if !chord.Joins(alone.Neighbors(), s.FromUint64(3)) || chord.Joins(alone.Neighbors(), s.FromUint64(10)) {
-		t.Error("anyone but itself may join behind a lone member")
+		t.Error("any member but itself may join behind a lone member")
 	}
 	wantState(t, "joined", chord.Join(s, peer(s, 3), 3, alone.Neighbors()), st(s, 3, peer(s, 10), list(s, 3, 3, 10)))
 }
 
-// A lone member hears of its joiner by a notify, and finds it by asking itself.
+// A lone member learns of its joiner by a notify, and finds it by querying itself.
 func TestALoneMemberStabilizes(t *testing.T) {
 	s := space(t, 6)
 	alone := chord.New(s, peer(s, 10), 3)
 	next, _, follow := chord.HeadAlive(s, alone, alone.Neighbors())
-	if wantState(t, "nobody there", next, alone); follow {
-		t.Error("follows nobody")
+	if wantState(t, "no joiner", next, alone); follow {
+		t.Error("follow is true without a candidate")
 	}
 	joiner := chord.Join(s, peer(s, 3), 3, alone.Neighbors())
 	alone, ping := chord.Rectify(alone, joiner.Self)
@@ -86,7 +86,7 @@ func TestHeadAlive(t *testing.T) {
 	for _, c := range []struct {
 		pred   chord.Peer
 		follow bool
-	}{{peer(s, 10), false}, {chord.Peer{}, false}, {peer(s, 15), true}, {peer(s, 5), false}, {life(s, 10, 7), false}} {
+	}{{peer(s, 10), false}, {chord.Peer{}, false}, {peer(s, 15), true}, {peer(s, 5), false}, {incarnation(s, 10, 7), false}} {
 		answer := st(s, 20, c.pred, list(s, 20, 3, 30, 40, 50)).Neighbors()
 		next, candidate, follow := chord.HeadAlive(s, a, answer)
 		wantState(t, "list copied", next, st(s, 10, peer(s, 5), list(s, 10, 3, 20, 30, 40)))
@@ -96,8 +96,8 @@ func TestHeadAlive(t *testing.T) {
 	}
 }
 
-// In a ring of r members or fewer a list would wrap past its owner: it is cut there.
-func TestFormingListsAreCut(t *testing.T) {
+// In a ring of r members or fewer a list would wrap past its owner: it ends there.
+func TestFormingListsEndAtTheirOwner(t *testing.T) {
 	s := space(t, 6)
 	a := st(s, 10, peer(s, 20), list(s, 10, 3, 20))
 	next, _, _ := chord.HeadAlive(s, a, st(s, 20, peer(s, 10), list(s, 20, 3, 10)).Neighbors())
@@ -144,10 +144,10 @@ func TestRectify(t *testing.T) {
 		{"nearer", peer(s, 3), peer(s, 5), peer(s, 5), false},
 		{"farther", peer(s, 5), peer(s, 3), peer(s, 5), true},
 		{"the same", peer(s, 5), peer(s, 5), peer(s, 5), false},
-		{"a later life", peer(s, 5), life(s, 5, 2), life(s, 5, 2), false},
-		{"an earlier life", life(s, 5, 2), peer(s, 5), life(s, 5, 2), false},
+		{"a later incarnation", peer(s, 5), incarnation(s, 5, 2), incarnation(s, 5, 2), false},
+		{"an earlier incarnation", incarnation(s, 5, 2), peer(s, 5), incarnation(s, 5, 2), false},
 		{"itself", peer(s, 5), peer(s, 10), peer(s, 5), false},
-		{"nobody", peer(s, 5), chord.Peer{}, peer(s, 5), false},
+		{"none", peer(s, 5), chord.Peer{}, peer(s, 5), false},
 	} {
 		a := st(s, 10, c.pred, list(s, 10, 2, 20, 30))
 		next, ping := chord.Rectify(a, c.notifier)
@@ -170,7 +170,7 @@ func TestDepartures(t *testing.T) {
 	wantState(t, "head leaves", chord.SuccessorDeparts(s, a, peer(s, 20), list(s, 20, 3, 30, 40, 50)),
 		st(s, 10, peer(s, 5), list(s, 10, 3, 30, 40, 50)))
 	wantState(t, "a later entry leaves", chord.SuccessorDeparts(s, a, peer(s, 30), list(s, 30, 3, 40, 50, 60)), a)
-	wantState(t, "an earlier life leaves", chord.SuccessorDeparts(s, a, life(s, 20, 0), list(s, 20, 3, 30)), a)
+	wantState(t, "an earlier incarnation leaves", chord.SuccessorDeparts(s, a, incarnation(s, 20, 0), list(s, 20, 3, 30)), a)
 	wantState(t, "predecessor leaves", chord.PredecessorDeparts(a, peer(s, 5), peer(s, 2)),
 		st(s, 10, peer(s, 2), list(s, 10, 3, 20, 30, 40)))
 	wantState(t, "another leaves", chord.PredecessorDeparts(a, peer(s, 4), peer(s, 2)), a)

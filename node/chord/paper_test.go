@@ -31,7 +31,7 @@ func TestKeysOfTheExample(t *testing.T) { // ToN figure 3
 	}
 }
 
-// lookup walks from one member to a key's owner by best hops and returns the members visited, the owner last.
+// lookup follows the best hops from one member to a key's owner and returns the members visited, the owner last.
 func lookup(t *testing.T, s chord.Space, ring []chord.State, from, key uint64) []uint64 {
 	t.Helper()
 	path := []uint64{from}

@@ -1,14 +1,14 @@
 package chord
 
-// RingError says how far each member, by rank, is from what it should know, and the total. The total is 0 exactly when
-// the ring is Ideal. A member's part is
+// RingError is how far each member's pointers, by rank, are from ideal, and the total. The total is 0 exactly when the
+// ring is Ideal. A member's part is
 //
 //   - the number of members between its predecessor and the right one; the number of all members if it knows none, one
 //     more if the one it knows is dead;
 //   - the same for its head;
 //   - one for each later entry of the list that is not the entry of "head, then head's list" in that place.
 //
-// A repair need not make it smaller at once, but the repairs together bring it to 0.
+// A single step of stabilization need not reduce it, but stabilization brings it to 0.
 func (g *Global) RingError(space Space) (each []int, total int) {
 	each = make([]int, len(g.States))
 	var scratch []Peer

@@ -2,10 +2,10 @@ package chord
 
 import "slices"
 
-// State is what one member knows of its neighbourhood. Succ always has exactly r entries, ordered clockwise from Self:
-// first the real ones, which may be dead, then placeholders, which have an identifier and no address. Placeholders take
-// the identifiers right after the last real entry (or after Self), so that they claim no stretch of the circle to be
-// empty of members.
+// State is one member's ring pointers. Succ always has exactly r entries, ordered clockwise from Self: first the real
+// ones, which may be dead, then placeholders, which have an identifier and no address. Placeholders take the
+// identifiers right after the last real entry (or after Self), so that they declare no range of the circle empty of
+// members.
 type State struct {
 	Self Peer
 	Pred Peer // zero: none known
@@ -17,7 +17,7 @@ type Neighbors struct {
 	Peer Peer // the member that answered
 	Pred Peer
 	Succ []Peer
-	Past []Peer // of its host list, what Succ does not show; no part of the ring's rules
+	Past []Peer // the part of its host list past Succ (HostsPast); no part of the ring's rules
 }
 
 // New is the state of a ring's first member: alone, with no predecessor and r placeholders.
@@ -31,7 +31,7 @@ func (s State) Head() Peer { return head(s.Self, s.Succ) }
 // Head is the first real successor of the member that answered, or that member itself when it has none.
 func (n Neighbors) Head() Peer { return head(n.Peer, n.Succ) }
 
-// Neighbors is the answer that the member gives when it is asked for its pointers.
+// Neighbors is the member's answer to a query for its pointers.
 func (s State) Neighbors() Neighbors { return Neighbors{Peer: s.Self, Pred: s.Pred, Succ: s.Succ} }
 
 // Equal reports whether both states are of the same member with the same pointers.
@@ -39,8 +39,8 @@ func (s State) Equal(o State) bool {
 	return s.Self == o.Self && s.Pred == o.Pred && slices.Equal(s.Succ, o.Succ)
 }
 
-// Live lists the real entries of the successor list, nearest first: the members worth a call, as far as the list
-// knows. An empty answer means that the member is alone or an orphan.
+// Live lists the real entries of the successor list, nearest first. Some may be dead. An empty result means that the
+// member is alone or an orphan.
 func (s State) Live() []Peer {
 	n := realEntries(s.Succ)
 	return s.Succ[:n:n]
@@ -64,12 +64,13 @@ func realEntries(list []Peer) int {
 
 // compose builds a member's list of r entries from a first entry (zero: none) and the entries after it. It stops at the
 // first entry that is a placeholder, the member itself, or out of circle order, and fills the rest with placeholders.
-// In a ring of more than r members nothing is ever cut; in a smaller one this keeps lists from wrapping past their owner.
+// In a ring of more than r members no entry is dropped; in a smaller one this keeps lists from wrapping past their
+// owner.
 func compose(space Space, self ID, r int, first Peer, rest []Peer) []Peer {
 	return composeInto(make([]Peer, 0, r), space, self, r, first, rest)
 }
 
-// composeInto writes the list over what list holds.
+// composeInto is compose with the memory of list.
 func composeInto(list []Peer, space Space, self ID, r int, first Peer, rest []Peer) []Peer {
 	list = list[:0]
 	last := self

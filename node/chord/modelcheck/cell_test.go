@@ -7,7 +7,7 @@ import (
 
 const maxPlaces = 7
 
-// A cell is one place on the circle: whether a member lives there, its pointers, relative to the place, and the query
+// A cell is one place on the circle: whether it has a live member, its pointers, relative to the place, and the query
 // it has under way.
 //
 //	bits 0-3: predecessor; bits 4-7, 8-11, …: successors; bits 28-29: alive, leaving; bits 32 and up: pending
@@ -21,11 +21,11 @@ const (
 	known        = alive - 1
 )
 
-// A ref is a pointer: the distance to the place in its lower three bits, and whether it means an earlier life of a
-// member that lives again. None, and a placeholder, is 0.
+// A ref is a pointer: the distance to the place in its lower three bits, and whether it means an earlier incarnation of
+// a member that has joined again. None, and a placeholder, is 0.
 type ref uint8
 
-const earlierLife ref = 8
+const earlierIncarnation ref = 8
 
 func (r ref) distance() int { return int(r & 7) }
 
@@ -50,7 +50,7 @@ func (c cell) mapRefs(f func(ref) ref) cell {
 	return c
 }
 
-// A pending is a query under way, if the model tells asking from applying the answer.
+// A pending is a query under way, if the model separates the query from applying the answer.
 //
 //	bits 0-1: stage; bits 2-5: the member asked; bits 6 and up: its pointers when it answered, relative to it
 type pending uint32
@@ -58,17 +58,17 @@ type pending uint32
 const (
 	idle      pending = iota
 	asked             // the answer is on its way: of the first successor, or, for a dead place, of the member to join behind
-	following         // the candidate has yet to be asked
+	following         // the candidate has yet to be queried
 	askedCandidate
 	stage = 3
 )
 
-func newPending(stage pending, whom ref, answer cell) pending {
-	return stage | pending(whom)<<2 | pending(answer.pointers())<<6
+func newPending(stage pending, target ref, answer cell) pending {
+	return stage | pending(target)<<2 | pending(answer.pointers())<<6
 }
 
 func (p pending) stage() pending { return p & stage }
-func (p pending) whom() ref      { return ref(p >> 2 & 15) }
+func (p pending) target() ref    { return ref(p >> 2 & 15) }
 func (p pending) answer() cell   { return cell(p >> 6) }
 
 // A ring is the whole circle at one instant.
@@ -115,16 +115,16 @@ func (g *ring) orbit(n int) int {
 	return n
 }
 
-// died marks a place dead. References to its earlier lives are as dead as those to its last.
+// died marks a place dead. References to its earlier incarnations are as dead as those to its last.
 func (g *ring) died(place, n int) {
 	g.cells[place] = 0
-	g.relabel(place, n, func(r ref) ref { return r &^ earlierLife })
+	g.relabel(place, n, func(r ref) ref { return r &^ earlierIncarnation })
 }
 
-// born makes a place live with a first state. All references to it so far mean earlier lives.
+// born makes a place live with a first state. All references to it so far mean earlier incarnations.
 func (g *ring) born(place, n int, c cell) {
 	g.cells[place] = 0
-	g.relabel(place, n, func(r ref) ref { return r | earlierLife })
+	g.relabel(place, n, func(r ref) ref { return r | earlierIncarnation })
 	g.cells[place] = c | alive
 }
 
@@ -146,8 +146,8 @@ func (g *ring) relabel(place, n int, change func(ref) ref) {
 		p := c.pending()
 		c = c.withPointers(c.pointers().mapRefs(seenFrom(i)))
 		if p.stage() != idle {
-			whom := seenFrom(i)(p.whom())
-			c = c.with(newPending(p.stage(), whom, p.answer().mapRefs(seenFrom((i+whom.distance())%n))))
+			target := seenFrom(i)(p.target())
+			c = c.with(newPending(p.stage(), target, p.answer().mapRefs(seenFrom((i+target.distance())%n))))
 		}
 		g.cells[i] = c
 	}
@@ -155,16 +155,16 @@ func (g *ring) relabel(place, n int, change func(ref) ref) {
 
 // current reports whether a pointer of a place means a live member.
 func (g *ring) current(place, n int, r ref) bool {
-	return r != 0 && r&earlierLife == 0 && g.cells[(place+r.distance())%n]&alive != 0
+	return r != 0 && r&earlierIncarnation == 0 && g.cells[(place+r.distance())%n]&alive != 0
 }
 
-// write prints the ring, place by place. 4' means an earlier life of 4, 4† a dead member.
+// write prints the ring, place by place. 4' means an earlier incarnation of 4, 4† a dead member.
 func (g *ring) write(n, r int) string {
 	name := func(place int, r ref) string {
 		switch at := (place + r.distance()) % n; {
 		case r == 0:
 			return "-"
-		case r&earlierLife != 0:
+		case r&earlierIncarnation != 0:
 			return fmt.Sprintf("%d'", at)
 		case !g.current(place, n, r):
 			return fmt.Sprintf("%d†", at)
@@ -194,9 +194,9 @@ func (g *ring) write(n, r int) string {
 		p := c.pending()
 		switch p.stage() {
 		case asked, askedCandidate:
-			fmt.Fprintf(&b, ", awaits %s: %s", name(i, p.whom()), list(i+p.whom().distance(), p.answer()))
+			fmt.Fprintf(&b, ", awaits %s: %s", name(i, p.target()), list(i+p.target().distance(), p.answer()))
 		case following:
-			fmt.Fprintf(&b, ", follows %s", name(i, p.whom()))
+			fmt.Fprintf(&b, ", follows %s", name(i, p.target()))
 		}
 		b.WriteByte(']')
 	}

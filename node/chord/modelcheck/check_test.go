@@ -20,7 +20,8 @@ const (
 
 func (s size) wanted() bool { return s == small || s == normal && !raceDetector || *full }
 
-// sound explores a model and requires that nothing is ever broken, and that all that is quiet settles.
+// sound explores a model and requires that nothing is ever broken, and that every order of quiet steps ends in an ideal
+// ring.
 func sound(t *testing.T, m *model, initial []ring) {
 	t.Helper()
 	start := time.Now()
@@ -66,8 +67,8 @@ func TestEstablishedRings(t *testing.T) {
 	})
 }
 
-// A settledCase explores what can come of a settled ring of n members with lists of r, in a model that set chooses; limit
-// bounds the events, 0 does not.
+// A settledCase explores what can come of a settled ring of n members with lists of r, in a model that set chooses;
+// limit bounds the events, 0 does not.
 type settledCase struct {
 	name        string
 	size        size
@@ -88,7 +89,7 @@ func fromSettled(t *testing.T, cases []settledCase) {
 	}
 }
 
-// TestRememberedCandidates asks a candidate some time after it was named.
+// TestRememberedCandidates queries a candidate some time after it was named.
 func TestRememberedCandidates(t *testing.T) {
 	crashes := func(m *model) { m.join, m.fail, m.remember = true, true, true }
 	leaves := func(m *model) { crashes(m); m.leave = true }
@@ -104,7 +105,7 @@ func TestRememberedCandidates(t *testing.T) {
 	})
 }
 
-// TestQueriesInSteps tells asking from applying the answer.
+// TestQueriesInSteps separates the query from applying the answer.
 func TestQueriesInSteps(t *testing.T) {
 	crashes := func(m *model) { m.join, m.fail, m.split = true, true, true }
 	leaves := func(m *model) { crashes(m); m.leave = true }

@@ -1,5 +1,5 @@
-// Package modelcheck holds no code, only tests: a bounded model checker that drives the transitions of package chord
-// through every interleaving that a small ring can meet.
+// Package modelcheck has no code, only tests: a bounded model checker that runs the transitions of package chord
+// through every interleaving that is possible in a small ring.
 //
 // A model is n places on the circle, lists of r entries, and the events allowed: join, leave, fail, merge, and the
 // steps of stabilize and rectify. From its initial rings the checker visits every reachable state once, breadth first,

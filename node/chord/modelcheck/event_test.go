@@ -14,10 +14,10 @@ const (
 	rectify
 	meet
 	endLeave
-	// What follows comes from outside, or is said once. When that is over, what comes before goes on.
+	// The events that follow come from outside, or happen once. After them those before continue.
 	lateNotify
-	tellSuccessor
-	tellPredecessor
+	departToSuccessor
+	departToPredecessor
 	join
 	askToJoin
 	fail
@@ -25,34 +25,34 @@ const (
 )
 
 var wording = [...]string{
-	copyList:        "%d stabilizes: copies the list of its successor %d",
-	dropHead:        "%d stabilizes: its successor %d is dead",
-	adopt:           "%d stabilizes: adopts %d, which lies nearer than its successor",
-	ask:             "%d stabilizes: its successor %d answers",
-	askCandidate:    "%d stabilizes: the candidate %d answers",
-	giveUp:          "%d stabilizes: the candidate %d is dead or leaving",
-	rectify:         "%d rectifies: notified by %d",
-	meet:            "%d meets %d",
-	endLeave:        "%d is gone",
-	lateNotify:      "%d rectifies: an old notify by %d arrives",
-	tellSuccessor:   "%d hears that its predecessor %d leaves",
-	tellPredecessor: "%d hears that its successor %d leaves",
-	join:            "%d joins behind %d",
-	askToJoin:       "%d wants to join: %d answers",
-	fail:            "%d fails",
-	startLeave:      "%d starts to leave",
+	copyList:            "%d stabilizes: copies the list of its successor %d",
+	dropHead:            "%d stabilizes: its successor %d is dead",
+	adopt:               "%d stabilizes: adopts %d, which lies nearer than its successor",
+	ask:                 "%d stabilizes: its successor %d answers",
+	askCandidate:        "%d stabilizes: the candidate %d answers",
+	giveUp:              "%d stabilizes: the candidate %d is dead or leaving",
+	rectify:             "%d rectifies: notified by %d",
+	meet:                "%d meets %d",
+	endLeave:            "%d is gone",
+	lateNotify:          "%d rectifies: an old notify by %d arrives",
+	departToSuccessor:   "%d receives that its predecessor %d leaves",
+	departToPredecessor: "%d receives that its successor %d leaves",
+	join:                "%d joins behind %d",
+	askToJoin:           "%d wants to join: %d answers",
+	fail:                "%d fails",
+	startLeave:          "%d starts to leave",
 }
 
 // An event is one step: one member changes, after at most one query to one other.
 type event struct {
-	kind      kind
-	who, with int
+	kind         kind
+	member, with int
 }
 
 func (e event) String() string {
 	switch e.kind {
 	case endLeave, fail, startLeave:
-		return fmt.Sprintf(wording[e.kind], e.who)
+		return fmt.Sprintf(wording[e.kind], e.member)
 	}
-	return fmt.Sprintf(wording[e.kind], e.who, e.with)
+	return fmt.Sprintf(wording[e.kind], e.member, e.with)
 }

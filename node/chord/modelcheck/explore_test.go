@@ -12,7 +12,7 @@ type exploration struct {
 	keys   []key
 	parent []uint32
 	index  []uint32 // open addressing: 1 + number, by hash of the key; at most half full
-	orbits uint64   // states, rotations told apart
+	orbits uint64   // states, with every rotation counted
 	edges  []uint32 // quiet steps, by the state they start from
 	starts []uint64 // where a state's edges start
 	steps  uint64
@@ -20,8 +20,8 @@ type exploration struct {
 
 const root = ^uint32(0) // the parent of an initial state
 
-// explore visits all states reachable from the initial rings, up to the first that is broken. It says what is wrong
-// with that one, and how to get there.
+// explore visits all states reachable from the initial rings, up to the first that is broken. It returns what is wrong
+// with that one, and the steps to it.
 func (m *model) explore(initial []ring) (x *exploration, wrong string) {
 	x = &exploration{model: m, index: make([]uint32, 1<<16)}
 	for i := range initial {
@@ -85,7 +85,7 @@ func (x *exploration) grow() {
 }
 
 // unsettled is empty if every order of quiet steps, from every state, comes to an end, and to an ideal ring. Otherwise
-// it says how not.
+// it returns a counterexample.
 func (x *exploration) unsettled() string {
 	incoming := make([]uint32, len(x.keys))
 	for _, to := range x.edges {
@@ -115,13 +115,13 @@ func (x *exploration) unsettled() string {
 		}
 	}
 	if done < len(x.keys) {
-		return "maintenance may go on for ever\n" + x.tell(x.endless(incoming))
+		return "maintenance may go on for ever\n" + x.describe(x.endless(incoming))
 	}
 	return ""
 }
 
-// endless is a way to a cycle of quiet steps, and once around it. States with steps coming in from states not yet done
-// are left, and every such chain, followed back, goes round.
+// endless is a path to a cycle of quiet steps, and once around it. States with steps coming in from states not yet done
+// are left, and every such chain, followed back, is cyclic.
 func (x *exploration) endless(incoming []uint32) []uint32 {
 	from := slices.Repeat([]uint32{root}, len(x.keys)) // the first such chain
 	for at := range x.keys {
@@ -157,10 +157,10 @@ func (x *exploration) path(at uint32) []uint32 {
 	return path
 }
 
-func (x *exploration) trace(at uint32) string { return x.tell(x.path(at)) }
+func (x *exploration) trace(at uint32) string { return x.describe(x.path(at)) }
 
-// tell describes a way, given backwards, without the rotations that states are stored with.
-func (x *exploration) tell(path []uint32) string {
+// describe describes a path, given backwards, without the rotations that states are stored with.
+func (x *exploration) describe(path []uint32) string {
 	g := x.unpack(x.keys[path[len(path)-1]])
 	var b strings.Builder
 	fmt.Fprintf(&b, "%3d. start:\n     %s\n", 0, g.write(x.n, x.r))

@@ -18,10 +18,10 @@ func (p places) from(place, n int) places {
 	return (p<<place | p>>(n-place)) & (1<<n - 1)
 }
 
-// facts are what the checker asks of every state, looked up for packed cells. TestFactsAgree holds them against the
-// definitions in package chord.
+// facts are the properties that the checker needs of every state, looked up for packed cells. TestFactsAgree compares
+// them with the definitions in package chord.
 type facts struct {
-	skips, names []places // by successor list: places strictly between its entries, and named in their current life
+	skips, names []places // by successor list: places strictly between its entries, and named in their current incarnation
 	rightful     []cell   // by set of live places that 0 belongs to: the pointers of 0 in an ideal ring
 }
 
@@ -38,7 +38,7 @@ func newFacts(n, r int) facts {
 			for p := next; p < s.distance(); p++ {
 				f.skips[l] |= 1 << p
 			}
-			if next = s.distance(); s&earlierLife == 0 { // else what follows skips the current life
+			if next = s.distance(); s&earlierIncarnation == 0 { // else the next entry skips the current incarnation
 				f.names[l] |= 1 << next
 				next++
 			}
@@ -71,7 +71,7 @@ func (g *ring) live(n int) (p places) {
 	return p
 }
 
-// successors is whom a member names in their current life, dead or not.
+// successors are the members that a member names in their current incarnation, dead or not.
 func (m *model) successors(g *ring, place int) places {
 	return m.names[list(g.cells[place])].from(place, m.n)
 }
@@ -128,8 +128,8 @@ func (m *model) ideals(keep func(places) bool) []ring {
 	return out
 }
 
-// mayFail states what the proof assumes of failures: nobody loses the last live successor, and no principal fails while
-// there are only r+1. Members that are leaving count as gone already, and lists about to be adopted as lists.
+// mayFail is the proof's assumption about failures: no member loses its last live successor, and no principal fails
+// while there are only r+1. Members that are leaving count as gone already, and lists about to be adopted as lists.
 func (s *scene) mayFail(t int) bool {
 	rest := s.live &^ s.left &^ (1 << t)
 	principals := s.live &^ s.left
@@ -155,7 +155,7 @@ func (s *scene) mayFail(t int) bool {
 // expected is the cell that a member will have when it applies the answer under way.
 func (s *scene) expected(i int) cell {
 	p := s.cells[i].pending()
-	c, d := s.cells[i].pointers(), p.whom().distance()
+	c, d := s.cells[i].pointers(), p.target().distance()
 	next := cell(0)
 	switch {
 	case s.cells[i]&alive == 0:
@@ -165,7 +165,7 @@ func (s *scene) expected(i int) cell {
 	default:
 		next = s.candidateAlive(c, d, p.answer())
 	}
-	return s.ofLife(next, c, p.whom())
+	return s.ofIncarnation(next, c, p.target())
 }
 
 // states is the ring as package chord sees it.

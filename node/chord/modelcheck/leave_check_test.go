@@ -9,8 +9,8 @@ import (
 	"chordconductor/node/chord"
 )
 
-// explore visits all states that can come of members that all stay, and returns what is wrong, with the steps to it: a
-// state that must not be, or one from which no way leads to an end.
+// explore visits all states reachable from members that all stay, and returns what is wrong, with the steps to it: a
+// state that must not be, or one from which no path leads to an end.
 func (m *leaveModel) explore() (states int, wrong string) {
 	var start partyState
 	for i := range m.n {
@@ -18,7 +18,7 @@ func (m *leaveModel) explore() (states int, wrong string) {
 	}
 	number := map[partyState]int{start: 0}
 	all, parent, how := []partyState{start}, []int{-1}, []string{"start"}
-	var from, to []int // steps that come by themselves
+	var from, to []int // internal steps
 	var ends []int
 	trace := func(at int) string {
 		var lines []string
@@ -54,7 +54,7 @@ func (m *leaveModel) explore() (states int, wrong string) {
 	return len(all), m.endless(all, from, to, ends, trace)
 }
 
-// endless says from where no sequence of steps that come by themselves leads to an end.
+// endless returns a state from which no sequence of internal steps leads to an end.
 func (m *leaveModel) endless(all []partyState, from, to, ends []int, trace func(int) string) string {
 	into := make([][]int, len(all))
 	for i := range from {
@@ -71,13 +71,13 @@ func (m *leaveModel) endless(all []partyState, from, to, ends []int, trace func(
 	}
 	for at := range ok {
 		if !ok[at] {
-			return "endless: no way to an end" + trace(at)
+			return "endless: no path to an end" + trace(at)
 		}
 	}
 	return ""
 }
 
-// TestLeaving lets any members leave at any time, fall silent, die and take their leave back.
+// TestLeaving lets any members leave at any time, become silent, die and cancel their leave.
 func TestLeaving(t *testing.T) {
 	for _, c := range []struct {
 		size          size
@@ -109,7 +109,7 @@ func TestLeaving(t *testing.T) {
 	}
 }
 
-// Each rule is needed: broken, the checker finds what comes of it.
+// Each rule is needed: the checker finds a counterexample without it.
 func TestBrokenLeavingBreaks(t *testing.T) {
 	for name, c := range map[string]struct {
 		want  string
@@ -138,9 +138,9 @@ func TestBrokenLeavingBreaks(t *testing.T) {
 			}
 		}},
 		"a last call does not wait": {"keys lost", func(r *leaveRules) {
-			r.judge = func(answers []chord.Stance, _ bool) chord.Verdict { return chord.DecideLastCall(answers, true) }
+			r.decide = func(answers []chord.Stance, _ bool) chord.Verdict { return chord.DecideLastCall(answers, true) }
 		}},
-		"nobody agrees": {"endless", func(r *leaveRules) {
+		"no member agrees": {"endless", func(r *leaveRules) {
 			r.answer = func(chord.Stance, bool) chord.Stance { return chord.Stays }
 		}},
 	} {

@@ -8,8 +8,8 @@ import (
 	"chordconductor/node/chord"
 )
 
-// A second model: how members that leave hand over what they own, and how a ring ends. Members stand at places 0 to n-1,
-// and member i owns a stretch that ends at i. What the rules of package chord decide is asked there.
+// A second model: how members that leave hand over their ranges, and how a ring ends. Members are at places 0 to n-1,
+// and member i owns a range that ends at i. The rules of package chord make the decisions.
 
 const maxLeavers = 4
 
@@ -20,7 +20,7 @@ type leaveRules struct {
 	turn        func(to, from chord.ID) bool
 	answer      func(s chord.Stance, mayEnd bool) chord.Stance
 	mayTakeBack func(chord.Stance) bool
-	judge       func(answers []chord.Stance, waited bool) chord.Verdict
+	decide      func(answers []chord.Stance, waited bool) chord.Verdict
 }
 
 func chordRules() leaveRules {
@@ -31,15 +31,15 @@ func chordRules() leaveRules {
 type party struct {
 	stance       chord.Stance
 	mayEnd, gone bool
-	deaf, dead   bool  // answers nothing for a while, or for good
+	silent, dead bool  // answers nothing for a while, or for good
 	owns         bool  // (from, its own place]
 	from         int8  // equal to its own place: the whole circle
 	to           int8  // 1 + the receiver of its move; 0: none
 	sent         bool  // the receiver has everything
-	released     bool  // it does not answer for its stretch any more, and owns it until the receiver takes it over
+	released     bool  // it does not answer for its range any more, and owns it until the receiver takes it over
 	calling      bool  // it has announced a last call
-	answered     uint8 // by whom that has been answered
-	credit       int8  // of the place where it stands: 1 from when its owner begins to leave to when it is carried
+	answered     uint8 // the members that have answered it
+	credit       int8  // of its place: 1 from when its owner begins to leave to when it is transferred
 	ended        bool  // it has ended with its owner
 }
 
@@ -49,11 +49,11 @@ func (p *party) leave() { *p = party{gone: true, credit: p.credit, ended: p.ende
 // A partyState is all members at one instant.
 type partyState struct {
 	members [maxLeavers]party
-	backs   int8 // leaves taken back so far for want of time
-	faults  int8 // members that have fallen silent so far
+	backs   int8 // leaves cancelled so far for want of time
+	faults  int8 // members that have become silent so far
 }
 
-// A leaveModel explores what can come of n members of which any may leave at any time.
+// A leaveModel explores all states reachable from n members of which any may leave at any time.
 type leaveModel struct {
 	n             int
 	rules         leaveRules
@@ -63,7 +63,7 @@ type leaveModel struct {
 
 func (m *leaveModel) id(i int) chord.ID { return chord.ID{19: byte(10 + i)} }
 
-// owned lists the places of a member's stretch.
+// owned lists the places of a member's range.
 func (m *leaveModel) owned(s *partyState, i int) (list []int) {
 	if !s.members[i].owns {
 		return nil
@@ -79,7 +79,7 @@ func (m *leaveModel) owned(s *partyState, i int) (list []int) {
 // owner is the member that answers, and owns a place, or -1.
 func (m *leaveModel) owner(s *partyState, place int) int {
 	for i := range m.n {
-		if p := &s.members[i]; !p.dead && !p.deaf && !p.released && slices.Contains(m.owned(s, i), place) {
+		if p := &s.members[i]; !p.dead && !p.silent && !p.released && slices.Contains(m.owned(s, i), place) {
 			return i
 		}
 	}
@@ -100,7 +100,7 @@ func (m *leaveModel) receiver(s *partyState, i int) int {
 	p, found := chord.Receiver(after, func(p chord.Peer) chord.Stance {
 		q := &s.members[at[p.ID]]
 		switch {
-		case q.deaf || !q.owns:
+		case q.silent || !q.owns:
 			return chord.Silent
 		case m.rules.receives(q.stance):
 			return chord.Stays
@@ -125,13 +125,13 @@ func (m *leaveModel) expand(s partyState, emit func(what string, outside bool, n
 			change(&next, &next.members[i])
 			emit(fmt.Sprintf("%d %s", i, what), outside, next)
 		}
-		if p.deaf {
-			step(false, "answers again", func(_ *partyState, p *party) { p.deaf = false })
+		if p.silent {
+			step(false, "answers again", func(_ *partyState, p *party) { p.silent = false })
 			step(true, "is dead", func(_ *partyState, p *party) { p.dead = true })
 			continue
 		}
 		if s.faults < m.faults {
-			step(true, "falls silent", func(n *partyState, p *party) { p.deaf, n.faults = true, n.faults+1 })
+			step(true, "falls silent", func(n *partyState, p *party) { p.silent, n.faults = true, n.faults+1 })
 		}
 		if p.owns && int(p.from) != i && s.members[p.from].dead && s.members[p.from].owns {
 			step(false, "inherits", func(n *partyState, p *party) {
@@ -186,9 +186,9 @@ func (m *leaveModel) leaves(s partyState, i int, p party, step func(bool, string
 		other := s.members[r]
 		due := m.due(&s, r, i)
 		switch {
-		case p.released && (other.gone || other.dead || !other.deaf && (!due || !other.owns || !m.rules.receives(other.stance))):
+		case p.released && (other.gone || other.dead || !other.silent && (!due || !other.owns || !m.rules.receives(other.stance))):
 			step(false, "is let go", func(_ *partyState, p *party) { p.to, p.sent, p.released = 0, false, false })
-		case p.released && other.deaf:
+		case p.released && other.silent:
 		case p.released:
 			if m.rules.turn(m.id(i), m.id(int(other.from))) {
 				step(false, fmt.Sprintf("is taken over by %d", r), func(n *partyState, p *party) {
@@ -201,7 +201,7 @@ func (m *leaveModel) leaves(s partyState, i int, p party, step func(bool, string
 			}
 		case other.gone || other.dead || !other.owns || !m.rules.receives(other.stance) || to >= 0 && to != r:
 			step(false, "gives its move up", func(_ *partyState, p *party) { p.to, p.sent = 0, false })
-		case other.deaf:
+		case other.silent:
 		case !p.sent:
 			step(false, "has sent everything", func(_ *partyState, p *party) { p.sent = true })
 		case due:
@@ -247,8 +247,8 @@ func (m *leaveModel) calls(s partyState, i int, p party, step func(bool, string,
 		}
 		answers = append(answers, stance)
 		if stance == chord.Silent && !q.dead {
-			waited = false // who answers at all does so in time
-			if !q.deaf {
+			waited = false // a member that answers at all does so in time
+			if !q.silent {
 				step(false, fmt.Sprintf("asks %d", j), func(n *partyState, p *party) {
 					if answer := m.rules.answer(q.stance, q.mayEnd); answer == chord.Bound {
 						p.answered |= 1 << j
@@ -260,7 +260,7 @@ func (m *leaveModel) calls(s partyState, i int, p party, step func(bool, string,
 			}
 		}
 	}
-	if m.rules.judge(answers, waited) == chord.Agreed {
+	if m.rules.decide(answers, waited) == chord.Agreed {
 		step(false, "ends", func(n *partyState, p *party) {
 			for _, at := range m.owned(&s, i) {
 				n.members[at].ended = true
@@ -270,8 +270,8 @@ func (m *leaveModel) calls(s partyState, i int, p party, step func(bool, string,
 	}
 }
 
-// wrong says what must not be: a place that no member owns, or two do; one that has ended though a member stays; one that
-// has been carried more often than its owners have begun to leave.
+// wrong returns what must not be: a place that no member owns, or two do; one that has ended though a member stays; one
+// that has been transferred more often than its owners have begun to leave.
 func (m *leaveModel) wrong(s *partyState) string {
 	var owners [maxLeavers]int
 	for i := range m.n {
@@ -299,7 +299,7 @@ func (m *leaveModel) wrong(s *partyState) string {
 	return ""
 }
 
-// unsettled says which leaver goes on waiting where nothing more happens by itself.
+// unsettled returns which leaver still waits when no internal step is left.
 func (m *leaveModel) unsettled(s *partyState) string {
 	for i := range m.n {
 		if p := s.members[i]; !p.gone && !p.dead && p.stance != chord.Stays {
@@ -313,8 +313,8 @@ func (m *leaveModel) write(s *partyState) string {
 	var b strings.Builder
 	for i := range m.n {
 		p := s.members[i]
-		fmt.Fprintf(&b, " [%d %d gone=%v deaf=%v dead=%v owns=%v from=%d to=%d sent=%v released=%v calling=%v answered=%b]",
-			i, p.stance, p.gone, p.deaf, p.dead, p.owns, p.from, p.to-1, p.sent, p.released, p.calling, p.answered)
+		fmt.Fprintf(&b, " [%d %d gone=%v silent=%v dead=%v owns=%v from=%d to=%d sent=%v released=%v calling=%v answered=%b]",
+			i, p.stance, p.gone, p.silent, p.dead, p.owns, p.from, p.to-1, p.sent, p.released, p.calling, p.answered)
 	}
 	return b.String()
 }

@@ -9,11 +9,11 @@ type model struct {
 	limit             int  // bound on joins, failures and leaves together; 0: none
 	merge             bool // members may meet any other by chance
 	late              bool // notifies may be old: from any place, dead ones included, at any time
-	remember          bool // a candidate is asked in a step of its own, when it may be old news
-	split             bool // asking and applying the answer are two steps, with BUSY and NOT_MEMBER between them
+	remember          bool // a candidate is queried in a step of its own, when it may be out of date
+	split             bool // the query and applying the answer are two steps, with BUSY and NOT_MEMBER between them
 	neverBusy         bool // … but without BUSY, to see that it is needed
 	leaverAnswers     bool // leaving members let others copy their pointers, to see that they must not
-	failsFreely       bool // of what the proof assumes of failures only: nobody loses the last live successor
+	failsFreely       bool // of the proof's assumptions about failures only: no member loses its last live successor
 	overlooked        bool // lists under way do not count in what the proof assumes
 	rotations         bool // visit every rotation of a ring, to see that it changes nothing
 
@@ -21,7 +21,7 @@ type model struct {
 
 	layout
 	facts
-	circle circle // for what is asked of package chord
+	circle circle // for calls of package chord
 }
 
 func newModel(n, r int, set func(*model)) *model {
@@ -83,17 +83,17 @@ func (m *model) expand(g *ring, emit func(event, *ring)) {
 }
 
 // becomes emits that a member's pointers change, if they do.
-func (s *scene) becomes(k kind, who, with int, c cell) {
-	if c != s.cells[who].pointers() {
-		s.turns(k, who, with, s.cells[who].withPointers(c))
+func (s *scene) becomes(k kind, member, with int, c cell) {
+	if c != s.cells[member].pointers() {
+		s.turns(k, member, with, s.cells[member].withPointers(c))
 	}
 }
 
 // turns emits that a cell changes.
-func (s *scene) turns(k kind, who, with int, c cell) {
+func (s *scene) turns(k kind, member, with int, c cell) {
 	next := *s.ring
-	next.cells[who] = c
-	s.emit(event{k, who, with}, &next)
+	next.cells[member] = c
+	s.emit(event{k, member, with}, &next)
 }
 
 // copyable reports whether a member answers a query for its pointers; if not it is BUSY.
@@ -105,9 +105,9 @@ func (s *scene) copyable(place int) bool {
 	return p == idle || p == following || s.neverBusy
 }
 
-// queryHead is the first query of a stabilize: whom member t with pointers c asks, what it has after the answer, and the
-// candidate that the answer names. Where there is no answer, because the head is dead, which becomes a step of its own, or
-// says BUSY, answers is false.
+// queryHead is the first query of a stabilize: the member that t with pointers c queries, t's pointers after the
+// answer, and the candidate that the answer names. If there is no answer, because the head is dead, which becomes a
+// step of its own, or is BUSY, answers is false.
 func (s *scene) queryHead(t int, c cell) (h int, next cell, candidate ref, answers bool) {
 	head := c.succ(0)
 	h = s.at(t, head)
@@ -155,7 +155,7 @@ func (s *scene) meet(t int) {
 	}
 }
 
-// rectify is what t does with notifies, when it has nothing else under way.
+// rectify is t's handling of notifies, when it has nothing else under way.
 func (s *scene) rectify(t int) {
 	c := s.cells[t].pointers()
 	if s.cells[t].pending() != 0 {
@@ -163,7 +163,7 @@ func (s *scene) rectify(t int) {
 	}
 	for n := range s.n {
 		head := s.cells[n].succ(0)
-		timely := s.live.has(n) && !s.left.has(n) && s.at(n, head) == t && head&earlierLife == 0
+		timely := s.live.has(n) && !s.left.has(n) && s.at(n, head) == t && head&earlierIncarnation == 0
 		if n == t || !timely && !s.late {
 			continue
 		}
@@ -212,23 +212,23 @@ func (s *scene) goes(t int) {
 	}
 }
 
-// depart is how a leaving member goes on: it tells its predecessor and its successor, or not, in any order, and is gone.
-// Until then it answers BUSY to queries for its pointers, and changes nothing but what other leavers tell it. A
-// predecessor that has something under way lets it wait, but for a query of the leaver itself: the answer to that counts
-// no more. A successor does not, since its list stays as it is.
+// depart is how a leaving member continues: it sends Depart to its predecessor and its successor, or not, in any order,
+// and is gone. Until then it answers BUSY to queries for its pointers, and applies only Depart of other leavers. A
+// predecessor that has something under way makes it wait, except a query of the leaver itself: the answer to that does
+// not count any more. A successor does not, since its list stays as it is.
 func (s *scene) depart(t int) {
 	c := s.cells[t].pointers()
 	if p := s.at(t, c.pred()); s.current(t, s.n, c.pred()) {
 		next := s.successorDeparts(s.cells[p].pointers(), s.distance(p, t), c)
 		switch under := s.cells[p].pending(); {
 		case under == 0:
-			s.becomes(tellPredecessor, p, t, next)
-		case under.stage() == asked && s.at(p, under.whom()) == t && next != s.cells[p].pointers():
-			s.turns(tellPredecessor, p, t, s.cells[p].withPointers(next).with(idle))
+			s.becomes(departToPredecessor, p, t, next)
+		case under.stage() == asked && s.at(p, under.target()) == t && next != s.cells[p].pointers():
+			s.turns(departToPredecessor, p, t, s.cells[p].withPointers(next).with(idle))
 		}
 	}
 	if h := s.at(t, c.succ(0)); s.current(t, s.n, c.succ(0)) {
-		s.becomes(tellSuccessor, h, t, s.predecessorDeparts(s.cells[h].pointers(), s.distance(h, t), c))
+		s.becomes(departToSuccessor, h, t, s.predecessorDeparts(s.cells[h].pointers(), s.distance(h, t), c))
 	}
 	next := *s.ring
 	next.died(t, s.n)

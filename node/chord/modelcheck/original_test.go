@@ -1,8 +1,8 @@
 package modelcheck
 
 // original is Chord as first published (ToN section IV.E), on the same cells, to show that the checker finds what is
-// wrong with it: a joiner knows one successor and no predecessor; stabilize takes over its successor's predecessor
-// without asking it; successor lists are repaired entry by entry. A successor of 0 means the member itself.
+// wrong with it: a joiner knows one successor and no predecessor; stabilize adopts its successor's predecessor without
+// a query; successor lists are repaired entry by entry. A successor of 0 means the member itself.
 type original struct{ n, r int }
 
 func (o original) between(a, b, c int) bool {
@@ -10,7 +10,7 @@ func (o original) between(a, b, c int) bool {
 	return b > 0 && (b < c || c == 0)
 }
 
-// prepend is the list of entries rest with one before it, cut where it meets its owner.
+// prepend is the list of entries rest with one before it, up to its owner.
 func (o original) prepend(distance int, rest []ref) cell {
 	c := cell(0).withSucc(0, ref(distance))
 	for i := 1; i < o.r && i <= len(rest) && rest[i-1].distance() != 0; i++ {
@@ -23,7 +23,7 @@ func (o original) entries(c cell, from int) []ref {
 	var out []ref
 	for i := range o.r {
 		if s := c.succ(i); s != 0 {
-			out = append(out, ref((from+s.distance())%o.n)|s&earlierLife)
+			out = append(out, ref((from+s.distance())%o.n)|s&earlierIncarnation)
 		}
 	}
 	return out
@@ -53,7 +53,7 @@ func (o original) headAlive(c cell, distance int, s cell) (cell, ref) {
 	if s.pred() == 0 || !o.between(0, x, distance) {
 		return next, 0
 	}
-	return next, ref(x) | s.pred()&earlierLife
+	return next, ref(x) | s.pred()&earlierIncarnation
 }
 
 func (o original) candidateAlive(c cell, distance int, _ cell) cell {
@@ -78,7 +78,7 @@ func (o original) predDead(c cell, _ int) cell { return c.withPred(0) } // check
 func (o original) successorDeparts(c cell, _ int, _ cell) cell   { return c }
 func (o original) predecessorDeparts(c cell, _ int, _ cell) cell { return c }
 
-// unchecked is today's protocol but for one thing: a candidate is adopted before it is known to be alive.
+// unchecked is today's protocol except that a candidate is adopted before it is known to be alive.
 type unchecked struct{ *production }
 
 func (u unchecked) candidateDead(c cell, p ref) cell {

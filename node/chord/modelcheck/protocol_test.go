@@ -7,17 +7,17 @@ import (
 )
 
 // A protocol computes one member's next cell. Cells are given and returned without status bits. A distance is from the
-// member to the one it speaks of.
+// member to the other one.
 type protocol interface {
 	first() cell                                        // founding a ring
 	join(distance int, m cell) (c cell, ok bool)        // the distance is to m, which answered
-	headDead(c cell) cell                               // the first successor met no answer
+	headDead(c cell) cell                               // the first successor did not answer
 	headAlive(c cell, distance int, s cell) (cell, ref) // it answered s; the second result is a candidate to follow, or 0
 	candidateAlive(c cell, distance int, p cell) cell   // a candidate, or a contact of another ring, answered p
-	candidateDead(c cell, p ref) cell                   // the candidate met no answer
+	candidateDead(c cell, p ref) cell                   // the candidate did not answer
 	nearer(c cell, distance int) bool                   // a contact at this distance is worth a query
 	rectify(c cell, distance int) (next cell, ping bool)
-	predDead(c cell, distance int) cell // the pinged predecessor met no answer; the distance is to the notifier
+	predDead(c cell, distance int) cell // the pinged predecessor did not answer; the distance is to the notifier
 	successorDeparts(c cell, distance int, leaver cell) cell
 	predecessorDeparts(c cell, distance int, leaver cell) cell
 }
@@ -32,7 +32,7 @@ type production struct {
 // A circle gives the places identifiers.
 type circle struct {
 	space chord.Space
-	peers [maxPlaces][2]chord.Peer // an earlier life, the current one
+	peers [maxPlaces][2]chord.Peer // an earlier incarnation, the current one
 	place map[chord.ID]int
 }
 
@@ -50,8 +50,8 @@ func newProduction(n, r int) *production {
 func newCircle(space chord.Space, n int, id func(int) chord.ID) circle {
 	c := circle{space: space, place: map[chord.ID]int{}}
 	for i := range n {
-		for life := range 2 {
-			c.peers[i][life] = chord.Peer{ID: id(i), Addr: fmt.Sprintf("host-%d:1", i), Incarnation: int64(life + 1)}
+		for incarnation := range 2 {
+			c.peers[i][incarnation] = chord.Peer{ID: id(i), Addr: fmt.Sprintf("host-%d:1", i), Incarnation: int64(incarnation + 1)}
 		}
 		c.place[id(i)] = i
 	}
@@ -62,11 +62,11 @@ func (k *circle) peer(place, n int, r ref) chord.Peer {
 	if r == 0 {
 		return chord.Peer{}
 	}
-	life := 1
-	if r&earlierLife != 0 {
-		life = 0
+	incarnation := 1
+	if r&earlierIncarnation != 0 {
+		incarnation = 0
 	}
-	return k.peers[(place+r.distance())%n][life]
+	return k.peers[(place+r.distance())%n][incarnation]
 }
 
 // state is the production form of a cell at a place.
@@ -93,7 +93,7 @@ func (k *circle) cell(place, n int, s chord.State) cell {
 		}
 		r := ref((k.place[p.ID] - place + n) % n)
 		if p == k.peers[k.place[p.ID]][0] {
-			r |= earlierLife
+			r |= earlierIncarnation
 		}
 		return r
 	}
@@ -113,7 +113,7 @@ type call struct {
 	self   chord.Peer
 	state  chord.State // of the cell that changes
 	other  chord.State // of the cell at the distance
-	ref    chord.Peer  // what the ref argument means
+	ref    chord.Peer  // the peer of the ref argument
 }
 
 const (
@@ -121,7 +121,7 @@ const (
 	none   = 1 << 33 // no cell at all
 )
 
-// compute answers from memory, or runs a transition at every place of every circle and compares.
+// compute returns a stored result, or runs a transition at every place of every circle and compares.
 func (p *production) compute(op uint64, c cell, distance int, other cell, run func(call) (chord.State, uint64)) (cell, uint64) {
 	k := op<<60 | uint64(distance)<<56 | uint64(other)<<28 | uint64(c)
 	v, known := p.memo[k]
@@ -171,7 +171,7 @@ func (p *production) headAlive(c cell, distance int, s cell) (cell, ref) {
 	next, extra := p.compute(3, c, distance, s, func(a call) (chord.State, uint64) {
 		next, candidate, follow := chord.HeadAlive(a.circle.space, a.state, a.other.Neighbors())
 		if follow && candidate != a.other.Pred {
-			panic("a candidate that nobody named")
+			panic("a candidate that no answer named")
 		}
 		if follow {
 			return next, second
@@ -181,7 +181,7 @@ func (p *production) headAlive(c cell, distance int, s cell) (cell, ref) {
 	if extra&second == 0 {
 		return next, 0
 	}
-	return next, ref((distance+s.pred().distance())%p.n) | s.pred()&earlierLife
+	return next, ref((distance+s.pred().distance())%p.n) | s.pred()&earlierIncarnation
 }
 
 func (p *production) candidateAlive(c cell, distance int, q cell) cell {

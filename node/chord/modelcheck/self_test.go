@@ -14,7 +14,7 @@ func everything(m *model) {
 	m.join, m.fail, m.leave, m.merge, m.late = true, true, true, true, true
 }
 
-// TestFactsAgree holds the packed facts against package chord, in every state of some models, sound and unsound.
+// TestFactsAgree compares the packed facts with package chord, in every state of some models, sound and unsound.
 func TestFactsAgree(t *testing.T) {
 	for _, c := range []struct {
 		size size

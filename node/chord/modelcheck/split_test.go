@@ -4,24 +4,24 @@ package modelcheck
 // this operation under way: it answers BUSY to queries for its pointers, and notifies and leavers wait. A joiner is no
 // member until it has applied the answer.
 //
-// A query is only told when its answer will change something. Others are no more than a moment of BUSY.
+// A query is a step only if its answer will change something. Others are no more than a moment of BUSY.
 
 func (s *scene) stabilizeInSteps(t int) {
 	c := s.cells[t].pointers()
 	p := s.cells[t].pending()
-	whom := p.whom()
-	at := s.at(t, whom)
+	target := p.target()
+	at := s.at(t, target)
 	switch p.stage() {
 	case idle:
 		s.asks(t)
 	case asked:
-		_, candidate := s.headAlive(c, whom.distance(), p.answer())
+		_, candidate := s.headAlive(c, target.distance(), p.answer())
 		s.turns(copyList, t, at, s.cells[t].withPointers(s.expected(t)).with(s.follow(t, candidate)))
 	case following:
-		if !s.worth(t, whom) {
+		if !s.worth(t, target) {
 			s.turns(giveUp, t, at, s.cells[t].with(0))
 		} else if s.copyable(at) {
-			s.turns(askCandidate, t, at, s.cells[t].with(newPending(askedCandidate, whom, s.cells[at])))
+			s.turns(askCandidate, t, at, s.cells[t].with(newPending(askedCandidate, target, s.cells[at])))
 		}
 	case askedCandidate:
 		s.turns(adopt, t, at, s.cells[t].withPointers(s.expected(t)).with(idle))
@@ -29,16 +29,17 @@ func (s *scene) stabilizeInSteps(t int) {
 }
 
 // stabilizeRemembering lies between the coarse model and this one: a query and the use of its answer are one step, and
-// so is the query of the candidate that the answer has named. Whatever happens between the two, the candidate stays.
+// so is the query of the candidate that the answer has named. Between the two anything may happen, but the candidate
+// stays the same.
 func (s *scene) stabilizeRemembering(t int) {
 	c := s.cells[t].pointers()
 	if p := s.cells[t].pending(); p.stage() == following {
-		whom := p.whom()
-		at := s.at(t, whom)
-		if !s.worth(t, whom) {
+		target := p.target()
+		at := s.at(t, target)
+		if !s.worth(t, target) {
 			s.turns(giveUp, t, at, s.cells[t].with(idle))
 		} else if s.copyable(at) {
-			s.turns(adopt, t, at, s.cells[t].withPointers(s.candidateAlive(c, whom.distance(), s.cells[at].pointers())).with(idle))
+			s.turns(adopt, t, at, s.cells[t].withPointers(s.candidateAlive(c, target.distance(), s.cells[at].pointers())).with(idle))
 		}
 		return
 	}
@@ -73,7 +74,7 @@ func (s *scene) asks(t int) {
 	}
 }
 
-// follow is what is left to do after the first query of a stabilize.
+// follow is the rest of a stabilize after its first query.
 func (s *scene) follow(t int, candidate ref) pending {
 	if candidate == 0 || !s.worth(t, candidate) {
 		return idle
@@ -81,19 +82,19 @@ func (s *scene) follow(t int, candidate ref) pending {
 	return newPending(following, candidate, 0)
 }
 
-// worth reports whether a candidate lives and does not leave, so that sooner or later it answers.
+// worth reports whether a candidate is alive and does not leave, so that sooner or later it answers.
 func (s *scene) worth(t int, candidate ref) bool {
 	return s.current(t, s.n, candidate) && (s.leaverAnswers || !s.left.has(s.at(t, candidate)))
 }
 
-// ofLife corrects what an answer has changed if its sender has since failed and joined again.
-func (s *scene) ofLife(next, before cell, whom ref) cell {
-	if whom&earlierLife == 0 || next == before {
+// ofIncarnation corrects what an answer has changed if its sender has since failed and joined again.
+func (s *scene) ofIncarnation(next, before cell, target ref) cell {
+	if target&earlierIncarnation == 0 || next == before {
 		return next
 	}
 	corrected := next.mapRefs(func(r ref) ref {
-		if r.distance() == whom.distance() {
-			return r | earlierLife
+		if r.distance() == target.distance() {
+			return r | earlierIncarnation
 		}
 		return r
 	})
@@ -108,7 +109,7 @@ func (s *scene) joinInSteps(j int, calm bool) {
 	if p.stage() == asked {
 		next := *s.ring
 		next.born(j, s.n, s.expected(j))
-		s.emit(event{join, j, s.at(j, p.whom())}, &next)
+		s.emit(event{join, j, s.at(j, p.target())}, &next)
 		return
 	}
 	if !s.join || calm {

@@ -7,7 +7,7 @@ import (
 	"chordconductor/node/chord"
 )
 
-// oneRing asks package chord whether a ring is still one ring. A member with an empty list is its own successor.
+// oneRing checks by package chord that a ring is still one ring. A member with an empty list is its own successor.
 func (m *model) oneRing(g *ring) string {
 	states := m.states(g, &m.circle)
 	for _, s := range states {
@@ -23,7 +23,7 @@ func (m *model) oneRing(g *ring) string {
 	return ""
 }
 
-// flawed explores a model and requires that something is broken, or does not settle. It prints how.
+// flawed explores a model and requires that something is broken, or never becomes ideal. It prints how.
 func flawed(t *testing.T, m *model, initial []ring, want string) {
 	t.Helper()
 	x, wrong := m.explore(initial)
@@ -36,7 +36,7 @@ func flawed(t *testing.T, m *model, initial []ring, want string) {
 	t.Logf("after %d states: %s", len(x.keys), wrong)
 }
 
-// Original Chord, grown from one member, comes to pass a dead successor on to a joiner.
+// In original Chord, grown from one member, a joiner can get a dead successor.
 func TestOriginalChordBreaks(t *testing.T) {
 	m := newModel(4, 2, func(m *model) {
 		m.protocol = original{4, 2}
@@ -48,7 +48,7 @@ func TestOriginalChordBreaks(t *testing.T) {
 	flawed(t, m, []ring{one}, chord.LiveSuccessor)
 }
 
-// Today's rules, but for adopting a candidate before it has answered, drop and adopt a dead member for ever.
+// Today's rules, except that a candidate is adopted before it has answered, drop and adopt a dead member for ever.
 func TestAdoptingUncheckedBreaks(t *testing.T) {
 	m := newModel(4, 2, func(m *model) {
 		m.protocol = unchecked{newProduction(4, 2)}
@@ -57,7 +57,7 @@ func TestAdoptingUncheckedBreaks(t *testing.T) {
 	flawed(t, m, settled(m), "maintenance may go on for ever")
 }
 
-// A member that let others copy its list while it leaves would be adopted again by those it has told.
+// A member that let others copy its list while it leaves would be adopted again by those that it has sent Depart.
 func TestAnsweringLeaversBreak(t *testing.T) {
 	m := newModel(5, 2, func(m *model) { m.join, m.fail, m.leave, m.leaverAnswers = true, true, true, true })
 	flawed(t, m, settled(m), chord.LiveSuccessor)
