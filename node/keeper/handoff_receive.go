@@ -253,7 +253,8 @@ func (k *Keeper) incomingFromWire(q *nodepb.MoveRequest) (*incoming, error) {
 	}
 	return &incoming{
 		arc: arc{grant.from, to}, id: q.MoveId, source: source, grant: *grant, reason: reason,
-		needsRecovery: q.Unclean, witnesses: witnesses, lastSeen: k.env.Now(), keys: max(q.Keys, 0), bytes: max(q.Bytes, 0),
+		needsRecovery: q.Unclean, //lang:ok protobuf field
+		witnesses:     witnesses, lastSeen: k.env.Now(), keys: max(q.Keys, 0), bytes: max(q.Bytes, 0),
 	}, nil
 }
 

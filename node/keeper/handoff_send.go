@@ -332,8 +332,9 @@ func (k *Keeper) moveCall(ctx context.Context, m *outgoing, q *nodepb.MoveReques
 	a, err := ask(k, ctx, m.receiver, operation, k.cfg.CallLimit, func(keys nodepb.KeysServer, call *nodepb.Call) (*nodepb.MoveResponse, error) {
 		return keys.Move(ctx, &nodepb.MoveRequest{
 			Call: call, MoveId: m.id, Phase: q.Phase, Grant: grant, RangeTo: m.to[:],
-			Reason: reasonToWire(m.reason), Unclean: needsRecovery, Records: q.Records, Write: q.Write, UnsettledKeys: unsettled,
+			Reason: reasonToWire(m.reason), Records: q.Records, Write: q.Write, UnsettledKeys: unsettled,
 			Keys: sentKeys, Bytes: sentBytes, Room: room, Witnesses: witnesses,
+			Unclean: needsRecovery, //lang:ok protobuf field
 		})
 	})
 	if err != nil {
