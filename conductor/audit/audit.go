@@ -1,6 +1,6 @@
-// Package audit keeps a record of the commands that a conductor was given: who, from where, what, and the result. The
-// newest are in memory; with a directory they are in files too, one JSON object a line, and outlive the process.
-// Package web adds to it and shows it.
+// Package audit keeps a record of the commands that a conductor received: the credential, the origin, the command, and
+// the result. The newest are in memory; with a directory they are in files too, one JSON object a line, and survive the
+// process. Package web adds entries and shows them.
 package audit
 
 import (
@@ -21,13 +21,13 @@ import (
 )
 
 const (
-	maxKept  = 1000    // entries in memory; the oldest goes
-	maxField = 300     // bytes of each text of an entry; what is longer is cut
-	maxFile  = 1 << 20 // bytes of the file written to; then it replaces the one before it, whose entries go
+	maxKept  = 1000    // entries in memory; beyond it the oldest are dropped
+	maxField = 300     // bytes of each text of an entry; the rest is dropped
+	maxFile  = 1 << 20 // bytes of the file written to; then it replaces the previous one, whose entries are lost
 	// refusedEvery is how often a command is recorded that was refused for its credential; those between are counted in
-	// the next one's text. So who may not command cannot push the commands of others out of the record.
+	// the next one's text. So a client without permission cannot push the commands of others out of the record.
 	refusedEvery = time.Minute
-	maxLine      = 16 << 10 // of a file that is read; a longer line is none of ours
+	maxLine      = 16 << 10 // of a file that is read; a longer line is not an entry
 
 	current, earlier = "commands.jsonl", "commands.1.jsonl"
 )
@@ -38,7 +38,7 @@ type Entry struct {
 	Who    string    `json:"who"`              // by which credential
 	From   string    `json:"from"`             // network address of the client, as this machine sees it
 	What   string    `json:"what"`             // method and path
-	Detail string    `json:"detail,omitempty"` // beginning of the body, but for stored values
+	Detail string    `json:"detail,omitempty"` // beginning of the body, except for stored values
 	Status int       `json:"status,omitempty"` // of HTTP
 	Error  string    `json:"error,omitempty"`
 }
@@ -91,8 +91,7 @@ func Open(dir string, logf func(format string, args ...any)) (*Log, error) {
 	return l, nil
 }
 
-// read takes the entries of a file in. Lines that are none are left alone: they may be the end of a process, or another
-// version's.
+// read loads the entries of a file. Other lines are ignored: they may be the end of a process, or another version's.
 func (l *Log) read(path string) error {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -116,12 +115,12 @@ func (l *Log) read(path string) error {
 		}
 		skipping = false
 		if err != nil {
-			return nil // the end; a disk that fails here is reported when it is written to
+			return nil // the end; a disk that fails here is reported by the next write
 		}
 	}
 }
 
-// open opens the file that is written to. l.mu is held, or nobody has l yet.
+// open opens the file that is written to. l.mu is held, or l is not shared yet.
 func (l *Log) open() error {
 	f, err := os.OpenFile(filepath.Join(l.dir, current), os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
@@ -146,12 +145,12 @@ func (l *Log) open() error {
 func (l *Log) keep(e Entry) {
 	e.clip()
 	if len(l.kept) == maxKept {
-		l.kept = append(l.kept[:0:0], l.kept[maxKept/4:]...) // a quarter at once, so that most entries cost no copy
+		l.kept = append(l.kept[:0:0], l.kept[maxKept/4:]...) // a quarter at once, so that most entries cost no copying
 	}
 	l.kept = append(l.kept, e)
 }
 
-// Add records a command. It does not fail: what cannot be written is kept in memory, counted and reported.
+// Add records a command. It does not fail: an entry that cannot be written is kept in memory, counted and reported.
 func (l *Log) Add(e Entry) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -186,7 +185,7 @@ func (l *Log) write(e Entry) error {
 		return err
 	}
 	if l.file != nil && l.size+int64(line.Len()) > maxFile {
-		_ = l.file.Close() // everything written is with the system already
+		_ = l.file.Close() // everything written has been passed to the system already
 		l.file = nil
 		if err := os.Rename(filepath.Join(l.dir, current), filepath.Join(l.dir, earlier)); err != nil {
 			return err
@@ -201,7 +200,7 @@ func (l *Log) write(e Entry) error {
 	l.size += int64(n)
 	if err != nil {
 		_ = l.file.Close()
-		l.file = nil // opened anew, where a line that was cut short is ended
+		l.file = nil // opened anew, where a truncated line is ended
 	}
 	return err
 }

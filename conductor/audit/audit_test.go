@@ -29,8 +29,8 @@ func entry(n int) Entry {
 	return Entry{Time: time.Unix(int64(n), 0).UTC(), Who: "token", From: "127.0.0.1:1", What: fmt.Sprintf("POST /api/nodes %d", n), Status: 202}
 }
 
-// What was added is there after a restart, newest first, whatever is at the end of the file or in the middle of it, and
-// what is no entry is not deleted.
+// Added entries exist after a restart, newest first, whatever is at the end of the file or in the middle of it, and
+// other lines are not deleted.
 func TestRestart(t *testing.T) {
 	for name, damage := range map[string]string{
 		"whole": "", "cut within a line": `{"time":"2026-01-01T0`, "no JSON": "\x00\xff\n", "another version": `{"v":2}` + "\n",
@@ -63,7 +63,7 @@ func TestRestart(t *testing.T) {
 			}
 			text, err := os.ReadFile(path)
 			if err != nil || !bytes.Contains(text, []byte(damage)) {
-				t.Errorf("what could not be read is gone: %v", err)
+				t.Errorf("lines that could not be read are gone: %v", err)
 			}
 		})
 	}
@@ -105,11 +105,11 @@ func TestBounds(t *testing.T) {
 	}
 }
 
-// A directory that cannot be written loses no entry in memory, is reported once, and is written again when it can be.
+// A directory that cannot be written loses no entry in memory, is reported once, and is written again when that works.
 func TestWriteFails(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "audit")
-	var said []string
-	l, err := Open(dir, func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) })
+	var logged []string
+	l, err := Open(dir, func(format string, args ...any) { logged = append(logged, fmt.Sprintf(format, args...)) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,8 +122,8 @@ func TestWriteFails(t *testing.T) {
 	for n := 2; n <= 4; n++ {
 		l.Add(entry(n))
 	}
-	if got, lost := l.Last(9); len(got) != 4 || lost != 3 || len(said) != 1 {
-		t.Errorf("%d entries, %d lost, said %q", len(got), lost, said)
+	if got, lost := l.Last(9); len(got) != 4 || lost != 3 || len(logged) != 1 {
+		t.Errorf("%d entries, %d lost, logged %q", len(got), lost, logged)
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		t.Fatal(err)
@@ -142,8 +142,8 @@ func TestInMemory(t *testing.T) {
 	}
 }
 
-// However many commands are refused to somebody who may not command, those that were carried out stay in the record, and
-// the refused ones are counted.
+// However many commands without permission are refused, those that were carried out stay in the record, and the refused
+// ones are counted.
 func TestRefusalsPushNothingOut(t *testing.T) {
 	for _, dir := range []string{"", t.TempDir()} {
 		l, err := Open(dir, t.Logf)

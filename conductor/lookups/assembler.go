@@ -13,25 +13,25 @@ const (
 	// Settle is how long a lookup whose own span has arrived waits for the spans of its hops: they come from other
 	// processes, each with its own export interval. A lookup that is visibly complete does not wait.
 	Settle = 500 * time.Millisecond
-	// MaxAge is how long a trace is kept open after its first span. Hops that come within it are added to a lookup
-	// already told, which is then told again. What has not come by then is not waited for.
+	// MaxAge is how long a trace is kept open after its first span. Hops that arrive within it are added to a lookup that
+	// was already returned, which is then returned again. Later ones are ignored.
 	MaxAge = 15 * time.Second
-	// MaxTraces and MaxSpans bound the table of open traces, which takes some 20 MB then; at a bound the oldest gives way.
+	// MaxTraces and MaxSpans bound the table of open traces, which then takes some 20 MB; at a bound the oldest is closed.
 	MaxTraces = 4096
 	MaxSpans  = 1 << 16
 	// maxTraceSpans bounds one trace; further spans are dropped.
 	maxTraceSpans = 512
 )
 
-// An Assembler puts the spans of lookups together. Not safe for concurrent use.
+// An Assembler assembles lookups from spans. Not safe for concurrent use.
 type Assembler struct {
 	open    map[trace.TraceID]*open
 	order   []*open // by first span; closed ones are skipped
 	spans   int     // of all open traces
-	bytes   int64   // what they take
-	most    int64   // of bytes; 0: only their numbers are bounded
+	bytes   int64   // their memory
+	most    int64   // bound of bytes; 0: only their numbers are bounded
 	dropped uint64
-	crowded uint64 // of these, the ones for want of memory
+	crowded uint64 // of these, those for lack of memory
 }
 
 // An open trace collects spans.
@@ -47,21 +47,21 @@ type open struct {
 // A pending lookup is one whose own span has arrived.
 type pending struct {
 	root int       // index of its span
-	due  time.Time // when to tell it; zero: nothing new since it was told
+	due  time.Time // when to return it; zero: nothing new since it was returned
 }
 
-// NewAssembler returns an empty one, which takes so many bytes at most: beyond it the oldest trace gives way. 0: only
+// NewAssembler returns an empty one, which takes at most that many bytes: beyond it the oldest trace is closed. 0: only
 // numbers are bounded.
 func NewAssembler(most int64) *Assembler {
 	return &Assembler{open: map[trace.TraceID]*open{}, most: most}
 }
 
-// Add takes one span that arrived now. Spans of a trace may come in any order.
+// Add receives one span that arrived now. Spans of a trace may come in any order.
 func (a *Assembler) Add(s Span, now time.Time) {
 	t := a.open[s.Trace]
 	if t == nil {
 		if len(a.open) >= MaxTraces {
-			a.giveWay()
+			a.closeOldest()
 		}
 		t = &open{id: s.Trace, since: now, bytes: openSize}
 		a.open[s.Trace] = t
@@ -78,14 +78,14 @@ func (a *Assembler) Add(s Span, now time.Time) {
 		}
 	}
 	if a.spans >= MaxSpans {
-		a.giveWay()
+		a.closeOldest()
 		if t.closed {
 			return // it was the oldest itself
 		}
 	}
 	size := spanSize(&s)
 	for a.most > 0 && a.bytes+size > a.most && !t.closed {
-		a.giveWay()
+		a.closeOldest()
 		a.crowded++
 	}
 	if t.closed {
@@ -105,8 +105,8 @@ func (a *Assembler) Add(s Span, now time.Time) {
 	}
 }
 
-// Advance returns the lookups that are ready to be told, in the order of their start, and forgets traces past MaxAge.
-// One told before comes again, under the same Trace and Span, if more of it has arrived.
+// Advance returns the lookups that are ready, in the order of their start, and forgets traces past MaxAge. A lookup
+// that was returned before is returned again, under the same Trace and Span, if more of it has arrived.
 func (a *Assembler) Advance(now time.Time) []Lookup {
 	var out []Lookup
 	for _, t := range a.order {
@@ -126,7 +126,7 @@ func (a *Assembler) Advance(now time.Time) []Lookup {
 		}
 		if expired {
 			if len(t.lookups) == 0 && t.hasHop() {
-				a.dropped++ // the lookup's own span never came
+				a.dropped++ // the lookup's own span never arrived
 			}
 			a.close(t)
 		}
@@ -139,17 +139,17 @@ func (a *Assembler) Advance(now time.Time) []Lookup {
 // Open is the number of traces that wait for more spans.
 func (a *Assembler) Open() int { return len(a.open) }
 
-// Bytes is about what the open traces take in memory.
+// Bytes is about the memory of the open traces.
 func (a *Assembler) Bytes() int64 { return a.bytes }
 
-// Crowded counts the traces given up for want of memory.
+// Crowded counts the traces closed for lack of memory.
 func (a *Assembler) Crowded() uint64 { return a.crowded }
 
-// Dropped counts traces and spans given up: beyond a bound, or hops without their lookup.
+// Dropped counts traces and spans that were dropped: beyond a bound, or hops without their lookup.
 func (a *Assembler) Dropped() uint64 { return a.dropped }
 
-// giveWay closes the oldest trace.
-func (a *Assembler) giveWay() {
+// closeOldest closes the oldest trace.
+func (a *Assembler) closeOldest() {
 	for len(a.order) > 0 {
 		t := a.order[0]
 		a.order[0] = nil

@@ -65,14 +65,14 @@ func TestCompleteLookupIsToldAtOnce(t *testing.T) {
 		t.Errorf("got  %+v\nwant %+v", got[0], want)
 	}
 	if again := a.Advance(t0.Add(Settle)); len(again) != 0 {
-		t.Errorf("told again: %+v", again)
+		t.Errorf("returned again: %+v", again)
 	}
 	if a.Advance(t0.Add(MaxAge)); a.Open() != 0 || a.Dropped() != 0 {
 		t.Errorf("%d traces open and %d dropped at the end, want none", a.Open(), a.Dropped())
 	}
 }
 
-// Whatever the order and duplication of spans, and however they are spread over time, what is told last is the same.
+// Whatever the order and duplication of spans, and however they are spread over time, the last result is the same.
 func TestOrderOfSpansDoesNotMatter(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		spans := fromThePaper(trace.TraceID{1})
@@ -88,7 +88,7 @@ func TestOrderOfSpansDoesNotMatter(t *testing.T) {
 		}
 		last = append(last, a.Advance(now.Add(Settle))...)
 		if len(last) == 0 || !reflect.DeepEqual(last[len(last)-1].Hops, wholePath()) {
-			t.Fatalf("told last: %+v", last)
+			t.Fatalf("last result: %+v", last)
 		}
 	})
 }
@@ -99,7 +99,7 @@ func TestMissingHopsAreWaitedForThenLeftOut(t *testing.T) {
 	a.Add(spans[0], t0)
 	a.Add(spans[1], t0)
 	if got := a.Advance(t0.Add(Settle - 1)); len(got) != 0 {
-		t.Fatalf("told too early: %+v", got)
+		t.Fatalf("returned too early: %+v", got)
 	}
 	got := a.Advance(t0.Add(Settle))
 	if len(got) != 1 {
@@ -118,7 +118,7 @@ func TestMissingHopsAreWaitedForThenLeftOut(t *testing.T) {
 }
 
 func TestOutcomes(t *testing.T) {
-	tell := func(change func([]Span)) Lookup {
+	finish := func(change func([]Span)) Lookup {
 		spans := fromThePaper(trace.TraceID{1})
 		change(spans)
 		a := NewAssembler(0)
@@ -127,18 +127,18 @@ func TestOutcomes(t *testing.T) {
 		}
 		return a.Advance(t0.Add(Settle))[0]
 	}
-	if l := tell(func(s []Span) { s[0].Timeouts, s[2].Timeouts = 3, 2 }); l.Outcome != Timeouts || l.Hops[3].Timeouts != 2 || l.Hops[1].Timeouts != 1 {
-		t.Errorf("timeouts on the way: %+v", l)
+	if l := finish(func(s []Span) { s[0].Timeouts, s[2].Timeouts = 3, 2 }); l.Outcome != Timeouts || l.Hops[3].Timeouts != 2 || l.Hops[1].Timeouts != 1 {
+		t.Errorf("timeouts on the path: %+v", l)
 	}
-	if l := tell(func(s []Span) { s[0].Outcome, s[0].HasOwner = chordevent.OutcomeFailed, false }); l.Outcome != Failed || l.Err == "" {
+	if l := finish(func(s []Span) { s[0].Outcome, s[0].HasOwner = chordevent.OutcomeFailed, false }); l.Outcome != Failed || l.Err == "" {
 		t.Errorf("no answer: %+v", l)
 	}
-	if l := tell(func(s []Span) { s[0].Err = "no live candidate" }); l.Outcome != Failed || l.Err != "no live candidate" {
+	if l := finish(func(s []Span) { s[0].Err = "no live candidate" }); l.Outcome != Failed || l.Err != "no live candidate" {
 		t.Errorf("error status: %+v", l)
 	}
 }
 
-// A recursive lookup that got lost goes on member by member. What is told is the way that led to the owner.
+// A recursive lookup that failed on its way goes on member by member. The result is the path that led to the owner.
 func TestIterativeAfterRecursive(t *testing.T) {
 	spans := fromThePaper(trace.TraceID{1})
 	lost := append([]Span{}, spans[1])
@@ -151,7 +151,7 @@ func TestIterativeAfterRecursive(t *testing.T) {
 		again[i].Mode = chordevent.ModeIterative
 		again[i].Start = again[i].Start.Add(time.Second)
 	}
-	stray := again[1] // of a try in between, which met another member
+	stray := again[1] // of a try in between, which reached another member
 	stray.ID, stray.Node, stray.Start = trace.SpanID{77}, node(48), stray.Start.Add(-time.Millisecond)
 	beyond := again[2]
 	beyond.ID, beyond.Node, beyond.Index = trace.SpanID{78}, node(1), 4
@@ -168,7 +168,7 @@ func TestIterativeAfterRecursive(t *testing.T) {
 		way = append(way, h.ID[19])
 	}
 	if !slices.Equal(way, []byte{8, 42, 51, 56}) {
-		t.Errorf("the way is %v, want 8 42 51 56", way)
+		t.Errorf("the path is %v, want 8 42 51 56", way)
 	}
 }
 
@@ -194,7 +194,7 @@ func TestOperationIsWaitedFor(t *testing.T) {
 		a.Add(s, t0)
 	}
 	if got := a.Advance(t0); len(got) != 0 {
-		t.Fatalf("told before it is known what it was for: %+v", got)
+		t.Fatalf("returned before its operation is known: %+v", got)
 	}
 	a.Add(Span{Trace: trace.TraceID{1}, ID: trace.SpanID{99}, Name: chordevent.SpanPut}, t0)
 	if got := a.Advance(t0); len(got) != 1 || got[0].Operation != "put" {
@@ -202,7 +202,7 @@ func TestOperationIsWaitedFor(t *testing.T) {
 	}
 }
 
-// A get that tries again is two lookups in one trace, each with its own hops.
+// A get that retries is two lookups in one trace, each with its own hops.
 func TestTwoLookupsOfOneTrace(t *testing.T) {
 	first, second := fromThePaper(trace.TraceID{1}), fromThePaper(trace.TraceID{1})
 	get := Span{Trace: trace.TraceID{1}, ID: trace.SpanID{99}, Name: chordevent.SpanGet, Start: t0, End: t0.Add(2 * time.Second)}
@@ -253,6 +253,6 @@ func TestTableIsBounded(t *testing.T) {
 	}
 	a.Advance(t0.Add(MaxAge))
 	if a.Open() != 0 || len(a.order) != 0 || a.spans != 0 {
-		t.Errorf("%d traces, %d places and %d spans left after the age limit", a.Open(), len(a.order), a.spans)
+		t.Errorf("%d traces, %d entries and %d spans left after the age limit", a.Open(), len(a.order), a.spans)
 	}
 }

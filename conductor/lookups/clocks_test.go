@@ -10,8 +10,8 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// Whatever the clocks of the hops' hosts, the path is in the order in which the hops hang on each other; a hop whose clock
-// is seen to be off says by how much at least, and when it was is not known.
+// Whatever the clocks of the hops' hosts, the path is in the order of the hops' ancestry; a hop whose clock is seen to
+// differ has the least difference, and its time is unknown.
 func TestClocksDoNotOrderHops(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		spans := fromThePaper(trace.TraceID{1})
@@ -21,7 +21,7 @@ func TestClocksDoNotOrderHops(t *testing.T) {
 			offsets[i] = rapid.SampledFrom([]time.Duration{0, time.Hour, -time.Hour, 58 * time.Second, -56 * 365 * 24 * time.Hour}).Draw(t, "offset")
 			spans[i].Start, spans[i].End = spans[i].Start.Add(offsets[i]), spans[i].End.Add(offsets[i])
 		}
-		// A second try of the same lookup, of which only a stray hop is left, which no clock may let into the path.
+		// A second try of the same lookup, of which only a stray hop is left, which no clock may add to the path.
 		stray := spans[2]
 		stray.ID, stray.Parent, stray.Node = trace.SpanID{99}, trace.SpanID{98}, node(3)
 		stray.Start = stray.Start.Add(rapid.SampledFrom([]time.Duration{-2 * time.Hour, 2 * time.Hour}).Draw(t, "stray"))
@@ -51,7 +51,7 @@ func TestClocksDoNotOrderHops(t *testing.T) {
 	})
 }
 
-// Two lookups in one trace, of one key: each has the hops that hang on it, by whatever calls in between and whatever clocks.
+// Two lookups in one trace, of one key: each has its own descendants, whatever the calls in between and the clocks.
 func TestHopsBelongToTheLookupTheyHangOn(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		first, second := fromThePaper(trace.TraceID{1}), fromThePaper(trace.TraceID{1})
@@ -70,7 +70,7 @@ func TestHopsBelongToTheLookupTheyHangOn(t *testing.T) {
 			}
 			all = append(all, spans...)
 		}
-		for i := range all { // the second went another way
+		for i := range all { // the second took another path
 			if s := &all[i]; s.Name == chordevent.SpanLookupHop && s.ID[0] == 2 && s.Index == 1 {
 				s.Node = node(41)
 			}

@@ -13,7 +13,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// What Decode accepts at most: a span beyond it is refused whole.
+// The bounds of what Decode accepts: a span beyond them is refused whole.
 const (
 	maxText  = 256
 	maxPath  = 512
@@ -24,7 +24,7 @@ const (
 type Span struct {
 	Trace      trace.TraceID
 	ID, Parent trace.SpanID
-	Name       string // one of chordevent's span names; empty: a call between members, which alone says what hangs on what
+	Name       string // one of chordevent's span names; empty: a call between members, which only links spans
 	Ring       string // of the process that sent it
 	Start, End time.Time
 	Node       chord.ID
@@ -36,7 +36,7 @@ type Span struct {
 	Key      chord.ID
 	Mode     string
 	Index    int      // of a hop: the members visited before it, the initiator included
-	Pointer  string   // which pointer chose the next member; empty: not said
+	Pointer  string   // which pointer chose the next member; empty: not given
 	Peer     chord.ID // the next member that it chose
 	HasPeer  bool
 	Slot     int
@@ -46,15 +46,16 @@ type Span struct {
 	Path     []chord.ID // of a failed lookup that was not sampled
 }
 
-// A Broken span bears a name of the vocabulary and breaks it. It is no part of a lookup; it is passed on all the same.
+// A Broken span has a name of the vocabulary and breaks its rules. It is not part of a lookup; it is forwarded
+// nevertheless.
 type Broken struct {
 	From chordevent.Source
 	Err  *chordevent.DecodeError
 }
 
-// Decode picks the spans out that can be part of a lookup's story, as strictly as events are decoded: one that lacks an
-// identifier, or has one that is cut, is refused, since it would be read as another member's. It copies what it keeps and
-// never changes td.
+// Decode picks the spans out that can be part of a lookup, as strictly as events are decoded: one that lacks an
+// identifier, or has a truncated one, is refused, since it would be read as another member's. It duplicates what it
+// keeps and never changes td.
 func Decode(td ptrace.Traces) (out []Span, broken []Broken) {
 	for _, rs := range td.ResourceSpans().All() {
 		source := chordevent.SourceOf(rs.Resource())
@@ -80,8 +81,8 @@ func Decode(td ptrace.Traces) (out []Span, broken []Broken) {
 	return out, broken
 }
 
-// names are the spans that Decode keeps, each with the operation it stands for. A lookup within any of these says so.
-// The calls by which a lookup goes from member to member have no operation: they link its hops.
+// names are the spans that Decode keeps, each with its operation. A lookup within any of these belongs to that
+// operation. The calls by which a lookup goes from member to member have no operation: they link its hops.
 var names = func() map[string]string {
 	m := map[string]string{"chord.v1.Ring/Forward": "", "chord.v1.Ring/FindNext": ""}
 	for _, name := range []string{
@@ -95,18 +96,18 @@ var names = func() map[string]string {
 }()
 
 // Operations are the values of Lookup.Operation.
-func Operations() (words []string) {
+func Operations() (operations []string) {
 	for _, name := range names {
 		if name != "" {
-			words = append(words, name[len("chord."):])
+			operations = append(operations, name[len("chord."):])
 		}
 	}
-	slices.Sort(words)
-	return words
+	slices.Sort(operations)
+	return operations
 }
 
-// words are the values that enumerated attributes of a span may have.
-var words = func() map[string]map[attribute.Key][]string {
+// allowedValues are the values that enumerated attributes of a span may have.
+var allowedValues = func() map[string]map[attribute.Key][]string {
 	m := map[string]map[attribute.Key][]string{}
 	for _, e := range chordevent.Vocabulary() {
 		if e.Signal == chordevent.SignalSpans {
@@ -146,15 +147,15 @@ func decode(name string, s ptrace.Span) (Span, *chordevent.DecodeError) {
 		case chordevent.NodeIDKey:
 			out.Node = r.id(key, v)
 		case chordevent.OutcomeKey:
-			out.Outcome = r.word(key, v)
+			out.Outcome = r.value(key, v)
 		case chordevent.LookupKeyKey:
 			out.Key = r.id(key, v)
 		case chordevent.LookupModeKey:
-			out.Mode = r.word(key, v)
+			out.Mode = r.value(key, v)
 		case chordevent.LookupHopKey:
 			out.Index = r.count(key, v)
 		case chordevent.LookupPointerKey:
-			out.Pointer = r.word(key, v)
+			out.Pointer = r.value(key, v)
 		case chordevent.LookupSlotKey:
 			out.Slot = r.count(key, v)
 		case chordevent.LookupTimeoutsKey:

@@ -52,7 +52,7 @@ func TestDecodeKeepsLookupsAlone(t *testing.T) {
 	}
 }
 
-// brokenSpan draws a span that has one thing wrong, and says which attribute it is.
+// brokenSpan draws a span that has one thing wrong, and returns the attribute.
 func brokenSpan(t *rapid.T) (td ptrace.Traces, attribute string, reason chordevent.Reason) {
 	td = ptrace.NewTraces()
 	s := td.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans().AppendEmpty()
@@ -74,8 +74,8 @@ func brokenSpan(t *rapid.T) (td ptrace.Traces, attribute string, reason chordeve
 	for _, key := range counts {
 		a.PutInt(key, 1)
 	}
-	for key, word := range texts {
-		a.PutStr(key, word)
+	for key, text := range texts {
+		a.PutStr(key, text)
 	}
 	a.PutEmptySlice(string(chordevent.LookupPathKey)).AppendEmpty().SetStr("0123456789abcdef")
 	switch rapid.SampledFrom([]string{"missing", "cut", "type", "value", "range", "clock", "path"}).Draw(t, "wrong") {
@@ -98,7 +98,7 @@ func brokenSpan(t *rapid.T) (td ptrace.Traces, attribute string, reason chordeve
 		return td, attribute, chordevent.ReasonType
 	case "value":
 		attribute = rapid.SampledFrom([]string{string(chordevent.LookupModeKey), string(chordevent.LookupPointerKey), string(chordevent.OutcomeKey)}).Draw(t, "key")
-		a.PutStr(attribute, rapid.StringMatching("[a-z]{0,3}x").Draw(t, "word"))
+		a.PutStr(attribute, rapid.StringMatching("[a-z]{0,3}x").Draw(t, "value"))
 		return td, attribute, chordevent.ReasonValue
 	case "range":
 		attribute = rapid.SampledFrom(counts).Draw(t, "key")
@@ -171,7 +171,7 @@ func TestRates(t *testing.T) {
 		}
 	}
 	if _, _, _, known := r.Now(t0); known {
-		t.Error("known before anything was heard")
+		t.Error("known before anything was received")
 	}
 	at := func(s int) time.Time { return t0.Add(time.Duration(s) * time.Second) }
 
@@ -187,11 +187,11 @@ func TestRates(t *testing.T) {
 	add(histogram("a", at(0), at(10), 50, 50, 0), at(22))  // late
 	expect(at(22), 5)
 
-	add(histogram("b", at(-1000), at(22), 9000, 0, 0), at(22)) // an old process heard for the first time
+	add(histogram("b", at(-1000), at(22), 9000, 0, 0), at(22)) // an old process, received for the first time
 	expect(at(22), 5)
 	add(histogram("b", at(-1000), at(32), 9010, 0, 0), at(32))
 	expect(at(32), 6)
-	add(histogram("a", at(30), at(40), 20, 0, 0), at(40)) // a restarted: it counts anew
+	add(histogram("a", at(30), at(40), 20, 0, 0), at(40)) // a restarted: its count begins anew
 	expect(at(40), 3)
 	if _, _, _, known := r.Now(at(40).Add(time.Hour)); known || len(r.series) != 0 {
 		t.Error("silent series are remembered for ever")

@@ -1,7 +1,8 @@
-// Package lookups turns the spans of a Chord lookup into one finished lookup: who was asked, in which order, by which
-// pointer, how long it took and how it ended.
+// Package lookups assembles the spans of a Chord lookup into one finished lookup: the members asked, their order, the
+// pointer that led to each, the duration and the outcome.
 //
-// Package ingest decodes spans with Decode; package live owns an Assembler, feeds it and reads what is finished. The
-// package knows no clock, no goroutine and no network: time comes in as arguments. It never keeps a span of another
-// application, and it never decides anything about the ring: lookups are shown, the ring view does not depend on them.
+// Package ingest decodes spans with Decode; package view owns an Assembler, passes spans to it and reads the finished
+// lookups. The package has no clock, no goroutine and no network: time comes in as arguments. It never keeps a span of
+// another application, and it decides nothing about the ring: lookups are shown, the view of the ring does not depend
+// on them.
 package lookups

@@ -11,8 +11,8 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// Of an operation whose members answer as hops without a lookup, as a join's do, no hop is taken for one of a lookup in
-// the same trace, in whatever order the spans come.
+// No hop of an operation whose members answer as hops without a lookup, as a join's do, is assigned to a lookup in the
+// same trace, in whatever order the spans come.
 func TestHopsOfAnOperationAreNoLookups(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		id := trace.TraceID{1}

@@ -20,12 +20,12 @@ const (
 // A Lookup is one finished lookup, which may be part of a get, a put, or a member's own maintenance. Immutable.
 type Lookup struct {
 	Trace     trace.TraceID
-	Span      trace.SpanID // of chord.lookup; tells several lookups of one trace apart
+	Span      trace.SpanID // of chord.lookup; distinguishes several lookups of one trace
 	Ring      string
 	Digits    int // hex digits of its identifiers
 	Start     time.Time
 	Duration  time.Duration
-	Operation string // on whose behalf: lookup (its own), get, put, delete, join, …
+	Operation string // the operation it belongs to: lookup (its own), get, put, delete, join, …
 	Mode      string // recursive or iterative
 	Key       chord.ID
 	Hops      []Hop // the initiator first, the owner last
@@ -37,9 +37,9 @@ type Lookup struct {
 // A Hop is one member's part of a lookup.
 type Hop struct {
 	ID       chord.ID
-	Pointer  string        // how the hop before found it: finger or successor; self for the initiator; empty: not told
-	Slot     int           // finger slot, or place in the successor list
-	At       time.Duration // since the lookup's start, by the member's own clock; negative: not known
-	Clock    time.Duration // its host's clock is ahead of the initiator's by at least so much; negative: behind; 0: not known to be off
-	Timeouts int           // candidates tried in vain before it
+	Pointer  string        // how the previous hop found it: finger or successor; self for the initiator; empty: not given
+	Slot     int           // finger slot, or position in the successor list
+	At       time.Duration // since the lookup's start, by the member's own clock; negative: unknown
+	Clock    time.Duration // its host's clock is ahead of the initiator's by at least so much; negative: behind; 0: not known to differ
+	Timeouts int           // candidates before it that did not answer
 }

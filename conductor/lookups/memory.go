@@ -2,18 +2,18 @@ package lookups
 
 import "unsafe"
 
-// MemorySize is about what a span takes in memory.
+// MemorySize is about the memory of a span.
 func (s *Span) MemorySize() int64 {
 	return int64(unsafe.Sizeof(*s)) + textSize(s.Outcome) + textSize(s.Err) + textSize(s.Mode) + textSize(s.Pointer) +
 		int64(len(s.Path))*int64(unsafe.Sizeof(s.Key))
 }
 
-// MemorySize is about what a point takes in memory.
+// MemorySize is about the memory of a point.
 func (p *Point) MemorySize() int64 {
 	return int64(unsafe.Sizeof(*p)) + 8*int64(len(p.bounds)+len(p.buckets))
 }
 
-// MemorySize is about what a lookup takes in memory.
+// MemorySize is about the memory of a lookup.
 func (l *Lookup) MemorySize() int64 {
 	n := int64(unsafe.Sizeof(*l)) + textSize(l.Mode) + textSize(l.Err)
 	for i := range l.Hops {
@@ -23,11 +23,11 @@ func (l *Lookup) MemorySize() int64 {
 }
 
 const (
-	openSize   = int64(unsafe.Sizeof(open{})) + 150 // with its place in the table
+	openSize   = int64(unsafe.Sizeof(open{})) + 150 // with its entry in the table
 	seriesSize = int64(unsafe.Sizeof(series{})) + 50
 )
 
-// spanSize is what a span takes in a trace, whose list has room to grow.
+// spanSize is the memory of a span in a trace, whose list has room to grow.
 func spanSize(s *Span) int64 {
 	return s.MemorySize() + int64(unsafe.Sizeof(*s))/2
 }
@@ -36,7 +36,7 @@ func (s *series) size() int64 {
 	return seriesSize + s.last.MemorySize() + 8*int64(len(s.rates))
 }
 
-// sizeAsSeries is what a series takes whose last point is p.
+// sizeAsSeries is the memory of a series whose last point is p.
 func (p *Point) sizeAsSeries() int64 { return seriesSize + p.MemorySize() + 8*int64(len(p.buckets)) }
 
 // textSize is a string's bytes as the allocator rounds them.

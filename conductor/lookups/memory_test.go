@@ -28,7 +28,7 @@ func held() int64 {
 	return int64(m.HeapAlloc)
 }
 
-// Open traces are bounded in bytes, whatever their spans carry, and are counted as what they hold, within a factor.
+// Open traces are bounded in bytes, whatever their spans carry, and their count is near the memory they hold.
 func TestOpenTracesAreBoundedInBytes(t *testing.T) {
 	const most = 4 << 20
 	for name, span := range map[string]func(int) Span{
@@ -54,7 +54,7 @@ func TestOpenTracesAreBoundedInBytes(t *testing.T) {
 			}
 		}
 		if name != "slim" && a.Crowded() == 0 {
-			t.Errorf("%s: nothing gave way", name)
+			t.Errorf("%s: nothing was dropped", name)
 		}
 		if now := held() - before; a.Bytes() < now/3 || a.Bytes() > 2*now {
 			t.Errorf("%s: %d bytes are held and %d counted", name, now, a.Bytes())
@@ -66,7 +66,7 @@ func TestOpenTracesAreBoundedInBytes(t *testing.T) {
 	}
 }
 
-// So are the series of durations.
+// The series of durations are bounded likewise.
 func TestSeriesAreBoundedInBytes(t *testing.T) {
 	const most = 1 << 20
 	r := NewRates(most)

@@ -10,8 +10,8 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// assemble puts one lookup together from what has come. It is complete when its hops lead from the initiator to the
-// owner without a gap, and what it was for is known.
+// assemble makes one lookup of the spans received. It is complete when its hops lead from the initiator to the owner
+// without a gap, and its operation is known.
 func (t *open) assemble(p *pending) (l Lookup, complete bool) {
 	root := &t.spans[p.root]
 	operation, sure := t.operation(root)
@@ -22,7 +22,7 @@ func (t *open) assemble(p *pending) (l Lookup, complete bool) {
 	}
 	l.Hops = []Hop{{ID: root.Node, Pointer: chordevent.PointerSelf}}
 	last := &Span{Pointer: root.Pointer, Slot: root.Slot} // hop 0, which has no span but the lookup's
-	met := 0                                              // timeouts that hops told of
+	met := 0                                              // timeouts that hops reported
 	for _, s := range t.hopsOf(p) {
 		whole = whole && s.Index == last.Index+1
 		l.Hops = append(l.Hops, Hop{
@@ -36,7 +36,7 @@ func (t *open) assemble(p *pending) (l Lookup, complete bool) {
 		last = s
 	}
 	if len(l.Hops) > 1 && last.Mode == chordevent.ModeRecursive {
-		l.Hops[1].Timeouts = max(root.Timeouts-met, 0) // the rest the initiator met itself
+		l.Hops[1].Timeouts = max(root.Timeouts-met, 0) // the rest were the initiator's own
 	}
 	if len(l.Hops) == 1 {
 		for _, visited := range root.Path[min(1, len(root.Path)):] {
@@ -54,7 +54,7 @@ func (t *open) assemble(p *pending) (l Lookup, complete bool) {
 		if l.Err == "" {
 			l.Err = root.Outcome
 		}
-		whole = false // the hops that failed may still come
+		whole = false // the hops that failed may still arrive
 	case root.Timeouts > 0 || met > 0:
 		l.Outcome = Timeouts
 	default:
@@ -77,9 +77,10 @@ func (s *Span) succeeded() bool {
 	return s.HasOwner && s.Outcome != chordevent.OutcomeFailed && s.Err == ""
 }
 
-// hopsOf returns the hop spans of one lookup by index, up to the owner. A lookup that got lost is tried again, member by
-// member, so that several spans may have one index: a recursive hop does not count if there are iterative ones; of the
-// others it is the one that the hop before chose, or hangs on it, or else the latest. Only that last choice goes by clocks.
+// hopsOf returns the hop spans of one lookup by index, up to the owner. A lookup that failed on its way is retried,
+// member by member, so that several spans may have one index: a recursive hop does not count if there are iterative
+// ones; of the others it is the one that the previous hop chose, or a descendant of that hop, or else the latest. Only
+// that last choice depends on clocks.
 func (t *open) hopsOf(p *pending) []*Span {
 	var hops []*Span
 	iterative := false
@@ -127,7 +128,8 @@ func (t *open) index() byID {
 	return m
 }
 
-// up climbs from a span until it meets one that is, or the trace has no more; spans that hang on themselves end it, too.
+// up climbs from a span to the first ancestor for which is holds, or to the end of the trace; spans that are their own
+// ancestors end it, too.
 func (m byID) up(s *Span, is func(*Span) bool) *Span {
 	for range len(m) {
 		if s = m[s.Parent]; s == nil {
@@ -140,14 +142,14 @@ func (m byID) up(s *Span, is func(*Span) bool) *Span {
 	return nil
 }
 
-// descends says that a hop hangs on another, with calls alone in between.
+// descends reports whether a hop is a descendant of another, with only calls between them.
 func (m byID) descends(s, from *Span) bool {
 	return m.up(s, func(above *Span) bool { return above.Name != "" }) == from
 }
 
-// lookupOf finds the lookup that a hop belongs to: the one it hangs on, or none if it hangs on another operation, as the
-// hops of a join do. Where spans between the two have not come, it is the trace's only one, or of several (a get that tries again) the last one that looked for the hop's key and had started
-// by then.
+// lookupOf finds the lookup that a hop belongs to: the ancestor of the hop, or none if that is another operation, as
+// for the hops of a join. Where spans between the two have not arrived, it is the trace's only lookup, or of several (a
+// get that retries) the last one with the hop's key that had started by then.
 func (t *open) lookupOf(hop *Span, index byID) *pending {
 	if root := index.up(hop, func(s *Span) bool { return s.Name != "" && s.Name != chordevent.SpanLookupHop }); root != nil {
 		if root.Name != chordevent.SpanLookup {
@@ -175,8 +177,8 @@ func (t *open) lookupOf(hop *Span, index byID) *pending {
 	return best
 }
 
-// operation names what the lookup was for: the operation span it hangs on, or itself. It is not sure while that span,
-// which ends later, has not come.
+// operation is the name of the lookup's operation: that of an ancestor span, or the lookup itself. It is not sure while
+// that span, which ends later, has not arrived.
 func (t *open) operation(root *Span) (name string, sure bool) {
 	for i := range t.spans {
 		if s := &t.spans[i]; s.ID == root.Parent && s.Name != "" {

@@ -13,16 +13,16 @@ import (
 )
 
 const (
-	// maxSeries bounds the series (process, mode, outcome) whose last point is remembered; what is beyond is not counted.
+	// maxSeries bounds the series (process, mode, outcome) whose last point is remembered; further ones are not counted.
 	maxSeries = 4096
 	// maxBuckets bounds the buckets of one point; beyond it the point's distribution is ignored.
 	maxBuckets = 128
 	// hold is how long a series counts without a new point, at least; the longest usual export interval is a minute.
 	hold = 75 * time.Second
-	// fresh is the age up to which a series heard for the first time counts from its start. An older one has a past that
-	// is not the present's rate.
+	// fresh is the age up to which a series received for the first time counts from its start. An older one has a past
+	// that is not part of the present rate.
 	fresh = time.Minute
-	// longest is the greatest quantile there is: bounds are foreign numbers, and may be of any size.
+	// longest is the greatest quantile: bounds are foreign numbers, and may be of any size.
 	longest = 24 * time.Hour
 )
 
@@ -38,7 +38,7 @@ type Point struct {
 
 var seed = maphash.MakeSeed()
 
-// DecodeMetrics picks the lookup points out. It copies what it keeps and never changes md.
+// DecodeMetrics picks the lookup points out. It duplicates what it keeps and never changes md.
 func DecodeMetrics(md pmetric.Metrics) []Point {
 	var out []Point
 	for _, rm := range md.ResourceMetrics().All() {
@@ -85,33 +85,33 @@ func seriesOf(maps ...pcommon.Map) uint64 {
 	return sum
 }
 
-// Rates turns the points of all processes into the lookups per second now, and how long they take. Not safe for
+// Rates computes the present lookups per second, and their duration, from the points of all processes. Not safe for
 // concurrent use.
 type Rates struct {
 	series  map[uint64]*series
-	bytes   int64 // what they take
-	most    int64 // of bytes; 0: only their number is bounded
+	bytes   int64 // their memory
+	most    int64 // bound of bytes; 0: only their number is bounded
 	crowded uint64
 }
 
-// Bytes is about what the series take in memory.
+// Bytes is about the memory of the series.
 func (r *Rates) Bytes() int64 { return r.bytes }
 
-// Crowded counts the points that were left out for want of memory.
+// Crowded counts the points that were left out for lack of memory.
 func (r *Rates) Crowded() uint64 { return r.crowded }
 
 type series struct {
 	last  Point
 	rate  float64   // lookups per second between the last two points
 	rates []float64 // the same per bucket
-	until time.Time // counts until then
+	until time.Time // it counts until then
 }
 
-// NewRates returns one that has received nothing, and takes so many bytes at most: beyond it further series do not count.
-// 0: only their number is bounded.
+// NewRates returns one that has received nothing, and takes at most that many bytes: beyond it further series do not
+// count. 0: only their number is bounded.
 func NewRates(most int64) *Rates { return &Rates{series: map[uint64]*series{}, most: most} }
 
-// Add takes a point that arrived now.
+// Add receives a point that arrived now.
 func (r *Rates) Add(p Point, now time.Time) {
 	s := r.series[p.series]
 	if s == nil {
@@ -134,7 +134,7 @@ func (r *Rates) Add(p Point, now time.Time) {
 	case p.delta:
 		before = Point{time: p.start}
 	case !p.start.Equal(before.start) && !before.start.IsZero():
-		before = Point{time: p.start} // the process counts anew
+		before = Point{time: p.start} // the process restarted its count
 	}
 	elapsed := p.time.Sub(before.time)
 	if elapsed <= 0 || p.count < before.count {
@@ -142,7 +142,7 @@ func (r *Rates) Add(p Point, now time.Time) {
 	}
 	if r.most > 0 && r.bytes+p.sizeAsSeries()-s.size() > r.most {
 		r.crowded++
-		return // and counts no longer, after a while
+		return // and no longer counts, after a while
 	}
 	was := s.size()
 	defer func() { r.bytes += s.size() - was }()
@@ -163,7 +163,7 @@ func (r *Rates) Add(p Point, now time.Time) {
 }
 
 // Now returns the lookups per second over all processes, and their median and 99th percentile. Known is false while no
-// process tells.
+// process sends points.
 func (r *Rates) Now(now time.Time) (perSecond float64, p50, p99 time.Duration, known bool) {
 	byBound := map[uint64]float64{}
 	for key, s := range r.series {
@@ -193,7 +193,7 @@ func (r *Rates) Now(now time.Time) (perSecond float64, p50, p99 time.Duration, k
 	return perSecond, quantile(bounds, byBound, .5), quantile(bounds, byBound, .99), known
 }
 
-// quantile interpolates within the bucket it falls in; in the last one, which has no end, it is the last bound.
+// quantile interpolates within the bucket of the quantile; in the last one, which has no end, it is the last bound.
 func quantile(bounds []float64, byBound map[uint64]float64, q float64) time.Duration {
 	var total, below, low float64
 	for _, b := range bounds {

@@ -12,7 +12,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// A reader reads the attributes of one span, and keeps the first thing that is wrong with them.
+// A reader reads the attributes of one span, and keeps the first error.
 type reader struct {
 	name   string // of the span
 	digits int    // of each identifier; 0 before the first
@@ -25,8 +25,8 @@ func (r *reader) fail(key attribute.Key, why chordevent.Reason, want string, v *
 	}
 }
 
-// need checks that the attributes are there without which a span says nothing. No other is required: what an emitter
-// does not know it leaves out.
+// need checks that the span has the attributes without which it is useless. No other is required: an emitter leaves out
+// what it does not know.
 func (r *reader) need(name string, has pcommon.Map) {
 	required := []attribute.Key{chordevent.NodeIDKey}
 	switch name {
@@ -42,7 +42,7 @@ func (r *reader) need(name string, has pcommon.Map) {
 	}
 }
 
-// text is a status message, which is not of the vocabulary: what is no text, or too long, is left out.
+// text is a status message, which is not of the vocabulary: one that is no text, or too long, is left out.
 func text(s string) string {
 	if len(s) > maxText || !utf8.ValidString(s) {
 		return ""
@@ -50,8 +50,8 @@ func text(s string) string {
 	return s
 }
 
-func (r *reader) word(key attribute.Key, v pcommon.Value) string {
-	allowed := words[r.name][key]
+func (r *reader) value(key attribute.Key, v pcommon.Value) string {
+	allowed := allowedValues[r.name][key]
 	switch {
 	case v.Type() != pcommon.ValueTypeStr:
 		r.fail(key, chordevent.ReasonType, "string", &v)
@@ -81,7 +81,7 @@ func (r *reader) id(key attribute.Key, v pcommon.Value) chord.ID {
 	return out
 }
 
-// id reads an identifier as chord.ParseID does, without its copies: every span has two or three.
+// id reads an identifier as chord.ParseID does, without its allocations: every span has two or three.
 func id(v pcommon.Value) (out chord.ID, ok bool) {
 	text := v.Str()
 	if text == "" || len(text) > 2*len(out) {

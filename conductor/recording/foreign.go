@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// peeked is how much is looked at of what is no message, to find out what it is.
+// peeked is how much of an unreadable message is examined for its format.
 const peeked = 4096
 
-// packings are the formats of compressed files: how each begins, and what unpacks it.
+// packings are the formats of compressed files: how each begins, and the tool that unpacks it.
 var packings = []struct{ begin, name, tool string }{
 	{"\x1f\x8b", "gzip", "gunzip"},
 	{"\x28\xb5\x2f\xfd", "zstd", "unzstd"},
@@ -19,8 +19,8 @@ var packings = []struct{ begin, name, tool string }{
 	{"PK\x03\x04", "zip", "unzip"},
 }
 
-// foreign names the format that data is in, which could not be read, and the way to one that can. Empty: none that is
-// known.
+// foreign names the format of data that could not be read, and how to make a recording that can. Empty: the format is
+// unknown.
 func foreign(data []byte) string {
 	for _, p := range packings {
 		if bytes.HasPrefix(data, []byte(p.begin)) {
@@ -36,7 +36,7 @@ func foreign(data []byte) string {
 	return ""
 }
 
-// looksLikeJSON knows objects, and lists of them, by how they begin, in UTF-8 or in UTF-16 with a byte order mark.
+// looksLikeJSON recognizes objects, and lists of them, by how they begin, in UTF-8 or in UTF-16 with a byte order mark.
 func looksLikeJSON(data []byte) bool {
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
 	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {

@@ -48,9 +48,9 @@ func framed(data []byte) []byte {
 	return append(binary.BigEndian.AppendUint32(nil, uint32(len(data))), data...)
 }
 
-// A recording in a format of somebody else, alone or behind messages of ours, cut wherever it may be: the error says where
-// it begins, what it is, and how to come to one that can be read. What is cut before it can be known says that the file
-// ends there. Nothing of it is a message.
+// A recording in a foreign format, alone or behind messages of ours, truncated anywhere: the error has its offset, its
+// format, and how to make one that can be read. If it is truncated before it can be recognized, the error reports that
+// the file ends there. Nothing of it is a message.
 func TestForeignFormatsAreNamed(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		name := rapid.StringMatching(`[a-z]{0,40}`).Draw(t, "name")
@@ -65,7 +65,7 @@ func TestForeignFormatsAreNamed(t *testing.T) {
 		blank := rapid.StringMatching("[ \\t\\r\\n]{0,100}").Draw(t, "blank")
 		var data []byte
 		var want string
-		known := 0 // bytes by which it is known
+		known := 0 // bytes by which it is recognized
 		switch rapid.IntRange(0, 5).Draw(t, "format") {
 		case 0:
 			data, want, known = []byte(blank+string(lines)+"\n"+string(lines)+"\n"), "this is JSON", len(blank)+1
@@ -105,7 +105,7 @@ func TestForeignFormatsAreNamed(t *testing.T) {
 	})
 }
 
-// Whatever a recording of ours holds, it is never taken for another format.
+// Whatever a recording of ours holds, it is never recognized as another format.
 func TestOursIsNeverForeign(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var data []byte

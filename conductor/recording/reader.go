@@ -33,7 +33,7 @@ type Reader struct {
 // NewReader reads from r.
 func NewReader(r io.Reader) *Reader { return &Reader{from: bufio.NewReaderSize(r, 1<<16)} }
 
-// A DamageError says where a recording ends to be one.
+// A DamageError reports where a recording stops being one.
 type DamageError struct {
 	Offset int64
 	What   string
@@ -54,10 +54,10 @@ func (r *Reader) Next() (Message, error) {
 	}
 	size := int64(binary.BigEndian.Uint32(head))
 	if size > maxMessage {
-		rest, _ := r.from.Peek(peeked) // it is of no use anyway
+		rest, _ := r.from.Peek(peeked) // its content is of no use anyway
 		return Message{}, r.damage(append(head, rest...), "a message of %d bytes is over the limit of %d: this is no recording of OTLP in protobuf framing", size, maxMessage)
 	}
-	body, err := io.ReadAll(io.LimitReader(r.from, size)) // grows with what is there, not with what the length says
+	body, err := io.ReadAll(io.LimitReader(r.from, size)) // grows with the bytes read, not with the length announced
 	if err != nil {
 		return Message{}, err
 	}
@@ -75,7 +75,8 @@ func (r *Reader) Next() (Message, error) {
 	return m, nil
 }
 
-// damage is the error of what cannot be read: its format if that is a known one, else what is wrong with it as a message.
+// damage is the error of an unreadable message: its format if that is a known one, else what is wrong with it as a
+// message.
 func (r *Reader) damage(data []byte, format string, args ...any) error {
 	if what := foreign(data); what != "" {
 		return &DamageError{r.offset, what}
@@ -89,8 +90,8 @@ func begin(head, body []byte) []byte { return append(head, body[:min(len(body), 
 // Offset is where the next message begins.
 func (r *Reader) Offset() int64 { return r.offset }
 
-// decode tries the three signals. What is wrong for one is an error of its scan or its decoder: records, spans and metrics
-// begin with fields of different types. The scan comes first, since a decoder follows values as deep as they nest.
+// decode tries the three signals. What is wrong for one is an error of its scan or its decoder: records, spans and
+// metrics begin with fields of different types. The scan comes first, since a decoder recurses as deep as values nest.
 func decode(body []byte) (m Message, err error) {
 	var deep error
 	try := func(signal otlpscan.Signal, decode func() error) bool {

@@ -91,7 +91,7 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 	}
 }
 
-// Wherever a recording is cut off, what came before is read and the error names where it ends.
+// Wherever a recording is truncated, what comes before is read and the error has the offset of its end.
 func TestTruncated(t *testing.T) {
 	data := record(t)
 	firstEnds := int64(4 + binary.BigEndian.Uint32(data))
@@ -152,7 +152,7 @@ func FuzzReader(f *testing.F) {
 	})
 }
 
-// A patient writer leaves nothing out, however much comes at once.
+// A patient writer leaves nothing out, however much arrives at once.
 func TestPatience(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ring.otlp")
 	w, err := Create(path)
@@ -173,8 +173,8 @@ func TestPatience(t *testing.T) {
 	}
 }
 
-// A recording whose values nest deeper than the receiver takes is damaged there, whatever the signal; it does not end the
-// process.
+// A recording whose values nest deeper than the receiver accepts is damaged there, whatever the signal; it does not end
+// the process.
 func TestNesting(t *testing.T) {
 	for _, levels := range []int{64, 65, 400_000} {
 		for name, head := range map[string][]byte{"a resource": {1, 1, 1}, "a log record": {6, 2, 2, 1}, "a span": {9, 2, 2, 1}} {
@@ -211,7 +211,7 @@ func TestNesting(t *testing.T) {
 
 func uvarintLen(n int) int { return len(binary.AppendUvarint(nil, uint64(n))) }
 
-// What waits for the disk is bounded; what does not fit is left out whole and counted.
+// The queue for the disk is bounded; a request that does not fit is left out whole and counted.
 func TestWithin(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "recording")
 	w, err := Create(path)

@@ -15,12 +15,12 @@ import (
 )
 
 const (
-	maxWaiting = 64 << 20 // bytes; while so much waits for the disk, what comes is not recorded but counted, or waits too
+	maxWaiting = 64 << 20 // bytes; while so much waits for the disk, further requests are not recorded but counted, or wait too
 	flushEvery = time.Second
 )
 
-// A Writer appends what the receiver takes in to a file. Logs and Traces may be called from any goroutine. They never wait
-// for the disk unless Patient says so.
+// A Writer appends received requests to a file. Logs and Traces may be called from any goroutine. They never wait for
+// the disk unless Patient was called.
 type Writer struct {
 	file *os.File
 	wake chan struct{}
@@ -38,7 +38,7 @@ type Writer struct {
 	err     error // of the file, the first; read after done
 }
 
-// Create makes a new file. One that is there already is not overwritten.
+// Create makes a new file. An existing one is not overwritten.
 func Create(path string) (*Writer, error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
 	if err != nil {
@@ -50,22 +50,22 @@ func Create(path string) (*Writer, error) {
 	return w, nil
 }
 
-// Within bounds what waits for the disk to n bytes; without, and at most, 64 MiB wait.
+// Within bounds the queue for the disk to n bytes; by default, and at most, it holds 64 MiB.
 func (w *Writer) Within(n int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.most = int(min(n, maxWaiting))
 }
 
-// Patient has Logs and Traces wait for the disk rather than leave something out: for who has nobody waiting, as a run in
-// virtual time, which makes an hour of telemetry in seconds.
+// Patient makes Logs and Traces wait for the disk rather than leave something out: for callers that may block, as a run
+// in virtual time, which makes an hour of telemetry in seconds.
 func (w *Writer) Patient() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.patient = true
 }
 
-// Logs records a request. It encodes at once, so the caller may go on and change it.
+// Logs records a request. It encodes at once, so the caller may change it afterwards.
 func (w *Writer) Logs(ld plog.Logs) {
 	body, err := new(plog.ProtoMarshaler).MarshalLogs(ld)
 	w.add(body, err)
@@ -107,7 +107,7 @@ func (w *Writer) add(body []byte, err error) {
 // Dropped is how many requests were not recorded.
 func (w *Writer) Dropped() uint64 { return w.dropped.Load() }
 
-// run writes what waits, until Close. After an error of the file it only empties the queue.
+// run writes the queue, until Close. After an error of the file it only empties the queue.
 func (w *Writer) run() {
 	defer close(w.done)
 	out := bufio.NewWriterSize(w.file, 1<<18)
@@ -153,7 +153,7 @@ func (w *Writer) keep(err error) {
 	}
 }
 
-// Close writes what waits and closes the file. It returns the first error that the file met.
+// Close writes the queue and closes the file. It returns the first error of the file.
 func (w *Writer) Close() error {
 	w.mu.Lock()
 	first := !w.closed

@@ -22,7 +22,7 @@ const (
 	chartHeight = 5.2 * vg.Centimeter
 )
 
-// Colours that can be told apart by those who see no red or green, and on paper without colour by their darkness.
+// Colours that are distinguishable without seeing red or green, and on paper without colour by their darkness.
 var (
 	blue   = color.RGBA{0x1f, 0x5f, 0xa8, 0xff}
 	orange = color.RGBA{0xd9, 0x7a, 0x1e, 0xff}
@@ -48,7 +48,7 @@ type chart struct {
 	bound  float64   // a value of x to mark strongly; 0: none
 }
 
-// draw makes the picture as SVG text that needs nothing else.
+// draw makes the picture as SVG text without external resources.
 func (c chart) draw() (template.HTML, error) {
 	p := plot.New()
 	p.BackgroundColor = color.Transparent
@@ -170,7 +170,8 @@ var (
 	family   = regexp.MustCompile(`font-family:[^;"]*`)
 )
 
-// inline makes a stand-alone SVG file part of a page: without the XML prologue, as wide as its place, in the page's font.
+// inline makes a stand-alone SVG file part of a page: without the XML prologue, as wide as its container, in the page's
+// font.
 func inline(svg []byte) template.HTML {
 	svg = prologue.ReplaceAll(svg, []byte(`<svg role="img" `))
 	if at := fixed.FindIndex(svg); at != nil {

@@ -29,11 +29,11 @@ var page = template.Must(template.New("report").Funcs(template.FuncMap{
 	"trace":   traceLink,
 	"slow":    slowTables,
 	"ms":      millisText,
-	"way":     wayText,
+	"path":    pathText,
 	"few":     fewText,
 }).Parse(pageText))
 
-// HTML is the report as one page that needs nothing else.
+// HTML is the report as one page without external resources.
 func (rep *Report) HTML() ([]byte, error) {
 	charts, err := rep.charts()
 	if err != nil {
@@ -99,8 +99,8 @@ func (rep *Report) hopShares() []float64 {
 	return shares
 }
 
-// loadChart sets the members' keys, the fullest first, beside what their arcs let expect, and beside what theory lets
-// expect of arcs: with one place on the circle for each, arcs are distributed exponentially.
+// loadChart shows the members' keys, the fullest first, beside the keys expected from their arcs, and beside the theory
+// of arcs: with one point on the circle for each member, arcs are distributed exponentially.
 func (rep *Report) loadChart() chart {
 	n := len(rep.Loads)
 	owned := series{name: "keys owned", colour: blue}
@@ -132,16 +132,16 @@ func cmpFloat(a, b float64) int {
 	return 0
 }
 
-// A slowTable is slow operations of one sort.
+// A slowTable is slow operations of one kind.
 type slowTable struct {
-	Name string
-	Way  bool // it is known
-	List []Slow
+	Name    string
+	HasPath bool // the path is known hop by hop
+	List    []Slow
 }
 
-// slowTables sets lookups, whose way is known hop by hop, apart from gets and puts.
+// slowTables separates lookups, whose path is known hop by hop, from gets and puts.
 func slowTables(all []Slow) []slowTable {
-	tables := []slowTable{{Name: "lookups", Way: true}, {Name: "gets and puts"}}
+	tables := []slowTable{{Name: "lookups", HasPath: true}, {Name: "gets and puts"}}
 	for _, s := range all {
 		t := &tables[1]
 		if s.Operation == load.Lookup.String() {
@@ -152,7 +152,7 @@ func slowTables(all []Slow) []slowTable {
 	return slices.DeleteFunc(tables, func(t slowTable) bool { return len(t.List) == 0 })
 }
 
-// traceLink is where Jaeger shows a trace; empty if there is none.
+// traceLink is the address of a trace in Jaeger; empty if there is none.
 func traceLink(jaeger, id string) template.URL {
 	if jaeger == "" || id == "" {
 		return ""
@@ -160,7 +160,7 @@ func traceLink(jaeger, id string) template.URL {
 	return template.URL(strings.TrimSuffix(jaeger, "/") + "/trace/" + id)
 }
 
-// millisText writes a time given in milliseconds with the three digits that matter.
+// millisText formats a time given in milliseconds with three significant digits.
 func millisText(ms float64) string {
 	switch {
 	case ms < 10:
@@ -175,8 +175,8 @@ func millisText(ms float64) string {
 	return fmt.Sprintf("%.1f s", ms/1000)
 }
 
-// wayText writes a lookup's way, of a long one its beginning and its end. The JSON has all of it.
-func wayText(path []string) string {
+// pathText formats a lookup's path, of a long one its beginning and its end. The JSON has all of it.
+func pathText(path []string) string {
 	const begin, end = 6, 3
 	if skipped := len(path) - begin - end; skipped > 1 {
 		path = slices.Concat(path[:begin], []string{fmt.Sprintf("… %d more …", skipped)}, path[len(path)-end:])

@@ -21,11 +21,11 @@ type LostKey struct {
 	WrittenS float64   `json:"written_at_s"` // when the write was acknowledged
 	Copies   int       `json:"copies"`       // that the acknowledgement counted
 	TraceID  string    `json:"trace_id,omitempty"`
-	Holders  []Holder  `json:"holders"` // of the copies; empty: the acknowledgement named none
+	Holders  []Holder  `json:"holders"` // hosts of the replicas; empty: the acknowledgement named none
 	Moves    []KeyMove `json:"moves"`   // of the key's range since then, at most 10
 }
 
-// Holder is a member that held a copy, and what became of it.
+// Holder is a member that held a replica, and its fate.
 type Holder struct {
 	Member  string   `json:"member"`
 	Host    string   `json:"host"`
@@ -36,7 +36,7 @@ type Holder struct {
 	TraceID string   `json:"trace_id,omitempty"`
 }
 
-// KeyMove is a finished handover of the range that has a lost key.
+// KeyMove is a finished handoff of the range of a lost key.
 type KeyMove struct {
 	AtS     float64 `json:"at_s"`
 	From    string  `json:"from"`
@@ -54,15 +54,15 @@ func lostKeys(r *sim.Result) []LostKey {
 			Copies: k.Copies, TraceID: k.Trace, Holders: []Holder{}, Moves: []KeyMove{},
 		}
 		for _, h := range k.Holders {
-			holder := Holder{Member: short(h.Peer.ID[:], r.Bits), Host: h.Peer.Addr, Fate: string(h.Fate), Phase: h.Phase, TraceID: traceText(h.Trace)}
+			replica := Holder{Member: short(h.Peer.ID[:], r.Bits), Host: h.Peer.Addr, Fate: string(h.Fate), Phase: h.Phase, TraceID: traceText(h.Trace)}
 			if !h.At.IsZero() {
 				at := secs(h.At.Sub(r.Started))
-				holder.EndedS = &at
+				replica.EndedS = &at
 			}
 			if h.Fate == sim.FateCrashed && !h.At.IsZero() {
-				holder.By = short(h.By[:], r.Bits)
+				replica.By = short(h.By[:], r.Bits)
 			}
-			row.Holders = append(row.Holders, holder)
+			row.Holders = append(row.Holders, replica)
 		}
 		for _, m := range k.Moves {
 			row.Moves = append(row.Moves, KeyMove{
@@ -82,12 +82,12 @@ func traceText(t trace.TraceID) string {
 	return t.String()
 }
 
-// Text is what is known of a lost key's last write, for people.
+// Text describes a lost key's last write, for people.
 func (k LostKey) Text() string {
-	return fmt.Sprintf("written at %.1f s with %d copies%s; the last read found %s", k.WrittenS, k.Copies, inTrace(k.TraceID), k.Found)
+	return fmt.Sprintf("written at %.1f s with %d replicas%s; the last read found %s", k.WrittenS, k.Copies, inTrace(k.TraceID), k.Found)
 }
 
-// Text is what became of a holder. Of a crash only its report has a time.
+// Text describes a replica's fate. Only the report of a crash has a time.
 func (h Holder) Text() string {
 	text, when := h.Fate, " at"
 	if h.Phase != "" {
@@ -118,7 +118,7 @@ func inTrace(id string) string {
 	return ", trace " + id
 }
 
-// lostText writes what is known of the first lost keys.
+// lostText describes the first lost keys.
 func (rep *Report) lostText(w io.Writer) {
 	for i, k := range rep.Lost {
 		if i == textLost {
@@ -127,10 +127,10 @@ func (rep *Report) lostText(w io.Writer) {
 		}
 		fmt.Fprintf(w, "  lost %s: %s\n", k.Key, k.Text())
 		for _, h := range k.Holders {
-			fmt.Fprintf(w, "       copy on %s at %s: %s\n", h.Member, h.Host, h.Text())
+			fmt.Fprintf(w, "       replica on %s at %s: %s\n", h.Member, h.Host, h.Text())
 		}
 		if len(k.Holders) == 0 {
-			fmt.Fprintf(w, "       where its copies were is not known: the host that acknowledged it did not name them\n")
+			fmt.Fprintf(w, "       the hosts of its replicas are not known: the acknowledgement did not name them\n")
 		}
 		for _, m := range k.Moves {
 			fmt.Fprintf(w, "       %s\n", m.Text())

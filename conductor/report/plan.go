@@ -7,9 +7,9 @@ import (
 	"chordconductor/conductor/sim/scenario"
 )
 
-// In reports, as in the API, what is counted over a run ends in _s, seconds, and latencies end in _ms, milliseconds; no
-// name has another unit. The embedded fields that end in _ns, and latency_us of Report, are the names of earlier versions
-// and go with the next major one.
+// In reports, as in the API, durations of a run end in _s, seconds, and latencies end in _ms, milliseconds; no name has
+// another unit. The embedded fields that end in _ns, and latency_us of Report, are the names of earlier versions and
+// end with the next major one.
 
 // Plan is the scenario that ran.
 type Plan struct {
@@ -21,22 +21,22 @@ type Plan struct {
 	Expect    []PlanBound `json:"expect"`
 }
 
-// PlanTiming is how often members do what.
+// PlanTiming is the periods of the members' tasks.
 type PlanTiming struct {
 	scenario.Timing
 	StabilizeS float64 `json:"stabilize_s"`
-	CallLimitS float64 `json:"call_limit_s"` // 0: what suits the network
+	CallLimitS float64 `json:"call_limit_s"` // 0: derived from the network
 	KeyframeS  float64 `json:"keyframe_s"`
 }
 
-// PlanNetwork is what every message between members meets.
+// PlanNetwork is the conditions for every message between members.
 type PlanNetwork struct {
 	scenario.Network
 	LatencyMS float64 `json:"latency_ms"`
 	JitterMS  float64 `json:"jitter_ms"`
 }
 
-// PlanPhase is a phase as the scenario asks for it.
+// PlanPhase is a phase as in the scenario.
 type PlanPhase struct {
 	scenario.Phase
 	AtS    float64 `json:"at_s"`
@@ -56,7 +56,7 @@ type PlanBound struct {
 	Unit string `json:"unit"` // of the bound, as UCUM writes it: s, {key}, …
 }
 
-// LatencyBucket counts operations up to a latency, and above that of the bucket before.
+// LatencyBucket counts operations up to a latency, and above that of the previous bucket.
 type LatencyBucket struct {
 	TopMS float64 `json:"top_ms"`
 	Count uint64  `json:"count"`
@@ -93,5 +93,5 @@ func latencies(us []load.Bucket) []LatencyBucket {
 	return out
 }
 
-// millis does not round: a scenario's own figures stay what they are.
+// millis does not round: a scenario's own figures stay unchanged.
 func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

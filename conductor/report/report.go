@@ -14,7 +14,8 @@ import (
 	"chordconductor/node/nodepb"
 )
 
-// A Report is what a simulation showed. Its JSON form is its contract; times are seconds since the simulation's start.
+// A Report is the result of a simulation. Its JSON form is its contract; times are seconds since the simulation's
+// start.
 type Report struct {
 	Scenario    Plan             `json:"scenario"`
 	Source      string           `json:"scenario_source"`
@@ -34,24 +35,24 @@ type Report struct {
 	Moves       map[string]Moves `json:"moves"`      // by reason
 	Lost        []LostKey        `json:"lost"`       // by key, at most 100; summary.lost_keys counts all
 	Slowest     []Slow           `json:"slowest"`
-	Operations  []Operation      `json:"operations"` // where the time went, by operation
-	Busiest     []Operation      `json:"busiest"`    // and by member, the busiest first
+	Operations  []Operation      `json:"operations"` // time spent, by operation
+	Busiest     []Operation      `json:"busiest"`    // the same by member, the busiest first
 	Telemetry   Telemetry        `json:"telemetry"`
-	Notes       []string         `json:"notes"` // what went otherwise than planned
+	Notes       []string         `json:"notes"` // deviations from the plan
 	Environment Environment      `json:"environment"`
 
 	// JaegerUI is Jaeger's page, for links to traces; empty: none.
 	JaegerUI string `json:"-"`
 }
 
-// Check is an expectation and what came of it.
+// Check is an expectation and its result.
 type Check struct {
 	Metric   scenario.Metric `json:"metric"`
 	Bound    float64         `json:"at_most"`
 	Value    float64         `json:"value"`
-	Measured bool            `json:"measured"`          // false: this run had nothing to measure it by, so it does not count as held
-	Allowed  bool            `json:"allowed,omitempty"` // to be not measured
-	Never    bool            `json:"never,omitempty"`   // it did not come about before the end; value is the time until then
+	Measured bool            `json:"measured"`          // false: this run had no measurement for it, so it does not count as held
+	Allowed  bool            `json:"allowed,omitempty"` // "not measured" is allowed
+	Never    bool            `json:"never,omitempty"`   // it did not occur before the end; value is the time until then
 	OK       bool            `json:"ok"`
 	Unit     string          `json:"unit"` // of at_most and value, as UCUM writes it: s, {key}, …
 }
@@ -62,16 +63,16 @@ type Summary struct {
 	MembersEnd    int     `json:"members_end"`
 	Operations    uint64  `json:"operations"`
 	Failed        uint64  `json:"failed"`  // of a put, the outcome is unknown
-	Refused       uint64  `json:"refused"` // puts that have not happened
+	Refused       uint64  `json:"refused"` // puts that were not carried out
 	Retried       uint64  `json:"retried"`
 	Unsent        uint64  `json:"operations_unsent"` // that were due: too many were under way
 	StaleReads    uint64  `json:"stale_reads"`
 	CorruptReads  uint64  `json:"corrupt_reads"`
-	RefusedShown  int     `json:"refused_writes_shown"` // refused writes that a read has shown all the same
+	RefusedShown  int     `json:"refused_writes_shown"` // refused writes whose value a read returned
 	KeysWritten   int     `json:"keys_written"`
 	LostKeys      int     `json:"lost_keys"`
-	LostSilent    int     `json:"lost_keys_unanswered"`      // of these, not read because nobody answered: they may be there
-	LostWeak      int     `json:"lost_keys_of_fewer_copies"` // of these, acknowledged with fewer copies than the ring's replicas
+	LostSilent    int     `json:"lost_keys_unanswered"`      // of these, not read because no host answered: they may exist
+	LostWeak      int     `json:"lost_keys_of_fewer_copies"` // of these, acknowledged with fewer replicas than the ring's R
 	WrongLookups  uint64  `json:"wrong_lookups"`
 	JudgedLookups uint64  `json:"judged_lookups"`
 	MeanHops      float64 `json:"mean_hops"`
@@ -82,31 +83,31 @@ type Summary struct {
 	MaxMS         float64 `json:"max_ms"`
 	PeakRingError uint64  `json:"peak_ring_error"`
 	LongestRepair float64 `json:"longest_repair_s"`
-	Unmended      int     `json:"phases_not_repaired"` // the ring was not ideal again after them
+	Unrepaired    int     `json:"phases_not_repaired"` // the ring was not ideal again after them
 }
 
-// Phase is what happened from one phase's beginning to the next one's.
+// Phase is the time from one phase's beginning to the next one's.
 type Phase struct {
-	Name      string   `json:"name"`
-	FromS     float64  `json:"from_s"`
-	ToS       float64  `json:"to_s"`
-	Gets      uint64   `json:"gets"`
-	Puts      uint64   `json:"puts"`
-	Lookups   uint64   `json:"lookups"`
-	Failed    uint64   `json:"failed"`
-	Refused   uint64   `json:"refused"`
-	Stale     uint64   `json:"stale_reads"`
-	Timeouts  uint64   `json:"timeouts"`
-	MeanHops  float64  `json:"mean_hops"`
-	P50MS     float64  `json:"p50_ms"`
-	P99MS     float64  `json:"p99_ms"`
-	MaxMS     float64  `json:"max_ms"`
-	RepairedS *float64 `json:"repaired_after_s"` // null: nothing to repair, or not before the end
-	Unmended  bool     `json:"not_repaired,omitempty"`
-	Planned   int      `json:"planned"` // members started or stopped, hosts hit by a fault, that the phase asks for; 0: none
-	Done      int      `json:"done"`
-	Unsent    uint64   `json:"operations_unsent"` // that were due: too many were under way
-	Short     bool     `json:"short,omitempty"`   // it did less, or sent less, and the scenario does not allow that
+	Name       string   `json:"name"`
+	FromS      float64  `json:"from_s"`
+	ToS        float64  `json:"to_s"`
+	Gets       uint64   `json:"gets"`
+	Puts       uint64   `json:"puts"`
+	Lookups    uint64   `json:"lookups"`
+	Failed     uint64   `json:"failed"`
+	Refused    uint64   `json:"refused"`
+	Stale      uint64   `json:"stale_reads"`
+	Timeouts   uint64   `json:"timeouts"`
+	MeanHops   float64  `json:"mean_hops"`
+	P50MS      float64  `json:"p50_ms"`
+	P99MS      float64  `json:"p99_ms"`
+	MaxMS      float64  `json:"max_ms"`
+	RepairedS  *float64 `json:"repaired_after_s"` // null: nothing to repair, or not before the end
+	Unrepaired bool     `json:"not_repaired,omitempty"`
+	Planned    int      `json:"planned"` // members started or stopped, hosts hit by a fault, that the phase requests; 0: none
+	Done       int      `json:"done"`
+	Unsent     uint64   `json:"operations_unsent"` // that were due: too many were under way
+	Short      bool     `json:"short,omitempty"`   // it did less, or sent less, and the scenario does not allow that
 }
 
 // Point is one second of the run.
@@ -119,7 +120,7 @@ type Point struct {
 	Status     string  `json:"status"`
 	Certainty  string  `json:"certainty"`
 	RingError  uint64  `json:"ring_error"`
-	Unknown    uint64  `json:"ring_error_unknown"` // pointers that are not in it
+	Unknown    uint64  `json:"ring_error_unknown"` // pointers that are not included
 	Violations int     `json:"violations"`
 	Rate       float64 `json:"operations_per_second"`
 	Failures   uint64  `json:"operations_failed"`
@@ -148,7 +149,7 @@ type Violation struct {
 	TraceID   string   `json:"trace_id,omitempty"`
 }
 
-// Load is what one member held, beside what its share of the circle lets expect.
+// Load is the keys and operations of one member, beside the keys expected from its share of the circle.
 type Load struct {
 	Member   string  `json:"member"`
 	Owned    int64   `json:"owned_keys"`
@@ -159,7 +160,7 @@ type Load struct {
 	Puts     int64   `json:"puts"`
 }
 
-// Moves sums finished handovers.
+// Moves sums finished handoffs.
 type Moves struct {
 	Moves  int64 `json:"moves"`
 	Keys   int64 `json:"keys"`
@@ -167,7 +168,8 @@ type Moves struct {
 	Failed int64 `json:"failed"`
 }
 
-// Slow is one of the slowest lookups and the way it took, or of the slowest gets and puts, which tell only who served.
+// Slow is one of the slowest lookups and its path, or one of the slowest gets and puts, which name only the host that
+// served them.
 type Slow struct {
 	Operation string   `json:"operation"`
 	AtS       float64  `json:"at_s"`
@@ -188,7 +190,7 @@ type Operation struct {
 	MaxMS     float64 `json:"max_ms"`
 }
 
-// Telemetry is how far the figures about the ring can be trusted.
+// Telemetry is the accuracy of the figures about the ring.
 type Telemetry struct {
 	Applied        uint64   `json:"events_applied"`
 	Outdated       uint64   `json:"events_outdated"`
@@ -234,7 +236,7 @@ func Of(r *sim.Result) *Report {
 	return rep
 }
 
-// courses fills in what went on over time.
+// courses fills in the data over time.
 func (rep *Report) courses(r *sim.Result) {
 	rep.Phases = make([]Phase, 0, len(r.Phases))
 	for _, p := range r.Phases {
@@ -249,7 +251,7 @@ func (rep *Report) courses(r *sim.Result) {
 			s := secs(p.Repaired)
 			out.RepairedS = &s
 		}
-		out.Unmended = p.Measured && p.Repaired < 0
+		out.Unrepaired = p.Measured && p.Repaired < 0
 		out.Planned, out.Done, out.Unsent, out.Short = p.Planned, p.Done, p.Counts.Unsent, p.Short()
 		rep.Phases = append(rep.Phases, out)
 	}
@@ -282,7 +284,7 @@ func (rep *Report) courses(r *sim.Result) {
 	}
 }
 
-// figures fills in what was measured of the whole run.
+// figures fills in the measurements of the whole run.
 func (rep *Report) figures(r *sim.Result) {
 	total := r.Total()
 	rep.Hops, rep.LatencyUS = notNil(total.Hops.Buckets()), notNil(total.All().Buckets())
@@ -350,7 +352,7 @@ func summary(r *sim.Result) Summary {
 	}
 	for _, p := range r.Phases {
 		if p.Measured && p.Repaired < 0 {
-			s.Unmended++
+			s.Unrepaired++
 		} else if p.Measured {
 			s.LongestRepair = max(s.LongestRepair, secs(p.Repaired))
 		}
@@ -358,11 +360,11 @@ func summary(r *sim.Result) Summary {
 	return s
 }
 
-// path writes the members that a lookup visited, each with the pointer that led there.
+// path formats the members that a lookup visited, each with the pointer that led there.
 func path(l *nodepb.Lookup, bits int) []string {
 	out := make([]string, 0, len(l.GetPath()))
 	if owner := l.GetOwner().GetId(); len(l.GetPath()) == 0 && len(owner) > 0 {
-		return append(out, short(owner, bits)) // puts and gets tell only who served them
+		return append(out, short(owner, bits)) // puts and gets name only the member that served them
 	}
 	for _, h := range l.GetPath() {
 		out = append(out, hop(h, bits))

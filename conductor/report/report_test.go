@@ -96,7 +96,7 @@ func TestJSON(t *testing.T) {
 			t.Errorf("%s is not in the report:\n%s", want, text)
 		}
 	}
-	// What depends on the machine or the hour stands in environment, and there alone.
+	// What depends on the machine or the hour is in environment only.
 	other := aResult(t)
 	shift := 1000 * time.Hour
 	other.Started, other.Telemetry.StalenessP99 = start.Add(shift), time.Second
@@ -136,7 +136,7 @@ func TestHTML(t *testing.T) {
 	text := string(page)
 	for _, want := range []string{
 		"&lt;small&gt;", `<a href="http://jaeger:16686/trace/ab12">`, "not before the end", "OneOrderedRing", "not held", "5.0 MiB", "not measured", "something", "1 of 2</td>",
-		`<dt>Puts refused</dt><dd>8</dd>`, `The first 2 of 5.`, `<a href="http://jaeger:16686/trace/cd34">`, "host-a:7001: crashed by phase &#34;crash 1&#34;, reported by 0004 at 2.0 s", "3, where is not known", `read all the same</dt><dd>2</dd>`, `<td class="n">6</td><td class="n">8</td><td class="n">1</td>`,
+		`<dt>Puts refused</dt><dd>8</dd>`, `The first 2 of 5.`, `<a href="http://jaeger:16686/trace/cd34">`, "host-a:7001: crashed by phase &#34;crash 1&#34;, reported by 0004 at 2.0 s", "3, hosts not known", `but read</dt><dd>2</dd>`, `<td class="n">6</td><td class="n">8</td><td class="n">1</td>`,
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not on the page", want)
@@ -155,7 +155,7 @@ func TestHTML(t *testing.T) {
 	}
 }
 
-// A run that was ended before anything happened has a report all the same.
+// A run that ended before anything happened has a report too.
 func TestEmpty(t *testing.T) {
 	s, err := scenario.Parse("x", []byte("{}"))
 	if err != nil {
@@ -182,17 +182,17 @@ func TestText(t *testing.T) {
 	var out bytes.Buffer
 	Of(aResult(t)).Text(&out)
 	for _, want := range []string{"FAILED after 4 s (virtual time)", "ok   lost_keys", "4ms, at most 10ms", "FAIL mean_hops", "not within 500ms, at most 10s", `FAIL phase "crash 2": 1 of 2 done`, "2.0 s", "not before the end", "note: 3.0s: something",
-		"lost quote/000001: written at 1.0 s with 2 copies, trace cd34; the last read found nothing",
-		`copy on 0009 at host-a:7001: crashed by phase "crash 1", reported by 0004 at 2.0 s, trace 00000000000000000000000000000001`,
-		"copy on 0008 at host-b:7001: on the ring", "not moved from 0008 to 0007 at 3.0 s (leave)", "where its copies were is not known",
-		"40 written, 5 lost (3 without an answer, 1 acknowledged with too few copies), 1 stale"} {
+		"lost quote/000001: written at 1.0 s with 2 replicas, trace cd34; the last read found nothing",
+		`replica on 0009 at host-a:7001: crashed by phase "crash 1", reported by 0004 at 2.0 s, trace 00000000000000000000000000000001`,
+		"replica on 0008 at host-b:7001: on the ring", "not moved from 0008 to 0007 at 3.0 s (leave)", "the hosts of its replicas are not known",
+		"40 written, 5 lost (3 without an answer, 1 acknowledged with too few replicas), 1 stale"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is not in\n%s", want, &out)
 		}
 	}
 }
 
-// What a report says in names of earlier versions, it says in the present ones, too, with their units.
+// Every value of a report under a name of earlier versions is also under the present name, with its unit.
 func TestUnitsOfThePlan(t *testing.T) {
 	for name := range 20 {
 		r := rand.New(rand.NewPCG(uint64(name), 1))
@@ -214,16 +214,16 @@ func TestUnitsOfThePlan(t *testing.T) {
 			t.Fatal(err)
 		}
 		pairs := 0
-		var walk func(path string, v any)
-		walk = func(path string, v any) {
+		var visit func(path string, v any)
+		visit = func(path string, v any) {
 			switch v := v.(type) {
 			case []any:
 				for _, item := range v {
-					walk(path, item)
+					visit(path, item)
 				}
 			case map[string]any:
 				for key, value := range v {
-					walk(path+"."+key, value)
+					visit(path+"."+key, value)
 					base, old := strings.CutSuffix(key, "_ns")
 					if !old {
 						continue
@@ -240,7 +240,7 @@ func TestUnitsOfThePlan(t *testing.T) {
 				}
 			}
 		}
-		walk("", tree)
+		visit("", tree)
 		if pairs != 9 {
 			t.Errorf("%d names in _ns", pairs)
 		}

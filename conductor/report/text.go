@@ -19,7 +19,7 @@ func (rep *Report) Text(w io.Writer) {
 	if s.RefusedShown > 0 {
 		row("error", "reads show %d writes that were refused", s.RefusedShown)
 	}
-	row("lookups", "%d judged, %d wrong, %.2f hops in the mean (½ log2 N is %.2f)", s.JudgedLookups, s.WrongLookups, s.MeanHops, s.HalfLog)
+	row("lookups", "%d checked, %d wrong, %.2f hops in the mean (½ log2 N is %.2f)", s.JudgedLookups, s.WrongLookups, s.MeanHops, s.HalfLog)
 	row("latency", "p50 %.2f ms, p99 %.2f ms, p99.9 %.2f ms, max %.2f ms, from the intended start", s.P50MS, s.P99MS, s.P999MS, s.MaxMS)
 	staleness := "not measured"
 	if rep.Environment.Speed == "real" {
@@ -29,7 +29,7 @@ func (rep *Report) Text(w io.Writer) {
 	if len(rep.Phases) > 1 {
 		fmt.Fprintf(w, "\n  %-34s %8s %8s %8s %8s %8s  %s\n", "phase", "from", "answers", "failed", "refused", "p99 ms", "ideal again after")
 		for _, p := range rep.Phases {
-			fmt.Fprintf(w, "  %-34s %7.1fs %8d %8d %8d %8.2f  %s\n", clip(p.Name, 34), p.FromS, p.Gets+p.Puts+p.Lookups, p.Failed, p.Refused, p.P99MS, p.healed())
+			fmt.Fprintf(w, "  %-34s %7.1fs %8d %8d %8d %8.2f  %s\n", clip(p.Name, 34), p.FromS, p.Gets+p.Puts+p.Lookups, p.Failed, p.Refused, p.P99MS, p.repaired())
 		}
 	}
 	if len(rep.Checks) > 0 {
@@ -49,27 +49,27 @@ func (rep *Report) Text(w io.Writer) {
 	}
 }
 
-// shortText says in what a phase fell short of what it asks for.
+// shortText describes in which respects a phase did less than the scenario requests.
 func (p Phase) shortText(named bool) string {
 	var short []string
 	if p.Done < p.Planned {
 		short = append(short, fmt.Sprintf("%d of %d done", p.Done, p.Planned))
 	}
 	if p.Unsent > 0 {
-		short = append(short, fmt.Sprintf("%d operations were due and never sent, for too many were under way", p.Unsent))
+		short = append(short, fmt.Sprintf("%d operations were due and never sent, because too many were under way", p.Unsent))
 	}
 	text := strings.Join(short, "; ")
 	if named {
-		text += "; allow_partial: true would let it pass"
+		text += "; allow it with allow_partial: true"
 	}
 	return text
 }
 
-func (p Phase) healed() string {
+func (p Phase) repaired() string {
 	switch {
 	case p.RepairedS != nil:
 		return fmt.Sprintf("%.1f s", *p.RepairedS)
-	case p.Unmended:
+	case p.Unrepaired:
 		return "not before the end"
 	}
 	return "–"
@@ -86,7 +86,7 @@ func (c Check) mark() string {
 func (c Check) Text() string {
 	switch {
 	case !c.Measured && c.Allowed:
-		return "not measured, as is allowed"
+		return "not measured (allowed)"
 	case !c.Measured:
 		return "not measured"
 	}
@@ -103,14 +103,14 @@ func clip(s string, most int) string {
 	return s
 }
 
-// HowLost says what else is known of the lost keys, in brackets; nothing if nothing is.
+// HowLost adds what is known of the lost keys, in brackets; empty if nothing is.
 func (s Summary) HowLost() string {
 	var known []string
 	if s.LostSilent > 0 {
 		known = append(known, fmt.Sprintf("%d without an answer", s.LostSilent))
 	}
 	if s.LostWeak > 0 {
-		known = append(known, fmt.Sprintf("%d acknowledged with too few copies", s.LostWeak))
+		known = append(known, fmt.Sprintf("%d acknowledged with too few replicas", s.LostWeak))
 	}
 	if known == nil {
 		return ""

@@ -11,7 +11,7 @@ import (
 	"chordconductor/node/nodepb"
 )
 
-// shortDigits is how much of an identifier stands in a path; enough to tell members of one ring apart by eye.
+// shortDigits is the number of digits of an identifier in a path; enough to distinguish members of one ring by eye.
 const shortDigits = 8
 
 // short is the beginning of an identifier as the ring writes it.
@@ -44,12 +44,12 @@ func hop(h *nodepb.Hop, bits int) string {
 		by = fmt.Sprintf("successor %d → ", h.GetSlot())
 	}
 	if n := h.GetTimeouts(); n > 0 {
-		id += fmt.Sprintf(" (%d in vain)", n)
+		id += fmt.Sprintf(" (%d timeouts)", n)
 	}
 	return by + id
 }
 
-// loads lists what members held, beside the keys to expect from the share of the circle that each owned.
+// loads lists the members' keys and operations, beside the keys expected from the share of the circle that each owned.
 func loads(r *sim.Result) []Load {
 	out := make([]Load, 0, len(r.Loads))
 	var keys int64
