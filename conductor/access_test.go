@@ -58,7 +58,7 @@ func TestTelemetryVariables(t *testing.T) {
 				if code := run(t.Context(), args, &out, &out); code != exitUsage {
 					t.Errorf("exit %d", code)
 				}
-				if text := out.String(); !strings.Contains(text, name+": want ") && !strings.Contains(text, name+": entry 1 of 1: want ") || strings.Contains(text, secret) || strings.Count(text, "\n") != 1 {
+				if text := out.String(); !strings.Contains(text, name+": expected ") && !strings.Contains(text, name+": entry 1 of 1: expected ") || strings.Contains(text, secret) || strings.Count(text, "\n") != 1 {
 					t.Errorf("printed:\n%s", text)
 				}
 			})

@@ -10,14 +10,14 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// maxMemoryHistory is what the history takes in memory at most, however much there is: an hour of a ring of 1,000.
+// maxMemoryHistory bounds the history in memory, however much memory there is: an hour of a ring of 1,000.
 const maxMemoryHistory = 256 << 20
 
-// recordPart is the part of the memory that may wait to be written to the file of --record. It has no share of its own: it
-// is of what is left over.
+// recordPart is the part of the memory that may wait to be written to the file of --record. It has no share of its own:
+// it belongs to the unshared rest.
 const recordPart = 50
 
-// budget is the memory that the conductor may use: what --memory says, or else what the process has.
+// budget is the memory that the conductor may use: --memory, or else what the process has.
 func (o *options) budget() (*memory.Budget, error) {
 	if o.memory == "" {
 		return memory.Default()
@@ -29,7 +29,7 @@ func (o *options) budget() (*memory.Budget, error) {
 	return memory.New(limit, "--memory")
 }
 
-// historyBytes is the bound of a history in memory; 0, the default of one on disk.
+// historyBytes is the bound of a history in memory; 0, the default, for one on disk.
 func (c *conductor) historyBytes() int64 {
 	if c.dataDir != "" {
 		return 0
@@ -37,7 +37,7 @@ func (c *conductor) historyBytes() int64 {
 	return min(c.memory.History.Limit(), maxMemoryHistory)
 }
 
-// memoryNow is the budget with what parts say of themselves.
+// memoryNow is the budget with the usage that parts measure themselves.
 func (c *conductor) memoryNow() *memory.Budget {
 	if c.dataDir != "" {
 		return c.memory // history and queues are on disk
@@ -50,7 +50,7 @@ func (c *conductor) memoryNow() *memory.Budget {
 	return c.memory
 }
 
-// instrumentMemory makes the metrics of the budget, which are read when the meter asks.
+// instrumentMemory makes the metrics of the budget, which are read when the meter collects.
 func instrumentMemory(meter metric.Meter, now func() *memory.Budget) error {
 	if meter == nil {
 		return nil

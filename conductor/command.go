@@ -19,27 +19,27 @@ import (
 	"chordconductor/otel"
 )
 
-const about = `Chord Conductor listens to a Chord ring over OpenTelemetry and shows it live.
+const about = `Chord Conductor receives the telemetry of a Chord ring over OpenTelemetry and shows the ring live.
 
 Without arguments it receives OTLP on ports 4317 (gRPC) and 4318 (HTTP), serves the page and
 the API on http://127.0.0.1:4321, and starts a demo ring of 32 members in this process, under a
-light load. The ring is known only through the telemetry that its members push.`
+light load. All that is shown comes from the telemetry that the members push.`
 
 const examples = `  conductor                                    the demo ring, and the page
-  conductor --scenario none                    only listen: for nodes that run elsewhere
+  conductor --scenario none                    only receive: for nodes that run elsewhere
   conductor --scenario churn-demo              another shipped scenario, or a file
   conductor --forward-traces localhost:4317 --otlp-grpc 127.0.0.1:14317 --jaeger-ui http://localhost:16686
                                                pass traces on to Jaeger, and link to it
   conductor run adjacent-crashes --report out.html
                                                an experiment without a page, with a report
   conductor run churn-demo --speed virtual     the same in virtual time, in seconds
-  conductor scenarios                          what ships with the program
-  conductor --record today.otlp                keep what comes in
-  conductor replay today.otlp --speed 10       look at a recording`
+  conductor scenarios                          list the shipped scenarios
+  conductor --record today.otlp                record the received telemetry
+  conductor replay today.otlp --speed 10       play a recording`
 
 // options are the flags of the commands that serve the page.
 type options struct {
-	meters metric.MeterProvider // of tests, for the own metrics; nil: what the OTEL_* variables say
+	meters metric.MeterProvider // of tests, for the conductor's own metrics; nil: set by the OTEL_* variables
 
 	http      string
 	scenario  string
@@ -53,7 +53,7 @@ type options struct {
 	dataDir   string
 	memory    string
 	record    string
-	nodes     access.ClientSettings // how this conductor proves itself to node hosts, and verifies them
+	nodes     access.ClientSettings // how this conductor authenticates to node hosts, and verifies them
 	ingest    ingest.Config
 
 	otlpInsecure bool
@@ -67,12 +67,12 @@ func command(secrets *redact.Redactor) *cobra.Command {
 	return root
 }
 
-// commandWith also returns what the flags set.
+// commandWith also returns the options that the flags set.
 func commandWith() (*cobra.Command, *options) {
 	o := new(options)
 	root := &cobra.Command{
 		Use:           "conductor",
-		Short:         "Listen to a Chord ring over OpenTelemetry and show it live",
+		Short:         "Receive the telemetry of a Chord ring over OpenTelemetry and show the ring live",
 		Long:          about,
 		Example:       examples,
 		Version:       version(),
@@ -93,12 +93,12 @@ func commandWith() (*cobra.Command, *options) {
 	root.SetFlagErrorFunc(flagError)
 	flags := root.Flags()
 	flags.SortFlags = false
-	flags.StringVar(&o.scenario, "scenario", "demo", "`scenario` to run: a shipped one's name, a file, or none")
+	flags.StringVar(&o.scenario, "scenario", "demo", "`scenario` to run: the name of a shipped one, a file, or none")
 	o.pageFlags(flags)
 	o.receiverFlags(flags)
 	flags.StringVar(&o.dataDir, "data-dir", "", "`directory` for history and queues (default: in memory)")
-	flags.StringVar(&o.nodes.CertFile, "node-cert", "", "`file` with our certificate (PEM), for commands to node hosts over TLS")
-	flags.StringVar(&o.nodes.KeyFile, "node-key", "", "`file` with its key (PEM)")
+	flags.StringVar(&o.nodes.CertFile, "node-cert", "", "`file` with the conductor's certificate (PEM), for commands to node hosts over TLS")
+	flags.StringVar(&o.nodes.KeyFile, "node-key", "", "`file` with the certificate's key (PEM)")
 	flags.StringVar(&o.nodes.CAFile, "node-ca", "", "`file` with the CA (PEM) of the node hosts' certificates")
 	flags.StringVar(&o.nodes.ServerPin, "server-pin", os.Getenv("CHORD_SERVER_PIN"), "`fingerprint` of the node hosts' public key, sha256:HEX, as a host with a ring secret prints it (several with commas between; default $CHORD_SERVER_PIN)")
 	flags.Lookup("server-pin").DefValue = ""
@@ -114,14 +114,14 @@ func (o *options) pageFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.http, "http", "127.0.0.1:4321", "`address` of the page and the API")
 	flags.StringVar(&o.token, "token", os.Getenv("CHORD_TOKEN"),
 		"token for the API off loopback, and to sign commands to remote hosts (default $CHORD_TOKEN, else a new one per start)")
-	flags.Lookup("token").DefValue = "" // never show a secret in the help
-	flags.StringVar(&o.viewToken, "view-token", os.Getenv("CHORD_VIEW_TOKEN"), "token that sees everything on the page and in the API, and commands nothing (default $CHORD_VIEW_TOKEN, else none)")
+	flags.Lookup("token").DefValue = "" // no secret in the help
+	flags.StringVar(&o.viewToken, "view-token", os.Getenv("CHORD_VIEW_TOKEN"), "token for reading the page and the API without commands (default $CHORD_VIEW_TOKEN, else none)")
 	flags.Lookup("view-token").DefValue = ""
-	flags.BoolVar(&o.demoToken, "insecure-demo-token", false, "off loopback, accept tokens that can be guessed, for demos")
-	flags.StringVar(&o.basePath, "base-path", "", "`path` below which page and API are served, for a proxy that leaves its prefix on, such as /chord")
-	flags.StringSliceVar(&o.allowHost, "allow-host", nil, "further `name` by which the page, the API and the OTLP/HTTP port may be called (repeatable)")
+	flags.BoolVar(&o.demoToken, "insecure-demo-token", false, "off loopback, accept weak tokens, for demos")
+	flags.StringVar(&o.basePath, "base-path", "", "`path` below which page and API are served, for a proxy that does not remove its prefix, such as /chord")
+	flags.StringSliceVar(&o.allowHost, "allow-host", nil, "further Host `name` that the page, the API and the OTLP/HTTP port accept (repeatable)")
 	flags.StringVar(&o.ingest.TLS.CertFile, "tls-cert", "", "`file` with the certificate (PEM) of the page and the OTLP ports")
-	flags.StringVar(&o.ingest.TLS.KeyFile, "tls-key", "", "`file` with its key (PEM)")
+	flags.StringVar(&o.ingest.TLS.KeyFile, "tls-key", "", "`file` with the certificate's key (PEM)")
 	flags.StringVar(&o.memory, "memory", "", "`size` of the memory to use, such as 512MiB (default $GOMEMLIMIT, else nine tenths of the control group's or a quarter of the machine's)")
 	flags.StringVar(&o.jaegerUI, "jaeger-ui", "", "`URL` of Jaeger's page, for links to traces")
 	flags.StringVar(&o.grafana, "grafana", "", "`URL` of Grafana, for links to dashboards")
@@ -131,14 +131,14 @@ func (o *options) pageFlags(flags *pflag.FlagSet) {
 func (o *options) receiverFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.ingest.GRPC, "otlp-grpc", "127.0.0.1:4317", "`address` for OTLP over gRPC")
 	flags.StringVar(&o.ingest.HTTP, "otlp-http", "127.0.0.1:4318", "`address` for OTLP over HTTP")
-	flags.StringVar(&o.ingest.Token, "otlp-token", os.Getenv("CHORD_OTLP_TOKEN"), "bearer token that senders must show (default $CHORD_OTLP_TOKEN, else none)")
+	flags.StringVar(&o.ingest.Token, "otlp-token", os.Getenv("CHORD_OTLP_TOKEN"), "bearer token that senders must send (default $CHORD_OTLP_TOKEN, else none)")
 	flags.Lookup("otlp-token").DefValue = ""
-	flags.BoolVar(&o.otlpInsecure, "otlp-insecure", false, "off loopback, take telemetry from anybody who can reach the OTLP ports")
-	flags.StringVar(&o.ingest.TLS.ClientCAFile, "tls-client-ca", "", "`file` with the CA (PEM) whose client certificates OTLP senders must show")
+	flags.BoolVar(&o.otlpInsecure, "otlp-insecure", false, "off loopback, accept telemetry from every sender that reaches the OTLP ports")
+	flags.StringVar(&o.ingest.TLS.ClientCAFile, "tls-client-ca", "", "`file` with the CA (PEM) that must have signed the client certificates of OTLP senders")
 	o.forwardFlags(flags)
 }
 
-// check reports what is wrong with the flags, before anything is started.
+// check validates the flags, before anything is started.
 func (o *options) check() error {
 	for _, a := range []struct{ flag, value string }{{"--otlp-grpc", o.ingest.GRPC}, {"--otlp-http", o.ingest.HTTP}} {
 		if err := checkAddress(a.flag, a.value); err != nil {
@@ -165,7 +165,7 @@ func (o *options) nodeAccess() (*access.Client, error) {
 	s := o.nodes
 	s.Names = access.FlagNames{Cert: "--node-cert", Key: "--node-key", CA: "--node-ca", Pin: "--server-pin", Token: "--client-token"}
 	if s.Token != "" && s.Token == o.token {
-		return nil, errors.New("--client-token is the conductor's --token: who may use keys must not command hosts; make another")
+		return nil, errors.New("--client-token is the conductor's --token: the right to use keys must not include commands to hosts; make another token")
 	}
 	return access.NewClient(s)
 }
@@ -186,7 +186,7 @@ func (o *options) checkPage() error {
 		}
 	}
 	if (o.ingest.TLS.CertFile == "") != (o.ingest.TLS.KeyFile == "") {
-		return errors.New("--tls-cert and --tls-key go together: give both or none")
+		return errors.New("--tls-cert and --tls-key go together: set both or none")
 	}
 	if _, err := o.budget(); err != nil {
 		return err
@@ -197,13 +197,13 @@ func (o *options) checkPage() error {
 func checkAddress(flag, value string) error {
 	host, port, err := net.SplitHostPort(value)
 	if err != nil {
-		return fmt.Errorf("%s %q: want HOST:PORT, such as 127.0.0.1:4321", flag, value)
+		return fmt.Errorf("%s %q: expected HOST:PORT, such as 127.0.0.1:4321", flag, value)
 	}
 	if _, err := net.LookupPort("tcp", port); err != nil || port == "" {
-		return fmt.Errorf("%s %q: %q is no port number", flag, value, port)
+		return fmt.Errorf("%s %q: %q is not a port number", flag, value, port)
 	}
 	if strings.ContainsAny(host, " /") {
-		return fmt.Errorf("%s %q: %q is no host", flag, value, host)
+		return fmt.Errorf("%s %q: %q is not a host", flag, value, host)
 	}
 	return nil
 }
@@ -214,7 +214,7 @@ func checkURL(flag, value string) error {
 	}
 	u, err := url.Parse(value)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return fmt.Errorf("%s %q: want a URL such as http://localhost:16686", flag, value)
+		return fmt.Errorf("%s %q: expected a URL such as http://localhost:16686", flag, value)
 	}
 	return nil
 }

@@ -9,7 +9,7 @@ import (
 
 const strongToken, otherToken = "4f9c2b7d1e8a6035c7d2e9b1f4a80c36", "0d1f2e3c4b5a69788796a5b4c3d2e1f0"
 
-// parse returns what check says of a command line, without starting anything.
+// parse returns check's result for a command line, without starting anything.
 func parse(args ...string) error {
 	cmd, o := commandWith()
 	if err := cmd.ParseFlags(args); err != nil {
@@ -18,8 +18,8 @@ func parse(args ...string) error {
 	return o.check()
 }
 
-// OTLP ports off loopback need something that authenticates senders, or an explicit wish for nothing, wherever the page
-// is: all combinations of addresses and means.
+// OTLP ports off loopback need an authentication of senders, or an explicit flag to have none, wherever the page is:
+// all combinations of addresses and means.
 func TestSendersAuthenticate(t *testing.T) {
 	addresses := map[string]bool{ // whether only this machine can reach it
 		"127.0.0.1:4317": true, "[::1]:4317": true, "localhost:4317": true,
@@ -40,7 +40,7 @@ func TestSendersAuthenticate(t *testing.T) {
 						t.Fatalf("page %s, gRPC %s, HTTP %s with %s: %v", page, grpc, http, name, err)
 					}
 					if err != nil && !(strings.Contains(err.Error(), "--otlp-token") && strings.Contains(err.Error(), "--otlp-insecure")) && name != "a weak token" {
-						t.Fatalf("it does not say what to do: %v", err)
+						t.Fatalf("the error has no remedy: %v", err)
 					}
 				}
 			}
@@ -53,13 +53,13 @@ func TestSendersAuthenticate(t *testing.T) {
 	}
 }
 
-// Tokens that do not protect are refused, in every command with a page, and shown in no error.
+// Tokens that do not protect are rejected, in every command with a page, and shown in no error.
 func TestTokensProtect(t *testing.T) {
 	const weak = "guess-me"
 	for _, test := range []struct {
 		http, token, view string
 		demo              bool
-		says              string // empty: it is right
+		want              string // empty: it is valid
 	}{
 		{"0.0.0.0:1", "", "", false, ""}, // one is made
 		{"0.0.0.0:1", strongToken, "", false, ""},
@@ -74,7 +74,7 @@ func TestTokensProtect(t *testing.T) {
 		{"127.0.0.1:1", strongToken, otherToken, true, "on loopback"},
 	} {
 		err := parse("--http", test.http, "--token", test.token, "--view-token", test.view, fmt.Sprintf("--insecure-demo-token=%v", test.demo))
-		if (err == nil) != (test.says == "") || err != nil && !strings.Contains(err.Error(), test.says) {
+		if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%+v: %v", test, err)
 		}
 		if err != nil && (strings.Contains(err.Error(), weak) || strings.Contains(err.Error(), strongToken)) {
@@ -83,7 +83,7 @@ func TestTokensProtect(t *testing.T) {
 	}
 }
 
-// No help text shows a secret that the environment holds.
+// No help text shows a secret of the environment.
 func TestHelpShowsNoSecret(t *testing.T) {
 	for _, name := range []string{"CHORD_TOKEN", "CHORD_VIEW_TOKEN", "CHORD_OTLP_TOKEN"} {
 		t.Setenv(name, "S3CRET-"+name)

@@ -35,21 +35,21 @@ func conformCommand() *cobra.Command {
 	var o conformOptions
 	cmd := &cobra.Command{
 		Use:   "conform [FILE]",
-		Short: "Judge the telemetry of an emitter: what is seen, missing and wrong",
-		Long: `Judge the telemetry of an emitter by docs/telemetry.md: what is seen, what is missing, what is wrong,
+		Short: "Verify the telemetry of an emitter: what is seen, missing and wrong",
+		Long: `Verify the telemetry of an emitter by docs/telemetry.md: what is seen, what is missing, what is wrong,
 each with an example. FILE is a recording, made with --record or by a Collector's file exporter with
-"format: proto". Without one, what arrives on the OTLP ports is judged until --for has passed or
+"format: proto". Without one, telemetry received on the OTLP ports is verified until --for has passed or
 Ctrl-C is pressed.
 
 The levels are:
   accepted     all records and spans keep to the vocabulary
-  membership   who is on the ring: keyframes, incarnations, event numbers, clocks
-  pointers     successor lists, predecessors and fingers, right at some instant, by the view's own judgement
-  keys         who owns which range, loads, moves of keys
+  membership   the members of the ring: keyframes, incarnations, event numbers, clocks
+  pointers     successor lists, predecessors and fingers, right at some instant, by the view's own checks
+  keys         the owner of each range, loads, moves of keys
   lookups      lookups as paths of hops from the initiator to the owner
-  traces       operations as spans that hang together
+  traces       operations as connected spans
 
-The exit code is 0 if all claimed levels pass, 1 if not, 2 if nothing could be judged.`,
+The exit code is 0 if all claimed levels pass, 1 if not, 2 if nothing could be verified.`,
 		Example: `  conductor conform today.otlp
   conductor conform --for 30s --levels accepted,membership,pointers
   conductor conform today.otlp --json`,
@@ -79,8 +79,8 @@ The exit code is 0 if all claimed levels pass, 1 if not, 2 if nothing could be j
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	flags.StringSliceVar(&o.levels, "levels", nil, "`levels` that the emitter claims (default: all)")
-	flags.StringVar(&o.ring, "ring", "", "`name` of the ring to judge (chord.ring.name; default: the first one seen)")
-	flags.DurationVar(&o.listen, "for", time.Minute, "how long to listen; a judgement of fingers and of lateness takes more than a minute")
+	flags.StringVar(&o.ring, "ring", "", "`name` of the ring to verify (chord.ring.name; default: the first one seen)")
+	flags.DurationVar(&o.listen, "for", time.Minute, "how long to receive; verifying fingers and lateness takes more than a minute")
 	flags.Lookup("for").DefValue = duration.Text(time.Minute)
 	flags.StringVar(&o.grpc, "otlp-grpc", "127.0.0.1:4317", "`address` for OTLP over gRPC")
 	flags.StringVar(&o.http, "otlp-http", "127.0.0.1:4318", "`address` for OTLP over HTTP")
@@ -109,7 +109,7 @@ func (o *conformOptions) claims() ([]conform.Level, error) {
 	return claims, nil
 }
 
-// recorded judges a recording.
+// recorded verifies a recording.
 func (o *conformOptions) recorded(ctx context.Context, path string, claims []conform.Level) (*conform.Report, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -125,10 +125,10 @@ func (o *conformOptions) recorded(ctx context.Context, path string, claims []con
 		var damage *recording.DamageError
 		switch {
 		case errors.Is(err, io.EOF) && first:
-			return nil, fmt.Errorf("%s: there is no message in it", path)
+			return nil, fmt.Errorf("%s: the recording has no message", path)
 		case errors.Is(err, io.EOF):
 			return judge.Report(), nil
-		case errors.As(err, &damage) && !first: // what is whole is judged
+		case errors.As(err, &damage) && !first: // its whole messages are verified
 			report := judge.Report()
 			report.Damage = damage.Error()
 			return report, nil
@@ -144,7 +144,7 @@ func (o *conformOptions) recorded(ctx context.Context, path string, claims []con
 	}
 }
 
-// live judges what arrives on the ports.
+// live verifies what arrives on the ports.
 func (o *conformOptions) live(ctx context.Context, claims []conform.Level, stderr io.Writer) (*conform.Report, error) {
 	if o.listen <= 0 {
 		return nil, fmt.Errorf("--for %s: expected a duration above 0", duration.Text(o.listen))
@@ -155,7 +155,7 @@ func (o *conformOptions) live(ctx context.Context, claims []conform.Level, stder
 		return nil, err
 	}
 	source := fmt.Sprintf("OTLP/gRPC %s, OTLP/HTTP %s", orOff(server.GRPCAddr()), orOff(server.HTTPAddr()))
-	fmt.Fprintf(stderr, "Listening on %s for %s; Ctrl-C ends it earlier.\n", source, duration.Text(o.listen))
+	fmt.Fprintf(stderr, "Listening on %s for %s; Ctrl-C stops earlier.\n", source, duration.Text(o.listen))
 	select {
 	case <-ctx.Done():
 	case <-time.After(o.listen):
@@ -167,7 +167,7 @@ func (o *conformOptions) live(ctx context.Context, claims []conform.Level, stder
 	return report, server.Shutdown(stop)
 }
 
-// noView is where a receiver's telemetry goes when nothing is shown: the judge has seen the requests themselves.
+// noView is the sink of a receiver without a view: the verifier has received the requests themselves.
 type noView struct{}
 
 func (noView) Offer([]chordevent.Event, time.Time) error  { return nil }
@@ -175,7 +175,7 @@ func (noView) OfferSpans([]lookups.Span, []lookups.Point) {}
 func (noView) Reject(chordevent.Reason)                   {}
 func (noView) Ignore(int)                                 {}
 
-// printConform prints a report; the error is one of an emitter that does not conform.
+// printConform prints a report; the error is that of an emitter that does not conform.
 func printConform(w io.Writer, r *conform.Report, asJSON bool) error {
 	if asJSON {
 		out := json.NewEncoder(w)
@@ -195,7 +195,7 @@ func printConform(w io.Writer, r *conform.Report, asJSON bool) error {
 		if r.Ring != "" {
 			of = fmt.Sprintf(" of ring %q", r.Ring)
 		}
-		return fmt.Errorf("conform: %s: no event, span or measurement%s to judge", r.Source, of)
+		return fmt.Errorf("conform: %s: no event, span or measurement%s to verify", r.Source, of)
 	}
 	var short []string
 	for _, l := range r.Results {

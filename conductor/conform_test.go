@@ -29,14 +29,14 @@ func ringRecorded(t *testing.T) string {
 	if err := os.WriteFile(source, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	var said bytes.Buffer
-	if code := run(t.Context(), []string{"run", source, "--speed", "virtual", "--record", path}, io.Discard, &said); code != exitOK {
-		t.Fatalf("exit %d: %s", code, &said)
+	var complaint bytes.Buffer
+	if code := run(t.Context(), []string{"run", source, "--speed", "virtual", "--record", path}, io.Discard, &complaint); code != exitOK {
+		t.Fatalf("exit %d: %s", code, &complaint)
 	}
 	return path
 }
 
-func conformed(t *testing.T, args ...string) (code int, out, said string) {
+func conformed(t *testing.T, args ...string) (code int, out, complaint string) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
 	code = run(t.Context(), append([]string{"conform"}, args...), &stdout, &stderr)
@@ -45,54 +45,55 @@ func conformed(t *testing.T, args ...string) (code int, out, said string) {
 
 func TestConformRecording(t *testing.T) {
 	path := ringRecorded(t)
-	code, out, said := conformed(t, path)
-	if code != exitOK || said != "" || strings.Count(out, "PASSED") != len(conform.Levels) {
-		t.Fatalf("exit %d, %s: %s", code, said, out)
+	code, out, complaint := conformed(t, path)
+	if code != exitOK || complaint != "" || strings.Count(out, "PASSED") != len(conform.Levels) {
+		t.Fatalf("exit %d, %s: %s", code, complaint, out)
 	}
 	code, out, _ = conformed(t, path, "--json")
 	var report conform.Report
 	if err := json.Unmarshal([]byte(out), &report); err != nil || code != exitOK || !report.Passed || len(report.Results) != len(conform.Levels) {
 		t.Errorf("exit %d, %v: %s", code, err, out)
 	}
-	code, out, said = conformed(t, path, "--ring", "another")
-	if code != exitUsage || !strings.Contains(out, "other rings") || !strings.Contains(said, `no event, span or measurement of ring "another" to judge`) {
-		t.Errorf("another ring: exit %d, %s: %s", code, said, out)
+	code, out, complaint = conformed(t, path, "--ring", "another")
+	if code != exitUsage || !strings.Contains(out, "other rings") || !strings.Contains(complaint, `no event, span or measurement of ring "another" to verify`) {
+		t.Errorf("another ring: exit %d, %s: %s", code, complaint, out)
 	}
 }
 
-// A recording that is cut is judged to its last whole message, with a word; what is none is refused.
+// A truncated recording is verified to its last whole message, with a notice; a file that is not a recording is
+// rejected.
 func TestConformDamaged(t *testing.T) {
 	path := ringRecorded(t)
 	whole, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cut := filepath.Join(t.TempDir(), "cut.otlp")
+	truncated := filepath.Join(t.TempDir(), "truncated.otlp")
 	for _, test := range []struct {
 		name string
 		data []byte
 		code int
 		want string
 	}{
-		{"cut", whole[:len(whole)-3], exitOK, "the file ends within a message"},
-		{"empty", nil, exitUsage, "there is no message in it"},
+		{"truncated", whole[:len(whole)-3], exitOK, "the file ends within a message"},
+		{"empty", nil, exitUsage, "the recording has no message"},
 		{"JSON", []byte(`{"resourceLogs":[]}`), exitUsage, "this is JSON"},
 	} {
-		if err := os.WriteFile(cut, test.data, 0o600); err != nil {
+		if err := os.WriteFile(truncated, test.data, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if code, out, said := conformed(t, cut); code != test.code || !strings.Contains(out+said, test.want) {
-			t.Errorf("%s: exit %d, %s: %s", test.name, code, said, out)
+		if code, out, complaint := conformed(t, truncated); code != test.code || !strings.Contains(out+complaint, test.want) {
+			t.Errorf("%s: exit %d, %s: %s", test.name, code, complaint, out)
 		}
 	}
 	for _, args := range [][]string{{"a", "b"}, {path, "--levels", "all"}, {"/no/such/file"}, {"--for", "0s"}, {"--otlp-grpc", "nowhere"}} {
-		if code, _, said := conformed(t, args...); code != exitUsage || said == "" {
-			t.Errorf("%v: exit %d, %s", args, code, said)
+		if code, _, complaint := conformed(t, args...); code != exitUsage || complaint == "" {
+			t.Errorf("%v: exit %d, %s", args, code, complaint)
 		}
 	}
 }
 
-// An emitter of which nothing came, or nothing that is claimed, has neither passed nor failed.
+// An emitter without any telemetry, or without any of the claimed levels, has neither passed nor failed.
 func TestConformNothing(t *testing.T) {
 	live := []string{"--otlp-grpc", "127.0.0.1:0", "--otlp-http", "127.0.0.1:0", "--for", "1ms"}
 	foreign := filepath.Join(t.TempDir(), "foreign.otlp")
@@ -107,14 +108,14 @@ func TestConformNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, args := range [][]string{live, append(live, "--json"), {foreign}, {foreign, "--levels", "traces"}} {
-		code, out, said := conformed(t, args...)
-		if code != exitUsage || !strings.Contains(said, "no event, span or measurement to judge") || !strings.Contains(strings.ToLower(strings.ReplaceAll(out, "_", " ")), "not seen") {
-			t.Errorf("%v: exit %d, %s: %s", args, code, said, out)
+		code, out, complaint := conformed(t, args...)
+		if code != exitUsage || !strings.Contains(complaint, "no event, span or measurement to verify") || !strings.Contains(strings.ToLower(strings.ReplaceAll(out, "_", " ")), "not seen") {
+			t.Errorf("%v: exit %d, %s: %s", args, code, complaint, out)
 		}
 	}
 }
 
-// What arrives on the ports is judged when Ctrl-C is pressed; the timestamps of a recording are old by then.
+// Telemetry received on the ports is verified when Ctrl-C is pressed; the timestamps of a recording are old by then.
 func TestConformLive(t *testing.T) {
 	data, err := os.ReadFile(ringRecorded(t))
 	if err != nil {

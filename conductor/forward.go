@@ -14,7 +14,7 @@ import (
 	"chordconductor/internal/redact"
 )
 
-// A forward is one signal's target, as flags and environment have it.
+// A forward is one signal's target, from flags and environment.
 type forward struct {
 	signal, what string
 	target       *ingest.Target
@@ -22,29 +22,30 @@ type forward struct {
 
 func (o *options) forwards() []forward {
 	return []forward{
-		{"traces", "traces are passed on to (Jaeger)", &o.ingest.ForwardTraces},
-		{"metrics", "metrics are passed on to (Prometheus)", &o.ingest.ForwardMetrics},
-		{"logs", "all log records are passed on to (a Collector)", &o.ingest.ForwardLogs},
+		{"traces", "traces are forwarded to (Jaeger)", &o.ingest.ForwardTraces},
+		{"metrics", "metrics are forwarded to (Prometheus)", &o.ingest.ForwardMetrics},
+		{"logs", "all log records are forwarded to (a Collector)", &o.ingest.ForwardLogs},
 	}
 }
 
-// variable holds headers for a signal's target, so that no secret need stand among a program's arguments.
+// variable names the variable with headers for a signal's target, so that no secret need be among a program's
+// arguments.
 func (f forward) variable() string { return "CHORD_FORWARD_" + strings.ToUpper(f.signal) + "_HEADERS" }
 
-// forwardFlags are alike for all signals.
+// forwardFlags adds the same flags for each signal.
 func (o *options) forwardFlags(flags *pflag.FlagSet) {
 	for _, f := range o.forwards() {
 		name := "forward-" + f.signal
 		flags.StringVar(&f.target.Endpoint, name, "", "`endpoint` that "+f.what+": HOST:PORT or grpc:// for OTLP over gRPC (grpcs:// over TLS), http:// or https:// for OTLP over HTTP")
 		flags.StringArrayVar(&f.target.Headers, name+"-header", nil, "`NAME=VALUE` to send with them; a last word @FILE of VALUE is read from that file (repeatable; also $"+f.variable()+")")
-		flags.StringVar(&f.target.Authority, name+"-authority", "", "`name` by which to call that endpoint, and which its certificate must have (default: its host)")
+		flags.StringVar(&f.target.Authority, name+"-authority", "", "`name` of that endpoint in requests and in its certificate (default: its host)")
 		flags.StringVar(&f.target.CAFile, name+"-ca", "", "`file` with the CA (PEM) of its certificate (default: the system's)")
-		flags.StringVar(&f.target.CertFile, name+"-cert", "", "`file` with our certificate (PEM) for it")
-		flags.StringVar(&f.target.KeyFile, name+"-key", "", "`file` with its key (PEM)")
+		flags.StringVar(&f.target.CertFile, name+"-cert", "", "`file` with the conductor's certificate (PEM) for it")
+		flags.StringVar(&f.target.KeyFile, name+"-key", "", "`file` with the certificate's key (PEM)")
 	}
 }
 
-// addHeaders adds the headers of the environment to those of the flags, which go first.
+// addHeaders adds the headers of the environment to those of the flags, which take precedence.
 func (o *options) addHeaders() error {
 	for _, f := range o.forwards() {
 		list := os.Getenv(f.variable())
@@ -68,7 +69,7 @@ func (o *options) addHeaders() error {
 	return nil
 }
 
-// readHeaders reads NAME=VALUE with commas between, values percent-encoded, as OTEL_EXPORTER_OTLP_HEADERS has it. Its
+// readHeaders reads NAME=VALUE with commas between, values percent-encoded, as in OTEL_EXPORTER_OTLP_HEADERS. Its
 // errors show no value.
 func readHeaders(list string) (headers []string, err error) {
 	for pair := range strings.SplitSeq(list, ",") {
@@ -78,17 +79,17 @@ func readHeaders(list string) (headers []string, err error) {
 		name, value, found := strings.Cut(pair, "=")
 		name = strings.TrimSpace(name)
 		if !found || name == "" {
-			return nil, errors.New("want NAME=VALUE, with commas between")
+			return nil, errors.New("expected NAME=VALUE, with commas between")
 		}
 		if value, err = url.PathUnescape(strings.TrimSpace(value)); err != nil {
-			return nil, fmt.Errorf("%s=…: the value is not percent-encoded as it should be", name)
+			return nil, fmt.Errorf("%s=…: the value is not correctly percent-encoded", name)
 		}
 		headers = append(headers, name+"="+value)
 	}
 	return headers, nil
 }
 
-// addForwardSecrets makes known what headers and endpoints of the targets hold.
+// addForwardSecrets registers the secrets of the targets' headers and endpoints for redaction.
 func addForwardSecrets(r *redact.Redactor, flags *pflag.FlagSet) {
 	for _, f := range new(options).forwards() {
 		if endpoint := flags.Lookup("forward-" + f.signal); endpoint != nil {

@@ -15,8 +15,8 @@ import (
 	"chordconductor/internal/freeport"
 )
 
-// Headers come from flags, files and the environment, and a flag goes before the environment. Stores that quote them, over
-// either protocol, put none into log, answers or output.
+// Headers come from flags, files and the environment, and a flag takes precedence over the environment. Stores that
+// quote them, over either protocol, put none into log, answers or output.
 func TestHeadersOfTargets(t *testing.T) {
 	const inFile, inVariable, inFlag = "c7d2e9b1f4a80c36", "4f9c2b7d, 1e8a", "5a1be7c0d9f2"
 	file := filepath.Join(t.TempDir(), "token")
@@ -25,7 +25,7 @@ func TestHeadersOfTargets(t *testing.T) {
 	}
 	t.Setenv("CHORD_FORWARD_TRACES_HEADERS", "authorization=Bearer%20overruled-by-the-flag,x-scope-orgid=tenant-7")
 	t.Setenv("CHORD_FORWARD_LOGS_HEADERS", "X-Api-Key=4f9c2b7d%2C%201e8a")
-	t.Setenv("CHORD_FORWARD_METRICS_HEADERS", "") // as Compose has it if it is not set
+	t.Setenv("CHORD_FORWARD_METRICS_HEADERS", "") // as Compose sets it if it has no value
 	asked := make(chan string, 100)
 	store := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		select {
@@ -106,7 +106,7 @@ func TestHeadersOfTargets(t *testing.T) {
 	shown += r.err.String()
 	for _, part := range []string{"refused /v1/traces", "LogsService/Export with", "MetricsService/Export with"} {
 		if !strings.Contains(shown, part) {
-			t.Errorf("the log does not say %q: %s", part, r.err)
+			t.Errorf("the log does not contain %q: %s", part, r.err)
 		}
 	}
 	for _, secret := range []string{inFile, inVariable, inFlag} {
@@ -116,12 +116,12 @@ func TestHeadersOfTargets(t *testing.T) {
 	}
 }
 
-// A variable that is not as it should be is named, and what it holds is not shown. Without a target it does not matter.
+// An invalid variable is named, and its value is not shown. Without a target it does not matter.
 func TestHeadersOfTheEnvironment(t *testing.T) {
 	const secret = "4f9c2b7d1e8a6035"
 	quiet := []string{"--scenario", "none", "--http", "127.0.0.1:0", "--otlp-grpc", "127.0.0.1:0", "--otlp-http", "127.0.0.1:0", "--data-dir", "\x00"}
-	for value, says := range map[string]string{
-		secret: "CHORD_FORWARD_LOGS_HEADERS: want NAME=VALUE", "=" + secret: "NAME=VALUE", "a=%" + secret + "%": "percent-encoded", "a=" + secret + "%0D%0Ab:c": "--forward-logs-header a=…",
+	for value, want := range map[string]string{
+		secret: "CHORD_FORWARD_LOGS_HEADERS: expected NAME=VALUE", "=" + secret: "NAME=VALUE", "a=%" + secret + "%": "percent-encoded", "a=" + secret + "%0D%0Ab:c": "--forward-logs-header a=…",
 		"content-type=" + secret: "reserved for the protocol",
 	} {
 		t.Setenv("CHORD_FORWARD_LOGS_HEADERS", value)
@@ -129,8 +129,8 @@ func TestHeadersOfTheEnvironment(t *testing.T) {
 		if code := run(t.Context(), append(quiet[:len(quiet):len(quiet)], "--forward-logs", "store:1"), &out, &complaint); code != exitUsage {
 			t.Errorf("%q: exit %d", value, code)
 		}
-		if text := complaint.String(); !strings.Contains(text, says) || strings.Contains(text, secret) || strings.Count(text, "\n") != 1 {
-			t.Errorf("%q: %s; want one line with %q", value, text, says)
+		if text := complaint.String(); !strings.Contains(text, want) || strings.Contains(text, secret) || strings.Count(text, "\n") != 1 {
+			t.Errorf("%q: %s; want one line with %q", value, text, want)
 		}
 		complaint.Reset()
 		if run(t.Context(), quiet, &out, &complaint); strings.Contains(complaint.String(), "HEADERS") {

@@ -19,8 +19,8 @@ func healthCommand() *cobra.Command {
 	var target, ca string
 	cmd := &cobra.Command{
 		Use:   "health",
-		Short: "Ask a running conductor whether it is ready: exit 0 if so, 1 if not",
-		Long:  "Ask a running conductor whether it is ready: exit 0 if so, 1 if not. Made for container health checks, in images without a shell.",
+		Short: "Check whether a running conductor is ready: exit 0 if so, 1 if not",
+		Long:  "Check whether a running conductor is ready: exit 0 if so, 1 if not. Made for container health checks, in images without a shell.",
 		Example: `  conductor health
   conductor health --url https://conductor.example:4321 --ca ca.pem`,
 		Args: noArguments,
@@ -50,7 +50,7 @@ func healthCommand() *cobra.Command {
 
 func healthClient(ca string) (*http.Client, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.Proxy = nil // a health check asks this very machine
+	transport.Proxy = nil // a health check stays on this machine
 	if ca != "" {
 		pem, err := os.ReadFile(ca)
 		if err != nil {
@@ -58,7 +58,7 @@ func healthClient(ca string) (*http.Client, error) {
 		}
 		roots := x509.NewCertPool()
 		if !roots.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("--ca %s: no certificate in it", ca)
+			return nil, fmt.Errorf("--ca %s: no certificate in PEM form", ca)
 		}
 		transport.TLSClientConfig = &tls.Config{RootCAs: roots}
 	}
@@ -78,6 +78,6 @@ func healthy(ctx context.Context, client *http.Client, target string) error {
 	if response.StatusCode == http.StatusOK {
 		return nil
 	}
-	text, _ := io.ReadAll(io.LimitReader(response.Body, 1<<10)) // the status says enough if this fails
+	text, _ := io.ReadAll(io.LimitReader(response.Body, 1<<10)) // the status is enough if this fails
 	return errors.New("not healthy: " + response.Status + ": " + strings.TrimSpace(string(text)))
 }

@@ -12,10 +12,10 @@ import (
 	"chordconductor/conductor/hub/hubpb"
 )
 
-// maxDamageFrames bounds what each frame of the page carries of a history that is damaged all over.
+// maxDamageFrames bounds the damaged periods of the history that each frame of the page carries.
 const maxDamageFrames = 100
 
-// damageFrames is the damage as the page receives it, the newest stretches if there are too many.
+// damageFrames is the damage for the page, the newest periods if there are too many.
 func damageFrames(list []history.Damage) []*hubpb.HistoryDamage {
 	list = list[max(0, len(list)-maxDamageFrames):]
 	ms := func(t time.Time) int64 {
@@ -34,14 +34,14 @@ func damageFrames(list []history.Damage) []*hubpb.HistoryDamage {
 func historyCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "history",
-		Short: "Look after the history in a data directory",
+		Short: "Check the history in a data directory",
 		Args:  noArguments,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	c.AddCommand(&cobra.Command{
 		Use:   "check DIR",
-		Short: "Read a history whole and report what cannot be read",
-		Long: `Reads every file of a history (the directory given as --data-dir) and reports each chapter with what
+		Short: "Read a whole history and report what cannot be read",
+		Long: `Reads every file of a history (the directory given as --data-dir) and reports each segment with what
 cannot be read of it. Nothing is changed, and a conductor may be running on the directory.
 The exit code is 0 if all can be read, 1 if not, 2 if the directory cannot be read at all.`,
 		Example: `  conductor history check ./data`,
@@ -58,7 +58,7 @@ The exit code is 0 if all can be read, 1 if not, 2 if the directory cannot be re
 			}
 			printCheck(cmd.OutOrStdout(), report)
 			if n := report.Problems(); n > 0 {
-				return failed(fmt.Errorf("%s: %d of what was recorded cannot be read", args[0], n))
+				return failed(fmt.Errorf("%s: %d parts of the recorded history cannot be read", args[0], n))
 			}
 			return nil
 		},

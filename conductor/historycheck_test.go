@@ -13,7 +13,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// TestHistoryCheck looks at a directory that is whole, at one with a changed byte, and at none.
+// TestHistoryCheck checks a whole directory, one with a changed byte, and an absent one.
 func TestHistoryCheck(t *testing.T) {
 	dir := t.TempDir()
 	h, err := history.Open(history.Options{Dir: dir})

@@ -24,7 +24,7 @@ func main() {
 // Exit codes of all commands.
 const (
 	exitOK     = 0
-	exitFailed = 1 // an expectation did not hold, or something broke on the way
+	exitFailed = 1 // an expectation did not hold, or something failed while running
 	exitUsage  = 2 // it could not run: bad flag, bad file, port in use
 )
 
@@ -52,7 +52,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return exitUsage
 }
 
-// A failure is an error of a program that did run. All other errors are ones of usage.
+// A failure is an error of a program that did run. All other errors are usage errors.
 type failure struct{ err error }
 
 func (f *failure) Error() string { return f.err.Error() }

@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 	)
 }
 
-// A running conductor: the whole program, in this process.
+// running is a running conductor: the whole program, in this process.
 type running struct {
 	t    *testing.T
 	url  string
@@ -66,12 +66,12 @@ func runProgram(t *testing.T, args ...string) *running {
 			return r
 		}
 	}
-	t.Fatalf("no page was announced: exit %d, %s", <-r.code, r.err)
+	t.Fatalf("no page in the banner: exit %d, %s", <-r.code, r.err)
 	return nil
 }
 
-// end ends the program as Ctrl-C does, and returns its exit code. How soon that is done is seen in test/e2e, where the
-// machine has nothing else to do.
+// end ends the program as Ctrl-C does, and returns its exit code. test/e2e measures how long that takes, on a machine
+// that does nothing else.
 func (r *running) end() (code int) {
 	r.stop()
 	select {
@@ -106,7 +106,7 @@ func (r *running) call(method, path, body string) (status int, answer string) {
 	return response.StatusCode, string(text)
 }
 
-// ask decodes an answer that must have a status.
+// ask decodes an answer that must have the given status.
 func (r *running) ask(method, path, body string, status int, v any) {
 	r.t.Helper()
 	got, text := r.call(method, path, body)
@@ -141,7 +141,7 @@ func (a ringAnswer) statusOf(id string) string {
 // until waits for a state of the ring view.
 func (r *running) until(what string, cond func(ringAnswer) bool) ringAnswer {
 	r.t.Helper()
-	const limit = 4 * time.Minute // a machine that does much else
+	const limit = 4 * time.Minute // a busy machine
 	deadline := time.After(limit)
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
@@ -167,8 +167,8 @@ func (r *running) ideal(active int) ringAnswer {
 	})
 }
 
-// The demo ring, from the first member to Ctrl-C, commanded and seen as a user would: through the API. That the view
-// knows of all this only by telemetry is shown by its sequence: it counts events.
+// The demo ring, from the first member to Ctrl-C, commanded and observed through the API, as by a user. The view's
+// sequence, which counts events, shows that the view comes from telemetry alone.
 func TestDemo(t *testing.T) {
 	r := runConductor(t)
 	first := r.ideal(32)
@@ -178,7 +178,7 @@ func TestDemo(t *testing.T) {
 	if len(added.IDs) != 2 {
 		t.Fatalf("added %v", added.IDs)
 	}
-	r.until("the newcomers are on the ring", func(a ringAnswer) bool {
+	r.until("the new members are on the ring", func(a ringAnswer) bool {
 		return a.statusOf(added.IDs[0]) == "active" && a.statusOf(added.IDs[1]) == "active"
 	})
 	r.ideal(34)
@@ -188,10 +188,10 @@ func TestDemo(t *testing.T) {
 	r.ask("POST", "/api/nodes/"+leaver+"/leave", "", http.StatusAccepted, &gone)
 	r.until("the leaver has left", func(a ringAnswer) bool { return a.statusOf(leaver) == "left" })
 	r.ask("POST", "/api/nodes/"+victim+"/crash", "", http.StatusAccepted, &gone)
-	r.until("the crashed one is found dead", func(a ringAnswer) bool { return a.statusOf(victim) == "failed" })
+	r.until("the crashed member has failed", func(a ringAnswer) bool { return a.statusOf(victim) == "failed" })
 	r.ideal(32)
 	if status, body := r.call("POST", "/api/nodes/"+victim+"/leave", ""); status != http.StatusNotFound {
-		t.Errorf("a dead member was told to leave: %d %s", status, body)
+		t.Errorf("a dead member was ordered to leave: %d %s", status, body)
 	}
 
 	if status, body := r.call("PUT", "/api/keys/harbour%2Flight", "value"); status != http.StatusOK || !strings.Contains(body, `"copies":3`) {
@@ -229,7 +229,7 @@ func TestDemo(t *testing.T) {
 	}
 }
 
-// A simulation through the API: refused beside another, stopped, reported.
+// A simulation through the API: rejected beside another, stopped, reported.
 func TestSimulationThroughTheAPI(t *testing.T) {
 	r := runConductor(t, "--scenario", "none")
 	if status, body := r.call("POST", "/api/nodes", `{"count":1}`); status != http.StatusServiceUnavailable {
@@ -250,7 +250,7 @@ func TestSimulationThroughTheAPI(t *testing.T) {
 	members := r.ideal(10)
 	var ids struct{ IDs []string }
 	r.ask("POST", "/api/partitions", fmt.Sprintf(`{"groups":[[%q,%q]]}`, members.Nodes[0].ID, members.Nodes[1].ID), http.StatusAccepted, &ids)
-	r.until("the cut is seen", func(a ringAnswer) bool { return a.Status != "ideal" })
+	r.until("the partition is seen", func(a ringAnswer) bool { return a.Status != "ideal" })
 	r.ask("DELETE", "/api/partitions", "", http.StatusAccepted, &ids)
 	if len(ids.IDs) != 2 {
 		t.Errorf("healed %v", ids.IDs)
@@ -268,11 +268,10 @@ func TestSimulationThroughTheAPI(t *testing.T) {
 	if report.Verdict != "unfinished" {
 		t.Errorf("verdict %q", report.Verdict)
 	}
-	r.ideal(10) // the ring goes on
+	r.ideal(10) // the ring continues
 }
 
-// What was recorded is seen again in a replay; there is nothing to command in it. A file that is cut off is played as far
-// as it goes.
+// A replay shows what was recorded, and accepts no commands. A truncated file is played to its last whole message.
 func TestRecordAndReplay(t *testing.T) {
 	dir := t.TempDir()
 	file, source := filepath.Join(dir, "ring.otlp"), filepath.Join(dir, "small.yaml")
@@ -286,7 +285,7 @@ func TestRecordAndReplay(t *testing.T) {
 	}
 
 	again := runProgram(t, "replay", file, "--http", "127.0.0.1:0", "--speed", "100")
-	played := again.until("the ring of the recording, which ends with all members' goodbyes", func(a ringAnswer) bool { return a.Counts["left"] == 6 })
+	played := again.until("the ring of the recording, in which all members leave at the end", func(a ringAnswer) bool { return a.Counts["left"] == 6 })
 	for _, n := range recorded.Nodes {
 		if played.statusOf(n.ID) != "left" {
 			t.Errorf("member %s is %q in the replay", n.ID, played.statusOf(n.ID))
@@ -326,11 +325,11 @@ func TestRecordAndReplay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cut := filepath.Join(dir, "cut.otlp")
-	if err := os.WriteFile(cut, data[:len(data)-3], 0o600); err != nil {
+	truncated := filepath.Join(dir, "truncated.otlp")
+	if err := os.WriteFile(truncated, data[:len(data)-3], 0o600); err != nil {
 		t.Fatal(err)
 	}
-	short := runProgram(t, "replay", cut, "--http", "127.0.0.1:0", "--speed", "100")
+	short := runProgram(t, "replay", truncated, "--http", "127.0.0.1:0", "--speed", "100")
 	var ends struct {
 		Ended  bool
 		Damage string
@@ -339,19 +338,19 @@ func TestRecordAndReplay(t *testing.T) {
 		short.ask("GET", "/api/replay", "", http.StatusOK, &ends)
 	}
 	if !strings.Contains(ends.Damage, "the file ends within a message") {
-		t.Errorf("a file that is cut short: %+v", ends)
+		t.Errorf("a truncated file: %+v", ends)
 	}
-	short.until("what comes before the cut", func(a ringAnswer) bool { return len(a.Nodes) == 6 })
-	if code := short.end(); code != exitOK || !regexp.MustCompile(`cut.otlp: at byte \d+: the file ends within a message.*what comes before is shown`).MatchString(short.err.String()) {
+	short.until("the messages before the truncation", func(a ringAnswer) bool { return len(a.Nodes) == 6 })
+	if code := short.end(); code != exitOK || !regexp.MustCompile(`truncated.otlp: at byte \d+: the file ends within a message.*the messages before that are shown`).MatchString(short.err.String()) {
 		t.Errorf("exit %d: %s", code, short.err)
 	}
 	for name, test := range map[string]struct {
 		data []byte
 		code int
-		says string
+		want string
 	}{
 		"foreign.otlp": {[]byte("PNG and so on"), exitUsage, "foreign.otlp: at byte 0: .*no recording"},
-		"empty.otlp":   {nil, exitUsage, "empty.otlp: there is no event in it"},
+		"empty.otlp":   {nil, exitUsage, "empty.otlp: the recording has no events"},
 	} {
 		path := filepath.Join(dir, name)
 		if err := os.WriteFile(path, test.data, 0o600); err != nil {
@@ -359,13 +358,13 @@ func TestRecordAndReplay(t *testing.T) {
 		}
 		var out, complaint bytes.Buffer
 		code := run(t.Context(), []string{"replay", path, "--http", "127.0.0.1:0", "--speed", "100"}, &out, &complaint)
-		if code != test.code || !regexp.MustCompile(test.says).MatchString(complaint.String()) {
-			t.Errorf("%s: exit %d, %s; want %d, %s", name, code, &complaint, test.code, test.says)
+		if code != test.code || !regexp.MustCompile(test.want).MatchString(complaint.String()) {
+			t.Errorf("%s: exit %d, %s; want %d, %s", name, code, &complaint, test.code, test.want)
 		}
 	}
 }
 
-// The history in --data-dir goes on after a restart, and what cannot be passed on now waits there, too.
+// The history in --data-dir continues after a restart, and the forwarding queues do, too.
 func TestDataDir(t *testing.T) {
 	dir := t.TempDir()
 	source := filepath.Join(t.TempDir(), "small.yaml")
@@ -396,7 +395,7 @@ func TestDataDir(t *testing.T) {
 func TestTokenOffLoopback(t *testing.T) {
 	r := runConductor(t, "--scenario", "none", "--http", "0.0.0.0:0")
 	if !regexp.MustCompile(`^http://localhost:\d+/#token=[\w-]{43}$`).MatchString(r.url) {
-		t.Errorf("announced %q", r.url)
+		t.Errorf("banner with %q", r.url)
 	}
 	if status, _ := r.call("GET", "/api/ring", ""); status != http.StatusOK {
 		t.Errorf("with the token: %d", status)
@@ -430,39 +429,39 @@ func TestUsage(t *testing.T) {
 	for _, test := range []struct {
 		args []string
 		code int
-		says string
+		want string
 	}{
 		{append(free, "--http", port), 2, "page and API: address " + port + " is already in use.*--http"},
 		{append(free, "--otlp-grpc", port), 2, port + ".*in use"},
 		{append(free, "--otlp-http", port), 2, port + ".*in use"},
 		{append(free, "--memory", "100MiB"), 2, `100 MiB of memory \(--memory\) is too little: the conductor needs 128 MiB`},
 		{append(free, "--memory", "much"), 2, `--memory "much": expected a size such as 512MiB`},
-		{append(free, "--http", "nonsense"), 2, `--http "nonsense": want HOST:PORT`},
-		{append(free, "--otlp-grpc", "127.0.0.1:http2"), 2, `--otlp-grpc "127.0.0.1:http2": "http2" is no port number`},
-		{append(free, "--jaeger-ui", "localhost"), 2, `--jaeger-ui "localhost": want a URL`},
+		{append(free, "--http", "host"), 2, `--http "host": expected HOST:PORT`},
+		{append(free, "--otlp-grpc", "127.0.0.1:http2"), 2, `--otlp-grpc "127.0.0.1:http2": "http2" is not a port number`},
+		{append(free, "--jaeger-ui", "localhost"), 2, `--jaeger-ui "localhost": expected a URL`},
 		{append(free, "--tls-cert", "x"), 2, `--tls-cert and --tls-key go together`},
 		{[]string{"--no-such-flag"}, 2, "unknown flag: --no-such-flag; --help lists the flags"},
 		{[]string{"walk"}, 2, `unknown command "walk"; conductor --help lists them`},
 		{[]string{"--scenario", "/no/such/file.yaml"}, 2, "scenario: stat /no/such/file.yaml: no such file or directory"},
 		{[]string{"--scenario", "no-such"}, 2, `no such scenario: "no-such"; shipped are adjacent-crashes, `},
-		{[]string{"run"}, 2, "want one scenario"},
+		{[]string{"run"}, 2, "expected one scenario"},
 		{[]string{"run", bad}, 2, "bad.yaml:3: ring.membres: unknown field"},
 		{[]string{"run", empty}, 2, "empty.yaml: it is empty"},
 		{[]string{"--scenario", empty}, 2, "empty.yaml: it is empty"},
 		{[]string{"run", endless}, 2, "a scenario without a duration never ends"},
-		{[]string{"run", "first-ring", "--speed", "fast"}, 2, `--speed "fast": want real or virtual`},
+		{[]string{"run", "first-ring", "--speed", "fast"}, 2, `--speed "fast": expected real or virtual`},
 		{[]string{"run", "first-ring", "--report", dir}, 2, "is a directory"},
-		{[]string{"run", "first-ring", "--report", bad, "--json", bad}, 2, "--report and --json name one file"},
-		{[]string{"run", "first-ring", "--report", bad, "--record", bad}, 2, "--record and a report name one file"},
+		{[]string{"run", "first-ring", "--report", bad, "--json", bad}, 2, "--report and --json name the same file"},
+		{[]string{"run", "first-ring", "--report", bad, "--record", bad}, 2, "--record and a report name the same file"},
 		{[]string{"scenarios", "no-such"}, 2, "no such scenario"},
 		{[]string{"health", "--url", "http://" + port + "0"}, 1, "not healthy"},
-		{[]string{"health", "--ca", bad}, 2, "no certificate in it"},
+		{[]string{"health", "--ca", bad}, 2, "no certificate in PEM form"},
 	} {
 		var out, complaint bytes.Buffer
 		code := run(t.Context(), test.args, &out, &complaint)
 		text := strings.TrimSpace(complaint.String())
-		if code != test.code || !regexp.MustCompile(test.says).MatchString(text) || strings.Contains(text, "\n") || out.Len() > 0 {
-			t.Errorf("%v: exit %d, %q, printed %q; want %d, one line like %q", test.args, code, text, &out, test.code, test.says)
+		if code != test.code || !regexp.MustCompile(test.want).MatchString(text) || strings.Contains(text, "\n") || out.Len() > 0 {
+			t.Errorf("%v: exit %d, %q, printed %q; want %d, one line like %q", test.args, code, text, &out, test.code, test.want)
 		}
 	}
 }
@@ -470,7 +469,7 @@ func TestUsage(t *testing.T) {
 func TestHelpAndLists(t *testing.T) {
 	for _, test := range []struct {
 		args []string
-		says []string
+		want []string
 	}{
 		{[]string{"--help"}, []string{"demo ring of 32", "conductor run adjacent-crashes", "--forward-traces", "--token", "scenarios"}},
 		{[]string{"run", "--help"}, []string{"Exit code 0", "--speed", "--seed"}},
@@ -483,15 +482,15 @@ func TestHelpAndLists(t *testing.T) {
 		if code := run(t.Context(), test.args, &out, &complaint); code != exitOK {
 			t.Errorf("%v: exit %d, %s", test.args, code, &complaint)
 		}
-		for _, part := range test.says {
+		for _, part := range test.want {
 			if !strings.Contains(out.String(), part) {
-				t.Errorf("%v does not say %q:\n%s", test.args, part, &out)
+				t.Errorf("%v does not contain %q:\n%s", test.args, part, &out)
 			}
 		}
 	}
 }
 
-// Two runs of one seed in virtual time give the same report, but for the environment.
+// Two runs of one seed in virtual time give the same report, except for the environment.
 func TestRunVirtual(t *testing.T) {
 	dir := t.TempDir()
 	once := func(name string, extra ...string) (code int, report map[string]any, html string) {
@@ -533,7 +532,7 @@ func TestRunVirtual(t *testing.T) {
 	}
 }
 
-// A run that is interrupted exits 1, and reports what it has measured by then.
+// A run that is interrupted exits 1, and reports what it has measured until then.
 func TestRunInterrupted(t *testing.T) {
 	dir := t.TempDir()
 	file, report := filepath.Join(dir, "long.yaml"), filepath.Join(dir, "out.json")
@@ -550,7 +549,7 @@ func TestRunInterrupted(t *testing.T) {
 	}
 }
 
-// afterLines does something after so many writes.
+// afterLines runs a function after a number of writes.
 type afterLines struct {
 	bytes.Buffer
 	n    int

@@ -13,8 +13,8 @@ import (
 	"chordconductor/conductor/sim"
 )
 
-// Whatever the durations and the pace: a line of progress never shows more than the whole, nor more than has passed, nor
-// less than the line before; the last one, if the run came to its end, shows the whole.
+// A line of progress never shows more than the whole, nor more than has passed, nor less than the line before, whatever
+// the durations and the speed; the last one of a completed run shows the whole.
 func TestProgressNeverShowsMoreThanTheWhole(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		whole := rapid.SampledFrom([]time.Duration{time.Microsecond, time.Millisecond, 10 * time.Millisecond, time.Second}).Draw(t, "unit") *

@@ -7,7 +7,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// recorders tells several recorders what the fold is told, one after the other.
+// recorders passes the fold's calls to several recorders, one after the other.
 type recorders []live.Recorder
 
 func (all recorders) Append(ev *chordevent.Event, arrived time.Time) {

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// A start that is refused leaves no file and no directory, whatever refuses it: an address in use, a certificate, a value,
-// a directory that cannot be made. All listeners say it in the same words.
+// A start that is rejected leaves no file and no directory, whatever the reason: an address in use, a certificate, a
+// value, a directory that cannot be made. All listeners report it in the same words.
 func TestARefusedStartLeavesNothing(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -27,10 +27,10 @@ func copyFile(t *testing.T, from, to string) {
 	}
 }
 
-// presented is the certificate of a TLS server, asked with a client's (files without names: none). With TLS 1.3 a refusal
-// comes when the first byte is read.
+// presented is the certificate of a TLS server, requested with a client's (files without names: none). With TLS 1.3 a
+// rejection arrives when the first byte is read.
 func presented(address string, files certtest.Files) (*x509.Certificate, error) {
-	cfg := &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2", "http/1.1"}} // what is presented is the question
+	cfg := &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2", "http/1.1"}} // the test checks the certificate itself
 	if files.Cert != "" {
 		pair, err := tls.LoadX509KeyPair(files.Cert, files.Key)
 		if err != nil {
@@ -46,7 +46,7 @@ func presented(address string, files certtest.Files) (*x509.Certificate, error) 
 	if err := c.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
 		return nil, err
 	}
-	if c.ConnectionState().NegotiatedProtocol != "h2" { // where the server speaks first
+	if c.ConnectionState().NegotiatedProtocol != "h2" { // with h2 the server sends first
 		if _, err := io.WriteString(c, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
 			return nil, err
 		}
@@ -92,7 +92,7 @@ func TestCertificatesAreReloaded(t *testing.T) {
 	r := runConductor(t, "--otlp-grpc", ports[0], "--otlp-http", ports[1], "--scenario", "none", "--tls-cert", files.Cert, "--tls-key", files.Key, "--tls-client-ca", ca)
 	page := regexp.MustCompile(`https://([^/]+)/`).FindStringSubmatch(r.url)
 	if page == nil {
-		t.Fatalf("announced %q", r.url)
+		t.Fatalf("banner with %q", r.url)
 	}
 	oldSender, newSender := first.Issue("sender", "sender"), second.Issue("sender", "sender")
 	for _, port := range ports {
@@ -100,7 +100,7 @@ func TestCertificatesAreReloaded(t *testing.T) {
 			t.Errorf("%s before: %v", port, err)
 		}
 		if _, err := presented(port, newSender); err == nil {
-			t.Errorf("%s: a sender of another authority is let in", port)
+			t.Errorf("%s: a sender of another authority is accepted", port)
 		}
 	}
 	install(after, second.File)
@@ -118,7 +118,7 @@ func TestCertificatesAreReloaded(t *testing.T) {
 	if err := os.WriteFile(files.Cert, []byte("not a certificate"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for end := time.Now().Add(3 * time.Second); time.Now().Before(end); { // longer than files are left alone
+	for end := time.Now().Add(3 * time.Second); time.Now().Before(end); { // longer than the interval between two checks of the files
 		if got, err := presented(page[1], certtest.Files{}); err != nil || !got.Equal(leafOf(t, after)) {
 			t.Fatalf("the page with a broken file: %v", err)
 		}
@@ -130,7 +130,7 @@ func TestCertificatesAreReloaded(t *testing.T) {
 	}
 }
 
-// Members in this process go on sending while the conductor's certificate is exchanged, and to nobody else.
+// Members in this process continue to send while the conductor's certificate is exchanged, and to no other server.
 func TestTrustOwn(t *testing.T) {
 	authority := certtest.New(t)
 	before, after, other := authority.Issue("a", "127.0.0.1"), authority.Issue("b", "127.0.0.1"), authority.Issue("c", "127.0.0.1")

@@ -24,9 +24,9 @@ func replayCommand() *cobra.Command {
 		Use:   "replay FILE",
 		Short: "Show a recording on the page",
 		Long: `Show a recording on the page: one made with --record, or by a Collector's file exporter
-with "format: proto". The events come at the pace at which they were recorded, or faster or slower.
+with "format: proto". The events are played at the recorded speed, or faster or slower.
 More than a minute without a message is skipped, and so is a clock that only one message has.
-The page pauses, changes the speed, and goes on event by event, as does the API:
+The page can pause, change the speed, and step event by event, as can the API:
   PUT  /api/replay       {"paused": true, "speed": 10}
   POST /api/replay/step  {"events": 1}
 What has been played stays on the page's time line, to go back to.`,
@@ -35,13 +35,13 @@ What has been played stays on the page's time line, to go back to.`,
   conductor replay today.otlp --paused         to step through it from the first event`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return errors.New("replay: want one recording")
+				return errors.New("replay: expected one recording")
 			}
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !(speed >= replay.MinSpeed && speed <= replay.MaxSpeed) {
-				return fmt.Errorf("--speed %g: want %g to %d", speed, replay.MinSpeed, replay.MaxSpeed)
+				return fmt.Errorf("--speed %g: expected %g to %d", speed, replay.MinSpeed, replay.MaxSpeed)
 			}
 			if err := o.checkPage(); err != nil {
 				return err
@@ -51,8 +51,8 @@ What has been played stays on the page's time line, to go back to.`,
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.Float64Var(&speed, "speed", 1, "how many recorded seconds pass in one, 0.1 to 100")
-	flags.BoolVar(&paused, "paused", false, "stand still at the first event, to go on from the page or the API")
+	flags.Float64Var(&speed, "speed", 1, "recorded seconds per second, 0.1 to 100")
+	flags.BoolVar(&paused, "paused", false, "pause at the first event, to continue from the page or the API")
 	o.pageFlags(flags)
 	cmd.SetFlagErrorFunc(flagError)
 	return cmd
@@ -69,15 +69,15 @@ func showReplay(ctx context.Context, path string, speed float64, paused bool, o 
 	if err != nil {
 		return fmt.Errorf("replay %s: %w", path, err)
 	}
-	o.dataDir = "" // the past that is shown is the recording's
+	o.dataDir = "" // the history is the recording's
 	c, err := startReplay(o, p, slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout, "Replay of %s from %s\n  page     %s\nCtrl-C ends it.\n", path, p.State().From.UTC().Format(time.RFC3339), c.url())
+	fmt.Fprintf(stdout, "Replay of %s from %s\n  page     %s\nCtrl-C stops it.\n", path, p.State().From.UTC().Format(time.RFC3339), c.url())
 	played := make(chan error, 1)
 	go func() { played <- p.Play(ctx, c.live) }()
-	ended := played // nil: that has been said
+	ended := played // nil: that has been printed
 	for {
 		select {
 		case <-ctx.Done():
@@ -93,7 +93,7 @@ func showReplay(ctx context.Context, path string, speed float64, paused bool, o 
 			}
 			fmt.Fprintf(stdout, "The recording ends at %s.\n", p.Clock().UTC().Format(time.RFC3339))
 			if damage := p.State().Damage; damage != "" {
-				fmt.Fprintf(stderr, "conductor: replay %s: %s; what comes before is shown\n", path, damage)
+				fmt.Fprintf(stderr, "conductor: replay %s: %s; the messages before that are shown\n", path, damage)
 			}
 		}
 	}

@@ -7,8 +7,8 @@ import (
 	"os"
 )
 
-// A reportFile is opened before the run, so that a path that cannot be written is found out first. What stood there
-// before stays until there is a report; a file that was made for a report that never came is removed again.
+// A reportFile is opened before the run, so that a path that cannot be written is detected first. Its previous content
+// stays until there is a report; a file that was made for a report that is never written is removed again.
 type reportFile struct {
 	*os.File
 	made, written bool
@@ -41,7 +41,7 @@ func openReport(flag, path string) (*reportFile, error) {
 	return &reportFile{File: file, made: made}, nil
 }
 
-// write puts the report in the place of what was there.
+// write replaces the file's content by the report.
 func (f *reportFile) write(text []byte) error {
 	f.written = true
 	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() { // /dev/stdout may be none
@@ -60,7 +60,7 @@ func (f reportFiles) close() {
 		}
 		file.Close()
 		if file.made && !file.written {
-			_ = os.Remove(file.Name()) // an empty file is all that could be left
+			_ = os.Remove(file.Name()) // only an empty file could be left
 		}
 	}
 }

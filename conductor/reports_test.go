@@ -8,36 +8,36 @@ import (
 	"testing"
 )
 
-// A run that is refused leaves the reports that are there as they are, and no empty ones.
+// A rejected run leaves existing reports as they are, and makes no empty ones.
 func TestRefusedRunLeavesReportsAlone(t *testing.T) {
 	dir := t.TempDir()
-	page, text, tape := filepath.Join(dir, "out.html"), filepath.Join(dir, "out.json"), filepath.Join(dir, "taken.otlp")
-	for _, file := range []string{page, tape} {
+	page, text, recording := filepath.Join(dir, "out.html"), filepath.Join(dir, "out.json"), filepath.Join(dir, "taken.otlp")
+	for _, file := range []string{page, recording} {
 		if err := os.WriteFile(file, []byte("of before"), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for name, args := range map[string][]string{
-		"a recording that is there":          {"--report", page, "--json", text, "--record", tape},
+		"a recording that is there":          {"--report", page, "--json", text, "--record", recording},
 		"a second report in no folder":       {"--report", page, "--json", filepath.Join(dir, "no", "out.json")},
 		"a first report that is a directory": {"--json", text, "--report", dir},
 	} {
-		var said bytes.Buffer
-		if code := run(t.Context(), append([]string{"run", "first-ring", "--speed", "virtual"}, args...), &said, &said); code != exitUsage {
-			t.Errorf("%s: exit %d, %s", name, code, &said)
+		var complaint bytes.Buffer
+		if code := run(t.Context(), append([]string{"run", "first-ring", "--speed", "virtual"}, args...), &complaint, &complaint); code != exitUsage {
+			t.Errorf("%s: exit %d, %s", name, code, &complaint)
 		}
-		for _, file := range []string{page, tape} {
+		for _, file := range []string{page, recording} {
 			if is, err := os.ReadFile(file); err != nil || string(is) != "of before" {
 				t.Errorf("%s: %s is %q, %v", name, filepath.Base(file), is, err)
 			}
 		}
 		if _, err := os.Stat(text); !os.IsNotExist(err) {
-			t.Errorf("%s: a report that nobody wrote is there: %v", name, err)
+			t.Errorf("%s: a report that was never written exists: %v", name, err)
 		}
 	}
 }
 
-// A report takes the place of a longer one.
+// A report replaces a longer one.
 func TestReportReplacesALongerOne(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out.json")
 	long := strings.Repeat("x", 1<<20)

@@ -23,7 +23,7 @@ import (
 	"chordconductor/otel"
 )
 
-// errUnmet is a run whose expectations did not hold. The report has said so.
+// errUnmet is the error of a run whose expectations did not hold. The report contains them.
 var errUnmet = errors.New("")
 
 type runOptions struct {
@@ -43,7 +43,7 @@ func runCommand() *cobra.Command {
 		Long: `Run a scenario without a page, and report: a shipped one by its name, a YAML file, or - for standard input.
 
 Exit code 0 if every expectation held and every phase did what it asks for, 1 if not, 2 if it could not run. In real time the members
-speak gRPC (or memory, as the scenario says) and their telemetry takes the way over OTLP; in virtual
+speak gRPC (or memory, as set in the scenario) and their telemetry is sent over OTLP; in virtual
 time the same member code runs on a simulated clock and network, and one seed is one run.`,
 		Example: `  conductor run adjacent-crashes
   conductor run churn-demo --speed virtual --seed 7 --report out.html --json out.json
@@ -52,13 +52,13 @@ time the same member code runs on a simulated clock and network, and one seed is
   conductor scenarios first-ring | sed 's/seed: .*/seed: 9/' | conductor run - --speed virtual`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return errors.New("run: want one scenario, a name or a file; `conductor scenarios` lists the shipped ones")
+				return errors.New("run: expected one scenario, a name or a file; `conductor scenarios` lists the shipped ones")
 			}
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := otel.CheckEnvironment(); err != nil {
-				return err // the SDK reads the variables even where members in this process do not follow them
+				return err // the SDK reads the variables even where members in this process ignore them
 			}
 			o.seeded = cmd.Flags().Changed("seed")
 			return runScenario(cmd.Context(), args[0], o, cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr())
@@ -69,7 +69,7 @@ time the same member code runs on a simulated clock and network, and one seed is
 	flags.StringVar(&o.html, "report", "", "write the report as HTML to `file`")
 	flags.StringVar(&o.json, "json", "", "write the report as JSON to `file`")
 	flags.StringVar(&o.record, "record", "", "new `file` to record events, spans and, in real time, metrics in, for conductor replay or a Collector")
-	flags.Uint64Var(&o.seed, "seed", 0, "`number` that decides all that is left to chance (default: the scenario's)")
+	flags.Uint64Var(&o.seed, "seed", 0, "`number` that determines all random choices (default: the scenario's)")
 	flags.StringVar(&o.speed, "speed", "real", "real or virtual `time`")
 	flags.StringVar(&o.jaegerUI, "jaeger-ui", "", "`URL` of Jaeger's page, for the report's links")
 	cmd.SetFlagErrorFunc(flagError)
@@ -78,7 +78,7 @@ time the same member code runs on a simulated clock and network, and one seed is
 
 func runScenario(ctx context.Context, name string, o runOptions, stdin io.Reader, stdout, stderr io.Writer) error {
 	if o.speed != "real" && o.speed != "virtual" {
-		return fmt.Errorf("--speed %q: want real or virtual", o.speed)
+		return fmt.Errorf("--speed %q: expected real or virtual", o.speed)
 	}
 	if err := checkURL("--jaeger-ui", o.jaegerUI); err != nil {
 		return err
@@ -102,7 +102,7 @@ func runScenario(ctx context.Context, name string, o runOptions, stdin io.Reader
 		return err
 	}
 	defer files.close()
-	tape, err := startRecording(o.record)
+	recording, err := startRecording(o.record)
 	if err != nil {
 		return err
 	}
@@ -110,32 +110,32 @@ func runScenario(ctx context.Context, name string, o runOptions, stdin io.Reader
 	progress := &progress{w: stderr, duration: s.Duration}
 	var result *sim.Result
 	if o.speed == "virtual" {
-		tape.patient()
-		result, err = sim.RunVirtual(ctx, s, tape.tap(), progress.show)
+		recording.patient()
+		result, err = sim.RunVirtual(ctx, s, recording.tap(), progress.show)
 		err = failed(err)
 	} else {
-		result, err = runReal(ctx, s, tape.tap(), progress.show, stderr)
+		result, err = runReal(ctx, s, recording.tap(), progress.show, stderr)
 	}
-	err = errors.Join(err, failed(tape.stop(func(n uint64) {
+	err = errors.Join(err, failed(recording.stop(func(n uint64) {
 		fmt.Fprintf(stderr, "conductor: %d requests were not recorded: the disk was too slow\n", n)
 	})))
 	if err != nil && (result == nil || !errors.Is(err, sim.ErrInterrupted)) {
 		return err
 	}
-	told := conclude(result, o, files, stdout) // of an interrupted run, too: what was measured by then
-	if err != nil && errors.Is(told, errUnmet) {
+	reported := conclude(result, o, files, stdout) // of an interrupted run, too: what was measured until then
+	if err != nil && errors.Is(reported, errUnmet) {
 		return err
 	}
-	return errors.Join(err, told)
+	return errors.Join(err, reported)
 }
 
-// distinct refuses one file for two purposes: one would be lost.
+// distinct rejects one file for two purposes: one would be lost.
 func distinct(html, json, record string) error {
 	switch {
 	case html != "" && html == json:
-		return fmt.Errorf("--report and --json name one file: %s", html)
+		return fmt.Errorf("--report and --json name the same file: %s", html)
 	case record != "" && (record == html || record == json):
-		return fmt.Errorf("--record and a report name one file: %s", record)
+		return fmt.Errorf("--record and a report name the same file: %s", record)
 	}
 	return nil
 }
@@ -156,29 +156,29 @@ func runReal(ctx context.Context, s *scenario.Scenario, tap sim.Tap, show func(s
 	fold, endFold := context.WithCancel(context.Background())
 	folded := make(chan error, 1)
 	go func() { folded <- view.Run(fold) }()
-	lab := sim.New(sim.Config{
+	controller := sim.New(sim.Config{
 		View: view.View, Stats: view.Stats, Watch: watch,
 		Deploy: sim.Deployer{Endpoint: func() sim.Endpoint { return endpointOf(receiver.GRPCAddr(), cfg) }, Version: version(), Log: log}.New,
 	})
-	err = lab.StartSimulation(s)
+	err = controller.StartSimulation(s)
 	if err == nil {
-		err = follow(ctx, lab, view, show)
+		err = follow(ctx, controller, view, show)
 	}
-	result := lab.Result()
+	result := controller.Result()
 	limit, cancel := context.WithTimeout(context.Background(), labGrace+ingestGrace)
 	defer cancel()
-	lab.Close(limit)
+	controller.Close(limit)
 	err = errors.Join(err, receiver.Shutdown(limit))
 	endFold()
 	return result, errors.Join(err, <-folded)
 }
 
 // follow shows the progress until the simulation is over.
-func follow(ctx context.Context, lab *sim.Controller, view *live.Live, show func(sim.State, *ring.View)) error {
+func follow(ctx context.Context, controller *sim.Controller, view *live.Live, show func(sim.State, *ring.View)) error {
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		st := lab.Simulation()
+		st := controller.Simulation()
 		show(st, view.View())
 		if !st.Running {
 			return nil
@@ -191,7 +191,7 @@ func follow(ctx context.Context, lab *sim.Controller, view *live.Live, show func
 	}
 }
 
-// conclude writes the report everywhere it is wanted.
+// conclude writes the report to all requested outputs.
 func conclude(result *sim.Result, o runOptions, files reportFiles, stdout io.Writer) error {
 	rep := report.Of(result)
 	rep.JaegerUI = o.jaegerUI
@@ -199,7 +199,7 @@ func conclude(result *sim.Result, o runOptions, files reportFiles, stdout io.Wri
 	if files.html != nil {
 		page, err := rep.HTML()
 		if err != nil {
-			return failed(fmt.Errorf("drawing the report: %w", err))
+			return failed(fmt.Errorf("rendering the report: %w", err))
 		}
 		if err := files.html.write(page); err != nil {
 			return failed(err)
@@ -239,8 +239,8 @@ func (p *progress) show(st sim.State, v *ring.View) {
 		p.elapsed(st.ElapsedS), duration.Text(p.duration), strings.TrimSpace(clip(st.Phase, 34)), v.Counts.Active, v.Status, v.Error, st.Answered, st.Lost)
 }
 
-// elapsed is the time since the start, in tenths of a second that have passed, and never more than the whole: the verdict
-// takes a moment longer.
+// elapsed is the time since the start, in tenths of a second that have passed, and never more than the whole: the
+// verdict takes a moment longer.
 func (p *progress) elapsed(seconds float64) string {
 	passed := time.Duration(math.Round(seconds * float64(time.Second)))
 	if passed >= p.duration {

@@ -17,11 +17,11 @@ func scenariosCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "scenarios [NAME]",
 		Short: "List the scenarios that ship with the program, or print one",
-		Example: `  conductor scenarios                    what there is, and what to look at
+		Example: `  conductor scenarios                    the shipped scenarios, and what to look at
   conductor scenarios churn-demo > my.yaml   a start for one of your own`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
-				return errors.New("scenarios: want one name at most")
+				return errors.New("scenarios: expected one name at most")
 			}
 			return nil
 		},
@@ -74,7 +74,7 @@ func wrapped(text string, indent, width int) string {
 // loadScenario reads a scenario file, or a shipped one by its name.
 func loadScenario(name string, stdin io.Reader) (*scenario.Scenario, error) {
 	if name == "-" {
-		source, err := io.ReadAll(io.LimitReader(stdin, scenario.MaxSource+1)) // Parse refuses what is longer
+		source, err := io.ReadAll(io.LimitReader(stdin, scenario.MaxSource+1)) // Parse rejects longer ones
 		if err != nil {
 			return nil, fmt.Errorf("scenario from standard input: %w", err)
 		}
@@ -90,7 +90,7 @@ func loadScenario(name string, stdin io.Reader) (*scenario.Scenario, error) {
 		return nil, fmt.Errorf("scenario: %w; `conductor scenarios` lists the shipped ones", err)
 	}
 	if info.Size() > scenario.MaxSource {
-		return nil, fmt.Errorf("scenario %s: %d bytes; at most %d", name, info.Size(), scenario.MaxSource)
+		return nil, fmt.Errorf("scenario %s: expected at most %[3]d bytes, got %[2]d", name, info.Size(), scenario.MaxSource)
 	}
 	source, err := os.ReadFile(name)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"chordconductor/node/env/access"
 )
 
-// addSecrets makes the secrets known that flags hold, so that nothing prints them. Standard output shows one: the page's
+// addSecrets registers the secrets of flags, so that nothing prints them. Standard output shows one: the page's
 // address, which is there to be opened.
 func addSecrets(r *redact.Redactor, flags *pflag.FlagSet) {
 	for _, name := range []string{"token", "view-token", "otlp-token", "client-token"} {
@@ -26,8 +26,8 @@ func addSecrets(r *redact.Redactor, flags *pflag.FlagSet) {
 	}
 }
 
-// checkSenders refuses OTLP ports that anybody can send to, wherever the page is: who sends telemetry decides what the
-// page shows.
+// checkSenders rejects OTLP ports that accept every sender, wherever the page is: senders of telemetry determine what
+// the page shows.
 func (o *options) checkSenders() error {
 	if o.otlpInsecure || o.ingest.TLS.ClientCAFile != "" {
 		return nil
@@ -41,17 +41,17 @@ func (o *options) checkSenders() error {
 				return fmt.Errorf("%w; --insecure-demo-token accepts it for a demo", err)
 			}
 		default:
-			return fmt.Errorf("%s %s: off loopback senders must authenticate: give --otlp-token or --tls-client-ca, or --otlp-insecure to take telemetry from anybody", a.flag, a.value)
+			return fmt.Errorf("%s %s: off loopback senders must authenticate: set --otlp-token or --tls-client-ca, or --otlp-insecure to accept telemetry from every sender", a.flag, a.value)
 		}
 	}
 	return nil
 }
 
-// checkTokens refuses tokens that do not protect.
+// checkTokens rejects tokens that do not protect.
 func (o *options) checkTokens() error {
 	if access.OnLoopback(o.http) {
 		if o.viewToken != "" {
-			return fmt.Errorf("--view-token: on loopback (--http %s) everybody on this machine may command, whatever the token; leave it out", o.http)
+			return fmt.Errorf("--view-token: on loopback (--http %s) every process on this machine may command, whatever the token; leave it out", o.http)
 		}
 		return nil
 	}

@@ -16,7 +16,7 @@ import (
 	"chordconductor/internal/freeport"
 )
 
-// Whatever goes wrong, by our own word or a library's, no secret that a flag or a variable holds is printed.
+// No error, of the conductor or a library, prints a secret of a flag or variable.
 func TestErrorsShowNoSecret(t *testing.T) {
 	const secret, password = "4f9c2b7d1e8a6035c7d2e9b1f4a80c36", "hunter22hunter22"
 	t.Setenv("CHORD_OTLP_TOKEN", secret)
@@ -50,7 +50,7 @@ func TestErrorsShowNoSecret(t *testing.T) {
 	}
 }
 
-// A store that quotes what it was sent, or guesses at it, puts no secret into the log.
+// A store's answer that quotes what it received, or guesses at it, puts no secret into the log.
 func TestLogShowsNoSecret(t *testing.T) {
 	const secret = "4f9c2b7d1e8a6035c7d2e9b1f4a80c36"
 	store := grpc.NewServer(grpc.UnknownServiceHandler(func(_ any, stream grpc.ServerStream) error {

@@ -32,8 +32,8 @@ import (
 	"chordconductor/node/env/access"
 )
 
-// What the parts may take to stop, one after the other: producers before the receiver, the receiver before the fold.
-// Together they stay below five seconds.
+// The time limits of the parts to stop, one after the other: producers before the receiver, the receiver before the
+// fold. Together they stay below five seconds.
 const (
 	labGrace    = 2500 * time.Millisecond
 	ingestGrace = time.Second
@@ -71,7 +71,7 @@ func serve(ctx context.Context, o options, stdin io.Reader, stdout, stderr io.Wr
 // conductor is the running parts.
 type conductor struct {
 	options
-	open       bool // on loopback: no token is asked for
+	open       bool // on loopback: no token is required
 	token      string
 	memory     *memory.Budget
 	log        *slog.Logger
@@ -109,7 +109,7 @@ func start(o options, log *slog.Logger) (c *conductor, err error) {
 			err = errors.Join(err, begun.abandon())
 		}
 	}()
-	// What can be refused comes before files: a start that is refused leaves none.
+	// Everything that can be rejected comes before files: a rejected start leaves none.
 	if err := c.bindPage(); err != nil {
 		return nil, err
 	}
@@ -224,7 +224,7 @@ func (c *conductor) abandon() error {
 	return errors.Join(errs...)
 }
 
-// rejections says what is received that breaks the vocabulary; a replay receives nothing.
+// rejections lists received records that violate the vocabulary; a replay receives nothing.
 func (c *conductor) rejections() []string {
 	if c.ingest == nil {
 		return nil
@@ -232,7 +232,7 @@ func (c *conductor) rejections() []string {
 	return c.ingest.Rejections()
 }
 
-// assemble makes the parts that read the view, and sets all of them going.
+// assemble makes the parts that read the view, and starts all of them.
 func (c *conductor) assemble() error {
 	var err error
 	c.hub, err = hub.New(c.live, hub.Config{
@@ -278,13 +278,13 @@ func (c *conductor) run(what string, part func() error) {
 		if err := part(); err != nil {
 			select {
 			case c.broken <- fmt.Errorf("%s: %w", what, err):
-			default: // others broke before, and theirs is the better explanation
+			default: // another part failed before, and its error is the better explanation
 			}
 		}
 	})
 }
 
-// stop ends the parts: members first, so that their last words are received.
+// stop ends the parts: members first, so that their last events are received.
 func (c *conductor) stop() error {
 	within := func(d time.Duration, f func(context.Context) error) error {
 		ctx, cancel := context.WithTimeout(context.Background(), d)
@@ -316,5 +316,5 @@ func (c *conductor) logf(format string, args ...any) { c.log.Error(fmt.Sprintf(f
 
 // reloadFailed reports certificate files that changed and cannot be used.
 func (c *conductor) reloadFailed(err error) {
-	c.logf("certificates have changed and cannot be used, so the ones before stay: %v", err)
+	c.logf("cannot use the changed certificates; the previous ones stay in use: %v", err)
 }

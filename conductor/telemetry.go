@@ -19,11 +19,12 @@ import (
 	"chordconductor/otel"
 )
 
-// ownTelemetry is the conductor's own metrics. They go where the OTEL_* variables say (to be scraped, among others), or
-// else, if metrics are passed on at all, into its own OTLP port like everybody else's. It traces nothing of what it receives: that would come back.
+// ownTelemetry is the conductor's own metrics. They go where the OTEL_* variables direct them (to be scraped, among
+// others), or else, if metrics are forwarded at all, into its own OTLP port like all others. It traces nothing of what
+// it receives: that would be received in turn.
 type ownTelemetry struct {
 	*otel.Telemetry
-	meters metric.MeterProvider // nil: nobody wants to know
+	meters metric.MeterProvider // nil: no metrics are collected
 }
 
 func newOwnTelemetry(o options) (*ownTelemetry, error) {
@@ -47,7 +48,7 @@ func newOwnTelemetry(o options) (*ownTelemetry, error) {
 	return &ownTelemetry{t, t.Meters}, nil
 }
 
-// meter is nil if nobody wants to know.
+// meter is nil if no metrics are collected.
 func (t *ownTelemetry) meter(scope string) metric.Meter {
 	if t.meters == nil {
 		return nil
@@ -57,12 +58,12 @@ func (t *ownTelemetry) meter(scope string) metric.Meter {
 
 func (t *ownTelemetry) shutdown(ctx context.Context) error {
 	if t.Telemetry != nil {
-		_ = t.Shutdown(ctx) // the last figures of a conductor that ends are nobody's concern
+		_ = t.Shutdown(ctx) // the last figures of a conductor that ends may be lost
 	}
 	return nil
 }
 
-// endpointOf is how something in this process reaches the conductor's own OTLP port.
+// endpointOf is the address of the conductor's own OTLP port for a sender in this process.
 func endpointOf(address string, cfg ingest.Config) sim.Endpoint {
 	if a, err := netip.ParseAddrPort(address); err == nil && a.Addr().IsUnspecified() {
 		address = fmt.Sprintf("127.0.0.1:%d", a.Port())
@@ -77,7 +78,7 @@ func endpointOf(address string, cfg ingest.Config) sim.Endpoint {
 		return e
 	}
 	if cfg.TLS.ClientCAFile != "" {
-		e.Err = fmt.Errorf("members in this process have no client certificate, which --tls-client-ca asks for: start with --scenario none")
+		e.Err = fmt.Errorf("members in this process have no client certificate, which --tls-client-ca requires: start with --scenario none")
 		return e
 	}
 	e.URL = "https://" + address
@@ -85,8 +86,8 @@ func endpointOf(address string, cfg ingest.Config) sim.Endpoint {
 	return e
 }
 
-// trustOwn trusts exactly our own certificate, whatever name it is for. While it is being exchanged, the port may present
-// the new one or still the old one.
+// trustOwn trusts exactly the conductor's own certificate, whatever name it is for. While it is being exchanged, the
+// port may present the new one or still the old one.
 func trustOwn(files ingest.TLS) (*tls.Config, error) {
 	type certificates struct{ now, before *x509.Certificate }
 	var last certificates

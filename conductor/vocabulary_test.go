@@ -17,8 +17,8 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// isImpossible says that a series is one of values that do not go together: each signal has its own target, and log records
-// alone are events or foreign.
+// isImpossible reports whether a series has values that exclude each other: each signal has its own target, and only
+// log records are events or foreign.
 func isImpossible(series string) bool {
 	for _, signal := range []string{"traces", "metrics", "logs"} {
 		if !strings.Contains(series, string(chordevent.SignalKey)+"="+signal) {
@@ -32,8 +32,8 @@ func isImpossible(series string) bool {
 	return false
 }
 
-// What the conductor emits of itself is documented, and what is documented it emits, every enumerated value of it; its
-// counters show 0 before anything is counted.
+// The conductor emits exactly the metrics of the documentation, with every enumerated value; its counters show 0 before
+// anything is counted.
 func TestVocabularyOfTheConductor(t *testing.T) {
 	cmd, o := commandWith()
 	if err := cmd.ParseFlags([]string{

@@ -15,8 +15,8 @@ import (
 	"chordconductor/conductor/recording"
 )
 
-// taped counts the events of a recording by their names, its spans, and the data points of its metrics.
-func taped(t *testing.T, path string) (events map[string]int, spans, points int) {
+// countRecorded counts the events of a recording by their names, its spans, and the data points of its metrics.
+func countRecorded(t *testing.T, path string) (events map[string]int, spans, points int) {
 	t.Helper()
 	file, err := os.Open(path)
 	if err != nil {
@@ -51,7 +51,7 @@ func taped(t *testing.T, path string) (events map[string]int, spans, points int)
 	}
 }
 
-// A run without a page leaves a recording too, in real time and in virtual time, where one seed is one recording.
+// A run without a page makes a recording too, in real time and in virtual time, where one seed is one recording.
 func TestRunRecords(t *testing.T) {
 	dir := t.TempDir()
 	source := filepath.Join(dir, "small.yaml")
@@ -59,18 +59,18 @@ func TestRunRecords(t *testing.T) {
 	if err := os.WriteFile(source, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	record := func(speed, name string) (path string, code int, said string) {
+	record := func(speed, name string) (path string, code int, printed string) {
 		path = filepath.Join(dir, name)
 		var out, complaint bytes.Buffer
 		code = run(t.Context(), []string{"run", source, "--speed", speed, "--record", path}, &out, &complaint)
 		return path, code, complaint.String()
 	}
 	for _, speed := range []string{"real", "virtual"} {
-		path, code, said := record(speed, speed)
+		path, code, complaint := record(speed, speed)
 		if code != exitOK {
-			t.Fatalf("%s: exit %d: %s", speed, code, said)
+			t.Fatalf("%s: exit %d: %s", speed, code, complaint)
 		}
-		events, spans, points := taped(t, path)
+		events, spans, points := countRecorded(t, path)
 		if (points > 0) != (speed == "real") { // in virtual time there are no metrics
 			t.Errorf("%s: %d data points", speed, points)
 		}
@@ -86,39 +86,39 @@ func TestRunRecords(t *testing.T) {
 	if two, err := os.ReadFile(again); err != nil || !bytes.Equal(one, two) {
 		t.Errorf("two recordings of one seed differ: %d and %d bytes, %v", len(one), len(two), err)
 	}
-	if _, code, said := record("virtual", "again"); code != exitUsage || !strings.Contains(said, "--record") || !strings.Contains(said, "exists") {
-		t.Errorf("over a recording that is there: exit %d, %s", code, said)
+	if _, code, complaint := record("virtual", "again"); code != exitUsage || !strings.Contains(complaint, "--record") || !strings.Contains(complaint, "exists") {
+		t.Errorf("over a recording that is there: exit %d, %s", code, complaint)
 	}
 }
 
-// The report and the recording of a run count the same events, and a replay says once that it has come to the end.
+// The report and the recording of a run count the same events, and a replay reports its end once.
 func TestReportCountsWhatIsRecorded(t *testing.T) {
 	dir := t.TempDir()
-	tape, report := filepath.Join(dir, "run.otlp"), filepath.Join(dir, "run.json")
-	var said bytes.Buffer
-	if code := run(t.Context(), []string{"run", "first-ring", "--speed", "virtual", "--record", tape, "--json", report}, &said, &said); code != exitOK {
-		t.Fatalf("exit %d: %s", code, &said)
+	recording, report := filepath.Join(dir, "run.otlp"), filepath.Join(dir, "run.json")
+	var complaint bytes.Buffer
+	if code := run(t.Context(), []string{"run", "first-ring", "--speed", "virtual", "--record", recording, "--json", report}, &complaint, &complaint); code != exitOK {
+		t.Fatalf("exit %d: %s", code, &complaint)
 	}
 	text, err := os.ReadFile(report)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var told struct {
+	var counted struct {
 		Telemetry struct {
 			Applied  int `json:"events_applied"`
 			Outdated int `json:"events_outdated"`
 		}
 	}
-	if err := json.Unmarshal(text, &told); err != nil {
+	if err := json.Unmarshal(text, &counted); err != nil {
 		t.Fatal(err)
 	}
 	recorded := 0
-	events, _, _ := taped(t, tape)
+	events, _, _ := countRecorded(t, recording)
 	for _, n := range events {
 		recorded += n
 	}
-	// Some may be under way at the run's end.
-	if n := told.Telemetry.Applied + told.Telemetry.Outdated; n > recorded || n < recorded-20 {
+	// Some may be in transit at the run's end.
+	if n := counted.Telemetry.Applied + counted.Telemetry.Outdated; n > recorded || n < recorded-20 {
 		t.Errorf("the report counts %d events, the recording has %d", n, recorded)
 	}
 
@@ -126,7 +126,7 @@ func TestReportCountsWhatIsRecorded(t *testing.T) {
 	defer stop()
 	read, write := io.Pipe()
 	go func() {
-		run(ctx, []string{"replay", tape, "--http", "127.0.0.1:0", "--speed", "100"}, write, io.Discard)
+		run(ctx, []string{"replay", recording, "--http", "127.0.0.1:0", "--speed", "100"}, write, io.Discard)
 		write.Close()
 	}()
 	ends := 0
@@ -137,6 +137,6 @@ func TestReportCountsWhatIsRecorded(t *testing.T) {
 		}
 	}
 	if ends != 1 {
-		t.Errorf("the end was told %d times", ends)
+		t.Errorf("the end was reported %d times", ends)
 	}
 }

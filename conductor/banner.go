@@ -19,7 +19,7 @@ import (
 	"chordconductor/node/env/access"
 )
 
-// announce tells where everything is.
+// printBanner prints the addresses of all parts.
 func (c *conductor) printBanner(w io.Writer, s *scenario.Scenario) {
 	row := func(what, format string, args ...any) {
 		fmt.Fprintf(w, "  %-9s"+format+"\n", append([]any{what}, args...)...)
@@ -39,12 +39,12 @@ func (c *conductor) printBanner(w io.Writer, s *scenario.Scenario) {
 	case s.OwnRing:
 		row("scenario", "%s: %d members, %g operations per second", s.Name, s.Ring.Members, s.Workload.Rate)
 	default:
-		row("scenario", "%s: %g operations per second on the nodes that are there", s.Name, s.Workload.Rate)
+		row("scenario", "%s: %g operations per second on the existing nodes", s.Name, s.Workload.Rate)
 	}
 	if at := c.ingest.GRPCAddr(); at != "" && (s == nil || !s.OwnRing) {
-		row("nodes", "point them here with OTEL_EXPORTER_OTLP_ENDPOINT=%s", target(at, c.options.ingest.TLS.CertFile != ""))
+		row("nodes", "set OTEL_EXPORTER_OTLP_ENDPOINT=%s on them", target(at, c.options.ingest.TLS.CertFile != ""))
 	}
-	fmt.Fprintln(w, "Ctrl-C ends it.")
+	fmt.Fprintln(w, "Ctrl-C stops the conductor.")
 }
 
 func orOff(address string) string {
@@ -54,7 +54,7 @@ func orOff(address string) string {
 	return address
 }
 
-// url is the page's address. The token stands in the fragment, which browsers do not send.
+// url is the page's address. The token is in the fragment, which browsers do not send.
 func (c *conductor) url() string {
 	scheme := "http"
 	if c.options.ingest.TLS.CertFile != "" {
@@ -71,7 +71,8 @@ func (c *conductor) url() string {
 	return u
 }
 
-// target is where nodes send their telemetry. All interfaces, an address for nobody, are those of the machine.
+// target is the address for nodes' telemetry. An unspecified address, which means all interfaces, becomes that of the
+// machine.
 func target(address string, tls bool) string {
 	if a, err := netip.ParseAddrPort(address); err == nil && a.Addr().IsUnspecified() {
 		if name, err := os.Hostname(); err == nil {
@@ -84,12 +85,12 @@ func target(address string, tls bool) string {
 	return "http://" + address
 }
 
-// endpoint is where members of this process send their telemetry: the OTLP port, as really bound.
+// endpoint is the address for telemetry of members in this process: the OTLP port, as really bound.
 func (c *conductor) endpoint() sim.Endpoint {
 	return endpointOf(c.ingest.GRPCAddr(), c.options.ingest)
 }
 
-// names are those by which a port that listens on an address may be called, beside localhost and IP addresses.
+// names are the Host names that a port at an address accepts, beside localhost and IP addresses.
 func (c *conductor) names(address string) []string {
 	names := make([]string, 0, len(c.allowHost)+1)
 	for _, name := range c.allowHost {
@@ -110,7 +111,7 @@ func (c *conductor) settings(ctx context.Context) *hubpb.Settings {
 	}
 }
 
-// simulation tells the hub what the API tells as JSON. Nil: there has been none.
+// simulation is the simulation's state for the hub, the same as the API's JSON. Nil: there has been none.
 func (c *conductor) simulation() *hubpb.Simulation {
 	if c.controller == nil {
 		return nil

@@ -7,10 +7,10 @@ import (
 	"chordconductor/conductor/sim"
 )
 
-// tape is what --record asks for; without it, nothing.
+// recordingFile is the file of --record; without the flag, nothing.
 type recordingFile struct{ file *recording.Writer }
 
-// startTape makes the file, which must be new.
+// startRecording makes the file, which must be new.
 func startRecording(path string) (recordingFile, error) {
 	if path == "" {
 		return recordingFile{}, nil
@@ -22,14 +22,14 @@ func startRecording(path string) (recordingFile, error) {
 	return recordingFile{file}, nil
 }
 
-// patient lets nothing be left out, at the cost of waiting for the disk.
+// patient makes the recording complete, at the cost of waiting for the disk.
 func (t recordingFile) patient() {
 	if t.file != nil {
 		t.file.Patient()
 	}
 }
 
-// tap is where the telemetry comes from.
+// tap is the source of the telemetry to record.
 func (t recordingFile) tap() sim.Tap {
 	if t.file == nil {
 		return sim.Tap{}
@@ -37,7 +37,7 @@ func (t recordingFile) tap() sim.Tap {
 	return sim.Tap{Logs: t.file.Logs, Spans: t.file.Traces, Metrics: t.file.Metrics}
 }
 
-// stop closes the file, and tells how many requests are not in it if there are any.
+// stop closes the file, and reports how many requests are missing from it if there are any.
 func (t recordingFile) stop(missed func(uint64)) error {
 	if t.file == nil {
 		return nil

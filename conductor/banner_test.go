@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// What nodes are told to send to is an address that leads here, also when the conductor listens everywhere.
+// The endpoint in the banner leads to this conductor, also when it listens on all interfaces.
 func TestTarget(t *testing.T) {
 	name, err := os.Hostname()
 	if err != nil {
