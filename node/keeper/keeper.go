@@ -16,8 +16,8 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// Keeper is the key-value side of one member. Everything below mu is guarded by it; mu is never held across a call to the
-// member that may come back here, nor across one of the environment that may block.
+// Keeper is the key-value side of one member. Everything below mu is guarded by it; mu is never held across a call to
+// the member that may come back here, nor across one of the environment that may block.
 type Keeper struct {
 	env    env.Env
 	member Member
