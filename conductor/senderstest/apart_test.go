@@ -15,7 +15,7 @@ import (
 )
 
 // The worst senders are a process of their own, so that they take no processor time from the honest ring and the page
-// client, which measure. It yields to the conductor too: they would be on other machines.
+// client, which measure. It is niced below the conductor too: such senders would be on other machines.
 var (
 	limitOfSenders = flag.Int64("senders", 0, "be the senders against a conductor with this limit of `memory`; for the test itself")
 	pageOfTarget   = flag.String("page", "", "with -senders: `HOST:PORT` of the conductor's page")
@@ -23,7 +23,7 @@ var (
 	onlyKinds      = flag.String("kinds", ".", "`pattern` of the kinds of senders and readers that are at work")
 )
 
-// beSenders runs the senders until the standard input ends, and prints what came of their requests.
+// beSenders runs the senders until the standard input ends, and prints the answers to their requests.
 func beSenders() {
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
@@ -39,7 +39,7 @@ func beSenders() {
 	}
 }
 
-// startSenders starts them; stop ends them and returns what came of their requests.
+// startSenders starts the senders; stop ends them and returns the answers to their requests.
 func startSenders(t *testing.T, c *conductor, limit int64) (stop func() map[string]int) {
 	t.Helper()
 	cmd := exec.Command("nice", "-n", "5", os.Args[0], fmt.Sprintf("-senders=%d", limit), "-kinds="+*onlyKinds, "-page="+c.page, "-otlp="+c.otlp)
@@ -60,7 +60,7 @@ func startSenders(t *testing.T, c *conductor, limit int64) (stop func() map[stri
 		t.Helper()
 		_ = in.Close()
 		if err := json.NewDecoder(out).Decode(&answers); err != nil {
-			t.Error("the senders did not say what came of their requests: ", err)
+			t.Error("the senders printed no answers: ", err)
 		}
 		if err := cmd.Wait(); err != nil {
 			t.Error("the senders: ", err)

@@ -24,8 +24,8 @@ const (
 	honestHosts   = 10
 )
 
-// An honest ring sends what members of a ring send: loads, and keyframes. Each event carries a count, which a page client
-// looks for in what it is sent: from the sending to the arrival there, an event is applied.
+// An honest ring sends the loads and keyframes of a ring's members. Each event carries a count, for which a page client
+// looks in the frames it receives: an event is applied when it arrives there.
 type honest struct {
 	c       *conductor
 	members []*otlptest.Member
@@ -33,7 +33,7 @@ type honest struct {
 	mu    sync.Mutex
 	sent  map[chord.ID]sent
 	ids   map[uint32]chord.ID // by the page's handles
-	took  []time.Duration     // of events that have been seen
+	took  []time.Duration     // of events that have been received
 	tries int                 // requests that had to be sent again
 	again int                 // times that the page client had to connect again
 }
@@ -47,12 +47,12 @@ func newHonest(c *conductor) *honest {
 	h := &honest{c: c, sent: map[chord.ID]sent{}, ids: map[uint32]chord.ID{}}
 	h.members, _ = otlptest.Ring(honestMembers, 8, time.Now())
 	for _, m := range h.members {
-		m.Peer.ID[10] = 0xAA // nobody else's
+		m.Peer.ID[10] = 0xAA // unlike all others
 	}
 	return h
 }
 
-// send plays one host until ctx ends: each second all its members say something.
+// send plays one host until ctx ends: each second all its members emit an event.
 func (h *honest) send(ctx context.Context, host int) {
 	client := newClient(10 * time.Second)
 	defer client.CloseIdleConnections()
@@ -97,7 +97,7 @@ func (h *honest) send(ctx context.Context, host int) {
 	}
 }
 
-// watch is the page client. It comes again when it is sent away, as the page does.
+// watch is the page client. It connects again when it is disconnected, as the page does.
 func (h *honest) watch(ctx context.Context) {
 	for ctx.Err() == nil {
 		if err := h.connect(ctx); err != nil {
@@ -157,7 +157,7 @@ func (h *honest) see(members *hubpb.Members) {
 	}
 }
 
-// times are how long events took, in order, those that have not been seen yet included.
+// times are how long events took, in order, including those not received yet.
 func (h *honest) times() []time.Duration {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -171,7 +171,7 @@ func (h *honest) times() []time.Duration {
 	return out
 }
 
-// applied is how many events have been seen.
+// applied is how many events have been received.
 func (h *honest) applied() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -58,7 +58,7 @@ type conductor struct {
 
 var ports = regexp.MustCompile(`page +http://([^/\s]+)|HTTP (127\.0\.0\.1:\d+)`)
 
-// startConductor starts one with a limit of memory. Its queues of what is passed on lead nowhere.
+// startConductor starts a conductor with a limit of memory. It forwards telemetry to addresses where nothing listens.
 func startConductor(t *testing.T, limit string, args ...string) *conductor {
 	t.Helper()
 	path, err := build()
@@ -71,8 +71,8 @@ func startConductor(t *testing.T, limit string, args ...string) *conductor {
 		"--forward-traces", "127.0.0.1:9", "--forward-logs", "127.0.0.1:9", "--forward-metrics", "http://127.0.0.1:9",
 	}, args...)...)
 	c.cmd.Env = append(os.Environ(), "GOMEMLIMIT=", "OTEL_SDK_DISABLED=true")
-	var said tailBuffer
-	c.cmd.Stderr = &said
+	var output tailBuffer
+	c.cmd.Stderr = &output
 	out, err := c.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -99,16 +99,17 @@ func startConductor(t *testing.T, limit string, args ...string) *conductor {
 		_ = c.cmd.Process.Kill()
 		<-c.done
 		if t.Failed() {
-			t.Logf("the conductor printed at last:\n%s", said.String())
+			t.Logf("the conductor's last output:\n%s", output.String())
 		}
 	})
 	if c.page == "" || c.otlp == "" {
-		t.Fatalf("the conductor did not say where it is: %s", said.String())
+		t.Fatalf("the conductor did not print its addresses: %s", output.String())
 	}
 	return c
 }
 
-// peak is the most memory that the process has had, as the system counts it (resident set); 0 if the system does not say.
+// peak is the most memory that the process has had, as the system counts it (resident set); 0 if the system does not
+// report it.
 func (c *conductor) peak() int64 {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.cmd.Process.Pid))
 	if err != nil {
@@ -132,7 +133,7 @@ func (c *conductor) runs() error {
 	}
 }
 
-// get asks the page's port.
+// get sends a request to the page's port.
 func (c *conductor) get(client *http.Client, path string) (int, []byte, error) {
 	resp, err := client.Get("http://" + c.page + path)
 	if err != nil {
@@ -165,7 +166,7 @@ func (b *tailBuffer) String() string {
 	return string(b.buf[max(0, len(b.buf)-8<<10):])
 }
 
-// newClient is a client of connections of its own.
+// newClient is a client with connections of its own.
 func newClient(limit time.Duration) *http.Client {
 	return &http.Client{Timeout: limit, Transport: &http.Transport{MaxIdleConnsPerHost: 100, DisableCompression: true}}
 }

@@ -34,7 +34,7 @@ import (
 // largest is the bytes of the largest requests: somewhat less than is admitted with 256 MiB.
 const largest = 3 << 20
 
-// A kind is one sort of sender or reader: how many there are at once, and what each does over and over until ctx ends.
+// A kind is one sort of sender or reader: how many there are at once, and what each does repeatedly until ctx ends.
 type kind struct {
 	name  string
 	count int
@@ -42,7 +42,7 @@ type kind struct {
 	do    func(ctx context.Context, w *world, random *rand.Rand) error
 }
 
-// A world is what senders share: the conductor, and what came of their requests.
+// A world is what senders share: the conductor, and the answers to their requests.
 type world struct {
 	c      *conductor
 	client *http.Client
@@ -57,7 +57,7 @@ func (w *world) note(kind, answer string) {
 	w.answers[kind+" "+answer]++
 }
 
-// run has all kinds at work until ctx ends.
+// run runs all kinds until ctx ends.
 func (w *world) run(ctx context.Context, kinds []kind) {
 	var all sync.WaitGroup
 	for _, k := range kinds {
@@ -119,8 +119,8 @@ func pack(body []byte) []byte {
 	return out.Bytes()
 }
 
-// kinds are the worst there are. Their numbers are the issue's: 3,000 members with fat lists, 64 large requests at once,
-// 300 clients that never read.
+// kinds are the worst senders and readers. Their numbers are the issue's: 3,000 members with fat lists, 64 large
+// requests at once, 300 clients that never read.
 func kinds() []kind {
 	return []kind{
 		{"fat members", 4, 50 * time.Millisecond, fatMembers},
@@ -152,7 +152,7 @@ func peers(random *rand.Rand, n, length int) (out []chordevent.PeerRef) {
 	return out
 }
 
-// drawn draws one of n things that are made once: so the senders' work is small beside that of the conductor.
+// drawn draws one of n things that are made once: so the senders' work is small compared with the conductor's.
 func drawn[T any](n int, make func(random *rand.Rand) T) func(*rand.Rand) T {
 	all := sync.OnceValue(func() (out []T) {
 		random := rand.New(rand.NewPCG(12, 12))
@@ -164,8 +164,8 @@ func drawn[T any](n int, make func(random *rand.Rand) T) func(*rand.Rand) T {
 	return func(random *rand.Rand) T { return all()[random.IntN(n)] }
 }
 
-// says makes an event of member i of n, in a life that began just now.
-func says(random *rand.Rand, i, n int, body chordevent.Body) chordevent.Event {
+// event makes an event of member i of n, in an incarnation that began just now.
+func event(random *rand.Rand, i, n int, body chordevent.Body) chordevent.Event {
 	m := otlptest.NewMember(i, n, time.Now().UnixNano())
 	m.Peer.ID[11] = byte(n)
 	ev := m.Event(time.Now(), body)
@@ -189,7 +189,7 @@ func fatMembers(ctx context.Context, w *world, random *rand.Rand) error {
 		for k := range chordevent.MaxFingerRuns {
 			state.Fingers = append(state.Fingers, chordevent.FingerRun{First: k, Last: k, Peer: list[k%len(list)]})
 		}
-		events = append(events, says(random, random.IntN(3000), 3000, state))
+		events = append(events, event(random, random.IntN(3000), 3000, state))
 	}
 	return w.events(ctx, "fat members", events...)
 }
@@ -198,7 +198,7 @@ func manyMembers(ctx context.Context, w *world, random *rand.Rand) error {
 	var events []chordevent.Event
 	for range 50 {
 		list := peers(random, 4, 20)
-		events = append(events, says(random, random.IntN(30_000), 30_000, chordevent.State{
+		events = append(events, event(random, random.IntN(30_000), 30_000, chordevent.State{
 			Started: chordevent.Started{Address: text(random, 20), Bits: 160, ListLen: 8, Replicas: 3}, Status: chordevent.StatusActive,
 			Period: 10 * time.Second, Predecessor: list[0], Successors: list,
 		}))
@@ -206,7 +206,7 @@ func manyMembers(ctx context.Context, w *world, random *rand.Rand) error {
 	return w.events(ctx, "many members", events...)
 }
 
-// liars report deaths, lives, hosts and moves that are none.
+// liars report deaths, incarnations, hosts and moves that do not exist.
 func liars(ctx context.Context, w *world, random *rand.Rand) error {
 	var events []chordevent.Event
 	for range 20 {
@@ -218,7 +218,7 @@ func liars(ctx context.Context, w *world, random *rand.Rand) error {
 			chordevent.Joined{Through: peer},
 			chordevent.FingersChanged{Runs: []chordevent.FingerRun{{First: 0, Last: 159, Peer: peer}}},
 		}[random.IntN(5)]
-		ev := says(random, random.IntN(500), 500, body)
+		ev := event(random, random.IntN(500), 500, body)
 		ev.Time = time.Now().Add(time.Duration(random.Int64N(int64(2*time.Hour))) - time.Hour)
 		ev.Instance = text(random, chordevent.MaxText)
 		ev.Host = chordevent.Host{ID: text(random, 500), Address: text(random, 500)}
@@ -286,7 +286,7 @@ func fitting(ctx context.Context, w *world, random *rand.Rand) error {
 	return w.post(ctx, "requests just small enough", "/v1/logs", "", fittingBody(random))
 }
 
-// decodedPerByte is by how much largeLogs grows when it is decoded, as the conductor counts it.
+// decodedPerByte is the factor by which largeLogs grows when it is decoded, as the conductor counts it.
 const decodedPerByte = 27
 
 var fittingBody = drawn(8, func(random *rand.Rand) []byte {
@@ -376,13 +376,13 @@ func slow(ctx context.Context, w *world, random *rand.Rand) error {
 			return nil
 		}
 		if _, err := io.WriteString(conn, " "); err != nil {
-			return nil // cut, as it should be
+			return nil // closed by the conductor, as it should be
 		}
 	}
 	return nil
 }
 
-// neverReads is a WebSocket client that says Hello and never reads, with the smallest buffers there are.
+// neverReads is a WebSocket client that sends Hello and never reads, with the smallest buffers there are.
 func neverReads(ctx context.Context, w *world, random *rand.Rand) error {
 	client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 		c, err := (&net.Dialer{}).DialContext(ctx, network, address)
@@ -404,14 +404,14 @@ func neverReads(ctx context.Context, w *world, random *rand.Rand) error {
 		return err
 	}
 	w.note("clients that never read", "connected")
-	select { // by then it has been sent away, and comes again
+	select { // by then it has been disconnected, and connects again
 	case <-time.After(time.Duration(5+random.IntN(20)) * time.Second):
 	case <-ctx.Done():
 	}
 	return nil
 }
 
-// eventReaders ask for the largest answers and do not take them.
+// eventReaders ask for the largest answers and do not read them.
 func eventReaders(ctx context.Context, w *world, random *rand.Rand) error {
 	return w.halfRead(ctx, []string{"/api/events?limit=10000", "/api/ring", "/api/lookups?limit=10000"}[random.IntN(3)], random)
 }

@@ -23,14 +23,15 @@ var (
 	table = flag.String("table", "", "file that the results of a full run are written to")
 )
 
-// What a run allows: the honest ring's events are to be applied within a second. In the short form, which runs beside other
-// tests on machines of any size, they are to be applied at all.
+// Bounds of a run: the honest ring's events are to be applied within a second. In the short form, which runs beside
+// other tests on machines of any size, they are to be applied at all.
 const (
 	shortRun = 10 * time.Second
 	soon     = time.Second
 )
 
-// The conductor stays within its memory, serves page and health, and applies an honest ring's events, whoever else sends.
+// The conductor stays within its memory, serves page and health, and applies an honest ring's events, whatever other
+// senders send.
 func TestWorstSenders(t *testing.T) {
 	var rows []string
 	for _, limit := range []string{"256MiB", "1GiB"} {
@@ -188,7 +189,7 @@ func (p *probes) ask(ctx context.Context, c *conductor, path string) {
 	}
 }
 
-// shares are what the conductor reports of its memory.
+// shares are the conductor's report of its memory.
 func shares(c *conductor) []memory.Usage {
 	var stats struct {
 		Memory struct{ Parts []memory.Usage }

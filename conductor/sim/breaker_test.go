@@ -17,7 +17,7 @@ import (
 	"chordconductor/node/nodepb"
 )
 
-// breakerFleet starts and stops members, one call for each, and fails at its calls of some numbers.
+// breakerFleet starts and stops members, one call for each, and fails at calls of given numbers.
 type breakerFleet struct {
 	*paperFleet
 	failing map[int]bool
@@ -65,8 +65,8 @@ func (f *breakerFleet) all() (ids []chord.ID) {
 	return ids
 }
 
-// TestMembersOfCommandsThatFail has each call, and each pair of calls, of commands that start and stop members fail: what
-// the answer says was done is what was done, and without an error all of it was.
+// TestMembersOfCommandsThatFail has each call, and each pair of calls, of commands that start and stop members fail:
+// what the answer lists was done, and without an error all of it was.
 func TestMembersOfCommandsThatFail(t *testing.T) {
 	for first := range 6 {
 		for second := first; second < 6; second++ {
@@ -95,7 +95,7 @@ func TestMembersOfCommandsThatFail(t *testing.T) {
 				}
 				slices.SortFunc(want, chord.ID.Compare)
 				if got := f.all(); !slices.Equal(got, want) {
-					t.Errorf("%s, calls %d and %d fail: %v are there, and the answers say %v", command, first, second, got, want)
+					t.Errorf("%s, calls %d and %d fail: got members %v, expected %v by the answers", command, first, second, got, want)
 				}
 				if failed := first < f.calls || second < f.calls; failed != (err != nil) {
 					t.Errorf("%s, calls %d and %d of %d fail: %v", command, first, second, f.calls, err)
@@ -106,9 +106,9 @@ func TestMembersOfCommandsThatFail(t *testing.T) {
 	}
 }
 
-// TestHealThatFails has each call, and each pair of calls, of a heal fail, before the host has done it or after: the answer
-// names whom the faults that have ended concern, all others are listed as ending, and every host is well at the latest
-// when it can be asked again.
+// TestHealThatFails has each call, and each pair of calls, of a heal fail, before the host has done it or after: the
+// answer names the members that the ended faults concern, all others are listed as ending, and every host is healthy at
+// the latest when it can be asked again.
 func TestHealThatFails(t *testing.T) {
 	for first := range 8 {
 		for second := first; second < 8; second++ {
@@ -136,39 +136,39 @@ func TestHealThatFails(t *testing.T) {
 					t.Errorf("%s: %v, listed %v", label, err, fs.list())
 				}
 				unlisted(t, label, f.paperFleet, fs)
-				for range 4 { // as tend does
+				for range 4 { // as renewFaults does
 					c.now = c.now.Add(2 * faultRetry)
 					_ = fs.apply(t.Context())
 				}
-				if got := fmt.Sprint(f.cuts(), f.told["b"].GetPaused(), fs.list()); got != "[] false []" {
-					t.Errorf("%s: in force stay %s", label, got)
+				if got := fmt.Sprint(f.blocked(), f.sent["b"].GetPaused(), fs.list()); got != "[] false []" {
+					t.Errorf("%s: still in force: %s", label, got)
 				}
 			}
 		}
 	}
 }
 
-// unlisted fails a test if hosts are under what the list of faults does not show.
+// unlisted fails a test if hosts are under faults that the list does not show.
 func unlisted(t *testing.T, label string, f *paperFleet, fs *faults) {
 	t.Helper()
 	list := fs.list()
 	for _, h := range f.hosts {
-		told := f.told[h.Address]
+		sent := f.sent[h.Address]
 		shown := func(kinds ...string) bool {
 			return slices.ContainsFunc(list, func(fault Fault) bool {
 				return slices.Contains(kinds, fault.Kind) && (slices.Contains(fault.From, h.Address) || kinds[0] == "partition")
 			})
 		}
-		cut := slices.ContainsFunc(told.GetFaults(), func(fault *nodepb.Fault) bool { return fault.GetCut() })
-		if cut && !shown("partition", "one_way_cut") || told.GetPaused() && !shown("pause") || told.GetTelemetryHeld() && !shown("telemetry_outage") {
-			t.Errorf("%s: %s is under %v, and listed are %v", label, h.Address, told, list)
+		cut := slices.ContainsFunc(sent.GetFaults(), func(fault *nodepb.Fault) bool { return fault.GetCut() })
+		if cut && !shown("partition", "one_way_cut") || sent.GetPaused() && !shown("pause") || sent.GetTelemetryHeld() && !shown("telemetry_outage") {
+			t.Errorf("%s: %s has %v, and listed are %v", label, h.Address, sent, list)
 		}
 	}
 }
 
-// TestWhatMayBeInForceIsListed does commands in any order to hosts that fail at any call, before they have done what they
-// are asked or after: what a host is under is always listed, an answer without an error is true, and when hosts fail no
-// more nothing is left.
+// TestWhatMayBeInForceIsListed gives commands in any order to hosts that fail at any call, before they have done what
+// they are asked or after: a host's faults are always listed, an answer without an error is right, and once hosts fail
+// no more no fault remains.
 func TestWhatMayBeInForceIsListed(t *testing.T) {
 	for seed := range uint64(300) {
 		r := rand.New(rand.NewPCG(seed, 13))
@@ -213,8 +213,8 @@ func TestWhatMayBeInForceIsListed(t *testing.T) {
 				}
 			case 3:
 				ids, err := fs.heal(t.Context())
-				if err == nil && (len(fs.list()) > 0 || slices.ContainsFunc(slices.Collect(maps.Values(f.told)), func(q *nodepb.SetFaultsRequest) bool { return !healthy(q) })) {
-					t.Errorf("%s: healed %v, and in force is %v", label, ids, f.told)
+				if err == nil && (len(fs.list()) > 0 || slices.ContainsFunc(slices.Collect(maps.Values(f.sent)), func(q *nodepb.SetFaultsRequest) bool { return !healthy(q) })) {
+					t.Errorf("%s: healed %v, and in force is %v", label, ids, f.sent)
 				}
 			default:
 				c.now = c.now.Add(time.Duration(r.IntN(int(2 * faultRetry))))
@@ -232,24 +232,24 @@ func TestWhatMayBeInForceIsListed(t *testing.T) {
 // A command that runs out of time answers with what it did.
 func TestCommandsThatTakeTooLong(t *testing.T) {
 	for started := range 4 {
-		for _, who := range []string{"the limit", "the caller", "the end of the lab"} {
+		for _, cause := range []string{"the limit", "the caller", "the controller's end"} {
 			synctest.Test(t, func(t *testing.T) {
 				f := &hangingFleet{newStageFleet(nil, false), started}
 				l := New(Config{View: func() *ring.View { return &ring.View{} }, Watch: NewWatch(), Remote: f})
 				ctx, leave := context.WithCancel(t.Context())
-				switch who {
+				switch cause {
 				case "the caller":
 					time.AfterFunc(time.Second, leave)
-				case "the end of the lab":
+				case "the controller's end":
 					time.AfterFunc(time.Second, func() { l.Close(t.Context()) })
 				}
 				began := time.Now()
 				ids, err := l.AddNodes(ctx, 4, "")
 				if err == nil || len(ids) != started {
-					t.Errorf("%s ends it after %d members: the answer names %v, %v", who, started, ids, err)
+					t.Errorf("%s ends it after %d members: the answer names %v, %v", cause, started, ids, err)
 				}
-				if took := time.Since(began); took > commandLimit || who != "the limit" && took > time.Second {
-					t.Errorf("%s: %v", who, took)
+				if took := time.Since(began); took > commandLimit || cause != "the limit" && took > time.Second {
+					t.Errorf("%s: %v", cause, took)
 				}
 				leave()
 				l.Close(t.Context())

@@ -14,11 +14,11 @@ import (
 // commandLimit bounds a command: a lookup may take 10 s, retries included.
 const commandLimit = 15 * time.Second
 
-// answerLimit is how long a command whose time is over, or whom nobody waits for any more, has to say what it did.
+// answerLimit is how long a command that has timed out or been cancelled may take to report what it did.
 const answerLimit = 2 * time.Second
 
-// do runs a command in the ring's world and waits for its answer. A command that runs out of time is cancelled and still
-// answers, with what it did.
+// do runs a command in the ring's runtime and waits for its answer. A command that runs out of time is cancelled, and
+// still answers with what it did.
 func do[T any](ctx context.Context, l *Controller, command func(context.Context, *activeDeployment) (T, error)) (T, error) {
 	var none T
 	here := l.here()
@@ -27,7 +27,7 @@ func do[T any](ctx context.Context, l *Controller, command func(context.Context,
 	}
 	ctx, cancel := context.WithTimeout(ctx, commandLimit)
 	defer cancel()
-	defer context.AfterFunc(l.life, cancel)()
+	defer context.AfterFunc(l.lifetime, cancel)()
 	patient, enough := context.WithTimeout(context.WithoutCancel(ctx), commandLimit+answerLimit)
 	defer enough()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(answerLimit, enough) })()
@@ -35,7 +35,7 @@ func do[T any](ctx context.Context, l *Controller, command func(context.Context,
 		value T
 		err   error
 	}
-	done := make(chan outcome, 1) // the task may end when nobody waits any more
+	done := make(chan outcome, 1) // the task may end when no caller waits any more
 	if err := here.Do(patient, func(task context.Context) {
 		if task.Done() != nil { // in a simulated world nothing is cancelled: its members bound all that they do
 			task = ctx
@@ -64,7 +64,7 @@ func (l *Controller) StopNode(ctx context.Context, id chord.ID, way Departure) e
 	return err
 }
 
-// PauseNode makes a member's host deaf and mute for a time.
+// PauseNode makes a member's host drop all traffic for a time.
 func (l *Controller) PauseNode(ctx context.Context, id chord.ID, d time.Duration) error {
 	_, err := do(ctx, l, func(ctx context.Context, here *activeDeployment) (struct{}, error) {
 		h, ok := hostOf(here.Fleet.Hosts(), id)
@@ -75,12 +75,12 @@ func (l *Controller) PauseNode(ctx context.Context, id chord.ID, d time.Duration
 		if err := here.faults.impose(ctx, paused); err != nil {
 			return struct{}{}, err
 		}
-		err := here.World.Go(context.WithoutCancel(ctx), func(ctx context.Context) {
-			if here.World.Sleep(d) == nil {
+		err := here.Runtime.Go(context.WithoutCancel(ctx), func(ctx context.Context) {
+			if here.Runtime.Sleep(d) == nil {
 				_ = here.faults.remove(ctx, paused) // a host that is gone by then needs nothing; one that fails is asked again
 			}
 		})
-		if err != nil { // nobody would end it
+		if err != nil { // no task would end it
 			_ = here.faults.remove(context.WithoutCancel(ctx), paused)
 		}
 		return struct{}{}, err
@@ -88,7 +88,7 @@ func (l *Controller) PauseNode(ctx context.Context, id chord.ID, d time.Duration
 	return err
 }
 
-// Partition cuts groups of members off from each other; all others form one more group.
+// Partition separates groups of members from each other; all others form one more group.
 func (l *Controller) Partition(ctx context.Context, groups [][]chord.ID) ([]chord.ID, error) {
 	return do(ctx, l, func(ctx context.Context, here *activeDeployment) ([]chord.ID, error) {
 		hosts := here.Fleet.Hosts()
@@ -103,7 +103,7 @@ func (l *Controller) Partition(ctx context.Context, groups [][]chord.ID) ([]chor
 					return nil, unknownMember(id)
 				}
 				if other, placed := of[h.Address]; placed && other != i {
-					return nil, refuse(ErrInvalid, "groups %d and %d both have members on host %s, which cannot be cut in two", other, i, h.Address)
+					return nil, refuse(ErrInvalid, "groups %d and %d both have members on host %s, which cannot be on two sides of a partition", other, i, h.Address)
 				}
 				of[h.Address] = i
 				sides[i][h.Address] = true
@@ -111,9 +111,9 @@ func (l *Controller) Partition(ctx context.Context, groups [][]chord.ID) ([]chor
 			}
 		}
 		if whole := slices.ContainsFunc(sides, func(side map[string]bool) bool { return len(side) == len(hosts) }); whole || len(of) == 0 {
-			return nil, refuse(ErrInvalid, "groups: nothing to cut: all hosts are on one side")
+			return nil, refuse(ErrInvalid, "groups: no partition: all hosts are on one side")
 		}
-		var cuts []*fault
+		var partitions []*fault
 		for _, side := range sides {
 			if len(side) == 0 {
 				continue
@@ -124,22 +124,22 @@ func (l *Controller) Partition(ctx context.Context, groups [][]chord.ID) ([]chor
 					d.partitioned += len(h.Members)
 				}
 			}
-			cuts = append(cuts, d)
+			partitions = append(partitions, d)
 		}
-		if err := here.faults.impose(ctx, cuts...); err != nil {
+		if err := here.faults.impose(ctx, partitions...); err != nil {
 			return nil, err
 		}
 		return ids, nil
 	})
 }
 
-// Heal ends all cuts, slow links, pauses and telemetry outages. It returns the members of the hosts that were named in
-// those that have ended; with an error others may be in force still, at hosts that are asked again.
+// Heal ends all partitions, slow links, pauses and telemetry outages. It returns the members of the hosts named in
+// those that have ended. After an error others may still be in force, at hosts that are asked again.
 func (l *Controller) Heal(ctx context.Context) ([]chord.ID, error) {
 	return do(ctx, l, func(ctx context.Context, here *activeDeployment) ([]chord.ID, error) { return here.faults.heal(ctx) })
 }
 
-// Faults lists the cuts, slow links, pauses and telemetry outages that are in force, or may be.
+// Faults lists the partitions, slow links, pauses and telemetry outages that are in force, or may be.
 func (l *Controller) Faults() []Fault {
 	if here := l.here(); here != nil {
 		return here.faults.list()
@@ -147,7 +147,7 @@ func (l *Controller) Faults() []Fault {
 	return nil
 }
 
-// Put, Get and Delete do what a client of any host could do.
+// Put, Get and Delete perform a client's operation on any host.
 func (l *Controller) Put(ctx context.Context, key, value []byte, ttl time.Duration) (*nodepb.PutResponse, error) {
 	return client(ctx, l, func(ctx context.Context, c Client) (*nodepb.PutResponse, error) {
 		return c.Put(ctx, &nodepb.PutRequest{Key: key, Value: value, TtlMillis: ttl.Milliseconds()})
@@ -166,7 +166,7 @@ func (l *Controller) Delete(ctx context.Context, key []byte) (*nodepb.DeleteResp
 	})
 }
 
-// client gives an operation to some host.
+// client runs an operation on any host that can serve it.
 func client[T any](ctx context.Context, l *Controller, op func(context.Context, Client) (T, error)) (T, error) {
 	return do(ctx, l, func(ctx context.Context, here *activeDeployment) (T, error) {
 		c, ok := pickClient(here.Fleet, rand.Uint64())

@@ -14,7 +14,7 @@ import (
 	"chordconductor/node/nodepb"
 )
 
-// brittleFleet fails at its calls of some numbers, before the host has done what it is asked or (late) after.
+// brittleFleet fails at calls of given numbers, before the host has done what it is asked or (late) after.
 type brittleFleet struct {
 	*paperFleet
 	failing map[int]bool
@@ -24,15 +24,15 @@ type brittleFleet struct {
 func (f *brittleFleet) SetFaults(ctx context.Context, address string, q *nodepb.SetFaultsRequest) error {
 	if f.failing[f.calls] {
 		if f.calls++; f.late {
-			f.told[address] = q
+			f.sent[address] = q
 		}
 		return errors.New("unreachable")
 	}
 	return f.paperFleet.SetFaults(ctx, address, q)
 }
 
-// TestCommandsThatFail has one call after the other fail, and each pair of calls, of every command: after an error
-// nothing is in force, at the latest when the hosts could be asked again, and after none everything is.
+// TestCommandsThatFail has each call, and each pair of calls, of every command fail: after an error nothing is in
+// force, at the latest when the hosts could be asked again, and after none everything is.
 func TestCommandsThatFail(t *testing.T) {
 	commands := map[string]struct {
 		ds   func() []*fault
@@ -52,13 +52,13 @@ func TestCommandsThatFail(t *testing.T) {
 				c := &clock{now: time.Unix(1e9, 0)}
 				fs := newFaults(f, scenario.Network{}, c.Now)
 				err := fs.impose(t.Context(), command.ds()...)
-				for range 4 { // as tend does
+				for range 4 { // as renewFaults does
 					c.now = c.now.Add(2 * faultRetry)
 					_ = fs.apply(t.Context())
 				}
-				got := fmt.Sprint(f.cuts())
+				got := fmt.Sprint(f.blocked())
 				for _, h := range f.hosts {
-					if f.told[h.Address].GetPaused() {
+					if f.sent[h.Address].GetPaused() {
 						got += " paused " + h.Address
 					}
 				}
@@ -74,7 +74,7 @@ func TestCommandsThatFail(t *testing.T) {
 	}
 }
 
-// TestTheSecondTryIsATry: a host that refused a moment ago is asked again by the next command, whose answer says so.
+// TestTheSecondTryIsATry: a host that refused a moment ago is asked again by the next command, whose answer reports it.
 func TestTheSecondTryIsATry(t *testing.T) {
 	f := newPaperFleet("a", "b")
 	f.fail = "a"
@@ -91,7 +91,7 @@ func TestTheSecondTryIsATry(t *testing.T) {
 			t.Errorf("after commands that failed: %+v", got)
 		}
 		if ids, err := l.Heal(t.Context()); err == nil || len(ids) > 0 {
-			t.Errorf("a host refuses to be healed, too: %v %v", ids, err)
+			t.Errorf("a host refuses the heal, too: %v %v", ids, err)
 		}
 	}
 	f.fail = ""

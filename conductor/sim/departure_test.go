@@ -20,7 +20,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// The last member of a ring leaves if it is forced, and not before; the refusal names the way.
+// The last member of a ring leaves only if it is forced; the refusal names that option.
 func TestLastMemberOfARemoteRing(t *testing.T) {
 	h := remoteHost(t)
 	if _, err := h.Start(1); err != nil {
@@ -42,7 +42,7 @@ func TestLastMemberOfARemoteRing(t *testing.T) {
 	waitFor(t, "it has left", func() bool { return m.Status() == chordevent.StatusLeft && len(h.Members()) == 0 })
 }
 
-// So it is in a ring of this process.
+// The same holds for a ring of this process.
 func TestLastMemberOfALocalRing(t *testing.T) {
 	s := parse(t, "ring: {members: 1}")
 	world := worldOf(s, time.Time{})
@@ -53,14 +53,14 @@ func TestLastMemberOfALocalRing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fleet, lab, err := simulated(s, world, telemetry)
+	fleet, host, err := simulated(s, world, telemetry)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var ids []chord.ID
 	run := func(task func(ctx context.Context) error) (err error) {
 		done := false
-		if err := lab.Go(t.Context(), func(ctx context.Context) {
+		if err := host.Go(t.Context(), func(ctx context.Context) {
 			err = task(ctx)
 			done = true
 		}); err != nil {

@@ -5,12 +5,12 @@ import (
 	"fmt"
 )
 
-// What kind of error a command met. Errors wrap one of these, or are the gRPC status of the host that was asked.
+// Kinds of errors of a command. An error wraps one of these, or is the gRPC status of the host that was asked.
 var (
 	ErrUnknown     = errors.New("unknown")     // no such member or host
-	ErrInvalid     = errors.New("invalid")     // the command itself makes no sense
-	ErrConflict    = errors.New("conflict")    // not in this state of things
-	ErrUnavailable = errors.New("unavailable") // nobody there to do it now
+	ErrInvalid     = errors.New("invalid")     // the command itself is not valid
+	ErrConflict    = errors.New("conflict")    // not possible in the present state
+	ErrUnavailable = errors.New("unavailable") // no host or member can do it now
 )
 
 // A refusal is a command's error: a kind, and one sentence.

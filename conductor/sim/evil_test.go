@@ -28,11 +28,11 @@ import (
 
 const (
 	strongToken = "4f9c2b7d1e8a6035c7d2e9b1f4a80c36"
-	secretKey   = "a key that is nobody's concern"
-	secretValue = "a value that is nobody's concern"
+	secretKey   = "a key that is private"
+	secretValue = "a value that is private"
 )
 
-// An evilHost is an HTTP/2 server that whoever can push telemetry can make the conductor call. It keeps all it is sent.
+// An evilHost is an HTTP/2 server that any sender of telemetry can make the conductor call. It keeps all it is sent.
 type evilHost struct {
 	address string
 	mu      sync.Mutex
@@ -40,14 +40,14 @@ type evilHost struct {
 	seen    bytes.Buffer   // guarded by mu: headers and bodies
 }
 
-// A reply is what an evil host says to a challenge: a gRPC status and a message; nil: none.
+// A reply is an evil host's answer to a challenge: a gRPC status and a message; nil: none.
 type reply func(*nodepb.ChallengeRequest) (status string, message []byte)
 
-func newEvilHost(t *testing.T, listener net.Listener, say reply) *evilHost {
+func newEvilHost(t *testing.T, listener net.Listener, answer reply) *evilHost {
 	t.Helper()
 	e := &evilHost{address: listener.Addr().String(), paths: make(map[string]int)}
 	server := &http.Server{Protocols: new(http.Protocols), Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(io.LimitReader(r.Body, 1<<20)) // a client that went away has sent what it has sent
+		body, _ := io.ReadAll(io.LimitReader(r.Body, 1<<20)) // a client that disconnected has sent no more
 		e.mu.Lock()
 		e.paths[r.URL.Path]++
 		fmt.Fprintf(&e.seen, "%s %v\n%s\n", r.URL, r.Header, body)
@@ -56,7 +56,7 @@ func newEvilHost(t *testing.T, listener net.Listener, say reply) *evilHost {
 		if len(body) > 5 {
 			_ = proto.Unmarshal(body[5:], q)
 		}
-		status, message := say(q)
+		status, message := answer(q)
 		if status == "" {
 			panic(http.ErrAbortHandler)
 		}
@@ -108,7 +108,7 @@ func (e *evilHost) learnsNothing(t *testing.T) {
 	}
 }
 
-// pretended is a view that names hosts at addresses, as telemetry of anybody may.
+// pretended is a view that names hosts at addresses, as telemetry of any sender may.
 func pretended(addresses ...string) *ring.View {
 	v := &ring.View{Bits: 32, Replicas: 3}
 	for i, address := range addresses {
@@ -119,7 +119,7 @@ func pretended(addresses ...string) *ring.View {
 	return v
 }
 
-// everything does to a host all that a fleet can do to it. It returns the errors, by what was tried.
+// everything gives a host each command that a fleet has. It returns the errors, by what was tried.
 func everything(ctx context.Context, f *Remote, address string, id chord.ID) map[string]error {
 	errs := make(map[string]error)
 	try := func(what string, err error) { errs[what] = err }
@@ -145,7 +145,7 @@ func everything(ctx context.Context, f *Remote, address string, id chord.ID) map
 	return errs
 }
 
-// A host that telemetry names and that does not hold the token is sent nothing but a challenge, whatever it answers.
+// A host that telemetry names and that does not hold the token is sent only a challenge, whatever it answers.
 func TestEvilHost(t *testing.T) {
 	honest := remoteHostAs(t, "", strongToken)
 	if _, err := honest.Start(1); err != nil {
@@ -168,14 +168,14 @@ func TestEvilHost(t *testing.T) {
 		answer []byte
 	}{}
 	for name, test := range map[string]struct {
-		say  reply
-		says string
+		answer reply
+		text   string
 	}{
-		"evilhost.js: all is well, and no message": {func(*nodepb.ChallengeRequest) (string, []byte) { return "0", nil }, "did not prove"},
-		"an empty message":                         {func(*nodepb.ChallengeRequest) (string, []byte) { return "0", []byte{} }, "did not prove"},
-		"an older version":                         {func(*nodepb.ChallengeRequest) (string, []byte) { return "12", nil }, "update the host"},
-		"wants the token":                          {func(*nodepb.ChallengeRequest) (string, []byte) { return "16", nil }, "did not prove"},
-		"no message of ours":                       {func(*nodepb.ChallengeRequest) (string, []byte) { return "0", []byte("\xff\xffgarbage") }, ""},
+		"evilhost.js: status 0, and no message": {func(*nodepb.ChallengeRequest) (string, []byte) { return "0", nil }, "did not prove"},
+		"an empty message":                      {func(*nodepb.ChallengeRequest) (string, []byte) { return "0", []byte{} }, "did not prove"},
+		"an older version":                      {func(*nodepb.ChallengeRequest) (string, []byte) { return "12", nil }, "update the host"},
+		"asks for the token":                    {func(*nodepb.ChallengeRequest) (string, []byte) { return "16", nil }, "did not prove"},
+		"not a message":                         {func(*nodepb.ChallengeRequest) (string, []byte) { return "0", []byte("\xff\xffgarbage") }, ""},
 		"the nonce for a proof": {func(q *nodepb.ChallengeRequest) (string, []byte) {
 			return "0", encoded(t, &nodepb.ChallengeResponse{Nonce: q.Nonce, Instance: "i", Mac: q.Nonce})
 		}, "did not prove"},
@@ -201,7 +201,7 @@ func TestEvilHost(t *testing.T) {
 		"hangs up": {func(*nodepb.ChallengeRequest) (string, []byte) { return "", nil }, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			evil := newEvilHost(t, loopbackListener(t), test.say)
+			evil := newEvilHost(t, loopbackListener(t), test.answer)
 			view := pretended(evil.address)
 			fleet := NewRemote(func() *ring.View { return view }, strongToken, nil)
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -210,12 +210,12 @@ func TestEvilHost(t *testing.T) {
 			for what, err := range everything(ctx, fleet, evil.address, view.Members[0].ID) {
 				if err == nil {
 					t.Errorf("%s: it was done", what)
-				} else if !strings.Contains(err.Error(), evil.address) || !strings.Contains(err.Error(), test.says) {
+				} else if !strings.Contains(err.Error(), evil.address) || !strings.Contains(err.Error(), test.text) {
 					t.Errorf("%s: %v", what, err)
 				}
 			}
-			if told := fleet.Truth(ctx); len(told) != 0 {
-				t.Errorf("it is believed: %v", told)
+			if truth := fleet.Truth(ctx); len(truth) != 0 {
+				t.Errorf("its answer is used: %v", truth)
 			}
 			evil.learnsNothing(t)
 			if n := len(honest.Members()); n != 1 {
@@ -233,7 +233,7 @@ func encoded(t *testing.T, m proto.Message) []byte {
 	return data
 }
 
-// What a host has proven holds for one connection: who takes over its address must prove itself anew.
+// What a host has proven holds for one connection: a host that takes over its address must prove itself anew.
 func TestProofIsForOneConnection(t *testing.T) {
 	front := loopbackListener(t)
 	honest, behind := remoteHostBehind(t, front.Addr().String(), strongToken)
@@ -262,19 +262,19 @@ func TestProofIsForOneConnection(t *testing.T) {
 		t.Fatalf("the honest host: %v", err)
 	}
 	target.Store(&evil.address)
-	relays.cut()
+	relays.disconnect()
 	for what, err := range everything(ctx, fleet, honest.Address(), view.Members[0].ID) {
 		if err == nil {
-			t.Errorf("%s at who took over the address: it was done", what)
+			t.Errorf("%s at the host that took over the address: it was done", what)
 		}
 	}
 	evil.learnsNothing(t)
 	target.Store(&behind)
-	relays.cut()
+	relays.disconnect()
 	waitFor(t, "the honest host is used again", func() bool { return put() == nil })
 }
 
-// A relay passes connections on, to where target says when they come.
+// A relay passes connections on, to the address that target returns when they come.
 type relay struct {
 	mu    sync.Mutex
 	conns []net.Conn // guarded by mu
@@ -285,7 +285,7 @@ func newRelay(t *testing.T, l net.Listener, target func() string) *relay {
 	var tasks sync.WaitGroup
 	t.Cleanup(func() {
 		l.Close()
-		r.cut()
+		r.disconnect()
 		tasks.Wait()
 	})
 	tasks.Go(func() {
@@ -314,8 +314,8 @@ func newRelay(t *testing.T, l net.Listener, target func() string) *relay {
 	return r
 }
 
-// cut ends all connections.
-func (r *relay) cut() {
+// disconnect ends all connections.
+func (r *relay) disconnect() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, c := range r.conns {
@@ -324,7 +324,7 @@ func (r *relay) cut() {
 	r.conns = nil
 }
 
-// Two conductors with one token command one host at the same time, many commands each at once.
+// Two conductors with one token command one host at the same time, many commands each.
 func TestTwoConductors(t *testing.T) {
 	h := remoteHostAs(t, "", strongToken)
 	if _, err := h.Start(1); err != nil {
@@ -357,7 +357,7 @@ func TestTwoConductors(t *testing.T) {
 	}
 }
 
-// Without a token nothing is sent off loopback, and hosts there are commanded without a signature.
+// Without a token nothing is sent off loopback, and hosts on loopback are commanded without a signature.
 func TestRemoteWithoutToken(t *testing.T) {
 	h := remoteHostAs(t, "", "")
 	if _, err := h.Start(1); err != nil {

@@ -16,33 +16,33 @@ import (
 )
 
 const (
-	applyEvery   = time.Second      // hosts that came since are told what holds
-	faultRenewal = 10 * time.Second // hosts that something is wrong with are told again
-	faultRetry   = 2 * time.Second  // and those that could not be told
+	applyEvery   = time.Second      // new hosts are sent the faults in force
+	faultRenewal = 10 * time.Second // hosts with faults are sent them again
+	faultRetry   = 2 * time.Second  // hosts that have not answered are asked again
 
-	// maxEnding bounds the faults that are listed as ending. At the bound the oldest are listed no more; their hosts are
-	// asked until they have confirmed all the same.
+	// maxEnding bounds the faults that are listed as ending. At the bound the oldest are no longer listed; their hosts
+	// are still asked until they have confirmed.
 	maxEnding = 256
 )
 
-// A disturbance is one thing that is wrong with hosts, named by address, or with the network between them.
+// A fault is one partition, slow link, pause or telemetry outage, of hosts named by address.
 type fault struct {
 	from, to    map[string]bool // to nil: all hosts not in from
-	both        bool            // calls from "to" to "from" are concerned as well
+	both        bool            // also calls from "to" to "from"
 	partition   bool
 	latency     time.Duration
-	paused      bool       // hosts of from are deaf and mute
+	paused      bool       // hosts of from drop all traffic
 	held        bool       // the telemetry of hosts of from is not delivered
-	partitioned int        // members cut off, for the page
+	partitioned int        // members on the smaller side, for the page
 	members     []chord.ID // of the hosts named, when it began
 }
 
-// concerns reports whether calls from one host to another meet the disturbance.
+// concerns reports whether the fault applies to calls from one host to another.
 func (d *fault) concerns(from, to string) bool {
 	return (d.partition || d.latency > 0) && from != to && (d.oneWay(from, to) || d.both && d.oneWay(to, from))
 }
 
-// orders reports whether a host has to do something for the disturbance: each does itself what its calls to others meet.
+// orders reports whether the fault needs an order to a host: each host imposes the faults of its own outgoing calls.
 func (d *fault) orders(host string) bool {
 	return d.from[host] || d.both && (d.to[host] || d.to == nil)
 }
@@ -54,29 +54,29 @@ func (d *fault) oneWay(from, to string) bool {
 	return d.from[from] && d.to[to]
 }
 
-// faults composes the disturbances of the moment into what is wrong with each host, and tells the hosts. Hosts that come
-// later are told as well, so a newcomer does not bridge a cut.
+// faults composes the faults in force into one order per host, and sends the orders. Later hosts are sent theirs as
+// well, so a new host does not bridge a partition.
 type faults struct {
 	fleet Fleet
 	now   func() time.Time
-	home  scenario.Network // what every call meets here, whatever the scenario
+	home  scenario.Network // network conditions of the deployment, whatever the scenario
 
 	mu      sync.Mutex
-	network scenario.Network  // guarded by mu: what every call meets
+	network scenario.Network  // guarded by mu: network conditions of every call
 	active  []*fault          // guarded by mu; bounded by the phases of a scenario and the commands of users
-	ending  []*fault          // guarded by mu; ended, and not all hosts concerned have confirmed it; at most maxEnding
-	orders  map[string]*order // guarded by mu; by address: hosts that something is or was wrong with
+	ending  []*fault          // guarded by mu; ended, but not confirmed by all hosts concerned; at most maxEnding
+	orders  map[string]*order // guarded by mu; by address: hosts that have or had a fault
 }
 
-// An order is what a host shall be told and what it was told last.
+// An order is the faults that a host shall have, and those that it acknowledged last.
 type order struct {
 	want         *nodepb.SetFaultsRequest
-	acknowledged *nodepb.SetFaultsRequest // nil: not known, for telling it failed
-	at           time.Time                // when it was told, or tried
-	busy         chan struct{}            // closed when whoever is telling it has ended; nil: nobody is
+	acknowledged *nodepb.SetFaultsRequest // nil: not known, since sending failed
+	at           time.Time                // when it was sent, or tried
+	busy         chan struct{}            // closed when the caller that is sending it has ended; nil: none is
 }
 
-// taken reports whether the host is known to be as is wanted. No order: nothing is wrong with it, and nothing shall be.
+// taken reports whether the host is known to have the faults wanted. Without an order it has none, and none are wanted.
 func (o *order) taken() bool {
 	return o == nil || o.acknowledged != nil && proto.Equal(o.acknowledged, o.want)
 }
@@ -99,7 +99,7 @@ func newFaults(f Fleet, n scenario.Network, now func() time.Time) *faults {
 	return &faults{fleet: f, now: now, home: n, network: n, orders: make(map[string]*order)}
 }
 
-// add brings a disturbance into force; the returned function ends it. After an error it is wanted all the same: hosts
+// add brings a fault into force; the returned function ends it. After an error the fault is wanted all the same: hosts
 // that did not take it are asked again while it lasts.
 func (f *faults) add(ctx context.Context, d *fault) (end func(context.Context) error, err error) {
 	for _, h := range f.fleet.Hosts() {
@@ -122,7 +122,7 @@ func (f *faults) remove(ctx context.Context, ds ...*fault) error {
 	return f.apply(ctx)
 }
 
-// end moves disturbances from those in force to those that are ending. f.mu is held.
+// end moves faults from those in force to those that are ending. f.mu is held.
 func (f *faults) end(which func(*fault) bool) {
 	for _, d := range f.active {
 		if which(d) {
@@ -135,24 +135,25 @@ func (f *faults) end(which func(*fault) bool) {
 
 func every(*fault) bool { return true }
 
-// impose brings disturbances into force at every host concerned, or none of them: a command that fails leaves nothing
-// behind. A host that cannot be reached to take one back, too, is asked again until it has, or its lease ends.
+// impose brings faults into force at every host concerned, or none of them: a command that fails leaves none behind. A
+// host that cannot be reached to take one back is asked again until it has, or its lease ends.
 func (f *faults) impose(ctx context.Context, ds ...*fault) error {
 	for i, d := range ds {
 		_, err := f.add(ctx, d)
 		if err == nil {
-			err = ctx.Err() // nobody waits for it any more, and has been answered that it failed
+			err = ctx.Err() // the caller has been answered that it failed
 		}
 		if err != nil {
-			_ = f.remove(context.WithoutCancel(ctx), ds[:i+1]...) // what stays is retried
+			_ = f.remove(context.WithoutCancel(ctx), ds[:i+1]...) // retried at the hosts where this fails
 			return err
 		}
 	}
 	return nil
 }
 
-// heal ends all disturbances, also those that a host has not confirmed to have ended. It returns the members of the
-// hosts named by those that have: an error says that a host could not be reached, where one may still be in force.
+// heal ends all faults, also those that a host has not confirmed to have ended. It returns the members of the hosts
+// named by the faults that have ended. An error reports a host that could not be reached, where one may still be in
+// force.
 func (f *faults) heal(ctx context.Context) ([]chord.ID, error) {
 	f.mu.Lock()
 	f.end(every)
@@ -176,17 +177,17 @@ func FaultKinds() []string {
 	return []string{"partition", "one_way_cut", "slow_link", "pause", "telemetry_outage"}
 }
 
-// A Fault is a disturbance in force, as the API lists it.
+// A Fault is a fault in force, as the API lists it.
 type Fault struct {
 	Kind    string        // partition, one_way_cut, slow_link, pause or telemetry_outage, as a scenario names it
 	From    []string      // addresses of the hosts concerned
-	To      []string      // of those that they cannot call, or call slowly; empty: all others
+	To      []string      // addresses of the hosts that they cannot call, or call slowly; empty: all others
 	Latency time.Duration // added
 	Members []chord.ID    // of the hosts named, when it began
-	Ending  bool          // it was ended, and may still be in force: not all hosts concerned have confirmed that
+	Ending  bool          // it was ended, and may still be in force: not all hosts concerned have confirmed the end
 }
 
-// list is what is in force, or may be.
+// list returns the faults that are in force, or may be.
 func (f *faults) list() []Fault {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -210,7 +211,7 @@ func (f *faults) list() []Fault {
 	return out
 }
 
-// travel makes all calls meet a network from now on; settle ends that and all disturbances.
+// setNetwork imposes network conditions on all calls from now on; clear ends them and all faults.
 func (f *faults) setNetwork(ctx context.Context, n scenario.Network) error {
 	f.mu.Lock()
 	f.network = n
@@ -226,7 +227,7 @@ func (f *faults) clear(ctx context.Context) error {
 	return f.apply(ctx)
 }
 
-// cut counts the members that are cut off now, or may be.
+// partitioned counts the members that are partitioned off now, or may be.
 func (f *faults) partitioned() (n int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -236,11 +237,11 @@ func (f *faults) partitioned() (n int) {
 	return n
 }
 
-// apply sends every host what is new to it. It goes on after an error and returns the first. Where nothing is new, what
-// failed a moment ago is left for later, and is no error now.
+// apply sends every host the order that is new to it. It continues after an error and returns the first. Where no order
+// is new, what failed a moment ago is left for later, and is no error now.
 func (f *faults) apply(ctx context.Context) error { return f.send(ctx, false) }
 
-// send is apply, and asks again hosts that failed a moment ago, too, if that is wanted.
+// send is apply; if again, it also asks hosts that failed a moment ago.
 func (f *faults) send(ctx context.Context, again bool) error {
 	var first error
 	addresses, changed := f.compose(f.fleet.Hosts())
@@ -255,8 +256,8 @@ func (f *faults) send(ctx context.Context, again bool) error {
 	return first
 }
 
-// missing counts the hosts concerned by a disturbance that have not taken what is wanted of them now, and of these those
-// that it names: they may be under it, or not, against what is wanted. f.mu is held.
+// missing counts the hosts concerned by a fault that have not acknowledged their order, and of these those that the
+// fault names: whether they are under it is not known. f.mu is held.
 func (f *faults) missing(d *fault) (all, named int) {
 	for address, o := range f.orders {
 		if d.orders(address) && !o.taken() {
@@ -269,8 +270,8 @@ func (f *faults) missing(d *fault) (all, named int) {
 	return all, named
 }
 
-// hit counts the hosts named by a disturbance in force that are under it; none if it is not in force at others, too,
-// whose part it takes.
+// hit counts the hosts named by a fault in force that are under it; none if it is not in force at other hosts whose
+// part it needs.
 func (f *faults) hit(d *fault) (n int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -285,7 +286,7 @@ func (f *faults) hit(d *fault) (n int) {
 	return n
 }
 
-// stuck counts the hosts named by a disturbance that was ended which may be under it still; all of them if others may.
+// stuck counts the hosts named by an ended fault that may still be under it; all of them if other hosts may be.
 func (f *faults) stuck(d *fault) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -296,7 +297,7 @@ func (f *faults) stuck(d *fault) int {
 	return named
 }
 
-// settled counts the hosts that something is wanted of, and those of them that have taken it.
+// settled counts the hosts that have an order, and those that have acknowledged it.
 func (f *faults) settled() (wanted, taken int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -309,8 +310,8 @@ func (f *faults) settled() (wanted, taken int) {
 	return wanted, taken
 }
 
-// disturbed counts the hosts that are under a disturbance, or may be.
-func (f *faults) disturbed() (n int) {
+// faulty counts the hosts that are under a fault, or may be.
+func (f *faults) faulty() (n int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for address, o := range f.orders {
@@ -322,8 +323,8 @@ func (f *faults) disturbed() (n int) {
 	return n
 }
 
-// compose brings the orders up to date, and lists the addresses that they are for, and which of them have changed. A host that is no longer among the hosts keeps its
-// order until it was told that all is well: its members may only be taken for dead.
+// compose brings the orders up to date, and lists their addresses, and which of them have changed. A host that is no
+// longer listed keeps its order until it has acknowledged to be healthy: its members may only be taken for dead.
 func (f *faults) compose(hosts []Host) (addresses []string, changed map[string]bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -344,9 +345,9 @@ func (f *faults) compose(hosts []Host) (addresses []string, changed map[string]b
 	return slices.Sorted(maps.Keys(f.orders)), changed
 }
 
-// tell tells one host, until it has been told what is wanted. New says that something else is wanted than before: then
-// the host is asked even if it refused a moment ago, and an answer to somebody else's command is waited for, so that the
-// caller learns whether the host has taken what is wanted now.
+// sendOrder sends a host its order until it has acknowledged what is wanted. If new, the order has changed: then the
+// host is asked even if it refused a moment ago, and the answer to another caller's command is awaited, so that the
+// error reports whether the host has taken what is wanted now.
 func (f *faults) sendOrder(ctx context.Context, address string, new bool) error {
 	for {
 		f.mu.Lock()
@@ -355,13 +356,13 @@ func (f *faults) sendOrder(ctx context.Context, address string, new bool) error 
 		case o == nil:
 			f.mu.Unlock()
 			return nil
-		case o.busy != nil && new: // whoever is telling it sees to this, too; if that fails, it is tried once more
+		case o.busy != nil && new: // the caller that is sending it sends this, too; if that fails, it is tried once more
 			busy := o.busy
 			f.mu.Unlock()
 			select {
 			case <-busy:
 			case <-ctx.Done():
-				return refuse(ErrUnavailable, "host %s has not answered an earlier command yet; try again", address)
+				return refuse(ErrUnavailable, "host %s has not answered an earlier command yet: try again", address)
 			}
 			continue
 		case !o.due(f.now()) && !(new && o.acknowledged == nil):
@@ -385,7 +386,7 @@ func (f *faults) sendOrder(ctx context.Context, address string, new bool) error 
 		}
 		f.mu.Unlock()
 		if gone {
-			return nil // it has ended, and what was wrong with it too
+			return nil // it has ended, and its faults with it
 		}
 		if err != nil {
 			return err
@@ -393,7 +394,7 @@ func (f *faults) sendOrder(ctx context.Context, address string, new bool) error 
 	}
 }
 
-// of composes what is wrong with a host. Of its faults the first that names an address decides, and "*" comes last.
+// of composes a host's order. Of its faults the first that names an address decides, and "*" comes last.
 func (f *faults) of(from string, hosts []Host) *nodepb.SetFaultsRequest {
 	q := &nodepb.SetFaultsRequest{}
 	base := &nodepb.Fault{Address: "*", Loss: f.network.Loss, JitterMicros: f.network.Jitter.Microseconds()}
@@ -419,7 +420,7 @@ func (f *faults) of(from string, hosts []Host) *nodepb.SetFaultsRequest {
 	return q
 }
 
-// between composes what one host's calls to another meet beyond the base; nil: nothing.
+// between composes the faults of one host's calls to another beyond the base; nil: none.
 func (f *faults) between(from, to string, base *nodepb.Fault) (fault *nodepb.Fault) {
 	for _, d := range f.active {
 		if !d.concerns(from, to) {
@@ -435,10 +436,10 @@ func (f *faults) between(from, to string, base *nodepb.Fault) (fault *nodepb.Fau
 	return fault
 }
 
-// tend tells the faults to hosts that came since, and again to those that could not be told or have them for a lease,
-// until the world ends.
+// renewFaults sends new hosts the faults in force, and sends them again to hosts that have not acknowledged them or
+// have them for a lease, until the runtime ends.
 func (s *activeDeployment) renewFaults(ctx context.Context) {
-	for s.World.Sleep(applyEvery) == nil {
+	for s.Runtime.Sleep(applyEvery) == nil {
 		_ = s.faults.apply(ctx) // tried again
 	}
 }

@@ -15,16 +15,16 @@ import (
 	"chordconductor/node/nodepb"
 )
 
-// paperFleet is hosts that exist on paper, and note their faults.
+// paperFleet is hosts that exist on paper, and record their faults.
 type paperFleet struct {
 	hosts []Host
-	told  map[string]*nodepb.SetFaultsRequest
+	sent  map[string]*nodepb.SetFaultsRequest
 	calls int
-	fail  string // address of a host that cannot be told
+	fail  string // address of a host that cannot be reached
 }
 
 func newPaperFleet(addresses ...string) *paperFleet {
-	f := &paperFleet{told: make(map[string]*nodepb.SetFaultsRequest)}
+	f := &paperFleet{sent: make(map[string]*nodepb.SetFaultsRequest)}
 	for i, a := range addresses {
 		f.hosts = append(f.hosts, Host{ID: a, Address: a, Members: []Member{{id(byte(i + 1)), true}}})
 	}
@@ -37,7 +37,7 @@ func (f *paperFleet) SetFaults(_ context.Context, address string, q *nodepb.SetF
 	if address == f.fail {
 		return errors.New("unreachable")
 	}
-	f.told[address] = q
+	f.sent[address] = q
 	return nil
 }
 func (f *paperFleet) Start(context.Context, int, string) ([]chord.ID, error) { return nil, nil }
@@ -46,10 +46,10 @@ func (f *paperFleet) Client(string) Client                                   { r
 func (f *paperFleet) Replicas() int                                          { return 3 }
 func (f *paperFleet) Close(context.Context)                                  {}
 
-// cuts lists the pairs whose calls are cut, as "a>b".
-func (f *paperFleet) cuts() (pairs []string) {
+// blocked lists the pairs whose calls are partitioned, as "a>b".
+func (f *paperFleet) blocked() (pairs []string) {
 	for _, h := range f.hosts {
-		for _, fault := range f.told[h.Address].GetFaults() {
+		for _, fault := range f.sent[h.Address].GetFaults() {
 			if fault.Cut {
 				pairs = append(pairs, h.Address+">"+fault.Address)
 			}
@@ -89,11 +89,11 @@ func TestCutsReachTheHostsConcerned(t *testing.T) {
 		f := newPaperFleet("a", "b", "c", "d")
 		fs, _ := paperFaults(f, scenario.Network{})
 		end, err := fs.add(t.Context(), &test.d)
-		if got := f.cuts(); err != nil || !slices.Equal(got, test.want) {
+		if got := f.blocked(); err != nil || !slices.Equal(got, test.want) {
 			t.Errorf("%s: %v, want %v; %v", test.name, got, test.want, err)
 		}
-		if err := end(t.Context()); err != nil || len(f.cuts()) > 0 {
-			t.Errorf("%s: %v stay cut after its end", test.name, f.cuts())
+		if err := end(t.Context()); err != nil || len(f.blocked()) > 0 {
+			t.Errorf("%s: %v still blocked after its end", test.name, f.blocked())
 		}
 	}
 }
@@ -112,39 +112,39 @@ func TestFaultsCompose(t *testing.T) {
 	if err := fs.apply(ctx); err != nil {
 		t.Error(err)
 	}
-	is("the network itself", f.told["a"], base)
+	is("the network itself", f.sent["a"], base)
 	calls := f.calls
 	if err := fs.apply(ctx); err != nil || f.calls != calls {
-		t.Errorf("hosts are told again what they know: %d calls", f.calls-calls)
+		t.Errorf("hosts are sent an order that they have: %d calls", f.calls-calls)
 	}
 	endSlow, _ := fs.add(ctx, &fault{from: set("a"), to: set("a", "b", "c"), latency: 200 * time.Millisecond})
 	endCut, _ := fs.add(ctx, &fault{from: set("c"), both: true, partition: true, partitioned: 1})
-	is("slow and cut", f.told["a"],
+	is("slow and partitioned", f.sent["a"],
 		&nodepb.Fault{Address: "b", LatencyMicros: 205_000, JitterMicros: 1000, Loss: 0.01},
 		&nodepb.Fault{Address: "c", Cut: true, LatencyMicros: 205_000, JitterMicros: 1000, Loss: 0.01}, base)
 	if fs.partitioned() != 1 {
-		t.Errorf("%d members are cut off", fs.partitioned())
+		t.Errorf("%d members are partitioned off", fs.partitioned())
 	}
-	f.hosts = append(f.hosts, Host{ID: "d", Address: "d"}) // a newcomer does not bridge the cut
-	if err := fs.apply(ctx); err != nil || !slices.Contains(f.cuts(), "d>c") {
-		t.Errorf("a newcomer was told %v", f.told["d"])
+	f.hosts = append(f.hosts, Host{ID: "d", Address: "d"}) // a new host does not bridge the partition
+	if err := fs.apply(ctx); err != nil || !slices.Contains(f.blocked(), "d>c") {
+		t.Errorf("a new host was sent %v", f.sent["d"])
 	}
 	_ = endSlow(ctx)
 	_ = endCut(ctx)
-	is("after both ended", f.told["a"], base)
+	is("after both ended", f.sent["a"], base)
 	if err := fs.setNetwork(ctx, scenario.Network{Latency: time.Second, Spread: scenario.Exponential}); err != nil {
 		t.Error(err)
 	}
-	is("another network", f.told["a"], &nodepb.Fault{Address: "*", ExponentialMicros: 1e6})
+	is("another network", f.sent["a"], &nodepb.Fault{Address: "*", ExponentialMicros: 1e6})
 	if err := fs.clear(ctx); err != nil {
 		t.Error(err)
 	}
-	is("home again", f.told["a"], base)
+	is("home again", f.sent["a"], base)
 }
 
-// A host that could not be told is tried again, though not at once; one that something is wrong with is told anew before
-// its lease ends.
-func TestHostsAreToldAgain(t *testing.T) {
+// A host that could not be reached is tried again, though not at once; one with faults is sent them anew before its
+// lease ends.
+func TestHostsAreSentOrdersAgain(t *testing.T) {
 	f := newPaperFleet("a", "b", "c")
 	fs, clock := paperFaults(f, scenario.Network{})
 	f.fail = "a"
@@ -152,8 +152,8 @@ func TestHostsAreToldAgain(t *testing.T) {
 	if err == nil {
 		t.Error("no error")
 	}
-	if got := f.cuts(); !slices.Equal(got, []string{"b>a", "c>a"}) {
-		t.Errorf("the others were told %v", got)
+	if got := f.blocked(); !slices.Equal(got, []string{"b>a", "c>a"}) {
+		t.Errorf("the others were sent %v", got)
 	}
 	f.fail = ""
 	apply := func(later time.Duration, calls int) {
@@ -166,18 +166,18 @@ func TestHostsAreToldAgain(t *testing.T) {
 	}
 	apply(time.Second, 0)
 	apply(faultRetry-time.Second, 1)
-	if !slices.Contains(f.cuts(), "a>b") {
-		t.Errorf("a was told %v", f.cuts())
+	if !slices.Contains(f.blocked(), "a>b") {
+		t.Errorf("a was sent %v", f.blocked())
 	}
 	apply(faultRenewal-faultRetry, 2) // b and c
 	apply(faultRetry, 1)
-	if err := end(t.Context()); err != nil || len(f.cuts()) > 0 {
-		t.Errorf("after its end: %v %v", f.cuts(), err)
+	if err := end(t.Context()); err != nil || len(f.blocked()) > 0 {
+		t.Errorf("after its end: %v %v", f.blocked(), err)
 	}
 	apply(time.Hour, 0)
 }
 
-// slowFleet answers when told to.
+// slowFleet answers when the test lets it.
 type slowFleet struct {
 	*paperFleet
 	answer chan error
@@ -195,8 +195,8 @@ func (f *slowFleet) SetFaults(ctx context.Context, address string, q *nodepb.Set
 	}
 }
 
-// A command that meets another under way, such as the renewal of a lease, waits for it. It fails only if nobody could
-// tell the host what is wanted now.
+// A command that meets another under way, such as the renewal of a lease, waits for it. It fails only if the host could
+// not be sent what is wanted now.
 func TestCommandsWaitForEachOther(t *testing.T) {
 	for name, answers := range map[string][]error{
 		"the host answers":                       {nil, nil},
@@ -224,8 +224,8 @@ func TestCommandsWaitForEachOther(t *testing.T) {
 					f.answer <- err
 				}
 				err := <-done
-				if told := f.told["a"]; len(answers) > 0 && (err != nil || !told.GetPaused() || !told.GetTelemetryHeld()) {
-					t.Errorf("%v; a was told %v", err, told)
+				if sent := f.sent["a"]; len(answers) > 0 && (err != nil || !sent.GetPaused() || !sent.GetTelemetryHeld()) {
+					t.Errorf("%v; a was sent %v", err, sent)
 				} else if len(answers) == 0 && !errors.Is(err, ErrUnavailable) {
 					t.Errorf("without an answer: %v", err)
 				}
@@ -234,7 +234,7 @@ func TestCommandsWaitForEachOther(t *testing.T) {
 	}
 }
 
-// Pauses and outages are ended by whoever heals, also for a host that the fleet does not list meanwhile.
+// Any heal ends pauses and outages, also of a host that the fleet does not list meanwhile.
 func TestPauseAndOutage(t *testing.T) {
 	f := newPaperFleet("a", "b", "c")
 	fs, _ := paperFaults(f, scenario.Network{})
@@ -245,26 +245,26 @@ func TestPauseAndOutage(t *testing.T) {
 		t.Error(err)
 	}
 	for address, want := range map[string]*nodepb.SetFaultsRequest{"a": {Paused: true, TelemetryHeld: true}, "b": {TelemetryHeld: true}, "c": nil} {
-		if got := f.told[address]; !proto.Equal(got, want) {
-			t.Errorf("%s was told %v, want %v", address, got, want)
+		if got := f.sent[address]; !proto.Equal(got, want) {
+			t.Errorf("%s was sent %v, want %v", address, got, want)
 		}
 	}
-	if len(f.cuts()) > 0 {
-		t.Errorf("cut: %v", f.cuts())
+	if len(f.blocked()) > 0 {
+		t.Errorf("partition: %v", f.blocked())
 	}
 	f.hosts = f.hosts[1:] // a, silent, is taken for dead
-	if err := fs.apply(t.Context()); err != nil || !f.told["a"].GetPaused() {
-		t.Errorf("a is let go on because nobody sees it: %v", err)
+	if err := fs.apply(t.Context()); err != nil || !f.sent["a"].GetPaused() {
+		t.Errorf("the pause of a ended because the fleet no longer lists it: %v", err)
 	}
 	if _, err := fs.heal(t.Context()); err != nil {
 		t.Error(err)
 	}
-	for address, got := range f.told {
+	for address, got := range f.sent {
 		if !healthy(got) {
-			t.Errorf("healed: %s was told %v", address, got)
+			t.Errorf("healed: %s was sent %v", address, got)
 		}
 	}
 	if len(fs.orders) != 0 {
-		t.Errorf("orders are kept for %d hosts that are well", len(fs.orders))
+		t.Errorf("orders are kept for %d healthy hosts", len(fs.orders))
 	}
 }

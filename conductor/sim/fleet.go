@@ -9,25 +9,25 @@ import (
 	"chordconductor/node/nodepb"
 )
 
-// A Fleet is the hosts of a ring and what can be done to them. Hosts come and go; a call about one that is gone says
+// A Fleet is the hosts of a ring and the commands to them. Hosts come and go; a call about one that is gone returns
 // ErrUnknown. All methods may be called from any task.
 type Fleet interface {
-	// Hosts lists the hosts, ordered by address, with their members that have not been told to stop.
+	// Hosts lists the hosts, ordered by address, with their members that have not been stopped.
 	Hosts() []Host
 	// Start starts members: on the host of that ID or address, or, if it is empty, wherever this fleet puts new members.
 	// It returns when they are started, not when they have joined.
 	Start(ctx context.Context, count int, host string) ([]chord.ID, error)
 	// Stop makes a member leave, which goes on after it returns, or crash.
 	Stop(ctx context.Context, id chord.ID, way Departure) error
-	// Client gives access to a host as its clients have it; nil if there is no such host.
+	// Client returns a host's key service as its clients have it; nil if there is no such host.
 	Client(address string) Client
-	// SetFaults replaces all that is wrong with a host: with its messages, with itself, with its telemetry. It may be told
-	// of a host that Hosts no longer lists, if faults of it are in force. Where a fleet can lose touch with a host, they
-	// hold for a lease only, so they are told again every faultRenewal.
+	// SetFaults replaces all faults of a host: of its messages, of itself, of its telemetry. The host may be one that
+	// Hosts no longer lists, if faults of it are in force. Where a fleet can lose contact with a host, faults hold for
+	// a lease only, so they are sent again every faultRenewal.
 	SetFaults(ctx context.Context, address string, q *nodepb.SetFaultsRequest) error
-	// Replicas is how many copies the ring promises of each key, as far as is known.
+	// Replicas is how many replicas of each key the ring keeps, as far as is known.
 	Replicas() int
-	// Close ends what the fleet has started: members stop without a word.
+	// Close ends what the fleet has started: members stop without sending a message.
 	Close(ctx context.Context)
 }
 
@@ -35,9 +35,9 @@ type Fleet interface {
 type Departure uint8
 
 const (
-	// Leave hands the keys over first. It is refused where no member stays that could take them.
+	// Leave hands the keys off first. It is refused where no member remains that could take them.
 	Leave Departure = iota
-	// ForcedLeave is Leave, but where no member stays the keys end with the member.
+	// ForcedLeave is Leave, but where no member remains the keys end with the member.
 	ForcedLeave
 	// Crash stops without a message.
 	Crash

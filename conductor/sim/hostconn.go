@@ -21,22 +21,22 @@ import (
 )
 
 const (
-	proofLimit = 3 * time.Second // for a host's answer to a challenge
-	proofRetry = 2 * time.Second // a host that could not prove itself is asked again no sooner
+	proofLimit = 3 * time.Second // on a host's answer to a challenge
+	proofRetry = 2 * time.Second // a host that failed its challenge is asked again no sooner
 	// sessionLife is well below what the host grants, since the answer to the challenge may have taken its time.
 	sessionLife = hostauth.NonceTTL / 2
-	maxIdle     = 16 // sessions of a host that wait for a command; further ones are given up
+	maxIdle     = 16 // sessions of a host that wait for a command; further ones are dropped
 )
 
-// A hostConn is one network connection to a host. What the host has proven holds for this connection, so when it is lost
-// gRPC must not open another below: the hostConn is replaced, and the host proves itself again.
+// A hostConn is one network connection to a host. What the host has proven holds for this connection alone, so when it
+// is lost gRPC must not open another below: the hostConn is replaced, and the host proves itself again.
 type hostConn struct {
 	address string
 	cc      *grpc.ClientConn
 	dialled atomic.Bool // there is, or was, a network connection
 	lost    atomic.Bool // it has ended
 
-	turn chan struct{} // capacity 1: held while the host is challenged, so that one challenge serves those who wait
+	challenging chan struct{} // capacity 1: held while the host is challenged, so that one challenge serves all waiting callers
 
 	mu       sync.Mutex
 	proven   bool      // guarded by mu
@@ -45,7 +45,7 @@ type hostConn struct {
 	idle     []session // guarded by mu
 }
 
-// A session is one of a host's, with the time at which it began.
+// A session is a session with a host, and the time at which it began.
 type session struct {
 	*hostauth.Session
 	began time.Time
@@ -54,7 +54,7 @@ type session struct {
 var errLost = errors.New("the connection that the host had proven itself on is lost")
 
 func (r *Remote) newConn(address string) (*hostConn, error) {
-	c := &hostConn{address: address, turn: make(chan struct{}, 1)}
+	c := &hostConn{address: address, challenging: make(chan struct{}, 1)}
 	dial := func(ctx context.Context, address string) (net.Conn, error) {
 		if c.dialled.Load() {
 			return nil, errLost
@@ -113,8 +113,8 @@ func (r *Remote) conn(address string) (*hostConn, error) {
 	return c, nil
 }
 
-// trusted reports whether a host needs to prove nothing: without a token those on loopback, where only this machine's
-// own processes listen.
+// trusted reports whether a host needs no proof: without a token those on loopback, where only this machine's own
+// processes listen.
 func (r *Remote) trusted(address string) bool { return r.token == "" && access.OnLoopback(address) }
 
 // proven returns the connection to a host that has proven itself on it.
@@ -145,8 +145,8 @@ func (r *Remote) session(ctx context.Context, c *hostConn) (session, error) {
 		return session{}, refuse(ErrUnavailable, "host %s is not on loopback and cannot prove itself without a token: start the conductor with --token, and the host with the same --control-token", c.address)
 	}
 	select {
-	case c.turn <- struct{}{}:
-		defer func() { <-c.turn }()
+	case c.challenging <- struct{}{}:
+		defer func() { <-c.challenging }()
 	case <-ctx.Done():
 		return session{}, status.FromContextError(ctx.Err()).Err()
 	}
@@ -169,7 +169,7 @@ func (r *Remote) session(ctx context.Context, c *hostConn) (session, error) {
 		c.proven = true
 	}
 	if c.failure = err; err != nil && ctx.Err() != nil {
-		c.failure = nil // the caller gave up: that says nothing about the host
+		c.failure = nil // the caller gave up: that is no failure of the host
 	}
 	c.failedAt = time.Now()
 	return s, err
@@ -184,7 +184,7 @@ func (c *hostConn) put(s session) {
 	}
 }
 
-// challenge makes a host prove that it holds the token. What it is sent is of no use to it.
+// challenge makes a host prove that it holds the token. It sends nothing that is of use to the host.
 func (r *Remote) challenge(ctx context.Context, c *hostConn) (session, error) {
 	ctx, cancel := context.WithTimeout(ctx, proofLimit)
 	defer cancel()
@@ -211,7 +211,7 @@ func (r *Remote) challenge(ctx context.Context, c *hostConn) (session, error) {
 }
 
 // command has a host carry out a call of chord.v1.Host, signed unless there is no token. A signed command is never sent
-// twice: a host that has carried it out and one that only says that it has not cannot be told apart.
+// twice: a host that has carried it out and one that denies having done so cannot be distinguished.
 func (r *Remote) command(ctx context.Context, address, method string, request, response proto.Message) error {
 	c, err := r.conn(address)
 	if err != nil {
@@ -242,7 +242,7 @@ func (r *Remote) command(ctx context.Context, address, method string, request, r
 	return explain(address, proto.Unmarshal(answer.GetResponse(), response))
 }
 
-// unsure says of a command that was sent and not answered that it may have been carried out.
+// unsure adds to the error of a command that was sent and not answered that it may have been carried out.
 func unsure(err error) error {
 	switch st := status.Convert(err); st.Code() {
 	case codes.DeadlineExceeded, codes.Canceled:
@@ -251,7 +251,7 @@ func unsure(err error) error {
 	return err
 }
 
-// forget gives up all sessions: the host does not take them any more.
+// forget drops all sessions: the host does not accept them any more.
 func (c *hostConn) forget() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -20,9 +20,9 @@ import (
 )
 
 // BenchmarkLiveMembers is a second of a ring at rest in this process: stabilize every 2 s, all telemetry exported over
-// OTLP. "cores" is processor time per second of the ring's own time, which falls behind the wall's when the machine has
-// other work; "GiB" is what the process holds; both with the sink that the telemetry goes to. An iteration takes a second:
-// run it with -benchtime=20x. "growth-s" is the processor time that it took to grow the ring.
+// OTLP. "cores" is processor time per second of the ring's own time, which falls behind the wall clock when the machine
+// has other work; "GiB" is the memory of the process; both include the sink of the telemetry. An iteration takes a
+// second: run it with -benchtime=20x. "growth-s" is the processor time that it took to grow the ring.
 func BenchmarkLiveMembers(b *testing.B) {
 	for _, c := range []struct {
 		members   int
@@ -38,37 +38,37 @@ func liveMembers(b *testing.B, size int, transport scenario.Transport) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	ground, err := Deployer{
+	deployment, err := Deployer{
 		Endpoint: func() Endpoint { return Endpoint{URL: "http://" + out.address} }, Version: "bench", Log: slog.New(slog.DiscardHandler),
 	}.New(b.Context(), s)
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer func() {
-		if err := ground.Do(context.Background(), ground.Fleet.Close); err != nil {
+		if err := deployment.Do(context.Background(), deployment.Fleet.Close); err != nil {
 			b.Error(err)
 		}
-		ground.End()
+		deployment.End()
 	}()
-	inWorld := func(task func(ctx context.Context) error) {
+	inRuntime := func(task func(ctx context.Context) error) {
 		var failed error
-		if err := ground.Do(b.Context(), func(ctx context.Context) { failed = task(ctx) }); err != nil || failed != nil {
+		if err := deployment.Do(b.Context(), func(ctx context.Context) { failed = task(ctx) }); err != nil || failed != nil {
 			b.Fatal(err, failed)
 		}
 	}
 	sleep := func(d time.Duration) {
-		inWorld(func(context.Context) error { return ground.World.Sleep(d) })
+		inRuntime(func(context.Context) error { return deployment.Runtime.Sleep(d) })
 	}
 	grown := cputime.Used()
 	for started := 0; started < size; {
-		n := min(size-started, max(1, started)) // a crowd as large as the ring finds its places in a few intervals
-		inWorld(func(ctx context.Context) error {
-			if _, err := ground.Fleet.Start(ctx, n, ""); err != nil {
+		n := min(size-started, max(1, started)) // a join burst as large as the ring settles in a few intervals
+		inRuntime(func(ctx context.Context) error {
+			if _, err := deployment.Fleet.Start(ctx, n, ""); err != nil {
 				return err
 			}
 			started += n
-			for joined := 0; joined < started; _, joined = members(ground.Fleet.Hosts()) {
-				if err := ground.World.Sleep(200 * time.Millisecond); err != nil {
+			for joined := 0; joined < started; _, joined = members(deployment.Fleet.Hosts()) {
+				if err := deployment.Runtime.Sleep(200 * time.Millisecond); err != nil {
 					return err
 				}
 			}
@@ -89,7 +89,7 @@ func liveMembers(b *testing.B, size int, transport scenario.Transport) {
 	b.ReportMetric(float64(mem.Sys-mem.HeapReleased)/(1<<30), "GiB")
 }
 
-// sink takes telemetry and counts the event records.
+// sink receives telemetry and counts the event records.
 type sink struct {
 	logs.UnimplementedLogsServiceServer
 	address string

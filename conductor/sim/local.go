@@ -20,13 +20,13 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// seeds is how many hosts a newcomer is told to join through.
+// seeds is how many hosts a new host is given to join through.
 const seeds = 3
 
-// looksFresh is how long a list of hosts may be used again; only who has joined can be out of date in it.
+// looksFresh is how long a list of hosts may be used again; only which of them have joined can be out of date in it.
 const looksFresh = 50 * time.Millisecond
 
-// A place is an environment that one host can live in.
+// A hostSlot is the environment of one host.
 type hostSlot struct {
 	layer   *faultlayer.Layer
 	address string
@@ -38,18 +38,18 @@ type hostSlot struct {
 // local is the hosts of a ring in this process, each a failure domain of its own.
 type local struct {
 	scenario  *scenario.Scenario
-	world     Runtime
+	runtime   Runtime
 	telemetry *otel.Telemetry
-	place     func() (hostSlot, error)
+	slot      func() (hostSlot, error)
 	log       *slog.Logger
-	flush     func(context.Context) // exports what was said, at the end
-	callLimit time.Duration         // unless the scenario says; 0: the members' own default
+	flush     func(context.Context) // exports the last events, at the end
+	callLimit time.Duration         // unless the scenario sets it; 0: the members' own default
 
 	starting sync.Mutex // one start at a time, so that one host founds the ring
 
 	mu      sync.Mutex
 	hosts   map[string]*localHost   // guarded by mu; by address, at most scenario.MaxMembers
-	stopped map[*member.Member]bool // guarded by mu; told to stop, and not gone yet
+	stopped map[*member.Member]bool // guarded by mu; stopped, and not gone yet
 	list    []Host                  // guarded by mu; what Hosts returned last
 	listed  time.Time               // guarded by mu; when; zero: out of date
 	closed  bool                    // guarded by mu
@@ -60,15 +60,15 @@ type local struct {
 // localHost is one host.
 type localHost struct {
 	*member.Host
-	place  hostSlot
+	slot   hostSlot
 	gate   *otel.HoldGate
 	kv     Client
-	forget func() // ends the wish to hear of recovered telemetry
+	forget func() // ends the subscription to recovered telemetry
 }
 
 func newLocal(s *scenario.Scenario, w Runtime, t *otel.Telemetry, p func() (hostSlot, error)) *local {
 	return &local{
-		scenario: s, world: w, telemetry: t, place: p, log: slog.New(slog.DiscardHandler),
+		scenario: s, runtime: w, telemetry: t, slot: p, log: slog.New(slog.DiscardHandler),
 		flush: func(context.Context) {},
 		hosts: make(map[string]*localHost), stopped: make(map[*member.Member]bool),
 	}
@@ -89,7 +89,7 @@ func (l *local) Start(_ context.Context, count int, host string) ([]chord.ID, er
 		return l.startOn(h, count)
 	}
 	var ids []chord.ID
-	var able []string // looked up once there are any: a crowd of thousands does not change who can be joined through
+	var able []string // looked up once there are any: a join burst of thousands does not change which hosts can be joined through
 	for count > 0 {
 		if len(able) == 0 {
 			able = l.joinable()
@@ -119,13 +119,13 @@ func (l *local) startOn(h *localHost, count int) ([]chord.ID, error) {
 	return ids, err
 }
 
-// open makes a host, which joins through some of those that are able, and has it served.
+// open makes a host, which joins through some of those that are able, and serves it.
 func (l *local) open(able []string) (*localHost, error) {
-	p, err := l.place()
+	p, err := l.slot()
 	if err != nil {
-		return nil, fmt.Errorf("a place for a host: %w", err)
+		return nil, fmt.Errorf("cannot make a slot for a host: %w", err)
 	}
-	h := &localHost{place: p, gate: otel.NewGate(l.telemetry)}
+	h := &localHost{slot: p, gate: otel.NewGate(l.telemetry)}
 	r, t := l.scenario.Ring, l.scenario.Timing
 	cfg := member.Config{
 		Ring: RingName, Join: l.someSeeds(able), Bits: r.Bits, Successors: r.Successors, Replicas: r.Replicas,
@@ -165,7 +165,7 @@ func (l *local) joinable() (able []string) {
 	return able
 }
 
-// someSeeds chooses hosts to join through: of those that are able, else of all that there are.
+// someSeeds chooses hosts to join through: of those that are able, else of all.
 func (l *local) someSeeds(able []string) []string {
 	able = slices.Clone(able)
 	if len(able) == 0 {
@@ -198,7 +198,7 @@ func (l *local) find(idOrAddress string) *localHost {
 
 // Hosts lists the hosts with their members.
 func (l *local) Hosts() []Host {
-	now := l.world.Now()
+	now := l.runtime.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !l.listed.IsZero() && now.Sub(l.listed) < looksFresh {
@@ -251,7 +251,7 @@ func (l *local) Stop(ctx context.Context, id chord.ID, way Departure) error {
 		l.gone(h, m)
 		return nil
 	}
-	return l.world.Go(ctx, func(ctx context.Context) {
+	return l.runtime.Go(ctx, func(ctx context.Context) {
 		leave := m.Leave
 		if way == ForcedLeave {
 			leave = func(ctx context.Context) error { _, err := m.End(ctx); return err }
@@ -259,10 +259,10 @@ func (l *local) Stop(ctx context.Context, id chord.ID, way Departure) error {
 		err := leave(context.WithoutCancel(ctx))
 		if err != nil && slices.Contains(h.Members(), m) {
 			l.mu.Lock()
-			delete(l.stopped, m) // it stays
+			delete(l.stopped, m) // it remains
 			l.listed = time.Time{}
 			l.mu.Unlock()
-			l.log.Warn("a member could not leave", "error", err)
+			l.log.Warn("cannot leave", "error", err)
 			return
 		}
 		l.gone(h, m)
@@ -285,9 +285,9 @@ func (l *local) gone(h *localHost, m *member.Member) {
 	l.mu.Lock()
 	delete(l.stopped, m)
 	l.listed = time.Time{}
-	empty := len(h.Members()) == 0 && l.hosts[h.place.address] == h
+	empty := len(h.Members()) == 0 && l.hosts[h.slot.address] == h
 	if empty {
-		delete(l.hosts, h.place.address)
+		delete(l.hosts, h.slot.address)
 	}
 	l.mu.Unlock()
 	if empty {
@@ -303,10 +303,10 @@ func (l *local) Client(address string) Client {
 	return nil
 }
 
-// Replicas is the ring's own.
+// Replicas is the scenario's own.
 func (l *local) Replicas() int { return l.scenario.Ring.Replicas }
 
-// Truth is what the members' own memory says.
+// Truth is the state in the members' own memory.
 func (l *local) Truth(context.Context) map[chord.ID]groundTruth {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -323,7 +323,7 @@ func (l *local) Truth(context.Context) map[chord.ID]groundTruth {
 	return all
 }
 
-// Close ends all members without handing anything over: the ring ends as a whole. Then it flushes what they said.
+// Close ends all members without a handoff: the ring ends as a whole. Then it flushes their last events.
 func (l *local) Close(ctx context.Context) {
 	l.mu.Lock()
 	l.closed = true
@@ -333,7 +333,7 @@ func (l *local) Close(ctx context.Context) {
 	l.mu.Unlock()
 	for _, h := range hosts {
 		for _, m := range h.Members() {
-			m.Emit(ctx, chordevent.Left{}) // its own word, so that nobody has to find it out
+			m.Emit(ctx, chordevent.Left{}) // so that no peer has to detect it
 		}
 		h.Crash()
 	}
@@ -344,23 +344,23 @@ func (l *local) Close(ctx context.Context) {
 	l.flush(ctx)
 }
 
-// end closes a host, beside whatever goes on if that can take long.
+// end closes a host, in a task of its own if that can block.
 func (l *local) end(h *localHost) {
 	h.forget()
-	if h.place.blocks {
-		l.ending.Go(h.place.close)
+	if h.slot.blocks {
+		l.ending.Go(h.slot.close)
 	} else {
-		h.place.close()
+		h.slot.close()
 	}
 }
 
-// SetFaults replaces all that is wrong with a host.
+// SetFaults replaces all faults of a host.
 func (l *local) SetFaults(_ context.Context, address string, q *nodepb.SetFaultsRequest) error {
 	h := l.at(address)
 	if h == nil {
 		return refuse(ErrUnknown, "no host at %s", address)
 	}
-	if err := service.Inflict(h.place.layer, q); err != nil {
+	if err := service.Inflict(h.slot.layer, q); err != nil {
 		return refuse(ErrInvalid, "%v", err)
 	}
 	if h.gate.Hold(q.GetTelemetryHeld()) {

@@ -15,44 +15,44 @@ import (
 const (
 	// maxLost is how many lost keys a Result describes.
 	maxLost = 100
-	// maxEnds bounds the ends of members that are remembered; at the bound the oldest is forgotten, and what became of
-	// that member is known from the view alone.
+	// maxEnds bounds the ends of members that are kept; at the bound the oldest is forgotten, and that member's fate is
+	// known from the view alone.
 	maxEnds = 20_000
-	// keptMoves bounds the finished moves of keys that are remembered; the oldest is forgotten.
+	// keptMoves bounds the finished moves of keys that are kept; the oldest is forgotten.
 	keptMoves = 4096
 	// maxLostMoves is how many moves of a lost key's range a Result names, the newest.
 	maxLostMoves = 10
 )
 
-// A LostKey is a key whose last acknowledged write could not be read, with what became of its copies.
+// A LostKey is a key whose last acknowledged write could not be read, with the fates of its replicas.
 type LostKey struct {
 	load.LostKey
-	Holders []HolderFate // of the copies that the acknowledgement named; empty: it named none
+	Holders []HolderFate // of the replicas that the acknowledgement named; empty: it named none
 	Moves   []KeyMove    // of the key's range since the write, oldest first
 }
 
-// A Fate is what became of a member by the end.
+// A Fate is a member's state by the end.
 type Fate string
 
 const (
 	FateOnRing  Fate = "on the ring"
 	FateCrashed Fate = "crashed" // peers have reported it dead
 	FateLeft    Fate = "left"
-	FateAgain   Fate = "restarted" // a later incarnation of it is known, and how this one ended is not
+	FateAgain   Fate = "restarted" // a later incarnation is known, and how this one ended is not
 	FateUnknown Fate = "not known"
 )
 
 // Fates are all of them.
 func Fates() []Fate { return []Fate{FateOnRing, FateCrashed, FateLeft, FateAgain, FateUnknown} }
 
-// A HolderFate is a holder of a copy and what became of it.
+// A HolderFate is a replica's host and its fate.
 type HolderFate struct {
 	Peer  chord.Peer
 	Fate  Fate
 	At    time.Time     // of the end; zero: not known
 	By    chord.ID      // of a crash: the member that reported it first
-	Trace trace.TraceID // of the operation that found the crash, or of the leave; zero: not sampled
-	Phase string        // of the scenario, that stopped it; empty: none did
+	Trace trace.TraceID // of the operation that detected the crash, or of the leave; zero: not sampled
+	Phase string        // the scenario's phase that stopped it; empty: none did
 }
 
 // A KeyMove is a finished move of a range.
@@ -67,7 +67,7 @@ type KeyMove struct {
 	after, upTo chord.ID // the range
 }
 
-// An incarnation names one life of a member.
+// An incarnation names one incarnation of a member.
 type incarnation struct {
 	id     chord.ID
 	number int64
@@ -81,7 +81,7 @@ type end struct {
 	trace trace.TraceID
 }
 
-// ends remember how members ended, and which ranges moved.
+// ends records how members ended, and which ranges moved.
 type ends struct {
 	byMember  map[incarnation]end
 	order     []incarnation // oldest first
@@ -119,7 +119,7 @@ func (e *ends) forgetMoves(n int) {
 	e.moves = slices.Delete(e.moves, 0, n)
 }
 
-// note keeps the earliest report of a crash; that a member has left is its own word and overrides reports of others.
+// note keeps the earliest report of a crash; a member's own report that it has left overrides reports of others.
 func (e *ends) note(of incarnation, how end, b *bounds) {
 	before, known := e.byMember[of]
 	switch {
@@ -138,7 +138,7 @@ func (e *ends) note(of incarnation, how end, b *bounds) {
 	e.byMember[of] = how
 }
 
-// fateOf is what became of a holder of a copy, as far as events and the view at the end say.
+// fateOf is the fate of a replica's host, by the events and the view at the end.
 func (e *ends) fateOf(p chord.Peer, v *ring.View) HolderFate {
 	f := HolderFate{Peer: p, Fate: FateUnknown}
 	i := slices.IndexFunc(v.Members, func(m *ring.Member) bool { return m.ID == p.ID })
@@ -148,7 +148,7 @@ func (e *ends) fateOf(p chord.Peer, v *ring.View) HolderFate {
 			f.Fate = FateLeft
 		case ring.Failed:
 			f.Fate = FateCrashed
-		default: // what peers may have reported has been refuted
+		default: // reports of its death by peers have been refuted
 			f.Fate = FateOnRing
 			return f
 		}
@@ -175,7 +175,7 @@ func (e *ends) movesOf(key chord.ID, since time.Time) (list []KeyMove) {
 	return list[max(0, len(list)-maxLostMoves):]
 }
 
-// Lost says what became of the copies of lost keys, by the events and the view.
+// Lost returns the fates of lost keys' replicas, by the events and the view.
 func (w *Watch) Lost(keys []load.LostKey, v *ring.View) (list []LostKey) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -193,7 +193,7 @@ func (w *Watch) Lost(keys []load.LostKey, v *ring.View) (list []LostKey) {
 	return list
 }
 
-// blame adds the phases that stopped holders. s.mu is held.
+// blame adds the phases that stopped replicas' hosts. s.mu is held.
 func (s *simulation) blame(list []LostKey) {
 	for _, k := range list {
 		for i, h := range k.Holders {

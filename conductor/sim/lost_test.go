@@ -15,12 +15,12 @@ import (
 // numbers are the bounds of a Watch without a share.
 var numbers = boundsOf(nil)
 
-// TestLostKeysAreNamed crashes as many neighbours as there are copies, for several numbers of them, and wants to read of
-// each lost key when it was written, where its copies were, and what took them.
+// TestLostKeysAreNamed crashes as many neighbours as there are replicas, for several numbers of them, and expects of
+// each lost key when it was written, where its replicas were, and how they were lost.
 func TestLostKeysAreNamed(t *testing.T) {
 	for replicas := 1; replicas <= 3; replicas++ {
 		for seed := range uint64(3) {
-			t.Run(fmt.Sprintf("%d copies, seed %d", replicas, seed), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%d replicas, seed %d", replicas, seed), func(t *testing.T) {
 				text := fmt.Sprintf("ring: {members: 12, replicas: %d, successors: 8}\nseed: %d\nworkload: {rate: 60/s, keys: 300, reads: 0.2, lookups: 0}\n"+
 					"phases: [{name: harm, at: 12s, crash: %d, adjacent: true}, {at: 12500ms, workload: {rate: 1/s, reads: 1}}]\nduration: 30s\nexpect: {lost_keys: 0}\n",
 					replicas, 1+seed, replicas)
@@ -38,7 +38,7 @@ func TestLostKeysAreNamed(t *testing.T) {
 				writes, ends := 0, 0 // that have a trace
 				for _, k := range r.Lost {
 					if k.Copies != replicas || len(k.Holders) != replicas || k.Found == load.NoAnswer {
-						t.Fatalf("%+v: not %d holders", k, replicas)
+						t.Fatalf("%+v: expected %d replicas", k, replicas)
 					}
 					if at := k.Written.Sub(r.Started); at <= 0 || at > 13*time.Second {
 						t.Errorf("%s: written at %v", k.Key, at)

@@ -11,7 +11,7 @@ import (
 	"chordconductor/node/chord"
 )
 
-// result puts together what has been measured up to now.
+// result collects what has been measured up to now.
 func (s *simulation) result() *Result {
 	view := s.view()
 	counts := s.driver.Phases()
@@ -38,7 +38,7 @@ func (s *simulation) result() *Result {
 	r.Timeline = slices.Clone(s.timeline)
 	r.Repairs = slices.Clone(s.repairs)
 	r.Notes = slices.Clone(s.notes)
-	r.Telemetry.Unmarked, r.Telemetry.UnmarkedMeasured = s.drift.unmarked, s.drift.measured
+	r.Telemetry.Unmarked, r.Telemetry.UnmarkedMeasured = s.accuracy.unmarked, s.accuracy.measured
 	for _, key := range slices.Sorted(maps.Keys(s.violations)) { // several can begin at one instant
 		r.Violations = append(r.Violations, s.violations[key])
 	}
@@ -102,7 +102,7 @@ func (r *Result) judge(v *ring.View) {
 	}
 }
 
-// measure is a metric's value; false if it could not be measured in this run.
+// measure returns a metric's value; false if it could not be measured in this run.
 func (r *Result) measure(m scenario.Metric, v *ring.View) (float64, bool) {
 	total := r.Total()
 	done := total.Done()
@@ -141,8 +141,8 @@ func (r *Result) measure(m scenario.Metric, v *ring.View) (float64, bool) {
 	return 0, false
 }
 
-// longestRepair is the longest time from a phase's end to the next ideal ring. never: there was none before the run's
-// end, and the time is that until the end.
+// longestRepair is the longest time from a phase's end to the next ideal ring. If never, there was none before the
+// run's end, and the time is that until the end.
 func (r *Result) longestRepair() (seconds float64, measured, never bool) {
 	var longest time.Duration
 	for _, p := range r.Phases {

@@ -8,7 +8,7 @@ import (
 	"chordconductor/conductor/sim/scenario"
 )
 
-// Refused writes are looked for by reads: without either there is nothing to measure, and the expectation does not hold.
+// Reads look for refused writes: without either there is nothing to measure, and the expectation does not hold.
 func TestRefusedWritesShown(t *testing.T) {
 	for name, c := range map[string]struct {
 		refused, gets uint64
@@ -37,8 +37,8 @@ func TestRefusedWritesShown(t *testing.T) {
 	}
 }
 
-// What was not exercised is not measured, whatever the metric: not by a run that saw nothing, and not where all that it
-// saw was unknown.
+// What was not exercised is not measured, whatever the metric: not by a run without observations, nor where all that it
+// observed was unknown.
 func TestNothingSeenMeasuresNothing(t *testing.T) {
 	for name, timeline := range map[string][]Point{"nothing": nil, "unknown": {{Status: ring.Unknown}, {Status: ring.Unknown, Certainty: ring.NothingCertain}}} {
 		for _, finished := range []bool{true, false} {
@@ -56,7 +56,7 @@ func TestNothingSeenMeasuresNothing(t *testing.T) {
 	}
 }
 
-// Before the end no key has been looked for but those that the load happened to read.
+// Before the end only the keys that the load happened to read have been looked for.
 func TestLostKeysAreMeasuredAtTheEnd(t *testing.T) {
 	for name, c := range map[string]struct {
 		finished     bool

@@ -15,8 +15,8 @@ const (
 // monitor follows the ring view and the load, until the simulation is over.
 func (s *simulation) monitor(ctx context.Context) {
 	next := s.began.Add(pointEvery)
-	for s.world.Sleep(lookEvery) == nil {
-		now, v := s.world.Now(), s.view()
+	for s.runtime.Sleep(lookEvery) == nil {
+		now, v := s.runtime.Now(), s.view()
 		s.observe(now, v)
 		if now.Before(next) {
 			continue
@@ -27,8 +27,9 @@ func (s *simulation) monitor(ctx context.Context) {
 	}
 }
 
-// settled reports whether the view shows an ideal ring, all of it certain, of all members that there are. The members told to the fleet and
-// the members seen must be as many: an ideal ring in the view may be one that has not yet heard of a crash.
+// settled reports whether the view shows an ideal ring, all of it certain, with all members that there are. The members
+// that the fleet lists and those in the view must be as many: the view may show an ideal ring before it has received
+// the report of a crash.
 func (s *simulation) settled(v *ring.View) bool {
 	if v.Status != ring.Ideal || !v.Certainty.All() || v.Counts.Joining > 0 || v.Counts.Leaving > 0 {
 		return false
@@ -72,7 +73,7 @@ func (s *simulation) awaitRepair(result int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := &s.results[result]
-	now := s.world.Now()
+	now := s.runtime.Now()
 	r.Measured, r.Repaired, r.Over = true, -1, now.Sub(s.began)
 	s.waiting = append(s.waiting, repairWait{result, now})
 }
@@ -95,7 +96,7 @@ func (s *simulation) point(ctx context.Context, now time.Time, v *ring.View) {
 	truth := s.askGroundTruth(ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.drift.look(now, v, truth)
+	s.accuracy.look(now, v, truth)
 	if len(s.timeline) >= maxPoints {
 		s.timeline = append(s.timeline[:0], s.timeline[maxPoints/4:]...)
 	}

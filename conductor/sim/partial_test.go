@@ -38,7 +38,7 @@ func TestPhasesThatDoLess(t *testing.T) {
 	}
 }
 
-// TestNothingMeasured: an expectation that the run had nothing to measure by does not hold, unless that is allowed.
+// TestNothingMeasured: an expectation for which the run had nothing to measure does not hold, unless that is allowed.
 func TestNothingMeasured(t *testing.T) {
 	for text, want := range map[string]bool{"lost_keys: 0": false, "lost_keys: 0, allow_unmeasured: [lost_keys]": true} {
 		s, err := scenario.Parse("x", []byte("workload: {rate: 5/s}\nduration: 5s\nexpect: {"+text+"}\n"))

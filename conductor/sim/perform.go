@@ -8,7 +8,7 @@ import (
 	"chordconductor/node/chord"
 )
 
-// perform does one phase when its time has come, and undoes it when it is over.
+// perform carries out one phase at its time, and undoes it when it is over.
 func (s *simulation) perform(ctx context.Context, number int, p scenario.Phase) {
 	if s.sleepUntil(p.At) != nil {
 		return
@@ -19,7 +19,7 @@ func (s *simulation) perform(ctx context.Context, number int, p scenario.Phase) 
 	s.mu.Unlock()
 	s.plan(result, p)
 	var err error
-	shakes := true // the ring has something to repair
+	repairs := true // the ring has something to repair
 	switch a := p.Action.(type) {
 	case scenario.Join:
 		err = s.spread(a.Count, p.For, func(n int) error { return s.start(ctx, result, n) })
@@ -30,22 +30,22 @@ func (s *simulation) perform(ctx context.Context, number int, p scenario.Phase) 
 	case scenario.Churn:
 		s.churn(ctx, a, p, result)
 	case scenario.Partition:
-		err = s.disturb(ctx, p, result, &fault{from: s.someHosts(a.Fraction), both: true, partition: true})
+		err = s.inflict(ctx, p, result, &fault{from: s.someHosts(a.Fraction), both: true, partition: true})
 	case scenario.OneWayCut:
 		from := s.someHosts(a.From)
-		err = s.disturb(ctx, p, result, &fault{from: from, to: s.otherHosts(a.To, from), partition: true})
+		err = s.inflict(ctx, p, result, &fault{from: from, to: s.otherHosts(a.To, from), partition: true})
 	case scenario.SlowLink:
 		from := s.someHosts(a.Fraction)
-		err = s.disturb(ctx, p, result, &fault{from: from, to: s.allHosts(), latency: a.Latency})
+		err = s.inflict(ctx, p, result, &fault{from: from, to: s.allHosts(), latency: a.Latency})
 	case scenario.Pause:
-		err = s.disturb(ctx, p, result, &fault{from: s.fewHosts(a.Count), paused: true})
+		err = s.inflict(ctx, p, result, &fault{from: s.fewHosts(a.Count), paused: true})
 	case scenario.Heal:
 		err = s.heal(ctx, result)
 	case scenario.TelemetryOutage:
-		shakes = false
-		err = s.disturb(ctx, p, result, &fault{from: s.someHosts(a.Fraction), held: true})
+		repairs = false
+		err = s.inflict(ctx, p, result, &fault{from: s.someHosts(a.Fraction), held: true})
 	case scenario.SetLoad:
-		shakes = false
+		repairs = false
 		s.driver.SetWorkload(a.Workload)
 		if p.For > 0 && s.sleepUntil(p.End()) == nil {
 			s.driver.SetWorkload(s.scenario.Workload)
@@ -54,12 +54,12 @@ func (s *simulation) perform(ctx context.Context, number int, p scenario.Phase) 
 	if err != nil {
 		s.note("%s: %v", p.Name, err)
 	}
-	if shakes {
+	if repairs {
 		s.awaitRepair(result)
 	}
 }
 
-// spread does a count of things at once, or one by one over a time.
+// spread does a number of things at once, or one by one over a time.
 func (s *simulation) spread(count int, over time.Duration, do func(n int) error) error {
 	if over == 0 {
 		return do(count)
@@ -77,7 +77,7 @@ func (s *simulation) spread(count int, over time.Duration, do func(n int) error)
 	return first
 }
 
-// plan notes what a phase asks for.
+// plan notes how much a phase asks for.
 func (s *simulation) plan(result int, p scenario.Phase) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -92,7 +92,7 @@ func (s *simulation) plan(result int, p scenario.Phase) {
 		r.Planned = a.Count
 	case scenario.Pause:
 		r.Planned = a.Count
-	} // hosts by their share: disturb
+	} // hosts by their share: see inflict
 }
 
 // did counts what a phase has done.
@@ -114,14 +114,14 @@ func (s *simulation) start(ctx context.Context, result, n int) error {
 	return err
 }
 
-// heal ends all disturbances; it asks for all hosts that are under one.
+// heal ends all faults; it asks for all hosts that are under one.
 func (s *simulation) heal(ctx context.Context, result int) error {
-	before := s.faults.disturbed()
+	before := s.faults.faulty()
 	_, err := s.faults.heal(ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.results[result].Planned = before
-	s.results[result].Done = max(0, before-s.faults.disturbed())
+	s.results[result].Done = max(0, before-s.faults.faulty())
 	return err
 }
 
@@ -137,7 +137,7 @@ func (s *simulation) stop(ctx context.Context, result int, ids []chord.ID, crash
 				first = err
 			}
 			s.mu.Lock()
-			delete(s.stopping, id) // it goes on, and may be hit by another phase
+			delete(s.stopping, id) // it remains, and may be hit by another phase
 			s.mu.Unlock()
 			continue
 		}
@@ -162,8 +162,8 @@ func (s *simulation) churn(ctx context.Context, c scenario.Churn, p scenario.Pha
 		if rate <= 0 {
 			return
 		}
-		_ = s.world.Go(ctx, func(context.Context) { // fails only when the world ends
-			for s.world.Sleep(s.exponential(rate)) == nil && (end == 0 || s.elapsed() < end) {
+		_ = s.runtime.Go(ctx, func(context.Context) { // fails only when the runtime ends
+			for s.runtime.Sleep(s.exponential(rate)) == nil && (end == 0 || s.elapsed() < end) {
 				s.mu.Lock()
 				s.results[result].Planned++
 				s.mu.Unlock()
@@ -177,13 +177,13 @@ func (s *simulation) churn(ctx context.Context, c scenario.Churn, p scenario.Pha
 	process(c.Leave, func() error { return s.stop(ctx, result, s.victims(1, false), false) })
 	process(c.Crash, func() error { return s.stop(ctx, result, s.victims(1, false), true) })
 	if end > 0 {
-		_ = s.sleepUntil(end) // if the world ends, all else does too
+		_ = s.sleepUntil(end) // if the runtime ends, all else does too
 	}
 }
 
-// disturb brings a disturbance into force for the phase's time, or until it is healed. A host where it does not begin
-// at once, or does not end in time, is not done.
-func (s *simulation) disturb(ctx context.Context, p scenario.Phase, result int, d *fault) error {
+// inflict brings a fault into force for the phase's time, or until it is healed. A host where it does not begin at
+// once, or does not end in time, counts as not done.
+func (s *simulation) inflict(ctx context.Context, p scenario.Phase, result int, d *fault) error {
 	if d.partition {
 		d.partitioned = s.countMembers(d.from)
 	}

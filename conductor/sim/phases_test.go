@@ -35,7 +35,7 @@ func newStageFleet(failing map[int]bool, late bool) *stageFleet {
 	return f
 }
 
-// step is one call to a host: act is what the host does.
+// step is one call to a host, which does act.
 func (f *stageFleet) step(act func()) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -70,7 +70,7 @@ func (f *stageFleet) Start(_ context.Context, count int, _ string) (ids []chord.
 			ids = append(ids, id(byte(100+f.started)))
 		}); err != nil {
 			if f.late {
-				ids = ids[:len(ids)-1] // it was not said to have been started
+				ids = ids[:len(ids)-1] // its start was not reported
 			}
 			return ids, err
 		}
@@ -91,19 +91,19 @@ func (f *stageFleet) Stop(_ context.Context, of chord.ID, _ Departure) error {
 }
 
 func (f *stageFleet) SetFaults(_ context.Context, address string, q *nodepb.SetFaultsRequest) error {
-	return f.step(func() { f.paper.told[address] = proto.CloneOf(q) })
+	return f.step(func() { f.paper.sent[address] = proto.CloneOf(q) })
 }
 
 func (f *stageFleet) Client(string) Client  { return nil }
 func (f *stageFleet) Replicas() int         { return 3 }
 func (f *stageFleet) Close(context.Context) {}
 
-// under lists the hosts that something is wrong with, and what; base is what is wrong with all.
+// under lists the hosts with faults, and which; base is what all hosts have.
 func (f *stageFleet) under() (hosts []string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, h := range f.paper.hosts {
-		if q := f.paper.told[h.Address]; !healthy(q) {
+		if q := f.paper.sent[h.Address]; !healthy(q) {
 			hosts = append(hosts, h.Address)
 		}
 	}
@@ -123,13 +123,13 @@ func (f *stageFleet) view() *ring.View {
 }
 
 // TestPhasesOnAFleetThatFails runs each kind of phase on hosts of which one call after the other fails, before the host
-// has done what it is asked or after: a phase that passes has done all that it asks for, for as long as it asks; what is
-// said to be done is no more than what was done; a failure fails the run, and is named; and at the end, when the hosts can
-// be asked again, nothing stays wrong.
+// has done what it is asked or after: a phase that passes has done all that it asks for, for as long as it asks; no
+// more is reported done than was; a failure fails the run, and is named; and at the end, when the hosts can be asked
+// again, no fault remains.
 func TestPhasesOnAFleetThatFails(t *testing.T) {
 	kinds := map[string]struct {
 		planned int
-		under   int // hosts that something is wrong with while it lasts
+		under   int // hosts with faults while it lasts
 		counts  func(*stageFleet) int
 	}{
 		"join: 3":                             {3, 0, func(f *stageFleet) int { return f.started }},
@@ -187,10 +187,10 @@ func TestPhasesOnAFleetThatFails(t *testing.T) {
 						t.Errorf("%s: passed, but in force throughout is %v, and that it ended in time %v", label, held, ended)
 					}
 					if kind.counts != nil && (p.Done > kind.counts(f) || !late && p.Done != kind.counts(f)) {
-						t.Errorf("%s: %d are said to be done, and %d were", label, p.Done, kind.counts(f))
+						t.Errorf("%s: %d are reported done, and %d were", label, p.Done, kind.counts(f))
 					}
 					if got := f.under(); len(got) > 0 || len(l.Faults()) > 0 {
-						t.Errorf("%s: in the end %v are under something, and %v is listed", label, got, l.Faults())
+						t.Errorf("%s: in the end %v have faults, and %v is listed", label, got, l.Faults())
 					}
 				})
 			}
@@ -198,8 +198,8 @@ func TestPhasesOnAFleetThatFails(t *testing.T) {
 	}
 }
 
-// TestHealPhasesOnAFleetThatFails is the same for a phase that heals what an earlier one has broken, and for the network
-// of a scenario on a ring that was there.
+// TestHealPhasesOnAFleetThatFails is the same for a phase that heals an earlier one's faults, and for a scenario's
+// network on a ring that was there.
 func TestHealPhasesOnAFleetThatFails(t *testing.T) {
 	for text, during := range map[string][]string{
 		"phases: [{at: 2s, pause: 2}, {at: 5s, heal: true}]\nduration: 12s\n":                     nil,
@@ -236,7 +236,7 @@ func TestHealPhasesOnAFleetThatFails(t *testing.T) {
 						t.Errorf("%s: nothing fails: %+v, notes %q", label, r.Phases, r.Notes)
 					}
 					if got := f.under(); len(got) > 0 || len(l.Faults()) > 0 {
-						t.Errorf("%s: in the end %v are under something, and %v is listed", label, got, l.Faults())
+						t.Errorf("%s: in the end %v have faults, and %v is listed", label, got, l.Faults())
 					}
 				})
 			}

@@ -23,10 +23,10 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// Remote is the hosts that run elsewhere, known only through their telemetry: the view says at which address a member's
-// host is, and there chord.v1.Host and chord.v1.KV are spoken. Who can send telemetry can name any address, so commands,
-// keys and values go only to hosts that have proven, on that connection, that they hold the token (node/hostauth), which
-// itself goes nowhere. Without a token there is nothing to prove, and only hosts on loopback are used.
+// Remote is the hosts that run elsewhere, known only through their telemetry: the view names the address of a member's
+// host, which serves chord.v1.Host and chord.v1.KV. Any sender of telemetry can name any address, so commands, keys and
+// values go only to hosts that have proven, on that connection, that they hold the token (node/hostauth). The token
+// itself is never sent. Without a token there is nothing to prove, and only hosts on loopback are used.
 type Remote struct {
 	view  func() *ring.View
 	token string
@@ -34,14 +34,15 @@ type Remote struct {
 	way   *access.Client
 
 	mu     sync.Mutex
-	seen   *ring.View           // guarded by mu: what hosts was made of
+	seen   *ring.View           // guarded by mu: the view that hosts was made of
 	hosts  []Host               // guarded by mu
-	conns  map[string]*hostConn // guarded by mu; one per host that is in the view, or hurt
-	faulty map[string]bool      // guarded by mu: addresses of hosts with faults in force, which are told of their end
-	gone   map[chord.ID]int64   // guarded by mu: lives told to stop, which the view may show for a while yet
+	conns  map[string]*hostConn // guarded by mu; one per host that is in the view, or has faults
+	faulty map[string]bool      // guarded by mu: addresses of hosts with faults in force, which are sent their end
+	gone   map[chord.ID]int64   // guarded by mu: incarnations stopped by command, which the view may still show for a while
 }
 
-// NewRemote returns the fleet of the hosts in a view, reached by a way (nil: without TLS). The token may be empty.
+// NewRemote returns the fleet of the hosts in a view, reached through a client (nil: without TLS). The token may be
+// empty.
 func NewRemote(view func() *ring.View, token string, way *access.Client) *Remote {
 	return &Remote{
 		view: view, token: token, key: hostauth.NewKey(token), way: way, faulty: make(map[string]bool),
@@ -49,7 +50,7 @@ func NewRemote(view func() *ring.View, token string, way *access.Client) *Remote
 	}
 }
 
-// Hosts lists the hosts of all members that are not known to be gone, and those that say they are there without any.
+// Hosts lists the hosts of all members that are not known to be gone, and those that report to be empty.
 func (r *Remote) Hosts() []Host {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -101,7 +102,7 @@ func (r *Remote) refresh() []Host {
 	}
 	for address, c := range r.conns {
 		if byAddress[address] == nil && !r.faulty[address] {
-			c.close() // nothing of it is of use any more
+			c.close() // it is of no further use
 			delete(r.conns, address)
 		}
 	}
@@ -110,13 +111,13 @@ func (r *Remote) refresh() []Host {
 
 const maxAnswer = 8 << 20 // a value and its path, with room
 
-// explain says which host an error is about.
+// explain adds to an error the host that it is about.
 func explain(address string, err error) error {
 	if err == nil {
 		return nil
 	}
 	if r := (*refusal)(nil); errors.As(err, &r) {
-		return err // says so itself
+		return err // names the host itself
 	}
 	st := status.Convert(err)
 	if st.Code() == codes.Unauthenticated || st.Code() == codes.PermissionDenied {
@@ -162,11 +163,11 @@ func (r *Remote) Start(ctx context.Context, count int, host string) ([]chord.ID,
 	return ids, nil
 }
 
-// leaveLimit is how long a leave that was begun may take before it is given up.
+// leaveLimit is how long a leave may take before it is given up.
 const leaveLimit = time.Minute
 
-// Stop makes a member leave or crash. The leave goes on when Stop has returned; only what goes wrong within the first
-// moment is reported.
+// Stop makes a member leave or crash. The leave continues after Stop has returned; only an error within the first
+// moment is returned.
 func (r *Remote) Stop(ctx context.Context, id chord.ID, way Departure) error {
 	h, ok := hostOf(r.Hosts(), id)
 	if !ok {
@@ -186,7 +187,7 @@ func (r *Remote) Stop(ctx context.Context, id chord.ID, way Departure) error {
 	return inBackground(ctx, stop)
 }
 
-// inBackground starts what may take long, and waits a moment for an error that comes at once.
+// inBackground starts a task that may take long, and waits a moment for an error that comes at once.
 func inBackground(ctx context.Context, task func(context.Context) error) error {
 	const moment = 250 * time.Millisecond
 	done := make(chan error, 1)
@@ -205,7 +206,7 @@ func inBackground(ctx context.Context, task func(context.Context) error) error {
 	}
 }
 
-// forget leaves a crashed member out, though the view shows it until a peer has found it dead.
+// forget leaves a crashed member out, although the view shows it until a peer has detected the crash.
 func (r *Remote) forget(id chord.ID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -215,8 +216,8 @@ func (r *Remote) forget(id chord.ID) {
 	r.seen = nil
 }
 
-// SetFaults replaces all that is wrong with a host, for a lease. As long as something is, the host can be told although
-// the view does not know it any more: its members may be paused, and taken for dead.
+// SetFaults replaces all faults of a host, for a lease. As long as it has any, the host can be commanded although the
+// view no longer has it: its members may be paused, and taken for dead.
 func (r *Remote) SetFaults(ctx context.Context, address string, q *nodepb.SetFaultsRequest) error {
 	hurt := q.GetPaused() || q.GetTelemetryHeld() || len(q.GetFaults()) > 0
 	if hurt {
@@ -228,14 +229,14 @@ func (r *Remote) SetFaults(ctx context.Context, address string, q *nodepb.SetFau
 	defer cancel()
 	err := r.command(ctx, address, nodepb.Host_SetFaults_FullMethodName, q, &nodepb.SetFaultsResponse{})
 	if !hurt {
-		r.setFaulty(address, false) // if it could not be told, the lease will end
+		r.setFaulty(address, false) // if it could not be reached, the lease will end
 	}
 	return err
 }
 
 const (
 	faultLease = 30 * time.Second // three renewals: two may be lost
-	faultLimit = 3 * time.Second  // on telling one host, while others wait to be told
+	faultLimit = 3 * time.Second  // on one host, while others wait for their orders
 )
 
 func (r *Remote) setFaulty(address string, hurt bool) {
@@ -285,12 +286,12 @@ func (r *Remote) Truth(ctx context.Context) map[chord.ID]groundTruth {
 	return all
 }
 
-// idOf is the identifier of a peer that is one: a gap in a successor list has no address.
+// idOf is a peer's identifier; not ok: a placeholder in a successor list, which has no address.
 func idOf(p *nodepb.Peer) (id chord.ID, ok bool) {
 	return id, p.GetAddress() != "" && copy(id[:], p.GetId()) == len(id)
 }
 
-// Replicas is what the view knows.
+// Replicas is the view's figure.
 func (r *Remote) Replicas() int { return r.view().Replicas }
 
 // Client gives access to a host's key service.
@@ -301,7 +302,7 @@ func (r *Remote) Client(address string) Client {
 	return remoteClient{r, address}
 }
 
-// Close closes the connections. The hosts go on: they are not ours.
+// Close closes the connections. The hosts keep running: this process did not start them.
 func (r *Remote) Close(context.Context) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -26,13 +26,13 @@ import (
 
 const controlToken = "t0ken"
 
-// remoteHost is a real node host on a port of loopback, as the node program makes it.
+// remoteHost is a real node host on a loopback port, as the node program makes it.
 func remoteHost(t *testing.T, join ...string) *member.Host {
 	t.Helper()
 	return remoteHostAs(t, "", controlToken, join...)
 }
 
-// remoteHostAs is one that is advertised by an address (empty: the one listened on), with a token.
+// remoteHostAs is a remoteHost that is advertised by an address (empty: the one listened on), with a token.
 func remoteHostAs(t *testing.T, advertised, token string, join ...string) *member.Host {
 	t.Helper()
 	h, _ := remoteHostBehind(t, advertised, token, join...)
@@ -62,7 +62,7 @@ func remoteHostBehind(t *testing.T, advertised, token string, join ...string) (*
 	return h, e.Listening()
 }
 
-// viewOf is the view that hosts' telemetry would give.
+// viewOf is the view that the hosts' telemetry would give.
 func viewOf(hosts ...*member.Host) *ring.View {
 	v := &ring.View{Bits: 32, Replicas: 3}
 	for _, h := range hosts {
@@ -127,30 +127,30 @@ func TestRemoteFleet(t *testing.T) {
 		t.Errorf("start nowhere: %v", err)
 	}
 
-	told := fleet.Truth(ctx)
+	truth := fleet.Truth(ctx)
 	for _, h := range []*member.Host{a, b} {
 		for _, m := range h.Members() {
 			id := m.Self().ID
-			waitFor(t, "a member's own word on its pointers is what it has", func() bool {
-				told = fleet.Truth(ctx)
+			waitFor(t, "the ground truth is the member's pointers", func() bool {
+				truth = fleet.Truth(ctx)
 				s := m.State()
-				return m.Status() == chordevent.StatusActive && reflect.DeepEqual(told[id], truthFrom(s)) && len(told[id].Successors) == 2
+				return m.Status() == chordevent.StatusActive && reflect.DeepEqual(truth[id], truthFrom(s)) && len(truth[id].Successors) == 2
 			})
 		}
 	}
-	if len(told) != 8 {
-		t.Errorf("%d members told", len(told))
+	if len(truth) != 8 {
+		t.Errorf("%d members in the ground truth", len(truth))
 	}
 
 	victim := a.Members()[0].Self().ID
 	if err := fleet.Stop(ctx, victim, Crash); err != nil || a.Member(victim) != nil {
 		t.Errorf("crash: %v", err)
 	}
-	if all, _ := members(fleet.Hosts()); all != 3 { // the view does not know yet
-		t.Errorf("%d members after the crash of one of four that were seen", all)
+	if all, _ := members(fleet.Hosts()); all != 3 { // the view is older
+		t.Errorf("%d members after the crash of one of four", all)
 	}
 	if err := fleet.Stop(ctx, chord.ID{19: 1}, Crash); !errors.Is(err, ErrUnknown) {
-		t.Errorf("crash of nobody: %v", err)
+		t.Errorf("crash of an unknown member: %v", err)
 	}
 
 	client := fleet.Client(b.Address())
@@ -187,13 +187,13 @@ func TestRemoteFleet(t *testing.T) {
 		t.Errorf("%d members of %d", all, len(b.Members()))
 	}
 	if err := fleet.SetFaults(ctx, a.Address(), &nodepb.SetFaultsRequest{}); err != nil {
-		t.Errorf("letting a paused host go on that nobody sees: %v", err)
+		t.Errorf("ending the pause of a host that is not in the view: %v", err)
 	}
 	if err := fleet.SetFaults(ctx, a.Address(), &nodepb.SetFaultsRequest{}); !errors.Is(err, ErrUnknown) {
-		t.Errorf("telling it again: %v", err)
+		t.Errorf("ending it again: %v", err)
 	}
 	if fleet.Client(a.Address()) != nil || len(fleet.Hosts()) != 1 {
-		t.Error("a host that the view no longer knows is used")
+		t.Error("a host that is no longer in the view is used")
 	}
 	if n := len(fleet.conns); n != 1 {
 		t.Errorf("%d connections to one host", n)

@@ -15,9 +15,9 @@ type Result struct {
 	Virtual  bool // ran in virtual time
 	Finished bool // ran to its end
 	Error    string
-	Notes    []string      // what went otherwise than planned
-	Started  time.Time     // in the world's time
-	Elapsed  time.Duration // in the world's time
+	Notes    []string      // deviations from the plan
+	Started  time.Time     // in the runtime's time
+	Elapsed  time.Duration // in the runtime's time
 
 	Timeline   []Point
 	Phases     []PhaseResult
@@ -41,7 +41,7 @@ type Point struct {
 	Members     ring.Counts
 	Status      ring.Status
 	RingError   uint64
-	Unknown     uint64 // pointers that are not in it
+	Unknown     uint64 // pointers that are not counted in RingError
 	Certainty   ring.CertaintyState
 	Uncertain   int // members that are not certain
 	Violations  int
@@ -58,9 +58,9 @@ type PhaseResult struct {
 	Name     string
 	From, To time.Duration
 	Counts   *load.Counts
-	Over     time.Duration // when the phase had done all, and its repair began to be timed
+	Over     time.Duration // when the phase had done all, and the timing of its repair began
 	Repaired time.Duration // from the phase's end to the next ideal ring; negative: not before the run's end
-	Measured bool          // false: the phase does nothing to the ring
+	Measured bool          // false: the phase leaves the ring as it is
 
 	Planned int  // what it asked for: members started or stopped, hosts hit by a fault; of churn, the drawn schedule
 	Done    int  // of it; leaves count once the member is gone
@@ -89,7 +89,7 @@ type MemberLoad struct {
 	Gets, Puts     int64
 }
 
-// Moves sums what changed hands, by reason.
+// Moves sums the finished moves of keys, by reason.
 type Moves struct {
 	Join, Leave, Repair MoveSum
 }
@@ -100,21 +100,21 @@ type MoveSum struct {
 	Failed             int64
 }
 
-// OperationTime is where the time went: the spans of one operation, all members together, or one member's.
+// OperationTime sums the durations of spans: of one operation of all members, or of one member.
 type OperationTime struct {
-	Operation string // empty: all of a member
-	Member    string // empty: all
+	Operation string // empty: all operations of a member
+	Member    string // empty: all members
 	Count     uint64
 	Failed    uint64
 	Total     time.Duration
 	Max       time.Duration
 }
 
-// LookupVerdict judges the answers to lookups by the ownership that members told.
+// LookupVerdict judges the answers to lookups by the ownership that members reported.
 type LookupVerdict struct {
 	Judged   uint64
 	Wrong    uint64
-	Unjudged uint64 // what the answering member owned at the time was not heard
+	Unjudged uint64 // no event about what the answering member owned at the time was received
 }
 
 // Telemetry is how far the figures about the ring can be trusted.
@@ -135,12 +135,12 @@ type Check struct {
 	Bound    float64
 	Value    float64
 	Measured bool
-	Allowed  bool // to be not measured
-	Never    bool // it did not come to what was expected before the run's end; Value is the time until then
+	Allowed  bool // to be unmeasured
+	Never    bool // the expected state was not reached before the run's end; Value is the time until then
 	OK       bool
 }
 
-// Passed reports whether the simulation ran to its end, did all that its phases ask for, and every expectation held.
+// Passed reports whether the simulation ran to its end, did all that its phases ask for, and met every expectation.
 func (r *Result) Passed() bool {
 	if slices.ContainsFunc(r.Phases, PhaseResult.Short) {
 		return false

@@ -15,7 +15,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 var slow = map[string]bool{"flash-crowd": true, "table-iii-churn": true}
 
 // Every shipped scenario passes its own expectations, in virtual time. With CHORD_SLOW set in the environment the slow
-// ones are run in place of the others.
+// ones are run instead of the others.
 func TestShippedScenariosPass(t *testing.T) {
 	for _, shipped := range scenario.Shipped() {
 		if slow[shipped.Name] != (os.Getenv("CHORD_SLOW") != "") || raceDetector && shipped.Name != "key-handover" {

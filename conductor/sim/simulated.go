@@ -13,23 +13,23 @@ import (
 	"chordconductor/otel"
 )
 
-// labAddress is the host of a simulated world on which the lab's own tasks run. No member lives there.
+// controllerAddress is the host of a simulated world on which the controller's own tasks run. It has no members.
 const controllerAddress = "lab"
 
-// simulated makes the fleet of a ring in a simulated world, and the host that stands for the lab.
+// simulated makes the fleet of a ring in a simulated world, and the controller's host.
 func simulated(s *scenario.Scenario, w *simenv.World, t *otel.Telemetry) (*local, *simenv.Host, error) {
-	lab, err := w.Host(controllerAddress)
+	host, err := w.Host(controllerAddress)
 	if err != nil {
 		return nil, nil, err
 	}
 	hosts := 0
-	return newLocal(s, lab, t, func() (hostSlot, error) {
+	return newLocal(s, host, t, func() (hostSlot, error) {
 		hosts++
 		return simulatedSlot(w, fmt.Sprintf("host-%d:7000", hosts))
-	}), lab, nil
+	}), host, nil
 }
 
-// simPlace is an address of a simulated world.
+// simulatedSlot is an address of a simulated world.
 func simulatedSlot(w *simenv.World, address string) (hostSlot, error) {
 	e, err := w.Host(address)
 	if err != nil {
@@ -44,7 +44,7 @@ func simulatedSlot(w *simenv.World, address string) (hostSlot, error) {
 	}, nil
 }
 
-// worldOf is the simulated world that a scenario's network describes. The zero start is the world's own.
+// worldOf is the simulated world with a scenario's network. A zero start is the world's own.
 func worldOf(s *scenario.Scenario, start time.Time) *simenv.World {
 	n := s.Network
 	cfg := simenv.Config{Seed: s.Seed, Start: start, Loss: n.Loss}
@@ -59,11 +59,11 @@ func worldOf(s *scenario.Scenario, start time.Time) *simenv.World {
 	return simenv.New(cfg)
 }
 
-// pacedGround is a simulated world that follows the clock on the wall. Its members' telemetry takes the real way. The
-// world starts now, so that its times and ours are the same.
+// newPacedDeployment makes a simulated world that follows the wall clock. Its members' telemetry is exported as usual.
+// The world starts now, so that its times and the wall clock's are the same.
 func newPacedDeployment(s *scenario.Scenario, t *otel.Telemetry, flush func(context.Context), log *slog.Logger) (*Deployment, error) {
 	world := worldOf(s, time.Now())
-	fleet, lab, err := simulated(s, world, t)
+	fleet, host, err := simulated(s, world, t)
 	if err != nil {
 		return nil, err
 	}
@@ -75,9 +75,9 @@ func newPacedDeployment(s *scenario.Scenario, t *otel.Telemetry, flush func(cont
 		world.Pace(ctx)
 	}()
 	return &Deployment{
-		Fleet: fleet,
-		World: lab,
-		Do:    func(ctx context.Context, task func(context.Context)) error { return world.Do(ctx, lab, task) },
+		Fleet:   fleet,
+		Runtime: host,
+		Do:      func(ctx context.Context, task func(context.Context)) error { return world.Do(ctx, host, task) },
 		End: func() {
 			cancel()
 			<-paced

@@ -17,43 +17,43 @@ import (
 )
 
 const (
-	maxNotes      = 100 // things that went otherwise than planned, in a Result
+	maxNotes      = 100 // deviations from the plan, in a Result
 	maxViolations = 1000
 	maxPoints     = 90_000 // of the timeline: a day of seconds; at the bound the first quarter is dropped
 	settleLimit   = time.Second
 
-	// underWayLimit is how long joins and leaves that are under way at the end are waited for before they count as not done.
+	// underWayLimit is how long joins and leaves under way at the end are awaited before they count as not done.
 	underWayLimit = time.Minute
 )
 
 // A simulation is one scenario on one fleet.
 type simulation struct {
-	scenario *scenario.Scenario
-	site     *activeDeployment
-	world    *scope
-	fleet    Fleet
-	view     func() *ring.View
-	stats    func() live.Stats
-	watch    *Watch
-	faults   *faults
-	driver   *load.Driver
-	virtual  bool
-	began    time.Time
+	scenario   *scenario.Scenario
+	deployment *activeDeployment
+	runtime    *simulationRuntime
+	fleet      Fleet
+	view       func() *ring.View
+	stats      func() live.Stats
+	watch      *Watch
+	faults     *faults
+	driver     *load.Driver
+	virtual    bool
+	began      time.Time
 
 	mu         sync.Mutex // guards all below
-	rand       *rand.Rand // chooses whom a phase hits
+	rand       *rand.Rand // chooses the victims of a phase
 	timeline   []Point
 	repairs    []Repair
 	violations map[string]ring.Violation
 	results    []PhaseResult // one per step begun: before the first phase, then one per phase
 	begun      []bool        // by phase of the scenario
 	waiting    []repairWait  // phases that are over, while the ring is not ideal again
-	drift      viewAccuracy
+	accuracy   viewAccuracy
 	notes      []string
 	phase      string
-	stopping   map[chord.ID]bool // members told to stop, so that nobody is hit twice
-	stoppedBy  map[chord.ID]int  // of these, who was stopped, with the phase's index in results
-	leavers    map[chord.ID]int  // of these, who accepted a command to leave, with the phase's index in results
+	stopping   map[chord.ID]bool // members stopped by command, so that none is hit twice
+	stoppedBy  map[chord.ID]int  // of these, the members that stopped, with the phase's index in results
+	leavers    map[chord.ID]int  // of these, the members that accepted a command to leave, with the phase's index in results
 	joiners    map[chord.ID]int  // members that were started, with the phase's index in results
 	ended      bool
 	finished   bool
@@ -63,7 +63,7 @@ type simulation struct {
 
 func newSimulation(s *scenario.Scenario, here *activeDeployment, cfg Config) *simulation {
 	sim := &simulation{
-		scenario: s, site: here, world: newScope(here.World), fleet: here.Fleet, faults: here.faults,
+		scenario: s, deployment: here, runtime: newSimulationRuntime(here.Runtime), fleet: here.Fleet, faults: here.faults,
 		view: cfg.View, stats: cfg.Stats, watch: cfg.Watch,
 		rand:       rand.New(rand.NewPCG(s.Seed, 0xfa0175)),
 		violations: make(map[string]ring.Violation), stopping: make(map[chord.ID]bool), stoppedBy: make(map[chord.ID]int), leavers: make(map[chord.ID]int), joiners: make(map[chord.ID]int),
@@ -71,15 +71,15 @@ func newSimulation(s *scenario.Scenario, here *activeDeployment, cfg Config) *si
 	}
 	cfg.Watch.reset()
 	sim.driver = load.New(load.Config{
-		World: sim.world, Workload: s.Workload, Seed: s.Seed, Replicas: max(1, here.Fleet.Replicas()),
+		Runtime: sim.runtime, Workload: s.Workload, Seed: s.Seed, Replicas: max(1, here.Fleet.Replicas()),
 		Pick:     func(n uint64) (load.Store, bool) { return pick(here.Fleet, n) },
 		Answered: cfg.Watch.Answered,
 	})
 	return sim
 }
 
-// begin sets the clock to zero. Like all below that uses the clock, it is called within the world.
-func (s *simulation) begin() { s.began = s.world.Now() }
+// begin sets the clock to zero. Like all below that uses the clock, it is called within the runtime.
+func (s *simulation) begin() { s.began = s.runtime.Now() }
 
 // repairWait is a phase whose repair is being timed.
 type repairWait struct {
@@ -87,23 +87,23 @@ type repairWait struct {
 	since  time.Time
 }
 
-// run is the simulation's life, from the first member to the verdict. It returns when the scenario is over, or early
-// when the world ends.
+// run runs the simulation from the first member to the verdict. It returns when the scenario is over, or early when the
+// runtime ends.
 func (s *simulation) run(ctx context.Context) {
 	s.enter("start")
-	running := s.world.NewSignal()
-	if s.world.Go(ctx, func(context.Context) {
+	running := s.runtime.NewSignal()
+	if s.runtime.Go(ctx, func(context.Context) {
 		s.driver.Run()
 		running.Set()
 	}) != nil {
 		return
 	}
-	if s.world.Go(ctx, s.monitor) != nil || s.world.Go(ctx, s.populate) != nil {
+	if s.runtime.Go(ctx, s.monitor) != nil || s.runtime.Go(ctx, s.populate) != nil {
 		return
 	}
-	s.travel(ctx)
+	s.applyNetwork(ctx)
 	for i, p := range s.scenario.Phases {
-		if s.world.Go(ctx, func(ctx context.Context) { s.perform(ctx, i, p) }) != nil {
+		if s.runtime.Go(ctx, func(ctx context.Context) { s.perform(ctx, i, p) }) != nil {
 			return
 		}
 	}
@@ -124,20 +124,21 @@ func (s *simulation) run(ctx context.Context) {
 	if err := s.driver.Sweep(ctx); err != nil {
 		return
 	}
-	if s.world.Sleep(settleLimit+judgeAfter) != nil { // the last events arrive, the last answers are judged
+	if s.runtime.Sleep(settleLimit+judgeAfter) != nil { // the last events arrive, the last answers are judged
 		return
 	}
-	for limit := s.world.Now().Add(underWayLimit); len(s.underWay()) > 0 && s.world.Now().Before(limit); {
-		if s.world.Sleep(lookEvery) != nil {
+	for limit := s.runtime.Now().Add(underWayLimit); len(s.underWay()) > 0 && s.runtime.Now().Before(limit); {
+		if s.runtime.Sleep(lookEvery) != nil {
 			return
 		}
 	}
-	s.watch.Judge(s.world.Now())
+	s.watch.Judge(s.runtime.Now())
 	s.conclude()
 }
 
-// travel has a ring that was there before meet the scenario's network; a ring of the scenario's own was made on it.
-func (s *simulation) travel(ctx context.Context) {
+// applyNetwork imposes the scenario's network conditions on a ring that was there before; a ring of the scenario's own
+// was made with them.
+func (s *simulation) applyNetwork(ctx context.Context) {
 	if s.scenario.OwnRing {
 		return
 	}
@@ -155,8 +156,8 @@ func (s *simulation) travel(ctx context.Context) {
 	}
 }
 
-// underWay lists, by their phases, the members that were started and have not joined, and those that were told to leave
-// and are there. Who has joined and is gone since counts as joined.
+// underWay lists, by their phases, the members that were started and have not joined, and those that were ordered to
+// leave and are still there. A member that has joined and is gone since counts as joined.
 func (s *simulation) underWay() (phases []int) {
 	hosts, v := s.fleet.Hosts(), s.view()
 	s.mu.Lock()
@@ -172,7 +173,7 @@ func (s *simulation) underWay() (phases []int) {
 			}
 		}
 	}
-	for _, m := range v.Members { // a fleet may list those no more that have only begun to leave
+	for _, m := range v.Members { // a fleet may no longer list those that have only begun to leave
 		if phase, ok := s.leavers[m.ID]; ok && m.Status == ring.Leaving {
 			if _, listed := hostOf(hosts, m.ID); !listed {
 				phases = append(phases, phase)
@@ -182,14 +183,14 @@ func (s *simulation) underWay() (phases []int) {
 	return phases
 }
 
-// conclude ends the simulation at its end. What is under way then has not been done.
+// conclude ends the simulation at its end. What is still under way counts as not done.
 func (s *simulation) conclude() {
 	unfinished := s.underWay()
 	s.mu.Lock()
 	for _, phase := range unfinished {
 		s.results[phase].Done--
 	}
-	for i, p := range s.scenario.Phases { // on a machine that lags, one may not have come to its turn
+	for i, p := range s.scenario.Phases { // on a machine that lags, one may not have begun
 		if !s.begun[i] {
 			now := s.elapsed()
 			s.results = append(s.results, PhaseResult{Name: p.Name, From: now, To: now, Planned: 1, Partial: p.AllowPartial})
@@ -199,10 +200,10 @@ func (s *simulation) conclude() {
 	s.phase = "finished"
 	s.took = s.elapsed()
 	s.mu.Unlock()
-	s.world.end()
+	s.runtime.end()
 }
 
-// abort ends a simulation that has not come to its end.
+// abort ends a simulation that has not reached its end.
 func (s *simulation) abort() {
 	s.driver.Stop()
 	s.mu.Lock()
@@ -214,7 +215,7 @@ func (s *simulation) abort() {
 		}
 	}
 	s.mu.Unlock()
-	s.world.end()
+	s.runtime.end()
 }
 
 // over reports whether the simulation has reached its end.
@@ -224,9 +225,9 @@ func (s *simulation) over() bool {
 	return s.ended
 }
 
-// populate starts the ring's members: the first founds it, the others follow over a few seconds, so that one can watch,
-// and over two stabilize intervals at least, so that the ring can keep up. On a machine that is too slow for that, they
-// follow as the ones before find their places.
+// populate starts the ring's members: the first founds it, the others follow over a few seconds, so that a user can
+// watch, and over at least two stabilize intervals, so that the ring can keep up. On a machine that is too slow for
+// that, each follows as those before have joined.
 func (s *simulation) populate(ctx context.Context) {
 	have, _ := members(s.fleet.Hosts())
 	want := s.scenario.Ring.Members
@@ -250,7 +251,7 @@ func (s *simulation) populate(ctx context.Context) {
 		}
 		have += n
 		for waiting := true; waiting; {
-			if s.world.Sleep(gap) != nil {
+			if s.runtime.Sleep(gap) != nil {
 				return
 			}
 			all, joined := members(s.fleet.Hosts())
@@ -261,16 +262,16 @@ func (s *simulation) populate(ctx context.Context) {
 
 // sleepUntil sleeps to a time since the start.
 func (s *simulation) sleepUntil(at time.Duration) error {
-	wait := s.began.Add(at).Sub(s.world.Now())
+	wait := s.began.Add(at).Sub(s.runtime.Now())
 	if wait <= 0 {
 		return nil
 	}
-	return s.world.Sleep(wait)
+	return s.runtime.Sleep(wait)
 }
 
-func (s *simulation) elapsed() time.Duration { return s.world.Now().Sub(s.began) }
+func (s *simulation) elapsed() time.Duration { return s.runtime.Now().Sub(s.began) }
 
-// enter begins a new step: what the load measures from now on counts for it.
+// enter begins a new step: the load counts further measurements under it.
 func (s *simulation) enter(name string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -290,7 +291,7 @@ func (s *simulation) setPhase(name string) {
 	s.phase = name
 }
 
-// note records that something went otherwise than planned.
+// note records a deviation from the plan.
 func (s *simulation) note(format string, args ...any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -299,8 +300,8 @@ func (s *simulation) note(format string, args ...any) {
 	}
 }
 
-// chance draws a random number below n. Draws come from several tasks, so in real time their order is not the same in
-// two runs; in virtual time it is.
+// chance draws a random number below n. Draws come from several tasks, so in real time their order differs between two
+// runs; in virtual time it does not.
 func (s *simulation) chance(n int) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -338,7 +339,7 @@ func (s *simulation) choose(share float64, except map[string]bool, spared int) m
 	return chosen
 }
 
-// victims chooses members that are on the ring and not yet told to stop: anywhere, or neighbours on different hosts.
+// victims chooses members that are on the ring and not yet stopped: anywhere, or neighbours on different hosts.
 func (s *simulation) victims(n int, adjacent bool) []chord.ID {
 	type candidate struct {
 		id   chord.ID

@@ -11,14 +11,14 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// maxWork bounds the sums of time that are kept; at the bound, members that come new are summed in the operation only.
-// Names longer than any text of an event are nobody's.
+// maxWork bounds the sums of time that are kept; at the bound, new members are summed in the operation only. Names
+// longer than any text of an event are ignored.
 const maxWork = 25_000
 
-// work is what time is summed by: an operation of all members, or all operations of one.
+// work is the key of a sum of time: an operation of all members, or all operations of one.
 type work struct{ operation, member string }
 
-// Spans sums the time that members spent in their operations. It is told of all traces that the conductor receives.
+// Spans sums the time that members spent in their operations. It receives all traces that reach the conductor.
 func (w *Watch) Spans(td ptrace.Traces) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -66,7 +66,7 @@ func (w *Watch) spend(on work, took time.Duration, failed bool) {
 	}
 }
 
-// Operations is where the time went: first by operation, then by member, each with the greatest sum first.
+// Operations lists the sums of time: first by operation, then by member, each with the greatest sum first.
 func (w *Watch) Operations() []OperationTime {
 	w.mu.Lock()
 	defer w.mu.Unlock()

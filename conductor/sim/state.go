@@ -2,11 +2,11 @@ package sim
 
 import "time"
 
-// State is a simulation as it stands, for the page and the API.
+// State is the present state of a simulation, for the page and the API.
 type State struct {
 	Running   bool          `json:"running"`
 	Scenario  string        `json:"scenario"` // of the running simulation, or of the last
-	Phase     string        `json:"phase"`    // what is being done now
+	Phase     string        `json:"phase"`    // the present one
 	ElapsedS  float64       `json:"elapsed_s"`
 	DurationS float64       `json:"duration_s"` // 0: until stopped
 	Phases    []PlannedStep `json:"phases"`
@@ -15,7 +15,7 @@ type State struct {
 	Answered  float64       `json:"answered_per_second"` // operations, in the last second
 	Lost      int           `json:"lost_keys"`
 	Report    bool          `json:"report_ready"`
-	Cut       int           `json:"cut"`             // members that a healing would bring back
+	Cut       int           `json:"cut"`             // members partitioned off, which a heal would bring back
 	Error     string        `json:"error,omitempty"` // why it ended early
 	Control   bool          `json:"can_control"`     // there are hosts to command
 }
@@ -30,7 +30,7 @@ type PlannedStep struct {
 // seconds is a duration in the unit of the API.
 func seconds(d time.Duration) float64 { return d.Seconds() }
 
-// tell fills in what a simulation has to say about itself.
+// report fills in a simulation's part of the state.
 func (s *simulation) report(st *State) {
 	load, verdict := s.driver.Workload(), s.driver.Verdict()
 	s.mu.Lock()

@@ -15,7 +15,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// muteHost takes commands, and never answers.
+// muteHost accepts commands, and never answers.
 type muteHost struct{ nodepb.UnimplementedHostServer }
 
 func (muteHost) StartMembers(ctx context.Context, _ *nodepb.StartMembersRequest) (*nodepb.StartMembersResponse, error) {
@@ -33,7 +33,7 @@ func (muteHost) SetFaults(ctx context.Context, _ *nodepb.SetFaultsRequest) (*nod
 	return nil, ctx.Err()
 }
 
-// A command that was sent and not answered may have been carried out: the error says so, and names the host.
+// A command that was sent and not answered may have been carried out: the error reports that, and names the host.
 func TestCommandsWithoutAnAnswer(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -20,19 +20,19 @@ import (
 const (
 	// exportDelay is how long an event takes from its member to the view in virtual time: the exporters' interval.
 	exportDelay = 100 * time.Millisecond
-	// advanceEvery is how often the fold is told the time.
+	// advanceEvery is the interval at which the fold's clock is advanced.
 	advanceEvery = 200 * time.Millisecond
 	// showEvery is the time, virtual, between two looks at the progress.
 	showEvery = time.Second
-	// drainLimit bounds what comes after a scenario's end: operations under way, the sweep, the last judgements.
+	// drainLimit bounds what follows a scenario's end: operations under way, the sweep, the last judgements.
 	drainLimit = 10 * time.Minute
 )
 
-// ErrInterrupted says that a run was ended from outside.
+// ErrInterrupted is the error of a run that was ended from outside.
 var ErrInterrupted = errors.New("interrupted")
 
-// A Tap hears what the members push, as a receiver would and before anybody else; nil: it does not. It keeps nothing that
-// it is given.
+// A Tap receives what the members push, as a receiver would and before any other; nil: it does not. It keeps nothing
+// that it is given.
 type Tap struct {
 	Logs  func(plog.Logs)
 	Spans func(ptrace.Traces)
@@ -40,7 +40,7 @@ type Tap struct {
 	Metrics func(pmetric.Metrics)
 }
 
-// BeforeLogs is next, with the tap before it.
+// BeforeLogs puts the tap before next.
 func (t Tap) BeforeLogs(next func(plog.Logs)) func(plog.Logs) {
 	if t.Logs == nil {
 		return next
@@ -51,7 +51,7 @@ func (t Tap) BeforeLogs(next func(plog.Logs)) func(plog.Logs) {
 	}
 }
 
-// BeforeSpans is next, with the tap before it.
+// BeforeSpans puts the tap before next.
 func (t Tap) BeforeSpans(next func(ptrace.Traces)) func(ptrace.Traces) {
 	if t.Spans == nil {
 		return next
@@ -63,7 +63,7 @@ func (t Tap) BeforeSpans(next func(ptrace.Traces)) func(ptrace.Traces) {
 }
 
 // RunVirtual runs a scenario in virtual time: the same members, the same workload and judgement, on a simulated clock
-// and network. One seed is one run, tapped or not. show is told of the progress; nil: nobody is.
+// and network. One seed is one run, tapped or not. show is called with the progress, unless it is nil.
 func RunVirtual(ctx context.Context, s *scenario.Scenario, tap Tap, show func(State, *ring.View)) (*Result, error) {
 	world := worldOf(s, time.Time{})
 	defer world.Close()
@@ -76,19 +76,19 @@ func RunVirtual(ctx context.Context, s *scenario.Scenario, tap Tap, show func(St
 	if err != nil {
 		return nil, err
 	}
-	fleet, lab, err := simulated(s, world, telemetry)
+	fleet, host, err := simulated(s, world, telemetry)
 	if err != nil {
 		return nil, err
 	}
-	here := newActiveDeployment(&Deployment{Fleet: fleet, World: lab})
-	if err := lab.Go(ctx, here.renewFaults); err != nil {
+	here := newActiveDeployment(&Deployment{Fleet: fleet, Runtime: host})
+	if err := host.Go(ctx, here.renewFaults); err != nil {
 		return nil, err
 	}
 	sim := newSimulation(s, here, Config{View: fold.view, Watch: watch})
 	sim.virtual = true
 	sim.began = world.Now()
 	fold.advance()
-	if err := sim.world.Go(ctx, sim.run); err != nil {
+	if err := sim.runtime.Go(ctx, sim.run); err != nil {
 		return nil, err
 	}
 	for !sim.over() {
@@ -96,7 +96,7 @@ func RunVirtual(ctx context.Context, s *scenario.Scenario, tap Tap, show func(St
 			return sim.result(), ErrInterrupted
 		}
 		if world.Elapsed() > s.Duration+drainLimit {
-			return sim.result(), errors.New("the scenario did not come to its end")
+			return sim.result(), errors.New("the scenario did not reach its end")
 		}
 		world.Run(showEvery)
 		if show != nil {
@@ -108,8 +108,8 @@ func RunVirtual(ctx context.Context, s *scenario.Scenario, tap Tap, show func(St
 	return sim.result(), nil
 }
 
-// virtualFold is the ring view of a run in virtual time. Events reach it as they would over OTLP: encoded, as the
-// Collector's data, decoded, and later.
+// virtualFold is the ring view of a run in virtual time. Events reach it as over OTLP: encoded, as the Collector's
+// data, decoded, and later.
 type virtualFold struct {
 	world *simenv.World
 	ring  *ring.Ring
@@ -117,7 +117,7 @@ type virtualFold struct {
 	last  *ring.View // nil: out of date
 }
 
-// receive takes what a member has said. What cannot be decoded is lost here as it would be there.
+// receive takes a member's events. What cannot be decoded is lost here as it would be there.
 func (f *virtualFold) receive(data plog.Logs) {
 	f.world.At(exportDelay, func() {
 		now := f.world.Now()
@@ -136,7 +136,7 @@ func (f *virtualFold) receive(data plog.Logs) {
 	})
 }
 
-// advance tells the fold the time, again and again.
+// advance advances the fold's clock, at intervals.
 func (f *virtualFold) advance() {
 	f.world.At(advanceEvery, func() {
 		f.ring.Advance(f.world.Now())

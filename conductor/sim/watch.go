@@ -11,29 +11,29 @@ import (
 )
 
 const (
-	// judgeAfter is how long an answer waits for the events that speak of its time.
+	// judgeAfter is how long an answer waits for the events about its time.
 	judgeAfter = 3 * time.Second
 	// maxPending bounds the answers that wait; at the bound the oldest is judged early.
 	maxPending = 1 << 17
-	// maxDoubted bounds the answers that look wrong and may not be; at the bound the oldest is given up unjudged.
+	// maxDoubted bounds the answers that look wrong and may not be; at the bound the oldest is dropped unjudged.
 	maxDoubted = 1 << 14
-	// keptRanges bounds what is remembered of one member's ownership; the oldest is forgotten.
+	// keptRanges bounds the ranges kept of one member; the oldest is forgotten.
 	keptRanges = 64
-	// maxWatched bounds the members remembered; at the bound one that has ended is forgotten for each that is new.
+	// maxWatched bounds the members kept; at the bound one that has ended is forgotten for each new one.
 	maxWatched = 20_000
-	// slack is how far an event's time may lie from the change that it tells of, on one machine or between clocks.
+	// slack is how far an event's time may be from the change that it reports, on one machine or between clocks.
 	slack = 50 * time.Millisecond
 )
 
-// A Watch follows the events that reach the ring view, and keeps what a Result needs of them: who was responsible for
-// which range when, so that answers to lookups can be judged, and what moved. It is one of the conductor's recorders:
-// it hears what the fold hears, and tells it nothing.
+// A Watch follows the events that reach the ring view, and keeps what a Result needs of them: which member was
+// responsible for which range when, so that answers to lookups can be judged, and what moved. It is one of the
+// conductor's recorders: it receives the fold's events, and does not influence it.
 type Watch struct {
 	mu      sync.Mutex
 	members map[chord.ID]*watched
 	moves   Moves
 	pending []answered // a queue: oldest first
-	doubted []answered // another: they look wrong by what has been heard, but not all has
+	doubted []answered // another: they look wrong by the events received, but some are missing
 	verdict LookupVerdict
 	spent   map[work]*OperationTime // at most maxWork
 	ends    ends
@@ -64,15 +64,15 @@ type answered struct {
 	from, to   time.Time
 }
 
-// NewWatch returns a Watch that has heard nothing.
+// NewWatch returns a Watch that has received nothing.
 func NewWatch() *Watch {
 	return &Watch{members: make(map[chord.ID]*watched), spent: make(map[work]*OperationTime), bounds: boundsOf(nil)}
 }
 
-// Append takes note of an event.
+// Append enters an event.
 func (w *Watch) Append(ev *chordevent.Event, _ time.Time) {
 	if ev.Body.Kind() == chordevent.KindHostState {
-		return // is of no member
+		return // it is of a host, not of a member
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -101,7 +101,7 @@ func (w *Watch) Append(ev *chordevent.Event, _ time.Time) {
 	w.grown(m.size() - before)
 }
 
-// Advance is the other half of a recorder; time alone changes nothing here.
+// Advance does nothing: a recorder needs it, and time alone changes nothing here.
 func (w *Watch) Advance(time.Time) {}
 
 func (w *Watch) member(id chord.ID) *watched {
@@ -117,7 +117,7 @@ func (w *Watch) member(id chord.ID) *watched {
 	return m
 }
 
-// owns inserts what a member said of its range at an event's time. Events may come late and twice.
+// owns inserts what a member reported about its range at an event's time. Events may come late and twice.
 func (m *watched) owns(ev *chordevent.Event, o chordevent.Ownership) {
 	h := held{ev.Time, ev.Node.Incarnation, ev.Node.Seq, o.Owns, o.From}
 	at := len(m.ranges)
@@ -127,11 +127,11 @@ func (m *watched) owns(ev *chordevent.Event, o chordevent.Ownership) {
 	if at > 0 {
 		prev := m.ranges[at-1]
 		if prev.incarnation == h.incarnation && prev.seq == h.seq {
-			return // told twice
+			return // received twice
 		}
 		if at == len(m.ranges) && prev.incarnation == h.incarnation && prev.owns == h.owns && prev.from == h.from &&
 			m.unbroken(h.incarnation, prev.seq, h.seq) {
-			return // a keyframe that says what is known: nothing else can still come from between the two
+			return // a keyframe that repeats what is known: no other event can still come from between the two
 		}
 	}
 	m.ended = m.ended && at < len(m.ranges)
@@ -164,7 +164,7 @@ func (w *Watch) forgetOne() {
 	delete(w.members, one)
 }
 
-// moved counts a move once, by its source's word.
+// moved counts a move once, by its source's report.
 func (w *Watch) moved(k chordevent.KeysMoved) {
 	if !k.Outgoing || k.Phase == chordevent.MoveStarted {
 		return
@@ -204,8 +204,8 @@ func (w *Watch) Answered(found *nodepb.Lookup, from, to time.Time) {
 	w.pending = append(w.pending, a)
 }
 
-// Judge judges the answers that are old enough at an instant. One that looks wrong waits until everything is heard that
-// its owner said meanwhile: of a member whose telemetry is cut off, the newest range known may be an old one.
+// Judge judges the answers that are old enough at an instant. One that looks wrong waits until all of its owner's
+// events of that time are received: of a member whose telemetry is held back, the newest range known may be an old one.
 func (w *Watch) Judge(now time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -219,7 +219,7 @@ func (w *Watch) Judge(now time.Time) {
 	w.pending = append(w.pending[:0], w.pending[n:]...)
 }
 
-// doubt judges an answer, or puts it to those that wait.
+// doubt judges an answer, or queues it with those that look wrong.
 func (w *Watch) doubt(a answered) {
 	if w.judge(a) {
 		return
@@ -231,8 +231,8 @@ func (w *Watch) doubt(a answered) {
 	w.doubted = append(w.doubted, a)
 }
 
-// judge decides whether the answering member was responsible for the key at any instant of the lookup's life, if that
-// can be said.
+// judge decides whether the answering member was responsible for the key at any instant of the lookup, if that is
+// known.
 func (w *Watch) judge(a answered) bool {
 	m := w.members[a.owner]
 	if m == nil || len(m.ranges) == 0 || m.ranges[0].since.After(a.to.Add(slack)) {
@@ -272,7 +272,7 @@ func (w *Watch) Moves() Moves {
 	return w.moves
 }
 
-// reset begins a new measurement. What is known of ranges stays true.
+// reset begins a new measurement. The ranges known remain valid.
 func (w *Watch) reset() {
 	w.mu.Lock()
 	defer w.mu.Unlock()

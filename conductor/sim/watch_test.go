@@ -18,7 +18,7 @@ var noon = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 
 func id(n byte) chord.ID { return chord.ID{19: n} }
 
-// event is what a member said at so many seconds past noon.
+// event is a member's event at so many seconds past noon.
 func event(member byte, seq int64, at float64, body chordevent.Body) *chordevent.Event {
 	return &chordevent.Event{
 		Time: noon.Add(time.Duration(at * float64(time.Second))),
@@ -36,8 +36,8 @@ func answer(key, owner byte) *nodepb.Lookup {
 }
 
 func TestLookupsAreJudged(t *testing.T) {
-	// Member 100 owns (50, 100] from 0 s on, and (80, 100] from 10 s on, when 80 takes over (50, 80]. Of member 30, which
-	// owns (20, 30] at first, nothing is heard between 5 s and 15 s. Of member 10 nothing is heard after 5 s.
+	// Member 100 owns (50, 100] from 0 s on, and (80, 100] from 10 s on, when 80 takes over (50, 80]. Of member 30,
+	// which owns (20, 30] at first, no event is received between 5 s and 15 s. Of member 10 none is received after 5 s.
 	history := []*chordevent.Event{
 		event(100, 1, 0, owns(50)),
 		event(80, 1, 10, owns(50)),
@@ -75,14 +75,14 @@ func TestLookupsAreJudged(t *testing.T) {
 		{"not yet", 60, 80, 8, 9, LookupVerdict{Unjudged: 1}},
 		{"within the clock's slack", 60, 100, 10.02, 10.03, LookupVerdict{Judged: 1}},
 		{"one that owns nothing", 90, 90, 2, 3, LookupVerdict{Judged: 1, Wrong: 1}},
-		{"one that nobody heard of", 7, 7, 2, 3, LookupVerdict{Unjudged: 1}},
+		{"an unknown member", 7, 7, 2, 3, LookupVerdict{Unjudged: 1}},
 		{"wrong before the loss", 15, 30, 2, 3, LookupVerdict{Judged: 1, Wrong: 1}},
 		{"right during the loss, as far as is known", 22, 30, 7, 8, LookupVerdict{Judged: 1}},
 		{"not known during the loss", 15, 30, 7, 8, LookupVerdict{Unjudged: 1}},
 		{"not known when it begins", 15, 30, 4, 6, LookupVerdict{Unjudged: 1}},
-		{"not known before the range is told again", 15, 30, 15.2, 15.4, LookupVerdict{Unjudged: 1}},
+		{"not known before the range is reported again", 15, 30, 15.2, 15.4, LookupVerdict{Unjudged: 1}},
 		{"wrong after the loss", 22, 30, 17, 18, LookupVerdict{Judged: 1, Wrong: 1}},
-		{"not known after the last word", 50, 10, 6, 7, LookupVerdict{Unjudged: 1}},
+		{"not known after the last event", 50, 10, 6, 7, LookupVerdict{Unjudged: 1}},
 	} {
 		for _, order := range [][]int{forth, back, slices.Concat(back, forth), mixed} {
 			w := NewWatch()
@@ -102,14 +102,14 @@ func TestLookupsAreJudged(t *testing.T) {
 	}
 }
 
-// A range that comes back, told before what was in between, is not taken for a repetition.
+// A range that comes back, received before the events in between, is not taken for a repetition.
 func TestRangeThatComesBack(t *testing.T) {
 	wantVerdict(t, LookupVerdict{Judged: 1}, 11,
 		event(100, 1, 0, owns(50)), event(100, 3, 10, owns(50)), event(100, 2, 5, owns(80)), event(100, 4, 20, chordevent.SuccessorsChanged{}))
 }
 
-// What is heard of a life says nothing of the end of the one before.
-func TestAnswerOfALifeWhoseEndWasNotHeard(t *testing.T) {
+// Events of an incarnation do not imply the end of the one before.
+func TestAnswerOfAnIncarnationWithoutItsEnd(t *testing.T) {
 	first := event(100, 1, 0, owns(80)) // that it owned more later, when it gave the answer, was lost
 	second := []*chordevent.Event{event(100, 1, 10, chordevent.SuccessorsChanged{}), event(100, 2, 20, chordevent.SuccessorsChanged{})}
 	for _, ev := range second {
@@ -155,7 +155,7 @@ func TestMovesAreSummed(t *testing.T) {
 	}
 	move(chordevent.MoveJoin, chordevent.MoveStarted, true)
 	move(chordevent.MoveJoin, chordevent.MoveDone, true)
-	move(chordevent.MoveJoin, chordevent.MoveDone, false) // the receiver's word on the same
+	move(chordevent.MoveJoin, chordevent.MoveDone, false) // the receiver's report of the same
 	move(chordevent.MoveLeave, chordevent.MoveFailed, true)
 	want := Moves{Join: MoveSum{Moves: 1, Keys: 5, Bytes: 70}, Leave: MoveSum{Failed: 1}}
 	if got := w.Moves(); got != want {

@@ -6,27 +6,27 @@ import (
 	"chordconductor/conductor/memory"
 )
 
-// What a Watch keeps is bounded in numbers, and in bytes if it has a share: members and spans come from whoever sends
+// A Watch's memory is bounded in numbers, and in bytes if it has a share: members and spans come from any sender of
 // telemetry. The share is divided:
 //
-//   - members, 3/8: one that has ended is forgotten, or any; the answers that it gave can no longer be judged
-//   - answers that wait, 1/4: the oldest is judged early, or given up unjudged
+//   - members, 3/8: one that has ended is forgotten, or any; its answers can no longer be judged
+//   - answers that wait, 1/4: the oldest is judged early, or dropped unjudged
 //   - sums of time by operation and member, 1/8: further ones are summed in the operation only, or not at all
 //   - finished moves of keys, 1/8: the oldest are forgotten
 //   - ends of members, 1/8: the oldest is forgotten
 //
 // Sizes are upper estimates: slices have up to twice the room that they need.
 const (
-	watchedSize = 200 // a member without ranges, with its place in the map
+	watchedSize = 200 // a member without ranges, with its entry in the map
 	heldSize    = 2 * int64(unsafe.Sizeof(held{}))
-	stretchSize = 2 * int64(unsafe.Sizeof(eventRun{}))
+	runSize     = 2 * int64(unsafe.Sizeof(eventRun{}))
 	answerSize  = 2 * int64(unsafe.Sizeof(answered{}))
 	workSize    = int64(unsafe.Sizeof(OperationTime{})) + 120
 	moveSize    = 2 * int64(unsafe.Sizeof(KeyMove{}))
 	endSize     = int64(unsafe.Sizeof(end{})) + 120
 )
 
-// bounds are the most of each; without a share only in numbers.
+// bounds are the upper bounds of each; without a share only in numbers.
 type bounds struct {
 	share                   *memory.Share
 	members, spent, moves   int64 // bytes
@@ -47,19 +47,19 @@ func boundsOf(share *memory.Share) bounds {
 
 func most(number int, fit int64) int { return int(min(int64(number), max(fit, 1))) }
 
-// exceeds says that so many bytes are more than there is for them; never without a share.
+// exceeds reports whether so many bytes are above a bound; never without a share.
 func (b *bounds) exceeds(bytes, most int64) bool { return b.share != nil && bytes > most }
 
-// Within bounds the Watch by a share of the memory. It is called before anything else.
+// Within bounds the Watch by a share of the memory. It must be called first.
 func (w *Watch) Within(share *memory.Share) { w.bounds = boundsOf(share) }
 
 func (m *watched) size() int64 {
-	return watchedSize + int64(len(m.ranges))*heldSize + int64(len(m.runs))*stretchSize
+	return watchedSize + int64(len(m.ranges))*heldSize + int64(len(m.runs))*runSize
 }
 
 func (m *KeyMove) size() int64 { return moveSize + int64(len(m.To.Addr)+len(m.Reason)) }
 
-// grown counts what a member takes more, and makes room. mu is held.
+// grown adds to a member's size, and makes room. mu is held.
 func (w *Watch) grown(by int64) {
 	w.memberBytes += by
 	for w.bounds.exceeds(w.memberBytes, w.bounds.members) && len(w.members) > 0 {
@@ -68,7 +68,7 @@ func (w *Watch) grown(by int64) {
 	}
 }
 
-// weigh reports what the Watch takes. mu is held.
+// weigh reports the Watch's size. mu is held.
 func (w *Watch) weigh() {
 	w.bounds.share.Set(w.memberBytes + w.spentBytes + w.ends.moveBytes + int64(len(w.ends.order))*endSize +
 		int64(len(w.pending)+len(w.doubted))*answerSize)

@@ -15,8 +15,8 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// Whoever sends telemetry decides what a Watch is shown: whatever that is, and however much, it keeps to its share, and
-// goes on judging.
+// Any sender of telemetry decides what a Watch receives: whatever that is, and however much, it keeps to its share, and
+// continues to judge.
 func TestWatchIsBoundedInBytes(t *testing.T) {
 	const limit = 1 << 20
 	anyID := func(r *rand.Rand) (id chord.ID) {
@@ -28,7 +28,7 @@ func TestWatchIsBoundedInBytes(t *testing.T) {
 	long := func(r *rand.Rand, most int) string {
 		return fmt.Sprint(r.Uint64()) + strings.Repeat("x", r.IntN(most))
 	}
-	say := func(w *Watch, r *rand.Rand, body chordevent.Body) {
+	add := func(w *Watch, r *rand.Rand, body chordevent.Body) {
 		w.Append(&chordevent.Event{Time: noon.Add(time.Duration(r.IntN(1e9))), Node: chordevent.Node{
 			ID: chord.ID{0: byte(r.Uint32()), 1: byte(r.Uint32())}, Incarnation: 1 + r.Int64N(3), Seq: 1 + r.Int64N(1e6)}, Body: body}, noon)
 	}
@@ -44,14 +44,14 @@ func TestWatchIsBoundedInBytes(t *testing.T) {
 		"texts of any size": func(w *Watch, r *rand.Rand) { span(w, "chord."+long(r, 64<<10), long(r, 64<<10)) },
 		"members of spans":  func(w *Watch, r *rand.Rand) { span(w, "chord.lookup", long(r, chordevent.MaxText)) },
 		"ranges": func(w *Watch, r *rand.Rand) {
-			say(w, r, chordevent.OwnershipChanged{Ownership: chordevent.Ownership{Owns: true, From: anyID(r)}})
+			add(w, r, chordevent.OwnershipChanged{Ownership: chordevent.Ownership{Owns: true, From: anyID(r)}})
 		},
-		"losses": func(w *Watch, r *rand.Rand) { say(w, r, chordevent.SuccessorsChanged{}) },
+		"losses": func(w *Watch, r *rand.Rand) { add(w, r, chordevent.SuccessorsChanged{}) },
 		"deaths": func(w *Watch, r *rand.Rand) {
-			say(w, r, chordevent.PeerFailed{Peer: chordevent.PeerRef{Peer: chord.Peer{ID: anyID(r), Addr: long(r, chordevent.MaxText), Incarnation: 1}}})
+			add(w, r, chordevent.PeerFailed{Peer: chordevent.PeerRef{Peer: chord.Peer{ID: anyID(r), Addr: long(r, chordevent.MaxText), Incarnation: 1}}})
 		},
 		"moves": func(w *Watch, r *rand.Rand) {
-			say(w, r, chordevent.KeysMoved{Outgoing: true, Phase: chordevent.MoveDone, Peer: chordevent.PeerRef{Peer: chord.Peer{ID: anyID(r), Addr: long(r, chordevent.MaxText), Incarnation: 1}}})
+			add(w, r, chordevent.KeysMoved{Outgoing: true, Phase: chordevent.MoveDone, Peer: chordevent.PeerRef{Peer: chord.Peer{ID: anyID(r), Addr: long(r, chordevent.MaxText), Incarnation: 1}}})
 		},
 		"answers": func(w *Watch, r *rand.Rand) { w.Answered(answer(byte(r.Uint32()), 100), noon, noon) },
 	}

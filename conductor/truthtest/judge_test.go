@@ -16,7 +16,7 @@ import (
 type field int
 
 const (
-	life field = iota // the member is there, in its present incarnation
+	presence field = iota // the member is there, in its present incarnation
 	status
 	predecessor
 	successors
@@ -26,27 +26,27 @@ const (
 	fields
 )
 
-var fieldNames = [fields]string{"life", "status", "predecessor", "successors", "fingers", "ownership", "keys"}
+var fieldNames = [fields]string{"presence", "status", "predecessor", "successors", "fingers", "ownership", "keys"}
 
-// values are a member's fields, in a form that can be compared. The one of life is not used.
+// values are a member's fields, in a form that can be compared. The one of presence is not used.
 type values [fields]string
 
-// identity is one life of a member.
+// identity is one incarnation of a member.
 type identity struct {
 	id  chord.ID
 	inc int64
 }
 
-// A subject is what is known of one life from the member's own memory.
+// A subject is the ground truth about one incarnation, from the member's own memory.
 type subject struct {
 	born  time.Time
-	ended time.Time // zero: it lives
+	ended time.Time // zero: it is alive
 	now   values
-	state chord.State   // of which now speaks
+	state chord.State   // that now is of
 	runs  []chord.Run   // the same
-	past  [fields][]was // oldest first; what is older than the bound is dropped
+	past  [fields][]was // oldest first; values older than the bound are dropped
 	shown *ring.Member  // as it was last shown
-	shows values        // by it
+	shows values        // the values shown there
 }
 
 // was is a value that a field had, until an instant.
@@ -58,7 +58,7 @@ type was struct {
 // counts are of fields compared.
 type counts struct {
 	compared, young, marked, unmarked int
-	unnamed                           int           // incarnations that are not in the view, and that nobody in it names
+	unnamed                           int           // incarnations that are not in the view, and that no member in it names
 	oldest                            time.Duration // age of the oldest value that was shown unmarked
 }
 
@@ -76,18 +76,18 @@ func (c counts) String() string {
 		c.compared, c.young, c.oldest.Round(time.Millisecond), c.marked, c.unmarked, c.unnamed)
 }
 
-// A judge compares views with the truth. One goroutine at a time.
+// A judge compares views with the ground truth. One goroutine at a time.
 type judge struct {
 	bound    time.Duration // the staleness bound
 	begun    time.Time     // when the present conductor started to listen
-	changed  time.Time     // when the truth last did
+	changed  time.Time     // when the ground truth last changed
 	subjects map[identity]*subject
 	counts   counts
 	byField  [fields]counts
-	rings    counts    // of how the ring is, as a whole
+	rings    counts    // of the ring's state as a whole
 	ideal    time.Time // when the members' pointers were last ideal
-	other    time.Time // and when they were last not
-	wrong    []string  // what differed and was not marked, the first ones
+	other    time.Time // when they were last not
+	wrong    []string  // the first fields that differed and were not marked
 }
 
 func newJudge(bound time.Duration, now time.Time) *judge {
@@ -96,11 +96,11 @@ func newJudge(bound time.Duration, now time.Time) *judge {
 
 const maxWrong = 3 // of each field
 
-// loadPause is how long a member may take to say what it holds. That is told once a second at most and between two rounds
+// loadPause is how long a member may take to report its load. It does so once a second at most and between two rounds
 // of maintenance, one of which may wait for some dead peers, a second each.
 const loadPause = 5 * time.Second
 
-// note takes a member's fields as they are now.
+// note enters a member's present fields.
 func (j *judge) note(m *member.Member, now time.Time, edit func(*values)) *subject {
 	key := identity{m.Self().ID, m.Self().Incarnation}
 	s := j.subjects[key]
@@ -134,9 +134,9 @@ func (j *judge) note(m *member.Member, now time.Time, edit func(*values)) *subje
 	return s
 }
 
-// heard takes note of a member at the instant of an event of its own: between two looks a field may have had a value
-// that the view rightly shows. What an event says of keys and ownership is read from memory as it is made.
-func (j *judge) heard(m *member.Member, ev *chordevent.Event) {
+// received notes a member's fields at the instant of an event of its own: between two looks a field may have had a
+// value that the view rightly shows. An event's keys and ownership are read from memory as it is made.
+func (j *judge) received(m *member.Member, ev *chordevent.Event) {
 	j.note(m, ev.Time, func(v *values) {
 		switch body := ev.Body.(type) {
 		case chordevent.OwnershipChanged:
@@ -151,7 +151,7 @@ func (j *judge) heard(m *member.Member, ev *chordevent.Event) {
 	})
 }
 
-// look compares a view with the members that live now.
+// look compares a view with the members that are alive now.
 func (j *judge) look(now time.Time, v *ring.View, members []*member.Member) {
 	alive := make(map[identity]bool, len(members))
 	for _, m := range members {
@@ -175,7 +175,7 @@ func (j *judge) look(now time.Time, v *ring.View, members []*member.Member) {
 		s := j.subjects[key]
 		switch gone := shown.Status == ring.Left || shown.Status == ring.Failed; {
 		case s == nil:
-			j.verdict(now, status, counts{unmarked: 1}, shown, "a member that never was")
+			j.verdict(now, status, counts{unmarked: 1}, shown, "a member that never existed")
 		case gone:
 			j.verdict(now, status, counts{}, shown, "")
 		case marks(&v.Certainty, key) || isNoMember(shown):
@@ -186,21 +186,21 @@ func (j *judge) look(now time.Time, v *ring.View, members []*member.Member) {
 	}
 }
 
-// marks says that a certainty speaks of that very incarnation: it names it, or knows that nothing is certain.
+// marks reports whether a certainty covers that very incarnation: it names it, or is that nothing is certain.
 func marks(c *ring.Certainty, key identity) bool {
 	return c.State == ring.NothingCertain || slices.ContainsFunc(c.Members, func(m ring.UncertainMember) bool {
 		return m.ID == key.id && m.Incarnation == key.inc
 	})
 }
 
-// isNoMember says that the view does not count a life among the ring's, and that it is not sure of that: peers report it
-// dead, which it may yet refute, or it is silent and its neighbours pass over it. The certainty is about the others.
+// isNoMember reports whether the view does not count an incarnation among the ring's, without being sure: peers report
+// it dead, which it may yet refute, or it is silent and its neighbours skip it. The certainty is about the others.
 func isNoMember(m *ring.Member) bool {
 	return m.Uncertain && (m.Status == ring.Failed || m.Status == ring.Silent)
 }
 
-// lookAtRing compares how the view says that the ring is, where it says that all of it is certain, with how the members'
-// own pointers are. It is a second answer, and judged by itself: which members are uncertain says nothing of it.
+// lookAtRing compares the ring's status in the view, where all of it is marked certain, with the members' own pointers.
+// It is judged separately: which members are uncertain does not matter for it.
 func (j *judge) lookAtRing(now time.Time, v *ring.View, ideal bool) {
 	if ideal {
 		j.ideal = now
@@ -212,7 +212,7 @@ func (j *judge) lookAtRing(now time.Time, v *ring.View, ideal bool) {
 	if shown {
 		last = j.ideal
 	}
-	if last.IsZero() { // not since we look
+	if last.IsZero() { // not since the first look
 		last = j.begun
 	}
 	switch age := now.Sub(last); {
@@ -230,8 +230,8 @@ func (j *judge) lookAtRing(now time.Time, v *ring.View, ideal bool) {
 	j.rings.add(c)
 }
 
-// isNamed says that somebody on the ring, as far as the view shows it, names an incarnation. Of one that is not named, and
-// of which no event has arrived, nothing can be known.
+// isNamed reports whether a member on the ring, as far as the view shows it, names an incarnation. Of one that is not
+// named, and of which no event has arrived, nothing can be known.
 func isNamed(v *ring.View, key identity) bool {
 	is := func(p chordevent.PeerRef) bool { return p.ID == key.id && p.Incarnation == key.inc }
 	return slices.ContainsFunc(v.Members, func(m *ring.Member) bool {
@@ -240,7 +240,7 @@ func isNamed(v *ring.View, key identity) bool {
 	})
 }
 
-// compare compares what a view shows of one life with the truth.
+// compare compares one incarnation in a view with the ground truth.
 func (j *judge) compare(now time.Time, v *ring.View, key identity, s *subject) {
 	shown := v.Member(key.id)
 	if shown == nil || shown.Incarnation != key.inc {
@@ -249,15 +249,15 @@ func (j *judge) compare(now time.Time, v *ring.View, key identity, s *subject) {
 			since = j.begun
 		}
 		if marks(&v.Certainty, key) {
-			j.verdict(now, life, counts{marked: 1}, nil, "")
+			j.verdict(now, presence, counts{marked: 1}, nil, "")
 		} else if now.Sub(since) > j.bound && !v.Certainty.All() && !isNamed(v, key) {
-			j.verdict(now, life, counts{unnamed: 1}, nil, "")
+			j.verdict(now, presence, counts{unnamed: 1}, nil, "")
 		} else {
-			j.age(now, life, now.Sub(since), shown, fmt.Sprintf("%x of %d lives, and the ring is %s, of %d members %d uncertain", key.id[16:], key.inc, v.Status, v.Certainty.Of, v.Certainty.Count))
+			j.age(now, presence, now.Sub(since), shown, fmt.Sprintf("%x of %d is alive, and the ring is %s, of %d members %d uncertain", key.id[16:], key.inc, v.Status, v.Certainty.Of, v.Certainty.Count))
 		}
 		return
 	}
-	j.verdict(now, life, counts{}, shown, "")
+	j.verdict(now, presence, counts{}, shown, "")
 	if s.shown != shown {
 		s.shown, s.shows = shown, valuesOf(shown)
 	}
@@ -285,7 +285,7 @@ func (j *judge) compare(now time.Time, v *ring.View, key identity, s *subject) {
 	}
 }
 
-// age judges a value that was true until a time ago, and is not marked.
+// age judges a value that was right until a time ago, and is not marked.
 func (j *judge) age(now time.Time, f field, age time.Duration, shown *ring.Member, what string) {
 	c := counts{young: 1, oldest: age}
 	bound := j.bound
@@ -312,8 +312,8 @@ func (j *judge) verdict(now time.Time, f field, c counts, shown *ring.Member, wh
 	j.wrong = append(j.wrong, fmt.Sprintf("%s %s: %s: %s", now.Format("04:05.000"), name, fieldNames[f], what))
 }
 
-// differences are all fields in which a view is not the truth, and the members that it shows alive and are not. When all
-// is quiet there are none.
+// differences are all fields in which a view differs from the ground truth, and the members that it shows alive and are
+// not. When all is quiet there are none.
 func (j *judge) differences(now time.Time, v *ring.View, members []*member.Member) (list, ghosts []string) {
 	alive := make(map[identity]bool, len(members))
 	for _, m := range members {
@@ -324,7 +324,7 @@ func (j *judge) differences(now time.Time, v *ring.View, members []*member.Membe
 		alive[identity{self.ID, self.Incarnation}] = true
 		shown := v.Member(self.ID)
 		if shown == nil || shown.Incarnation != self.Incarnation {
-			list = append(list, fmt.Sprintf("%x: not in the view, or not in this life", self.ID[16:]))
+			list = append(list, fmt.Sprintf("%x: not in the view, or not in this incarnation", self.ID[16:]))
 			continue
 		}
 		if shown.Uncertain {
@@ -384,7 +384,7 @@ func listText(list []chord.Peer) string {
 	return b.String()
 }
 
-// runsText joins runs that touch and point to the same peer: where they are cut means nothing.
+// runsText joins runs that touch and point to the same peer: where they are split means nothing.
 func runsText(runs []chord.Run) string {
 	var b strings.Builder
 	for i := 0; i < len(runs); i++ {

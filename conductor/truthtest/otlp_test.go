@@ -28,9 +28,9 @@ import (
 const realKeyframe = time.Second
 
 const (
-	// slowness is by how much a busy machine may delay what is told and looked at.
+	// slowness is by how much a busy machine may delay events and looks.
 	slowness = 2 * time.Second
-	// realWay is what package ring allows for the way of telemetry before it takes news for old.
+	// realWay is package ring's allowance for the delay of telemetry before it takes a state for stale.
 	realWay = 5 * time.Second
 )
 
@@ -91,7 +91,7 @@ func TestViewIsTrueOverOTLP(t *testing.T) {
 	r.until(2*time.Minute, "the ring is ideal again", r.settled)
 	var wrong []string
 	quiet := time.Now()
-	r.until(time.Minute, "the view is the truth", func() bool {
+	r.until(time.Minute, "the view is the ground truth", func() bool {
 		var ghosts []string
 		r.mu.Lock()
 		defer r.mu.Unlock()
@@ -109,18 +109,18 @@ func TestViewIsTrueOverOTLP(t *testing.T) {
 	for f, c := range r.judge.byField {
 		t.Logf("%-12s %v", fieldNames[f], c)
 	}
-	t.Logf("over OTLP: %v; the view was the truth %v after the ring was ideal", r.judge.counts, time.Since(quiet).Round(time.Millisecond))
+	t.Logf("over OTLP: %v; the view was the ground truth %v after the ring was ideal", r.judge.counts, time.Since(quiet).Round(time.Millisecond))
 	weather := r.relay.counted()
 	t.Logf("telemetry: %v", weather)
 	if r.judge.counts.unmarked > 0 {
 		t.Errorf("not marked:\n%s", strings.Join(r.judge.wrong, "\n"))
 	}
 	if weather.dropped == 0 || weather.doubled == 0 || weather.late == 0 || weather.refused == 0 {
-		t.Errorf("too fair a weather: %v", weather)
+		t.Errorf("too few faults of telemetry: %v", weather)
 	}
 }
 
-// every calls f again and again, until the returned function is called, which waits for it.
+// every calls f repeatedly, until the returned function is called, which waits for it.
 func every(d time.Duration, f func()) (stop func()) {
 	end, done := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -168,7 +168,7 @@ func (r *realRing) heardFrom(now time.Time) {
 	r.judge.begun = now
 }
 
-// members is called with mu held.
+// members must be called with mu held.
 func (r *realRing) members() (all []*member.Member) {
 	for _, h := range r.hosts {
 		all = append(all, h.Members()...)
@@ -189,7 +189,7 @@ func (r *realRing) settled() bool {
 	return chord.Observe(states).Ideal(r.hosts[0].Space())
 }
 
-// add starts a host, a process as far as its telemetry goes, and returns its address.
+// add starts a host, a process as far as its telemetry is concerned, and returns its address.
 func (r *realRing) add(listen string) string {
 	ctx := context.Background()
 	r.made++
@@ -204,14 +204,14 @@ func (r *realRing) add(listen string) string {
 		Ring: "chord", Endpoint: r.relay.address, Headers: map[string]string{processHeader: h.process}, IgnoreEnvironment: true,
 	})
 	fail(err)
-	told, err := otel.Memory(otel.MemoryConfig{
+	memory, err := otel.Memory(otel.MemoryConfig{
 		Ring: "chord", Instance: "judge", Random: rand.Uint64, Now: time.Now,
 		Sink: func(data plog.Logs) {
 			each([]plog.Logs{data}, func(ev *chordevent.Event) {
 				r.mu.Lock()
 				defer r.mu.Unlock()
 				if m := h.Member(ev.Node.ID); m != nil {
-					r.judge.heard(m, ev)
+					r.judge.received(m, ev)
 				}
 			})
 		},
@@ -227,7 +227,7 @@ func (r *realRing) add(listen string) string {
 	}
 	r.mu.Unlock()
 	h.Host, err = member.NewHost(cfg, h.env.Address(), h.layer, member.Telemetry{
-		Events: both{h.telemetry.Events, told.Events}, Lost: h.telemetry.Lost,
+		Events: both{h.telemetry.Events, memory.Events}, Lost: h.telemetry.Lost,
 	})
 	fail(err)
 	h.telemetry.OnRecovery(h.Recovered)
@@ -240,7 +240,7 @@ func (r *realRing) add(listen string) string {
 	return h.env.Address()
 }
 
-// both hands each event to the exporter and to the judge.
+// both gives each event to the exporter and to the judge.
 type both struct {
 	log.LoggerProvider
 	judge log.LoggerProvider
@@ -271,7 +271,7 @@ func (r *realRing) take(n int) *realHost {
 	return h
 }
 
-// crash ends a host without a word and returns its address. What its telemetry has not exported yet is lost.
+// crash ends a host without a message and returns its address. What its telemetry has not exported yet is lost.
 func (r *realRing) crash(n int) (address string) {
 	h := r.take(n)
 	r.relay.kill(h.process)
@@ -285,7 +285,7 @@ func (r *realRing) leave(n int) {
 	h := r.hosts[n]
 	r.mu.Unlock()
 	if err := h.Leave(context.Background()); err != nil {
-		r.t.Logf("a host stays: %v", err) // it may have been taken for dead
+		r.t.Logf("a host cannot leave: %v", err) // it may have been taken for dead
 		return
 	}
 	r.take(n)
@@ -304,7 +304,7 @@ func (r *realRing) end() {
 	}
 }
 
-// separate cuts the first n hosts off from the others; 0 heals.
+// separate partitions the first n hosts off from the others; 0 heals.
 func (r *realRing) separate(n int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -329,7 +329,7 @@ func (r *realRing) put() {
 	if m == nil || m.Status() != chordevent.StatusActive {
 		return
 	}
-	_ = h.env.Go(context.Background(), func(ctx context.Context) { // a host that is no more does nothing
+	_ = h.env.Go(context.Background(), func(ctx context.Context) { // a host that has ended does nothing
 		_, _ = keeperOf(m).Put(ctx, fmt.Appendf(nil, "key-%d", rand.N(100)), []byte("value"), 0) // another test's matter
 	})
 }

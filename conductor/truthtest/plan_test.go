@@ -10,7 +10,7 @@ import (
 // keyframe is the period of the members' keyframes: the default.
 const keyframe = 10 * time.Second
 
-// A plan is a ring and what happens to it. Which host a step concerns is a number taken modulo the hosts there are.
+// A plan is a ring and the steps that befall it. The host of a step is a number taken modulo the hosts there are.
 type plan struct {
 	bits, successors, replicas, virtual, hosts int
 	weather                                    weather
@@ -21,16 +21,16 @@ type plan struct {
 type kind string
 
 const (
-	join    kind = "join"
-	leave   kind = "leave"
-	crash   kind = "crash"
-	restart kind = "crash and start again"
-	cut     kind = "cut off, percent"
-	heal    kind = "heal"
-	put     kind = "put"
-	outage  kind = "telemetry cannot leave, percent of hosts" // 0: all can again
-	kill    kind = "kill the conductor"
-	listen  kind = "start the conductor"
+	join      kind = "join"
+	leave     kind = "leave"
+	crash     kind = "crash"
+	restart   kind = "crash and start again"
+	partition kind = "partition off, percent"
+	heal      kind = "heal"
+	put       kind = "put"
+	outage    kind = "telemetry cannot leave, percent of hosts" // 0: all can again
+	kill      kind = "kill the conductor"
+	listen    kind = "start the conductor"
 )
 
 type step struct {
@@ -50,7 +50,7 @@ func (p plan) String() string {
 	return b.String()
 }
 
-// randomPlan draws a ring and two minutes of everything at once.
+// randomPlan draws a ring and two minutes of all kinds of steps at once.
 func randomPlan(seed uint64) plan {
 	r := rand.New(rand.NewPCG(seed, 2))
 	p := plan{
@@ -72,7 +72,7 @@ func randomPlan(seed uint64) plan {
 	add(killed, kill, 0)
 	add(killed+within(0, 5*time.Second), listen, 0)
 	for at := within(0, 30*time.Second); at < p.length-20*time.Second; at += within(25*time.Second, 60*time.Second) {
-		add(at, cut, 10+r.IntN(50))
+		add(at, partition, 10+r.IntN(50))
 		add(at+within(2*time.Second, 15*time.Second), heal, 0)
 	}
 	for at := time.Duration(0); at < p.length; at += within(0, 6*time.Second) {

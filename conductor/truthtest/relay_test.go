@@ -23,8 +23,8 @@ import (
 	"chordconductor/conductor/ring"
 )
 
-// A relay stands between the exporters and the conductor, whose receiver and fold are the real ones, and spoils what
-// passes. It starts the conductor, and stops it.
+// A relay is between the exporters and the conductor, whose receiver and fold are the real ones, and spoils the batches
+// that pass. It starts the conductor, and stops it.
 type relay struct {
 	plogotlp.UnimplementedGRPCServer
 	t       *testing.T
@@ -72,7 +72,7 @@ func newRelay(t *testing.T) *relay {
 	return r
 }
 
-// noTraces and noMetrics take what is not judged here.
+// noTraces and noMetrics accept what is not judged here.
 type noTraces struct {
 	ptraceotlp.UnimplementedGRPCServer
 }
@@ -89,7 +89,7 @@ func (*noMetrics) Export(context.Context, pmetricotlp.ExportRequest) (pmetricotl
 	return pmetricotlp.NewExportResponse(), nil
 }
 
-// start starts a conductor, which knows nothing yet.
+// start starts a conductor, whose view is empty.
 func (r *relay) start() {
 	fail := func(err error) {
 		if err != nil {
@@ -112,7 +112,7 @@ func (r *relay) start() {
 	r.to = c
 }
 
-// stop ends the conductor. Its last view stands on whoever's screen it is.
+// stop ends the conductor. Its last view remains on the pages that are open.
 func (r *relay) stop() {
 	r.mu.Lock()
 	c := r.to
@@ -136,7 +136,7 @@ func (r *relay) stop() {
 	r.last = &ring.View{}
 }
 
-// view is what the conductor shows: nothing while there is none.
+// view is the conductor's view: nil while there is none.
 func (r *relay) view() *ring.View {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -163,17 +163,17 @@ func (r *relay) block(blocked bool) {
 	r.blocked = blocked
 }
 
-// processHeader names the process that sends.
+// processHeader names the sending process.
 const processHeader = "process"
 
-// kill loses whatever a process has still to send.
+// kill loses all that a process has still to send.
 func (r *relay) kill(process string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.dead[process] = true
 }
 
-// Export passes a batch on, or does worse.
+// Export passes a batch on, loses it, doubles it or delays it.
 func (r *relay) Export(ctx context.Context, q plogotlp.ExportRequest) (plogotlp.ExportResponse, error) {
 	answer := plogotlp.NewExportResponse()
 	from := metadata.ValueFromIncomingContext(ctx, processHeader)
@@ -198,7 +198,7 @@ func (r *relay) Export(ctx context.Context, q plogotlp.ExportRequest) (plogotlp.
 	r.mu.Unlock()
 	switch {
 	case refuse:
-		return answer, grpcstatus.Error(codes.Unavailable, "the conductor is away")
+		return answer, grpcstatus.Error(codes.Unavailable, "the conductor is down")
 	case drop:
 		return answer, nil
 	}
@@ -229,7 +229,7 @@ func ones(b bool) int {
 	return 0
 }
 
-// counted is what came so far; hosts that live still send.
+// counted is the tally so far; hosts that are alive still send.
 func (r *relay) counted() tally {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -12,29 +12,29 @@ const (
 	queueLimit  = 60 // records: small, so that a minute's outage overflows some queues
 )
 
-// weather is what happens to telemetry between the processes and the conductor.
+// weather is the faults of telemetry between the processes and the conductor.
 type weather struct {
 	drop, double, late float64       // shares of the batches that get through
 	lateBy             time.Duration // at most
 }
 
-// A road is the way of one process's events to the conductor, as package otel has it: a bounded queue that overwrites
-// its oldest, a batch after an interval, again until it is taken. What happens to a batch that was taken nobody tells
-// the process.
+// A road is the path of one process's events to the conductor, as package otel has it: a bounded queue that overwrites
+// its oldest, a batch after an interval, sent again until it is accepted. The process does not learn what happens to an
+// accepted batch.
 type road struct {
-	w        *world
-	blocked  bool // exports fail
-	queue    []plog.Logs
-	due      bool // an export is scheduled
-	failing  bool
-	lost     int64
-	ended    bool // the process is no more
-	recover  func()
-	told     int64
-	lastTold time.Time
+	w            *world
+	blocked      bool // exports fail
+	queue        []plog.Logs
+	due          bool // an export is scheduled
+	failing      bool
+	lost         int64
+	ended        bool // the process has ended
+	recover      func()
+	reported     int64
+	lastReported time.Time
 }
 
-// push is called with each event, at the instant that it is told.
+// push is called with each event, at the instant that it is emitted.
 func (r *road) push(data plog.Logs) {
 	if r.ended {
 		return
@@ -68,10 +68,10 @@ func (r *road) export() {
 		r.schedule(retryEvery)
 		return
 	}
-	r.w.travel(r.queue)
+	r.w.transmit(r.queue)
 	r.queue = nil
-	if (r.failing || r.lost != r.told) && r.w.sim.Now().Sub(r.lastTold) >= time.Second {
-		r.failing, r.told, r.lastTold = false, r.lost, r.w.sim.Now()
+	if (r.failing || r.lost != r.reported) && r.w.sim.Now().Sub(r.lastReported) >= time.Second {
+		r.failing, r.reported, r.lastReported = false, r.lost, r.w.sim.Now()
 		r.recover()
 	}
 }
@@ -82,8 +82,8 @@ func (r *road) flush() {
 	r.ended = true
 }
 
-// travel has a batch lost, doubled or late, as the weather is.
-func (w *world) travel(batch []plog.Logs) {
+// transmit loses, doubles or delays a batch, as the weather is.
+func (w *world) transmit(batch []plog.Logs) {
 	w.batches++
 	chance := func(share float64) bool { return w.random.Float64() < share }
 	if chance(w.weather.drop) {

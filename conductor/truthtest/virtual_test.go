@@ -83,7 +83,7 @@ func TestViewIsTrue(t *testing.T) {
 	t.Logf("telemetry: of %d batches %d lost, %d doubled, %d late; %d events overwritten in full queues", batches, dropped, doubled, late, overflowed)
 }
 
-// run lets the plan happen. The error says where the view was wrong.
+// run carries the plan out. The error describes where the view was wrong.
 func (w *world) run() error {
 	for range w.plan.hosts {
 		w.add()
@@ -104,33 +104,33 @@ func (w *world) run() error {
 	if !w.sim.RunUntil(settleLimit, lookEvery, w.settled) {
 		return fmt.Errorf("the ring itself is not ideal %v after the storm", settleLimit)
 	}
-	// Quiet: a keyframe period later the view is whole, and when silence has lasted it knows who is gone.
+	// Quiet: a keyframe period later the view is complete, and after silence it shows which members are gone.
 	w.sim.Run(keyframe + w.plan.weather.lateBy + retryEvery + 2*exportEvery)
 	if wrong := w.quiet(func(wrong, _ []string) []string { return wrong }); len(wrong) > 0 {
-		return fmt.Errorf("all is quiet, and the view is not the truth:\n%s", strings.Join(wrong, "\n"))
+		return fmt.Errorf("all is quiet, and the view is not the ground truth:\n%s", strings.Join(wrong, "\n"))
 	}
 	w.sim.Run(silence - keyframe)
 	if wrong := w.quiet(func(wrong, ghosts []string) []string { return append(wrong, ghosts...) }); len(wrong) > 0 {
-		return fmt.Errorf("all has been quiet, and the view is not the truth:\n%s", strings.Join(wrong, "\n"))
+		return fmt.Errorf("all has been quiet, and the view is not the ground truth:\n%s", strings.Join(wrong, "\n"))
 	}
 	if w.judge.counts.unmarked+w.judge.rings.unmarked > 0 {
 		return fmt.Errorf("%v\n%s", w.judge.counts, strings.Join(w.judge.wrong, "\n"))
 	}
-	// A death that is reported of an incarnation from which no event came is certain only when an outage would be over.
+	// A reported death of an incarnation from which no event came is certain only when an outage would be over.
 	w.sim.RunUntil(settleLimit, lookEvery, func() bool { return w.shown().Certainty.All() })
 	if v := w.shown(); v.Status != ring.Ideal || !v.Certainty.All() || v.Error+v.ErrorUnknown != 0 || v.Gaps+v.Overlaps > 0 {
-		return fmt.Errorf("the ring is ideal, and the view says %s, error %d, certainty %+v, %d gaps, %d overlaps", v.Status, v.Error, v.Certainty, v.Gaps, v.Overlaps)
+		return fmt.Errorf("the ring is ideal, and the view shows %s, error %d, certainty %+v, %d gaps, %d overlaps", v.Status, v.Error, v.Certainty, v.Gaps, v.Overlaps)
 	}
 	return nil
 }
 
-// forget lets go of all but the figures.
+// forget drops all but the figures.
 func (w *world) forget() {
 	w.hosts, w.fold, w.view, w.sim, w.judge.subjects = nil, nil, nil, nil, nil
 }
 
-// quiet returns the differences that remain once nothing has changed for longer than members take to tell what they
-// hold: there may be copies to clear away.
+// quiet returns the differences that remain once nothing has changed for longer than members take to report their load:
+// replicas may still be dropped.
 func (w *world) quiet(of func(wrong, ghosts []string) []string) (wrong []string) {
 	still := func() bool { return w.sim.Now().Sub(w.judge.changed) > loadPause+2*exportEvery+lookEvery }
 	if !w.sim.RunUntil(settleLimit, lookEvery, func() bool {
@@ -140,7 +140,7 @@ func (w *world) quiet(of func(wrong, ghosts []string) []string) (wrong []string)
 		wrong = of(w.judge.differences(w.sim.Now(), w.shown(), w.members()))
 		return len(wrong) == 0 || still() // else something changed just now
 	}) {
-		return append(wrong, fmt.Sprintf("members go on changing for %v", settleLimit))
+		return append(wrong, fmt.Sprintf("members still change after %v", settleLimit))
 	}
 	return wrong
 }
@@ -148,11 +148,11 @@ func (w *world) quiet(of func(wrong, ghosts []string) []string) (wrong []string)
 func (w *world) do(s step) {
 	switch s.kind {
 	case join:
-		if len(w.hosts) < 16 && !w.cut {
+		if len(w.hosts) < 16 && !w.partitioned {
 			w.add()
 		}
 	case leave:
-		if h := w.pick(s.host); !h.leaving && len(w.hosts) > 3 && !w.cut {
+		if h := w.pick(s.host); !h.leaving && len(w.hosts) > 3 && !w.partitioned {
 			w.leave(h)
 		}
 	case crash, restart:
@@ -166,7 +166,7 @@ func (w *world) do(s step) {
 				w.sim.At(time.Duration(s.host)*3*time.Millisecond, func() { w.addAt(h.addr) })
 			}
 		}
-	case cut:
+	case partition:
 		w.separate(s.n)
 	case heal:
 		w.heal()

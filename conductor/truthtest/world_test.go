@@ -23,19 +23,19 @@ const (
 	advanceEvery = 200 * time.Millisecond // as package live does
 )
 
-// A world is a ring in virtual time, a conductor that listens to it, and a judge who knows both.
+// A world is a ring in virtual time, a conductor that receives its telemetry, and a judge that has both.
 type world struct {
-	sim     *simenv.World
-	random  *rand.Rand // for what happens to the ring and to its telemetry
-	plan    plan
-	weather weather
-	hosts   []*host // those that are alive, by start
-	made    int
-	cut     bool
-	looking bool
+	sim         *simenv.World
+	random      *rand.Rand // for what happens to the ring and to its telemetry
+	plan        plan
+	weather     weather
+	hosts       []*host // those that are alive, by start
+	made        int
+	partitioned bool
+	looking     bool
 
 	fold *ring.Ring
-	down bool // the conductor is not there
+	down bool // the conductor is down
 	view *ring.View
 
 	judge                                             *judge
@@ -63,7 +63,7 @@ func newWorld(seed uint64, p plan) *world {
 	return w
 }
 
-// listen starts a conductor, or another one in its place: it knows nothing yet.
+// listen starts a conductor, or another one in its place, with an empty view.
 func (w *world) listen() {
 	w.fold, w.down, w.view = ring.New(ring.Options{}), false, nil
 	w.judge.begun = w.sim.Now()
@@ -105,7 +105,7 @@ func (w *world) receive(batch []plog.Logs) {
 	w.view = nil
 }
 
-// each decodes.
+// each decodes the events of a batch.
 func each(batch []plog.Logs, do func(*chordevent.Event)) {
 	for _, data := range batch {
 		for _, rl := range data.ResourceLogs().All() {
@@ -147,7 +147,7 @@ func (w *world) addAt(addr string) *host {
 		Sink: func(data plog.Logs) {
 			each([]plog.Logs{data}, func(ev *chordevent.Event) {
 				if m := h.Member(ev.Node.ID); m != nil {
-					w.judge.heard(m, ev)
+					w.judge.received(m, ev)
 				}
 			})
 			h.road.push(data)
@@ -177,7 +177,7 @@ func (w *world) addAt(addr string) *host {
 
 func (w *world) pick(n int) *host { return w.hosts[n%len(w.hosts)] }
 
-// crash ends a host without a word. What it had not exported yet is lost.
+// crash ends a host without a message. What it had not exported yet is lost.
 func (w *world) crash(h *host) {
 	w.hosts = slices.DeleteFunc(w.hosts, func(other *host) bool { return other == h })
 	h.road.ended = true
@@ -185,7 +185,7 @@ func (w *world) crash(h *host) {
 	h.sim.Crash()
 }
 
-// leave lets a host leave gracefully; if it cannot, it stays.
+// leave makes a host leave gracefully; if it cannot, it remains.
 func (w *world) leave(h *host) {
 	h.leaving = true
 	err := h.layer.Go(context.Background(), func(ctx context.Context) {
@@ -202,7 +202,7 @@ func (w *world) leave(h *host) {
 	}
 }
 
-// separate cuts the hosts into the first so many percent and the others.
+// separate partitions the hosts into the first so many percent and the others.
 func (w *world) separate(percent int) {
 	n := max(1, len(w.hosts)*percent/100)
 	for i, h := range w.hosts {
@@ -214,14 +214,14 @@ func (w *world) separate(percent int) {
 		}
 		w.set(h, rules)
 	}
-	w.cut = true
+	w.partitioned = true
 }
 
 func (w *world) heal() {
 	for _, h := range w.hosts {
 		w.set(h, nil)
 	}
-	w.cut = false
+	w.partitioned = false
 }
 
 func (w *world) set(h *host, rules []faults.Rule) {
@@ -230,7 +230,7 @@ func (w *world) set(h *host, rules []faults.Rule) {
 	}
 }
 
-// ideal says that the pointers of the members on the ring are ideal, by their own memory.
+// ideal reports whether the pointers of the members on the ring are ideal, by their own memory.
 func (w *world) ideal() bool {
 	var states []chord.State
 	for _, m := range w.members() {
@@ -241,7 +241,7 @@ func (w *world) ideal() bool {
 	return len(states) > 0 && chord.Observe(states).Ideal(w.hosts[0].Space())
 }
 
-// settled says that the members' own memory makes an ideal ring.
+// settled reports whether the members' own memory makes an ideal ring.
 func (w *world) settled() bool {
 	var states []chord.State
 	for _, m := range w.members() {
@@ -260,7 +260,7 @@ func (w *world) put(h *host, n int) {
 		return
 	}
 	k := keeperOf(m)
-	_ = h.layer.Go(context.Background(), func(ctx context.Context) { // a host that is no more does nothing
+	_ = h.layer.Go(context.Background(), func(ctx context.Context) { // a host that has ended does nothing
 		_, _ = k.Put(ctx, fmt.Appendf(nil, "key-%d", n), []byte("value"), 0) // whether it succeeds is another test's matter
 	})
 }

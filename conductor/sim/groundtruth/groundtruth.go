@@ -1,6 +1,6 @@
-// Package groundtruth asks nodes how they are, to judge how far the view, which is rebuilt from telemetry alone, is
-// from it. It is the only package of the conductor that may: package sim calls it for its measure of drift, and nothing of
-// an answer reaches the view. Tests of package deptest hold that no other package of the conductor has the requests.
+// Package groundtruth asks nodes for their state, to judge the accuracy of the view, which is rebuilt from telemetry
+// alone. It is the only package of the conductor that may: package sim calls it to measure the view's accuracy, and no
+// answer reaches the view. Tests of package deptest hold that no other package of the conductor has the requests.
 package groundtruth
 
 import (
@@ -13,7 +13,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// A State is what a member says of itself.
+// A State is a member's own state.
 type State struct {
 	Incarnation int64
 	Predecessor chord.ID
@@ -46,7 +46,7 @@ func stateOf(m *nodepb.MemberStatus) State {
 	return s
 }
 
-// idOf is the identifier of a peer that is one: a gap in a successor list has no address.
+// idOf is a peer's identifier; not ok: a placeholder in a successor list, which has no address.
 func idOf(p *nodepb.Peer) (id chord.ID, ok bool) {
 	return id, p.GetAddress() != "" && copy(id[:], p.GetId()) == len(id)
 }

@@ -15,8 +15,8 @@ import (
 	"chordconductor/node/nodepb"
 )
 
-// A World is time and concurrency, real or simulated: the part of env.Env that a Driver needs. No lock is held across a
-// call that can block.
+// A Runtime is time and concurrency, real or simulated: the part of env.Env that a Driver needs. No lock is held across
+// a call that can block.
 type Runtime interface {
 	Now() time.Time
 	Sleep(d time.Duration) error
@@ -33,19 +33,19 @@ type Store interface {
 
 // Config is what a Driver needs.
 type Config struct {
-	World    Runtime
+	Runtime  Runtime
 	Workload scenario.Workload
 	Seed     uint64
-	Replicas int // copies that make a full promise
+	Replicas int // replicas of a fully replicated write
 	// Pick returns a live host for an operation; n is random. False: there is none now.
 	Pick func(n uint64) (Store, bool)
-	// Answered is told of every lookup that was answered, with the time it was under way. Nil: nobody is told.
+	// Answered is called for every lookup that was answered, with its start and end, unless it is nil.
 	Answered func(found *nodepb.Lookup, from, to time.Time)
 }
 
 const (
-	maxInFlight = 2048 // operations at a time; at the bound the next one waits, and its latency with it (see unsent)
-	tries       = 3    // hosts that one operation is given to
+	maxInFlight = 2048 // operations at a time; at the bound the next one waits, which counts in its latency (see unsent)
+	tries       = 3    // hosts that one operation is sent to
 	retryPause  = 50 * time.Millisecond
 
 	maxFirstWrite = 1 << 39 // bounds the length of a value's mark (see markMax)
@@ -54,7 +54,7 @@ const (
 // A Driver issues operations until it is stopped. Its methods may be called at any time, from any goroutine.
 type Driver struct {
 	cfg     Config
-	world   Runtime
+	runtime Runtime
 	oracle  *Oracle
 	stats   stats
 	load    atomic.Pointer[scheduled]
@@ -66,7 +66,7 @@ type Driver struct {
 	mu       sync.Mutex
 	inFlight int
 
-	writes atomic.Uint64 // numbers the writes, from the time of Run on: so what other runs have written is not taken for ours
+	writes atomic.Uint64 // numbers the writes, from the time of Run on: so writes of other runs are not taken for this one's
 }
 
 // scheduled is a load from an instant on.
@@ -78,8 +78,8 @@ type scheduled struct {
 // New returns a Driver that does nothing until Run is called.
 func New(cfg Config) *Driver {
 	d := &Driver{
-		cfg: cfg, world: cfg.World, oracle: newOracle(cfg.Workload.Keys, cfg.Replicas),
-		wake: cfg.World.NewSignal(), freed: cfg.World.NewSignal(),
+		cfg: cfg, runtime: cfg.Runtime, oracle: newOracle(cfg.Workload.Keys, cfg.Replicas),
+		wake: cfg.Runtime.NewSignal(), freed: cfg.Runtime.NewSignal(),
 	}
 	d.load.Store(&scheduled{Workload: cfg.Workload})
 	return d
@@ -88,29 +88,29 @@ func New(cfg Config) *Driver {
 // SetWorkload changes the load from now on. The number of keys stays.
 func (d *Driver) SetWorkload(w scenario.Workload) {
 	w.Keys = d.cfg.Workload.Keys
-	d.load.Store(&scheduled{w, d.world.Now()})
+	d.load.Store(&scheduled{w, d.runtime.Now()})
 	d.wake.Set()
 }
 
-// Workload is the load now.
+// Workload is the present load.
 func (d *Driver) Workload() scenario.Workload { return d.load.Load().Workload }
 
-// SetPhase has the operations that start from now on counted under a phase number.
+// SetPhase counts the operations that start from now on under a phase number.
 func (d *Driver) SetPhase(i int) { d.phase.Store(int32(i)) }
 
-// Stop has Run return once the operations under way have ended.
+// Stop makes Run return once the operations under way have ended.
 func (d *Driver) Stop() {
-	now := d.world.Now()
+	now := d.runtime.Now()
 	d.stopped.CompareAndSwap(nil, &now)
 	d.wake.Set()
 }
 
-// Run issues operations until Stop is called or the world ends, and waits for the last of them.
+// Run issues operations until Stop is called or the runtime ends, and waits for the last of them.
 func (d *Driver) Run() {
-	d.writes.Store(uint64(d.world.Now().UnixMicro()) % maxFirstWrite) // not in New, which is called outside the world
+	d.writes.Store(uint64(d.runtime.Now().UnixMicro()) % maxFirstWrite) // not in New, which is called outside the runtime
 	r := rand.New(rand.NewPCG(d.cfg.Seed, 0x10ad))
 	var (
-		now  *scheduled // what next was computed for
+		now  *scheduled // the load that next was computed for
 		key  chooser
 		next time.Time // intended start of the next operation
 	)
@@ -120,7 +120,7 @@ func (d *Driver) Run() {
 			d.unsent(now, next, w.since)
 			now, key, next = w, newChooser(w.Distribution, d.cfg.Workload.Keys), w.since
 			if next.IsZero() {
-				next = d.world.Now()
+				next = d.runtime.Now()
 			}
 		}
 		if w.Rate <= 0 {
@@ -134,9 +134,9 @@ func (d *Driver) Run() {
 			gap = r.ExpFloat64()
 		}
 		next = next.Add(time.Duration(gap / w.Rate * float64(time.Second)))
-		if wait := next.Sub(d.world.Now()); wait > 0 {
+		if wait := next.Sub(d.runtime.Now()); wait > 0 {
 			if err := d.wake.Wait(wait); err == nil {
-				continue // changed or stopped: think again
+				continue // changed or stopped: compute next again
 			} else if err != env.ErrTimeout {
 				break
 			}
@@ -168,8 +168,8 @@ func (d *Driver) unsent(w *scheduled, next, end time.Time) {
 	}
 }
 
-// An operation is drawn whole before it starts, by the one task that owns the random numbers: so the sequence depends on
-// nothing but the seed.
+// An operation is drawn completely before it starts, by the one task that owns the random numbers: so the sequence
+// depends on the seed alone.
 type operation struct {
 	op    Op
 	key   int
@@ -191,7 +191,7 @@ func (d *Driver) draw(r *rand.Rand, w *scenario.Workload, key chooser) operation
 	return o
 }
 
-// admit waits for a place among the operations under way.
+// admit waits until one more operation may be under way.
 func (d *Driver) admit() error {
 	for {
 		d.mu.Lock()
@@ -222,10 +222,10 @@ func (d *Driver) release() {
 	d.freed.Set()
 }
 
-// start runs an operation in a task of its own; false says that the world has ended.
+// start runs an operation in a task of its own; false: the runtime has ended.
 func (d *Driver) start(o operation, intended time.Time) bool {
 	phase := int(d.phase.Load())
-	err := d.world.Go(context.Background(), func(ctx context.Context) {
+	err := d.runtime.Go(context.Background(), func(ctx context.Context) {
 		defer d.release()
 		d.run(ctx, o, intended, phase)
 	})
@@ -235,7 +235,7 @@ func (d *Driver) start(o operation, intended time.Time) bool {
 	return err == nil
 }
 
-// run does one operation, on up to so many hosts, and counts what came of it.
+// run performs one operation, on up to tries hosts, and counts its outcome.
 func (d *Driver) run(ctx context.Context, o operation, intended time.Time, phase int) {
 	promised := d.oracle.promised(o.key)
 	if o.op == Get && promised == 0 {
@@ -250,7 +250,7 @@ func (d *Driver) run(ctx context.Context, o operation, intended time.Time, phase
 		maybe   bool // a try of the put may have been carried out
 	)
 	for try = range tries {
-		if try > 0 && d.world.Sleep(retryPause) != nil {
+		if try > 0 && d.runtime.Sleep(retryPause) != nil {
 			return
 		}
 		store, ok := d.cfg.Pick(o.hosts[try])
@@ -258,14 +258,14 @@ func (d *Driver) run(ctx context.Context, o operation, intended time.Time, phase
 			err = status.Error(codes.Unavailable, "no host")
 			continue
 		}
-		began = d.world.Now()
+		began = d.runtime.Now()
 		found, verdict, err = d.call(ctx, store, o, promised)
 		maybe = maybe || err != nil && !refused(err)
 		if err == nil || !again(err) {
 			break
 		}
 	}
-	ended := d.world.Now()
+	ended := d.runtime.Now()
 	took := ended.Sub(intended)
 	d.stats.count(phase, func(c *Counts) {
 		if try > 0 {
@@ -297,7 +297,7 @@ func (d *Driver) run(ctx context.Context, o operation, intended time.Time, phase
 	}
 }
 
-// again reports whether another host may do better.
+// again reports whether another host may succeed.
 func again(err error) bool {
 	switch status.Code(err) {
 	case codes.InvalidArgument, codes.ResourceExhausted, codes.NotFound, codes.Unauthenticated:
@@ -306,7 +306,7 @@ func again(err error) bool {
 	return true
 }
 
-// call gives an operation to one host. The verdict, if any, is what the oracle has to say about the answer.
+// call sends an operation to one host. The returned function, if any, adds the oracle's judgement of the answer.
 func (d *Driver) call(ctx context.Context, s Store, o operation, promised uint64) (*nodepb.Lookup, func(*Counts), error) {
 	name := KeyName(o.key)
 	switch o.op {
@@ -320,7 +320,7 @@ func (d *Driver) call(ctx context.Context, s Store, o operation, promised uint64
 		answer, err := s.Put(ctx, &nodepb.PutRequest{Key: name, Value: value})
 		d.oracle.end(write, refused(err))
 		if err == nil {
-			d.oracle.acknowledged(o.key, answer, d.world.Now())
+			d.oracle.acknowledged(o.key, answer, d.runtime.Now())
 		}
 		return answer.GetLookup(), nil, err
 	}

@@ -42,7 +42,7 @@ func (h *Histogram) Count() uint64 { return h.n }
 // Max is the greatest value added; 0 if there is none.
 func (h *Histogram) Max() int64 { return h.max }
 
-// Mean is 0 if there is no value.
+// Mean is the mean of the values added; 0 if there is none.
 func (h *Histogram) Mean() float64 {
 	if h.n == 0 {
 		return 0
@@ -71,7 +71,7 @@ type Bucket struct {
 	Count uint64 `json:"count"`
 }
 
-// Buckets lists the intervals that hold something.
+// Buckets lists the intervals that hold values.
 func (h *Histogram) Buckets() []Bucket {
 	var out []Bucket
 	for i, c := range h.counts {
@@ -82,7 +82,7 @@ func (h *Histogram) Buckets() []Bucket {
 	return out
 }
 
-// bucketOf: values below 2*subs have a bucket each; above, the top subBits+1 bits choose.
+// bucketOf is a value's bucket: values below 2*subs have one each; above, the top subBits+1 bits choose.
 func bucketOf(v int64) int {
 	if v < 2*subs {
 		return int(v)

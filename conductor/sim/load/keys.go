@@ -36,7 +36,7 @@ func newChooser(d scenario.Distribution, n int) chooser {
 	}
 }
 
-// KeyName is what key number i is called in the ring.
+// KeyName is the name of key number i in the ring.
 func KeyName(i int) []byte { return fmt.Appendf(nil, "quote/%06d", i) }
 
 // zipfExponent is the one that key-value benchmarks have in common.

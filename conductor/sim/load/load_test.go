@@ -140,13 +140,13 @@ func TestOracle(t *testing.T) {
 		stale             bool
 		want              Verdict
 	}{
-		{"the promise", 0, 10, 10, false, Verdict{Written: 2}},
-		{"a later write that nobody acknowledged", 0, 10, 12, false, Verdict{Written: 2}},
+		{"the acknowledged write", 0, 10, 10, false, Verdict{Written: 2}},
+		{"a later write without an acknowledgement", 0, 10, 12, false, Verdict{Written: 2}},
 		{"an older write", 0, 10, 8, true, Verdict{Written: 2, Lost: 1}},
 		{"the same again", 0, 10, 8, true, Verdict{Written: 2, Lost: 1}},
 		{"it is there after all", 0, 10, 10, false, Verdict{Written: 2}},
 		{"a read that began before the put", 0, 8, 8, false, Verdict{Written: 2}},
-		{"nothing, of few copies", 1, 5, 0, true, Verdict{Written: 2, Lost: 1, Weak: 1}},
+		{"nothing, of few replicas", 1, 5, 0, true, Verdict{Written: 2, Lost: 1, Weak: 1}},
 		{"nothing where nothing was promised", 2, 0, 0, false, Verdict{Written: 2, Lost: 1, Weak: 1}},
 	} {
 		if got := o.read(test.key, test.promised, test.version); got != test.stale || o.Verdict() != test.want {
@@ -169,7 +169,7 @@ func TestOracle(t *testing.T) {
 	}
 }
 
-// bubble is a World on the fake clock of a synctest bubble.
+// bubble is a Runtime on the fake clock of a synctest bubble.
 type bubble struct {
 	mu   sync.Mutex
 	all  sync.WaitGroup
@@ -261,7 +261,8 @@ func (m *memory) Lookup(_ context.Context, q *nodepb.LookupRequest) (*nodepb.Loo
 	return &nodepb.LookupResponse{Lookup: &nodepb.Lookup{Path: make([]*nodepb.Hop, 5), Timeouts: 2}}, m.enter("lookup", q.Key)
 }
 
-// drive runs a load on a memory for a time, sweeps, and returns the driver. during is called when half the time is over.
+// drive runs a load on a memory for a time, sweeps, and returns the driver. During is called when half the time is
+// over.
 func drive(t *testing.T, m *memory, w scenario.Workload, d time.Duration, during func(*Driver)) *Driver {
 	t.Helper()
 	m.values = make(map[string]*nodepb.GetResponse)
@@ -270,7 +271,7 @@ func drive(t *testing.T, m *memory, w scenario.Workload, d time.Duration, during
 	}
 	w.ValueMin, w.ValueMax = 64, 128
 	b := &bubble{}
-	driver := New(Config{World: b, Workload: w, Seed: 7, Replicas: 3, Pick: func(uint64) (Store, bool) { return m, true }})
+	driver := New(Config{Runtime: b, Workload: w, Seed: 7, Replicas: 3, Pick: func(uint64) (Store, bool) { return m, true }})
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -314,8 +315,8 @@ func TestOpenLoop(t *testing.T) {
 	})
 }
 
-// A store that stalls for five seconds makes the operations of these five seconds late by up to five seconds. A load that
-// waited for answers would have seen one slow operation.
+// A store that stalls for five seconds makes the operations of these five seconds late by up to five seconds. A load
+// that waited for answers would have measured one slow operation.
 func TestNoCoordinatedOmission(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &memory{delay: time.Millisecond}
@@ -331,8 +332,8 @@ func TestNoCoordinatedOmission(t *testing.T) {
 	})
 }
 
-// An operation that was due is sent or counted as unsent, however long the store stalls, and whether the load is changed or
-// stopped meanwhile.
+// An operation that was due is sent or counted as unsent, however long the store stalls, and whether or not the load is
+// changed or stopped meanwhile.
 func TestWhatWasDueIsSentOrCounted(t *testing.T) {
 	for _, rate := range []float64{50, 200, 1000} {
 		for _, stall := range []time.Duration{0, 5 * time.Second, 25 * time.Second, 60 * time.Second} {
@@ -435,7 +436,7 @@ func TestSeed(t *testing.T) {
 	})
 }
 
-// However slow gets and puts are, the slowest lookups are told as well: they are those whose way is known.
+// However slow gets and puts are, the slowest lookups are reported as well: their paths are known.
 func TestSlowestAreKept(t *testing.T) {
 	var s stats
 	for i := range 100 {
@@ -459,7 +460,7 @@ func TestSlowestAreKept(t *testing.T) {
 	}
 }
 
-// Keys whose latest read did not show the promise are named with their last write, up to a limit.
+// Keys whose latest read did not show the acknowledged write are named with that write, up to a limit.
 func TestLostKeysAreDescribed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &memory{forget: true}
@@ -476,9 +477,9 @@ func TestLostKeysAreDescribed(t *testing.T) {
 	})
 }
 
-// Sets of holders are kept once, in a bounded number; what cannot be read is not known.
-func TestHolderSets(t *testing.T) {
-	var h holderSets
+// Sets of replicas are kept once, in a bounded number; what cannot be read is not known.
+func TestReplicaSets(t *testing.T) {
+	var h replicaSets
 	peer := func(n int) *nodepb.Peer {
 		id := make([]byte, 20)
 		id[0], id[1], id[2] = byte(n), byte(n>>8), byte(n>>16)
@@ -488,9 +489,9 @@ func TestHolderSets(t *testing.T) {
 		t.Error("nothing, or a malformed peer, has a set")
 	}
 	for range 2 {
-		for n := range maxHolderSets + 10 {
+		for n := range maxReplicaSets + 10 {
 			i := h.add([]*nodepb.Peer{peer(n), peer(n + 1)})
-			if want := uint32(n + 1); n < maxHolderSets-1 && i != want || n >= maxHolderSets-1 && i != 0 {
+			if want := uint32(n + 1); n < maxReplicaSets-1 && i != want || n >= maxReplicaSets-1 && i != 0 {
 				t.Fatalf("set %d has index %d", n, i)
 			}
 		}

@@ -11,23 +11,23 @@ import (
 
 // A lastWrite is the write of a key with the greatest acknowledged version.
 type lastWrite struct {
-	at      int64  // when it was acknowledged, Unix nanoseconds
-	holders uint32 // index in holderSets
-	trace   [16]byte
+	at       int64  // when it was acknowledged, Unix nanoseconds
+	replicas uint32 // index in replicaSets
+	trace    [16]byte
 }
 
-// maxHolderSets bounds the sets of holders that are remembered. There are about as many as members that ever owned keys;
-// at the bound, where the copies of further writes are is not remembered.
-const maxHolderSets = 1 << 16
+// maxReplicaSets bounds the sets of replicas that are kept. There are about as many as members that ever owned keys; at
+// the bound the replicas of further writes are not kept.
+const maxReplicaSets = 1 << 16
 
-// holderSets keep each set of holders once, for all keys of a range have the same.
-type holderSets struct {
+// replicaSets keeps each set of replicas once, since all keys of a range have the same.
+type replicaSets struct {
 	index map[string]uint32
 	sets  [][]chord.Peer // 0: not known
 }
 
-// add is the index of the set of holders that an answer names.
-func (h *holderSets) add(list []*nodepb.Peer) uint32 {
+// add is the index of the set of replicas that an answer names.
+func (h *replicaSets) add(list []*nodepb.Peer) uint32 {
 	var name []byte
 	peers := make([]chord.Peer, 0, len(list))
 	for _, w := range list {
@@ -44,7 +44,7 @@ func (h *holderSets) add(list []*nodepb.Peer) uint32 {
 	if h.index == nil {
 		h.index, h.sets = make(map[string]uint32), make([][]chord.Peer, 1)
 	}
-	if len(h.sets) == maxHolderSets {
+	if len(h.sets) == maxReplicaSets {
 		return 0
 	}
 	i := uint32(len(h.sets))
@@ -54,8 +54,8 @@ func (h *holderSets) add(list []*nodepb.Peer) uint32 {
 }
 
 // writeOf is the last write of a key, as its answer describes it.
-func (h *holderSets) writeOf(answer *nodepb.PutResponse, at time.Time) lastWrite {
-	w := lastWrite{at: at.UnixNano(), holders: h.add(answer.GetHolders())}
+func (h *replicaSets) writeOf(answer *nodepb.PutResponse, at time.Time) lastWrite {
+	w := lastWrite{at: at.UnixNano(), replicas: h.add(answer.GetHolders())}
 	if trace, err := hex.DecodeString(answer.GetLookup().GetTraceId()); err == nil {
 		copy(w.trace[:], trace)
 	}
@@ -68,8 +68,8 @@ type LostKey struct {
 	Version uint64       // of the last acknowledged write
 	Written time.Time    // when it was acknowledged
 	Trace   string       // of that write; empty: not sampled
-	Copies  int          // that the acknowledgement counted
-	Holders []chord.Peer // that it named, the owner first; nil: not known
+	Copies  int          // replicas counted by the acknowledgement
+	Holders []chord.Peer // replicas named by it, the owner first; nil: not known
 	Found   Found
 }
 
@@ -82,7 +82,7 @@ const (
 	NoAnswer     Found = "no answer" // so the write may be there
 )
 
-// Lost describes the lost keys as they stand, by their number, at most limit.
+// Lost describes the keys lost at present, by their number, at most limit.
 func (o *Oracle) Lost(limit int) (list []LostKey) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -95,13 +95,13 @@ func (o *Oracle) Lost(limit int) (list []LostKey) {
 			break
 		}
 		k := LostKey{
-			Key: string(KeyName(i)), Version: p.version, Written: time.Unix(0, p.last.at).UTC(), Copies: int(p.copies), Found: FoundNothing,
+			Key: string(KeyName(i)), Version: p.version, Written: time.Unix(0, p.last.at).UTC(), Copies: int(p.replicas), Found: FoundNothing,
 		}
 		if p.last.trace != [16]byte{} {
 			k.Trace = hex.EncodeToString(p.last.trace[:])
 		}
-		if n := p.last.holders; n > 0 {
-			k.Holders = o.holders.sets[n]
+		if n := p.last.replicas; n > 0 {
+			k.Holders = o.replicaSets.sets[n]
 		}
 		if p.silent {
 			k.Found = NoAnswer
@@ -113,5 +113,5 @@ func (o *Oracle) Lost(limit int) (list []LostKey) {
 	return list
 }
 
-// Lost describes the lost keys as they stand, at most limit.
+// Lost describes the keys lost at present, at most limit.
 func (d *Driver) Lost(limit int) []LostKey { return d.oracle.Lost(limit) }

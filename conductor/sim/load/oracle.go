@@ -7,38 +7,38 @@ import (
 	"chordconductor/node/nodepb"
 )
 
-// An Oracle remembers what the ring has promised: of each key the greatest version that was acknowledged. It judges
-// reads by it. A read may also show a later write whose outcome is unknown; that is no error. To show a write that was refused
-// is one. Linearizability is not promised, so no more than this is judged.
+// An Oracle keeps the greatest acknowledged version of each key, and judges reads by it. A read may also return a later
+// write whose outcome is unknown; that is no error. Returning a write that was refused is one. The ring does not
+// promise linearizability, so no more than this is judged.
 //
-// Its memory is one entry of some 60 bytes per key of the workload, whose number is bounded by scenario.MaxKeys, and what it
-// remembers of refused writes and of holders (see refusals and holderSets).
+// Its memory is one entry of some 60 bytes per key of the workload, whose number is bounded by scenario.MaxKeys, and
+// what it keeps of refused writes and of replicas (see refusals and replicaSets).
 type Oracle struct {
-	mu       sync.Mutex
-	replicas int32 // how many copies make a full promise
-	keys     []promise
-	written  int // keys with a promise
-	missing  int // keys whose latest read did not show the promise
-	silent   int // of these: it had no answer
-	refusals refusals
-	holders  holderSets
+	mu          sync.Mutex
+	replicas    int32 // replicas of a fully replicated write
+	keys        []promise
+	written     int // keys with an acknowledged write
+	missing     int // keys whose latest read did not show it
+	silent      int // of these: the read had no answer
+	refusals    refusals
+	replicaSets replicaSets
 }
 
 type promise struct {
-	version uint64 // greatest acknowledged; 0: none
-	copies  int32  // that its acknowledgement spoke of
-	missing bool
-	silent  bool // and the latest read had no answer at all
-	older   bool // and it showed an older write
-	last    lastWrite
+	version  uint64 // greatest acknowledged; 0: none
+	replicas int32  // replicas that its acknowledgement counted
+	missing  bool
+	silent   bool // and the latest read had no answer at all
+	older    bool // and it showed an older write
+	last     lastWrite
 }
 
-// newOracle makes an oracle for n keys, of which a full promise names so many replicas.
+// newOracle makes an oracle for n keys, where a fully replicated write has so many replicas.
 func newOracle(n, replicas int) *Oracle {
 	return &Oracle{replicas: int32(replicas), keys: make([]promise, n), refusals: newRefusals()}
 }
 
-// acknowledged takes note of a put's answer.
+// acknowledged enters a put's answer.
 func (o *Oracle) acknowledged(key int, answer *nodepb.PutResponse, at time.Time) {
 	version := answer.GetVersion()
 	o.mu.Lock()
@@ -50,7 +50,7 @@ func (o *Oracle) acknowledged(key int, answer *nodepb.PutResponse, at time.Time)
 	if p.version == 0 {
 		o.written++
 	}
-	p.version, p.copies, p.last = version, answer.GetCopies(), o.holders.writeOf(answer, at)
+	p.version, p.replicas, p.last = version, answer.GetCopies(), o.replicaSets.writeOf(answer, at)
 	o.set(p, false, false)
 }
 
@@ -61,7 +61,7 @@ func (o *Oracle) promised(key int) uint64 {
 	return o.keys[key].version
 }
 
-// read judges a read's answer (version 0: not found) against what was promised when it started.
+// read judges a read's answer (version 0: not found) by the version promised when it started.
 func (o *Oracle) read(key int, promised, version uint64) (stale bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -96,7 +96,7 @@ func (o *Oracle) shown(write uint64) {
 	o.refusals.shown(write)
 }
 
-// unanswered takes note that a promised key could not be read: for all that a client can tell, it is not there.
+// unanswered notes that a promised key could not be read: to a client it is not there.
 func (o *Oracle) unanswered(key int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -118,16 +118,16 @@ func (o *Oracle) set(p *promise, missing, silent bool) {
 	p.missing, p.silent = missing, silent
 }
 
-// Verdict is what the oracle knows of the keys.
+// Verdict is the oracle's judgement of the keys.
 type Verdict struct {
 	Written    int `json:"written"`    // keys with an acknowledged write
 	Lost       int `json:"lost"`       // of these: the latest read did not show it
 	Unanswered int `json:"unanswered"` // of the lost: that read had no answer, so the write may be there
-	Weak       int `json:"weak"`       // of the lost: acknowledged with fewer copies than the ring's replicas, as the answer said
+	Weak       int `json:"weak"`       // of the lost: acknowledged with fewer replicas than the ring's, by the answer
 	Refused    int `json:"refused"`    // writes that were refused, and that a read has shown all the same
 }
 
-// Verdict counts the keys as they stand: while the load runs, by their latest read; after a sweep, all of them.
+// Verdict counts the keys: while the load runs, by their latest read; after a sweep, all of them.
 func (o *Oracle) Verdict() Verdict {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -136,7 +136,7 @@ func (o *Oracle) Verdict() Verdict {
 		return v
 	}
 	for _, p := range o.keys {
-		if p.missing && p.copies < o.replicas {
+		if p.missing && p.replicas < o.replicas {
 			v.Weak++
 		}
 	}

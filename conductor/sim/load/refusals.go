@@ -5,8 +5,8 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// refused reports whether an error says that a write has not happened: no replica has it, and none will. What any other
-// error says of a write is that its outcome is unknown, so reads may show it.
+// refused reports whether an error means that a write has not happened: no replica has it, and none will. After any
+// other error the outcome of a write is unknown, so reads may show it.
 func refused(err error) bool {
 	switch status.Code(err) {
 	case codes.InvalidArgument, codes.ResourceExhausted, codes.FailedPrecondition, codes.AlreadyExists:
@@ -15,8 +15,8 @@ func refused(err error) bool {
 	return false
 }
 
-// maxRefusals bounds the refused writes that are remembered. At the bound the oldest is forgotten: if a read shows it
-// later, that is not noticed.
+// maxRefusals bounds the refused writes that are kept. At the bound the oldest is forgotten: a later read that shows it
+// is not noticed.
 const maxRefusals = 1 << 16
 
 // refusals finds refused writes that reads show, before or after the refusal. Every try of a put is a write of its own.

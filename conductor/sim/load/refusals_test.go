@@ -18,7 +18,7 @@ import (
 	"chordconductor/node/nodepb"
 )
 
-// refusalCodes are the codes that say that a write has not happened.
+// refusalCodes are the codes which mean that a write has not happened.
 var refusalCodes = []codes.Code{codes.InvalidArgument, codes.ResourceExhausted, codes.FailedPrecondition, codes.AlreadyExists}
 
 // failing lists an error of each code, of one that gRPC does not define, and one without any.
@@ -29,8 +29,8 @@ func failing() (list []error) {
 	return append(list, errors.New("no status"), context.DeadlineExceeded)
 }
 
-// A store that answers puts with an error and keeps them all the same breaks a promise with the codes that refuse, and
-// with no other.
+// A store that answers puts with an error and keeps them all the same breaks its promise with the codes that refuse,
+// and with no other.
 func TestRefusedAndUnknown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, err := range failing() {
@@ -50,8 +50,8 @@ func TestRefusedAndUnknown(t *testing.T) {
 	})
 }
 
-// A put whose first try may have been carried out is not refused as a whole, whatever its last try is answered; what that
-// last try would have written is.
+// A put whose first try may have been carried out is not refused as a whole, whatever the answer to its last try; what
+// that last try would have written is.
 func TestRefusedAfterUnknown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &liar{answer: status.Error(codes.Unavailable, ""), then: status.Error(codes.ResourceExhausted, "")}
@@ -65,7 +65,8 @@ func TestRefusedAfterUnknown(t *testing.T) {
 	})
 }
 
-// liar is a memory that from half the time on answers puts with errors, in turn if there are two, and may keep the values.
+// liar is a memory that answers puts with errors from half the time on, in turn if there are two, and may keep the
+// values.
 type liar struct {
 	memory
 	on           sync.Mutex
@@ -96,7 +97,7 @@ func (l *liar) drive(t *testing.T) *Driver {
 	l.values = make(map[string]*nodepb.GetResponse)
 	b := &bubble{}
 	d := New(Config{
-		World: b, Workload: scenario.Workload{Rate: 10, Reads: 0.5, Keys: 5, ValueMin: 64, ValueMax: 128}, Seed: 7, Replicas: 3,
+		Runtime: b, Workload: scenario.Workload{Rate: 10, Reads: 0.5, Keys: 5, ValueMin: 64, ValueMax: 128}, Seed: 7, Replicas: 3,
 		Pick: func(uint64) (Store, bool) { return l, true },
 	})
 	done := make(chan struct{})
@@ -119,7 +120,7 @@ func (l *liar) drive(t *testing.T) *Driver {
 	return d
 }
 
-// The oracle against a model that remembers every write, within the bound.
+// The oracle is compared with a model that keeps every write, within the bound.
 func TestRefusals(t *testing.T) {
 	for seed := range uint64(50) {
 		r := rand.New(rand.NewPCG(seed, 5))
@@ -164,7 +165,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// What is remembered of refused writes is bounded: the oldest is forgotten.
+// The number of refused writes that are kept is bounded: the oldest is forgotten.
 func TestRefusalsAreBounded(t *testing.T) {
 	o := newOracle(1, 1)
 	for w := range uint64(2*maxRefusals + 10) {

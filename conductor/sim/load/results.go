@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 )
 
-// Verdict is what the oracle knows now.
+// Verdict is the oracle's present judgement.
 func (d *Driver) Verdict() Verdict { return d.oracle.Verdict() }
 
 // Tick returns the figures since the last Tick.
@@ -41,14 +41,14 @@ func (d *Driver) Slowest() []Slow {
 const sweepers = 32
 
 // Sweep reads every key that was written, so that the verdict is about all of them and not only about those that the
-// load happened to read last. Its reads count in no figure but the verdict's. Call it after Run has returned.
+// load happened to read last. Its reads count only in the verdict. Call it after Run has returned.
 func (d *Driver) Sweep(ctx context.Context) error {
 	var next atomic.Int64
 	var left atomic.Int64
 	left.Store(sweepers)
-	done := d.world.NewSignal()
+	done := d.runtime.NewSignal()
 	for range sweepers {
-		err := d.world.Go(ctx, func(ctx context.Context) {
+		err := d.runtime.Go(ctx, func(ctx context.Context) {
 			for i := next.Add(1) - 1; i < int64(d.cfg.Workload.Keys) && ctx.Err() == nil; i = next.Add(1) - 1 {
 				d.sweep(ctx, int(i))
 			}
@@ -76,7 +76,7 @@ func (d *Driver) sweep(ctx context.Context, key int) {
 				return
 			}
 		}
-		if d.world.Sleep(retryPause) != nil {
+		if d.runtime.Sleep(retryPause) != nil {
 			return
 		}
 	}

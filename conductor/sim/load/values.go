@@ -15,7 +15,7 @@ import (
 //go:embed quotes.txt
 var quoteText string
 
-// quotes are the shipped sentences, one a line; lines that begin with # say where they come from.
+// quotes are the shipped sentences, one a line; lines that begin with # name their sources.
 var quotes = func() (list []string) {
 	for line := range strings.Lines(quoteText) {
 		if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
@@ -25,9 +25,9 @@ var quotes = func() (list []string) {
 	return list
 }()
 
-// markMax is the longest mark. A value ends with its mark, " [key.write.check]" in hexadecimal: which write of which key
-// it is, and a checksum over all before it. So a value read back says whether it is whole and where it belongs, and is
-// still a sentence that people can read.
+// markMax is the longest mark. A value ends with its mark, " [key.write.check]" in hexadecimal: which write of which
+// key it is, and a checksum over all before it. So a value read back shows whether it is whole and where it belongs,
+// and is still a readable sentence.
 const markMax = 32
 
 // makeValue makes the value of a write, of exactly size bytes (at least markMax).
@@ -57,7 +57,7 @@ func fill(value []byte, data scenario.Data, write uint64, size int) []byte {
 	return value
 }
 
-// readValue tells which write of which key a value is; ok is false if it is not what makeValue made.
+// readValue returns a value's key and write; ok is false if makeValue did not make it.
 func readValue(value []byte) (key int, write uint64, ok bool) {
 	if len(value) < 9 || value[len(value)-1] != ']' {
 		return 0, 0, false

@@ -10,8 +10,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// bomb is a file whose aliases stand for far more than it has: so many levels, each naming the one before so many times,
-// in a shape that the decoder follows; within the limit of a file.
+// bomb is a file whose aliases stand for far more than it has: so many levels, each naming the one before so many
+// times, in a shape that the decoder follows; within the limit of a file.
 func bomb(shape string, levels, width int) string {
 	var b strings.Builder
 	switch shape {
@@ -52,7 +52,7 @@ func bomb(shape string, levels, width int) string {
 	return b.String()
 }
 
-// Whatever a file's aliases make of it: it is judged in a time that its own size bounds, in one answer of some kilobytes.
+// Whatever a file's aliases stand for, it is judged in a time bounded by its own size, in one answer of some kilobytes.
 func TestAliasBombs(t *testing.T) {
 	shapes := []string{"lists", "mappings", "phases", "workloads", "itself"}
 	check := func(t interface{ Fatalf(string, ...any) }, shape string, levels, width int) {
@@ -80,7 +80,7 @@ func TestAliasBombs(t *testing.T) {
 	})
 }
 
-// However long the words of a file are, an error quotes the beginning alone.
+// However long the words of a file are, an error quotes only their beginning.
 func TestErrorsAreShort(t *testing.T) {
 	long := strings.Repeat("x", 100_000)
 	for _, source := range []string{long + ": 1", "ring: {" + long + ": 1}", "seed: " + long, "seed: *" + long, "phases: [{at: " + long + "}]", "name: " + long, "a: b: " + long} {

@@ -50,16 +50,17 @@ func (ps Problems) Error() string {
 // maxProblems bounds what one file reports; the first ones are the useful ones.
 const maxProblems = 20
 
-// A decoder walks YAML nodes, so that every error knows its line, and collects problems instead of stopping.
+// A decoder visits YAML nodes, so that every error has its line, and collects problems instead of stopping.
 type decoder struct {
 	file     string
 	problems Problems
 	phasesAt []placedPhase // by time
-	more     int           // beyond maxProblems; the last one says how many
+	more     int           // beyond maxProblems; the last one gives their number
 	fields   int           // of mappings so far, those of aliases each time; at most maxFields
 }
 
-// maxFields bounds what aliases make of a file: each is one field more in the file, and may stand for thousands.
+// maxFields bounds the fields that aliases add to a file: an alias is one field in the file, and may stand for
+// thousands.
 const maxFields = 1 << 15
 
 func (d *decoder) fail(n *yaml.Node, field, format string, args ...any) {
@@ -84,11 +85,11 @@ func (f fields) names() string {
 	return strings.Join(names, ", ")
 }
 
-// mapping decodes a mapping's fields and returns the names it met, in the file's order.
+// mapping decodes a mapping's fields and returns their names, in the file's order.
 func (d *decoder) mapping(n *yaml.Node, path string, fs fields) []string {
 	n = resolve(n)
 	if n.Kind != yaml.MappingNode {
-		d.fail(n, path, "want a mapping with the fields %s", fs.names())
+		d.fail(n, path, "expected a mapping with the fields %s", fs.names())
 		return nil
 	}
 	seen := make([]string, 0, len(n.Content)/2) // not nil: a mapping without fields is a mapping
@@ -126,9 +127,9 @@ func resolve(n *yaml.Node) *yaml.Node {
 	return n
 }
 
-func (d *decoder) scalar(n *yaml.Node, field, want string) (string, bool) {
+func (d *decoder) scalar(n *yaml.Node, field, expected string) (string, bool) {
 	if n.Kind != yaml.ScalarNode || n.Tag == "!!null" {
-		d.fail(n, field, "want %s", want)
+		d.fail(n, field, "expected %s", expected)
 		return "", false
 	}
 	return n.Value, true
@@ -136,10 +137,10 @@ func (d *decoder) scalar(n *yaml.Node, field, want string) (string, bool) {
 
 func (d *decoder) text(to *string, maxLen int) setter {
 	return func(n *yaml.Node, field string) {
-		want := fmt.Sprintf("a text of 1 to %d characters", maxLen)
-		if s, ok := d.scalar(n, field, want); ok {
+		expected := fmt.Sprintf("a text of 1 to %d characters", maxLen)
+		if s, ok := d.scalar(n, field, expected); ok {
 			if count := utf8.RuneCountInString(s); count == 0 || count > maxLen {
-				d.fail(n, field, "has %d characters: expected %s", count, want)
+				d.fail(n, field, "has %d characters: expected %s", count, expected)
 				return
 			}
 			if i := strings.IndexFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }); i >= 0 {
@@ -163,7 +164,7 @@ func oneOf[T ~string](d *decoder, to *T, allowed ...T) setter {
 			return
 		}
 		if !slices.Contains(names, s) {
-			d.fail(n, field, "%q is not known; one of %s", clip(s), strings.Join(names, ", "))
+			d.fail(n, field, "expected one of %s, got %q", strings.Join(names, ", "), clip(s))
 			return
 		}
 		*to = T(s)
@@ -176,18 +177,18 @@ func (d *decoder) flag(to *bool) setter {
 		if !ok {
 			return
 		}
-		switch s { // as the core schema of YAML 1.2 has them
+		switch s { // as in the core schema of YAML 1.2
 		case "true", "True", "TRUE":
 			*to = true
 		case "false", "False", "FALSE":
 			*to = false
 		default:
-			d.fail(n, field, "%q: want true or false", clip(s))
+			d.fail(n, field, "expected true or false, got %q", clip(s))
 		}
 	}
 }
 
-// unambiguous refuses a number with zeros in front: YAML 1.1 reads it as octal, YAML 1.2 as decimal.
+// unambiguous refuses a number with leading zeros: YAML 1.1 reads it as octal, YAML 1.2 as decimal.
 func (d *decoder) unambiguous(n *yaml.Node, field, s string) bool {
 	if digits := strings.TrimLeft(s, "+-"); len(digits) < 2 || digits[0] != '0' || strings.Trim(digits, "0123456789_") != "" {
 		return true
@@ -197,15 +198,15 @@ func (d *decoder) unambiguous(n *yaml.Node, field, s string) bool {
 }
 
 func (d *decoder) integer(to *int, low, high int) setter {
-	want := fmt.Sprintf("a whole number from %d to %d", low, high)
+	expected := fmt.Sprintf("a whole number from %d to %d", low, high)
 	return func(n *yaml.Node, field string) {
-		s, ok := d.scalar(n, field, want)
+		s, ok := d.scalar(n, field, expected)
 		if !ok || !d.unambiguous(n, field, s) {
 			return
 		}
 		v, err := strconv.Atoi(s)
 		if err != nil || v < low || v > high {
-			d.fail(n, field, "%q: want %s", clip(s), want)
+			d.fail(n, field, "expected %s, got %q", expected, clip(s))
 			return
 		}
 		*to = v
@@ -214,29 +215,29 @@ func (d *decoder) integer(to *int, low, high int) setter {
 
 func (d *decoder) seed(to *uint64) setter {
 	return func(n *yaml.Node, field string) {
-		const want = "a whole number from 0 to 2^64-1"
-		s, ok := d.scalar(n, field, want)
+		const expected = "a whole number from 0 to 2^64-1"
+		s, ok := d.scalar(n, field, expected)
 		if !ok || !d.unambiguous(n, field, s) {
 			return
 		}
 		v, err := strconv.ParseUint(s, 0, 64)
 		if err != nil {
-			d.fail(n, field, "%q: want %s", clip(s), want)
+			d.fail(n, field, "expected %s, got %q", expected, clip(s))
 			return
 		}
 		*to = v
 	}
 }
 
-func (d *decoder) number(to *float64, low, high float64, want string) setter {
+func (d *decoder) number(to *float64, low, high float64, expected string) setter {
 	return func(n *yaml.Node, field string) {
-		s, ok := d.scalar(n, field, want)
+		s, ok := d.scalar(n, field, expected)
 		if !ok || !d.unambiguous(n, field, s) {
 			return
 		}
 		v, err := strconv.ParseFloat(s, 64)
 		if err != nil || math.IsNaN(v) || v < low || v > high {
-			d.fail(n, field, "%q: want %s", clip(s), want)
+			d.fail(n, field, "expected %s, got %q", expected, clip(s))
 			return
 		}
 		*to = v
@@ -246,15 +247,15 @@ func (d *decoder) number(to *float64, low, high float64, want string) setter {
 func (d *decoder) fraction(to *float64) setter { return d.number(to, 0, 1, "a share from 0 to 1") }
 
 func (d *decoder) duration(to *time.Duration, low, high time.Duration) setter {
-	want := fmt.Sprintf("a duration from %s to %s, such as 500ms, 2.5s or 1m", duration.Text(low), duration.Text(high))
+	expected := fmt.Sprintf("a duration from %s to %s, such as 500ms, 2.5s or 1m", duration.Text(low), duration.Text(high))
 	return func(n *yaml.Node, field string) {
-		s, ok := d.scalar(n, field, want)
+		s, ok := d.scalar(n, field, expected)
 		if !ok {
 			return
 		}
 		v, err := time.ParseDuration(s)
 		if err != nil || v < low || v > high {
-			d.fail(n, field, "%q: want %s", clip(s), want)
+			d.fail(n, field, "expected %s, got %q", expected, clip(s))
 			return
 		}
 		*to = v
@@ -263,9 +264,9 @@ func (d *decoder) duration(to *time.Duration, low, high time.Duration) setter {
 
 // rate reads "200/s", "30/m", "2/h" into a number per second; a bare number is one per second.
 func (d *decoder) rate(to *float64, high float64) setter {
-	want := fmt.Sprintf("a rate up to %g/s, such as 200/s, 0.5/s or 30/m", high)
+	expected := fmt.Sprintf("a rate up to %g/s, such as 200/s, 0.5/s or 30/m", high)
 	return func(n *yaml.Node, field string) {
-		s, ok := d.scalar(n, field, want)
+		s, ok := d.scalar(n, field, expected)
 		if !ok || !d.unambiguous(n, field, s) {
 			return
 		}
@@ -284,7 +285,7 @@ func (d *decoder) rate(to *float64, high float64) setter {
 			err = strconv.ErrSyntax
 		}
 		if err != nil || math.IsNaN(v) || v < 0 || v > high {
-			d.fail(n, field, "%q: want %s", clip(s), want)
+			d.fail(n, field, "expected %s, got %q", expected, clip(s))
 			return
 		}
 		*to = v
@@ -294,7 +295,7 @@ func (d *decoder) rate(to *float64, high float64) setter {
 // clip keeps a value quoted in an error short.
 func clip(s string) string { return shortened(s, 40) }
 
-// shortened is the first bytes of a text, cut between two characters.
+// shortened is the first bytes of a text, ending between two characters.
 func shortened(s string, most int) string {
 	if len(s) <= most {
 		return s

@@ -25,12 +25,12 @@ const (
 	MaxViolations       Metric = "max_violations"         // most violations of the invariant at one time
 )
 
-// metrics are all of them.
+// metrics lists all metrics.
 var metrics = []Metric{
 	LostKeys, FinalRingError, WrongLookups, StaleReads, RefusedWritesShown, FailedPer10k, P99Lookup, MeanHops, RepairedWithin, UnmarkedWrongFields, MaxViolations,
 }
 
-// Metrics lists them all.
+// Metrics lists all metrics.
 func Metrics() []Metric { return slices.Clone(metrics) }
 
 // An Expectation is an upper bound.
@@ -47,7 +47,7 @@ func (s *Scenario) Expects(m Metric) bool {
 	return slices.ContainsFunc(s.Expect, func(e Expectation) bool { return e.Metric == m })
 }
 
-// Unit is what values and bounds of the metric are counted in, as UCUM writes it.
+// Unit is the unit of the metric's values and bounds, as UCUM writes it.
 func (m Metric) Unit() string {
 	switch m {
 	case LostKeys:

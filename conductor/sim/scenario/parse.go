@@ -18,7 +18,7 @@ import (
 	"chordconductor/node/member"
 )
 
-// Bounds of what a scenario may ask for. They keep a typing error from starting what the machine cannot hold.
+// Bounds of a scenario's values. They keep a typing error from starting more than the machine can hold.
 const (
 	MaxSource   = 256 << 10 // bytes of a file
 	MaxMembers  = 10_000
@@ -29,7 +29,7 @@ const (
 	MaxValue    = 1 << 20   // bytes; also the store's limit
 	MaxDuration = 24 * time.Hour
 
-	minValue = 32 // room for the mark by which the oracle tells one write from another (load.markMax)
+	minValue = 32 // room for the mark by which the oracle distinguishes writes (load.markMax)
 )
 
 // Parse reads a scenario. The file's name is for error messages only. The error, if any, is of type Problems.
@@ -41,7 +41,7 @@ func Parse(file string, source []byte) (*Scenario, error) {
 	if err != nil {
 		return nil, Problems{syntaxProblem(file, source, err)}
 	}
-	if root == nil { // more likely a file that was never written, or a pipe from nowhere, than the wish for all defaults
+	if root == nil { // more likely a file that was never written, or an empty pipe, than a request for all defaults
 		return nil, Problems{{File: file, Text: "it is empty: a scenario names at least one field; {} is one of defaults alone"}}
 	}
 	d := &decoder{file: file}
@@ -51,7 +51,7 @@ func Parse(file string, source []byte) (*Scenario, error) {
 	slices.SortStableFunc(d.problems, func(a, b Problem) int { return cmp.Compare(a.Line, b.Line) })
 	if d.more > 0 {
 		format := " (%d mistakes in all)"
-		if d.fields > maxFields { // what is behind that was not read
+		if d.fields > maxFields { // the rest was not read
 			format = " (more than %d mistakes)"
 		}
 		d.problems[maxProblems-1].Text += fmt.Sprintf(format, maxProblems+d.more)
@@ -62,8 +62,8 @@ func Parse(file string, source []byte) (*Scenario, error) {
 	return s, nil
 }
 
-// yamlVersion is a directive that the YAML library knows only for version 1.1. What differs between the versions, numbers
-// with leading zeros and words for true and false, is read here and not by the library.
+// yamlVersion is a directive that the YAML library accepts only for version 1.1. What differs between the versions,
+// numbers with leading zeros and words for true and false, is read here and not by the library.
 var yamlVersion = regexp.MustCompile(`\A((?:\s*(?:#[^\n]*)?\n)*)%YAML[ \t]+1\.[0-9]+[ \t]*(?:#[^\n]*)?(\r?\n)`)
 
 // withoutVersion makes a comment of the directive, so that lines keep their numbers.
@@ -93,11 +93,11 @@ var (
 	unknownAnchor = regexp.MustCompile(`^yaml: unknown anchor '([^']*)'`)
 )
 
-// maxText bounds what is shown of the YAML library's message, which may quote the file.
+// maxText bounds how much of the YAML library's message is shown, which may quote the file.
 const maxText = 200
 
-// syntaxProblem takes the line out of the YAML library's message: that where the collection begins in which it lost its
-// way, or none if that is the first, nor for anchors and for bytes that are no text.
+// syntaxProblem takes the line out of the YAML library's message. It is the line where the collection begins in which
+// the library failed, or none if that is the first, or for anchors and bytes that are no text.
 func syntaxProblem(file string, source []byte, err error) Problem {
 	text := err.Error()
 	m := yamlLine.FindStringSubmatch(text)

@@ -9,8 +9,8 @@ import (
 )
 
 // A Phase does one thing to the running ring, at a time since the start. With For it lasts: counts are spread over it,
-// states (churn, cuts, outages, a changed workload) end with it. Without For counts happen at once and states stay until
-// a heal or the end.
+// states (churn, faults, a changed workload) end with it. Without For counts happen at once and states last until a
+// heal or the end.
 type Phase struct {
 	Name   string        `json:"name"`
 	At     time.Duration `json:"at_ns"`
@@ -29,7 +29,7 @@ type Action interface {
 	String() string
 }
 
-// Join starts members. A great number at once is a flash crowd.
+// Join starts members. Many at once are a join burst.
 type Join struct {
 	Count int `json:"join"`
 }
@@ -39,25 +39,26 @@ type Leave struct {
 	Count int `json:"leave"`
 }
 
-// Crash stops members without a word. Adjacent ones are neighbours on the circle: the hardest case for replicas.
+// Crash stops members without a message. Adjacent ones are neighbours on the ring: the hardest case for replicas.
 type Crash struct {
 	Count    int  `json:"crash"`
 	Adjacent bool `json:"adjacent"`
 }
 
-// Churn has members come and go as Poisson processes of these rates per second.
+// Churn starts, stops and crashes members as Poisson processes of these rates per second.
 type Churn struct {
 	Join  float64 `json:"join"`
 	Leave float64 `json:"leave"`
 	Crash float64 `json:"crash"`
 }
 
-// Partition cuts a share of the hosts off from the others, both ways.
+// Partition separates a share of the hosts from the others, both ways.
 type Partition struct {
 	Fraction float64 `json:"fraction"`
 }
 
-// OneWayCut stops the calls from one share of the hosts to another; calls in the other direction get through.
+// OneWayCut is a one-way partition: it stops the calls from one share of the hosts to another; calls in the other
+// direction get through.
 type OneWayCut struct {
 	From float64 `json:"from"`
 	To   float64 `json:"to"`
@@ -69,20 +70,20 @@ type SlowLink struct {
 	Latency  time.Duration `json:"latency_ns"`
 }
 
-// Pause makes members deaf and mute, as a process that is stopped or a machine that swaps is.
+// Pause makes members drop all traffic, like a stopped process or a machine that swaps.
 type Pause struct {
 	Count int `json:"pause"`
 }
 
-// Heal ends all cuts, slow links, pauses and telemetry outages.
+// Heal ends all partitions, slow links, pauses and telemetry outages.
 type Heal struct{}
 
-// TelemetryOutage keeps the telemetry of a share of the hosts from being delivered. The ring itself goes on untouched.
+// TelemetryOutage keeps the telemetry of a share of the hosts from being delivered. The ring itself is not affected.
 type TelemetryOutage struct {
 	Fraction float64 `json:"fraction"`
 }
 
-// SetLoad changes the workload: the whole of the new one.
+// SetLoad replaces the whole workload.
 type SetLoad struct {
 	Workload Workload `json:"workload"`
 }
@@ -121,9 +122,11 @@ func (a Churn) String() string {
 	return "churn: " + strings.Join(parts, ", ")
 }
 
-func (a Partition) String() string { return fmt.Sprintf("partition: %.0f %% cut off", 100*a.Fraction) }
+func (a Partition) String() string {
+	return fmt.Sprintf("partition: %.0f %% separated", 100*a.Fraction)
+}
 func (a OneWayCut) String() string {
-	return fmt.Sprintf("one-way cut: %.0f %% cannot call %.0f %%", 100*a.From, 100*a.To)
+	return fmt.Sprintf("one-way partition: %.0f %% cannot call %.0f %%", 100*a.From, 100*a.To)
 }
 func (a SlowLink) String() string {
 	return fmt.Sprintf("slow link: %.0f %% answer %s late", 100*a.Fraction, duration.Text(a.Latency))

@@ -14,7 +14,7 @@ import (
 
 func (d *decoder) phases(n *yaml.Node, s *Scenario) {
 	if n.Kind != yaml.SequenceNode {
-		d.fail(n, "phases", "want a list, such as - {at: 10s, crash: 2}")
+		d.fail(n, "phases", "expected a list, such as - {at: 10s, crash: 2}")
 		return
 	}
 	if len(n.Content) > MaxPhases {
@@ -59,7 +59,7 @@ func (d *decoder) phase(n *yaml.Node, path string, s *Scenario) {
 		"heal": func(n *yaml.Node, f string) {
 			yes := true
 			if d.flag(&yes)(n, f); !yes {
-				d.fail(n, f, "want true: leave the phase out instead")
+				d.fail(n, f, "expected true: leave the phase out instead")
 			}
 			verb(f, Heal{})
 		},
@@ -71,7 +71,7 @@ func (d *decoder) phase(n *yaml.Node, path string, s *Scenario) {
 		},
 		"slow_link": func(n *yaml.Node, f string) { verb(f, d.slowLink(n, f)) },
 		"workload": func(n *yaml.Node, f string) {
-			w := s.Workload // what a change does not name stays as it was in the scenario's own workload
+			w := s.Workload // values that a change does not name stay those of the scenario's own workload
 			d.workload(n, f, &w)
 			if w.Keys != s.Workload.Keys {
 				d.fail(n, f+".keys", "the number of keys is the scenario's, %d; a phase cannot change it", s.Workload.Keys)
@@ -80,14 +80,14 @@ func (d *decoder) phase(n *yaml.Node, path string, s *Scenario) {
 		},
 	})
 	if len(verbs) == 0 && len(d.problems) > before {
-		return // what was meant to be done is misspelt, and said to be
+		return // the verb is misspelt, which is reported
 	}
 	d.checkPhase(n, path, seen, verbs, s, p)
 	if c, ok := action.(Crash); ok {
 		c.Adjacent = adjacent
 		action = c
 	} else if adjacent {
-		d.fail(n, path+".adjacent", "goes with crash only")
+		d.fail(n, path+".adjacent", "applies to crash only")
 	}
 	if action == nil {
 		return
@@ -99,7 +99,7 @@ func (d *decoder) phase(n *yaml.Node, path string, s *Scenario) {
 	d.phasesAt = append(d.phasesAt, placedPhase{p, n, path})
 }
 
-// A placedPhase knows where in the file it is.
+// A placedPhase is a phase with its place in the file.
 type placedPhase struct {
 	Phase
 	node *yaml.Node
@@ -108,12 +108,12 @@ type placedPhase struct {
 
 func (d *decoder) checkPhase(n *yaml.Node, path string, seen, verbs []string, s *Scenario, p Phase) {
 	if n.Kind != yaml.MappingNode {
-		return // said already
+		return // reported already
 	}
 	const all = "churn, crash, heal, join, leave, one_way_cut, partition, pause, slow_link, telemetry_outage, workload"
 	switch {
 	case len(verbs) == 0:
-		d.fail(n, path, "says nothing to do; one of %s", all)
+		d.fail(n, path, "no action: expected one of %s", all)
 	case len(verbs) > 1:
 		d.fail(n, path, "does %s at once; give each a phase of its own", strings.Join(verbs, " and "))
 	}

@@ -11,7 +11,7 @@ import (
 // unmeasured decodes the list of metrics that hold also if there was nothing to measure.
 func (d *decoder) unmeasured(n *yaml.Node, path string, s *Scenario) {
 	if n.Kind != yaml.SequenceNode {
-		d.fail(n, path, "want a list of expectations, such as [lost_keys]")
+		d.fail(n, path, "expected a list of expectations, such as [lost_keys]")
 		return
 	}
 	for _, item := range n.Content {
@@ -23,8 +23,8 @@ func (d *decoder) unmeasured(n *yaml.Node, path string, s *Scenario) {
 	}
 }
 
-// possible refuses what cannot come about whatever happens in the run. It says so before anything is started, where the
-// run itself would only end as failed.
+// possible refuses what cannot happen in any run. It reports that before anything is started, where the run itself
+// would only end as failed.
 func (d *decoder) possible(expect *yaml.Node, s *Scenario) {
 	if expect != nil {
 		d.measurable(expect, s)
@@ -59,8 +59,8 @@ func (d *decoder) measurable(expect *yaml.Node, s *Scenario) {
 	}
 }
 
-// feasible refuses phases that ask for more members or hosts than there can be at their time. One member always stays,
-// and one host is never hit by a fault.
+// feasible refuses phases that ask for more members or hosts than there can be at their time. One member always
+// remains, and one host is never hit by a fault.
 func (d *decoder) feasible(s *Scenario) {
 	members, hosts := s.Ring.Members, s.Ring.Hosts() // at most
 	unbounded := false

@@ -23,7 +23,7 @@ type Scenario struct {
 	Source string `json:"-"` // the text it was parsed from
 }
 
-// Transport says how the members of an in-process ring reach each other.
+// Transport is how the members of an in-process ring reach each other.
 type Transport string
 
 const (
@@ -42,14 +42,14 @@ type Ring struct {
 	Lookup       string    `json:"lookup"` // recursive or iterative
 }
 
-// Timing is how often members do what.
+// Timing is the intervals and time limits of members.
 type Timing struct {
 	Stabilize time.Duration `json:"stabilize_ns"`  // base interval
-	CallLimit time.Duration `json:"call_limit_ns"` // a call not answered by then is unanswered; 0: what suits the network
-	Keyframe  time.Duration `json:"keyframe_ns"`   // every member tells its whole state this often
+	CallLimit time.Duration `json:"call_limit_ns"` // a call without an answer by then is unanswered; 0: the network's default
+	Keyframe  time.Duration `json:"keyframe_ns"`   // every member sends its whole state this often
 }
 
-// Network is what every message between members meets, on top of the real one.
+// Network is the network conditions of messages between members, on top of the real network's.
 type Network struct {
 	Latency time.Duration `json:"latency_ns"` // one way
 	Jitter  time.Duration `json:"jitter_ns"`  // added, uniform from 0 to jitter
@@ -72,14 +72,14 @@ const (
 	KeysUniform    Distribution = "uniform"    // all alike
 	KeysZipf       Distribution = "zipf"       // the k-th key in proportion to k^-0.99
 	KeysHotspot    Distribution = "hotspot"    // 90 % of the operations on 1 % of the keys
-	KeysSequential Distribution = "sequential" // one after the other, round and round
+	KeysSequential Distribution = "sequential" // one after the other, repeatedly
 )
 
 // Workload is an open-loop load: operations start when they are due, whether or not earlier ones have ended.
 type Workload struct {
 	Rate         float64      `json:"rate"`    // operations per second; 0: none
 	Reads        float64      `json:"reads"`   // share of gets among gets and puts
-	Lookups      float64      `json:"lookups"` // share of all operations that only look a key up, and tell their way; default 0.1
+	Lookups      float64      `json:"lookups"` // share of all operations that only look a key up, and report their path; default 0.1
 	Keys         int          `json:"keys"`
 	Distribution Distribution `json:"distribution"`
 	ValueMin     int          `json:"value_min_bytes"`
@@ -88,15 +88,15 @@ type Workload struct {
 	Poisson      bool         `json:"poisson"` // exponential gaps between operations instead of equal ones
 }
 
-// Data is what values are made of.
+// Data is the contents of values.
 type Data string
 
 const (
-	Quotes    Data = "quotes"    // the shipped sentences, repeated or cut to the value's size
+	Quotes    Data = "quotes"    // the shipped sentences, repeated or truncated to the value's size
 	Synthetic Data = "synthetic" // pseudo-random bytes
 )
 
-// Host says how many hosts the ring's members are spread over.
+// Hosts is the number of hosts that the ring's members are spread over.
 func (r Ring) Hosts() int { return (r.Members + r.VirtualNodes - 1) / r.VirtualNodes }
 
 // Expected returns the bound of a metric, and whether the scenario names it.
@@ -109,7 +109,7 @@ func (s *Scenario) Expected(m Metric) (float64, bool) {
 	return 0, false
 }
 
-// defaults is what an empty file means: the ring of the demo, without an end.
+// defaults is the scenario of an empty file: the demo's ring, without an end.
 func defaults() *Scenario {
 	return &Scenario{
 		Name: "unnamed",
@@ -131,15 +131,15 @@ func defaults() *Scenario {
 func (w Workload) Check() error {
 	switch {
 	case !(w.Rate >= 0 && w.Rate <= MaxRate):
-		return fmt.Errorf("rate %g: want operations per second from 0 to %g", w.Rate, MaxRate)
+		return fmt.Errorf("rate: expected operations per second from 0 to %g, got %g", MaxRate, w.Rate)
 	case !(w.Reads >= 0 && w.Reads <= 1):
-		return fmt.Errorf("reads %g: want a share from 0 to 1", w.Reads)
+		return fmt.Errorf("reads: expected a share from 0 to 1, got %g", w.Reads)
 	case !(w.Lookups >= 0 && w.Lookups <= 1):
-		return fmt.Errorf("lookups %g: want a share from 0 to 1", w.Lookups)
+		return fmt.Errorf("lookups: expected a share from 0 to 1, got %g", w.Lookups)
 	}
 	switch w.Distribution {
 	case KeysUniform, KeysZipf, KeysHotspot, KeysSequential:
 		return nil
 	}
-	return fmt.Errorf("distribution %q: want uniform, zipf, hotspot or sequential", clip(string(w.Distribution)))
+	return fmt.Errorf("distribution: expected uniform, zipf, hotspot or sequential, got %q", clip(string(w.Distribution)))
 }

@@ -34,7 +34,7 @@ expect: {lost_keys: 0, final_ring_error: 0, wrong_lookups: 0, p99_lookup: 80ms}
 	want := []Phase{
 		{"churn: join 0.5/s, leave 0.25/s, crash 0.25/s", 10 * time.Second, 20 * time.Second, Churn{0.5, 0.25, 0.25}, false},
 		{"crash 2 adjacent", 35 * time.Second, 0, Crash{2, true}, false},
-		{"partition: 30 % cut off", 45 * time.Second, 10 * time.Second, Partition{0.3}, false},
+		{"partition: 30 % separated", 45 * time.Second, 10 * time.Second, Partition{0.3}, false},
 	}
 	if fmt.Sprint(s.Phases) != fmt.Sprint(want) {
 		t.Errorf("phases, which come in order of time:\n%v\nwant\n%v", s.Phases, want)
@@ -79,28 +79,28 @@ var problems = []struct{ source, want string }{
 	{"name: x\nring:\n  membres: 3\n",
 		"f.yaml:3: ring.membres: unknown field; allowed here: bits, lookup, members, replicas, successors, transport, virtual_nodes"},
 	{"rings: {}", "f.yaml:1: rings: unknown field; allowed here: duration, expect, name, network, phases, ring, seed, timing, workload"},
-	{"ring: {members: many}", `f.yaml:1: ring.members: "many": want a whole number from 1 to 10000`},
-	{"ring: {members: 0}", `f.yaml:1: ring.members: "0": want a whole number from 1 to 10000`},
-	{"ring: 7", "f.yaml:1: ring: want a mapping with the fields bits, lookup, members, replicas, successors, transport, virtual_nodes"},
+	{"ring: {members: many}", `f.yaml:1: ring.members: expected a whole number from 1 to 10000, got "many"`},
+	{"ring: {members: 0}", `f.yaml:1: ring.members: expected a whole number from 1 to 10000, got "0"`},
+	{"ring: 7", "f.yaml:1: ring: expected a mapping with the fields bits, lookup, members, replicas, successors, transport, virtual_nodes"},
 	{"ring: {bits: 4, members: 30}", "f.yaml:1: ring.bits: 4 bits have 16 identifiers: too few for 30 members, a quarter of them at most"},
 	{"ring: {successors: 1}", "f.yaml:1: ring: replicas 3 with successors 1: a list of one entry does not survive the crash that replicas are for; successors must be at least 2"},
 	{"ring: {bits: 5, members: 8, virtual_nodes: 9}", "f.yaml:1: ring: virtual nodes 9: a host of a ring of 5 bits carries at most 8, a quarter of its 32 identifiers"},
-	{"ring: {transport: tcp}", `f.yaml:1: ring.transport: "tcp" is not known; one of grpc, memory`},
+	{"ring: {transport: tcp}", `f.yaml:1: ring.transport: expected one of grpc, memory, got "tcp"`},
 	{"ring: {members: 3, members: 4}", "f.yaml:1: ring.members: given twice"},
-	{"seed: -1", `f.yaml:1: seed: "-1": want a whole number from 0 to 2^64-1`},
-	{"timing:\n  stabilize: 500", `f.yaml:2: timing.stabilize: "500": want a duration from 10ms to 1h, such as 500ms, 2.5s or 1m`},
-	{"network: {loss: 2}", `f.yaml:1: network.loss: "2": want a share from 0 to 0.9`},
+	{"seed: -1", `f.yaml:1: seed: expected a whole number from 0 to 2^64-1, got "-1"`},
+	{"timing:\n  stabilize: 500", `f.yaml:2: timing.stabilize: expected a duration from 10ms to 1h, such as 500ms, 2.5s or 1m, got "500"`},
+	{"network: {loss: 2}", `f.yaml:1: network.loss: expected a share from 0 to 0.9, got "2"`},
 	{"network: {spread: exponential, jitter: 1ms}", "f.yaml:1: network.jitter: an exponential latency has no jitter of its own; remove one of the two"},
-	{"workload: {rate: 200/d}", `f.yaml:1: workload.rate: "200/d": want a rate up to 100000/s, such as 200/s, 0.5/s or 30/m`},
-	{"workload: {rate: NaN/s}", `f.yaml:1: workload.rate: "NaN/s": want a rate up to 100000/s, such as 200/s, 0.5/s or 30/m`},
-	{"workload: {distribution: zip}", `f.yaml:1: workload.distribution: "zip" is not known; one of uniform, zipf, hotspot, sequential`},
+	{"workload: {rate: 200/d}", `f.yaml:1: workload.rate: expected a rate up to 100000/s, such as 200/s, 0.5/s or 30/m, got "200/d"`},
+	{"workload: {rate: NaN/s}", `f.yaml:1: workload.rate: expected a rate up to 100000/s, such as 200/s, 0.5/s or 30/m, got "NaN/s"`},
+	{"workload: {distribution: zip}", `f.yaml:1: workload.distribution: expected one of uniform, zipf, hotspot, sequential, got "zip"`},
 	{"workload: {value_bytes: {min: 90, max: 80}}", "f.yaml:1: workload.value_bytes: min 90 is greater than max 80"},
-	{"workload: {poisson: maybe}", `f.yaml:1: workload.poisson: "maybe": want true or false`},
-	{"phases: {at: 1s}", "f.yaml:1: phases: want a list, such as - {at: 10s, crash: 2}"},
-	{"phases:\n- {at: 1s}", "f.yaml:2: phases[0]: says nothing to do; one of churn, crash, heal, join, leave, one_way_cut, partition, pause, slow_link, telemetry_outage, workload"},
+	{"workload: {poisson: maybe}", `f.yaml:1: workload.poisson: expected true or false, got "maybe"`},
+	{"phases: {at: 1s}", "f.yaml:1: phases: expected a list, such as - {at: 10s, crash: 2}"},
+	{"phases:\n- {at: 1s}", "f.yaml:2: phases[0]: no action: expected one of churn, crash, heal, join, leave, one_way_cut, partition, pause, slow_link, telemetry_outage, workload"},
 	{"phases:\n- {at: 1s, join: 1, leave: 1}", "f.yaml:2: phases[0]: does join and leave at once; give each a phase of its own"},
 	{"phases:\n- {join: 1}", "f.yaml:2: phases[0].at: missing: when the phase begins, since the start"},
-	{"phases:\n- {at: 1s, join: 1, adjacent: true}", "f.yaml:2: phases[0].adjacent: goes with crash only"},
+	{"phases:\n- {at: 1s, join: 1, adjacent: true}", "f.yaml:2: phases[0].adjacent: applies to crash only"},
 	{"phases:\n- {at: 1s, heal: true, for: 2s}", "f.yaml:2: phases[0].for: heal happens at once"},
 	{"phases:\n- {at: 1s, churn: {}}", "f.yaml:2: phases[0].churn: no rate: give join, leave or crash, such as 0.5/s"},
 	{"phases:\n- {at: 1s, partition: {}}", "f.yaml:2: phases[0].partition.fraction: missing: a share from 0.001 to 1"},
@@ -109,21 +109,21 @@ var problems = []struct{ source, want string }{
 	{"phases:\n- {at: 1s, workload: {keys: 7}}", "f.yaml:2: phases[0].workload.keys: the number of keys is the scenario's, 1000; a phase cannot change it"},
 	{"expect: {lost_keys: 0}", "f.yaml:1: expect: a scenario without a duration has no end at which to judge; add duration"},
 	{"duration: 5s\nexpect: {lost_key: 0}", "f.yaml:2: expect.lost_key: unknown field; allowed here: allow_unmeasured, failed_lookups_per_10k, final_ring_error, lost_keys, max_violations, mean_hops, p99_lookup, refused_writes_shown, repaired_within, stale_reads, unmarked_wrong_fields, wrong_lookups"},
-	{"duration: 5s\nexpect: {p99_lookup: 3}", `f.yaml:2: expect.p99_lookup: "3": want a duration from 0s to 24h, such as 500ms, 2.5s or 1m`},
+	{"duration: 5s\nexpect: {p99_lookup: 3}", `f.yaml:2: expect.p99_lookup: expected a duration from 0s to 24h, such as 500ms, 2.5s or 1m, got "3"`},
 	{"name: ''", "f.yaml:1: name: has 0 characters: expected a text of 1 to 80 characters"},
-	{"name:", "f.yaml:1: name: want a text of 1 to 80 characters"},
-	{"- 1\n- 2", "f.yaml:1: want a mapping with the fields duration, expect, name, network, phases, ring, seed, timing, workload"},
+	{"name:", "f.yaml:1: name: expected a text of 1 to 80 characters"},
+	{"- 1\n- 2", "f.yaml:1: expected a mapping with the fields duration, expect, name, network, phases, ring, seed, timing, workload"},
 	{"name: x\n---\nname: y", "f.yaml:2: not YAML: a second document: one file holds one scenario"},
 	{"a: b: c", "f.yaml:1: not YAML: mapping values are not allowed in this context"},
 	{"name: x\nseed: *nope\n", "f.yaml:2: not YAML: unknown anchor 'nope' referenced"},
 	{"name: x\nseed: \x01\n", "f.yaml:2: not YAML: control characters are not allowed"},
 	{"name: x\nring: {members: 3\nduration: 5s\n", "f.yaml:2: not YAML: did not find expected ',' or '}'"},
 	{"name: x\nring: {members: 3}\nexpect: {lost_keys: 0}", "f.yaml:3: expect: a scenario without a duration has no end at which to judge; add duration"},
-	{"phases:\n- {at: 1s, heal: false}", "f.yaml:2: phases[0].heal: want true: leave the phase out instead"},
+	{"phases:\n- {at: 1s, heal: false}", "f.yaml:2: phases[0].heal: expected true: leave the phase out instead"},
 	{"phases:\n- {at: 1s, chrash: 1}", "f.yaml:2: phases[0].chrash: unknown field; allowed here: adjacent, allow_partial, at, churn, crash, for, heal, join, leave, name, one_way_cut, partition, pause, slow_link, telemetry_outage, workload"},
 	{"name: x\nring:\n  members: 3\n bits: 4\n", "f.yaml:4: not YAML: did not find expected key"},
 	{"name: [x", "f.yaml:1: not YAML: did not find expected ',' or ']'"},
-	{"ring: &r {members: nine}\ntiming: *r", "f.yaml:1: ring.members: \"nine\": want a whole number from 1 to 10000\n" +
+	{"ring: &r {members: nine}\ntiming: *r", "f.yaml:1: ring.members: expected a whole number from 1 to 10000, got \"nine\"\n" +
 		"f.yaml:1: timing.members: unknown field; allowed here: call_limit, keyframe, stabilize"},
 }
 
@@ -136,7 +136,7 @@ func TestProblems(t *testing.T) {
 	}
 }
 
-// texts are what other YAML programs read otherwise, and what would do something to a terminal.
+// texts are sources that other YAML programs read differently, or that would affect a terminal.
 var texts = map[string]string{
 	"seed: 010":                        `f.yaml:1: seed: "010": a number with a leading zero is octal to some programs and decimal to others; write it without`,
 	"ring: {members: 010}":             `f.yaml:1: ring.members: "010": a number with a leading zero is octal to some programs and decimal to others; write it without`,
@@ -183,7 +183,7 @@ var impossible = map[string]string{
 	"duration: 20s\nexpect: {lost_keys: 0, allow_unmeasured: [lost_keys]}":                   "",
 	"duration: 20s\nexpect: {final_ring_error: 0}":                                           "",
 	"duration: 20s\nphases: [{at: 1s, workload: {rate: 1/s}}]\nexpect: {lost_keys: 0}":       "",
-	load + "expect: {lost_keys: 0, allow_unmeasured: [lost_key]}":                            `f.yaml:3: expect.allow_unmeasured: "lost_key" is not known; one of lost_keys, final_ring_error, wrong_lookups, stale_reads, refused_writes_shown, failed_lookups_per_10k, p99_lookup, mean_hops, repaired_within, unmarked_wrong_fields, max_violations`,
+	load + "expect: {lost_keys: 0, allow_unmeasured: [lost_key]}":                            `f.yaml:3: expect.allow_unmeasured: expected one of lost_keys, final_ring_error, wrong_lookups, stale_reads, refused_writes_shown, failed_lookups_per_10k, p99_lookup, mean_hops, repaired_within, unmarked_wrong_fields, max_violations, got "lost_key"`,
 	"duration: 20s\nworkload: {rate: 5/s, reads: 1}\nexpect: {lost_keys: 0, p99_lookup: 1s}": "f.yaml:3: expect.lost_keys: cannot be measured: nothing is ever written; lower workload.reads or workload.lookups, or list it in expect.allow_unmeasured",
 }
 
@@ -221,7 +221,7 @@ func TestBounds(t *testing.T) {
 		t.Fatalf("%d problems reported, want %d", len(reported), maxProblems)
 	}
 	if last := reported[maxProblems-1].Text; !strings.HasSuffix(last, " mistakes in all)") {
-		t.Errorf("the last one reported is %q, want it to say how many there are", last)
+		t.Errorf("the last one reported is %q, expected their number", last)
 	}
 }
 
@@ -241,7 +241,7 @@ func TestShipped(t *testing.T) {
 			t.Errorf("%s.yaml is named %s", shipped.Name, s.Name)
 		}
 		if len(shipped.About) < 80 || !strings.Contains(shipped.About, "Look at") {
-			t.Errorf("%s does not say what to look at", shipped.Name)
+			t.Errorf("%s does not name what to look at", shipped.Name)
 		}
 		if s.OwnRing && s.Name != Demo && (s.Duration == 0 || len(s.Expect) == 0) {
 			t.Errorf("%s has no end or no expectation", s.Name)

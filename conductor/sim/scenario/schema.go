@@ -11,9 +11,9 @@ import (
 
 type object = map[string]any
 
-// Schema is the JSON Schema (2020-12) of a scenario: its fields, their types and bounds, for editors and other programs.
-// It accepts all that Parse accepts, and refuses all that Parse refuses for its shape; what several fields say together
-// (a phase after the end, more crashes than members) only Parse judges.
+// Schema is the JSON Schema (2020-12) of a scenario: its fields, their types and bounds, for editors and other
+// programs. It accepts all that Parse accepts, and refuses all that Parse refuses for its shape; only Parse judges
+// combinations of fields (a phase after the end, more crashes than members).
 var Schema = sync.OnceValue(func() []byte {
 	text, err := json.MarshalIndent(schema(), "", "  ")
 	if err != nil {

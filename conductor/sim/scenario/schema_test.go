@@ -27,7 +27,8 @@ func compiled(t *testing.T) *jsonschema.Schema {
 	return s
 }
 
-// values are a YAML file's, as a program would hand them to a validator; ok is false if it is not YAML, or not one file.
+// values are a YAML file's, as a program would give them to a validator; ok is false if it is not YAML, or not one
+// document.
 func values(source string) (v any, ok bool) {
 	if strings.Contains(source, "\n---\n") && !strings.HasPrefix(source, "%") && !strings.HasPrefix(source, "#") {
 		return nil, false
@@ -35,7 +36,8 @@ func values(source string) (v any, ok bool) {
 	return v, yaml.Unmarshal(withoutVersion([]byte(source)), &v) == nil
 }
 
-// What the parser takes the schema takes: all scenarios that ship, and what the tests of the parser hold to be right.
+// The schema accepts what the parser accepts: all shipped scenarios, and those that the parser's tests hold to be
+// right.
 func TestSchemaAccepts(t *testing.T) {
 	s := compiled(t)
 	for _, shipped := range Shipped() {
@@ -59,7 +61,7 @@ func TestSchemaAccepts(t *testing.T) {
 	}
 }
 
-// What the parser refuses the schema refuses, but for what several fields say together, and for how YAML is written.
+// The schema refuses what the parser refuses, except for combinations of fields, and for how YAML is written.
 func TestSchemaRefuses(t *testing.T) {
 	s := compiled(t)
 	together := []string{

@@ -26,13 +26,13 @@ type ShippedScenario struct {
 var Shipped = sync.OnceValue(func() []ShippedScenario {
 	entries, err := shippedFiles.ReadDir("shipped")
 	if err != nil {
-		panic(err) // cannot be: the directive above names the folder
+		panic(err) // impossible: the directive above names the folder
 	}
 	var list []ShippedScenario
 	for _, entry := range entries {
 		source, err := shippedFiles.ReadFile(path.Join("shipped", entry.Name()))
 		if err != nil {
-			panic(err) // cannot be: it was listed
+			panic(err) // impossible: it was listed
 		}
 		list = append(list, ShippedScenario{
 			Name: strings.TrimSuffix(entry.Name(), ".yaml"), About: leadingComment(string(source)), Source: string(source),
@@ -41,7 +41,7 @@ var Shipped = sync.OnceValue(func() []ShippedScenario {
 	return list
 })
 
-// ErrNotShipped says that no scenario of that name comes with the program.
+// ErrNotShipped means that no scenario of that name comes with the program.
 var ErrNotShipped = errors.New("no such scenario")
 
 // Load parses a shipped scenario.

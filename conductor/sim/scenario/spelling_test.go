@@ -91,8 +91,8 @@ var numeric = []struct {
 	{"phases: [{at: 1s, churn: {join: %s}}]", func(s *Scenario) float64 { return s.Phases[0].Action.(Churn).Join }},
 }
 
-// However a number is written, and in whatever field: what is accepted is no other number to a program that reads YAML
-// 1.1 or 1.2. (It may be a text to one of them: then that program complains.)
+// However a number is written, and in whatever field: an accepted one is no other number to a program that reads YAML
+// 1.1 or 1.2. (It may be a text to one of them: then that program reports an error.)
 func TestNumbersAreReadAlike(t *testing.T) {
 	check := func(t interface{ Errorf(string, ...any) }, field int, value string) {
 		f := numeric[field]
@@ -117,8 +117,8 @@ func TestNumbersAreReadAlike(t *testing.T) {
 	})
 }
 
-// Any character that does something to a terminal, or to the direction of text, is refused in a name and escaped in an
-// error; length is counted in characters.
+// Any character that affects a terminal, or the direction of text, is refused in a name and escaped in an error; length
+// is counted in characters.
 func TestNamesAreShownAsTheyAre(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := rapid.OneOf(rapid.RuneFrom([]rune{'\x1b', '\x7f', '\u0085', '\u009b', '\u200e', '\u202e', '\u2028', '\ufeff', '\u00ad', 'ü', '環', '🙂'}), rapid.Rune()).Draw(t, "character")

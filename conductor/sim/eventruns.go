@@ -7,26 +7,26 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// keptStretches bounds the stretches remembered of one member; the oldest is forgotten. A member has one for each of its
-// lives, and one more for each loss of its events.
+// keptRuns bounds the event runs kept of one member; the oldest is forgotten. A member has one for each incarnation,
+// and one more for each loss of its events.
 const keptRuns = 16
 
-// A stretch is a run of a member's events of which none is missing: what the member owned is known of every instant in
-// it, and not only of those of which an event has come.
+// An eventRun is a contiguous run of a member's events: the member's ownership is known at every instant in it, not
+// only at those of its events.
 type eventRun struct {
 	incarnation int64
 	first, last int64     // event numbers
-	blind       bool      // no event in it speaks of ownership
-	known       time.Time // from then on the ownership is: the first such event, or the first of the life, which begins with none
+	blind       bool      // no event in it reports ownership
+	known       time.Time // from then on the ownership is: the first such event, or the first of the incarnation, which begins with none
 	until       time.Time // the newest event
 }
 
-// knows reports whether a stretch covers a span of time.
+// knows reports whether a run covers a span of time.
 func (s eventRun) knows(from, to time.Time) bool {
 	return !s.blind && !s.known.After(from) && !s.until.Before(to)
 }
 
-// hear enters an event. Events may come late and twice.
+// add enters an event. Events may come late and twice.
 func (m *watched) add(ev *chordevent.Event, ownership bool) {
 	n := eventRun{ev.Node.Incarnation, ev.Node.Seq, ev.Node.Seq, !ownership && ev.Node.Seq > 1, ev.Time, ev.Time}
 	at := len(m.runs)
@@ -34,10 +34,10 @@ func (m *watched) add(ev *chordevent.Event, ownership bool) {
 		at--
 	}
 	if at > 0 && m.runs[at-1].incarnation == n.incarnation && m.runs[at-1].last >= n.last {
-		return // told twice
+		return // received twice
 	}
 	if at > 0 && at == len(m.runs) && m.runs[at-1].extend(n) {
-		return // as a rule: this is on the way of every event
+		return // the usual case, on the path of every event
 	}
 	m.runs = slices.Insert(m.runs, at, n)
 	m.joinNext(at)
@@ -49,7 +49,7 @@ func (m *watched) add(ev *chordevent.Event, ownership bool) {
 	}
 }
 
-// unbroken reports whether every event from one to the last before another has been heard.
+// unbroken reports whether all events from one to the last before another have been received.
 func (m *watched) unbroken(incarnation, from, to int64) bool {
 	return to == from+1 || slices.ContainsFunc(m.runs, func(s eventRun) bool {
 		return s.incarnation == incarnation && s.first <= from && s.last >= to-1
@@ -63,7 +63,7 @@ func (s eventRun) after(o eventRun) bool {
 	return s.first > o.first
 }
 
-// joinNext joins a stretch and the next, if nothing is missing between them.
+// joinNext joins a run and the next, if none is missing between them.
 func (m *watched) joinNext(at int) {
 	if at+1 >= len(m.runs) {
 		return
@@ -73,7 +73,7 @@ func (m *watched) joinNext(at int) {
 	}
 }
 
-// extend adds what follows to a stretch, and says whether it does follow: without a gap.
+// extend joins the next run to this one, and reports whether it follows without a gap.
 func (s *eventRun) extend(next eventRun) bool {
 	if s.incarnation != next.incarnation || s.last+1 != next.first {
 		return false

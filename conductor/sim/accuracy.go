@@ -10,11 +10,12 @@ import (
 	"chordconductor/node/chord"
 )
 
-// telemetryWay is what telemetry takes to the view where nothing ails it: an export interval, the view's own ticks, and
-// the time between two looks.
+// telemetryWay is the delay of telemetry to the view without faults: an export interval, the view's own ticks, and the
+// time between two looks.
 const telemetryWay = time.Second
 
-// A truth is what a member's own memory says. Only the judgement of the view uses it: it goes nowhere near the view.
+// groundTruth is a member's own state, from its memory. Only the judgement of the view uses it; nothing of it reaches
+// the view.
 type groundTruth = groundtruth.State
 
 func truthFrom(s chord.State) groundTruth {
@@ -25,13 +26,13 @@ func truthFrom(s chord.State) groundTruth {
 	return t
 }
 
-// truthful is a Fleet that can tell the truth, of all its active members or of those that answer in time.
+// truthful is a Fleet that can return the ground truth of all its active members, or of those that answer in time.
 type truthful interface {
 	Truth(ctx context.Context) map[chord.ID]groundTruth
 }
 
-// truth is nil if the fleet cannot tell, or should not be asked: members of this process are at hand, others are asked
-// only by a scenario that expects something of the answer.
+// askGroundTruth returns nil if the fleet has no ground truth, or should not be asked: members of this process are
+// always asked, remote ones only by a scenario that has an expectation about it.
 func (s *simulation) askGroundTruth(ctx context.Context) map[chord.ID]groundTruth {
 	f, ok := s.fleet.(truthful)
 	if _, far := s.fleet.(*Remote); !ok || far && !s.scenario.Expects(scenario.UnmarkedWrongFields) {
@@ -40,8 +41,8 @@ func (s *simulation) askGroundTruth(ctx context.Context) map[chord.ID]groundTrut
 	return f.Truth(ctx)
 }
 
-// drift compares the view with the truth, second by second, and counts the fields that were wrong for longer than the
-// staleness bound although the member was not marked uncertain.
+// viewAccuracy compares the view with the ground truth, second by second, and counts the fields that were wrong for
+// longer than the staleness bound although the member was not marked uncertain.
 type viewAccuracy struct {
 	measured bool
 	unmarked uint64
@@ -53,9 +54,9 @@ type fieldOf struct {
 	field string
 }
 
-func (d *viewAccuracy) look(now time.Time, v *ring.View, truths map[chord.ID]groundTruth) {
-	if len(truths) == 0 {
-		clear(d.since) // nobody can say that what was wrong has been all the while
+func (d *viewAccuracy) look(now time.Time, v *ring.View, truth map[chord.ID]groundTruth) {
+	if len(truth) == 0 {
+		clear(d.since) // whether a wrong field was wrong all the while is not known
 		return
 	}
 	if d.since == nil {
@@ -63,7 +64,7 @@ func (d *viewAccuracy) look(now time.Time, v *ring.View, truths map[chord.ID]gro
 	}
 	differs := make(map[fieldOf]time.Duration) // by the member's staleness bound
 	for _, m := range v.Members {
-		t, ok := truths[m.ID]
+		t, ok := truth[m.ID]
 		if !ok || t.Incarnation != m.Incarnation || m.Uncertain || m.Status == ring.Silent {
 			continue
 		}

@@ -11,65 +11,65 @@ import (
 	"chordconductor/conductor/sim/scenario"
 )
 
-// Config is what a Lab needs.
+// Config is what a Controller needs.
 type Config struct {
-	// View is the ring as its telemetry tells it; Stats is how far that can be trusted (nil: not told).
+	// View is the ring as rebuilt from its telemetry; Stats is how far that can be trusted (nil: not known).
 	View  func() *ring.View
 	Stats func() live.Stats
-	// Watch hears every event that reaches the view. The caller makes it a recorder of the view.
+	// Watch receives every event that reaches the view. The caller makes it a recorder of the view.
 	Watch *Watch
-	// Ground makes the ring of a scenario that wants one of its own; nil: none can be made here.
+	// Deploy makes the ring of a scenario that has one of its own; nil: none can be made here.
 	Deploy func(ctx context.Context, s *scenario.Scenario) (*Deployment, error)
 	// Remote is the ring that runs elsewhere, for scenarios without one of their own; nil: there is none.
 	Remote Fleet
 }
 
-// Lab owns the ring that is there, and the simulation that runs on it. Its methods may be called from any goroutine.
+// Controller owns the present ring, and the simulation that runs on it. Its methods may be called from any goroutine.
 type Controller struct {
 	cfg    Config
 	remote *activeDeployment // nil: there is none
 
-	life context.Context // ends when Close begins, and with it what is being exchanged
-	end  context.CancelFunc
+	lifetime context.Context // ends when Close begins, and with it any exchange under way
+	end      context.CancelFunc
 
 	change sync.Mutex // held while rings and simulations are exchanged; never by readers
 
 	mu      sync.Mutex
-	own     *activeDeployment // guarded by mu; nil: no ring of ours
+	own     *activeDeployment // guarded by mu; nil: this process runs no ring
 	current *simulation       // guarded by mu; the running one, or the last; nil: none yet
 	closed  bool              // guarded by mu
 }
 
-// A site is a ground with the faults that are in force on it.
+// An activeDeployment is a deployment with the faults that are in force on it.
 type activeDeployment struct {
 	*Deployment
 	faults *faults
 }
 
 func newActiveDeployment(g *Deployment) *activeDeployment {
-	return &activeDeployment{g, newFaults(g.Fleet, g.Network, g.World.Now)}
+	return &activeDeployment{g, newFaults(g.Fleet, g.Network, g.Runtime.Now)}
 }
 
-// close ends the fleet, then the world.
+// close ends the fleet, then the runtime.
 func (s *activeDeployment) close(ctx context.Context) {
-	_ = s.Do(ctx, func(ctx context.Context) { s.Fleet.Close(ctx) }) // a world that is too slow is ended all the same
+	_ = s.Do(ctx, func(ctx context.Context) { s.Fleet.Close(ctx) }) // a runtime that is too slow is ended all the same
 	s.End()
 }
 
-// New returns a Lab without a ring of its own.
+// New returns a Controller without a ring of its own.
 func New(cfg Config) *Controller {
 	l := &Controller{cfg: cfg}
-	l.life, l.end = context.WithCancel(context.Background())
+	l.lifetime, l.end = context.WithCancel(context.Background())
 	if cfg.Remote != nil {
 		l.remote = newActiveDeployment(newLocalDeployment(cfg.Remote, newWallRuntime()))
-		_ = l.remote.World.Go(context.Background(), l.remote.renewFaults) // fails only in a world that has ended
+		_ = l.remote.Runtime.Go(context.Background(), l.remote.renewFaults) // fails only in a runtime that has ended
 	}
 	return l
 }
 
-// StartSimulation begins a scenario. One that has an end must have come to it, or be stopped, before the next; one
-// without is a backdrop, which the next one replaces. A scenario with a ring section gets a ring of its own, and the one
-// before is retired; without, it runs on the ring that is there.
+// StartSimulation begins a scenario. A scenario with an end must have reached it, or be stopped, before the next; one
+// without is replaced by the next. A scenario with a ring section gets a ring of its own, and the one before is
+// retired; without, it runs on the present ring.
 func (l *Controller) StartSimulation(s *scenario.Scenario) error {
 	l.change.Lock()
 	defer l.change.Unlock()
@@ -77,12 +77,12 @@ func (l *Controller) StartSimulation(s *scenario.Scenario) error {
 		return refuse(ErrConflict, "the simulation %q is running; stop it first", sim.scenario.Name)
 	}
 	if !s.OwnRing && l.here() == nil {
-		return refuse(ErrConflict, "there is no ring to run on: give the scenario a ring section, or start nodes")
+		return refuse(ErrConflict, "there is no ring to run on: add a ring section to the scenario, or start nodes")
 	}
 	if s.OwnRing && l.cfg.Deploy == nil {
 		return refuse(ErrConflict, "no ring can be started here: leave the ring section out to run on the nodes that are there")
 	}
-	ctx, cancel := context.WithTimeout(l.life, changeLimit)
+	ctx, cancel := context.WithTimeout(l.lifetime, changeLimit)
 	defer cancel()
 	l.stopCurrent(ctx)
 	if s.OwnRing {
@@ -96,7 +96,7 @@ func (l *Controller) StartSimulation(s *scenario.Scenario) error {
 // changeLimit bounds the exchange of one ring for another.
 const changeLimit = 30 * time.Second
 
-// renew retires the ring that is there, and lays the ground for a new one.
+// renew retires the present ring, and makes the deployment of a new one.
 func (l *Controller) renew(ctx context.Context, s *scenario.Scenario) error {
 	l.retire(ctx)
 	g, err := l.cfg.Deploy(ctx, s)
@@ -114,7 +114,7 @@ func (l *Controller) renew(ctx context.Context, s *scenario.Scenario) error {
 		here.close(ctx)
 		return refuse(ErrConflict, "the conductor is stopping")
 	}
-	return here.Do(ctx, func(ctx context.Context) { _ = here.World.Go(context.WithoutCancel(ctx), here.renewFaults) })
+	return here.Do(ctx, func(ctx context.Context) { _ = here.Runtime.Go(context.WithoutCancel(ctx), here.renewFaults) })
 }
 
 // begin starts the scenario's tasks.
@@ -127,7 +127,7 @@ func (l *Controller) begin(ctx context.Context, s *scenario.Scenario) error {
 	var started error
 	err := here.Do(ctx, func(context.Context) {
 		sim.begin()
-		started = sim.world.Go(context.WithoutCancel(ctx), sim.run)
+		started = sim.runtime.Go(context.WithoutCancel(ctx), sim.run)
 	})
 	if err == nil {
 		err = started
@@ -145,7 +145,7 @@ func (l *Controller) StopSimulation(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(l.life, cancel)()
+	defer context.AfterFunc(l.lifetime, cancel)()
 	l.stopCurrent(ctx)
 	return nil
 }
@@ -156,15 +156,15 @@ func (l *Controller) stopCurrent(ctx context.Context) {
 	if sim == nil || sim.over() {
 		return
 	}
-	_ = sim.site.Do(ctx, func(ctx context.Context) { // a world that has ended has nothing to stop
+	_ = sim.deployment.Do(ctx, func(ctx context.Context) { // a runtime that has ended has nothing to stop
 		sim.abort()
-		if err := sim.site.faults.clear(ctx); err != nil {
+		if err := sim.deployment.faults.clear(ctx); err != nil {
 			sim.note("healing at the end: %v", err)
 		}
 	})
 }
 
-// retire ends the ring that is there.
+// retire ends the present ring.
 func (l *Controller) retire(ctx context.Context) {
 	l.mu.Lock()
 	own := l.own
@@ -180,7 +180,7 @@ func (l *Controller) Close(ctx context.Context) {
 	l.mu.Lock()
 	l.closed = true
 	l.mu.Unlock()
-	l.end() // whoever holds the lock lets go of it
+	l.end() // the holder of the lock releases it
 	l.change.Lock()
 	defer l.change.Unlock()
 	l.stopCurrent(ctx)
@@ -196,7 +196,7 @@ func (l *Controller) simulation() *simulation {
 	return l.current
 }
 
-// here is the ring that commands are about: ours if there is one, else the remote one, else nil.
+// here is the ring that commands act on: this process's own if there is one, else the remote one, else nil.
 func (l *Controller) here() *activeDeployment {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -206,7 +206,7 @@ func (l *Controller) here() *activeDeployment {
 	return l.remote
 }
 
-// Simulation is the running simulation as it stands, or the last.
+// Simulation is the state of the running simulation, or of the last.
 func (l *Controller) Simulation() State {
 	st := State{Phases: []PlannedStep{}}
 	if here := l.here(); here != nil {
@@ -226,7 +226,7 @@ func (l *Controller) Result() *Result {
 	return nil
 }
 
-// Workload is the load now.
+// Workload is the present load.
 func (l *Controller) Workload() scenario.Workload {
 	if sim := l.simulation(); sim != nil {
 		return sim.driver.Workload()
@@ -245,5 +245,5 @@ func (l *Controller) SetWorkload(w scenario.Workload) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), commandLimit)
 	defer cancel()
-	return sim.site.Do(ctx, func(context.Context) { sim.driver.SetWorkload(w) })
+	return sim.deployment.Do(ctx, func(context.Context) { sim.driver.SetWorkload(w) })
 }

@@ -15,7 +15,7 @@ import (
 	"chordconductor/otel"
 )
 
-// RingName is chord.ring.name of the rings that a Lab starts.
+// RingName is chord.ring.name of the rings that a Controller starts.
 const RingName = "chord"
 
 // Endpoint is where the members of a ring in this process send their telemetry.
@@ -26,15 +26,15 @@ type Endpoint struct {
 	Err     error // why there is none
 }
 
-// Grounds makes rings in this process, on the wall clock. Their telemetry leaves through the exporters to an Endpoint,
-// like any other ring's.
+// A Deployer makes local deployments: rings in this process, on the wall clock. Their telemetry is exported to an
+// Endpoint, like any other ring's.
 type Deployer struct {
 	Endpoint func() Endpoint
 	Version  string
 	Log      *slog.Logger
 }
 
-// New makes the ground for a scenario's ring, without hosts yet.
+// New makes the deployment of a scenario's ring, without hosts yet.
 func (g Deployer) New(ctx context.Context, s *scenario.Scenario) (*Deployment, error) {
 	to := g.Endpoint()
 	if to.Err != nil {
@@ -58,16 +58,16 @@ func (g Deployer) New(ctx context.Context, s *scenario.Scenario) (*Deployment, e
 	world := newWallRuntime()
 	fleet := newLocal(s, world, telemetry, func() (hostSlot, error) { return grpcSlot(telemetry) })
 	fleet.log, fleet.flush, fleet.callLimit = g.Log, end, grpcCallLimit
-	ground := newLocalDeployment(fleet, world)
-	ground.Network = s.Network
-	return ground, nil
+	deployment := newLocalDeployment(fleet, world)
+	deployment.Network = s.Network
+	return deployment, nil
 }
 
-// grpcCallLimit is long, for on loopback a dead host refuses calls at once: only a machine with too much to do meets the
-// limit, and taking live members for dead would give it still more.
+// grpcCallLimit is long because on loopback a dead host refuses calls at once: only an overloaded machine reaches the
+// limit, and taking live members for dead would load it further.
 const grpcCallLimit = 2 * time.Second
 
-// grpcPlace is a port on loopback.
+// grpcSlot is a port on loopback.
 func grpcSlot(t *otel.Telemetry) (hostSlot, error) {
 	e, err := grpcenv.Listen(grpcenv.Options{
 		Listen: "127.0.0.1:0", Tracer: t.Tracers, Meter: t.Meters, Propagator: t.Propagator,

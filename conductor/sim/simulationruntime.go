@@ -8,9 +8,9 @@ import (
 	"chordconductor/node/env"
 )
 
-// A scope is one simulation's part of a world that goes on after it: when the scope ends, the sleeps and waits of its
+// A simulationRuntime is one simulation's part of a runtime that outlasts it: when it ends, the sleeps and waits of its
 // tasks return env.ErrStopped, and no further task starts.
-type scope struct {
+type simulationRuntime struct {
 	Runtime
 
 	mu      sync.Mutex
@@ -18,10 +18,12 @@ type scope struct {
 	waiting map[env.Signal]struct{} // guarded by mu; what tasks wait on now, so at most one for each
 }
 
-func newScope(w Runtime) *scope { return &scope{Runtime: w, waiting: make(map[env.Signal]struct{})} }
+func newSimulationRuntime(w Runtime) *simulationRuntime {
+	return &simulationRuntime{Runtime: w, waiting: make(map[env.Signal]struct{})}
+}
 
-// end is called within the world, since it sets signals of it.
-func (s *scope) end() {
+// end must be called within the runtime, since it sets signals of it.
+func (s *simulationRuntime) end() {
 	s.mu.Lock()
 	s.ended = true
 	signals := make([]env.Signal, 0, len(s.waiting))
@@ -34,41 +36,41 @@ func (s *scope) end() {
 	}
 }
 
-func (s *scope) over() bool {
+func (s *simulationRuntime) over() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.ended
 }
 
-func (s *scope) Go(ctx context.Context, task func(ctx context.Context)) error {
+func (s *simulationRuntime) Go(ctx context.Context, task func(ctx context.Context)) error {
 	if s.over() {
 		return env.ErrStopped
 	}
 	return s.Runtime.Go(ctx, task)
 }
 
-func (s *scope) Sleep(d time.Duration) error {
+func (s *simulationRuntime) Sleep(d time.Duration) error {
 	if d <= 0 {
-		d = time.Nanosecond // a wait without a limit is something else
+		d = time.Nanosecond // 0 would wait without a limit
 	}
 	switch err := s.wait(s.Runtime.NewSignal(), d); err {
 	case env.ErrTimeout:
 		return nil
 	default:
-		return err // nobody but end sets this signal
+		return err // only end sets this signal
 	}
 }
 
-func (s *scope) NewSignal() env.Signal { return scopedSignal{s.Runtime.NewSignal(), s} }
+func (s *simulationRuntime) NewSignal() env.Signal { return scopedSignal{s.Runtime.NewSignal(), s} }
 
 type scopedSignal struct {
 	env.Signal
-	scope *scope
+	runtime *simulationRuntime
 }
 
-func (s scopedSignal) Wait(limit time.Duration) error { return s.scope.wait(s.Signal, limit) }
+func (s scopedSignal) Wait(limit time.Duration) error { return s.runtime.wait(s.Signal, limit) }
 
-func (s *scope) wait(signal env.Signal, limit time.Duration) error {
+func (s *simulationRuntime) wait(signal env.Signal, limit time.Duration) error {
 	s.mu.Lock()
 	if s.ended {
 		s.mu.Unlock()

@@ -10,28 +10,28 @@ import (
 	"chordconductor/node/env"
 )
 
-// A World is where a ring's tasks run: on the wall clock, or in simulated time.
+// A Runtime is the clock and the tasks of a deployment: the wall clock, or a simulated world.
 type Runtime = load.Runtime
 
-// A Ground is where a ring lives: its hosts, and the world in which all that deals with them runs.
+// A Deployment is a ring's hosts, and the runtime of all tasks that deal with them.
 type Deployment struct {
-	Fleet Fleet
-	World Runtime
-	// Do runs a task in the world for a goroutine outside of it, and returns when the task has ended, or with an error
-	// when ctx or the world has. Only what is called within a world may use its clock and its signals.
+	Fleet   Fleet
+	Runtime Runtime
+	// Do runs a task in the runtime for a goroutine outside of it, and returns when the task has ended, or with an
+	// error when ctx or the runtime has. Only tasks within the runtime may use its clock and its signals.
 	Do func(ctx context.Context, task func(ctx context.Context)) error
-	// Network is what the fleet's calls shall meet beyond what they meet anyway.
+	// Network is the network conditions of the fleet's calls beyond those of the deployment.
 	Network scenario.Network
-	// End ends the world, and returns when all its tasks have. The fleet is closed before.
+	// End ends the runtime, and returns when all its tasks have ended. The fleet is closed before.
 	End func()
 }
 
-// newRealGround is a ground on the wall clock.
+// newLocalDeployment makes a deployment on the wall clock.
 func newLocalDeployment(f Fleet, w *wallRuntime) *Deployment {
-	return &Deployment{Fleet: f, World: w, Do: w.do, End: func() { w.end(); w.tasks.Wait() }}
+	return &Deployment{Fleet: f, Runtime: w, Do: w.do, End: func() { w.end(); w.tasks.Wait() }}
 }
 
-// realWorld is time and goroutines as they are.
+// wallRuntime is real time and goroutines.
 type wallRuntime struct {
 	stop chan struct{} // closed by end
 
@@ -85,7 +85,7 @@ func (w *wallRuntime) do(ctx context.Context, task func(ctx context.Context)) er
 	}
 }
 
-// end has all sleeps and waits return env.ErrStopped.
+// end makes all sleeps and waits return env.ErrStopped.
 func (w *wallRuntime) end() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -96,23 +96,23 @@ func (w *wallRuntime) end() {
 }
 
 func (w *wallRuntime) NewSignal() env.Signal {
-	return &realSignal{world: w, set: make(chan struct{}, 1)}
+	return &wallSignal{runtime: w, set: make(chan struct{}, 1)}
 }
 
-// realSignal is a latch for one waiter at a time.
-type realSignal struct {
-	world *wallRuntime
-	set   chan struct{}
+// wallSignal is a latch for one waiter at a time.
+type wallSignal struct {
+	runtime *wallRuntime
+	set     chan struct{}
 }
 
-func (s *realSignal) Set() {
+func (s *wallSignal) Set() {
 	select {
 	case s.set <- struct{}{}:
 	default: // it is set already
 	}
 }
 
-func (s *realSignal) Wait(limit time.Duration) error {
+func (s *wallSignal) Wait(limit time.Duration) error {
 	var expired <-chan time.Time
 	if limit > 0 {
 		timer := time.NewTimer(limit)
@@ -124,7 +124,7 @@ func (s *realSignal) Wait(limit time.Duration) error {
 		return nil
 	case <-expired:
 		return env.ErrTimeout
-	case <-s.world.stop:
+	case <-s.runtime.stop:
 		return env.ErrStopped
 	}
 }

@@ -52,16 +52,16 @@ func TestPartitionMustNotSplitAHost(t *testing.T) {
 		t.Errorf("an unknown member: %v", err)
 	}
 	ids, err := l.Partition(t.Context(), [][]chord.ID{{id(1), id(77)}})
-	if err != nil || len(ids) != 2 || fmt.Sprint(f.cuts()) != "[a>b a>c b>a c>a]" || l.Simulation().Cut != 2 {
-		t.Errorf("cut: %v %v, %v, state %+v", ids, err, f.cuts(), l.Simulation())
+	if err != nil || len(ids) != 2 || fmt.Sprint(f.blocked()) != "[a>b a>c b>a c>a]" || l.Simulation().Cut != 2 {
+		t.Errorf("partition: %v %v, %v, state %+v", ids, err, f.blocked(), l.Simulation())
 	}
 	healed, err := l.Heal(t.Context())
-	if err != nil || len(healed) != 2 || len(f.cuts()) != 0 {
-		t.Errorf("healed %v %v, still cut %v", healed, err, f.cuts())
+	if err != nil || len(healed) != 2 || len(f.blocked()) != 0 {
+		t.Errorf("healed %v %v, still blocked %v", healed, err, f.blocked())
 	}
 }
 
-// One seed is one run, to the last figure; another one is another.
+// One seed is one run, to the last figure; another seed is another.
 func TestVirtualRunsRepeat(t *testing.T) {
 	source := "seed: %d\nring: {members: 12, successors: 4}\nnetwork: {latency: 5ms, jitter: 5ms, loss: 0.01}\nworkload: {rate: 50/s, poisson: true}\n" +
 		"phases:\n- {at: 5s, churn: {join: 0.5/s, leave: 0.3/s, crash: 0.3/s}, for: 10s}\n- {at: 18s, partition: {fraction: 0.3}, for: 3s}\nduration: 30s\n"

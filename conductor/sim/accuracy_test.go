@@ -9,19 +9,19 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// A field may differ from its member's own for as long as the staleness bound, and for longer only if that is marked.
-func TestDriftGoesByTheStalenessBound(t *testing.T) {
+// A field may differ from its member's own for as long as the staleness bound, and for longer only if it is marked.
+func TestViewAccuracyUsesTheStalenessBound(t *testing.T) {
 	const keyframe = 4 * time.Second
 	self, was, is := chord.ID{1}, chord.ID{2}, chord.ID{3}
 	for name, c := range map[string]struct {
 		member ring.Member
 		want   uint64 // fields counted by one bound and a second
 	}{
-		"wrong":         {ring.Member{}, 1},
-		"uncertain":     {ring.Member{Uncertain: true}, 0},
-		"silent":        {ring.Member{Status: ring.Silent}, 0},
-		"another life":  {ring.Member{Incarnation: 1}, 0},
-		"right already": {ring.Member{Predecessor: chordevent.PeerRef{Peer: chord.Peer{ID: is}}}, 0},
+		"wrong":             {ring.Member{}, 1},
+		"uncertain":         {ring.Member{Uncertain: true}, 0},
+		"silent":            {ring.Member{Status: ring.Silent}, 0},
+		"later incarnation": {ring.Member{Incarnation: 1}, 0},
+		"right already":     {ring.Member{Predecessor: chordevent.PeerRef{Peer: chord.Peer{ID: is}}}, 0},
 	} {
 		m := c.member
 		m.ID, m.Keyframe = self, keyframe
@@ -43,8 +43,8 @@ func TestDriftGoesByTheStalenessBound(t *testing.T) {
 	}
 }
 
-// What is wrong before and after a time in which nobody told the truth need not have been so meanwhile.
-func TestDriftForgetsWhatNobodyTells(t *testing.T) {
+// What is wrong before and after a time without ground truth need not have been so meanwhile.
+func TestViewAccuracyForgetsWithoutGroundTruth(t *testing.T) {
 	self, begin := chord.ID{1}, time.Unix(1790000000, 0)
 	v := &ring.View{Members: []*ring.Member{{ID: self, Keyframe: 4 * time.Second}}}
 	var d viewAccuracy
