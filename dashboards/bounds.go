@@ -7,24 +7,23 @@ import "math"
 const (
 	successors        = 8    // a ring of no more members than that is small
 	stabilizeInterval = 0.5  // s; conditions on the whole ring are judged with a grace of two
-	callLimit         = 1.0  // s; a member that has not answered by then is passed over
+	callLimit         = 1.0  // s; a member that has not answered by then is skipped
 	keyframe          = 10.0 // s
-	stalenessPeriods  = 1.5  // keyframe periods without a word after which a member is uncertain
+	stalenessPeriods  = 1.5  // keyframe periods without an event after which a member is uncertain
 	silentPeriods     = 3    // after which it is silent
 	forwardQueue      = 32 << 20
 	nodeQueue         = 1 << 16 // event records
 	viewers           = 256
 )
 
-// Where no part of the program sets a bound, what is known of Chord does: of all its runs under churn the paper's worst
-// failed 16 lookups of 10,000 (ToN, Table III), and fingers alone take ½ log2 N hops on average, log2 N with high
-// probability (ToN, section IV.D).
+// Where no part of the program sets a bound, the paper does: its worst run under churn failed 16 lookups of 10,000
+// (ToN, Table III), and fingers alone take ½ log2 N hops on average, log2 N with high probability (ToN, section IV.D).
 const (
 	aFailure    = 1e-4
 	worstFailed = 16e-4
 )
 
-// A queue is watched from half full on, and about to lose something from nine tenths on.
+// A queue is yellow from half full on, and red from nine tenths on, where it is about to lose records.
 const (
 	halfFull   = 0.5
 	almostFull = 0.9
@@ -36,7 +35,7 @@ func queueLimits(bound float64, of string) []limit {
 }
 
 // Lookups, gets and puts wait for calls, each of which may take its limit.
-var latencyLimits = []limit{{callLimit / 2, yellow, "half of what one call may take"}, {callLimit, red, "the limit of a call (--call-limit): somebody on the way did not answer"}}
+var latencyLimits = []limit{{callLimit / 2, yellow, "half of what one call may take"}, {callLimit, red, "the limit of a call (--call-limit): a member on the path did not answer"}}
 
-// What is later than the ring's own pace shows a ring that is no more.
+// A view that is later than one stabilize interval shows pointers that have changed since.
 var stalenessLimits = []limit{{stabilizeInterval, yellow, "a stabilize interval (--stabilize)"}, {2 * stabilizeInterval, red, "two: the grace after which conditions on the whole ring count as violated"}}

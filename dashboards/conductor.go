@@ -1,7 +1,7 @@
 package main
 
 func conductorDashboard() *classic {
-	return board("chord-conductor", "Chord: Conductor", "Does the conductor hear everything, how late, and does it pass all of it on?").
+	return board("chord-conductor", "Chord: Conductor", "Does the conductor receive all events, how late, and does it forward them all?").
 		WithPanel(panel{
 			title: "How stale is the picture?", unit: seconds, width: 6,
 			description: "99th percentile of the time from an event's timestamp until it was applied.",
@@ -16,7 +16,7 @@ func conductorDashboard() *classic {
 		}.number()).
 		WithPanel(panel{
 			title: "Was anything dropped here?", unit: count, width: 6,
-			description: "What the conductor gave up in the last hour: of the page's lookups, of its history, of what it passes on.",
+			description: "Records that the conductor dropped in the last hour: of lookups, of its history, of its forwarding queues.",
 			queries: []query{
 				{expr: `sum(increase(chord_conductor_dropped_total[1h])) or vector(0)`, legend: "lookups"},
 				{expr: `sum(increase(chord_history_entries_total{chord_outcome=~"dropped|failed"}[1h])) or vector(0)`, legend: "history"},
@@ -32,11 +32,11 @@ func conductorDashboard() *classic {
 		}.number()).
 		WithPanel(panel{
 			title: "What becomes of the events?", unit: perSecond,
-			description: "Events by outcome: applied, outdated (told nothing new), unknown, or malformed with the reason.",
+			description: "Events by outcome: applied, outdated (older than the state), unknown, or malformed with the reason.",
 			queries:     []query{{expr: `sum by (chord_event_outcome) (rate(chord_conductor_events_total[$__rate_interval]))`, legend: "{{chord_event_outcome}}"}},
 		}.stacked()).
 		WithPanel(panel{
-			title: "How late do events arrive, and how late do clients see them?", unit: seconds,
+			title: "How late do events arrive, and how late do clients receive them?", unit: seconds,
 			description: "99th percentile, from timestamp to applied and from there to pushed.",
 			queries:     []query{{expr: `histogram_quantile(0.99, sum by (le, chord_stage) (rate(chord_ring_staleness_seconds_bucket[$__rate_interval])))`, legend: "{{chord_stage}}"}},
 			limits:      stalenessLimits,
@@ -91,8 +91,8 @@ func conductorDashboard() *classic {
 			limits:      []limit{{almostFull, red, "almost"}},
 		}.graph()).
 		WithPanel(panel{
-			title: "What gives way for want of memory?", unit: perSecond, width: 12,
-			description: "Requests to be sent again, events refused, entries not recorded, readers cut, oldest lookups dropped: docs/operations.md, Memory, says what it is in each part.",
+			title: "What is dropped or refused for want of memory?", unit: perSecond, width: 12,
+			description: "Requests to be sent again, events refused, entries not recorded, readers disconnected, oldest lookups dropped: docs/operations.md, Memory, lists it for each part.",
 			queries:     []query{{expr: `sum by (chord_memory_part) (rate(chord_conductor_memory_short_total[$__rate_interval]))`, legend: "{{chord_memory_part}}"}},
 		}.stacked())
 }

@@ -105,7 +105,7 @@ func expressions(t *testing.T) map[string]asked {
 	}
 	read(t, "alerts_test.yaml", &tests)
 	for _, test := range tests.Tests {
-		for _, s := range test.Series { // what a rule was never fed in truth proves nothing of it
+		for _, s := range test.Series { // a test with series that nothing emits proves nothing about its rule
 			found["alerts_test.yaml: "+test.Name+": "+s.Series] = asked{s.Series, ""}
 		}
 	}
@@ -161,7 +161,7 @@ func TestEveryPanelExplainsItself(t *testing.T) {
 				t.Errorf("%s: panel %q: title, description %q, unit %q, thresholds or data source is missing", name, p.Title, p.Description, d.Unit)
 				continue
 			}
-			// A colour says good or bad, and the description says from where on and why; without limits there is none.
+			// Limits set the colours, and the description gives each limit with its reason; without limits there is none.
 			steps := d.Thresholds.Steps
 			if steps[0].Value != nil || (len(steps) == 1) != (steps[0].Color == neutral) {
 				t.Errorf("%s: panel %q begins in %s, of %d steps", name, p.Title, steps[0].Color, len(steps))

@@ -14,7 +14,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// labelValues are the labels of a series in Prometheus with what each may say; nil: it names something.
+// labelValues are the labels of a series in Prometheus with the values that each may have; nil: any name.
 type labelValues map[string][]string
 
 // emitted is every series that nodes and conductor push, by the name and labels under which Prometheus's OTLP endpoint
@@ -31,9 +31,9 @@ func emitted() map[string]labelValues {
 		case "1":
 			name += "_ratio"
 		}
-		says := labelValues{"__name__": nil, "service_instance_id": nil, "service_name": nil, "chord_ring_name": nil}
+		values := labelValues{"__name__": nil, "service_instance_id": nil, "service_name": nil, "chord_ring_name": nil}
 		for _, key := range m.Attributes {
-			says[strings.ReplaceAll(string(key), ".", "_")] = m.Values(key)
+			values[strings.ReplaceAll(string(key), ".", "_")] = m.Values(key)
 		}
 		series := []string{name}
 		switch m.Instrument {
@@ -41,10 +41,10 @@ func emitted() map[string]labelValues {
 			series = []string{name + "_total"}
 		case chordevent.Histogram:
 			series = []string{name + "_bucket", name + "_count", name + "_sum"}
-			says["le"] = nil
+			values["le"] = nil
 		}
 		for _, s := range series {
-			all[s] = says
+			all[s] = values
 		}
 	}
 	return all
@@ -91,7 +91,7 @@ var (
 	inText    = regexp.MustCompile(`\{\{ *(?:\$labels\.)?(\w+) *\}\}`)
 )
 
-// judge says what an expression, and a text that is made of its result, ask for that nobody emits.
+// judge reports the series and labels that an expression, or a text made of its result, uses and nothing emits.
 func judge(expr, text string) (complaints []string) {
 	complain := func(format string, args ...any) { complaints = append(complaints, fmt.Sprintf(format, args...)) }
 	tree, err := parser.NewParser(parser.Options{}).ParseExpr(variables.Replace(expr))
@@ -102,17 +102,17 @@ func judge(expr, text string) (complaints []string) {
 	parser.Inspect(tree, func(node parser.Node, _ []parser.Node) error {
 		switch n := node.(type) {
 		case *parser.VectorSelector:
-			says, ok := all[n.Name]
+			values, ok := all[n.Name]
 			if !ok {
 				complain("nothing emits %s", n.Name)
 				break
 			}
 			for _, matcher := range n.LabelMatchers {
-				if words, ok := says[matcher.Name]; !ok {
+				if words, ok := values[matcher.Name]; !ok {
 					complain("%s has no label %s", n.Name, matcher.Name)
 				} else if words != nil {
 					for _, asked := range unsaid(matcher, words) {
-						complain("%s never says %s %q, only %v", n.Name, matcher.Name, asked, words)
+						complain("%s: expected label %s %q among its values, got %v", n.Name, matcher.Name, asked, words)
 					}
 				}
 			}
@@ -145,7 +145,7 @@ func judge(expr, text string) (complaints []string) {
 	return complaints
 }
 
-// unsaid are the values a matcher names that are none of the words: of an alternation, each that matches none.
+// unsaid are the values of a matcher that no series has: of an alternation, each part that matches none.
 func unsaid(m *labels.Matcher, words []string) (asked []string) {
 	if m.Type == labels.MatchEqual || m.Type == labels.MatchNotEqual {
 		if !slices.Contains(words, m.Value) {
@@ -173,7 +173,7 @@ func TestEveryExpressionNamesWhatIsEmitted(t *testing.T) {
 	}
 }
 
-// What would be silent for ever is found.
+// Expressions that can never match are found.
 func TestJudge(t *testing.T) {
 	for _, c := range []struct{ expr, text, want string }{
 		{`increase(chord_conductor_forwarded_total{chord_outcome="failed"}[5m]) > 0`, "", `chord_outcome "failed"`},

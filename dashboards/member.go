@@ -21,8 +21,8 @@ func memberDashboard() *classic {
 			queries:     []query{{expr: `chord_member_keys{chord_node_id="$member",chord_store_role="owned"}`, legend: "owned"}},
 		}.number()).
 		WithPanel(panel{
-			title: "When was it last heard?", unit: seconds, width: 8,
-			description: "Time since its newest event. A keyframe is due every ten seconds, and what else it says counts too.",
+			title: "When was its last event?", unit: seconds, width: 8,
+			description: "Time since its newest event. A keyframe is due every ten seconds; its other events count too.",
 			queries:     []query{{expr: `chord_member_age_seconds{chord_node_id="$member"}`, legend: "age"}},
 			limits:      []limit{{stalenessPeriods * keyframe, yellow, "one and a half keyframe periods, the staleness bound: its fields are uncertain"}, {silentPeriods * keyframe, red, "three: it is silent"}},
 		}.number()).

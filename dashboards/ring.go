@@ -1,7 +1,7 @@
 package main
 
 func ringDashboard() *classic {
-	return board("chord-ring", "Chord: Ring", "Is the ring well, who is in it, and how are the keys spread?").
+	return board("chord-ring", "Chord: Ring", "Is the ring ideal, which members are in it, and how are the keys spread?").
 		WithPanel(panel{
 			title: "Is the ring ideal?", unit: count, width: 6,
 			description: "Ring error of the members that are certain: 0 exactly when none of their pointers is wrong. It rises at each join, leave and crash and must come back to 0.",
@@ -12,11 +12,11 @@ func ringDashboard() *classic {
 			title: "Does the invariant hold?", unit: count, width: 6,
 			description: "Conditions of the proven invariant that do not hold now. Anything but 0 needs a look: see docs/operations.md.",
 			queries:     []query{{expr: `sum(chord_ring_violations{chord_ring_name="$ring"}) or vector(0)`, legend: "violations"}},
-			limits:      []limit{{1, red, "the protocol never lets one happen, a network that is cut does"}},
+			limits:      []limit{{1, red, "a violation arises from a partition of the network, never from the protocol"}},
 		}.number()).
 		WithPanel(panel{
 			title: "How many members are there?", unit: count, width: 6,
-			description: "Members that are active by their own word.",
+			description: "Members whose own events report them active.",
 			queries:     []query{{expr: `sum(chord_ring_members{chord_ring_name="$ring",chord_member_status="active"})`, legend: "active"}},
 			first:       red, limits: []limit{
 				{1, yellow, "no more than a successor list is long (--successors): a small ring, which survives fewer failures at once"},
@@ -25,18 +25,18 @@ func ringDashboard() *classic {
 		}.number()).
 		WithPanel(panel{
 			title: "How many members are not certain?", unit: count, width: 6,
-			description: "Members whose events are late or missing, or that others name and nothing has been received from. Status and ring error leave them out.",
+			description: "Members whose events are late or missing, or that others reference and that have sent no event. Status and ring error leave them out.",
 			queries:     []query{{expr: `chord_ring_uncertain{chord_ring_name="$ring"}`, legend: "uncertain"}},
 			limits:      []limit{{1, yellow, "0 while nothing is lost on the way"}},
 		}.number()).
 		WithPanel(panel{
-			title: "Who is in the ring?", unit: count,
+			title: "Which members are in the ring?", unit: count,
 			description: "Members by status. Failed ones were reported dead by a neighbour, silent ones have sent nothing for three keyframe periods.",
 			queries:     []query{{expr: `sum by (chord_member_status) (chord_ring_members{chord_ring_name="$ring"})`, legend: "{{chord_member_status}}"}},
 		}.stacked()).
 		WithPanel(panel{
 			title: "The ring error falls back to 0 after every change", unit: count,
-			description: "How far all pointers together are from where they belong, in ranks.",
+			description: "Ring error: how far the pointers are from ideal; 0 is ideal.",
 			queries:     []query{{expr: `chord_ring_error{chord_ring_name="$ring"}`, legend: "ring error"}},
 			limits:      []limit{{1, yellow, "the ring is not ideal"}},
 		}.graph()).
@@ -58,7 +58,7 @@ func ringDashboard() *classic {
 		}.graph()).
 		WithPanel(panel{
 			title: "Why do keys move?", unit: perSecond,
-			description: "Keys that arrived at a new holder, by reason.",
+			description: "Keys received from another host, by reason.",
 			queries:     []query{{expr: `sum by (chord_move_reason) (rate(chord_keys_moved_total{chord_move_direction="in"}[$__rate_interval]))`, legend: "{{chord_move_reason}}"}},
 		}.stacked()).
 		WithPanel(panel{
@@ -72,8 +72,8 @@ func ringDashboard() *classic {
 			queries:     []query{{expr: `sum by (chord_operation) (rate(chord_peer_failures_total[$__rate_interval]))`, legend: "{{chord_operation}}"}},
 		}.stacked()).
 		WithPanel(panel{
-			title: "Who is refused?", unit: perSecond,
-			description: "Calls, answers and connections of peers that were refused, by reason: credentials that are missing or wrong, a statement in another member's name, a number that cannot be. The hosts print who it was.",
+			title: "Which peers are refused?", unit: perSecond,
+			description: "Calls, answers and connections of peers that were refused, by reason: credentials that are missing or wrong, a statement in another member's name, an implausible number. The hosts print the refused address.",
 			queries:     []query{{expr: `sum by (chord_refusal_reason) (rate(chord_peer_refusals_total[$__rate_interval]))`, legend: "{{chord_refusal_reason}}"}},
 		}.graph()).
 		WithPanel(panel{

@@ -1,4 +1,4 @@
-// A Chord of another make, as far as the conductor can see it: five members of a ring that never changes, with the
+// Emits the telemetry of another implementation of Chord: five members of a ring that never changes, with the
 // OpenTelemetry SDK for JavaScript. docs/telemetry.md, "What another emitter needs", explains each part.
 //
 //   npm ci && node emitter.js [SECONDS]        without SECONDS it goes on until Ctrl-C
@@ -199,7 +199,7 @@ for (let t = 0; t < seconds && !stop.signal.aborted; t++) {
   lookup(ring[t % ring.length], hash(`key ${t}`))
   await sleep(1000, undefined, { signal: stop.signal }).catch(() => {})
 }
-// A member that just stops sending falls silent, and is not known to have left.
+// A member that stops sending without this becomes silent; the conductor cannot know that it left.
 ring.forEach((m) => keyframe(m, 'left'))
 try {
   await Promise.all([events.shutdown(), spans.shutdown()]) // both send what still waits

@@ -1,4 +1,4 @@
-// Package docs checks what the documentation says: that links lead somewhere, and that the commands it shows exist.
+// Package docs checks the documentation: that its links lead somewhere, and that the commands it shows exist.
 package docs
 
 import (

@@ -20,7 +20,7 @@ func whole(t *testing.T, page string) string {
 	return string(text)
 }
 
-// The commands of the example's page, as somebody enters them who has just cloned the repository.
+// The commands of the example's page, run in a fresh clone of the repository.
 func TestEmitterReadme(t *testing.T) {
 	commands := blocks(whole(t, emitter), "sh")
 	if len(commands) != 1 {

@@ -11,7 +11,7 @@ import (
 
 var apiPath = regexp.MustCompile(`(?:\$api|4321/api)(/[a-z]+)(/\$ID)?(/[a-z]+)?`)
 
-// The guide's scenario does what its sections say: the commands up to "In CI" are run as they stand, in a folder where
+// The guide's scenario works as its sections describe: the commands up to "In CI" are run as they stand, in a folder where
 // my.yaml is the scenario shown. Each must succeed, which for a run means that every expectation held.
 func TestExperimentsGuide(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(root, "docs/experiments.md"))

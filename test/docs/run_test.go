@@ -212,7 +212,7 @@ func TestManyMachines(t *testing.T) {
 	}
 	untilActive(t, time.Minute, 17, ask...)
 
-	t.Run("without a certificate nobody is let in", func(t *testing.T) {
+	t.Run("calls without a certificate are refused", func(t *testing.T) {
 		for _, command := range []string{
 			"node get --addr localhost:7001 --timeout 3s tide",
 			"node status --addr localhost:7002 --timeout 3s",

@@ -13,8 +13,8 @@ import (
 )
 
 // A ring with a secret in processes of its own, on addresses of different machines as far as the programs know: commands
-// and keys by a conductor that has neither secret nor certificate, only the pinned key and its tokens; and a stranger that
-// joins, calls or listens in vain.
+// and keys by a conductor that has neither secret nor certificate, only the pinned key and its tokens; and an outsider
+// whose joins, calls and reads of the traffic fail.
 func TestRingSecret(t *testing.T) {
 	const (
 		ringSecret   = "8d1f6c02b94e7a35d0c8e61f2a7b943c5e0d81f7a6b2c4931f8e7d6c5b4a3921"
@@ -70,7 +70,7 @@ func TestRingSecret(t *testing.T) {
 			}
 		}
 	})
-	t.Run("a stranger does not get in", func(t *testing.T) {
+	t.Run("an outsider does not get in", func(t *testing.T) {
 		for _, secret := range []string{"", "3f9c1d7e5b8a2046c7d1e09f5a6b8c43"} {
 			code, out := run(t, []string{"CHORD_RING_SECRET=" + secret, "OTEL_SDK_DISABLED=true"}, node,
 				"--listen", host(2), "--join", host(0)+","+host(1), "--join-timeout", "2s")

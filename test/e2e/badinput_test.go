@@ -27,7 +27,7 @@ func TestBadInput(t *testing.T) {
 		program string
 		args    []string
 		code    int
-		says    []string
+		wants   []string
 	}{
 		{"conductor", append(quiet, "--http", port), 2, []string{port, "in use"}},
 		{"conductor", append(quiet, "--otlp-grpc", port), 2, []string{port, "in use"}},
@@ -48,9 +48,9 @@ func TestBadInput(t *testing.T) {
 		if code != test.code {
 			t.Errorf("%s: exit %d, want %d; printed:\n%s", name, code, test.code, out)
 		}
-		for _, part := range test.says {
+		for _, part := range test.wants {
 			if !strings.Contains(out, part) {
-				t.Errorf("%s: says nothing of %q:\n%s", name, part, out)
+				t.Errorf("%s: expected %q in the output, got:\n%s", name, part, out)
 			}
 		}
 		if lines := strings.Count(strings.TrimSpace(out), "\n"); lines > 0 {

@@ -59,7 +59,7 @@ func metricsAreDocumented(t *testing.T, prometheus string) {
 	}
 }
 
-// A selector of a PromQL expression, as Prometheus's own parser tells it.
+// A selector of a PromQL expression, from Prometheus's own parser.
 type selector struct {
 	Type     string
 	Name     string
@@ -95,7 +95,7 @@ func selectors(node any, into *[]selector) error {
 }
 
 // labelsSayWhatIsAsked asks a real Prometheus for every value of a label that dashboards and alert rules name: an alert
-// on a value that nobody emits is silent for ever. Every one of them is emitted from the start, as 0 if need be.
+// on a value that nothing emits never fires. All values are emitted from the start, as 0 if need be.
 func labelsSayWhatIsAsked(t *testing.T, prometheus string) {
 	files, err := filepath.Glob(filepath.Join(root, "dashboards/grafana/dashboards/*.json"))
 	if err != nil || len(files) == 0 {
@@ -200,7 +200,7 @@ func labelsAreDocumented(t *testing.T, prometheus string) {
 			for _, value := range values.Data {
 				said++
 				if !documented[value] {
-					t.Errorf("%s says %s %q, which docs/telemetry.md does not have", metric[1], label, value)
+					t.Errorf("%s has %s %q, which docs/telemetry.md does not list", metric[1], label, value)
 				}
 			}
 		}

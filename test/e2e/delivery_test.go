@@ -67,7 +67,7 @@ func TestThroughACollector(t *testing.T) {
 }
 
 // A conductor that is killed and started again has the whole picture within a keyframe period: nodes notice that it was
-// away, and tell their whole state when it is back.
+// away, and send their whole state when it is back.
 func TestConductorIsKilledAndComesBack(t *testing.T) {
 	dir := t.TempDir()
 	ports := freePorts(t, 3)
@@ -109,8 +109,8 @@ func TestConductorIsKilledAndComesBack(t *testing.T) {
 	}
 }
 
-// The host that founded the ring is killed and started again, still with nobody to join: it founds a ring anew, and the
-// others, who keep asking after the host they joined through, make the two one.
+// The host that founded the ring is killed and started again, still without --join: it founds a ring anew, and the
+// others, which keep asking the host that they joined through, merge the two.
 func TestFounderComesBack(t *testing.T) {
 	c := startConductor(t, "--scenario", "none")
 	ports := freePorts(t, deliveryHosts)

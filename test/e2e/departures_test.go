@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// departing starts hosts of two members each that keep so many copies of each key, and puts keys.
+// departing starts hosts of two members each with so many replicas of each key, and puts keys.
 func departing(t *testing.T, hosts, replicas, keys int) ([]*process, string) {
 	t.Helper()
 	ports := freePorts(t, hosts)
@@ -79,7 +79,7 @@ func TestEightOfNineHostsLeave(t *testing.T) {
 
 var keysEnd = regexp.MustCompile(`(\d+) key\(s\) end with this one`)
 
-// SIGTERM to all hosts of a ring, and to its only one: they end soon, and say with how many keys.
+// SIGTERM to all hosts of a ring, and to its only one: they end soon, and print how many keys end with them.
 func TestAllHostsLeave(t *testing.T) {
 	for _, hosts := range []int{3, 1} {
 		t.Run(fmt.Sprint(hosts), func(t *testing.T) {

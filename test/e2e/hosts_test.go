@@ -79,6 +79,6 @@ func TestScenarioOnNodeHosts(t *testing.T) {
 	if report.Verdict != "passed" || len(report.Notes) > 0 {
 		t.Errorf("%s: %s; notes: %s; phases: %s", report.Verdict, report.Expectations, strings.Join(report.Notes, "; "), report.Phases)
 	}
-	// 16 came, 2 joined, 2 crashed, 2 left; all hosts are there again, and none is cut off or paused.
+	// 16 came, 2 joined, 2 crashed, 2 left; all hosts are there again, and none is partitioned or paused.
 	c.settles(t, hosts*virtual-2, "ideal", 60*time.Second)
 }

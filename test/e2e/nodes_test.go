@@ -139,12 +139,12 @@ func TestNodeProcesses(t *testing.T) {
 	})
 
 	t.Run("a death is a trace, with the error marked", func(t *testing.T) {
-		eventually(t, 20*time.Second, "the trace", func() error { return deathIsTold(jaeger, local(ports[2])) })
+		eventually(t, 20*time.Second, "the trace", func() error { return deathIsReported(jaeger, local(ports[2])) })
 	})
 
 	t.Run("every panel of the dashboards has data", func(t *testing.T) { dashboardsHaveData(t, prometheus) })
 
-	t.Run("labels say what dashboards and alerts ask for", func(t *testing.T) {
+	t.Run("labels have the values that dashboards and alerts ask for", func(t *testing.T) {
 		labelsSayWhatIsAsked(t, prometheus)
 		labelsAreDocumented(t, prometheus)
 	})

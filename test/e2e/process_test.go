@@ -136,7 +136,7 @@ func run(t *testing.T, env []string, path string, args ...string) (code int, out
 	return cmd.ProcessState.ExitCode(), buf.String()
 }
 
-// freePorts finds n ports nobody listens on now, below those that systems hand out by themselves: of these any may be
+// freePorts finds n free ports, below the range from which systems assign ports: any port of that range may be
 // another's a moment later, and for good where a program is to come back at its old one.
 func freePorts(t *testing.T, n int) []int {
 	t.Helper()

@@ -119,7 +119,7 @@ func promLabel(base, metric, label string) (string, error) {
 	return "", fmt.Errorf("none of %d series of %s has a label %s", len(answer.Data), metric, label)
 }
 
-// A span as Jaeger's query API tells it.
+// A span from Jaeger's query API.
 type span struct {
 	SpanID     string `json:"spanID"`
 	Operation  string `json:"operationName"`
@@ -234,7 +234,7 @@ func hopsNest(tr trace) (int, error) {
 	}
 	for _, hop := range hops {
 		if hop.tag("chord.node.id") == "" || hop.tag("chord.host.id") == "" || hop.tag("chord.lookup.pointer") == "" {
-			return 0, fmt.Errorf("hop %s does not say its member, host and pointer: %v", hop.SpanID, hop.Tags)
+			return 0, fmt.Errorf("hop %s lacks its member, host or pointer: %v", hop.SpanID, hop.Tags)
 		}
 		depth, at := 0, hop
 		for at.parent() != "" {
@@ -251,7 +251,7 @@ func hopsNest(tr trace) (int, error) {
 			return 0, fmt.Errorf("hop %s hangs on no lookup", hop.SpanID)
 		}
 		if want := hop.tag("chord.lookup.hop"); want != fmt.Sprint(depth) {
-			return 0, fmt.Errorf("hop %s says it is hop %s and is nested %d deep", hop.SpanID, want, depth)
+			return 0, fmt.Errorf("hop %s is numbered %s and nested %d deep", hop.SpanID, want, depth)
 		}
 	}
 	return len(hops), nil

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// members are those that a trace speaks of: whose spans it has, and whose events stand on them.
+// members are the members of a trace: those with spans in it, and those with events on its spans.
 func (tr trace) members() map[string]bool {
 	all := map[string]bool{}
 	for _, s := range tr.Spans {
@@ -22,7 +22,7 @@ func (tr trace) members() map[string]bool {
 	return all
 }
 
-// whole says which parent is missing, if one is.
+// whole reports a missing parent span.
 func (tr trace) whole() error {
 	known := map[string]bool{}
 	for _, s := range tr.Spans {
@@ -30,7 +30,7 @@ func (tr trace) whole() error {
 	}
 	for _, s := range tr.Spans {
 		if parent := s.parent(); parent != "" && !known[parent] {
-			return fmt.Errorf("trace %s: %s hangs on span %s, which nobody has sent", tr.TraceID, s.Operation, parent)
+			return fmt.Errorf("trace %s: parent of %s, span %s, was not received", tr.TraceID, s.Operation, parent)
 		}
 	}
 	return nil
@@ -59,8 +59,8 @@ func (tr trace) instances() int {
 	return len(all)
 }
 
-// receives checks the receiver's side of a move: within the call that began it, and so within the source's side, which
-// says the same.
+// receives checks the receiver's side of a move: within the call that began it, and so within the source's side, with
+// the same attributes.
 func (tr trace) receives(s span, joiner string) error {
 	byID := map[string]span{}
 	for _, other := range tr.Spans {
@@ -76,14 +76,14 @@ func (tr trace) receives(s span, joiner string) error {
 	if s.tag("chord.node.id") != joiner || s.tag("chord.peer.id") != out.tag("chord.node.id") || s.tag("chord.move.keys") != out.tag("chord.move.keys") {
 		return fmt.Errorf("trace %s: the sides of a move to %s differ: %v and %v", tr.TraceID, joiner, out.Tags, s.Tags)
 	}
-	const cut = 2 // Jaeger's instants and durations are whole microseconds
-	if s.StartTime+cut < out.StartTime || s.StartTime+s.Duration > out.StartTime+out.Duration+cut {
+	const rounding = 2 // Jaeger's instants and durations are whole microseconds
+	if s.StartTime+rounding < out.StartTime || s.StartTime+s.Duration > out.StartTime+out.Duration+rounding {
 		return fmt.Errorf("trace %s: the move is received outside the time in which it is sent", tr.TraceID)
 	}
 	return nil
 }
 
-// joinsAndMoves checks the traces of joins: the joiner, those who were asked and the one who hands over keys stand in one
+// joinsAndMoves checks the traces of joins: the joiner, the members asked and the source of its keys are in one
 // trace of several processes, each with its events at their instants.
 func joinsAndMoves(jaeger string) error {
 	traces, err := jaegerTraces(jaeger, "/api/traces?service=chord-node&operation=chord.join&limit=100")
@@ -102,7 +102,7 @@ func joinsAndMoves(jaeger string) error {
 			}
 			joiner, host = s.tag("chord.node.id"), s.tag("chord.host.id")
 			if s.event("chord.node.joined") == nil || s.tag("chord.outcome") != "ok" {
-				return fmt.Errorf("trace %s: the join of %s does not say that it joined: %v", tr.TraceID, joiner, s.Logs)
+				return fmt.Errorf("trace %s: the join of %s has no event chord.node.joined: %v", tr.TraceID, joiner, s.Logs)
 			}
 		}
 		for _, s := range tr.Spans {
@@ -111,7 +111,7 @@ func joinsAndMoves(jaeger string) error {
 			}
 			e := s.event("chord.keys.moved")
 			if e == nil || e.Timestamp < s.StartTime || e.Timestamp > s.StartTime+s.Duration || s.tag("chord.outcome") != "ok" {
-				return fmt.Errorf("trace %s: the move does not say when it began, and that it ended well: %v, %v", tr.TraceID, s.Tags, s.Logs)
+				return fmt.Errorf("trace %s: the move lacks the event of its start or of its success: %v, %v", tr.TraceID, s.Tags, s.Logs)
 			}
 			if s.tag("chord.move.direction") == "in" {
 				received++
@@ -125,7 +125,7 @@ func joinsAndMoves(jaeger string) error {
 				return fmt.Errorf("trace %s: the join of %s has a move of %s to %s", tr.TraceID, joiner, s.tag("chord.node.id"), s.tag("chord.peer.id"))
 			}
 			if s.tag("chord.host.id") != host && !tr.called("chord.v1.Keys/Move", s.tag("chord.node.id"), joiner) {
-				return fmt.Errorf("trace %s: no call of the move names %s, who hands over, and %s, who takes", tr.TraceID, s.tag("chord.node.id"), joiner)
+				return fmt.Errorf("trace %s: no call of the move names its source %s and its receiver %s", tr.TraceID, s.tag("chord.node.id"), joiner)
 			}
 		}
 		if tr.instances() > 1 && len(tr.members()) > 2 {
@@ -138,23 +138,23 @@ func joinsAndMoves(jaeger string) error {
 	return nil
 }
 
-// deathIsTold finds the trace in which a neighbour notices that the host at an address is gone: the call that failed is
-// marked as an error that says whom it could not reach, and the round it belongs to carries the events it caused.
-func deathIsTold(jaeger, address string) error {
+// deathIsReported finds the trace in which a neighbour notices that the host at an address is gone: the call that failed is
+// marked as an error with the address that it could not reach, and its round carries the events that it caused.
+func deathIsReported(jaeger, address string) error {
 	traces, err := jaegerTraces(jaeger, "/api/traces?service=chord-node&operation=chord.stabilize&limit=500")
 	if err != nil {
 		return err
 	}
 	last := fmt.Errorf("none of %d rounds has a failed call to %s", len(traces), address)
 	for _, tr := range traces {
-		failed, told := false, false
+		failed, reported := false, false
 		for _, s := range tr.Spans {
 			failed = failed || s.tag("error") == "true" && strings.Contains(s.tag("otel.status_description"), address)
 			e := s.event("chord.peer.failed")
-			told = told || e != nil && e.field("chord.peer.address") == address && e.field("chord.operation") != ""
+			reported = reported || e != nil && e.field("chord.peer.address") == address && e.field("chord.operation") != ""
 		}
 		switch err := tr.whole(); {
-		case failed && told && err == nil:
+		case failed && reported && err == nil:
 			return nil
 		case failed:
 			last = errors.Join(fmt.Errorf("trace %s has the failed call, but no chord.peer.failed", tr.TraceID), err)

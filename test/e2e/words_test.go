@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// A node whose telemetry nobody takes serves its ring, says so in whole lines of its own, and names the port it got.
+// A node whose telemetry is not received serves its ring, logs that in whole lines of its own, and names its port.
 func TestNodeWithoutCollector(t *testing.T) {
 	env := []string{"OTEL_EXPORTER_OTLP_ENDPOINT=http://" + local(freePorts(t, 1)[0])}
 	node := start(t, env, binary(t, "node"), "--listen", local(0), "--stabilize", "200ms")
@@ -35,6 +35,6 @@ func TestNodeWithoutCollector(t *testing.T) {
 		}
 	}
 	if last := said[len(said)-1]; !strings.Contains(last, "not exported") {
-		t.Errorf("the last line does not say what telemetry was lost: %q", last)
+		t.Errorf("last line: expected the number of lost records, got %q", last)
 	}
 }

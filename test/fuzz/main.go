@@ -1,5 +1,5 @@
-// Command fuzz runs every fuzzer of the module one after another and writes down what came of it. `make fuzz-full` calls
-// it. What a fuzzer finds, go test leaves in the package's testdata/fuzz, to be mended and kept.
+// Command fuzz runs every fuzzer of the module one after another and writes the results to a page. `make fuzz-full` runs
+// it. go test stores a fuzzer's findings in the package's testdata/fuzz, to be fixed and kept.
 package main
 
 import (
@@ -40,7 +40,7 @@ func main() {
 // A fuzzer is a function of a package's tests.
 type fuzzer struct{ dir, name string }
 
-// A result is what a fuzzer's run came to.
+// A result is the outcome of a fuzzer's run.
 type result struct {
 	fuzzer
 	execs, inputs int // executions; inputs kept since they reach something new
@@ -122,7 +122,7 @@ func find(root string) (all []fuzzer, err error) {
 // progress is what go test prints every few seconds.
 var progress = regexp.MustCompile(`elapsed: (\S+), execs: (\d+) .*new interesting: (\d+)`)
 
-// run runs a fuzzer. An error is one of running it; what it finds is in the result.
+// run runs a fuzzer. It returns an error if the fuzzer cannot run; findings are in the result.
 func (f fuzzer) run(ctx context.Context, root string, each time.Duration) (result, error) {
 	// Minimizing an input that is merely new would take up to a minute each time.
 	cmd := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-fuzz", "^"+f.name+"$", "-fuzztime", each.String(), "-fuzzminimizetime", "2s", "./"+f.dir)

@@ -21,7 +21,7 @@ const (
 	invalid  verdict = "does not compile"
 )
 
-// An outcome is what became of a mutant.
+// An outcome is a mutant's result.
 type outcome struct {
 	mutant
 	verdict verdict

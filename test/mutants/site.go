@@ -65,7 +65,7 @@ func sites(root, dir string) ([]mutant, error) {
 	return all, nil
 }
 
-// A finder walks the functions of one file.
+// A finder finds the mutants in the functions of one file.
 type finder struct {
 	file   string
 	source []byte
@@ -93,7 +93,7 @@ func (f *finder) text(n ast.Node) string {
 	return string(f.source[f.offset(n.Pos()):f.offset(n.End())])
 }
 
-// add takes note of a mutant in which the source between two positions becomes text.
+// add records a mutant in which the source between two positions becomes text.
 func (f *finder) add(operator string, from, to token.Pos, text string) {
 	m := mutant{operator: operator, file: filepath.ToSlash(f.file), line: f.set.Position(from).Line, start: f.offset(from), end: f.offset(to), text: text}
 	begin := bytes.LastIndexByte(f.source[:m.start], '\n') + 1

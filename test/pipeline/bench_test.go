@@ -36,7 +36,7 @@ func BenchmarkPipeline(b *testing.B) {
 			for i := range senders {
 				race.senders = append(race.senders, newSender(i, senders))
 			}
-			race.run(b, 2) // connections, caches, and everybody's first keyframe
+			race.run(b, 2) // connections, caches, and all members' first keyframes
 			for _, r := range race.runners {
 				r.took, r.used, r.records = 0, 0, 0
 			}
@@ -46,7 +46,7 @@ func BenchmarkPipeline(b *testing.B) {
 			}
 			b.StopTimer()
 			collector, conductor := race.runners[0], race.runners[1]
-			b.ReportMetric(0, "ns/op") // of both together: says nothing
+			b.ReportMetric(0, "ns/op") // of both together: meaningless
 			b.ReportMetric(collector.throughput(), "collector-records/s")
 			b.ReportMetric(conductor.throughput(), "conductor-records/s")
 			b.ReportMetric(conductor.throughput()/collector.throughput(), "throughput-ratio")
@@ -92,7 +92,7 @@ func (race *race) enter(b *testing.B, s *system) {
 	race.runners = append(race.runners, r)
 }
 
-// run makes so many rounds of requests and gives them to one system after the other, who takes turns at being first.
+// run makes so many rounds of requests and sends them to both systems, which take turns at being first.
 func (race *race) run(b *testing.B, rounds int) {
 	var logs, traces [senders][][]byte
 	for range rounds {

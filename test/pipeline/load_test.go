@@ -20,13 +20,13 @@ const (
 	records = 512 // in one request, as nodes send them
 )
 
-// A sender is what one process of nodes has to tell: the events of its share of a settled ring, and spans of lookups.
+// A sender emits one process's telemetry: the events of its share of a settled ring, and spans of lookups.
 // The attributes are those of docs/telemetry.md, written here as any implementation might.
 type sender struct {
 	first, count int // its members
 	random       *rand.Rand
 	seq          []int64 // the newest event's number, by member
-	told         int     // events so far
+	emitted      int     // events so far
 	now          time.Time
 }
 
@@ -35,7 +35,7 @@ func newSender(share, of int) *sender {
 	return &sender{first: share * n, count: n, random: rand.New(rand.NewPCG(1, uint64(share))), seq: make([]int64, n), now: time.Now()}
 }
 
-// id is a member's identifier: they stand around the circle at even distances.
+// id is a member's identifier; identifiers are at even distances around the circle.
 func id(member int) string {
 	return fmt.Sprintf("%08x%032x", uint64(member%members)<<32/members, member%members)
 }
@@ -53,15 +53,15 @@ func (s *sender) events(tb testing.TB) []byte {
 	resource(rl.Resource(), s.first)
 	list := rl.ScopeLogs().AppendEmpty().LogRecords()
 	for range records {
-		m := s.told % s.count
-		kind := s.told / s.count % 10 // in its first round a member tells all
-		s.told++
+		m := s.emitted % s.count
+		kind := s.emitted / s.count % 10 // in its first round a member emits all kinds
+		s.emitted++
 		s.seq[m]++
 		s.now = s.now.Add(time.Microsecond)
 		r := list.AppendEmpty()
 		r.SetTimestamp(pcommon.NewTimestampFromTime(s.now))
 		r.SetSeverityNumber(plog.SeverityNumberInfo)
-		r.SetTraceID(pcommon.TraceID{byte(s.told), byte(s.told >> 8), byte(s.told >> 16), 1})
+		r.SetTraceID(pcommon.TraceID{byte(s.emitted), byte(s.emitted >> 8), byte(s.emitted >> 16), 1})
 		a := r.Attributes()
 		a.PutStr("chord.node.id", id(s.first+m))
 		a.PutInt("chord.node.incarnation", incarnation)
@@ -157,7 +157,7 @@ func peers(a pcommon.Map, prefix string, list []int) {
 
 func (s *sender) load(a pcommon.Map) {
 	for i, what := range []string{"owned_keys", "replica_keys", "bytes", "gets", "puts", "deletes"} {
-		a.PutInt("chord.load."+what, int64(1000*i+s.told/s.count))
+		a.PutInt("chord.load."+what, int64(1000*i+s.emitted/s.count))
 	}
 }
 

@@ -76,7 +76,7 @@ func dial(tb testing.TB, address string) *grpc.ClientConn {
 	return conn
 }
 
-// send sends a request until it is taken, as nodes do: a system that is behind says so, and gets it again.
+// send sends a request until it is accepted, as nodes do: an overloaded system refuses it, and gets it again.
 func send(ctx context.Context, conn *grpc.ClientConn, method string, request []byte, again *atomic.Int64) error {
 	for {
 		var reply []byte
