@@ -89,7 +89,7 @@ func fingersSettled(members []*member.Member) bool {
 	return true
 }
 
-// settled is a simulated ring at rest.
+// settled is a simulated ring that has become ideal.
 func settled(b *testing.B, cfg member.Config, size int) (*simWorld, []*member.Host) {
 	w := newSimWorld(b, simenv.Config{Seed: 1, Delay: simenv.Exponential(50 * time.Millisecond)})
 	var hosts []*member.Host

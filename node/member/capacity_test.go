@@ -10,8 +10,8 @@ import (
 	"chordconductor/node/simenv"
 )
 
-// TestCapacity: on every circle a host carries as many members as are accepted, though virtual indices collide where
-// there are few identifiers, and one more is refused before anything has started.
+// TestCapacity: on every circle a host carries as many members as Capacity allows, though virtual indices collide where
+// there are few identifiers, and refuses one more before any has started.
 func TestCapacity(t *testing.T) {
 	for bits := chord.MinBits; bits <= 10; bits++ {
 		w := newSimWorld(t, simenv.Config{Seed: uint64(bits)})

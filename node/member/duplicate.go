@@ -74,8 +74,8 @@ func (h *Host) replace(old *Member, why takenError) error {
 	}
 	next := newMember(h, id, index)
 	next.renamed = old.renamed + 1
-	if heir, ok := next.keys.(*keeper.Keeper); ok {
-		heir.Inherit(old.keys.(*keeper.Keeper))
+	if inheritor, ok := next.keys.(*keeper.Keeper); ok {
+		inheritor.Inherit(old.keys.(*keeper.Keeper))
 	}
 	old.muted.Store(true) // only the later member emits events under the identifier
 	old.die()

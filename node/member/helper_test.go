@@ -24,7 +24,7 @@ import (
 type world interface {
 	// host makes a host that serves, without members.
 	host(t *testing.T, cfg member.Config) *host
-	// until lets the world go on until cond holds, and fails the test if it does not within limit of the world's time.
+	// until runs the world until cond holds, and fails the test if it does not within limit of the world's time.
 	until(t *testing.T, limit time.Duration, what string, cond func() bool)
 	// do runs a task of a host and waits for its end.
 	do(t *testing.T, h *host, task func(ctx context.Context))
@@ -33,7 +33,7 @@ type world interface {
 type host struct {
 	*member.Host
 	faults *faults.Layer
-	stop   func() // without a word
+	stop   func() // as in a crash
 }
 
 // onBoth runs a test in both worlds.
@@ -44,7 +44,7 @@ func onBoth(t *testing.T, test func(t *testing.T, w world)) {
 
 // grpcWorld is real: gRPC over loopback.
 type grpcWorld struct {
-	events log.LoggerProvider // nil: nobody listens
+	events log.LoggerProvider // nil: events are dropped
 }
 
 // host gives members more time than a simulated world would: the machine may have other things to do.
@@ -89,7 +89,7 @@ func (grpcWorld) do(t *testing.T, h *host, task func(ctx context.Context)) { tas
 type simWorld struct {
 	*simenv.World
 	hosts  int
-	events log.LoggerProvider // nil: nobody listens
+	events log.LoggerProvider // nil: events are dropped
 	spans  trace.TracerProvider
 	wrap   func(nodepb.RingServer) nodepb.RingServer // nil: hosts answer for themselves
 	keys   func(nodepb.KeysServer) nodepb.KeysServer // the same
@@ -207,8 +207,8 @@ func (f *fleet) observe() *chord.Global {
 	return chord.Observe(states)
 }
 
-// ideal waits until the pointers are, and until every member owns what they give it: a range follows them only once
-// its keys have moved, and lookups end at who owns.
+// ideal waits until the pointers are ideal, and until every member owns the range that they imply: ownership follows
+// the pointers only once the keys have moved, and lookups end at the owner.
 func (f *fleet) ideal(limit time.Duration) {
 	f.t.Helper()
 	f.w.until(f.t, limit, "the ring is ideal", func() bool {
@@ -224,7 +224,7 @@ func (f *fleet) ideal(limit time.Duration) {
 	})
 }
 
-// owner is who owns a key by the members' identifiers.
+// owner is the owner of a key by the members' identifiers.
 func owner(g *chord.Global, key chord.ID) chord.Peer {
 	at := sort.Search(len(g.States), func(i int) bool { return key.Compare(g.States[i].Self.ID) <= 0 })
 	return g.States[at%len(g.States)].Self
@@ -254,7 +254,7 @@ func (f *fleet) checkLookups(mode member.Mode, each int) {
 	}
 }
 
-// crash ends a host without a word.
+// crash ends a host without a leave.
 func (f *fleet) crash(hosts ...*host) {
 	for _, h := range hosts {
 		h.stop()
@@ -287,8 +287,8 @@ func (f *fleet) byID() []*host {
 	return hosts
 }
 
-// cut separates two groups of hosts. both: in both directions, else only from a to b.
-func (f *fleet) cut(a, b []*host, both bool) {
+// partition separates two groups of hosts. both: in both directions, else only from a to b.
+func (f *fleet) partition(a, b []*host, both bool) {
 	f.t.Helper()
 	block := func(from, to []*host) {
 		for _, h := range from {

@@ -25,7 +25,7 @@ func TestCrash(t *testing.T) {
 	})
 }
 
-// As many adjacent members as the list can bear die at once.
+// As many adjacent members as the successor list tolerates die at once.
 func TestAdjacentCrash(t *testing.T) {
 	onBoth(t, func(t *testing.T, w world) {
 		f := newFleet(t, w, ringOnly, 16)
@@ -50,8 +50,8 @@ func TestLeave(t *testing.T) {
 	})
 }
 
-// Between its word to its neighbours and its end, a leaver answers BUSY to whoever wants to copy its pointers: they are
-// about to be untrue. The model checker finds a broken ring without that.
+// From its first Depart to its end, a leaver answers BUSY to queries for its pointers, which are about to be wrong. The
+// model checker finds a broken ring without that.
 func TestSplicingLeaverIsBusy(t *testing.T) {
 	w := newSimWorld(t, simenv.Config{Seed: 5})
 	var during []nodepb.Reply_Status
@@ -73,7 +73,7 @@ func TestSplicingLeaverIsBusy(t *testing.T) {
 	w.until(t, 10*time.Second, "the leaver answers", func() bool { return asked() == nodepb.Reply_STATUS_OK })
 	f.leave(leaver)
 	if len(during) < 2 {
-		t.Fatalf("it told %d neighbours", len(during))
+		t.Fatalf("it sent Depart to %d neighbors", len(during))
 	}
 	for _, status := range during {
 		if status != nodepb.Reply_STATUS_BUSY {
@@ -95,7 +95,7 @@ func (d departWatch) Depart(ctx context.Context, q *nodepb.DepartRequest) (*node
 	return d.RingServer.Depart(ctx, q)
 }
 
-// A host crashes and comes back under the same address and identifier, as another life.
+// A host crashes and comes back under the same address and identifier, with another incarnation.
 func TestRestart(t *testing.T) {
 	w := newSimWorld(t, simenv.Config{Seed: 3})
 	f := newFleet(t, w, ringOnly, 12)
@@ -117,13 +117,13 @@ func TestRestart(t *testing.T) {
 	f.checkLookups(member.Recursive, 2)
 }
 
-// Two groups cannot hear each other: each becomes a ring of its own; when they can, they become one again.
+// In a partition each of two groups becomes a ring of its own; after it they become one again.
 func TestPartition(t *testing.T) {
 	onBoth(t, func(t *testing.T, w world) {
 		f := newFleet(t, w, ringOnly, 20)
 		f.ideal(20 * time.Second)
 		a, b := f.hosts[:6], f.hosts[6:]
-		f.cut(a, b, true)
+		f.partition(a, b, true)
 		space := f.hosts[0].Space()
 		f.w.until(t, 60*time.Second, "both sides are ideal", func() bool { return part(a).Ideal(space) && part(b).Ideal(space) })
 		f.heal()
@@ -132,18 +132,18 @@ func TestPartition(t *testing.T) {
 	})
 }
 
-// For a while one host's messages to some others get lost, while it hears them.
-func TestOneWayCut(t *testing.T) {
+// For a while some hosts' messages to others get lost, while they receive theirs.
+func TestOneWayPartition(t *testing.T) {
 	w := newSimWorld(t, simenv.Config{Seed: 5})
 	f := newFleet(t, w, ringOnly, 16)
 	f.ideal(20 * time.Second)
-	f.cut(f.hosts[2:4], f.hosts[4:], false)
+	f.partition(f.hosts[2:4], f.hosts[4:], false)
 	f.rest(5 * time.Second)
 	f.heal()
 	f.ideal(60 * time.Second)
 }
 
-// A host stands still for longer than anybody's patience, and goes on with old news in its hands.
+// A host pauses for longer than all time limits of its peers, and resumes with outdated state.
 func TestPause(t *testing.T) {
 	onBoth(t, func(t *testing.T, w world) {
 		f := newFleet(t, w, ringOnly, 12)
@@ -159,7 +159,7 @@ func TestPause(t *testing.T) {
 	})
 }
 
-// 500 members join a settled ring of 64 at once.
+// 500 members join an ideal ring of 64 at once.
 func TestFlashCrowd(t *testing.T) {
 	w := newSimWorld(t, simenv.Config{Seed: 7, Delay: simenv.Uniform(time.Millisecond, 5*time.Millisecond)})
 	cfg := ringOnly

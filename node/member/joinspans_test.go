@@ -14,8 +14,8 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// A join, the claim of the range that it brings and the move of the keys are one trace if nobody has to wait for long:
-// the move hangs on the join of its receiver, whoever sends.
+// A join, the claim of the joiner's range and the move of the keys are one trace if no step waits for long: the move is a
+// child of the join of its receiver, whichever member sends.
 func TestJoinAndKeyMoveAreOneTrace(t *testing.T) {
 	w := newSimWorld(t, simenv.Config{Seed: 3})
 	rec := &spanRecorder{}
@@ -34,7 +34,7 @@ func TestJoinAndKeyMoveAreOneTrace(t *testing.T) {
 	sent, received := map[trace.SpanID]*recordedSpan{}, []*recordedSpan(nil)
 	for _, s := range rec.spans {
 		if s.parent.IsValid() && !recorded[s.parent.SpanID()] {
-			t.Errorf("%s of %v hangs on a span that nobody has recorded", s.name, s.attrs[chordevent.NodeIDKey])
+			t.Errorf("%s of %v has a parent that is not recorded", s.name, s.attrs[chordevent.NodeIDKey])
 		}
 		if s.name != chordevent.SpanKeysMove {
 			continue
@@ -58,7 +58,7 @@ func TestJoinAndKeyMoveAreOneTrace(t *testing.T) {
 		out := sent[in.parent.SpanID()] // there are no spans of RPCs in between here
 		switch {
 		case out == nil:
-			t.Errorf("what %v receives hangs on no move", in.attrs[chordevent.NodeIDKey])
+			t.Errorf("the receive span of %v has no move as its parent", in.attrs[chordevent.NodeIDKey])
 		case in.attrs[chordevent.MoveIDKey] != out.attrs[chordevent.MoveIDKey],
 			in.attrs[chordevent.NodeIDKey] != out.attrs[chordevent.PeerIDKey], in.attrs[chordevent.PeerIDKey] != out.attrs[chordevent.NodeIDKey],
 			in.attrs[chordevent.MoveKeysKey] != out.attrs[chordevent.MoveKeysKey], in.attrs[chordevent.OutcomeKey].AsString() != chordevent.OutcomeOK:
@@ -69,7 +69,7 @@ func TestJoinAndKeyMoveAreOneTrace(t *testing.T) {
 	}
 }
 
-// slowMover takes its time for each step of a move.
+// slowMover delays each step of a move.
 type slowMover struct {
 	nodepb.KeysServer
 	pause func() error
@@ -83,7 +83,7 @@ func (s slowMover) Move(ctx context.Context, q *nodepb.MoveRequest) (*nodepb.Mov
 }
 
 // A join that waits for long until its range can move, since the owner hands over to others first, does not have the
-// move in its trace. What its member receives then links to it.
+// move in its trace. The receive span of its member then links to it.
 func TestMoveThatComesLateLinksToItsJoin(t *testing.T) {
 	w := newSimWorld(t, simenv.Config{Seed: 3})
 	rec := &spanRecorder{}
@@ -118,7 +118,7 @@ func TestMoveThatComesLateLinksToItsJoin(t *testing.T) {
 			join = joins[s.links[0].SpanContext.TraceID()]
 		}
 		if join == nil || join.attrs[chordevent.NodeIDKey] != s.attrs[chordevent.NodeIDKey] {
-			t.Errorf("what %v receives belongs to no join of it: links %v", s.attrs[chordevent.NodeIDKey], s.links)
+			t.Errorf("the receive span of %v belongs to no join of it: links %v", s.attrs[chordevent.NodeIDKey], s.links)
 		}
 	}
 	if within == 0 || linked == 0 {

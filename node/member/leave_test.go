@@ -14,7 +14,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// A leave that gets nowhere ends at its limit, whatever it has waited for until then, or with its context; the member
+// A leave without progress ends at its limit, whatever it has waited for until then, or with its context; the member
 // stays.
 func TestLeaveLimit(t *testing.T) {
 	const limit, late = 10 * time.Second, 9 * time.Second
@@ -25,7 +25,7 @@ func TestLeaveLimit(t *testing.T) {
 	}{{"limit", 0, limit}, {"context", 3 * time.Second, 3 * time.Second}} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newSimWorld(t, simenv.Config{Seed: 1})
-			var first, stuck bool // the successor says that it leaves first; and later nobody owns anything that could be asked
+			var first, stuck bool // the successor answers that it leaves first; later no member answers what it owns
 			w.wrap = func(r nodepb.RingServer) nodepb.RingServer { return leavesFirst{r, &first} }
 			w.keys = func(k nodepb.KeysServer) nodepb.KeysServer { return mute{k, &stuck} }
 			f := newFleet(t, w, member.Config{Stabilize: base, LeaveLimit: limit}, 4)
@@ -61,13 +61,13 @@ func TestLeaveLimit(t *testing.T) {
 }
 
 // A member that looks for its place answers NOT_MEMBER, but is not taken for one that has left: an orphan will be back
-// in the same life, and worth a probe until then, and should it crash later, that is to be told.
+// in the same incarnation, is probed until then, and a later crash of it is to be reported.
 func TestLookingIsNotLeaving(t *testing.T) {
 	w := newSimWorld(t, simenv.Config{Seed: 1})
 	f := newFleet(t, w, ringOnly, 3)
 	f.ideal(20 * time.Second)
 	cfg := ringOnly
-	cfg.Join = []string{"nobody:1"}
+	cfg.Join = []string{"no-host:1"}
 	looking := w.host(t, cfg)
 	if _, err := looking.Start(1); err != nil {
 		t.Fatal(err)
@@ -96,7 +96,7 @@ func TestLookingIsNotLeaving(t *testing.T) {
 	}
 }
 
-// leavesFirst says in answer to pings that the member is about to leave.
+// leavesFirst reports in answers to pings that the member is about to leave.
 type leavesFirst struct {
 	nodepb.RingServer
 	on *bool
@@ -110,7 +110,7 @@ func (l leavesFirst) Ping(ctx context.Context, q *nodepb.PingRequest) (*nodepb.P
 	return a, err
 }
 
-// mute refuses to tell what a member owns.
+// mute refuses surveys of what a member owns.
 type mute struct {
 	nodepb.KeysServer
 	on *bool
@@ -123,24 +123,24 @@ func (m mute) Survey(ctx context.Context, q *nodepb.SurveyRequest) (*nodepb.Surv
 	return m.KeysServer.Survey(ctx, q)
 }
 
-// A host that never got into a ring tells of its end: who listens would take it for silent, and the ring for uncertain.
-// Not if nothing has been told of it.
+// A member that never got into a ring emits Left if it has emitted Started: otherwise the conductor would take it for
+// silent, and the ring for uncertain.
 func TestLeaveOfOneThatNeverJoined(t *testing.T) {
 	leave := func(h *host, ctx context.Context) error { return h.Leave(ctx) }
 	abandon := func(h *host, ctx context.Context) error { h.Abandon(ctx); return nil }
 	for name, c := range map[string]struct {
 		end   func(*host, context.Context) error
 		tries int // before
-		told  int32
+		ends  int32
 	}{
 		"leave": {leave, 3, 3}, "abandon": {abandon, 3, 3}, "leave at once": {leave, 0, 0}, "abandon at once": {abandon, 0, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			told := &counter{kind: chordevent.KindLeft}
+			left := &counter{kind: chordevent.KindLeft}
 			w := newSimWorld(t, simenv.Config{Seed: 1})
-			w.events = told
+			w.events = left
 			cfg := ringOnly
-			cfg.Join = []string{"nobody:1"}
+			cfg.Join = []string{"no-host:1"}
 			failed := 0
 			cfg.JoinFailed = func(_ chord.Peer, try int, _ error) {
 				if try == 1 {
@@ -157,8 +157,8 @@ func TestLeaveOfOneThatNeverJoined(t *testing.T) {
 					t.Error(err)
 				}
 			})
-			if n := told.count.Load(); n != c.told || len(h.Members()) != 0 {
-				t.Errorf("%d have told of their end, %d are there", n, len(h.Members()))
+			if n := left.count.Load(); n != c.ends || len(h.Members()) != 0 {
+				t.Errorf("%d have emitted Left, %d are there", n, len(h.Members()))
 			}
 		})
 	}

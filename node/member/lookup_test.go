@@ -63,7 +63,7 @@ func TestPaperRing(t *testing.T) {
 	})
 }
 
-// With a part of the ring just dead and nothing repaired yet, lookups go round the dead.
+// With a part of the ring just dead and nothing repaired yet, lookups avoid the dead members.
 func TestLookupsGoRound(t *testing.T) {
 	for _, mode := range []member.Mode{member.Recursive, member.Iterative} {
 		t.Run(string(mode), func(t *testing.T) {
@@ -77,7 +77,7 @@ func TestLookupsGoRound(t *testing.T) {
 			f.crash(hosts[10], hosts[11], hosts[20], hosts[30], hosts[31], hosts[32])
 			timeouts := 0
 			for n, h := range f.hosts {
-				// A key of a member that lives, and whose predecessor does: its owner is known to be right.
+				// A key of a live member whose predecessor is alive: its owner is known to be right.
 				key := hosts[(n*7)%9+1].Members()[0].Self().ID
 				f.w.do(t, h, func(ctx context.Context) {
 					l, err := h.Any().Find(ctx, key, mode)
@@ -92,7 +92,7 @@ func TestLookupsGoRound(t *testing.T) {
 	}
 }
 
-// A lookup ends in time, with an error, whatever its peers do: are silent, or send it from one to the other for ever.
+// A lookup ends in time, with an error, whatever its peers do: give no answer, or forward it for ever.
 // And it ends at once when its caller gives up.
 func TestLookupBounds(t *testing.T) {
 	const limit = 3 * time.Second
@@ -127,7 +127,7 @@ func TestLookupBounds(t *testing.T) {
 				}
 			})
 			if astray.calls == 0 {
-				t.Error("nobody was sent astray")
+				t.Error("no lookup was sent astray")
 			}
 			astray.on = false
 
@@ -139,7 +139,7 @@ func TestLookupBounds(t *testing.T) {
 					t.Errorf("cancelled after 100 ms, it ends after %v with %v", took, err)
 				}
 				if took, err := find(ctx, 0); err == nil || took > limit+2*cfg.CallLimit {
-					t.Errorf("cut off, it ends after %v with %v", took, err)
+					t.Errorf("without an answer, it ends after %v with %v", took, err)
 				}
 			})
 		})
@@ -180,8 +180,8 @@ func (m misled) Forward(ctx context.Context, q *nodepb.ForwardRequest) (*nodepb.
 	return &nodepb.ForwardResponse{Reply: &nodepb.Reply{Status: nodepb.Reply_STATUS_OK, Self: self, Clock: q.Call.Clock}}, nil
 }
 
-// A joiner with the identifier of a live member is refused, and nobody who listens takes it for that member; with a
-// leaver's it waits until that one is gone.
+// A joiner with the identifier of a live member is refused and emits nothing, so that no conductor takes it for that
+// member; with a leaver's it waits until that one is gone.
 func TestTakenIdentifier(t *testing.T) {
 	w := newSimWorld(t, simenv.Config{Seed: 4})
 	f := newFleet(t, w, ringOnly, 8)
@@ -191,8 +191,8 @@ func TestTakenIdentifier(t *testing.T) {
 	cfg.Join = []string{f.hosts[0].Address()}
 	var failure error
 	cfg.JoinFailed = func(_ chord.Peer, _ int, err error) { failure = err }
-	told := newRecorder(w.Now)
-	w.events = told
+	emitted := newRecorder(w.Now)
+	w.events = emitted
 	h := w.host(t, cfg)
 	m, err := h.StartAt(taken)
 	if err != nil {
@@ -202,8 +202,8 @@ func TestTakenIdentifier(t *testing.T) {
 	if !errors.Is(failure, member.ErrTaken) || m.Status() != "left" {
 		t.Errorf("refused as %v, status %v", failure, m.Status())
 	}
-	if len(told.tail) != 0 {
-		t.Errorf("told of one that was refused: %s", told.tail)
+	if len(emitted.tail) != 0 {
+		t.Errorf("events of one that was refused: %s", emitted.tail)
 	}
 	if _, err := f.hosts[3].StartAt(taken); !errors.Is(err, member.ErrTaken) {
 		t.Errorf("the same host takes it twice: %v", err)
@@ -211,8 +211,9 @@ func TestTakenIdentifier(t *testing.T) {
 	f.ideal(20 * time.Second)
 }
 
-// Whoever starts at an address that the ring still has a member of is refused and learns why: it has restarted, or its
-// --advertise is another host's. Whether the first try comes so early depends on the run: runs are made until some did.
+// A host that starts at an address of which the ring still has a member is refused with the reason: it has restarted,
+// or its --advertise is another host's. Whether the first try comes so early depends on the run: runs are made until
+// some did.
 func TestAddressStillOnTheRing(t *testing.T) {
 	const runs, enough = 50, 20
 	shown, made := 0, 0
@@ -227,12 +228,12 @@ func TestAddressStillOnTheRing(t *testing.T) {
 	}
 	t.Logf("%d of %d runs show it", shown, made)
 	if shown < enough {
-		t.Errorf("in %d of %d runs the first try met the earlier life", shown, runs)
+		t.Errorf("in %d of %d runs the first try met the earlier incarnation", shown, runs)
 	}
 }
 
-// restartAtOnce stops a host and starts another at its address, and reports whether its first try was refused for the
-// earlier one's sake.
+// restartAtOnce stops a host and starts another at its address, and reports whether its first try was refused because
+// of the earlier one.
 func restartAtOnce(t *testing.T, seed uint64) bool {
 	t.Helper()
 	w := newSimWorld(t, simenv.Config{Seed: seed})
@@ -269,7 +270,7 @@ func restartAtOnce(t *testing.T, seed uint64) bool {
 	return true
 }
 
-// Hosts that differ in what all hosts of a ring must agree on refuse each other, and say in what.
+// Hosts that differ in the ring parameters refuse each other, and their errors list the differences.
 func TestOtherRing(t *testing.T) {
 	onBoth(t, func(t *testing.T, w world) {
 		f := newFleet(t, w, ringOnly, 3)
@@ -330,8 +331,8 @@ func TestConfig(t *testing.T) {
 	}
 }
 
-// A single message to the owner gets lost. The lookup asks it again, and does not go all around the ring first.
-func TestSlowOwnerIsAskedAgain(t *testing.T) {
+// A single message to the owner gets lost. The lookup queries it again, and does not go all around the ring first.
+func TestSlowOwnerIsQueriedAgain(t *testing.T) {
 	w := newSimWorld(t, simenv.Config{Seed: 1, Delay: simenv.Fixed(50 * time.Millisecond)})
 	f := newFleet(t, w, ringOnly, 40)
 	f.ideal(2 * time.Minute)

@@ -37,11 +37,11 @@ func (l countingLogger) Emit(_ context.Context, rec log.Record) {
 	}
 }
 
-// A notify is worked off after it has been answered, when its context has ended. Where it is part of a trace the work
-// goes on in that trace, and the ping of the old predecessor must not end with the call: a living one would be dropped.
+// A notify is applied after it has been answered, when its context has ended. If it is part of a trace the round is in
+// that trace, too, and the ping of the old predecessor must not end with the call: a live one would be dropped.
 func TestNotifyOutlivesItsCall(t *testing.T) {
-	told := &counter{kind: chordevent.KindPeerFailed}
-	w := grpcWorld{events: told}
+	failures := &counter{kind: chordevent.KindPeerFailed}
+	w := grpcWorld{events: failures}
 	f := newFleet(t, w, ringOnly, 5)
 	f.ideal(20 * time.Second)
 	hosts := f.byID()
@@ -54,18 +54,18 @@ func TestNotifyOutlivesItsCall(t *testing.T) {
 	if _, err := notified.Notify(ctx, &nodepb.NotifyRequest{Call: earlier.Call(notified.Members()[0].Self())}); err != nil {
 		t.Fatal(err)
 	}
-	f.rest(2 * base) // a ping refused for its context would have been told long since
+	f.rest(2 * base) // a ping refused for its context would have been reported long since
 	f.ideal(20 * time.Second)
-	if failed := told.count.Load(); failed != 0 {
-		t.Errorf("%d members told as failed, and all live", failed)
+	if failed := failures.count.Load(); failed != 0 {
+		t.Errorf("%d members reported as failed, and all live", failed)
 	}
 }
 
 // The same by a call over the simulated network, where contexts end as they do over gRPC.
 func TestNotifyOutlivesItsSimulatedCall(t *testing.T) {
-	told := &counter{kind: chordevent.KindPeerFailed}
+	failures := &counter{kind: chordevent.KindPeerFailed}
 	w := newSimWorld(t, simenv.Config{Seed: 1})
-	w.events = told
+	w.events = failures
 	f := newFleet(t, w, ringOnly, 5)
 	f.ideal(20 * time.Second)
 	hosts := f.byID()
@@ -80,7 +80,7 @@ func TestNotifyOutlivesItsSimulatedCall(t *testing.T) {
 	})
 	f.rest(2 * base)
 	f.ideal(20 * time.Second)
-	if failed := told.count.Load(); failed != 0 {
-		t.Errorf("%d members told as failed, and all live", failed)
+	if failed := failures.count.Load(); failed != 0 {
+		t.Errorf("%d members reported as failed, and all live", failed)
 	}
 }

@@ -10,8 +10,8 @@ import (
 	"chordconductor/node/simenv"
 )
 
-// TestAcquaint: hosts that join at the same time through another one, which dies before they meet, come to know each
-// other by the addresses that they were given, however many of these are silent.
+// TestAcquaint: hosts that join at the same time through another one, which dies before they meet, find each other by
+// the addresses to join through, however many of these are silent.
 func TestAcquaint(t *testing.T) {
 	for _, silent := range []int{0, 1, 40} {
 		w := newSimWorld(t, simenv.Config{Seed: 7, Delay: simenv.Fixed(2 * time.Millisecond)})
@@ -39,7 +39,7 @@ func TestAcquaint(t *testing.T) {
 		w.do(t, at, func(ctx context.Context) {
 			knows := func(p chord.Peer) bool { return p.Addr == other.Address() }
 			if slices.ContainsFunc(at.Any().Known(), knows) {
-				t.Fatalf("%d silent: it has met the other one by itself", silent)
+				t.Fatalf("%d silent: it has met the other one without Acquaint", silent)
 			}
 			begin := w.Now()
 			if err := at.Any().Acquaint(ctx); err != nil {

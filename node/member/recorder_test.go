@@ -15,14 +15,14 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// recorder is a provider of event loggers that keeps what oracles ask for: whether all events were numbered without
-// gaps, who owned what and when, and a digest of everything. For simulated worlds: it takes no lock.
+// recorder is a provider of event loggers that stores what oracles need: whether all events were numbered without gaps,
+// the ownership over time, and a digest of everything. For simulated worlds: it takes no lock.
 type recorder struct {
 	embedded.LoggerProvider
 	now    func() time.Time
 	digest io.Writer
 	sum    func() uint64
-	tail   []string // the last events in words, for people
+	tail   []string // the last events as text
 	seq    map[string]int64
 	owned  map[chord.ID][]ownedSince
 	gaps   []string
@@ -68,12 +68,12 @@ func (l recordLogger) Emit(_ context.Context, rec log.Record) {
 		r.tail = r.tail[1000:]
 	}
 	node := attrs[chordevent.NodeIDKey].AsString()
-	life := fmt.Sprint(node, "/", attrs[chordevent.NodeIncarnationKey].AsInt64())
+	incarnation := fmt.Sprint(node, "/", attrs[chordevent.NodeIncarnationKey].AsInt64())
 	seq := attrs[chordevent.EventSeqKey].AsInt64()
-	if seq != r.seq[life]+1 {
-		r.gaps = append(r.gaps, fmt.Sprintf("%s: event %d follows %d", life, seq, r.seq[life]))
+	if seq != r.seq[incarnation]+1 {
+		r.gaps = append(r.gaps, fmt.Sprintf("%s: event %d follows %d", incarnation, seq, r.seq[incarnation]))
 	}
-	r.seq[life] = seq
+	r.seq[incarnation] = seq
 	switch rec.EventName() {
 	case string(chordevent.KindOwnership):
 		id, _ := chord.ParseID(node)

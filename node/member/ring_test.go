@@ -9,7 +9,7 @@ import (
 
 func TestRing(t *testing.T) {
 	onBoth(t, func(t *testing.T, w world) {
-		members := 32 // as the program has it, keys and all
+		members := 32 // as in production, with keys
 		if raceDetector {
 			members = 12
 		}

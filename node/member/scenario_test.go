@@ -49,9 +49,9 @@ func draw(r *rand.Rand) []step {
 		case n < 73:
 			s.what = "restart"
 		case n < 80:
-			s.what, s.count = "cut", 1+r.IntN(8)
+			s.what, s.count = "partition", 1+r.IntN(8)
 		case n < 85:
-			s.what, s.count = "one-way cut", 1+r.IntN(4)
+			s.what, s.count = "one-way partition", 1+r.IntN(4)
 		case n < 90:
 			s.what = "pause"
 		default:
@@ -64,10 +64,10 @@ func draw(r *rand.Rand) []step {
 
 const (
 	scenarioList = 4
-	leastHosts   = scenarioList + 2 // below that nothing is taken away
+	leastHosts   = scenarioList + 2 // below that no host is removed
 )
 
-// scenario is a schedule at work.
+// scenario is a running schedule.
 type scenario struct {
 	w        *simWorld
 	rec      *recorder
@@ -117,7 +117,7 @@ func (s *scenario) problem(format string, args ...any) {
 }
 
 func (s *scenario) do(t *testing.T, step step) {
-	// The first host stays: newcomers and the lost come through it.
+	// The first host stays: joining and restarted hosts join through it.
 	pick := func() *host { return s.hosts[1+step.pick%(len(s.hosts)-1)] }
 	spare := len(s.hosts) - leastHosts
 	switch step.what {
@@ -147,12 +147,12 @@ func (s *scenario) do(t *testing.T, step step) {
 			s.gone = slices.Delete(s.gone, at, at+1)
 			s.joinAt(t, addr)
 		}
-	case "cut", "one-way cut":
+	case "partition", "one-way partition":
 		n := min(step.count, len(s.hosts)/2)
 		from := step.pick % len(s.hosts)
 		around := append(slices.Clone(s.hosts[from:]), s.hosts[:from]...)
 		s.block(around[:n], around[n:])
-		if step.what == "cut" {
+		if step.what == "partition" {
 			s.block(around[n:], around[:n])
 		}
 	case "pause":

@@ -9,7 +9,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// A silence stands until the host is heard, and the book of silent hosts keeps the latest.
+// A silence stands until the host sends a message, and the list of silent hosts has the latest.
 func TestSilences(t *testing.T) {
 	var s silences
 	begin := time.Unix(1000, 0)
@@ -29,11 +29,11 @@ func TestSilences(t *testing.T) {
 	s.clear(name(2))
 	s.note(name(3), at(1000))
 	if s.after(name(2), begin) || !s.after(name(3), at(1000)) || len(s.held()) != maxSilences-1 {
-		t.Errorf("after a sign of life, and a later silence: %v", s.held())
+		t.Errorf("after a message, and a later silence: %v", s.held())
 	}
 }
 
-// Whoever has been found dead since a time is so until heard again, and a later life of it never was.
+// A peer that has been found dead since a time is so until seen again, and its later incarnation never was.
 func TestLostSince(t *testing.T) {
 	var b knownPeers
 	begin := time.Unix(1000, 0)
@@ -50,9 +50,9 @@ func TestLostSince(t *testing.T) {
 	b.lose(p, begin.Add(time.Second), time.Second)
 	check("found dead", p, begin, true)
 	check("found dead before", p, begin.Add(2*time.Second), false)
-	check("its later life", later, begin, false)
+	check("its later incarnation", later, begin, false)
 	b.lose(p, begin.Add(3*time.Second), time.Second)
 	check("found dead once more", p, begin.Add(2*time.Second), true)
 	b.seen(chordevent.PeerRef{Peer: p}, begin.Add(4*time.Second))
-	check("heard again", p, begin, false)
+	check("seen again", p, begin, false)
 }

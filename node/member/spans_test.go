@@ -18,8 +18,8 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// spanRecorder is a provider that keeps all spans, and samples by the rules of package otel as far as members rely on
-// them: a child goes with its parent, changes and lookups are kept, quiet rounds are not.
+// spanRecorder is a provider that stores all spans, and samples by the rules of package otel as far as members rely on
+// them: a child is sampled with its parent, changes and lookups are sampled, quiet rounds are not.
 type spanRecorder struct {
 	embedded.TracerProvider
 	failedLookupsOnly bool
@@ -134,7 +134,7 @@ func TestLookupSpansNest(t *testing.T) {
 				continue
 			}
 			if before := byHop[int64(i-1)]; s.parent.SpanID() != before.sc.SpanID() {
-				t.Errorf("lookup %d: hop %d does not hang on hop %d", n, i, i-1)
+				t.Errorf("lookup %d: hop %d is not a child of hop %d", n, i, i-1)
 			} else if before.attrs[chordevent.PeerIDKey] != s.attrs[chordevent.NodeIDKey] {
 				t.Errorf("lookup %d: hop %d chose %v, and %v came", n, i-1, before.attrs[chordevent.PeerIDKey], s.attrs[chordevent.NodeIDKey])
 			}
@@ -145,8 +145,8 @@ func TestLookupSpansNest(t *testing.T) {
 	}
 }
 
-// A ring at rest makes no traces of maintenance; a change makes some, back-dated to the start of the round, and all
-// events that tell it belong to one.
+// An unchanged ring makes no traces of maintenance; a change makes some, back-dated to the start of the round, and all
+// events of the change belong to one.
 func TestMaintenanceTracesOnlyChanges(t *testing.T) {
 	w := newSimWorld(t, simenv.Config{Seed: 2})
 	rec := &spanRecorder{}
@@ -173,8 +173,8 @@ func TestMaintenanceTracesOnlyChanges(t *testing.T) {
 	}
 }
 
-// A lookup that fails is told even if it was not sampled: as one span, with the way it is known to have gone.
-func TestFailedLookupIsTold(t *testing.T) {
+// A lookup that fails is exported even if it was not sampled: as one span, with the known part of its path.
+func TestFailedLookupIsExported(t *testing.T) {
 	w := newSimWorld(t, simenv.Config{Seed: 2})
 	rec := &spanRecorder{failedLookupsOnly: true}
 	w.spans = rec
@@ -183,20 +183,20 @@ func TestFailedLookupIsTold(t *testing.T) {
 	f := newFleet(t, w, cfg, 8)
 	f.ideal(20 * time.Second)
 	h, key := f.hosts[0], f.hosts[5].Members()[0].Self().ID
-	f.cut(f.hosts[:1], f.hosts[1:], true)
+	f.partition(f.hosts[:1], f.hosts[1:], true)
 	rec.spans = nil
 	var err error
 	f.w.do(t, h, func(ctx context.Context) { _, err = h.Any().Find(ctx, key, member.Recursive) })
 	if err == nil {
-		t.Fatal("a lookup succeeds without anybody to ask")
+		t.Fatal("a lookup succeeds though no other member answers")
 	}
-	var told []*recordedSpan
+	var exported []*recordedSpan
 	for _, s := range rec.spans {
 		if s.name == chordevent.SpanLookup {
-			told = append(told, s)
+			exported = append(exported, s)
 		}
 	}
-	if len(told) != 1 || !told[0].failed || len(told[0].attrs[chordevent.LookupPathKey].AsStringSlice()) == 0 {
-		t.Errorf("the failed lookup is told by %d spans: %v", len(told), told)
+	if len(exported) != 1 || !exported[0].failed || len(exported[0].attrs[chordevent.LookupPathKey].AsStringSlice()) == 0 {
+		t.Errorf("the failed lookup has %d spans: %v", len(exported), exported)
 	}
 }

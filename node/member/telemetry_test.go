@@ -70,8 +70,8 @@ func TestKeyframeAfterLoss(t *testing.T) {
 	}
 }
 
-// A member's last word is Left, its neighbours learn it without finding it dead, and nothing follows.
-func TestGracefulLeaveIsToldAsSuch(t *testing.T) {
+// A leaver's last event is Left, and its neighbors do not find it dead.
+func TestGracefulLeaveIsNoFailure(t *testing.T) {
 	w := newSimWorld(t, simenv.Config{Seed: 8})
 	rec := newRecorder(w.Now)
 	w.events = rec

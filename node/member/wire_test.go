@@ -9,8 +9,8 @@ import (
 	"chordconductor/node/nodepb"
 )
 
-// FuzzPeers: whatever bytes come, reading a peer or a list never panics, and what is accepted is within bounds and
-// reads back as itself.
+// FuzzPeers: for all received bytes, reading a peer or a list never panics, and accepted values are within bounds and
+// round-trip.
 func FuzzPeers(f *testing.F) {
 	space, err := chord.NewSpace(32)
 	if err != nil {
