@@ -29,7 +29,7 @@ func (m *Member) startLookup(ctx context.Context, l *Lookup) (context.Context, t
 	return ctx, span
 }
 
-// lookupAttributes stand on the spans of a lookup and of its hops.
+// lookupAttributes are the attributes of the spans of a lookup and of its hops.
 func (m *Member) lookupAttributes(key chord.ID, mode Mode) []attribute.KeyValue {
 	space := m.host.space
 	return []attribute.KeyValue{

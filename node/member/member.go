@@ -228,7 +228,7 @@ func (m *Member) untilDue() time.Duration {
 	return max(next.Sub(m.env.Now()), time.Microsecond)
 }
 
-// scoped is the environment of one member: it ends with the member, though the host's goes on.
+// scoped is the environment of one member: it ends with the member, while the host's continues.
 type scoped struct {
 	env.Env
 	m *Member

@@ -159,7 +159,7 @@ func TestFormingRings(t *testing.T) {
 	}
 }
 
-// TestMerge starts from two rings beside each other: once members of both have met, they end as one.
+// TestMerge starts from two separate rings: once members of both have met, they end as one.
 func TestMerge(t *testing.T) {
 	for _, c := range []struct {
 		size size

@@ -232,7 +232,7 @@ func (m *leaveModel) due(s *partyState, r, i int) bool {
 	return slices.ContainsFunc(m.rules.turns(m.id(int(s.members[r].from)), complete), func(n int) bool { return at[n] == i })
 }
 
-// calls is how a last call goes on.
+// calls are the steps of a last call.
 func (m *leaveModel) calls(s partyState, i int, p party, step func(bool, string, func(*partyState, *party))) {
 	answers := []chord.Stance{p.stance}
 	waited := true
