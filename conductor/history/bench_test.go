@@ -12,16 +12,16 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// anHour records an hour of a ring of 1,000 members with r = 8: everybody tells of its load each second, keyframes come
+// anHour records an hour of a ring of 1,000 members with r = 8: every member emits its load each second and a keyframe
 // every ten, and one member joins and one crashes each second.
 func anHour(b *testing.B, dir string) *History {
 	h := mustOpen(b, Options{Dir: dir, MaxBytes: 1 << 30})
-	town := ringtest.NewChurningRing(1000, func(ev *chordevent.Event) { h.Append(ev, ev.Time) })
+	churning := ringtest.NewChurningRing(1000, func(ev *chordevent.Event) { h.Append(ev, ev.Time) })
 	h.Flush()
 	for range 3600 {
-		town.Second(1)
+		churning.Second(1)
 		for k := range 5 {
-			h.Advance(town.Now.Add(time.Duration(k-4) * 200 * time.Millisecond))
+			h.Advance(churning.Now.Add(time.Duration(k-4) * 200 * time.Millisecond))
 		}
 		h.Flush()
 	}
@@ -31,7 +31,7 @@ func anHour(b *testing.B, dir string) *History {
 	return h
 }
 
-// BenchmarkSeek goes to random instants of an hour.
+// BenchmarkSeek seeks to random instants of an hour.
 func BenchmarkSeek(b *testing.B) {
 	for _, kind := range []string{"memory", "disk"} {
 		dir := ""
@@ -58,7 +58,7 @@ func BenchmarkSeek(b *testing.B) {
 			}
 			b.ReportMetric(float64(s.Bytes)/1e6, "MB/hour")
 			if s.Bytes > defaultMemory {
-				b.Errorf("an hour takes %d MiB: what is kept in memory by default does not reach so far", s.Bytes>>20)
+				b.Errorf("an hour takes %d MiB: the default memory holds less", s.Bytes>>20)
 			}
 			b.ReportMetric(float64(s.Bytes)/float64(s.Events), "B/event")
 		})
@@ -75,7 +75,7 @@ func BenchmarkSeek(b *testing.B) {
 	}
 }
 
-// BenchmarkAppend is what recording costs the fold, and in all.
+// BenchmarkAppend is the cost of recording to the fold, and the total one.
 func BenchmarkAppend(b *testing.B) {
 	events := chatter(100_000)
 	h := mustOpen(b, Options{})

@@ -71,7 +71,7 @@ func Check(dir string) (*Report, error) {
 		if err != nil {
 			return nil, err
 		}
-		row := SegmentReport{File: filepath.Base(c.path), From: c.from, Cut: in.cut}
+		row := SegmentReport{File: filepath.Base(c.path), From: c.from, Cut: in.truncated}
 		if len(in.data) > 0 {
 			if cur, err := open(ring.Options{}, c, in.data); err != nil {
 				h.breaks(c, err)

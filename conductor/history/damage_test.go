@@ -24,14 +24,14 @@ import (
 
 var mutations = flag.Int("history.mutations", 150, "how many mutations of a directory TestMutations tries")
 
-// A record is a directory with what it answers while it is whole.
+// A record is a directory with the answers that it gives while it is undamaged.
 type record struct {
 	dir       string
 	instants  []time.Time
 	views     []string
 	events    [][]int64 // by instant
 	to        time.Time
-	lastFile  string // the file that a crash cut short
+	lastFile  string // the file that a crash truncated
 	lastFrame int    // where its last frame begins
 }
 
@@ -56,18 +56,18 @@ func makeRecord(t *testing.T, shift time.Duration) *record {
 	work, kept := t.TempDir(), filepath.Join(t.TempDir(), "kept")
 	var h *History
 	rec := &record{dir: kept}
-	world := ringtest.NewTestRing(160, 2, func(ev *chordevent.Event) { h.Append(ev, ev.Time); rec.to = ev.Time })
-	world.Now = world.Now.Add(shift)
+	sim := ringtest.NewTestRing(160, 2, func(ev *chordevent.Event) { h.Append(ev, ev.Time); rec.to = ev.Time })
+	sim.Now = sim.Now.Add(shift)
 	for run := range 3 {
 		h = mustOpen(t, Options{Dir: work, segmentEntries: 20})
 		for id := range uint64(3) {
-			world.Birth(1000*id + uint64(run))
+			sim.Birth(1000*id + uint64(run))
 		}
-		world.RepairAll()
+		sim.RepairAll()
 		for i := range 40 {
-			a := world.Members[i%len(world.Members)]
+			a := sim.Members[i%len(sim.Members)]
 			a.Load.Gets += 1 + int64(shift)
-			world.Emit(a, chordevent.NodeLoad{Load: a.Load})
+			sim.Emit(a, chordevent.NodeLoad{Load: a.Load})
 			if i%6 == 0 {
 				rec.instants = append(rec.instants, rec.to)
 				h.Flush()
@@ -75,12 +75,12 @@ func makeRecord(t *testing.T, shift time.Duration) *record {
 		}
 		h.Flush()
 		if run == 2 {
-			if err := os.CopyFS(kept, os.DirFS(work)); err != nil { // as it is, without a goodbye
+			if err := os.CopyFS(kept, os.DirFS(work)); err != nil { // as it is, without Close
 				t.Fatal(err)
 			}
 		}
 		mustClose(t, h)
-		world.Now = world.Now.Add(time.Minute)
+		sim.Now = sim.Now.Add(time.Minute)
 	}
 	names := files(t, kept)
 	rec.lastFile = filepath.Base(names[len(names)-1])
@@ -107,7 +107,7 @@ func makeRecord(t *testing.T, shift time.Duration) *record {
 	return rec
 }
 
-// mutate changes something in a directory, and says what, and whether all it did was to cut the last file short.
+// mutate changes something in a directory, and returns what, and whether it only truncated the last file.
 func (rec *record) mutate(t tester, dir string, rnd *rand.Rand) (what string, cutLast bool) {
 	t.Helper()
 	must := func(err error) {
@@ -168,7 +168,7 @@ func (rec *record) mutate(t tester, dir string, rnd *rand.Rand) (what string, cu
 	return fmt.Sprintf("%s %s at %d, %d bytes", what, name, at, n), cutLast
 }
 
-// A journal is what was logged.
+// A journal collects what was logged.
 type journal struct {
 	mu   sync.Mutex
 	text strings.Builder
@@ -186,8 +186,8 @@ func (j *journal) String() string {
 	return j.text.String()
 }
 
-// TestMutations changes a directory at random: no answer differs without a word, nothing keeps a history from starting,
-// and no byte is deleted.
+// TestMutations changes a directory at random: no answer differs without a message, no change keeps a history from
+// starting, and no byte is deleted.
 func TestMutations(t *testing.T) {
 	rec := makeRecord(t, 0)
 	seed := rand.Uint64()
@@ -201,10 +201,10 @@ func TestMutations(t *testing.T) {
 		what, cutLast := rec.mutate(t, dir, rnd)
 		label := fmt.Sprintf("seed %d, mutation %d: %s", seed, i, what)
 		before := contentsOf(t, dir)
-		var said journal
+		var logged journal
 		again := rnd.IntN(2) // also when the damage was there before the last start
 		for range 1 + again {
-			h := mustOpen(t, Options{Dir: dir, Logf: said.logf})
+			h := mustOpen(t, Options{Dir: dir, Logf: logged.logf})
 			if again > 0 {
 				last := *chatter(1)[0]
 				last.Time = rec.to.Add(time.Hour)
@@ -212,7 +212,7 @@ func TestMutations(t *testing.T) {
 				h.Append(&last, last.Time)
 				h.Flush()
 			}
-			rec.compare(t, label, h, cutLast, said.String(), counts)
+			rec.compare(t, label, h, cutLast, logged.String(), counts)
 			mustClose(t, h)
 		}
 		after := contentsOf(t, dir)
@@ -231,7 +231,7 @@ func TestMutations(t *testing.T) {
 	}
 }
 
-func (rec *record) compare(t *testing.T, label string, h *History, cutLast bool, said string, counts map[string]int) {
+func (rec *record) compare(t *testing.T, label string, h *History, cutLast bool, logged string, counts map[string]int) {
 	t.Helper()
 	for k, at := range rec.instants {
 		view, events, crossed, viewErr, eventsErr := h.answers(t, at)
@@ -246,10 +246,10 @@ func (rec *record) compare(t *testing.T, label string, h *History, cutLast bool,
 			t.Fatalf("%s: at %s: %v", label, at, viewErr)
 		case view == rec.views[k]:
 			counts["same"]++
-		case cutLast && strings.Contains(said, rec.lastFile):
+		case cutLast && strings.Contains(logged, rec.lastFile):
 			counts["cut"]++
 		default:
-			t.Fatalf("%s: at %s the view differs without a word: %s", label, at, differ(view, rec.views[k]))
+			t.Fatalf("%s: at %s the view differs without a message: %s", label, at, differ(view, rec.views[k]))
 		}
 		want := rec.events[k]
 		switch {
@@ -258,9 +258,9 @@ func (rec *record) compare(t *testing.T, label string, h *History, cutLast bool,
 			t.Fatalf("%s: events until %s: %v", label, at, eventsErr)
 		case crossed != nil && len(events) < len(want) && slices.Equal(events, want[len(want)-len(events):]):
 		case slices.Equal(events, want):
-		case cutLast && strings.Contains(said, rec.lastFile):
+		case cutLast && strings.Contains(logged, rec.lastFile):
 		default:
-			t.Fatalf("%s: events until %s differ without a word: %d, want %d", label, at, len(events), len(want))
+			t.Fatalf("%s: events until %s differ without a message: %d, want %d", label, at, len(events), len(want))
 		}
 	}
 	if d := h.Damages(); len(d) != h.Stats().Damaged {
@@ -268,8 +268,8 @@ func (rec *record) compare(t *testing.T, label string, h *History, cutLast bool,
 	}
 }
 
-// TestFilesOfAnotherRecord replaces a segment, or several, by those of the same numbers of another record, which are sound
-// by themselves, or lays them beside: no answer differs without a word.
+// TestFilesOfAnotherRecord replaces one or more segments by those with the same numbers of another record, which are
+// sound by themselves, or adds them: no answer differs without a message.
 func TestFilesOfAnotherRecord(t *testing.T) {
 	rec, other := makeRecord(t, 0), makeRecord(t, time.Microsecond)
 	theirs := files(t, other.dir)
@@ -297,9 +297,9 @@ func TestFilesOfAnotherRecord(t *testing.T) {
 					}
 				}
 				before := contentsOf(t, dir)
-				var said journal
-				h := mustOpen(t, Options{Dir: dir, Logf: said.logf})
-				rec.compare(t, label, h, false, said.String(), counts)
+				var logged journal
+				h := mustOpen(t, Options{Dir: dir, Logf: logged.logf})
+				rec.compare(t, label, h, false, logged.String(), counts)
 				if s := h.Stats(); beside && s.Damaged > 0 {
 					t.Errorf("%s: %v", label, h.Damages())
 				}
@@ -319,7 +319,7 @@ func TestFilesOfAnotherRecord(t *testing.T) {
 	}
 }
 
-// TestNothingKeepsAHistoryFromStarting puts what is no file in the places of files.
+// TestNothingKeepsAHistoryFromStarting puts directories in the places of files.
 func TestNothingKeepsAHistoryFromStarting(t *testing.T) {
 	rec := makeRecord(t, 0)
 	names := []string{manifestName, manifestName + ".new", "0000000099-00000000000000000099.history", "x.history"}
@@ -338,14 +338,14 @@ func TestNothingKeepsAHistoryFromStarting(t *testing.T) {
 		if err := os.MkdirAll(filepath.Join(path, "something"), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		var said journal
-		h := mustOpen(t, Options{Dir: dir, Logf: said.logf})
-		rec.compare(t, "a directory as "+name, h, false, said.String(), map[string]int{})
+		var logged journal
+		h := mustOpen(t, Options{Dir: dir, Logf: logged.logf})
+		rec.compare(t, "a directory as "+name, h, false, logged.String(), map[string]int{})
 		mustClose(t, h)
 	}
 }
 
-// contentsOf reads all files but those that a start may write anew.
+// contentsOf reads all files but those that a start may rewrite.
 func contentsOf(t *testing.T, dir string) (out [][]byte) {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
@@ -364,7 +364,7 @@ func contentsOf(t *testing.T, dir string) (out [][]byte) {
 	return out
 }
 
-// TestTheFirstFormat opens a directory of the first format and goes on in it.
+// TestTheFirstFormat opens a directory of the first format and continues it.
 func TestTheFirstFormat(t *testing.T) {
 	origin := t.TempDir()
 	written(t, origin, 20, 60, 3)
@@ -409,7 +409,8 @@ func TestTheFirstFormat(t *testing.T) {
 	}
 }
 
-// TestAnotherVersionsCheckpoints: a segment whose checkpoint this program cannot read is not damaged, and says so.
+// TestAnotherVersionsCheckpoints: a segment whose checkpoint this program cannot read is not damaged, and the error
+// names the version.
 func TestAnotherVersionsCheckpoints(t *testing.T) {
 	h := mustOpen(t, Options{})
 	defer mustClose(t, h)

@@ -119,7 +119,7 @@ func (h *History) measure(c *segment) error {
 	}
 	data := in.data
 	h.stats.LastSeq, h.stats.To, h.last = c.first-1, c.from, in.end
-	if in.cut && c.broken == nil {
+	if in.truncated && c.broken == nil {
 		h.opt.Logf("history: %s: byte %d: the last run ended without closing the file; its record ends there", c.path, in.end.valid)
 	}
 	if len(data) == 0 {
@@ -159,7 +159,7 @@ func (h *History) load(c *segment) (contents, error) {
 	}
 	if c.old {
 		in := scanOld(file)
-		if in.damage == nil && in.cut {
+		if in.damage == nil && in.truncated {
 			in.damage = errors.New("the file ends within a frame")
 		}
 		if in.damage == nil {

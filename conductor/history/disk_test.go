@@ -35,7 +35,7 @@ func written(t *testing.T, dir string, segment, n, flush int) []string {
 	return files(t, dir)
 }
 
-// TestCutAtAnyByte cuts the last file short at each of its bytes: what lies before is there, and recording goes on.
+// TestCutAtAnyByte truncates the last file at each of its bytes: what lies before is there, and recording continues.
 func TestCutAtAnyByte(t *testing.T) {
 	origin := t.TempDir()
 	paths := written(t, origin, 20, 45, 3)
@@ -61,7 +61,7 @@ func TestCutAtAnyByte(t *testing.T) {
 		}
 		h := mustOpen(t, Options{Dir: dir, segmentEntries: 20})
 		found := h.Stats().LastSeq
-		if h.Stats().Damaged > 0 { // the manifest knows of a segment that no longer says which it is
+		if h.Stats().Damaged > 0 { // the manifest names a segment whose header is incomplete
 			if found < 40 || cut >= headerEnd {
 				t.Fatalf("cut at byte %d of %d: %v", cut, len(data), h.Damages())
 			}
@@ -100,7 +100,7 @@ func TestOneConductorToADirectory(t *testing.T) {
 	mustClose(t, mustOpen(t, Options{Dir: dir}))
 }
 
-// TestStrayFiles puts files beside the segments that are none: they are no reason not to start, and stay as they are.
+// TestStrayFiles puts other files beside the segments: a history starts all the same, and they stay as they are.
 func TestStrayFiles(t *testing.T) {
 	for name, want := range map[string]string{
 		"notes" + suffix: "notes" + suffix,
@@ -127,11 +127,11 @@ func TestStrayFiles(t *testing.T) {
 	}
 }
 
-// TestWritingFailsForAWhile takes the directory away and gives it back.
+// TestWritingFailsForAWhile removes the directory and makes it again.
 func TestWritingFailsForAWhile(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "history")
-	var said []string
-	h := mustOpen(t, Options{Dir: dir, segmentEntries: 100, Logf: func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) }})
+	var logged []string
+	h := mustOpen(t, Options{Dir: dir, segmentEntries: 100, Logf: func(format string, args ...any) { logged = append(logged, fmt.Sprintf(format, args...)) }})
 	events := chatter(8000)
 	for _, ev := range events[:150] {
 		h.Append(ev, ev.Time)
@@ -145,8 +145,8 @@ func TestWritingFailsForAWhile(t *testing.T) {
 	}
 	h.Flush()
 	s := h.Stats()
-	if s.Failed == 0 || s.Events+s.Failed < 1000 || len(said) == 0 {
-		t.Fatalf("%+v, said %q", s, said)
+	if s.Failed == 0 || s.Events+s.Failed < 1000 || len(logged) == 0 {
+		t.Fatalf("%+v, logged %q", s, logged)
 	}
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
@@ -159,14 +159,14 @@ func TestWritingFailsForAWhile(t *testing.T) {
 		t.Errorf("%+v", v.Members[0])
 	}
 	mustClose(t, h)
-	if last := said[len(said)-1]; !strings.Contains(last, "writing has resumed") {
-		t.Errorf("said %q", said)
+	if last := logged[len(logged)-1]; !strings.Contains(last, "writing has resumed") {
+		t.Errorf("logged %q", logged)
 	}
 }
 
 const childEnv = "HISTORY_TEST_DIR"
 
-// onDisk is how many events another process would find now.
+// onDisk is the number of events that another process would find now.
 func onDisk(t *testing.T, dir string) uint64 {
 	t.Helper()
 	copied := filepath.Join(t.TempDir(), "history")
@@ -178,24 +178,24 @@ func onDisk(t *testing.T, dir string) uint64 {
 	return h.Stats().LastSeq
 }
 
-// TestOnDiskSoon looks at the files while it records: they have all but the last moments.
+// TestOnDiskSoon reads the files while it records: they have all but the last moments.
 func TestOnDiskSoon(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
 		h := mustOpen(t, Options{Dir: dir, segmentEntries: 1000})
 		defer mustClose(t, h)
 		const pause = 10 * time.Millisecond
-		told := uint64(0)
+		recorded := uint64(0)
 		for _, ev := range chatter(300) {
 			h.Append(ev, ev.Time)
-			told++
+			recorded++
 			time.Sleep(pause)
-			if told%10 > 0 {
+			if recorded%10 > 0 {
 				continue
 			}
 			synctest.Wait()
-			if found := onDisk(t, dir); (told-found)*uint64(pause) > uint64(flushEvery) {
-				t.Errorf("%d of %d events are on disk", found, told)
+			if found := onDisk(t, dir); (recorded-found)*uint64(pause) > uint64(flushEvery) {
+				t.Errorf("%d of %d events are on disk", found, recorded)
 			}
 		}
 	})
@@ -217,12 +217,12 @@ func TestKill(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	told := uint64(0)
-	for lines := bufio.NewScanner(out); told < 1500 && lines.Scan(); { // into its second segment
-		_, _ = fmt.Sscanf(lines.Text(), "told %d", &told)
+	recorded := uint64(0)
+	for lines := bufio.NewScanner(out); recorded < 1500 && lines.Scan(); { // into its second segment
+		_, _ = fmt.Sscanf(lines.Text(), "recorded %d", &recorded)
 	}
 	kept, deadline := uint64(0), time.Now().Add(time.Minute)
-	for kept < told && time.Now().Before(deadline) { // it writes by itself
+	for kept < recorded && time.Now().Before(deadline) { // it writes by itself
 		kept = onDisk(t, dir)
 	}
 	if err := cmd.Process.Kill(); err != nil {
@@ -231,8 +231,8 @@ func TestKill(t *testing.T) {
 	_ = cmd.Wait() // killed
 	h := mustOpen(t, Options{Dir: dir})
 	defer mustClose(t, h)
-	if found := h.Stats().LastSeq; kept < told || found < kept {
-		t.Errorf("%d events were told, %d on disk before the kill, and %d are there", told, kept, found)
+	if found := h.Stats().LastSeq; kept < recorded || found < kept {
+		t.Errorf("%d events were recorded, %d on disk before the kill, and %d are there", recorded, kept, found)
 	}
 }
 
@@ -243,7 +243,7 @@ func recordUntilKilled(t *testing.T, dir string) {
 	for i, ev := range chatter(100_000) {
 		h.Append(ev, ev.Time)
 		if i%20 == 19 {
-			fmt.Println("told", i+1)
+			fmt.Println("recorded", i+1)
 			<-tick.C
 		}
 	}

@@ -41,7 +41,7 @@ func (q *Query) takes(e *Event) bool { return !e.repeats && (q.Want == nil || q.
 // between the instant and older events within the limit, the events stop there, and the damage is returned with them.
 // For an instant within a damaged part the error is a *DamagedError.
 func (h *History) Until(ctx context.Context, t time.Time, q Query) ([]Event, *Damage, error) {
-	release, err := h.turn(ctx)
+	release, err := h.acquireSeek(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -96,7 +96,7 @@ func (h *History) beforeAll() *Damage {
 // Since returns the first of the wanted events that arrived after an instant, oldest first. They stop at a damaged part
 // as those of Until do.
 func (h *History) Since(ctx context.Context, t time.Time, q Query) ([]Event, *Damage, error) {
-	release, err := h.turn(ctx)
+	release, err := h.acquireSeek(ctx)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -10,7 +10,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// TestUntilAndSince asks for what came before and after every event of a story of many segments.
+// TestUntilAndSince queries what came before and after every event of a history of many segments.
 func TestUntilAndSince(t *testing.T) {
 	for _, dir := range []string{"", t.TempDir()} {
 		h := mustOpen(t, Options{segmentEntries: 10, Dir: dir})
@@ -51,7 +51,7 @@ func TestUntilAndSince(t *testing.T) {
 	}
 }
 
-// TestUntilLooksBackSoFar has it give up rather than read everything.
+// TestUntilLooksBackSoFar has it return fewer events rather than read everything.
 func TestUntilLooksBackSoFar(t *testing.T) {
 	h := mustOpen(t, Options{segmentEntries: 2})
 	defer mustClose(t, h)
@@ -81,40 +81,41 @@ func same(t *testing.T, what string, got []Event, err error, want []int64) {
 	}
 }
 
-// TestOnceTellsOfEachDeath has a member cut off, which everybody reports, heard of again, and crash: two deaths.
-func TestOnceTellsOfEachDeath(t *testing.T) {
+// TestOnceReturnsEachDeath has a member partitioned from the others, which all report it, healed, and crash: two
+// deaths.
+func TestOnceReturnsEachDeath(t *testing.T) {
 	for _, segment := range []int{4, 10_000} { // reports in the segment of the death, and in later ones
 		h := mustOpen(t, Options{segmentEntries: segment})
-		world := ringtest.NewTestRing(160, 2, func(ev *chordevent.Event) { h.Append(ev, ev.Time) })
+		sim := ringtest.NewTestRing(160, 2, func(ev *chordevent.Event) { h.Append(ev, ev.Time) })
 		for id := range uint64(5) {
-			world.Birth(100 * id)
+			sim.Birth(100 * id)
 		}
-		world.RepairAll()
-		cut, others := world.Members[2], []*ringtest.Actor{world.Members[1], world.Members[3], world.Members[4]}
-		known := cut.Seq
+		sim.RepairAll()
+		partitioned, others := sim.Members[2], []*ringtest.Actor{sim.Members[1], sim.Members[3], sim.Members[4]}
+		known := partitioned.Seq
 		report := func(by *ringtest.Actor, knows int64) int64 {
-			ev := world.Report(by, cut, knows)
+			ev := sim.Report(by, partitioned, knows)
 			h.Append(ev, ev.Time)
 			return ev.Time.UnixMilli()
 		}
 		first := report(others[0], known)
 		report(others[1], known-1)
 		report(others[2], known)
-		late := world.Event(others[0], chordevent.PeerFailed{Peer: chordevent.PeerRef{Peer: cut.Self, Seq: known}})
-		world.SetPred(cut, others[0].Self) // healed
-		h.Append(late, world.Now)          // it was told before, and has been on its way
-		crash := report(others[2], cut.Seq-1)
-		report(others[0], cut.Seq)
-		report(others[1], cut.Seq)
+		late := sim.Event(others[0], chordevent.PeerFailed{Peer: chordevent.PeerRef{Peer: partitioned.Self, Seq: known}})
+		sim.SetPred(partitioned, others[0].Self) // healed
+		h.Append(late, sim.Now)                  // it was emitted before, and has been on its way
+		crash := report(others[2], partitioned.Seq-1)
+		report(others[0], partitioned.Seq)
+		report(others[1], partitioned.Seq)
 		h.Flush()
 
 		dies := Query{Limit: 10, Once: true, Want: func(ev *chordevent.Event) bool { return ev.Body.Kind() == chordevent.KindPeerFailed }}
 		since, _, err := h.Since(context.Background(), ringtest.Start, dies)
 		expectTimes(t, "forward", since, err, first, crash)
-		until, _, err := h.Until(context.Background(), world.Now, dies)
+		until, _, err := h.Until(context.Background(), sim.Now, dies)
 		expectTimes(t, "back", until, err, first, crash)
 		dies.Limit = 1
-		until, _, err = h.Until(context.Background(), world.Now, dies)
+		until, _, err = h.Until(context.Background(), sim.Now, dies)
 		expectTimes(t, "one step back", until, err, crash)
 		since, _, err = h.Since(context.Background(), until[0].Arrived, dies)
 		expectTimes(t, "and none on", since, err)
@@ -134,6 +135,6 @@ func expectTimes(t *testing.T, what string, got []Event, err error, want ...int6
 		times = append(times, e.Event.Time.UnixMilli())
 	}
 	if err != nil || !slices.Equal(times, want) {
-		t.Errorf("%s: deaths told at %v, %v; want %v", what, times, err, want)
+		t.Errorf("%s: deaths at %v, %v; want %v", what, times, err, want)
 	}
 }

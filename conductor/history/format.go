@@ -115,11 +115,11 @@ func firstFrame(begin []byte) (payload []byte, ok bool) {
 
 // contents are what a segment's file holds.
 type contents struct {
-	data   []byte
-	end    link  // of what could be read; its number is not set
-	whole  bool  // the trailer was found
-	cut    bool  // the file ends before the segment does, as after a crash
-	damage error // why reading stopped before the file's end; nil if cut
+	data      []byte
+	end       link  // of what could be read; its number is not set
+	whole     bool  // the trailer was found
+	truncated bool  // the file ends before the segment does, as after a crash
+	damage    error // why reading stopped before the file's end; nil if truncated
 }
 
 // another reports whether a sound file that the next segment was not written after is a different file, of which
@@ -143,7 +143,7 @@ func scan(file []byte, valid int64) (c contents) {
 	}
 	if !bytes.HasPrefix(file, []byte(magic)) {
 		if bytes.HasPrefix([]byte(magic), file) {
-			c.cut = true
+			c.truncated = true
 		} else {
 			c.damage = fmt.Errorf("byte 0: expected the magic of a history of this version, got other bytes")
 		}
@@ -154,7 +154,7 @@ func scan(file []byte, valid int64) (c contents) {
 	for first := true; ; first = false {
 		rest := file[c.end.valid:]
 		if len(rest) == 0 || len(bytes.TrimLeft(rest, "\x00")) == 0 { // a crash may leave a length without its bytes
-			c.cut = !c.whole
+			c.truncated = !c.whole
 			return c
 		}
 		if c.whole {
@@ -162,7 +162,7 @@ func scan(file []byte, valid int64) (c contents) {
 			return c
 		}
 		if len(rest) < frameHeader {
-			c.cut = true
+			c.truncated = true
 			return c
 		}
 		n, sum := binary.LittleEndian.Uint32(rest), binary.LittleEndian.Uint32(rest[8:])
@@ -172,7 +172,7 @@ func scan(file []byte, valid int64) (c contents) {
 			return c
 		}
 		if int64(n) > int64(len(rest)-frameHeader) {
-			c.cut = true
+			c.truncated = true
 			return c
 		}
 		payload := rest[frameHeader : frameHeader+int(n)]
@@ -204,12 +204,12 @@ func scanOld(file []byte) (c contents) {
 	for at < len(file) {
 		rest := file[at:]
 		if len(rest) < oldHeader {
-			c.cut = true
+			c.truncated = true
 			return c
 		}
 		n, sum := binary.LittleEndian.Uint32(rest), binary.LittleEndian.Uint32(rest[4:])
 		if n > maxFrame || int(n) > len(rest)-oldHeader {
-			c.cut = true
+			c.truncated = true
 			return c
 		}
 		payload := rest[oldHeader : oldHeader+int(n)]

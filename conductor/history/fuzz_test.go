@@ -52,8 +52,8 @@ func FuzzSegments(f *testing.F) {
 	})
 }
 
-// FuzzFiles opens a directory with one file of any bytes as a segment, in today's format with right checksums or as it
-// is: it opens, every instant is shown or named as damaged, the check agrees, and the file is kept.
+// FuzzFiles opens a directory with one file of any bytes as a segment, in the present format with right checksums or as
+// it is: it opens, every instant is shown or named as damaged, the check agrees, and the file is kept.
 func FuzzFiles(f *testing.F) {
 	f.Add(true, seedSegment(f))
 	f.Add(false, []byte(magic))

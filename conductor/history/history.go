@@ -35,7 +35,8 @@ type Options struct {
 	Recording, Seeking *memory.Share
 	// Meter is for metrics of what is recorded and what could not be; nil: none.
 	Meter metric.Meter
-	// segmentEntries is how many entries a segment holds. 0: as minSegment and entriesPerMember determine. Tests have small ones.
+	// segmentEntries is how many entries a segment holds. 0: as minSegment and entriesPerMember determine. Tests have
+	// small ones.
 	segmentEntries int
 	// Logf is called, from several goroutines, when writing fails and works again, and for what cannot be read; nil:
 	// never.

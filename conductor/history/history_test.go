@@ -20,7 +20,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// A tester is what both tests and properties are.
+// A tester is what tests and properties have in common.
 type tester interface {
 	Helper()
 	Fatal(...any)
@@ -52,7 +52,7 @@ func mustAt(t tester, h *History, at time.Time) *ring.View {
 	return v
 }
 
-// print writes all of a view but since when members look as they do, and how much came twice: that is not recorded.
+// print prints all of a view except when members last changed, and the number of duplicates, which is not recorded.
 func print(v *ring.View) string {
 	var b strings.Builder
 	c := *v
@@ -83,7 +83,7 @@ func differ(got, want string) string {
 	return ""
 }
 
-// A witness is told the same as a history, and remembers what it saw.
+// A witness gets the same inputs as a history, and keeps the views.
 type witness struct {
 	ring *ring.Ring
 	h    *History
@@ -91,7 +91,7 @@ type witness struct {
 	seen map[time.Time]string
 }
 
-func (w *witness) tell(ev *chordevent.Event) {
+func (w *witness) apply(ev *chordevent.Event) {
 	w.ring.Apply(ev, w.now)
 	w.h.Append(ev, w.now)
 	w.seen[w.now] = print(w.ring.View())
@@ -104,7 +104,7 @@ func (w *witness) pass(d time.Duration) {
 	w.seen[w.now] = print(w.ring.View())
 }
 
-// TestThePastIsAsItWas asks for the view at every instant of a random story, in any order.
+// TestThePastIsAsItWas queries the view at every instant of a random run, in any order.
 func TestThePastIsAsItWas(t *testing.T) {
 	dir := t.TempDir()
 	rapid.Check(t, func(t *rapid.T) {
@@ -114,9 +114,9 @@ func TestThePastIsAsItWas(t *testing.T) {
 		}
 		h := mustOpen(t, opt)
 		w := &witness{ring: ring.New(ring.Options{}), h: h, now: ringtest.Start, seen: map[time.Time]string{}}
-		world := ringtest.NewTestRing(8, 2, w.tell)
+		sim := ringtest.NewTestRing(8, 2, w.apply)
 		for range rapid.IntRange(1, 30).Draw(t, "steps") {
-			world.Step(t)
+			sim.Step(t)
 			w.pass(time.Duration(rapid.IntRange(0, 1500).Draw(t, "milliseconds")) * time.Millisecond)
 		}
 		w.check(t, h)
@@ -151,16 +151,16 @@ func (w *witness) check(t *rapid.T, h *History) {
 
 // chatter makes n events of one member, a millisecond apart.
 func chatter(n int) (events []*chordevent.Event) {
-	world := ringtest.NewTestRing(160, 2, func(ev *chordevent.Event) { events = append(events, ev) })
-	a := world.Birth(1)
+	sim := ringtest.NewTestRing(160, 2, func(ev *chordevent.Event) { events = append(events, ev) })
+	a := sim.Birth(1)
 	for len(events) < n {
 		a.Load.Gets++
-		world.Emit(a, chordevent.NodeLoad{Load: a.Load})
+		sim.Emit(a, chordevent.NodeLoad{Load: a.Load})
 	}
 	return events
 }
 
-// eventsAfter returns the events that follow the one of a number, limit of them at most, damaged stretches left out.
+// eventsAfter returns at most limit events that follow the one of a number, damaged parts left out.
 func eventsAfter(h *History, after uint64, limit int) (out []Event, err error) {
 	for _, c := range h.span(func(*segment) bool { return true }) {
 		if len(out) >= limit {
@@ -185,7 +185,7 @@ func TestEvents(t *testing.T) {
 	events := chatter(95)
 	for _, ev := range events {
 		h.Append(ev, ev.Time)
-		h.Append(ev, ev.Time) // what tells nothing new is not kept
+		h.Append(ev, ev.Time) // an event that changes nothing is not kept
 	}
 	h.Flush()
 	for _, after := range []uint64{0, 1, 9, 10, 11, 50, 94, 95, 1000} {
@@ -211,7 +211,7 @@ func TestEvents(t *testing.T) {
 	}
 }
 
-func TestOldChaptersGo(t *testing.T) {
+func TestOldSegmentsAreDropped(t *testing.T) {
 	for _, dir := range []string{"", t.TempDir()} {
 		t.Run("by size "+dir, func(t *testing.T) {
 			h := mustOpen(t, Options{segmentEntries: 100, MaxBytes: 20_000, Dir: dir})
@@ -250,22 +250,23 @@ func TestOldChaptersGo(t *testing.T) {
 	})
 }
 
-// TestThePastIsThereAtOnce reads what has just been told while more is told, segments end and files take their place.
+// TestThePastIsThereAtOnce queries what has just been recorded while more is recorded, segments end and files replace
+// them.
 func TestThePastIsThereAtOnce(t *testing.T) {
 	for _, dir := range []string{"", t.TempDir()} {
 		h := mustOpen(t, Options{segmentEntries: 100, Dir: dir})
 		events := chatter(3000)
 		var readers sync.WaitGroup
-		told := make(chan int)
+		recorded := make(chan int)
 		for range 3 {
 			readers.Go(func() {
-				for n := range told {
+				for n := range recorded {
 					k := rand.IntN(n)
 					v, err := h.At(context.Background(), events[k].Time)
 					if err != nil {
 						t.Error(err)
 					} else if v.Members[0].Seq != int64(k+1) {
-						t.Errorf("event %d of %d told: the view has %d", k+1, n, v.Members[0].Seq)
+						t.Errorf("event %d of %d recorded: the view has %d", k+1, n, v.Members[0].Seq)
 					}
 				}
 			})
@@ -274,16 +275,16 @@ func TestThePastIsThereAtOnce(t *testing.T) {
 			h.Append(ev, ev.Time)
 			if i%10 == 9 {
 				h.Flush()
-				told <- i + 1
+				recorded <- i + 1
 			}
 		}
-		close(told)
+		close(recorded)
 		readers.Wait()
 		mustClose(t, h)
 	}
 }
 
-// TestAppendNeverBlocks stops the writer and goes on telling.
+// TestAppendNeverBlocks stops the writer and continues to record.
 func TestAppendNeverBlocks(t *testing.T) {
 	const most = 100
 	h := mustOpen(t, Options{Queue: most})
@@ -309,7 +310,7 @@ func TestSeeksEndWithTheirContext(t *testing.T) {
 	defer mustClose(t, h)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	<-h.seek // another seek is under way
+	<-h.seek // another seek runs
 	if _, err := h.At(ctx, ringtest.Start); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}

@@ -29,7 +29,7 @@ func keyframe(m *otlptest.Member, peers, text int, at time.Time) chordevent.Even
 	return m.Event(at, state)
 }
 
-// budgeted opens a history in so much memory for each part.
+// budgeted opens a history with so much memory for each part.
 func budgeted(t *testing.T, dir string, most int64) (*History, *memory.Share, *memory.Share) {
 	t.Helper()
 	recording, seeking := memory.NewShare("recording", most), memory.NewShare("past", most)
@@ -43,8 +43,8 @@ func budgeted(t *testing.T, dir string, most int64) (*History, *memory.Share, *m
 	return h, recording, seeking
 }
 
-// Whatever members say, what waits, what is recorded and what a look back takes stays within the bounds; what gives way is
-// counted; and instants that were recorded can still be seen.
+// Whatever members emit, what waits, what is recorded and what a query of the past takes stays within the bounds; what
+// is refused is counted; and instants that were recorded can still be shown.
 func TestMemoryIsBounded(t *testing.T) {
 	const most = 8 << 20
 	for _, dir := range []bool{false, true} {
@@ -95,7 +95,7 @@ func TestMemoryIsBounded(t *testing.T) {
 					t.Errorf("%d events, %v", len(events), err)
 				}
 				if seeking.Used() == 0 || seeking.Used() > most {
-					t.Errorf("a look back takes %d bytes of %d", seeking.Used(), most)
+					t.Errorf("a query of the past takes %d bytes of %d", seeking.Used(), most)
 				}
 				if now := held() - before; now > 4*most {
 					t.Errorf("%d bytes are held, with %d for each of three parts", now, most)
@@ -114,7 +114,7 @@ func held() int64 {
 	return int64(m.HeapAlloc)
 }
 
-// However much of a segment the ring's checkpoint takes, checkpoints are not most of what recording does: either there is
+// However much of a segment the ring's checkpoint takes, checkpoints are not most of what is recorded: either there is
 // room for entries, or nothing is recorded.
 func TestCheckpointsLeaveRoomForEntries(t *testing.T) {
 	const most = 1 << 20
@@ -147,7 +147,7 @@ func TestCheckpointsLeaveRoomForEntries(t *testing.T) {
 		}
 		h.Flush()
 		after := h.Stats()
-		// Of each segment but the last a quarter, at least, is entries.
+		// At least a quarter of each segment but the last is entries.
 		if made, room := after.Segments-before.Segments, blockMost(h.opt.Recording)/4; made > 2+entries*60/int(room) {
 			t.Errorf("%d members: %d segments for %d entries", members, made, entries)
 		}
@@ -163,7 +163,7 @@ func TestCheckpointsLeaveRoomForEntries(t *testing.T) {
 	}
 }
 
-// What is counted for recording is what is held, within a factor.
+// The counted memory of recording is the real one, within a factor.
 func TestRecordingIsCounted(t *testing.T) {
 	for _, kind := range []struct{ peers, text int }{{4, 0}, {chordevent.MaxSuccessors, 0}, {chordevent.MaxSuccessors, chordevent.MaxText}} {
 		before := held()
@@ -185,7 +185,7 @@ func TestRecordingIsCounted(t *testing.T) {
 	}
 }
 
-// A record made with more memory can be opened, or the error says what it takes; and what cannot be read with less is still
+// A record made with more memory can be opened, or the error names the flag; and what cannot be read with less is still
 // there.
 func TestARecordThatIsTooLarge(t *testing.T) {
 	dir := t.TempDir()

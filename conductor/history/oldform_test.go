@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// TestAnEarlierVersionsDirectory opens what the version before the checksums' chain wrote (four segments of a ring of
-// four), reads it whole, goes on in it, and deletes nothing.
+// TestAnEarlierVersionsDirectory opens what the version before the chain of checksums wrote (four segments of a ring of
+// four), reads all of it, continues it, and deletes nothing.
 func TestAnEarlierVersionsDirectory(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "history")
 	if err := os.CopyFS(dir, os.DirFS("testdata/format1")); err != nil {
@@ -48,7 +48,7 @@ func TestAnEarlierVersionsDirectory(t *testing.T) {
 }
 
 // TestAFileOfTheFirstFormatIsMissing: the files of the first format are not chained, but their events are numbered: one
-// that is gone, or several, is a damaged stretch by that, wherever it lay.
+// or more missing files are a damaged part by that, wherever they were.
 func TestAFileOfTheFirstFormatIsMissing(t *testing.T) {
 	last := time.Date(2026, 3, 1, 12, 0, 0, 80e6, time.UTC)
 	all := files(t, "testdata/format1")
@@ -85,8 +85,8 @@ func TestAFileOfTheFirstFormatIsMissing(t *testing.T) {
 	}
 }
 
-// TestEarlierFormsOfCheckpoints opens what versions wrote whose checkpoints and events had an earlier form: four segments of
-// 80 events of one member. They are read whole, and gone on in.
+// TestEarlierFormsOfCheckpoints opens what versions with an earlier form of checkpoints and events wrote: four segments
+// of 80 events of one member. They are read completely, and continued.
 func TestEarlierFormsOfCheckpoints(t *testing.T) {
 	for _, form := range []string{"form3", "form4"} {
 		dir := filepath.Join(t.TempDir(), "history")

@@ -19,7 +19,7 @@ const gapAfter = 2 * time.Second
 // after the last one recorded means that one. The error is ErrOutside if the history does not go back so far, and a
 // *DamagedError if what was recorded there cannot be read.
 func (h *History) At(ctx context.Context, t time.Time) (*ring.View, error) {
-	release, err := h.turn(ctx)
+	release, err := h.acquireSeek(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -56,8 +56,8 @@ func (h *History) At(ctx context.Context, t time.Time) (*ring.View, error) {
 	return &v, nil
 }
 
-// turn waits until no other seek runs.
-func (h *History) turn(ctx context.Context) (release func(), err error) {
+// acquireSeek waits until no other seek runs.
+func (h *History) acquireSeek(ctx context.Context) (release func(), err error) {
 	select {
 	case <-h.seek:
 		return func() { h.seek <- struct{}{} }, nil

@@ -116,7 +116,7 @@ func drawEvent(t *rapid.T) chordevent.Event {
 	return ev
 }
 
-// TestEventsRoundTrip writes several events to one block, which later ones refer back to.
+// TestEventsRoundTrip writes several events to one block, in which later ones refer to earlier ones.
 func TestEventsRoundTrip(t *testing.T) {
 	w := NewWriter()
 	rapid.Check(t, func(t *rapid.T) {
@@ -143,7 +143,7 @@ func TestEventsRoundTrip(t *testing.T) {
 			r.Event()
 		}
 		if !errors.Is(r.Err(), ErrCorrupt) {
-			t.Fatalf("a block cut at byte %d of %d was read without an error", cut, len(w.Bytes()))
+			t.Fatalf("a block truncated at byte %d of %d was read without an error", cut, len(w.Bytes()))
 		}
 	})
 }

@@ -58,40 +58,42 @@ func (r *Reader) Load() chordevent.Load {
 // Move writes one side of a key move.
 func (w *Writer) Move(m chordevent.KeysMoved) {
 	w.Text(m.MoveID)
-	word(w, phases, m.Phase)
+	writeValue(w, phases, m.Phase)
 	w.Bool(m.Outgoing)
 	w.Ref(m.Peer)
 	w.ID(m.From)
 	w.ID(m.To)
 	w.Int(m.Keys)
 	w.Int(m.Bytes)
-	word(w, reasons, m.Reason)
+	writeValue(w, reasons, m.Reason)
 }
 
 // Move reads one side of a key move.
 func (r *Reader) Move() chordevent.KeysMoved {
 	return chordevent.KeysMoved{
-		MoveID: r.Text(), Phase: readWord(r, phases), Outgoing: r.Bool(), Peer: r.Ref(), From: r.ID(), To: r.ID(),
-		Keys: r.Int(), Bytes: r.Int(), Reason: readWord(r, reasons),
+		MoveID: r.Text(), Phase: readValue(r, phases), Outgoing: r.Bool(), Peer: r.Ref(), From: r.ID(), To: r.ID(),
+		Keys: r.Int(), Bytes: r.Int(), Reason: readValue(r, reasons),
 	}
 }
 
 // Status writes the status that a member reports of itself.
-func (w *Writer) Status(s chordevent.Status) { word(w, statuses, s) }
+func (w *Writer) Status(s chordevent.Status) { writeValue(w, statuses, s) }
 
 // Status reads the status that a member reports of itself.
-func (r *Reader) Status() chordevent.Status { return readWord(r, statuses) }
+func (r *Reader) Status() chordevent.Status { return readValue(r, statuses) }
 
-// word writes one of a few values; any other, which the decoder of events refuses, as the first, empty one.
-func word[T ~string](w *Writer, words []T, s T) { w.Uint(uint64(max(0, slices.Index(words, s)))) }
+// writeValue writes one of a few values; any other, which the decoder of events refuses, as the first, empty one.
+func writeValue[T ~string](w *Writer, values []T, s T) {
+	w.Uint(uint64(max(0, slices.Index(values, s))))
+}
 
-func readWord[T ~string](r *Reader, words []T) T {
+func readValue[T ~string](r *Reader, values []T) T {
 	n := r.Uint()
-	if n >= uint64(len(words)) {
+	if n >= uint64(len(values)) {
 		r.Fail("unknown value")
 		return ""
 	}
-	return words[n]
+	return values[n]
 }
 
 func (w *Writer) runs(runs []chordevent.FingerRun) {

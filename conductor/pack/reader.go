@@ -28,7 +28,8 @@ const (
 	OldestForm = 2
 )
 
-// A Reader reads what a Writer wrote, in the same order. After the first failure it reads zeroes; Err says what failed.
+// A Reader reads what a Writer wrote, in the same order. After the first failure it reads zeroes; Err returns that
+// failure.
 type Reader struct {
 	buf  []byte
 	at   int

@@ -91,7 +91,7 @@ func (r *Ring) setStarted(x *record, seq int64, s chordevent.Started) {
 
 func (r *Ring) setPredecessor(x *record, seq int64, p chordevent.PeerRef) {
 	if x.pred.set(seq, p) {
-		r.repoint(x, predecessor)
+		r.updatePointer(x, predecessor)
 	}
 }
 
@@ -102,7 +102,7 @@ func (r *Ring) setSuccessors(x *record, seq int64, list []chordevent.PeerRef) {
 	}
 	x.listBytes = chordevent.PeersSize(list)
 	if !samePeers(was, list) {
-		r.relist(x)
+		r.updateList(x)
 	}
 }
 
@@ -126,8 +126,8 @@ func samePeers(a, b []chordevent.PeerRef) bool {
 	return true
 }
 
-// rebirth begins a new incarnation of a member: nothing that the old one reported holds any more.
-func (r *Ring) rebirth(x *record, inc int64) {
+// newIncarnation begins a new incarnation of a member: nothing that the old one reported holds any more.
+func (r *Ring) newIncarnation(x *record, inc int64) {
 	if x.inc != 0 && x.newest != 0 {
 		x.rival = rival{x.inc, x.newest, x.arrived, x.arrived}
 	}
@@ -135,7 +135,7 @@ func (r *Ring) rebirth(x *record, inc int64) {
 	x.incarnationState = incarnationState{inc: inc}
 	x.fingersOK = false
 	r.updateParameters(x)
-	r.repoint(x, predecessor)
-	r.relist(x)
+	r.updatePointer(x, predecessor)
+	r.updateList(x)
 	r.updateOwnership(x)
 }

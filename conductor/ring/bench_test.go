@@ -11,12 +11,12 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-func settleTown(t *ringtest.ChurningRing, r *Ring) {
+func advanceAndView(t *ringtest.ChurningRing, r *Ring) {
 	r.Advance(t.Now)
 	r.View()
 }
 
-// BenchmarkApply is the fold of decoded events: an hour's mix of them, by ring size.
+// BenchmarkApply applies decoded events: an hour's mix of them, by ring size.
 func BenchmarkApply(b *testing.B) {
 	for _, n := range []int{100, 1000, 10_000} {
 		b.Run(fmt.Sprintf("mix/members=%d", n), func(b *testing.B) { benchmarkApply(b, n, func(t *ringtest.ChurningRing) { t.Second(1 + n/1000) }) })
@@ -36,9 +36,9 @@ func benchmarkApply(b *testing.B, n int, live func(*ringtest.ChurningRing)) {
 	const most = 200_000
 	r := New(Options{})
 	t := ringtest.NewChurningRing(n, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
-	settleTown(t, r)
+	advanceAndView(t, r)
 	if v := r.View(); v.Error != 0 {
-		b.Fatalf("the town is not settled: error %d", v.Error)
+		b.Fatalf("the churning ring is not ideal: error %d", v.Error)
 	}
 	c := r.Checkpoint()
 	var events []*chordevent.Event
@@ -68,7 +68,7 @@ func benchmarkApply(b *testing.B, n int, live func(*ringtest.ChurningRing)) {
 	b.ReportMetric(float64(b.N)/used.Seconds()/1e6, "M_events/core-s")
 }
 
-// BenchmarkView is a view after a twentieth of a second of events.
+// BenchmarkView makes a view after a twentieth of a second of events.
 func BenchmarkView(b *testing.B) {
 	for _, n := range []int{100, 1000, 10_000} {
 		for _, state := range []string{"ideal", "repairing", "one uncertain"} {
@@ -78,11 +78,11 @@ func BenchmarkView(b *testing.B) {
 				switch state {
 				case "repairing":
 					t.SetPred(t.ByID[0], t.At(n/2).Self)
-				case "one uncertain": // an event of its is missing
+				case "one uncertain": // one of its events is missing
 					t.ByID[0].Seq++
 					t.Emit(t.ByID[0], chordevent.NodeLoad{})
 				}
-				settleTown(t, r)
+				advanceAndView(t, r)
 				b.ReportAllocs()
 				for b.Loop() {
 					b.StopTimer()
@@ -99,7 +99,7 @@ func BenchmarkView(b *testing.B) {
 	}
 }
 
-// BenchmarkAdvance is what time costs while the ring is not ideal, so that all conditions are judged anew.
+// BenchmarkAdvance is the cost of Advance while the ring is not ideal, so that all conditions are checked again.
 func BenchmarkAdvance(b *testing.B) {
 	for _, n := range []int{100, 1000, 10_000} {
 		b.Run(fmt.Sprintf("members=%d", n), func(b *testing.B) {
@@ -122,7 +122,7 @@ func BenchmarkCheckpoint(b *testing.B) {
 	for _, n := range []int{100, 1000, 10_000} {
 		r := New(Options{})
 		t := ringtest.NewChurningRing(n, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
-		settleTown(t, r)
+		advanceAndView(t, r)
 		c := r.Checkpoint()
 		b.Run(fmt.Sprintf("write/members=%d", n), func(b *testing.B) {
 			for b.Loop() {
@@ -140,7 +140,7 @@ func BenchmarkCheckpoint(b *testing.B) {
 	}
 }
 
-// BenchmarkMemory is what the fold and its last view hold for each member.
+// BenchmarkMemory is the memory of the fold and its last view for each member.
 func BenchmarkMemory(b *testing.B) {
 	for _, n := range []int{100, 1000, 10_000} {
 		b.Run(fmt.Sprintf("members=%d", n), func(b *testing.B) {
@@ -148,7 +148,7 @@ func BenchmarkMemory(b *testing.B) {
 			{
 				r := New(Options{})
 				t := ringtest.NewChurningRing(n, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
-				settleTown(t, r)
+				advanceAndView(t, r)
 				c = r.Checkpoint()
 			}
 			for b.Loop() {

@@ -135,7 +135,7 @@ func (r *Ring) raise() (changed bool) {
 			r.others.by(end)
 			continue
 		}
-		if !r.knows(b) {
+		if !r.isCertain(b) {
 			r.others.by(r.now.Add(r.opt.grace()))
 			continue
 		}
@@ -251,8 +251,8 @@ func (b *breach) compare(o *breach) int {
 	return n
 }
 
-// standing counts the violations that still hold: of the ring's conditions, of ownership, and of replication.
-func (r *Ring) standing() (ofRing, gaps, overlaps, short int) {
+// countOpen counts the violations that still hold: of the ring's conditions, of ownership, and of replication.
+func (r *Ring) countOpen() (ofRing, gaps, overlaps, short int) {
 	for _, b := range r.breaches {
 		switch {
 		case !b.raised || b.of != nil && b.of.doubtful: // a violation of an uncertain member still holds, and is not certain

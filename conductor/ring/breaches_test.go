@@ -12,7 +12,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-func standing(v *View) []string {
+func openConditions(v *View) []string {
 	var out []string
 	for _, x := range v.Violations {
 		if x.Healed.IsZero() {
@@ -31,7 +31,7 @@ func TestLocalConditionsAreJudgedAtOnce(t *testing.T) {
 	ev.Trace = cause
 	r.Apply(ev, w.Now)
 	v := r.View()
-	if got := standing(v); !slices.Equal(got, []string{chord.OrderedSuccessorLists}) || v.Status != Violated {
+	if got := openConditions(v); !slices.Equal(got, []string{chord.OrderedSuccessorLists}) || v.Status != Violated {
 		t.Fatalf("%v, %s", got, v.Status)
 	}
 	if x := v.Violations[0]; x.Trace != cause || !x.Since.Equal(w.Now) || !slices.Equal(x.Members, []chord.ID{a.Self.ID}) || x.Detail == "" {
@@ -48,7 +48,7 @@ func TestGlobalConditionsHaveGrace(t *testing.T) {
 	r := New(Options{Base: time.Second})
 	w := settled(t, r, 6)
 	cause := trace.TraceID{9}
-	// Everybody skips the next one: two rings of three.
+	// Every member skips the next one: two rings of three.
 	for i, a := range w.Members {
 		list := []chord.Peer{w.Members[(i+2)%6].Self, w.Members[(i+4)%6].Self}
 		ev := w.Event(a, chordevent.SuccessorsChanged{Successors: ringtest.Refs(list)})
@@ -63,7 +63,7 @@ func TestGlobalConditionsHaveGrace(t *testing.T) {
 	w.Now = w.Now.Add(2 * time.Second)
 	r.Advance(w.Now)
 	v := r.View()
-	if got := standing(v); !slices.Equal(got, []string{chord.EnoughPrincipals, chord.OneOrderedRing}) || v.Status != Violated {
+	if got := openConditions(v); !slices.Equal(got, []string{chord.EnoughPrincipals, chord.OneOrderedRing}) || v.Status != Violated {
 		t.Fatalf("%v, %s", got, v.Status)
 	}
 	for _, x := range v.Violations {
@@ -73,7 +73,7 @@ func TestGlobalConditionsHaveGrace(t *testing.T) {
 	}
 	w.RepairAll()
 	r.Advance(w.Now)
-	if v := r.View(); v.Status != Ideal || len(standing(v)) != 0 || len(v.Violations) != 2 || v.Violations[0].Healed.IsZero() {
+	if v := r.View(); v.Status != Ideal || len(openConditions(v)) != 0 || len(v.Violations) != 2 || v.Violations[0].Healed.IsZero() {
 		t.Errorf("%s, %v", v.Status, v.Violations)
 	}
 }
@@ -124,7 +124,7 @@ func TestSeamsBetweenOwners(t *testing.T) {
 		t.Errorf("one owner of all: %d gaps, %d overlaps", v.Gaps, v.Overlaps)
 	}
 	w.OwnAll()
-	if v := later(); v.Gaps != 0 || v.Overlaps != 0 || len(standing(v)) != 0 {
+	if v := later(); v.Gaps != 0 || v.Overlaps != 0 || len(openConditions(v)) != 0 {
 		t.Errorf("right: %d gaps, %d overlaps, %v", v.Gaps, v.Overlaps, v.Violations)
 	}
 	a := w.Members[3]
@@ -132,26 +132,26 @@ func TestSeamsBetweenOwners(t *testing.T) {
 	if v := r.View(); v.Gaps != 0 {
 		t.Error("a gap is reported before its grace is over")
 	}
-	if v := later(); v.Gaps != 1 || v.Overlaps != 0 || !slices.Equal(standing(v), []string{OwnershipGap}) || v.Status != Ideal {
+	if v := later(); v.Gaps != 1 || v.Overlaps != 0 || !slices.Equal(openConditions(v), []string{OwnershipGap}) || v.Status != Ideal {
 		t.Errorf("%d gaps, %d overlaps, %v, %s", v.Gaps, v.Overlaps, v.Violations, v.Status)
 	}
 	w.Own(a, w.Space.FromUint64(150))
-	if v := later(); v.Gaps != 0 || v.Overlaps != 1 || !slices.Equal(standing(v), []string{OwnershipOverlap}) {
+	if v := later(); v.Gaps != 0 || v.Overlaps != 1 || !slices.Equal(openConditions(v), []string{OwnershipOverlap}) {
 		t.Errorf("%d gaps, %d overlaps, %v", v.Gaps, v.Overlaps, v.Violations)
 	}
 	w.Own(a, w.Members[2].Self.ID)
-	w.Crash(w.Members[4], w.Members[3]) // its range is nobody's until the next takes over
+	w.Crash(w.Members[4], w.Members[3]) // no member owns its range until the next takes it over
 	w.RepairAll()
 	if v := later(); v.Gaps != 1 || v.Overlaps != 0 {
 		t.Errorf("%d gaps, %d overlaps", v.Gaps, v.Overlaps)
 	}
 	w.Own(w.Members[5], w.Members[3].Self.ID)
-	if v := later(); v.Gaps != 0 || v.Overlaps != 0 || len(standing(v)) != 0 {
+	if v := later(); v.Gaps != 0 || v.Overlaps != 0 || len(openConditions(v)) != 0 {
 		t.Errorf("taken over: %d gaps, %d overlaps, %v", v.Gaps, v.Overlaps, v.Violations)
 	}
 }
 
-// TestYoungRingIsForming breaks a global condition in a ring whose members have all just been born, and in the same ring
+// TestYoungRingIsForming breaks a global condition in a ring whose members have all just started, and in the same ring
 // when it is older.
 func TestYoungRingIsForming(t *testing.T) {
 	const base = time.Second
@@ -177,7 +177,7 @@ func TestYoungRingIsForming(t *testing.T) {
 		if v := r.View(); v.Status != Forming || len(v.Violations) != 0 {
 			t.Fatalf("%v old: %s, %v", age, v.Status, v.Violations)
 		}
-		for _, a := range w.Members { // they go on speaking
+		for _, a := range w.Members { // they still emit events
 			w.Emit(a, chordevent.NodeLoad{Load: chordevent.Load{Gets: int64(age)}})
 		}
 	}

@@ -58,7 +58,7 @@ func TestOneLateMember(t *testing.T) {
 	}
 }
 
-// A fate is what becomes of one incarnation's events on their way.
+// A fate is what happens to the events of one incarnation on their way.
 type fate int
 
 const (
@@ -68,8 +68,8 @@ const (
 	never               // none does
 )
 
-// TestStatusIsOfTheCertainPart lets events of any members stop, lack or never arrive, in any order, twice, beside crashes
-// and restarts, and compares the fold with package chord's oracle on the members that remain certain.
+// TestStatusIsOfTheCertainPart lets the events of any members stop, have a gap or never arrive, in any order, twice,
+// beside crashes and restarts, and compares the fold with package chord's oracle on the members that remain certain.
 func TestStatusIsOfTheCertainPart(t *testing.T) {
 	seen := map[Status]int{}
 	rapid.Check(t, func(t *rapid.T) {
@@ -93,7 +93,7 @@ func TestStatusIsOfTheCertainPart(t *testing.T) {
 			if fates[key] == stops && ev.Node.Seq > 1 && rapid.IntRange(0, 3).Draw(t, "stops") == 0 {
 				numbers[key] = -1
 			}
-			_, keyframe := ev.Body.(chordevent.State) // makes up for what is lacking
+			_, keyframe := ev.Body.(chordevent.State) // replaces what is missing
 			if fates[key] == never || numbers[key] < 0 || fates[key] == lacks && (ev.Node.Seq == 2 || keyframe) {
 				continue
 			}
@@ -131,8 +131,8 @@ func TestStatusIsOfTheCertainPart(t *testing.T) {
 	}
 }
 
-// TestUnseenBehindAFailedHead has a certain member name one of which no event has arrived, behind a head that peers have
-// reported dead: that one's own list is no longer asked (seed 92 of package truthtest).
+// TestUnseenBehindAFailedHead has a certain member name one without any event, behind a head that peers have reported
+// dead: the head's own list no longer counts (seed 92 of package truthtest).
 func TestUnseenBehindAFailedHead(t *testing.T) {
 	r := New(Options{})
 	w := settled(t, r, 5)
@@ -157,7 +157,7 @@ func disorder(t *rapid.T, events []*chordevent.Event) []*chordevent.Event {
 	return rapid.Permutation(all).Draw(t, "order")
 }
 
-// compareCertain judges by what the members really are, and by which of their events arrived.
+// compareCertain checks the view against the members' real states and the events that arrived.
 func compareCertain(t *rapid.T, w *ringtest.TestRing, r *Ring, fates map[incarnation]fate, arrived []*chordevent.Event) Status {
 	newest := make(map[chord.ID]int64)   // incarnation of which an event arrived
 	reported := make(map[chord.ID]int64) // incarnation whose death was reported
@@ -193,7 +193,7 @@ func compareCertain(t *rapid.T, w *ringtest.TestRing, r *Ring, fates map[incarna
 			if n > 1 {
 				wrong += len(s.Succ) - 1
 			} else {
-				wrong = each[i] // all but the predecessor's part
+				wrong = each[i] // all but the predecessor's share
 				if s.Pred.Real() && g.Rank(s.Pred) < 0 && !unknown(s.Pred) {
 					wrong -= n + 1
 				}
@@ -218,14 +218,14 @@ func compareCertain(t *rapid.T, w *ringtest.TestRing, r *Ring, fates map[incarna
 	if certain != n || v.Certainty.Of-v.Certainty.Count != n {
 		t.Fatalf("%d members are certain, of %d: %+v", certain, n, v.Certainty)
 	}
-	// Whoever lives and is not certain is named, as far as the certain members name it.
+	// A live member that is not certain is named, if a certain member names it.
 	named := make(map[incarnation]Why)
 	for _, m := range v.Certainty.Members {
 		named[incarnation{m.ID, m.Incarnation}] = m.Why
 	}
 	for key, why := range named {
 		if f, exists := fates[key]; !exists || f == arrives && why != Late {
-			t.Fatalf("%x of %d is uncertain, for it is %s", key.id, key.inc, why)
+			t.Fatalf("%x of %d is uncertain because %s", key.id, key.inc, why)
 		}
 	}
 	for _, s := range part {
@@ -236,7 +236,7 @@ func compareCertain(t *rapid.T, w *ringtest.TestRing, r *Ring, fates map[incarna
 		}
 	}
 	want := Repairing
-	switch violations := standing(v); {
+	switch violations := openConditions(v); {
 	case len(violations) > 0:
 		sound(t, w, v)
 		want = v.Status // see sound
@@ -256,7 +256,7 @@ func compareCertain(t *rapid.T, w *ringtest.TestRing, r *Ring, fates map[incarna
 	return v.Status
 }
 
-// sound holds each violation of the view against the truth.
+// sound compares each violation of the view with the ground truth.
 func sound(t *rapid.T, w *ringtest.TestRing, v *View) {
 	broken := map[string]bool{}
 	for _, a := range w.Alive() {
@@ -267,7 +267,7 @@ func sound(t *rapid.T, w *ringtest.TestRing, v *View) {
 	for _, b := range w.State().Breaches(w.ListLen) {
 		broken[b.Condition] = true
 	}
-	// Of members that no event has come from, and that no certain member names, nothing is known, not even that they are.
+	// Nothing is known of members without any event that no certain member names, not even that they exist.
 	invisible := slices.ContainsFunc(w.Alive(), func(a *ringtest.Actor) bool {
 		m := v.Member(a.Self.ID)
 		return (m == nil || m.Incarnation != a.Self.Incarnation) && !slices.ContainsFunc(v.Certainty.Members, func(m UncertainMember) bool {
@@ -289,7 +289,7 @@ func sound(t *rapid.T, w *ringtest.TestRing, v *View) {
 	}
 }
 
-// Who is named of thousands are the first by identifier, each once, in whatever order they are found.
+// Of thousands, the members named are the first by identifier, each once, in whatever order they are found.
 func TestFirstUncertain(t *testing.T) {
 	random := rand.New(rand.NewPCG(12, 14))
 	for range 100 {

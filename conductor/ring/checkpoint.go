@@ -132,11 +132,11 @@ func (r *Ring) derive() {
 		changedBy, cause := x.changedBy, x.cause
 		r.tallyBy(x, +1)
 		r.checkList(x) // before recountTail uses what it finds
-		r.repoint(x, predecessor)
-		r.repoint(x, head)
-		r.restance(x, x.stanceNow())
+		r.updatePointer(x, predecessor)
+		r.updatePointer(x, head)
+		r.updateStance(x, x.stanceNow())
 		r.updateOwnership(x)
-		r.rehost(x)
+		r.updateHosting(x)
 		r.touch(x)
 		x.changedBy, x.cause = changedBy, cause
 		done.another()

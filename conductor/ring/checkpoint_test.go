@@ -13,19 +13,19 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// printAll writes all of a view but what Restore does not keep: since when a member looks as it does.
+// printAll prints all of a view but what Restore does not keep: when a member last changed.
 func printAll(r *Ring) string {
 	v := *r.View()
-	s := printView(r, everyone)
+	s := printView(r, allMembers)
 	v.Members, v.Moves = nil, nil
 	return s + fmt.Sprintf("%+v", v)
 }
 
-// TestCheckpointAndEventsAfterMakeTheSameView restores in the middle of a story, with its time passing and its losses,
-// and goes on with both.
+// TestCheckpointAndEventsAfterMakeTheSameView restores in the middle of a random run, with its passing of time and its
+// losses, and continues with both.
 func TestCheckpointAndEventsAfterMakeTheSameView(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		_, events := story(t)
+		_, events := randomRun(t)
 		r := New(Options{Name: "test"})
 		at := rapid.IntRange(0, len(events)-1).Draw(t, "checkpoint before")
 		now := ringtest.Start

@@ -13,7 +13,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// clocksOf gives what hosts with such clocks state: each compares itself with the others.
+// clocksOf returns the states that hosts with such clocks report: each compares itself with the others.
 func clocksOf(offsets []time.Duration) (states []chordevent.HostState) {
 	for i, own := range offsets {
 		var aheads []time.Duration
@@ -32,11 +32,11 @@ func clocksOf(offsets []time.Duration) (states []chordevent.HostState) {
 	return states
 }
 
-// TestDeathsAreJudgedByTheRingsTime: however the clocks of the victim's host and of the reporter's are off, a report of a
-// death stands against what the victim has emitted before, and gives way to what it emits afterwards, in any order of
-// arrival.
-func TestDeathsAreJudgedByTheRingsTime(t *testing.T) {
-	judge := func(t rapid.TB, offsets []time.Duration, suspect, reporter int, late bool) {
+// TestDeathsAreDecidedByRingTime: whatever the offsets of the victim's clock and the reporter's are, a report of a
+// death holds against events that the victim emitted before it, and is refuted by those it emits afterwards, in any
+// order of arrival.
+func TestDeathsAreDecidedByRingTime(t *testing.T) {
+	check := func(t rapid.TB, offsets []time.Duration, suspect, reporter int, late bool) {
 		var events []*chordevent.Event
 		w := ringtest.NewTestRing(160, 3, func(ev *chordevent.Event) { events = append(events, ev) })
 		var actors []*ringtest.Actor
@@ -64,7 +64,7 @@ func TestDeathsAreJudgedByTheRingsTime(t *testing.T) {
 		victim := actors[suspect]
 		known := victim.Seq
 		w.Now = w.Now.Add(100 * time.Millisecond)
-		unknown := skew(w.Event(victim, chordevent.NodeLoad{})) // the reporter does not know of it
+		unknown := skew(w.Event(victim, chordevent.NodeLoad{})) // the reporter has not received it
 		w.Now = w.Now.Add(400 * time.Millisecond)
 		report := skew(w.Report(actors[reporter], victim, known))
 		order := []*chordevent.Event{unknown, report}
@@ -81,18 +81,18 @@ func TestDeathsAreJudgedByTheRingsTime(t *testing.T) {
 		w.Now = w.Now.Add(400 * time.Millisecond)
 		r.Apply(skew(w.Event(victim, chordevent.NodeLoad{})), w.Now)
 		if got := r.Member(victim.Self.ID).Status; got != Active {
-			t.Fatalf("%s: after a sign of life it is %v", what, got)
+			t.Fatalf("%s: after a later event it is %v", what, got)
 		}
 	}
 	for _, late := range []bool{false, true} {
-		judge(t, []time.Duration{0, -30 * time.Second, 30 * time.Second, 0}, 2, 1, late) // refuted at once by raw timestamps
-		judge(t, []time.Duration{0, -30 * time.Second, 30 * time.Second, 0}, 1, 2, late) // refuted only after 64 events
-		judge(t, []time.Duration{-20 * time.Second, 20 * time.Second}, 0, 1, late)
-		judge(t, []time.Duration{0, 0, 30 * time.Second}, 2, 0, late)
+		check(t, []time.Duration{0, -30 * time.Second, 30 * time.Second, 0}, 2, 1, late) // refuted at once by raw timestamps
+		check(t, []time.Duration{0, -30 * time.Second, 30 * time.Second, 0}, 1, 2, late) // refuted only after 64 events
+		check(t, []time.Duration{-20 * time.Second, 20 * time.Second}, 0, 1, late)
+		check(t, []time.Duration{0, 0, 30 * time.Second}, 2, 0, late)
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		off := rapid.Int64Range(-int64(30*time.Second), int64(30*time.Second))
-		// Of two or three hosts the correction is exact; of more it is as good as their medians agree.
+		// With two or three hosts the correction is exact; with more it is as exact as their medians agree.
 		offsets := make([]time.Duration, rapid.IntRange(2, 3).Draw(t, "hosts"))
 		if rapid.Bool().Draw(t, "one clock is off, of many") {
 			offsets = make([]time.Duration, rapid.IntRange(5, 9).Draw(t, "many"))
@@ -104,12 +104,12 @@ func TestDeathsAreJudgedByTheRingsTime(t *testing.T) {
 		}
 		suspect := rapid.IntRange(0, len(offsets)-1).Draw(t, "suspect")
 		reporter := (suspect + rapid.IntRange(1, len(offsets)-1).Draw(t, "reporter")) % len(offsets)
-		judge(t, offsets, suspect, reporter, rapid.Bool().Draw(t, "late"))
+		check(t, offsets, suspect, reporter, rapid.Bool().Draw(t, "late"))
 	})
 }
 
-// TestClocksThatCannotBe: whatever a host states of its clock, its events are folded.
-func TestClocksThatCannotBe(t *testing.T) {
+// TestImpossibleClocks: whatever a host reports of its clock, its events are applied.
+func TestImpossibleClocks(t *testing.T) {
 	for _, ahead := range []time.Duration{math.MinInt64, math.MaxInt64, maxAhead + 1, -maxAhead - 1} {
 		for others := range 5 {
 			r := New(Options{})

@@ -14,8 +14,8 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// story is what a random world tells, in order.
-func story(t *rapid.T) (*ringtest.TestRing, []*chordevent.Event) {
+// randomRun returns the events that a random ring emits, in order.
+func randomRun(t *rapid.T) (*ringtest.TestRing, []*chordevent.Event) {
 	var events []*chordevent.Event
 	w := ringtest.NewTestRing(rapid.SampledFrom([]int{4, 160}).Draw(t, "bits"), rapid.IntRange(1, 4).Draw(t, "r"), func(ev *chordevent.Event) {
 		events = append(events, ev)
@@ -41,17 +41,17 @@ func fold(w *ringtest.TestRing, events []*chordevent.Event) *Ring {
 	for _, ev := range events {
 		r.Apply(ev, end)
 	}
-	settle(r, end)
+	advanceFor(r, end)
 	return r
 }
 
-func settle(r *Ring, end time.Time) {
+func advanceFor(r *Ring, end time.Time) {
 	for i := range 4 {
 		r.Advance(end.Add(time.Duration(i) * time.Second))
 	}
 }
 
-// print writes all of a view that must not depend on the order in which events came.
+// printView prints all of a view that must not depend on the order in which events arrived.
 func printView(r *Ring, keep func(*Member) bool) string {
 	v := r.View()
 	var b strings.Builder
@@ -87,29 +87,29 @@ func firstDifference(got, want string) string {
 	return fmt.Sprintf("got %d lines, want %d", len(g), len(w))
 }
 
-func everyone(*Member) bool { return true }
+func allMembers(*Member) bool { return true }
 
-// TestAnyOrderAnyDuplicatesSameView shuffles and repeats what was told.
+// TestAnyOrderAnyDuplicatesSameView shuffles and repeats the events.
 func TestAnyOrderAnyDuplicatesSameView(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		w, events := story(t)
-		want := printView(fold(w, events), everyone)
+		w, events := randomRun(t)
+		want := printView(fold(w, events), allMembers)
 		again := slices.Clone(events)
 		for range rapid.IntRange(0, len(events)).Draw(t, "duplicates") {
 			again = append(again, rapid.SampledFrom(events).Draw(t, "duplicate"))
 		}
 		again = rapid.Permutation(again).Draw(t, "order")
-		if got := printView(fold(w, again), everyone); got != want {
+		if got := printView(fold(w, again), allMembers); got != want {
 			t.Fatal(firstDifference(got, want))
 		}
 	})
 }
 
-// TestKeyframesMakeUpForLosses drops events, which each member's keyframe afterwards makes good, in any order. Not
-// dropped is what no keyframe repeats: reports of others' deaths, key moves, and the words of those now gone.
+// TestKeyframesMakeUpForLosses drops events, which each member's keyframe afterwards replaces, in any order. It does
+// not drop what no keyframe repeats: reports of others' deaths, key moves, and events of members that are gone.
 func TestKeyframesMakeUpForLosses(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		w, events := story(t)
+		w, events := randomRun(t)
 		isAlive := func(id chord.ID, inc int64) bool {
 			return slices.ContainsFunc(w.Alive(), func(a *ringtest.Actor) bool { return a.Self.ID == id && a.Self.Incarnation == inc })
 		}
@@ -128,7 +128,7 @@ func TestKeyframesMakeUpForLosses(t *testing.T) {
 		}
 		kept = rapid.Permutation(append(kept, events[n:]...)).Draw(t, "order")
 		exceptFirst := func(m *Member) bool {
-			m.FirstEvent = time.Time{} // was perhaps lost
+			m.FirstEvent = time.Time{} // that event may have been lost
 			return true
 		}
 		full, lossy := fold(w, events), fold(w, kept)
@@ -200,7 +200,7 @@ func TestSeqSet(t *testing.T) {
 	})
 }
 
-// TestSeqSetIsBounded shows that forgetting only ever adds to the missing.
+// TestSeqSetIsBounded shows that dropping spans only ever adds to the missing events.
 func TestSeqSetIsBounded(t *testing.T) {
 	var s seqSet
 	for seq := int64(2); seq < 2000; seq += 2 {

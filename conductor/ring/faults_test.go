@@ -12,7 +12,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// faultsOf are the faults of a kind.
+// faultsOf returns the faults of a kind.
 func faultsOf(r *Ring, k FaultKind) (list []Fault) {
 	for _, f := range r.View().Faults {
 		if f.Kind == k {
@@ -22,60 +22,60 @@ func faultsOf(r *Ring, k FaultKind) (list []Fault) {
 	return list
 }
 
-// TestReportsOfIncarnationsThatNeverWere adds reports of such to any story, in any order: of the members nothing changes,
-// neither of the living nor of those that have really ended.
+// TestReportsOfIncarnationsThatNeverWere adds reports of incarnations that never existed to any random run, in any
+// order: no member changes, whether it lives or has really ended.
 func TestReportsOfIncarnationsThatNeverWere(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		w, events := story(t)
+		w, events := randomRun(t)
 		if len(w.Alive()) == 0 {
-			w.Birth(0) // to lie
+			w.Birth(0) // to emit a false report
 		}
 		real := map[incarnation]bool{}
 		for _, a := range w.Members {
 			real[incarnation{a.Self.ID, a.Self.Incarnation}] = true
 		}
-		lying := slices.Clone(events)
-		var lies []incarnation
-		for range rapid.IntRange(1, maxReports-1).Draw(t, "lies") {
+		mixed := slices.Clone(events)
+		var falseReports []incarnation
+		for range rapid.IntRange(1, maxReports-1).Draw(t, "false reports") {
 			victim := rapid.SampledFrom(w.Members).Draw(t, "victim").Self
 			inc := rapid.SampledFrom([]int64{math.MaxInt64, math.MaxInt64 - 1, victim.Incarnation - 1, victim.Incarnation + 1, 1}).Draw(t, "incarnation")
 			if key := (incarnation{victim.ID, inc}); !real[key] && inc > 0 {
 				victim.Incarnation = inc
 				by := rapid.SampledFrom(w.Alive()).Draw(t, "by")
-				lie := w.Event(by, chordevent.PeerFailed{Peer: chordevent.PeerRef{Peer: victim, Seq: rapid.Int64Range(0, math.MaxInt64).Draw(t, "number")}})
-				same := *lie
+				falseReport := w.Event(by, chordevent.PeerFailed{Peer: chordevent.PeerRef{Peer: victim, Seq: rapid.Int64Range(0, math.MaxInt64).Draw(t, "number")}})
+				same := *falseReport
 				same.Body = chordevent.NodeLoad{Load: by.Load}
 				events = append(events, &same)
-				lying, lies = append(lying, lie), append(lies, key)
+				mixed, falseReports = append(mixed, falseReport), append(falseReports, key)
 			}
 		}
-		shuffled := rapid.Permutation(lying).Draw(t, "order")
+		shuffled := rapid.Permutation(mixed).Draw(t, "order")
 		r, want := fold(w, shuffled), fold(w, events)
 		for _, a := range w.Members {
 			got, was := r.Member(a.Self.ID), want.Member(a.Self.ID)
 			if (got == nil) != (was == nil) || got != nil && (got.Incarnation != was.Incarnation || got.Status != was.Status || got.Uncertain != was.Uncertain || got.Error != was.Error) {
-				t.Fatalf("with lies about %v: %+v, without %+v", lies, got, was)
+				t.Fatalf("with false reports of %v: %+v, without %+v", falseReports, got, was)
 			}
 		}
 		if v, was := r.View(), want.View(); v.Error != was.Error || v.Counts.Failed != was.Counts.Failed {
-			t.Fatalf("error %d, %d failed; without lies %d and %d", v.Error, v.Counts.Failed, was.Error, was.Counts.Failed)
+			t.Fatalf("error %d, %d failed; without false reports %d and %d", v.Error, v.Counts.Failed, was.Error, was.Counts.Failed)
 		}
 	})
 }
 
-// TestOneLiar is the first case of all: one report of an incarnation that never was, and its victim goes on.
-func TestOneLiar(t *testing.T) {
+// TestOneFalseReport is the simplest case: one report of an incarnation that never existed, whose victim lives on.
+func TestOneFalseReport(t *testing.T) {
 	r := New(Options{})
 	w := settled(t, r, 6)
-	victim, liar := w.Members[2], w.Members[1]
+	victim, reporter := w.Members[2], w.Members[1]
 	never := victim.Self
 	never.Incarnation = math.MaxInt64
-	w.Emit(liar, chordevent.PeerFailed{Peer: chordevent.PeerRef{Peer: never, Seq: 1}})
+	w.Emit(reporter, chordevent.PeerFailed{Peer: chordevent.PeerRef{Peer: never, Seq: 1}})
 	for range 5 {
 		pass(w, r, time.Second)
 		expectStatus(t, r, victim, Active, false, "a report of an incarnation that never was")
 	}
-	w.Crash(victim, liar)
+	w.Crash(victim, reporter)
 	expectStatus(t, r, victim, Failed, true, "its real end")
 	pass(w, r, 6*time.Minute)
 	if r.reporting != 0 || !r.View().Certainty.All() {
@@ -84,7 +84,7 @@ func TestOneLiar(t *testing.T) {
 }
 
 // TestTwoIncarnations has a lower incarnation of a member emit beside, or after, a higher one: for two keyframe periods
-// and more that is a fault, whatever the order in which the events before arrived; for less it may be what was on its way.
+// and more that is a fault, whatever the order in which earlier events arrived; for less it may be delayed telemetry.
 func TestTwoIncarnations(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := New(Options{Name: "test"})
@@ -105,12 +105,12 @@ func TestTwoIncarnations(t *testing.T) {
 			r.Apply(ev, w.Now)
 		}
 		w.Emitted = func(ev *chordevent.Event) { r.Apply(ev, w.Now) }
-		mute := rapid.Bool().Draw(t, "higher is mute")
+		silent := rapid.Bool().Draw(t, "higher is silent")
 		seconds := rapid.IntRange(1, 60).Draw(t, "seconds")
 		for range seconds {
 			w.Now = w.Now.Add(time.Second)
 			for _, a := range append(w.Alive(), lower) {
-				if a != higher || !mute {
+				if a != higher || !silent {
 					w.Keyframe(a)
 				}
 			}
@@ -126,7 +126,7 @@ func TestTwoIncarnations(t *testing.T) {
 			if len(named) != 2 || named[0].Incarnation != lower.Self.Incarnation || named[0].Why != TwiceAlive || named[1].Why != TwiceAlive {
 				t.Fatalf("%+v", named)
 			}
-			// Whoever names the lower one is not wrong: it may be the one that lives.
+			// A member that names the lower one is not wrong: the lower one may be alive.
 			w.SetPred(w.Members[3], lower.Self)
 			if v := r.View(); v.Error != 0 {
 				t.Fatalf("error %d", v.Error)
@@ -200,8 +200,8 @@ func TestTwoProcesses(t *testing.T) {
 	})
 }
 
-// TestClocksAreBounded has the clock of one host be off by any offset, from the start or from some instant on: what is
-// stated of it is a bound, and its staleness is nobody's.
+// TestClocksAreBounded has the clock of one host be off by any offset, from the start or from some instant on: the
+// reported offset is a bound, and no member's staleness changes.
 func TestClocksAreBounded(t *testing.T) {
 	offsets := rapid.OneOf(
 		rapid.SampledFrom([]time.Duration{0, 58 * time.Second, -58 * time.Second, -20 * time.Second, 2 * time.Hour, -2 * time.Hour,
@@ -252,15 +252,15 @@ func TestClocksAreBounded(t *testing.T) {
 		if got, known := r.Delay(last, w.Now.Add(delay)); known && got > delay+maxLate {
 			t.Fatalf("the delay of an event is %v, from a clock that is off by %v", got, offset)
 		}
-		offset = 0 // put right
+		offset = 0 // corrected
 		w.Keyframe(off)
 		if faults := r.View().Faults; len(faults) != 0 {
-			t.Fatalf("put right: %+v", faults)
+			t.Fatalf("corrected: %+v", faults)
 		}
 	})
 }
 
-// TestOutagesAreNoClocks holds a member's events up for any time: they are late, and its clock is right.
+// TestOutagesAreNoClocks delays a member's events by any time: they are late, and its clock is right.
 func TestOutagesAreNoClocks(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := New(Options{Name: "test"})
@@ -277,7 +277,7 @@ func TestOutagesAreNoClocks(t *testing.T) {
 			w.Now = w.Now.Add(time.Duration(rapid.IntRange(0, 1000).Draw(t, "catching up, ms")) * time.Millisecond)
 			r.Apply(ev, w.Now)
 			if got, known := r.Delay(ev, w.Now); !known || got != w.Now.Sub(ev.Time) {
-				t.Fatalf("held up for %v: %v, known %v", w.Now.Sub(ev.Time), got, known)
+				t.Fatalf("delayed by %v: %v, known %v", w.Now.Sub(ev.Time), got, known)
 			}
 			if faults := r.View().Faults; len(faults) != 0 {
 				t.Fatalf("%+v", faults)
@@ -293,7 +293,7 @@ func settledIn(t *rapid.T, r *Ring, n int) *ringtest.TestRing {
 	}
 	w.RepairAll()
 	if r.View().Status != Ideal {
-		t.Fatal("not settled")
+		t.Fatal("not ideal")
 	}
 	return w
 }
@@ -328,7 +328,7 @@ func TestSumsDoNotOverflow(t *testing.T) {
 	})
 }
 
-// TestFaultsOutliveACheckpoint restores a ring with one of each.
+// TestFaultsOutliveACheckpoint restores a ring with one fault of each kind.
 func TestFaultsOutliveACheckpoint(t *testing.T) {
 	r := New(Options{})
 	w := settled(t, r, 6)

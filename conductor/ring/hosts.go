@@ -38,7 +38,7 @@ func (h *hostRecord) silentAt() time.Time { return h.arrived.Add(silentPeriods *
 
 // applyHost applies a host's state: the greatest incarnation and number wins. It reports whether the view changes, and
 // whether the event is accepted.
-func (r *Ring) applyHost(ev *chordevent.Event, body chordevent.HostState, arrived time.Time) (news, accepted bool) {
+func (r *Ring) applyHost(ev *chordevent.Event, body chordevent.HostState, arrived time.Time) (isNew, accepted bool) {
 	x := r.stated.by[ev.Host.Address]
 	if x == nil {
 		if len(r.stated.by) >= r.opt.MaxMembers {

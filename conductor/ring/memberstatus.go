@@ -128,14 +128,14 @@ func (r *Ring) updateStatus(x *record) {
 	}
 	if now := x.stanceNow(); now != x.stance {
 		rejoined := now.counted != x.counted || now.counted && now.countedAs != x.countedAs
-		r.restance(x, now)
+		r.updateStance(x, now)
 		if rejoined {
 			r.updateOwnership(x)
 			r.touch(x)
 		}
 	}
 	r.updateParameters(x)
-	r.rehost(x)
+	r.updateHosting(x)
 }
 
 func (r *Ring) tallyBy(x *record, sign int) {
@@ -284,11 +284,11 @@ func (r *Ring) forget(x *record) {
 	x.reports.since(x.inc)
 	set(&x.reporting, false, &r.reporting)
 	r.setFaults(x, 0)
-	r.restance(x, stance{reported: x.reports.incarnations()})
-	r.rehost(x)
+	r.updateStance(x, stance{reported: x.reports.incarnations()})
+	r.updateHosting(x)
 	x.incarnationState = incarnationState{}
-	r.repoint(x, predecessor)
-	r.repoint(x, head)
+	r.updatePointer(x, predecessor)
+	r.updatePointer(x, head)
 	r.updateOwnership(x)
 	r.closeAll(x)
 	r.tree.remove(x)

@@ -23,12 +23,12 @@ func settled(t *testing.T, r *Ring, n int) *ringtest.TestRing {
 	w.RepairAll()
 	r.Advance(w.Now)
 	if v := r.View(); v.Status != Ideal {
-		t.Fatalf("a settled ring is %s, error %d", v.Status, v.Error)
+		t.Fatalf("the ring is %s, error %d", v.Status, v.Error)
 	}
 	return w
 }
 
-// pass lets time pass, with keyframes of everybody alive but the quiet ones.
+// pass lets time pass, with keyframes of every live member but the quiet ones.
 func pass(w *ringtest.TestRing, r *Ring, d time.Duration, quiet ...*ringtest.Actor) {
 	for end := w.Now.Add(d); w.Now.Before(end); {
 		w.Now = w.Now.Add(time.Second)
@@ -52,7 +52,7 @@ func TestCrashIsFailedOnAPeersReport(t *testing.T) {
 	r := New(Options{})
 	w := settled(t, r, 6)
 	dead, other := w.Members[2], w.Members[1]
-	w.Emit(dead, chordevent.NodeLoad{}) // the reporter has not heard of this one
+	w.Emit(dead, chordevent.NodeLoad{}) // the reporter has not received this one
 	dead.Live = false
 	ev := w.Report(other, dead, dead.Seq-1)
 	r.Apply(ev, w.Now)
@@ -65,7 +65,7 @@ func TestCrashIsFailedOnAPeersReport(t *testing.T) {
 		t.Errorf("repaired: %s, error %d", v.Status, v.Error)
 	}
 	pass(w, r, 85*time.Second)
-	expectStatus(t, r, dead, Failed, true, "it may be unable to say that it lives")
+	expectStatus(t, r, dead, Failed, true, "it may be unable to emit events")
 	pass(w, r, 10*time.Second)
 	expectStatus(t, r, dead, Failed, false, "long after")
 }
@@ -108,8 +108,8 @@ func TestManyEventsRefuteAcrossClocks(t *testing.T) {
 	expectStatus(t, r, suspect, Active, false, "one more")
 }
 
-// TestReportOfALifeNotHeardOf reports the death of a later incarnation than the one whose events arrive.
-func TestReportOfALifeNotHeardOf(t *testing.T) {
+// TestReportOfALaterIncarnation reports the death of a later incarnation than the one whose events arrive.
+func TestReportOfALaterIncarnation(t *testing.T) {
 	r := New(Options{})
 	w := settled(t, r, 6)
 	old, by := w.Members[2], w.Members[1]
@@ -128,7 +128,7 @@ func TestReportOfALifeNotHeardOf(t *testing.T) {
 	w.Emit(reborn, chordevent.Joined{})
 	expectStatus(t, r, old, Active, true, "it is alive, and its list has not arrived")
 	if m := r.Member(old.Self.ID); m.Successors != nil || m.Incarnation != reborn.Self.Incarnation {
-		t.Errorf("the new life has what the old one had: %+v", m)
+		t.Errorf("the new incarnation has fields of the old one: %+v", m)
 	}
 }
 
@@ -144,7 +144,7 @@ func TestSilentIsNotDead(t *testing.T) {
 	pass(w, r, 15*time.Second, quiet)
 	expectStatus(t, r, quiet, Silent, true, "three periods")
 	if v := r.View(); v.Status != Ideal || v.Certainty.State != PartlyCertain || v.Certainty.Count != 1 || v.Certainty.Members[0].Why != SilentMember || v.Error != 0 || v.Counts.Silent != 1 {
-		t.Errorf("%s, error %d, %+v: a silent member counts", v.Status, v.Error, v.Counts)
+		t.Errorf("%s, error %d, %+v: expected a silent member to count", v.Status, v.Error, v.Counts)
 	}
 	w.Keyframe(quiet)
 	expectStatus(t, r, quiet, Active, false, "back")
@@ -153,7 +153,7 @@ func TestSilentIsNotDead(t *testing.T) {
 	}
 }
 
-// TestLostReportIsMadeUpFor crashes a member, and the report is lost: it is silent, but the others' lists pass it over.
+// TestLostReportIsMadeUpFor crashes a member, and the report is lost: it is silent, but the others' lists skip it.
 func TestLostReportIsMadeUpFor(t *testing.T) {
 	r := New(Options{})
 	w := settled(t, r, 6)
@@ -163,11 +163,11 @@ func TestLostReportIsMadeUpFor(t *testing.T) {
 	pass(w, r, 31*time.Second)
 	expectStatus(t, r, crashed, Silent, true, "unreported")
 	if v := r.View(); v.Error != 0 || v.Counts.Active != 5 || v.Status != Ideal {
-		t.Errorf("%s, error %d, %+v: a silent member that is passed over does not count", v.Status, v.Error, v.Counts)
+		t.Errorf("%s, error %d, %+v: expected a silent member that is skipped not to count", v.Status, v.Error, v.Counts)
 	}
 }
 
-func TestLeaveIsItsOwnWord(t *testing.T) {
+func TestLeaveIsByItsOwnEvent(t *testing.T) {
 	r := New(Options{})
 	w := settled(t, r, 6)
 	a := w.Members[2]
@@ -176,7 +176,7 @@ func TestLeaveIsItsOwnWord(t *testing.T) {
 	w.Emit(a, chordevent.Left{})
 	a.Live = false
 	r.Apply(w.Report(w.Members[1], a, a.Seq), w.Now)
-	expectStatus(t, r, a, Left, false, "left, and a peer that does not know it reports it")
+	expectStatus(t, r, a, Left, false, "left, and a peer that has not received that reports it dead")
 	w.RepairAll()
 	if v := r.View(); v.Status != Ideal || v.Counts.Left != 1 {
 		t.Errorf("%s, %+v", v.Status, v.Counts)
@@ -190,16 +190,16 @@ func TestThoseLongGoneAreForgotten(t *testing.T) {
 	w.Crash(a, w.Members[1])
 	w.RepairAll()
 	pass(w, r, 50*time.Second)
-	expectStatus(t, r, a, Failed, true, "remembered")
+	expectStatus(t, r, a, Failed, true, "kept")
 	pass(w, r, 15*time.Second)
 	if m := r.Member(a.Self.ID); m != nil || len(r.records) != 5 || len(r.View().Members) != 5 {
 		t.Errorf("%+v, %d records", m, len(r.records))
 	}
 }
 
-// TestOldNewsIsMarked has keyframes arrive so late that they say nothing of the present, and others of a clock that is
-// not quite ours.
-func TestOldNewsIsMarked(t *testing.T) {
+// TestOldEventsAreMarked has keyframes arrive so late that they show nothing of the present, and others from a clock
+// with a small offset.
+func TestOldEventsAreMarked(t *testing.T) {
 	for _, test := range []struct {
 		late      time.Duration
 		uncertain bool
@@ -214,7 +214,7 @@ func TestOldNewsIsMarked(t *testing.T) {
 	}
 }
 
-// TestUnseenMembersAreNamed has a member name one of which no event has arrived.
+// TestUnseenMembersAreNamed has a member name one without any event.
 func TestUnseenMembersAreNamed(t *testing.T) {
 	r := New(Options{})
 	w := settled(t, r, 6)
@@ -227,8 +227,8 @@ func TestUnseenMembersAreNamed(t *testing.T) {
 	if c := v.Certainty; c.State != PartlyCertain || c.Count != 1 || c.Of != 7 || c.Members[0] != want {
 		t.Errorf("%+v", c)
 	}
-	// Unknown are its own three pointers, and the head and the entry behind it of the member that names it. That one's
-	// predecessor does not name it yet.
+	// Unknown are its own three pointers, and the head and the entry behind it of the member that names it. The
+	// predecessor of that member does not name it yet.
 	if v.Status != Repairing || v.Error != 1 || v.ErrorUnknown != 5 {
 		t.Errorf("%s, error %d, unknown %d", v.Status, v.Error, v.ErrorUnknown)
 	}
@@ -240,7 +240,7 @@ func TestUnseenMembersAreNamed(t *testing.T) {
 	}
 	w.RepairAll()
 	if v := r.View(); v.Status != Ideal || !v.Certainty.All() || len(r.referencedOnly) != 0 {
-		t.Errorf("it is there: %s, %d strangers", v.Status, len(r.referencedOnly))
+		t.Errorf("its events have arrived: %s, %d only referenced", v.Status, len(r.referencedOnly))
 	}
 }
 
@@ -254,8 +254,8 @@ func TestOtherRingsAreRefused(t *testing.T) {
 	}
 }
 
-// TestStrayEventsChooseNoRing has events of a ring that is not there arrive before, among and after those of one that is,
-// in any number and of any kind but a keyframe: the one that is there is seen, whole.
+// TestStrayEventsChooseNoRing has events of a ring that does not run arrive before, among and after those of one that
+// does, in any number and of any kind but a keyframe: the view shows the running one, complete.
 func TestStrayEventsChooseNoRing(t *testing.T) {
 	bodies := []chordevent.Body{chordevent.Leaving{}, chordevent.Joined{}, chordevent.NodeLoad{}, chordevent.Left{},
 		chordevent.Started{Bits: 24, ListLen: 3, Replicas: 1},
@@ -293,7 +293,7 @@ func TestStrayEventsChooseNoRing(t *testing.T) {
 	})
 }
 
-// TestFloodsAreBounded sends events and reports of ever new members.
+// TestFloodsAreBounded applies events and reports of ever new members.
 func TestFloodsAreBounded(t *testing.T) {
 	const most = 64
 	r := New(Options{MaxMembers: most, Forget: time.Minute})
@@ -316,7 +316,7 @@ func TestFloodsAreBounded(t *testing.T) {
 	for _, a := range w.Members {
 		expectStatus(t, r, a, Active, false, "a member from before the flood")
 	}
-	pass(w, r, 45*time.Second) // the intruders fall silent
+	pass(w, r, 45*time.Second) // the members of the flood fall silent
 	newcomer := w.Birth(50)
 	expectStatus(t, r, newcomer, Active, false, "a newcomer takes the place of a silent one")
 	pass(w, r, 2*time.Minute)

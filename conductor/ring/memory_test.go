@@ -13,7 +13,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// crowd makes the keyframes of n members: with honest lists, or as fat as an event may be.
+// A crowd makes the keyframes of members of one kind: with honest lists, or as large as an event may be.
 type crowd struct {
 	name                  string
 	peers, runs, textSize int
@@ -55,7 +55,7 @@ func (c crowd) keyframe(m *otlptest.Member, i int, at time.Time) chordevent.Even
 	return m.Event(at, body)
 }
 
-// What is counted is what is held, within a factor: with members of each kind, folded and shown.
+// The counted memory is the real one, within a factor: with members of each kind, folded and shown.
 func TestBytesAreWhatIsHeld(t *testing.T) {
 	for _, c := range crowds {
 		t.Run(c.name, func(t *testing.T) {
@@ -80,8 +80,8 @@ func TestBytesAreWhatIsHeld(t *testing.T) {
 	}
 }
 
-// The bound holds whatever comes, in whatever order; what is counted is what counting anew finds; and a ring restored
-// from a checkpoint goes on alike.
+// The bound holds whatever events arrive, in whatever order; the count equals a fresh count; and a ring restored from a
+// checkpoint counts alike.
 func TestBytesAreBounded(t *testing.T) {
 	const limit = 4 << 20
 	for seed := range uint64(8) {
@@ -146,7 +146,7 @@ func TestBytesAreBounded(t *testing.T) {
 	}
 }
 
-// Members with lists as fat as can be leave room for all others: none of an honest ring is refused anything.
+// Members with the largest lists leave room for all others: no event of an honest ring is refused.
 func TestFatMembersGiveWayFirst(t *testing.T) {
 	at := time.Unix(1790000000, 0)
 	r := New(Options{MaxBytes: 8 << 20})

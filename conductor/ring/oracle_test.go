@@ -12,8 +12,8 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// TestRingErrorIsTheOracles compares the incremental sums, each member's part and the breaches with what package chord
-// computes of full states, after every event.
+// TestRingErrorIsTheOracles compares the incremental sums, each member's share and the breaches with what package chord
+// computes from full states, after every event.
 func TestRingErrorIsTheOracles(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := New(Options{})
@@ -32,11 +32,11 @@ func compare(t *rapid.T, w *ringtest.TestRing, r *Ring) {
 	each, total := g.RingError(w.Space)
 	v := r.View()
 	if v.Error != uint64(total) {
-		t.Fatalf("ring error %d, the oracle says %d %v", v.Error, total, each)
+		t.Fatalf("ring error %d, want %d %v by the oracle", v.Error, total, each)
 	}
 	for i, s := range g.States {
 		if m := r.Member(s.Self.ID); m.Error != each[i] {
-			t.Fatalf("error of %v: %d, the oracle says %d", s.Self, m.Error, each[i])
+			t.Fatalf("error of %v: %d, want %d by the oracle", s.Self, m.Error, each[i])
 		}
 	}
 	n := len(g.States)
@@ -62,7 +62,7 @@ func compare(t *rapid.T, w *ringtest.TestRing, r *Ring) {
 		}
 	}
 	if fmt.Sprint(want) != fmt.Sprint(got) {
-		t.Fatalf("breaches %v, the oracle says %v", got, want)
+		t.Fatalf("breaches %v, want %v by the oracle", got, want)
 	}
 }
 

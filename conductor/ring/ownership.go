@@ -33,11 +33,11 @@ func (r *Ring) updateOwnership(x *record) {
 	turned := owns != x.owns
 	x.owns = owns
 	if owns {
-		r.reseam(x)
+		r.updateSeam(x)
 	}
 	if turned {
 		if next := r.ownerFrom(r.tree.before(x).owners + x.own.owners); next != nil {
-			r.reseam(next)
+			r.updateSeam(next)
 		}
 	}
 }
@@ -51,8 +51,8 @@ func (r *Ring) ownerFrom(k int) *record {
 	return r.tree.owner((k%n + n) % n)
 }
 
-// reseam compares the beginning of an owner's range with the end of the one before it.
-func (r *Ring) reseam(x *record) {
+// updateSeam compares the beginning of an owner's range with the end of the one before it.
+func (r *Ring) updateSeam(x *record) {
 	before := r.ownerFrom(r.tree.before(x).owners - 1)
 	from := x.owned.val.From
 	switch {
@@ -78,9 +78,9 @@ func (r *Ring) setSeam(x *record, s seam) {
 	}
 }
 
-// knows reports whether a breach is certain: every member that could disprove it is certain. A breach that check finds
-// is, or check would not have found it.
-func (r *Ring) knows(b *breach) bool {
+// isCertain reports whether a breach is certain: every member that could disprove it is certain. A breach that check
+// finds is, or check would not have found it.
+func (r *Ring) isCertain(b *breach) bool {
 	if b.condition == UnderReplicated {
 		return !b.of.uncertain
 	}

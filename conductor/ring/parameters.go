@@ -82,7 +82,7 @@ func (r *Ring) cast(x *record, now vote) (changed bool) {
 	changed = most != r.parameters
 	r.parameters = most
 	r.unchecked = r.unchecked || changed
-	r.reneed()
+	r.updateNeeded()
 	return changed
 }
 
@@ -108,10 +108,10 @@ func (r *Ring) updateRefused(x *record) {
 	r.tallyBy(x, +1)
 	r.checkList(x)
 	turned := x.counted
-	r.restance(x, x.stanceNow())
+	r.updateStance(x, x.stanceNow())
 	if turned != x.counted {
 		r.updateOwnership(x)
-		r.rehost(x)
+		r.updateHosting(x)
 	}
 	r.noteCause(x)
 	r.touch(x)

@@ -82,8 +82,8 @@ func (x *record) arc(k int) (from, to *record) {
 	return x, x.to[k].to
 }
 
-// repoint makes a pointer name what the member's register names.
-func (r *Ring) repoint(x *record, k int) {
+// updatePointer makes a pointer name what the member's register names.
+func (r *Ring) updatePointer(x *record, k int) {
 	p := &x.to[k]
 	ref := x.pointerRegister(k)
 	if !ref.Real() {
@@ -226,9 +226,9 @@ func (x *record) isUnknown(inc int64) bool {
 	return !slices.Contains(x.reported[:], inc)
 }
 
-// restance updates a record's stance, the cost of every pointer that names it or that it has, and the arcs that it lies
-// in.
-func (r *Ring) restance(x *record, now stance) {
+// updateStance updates a record's stance, the cost of every pointer that names it or that it has, and the arcs that it
+// lies in.
+func (r *Ring) updateStance(x *record, now stance) {
 	was := x.stance
 	if now == was {
 		return
@@ -269,9 +269,9 @@ func (r *Ring) restance(x *record, now stance) {
 	r.noteCause(x)
 }
 
-// relist applies a change of x's list.
-func (r *Ring) relist(x *record) {
-	r.repoint(x, head)
+// updateList applies a change of x's list.
+func (r *Ring) updateList(x *record) {
+	r.updatePointer(x, head)
 	r.checkList(x)
 	r.recountTail(x)
 	for _, m := range x.named[head] {

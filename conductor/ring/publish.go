@@ -32,7 +32,7 @@ func (r *Ring) View() *View {
 	v.Moves = r.moves.view()
 	v.Hosts = r.showHosts()
 	var violated int
-	violated, v.Gaps, v.Overlaps, v.Short = r.standing()
+	violated, v.Gaps, v.Overlaps, v.Short = r.countOpen()
 	v.Status = r.status(violated, certainty.All())
 	v.Tolerance = r.tolerance()
 	v.Faults, v.FaultCounts = r.listFaults()

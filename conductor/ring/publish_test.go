@@ -72,14 +72,14 @@ func TestMovesHaveTwoSides(t *testing.T) {
 func TestLossesAreCountedByProcess(t *testing.T) {
 	r := New(Options{})
 	w := settled(t, r, 4)
-	tell := func(a *ringtest.Actor, process string, lost int64) {
+	lose := func(a *ringtest.Actor, process string, lost int64) {
 		ev := w.Event(a, chordevent.State{Started: w.Started(a), Status: chordevent.StatusActive, Successors: ringtest.Refs(a.State.Succ), Lost: lost})
 		ev.Instance = process
 		r.Apply(ev, w.Now)
 	}
-	tell(w.Members[0], "one", 3)
-	tell(w.Members[1], "one", 5) // the same process, later
-	tell(w.Members[2], "two", 4)
+	lose(w.Members[0], "one", 3)
+	lose(w.Members[1], "one", 5) // the same process, later
+	lose(w.Members[2], "two", 4)
 	if lost := r.View().Counts.Lost; lost != 9 {
 		t.Errorf("%d lost, want 9", lost)
 	}

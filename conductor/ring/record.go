@@ -46,17 +46,17 @@ type record struct {
 	memory        int64        // weigh: the bytes that are counted for it
 	vote          vote         // updateParameters: for the ring parameters
 	refused       bool         // updateRefused: it is of another ring
-	stance                     // restance
+	stance                     // updateStance
 	owns          bool         // updateOwnership: it is counted and has a range
-	seam          seam         // reseam: between its range and the one before
-	hosting       string       // rehost: the host that counts because of it, or none
-	short         bool         // rejudge: its keys are on too few hosts
+	seam          seam         // updateSeam: between its range and the one before
+	hosting       string       // updateHosting: the host that counts because of it, or none
+	short         bool         // updateShort: its keys are on too few hosts
 	unruly        bool         // checkList: its list breaks a condition
 	skippedSilent bool         // skipSilent: silent, and skipped by the member before it; no longer counted
 	kept          bool         // keep: only referenced, and kept for a report of its death
 
-	to    [2]pointer   // repoint: what it names as predecessor and head
-	named [2][]*record // repoint: the members that name it so
+	to    [2]pointer   // updatePointer: what it names as predecessor and head
+	named [2][]*record // updatePointer: the members that name it so
 	tail  int          // recountTail: entries of its list after the first that differ from the head's list
 	blind int          // recountTail: those whose right value is unknown
 

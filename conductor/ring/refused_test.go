@@ -10,8 +10,8 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// A host that was started with other bits, r or R has its joins refused, and goes away. It is no silent member of this
-// ring, nor does it leave the ring in doubt: it is counted as refused, whenever it was heard of.
+// A host that was started with other bits, r or R has its joins refused, and ends. It is not a silent member of this
+// ring, nor does it make the ring uncertain: it is counted as refused, whenever its events arrived.
 func TestRefusedHostIsNoMember(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var events []*chordevent.Event
@@ -33,9 +33,9 @@ func TestRefusedHostIsNoMember(t *testing.T) {
 		change(&started)
 		events[ours].Body = started
 
-		told := rapid.Permutation(events).Draw(t, "order")
+		shuffled := rapid.Permutation(events).Draw(t, "order")
 		r := New(Options{Name: "test"})
-		for _, ev := range told {
+		for _, ev := range shuffled {
 			r.Apply(ev, w.Now)
 		}
 		for _, later := range []time.Duration{0, time.Second, 16 * time.Second, 40 * time.Second} {
@@ -51,7 +51,7 @@ func TestRefusedHostIsNoMember(t *testing.T) {
 			r.Advance(now)
 			v := r.View()
 			if v.Bits != 160 || v.ListLen != 2 || v.Replicas != 3 {
-				t.Fatalf("the ring is taken for one of %d bits, r = %d, R = %d", v.Bits, v.ListLen, v.Replicas)
+				t.Fatalf("the ring has %d bits, r = %d, R = %d", v.Bits, v.ListLen, v.Replicas)
 			}
 			if len(v.Members) != 6 || v.Counts.Active != 6 || v.Counts.RefusedMembers != 1 || v.Counts.Silent+v.Counts.Joining+v.Counts.Uncertain > 0 {
 				t.Fatalf("after %v: %d members shown, %+v", later, len(v.Members), v.Counts)
@@ -63,7 +63,7 @@ func TestRefusedHostIsNoMember(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got, want := printView(again, everyone), printView(r, everyone); got != want {
+			if got, want := printView(again, allMembers), printView(r, allMembers); got != want {
 				t.Fatal("restored: ", firstDifference(got, want))
 			}
 		}
@@ -71,13 +71,13 @@ func TestRefusedHostIsNoMember(t *testing.T) {
 		w.Emit(odd, chordevent.NodeLoad{})
 		r.Apply(events[len(events)-1], w.Now)
 		if after := r.View().Counts; after.Refused != before.Refused+1 || after.RefusedMembers != 1 || after.Joining > 0 {
-			t.Fatalf("an event of its is not counted as refused: %+v", after)
+			t.Fatalf("its event is not counted as refused: %+v", after)
 		}
 	})
 }
 
-// When those in the majority are heard of last, they take the place of whom was shown before.
-func TestMajorityDecidesWhoIsRefused(t *testing.T) {
+// When the events of the majority arrive last, its members replace those that were shown before.
+func TestMajorityDecidesWhichAreRefused(t *testing.T) {
 	r := New(Options{})
 	odd := ringtest.NewTestRing(160, 3, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
 	odd.Birth(100)
@@ -94,13 +94,13 @@ func TestMajorityDecidesWhoIsRefused(t *testing.T) {
 	}
 }
 
-// A refused host with more virtual nodes than the ring has members does not hide the ring, and neither do those who have
-// left it, or fallen silent, hide the ring that follows under the same name.
-func TestWhoseWordCounts(t *testing.T) {
+// A refused host with more virtual nodes than the ring has members does not hide the ring, and neither do members that
+// have left it, or fallen silent, hide the ring that follows under the same name.
+func TestWhichVotesCount(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var events []*chordevent.Event
-		tell := func(ev *chordevent.Event) { events = append(events, ev) }
-		before := ringtest.NewTestRing(160, 4, tell)
+		emit := func(ev *chordevent.Event) { events = append(events, ev) }
+		before := ringtest.NewTestRing(160, 4, emit)
 		for id := range uint64(9) {
 			before.Birth(id)
 		}
@@ -115,7 +115,7 @@ func TestWhoseWordCounts(t *testing.T) {
 			r.Apply(ev, before.Now)
 		}
 		events = nil
-		w := ringtest.NewTestRing(160, 2, tell)
+		w := ringtest.NewTestRing(160, 2, emit)
 		w.Now = before.Now.Add(time.Minute)
 		for id := range uint64(6) {
 			w.Birth(100 + id)
@@ -123,7 +123,7 @@ func TestWhoseWordCounts(t *testing.T) {
 		w.RepairAll()
 		odd := ringtest.NewTestRing(160, 3, func(ev *chordevent.Event) {
 			if _, started := ev.Body.(chordevent.Started); started {
-				tell(ev)
+				emit(ev)
 			}
 		})
 		odd.Now = w.Now
@@ -142,18 +142,18 @@ func TestWhoseWordCounts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, want := printView(again, everyone), printView(r, everyone); got != want {
+		if got, want := printView(again, allMembers), printView(r, allMembers); got != want {
 			t.Fatal("restored: ", firstDifference(got, want))
 		}
 		later := w.Now.Add(20 * time.Minute)
 		if r.Advance(later); r.Len() != 0 || len(r.votes) != 0 {
-			t.Fatalf("%d members are remembered, and the words of %v", r.Len(), r.votes)
+			t.Fatalf("%d members are kept, and the votes of %v", r.Len(), r.votes)
 		}
 	})
 }
 
-// Who fell silent before it had joined hides nobody, not even those who have left.
-func TestNobodysWord(t *testing.T) {
+// A member that fell silent before it had joined hides no other, not even one that has left.
+func TestSilentJoinersWeighLeast(t *testing.T) {
 	r := New(Options{})
 	w := ringtest.NewTestRing(160, 2, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
 	w.Birth(1)

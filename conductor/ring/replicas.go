@@ -13,9 +13,9 @@ import (
 // 20 s.
 const replicaGrace = 12 * time.Second
 
-// rehost updates the number of hosts that can hold replicas after a change of x, and then x's own shortfall. A host
-// counts while some certain member of it is active.
-func (r *Ring) rehost(x *record) {
+// updateHosting updates the number of hosts that can hold replicas after a change of x, and then x's own shortfall. A
+// host counts while some certain member of it is active.
+func (r *Ring) updateHosting(x *record) {
 	hosting := ""
 	if x.counted && x.status == Active && !x.uncertain {
 		hosting = x.host.Address
@@ -29,23 +29,23 @@ func (r *Ring) rehost(x *record) {
 			delete(r.hosts, was)
 		}
 		r.tolerated = false
-		r.reneed()
+		r.updateNeeded()
 	}
-	r.rejudge(x)
+	r.updateShort(x)
 }
 
-// reneed applies a change of the hosts or of R.
-func (r *Ring) reneed() {
+// updateNeeded applies a change of the hosts or of R.
+func (r *Ring) updateNeeded() {
 	if needed := min(r.parameters.replicas, len(r.hosts)); needed != r.needed {
 		r.needed = needed
-		r.tree.all(r.rejudge)
+		r.tree.all(r.updateShort)
 	}
 }
 
-// rejudge compares the replicas that an owner reports with what the ring's hosts allow. A member that knows too few
+// updateShort compares the replicas that an owner reports with what the ring's hosts allow. A member that knows too few
 // hosts falls short even without keys: its next ones will be on too few. A member that does not report them (see
 // chordevent.Load) is left out.
-func (r *Ring) rejudge(x *record) {
+func (r *Ring) updateShort(x *record) {
 	l := &x.load.val
 	short := x.owns && x.status == Active && l.KnownHosts > 0 &&
 		(l.KnownHosts < int64(r.needed) || l.OwnedKeys > 0 && l.FullReplicas < int64(r.needed))

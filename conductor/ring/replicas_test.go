@@ -13,8 +13,8 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// TestShortfallsAreTheOracles compares the shortfalls, which events bring up to date for those they concern, with all
-// owners judged anew.
+// TestShortfallsAreTheOracles compares the shortfalls, which events update for the owners they concern, with a check of
+// all owners.
 func TestShortfallsAreTheOracles(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := New(Options{})
@@ -26,7 +26,7 @@ func TestShortfallsAreTheOracles(t *testing.T) {
 				if len(alive) > 0 {
 					w.Own(rapid.SampledFrom(alive).Draw(t, "owner"), w.Space.FromUint64(rapid.Uint64Range(0, 15).Draw(t, "from")))
 				}
-			case 2: // whoever says nothing meanwhile falls silent
+			case 2: // a member that emits nothing meanwhile falls silent
 				w.Now = w.Now.Add(rapid.SampledFrom([]time.Duration{time.Second, 20 * time.Second}).Draw(t, "pause"))
 				r.Advance(w.Now)
 			default:
@@ -54,21 +54,21 @@ func compareShortfalls(t *rapid.T, r *Ring) {
 		l := x.load.val
 		want := x.counted && x.owned.val.Owns && x.status == Active && l.KnownHosts > 0 &&
 			(l.KnownHosts < needed || l.OwnedKeys > 0 && l.FullReplicas < needed)
-		if _, stands := r.breaches[breachKey{UnderReplicated, x}]; x.short != want || stands != want {
-			t.Fatalf("%x is judged short: %v, with a breach: %v; want %v, of %+v on %d hosts", x.id, x.short, stands, want, l, needed)
+		if _, open := r.breaches[breachKey{UnderReplicated, x}]; x.short != want || open != want {
+			t.Fatalf("%x is short: %v, with a breach: %v; want %v, with %+v on %d hosts", x.id, x.short, open, want, l, needed)
 		}
 	})
 }
 
-// TestShortfallIsReported: an owner that believes in two hosts where the view shows three finds nothing wrong with itself;
-// within 20 s that is a violation, and over as soon as its replicas are where they belong.
+// TestShortfallIsReported: an owner that knows two hosts where the view shows three finds nothing wrong itself; within
+// 20 s that is a violation, which heals as soon as its replicas are complete.
 func TestShortfallIsReported(t *testing.T) {
 	r := New(Options{})
 	w := ringtest.NewTestRing(6, 2, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
 	for _, id := range []uint64{10, 30, 50} {
 		w.Birth(id)
 	}
-	at := func(passed time.Duration) *View { // the members say that they live
+	at := func(passed time.Duration) *View { // the members emit keyframes
 		for end := w.Now.Add(passed); w.Now.Before(end); w.Now = w.Now.Add(time.Second) {
 			for _, a := range w.Members {
 				w.Keyframe(a)
@@ -87,12 +87,12 @@ func TestShortfallIsReported(t *testing.T) {
 	blind := w.Members[1]
 	blind.Load = chordevent.Load{OwnedKeys: 7, UnderReplicated: 7, KnownHosts: 2, FullReplicas: 2}
 	if v := at(5 * time.Second); v.Short != 0 {
-		t.Errorf("5 s in which replicas may be on their way: %+v", shortfalls(v))
+		t.Errorf("5 s in which replicas may be in transfer: %+v", shortfalls(v))
 	}
 	v := at(15 * time.Second)
 	found := shortfalls(v)
 	if v.Short != 1 || len(found) != 1 || found[0].Members[0] != blind.Self.ID {
-		t.Fatalf("20 s after one owner has lost sight of a host: %+v", found)
+		t.Fatalf("20 s after one owner has lost contact with a host: %+v", found)
 	}
 	if got := found[0].Detail; got != "its 7 keys are on 2 of 3 hosts: it knows 2 of the 3 hosts on the ring" {
 		t.Errorf("the violation reads %q", got)
@@ -103,10 +103,10 @@ func TestShortfallIsReported(t *testing.T) {
 	}
 	blind.Load = chordevent.Load{OwnedKeys: 7, KnownHosts: 3, FullReplicas: 3}
 	if v := at(time.Second); v.Short != 0 || shortfalls(v)[0].Healed.IsZero() || !strings.Contains(shortfalls(v)[0].Detail, "1 are on fewer than 3") {
-		t.Errorf("replicated again, and what was wrong still to be read: %+v", shortfalls(v))
+		t.Errorf("replicated again, and the detail is still that of the shortfall: %+v", shortfalls(v))
 	}
 
-	// Two hosts that are left cannot hold three replicas: nothing falls short of what they can.
+	// The two hosts left cannot hold three replicas: nothing falls short of what they can hold.
 	w.Crash(w.Members[2], w.Members[0])
 	w.Members = w.Members[:2]
 	for _, a := range w.Members {
@@ -131,10 +131,11 @@ func shortfalls(v *View) (found []Violation) {
 	return found
 }
 
-// TestMembersThatDoNotSay are not judged, nor are those that do not own, leave, or are not known well.
-func TestMembersThatDoNotSay(t *testing.T) {
+// TestMembersWithoutShortfall: an owner that does not report its replicas, owns nothing, leaves or is uncertain is left
+// out.
+func TestMembersWithoutShortfall(t *testing.T) {
 	for name, change := range map[string]func(w *ringtest.TestRing, a *ringtest.Actor){
-		"says nothing": func(w *ringtest.TestRing, a *ringtest.Actor) { w.Emit(a, chordevent.NodeLoad{}) },
+		"reports none": func(w *ringtest.TestRing, a *ringtest.Actor) { w.Emit(a, chordevent.NodeLoad{}) },
 		"owns nothing": func(w *ringtest.TestRing, a *ringtest.Actor) { w.Emit(a, chordevent.OwnershipChanged{}) },
 		"leaves":       func(w *ringtest.TestRing, a *ringtest.Actor) { w.Emit(a, chordevent.Leaving{}) },
 		"dies":         func(w *ringtest.TestRing, a *ringtest.Actor) { w.Crash(a, w.Members[1]) },

@@ -51,7 +51,7 @@ func (d reports) latest() (at time.Time) {
 
 // merge adds a further report of a peer; own is the incarnation whose events arrive. It takes maxima, so order and
 // repetition do not matter. It reports whether the report is new, and whether it is the first of its incarnation.
-func (d *reports) merge(peer chordevent.PeerRef, own int64, at, arrived time.Time, by trace.TraceID) (news, first bool) {
+func (d *reports) merge(peer chordevent.PeerRef, own int64, at, arrived time.Time, by trace.TraceID) (isNew, first bool) {
 	inc := peer.Incarnation
 	if inc < own {
 		return false, false // has ended in any case
@@ -110,24 +110,24 @@ func (x *record) confirmedAt(d *report) time.Time {
 }
 
 // applyReport applies a report of a peer's death, and reports whether it is new, and whether the peer failed by it.
-func (r *Ring) applyReport(ev *chordevent.Event, peer chordevent.PeerRef, arrived time.Time) (news, death bool) {
+func (r *Ring) applyReport(ev *chordevent.Event, peer chordevent.PeerRef, arrived time.Time) (isNew, death bool) {
 	if !peer.Real() {
 		return false, false
 	}
 	x := r.recordOf(peer.ID)
 	gone := x.status.gone()
-	news, first := x.reports.merge(peer, x.inc, r.ringTime(ev), arrived, ev.Trace)
+	isNew, first := x.reports.merge(peer, x.inc, r.ringTime(ev), arrived, ev.Trace)
 	if !x.seen {
-		r.restance(x, x.stanceNow())
+		r.updateStance(x, x.stanceNow())
 		kept := r.keep(x)
-		return kept && news, kept && first
+		return kept && isNew, kept && first
 	}
-	if !news {
+	if !isNew {
 		return false, false
 	}
 	r.updateStatus(x)
 	if now := x.stanceNow(); now != x.stance {
-		r.restance(x, now)
+		r.updateStance(x, now)
 	}
 	r.touch(x)
 	r.members.by(r.due(x))

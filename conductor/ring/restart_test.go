@@ -10,8 +10,8 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// restarted folds what a conductor receives that starts over a ring of n members of which only some report: their
-// keyframes, spread over a keyframe period. It calls each with every Advance, and the processor time that it took.
+// restarted folds what a conductor receives that starts over a ring of n members of which only some emit: their
+// keyframes, spread over a keyframe period. It passes each Advance, and the processor time that it took, to each.
 func restarted(n int, reports func(i int) bool, each func(r *Ring, advance, apply time.Duration)) {
 	var keyframes []*chordevent.Event
 	t := ringtest.NewChurningRing(n, func(*chordevent.Event) {})
@@ -40,13 +40,14 @@ func restarted(n int, reports func(i int) bool, each func(r *Ring, advance, appl
 	}
 }
 
-// oneIn says that one member in so many reports, allButOne that all do but one.
+// oneIn selects one member in so many, allButOne all but one.
 func oneIn(every int) func(int) bool { return func(i int) bool { return i%every == 0 } }
 
 func allButOne(i int) bool { return i != 7 }
 
-// A restart over half a ring, or over a ring of which one member is missing, costs work in proportion to the members, however many conditions do not hold: in steps, since
-// time says more of the machine. It takes six for each member, and two or three for each entry of its list.
+// A restart over half a ring, or over a ring of which one member is missing, costs work in proportion to the members,
+// however many conditions do not hold: in steps, since time depends on the machine. It takes six for each member, and
+// two or three for each entry of its list.
 func TestRestartIsLinear(t *testing.T) {
 	for _, n := range []int{500, 4000} {
 		for name, reports := range map[string]func(int) bool{"one in two": oneIn(2), "one in three": oneIn(3), "all but one": allButOne} {

@@ -76,7 +76,7 @@ type Ring struct {
 	parameters parameters           // those with the most votes
 	space      chord.Space
 
-	hosts  map[string]int // by address: the members because of which a host counts for replicas; see rehost
+	hosts  map[string]int // by address: the members because of which a host counts for replicas; see updateHosting
 	needed int            // hosts that each key can be on
 
 	sums      errorSums
@@ -149,8 +149,8 @@ func (r *Ring) Apply(ev *chordevent.Event, arrived time.Time) Change {
 	r.by = ev.Trace
 	r.choose(ev)
 	if host, ok := ev.Body.(chordevent.HostState); ok && r.isOurs(ev.Ring) {
-		switch news, accepted := r.applyHost(ev, host, arrived); {
-		case news:
+		switch isNew, accepted := r.applyHost(ev, host, arrived); {
+		case isNew:
 			r.counts.Applied++
 			return r.changed()
 		case accepted:
@@ -173,15 +173,15 @@ func (r *Ring) Apply(ev *chordevent.Event, arrived time.Time) Change {
 		r.counts.Refused++
 		return Change{}
 	}
-	news, death := false, false
+	isNew, death := false, false
 	if ev.Node.Incarnation < x.inc {
-		news = r.noteRival(x, ev.Node.Incarnation, ev.Node.Seq, arrived)
+		isNew = r.noteRival(x, ev.Node.Incarnation, ev.Node.Seq, arrived)
 	}
 	if ev.Node.Incarnation > x.inc {
-		r.rebirth(x, ev.Node.Incarnation)
+		r.newIncarnation(x, ev.Node.Incarnation)
 	}
 	if ev.Node.Incarnation == x.inc {
-		news = r.applyMember(x, ev, arrived)
+		isNew = r.applyMember(x, ev, arrived)
 	}
 	r.weigh(x)
 	// Keyframes do not contain these two: they count even when they arrive late.
@@ -189,14 +189,14 @@ func (r *Ring) Apply(ev *chordevent.Event, arrived time.Time) Change {
 	case chordevent.PeerFailed:
 		reported := false
 		reported, death = r.applyReport(ev, body.Peer, arrived)
-		news = reported || news
+		isNew = reported || isNew
 	case chordevent.KeysMoved:
 		if r.moves.apply(ev, &body, arrived) {
-			news = true
+			isNew = true
 			r.others.by(arrived.Add(r.opt.Forget))
 		}
 	}
-	if !news {
+	if !isNew {
 		r.counts.Outdated++
 		return Change{}
 	}

@@ -11,8 +11,8 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// TestSeamsAreTheOracles compares the seams, which each event brings up to date for two owners at most, with all owners
-// laid side by side.
+// TestSeamsAreTheOracles compares the seams, which each event updates for two owners at most, with a comparison of all
+// owners.
 func TestSeamsAreTheOracles(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := New(Options{})
@@ -30,7 +30,7 @@ func TestSeamsAreTheOracles(t *testing.T) {
 					a.Owned = chordevent.Ownership{}
 					w.Emit(a, chordevent.OwnershipChanged{})
 				}
-			case 3: // whoever says nothing meanwhile falls silent
+			case 3: // a member that emits nothing meanwhile falls silent
 				w.Now = w.Now.Add(rapid.SampledFrom([]time.Duration{time.Second, 20 * time.Second}).Draw(t, "pause"))
 				r.Advance(w.Now)
 			default:
@@ -65,12 +65,12 @@ func compareSeams(t *rapid.T, r *Ring) {
 	}
 	for key := range r.breaches {
 		if s := key.of; s != nil && (key.condition == OwnershipGap && s.seam != gap || key.condition == OwnershipOverlap && s.seam != overlap) {
-			t.Fatalf("a breach %s of %x stands, its seam is %d", key.condition, s.id, s.seam)
+			t.Fatalf("a breach %s of %x is open, its seam is %d", key.condition, s.id, s.seam)
 		}
 	}
 }
 
-// TestGapsAreKnown has gaps and overlaps beside members that are not known well enough to say so.
+// TestGapsAreKnown has gaps and overlaps beside members that are uncertain.
 func TestGapsAreKnown(t *testing.T) {
 	r := New(Options{})
 	w := settled(t, r, 6)
@@ -81,7 +81,7 @@ func TestGapsAreKnown(t *testing.T) {
 		return r.View()
 	}
 	a := w.Members[3]
-	a.Seq++ // lost: perhaps it gave the range up
+	a.Seq++ // lost: perhaps it handed the range over
 	w.Own(a, w.Space.FromUint64(250))
 	if v := later(); v.Gaps != 0 {
 		t.Error("a gap before the range of a member whose events are missing")
@@ -101,10 +101,10 @@ func TestGapsAreKnown(t *testing.T) {
 	w.SetPred(next, hidden.Self)
 	w.Own(next, hidden.Self.ID)
 	if v := later(); v.Gaps != 0 {
-		t.Error("a gap where a member may be that has not been heard yet")
+		t.Error("a gap where there may be a member without any event yet")
 	}
 	w.SetPred(next, a.Self)
 	if v := later(); v.Gaps != 1 {
-		t.Error("no gap though nobody names anybody between")
+		t.Error("no gap though no member names one between")
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"chordconductor/node/chord"
 )
 
-// seek finds what a plain search finds, in circles of any size, from any hint, whoever shares the first bytes.
+// seek finds what a plain search finds, on identifier circles of any size, from any hint, with shared first bytes.
 func TestSeek(t *testing.T) {
 	random := rand.New(rand.NewPCG(12, 13))
 	for range 400 {
@@ -17,7 +17,7 @@ func TestSeek(t *testing.T) {
 		draw := func() chord.Peer {
 			var p chord.Peer
 			size := (max(r.parameters.bits, 1) + 7) / 8
-			if r.parameters.bits == 0 || random.IntN(20) == 0 { // of another circle
+			if r.parameters.bits == 0 || random.IntN(20) == 0 { // of a larger circle
 				size = len(p.ID)
 			}
 			for i := len(p.ID) - size; i < len(p.ID); i++ {

@@ -7,11 +7,11 @@ import "time"
 // how much that is.
 func (r *Ring) status(violated int, all bool) Status {
 	n := r.tree.total().live
-	judged := 2*n - r.sums.unknown // predecessors and heads
+	compared := 2*n - r.sums.unknown // predecessors and heads
 	switch failing := r.sums.total(n) > 0; {
 	case violated > 0:
 		return Violated
-	case judged == 0 || !failing && n == 1 && !all: // a single certain member of several: there is nothing to compare it with
+	case compared == 0 || !failing && n == 1 && !all: // a single certain member of several: there is nothing to compare it with
 		return Unknown
 	case !failing:
 		return Ideal

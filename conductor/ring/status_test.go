@@ -8,7 +8,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// TestOneLoneEventIsNoRing has one event arrive, of any kind: it says nothing of any pointer.
+// TestOneLoneEventIsNoRing has one event arrive, of any kind: it contains no pointer of a list.
 func TestOneLoneEventIsNoRing(t *testing.T) {
 	for _, body := range []chordevent.Body{
 		chordevent.Joined{}, chordevent.NodeLoad{}, chordevent.Started{Bits: 160, ListLen: 8, Replicas: 3}, chordevent.Leaving{}, chordevent.Left{},
@@ -28,8 +28,8 @@ func TestOneLoneEventIsNoRing(t *testing.T) {
 	}
 }
 
-// TestFormingEndsWithTheFirstIdeal follows a young ring: it is forming until it has been ideal for a grace, and repairing
-// afterwards; one that has lost everybody forms anew.
+// TestFormingEndsWithTheFirstIdeal follows a young ring: it is forming until it has been ideal for a grace, and
+// repairing afterwards; one that has lost all members forms anew.
 func TestFormingEndsWithTheFirstIdeal(t *testing.T) {
 	r := New(Options{})
 	begun := ringtest.Start.Add(time.Hour).UnixNano()
@@ -37,7 +37,7 @@ func TestFormingEndsWithTheFirstIdeal(t *testing.T) {
 	w.Now = ringtest.Start.Add(time.Hour)
 	birth := func(id uint64) *ringtest.Actor {
 		a := w.Birth(id)
-		a.Live = false // a life as it is outside of this package's tests: its incarnation is its birth
+		a.Live = false // an incarnation as outside of this package's tests, where it is the time of the start
 		real := *a
 		real.Self.Incarnation, real.Live, real.Seq = begun+int64(id), true, 0
 		real.State.Self = real.Self

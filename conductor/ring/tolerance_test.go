@@ -35,7 +35,7 @@ func TestTolerance(t *testing.T) {
 	}{
 		{5, 8, 5, Tolerance{4, 2, 2}},
 		{8, 8, 1, Tolerance{7, 0, 0}}, // all on one host
-		{9, 8, 9, Tolerance{8, 2, 2}}, // lists name everybody
+		{9, 8, 9, Tolerance{8, 2, 2}}, // lists name all others
 		{10, 8, 10, Tolerance{7, 2, 2}},
 		{32, 8, 2, Tolerance{7, 1, 1}},
 		{1, 8, 1, Tolerance{0, 0, 0}},
@@ -52,7 +52,7 @@ func TestTolerance(t *testing.T) {
 	}
 }
 
-// TestToleranceFallsWithReplicas reports copies that are missing.
+// TestToleranceFallsWithReplicas reports missing replicas.
 func TestToleranceFallsWithReplicas(t *testing.T) {
 	r := New(Options{})
 	w := settled(t, r, 6)
@@ -71,8 +71,8 @@ func TestToleranceFallsWithReplicas(t *testing.T) {
 	}
 }
 
-// TestToleranceHolds fails as many members, and hosts, as the view says can fail, any of them: nobody who remains is left
-// without a live successor. One member more, and somebody is.
+// TestToleranceHolds fails as many members, and hosts, as the view's tolerance allows, any of them: every remaining
+// member keeps a live successor. With one member more, some choice leaves one without.
 func TestToleranceHolds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := New(Options{})
@@ -100,7 +100,7 @@ func TestToleranceHolds(t *testing.T) {
 			}
 			return stranded
 		}
-		worst := make([]bool, len(alive)+1) // by how many members fail: some choice of them strands somebody
+		worst := make([]bool, len(alive)+1) // by how many members fail: some choice of them leaves a member without a live successor
 		for set := range 1 << len(alive) {
 			n := 0
 			fails := func(a *ringtest.Actor) bool { return set>>slices.Index(alive, a)&1 == 1 }
@@ -116,7 +116,7 @@ func TestToleranceHolds(t *testing.T) {
 			most++
 		}
 		if got := v.Tolerance.Pointers; got != most && !worst[0] {
-			t.Fatalf("%d members may fail, says the view; %d may", got, most)
+			t.Fatalf("the view's tolerance is %d members; want %d", got, most)
 		}
 		for set := range 1 << hosts {
 			n := 0
@@ -128,7 +128,7 @@ func TestToleranceHolds(t *testing.T) {
 				}
 			}
 			if n <= v.Tolerance.Hosts && !worst[0] && failed(func(a *ringtest.Actor) bool { return on[host(a.Self.ID)] }) {
-				t.Fatalf("%d hosts may fail, says the view; %v may not", v.Tolerance.Hosts, on)
+				t.Fatalf("the view's tolerance is %d hosts; the failure of %v breaks the ring", v.Tolerance.Hosts, on)
 			}
 		}
 	})

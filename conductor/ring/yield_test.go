@@ -10,33 +10,33 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// Checkpoints, which take long in large rings, let others run while they are written and restored: at least at half of the
-// occasions, since the collector takes some.
+// Checkpoints, which take long in large rings, yield to other goroutines while they are written and restored: at least
+// half of the times, since the collector takes some.
 func TestCheckpointsLetOthersRun(t *testing.T) {
 	for _, members := range []int{640, 1500} {
 		r := New(Options{})
 		ringtest.NewChurningRing(members, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
 		var c []byte
 		if turns := yieldtest.During(t, func() { c = r.Checkpoint() }); turns < members/64/2 {
-			t.Errorf("%d members: others ran %d times while the checkpoint was written", members, turns)
+			t.Errorf("%d members: other goroutines ran %d times while the checkpoint was written", members, turns)
 		}
 		var err error
 		if turns := yieldtest.During(t, func() { _, err = Restore(Options{}, c) }); err != nil || turns < members/64 {
-			t.Errorf("%d members: others ran %d times while it was restored, %v", members, turns, err)
+			t.Errorf("%d members: other goroutines ran %d times while it was restored, %v", members, turns, err)
 		}
 	}
 }
 
-// A View of a ring of which little is known makes no garbage for what is not known, which after a restart is thousands of
-// members, many times a second.
+// A View of a ring of which little is known allocates nothing for the unseen members, of which there are thousands
+// after a restart, many times a second.
 func TestUnseenMembersMakeNoGarbage(t *testing.T) {
 	r := New(Options{})
-	town := ringtest.NewChurningRing(4000, func(ev *chordevent.Event) {
+	churning := ringtest.NewChurningRing(4000, func(ev *chordevent.Event) {
 		if ev.Node.ID[0]%4 == 0 { // a quarter, by places on the circle
 			r.Apply(ev, ev.Time)
 		}
 	})
-	now := town.Now
+	now := churning.Now
 	look := func() {
 		now = now.Add(time.Millisecond)
 		r.Advance(now)
@@ -56,6 +56,6 @@ func TestUnseenMembersMakeNoGarbage(t *testing.T) {
 	}
 	runtime.ReadMemStats(&after)
 	if each := (after.TotalAlloc - before.TotalAlloc) / looks; each > 64<<10 {
-		t.Errorf("a view takes %d KiB anew", each>>10)
+		t.Errorf("a view allocates %d KiB", each>>10)
 	}
 }
