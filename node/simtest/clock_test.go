@@ -14,17 +14,17 @@ import (
 	"chordconductor/node/member"
 )
 
-// tolerated is how far a clock may be off if no two may differ by more than keeper.MaxClockDifference.
+// tolerated is the greatest clock offset of a host if no two clocks may differ by more than keeper.MaxClockDifference.
 const tolerated = keeper.MaxClockDifference / 2
 
-// tryAll puts and gets some keys through every host: all must have R copies, or as many as there are hosts.
+// tryAll puts and gets some keys through every host: all must have R replicas, or as many as there are hosts.
 func (r *ring) tryAll(t *testing.T, label string, keys int) {
 	t.Helper()
 	for i, h := range r.hosts {
 		r.on(t, h, func(ctx context.Context, k *keeper.Keeper) {
 			for n := range keys {
 				if got, err := k.Put(ctx, keyName(n), valueOf(n), 0); err != nil || got.ReplicaCount < min(r.plan.replicas, len(r.hosts)) {
-					t.Errorf("%s: put of key %d through host %d: %d copies, %v", label, n, i, got.ReplicaCount, err)
+					t.Errorf("%s: put of key %d through host %d: %d replicas, %v", label, n, i, got.ReplicaCount, err)
 				}
 				if _, err := k.Get(ctx, keyName(n)); err != nil {
 					t.Errorf("%s: get of key %d through host %d: %v", label, n, i, err)
@@ -34,9 +34,9 @@ func (r *ring) tryAll(t *testing.T, label string, keys int) {
 	}
 }
 
-// TestClocksMayDiffer: whatever the clocks of hosts that join, leave, crash and step theirs, as long as no two differ by
-// more than a minute every put through every host succeeds, with all copies, and no host takes itself off. In the first
-// ring a host joins whose clock is 0.7 s ahead, which once took its share of the keys from all.
+// TestClocksMayDiffer: hosts join, leave, crash and step their clocks, and no two clocks differ by more than a minute.
+// Every put through every host succeeds, with all replicas, and no host leaves the ring. In the first ring a host joins
+// whose clock is 0.7 s ahead: its share of the keys was once unreachable then.
 func TestClocksMayDiffer(t *testing.T) {
 	for seed := range uint64(several(12)) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -87,7 +87,7 @@ func TestClocksMayDiffer(t *testing.T) {
 					r.skew[h.addr] = offset()
 					what = "step"
 				}
-				if what != "crash" { // at once: nothing is missed while the clocks are only different
+				if what != "crash" { // at once: no get misses while the clocks only differ
 					r.settle(t)
 				} else {
 					r.settle(t)
@@ -105,7 +105,8 @@ func TestClocksMayDiffer(t *testing.T) {
 	}
 }
 
-// TestLifetimesWithDifferentClocks: TTLs are exact to the difference that clocks may have, whoever owns the key meanwhile.
+// TestLifetimesWithDifferentClocks: TTLs are exact to the difference allowed to clocks, whichever member owns the key
+// meanwhile.
 func TestLifetimesWithDifferentClocks(t *testing.T) {
 	const ttl = 3 * time.Minute
 	for seed := range uint64(several(4)) {
@@ -148,11 +149,13 @@ func TestLifetimesWithDifferentClocks(t *testing.T) {
 	}
 }
 
-// offLimit is within what a host takes itself off the ring, and is back on it: T with a base interval of 500 ms.
+// offLimit is the time within which a host takes itself off the ring, and is back on it: T with a base interval of 500
+// ms.
 const offLimit = 45 * time.Second
 
-// TestWrongClockTakesItselfOff: a host whose clock steps by more than a minute hands its keys over, is not ready and says
-// why; no key is missed, at one copy of each, nor expires early. When its clock is right it is back.
+// TestWrongClockTakesItselfOff: a host whose clock steps by more than a minute hands its keys off, is not ready and
+// reports why; no get misses a key, at one replica of each, and no key expires early. When its clock is right, the host
+// is back.
 func TestWrongClockTakesItselfOff(t *testing.T) {
 	for _, wrong := range []time.Duration{61 * time.Second, -62 * time.Second, time.Hour, -time.Hour, 365 * 24 * time.Hour, -20 * 365 * 24 * time.Hour} {
 		t.Run(fmt.Sprint(wrong), func(t *testing.T) {
@@ -197,7 +200,7 @@ func TestWrongClockTakesItselfOff(t *testing.T) {
 	}
 }
 
-// TestWrongClockJoins: a host that starts with a wrong clock comes to stay only when that is right.
+// TestWrongClockJoins: a host that starts with a wrong clock stays on the ring only once the clock is right.
 func TestWrongClockJoins(t *testing.T) {
 	r := settledRing(t, plan{hosts: 4, replicas: 2})
 	r.fill(t, 40)
@@ -215,7 +218,7 @@ func TestWrongClockJoins(t *testing.T) {
 	r.tryAll(t, "with it", 20)
 }
 
-// TestTwoClocksDiffer: of two hosts nobody can tell which is wrong. Both report it, and go on.
+// TestTwoClocksDiffer: of two hosts, neither can decide which is wrong. Both report it, and stay on the ring.
 func TestTwoClocksDiffer(t *testing.T) {
 	r := settledRing(t, plan{hosts: 2, replicas: 2})
 	r.fill(t, 20)
@@ -231,8 +234,8 @@ func TestTwoClocksDiffer(t *testing.T) {
 	r.tryAll(t, "of two", 10)
 }
 
-// TestRestartWithTheClockSetBack: a host restarts at once, at the same address, with a clock that has been set back: its
-// members' incarnations must not be taken for earlier ones for ever.
+// TestRestartWithTheClockSetBack: a host restarts at once, at the same address, with a clock that has been set back:
+// its members' incarnations must not count as superseded for ever.
 func TestRestartWithTheClockSetBack(t *testing.T) {
 	for _, back := range []time.Duration{20 * time.Second, 55 * time.Second} {
 		r := settledRing(t, plan{hosts: 5, replicas: 3})

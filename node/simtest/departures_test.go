@@ -16,28 +16,28 @@ import (
 
 var departureSeeds = flag.Int("departures", defaultSeeds, "random departures to run")
 
-// A departurePlan is hosts of which some are told to end, at about the same time.
+// A departurePlan is a set of hosts, some of which are ended by a signal, at about the same time.
 type departurePlan struct {
 	seed       uint64
 	successors int
 	replicas   int
 	virtual    []int           // members, by host
-	signals    []time.Duration // when a host is told to end; negative: never
-	crashes    []time.Duration // the same for hosts that crash: fewer than replicas, and none that is told to end
+	signals    []time.Duration // when a host gets the signal; negative: never
+	crashes    []time.Duration // the same for hosts that crash: fewer than replicas, and none that gets a signal
 	keys       int
 	value      int   // bytes of a value
 	delay      delay // of messages
 }
 
 func (p departurePlan) String() string {
-	return fmt.Sprintf("seed %d: r=%d R=%d, members %v, told to end at %v, crashing at %v, %d keys of %d bytes",
+	return fmt.Sprintf("seed %d: r=%d R=%d, members %v, signalled at %v, crashing at %v, %d keys of %d bytes",
 		p.seed, p.successors, p.replicas, p.virtual, p.signals, p.crashes, p.keys, p.value)
 }
 
-// never is the instant of a host that is not told to end.
+// never is the instant of a host that gets no signal.
 const never = -time.Second
 
-// seen is what was seen first: 8 of 9 hosts with two members each, at once.
+// seen is the case observed first: 8 of 9 hosts with two members each, at once.
 func seen(hosts, stay int, spread time.Duration) departurePlan {
 	p := departurePlan{successors: 8, replicas: 1, keys: 100, value: 64}
 	for i := range hosts {
@@ -51,7 +51,7 @@ func seen(hosts, stay int, spread time.Duration) departurePlan {
 	return p
 }
 
-// drawDepartures draws any subset of hosts of unequal size that end at random instants, some others crashing meanwhile.
+// drawDepartures draws any subset of hosts of unequal size that end at random instants, while some others crash.
 func drawDepartures(seed uint64) departurePlan {
 	r := rand.New(rand.NewPCG(seed, 11))
 	p := departurePlan{
@@ -76,11 +76,11 @@ func drawDepartures(seed uint64) departurePlan {
 	return p
 }
 
-// ended is what has come of a host that was told to end.
+// ended is the outcome of a host that got a signal.
 type ended struct {
 	host *host
-	took time.Duration // since it was told
-	at   time.Duration // since the first one was
+	took time.Duration // since its signal
+	at   time.Duration // since the first signal
 	keys int64
 	err  error
 }
@@ -110,7 +110,7 @@ func (p departurePlan) valueOf(n int) []byte {
 	return []byte(strings.Repeat(fmt.Sprintf("%d.", n), p.value/4+1))
 }
 
-// end tells a host to end, as a signal does.
+// end ends a host, as a signal does.
 func (r *ring) end(h *host, done func(keys int64, err error)) {
 	h.leaving = true
 	if err := h.layer.Go(context.Background(), func(ctx context.Context) {
@@ -127,7 +127,7 @@ func (r *ring) end(h *host, done func(keys int64, err error)) {
 	}
 }
 
-// run lets the hosts end and crash, and returns what has come of those that were told to end.
+// run lets the hosts end and crash, and returns the outcomes of those that got a signal.
 func (p departurePlan) run(t *testing.T, r *ring) []ended {
 	t.Helper()
 	all := slices.Clone(r.hosts)
@@ -158,8 +158,8 @@ func (p departurePlan) run(t *testing.T, r *ring) []ended {
 	return list
 }
 
-// judge requires that nothing is lost while a host stays, and that all ends soon when none does.
-func (p departurePlan) judge(t *testing.T, r *ring, list []ended) {
+// verify requires that nothing is lost while a host stays, and that all hosts end soon when none does.
+func (p departurePlan) verify(t *testing.T, r *ring, list []ended) {
 	t.Helper()
 	crashed := slices.ContainsFunc(p.crashes, func(at time.Duration) bool { return at >= 0 })
 	var keys int64
@@ -170,21 +170,22 @@ func (p departurePlan) judge(t *testing.T, r *ring, list []ended) {
 		}
 		limit := slices.Max(p.signals) + 3*time.Second
 		if crashed {
-			limit = max(limit, slices.Max(p.crashes)+20*time.Second) // it has to be found dead first, by one call after the other
+			limit = max(limit, slices.Max(p.crashes)+20*time.Second) // it must be detected as dead first, by one call after the other
 		}
 		if len(r.hosts) == 0 && e.at > limit {
 			t.Errorf("%v: %s ended after %v, want %v at most", p, e.host.addr, e.at, limit)
 		}
 	}
 	if len(r.hosts) == 0 {
-		// Of more than one copy, a host that ends a moment later may have inherited what it held of one that ended before.
+		// With more than one replica, a host that ends a moment later may have inherited what it held for one that
+		// ended before.
 		if n := int64(p.keys); !crashed && (keys < n || p.replicas == 1 && keys > n) {
-			t.Errorf("%v: %d keys are said to have ended", p, keys)
+			t.Errorf("%v: %d keys were reported as ended", p, keys)
 		}
 		return
 	}
 	if !crashed && keys != 0 {
-		t.Errorf("%v: %d keys are said to have ended though %d hosts stay", p, keys, len(r.hosts))
+		t.Errorf("%v: %d keys were reported as ended though %d hosts stay", p, keys, len(r.hosts))
 	}
 	if !r.w.RunUntil(settleTime, 100*time.Millisecond, r.settled) {
 		t.Fatalf("%v: not in order: %s", p, r)
@@ -204,7 +205,7 @@ func (p departurePlan) judge(t *testing.T, r *ring, list []ended) {
 	})
 }
 
-// TestDepartures runs what was seen, then random departures.
+// TestDepartures runs the observed cases, then random departures.
 func TestDepartures(t *testing.T) {
 	plans := []departurePlan{
 		seen(9, 1, 0), seen(9, 1, 100*time.Millisecond), seen(9, 1, 2*time.Second),
@@ -221,7 +222,7 @@ func TestDepartures(t *testing.T) {
 	for _, p := range plans {
 		r := p.form(t)
 		list := p.run(t, r)
-		p.judge(t, r, list)
+		p.verify(t, r, list)
 		r.w.Close()
 		for _, e := range list {
 			if e.took > longest.took {
@@ -235,7 +236,7 @@ func TestDepartures(t *testing.T) {
 	t.Logf("%d departures: the longest leave took %v", len(plans), longest.took)
 }
 
-// together is the shapes of TestDeparturesTakeNoLongerTogether: the members of each host, of which the first stays.
+// together are the rings of TestDeparturesTakeNoLongerTogether: the members of each host, of which the first stays.
 var together = map[string][]int{
 	"8 of 9":            {2, 2, 2, 2, 2, 2, 2, 2, 2},
 	"15 of 16":          {2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2},
@@ -245,7 +246,7 @@ var together = map[string][]int{
 }
 
 // TestDeparturesTakeNoLongerTogether: hosts that leave at once take at most twice the time of the slowest of them that
-// leaves alone. All messages take 2 ms, so that what is compared is the number of round trips.
+// leaves alone. All messages take 2 ms, so that the numbers of round trips are compared.
 func TestDeparturesTakeNoLongerTogether(t *testing.T) {
 	for name, virtual := range together {
 		for _, replicas := range []int{1, 2, 3} {
@@ -286,8 +287,8 @@ func TestDeparturesTakeNoLongerTogether(t *testing.T) {
 	}
 }
 
-// TestASilentHostCancelsALastCall: a host that answers nothing when all others have found that they all leave, and then
-// answers that it stays, gets their keys.
+// TestASilentHostCancelsALastCall: a host is silent while all others find that they all leave, then answers that it
+// stays: it receives their keys.
 func TestASilentHostCancelsALastCall(t *testing.T) {
 	p := seen(4, 1, 0)
 	for _, silence := range []time.Duration{200 * time.Millisecond, time.Second, 1600 * time.Millisecond} {
@@ -295,12 +296,12 @@ func TestASilentHostCancelsALastCall(t *testing.T) {
 		r := p.form(t)
 		r.hosts[0].layer.Pause()
 		r.w.At(silence, r.hosts[0].layer.Resume)
-		p.judge(t, r, p.run(t, r))
+		p.verify(t, r, p.run(t, r))
 	}
 }
 
-// TestLeaveWithoutRoom: where those that stay lack memory the leave is refused before it begins, of all members of a host
-// at once, and nothing is lost.
+// TestLeaveWithoutRoom: where the remaining hosts lack memory, the leave of all members of a host is refused before it
+// begins, and nothing is lost.
 func TestLeaveWithoutRoom(t *testing.T) {
 	for _, virtual := range []int{1, 3} {
 		r := newRing(1, plan{bits: 32, successors: 6, replicas: 1, virtual: virtual})

@@ -1,10 +1,9 @@
-// Package simtest runs whole rings, keys and all, through random plans in a simulated world (node/simenv), and judges
-// them by an oracle that sees everything. It consists of tests alone. A plan is a ring and a schedule of joins, leaves,
-// crashes, restarts, cuts, pauses, clock steps and client operations; one seed is one plan and one run.
+// Package simtest runs whole rings with keys through random plans in a simulated world (node/simenv), and verifies them
+// by an oracle that observes everything. It contains only tests. A plan is a ring and a schedule of joins, leaves,
+// crashes, restarts, partitions, pauses, clock steps and client operations; one seed is one plan and one run.
 //
 // The space of plans (space_test.go) has dimensions with levels, of which an orthogonal array draws every pair equally
-// often; what lies within the levels is drawn by chance (draw_test.go). What a run must keep are the promises of
-// docs/promises.md.
+// often; values within the levels are random (draw_test.go). A run must keep the promises of docs/promises.md.
 //
 //	go test ./node/simtest                                   # some hundred seeds
 //	go test ./node/simtest -run RandomPlans -seeds 5000      # more of them

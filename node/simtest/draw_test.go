@@ -14,18 +14,18 @@ import (
 )
 
 const (
-	// maxMembers bounds the members of a ring at the beginning, and maxHosts its hosts at any time: what a seed may cost.
+	// maxMembers bounds the members of a ring at the beginning, and maxHosts its hosts at any time: the cost of a seed.
 	maxMembers = 84
 	maxHosts   = 16
 
-	// length is how long a schedule goes on.
+	// length is the duration of a schedule.
 	length = 60 * time.Second
 
-	// operations is how many of them a schedule has at least.
+	// operations is the least number of operations in a schedule.
 	operations = 300
 )
 
-// draw draws the plan of a seed: the point decides the levels, chance what lies within them.
+// draw draws the plan of a seed: the point sets the levels; values within them are random.
 func draw(seed uint64) plan { return drawAt(seed, pointOf(seed)) }
 
 func drawAt(seed uint64, at point) plan {
@@ -65,7 +65,7 @@ func (d *drawer) between(low, high time.Duration) time.Duration {
 	return low + time.Duration(d.Int64N(int64(high-low)+1))
 }
 
-// sizes gives the hosts their virtual nodes. Those that join later are small, so that the ring is not all joiners.
+// sizes sets the virtual nodes of the hosts. Hosts that join later are small, so that joiners are not the whole ring.
 func (d *drawer) sizes() {
 	p := &d.plan
 	left := mostMembers(d.at["bits"])
@@ -152,7 +152,7 @@ func (d *drawer) load() {
 	}
 }
 
-// memory limits what the hosts hold: "ample" never matters, "unequal" is scarce on some, "tight" on all.
+// memory limits what the hosts hold: "ample" is never reached, "unequal" is scarce on some, "tight" on all.
 func (d *drawer) memory() {
 	p := &d.plan
 	if d.at["memory"] == "none" {
@@ -175,7 +175,7 @@ func (d *drawer) add(at time.Duration, k kind, n int, dur time.Duration) {
 	d.plan.steps = append(d.plan.steps, step{at.Round(time.Millisecond), k, d.IntN(1000), n, dur.Round(time.Millisecond)})
 }
 
-// when draws the time of something that happens to the ring.
+// when draws the time of a step that affects the ring.
 func (d *drawer) when() time.Duration {
 	switch d.at["timing"] {
 	case "storm":
@@ -261,7 +261,7 @@ func (d *drawer) membership() {
 
 func (d *drawer) trouble() {
 	once := func(k kind) { d.add(d.when(), k, 10+d.IntN(81), d.between(500*time.Millisecond, 15*time.Second)) }
-	switch d.at["cuts"] {
+	switch d.at["partitions"] {
 	case "two":
 		once(cut)
 	case "three":
@@ -287,7 +287,7 @@ func (d *drawer) trouble() {
 	}
 }
 
-// TestDrawnIsWhatFlagsAccept: every plan is one that a host accepts, with its operations, and is as its point says.
+// TestDrawnIsWhatFlagsAccept: every plan is one that a host accepts, with its operations, and matches its point.
 func TestDrawnIsWhatFlagsAccept(t *testing.T) {
 	for seed := range uint64(fullSeeds) {
 		at := pointOf(seed)

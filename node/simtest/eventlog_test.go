@@ -15,8 +15,8 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// An eventLog takes the members' events in the place of an exporter: the whole story as a hash, to compare two runs, and
-// who owned what when.
+// An eventLog receives the members' events in place of an exporter: all of them as a hash, to compare two runs, and the
+// owners over time.
 type eventLog struct {
 	embedded.LoggerProvider
 	now    func() time.Time
@@ -27,10 +27,10 @@ type eventLog struct {
 
 	alive     func(id chord.ID, life int64) bool
 	status    map[string]string // of hosts, by address, as of their last event
-	suspected []time.Time       // when a living member was taken for dead
+	suspected []time.Time       // when a live member was declared dead
 }
 
-// A tenure is the time for which a member's register said one thing.
+// A tenure is the time for which a member's register had one value.
 type tenure struct {
 	owner      chord.ID
 	life       int64
@@ -59,7 +59,7 @@ func (g logger) Emit(_ context.Context, r log.Record) {
 	l.events++
 	l.write(fmt.Sprint(r.Timestamp().UnixNano(), r.EventName()))
 	if *story {
-		l.tell(r)
+		l.printOwnership(r)
 	}
 	values := map[attribute.Key]attribute.Value{}
 	r.WalkAttributes(func(kv attribute.KeyValue) bool {
@@ -103,7 +103,7 @@ func (g logger) Emit(_ context.Context, r log.Record) {
 	}
 }
 
-// end says that a host's members are no more.
+// end records that a host's members have ended.
 func (l *eventLog) end(addr string) {
 	for i := range l.owned {
 		if o := &l.owned[i]; o.addr == addr && o.end.IsZero() {
@@ -123,8 +123,8 @@ func (l *eventLog) covered(p chord.Peer, key chord.ID, start, end time.Time) boo
 	return false
 }
 
-// tell prints an event that says who owns what.
-func (l *eventLog) tell(r log.Record) {
+// printOwnership prints an event about ownership.
+func (l *eventLog) printOwnership(r log.Record) {
 	switch chordevent.Kind(r.EventName()) {
 	case chordevent.KindOwnership, chordevent.KindKeysMoved, chordevent.KindPeerFailed, chordevent.KindJoined, chordevent.KindLeaving, chordevent.KindLeft, chordevent.KindPredecessor:
 	default:
@@ -143,7 +143,8 @@ func (l *eventLog) tell(r log.Record) {
 }
 
 // gaps returns the longest time between start and end for which some point of the circle had no owner, and how long
-// some point had two, by the members' registers. The ends of ranges cut the circle into arcs whose points share a fate.
+// some point had two, by the members' registers. The ends of ranges split the circle into arcs, and all points of an
+// arc have the same owners.
 func (l *eventLog) gaps(start, end time.Time) (ownerless, overlapped time.Duration) {
 	var points []chord.ID
 	for _, t := range l.owned {

@@ -28,7 +28,7 @@ func startReal(t *testing.T, join ...*realHost) *realHost {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// A call may take long: the machine may have other things to do, and nobody here is silent but for a cut.
+	// A call may take long: the machine may have other work, and here no host is silent except in a partition.
 	cfg := member.Config{Replicas: 3, Successors: 5, Stabilize: 50 * time.Millisecond, CallLimit: time.Second}
 	for _, other := range join {
 		cfg.Join = append(cfg.Join, other.Address())
@@ -65,7 +65,7 @@ func eventually(t *testing.T, what string, cond func() bool) {
 	}
 }
 
-// inOrder reports whether every host owns what follows the one before it.
+// inOrder reports whether every host owns the range after the previous one.
 func inOrder(hosts []*realHost) bool {
 	list := slices.Clone(hosts)
 	for _, h := range list {
@@ -80,7 +80,7 @@ func inOrder(hosts []*realHost) bool {
 			return false
 		}
 		succ := h.Any().State().Succ
-		for k := 1; k < len(list); k++ { // where its replicas go, and who stands in for one of them
+		for k := 1; k < len(list); k++ { // the hosts of its replicas, and the fallback for one of them
 			if len(succ) < k || succ[k-1].ID != list[(i+k)%len(list)].Any().Self().ID {
 				return false
 			}
@@ -89,7 +89,7 @@ func inOrder(hosts []*realHost) bool {
 	return true
 }
 
-// TestKeysOverGRPC takes a ring through joins, a leave, a crash and a partition in the real environment.
+// TestKeysOverGRPC runs a ring through joins, a leave, a crash and a partition in the real environment.
 func TestKeysOverGRPC(t *testing.T) {
 	const keys = 200
 	hosts := []*realHost{startReal(t)}
@@ -110,7 +110,7 @@ func TestKeysOverGRPC(t *testing.T) {
 	}
 	for n := range keys {
 		if got, err := hosts[n%len(hosts)].keeper().Put(t.Context(), keyName(n), valueOf(n), 0); err != nil || got.ReplicaCount != 3 {
-			t.Fatalf("put of key %d: %d copies, %v", n, got.ReplicaCount, err)
+			t.Fatalf("put of key %d: %d replicas, %v", n, got.ReplicaCount, err)
 		} else if on := hostsOf(got.Replicas); len(on) != 3 || len(got.Replicas) != 3 || got.Replicas[0] != got.Owner {
 			t.Fatalf("put of key %d at %s: held by %v", n, got.Owner.Addr, got.Replicas)
 		}

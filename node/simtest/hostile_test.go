@@ -23,15 +23,15 @@ var (
 	hostileSeed  = flag.Uint64("hostile-seed", 0, "the only such ring to run")
 )
 
-// A hostilePeer speaks to members in the name of owners that it makes up, with whatever numbers do most harm. It answers
-// too, as long as it is there.
+// A hostilePeer calls members in the name of made-up owners, with the most harmful numbers. It also answers calls,
+// while it is there.
 type hostilePeer struct {
 	nodepb.UnimplementedKeysServer
 	r      *ring
 	random *rand.Rand
-	header *nodepb.Call // a member's, but for target and sender
-	last   int64        // greatest epoch heard in answers: to climb from there
-	once   bool         // one word of 2^60 to every member, and no more
+	header *nodepb.Call // a member's, except for target and sender
+	last   int64        // greatest epoch received in answers, as a start for greater ones
+	once   bool         // one message with 2^60 to every member, and no more
 }
 
 const hostileAddr = "hostile:7000"
@@ -41,7 +41,7 @@ func (x *hostilePeer) id() []byte {
 	return id[:]
 }
 
-// epoch is small, far away, at the very end, or as far above what it has heard as may be believed.
+// epoch is small, far away, at the very end, or as far above the received ones as is accepted.
 func (x *hostilePeer) epoch() int64 {
 	switch x.random.IntN(6) {
 	case 0:
@@ -58,13 +58,13 @@ func (x *hostilePeer) ownership(who *nodepb.Peer) *nodepb.Ownership {
 	return &nodepb.Ownership{Owner: who, From: x.id(), Epoch: x.epoch()}
 }
 
-// record is of one of the keys that are put afterwards, of a version that leaves them as little room as can be.
+// record is a record of one of the keys put afterwards, of a version that leaves them as little room as possible.
 func (x *hostilePeer) record(to *nodepb.Call) *nodepb.Record {
 	version := uint64(math.MaxUint64)
 	switch x.random.IntN(4) {
-	case 0: // the greatest that was once taken
+	case 0: // the greatest that was once accepted
 		version -= 1 << 40
-	case 1: // the greatest that may be believed, as the host's clock stands now: that of the year 10000, and the time since 1970
+	case 1: // the greatest that is accepted at the host's present clock: that of the year 10000, and the time since 1970
 		year10000 := time.Date(10000, time.January, 1, 0, 0, 0, 0, time.UTC).UnixMilli()
 		version = uint64(year10000+to.ClockMillis+x.random.Int64N(2)*2*keeper.MaxClockDifference.Milliseconds()) << 16
 	case 2:
@@ -80,8 +80,8 @@ func (x *hostilePeer) heard(o *nodepb.Ownership) {
 	}
 }
 
-// speak makes one call to a member.
-func (x *hostilePeer) speak(ctx context.Context, keys nodepb.KeysServer, to chord.Peer) {
+// send makes one call to a member.
+func (x *hostilePeer) send(ctx context.Context, keys nodepb.KeysServer, to chord.Peer) {
 	call := proto.Clone(x.header).(*nodepb.Call)
 	call.Target = to.ID[:]
 	call.From = &nodepb.Peer{Id: x.id(), Address: hostileAddr, Incarnation: 1 + x.random.Int64N(3)}
@@ -92,9 +92,9 @@ func (x *hostilePeer) speak(ctx context.Context, keys nodepb.KeysServer, to chor
 		return
 	}
 	switch x.random.IntN(10) {
-	case 8: // as leftovers for the owner, whoever that is
+	case 8: // as orphaned replicas for the owner, whichever member that is
 		_, _ = keys.Replicate(ctx, &nodepb.ReplicateRequest{Call: call, Records: []*nodepb.Record{x.record(call)}})
-	case 9: // as copies, from the owner of all the ring
+	case 9: // as replicas, from the owner of the whole ring
 		own.From = own.Owner.Id
 		if a, err := keys.Replicate(ctx, &nodepb.ReplicateRequest{Call: call, Ownership: own, Records: []*nodepb.Record{x.record(call)}}); err == nil {
 			x.heard(a.Conflict)
@@ -125,7 +125,7 @@ func (x *hostilePeer) speak(ctx context.Context, keys nodepb.KeysServer, to chor
 	}
 }
 
-// Survey answers those who ask whether its words are true.
+// Survey answers members that verify its statements.
 func (x *hostilePeer) Survey(_ context.Context, q *nodepb.SurveyRequest) (*nodepb.SurveyResponse, error) {
 	self := &nodepb.Peer{Id: q.Call.Target, Address: hostileAddr, Incarnation: 1}
 	a := &nodepb.SurveyResponse{Reply: &nodepb.Reply{Status: nodepb.Reply_STATUS_OK, Self: self, Clock: q.Call.Clock}, Ownership: x.ownership(self)}
@@ -135,12 +135,12 @@ func (x *hostilePeer) Survey(_ context.Context, q *nodepb.SurveyRequest) (*nodep
 	return a, nil
 }
 
-// lateAfterHostile are seeds of TestHostileNumbers whose rings need longer than ten seconds after the hostile peer is gone:
-// a member stays without its range until the claims of the peer have lapsed. A fault to be repaired: docs/promises.md names
-// it. They are not run.
+// lateAfterHostile are seeds of TestHostileNumbers whose rings need longer than ten seconds after the hostile peer is
+// gone: a member stays without its range until the peer's entries in the ownership tables have lapsed. A fault to be
+// fixed: docs/promises.md lists it. They are not run.
 var lateAfterHostile = []uint64{4, 32, 52, 55, 58}
 
-// TestHostileNumbers: ten seconds after a peer is gone that has said whatever it liked, every put succeeds.
+// TestHostileNumbers: ten seconds after a peer is gone that has sent arbitrary statements, every put succeeds.
 func TestHostileNumbers(t *testing.T) {
 	seeds := make([]uint64, *hostileSeeds)
 	for i := range seeds {
@@ -181,7 +181,7 @@ func TestHostileNumbers(t *testing.T) {
 				call := to.Call(to.Self())
 				x.header.Clock, x.header.ClockMillis = call.Clock, call.ClockMillis
 				_ = sim.Go(context.Background(), func(ctx context.Context) {
-					x.speak(ctx, sim.Keys(to.Self().Addr, time.Second), to.Self())
+					x.send(ctx, sim.Keys(to.Self().Addr, time.Second), to.Self())
 				})
 			})
 		}
@@ -211,7 +211,7 @@ func TestHostileNumbers(t *testing.T) {
 		}
 		r.on(t, r.hosts[0], func(ctx context.Context, k *keeper.Keeper) {
 			for i := range 100 {
-				// Such a peer may overwrite what it likes, also later on, by a record that it has left at a holder of copies. But no
+				// Such a peer may overwrite any key, also later on, by a record that it has left on a replica. But no
 				// key is lost.
 				if got, err := k.Get(ctx, fmt.Appendf(nil, "%d", i)); err != nil || string(got.Value) != string(valueOf(i)) && string(got.Value) != "hostile" {
 					t.Errorf("seed %d: get %d: %q, %v", n, i, got.Value, err)

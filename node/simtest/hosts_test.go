@@ -21,23 +21,23 @@ var (
 	hostSeed  = flag.Uint64("host-seed", 0, "the only such ring to run")
 )
 
-// formTime is how long a ring of many members may take to form, which is no promise.
+// formTime bounds the time in which a ring of many members forms, which is no promise.
 const formTime = 5 * time.Minute
 
-// A hostPlan is a ring of hosts with any numbers of virtual nodes, and what happens to it.
+// A hostPlan is a ring of hosts with any numbers of virtual nodes, and the changes of its hosts.
 type hostPlan struct {
 	plan
-	first  []int // virtual nodes of the hosts that are there from the start
+	first  []int // virtual nodes of the hosts at the start
 	events []hostEvent
 }
 
-// A hostEvent follows the one before after a pause. Hosts join, as many virtual nodes as are listed; or hosts crash, in
-// circle order or not; or a host is replaced by another.
+// A hostEvent follows the previous one after a pause. Hosts join, with the listed numbers of virtual nodes; or hosts
+// crash, in circle order or not; or a host is replaced by another.
 type hostEvent struct {
 	after   time.Duration
 	join    []int
 	crash   int
-	apart   bool // those that crash are no neighbours
+	apart   bool // the crashing hosts are not neighbours
 	replace int  // by a host of as many virtual nodes; 0: none
 	host    int
 }
@@ -59,7 +59,7 @@ func (p hostPlan) String() string {
 	return b.String()
 }
 
-// hostInstances are the rings that showed the fault: replicas on too few hosts, for good.
+// hostInstances are the rings that showed the fault: replicas on too few hosts, permanently.
 var hostInstances = []hostPlan{
 	{plan{bits: 160, successors: 8, replicas: 3, keys: 300}, []int{32, 32}, []hostEvent{{after: 30 * time.Second, join: []int{4}}}},
 	{plan{bits: 160, successors: 8, replicas: 3, keys: 300}, []int{16, 16}, []hostEvent{{after: 30 * time.Second, join: []int{16}}}},
@@ -67,15 +67,15 @@ var hostInstances = []hostPlan{
 	{plan{bits: 160, successors: 8, replicas: 3, keys: 200}, []int{24, 24, 2}, []hostEvent{{after: time.Minute, replace: 3, host: 2}}},
 }
 
-// randomHosts draws a ring and up to four changes, which leave it what it needs to lose nothing: at most R-1 hosts crash
-// at a time, with a repair time in between.
+// randomHosts draws a ring and up to four changes at which it must lose nothing: at most R-1 hosts crash at a time,
+// with a repair time in between.
 func randomHosts(seed uint64) hostPlan {
 	r := rand.New(rand.NewPCG(seed, 2))
-	virtual := func() int { // small, middling and large hosts, unequal as a rule
+	virtual := func() int { // small, medium and large hosts, usually unequal
 		return 1 + r.IntN([]int{1, 4, 16, 64}[r.IntN(4)])
 	}
 	p := hostPlan{plan: plan{bits: []int{32, 160}[r.IntN(2)], successors: 2 + r.IntN(15), replicas: 1 + r.IntN(5), keys: 60 + r.IntN(140)}}
-	const most = 140 // members at a time: a bound on what a run costs, not on what is promised
+	const most = 140 // members at a time: a bound on the cost of a run, not on the promise
 	total := 0
 	for range 1 + r.IntN(8) {
 		v := min(virtual(), most-total-10)
@@ -109,8 +109,8 @@ func randomHosts(seed uint64) hostPlan {
 	return p
 }
 
-// TestReplicasOnDistinctHosts: whatever hosts a ring has, and whatever hosts join it, leave it without a word or take each
-// other's place, T later every key is on as many distinct hosts as R and the hosts allow, and every owner knows it.
+// TestReplicasOnDistinctHosts: whatever hosts a ring has, and whatever hosts join it, crash or replace each other, T
+// later every key is on as many distinct hosts as R and the hosts allow, and every owner's preference list is right.
 func TestReplicasOnDistinctHosts(t *testing.T) {
 	var worst time.Duration
 	n := 0
@@ -137,7 +137,7 @@ func TestReplicasOnDistinctHosts(t *testing.T) {
 	t.Logf("%d rings, worst %v after the last change", n, worst)
 }
 
-// runHosts runs a plan and returns how long after the last change all was as promised.
+// runHosts runs a plan and returns the time after the last change until the promise held.
 func runHosts(seed uint64, p hostPlan) (took time.Duration, err error) {
 	r := newRing(seed, p.plan)
 	defer r.w.Close()
@@ -179,7 +179,7 @@ func runHosts(seed uint64, p hostPlan) (took time.Duration, err error) {
 				r.crash(h)
 			}
 		}
-		// A member has joined when it has its place.
+		// A member has joined when it is active.
 		if !r.w.RunUntil(formTime, 100*time.Millisecond, r.allActive) {
 			return 0, fmt.Errorf("not all members get their places: %s", r)
 		}
@@ -219,7 +219,7 @@ func (r *ring) some(e hostEvent) []*host {
 	return list
 }
 
-// allActive reports whether every member has its place on the ring.
+// allActive reports whether every member is active on the ring.
 func (r *ring) allActive() bool {
 	for _, h := range r.hosts {
 		for _, m := range h.Members() {
@@ -231,7 +231,7 @@ func (r *ring) allActive() bool {
 	return true
 }
 
-// shortOfHosts says which keys are on too few hosts, or which owner says so, or knows too few hosts.
+// shortOfHosts describes the keys that are on too few hosts, or the owners that report so, or know too few hosts.
 func (r *ring) shortOfHosts(keys int) string {
 	want := min(r.plan.replicas, len(r.hosts))
 	on := make([]int, keys)
@@ -269,8 +269,8 @@ func (r *ring) shortOfHosts(keys int) string {
 	return ""
 }
 
-// TestHoldersAreTheFirstHosts compares every member's host list with the hosts that follow it on the circle.
-func TestHoldersAreTheFirstHosts(t *testing.T) {
+// TestReplicasAreTheFirstHosts compares every member's host list with the hosts that follow it on the circle.
+func TestReplicasAreTheFirstHosts(t *testing.T) {
 	for seed := range uint64(several(3)) {
 		p := randomHosts(100 + seed)
 		r := newRing(seed, p.plan)

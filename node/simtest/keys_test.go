@@ -57,7 +57,7 @@ func (r *ring) on(t *testing.T, h *host, task func(ctx context.Context, k *keepe
 	}
 }
 
-// fill puts so many keys, and check reads them back.
+// fill puts a number of keys, and check reads them back.
 func (r *ring) fill(t *testing.T, keys int) {
 	t.Helper()
 	r.on(t, r.hosts[0], func(ctx context.Context, k *keeper.Keeper) {
@@ -90,7 +90,7 @@ func testSpace(bits int) chord.Space {
 
 func valueOf(n int) []byte { return fmt.Appendf(nil, "the value of %d", n) }
 
-// leaveAll lets hosts leave at the same time and waits until they have.
+// leaveAll lets hosts leave at the same time and waits until they have left.
 func (r *ring) leaveAll(t *testing.T, hosts ...*host) {
 	t.Helper()
 	left := 0
@@ -107,7 +107,7 @@ func (r *ring) leaveAll(t *testing.T, hosts ...*host) {
 	}
 }
 
-// TestGracefulLeavesLoseNothing, not even with a single copy of each key.
+// TestGracefulLeavesLoseNothing, even with a single copy of each key.
 func TestGracefulLeavesLoseNothing(t *testing.T) {
 	for _, replicas := range []int{1, 2, 3} {
 		t.Run(fmt.Sprintf("R=%d", replicas), func(t *testing.T) {
@@ -116,7 +116,7 @@ func TestGracefulLeavesLoseNothing(t *testing.T) {
 			r.fill(t, keys)
 			for len(r.hosts) > 1 {
 				r.leaveAll(t, r.hosts[0])
-				r.check(t, keys) // at once: the leaver's part is not missed for a moment
+				r.check(t, keys) // at once: the leaver's range stays readable throughout
 			}
 		})
 	}
@@ -152,12 +152,12 @@ func TestAdjacentCrashes(t *testing.T) {
 	}
 }
 
-// TestPartition: both sides go on, and become one ring with everything that either has acknowledged.
+// TestPartition: both sides go on, and become one ring with all writes that either has acknowledged.
 func TestPartition(t *testing.T) {
 	for _, percent := range []int{10, 30, 50} {
 		t.Run(fmt.Sprintf("%d percent", percent), func(t *testing.T) {
 			r := settledRing(t, plan{hosts: 10, replicas: 3, keys: 120})
-			r.fill(t, 40) // written before the cut, on neither side afterwards
+			r.fill(t, 40) // written before the partition, on neither side afterwards
 			r.separate(percent)
 			r.w.Run(15 * time.Second)
 			here, there := r.hosts[0], r.hosts[len(r.hosts)-1]
@@ -182,7 +182,7 @@ func TestPartition(t *testing.T) {
 			}
 			r.check(t, 120)
 			o := newOracle(r)
-			if o.copies(); len(o.wrong) > 0 {
+			if o.atRest(); len(o.wrong) > 0 {
 				t.Error(o.wrong)
 			}
 		})
@@ -234,7 +234,7 @@ func TestReadsDuringMovesNeverMiss(t *testing.T) {
 	t.Logf("%d gets and %d puts during 18 moves", o.gets, o.puts)
 }
 
-// TestCrashInAMove ends the source or the receiver of a move at each of its steps.
+// TestCrashInAMove crashes the source or the receiver of a move at each of its steps.
 func TestCrashInAMove(t *testing.T) {
 	const keys = 60
 	for phase := nodepb.MoveRequest_PHASE_BEGIN; phase <= nodepb.MoveRequest_PHASE_COMMIT; phase++ {
@@ -269,7 +269,7 @@ func TestCrashInAMove(t *testing.T) {
 	}
 }
 
-// TestMemoryLimit: puts end at the limit, a leave into hosts without room fails, and nothing stored is lost.
+// TestMemoryLimit: puts fail at the limit, a leave into hosts without room fails, and nothing stored is lost.
 func TestMemoryLimit(t *testing.T) {
 	const limit = 400 << 10
 	r := newRing(1, plan{bits: 32, successors: 6, replicas: 1, virtual: 1})
@@ -303,7 +303,7 @@ func TestMemoryLimit(t *testing.T) {
 		t.Fatal("the leave does not end")
 	}
 	if left == nil {
-		t.Error("a host left though nobody has room for its keys")
+		t.Error("a host left though no host has room for its keys")
 	}
 	r.settle(t)
 	r.on(t, r.hosts[1], func(ctx context.Context, k *keeper.Keeper) {
@@ -312,7 +312,7 @@ func TestMemoryLimit(t *testing.T) {
 				t.Errorf("get of %s: %d bytes, %v", key, len(got.Value), err)
 			}
 		}
-		for _, key := range stored { // what makes room is not refused
+		for _, key := range stored { // a delete frees room, so it is not refused
 			if _, err := k.Delete(ctx, key); err != nil {
 				t.Errorf("delete of %s: %v", key, err)
 			}
@@ -323,8 +323,8 @@ func TestMemoryLimit(t *testing.T) {
 	})
 }
 
-// TestLifetimes: a value is gone when its TTL has passed, a deleted one stays deleted, and in the end nothing is left of
-// either.
+// TestLifetimes: a value is gone when its TTL has passed, a deleted one stays deleted, and in the end nothing remains
+// of either.
 func TestLifetimes(t *testing.T) {
 	r := settledRing(t, plan{hosts: 5, replicas: 3, keys: 40})
 	r.on(t, r.hosts[0], func(ctx context.Context, k *keeper.Keeper) {
@@ -387,7 +387,7 @@ func TestLimitsAndLastHost(t *testing.T) {
 		}
 		got, err := k.Put(ctx, make([]byte, keeper.MaxKey), make([]byte, keeper.MaxValue), 0)
 		if err != nil || got.ReplicaCount != 2 {
-			t.Errorf("the greatest key and value: %d copies on 2 hosts, %v", got.ReplicaCount, err)
+			t.Errorf("the greatest key and value: %d replicas on 2 hosts, %v", got.ReplicaCount, err)
 		}
 	})
 	r.leaveAll(t, r.hosts[1])
@@ -407,8 +407,8 @@ func TestLimitsAndLastHost(t *testing.T) {
 	})
 }
 
-// TestMembersOfTheOnlyHostLeave: one of several members may leave where there is no other host, since the others take its
-// keys. All of them together may not.
+// TestMembersOfTheOnlyHostLeave: one of several members may leave where there is no other host, since the others
+// receive its keys. All of them together may not.
 func TestMembersOfTheOnlyHostLeave(t *testing.T) {
 	r := settledRing(t, plan{hosts: 1, virtual: 4, replicas: 2})
 	const keys = 200
@@ -437,7 +437,7 @@ func TestMembersOfTheOnlyHostLeave(t *testing.T) {
 	r.check(t, keys)
 }
 
-// TestOneSeedIsOneRun compares the whole stories of two runs.
+// TestOneSeedIsOneRun compares all events of two runs.
 func TestOneSeedIsOneRun(t *testing.T) {
 	for _, seed := range []uint64{3, 4, 11} {
 		a, errA := run(seed, draw(seed))

@@ -9,8 +9,8 @@ import (
 	"chordconductor/node/keeper"
 )
 
-// TestLastHostStaysActive: when all other hosts leave, the last one serves without a pause. As an orphan it tried to join
-// through the leaver, which still answered, and was no member meanwhile.
+// TestLastHostStaysActive: when all other hosts leave, the last one serves without a pause. Once, orphaned, it tried to
+// join through the leaver, which still answered, and was no member meanwhile.
 func TestLastHostStaysActive(t *testing.T) {
 	for seed := range uint64(several(100)) {
 		rnd := rand.New(rand.NewPCG(seed, 43))
@@ -41,9 +41,9 @@ func TestLastHostStaysActive(t *testing.T) {
 	}
 }
 
-// TestWhoIsLeftAloneServesAtOnce: a member that is left alone lists no other hosts any more, and answers clients as fast as
-// ever. It asked the dead for copies, and for whether it still was the owner, for minutes at each get.
-func TestWhoIsLeftAloneServesAtOnce(t *testing.T) {
+// TestLastMemberServesAtOnce: a member whose peers have all crashed empties its list of other hosts, and answers
+// clients as fast as before. Once, each get called the dead hosts for minutes, for replicas and to verify ownership.
+func TestLastMemberServesAtOnce(t *testing.T) {
 	for seed := range uint64(several(12)) {
 		rnd := rand.New(rand.NewPCG(seed, 46))
 		p := plan{bits: 32, successors: 2 + rnd.IntN(6), replicas: 1 + rnd.IntN(5), hosts: 2 + rnd.IntN(11)}

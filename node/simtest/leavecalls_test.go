@@ -45,8 +45,8 @@ func (c countedCalls) Discard(ctx context.Context, q *nodepb.DiscardRequest) (*n
 	return c.KeysServer.Discard(ctx, q)
 }
 
-// TestLeaveOfAMemberWithoutKeys: it took 400 surveys and 400 comparisons. With nothing to hand over it takes the few
-// messages of the move of an empty range.
+// TestLeaveOfAMemberWithoutKeys: such a leave once took 400 surveys and 400 comparisons. With nothing to hand off it
+// takes the few messages of the move of an empty range.
 func TestLeaveOfAMemberWithoutKeys(t *testing.T) {
 	for _, keys := range []int{0, 40} {
 		r := settledRing(t, plan{hosts: 6, replicas: 3})

@@ -20,8 +20,8 @@ import (
 	"chordconductor/node/nodepb"
 )
 
-// A trial is a ring, clients that write and read a few keys all the time, and what happens to the hosts meanwhile. The
-// operations of each key must be linearizable: docs/protocol.md says when.
+// A trial is a ring, clients that write and read a few keys all the time, and the faults of its hosts meanwhile. The
+// operations of each key must be linearizable: docs/protocol.md defines when.
 type trial struct {
 	hosts, virtual, replicas, keys int
 	memory                         int64 // of each host; 0: no limit
@@ -30,24 +30,24 @@ type trial struct {
 	events                         []happening
 }
 
-// A happening is something that happens to one host, or begins there.
+// A happening is an event of one host, or the start of one.
 type happening struct {
 	at   time.Duration
 	what string
 	host int
-	long time.Duration // of a pause or a cut
-	nth  int           // the first copy that is waited for
+	long time.Duration // of a pause or a partition
+	nth  int           // the number of the replica write that triggers it
 }
 
 const (
-	crashAtCopy  = "crash as a first copy arrives"      // the owner has stored, and one holder may have
-	crashAtStore = "crash before a first copy is taken" // the owner has stored, and nobody else
-	crashHost    = "crash"
-	joinHost     = "join"
-	leaveHost    = "leave"
-	pauseHost    = "pause"
-	deafHost     = "receives nothing from the others" // a one-way cut
-	muteHost     = "sends nothing to the others"      // the other way
+	crashAtCopy     = "crash as a first copy arrives"      // the owner has stored, and one replica may have
+	crashAtStore    = "crash before a first copy is taken" // the owner has stored, and no replica
+	crashHost       = "crash"
+	joinHost        = "join"
+	leaveHost       = "leave"
+	pauseHost       = "pause"
+	receivesNothing = "receives nothing from the others" // a one-way partition
+	sendsNothing    = "sends nothing to the others"      // the other direction
 )
 
 func (s trial) String() string {
@@ -60,7 +60,7 @@ func (s trial) String() string {
 	return b.String()
 }
 
-// crashes draws a trial without cuts in which nobody living is hindered: hosts join, leave and crash.
+// crashes draws a trial without partitions or pauses: hosts join, leave and crash.
 func crashes(seed uint64) trial {
 	r := rand.New(rand.NewPCG(seed, 11))
 	s := trial{
@@ -78,7 +78,7 @@ func crashes(seed uint64) trial {
 	return s
 }
 
-// hindrances draws a trial in which living hosts are paused or cut off in one direction.
+// hindrances draws a trial in which live hosts are paused or partitioned in one direction.
 func hindrances(seed uint64) trial {
 	r := rand.New(rand.NewPCG(seed, 12))
 	s := trial{
@@ -87,7 +87,7 @@ func hindrances(seed uint64) trial {
 	}
 	at := 5 * time.Second
 	for range 1 + r.IntN(2) {
-		e := happening{at: at, host: r.IntN(1000), what: []string{pauseHost, pauseHost, deafHost, muteHost}[r.IntN(4)]}
+		e := happening{at: at, host: r.IntN(1000), what: []string{pauseHost, pauseHost, receivesNothing, sendsNothing}[r.IntN(4)]}
 		e.long = time.Duration(200+r.IntN(8000)) * time.Millisecond
 		s.events = append(s.events, e)
 		at += e.long + 2*repairTime
@@ -96,12 +96,12 @@ func hindrances(seed uint64) trial {
 	return s
 }
 
-// An entry is one operation of a client. An empty value is that of a key that is not there.
+// An entry is one operation of a client. An empty value is that of a key that does not exist.
 type entry struct {
 	key         int
 	read        bool
 	value       string
-	begin, end  int64 // places in the order of all begins and ends
+	begin, end  int64 // positions in the order of all begins and ends
 	at          time.Duration
 	unanswered  bool
 	servedWhere string
@@ -113,7 +113,7 @@ type chronicle struct {
 	s       trial
 	places  int64
 	entries []*entry
-	refused map[string]bool // values of writes that were refused: nobody may ever see them
+	refused map[string]bool // values of refused writes: no read may ever return them
 	writes  int
 	waiting int // operations under way
 	random  *rand.Rand
@@ -170,7 +170,7 @@ func (c *chronicle) operate() {
 	}
 }
 
-// listen wraps what a host serves.
+// listen wraps the services of a host.
 func (c *chronicle) listen(h *host, arrived func(q *nodepb.ReplicateRequest) (taken func())) {
 	h.sim.Serve(h.layer.ServeRing(h), copyWatch{h.layer.ServeKeys(h), arrived})
 }
@@ -187,11 +187,11 @@ func (w copyWatch) Replicate(ctx context.Context, q *nodepb.ReplicateRequest) (*
 	return a, err
 }
 
-// play runs a trial, and returns the operations and when the last hindrance was over.
+// play runs a trial, and returns the operations and the end of the last hindrance.
 func play(seed uint64, s trial) (c *chronicle, over time.Duration, err error) {
 	r := newRing(seed, plan{bits: 32, successors: 6, replicas: s.replicas, virtual: s.virtual, hosts: s.hosts, keys: s.keys})
 	c = &chronicle{r: r, s: s, refused: map[string]bool{}, random: rand.New(rand.NewPCG(seed, 13))}
-	waiting := 0 // for so many first copies of writes
+	waiting := 0 // number of first replica writes to wait for
 	var crashOf string
 	watch := func(h *host) {
 		c.listen(h, func(q *nodepb.ReplicateRequest) func() {
@@ -209,7 +209,7 @@ func play(seed uint64, s trial) (c *chronicle, over time.Duration, err error) {
 			if crashOf == crashAtCopy {
 				return crash
 			}
-			// The request is on its way in: nobody takes it.
+			// The request is on its way, and its receiver drops it.
 			dead := q.Call.From.Address
 			r.w.At(0, func() {
 				if i := slices.IndexFunc(r.hosts, func(h *host) bool { return h.addr == dead }); i >= 0 && len(r.hosts) > s.replicas {
@@ -260,10 +260,10 @@ func play(seed uint64, s trial) (c *chronicle, over time.Duration, err error) {
 			case pauseHost:
 				h.layer.Pause()
 				after(h.layer.Resume)
-			case muteHost:
+			case sendsNothing:
 				set(h, faults.Rule{Address: faults.All, Cut: true})
 				after(func() { set(h) })
-			case deafHost:
+			case receivesNothing:
 				for _, other := range r.hosts {
 					if other != h {
 						set(other, faults.Rule{Address: h.addr, Cut: true})
@@ -277,8 +277,8 @@ func play(seed uint64, s trial) (c *chronicle, over time.Duration, err error) {
 	return c, over, nil
 }
 
-// register is one key of a store that does one operation at a time. What a key held before the first operation is not
-// known where a history begins in the middle.
+// register models one key of a store that does one operation at a time. Where a history begins in the middle, the key's
+// value before the first operation is unknown.
 func register(known bool) porcupine.Model {
 	type state struct {
 		known bool
@@ -296,9 +296,9 @@ func register(known bool) porcupine.Model {
 	}
 }
 
-// judge checks the operations that began at a time or later, and what the refused writes have left. Writes without an
-// answer may have happened at any time since they began, or never; reads without one say nothing.
-func (c *chronicle) judge(since time.Duration) error {
+// verify checks the operations that began at a time or later, and that refused writes left no trace. Writes without an
+// answer may have happened at any time since they began, or never; reads without an answer carry no information.
+func (c *chronicle) verify(since time.Duration) error {
 	for _, e := range c.entries {
 		if e.read && !e.unanswered && c.refused[e.value] {
 			return fmt.Errorf("%v: a get of key %d at %s returned %q, which had been refused", e.at, e.key, e.servedWhere, e.value)
@@ -316,9 +316,9 @@ func (c *chronicle) judge(since time.Duration) error {
 	return nil
 }
 
-// relevant lists the operations that tell something. A write without an answer whose value nobody has read tells
-// nothing: it may be the last of all. Leaving it out keeps the check short, which tries every place for such writes. A
-// write that is under way when the story begins is part of it.
+// relevant lists the operations that carry information. A write without an answer whose value no read has returned
+// carries none: it may be the last of all. Leaving it out keeps the check short, which tries every position for such
+// writes. A write that is under way when the period begins is part of it.
 func (c *chronicle) relevant(key int, since time.Duration) (list []*entry) {
 	seen, start := map[string]bool{}, int64(math.MaxInt64)
 	for _, e := range c.entries {
@@ -330,7 +330,7 @@ func (c *chronicle) relevant(key int, since time.Duration) (list []*entry) {
 		}
 	}
 	for _, e := range c.entries {
-		late := e.at >= since || !e.read && e.end > start // without an answer that has no end
+		late := e.at >= since || !e.read && e.end > start // without an answer it has no end
 		if e.key == key && late && (!e.unanswered || !e.read && seen[e.value]) {
 			list = append(list, e)
 		}
@@ -368,11 +368,11 @@ func (c *chronicle) print(key int, since time.Duration) string {
 }
 
 var (
-	stories    = flag.Int("stories", defaultStories, "schedules whose reads and writes porcupine judges")
+	stories    = flag.Int("stories", defaultStories, "schedules whose reads and writes porcupine checks")
 	firstStory = flag.Uint64("firststory", 0, "the schedule to begin with")
 )
 
-// TestLinearizable: as long as nothing is cut and no living host is taken for dead.
+// TestLinearizable: without partitions, and while no live host is declared dead.
 func TestLinearizable(t *testing.T) {
 	counted, total := 0, 0
 	for n := *firstStory; n < *firstStory+uint64(*stories); n++ {
@@ -380,7 +380,7 @@ func TestLinearizable(t *testing.T) {
 		if err == nil && len(c.r.log.suspected) == 0 {
 			counted++
 			total += len(c.entries)
-			err = c.judge(0)
+			err = c.verify(0)
 		}
 		c.r.w.Close()
 		if err != nil {
@@ -393,16 +393,16 @@ func TestLinearizable(t *testing.T) {
 	t.Logf("%d stories, %d operations", counted, total)
 }
 
-// TestLinearizableAfterHindrances: where living hosts are paused or cut off in one direction the promise is void until
-// some time after. Nothing that has been refused is ever seen all the same.
+// TestLinearizableAfterHindrances: where live hosts are paused or partitioned in one direction, the promise is void
+// until some time after. But no refused value is ever read.
 func TestLinearizableAfterHindrances(t *testing.T) {
 	for n := *firstStory; n < *firstStory+uint64(*stories); n++ {
 		c, over, err := play(n, hindrances(n))
 		if err == nil {
-			err = c.judge(over + afterHindrance)
+			err = c.verify(over + afterHindrance)
 		}
 		if err == nil && len(c.r.log.suspected) == 0 {
-			err = c.judge(0)
+			err = c.verify(0)
 		}
 		c.r.w.Close()
 		if err != nil {
@@ -411,12 +411,12 @@ func TestLinearizableAfterHindrances(t *testing.T) {
 	}
 }
 
-// afterHindrance is how long after the end of a pause or a one-way cut gets may still return old values, and writes be
-// undone: see docs/protocol.md.
+// afterHindrance is the time after the end of a pause or a one-way partition in which gets may still return old values,
+// and writes be undone: see docs/protocol.md.
 const afterHindrance = 15 * time.Second
 
-// TestPausedOwnerServesNoOldValues: an owner that others took for dead has been replaced when it goes on. From the first
-// moment it returns nothing that a client has overwritten meanwhile.
+// TestPausedOwnerServesNoOldValues: a paused owner that others declared dead has been superseded when it continues. It
+// never returns a value that a client has overwritten meanwhile.
 func TestPausedOwnerServesNoOldValues(t *testing.T) {
 	for n := range uint64(several(6)) {
 		rnd := rand.New(rand.NewPCG(n, 14))
@@ -453,7 +453,7 @@ func TestPausedOwnerServesNoOldValues(t *testing.T) {
 			t.Errorf("seed %d (%v): no put during the pause", n, p)
 		}
 		owner.layer.Resume()
-		r.w.Run(15 * time.Millisecond) // by then its tasks go on
+		r.w.Run(15 * time.Millisecond) // by then its tasks run
 		for range 20 {
 			done := false
 			if err := owner.layer.Go(context.Background(), func(ctx context.Context) {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// inOrderWithin reports whether the ring is in order within T, and how long it takes, at most settleTime.
+// inOrderWithin reports whether the ring is in order within T, and the time it takes, at most settleTime.
 func (r *ring) inOrderWithin() (took time.Duration, ok bool) {
 	begin := r.w.Elapsed()
 	settled := r.w.RunUntil(settleTime, 100*time.Millisecond, r.settled)
@@ -15,7 +15,7 @@ func (r *ring) inOrderWithin() (took time.Duration, ok bool) {
 	return took, settled && took <= convergence
 }
 
-// TestRingsMergeAfterALongPartition: however long two parts of a ring were apart, they are one ring within T.
+// TestRingsMergeAfterALongPartition: two parts of a ring, however long partitioned, are one ring within T.
 func TestRingsMergeAfterALongPartition(t *testing.T) {
 	var worst time.Duration
 	for seed := range uint64(several(30)) {
@@ -27,7 +27,7 @@ func TestRingsMergeAfterALongPartition(t *testing.T) {
 			r.add()
 		}
 		r.settle(t)
-		r.w.Run(5 * time.Minute) // the hosts to join through have been asked
+		r.w.Run(5 * time.Minute) // the join addresses have been tried
 		r.separate(max(100/p.hosts+1, 10+rnd.IntN(80)))
 		r.w.Run(time.Minute + time.Duration(rnd.IntN(int(10*time.Minute))))
 		r.heal()
@@ -40,10 +40,10 @@ func TestRingsMergeAfterALongPartition(t *testing.T) {
 	t.Logf("in order after %v at most", worst)
 }
 
-// TestOrphansFindEachOther: a host with most of the members dies, so that few of the others know of each other by their
-// successor lists. They become one ring within T. Those of one ring could not find their place in another whose ranges
-// were settled already, and pinged the dead members one by one before anything else.
-func TestOrphansFindEachOther(t *testing.T) {
+// TestOrphansMerge: a host with most of the members crashes, so that few of the others are in each other's successor
+// lists. They become one ring within T. Once, members of one ring could not join another whose ranges were assigned
+// already, and pinged the dead members one by one before anything else.
+func TestOrphansMerge(t *testing.T) {
 	var worst time.Duration
 	for seed := range uint64(several(30)) {
 		rnd := rand.New(rand.NewPCG(seed, 45))

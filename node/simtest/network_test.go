@@ -8,12 +8,12 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// sides is how the hosts are cut off from each other. A host's part follows from its number, so that one that joins
-// meanwhile has a part too.
+// sides is the partition of the hosts. A host's part follows from its number, so that one that joins meanwhile has a
+// part too.
 type sides struct {
-	part   func(made int) int // nil: no cut is on
+	part   func(made int) int // nil: no partition
 	oneway bool               // hosts of part 0 do not reach those of part 1, and receive from them
-	cuts   int                // so far, so that a heal ends its own cut alone
+	cuts   int                // number of partitions so far, so that a heal ends only its own
 }
 
 // apply gives each host's layer the rules that hold now.
@@ -35,7 +35,7 @@ func (r *ring) apply() {
 	}
 }
 
-// weather is how the network is where it is not cut.
+// weather returns the network conditions without a partition.
 func (r *ring) weather() []faults.Rule {
 	if r.fair || r.plan.loss == 0 {
 		return nil
@@ -43,8 +43,8 @@ func (r *ring) weather() []faults.Rule {
 	return []faults.Rule{{Address: faults.All, Loss: r.plan.loss}}
 }
 
-// separate cuts the first so many percent of the hosts from the others; of two such parts and the rest each from the
-// others if three are wanted.
+// separate partitions a percentage of the hosts from the others; with three parts, two such parts and the rest from
+// each other.
 func (r *ring) separate(percent int, parts ...int) {
 	order := make([]int, len(r.hosts))
 	for i, h := range r.hosts {
@@ -71,7 +71,7 @@ func (r *ring) separate(percent int, parts ...int) {
 	r.apply()
 }
 
-// heal ends the cut, and what it hides.
+// heal ends the partition.
 func (r *ring) heal() {
 	if r.sides.part != nil {
 		r.disturb()
@@ -95,11 +95,11 @@ func (r *ring) resume(h *host) {
 	}
 }
 
-// disturbed is what of late voids or narrows a promise.
+// disturbed records recent faults that void or narrow a promise.
 type disturbed struct {
-	last    time.Time   // when a cut, a pause or a step of a clock began or ended the last time
+	last    time.Time   // when a partition, a pause or a step of a clock last began or ended
 	crashes []time.Time // of hosts, within the time that counts as one
-	few     []scarcity  // seconds at which few hosts could hold copies
+	few     []scarcity  // seconds at which few hosts could hold replicas
 }
 
 type scarcity struct {
@@ -109,8 +109,8 @@ type scarcity struct {
 
 func (r *ring) disturb() { r.disturbed.last = r.w.Now() }
 
-// calm reports whether since a time, and for one repair time before, nobody was cut off, lost, or taken for dead without
-// being so. Only then there is one owner of each key at a time, and it has all of them.
+// calm reports whether since a time, and for one repair time before, no host was partitioned, lost, or wrongly declared
+// dead. Only then each key has one owner at a time, and the owner has all of them.
 func (r *ring) calm(since time.Time) bool {
 	if r.sides.part != nil || r.lossy() || slices.ContainsFunc(r.hosts, func(h *host) bool { return h.paused > 0 }) {
 		return false
@@ -120,10 +120,10 @@ func (r *ring) calm(since time.Time) bool {
 	return (n == 0 || r.log.suspected[n-1].Before(from)) && r.disturbed.last.Before(from)
 }
 
-// lossy reports whether messages are lost, or so late that they may as well be.
+// lossy reports whether messages are lost, or so late that they have the same effect.
 func (r *ring) lossy() bool { return !r.fair && r.plan.loss > 0 || r.plan.delay.kind == "pareto" }
 
-// ready counts the hosts that can hold copies.
+// ready counts the hosts that can hold replicas.
 func (r *ring) ready() int {
 	n := 0
 	for _, h := range r.hosts {
@@ -134,7 +134,7 @@ func (r *ring) ready() int {
 	return n
 }
 
-// watch notes every 100 ms how many hosts can hold copies, and which hosts have come in.
+// watch records every 100 ms how many hosts can hold replicas, and which hosts have joined.
 func (r *ring) watch() {
 	now, n := r.w.Now(), r.ready()
 	if k := len(r.few); k == 0 || r.few[k-1].hosts != n {
@@ -146,7 +146,7 @@ func (r *ring) watch() {
 	r.w.At(100*time.Millisecond, r.watch)
 }
 
-// scarce is the least number of hosts that could hold copies since a time.
+// scarce is the least number of hosts that could hold replicas since a time.
 func (r *ring) scarce(since time.Time) int {
 	least := r.ready()
 	for i, f := range r.few {
@@ -157,7 +157,7 @@ func (r *ring) scarce(since time.Time) int {
 	return least
 }
 
-// strand ends the hosts that never came in and whose contacts are all gone, as a process ends after --join-timeout, and
+// strand ends the hosts that never joined and whose contacts are all gone, as a process ends after --join-timeout, and
 // those whose identifiers are all taken.
 func (r *ring) strand() {
 	for _, h := range slices.Clone(r.hosts) {

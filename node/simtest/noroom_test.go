@@ -11,9 +11,9 @@ import (
 	"chordconductor/node/nodepb"
 )
 
-// TestHandoffWithoutRoomIsNotRepeatedAtOnce: a member whose host has no room for its range claims it again now and then.
-// It claimed it again in the same instant, so that a host whose memory was full kept a processor busy for ever, and sent
-// its records each time.
+// TestHandoffWithoutRoomIsNotRepeatedAtOnce: a member whose host has no room for its range claims it again at
+// intervals. It once claimed it again in the same instant, so that a host with full memory kept a processor busy for
+// ever, and sent its records each time.
 func TestHandoffWithoutRoomIsNotRepeatedAtOnce(t *testing.T) {
 	for seed := range uint64(several(12)) {
 		rnd := rand.New(rand.NewPCG(seed, 41))
@@ -26,7 +26,7 @@ func TestHandoffWithoutRoomIsNotRepeatedAtOnce(t *testing.T) {
 		}
 		r.settle(t)
 		r.on(t, r.hosts[0], func(ctx context.Context, k *keeper.Keeper) {
-			for n := 0; ; n++ { // up to what no host has room for any more
+			for n := 0; ; n++ { // up to the first that no host has room for
 				if _, err := k.Put(ctx, keyName(n), make([]byte, size), 0); err != nil {
 					break
 				}

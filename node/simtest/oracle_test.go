@@ -16,7 +16,7 @@ import (
 	"chordconductor/node/nodepb"
 )
 
-// A promise is what a violation is a violation of: a row of docs/promises.md.
+// A promise is a row of docs/promises.md, which a violation breaks.
 type promise string
 
 const (
@@ -31,7 +31,7 @@ const (
 	promiseRest    promise = "rest"
 )
 
-// An oracle knows every operation that a client began, and what came of it.
+// An oracle records every operation that a client began, and its outcome.
 type oracle struct {
 	r       *ring
 	keys    []history
@@ -39,17 +39,17 @@ type oracle struct {
 	pending int // writes that have not ended
 	wrong   []violation
 	start   time.Time
-	healed  time.Time // when nothing disturbed the ring any more
+	healed  time.Time // when the last fault of the ring ended
 
 	extinct                   bool // no active member was left
 	gets, puts, deletes       int
 	failed, refusals, missed  int
 	lookups, leaves           int
-	order, copied             time.Duration // until the ring was in order, and all copies there
+	order, copied             time.Duration // until the ring was in order, and all replicas there
 	left                      time.Duration // the longest leave
 	gap, overlap              time.Duration // without an owner, and with two
 	calmGets, kept, voidAtEnd int
-	finals, rested            int // operations at the end, and keys judged when nothing superfluous is left
+	finals, rested            int // operations at the end, and keys checked after the rest time
 }
 
 type violation struct {
@@ -57,13 +57,13 @@ type violation struct {
 	text    string
 }
 
-// history is what has been done to one key.
+// history is the operations on one key.
 type history struct {
 	last    write           // the greatest version that is acknowledged, or that a get has returned
 	pending []string        // values of writes of unknown outcome: they may appear
 	refused map[string]bool // values that must not
-	lost    bool            // more hosts crashed than it had copies: anything written before may be there, or nothing
-	ever    []write         // what was acknowledged and is no longer in last
+	lost    bool            // more hosts crashed than it had copies: any earlier value may be there, or none
+	ever    []write         // acknowledged values that are no longer in last
 }
 
 type write struct {
@@ -80,7 +80,7 @@ func (o *oracle) broken(p promise, format string, args ...any) {
 	o.wrong = append(o.wrong, violation{p, fmt.Sprintf("%v: ", o.r.w.Elapsed()) + fmt.Sprintf(format, args...)})
 }
 
-// verdict is what was wrong, the first of it named.
+// verdict returns the violations, the first of them named.
 func (o *oracle) verdict() error {
 	if len(o.wrong) == 0 {
 		return nil
@@ -101,7 +101,7 @@ func refused(err error) bool {
 	return false
 }
 
-// fail counts an operation without an answer, unless it is the asking host that is no more.
+// fail counts an operation without an answer, unless the calling host has ended.
 func (o *oracle) fail(err error) {
 	if errors.Is(err, keeper.ErrUnavailable) {
 		o.failed++
@@ -132,7 +132,7 @@ func (o *oracle) write(ctx context.Context, k *keeper.Keeper, n int, deleted boo
 	h.pending = append(h.pending, value)
 	o.traceKey(n, "write of %q begins", short(value))
 	result, err := op(ctx, keyName(n), []byte(value), 0)
-	o.traceKey(n, "write of %q ends at %s with version %d and %d copies: %v", short(value), result.Owner.Addr, result.Version, result.ReplicaCount, err)
+	o.traceKey(n, "write of %q ends at %s with version %d and %d replicas: %v", short(value), result.Owner.Addr, result.Version, result.ReplicaCount, err)
 	if err != nil && !refused(err) {
 		o.fail(err)
 		return err
@@ -154,11 +154,11 @@ func (o *oracle) write(ctx context.Context, k *keeper.Keeper, n int, deleted boo
 		o.broken(promiseReads, "write of key %d acknowledged with version %d, though version %d was there before", n, result.Version, floor.version)
 	}
 	h.raise(write{result.Version, value, result.ReplicaCount})
-	o.outlived(h, begin)
+	o.crashedMeanwhile(h, begin)
 	return nil
 }
 
-// raise takes note of a version that must be there from now on.
+// raise records a version that must be there from now on.
 func (h *history) raise(w write) {
 	if w.version > h.last.version {
 		h.last, w, h.lost = w, h.last, false
@@ -166,13 +166,13 @@ func (h *history) raise(w write) {
 	h.ever = append(h.ever, w)
 }
 
-// lose takes note that nothing of the key needs to be there.
+// lose records that nothing of the key needs to be there.
 func (h *history) lose() {
 	h.ever = append(h.ever, h.last)
 	h.last, h.lost = write{}, true
 }
 
-// read runs a get. While the ring is calm it must not miss what was acknowledged or read before it began.
+// read runs a get. While the ring is calm it must not miss a value that was acknowledged or read before it began.
 func (o *oracle) read(ctx context.Context, k *keeper.Keeper, n int) {
 	h := &o.keys[n]
 	floor, begin := h.last, o.r.w.Now()
@@ -204,12 +204,12 @@ func (o *oracle) read(ctx context.Context, k *keeper.Keeper, n int) {
 		o.broken(promiseReads, "get of key %d at %v: version %d, though %d was there before", n, result.Owner.Addr, result.Version, floor.version)
 	default:
 		h.raise(write{result.Version, value, o.r.plan.replicas})
-		o.outlived(h, begin)
+		o.crashedMeanwhile(h, begin)
 	}
 }
 
-// outlived takes note that as many hosts as a key has copies crashed while an operation on it was under way.
-func (o *oracle) outlived(h *history, begin time.Time) {
+// crashedMeanwhile records that as many hosts as a key has copies crashed while an operation on it was under way.
+func (o *oracle) crashedMeanwhile(h *history, begin time.Time) {
 	n := 0
 	for _, at := range o.r.crashes {
 		if !at.Before(begin) {
@@ -271,8 +271,8 @@ func (o *oracle) final(ctx context.Context, k *keeper.Keeper) {
 	}
 }
 
-// holders counts the copies of a key by version, and the hosts that have one of the greatest.
-func (o *oracle) holders(n int) (versions map[uint64]int, hosts int) {
+// replicas counts the replicas of a key by version, and the hosts that have one of the greatest.
+func (o *oracle) replicas(n int) (versions map[uint64]int, hosts int) {
 	versions = map[uint64]int{}
 	var greatest uint64
 	for _, h := range o.r.hosts {
@@ -297,7 +297,7 @@ func (o *oracle) holders(n int) (versions map[uint64]int, hosts int) {
 	return versions, hosts
 }
 
-// wanted is on how many hosts a key should be.
+// wanted is the number of hosts that a key should be on.
 func (o *oracle) wanted() int {
 	n := 0
 	for _, h := range o.r.hosts {
@@ -308,39 +308,39 @@ func (o *oracle) wanted() int {
 	return min(o.r.plan.replicas, n)
 }
 
-// under counts the keys that are on too few hosts. Where memory is scarce none can be asked for.
+// under counts the under-replicated keys. Where memory is scarce there are none by definition.
 func (o *oracle) under() int {
 	short := 0
 	for n := range o.keys {
-		if _, hosts := o.holders(n); hosts > 0 && hosts < o.wanted() && o.r.plan.memory == nil {
+		if _, hosts := o.replicas(n); hosts > 0 && hosts < o.wanted() && o.r.plan.memory == nil {
 			short++
 		}
 	}
 	return short
 }
 
-// few describes some keys that are on too few hosts.
+// few describes some under-replicated keys.
 func (o *oracle) few() string {
 	var all []string
 	for n := range o.keys {
-		if versions, hosts := o.holders(n); hosts > 0 && hosts < o.wanted() && len(all) < 3 {
-			all = append(all, fmt.Sprintf("key %d on %d hosts of %d, versions and copies %v", n, hosts, o.wanted(), versions))
+		if versions, hosts := o.replicas(n); hosts > 0 && hosts < o.wanted() && len(all) < 3 {
+			all = append(all, fmt.Sprintf("key %d on %d hosts of %d, versions and replicas %v", n, hosts, o.wanted(), versions))
 		}
 	}
 	return strings.Join(all, "; ")
 }
 
-// copies checks that every key is on as many hosts as it should be, at one version, and on no others.
-func (o *oracle) copies() {
+// atRest checks that every key is on as many hosts as it should be, at one version, and on no others.
+func (o *oracle) atRest() {
 	for n := range o.keys {
-		versions, _ := o.holders(n)
+		versions, _ := o.replicas(n)
 		o.rested++
 		total := 0
 		for _, count := range versions {
 			total += count
 		}
 		if total > 0 && (len(versions) != 1 || total != o.wanted()) && o.r.plan.memory == nil {
-			o.broken(promiseRest, "key %d has %d copies of %d versions, want %d of one", n, total, len(versions), o.wanted())
+			o.broken(promiseRest, "key %d has %d replicas of %d versions, want %d of one", n, total, len(versions), o.wanted())
 		}
 	}
 }

@@ -16,18 +16,18 @@ import (
 )
 
 var (
-	orphanSeeds = flag.Int("orphan-seeds", several(60), "rings to run whose owners all die, the known instances first")
+	orphanSeeds = flag.Int("orphan-seeds", several(60), "rings to run whose owners all crash, the known instances first")
 	orphanSeed  = flag.Uint64("orphan-seed", 0, "the only such ring to run")
 )
 
-// An orphanPlan is a ring that others join, and all of whose owners die meanwhile.
+// An orphanPlan is a ring that hosts join while all its owners crash.
 type orphanPlan struct {
 	plan
-	owners []int           // virtual nodes of the hosts that own everything
+	owners []int           // virtual nodes of the hosts that own all ranges
 	joins  []int           // and of those that join
 	at     []time.Duration // when, after the first of them
 	deaths []time.Duration // of the owners, after the first join
-	all    bool            // every host that owns something when the last of the owners dies dies with it
+	all    bool            // every host that owns a range when the last of the owners crashes, crashes with it
 }
 
 func (p orphanPlan) String() string {
@@ -58,8 +58,8 @@ func randomOrphans(seed uint64) orphanPlan {
 	return p
 }
 
-// orphanInstances are the rings that showed the fault: two hosts join, the owners die 20 to 40 ms later, and the ring is
-// ideal and owned by no member, for good.
+// orphanInstances are the rings that showed the fault: two hosts join, the owners crash 20 to 40 ms later, and the ring
+// is ideal, but no member owns it, permanently.
 func orphanInstances() (list []orphanPlan) {
 	for _, owners := range []int{1, 2} {
 		for _, after := range []time.Duration{20, 40, 60, 100} {
@@ -73,7 +73,7 @@ func orphanInstances() (list []orphanPlan) {
 	return list
 }
 
-// TestOwnersDieDuringJoins: as long as one active member lives, T later every range has exactly one owner.
+// TestOwnersDieDuringJoins: while one active member is alive, T later every range has exactly one owner.
 func TestOwnersDieDuringJoins(t *testing.T) {
 	if *orphanSeed != 0 {
 		took, err := runOrphans(*orphanSeed, randomOrphans(*orphanSeed))
@@ -105,8 +105,8 @@ func TestOwnersDieDuringJoins(t *testing.T) {
 	t.Logf("%d rings, worst %v after the last owner's death; of %d no active member lived", *orphanSeeds, worst, none)
 }
 
-// runOrphans runs a plan and returns how long after the last death every range had one owner; below 0 if no active member
-// was left.
+// runOrphans runs a plan and returns the time after the last crash until every range had one owner; below 0 if no
+// active member was left.
 func runOrphans(seed uint64, p orphanPlan) (time.Duration, error) {
 	r := newRing(seed, p.plan)
 	defer r.w.Close()
@@ -149,7 +149,7 @@ func runOrphans(seed uint64, p orphanPlan) (time.Duration, error) {
 		}
 	}
 	died := r.w.Elapsed()
-	r.w.Run(20 * time.Millisecond) // answers under way, of which a joiner gets its place, arrive
+	r.w.Run(20 * time.Millisecond) // answers under way, by which a joiner becomes active, arrive
 	active := func() bool { return len(r.onRing()) > 0 }
 	if !active() {
 		r.w.Run(convergence)
@@ -191,8 +191,8 @@ func (r *ring) onRing() (list []*member.Member) {
 	return list
 }
 
-// ownedOnce reports whether the active members are one ideal ring, in which each owns exactly what lies between the one
-// before it and itself. Joiners that can reach no member do not count.
+// ownedOnce reports whether the active members are one ideal ring, in which each owns exactly the range between its
+// predecessor and itself. Joiners that can reach no member do not count.
 func (r *ring) ownedOnce() bool {
 	list := r.onRing()
 	slices.SortFunc(list, func(a, b *member.Member) int { return a.Self().ID.Compare(b.Self().ID) })
@@ -208,8 +208,8 @@ func (r *ring) ownedOnce() bool {
 	return g.Ideal(r.hosts[0].Space())
 }
 
-// TestTheWholeCircleIsTakenByWhoeverIsLeft: one active member alone is a ring.
-func TestTheWholeCircleIsTakenByWhoeverIsLeft(t *testing.T) {
+// TestLastMemberOwnsTheWholeCircle: one active member alone is a ring.
+func TestLastMemberOwnsTheWholeCircle(t *testing.T) {
 	r := settledRing(t, plan{hosts: 2, replicas: 1})
 	r.fill(t, 20)
 	r.crash(r.hosts[0])

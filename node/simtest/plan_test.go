@@ -10,14 +10,14 @@ import (
 	"chordconductor/node/simenv"
 )
 
-// A step is something that happens to a ring, or that a client does. The host that it concerns is a number that is
-// taken modulo the hosts there are, so that every part of a schedule is a schedule.
+// A step is an event of a ring, or an operation of a client. The number of its host is taken modulo the hosts there
+// are, so that every part of a schedule is a schedule.
 type step struct {
 	at   time.Duration
 	kind kind
 	host int
-	n    int           // how many hosts, the size of a cut in percent, or the number of a key
-	dur  time.Duration // how long it lasts; of a clock step: the offset
+	n    int           // how many hosts, the size of a partition in percent, or the number of a key
+	dur  time.Duration // its duration; of a clock step: the offset
 }
 
 type kind string
@@ -28,7 +28,7 @@ const (
 	crash   kind = "crash"   // n adjacent hosts at once, at most all but one
 	old     kind = "old"     // all hosts but the n youngest crash at once
 	restart kind = "restart" // n hosts crash at once, and start at the same addresses after dur
-	cut     kind = "cut"     // n percent of the hosts from the others, for dur
+	cut     kind = "cut"     // n percent of the hosts partitioned from the others, for dur
 	cut3    kind = "cut3"    // three parts, two of them of n percent each, for dur
 	oneway  kind = "oneway"  // n percent of the hosts receive from the others and do not reach them, for dur
 	pause   kind = "pause"   // n hosts stop, for dur
@@ -38,20 +38,20 @@ const (
 	del     kind = "delete"
 )
 
-// A plan is the ring a schedule runs on, and the schedule. What is nil or empty of it is the same for all hosts.
+// A plan is a ring and the schedule that runs on it. Where a field is nil or empty, all hosts are the same in it.
 type plan struct {
 	bits, successors, replicas int
 	virtual                    int             // members of a host
 	sizes                      []int           // members of the host made n-th, modulo
-	memory                     []int64         // its limit in bytes
-	skews                      []time.Duration // how far its clock is off
+	memory                     []int64         // a host's limit in bytes
+	skews                      []time.Duration // how far a host's clock is off
 	hosts                      int             // that form the ring at first
 	keys                       int
-	value                      int  // bytes that a value has at least
+	value                      int  // least size of a value in bytes
 	fill                       bool // all keys are written before the schedule begins
 	loss                       float64
 	delay                      delay
-	rest                       time.Duration // after which nothing superfluous is left
+	rest                       time.Duration // after which no orphaned replica is left
 	steps                      []step
 }
 

@@ -10,11 +10,11 @@ import (
 	"time"
 )
 
-// planText is a plan with its seed, as it is pasted behind -plan.
+// planText is a plan with its seed, in the form that -plan accepts.
 func planText(seed uint64, p plan) string { return fmt.Sprintf("seed=%d %v", seed, p) }
 
-// parsePlan reads what planText writes: the ring in the first line, a step in each of the others. Lines that begin with #
-// are comments.
+// parsePlan parses the output of planText: the ring in the first line, a step in each of the others. Lines that begin
+// with # are comments.
 func parsePlan(text string) (seed uint64, p plan, err error) {
 	lines := slices.DeleteFunc(strings.Split(strings.TrimSpace(text), "\n"), func(line string) bool { return strings.HasPrefix(line, "#") })
 	if len(lines) == 0 {
@@ -123,7 +123,7 @@ func parseStep(line string) (s step, err error) {
 	return s, nil
 }
 
-// TestPlanText: a failing plan can be pasted and is then the same plan.
+// TestPlanText: the text of a failing plan parses as the same plan.
 func TestPlanText(t *testing.T) {
 	for seed := range uint64(2 * cycleLength) {
 		p := draw(seed)

@@ -14,19 +14,19 @@ import (
 
 var promisesFile = flag.String("promises", "", "page whose table of promises is replaced by the outcome")
 
-// The section of the page that the table replaces stands between these.
+// The table replaces the section of the page between these.
 const (
 	beginMark = "<!-- promises: begin -->\n"
 	endMark   = "<!-- promises: end -->\n"
 )
 
-// A row is a promise, what of it was tried, and the worst that was seen.
+// A row is a promise, how often it was tried, and the worst time observed.
 type row struct {
 	promise promise
 	text    string
 	tried   func(*oracle) int
 	unit    string
-	time    func(*oracle) time.Duration // nil: not one of time
+	time    func(*oracle) time.Duration // nil: not a promise about time
 }
 
 var rows = []row{
@@ -34,13 +34,13 @@ var rows = []row{
 		func(o *oracle) int { return 1 }, "plans", func(o *oracle) time.Duration { return o.order }},
 	{promiseCopies, "Every key is on min(R, hosts) distinct hosts within T",
 		func(o *oracle) int { return len(o.keys) }, "keys", func(o *oracle) time.Duration { return o.copied }},
-	{promiseKept, "What is acknowledged with c copies, or read, survives c-1 crashes within one repair time (25 s), any number of leaves, and partitions",
+	{promiseKept, "A write acknowledged with c replicas, or read, survives c-1 crashes within one repair time (25 s), any number of leaves, and partitions",
 		func(o *oracle) int { return o.kept }, "keys", nil},
-	{promiseReads, "While nothing is cut, lost or falsely suspected, operations on a key see what ended before they began",
+	{promiseReads, "Without partitions, message loss and false suspicion, operations on a key see those that ended before they began",
 		func(o *oracle) int { return o.calmGets }, "gets", nil},
-	{promiseRefused, "What is refused has not happened: no get returns it",
+	{promiseRefused, "A refused write has no effect: no get returns it",
 		func(o *oracle) int { return o.refusals }, "refusals", nil},
-	{promiseLeaves, "A host that leaves while nothing is in its way does not give up; any number leave at once",
+	{promiseLeaves, "A host that leaves without faults meanwhile completes its leave; any number leave at once",
 		func(o *oracle) int { return o.leaves }, "leaves", func(o *oracle) time.Duration { return o.left }},
 	{promiseLookups, "The owner that a lookup returns owned the key at some instant meanwhile",
 		func(o *oracle) int { return o.lookups }, "lookups", nil},
@@ -81,10 +81,10 @@ func table(all []outcome) string {
 		}
 		fmt.Fprintf(&b, "| %s | %d %s | %s | %s | %s |\n", r.text, tried, r.unit, seedsOf(broken), p99, worst)
 	}
-	if len(gatedSeeds) > 0 && !*ungated {
+	if len(knownFailures) > 0 && !*ungated {
 		b.WriteString("\nNot run, while the faults that they show are not repaired:\n\n")
-		for _, seed := range slices.Sorted(maps.Keys(gatedSeeds)) {
-			fmt.Fprintf(&b, "- seed %d: %s\n", seed, gatedSeeds[seed])
+		for _, seed := range slices.Sorted(maps.Keys(knownFailures)) {
+			fmt.Fprintf(&b, "- seed %d: %s\n", seed, knownFailures[seed])
 		}
 	}
 	return b.String()
@@ -92,7 +92,7 @@ func table(all []outcome) string {
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }
 
-// seedsOf says in how many seeds, and in which.
+// seedsOf lists the seeds, with their number.
 func seedsOf(seeds []string) string {
 	switch n := len(seeds); {
 	case n == 0:
@@ -118,7 +118,7 @@ func writePromises(t *testing.T, file string, all []outcome) {
 	}
 }
 
-// TestEveryPromiseHasARow: what an oracle can find broken is in the table.
+// TestEveryPromiseHasARow: the table has a row for each promise that an oracle can find broken.
 func TestEveryPromiseHasARow(t *testing.T) {
 	for _, p := range []promise{promiseOrder, promiseCopies, promiseKept, promiseReads, promiseRefused, promiseLeaves, promiseLookups, promiseAnswers, promiseRest} {
 		if !slices.ContainsFunc(rows, func(r row) bool { return r.promise == p }) {

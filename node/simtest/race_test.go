@@ -3,7 +3,7 @@
 package simtest
 
 // A simulated world runs one task at a time: the race detector has little to find in it and makes it ten times slower,
-// so `make test` runs a few schedules under it and the many without.
+// so `make test` runs a few schedules under it and most of them without.
 const (
 	defaultSeeds   = 6
 	defaultStories = 3

@@ -24,14 +24,14 @@ var (
 	limit     = flag.Duration("limit", 0, "begin no other plan after so long")
 	timing    = flag.Bool("timing", false, "print how long each plan takes")
 	where     = flag.String("where", "", "run those seeds alone at which dimensions have these levels: dimension=level,…")
-	ungated   = flag.Bool("ungated", false, "draw what is known to fail, too")
+	ungated   = flag.Bool("ungated", false, "run the seeds that are known to fail, too")
 )
 
 // fullSeeds is the full run, in which every pair of levels is drawn 50 times.
 const fullSeeds = 5000
 
-// TestPlan runs the plan behind -plan; without one the shortened plans in testdata, each of which has once shown something
-// that is mended.
+// TestPlan runs the plan behind -plan; without one the shortened plans in testdata, each of which once showed a fault
+// that is now fixed.
 func TestPlan(t *testing.T) {
 	texts := map[string]string{"-plan": *planFlag}
 	file, isFile := strings.CutPrefix(*planFlag, "@")
@@ -61,11 +61,11 @@ func TestPlan(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		t.Logf("%s: in order after %v, all copies after %v", name, o.order, o.copied)
+		t.Logf("%s: in order after %v, all replicas after %v", name, o.order, o.copied)
 	}
 }
 
-// An outcome is what the run of one seed showed.
+// An outcome is the result of the run of one seed.
 type outcome struct {
 	seed uint64
 	at   point
@@ -73,7 +73,7 @@ type outcome struct {
 	err  error
 }
 
-// runSeeds runs seeds on some processors, and gives the outcomes in the order of the seeds. It begins no other after
+// runSeeds runs seeds on some processors, and returns the outcomes in the order of the seeds. It starts none after
 // limit.
 func runSeeds(from uint64, n, workers int, limit time.Duration) []outcome {
 	var next atomic.Int64
@@ -87,7 +87,7 @@ func runSeeds(from uint64, n, workers int, limit time.Duration) []outcome {
 					return
 				}
 				seed := from + uint64(i)
-				if gatedSeeds[seed] != "" && !*ungated && n > 1 {
+				if knownFailures[seed] != "" && !*ungated && n > 1 {
 					continue
 				}
 				at := pointOf(seed)
@@ -99,7 +99,7 @@ func runSeeds(from uint64, n, workers int, limit time.Duration) []outcome {
 				if *timing {
 					fmt.Printf("seed %d: %v, %v: %.600v\n", seed, time.Since(began).Round(time.Millisecond), at, err)
 				}
-				o.r = nil // the world is as large as all that happened
+				o.r = nil // the world is as large as its history
 				all[i] = outcome{seed, at, o, err}
 			}
 		})
@@ -108,7 +108,7 @@ func runSeeds(from uint64, n, workers int, limit time.Duration) []outcome {
 	return slices.DeleteFunc(all, func(x outcome) bool { return x.o == nil })
 }
 
-// TestRandomPlans runs random plans, and prints what is left of one that fails when it is shortened.
+// TestRandomPlans runs random plans, and prints a failing one in its shortened form.
 func TestRandomPlans(t *testing.T) {
 	from, n := *first, *seeds
 	if *seed != 0 {
@@ -154,7 +154,7 @@ func summary(all []outcome) string {
 			order, copied = append(order, x.o.order), append(copied, x.o.copied)
 		}
 	}
-	return fmt.Sprintf("%d plans: %d gets (%d judged), %d puts, %d deletes, %d of unknown outcome, %d refused; %d lookups; %d leaves; %d keys kept, %d not bound; nobody left in %d; in order after %v (p99) %v (most), copies after %v, %v",
+	return fmt.Sprintf("%d plans: %d gets (%d checked), %d puts, %d deletes, %d of unknown outcome, %d refused; %d lookups; %d leaves; %d keys kept, %d not bound; no member left in %d; in order after %v (p99) %v (most), replicas after %v, %v",
 		len(all), s.gets, s.calmGets, s.puts, s.deletes, s.failed, s.refusals, s.lookups, s.leaves, s.kept, s.voidAtEnd, extinct,
 		quantile(order, .99), quantile(order, 1), quantile(copied, .99), quantile(copied, 1))
 }

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// TestHostsWithoutMembers: some hosts of a ring, or all, lose their members by command. Each of them is not ready, says so
-// itself, can be given members, and finds the ring again, or makes one if there is none any more.
+// TestHostsWithoutMembers: some hosts of a ring, or all, lose their members by command. Each of them is not ready,
+// reports so itself, accepts new members, and rejoins the ring, or founds one if there is none left.
 func TestHostsWithoutMembers(t *testing.T) {
 	for seed := range uint64(several(20)) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -46,7 +46,7 @@ func TestHostsWithoutMembers(t *testing.T) {
 			r.w.Run(time.Second)
 			for _, h := range empty {
 				if got := r.log.status[h.addr]; got != "empty" {
-					t.Errorf("%s says that it is %q", h.addr, got)
+					t.Errorf("%s reports the status %q", h.addr, got)
 				}
 			}
 			for _, h := range empty {
@@ -63,10 +63,10 @@ func TestHostsWithoutMembers(t *testing.T) {
 			r.w.Run(time.Second)
 			for _, h := range r.hosts {
 				if got := r.log.status[h.addr]; got != "active" {
-					t.Errorf("%s says that it is %q", h.addr, got)
+					t.Errorf("%s reports the status %q", h.addr, got)
 				}
 			}
-			if count < r.plan.replicas && count < hosts { // what has a copy is not lost
+			if count < r.plan.replicas && count < hosts { // keys with a replica elsewhere are not lost
 				r.check(t, 20)
 			}
 			r.tryAll(t, "in the end", 10)

@@ -15,7 +15,7 @@ import (
 	"chordconductor/node/nodepb"
 )
 
-// A filling is a ring at its memory limit that clients go on writing to.
+// A filling is a ring at its memory limit to which clients go on writing.
 type filling struct {
 	replicas, keys int
 	memory         []int64 // of each host
@@ -29,7 +29,7 @@ func (f filling) String() string {
 }
 
 func drawFilling(seed uint64) filling {
-	if seed == 0 { // a small holder of copies beside two hosts without a limit: what it refuses must not stay at the owner
+	if seed == 0 { // a small host for replicas beside two hosts without a limit: what it refuses must not stay at the owner
 		return filling{replicas: 3, keys: 40, memory: []int64{64 << 10, 0, 0}, size: 8 << 10, clients: 1, crash: true}
 	}
 	r := rand.New(rand.NewPCG(seed, 21))
@@ -44,7 +44,7 @@ func drawFilling(seed uint64) filling {
 	return f
 }
 
-// values lists the values that a ring's members hold of a key.
+// values lists the values of a key that a ring's members hold.
 func (r *ring) values(key []byte) (list []string) {
 	for _, h := range r.hosts {
 		for _, m := range h.Members() {
@@ -134,7 +134,8 @@ func TestRefusedIsNowhere(t *testing.T) {
 	t.Logf("%d puts refused, of %d the outcome is not known", refusals, unknown)
 }
 
-// TestPutsTooManyAreRefused: a quiet ring at its limit says so. Unavailable would mean that the put may have happened.
+// TestPutsTooManyAreRefused: a quiet ring at its limit refuses puts. Unavailable would mean that the put may have
+// happened.
 func TestPutsTooManyAreRefused(t *testing.T) {
 	for n := range uint64(several(10)) {
 		rnd := rand.New(rand.NewPCG(n, 23))
@@ -145,7 +146,7 @@ func TestPutsTooManyAreRefused(t *testing.T) {
 		r := newRing(n, plan{bits: 32, successors: 6, replicas: replicas, virtual: 1 + rnd.IntN(3)})
 		for i := range replicas + 1 + rnd.IntN(3) {
 			limit := int64(100 << 10)
-			if n%2 == 1 && i >= replicas { // some have no limit: those that hold their copies have
+			if n%2 == 1 && i >= replicas { // some have no limit: those that hold their replicas have
 				limit = 0
 			}
 			r.addAt(fmt.Sprintf("h%d:7000", i+1), limit)

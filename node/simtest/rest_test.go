@@ -25,11 +25,11 @@ func (c counted) Keys(addr string, limit time.Duration) nodepb.KeysServer {
 	return c.Env.Keys(addr, limit)
 }
 
-// maxCallRate is how many calls all members together make in a virtual second at most. A ring that makes more of them
-// is in a livelock: on real hosts it would keep the processors busy for ever.
+// maxCallRate bounds the calls of all members together in a virtual second. A ring that makes more of them is in a
+// livelock: on real hosts it would keep the processors busy for ever.
 const maxCallRate = 50_000
 
-// errLivelock ends the run of such a ring, in which virtual time may stand still.
+// errLivelock ends the run of such a ring, in which virtual time may stop.
 var errLivelock = fmt.Errorf("more than %d calls in a second", maxCallRate)
 
 func (r *ring) count() {
@@ -42,12 +42,12 @@ func (r *ring) count() {
 	}
 }
 
-// TestCallsAtRest holds what a quiet ring costs against what it cost before hosts were found by stabilization
+// TestCallsAtRest compares the calls of a quiet ring with those of the version before hosts were found by stabilization
 // (at 04c625a, by this same test).
 func TestCallsAtRest(t *testing.T) {
 	rings := []struct {
 		p      plan
-		before float64 // calls a member made in a minute
+		before float64 // calls of a member in a minute
 	}{
 		{plan{bits: 160, successors: 8, replicas: 3, hosts: 8}, 280.7},
 		{plan{bits: 160, successors: 8, replicas: 3, hosts: 2, virtual: 32}, 290.7},

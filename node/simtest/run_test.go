@@ -13,19 +13,19 @@ import (
 )
 
 const (
-	// convergence is T: 30 base intervals and 30 call limits of the defaults, in which a ring is in order again once
-	// nothing happens any more.
+	// convergence is T: 30 base intervals and 30 call limits of the defaults, within which a ring is in order again
+	// after the last event.
 	convergence = 30*500*time.Millisecond + 30*500*time.Millisecond
 
-	// settleTime is how long is waited for it, to see how late it is.
+	// settleTime is how long a run waits for it, to measure how late it is.
 	settleTime = 2 * convergence
 
-	// repairTime is one detection-and-repair time: what crashes within it counts as simultaneous, of which a key
-	// survives one less than it has copies.
+	// repairTime is one detection-and-repair time: crashes within it count as simultaneous, of which a key survives one
+	// less than it has replicas.
 	repairTime = 25 * time.Second
 )
 
-// run runs a plan, and returns what was wrong, and the oracle that saw it.
+// run runs a plan, and returns the violation, and the oracle that found it.
 func run(seed uint64, p plan) (o *oracle, err error) {
 	r := newRing(seed, p)
 	defer r.w.Close()
@@ -75,7 +75,7 @@ func run(seed uint64, p plan) (o *oracle, err error) {
 	r.fair = true
 	r.heal()
 	o.healed = r.w.Now()
-	if r.active() == 0 { // nobody is left whom a promise could bind
+	if r.active() == 0 { // no member is left that a promise could bind
 		o.extinct = true
 		return o, o.verdict()
 	}
@@ -84,11 +84,11 @@ func run(seed uint64, p plan) (o *oracle, err error) {
 		return o, o.verdict()
 	}
 	if p.rest > 0 {
-		r.w.Run(p.rest) // for leftovers to go
+		r.w.Run(p.rest) // for orphaned replicas to be dropped
 		if !r.settled() {
 			o.broken(promiseOrder, "in order, and then not any more: %s", r)
 		}
-		o.copies()
+		o.atRest()
 	}
 	if !r.w.RunUntil(time.Minute, 100*time.Millisecond, func() bool { return o.pending == 0 }) {
 		o.broken(promiseAnswers, "%d writes do not end", o.pending)
@@ -120,7 +120,7 @@ func (o *oracle) on(h *host, limit time.Duration, task func(ctx context.Context,
 	return o.r.w.RunUntil(limit, 100*time.Millisecond, func() bool { return done })
 }
 
-// converge waits for one owner per range and all copies, and takes the time.
+// converge waits for one owner per range and all replicas, and records the time.
 func (o *oracle) converge() bool {
 	r := o.r
 	var order, copies time.Time
@@ -157,7 +157,7 @@ func (o *oracle) converge() bool {
 	return true
 }
 
-// do does one step. What takes time is a task of the host concerned.
+// do executes one step. Steps that take time are a task of their host.
 func (o *oracle) do(s step) {
 	r := o.r
 	h := r.pick(s.host)
@@ -209,7 +209,7 @@ func (o *oracle) do(s step) {
 	}
 }
 
-// room reports whether the identifiers hold the members of another host beside those that there are.
+// room reports whether enough identifiers are free for the members of another host.
 func (r *ring) room() bool {
 	n := r.plan.size(r.made)
 	for _, h := range r.hosts {
@@ -232,7 +232,7 @@ func (o *oracle) operation(s step, h *host) {
 	if k == nil {
 		return
 	}
-	_ = h.layer.Go(context.Background(), func(ctx context.Context) { // a host that is no more does nothing
+	_ = h.layer.Go(context.Background(), func(ctx context.Context) { // a host that has ended does nothing
 		switch s.kind {
 		case put:
 			o.write(ctx, k, s.n, false)
@@ -247,7 +247,7 @@ func (o *oracle) operation(s step, h *host) {
 	})
 }
 
-// leave lets a host leave, which it must manage where nothing is in its way.
+// leave lets a host leave, which must succeed where no fault prevents it.
 func (o *oracle) leave(h *host) {
 	r, begin := o.r, o.r.w.Now()
 	r.leaving++
@@ -266,8 +266,8 @@ func (o *oracle) leave(h *host) {
 	})
 }
 
-// crash ends hosts at the same instant. Keys with fewer copies than have crashed within one repair time may be gone; while
-// the ring is disturbed, and where memory is scarce, that time goes on.
+// crash ends hosts at the same instant. Keys with fewer replicas than have crashed within one repair time may be gone;
+// while the ring is disturbed, and where memory is scarce, that time goes on.
 func (o *oracle) crash(dead ...*host) {
 	r, now := o.r, o.r.w.Now()
 	if *watchedKey >= 0 {
@@ -298,7 +298,7 @@ func (o *oracle) crashedSince(t time.Time) bool {
 	return slices.ContainsFunc(o.r.crashes, func(at time.Time) bool { return !at.Before(t.Add(-repairTime)) })
 }
 
-// String shows who owns what, for those who want to know why it is not in order.
+// String shows the owners, to debug a ring that is not in order.
 func (r *ring) String() string {
 	var b strings.Builder
 	for _, h := range r.hosts {

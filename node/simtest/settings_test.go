@@ -8,14 +8,15 @@ import (
 	"chordconductor/node/member"
 )
 
-// A setting is how a host is configured, as far as flags can: what randomSetting draws is exactly what a host accepts.
+// A setting is a host's configuration, as far as flags set it: randomSetting draws exactly the settings that a host
+// accepts.
 type setting struct{ bits, successors, replicas, virtual int }
 
 func (s setting) config() member.Config {
 	return member.Config{Bits: s.bits, Successors: s.successors, Replicas: s.replicas}
 }
 
-// valid is the rule that flags, commands and scenarios ask, too.
+// valid is the rule that flags, commands and scenarios apply, too.
 func (s setting) valid() error { return s.config().Validate("host:1", s.virtual) }
 
 // randomSetting draws one of all settings that a host accepts, the extremes of each dimension often.
@@ -33,8 +34,8 @@ func randomSetting(r *rand.Rand) setting {
 	}
 }
 
-// extreme draws a number from least to most: the two themselves, any, and a smaller one rather than a greater, as often
-// each.
+// extreme draws a number from least to most: equally often either of the two, any number, or a smaller one rather than
+// a greater.
 func extreme(r *rand.Rand, least, most int) int {
 	switch r.IntN(4) {
 	case 0:
@@ -47,8 +48,8 @@ func extreme(r *rand.Rand, least, most int) int {
 	return least + r.IntN(1+r.IntN(most-least+1))
 }
 
-// TestSettingsAreWhatIsAccepted: no setting that is drawn is refused, and at every edge of what is accepted something is
-// drawn. The edges are found by asking, over a wider space, not by reading the rule.
+// TestSettingsAreWhatIsAccepted: no setting that is drawn is refused, and at every edge of the accepted space a setting
+// is drawn. The edges are found by trying, over a wider space, not by reading the rule.
 func TestSettingsAreWhatIsAccepted(t *testing.T) {
 	type edge struct{ bits, successors, replicas, virtual int } // -1: any
 	drawn := make(map[edge]bool)

@@ -4,8 +4,8 @@ import (
 	"slices"
 )
 
-// shrink looks for the least part of a failing plan that still breaks the same promise: a simpler ring, and ever smaller
-// stretches of steps left out, until no single one can be, or budget runs have been spent.
+// shrink searches for the least part of a failing plan that still breaks the same promise: a simpler ring, and ever
+// smaller runs of steps left out, until no single one can be, or budget runs have been spent.
 func shrink(seed uint64, p plan, err error, budget int) (plan, error) {
 	want := promiseOf(seed, p)
 	fails := func(try plan) bool {

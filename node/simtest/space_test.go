@@ -36,7 +36,7 @@ var space = []dimension{
 	{"leaves", []level{{"none", 4}, {"single", 4}, {"together", 3}, {"half", 2}, {"all but one", 2}, {"all but two", 2}}},
 	{"crashes", []level{{"none", 5}, {"single", 3}, {"R-1", 4}, {"R", 2}, {"owners", 3}}},
 	{"restarts", []level{{"none", 8}, {"at once", 3}, {"later", 3}, {"together", 3}}},
-	{"cuts", []level{{"none", 6}, {"two", 4}, {"three", 2}, {"one-way", 2}, {"repeated", 3}}},
+	{"partitions", []level{{"none", 6}, {"two", 4}, {"three", 2}, {"one-way", 2}, {"repeated", 3}}},
 	{"pauses", []level{{"none", 8}, {"short", 3}, {"long", 4}, {"together", 2}}},
 	{"loss", []level{{"0", 8}, {"0.01", 3}, {"0.05", 3}, {"0.15", 3}}},
 	{"delay", []level{{"fixed", 4}, {"uniform", 5}, {"exponential", 3}, {"heavy tail", 3}, {"slow", 2}}},
@@ -50,8 +50,8 @@ var space = []dimension{
 type point map[string]string
 
 // pointOf is the point of a seed. The slots of one cycle of seeds are an orthogonal array of strength two (column j of
-// run (a, b) is a + j*b modulo a prime), and in every cycle each column has its slots in another order. So every pair of
-// levels is drawn at least four times per cycle, whatever chance does.
+// run (a, b) is a + j*b modulo a prime), and in every cycle each column has its slots in another order. So every pair
+// of levels is drawn at least four times per cycle, regardless of the random numbers.
 func pointOf(seed uint64) point {
 	turn := seed / cycleLength
 	run := rand.New(rand.NewPCG(turn, 0)).Perm(cycleLength)[seed%cycleLength] // so that a few seeds are spread over all
@@ -73,10 +73,10 @@ func (d dimension) at(slot int) string {
 	panic("more slots than levels: " + d.name)
 }
 
-// meet replaces levels that the flags refuse or the identifiers do not hold together with others. The pairs that it makes
-// impossible are those that impossible names.
+// meet replaces levels that the flags refuse or the identifiers do not hold together with others. The pairs that it
+// makes impossible are those that impossible names.
 //
-// The dimensions that lose by it have levels of three slots where they would fall short otherwise.
+// The dimensions that lose slots by it have levels of three slots where they would otherwise be drawn too rarely.
 func (at point) meet() {
 	if at["successors"] == "1" && at["replicas"] != "1" {
 		at["replicas"] = "1"
@@ -121,7 +121,7 @@ func count(text string) (n int) {
 	return n
 }
 
-// mostMembers bounds the members of a plan with so many bits, by half of the identifiers and by what a seed may cost.
+// mostMembers bounds the members of a plan with that many bits, by half of the identifiers and by the cost of a seed.
 func mostMembers(bits string) int {
 	if n := count(bits); n > 0 && n < 8 {
 		return 2 * member.Capacity(n)

@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// TestLastHostOwnsEverything: all hosts but one die together, at rest or while their members join. However many members
-// they had, T later the one that is left owns every range. Its queues have their notifies and hints, and its lists them all.
+// TestLastHostOwnsEverything: all hosts but one crash together, at rest or while their members join. However many
+// members they had, T later the remaining host owns every range. Its queues hold their notifies and hints, and its
+// lists all of them.
 func TestLastHostOwnsEverything(t *testing.T) {
 	lefts := []int{1, 4, 16}
 	for _, left := range lefts[:several(len(lefts))] { // fewer with the race detector
@@ -23,7 +24,7 @@ func TestLastHostOwnsEverything(t *testing.T) {
 	}
 }
 
-// lastHostOwns returns how long after the deaths of the others the last host owned everything.
+// lastHostOwns returns the time after the crashes until the last host owned everything.
 func lastHostOwns(t *testing.T, left int, dead []int, joining bool) time.Duration {
 	r := newRing(1, plan{hosts: 1, replicas: 3, bits: 160, successors: 8})
 	defer r.w.Close()

@@ -8,8 +8,8 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 )
 
-// traced is a tracer that samples everything and keeps nothing: work that a peer's call leads to is then done under that
-// call's context, as it is where traces are kept, and must not end with it.
+// traced is a tracer that samples every span and keeps none: work that a peer's call starts then runs under that call's
+// context, as it does where traces are kept, and must not end with it.
 type traced struct {
 	embedded.TracerProvider
 	ids *uint64

@@ -15,7 +15,7 @@ import (
 	"chordconductor/node/member"
 )
 
-// separateBy cuts hosts off from each other that are on different sides.
+// separateBy partitions hosts that are on different sides.
 func (r *ring) separateBy(side func(*host) int) {
 	for _, h := range r.hosts {
 		rules := r.weather()
@@ -30,9 +30,9 @@ func (r *ring) separateBy(side func(*host) int) {
 	}
 }
 
-// TestTwoMembersWithOneIdentifier: while a ring is cut in two, a member joins each part, both with one identifier. When
-// the cut has healed the earlier one joins anew under another identifier, and nothing is missed that either part has
-// acknowledged, at one copy of each key.
+// TestTwoMembersWithOneIdentifier: while a ring is partitioned, a member joins each part, both with one identifier.
+// When the partition has healed the earlier one joins anew under another identifier, and no get misses a write that
+// either part has acknowledged, at one replica of each key.
 func TestTwoMembersWithOneIdentifier(t *testing.T) {
 	for seed := range uint64(several(10)) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -98,8 +98,8 @@ func TestTwoMembersWithOneIdentifier(t *testing.T) {
 	}
 }
 
-// TestCrowdedCircle: on a small circle, where most identifiers are taken, every host joins under one that is free, up to
-// the last one. A host for which none is left ends its member and says so.
+// TestCrowdedCircle: on a small circle, where most identifiers are taken, every host joins under one that is free, up
+// to the last one. A host for which none is left ends its member and reports it.
 func TestCrowdedCircle(t *testing.T) {
 	for bits := chord.MinBits; bits <= 5; bits++ {
 		points := 1 << bits

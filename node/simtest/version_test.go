@@ -32,7 +32,8 @@ var version1 = map[protoreflect.Name]protoreflect.FieldNumber{
 // version1Enums is the greatest value of each enumeration to which version 2 has added some. It never changes.
 var version1Enums = map[protoreflect.FullName]protoreflect.EnumNumber{"chord.v1.HintRequest.Kind": 2, "chord.v1.ApplyResponse.Outcome": 5}
 
-// older takes out of a message, and of what it carries, all that version 1 did not know. The original stays as it is.
+// older removes from a message, and from the messages in it, all fields that version 1 did not have. The original stays
+// as it is.
 func older[M proto.Message](m M) M {
 	m = proto.CloneOf(m)
 	strip(m.ProtoReflect())
@@ -46,7 +47,7 @@ func strip(m protoreflect.Message) {
 			m.Clear(f)
 		case f.Enum() != nil:
 			if last, ok := version1Enums[f.Enum().FullName()]; ok && v.Enum() > last {
-				m.Clear(f) // it goes to the default, as an unknown one did
+				m.Clear(f) // reset to the default, as version 1 ignored unknown fields
 			}
 		case f.IsList() && f.Message() != nil:
 			for i := range v.List().Len() {
@@ -59,7 +60,7 @@ func strip(m protoreflect.Message) {
 	})
 }
 
-// pinned is the environment of a host that speaks version 1: what leaves it, and what reaches it, is of that version.
+// pinned is the environment of a host of version 1: all that it sends and receives is of that version.
 type pinned struct{ env.Env }
 
 func (p pinned) Ring(addr string, limit time.Duration) nodepb.RingServer {
@@ -138,8 +139,8 @@ func (p pinnedKeys) Discard(ctx context.Context, q *nodepb.DiscardRequest) (*nod
 }
 
 // TestRollingRestart replaces the five hosts of a ring one after the other, under load: from version 1 to this one, and
-// back. Nothing is lost, no get misses, and the ring is in order in between, which is mixed. The successor lists reach
-// all hosts, since version 1 carries no host lists.
+// back. Nothing is lost, no get misses, and the ring is in order in between, when it is mixed. The successor lists
+// reach all hosts, since version 1 has no host lists.
 func TestRollingRestart(t *testing.T) {
 	const keys = 60
 	for _, newer := range []bool{true, false} {
@@ -167,7 +168,7 @@ func TestRollingRestart(t *testing.T) {
 						}
 						h := r.hosts[(c+n)%len(r.hosts)]
 						if k := h.keeper(n); k != nil && !h.leaving {
-							_ = h.layer.Go(context.Background(), func(ctx context.Context) { // a host that is no more does nothing
+							_ = h.layer.Go(context.Background(), func(ctx context.Context) { // a host that has ended does nothing
 								if n%3 == 0 {
 									o.write(ctx, k, (n*7+c)%keys, n%9 == 0)
 								} else {
@@ -193,7 +194,7 @@ func TestRollingRestart(t *testing.T) {
 				stop = true
 				r.w.Run(time.Minute)
 				r.on(t, r.hosts[0], func(ctx context.Context, k *keeper.Keeper) { o.final(ctx, k) })
-				o.copies()
+				o.atRest()
 				if len(o.wrong) > 0 || o.gets < 500 {
 					t.Errorf("%d gets, %d puts, %d missed: %q", o.gets, o.puts, o.missed, o.wrong)
 				}
@@ -203,7 +204,7 @@ func TestRollingRestart(t *testing.T) {
 }
 
 // TestOtherVersions: a host answers hosts of the version before its own and of the one after, and refuses others in one
-// line that names both versions; it takes no answer of theirs either.
+// line that names both versions; it accepts no answer of theirs either.
 func TestOtherVersions(t *testing.T) {
 	r := settledRing(t, plan{hosts: 1, replicas: 1})
 	h := r.hosts[0]
@@ -212,7 +213,7 @@ func TestOtherVersions(t *testing.T) {
 		_, err := h.Ping(t.Context(), &nodepb.PingRequest{Call: &nodepb.Call{
 			Version: version, Ring: cfg.Ring, Bits: uint32(cfg.Bits), Successors: uint32(cfg.Successors), Replicas: uint32(cfg.Replicas),
 		}})
-		meant := max(version, 1) // version 1 did not say
+		meant := max(version, 1) // version 1 did not send it
 		if apart := max(meant, member.Version) - min(meant, member.Version); apart <= 1 {
 			if err != nil {
 				t.Errorf("version %d: %v", version, err)

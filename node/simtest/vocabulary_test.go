@@ -13,12 +13,12 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// outsideMembers are metrics of a node process that no member makes: the tests of package otel and of the program have
+// outsideMembers are metrics of a node process that no member emits: the tests of package otel and of the program cover
 // them.
 var outsideMembers = []string{chordevent.PeerRefusals.Name, chordevent.TelemetryLost.Name, chordevent.TelemetryQueue.Name}
 
-// What members emit is documented, and what is documented they emit: rings with every fault there is go on until each
-// event, span, metric, attribute and enumerated value has been seen.
+// Members emit only documented signals, and all documented ones: rings with every fault run until each event, span,
+// metric, attribute and enumerated value has been emitted.
 func TestVocabulary(t *testing.T) {
 	vocabulary := slices.DeleteFunc(chordevent.Vocabulary(), func(e chordevent.Entry) bool { return slices.Contains(outsideMembers, e.Name) })
 	seen := emissions.New()
@@ -26,7 +26,7 @@ func TestVocabulary(t *testing.T) {
 	for seed := uint64(1); ; seed++ {
 		r := newRing(seed, eventful(seed))
 		r.emitted = seen
-		r.live()
+		r.runPlan()
 		if list := seen.Undocumented(vocabulary); len(list) > 0 {
 			t.Fatalf("seed %d: emitted and not documented:\n%s", seed, strings.Join(list, "\n"))
 		}
@@ -44,8 +44,9 @@ func TestVocabulary(t *testing.T) {
 	}
 }
 
-// live runs the ring's plan and some time beyond it. What the ring promises is judged elsewhere, and not in such weather.
-func (r *ring) live() {
+// runPlan runs the ring's plan and some time beyond it. Other tests verify what the ring promises, under less severe
+// faults.
+func (r *ring) runPlan() {
 	defer r.w.Close()
 	o := newOracle(r)
 	for range r.plan.hosts {
@@ -69,7 +70,7 @@ func (r *ring) live() {
 	r.w.Run(30 * time.Second)
 }
 
-// eventful draws a small ring to which everything happens.
+// eventful draws a small ring with every kind of event.
 func eventful(seed uint64) plan {
 	d := rand.New(rand.NewPCG(seed, 5))
 	p := plan{

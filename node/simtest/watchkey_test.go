@@ -7,9 +7,10 @@ import (
 	"time"
 )
 
-var watchedKey = flag.Int("key", -1, "print what happens to the key of this number: its operations, its owners, and who holds which version")
+var watchedKey = flag.Int("key", -1, "print what happens to the key of this number: its operations, its owners, and the replicas of each version")
 
-// watchKey prints every millisecond that changes it who owns the watched key and who holds which version of it.
+// watchKey prints the owners of the watched key and the replicas of each version, at every millisecond that changes
+// them.
 func (o *oracle) watchKey() {
 	if *watchedKey < 0 {
 		return

@@ -36,14 +36,14 @@ type ring struct {
 	skew  map[string]time.Duration // how far clocks are off, by address
 
 	started int                // hosts so far, restarts included
-	pinned  func(nth int) bool // whether the nth host started speaks version 1 of the protocol; nil: none does
+	pinned  func(nth int) bool // whether the nth host started is of version 1 of the protocol; nil: none is
 
 	changed time.Time // of membership, the last time
-	leaving int       // hosts that are about to
+	leaving int       // hosts that are about to leave
 	disturbed
 
-	emitted *emissions.Recorder                                     // notes what members emit; nil: nobody asks
-	onMove  func(receiver *host, q *nodepb.MoveRequest, after bool) // hears the steps of moves
+	emitted *emissions.Recorder                                     // records what members emit; nil: not recorded
+	onMove  func(receiver *host, q *nodepb.MoveRequest, after bool) // called at the steps of moves
 }
 
 type host struct {
@@ -59,7 +59,7 @@ type host struct {
 	crashed bool
 	notices []string // for its operator
 	failed  error    // why the latest try to join failed
-	ready   []bool   // what its health service is told
+	ready   []bool   // the states passed to its health service
 }
 
 func newRing(seed uint64, p plan) *ring {
@@ -82,7 +82,7 @@ func (r *ring) add() *host {
 
 func address(made int) string { return fmt.Sprintf("h%d:7000", made) }
 
-// start starts the host of a number as the plan wants it.
+// start starts the host of a number as the plan configures it.
 func (r *ring) start(made int) *host {
 	addr := address(made)
 	if _, stepped := r.skew[addr]; !stepped {
@@ -176,7 +176,7 @@ func (r *ring) telemetry() member.Telemetry {
 	}
 }
 
-// moveWatch tells the ring's onMove what comes in.
+// moveWatch reports received moves to the ring's onMove.
 type moveWatch struct {
 	nodepb.KeysServer
 	r *ring
@@ -197,7 +197,7 @@ func (r *ring) byAddr(addr string) *host {
 	return r.hosts[slices.IndexFunc(r.hosts, func(h *host) bool { return h.addr == addr })]
 }
 
-// records counts what all members hold of the first so many keys, tombstones included.
+// records counts the records of the first keys that all members hold, tombstones included.
 func (r *ring) records(keys int) int {
 	total := 0
 	for n := range keys {
@@ -237,7 +237,7 @@ func (r *ring) pick(n int) *host {
 	return r.hosts[n%len(r.hosts)]
 }
 
-// crash ends a host without a word.
+// crash ends a host without an announcement.
 func (r *ring) crash(h *host) {
 	h.crashed = true
 	r.hosts = slices.DeleteFunc(r.hosts, func(other *host) bool { return other == h })
@@ -314,12 +314,12 @@ func (r *ring) settled() bool {
 	if in == nil || !g.Ideal(in.Space()) {
 		return false
 	}
-	return partition(ids, owned, r.plan.memory != nil)
+	return singlyOwned(ids, owned, r.plan.memory != nil)
 }
 
-// partition reports whether every point of the circle has exactly one owner, and every member a range. Where memory is
-// scarce a member may be without, since nobody with keys may hand over to it.
-func partition(ids []chord.ID, owned []chordevent.Ownership, some bool) bool {
+// singlyOwned reports whether every point of the circle has exactly one owner, and every member a range. Where memory
+// is scarce a member may have none, since no member with keys may be able to hand off to it.
+func singlyOwned(ids []chord.ID, owned []chordevent.Ownership, some bool) bool {
 	order := make([]int, 0, len(ids))
 	for i := range ids {
 		if owned[i].Owns {

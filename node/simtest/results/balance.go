@@ -8,15 +8,15 @@ import (
 	"chordconductor/node/chord"
 )
 
-// A Balance is how evenly keys fall on hosts: ToN figures 8 and 9.
+// A Balance is the distribution of keys over hosts: ToN figures 8 and 9.
 type Balance struct {
 	Hosts, Virtual int // hosts, and members on each
 	Keys           int
-	Load           Stat // keys of a host, in means: all hosts of all rings
-	Fullest        Stat // … of the fullest host, ring by ring
+	Load           Stat // keys of a host, relative to the mean: all hosts of all rings
+	Fullest        Stat // keys of the fullest host, ring by ring
 }
 
-// measureBalance places keys on some rings and counts after every so many of them.
+// measureBalance places keys on some rings and counts after each number in counts.
 func measureBalance(hosts, virtual int, counts []int, rings int, seed uint64) []Balance {
 	load, fullest := make([]sample, len(counts)), make([]sample, len(counts))
 	for ring := range uint64(rings) {
@@ -41,7 +41,7 @@ func measureBalance(hosts, virtual int, counts []int, rings int, seed uint64) []
 	return list
 }
 
-// A place is where a member of a host lies on the circle.
+// A place is a member's position on the circle, and its host.
 type place struct {
 	id   chord.ID
 	host int

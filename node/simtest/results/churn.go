@@ -8,7 +8,7 @@ import (
 )
 
 // A Churn is one row of ToN Table III: members join and leave all the time, as two Poisson processes of the same rate,
-// while lookups come as a third.
+// and lookups are a third.
 type Churn struct {
 	Rate          float64 // of joins, and of leaves, per second
 	Seconds       float64
@@ -56,7 +56,7 @@ func measureChurn(rate float64, n int, span time.Duration, seed uint64) (Churn, 
 	return c, err
 }
 
-// poisson lets something happen at random instants, so many times a second on average, until end.
+// poisson runs happens at random instants, with a mean rate per second, until end.
 func (r *ring) poisson(rate float64, end time.Duration, happens func()) {
 	gap := time.Duration(r.choose.ExpFloat64() / rate * float64(time.Second))
 	r.At(gap, func() {

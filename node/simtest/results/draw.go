@@ -14,7 +14,7 @@ import (
 	"gonum.org/v1/plot/vg/vgsvg"
 )
 
-// Colours that can be told apart by those who see no red or green, and in print by their darkness.
+// Colours that people with colour blindness can distinguish, and in print by their darkness.
 var (
 	blue   = color.RGBA{0x1f, 0x5f, 0xa8, 0xff}
 	orange = color.RGBA{0xd9, 0x7a, 0x1e, 0xff}
@@ -38,10 +38,10 @@ type curve struct {
 type picture struct {
 	title, x, y string
 	curves      []curve
-	ticks       []plot.Tick // of x; nil: as it comes
+	ticks       []plot.Tick // of x; nil: automatic
 }
 
-// svg draws the picture, on white, so that it can be read on pages of any colour.
+// svg draws the picture, on white, so that it is readable on pages of any colour.
 func (p picture) svg() ([]byte, error) {
 	out := plot.New()
 	out.Title.Text, out.Title.TextStyle.Font, out.Title.Padding = p.title, sans(10), vg.Points(4)
@@ -117,7 +117,7 @@ func sans(size float64) font.Font {
 	return font.Font{Typeface: "Liberation", Variant: "Sans", Size: vg.Points(size)}
 }
 
-// points pairs what each element of a list has for x and y.
+// points pairs the x and y of each element of a list.
 func points[E any](list []E, x, y func(E) float64) plotter.XYs {
 	xys := make(plotter.XYs, len(list))
 	for i, e := range list {

@@ -11,15 +11,15 @@ import (
 // longList is the length of successor lists in ToN's experiments with failures and churn.
 const longList = 20
 
-// A Failure is one row of ToN Table II: a share of the members fails at once, and lookups begin before anybody has
-// repaired anything.
+// A Failure is one row of ToN Table II: a share of the members fails at once, and lookups begin before any member has
+// repaired its pointers.
 type Failure struct {
 	Share    float64
 	Lookups  int
-	Failed   int // not answered, or not with the first living member at or after the key
+	Failed   int // not answered, or not by the first live member at or after the key
 	Hops     Stat
 	Timeouts Stat // before the member that names the owner
-	All      Stat // … and of believed owners
+	All      Stat // including believed owners
 }
 
 // measureFailure is the paper's experiment: members' pointers stay as they were.
@@ -57,8 +57,8 @@ func measureFailure(share float64, n, lookups int, seed uint64) Failure {
 	return f
 }
 
-// A Shock is the same on running members, which find out and repair while the lookups are on their way, and which answer
-// only for what they own.
+// A Shock is the same on running members, which detect the failures and repair while the lookups are under way, and
+// which answer only for what they own.
 type Shock struct {
 	Share float64
 	Lookups

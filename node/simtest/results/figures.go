@@ -9,20 +9,20 @@ import (
 	"time"
 )
 
-// Figures is everything that is measured: what docs/results/figures.json holds, and docs/results.md is made of.
+// Figures are all measurements: the content of docs/results/figures.json, from which docs/results.md is generated.
 type Figures struct {
 	Seed     uint64
 	Paths    []PathLength
 	Balance  []Balance // with more and more keys
-	Virtual  []Balance // with more and more members to a host
+	Virtual  []Balance // with more and more members on a host
 	Failures []Failure
 	Shocks   []Shock
 	Churn    []Churn
-	Crowds   []Crowd
+	Crowds   []JoinBurst
 	Modes    []Mode
 }
 
-// A Scale is how large the experiments are.
+// A Scale is the size of the experiments.
 type Scale struct {
 	Exponents            []int // of the rings whose path length is measured
 	PathLookups          int
@@ -57,12 +57,12 @@ var shares = []float64{0, .1, .2, .3, .4, .5} // of members that fail
 // A job measures one part of the figures.
 type job struct {
 	figure, what string
-	cost         float64 // roughly, in processor seconds: the longest come first
+	cost         float64 // roughly, in processor seconds: the most expensive run first
 	run          func() error
 }
 
-// jobs are all parts. Each writes to a place of its own and draws from a seed of its own, so that they may run in any
-// order and side by side.
+// jobs are all parts. Each writes to its own fields and draws from its own seed, so that they may run in any order and
+// side by side.
 func (s Scale) jobs(f *Figures) (list []job) {
 	add := func(figure, what string, cost float64, run func() error) {
 		list = append(list, job{figure, what, cost, run})
@@ -104,10 +104,10 @@ func (s Scale) jobs(f *Figures) (list []job) {
 			return err
 		})
 	}
-	f.Crowds = make([]Crowd, len(s.CrowdSettled))
+	f.Crowds = make([]JoinBurst, len(s.CrowdSettled))
 	for i, settled := range s.CrowdSettled {
 		add("crowds", fmt.Sprintf("%d join %d", s.CrowdJoining, settled), 15, func() (err error) {
-			f.Crowds[i], err = measureCrowd(settled, s.CrowdJoining, f.Seed)
+			f.Crowds[i], err = measureJoinBurst(settled, s.CrowdJoining, f.Seed)
 			return err
 		})
 	}
@@ -118,8 +118,8 @@ func (s Scale) jobs(f *Figures) (list []job) {
 	return list
 }
 
-// measure runs jobs, some at a time, and says how far it is.
-func measure(jobs []job, workers int, say func(format string, args ...any)) error {
+// measure runs jobs, some at a time, and prints its progress.
+func measure(jobs []job, workers int, printf func(format string, args ...any)) error {
 	slices.SortStableFunc(jobs, func(a, b job) int { return cmp.Compare(b.cost, a.cost) })
 	start := time.Now()
 	var mu sync.Mutex
@@ -143,7 +143,7 @@ func measure(jobs []job, workers int, say func(format string, args ...any)) erro
 				if err != nil {
 					failed = append(failed, fmt.Errorf("%s: %w", j.what, err))
 				}
-				say("%4.0f s  %d of %d  %s", time.Since(start).Seconds(), done, len(jobs), j.what)
+				printf("%4.0f s  %d of %d  %s", time.Since(start).Seconds(), done, len(jobs), j.what)
 				mu.Unlock()
 			}
 		})

@@ -10,26 +10,26 @@ import (
 	"chordconductor/node/member"
 )
 
-// Lookups is what lookups on a running ring came to.
+// Lookups is the outcome of lookups on a running ring.
 type Lookups struct {
 	Lookups    int // that ended
-	Unanswered int // … within their limit without an owner
-	// Failed is what ToN counts: unanswered, or the answer was not the successor of the key among the members on the ring
+	Unanswered int // those without an owner within their limit
+	// Failed is as ToN counts: unanswered, or the answer was not the successor of the key among the members on the ring
 	// when it arrived.
 	Failed int
-	// Wrong is what must not be: the member returned did not own the key, by its register, at the lookup's start nor at
-	// its end. (One that did in between alone counts here too.)
+	// Wrong must be 0: the member returned did not own the key, by its register, at the lookup's start nor at its end.
+	// (A member that owned it only in between counts here too.)
 	Wrong    int
 	Hops     Stat
 	Timeouts Stat
 	Latency  Stat      // in seconds
-	Centiles []float64 `json:",omitempty"` // … the 1st to the 99th, where they are drawn
+	Centiles []float64 `json:",omitempty"` // the 1st to the 99th percentile of the latency, where they are drawn
 }
 
 // Per10k is a count per 10,000 lookups.
 func (l Lookups) Per10k(n int) float64 { return 1e4 * float64(n) / max(float64(l.Lookups), 1) }
 
-// A tally is Lookups in the making.
+// A tally is a Lookups while it is measured.
 type tally struct {
 	Lookups
 	begun                   int
@@ -42,7 +42,7 @@ func (t *tally) result() Lookups {
 	return l
 }
 
-// lookup starts a lookup on a host and judges its end.
+// lookup starts a lookup on a host and verifies its answer.
 func (r *ring) lookup(t *tally, h *host, key chord.ID, mode member.Mode) {
 	t.begun++
 	must(h.sim.Go(context.Background(), func(ctx context.Context) {
@@ -54,7 +54,7 @@ func (r *ring) lookup(t *tally, h *host, key chord.ID, mode member.Mode) {
 		before := r.owners(key)
 		l, err := m.Find(ctx, key, mode)
 		if h.member() == nil {
-			t.begun-- // it left with its question
+			t.begun-- // its host left meanwhile
 			return
 		}
 		t.Lookups.Lookups++
@@ -75,7 +75,7 @@ func (r *ring) lookup(t *tally, h *host, key chord.ID, mode member.Mode) {
 	}))
 }
 
-// owners are those who own a key by their registers: one, or for a moment none.
+// owners are the members that own a key by their registers: one, or for a moment none.
 func (r *ring) owners(key chord.ID) (list []chord.Peer) {
 	for _, h := range r.hosts {
 		if h.covers(key) {
@@ -100,7 +100,7 @@ func (r *ring) successor(key chord.ID) (first chord.Peer) {
 	return first
 }
 
-// await lets time pass until all lookups have ended.
+// await runs the world until all lookups have ended.
 func (r *ring) await(t *tally) error {
 	if limit := 5 * time.Minute; !r.RunUntil(limit, 100*time.Millisecond, func() bool { return t.Lookups.Lookups == t.begun }) {
 		return fmt.Errorf("%d of %d lookups have not ended in %v", t.begun-t.Lookups.Lookups, t.begun, limit)

@@ -1,9 +1,9 @@
 // Results measures the figures of the Chord papers on this project's code and writes docs/results.md: tables and plots
 // beside the paper's numbers. `make results` runs it.
 //
-// What package chord decides alone (path length, key balance, lookups among members that have failed) is measured on
-// rings at rest that are made of its types; what takes time (churn, flash crowds, latency) on running members in a
-// simulated world. One seed is one result, on any machine: the file says nothing of the machine.
+// Path length, key balance and lookups among failed members depend on package chord only and are measured on rings at
+// rest that are made of its types; churn, join bursts and latency on running members in a simulated world. One seed is
+// one result, on any machine: the file contains nothing about the machine.
 package main
 
 import (
@@ -58,7 +58,7 @@ func run(args []string) error {
 		}
 		jobs = slices.DeleteFunc(jobs, func(j job) bool { return !slices.Contains(wanted, j.figure) })
 	}
-	debug.SetGCPercent(400) // rings are large and long-lived, messages small and gone at once
+	debug.SetGCPercent(400) // rings are large and long-lived, messages small and short-lived
 	if err := measure(jobs, runtime.GOMAXPROCS(0), func(format string, args ...any) {
 		fmt.Fprintf(os.Stderr, format+"\n", args...)
 	}); err != nil {
@@ -77,7 +77,7 @@ func figureNames() (names []string) {
 	return names
 }
 
-// take takes what jobs have measured.
+// take copies the results of jobs.
 func (f *Figures) take(fresh *Figures, jobs []job) {
 	f.Seed = fresh.Seed
 	for _, j := range jobs {
@@ -114,7 +114,7 @@ func load(file string) (*Figures, error) {
 	return f, nil
 }
 
-// write writes the figures, the plots and the page, when all of them are made.
+// write writes the figures, the plots and the page, if all figures are measured.
 func write(f *Figures, folder string) error {
 	files, err := render(f)
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"chordconductor/node/simenv"
 )
 
-// A Mode is a way for lookups to travel, measured on a ring at rest.
+// A Mode is a lookup mode, measured on a ring at rest.
 type Mode struct {
 	Mode member.Mode
 	Lookups

@@ -38,7 +38,7 @@ func render(f *Figures) (map[string][]byte, error) {
 	return files, nil
 }
 
-// A view is the figures with what stands beside them on the page.
+// A view is the figures with the paper's numbers beside them.
 type view struct {
 	*Figures
 	Scale    Scale

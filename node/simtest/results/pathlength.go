@@ -19,7 +19,7 @@ func (p PathLength) Half() float64 { return float64(p.Exponent) / 2 }
 
 const shippedList = 8 // entries of a successor list, by default
 
-// measurePathLength uses several rings, more of them the smaller they are: a small ring is as even as chance has it.
+// measurePathLength uses several rings, more of them the smaller they are, since a small ring varies more.
 func measurePathLength(exponent, lookups int, seed uint64) PathLength {
 	n := 1 << exponent
 	rings := min(max(1<<14/n, 2), lookups)

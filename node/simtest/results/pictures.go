@@ -16,7 +16,7 @@ func pictures(f *Figures) map[string]picture {
 		"virtual.svg":     virtualPicture(f.Virtual),
 		"failures.svg":    failurePicture(f.Failures),
 		"churn.svg":       churnPicture(f.Churn),
-		"flash-crowd.svg": crowdPicture(f.Crowds),
+		"flash-crowd.svg": joinBurstPicture(f.Crowds),
 		"latency.svg":     latencyPicture(f.Modes),
 	}
 }
@@ -105,7 +105,7 @@ func churnPicture(list []Churn) picture {
 	}}
 }
 
-func crowdPicture(list []Crowd) picture {
+func joinBurstPicture(list []JoinBurst) picture {
 	p := picture{title: "500 members join at once: ring error", x: "base stabilize intervals since", y: "ring error"}
 	for i, c := range list {
 		p.curves = append(p.curves, curve{

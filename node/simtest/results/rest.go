@@ -6,15 +6,15 @@ import (
 	"chordconductor/node/chord"
 )
 
-// A rest is a ring at rest: every member's pointers are what they should be. A lookup on it is a matter of package chord
-// alone, so that rings of any size cost nothing but memory.
+// A rest is a ring at rest: every member's pointers are ideal. A lookup on it needs package chord only, so that rings
+// of any size cost only memory.
 type rest struct {
 	space  chord.Space
 	tables []table // by identifier
 	place  map[chord.ID]int
 }
 
-// A table is what one member knows.
+// A table is one member's pointers.
 type table struct {
 	chord.State
 	fingers chord.Fingers
@@ -60,16 +60,16 @@ func (g *rest) owner(key chord.ID) int {
 	return i % len(g.tables)
 }
 
-// A route is how a lookup went.
+// A route is the course of a lookup.
 type route struct {
 	owner    int // the member that it ended at; -1: it did not
 	hops     int // members visited between the initiator and the owner
-	timeouts int // dead members asked before the owner, in vain
-	last     int // … and believed owners asked in vain
+	timeouts int // dead members before the owner that were called
+	last     int // including believed owners
 }
 
-// lookup follows a lookup from member to member by chord.Routes alone. dead (nil: nobody is) says who does not answer:
-// the lookup remembers whom it has asked in vain, and goes on with the next best.
+// lookup follows a lookup from member to member by chord.Routes alone. dead (nil: none) marks members that do not
+// answer: the lookup skips those that it has called already, and continues with the next best candidate.
 func (g *rest) lookup(from int, key chord.ID, dead []bool) (l route) {
 	if t := &g.tables[from]; chord.Owns(t.Pred.ID, key, t.Self.ID) {
 		return route{owner: from}

@@ -16,7 +16,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// quick is every experiment at a size for every day.
+// quick is every experiment at a size for daily tests.
 var quick = Scale{
 	Exponents: []int{4, 6, 8, 10}, PathLookups: 4000,
 	BalanceHosts: 2000, Rings: 2, Keys: []int{20_000, 100_000, 200_000}, Virtual: []int{1, 5, 20},
@@ -27,7 +27,7 @@ var quick = Scale{
 	ModeMembers: 50, ModeAsk: 500,
 }
 
-// TestFigures measures everything at the small size and requires the shapes that the page speaks of.
+// TestFigures measures everything at the small size and requires the tendencies that the page describes.
 func TestFigures(t *testing.T) {
 	f := &Figures{Seed: 1}
 	if err := measure(quick.jobs(f), 2, t.Logf); err != nil {
@@ -111,7 +111,7 @@ func TestSameSeedSameFigures(t *testing.T) {
 	}
 }
 
-// Rings at rest are what package chord calls ideal, and their lookups end at the owner.
+// Rings at rest are ideal as package chord defines it, and their lookups end at the owner.
 func TestRingsAtRest(t *testing.T) {
 	for _, n := range []int{9, 64, 300} {
 		g := newRest(circle, somePeers(n, 1), 8)
@@ -131,7 +131,7 @@ func TestRingsAtRest(t *testing.T) {
 	}
 }
 
-// docs/results.md and its plots are what is drawn of the figures beside them.
+// docs/results.md and its plots are generated from the figures beside them.
 func TestPageIsOfItsFigures(t *testing.T) {
 	const docs = "../../../docs"
 	f, err := load(filepath.Join(docs, figuresFile))

@@ -17,8 +17,8 @@ import (
 type ring struct {
 	*simenv.World
 	cfg    member.Config
-	choose *rand.Rand // decides what the experiment does; the world has a chance of its own
-	hosts  []*host    // those that are there, by start
+	choose *rand.Rand // decides the experiment; the world has its own random source
+	hosts  []*host    // those on the ring, by start
 	made   int
 }
 
@@ -29,14 +29,14 @@ type host struct {
 }
 
 func newRing(seed uint64, delay func(*rand.Rand) time.Duration, cfg member.Config) *ring {
-	cfg.Keyframe = time.Hour // nobody listens
+	cfg.Keyframe = time.Hour // the experiments read no events
 	return &ring{
 		World: simenv.New(simenv.Config{Seed: seed, Delay: delay}),
 		cfg:   cfg, choose: rand.New(rand.NewPCG(seed, 0xf19)),
 	}
 }
 
-// join starts a host with a member, which joins through some of those that are there.
+// join starts a host with a member, which joins through some of those on the ring.
 func (r *ring) join() {
 	cfg := r.cfg
 	for range min(3, len(r.hosts)) {
@@ -62,7 +62,7 @@ func (r *ring) grow(n int) {
 	}
 }
 
-// must is for what can only fail by a mistake in an experiment.
+// must panics on an error that only a mistake in an experiment causes.
 func must(err error) {
 	if err != nil {
 		panic(err)
@@ -71,7 +71,7 @@ func must(err error) {
 
 func (r *ring) any() *host { return r.hosts[r.choose.IntN(len(r.hosts))] }
 
-// crash ends a host without a word.
+// crash ends a host without an announcement.
 func (r *ring) crash(h *host) {
 	r.hosts = slices.DeleteFunc(r.hosts, func(other *host) bool { return other == h })
 	h.Crash()
@@ -90,10 +90,10 @@ func (r *ring) leave(h *host) {
 	}))
 }
 
-// member is the one that the host carries; nil if it is gone.
+// member is the host's member; nil if it has ended.
 func (h *host) member() *member.Member { return h.Any() }
 
-// onRing reports whether the host's member has its place on the ring, as its neighbours know it.
+// onRing reports whether the host's member is on the ring, as its neighbours see it.
 func (h *host) onRing() bool {
 	m := h.member()
 	return m != nil && m.Status() != chordevent.StatusJoining
@@ -124,7 +124,7 @@ func (r *ring) ideal() bool {
 	return all && chord.Observe(states).Ideal(circle)
 }
 
-// settled reports whether every member's pointers, fingers and register are what they are in a ring at rest.
+// settled reports whether every member's pointers, fingers and register are those of a ring at rest.
 func (r *ring) settled() bool {
 	if !r.ideal() {
 		return false
@@ -145,7 +145,7 @@ func (r *ring) settled() bool {
 	return true
 }
 
-// settle lets the ring come to rest.
+// settle runs the world until the ring is at rest.
 func (r *ring) settle() error {
 	base := r.hosts[0].Config().Stabilize
 	if limit := 1000 * base; !r.RunUntil(limit, base, r.settled) {

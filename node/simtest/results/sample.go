@@ -5,12 +5,12 @@ import (
 	"slices"
 )
 
-// A sample is what has been measured, value by value.
+// A sample is a list of measured values.
 type sample []float64
 
 func add[N int | int64 | float64](s *sample, value N) { *s = append(*s, float64(value)) }
 
-// A Stat is what is kept of a sample.
+// A Stat is a summary of a sample.
 type Stat struct {
 	N                       int
 	Mean, P1, P50, P99, Max float64
@@ -20,10 +20,10 @@ func (s sample) stat() Stat {
 	return Stat{len(s), round(s.mean()), round(s.quantile(0.01)), round(s.quantile(0.5)), round(s.quantile(0.99)), round(s.quantile(1))}
 }
 
-// round keeps what a reader could ever ask for, so that no machine's last bit shows.
+// round keeps more digits than a reader needs, and drops those in which machines differ.
 func round(v float64) float64 { return math.Round(v*1e4) / 1e4 }
 
-// mean is 0 for nothing.
+// mean is the mean; 0 for an empty sample.
 func (s sample) mean() float64 {
 	sum := 0.0
 	for _, v := range s {
@@ -32,7 +32,7 @@ func (s sample) mean() float64 {
 	return sum / max(float64(len(s)), 1)
 }
 
-// quantile is the least value that at least a share q of the sample does not exceed; 0 for nothing.
+// quantile is the least value that at least a share q of the sample does not exceed; 0 for an empty sample.
 func (s sample) quantile(q float64) float64 {
 	if len(s) == 0 {
 		return 0

@@ -1,6 +1,6 @@
 package main
 
-// What the papers found, to stand beside ours. ToN: Stoica et al., "Chord", IEEE/ACM Transactions on Networking, 2003.
+// The papers' results, to print beside ours. ToN: Stoica et al., "Chord", IEEE/ACM Transactions on Networking, 2003.
 
 // A Triple is a mean with the 1st and the 99th percentile.
 type Triple struct{ Mean, P1, P99 float64 }

@@ -10,20 +10,20 @@ import (
 	"chordconductor/node/simenv"
 )
 
-// A Crowd is hosts that join a ring at the same instant. Times are in base stabilize intervals since then.
-type Crowd struct {
+// A JoinBurst is hosts that join a ring at the same instant. Times are in base stabilize intervals since then.
+type JoinBurst struct {
 	Settled, Joining int
 	Joined           float64   // when all had joined
 	Ideal            float64   // when the ring was ideal
-	Owned            float64   // … and every member owned its range
-	Errors           []Instant // up to there
+	Owned            float64   // when the ring was ideal and every member owned its range
+	Errors           []Instant // until then
 }
 
 // An Instant is the ring error at a time.
 type Instant struct {
 	At      float64
 	Error   int // of the members that have joined
-	Waiting int // members that have not
+	Waiting int // members that have not joined
 }
 
 // lan is the network of rings within one building.
@@ -31,14 +31,14 @@ func lan() func(*rand.Rand) time.Duration {
 	return simenv.Uniform(time.Millisecond, 5*time.Millisecond)
 }
 
-func measureCrowd(settled, joining int, seed uint64) (c Crowd, err error) {
+func measureJoinBurst(settled, joining int, seed uint64) (c JoinBurst, err error) {
 	c.Settled, c.Joining = settled, joining
 	r := newRing(seed, lan(), member.Config{})
 	defer r.Close()
 	r.grow(settled)
 	r.Run(30 * time.Second)
 	if !r.RunUntil(2*time.Minute, time.Second, r.ideal) {
-		return c, fmt.Errorf("the ring of %d members before the crowd is not ideal", settled)
+		return c, fmt.Errorf("the ring of %d members before the join burst is not ideal", settled)
 	}
 	begin := r.Elapsed()
 	for range joining {
@@ -65,7 +65,7 @@ func measureCrowd(settled, joining int, seed uint64) (c Crowd, err error) {
 	return c, err
 }
 
-// owned reports whether every member owns what lies between its predecessor and itself.
+// owned reports whether every member owns the range between its predecessor and itself.
 func (r *ring) owned() bool {
 	for _, h := range r.hosts {
 		m := h.member()
