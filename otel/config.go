@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Config is a program's configuration of its telemetry. Zero values stand for the defaults named beside them.
+// Config is a program's configuration of its telemetry. Zero values mean the defaults named beside them.
 type Config struct {
 	// Service is service.name, default "chord-node". OTEL_SERVICE_NAME wins.
 	Service string

@@ -96,7 +96,7 @@ func wantRange(t testing.TB, got []int64, from, to int64) {
 	t.Helper()
 	for i, seq := range got {
 		if seq != from+int64(i) {
-			t.Fatalf("event %d stands where %d should", seq, from+int64(i))
+			t.Fatalf("got event %d, want %d", seq, from+int64(i))
 		}
 	}
 	if want := int(to - from + 1); len(got) != want {

@@ -26,7 +26,7 @@ func (s *setup) metrics(ctx context.Context) error {
 		return nil
 	}
 	opts := []sdkmetric.Option{sdkmetric.WithResource(s.resource), sdkmetric.WithView(peersApart)}
-	life := newLifetime()
+	lifetime := newLifetime()
 	if scrape {
 		reader, err := s.servePrometheus()
 		if err != nil {
@@ -43,11 +43,11 @@ func (s *setup) metrics(ctx context.Context) error {
 		if s.env.get("OTEL_METRIC_EXPORT_INTERVAL") == "" {
 			reader = append(reader, sdkmetric.WithInterval(s.cfg.MetricInterval))
 		}
-		opts = append(opts, sdkmetric.WithReader(sdkmetric.NewPeriodicReader(metricExporter{exporter, life, s.reporter()}, reader...)))
+		opts = append(opts, sdkmetric.WithReader(sdkmetric.NewPeriodicReader(metricExporter{exporter, lifetime, s.reporter()}, reader...)))
 	}
 	p := sdkmetric.NewMeterProvider(opts...)
 	s.Meters = p
-	s.ends = append(s.ends, end{"metrics", p.ForceFlush, patient(p.Shutdown), life.end})
+	s.ends = append(s.ends, end{"metrics", p.ForceFlush, patient(p.Shutdown), lifetime.end})
 	return s.observeSelf(p.Meter("chordconductor/otel"))
 }
 

@@ -154,7 +154,7 @@ func TestAnswers(t *testing.T) {
 			}
 			for _, seq := range c.lost {
 				if slices.Contains(got, seq) {
-					t.Errorf("event %d was refused and yet received", seq)
+					t.Errorf("event %d was refused but received", seq)
 				}
 			}
 			slices.Sort(got)

@@ -214,7 +214,7 @@ func TestFlush(t *testing.T) {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		if err := p.ForceFlush(ctx); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("flush to a dead receiver: %v", err)
+			t.Errorf("flush to a receiver that does not answer: %v", err)
 		}
 		s.mu.Lock()
 		s.hang = false

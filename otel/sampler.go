@@ -14,12 +14,12 @@ import (
 
 // sampler decides at a span's start, from its name, its parent and the outcome it starts with, if it has one:
 //
-//   - Changes and failures are kept, whatever the parent: joins, leaves, key moves and repairs, and spans that start with
-//     such an outcome. A lookup that was not sampled and failed has one span, and so has a pointer that changed because
-//     of a quiet round on another member.
+//   - Changes and failures are kept, whatever the parent: joins, leaves, key moves and repairs, and spans that start
+//     with such an outcome. A lookup that was not sampled and failed has one span, and so has a pointer that changed
+//     because of a quiet round on another member.
 //   - Otherwise a span is sampled as its parent is, local or remote.
-//   - A root: lookups, gets, puts and deletes at a rate per second, and those that a user asked to see (chordevent.Keep);
-//     maintenance rounds at a ratio.
+//   - A root: lookups, gets, puts and deletes at a rate per second, and those that a user asked to see
+//     (chordevent.Keep); maintenance rounds at a ratio.
 //   - A root that is none of a member's operations, such as the RPC of a quiet round, is never sampled.
 type sampler struct {
 	lookups *limiter

@@ -93,7 +93,7 @@ func (s *setup) traces(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("exporter of spans: %w", err)
 	}
-	life := newLifetime()
+	lifetime := newLifetime()
 	var batch []sdktrace.BatchSpanProcessorOption
 	if s.env.get("OTEL_BSP_SCHEDULE_DELAY") == "" {
 		batch = append(batch, sdktrace.WithBatchTimeout(s.cfg.SpanDelay))
@@ -103,7 +103,7 @@ func (s *setup) traces(ctx context.Context) error {
 	}
 	opts := []sdktrace.TracerProviderOption{
 		sdktrace.WithResource(s.resource),
-		sdktrace.WithBatcher(spanExporter{exporter, life, s.reporter()}, batch...),
+		sdktrace.WithBatcher(spanExporter{exporter, lifetime, s.reporter()}, batch...),
 	}
 	if s.env.get("OTEL_TRACES_SAMPLER") == "" {
 		opts = append(opts, sdktrace.WithSampler(newSampler(s.cfg.Sampling, time.Now)))
@@ -113,7 +113,7 @@ func (s *setup) traces(ctx context.Context) error {
 	}
 	p := sdktrace.NewTracerProvider(opts...)
 	s.Tracers = p
-	s.ends = append(s.ends, end{"spans", p.ForceFlush, patient(p.Shutdown), life.end})
+	s.ends = append(s.ends, end{"spans", p.ForceFlush, patient(p.Shutdown), lifetime.end})
 	return nil
 }
 
@@ -136,10 +136,10 @@ func (s *setup) eventsAndLogs(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("exporter of logs: %w", err)
 	}
-	life := newLifetime()
+	lifetime := newLifetime()
 	p := sdklog.NewLoggerProvider(sdklog.WithResource(s.resource),
-		sdklog.WithProcessor(sdklog.NewBatchProcessor(logExporter{exporter, life, s.reporter()})))
+		sdklog.WithProcessor(sdklog.NewBatchProcessor(logExporter{exporter, lifetime, s.reporter()})))
 	s.Logs = p
-	s.ends = append(s.ends, end{"logs", p.ForceFlush, patient(p.Shutdown), life.end})
+	s.ends = append(s.ends, end{"logs", p.ForceFlush, patient(p.Shutdown), lifetime.end})
 	return nil
 }

@@ -33,7 +33,7 @@ func entry(n int) Entry {
 // other lines are not deleted.
 func TestRestart(t *testing.T) {
 	for name, damage := range map[string]string{
-		"whole": "", "cut within a line": `{"time":"2026-01-01T0`, "no JSON": "\x00\xff\n", "another version": `{"v":2}` + "\n",
+		"whole": "", "truncated within a line": `{"time":"2026-01-01T0`, "no JSON": "\x00\xff\n", "another version": `{"v":2}` + "\n",
 		"an endless line": strings.Repeat("x", 3*maxLine), "an empty line": "\n",
 	} {
 		t.Run(name, func(t *testing.T) {

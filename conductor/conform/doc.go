@@ -3,7 +3,7 @@
 //
 // A [Verifier] takes OTLP messages, from a recording or from a receiver, and returns a [Report] with a verdict for each
 // [Level]. It uses the decoders of the view (packages chordevent and lookups), compares spans with the table of
-// chordevent, and folds the events with package ringstate, so that it accepts exactly what the page can show.
+// chordevent, and folds the events with package ring, so that it accepts exactly what the page can show.
 //
 // Command conductor conform uses it. The package does no I/O and never polls a node.
 package conform

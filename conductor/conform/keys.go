@@ -58,7 +58,7 @@ func (c *Verifier) keys(ev *chordevent.Event, attrs pcommon.Map) {
 func (c *Verifier) load(ev *chordevent.Event, load *chordevent.Load, attrs pcommon.Map, replicas int) {
 	s := c.sheets[Keys]
 	for _, key := range loadAttributes {
-		if _, said := attrs.Get(string(key)); !said {
+		if _, ok := attrs.Get(string(key)); !ok {
 			s.lacks(exampleOf(ev), "%s: without it replicas are unknown", key)
 		}
 	}

@@ -89,7 +89,7 @@ func (c *Verifier) lookup(l *lookups.Lookup, key lookupKey) (v lookupVerdict) {
 	case known:
 		for _, h := range l.Hops {
 			if c.latest[h.ID] == nil {
-				v.wrong = fmt.Sprintf("%s: a hop on a member of which no event has arrived", chordevent.NodeIDKey)
+				v.wrong = fmt.Sprintf("%s: a hop on a member without received events", chordevent.NodeIDKey)
 				v.example += ": " + hex(h.ID, l.Digits)
 			}
 		}

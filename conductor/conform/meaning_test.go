@@ -144,7 +144,7 @@ func TestMeanings(t *testing.T) {
 				v.SetInt(v.Int() + 1)
 			}
 			return true
-		}}, Pointers, []string{"incarnation of which no event"}},
+		}}, Pointers, []string{"incarnation without received events"}},
 		{"fingers that begin elsewhere", change{log: func(rec plog.LogRecord) bool {
 			firsts, lasts := slice(rec.Attributes(), chordevent.FingersFirstKey), slice(rec.Attributes(), chordevent.FingersLastKey)
 			for i := range lasts.Len() - 1 { // slot i begins at id + 2^(i+1)

@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	maxIncarnations = 50_000  // event numbers that are remembered, some 60 MB; later ones are not checked for gaps and repeats
+	maxIncarnations = 50_000  // incarnations that are followed, some 10 MB; of further ones only the fold's result is checked
 	maxNumbers      = 1 << 20 // event numbers that are remembered, some 60 MB; later ones are not checked for gaps and repeats
 )
 

@@ -217,10 +217,10 @@ func (c *Verifier) endReferences(v *ring.View) {
 			switch {
 			case !p.Real():
 			case to == nil:
-				s.errs(fmt.Sprintf("member %s names %s", space.Format(m.ID), space.Format(p.ID)), "%s: names a member of which no event has arrived", key)
+				s.errs(fmt.Sprintf("member %s names %s", space.Format(m.ID), space.Format(p.ID)), "%s: names a member without received events", key)
 			case p.Incarnation > to.inc:
 				s.errs(fmt.Sprintf("member %s names incarnation %d of %s, whose events have %d", space.Format(m.ID), p.Incarnation, space.Format(p.ID), to.inc),
-					"%s: names an incarnation of which no event has arrived", key)
+					"%s: names an incarnation without received events", key)
 			}
 		}
 		check(chordevent.PredecessorIDKey, m.Predecessor)

@@ -78,7 +78,7 @@ func brokenSpan(t *rapid.T) (td ptrace.Traces, attribute string, reason chordeve
 		a.PutStr(key, text)
 	}
 	a.PutEmptySlice(string(chordevent.LookupPathKey)).AppendEmpty().SetStr("0123456789abcdef")
-	switch rapid.SampledFrom([]string{"missing", "cut", "type", "value", "range", "clock", "path"}).Draw(t, "wrong") {
+	switch rapid.SampledFrom([]string{"missing", "truncated", "type", "value", "range", "clock", "path"}).Draw(t, "wrong") {
 	case "missing":
 		attribute = ids[0]
 		if rapid.Bool().Draw(t, "own") {
@@ -88,7 +88,7 @@ func brokenSpan(t *rapid.T) (td ptrace.Traces, attribute string, reason chordeve
 		}
 		a.Remove(attribute)
 		return td, attribute, chordevent.ReasonMissing
-	case "cut":
+	case "truncated":
 		attribute = rapid.SampledFrom(ids[1:]).Draw(t, "key")
 		a.PutStr(attribute, "0123456789abcdef"[:rapid.IntRange(0, 15).Draw(t, "length")])
 		return td, attribute, chordevent.ReasonSyntax
@@ -191,10 +191,10 @@ func TestRates(t *testing.T) {
 	expect(at(22), 5)
 	add(histogram("b", at(-1000), at(32), 9010, 0, 0), at(32))
 	expect(at(32), 6)
-	add(histogram("a", at(30), at(40), 20, 0, 0), at(40)) // a restarted: its count begins anew
+	add(histogram("a", at(30), at(40), 20, 0, 0), at(40)) // process a restarted: its count begins anew
 	expect(at(40), 3)
 	if _, _, _, known := r.Now(at(40).Add(time.Hour)); known || len(r.series) != 0 {
-		t.Error("silent series are remembered for ever")
+		t.Error("silent series are remembered without limit")
 	}
 }
 

@@ -85,8 +85,8 @@ func TestForeignFormatsAreNamed(t *testing.T) {
 		}
 		before := rapid.IntRange(0, 2).Draw(t, "messages before")
 		whole := bytes.Repeat(framed(request), before)
-		cut := rapid.IntRange(1, len(data)).Draw(t, "cut")
-		r := NewReader(bytes.NewReader(append(bytes.Clone(whole), data[:cut]...)))
+		size := rapid.IntRange(1, len(data)).Draw(t, "size")
+		r := NewReader(bytes.NewReader(append(bytes.Clone(whole), data[:size]...)))
 		for range before {
 			if _, err := r.Next(); err != nil {
 				t.Fatal(err)
@@ -96,11 +96,11 @@ func TestForeignFormatsAreNamed(t *testing.T) {
 		var damage *DamageError
 		switch {
 		case !errors.As(err, &damage) || damage.Offset != int64(len(whole)):
-			t.Fatalf("%v, %d bytes of %q behind %d", err, cut, want, len(whole))
-		case cut >= known && !strings.Contains(damage.What, want):
-			t.Fatalf("%v, want %s; %d bytes, known by %d", err, want, cut, known)
-		case cut < known && !strings.Contains(damage.What, "ends within") && !strings.Contains(damage.What, "over the limit"):
-			t.Fatalf("%v; %d bytes, known by %d", err, cut, known)
+			t.Fatalf("%v, %d bytes of %q behind %d", err, size, want, len(whole))
+		case size >= known && !strings.Contains(damage.What, want):
+			t.Fatalf("%v, want %s; %d bytes, known by %d", err, want, size, known)
+		case size < known && !strings.Contains(damage.What, "ends within") && !strings.Contains(damage.What, "over the limit"):
+			t.Fatalf("%v; %d bytes, known by %d", err, size, known)
 		}
 	})
 }

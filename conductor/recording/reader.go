@@ -55,21 +55,21 @@ func (r *Reader) Next() (Message, error) {
 	size := int64(binary.BigEndian.Uint32(head))
 	if size > maxMessage {
 		rest, _ := r.from.Peek(peeked) // its content is of no use anyway
-		return Message{}, r.damage(append(head, rest...), "a message of %d bytes is over the limit of %d: this is no recording of OTLP in protobuf framing", size, maxMessage)
+		return Message{}, r.damage(append(head, rest...), "a message of %d bytes is over the limit of %d: this is not a recording of OTLP in protobuf framing", size, maxMessage)
 	}
 	body, err := io.ReadAll(io.LimitReader(r.from, size)) // grows with the bytes read, not with the length announced
 	if err != nil {
 		return Message{}, err
 	}
 	if int64(len(body)) < size {
-		return Message{}, r.damage(begin(head, body), "the file ends within a message of %d bytes, of which %d are there", size, len(body))
+		return Message{}, r.damage(begin(head, body), "the file ends within a message: expected %d bytes, got %d", size, len(body))
 	}
 	m, err := decode(body)
 	switch {
 	case errors.Is(err, otlpscan.ErrDeep):
 		return Message{}, &DamageError{r.offset, "a message whose " + err.Error()}
 	case err != nil:
-		return Message{}, r.damage(begin(head, body), "a message that is no OTLP")
+		return Message{}, r.damage(begin(head, body), "a message that is not OTLP")
 	}
 	r.offset += int64(len(head)) + size
 	return m, nil

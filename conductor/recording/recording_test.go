@@ -104,9 +104,9 @@ func TestTruncated(t *testing.T) {
 		var damage *DamageError
 		switch clean := n == 0 || int64(n) == firstEnds; {
 		case clean && err != io.EOF:
-			t.Errorf("cut at %d, between messages: %v", n, err)
+			t.Errorf("truncated at %d, between messages: %v", n, err)
 		case !clean && (!errors.As(err, &damage) || damage.Offset != 0 && damage.Offset != firstEnds):
-			t.Errorf("cut at %d: %v", n, err)
+			t.Errorf("truncated at %d: %v", n, err)
 		}
 	}
 }
@@ -114,7 +114,7 @@ func TestTruncated(t *testing.T) {
 func TestForeign(t *testing.T) {
 	for _, test := range []struct{ name, data, want string }{
 		{"text", "Lorem ipsum dolor", "at byte 0: a message of 1282372197 bytes is over the limit"},
-		{"zeros and noise", "\x00\x00\x00\x04abcd", "at byte 0: a message that is no OTLP"},
+		{"zeros and noise", "\x00\x00\x00\x04abcd", "at byte 0: a message that is not OTLP"},
 		{"JSON lines of the Collector", `{"resourceLogs":[]}`, "at byte 0: this is JSON, the default of the Collector's file exporter; record with format: proto"},
 		{"JSON with a byte order mark", "\xef\xbb\xbf\n {}", "at byte 0: this is JSON"},
 		{"gzip", "\x1f\x8b\x08\x00", "at byte 0: this is compressed with gzip; unpack it with gunzip"},

@@ -89,7 +89,7 @@ func TestJSON(t *testing.T) {
 	}
 	for _, want := range []string{
 		`"verdict": "failed"`, `"metric": "mean_hops"`, `"half_log2_members": 0.792`, `"repaired_after_s": 2`, `"planned": 2`, `"short": true`, `"not_repaired": true`,
-		`"expected_keys": 30`, `"since_s": 1`, `"finger 3 → 0009 (1 in vain)"`, `"unmarked_wrong_fields": null`, `"never": true`, `"phases_not_repaired": 1`, `"stale_reads": 1`, `"failed": 6`, `"refused": 8`, `"refused_writes_shown": 2`, `"mean_hops": 1.5`,
+		`"expected_keys": 30`, `"since_s": 1`, `"finger 3 → 0009 (timeouts: 1)"`, `"unmarked_wrong_fields": null`, `"never": true`, `"phases_not_repaired": 1`, `"stale_reads": 1`, `"failed": 6`, `"refused": 8`, `"refused_writes_shown": 2`, `"mean_hops": 1.5`,
 		`"key": "quote/000001"`, `"written_at_s": 1`, `"fate": "crashed"`, `"ended_at_s": 2`, `"reported_by": "0004"`, `"found": "no answer"`,
 	} {
 		if !strings.Contains(string(text), want) {

@@ -44,7 +44,7 @@ func hop(h *nodepb.Hop, bits int) string {
 		by = fmt.Sprintf("successor %d → ", h.GetSlot())
 	}
 	if n := h.GetTimeouts(); n > 0 {
-		id += fmt.Sprintf(" (%d timeouts)", n)
+		id += fmt.Sprintf(" (timeouts: %d)", n)
 	}
 	return by + id
 }

@@ -14,7 +14,7 @@ type Reason string
 const (
 	ReasonUnknown   Reason = "unknown_event" // the name begins with "chord.", in whatever letters or field, but is not in the vocabulary
 	ReasonMissing   Reason = "missing"       // a required attribute is absent
-	ReasonDuplicate Reason = "duplicate"     // an attribute stands twice
+	ReasonDuplicate Reason = "duplicate"     // an attribute occurs twice
 	ReasonType      Reason = "type"          // of another type than in the table
 	ReasonSyntax    Reason = "syntax"        // not an identifier in hex digits
 	ReasonRange     Reason = "range"         // a number out of bounds

@@ -85,7 +85,7 @@ type FingerRun struct {
 // PeerFailed is emitted when the member has lost contact with a peer.
 type PeerFailed struct {
 	Peer      PeerRef
-	Operation string // the span name of the operation that noticed
+	Operation string // the span name of the operation that detected it
 }
 
 // MovePhase is the progress of a key move.

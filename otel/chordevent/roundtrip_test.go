@@ -14,7 +14,7 @@ func TestRoundTrip(t *testing.T) {
 		want := drawEvent(t)
 		src, rec := only(overTheWire(t, toLogs(want, Encode(want))))
 		if !IsEvent(rec) {
-			t.Fatalf("%q is not taken for an event", rec.EventName())
+			t.Fatalf("%q is not recognized as an event", rec.EventName())
 		}
 		got, ignored, err := Decode(src, rec)
 		if err != nil {
