@@ -29,7 +29,7 @@ func (r *Ring) checkPrincipals() {
 		}
 	}
 	if need := r.parameters.listLen + 1; principals < need && r.uncounted(need-principals) < need-principals {
-		r.found(chord.EnoughPrincipals, nil, skippers, fmt.Sprintf("%d of %d needed principal members (members that no successor list skips)", principals, need))
+		r.found(chord.EnoughPrincipals, nil, skippers, fmt.Sprintf("%d of %d needed (members that no successor list skips)", principals, need))
 	}
 }
 
