@@ -10,10 +10,11 @@ import (
 // ErrMemory is the error for an instant that needs more memory than there is for queries of the past.
 var ErrMemory = errors.New("showing the past needs more memory than the conductor may use for it (--memory)")
 
-// Of the memory for recording the queue of entries has an eighth and the segment being written a quarter; the rest is
-// the fold's. At the bounds: an entry that does not fit into the queue is not recorded; a segment ends, however few its
-// entries; and while the checkpoint of the ring leaves less than a quarter of the segment to entries, nothing is
-// recorded, since checkpoints would be all that is written. All of that counts in Stats.Dropped and Stats.Failed.
+// queueShare is the share of the queue of entries: an eighth of the memory for recording, of which the segment being
+// written has a quarter; the rest is the fold's. At the bounds: an entry that does not fit into the queue is not
+// recorded; a segment ends, however few its entries; and while the checkpoint of the ring leaves less than a quarter of
+// the segment to entries, nothing is recorded, since checkpoints would be all that is written. All of that counts in
+// Stats.Dropped and Stats.Failed.
 func queueShare(of *memory.Share) *memory.Share {
 	if of == nil {
 		return nil

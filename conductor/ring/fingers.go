@@ -25,7 +25,7 @@ func (t *fingerTable) set(run chordevent.FingerRun, seq int64, scratch []fingerR
 	if seq < t.floor || run.First < 0 || run.Last >= chord.MaxBits || run.First > run.Last {
 		return scratch
 	}
-	if n := len(t.runs); n == 0 || t.runs[n-1].Last < run.First { // runs come in ascending order: so do all those of a new incarnation
+	if n := len(t.runs); n == 0 || t.runs[n-1].Last < run.First { // runs come in ascending order: always so in a new incarnation
 		t.runs = append(t.runs, fingerRun{run, seq})
 		return scratch
 	}

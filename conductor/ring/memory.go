@@ -35,7 +35,7 @@ func (r *Ring) kept() int64 {
 	return r.bytes + int64(len(r.referencedOnly))*referencedSize + r.lost.bytes + r.moves.bytes
 }
 
-// Hosts have one part in hostShare of MaxBytes; members and all else have the rest.
+// hostShare is the divisor of MaxBytes that gives the part of hosts; members and all else have the rest.
 const hostShare = 8
 
 func (r *Ring) membersMost() int64 { return r.opt.MaxBytes - r.opt.MaxBytes/hostShare }

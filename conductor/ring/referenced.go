@@ -4,9 +4,10 @@ import (
 	"chordconductor/node/chord"
 )
 
-// Referenced identifiers are those without an event of their own yet: peers that members name as predecessor or head,
-// at most two for each member, and peers reported dead that no member names, at most maxReported. A report beyond that
-// is dropped; its member, should an event of it ever arrive, falls silent instead.
+// maxReported bounds the referenced identifiers that no member names. Referenced are identifiers without an event of
+// their own yet: peers that members name as predecessor or head, at most two for each member, and peers reported dead
+// that no member names. A report beyond that is dropped; its member, should an event of it ever arrive, falls silent
+// instead.
 const maxReported = 1024
 
 // recordOf returns the record of an identifier, a new one that is only referenced if there is none.
