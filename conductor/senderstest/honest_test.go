@@ -24,8 +24,8 @@ const (
 	honestHosts   = 10
 )
 
-// An honest ring sends the loads and keyframes of a ring's members. Each event carries a count, for which a page client
-// looks in the frames it receives: an event is applied when it arrives there.
+// An honest ring sends the loads and keyframes of a ring's members. Each event carries a count, which a page client looks
+// for in the frames it receives: an event is applied when it arrives there.
 type honest struct {
 	c       *conductor
 	members []*otlptest.Member

@@ -10,9 +10,9 @@ import (
 	"chordconductor/node/chord"
 )
 
-// telemetryWay is the delay of telemetry to the view without faults: an export interval, the view's own ticks, and the
+// telemetryDelay is the delay of telemetry to the view without faults: an export interval, the view's own ticks, and the
 // time between two looks.
-const telemetryWay = time.Second
+const telemetryDelay = time.Second
 
 // groundTruth is a member's own state, from its memory. Only the judgement of the view uses it; nothing of it reaches
 // the view.
@@ -69,7 +69,7 @@ func (d *viewAccuracy) look(now time.Time, v *ring.View, truth map[chord.ID]grou
 			continue
 		}
 		d.measured = true
-		bound := ring.StalenessBound(m.Keyframe, telemetryWay)
+		bound := ring.StalenessBound(m.Keyframe, telemetryDelay)
 		if m.Predecessor.ID != t.Predecessor {
 			differs[fieldOf{m.ID, "predecessor"}] = bound
 		}

@@ -20,7 +20,7 @@ func parse(t *testing.T, source string) *scenario.Scenario {
 	return s
 }
 
-func TestLabWithoutARing(t *testing.T) {
+func TestControllerWithoutARing(t *testing.T) {
 	l := New(Config{View: func() *ring.View { return &ring.View{} }, Watch: NewWatch()})
 	defer l.Close(t.Context())
 	if err := l.StartSimulation(parse(t, "name: x")); !errors.Is(err, ErrConflict) {

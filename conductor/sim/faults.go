@@ -33,7 +33,7 @@ type fault struct {
 	latency     time.Duration
 	paused      bool       // hosts of from drop all traffic
 	held        bool       // the telemetry of hosts of from is not delivered
-	partitioned int        // members on the smaller side, for the page
+	partitioned int        // members partitioned off, for the page
 	members     []chord.ID // of the hosts named, when it began
 }
 
@@ -324,7 +324,7 @@ func (f *faults) faulty() (n int) {
 }
 
 // compose brings the orders up to date, and lists their addresses, and which of them have changed. A host that is no
-// longer listed keeps its order until it has acknowledged to be healthy: its members may only be taken for dead.
+// longer listed keeps its order until it has acknowledged that it has none: its members may be alive.
 func (f *faults) compose(hosts []Host) (addresses []string, changed map[string]bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

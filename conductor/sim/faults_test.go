@@ -77,7 +77,7 @@ func set(addresses ...string) map[string]bool {
 	return m
 }
 
-func TestCutsReachTheHostsConcerned(t *testing.T) {
+func TestPartitionsReachTheHostsConcerned(t *testing.T) {
 	for _, test := range []struct {
 		name string
 		d    fault

@@ -54,7 +54,7 @@ func (s *simulation) result() *Result {
 		r.Phases[n-1].To = r.Elapsed
 	}
 	s.blame(r.Lost)
-	r.judge(view)
+	r.check(view)
 	return r
 }
 
@@ -87,8 +87,8 @@ func loads(v *ring.View) []MemberLoad {
 	return list
 }
 
-// judge measures every metric that the scenario bounds.
-func (r *Result) judge(v *ring.View) {
+// check measures every metric that the scenario bounds.
+func (r *Result) check(v *ring.View) {
 	for _, e := range r.Scenario.Expect {
 		c := Check{Metric: e.Metric, Bound: e.Bound}
 		if e.Metric == scenario.RepairedWithin {

@@ -29,7 +29,7 @@ func TestRefusedWritesShown(t *testing.T) {
 				Scenario: &scenario.Scenario{Expect: []scenario.Expectation{{Metric: scenario.RefusedWritesShown}}},
 				Phases:   []PhaseResult{{Counts: counts}}, Keys: load.Verdict{Refused: c.shown},
 			}
-			r.judge(&ring.View{})
+			r.check(&ring.View{})
 			if got := r.Checks[0]; got.Measured != c.measured || got.OK != c.ok || got.Value != float64(c.shown) {
 				t.Errorf("%+v", got)
 			}
@@ -47,7 +47,7 @@ func TestNothingSeenMeasuresNothing(t *testing.T) {
 					Scenario: &scenario.Scenario{Expect: []scenario.Expectation{{Metric: metric, Bound: 1e9}}},
 					Phases:   []PhaseResult{{Counts: &load.Counts{}}}, Timeline: timeline, Finished: finished,
 				}
-				r.judge(&ring.View{Status: ring.Unknown, Certainty: ring.Certainty{State: ring.NothingCertain}})
+				r.check(&ring.View{Status: ring.Unknown, Certainty: ring.Certainty{State: ring.NothingCertain}})
 				if c := r.Checks[0]; c.Measured || c.OK || r.Passed() {
 					t.Errorf("%s, finished %v: %+v", name, finished, c)
 				}
@@ -67,7 +67,7 @@ func TestLostKeysAreMeasuredAtTheEnd(t *testing.T) {
 			Scenario: &scenario.Scenario{Expect: []scenario.Expectation{{Metric: scenario.LostKeys}}},
 			Finished: c.finished, Keys: load.Verdict{Written: 5, Lost: c.lost},
 		}
-		r.judge(&ring.View{})
+		r.check(&ring.View{})
 		if got := r.Checks[0]; got.Measured != c.measured || got.OK != c.ok {
 			t.Errorf("%s: %+v", name, got)
 		}

@@ -30,8 +30,8 @@ const realKeyframe = time.Second
 const (
 	// slowness is by how much a busy machine may delay events and looks.
 	slowness = 2 * time.Second
-	// realWay is package ring's allowance for the delay of telemetry before it takes a state for stale.
-	realWay = 5 * time.Second
+	// realDelay is package ring's allowance for the delay of telemetry before it takes a state for stale.
+	realDelay = 5 * time.Second
 )
 
 // A realRing is members over gRPC, their telemetry over the real exporters and the real receiver, and a judge.
@@ -56,7 +56,7 @@ type realHost struct {
 // TestViewIsTrueOverOTLP does in real time, to one ring, what TestViewIsTrue does to many.
 func TestViewIsTrueOverOTLP(t *testing.T) {
 	r := &realRing{t: t, relay: newRelay(t)}
-	r.judge = newJudge(ring.StalenessBound(realKeyframe, realWay)+slowness, time.Now())
+	r.judge = newJudge(ring.StalenessBound(realKeyframe, realDelay)+slowness, time.Now())
 	r.relay.start()
 	for range 7 {
 		r.add(freeport.Address(t))
@@ -66,7 +66,7 @@ func TestViewIsTrueOverOTLP(t *testing.T) {
 	looking := every(lookEvery, r.look)
 	writing := every(50*time.Millisecond, r.put)
 
-	r.relay.spoil(weather{drop: .2, double: .2, late: .2, lateBy: slowness / 4})
+	r.relay.spoil(conditions{drop: .2, double: .2, late: .2, lateBy: slowness / 4})
 	for _, s := range []struct {
 		at time.Duration
 		do func()
@@ -80,9 +80,9 @@ func TestViewIsTrueOverOTLP(t *testing.T) {
 		{8500 * time.Millisecond, func() { r.relay.block(false) }},
 		{9 * time.Second, func() { r.add(r.crash(3)) }},
 		{10 * time.Second, func() { r.relay.stop() }},
-		{11 * time.Second, func() { r.relay.start(); r.heardFrom(time.Now()) }},
+		{11 * time.Second, func() { r.relay.start(); r.restarted(time.Now()) }},
 		{12 * time.Second, func() { r.add(freeport.Address(t)) }},
-		{13 * time.Second, func() { r.relay.spoil(weather{}) }},
+		{13 * time.Second, func() { r.relay.spoil(conditions{}) }},
 	} {
 		r.wait(s.at)
 		s.do()
@@ -110,13 +110,13 @@ func TestViewIsTrueOverOTLP(t *testing.T) {
 		t.Logf("%-12s %v", fieldNames[f], c)
 	}
 	t.Logf("over OTLP: %v; the view was the ground truth %v after the ring was ideal", r.judge.counts, time.Since(quiet).Round(time.Millisecond))
-	weather := r.relay.counted()
-	t.Logf("telemetry: %v", weather)
+	counted := r.relay.counted()
+	t.Logf("telemetry: %v", counted)
 	if r.judge.counts.unmarked > 0 {
 		t.Errorf("not marked:\n%s", strings.Join(r.judge.wrong, "\n"))
 	}
-	if weather.dropped == 0 || weather.doubled == 0 || weather.late == 0 || weather.refused == 0 {
-		t.Errorf("too few faults of telemetry: %v", weather)
+	if counted.dropped == 0 || counted.doubled == 0 || counted.late == 0 || counted.refused == 0 {
+		t.Errorf("too few faults of telemetry: %v", counted)
 	}
 }
 
@@ -152,7 +152,7 @@ func (r *realRing) until(limit time.Duration, what string, cond func() bool) {
 	}
 }
 
-// wait waits until a time since the storm began.
+// wait waits until a time since the faults began.
 func (r *realRing) wait(at time.Duration) { <-time.After(time.Until(r.relay.spoiled.Add(at))) }
 
 func (r *realRing) look() {
@@ -162,7 +162,7 @@ func (r *realRing) look() {
 	r.judge.look(time.Now(), v, r.members())
 }
 
-func (r *realRing) heardFrom(now time.Time) {
+func (r *realRing) restarted(now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.judge.begun = now

@@ -13,7 +13,7 @@ const keyframe = 10 * time.Second
 // A plan is a ring and the steps that befall it. The host of a step is a number taken modulo the hosts there are.
 type plan struct {
 	bits, successors, replicas, virtual, hosts int
-	weather                                    weather
+	conditions                                 conditions
 	length                                     time.Duration
 	steps                                      []step
 }
@@ -41,7 +41,7 @@ type step struct {
 
 func (p plan) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d bits, r=%d, R=%d, %d hosts of %d members, weather %+v", p.bits, p.successors, p.replicas, p.hosts, p.virtual, p.weather)
+	fmt.Fprintf(&b, "%d bits, r=%d, R=%d, %d hosts of %d members, conditions %+v", p.bits, p.successors, p.replicas, p.hosts, p.virtual, p.conditions)
 	for _, s := range p.steps {
 		if s.kind != put {
 			fmt.Fprintf(&b, "\n  %8v host %d: %s %d", s.at, s.host, s.kind, s.n)
@@ -55,8 +55,8 @@ func randomPlan(seed uint64) plan {
 	r := rand.New(rand.NewPCG(seed, 2))
 	p := plan{
 		bits: []int{32, 160}[r.IntN(2)], successors: 3 + r.IntN(6), replicas: 1 + r.IntN(3), virtual: 1, hosts: 6 + r.IntN(9),
-		weather: weather{drop: .2, double: .2, late: .2, lateBy: time.Duration(500+r.IntN(3500)) * time.Millisecond},
-		length:  2 * time.Minute,
+		conditions: conditions{drop: .2, double: .2, late: .2, lateBy: time.Duration(500+r.IntN(3500)) * time.Millisecond},
+		length:     2 * time.Minute,
 	}
 	if r.IntN(4) == 0 {
 		p.virtual, p.hosts = 2, 4+r.IntN(4)

@@ -29,16 +29,16 @@ type relay struct {
 	plogotlp.UnimplementedGRPCServer
 	t       *testing.T
 	address string
-	spoiled time.Time      // when the storm began
+	spoiled time.Time      // when the faults began
 	under   sync.WaitGroup // batches that are late
 
-	mu      sync.Mutex
-	weather weather
-	blocked bool
-	dead    map[string]bool // processes that have crashed: what they had not sent yet is lost
-	to      *conductor      // nil: down
-	last    *ring.View      // of the present conductor, or of the one before
-	count   tally
+	mu         sync.Mutex
+	conditions conditions
+	blocked    bool
+	dead       map[string]bool // processes that have crashed: what they had not sent yet is lost
+	to         *conductor      // nil: down
+	last       *ring.View      // of the present conductor, or of the one before
+	count      tally
 }
 
 // A tally counts batches.
@@ -146,14 +146,14 @@ func (r *relay) view() *ring.View {
 	return r.last
 }
 
-// spoil changes the weather.
-func (r *relay) spoil(w weather) {
+// spoil changes the conditions.
+func (r *relay) spoil(w conditions) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.spoiled.IsZero() {
 		r.spoiled = time.Now()
 	}
-	r.weather = w
+	r.conditions = w
 }
 
 // block has all exports refused, or lets them through again.
@@ -182,7 +182,7 @@ func (r *relay) Export(ctx context.Context, q plogotlp.ExportRequest) (plogotlp.
 		r.mu.Unlock()
 		return answer, nil
 	}
-	w, c := r.weather, r.to
+	w, c := r.conditions, r.to
 	chance := func(share float64) bool { return rand.Float64() < share }
 	var drop, double, late bool
 	refuse := r.blocked || c == nil
@@ -213,7 +213,7 @@ func (r *relay) Export(ctx context.Context, q plogotlp.ExportRequest) (plogotlp.
 }
 
 // later passes a copy on after a while. The conductor may be another one by then, or none; then it is lost.
-func (r *relay) later(c *conductor, q plogotlp.ExportRequest, w weather) {
+func (r *relay) later(c *conductor, q plogotlp.ExportRequest, w conditions) {
 	copied := plogotlp.NewExportRequest()
 	q.Logs().CopyTo(copied.Logs())
 	r.under.Go(func() {

@@ -78,7 +78,7 @@ func TestViewIsTrue(t *testing.T) {
 	for f, c := range byField {
 		t.Logf("%-12s %v", fieldNames[f], c)
 	}
-	t.Logf("%d rings in storms of 2 minutes: %v", last-first+1, total)
+	t.Logf("%d rings under faults for 2 minutes: %v", last-first+1, total)
 	t.Logf("the ring as a whole: %v", rings)
 	t.Logf("telemetry: of %d batches %d lost, %d doubled, %d late; %d events overwritten in full queues", batches, dropped, doubled, late, overflowed)
 }
@@ -91,7 +91,7 @@ func (w *world) run() error {
 	if !w.sim.RunUntil(settleLimit, lookEvery, w.settled) {
 		return fmt.Errorf("the first %d hosts do not make a ring", w.plan.hosts)
 	}
-	w.weather, w.looking = w.plan.weather, true
+	w.conditions, w.looking = w.plan.conditions, true
 	w.look()
 	steps := slices.Clone(w.plan.steps)
 	slices.SortStableFunc(steps, func(a, b step) int { return cmp.Compare(a.at, b.at) })
@@ -99,13 +99,13 @@ func (w *world) run() error {
 		w.sim.At(s.at, func() { w.do(s) })
 	}
 	w.sim.Run(w.plan.length)
-	w.weather = weather{}
+	w.conditions = conditions{}
 	w.heal()
 	if !w.sim.RunUntil(settleLimit, lookEvery, w.settled) {
-		return fmt.Errorf("the ring itself is not ideal %v after the storm", settleLimit)
+		return fmt.Errorf("the ring itself is not ideal %v after the faults", settleLimit)
 	}
 	// Quiet: a keyframe period later the view is complete, and after silence it shows which members are gone.
-	w.sim.Run(keyframe + w.plan.weather.lateBy + retryEvery + 2*exportEvery)
+	w.sim.Run(keyframe + w.plan.conditions.lateBy + retryEvery + 2*exportEvery)
 	if wrong := w.quiet(func(wrong, _ []string) []string { return wrong }); len(wrong) > 0 {
 		return fmt.Errorf("all is quiet, and the view is not the ground truth:\n%s", strings.Join(wrong, "\n"))
 	}
@@ -174,7 +174,7 @@ func (w *world) do(s step) {
 		w.put(w.pick(s.host), s.n)
 	case outage:
 		for i, h := range w.hosts {
-			h.road.blocked = i*100 < s.n*len(w.hosts)
+			h.path.blocked = i*100 < s.n*len(w.hosts)
 		}
 	case kill:
 		w.down = true

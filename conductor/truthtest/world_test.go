@@ -28,7 +28,7 @@ type world struct {
 	sim         *simenv.World
 	random      *rand.Rand // for what happens to the ring and to its telemetry
 	plan        plan
-	weather     weather
+	conditions  conditions
 	hosts       []*host // those that are alive, by start
 	made        int
 	partitioned bool
@@ -47,7 +47,7 @@ type host struct {
 	addr    string
 	sim     *simenv.Host
 	layer   *faults.Layer
-	road    *road
+	path    *path
 	leaving bool
 }
 
@@ -57,7 +57,7 @@ func newWorld(seed uint64, p plan) *world {
 		random: rand.New(rand.NewPCG(seed, 0x7275)),
 		plan:   p,
 	}
-	w.judge = newJudge(ring.StalenessBound(keyframe, exportEvery+p.weather.lateBy)+advanceEvery, w.sim.Now())
+	w.judge = newJudge(ring.StalenessBound(keyframe, exportEvery+p.conditions.lateBy)+advanceEvery, w.sim.Now())
 	w.listen()
 	w.advance()
 	return w
@@ -141,7 +141,7 @@ func (w *world) addAt(addr string) *host {
 	if err != nil {
 		panic(err)
 	}
-	h := &host{addr: addr, sim: sim, layer: faults.New(sim, addr), road: &road{w: w}}
+	h := &host{addr: addr, sim: sim, layer: faults.New(sim, addr), path: &path{w: w}}
 	telemetry, err := otel.Memory(otel.MemoryConfig{
 		Ring: "chord", Instance: fmt.Sprintf("%s-%d", addr, sim.Now().UnixNano()), Random: w.random.Uint64, Now: sim.Now,
 		Sink: func(data plog.Logs) {
@@ -150,7 +150,7 @@ func (w *world) addAt(addr string) *host {
 					w.judge.received(m, ev)
 				}
 			})
-			h.road.push(data)
+			h.path.push(data)
 		},
 	})
 	if err != nil {
@@ -161,12 +161,12 @@ func (w *world) addAt(addr string) *host {
 		cfg.Join = append(cfg.Join, other.addr)
 	}
 	h.Host, err = member.NewHost(cfg, addr, h.layer, member.Telemetry{
-		Tracer: telemetry.Tracers, Events: telemetry.Events, Lost: func() int64 { return h.road.lost },
+		Tracer: telemetry.Tracers, Events: telemetry.Events, Lost: func() int64 { return h.path.lost },
 	})
 	if err != nil {
 		panic(err)
 	}
-	h.road.recover = h.Recovered
+	h.path.recover = h.Recovered
 	sim.Serve(h.layer.ServeRing(h), h.layer.ServeKeys(h))
 	w.hosts = append(w.hosts, h)
 	if _, err := h.Start(w.plan.virtual); err != nil {
@@ -180,7 +180,7 @@ func (w *world) pick(n int) *host { return w.hosts[n%len(w.hosts)] }
 // crash ends a host without a message. What it had not exported yet is lost.
 func (w *world) crash(h *host) {
 	w.hosts = slices.DeleteFunc(w.hosts, func(other *host) bool { return other == h })
-	h.road.ended = true
+	h.path.ended = true
 	h.Crash()
 	h.sim.Crash()
 }
@@ -193,7 +193,7 @@ func (w *world) leave(h *host) {
 		h.leaving = false
 		if err == nil {
 			w.hosts = slices.DeleteFunc(w.hosts, func(other *host) bool { return other == h })
-			h.road.flush()
+			h.path.flush()
 			w.sim.At(0, h.sim.Crash) // the process ends
 		}
 	})

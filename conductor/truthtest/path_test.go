@@ -12,16 +12,15 @@ const (
 	queueLimit  = 60 // records: small, so that a minute's outage overflows some queues
 )
 
-// weather is the faults of telemetry between the processes and the conductor.
-type weather struct {
+// conditions is the faults of telemetry between the processes and the conductor.
+type conditions struct {
 	drop, double, late float64       // shares of the batches that get through
 	lateBy             time.Duration // at most
 }
 
-// A road is the path of one process's events to the conductor, as package otel has it: a bounded queue that overwrites
-// its oldest, a batch after an interval, sent again until it is accepted. The process does not learn what happens to an
-// accepted batch.
-type road struct {
+// A path carries one process's events to the conductor, as package otel has it: a bounded queue that overwrites its oldest, a
+// batch after an interval, sent again until it is accepted. The process does not learn the fate of an accepted batch.
+type path struct {
 	w            *world
 	blocked      bool // exports fail
 	queue        []plog.Logs
@@ -35,7 +34,7 @@ type road struct {
 }
 
 // push is called with each event, at the instant that it is emitted.
-func (r *road) push(data plog.Logs) {
+func (r *path) push(data plog.Logs) {
 	if r.ended {
 		return
 	}
@@ -48,7 +47,7 @@ func (r *road) push(data plog.Logs) {
 	r.schedule(exportEvery)
 }
 
-func (r *road) schedule(after time.Duration) {
+func (r *path) schedule(after time.Duration) {
 	if r.due {
 		return
 	}
@@ -59,7 +58,7 @@ func (r *road) schedule(after time.Duration) {
 	})
 }
 
-func (r *road) export() {
+func (r *path) export() {
 	if r.ended || len(r.queue) == 0 {
 		return
 	}
@@ -77,29 +76,29 @@ func (r *road) export() {
 }
 
 // flush is what a process does before it exits.
-func (r *road) flush() {
+func (r *path) flush() {
 	r.export()
 	r.ended = true
 }
 
-// transmit loses, doubles or delays a batch, as the weather is.
+// transmit loses, doubles or delays a batch, as the conditions is.
 func (w *world) transmit(batch []plog.Logs) {
 	w.batches++
 	chance := func(share float64) bool { return w.random.Float64() < share }
-	if chance(w.weather.drop) {
+	if chance(w.conditions.drop) {
 		w.dropped++
 		return
 	}
 	arrive := func() {
 		var d time.Duration
-		if chance(w.weather.late) {
-			d = time.Duration(w.random.Int64N(int64(w.weather.lateBy)))
+		if chance(w.conditions.late) {
+			d = time.Duration(w.random.Int64N(int64(w.conditions.lateBy)))
 			w.latecomers++
 		}
 		w.sim.At(d, func() { w.receive(batch) })
 	}
 	arrive()
-	if chance(w.weather.double) {
+	if chance(w.conditions.double) {
 		w.doubled++
 		arrive()
 	}
