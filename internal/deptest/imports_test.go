@@ -17,24 +17,24 @@ var directions = []struct {
 	{"node/chord", nil, "the protocol is pure"},
 	{"node/nodepb", nil, "generated"},
 	{"node/store", []string{"node/chord"}, "records and ranges"},
-	{"node/env", []string{"node/nodepb", "internal/reload"}, "the environment knows no member"},
-	{"node/simenv", []string{"node/env", "node/nodepb"}, "the environment knows no member"},
+	{"node/env", []string{"node/nodepb", "internal/reload"}, "the environment is below members"},
+	{"node/simenv", []string{"node/env", "node/nodepb"}, "the environment is below members"},
 	{"node/keeper", []string{"node/chord", "node/env", "node/nodepb", "node/store", "otel/chordevent"}, "a member's key side reaches the outside through env"},
 	{"node/member", []string{"node/chord", "node/env", "node/keeper", "node/nodepb", "node/store", "otel/chordevent"}, "a member reaches the outside through env"},
-	{"node", []string{"node", "otel", "internal"}, "a node knows no conductor"},
+	{"node", []string{"node", "otel", "internal"}, "a node is independent of the conductor"},
 
-	{"otel/chordevent", []string{"node/chord"}, "the vocabulary is both sides' and knows neither"},
+	{"otel/chordevent", []string{"node/chord"}, "the vocabulary is shared by node and conductor"},
 	{"otel/internal/otlptest", []string{"internal"}, "tests call it"},
-	{"otel", []string{"node/chord"}, "telemetry knows no member and no conductor"},
+	{"otel", []string{"node/chord"}, "telemetry is independent of members and conductor"},
 
 	{"conductor/pack", []string{"node/chord", "otel/chordevent"}, "a form of events"},
 	{"conductor/ring", []string{"node/chord", "otel/chordevent", "conductor/pack"}, "the fold is pure"},
 	{"conductor/lookups", []string{"node/chord", "otel/chordevent"}, "spans to lookups"},
-	{"conductor/conform", []string{"node/chord", "otel/chordevent", "conductor/ring", "conductor/lookups"}, "an emitter is judged by what the view is made with"},
-	{"conductor/memory", nil, "a share knows no part"},
+	{"conductor/conform", []string{"node/chord", "otel/chordevent", "conductor/ring", "conductor/lookups"}, "emitters are verified with the packages of the view"},
+	{"conductor/memory", nil, "a share is independent of its user"},
 	{"conductor/history", []string{"node/chord", "otel/chordevent", "conductor/memory", "conductor/ring", "conductor/pack", "internal/dirs"}, "ring <- history"},
 	{"conductor/live", []string{"node/chord", "otel/chordevent", "conductor/memory", "conductor/ring", "conductor/lookups", "conductor/history", "conductor/pack"}, "the fold's loop"},
-	{"conductor/ingest", []string{"node/chord", "otel/chordevent", "conductor/memory", "conductor/live", "conductor/lookups", "conductor/internal", "internal/dirs", "internal/netname", "internal/reload"}, "ingest knows its consumers alone"},
+	{"conductor/ingest", []string{"node/chord", "otel/chordevent", "conductor/memory", "conductor/live", "conductor/lookups", "conductor/internal", "internal/dirs", "internal/netname", "internal/reload"}, "ingest imports its consumers only"},
 	{"conductor/hub", []string{"node/chord", "otel/chordevent", "conductor/memory", "conductor/ring", "conductor/live", "conductor/lookups", "conductor/history"}, "ring <- hub"},
 	{"conductor/sim/scenario", []string{"node/member"}, "what a user writes, by the rule for what a host accepts"},
 	{"conductor", []string{"conductor", "node", "otel", "client", "internal"}, ""},
@@ -66,7 +66,7 @@ func TestDirections(t *testing.T) {
 			}
 			switch {
 			case within(s.dir, "node") && within(to, "conductor"), within(s.dir, "otel") && within(to, "conductor"):
-				t.Errorf("%s imports %s: nothing of a node may know the conductor", s.name, to)
+				t.Errorf("%s imports %s: no package of a node may import the conductor", s.name, to)
 			case slices.Contains(forAll, to):
 			case !s.test && !within(to, rule.dir) && !withinAny(to, rule.may...):
 				t.Errorf("%s imports %s, but %s may import %v only (%s)", s.name, to, rule.dir, rule.may, rule.why)

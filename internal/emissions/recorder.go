@@ -96,9 +96,9 @@ func (r *Recorder) Unseen(vocabulary []chordevent.Entry) (list []string) {
 				list = append(list, fmt.Sprintf("%s: %s: %s", e.Signal, e.Name, key))
 				continue
 			}
-			for _, word := range e.Values[key] {
-				if !values[word] {
-					list = append(list, fmt.Sprintf("%s: %s: %s=%s", e.Signal, e.Name, key, word))
+			for _, value := range e.Values[key] {
+				if !values[value] {
+					list = append(list, fmt.Sprintf("%s: %s: %s=%s", e.Signal, e.Name, key, value))
 				}
 			}
 		}

@@ -85,7 +85,7 @@ func (t tracer) Start(ctx context.Context, of string, opts ...trace.SpanStartOpt
 	attributes := cfg.Attributes()
 	keep := parent.IsSampled() || (cfg.NewRoot() || !parent.IsValid()) && t.sampled()
 	for _, a := range attributes {
-		if word := a.Value.AsString(); a.Key == chordevent.OutcomeKey && (word == chordevent.OutcomeChanged || word == chordevent.OutcomeFailed) {
+		if value := a.Value.AsString(); a.Key == chordevent.OutcomeKey && (value == chordevent.OutcomeChanged || value == chordevent.OutcomeFailed) {
 			keep = true
 		}
 	}

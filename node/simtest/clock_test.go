@@ -172,7 +172,7 @@ func TestWrongClockTakesItselfOff(t *testing.T) {
 			h := r.hosts[2]
 			r.skew[h.addr] = wrong
 			if !r.w.RunUntil(offLimit, 10*time.Millisecond, func() bool { return len(h.Members()) == 0 }) {
-				t.Fatalf("it is still there: %q", h.notices)
+				t.Fatalf("the host with the wrong clock is still on the ring: %q", h.notices)
 			}
 			if h.Ready() || len(h.notices) != 1 || !strings.Contains(h.notices[0], "of 4 hosts") && !strings.Contains(h.notices[0], "of 3 hosts") {
 				t.Errorf("ready %v, noticed %q", h.Ready(), h.notices)
@@ -186,12 +186,12 @@ func TestWrongClockTakesItselfOff(t *testing.T) {
 			r.tryAll(t, "without it", 10)
 			r.w.Run(10 * time.Minute)
 			if len(h.Members()) != 0 {
-				t.Errorf("it is back with the wrong clock: %q", h.notices)
+				t.Errorf("the host is back with the wrong clock: %q", h.notices)
 			}
 			r.skew[h.addr] = 0
 			r.hosts = append(r.hosts, h)
 			if !r.w.RunUntil(offLimit, 10*time.Millisecond, func() bool { return h.Ready() && len(h.Members()) == 2 }) {
-				t.Fatalf("it is not back: %q", h.notices)
+				t.Fatalf("the host is not back: %q", h.notices)
 			}
 			r.settle(t)
 			r.check(t, 2*keys)
@@ -207,11 +207,11 @@ func TestWrongClockJoins(t *testing.T) {
 	r.skew["h5:7000"] = 2 * time.Hour
 	h := r.add()
 	if !r.w.RunUntil(offLimit, 10*time.Millisecond, func() bool { return len(h.Members()) == 0 && len(h.notices) > 0 }) {
-		t.Fatalf("it stays: %q", h.notices)
+		t.Fatalf("the host stays on the ring: %q", h.notices)
 	}
 	r.skew[h.addr] = 0
 	if !r.w.RunUntil(offLimit, 10*time.Millisecond, h.Ready) {
-		t.Fatalf("it does not come: %q", h.notices)
+		t.Fatalf("the host does not join: %q", h.notices)
 	}
 	r.settle(t)
 	r.check(t, 40)

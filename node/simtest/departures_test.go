@@ -133,7 +133,7 @@ func (p departurePlan) run(t *testing.T, r *ring) []ended {
 	all := slices.Clone(r.hosts)
 	begin := r.w.Elapsed()
 	var list []ended
-	told := 0
+	signalled := 0
 	for i, h := range all {
 		if p.crashes[i] >= 0 {
 			r.w.At(p.crashes[i], func() { r.crash(h) })
@@ -141,7 +141,7 @@ func (p departurePlan) run(t *testing.T, r *ring) []ended {
 		if p.signals[i] < 0 {
 			continue
 		}
-		told++
+		signalled++
 		r.w.At(p.signals[i], func() {
 			since := r.w.Elapsed()
 			r.end(h, func(keys int64, err error) {
@@ -149,8 +149,8 @@ func (p departurePlan) run(t *testing.T, r *ring) []ended {
 			})
 		})
 	}
-	if !r.w.RunUntil(5*time.Minute, time.Millisecond, func() bool { return len(list) == told }) {
-		t.Fatalf("%v: %d of %d hosts have ended: %s", p, len(list), told, r)
+	if !r.w.RunUntil(5*time.Minute, time.Millisecond, func() bool { return len(list) == signalled }) {
+		t.Fatalf("%v: %d of %d hosts have ended: %s", p, len(list), signalled, r)
 	}
 	if rest := begin + slices.Max(p.crashes) + time.Millisecond - r.w.Elapsed(); rest > 0 {
 		r.w.Run(rest)

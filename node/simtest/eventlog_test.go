@@ -25,19 +25,19 @@ type eventLog struct {
 	events int
 	owned  []tenure
 
-	alive     func(id chord.ID, life int64) bool
+	alive     func(id chord.ID, incarnation int64) bool
 	status    map[string]string // of hosts, by address, as of their last event
 	suspected []time.Time       // when a live member was declared dead
 }
 
 // A tenure is the time for which a member's register had one value.
 type tenure struct {
-	owner      chord.ID
-	life       int64
-	addr       string
-	from       chord.ID
-	epoch      int64
-	start, end time.Time // zero end: still so
+	owner       chord.ID
+	incarnation int64
+	addr        string
+	from        chord.ID
+	epoch       int64
+	start, end  time.Time // zero end: still so
 }
 
 func newEventLog(now func() time.Time) *eventLog {
@@ -88,9 +88,9 @@ func (g logger) Emit(_ context.Context, r log.Record) {
 	if err != nil {
 		panic(err)
 	}
-	t := tenure{owner: id, life: values[chordevent.NodeIncarnationKey].AsInt64(), addr: values[chordevent.HostAddressKey].AsString(), start: l.now()}
+	t := tenure{owner: id, incarnation: values[chordevent.NodeIncarnationKey].AsInt64(), addr: values[chordevent.HostAddressKey].AsString(), start: l.now()}
 	for i := range l.owned {
-		if o := &l.owned[i]; o.owner == id && o.life == t.life && o.end.IsZero() {
+		if o := &l.owned[i]; o.owner == id && o.incarnation == t.incarnation && o.end.IsZero() {
 			o.end = t.start
 		}
 	}
@@ -115,7 +115,7 @@ func (l *eventLog) end(addr string) {
 // covered reports whether a member's register covered a key at some instant from start to end.
 func (l *eventLog) covered(p chord.Peer, key chord.ID, start, end time.Time) bool {
 	for _, t := range l.owned {
-		if t.owner == p.ID && t.life == p.Incarnation && chord.Owns(t.from, key, t.owner) &&
+		if t.owner == p.ID && t.incarnation == p.Incarnation && chord.Owns(t.from, key, t.owner) &&
 			!t.start.After(end) && (t.end.IsZero() || !t.end.Before(start)) {
 			return true
 		}

@@ -54,8 +54,8 @@ func (x *hostilePeer) epoch() int64 {
 	return x.last + 1<<20 - x.random.Int64N(2)
 }
 
-func (x *hostilePeer) ownership(who *nodepb.Peer) *nodepb.Ownership {
-	return &nodepb.Ownership{Owner: who, From: x.id(), Epoch: x.epoch()}
+func (x *hostilePeer) ownership(owner *nodepb.Peer) *nodepb.Ownership {
+	return &nodepb.Ownership{Owner: owner, From: x.id(), Epoch: x.epoch()}
 }
 
 // record is a record of one of the keys put afterwards, of a version that leaves them as little room as possible.
@@ -74,7 +74,7 @@ func (x *hostilePeer) record(to *nodepb.Call) *nodepb.Record {
 	return &nodepb.Record{Key: fmt.Append(nil, x.random.IntN(100)), Value: []byte("hostile"), Version: version - uint64(x.random.IntN(2)), Writer: id}
 }
 
-func (x *hostilePeer) heard(o *nodepb.Ownership) {
+func (x *hostilePeer) received(o *nodepb.Ownership) {
 	if o != nil {
 		x.last = max(x.last, o.Epoch)
 	}
@@ -97,15 +97,15 @@ func (x *hostilePeer) send(ctx context.Context, keys nodepb.KeysServer, to chord
 	case 9: // as replicas, from the owner of the whole ring
 		own.From = own.Owner.Id
 		if a, err := keys.Replicate(ctx, &nodepb.ReplicateRequest{Call: call, Ownership: own, Records: []*nodepb.Record{x.record(call)}}); err == nil {
-			x.heard(a.Conflict)
+			x.received(a.Conflict)
 		}
 	case 0, 1, 2:
 		if a, err := keys.Replicate(ctx, &nodepb.ReplicateRequest{Call: call, Ownership: own}); err == nil {
-			x.heard(a.Conflict)
+			x.received(a.Conflict)
 		}
 	case 3, 4:
 		if a, err := keys.Compare(ctx, &nodepb.CompareRequest{Call: call, Ownership: own}); err == nil {
-			x.heard(a.Conflict)
+			x.received(a.Conflict)
 		}
 	case 5:
 		grant := &nodepb.Ownership{Owner: &nodepb.Peer{Id: to.ID[:], Address: to.Addr, Incarnation: to.Incarnation}, From: x.id(), Epoch: x.epoch()}
@@ -115,7 +115,7 @@ func (x *hostilePeer) send(ctx context.Context, keys nodepb.KeysServer, to chord
 		})
 	case 6:
 		if a, err := keys.Survey(ctx, &nodepb.SurveyRequest{Call: call, Point: x.id()}); err == nil {
-			x.heard(a.Ownership)
+			x.received(a.Ownership)
 		}
 	case 7:
 		_, _ = keys.Apply(ctx, &nodepb.ApplyRequest{

@@ -149,7 +149,7 @@ func runHosts(seed uint64, p hostPlan) (took time.Duration, err error) {
 		join(v)
 	}
 	if !r.w.RunUntil(formTime, 100*time.Millisecond, r.settled) {
-		return 0, fmt.Errorf("the first %d hosts do not make a ring", len(p.first))
+		return 0, fmt.Errorf("the first %d hosts do not form a ring", len(p.first))
 	}
 	filled := false
 	client := r.hosts[0]
@@ -181,7 +181,7 @@ func runHosts(seed uint64, p hostPlan) (took time.Duration, err error) {
 		}
 		// A member has joined when it is active.
 		if !r.w.RunUntil(formTime, 100*time.Millisecond, r.allActive) {
-			return 0, fmt.Errorf("not all members get their places: %s", r)
+			return 0, fmt.Errorf("not all members become active: %s", r)
 		}
 	}
 	changed := r.w.Elapsed()
@@ -200,7 +200,7 @@ func runHosts(seed uint64, p hostPlan) (took time.Duration, err error) {
 	took = r.w.Elapsed() - changed
 	r.w.Run(2 * time.Minute)
 	if !good() {
-		return took, fmt.Errorf("as promised, and 2 min later %s", wrong)
+		return took, fmt.Errorf("as promised, but 2 min later %s", wrong)
 	}
 	return took, nil
 }
@@ -299,7 +299,7 @@ func TestReplicasAreTheFirstHosts(t *testing.T) {
 			return true
 		}
 		if !r.w.RunUntil(formTime, 250*time.Millisecond, func() bool { return r.settled() && right() }) {
-			t.Errorf("hosts of %v members: host lists do not become right", p.first)
+			t.Errorf("hosts of %v members: the host lists stay wrong", p.first)
 		}
 		r.w.Close()
 	}

@@ -238,9 +238,9 @@ func TestReadsDuringMovesNeverMiss(t *testing.T) {
 func TestCrashInAMove(t *testing.T) {
 	const keys = 60
 	for phase := nodepb.MoveRequest_PHASE_BEGIN; phase <= nodepb.MoveRequest_PHASE_COMMIT; phase++ {
-		for _, whose := range []string{"source", "receiver"} {
+		for _, side := range []string{"source", "receiver"} {
 			for _, when := range []string{"before", "after"} {
-				t.Run(fmt.Sprintf("%s %s %s", whose, when, phase), func(t *testing.T) {
+				t.Run(fmt.Sprintf("%s %s %s", side, when, phase), func(t *testing.T) {
 					r := settledRing(t, plan{hosts: 6, replicas: 2, keys: keys})
 					r.fill(t, keys)
 					r.w.Run(repairTime)
@@ -251,7 +251,7 @@ func TestCrashInAMove(t *testing.T) {
 						}
 						crashed = true
 						dead := receiver
-						if whose == "source" {
+						if side == "source" {
 							dead = r.byAddr(q.Call.From.Address)
 						}
 						r.crash(dead)

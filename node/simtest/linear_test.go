@@ -225,7 +225,7 @@ func play(seed uint64, s trial) (c *chronicle, over time.Duration, err error) {
 		r.made++
 	}
 	if !r.w.RunUntil(time.Minute, 100*time.Millisecond, r.settled) {
-		return c, 0, fmt.Errorf("the first %d hosts do not make a ring", s.hosts)
+		return c, 0, fmt.Errorf("the first %d hosts do not form a ring", s.hosts)
 	}
 	r.log.suspected = nil
 	begin := r.w.Elapsed()
@@ -388,9 +388,9 @@ func TestLinearizable(t *testing.T) {
 		}
 	}
 	if counted < *stories/2 {
-		t.Errorf("of %d stories only %d were without a living host taken for dead", *stories, counted)
+		t.Errorf("in only %d of %d schedules no live host was declared dead", counted, *stories)
 	}
-	t.Logf("%d stories, %d operations", counted, total)
+	t.Logf("%d schedules, %d operations", counted, total)
 }
 
 // TestLinearizableAfterHindrances: where live hosts are paused or partitioned in one direction, the promise is void

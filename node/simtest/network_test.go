@@ -11,9 +11,9 @@ import (
 // sides is the partition of the hosts. A host's part follows from its number, so that one that joins meanwhile has a
 // part too.
 type sides struct {
-	part   func(made int) int // nil: no partition
-	oneway bool               // hosts of part 0 do not reach those of part 1, and receive from them
-	cuts   int                // number of partitions so far, so that a heal ends only its own
+	part       func(made int) int // nil: no partition
+	oneway     bool               // hosts of part 0 do not reach those of part 1, and receive from them
+	partitions int                // number of partitions so far, so that a heal ends only its own
 }
 
 // apply gives each host's layer the rules that hold now.
@@ -66,7 +66,7 @@ func (r *ring) separate(percent int, parts ...int) {
 		return 1
 	}
 	r.sides.oneway = false
-	r.sides.cuts++
+	r.sides.partitions++
 	r.disturb()
 	r.apply()
 }

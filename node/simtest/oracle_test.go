@@ -20,15 +20,15 @@ import (
 type promise string
 
 const (
-	promiseOrder   promise = "order"
-	promiseCopies  promise = "copies"
-	promiseKept    promise = "kept"
-	promiseReads   promise = "reads"
-	promiseRefused promise = "refused"
-	promiseLeaves  promise = "leaves"
-	promiseLookups promise = "lookups"
-	promiseAnswers promise = "answers"
-	promiseRest    promise = "rest"
+	promiseOrder    promise = "order"
+	promiseReplicas promise = "replicas"
+	promiseKept     promise = "kept"
+	promiseReads    promise = "reads"
+	promiseRefused  promise = "refused"
+	promiseLeaves   promise = "leaves"
+	promiseLookups  promise = "lookups"
+	promiseAnswers  promise = "answers"
+	promiseRest     promise = "rest"
 )
 
 // An oracle records every operation that a client began, and its outcome.
@@ -45,7 +45,7 @@ type oracle struct {
 	gets, puts, deletes       int
 	failed, refusals, missed  int
 	lookups, leaves           int
-	order, copied             time.Duration // until the ring was in order, and all replicas there
+	order, replicated         time.Duration // until the ring was in order, and all replicas there
 	left                      time.Duration // the longest leave
 	gap, overlap              time.Duration // without an owner, and with two
 	calmGets, kept, voidAtEnd int
@@ -62,14 +62,14 @@ type history struct {
 	last    write           // the greatest version that is acknowledged, or that a get has returned
 	pending []string        // values of writes of unknown outcome: they may appear
 	refused map[string]bool // values that must not
-	lost    bool            // more hosts crashed than it had copies: any earlier value may be there, or none
+	lost    bool            // more hosts crashed than it had replicas: any earlier value may be there, or none
 	ever    []write         // acknowledged values that are no longer in last
 }
 
 type write struct {
-	version uint64
-	value   string // empty: deleted
-	copies  int
+	version  uint64
+	value    string // empty: deleted
+	replicas int
 }
 
 func newOracle(r *ring) *oracle { return &oracle{r: r, keys: make([]history, r.plan.keys)} }
@@ -208,7 +208,7 @@ func (o *oracle) read(ctx context.Context, k *keeper.Keeper, n int) {
 	}
 }
 
-// crashedMeanwhile records that as many hosts as a key has copies crashed while an operation on it was under way.
+// crashedMeanwhile records that as many hosts as a key has replicas crashed while an operation on it was under way.
 func (o *oracle) crashedMeanwhile(h *history, begin time.Time) {
 	n := 0
 	for _, at := range o.r.crashes {
@@ -216,7 +216,7 @@ func (o *oracle) crashedMeanwhile(h *history, begin time.Time) {
 			n++
 		}
 	}
-	if n > 0 && n >= min(h.last.copies, o.r.scarce(begin)) {
+	if n > 0 && n >= min(h.last.replicas, o.r.scarce(begin)) {
 		h.lose()
 	}
 }

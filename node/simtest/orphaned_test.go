@@ -31,7 +31,7 @@ type orphanPlan struct {
 }
 
 func (p orphanPlan) String() string {
-	return fmt.Sprintf("m=%d r=%d R=%d, owners of %v members die after %v (whoever owns: %v), hosts of %v join after %v", p.bits, p.successors, p.replicas, p.owners, p.deaths, p.all, p.joins, p.at)
+	return fmt.Sprintf("m=%d r=%d R=%d, owners of %v members crash after %v (all owners: %v), hosts of %v join after %v", p.bits, p.successors, p.replicas, p.owners, p.deaths, p.all, p.joins, p.at)
 }
 
 func randomOrphans(seed uint64) orphanPlan {
@@ -102,7 +102,7 @@ func TestOwnersDieDuringJoins(t *testing.T) {
 		}
 		worst = max(worst, took)
 	}
-	t.Logf("%d rings, worst %v after the last owner's death; of %d no active member lived", *orphanSeeds, worst, none)
+	t.Logf("%d rings, worst %v after the last owner's crash; in %d no active member was left", *orphanSeeds, worst, none)
 }
 
 // runOrphans runs a plan and returns the time after the last crash until every range had one owner; below 0 if no
@@ -115,7 +115,7 @@ func runOrphans(seed uint64, p orphanPlan) (time.Duration, error) {
 		r.add()
 	}
 	if !r.w.RunUntil(formTime, 100*time.Millisecond, r.settled) {
-		return 0, fmt.Errorf("the owners do not make a ring")
+		return 0, fmt.Errorf("the owners do not form a ring")
 	}
 	owners := slices.Clone(r.hosts)
 	filled := false
@@ -148,20 +148,20 @@ func runOrphans(seed uint64, p orphanPlan) (time.Duration, error) {
 			}
 		}
 	}
-	died := r.w.Elapsed()
+	crashed := r.w.Elapsed()
 	r.w.Run(20 * time.Millisecond) // answers under way, by which a joiner becomes active, arrive
 	active := func() bool { return len(r.onRing()) > 0 }
 	if !active() {
 		r.w.Run(convergence)
 		if active() {
-			return -1, fmt.Errorf("no active member lived, and %d joiners made a ring by themselves: %s", len(r.onRing()), r)
+			return -1, fmt.Errorf("no active member was left, and %d joiners formed a ring by themselves: %s", len(r.onRing()), r)
 		}
 		return -1, nil
 	}
 	if !r.w.RunUntil(convergence, 250*time.Millisecond, r.ownedOnce) {
-		return convergence, fmt.Errorf("%v after the last death not every range has one owner: %s", convergence, r)
+		return convergence, fmt.Errorf("%v after the last crash not every range has one owner: %s", convergence, r)
 	}
-	took := r.w.Elapsed() - died
+	took := r.w.Elapsed() - crashed
 	r.w.Run(time.Minute)
 	if !r.ownedOnce() {
 		return took, fmt.Errorf("in order, and a minute later not any more: %s", r)

@@ -30,10 +30,10 @@ type row struct {
 }
 
 var rows = []row{
-	{promiseOrder, "Every range has one owner and the ring is ideal within T, as long as one active member lives",
+	{promiseOrder, "Every range has one owner and the ring is ideal within T, as long as one active member is alive",
 		func(o *oracle) int { return 1 }, "plans", func(o *oracle) time.Duration { return o.order }},
-	{promiseCopies, "Every key is on min(R, hosts) distinct hosts within T",
-		func(o *oracle) int { return len(o.keys) }, "keys", func(o *oracle) time.Duration { return o.copied }},
+	{promiseReplicas, "Every key is on min(R, hosts) distinct hosts within T",
+		func(o *oracle) int { return len(o.keys) }, "keys", func(o *oracle) time.Duration { return o.replicated }},
 	{promiseKept, "A write acknowledged with c replicas, or read, survives c-1 crashes within one repair time (25 s), any number of leaves, and partitions",
 		func(o *oracle) int { return o.kept }, "keys", nil},
 	{promiseReads, "Without partitions, message loss and false suspicion, operations on a key see those that ended before they began",
@@ -120,7 +120,7 @@ func writePromises(t *testing.T, file string, all []outcome) {
 
 // TestEveryPromiseHasARow: the table has a row for each promise that an oracle can find broken.
 func TestEveryPromiseHasARow(t *testing.T) {
-	for _, p := range []promise{promiseOrder, promiseCopies, promiseKept, promiseReads, promiseRefused, promiseLeaves, promiseLookups, promiseAnswers, promiseRest} {
+	for _, p := range []promise{promiseOrder, promiseReplicas, promiseKept, promiseReads, promiseRefused, promiseLeaves, promiseLookups, promiseAnswers, promiseRest} {
 		if !slices.ContainsFunc(rows, func(r row) bool { return r.promise == p }) {
 			t.Errorf("%s has no row", p)
 		}

@@ -61,7 +61,7 @@ func TestPlan(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		t.Logf("%s: in order after %v, all replicas after %v", name, o.order, o.copied)
+		t.Logf("%s: in order after %v, all replicas after %v", name, o.order, o.replicated)
 	}
 }
 
@@ -151,7 +151,7 @@ func summary(all []outcome) string {
 		if x.o.extinct {
 			extinct++
 		} else if x.err == nil {
-			order, copied = append(order, x.o.order), append(copied, x.o.copied)
+			order, copied = append(order, x.o.order), append(copied, x.o.replicated)
 		}
 	}
 	return fmt.Sprintf("%d plans: %d gets (%d checked), %d puts, %d deletes, %d of unknown outcome, %d refused; %d lookups; %d leaves; %d keys kept, %d not bound; no member left in %d; in order after %v (p99) %v (most), replicas after %v, %v",

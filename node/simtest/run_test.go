@@ -123,19 +123,19 @@ func (o *oracle) on(h *host, limit time.Duration, task func(ctx context.Context,
 // converge waits for one owner per range and all replicas, and records the time.
 func (o *oracle) converge() bool {
 	r := o.r
-	var order, copies time.Time
+	var order, replicated time.Time
 	r.w.RunUntil(settleTime, 100*time.Millisecond, func() bool {
 		switch {
 		case r.leaving > 0 || !r.settled():
-			order, copies = time.Time{}, time.Time{}
+			order, replicated = time.Time{}, time.Time{}
 			return false
 		case order.IsZero():
 			order = r.w.Now()
 		}
-		if copies.IsZero() && o.under() == 0 {
-			copies = r.w.Now()
+		if replicated.IsZero() && o.under() == 0 {
+			replicated = r.w.Now()
 		}
-		return !copies.IsZero()
+		return !replicated.IsZero()
 	})
 	since := o.healed
 	if r.changed.After(since) {
@@ -148,11 +148,11 @@ func (o *oracle) converge() bool {
 	if o.order = max(0, order.Sub(since)); o.order > convergence {
 		o.broken(promiseOrder, "in order only %v after the last change", o.order)
 	}
-	if copies.IsZero() {
-		copies = r.w.Now()
-		o.broken(promiseCopies, "%d of %d keys on too few hosts %v after the last change: %s", o.under(), len(o.keys), r.w.Now().Sub(since), o.few())
-	} else if o.copied = max(0, copies.Sub(since)); o.copied > convergence {
-		o.broken(promiseCopies, "all keys on enough hosts only %v after the last change", o.copied)
+	if replicated.IsZero() {
+		replicated = r.w.Now()
+		o.broken(promiseReplicas, "%d of %d keys on too few hosts %v after the last change: %s", o.under(), len(o.keys), r.w.Now().Sub(since), o.few())
+	} else if o.replicated = max(0, replicated.Sub(since)); o.replicated > convergence {
+		o.broken(promiseReplicas, "all keys on enough hosts only %v after the last change", o.replicated)
 	}
 	return true
 }
@@ -219,9 +219,9 @@ func (r *ring) room() bool {
 }
 
 func (o *oracle) healAfter(dur time.Duration) {
-	n := o.r.sides.cuts
+	n := o.r.sides.partitions
 	o.r.w.At(dur, func() {
-		if o.r.sides.cuts == n {
+		if o.r.sides.partitions == n {
 			o.r.heal()
 		}
 	})
@@ -280,7 +280,7 @@ func (o *oracle) crash(dead ...*host) {
 		since = o.start
 	}
 	r.crashes = slices.DeleteFunc(r.crashes, func(at time.Time) bool { return at.Before(since) })
-	copies := r.scarce(since)
+	possible := r.scarce(since)
 	for _, h := range dead {
 		if h.entered || h.keeper(0) != nil {
 			r.crashes = append(r.crashes, now)
@@ -288,7 +288,7 @@ func (o *oracle) crash(dead ...*host) {
 		r.crash(h)
 	}
 	for n := range o.keys {
-		if h := &o.keys[n]; len(r.crashes) >= min(h.last.copies, copies) && h.last.copies > 0 {
+		if h := &o.keys[n]; len(r.crashes) >= min(h.last.replicas, possible) && h.last.replicas > 0 {
 			h.lose()
 		}
 	}

@@ -52,9 +52,9 @@ func lastHostOwns(t *testing.T, left int, dead []int, joining bool) time.Duratio
 			r.crash(h)
 		}
 	}
-	died := r.w.Elapsed()
+	crashed := r.w.Elapsed()
 	if !r.w.RunUntil(convergence, 250*time.Millisecond, r.ownedOnce) {
-		t.Fatalf("%v after the deaths not every range has one owner: %s", convergence, r)
+		t.Fatalf("%v after the crashes not every range has one owner: %s", convergence, r)
 	}
-	return r.w.Elapsed() - died
+	return r.w.Elapsed() - crashed
 }

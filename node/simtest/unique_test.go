@@ -116,7 +116,7 @@ func TestCrowdedCircle(t *testing.T) {
 		r.check(t, 20)
 		h := r.add()
 		if !r.w.RunUntil(time.Minute, 10*time.Millisecond, func() bool { return len(h.Members()) == 0 }) {
-			t.Fatalf("%d bits: a member for which no identifier is left goes on", bits)
+			t.Fatalf("%d bits: a member without a free identifier does not end", bits)
 		}
 		if h.Ready() || !errors.Is(h.failed, member.ErrTaken) || !member.Lasting(h.failed) {
 			t.Errorf("%d bits: ready %v, it ends with %v", bits, h.Ready(), h.failed)

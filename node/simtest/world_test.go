@@ -65,10 +65,10 @@ type host struct {
 func newRing(seed uint64, p plan) *ring {
 	r := &ring{w: simenv.New(simenv.Config{Seed: seed, Delay: p.delay.draw()}), plan: p, skew: map[string]time.Duration{}, fair: true}
 	r.log = newEventLog(r.w.Now)
-	r.log.alive = func(id chord.ID, life int64) bool {
+	r.log.alive = func(id chord.ID, incarnation int64) bool {
 		return slices.ContainsFunc(r.hosts, func(h *host) bool {
 			m := h.Member(id)
-			return m != nil && m.Self().Incarnation == life
+			return m != nil && m.Self().Incarnation == incarnation
 		})
 	}
 	return r
