@@ -12,31 +12,32 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// feedSize is how many recent events can be read back. Older ones are overwritten; history keeps them, if there is one.
+// feedSize is how many recent events can be read back. Older ones are overwritten; the history keeps them, if there is
+// one.
 const feedSize = 4096
 
-// A FeedEvent is one event in the form people read.
+// A FeedEvent is one event in readable form.
 type FeedEvent struct {
 	Seq      uint64    // 1, 2, 3, … in the order applied
 	Time     time.Time // by the member's clock
-	Arrived  time.Time // by the conductor's: from then on the view shows it; zero: not told
+	Arrived  time.Time // by the conductor's: from then on the view shows it; zero: not known
 	Kind     chordevent.Kind
-	ID       chord.ID // the member that said it
+	ID       chord.ID // the member that emitted it
 	Digits   int      // hex digits of IDs
 	Peer     chord.ID // the other member concerned
 	HasPeer  bool
-	Text     string // one line that reads on from the member's ID
+	Text     string // one line that continues the member's ID
 	Trace    trace.TraceID
 	Warning  bool
 	Keys     int64 // of a key move
 	Outgoing bool  // of a key move: from ID to Peer
 }
 
-// Describe puts an event in the form people read, under a sequence number.
+// Describe converts an event to readable form, under a sequence number.
 func Describe(seq uint64, ev *chordevent.Event) FeedEvent {
 	f := FeedEvent{
 		Seq: seq, Time: ev.Time, Kind: ev.Body.Kind(), ID: ev.Node.ID, Digits: ev.Node.Digits, Trace: ev.Trace,
-		Text: teller{ev.Node.Digits}.text(ev.Body),
+		Text: describer{ev.Node.Digits}.text(ev.Body),
 	}
 	peer, warning := concerned(ev.Body)
 	f.Peer, f.HasPeer, f.Warning = peer.ID, peer.Real(), warning
@@ -46,7 +47,7 @@ func Describe(seq uint64, ev *chordevent.Event) FeedEvent {
 	return f
 }
 
-// concerned returns the other member an event is about, if any, and whether the event is bad news.
+// concerned returns the other member of an event, if any, and whether the event is a warning.
 func concerned(body chordevent.Body) (peer chordevent.PeerRef, warning bool) {
 	switch b := body.(type) {
 	case chordevent.Joined:
@@ -71,23 +72,23 @@ func concerned(body chordevent.Body) (peer chordevent.PeerRef, warning bool) {
 	return chordevent.PeerRef{}, false
 }
 
-// Newsworthy says whether an event belongs in the feed. Loads and keyframes, of hosts too, repeat what is known: a
+// Newsworthy reports whether an event belongs in the feed. Loads and keyframes, of hosts too, repeat known state: a
 // thousand members would fill the feed with them in seconds.
 func Newsworthy(kind chordevent.Kind) bool {
 	return kind != chordevent.KindLoad && kind != chordevent.KindState && kind != chordevent.KindHostState
 }
 
-// A feed is the ring buffer of recent events. They are put into words when read: most never are.
+// A feed is the ring buffer of recent events. They are converted to text when read: most never are.
 type feed struct {
 	mu      sync.Mutex
 	entries [feedSize]arrival // guarded by mu; the event of sequence number n is at n % feedSize
 	last    uint64            // guarded by mu; newest sequence number
 	first   uint64            // guarded by mu; oldest that is still there
-	bytes   int64             // guarded by mu; what they take
-	memory  *memory.Share     // of it; nil: only their number is bounded
+	bytes   int64             // guarded by mu; of the entries
+	memory  *memory.Share     // of the entries; nil: only their number is bounded
 }
 
-// An arrival is an event and when it came.
+// An arrival is an event and its time of arrival.
 type arrival struct {
 	ev chordevent.Event
 	at time.Time
@@ -124,7 +125,7 @@ func (f *feed) add(ev *chordevent.Event, at time.Time) {
 	f.memory.Set(f.bytes)
 }
 
-// read returns the events of the numbers from first up to and including last that are still there.
+// read returns the events from number first to number last that are still there.
 func (f *feed) read(first, last uint64) []FeedEvent {
 	f.mu.Lock()
 	last = min(last, f.last)

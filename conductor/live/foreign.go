@@ -10,7 +10,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// maxForeign bounds the senders of other rings' events that are told apart; of further ones only the events count.
+// maxForeign bounds the senders of other rings' events that are listed; of further ones only the events are counted.
 const maxForeign = 20
 
 // A ForeignRing is a process whose events are of another ring than the one that is shown.
@@ -21,10 +21,10 @@ type ForeignRing struct {
 	Last     time.Time // arrival of the newest one
 }
 
-// foreign lists them; Run's goroutine's own.
+// foreign is the list of these processes; only Run's goroutine uses it.
 type foreign struct{ list []ForeignRing }
 
-// note counts an event, and reports whether it is the first of a process that is told apart.
+// note counts an event, and reports whether it is the first of a listed process.
 func (f *foreign) note(ev *chordevent.Event, arrived time.Time) (first bool) {
 	i := slices.IndexFunc(f.list, func(x ForeignRing) bool { return x.Ring == ev.Ring && x.Instance == ev.Instance })
 	if i < 0 {
@@ -39,21 +39,21 @@ func (f *foreign) note(ev *chordevent.Event, arrived time.Time) (first bool) {
 	return first
 }
 
-// odd names the parameters of members that are refused, each once; Run's goroutine's own.
+// odd is the parameters of refused members, each once; only Run's goroutine uses it.
 type odd struct{ named []ring.Parameters } // at most maxForeign
 
 func (o *odd) name(log *slog.Logger, list []ring.Parameters) []ring.Parameters {
 	for _, p := range list {
-		p.Members = 0 // how many say so changes
+		p.Members = 0 // their number changes
 		if len(o.named) < maxForeign && !slices.Contains(o.named, p) {
 			o.named = append(o.named, p)
-			log.Warn("members are left out whose identifiers, lists or replicas are of another size than those of most", "bits", p.Bits, "successors", p.Successors, "replicas", p.Replicas)
+			log.Warn("members with other ring parameters than most are not shown", "bits", p.Bits, "successors", p.Successors, "replicas", p.Replicas)
 		}
 	}
 	return list
 }
 
-// now is the list as it stands, the newest first.
+// now is the present list, the newest first.
 func (f *foreign) now() []ForeignRing {
 	if len(f.list) == 0 {
 		return nil

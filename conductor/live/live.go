@@ -21,16 +21,16 @@ import (
 )
 
 var (
-	// ErrFull says that the queue of events is full. The caller keeps its events and offers them again later.
+	// ErrFull: the queue of events is full. The caller keeps its events and offers them again later.
 	ErrFull = errors.New("queue of events is full")
-	// ErrClosed says that the fold has ended and takes nothing more.
+	// ErrClosed: the fold has ended and accepts nothing more.
 	ErrClosed = errors.New("ring view is closed")
 )
 
 const (
 	publishEvery = 25 * time.Millisecond  // at most so often, and at most half of the time: see publish
 	longestPause = 200 * time.Millisecond // between two publications, of those that take long
-	advanceEvery = 200 * time.Millisecond // silence, grace and forgetting are judged so often
+	advanceEvery = 200 * time.Millisecond // the interval of checks of silence, grace and removal
 	sampleEvery  = time.Second
 
 	defaultQueueLimit = 1 << 16
@@ -42,23 +42,23 @@ type Config struct {
 	Ring       ring.Options
 	Epoch      string // names this run; empty: a random one
 	QueueLimit int    // events waiting to be folded, at most; 0: 65,536
-	// What parts may take in memory; nil: only their numbers are bounded.
+	// The memory of the parts; nil: only their numbers are bounded.
 	QueueMemory  *memory.Share // events that wait
 	FoldMemory   *memory.Share // the ring, whose Options.MaxBytes must be its limit
 	FeedMemory   *memory.Share // events that can be read back
 	LookupMemory *memory.Share // see lookupParts
 
 	SpanLimit int          // lookup spans waiting, at most; 0: 16,384
-	Recorder  Recorder     // told of everything the fold is told of; nil: nothing is recorded
+	Recorder  Recorder     // receives all that the fold receives; nil: nothing is recorded
 	Meter     metric.Meter // for the conductor's own metrics; nil: none
-	Log       *slog.Logger // names senders and members that are left out, each once; nil: nothing does
-	// Now is the clock that events' timestamps are compared with. nil: time.Now. A replay or a simulation has its own; it
-	// must not go back.
+	Log       *slog.Logger // names senders and members that are not shown, each once; nil: no log
+	// Now is the clock that events' timestamps are compared with. nil: time.Now. A replay or a simulation has its own;
+	// it must not go back.
 	Now func() time.Time
 }
 
-// A Recorder writes down what the fold is told, in the same order, so that a replay gives the same views. Its methods
-// are called from one goroutine and must not block for long: the fold waits for them.
+// A Recorder records the fold's input, in the same order, so that a replay gives the same views. Its methods are called
+// from one goroutine and must not block for long: the fold waits for them.
 type Recorder interface {
 	Append(ev *chordevent.Event, arrived time.Time)
 	Advance(now time.Time)
@@ -71,19 +71,19 @@ type Live struct {
 	events *queue[batch]
 	side   *queue[sideBatch]
 
-	// The rest down to latest belongs to Run's goroutine.
+	// Only Run's goroutine uses the fields from here to latest.
 	ring      *ring.Ring
 	assembler *lookups.Assembler
 	rates     *lookups.Rates
 	staleness window
 	foreign   foreign
 	odd       odd
-	durations window // of lookups that came as traces
+	durations window // of lookups that arrived as traces
 	sampler   sampler
 	dirty     bool      // the ring has changed since the last publication
 	published time.Time // by the wall clock
 	due       time.Time // by the wall clock: not before it is published again
-	advanced  time.Time // what the fold was told last
+	advanced  time.Time // the time that the fold last received
 
 	latest  atomic.Pointer[published]
 	feed    feed
@@ -91,8 +91,8 @@ type Live struct {
 	memory  recent[lookups.Lookup] // a few of each moment, over a longer time
 	samples recent[Sample]
 	counts  counters
-	waiting *memory.Share // what the spans and points take that wait
-	crowded uint64        // of the fold, as last reported; Run's goroutine's own
+	waiting *memory.Share // of waiting spans and points
+	crowded uint64        // of the fold, as last reported; only Run's goroutine uses it
 	strayed uint64        // of lookups, likewise
 	subs    subscribers
 	meters  *instruments // nil: no meter
@@ -101,10 +101,10 @@ type Live struct {
 // A published state is immutable.
 type published struct {
 	view  *ring.View
-	stats Stats // the part that Run's goroutine knows
+	stats Stats // the part that Run's goroutine measures
 }
 
-// A batch of events came together; a sideBatch of spans and points as well.
+// A batch is events that arrived together; a sideBatch is spans and points.
 type batch struct {
 	events  []chordevent.Event
 	arrived time.Time
@@ -117,7 +117,7 @@ type sideBatch struct {
 	bytes  int64 // of memory
 }
 
-// New returns a Live that has heard nothing yet. It fails only if the meter refuses an instrument.
+// New returns a Live without any events. It fails only if the meter rejects an instrument.
 func New(cfg Config) (*Live, error) {
 	if cfg.Epoch == "" {
 		var b [8]byte
@@ -226,7 +226,7 @@ func (l *Live) apply(ctx context.Context, b batch) {
 		if !l.ring.Apply(ev, b.arrived).Applied {
 			if name := l.ring.Name(); ev.Ring != "" && ev.Ring != name {
 				if l.foreign.note(ev, b.arrived) {
-					l.cfg.Log.Warn("events of another ring than the one that is shown are left out", "ring", ev.Ring, "instance", ev.Instance, "shown", name)
+					l.cfg.Log.Warn("events of another ring than the one shown are ignored", "ring", ev.Ring, "instance", ev.Instance, "shown", name)
 				}
 				l.dirty = true
 			}
@@ -241,7 +241,7 @@ func (l *Live) apply(ctx context.Context, b batch) {
 	for i := range b.events {
 		stale, known := l.ring.Delay(&b.events[i], now)
 		if !known {
-			continue // the clock of its host is off, which the view's faults say
+			continue // its host's clock is off, which is among the view's faults
 		}
 		l.staleness.add(now, stale)
 		if l.meters != nil {
@@ -250,11 +250,11 @@ func (l *Live) apply(ctx context.Context, b batch) {
 	}
 }
 
-// advance tells the fold and the lookup table what time it is.
+// advance passes the present time to the fold and the lookup table.
 func (l *Live) advance() {
 	now := l.cfg.Now()
 	if !now.After(l.advanced) {
-		return // a clock that stands still, as that of a replay can
+		return // a stopped clock, as that of a replay may be
 	}
 	l.advanced = now
 	if l.cfg.Recorder != nil {
@@ -274,7 +274,8 @@ func (l *Live) advance() {
 	l.weigh()
 }
 
-// ofRing keeps the lookups of the ring that the view shows. Which one that is may be known later than their first spans.
+// ofRing keeps the lookups of the ring that the view shows. Which one that is may be known later than their first
+// spans.
 func (l *Live) ofRing(found []lookups.Lookup) []lookups.Lookup {
 	v := l.View()
 	return slices.DeleteFunc(found, func(f lookups.Lookup) bool {
@@ -286,8 +287,8 @@ func (l *Live) ofRing(found []lookups.Lookup) []lookups.Lookup {
 	})
 }
 
-// publish makes the state as it stands visible to readers, and takes a sample when one is due. In a large ring with much
-// that is uncertain it takes long; then events are applied for as long before it is done again.
+// publish makes the present state visible to readers, and takes a sample when one is due. In a large ring with much
+// uncertainty it takes long; then events are applied for as long before it is done again.
 func (l *Live) publish() {
 	l.published = time.Now()
 	defer func() {
@@ -300,7 +301,7 @@ func (l *Live) publish() {
 	l.dirty = false
 	now := l.cfg.Now()
 	view := l.ring.View()
-	if now.Sub(l.sampler.last) >= sampleEvery-advanceEvery/2 { // a tick that comes a little early is the one meant
+	if now.Sub(l.sampler.last) >= sampleEvery-advanceEvery/2 { // accepts a tick that is a little early
 		l.samples.add(l.sample(view, now))
 	}
 	stats := l.measure(view, now)
@@ -310,7 +311,7 @@ func (l *Live) publish() {
 }
 
 // Offer queues events that arrived together; the caller must not touch them afterwards. It never blocks. With ErrFull
-// or ErrClosed none was taken.
+// or ErrClosed none was accepted.
 func (l *Live) Offer(events []chordevent.Event, arrived time.Time) error {
 	if len(events) == 0 {
 		return nil
@@ -333,8 +334,8 @@ func (l *Live) Offer(events []chordevent.Event, arrived time.Time) error {
 	return err
 }
 
-// OfferSpans queues spans of lookups, and points of their metrics. What does not fit is dropped and counted: the ring
-// view does not depend on it.
+// OfferSpans queues spans of lookups, and points of their metrics. Those that do not fit are dropped and counted: the
+// ring view does not depend on them.
 func (l *Live) OfferSpans(spans []lookups.Span, points []lookups.Point) {
 	n := len(spans) + len(points)
 	if n == 0 {
@@ -367,8 +368,8 @@ func (l *Live) View() *ring.View { return l.latest.Load().view }
 // Epoch names this run of the conductor.
 func (l *Live) Epoch() string { return l.cfg.Epoch }
 
-// Events returns events of the recent feed that follow the sequence number after: the first limit of them, oldest first.
-// After 0 stands for "none yet": the newest limit.
+// Events returns the events of the recent feed after a sequence number: the first limit of them, oldest first. After 0
+// stands for "none yet": the newest limit.
 func (l *Live) Events(after uint64, limit int) []FeedEvent {
 	n := uint64(max(limit, 0))
 	if after == 0 {
@@ -378,18 +379,18 @@ func (l *Live) Events(after uint64, limit int) []FeedEvent {
 	return l.feed.read(after+1, after+n)
 }
 
-// EventsAbout returns the newest events of the feed that a member told, or that concern it, oldest first.
+// EventsAbout returns the newest events of the feed that a member emitted, or that concern it, oldest first.
 func (l *Live) EventsAbout(id chord.ID, limit int) []FeedEvent { return l.feed.about(id, limit) }
 
 // FeedSeq is the sequence number of the newest event of the feed; 0: none yet.
 func (l *Live) FeedSeq() uint64 { return l.feed.newest() }
 
-// Lookups returns the most recent lookups, oldest first. One whose last spans came late stands there twice, the second
+// Lookups returns the most recent lookups, oldest first. One whose last spans arrived late is listed twice, the second
 // time complete; both have the same Trace and Span.
 func (l *Live) Lookups(limit int) []lookups.Lookup { return l.done.tail(limit) }
 
-// LookupsUntil returns the newest lookups that had ended by an instant, oldest first. Of those further back than Lookups
-// goes there are only the few of each moment that are remembered, for about an hour.
+// LookupsUntil returns the newest lookups that had ended by an instant, oldest first. Further back than Lookups only a
+// few of each moment are kept, for about an hour.
 func (l *Live) LookupsUntil(t time.Time, limit int) []lookups.Lookup {
 	ended := func(f lookups.Lookup) bool { return !f.Start.Add(f.Duration).After(t) }
 	recent := l.done.tail(lookupsKept)
@@ -410,8 +411,8 @@ func (l *Live) LookupsUntil(t time.Time, limit int) []lookups.Lookup {
 	return slices.Clone(out[max(0, len(out)-limit):])
 }
 
-// LookupsSince returns the lookups told after the first n of all, oldest first, and how many there have been by now.
-// Of more than a thousand only the newest are kept.
+// LookupsSince returns the lookups after the first n of all, oldest first, and their number so far. Of more than a
+// thousand only the newest are kept.
 func (l *Live) LookupsSince(n uint64) ([]lookups.Lookup, uint64) { return l.done.since(n) }
 
 // SamplesSince does the same for samples.

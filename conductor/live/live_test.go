@@ -112,7 +112,7 @@ func TestFullQueueRefusesThenRecovers(t *testing.T) {
 		if err := l.Offer(events, time.Now()); !errors.Is(err, ErrClosed) {
 			t.Errorf("after the end: %v, want ErrClosed", err)
 		}
-		// What was queued when the context ended is in the view.
+		// Events that were queued when the context ended are in the view.
 		if v := l.View(); v.Counts.Active < 64 {
 			t.Errorf("%d active members after the drain, want 64 at least", v.Counts.Active)
 		}
@@ -145,7 +145,7 @@ func TestRecorderHearsAll(t *testing.T) {
 	})
 }
 
-// Another conductor that hears the next keyframes alone has the same picture.
+// Another conductor that receives only the next keyframes has the same view.
 func TestKeyframesRebuildTheView(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		members, events := otlptest.Ring(16, 4, time.Now())
@@ -156,8 +156,8 @@ func TestKeyframesRebuildTheView(t *testing.T) {
 		second := running(t, Config{})
 		var keyframes []chordevent.Event
 		for i, m := range members {
-			m.Says(time.Now(), chordevent.NodeLoad{}) // an event that the second never gets
-			keyframes = append(keyframes, m.Says(time.Now(), otlptest.Keyframe(members, i, 4)))
+			m.Event(time.Now(), chordevent.NodeLoad{}) // an event that the second never receives
+			keyframes = append(keyframes, m.Event(time.Now(), otlptest.Keyframe(members, i, 4)))
 		}
 		first.Offer(keyframes, time.Now())
 		second.Offer(keyframes, time.Now())
@@ -186,7 +186,7 @@ func TestSamples(t *testing.T) {
 		time.Sleep(1500 * time.Millisecond)
 		for i, m := range members {
 			load := chordevent.NodeLoad{Load: chordevent.Load{Gets: 10, Puts: 5}}
-			l.Offer([]chordevent.Event{m.Says(time.Now(), load)}, time.Now())
+			l.Offer([]chordevent.Event{m.Event(time.Now(), load)}, time.Now())
 			root := lookups.Span{
 				Trace: trace.TraceID{byte(i + 1)}, ID: trace.SpanID{1}, Name: chordevent.SpanLookup, Node: m.Peer.ID, Ring: l.View().Name, Digits: (l.View().Bits + 3) / 4,
 				Start: time.Now(), End: time.Now().Add(20 * time.Millisecond), Outcome: chordevent.OutcomeOK, Owner: m.Peer.ID, HasOwner: true,
@@ -216,7 +216,7 @@ func TestSamples(t *testing.T) {
 			t.Errorf("%d lookups, want 8", len(done))
 		}
 		if st := l.Stats(); st.LookupsSampled != -1 {
-			t.Errorf("sampled share %v though no process tells how many lookups there are", st.LookupsSampled)
+			t.Errorf("sampled share %v though no process reports the number of lookups", st.LookupsSampled)
 		}
 	})
 }
@@ -263,23 +263,23 @@ func TestForeignLookupsAreCounted(t *testing.T) {
 	}
 }
 
-// TestForeignRingsAreNamed has any number of processes of other rings send events: they are counted, those told apart are
-// named, and there are no more of these than the bound.
+// TestForeignRingsAreNamed has any number of processes of other rings send events: they are counted, the listed ones
+// are named, and the list stays within its bound.
 func TestForeignRingsAreNamed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var log bytes.Buffer // of the fold's goroutine alone, which is at rest when this is read
+		var log bytes.Buffer // only the fold's goroutine writes it, and waits when this is read
 		l := running(t, Config{Log: slog.New(slog.NewTextHandler(&log, nil))})
 		members, events := otlptest.Ring(4, 2, time.Now())
 		l.Offer(events, time.Now())
 		const senders = maxForeign + 5
 		for i := range senders {
 			for range i + 1 {
-				ev := members[0].Says(time.Now(), chordevent.NodeLoad{})
+				ev := members[0].Event(time.Now(), chordevent.NodeLoad{})
 				ev.Ring, ev.Instance = "other", fmt.Sprint("process-", i)
 				l.Offer([]chordevent.Event{ev}, time.Now())
 			}
 		}
-		odd := otlptest.NewMember(16, 17, time.Now().UnixNano()).Says(time.Now(), chordevent.Started{Bits: 24, ListLen: 4, Replicas: 2})
+		odd := otlptest.NewMember(16, 17, time.Now().UnixNano()).Event(time.Now(), chordevent.Started{Bits: 24, ListLen: 4, Replicas: 2})
 		l.Offer([]chordevent.Event{odd}, time.Now())
 		time.Sleep(time.Second)
 		synctest.Wait()
@@ -332,12 +332,12 @@ func TestFeedKeepsTheNewest(t *testing.T) {
 		l.Offer(keyframes, time.Now())
 		const n = feedSize + 100
 		for range n {
-			l.Offer([]chordevent.Event{members[0].Says(time.Now(), chordevent.PeerFailed{Peer: members[1].Peer, Operation: "chord.stabilize"})}, time.Now())
+			l.Offer([]chordevent.Event{members[0].Event(time.Now(), chordevent.PeerFailed{Peer: members[1].Peer, Operation: "chord.stabilize"})}, time.Now())
 		}
 		time.Sleep(time.Second)
 		synctest.Wait()
 		if l.FeedSeq() != n {
-			t.Errorf("newest event %d, want %d: keyframes are no news", l.FeedSeq(), n)
+			t.Errorf("newest event %d, want %d: keyframes are not in the feed", l.FeedSeq(), n)
 		}
 		seqs := func(events []FeedEvent) string {
 			if len(events) == 0 {
@@ -367,7 +367,7 @@ func TestFeedKeepsTheNewest(t *testing.T) {
 			t.Errorf("EventsAbout the peer = %s", got)
 		}
 		if got := seqs(l.EventsAbout(members[5].Peer.ID, 7)); got != "none" {
-			t.Errorf("EventsAbout a stranger = %s", got)
+			t.Errorf("EventsAbout an unknown member = %s", got)
 		}
 	})
 }

@@ -11,8 +11,8 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// newMemberInstruments makes the metrics that tell members apart. They are read from the view when the meter asks, and
-// only while the ring has at most MemberMetricsLimit members: that bounds the time series of every store behind.
+// newMemberInstruments makes the metrics with a series for each member. They are read from the view when the meter
+// collects, and only while the ring has at most MemberMetricsLimit members: that bounds the time series of every store.
 func newMemberInstruments(meter metric.Meter, l *Live) error {
 	for _, gauge := range []struct {
 		row  *chordevent.Metric
@@ -56,7 +56,7 @@ func (l *Live) eachMember(observe func(metric.Int64Observer, *ring.Member, ...me
 		}
 		space, err := chord.NewSpace(view.Bits)
 		if err != nil {
-			return nil // no member has told the ring's size yet
+			return nil // no member has reported the ring's size yet
 		}
 		for _, m := range view.Members {
 			if m.Status == ring.Failed || m.Status == ring.Left {

@@ -17,13 +17,13 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// fat is a member's list of as many peers, with as long addresses, as an event may carry.
+// fat is an event with the longest list of peers and addresses that an event may carry.
 func fat(m *otlptest.Member) chordevent.Event {
 	list := make([]chordevent.PeerRef, chordevent.MaxSuccessors)
 	for i := range list {
 		list[i] = chordevent.PeerRef{Peer: chord.Peer{ID: chord.ID{byte(i), 1}, Addr: strings.Repeat("a", chordevent.MaxText), Incarnation: 1}}
 	}
-	return m.Says(time.Now(), chordevent.SuccessorsChanged{Successors: list})
+	return m.Event(time.Now(), chordevent.SuccessorsChanged{Successors: list})
 }
 
 // The queue is bounded in bytes: few fat events fill it, and their memory is free again once they are folded.
@@ -44,7 +44,7 @@ func TestQueueIsBoundedInBytes(t *testing.T) {
 		}
 	}
 	if taken < 5 || taken > 20 || share.Used() > share.Limit() {
-		t.Errorf("%d events of some 80 kB each were taken, %d bytes of %d", taken, share.Used(), share.Limit())
+		t.Errorf("%d events of some 80 kB each were accepted, %d bytes of %d", taken, share.Used(), share.Limit())
 	}
 	l.fold(context.Background())
 	if share.Used() != 0 {
@@ -55,7 +55,7 @@ func TestQueueIsBoundedInBytes(t *testing.T) {
 	}
 }
 
-// What was folded is not kept by the queue.
+// The queue does not keep folded events.
 func TestQueueLetsGo(t *testing.T) {
 	l, err := New(Config{})
 	if err != nil {
@@ -86,7 +86,7 @@ func TestFeedIsBoundedInBytes(t *testing.T) {
 	m := otlptest.NewMember(0, 1, 1)
 	const n = feedSize + 500
 	for i := range n {
-		ev := m.Says(time.Now(), chordevent.Joined{})
+		ev := m.Event(time.Now(), chordevent.Joined{})
 		if i%10 == 0 {
 			ev = fat(m)
 		}
@@ -104,7 +104,8 @@ func TestFeedIsBoundedInBytes(t *testing.T) {
 	}
 }
 
-// Lookups are bounded in bytes, whatever their spans carry: what waits, what is being put together, and what was found.
+// Lookups are bounded in bytes, whatever their spans carry: waiting spans, traces being assembled, and finished
+// lookups.
 func TestLookupsAreBoundedInBytes(t *testing.T) {
 	share := memory.NewShare("lookups", 4<<20)
 	l, err := New(Config{LookupMemory: share})
@@ -148,7 +149,7 @@ func TestLookupsAreBoundedInBytes(t *testing.T) {
 	}
 }
 
-// What the fold takes is reported, with what it refused.
+// The memory of the fold is reported, with the events that it refused.
 func TestFoldIsReported(t *testing.T) {
 	share := memory.NewShare("fold", 1<<20)
 	l, err := New(Config{FoldMemory: share, Ring: ring.Options{MaxBytes: share.Limit()}})

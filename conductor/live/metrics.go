@@ -12,8 +12,8 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// instruments are the conductor's own metrics of the ring. All but one are read from what is published anyway, when the
-// meter asks.
+// instruments are the conductor's own metrics of the ring. All but one are read from published values when the meter
+// collects.
 type instruments struct {
 	staleness metric.Float64Histogram
 	applied   metric.MeasurementOption
@@ -81,7 +81,7 @@ func newInstruments(meter metric.Meter, l *Live) (*instruments, error) {
 			return nil
 		}},
 		{&chordevent.ConductorDropped, func(_ context.Context, o metric.Int64Observer) error {
-			// Without the traces that were given up because not all of them came: no queue was full.
+			// Without the traces that were dropped because some of their spans are missing: no queue was full.
 			o.Observe(int64(l.counts.spansDropped.Load()), metric.WithAttributes(chordevent.QueueKey.String("spans")))
 			return nil
 		}},
@@ -142,7 +142,7 @@ func (l *Live) observeFaults(_ context.Context, o metric.Int64Observer) error {
 	return nil
 }
 
-// observeViolations counts those that stand, by condition, and says 0 of a condition that has healed.
+// observeViolations counts the present violations, by condition, with 0 for a condition without any.
 func (l *Live) observeViolations(_ context.Context, o metric.Int64Observer) error {
 	v := l.View()
 	n := map[string]int64{} // every condition from the start, or its first violation would have no 0 to rise from

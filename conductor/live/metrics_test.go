@@ -44,8 +44,8 @@ func TestOwnMetrics(t *testing.T) {
 			{chordevent.ConductorDropped, "chord.queue=spans;", 0},
 		} {
 			values := p.Values(t, c.metric)
-			if got, told := values[c.key]; !told || got != c.want {
-				t.Errorf("%s{%s} = %d (told: %v), want %d; all: %v", c.metric.Name, c.key, got, told, c.want, values)
+			if got, found := values[c.key]; !found || got != c.want {
+				t.Errorf("%s{%s} = %d (found: %v), want %d; all: %v", c.metric.Name, c.key, got, found, c.want, values)
 			}
 		}
 		if got := p.Shares(t, chordevent.RingCertain); len(got) != 1 || got["chord.ring.name=test;"] != 1 {
@@ -54,20 +54,20 @@ func TestOwnMetrics(t *testing.T) {
 		if got := p.Shares(t, chordevent.QueueUtilization); len(got) != 2 || got["chord.queue=events;"] != 0 || got["chord.queue=spans;"] != 0 {
 			t.Errorf("utilization %v, want two empty queues", got)
 		}
-		// A value that appears only once it is above 0 has no step for rate() and increase() to see.
+		// A series that appears only once it is above 0 has no step for rate() and increase() to detect.
 		for key, m := range map[attribute.Key]chordevent.Metric{
 			chordevent.MemberStatusKey: chordevent.RingMembers, chordevent.RingStatusKey: chordevent.RingStatus, chordevent.ConditionKey: chordevent.RingViolations, chordevent.QueueKey: chordevent.ConductorQueue,
 			chordevent.FaultKindKey: chordevent.RingFaults, chordevent.EventOutcomeKey: chordevent.ConductorEvents,
 		} {
 			if got, want := p.Values(t, m), m.Values(key); len(got) != len(want) {
-				t.Errorf("%s tells %v, want each of %v from the start", m.Name, got, want)
+				t.Errorf("%s has %v, want each of %v from the start", m.Name, got, want)
 			}
 		}
 		if n := p.Recorded(chordevent.RingStaleness); n != 19 {
 			t.Errorf("staleness of %d events recorded, want 19", n)
 		}
 
-		odd := otlptest.NewMember(16, 17, time.Now().UnixNano()).Says(time.Now(), chordevent.Started{Bits: 160, ListLen: 4, Replicas: 2})
+		odd := otlptest.NewMember(16, 17, time.Now().UnixNano()).Event(time.Now(), chordevent.Started{Bits: 160, ListLen: 4, Replicas: 2})
 		l.Offer([]chordevent.Event{odd}, time.Now())
 		time.Sleep(advanceEvery)
 		synctest.Wait()
@@ -80,12 +80,12 @@ func TestOwnMetrics(t *testing.T) {
 			}
 		}
 
-		// A trace whose first span never comes is given up. That is no full queue, of which an alert speaks.
+		// A trace whose first span never arrives is dropped. That is not a full queue, which has an alert.
 		l.OfferSpans([]lookups.Span{{Trace: trace.TraceID{1}, ID: trace.SpanID{2}, Name: chordevent.SpanLookupHop}}, nil)
 		time.Sleep(2 * lookups.MaxAge)
 		synctest.Wait()
 		if n := l.Stats().SpansDropped; n != 1 {
-			t.Errorf("%d spans dropped, want the trace given up", n)
+			t.Errorf("%d spans dropped, want the trace dropped", n)
 		}
 		if n := p.Values(t, chordevent.ConductorDropped)["chord.queue=spans;"]; n != 0 {
 			t.Errorf("%d dropped by a full queue, want none", n)

@@ -92,16 +92,16 @@ func TestTexts(t *testing.T) {
 		"is responsible for the keys from a001 on (epoch 4)": chordevent.OwnershipChanged{Ownership: chordevent.Ownership{Owns: true, From: peer(1).ID, Epoch: 4}},
 		"set finger 7":                                       chordevent.FingersChanged{Runs: []chordevent.FingerRun{{First: 7, Last: 7}}},
 		"set fingers 0 to 15, 2 runs":                        chordevent.FingersChanged{Runs: []chordevent.FingerRun{{First: 0, Last: 7}, {First: 8, Last: 15}}},
-		"found a001 dead (chord.stabilize)":                  chordevent.PeerFailed{Peer: peer(1), Operation: "chord.stabilize"},
+		"lost contact with a001 while stabilizing":           chordevent.PeerFailed{Peer: peer(1), Operation: "chord.stabilize"},
 		"sends a range to a001 (join)":                       chordevent.KeysMoved{Phase: chordevent.MoveStarted, Outgoing: true, Peer: peer(1), Reason: chordevent.MoveJoin},
 		"received 12 keys, 3.4 kB, from a001 (leave)":        chordevent.KeysMoved{Phase: chordevent.MoveDone, Peer: peer(1), Keys: 12, Bytes: 3400, Reason: chordevent.MoveLeave},
 		"failed to receive 1 key, 7 B, from a001 (repair)":   chordevent.KeysMoved{Phase: chordevent.MoveFailed, Peer: peer(1), Keys: 1, Bytes: 7, Reason: chordevent.MoveRepair},
 		"holds 5 keys and 10 replicas, 1.9 MB":               chordevent.NodeLoad{Load: chordevent.Load{OwnedKeys: 5, ReplicaKeys: 10, Bytes: 1_900_000}},
 		"leaves; a001 takes over":                            chordevent.Leaving{Successor: peer(1)},
 		"left":                                               chordevent.Left{},
-		"told its whole state: active":                       chordevent.State{Status: chordevent.StatusActive},
+		"reported its whole state: active":                   chordevent.State{Status: chordevent.StatusActive},
 	} {
-		if got := (teller{digits: 4}).text(body); got != want {
+		if got := (describer{digits: 4}).text(body); got != want {
 			t.Errorf("%T: %q, want %q", body, got, want)
 		}
 	}

@@ -2,8 +2,8 @@ package live
 
 import "sync"
 
-// A queue hands work from many goroutines to the one that folds. It holds at most limit units (events, spans), plus one
-// batch that alone is larger, which would otherwise never get in.
+// A queue passes work from many goroutines to the one that folds. It holds at most limit units (events, spans), plus
+// one batch that alone is larger, which would otherwise never be accepted.
 type queue[T any] struct {
 	limit int
 	wake  chan struct{} // shared with Run: something waits
@@ -19,7 +19,7 @@ func newQueue[T any](limit int, wake chan struct{}) *queue[T] {
 	return &queue[T]{limit: limit, wake: wake}
 }
 
-// put adds an item of n units, n > 0. At the limit it takes nothing and says ErrFull.
+// put adds an item of n units, n > 0. At the limit it adds nothing and returns ErrFull.
 func (q *queue[T]) put(item T, n int) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -38,8 +38,8 @@ func (q *queue[T]) put(item T, n int) error {
 	return nil
 }
 
-// take removes all that waits. The slice is valid until the next call, and the caller clears what it is through with, or
-// events would be kept that nobody needs. Units count until done is called for them.
+// take removes all that waits. The slice is valid until the next call, and the caller clears the items that it has
+// processed, so that their events can be freed. Units count until done is called for them.
 func (q *queue[T]) take() []T {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -61,10 +61,10 @@ func (q *queue[T]) len() int {
 	return q.units
 }
 
-// utilization is the share of the limit that is taken; above 1 while a batch waits that alone is larger.
+// utilization is the used share of the limit; above 1 while a batch waits that alone is larger.
 func (q *queue[T]) utilization() float64 { return float64(q.len()) / float64(q.limit) }
 
-// close refuses what comes from now on; what waits can still be taken.
+// close refuses new items; waiting items can still be taken.
 func (q *queue[T]) close() {
 	q.mu.Lock()
 	q.closed = true

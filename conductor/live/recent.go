@@ -10,13 +10,13 @@ const (
 	lookupsKept = 1024
 	samplesKept = 3600 // an hour
 
-	// Of lookups, some of each advanceEvery are remembered for the page's view of the past: in a calm ring an hour of
-	// them, in the worst of times ten minutes. They take some 10 MB.
+	// Some lookups of each advanceEvery are kept for the page's view of the past: in a calm ring an hour of them, at
+	// worst ten minutes. They take some 10 MB.
 	lookupsRemembered = 1 << 14
 	memorableTrouble  = 4 // at most, of those that met timeouts or failed, and one of the others
 )
 
-// memorable picks of the lookups that came together those that are remembered.
+// memorable selects the lookups to keep from those that arrived together.
 func memorable(found []lookups.Lookup) []lookups.Lookup {
 	var out, fine []lookups.Lookup
 	for _, f := range found {
@@ -41,9 +41,9 @@ type recent[T any] struct {
 	mu      sync.Mutex
 	values  []T    // guarded by mu; number n is at (n-1) % limit
 	added   uint64 // guarded by mu
-	gone    uint64 // guarded by mu; as many of the first numbers are no longer there
-	bytes   int64  // guarded by mu; what the values take
-	crowded uint64 // guarded by mu; values that went for want of memory
+	gone    uint64 // guarded by mu; the number of values dropped from the front
+	bytes   int64  // guarded by mu; of the values
+	crowded uint64 // guarded by mu; values dropped for lack of memory
 }
 
 func (r *recent[T]) add(v T) {
@@ -68,7 +68,7 @@ func (r *recent[T]) add(v T) {
 	r.added++
 }
 
-// drop lets the oldest value go.
+// drop removes the oldest value.
 func (r *recent[T]) drop() {
 	var none T
 	at := r.gone % uint64(r.limit)
@@ -79,7 +79,7 @@ func (r *recent[T]) drop() {
 	r.gone++
 }
 
-// held is what the values take, and how many went for want of memory.
+// held is the memory of the values, and the number dropped for lack of memory.
 func (r *recent[T]) held() (bytes int64, crowded uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

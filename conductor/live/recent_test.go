@@ -8,7 +8,7 @@ import (
 	"chordconductor/conductor/lookups"
 )
 
-// TestLookupsUntil sees what had ended by an instant: all that is recent, and a few of each moment of before.
+// TestLookupsUntil reads the lookups that had ended by an instant: all recent ones, and a few of each moment before.
 func TestLookupsUntil(t *testing.T) {
 	l, err := New(Config{})
 	if err != nil {
@@ -65,6 +65,6 @@ func TestTroubleIsRememberedFirst(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 	if memorable(nil) != nil {
-		t.Error("of nothing there is nothing to remember")
+		t.Error("no lookups, and some are kept")
 	}
 }

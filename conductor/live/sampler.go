@@ -12,11 +12,11 @@ type sampler struct {
 	last   time.Time
 	round  uint64
 	loads  map[chord.ID]loadMark // as many as the view has members
-	traced uint64                // lookups that came as traces, since the start
+	traced uint64                // lookups that arrived as traces, since the start
 
 	events, spans, tracedBefore uint64 // totals at the last sample
 	eventRate, spanRate         float64
-	tracedRate                  float64 // smoothed over some ten seconds, as metrics come no faster
+	tracedRate                  float64 // smoothed over some ten seconds, the interval of metrics
 	sampled                     float64
 }
 
@@ -64,8 +64,8 @@ func (l *Live) sample(view *ring.View, now time.Time) Sample {
 	return out
 }
 
-// operations counts what members have served since the last sample. Their counters start at 0 in each life; a member
-// first heard of in the middle of one has its past left out.
+// operations counts the operations that members have served since the last sample. Their counters start at 0 in each
+// incarnation; for a member first seen in the middle of one, earlier operations are not counted.
 func (s *sampler) operations(view *ring.View) (gets, puts int64) {
 	if s.loads == nil {
 		s.loads = map[chord.ID]loadMark{}

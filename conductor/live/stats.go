@@ -15,29 +15,29 @@ type Sample struct {
 	Time          time.Time
 	Members       int // active and leaving
 	Error         uint64
-	Lookups       float64       // per second: from metrics if there are any, else those that came as traces
+	Lookups       float64       // per second: from metrics if there are any, else those that arrived as traces
 	P50, P99      time.Duration // of the same
-	Puts, Gets    float64       // served per second, as members' loads say
+	Puts, Gets    float64       // served per second, by members' loads
 	Events, Spans float64       // received per second; spans of lookups only
 }
 
-// Stats says how far the picture can be trusted, and what it costs.
+// Stats is how far the view can be trusted, and what it costs.
 type Stats struct {
 	Published                  time.Time         // when the newest view was, by the wall clock
 	StalenessP50, StalenessP99 time.Duration     // event timestamp to applied, last ten seconds
-	Applied, Outdated          uint64            // events that told something new, and nothing new
+	Applied, Outdated          uint64            // events with and without new information
 	Foreign                    uint64            // events of another ring, or beyond a bound of the fold
-	ForeignRings               []ForeignRing     // whose they are, the newest first: 20 at most
-	RefusedParameters          []ring.Parameters // what the next say, those of most members first: 10 at most
-	RefusedMembers             int               // members, not shown, that say other bits, r or R than the ring's
-	Refused                    uint64            // events not taken because the queue was full; their senders try again
+	ForeignRings               []ForeignRing     // their senders, the newest first: 20 at most
+	RefusedParameters          []ring.Parameters // of the refused members, those of most members first: 10 at most
+	RefusedMembers             int               // members, not shown, with other bits, r or R than the ring's
+	Refused                    uint64            // events not accepted because the queue was full; their senders try again
 	Rejected                   map[string]uint64 // malformed events, by chordevent.Reason
 	Ignored                    uint64            // attributes that the vocabulary does not have
-	Lost                       int64             // records that processes say they lost
-	Missing                    int64             // events that members are known to have told and that did not arrive
+	Lost                       int64             // records lost, as processes report
+	Missing                    int64             // events that members have emitted, by their numbers, and that did not arrive
 	EventRate, SpanRate        float64           // per second
 	QueueEvents, QueueLimit    int
-	SpansDropped               uint64  // spans and points that did not fit, and traces given up
+	SpansDropped               uint64  // spans and points that did not fit, and traces dropped
 	LookupsForeign             uint64  // traced lookups of another ring, or of identifiers of another length
 	LookupsSampled             float64 // share of lookups that arrive as traces; -1: unknown
 }
@@ -77,7 +77,7 @@ func (c *counters) rejections() map[string]uint64 {
 	return maps.Clone(c.rejected)
 }
 
-// Stats returns the counters as they stand.
+// Stats returns the present counters.
 func (l *Live) Stats() Stats {
 	s := l.latest.Load().stats
 	s.Refused = l.counts.refused.Load()
@@ -89,7 +89,7 @@ func (l *Live) Stats() Stats {
 	return s
 }
 
-// measure fills in what only Run's goroutine knows.
+// measure adds what only Run's goroutine can measure.
 func (l *Live) measure(view *ring.View, now time.Time) Stats {
 	stale := l.staleness.quantiles(now, .5, .99)
 	return Stats{

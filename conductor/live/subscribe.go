@@ -2,8 +2,8 @@ package live
 
 import "sync"
 
-// A Subscription wakes its owner when something new was published. Wake-ups coalesce: one waits at most, so a slow owner
-// costs nothing.
+// A Subscription wakes its owner when something new was published. Wake-ups coalesce: one waits at most, so a slow
+// owner costs nothing.
 type Subscription struct {
 	c    chan struct{}
 	from *subscribers

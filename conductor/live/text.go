@@ -1,6 +1,7 @@
 package live
 
 import (
+	"cmp"
 	"encoding/hex"
 	"fmt"
 	"strings"
@@ -9,15 +10,15 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// shortDigits of an identifier are enough to tell members apart by eye.
+// shortDigits of an identifier are enough to distinguish members by eye.
 const shortDigits = 8
 
-// A teller writes what an event says as one line that reads on from the member's ID: "joined through 1f0c22ab".
-type teller struct{ digits int }
+// A describer writes an event as one line that continues the member's ID: "joined through 1f0c22ab".
+type describer struct{ digits int }
 
-func (t teller) id(id chord.ID) string {
+func (d describer) id(id chord.ID) string {
 	full := hex.EncodeToString(id[:])
-	digits := t.digits
+	digits := d.digits
 	if digits <= 0 || digits > len(full) {
 		digits = len(full)
 	}
@@ -25,7 +26,7 @@ func (t teller) id(id chord.ID) string {
 	return full[:min(shortDigits, len(full))]
 }
 
-func (t teller) text(body chordevent.Body) string {
+func (d describer) text(body chordevent.Body) string {
 	switch b := body.(type) {
 	case chordevent.Started:
 		return "starts to join, at " + b.Address
@@ -33,42 +34,59 @@ func (t teller) text(body chordevent.Body) string {
 		if !b.Through.Real() {
 			return "founded the ring"
 		}
-		return "joined through " + t.id(b.Through.ID)
+		return "joined through " + d.id(b.Through.ID)
 	case chordevent.SuccessorsChanged:
-		return t.successors(b.Successors)
+		return d.successors(b.Successors)
 	case chordevent.PredecessorChanged:
 		if !b.Predecessor.Real() {
 			return "has no predecessor"
 		}
-		return "has predecessor " + t.id(b.Predecessor.ID)
+		return "has predecessor " + d.id(b.Predecessor.ID)
 	case chordevent.OwnershipChanged:
 		if !b.Owns {
 			return "is responsible for no keys"
 		}
-		return fmt.Sprintf("is responsible for the keys from %s on (epoch %d)", t.id(b.From), b.Epoch)
+		return fmt.Sprintf("is responsible for the keys from %s on (epoch %d)", d.id(b.From), b.Epoch)
 	case chordevent.FingersChanged:
 		return fingers(b.Runs)
 	case chordevent.PeerFailed:
-		return fmt.Sprintf("found %s dead (%s)", t.id(b.Peer.ID), b.Operation)
+		return "lost contact with " + d.id(b.Peer.ID) + " while " + doing(b.Operation)
 	case chordevent.KeysMoved:
-		return t.move(b)
+		return d.move(b)
 	case chordevent.NodeLoad:
 		return fmt.Sprintf("holds %s and %s, %s", plural(b.OwnedKeys, "key"), plural(b.ReplicaKeys, "replica"), size(b.Bytes))
 	case chordevent.Leaving:
-		return "leaves" + t.takesOver(b.Successor)
+		return "leaves" + d.takesOver(b.Successor)
 	case chordevent.Left:
-		return "left" + t.takesOver(b.Successor)
+		return "left" + d.takesOver(b.Successor)
 	case chordevent.State:
-		return "told its whole state: " + string(b.Status)
+		return "reported its whole state: " + string(b.Status)
 	}
 	return string(body.Kind())
 }
 
-func (t teller) successors(list []chordevent.PeerRef) string {
+// activities describe the operations that detect failed peers.
+var activities = map[string]string{
+	chordevent.SpanLookup:           "passing on a lookup",
+	chordevent.SpanGet:              "reading a key",
+	chordevent.SpanPut:              "writing a key",
+	chordevent.SpanDelete:           "deleting a key",
+	chordevent.SpanLeave:            "leaving",
+	chordevent.SpanStabilize:        "stabilizing",
+	chordevent.SpanRectify:          "rectifying its predecessor",
+	chordevent.SpanCheckPredecessor: "checking its predecessor",
+	chordevent.SpanMerge:            "merging rings",
+	chordevent.SpanKeysMove:         "moving keys",
+	chordevent.SpanRepair:           "re-replicating keys",
+}
+
+func doing(operation string) string { return cmp.Or(activities[operation], "running "+operation) }
+
+func (d describer) successors(list []chordevent.PeerRef) string {
 	var names []string
 	for _, p := range list {
 		if p.Real() {
-			names = append(names, t.id(p.ID))
+			names = append(names, d.id(p.ID))
 		}
 	}
 	switch {
@@ -95,7 +113,7 @@ func fingers(runs []chordevent.FingerRun) string {
 	return fmt.Sprintf("set fingers %d to %d, %d runs", runs[0].First, runs[len(runs)-1].Last, len(runs))
 }
 
-func (t teller) move(b chordevent.KeysMoved) string {
+func (d describer) move(b chordevent.KeysMoved) string {
 	way := "from"
 	if b.Outgoing {
 		way = "to"
@@ -105,16 +123,16 @@ func (t teller) move(b chordevent.KeysMoved) string {
 		false: {chordevent.MoveStarted: "receives", chordevent.MoveDone: "received", chordevent.MoveFailed: "failed to receive"},
 	}[b.Outgoing][b.Phase]
 	if b.Phase == chordevent.MoveStarted && b.Keys == 0 {
-		return fmt.Sprintf("%s a range %s %s (%s)", verb, way, t.id(b.Peer.ID), b.Reason)
+		return fmt.Sprintf("%s a range %s %s (%s)", verb, way, d.id(b.Peer.ID), b.Reason)
 	}
-	return fmt.Sprintf("%s %s, %s, %s %s (%s)", verb, plural(b.Keys, "key"), size(b.Bytes), way, t.id(b.Peer.ID), b.Reason)
+	return fmt.Sprintf("%s %s, %s, %s %s (%s)", verb, plural(b.Keys, "key"), size(b.Bytes), way, d.id(b.Peer.ID), b.Reason)
 }
 
-func (t teller) takesOver(p chordevent.PeerRef) string {
+func (d describer) takesOver(p chordevent.PeerRef) string {
 	if !p.Real() {
 		return ""
 	}
-	return "; " + t.id(p.ID) + " takes over"
+	return "; " + d.id(p.ID) + " takes over"
 }
 
 func plural(n int64, one string) string {

@@ -2,11 +2,11 @@ package live
 
 import "chordconductor/conductor/memory"
 
-// What lookups may take is divided. Of each part the oldest give way, but of the spans that wait, where what comes is
-// dropped, and of the series, of which further ones do not count.
+// lookupShares divides the memory of lookups. Each part drops its oldest entries, except waiting spans, where new ones
+// are dropped, and the series, where further ones are not counted.
 type lookupShares struct {
 	waiting          *memory.Share // spans and points that wait for the fold's goroutine
-	open             int64         // traces being put together
+	open             int64         // traces being assembled
 	done, remembered int64         // finished lookups: the newest, and some over a longer time
 	rates            int64         // series of their durations
 }
@@ -19,7 +19,7 @@ func lookupParts(of *memory.Share) lookupShares {
 	return lookupShares{waiting: memory.NewShare("spans", 2*n), open: 2 * n, done: n, remembered: 2 * n, rates: n}
 }
 
-// weigh reports what the parts of Run's goroutine take, and what gave way.
+// weigh reports the memory of the parts of Run's goroutine, and what was dropped.
 func (l *Live) weigh() {
 	l.cfg.FoldMemory.Set(l.ring.Bytes())
 	if n := l.ring.Crowded(); n != l.crowded {

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// A grant is what a request may do.
+// A grant is the right of a request.
 type grant int
 
 const (
@@ -18,7 +18,7 @@ const (
 	commands       // with the token, or on loopback: everything
 )
 
-func (g grant) String() string { return [...]string{"nobody", "view token", "token"}[g] }
+func (g grant) String() string { return [...]string{"nobody", "view token", "token"}[g] } //lang:ok a value of the API
 
 type grantKey struct{}
 
@@ -28,8 +28,8 @@ func MayCommand(ctx context.Context) bool {
 	return g == commands
 }
 
-// isCommand reports whether a request does more than look: the view token does not suffice for it, and the audit log has
-// it. Reading a key counts: stored values are not part of the view.
+// isCommand reports whether a request does more than read: the view token does not suffice for it, and the audit log
+// records it. Reading a key counts: stored values are not part of the view.
 func isCommand(r *http.Request) bool {
 	switch {
 	case !strings.HasPrefix(r.URL.Path, "/api/"), r.URL.Path == "/api/scenarios/check":
@@ -40,13 +40,13 @@ func isCommand(r *http.Request) bool {
 	return r.Method != http.MethodGet && r.Method != http.MethodHead
 }
 
-// admit lets a request through whose credential suffices for it.
+// admit passes a request on if its credential suffices for it.
 func (s *Server) admit(w http.ResponseWriter, r *http.Request, next http.Handler) {
 	g := s.granted(r)
 	switch {
 	case g == nothing:
 		w.Header().Set("WWW-Authenticate", `Bearer realm="conductor"`)
-		fail(w, http.StatusUnauthorized, "this needs the token that the conductor was started with, as Authorization: Bearer TOKEN")
+		fail(w, http.StatusUnauthorized, "this request needs the token that the conductor was started with, as Authorization: Bearer TOKEN")
 		return
 	case isCommand(r):
 		var done func()
@@ -54,14 +54,14 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, next http.Handler
 		defer done()
 	}
 	if g != commands && (isCommand(r) || r.URL.Path == "/api/audit") {
-		fail(w, http.StatusForbidden, "the view token sees the ring and commands nothing; this needs the conductor's token")
+		fail(w, http.StatusForbidden, "the view token is for reading only; this request needs the conductor's token")
 		return
 	}
 	s.limitBody(w, r)
 	next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), grantKey{}, g)))
 }
 
-// granted is what a request's credential allows.
+// granted is the right that a request's credential gives.
 func (s *Server) granted(r *http.Request) grant {
 	if s.cfg.Open {
 		return commands
@@ -86,7 +86,7 @@ func (s *Server) granted(r *http.Request) grant {
 	return nothing
 }
 
-// grantOf compares hashes, so that the time taken tells neither a token's content nor its length.
+// grantOf compares hashes, so that the time taken reveals neither a token's content nor its length.
 func (s *Server) grantOf(given string) grant {
 	got := sha256.Sum256([]byte(given))
 	is := func(token string) bool {

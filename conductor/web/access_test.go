@@ -15,7 +15,7 @@ import (
 
 const viewToken = "a view token"
 
-// apiPaths is every path of the API, and bodies that they take.
+// apiPaths is every path of the API, with a request body.
 var apiPaths = map[string]string{
 	"/api/ring": "", "/api/ring/nodes/b0": "", "/api/events": "", "/api/stats": "", "/api/lookups": `{"key": "k"}`, "/api/audit": "",
 	"/api/nodes": "", "/api/nodes/b0/leave": "", "/api/nodes/b0/crash": "", "/api/nodes/b0/pause": "", "/api/partitions": `{"groups": [["b0"]]}`,
@@ -23,8 +23,8 @@ var apiPaths = map[string]string{
 	"/api/simulation": "name: x\n", "/api/simulation/report": "", "/api/replay": "{}", "/api/replay/step": "{}", "/api/nothing": "",
 }
 
-// The view token sees whatever the token sees, but stored values and the audit log, and commands nothing, by any method
-// on any path.
+// The view token reads all that the token reads, except stored values and the audit log, and commands nothing, by any
+// method on any path.
 func TestViewToken(t *testing.T) {
 	s, control := newServer(t, func(c *Config) {
 		c.Open, c.Token, c.ViewToken = false, secretToken, viewToken
@@ -33,10 +33,10 @@ func TestViewToken(t *testing.T) {
 	with := func(token string) func(*http.Request) { return header("Authorization", "Bearer "+token) }
 	for path, body := range apiPaths {
 		for _, method := range []string{"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "BREW"} {
-			control.said = nil
+			control.calls = nil
 			viewed := ask(s, method, path, body, with(viewToken))
-			if len(control.said) > 0 {
-				t.Fatalf("%s %s was carried out: %v", method, path, control.said)
+			if len(control.calls) > 0 {
+				t.Fatalf("%s %s was carried out: %v", method, path, control.calls)
 			}
 			looks := (method == "GET" || method == "HEAD") && !strings.HasPrefix(path, "/api/keys") && path != "/api/audit"
 			if !looks && viewed.StatusCode != http.StatusForbidden {
@@ -57,10 +57,10 @@ func TestViewToken(t *testing.T) {
 	if r := ask(s, "POST", "/api/scenarios/check", "name: x\n", with(viewToken)); r.StatusCode != http.StatusOK {
 		t.Errorf("a check, which changes nothing: %d", r.StatusCode)
 	}
-	for _, path := range []string{"/api//nodes", "/api/./nodes", "/api/x/../nodes", "//api/nodes", "/API/nodes", "/api/nodes/"} { // another spelling is no way around
-		control.said = nil
+	for _, path := range []string{"/api//nodes", "/api/./nodes", "/api/x/../nodes", "//api/nodes", "/API/nodes", "/api/nodes/"} { // another spelling does not bypass the check
+		control.calls = nil
 		ask(s, "POST", path, "", with(viewToken))
-		if len(control.said) > 0 {
+		if len(control.calls) > 0 {
 			t.Errorf("POST %s was carried out", path)
 		}
 	}
@@ -70,7 +70,7 @@ func TestViewToken(t *testing.T) {
 	}
 }
 
-// The WebSocket's client is known by what it may do.
+// The WebSocket's handler gets the right of its client.
 func TestViewTokenOnTheWebSocket(t *testing.T) {
 	var may bool
 	hub := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -93,8 +93,8 @@ func TestViewTokenOnTheWebSocket(t *testing.T) {
 	}
 }
 
-// Every command is on record with its credential, origin and result, whether it was carried out, refused or failed; looks
-// are not, nor are values and tokens.
+// Every command is recorded with its credential, origin and result, whether it was carried out, rejected or failed;
+// reads are not, nor are values and tokens.
 func TestAuditLog(t *testing.T) {
 	log, err := audit.Open("", nil)
 	if err != nil {
@@ -114,7 +114,7 @@ func TestAuditLog(t *testing.T) {
 		{"PUT", "/api/keys/k?ttl=1h", "a private value", secretToken, nil, &audit.Entry{Who: "token", What: "PUT /api/keys/k?ttl=1h", Status: 200}},
 		{"GET", "/api/keys/k", "", secretToken, nil, &audit.Entry{Who: "token", What: "GET /api/keys/k", Status: 200}},
 		{"DELETE", "/api/partitions", "", secretToken, nil, &audit.Entry{Who: "token", What: "DELETE /api/partitions", Status: 202}},
-		{"POST", "/api/nodes", "", "wrong", nil, nil}, // who has no token at all must not be able to fill the record
+		{"POST", "/api/nodes", "", "wrong", nil, nil}, // requests without a token must not be able to fill the record
 		{"GET", "/api/ring", "", secretToken, nil, nil},
 		{"GET", "/api/audit", "", secretToken, nil, nil},
 		{"POST", "/api/scenarios/check", "name: x\n", secretToken, nil, nil},
@@ -162,7 +162,7 @@ func TestAuditLog(t *testing.T) {
 	}
 }
 
-// A command whose handler breaks is on record, too.
+// A command whose handler panics is recorded, too.
 func TestAuditOfAPanic(t *testing.T) {
 	log, err := audit.Open("", nil)
 	if err != nil {

@@ -33,7 +33,7 @@ type methods map[string]http.HandlerFunc
 func (m methods) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	method := r.Method
 	if method == http.MethodHead {
-		method = http.MethodGet // net/http leaves the body out
+		method = http.MethodGet // net/http omits the body
 	}
 	if h, ok := m[method]; ok {
 		h(w, r)
@@ -56,7 +56,7 @@ func fail(w http.ResponseWriter, code int, format string, args ...any) {
 	failWith(w, code, map[string]string{"error": fmt.Sprintf(format, args...)})
 }
 
-// failWith answers with an error that says more than a text.
+// failWith answers with an error that has more fields than a text.
 func failWith(w http.ResponseWriter, code int, v any) {
 	body, _ := json.Marshal(v) // texts and instants: cannot fail
 	w.Header().Set("Content-Type", "application/json")
@@ -75,7 +75,7 @@ func answer(w http.ResponseWriter, r *http.Request, code int, v any) {
 	send(w, r, code, "application/json", append(body, '\n'))
 }
 
-// send sends a body, packed if that pays and the client takes it. Answers about a living ring are never cached.
+// send sends a body, compressed if that pays and the client accepts it. Answers about a live ring are never cached.
 func send(w http.ResponseWriter, r *http.Request, code int, contentType string, body []byte) {
 	h := w.Header()
 	h.Set("Content-Type", contentType)
@@ -118,9 +118,9 @@ func acceptsGzip(r *http.Request) bool {
 	return false
 }
 
-// textBody reads a request's body that is text: in UTF-8 and nothing else. If it cannot, it has answered, and ok is false.
+// textBody reads a request's body that is text in UTF-8. On failure it has answered, and ok is false.
 func textBody(w http.ResponseWriter, r *http.Request) (data []byte, ok bool) {
-	// A media type that cannot be read is as good as none: most tools send one that is not meant.
+	// An invalid media type counts as none: most tools send one without intent.
 	_, params, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if set := params["charset"]; set != "" && !strings.EqualFold(set, "utf-8") && !strings.EqualFold(set, "us-ascii") {
 		fail(w, http.StatusUnsupportedMediaType, "charset %.40q: expected UTF-8", set)
@@ -138,7 +138,7 @@ func textBody(w http.ResponseWriter, r *http.Request) (data []byte, ok bool) {
 	return data, ok
 }
 
-// body reads a request's body of at most limit bytes. If it cannot, it has answered, and ok is false.
+// body reads a request's body of at most limit bytes. On failure it has answered, and ok is false.
 func body(w http.ResponseWriter, r *http.Request, limit int64) (data []byte, ok bool) {
 	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	var tooLarge *http.MaxBytesError
@@ -155,13 +155,13 @@ func body(w http.ResponseWriter, r *http.Request, limit int64) (data []byte, ok 
 	return nil, false
 }
 
-// refused answers with the status that fits a command's error.
+// refused answers with the status for a command's error.
 func refused(w http.ResponseWriter, err error) {
 	code, err := errorOf(err)
 	fail(w, code, "%s", err)
 }
 
-// errorOf is the status that fits a command's error, and the error for people.
+// errorOf is the status for a command's error, and the error for people.
 func errorOf(err error) (code int, text error) {
 	code = http.StatusInternalServerError
 	var problems scenario.Problems
@@ -185,7 +185,7 @@ func errorOf(err error) (code int, text error) {
 	return code, err
 }
 
-// httpStatus translates what a host answered.
+// httpStatus translates the gRPC status of a host.
 func httpStatus(c codes.Code) int {
 	switch c {
 	case codes.InvalidArgument, codes.OutOfRange:
@@ -202,7 +202,7 @@ func httpStatus(c codes.Code) int {
 		return http.StatusGatewayTimeout
 	case codes.Unimplemented:
 		return http.StatusNotImplemented
-	default: // a host that refuses our token, too: the caller's own was right
+	default: // also a host that rejects the conductor's token: the caller's own was right
 		return http.StatusBadGateway
 	}
 }

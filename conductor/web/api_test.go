@@ -48,7 +48,7 @@ func TestRing(t *testing.T) {
 	}
 }
 
-// A member that has left holds nothing, whatever it last said of its load; of one that failed its last word stands.
+// A member that has left is shown with no keys, whatever its last reported load; a failed one with its last report.
 func TestLeftMembersHoldNothing(t *testing.T) {
 	m := *fakeSource{}.View().Members[0]
 	for status, keys := range map[ring.MemberStatus]int64{ring.Left: 0, ring.Failed: 4, ring.Leaving: 4} {
@@ -76,7 +76,7 @@ func TestReads(t *testing.T) {
 	for path, want := range map[string]string{
 		"/healthz":                    `{"status":"ok","version":"v0"}`,
 		"/readyz":                     `{"status":"ready"}`,
-		"/api/events?after=4":         `{"epoch":"e1","events":[{"seq":5,"time":"2026-05-04T03:02:01Z","kind":"chord.peer.failed","id":"0a","peer":"ff","text":"found it dead","warning":true}]}`,
+		"/api/events?after=4":         `{"epoch":"e1","events":[{"seq":5,"time":"2026-05-04T03:02:01Z","kind":"chord.peer.failed","id":"0a","peer":"ff","text":"lost contact with it","warning":true}]}`,
 		"/api/events?after=9&limit=3": `{"epoch":"e1","events":[]}`,
 		"/api/lookups":                `{"lookups":[{"trace_id":"00000000000000000000000000000007","start":"2026-05-04T03:02:01Z","latency_ms":2.5,"duration_ms":2.5,"operation":"get","mode":"recursive","key":"b0","outcome":"timeouts","hops":[{"id":"0a","pointer":"self","slot":0,"after_ms":0,"at_ms":0,"timeouts":0},{"id":"b0","pointer":"finger","slot":3,"after_ms":1,"at_ms":1,"timeouts":1}]}]}`,
 		"/api/workload":               `{"rate":10,"reads":0.8,"lookups":0,"distribution":"zipf"}`,
@@ -94,7 +94,7 @@ func TestReads(t *testing.T) {
 	}
 }
 
-// fakePast remembers five events, a second apart, and no ring but one without members.
+// fakePast has five events, a second apart, and no ring but one without members.
 type fakePast struct{}
 
 func (fakePast) At(_ context.Context, at time.Time) (*ring.View, error) {
@@ -112,7 +112,7 @@ func (fakePast) Stats() history.Stats {
 
 func (fakePast) Damages() []history.Damage { return nil }
 
-// list has five events. Told once, the second and the third are left out.
+// list has five events. Without repeats, the second and the third are omitted.
 func (fakePast) list(q history.Query, fits func(at time.Time) bool) (out []history.Event) {
 	for i := range 5 {
 		ev := &chordevent.Event{Time: instant, Node: chordevent.Node{ID: idA, Digits: 2}, Body: chordevent.PeerFailed{}}
@@ -143,7 +143,7 @@ func TestThePast(t *testing.T) {
 		t.Errorf("the past: %s", got)
 	}
 
-	// All that the page shows of an instant: members with their ranges, violations, and what had happened by then.
+	// The whole content of the page at an instant: members with their ranges, violations, and the events until then.
 	var snapshot hubpb.Snapshot
 	if err := proto.Unmarshal([]byte(text(t, ask(s, "GET", "/api/ring?at=2026-05-04T03:02:02.5Z", "", packed))), &snapshot); err != nil {
 		t.Fatal(err)
@@ -204,9 +204,9 @@ func TestThePast(t *testing.T) {
 		"/api/ring/nodes/0a?at=yesterday":                                   {400, "RFC 3339"},
 		"/api/ring/nodes/0b?at=2026-05-04T03:02:03Z":                        {404, "no member"},
 		"/api/events?since=then":                                            {400, "RFC 3339"},
-		"/api/events?since=2026-05-04T03:02:03Z&until=2026-05-04T03:02:03Z": {400, "want one of them"},
+		"/api/events?since=2026-05-04T03:02:03Z&until=2026-05-04T03:02:03Z": {400, "expected only one of them"},
 		"/api/events?since=2026-05-04T03:02:03Z&limit=many":                 {400, "limit"},
-		"/api/events?since=2026-05-04T03:02:03Z&repeats=never":              {400, "want true or false"},
+		"/api/events?since=2026-05-04T03:02:03Z&repeats=never":              {400, "expected true or false"},
 	} {
 		if r := ask(s, "GET", path, ""); r.StatusCode != want.status || !strings.Contains(complaint(t, r), want.words) {
 			t.Errorf("%s: %d", path, r.StatusCode)
@@ -222,7 +222,7 @@ func TestCommands(t *testing.T) {
 	for _, test := range []struct {
 		method, path, body string
 		status             int
-		said, answer       string
+		calls, answer      string
 	}{
 		{"POST", "/api/nodes", `{"count":2,"host":"h"}`, 202, "add h", `{"ids":["0a","b0"]}`},
 		{"POST", "/api/nodes", ``, 202, "add ", `{"ids":["0a"]}`},
@@ -249,8 +249,8 @@ func TestCommands(t *testing.T) {
 		s, control := newServer(t, nil)
 		r := ask(s, test.method, test.path, test.body)
 		got := text(t, r)
-		if said := strings.Join(control.said, ";"); r.StatusCode != test.status || said != test.said || !strings.Contains(got, test.answer) {
-			t.Errorf("%s %s %s: %d %s, said %q\nwant %d %s, %q", test.method, test.path, test.body, r.StatusCode, got, said, test.status, test.answer, test.said)
+		if calls := strings.Join(control.calls, ";"); r.StatusCode != test.status || calls != test.calls || !strings.Contains(got, test.answer) {
+			t.Errorf("%s %s %s: %d %s, calls %q\nwant %d %s, %q", test.method, test.path, test.body, r.StatusCode, got, calls, test.status, test.answer, test.calls)
 		}
 	}
 }
@@ -268,37 +268,37 @@ func TestBadInput(t *testing.T) {
 		{"POST", "/api/ring", `{}`, 405, "method POST is not allowed; use GET, HEAD"},
 		{"POST", "/api/nodes", `{"count":`, 400, "broken JSON: unexpected EOF at line 1, column 10"},
 		{"POST", "/api/nodes", "{\n \"count\": x}", 400, "broken JSON: invalid character 'x' looking for beginning of value at line 2, column 12"},
-		{"POST", "/api/nodes", `{"count":"two"}`, 400, "count: want a whole number, not a string at line 1, column 15"},
+		{"POST", "/api/nodes", `{"count":"two"}`, 400, "count: expected a whole number, got a string at line 1, column 15"},
 		{"POST", "/api/nodes", `{"cuont":3}`, 400, `unknown field "cuont" at line 1, column 12`},
 		{"POST", "/api/nodes", `{} {}`, 400, "broken JSON: more than one JSON value at line 1, column 5"},
-		{"POST", "/api/nodes", ` null `, 400, "the body: want an object, not null"},
-		{"POST", "/api/nodes", `[4]`, 400, "the body: want an object, not a list at line 1, column 2"},
-		{"POST", "/api/nodes", `{"count":1.5}`, 400, "count: want a whole number, not 1.5 at line 1, column 13"},
-		{"POST", "/api/nodes", `{"host":7}`, 400, "host: want a string, not a number at line 1, column 10"},
-		{"POST", "/api/partitions", `{"groups":["0a"]}`, 400, "groups: want a list, not a string at line 1, column 16"},
-		{"PUT", "/api/workload", `{"reads":"many"}`, 400, "reads: want a number, not a string at line 1, column 16"},
-		{"POST", "/api/nodes", `{"count":-3}`, 400, "count -3: want 1 to 1000"},
-		{"POST", "/api/nodes", `{"count":1001}`, 400, "count 1001: want 1 to 1000"},
+		{"POST", "/api/nodes", ` null `, 400, "the body: expected an object, got null"},
+		{"POST", "/api/nodes", `[4]`, 400, "the body: expected an object, got a list at line 1, column 2"},
+		{"POST", "/api/nodes", `{"count":1.5}`, 400, "count: expected a whole number, got 1.5 at line 1, column 13"},
+		{"POST", "/api/nodes", `{"host":7}`, 400, "host: expected a string, got a number at line 1, column 10"},
+		{"POST", "/api/partitions", `{"groups":["0a"]}`, 400, "groups: expected a list, got a string at line 1, column 16"},
+		{"PUT", "/api/workload", `{"reads":"many"}`, 400, "reads: expected a number, got a string at line 1, column 16"},
+		{"POST", "/api/nodes", `{"count":-3}`, 400, "count -3: expected 1 to 1000"},
+		{"POST", "/api/nodes", `{"count":1001}`, 400, "count 1001: expected 1 to 1000"},
 		{"POST", "/api/nodes", `"` + strings.Repeat("x", maxJSON) + `"`, 413, fmt.Sprintf("the body is larger than %d bytes", maxJSON)},
 		{"POST", "/api/nodes/zz/leave", ``, 400, `identifier "zz": expected the 2 hex digits of one`},
-		{"POST", "/api/nodes/0a/leave", `{"force":"yes"}`, 400, "force: want true or false, not a string at line 1, column 15"},
+		{"POST", "/api/nodes/0a/leave", `{"force":"yes"}`, 400, "force: expected true or false, got a string at line 1, column 15"},
 		{"POST", "/api/nodes/0a/leave", `{"forced":true}`, 400, `unknown field "forced" at line 1, column 16`},
 		{"GET", "/api/ring/nodes/77", ``, 404, "no member 77 in the ring view"},
 		{"GET", "/api/ring/nodes/" + strings.Repeat("0", 41), ``, 400, `identifier "` + strings.Repeat("0", 41) + `": expected the 2 hex digits of one`},
 		{"GET", "/api/ring?at=2026-05-04T03:02:01Z", ``, 404, "no history is kept"},
-		{"GET", "/api/events?after=-1", ``, 400, `after="-1": want a whole number from 0 to 9223372036854775807`},
-		{"GET", "/api/events?after=9223372036854775808", ``, 400, `after="9223372036854775808": want a whole number from 0 to 9223372036854775807`},
-		{"GET", "/api/events?limit=10001", ``, 400, `limit="10001": want a whole number from 0 to 10000`},
-		{"POST", "/api/nodes/0a/pause", `{"for":"3"}`, 400, `for "3": want a duration from 1ms to 1h, such as 10s`},
-		{"POST", "/api/partitions", `{}`, 400, "groups: want at least one list of member IDs; members in no list form one more group"},
+		{"GET", "/api/events?after=-1", ``, 400, `after="-1": expected a whole number from 0 to 9223372036854775807`},
+		{"GET", "/api/events?after=9223372036854775808", ``, 400, `after="9223372036854775808": expected a whole number from 0 to 9223372036854775807`},
+		{"GET", "/api/events?limit=10001", ``, 400, `limit="10001": expected a whole number from 0 to 10000`},
+		{"POST", "/api/nodes/0a/pause", `{"for":"3"}`, 400, `for "3": expected a duration from 1ms to 1h, such as 10s`},
+		{"POST", "/api/partitions", `{}`, 400, "groups: expected at least one list of member IDs; members in no list form one more group"},
 		{"POST", "/api/partitions", `{"groups":[["0a","x"]]}`, 400, `groups[0][1]: identifier "x": expected the 2 hex digits of one`},
-		{"PUT", "/api/keys/k?ttl=-1s", `v`, 400, `ttl="-1s": want a duration of at least 1ms, such as 90s or 1h`},
-		{"PUT", "/api/keys/k?ttl=1us", `v`, 400, `ttl="1us": want a duration of at least 1ms, such as 90s or 1h`},
+		{"PUT", "/api/keys/k?ttl=-1s", `v`, 400, `ttl="-1s": expected a duration of at least 1ms, such as 90s or 1h`},
+		{"PUT", "/api/keys/k?ttl=1us", `v`, 400, `ttl="1us": expected a duration of at least 1ms, such as 90s or 1h`},
 		{"PUT", "/api/keys/k", strings.Repeat("x", maxValue+1), 413, "the body is larger than 1048576 bytes"},
-		{"GET", "/api/keys/" + long, ``, 400, "a key has 1 to 1024 bytes, this one 1025"},
-		{"GET", "/api/keys/", ``, 400, "a key has 1 to 1024 bytes, this one 0"},
-		{"POST", "/api/lookups", `{}`, 400, "key: want 1 to 1024 bytes, not 0"},
-		{"POST", "/api/lookups", `{"key":"k","mode":"fast"}`, 400, `mode "fast": want recursive, iterative, or none for the ring's own`},
+		{"GET", "/api/keys/" + long, ``, 400, "key: expected 1 to 1024 bytes, got 1025"},
+		{"GET", "/api/keys/", ``, 400, "key: expected 1 to 1024 bytes, got 0"},
+		{"POST", "/api/lookups", `{}`, 400, "key: expected 1 to 1024 bytes, got 0"},
+		{"POST", "/api/lookups", `{"key":"k","mode":"fast"}`, 400, `mode "fast": expected recursive, iterative, or none for the ring's own`},
 		{"POST", "/api/lookups", `{"key":"k","from":"-"}`, 400, `from: identifier "-": expected the 2 hex digits of one`},
 		{"POST", "/api/simulation", "rate: 3\n", 400, "scenario:1: rate: unknown field; allowed here: duration, expect, name, network, phases, ring, seed, timing, workload"},
 		{"GET", "/api/simulation/report", ``, 404, "no simulation has run yet"},
@@ -308,8 +308,8 @@ func TestBadInput(t *testing.T) {
 		if got := complaint(t, r); r.StatusCode != test.status || got != test.error {
 			t.Errorf("%s %.40s %.40s: %d %s\nwant %d %s", test.method, test.path, test.body, r.StatusCode, got, test.status, test.error)
 		}
-		if len(control.said) > 0 {
-			t.Errorf("%s %.40s: bad input went on to the ring: %v", test.method, test.path, control.said)
+		if len(control.calls) > 0 {
+			t.Errorf("%s %.40s: bad input went on to the ring: %v", test.method, test.path, control.calls)
 		}
 	}
 	s, _ := newServer(t, nil)
@@ -362,7 +362,7 @@ func TestNotReady(t *testing.T) {
 	}
 }
 
-// damagedPast has a stretch of two seconds that cannot be read.
+// damagedPast has a period of two seconds that cannot be read.
 type damagedPast struct{ fakePast }
 
 func (damagedPast) Damages() []history.Damage {

@@ -14,9 +14,9 @@ import (
 	"strings"
 )
 
-// assets serves the built page from memory: each file as it is and, where that pays, packed once at the start. Files
-// under assets/ carry a hash of their content in their name and may be cached for ever; the others are asked for anew
-// each time, which costs a 304. Memory is bounded by the size of the page.
+// assets serves the built page from memory: each file as it is and, where that pays, compressed once at the start.
+// Files under assets/ have a hash of their content in their name and may be cached without end; the others are
+// revalidated each time, which costs a 304. Memory is bounded by the size of the page.
 type assets map[string]*asset
 
 type asset struct {
@@ -61,7 +61,7 @@ func newAsset(name string, data []byte) (*asset, error) {
 	a := &asset{
 		kind:  kindOf(name),
 		etag:  `"` + hex.EncodeToString(sum[:12]) + `"`,
-		cache: "no-cache", // ask again: the name stays when the content changes
+		cache: "no-cache", // revalidate: the name stays when the content changes
 		plain: data,
 	}
 	if strings.HasPrefix(name, "assets/") {
@@ -84,7 +84,7 @@ func newAsset(name string, data []byte) (*asset, error) {
 	return a, nil
 }
 
-// kindOf knows the page's kinds of files itself: the system's table differs between machines, and a scratch image has
+// kindOf has the page's media types built in: the system's table differs between machines, and a scratch image has
 // none.
 func kindOf(name string) string {
 	switch path.Ext(name) {

@@ -10,9 +10,9 @@ import (
 	"chordconductor/conductor/audit"
 )
 
-const maxNoted = 300 // bytes of a body, and of an answer that is an error, that the audit log may have
+const maxNoted = 300 // bytes of a body, and of an error answer, in the audit log
 
-// audited returns a writer that notes the answer to a command; done records the command.
+// audited returns a writer that captures the answer to a command; done records the command.
 func (s *Server) audited(w http.ResponseWriter, r *http.Request, g grant) (http.ResponseWriter, func()) {
 	if s.cfg.Audit == nil {
 		return w, func() {}
@@ -22,7 +22,7 @@ func (s *Server) audited(w http.ResponseWriter, r *http.Request, g grant) (http.
 		e.Who = "loopback"
 	}
 	body := &notedBody{ReadCloser: r.Body}
-	if !strings.HasPrefix(r.URL.Path, "/api/keys") { // what users store is theirs
+	if !strings.HasPrefix(r.URL.Path, "/api/keys") { // users' data is not recorded
 		r.Body = body
 	}
 	noted := &notedWriter{ResponseWriter: w}
@@ -35,7 +35,7 @@ func (s *Server) audited(w http.ResponseWriter, r *http.Request, g grant) (http.
 	}
 }
 
-// A notedBody keeps the beginning of what is read.
+// A notedBody keeps the beginning of the body that is read.
 type notedBody struct {
 	io.ReadCloser
 	head []byte
@@ -47,7 +47,7 @@ func (b *notedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// A notedWriter keeps the status, and the beginning of an answer that is an error.
+// A notedWriter keeps the status, and the beginning of an error answer.
 type notedWriter struct {
 	http.ResponseWriter
 	status int
@@ -73,7 +73,7 @@ func (w *notedWriter) Write(p []byte) (int, error) {
 
 func (w *notedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// failure is the error that was answered.
+// failure is the error in the answer.
 func (w *notedWriter) failure() string {
 	if w.status < http.StatusBadRequest {
 		return ""

@@ -8,26 +8,26 @@ import (
 	"strings"
 )
 
-// basePath is what a proxy's prefix may be made of: what needs no escaping, in any notation of a proxy.
+// basePath matches a proxy's prefix: characters that need no escaping, in any notation of a proxy.
 var basePath = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)+$`)
 
 const maxBasePath = 200 // bytes
 
-// CheckBasePath returns a base path without the slash at its end; / and nothing are none.
+// CheckBasePath returns a base path without the slash at its end; "/" and "" mean none.
 func CheckBasePath(text string) (string, error) {
 	base := strings.TrimRight(text, "/")
 	if base == "" && len(text) <= 1 {
 		return "", nil
 	}
 	if !basePath.MatchString(base) || path.Clean(base) != base || len(base) > maxBasePath || len(text)-len(base) > 1 {
-		return "", fmt.Errorf("%q: want a path such as /chord, of letters, digits, -, ., _ and ~", text)
+		return "", fmt.Errorf("%q: expected a path such as /chord, of letters, digits, -, ., _ and ~", text)
 	}
 	return base, nil
 }
 
-// under serves everything below a base path, for proxies that leave it on. Health is answered at the root as well, for
-// probes that do not come through the proxy. Nothing else is at the root: two addresses for one thing are one too many
-// for a proxy's rules.
+// under serves everything below a base path, for proxies that do not remove it. Health is served at the root as well,
+// for probes that do not come through the proxy. Nothing else is at the root: a second address would complicate a
+// proxy's rules.
 func under(base string, site, outside http.Handler) http.Handler {
 	if base == "" {
 		return site
@@ -45,7 +45,8 @@ func under(base string, site, outside http.Handler) http.Handler {
 	})
 }
 
-// outside answers what is not below the base path: the root, and the base path without its last slash, lead to the page.
+// outside answers requests outside of the base path: the root, and the base path without its last slash, redirect to
+// the page.
 func (s *Server) outside(w http.ResponseWriter, r *http.Request) {
 	if asked := r.URL.Path; asked != s.cfg.Base && asked != "/" || r.Method != http.MethodGet && r.Method != http.MethodHead {
 		fail(w, http.StatusNotFound, "no such path: %.200q; everything is below %s/ (--base-path)", asked, s.cfg.Base)

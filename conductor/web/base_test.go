@@ -21,10 +21,10 @@ func TestCheckBasePath(t *testing.T) {
 	}
 	for _, bad := range []string{"x", "x/y", "//", "/x//", "//x", "/a//b", "/a/../b", "/.", "/..", "/a b", "/a?b", "/a#b", "/a%20b", "/ü", "http://h/x", "/{x}", "/x\n", "/" + strings.Repeat("x", maxBasePath)} {
 		if got, err := CheckBasePath(bad); err == nil {
-			t.Errorf("%q is taken, as %q", bad, got)
+			t.Errorf("%q is accepted, as %q", bad, got)
 		}
 	}
-	rapid.Check(t, func(t *rapid.T) { // what is taken is taken again as it is, and can stand in an address
+	rapid.Check(t, func(t *rapid.T) { // an accepted path is accepted again unchanged, and is valid in a URL
 		got, err := CheckBasePath(rapid.OneOf(rapid.String(), rapid.StringMatching(`(/[a-z.]{0,3}){0,4}`)).Draw(t, "path"))
 		if err != nil || got == "" {
 			return
@@ -38,7 +38,7 @@ func TestCheckBasePath(t *testing.T) {
 	})
 }
 
-// proxied is a conductor behind a proxy that serves it below a prefix, with the prefix left on or stripped.
+// proxied is a conductor behind a proxy that serves it below a prefix, which the proxy keeps or strips.
 func proxied(t *testing.T, prefix string, strip bool, configure func(*Config)) (front, direct string) {
 	t.Helper()
 	base := prefix
@@ -104,8 +104,8 @@ func fetch(t *testing.T, method, address, body string, set func(*http.Request)) 
 	return answer.StatusCode, answer.Header, string(all)
 }
 
-// Page, API, WebSocket and health are the same behind a proxy that strips its prefix and behind one that does not, and the
-// checks of host, origin and token hold there.
+// Page, API, WebSocket and health are the same behind a proxy that strips its prefix and behind one that does not, and
+// so are the checks of host, origin and token.
 func TestBehindAProxy(t *testing.T) {
 	for _, prefix := range []string{"/x", "/team-a/chord"} {
 		for _, strip := range []bool{true, false} {
@@ -156,7 +156,7 @@ func TestBehindAProxy(t *testing.T) {
 	}
 }
 
-// Off loopback the token is asked for below the base path, and the view token commands nothing there.
+// Off loopback the token is required below the base path, and the view token commands nothing there.
 func TestTokensBelowABasePath(t *testing.T) {
 	for _, strip := range []bool{true, false} {
 		front, _ := proxied(t, "/x", strip, func(c *Config) { c.Open, c.Token, c.ViewToken = false, "the-token", "the-view-token" })
@@ -178,8 +178,8 @@ func TestTokensBelowABasePath(t *testing.T) {
 	}
 }
 
-// With a base path, nothing else is at the root: its address leads to the page, others say where everything is. No answer
-// leads past the prefix.
+// With a base path, nothing else is at the root: its address redirects to the page, other paths answer with the base
+// path. No answer leads outside of the prefix.
 func TestOutsideOfTheBasePath(t *testing.T) {
 	_, direct := proxied(t, "/x", false, nil)
 	for path, want := range map[string]string{"/": "/x/", "/x": "/x/", "/?tab=lookups": "/x/?tab=lookups", "/x?t=1&a=b": "/x/?t=1&a=b"} {
@@ -191,7 +191,7 @@ func TestOutsideOfTheBasePath(t *testing.T) {
 		{"GET", "/api/ring"}, {"GET", "/ws"}, {"GET", "/xy/api/ring"}, {"GET", "/y/x/"}, {"POST", "/"}, {"GET", "/x/x/api/ring"}, {"POST", "/api/nodes"},
 		{"GET", "/x//api/ring"}, {"GET", "/x/api/../api/ring"}, {"GET", "/x/./healthz"}, {"GET", "//x/"},
 	} {
-		// Written by hand: a client would clean the path.
+		// Made without a client, which would clean the path.
 		r := httptest.NewRequest(c.method, "/", strings.NewReader("{}"))
 		r.URL.Path, r.RequestURI, r.Host = c.path, c.path, "localhost"
 		w := httptest.NewRecorder()
@@ -206,7 +206,7 @@ func TestOutsideOfTheBasePath(t *testing.T) {
 	}
 }
 
-// A key may be called like a health check; it has no claim to the connections that are kept for those.
+// A key may be named like a health check; it does not get the connections that are reserved for those.
 func TestWhatIsHealth(t *testing.T) {
 	for path, want := range map[string]bool{
 		"/healthz": true, "/readyz": true, "/ring/healthz": true, "/ring/readyz": true,

@@ -14,13 +14,13 @@ import (
 	"chordconductor/node/chord"
 )
 
-// maxAdd bounds one command; a host takes no more at once either.
+// maxAdd bounds one command; a host has the same limit.
 const maxAdd = 1000
 
-// control returns what carries out commands. If nothing does, it has answered.
+// control returns the executor of commands. If there is none, it has answered.
 func (s *Server) control(w http.ResponseWriter) Control {
 	if s.cfg.Control == nil {
-		fail(w, http.StatusConflict, "this is a replay: there is no ring to command")
+		fail(w, http.StatusConflict, "this is a replay: commands need a live ring")
 	}
 	return s.cfg.Control
 }
@@ -44,7 +44,7 @@ func (s *Server) addNodes(w http.ResponseWriter, r *http.Request) {
 		count = *request.Count
 	}
 	if count < 1 || count > maxAdd {
-		fail(w, http.StatusBadRequest, "count %d: want 1 to %d", count, maxAdd)
+		fail(w, http.StatusBadRequest, "count %d: expected 1 to %d", count, maxAdd)
 		return
 	}
 	ids, err := c.AddNodes(r.Context(), count, request.Host)
@@ -55,7 +55,7 @@ func (s *Server) addNodes(w http.ResponseWriter, r *http.Request) {
 	s.accepted(w, r, ids)
 }
 
-// partly answers a command that failed after it had done something: with what it did.
+// partly answers a command that failed after partial execution, with the members for which it was carried out.
 func (s *Server) partly(w http.ResponseWriter, err error, ids []chord.ID) {
 	if len(ids) == 0 {
 		refused(w, err)
@@ -64,11 +64,11 @@ func (s *Server) partly(w http.ResponseWriter, err error, ids []chord.ID) {
 	code, err := errorOf(err)
 	failWith(w, code, struct {
 		Error string   `json:"error"`
-		IDs   []string `json:"ids"` // members for which it was carried out all the same
+		IDs   []string `json:"ids"` // members for which it was carried out before the error
 	}{err.Error(), formatOf(s.cfg.Source.View()).ids(ids)})
 }
 
-// partitions lists the cuts, and what else is in force between and on hosts by command or scenario.
+// partitions lists the partitions and other faults in force between and on hosts, by command or scenario.
 func (s *Server) partitions(w http.ResponseWriter, r *http.Request) {
 	c := s.control(w)
 	if c == nil {
@@ -99,7 +99,7 @@ func (s *Server) leave(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// stopNode carries out a command to stop a member; how reads the way, or has answered.
+// stopNode carries out a command to stop a member; how reads the kind of departure, or has answered.
 func (s *Server) stopNode(w http.ResponseWriter, r *http.Request, how func() (way sim.Departure, ok bool)) {
 	id, ok := s.target(w, r)
 	if !ok {
@@ -135,7 +135,7 @@ func (s *Server) pause(w http.ResponseWriter, r *http.Request) {
 	}
 	d, err := time.ParseDuration(request.For)
 	if err != nil || d < time.Millisecond || d > time.Hour {
-		fail(w, http.StatusBadRequest, "for %.40q: want a duration from 1ms to 1h, such as 10s", request.For)
+		fail(w, http.StatusBadRequest, "for %.40q: expected a duration from 1ms to 1h, such as 10s", request.For)
 		return
 	}
 	if err := c.PauseNode(r.Context(), id, d); err != nil {
@@ -155,7 +155,7 @@ func (s *Server) partition(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if len(request.Groups) == 0 {
-		fail(w, http.StatusBadRequest, "groups: want at least one list of member IDs; members in no list form one more group")
+		fail(w, http.StatusBadRequest, "groups: expected at least one list of member IDs; members in no list form one more group")
 		return
 	}
 	view := s.cfg.Source.View()
@@ -206,7 +206,7 @@ func (s *Server) workload(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// setWorkload changes what the body names and leaves the rest.
+// setWorkload changes the fields in the body and leaves the rest.
 func (s *Server) setWorkload(w http.ResponseWriter, r *http.Request) {
 	c := s.control(w)
 	if c == nil {
@@ -224,7 +224,7 @@ func (s *Server) setWorkload(w http.ResponseWriter, r *http.Request) {
 	answer(w, r, http.StatusAccepted, workloadJSON{&load.Rate, &load.Reads, &load.Lookups, &load.Distribution})
 }
 
-// scenarios lists those that ship with the program, with their text.
+// scenarios lists the shipped scenarios, with their text.
 func (s *Server) scenarios(w http.ResponseWriter, r *http.Request) {
 	list := make([]scenarioJSON, 0, 16)
 	for _, shipped := range scenario.Shipped() {
@@ -233,8 +233,7 @@ func (s *Server) scenarios(w http.ResponseWriter, r *http.Request) {
 	answer(w, r, http.StatusOK, scenariosJSON{list})
 }
 
-// checkScenario says what is wrong with a scenario, while it is being written: an answer 200 with a list, empty if it
-// is right.
+// checkScenario lists the errors of a scenario while it is being written: status 200 with a list, empty if it is valid.
 func (s *Server) checkScenario(w http.ResponseWriter, r *http.Request) {
 	source, ok := textBody(w, r)
 	if !ok {
@@ -287,7 +286,8 @@ func (s *Server) stopSimulation(w http.ResponseWriter, r *http.Request) {
 	answer(w, r, http.StatusAccepted, c.Simulation())
 }
 
-// report answers with the last simulation's report: a page for browsers, JSON for tools that ask for it or say nothing.
+// report answers with the last simulation's report: a page for browsers, JSON for tools that request it or send no
+// preference.
 func (s *Server) report(w http.ResponseWriter, r *http.Request) {
 	c := s.control(w)
 	if c == nil {
@@ -305,7 +305,7 @@ func (s *Server) report(w http.ResponseWriter, r *http.Request) {
 	}
 	page, err := rep.HTML()
 	if err != nil {
-		fail(w, http.StatusInternalServerError, "drawing the report: %s", err)
+		fail(w, http.StatusInternalServerError, "rendering the report: %s", err)
 		return
 	}
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
@@ -313,7 +313,7 @@ func (s *Server) report(w http.ResponseWriter, r *http.Request) {
 	send(w, r, http.StatusOK, "text/html; charset=utf-8", page)
 }
 
-// prefersHTML reports whether text/html stands in the Accept header before application/json.
+// prefersHTML reports whether text/html is in the Accept header before application/json.
 func prefersHTML(r *http.Request) bool {
 	for _, list := range r.Header.Values("Accept") {
 		for part := range strings.SplitSeq(list, ",") {

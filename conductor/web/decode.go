@@ -12,7 +12,7 @@ import (
 	"unicode/utf8"
 )
 
-// command reads a JSON command into v, strictly. If it cannot, it has answered, and ok is false.
+// command reads a JSON command into v, strictly. On failure it has answered, and ok is false.
 func command(w http.ResponseWriter, r *http.Request, v any) (ok bool) {
 	data, ok := textBody(w, r)
 	if !ok {
@@ -21,8 +21,8 @@ func command(w http.ResponseWriter, r *http.Request, v any) (ok bool) {
 	if len(bytes.TrimSpace(data)) == 0 {
 		data = []byte("{}")
 	}
-	if string(bytes.TrimSpace(data)) == "null" { // which encoding/json takes for nothing to do
-		fail(w, http.StatusBadRequest, "the body: want an object, not null")
+	if string(bytes.TrimSpace(data)) == "null" { // encoding/json would accept it without effect
+		fail(w, http.StatusBadRequest, "the body: expected an object, got null")
 		return false
 	}
 	dec := json.NewDecoder(bytes.NewReader(data))
@@ -44,10 +44,10 @@ func command(w http.ResponseWriter, r *http.Request, v any) (ok bool) {
 	return false
 }
 
-// fieldsOf refuses what encoding/json lets pass in an object that it could decode: a name in other letters than the
-// type's, and a field that is given twice, of which it takes the last. It returns where that name ends.
+// fieldsOf rejects what encoding/json accepts in an object: a name in other letters than the type's, and a field that
+// is given twice, of which it takes the last. It returns the position where that name ends.
 func fieldsOf(data []byte, of reflect.Type) (at int64, err error) {
-	known := map[string]bool{} // true: it was there
+	known := map[string]bool{} // true: it is in the object
 	for i := range of.NumField() {
 		name, _, _ := strings.Cut(of.Field(i).Tag.Get("json"), ",")
 		known[name] = false
@@ -78,7 +78,7 @@ func fieldsOf(data []byte, of reflect.Type) (at int64, err error) {
 	return 0, nil
 }
 
-// complaintOf says what is wrong with a command: its JSON, or what it asks for.
+// complaintOf describes the error of a command: invalid JSON, or an invalid value.
 func complaintOf(err error) string {
 	var kind *json.UnmarshalTypeError
 	text := strings.TrimPrefix(err.Error(), "json: ")
@@ -88,14 +88,14 @@ func complaintOf(err error) string {
 		if field == "" {
 			field = "the body"
 		}
-		return fmt.Sprintf("%s: want %s, not %s", field, wanted(kind.Type), given(kind.Value))
-	case strings.HasPrefix(text, "unknown field "): // encoding/json has no type for it
+		return fmt.Sprintf("%s: expected %s, got %s", field, wanted(kind.Type), given(kind.Value))
+	case strings.HasPrefix(text, "unknown field "): // encoding/json has no error type for it
 		return text
 	}
 	return "broken JSON: " + text
 }
 
-// wanted is a Go type in JSON's words.
+// wanted names a Go type in JSON's terms.
 func wanted(t reflect.Type) string {
 	switch t.Kind() {
 	case reflect.Pointer:
@@ -115,7 +115,7 @@ func wanted(t reflect.Type) string {
 	}
 }
 
-// given is what encoding/json calls the value that it found, in the same words.
+// given names the value that encoding/json found, in the same terms.
 func given(value string) string {
 	if number, found := strings.CutPrefix(value, "number "); found {
 		return number
@@ -131,7 +131,7 @@ func given(value string) string {
 	return "a " + value
 }
 
-// where says at which line and column decoding stopped.
+// where is the line and column at which decoding stopped.
 func where(data []byte, err error, offset int64) string {
 	var syntax *json.SyntaxError
 	var kind *json.UnmarshalTypeError

@@ -9,7 +9,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Every path below /api, and /api itself, answers in JSON, whatever it is: no redirect, and no page.
+// Every path below /api, and /api itself, answers in JSON: no redirect, and no page.
 func TestErrorsAreJSON(t *testing.T) {
 	s, _ := newServer(t, nil)
 	part := rapid.SampledFrom([]string{"", "api", "ring", "nodes", "0a", "..", ".", "keys", "a%2fb", "nothing", "%2e%2e", "openapi.json", "ä"})
@@ -37,8 +37,8 @@ func TestErrorsAreJSON(t *testing.T) {
 	})
 }
 
-// The stream's errors are JSON, too, though a library words them: of a client that does not ask for a WebSocket, or one
-// too many.
+// The stream's errors are JSON, too, though a library writes them: for a client that does not request a WebSocket, or
+// is one too many.
 func TestErrorsOfTheStreamAreJSON(t *testing.T) {
 	for code, text := range map[int]string{426: "WebSocket protocol violation", 403: "request Origin is not authorized", 503: "too many clients"} {
 		s, err := New(Config{Source: fakeSource{}, Assets: page, Open: true, Hub: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -55,7 +55,7 @@ func TestErrorsOfTheStreamAreJSON(t *testing.T) {
 	}
 }
 
-// A body of text is UTF-8. One that says it is something else, is compressed, or is no text is refused, and nothing is done.
+// A body of text is UTF-8. One with another declared charset, compressed, or not text is rejected, and nothing is done.
 func TestCharsets(t *testing.T) {
 	for _, test := range []struct {
 		kind, packing, body string
@@ -74,8 +74,8 @@ func TestCharsets(t *testing.T) {
 	} {
 		s, control := newServer(t, nil)
 		r := ask(s, "POST", "/api/nodes", test.body, header("Content-Type", test.kind), header("Content-Encoding", test.packing))
-		if r.StatusCode != test.code || (len(control.said) > 0) != (test.code == http.StatusAccepted) {
-			t.Errorf("%q, %q, %q: %d, did %v: %s", test.kind, test.packing, test.body, r.StatusCode, control.said, text(t, r))
+		if r.StatusCode != test.code || (len(control.calls) > 0) != (test.code == http.StatusAccepted) {
+			t.Errorf("%q, %q, %q: %d, did %v: %s", test.kind, test.packing, test.body, r.StatusCode, control.calls, text(t, r))
 		}
 		for _, path := range []string{"/api/scenarios/check", "/api/simulation"} {
 			r := ask(s, "POST", path, "name: x\n", header("Content-Type", strings.Replace(test.kind, "json", "yaml", 1)), header("Content-Encoding", test.packing))

@@ -13,17 +13,18 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// enumerations are the texts of the API that are one of a few words: the schema and its property, and the words, each
-// from where they are made. Of a list they are its items, of a map its keys. A test holds that every other text is free.
+// enumerations are the texts of the API that have a fixed set of values: the schema and its property, and the values,
+// each from their source. For a list they are its items, for a map its keys. A test checks that every other text is
+// free.
 func enumerations() map[string][]string {
 	modes := []string{chordevent.ModeRecursive, chordevent.ModeIterative}
 	pointers := []string{""} // not stated
 	for number := range len(nodepb.Candidate_Pointer_name) {
 		pointers = append(pointers, pointerWord(nodepb.Candidate_Pointer(number)))
 	}
-	statuses := said[ring.Status]()
-	members := said[ring.MemberStatus]()
-	certainties := said[ring.CertaintyState]()
+	statuses := textsOf[ring.Status]()
+	members := textsOf[ring.MemberStatus]()
+	certainties := textsOf[ring.CertaintyState]()
 	conditions := chordevent.RingViolations.Values(chordevent.ConditionKey)
 	operations := []string{load.Get.String(), load.Put.String(), load.Lookup.String()}
 	metrics := list(scenario.Metrics())
@@ -36,7 +37,7 @@ func enumerations() map[string][]string {
 	distributions := list([]scenario.Distribution{scenario.KeysUniform, scenario.KeysZipf, scenario.KeysHotspot, scenario.KeysSequential})
 	return map[string][]string{
 		"Ring.status": statuses, "Ring.counts": append(members[1:len(members):len(members)], "uncertain"),
-		"Certainty.state": certainties, "Uncertain.why": said[ring.Why](), "Fault.kind": said[ring.FaultKind](),
+		"Certainty.state": certainties, "Uncertain.why": textsOf[ring.Why](), "Fault.kind": textsOf[ring.FaultKind](),
 		"Node.status": members, "NodeDetail.status": members, "Violation.condition": conditions,
 		"Event.kind":             kinds(),
 		"Lookup.mode":            modes,
@@ -73,8 +74,8 @@ func kinds() (names []string) {
 	return names
 }
 
-// said are the words of a type whose values are numbers.
-func said[T interface {
+// textsOf are the texts of a type whose values are numbers.
+func textsOf[T interface {
 	~uint8
 	fmt.Stringer
 }]() (words []string) {

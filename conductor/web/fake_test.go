@@ -30,7 +30,7 @@ var (
 	instant          = time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC)
 )
 
-// fakeSource is a ring of two members on a circle of 8 bits, and a third that has failed.
+// fakeSource is a ring of two members on an identifier circle of 8 bits, and a third that has failed.
 type fakeSource struct{}
 
 func (fakeSource) Epoch() string { return "e1" }
@@ -68,7 +68,7 @@ func (fakeSource) View() *ring.View {
 
 func (fakeSource) Events(after uint64, limit int) (list []live.FeedEvent) {
 	for seq := after + 1; seq <= 5 && len(list) < limit; seq++ {
-		list = append(list, live.FeedEvent{Seq: seq, Time: instant, Kind: chordevent.KindPeerFailed, ID: idA, Peer: idGone, HasPeer: true, Text: "found it dead", Warning: true})
+		list = append(list, live.FeedEvent{Seq: seq, Time: instant, Kind: chordevent.KindPeerFailed, ID: idA, Peer: idGone, HasPeer: true, Text: "lost contact with it", Warning: true})
 	}
 	return list
 }
@@ -89,61 +89,61 @@ func (fakeSource) Stats() live.Stats {
 	return live.Stats{Applied: 42, StalenessP99: 3 * time.Millisecond, Rejected: map[string]uint64{"missing": 1}, LookupsSampled: 0.5}
 }
 
-// fakeControl notes what it is told, and fails as it is told.
+// fakeControl records its calls, and fails with a set error.
 type fakeControl struct {
-	said []string
-	fail error
-	load scenario.Workload
-	put  []byte
-	res  *sim.Result
+	calls []string
+	fail  error
+	load  scenario.Workload
+	put   []byte
+	res   *sim.Result
 }
 
-func (c *fakeControl) say(words ...string) error {
-	c.said = append(c.said, strings.Join(words, " "))
+func (c *fakeControl) record(words ...string) error {
+	c.calls = append(c.calls, strings.Join(words, " "))
 	return c.fail
 }
 
 func (c *fakeControl) AddNodes(_ context.Context, n int, host string) ([]chord.ID, error) {
-	return []chord.ID{idA, idB}[:min(n, 2)], c.say("add", host)
+	return []chord.ID{idA, idB}[:min(n, 2)], c.record("add", host)
 }
 
 func (c *fakeControl) StopNode(_ context.Context, id chord.ID, way sim.Departure) error {
 	switch way {
 	case sim.Crash:
-		return c.say("crash", string("0123456789abcdef"[id[19]>>4]))
+		return c.record("crash", string("0123456789abcdef"[id[19]>>4]))
 	case sim.ForcedLeave:
-		return c.say("forced leave")
+		return c.record("forced leave")
 	}
-	return c.say("leave")
+	return c.record("leave")
 }
 
 func (c *fakeControl) PauseNode(_ context.Context, _ chord.ID, d time.Duration) error {
-	return c.say("pause", d.String())
+	return c.record("pause", d.String())
 }
 
 func (c *fakeControl) Partition(_ context.Context, groups [][]chord.ID) ([]chord.ID, error) {
-	return groups[0], c.say("partition")
+	return groups[0], c.record("partition")
 }
-func (c *fakeControl) Heal(context.Context) ([]chord.ID, error) { return nil, c.say("heal") }
+func (c *fakeControl) Heal(context.Context) ([]chord.ID, error) { return nil, c.record("heal") }
 func (c *fakeControl) Faults() []sim.Fault {
 	return []sim.Fault{{Kind: "partition", From: []string{"h1:1"}, Members: []chord.ID{idA}}}
 }
 
 func (c *fakeControl) Put(_ context.Context, key, value []byte, ttl time.Duration) (*nodepb.PutResponse, error) {
 	c.put = value
-	return &nodepb.PutResponse{Copies: 3, Version: 1 << 60, Lookup: aLookup()}, c.say("put", string(key), ttl.String())
+	return &nodepb.PutResponse{Copies: 3, Version: 1 << 60, Lookup: aLookup()}, c.record("put", string(key), ttl.String())
 }
 
 func (c *fakeControl) Get(_ context.Context, key []byte) (*nodepb.GetResponse, error) {
-	return &nodepb.GetResponse{Value: []byte("<html>"), Version: 9, Lookup: aLookup()}, c.say("get", string(key))
+	return &nodepb.GetResponse{Value: []byte("<html>"), Version: 9, Lookup: aLookup()}, c.record("get", string(key))
 }
 
 func (c *fakeControl) Delete(_ context.Context, key []byte) (*nodepb.DeleteResponse, error) {
-	return &nodepb.DeleteResponse{Copies: 3, Lookup: aLookup()}, c.say("delete", string(key))
+	return &nodepb.DeleteResponse{Copies: 3, Lookup: aLookup()}, c.record("delete", string(key))
 }
 
 func (c *fakeControl) Lookup(_ context.Context, key []byte, from *chord.ID, mode string) (*nodepb.Lookup, error) {
-	return aLookup(), c.say("lookup", string(key), mode)
+	return aLookup(), c.record("lookup", string(key), mode)
 }
 
 func aLookup() *nodepb.Lookup {
@@ -156,10 +156,10 @@ func aLookup() *nodepb.Lookup {
 func (c *fakeControl) Workload() scenario.Workload { return c.load }
 func (c *fakeControl) SetWorkload(w scenario.Workload) error {
 	c.load = w
-	return c.say("workload")
+	return c.record("workload")
 }
-func (c *fakeControl) StartSimulation(s *scenario.Scenario) error { return c.say("start", s.Name) }
-func (c *fakeControl) StopSimulation(context.Context) error       { return c.say("stop") }
+func (c *fakeControl) StartSimulation(s *scenario.Scenario) error { return c.record("start", s.Name) }
+func (c *fakeControl) StopSimulation(context.Context) error       { return c.record("stop") }
 func (c *fakeControl) Simulation() sim.State {
 	return sim.State{Scenario: "x", Phases: []sim.PlannedStep{}}
 }
@@ -190,7 +190,7 @@ func newServer(t *testing.T, change func(*Config)) (*Server, *fakeControl) {
 	return s, control
 }
 
-// ask makes a request as a tool on this machine would, changed by with.
+// ask sends a request as a tool on this machine would, changed by with.
 func ask(s http.Handler, method, path, body string, with ...func(*http.Request)) *http.Response {
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
 	r.Host = "127.0.0.1:4321"
@@ -233,7 +233,7 @@ func complaint(t *testing.T, r *http.Response) string {
 	return answer["error"]
 }
 
-// compact takes the spaces out of expected JSON that is written over several lines.
+// compact removes the spaces from expected JSON that is written over several lines.
 func compact(t *testing.T, text string) string {
 	t.Helper()
 	var out bytes.Buffer

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// FuzzBodies sends bodies and queries of any kind to all commands: whatever they are, no handler panics, which would be
-// answered 500, and what is not understood is the sender's fault.
+// FuzzBodies sends bodies and queries of any kind to all commands: no handler panics, which would be answered with 500,
+// and errors are the sender's fault.
 func FuzzBodies(f *testing.F) {
 	routes := []struct{ method, path string }{
 		{http.MethodPost, "/api/nodes"}, {http.MethodPost, "/api/nodes/01/pause"}, {http.MethodPost, "/api/partitions"},

@@ -14,8 +14,7 @@ import (
 	"chordconductor/node/chord"
 )
 
-// Whatever the path and method: a parameter that it does not have, has by another name, or that is given twice or empty
-// is refused, and nothing is done.
+// For every path and method, an unknown, misspelt, repeated or empty parameter is rejected, and nothing is done.
 func TestNoRouteTakesUnknownParameters(t *testing.T) {
 	s, control := newServer(t, func(c *Config) { c.Past = fakePast{} })
 	routes := slices.DeleteFunc(s.table(), func(r route) bool { return r.probe })
@@ -39,18 +38,18 @@ func TestNoRouteTakesUnknownParameters(t *testing.T) {
 		if slices.Contains(own, name) {
 			query = rapid.SampledFrom([]string{name + "=1&" + name + "=1", name + "=", name}).Draw(t, "query")
 		} else if r.path == keysPath+"/{key}" && name == "key" {
-			return // that the key is named twice is said otherwise
+			return // a key given twice has another error
 		}
 		path := strings.NewReplacer("{id}", "0a", "{key}", "k").Replace(r.path)
 		answer := ask(s, r.method, path+"?"+query, "")
-		if answer.StatusCode != http.StatusBadRequest || len(control.said) > 0 {
-			t.Fatalf("%s %s?%s: %d, did %q", r.method, path, query, answer.StatusCode, control.said)
+		if answer.StatusCode != http.StatusBadRequest || len(control.calls) > 0 {
+			t.Fatalf("%s %s?%s: %d, did %q", r.method, path, query, answer.StatusCode, control.calls)
 		}
 	})
 }
 
-// Whoever is on a ring of whatever size, and however much of an identifier is given: a text names the one member whose
-// identifier begins with it, or is refused with those that do; a command finds living ones alone.
+// On rings of any size and for identifiers of any length: a text names the one member whose identifier begins with it,
+// or is rejected with the members that match; a command finds only live ones.
 func TestPrefixesNameOneMember(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		space, err := chord.NewSpace(rapid.SampledFrom([]int{3, 8, 15, 16, 20, 32, 33, 64, 160}).Draw(t, "bits"))
@@ -93,7 +92,7 @@ func TestPrefixesNameOneMember(t *testing.T) {
 		switch {
 		case len(text) > digits, len(text) < min(least, digits):
 			want = http.StatusBadRequest
-		case len(text) == digits: // named whole: whether it is there is not asked here
+		case len(text) == digits: // a whole identifier: its existence is not checked here
 		case len(fit) == 0:
 			want = http.StatusNotFound
 		case len(fit) > 1:
@@ -127,15 +126,15 @@ func TestKeysAreAnyBytes(t *testing.T) {
 		}
 		for _, at := range []string{keysPath + "/" + path.String(), keysPath + "?key=" + url.QueryEscape(key)} {
 			s, control := newServer(t, nil)
-			if r := ask(s, "GET", at, ""); r.StatusCode != http.StatusOK || len(control.said) != 1 || control.said[0] != "get "+key {
-				rt.Fatalf("%s: %d, %q, want the key %q", at, r.StatusCode, control.said, key)
+			if r := ask(s, "GET", at, ""); r.StatusCode != http.StatusOK || len(control.calls) != 1 || control.calls[0] != "get "+key {
+				rt.Fatalf("%s: %d, %q, want the key %q", at, r.StatusCode, control.calls, key)
 			}
 		}
 	})
 }
 
-// A command's body has each field once, by its name: another spelling, or the field again, is refused where it stands,
-// and nothing is done.
+// A command's body has each field once, by its name: another spelling, or the field again, is rejected with its
+// position, and nothing is done.
 func TestBodiesHaveTheirFieldsOnce(t *testing.T) {
 	bodies := []struct {
 		method, path string
@@ -163,8 +162,8 @@ func TestBodiesHaveTheirFieldsOnce(t *testing.T) {
 		}
 		s, control := newServer(t, nil)
 		r := ask(s, b.method, b.path, "{"+strings.Join(fields, ", ")+"}")
-		if r.StatusCode != http.StatusBadRequest || len(control.said) > 0 {
-			rt.Fatalf("%s %s {%s}: %d, did %q", b.method, b.path, strings.Join(fields, ", "), r.StatusCode, control.said)
+		if r.StatusCode != http.StatusBadRequest || len(control.calls) > 0 {
+			rt.Fatalf("%s %s {%s}: %d, did %q", b.method, b.path, strings.Join(fields, ", "), r.StatusCode, control.calls)
 		}
 	})
 }

@@ -10,14 +10,15 @@ import (
 	"chordconductor/internal/netname"
 )
 
-// csp lets the page load what this server serves and nothing else. Styles may stand inline: the chart library sets them.
+// csp lets the page load what this server serves and nothing else. Inline styles are allowed: the chart library sets
+// them.
 const csp = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; " +
 	"font-src 'self'; connect-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 // tokenProtocol begins the WebSocket subprotocol that carries the token, since a browser can set no header there.
 const tokenProtocol = "chord-token."
 
-// guard stands before every handler.
+// guard runs before every handler.
 func (s *Server) guard(next http.Handler) http.Handler {
 	crossOrigin := http.NewCrossOriginProtection()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -56,7 +57,8 @@ func (s *Server) headers(h http.Header) {
 	}
 }
 
-// foreignOrigin reports whether a browser says that a page of another origin sent the request. Tools send no Origin.
+// foreignOrigin reports whether a page of another origin sent the request, according to the browser. Tools send no
+// Origin.
 func foreignOrigin(r *http.Request) bool {
 	origin := r.Header.Get("Origin")
 	if origin == "" {
@@ -66,22 +68,22 @@ func foreignOrigin(r *http.Request) bool {
 	return err != nil || !strings.EqualFold(u.Host, r.Host)
 }
 
-// secret reports whether a path tells or changes anything of the ring.
+// secret reports whether a path reads or changes the ring.
 func (s *Server) secret(path string) bool {
 	return path == "/ws" || strings.HasPrefix(path, "/api/")
 }
 
-// recovered keeps a handler's panic from the user and from the other requests.
+// recovered hides a handler's panic from the user and from the other requests.
 func (s *Server) recovered(w http.ResponseWriter, r *http.Request) {
 	v := recover()
 	if v == nil {
 		return
 	}
 	if v == http.ErrAbortHandler {
-		panic(v) // net/http's own way to cut an answer short
+		panic(v) // net/http's own way to abort an answer
 	}
 	if s.cfg.Logf != nil {
 		s.cfg.Logf("%s %s: panic: %v\n%s", r.Method, r.URL.Path, v, debug.Stack())
 	}
-	fail(w, http.StatusInternalServerError, "internal error; the conductor's log says more")
+	fail(w, http.StatusInternalServerError, "internal error; see the conductor's log")
 }

@@ -55,12 +55,12 @@ func TestCrossOrigin(t *testing.T) {
 			{"GET", "/ws", header("Origin", "http://127.0.0.1:4321"), 101},
 			{"GET", "/ws", header("User-Agent", "tool"), 101},
 		} {
-			control.said = nil
+			control.calls = nil
 			r := ask(s, test.method, test.path, "", test.with, auth)
 			if r.StatusCode != test.want {
 				t.Errorf("open %v: %s %s: %d, want %d", open, test.method, test.path, r.StatusCode, test.want)
 			}
-			if test.want == 403 && len(control.said) > 0 {
+			if test.want == 403 && len(control.calls) > 0 {
 				t.Errorf("%s %s was carried out", test.method, test.path)
 			}
 		}
@@ -104,7 +104,7 @@ func TestToken(t *testing.T) {
 	}
 	empty, _ := newServer(t, func(c *Config) { c.Open, c.Token = false, "" })
 	if r := ask(empty, "GET", "/api/ring", "", header("Authorization", "Bearer ")); r.StatusCode != 401 {
-		t.Errorf("a server without a token let an empty one in: %d", r.StatusCode)
+		t.Errorf("a server without a token accepts an empty one: %d", r.StatusCode)
 	}
 }
 
@@ -169,7 +169,7 @@ func TestAssets(t *testing.T) {
 		t.Errorf("type %q", got)
 	}
 	if r := ask(s, "GET", "/assets/app-1a2b.js", "", header("Accept-Encoding", "gzip;q=0")); r.Header.Get("Content-Encoding") != "" {
-		t.Error("gzip to one who refuses it")
+		t.Error("gzip to a client that refuses it")
 	}
 	if r := ask(s, "POST", "/", ""); r.StatusCode != http.StatusMethodNotAllowed {
 		t.Errorf("POST /: %d", r.StatusCode)

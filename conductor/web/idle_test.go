@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// More connections than are allowed keep nobody out if they do nothing or send no body: page, API and health
-// are answered. conductor/internal/connlimit tests answers that are not read.
-func TestWaitingConnectionsShutNobodyOut(t *testing.T) {
+// More connections than are allowed exclude no other if they do nothing or send no body: page, API and health are
+// served. conductor/internal/connlimit tests answers that are not read.
+func TestWaitingConnectionsExcludeNoOther(t *testing.T) {
 	for name, request := range map[string]string{
 		"nothing sent":  "",
 		"no body":       "PUT /api/keys/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{",

@@ -10,12 +10,12 @@ import (
 )
 
 const (
-	prefixToRead    = 4 // digits that name a member to look at
-	prefixToCommand = 8 // digits that name one to do something to
+	prefixToRead    = 4 // digits that identify a member to read
+	prefixToCommand = 8 // digits that identify a member for a command
 	maxCandidates   = 10
 )
 
-// An idError says why a text names no one member.
+// An idError is the reason why a text identifies no single member.
 type idError struct {
 	code       int
 	text       string
@@ -36,8 +36,8 @@ func (e *idError) answer(w http.ResponseWriter) {
 	}{e.text, e.candidates})
 }
 
-// member finds the member that a text names: its identifier whole, as the ring writes it, or so much of its beginning
-// that no other member's begins alike. A command is for a living member only, and asks for more digits.
+// member finds the member that a text identifies: by its whole identifier, as the ring writes it, or by a prefix that
+// no other member's identifier has. A command is for live members only, and requires more digits.
 func member(v *ring.View, text string, command bool) (chord.ID, *idError) {
 	f := formatOf(v)
 	digits, least := f.space.Digits(), prefixToRead
@@ -86,7 +86,7 @@ func member(v *ring.View, text string, command bool) (chord.ID, *idError) {
 	return found[0], nil
 }
 
-// target is the member that a command's path names. If there is none, it has answered.
+// target is the member in a command's path. If there is none, it has answered.
 func (s *Server) target(w http.ResponseWriter, r *http.Request) (id chord.ID, ok bool) {
 	id, err := member(s.cfg.Source.View(), r.PathValue("id"), true)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"chordconductor/node/chord"
 )
 
-// TestMembersByPrefix names members of a ring of 160 bits by the beginnings of their identifiers.
+// TestMembersByPrefix identifies members of a ring of 160 bits by prefixes of their identifiers.
 func TestMembersByPrefix(t *testing.T) {
 	id := func(text string) chord.ID {
 		id, err := chord.ParseID(text + strings.Repeat("7", 40-len(text)))
@@ -62,7 +62,7 @@ func TestMembersByPrefix(t *testing.T) {
 	}
 }
 
-// TestParameters: what a path does not know, or what is given twice or empty, is refused.
+// TestParameters: unknown, repeated and empty parameters are rejected.
 func TestParameters(t *testing.T) {
 	s, _ := newServer(t, func(c *Config) { c.Past = fakePast{} })
 	for path, want := range map[string]string{
@@ -71,13 +71,13 @@ func TestParameters(t *testing.T) {
 		"/api/ring?at=1&at=2":                            "at: given 2 times",
 		"/api/stats?at=2026-05-04T03:02:01Z":             `unknown parameter "at": this path has none`,
 		"/api/events?limits=3":                           `unknown parameter "limits"; allowed here: after, limit, since, until, kind, repeats`,
-		"/api/events?kind=chord.node.joined":             "kind: goes with since or until only",
-		"/api/events?after=1&until=2026-05-04T03:02:01Z": "after: does not go with since or until; give one of the three",
+		"/api/events?kind=chord.node.joined":             "kind: allowed only with since or until",
+		"/api/events?after=1&until=2026-05-04T03:02:01Z": "after: not allowed with since or until; set one of the three",
 		"/api/lookups?key=a":                             `unknown parameter "key"; allowed here: limit`,
 		"/api/keys/a?tll=3s":                             `unknown parameter "tll"; allowed here: key`,
 		"/api/keys/a?key=b":                              `key: named by the path, "a", and by ?key=; give one`,
-		"/api/keys/":                                     "a key has 1 to 1024 bytes, this one 0",
-		"/api/keys":                                      "a key has 1 to 1024 bytes, this one 0",
+		"/api/keys/":                                     "key: expected 1 to 1024 bytes, got 0",
+		"/api/keys":                                      "key: expected 1 to 1024 bytes, got 0",
 		"/api/ring?%zz":                                  `the query: invalid URL escape "%zz"`,
 	} {
 		r := ask(s, "GET", path, "")
@@ -87,7 +87,7 @@ func TestParameters(t *testing.T) {
 	}
 }
 
-// TestKeysAreBytes: a key is what was sent, and no path to be cleaned.
+// TestKeysAreBytes: a key is what was sent, not a path to be cleaned.
 func TestKeysAreBytes(t *testing.T) {
 	for path, want := range map[string]string{
 		"/api/keys/a": "a", "/api/keys/a//b": "a//b", "/api/keys/a/../b": "a/../b", "/api/keys/../ring": "../ring", "/api/keys/.": ".", "/api/keys//": "/",
@@ -97,13 +97,13 @@ func TestKeysAreBytes(t *testing.T) {
 		if r := ask(s, "GET", path, ""); r.StatusCode != http.StatusOK {
 			t.Errorf("%s: %d %s", path, r.StatusCode, text(t, r))
 		}
-		if len(control.said) != 1 || control.said[0] != fmt.Sprint("get", " ", want) {
-			t.Errorf("%s: %q, want %q", path, control.said, want)
+		if len(control.calls) != 1 || control.calls[0] != fmt.Sprint("get", " ", want) {
+			t.Errorf("%s: %q, want %q", path, control.calls, want)
 		}
 	}
 }
 
-// TestFaultsAreReadBack, and a command that failed half way says what it has done.
+// TestFaultsAreReadBack, and a command that failed after partial execution answers with what it has done.
 func TestFaultsAreReadBack(t *testing.T) {
 	s, control := newServer(t, nil)
 	if got := text(t, ask(s, "GET", "/api/partitions", "")); got != `{"faults":[{"kind":"partition","from":["h1:1"],"ids":["0a"]}]}`+"\n" {

@@ -5,16 +5,16 @@ import (
 	"strings"
 )
 
-// inJSON gives the errors of a handler that answers them as text, as libraries do, the API's form.
+// inJSON converts text errors of a handler, as libraries write them, to the API's form.
 func inJSON(h http.Handler) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) { h.ServeHTTP(&errorWriter{ResponseWriter: w}, r) }
 }
 
-// An errorWriter holds the status of an error back until its text is known.
+// An errorWriter holds the status of an error back until its text is written.
 type errorWriter struct {
 	http.ResponseWriter
-	code int // of an error; 0: it is none
-	said bool
+	code    int // of an error; 0: no error
+	written bool
 }
 
 func (w *errorWriter) WriteHeader(code int) {
@@ -29,8 +29,8 @@ func (w *errorWriter) Write(p []byte) (int, error) {
 	if w.code == 0 {
 		return w.ResponseWriter.Write(p)
 	}
-	if !w.said { // http.Error writes once
-		w.said = true
+	if !w.written { // http.Error writes once
+		w.written = true
 		fail(w.ResponseWriter, w.code, "%s", strings.TrimSpace(string(p)))
 	}
 	return len(p), nil

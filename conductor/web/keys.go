@@ -18,14 +18,14 @@ const (
 
 const keysPath = "/api/keys"
 
-// isKey reports whether a path is that of a key. Such a path is not for the mux, which would clean it: a//b and a/../b
-// are keys like any other.
+// isKey reports whether a path is that of a key. Such a path must not go through the mux, which would clean it: a//b
+// and a/../b are keys like any other.
 func isKey(r *http.Request) bool {
 	path := r.URL.EscapedPath()
 	return path == keysPath || strings.HasPrefix(path, keysPath+"/")
 }
 
-// keyOf reads the key that the path names, byte by byte as it was sent, or ?key=. If it cannot, it has answered.
+// keyOf reads the key in the path, byte by byte as it was sent, or ?key=. On failure it has answered.
 func keyOf(w http.ResponseWriter, r *http.Request) ([]byte, bool) {
 	if !isKey(r) { // the part of the path before the key is percent-encoded
 		fail(w, http.StatusNotFound, "no such path: %s", r.URL.EscapedPath())
@@ -45,7 +45,7 @@ func keyOf(w http.ResponseWriter, r *http.Request) ([]byte, bool) {
 	}
 	key := []byte(text)
 	if len(key) == 0 || len(key) > maxKey {
-		fail(w, http.StatusBadRequest, "a key has 1 to %d bytes, this one %d", maxKey, len(key))
+		fail(w, http.StatusBadRequest, "key: expected 1 to %d bytes, got %d", maxKey, len(key))
 		return nil, false
 	}
 	return key, true
@@ -60,7 +60,7 @@ func (s *Server) putKey(w http.ResponseWriter, r *http.Request) {
 	if text := r.URL.Query().Get("ttl"); text != "" {
 		var err error
 		if ttl, err = time.ParseDuration(text); err != nil || ttl < time.Millisecond {
-			fail(w, http.StatusBadRequest, "ttl=%.40q: want a duration of at least 1ms, such as 90s or 1h", text)
+			fail(w, http.StatusBadRequest, "ttl=%.40q: expected a duration of at least 1ms, such as 90s or 1h", text)
 			return
 		}
 	}
@@ -80,7 +80,7 @@ func (s *Server) putKey(w http.ResponseWriter, r *http.Request) {
 	answer(w, r, http.StatusOK, s.written(done.GetLookup(), done.GetCopies(), done.GetVersion()))
 }
 
-// getKey answers with the value itself; how it was found stands in headers.
+// getKey answers with the value itself; the headers describe the lookup.
 func (s *Server) getKey(w http.ResponseWriter, r *http.Request) {
 	key, ok := keyOf(w, r)
 	if !ok {
@@ -96,7 +96,7 @@ func (s *Server) getKey(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	h := w.Header()
-	h.Set("Content-Security-Policy", "sandbox; default-src 'none'") // a stored value is data, never a page of ours
+	h.Set("Content-Security-Policy", "sandbox; default-src 'none'") // a stored value is data, never a page of the conductor
 	h.Set("X-Chord-Owner", s.found(got.GetLookup()).Owner)
 	h.Set("X-Chord-Version", strconv.FormatUint(got.GetVersion(), 10))
 	h.Set("X-Chord-Trace-Id", got.GetLookup().GetTraceId())
@@ -120,7 +120,7 @@ func (s *Server) deleteKey(w http.ResponseWriter, r *http.Request) {
 	answer(w, r, http.StatusOK, s.written(done.GetLookup(), done.GetCopies(), done.GetVersion()))
 }
 
-// lookup finds the owner of a key and tells the way there.
+// lookup finds the owner of a key and answers with the hops.
 func (s *Server) lookup(w http.ResponseWriter, r *http.Request) {
 	c := s.control(w)
 	if c == nil {
@@ -131,11 +131,11 @@ func (s *Server) lookup(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if len(request.Key) == 0 || len(request.Key) > maxKey {
-		fail(w, http.StatusBadRequest, "key: want 1 to %d bytes, not %d", maxKey, len(request.Key))
+		fail(w, http.StatusBadRequest, "key: expected 1 to %d bytes, got %d", maxKey, len(request.Key))
 		return
 	}
 	if request.Mode != "" && request.Mode != "recursive" && request.Mode != "iterative" {
-		fail(w, http.StatusBadRequest, "mode %.20q: want recursive, iterative, or none for the ring's own", request.Mode)
+		fail(w, http.StatusBadRequest, "mode %.20q: expected recursive, iterative, or none for the ring's own", request.Mode)
 		return
 	}
 	var from *chord.ID
@@ -167,8 +167,7 @@ type foundJSON struct {
 	Hops       []hopJSON `json:"hops"` // initiator first, owner last
 }
 
-// writtenJSON is what became of a put or delete. The way to the owner is not told: with an owner that is known already
-// there is none.
+// writtenJSON is the result of a put or delete. It has no hops: with a cached owner there is no lookup.
 type writtenJSON struct {
 	TraceID    string  `json:"trace_id"` // empty: not sampled
 	Key        string  `json:"key"`      // the key's identifier
@@ -184,7 +183,7 @@ func (s *Server) written(l *nodepb.Lookup, copies int32, version uint64) written
 	return writtenJSON{found.TraceID, found.Key, found.Owner, found.LatencyMS, found.LatencyMS, copies, strconv.FormatUint(version, 10)}
 }
 
-// found tells a lookup as the asked host answered it.
+// found converts a lookup as the host answered it.
 func (s *Server) found(l *nodepb.Lookup) foundJSON {
 	f := formatOf(s.cfg.Source.View())
 	took := float64(l.GetDurationMicros()) / 1000
@@ -205,7 +204,7 @@ func pointerWord(p nodepb.Candidate_Pointer) string {
 	return strings.ToLower(strings.TrimPrefix(p.String(), "POINTER_"))
 }
 
-// bytes writes an identifier as it comes in a message; empty if it is none.
+// bytes formats an identifier of a message; empty if it is not one.
 func (f format) bytes(b []byte) string {
 	var id chord.ID
 	if len(b) != len(id) {

@@ -7,7 +7,7 @@ import (
 	"chordconductor/conductor/sim/scenario"
 )
 
-// The bodies of requests. A field is optional unless its tag says that it is required.
+// The bodies of requests. A field is optional unless its tag makes it required.
 
 type addRequest struct {
 	Count *int   `json:"count"`
@@ -41,7 +41,7 @@ type stepRequest struct {
 	Events int `json:"events"`
 }
 
-// Answers that are no more than a list, or a word.
+// Answers that are no more than a list, or one value.
 
 type idsJSON struct {
 	IDs []string `json:"ids"`
@@ -71,7 +71,7 @@ type commandedFaultJSON struct {
 	From      []string `json:"from"`         // addresses of hosts
 	To        []string `json:"to,omitempty"` // absent: all others
 	LatencyMS float64  `json:"latency_ms,omitempty"`
-	IDs       []string `json:"ids"` // members of the hosts named, when it began
+	IDs       []string `json:"ids"` // members of these hosts, when it began
 	Ending    bool     `json:"ending,omitempty"`
 }
 
@@ -101,9 +101,9 @@ type readyJSON struct {
 // errorJSON is the form of all errors. Only the first field is in each.
 type errorJSON struct {
 	Error      string     `json:"error"`
-	IDs        []string   `json:"ids,omitempty"`        // members for which a command was carried out all the same
-	Candidates []string   `json:"candidates,omitempty"` // that an ambiguous identifier may mean
-	From       *time.Time `json:"from,omitempty"`       // ends of a stretch of the history that cannot be read
+	IDs        []string   `json:"ids,omitempty"`        // members for which a command was carried out before the error
+	Candidates []string   `json:"candidates,omitempty"` // the members that an ambiguous identifier may mean
+	From       *time.Time `json:"from,omitempty"`       // bounds of a period of the history that cannot be read
 	Until      *time.Time `json:"until,omitempty"`
 	Cause      string     `json:"cause,omitempty"`
 }

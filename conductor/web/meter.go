@@ -11,27 +11,27 @@ import (
 	"chordconductor/conductor/memory"
 )
 
-// The API's answers have a share of the memory. An answer is put together in one of a few places: looks back, which take
-// long, have one of their own, large answers about the present half of the processors at most, and small ones never wait
-// for either. It then counts until its reader has taken it. When there is no room for a further
-// one the reader that has taken nothing for longest is cut. Who gets no place, or no room, is answered 503; what would never
-// fit is 507. Bodies of commands count while they are being received and handled.
+// The API's answers have a share of the memory. An answer is built in one of a few slots: views of the past, which take
+// long, have slots of their own, large answers about the present use half of the processors at most, and small ones
+// never wait for either. The answer then counts until its reader has received it. When the share is full, the reader
+// that has received nothing for longest is disconnected. A request without a slot, or without memory, is answered with
+// 503; one that would never fit with 507. Bodies of commands count while they are being received and handled.
 const (
-	placeFor  = 8 << 20          // an answer that is put together takes so much at most, in its parts
-	mostBuild = 4                // places of either kind, for the present
-	waitPlace = 5 * time.Second  // for a place, or for room
+	placeFor  = 8 << 20          // the parts of an answer being built take so much at most
+	mostBuild = 4                // slots of either kind, for the present
+	waitPlace = 5 * time.Second  // for a slot, or for memory
 	chunk     = 64 << 10         // of an answer, for which its reader has readTime
-	readTime  = 10 * time.Second // so that a reader that takes nothing is cut
+	readTime  = 10 * time.Second // so that a reader that receives nothing is disconnected
 )
 
-var errCrowded = errors.New("memory for requests is short; try again later")
+var errCrowded = errors.New("no memory is left for requests; try again later")
 
-// A meter is who may take memory for answers.
+// A meter limits the memory of answers.
 type meter struct {
 	readers memory.Readers
 	places  chan struct{} // of small answers
 	large   chan struct{} // of large ones
-	past    chan struct{} // of looks back
+	past    chan struct{} // of views of the past
 }
 
 func newMeter(share *memory.Share) *meter {
@@ -74,7 +74,7 @@ func (m *meter) wrap(next http.Handler) http.Handler {
 	})
 }
 
-// placesFor are the places that a request needs one of: those that ask nobody else, and so are done soon.
+// placesFor are the slots that a request needs one of: for requests that call no host, and so are done soon.
 func (m *meter) placesFor(r *http.Request) chan struct{} {
 	if r.Method != http.MethodGet || isKey(r) || strings.HasPrefix(r.URL.Path, "/api/keys") || strings.HasPrefix(r.URL.Path, "/api/partitions") {
 		return nil
@@ -106,7 +106,7 @@ type metered struct {
 
 func (a *metered) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 
-// WriteHeader waits for the body, for which there may be no room.
+// WriteHeader waits for the body, for which there may be no memory.
 func (a *metered) WriteHeader(code int) {
 	if a.code == 0 {
 		a.code = code
@@ -153,11 +153,11 @@ func (a *metered) Write(body []byte) (int, error) {
 		}
 		body = body[len(piece):]
 	}
-	_ = control.SetWriteDeadline(time.Time{}) // the connection may serve others
+	_ = control.SetWriteDeadline(time.Time{}) // the connection may serve further requests
 	return written, nil
 }
 
-// refuse answers that there is no room for the answer.
+// refuse answers that there is no memory for the answer.
 func (a *metered) refuse(n int64) (int, error) {
 	if a.began {
 		return 0, errCrowded
@@ -168,14 +168,14 @@ func (a *metered) refuse(n int64) (int, error) {
 	h.Del("Content-Length")
 	if limit := a.meter.readers.Share.Limit(); n > limit {
 		a.meter.readers.Share.Refuse()
-		fail(a.ResponseWriter, http.StatusInsufficientStorage, "the answer has %d KiB, and the conductor has %d KiB for answers (--memory); ask for less", n>>10, limit>>10)
+		fail(a.ResponseWriter, http.StatusInsufficientStorage, "the answer has %d KiB, and the limit for answers is %d KiB (--memory); request less", n>>10, limit>>10)
 		return 0, errCrowded
 	}
 	retry(a.ResponseWriter)
 	return 0, errCrowded
 }
 
-// A meteredBody counts what has been received of a request's body, twice: readers make room before they need it.
+// A meteredBody counts received bytes of a request's body twice: readers reserve memory before they need it.
 type meteredBody struct {
 	io.ReadCloser
 	share *memory.Share

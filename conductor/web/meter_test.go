@@ -27,7 +27,8 @@ func (manyEvents) Events(_ uint64, limit int) []live.FeedEvent {
 	return out
 }
 
-// Readers that take no answer hold no more than there is for answers, and shut nobody out: the slowest are cut.
+// Readers that do not receive their answers hold no more than the share for answers, and exclude no other: the slowest
+// are disconnected.
 func TestAnswersAreBoundedInBytes(t *testing.T) {
 	share := memory.NewShare("answers", 4<<20)
 	s, _ := newServer(t, func(c *Config) { c.Source, c.Answers = manyEvents{}, share })
@@ -78,7 +79,7 @@ func TestAnswersAreBoundedInBytes(t *testing.T) {
 		for _, path := range []string{"/healthz", "/api/stats", "/api/ring", "/api/events?limit=5000", "/"} {
 			code, body := get(path)
 			for begin := time.Now(); code == http.StatusServiceUnavailable && strings.HasPrefix(path, "/api/") && time.Since(begin) < time.Minute; {
-				code, body = get(path) // asked again, as the answer says: on a busy machine the others' answers take their time
+				code, body = get(path) // again, as the answer requests: on a busy machine the other answers take their time
 			}
 			if code != http.StatusOK || len(body) == 0 {
 				t.Errorf("%s: status %d with %d bytes", path, code, len(body))
@@ -94,7 +95,7 @@ func TestAnswersAreBoundedInBytes(t *testing.T) {
 	}
 }
 
-// tightListener makes connections with small buffers, so that a reader that takes nothing is felt soon.
+// tightListener accepts connections with small buffers, so that a reader that receives nothing has an effect soon.
 type tightListener struct{ net.Listener }
 
 func (l tightListener) Accept() (net.Conn, error) {
@@ -105,12 +106,12 @@ func (l tightListener) Accept() (net.Conn, error) {
 	return c, err
 }
 
-// Bodies of commands count while they are received; one for which there is no room is refused, to be sent again.
+// Bodies of commands count while they are received; one for which no memory is left is refused, to be sent again.
 func TestBodiesAreBoundedInBytes(t *testing.T) {
 	share := memory.NewShare("answers", 64<<10)
 	s, _ := newServer(t, func(c *Config) { c.Answers = share })
 	if r := ask(s, "POST", "/api/scenarios/check", strings.Repeat("#", 40<<10)); r.StatusCode != http.StatusServiceUnavailable || r.Header.Get("Retry-After") == "" {
-		t.Errorf("a body for which there is no room: %d, %s", r.StatusCode, text(t, r))
+		t.Errorf("a body for which there is no memory: %d, %s", r.StatusCode, text(t, r))
 	}
 	if r := ask(s, "POST", "/api/scenarios/check", strings.Repeat("#", 10<<10)); r.StatusCode == http.StatusServiceUnavailable {
 		t.Errorf("a smaller one: %d, %s", r.StatusCode, text(t, r))
@@ -120,7 +121,7 @@ func TestBodiesAreBoundedInBytes(t *testing.T) {
 	}
 }
 
-// stuckEvents is a source whose feed is being read for as long as a test likes.
+// stuckEvents is a source whose feed is being read for as long as a test needs.
 type stuckEvents struct {
 	fakeSource
 	inside, open chan struct{}

@@ -29,7 +29,7 @@ func (s *Server) scenarioSchema(w http.ResponseWriter, r *http.Request) {
 // describe makes the OpenAPI document from the table of routes and the types of the messages.
 func (s *Server) describe() object {
 	t := types{components: object{}, enumerations: enumerations()}
-	failure := object{"description": "What is wrong, as the status says.", "content": object{jsonType: object{"schema": t.of(reflect.TypeFor[errorJSON](), false)}}}
+	failure := object{"description": "The error.", "content": object{jsonType: object{"schema": t.of(reflect.TypeFor[errorJSON](), false)}}}
 	paths := object{}
 	for _, r := range s.table() {
 		answers := object{"default": failure}
@@ -65,14 +65,14 @@ func (s *Server) describe() object {
 		"openapi": "3.1.0",
 		"info": object{
 			"title": "Chord Conductor", "version": s.cfg.Version, "license": object{"name": "Apache-2.0", "identifier": "Apache-2.0"},
-			"description": "What the page can see and do. Identifiers are hexadecimal, instants RFC 3339. A name that ends in _s is a number of seconds, over the course of a run; one that ends in _ms is a number of milliseconds, of a latency, an age or an offset; names in _ns and _us are of earlier versions, as are duration_ms (now latency_ms) and at_ms (now after_ms). One that ends in _per_second is a rate. docs/api.md says more.",
+			"description": "All that the page can read and command. Identifiers are hexadecimal, instants RFC 3339. A name that ends in _s is a number of seconds, over the course of a run; one that ends in _ms is a number of milliseconds, of a latency, an age or an offset; names in _ns and _us are of earlier versions, as are duration_ms (now latency_ms) and at_ms (now after_ms). One that ends in _per_second is a rate. See docs/api.md.",
 		},
 		"servers":  []object{{"url": s.cfg.Base + "/"}},
 		"security": []object{{"token": []string{}}, {}},
 		"paths":    paths,
 		"components": object{
 			"schemas":         t.components,
-			"securitySchemes": object{"token": object{"type": "http", "scheme": "bearer", "description": "--token, or --view-token for what only looks; none on loopback."}},
+			"securitySchemes": object{"token": object{"type": "http", "scheme": "bearer", "description": "--token, or --view-token for reading only; none on loopback."}},
 		},
 	}
 }
@@ -135,10 +135,10 @@ func (t types) of(of reflect.Type, request bool) object {
 	case reflect.Struct:
 		return t.component(of, request)
 	}
-	panic("web: no schema for " + of.String()) // of no message: a test describes them all
+	panic("web: no schema for " + of.String()) // not of any message: a test describes them all
 }
 
-// component refers to a struct's schema, which it makes when it meets the struct first.
+// component refers to a struct's schema, which it makes at the first reference.
 func (t types) component(of reflect.Type, request bool) object {
 	name := strings.TrimSuffix(of.Name(), "JSON")
 	name = strings.ToUpper(name[:1]) + name[1:]
@@ -168,8 +168,8 @@ func (t types) component(of reflect.Type, request bool) object {
 	return ref
 }
 
-// enumerated narrows the schema of a text to some words; of a list its items, of a map its keys, of what may be null the
-// rest.
+// enumerated restricts the schema of a text to some values; for a list its items, for a map its keys, for a nullable
+// type the other alternative.
 func enumerated(schema object, words []string) object {
 	switch {
 	case schema["items"] != nil:
@@ -183,7 +183,7 @@ func enumerated(schema object, words []string) object {
 	return object{"type": "string", "enum": words}
 }
 
-// fields adds a struct's fields, and those of embedded ones for which none of its own stands in.
+// fields adds a struct's fields, and those of embedded ones that no field of its own shadows.
 func (t types) fields(of reflect.Type, request bool, properties object, required *[]string) {
 	var embedded []reflect.Type
 	for i := range of.NumField() {

@@ -17,7 +17,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// A contract is the API's description, compiled: requests and answers are held against it.
+// A contract is the API's description, compiled: requests and answers are checked against it.
 type contract struct {
 	doc      map[string]any
 	compiler *jsonschema.Compiler
@@ -48,7 +48,7 @@ var theContract = sync.OnceValues(func() (*contract, error) {
 	return &contract{doc: doc.(map[string]any), compiler: c, schemas: map[string]*jsonschema.Schema{}}, nil
 })
 
-// at is what a path of keys leads to in the document.
+// at is the value at a path of keys in the document.
 func (c *contract) at(keys ...string) (map[string]any, bool) {
 	var v any = c.doc
 	for _, key := range keys {
@@ -81,7 +81,7 @@ func (c *contract) validate(v any, keys ...string) error {
 	return s.Validate(v)
 }
 
-// operation finds the path of the document that a request is for, as the mux would: literal parts before parameters.
+// operation finds the path of the document for a request, as the mux would: literal parts before parameters.
 func (c *contract) operation(r *http.Request) (path string, found bool) {
 	if isKey(r) {
 		if rest := strings.Trim(strings.TrimPrefix(r.URL.EscapedPath(), keysPath), "/"); rest == "" {
@@ -109,8 +109,8 @@ func (c *contract) operation(r *http.Request) (path string, found bool) {
 	return "", false
 }
 
-// holds says how a request and its answer break the contract; nil: they do not. A request that the contract does not
-// allow must be answered with an error, and every answer must be one that the contract has.
+// holds returns how a request and its answer violate the contract; nil: they do not. A request that the contract does
+// not allow must be answered with an error, and every answer must be one that the contract has.
 func (c *contract) holds(r *http.Request, sent string, code int, kind string, body []byte) error {
 	path, found := c.operation(r)
 	if !found {
@@ -157,7 +157,7 @@ func (c *contract) holds(r *http.Request, sent string, code int, kind string, bo
 	return c.validate(v, "paths", path, method, "responses", status, "content", kind, "schema")
 }
 
-// allows holds a request against its operation.
+// allows checks a request against its operation.
 func (c *contract) allows(r *http.Request, sent, path, method string, operation map[string]any) error {
 	known := map[string]int{}
 	params, _ := operation["parameters"].([]any)
@@ -195,7 +195,7 @@ func (c *contract) allows(r *http.Request, sent, path, method string, operation 
 	return c.validate(v, "paths", path, method, "requestBody", "content", jsonType, "schema")
 }
 
-// hold is for the tests' way to ask: a breach of the contract stops them.
+// hold is for the tests' ask function: a violation of the contract stops them.
 func hold(r *http.Request, sent string, response *http.Response) {
 	c, err := theContract()
 	if err != nil {
@@ -210,11 +210,11 @@ func hold(r *http.Request, sent string, response *http.Response) {
 		return
 	}
 	if err := c.holds(r, sent, response.StatusCode, response.Header.Get("Content-Type"), body); err != nil {
-		panic(fmt.Sprintf("%s %s breaks /api/openapi.json: %v\n%s\n%s", r.Method, r.URL, err, sent, body))
+		panic(fmt.Sprintf("%s %s violates /api/openapi.json: %v\n%s\n%s", r.Method, r.URL, err, sent, body))
 	}
 }
 
-// The mux has what the description has, and the other way round.
+// The mux and the description have the same routes.
 func TestEveryRouteIsDescribed(t *testing.T) {
 	s, _ := newServer(t, nil)
 	c, err := theContract()
@@ -244,10 +244,10 @@ func TestEveryRouteIsDescribed(t *testing.T) {
 	}
 }
 
-// asPage takes what would have a browser's form refused.
+// asPage sets a header that a browser's form cannot.
 func asPage(r *http.Request) { r.Header.Set("Accept", jsonType) }
 
-// The description itself: each operation has an identifier of its own, each schema compiles, nothing is left over.
+// The description itself: each operation has an identifier of its own, each schema compiles, and none is unused.
 func TestDescription(t *testing.T) {
 	s, _ := newServer(t, nil)
 	r := ask(s, "GET", "/api/openapi.json", "")
@@ -290,12 +290,12 @@ func TestDescription(t *testing.T) {
 	}
 }
 
-// free are the texts that are of no enumeration: names, addresses, identifiers, versions, sentences, names of events and
+// free are the texts without an enumeration: names, addresses, identifiers, versions, sentences, names of events and
 // operations that other emitters choose.
 var free = regexp.MustCompile(`\.(about|address|attribute|cause|damage|detail|error|event|expected|field|file|found|from|got|groups|host|id|ids|instance|instances|key|candidates|member|members|name|notes|operation|owner|path|peer|phase|predecessor|problem|reported_by|ring|scenario|scenario_source|source|successors|text|to|trace_id|epoch|version|go|platform|what|who|for)$`)
 
-// Every text of the API is one of the words of an enumeration, has a form, or is known to be free; and no enumeration is of
-// a text that is not there.
+// Every text of the API has an enumeration, has a form, or is known to be free; and every enumeration belongs to an
+// existing text.
 func TestEnumerationsAreComplete(t *testing.T) {
 	c, err := theContract()
 	if err != nil {
@@ -337,7 +337,7 @@ func TestEnumerationsAreComplete(t *testing.T) {
 	}
 }
 
-// A contract that lets everything pass would hold nothing.
+// A contract that accepts everything would check nothing.
 func TestContractRefuses(t *testing.T) {
 	c, err := theContract()
 	if err != nil {

@@ -20,18 +20,18 @@ import (
 const (
 	protobufType = "application/x-protobuf"
 
-	// What a snapshot tells of the time before its instant, and a member's details of its own.
+	// How much of the time before its instant a snapshot carries, and a member's details of its own.
 	recentEvents  = 500
 	recentLookups = 300
 	recentSamples = 1800
 	recentAbout   = 50
 
-	// settling is how far an instant may lie beyond the newest of the history, which is told the time now and then: who
-	// asks for this very moment gets what there is.
+	// settling is how far an instant may lie beyond the newest of the history, which receives the time at intervals: a
+	// request for the present moment gets the newest view.
 	settling = time.Second
 )
 
-// unknownStats stand for the past: what the conductor measured of itself is not recorded.
+// unknownStats are the stats of the past: the conductor's measurements of itself are not recorded.
 var unknownStats = live.Stats{StalenessP50: -time.Millisecond, StalenessP99: -time.Millisecond, LookupsSampled: -1}
 
 // view is the newest view or, with ?at=, that of an instant of the past. If there is none, it has answered.
@@ -52,7 +52,7 @@ func (s *Server) view(w http.ResponseWriter, r *http.Request) (view *ring.View, 
 	return view, true, true
 }
 
-// instant reads a query parameter that names an instant of the past. If it cannot, it has answered.
+// instant reads a query parameter with an instant of the past. On failure it has answered.
 func (s *Server) instant(w http.ResponseWriter, r *http.Request, name string) (t time.Time, given, ok bool) {
 	text := r.URL.Query().Get(name)
 	if text == "" {
@@ -60,7 +60,7 @@ func (s *Server) instant(w http.ResponseWriter, r *http.Request, name string) (t
 	}
 	t, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil {
-		fail(w, http.StatusBadRequest, "%s=%.40q: want an instant as RFC 3339 has it, such as 2026-01-31T12:00:00.5Z", name, text)
+		fail(w, http.StatusBadRequest, "%s=%.40q: expected an instant in RFC 3339, such as 2026-01-31T12:00:00.5Z", name, text)
 		return t, true, false
 	}
 	if s.cfg.Past == nil {
@@ -70,12 +70,12 @@ func (s *Server) instant(w http.ResponseWriter, r *http.Request, name string) (t
 	return t, true, true
 }
 
-// feed is what had arrived by the view's instant, the newest limit. If it cannot be read, it has answered.
+// feed is the events received by the view's instant, the newest limit. If it cannot be read, it has answered.
 func (s *Server) feed(w http.ResponseWriter, r *http.Request, view *ring.View, past bool, limit int) (feed []live.FeedEvent, ok bool) {
 	if !past {
 		return s.cfg.Source.Events(0, limit), true
 	}
-	// Where a damaged stretch lies before the instant, the feed begins after it; the page shows the stretch itself.
+	// Where a damaged period lies before the instant, the feed begins after it; the page shows the period itself.
 	events, _, err := s.cfg.Past.Until(r.Context(), view.Time, history.Query{Limit: limit, Want: newsworthy, Show: shown})
 	if err != nil {
 		notThere(w, "no events of "+view.Time.Format(time.RFC3339Nano), err)
@@ -86,7 +86,7 @@ func (s *Server) feed(w http.ResponseWriter, r *http.Request, view *ring.View, p
 
 func newsworthy(ev *chordevent.Event) bool { return live.Newsworthy(ev.Body.Kind()) }
 
-// shown is what an answer needs of an event: the lists that it may carry are a thousand times as large.
+// shown is the part of an event that an answer needs: the lists that an event may carry are a thousand times as large.
 func shown(e *history.Event) any {
 	f := live.Describe(e.Seq, e.Event)
 	f.Arrived = e.Arrived
@@ -101,8 +101,8 @@ func described(events []history.Event) []live.FeedEvent {
 	return out
 }
 
-// snapshot answers with a view in the page's own form, with what had happened by its instant: events as the history has
-// them, and the lookups and samples that are still remembered.
+// snapshot answers with a view in the page's own form, with what had happened by its instant: events from the history,
+// and the lookups and samples that are still kept.
 func (s *Server) snapshot(w http.ResponseWriter, r *http.Request, view *ring.View, past bool) {
 	events, ok := s.feed(w, r, view, past, recentEvents)
 	if !ok {
@@ -132,9 +132,9 @@ func (s *Server) protobuf(w http.ResponseWriter, r *http.Request, m proto.Messag
 	send(w, r, http.StatusOK, protobufType, body)
 }
 
-// pastEvents answers with the feed as the history has it: with ?until= the newest that had arrived by an instant, with
-// ?since= the first that arrived after one. ?kind= chooses kinds of events, separated by commas, and ?repeats=false
-// leaves out all reports of a death but the first.
+// pastEvents answers with the feed from the history: with ?until= the newest that had arrived by an instant, with
+// ?since= the first that arrived after one. ?kind= selects kinds of events, separated by commas, and ?repeats=false
+// omits all reports of a death but the first.
 func (s *Server) pastEvents(w http.ResponseWriter, r *http.Request, limit int) {
 	since, forward, ok := s.instant(w, r, "since")
 	if !ok {
@@ -145,14 +145,14 @@ func (s *Server) pastEvents(w http.ResponseWriter, r *http.Request, limit int) {
 		return
 	}
 	if forward == back {
-		fail(w, http.StatusBadRequest, "since and until: want one of them")
+		fail(w, http.StatusBadRequest, "since and until: expected only one of them")
 		return
 	}
 	q := history.Query{Limit: limit, Want: newsworthy, Show: shown}
 	if text := r.URL.Query().Get("repeats"); text != "" {
 		repeats, err := strconv.ParseBool(text)
 		if err != nil {
-			fail(w, http.StatusBadRequest, "repeats=%.40q: want true or false", text)
+			fail(w, http.StatusBadRequest, "repeats=%.40q: expected true or false", text)
 			return
 		}
 		q.Once = !repeats
@@ -182,7 +182,7 @@ func (s *Server) pastEvents(w http.ResponseWriter, r *http.Request, limit int) {
 	s.answerEvents(w, r, described(events), damage)
 }
 
-// A damageJSON is a stretch of the history that cannot be read. What is not known of its ends is left out.
+// A damageJSON is a period of the history that cannot be read. Unknown bounds are omitted.
 type damageJSON struct {
 	From  *time.Time `json:"from,omitempty"`
 	Until *time.Time `json:"until,omitempty"`
@@ -200,8 +200,8 @@ func damageOf(d history.Damage) *damageJSON {
 	return out
 }
 
-// notThere answers for an instant of which the history has nothing: 410 if it was recorded and cannot be read, 507 if
-// there is no memory for it, 404 if it lies outside.
+// notThere answers for an instant that the history does not have: 410 if it was recorded and cannot be read, 507 if no
+// memory is left for it, 404 if it is out of range.
 func notThere(w http.ResponseWriter, what string, err error) {
 	var damaged *history.DamagedError
 	if errors.Is(err, history.ErrMemory) {

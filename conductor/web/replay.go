@@ -11,7 +11,7 @@ import (
 // Replay plays a recording; *replay.Player is one.
 type Replay interface {
 	State() replay.State
-	// Set pauses it or lets it go on, and changes its speed; what is nil stays.
+	// Set pauses or resumes it, and changes its speed; nil leaves a setting as it is.
 	Set(paused *bool, speed *float64) error
 	// Step pauses it and plays the next n events.
 	Step(ctx context.Context, n int) error
@@ -59,7 +59,7 @@ func (s *Server) stepReplay(w http.ResponseWriter, r *http.Request) {
 	switch err := p.Step(r.Context(), request.Events); {
 	case errors.Is(err, replay.ErrEnded):
 		fail(w, http.StatusConflict, "%s", err)
-	case r.Context().Err() != nil: // nobody waits for the answer
+	case r.Context().Err() != nil: // the caller is gone
 	case err != nil:
 		fail(w, http.StatusBadRequest, "%s", err)
 	default:

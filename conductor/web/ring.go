@@ -112,7 +112,7 @@ type fingerJSON struct {
 	ID    string `json:"id"` // empty: none
 }
 
-// ring answers with the view now or, with ?at=, at an instant of the past.
+// ring answers with the present view or, with ?at=, that of an instant of the past.
 func (s *Server) ring(w http.ResponseWriter, r *http.Request) {
 	view, past, ok := s.view(w, r)
 	if !ok {
@@ -143,7 +143,7 @@ func (s *Server) ring(w http.ResponseWriter, r *http.Request) {
 	answer(w, r, http.StatusOK, out)
 }
 
-// ringNode tells all that is known of one member, now or, with ?at=, at an instant of the past.
+// ringNode answers with all that is known of one member, now or, with ?at=, at an instant of the past.
 func (s *Server) ringNode(w http.ResponseWriter, r *http.Request) {
 	view, past, ok := s.view(w, r)
 	if !ok {
@@ -195,7 +195,7 @@ type format struct {
 func formatOf(v *ring.View) format {
 	bits := v.Bits
 	if bits == 0 {
-		bits = chord.MaxBits // nothing heard yet
+		bits = chord.MaxBits // no event received yet
 	}
 	space, err := chord.NewSpace(bits)
 	if err != nil {

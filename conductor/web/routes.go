@@ -13,15 +13,15 @@ import (
 	"chordconductor/conductor/sim"
 )
 
-// A route is one path and method. What the mux serves and what /api/openapi.json says are made from one table of them.
+// A route is one path and method. The mux and /api/openapi.json are made from one table of them.
 type route struct {
 	method, path string // the path as OpenAPI writes it
 	about        string
 	handler      http.HandlerFunc
 	params       []param
-	probe        bool // further parameters are ignored: what a prober sends is its own affair
+	probe        bool // further parameters are ignored, as probers may send any
 	body         *content
-	answers      []reply // those that are no errors
+	answers      []reply // those that are not errors
 }
 
 // A param is one query parameter.
@@ -37,7 +37,7 @@ type content struct {
 	required bool   // of a request
 }
 
-// A reply is an answer that is no error.
+// A reply is an answer that is not an error.
 type reply struct {
 	code   int
 	about  string
@@ -71,17 +71,17 @@ func limitParam(most int) param {
 	return param{"limit", "at most so many", object{"type": "integer", "minimum": 0, "maximum": most, "default": 100}}
 }
 
-// table is the whole surface but the page's files.
+// table is the whole API except the page's files.
 func (s *Server) table() []route {
 	protobuf := content{kind: protobufType, schema: anyBytes}
 	routes := []route{
-		{method: "GET", path: "/healthz", about: "Whether the process lives.", handler: s.healthz, probe: true, answers: in(200, "It does.", healthJSON{})},
-		{method: "GET", path: "/readyz", about: "Whether the conductor takes telemetry.", handler: s.readyz, probe: true, answers: in(200, "It does.", readyJSON{})},
+		{method: "GET", path: "/healthz", about: "Whether the process is running.", handler: s.healthz, probe: true, answers: in(200, "It is.", healthJSON{})},
+		{method: "GET", path: "/readyz", about: "Whether the conductor receives telemetry.", handler: s.readyz, probe: true, answers: in(200, "It does.", readyJSON{})},
 		{method: "GET", path: "/api/openapi.json", about: "This description.", handler: s.openAPI, answers: in(200, "OpenAPI 3.1.", object{"type": "object"})},
 
 		{method: "GET", path: "/api/ring", about: "The ring as the members' telemetry shows it.", handler: s.ring, params: []param{atParam},
 			answers: []reply{{200, "The ring, or as protobuf the page's Snapshot.", []content{{kind: jsonType, schema: ringJSON{}}, protobuf}}}},
-		{method: "GET", path: "/api/ring/nodes/{id}", about: "One member, named by its identifier or its first 4 digits or more.", handler: s.ringNode, params: []param{atParam},
+		{method: "GET", path: "/api/ring/nodes/{id}", about: "One member, by its identifier or its first 4 digits or more.", handler: s.ringNode, params: []param{atParam},
 			answers: []reply{{200, "The member, or as protobuf the page's NodeDetail.", []content{{kind: jsonType, schema: nodeDetailJSON{}}, protobuf}}}},
 		{method: "GET", path: "/api/events", about: "The feed of events: the newest, or with since or until those of the history.", handler: s.events, params: []param{
 			{"after", "after this number", object{"type": "integer", "minimum": 0}}, limitParam(maxEvents),
@@ -89,34 +89,34 @@ func (s *Server) table() []route {
 			{"kind", "with since or until: kinds of events, separated by commas", anyText},
 			{"repeats", "with since or until: false leaves out reports of a death that was known", object{"type": "boolean"}},
 		}, answers: in(200, "Events, oldest first.", eventsJSON{})},
-		{method: "GET", path: "/api/lookups", about: "Recent lookups that came as traces.", handler: s.lookups, params: []param{limitParam(maxEvents)}, answers: in(200, "Lookups.", lookupsJSON{})},
-		{method: "GET", path: "/api/stats", about: "The conductor's own figures: how far the picture can be trusted.", handler: s.stats, answers: in(200, "Figures.", statsJSON{})},
+		{method: "GET", path: "/api/lookups", about: "Recent lookups that arrived as traces.", handler: s.lookups, params: []param{limitParam(maxEvents)}, answers: in(200, "Lookups.", lookupsJSON{})},
+		{method: "GET", path: "/api/stats", about: "The conductor's own measurements: how far the view can be trusted.", handler: s.stats, answers: in(200, "Figures.", statsJSON{})},
 		{method: "GET", path: "/api/audit", about: "The commands that were given, newest first.", handler: s.audit, params: []param{limitParam(maxAudit)}, answers: in(200, "Commands.", auditJSON{})},
 
-		{method: "POST", path: "/api/nodes", about: "Starts members, 1 to 1000, on new hosts or on one that is there.", handler: s.addNodes, body: takes(addRequest{}, false), answers: in(202, "The members.", idsJSON{})},
+		{method: "POST", path: "/api/nodes", about: "Starts members, 1 to 1000, on new hosts or on an existing one.", handler: s.addNodes, body: takes(addRequest{}, false), answers: in(202, "The members.", idsJSON{})},
 		{method: "POST", path: "/api/nodes/{id}/leave", about: "A graceful leave.", handler: s.leave, body: takes(leaveRequest{}, false), answers: in(202, "It has begun.", idsJSON{})},
-		{method: "POST", path: "/api/nodes/{id}/crash", about: "One member ends without a word.", handler: s.crash, answers: in(202, "It has begun.", idsJSON{})},
-		{method: "POST", path: "/api/nodes/{id}/pause", about: "The member's host drops all traffic for a time, 1ms to 1h; 10s unless the body says otherwise.", handler: s.pause, body: takes(pauseRequest{}, false), answers: in(202, "It has begun.", idsJSON{})},
+		{method: "POST", path: "/api/nodes/{id}/crash", about: "One member crashes, without a leave.", handler: s.crash, answers: in(202, "It has begun.", idsJSON{})},
+		{method: "POST", path: "/api/nodes/{id}/pause", about: "The member's host drops all traffic for a time, 1ms to 1h; 10s by default.", handler: s.pause, body: takes(pauseRequest{}, false), answers: in(202, "It has begun.", idsJSON{})},
 		{method: "GET", path: "/api/partitions", about: "The faults in force, by command or scenario.", handler: s.partitions, answers: in(200, "Faults.", commandedJSON{})},
-		{method: "POST", path: "/api/partitions", about: "Cuts groups of members off from each other; members in none form one more.", handler: s.partition, body: takes(partitionRequest{}, true), answers: in(202, "The members concerned.", idsJSON{})},
-		{method: "DELETE", path: "/api/partitions", about: "Heals all faults.", handler: s.heal, answers: in(202, "The members of the hosts that they named.", idsJSON{})},
+		{method: "POST", path: "/api/partitions", about: "Separates groups of members from each other; members in none form one more.", handler: s.partition, body: takes(partitionRequest{}, true), answers: in(202, "The members concerned.", idsJSON{})},
+		{method: "DELETE", path: "/api/partitions", about: "Heals all faults.", handler: s.heal, answers: in(202, "The members of the hosts concerned.", idsJSON{})},
 
-		{method: "POST", path: "/api/lookups", about: "Finds the owner of a key, by a lookup of the ring.", handler: s.lookup, body: takes(lookupRequest{}, true), answers: in(200, "The owner and the way there.", foundJSON{})},
-		{method: "GET", path: "/api/workload", about: "The load that the conductor makes.", handler: s.workload, answers: in(200, "The load.", workloadJSON{})},
-		{method: "PUT", path: "/api/workload", about: "Changes what the body names of the load, and leaves the rest.", handler: s.setWorkload, body: takes(workloadJSON{}, false), answers: in(202, "The load now.", workloadJSON{})},
+		{method: "POST", path: "/api/lookups", about: "Finds the owner of a key, by a lookup of the ring.", handler: s.lookup, body: takes(lookupRequest{}, true), answers: in(200, "The owner and the hops.", foundJSON{})},
+		{method: "GET", path: "/api/workload", about: "The load that the conductor generates.", handler: s.workload, answers: in(200, "The load.", workloadJSON{})},
+		{method: "PUT", path: "/api/workload", about: "Changes the fields of the load that are in the body, and leaves the rest.", handler: s.setWorkload, body: takes(workloadJSON{}, false), answers: in(202, "The load now.", workloadJSON{})},
 
-		{method: "GET", path: "/api/scenarios", about: "The scenarios that ship with the program, with their texts.", handler: s.scenarios, answers: in(200, "Scenarios.", scenariosJSON{})},
+		{method: "GET", path: "/api/scenarios", about: "The shipped scenarios, with their texts.", handler: s.scenarios, answers: in(200, "Scenarios.", scenariosJSON{})},
 		{method: "GET", path: "/api/scenarios/schema.json", about: "The JSON Schema of scenarios.", handler: s.scenarioSchema,
 			answers: []reply{{200, "JSON Schema 2020-12.", []content{{kind: schemaType, schema: object{"type": "object"}}}}}},
-		{method: "POST", path: "/api/scenarios/check", about: "What is wrong with a scenario, while it is being written.", handler: s.checkScenario, body: &content{yamlType, anyText, true}, answers: in(200, "Problems; none if it is right.", problemsJSON{})},
-		{method: "GET", path: "/api/simulation", about: "The running simulation, or the last.", handler: s.simulation, answers: in(200, "How it stands.", sim.State{})},
+		{method: "POST", path: "/api/scenarios/check", about: "The errors of a scenario, while it is being written.", handler: s.checkScenario, body: &content{yamlType, anyText, true}, answers: in(200, "Problems; none if it is valid.", problemsJSON{})},
+		{method: "GET", path: "/api/simulation", about: "The running simulation, or the last.", handler: s.simulation, answers: in(200, "Its state.", sim.State{})},
 		{method: "POST", path: "/api/simulation", about: "Starts a scenario, in YAML or JSON.", handler: s.startSimulation, body: &content{yamlType, anyText, true}, answers: in(202, "It has begun.", sim.State{})},
 		{method: "DELETE", path: "/api/simulation", about: "Ends the simulation early; the ring stays.", handler: s.stopSimulation, answers: in(202, "How it ended.", sim.State{})},
 		{method: "GET", path: "/api/simulation/report", about: "The last simulation's report.", handler: s.report,
 			answers: []reply{{200, "The report, or a page of it.", []content{{kind: jsonType, schema: report.Report{}}, {kind: "text/html", schema: anyText}}}}},
-		{method: "GET", path: "/api/replay", about: "The recording that is played.", handler: s.replay, answers: in(200, "Where it is, and its pace.", replay.State{})},
-		{method: "PUT", path: "/api/replay", about: "Pauses it or lets it go on, and changes its speed.", handler: s.setReplay, body: takes(replayRequest{}, false), answers: in(202, "How it stands now.", replay.State{})},
-		{method: "POST", path: "/api/replay/step", about: "Pauses it and plays the next events, one unless the body says otherwise.", handler: s.stepReplay, body: takes(stepRequest{}, false), answers: in(202, "How it stands now.", replay.State{})},
+		{method: "GET", path: "/api/replay", about: "The recording that is played.", handler: s.replay, answers: in(200, "Its position and speed.", replay.State{})},
+		{method: "PUT", path: "/api/replay", about: "Pauses or resumes it, and changes its speed.", handler: s.setReplay, body: takes(replayRequest{}, false), answers: in(202, "Its state now.", replay.State{})},
+		{method: "POST", path: "/api/replay/step", about: "Pauses it and plays the next events, one by default.", handler: s.stepReplay, body: takes(stepRequest{}, false), answers: in(202, "Its state now.", replay.State{})},
 	}
 	routes = append(routes, s.keyRoutes("/api/keys", keyParam)...)
 	routes = append(routes, s.keyRoutes("/api/keys/{key}")...)
@@ -127,14 +127,14 @@ func (s *Server) table() []route {
 	return routes
 }
 
-// keyRoutes are those of keys, which the path or a parameter names. The path is that of a key byte by byte: a//b is one.
+// keyRoutes are those of keys, which the path or a parameter gives. The path is a key byte by byte: a//b is one.
 func (s *Server) keyRoutes(path string, named ...param) []route {
 	ttl := param{"ttl", "how long the value lives, 1ms or more", durationOf}
 	return []route{
 		{method: "GET", path: path, about: "Reads a key's value.", handler: s.getKey, params: named,
-			answers: []reply{{200, "The value; X-Chord-Owner, -Version and -Trace-Id say where it was.", []content{{kind: rawType, schema: anyBytes}}}}},
-		{method: "PUT", path: path, about: "Writes a key's value, of 1 MiB at most.", handler: s.putKey, params: append(named[:len(named):len(named)], ttl), body: &content{rawType, anyBytes, false}, answers: in(200, "What became of it.", writtenJSON{})},
-		{method: "DELETE", path: path, about: "Deletes a key.", handler: s.deleteKey, params: named, answers: in(200, "What became of it.", writtenJSON{})},
+			answers: []reply{{200, "The value; X-Chord-Owner, -Version and -Trace-Id describe where it was.", []content{{kind: rawType, schema: anyBytes}}}}},
+		{method: "PUT", path: path, about: "Writes a key's value, of 1 MiB at most.", handler: s.putKey, params: append(named[:len(named):len(named)], ttl), body: &content{rawType, anyBytes, false}, answers: in(200, "The result.", writtenJSON{})},
+		{method: "DELETE", path: path, about: "Deletes a key.", handler: s.deleteKey, params: named, answers: in(200, "The result.", writtenJSON{})},
 	}
 }
 
@@ -154,7 +154,7 @@ func (s *Server) routes(pages http.Handler) http.Handler {
 		}
 		switch m := by[r.path]; {
 		case strings.HasPrefix(r.path, keysPath):
-			if r.path == keysPath { // the parameters of both ways to name a key: keyOf refuses two at once
+			if r.path == keysPath { // the parameters of both ways to give a key: keyOf rejects two at once
 				keys[r.method] = handler
 			}
 		case m == nil:
@@ -184,8 +184,8 @@ func notFound(w http.ResponseWriter, r *http.Request) {
 	fail(w, http.StatusNotFound, "no such path: %s", r.URL.Path)
 }
 
-// only refuses query parameters that a handler does not know, that are given twice, or that are empty: one that is
-// misspelt would otherwise be as good as absent.
+// only rejects query parameters that are unknown to a handler, given twice, or empty: a misspelt one would otherwise
+// count as absent.
 func only(h http.HandlerFunc, allowed ...string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		query, err := url.ParseQuery(r.URL.RawQuery)

@@ -21,7 +21,7 @@ import (
 )
 
 const (
-	maxConnections = 1024 // idle ones give way to further ones; with a budget one for each half a MiB at most
+	maxConnections = 1024 // idle ones are closed for new ones; with a budget one for each half a MiB at most
 	leastConns     = 128
 	maxHeaderBytes = 32 << 10 // of a request
 	headerTimeout  = 5 * time.Second
@@ -40,7 +40,7 @@ type Source interface {
 	Stats() live.Stats
 }
 
-// Past is where the API looks back; *history.History is one.
+// Past is the source of views of the past; *history.History is one.
 type Past interface {
 	Stats() history.Stats
 	At(ctx context.Context, t time.Time) (*ring.View, error)
@@ -56,24 +56,24 @@ type Config struct {
 	Control Control               // nil: no commands
 	Replay  Replay                // nil: no recording is played
 	Past    Past                  // nil: not kept
-	Ingest  func() ingest.Stats   // nil: not told
-	Memory  func() *memory.Budget // as it stands; nil: not divided
+	Ingest  func() ingest.Stats   // nil: not known
+	Memory  func() *memory.Budget // the present one; nil: not divided
 	Answers *memory.Share         // of answers that are being read; nil: not bounded in bytes
 	Conns   int                   // connections at most; 0: 1,024
-	Clients func() int            // WebSocket clients; nil: not told
+	Clients func() int            // WebSocket clients; nil: not known
 	Hub     http.Handler          // nil: no WebSocket
 	Assets  fs.FS                 // the built page
 	Base    string                // path below which everything is served, as CheckBasePath returns it; empty: at the root
 
-	Open  bool   // on loopback: no token is asked for
-	Token string // asked for unless Open
-	// ViewToken sees everything but stored values and the audit log, and commands nothing; empty: there is none.
+	Open  bool   // on loopback: no token is required
+	Token string // required unless Open
+	// ViewToken reads everything but stored values and the audit log, and commands nothing; empty: there is none.
 	ViewToken string
 	Audit     *audit.Log // of commands; nil: not kept
-	Names     []string   // further names this server may be called by in a Host header
-	TLS       bool       // served over TLS, so the page may be told to insist on it
+	Names     []string   // further names that the server accepts in a Host header
+	TLS       bool       // served over TLS, so answers may require it of browsers
 	Ready     func() error
-	Logf      func(format string, args ...any) // told of a handler's panic; nil: nobody is
+	Logf      func(format string, args ...any) // logs a handler's panic; nil: no log
 }
 
 // Server answers HTTP requests.
@@ -99,7 +99,7 @@ func New(cfg Config) (*Server, error) {
 
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
-// Serve serves until ctx ends, then lets requests in work finish for grace, and returns. It closes the listener.
+// Serve serves until ctx ends, then lets requests in progress finish for grace, and returns. It closes the listener.
 func (s *Server) Serve(ctx context.Context, l net.Listener, grace time.Duration) error {
 	conns := connlimit.New(s.cfg.Conns)
 	server := &http.Server{
@@ -120,7 +120,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, grace time.Duration)
 	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 	defer cancel()
 	if err := server.Shutdown(limit); err != nil {
-		_ = server.Close() // what still runs has had its time
+		_ = server.Close() // the grace is over
 	}
 	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
 		return err
@@ -128,13 +128,13 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, grace time.Duration)
 	return nil
 }
 
-// isHealth says that a request is for the process's health, which is answered even when all connections are busy.
+// isHealth reports whether a request is a health check, which is answered even when all connections are busy.
 func (s *Server) isHealth(r *http.Request) bool {
 	path := strings.TrimPrefix(r.URL.Path, s.cfg.Base)
 	return path == "/healthz" || path == "/readyz"
 }
 
-// ConnsIn is how many connections a memory limit is for.
+// ConnsIn is the number of connections for a memory limit.
 func ConnsIn(limit int64) int { return int(min(max(limit>>19, leastConns), maxConnections)) }
 
 func (s *Server) tooMany(w http.ResponseWriter, _ *http.Request) {
@@ -142,8 +142,8 @@ func (s *Server) tooMany(w http.ResponseWriter, _ *http.Request) {
 	fail(w, http.StatusServiceUnavailable, "all %d connections are in use; try again later", s.cfg.Conns)
 }
 
-// A logWriter takes net/http's own diagnostics, which would go past the program's log. Failed handshakes are the
-// clients' doing, any number of them, and are left out.
+// A logWriter receives net/http's own diagnostics, which would bypass the program's log. Failed handshakes are the
+// clients' errors, any number of them, and are omitted.
 type logWriter struct {
 	logf func(format string, args ...any)
 }

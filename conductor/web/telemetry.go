@@ -67,12 +67,12 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	past := q.Has("since") || q.Has("until")
 	for _, name := range []string{"kind", "repeats"} {
 		if q.Has(name) && !past {
-			fail(w, http.StatusBadRequest, "%s: goes with since or until only", name)
+			fail(w, http.StatusBadRequest, "%s: allowed only with since or until", name)
 			return
 		}
 	}
 	if past && q.Has("after") {
-		fail(w, http.StatusBadRequest, "after: does not go with since or until; give one of the three")
+		fail(w, http.StatusBadRequest, "after: not allowed with since or until; set one of the three")
 		return
 	}
 	if past {
@@ -82,7 +82,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	s.answerEvents(w, r, s.cfg.Source.Events(after, int(limit)), nil)
 }
 
-// answerEvents answers with a feed; damage is what lies between its end and others that were asked for.
+// answerEvents answers with a feed; damage is the damaged period between its end and further requested events.
 func (s *Server) answerEvents(w http.ResponseWriter, r *http.Request, feed []live.FeedEvent, damage *history.Damage) {
 	f := formatOf(s.cfg.Source.View())
 	events := make([]eventJSON, 0, 16)
@@ -153,7 +153,7 @@ type statsJSON struct {
 	Outdated       uint64            `json:"events_outdated"`
 	Refused        uint64            `json:"events_refused"`  // the queue was full; their senders try again
 	Foreign        uint64            `json:"events_foreign"`  // of another ring
-	ForeignRings   []foreignJSON     `json:"foreign_rings"`   // whose they are, the newest first: 20 at most
+	ForeignRings   []foreignJSON     `json:"foreign_rings"`   // their senders, the newest first: 20 at most
 	RefusedMembers int               `json:"members_refused"` // by the ring's hosts, for other bits, r or R
 	RefusedAs      []ring.Parameters `json:"refused_parameters"`
 	Rejected       map[string]uint64 `json:"events_rejected"`
@@ -162,7 +162,7 @@ type statsJSON struct {
 	SpanRate       float64           `json:"spans_per_second"`
 	QueueEvents    int               `json:"queue_events"`
 	QueueLimit     int               `json:"queue_limit"`
-	SpansDropped   uint64            `json:"spans_dropped"`   // did not fit, or their lookup never came
+	SpansDropped   uint64            `json:"spans_dropped"`   // did not fit, or their lookup never arrived
 	LookupsForeign uint64            `json:"lookups_foreign"` // of another ring, or identifiers of another length
 	LookupsSampled float64           `json:"lookups_sampled"` // share that arrives as traces; -1: unknown
 
@@ -182,7 +182,7 @@ type foreignJSON struct {
 
 type memoryJSON struct {
 	Limit  int64          `json:"limit_bytes"`
-	Source string         `json:"source"` // where the limit comes from
+	Source string         `json:"source"` // the origin of the limit
 	Parts  []memory.Usage `json:"parts"`
 }
 
@@ -193,7 +193,7 @@ type historyJSON struct {
 	Dropped uint64       `json:"dropped"` // not recorded: the queue was full
 	Failed  uint64       `json:"failed"`  // not recorded: writing failed
 	Bytes   int64        `json:"bytes"`
-	Damaged []damageJSON `json:"damaged"` // stretches that cannot be read
+	Damaged []damageJSON `json:"damaged"` // periods that cannot be read
 }
 
 type sampleJSON struct {
@@ -209,7 +209,7 @@ type sampleJSON struct {
 	Spans   float64   `json:"spans_per_second"`
 }
 
-// stats answers with the conductor's own figures: how far the picture can be trusted.
+// stats answers with the conductor's own measurements: how far the view can be trusted.
 func (s *Server) stats(w http.ResponseWriter, r *http.Request) {
 	st := s.cfg.Source.Stats()
 	out := statsJSON{
@@ -271,7 +271,7 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	answer(w, r, http.StatusOK, readyJSON{"ready"})
 }
 
-// number reads a query parameter from 0 to most. If it cannot, it has answered.
+// number reads a query parameter from 0 to most. On failure it has answered.
 func number(w http.ResponseWriter, r *http.Request, name string, absent, most uint64) (uint64, bool) {
 	text := r.URL.Query().Get(name)
 	if text == "" {
@@ -279,13 +279,13 @@ func number(w http.ResponseWriter, r *http.Request, name string, absent, most ui
 	}
 	v, err := strconv.ParseUint(text, 10, 64)
 	if err != nil || v > most {
-		fail(w, http.StatusBadRequest, "%s=%.40q: want a whole number from 0 to %d", name, text, most)
+		fail(w, http.StatusBadRequest, "%s=%.40q: expected a whole number from 0 to %d", name, text, most)
 		return 0, false
 	}
 	return v, true
 }
 
-// at is when a hop was, in milliseconds; -1: not known.
+// at is a hop's time, in milliseconds; -1: not known.
 func at(d time.Duration) float64 {
 	if d < 0 {
 		return -1

@@ -6,10 +6,10 @@ import (
 	"testing"
 )
 
-// oldNames are of earlier versions, and stand beside the present ones until the next major version.
+// oldNames are of earlier versions, and are kept beside the present ones until the next major version.
 var oldNames = []string{"duration_ms", "at_ms", "latency_us"}
 
-// Of all that the API and reports answer, a name of a time says its unit, and the same name always has the same one:
+// In all answers of the API and reports, a name of a time contains its unit, and the same name always has the same one:
 // seconds over the course of a run, milliseconds for latencies, ages and offsets.
 func TestOneUnitPerName(t *testing.T) {
 	s, _ := newServer(t, func(*Config) {})
@@ -48,6 +48,6 @@ func TestOneUnitPerName(t *testing.T) {
 		}
 	}
 	if fields < 40 {
-		t.Errorf("only %d names of times were found: what is looked at?", fields)
+		t.Errorf("only %d names of times were found", fields)
 	}
 }
