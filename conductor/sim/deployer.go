@@ -55,10 +55,10 @@ func (g Deployer) New(ctx context.Context, s *scenario.Scenario) (*Deployment, e
 	if s.Ring.Transport == scenario.Memory {
 		return newPacedDeployment(s, telemetry, end, g.Log)
 	}
-	world := newWallRuntime()
-	fleet := newLocal(s, world, telemetry, func() (hostSlot, error) { return grpcSlot(telemetry) })
+	wall := newWallRuntime()
+	fleet := newLocal(s, wall, telemetry, func() (hostSlot, error) { return grpcSlot(telemetry) })
 	fleet.log, fleet.flush, fleet.callLimit = g.Log, end, grpcCallLimit
-	deployment := newLocalDeployment(fleet, world)
+	deployment := newLocalDeployment(fleet, wall)
 	deployment.Network = s.Network
 	return deployment, nil
 }

@@ -2,6 +2,6 @@
 
 package sim
 
-// Under the race detector virtual time is some twenty times slower: there one scenario is enough. `make test` runs all
+// raceDetector: under it virtual time is some twenty times slower: there one scenario is enough. `make test` runs all
 // of them without it.
 const raceDetector = true
