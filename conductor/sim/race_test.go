@@ -2,6 +2,6 @@
 
 package sim
 
-// raceDetector: under it virtual time is some twenty times slower: there one scenario is enough. `make test` runs all
-// of them without it.
+// raceDetector makes virtual time some twenty times slower, so one scenario is enough. `make test` runs all of them
+// without it.
 const raceDetector = true
