@@ -26,7 +26,7 @@ func (c *Control) Challenge(_ context.Context, q *nodepb.ChallengeRequest) (*nod
 }
 
 func noToken() error {
-	return status.Error(codes.FailedPrecondition, "this host has no control token: it takes commands from loopback only, unsigned; start it with --control-token")
+	return status.Error(codes.FailedPrecondition, "this host has no control token: it accepts commands only from loopback, unsigned; start it with --control-token")
 }
 
 // Command executes a signed command. Its bytes are decoded only after the signature is verified.

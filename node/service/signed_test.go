@@ -77,7 +77,7 @@ func TestSignedCommands(t *testing.T) {
 		{nodepb.KV_Put_FullMethodName, &nodepb.PutRequest{Key: []byte("k")}, nil, codes.Unimplemented, func() bool { return true }},
 		{"", &nodepb.PutRequest{}, nil, codes.Unimplemented, func() bool { return true }},
 	} {
-		for header, want := range map[string]string{"": "signed commands only", "Bearer " + token: "no bearer token", "Bearer wrong": "no bearer token", token: "no bearer token"} {
+		for header, want := range map[string]string{"": "only signed commands", "Bearer " + token: "no bearer token", "Bearer wrong": "no bearer token", token: "no bearer token"} {
 			if test.unsigned == nil {
 				continue
 			}

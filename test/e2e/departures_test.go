@@ -77,7 +77,7 @@ func TestEightOfNineHostsLeave(t *testing.T) {
 	}
 }
 
-var keysEnd = regexp.MustCompile(`(\d+) key\(s\) end with this one`)
+var keysEnd = regexp.MustCompile(`(\d+) key\(s\) end with it`)
 
 // SIGTERM to all hosts of a ring, and to its only one: they end soon, and print how many keys end with them.
 func TestAllHostsLeave(t *testing.T) {
