@@ -233,7 +233,7 @@ func TestQueueOnDiskOutlivesTheProcess(t *testing.T) {
 func somePoint(value float64) pmetric.Metrics {
 	md := pmetric.NewMetrics()
 	m := md.ResourceMetrics().AppendEmpty().ScopeMetrics().AppendEmpty().Metrics().AppendEmpty()
-	m.SetName("foreign.gauge")
+	m.SetName("foreign.system.gauge")
 	p := m.SetEmptyGauge().DataPoints().AppendEmpty()
 	p.SetDoubleValue(value)
 	p.Exemplars().AppendEmpty().SetTraceID(pcommon.TraceID{9})
