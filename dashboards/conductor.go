@@ -31,7 +31,7 @@ func conductorDashboard() *classic {
 			limits:      queueLimits(viewers, "those that are let in"),
 		}.number()).
 		WithPanel(panel{
-			title: "What becomes of the events?", unit: perSecond,
+			title: "How do events end?", unit: perSecond,
 			description: "Events by outcome: applied, outdated (older than the state), unknown, or malformed with the reason.",
 			queries:     []query{{expr: `sum by (chord_event_outcome) (rate(chord_conductor_events_total[$__rate_interval]))`, legend: "{{chord_event_outcome}}"}},
 		}.stacked()).
@@ -47,13 +47,13 @@ func conductorDashboard() *classic {
 			queries:     []query{{expr: `sum by (chord_signal, chord_outcome) (rate(chord_conductor_received_total[$__rate_interval]))`, legend: "{{chord_signal}} {{chord_outcome}}"}},
 		}.graph()).
 		WithPanel(panel{
-			title: "Is it all passed on?", unit: perSecond,
-			description: "What went to Jaeger, Prometheus and the store of logs, by outcome.",
+			title: "Is it all forwarded?", unit: perSecond,
+			description: "Records forwarded to Jaeger, Prometheus and the store of logs, by outcome.",
 			queries:     []query{{expr: `sum by (chord_forward_target, chord_outcome) (rate(chord_conductor_forwarded_total[$__rate_interval]))`, legend: "{{chord_forward_target}} {{chord_outcome}}"}},
 		}.graph()).
 		WithPanel(panel{
 			title: "Is the history complete?", unit: perSecond, width: 8,
-			description: "Entries of the history: recorded; dropped because it was behind; failed because writing did. What is not recorded cannot be seen again, on the page's time line or by the API.",
+			description: "Entries of the history: recorded; dropped, since the history was behind; failed, since a write failed. Entries that are not recorded cannot be viewed again, on the page's time line or by the API.",
 			queries:     []query{{expr: `sum by (chord_outcome) (rate(chord_history_entries_total[$__rate_interval]))`, legend: "{{chord_outcome}}"}},
 		}.stacked()).
 		WithPanel(panel{
@@ -68,13 +68,13 @@ func conductorDashboard() *classic {
 		}.graph()).
 		WithPanel(panel{
 			title: "Do queues fill up?", unit: share, width: 8,
-			description: "What waits in the conductor's queues, as a share of their bounds: events for the view, spans for the page's lookups, entries for the history, and what is to be passed on. At the bound nodes are told to send events again; from the other queues what does not fit is dropped.",
+			description: "Fill of the conductor's queues, as a share of their bounds: events for the view, spans for the page's lookups, entries for the history, and records to forward. At the bound nodes must send events again; the other queues drop further records.",
 			queries:     []query{{expr: `max by (chord_queue) (chord_conductor_queue_utilization_ratio)`, legend: "{{chord_queue}}"}},
 			limits:      []limit{{halfFull, yellow, "half full"}, {almostFull, red, "almost"}},
 		}.graph()).
 		WithPanel(panel{
-			title: "What waits to be passed on?", unit: bytes, width: 8,
-			description: "What Jaeger, Prometheus and the store of logs have not taken yet, in memory or, with --data-dir, on disk.",
+			title: "How much waits to be forwarded?", unit: bytes, width: 8,
+			description: "Records that Jaeger, Prometheus and the store of logs have not accepted yet, in memory or, with --data-dir, on disk.",
 			queries:     []query{{expr: `sum by (chord_forward_target) (chord_conductor_forward_queue_bytes)`, legend: "{{chord_forward_target}}"}},
 			limits:      queueLimits(forwardQueue, "each queue's bound, 32 MiB"),
 		}.graph()).
@@ -86,7 +86,7 @@ func conductorDashboard() *classic {
 		}.graph()).
 		WithPanel(panel{
 			title: "Is memory short?", unit: share, width: 12,
-			description: "What the conductor's parts take of their shares of its memory (--memory).",
+			description: "Use of each part's share of the conductor's memory (--memory).",
 			queries:     []query{{expr: `max by (chord_memory_part) (chord_conductor_memory_bytes / chord_conductor_memory_limit_bytes)`, legend: "{{chord_memory_part}}"}},
 			limits:      []limit{{almostFull, red, "almost"}},
 		}.graph()).

@@ -40,7 +40,7 @@ type asked struct{ expr, text string }
 
 var labelsOfVariable = regexp.MustCompile(`^label_values\((\w+), (\w+)\)$`)
 
-// expressions yields every PromQL expression of the dashboards and of the alert rules and their tests, by where it stands.
+// expressions yields every PromQL expression of the dashboards, the alert rules and their tests, by its place.
 func expressions(t *testing.T) map[string]asked {
 	t.Helper()
 	found := map[string]asked{}

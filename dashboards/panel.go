@@ -44,7 +44,7 @@ func (q query) target(ref string) *prometheus.DataqueryBuilder {
 		EditorMode(prometheus.QueryEditorModeCode).Range().Datasource(source())
 }
 
-// A limit is where a value's colour changes, and the bound that it stands for.
+// A limit is the value at which a colour changes, and the bound that it represents.
 type limit struct {
 	at    float64
 	color string
@@ -61,7 +61,7 @@ func thresholds(first string, limits ...limit) *dashboard.ThresholdsConfigBuilde
 }
 
 // A panel is what all our panels have. The title is a statement or a question. The description ends with the limits and
-// why they stand where they stand; a number that is neither good nor bad has none.
+// their reasons; a number that is neither good nor bad has none.
 type panel struct {
 	title, description, unit string
 	queries                  []query

@@ -3,7 +3,7 @@ import type { Browser, CDPSession, Page } from "playwright-core";
 
 /**
  * What the page costs its main thread, from Chromium's own trace, in milliseconds of processor time: unlike the clock,
- * that hardly depends on who else uses the machine.
+ * that hardly depends on other load of the machine.
  */
 
 interface Event {
@@ -39,10 +39,10 @@ export interface Busy {
   parts: Record<string, number>;
 }
 
-/** FRAME is marked in every frame by the page under test, so that tasks can be told apart by frame. */
+/** FRAME is marked in every frame by the page under test, so that tasks can be assigned to frames. */
 export const FRAME = "bench.frame";
 
-/** busyBetween traces the page while work runs, and cuts the main thread's tasks at every user-timing mark of a name. */
+/** busyBetween traces the page while work runs, and splits the main thread's tasks at every user-timing mark of a name. */
 export async function busyBetween(browser: Browser, mark: string, work: () => Promise<void>): Promise<Busy> {
   const events = await traced(browser, work);
   const marks = events.filter((e) => e.name === mark && e.ph !== "e").sort((a, b) => a.ts - b.ts);
@@ -56,7 +56,7 @@ export async function busyBetween(browser: Browser, mark: string, work: () => Pr
     if (begins) ms.push(0);
     if (ms.length) ms[ms.length - 1] += (task.tdur ?? 0) / 1000;
   }
-  ms.pop(); // the last one was cut short
+  ms.pop(); // the last one is incomplete
   const parts: Record<string, number> = {};
   const [from, to] = [marks[0]?.ts ?? 0, marks.at(-1)?.ts ?? 0];
   const timed = main.filter((e) => STEPS[e.name] && e.ts >= from && e.ts < to);

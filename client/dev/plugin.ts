@@ -24,12 +24,12 @@ export interface FakeOptions {
   members: number;
   churn?: number; // changes per second
   lookups?: number; // per second
-  token?: string; // if set, commands want it
+  token?: string; // if set, commands need it
   seed?: number;
   violated?: boolean; // one condition is broken, another was
-  replay?: boolean; // what is told comes from a recording
+  replay?: boolean; // the events come from a recording
   viewOnly?: boolean; // the page's token commands nothing
-  rejections?: string[]; // lines of what is received and not in the picture
+  rejections?: string[]; // lines about rejected telemetry
   spansDropped?: number;
 }
 
@@ -60,7 +60,7 @@ class FakeConductor {
   private readonly hub: FakeHub;
   private readonly history = new FakeHistory();
   private load = { rate: 20, reads: 0.8, lookups: 0.1, distribution: "uniform" };
-  /** Clients that said Hello, each with the member it watches. */
+  /** Clients that have sent Hello, each with the member it watches. */
   private readonly greeted = new Map<WebSocket, Uint8Array>();
   private readonly timer: ReturnType<typeof setInterval>;
   private readonly token: string;
@@ -113,7 +113,7 @@ class FakeConductor {
         this.greeted.set(ws, new Uint8Array(0));
       } else if (message.case === "watch") {
         this.greeted.set(ws, message.value.id);
-        this.tell(ws, message.value.id);
+        this.sendDetail(ws, message.value.id);
       }
     });
     ws.on("close", () => this.greeted.delete(ws));
@@ -129,7 +129,7 @@ class FakeConductor {
     this.publish();
   }
 
-  /** playEvent goes on to the next event, though the recording is held; ten seconds of it are the most. */
+  /** playEvent plays up to the next event, though the recording is paused; ten seconds of it at most. */
   private playEvent(): void {
     const { ring } = this.hub;
     for (let ms = 0; ms < 10_000 && ring.events.length === 0; ms += TICK_MS) ring.step(TICK_MS);
@@ -147,15 +147,15 @@ class FakeConductor {
     if ((this.ticks % 15 === 0 || patch.events.length > 0) && this.hub.ring.members.length <= 500)
       this.history.keep(this.hub);
     this.hub.historyFrom = this.history.from;
-    if (++this.ticks % 15 === 0) for (const [ws, id] of this.greeted) this.tell(ws, id);
+    if (++this.ticks % 15 === 0) for (const [ws, id] of this.greeted) this.sendDetail(ws, id);
   }
 
-  /** past is the feed before or after an instant, as the API tells it. */
+  /** past is the feed before or after an instant, in the API's form. */
   private past(query: URLSearchParams): unknown[] {
     const [since, until] = ["since", "until"].map((name) => Date.parse(query.get(name) ?? ""));
     const kinds = query.get("kind")?.split(",") ?? [];
     const limit = Number(query.get("limit"));
-    const dead = new Set<string>(); // and nobody comes back to this ring
+    const dead = new Set<string>(); // no member comes back to this ring
     const repeats = (e: FeedEvent) => e.kind === "chord.peer.failed" && dead.size === dead.add(hexOf(e.peer)).size;
     const once = query.get("repeats") === "false";
     const events = this.hub.events.filter((e) => kinds.includes(e.kind) && !(once && repeats(e)));
@@ -173,7 +173,7 @@ class FakeConductor {
     }));
   }
 
-  private tell(ws: WebSocket, id: Uint8Array): void {
+  private sendDetail(ws: WebSocket, id: Uint8Array): void {
     if (id.length) send(ws, { case: "detail", value: this.hub.detail(this.hub.ring.find(id), id) });
   }
 
@@ -306,7 +306,7 @@ expect: {lost_keys: 0, final_ring_error: 0}
   },
 ];
 
-/** check finds the two mistakes that the stand-in knows: a field of no meaning, and a seed that is no number. */
+/** check finds the two errors that the fake checks for: an unknown field, and a seed that is not a number. */
 function check(source: string): unknown[] {
   const problems: unknown[] = [];
   for (const [i, line] of source.split("\n").entries()) {

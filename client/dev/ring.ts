@@ -10,7 +10,7 @@ export interface FakeMember {
   turn: number;
   address: string;
   life: Life;
-  since: number; // when life began, in the fake's milliseconds
+  since: number; // start of the incarnation, in the fake's milliseconds
   uncertain: boolean;
   error: number;
   keys: number;
@@ -84,7 +84,7 @@ export class FakeRing {
     return this.members.filter((m) => m.life !== "left" && m.life !== "failed");
   }
 
-  /** step lets the ring live on for some milliseconds. */
+  /** step advances the ring by some milliseconds. */
   step(ms: number): void {
     this.now += ms;
     this.due.churn += (this.churn * ms) / 1000;
@@ -239,7 +239,7 @@ export class FakeRing {
   }
 
   private age(): void {
-    // A second member finds out by itself a little later.
+    // A second member detects it by itself a little later.
     for (const m of this.retell) {
       if (this.now - m.since < RETELL_MS) continue;
       this.retell.delete(m);
@@ -289,7 +289,7 @@ export class FakeRing {
     }
   }
 
-  /** wound marks the neighbours whose pointers are now out of date. */
+  /** wound marks the neighbours whose pointers are now stale. */
   private wound(m: FakeMember): void {
     for (const step of [1, -1] as const) {
       const near = this.neighbour(m, step);

@@ -74,7 +74,7 @@ func TestComposeSecrets(t *testing.T) {
 				t.Errorf("%s and the conductor have different tokens", name)
 			}
 			if len(s.Healthcheck.Test) < 3 || s.Healthcheck.Test[1] != "/node" || s.Healthcheck.Test[2] != "health" {
-				t.Errorf("%s: the health check %v does not ask by the node program, which alone knows the ring's key", name, s.Healthcheck.Test)
+				t.Errorf("%s: the health check %v does not run the node program, which alone has the ring's key", name, s.Healthcheck.Test)
 			}
 			cmd := exec.Command(nodeBinary(t), "pin")
 			cmd.Env = append(os.Environ(), "CHORD_RING_SECRET="+secret)
@@ -82,7 +82,7 @@ func TestComposeSecrets(t *testing.T) {
 				t.Errorf("%s has the key %s, the conductor pins %s: %v", name, pin, conductor["CHORD_SERVER_PIN"], err)
 			}
 		} else if secret != "" {
-			t.Errorf("%s knows the ring secret and is no host", name)
+			t.Errorf("%s has the ring secret and is not a host", name)
 		}
 	}
 	if hosts < 4 {
@@ -108,10 +108,10 @@ func TestKubernetesSecrets(t *testing.T) {
 	node, c := nodes.Spec.Template.Spec.Containers[0], keys(conductor.Spec.Template.Spec.Containers[0])
 	n := keys(node)
 	if n["CHORD_RING_SECRET"] != "ring-secret" || n["CHORD_CLIENT_TOKEN"] != "client-token" || n["CHORD_CONTROL_TOKEN"] != "token" {
-		t.Errorf("the hosts have %v", n)
+		t.Errorf("hosts: unexpected credentials %v", n)
 	}
 	if c["CHORD_RING_SECRET"] != "" || c["CHORD_CLIENT_TOKEN"] != "client-token" || c["CHORD_SERVER_PIN"] != "server-pin" {
-		t.Errorf("the conductor has %v", c)
+		t.Errorf("conductor: unexpected credentials %v", c)
 	}
 	for _, probe := range []*corev1.Probe{node.StartupProbe, node.ReadinessProbe, node.LivenessProbe} {
 		if probe.Exec == nil || strings.Join(probe.Exec.Command[:2], " ") != "/node health" {

@@ -81,7 +81,7 @@ func TestKubernetesManifests(t *testing.T) {
 			case "networking.k8s.io/v1 NetworkPolicy":
 				decode(&networkingv1.NetworkPolicy{})
 			default:
-				t.Errorf("%s: %s %s is not a kind this test knows", file, kind.APIVersion, kind.Kind)
+				t.Errorf("%s: %s %s is not a kind that this test checks", file, kind.APIVersion, kind.Kind)
 			}
 		}
 	}
@@ -104,7 +104,7 @@ func TestKubernetesManifests(t *testing.T) {
 	for name, template := range templates {
 		for _, c := range template.Spec.Containers {
 			if c.ReadinessProbe == nil || c.LivenessProbe == nil || c.Resources.Limits.Memory().IsZero() {
-				t.Errorf("%s: container %s wants probes and a memory limit", name, c.Name)
+				t.Errorf("%s: container %s lacks probes or a memory limit", name, c.Name)
 			}
 		}
 	}

@@ -185,7 +185,7 @@ func TestManyMachines(t *testing.T) {
 
 	shown := blocks(section(t, "docs/deploy.md", "Many machines"), "sh")
 	if len(shown) != 6 {
-		t.Fatalf("%d blocks of commands; this test knows certificates, conductor, gateway, two hosts and a check", len(shown))
+		t.Fatalf("%d blocks of commands; expected certificates, conductor, gateway, two hosts and a check", len(shown))
 	}
 	for i := range shown {
 		shown[i] = machine.ReplaceAllString(shown[i], "localhost:")

@@ -195,7 +195,7 @@ func labelsAreDocumented(t *testing.T, prometheus string) {
 				t.Fatal(err)
 			}
 			if len(values.Data) == 0 {
-				t.Logf("%s has no %s in a ring that is well", metric[1], label)
+				t.Logf("%s has no %s in a healthy ring", metric[1], label)
 			}
 			for _, value := range values.Data {
 				said++
@@ -207,7 +207,7 @@ func labelsAreDocumented(t *testing.T, prometheus string) {
 	}
 	t.Logf("%d of %d documented values of labels are in Prometheus", said, all)
 	if said < all/2 {
-		t.Errorf("that is fewer than half")
+		t.Errorf("expected at least half of the documented values, got %d of %d", said, all)
 	}
 }
 

@@ -95,7 +95,7 @@ func TestAllHostsLeave(t *testing.T) {
 				}
 			}
 			if total != keys {
-				t.Errorf("%d keys are said to have ended, want %d", total, keys)
+				t.Errorf("keys that ended with the ring: expected %d, got %d", keys, total)
 			}
 		})
 	}

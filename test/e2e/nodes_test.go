@@ -39,7 +39,7 @@ func TestNodeProcesses(t *testing.T) {
 
 	t.Run("client commands", func(t *testing.T) {
 		for _, test := range []struct{ args, want string }{
-			{"put --addr %s tide high", "copies"},
+			{"put --addr %s tide high", "replicas"},
 			{"get --addr %s tide", "high"},
 			{"delete --addr %s tide", ""},
 			{"status --addr %s", "active"},
@@ -167,7 +167,7 @@ func TestNodeProcesses(t *testing.T) {
 		})
 		<-processes[3].done
 		if code := processes[3].cmd.ProcessState.ExitCode(); code != 0 {
-			t.Errorf("exit %d after SIGTERM", code)
+			t.Errorf("SIGTERM: expected exit 0, got %d", code)
 		}
 		c.settles(t, (hosts-2)*virtual, "ideal", 30*time.Second)
 	})

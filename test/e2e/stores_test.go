@@ -222,7 +222,7 @@ func servicePerformance(base string) error {
 }
 
 // hopsNest checks that a trace's hop spans form one chain, each hop the child of the one before (spans of the RPCs
-// between may stand in the chain), all naming their member and the pointer used. It returns the number of hops.
+// between may be in the chain), all with their member and the pointer used. It returns the number of hops.
 func hopsNest(tr trace) (int, error) {
 	byID := map[string]span{}
 	var hops []span
@@ -248,7 +248,7 @@ func hopsNest(tr trace) (int, error) {
 			}
 		}
 		if at.Operation == "chord.lookup.hop" {
-			return 0, fmt.Errorf("hop %s hangs on no lookup", hop.SpanID)
+			return 0, fmt.Errorf("hop %s has no lookup above it", hop.SpanID)
 		}
 		if want := hop.tag("chord.lookup.hop"); want != fmt.Sprint(depth) {
 			return 0, fmt.Errorf("hop %s is numbered %s and nested %d deep", hop.SpanID, want, depth)

@@ -71,7 +71,7 @@ func (tr trace) receives(s span, joiner string) error {
 		out = byID[out.parent()]
 	}
 	if out.Operation != "chord.keys.move" || out.tag("chord.move.direction") != "out" || out.tag("chord.move.id") != s.tag("chord.move.id") {
-		return fmt.Errorf("trace %s: what %s receives hangs on %s %v", tr.TraceID, s.tag("chord.node.id"), out.Operation, out.Tags)
+		return fmt.Errorf("trace %s: receiving span of %s has the wrong parent %s %v", tr.TraceID, s.tag("chord.node.id"), out.Operation, out.Tags)
 	}
 	if s.tag("chord.node.id") != joiner || s.tag("chord.peer.id") != out.tag("chord.node.id") || s.tag("chord.move.keys") != out.tag("chord.move.keys") {
 		return fmt.Errorf("trace %s: the sides of a move to %s differ: %v and %v", tr.TraceID, joiner, out.Tags, s.Tags)
@@ -138,8 +138,8 @@ func joinsAndMoves(jaeger string) error {
 	return nil
 }
 
-// deathIsReported finds the trace in which a neighbour notices that the host at an address is gone: the call that failed is
-// marked as an error with the address that it could not reach, and its round carries the events that it caused.
+// deathIsReported finds the trace in which a neighbour detects that the host at an address is gone: the failed call is an
+// error with that address, and its round carries the events that it caused.
 func deathIsReported(jaeger, address string) error {
 	traces, err := jaegerTraces(jaeger, "/api/traces?service=chord-node&operation=chord.stabilize&limit=500")
 	if err != nil {

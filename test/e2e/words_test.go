@@ -31,7 +31,7 @@ func TestNodeWithoutCollector(t *testing.T) {
 	said := strings.Split(strings.TrimSpace(node.out.String()), "\n")
 	for _, line := range said {
 		if !strings.HasPrefix(line, "node: ") || strings.Contains(line, "rpc error") {
-			t.Errorf("not a line of the program's own: %q", line)
+			t.Errorf("expected a line of the program's own, got %q", line)
 		}
 	}
 	if last := said[len(said)-1]; !strings.Contains(last, "not exported") {

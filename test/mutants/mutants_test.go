@@ -178,6 +178,6 @@ func TestReport(t *testing.T) {
 		t.Error("the old section is still there")
 	}
 	if err := replaceSection(filepath.Join(t.TempDir(), "none.md"), text); err == nil {
-		t.Error("no error for a page that is not there")
+		t.Error("expected an error for a missing page, got none")
 	}
 }

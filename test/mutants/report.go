@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// The section of a page that the outcome replaces stands between these.
+// The marks around the section of a page that the outcome replaces.
 const (
 	beginMark = "<!-- mutants: begin -->\n"
 	endMark   = "<!-- mutants: end -->\n"
