@@ -349,7 +349,7 @@ func TestRecordAndReplay(t *testing.T) {
 		code int
 		want string
 	}{
-		"foreign.otlp": {[]byte("PNG and so on"), exitUsage, "foreign.otlp: at byte 0: .*no recording"},
+		"foreign.otlp": {[]byte("PNG and so on"), exitUsage, "foreign.otlp: at byte 0: .*not a recording"},
 		"empty.otlp":   {nil, exitUsage, "empty.otlp: the recording has no events"},
 	} {
 		path := filepath.Join(dir, name)

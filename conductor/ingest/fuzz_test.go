@@ -121,7 +121,7 @@ func FuzzRequests(f *testing.F) {
 	})
 }
 
-// at puts a path at the place of its signal.
+// at puts a path into a list at the index of its signal.
 func at(list []string, i int, path string) []string {
 	if list == nil {
 		list = make([]string, int(otlpscan.Metrics)+1)

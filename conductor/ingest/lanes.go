@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// placeWait is how long a request waits for a slot and for memory. Then it is refused, to be sent again.
-	placeWait = 2 * time.Second
+	// slotWait is how long a request waits for a slot and for memory. Then it is refused, to be sent again.
+	slotWait = 2 * time.Second
 	// A request is small if its body, as sent, is at most smallBody and decoding it takes at most smallDecode: the
 	// events of a host of some 30 members at once.
 	smallBody   = 64 << 10
@@ -31,7 +31,7 @@ type class struct{ small, large *lane }
 // which large requests of both classes together use half at most. Large requests take turns, so that events wait for
 // one large request of another signal at most.
 type lane struct {
-	places *semaphore.Weighted
+	slots  *semaphore.Weighted
 	memory *semaphore.Weighted
 	turns  *semaphore.Weighted // processors of large requests of all classes; nil: small ones run at once
 	limit  int64               // of the memory
@@ -42,10 +42,10 @@ func (l *lane) small() bool { return l.turns == nil }
 
 // newClasses divides the memory for decoding between events and others. No request waits for memory while it holds a
 // turn that the requests which hold the memory need: they hold turns too.
-func newClasses(limit int64, places int) (events, others class) {
-	processors := min(max(runtime.GOMAXPROCS(0)/2, 1), places)
+func newClasses(limit int64, slots int) (events, others class) {
+	processors := min(max(runtime.GOMAXPROCS(0)/2, 1), slots)
 	turns := semaphore.NewWeighted(int64(processors))
-	return newClass(limit/2, places, processors, turns), newClass(limit/2, places, processors, turns)
+	return newClass(limit/2, slots, processors, turns), newClass(limit/2, slots, processors, turns)
 }
 
 func newClass(limit int64, small, large int, turns *semaphore.Weighted) class {
@@ -79,13 +79,13 @@ func (g *gate) admit(ctx context.Context, signal otlpscan.Signal, size int, do f
 }
 
 func (g *gate) in(ctx context.Context, l *lane, do func(*work) error) error {
-	waiting, cancel := context.WithTimeout(ctx, placeWait)
+	waiting, cancel := context.WithTimeout(ctx, slotWait)
 	defer cancel()
-	if !l.places.TryAcquire(1) && l.places.Acquire(waiting, 1) != nil {
+	if !l.slots.TryAcquire(1) && l.slots.Acquire(waiting, 1) != nil {
 		return g.refuse("too many requests in progress")
 	}
 	if l.turns != nil && !l.turns.TryAcquire(1) && l.turns.Acquire(waiting, 1) != nil {
-		l.places.Release(1)
+		l.slots.Release(1)
 		return g.refuse("too many large requests in progress")
 	}
 	g.inFlight.Add(1)
@@ -112,7 +112,7 @@ func (w *work) hold(ctx context.Context, n int64) error {
 		return errTooMuch(n+w.held, l.most)
 	}
 	if !l.memory.TryAcquire(n) {
-		ctx, cancel := context.WithTimeout(ctx, placeWait)
+		ctx, cancel := context.WithTimeout(ctx, slotWait)
 		defer cancel()
 		if l.memory.Acquire(ctx, n) != nil {
 			w.gate.decode.Refuse()
@@ -136,6 +136,6 @@ func (w *work) leave() {
 	if w.lane.turns != nil {
 		w.lane.turns.Release(1)
 	}
-	w.lane.places.Release(1)
+	w.lane.slots.Release(1)
 	w.gate.inFlight.Add(-1)
 }

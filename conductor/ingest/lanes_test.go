@@ -58,7 +58,7 @@ func TestSmallRequestsDoNotWaitForLargeOnes(t *testing.T) {
 		t.Fatal(err)
 	}
 	var senders sync.WaitGroup
-	places := int64(max(runtime.GOMAXPROCS(0)/2, 1))
+	slots := int64(max(runtime.GOMAXPROCS(0)/2, 1))
 	foreign := ptrace.NewTraces()
 	for range 3000 {
 		foreign.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans().AppendEmpty().SetName("foreign")
@@ -67,7 +67,7 @@ func TestSmallRequestsDoNotWaitForLargeOnes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := range 12 * places {
+	for i := range 12 * slots {
 		path, encoding, body := "/v1/logs", "", large
 		if i%2 == 1 {
 			path, body = "/v1/traces", traces
@@ -80,7 +80,7 @@ func TestSmallRequestsDoNotWaitForLargeOnes(t *testing.T) {
 		}
 		senders.Go(func() { post(t, "http://"+s.HTTPAddr()+path, "application/x-protobuf", encoding, body) })
 	}
-	eventually(t, "the slots of large requests are taken", func() bool { return sink.inside.Load() == places })
+	eventually(t, "the slots of large requests are taken", func() bool { return sink.inside.Load() == slots })
 	small := plogotlp.NewGRPCClient(dial(t, s.GRPCAddr()))
 	for range 20 {
 		if _, err := small.Export(t.Context(), one); err != nil {
@@ -98,8 +98,8 @@ func TestSmallRequestsDoNotWaitForLargeOnes(t *testing.T) {
 	}
 	close(sink.open)
 	senders.Wait()
-	if n := sink.most.Load(); n != places {
-		t.Errorf("%d large requests were in progress at once, of %d slots", n, places)
+	if n := sink.most.Load(); n != slots {
+		t.Errorf("%d large requests were in progress at once, of %d slots", n, slots)
 	}
 	if n := s.gate.decode.Used() + s.gate.inFlight.Load(); n != 0 {
 		t.Errorf("%d bytes and slots are still held", n)

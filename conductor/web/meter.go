@@ -17,9 +17,9 @@ import (
 // that has received nothing for longest is disconnected. A request without a slot, or without memory, is answered with
 // 503; one that would never fit with 507. Bodies of commands count while they are being received and handled.
 const (
-	placeFor  = 8 << 20          // the parts of an answer being built take so much at most
+	slotBytes = 8 << 20          // the parts of an answer being built take so much at most
 	mostBuild = 4                // slots of either kind, for the present
-	waitPlace = 5 * time.Second  // for a slot, or for memory
+	waitSlot  = 5 * time.Second  // for a slot, or for memory
 	chunk     = 64 << 10         // of an answer, for which its reader has readTime
 	readTime  = 10 * time.Second // so that a reader that receives nothing is disconnected
 )
@@ -29,7 +29,7 @@ var errCrowded = errors.New("no memory is left for requests; try again later")
 // A meter limits the memory of answers.
 type meter struct {
 	readers memory.Readers
-	places  chan struct{} // of small answers
+	slots   chan struct{} // of small answers
 	large   chan struct{} // of large ones
 	past    chan struct{} // of views of the past
 }
@@ -37,10 +37,10 @@ type meter struct {
 func newMeter(share *memory.Share) *meter {
 	large := min(max(runtime.GOMAXPROCS(0)/2, 1), mostBuild)
 	if share != nil {
-		large = int(min(max(share.Limit()/placeFor, 1), int64(large)))
+		large = int(min(max(share.Limit()/slotBytes, 1), int64(large)))
 	}
 	return &meter{
-		readers: memory.Readers{Share: share}, places: make(chan struct{}, mostBuild), large: make(chan struct{}, large), past: make(chan struct{}, 1),
+		readers: memory.Readers{Share: share}, slots: make(chan struct{}, mostBuild), large: make(chan struct{}, large), past: make(chan struct{}, 1),
 	}
 }
 
@@ -53,12 +53,12 @@ func (m *meter) wrap(next http.Handler) http.Handler {
 		}
 		answer := &metered{ResponseWriter: w, r: r, meter: m}
 		defer answer.leave()
-		if places := m.placesFor(r); places != nil {
-			timer := time.NewTimer(waitPlace)
+		if slots := m.slotsFor(r); slots != nil {
+			timer := time.NewTimer(waitSlot)
 			defer timer.Stop()
 			select {
-			case places <- struct{}{}:
-				answer.place = places
+			case slots <- struct{}{}:
+				answer.slot = slots
 			case <-timer.C:
 				m.readers.Share.Refuse()
 				retry(w)
@@ -74,8 +74,8 @@ func (m *meter) wrap(next http.Handler) http.Handler {
 	})
 }
 
-// placesFor are the slots that a request needs one of: for requests that call no host, and so are done soon.
-func (m *meter) placesFor(r *http.Request) chan struct{} {
+// slotsFor are the slots that a request needs one of: for requests that call no host, and so are done soon.
+func (m *meter) slotsFor(r *http.Request) chan struct{} {
 	if r.Method != http.MethodGet || isKey(r) || strings.HasPrefix(r.URL.Path, "/api/keys") || strings.HasPrefix(r.URL.Path, "/api/partitions") {
 		return nil
 	}
@@ -86,7 +86,7 @@ func (m *meter) placesFor(r *http.Request) chan struct{} {
 	case "/api/ring", "/api/events", "/api/lookups", "/api/simulation/report":
 		return m.large
 	}
-	return m.places
+	return m.slots
 }
 
 func retry(w http.ResponseWriter) {
@@ -99,7 +99,7 @@ type metered struct {
 	http.ResponseWriter
 	r     *http.Request
 	meter *meter
-	place chan struct{} // nil: none is held
+	slot  chan struct{} // nil: none is held
 	code  int
 	began bool
 }
@@ -114,9 +114,9 @@ func (a *metered) WriteHeader(code int) {
 }
 
 func (a *metered) leave() {
-	if a.place != nil {
-		<-a.place
-		a.place = nil
+	if a.slot != nil {
+		<-a.slot
+		a.slot = nil
 	}
 	if a.code != 0 && !a.began { // an answer without a body
 		a.ResponseWriter.WriteHeader(a.code)
@@ -124,12 +124,12 @@ func (a *metered) leave() {
 }
 
 func (a *metered) Write(body []byte) (int, error) {
-	if a.place != nil {
-		<-a.place
-		a.place = nil
+	if a.slot != nil {
+		<-a.slot
+		a.slot = nil
 	}
 	n := int64(len(body))
-	if !a.meter.readers.Take(a.r.Context(), n, waitPlace) {
+	if !a.meter.readers.Take(a.r.Context(), n, waitSlot) {
 		return a.refuse(n)
 	}
 	defer a.meter.readers.Give(n)
