@@ -20,7 +20,7 @@ export function getToken(): string {
   try {
     return sessionStorage.getItem(KEY) ?? memory;
   } catch {
-    return memory; // storage is switched off: the token lives as long as the page
+    return memory; // storage is switched off: the token is lost with the page
   }
 }
 

@@ -105,7 +105,7 @@ describe("a large ring", () => {
   });
 });
 
-describe("a newcomer", () => {
+describe("a new reader", () => {
   it("reads from the page the number of members, the ring's status, its last repair and how a key is found", async () => {
     const busy = await calm.serve({ members: 40, churn: 1, lookups: 10 });
     const page = await calm.show(busy.url);
