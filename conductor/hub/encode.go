@@ -69,8 +69,8 @@ func ringState(v *ring.View, s live.Stats) *hubpb.RingState {
 	return out
 }
 
-// foreignWords lists the rings and instances of foreign events, and the parameters of refused members: the first few.
-func foreignWords(s live.Stats) (lines []string) {
+// foreignLines lists the rings and instances of foreign events, and the parameters of refused members: the first few.
+func foreignLines(s live.Stats) (lines []string) {
 	for _, f := range s.ForeignRings[:min(len(s.ForeignRings), namedForeign)] {
 		lines = append(lines, fmt.Sprintf("ring %q: %d events of %s are of another ring than the one shown", f.Ring, f.Events, cmp.Or(f.Instance, "a process without service.instance.id")))
 	}

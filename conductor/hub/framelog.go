@@ -66,7 +66,7 @@ func (r *frameLog) advance() {
 	state := ringState(view, stats)
 	state.HistoryFromMs = millis(r.cfg.HistoryFrom())
 	state.HistoryDamage = r.cfg.HistoryDamage()
-	state.Rejections = append(r.cfg.Rejections(), foreignWords(stats)...)
+	state.Rejections = append(r.cfg.Rejections(), foreignLines(stats)...)
 
 	r.mu.Lock()
 	defer r.mu.Unlock()

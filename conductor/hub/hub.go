@@ -135,7 +135,7 @@ func (h *Hub) Run(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			h.sendAway()
+			h.closeClients()
 			return nil
 		case <-news.C():
 		case <-h.refresh:
@@ -155,8 +155,8 @@ func (h *Hub) Run(ctx context.Context) error {
 	}
 }
 
-// sendAway closes all connections and waits for that for a short time: until all slots are free.
-func (h *Hub) sendAway() {
+// closeClients closes all connections and waits for that for a short time: until all slots are free.
+func (h *Hub) closeClients() {
 	h.end()
 	limit := time.After(closeGrace)
 	for range cap(h.slots) {

@@ -57,7 +57,7 @@ func TestClientsAreBoundedInBytes(t *testing.T) {
 	server.Listener = tightListener{server.Listener}
 	server.Start()
 	t.Cleanup(func() {
-		h.sendAway()
+		h.closeClients()
 		server.Close()
 		if h.log.letGo(h.log.snapshot); share.Used() != int64(h.log.bytes) {
 			t.Errorf("%d bytes are counted when all have gone, and %d are kept", share.Used(), h.log.bytes)

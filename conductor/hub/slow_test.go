@@ -56,7 +56,7 @@ func tight(t *testing.T, members int, adjust func(*Hub)) (*Hub, string) {
 	server.Listener = tightListener{server.Listener}
 	server.Start()
 	t.Cleanup(func() {
-		h.sendAway()
+		h.closeClients()
 		server.Close()
 	})
 	return h, server.URL

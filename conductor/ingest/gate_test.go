@@ -195,7 +195,7 @@ func TestMutualTLS(t *testing.T) {
 	transport := &http.Transport{
 		DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: roots, Certificates: []tls.Certificate{client}},
 	}
-	resp, err := (&http.Client{Transport: transport}).Post("https://"+s.HTTPAddr()+"/v1/logs", "application/json", http.NoBody)
+	resp, err := (&http.Client{Transport: transport}).Post("https://"+s.HTTPAddr()+"/v1/logs", "application/json", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -128,7 +128,7 @@ func (l *Limiter) Handler(next, full http.Handler, health func(*http.Request) bo
 			}
 		default:
 			body := &body{ReadCloser: r.Body, conn: c}
-			if r.Body == nil || r.Body == http.NoBody {
+			if r.Body == nil || r.Body == http.NoBody { //lang:ok a name of net/http
 				body.ends()
 			} else {
 				r.Body = body
