@@ -78,11 +78,13 @@ func (k *Keeper) anyClaimed(ctx context.Context, point chord.ID) (bool, error) {
 	}
 	k.mu.Unlock()
 	lives := make([]bool, len(owners))
-	err := k.each(ctx, len(owners), func(ctx context.Context, i int) {
+	if err := k.each(ctx, len(owners), func(ctx context.Context, i int) {
 		_, err := k.survey(ctx, owners[i], point, chordevent.SpanRepair)
 		lives[i] = !errors.Is(err, errDead)
-	})
-	return slices.Contains(lives, true), err
+	}); err != nil {
+		return false, err // some may still run, and write to lives
+	}
+	return slices.Contains(lives, true), nil
 }
 
 // lost reports whether the member sees nobody of its ring, and still looks for those that it has known. It knows nothing
@@ -144,11 +146,13 @@ func (k *Keeper) askKnown(ctx context.Context, point chord.ID) (owned bool, err 
 	peers := slices.DeleteFunc(k.member.Known(), func(p chord.Peer) bool { return hasLapsed(k.dead, p, now) })
 	k.mu.Unlock()
 	some := make([]bool, len(peers))
-	err = k.each(ctx, len(peers), func(ctx context.Context, i int) {
+	if err := k.each(ctx, len(peers), func(ctx context.Context, i int) {
 		s, err := k.survey(ctx, peers[i], point, chordevent.SpanRepair)
 		some[i] = err == nil && (s.own != nil || s.hostOwns)
-	})
-	return slices.Contains(some, true), err
+	}); err != nil {
+		return false, err // some may still run, and write to it
+	}
+	return slices.Contains(some, true), nil
 }
 
 // inheritUnknown takes a range below of which nobody reached knows an owner, after a while, down to the nearest member
