@@ -64,10 +64,11 @@ func (r *Reader) Next() (Message, error) {
 	if int64(len(body)) < size {
 		return Message{}, r.damage(begin(head, body), "the file ends within a message of %d bytes, of which %d are there", size, len(body))
 	}
+	if isZstd(body) { // a small one would pass for a request of unknown fields
+		return Message{}, r.damage(begin(head, body), "a message that is no OTLP")
+	}
 	m, err := decode(body)
 	switch {
-	case isZstd(body): // a small one may pass for a request of unknown fields
-		return Message{}, r.damage(begin(head, body), "a message that is no OTLP")
 	case errors.Is(err, otlpscan.ErrDeep):
 		return Message{}, &DamageError{r.offset, "a message whose " + err.Error()}
 	case err != nil:

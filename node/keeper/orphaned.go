@@ -77,14 +77,8 @@ func (k *Keeper) anyClaimed(ctx context.Context, point chord.ID) (bool, error) {
 		}
 	}
 	k.mu.Unlock()
-	lives := make([]bool, len(owners))
-	if err := k.each(ctx, len(owners), func(ctx context.Context, i int) {
-		_, err := k.survey(ctx, owners[i], point, chordevent.SpanRepair)
-		lives[i] = !errors.Is(err, errDead)
-	}); err != nil {
-		return false, err // some may still run, and write to lives
-	}
-	return slices.Contains(lives, true), nil
+	_, errs, err := k.surveyAll(ctx, owners, point)
+	return slices.ContainsFunc(errs, func(err error) bool { return !errors.Is(err, errDead) }), err
 }
 
 // lost reports whether the member sees nobody of its ring, and still looks for those that it has known. It knows nothing
@@ -145,14 +139,8 @@ func (k *Keeper) askKnown(ctx context.Context, point chord.ID) (owned bool, err 
 	now := k.env.Now()
 	peers := slices.DeleteFunc(k.member.Known(), func(p chord.Peer) bool { return hasLapsed(k.dead, p, now) })
 	k.mu.Unlock()
-	some := make([]bool, len(peers))
-	if err := k.each(ctx, len(peers), func(ctx context.Context, i int) {
-		s, err := k.survey(ctx, peers[i], point, chordevent.SpanRepair)
-		some[i] = err == nil && (s.own != nil || s.hostOwns)
-	}); err != nil {
-		return false, err // some may still run, and write to it
-	}
-	return slices.Contains(some, true), nil
+	answers, _, err := k.surveyAll(ctx, peers, point) // an answer that failed is empty
+	return slices.ContainsFunc(answers, func(s survey) bool { return s.own != nil || s.hostOwns }), err
 }
 
 // inheritUnknown takes a range below of which nobody reached knows an owner, after a while, down to the nearest member

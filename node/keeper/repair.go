@@ -241,9 +241,8 @@ func (k *Keeper) askSilent(ctx context.Context) (again bool, err error) {
 		peers = slices.DeleteFunc(slices.Clone(k.silent), func(p chord.Peer) bool { return hasLapsed(k.dead, p, now) })
 	}
 	k.mu.Unlock()
-	return again, k.each(ctx, len(peers), func(ctx context.Context, i int) {
-		_, _ = k.survey(ctx, peers[i], k.self.ID, chordevent.SpanRepair) // an answer is a sign of life
-	})
+	_, _, err = k.surveyAll(ctx, peers, k.self.ID) // an answer is a sign of life
+	return again, err
 }
 
 // recover takes what is newer at a member that may hold records of this one's range. Only a holder of copies is brought

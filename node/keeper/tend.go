@@ -236,10 +236,8 @@ func (k *Keeper) lookBelow(ctx context.Context, own *ownership) (done bool, err 
 		peers = append(peers, k.witnesses(ctx)...)
 	}
 	peers = slices.DeleteFunc(peers, func(p chord.Peer) bool { return !p.Real() || p == k.self || known && p == below.owner })
-	if err := k.each(ctx, len(peers), func(ctx context.Context, i int) {
-		// What they know is learned: of a host that has ended, all its members at once, which are probed side by side then.
-		_, _ = k.survey(ctx, peers[i], own.from, chordevent.SpanRepair, func(q *nodepb.SurveyRequest) { q.Below = maxBelow })
-	}); err != nil {
+	// What they know is learned: of a host that has ended, all its members at once, which are probed side by side then.
+	if _, _, err := k.surveyAll(ctx, peers, own.from, func(q *nodepb.SurveyRequest) { q.Below = maxBelow }); err != nil {
 		return false, err
 	}
 	latest, found := k.below(own)
@@ -280,9 +278,8 @@ func (k *Keeper) askAround(ctx context.Context, dead ownership, point chord.ID) 
 		}
 	}
 	k.mu.Unlock()
-	return k.each(ctx, len(others), func(ctx context.Context, i int) {
-		_, _ = k.survey(ctx, others[i], point, chordevent.SpanRepair) // who does not answer is reported as failed
-	})
+	_, _, err := k.surveyAll(ctx, others, point)
+	return err
 }
 
 // probeBelow surveys, side by side, those that own what follows each other below this member's range, after some of that
@@ -295,19 +292,18 @@ func (k *Keeper) probeBelow(ctx context.Context, own *ownership) error {
 		return nil
 	}
 	now := k.env.Now()
-	var next []ownership
+	var next []chord.Peer
 	for _, o := range k.claims.down(own.from, maxBelow) {
 		if len(next) < k.row && o.owner != k.self && !hasLapsed(k.dead, o.owner, now) {
-			next = append(next, o)
+			next = append(next, o.owner)
 		}
 	}
 	k.mu.Unlock()
 	if len(next) < 2 {
 		return nil // the one right below is asked anyway
 	}
-	return k.each(ctx, len(next), func(ctx context.Context, i int) {
-		_, _ = k.survey(ctx, next[i].owner, own.from, chordevent.SpanRepair) // who does not answer is reported as failed
-	})
+	_, _, err := k.surveyAll(ctx, next, own.from)
+	return err
 }
 
 // neighbor is the claim on the range right below one's own.
