@@ -7,14 +7,20 @@ import (
 
 // inJSON gives the errors of a handler that answers them as text, as libraries do, the API's form.
 func inJSON(h http.Handler) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) { h.ServeHTTP(&errorWriter{ResponseWriter: w}, r) }
+	return func(w http.ResponseWriter, r *http.Request) {
+		out := errorWriter{ResponseWriter: w}
+		h.ServeHTTP(&out, r)
+		if out.code != 0 && !out.written { // an error without a text would be a success otherwise
+			fail(w, out.code, "%s", http.StatusText(out.code))
+		}
+	}
 }
 
 // An errorWriter holds the status of an error back until its text is known.
 type errorWriter struct {
 	http.ResponseWriter
-	code int // of an error; 0: it is none
-	said bool
+	code    int // of an error; 0: it is none
+	written bool
 }
 
 func (w *errorWriter) WriteHeader(code int) {
@@ -29,8 +35,8 @@ func (w *errorWriter) Write(p []byte) (int, error) {
 	if w.code == 0 {
 		return w.ResponseWriter.Write(p)
 	}
-	if !w.said { // http.Error writes once
-		w.said = true
+	if !w.written { // http.Error writes once
+		w.written = true
 		fail(w.ResponseWriter, w.code, "%s", strings.TrimSpace(string(p)))
 	}
 	return len(p), nil
