@@ -110,14 +110,16 @@ func (f *faults) add(ctx context.Context, d *disturbance) (end func(context.Cont
 	f.mu.Lock()
 	f.active = append(f.active, d)
 	f.mu.Unlock()
-	return func(ctx context.Context) error { return f.remove(ctx, d) }, f.apply(ctx)
+	return func(ctx context.Context) error { return f.remove(ctx, d) }, f.send(ctx, d.orders)
 }
 
 func (f *faults) remove(ctx context.Context, ds ...*disturbance) error {
 	f.mu.Lock()
 	f.end(func(d *disturbance) bool { return slices.Contains(ds, d) })
 	f.mu.Unlock()
-	return f.apply(ctx)
+	return f.send(ctx, func(host string) bool {
+		return slices.ContainsFunc(ds, func(d *disturbance) bool { return d.orders(host) })
+	})
 }
 
 // end moves disturbances from those in force to those that are ending. f.mu is held.
@@ -132,6 +134,8 @@ func (f *faults) end(which func(*disturbance) bool) {
 }
 
 func every(*disturbance) bool { return true }
+
+func everyHost(string) bool { return true }
 
 // impose brings disturbances into force at every host concerned, or none of them: a command that fails leaves nothing
 // behind. A host that cannot be reached to take one back, too, is asked again until it has, or its lease ends.
@@ -156,7 +160,7 @@ func (f *faults) heal(ctx context.Context) ([]chord.ID, error) {
 	f.end(every)
 	healing := slices.Clone(f.ending)
 	f.mu.Unlock()
-	err := f.send(ctx, true)
+	err := f.send(ctx, everyHost)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	ids := []chord.ID{}
@@ -213,7 +217,7 @@ func (f *faults) travel(ctx context.Context, n scenario.Network) error {
 	f.mu.Lock()
 	f.network = n
 	f.mu.Unlock()
-	return f.apply(ctx)
+	return f.send(ctx, everyHost)
 }
 
 func (f *faults) settle(ctx context.Context) error {
@@ -221,7 +225,7 @@ func (f *faults) settle(ctx context.Context) error {
 	f.network = f.home
 	f.end(every)
 	f.mu.Unlock()
-	return f.apply(ctx)
+	return f.send(ctx, everyHost)
 }
 
 // cut counts the members that are cut off now, or may be.
@@ -236,20 +240,30 @@ func (f *faults) cut() (n int) {
 
 // apply sends every host what is new to it. It goes on after an error and returns the first. Where nothing is new, what
 // failed a moment ago is left for later, and is no error now.
-func (f *faults) apply(ctx context.Context) error { return f.send(ctx, false) }
+func (f *faults) apply(ctx context.Context) error {
+	return f.send(ctx, func(string) bool { return false })
+}
 
-// send is apply, and asks again hosts that failed a moment ago, too, if that is wanted.
-func (f *faults) send(ctx context.Context, again bool) error {
+// send is apply for whoever has changed what is wanted of the hosts concerned: it waits for what is under way there, and
+// asks again those that failed a moment ago. For apply, which runs at the same time, may have been the first to see the
+// change, and its answers are not this caller's.
+func (f *faults) send(ctx context.Context, concerned func(host string) bool) error {
 	var first error
+	f.mu.Lock()
+	ended := slices.Clone(f.ending) // of what ends from now on, the orders do not know yet
+	f.mu.Unlock()
 	addresses, changed := f.compose(f.fleet.Hosts())
 	for _, address := range addresses {
-		if err := f.tell(ctx, address, again || changed[address]); err != nil && first == nil {
+		if err := f.tell(ctx, address, concerned(address) || changed[address]); err != nil && first == nil {
 			first = err
 		}
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.ending = slices.DeleteFunc(f.ending, func(d *disturbance) bool { n, _ := f.missing(d); return n == 0 })
+	f.ending = slices.DeleteFunc(f.ending, func(d *disturbance) bool {
+		n, _ := f.missing(d)
+		return n == 0 && slices.Contains(ended, d)
+	})
 	return first
 }
 
@@ -342,7 +356,7 @@ func (f *faults) compose(hosts []Host) (addresses []string, changed map[string]b
 	return slices.Sorted(maps.Keys(f.orders)), changed
 }
 
-// tell tells one host, until it has been told what is wanted. New says that something else is wanted than before: then
+// tell sends one host its orders until it has what is wanted. New says that the caller wants something else than before: then
 // the host is asked even if it refused a moment ago, and an answer to somebody else's command is waited for, so that the
 // caller learns whether the host has taken what is wanted now.
 func (f *faults) tell(ctx context.Context, address string, new bool) error {

@@ -212,7 +212,7 @@ func (j *judge) lookAtRing(now time.Time, v *ring.View, ideal bool) {
 	if shown {
 		last = j.ideal
 	}
-	if last.IsZero() { // not since we look
+	if j.begun.After(last) { // not since this conductor listens, as in compare: of members that it has not been told of it knows nothing
 		last = j.begun
 	}
 	switch age := now.Sub(last); {
