@@ -27,7 +27,7 @@ func foreign(data []byte) string {
 			return "this is compressed with " + p.name + "; unpack it with " + p.tool
 		}
 	}
-	if len(data) > 4 && binary.BigEndian.Uint32(data) <= maxMessage && bytes.HasPrefix(data[4:], []byte("\x28\xb5\x2f\xfd")) {
+	if len(data) > 4 && binary.BigEndian.Uint32(data) <= maxMessage && isZstd(data[4:]) {
 		return "its messages are compressed with zstd (compression of the Collector's file exporter); record without compression"
 	}
 	if looksLikeJSON(data) {
@@ -35,6 +35,9 @@ func foreign(data []byte) string {
 	}
 	return ""
 }
+
+// isZstd recognizes a zstd frame by how it begins. As protobuf that would be a field 5, which no OTLP request has.
+func isZstd(data []byte) bool { return bytes.HasPrefix(data, []byte("\x28\xb5\x2f\xfd")) }
 
 // looksLikeJSON recognizes objects, and lists of them, by how they begin, in UTF-8 or in UTF-16 with a byte order mark.
 func looksLikeJSON(data []byte) bool {

@@ -64,6 +64,9 @@ func (r *Reader) Next() (Message, error) {
 	if int64(len(body)) < size {
 		return Message{}, r.damage(begin(head, body), "the file ends within a message: expected %d bytes, got %d", size, len(body))
 	}
+	if isZstd(body) { // a small one would pass for a request of unknown fields
+		return Message{}, r.damage(begin(head, body), "a message that is no OTLP")
+	}
 	m, err := decode(body)
 	switch {
 	case errors.Is(err, otlpscan.ErrDeep):

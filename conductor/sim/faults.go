@@ -112,14 +112,16 @@ func (f *faults) add(ctx context.Context, d *fault) (end func(context.Context) e
 	f.mu.Lock()
 	f.active = append(f.active, d)
 	f.mu.Unlock()
-	return func(ctx context.Context) error { return f.remove(ctx, d) }, f.apply(ctx)
+	return func(ctx context.Context) error { return f.remove(ctx, d) }, f.send(ctx, d.orders)
 }
 
 func (f *faults) remove(ctx context.Context, ds ...*fault) error {
 	f.mu.Lock()
 	f.end(func(d *fault) bool { return slices.Contains(ds, d) })
 	f.mu.Unlock()
-	return f.apply(ctx)
+	return f.send(ctx, func(host string) bool {
+		return slices.ContainsFunc(ds, func(d *fault) bool { return d.orders(host) })
+	})
 }
 
 // end moves faults from those in force to those that are ending. f.mu is held.
@@ -134,6 +136,8 @@ func (f *faults) end(which func(*fault) bool) {
 }
 
 func every(*fault) bool { return true }
+
+func everyHost(string) bool { return true }
 
 // impose brings faults into force at every host concerned, or none of them: a command that fails leaves none behind. A
 // host that cannot be reached to take one back is asked again until it has, or its lease ends.
@@ -159,7 +163,7 @@ func (f *faults) heal(ctx context.Context) ([]chord.ID, error) {
 	f.end(every)
 	healing := slices.Clone(f.ending)
 	f.mu.Unlock()
-	err := f.send(ctx, true)
+	err := f.send(ctx, everyHost)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	ids := []chord.ID{}
@@ -216,7 +220,7 @@ func (f *faults) setNetwork(ctx context.Context, n scenario.Network) error {
 	f.mu.Lock()
 	f.network = n
 	f.mu.Unlock()
-	return f.apply(ctx)
+	return f.send(ctx, everyHost)
 }
 
 func (f *faults) clear(ctx context.Context) error {
@@ -224,7 +228,7 @@ func (f *faults) clear(ctx context.Context) error {
 	f.network = f.home
 	f.end(every)
 	f.mu.Unlock()
-	return f.apply(ctx)
+	return f.send(ctx, everyHost)
 }
 
 // partitioned counts the members that are partitioned off now, or may be.
@@ -239,20 +243,30 @@ func (f *faults) partitioned() (n int) {
 
 // apply sends every host the order that is new to it. It continues after an error and returns the first. Where no order
 // is new, what failed a moment ago is left for later, and is no error now.
-func (f *faults) apply(ctx context.Context) error { return f.send(ctx, false) }
+func (f *faults) apply(ctx context.Context) error {
+	return f.send(ctx, func(string) bool { return false })
+}
 
-// send is apply; if again, it also asks hosts that failed a moment ago.
-func (f *faults) send(ctx context.Context, again bool) error {
+// send is apply for a caller that has changed the orders of the hosts concerned: it waits for calls under way there, and
+// asks again those that failed a moment ago. For apply, which runs concurrently, may have been the first to see the
+// change, and its answers are not this caller's.
+func (f *faults) send(ctx context.Context, concerned func(host string) bool) error {
 	var first error
+	f.mu.Lock()
+	ended := slices.Clone(f.ending) // of what ends from now on, the orders do not know yet
+	f.mu.Unlock()
 	addresses, changed := f.compose(f.fleet.Hosts())
 	for _, address := range addresses {
-		if err := f.sendOrder(ctx, address, again || changed[address]); err != nil && first == nil {
+		if err := f.sendOrder(ctx, address, concerned(address) || changed[address]); err != nil && first == nil {
 			first = err
 		}
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.ending = slices.DeleteFunc(f.ending, func(d *fault) bool { n, _ := f.missing(d); return n == 0 })
+	f.ending = slices.DeleteFunc(f.ending, func(d *fault) bool {
+		n, _ := f.missing(d)
+		return n == 0 && slices.Contains(ended, d)
+	})
 	return first
 }
 
@@ -345,9 +359,9 @@ func (f *faults) compose(hosts []Host) (addresses []string, changed map[string]b
 	return slices.Sorted(maps.Keys(f.orders)), changed
 }
 
-// sendOrder sends a host its order until it has acknowledged what is wanted. If new, the order has changed: then the
-// host is asked even if it refused a moment ago, and the answer to another caller's command is awaited, so that the
-// error reports whether the host has taken what is wanted now.
+// sendOrder sends a host its order until it has acknowledged what is wanted. If new, the caller wants something else than
+// before: then the host is asked even if it refused a moment ago, and the answer to another caller's command is awaited,
+// so that the error reports whether the host has taken what is wanted now.
 func (f *faults) sendOrder(ctx context.Context, address string, new bool) error {
 	for {
 		f.mu.Lock()

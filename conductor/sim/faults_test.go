@@ -268,3 +268,27 @@ func TestPauseAndOutage(t *testing.T) {
 		t.Errorf("orders are kept for %d healthy hosts", len(fs.orders))
 	}
 }
+
+// TestCallersLearnTheOutcome: that the periodic task has been the first to see a change, and failed to send it, does
+// not hide the failure from the caller that wanted it: the host is asked again.
+func TestCallersLearnTheOutcome(t *testing.T) {
+	fleet := newStageFleet(map[int]bool{2: true}, false)
+	f := newFaults(fleet, scenario.Network{}, time.Now)
+	paused := &fault{from: map[string]bool{"a": true}, paused: true}
+	if _, err := f.add(t.Context(), paused); err != nil {
+		t.Fatal(err)
+	}
+	other := &fault{from: map[string]bool{"a": true}, held: true}
+	if _, err := f.add(t.Context(), other); err != nil {
+		t.Fatal(err)
+	}
+	f.mu.Lock()
+	f.end(every)
+	f.mu.Unlock()
+	if f.apply(t.Context()) == nil {
+		t.Fatal("the call did not fail")
+	}
+	if err := f.remove(t.Context(), paused, other); err != nil || len(fleet.under()) > 0 {
+		t.Errorf("%v, and in force at %v", err, fleet.under())
+	}
+}

@@ -149,16 +149,8 @@ func TestPhasesOnAFleetThatFails(t *testing.T) {
 			for _, late := range []bool{false, true} {
 				label := fmt.Sprintf("%s, call %d fails, late %v", text, call, late)
 				synctest.Test(t, func(t *testing.T) {
-					s, err := scenario.Parse("x", []byte("phases: [{at: 3s, "+text+"}]\nduration: 15s\n"))
-					if err != nil {
-						t.Fatal(err)
-					}
-					f := newStageFleet(map[int]bool{call: true}, late)
-					l := New(Config{View: f.view, Watch: NewWatch(), Remote: f})
+					l, f := onStage(t, "phases: [{at: 3s, "+text+"}]\nduration: 15s\n", call, late)
 					defer l.Close(t.Context())
-					if err := l.StartSimulation(s); err != nil {
-						t.Fatal(err)
-					}
 					held := true
 					time.Sleep(3*time.Second + 10*time.Millisecond)
 					for range 11 { // until shortly before its end
@@ -198,6 +190,21 @@ func TestPhasesOnAFleetThatFails(t *testing.T) {
 	}
 }
 
+// onStage starts a scenario on a fleet of which one call fails.
+func onStage(t *testing.T, text string, call int, late bool) (*Controller, *stageFleet) {
+	s, err := scenario.Parse("x", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := newStageFleet(map[int]bool{call: true}, late)
+	l := New(Config{View: f.view, Watch: NewWatch(), Remote: f})
+	if err := l.StartSimulation(s); err != nil {
+		l.Close(t.Context())
+		t.Fatal(err)
+	}
+	return l, f
+}
+
 // TestHealPhasesOnAFleetThatFails is the same for a phase that heals an earlier one's faults, and for a scenario's
 // network on a ring that was there.
 func TestHealPhasesOnAFleetThatFails(t *testing.T) {
@@ -210,16 +217,8 @@ func TestHealPhasesOnAFleetThatFails(t *testing.T) {
 			for _, late := range []bool{false, true} {
 				label := fmt.Sprintf("%q, call %d fails, late %v", text, call, late)
 				synctest.Test(t, func(t *testing.T) {
-					s, err := scenario.Parse("x", []byte(text))
-					if err != nil {
-						t.Fatal(err)
-					}
-					f := newStageFleet(map[int]bool{call: true}, late)
-					l := New(Config{View: f.view, Watch: NewWatch(), Remote: f})
+					l, f := onStage(t, text, call, late)
 					defer l.Close(t.Context())
-					if err := l.StartSimulation(s); err != nil {
-						t.Fatal(err)
-					}
 					time.Sleep(time.Second)
 					begun := during == nil || slices.Equal(f.under(), during)
 					time.Sleep(4*time.Second + 10*time.Millisecond)

@@ -212,7 +212,7 @@ func (j *judge) lookAtRing(now time.Time, v *ring.View, ideal bool) {
 	if shown {
 		last = j.ideal
 	}
-	if last.IsZero() { // not since the first look
+	if j.begun.After(last) { // not since this conductor began, as in compare: members that have not reported to it are unknown to it
 		last = j.begun
 	}
 	switch age := now.Sub(last); {

@@ -7,7 +7,13 @@ import (
 
 // inJSON converts text errors of a handler, as libraries write them, to the API's form.
 func inJSON(h http.Handler) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) { h.ServeHTTP(&errorWriter{ResponseWriter: w}, r) }
+	return func(w http.ResponseWriter, r *http.Request) {
+		out := errorWriter{ResponseWriter: w}
+		h.ServeHTTP(&out, r)
+		if out.code != 0 && !out.written { // an error without a text would be a success otherwise
+			fail(w, out.code, "%s", http.StatusText(out.code))
+		}
+	}
 }
 
 // An errorWriter holds the status of an error back until its text is written.

@@ -47,7 +47,7 @@ func Writer(w io.Writer) io.Writer { return writer{w} }
 type writer struct{ to io.Writer }
 
 func (w writer) Write(p []byte) (int, error) {
-	if _, err := io.WriteString(w.to, Text(string(p))); err != nil {
+	if _, err := w.to.Write([]byte(Text(string(p)))); err != nil { // not WriteString: one Write here is one there
 		return 0, err
 	}
 	return len(p), nil

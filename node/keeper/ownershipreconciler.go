@@ -234,11 +234,9 @@ func (k *Keeper) lookBelow(ctx context.Context, own *ownership) (done bool, err 
 		peers = append(peers, k.witnesses(ctx)...)
 	}
 	peers = slices.DeleteFunc(peers, func(p chord.Peer) bool { return !p.Real() || p == k.self || known && p == below.owner })
-	if err := k.each(ctx, len(peers), func(ctx context.Context, i int) {
-		// Their table entries are learned: of a host that has ended, those of all its members at once, which are then probed
-		// concurrently.
-		_, _ = k.survey(ctx, peers[i], own.from, chordevent.SpanRepair, func(q *nodepb.SurveyRequest) { q.Below = maxBelow })
-	}); err != nil {
+	// Their table entries are learned: of a host that has ended, those of all its members at once, which are then probed
+	// concurrently.
+	if _, _, err := k.surveyAll(ctx, peers, own.from, func(q *nodepb.SurveyRequest) { q.Below = maxBelow }); err != nil {
 		return false, err
 	}
 	latest, found := k.below(own)
@@ -279,9 +277,8 @@ func (k *Keeper) askAround(ctx context.Context, dead ownership, point chord.ID) 
 		}
 	}
 	k.mu.Unlock()
-	return k.each(ctx, len(others), func(ctx context.Context, i int) {
-		_, _ = k.survey(ctx, others[i], point, chordevent.SpanRepair) // a peer that does not answer is reported as failed
-	})
+	_, _, err := k.surveyAll(ctx, others, point)
+	return err
 }
 
 // probeBelow surveys concurrently the owners of adjacent ranges below this member's, after some have just been taken
@@ -294,19 +291,18 @@ func (k *Keeper) probeBelow(ctx context.Context, own *ownership) error {
 		return nil
 	}
 	now := k.env.Now()
-	var next []ownership
+	var next []chord.Peer
 	for _, o := range k.owners.down(own.from, maxBelow) {
 		if len(next) < k.row && o.owner != k.self && !hasLapsed(k.dead, o.owner, now) {
-			next = append(next, o)
+			next = append(next, o.owner)
 		}
 	}
 	k.mu.Unlock()
 	if len(next) < 2 {
 		return nil // the one right below is asked anyway
 	}
-	return k.each(ctx, len(next), func(ctx context.Context, i int) {
-		_, _ = k.survey(ctx, next[i].owner, own.from, chordevent.SpanRepair) // a peer that does not answer is reported as failed
-	})
+	_, _, err := k.surveyAll(ctx, next, own.from)
+	return err
 }
 
 // neighbor is the table entry for the range right below this member's.

@@ -241,9 +241,8 @@ func (k *Keeper) askSilent(ctx context.Context) (again bool, err error) {
 		peers = slices.DeleteFunc(slices.Clone(k.silent), func(p chord.Peer) bool { return hasLapsed(k.dead, p, now) })
 	}
 	k.mu.Unlock()
-	return again, k.each(ctx, len(peers), func(ctx context.Context, i int) {
-		_, _ = k.survey(ctx, peers[i], k.self.ID, chordevent.SpanRepair) // an answer shows that the member is alive
-	})
+	_, _, err = k.surveyAll(ctx, peers, k.self.ID) // an answer shows that the member is alive
+	return again, err
 }
 
 // recover fetches what is newer at a member that may hold records of this one's range. Only a replica is sent what is

@@ -78,12 +78,8 @@ func (k *Keeper) anyClaimed(ctx context.Context, point chord.ID) (bool, error) {
 		}
 	}
 	k.mu.Unlock()
-	lives := make([]bool, len(owners))
-	err := k.each(ctx, len(owners), func(ctx context.Context, i int) {
-		_, err := k.survey(ctx, owners[i], point, chordevent.SpanRepair)
-		lives[i] = !errors.Is(err, errDead)
-	})
-	return slices.Contains(lives, true), err
+	_, errs, err := k.surveyAll(ctx, owners, point)
+	return slices.ContainsFunc(errs, func(err error) bool { return !errors.Is(err, errDead) }), err
 }
 
 // lost reports whether the member sees no other member of its ring, and still searches for its known peers. Until then
@@ -145,12 +141,8 @@ func (k *Keeper) askKnown(ctx context.Context, point chord.ID) (owned bool, err 
 	now := k.env.Now()
 	peers := slices.DeleteFunc(k.member.Known(), func(p chord.Peer) bool { return hasLapsed(k.dead, p, now) })
 	k.mu.Unlock()
-	some := make([]bool, len(peers))
-	err = k.each(ctx, len(peers), func(ctx context.Context, i int) {
-		s, err := k.survey(ctx, peers[i], point, chordevent.SpanRepair)
-		some[i] = err == nil && (s.own != nil || s.hostOwns)
-	})
-	return slices.Contains(some, true), err
+	answers, _, err := k.surveyAll(ctx, peers, point) // an answer that failed is empty
+	return slices.ContainsFunc(answers, func(s survey) bool { return s.own != nil || s.hostOwns }), err
 }
 
 // inheritUnknown takes over a range below this member's for which no reachable member knows an owner, after

@@ -129,12 +129,14 @@ func written(key string, version uint64, replicas []chord.Peer) *nodepb.ApplyRes
 	return a
 }
 
-// recall finds the version of a request in the record that an earlier try has left, perhaps at another owner: the write
-// has happened, whether there is room for it here or not. mu is held.
-func (k *Keeper) recall(req *request, id chord.ID, key string) {
-	if old := k.store.Get(id, key); req.version == 0 && old != nil && old.Request == req.id {
+// recall returns the record of a key, and finds in it the version of a request that an earlier try has left, perhaps at
+// another owner: the write has happened, whether there is room for it here or not. mu is held.
+func (k *Keeper) recall(req *request, id chord.ID, key string) (old *store.Record) {
+	old = k.store.Get(id, key)
+	if req.version == 0 && old != nil && old.Request == req.id {
 		req.version = old.Version
 	}
+	return old
 }
 
 // write assigns the version of a request, once, and stores its record. A later try of the request sends the version
@@ -145,8 +147,7 @@ func (k *Keeper) recall(req *request, id chord.ID, key string) {
 // held, the write may have been superseded by it, or may never have been carried out. The time at which the request
 // began decides: a version up to that was there before, and has superseded nothing.
 func (k *Keeper) write(req *request, q *nodepb.ApplyRequest, id chord.ID) (*store.Record, *unsettled, error) {
-	k.recall(req, id, string(q.Key))
-	old := k.store.Get(id, string(q.Key))
+	old := k.recall(req, id, string(q.Key))
 	if old != nil && req.version == 0 && q.Again && old.Version > q.Floor {
 		return nil, nil, errUnknown
 	}

@@ -223,7 +223,7 @@ func (m *Member) alive(ctx context.Context, p chord.Peer) (bool, error) {
 	case errors.Is(err, errDead):
 		return false, nil
 	}
-	return false, err // a call given up says nothing about the peer
+	return false, err // a cancelled call is no answer from the peer
 }
 
 // neighbors copies a peer's pointers. After success the member answers BUSY until apply.

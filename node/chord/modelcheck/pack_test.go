@@ -3,7 +3,7 @@ package modelcheck
 // A key is a packed ring: the cells of places 0 to n-1 one after the other, and what is spent behind them.
 type key [3]uint64
 
-// A layout says how wide a cell is.
+// A layout is the width of a cell.
 type layout struct {
 	n                 int
 	pointers, pending uint // bits; pending is 0 if the model has no queries under way
