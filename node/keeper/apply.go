@@ -103,7 +103,7 @@ func (k *Keeper) route(id chord.ID) (to chord.Peer, released string, mine bool) 
 	case k.out != nil && k.out.released && k.out.covers(id):
 		return k.out.receiver, k.out.id, false
 	}
-	if known, ok := k.owners.covering(id); ok && !hasLapsed(k.dead, known.owner, k.env.Now()) {
+	if known, ok := k.owners.covering(id); ok && !known.indirect && !hasLapsed(k.dead, known.owner, k.env.Now()) {
 		return known.owner, "", false
 	}
 	return chord.Peer{}, "", false

@@ -181,7 +181,7 @@ func (k *Keeper) shed(ctx context.Context, c *heldRange) error {
 }
 
 // learnOwner updates the ownership table by the answer of the presumed owner of what a leaver holds, and returns the
-// present owner.
+// owner to ask next.
 func (k *Keeper) learnOwner(c *heldRange, own *ownership, claims []*nodepb.Ownership) (chord.Peer, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -196,8 +196,7 @@ func (k *Keeper) learnOwner(c *heldRange, own *ownership, claims []*nodepb.Owner
 			return chord.Peer{}, fmt.Errorf("%w: %w", errRefused, err)
 		}
 		if o != nil && o.covers(c.to) && o.owner != k.self {
-			k.owners.learn(*o, k.env.Now())
-			return o.owner, nil
+			return o.owner, nil // a referral
 		}
 	}
 	return c.owner, nil

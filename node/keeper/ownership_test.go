@@ -83,6 +83,10 @@ func TestTableEntriesNeverOverlap(t *testing.T) {
 			o := drawOwnership(t)
 			o.owner.Incarnation = rapid.Int64Range(1, 2).Draw(t, "incarnation")
 			now = now.Add(time.Second)
+			if rapid.IntRange(0, 3).Draw(t, "indirect") == 0 {
+				c.learnIndirect(o, now)
+				continue
+			}
 			winner, refused := c.refuses(o)
 			c.learn(o, now)
 			known, ok := c.covering(o.owner.ID)

@@ -185,7 +185,7 @@ func (k *Keeper) lookBelow(ctx context.Context, own *ownership) (done bool, err 
 		return true, nil // the new owner below is not aware of it yet, or is about to be this member; the end of the handoff wakes this task
 	}
 	below, known := k.below(own)
-	if known && below.alive && state.Pred == below.owner && !doubt {
+	if known && below.alive && state.Pred == below.owner && !doubt && !below.indirect {
 		k.missing(false)
 		return true, nil
 	}
@@ -234,9 +234,8 @@ func (k *Keeper) lookBelow(ctx context.Context, own *ownership) (done bool, err 
 		peers = append(peers, k.witnesses(ctx)...)
 	}
 	peers = slices.DeleteFunc(peers, func(p chord.Peer) bool { return !p.Real() || p == k.self || known && p == below.owner })
-	// Their table entries are learned: of a host that has ended, those of all its members at once, which are then probed
-	// concurrently.
-	if _, _, err := k.surveyAll(ctx, peers, own.from, func(q *nodepb.SurveyRequest) { q.Below = maxBelow }); err != nil {
+	// The owners that they refer to are surveyed concurrently: of a host that has ended, all its members at once.
+	if _, err := k.surveyReferred(ctx, peers, own.from); err != nil {
 		return false, err
 	}
 	latest, found := k.below(own)

@@ -7,25 +7,31 @@ import (
 	"chordconductor/node/chord"
 )
 
-// maxTableEntries bounds the ownership table. At the bound the entry received longest ago is dropped: a takeover then
-// depends on another member's entry, or on the rule for ranges without a known owner (inheritUnknown).
+// maxTableEntries bounds the ownership table. At the bound an indirect entry is dropped, or else the entry received
+// longest ago: a takeover then depends on another member's entry, or on the rule for ranges without a known owner
+// (inheritUnknown).
 const maxTableEntries = 512
 
-// ownershipTable holds the ownerships of other members, received from them or from third members. No two overlap: the
-// one that beats the other stands, and the other keeps the remainder. The list is in the order in which owners were
-// first received.
+// ownershipTable holds the ownerships of other members: those that they have reported themselves, and indirect ones of
+// dead members (see referrals.go). No two overlap. Of two reported by their owners the one that beats the other stands,
+// and an indirect one yields to every other; the one that yields keeps the remainder. The list is in the order in which
+// owners were first received.
 type ownershipTable []tableEntry
 
 type tableEntry struct {
 	ownership
 	received     time.Time
 	replicaSince time.Time // when the owner last treated this member as a replica; zero: never
+	indirect     bool      // reported by other members, after its owner had died
 }
 
-// refuses returns the entry because of which o is refused: a later one of the same owner, or an overlapping one that
-// beats it.
+// refuses returns the entry because of which an owner's own o is refused: a later one of the same owner, or an
+// overlapping one that beats it. An indirect entry refuses nothing.
 func (c ownershipTable) refuses(o ownership) (ownership, bool) {
 	for _, old := range c {
+		if old.indirect {
+			continue
+		}
 		if old.owner == o.owner {
 			if old.epoch > o.epoch {
 				return old.ownership, true
@@ -37,12 +43,35 @@ func (c ownershipTable) refuses(o ownership) (ownership, bool) {
 	return ownership{}, false
 }
 
-// learn stores an ownership unless it is refused.
+// learn stores an ownership reported by its owner, unless it is refused.
 func (c *ownershipTable) learn(o ownership, now time.Time) {
-	if _, refused := c.refuses(o); refused {
-		return
+	if _, refused := c.refuses(o); !refused {
+		c.store(tableEntry{ownership: o, received: now})
 	}
-	known := tableEntry{ownership: o, received: now}
+}
+
+// learnIndirect stores the part of a dead owner's ownership that no other owner has reported as its own, unless a later
+// one is known.
+func (c *ownershipTable) learnIndirect(o ownership, now time.Time) {
+	for _, old := range *c {
+		if !old.indirect && old.owner != o.owner {
+			var some bool
+			if o, some = o.without(old.ownership); !some {
+				return
+			}
+		}
+	}
+	for _, old := range *c {
+		if old.owner == o.owner && old.epoch >= o.epoch || old.owner != o.owner && old.overlaps(o) && old.beats(o) {
+			return
+		}
+	}
+	c.store(tableEntry{ownership: o, received: now, indirect: true})
+}
+
+// store stores an entry, and leaves of the present ones what it does not overlap.
+func (c *ownershipTable) store(known tableEntry) {
+	o := known.ownership
 	kept := (*c)[:0]
 	for _, old := range *c {
 		if old.owner == o.owner {
@@ -59,16 +88,27 @@ func (c *ownershipTable) learn(o ownership, now time.Time) {
 		kept = append(kept, old)
 	}
 	clear((*c)[len(kept):])
-	if len(kept) >= maxTableEntries {
-		oldest := 0
+	kept = append(kept, known)
+	if len(kept) > maxTableEntries {
+		least := 0
 		for i := range kept {
-			if kept[i].received.Before(kept[oldest].received) {
-				oldest = i
+			if a, b := kept[i], kept[least]; a.indirect && !b.indirect || a.indirect == b.indirect && a.received.Before(b.received) {
+				least = i
 			}
 		}
-		kept = slices.Delete(kept, oldest, oldest+1)
+		kept = slices.Delete(kept, least, least+1)
 	}
-	*c = append(kept, known)
+	*c = kept
+}
+
+// knows reports whether this or a later ownership of the same owner is in the table.
+func (c ownershipTable) knows(o ownership) bool {
+	return slices.ContainsFunc(c, func(known tableEntry) bool { return known.owner == o.owner && known.epoch >= o.epoch })
+}
+
+// alive drops the indirect entry of a member that has sent a message: only its own report counts.
+func (c *ownershipTable) alive(p chord.Peer) {
+	*c = slices.DeleteFunc(*c, func(old tableEntry) bool { return old.indirect && old.owner == p })
 }
 
 // hold notes that the owner treats this member as a replica.

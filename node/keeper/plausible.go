@@ -46,7 +46,9 @@ func (k *Keeper) reference(o ownership) (best ownership, some bool) {
 		consider(*own)
 	}
 	for _, known := range k.owners {
-		consider(known.ownership)
+		if !known.indirect {
+			consider(known.ownership)
+		}
 	}
 	return best, some
 }

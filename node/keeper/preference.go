@@ -72,6 +72,7 @@ func hasLapsed(list []lapsed, p chord.Peer, now time.Time) bool {
 // noteContact treats a call from a member as a sign that it is alive. mu is held.
 func (k *Keeper) noteContact(p chord.Peer) {
 	k.revived(p)
+	k.owners.alive(p)
 	n := len(k.dead)
 	k.dead = slices.DeleteFunc(k.dead, func(l lapsed) bool { return l.peer == p })
 	if len(k.dead) < n {
@@ -219,7 +220,7 @@ type survey struct {
 	move        nodepb.SurveyResponse_MoveState
 }
 
-// survey asks a member for its report, and learns from it.
+// survey asks a member for its report, and learns its own ownership from it. What it reports of others are referrals.
 func (k *Keeper) survey(ctx context.Context, p chord.Peer, point chord.ID, operation string, also ...func(*nodepb.SurveyRequest)) (survey, error) {
 	a, err := ask(k, ctx, p, operation, k.cfg.CallLimit, func(keys nodepb.KeysServer, call *nodepb.Call) (*nodepb.SurveyResponse, error) {
 		q := &nodepb.SurveyRequest{Call: call, Point: point[:]}
@@ -235,26 +236,17 @@ func (k *Keeper) survey(ctx context.Context, p chord.Peer, point chord.ID, opera
 	if err != nil {
 		return survey{}, err
 	}
+	if s.own != nil && s.own.owner != p {
+		s.own = nil
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	now := k.env.Now()
 	k.noteContact(p)
 	if s.own != nil {
 		if known, is := k.implausible(*s.own); is {
 			return survey{}, k.refuseEpoch(p, *s.own, known)
 		}
-	}
-	for _, o := range s.claims {
-		if known, is := k.implausible(o); is {
-			_ = k.refuseEpoch(p, o, known)
-		} else if o.owner.ID != k.self.ID {
-			k.owners.learn(o, now)
-		}
-	}
-	if s.own != nil && s.own.owner == p {
-		k.owners.learn(*s.own, now)
-	} else {
-		s.own = nil
+		k.owners.learn(*s.own, k.env.Now())
 	}
 	return s, nil
 }

@@ -131,7 +131,7 @@ func (k *Keeper) anyOwner(ctx context.Context) (bool, error) {
 	return false, nil
 }
 
-// askKnown surveys all known peers, on this ring or another, and learns their ownership and what they know of a point.
+// askKnown surveys all known peers, on this ring or another, and the owners that they refer to.
 // It reports whether any of them, or its host, owns a range.
 func (k *Keeper) askKnown(ctx context.Context, point chord.ID) (owned bool, err error) {
 	if err := k.member.Acquaint(ctx); err != nil {
@@ -141,7 +141,7 @@ func (k *Keeper) askKnown(ctx context.Context, point chord.ID) (owned bool, err 
 	now := k.env.Now()
 	peers := slices.DeleteFunc(k.member.Known(), func(p chord.Peer) bool { return hasLapsed(k.dead, p, now) })
 	k.mu.Unlock()
-	answers, _, err := k.surveyAll(ctx, peers, point) // an answer that failed is empty
+	answers, err := k.surveyReferred(ctx, peers, point)
 	return slices.ContainsFunc(answers, func(s survey) bool { return s.own != nil || s.hostOwns }), err
 }
 
