@@ -20,7 +20,7 @@
 // Every call of an owner carries its ownership. A member that knows of an overlapping one that beats it refuses the
 // call and returns that one; the caller then asks that owner and either yields or raises its epoch (resolveDisputes).
 // Ownerships received are kept (ownershipTable): they show a successor what a dead owner owned, even without any
-// replica.
+// replica. What others report of an owner only makes a member ask that owner, and counts if it is dead (referrals.go).
 //
 // # Handoff
 //

@@ -251,9 +251,9 @@ func (k *Keeper) survey(ctx context.Context, p chord.Peer, point chord.ID, opera
 	return s, nil
 }
 
-// surveyAll surveys members concurrently, for maintenance: what each answers is learned, and a peer that does not answer is
-// reported as failed. Answers and errors are in the order of the members. The third result is an error of the environment:
-// then some may still be asked, and there are no answers.
+// surveyAll surveys members concurrently, for maintenance: each one's own ownership is learned, and a peer that does not
+// answer is reported as failed. Answers and errors are in the order of the members. The third result is an error of the
+// environment: then some may still be asked, and there are no answers.
 func (k *Keeper) surveyAll(ctx context.Context, peers []chord.Peer, point chord.ID, also ...func(*nodepb.SurveyRequest)) ([]survey, []error, error) {
 	answers, errs := make([]survey, len(peers)), make([]error, len(peers))
 	if err := k.each(ctx, len(peers), func(ctx context.Context, i int) {
