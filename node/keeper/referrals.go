@@ -6,7 +6,6 @@ import (
 
 	"chordconductor/node/chord"
 	"chordconductor/node/nodepb"
-	"chordconductor/otel/chordevent"
 )
 
 // A referral is what a member reports of another member's ownership. It is no reason to serve a range, to give one up,
