@@ -3,6 +3,7 @@ package keeper
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"chordconductor/node/chord"
 )
@@ -96,7 +97,14 @@ func (k *Keeper) descend(epoch int64) {
 
 // doubtEntry notes a table entry to be verified if it is implausibly far above a contradicting epoch. mu is held.
 func (k *Keeper) doubtEntry(entry ownership, epoch int64) {
-	if entry.epoch > epoch+maxLeap && len(k.unverified) < maxUnverified {
+	if entry.epoch > epoch+maxLeap {
+		k.verifySoon(entry)
+	}
+}
+
+// verifySoon notes a table entry to be verified. mu is held.
+func (k *Keeper) verifySoon(entry ownership) {
+	if len(k.unverified) < maxUnverified && !slices.Contains(k.unverified, entry) {
 		k.unverified = append(k.unverified, entry)
 		k.reconcileDue.Set()
 	}

@@ -240,15 +240,29 @@ func (k *Keeper) survey(ctx context.Context, p chord.Peer, point chord.ID, opera
 		s.own = nil
 	}
 	k.mu.Lock()
-	defer k.mu.Unlock()
 	k.noteContact(p)
+	own, implausible := k.reg.Load(), false
 	if s.own != nil {
-		if known, is := k.implausible(*s.own); is {
-			return survey{}, k.refuseEpoch(p, *s.own, known)
+		var known *ownership
+		if known, implausible = k.implausible(*s.own); implausible {
+			err = k.refuseEpoch(p, *s.own, known)
+			if known != nil && known.owner != k.self {
+				k.verifySoon(*known)
+			}
+		} else {
+			k.owners.learn(*s.own, k.env.Now())
 		}
-		k.owners.learn(*s.own, k.env.Now())
 	}
-	return s, nil
+	k.mu.Unlock()
+	if !implausible {
+		return s, nil
+	}
+	if own != nil { // so that it lowers its epoch
+		if err := k.announce(ctx, p, *own); stopped(err) {
+			return survey{}, err // other outcomes have been handled
+		}
+	}
+	return survey{}, err
 }
 
 // surveyAll surveys members concurrently, for maintenance: each one's own ownership is learned, and a peer that does not

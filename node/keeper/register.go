@@ -65,12 +65,9 @@ func (k *Keeper) meet(o ownership) verdict {
 		return verdict{refused: true, implausible: true, conflict: known}
 	}
 	k.noteContact(o.owner)
+	k.descend(o.epoch)
 	own := k.reg.Load()
 	rival := own != nil && o.overlaps(*own)
-	if rival {
-		k.descend(o.epoch)
-		own = k.reg.Load()
-	}
 	if rival && (own.beats(o) || !k.yield(o)) {
 		k.requireRecovery(o.owner) // until it yields, the other owner serves a part of this member's range
 		return verdict{refused: true, conflict: k.reg.Load()}
