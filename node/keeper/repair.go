@@ -58,6 +58,9 @@ func (k *Keeper) repairRound(ctx context.Context) (time.Duration, error) {
 	if wait := due.Sub(k.env.Now()); wait > 0 {
 		return min(again, wait), nil
 	}
+	k.mu.Lock()
+	k.sweep = k.env.Now() // sweepSoon resets it
+	k.mu.Unlock()
 	left, err := k.sweepOrphanedReplicas(ctx)
 	if stopped(err) {
 		return 0, err
@@ -69,7 +72,7 @@ func (k *Keeper) repairRound(ctx context.Context) (time.Duration, error) {
 	} else {
 		k.sweepGap = min(2*k.sweepGap+time.Second, k.cfg.SyncInterval)
 	}
-	if k.sweep == due { // otherwise a sweep has been requested meanwhile
+	if !k.sweep.IsZero() { // otherwise a sweep has been requested meanwhile
 		k.sweep = k.env.Now().Add(k.jitter(k.sweepGap))
 	}
 	return min(again, k.sweepGap), nil
