@@ -21,8 +21,12 @@ import (
 // dropBatch is how many records are dropped at a time, so that clients need not wait for all.
 const dropBatch = 1024
 
-// fresh returns for how long an owner's treatment of this member as a replica remains valid.
+// fresh returns for how long what a member has found out about others counts.
 func (k *Keeper) fresh() time.Duration { return 3 * k.cfg.SyncInterval }
+
+// replicaTime returns for how long an owner's treatment of this member as a replica remains valid: longer than the
+// greatest time between two comparisons. For so long a former replica keeps newer versions to itself.
+func (k *Keeper) replicaTime() time.Duration { return 2 * k.cfg.SyncInterval }
 
 // sweepSoon makes the next sweep due at once. mu is held.
 func (k *Keeper) sweepSoon() {
@@ -87,7 +91,7 @@ func (k *Keeper) ownerOfReplica(ctx context.Context, id chord.ID) (own ownership
 func (k *Keeper) nextOrphanedReplica(at, end chord.ID) (id chord.ID, found bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	since := k.env.Now().Add(-k.fresh())
+	since := k.env.Now().Add(-k.replicaTime())
 	for {
 		found = false
 		k.store.Ascend(at, end, func(r *store.Record) bool {
