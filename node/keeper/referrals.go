@@ -2,6 +2,7 @@ package keeper
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"chordconductor/node/chord"
@@ -37,13 +38,15 @@ func (k *Keeper) surveyReferred(ctx context.Context, peers []chord.Peer, point c
 		}
 	}
 	k.mu.Unlock()
-	if _, _, err := k.surveyAll(ctx, owners, point); err != nil {
+	_, errs, err := k.surveyAll(ctx, owners, point)
+	if err != nil {
 		return nil, err
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, o := range referrals {
-		if hasLapsed(k.dead, o.owner, k.env.Now()) {
+		i := slices.Index(owners, o.owner)
+		if i >= 0 && errors.Is(errs[i], errDead) || i < 0 && hasLapsed(k.dead, o.owner, k.env.Now()) {
 			k.owners.learnIndirect(o, k.env.Now())
 		}
 	}
@@ -55,8 +58,10 @@ func (k *Keeper) surveyReferred(ctx context.Context, peers []chord.Peer, point c
 func (k *Keeper) addReferrals(list []ownership, from chord.Peer, referrals []ownership) []ownership {
 	for _, o := range referrals[:min(len(referrals), 1+maxBelow)] {
 		at := slices.IndexFunc(list, func(other ownership) bool { return other.owner == o.owner })
-		switch known, implausible := k.implausible(o); {
-		case o.owner.ID == k.self.ID || k.owners.knows(o):
+		known, implausible := k.implausible(o)
+		_, refused := k.owners.refuses(o)
+		switch {
+		case o.owner.ID == k.self.ID || refused || k.owners.knows(o):
 		case implausible:
 			_ = k.refuseEpoch(from, o, known)
 		case at >= 0 && o.epoch > list[at].epoch:
