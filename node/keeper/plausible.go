@@ -18,7 +18,8 @@ import (
 // other. Of two such numbers the lower one is accepted:
 //
 //   - An owner whose epoch is refused as implausible, or that receives an ownership so far below its own, lowers its
-//     epoch to one above the other's (descend).
+//     epoch to one above the other's (descend). A member that refuses the epoch in an owner's answer to a survey
+//     announces its own range to that owner, and verifies the entry because of which it refuses.
 //   - A member without a range accepts an epoch of up to maxFirst from the owner that it has claimed its range from
 //     (asked): what it knows of others is second-hand, and might otherwise leave it without a range for ever. If other
 //     members know better, it lowers its epoch like any owner.

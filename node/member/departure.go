@@ -120,11 +120,13 @@ func (d *departure) try(ctx context.Context) (done bool, err error) {
 // begin makes members leavers, all before the first handoff, so that none hands over to another. If the members that
 // stay have no room, none begins.
 func (d *departure) begin(ctx context.Context) error {
-	var begun []leaver
 	for _, m := range d.others {
 		if m.Status() == chordevent.StatusJoining && !d.mayEnd {
 			return fmt.Errorf("member %s cannot leave: it is still joining", m.hex)
 		}
+	}
+	var begun []leaver
+	for _, m := range d.others {
 		if m.beginLeave(ctx, d.mayEnd) {
 			begun = append(begun, leaver{Member: m, ctx: ctx})
 		}
