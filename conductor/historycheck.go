@@ -10,6 +10,7 @@ import (
 
 	"chordconductor/conductor/history"
 	"chordconductor/conductor/hub/hubpb"
+	"chordconductor/internal/printable"
 )
 
 // maxDamageFrames bounds what each frame of the page carries of a history that is damaged all over.
@@ -56,7 +57,7 @@ The exit code is 0 if all can be read, 1 if not, 2 if the directory cannot be re
 			if err != nil {
 				return fmt.Errorf("history check: %w", err)
 			}
-			printCheck(cmd.OutOrStdout(), report)
+			printCheck(printable.Writer(cmd.OutOrStdout()), report)
 			if n := report.Problems(); n > 0 {
 				return failed(fmt.Errorf("%s: %d of what was recorded cannot be read", args[0], n))
 			}

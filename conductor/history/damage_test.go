@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"chordconductor/conductor/memory"
 	"chordconductor/conductor/ring"
 	"chordconductor/conductor/ring/ringtest"
 	"chordconductor/otel/chordevent"
@@ -342,6 +343,71 @@ func TestNothingKeepsAHistoryFromStarting(t *testing.T) {
 		h := mustOpen(t, Options{Dir: dir, Logf: said.logf})
 		rec.compare(t, "a directory as "+name, h, false, said.String(), map[string]int{})
 		mustClose(t, h)
+	}
+}
+
+// TestWhatIsDroppedIsReadable changes files after they were last read: when they grow too old or too many, those that can
+// no longer be read are kept, the others go.
+func TestWhatIsDroppedIsReadable(t *testing.T) {
+	dir := t.TempDir()
+	paths := written(t, dir, 20, 100, 3)
+	h := mustOpen(t, Options{Dir: dir, chapter: 20, MaxBytes: 1})
+	<-h.checked
+	changed := map[string]bool{}
+	for i, path := range paths {
+		if changed[path] = i%2 == 0; changed[path] {
+			data, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			data[rand.IntN(len(data))] ^= 1
+			if err := os.WriteFile(path, data, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for _, ev := range chatter(160)[100:] {
+		h.Append(ev, ev.Time)
+	}
+	mustClose(t, h)
+	for _, path := range paths {
+		_, errOfOwn := os.Stat(path)
+		_, errAside := os.Stat(path + ".damaged")
+		if errOfOwn == nil || (errAside == nil) != changed[path] {
+			t.Errorf("%s, changed %v: %v, set aside: %v", filepath.Base(path), changed[path], errOfOwn, errAside)
+		}
+	}
+}
+
+// TestALastChapterThatIsTooLarge: with whatever memory, a history starts, goes on, and with more of it shows all again.
+func TestALastChapterThatIsTooLarge(t *testing.T) {
+	dir := t.TempDir()
+	paths := written(t, dir, 1000, 100, 3)
+	events := chatter(160)
+	for range 2 {
+		var said journal
+		h := mustOpen(t, Options{Dir: dir, chapter: 1000, Seeking: memory.NewShare("past", 100), Logf: said.logf})
+		for _, ev := range events[100:] {
+			h.Append(ev, ev.Time)
+		}
+		h.Flush()
+		if _, err := h.At(context.Background(), events[50].Time); !errors.Is(err, ErrMemory) {
+			t.Error(err)
+		}
+		if s := h.Stats(); s.Damaged > 0 || s.Failed > 0 || !strings.Contains(said.String(), filepath.Base(paths[0])) {
+			t.Errorf("%+v, said %s", s, &said)
+		}
+		mustClose(t, h)
+	}
+	h := mustOpen(t, Options{Dir: dir})
+	defer mustClose(t, h)
+	if s := h.Stats(); s.Damaged > 0 || s.Chapters != 3 {
+		t.Errorf("%+v %v", s, h.Damages())
+	}
+	for _, n := range []int{1, 50, 100, 101, 160} {
+		if v := mustAt(t, h, events[n-1].Time); v.Members[0].Seq != int64(n) {
+			t.Errorf("event %d: the view has %d", n, v.Members[0].Seq)
+		}
 	}
 }
 

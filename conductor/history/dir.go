@@ -110,8 +110,10 @@ func (h *History) list() error {
 
 // measure finds the last event of the last chapter and its instant, and where its file ends.
 func (h *History) measure(c *chapter) error {
-	if err := h.readable(c.size); err != nil {
-		return fmt.Errorf("%s: %w", c.path, err)
+	if err := h.readable(c.size); err != nil { // with more memory it can be read: the next chapter leaves open where it ends
+		h.opt.Logf("history: %s: %s; recording goes on after it", c.path, err)
+		h.stats.LastSeq, h.stats.To, h.last = c.first-1+unknownEvents, c.from, link{number: c.number, valid: -1}
+		return nil
 	}
 	in, err := h.load(c)
 	if err != nil {
@@ -290,7 +292,7 @@ func (inv *inventory) connect() {
 			a.broken = fmt.Errorf("%s: the chapter after it followed another", a.path)
 		default:
 			a.valid, a.sum = c.before.valid, c.before.sum
-			a.empty = a.valid <= endOfHeader(a)
+			a.empty = a.valid >= 0 && a.valid <= endOfHeader(a)
 			if a.size < a.valid {
 				a.broken = fmt.Errorf("%s: byte %d: the file ends; it had %d bytes when the next chapter was begun", a.path, a.size, a.valid)
 			}

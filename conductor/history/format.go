@@ -38,7 +38,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // A link is where a chapter's file ends, for the chapter after it to remember.
 type link struct {
 	number uint64 // of the chapter; 0: there is none before
-	valid  int64  // bytes of its file that count
+	valid  int64  // bytes of its file that count; negative: not known
 	sum    uint32 // the checksum of the last frame in them
 }
 

@@ -280,7 +280,7 @@ func (w *writer) forget() {
 	h.mu.Unlock()
 }
 
-// drop deletes the files of chapters, those that cannot be read excepted: they are set aside. The manifest comes first,
+// drop deletes the files of chapters, those that cannot be read, for want of memory either, excepted: they are set aside. The manifest comes first,
 // so that a crash on the way leaves no chapter that it misses.
 func (w *writer) drop(gone, rest []*chapter) error {
 	if w.h.opt.Dir == "" {
@@ -295,11 +295,15 @@ func (w *writer) drop(gone, rest []*chapter) error {
 		w.h.manifest = m
 	}
 	for _, c := range gone {
+		looked := w.h.readable(c.size) == nil
+		if looked {
+			_, _ = w.h.load(c) // what is wrong is noted: nothing may have read the file since it was damaged
+		}
 		w.h.mu.Lock()
 		broken := c.broken
 		w.h.mu.Unlock()
 		var err error
-		if broken == nil {
+		if broken == nil && looked {
 			err = remove(c.path)
 		} else {
 			_, err = setAside(c.path)

@@ -51,7 +51,7 @@ type Check struct {
 	Value    float64         `json:"value"`
 	Measured bool            `json:"measured"`          // false: this run had nothing to measure it by, so it does not count as held
 	Allowed  bool            `json:"allowed,omitempty"` // to be not measured
-	Never    bool            `json:"never,omitempty"`   // it did not come about before the end; value is the time until then
+	Never    bool            `json:"never,omitempty"`   // no ideal ring came about before the end; a value in seconds is the time until then
 	OK       bool            `json:"ok"`
 	Unit     string          `json:"unit"` // of at_most and value, as UCUM writes it: s, {key}, …
 }

@@ -136,7 +136,7 @@ type Check struct {
 	Value    float64
 	Measured bool
 	Allowed  bool // to be not measured
-	Never    bool // it did not come to what was expected before the run's end; Value is the time until then
+	Never    bool // it did not come to an ideal ring before the run's end; a Value in seconds is the time until then
 	OK       bool
 }
 

@@ -345,8 +345,8 @@ func TestRefusals(t *testing.T) {
 
 func TestReplayHasNothingToCommand(t *testing.T) {
 	s, _ := newServer(t, func(c *Config) { c.Control = nil })
-	for _, path := range []string{"/api/nodes", "/api/nodes/0a/crash", "/api/lookups"} {
-		if r := ask(s, "POST", path, `{"key":"k"}`); r.StatusCode != http.StatusConflict {
+	for path, body := range map[string]string{"/api/nodes": `{"key":"k"}`, "/api/nodes/0a/crash": "{}", "/api/lookups": `{"key":"k"}`} {
+		if r := ask(s, "POST", path, body); r.StatusCode != http.StatusConflict {
 			t.Errorf("POST %s: %d", path, r.StatusCode)
 		}
 	}
