@@ -53,7 +53,7 @@ func tell(r *ring.Ring, e entry) (change ring.Change, keep bool) {
 		return r.Advance(e.at), true
 	}
 	change = r.Apply(e.event, e.at)
-	return change, change.Applied
+	return change, change.Applied || change.Noted
 }
 
 // A cursor is a place in a chapter, and the ring as it was there.

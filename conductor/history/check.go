@@ -1,7 +1,9 @@
 package history
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -42,7 +44,7 @@ func Check(dir string) (*Report, error) {
 	if _, err := os.Stat(dir); err != nil {
 		return nil, err
 	}
-	found, err := inspect(dir)
+	found, err := inspectRunning(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -71,6 +73,10 @@ func Check(dir string) (*Report, error) {
 		if err != nil {
 			return nil, err
 		}
+		if c.broken != nil && dropped(dir, c) {
+			out.Notes = append(out.Notes, c.path+": dropped meanwhile, as the oldest of a history at its bound")
+			continue
+		}
 		row := ChapterReport{File: filepath.Base(c.path), From: c.from, Cut: in.cut}
 		if len(in.data) > 0 {
 			if cur, err := open(ring.Options{}, c, in.data); err != nil {
@@ -86,6 +92,26 @@ func Check(dir string) (*Report, error) {
 		out.Chapters = append(out.Chapters, row)
 	}
 	return out, nil
+}
+
+// inspectRunning is inspect of a directory in which chapters may be begun and dropped meanwhile.
+func inspectRunning(dir string) (found *inventory, err error) {
+	for range 5 {
+		before, _, _ := readManifest(dir) // what is wrong with it, inspect says
+		found, err = inspect(dir)
+		after, _, _ := readManifest(dir)
+		if err != nil || before == after && len(found.unreadable) == 0 {
+			break
+		}
+	}
+	return found, err
+}
+
+// dropped says that the history itself has deleted a chapter since.
+func dropped(dir string, c *chapter) bool {
+	_, err := os.Lstat(c.path)
+	m, _, manifestErr := readManifest(dir)
+	return errors.Is(err, fs.ErrNotExist) && manifestErr == nil && c.number < m.Oldest
 }
 
 // count reads to the end and returns the number of events on the way.

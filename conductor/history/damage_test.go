@@ -499,3 +499,78 @@ func appendOldFrame(out, payload []byte) []byte {
 	out = binary.LittleEndian.AppendUint32(out, crc32.Checksum(payload, castagnoli))
 	return append(out, payload...)
 }
+
+// TestAnEarlierRunsLastFileIsCut while the next run goes on: what is missing then was there at its start.
+func TestAnEarlierRunsLastFileIsCut(t *testing.T) {
+	dir := t.TempDir()
+	paths := written(t, dir, 1000, 45, 3)
+	events := chatter(60)
+	h := mustOpen(t, Options{Dir: dir})
+	defer mustClose(t, h)
+	<-h.checked
+	for _, ev := range events[50:] {
+		h.Append(ev, ev.Time)
+	}
+	h.Flush()
+	file, err := os.ReadFile(paths[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ends []int // of frames
+	for at := len(magic); at < len(file); {
+		at += frameHeader + int(binary.LittleEndian.Uint32(file[at:]))
+		ends = append(ends, at)
+	}
+	if len(ends) < 6 {
+		t.Fatal(ends)
+	}
+	if err := os.Truncate(paths[0], int64(ends[len(ends)/2])); err != nil {
+		t.Fatal(err)
+	}
+	_, err = h.At(context.Background(), events[44].Time)
+	var damaged *DamagedError
+	if !errors.As(err, &damaged) || h.Stats().Damaged != 1 {
+		t.Errorf("half of the file is gone: %v", err)
+	}
+	if v := mustAt(t, h, events[59].Time); v.Members[0].Seq != 60 {
+		t.Errorf("after it: %d", v.Members[0].Seq)
+	}
+}
+
+// TestCheckBesideARunningHistory reports no damage of one that begins chapters and drops them all the while.
+func TestCheckBesideARunningHistory(t *testing.T) {
+	dir := t.TempDir()
+	h := mustOpen(t, Options{Dir: dir, chapter: 3, MaxBytes: 6000})
+	defer mustClose(t, h)
+	events := chatter(12_000)
+	written := make(chan struct{})
+	go func() {
+		defer close(written)
+		for i, ev := range events {
+			h.Append(ev, ev.Time)
+			if i%30 == 0 {
+				h.Flush()
+			}
+		}
+		h.Flush()
+	}()
+	checks := 0
+	for running := true; running; checks++ {
+		select {
+		case <-written:
+			running = false
+		default:
+		}
+		report, err := Check(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if report.Problems() > 0 {
+			t.Fatalf("check %d: %+v", checks, report)
+		}
+	}
+	if s := h.Stats(); s.Damaged > 0 || s.Failed > 0 {
+		t.Errorf("%+v", s)
+	}
+	t.Logf("%d checks", checks)
+}

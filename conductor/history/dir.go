@@ -141,6 +141,8 @@ func (h *History) measure(c *chapter) error {
 	if c.broken != nil {
 		h.stats.LastSeq += uint64(c.size) // for the same reason
 		h.last = link{number: c.number, valid: c.size}
+	} else if !c.old {
+		c.valid, c.sum = in.end.valid, in.end.sum // what is missing from now on was there
 	}
 	return nil
 }

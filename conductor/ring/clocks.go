@@ -33,7 +33,7 @@ func (r *Ring) ringTime(ev *chordevent.Event) time.Time {
 // its answer, so it knows bounds alone: an event cannot have been emitted after it arrived, nor before the one that the
 // member had emitted before it.
 type clock struct {
-	lead  time.Duration // the timestamp, by the ring's time, minus the arrival
+	lead  time.Duration // the timestamp minus the arrival
 	delay time.Duration // most that the event has been on its way
 	timed bool          // delay is known
 }

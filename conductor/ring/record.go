@@ -83,6 +83,7 @@ type life struct {
 	last    time.Time     // timestamp of the newest event, by the ring's time
 	arrived time.Time     // when something new last arrived
 	lag     time.Duration // least time from an event's timestamp to its arrival: what the clocks differ by, and the way
+	ahead   time.Duration // by how much the host's clock was taken to be ahead in that; not in checkpoints, as are hosts
 	host    chordevent.Host
 	clock   clock
 	sources [2]source // of its events, of all that there are the first and the last by name; see noteSource

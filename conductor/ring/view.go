@@ -150,6 +150,7 @@ func (v *Violation) Key() string {
 // A Change says what one Apply or Advance did.
 type Change struct {
 	Applied bool       // the event told something new, or time changed something
+	Noted   bool       // not Applied, and yet a fault of the emitter is judged by it: a record that lacks it gives other views later
 	Seq     uint64     // of this change, if Applied: views from View.Seq on show it
 	Members []chord.ID // whose own state changed; valid until the next call
 	Death   bool       // the event is a report that made somebody Failed: not the second of a death, nor one that is refuted

@@ -82,9 +82,16 @@ func (l *Lab) StartSimulation(s *scenario.Scenario) error {
 	}
 	ctx, cancel := context.WithTimeout(l.life, changeLimit)
 	defer cancel()
+	var ground *Ground
+	if s.OwnRing { // before anything ends: a ring that cannot be started takes no other's place
+		var err error
+		if ground, err = l.cfg.Ground(ctx, s); err != nil {
+			return fmt.Errorf("starting a ring: %w", err)
+		}
+	}
 	l.stopCurrent(ctx)
-	if s.OwnRing {
-		if err := l.renew(ctx, s); err != nil {
+	if ground != nil {
+		if err := l.renew(ctx, ground); err != nil {
 			return err
 		}
 	}
@@ -94,13 +101,9 @@ func (l *Lab) StartSimulation(s *scenario.Scenario) error {
 // changeLimit bounds the exchange of one ring for another.
 const changeLimit = 30 * time.Second
 
-// renew retires the ring that is there, and lays the ground for a new one.
-func (l *Lab) renew(ctx context.Context, s *scenario.Scenario) error {
+// renew retires the ring that is there, and puts a new one in its place.
+func (l *Lab) renew(ctx context.Context, g *Ground) error {
 	l.retire(ctx)
-	g, err := l.cfg.Ground(ctx, s)
-	if err != nil {
-		return fmt.Errorf("starting a ring: %w", err)
-	}
 	here := newSite(g)
 	l.mu.Lock()
 	closed := l.closed
@@ -120,6 +123,7 @@ func (l *Lab) begin(ctx context.Context, s *scenario.Scenario) error {
 	here := l.here()
 	sim := newSimulation(s, here, l.cfg)
 	l.mu.Lock()
+	before := l.current
 	l.current = sim
 	l.mu.Unlock()
 	var started error
@@ -129,6 +133,12 @@ func (l *Lab) begin(ctx context.Context, s *scenario.Scenario) error {
 	})
 	if err == nil {
 		err = started
+	}
+	if err != nil {
+		sim.world.end() // should its turn in the world come after all
+		l.mu.Lock()
+		l.current = before
+		l.mu.Unlock()
 	}
 	return err
 }
@@ -145,6 +155,9 @@ func (l *Lab) StopSimulation(ctx context.Context) error {
 	defer cancel()
 	defer context.AfterFunc(l.life, cancel)()
 	l.stopCurrent(ctx)
+	if !sim.over() {
+		return refuse(ErrUnavailable, "the ring gave no answer, or is being stopped: the simulation may go on")
+	}
 	return nil
 }
 
