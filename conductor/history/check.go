@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"chordconductor/conductor/ring"
@@ -50,6 +51,9 @@ func Check(dir string) (*Report, error) {
 	}
 	out := &Report{}
 	for _, n := range found.unreadable {
+		if found.passing(dir, n.path) {
+			continue
+		}
 		out.missing++
 		out.Notes = append(out.Notes, fmt.Sprintf("%s: %s", n.path, n.why))
 	}
@@ -96,15 +100,30 @@ func Check(dir string) (*Report, error) {
 
 // inspectRunning is inspect of a directory in which chapters may be begun and dropped meanwhile.
 func inspectRunning(dir string) (found *inventory, err error) {
-	for range 5 {
+	for range 100 { // a chapter is begun every few seconds at most, and this takes less
 		before, _, _ := readManifest(dir) // what is wrong with it, inspect says
 		found, err = inspect(dir)
 		after, _, _ := readManifest(dir)
-		if err != nil || before == after && len(found.unreadable) == 0 {
+		if err != nil || before == after {
 			break
 		}
 	}
 	return found, err
+}
+
+// passing says that a file could not be read only since it has just been begun, with nothing recorded in it yet, or was
+// dropped meanwhile.
+func (inv *inventory) passing(dir, path string) bool {
+	c := &chapter{path: path}
+	if !parse(strings.TrimSuffix(filepath.Base(path), suffix), "%010d-%020d", &c.number, &c.first) {
+		return false
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return dropped(dir, c)
+	}
+	_, err = chapterIn(path)
+	return c.number == inv.manifest.Newest+1 && (err == nil || info.Size() <= int64(len(magic)+frameHeader))
 }
 
 // dropped says that the history itself has deleted a chapter since.
