@@ -44,7 +44,7 @@ func historyCommand() *cobra.Command {
 		Short: "Read a history whole and report what cannot be read",
 		Long: `Reads every file of a history (the directory given as --data-dir) and reports each chapter with what
 cannot be read of it. Nothing is changed, and a conductor may be running on the directory.
-The exit code is 0 if all can be read, 1 if not, 2 if the directory cannot be read at all.`,
+The exit code is 0 if all can be read, 1 if not, 2 if the directory cannot be read at all or has no history.`,
 		Example: `  conductor history check ./data`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
@@ -59,7 +59,7 @@ The exit code is 0 if all can be read, 1 if not, 2 if the directory cannot be re
 			}
 			printCheck(printable.Writer(cmd.OutOrStdout()), report)
 			if n := report.Problems(); n > 0 {
-				return failed(fmt.Errorf("%s: %d of what was recorded cannot be read", args[0], n))
+				return failed(fmt.Errorf("%s: damaged, so part of what was recorded cannot be read (%d found)", args[0], n))
 			}
 			return nil
 		},

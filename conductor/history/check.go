@@ -71,6 +71,9 @@ func Check(dir string) (*Report, error) {
 	for _, path := range aside {
 		out.Notes = append(out.Notes, path+": set aside earlier; delete it when it is of no more use")
 	}
+	if _, err := os.Lstat(filepath.Join(dir, manifestName)); errors.Is(err, os.ErrNotExist) && len(found.chapters) == 0 && len(out.Notes) == 0 {
+		return nil, fmt.Errorf("%s: there is no history in this directory; want the one that --data-dir names", dir)
+	}
 	h := &History{opt: Options{Dir: dir}.withDefaults(), chapters: found.chapters}
 	for _, c := range found.chapters {
 		in, err := h.load(c)

@@ -330,6 +330,7 @@ func TestRefusals(t *testing.T) {
 		{status.Error(codes.Unavailable, "no owner"), 503},
 		{status.Error(codes.ResourceExhausted, "full"), 507},
 		{status.Error(codes.DeadlineExceeded, "late"), 504},
+		{status.Error(codes.Canceled, "context canceled"), 503},
 		{status.Error(codes.FailedPrecondition, "last host"), 409},
 		{status.Error(codes.PermissionDenied, "our token"), 502},
 		{errors.New("something else"), 500},
