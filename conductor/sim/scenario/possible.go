@@ -36,10 +36,14 @@ func (d *decoder) possible(expect *yaml.Node, s *Scenario) {
 
 // measurable refuses expectations that nothing in the run could measure.
 func (d *decoder) measurable(expect *yaml.Node, s *Scenario) {
-	loads := []Workload{s.Workload}
+	loads, shakes := []Workload{s.Workload}, false
 	for _, p := range s.Phases {
-		if a, ok := p.Action.(SetLoad); ok {
+		switch a := p.Action.(type) {
+		case SetLoad:
 			loads = append(loads, a.Workload)
+		case TelemetryOutage:
+		default:
+			shakes = true
 		}
 	}
 	any := func(has func(Workload) bool) bool { return slices.ContainsFunc(loads, has) }
@@ -52,6 +56,8 @@ func (d *decoder) measurable(expect *yaml.Node, s *Scenario) {
 		}
 		field := "expect." + string(e.Metric)
 		switch {
+		case e.Metric == RepairedWithin && !shakes:
+			d.fail(expect, field, "cannot be measured: no phase does anything to the ring that it has to repair; add one, or list it in expect.allow_unmeasured")
 		case slices.Contains(loadMetrics, e.Metric) && !runs:
 			d.fail(expect, field, "cannot be measured: no operation is ever sent; set workload.rate, or list it in expect.allow_unmeasured")
 		case (e.Metric == LostKeys || e.Metric == RefusedWritesShown) && !writes:
