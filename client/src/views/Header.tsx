@@ -57,7 +57,7 @@ export function Header() {
           title={`How far the pointers of the certain members are from the right ones: 0 is an ideal ring.${
             ring.errorUnknown > 0n ? ` ${plural(ring.errorUnknown, "pointer")} not judged: one end is not certain.` : ""
           }`}
-          value={count(ring.error)}
+          value={ring.status === RingState_Status.UNSPECIFIED ? "–" : count(ring.error)}
           alarm={ring.error > 0n}
           testid="error"
         />
@@ -140,6 +140,10 @@ function Trust() {
     <ul className="trust" aria-label="How far this picture can be trusted">
       {ring.stalenessP99Ms < 0 ? (
         <li title="How late telemetry was is measured as it arrives, and not recorded.">delay then not recorded</li>
+      ) : ring.stalenessP99Ms === 0 ? (
+        <li title="How late telemetry is, over the last ten seconds: no event was applied in them, or all are ahead of the clock here.">
+          delay not known
+        </li>
       ) : (
         <li
           title={`Half of the events are applied within ${duration(ring.stalenessP50Ms)} of happening, 99 % within ${duration(ring.stalenessP99Ms)}.`}
