@@ -10,6 +10,7 @@ import (
 
 	"chordconductor/conductor/history"
 	"chordconductor/conductor/hub/hubpb"
+	"chordconductor/conductor/memory"
 	"chordconductor/internal/printable"
 )
 
@@ -53,7 +54,11 @@ The exit code is 0 if all can be read, 1 if not, 2 if the directory cannot be re
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			report, err := history.Check(args[0])
+			budget, err := memory.Default()
+			if err != nil {
+				return fmt.Errorf("history check: %w", err)
+			}
+			report, err := history.Check(args[0], memory.NewShare("check", budget.Limit))
 			if err != nil {
 				return fmt.Errorf("history check: %w", err)
 			}

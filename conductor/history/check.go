@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"chordconductor/conductor/memory"
 	"chordconductor/conductor/ring"
 )
 
@@ -40,8 +41,8 @@ func (r *Report) Problems() int {
 }
 
 // Check reads a directory whole. It changes nothing and takes no lock: what a running conductor writes meanwhile looks
-// like a chapter that ends early.
-func Check(dir string) (*Report, error) {
+// like a chapter that ends early. Files that memory (nil: without a limit) does not suffice for are reported as broken.
+func Check(dir string, memory *memory.Share) (*Report, error) {
 	if _, err := os.Stat(dir); err != nil {
 		return nil, err
 	}
@@ -74,8 +75,12 @@ func Check(dir string) (*Report, error) {
 	if _, err := os.Lstat(filepath.Join(dir, manifestName)); errors.Is(err, os.ErrNotExist) && len(found.chapters) == 0 && len(out.Notes) == 0 {
 		return nil, fmt.Errorf("%s: there is no history in this directory; want the one that --data-dir names", dir)
 	}
-	h := &History{opt: Options{Dir: dir}.withDefaults(), chapters: found.chapters}
+	h := &History{opt: Options{Dir: dir, Seeking: memory}.withDefaults(), chapters: found.chapters}
 	for _, c := range found.chapters {
+		if err := h.readable(c.size); err != nil {
+			out.Chapters = append(out.Chapters, ChapterReport{File: filepath.Base(c.path), From: c.from, Broken: err})
+			continue
+		}
 		in, err := h.load(c)
 		if err != nil {
 			return nil, err

@@ -561,7 +561,7 @@ func TestCheckBesideARunningHistory(t *testing.T) {
 			running = false
 		default:
 		}
-		report, err := Check(dir)
+		report, err := Check(dir, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

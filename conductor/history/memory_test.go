@@ -219,3 +219,18 @@ func TestARecordThatIsTooLarge(t *testing.T) {
 	}
 	_ = seeking
 }
+
+// TestCheckIsBounded: a check reads no file that the memory does not suffice for, and names it.
+func TestCheckIsBounded(t *testing.T) {
+	dir := t.TempDir()
+	paths := written(t, dir, 20, 100, 3)
+	report, err := Check(dir, memory.NewShare("check", 100))
+	if err != nil || report.Problems() != len(paths) {
+		t.Fatalf("%d problems in %d files, %v", report.Problems(), len(paths), err)
+	}
+	for _, c := range report.Chapters {
+		if !errors.Is(c.Broken, ErrMemory) {
+			t.Errorf("%s: %v", c.File, c.Broken)
+		}
+	}
+}

@@ -40,6 +40,7 @@ func (s *simulation) perform(ctx context.Context, number int, p scenario.Phase) 
 	case scenario.Pause:
 		err = s.disturb(ctx, p, result, &disturbance{from: s.fewHosts(a.Count), paused: true})
 	case scenario.Heal:
+		shakes = s.faults.disturbed() > 0
 		err = s.heal(ctx, result)
 	case scenario.TelemetryOutage:
 		shakes = false
