@@ -184,10 +184,14 @@ func (noView) Ignore(int)                                 {}
 // printConform prints a report; the error is that of an emitter that does not conform.
 func printConform(w io.Writer, r *conform.Report, asJSON bool) error {
 	if asJSON {
-		out := json.NewEncoder(w)
+		var text strings.Builder
+		out := json.NewEncoder(&text)
 		out.SetEscapeHTML(false)
 		out.SetIndent("", "  ")
 		if err := out.Encode(r); err != nil {
+			return failed(err)
+		}
+		if _, err := io.WriteString(w, printable.JSON(text.String())); err != nil {
 			return failed(err)
 		}
 	} else {

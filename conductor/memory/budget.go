@@ -60,10 +60,18 @@ func (b *Budget) shares() []struct {
 	}
 }
 
+// few writes a size that is too little, in bytes where it is less than a MiB: whoever leaves the unit out should see so.
+func few(size int64) string {
+	if size < 1<<20 {
+		return fmt.Sprintf("%d bytes", size)
+	}
+	return fmt.Sprintf("%d MiB", size>>20)
+}
+
 // New divides a limit.
 func New(limit int64, source string) (*Budget, error) {
 	if limit < Least {
-		return nil, fmt.Errorf("%d MiB of memory (%s) is too little: the conductor needs %d MiB at least; set --memory, or GOMEMLIMIT", limit>>20, source, Least>>20)
+		return nil, fmt.Errorf("%s of memory (%s) is too little: the conductor needs %d MiB at least; set --memory, or GOMEMLIMIT", few(limit), source, Least>>20)
 	}
 	b := &Budget{Limit: limit, Source: source}
 	for _, s := range b.shares() {

@@ -90,8 +90,11 @@ func (c Check) Text() string {
 	case !c.Measured:
 		return "not measured"
 	}
-	if c.Never {
+	if c.Never && c.Metric.Seconds() {
 		return "not within " + c.Metric.Format(c.Value)
+	}
+	if c.Never {
+		return c.Metric.Format(c.Value) + ", in a ring that is not ideal"
 	}
 	return c.Metric.Format(c.Value)
 }
