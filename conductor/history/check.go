@@ -13,6 +13,9 @@ import (
 	"chordconductor/conductor/ring"
 )
 
+// ErrNone is a directory without a history.
+var ErrNone = errors.New("there is no history in this directory; want the one that --data-dir names")
+
 // A Report is what Check found in a directory.
 type Report struct {
 	Chapters []ChapterReport
@@ -73,7 +76,7 @@ func Check(dir string, memory *memory.Share) (*Report, error) {
 		out.Notes = append(out.Notes, path+": set aside earlier; delete it when it is of no more use")
 	}
 	if _, err := os.Lstat(filepath.Join(dir, manifestName)); errors.Is(err, os.ErrNotExist) && len(found.chapters) == 0 && len(out.Notes) == 0 {
-		return nil, fmt.Errorf("%s: there is no history in this directory; want the one that --data-dir names", dir)
+		return nil, fmt.Errorf("%s: %w", dir, ErrNone)
 	}
 	h := &History{opt: Options{Dir: dir, Seeking: memory}.withDefaults(), chapters: found.chapters}
 	for _, c := range found.chapters {
