@@ -56,7 +56,7 @@ func TestHistoryCheck(t *testing.T) {
 	if code, _, errs := check(filepath.Join(dir, "absent")); code != exitUsage || !strings.Contains(errs, "absent") {
 		t.Errorf("%d %q", code, errs)
 	}
-	if code, out, errs := check(t.TempDir()); code != exitUsage || out != "" || !strings.Contains(errs, "there is no history in this directory") {
+	if code, out, errs := check(t.TempDir()); code != exitUsage || out != "" || !strings.Contains(errs, "no history in this directory") {
 		t.Errorf("a directory without a history: %d %q %q", code, out, errs)
 	}
 	fresh := t.TempDir()

@@ -13,6 +13,9 @@ import (
 	"chordconductor/conductor/ring"
 )
 
+// ErrNone is a directory without a history.
+var ErrNone = errors.New("no history in this directory; expected the one that --data-dir names")
+
 // A Report is the result of a Check.
 type Report struct {
 	Segments []SegmentReport
@@ -74,7 +77,7 @@ func Check(dir string, memory *memory.Share) (*Report, error) {
 		out.Notes = append(out.Notes, path+": set aside earlier because it could not be read; delete it when it is no longer needed")
 	}
 	if _, err := os.Lstat(filepath.Join(dir, manifestName)); errors.Is(err, os.ErrNotExist) && len(found.segments) == 0 && len(out.Notes) == 0 {
-		return nil, fmt.Errorf("%s: no history in this directory; expected the one that --data-dir names", dir)
+		return nil, fmt.Errorf("%s: %w", dir, ErrNone)
 	}
 	h := &History{opt: Options{Dir: dir, Seeking: memory}.withDefaults(), segments: found.segments}
 	for _, c := range found.segments {
