@@ -6,7 +6,9 @@ import (
 
 	"go.opentelemetry.io/otel/metric"
 
+	"chordconductor/conductor/live"
 	"chordconductor/conductor/memory"
+	"chordconductor/conductor/ring"
 	"chordconductor/otel/chordevent"
 )
 
@@ -27,6 +29,13 @@ func (o *options) budget() (*memory.Budget, error) {
 		return nil, fmt.Errorf("--memory %w", err)
 	}
 	return memory.New(limit, "--memory")
+}
+
+// viewWithin bounds a view by its shares of the memory.
+func viewWithin(b *memory.Budget) live.Config {
+	return live.Config{
+		Ring: ring.Options{MaxBytes: b.Fold.Limit()}, FoldMemory: b.Fold, QueueMemory: b.Events, FeedMemory: b.Feed, LookupMemory: b.Lookups,
+	}
 }
 
 // historyBytes is the bound of a history in memory; 0, the default, for one on disk.

@@ -16,6 +16,7 @@ import (
 	"chordconductor/conductor/conform"
 	"chordconductor/conductor/ingest"
 	"chordconductor/conductor/lookups"
+	"chordconductor/conductor/memory"
 	"chordconductor/conductor/recording"
 	"chordconductor/internal/duration"
 	"chordconductor/internal/printable"
@@ -149,8 +150,13 @@ func (o *conformOptions) live(ctx context.Context, claims []conform.Level, stder
 	if o.listen <= 0 {
 		return nil, fmt.Errorf("--for %s: expected a duration above 0", duration.Text(o.listen))
 	}
+	budget, err := memory.Default()
+	if err != nil {
+		return nil, err
+	}
+	budget.Enforce()
 	judge := conform.New(conform.Config{Ring: o.ring, Claims: claims, Now: time.Now})
-	server, err := ingest.Start(ctx, ingest.Config{GRPC: o.grpc, HTTP: o.http, Logs: judge.Logs, Spans: judge.Traces, Metrics: judge.Metrics}, noView{})
+	server, err := ingest.Start(ctx, ingest.Config{GRPC: o.grpc, HTTP: o.http, Memory: budget, Logs: judge.Logs, Spans: judge.Traces, Metrics: judge.Metrics}, noView{})
 	if err != nil {
 		return nil, err
 	}
@@ -178,10 +184,14 @@ func (noView) Ignore(int)                                 {}
 // printConform prints a report; the error is that of an emitter that does not conform.
 func printConform(w io.Writer, r *conform.Report, asJSON bool) error {
 	if asJSON {
-		out := json.NewEncoder(w)
+		var text strings.Builder
+		out := json.NewEncoder(&text)
 		out.SetEscapeHTML(false)
 		out.SetIndent("", "  ")
 		if err := out.Encode(r); err != nil {
+			return failed(err)
+		}
+		if _, err := io.WriteString(w, printable.JSON(text.String())); err != nil {
 			return failed(err)
 		}
 	} else {

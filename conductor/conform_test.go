@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime/debug"
 	"strings"
 	"testing"
 
@@ -150,6 +151,22 @@ func TestConformLive(t *testing.T) {
 		}
 		if claims != "accepted" && !strings.Contains(out.String(), "more than a minute from the time of arrival") {
 			t.Errorf("old timestamps are not named: %s", &out)
+		}
+	}
+}
+
+// The commands that receive telemetry without --memory have the budget of the process, too: GOMEMLIMIT, if that is set.
+func TestReceiversHaveABudget(t *testing.T) {
+	t.Setenv("GOMEMLIMIT", "100MiB")
+	before := debug.SetMemoryLimit(100 << 20)
+	defer debug.SetMemoryLimit(before)
+	for _, args := range [][]string{
+		{"conform", "--otlp-grpc", "127.0.0.1:0", "--otlp-http", "127.0.0.1:0", "--for", "1ms"},
+		{"run", "first-ring"},
+	} {
+		var stderr bytes.Buffer
+		if code := run(t.Context(), args, io.Discard, &stderr); code == exitOK || !strings.Contains(stderr.String(), "100 MiB of memory (GOMEMLIMIT) is too little") {
+			t.Errorf("%v: exit %d, %s", args, code, &stderr)
 		}
 	}
 }

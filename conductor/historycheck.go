@@ -10,6 +10,8 @@ import (
 
 	"chordconductor/conductor/history"
 	"chordconductor/conductor/hub/hubpb"
+	"chordconductor/conductor/memory"
+	"chordconductor/internal/printable"
 )
 
 // maxDamageFrames bounds the damaged periods of the history that each frame of the page carries.
@@ -43,7 +45,7 @@ func historyCommand() *cobra.Command {
 		Short: "Read a whole history and report what cannot be read",
 		Long: `Reads every file of a history (the directory given as --data-dir) and reports each segment with what
 cannot be read of it. Nothing is changed, and a conductor may be running on the directory.
-The exit code is 0 if all can be read, 1 if not, 2 if the directory cannot be read at all.`,
+The exit code is 0 if all can be read, 1 if not, 2 if the directory cannot be read at all or has no history.`,
 		Example: `  conductor history check ./data`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
@@ -52,13 +54,17 @@ The exit code is 0 if all can be read, 1 if not, 2 if the directory cannot be re
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			report, err := history.Check(args[0])
+			budget, err := memory.Default()
 			if err != nil {
 				return fmt.Errorf("history check: %w", err)
 			}
-			printCheck(cmd.OutOrStdout(), report)
+			report, err := history.Check(args[0], memory.NewShare("check", budget.Limit))
+			if err != nil {
+				return fmt.Errorf("history check: %w", err)
+			}
+			printCheck(printable.Writer(cmd.OutOrStdout()), report)
 			if n := report.Problems(); n > 0 {
-				return failed(fmt.Errorf("%s: %d parts of the recorded history cannot be read", args[0], n))
+				return failed(fmt.Errorf("%s: damaged, so part of what was recorded cannot be read (%d found)", args[0], n))
 			}
 			return nil
 		},

@@ -56,4 +56,18 @@ func TestHistoryCheck(t *testing.T) {
 	if code, _, errs := check(filepath.Join(dir, "absent")); code != exitUsage || !strings.Contains(errs, "absent") {
 		t.Errorf("%d %q", code, errs)
 	}
+	if code, out, errs := check(t.TempDir()); code != exitUsage || out != "" || !strings.Contains(errs, "no history in this directory") {
+		t.Errorf("a directory without a history: %d %q %q", code, out, errs)
+	}
+	fresh := t.TempDir()
+	empty, err := history.Open(history.Options{Dir: fresh})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := empty.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, errs := check(fresh); code != exitOK || errs != "" {
+		t.Errorf("a history in which nothing is yet: %d %q", code, errs)
+	}
 }

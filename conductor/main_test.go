@@ -434,6 +434,7 @@ func TestUsage(t *testing.T) {
 		{append(free, "--http", port), 2, "page and API: address " + port + " is already in use.*--http"},
 		{append(free, "--otlp-grpc", port), 2, port + ".*in use"},
 		{append(free, "--otlp-http", port), 2, port + ".*in use"},
+		{append(free, "--memory", "256"), 2, `256 bytes of memory \(--memory\) is too little: the conductor needs 128 MiB`},
 		{append(free, "--memory", "100MiB"), 2, `100 MiB of memory \(--memory\) is too little: the conductor needs 128 MiB`},
 		{append(free, "--memory", "much"), 2, `--memory "much": expected a size such as 512MiB`},
 		{append(free, "--http", "host"), 2, `--http "host": expected HOST:PORT`},

@@ -14,6 +14,7 @@ import (
 
 	"chordconductor/conductor/ingest"
 	"chordconductor/conductor/live"
+	"chordconductor/conductor/memory"
 	"chordconductor/conductor/report"
 	"chordconductor/conductor/ring"
 	"chordconductor/conductor/sim"
@@ -143,12 +144,20 @@ func distinct(html, json, record string) error {
 // runReal runs a scenario on the wall clock, with its telemetry over a real OTLP port.
 func runReal(ctx context.Context, s *scenario.Scenario, tap sim.Tap, show func(sim.State, *ring.View), stderr io.Writer) (*sim.Result, error) {
 	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	watch := sim.NewWatch()
-	view, err := live.New(live.Config{Recorder: watch})
+	budget, err := memory.Default()
 	if err != nil {
 		return nil, err
 	}
-	cfg := ingest.Config{GRPC: "127.0.0.1:0", Logger: log, Logs: tap.Logs, Spans: tap.BeforeSpans(watch.Spans), Metrics: tap.Metrics}
+	budget.Enforce()
+	watch := sim.NewWatch()
+	watch.Within(budget.Watch)
+	within := viewWithin(budget)
+	within.Recorder = watch
+	view, err := live.New(within)
+	if err != nil {
+		return nil, err
+	}
+	cfg := ingest.Config{GRPC: "127.0.0.1:0", Logger: log, Memory: budget, Logs: tap.Logs, Spans: tap.BeforeSpans(watch.Spans), Metrics: tap.Metrics}
 	receiver, err := ingest.Start(context.Background(), cfg, view)
 	if err != nil {
 		return nil, err

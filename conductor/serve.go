@@ -24,7 +24,6 @@ import (
 	"chordconductor/conductor/memory"
 	"chordconductor/conductor/recording"
 	"chordconductor/conductor/replay"
-	"chordconductor/conductor/ring"
 	"chordconductor/conductor/sim"
 	"chordconductor/conductor/sim/scenario"
 	"chordconductor/conductor/web"
@@ -177,9 +176,8 @@ func (c *conductor) bindPage() error {
 
 // listen makes the ring view and its history, on a clock.
 func (c *conductor) listen(now func() time.Time) (err error) {
-	fold := ring.Options{MaxBytes: c.memory.Fold.Limit()}
 	if c.past, err = history.Open(history.Options{
-		Dir: c.dataDir, MaxBytes: c.historyBytes(), Ring: fold, Recording: c.memory.Recording, Seeking: c.memory.Past,
+		Dir: c.dataDir, MaxBytes: c.historyBytes(), Ring: viewWithin(c.memory).Ring, Recording: c.memory.Recording, Seeking: c.memory.Past,
 		Logf: c.logf, Meter: c.own.meter("chordconductor/conductor/history"),
 	}); err != nil {
 		return err
@@ -193,10 +191,9 @@ func (c *conductor) listen(now func() time.Time) (err error) {
 	}
 	c.watch = sim.NewWatch()
 	c.watch.Within(c.memory.Watch)
-	c.live, err = live.New(live.Config{
-		Ring: fold, FoldMemory: c.memory.Fold, QueueMemory: c.memory.Events, FeedMemory: c.memory.Feed, LookupMemory: c.memory.Lookups,
-		Recorder: recorders{c.watch, c.past}, Meter: c.own.meter("chordconductor/conductor/live"), Log: c.log, Now: now,
-	})
+	view := viewWithin(c.memory)
+	view.Recorder, view.Meter, view.Log, view.Now = recorders{c.watch, c.past}, c.own.meter("chordconductor/conductor/live"), c.log, now
+	c.live, err = live.New(view)
 	return err
 }
 

@@ -1,13 +1,20 @@
 package history
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
+	"chordconductor/conductor/memory"
 	"chordconductor/conductor/ring"
 )
+
+// ErrNone is a directory without a history.
+var ErrNone = errors.New("no history in this directory; expected the one that --data-dir names")
 
 // A Report is the result of a Check.
 type Report struct {
@@ -37,17 +44,21 @@ func (r *Report) Problems() int {
 }
 
 // Check reads a whole directory. It changes nothing and takes no lock: a segment that a running conductor is writing
-// looks like one that ends early.
-func Check(dir string) (*Report, error) {
+// looks like one that ends early. Files that memory (nil: without a limit) does
+// not suffice for are reported as broken.
+func Check(dir string, memory *memory.Share) (*Report, error) {
 	if _, err := os.Stat(dir); err != nil {
 		return nil, err
 	}
-	found, err := inspect(dir)
+	found, err := inspectRunning(dir)
 	if err != nil {
 		return nil, err
 	}
 	out := &Report{}
 	for _, n := range found.unreadable {
+		if found.passing(dir, n.path) {
+			continue
+		}
 		out.missing++
 		out.Notes = append(out.Notes, fmt.Sprintf("%s: %s", n.path, n.why))
 	}
@@ -65,11 +76,22 @@ func Check(dir string) (*Report, error) {
 	for _, path := range damaged {
 		out.Notes = append(out.Notes, path+": set aside earlier because it could not be read; delete it when it is no longer needed")
 	}
-	h := &History{opt: Options{Dir: dir}.withDefaults(), segments: found.segments}
+	if _, err := os.Lstat(filepath.Join(dir, manifestName)); errors.Is(err, os.ErrNotExist) && len(found.segments) == 0 && len(out.Notes) == 0 {
+		return nil, fmt.Errorf("%s: %w", dir, ErrNone)
+	}
+	h := &History{opt: Options{Dir: dir, Seeking: memory}.withDefaults(), segments: found.segments}
 	for _, c := range found.segments {
+		if err := h.readable(c.size); err != nil {
+			out.Segments = append(out.Segments, SegmentReport{File: filepath.Base(c.path), From: c.from, Broken: err})
+			continue
+		}
 		in, err := h.load(c)
 		if err != nil {
 			return nil, err
+		}
+		if c.broken != nil && dropped(dir, c) {
+			out.Notes = append(out.Notes, c.path+": dropped meanwhile, as the oldest of a history at its limit")
+			continue
 		}
 		row := SegmentReport{File: filepath.Base(c.path), From: c.from, Cut: in.truncated}
 		if len(in.data) > 0 {
@@ -86,6 +108,41 @@ func Check(dir string) (*Report, error) {
 		out.Segments = append(out.Segments, row)
 	}
 	return out, nil
+}
+
+// inspectRunning is inspect of a directory in which segments may be begun and dropped meanwhile.
+func inspectRunning(dir string) (found *inventory, err error) {
+	for range 100 { // a segment is begun every few seconds at most, and this takes less
+		before, _, _ := readManifest(dir) // inspect reports what is wrong with it
+		found, err = inspect(dir)
+		after, _, _ := readManifest(dir)
+		if err != nil || before == after {
+			break
+		}
+	}
+	return found, err
+}
+
+// passing reports whether a file could not be read only because it has just been begun, with nothing recorded in it yet,
+// or because it was dropped meanwhile.
+func (inv *inventory) passing(dir, path string) bool {
+	c := &segment{path: path}
+	if !parse(strings.TrimSuffix(filepath.Base(path), suffix), "%010d-%020d", &c.number, &c.first) {
+		return false
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return dropped(dir, c)
+	}
+	_, err = segmentIn(path)
+	return c.number == inv.manifest.Newest+1 && (err == nil || info.Size() <= int64(len(magic)+frameHeader))
+}
+
+// dropped reports whether the history itself has deleted a segment since.
+func dropped(dir string, c *segment) bool {
+	_, err := os.Lstat(c.path)
+	m, _, manifestErr := readManifest(dir)
+	return errors.Is(err, fs.ErrNotExist) && manifestErr == nil && c.number < m.Oldest
 }
 
 // count reads to the end and returns the number of events on the way.

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"chordconductor/conductor/memory"
 	"chordconductor/conductor/ring"
 	"chordconductor/conductor/ring/ringtest"
 	"chordconductor/otel/chordevent"
@@ -345,6 +346,71 @@ func TestNothingKeepsAHistoryFromStarting(t *testing.T) {
 	}
 }
 
+// TestWhatIsDroppedIsReadable changes files after they were last read: when they grow too old or too many, those that can
+// no longer be read are kept, the others go.
+func TestWhatIsDroppedIsReadable(t *testing.T) {
+	dir := t.TempDir()
+	paths := written(t, dir, 20, 100, 3)
+	h := mustOpen(t, Options{Dir: dir, segmentEntries: 20, MaxBytes: 1})
+	<-h.checked
+	changed := map[string]bool{}
+	for i, path := range paths {
+		if changed[path] = i%2 == 0; changed[path] {
+			data, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			data[rand.IntN(len(data))] ^= 1
+			if err := os.WriteFile(path, data, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for _, ev := range chatter(160)[100:] {
+		h.Append(ev, ev.Time)
+	}
+	mustClose(t, h)
+	for _, path := range paths {
+		_, errOfOwn := os.Stat(path)
+		_, errAside := os.Stat(path + ".damaged")
+		if errOfOwn == nil || (errAside == nil) != changed[path] {
+			t.Errorf("%s, changed %v: %v, set aside: %v", filepath.Base(path), changed[path], errOfOwn, errAside)
+		}
+	}
+}
+
+// TestALastSegmentThatIsTooLarge: with whatever memory, a history starts, goes on, and with more of it shows all again.
+func TestALastSegmentThatIsTooLarge(t *testing.T) {
+	dir := t.TempDir()
+	paths := written(t, dir, 1000, 100, 3)
+	events := chatter(160)
+	for range 2 {
+		var said journal
+		h := mustOpen(t, Options{Dir: dir, segmentEntries: 1000, Seeking: memory.NewShare("past", 100), Logf: said.logf})
+		for _, ev := range events[100:] {
+			h.Append(ev, ev.Time)
+		}
+		h.Flush()
+		if _, err := h.At(context.Background(), events[50].Time); !errors.Is(err, ErrMemory) {
+			t.Error(err)
+		}
+		if s := h.Stats(); s.Damaged > 0 || s.Failed > 0 || !strings.Contains(said.String(), filepath.Base(paths[0])) {
+			t.Errorf("%+v, said %s", s, &said)
+		}
+		mustClose(t, h)
+	}
+	h := mustOpen(t, Options{Dir: dir})
+	defer mustClose(t, h)
+	if s := h.Stats(); s.Damaged > 0 || s.Segments != 3 {
+		t.Errorf("%+v %v", s, h.Damages())
+	}
+	for _, n := range []int{1, 50, 100, 101, 160} {
+		if v := mustAt(t, h, events[n-1].Time); v.Members[0].Seq != int64(n) {
+			t.Errorf("event %d: the view has %d", n, v.Members[0].Seq)
+		}
+	}
+}
+
 // contentsOf reads all files but those that a start may rewrite.
 func contentsOf(t *testing.T, dir string) (out [][]byte) {
 	t.Helper()
@@ -433,4 +499,84 @@ func appendOldFrame(out, payload []byte) []byte {
 	out = binary.LittleEndian.AppendUint32(out, uint32(len(payload)))
 	out = binary.LittleEndian.AppendUint32(out, crc32.Checksum(payload, castagnoli))
 	return append(out, payload...)
+}
+
+// TestAnEarlierRunsLastFileIsCut while the next run goes on: what is missing then was there at its start.
+func TestAnEarlierRunsLastFileIsCut(t *testing.T) {
+	dir := t.TempDir()
+	paths := written(t, dir, 1000, 45, 3)
+	events := chatter(60)
+	h := mustOpen(t, Options{Dir: dir})
+	defer mustClose(t, h)
+	<-h.checked
+	for _, ev := range events[50:] {
+		h.Append(ev, ev.Time)
+	}
+	h.Flush()
+	file, err := os.ReadFile(paths[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ends []int // of frames
+	for at := len(magic); at < len(file); {
+		at += frameHeader + int(binary.LittleEndian.Uint32(file[at:]))
+		ends = append(ends, at)
+	}
+	if len(ends) < 6 {
+		t.Fatal(ends)
+	}
+	if err := os.Truncate(paths[0], int64(ends[len(ends)/2])); err != nil {
+		t.Fatal(err)
+	}
+	_, err = h.At(context.Background(), events[44].Time)
+	var damaged *DamagedError
+	if !errors.As(err, &damaged) || h.Stats().Damaged != 1 {
+		t.Errorf("half of the file is gone: %v", err)
+	}
+	if v := mustAt(t, h, events[59].Time); v.Members[0].Seq != 60 {
+		t.Errorf("after it: %d", v.Members[0].Seq)
+	}
+}
+
+// TestCheckBesideARunningHistory reports no damage of one that begins and drops segments all the time.
+func TestCheckBesideARunningHistory(t *testing.T) {
+	dir := t.TempDir()
+	h := mustOpen(t, Options{Dir: dir, segmentEntries: 3, MaxBytes: 6000})
+	defer mustClose(t, h)
+	events := chatter(300)
+	written := make(chan struct{})
+	go func() {
+		defer close(written)
+		for i, ev := range events {
+			h.Append(ev, ev.Time)
+			if i%30 == 0 {
+				h.Flush()
+			}
+		}
+		h.Flush()
+	}()
+	checks := 0
+	for running := true; running; checks++ {
+		select {
+		case <-written:
+			running = false
+		default:
+		}
+		report, err := Check(dir, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if report.Problems() > 0 {
+			for _, c := range report.Segments {
+				if c.Broken != nil {
+					t.Errorf("check %d: %v", checks, c.Broken)
+				}
+			}
+			t.Fatalf("check %d: %v", checks, report.Notes)
+		}
+	}
+	if s := h.Stats(); s.Damaged > 0 || s.Failed > 0 {
+		t.Errorf("%+v", s)
+	}
+	t.Logf("%d checks", checks)
 }

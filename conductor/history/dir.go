@@ -110,8 +110,10 @@ func (h *History) list() error {
 
 // measure finds the last event of the last segment and its instant, and where its file ends.
 func (h *History) measure(c *segment) error {
-	if err := h.readable(c.size); err != nil {
-		return fmt.Errorf("%s: %w", c.path, err)
+	if err := h.readable(c.size); err != nil { // with more memory it can be read: the next segment leaves open where it ends
+		h.opt.Logf("history: %s: %s; recording continues after it", c.path, err)
+		h.stats.LastSeq, h.stats.To, h.last = c.first-1+unknownEvents, c.from, link{number: c.number, valid: -1}
+		return nil
 	}
 	in, err := h.load(c)
 	if err != nil {
@@ -139,6 +141,8 @@ func (h *History) measure(c *segment) error {
 	if c.broken != nil {
 		h.stats.LastSeq += uint64(c.size) // for the same reason
 		h.last = link{number: c.number, valid: c.size}
+	} else if !c.old {
+		c.valid, c.sum = in.end.valid, in.end.sum // what is missing from now on was there
 	}
 	return nil
 }
@@ -290,7 +294,7 @@ func (inv *inventory) connect() {
 			a.broken = fmt.Errorf("%s: the next segment was written after another file", a.path)
 		default:
 			a.valid, a.sum = c.before.valid, c.before.sum
-			a.empty = a.valid <= endOfHeader(a)
+			a.empty = a.valid >= 0 && a.valid <= endOfHeader(a)
 			if a.size < a.valid {
 				a.broken = fmt.Errorf("%s: byte %d: the file ends; expected %d bytes, its length when the next segment was begun", a.path, a.size, a.valid)
 			}

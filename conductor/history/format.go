@@ -38,7 +38,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // A link is the end of a segment's file, which the next segment names in its header.
 type link struct {
 	number uint64 // of the segment; 0: there is none before
-	valid  int64  // bytes of its file that count
+	valid  int64  // bytes of its file that count; negative: not known
 	sum    uint32 // the checksum of the last frame in them
 }
 

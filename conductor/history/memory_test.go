@@ -185,8 +185,8 @@ func TestRecordingIsCounted(t *testing.T) {
 	}
 }
 
-// A record made with more memory can be opened, or the error names the flag; and what cannot be read with less is still
-// there.
+// A record made with more memory can be opened with less: what cannot be read is an error that names the memory it needs,
+// and it is still there.
 func TestARecordThatIsTooLarge(t *testing.T) {
 	dir := t.TempDir()
 	h, _, _ := budgeted(t, dir, 1<<30)
@@ -198,10 +198,11 @@ func TestARecordThatIsTooLarge(t *testing.T) {
 	if err := h.Close(); err != nil {
 		t.Fatal(err)
 	}
-	_, err := Open(Options{Dir: dir, Seeking: memory.NewShare("past", 1<<20)})
-	if !errors.Is(err, ErrMemory) || !strings.Contains(err.Error(), "--memory") {
-		t.Fatalf("with too little memory: %v", err)
+	h = mustOpen(t, Options{Dir: dir, Seeking: memory.NewShare("past", 1<<20)})
+	if _, err := h.At(context.Background(), at); !errors.Is(err, ErrMemory) || !strings.Contains(err.Error(), "--memory") {
+		t.Errorf("with too little memory: %v", err)
 	}
+	mustClose(t, h)
 	h, _, seeking := budgeted(t, dir, 64<<20)
 	if _, err := h.At(context.Background(), at); err != nil {
 		t.Errorf("with enough: %v", err)
@@ -217,4 +218,19 @@ func TestARecordThatIsTooLarge(t *testing.T) {
 		t.Errorf("with too little: %v, damages %v", err, h.Damages())
 	}
 	_ = seeking
+}
+
+// TestCheckIsBounded: a check reads no file that the memory does not suffice for, and names it.
+func TestCheckIsBounded(t *testing.T) {
+	dir := t.TempDir()
+	paths := written(t, dir, 20, 100, 3)
+	report, err := Check(dir, memory.NewShare("check", 100))
+	if err != nil || report.Problems() != len(paths) {
+		t.Fatalf("%d problems in %d files, %v", report.Problems(), len(paths), err)
+	}
+	for _, c := range report.Segments {
+		if !errors.Is(c.Broken, ErrMemory) {
+			t.Errorf("%s: %v", c.File, c.Broken)
+		}
+	}
 }

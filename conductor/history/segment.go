@@ -48,13 +48,13 @@ func read(in *pack.Reader) entry {
 }
 
 // apply applies an entry to a fold, and reports whether the entry is worth keeping: an event that changes nothing is
-// not.
+// not, unless a fault of its emitter is judged by it.
 func apply(r *ring.Ring, e entry) (change ring.Change, keep bool) {
 	if e.event == nil {
 		return r.Advance(e.at), true
 	}
 	change = r.Apply(e.event, e.at)
-	return change, change.Applied
+	return change, change.Applied || change.Noted
 }
 
 // A reader is a position in a segment, and the ring at that position.

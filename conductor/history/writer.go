@@ -280,8 +280,8 @@ func (w *writer) forget() {
 	h.mu.Unlock()
 }
 
-// drop deletes the files of segments, and sets aside those that cannot be read. It writes the manifest first, so that
-// after a crash in between no segment that the manifest names is missing.
+// drop deletes the files of segments, and sets aside those that cannot be read, or not with the memory that there is. It
+// writes the manifest first, so that after a crash in between no segment that the manifest names is missing.
 func (w *writer) drop(gone, rest []*segment) error {
 	if w.h.opt.Dir == "" {
 		return nil
@@ -295,11 +295,15 @@ func (w *writer) drop(gone, rest []*segment) error {
 		w.h.manifest = m
 	}
 	for _, c := range gone {
+		looked := w.h.readable(c.size) == nil
+		if looked {
+			_, _ = w.h.load(c) // what is wrong is noted: nothing may have read the file since it was damaged
+		}
 		w.h.mu.Lock()
 		broken := c.broken
 		w.h.mu.Unlock()
 		var err error
-		if broken == nil {
+		if broken == nil && looked {
 			err = remove(c.path)
 		} else {
 			_, err = setAside(c.path)

@@ -20,8 +20,12 @@ const (
 	smallDecode = 512 << 10
 )
 
-// errLarge ends a try in the lane of small requests: decoding needs more memory than a small request has.
-var errLarge = errors.New("the request is large once decoded")
+var (
+	// errLarge ends a try in the lane of small requests: decoding needs more memory than a small request has.
+	errLarge = errors.New("the request is large once decoded")
+	// errShort ends a try that holds memory and needs more than is free.
+	errShort = errors.New("the memory that the request needs is in use")
+)
 
 // A class is the requests of one kind of signal: events, or all others. Neither waits for the other.
 type class struct{ small, large *lane }
@@ -32,7 +36,7 @@ type class struct{ small, large *lane }
 // one large request of another signal at most.
 type lane struct {
 	slots  *semaphore.Weighted
-	memory *semaphore.Weighted
+	memory *semaphore.Weighted // nil: the slots are so few that each has all the memory that it may take
 	turns  *semaphore.Weighted // processors of large requests of all classes; nil: small ones run at once
 	limit  int64               // of the memory
 	most   int64               // of it, for one request
@@ -41,7 +45,8 @@ type lane struct {
 func (l *lane) small() bool { return l.turns == nil }
 
 // newClasses divides the memory for decoding between events and others. No request waits for memory while it holds a
-// turn that the requests which hold the memory need: they hold turns too.
+// turn that the requests which hold the memory need: they hold turns too. And none waits for memory while it holds some
+// (work.hold): several could wait for each other.
 func newClasses(limit int64, slots int) (events, others class) {
 	processors := min(max(runtime.GOMAXPROCS(0)/2, 1), slots)
 	turns := semaphore.NewWeighted(int64(processors))
@@ -49,8 +54,9 @@ func newClasses(limit int64, slots int) (events, others class) {
 }
 
 func newClass(limit int64, small, large int, turns *semaphore.Weighted) class {
+	most := min(smallDecode, limit/4)
 	return class{
-		small: &lane{semaphore.NewWeighted(int64(small)), semaphore.NewWeighted(limit / 4), nil, limit / 4, min(smallDecode, limit/4)},
+		small: &lane{semaphore.NewWeighted(min(int64(small), limit/4/most)), nil, nil, limit / 4, most},
 		large: &lane{semaphore.NewWeighted(int64(large)), semaphore.NewWeighted(limit / 4 * 3), turns, limit / 4 * 3, limit / 4 * 3},
 	}
 }
@@ -91,48 +97,78 @@ func (g *gate) in(ctx context.Context, l *lane, do func(*work) error) error {
 	g.inFlight.Add(1)
 	w := &work{gate: g, lane: l}
 	defer w.leave()
-	return do(w)
+	err := do(w)
+	if errors.Is(err, errShort) {
+		w.release()
+		if err = w.acquire(ctx, l.most); err == nil {
+			err = do(w)
+		}
+	}
+	return err
 }
 
 // A work is a request that has its slot. It holds memory until leave.
 type work struct {
 	gate *gate
 	lane *lane
-	held int64
+	used int64 // of what is held
+	held int64 // of the lane's memory
 }
 
-// hold takes memory before it is used, and waits while others use it.
+// hold takes memory before it is used. A request that holds none yet waits while others use it. One that holds some does
+// not, since those may be waiting for it: it gives up, and starts again with all that a request may take.
 func (w *work) hold(ctx context.Context, n int64) error {
 	l := w.lane
-	if n > l.most-w.held {
+	if n > l.most-w.used {
 		if l.small() {
 			return errLarge
 		}
 		w.gate.decode.Refuse()
-		return errTooMuch(n+w.held, l.most)
+		return errTooMuch(n+w.used, l.most)
 	}
-	if !l.memory.TryAcquire(n) {
+	if more := w.used + n - w.held; more > 0 {
+		if err := w.acquire(ctx, more); err != nil {
+			return err
+		}
+	}
+	w.used += n
+	w.gate.decode.Take(n)
+	return nil
+}
+
+func (w *work) acquire(ctx context.Context, n int64) error {
+	if m := w.lane.memory; m != nil && !m.TryAcquire(n) {
+		if w.held > 0 {
+			return errShort
+		}
 		ctx, cancel := context.WithTimeout(ctx, slotWait)
 		defer cancel()
-		if l.memory.Acquire(ctx, n) != nil {
+		if m.Acquire(ctx, n) != nil {
 			w.gate.decode.Refuse()
 			return w.gate.refuse("no memory is left for decoding")
 		}
 	}
 	w.held += n
-	w.gate.decode.Take(n)
 	return nil
 }
 
+// give ends the use of memory, which stays held.
 func (w *work) give(n int64) {
-	w.lane.memory.Release(n)
 	w.gate.decode.Give(n)
-	w.held -= n
+	w.used -= n
+}
+
+func (w *work) release() {
+	w.give(w.used)
+	if w.lane.memory != nil {
+		w.lane.memory.Release(w.held)
+	}
+	w.held = 0
 }
 
 // leave releases the slot and all memory.
 func (w *work) leave() {
-	w.give(w.held)
+	w.release()
 	if w.lane.turns != nil {
 		w.lane.turns.Release(1)
 	}

@@ -40,7 +40,7 @@ type rejections struct {
 
 	mu    sync.Mutex
 	kinds map[kind]*rejected // guarded by mu; at most maxRejections
-	more  uint64             // guarded by mu; records of further kinds
+	more  uint64             // guarded by mu; records of further kinds, and of those that gave way to others
 }
 
 type rejected struct {
@@ -58,7 +58,7 @@ func (r *rejections) note(now time.Time, from chordevent.Source, err *chordevent
 	key := kind{from.Ring, from.Instance, err.Event, err.Attribute, string(err.Reason)}
 	r.mu.Lock()
 	k := r.kinds[key]
-	if k == nil && len(r.kinds) >= maxRejections {
+	if k == nil && len(r.kinds) >= maxRejections && !r.makeRoom(now) {
 		r.more++
 		r.mu.Unlock()
 		return
@@ -85,6 +85,24 @@ func (r *rejections) note(now time.Time, from chordevent.Source, err *chordevent
 		}
 		r.log.Warn(what, "problem", err.Error(), "ring", from.Ring, "instance", from.Instance, "records", n)
 	}
+}
+
+// makeRoom forgets the kind that was last rejected longest ago, if that is longer ago than the longest time between two
+// log lines: otherwise old mistakes of processes that have ended would keep present ones from being named. r.mu is held.
+func (r *rejections) makeRoom(now time.Time) bool {
+	var oldest kind
+	for key, k := range r.kinds {
+		if first := r.kinds[oldest]; first == nil || k.Last.Before(first.Last) {
+			oldest = key
+		}
+	}
+	k := r.kinds[oldest]
+	if now.Sub(k.Last) <= lastRepeat {
+		return false
+	}
+	r.more += k.Records
+	delete(r.kinds, oldest)
+	return true
 }
 
 // list is the rejections, newest first.

@@ -131,3 +131,40 @@ func TestRejectionsAreBounded(t *testing.T) {
 		t.Errorf("%q", v.message())
 	}
 }
+
+// TestOldRejectionsGiveWay: as many kinds as are distinguished, of processes that have ended, do not keep one that comes later
+// from being listed and logged; those that go on do.
+func TestOldRejectionsGiveWay(t *testing.T) {
+	var logged strings.Builder
+	r := newRejections(slog.New(slog.NewTextHandler(&logged, nil)))
+	now := time.Now()
+	note := func(instance string) {
+		r.note(now, chordevent.Source{Instance: instance}, &chordevent.DecodeError{Event: "chord.node.state", Reason: chordevent.ReasonMissing})
+	}
+	for i := range maxRejections {
+		note(fmt.Sprint("old-", i))
+	}
+	note("too-early")
+	if list, more := r.list(); len(list) != maxRejections || more != 1 || strings.Contains(logged.String(), "too-early") {
+		t.Errorf("%d are listed, %d more", len(list), more)
+	}
+	now = now.Add(lastRepeat + time.Second)
+	for i := range maxRejections - 1 {
+		note(fmt.Sprint("old-", i)) // goes on
+	}
+	note("new")
+	note("another")
+	list, more := r.list()
+	var total uint64
+	names := map[string]bool{}
+	for i := range list {
+		total += list[i].Records
+		names[list[i].Instance] = true
+	}
+	if len(list) != maxRejections || !names["new"] || !names["old-0"] || names["another"] || total+more != 2*maxRejections+2 {
+		t.Errorf("%d are listed, new among them: %t; %d records, %d more", len(list), names["new"], total, more)
+	}
+	if !strings.Contains(logged.String(), "instance=new") || strings.Contains(logged.String(), "another") {
+		t.Error("what is new is not logged")
+	}
+}

@@ -16,7 +16,7 @@ func TestUnpackingLetsOthersRun(t *testing.T) {
 		var out []byte
 		var err error
 		turns := yieldtest.During(t, func() { out, err = unpack(t.Context(), packing, packed, 64<<20, w) })
-		w.give(w.held)
+		w.release()
 		if err != nil || !bytes.Equal(out, body) {
 			t.Fatalf("%s: %d bytes, %v", packing, len(out), err)
 		}

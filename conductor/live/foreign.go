@@ -13,6 +13,9 @@ import (
 // maxForeign bounds the senders of other rings' events that are listed; of further ones only the events are counted.
 const maxForeign = 20
 
+// foreignFor is how long a sender that has fallen silent keeps its place from others.
+const foreignFor = time.Hour
+
 // A ForeignRing is a process whose events are of another ring than the one that is shown.
 type ForeignRing struct {
 	Ring     string // chord.ring.name
@@ -29,7 +32,11 @@ func (f *foreign) note(ev *chordevent.Event, arrived time.Time) (first bool) {
 	i := slices.IndexFunc(f.list, func(x ForeignRing) bool { return x.Ring == ev.Ring && x.Instance == ev.Instance })
 	if i < 0 {
 		if len(f.list) >= maxForeign {
-			return false
+			oldest := slices.MinFunc(f.list, func(a, b ForeignRing) int { return a.Last.Compare(b.Last) })
+			if arrived.Sub(oldest.Last) <= foreignFor {
+				return false
+			}
+			f.list = slices.DeleteFunc(f.list, func(x ForeignRing) bool { return x == oldest })
 		}
 		i, first = len(f.list), true
 		f.list = append(f.list, ForeignRing{Ring: ev.Ring, Instance: ev.Instance})

@@ -1,6 +1,7 @@
 package live
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -104,5 +105,33 @@ func TestTexts(t *testing.T) {
 		if got := (describer{digits: 4}).text(body); got != want {
 			t.Errorf("%T: %q, want %q", body, got, want)
 		}
+	}
+}
+
+// TestForeignSendersGiveWay: a sender of another ring that comes after the bound is named once one of those before it has
+// been silent for long, and not before.
+func TestForeignSendersGiveWay(t *testing.T) {
+	var f foreign
+	now := time.Unix(1790000000, 0)
+	note := func(instance int, at time.Time) bool {
+		return f.note(&chordevent.Event{Ring: "other", Instance: fmt.Sprint(instance)}, at)
+	}
+	for i := range maxForeign {
+		if !note(i, now) {
+			t.Fatalf("sender %d is not distinguished", i)
+		}
+	}
+	if note(maxForeign, now.Add(foreignFor)) {
+		t.Error("one sender too many takes the place of another")
+	}
+	now = now.Add(foreignFor + time.Second)
+	for i := 1; i < maxForeign; i++ {
+		note(i, now)
+	}
+	if !note(maxForeign+1, now) || note(maxForeign+2, now) {
+		t.Error("one place, of the sender that is silent, is free for one other")
+	}
+	if list := f.now(); len(list) != maxForeign || slices.ContainsFunc(list, func(x ForeignRing) bool { return x.Instance == "0" }) {
+		t.Errorf("%+v", list)
 	}
 }

@@ -60,10 +60,18 @@ func (b *Budget) shares() []struct {
 	}
 }
 
+// few writes a size that is too little, in bytes where it is less than a MiB: whoever leaves the unit out should see so.
+func few(size int64) string {
+	if size < 1<<20 {
+		return fmt.Sprintf("%d bytes", size)
+	}
+	return fmt.Sprintf("%d MiB", size>>20)
+}
+
 // New divides a limit.
 func New(limit int64, source string) (*Budget, error) {
 	if limit < Least {
-		return nil, fmt.Errorf("%d MiB of memory (%s) is too little: the conductor needs %d MiB at least; set --memory", limit>>20, source, Least>>20)
+		return nil, fmt.Errorf("%s of memory (%s) is too little: the conductor needs %d MiB at least; set --memory, or GOMEMLIMIT", few(limit), source, Least>>20)
 	}
 	b := &Budget{Limit: limit, Source: source}
 	for _, s := range b.shares() {
@@ -85,7 +93,7 @@ func Default() (*Budget, error) {
 	}
 	machine, err := memlimit.FromSystem()
 	if err != nil {
-		return nil, fmt.Errorf("cannot read the machine's memory size: %w; set --memory", err)
+		return nil, fmt.Errorf("cannot read the machine's memory size: %w; set --memory, or GOMEMLIMIT", err)
 	}
 	return New(max(Least, int64(float64(machine)*machineShare)), "a quarter of the machine's memory")
 }

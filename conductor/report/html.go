@@ -8,10 +8,12 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"gonum.org/v1/plot/plotter"
 
 	"chordconductor/conductor/sim/load"
+	"chordconductor/internal/duration"
 )
 
 //go:embed page.html.tmpl
@@ -25,7 +27,8 @@ var page = template.Must(template.New("report").Funcs(template.FuncMap{
 	"f2":      func(v float64) string { return fmt.Sprintf("%.2f", v) },
 	"top":     func(n int, list []Load) []Load { return list[:min(n, len(list))] },
 	"topOps":  func(n int, list []Operation) []Operation { return list[:min(n, len(list))] },
-	"seconds": func(v *float64) string { return fmt.Sprintf("%.1f s", *v) },
+	"at":      func(s float64) string { return secondsText(s) },
+	"seconds": func(s *float64) string { return secondsText(*s) },
 	"trace":   traceLink,
 	"slow":    slowTables,
 	"ms":      millisText,
@@ -160,19 +163,19 @@ func traceLink(jaeger, id string) template.URL {
 	return template.URL(strings.TrimSuffix(jaeger, "/") + "/trace/" + id)
 }
 
-// millisText formats a time given in milliseconds with three significant digits.
+// secondsText formats a time of the run like the durations of scenarios.
+func secondsText(s float64) string {
+	return duration.Text(time.Duration(s * float64(time.Second)).Round(100 * time.Millisecond))
+}
+
+// millisText formats a time given in milliseconds likewise, with three significant digits.
 func millisText(ms float64) string {
-	switch {
-	case ms < 10:
-		return fmt.Sprintf("%.2f ms", ms)
-	case ms < 100:
-		return fmt.Sprintf("%.1f ms", ms)
-	case ms < 1000:
-		return fmt.Sprintf("%.0f ms", ms)
-	case ms < 10_000:
-		return fmt.Sprintf("%.2f s", ms/1000)
+	d := time.Duration(ms * float64(time.Millisecond))
+	digits := 10 * time.Microsecond
+	for d >= 1000*digits && digits < 100*time.Millisecond {
+		digits *= 10
 	}
-	return fmt.Sprintf("%.1f s", ms/1000)
+	return duration.Text(d.Round(digits))
 }
 
 // pathText formats a lookup's path, of a long one its beginning and its end. The JSON has all of it.

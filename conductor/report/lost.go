@@ -84,7 +84,7 @@ func traceText(t trace.TraceID) string {
 
 // Text describes a lost key's last write, for people.
 func (k LostKey) Text() string {
-	return fmt.Sprintf("written at %.1f s with %d replicas%s; the last read found %s", k.WrittenS, k.Copies, inTrace(k.TraceID), k.Found)
+	return fmt.Sprintf("written at %s with %d replicas%s; the last read found %s", secondsText(k.WrittenS), k.Copies, inTrace(k.TraceID), k.Found)
 }
 
 // Text describes a replica's fate. Only the report of a crash has a time.
@@ -97,7 +97,7 @@ func (h Holder) Text() string {
 		when = ", reported by " + h.By + " at"
 	}
 	if h.EndedS != nil {
-		text += fmt.Sprintf("%s %.1f s", when, *h.EndedS)
+		text += when + " " + secondsText(*h.EndedS)
 	}
 	return text + inTrace(h.TraceID)
 }
@@ -108,7 +108,7 @@ func (m KeyMove) Text() string {
 	if m.Failed {
 		what = "not moved"
 	}
-	return fmt.Sprintf("%s from %s to %s at %.1f s (%s)%s", what, m.From, m.To, m.AtS, m.Reason, inTrace(m.TraceID))
+	return fmt.Sprintf("%s from %s to %s at %s (%s)%s", what, m.From, m.To, secondsText(m.AtS), m.Reason, inTrace(m.TraceID))
 }
 
 func inTrace(id string) string {

@@ -52,7 +52,7 @@ type Check struct {
 	Value    float64         `json:"value"`
 	Measured bool            `json:"measured"`          // false: this run had no measurement for it, so it does not count as held
 	Allowed  bool            `json:"allowed,omitempty"` // "not measured" is allowed
-	Never    bool            `json:"never,omitempty"`   // it did not occur before the end; value is the time until then
+	Never    bool            `json:"never,omitempty"`   // no ideal ring occurred before the end; a value in seconds is the time until then
 	OK       bool            `json:"ok"`
 	Unit     string          `json:"unit"` // of at_most and value, as UCUM writes it: s, {key}, …
 }

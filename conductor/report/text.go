@@ -12,7 +12,7 @@ func (rep *Report) Text(w io.Writer) {
 	row := func(what, format string, args ...any) {
 		fmt.Fprintf(w, "  %-14s "+format+"\n", append([]any{what}, args...)...)
 	}
-	fmt.Fprintf(w, "\n%s, seed %d: %s after %.0f s (%s time)\n", rep.Scenario.Name, rep.Scenario.Seed, strings.ToUpper(rep.Verdict), rep.ElapsedS, rep.Environment.Speed)
+	fmt.Fprintf(w, "\n%s, seed %d: %s after %s (%s time)\n", rep.Scenario.Name, rep.Scenario.Seed, strings.ToUpper(rep.Verdict), secondsText(rep.ElapsedS), rep.Environment.Speed)
 	row("members", "%d at the end, peak ring error %d", s.MembersEnd, s.PeakRingError)
 	row("operations", "%d answered, %d failed, %d refused, %d needed another host", s.Operations, s.Failed, s.Refused, s.Retried)
 	row("keys", "%d written, %d lost%s, %d stale reads, %d corrupt", s.KeysWritten, s.LostKeys, s.HowLost(), s.StaleReads, s.CorruptReads)
@@ -20,16 +20,16 @@ func (rep *Report) Text(w io.Writer) {
 		row("error", "reads show %d writes that were refused", s.RefusedShown)
 	}
 	row("lookups", "%d checked, %d wrong, %.2f hops in the mean (½ log2 N is %.2f)", s.JudgedLookups, s.WrongLookups, s.MeanHops, s.HalfLog)
-	row("latency", "p50 %.2f ms, p99 %.2f ms, p99.9 %.2f ms, max %.2f ms, from the intended start", s.P50MS, s.P99MS, s.P999MS, s.MaxMS)
+	row("latency", "p50 %s, p99 %s, p99.9 %s, max %s, from the intended start", millisText(s.P50MS), millisText(s.P99MS), millisText(s.P999MS), millisText(s.MaxMS))
 	staleness := "not measured"
 	if rep.Environment.Speed == "real" {
 		staleness = millisText(rep.Environment.StalenessP99MS)
 	}
 	row("telemetry", "%d events applied, %d records lost, staleness p99 %s", rep.Telemetry.Applied, rep.Telemetry.Lost, staleness)
 	if len(rep.Phases) > 1 {
-		fmt.Fprintf(w, "\n  %-34s %8s %8s %8s %8s %8s  %s\n", "phase", "from", "answers", "failed", "refused", "p99 ms", "ideal again after")
+		fmt.Fprintf(w, "\n  %-34s %8s %8s %8s %8s %8s  %s\n", "phase", "from", "answers", "failed", "refused", "p99", "ideal again after")
 		for _, p := range rep.Phases {
-			fmt.Fprintf(w, "  %-34s %7.1fs %8d %8d %8d %8.2f  %s\n", clip(p.Name, 34), p.FromS, p.Gets+p.Puts+p.Lookups, p.Failed, p.Refused, p.P99MS, p.repaired())
+			fmt.Fprintf(w, "  %-34s %8s %8d %8d %8d %8s  %s\n", clip(p.Name, 34), secondsText(p.FromS), p.Gets+p.Puts+p.Lookups, p.Failed, p.Refused, millisText(p.P99MS), p.repaired())
 		}
 	}
 	if len(rep.Checks) > 0 {
@@ -68,7 +68,7 @@ func (p Phase) shortText(named bool) string {
 func (p Phase) repaired() string {
 	switch {
 	case p.RepairedS != nil:
-		return fmt.Sprintf("%.1f s", *p.RepairedS)
+		return secondsText(*p.RepairedS)
 	case p.Unrepaired:
 		return "not before the end"
 	}
@@ -90,8 +90,11 @@ func (c Check) Text() string {
 	case !c.Measured:
 		return "not measured"
 	}
-	if c.Never {
+	if c.Never && c.Metric.Seconds() {
 		return "not within " + c.Metric.Format(c.Value)
+	}
+	if c.Never {
+		return c.Metric.Format(c.Value) + ", in a ring that is not ideal"
 	}
 	return c.Metric.Format(c.Value)
 }

@@ -18,17 +18,22 @@ func (r *Ring) applyMember(x *record, ev *chordevent.Event, arrived time.Time) b
 	if x.seqs.has(seq) {
 		before := x.faults
 		if x.sources[1].instance != "" {
+			r.noted = true
 			r.updateStatus(x)
 			r.members.by(r.due(x))
 		}
 		return earlier || x.faults != before
 	}
 	at := r.ringTime(ev)
+	if ahead := ev.Time.Sub(at); ahead != x.ahead { // its host has stated another since: what came before is measured by that, too
+		x.lag += ahead - x.ahead
+		x.ahead = ahead
+	}
 	if lag := arrived.Sub(at); x.newest == 0 || lag < x.lag {
 		x.lag = lag
 	}
 	if seq > x.newest {
-		x.clock = x.clock.next(at, arrived, arrived.Sub(x.arrived))
+		x.clock = x.clock.next(ev.Time, arrived, arrived.Sub(x.arrived))
 		x.newest, x.last, x.host = seq, at, ev.Host
 	}
 	if arrived.After(x.arrived) {

@@ -33,7 +33,7 @@ func (r *Ring) ringTime(ev *chordevent.Event) time.Time {
 // answer, so it has bounds alone: an event cannot have been emitted after it arrived, nor before the member's previous
 // event.
 type clock struct {
-	lead  time.Duration // the timestamp, in ring time, minus the arrival
+	lead  time.Duration // the timestamp minus the arrival
 	delay time.Duration // the most that the event has been on its way
 	timed bool          // delay is known
 }

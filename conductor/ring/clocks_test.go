@@ -125,3 +125,45 @@ func TestImpossibleClocks(t *testing.T) {
 		}
 	}
 }
+
+// TestStatedClocksAreNotLate: a host whose clock is ahead, and that states so only when some of its members' events have
+// arrived, makes no member uncertain for that; that its clock is off is named as long as it is.
+func TestStatedClocksAreNotLate(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		ahead := time.Duration(rapid.IntRange(-5, 600).Draw(t, "seconds ahead")) * time.Second
+		r := New(Options{})
+		w := ringtest.NewTestRing(160, 3, nil)
+		w.Emitted = func(ev *chordevent.Event) {
+			at := ev.Time
+			if ev.Node.ID == w.Space.FromUint64(200) {
+				ev.Time = ev.Time.Add(ahead)
+			}
+			r.Apply(ev, at)
+		}
+		for id := range uint64(4) {
+			w.Birth(id * 100)
+		}
+		w.RepairAll()
+		off := w.Members[2]
+		steps := rapid.IntRange(0, 3).Draw(t, "keyframes before the statement")
+		for i := range steps + 5 {
+			for _, a := range w.Members {
+				w.Keyframe(a)
+			}
+			if i == steps {
+				w.Emit(off, chordevent.HostState{Incarnation: 1, Seq: 1, Period: 10 * time.Second, Status: "active", Members: 1, ClockAhead: ahead, ClockOthers: 3})
+				off.Seq-- // a host numbers its own
+			}
+			for range 9 {
+				w.Now = w.Now.Add(time.Second)
+				r.Advance(w.Now)
+				if v := r.View(); !v.Certainty.All() {
+					t.Fatalf("%v ahead, %d s after keyframe %d, stated after %d: %+v", ahead, w.Now.Sub(ringtest.Start)/time.Second, i, steps, v.Certainty)
+				}
+			}
+			if got := len(faultsOf(r, ClockAhead)) == 1; got != (ahead > maxLag) {
+				t.Fatalf("%v ahead, after keyframe %d, stated after %d: %+v", ahead, i, steps, r.View().Faults)
+			}
+		}
+	})
+}

@@ -88,6 +88,7 @@ func (r *Ring) noteRival(x *record, inc, seq int64, arrived time.Time) (changed 
 			v.last = arrived
 		}
 	}
+	r.noted = true
 	before := x.faults
 	r.updateStatus(x)
 	r.members.by(r.due(x))

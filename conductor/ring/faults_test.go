@@ -3,6 +3,7 @@ package ring
 import (
 	"math"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -324,6 +325,21 @@ func TestSumsDoNotOverflow(t *testing.T) {
 		restored, err := Restore(Options{Name: "test"}, r.Checkpoint())
 		if err != nil || restored.View().Counts.Lost != r.View().Counts.Lost || restored.View().Counts.Missing != r.View().Counts.Missing {
 			t.Fatalf("%v", err)
+		}
+	})
+}
+
+// TestBoundsAreRoundedAsBounds: the text about a clock is true of every bound, in whole seconds.
+func TestBoundsAreRoundedAsBounds(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		bound := time.Duration(rapid.Int64Range(1, int64(1000*time.Hour)).Draw(t, "bound"))
+		for kind, words := range map[FaultKind][2]string{ClockAhead: {" at least ", " ahead"}, ClockBehind: {" by at most ", ""}} {
+			text := (&Fault{Kind: kind, Bound: bound}).String()
+			_, stated, _ := strings.Cut(strings.TrimSuffix(text, words[1]), words[0])
+			d, err := time.ParseDuration(stated)
+			if off := bound - d; err != nil || kind == ClockAhead && (off < 0 || off >= time.Second) || kind == ClockBehind && (off > 0 || off <= -time.Second) {
+				t.Fatalf("%v is written as %q", bound, text)
+			}
 		}
 	})
 }

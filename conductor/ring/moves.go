@@ -70,12 +70,13 @@ func (t *moveTable) apply(ev *chordevent.Event, body *chordevent.KeysMoved, arri
 		t.by[m.id] = m
 		t.bytes += moveSize
 	}
-	if ev.Time.Before(m.started) {
+	earlier := ev.Time.Before(m.started)
+	if earlier {
 		m.started, m.shown, t.changed = ev.Time, nil, true
 	}
 	old := &m.side[k]
 	if cmp.Or(cmp.Compare(side.inc, old.inc), cmp.Compare(side.seq, old.seq), side.node.Compare(old.node)) <= 0 {
-		return m.shown == nil
+		return earlier
 	}
 	t.bytes += side.size() - old.size()
 	m.side[k], m.arrived, m.shown = side, arrived, nil

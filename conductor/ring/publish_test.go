@@ -84,3 +84,19 @@ func TestLossesAreCountedByProcess(t *testing.T) {
 		t.Errorf("%d lost, want 9", lost)
 	}
 }
+
+// TestMovesAreNewsOnce: a batch received twice changes nothing, whether a view was taken in between or not.
+func TestMovesAreNewsOnce(t *testing.T) {
+	for _, looked := range []bool{false, true} {
+		r := New(Options{})
+		w := settled(t, r, 3)
+		ev := w.Event(w.Members[0], chordevent.KeysMoved{MoveID: "a", Phase: chordevent.MoveStarted, Reason: chordevent.MoveJoin, Outgoing: true, Peer: chordevent.PeerRef{Peer: w.Members[1].Self}})
+		first := r.Apply(ev, w.Now)
+		if looked {
+			r.View()
+		}
+		if again := r.Apply(ev, w.Now); !first.Applied || again.Applied {
+			t.Errorf("looked at meanwhile: %t; new at first: %t, again: %t", looked, first.Applied, again.Applied)
+		}
+	}
+}

@@ -83,6 +83,7 @@ type incarnationState struct {
 	last    time.Time     // timestamp of the newest event, in ring time
 	arrived time.Time     // of the last new event
 	lag     time.Duration // least time from an event's timestamp to its arrival: clock difference and delivery
+	ahead   time.Duration // the host's clock offset that lag was measured with; not in checkpoints, like hosts
 	host    chordevent.Host
 	clock   clock
 	sources [2]source // of its events: of all sources the first and the last by name; see noteSource

@@ -100,6 +100,7 @@ type Ring struct {
 	stated    hosts // that have reported their state
 
 	touched []chord.ID // by this Apply or Advance
+	noted   bool       // by this Apply: see Change
 	dirty   []*record  // their Member is outdated
 	witness witnesses
 	formed  formed
@@ -198,7 +199,7 @@ func (r *Ring) Apply(ev *chordevent.Event, arrived time.Time) Change {
 	}
 	if !isNew {
 		r.counts.Outdated++
-		return Change{}
+		return Change{Noted: r.noted}
 	}
 	if x.refused {
 		r.counts.Refused++ // and applied nevertheless: see updateRefused
@@ -237,7 +238,7 @@ func (r *Ring) begin(now time.Time) {
 	if now.After(r.now) {
 		r.now = now
 	}
-	r.touched = r.touched[:0]
+	r.touched, r.noted = r.touched[:0], false
 }
 
 func (r *Ring) changed() Change {

@@ -150,6 +150,7 @@ func (v *Violation) Key() string {
 // A Change is what one Apply or Advance did.
 type Change struct {
 	Applied bool       // the event changed something, or time did
+	Noted   bool       // not Applied, but a fault of the emitter is judged by it: a record without it gives other views later
 	Seq     uint64     // of this change, if Applied: views from View.Seq on show it
 	Members []chord.ID // the members whose own state changed; valid until the next call
 	Death   bool       // the event is a report by which a member failed: not a further report of a death, nor one that is refuted

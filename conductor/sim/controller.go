@@ -84,9 +84,16 @@ func (l *Controller) StartSimulation(s *scenario.Scenario) error {
 	}
 	ctx, cancel := context.WithTimeout(l.lifetime, changeLimit)
 	defer cancel()
+	var deployment *Deployment
+	if s.OwnRing { // before anything ends: a ring that cannot be started replaces no other one
+		var err error
+		if deployment, err = l.cfg.Deploy(ctx, s); err != nil {
+			return fmt.Errorf("starting a ring: %w", err)
+		}
+	}
 	l.stopCurrent(ctx)
-	if s.OwnRing {
-		if err := l.renew(ctx, s); err != nil {
+	if deployment != nil {
+		if err := l.renew(ctx, deployment); err != nil {
 			return err
 		}
 	}
@@ -96,14 +103,10 @@ func (l *Controller) StartSimulation(s *scenario.Scenario) error {
 // changeLimit bounds the exchange of one ring for another.
 const changeLimit = 30 * time.Second
 
-// renew retires the present ring, and makes the deployment of a new one.
-func (l *Controller) renew(ctx context.Context, s *scenario.Scenario) error {
+// renew retires the present ring, and activates the deployment of a new one.
+func (l *Controller) renew(ctx context.Context, d *Deployment) error {
 	l.retire(ctx)
-	g, err := l.cfg.Deploy(ctx, s)
-	if err != nil {
-		return fmt.Errorf("starting a ring: %w", err)
-	}
-	here := newActiveDeployment(g)
+	here := newActiveDeployment(d)
 	l.mu.Lock()
 	closed := l.closed
 	if !closed {
@@ -122,6 +125,7 @@ func (l *Controller) begin(ctx context.Context, s *scenario.Scenario) error {
 	here := l.here()
 	sim := newSimulation(s, here, l.cfg)
 	l.mu.Lock()
+	before := l.current
 	l.current = sim
 	l.mu.Unlock()
 	var started error
@@ -131,6 +135,12 @@ func (l *Controller) begin(ctx context.Context, s *scenario.Scenario) error {
 	})
 	if err == nil {
 		err = started
+	}
+	if err != nil {
+		sim.runtime.end() // should the runtime still take its turn later
+		l.mu.Lock()
+		l.current = before
+		l.mu.Unlock()
 	}
 	return err
 }
@@ -147,6 +157,9 @@ func (l *Controller) StopSimulation(ctx context.Context) error {
 	defer cancel()
 	defer context.AfterFunc(l.lifetime, cancel)()
 	l.stopCurrent(ctx)
+	if !sim.over() {
+		return refuse(ErrUnavailable, "the ring did not answer, or is being stopped: the simulation may continue")
+	}
 	return nil
 }
 

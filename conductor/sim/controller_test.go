@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -83,5 +84,69 @@ func TestVirtualRunsRepeat(t *testing.T) {
 	}
 	if figures(2) == one {
 		t.Error("two seeds give one run")
+	}
+}
+
+// TestARingThatCannotBeStarted: the command fails, and the ring and the simulation that were there go on.
+func TestARingThatCannotBeStarted(t *testing.T) {
+	made := 0
+	l := New(Config{
+		View: func() *ring.View { return &ring.View{} }, Watch: NewWatch(),
+		Deploy: func(context.Context, *scenario.Scenario) (*Deployment, error) {
+			if made++; made > 1 {
+				return nil, errors.New("no port is free")
+			}
+			return newLocalDeployment(newPaperFleet("a", "b"), newWallRuntime()), nil
+		},
+	})
+	defer l.Close(t.Context())
+	if err := l.StartSimulation(parse(t, "name: first\nring: {members: 3}")); err != nil {
+		t.Fatal(err)
+	}
+	before := l.here()
+	err := l.StartSimulation(parse(t, "name: second\nring: {members: 3}"))
+	if err == nil || !strings.Contains(err.Error(), "no port is free") {
+		t.Errorf("%v", err)
+	}
+	if st := l.Simulation(); l.here() != before || !st.Running || st.Scenario != "first" {
+		t.Errorf("after a command that failed: the ring is there: %t, %+v", l.here() == before, st)
+	}
+}
+
+// TestARingThatGivesNoAnswer: a simulation that it did not begin is none, and one that it did not end may continue.
+func TestARingThatGivesNoAnswer(t *testing.T) {
+	mute := false
+	done := 0
+	l := New(Config{
+		View: func() *ring.View { return &ring.View{} }, Watch: NewWatch(),
+		Deploy: func(context.Context, *scenario.Scenario) (*Deployment, error) {
+			g := newLocalDeployment(newPaperFleet("a", "b"), newWallRuntime())
+			do := g.Do
+			g.Do = func(ctx context.Context, task func(context.Context)) error {
+				if done++; mute || done == 2 {
+					return errors.New("no answer")
+				}
+				return do(ctx, task)
+			}
+			return g, nil
+		},
+	})
+	defer l.Close(t.Context())
+	if err := l.StartSimulation(parse(t, "ring: {members: 3}\nduration: 1h")); err == nil {
+		t.Error("the ring gives no answer, and the simulation begins")
+	}
+	if st := l.Simulation(); st.Running {
+		t.Errorf("a simulation that did not begin runs: %+v", st)
+	}
+	if err := l.StartSimulation(parse(t, "name: second\nduration: 1h")); err != nil {
+		t.Errorf("the next one: %v", err)
+	}
+	mute = true
+	if err := l.StopSimulation(t.Context()); !errors.Is(err, ErrUnavailable) || !l.Simulation().Running {
+		t.Errorf("the ring gives no answer: %v", err)
+	}
+	mute = false
+	if err := l.StopSimulation(t.Context()); err != nil || l.Simulation().Running {
+		t.Errorf("it gives one again: %v", err)
 	}
 }

@@ -91,9 +91,12 @@ func loads(v *ring.View) []MemberLoad {
 func (r *Result) check(v *ring.View) {
 	for _, e := range r.Scenario.Expect {
 		c := Check{Metric: e.Metric, Bound: e.Bound}
-		if e.Metric == scenario.RepairedWithin {
+		switch e.Metric {
+		case scenario.RepairedWithin:
 			c.Value, c.Measured, c.Never = r.longestRepair()
-		} else {
+		case scenario.FinalRingError:
+			c.Value, c.Measured, c.Never = r.finalError(v)
+		default:
 			c.Value, c.Measured = r.measure(e.Metric, v)
 		}
 		c.Allowed = slices.Contains(r.Scenario.AllowUnmeasured, e.Metric)
@@ -109,12 +112,6 @@ func (r *Result) measure(m scenario.Metric, v *ring.View) (float64, bool) {
 	switch m {
 	case scenario.LostKeys:
 		return float64(r.Keys.Lost), r.Keys.Written > 0 && (r.Finished || r.Keys.Lost > 0) // all are read at the end
-	case scenario.FinalRingError:
-		last := Point{Status: v.Status, RingError: v.Error, Certainty: v.Certainty.State}
-		if n := len(r.Timeline); r.Finished && n > 0 {
-			last = r.Timeline[n-1]
-		}
-		return float64(last.RingError), last.Status != ring.Unknown && last.Certainty == ring.AllCertain
 	case scenario.WrongLookups:
 		return float64(r.Lookups.Wrong), r.Lookups.Judged > 0
 	case scenario.StaleReads:
@@ -139,6 +136,17 @@ func (r *Result) measure(m scenario.Metric, v *ring.View) (float64, bool) {
 		return float64(most), known
 	}
 	return 0, false
+}
+
+// finalError is the ring error at the end, where all is certain. never: the ring is not ideal then. One that violates the
+// invariant may have an error of 0.
+func (r *Result) finalError(v *ring.View) (steps float64, measured, never bool) {
+	last := Point{Status: v.Status, RingError: v.Error, Certainty: v.Certainty.State}
+	if n := len(r.Timeline); r.Finished && n > 0 {
+		last = r.Timeline[n-1]
+	}
+	measured = last.Status != ring.Unknown && last.Certainty == ring.AllCertain
+	return float64(last.RingError), measured, measured && last.Status != ring.Ideal
 }
 
 // longestRepair is the longest time from a phase's end to the next ideal ring. If never, there was none before the

@@ -56,6 +56,25 @@ func TestNothingSeenMeasuresNothing(t *testing.T) {
 	}
 }
 
+// The ring error at the end holds in an ideal ring alone, all of it certain, whatever the error and the bound.
+func TestFinalRingErrorNeedsAnIdealRing(t *testing.T) {
+	for _, status := range []ring.Status{ring.Unknown, ring.Forming, ring.Ideal, ring.Repairing, ring.Violated} {
+		for _, certainty := range []ring.CertaintyState{ring.NothingCertain, ring.PartlyCertain, ring.AllCertain} {
+			for _, finished := range []bool{true, false} {
+				r := &Result{
+					Scenario: &scenario.Scenario{Expect: []scenario.Expectation{{Metric: scenario.FinalRingError, Bound: 5}}},
+					Timeline: []Point{{Status: status, Certainty: certainty}}, Finished: finished,
+				}
+				r.check(&ring.View{Status: status, Certainty: ring.Certainty{State: certainty}})
+				measured := certainty == ring.AllCertain && status != ring.Unknown
+				if c := r.Checks[0]; c.Measured != measured || c.OK != (measured && status == ring.Ideal) || c.Never != (measured && status != ring.Ideal) {
+					t.Errorf("%v, %v, finished %v: %+v", status, certainty, finished, c)
+				}
+			}
+		}
+	}
+}
+
 // Before the end only the keys that the load happened to read have been looked for.
 func TestLostKeysAreMeasuredAtTheEnd(t *testing.T) {
 	for name, c := range map[string]struct {

@@ -40,6 +40,7 @@ func (s *simulation) perform(ctx context.Context, number int, p scenario.Phase) 
 	case scenario.Pause:
 		err = s.inflict(ctx, p, result, &fault{from: s.fewHosts(a.Count), paused: true})
 	case scenario.Heal:
+		repairs = s.faults.faulty() > 0
 		err = s.heal(ctx, result)
 	case scenario.TelemetryOutage:
 		repairs = false

@@ -242,3 +242,21 @@ func TestHealPhasesOnAFleetThatFails(t *testing.T) {
 		}
 	}
 }
+
+// TestNothingToHealMeasuresNothing: a heal repairs nothing where nothing was broken, and measures no repair.
+func TestNothingToHealMeasuresNothing(t *testing.T) {
+	for text, measured := range map[string]bool{
+		"phases: [{at: 2s, heal: true}]\n":                       false,
+		"phases: [{at: 2s, pause: 2}, {at: 4s, heal: true}]\n":   true,
+		"phases: [{at: 2s, heal: true}, {at: 3s, heal: true}]\n": false,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			l, _ := onStage(t, text+"duration: 12s\nexpect: {repaired_within: 1s}\n", -1, false)
+			defer l.Close(t.Context())
+			time.Sleep(2 * time.Minute)
+			if r := l.Result(); !r.Finished || len(r.Checks) != 1 || r.Checks[0].Measured != measured {
+				t.Errorf("%q: %+v", text, r.Checks)
+			}
+		})
+	}
+}

@@ -136,7 +136,7 @@ type Check struct {
 	Value    float64
 	Measured bool
 	Allowed  bool // to be unmeasured
-	Never    bool // the expected state was not reached before the run's end; Value is the time until then
+	Never    bool // no ideal ring occurred before the run's end; a Value in seconds is the time until then
 	OK       bool
 }
 

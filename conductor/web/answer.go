@@ -180,6 +180,9 @@ func errorOf(err error) (code int, text error) {
 		if c := status.Code(err); c != codes.Unknown {
 			code = httpStatus(c)
 			err = errors.New(status.Convert(err).Message())
+			if c == codes.Canceled {
+				err = fmt.Errorf("interrupted, since the conductor or a host is stopping; a change may have been made: %w", err)
+			}
 		}
 	}
 	return code, err
@@ -196,7 +199,7 @@ func httpStatus(c codes.Code) int {
 		return http.StatusConflict
 	case codes.ResourceExhausted:
 		return http.StatusInsufficientStorage
-	case codes.Unavailable:
+	case codes.Unavailable, codes.Canceled:
 		return http.StatusServiceUnavailable
 	case codes.DeadlineExceeded:
 		return http.StatusGatewayTimeout

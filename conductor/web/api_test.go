@@ -330,6 +330,7 @@ func TestRefusals(t *testing.T) {
 		{status.Error(codes.Unavailable, "no owner"), 503},
 		{status.Error(codes.ResourceExhausted, "full"), 507},
 		{status.Error(codes.DeadlineExceeded, "late"), 504},
+		{status.Error(codes.Canceled, "context canceled"), 503},
 		{status.Error(codes.FailedPrecondition, "last host"), 409},
 		{status.Error(codes.PermissionDenied, "our token"), 502},
 		{errors.New("something else"), 500},
@@ -345,8 +346,8 @@ func TestRefusals(t *testing.T) {
 
 func TestReplayHasNothingToCommand(t *testing.T) {
 	s, _ := newServer(t, func(c *Config) { c.Control = nil })
-	for _, path := range []string{"/api/nodes", "/api/nodes/0a/crash", "/api/lookups"} {
-		if r := ask(s, "POST", path, `{"key":"k"}`); r.StatusCode != http.StatusConflict {
+	for path, body := range map[string]string{"/api/nodes": `{"key":"k"}`, "/api/nodes/0a/crash": "{}", "/api/lookups": `{"key":"k"}`} {
+		if r := ask(s, "POST", path, body); r.StatusCode != http.StatusConflict {
 			t.Errorf("POST %s: %d", path, r.StatusCode)
 		}
 	}

@@ -48,6 +48,24 @@ func TestNoRouteTakesUnknownParameters(t *testing.T) {
 	})
 }
 
+// A command without fields takes none: a body with any, or that is no object, is refused, and nothing is done.
+func TestNoRouteIgnoresABody(t *testing.T) {
+	s, control := newServer(t, func(c *Config) { c.Past = fakePast{} })
+	routes := slices.DeleteFunc(s.table(), func(r route) bool { return r.body != nil || r.method == "GET" })
+	if len(routes) < 4 {
+		t.Fatalf("%d commands without fields", len(routes))
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		r := rapid.SampledFrom(routes).Draw(t, "route")
+		body := rapid.OneOf(rapid.SampledFrom([]string{`{"for": "10s"}`, `{"force": true}`, `{}{}`, `[]`, `null`, `a value`}),
+			rapid.Map(rapid.StringMatching(`[a-z_]{1,8}`), func(name string) string { return fmt.Sprintf(`{%q: 1}`, name) })).Draw(t, "body")
+		path := strings.NewReplacer("{id}", strings.Repeat("0", 40), "{key}", "k", keysPath, keysPath+"/k").Replace(r.path)
+		if answer := ask(s, r.method, strings.Replace(path, "/k/k", "/k", 1), body); answer.StatusCode != http.StatusBadRequest || len(control.calls) > 0 {
+			t.Fatalf("%s %s with %s: %d, did %q", r.method, path, body, answer.StatusCode, control.calls)
+		}
+	})
+}
+
 // On rings of any size and for identifiers of any length: a text names the one member whose identifier begins with it,
 // or is rejected with the members that match; a command finds only live ones.
 func TestPrefixesNameOneMember(t *testing.T) {

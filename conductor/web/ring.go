@@ -259,6 +259,7 @@ func (f format) fault(x *ring.Fault) faultJSON {
 	case ring.ClockAhead:
 		out.AheadMS = &bound
 	case ring.ClockBehind:
+		bound = (x.Bound + time.Millisecond - 1).Milliseconds()
 		out.BehindMS = &bound
 	}
 	return out

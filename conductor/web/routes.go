@@ -151,6 +151,9 @@ func (s *Server) routes(pages http.Handler) http.Handler {
 				names[i] = p.name
 			}
 			handler = only(handler, names...)
+			if r.body == nil && r.method != http.MethodGet {
+				handler = bodiless(handler)
+			}
 		}
 		switch m := by[r.path]; {
 		case strings.HasPrefix(r.path, keysPath):
@@ -182,6 +185,15 @@ func (s *Server) routes(pages http.Handler) http.Handler {
 
 func notFound(w http.ResponseWriter, r *http.Request) {
 	fail(w, http.StatusNotFound, "no such path: %s", r.URL.Path)
+}
+
+// bodiless rejects a body, an empty object excepted: a command that has no fields would otherwise ignore what it is given.
+func bodiless(h http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if command(w, r, &struct{}{}) {
+			h(w, r)
+		}
+	}
 }
 
 // only rejects query parameters that are unknown to a handler, given twice, or empty: a misspelt one would otherwise

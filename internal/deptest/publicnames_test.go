@@ -1,6 +1,7 @@
 package deptest
 
 import (
+	"encoding/json"
 	"flag"
 	"go/ast"
 	"go/token"
@@ -49,7 +50,7 @@ func TestPublicNames(t *testing.T) {
 
 var (
 	telemetryName = regexp.MustCompile(`^chord\.[a-z_.]+$`)
-	route         = regexp.MustCompile(`^(GET|POST|PUT|DELETE) /\S+$`)
+	route         = regexp.MustCompile(`^((GET|POST|PUT|DELETE) )?/(api/\S+|healthz|ws|v1/\w+)$`)
 	protoMessage  = regexp.MustCompile(`^\s*(message|enum|service|oneof)\s+(\w+)`)
 	protoField    = regexp.MustCompile(`^\s*(?:repeated |optional )?(?:map<[^>]+>|[\w.]+)\s+(\w+)\s*=\s*(\d+)`)
 	protoValue    = regexp.MustCompile(`^\s*([A-Z]\w+)\s*=\s*(\d+)`)
@@ -91,6 +92,9 @@ func publicNames(t *testing.T) []string {
 			return true
 		})
 	}
+	for _, key := range scenarioKeys(t) {
+		all["scenario "+key] = true
+	}
 	protos, err := filepath.Glob("../../*/*/*.proto")
 	if err != nil {
 		t.Fatal(err)
@@ -122,6 +126,36 @@ func publicNames(t *testing.T) []string {
 		}
 	}
 	return slices.Sorted(maps.Keys(all))
+}
+
+// scenarioKeys are the keys of scenarios, by their published schema.
+func scenarioKeys(t *testing.T) (keys []string) {
+	text, err := os.ReadFile("../../docs/scenario.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var schema any
+	if err := json.Unmarshal(text, &schema); err != nil {
+		t.Fatal(err)
+	}
+	var visit func(node any)
+	visit = func(node any) {
+		switch node := node.(type) {
+		case map[string]any:
+			if properties, ok := node["properties"].(map[string]any); ok {
+				keys = slices.AppendSeq(keys, maps.Keys(properties))
+			}
+			for _, child := range node {
+				visit(child)
+			}
+		case []any:
+			for _, child := range node {
+				visit(child)
+			}
+		}
+	}
+	visit(schema)
+	return keys
 }
 
 var flagMethods = regexp.MustCompile(`^(String|Bool|Int|Int64|Uint|Uint64|Float64|Duration|Text|Func|BoolFunc|StringSlice|StringArray|Count|)(Var)?P?$`)

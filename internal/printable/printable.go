@@ -3,16 +3,18 @@
 package printable
 
 import (
+	"fmt"
 	"io"
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
 // Text is s with escapes in place of all characters but graphic ones, line feeds and tabs.
 func Text(s string) string {
-	return escaped(s, func(r rune) bool { return unicode.IsGraphic(r) || r == '\n' || r == '\t' })
+	return escaped(s, func(r rune) bool { return !hidden(r) })
 }
 
 // Line is likewise one line: line feeds are escaped, and all that only looks like a space.
@@ -39,6 +41,26 @@ func escaped(s string, shown func(rune) bool) string {
 	}
 	return b.String()
 }
+
+// JSON is a text in JSON with what Text escapes as JSON does: the same value, and nothing to a terminal.
+func JSON(s string) string {
+	if strings.IndexFunc(s, hidden) < 0 {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		if !hidden(r) {
+			b.WriteRune(r)
+			continue
+		}
+		for _, unit := range utf16.Encode([]rune{r}) {
+			fmt.Fprintf(&b, `\u%04x`, unit)
+		}
+	}
+	return b.String()
+}
+
+func hidden(r rune) bool { return !unicode.IsGraphic(r) && r != '\n' && r != '\t' }
 
 // Writer passes on what is written to it as Text has it. Each Write must consist of whole characters, as those of fmt
 // and log do.

@@ -2,6 +2,7 @@ package printable
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -43,4 +44,26 @@ func TestText(t *testing.T) {
 			}
 		}
 	})
+}
+
+// JSON printed to a terminal does nothing to it, and is the same value.
+func TestJSON(t *testing.T) {
+	check := func(t interface{ Fatalf(string, ...any) }, in string) {
+		plain, err := json.Marshal(in)
+		if err != nil {
+			t.Fatalf("%q: %v", in, err)
+		}
+		out := JSON(string(plain))
+		if out != Text(out) {
+			t.Fatalf("%q became %q", in, out)
+		}
+		var before, after string
+		if json.Unmarshal(plain, &before) != nil || json.Unmarshal([]byte(out), &after) != nil || before != after {
+			t.Fatalf("%q became %s, which is %q", before, out, after)
+		}
+	}
+	for _, in := range []string{"", "a\u009b31mb", "x\u202ey", "\U000e0001", "\x7f", "\ufeff"} {
+		check(t, in)
+	}
+	rapid.Check(t, func(t *rapid.T) { check(t, rapid.String().Draw(t, "text")) })
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"chordconductor/internal/duration"
 	"chordconductor/node/chord"
 	"chordconductor/node/nodepb"
 	"chordconductor/otel/chordevent"
@@ -104,7 +105,7 @@ func (k *Keeper) try(ctx context.Context, op nodepb.ApplyRequest_Operation, id c
 		}
 		pause := k.jitter(pause)
 		if k.env.Now().Add(pause).After(deadline) {
-			return result, fmt.Errorf("%w (retried for %v; last error: %w)", ErrUnavailable, k.cfg.OperationLimit, err)
+			return result, fmt.Errorf("%w (retried for %s; last error: %w)", ErrUnavailable, duration.Text(k.cfg.OperationLimit), err)
 		}
 		if err := k.env.Sleep(pause); err != nil {
 			return result, err

@@ -9,6 +9,7 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
+	"chordconductor/internal/duration"
 	"chordconductor/node/keeper"
 	"chordconductor/otel/chordevent"
 )
@@ -106,7 +107,7 @@ func (d *departure) try(ctx context.Context) (done bool, err error) {
 	case ctx.Err() != nil:
 		return false, errors.Join(ctx.Err(), err)
 	case !d.h.env.Now().Before(d.deadline):
-		return false, fmt.Errorf("not done in %v: %w", d.h.cfg.LeaveLimit, err)
+		return false, fmt.Errorf("not done in %s: %w", duration.Text(d.h.cfg.LeaveLimit), err)
 	case d.mayEnd && onlyLastHost(errs):
 		if ends, err := d.lastCall(ctx); err != nil || !ends {
 			return false, err

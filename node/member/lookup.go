@@ -8,6 +8,7 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
+	"chordconductor/internal/duration"
 	"chordconductor/node/chord"
 	"chordconductor/node/nodepb"
 )
@@ -77,7 +78,7 @@ func (m *Member) find(ctx context.Context, l *Lookup, limit time.Duration) error
 		case err == nil || isStop(err) || ctx.Err() != nil || err == errInactive || err == errTooMany:
 			return err
 		case !m.env.Now().Before(deadline):
-			return fmt.Errorf("no owner of %s found in %v: %w", m.host.space.Format(l.Key), limit, err)
+			return fmt.Errorf("no owner of %s found in %s: %w", m.host.space.Format(l.Key), duration.Text(limit), err)
 		}
 		pause := min(10*time.Millisecond<<min(try, 6), m.host.cfg.Stabilize) // the ring may be between two owners
 		if m.env.Sleep(m.jitter(pause)) != nil {

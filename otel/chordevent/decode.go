@@ -152,6 +152,19 @@ func (d *decoder) fail(f field, why Reason) {
 	}
 }
 
+// failRange is fail for a number that is not from least to most, which it names.
+func (d *decoder) failRange(f field, least, most int64) {
+	if d.err != nil {
+		return
+	}
+	d.fail(f, ReasonRange)
+	bounds := fmt.Sprintf("int of %d or more", least)
+	if most < math.MaxInt64 {
+		bounds = fmt.Sprintf("int from %d to %d", least, most)
+	}
+	d.err.Expected = bounds + ": " + attrs[f].Text
+}
+
 // failType is fail for a value of another type, which is not one of those collected.
 func (d *decoder) failType(f field, v pcommon.Value) {
 	if d.err == nil {
@@ -284,7 +297,7 @@ func (d *decoder) between(f field, least, most int64) int64 {
 	}
 	n := d.vals[f].Int()
 	if n < least || n > most {
-		d.fail(f, ReasonRange)
+		d.failRange(f, least, most)
 		return 0
 	}
 	return n

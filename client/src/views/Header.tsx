@@ -59,7 +59,7 @@ export function Header() {
               ? ` ${plural(ring.errorUnknown, "pointer")} not counted: one end is not certain.`
               : ""
           }`}
-          value={count(ring.error)}
+          value={ring.status === RingState_Status.UNSPECIFIED ? "–" : count(ring.error)}
           alarm={ring.error > 0n}
           testid="error"
         />
@@ -142,6 +142,10 @@ function Trust() {
     <ul className="trust" aria-label="How far this picture can be trusted">
       {ring.stalenessP99Ms < 0 ? (
         <li title="Telemetry delay is measured on receipt and not recorded.">delay not recorded</li>
+      ) : ring.stalenessP99Ms === 0 ? (
+        <li title="Telemetry delay over the last ten seconds: no event was applied in them, or all have timestamps ahead of the clock here.">
+          delay not known
+        </li>
       ) : (
         <li
           title={`50 % of the events are applied within ${duration(ring.stalenessP50Ms)} of their emission, 99 % within ${duration(ring.stalenessP99Ms)}.`}

@@ -53,5 +53,6 @@ describe("telemetry that is not part of the picture", () => {
     await page.getByRole("tabpanel").getByText("No event of a member has been received yet.").waitFor();
     expect(await page.getByTestId("rejections").count()).toBe(0);
     expect(await page.getByTestId("spans-dropped").count()).toBe(0);
+    expect(await page.getByTestId("error").innerText()).toBe("–"); // nothing is known, so nothing is said to be right
   });
 });

@@ -36,25 +36,34 @@ func (d *decoder) possible(expect *yaml.Node, s *Scenario) {
 
 // measurable refuses expectations that nothing in the run could measure.
 func (d *decoder) measurable(expect *yaml.Node, s *Scenario) {
-	loads := []Workload{s.Workload}
+	loads, shakes := []Workload{s.Workload}, false
 	for _, p := range s.Phases {
-		if a, ok := p.Action.(SetLoad); ok {
+		switch a := p.Action.(type) {
+		case SetLoad:
 			loads = append(loads, a.Workload)
+		case TelemetryOutage:
+		default:
+			shakes = true
 		}
 	}
 	any := func(has func(Workload) bool) bool { return slices.ContainsFunc(loads, has) }
 	runs := any(func(w Workload) bool { return w.Rate > 0 })
 	writes := any(func(w Workload) bool { return w.Rate > 0 && w.Reads < 1 && w.Lookups < 1 })
+	reads := any(func(w Workload) bool { return w.Rate > 0 && w.Reads > 0 && w.Lookups < 1 })
 	for _, e := range s.Expect {
 		if slices.Contains(s.AllowUnmeasured, e.Metric) {
 			continue
 		}
 		field := "expect." + string(e.Metric)
 		switch {
+		case e.Metric == RepairedWithin && !shakes:
+			d.fail(expect, field, "cannot be measured: no phase does anything to the ring that it has to repair; add one, or list it in expect.allow_unmeasured")
 		case slices.Contains(loadMetrics, e.Metric) && !runs:
 			d.fail(expect, field, "cannot be measured: no operation is ever sent; set workload.rate, or list it in expect.allow_unmeasured")
-		case e.Metric == LostKeys && !writes:
+		case (e.Metric == LostKeys || e.Metric == RefusedWritesShown) && !writes:
 			d.fail(expect, field, "cannot be measured: nothing is ever written; lower workload.reads or workload.lookups, or list it in expect.allow_unmeasured")
+		case (e.Metric == StaleReads || e.Metric == RefusedWritesShown) && !reads:
+			d.fail(expect, field, "cannot be measured: nothing is ever read; raise workload.reads or lower workload.lookups, or list it in expect.allow_unmeasured")
 		}
 	}
 }

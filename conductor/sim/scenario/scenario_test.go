@@ -177,14 +177,18 @@ var impossible = map[string]string{
 	"ring: {members: 8, virtual_nodes: 4}\nduration: 20s\nphases:\n- {at: 1s, pause: 2}":                   "f.yaml:4: phases[0].pause: at 1s there are at most 1 hosts that it can hit; lower the count, or add allow_partial: true",
 	"ring: {members: 8, virtual_nodes: 8}\nduration: 20s\nphases:\n- {at: 1s, partition: {fraction: 0.5}}": "f.yaml:4: phases[0].partition: at 1s there are at most 0 hosts that it can hit; lower the count, or add allow_partial: true",
 	"ring: {members: 8, virtual_nodes: 4}\nduration: 20s\nphases:\n- {at: 1s, crash: 3, adjacent: true}":   "f.yaml:4: phases[0].crash: at 1s there are at most 2 hosts that it can hit; lower the count, or add allow_partial: true",
-	"phases:\n- {at: 5s, crash: 400}":                                                        "", // of a ring that is there already
-	"duration: 20s\nexpect: {lost_keys: 0}":                                                  "f.yaml:2: expect.lost_keys: cannot be measured: no operation is ever sent; set workload.rate, or list it in expect.allow_unmeasured",
-	"duration: 20s\nexpect: {p99_lookup: 1s}":                                                "f.yaml:2: expect.p99_lookup: cannot be measured: no operation is ever sent; set workload.rate, or list it in expect.allow_unmeasured",
-	"duration: 20s\nexpect: {lost_keys: 0, allow_unmeasured: [lost_keys]}":                   "",
-	"duration: 20s\nexpect: {final_ring_error: 0}":                                           "",
-	"duration: 20s\nphases: [{at: 1s, workload: {rate: 1/s}}]\nexpect: {lost_keys: 0}":       "",
-	load + "expect: {lost_keys: 0, allow_unmeasured: [lost_key]}":                            `f.yaml:3: expect.allow_unmeasured: expected one of lost_keys, final_ring_error, wrong_lookups, stale_reads, refused_writes_shown, failed_lookups_per_10k, p99_lookup, mean_hops, repaired_within, unmarked_wrong_fields, max_violations, got "lost_key"`,
-	"duration: 20s\nworkload: {rate: 5/s, reads: 1}\nexpect: {lost_keys: 0, p99_lookup: 1s}": "f.yaml:3: expect.lost_keys: cannot be measured: nothing is ever written; lower workload.reads or workload.lookups, or list it in expect.allow_unmeasured",
+	"phases:\n- {at: 5s, crash: 400}":                                                                                                      "", // of a ring that is there already
+	"duration: 20s\nexpect: {lost_keys: 0}":                                                                                                "f.yaml:2: expect.lost_keys: cannot be measured: no operation is ever sent; set workload.rate, or list it in expect.allow_unmeasured",
+	"duration: 20s\nexpect: {p99_lookup: 1s}":                                                                                              "f.yaml:2: expect.p99_lookup: cannot be measured: no operation is ever sent; set workload.rate, or list it in expect.allow_unmeasured",
+	"duration: 20s\nexpect: {lost_keys: 0, allow_unmeasured: [lost_keys]}":                                                                 "",
+	"duration: 20s\nexpect: {final_ring_error: 0}":                                                                                         "",
+	"duration: 20s\nphases: [{at: 1s, workload: {rate: 1/s}}]\nexpect: {lost_keys: 0}":                                                     "",
+	load + "expect: {lost_keys: 0, allow_unmeasured: [lost_key]}":                                                                          `f.yaml:3: expect.allow_unmeasured: expected one of lost_keys, final_ring_error, wrong_lookups, stale_reads, refused_writes_shown, failed_lookups_per_10k, p99_lookup, mean_hops, repaired_within, unmarked_wrong_fields, max_violations, got "lost_key"`,
+	"duration: 20s\nworkload: {rate: 5/s, reads: 1}\nexpect: {lost_keys: 0, p99_lookup: 1s}":                                               "f.yaml:3: expect.lost_keys: cannot be measured: nothing is ever written; lower workload.reads or workload.lookups, or list it in expect.allow_unmeasured",
+	"duration: 20s\nphases: [{at: 1s, telemetry_outage: {fraction: 0.5}}, {at: 2s, workload: {rate: 1/s}}]\nexpect: {repaired_within: 5s}": "f.yaml:3: expect.repaired_within: cannot be measured: no phase does anything to the ring that it has to repair; add one, or list it in expect.allow_unmeasured",
+	"duration: 20s\nphases: [{at: 1s, join: 1}]\nexpect: {repaired_within: 5s}":                                                            "",
+	"duration: 20s\nworkload: {rate: 5/s, reads: 0}\nexpect: {stale_reads: 0}":                                                             "f.yaml:3: expect.stale_reads: cannot be measured: nothing is ever read; raise workload.reads or lower workload.lookups, or list it in expect.allow_unmeasured",
+	"duration: 20s\nworkload: {rate: 5/s, reads: 0, lookups: 0}\nphases: [{at: 1s, workload: {reads: 0.1}}]\nexpect: {stale_reads: 0}":     "",
 }
 
 func TestImpossible(t *testing.T) {
