@@ -356,9 +356,9 @@ func (f *faults) compose(hosts []Host) (addresses []string, changed map[string]b
 	return slices.Sorted(maps.Keys(f.orders)), changed
 }
 
-// tell sends one host its orders until it has what is wanted. New says that the caller wants something else than before: then
-// the host is asked even if it refused a moment ago, and an answer to somebody else's command is waited for, so that the
-// caller learns whether the host has taken what is wanted now.
+// tell sends one host its orders until it has what is wanted. If new, the caller wants something else than before: then the
+// host is asked even if it refused a moment ago, and the answer to another command is waited for, so that the caller learns
+// whether the host has taken what is wanted now.
 func (f *faults) tell(ctx context.Context, address string, new bool) error {
 	for {
 		f.mu.Lock()

@@ -19,7 +19,7 @@ func (s *simulation) perform(ctx context.Context, number int, p scenario.Phase) 
 	s.mu.Unlock()
 	s.plan(result, p)
 	var err error
-	shakes := true // the ring has something to repair
+	shakes := scenario.Shakes(p.Action)
 	switch a := p.Action.(type) {
 	case scenario.Join:
 		err = s.spread(a.Count, p.For, func(n int) error { return s.start(ctx, result, n) })
@@ -40,13 +40,10 @@ func (s *simulation) perform(ctx context.Context, number int, p scenario.Phase) 
 	case scenario.Pause:
 		err = s.disturb(ctx, p, result, &disturbance{from: s.fewHosts(a.Count), paused: true})
 	case scenario.Heal:
-		shakes = s.faults.disturbed() > 0
-		err = s.heal(ctx, result)
+		shakes, err = s.heal(ctx, result)
 	case scenario.TelemetryOutage:
-		shakes = false
 		err = s.disturb(ctx, p, result, &disturbance{from: s.someHosts(a.Fraction), held: true})
 	case scenario.SetLoad:
-		shakes = false
 		s.driver.SetWorkload(a.Workload)
 		if p.For > 0 && s.sleepUntil(p.End()) == nil {
 			s.driver.SetWorkload(s.scenario.Workload)
@@ -115,15 +112,15 @@ func (s *simulation) start(ctx context.Context, result, n int) error {
 	return err
 }
 
-// heal ends all disturbances; it asks for all hosts that are under one.
-func (s *simulation) heal(ctx context.Context, result int) error {
+// heal ends all disturbances; it asks for all hosts that are under one, and reports whether there were any.
+func (s *simulation) heal(ctx context.Context, result int) (some bool, err error) {
 	before := s.faults.disturbed()
-	_, err := s.faults.heal(ctx)
+	_, err = s.faults.heal(ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.results[result].Planned = before
 	s.results[result].Done = max(0, before-s.faults.disturbed())
-	return err
+	return before > 0, err
 }
 
 func (s *simulation) stop(ctx context.Context, result int, ids []chord.ID, crash bool) error {

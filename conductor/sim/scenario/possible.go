@@ -34,17 +34,23 @@ func (d *decoder) possible(expect *yaml.Node, s *Scenario) {
 	}
 }
 
+// Shakes reports whether an action may give the ring something to repair.
+func Shakes(a Action) bool {
+	switch a.(type) {
+	case SetLoad, TelemetryOutage:
+		return false
+	}
+	return true
+}
+
 // measurable refuses expectations that nothing in the run could measure.
 func (d *decoder) measurable(expect *yaml.Node, s *Scenario) {
 	loads, shakes := []Workload{s.Workload}, false
 	for _, p := range s.Phases {
-		switch a := p.Action.(type) {
-		case SetLoad:
+		if a, ok := p.Action.(SetLoad); ok {
 			loads = append(loads, a.Workload)
-		case TelemetryOutage:
-		default:
-			shakes = true
 		}
+		shakes = shakes || Shakes(p.Action)
 	}
 	any := func(has func(Workload) bool) bool { return slices.ContainsFunc(loads, has) }
 	runs := any(func(w Workload) bool { return w.Rate > 0 })
