@@ -280,8 +280,8 @@ func (w *writer) forget() {
 	h.mu.Unlock()
 }
 
-// drop deletes the files of chapters, those that cannot be read, for want of memory either, excepted: they are set aside. The manifest comes first,
-// so that a crash on the way leaves no chapter that it misses.
+// drop deletes the files of chapters. Those that cannot be read are set aside, and so are those that there is no memory to
+// read. The manifest comes first, so that a crash on the way leaves no chapter that it misses.
 func (w *writer) drop(gone, rest []*chapter) error {
 	if w.h.opt.Dir == "" {
 		return nil
