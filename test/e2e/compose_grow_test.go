@@ -76,17 +76,17 @@ func composeChaos(t *testing.T, c *conductor, docker string, must func(...string
 	must("--profile", "chaos", "stop", "chaos")
 	must("--profile", "chaos", "rm", "--force", "chaos")
 	// A host that died while it joined, before any other met its members, leaves them silent: they alone may be uncertain.
-	chaos := func(address string) bool {
-		return slices.ContainsFunc(ids, func(id string) bool { return strings.HasPrefix(address, id[:12]+":") })
+	chaos := func(host string) bool {
+		return slices.ContainsFunc(ids, func(id string) bool { return strings.HasPrefix(host, id[:12]+":") })
 	}
 	eventually(t, 60*time.Second, "the rest is ideal", func() error {
 		r, err := c.ring()
 		if err == nil && (r.Status != "ideal" || r.with("active") != before.with("active")) {
 			err = fmt.Errorf("%s, %d active, before %d", r.Status, r.with("active"), before.with("active"))
 		}
-		for _, node := range r.Nodes {
-			if err == nil && node.Uncertain && !chaos(node.Address) {
-				err = fmt.Errorf("member %s of %s is uncertain", node.ID, node.Address)
+		for _, m := range r.Certainty.Members {
+			if err == nil && !chaos(m.Host) {
+				err = fmt.Errorf("member %s of %s is uncertain: %s", m.ID, m.Host, m.Why)
 			}
 		}
 		return err
