@@ -19,7 +19,7 @@ func (s *simulation) perform(ctx context.Context, number int, p scenario.Phase) 
 	s.mu.Unlock()
 	s.plan(result, p)
 	var err error
-	repairs := true // the ring has something to repair
+	repairs := scenario.NeedsRepair(p.Action)
 	switch a := p.Action.(type) {
 	case scenario.Join:
 		err = s.spread(a.Count, p.For, func(n int) error { return s.start(ctx, result, n) })
@@ -40,13 +40,10 @@ func (s *simulation) perform(ctx context.Context, number int, p scenario.Phase) 
 	case scenario.Pause:
 		err = s.inflict(ctx, p, result, &fault{from: s.fewHosts(a.Count), paused: true})
 	case scenario.Heal:
-		repairs = s.faults.faulty() > 0
-		err = s.heal(ctx, result)
+		repairs, err = s.heal(ctx, result)
 	case scenario.TelemetryOutage:
-		repairs = false
 		err = s.inflict(ctx, p, result, &fault{from: s.someHosts(a.Fraction), held: true})
 	case scenario.SetLoad:
-		repairs = false
 		s.driver.SetWorkload(a.Workload)
 		if p.For > 0 && s.sleepUntil(p.End()) == nil {
 			s.driver.SetWorkload(s.scenario.Workload)
@@ -115,15 +112,15 @@ func (s *simulation) start(ctx context.Context, result, n int) error {
 	return err
 }
 
-// heal ends all faults; it asks for all hosts that are under one.
-func (s *simulation) heal(ctx context.Context, result int) error {
+// heal ends all faults; it asks for all hosts that are under one, and reports whether there were any.
+func (s *simulation) heal(ctx context.Context, result int) (some bool, err error) {
 	before := s.faults.faulty()
-	_, err := s.faults.heal(ctx)
+	_, err = s.faults.heal(ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.results[result].Planned = before
 	s.results[result].Done = max(0, before-s.faults.faulty())
-	return err
+	return before > 0, err
 }
 
 func (s *simulation) stop(ctx context.Context, result int, ids []chord.ID, crash bool) error {

@@ -11,6 +11,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
@@ -138,7 +139,10 @@ func (r *Remote) Start(ctx context.Context, count int, host string) ([]chord.ID,
 	if len(hosts) == 0 {
 		return nil, refuse(ErrUnavailable, "no host is known")
 	}
-	hosts = slices.Clone(hosts)
+	hosts, err := r.reachable(ctx, hosts)
+	if err != nil {
+		return nil, err
+	}
 	slices.SortStableFunc(hosts, func(a, b Host) int { return len(a.Members) - len(b.Members) })
 	var ids []chord.ID
 	for i, h := range hosts {
@@ -161,6 +165,49 @@ func (r *Remote) Start(ctx context.Context, count int, host string) ([]chord.ID,
 		}
 	}
 	return ids, nil
+}
+
+// reachLimit bounds the search for hosts that can take a command.
+const reachLimit = 3 * time.Second
+
+// reachable returns those of several hosts that can be connected to, and that have proven themselves where they must: the
+// telemetry may name hosts that have ended, or that never were. If there is none, the error is the first host's.
+func (r *Remote) reachable(ctx context.Context, hosts []Host) (found []Host, err error) {
+	if len(hosts) == 1 {
+		return slices.Clone(hosts), nil // the command itself gives the more exact error
+	}
+	ctx, cancel := context.WithTimeout(ctx, reachLimit)
+	defer cancel()
+	errs := make([]error, len(hosts))
+	var all sync.WaitGroup
+	for i, h := range hosts {
+		all.Go(func() { errs[i] = r.reach(ctx, h.Address) })
+	}
+	all.Wait()
+	for i, h := range hosts {
+		if errs[i] == nil {
+			found = append(found, h)
+		}
+	}
+	if len(found) == 0 {
+		return nil, errs[0]
+	}
+	return found, nil
+}
+
+// reach connects to a host, and has it prove itself.
+func (r *Remote) reach(ctx context.Context, address string) error {
+	cc, err := r.proven(ctx, address)
+	if err != nil {
+		return err
+	}
+	cc.Connect()
+	for state := cc.GetState(); state != connectivity.Ready; state = cc.GetState() {
+		if state == connectivity.TransientFailure || !cc.WaitForStateChange(ctx, state) {
+			return refuse(ErrUnavailable, "host %s cannot be connected to", address)
+		}
+	}
+	return nil
 }
 
 // leaveLimit is how long a leave may take before it is given up.
@@ -320,13 +367,16 @@ type remoteClient struct {
 	address string
 }
 
-func remoteCall[Q, A any](ctx context.Context, c remoteClient, call func(nodepb.KVClient, context.Context, Q, ...grpc.CallOption) (A, error), q Q) (A, error) {
+func remoteCall[Q, A any](ctx context.Context, c remoteClient, writes bool, call func(nodepb.KVClient, context.Context, Q, ...grpc.CallOption) (A, error), q Q) (A, error) {
 	ctx, cancel := context.WithTimeout(ctx, callLimit)
 	defer cancel()
 	var answer A
 	cc, err := c.fleet.proven(ctx, c.address)
 	if err == nil {
 		answer, err = call(nodepb.NewKVClient(cc), ctx, q)
+		if writes && !errors.Is(err, context.Canceled) {
+			err = unsure(err)
+		}
 	}
 	if errors.Is(err, context.Canceled) {
 		return answer, err
@@ -335,17 +385,17 @@ func remoteCall[Q, A any](ctx context.Context, c remoteClient, call func(nodepb.
 }
 
 func (c remoteClient) Put(ctx context.Context, q *nodepb.PutRequest) (*nodepb.PutResponse, error) {
-	return remoteCall(ctx, c, nodepb.KVClient.Put, q)
+	return remoteCall(ctx, c, true, nodepb.KVClient.Put, q)
 }
 
 func (c remoteClient) Get(ctx context.Context, q *nodepb.GetRequest) (*nodepb.GetResponse, error) {
-	return remoteCall(ctx, c, nodepb.KVClient.Get, q)
+	return remoteCall(ctx, c, false, nodepb.KVClient.Get, q)
 }
 
 func (c remoteClient) Delete(ctx context.Context, q *nodepb.DeleteRequest) (*nodepb.DeleteResponse, error) {
-	return remoteCall(ctx, c, nodepb.KVClient.Delete, q)
+	return remoteCall(ctx, c, true, nodepb.KVClient.Delete, q)
 }
 
 func (c remoteClient) Lookup(ctx context.Context, q *nodepb.LookupRequest) (*nodepb.LookupResponse, error) {
-	return remoteCall(ctx, c, nodepb.KVClient.Lookup, q)
+	return remoteCall(ctx, c, false, nodepb.KVClient.Lookup, q)
 }

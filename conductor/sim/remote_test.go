@@ -3,6 +3,7 @@ package sim
 import (
 	"context"
 	"errors"
+	"net"
 	"reflect"
 	"slices"
 	"strings"
@@ -197,5 +198,38 @@ func TestRemoteFleet(t *testing.T) {
 	}
 	if n := len(fleet.conns); n != 1 {
 		t.Errorf("%d connections to one host", n)
+	}
+}
+
+// TestUnreachableHostsArePassedOver: hosts that only telemetry names, at addresses where none listens or that prove nothing,
+// keep no command from the others; the members are started on those.
+func TestUnreachableHostsArePassedOver(t *testing.T) {
+	good := remoteHost(t)
+	if _, err := good.Start(1); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "one member", func() bool { return good.Members()[0].Status() == chordevent.StatusActive })
+	impostor, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := grpc.NewServer() // lets connections in, and proves nothing
+	go server.Serve(impostor)
+	defer server.Stop()
+	view := viewOf(good)
+	for i, address := range []string{"127.0.0.1:1", impostor.Addr().String()} {
+		view.Members = append(view.Members, &ring.Member{ID: chord.ID{byte(i)}, Incarnation: 1, Status: ring.Active, Host: chordevent.Host{ID: "gone", Address: address}})
+	}
+	fleet := NewRemote(func() *ring.View { return view }, controlToken, nil)
+	defer fleet.Close(t.Context())
+	if ids, err := fleet.Start(t.Context(), 4, ""); err != nil || len(ids) != 4 || len(good.Members()) != 5 {
+		t.Errorf("%v, %v", ids, err)
+	}
+	without := *view
+	without.Members = slices.DeleteFunc(slices.Clone(view.Members), func(m *ring.Member) bool { return m.Host.Address == good.Address() })
+	none := NewRemote(func() *ring.View { return &without }, controlToken, nil)
+	defer none.Close(t.Context())
+	if ids, err := none.Start(t.Context(), 4, ""); err == nil || strings.Count(err.Error(), "host 127.0.0.1:1:") != 1 || len(ids) != 0 {
+		t.Errorf("no host is there: %v, %v", ids, err)
 	}
 }

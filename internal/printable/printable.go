@@ -13,14 +13,17 @@ import (
 )
 
 // Text is s with escapes in place of all characters but graphic ones, line feeds and tabs.
-func Text(s string) string {
-	return escaped(s, func(r rune) bool { return !hidden(r) })
-}
+func Text(s string) string { return escaped(s, graphic, goEscape) }
 
 // Line is likewise one line: line feeds are escaped, and all that only looks like a space.
-func Line(s string) string { return escaped(s, unicode.IsPrint) }
+func Line(s string) string { return escaped(s, unicode.IsPrint, goEscape) }
 
-func escaped(s string, shown func(rune) bool) string {
+// JSON is a text in JSON with what Text escapes as JSON does: the same value, and nothing to a terminal.
+func JSON(s string) string { return escaped(s, graphic, jsonEscape) }
+
+func graphic(r rune) bool { return unicode.IsGraphic(r) || r == '\n' || r == '\t' }
+
+func escaped(s string, shown func(rune) bool, escape func(rune) string) string {
 	if utf8.ValidString(s) && strings.IndexFunc(s, func(r rune) bool { return !shown(r) }) < 0 {
 		return s
 	}
@@ -34,33 +37,24 @@ func escaped(s string, shown func(rune) bool) string {
 		case shown(r):
 			b.WriteRune(r)
 		default:
-			quoted := strconv.QuoteRuneToASCII(r)
-			b.WriteString(quoted[1 : len(quoted)-1])
+			b.WriteString(escape(r))
 		}
 		s = s[size:]
 	}
 	return b.String()
 }
 
-// JSON is a text in JSON with what Text escapes as JSON does: the same value, and nothing to a terminal.
-func JSON(s string) string {
-	if strings.IndexFunc(s, hidden) < 0 {
-		return s
-	}
-	var b strings.Builder
-	for _, r := range s {
-		if !hidden(r) {
-			b.WriteRune(r)
-			continue
-		}
-		for _, unit := range utf16.Encode([]rune{r}) {
-			fmt.Fprintf(&b, `\u%04x`, unit)
-		}
-	}
-	return b.String()
+func goEscape(r rune) string {
+	quoted := strconv.QuoteRuneToASCII(r)
+	return quoted[1 : len(quoted)-1]
 }
 
-func hidden(r rune) bool { return !unicode.IsGraphic(r) && r != '\n' && r != '\t' }
+func jsonEscape(r rune) (text string) {
+	for _, unit := range utf16.Encode([]rune{r}) {
+		text += fmt.Sprintf(`\u%04x`, unit)
+	}
+	return text
+}
 
 // Writer passes on what is written to it as Text has it. Each Write must consist of whole characters, as those of fmt
 // and log do.

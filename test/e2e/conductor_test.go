@@ -72,8 +72,13 @@ type ring struct {
 	Error  int    `json:"error"`
 	// How much of the members that is about: a ring has settled when all of it is certain.
 	Certainty struct {
-		State string `json:"state"`
-		Count int    `json:"count"`
+		State   string `json:"state"`
+		Count   int    `json:"count"`
+		Members []struct {
+			ID   string `json:"id"`
+			Host string `json:"host"`
+			Why  string `json:"why"`
+		} `json:"members"`
 	} `json:"certainty"`
 	Nodes []struct {
 		ID          string `json:"id"`

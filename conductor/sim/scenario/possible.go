@@ -34,17 +34,23 @@ func (d *decoder) possible(expect *yaml.Node, s *Scenario) {
 	}
 }
 
+// NeedsRepair reports whether an action may give the ring something to repair.
+func NeedsRepair(a Action) bool {
+	switch a.(type) {
+	case SetLoad, TelemetryOutage:
+		return false
+	}
+	return true
+}
+
 // measurable refuses expectations that nothing in the run could measure.
 func (d *decoder) measurable(expect *yaml.Node, s *Scenario) {
-	loads, shakes := []Workload{s.Workload}, false
+	loads, needed := []Workload{s.Workload}, false
 	for _, p := range s.Phases {
-		switch a := p.Action.(type) {
-		case SetLoad:
+		if a, ok := p.Action.(SetLoad); ok {
 			loads = append(loads, a.Workload)
-		case TelemetryOutage:
-		default:
-			shakes = true
 		}
+		needed = needed || NeedsRepair(p.Action)
 	}
 	any := func(has func(Workload) bool) bool { return slices.ContainsFunc(loads, has) }
 	runs := any(func(w Workload) bool { return w.Rate > 0 })
@@ -56,7 +62,7 @@ func (d *decoder) measurable(expect *yaml.Node, s *Scenario) {
 		}
 		field := "expect." + string(e.Metric)
 		switch {
-		case e.Metric == RepairedWithin && !shakes:
+		case e.Metric == RepairedWithin && !needed:
 			d.fail(expect, field, "cannot be measured: no phase does anything to the ring that it has to repair; add one, or list it in expect.allow_unmeasured")
 		case slices.Contains(loadMetrics, e.Metric) && !runs:
 			d.fail(expect, field, "cannot be measured: no operation is ever sent; set workload.rate, or list it in expect.allow_unmeasured")
