@@ -2,12 +2,14 @@ package member
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"pgregory.net/rapid"
 
+	"chordconductor/node/chord"
 	"chordconductor/node/simenv"
 	"chordconductor/otel/chordevent"
 )
@@ -63,6 +65,65 @@ func TestRefusedLeaveChangesNothing(t *testing.T) {
 		}
 		if len(d.leads) != len(members) || len(d.others) != 0 {
 			rt.Errorf("%d lead, %d others", len(d.leads), len(d.others))
+		}
+	})
+}
+
+// TestLeaverDepartsWhereverItsReceiverIs: a leaver that has handed everything over departs at once, without waiting for
+// other leavers, wherever on the circle the only member that stays is: also right before it, beyond its list.
+func TestLeaverDepartsWhereverItsReceiverIs(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		w := simenv.New(simenv.Config{Seed: 1})
+		defer w.Close()
+		cfg := Config{Bits: 16, Replicas: 1, Stabilize: 100 * time.Millisecond, Successors: rapid.IntRange(1, 4).Draw(rt, "successors"), RingOnly: true}
+		var members []*Member
+		for i := range rapid.IntRange(2, 8).Draw(rt, "hosts") {
+			addr := fmt.Sprintf("host%d:1", i)
+			e, err := w.Host(addr)
+			if err != nil {
+				rt.Fatal(err)
+			}
+			h, err := NewHost(cfg, addr, e, Telemetry{})
+			if err != nil {
+				rt.Fatal(err)
+			}
+			e.Serve(h, h)
+			started, err := h.Start(1)
+			if err != nil {
+				rt.Fatal(err)
+			}
+			cfg.Join = []string{"host0:1"}
+			members = append(members, started...)
+		}
+		ideal := func() bool {
+			var states []chord.State
+			for _, m := range members {
+				if m.Status() != chordevent.StatusActive {
+					return false
+				}
+				states = append(states, m.State())
+			}
+			return chord.Observe(states).Ideal(members[0].host.space)
+		}
+		if !w.RunUntil(time.Minute, 100*time.Millisecond, ideal) {
+			rt.Fatal("the ring is not ideal")
+		}
+		at := rapid.IntRange(0, len(members)-1).Draw(rt, "stays")
+		stays, leaver := members[at], members[(at+rapid.IntRange(1, len(members)-1).Draw(rt, "leaver, after it"))%len(members)]
+		var err error
+		if started := leaver.host.env.Go(context.Background(), func(ctx context.Context) {
+			for _, m := range members {
+				if m != stays {
+					m.beginLeave(ctx, false)
+				}
+			}
+			err = leaver.splice(ctx, leaver.State().Head(), stays.self)
+		}); started != nil {
+			rt.Fatal(started)
+		}
+		w.Run(time.Second)
+		if err != nil || !leaver.gone() {
+			rt.Errorf("%s stays, %s cannot depart: %v", stays.hex, leaver.hex, err)
 		}
 	})
 }

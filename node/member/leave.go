@@ -170,9 +170,11 @@ func (m *Member) askNear(ctx context.Context, head, receiver chord.Peer) (*near,
 	s := m.State()
 	n.after = s.Live()
 	ask := slices.DeleteFunc(append(s.Live(), s.Pred), func(p chord.Peer) bool { return !p.Real() || known && p == head })
-	if receiver.Real() && !slices.Contains(ask, receiver) {
+	if receiver.Real() && !slices.Contains(n.after, receiver) { // beyond the list, up to the predecessor
 		n.after = append(n.after, receiver)
-		ask = append(ask, receiver)
+		if receiver != s.Pred {
+			ask = append(ask, receiver)
+		}
 	}
 	stances := make([]chord.Stance, len(ask))
 	var next chord.Neighbors
