@@ -32,10 +32,12 @@ var (
 func ask[A interface{ GetReply() *nodepb.Reply }](k *Keeper, ctx context.Context, p chord.Peer, operation string, limit time.Duration,
 	call func(nodepb.KeysServer, *nodepb.Call) (A, error)) (A, error) {
 	var none A
+	began := k.env.Now()
 	for try := 1; ; try++ {
 		a, err := call(k.env.Keys(p.Addr, limit), k.member.Call(p))
 		switch {
 		case err == nil:
+			k.noteHost(p.Addr)
 			if err := k.member.Received(p, a.GetReply()); err != nil {
 				k.member.PeerFailed(ctx, p, operation)
 				return none, fmt.Errorf("%w: %w", errDead, err)
@@ -49,6 +51,7 @@ func ask[A interface{ GetReply() *nodepb.Reply }](k *Keeper, ctx context.Context
 			}
 			return none, fmt.Errorf("%w: %s: %w", errRefused, p.Addr, err)
 		case try == k.cfg.CallTries:
+			k.noteSilence(p, began)
 			k.member.PeerFailed(ctx, p, operation)
 			return none, fmt.Errorf("%w: no answer from %s", errDead, p.Addr)
 		}

@@ -53,7 +53,8 @@ type Keeper struct {
 	confirmed  time.Time             // when the last call that did not contest the register was sent to a replica
 	requests   requests
 	owners     ownershipTable
-	dead       []lapsed    // members found dead a short while ago
+	dead       []lapsed // members found dead a short while ago
+	silences   hostSilences
 	leavers    []lapsed    // members about to leave
 	unverified []ownership // table entries to be verified; at most maxUnverified
 	disputes   []ownership // ownerships because of which this member's was refused; at most maxDisputes

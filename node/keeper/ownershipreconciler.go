@@ -258,9 +258,8 @@ func (k *Keeper) lookBelow(ctx context.Context, own *ownership) (done bool, err 
 func (k *Keeper) askAround(ctx context.Context, dead ownership, point chord.ID) error {
 	var others []chord.Peer
 	k.mu.Lock()
-	now := k.env.Now()
 	add := func(p chord.Peer) {
-		if p != dead.owner && !hasLapsed(k.dead, p, now) && !slices.Contains(others, p) {
+		if p != dead.owner && !k.unreachable(p) && !slices.Contains(others, p) {
 			others = append(others, p)
 		}
 	}
@@ -289,10 +288,9 @@ func (k *Keeper) probeBelow(ctx context.Context, own *ownership) error {
 		k.mu.Unlock()
 		return nil
 	}
-	now := k.env.Now()
 	var next []chord.Peer
 	for _, o := range k.owners.down(own.from, maxBelow) {
-		if len(next) < k.row && o.owner != k.self && !hasLapsed(k.dead, o.owner, now) {
+		if len(next) < k.row && o.owner != k.self && !k.unreachable(o.owner) {
 			next = append(next, o.owner)
 		}
 	}
@@ -307,14 +305,14 @@ func (k *Keeper) probeBelow(ctx context.Context, own *ownership) error {
 // neighbor is the table entry for the range right below this member's.
 type neighbor struct {
 	tableEntry
-	alive bool // not taken for dead
+	alive bool // neither it nor its host is taken for dead
 }
 
 func (k *Keeper) below(own *ownership) (neighbor, bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	known, ok := k.owners.covering(own.from)
-	return neighbor{known, !hasLapsed(k.dead, known.owner, k.env.Now())}, ok
+	return neighbor{known, !k.unreachable(known.owner)}, ok
 }
 
 // inherit adds the range down to from to this member's own.

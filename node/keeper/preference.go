@@ -73,6 +73,7 @@ func hasLapsed(list []lapsed, p chord.Peer, now time.Time) bool {
 func (k *Keeper) noteContact(p chord.Peer) {
 	k.revived(p)
 	k.owners.alive(p)
+	k.silences.contact(p.Addr, k.env.Now())
 	n := len(k.dead)
 	k.dead = slices.DeleteFunc(k.dead, func(l lapsed) bool { return l.peer == p })
 	if len(k.dead) < n {

@@ -33,7 +33,7 @@ func (k *Keeper) surveyReferred(ctx context.Context, peers []chord.Peer, point c
 		referrals = k.addReferrals(referrals, peers[i], a.claims)
 	}
 	for _, o := range referrals {
-		if !slices.Contains(peers, o.owner) && !hasLapsed(k.dead, o.owner, k.env.Now()) {
+		if !slices.Contains(peers, o.owner) && !k.unreachable(o.owner) {
 			owners = append(owners, o.owner)
 		}
 	}
@@ -46,7 +46,7 @@ func (k *Keeper) surveyReferred(ctx context.Context, peers []chord.Peer, point c
 	defer k.mu.Unlock()
 	for _, o := range referrals {
 		i := slices.Index(owners, o.owner)
-		if i >= 0 && errors.Is(errs[i], errDead) || i < 0 && hasLapsed(k.dead, o.owner, k.env.Now()) {
+		if i >= 0 && errors.Is(errs[i], errDead) || i < 0 && k.unreachable(o.owner) {
 			k.owners.learnIndirect(o, k.env.Now())
 		}
 	}

@@ -136,7 +136,7 @@ func TestReferredOwnersAreAskedOnce(t *testing.T) {
 			}
 		}
 		for _, known := range x.k.owners {
-			if known.indirect && !hasLapsed(x.k.dead, known.owner, x.w.now) {
+			if known.indirect && !x.k.unreachable(known.owner) {
 				rt.Errorf("indirect entry %v of an owner that has not been found dead", known.ownership)
 			}
 		}
