@@ -222,7 +222,9 @@ func TestNoRequestAvoidsTheSlots(t *testing.T) {
 // pastOf is the history of a blocked source.
 type pastOf struct{ blockedSource }
 
-func (p pastOf) Stats() history.Stats { return history.Stats{From: instant.Add(-time.Hour), To: instant} }
+func (p pastOf) Stats() history.Stats {
+	return history.Stats{From: instant.Add(-time.Hour), To: instant}
+}
 
 func (p pastOf) At(context.Context, time.Time) (*ring.View, error) {
 	p.wait()
