@@ -37,7 +37,7 @@ type gate struct {
 	others      class
 
 	inFlight                              atomic.Int64
-	refused, malformed, rejected, aborted atomic.Uint64 // requests: overload; not OTLP; without the token; too slow
+	refused, malformed, rejected, aborted atomic.Uint64 // requests: overload; not OTLP; not authenticated; too slow
 
 	heapAt atomic.Int64 // Unix nanoseconds of the last look
 	heap   atomic.Uint64

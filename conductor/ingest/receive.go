@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"log"
 	"log/slog"
 	"net"
@@ -91,7 +90,7 @@ func newServer(p *port) *http.Server {
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          log.New(io.Discard, "", 0), // errors of senders are counted, and logged at growing intervals
+		ErrorLog:          log.New(diagnosis{p}, "", 0),
 		HTTP2: &http.HTTP2Config{
 			MaxConcurrentStreams: maxStreams, MaxReadFrameSize: 16 << 10,
 			MaxReceiveBufferPerConnection: 1 << 20, MaxReceiveBufferPerStream: 256 << 10,
@@ -159,6 +158,7 @@ func (p *port) shutdown(ctx context.Context) error {
 func (p *port) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.serving.Add(1)
 	defer p.serving.Done()
+	defer p.recovered(w, r)
 	if isGRPC(r) {
 		p.serveGRPC(w, r)
 	} else {
