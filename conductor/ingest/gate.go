@@ -66,7 +66,11 @@ func (g *gate) authorize(authorization []string) error {
 		return nil
 	}
 	g.rejected.Add(1)
-	return status.Error(codes.Unauthenticated, "a bearer token is required: Authorization: Bearer TOKEN")
+	// Worded such that the filter of secrets, through which logs go, leaves it whole.
+	if len(authorization) == 0 {
+		return status.Error(codes.Unauthenticated, "no bearer token: this port needs the one that the conductor was started with (--otlp-token)")
+	}
+	return status.Error(codes.Unauthenticated, "the bearer token is not the one that the conductor was started with (--otlp-token)")
 }
 
 func (g *gate) authorized(authorization []string) bool {
