@@ -112,7 +112,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, grace time.Duration)
 		ErrorLog:          log.New(logWriter{s.cfg.Logf}, "", 0),
 	}
 	l = conns.Listen(l)
-	if s.cfg.TLS != nil { // above the limit: net/http looks for TLS in what it accepts, and an evicted connection gets no farewell
+	if s.cfg.TLS != nil { // above the limit: net/http looks for TLS in what it accepts, and evicting a connection must not wait for its peer
 		l = tls.NewListener(l, s.cfg.TLS)
 	}
 	failed := make(chan error, 1)
