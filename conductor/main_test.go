@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"chordconductor/internal/certtest"
 )
 
 func TestMain(m *testing.M) {
@@ -426,6 +428,7 @@ func TestUsage(t *testing.T) {
 		}
 	}
 	free := []string{"--http", "127.0.0.1:0", "--otlp-grpc", "127.0.0.1:0", "--otlp-http", "127.0.0.1:0", "--scenario", "none"}
+	pair := certtest.New(t).Issue("conductor", "127.0.0.1")
 	for _, test := range []struct {
 		args []string
 		code int
@@ -441,6 +444,9 @@ func TestUsage(t *testing.T) {
 		{append(free, "--otlp-grpc", "127.0.0.1:http2"), 2, `--otlp-grpc "127.0.0.1:http2": "http2" is not a port number`},
 		{append(free, "--jaeger-ui", "localhost"), 2, `--jaeger-ui "localhost": expected a URL`},
 		{append(free, "--tls-cert", "x"), 2, `--tls-cert and --tls-key go together`},
+		{append(free, "--tls-cert", "/no/cert.pem", "--tls-key", pair.Key), 2, "--tls-cert.*/no/cert.pem: no such file or directory"},
+		{append(free, "--tls-cert", pair.Cert, "--tls-key", pair.Key, "--tls-client-ca", "/no/ca.pem"), 2, "--tls-client-ca.*/no/ca.pem: no such file or directory"},
+		{append(free, "--tls-cert", pair.Cert, "--tls-key", pair.Key, "--tls-client-ca", pair.Key), 2, "--tls-client-ca .*: no certificate in PEM form"},
 		{[]string{"--no-such-flag"}, 2, "unknown flag: --no-such-flag; --help lists the flags"},
 		{[]string{"walk"}, 2, `unknown command "walk"; conductor --help lists them`},
 		{[]string{"--scenario", "/no/such/file.yaml"}, 2, "scenario: stat /no/such/file.yaml: no such file or directory"},

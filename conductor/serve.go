@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -75,6 +76,7 @@ type conductor struct {
 	memory     *memory.Budget
 	log        *slog.Logger
 	page       net.Listener
+	pageTLS    *tls.Config   // nil: the page is served in the clear
 	ports      *ingest.Ports // nil in a replay
 	own        *ownTelemetry
 	live       *live.Live
@@ -167,10 +169,7 @@ func (c *conductor) bindPage() error {
 		return netname.ListenError("page and API", c.http, "conductor or Collector", "--http", err)
 	}
 	c.page = l
-	secured, err := withTLS(l, c.options.ingest.TLS, c.reloadFailed)
-	if err == nil {
-		c.page = secured
-	}
+	c.pageTLS, err = pageTLS(c.options.ingest.TLS, c.reloadFailed)
 	return err
 }
 
@@ -244,7 +243,7 @@ func (c *conductor) assemble() error {
 	}
 	site := web.Config{
 		Version: version(), Source: c.live, Clients: c.hub.Clients, Hub: c.hub, Assets: client.Dist(), Base: c.basePath,
-		Open: c.open, Token: c.token, ViewToken: c.viewToken, Audit: c.audit, Names: c.names(c.http), TLS: c.options.ingest.TLS.CertFile != "",
+		Open: c.open, Token: c.token, ViewToken: c.viewToken, Audit: c.audit, Names: c.names(c.http), TLS: c.pageTLS,
 		Past: c.past, Logf: c.logf, Memory: c.memoryNow, Answers: c.memory.Answers, Conns: web.ConnsIn(c.memory.Limit),
 	}
 	if c.controller != nil {

@@ -114,17 +114,17 @@ func trustOwn(files ingest.TLS) (*tls.Config, error) {
 	}, nil
 }
 
-// withTLS serves a listener over TLS if certificates are given. They are read again when they change.
-func withTLS(l net.Listener, files ingest.TLS, failed func(error)) (net.Listener, error) {
+// pageTLS is the page's side of TLS; nil without certificates. They are read again when they change.
+func pageTLS(files ingest.TLS, failed func(error)) (*tls.Config, error) {
 	if files.CertFile == "" {
-		return l, nil
+		return nil, nil
 	}
 	pair, err := reload.Pair(failed, files.CertFile, files.KeyFile)
 	if err != nil {
 		return nil, fmt.Errorf("--tls-cert, --tls-key: %w", err)
 	}
-	return tls.NewListener(l, &tls.Config{
+	return &tls.Config{
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return pair.Get(), nil },
 		MinVersion:     tls.VersionTLS12, NextProtos: []string{"http/1.1"},
-	}), nil
+	}, nil
 }

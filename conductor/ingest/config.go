@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"math"
 	"net"
-	"os"
 	"runtime/debug"
 
 	"go.opentelemetry.io/collector/pdata/plog"
@@ -78,14 +77,6 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.TLS.ClientCAFile != "" && !c.TLS.enabled() {
 		return c, fmt.Errorf("client certificates (%s) can be required only over TLS: set a certificate and its key too", c.TLS.ClientCAFile)
-	}
-	for _, file := range []string{c.TLS.CertFile, c.TLS.KeyFile, c.TLS.ClientCAFile} {
-		if file == "" {
-			continue
-		}
-		if _, err := os.Stat(file); err != nil {
-			return c, fmt.Errorf("TLS file: %w", err)
-		}
 	}
 	if c.MaxRequestBytes <= 0 {
 		c.MaxRequestBytes = defaultMaxRequestBytes

@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -27,6 +28,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"chordconductor/conductor/live"
+	"chordconductor/internal/redact"
 )
 
 // retryInfo returns the pause a status names; -1: none.
@@ -37,6 +39,25 @@ func retryInfo(err error) time.Duration {
 		}
 	}
 	return -1
+}
+
+// The error about a token that is missing, wrong or of another form names the flag, and passes the filter of secrets
+// whole, as it is in the logs of both ends.
+func TestTokenErrors(t *testing.T) {
+	g := &gate{token: "0123456789abcdef"}
+	for _, given := range [][]string{nil, {""}, {"Bearer "}, {"Bearer wrong"}, {"Basic 0123456789abcdef"}, {"0123456789abcdef"}} {
+		err := g.authorize(given)
+		if status.Code(err) != codes.Unauthenticated || !strings.Contains(err.Error(), "--otlp-token") || (given == nil) != strings.Contains(err.Error(), "no bearer token") {
+			t.Errorf("%q: %v", given, err)
+			continue
+		}
+		if got := new(redact.Redactor).Text(err.Error()); got != err.Error() {
+			t.Errorf("%q: in a log: %s", given, got)
+		}
+	}
+	if err := g.authorize([]string{"bearer 0123456789abcdef"}); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestOverloadAsksToTryAgain(t *testing.T) {

@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"log"
 	"log/slog"
 	"net"
@@ -91,7 +90,7 @@ func newServer(p *port) *http.Server {
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          log.New(io.Discard, "", 0), // errors of senders are counted, and logged at growing intervals
+		ErrorLog:          log.New(diagnosis{p}, "", 0),
 		HTTP2: &http.HTTP2Config{
 			MaxConcurrentStreams: maxStreams, MaxReadFrameSize: 16 << 10,
 			MaxReceiveBufferPerConnection: 1 << 20, MaxReceiveBufferPerStream: 256 << 10,
@@ -127,7 +126,7 @@ func serverTLS(t TLS, log *slog.Logger) (*tls.Config, error) {
 func (t TLS) config() (*tls.Config, error) {
 	pair, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
 	if err != nil {
-		return nil, fmt.Errorf("certificate %s with key %s: %w", t.CertFile, t.KeyFile, err)
+		return nil, fmt.Errorf("--tls-cert %s, --tls-key %s: %w", t.CertFile, t.KeyFile, err)
 	}
 	config := &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}
 	if t.ClientCAFile == "" {
@@ -135,11 +134,11 @@ func (t TLS) config() (*tls.Config, error) {
 	}
 	pem, err := os.ReadFile(t.ClientCAFile)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("--tls-client-ca: %w", err)
 	}
 	config.ClientAuth, config.ClientCAs = tls.RequireAndVerifyClientCert, x509.NewCertPool()
 	if !config.ClientCAs.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("%s: no certificate in PEM form", t.ClientCAFile)
+		return nil, fmt.Errorf("--tls-client-ca %s: no certificate in PEM form", t.ClientCAFile)
 	}
 	return config, nil
 }
@@ -159,6 +158,7 @@ func (p *port) shutdown(ctx context.Context) error {
 func (p *port) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.serving.Add(1)
 	defer p.serving.Done()
+	defer p.recovered(w, r)
 	if isGRPC(r) {
 		p.serveGRPC(w, r)
 	} else {

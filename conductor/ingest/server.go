@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -138,10 +139,14 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 }
 
-// elsewhere describes where the other protocol is served, for people.
+// elsewhere describes where the other protocol is served, for people. An unspecified address, which means all
+// interfaces, leads a sender nowhere: its port does.
 func elsewhere(address string) string {
 	if address == "" {
 		return "another receiver, as that protocol is off here"
+	}
+	if a, err := netip.ParseAddrPort(address); err == nil && a.Addr().IsUnspecified() {
+		return fmt.Sprintf("port %d of this machine", a.Port())
 	}
 	return address
 }

@@ -19,7 +19,7 @@ type Stats struct {
 	InFlight    int64  `json:"requests_in_work"`
 	Refused     uint64 `json:"requests_refused"`   // under overload; their senders try again
 	Malformed   uint64 `json:"requests_malformed"` // not OTLP, or too large
-	Rejected    uint64 `json:"requests_rejected"`  // without the token
+	Rejected    uint64 `json:"requests_rejected"`  // without the token, for another Host, or at the TLS handshake
 	Cut         uint64 `json:"requests_cut"`       // their bodies arrived too slowly
 	// Rejections lists records that bear event names of the vocabulary, or similar names, and are not events: newest
 	// first, 100 kinds at most; RejectionsMore counts the records of further kinds.

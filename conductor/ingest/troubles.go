@@ -58,10 +58,11 @@ func (t *troubles) note(now time.Time, st *status.Status, from string) {
 	t.log.Warn("an OTLP request was refused", "reason", st.Message(), "from", from, "requests", n)
 }
 
-// note counts and logs a request that is the sender's fault. Overload is not, and is counted where it arises.
+// note counts and logs a request that is the sender's fault. Overload and panics are not: they are counted or logged
+// where they arise.
 func (p *port) note(r *http.Request, st *status.Status) {
 	switch {
-	case st.Code() == codes.Unavailable, st.Code() == codes.ResourceExhausted && isOverload(st), st.Code() == codes.Canceled:
+	case st.Code() == codes.Unavailable, st.Code() == codes.ResourceExhausted && isOverload(st), st.Code() == codes.Canceled, st.Code() == codes.Internal:
 		return
 	case st.Code() != codes.Unauthenticated && st.Code() != codes.PermissionDenied && st.Code() != codes.DeadlineExceeded:
 		p.gate.malformed.Add(1)

@@ -41,6 +41,7 @@ type open struct {
 	spans   []Span
 	lookups []*pending
 	closed  bool
+	changed bool // since its lookups were last assembled
 	bytes   int64
 }
 
@@ -92,6 +93,7 @@ func (a *Assembler) Add(s Span, now time.Time) {
 		return
 	}
 	t.spans = append(t.spans, s)
+	t.changed = true
 	a.spans++
 	t.bytes += size
 	a.bytes += size
@@ -114,16 +116,20 @@ func (a *Assembler) Advance(now time.Time) []Lookup {
 			continue
 		}
 		expired := now.Sub(t.since) >= MaxAge
-		for _, p := range t.lookups {
-			if p.due.IsZero() {
-				continue
-			}
-			l, complete := t.assemble(p)
-			if complete || expired || !now.Before(p.due) {
-				p.due = time.Time{}
-				out = append(out, l)
+		ready := func(p *pending) bool { return !p.due.IsZero() && (t.changed || expired || !now.Before(p.due)) }
+		if slices.ContainsFunc(t.lookups, ready) {
+			tree := t.tree()
+			for _, p := range t.lookups {
+				if !ready(p) {
+					continue
+				}
+				if l, complete := t.assemble(p, tree); complete || expired || !now.Before(p.due) {
+					p.due = time.Time{}
+					out = append(out, l)
+				}
 			}
 		}
+		t.changed = false
 		if expired {
 			if len(t.lookups) == 0 && t.hasHop() {
 				a.dropped++ // the lookup's own span never arrived

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -168,14 +169,26 @@ func (l *Controller) Delete(ctx context.Context, key []byte) (*nodepb.DeleteResp
 
 // client runs an operation on any host that can serve it.
 func client[T any](ctx context.Context, l *Controller, op func(context.Context, Client) (T, error)) (T, error) {
-	return do(ctx, l, func(ctx context.Context, here *activeDeployment) (T, error) {
-		c, ok := pickClient(here.Fleet, rand.Uint64())
+	return do(ctx, l, func(ctx context.Context, here *activeDeployment) (T, error) { return onAny(ctx, here.Fleet, op) })
+}
+
+// hostTries is how many hosts an operation is tried on: those that only telemetry names are passed over.
+const hostTries = 4
+
+// onAny runs an operation on a host, and on the next one as long as nothing of it was sent.
+func onAny[T any](ctx context.Context, f Fleet, op func(context.Context, Client) (T, error)) (T, error) {
+	var none T
+	n := rand.Uint64() / 2 // no overflow below
+	for try := uint64(1); ; try++ {
+		c, ok := pickClient(f, n+try)
 		if !ok {
-			var none T
 			return none, refuse(ErrUnavailable, "no member is on the ring now")
 		}
-		return op(ctx, c)
-	})
+		value, err := op(ctx, c)
+		if try == hostTries || ctx.Err() != nil || !errors.As(err, new(*unsent)) {
+			return value, err
+		}
+	}
 }
 
 // Lookup finds a key's owner, starting at a member or anywhere.
@@ -183,21 +196,23 @@ func (l *Controller) Lookup(ctx context.Context, key []byte, from *chord.ID, mod
 	return do(ctx, l, func(ctx context.Context, here *activeDeployment) (*nodepb.Lookup, error) {
 		f := here.Fleet
 		request := &nodepb.LookupRequest{Key: key, Mode: mode}
-		c, ok := pickClient(f, rand.Uint64())
-		if from != nil {
-			h, known := hostOf(f.Hosts(), *from)
-			if !known {
-				return nil, unknownMember(*from)
-			}
-			c = f.Client(h.Address)
-			ok = c != nil
-			request.From = from[:]
+		lookup := func(ctx context.Context, c Client) (*nodepb.Lookup, error) {
+			answer, err := c.Lookup(ctx, request)
+			return answer.GetLookup(), err
 		}
-		if !ok {
+		if from == nil {
+			return onAny(ctx, f, lookup)
+		}
+		h, known := hostOf(f.Hosts(), *from)
+		if !known {
+			return nil, unknownMember(*from)
+		}
+		c := f.Client(h.Address)
+		if c == nil {
 			return nil, refuse(ErrUnavailable, "no member is on the ring now")
 		}
-		answer, err := c.Lookup(ctx, request)
-		return answer.GetLookup(), err
+		request.From = from[:]
+		return lookup(ctx, c)
 	})
 }
 

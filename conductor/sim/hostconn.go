@@ -148,7 +148,7 @@ func (r *Remote) session(ctx context.Context, c *hostConn) (session, error) {
 	case c.challenging <- struct{}{}:
 		defer func() { <-c.challenging }()
 	case <-ctx.Done():
-		return session{}, status.FromContextError(ctx.Err()).Err()
+		return session{}, explain(c.address, status.FromContextError(ctx.Err()).Err())
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -372,6 +372,9 @@ func remoteCall[Q, A any](ctx context.Context, c remoteClient, writes bool, call
 	defer cancel()
 	var answer A
 	cc, err := c.fleet.proven(ctx, c.address)
+	if err != nil && !errors.Is(err, context.Canceled) {
+		return answer, &unsent{err} // it names the host
+	}
 	if err == nil {
 		answer, err = call(nodepb.NewKVClient(cc), ctx, q)
 		if writes && !errors.Is(err, context.Canceled) {
@@ -383,6 +386,15 @@ func remoteCall[Q, A any](ctx context.Context, c remoteClient, writes bool, call
 	}
 	return answer, explain(c.address, err)
 }
+
+// An unsent operation failed before anything of it was sent: its host cannot be connected to, or did not prove itself.
+// Another host may be asked.
+type unsent struct{ error }
+
+func (u *unsent) Unwrap() error { return u.error }
+
+// GRPCStatus keeps the status's text free of what gRPC adds to that of a wrapped one.
+func (u *unsent) GRPCStatus() *status.Status { return status.Convert(u.error) }
 
 func (c remoteClient) Put(ctx context.Context, q *nodepb.PutRequest) (*nodepb.PutResponse, error) {
 	return remoteCall(ctx, c, true, nodepb.KVClient.Put, q)

@@ -225,11 +225,30 @@ func TestUnreachableHostsArePassedOver(t *testing.T) {
 	if ids, err := fleet.Start(t.Context(), 4, ""); err != nil || len(ids) != 4 || len(good.Members()) != 5 {
 		t.Errorf("%v, %v", ids, err)
 	}
+	l := New(Config{View: func() *ring.View { return view }, Watch: NewWatch(), Remote: fleet})
+	defer l.Close(t.Context())
+	if _, err := l.Put(t.Context(), []byte("k"), []byte("v"), 0); err != nil { // none is sent its key either
+		t.Errorf("put: %v", err)
+	}
+	for range 20 {
+		if got, err := l.Get(t.Context(), []byte("k")); err != nil || string(got.GetValue()) != "v" {
+			t.Errorf("get: %v, %v", got, err)
+		}
+		if _, err := l.Lookup(t.Context(), []byte("k"), nil, ""); err != nil {
+			t.Errorf("lookup: %v", err)
+		}
+	}
 	without := *view
 	without.Members = slices.DeleteFunc(slices.Clone(view.Members), func(m *ring.Member) bool { return m.Host.Address == good.Address() })
 	none := NewRemote(func() *ring.View { return &without }, controlToken, nil)
 	defer none.Close(t.Context())
 	if ids, err := none.Start(t.Context(), 4, ""); err == nil || strings.Count(err.Error(), "host 127.0.0.1:1:") != 1 || len(ids) != 0 {
 		t.Errorf("no host is there: %v, %v", ids, err)
+	}
+	for _, h := range none.Hosts() {
+		_, err := none.Client(h.Address).Get(t.Context(), &nodepb.GetRequest{Key: []byte("k")})
+		if text := status.Convert(err).Message(); !strings.HasPrefix(text, "host "+h.Address) || strings.Count(text, "host "+h.Address) != 1 {
+			t.Errorf("a host that is not there: %q", text)
+		}
 	}
 }

@@ -52,7 +52,7 @@ func (s *Server) headers(h http.Header) {
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
-	if s.cfg.TLS {
+	if s.cfg.TLS != nil {
 		h.Set("Strict-Transport-Security", "max-age=31536000")
 	}
 }

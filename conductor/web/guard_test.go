@@ -1,6 +1,7 @@
 package web
 
 import (
+	"crypto/tls"
 	"encoding/base64"
 	"net/http"
 	"strings"
@@ -109,7 +110,7 @@ func TestToken(t *testing.T) {
 }
 
 func TestHeaders(t *testing.T) {
-	s, _ := newServer(t, func(c *Config) { c.TLS = true })
+	s, _ := newServer(t, func(c *Config) { c.TLS = &tls.Config{} })
 	for _, path := range []string{"/", "/api/ring", "/api/nothing"} {
 		h := ask(s, "GET", path, "").Header
 		for name, want := range map[string]string{

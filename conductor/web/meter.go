@@ -74,12 +74,13 @@ func (m *meter) wrap(next http.Handler) http.Handler {
 	})
 }
 
-// slotsFor are the slots that a request needs one of: for requests that call no host, and so are done soon.
+// slotsFor are the slots that a request needs one of: for requests that call no host, and so are done soon. The answer
+// to HEAD is built like that to GET.
 func (m *meter) slotsFor(r *http.Request) chan struct{} {
-	if r.Method != http.MethodGet || isKey(r) || strings.HasPrefix(r.URL.Path, "/api/keys") || strings.HasPrefix(r.URL.Path, "/api/partitions") {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead || isKey(r) || strings.HasPrefix(r.URL.Path, "/api/keys") || strings.HasPrefix(r.URL.Path, "/api/partitions") {
 		return nil
 	}
-	if q := r.URL.RawQuery; strings.Contains(q, "at=") || strings.Contains(q, "since=") || strings.Contains(q, "until=") {
+	if q := r.URL.Query(); q.Has("at") || q.Has("since") || q.Has("until") {
 		return m.past
 	}
 	switch r.URL.Path {

@@ -6,13 +6,18 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"chordconductor/conductor/history"
 	"chordconductor/conductor/live"
 	"chordconductor/conductor/memory"
+	"chordconductor/conductor/ring"
 	"chordconductor/otel/chordevent"
 )
 
@@ -151,3 +156,83 @@ func TestSmallAnswersDoNotWaitForLargeOnes(t *testing.T) {
 	close(source.open)
 	readers.Wait()
 }
+
+// blockedSource counts the answers being built at once, and lets none finish before a test allows it.
+type blockedSource struct {
+	fakeSource
+	inside *atomic.Int32
+	open   chan struct{}
+}
+
+func (s blockedSource) Events(uint64, int) []live.FeedEvent { s.wait(); return nil }
+
+func (s blockedSource) Until(context.Context, time.Time, history.Query) ([]history.Event, *history.Damage, error) {
+	s.wait()
+	return nil, nil, nil
+}
+
+func (s blockedSource) wait() {
+	s.inside.Add(1)
+	<-s.open
+}
+
+// However many requests of whatever spelling arrive at once, no more answers are built than there are slots: HEAD takes
+// as much memory as GET, and a parameter is the same however it is encoded.
+func TestNoRequestAvoidsTheSlots(t *testing.T) {
+	for _, test := range []struct {
+		method, path string
+		most         func(*meter) int
+	}{
+		{"GET", "/api/events", func(m *meter) int { return cap(m.large) }},
+		{"HEAD", "/api/events", func(m *meter) int { return cap(m.large) }},
+		{"HEAD", "/api/events?limit=10", func(m *meter) int { return cap(m.large) }},
+		{"GET", "/api/events?until=2026-01-31T12:00:00Z", func(m *meter) int { return cap(m.past) }},
+		{"HEAD", "/api/events?until=2026-01-31T12:00:00Z", func(m *meter) int { return cap(m.past) }},
+		{"GET", "/api/events?%75ntil=2026-01-31T12:00:00Z", func(m *meter) int { return cap(m.past) }},
+		{"GET", "/api/ring/nodes/0123?%61t=2026-01-31T12:00:00Z", func(m *meter) int { return cap(m.past) }},
+		{"HEAD", "/api/events?limit=10&unti%6c=2026-01-31T12:00:00Z", func(m *meter) int { return cap(m.past) }},
+	} {
+		t.Run(test.method+" "+test.path, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				source := blockedSource{inside: new(atomic.Int32), open: make(chan struct{})}
+				m := newMeter(nil)
+				s, err := New(Config{Source: source, Past: pastOf{source}, Assets: page, Open: true})
+				if err != nil {
+					t.Fatal(err)
+				}
+				var readers sync.WaitGroup
+				for range 20 {
+					readers.Go(func() {
+						r := httptest.NewRequest(test.method, test.path, nil)
+						r.Host = "localhost"
+						s.ServeHTTP(httptest.NewRecorder(), r)
+					})
+				}
+				synctest.Wait()
+				if n := int(source.inside.Load()); n == 0 || n > test.most(m) {
+					t.Errorf("%d answers are built at once, of %d allowed", n, test.most(m))
+				}
+				close(source.open)
+				readers.Wait()
+			})
+		})
+	}
+}
+
+// pastOf is the history of a blocked source.
+type pastOf struct{ blockedSource }
+
+func (p pastOf) Stats() history.Stats {
+	return history.Stats{From: instant.Add(-time.Hour), To: instant}
+}
+
+func (p pastOf) At(context.Context, time.Time) (*ring.View, error) {
+	p.wait()
+	return p.View(), nil
+}
+
+func (p pastOf) Since(ctx context.Context, t time.Time, q history.Query) ([]history.Event, *history.Damage, error) {
+	return p.Until(ctx, t, q)
+}
+
+func (p pastOf) Damages() []history.Damage { return nil }

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io/fs"
 	"log"
@@ -69,9 +70,9 @@ type Config struct {
 	Token string // required unless Open
 	// ViewToken reads everything but stored values and the audit log, and commands nothing; empty: there is none.
 	ViewToken string
-	Audit     *audit.Log // of commands; nil: not kept
-	Names     []string   // further names that the server accepts in a Host header
-	TLS       bool       // served over TLS, so answers may require it of browsers
+	Audit     *audit.Log  // of commands; nil: not kept
+	Names     []string    // further names that the server accepts in a Host header
+	TLS       *tls.Config // of the page's port; nil: served in the clear
 	Ready     func() error
 	Logf      func(format string, args ...any) // logs a handler's panic; nil: no log
 }
@@ -110,8 +111,12 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, grace time.Duration)
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          log.New(logWriter{s.cfg.Logf}, "", 0),
 	}
+	l = conns.Listen(l)
+	if s.cfg.TLS != nil { // above the limit: net/http looks for TLS in what it accepts, and evicting a connection must not wait for its peer
+		l = tls.NewListener(l, s.cfg.TLS)
+	}
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(conns.Listen(l)) }()
+	go func() { failed <- server.Serve(l) }()
 	select {
 	case err := <-failed:
 		return err

@@ -1,0 +1,64 @@
+package ingest
+
+import (
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// maxStack bounds what the log has of a panic's stack.
+const maxStack = 8 << 10
+
+// A diagnosis receives net/http's own diagnostics, one a call: handshakes that failed, above all those of senders
+// without a certificate, which may read no more of it than a closed connection. They are counted, and logged at growing
+// intervals.
+type diagnosis struct{ *port }
+
+func (d diagnosis) Write(line []byte) (int, error) {
+	text := strings.TrimSpace(string(line))
+	if rest, found := strings.CutPrefix(text, "http: TLS handshake error from "); found {
+		from, why, _ := strings.Cut(rest, ": ")
+		if !ended(why) {
+			d.gate.rejected.Add(1)
+			d.troubles.note(time.Now(), status.New(codes.Unauthenticated, "the TLS handshake failed: "+why), from)
+		}
+		return len(line), nil
+	}
+	d.troubles.note(time.Now(), status.New(codes.Internal, text), "")
+	return len(line), nil
+}
+
+// ended reports whether a handshake failed because the connection ended, as those of probes do and those of browsers
+// that close what they do not need.
+func ended(why string) bool {
+	for _, end := range []string{"EOF", "connection reset by peer", "i/o timeout", "broken pipe", "use of closed network connection"} {
+		if strings.HasSuffix(why, end) {
+			return true
+		}
+	}
+	return false
+}
+
+// recovered answers a request whose handler panicked with an error that is not to be retried: the same request would
+// fail again. The panic is logged, at growing intervals.
+func (p *port) recovered(w http.ResponseWriter, r *http.Request) {
+	v := recover()
+	switch v {
+	case nil:
+		return
+	case http.ErrAbortHandler:
+		panic(v) // net/http's own way to abort an answer
+	}
+	stack := debug.Stack()
+	p.troubles.note(time.Now(), status.Newf(codes.Internal, "panic: %v\n%s", v, stack[:min(len(stack), maxStack)]), r.RemoteAddr)
+	st := status.New(codes.Internal, "internal error; see the conductor's log")
+	if isGRPC(r) {
+		failGRPC(w, st)
+		return
+	}
+	p.failWith(w, r, http.StatusInternalServerError, st)
+}
