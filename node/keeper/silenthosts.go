@@ -15,7 +15,7 @@ import (
 const (
 	// silentMembers is how many members of a host must be silent. Of one the calls may have been lost, twice in a row.
 	silentMembers = 2
-	// maxSilentHosts bounds the hosts stored as silent, and those stored as heard from. At the bound the oldest is
+	// maxSilentHosts bounds the hosts stored as silent, and those whose latest message is stored. At the bound the oldest is
 	// dropped: its members are asked one by one.
 	maxSilentHosts = 64
 )
