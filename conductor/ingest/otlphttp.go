@@ -31,8 +31,7 @@ func (p *port) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	signal, known := httpPaths[r.URL.Path]
 	kind := mediaType(r)
 	q := query{signal: signal, json: kind == jsonType}
-	switch q.packing = r.Header.Get("Content-Encoding"); q.packing {
-	case "identity":
+	if q.packing = strings.ToLower(r.Header.Get("Content-Encoding")); q.packing == "identity" { // HTTP does not distinguish case in it
 		q.packing = ""
 	}
 	switch {
