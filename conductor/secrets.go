@@ -68,16 +68,16 @@ func (o *options) checkTokens() error {
 	return nil
 }
 
-// checkDifferent rejects one secret for two purposes: its holders would have the rights of both. (--client-token is
+// checkDifferent rejects one secret for two purposes: whoever has it would have the rights of both. (--client-token is
 // checked with the connections that it is for.)
 func (o *options) checkDifferent() error {
-	for _, pair := range []struct{ flag, value, other, otherValue, holders, could string }{
+	for _, pair := range []struct{ flag, value, other, otherValue, who, could string }{
 		{"--view-token", o.viewToken, "--token", o.token, "viewers", "command"},
 		{"--otlp-token", o.ingest.Token, "--token", o.token, "senders of telemetry", "command"},
 		{"--otlp-token", o.ingest.Token, "--view-token", o.viewToken, "viewers", "send telemetry, and so determine what the page shows"},
 	} {
 		if pair.value != "" && pair.value == pair.otherValue {
-			return fmt.Errorf("%s and %s are the same, so %s could %s; make another token", pair.flag, pair.other, pair.holders, pair.could)
+			return fmt.Errorf("%s and %s are the same, so %s could %s; make another token", pair.flag, pair.other, pair.who, pair.could)
 		}
 	}
 	return nil
