@@ -231,6 +231,9 @@ func (r *Remote) Stop(ctx context.Context, id chord.ID, way Departure) error {
 		}
 		return err
 	}
+	if _, err := r.proven(ctx, h.Address); err != nil { // which may take longer than a moment, and would be lost
+		return err
+	}
 	return inBackground(ctx, stop)
 }
 
