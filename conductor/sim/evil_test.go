@@ -396,8 +396,8 @@ func TestRemoteWithoutToken(t *testing.T) {
 	}
 }
 
-// What an unproven host says, with any status and at any length, is cut where it is quoted.
-func TestEvilHostsTextIsCut(t *testing.T) {
+// The text of an unproven host, with any status and of any length, is cut where it is quoted.
+func TestTextOfAnEvilHostIsCut(t *testing.T) {
 	random := rand.New(rand.NewPCG(12, 5))
 	for range 40 {
 		code, size := 1+random.IntN(16), 1<<random.IntN(20)
