@@ -124,7 +124,7 @@ func (p *port) receive(w http.ResponseWriter, r *http.Request, most int64) (body
 			return body, b, nil
 		case aborted:
 			p.gate.aborted.Add(1)
-			return nil, b, status.Errorf(codes.DeadlineExceeded, "the body arrived slower than %d bytes in %s (while memory is short, that rate over %s), or not within %s", slowBytes,
+			return nil, b, refused(tooSlow, codes.DeadlineExceeded, "the body arrived slower than %d bytes in %s (while memory is short, that rate over %s), or not within %s", slowBytes,
 				duration.Text(slowTime), duration.Text(shortTime), duration.Text(requestTimeout))
 		case err != nil && isFraming(r, err):
 			return nil, b, malformed("the body is malformed: %v", err)
@@ -160,7 +160,7 @@ func (b *reception) progress(n int) (aborted bool) {
 }
 
 func errTooLarge(most int64) error {
-	return status.Errorf(codes.ResourceExhausted, "the request is larger than %d bytes", most)
+	return refused(tooLarge, codes.ResourceExhausted, "the request is larger than %d bytes", most)
 }
 
 // An overseer aborts receptions that are too slow.
