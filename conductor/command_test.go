@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 )
@@ -79,6 +80,28 @@ func TestTokensProtect(t *testing.T) {
 		}
 		if err != nil && (strings.Contains(err.Error(), weak) || strings.Contains(err.Error(), strongToken)) {
 			t.Errorf("%+v: the error shows a token: %v", test, err)
+		}
+	}
+}
+
+// No two purposes share a token, wherever the conductor listens: the holders of one would have the rights of the other.
+// Senders of telemetry do not command, and viewers neither command nor send.
+func TestTokensDiffer(t *testing.T) {
+	random := rand.New(rand.NewPCG(12, 1))
+	pool := []string{"", strongToken, otherToken, "7b6a59483726150fe1d2c3b4a5968778"}
+	for range 300 {
+		token, view, otlp := pool[random.IntN(4)], pool[random.IntN(4)], pool[random.IntN(4)]
+		http, telemetry := []string{"127.0.0.1:1", "0.0.0.0:1"}[random.IntN(2)], []string{"127.0.0.1:2", "0.0.0.0:2"}[random.IntN(2)]
+		if http == "127.0.0.1:1" {
+			view = "" // it has no use on loopback, and is rejected there
+		}
+		err := parse("--http", http, "--token", token, "--view-token", view, "--otlp-token", otlp, "--otlp-grpc", telemetry, "--otlp-insecure")
+		shared := token != "" && (token == view || token == otlp) || view != "" && view == otlp
+		if (err != nil) != shared || err != nil && !strings.Contains(err.Error(), "the same") {
+			t.Fatalf("page %s with tokens %q, %q, %q: %v", http, token, view, otlp, err)
+		}
+		if err != nil && (strings.Contains(err.Error(), token+view+otlp) || strings.Contains(err.Error(), strongToken)) {
+			t.Errorf("the error shows a token: %v", err)
 		}
 	}
 }

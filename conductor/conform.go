@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"slices"
 	"strings"
@@ -20,6 +21,7 @@ import (
 	"chordconductor/conductor/recording"
 	"chordconductor/internal/duration"
 	"chordconductor/internal/printable"
+	"chordconductor/node/env/access"
 	"chordconductor/otel/chordevent"
 )
 
@@ -29,6 +31,8 @@ type conformOptions struct {
 	ring       string
 	listen     time.Duration
 	grpc, http string
+	token      string
+	insecure   bool
 	json       bool
 }
 
@@ -85,6 +89,9 @@ The exit code is 0 if all claimed levels pass, 1 if not, 2 if nothing could be v
 	flags.Lookup("for").DefValue = duration.Text(time.Minute)
 	flags.StringVar(&o.grpc, "otlp-grpc", "127.0.0.1:4317", "`address` for OTLP over gRPC")
 	flags.StringVar(&o.http, "otlp-http", "127.0.0.1:4318", "`address` for OTLP over HTTP")
+	flags.StringVar(&o.token, "otlp-token", os.Getenv("CHORD_OTLP_TOKEN"), "bearer token that senders must send (default $CHORD_OTLP_TOKEN, else none)")
+	flags.Lookup("otlp-token").DefValue = "" // no secret in the help
+	flags.BoolVar(&o.insecure, "otlp-insecure", false, "off loopback, accept telemetry from every sender that reaches the OTLP ports")
 	flags.BoolVar(&o.json, "json", false, "print the report as JSON")
 	cmd.SetFlagErrorFunc(flagError)
 	return cmd
@@ -145,10 +152,35 @@ func (o *conformOptions) recorded(ctx context.Context, path string, claims []con
 	}
 }
 
+// checkSenders applies the conductor's rule: off loopback senders authenticate, or are explicitly not asked to.
+func (o *conformOptions) checkSenders() error {
+	for _, a := range []struct{ flag, value string }{{"--otlp-grpc", o.grpc}, {"--otlp-http", o.http}} {
+		if a.value == "" { // that protocol is off
+			continue
+		}
+		if err := checkAddress(a.flag, a.value); err != nil {
+			return err
+		}
+		switch {
+		case access.OnLoopback(a.value) || o.insecure:
+		case o.token == "":
+			return fmt.Errorf("%s %s: off loopback senders must authenticate: set --otlp-token, or --otlp-insecure to accept telemetry from every sender", a.flag, a.value)
+		default:
+			if err := access.CheckStrength("--otlp-token", o.token); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // live verifies what arrives on the ports.
 func (o *conformOptions) live(ctx context.Context, claims []conform.Level, stderr io.Writer) (*conform.Report, error) {
 	if o.listen <= 0 {
 		return nil, fmt.Errorf("--for %s: expected a duration above 0", duration.Text(o.listen))
+	}
+	if err := o.checkSenders(); err != nil {
+		return nil, err
 	}
 	budget, err := memory.Default()
 	if err != nil {
@@ -156,7 +188,10 @@ func (o *conformOptions) live(ctx context.Context, claims []conform.Level, stder
 	}
 	budget.Enforce()
 	judge := conform.New(conform.Config{Ring: o.ring, Claims: claims, Now: time.Now})
-	server, err := ingest.Start(ctx, ingest.Config{GRPC: o.grpc, HTTP: o.http, Memory: budget, Logs: judge.Logs, Spans: judge.Traces, Metrics: judge.Metrics}, noView{})
+	server, err := ingest.Start(ctx, ingest.Config{
+		GRPC: o.grpc, HTTP: o.http, Token: o.token, Memory: budget, Logs: judge.Logs, Spans: judge.Traces, Metrics: judge.Metrics,
+		Logger: slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelWarn})), // what is refused is in no report
+	}, noView{})
 	if err != nil {
 		return nil, err
 	}

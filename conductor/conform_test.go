@@ -170,3 +170,26 @@ func TestReceiversHaveABudget(t *testing.T) {
 		}
 	}
 }
+
+// The verifier's ports off loopback need an authentication of senders, or an explicit flag to have none, like the
+// conductor's own: all combinations of addresses and means. Nothing listens before.
+func TestConformAsksSendersToAuthenticate(t *testing.T) {
+	addresses := map[string]bool{"127.0.0.1:0": true, "localhost:0": true, "": true, "0.0.0.0:0": false, ":0": false}
+	for grpc, grpcLocal := range addresses {
+		for http, httpLocal := range addresses {
+			for name, flags := range map[string][]string{
+				"nothing": nil, "a token": {"--otlp-token", strongToken}, "a weak token": {"--otlp-token", "guess-me"}, "insecure": {"--otlp-insecure"},
+			} {
+				var stdout, stderr bytes.Buffer
+				code := run(t.Context(), append([]string{"conform", "--otlp-grpc", grpc, "--otlp-http", http, "--for", "1ms"}, flags...), &stdout, &stderr)
+				rejected := (!grpcLocal || !httpLocal) && (name == "nothing" || name == "a weak token")
+				if listened := strings.Contains(stderr.String(), "Listening on"); code != exitUsage || listened == rejected {
+					t.Errorf("gRPC %q, HTTP %q with %s: exit %d, %s", grpc, http, name, code, &stderr)
+				}
+				if rejected && (strings.Count(stderr.String(), "\n") != 1 || !strings.Contains(stderr.String(), "--otlp-token") || strings.Contains(stderr.String(), "guess-me")) {
+					t.Errorf("gRPC %q, HTTP %q with %s: %s", grpc, http, name, &stderr)
+				}
+			}
+		}
+	}
+}

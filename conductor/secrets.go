@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/spf13/pflag"
@@ -49,14 +48,14 @@ func (o *options) checkSenders() error {
 
 // checkTokens rejects tokens that do not protect.
 func (o *options) checkTokens() error {
+	if err := o.checkDifferent(); err != nil {
+		return err
+	}
 	if access.OnLoopback(o.http) {
 		if o.viewToken != "" {
 			return fmt.Errorf("--view-token: on loopback (--http %s) every process on this machine may command, whatever the token; leave it out", o.http)
 		}
 		return nil
-	}
-	if o.viewToken != "" && o.viewToken == o.token {
-		return errors.New("--view-token and --token are the same, so the view token would command")
 	}
 	for _, t := range []struct{ flag, value string }{{"--token", o.token}, {"--view-token", o.viewToken}} {
 		if t.value == "" || o.demoToken {
@@ -64,6 +63,21 @@ func (o *options) checkTokens() error {
 		}
 		if err := access.CheckStrength(t.flag, t.value); err != nil {
 			return fmt.Errorf("%w; --insecure-demo-token accepts it for a demo", err)
+		}
+	}
+	return nil
+}
+
+// checkDifferent rejects one secret for two purposes: whoever has it would have the rights of both. (--client-token is
+// checked with the connections that it is for.)
+func (o *options) checkDifferent() error {
+	for _, pair := range []struct{ flag, value, other, otherValue, who, could string }{
+		{"--view-token", o.viewToken, "--token", o.token, "viewers", "command"},
+		{"--otlp-token", o.ingest.Token, "--token", o.token, "senders of telemetry", "command"},
+		{"--otlp-token", o.ingest.Token, "--view-token", o.viewToken, "viewers", "send telemetry, and so determine what the page shows"},
+	} {
+		if pair.value != "" && pair.value == pair.otherValue {
+			return fmt.Errorf("%s and %s are the same, so %s could %s; make another token", pair.flag, pair.other, pair.who, pair.could)
 		}
 	}
 	return nil

@@ -18,7 +18,7 @@ import (
 
 // No error, of the conductor or a library, prints a secret of a flag or variable.
 func TestErrorsShowNoSecret(t *testing.T) {
-	const secret, password = "4f9c2b7d1e8a6035c7d2e9b1f4a80c36", "hunter22hunter22"
+	const secret, password, token = "4f9c2b7d1e8a6035c7d2e9b1f4a80c36", "hunter22hunter22", "0d1f2e3c4b5a69788796a5b4c3d2e1f0"
 	t.Setenv("CHORD_OTLP_TOKEN", secret)
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -27,8 +27,8 @@ func TestErrorsShowNoSecret(t *testing.T) {
 	defer taken.Close()
 	free := []string{"--scenario", "none", "--http", "127.0.0.1:0", "--otlp-grpc", "127.0.0.1:0", "--otlp-http", "127.0.0.1:0"}
 	for _, args := range [][]string{
-		{"--token", secret, "--http", taken.Addr().String()},
-		{"--token", secret, "--client-token", secret, "--server-pin", "sha256:" + strings.Repeat("0a", 32)},
+		{"--token", token, "--http", taken.Addr().String()},
+		{"--token", token, "--client-token", token, "--server-pin", "sha256:" + strings.Repeat("0a", 32)},
 		{"--forward-metrics", "ftp://user:" + password + "@store.example/x"},
 		{"--forward-metrics", "http://user:" + password + "@store.example:port/x"},
 		{"--forward-traces", "http://user:" + password + "@store.example/path"},
@@ -38,13 +38,14 @@ func TestErrorsShowNoSecret(t *testing.T) {
 		{"--scenario", "https://user:" + password + "@scenarios.example/x.yaml"},
 		{"--data-dir", taken.Addr().String() + "/\x00" + secret},
 		{"--view-token", secret},
+		{"--token", secret},
 		{"--tls-cert", secret, "--tls-key", secret},
 	} {
 		var out, complaint bytes.Buffer
 		if code := run(t.Context(), append(free[:len(free):len(free)], args...), &out, &complaint); code != exitUsage {
 			t.Errorf("%v: exit %d", args, code)
 		}
-		if text := complaint.String(); text == "" || strings.Contains(text, secret) || strings.Contains(text, password) {
+		if text := complaint.String(); text == "" || strings.Contains(text, secret) || strings.Contains(text, password) || strings.Contains(text, token) {
 			t.Errorf("%v: %s", args, text)
 		}
 	}

@@ -59,7 +59,7 @@ func serve(ctx context.Context, end *ending, o *options) error {
 	listen.Refused = refusals.add
 	e, err := grpcenv.Listen(listen)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		err = netname.ListenError("node", o.listen, "node", "--listen", err)
+		err = netname.ListenError("host", o.listen, "node", "--listen", err)
 	}
 	if err != nil {
 		return usageError{err}

@@ -47,7 +47,7 @@ func (c *client) GetGRPCClientOptions(context.Context) ([]grpc.DialOption, error
 			for _, h := range c.headers.Get() {
 				ctx = metadata.AppendToOutgoingContext(ctx, h.name, h.value)
 			}
-			err := invoke(ctx, method, req, reply, conn, opts...)
+			err := noStore(invoke(ctx, method, req, reply, conn, opts...))
 			if m, ok := reply.(interface { // pdata's own type, which is not exported
 				SizeProto() int
 				MarshalProto([]byte) int
@@ -61,6 +61,17 @@ func (c *client) GetGRPCClientOptions(context.Context) ([]grpc.DialOption, error
 		options = append(options, grpc.WithTransportCredentials(reload.Credentials(c.tls.Get)))
 	}
 	return options, nil
+}
+
+// noStore makes an answer that is not of gRPC, as a login page or a redirect to one, a failure that is retried, as over
+// HTTP (success, redirected): the exporter would drop the data. Other codes of HTTP have one of gRPC that it knows.
+func noStore(err error) error {
+	const page = "unexpected HTTP status code received from server: " // grpc-go's text
+	st := status.Convert(err)
+	if code, found := strings.CutPrefix(st.Message(), page); found && st.Code() == codes.Unknown && (strings.HasPrefix(code, "2") || strings.HasPrefix(code, "3")) {
+		return status.Errorf(codes.Unavailable, "the answer is not of OTLP: the address is not that of an OTLP endpoint, or a login stands before it: %.*s", maxExplanation, st.Message())
+	}
+	return err
 }
 
 // GetHTTPRoundTripper is extensionmiddleware.HTTPClient.

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -95,4 +96,70 @@ func TestALoginPageIsNotTheStore(t *testing.T) {
 	}
 	in.Store(true)
 	eventually(t, "the points are sent", func() bool { return s.Stats().Metrics.Sent == 1 })
+}
+
+// The same over gRPC, for any signal and any page: nothing is sent, nothing is lost, and the log has the reason.
+func TestALoginPageIsNotTheStoreOverGRPC(t *testing.T) {
+	store := grpc.NewServer()
+	ptraceotlp.RegisterGRPCServer(store, &agreeable{})
+	plogotlp.RegisterGRPCServer(store, &agreeableLogs{})
+	pmetricotlp.RegisterGRPCServer(store, &agreeableMetrics{})
+	for _, signal := range signalNames {
+		for _, code := range []int{http.StatusOK, http.StatusNonAuthoritativeInfo, http.StatusMovedPermanently, http.StatusFound, http.StatusTemporaryRedirect} {
+			var in atomic.Bool
+			front := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if in.Load() {
+					store.ServeHTTP(w, r)
+					return
+				}
+				w.Header().Set("Content-Type", "text/html")
+				w.Header().Set("Location", "http://127.0.0.1:1/login")
+				w.WriteHeader(code)
+				_, _ = w.Write([]byte("<html>Please log in</html>"))
+			}))
+			front.Config.Protocols = new(http.Protocols)
+			front.Config.Protocols.SetUnencryptedHTTP2(true)
+			front.Start()
+			t.Cleanup(front.Close) // after the conductor's own end
+			var logged lines
+			cfg := to(signal, Target{Endpoint: front.Listener.Addr().String()})
+			cfg.Logger = slog.New(slog.NewTextHandler(&logged, nil))
+			s := start(t, cfg, newRecorder())
+			sendAll(t, s)
+			eventually(t, "the log has the reason", func() bool { return logged.count("a login stands before it") > 0 })
+			of := func() Forwarded {
+				st := s.Stats()
+				return map[string]Forwarded{"traces": st.Traces, "metrics": st.Metrics, "logs": st.Logs}[signal]
+			}
+			if f := of(); f.Sent != 0 || f.Dropped != 0 || f.QueueBytes == 0 {
+				t.Errorf("%s, %d: %+v, want nothing sent or dropped", signal, code, f)
+			}
+			in.Store(true)
+			eventually(t, "all is sent", func() bool { f := of(); return f.Sent > 0 && f.QueueBytes == 0 && f.Dropped == 0 })
+		}
+	}
+}
+
+type agreeable struct {
+	ptraceotlp.UnimplementedGRPCServer
+}
+
+func (*agreeable) Export(context.Context, ptraceotlp.ExportRequest) (ptraceotlp.ExportResponse, error) {
+	return ptraceotlp.NewExportResponse(), nil
+}
+
+type agreeableLogs struct {
+	plogotlp.UnimplementedGRPCServer
+}
+
+func (*agreeableLogs) Export(context.Context, plogotlp.ExportRequest) (plogotlp.ExportResponse, error) {
+	return plogotlp.NewExportResponse(), nil
+}
+
+type agreeableMetrics struct {
+	pmetricotlp.UnimplementedGRPCServer
+}
+
+func (*agreeableMetrics) Export(context.Context, pmetricotlp.ExportRequest) (pmetricotlp.ExportResponse, error) {
+	return pmetricotlp.NewExportResponse(), nil
 }

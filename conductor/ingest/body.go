@@ -1,7 +1,9 @@
 package ingest
 
 import (
+	"errors"
 	"io"
+	"net"
 	"net/http"
 	"slices"
 	"sync"
@@ -122,12 +124,21 @@ func (p *port) receive(w http.ResponseWriter, r *http.Request, most int64) (body
 			return body, b, nil
 		case aborted:
 			p.gate.aborted.Add(1)
-			return nil, b, status.Errorf(codes.DeadlineExceeded, "the body arrived slower than %d bytes in %s (while memory is short, that rate over %s), or not within %s", slowBytes,
+			return nil, b, refused(tooSlow, codes.DeadlineExceeded, "the body arrived slower than %d bytes in %s (while memory is short, that rate over %s), or not within %s", slowBytes,
 				duration.Text(slowTime), duration.Text(shortTime), duration.Text(requestTimeout))
+		case err != nil && isFraming(r, err):
+			return nil, b, malformed("the body is malformed: %v", err)
 		case err != nil:
 			return nil, b, status.Errorf(codes.Canceled, "the body is incomplete: %v", err)
 		}
 	}
+}
+
+// isFraming reports whether a body cannot be read because its chunks are malformed: the sender's error. Otherwise the
+// connection has ended, or the call of HTTP/2, which is nothing to correct.
+func isFraming(r *http.Request, err error) bool {
+	var network net.Error
+	return r.ProtoMajor == 1 && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, net.ErrClosed) && !errors.As(err, &network)
 }
 
 // discard reads on without keeping anything, at the required pace, so that the sender reads why its request is rejected
@@ -149,7 +160,7 @@ func (b *reception) progress(n int) (aborted bool) {
 }
 
 func errTooLarge(most int64) error {
-	return status.Errorf(codes.ResourceExhausted, "the request is larger than %d bytes", most)
+	return refused(tooLarge, codes.ResourceExhausted, "the request is larger than %d bytes", most)
 }
 
 // An overseer aborts receptions that are too slow.

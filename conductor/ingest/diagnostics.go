@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"fmt"
 	"net/http"
 	"runtime/debug"
 	"strings"
@@ -24,11 +25,11 @@ func (d diagnosis) Write(line []byte) (int, error) {
 		from, why, _ := strings.Cut(rest, ": ")
 		if !ended(why) {
 			d.gate.rejected.Add(1)
-			d.troubles.note(time.Now(), status.New(codes.Unauthenticated, "the TLS handshake failed: "+why), from)
+			d.troubles.note(time.Now(), handshake(why), "the TLS handshake failed: "+why, from)
 		}
 		return len(line), nil
 	}
-	d.troubles.note(time.Now(), status.New(codes.Internal, text), "")
+	d.troubles.note(time.Now(), serverDiagnostic, text, "")
 	return len(line), nil
 }
 
@@ -43,6 +44,17 @@ func ended(why string) bool {
 	return false
 }
 
+// handshake is the kind of a failure, by the text of net/http and crypto/tls: only that is passed on.
+func handshake(why string) problem {
+	switch {
+	case strings.Contains(why, "didn't provide a certificate"):
+		return noCertificate
+	case strings.Contains(why, "does not look like a TLS handshake"), strings.Contains(why, "HTTP request to an HTTPS server"):
+		return notTLS
+	}
+	return failedHandshake
+}
+
 // recovered answers a request whose handler panicked with an error that is not to be retried: the same request would
 // fail again. The panic is logged, at growing intervals.
 func (p *port) recovered(w http.ResponseWriter, r *http.Request) {
@@ -54,11 +66,11 @@ func (p *port) recovered(w http.ResponseWriter, r *http.Request) {
 		panic(v) // net/http's own way to abort an answer
 	}
 	stack := debug.Stack()
-	p.troubles.note(time.Now(), status.Newf(codes.Internal, "panic: %v\n%s", v, stack[:min(len(stack), maxStack)]), r.RemoteAddr)
+	p.troubles.note(time.Now(), panicked, fmt.Sprintf("panic: %v\n%s", v, stack[:min(len(stack), maxStack)]), r.RemoteAddr)
 	st := status.New(codes.Internal, "internal error; see the conductor's log")
 	if isGRPC(r) {
 		failGRPC(w, st)
 		return
 	}
-	p.failWith(w, r, http.StatusInternalServerError, st)
+	p.failWith(w, r, http.StatusInternalServerError, st.Err())
 }

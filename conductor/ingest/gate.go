@@ -68,9 +68,9 @@ func (g *gate) authorize(authorization []string) error {
 	g.rejected.Add(1)
 	// Worded such that the filter of secrets, through which logs go, leaves it whole.
 	if len(authorization) == 0 {
-		return status.Error(codes.Unauthenticated, "no bearer token: this port needs the one that the conductor was started with (--otlp-token)")
+		return refused(noToken, codes.Unauthenticated, "no bearer token: this port needs the one that the conductor was started with (--otlp-token)")
 	}
-	return status.Error(codes.Unauthenticated, "the bearer token is not the one that the conductor was started with (--otlp-token)")
+	return refused(wrongToken, codes.Unauthenticated, "the bearer token is not the one that the conductor was started with (--otlp-token)")
 }
 
 func (g *gate) authorized(authorization []string) bool {
@@ -88,7 +88,7 @@ func (g *gate) authorized(authorization []string) bool {
 
 // errTooMuch rejects a request permanently: it would not fit next time either.
 func errTooMuch(need, limit int64) error {
-	return status.Errorf(codes.ResourceExhausted, "the request would take some %d KiB of memory once decoded, and the limit for one request is %d KiB (--memory); send less at once",
+	return refused(tooLarge, codes.ResourceExhausted, "the request would take some %d KiB of memory once decoded, and the limit for one request is %d KiB (--memory); send less at once",
 		need>>10, limit>>10)
 }
 

@@ -4,7 +4,6 @@ import (
 	"net/http"
 
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 
 	"chordconductor/internal/netname"
 )
@@ -17,6 +16,6 @@ func (p *port) named(w http.ResponseWriter, r *http.Request) bool {
 	}
 	p.gate.rejected.Add(1)
 	p.failWith(w, r, http.StatusMisdirectedRequest,
-		status.Newf(codes.PermissionDenied, "host %.80q is not this server; name it with --allow-host if it is", r.Host))
+		refused(misdirected, codes.PermissionDenied, "host %.80q is not this server; name it with --allow-host if it is", r.Host))
 	return false
 }

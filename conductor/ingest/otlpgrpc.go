@@ -30,13 +30,13 @@ func (p *port) serveGRPC(w http.ResponseWriter, r *http.Request) {
 	q := query{signal: signal}
 	switch {
 	case !p.grpc:
-		p.fail(w, r, status.Errorf(codes.Unimplemented, "this port receives OTLP over HTTP, and the request is OTLP over gRPC: send it to %s", p.other))
+		p.fail(w, r, refused(grpcAtHTTP, codes.Unimplemented, "this port receives OTLP over HTTP, and the request is OTLP over gRPC: send it to %s", p.other))
 		return
 	case r.ProtoMajor != 2 || r.Method != http.MethodPost:
-		p.failWith(w, r, http.StatusBadRequest, status.New(codes.InvalidArgument, "gRPC needs HTTP/2 and POST"))
+		p.failWith(w, r, http.StatusBadRequest, refused(wrongMethod, codes.InvalidArgument, "gRPC needs HTTP/2 and POST"))
 		return
 	case !known:
-		p.fail(w, r, status.Errorf(codes.Unimplemented, "unknown method %.120q", r.URL.Path))
+		p.fail(w, r, refused(unknownPath, codes.Unimplemented, "unknown method %.120q", r.URL.Path))
 		return
 	}
 	if err := p.gate.authorize(r.Header.Values("Authorization")); err != nil {
@@ -74,7 +74,7 @@ func grpcMessage(body []byte, encoding string) (message []byte, packing string, 
 		return body[grpcPrefix:], "", nil
 	case 1:
 		if unpackers[encoding] == nil {
-			return nil, "", status.Errorf(codes.Unimplemented, "grpc-encoding %.40q is not supported: use gzip, zstd or none", encoding)
+			return nil, "", refused(unknownEncoding, codes.Unimplemented, "grpc-encoding %.40q is not supported: use gzip, zstd or none", encoding)
 		}
 		return body[grpcPrefix:], encoding, nil
 	}

@@ -31,23 +31,26 @@ func (p *port) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	signal, known := httpPaths[r.URL.Path]
 	kind := mediaType(r)
 	q := query{signal: signal, json: kind == jsonType}
-	switch q.packing = r.Header.Get("Content-Encoding"); q.packing {
-	case "identity":
+	if q.packing = strings.ToLower(r.Header.Get("Content-Encoding")); q.packing == "identity" { // HTTP does not distinguish case in it
 		q.packing = ""
 	}
 	switch {
 	case p.grpc:
-		p.fail(w, r, malformed("this port receives OTLP over gRPC, and the request is OTLP over HTTP: send it to %s", p.other))
+		k := httpAtGRPC
+		if r.Method != http.MethodPost {
+			k = wrongMethod // of a probe
+		}
+		p.fail(w, r, refused(k, codes.InvalidArgument, "this port receives OTLP over gRPC, and the request is OTLP over HTTP: send it to %s", p.other))
 		return
 	case !known:
-		p.fail(w, r, status.Errorf(codes.NotFound, "no such path: %.80q; OTLP/HTTP has /v1/logs, /v1/traces and /v1/metrics", r.URL.Path))
+		p.fail(w, r, refused(unknownPath, codes.NotFound, "no such path: %.80q; OTLP/HTTP has /v1/logs, /v1/traces and /v1/metrics", r.URL.Path))
 		return
 	case r.Method != http.MethodPost:
 		w.Header().Set("Allow", http.MethodPost)
-		p.failWith(w, r, http.StatusMethodNotAllowed, status.New(codes.Unimplemented, "the method must be POST"))
+		p.failWith(w, r, http.StatusMethodNotAllowed, refused(wrongMethod, codes.Unimplemented, "the method must be POST"))
 		return
 	case kind != protobufType && kind != jsonType:
-		p.failWith(w, r, http.StatusUnsupportedMediaType, status.Newf(codes.InvalidArgument, "the content type is %.80q: expected %s or %s", kind, protobufType, jsonType))
+		p.failWith(w, r, http.StatusUnsupportedMediaType, refused(unknownType, codes.InvalidArgument, "the content type is %.80q: expected %s or %s", kind, protobufType, jsonType))
 		return
 	}
 	if err := p.gate.authorize(r.Header.Values("Authorization")); err != nil {
@@ -73,7 +76,7 @@ func (p *port) serveHTTP(w http.ResponseWriter, r *http.Request) {
 func (p *port) fail(w http.ResponseWriter, r *http.Request, err error) {
 	st := status.Convert(err)
 	if isGRPC(r) {
-		p.note(r, st)
+		p.note(r, err)
 		failGRPC(w, st)
 		return
 	}
@@ -95,17 +98,16 @@ func (p *port) fail(w http.ResponseWriter, r *http.Request, err error) {
 			w.Header().Set("Retry-After", strconv.Itoa(int((2*retryAfter+time.Second-1)/time.Second)))
 		}
 	}
-	p.failWith(w, r, code, st)
+	p.failWith(w, r, code, err)
 }
 
 // failWith answers with a Status in the request's own encoding, as OTLP/HTTP requires.
-func (p *port) failWith(w http.ResponseWriter, r *http.Request, code int, st *status.Status) {
-	p.note(r, st)
-	message := st.Proto()
+func (p *port) failWith(w http.ResponseWriter, r *http.Request, code int, err error) {
+	p.note(r, err)
+	message := status.Convert(err).Proto()
 	message.Message = strings.ToValidUTF8(message.Message, "\ufffd")
 	kind := mediaType(r)
 	var body []byte
-	var err error
 	if kind == protobufType {
 		body, err = proto.Marshal(message)
 	} else {

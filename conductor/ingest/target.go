@@ -88,7 +88,7 @@ func (t Target) check(signal string, cfg Config) (*destination, error) {
 		u.Scheme = map[bool]string{false: "http", true: "https"}[secure]
 	}
 	d.url = u.String()
-	if t.Authority != "" && (strings.ContainsAny(t.Authority, "/@?# \t") || (&url.URL{Scheme: "x", Host: t.Authority}).Hostname() == "") {
+	if t.Authority != "" && !isAuthority(t.Authority) {
 		return nil, fmt.Errorf("%s-authority %q: expected HOST or HOST:PORT", flag, t.Authority)
 	}
 	if d.headers, err = newHeaders(flag+"-header", t.Headers, cfg); err != nil {
@@ -108,13 +108,8 @@ func (t Target) parse() (*url.URL, error) {
 		text = "grpc://" + text
 	}
 	u, err := url.Parse(text)
-	if err != nil || u.Hostname() == "" || strings.ContainsAny(u.Hostname(), " \t") || u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.HasSuffix(u.Host, ":") {
+	if err != nil || !hasHost(u) || u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
 		return nil, want
-	}
-	if port := u.Port(); port != "" {
-		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-			return nil, want
-		}
 	}
 	noPath := strings.Trim(u.Path, "/") == ""
 	switch u.Scheme {
@@ -136,6 +131,21 @@ func (t Target) parse() (*url.URL, error) {
 		return nil, want
 	}
 	return u, nil
+}
+
+// hasHost reports whether a URL's host is HOST or HOST:PORT. An IP address with colons is in brackets.
+func hasHost(u *url.URL) bool {
+	name := u.Hostname()
+	if name == "" || strings.ContainsAny(name, " \t") || strings.HasSuffix(u.Host, ":") || strings.Contains(name, ":") != strings.HasPrefix(u.Host, "[") {
+		return false
+	}
+	port, err := strconv.ParseUint(u.Port(), 10, 16)
+	return u.Port() == "" || err == nil && port > 0
+}
+
+func isAuthority(text string) bool {
+	u, err := url.Parse("x://" + text)
+	return err == nil && u.Host == text && hasHost(u)
 }
 
 // isOwn reports whether a target is one of the conductor's own listen addresses.

@@ -36,7 +36,7 @@ func to(signal string, target Target) Config {
 func TestTargets(t *testing.T) {
 	for _, signal := range signalNames {
 		for _, bad := range []string{
-			"http://", "https://:4317", ":4317", "host:", "host:0", "host:99999", "host:x", "ftp://host", "http://a:b@host", "http://host?x=1", "http://host#x",
+			"http://", "https://:4317", ":4317", "host:", "host:0", "host:99999", "host:x", "host:1:2", "2001:db8::1:4317", "ftp://host", "http://a:b@host", "http://host?x=1", "http://host#x",
 			"a b", "://", "http://[::1", "host/path", "grpc://host/path", "grpcs://u@host", "unix:///socket",
 			"host:4318", "grpcs://host:4318", "http://host:4317", "https://host:4317/", "http://host?", "\x00", "http://ho\nst",
 		} {
@@ -46,7 +46,7 @@ func TestTargets(t *testing.T) {
 		}
 		for in, want := range map[string]string{
 			"jaeger": "http://jaeger:4317", "jaeger:4317": "http://jaeger:4317", "grpc://jaeger": "http://jaeger:4317", "grpcs://traces.example:443": "https://traces.example:443",
-			"[::1]:9": "http://[::1]:9", "grpc://host:1/": "http://host:1",
+			"[::1]:9": "http://[::1]:9", "[fe80::1%25eth0]:9": "http://[fe80::1%25eth0]:9", "grpc://host:1/": "http://host:1",
 			"http://store:4318":                             "http://store:4318/v1/" + signal,
 			"https://store":                                 "https://store/v1/" + signal,
 			"http://store:9090/api/v1/otlp/":                "http://store:9090/api/v1/otlp/v1/" + signal,
@@ -120,6 +120,13 @@ func TestPartsOfTargets(t *testing.T) {
 		{"-cert", "-key", Target{Endpoint: secure, CertFile: lines, KeyFile: lines}},
 		{"-authority", "HOST", Target{Endpoint: plain, Authority: "http://x"}},
 		{"-authority", "HOST", Target{Endpoint: plain, Authority: ":80"}},
+		{"-authority", "HOST", Target{Endpoint: plain, Authority: "store:"}},
+		{"-authority", "HOST", Target{Endpoint: plain, Authority: "store:otlp"}},
+		{"-authority", "HOST", Target{Endpoint: plain, Authority: "store:0"}},
+		{"-authority", "HOST", Target{Endpoint: plain, Authority: "store:65536"}},
+		{"-authority", "HOST", Target{Endpoint: plain, Authority: "2001:db8::1"}},
+		{"-authority", "HOST", Target{Endpoint: plain, Authority: "a:1:2"}},
+		{"-authority", "HOST", Target{Endpoint: plain, Authority: "user@store"}},
 		{"-header", "NAME=VALUE", Target{Endpoint: plain, Headers: []string{"hunter22"}}},
 		{"-header", "NAME=VALUE", Target{Endpoint: plain, Headers: []string{"=hunter22"}}},
 		{"-header", "NAME=VALUE", Target{Endpoint: plain, Headers: []string{"a b=hunter22"}}},

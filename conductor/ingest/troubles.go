@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"errors"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -15,13 +16,57 @@ const (
 	lastRepeat  = time.Hour
 )
 
-// troubles logs senders' errors: the first at once, then at growing intervals while they continue, with their number
-// since. There are as many kinds as there are codes.
+// A problem is a kind of refusal. Each has intervals of its own in the log, so that none hides another: a probe every
+// second would hide a misconfigured exporter for an hour. This list bounds their number; no text of a sender adds one.
+type problem int
+
+const (
+	unreadable       problem = iota // the body does not decode, or violates a bound
+	unknownEncoding                 // its compression
+	notUnpacked                     // its compression fails
+	unknownType                     // its content type
+	unknownPath                     // or method of gRPC
+	wrongMethod                     // of HTTP
+	grpcAtHTTP                      // OTLP/gRPC at the port of OTLP/HTTP
+	httpAtGRPC                      // and the reverse
+	misdirected                     // another server's Host header
+	noToken                         // no bearer token
+	wrongToken                      // not the one configured
+	noCertificate                   // of the client
+	notTLS                          // in the clear
+	failedHandshake                 // for another reason
+	tooLarge                        // for this conductor
+	tooSlow                         // the body arrived too slowly
+	panicked                        // the conductor's own fault
+	serverDiagnostic                // of net/http
+	problems                        // how many
+)
+
+// A refusal is the error of a request that is its sender's fault.
+type refusal struct {
+	kind   problem
+	status *status.Status
+}
+
+func (r *refusal) Error() string              { return r.status.Err().Error() }
+func (r *refusal) GRPCStatus() *status.Status { return r.status }
+
+func refused(k problem, code codes.Code, format string, args ...any) error {
+	return &refusal{k, status.Newf(code, format, args...)}
+}
+
+// malformed is the answer to a malformed request.
+func malformed(format string, args ...any) error {
+	return refused(unreadable, codes.InvalidArgument, format, args...)
+}
+
+// troubles logs refusals: the first of a kind at once, then at growing intervals while they continue, with their
+// number since.
 type troubles struct {
 	log *slog.Logger
 
 	mu    sync.Mutex
-	kinds map[codes.Code]*trouble // guarded by mu
+	kinds [problems]trouble // guarded by mu
 }
 
 type trouble struct {
@@ -30,17 +75,11 @@ type trouble struct {
 	since    uint64 // not logged
 }
 
-func newTroubles(log *slog.Logger) *troubles {
-	return &troubles{log: log, kinds: map[codes.Code]*trouble{}}
-}
+func newTroubles(log *slog.Logger) *troubles { return &troubles{log: log} }
 
-func (t *troubles) note(now time.Time, st *status.Status, from string) {
+func (t *troubles) note(now time.Time, of problem, reason, from string) {
 	t.mu.Lock()
-	k := t.kinds[st.Code()]
-	if k == nil {
-		k = &trouble{}
-		t.kinds[st.Code()] = k
-	}
+	k := &t.kinds[of]
 	k.since++
 	if now.Before(k.next) {
 		t.mu.Unlock()
@@ -55,17 +94,20 @@ func (t *troubles) note(now time.Time, st *status.Status, from string) {
 	n := k.since
 	k.since = 0
 	t.mu.Unlock()
-	t.log.Warn("an OTLP request was refused", "reason", st.Message(), "from", from, "requests", n)
+	t.log.Warn("an OTLP request was refused", "reason", reason, "from", from, "requests", n)
 }
 
-// note counts and logs a request that is the sender's fault. Overload and panics are not: they are counted or logged
-// where they arise.
-func (p *port) note(r *http.Request, st *status.Status) {
-	switch {
-	case st.Code() == codes.Unavailable, st.Code() == codes.ResourceExhausted && isOverload(st), st.Code() == codes.Canceled, st.Code() == codes.Internal:
+// note counts and logs a request that is the sender's fault. Overload, ended connections and panics are not refusals:
+// they are counted or logged where they arise.
+func (p *port) note(r *http.Request, err error) {
+	var bad *refusal
+	if !errors.As(err, &bad) {
 		return
-	case st.Code() != codes.Unauthenticated && st.Code() != codes.PermissionDenied && st.Code() != codes.DeadlineExceeded:
+	}
+	switch bad.kind {
+	case noToken, wrongToken, misdirected, tooSlow: // counted where they arise
+	default:
 		p.gate.malformed.Add(1)
 	}
-	p.troubles.note(time.Now(), st, r.RemoteAddr)
+	p.troubles.note(time.Now(), bad.kind, bad.status.Message(), r.RemoteAddr)
 }

@@ -12,66 +12,135 @@ import (
 	"time"
 )
 
-// Malformed requests of any kind and number are all counted, and logged the first time at once and then at intervals
-// that grow from a minute to an hour; each line has the number since the one before.
-func TestMalformedRequestsAreLoggedAtGrowingIntervals(t *testing.T) {
-	bodies := []struct{ path, kind, packing, body string }{
-		{"/v1/logs", jsonType, "", "{"},
-		{"/v1/traces", protobufType, "", "\xff"},
-		{"/v1/metrics", jsonType, "gzip", "{}"},
-		{"/v1/logs", jsonType, "", `{"resourceLogs":` + strings.Repeat("[", 1000)},
-		{"/opentelemetry.proto.collector.logs.v1.LogsService/Export", "application/grpc", "", "\x00\x00\x00\x00\x01\xff"},
-	}
-	for seed := range uint64(5) {
+// A refusedRequest is one of a kind of its own; its reason is in the log.
+type refusedRequest struct{ method, path, kind, packing, host, token, body, reason string }
+
+const secretOfTest = "hunter22"
+
+var refusedRequests = []refusedRequest{
+	{"POST", "/v1/logs", jsonType, "", "", secretOfTest, "{", "not an OTLP request"},
+	{"POST", "/v1/metrics", jsonType, "gzip", "", secretOfTest, "{}", "the body is not gzip"},
+	{"POST", "/v1/metrics", jsonType, "br", "", secretOfTest, "{}", "is not supported"},
+	{"POST", "/v1/logs", "text/plain", "", "", secretOfTest, "{}", "the content type is"},
+	{"POST", "/v1/profiles", protobufType, "", "", secretOfTest, "", "no such path"},
+	{"GET", "/v1/logs", "", "", "", secretOfTest, "", "the method must be POST"},
+	{"POST", "/v1/logs", protobufType, "", "evil.example", secretOfTest, "", "is not this server"},
+	{"POST", "/v1/traces", protobufType, "", "", "", "", "no bearer token"},
+	{"POST", "/v1/traces", protobufType, "", "", "guess", "", "the bearer token is not the one"},
+	{"POST", "/v1/traces", protobufType, "", "", secretOfTest, strings.Repeat("\x0a\x00", 1000), "larger than"},
+	{"POST", grpcLogs, "application/grpc", "at HTTP", "", secretOfTest, "", "this port receives OTLP over HTTP"},
+	{"POST", "/v1/logs", protobufType, "at gRPC", "", secretOfTest, "", "this port receives OTLP over gRPC"},
+	{"TLS", "", "", "", "", "", "tls: client didn't provide a certificate", "provide a certificate"},
+	{"TLS", "", "", "", "", "", "tls: first record does not look like a TLS handshake", "does not look like"},
+	{"TLS", "", "", "", "", "", "tls: client offered only unsupported versions", "unsupported versions"},
+}
+
+const grpcLogs = "/opentelemetry.proto.collector.logs.v1.LogsService/Export"
+
+// Refused requests of all kinds, in any order and at any pace, are all counted; each kind is logged the first time at
+// once and then at intervals that grow from a minute to an hour, whatever else is refused beside it. Each line has the
+// number of its kind since the one before.
+func TestEachKindOfRefusalIsLoggedAtGrowingIntervals(t *testing.T) {
+	for seed := range uint64(3) {
 		synctest.Test(t, func(t *testing.T) {
 			random := rand.New(rand.NewPCG(12, seed))
 			log := &logged{}
-			cfg, err := Config{}.withDefaults()
+			cfg, err := Config{Token: secretOfTest, MaxRequestBytes: 1500}.withDefaults()
 			if err != nil {
 				t.Fatal(err)
 			}
 			gate, troubles := newGate(cfg), newTroubles(slog.New(log))
 			line := &pipeline{sink: nowhere{}, gate: gate, broken: newRejections(slog.New(slog.DiscardHandler))}
-			begun := time.Now()
-			var sent, reported uint64
-			var lines []time.Time
-			for pause := time.Duration(1+random.IntN(20)) * time.Second; time.Since(begun) < 12*time.Hour; time.Sleep(pause) {
-				one := bodies[random.IntN(len(bodies))]
-				r := httptest.NewRequest(http.MethodPost, "http://localhost"+one.path, strings.NewReader(one.body))
+			port := func(grpc bool) *port {
+				return &port{gate: gate, pipeline: line, troubles: troubles, grpc: grpc, other: "elsewhere", slow: newOverseer(nil)}
+			}
+			send := func(one refusedRequest) {
+				p := port(false)
+				if one.method == "TLS" {
+					_, _ = fmt.Fprintf(diagnosis{p}, "http: TLS handshake error from [::1]:50000: %s\n", one.body)
+					return
+				}
+				r := httptest.NewRequest(one.method, "http://localhost"+one.path, strings.NewReader(one.body))
 				r.Header.Set("Content-Type", one.kind)
-				r.Header.Set("Content-Encoding", one.packing)
-				r.ProtoMajor = 2
-				overGRPC := isGRPC(r)
-				p := &port{gate: gate, pipeline: line, troubles: troubles, grpc: overGRPC, other: "elsewhere", slow: newOverseer(nil)}
+				switch one.packing {
+				case "at gRPC":
+					p = port(true)
+				case "at HTTP":
+				default:
+					r.Header.Set("Content-Encoding", one.packing)
+				}
+				if one.host != "" {
+					r.Host = one.host
+				}
+				if one.token != "" {
+					r.Header.Set("Authorization", "Bearer "+one.token)
+				}
 				w := httptest.NewRecorder()
-				if p.ServeHTTP(w, r); !overGRPC && w.Code != http.StatusBadRequest || overGRPC && w.Header().Get("Grpc-Status") != "3" {
-					t.Fatalf("seed %d: %+v: %d, %v", seed, one, w.Code, w.Header())
+				if p.ServeHTTP(w, r); w.Code < 400 && w.Header().Get("Grpc-Status") == "" {
+					t.Fatalf("seed %d: %+v: %d", seed, one, w.Code)
 				}
+			}
+			begun := time.Now()
+			sent, reported := uint64(0), map[string]uint64{}
+			lines := map[string][]time.Time{}
+			for pause := time.Duration(5+random.IntN(15)) * time.Second; time.Since(begun) < 6*time.Hour; time.Sleep(pause) {
 				sent++
-				if n := len(log.lines); n > len(lines) {
-					lines = append(lines, time.Now())
+				for _, i := range random.Perm(len(refusedRequests)) {
+					one, before := refusedRequests[i], len(log.lines)
+					if send(one); len(log.lines) == before {
+						continue
+					}
+					text := log.lines[before]
 					var requests uint64
-					if _, err := fmt.Sscanf(log.lines[n-1][strings.LastIndex(log.lines[n-1], "requests="):], "requests=%d", &requests); err != nil {
-						t.Fatalf("seed %d: %q: %v", seed, log.lines[n-1], err)
+					if _, err := fmt.Sscanf(text[strings.LastIndex(text, "requests="):], "requests=%d", &requests); err != nil || !strings.Contains(text, one.reason) {
+						t.Fatalf("seed %d: %+v: %q: %v", seed, one, text, err)
 					}
-					if reported += requests; reported != sent {
-						t.Errorf("seed %d: the lines report %d requests, and %d were sent", seed, reported, sent)
+					if reported[one.reason] += requests; reported[one.reason] != sent {
+						t.Errorf("seed %d, %s: the lines report %d requests, and %d were sent", seed, one.reason, reported[one.reason], sent)
 					}
+					lines[one.reason] = append(lines[one.reason], time.Now())
 				}
 			}
-			if gate.malformed.Load() != sent {
-				t.Errorf("seed %d: %d of %d were counted", seed, gate.malformed.Load(), sent)
+			if n := gate.malformed.Load() + gate.rejected.Load(); n != sent*uint64(len(refusedRequests)) {
+				t.Errorf("seed %d: %d of %d were counted", seed, n, sent*uint64(len(refusedRequests)))
 			}
-			if len(lines) < 12 || !lines[0].Equal(begun) {
-				t.Fatalf("seed %d: %d lines, the first after %v", seed, len(lines), lines[0].Sub(begun))
-			}
-			want := firstRepeat
-			for i := 1; i < len(lines); i++ {
-				if took := lines[i].Sub(lines[i-1]); took < want || took > want+21*time.Second {
-					t.Errorf("seed %d: line %d came %v after the one before, want %v", seed, i, took, want)
+			for _, one := range refusedRequests {
+				at := lines[one.reason]
+				if len(at) < 10 || !at[0].Equal(begun) {
+					t.Errorf("seed %d, %s: %d lines, want some from the first request on", seed, one.reason, len(at))
+					continue
 				}
-				want = min(2*want, lastRepeat)
+				want := firstRepeat
+				for i := 1; i < len(at); i++ {
+					if took := at[i].Sub(at[i-1]); took < want || took > want+20*time.Second {
+						t.Errorf("seed %d, %s: line %d came %v after the one before, want %v", seed, one.reason, i, took, want)
+					}
+					want = min(2*want, lastRepeat)
+				}
 			}
 		})
+	}
+}
+
+// A probe of the port for gRPC is none of the exporters that send OTLP/HTTP there.
+func TestProbesHideNoExporter(t *testing.T) {
+	log := &logged{}
+	s := start(t, Config{Logger: slog.New(log)}, newRecorder())
+	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
+		for _, address := range []string{s.GRPCAddr(), s.HTTPAddr()} {
+			before := len(log.all())
+			r, err := http.NewRequestWithContext(t.Context(), method, "http://"+address+"/v1/logs", strings.NewReader("?"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			answer, err := http.DefaultClient.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			answer.Body.Close()
+			if method == http.MethodPost && len(log.all()) == before {
+				t.Errorf("%s to %s is not logged", method, address)
+			}
+		}
 	}
 }

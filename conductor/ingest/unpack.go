@@ -13,7 +13,6 @@ import (
 	"github.com/klauspost/compress/snappy"
 	"github.com/klauspost/compress/zstd"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 )
 
 // maxWindow bounds what a zstd decoder keeps: the window of encoders at their highest usual level. Encoders that have
@@ -68,7 +67,7 @@ func unzlib(r io.Reader, _ bool) (io.Reader, func(), error) {
 func unpack(ctx context.Context, packing string, packed []byte, most int64, w *work) ([]byte, error) {
 	open := unpackers[packing]
 	if open == nil {
-		return nil, malformed("the encoding %.40q is not supported: use gzip, zstd or none", packing)
+		return nil, refused(unknownEncoding, codes.InvalidArgument, "the encoding %.40q is not supported: use gzip, zstd or none", packing)
 	}
 	if packing == "zstd" {
 		window := min(maxWindow, w.lane.most/2)
@@ -82,7 +81,7 @@ func unpack(ctx context.Context, packing string, packed []byte, most int64, w *w
 	}
 	r, done, err := open(bytes.NewReader(packed), w.lane.small())
 	if err != nil {
-		return nil, malformed("the body is not %s: %v", packing, err)
+		return nil, refused(notUnpacked, codes.InvalidArgument, "the body is not %s: %v", packing, err)
 	}
 	defer done()
 	var out []byte
@@ -104,16 +103,11 @@ func unpack(ctx context.Context, packing string, packed []byte, most int64, w *w
 				return nil, errLarge
 			}
 			if err != nil && int64(len(out)) <= most {
-				return nil, malformed("the body is not %s: %v", packing, err)
+				return nil, refused(notUnpacked, codes.InvalidArgument, "the body is not %s: %v", packing, err)
 			}
 		}
 		if int64(len(out)) > most {
 			return nil, errTooLarge(most)
 		}
 	}
-}
-
-// malformed is the answer to a malformed request.
-func malformed(format string, args ...any) error {
-	return status.Errorf(codes.InvalidArgument, format, args...)
 }

@@ -215,7 +215,7 @@ func TestTroublesAreLoggedAtGrowingIntervals(t *testing.T) {
 	tr := newTroubles(slog.New(log))
 	now := time.Unix(1_000_000, 0)
 	for range 3600 { // an hour, once a second
-		tr.note(now, status.New(codes.InvalidArgument, "broken"), "192.0.2.1:5")
+		tr.note(now, unreadable, "broken", "192.0.2.1:5")
 		now = now.Add(time.Second)
 	}
 	if n := len(log.lines); n < 5 || n > 7 {
@@ -224,12 +224,12 @@ func TestTroublesAreLoggedAtGrowingIntervals(t *testing.T) {
 	if !strings.Contains(log.lines[1], "requests=60") {
 		t.Errorf("the second line has no count: %s", log.lines[1])
 	}
-	tr.note(now, status.New(codes.Unauthenticated, "no token"), "192.0.2.1:5")
+	tr.note(now, noToken, "no token", "192.0.2.1:5")
 	if n := len(log.lines); !strings.Contains(log.lines[n-1], "no token") {
 		t.Error("trouble of another kind waits for the first")
 	}
 	before := len(log.lines)
-	tr.note(now.Add(24*time.Hour), status.New(codes.InvalidArgument, "broken"), "192.0.2.1:5")
+	tr.note(now.Add(24*time.Hour), unreadable, "broken", "192.0.2.1:5")
 	if len(log.lines) != before+1 {
 		t.Error("trouble that is back a day later is not logged")
 	}

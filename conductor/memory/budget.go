@@ -98,12 +98,9 @@ func Default() (*Budget, error) {
 	return New(max(Least, int64(float64(machine)*machineShare)), "a quarter of the machine's memory")
 }
 
-// Enforce sets the Go runtime's limit accordingly, unless GOMEMLIMIT has set it to less.
-func (b *Budget) Enforce() {
-	if now := debug.SetMemoryLimit(-1); now > b.Limit-program {
-		debug.SetMemoryLimit(b.Limit - program)
-	}
-}
+// Enforce sets the Go runtime's limit accordingly. GOMEMLIMIT does not hold beside --memory: the runtime would collect
+// garbage all the time, and requests would be refused, well below the limit that the flag sets.
+func (b *Budget) Enforce() { debug.SetMemoryLimit(b.Limit - program) }
 
 // Usage returns the present usage of the shares.
 func (b *Budget) Usage() []Usage {

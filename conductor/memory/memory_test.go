@@ -78,3 +78,22 @@ func TestDefaultFollowsGOMEMLIMIT(t *testing.T) {
 		t.Fatalf("%+v, %v", b, err)
 	}
 }
+
+// The runtime's limit follows the budget, whatever GOMEMLIMIT has set before: less or more.
+func TestTheBudgetIsTheRuntimesLimit(t *testing.T) {
+	before := debug.SetMemoryLimit(-1)
+	defer debug.SetMemoryLimit(before)
+	for _, gomemlimit := range []int64{1 << 20, Least, 1 << 30, 1 << 40} {
+		for _, limit := range []int64{Least, 256 << 20, 1 << 30, 8 << 30} {
+			debug.SetMemoryLimit(gomemlimit)
+			b, err := New(limit, "--memory")
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.Enforce()
+			if got := debug.SetMemoryLimit(-1); got != limit-program {
+				t.Errorf("--memory %d beside GOMEMLIMIT %d: the runtime's limit is %d, want %d", limit, gomemlimit, got, limit-program)
+			}
+		}
+	}
+}

@@ -70,7 +70,7 @@ func (r *Reader) Next() (Message, error) {
 	m, err := decode(body)
 	switch {
 	case errors.Is(err, otlpscan.ErrDeep):
-		return Message{}, &DamageError{r.offset, "a message whose " + err.Error()}
+		return Message{}, &DamageError{r.offset, "a message whose " + otlpscan.ErrDeep.Error()}
 	case err != nil:
 		return Message{}, r.damage(begin(head, body), "a message that is not OTLP")
 	}

@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -163,6 +165,8 @@ func TestEvilHost(t *testing.T) {
 		}
 		return "0", encoded(t, a)
 	}
+	ended := make(chan struct{})
+	defer close(ended)
 	earlier := struct {
 		sync.Mutex
 		answer []byte
@@ -197,6 +201,10 @@ func TestEvilHost(t *testing.T) {
 				_, earlier.answer = relay(q)
 			}
 			return "0", earlier.answer
+		}, "did not prove"},
+		"does not answer": {func(*nodepb.ChallengeRequest) (string, []byte) { <-ended; return "16", nil }, ""},
+		"answers at length": {func(*nodepb.ChallengeRequest) (string, []byte) {
+			return "0", encoded(t, &nodepb.ChallengeResponse{Instance: strings.Repeat("i", 1<<20)})
 		}, "did not prove"},
 		"hangs up": {func(*nodepb.ChallengeRequest) (string, []byte) { return "", nil }, ""},
 	} {
@@ -385,5 +393,51 @@ func TestRemoteWithoutToken(t *testing.T) {
 	defer withToken.Close(ctx)
 	if _, err := withToken.Start(ctx, 1, h.Address()); !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "--control-token") {
 		t.Errorf("with a token, at a host without one: %v", err)
+	}
+}
+
+// The text of an unproven host, with any status and of any length, is cut where it is quoted.
+func TestTextOfAnEvilHostIsCut(t *testing.T) {
+	random := rand.New(rand.NewPCG(12, 5))
+	for range 40 {
+		code, size := 1+random.IntN(16), 1<<random.IntN(20)
+		server := &http.Server{Protocols: new(http.Protocols), Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/grpc")
+			w.Header().Set("Grpc-Status", strconv.Itoa(code))
+			w.Header().Set("Grpc-Message", strings.Repeat("x", size))
+		})}
+		server.Protocols.SetUnencryptedHTTP2(true)
+		l := loopbackListener(t)
+		served := make(chan struct{})
+		go func() {
+			defer close(served)
+			_ = server.Serve(l) // until it is closed
+		}()
+		view := pretended(l.Addr().String())
+		fleet := NewRemote(func() *ring.View { return view }, strongToken, nil)
+		err := fleet.Stop(t.Context(), view.Members[0].ID, Crash)
+		if err == nil || len(err.Error()) > 2*maxQuoted {
+			t.Errorf("status %d with %d bytes: an error of %d bytes", code, size, len(fmt.Sprint(err)))
+		}
+		fleet.Close(t.Context())
+		server.Close()
+		<-served
+	}
+}
+
+// A leave has not begun at a host that has not proven itself, however late it answers, or if it never does: the error is
+// returned, and not lost in the background.
+func TestALeaveBeginsAtProvenHosts(t *testing.T) {
+	for _, way := range []Departure{Leave, ForcedLeave} {
+		ended := make(chan struct{})
+		evil := newEvilHost(t, loopbackListener(t), func(*nodepb.ChallengeRequest) (string, []byte) { <-ended; return "16", nil })
+		view := pretended(evil.address)
+		fleet := NewRemote(func() *ring.View { return view }, strongToken, nil)
+		if err := fleet.Stop(t.Context(), view.Members[0].ID, way); err == nil {
+			t.Errorf("way %d: it is said to have begun", way)
+		}
+		close(ended)
+		evil.learnsNothing(t)
+		fleet.Close(t.Context())
 	}
 }

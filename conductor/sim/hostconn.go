@@ -26,6 +26,12 @@ const (
 	// sessionLife is well below what the host grants, since the answer to the challenge may have taken its time.
 	sessionLife = hostauth.NonceTTL / 2
 	maxIdle     = 16 // sessions of a host that wait for a command; further ones are dropped
+
+	// An unproven host may be anything that telemetry names: what it answers is bounded before it is read, and cut where
+	// an error quotes it.
+	maxHeaders = 16 << 10
+	maxProof   = 4 << 10
+	maxQuoted  = 300
 )
 
 // A hostConn is one network connection to a host. What the host has proven holds for this connection alone, so when it
@@ -71,7 +77,8 @@ func (r *Remote) newConn(address string) (*hostConn, error) {
 	}
 	var err error
 	c.cc, err = grpc.NewClient("passthrough:///"+address, append(r.way.DialOptions(), grpc.WithContextDialer(dial),
-		grpc.WithDisableServiceConfig(), grpc.WithDisableRetry(), grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer)))...)
+		grpc.WithDisableServiceConfig(), grpc.WithDisableRetry(), grpc.WithMaxHeaderListSize(maxHeaders),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer)))...)
 	if err != nil {
 		return nil, refuse(ErrUnavailable, "host %s: %v", address, err)
 	}
@@ -191,17 +198,17 @@ func (r *Remote) challenge(ctx context.Context, c *hostConn) (session, error) {
 	nonce := make([]byte, hostauth.NonceBytes)
 	rand.Read(nonce) // never fails
 	began := time.Now()
-	answer, err := nodepb.NewHostClient(c.cc).Challenge(ctx, &nodepb.ChallengeRequest{Nonce: nonce, Address: c.address})
+	answer, err := nodepb.NewHostClient(c.cc).Challenge(ctx, &nodepb.ChallengeRequest{Nonce: nonce, Address: c.address}, grpc.MaxCallRecvMsgSize(maxProof))
 	switch st := status.Convert(err); st.Code() {
 	case codes.OK:
 	case codes.Unimplemented:
 		return session{}, refuse(ErrUnavailable, "host %s is of an older version, which takes the token in the clear, so nothing was sent to it: update the host", c.address)
 	case codes.FailedPrecondition:
-		return session{}, refuse(ErrUnavailable, "host %s did not prove itself: %s", c.address, st.Message())
+		return session{}, refuse(ErrUnavailable, "host %s did not prove itself: %.*s", c.address, maxQuoted, st.Message())
 	case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled:
-		return session{}, explain(c.address, err)
+		return session{}, explain(c.address, status.Errorf(st.Code(), "%.*s", maxQuoted, st.Message()))
 	default:
-		return session{}, refuse(ErrUnavailable, "host %s did not prove that it holds the conductor's token: %s", c.address, st.Message())
+		return session{}, refuse(ErrUnavailable, "host %s did not prove that it holds the conductor's token: %.*s", c.address, maxQuoted, st.Message())
 	}
 	s, err := r.key.Prove(nonce, c.address, answer.GetNonce(), answer.GetInstance(), answer.GetMac())
 	if err != nil {

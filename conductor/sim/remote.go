@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -167,36 +168,79 @@ func (r *Remote) Start(ctx context.Context, count int, host string) ([]chord.ID,
 	return ids, nil
 }
 
-// reachLimit bounds the search for hosts that can take a command.
-const reachLimit = 3 * time.Second
+const (
+	reachLimit = 3 * time.Second        // on the search for hosts that can take a command
+	reachOne   = 500 * time.Millisecond // on one of them
+	reachCalls = 32                     // at once
+)
 
 // reachable returns those of several hosts that can be connected to, and that have proven themselves where they must: the
-// telemetry may name hosts that have ended, or that never were. If there is none, the error is the first host's.
+// telemetry may name hosts that have ended, or that never were, and thousands of them. So those that have proven
+// themselves before come first, and the others in random order: no name can be chosen so as to come before an honest
+// host's. What the time does not suffice for is left out. If there is none, the error is that of one of them.
 func (r *Remote) reachable(ctx context.Context, hosts []Host) (found []Host, err error) {
 	if len(hosts) == 1 {
 		return slices.Clone(hosts), nil // the command itself gives the more exact error
 	}
 	ctx, cancel := context.WithTimeout(ctx, reachLimit)
 	defer cancel()
-	errs := make([]error, len(hosts))
-	var all sync.WaitGroup
-	for i, h := range hosts {
-		all.Go(func() { errs[i] = r.reach(ctx, h.Address) })
-	}
-	all.Wait()
-	for i, h := range hosts {
-		if errs[i] == nil {
-			found = append(found, h)
+	order := slices.Clone(hosts)
+	rand.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
+	slices.SortStableFunc(order, func(a, b Host) int { return cmp.Compare(r.rank(a.Address), r.rank(b.Address)) })
+	var (
+		mu    sync.Mutex // guards found and err
+		asked sync.WaitGroup
+		turns = make(chan struct{}, reachCalls)
+	)
+	for _, h := range order {
+		turns <- struct{}{} // each has its limit
+		if ctx.Err() != nil {
+			break
 		}
+		asked.Go(func() {
+			defer func() { <-turns }()
+			failed := r.reach(ctx, h.Address)
+			mu.Lock()
+			defer mu.Unlock()
+			if failed == nil {
+				found = append(found, h)
+			} else if err == nil {
+				err = failed
+			}
+		})
 	}
+	asked.Wait()
 	if len(found) == 0 {
-		return nil, errs[0]
+		return nil, err
 	}
 	return found, nil
 }
 
-// reach connects to a host, and has it prove itself.
-func (r *Remote) reach(ctx context.Context, address string) error {
+// rank is 0 for a host that has proven itself on the connection that there is, and 1 for others.
+func (r *Remote) rank(address string) int {
+	r.mu.Lock()
+	c := r.conns[address]
+	r.mu.Unlock()
+	if c == nil || c.lost.Load() {
+		return 1
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.proven {
+		return 0
+	}
+	return 1
+}
+
+// reach connects to a host, and has it prove itself. No connection stays to one that does not.
+func (r *Remote) reach(ctx context.Context, address string) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, reachOne)
+	defer cancel()
+	defer func() {
+		if err != nil {
+			r.drop(address)
+		}
+	}()
 	cc, err := r.proven(ctx, address)
 	if err != nil {
 		return err
@@ -208,6 +252,19 @@ func (r *Remote) reach(ctx context.Context, address string) error {
 		}
 	}
 	return nil
+}
+
+// drop closes the connection to a host that has not proven itself.
+func (r *Remote) drop(address string) {
+	if r.rank(address) == 0 {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if c := r.conns[address]; c != nil {
+		c.close()
+		delete(r.conns, address)
+	}
 }
 
 // leaveLimit is how long a leave may take before it is given up.
@@ -229,6 +286,9 @@ func (r *Remote) Stop(ctx context.Context, id chord.ID, way Departure) error {
 		if err == nil {
 			r.forget(id)
 		}
+		return err
+	}
+	if _, err := r.proven(ctx, h.Address); err != nil { // which may take longer than a moment, and would be lost
 		return err
 	}
 	return inBackground(ctx, stop)

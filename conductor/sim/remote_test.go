@@ -3,10 +3,13 @@ package sim
 import (
 	"context"
 	"errors"
+	"io"
+	"maps"
 	"net"
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -250,5 +253,62 @@ func TestUnreachableHostsArePassedOver(t *testing.T) {
 		if text := status.Convert(err).Message(); !strings.HasPrefix(text, "host "+h.Address) || strings.Count(text, "host "+h.Address) != 1 {
 			t.Errorf("a host that is not there: %q", text)
 		}
+	}
+}
+
+// TestManyNamedHosts: hundreds of addresses at which connections are accepted and nothing is answered keep no command from a
+// host that has proven itself. Few of them are connected to at a time, and no connection to them stays.
+func TestManyNamedHosts(t *testing.T) {
+	good := remoteHost(t)
+	if _, err := good.Start(1); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "one member", func() bool { return good.Members()[0].Status() == chordevent.StatusActive })
+	var open, most atomic.Int32
+	var ended sync.WaitGroup
+	view := viewOf(good)
+	for i := range 300 {
+		silent, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer silent.Close()
+		address := silent.Addr().String()
+		view.Members = append(view.Members, &ring.Member{ID: chord.ID{1, byte(i >> 8), byte(i)}, Incarnation: 1, Status: ring.Active, Host: chordevent.Host{ID: address, Address: address}})
+		go func() {
+			for {
+				c, err := silent.Accept()
+				if err != nil {
+					return
+				}
+				now := open.Add(1)
+				for was := most.Load(); now > was && !most.CompareAndSwap(was, now); was = most.Load() {
+				}
+				ended.Go(func() {
+					_, _ = io.Copy(io.Discard, c)
+					open.Add(-1)
+					c.Close()
+				})
+			}
+		}()
+	}
+	fleet := NewRemote(func() *ring.View { return view }, controlToken, nil)
+	defer fleet.Close(t.Context())
+	if _, err := fleet.Start(t.Context(), 1, good.Address()); err != nil { // it proves itself
+		t.Fatal(err)
+	}
+	if ids, err := fleet.Start(t.Context(), 2, ""); err != nil || len(ids) != 2 {
+		t.Errorf("%v, %v", ids, err)
+	}
+	fleet.mu.Lock()
+	left := slices.Collect(maps.Keys(fleet.conns))
+	fleet.mu.Unlock()
+	if !slices.Equal(left, []string{good.Address()}) {
+		t.Errorf("%d connections are left, want one to %s", len(left), good.Address())
+	}
+	waitFor(t, "no connection to the others", func() bool { return open.Load() == 0 })
+	ended.Wait()
+	if n := most.Load(); n == 0 || n > 2*reachCalls { // one that is closed may be seen open for a moment
+		t.Errorf("%d hosts were connected to at once, want some %d", n, reachCalls)
 	}
 }

@@ -37,24 +37,29 @@ func TrimBOM(body []byte) []byte { return bytes.TrimPrefix(body, bom) }
 // JSON scans the JSON form of a request, as Proto does the protobuf form.
 func JSON(signal Signal, body []byte) (memory int64, err error) {
 	s := jsonScan{body: body, top: -1}
+	err = s.run(signal)
+	return s.cost, located(err, s.pos)
+}
+
+func (s *jsonScan) run(signal Signal) error {
 	if s.space() != '{' {
-		return 0, ErrMalformed
+		return ErrMalformed
 	}
 	if err := s.value(child{kind: signal.root()}); err != nil {
-		return s.cost, err
+		return err
 	}
 	for steps := 1; s.top >= 0; steps++ {
 		if steps%stepsAtOnce == 0 {
 			runtime.Gosched()
 		}
 		if err := s.step(); err != nil {
-			return s.cost, err
+			return err
 		}
 	}
-	if s.space(); s.pos < len(body) {
-		return s.cost, ErrMalformed
+	if s.space(); s.pos < len(s.body) {
+		return ErrMalformed
 	}
-	return s.cost, nil
+	return nil
 }
 
 // space skips white space, and returns the character that follows; 0 at the end.

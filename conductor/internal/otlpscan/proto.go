@@ -3,6 +3,7 @@ package otlpscan
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"runtime"
 )
 
@@ -34,14 +35,28 @@ type frame struct {
 	kind kind
 }
 
+// located adds the place to an error of a scan, for whoever made the body.
+func located(err error, pos int) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w, at byte %d", err, pos)
+}
+
 // Proto scans the protobuf form of a request. It returns the memory that the decoded request takes, as an upper estimate
 // in bytes.
 func Proto(signal Signal, body []byte) (memory int64, err error) {
+	memory, pos, err := scanProto(signal, body)
+	return memory, located(err, pos)
+}
+
+// scanProto also returns the place of an error.
+func scanProto(signal Signal, body []byte) (memory int64, pos int, err error) {
 	var stack [maxFrames]frame
 	top, depth := 0, 0
 	stack[0] = frame{len(body), signal.root()}
 	memory = schema[stack[0].kind].cost
-	for pos, steps := 0, 1; ; steps++ {
+	for steps := 1; ; steps++ {
 		if steps%stepsAtOnce == 0 {
 			runtime.Gosched()
 		}
@@ -50,32 +65,32 @@ func Proto(signal Signal, body []byte) (memory int64, err error) {
 				depth--
 			}
 			if top == 0 {
-				return memory, nil
+				return memory, pos, nil
 			}
 			top--
 		}
 		end := stack[top].end
 		tag, n := uvarint(body[pos:end])
 		if n <= 0 || int32(tag>>3) <= 0 {
-			return memory, ErrMalformed
+			return memory, pos, ErrMalformed
 		}
 		pos += n
 		c := schema[stack[top].kind].childOf(uint64(int32(tag >> 3)))
 		if tag&7 != wireLen {
 			if c.kind.isMessage() {
-				return memory, ErrMalformed
+				return memory, pos, ErrMalformed
 			}
 			if c.kind == varints || c.kind == fixeds || c.kind == doubles {
 				memory += 16
 			}
 			if pos, err = skip(body, pos, end, tag&7); err != nil {
-				return memory, err
+				return memory, pos, err
 			}
 			continue
 		}
 		size, n := uvarint(body[pos:end])
 		if n <= 0 || size > uint64(end-pos-n) {
-			return memory, ErrMalformed
+			return memory, pos, ErrMalformed
 		}
 		pos += n
 		if !c.kind.isMessage() {
@@ -86,7 +101,7 @@ func Proto(signal Signal, body []byte) (memory int64, err error) {
 		memory += schema[c.kind].cost
 		if c.kind == anyValue {
 			if depth++; depth > MaxDepth {
-				return memory, ErrDeep
+				return memory, pos, ErrDeep
 			}
 		}
 		top++ // within the stack: the depth bounds it
