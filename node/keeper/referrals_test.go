@@ -30,7 +30,7 @@ func (r *referrer) Survey(ctx context.Context, q *nodepb.SurveyRequest) (*nodepb
 type referralRing struct {
 	w      *fakeWorld
 	k      *Keeper
-	truth  []ownership // of all members
+	ranges []ownership // of all members
 	living []*referrer // the first of them
 }
 
@@ -45,7 +45,7 @@ func drawReferralRing(t *testing.T, rt *rapid.T) *referralRing {
 		return chord.Peer{ID: id(100 * (i + 1)), Addr: fmt.Sprint("host", i), Incarnation: 1}
 	}
 	for i := range n {
-		x.truth = append(x.truth, ownership{owner: peer(i), from: peer((i + n - 1) % n).ID, epoch: int64(5 + i)})
+		x.ranges = append(x.ranges, ownership{owner: peer(i), from: peer((i + n - 1) % n).ID, epoch: int64(5 + i)})
 	}
 	draw := func() (list []*nodepb.Ownership) {
 		for range rapid.IntRange(0, 4).Draw(rt, "referrals") {
@@ -60,18 +60,18 @@ func drawReferralRing(t *testing.T, rt *rapid.T) *referralRing {
 	}
 	var successors []chord.Peer
 	for i := range living {
-		k, m := x.w.add(t, x.truth[i], cfg)
+		k, m := x.w.add(t, x.ranges[i], cfg)
 		m.keeper, m.state.Pred = k, peer((i+n-1)%n)
-		for _, o := range x.truth[living : n-1] {
+		for _, o := range x.ranges[living : n-1] {
 			k.owners.learn(o, x.w.now)
 		}
 		r := &referrer{Keeper: k, draw: draw}
 		x.living, x.w.others[k.self.Addr] = append(x.living, r), r
 		successors = append(successors, k.self)
 	}
-	k, m := x.w.add(t, x.truth[n-1], cfg, successors...)
+	k, m := x.w.add(t, x.ranges[n-1], cfg, successors...)
 	m.keeper, m.state.Pred, x.k = k, peer(living-1), k
-	for _, o := range x.truth[:n-1] {
+	for _, o := range x.ranges[:n-1] {
 		if rapid.Bool().Draw(rt, "has been received") {
 			k.owners.learn(o, x.w.now)
 		}
@@ -95,7 +95,7 @@ func TestReferralsOnlyMakeAMemberAsk(t *testing.T) {
 					rt.Fatalf("it owns %v, and %v is alive", own, o)
 				}
 			}
-			if !own.contains(x.truth[len(x.truth)-1]) {
+			if !own.contains(x.ranges[len(x.ranges)-1]) {
 				rt.Fatalf("it has given up a part of its range: %v", own)
 			}
 			x.w.now = x.w.now.Add(100 * time.Millisecond)
