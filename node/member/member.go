@@ -55,6 +55,7 @@ type Member struct {
 
 	lookups  pending
 	forwards atomic.Int32 // recursive lookups being passed on
+	passed   passed
 
 	// Owned by run.
 	reporter reporter

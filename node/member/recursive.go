@@ -123,6 +123,11 @@ func (m *Member) forward(ctx context.Context, t *transit) {
 		m.endHop(span, nil)
 		return
 	}
+	if !m.passed.first(t.lookup, t.final) {
+		m.choose(span, nil, 0)
+		m.endHop(span, nil)
+		return // another copy is on its way from here
+	}
 	err := errNoRoute
 	if t.hopsLeft > 0 {
 		_, err = m.pass(ctx, t, span)
