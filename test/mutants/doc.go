@@ -8,6 +8,8 @@
 //	cd test && go run ./mutants -only 'named/late' -v  # those whose name matches, with their tests' output
 //	cd test && go run ./mutants -list                  # what would run
 //
-// A mutant is killed when a test fails or exceeds its time limit, which follows from the time of the unchanged program.
-// One that does not compile is no mutant: another is drawn. With -out a section of a page is replaced by the outcome.
+//	cd test && go run ./mutants -results FILE          # goes on where a run with this file was interrupted
+//
+// A mutant is killed when a test fails, or when the tests use far more time than without it: both are counted apart. One
+// that does not compile is no mutant: another is drawn. With -out a section of a page is replaced by the outcome.
 package main

@@ -29,10 +29,12 @@ func run() error {
 		seed    = flag.Uint64("seed", 1, "of the draw")
 		workers = flag.Int("workers", 1, "mutants at a time")
 		only    = flag.String("only", "", "run those alone whose name matches this regular expression")
-		most    = flag.Int("stages", 0, "run so many of a package's test runs alone, the cheapest first; 0: all")
+		stages  = flag.Int("stages", 0, "run so many of a package's test runs alone, the cheapest first; 0: all")
 		list    = flag.Bool("list", false, "print the mutants and run nothing")
 		verbose = flag.Bool("v", false, "print the tests' output")
-		limit   = flag.Duration("limit", 0, "begin no other mutant after so long")
+		most    = flag.Duration("limit", 0, "begin no other mutant after so long")
+		file    = flag.String("results", "", "file of outcomes: those in it are not run again, others are appended")
+		again   = flag.Bool("again", false, "run the survivors in the file of outcomes again")
 		out     = flag.String("out", "", "page whose section of mutants is replaced by the outcome")
 	)
 	flag.Parse()
@@ -63,18 +65,29 @@ func run() error {
 		}
 		return nil
 	}
-	r := &runner{root: absolute, verbose: *verbose, limits: map[string]time.Duration{}, stages: func(dir string) []stage {
+	known, err := readResults(*file)
+	if err != nil {
+		return err
+	}
+	r := &runner{root: absolute, verbose: *verbose, limits: map[string]limit{}, stages: func(dir string) []stage {
 		all := s.stages(dir)
-		if *most > 0 {
-			all = all[:min(*most, len(all))]
+		if *stages > 0 {
+			all = all[:min(*stages, len(all))]
 		}
 		return all
 	}}
-	fmt.Println("running the tests without a mutant")
-	if err := r.measure(ctx, directories(chosen, drawn)); err != nil {
-		return err
+	one := func(m mutant) (outcome, error) {
+		if o, ok := known.get(m, *again); ok {
+			return o, nil
+		}
+		o, err := r.run(ctx, m)
+		if err != nil {
+			return o, err
+		}
+		fmt.Printf("%-9s %v %s %s (%v)\n", o.verdict, m, o.stage, o.by, o.took.Round(time.Second))
+		return o, known.add(o)
 	}
-	outcomes, err := r.all(ctx, chosen, drawn, *count, *workers, *limit)
+	outcomes, err := all(one, chosen, drawn, *count, *workers, *most)
 	page := report(outcomes, sites, *seed)
 	fmt.Println(page)
 	if err != nil || *out == "" {
@@ -83,8 +96,8 @@ func run() error {
 	return replaceSection(*out, page)
 }
 
-// all runs the chosen mutants, then of the drawn ones until count have compiled.
-func (r *runner) all(ctx context.Context, chosen, drawn []mutant, count, workers int, limit time.Duration) ([]outcome, error) {
+// all gives the outcomes of the chosen mutants, then of the drawn ones until count have compiled.
+func all(run func(mutant) (outcome, error), chosen, drawn []mutant, count, workers int, most time.Duration) ([]outcome, error) {
 	var mu sync.Mutex
 	var outcomes []outcome
 	var failure error
@@ -93,7 +106,7 @@ func (r *runner) all(ctx context.Context, chosen, drawn []mutant, count, workers
 	next := func() (mutant, bool) {
 		mu.Lock()
 		defer mu.Unlock()
-		if failure != nil || limit > 0 && time.Since(begin) > limit {
+		if failure != nil || most > 0 && time.Since(begin) > most {
 			return mutant{}, false
 		}
 		if len(chosen) > 0 {
@@ -113,7 +126,7 @@ func (r *runner) all(ctx context.Context, chosen, drawn []mutant, count, workers
 	for range workers {
 		wg.Go(func() {
 			for m, ok := next(); ok; m, ok = next() {
-				o, err := r.run(ctx, m)
+				o, err := run(m)
 				mu.Lock()
 				switch {
 				case err != nil:
@@ -124,7 +137,6 @@ func (r *runner) all(ctx context.Context, chosen, drawn []mutant, count, workers
 					valid--
 				default:
 					outcomes = append(outcomes, o)
-					fmt.Printf("%-9s %v %s (%v)\n", o.verdict, m, o.by, o.took.Round(time.Second))
 				}
 				mu.Unlock()
 			}
@@ -153,18 +165,6 @@ func (s suite) choose(root string, seed uint64) (chosen, drawn []mutant, total i
 		all = append(all, found...)
 	}
 	return chosen, draw(all, func(m mutant) string { return filepath.Dir(m.file) }, seed), len(all), nil
-}
-
-// directories lists those of mutants, in order.
-func directories(lists ...[]mutant) []string {
-	var all []string
-	for _, m := range slices.Concat(lists...) {
-		if dir := filepath.Dir(m.file); !slices.Contains(all, dir) {
-			all = append(all, dir)
-		}
-	}
-	slices.Sort(all)
-	return all
 }
 
 func names() []string {

@@ -96,6 +96,18 @@ func TestChoice(t *testing.T) {
 				}
 			}
 		}
+		keys := map[string]bool{}
+		for _, m := range slices.Concat(chosen, drawn) {
+			if keys[m.key()] {
+				t.Errorf("two mutants are %s", m.key())
+			}
+			keys[m.key()] = true
+		}
+		for _, e := range equivalents {
+			if !slices.ContainsFunc(drawn, e.is) {
+				t.Errorf("no mutant is %s/%s: %s", e.file, e.operator, e.change)
+			}
+		}
 		for _, m := range chosen {
 			source, err := os.ReadFile(filepath.Join("../..", m.file))
 			if err != nil {
@@ -108,12 +120,13 @@ func TestChoice(t *testing.T) {
 	}
 }
 
-// TestVerdicts: a test that fails, one that goes on for ever, a change that does not compile, and one that nothing notices.
+// TestVerdicts: a test that fails, one that loops for ever, one that waits for ever, a change that does not compile, one that
+// nothing notices.
 func TestVerdicts(t *testing.T) {
 	root := t.TempDir()
 	for name, text := range map[string]string{
 		"go.mod":      "module m\n\ngo 1.26\n",
-		"p/p.go":      "package p\n\nfunc Sum(n int) (s int) {\n\tfor i := 1; i <= n; i++ {\n\t\ts += i\n\t}\n\tif n < -1 {\n\t\ts = 0\n\t}\n\treturn s\n}\n",
+		"p/p.go":      "package p\n\nimport \"time\"\n\nfunc Sum(n int) (s int) {\n\tfor i := 1; i <= n; i++ {\n\t\ts += i\n\t}\n\tif n < -1 {\n\t\ts = 0\n\t}\n\tif s < 0 {\n\t\ttime.Sleep(time.Hour)\n\t}\n\treturn s\n}\n",
 		"p/p_test.go": "package p\n\nimport \"testing\"\n\nfunc TestSum(t *testing.T) {\n\tif Sum(3) != 6 {\n\t\tt.Fatal()\n\t}\n}\n",
 	} {
 		file := filepath.Join(root, name)
@@ -124,20 +137,22 @@ func TestVerdicts(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	r := &runner{root: root, limits: map[string]time.Duration{}, stages: func(dir string) []stage { return []stage{{"p", []string{"./" + dir}}} }}
-	if err := r.measure(t.Context(), []string{"p"}); err != nil {
+	r := &runner{root: root, limits: map[string]limit{}, stages: func(dir string) []stage { return []stage{{"own", dir, nil}} }}
+	ctx := t.Context()
+	if _, err := r.limit(ctx, stage{"own", "p", nil}); err != nil {
 		t.Fatal(err)
 	}
 	for key := range r.limits {
-		r.limits[key] = 20 * time.Second
+		r.limits[key] = limit{2 * time.Second, 5 * time.Second}
 	}
 	for _, test := range []struct {
 		before, after string
 		verdict       verdict
 		by            string
 	}{
-		{"i <= n", "i < n", killed, "p, TestSum"},
-		{"i++", "i--", killed, "p, time limit"},
+		{"i <= n", "i < n", killed, "TestSum"},
+		{"i++", "i -= 0", tooLong, "limit of CPU time"},
+		{"if s < 0", "if s > 0", tooLong, "time limit"},
 		{"s += i", "t += i", invalid, ""},
 		{"n < -1", "n < -2", survived, ""},
 	} {
@@ -145,7 +160,7 @@ func TestVerdicts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		o, err := r.run(t.Context(), m)
+		o, err := r.run(ctx, m)
 		if err != nil || o.verdict != test.verdict || o.by != test.by {
 			t.Errorf("%s → %s: %s by %q, %v", test.before, test.after, o.verdict, o.by, err)
 		}
@@ -159,8 +174,9 @@ func TestReport(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := report([]outcome{
-		{mutant{operator: "drop", file: "p.go", line: 3, before: "g()", after: "{}"}, survived, "", 0},
-		{mutant{operator: "named", name: "late", file: "p.go", line: 4}, killed, "p, TestX", 0},
+		{mutant{operator: "drop", file: "p.go", line: 3, before: "g()", after: "{}"}, survived, "", "", 0},
+		{mutant{operator: "drop", file: "p.go", line: 5}, tooLong, "own", "time limit", 0},
+		{mutant{operator: "named", name: "late", file: "p.go", line: 4}, killed, "own", "TestX", 0},
 	}, 10, 1)
 	if err := replaceSection(file, text); err != nil {
 		t.Fatal(err)
@@ -169,7 +185,7 @@ func TestReport(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"# Page\n\n", "1 of 2 mutants killed (50.0 %)", "| drop | 1 | 0 |", "| named | 1 | 1 |", "- p.go:3/drop", "\nEnd.\n"} {
+	for _, want := range []string{"# Page\n\n", "2 of 3 mutants killed (66.7 %), of them 1 since", "| drop | 2 | 0 | 1 | 1 |", "| named | 1 | 1 | 0 | 0 |", "| own | 1 | 1 |", "- p.go:3/drop", "\nEnd.\n"} {
 		if !strings.Contains(string(page), want) {
 			t.Errorf("the page lacks %q:\n%s", want, page)
 		}
@@ -179,5 +195,36 @@ func TestReport(t *testing.T) {
 	}
 	if err := replaceSection(filepath.Join(t.TempDir(), "none.md"), text); err == nil {
 		t.Error("expected an error for a missing page, got none")
+	}
+}
+
+// TestResults: a run that was interrupted goes on: what the file has is not run again, except survivors if they are to be.
+func TestResults(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "results")
+	first, err := readResults(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dead, living := mutant{operator: "drop", file: "p.go", line: 3}, mutant{operator: "drop", file: "p.go", line: 4}
+	for _, o := range []outcome{{dead, killed, "own", "TestX", 1500 * time.Millisecond}, {living, survived, "", "", 0}} {
+		if err := first.add(o); err != nil {
+			t.Fatal(err)
+		}
+		second, err := readResults(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, ok := second.get(o.mutant, false); !ok || got != o {
+			t.Errorf("%v is %v after a restart, want %v", o.mutant, got, o)
+		}
+		if _, ok := second.get(o.mutant, true); ok != (o.verdict == killed) {
+			t.Errorf("with survivors to run again, %v is known: %t", o.mutant, ok)
+		}
+	}
+	if err := os.WriteFile(file, []byte("{}\nno outcome\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := readResults(file); err == nil || !strings.Contains(err.Error(), ":2:") {
+		t.Errorf("a line that is no outcome: %v", err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -16,7 +17,8 @@ import (
 type verdict string
 
 const (
-	killed   verdict = "killed"
+	killed   verdict = "killed"   // a test failed
+	tooLong  verdict = "too long" // the tests used far more time than without the mutant
 	survived verdict = "survived"
 	invalid  verdict = "does not compile"
 )
@@ -25,63 +27,71 @@ const (
 type outcome struct {
 	mutant
 	verdict verdict
-	by      string // what killed it
+	stage   string // that noticed it
+	by      string // what noticed it there
 	took    time.Duration
 }
+
+// A limit ends a run of tests. CPU time shows an endless loop on however busy a machine; the time that passes, what waits
+// for ever.
+type limit struct{ cpu, passed time.Duration }
+
+// after gives a stage's limits by what it uses without a mutant.
+func after(u limit) limit { return limit{4*u.cpu + 30*time.Second, 6*u.passed + 3*time.Minute} }
 
 // A runner runs a suite's stages on mutants.
 type runner struct {
 	root    string
 	stages  func(dir string) []stage
-	limits  map[string]time.Duration // of stages, by the unchanged program
 	verbose bool
+	mu      sync.Mutex
+	limits  map[string]limit // of stages; under mu
 }
 
-// measure runs every stage on the unchanged program, which must pass, and sets the time limits.
-func (r *runner) measure(ctx context.Context, dirs []string) error {
-	for _, dir := range dirs {
-		for _, s := range r.stages(dir) {
-			if _, done := r.limits[s.String()]; done {
-				continue
-			}
-			out, took, err := r.test(ctx, s, "", time.Hour)
-			if err != nil {
-				return fmt.Errorf("%v fails without a mutant: %w\n%s", s, err, out)
-			}
-			r.limits[s.String()] = 5*took + time.Minute // on a machine that may be busier later
-		}
-	}
-	return nil
-}
-
-// run gives a mutant to the stages of its directory until one notices it.
+// run gives a mutant to the stages of its directory until one notices it. Each package of tests is built once. What ended
+// by the time that passed, as it may on a machine that became busy, is run again with three times as much.
 func (r *runner) run(ctx context.Context, m mutant) (outcome, error) {
 	o := outcome{mutant: m, verdict: survived}
-	overlay, remove, err := r.overlay(m)
+	dir, err := os.MkdirTemp("", "mutant")
 	if err != nil {
 		return o, err
 	}
-	defer remove()
-	dir := filepath.Dir(m.file)
-	begin := time.Now()
-	build := exec.CommandContext(ctx, "go", "build", "-overlay", overlay, "./"+dir)
-	build.Dir = r.root
-	if out, err := build.CombinedOutput(); err != nil {
-		if r.verbose {
-			fmt.Printf("%s\n", out)
-		}
-		o.verdict = invalid
-		return o, ctx.Err()
+	defer os.RemoveAll(dir)
+	if err := r.overlay(m, dir); err != nil {
+		return o, err
 	}
-	for _, s := range r.stages(dir) {
-		out, _, err := r.test(ctx, s, overlay, r.limits[s.String()])
+	begin := time.Now()
+	for _, s := range r.stages(filepath.Dir(m.file)) {
+		limit, err := r.limit(ctx, s)
+		if err != nil {
+			return o, err
+		}
+		binary, out, err := r.build(ctx, s, dir)
 		if ctx.Err() != nil {
 			return o, ctx.Err()
 		}
 		if err != nil {
-			o.verdict, o.by = killed, s.name+", "+reason(out, err)
 			if r.verbose {
 				fmt.Printf("%s\n", out)
+			}
+			o.verdict = invalid
+			return o, nil
+		}
+		out, _, err = r.test(ctx, s, binary, limit)
+		if errors.Is(err, errTooLong) {
+			limit.passed *= 3
+			out, _, err = r.test(ctx, s, binary, limit)
+		}
+		if ctx.Err() != nil {
+			return o, ctx.Err()
+		}
+		if err != nil {
+			if r.verbose {
+				fmt.Printf("%s\n", out)
+			}
+			o.verdict, o.stage, o.by = killed, s.name, reason(out, err)
+			if errors.Is(err, errTooLong) || errors.Is(err, errTooMuch) {
+				o.verdict = tooLong
 			}
 			break
 		}
@@ -90,42 +100,92 @@ func (r *runner) run(ctx context.Context, m mutant) (outcome, error) {
 	return o, nil
 }
 
-var errTooLong = errors.New("time limit")
+// limit gives a stage's limits. Its first call runs the stage without a mutant, which must pass.
+func (r *runner) limit(ctx context.Context, s stage) (limit, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if l, ok := r.limits[s.String()]; ok {
+		return l, nil
+	}
+	dir, err := os.MkdirTemp("", "mutant")
+	if err != nil {
+		return limit{}, err
+	}
+	defer os.RemoveAll(dir)
+	binary, out, err := r.build(ctx, s, dir)
+	if err != nil {
+		return limit{}, fmt.Errorf("%v does not compile without a mutant: %w\n%s", s, err, out)
+	}
+	out, used, err := r.test(ctx, s, binary, limit{time.Hour, 4 * time.Hour})
+	if err != nil {
+		return limit{}, fmt.Errorf("%v fails without a mutant: %w\n%s", s, err, out)
+	}
+	r.limits[s.String()] = after(used)
+	fmt.Printf("without a mutant %s takes %v, of CPU time %v\n", s.name, used.passed.Round(time.Second), used.cpu.Round(time.Second))
+	return r.limits[s.String()], nil
+}
 
-// test runs one stage, with an overlay if there is one.
-func (r *runner) test(ctx context.Context, s stage, overlay string, limit time.Duration) ([]byte, time.Duration, error) {
-	limited, cancel := context.WithTimeoutCause(ctx, limit, errTooLong)
-	defer cancel()
-	args := []string{"test", "-count=1", "-failfast", "-vet=off", "-timeout", limit.String()}
-	if overlay != "" {
+// build builds a stage's test binary in dir, with the overlay that is there if there is one, unless it is there, too.
+func (r *runner) build(ctx context.Context, s stage, dir string) (binary string, out []byte, err error) {
+	binary = filepath.Join(dir, strings.ReplaceAll(s.dir, "/", "-")+".test")
+	if _, err := os.Stat(binary); err == nil {
+		return binary, nil, nil
+	}
+	args := []string{"test", "-c", "-o", binary}
+	overlay := filepath.Join(dir, overlayName)
+	if _, err := os.Stat(overlay); err == nil {
 		args = append(args, "-overlay", overlay)
 	}
-	cmd := exec.CommandContext(limited, "go", append(args, s.args...)...)
+	cmd := exec.CommandContext(ctx, "go", append(args, "./"+s.dir)...)
 	cmd.Dir = r.root
+	out, err = cmd.CombinedOutput()
+	return binary, out, err
+}
+
+var (
+	errTooLong = errors.New("time limit")
+	errTooMuch = errors.New("limit of CPU time")
+)
+
+// A mutant may allocate without end. The shell limits its address space to 6 GB, and its CPU time, where it can.
+const limited = `ulimit -v 6000000 2>/dev/null; ulimit -t "$1"; shift; exec "$@"`
+
+// test runs one stage and gives the time that it used.
+func (r *runner) test(ctx context.Context, s stage, binary string, most limit) ([]byte, limit, error) {
+	inTime, cancel := context.WithTimeoutCause(ctx, most.passed, errTooLong)
+	defer cancel()
+	args := []string{"-c", limited, "sh", fmt.Sprint(int(most.cpu.Seconds())), binary, "-test.failfast", "-test.timeout=0"}
+	cmd := exec.CommandContext(inTime, "sh", append(args, s.args...)...)
+	cmd.Dir = filepath.Join(r.root, s.dir)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) } // the test binary, too
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) } // what it started, too
 	cmd.WaitDelay = 10 * time.Second
 	begin := time.Now()
 	out, err := cmd.CombinedOutput()
-	if context.Cause(limited) == errTooLong {
-		err = errTooLong
+	used := limit{passed: time.Since(begin)}
+	if cmd.ProcessState != nil {
+		used.cpu = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 	}
-	return out, time.Since(begin), err
+	switch {
+	case err == nil:
+	case context.Cause(inTime) == errTooLong:
+		err = errTooLong
+	case used.cpu > most.cpu-time.Second:
+		err = errTooMuch
+	}
+	return out, used, err
 }
 
 // reason is the first test that failed, or how else the run ended.
 func reason(out []byte, err error) string {
-	if errors.Is(err, errTooLong) {
-		return "time limit"
+	if errors.Is(err, errTooLong) || errors.Is(err, errTooMuch) {
+		return err.Error()
 	}
 	for line := range strings.SplitSeq(string(out), "\n") {
 		line = strings.TrimSpace(line)
 		if name, ok := strings.CutPrefix(line, "--- FAIL: "); ok {
 			name, _, _ = strings.Cut(name, " ")
 			return name
-		}
-		if strings.HasPrefix(line, "panic: test timed out") {
-			return "time limit"
 		}
 		if strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ") {
 			return "panic"
@@ -134,31 +194,22 @@ func reason(out []byte, err error) string {
 	return err.Error()
 }
 
-// overlay writes the changed file and the list that puts it in the other's place, in a directory of their own.
-func (r *runner) overlay(m mutant) (list string, remove func(), err error) {
-	dir, err := os.MkdirTemp("", "mutant")
-	if err != nil {
-		return "", nil, err
-	}
-	remove = func() { os.RemoveAll(dir) }
-	defer func() {
-		if err != nil {
-			remove()
-		}
-	}()
+const overlayName = "overlay.json"
+
+// overlay writes to dir the changed file and the list that puts it in the other's place.
+func (r *runner) overlay(m mutant, dir string) error {
 	file := filepath.Join(r.root, m.file)
 	source, err := os.ReadFile(file)
 	if err != nil {
-		return "", nil, err
+		return err
 	}
 	changed := filepath.Join(dir, "mutant.go")
 	if err := os.WriteFile(changed, m.apply(source), 0o600); err != nil {
-		return "", nil, err
+		return err
 	}
 	text, err := json.Marshal(map[string]any{"Replace": map[string]string{file: changed}})
 	if err != nil {
-		return "", nil, err
+		return err
 	}
-	list = filepath.Join(dir, "overlay.json")
-	return list, remove, os.WriteFile(list, text, 0o600)
+	return os.WriteFile(filepath.Join(dir, overlayName), text, 0o600)
 }

@@ -32,6 +32,11 @@ func (m mutant) String() string {
 	return fmt.Sprintf("%s:%d/%s", m.file, m.line, m.operator)
 }
 
+// key tells a mutant from all others of one program.
+func (m mutant) key() string { return fmt.Sprintf("%v@%d: %s", m, m.start, m.change()) }
+
+func (m mutant) change() string { return m.before + " → " + m.after }
+
 // apply gives the changed file.
 func (m mutant) apply(source []byte) []byte {
 	return slices.Concat(source[:m.start], []byte(m.text), source[m.end:])

@@ -13,13 +13,14 @@ type suite struct {
 	stages func(dir string) []stage // of one directory
 }
 
-// A stage is one run of go test.
+// A stage is one run of the tests of a package, a directory, with arguments for its test binary.
 type stage struct {
 	name string
+	dir  string
 	args []string
 }
 
-func (s stage) String() string { return "go test " + strings.Join(s.args, " ") }
+func (s stage) String() string { return strings.Join(append([]string{s.dir}, s.args...), " ") }
 
 var suites = []suite{
 	{
@@ -27,22 +28,22 @@ var suites = []suite{
 		dirs:  []string{"node/chord", "node/member", "node/keeper"},
 		named: nodeRules,
 		stages: func(dir string) []stage {
-			own := []string{"./" + dir}
+			own := stage{path.Base(dir), dir, nil}
 			if dir == "node/member" {
-				own = append(own, "-skip", "TestFlashCrowd|TestRing$|TestRandomScenarios|TestSameSeedSameRun|TestLookupsGoRound")
+				own.args = []string{"-test.skip", "TestFlashCrowd|TestRing$|TestRandomScenarios|TestSameSeedSameRun|TestLookupsGoRound"}
 			}
 			all := []stage{
-				{path.Base(dir), own},
-				{"a few rings", []string{"./node/simtest", "-run", "TestGracefulLeaves|TestReadsDuringMoves|TestCrashInAMove|TestMemoryLimit|TestLifetimes$|TestLimitsAndLastHost|TestCallsAtRest|TestAdjacentCrashes|TestReplicasAreTheFirstHosts|TestTwoMembers"}},
-				{"random plans", []string{"./node/simtest", "-run", "TestRandomPlans", "-seeds", "40", "-shrink", "0"}},
+				own,
+				{"a few rings", "node/simtest", []string{"-test.run", "TestGracefulLeaves|TestReadsDuringMoves|TestCrashInAMove|TestMemoryLimit|TestLifetimes$|TestLimitsAndLastHost|TestCallsAtRest|TestAdjacentCrashes|TestReplicasAreTheFirstHosts|TestTwoMembers"}},
+				{"random plans", "node/simtest", []string{"-test.run", "TestRandomPlans", "-seeds", "40", "-shrink", "0"}},
 			}
 			switch dir {
 			case "node/chord":
-				all = append(all, stage{"modelcheck", []string{"./node/chord/modelcheck"}})
+				all = append(all, stage{"modelcheck", "node/chord/modelcheck", nil})
 			case "node/member":
-				all = append(all, stage{"member, at length", []string{"./node/member"}})
+				all = append(all, stage{"member, at length", "node/member", nil})
 			}
-			return append(all, stage{"simtest", []string{"./node/simtest", "-skip", "TestRandomPlans|TestDrawn|TestEvery|TestSettings|OverGRPC"}})
+			return append(all, stage{"simtest", "node/simtest", []string{"-test.skip", "TestRandomPlans|TestDrawn|TestEvery|TestSettings|OverGRPC"}})
 		},
 	},
 }
