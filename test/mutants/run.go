@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -37,7 +38,7 @@ type outcome struct {
 type limit struct{ cpu, passed time.Duration }
 
 // after gives a stage's limits by what it uses without a mutant.
-func after(u limit) limit { return limit{4*u.cpu + 30*time.Second, 6*u.passed + 3*time.Minute} }
+func after(u limit) limit { return limit{3*u.cpu + 10*time.Second, 6*u.passed + 3*time.Minute} }
 
 // A runner runs a suite's stages on mutants.
 type runner struct {
@@ -90,7 +91,7 @@ func (r *runner) run(ctx context.Context, m mutant) (outcome, error) {
 				fmt.Printf("%s\n", out)
 			}
 			o.verdict, o.stage, o.by = killed, s.name, reason(out, err)
-			if errors.Is(err, errTooLong) || errors.Is(err, errTooMuch) {
+			if isLimit(err) {
 				o.verdict = tooLong
 			}
 			break
@@ -131,7 +132,7 @@ func (r *runner) build(ctx context.Context, s stage, dir string) (binary string,
 	if _, err := os.Stat(binary); err == nil {
 		return binary, nil, nil
 	}
-	args := []string{"test", "-c", "-o", binary}
+	args := []string{"test", "-c", "-ldflags=-s -w", "-o", binary}
 	overlay := filepath.Join(dir, overlayName)
 	if _, err := os.Stat(overlay); err == nil {
 		args = append(args, "-overlay", overlay)
@@ -145,40 +146,80 @@ func (r *runner) build(ctx context.Context, s stage, dir string) (binary string,
 var (
 	errTooLong = errors.New("time limit")
 	errTooMuch = errors.New("limit of CPU time")
+	errWaits   = errors.New("waits for ever")
 )
+
+func isLimit(err error) bool {
+	return errors.Is(err, errTooLong) || errors.Is(err, errTooMuch) || errors.Is(err, errWaits)
+}
 
 // A mutant may allocate without end. The shell limits its address space to 6 GB, and its CPU time, where it can.
 const limited = `ulimit -v 6000000 2>/dev/null; ulimit -t "$1"; shift; exec "$@"`
 
 // test runs one stage and gives the time that it used.
 func (r *runner) test(ctx context.Context, s stage, binary string, most limit) ([]byte, limit, error) {
-	inTime, cancel := context.WithTimeoutCause(ctx, most.passed, errTooLong)
-	defer cancel()
+	inTime, stop := context.WithTimeoutCause(ctx, most.passed, errTooLong)
+	defer stop()
+	waits, cancel := context.WithCancelCause(inTime)
+	defer cancel(nil)
 	args := []string{"-c", limited, "sh", fmt.Sprint(int(most.cpu.Seconds())), binary, "-test.failfast", "-test.timeout=0"}
-	cmd := exec.CommandContext(inTime, "sh", append(args, s.args...)...)
+	cmd := exec.CommandContext(waits, "sh", append(args, s.args...)...)
 	cmd.Dir = filepath.Join(r.root, s.dir)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) } // what it started, too
 	cmd.WaitDelay = 10 * time.Second
+	var text bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &text, &text
 	begin := time.Now()
-	out, err := cmd.CombinedOutput()
+	err := cmd.Start()
+	if err == nil {
+		go func() {
+			if idle(waits, cmd.Process.Pid) {
+				cancel(errWaits)
+			}
+		}()
+		err = cmd.Wait()
+	}
 	used := limit{passed: time.Since(begin)}
 	if cmd.ProcessState != nil {
 		used.cpu = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 	}
 	switch {
 	case err == nil:
-	case context.Cause(inTime) == errTooLong:
-		err = errTooLong
+	case isLimit(context.Cause(waits)):
+		err = context.Cause(waits)
 	case used.cpu > most.cpu-time.Second:
 		err = errTooMuch
 	}
-	return out, used, err
+	return text.Bytes(), used, err
+}
+
+// idle reports that a process has used no CPU time for long, unless the context ends first. On the busiest machine one that
+// can run has some. Where the system does not say how much, it is never idle.
+func idle(ctx context.Context, pid int) bool {
+	const often, most = 10 * time.Second, 9
+	before, times := "", 0
+	for ticks := time.Tick(often); times < most; {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-ticks:
+		}
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		if err != nil {
+			return false
+		}
+		used := strings.Join(strings.Fields(string(stat))[13:15], " ") // clock ticks of 10 ms, of the user and of the system
+		if times++; used != before {
+			before, times = used, 0
+		}
+	}
+	return true
 }
 
 // reason is the first test that failed, or how else the run ended.
 func reason(out []byte, err error) string {
-	if errors.Is(err, errTooLong) || errors.Is(err, errTooMuch) {
+	if isLimit(err) {
 		return err.Error()
 	}
 	for line := range strings.SplitSeq(string(out), "\n") {
