@@ -3,7 +3,23 @@ package main
 // An equivalent mutant does the same as the program, which the proof shows. Its line is not named: it may move.
 type equivalent struct{ file, operator, change, proof string }
 
-var equivalents = []equivalent{}
+var equivalents = []equivalent{
+	{
+		"node/member/silences.go", "drop",
+		"if !slices.ContainsFunc(s.held(), func(held silence) bool { return held.addr == addr }) {\n\t\treturn\n\t} → {}",
+		"without a silence of that host the rest deletes nothing, and stores an equal list. The condition saves the copy.",
+	},
+	{
+		"node/keeper/clock.go", "off by one",
+		"if stamp > maxStamp && stamp > ceiling(c.now()) { → if stamp >= maxStamp && stamp > ceiling(c.now()) {",
+		"the ceiling is maxStamp or more at any time, so a stamp of maxStamp is not above it. The first condition saves a look at the clock.",
+	},
+	{
+		"node/keeper/leave_replicas.go", "off by one",
+		"for gap := time.Duration(0); ; { → for gap := time.Duration(1); ; {",
+		"pause alone reads the gap, and makes it leavePause at least: twice 0 ns and twice 1 ns are both less.",
+	},
+}
 
 func (e equivalent) is(m mutant) bool {
 	return e.file == m.file && e.operator == m.operator && e.change == m.change()
