@@ -199,6 +199,37 @@ func TestHandoffToASilentReceiverIsDone(t *testing.T) {
 	}
 }
 
+// abortWatch is a receiver that does not answer a PREPARE, and notes the phases that it receives.
+type abortWatch struct {
+	counted
+	phases *[]nodepb.MoveRequest_Phase
+}
+
+func (a abortWatch) Move(ctx context.Context, q *nodepb.MoveRequest) (*nodepb.MoveResponse, error) {
+	*a.phases = append(*a.phases, q.Phase)
+	if q.Phase == nodepb.MoveRequest_PHASE_PREPARE {
+		return nil, env.ErrTimeout
+	}
+	return a.Keeper.Move(ctx, q)
+}
+
+// TestReceiverLearnsOfAFailedHandoff: the receiver of a handoff that its source has given up gets an ABORT, and keeps none
+// of it open.
+func TestReceiverLearnsOfAFailedHandoff(t *testing.T) {
+	w, a, b, own := pair(t)
+	var phases []nodepb.MoveRequest_Phase
+	w.others["b"] = abortWatch{counted{w, b}, &phases}
+	if _, err := a.Claim(t.Context(), &nodepb.ClaimRequest{Call: b.member.Call(a.self)}); err != nil {
+		t.Fatal(err)
+	}
+	if len(phases) == 0 || phases[len(phases)-1] != nodepb.MoveRequest_PHASE_ABORT || len(b.ins) != 0 {
+		t.Errorf("it receives %v, and has %d open", phases, len(b.ins))
+	}
+	if now := a.reg.Load(); now == nil || *now != *own || a.out != nil {
+		t.Errorf("the source owns %v", now)
+	}
+}
+
 // TestReplicasBeyondTheHostList: an owner of whose host list too few are alive looks for others further on, in a repair and
 // when a replica leaves.
 func TestReplicasBeyondTheHostList(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -141,5 +142,59 @@ func TestRememberedByDistance(t *testing.T) {
 				t.Errorf("%s: %v is listed before %v", h.Address(), list[i], list[i+1])
 			}
 		}
+	}
+}
+
+// The path of an answered lookup is what the hops on other hosts sent, then the hops on this one, with their timeouts.
+func TestPathOfAnAnswer(t *testing.T) {
+	_, hosts := smallRing(t, 4)
+	for before := range 4 {
+		for here := range 3 {
+			a := answered{owner: hosts[0].Any().self}
+			var want []Hop
+			for i := range before + here {
+				hop := Hop{Peer: hosts[i%4].Any().self, Slot: i, Timeouts: i, At: time.Duration(i) * time.Millisecond}
+				if want = append(want, hop); i < before {
+					a.before = append(a.before, hopToWire(&hop, peerToWire(hop.Peer, 0)))
+				} else {
+					a.path = append(a.path, hop)
+				}
+			}
+			var l Lookup
+			if err := hosts[0].Any().accept(&l, a); err != nil || !slices.Equal(l.Path, want) || l.Owner != a.owner {
+				t.Errorf("%d hops elsewhere, %d here: %v, owner %v, %v, want %v", before, here, l.Path, l.Owner, err, want)
+			}
+			n := before + here
+			if l.Timeouts != n*(n-1)/2 {
+				t.Errorf("%d hops: %d timeouts", n, l.Timeouts)
+			}
+		}
+	}
+}
+
+// A last call asks each other host once, in the order in which it learns of them, up to the bound, and finds a member that
+// stays.
+func TestHostsOfALastCall(t *testing.T) {
+	w, hosts := smallRing(t, 3)
+	own, one, other := hosts[0].Address(), hosts[1].Address(), hosts[2].Address()
+	c := &call{h: hosts[0]}
+	c.add(other, own, one, other)
+	var list []string
+	for _, h := range c.hosts {
+		list = append(list, h.addr)
+	}
+	if !slices.Equal(list, []string{other, one}) {
+		t.Errorf("it asks %v", list)
+	}
+	inTask(t, w, hosts[0], func(ctx context.Context) {
+		if stays, err := c.ask(ctx); err != nil || stays != hosts[2].Any().self {
+			t.Errorf("%v stays, %v", stays, err)
+		}
+	})
+	for i := range 2 * maxCalled {
+		c.add(fmt.Sprint("h", i))
+	}
+	if len(c.hosts) != maxCalled {
+		t.Errorf("it asks %d hosts, want %d", len(c.hosts), maxCalled)
 	}
 }

@@ -7,8 +7,8 @@
 //	cd test && go run ./mutants -n 20 -seed 7 -stages 1  # the packages' own tests alone
 //	cd test && go run ./mutants -only 'named/late' -v  # those whose name matches, with their tests' output
 //	cd test && go run ./mutants -list                  # what would run
-//
 //	cd test && go run ./mutants -results FILE          # goes on where a run with this file was interrupted
+//	cd test && go run ./mutants -results FILE -again   # the same, and runs its survivors again
 //
 // A mutant is killed when a test fails, or when the tests use far more time than without it: both are counted apart. One
 // that does not compile is no mutant: another is drawn. With -out a section of a page is replaced by the outcome.

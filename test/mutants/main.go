@@ -34,6 +34,7 @@ func run() error {
 		verbose = flag.Bool("v", false, "print the tests' output")
 		most    = flag.Duration("limit", 0, "begin no other mutant after so long")
 		file    = flag.String("results", "", "file of outcomes: those in it are not run again, others are appended")
+		noRun   = flag.Bool("report", false, "report on those in the file of outcomes alone, up to the first drawn one that is not in it")
 		again   = flag.Bool("again", false, "run the survivors in the file of outcomes again")
 		out     = flag.String("out", "", "page whose section of mutants is replaced by the outcome")
 	)
@@ -68,6 +69,11 @@ func run() error {
 	known, err := readResults(*file)
 	if err != nil {
 		return err
+	}
+	if *noRun {
+		if i := slices.IndexFunc(drawn, func(m mutant) bool { _, ok := known.get(m, false); return !ok }); i >= 0 {
+			drawn = drawn[:i]
+		}
 	}
 	r := &runner{root: absolute, verbose: *verbose, limits: map[string]limit{}, stages: func(dir string) []stage {
 		all := s.stages(dir)

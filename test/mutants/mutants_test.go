@@ -185,7 +185,7 @@ func TestReport(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"# Page\n\n", "2 of 3 mutants killed (66.7 %), of them 1 since", "| drop | 2 | 0 | 1 | 1 |", "| named | 1 | 1 | 0 | 0 |", "| own | 1 | 1 |", "- p.go:3/drop", "\nEnd.\n"} {
+	for _, want := range []string{"# Page\n\n", "2 of 3 mutants killed (66.7 %), 1 of them because", "| drop | 2 | 0 | 1 | 1 |", "| named | 1 | 1 | 0 | 0 |", "| own | 1 | 1 |", "- p.go:3/drop", "\nEnd.\n"} {
 		if !strings.Contains(string(page), want) {
 			t.Errorf("the page lacks %q:\n%s", want, page)
 		}

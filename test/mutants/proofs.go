@@ -7,17 +7,17 @@ var equivalents = []equivalent{
 	{
 		"node/member/silences.go", "drop",
 		"if !slices.ContainsFunc(s.held(), func(held silence) bool { return held.addr == addr }) {\n\t\treturn\n\t} → {}",
-		"without a silence of that host the rest deletes nothing, and stores an equal list. The condition saves the copy.",
+		"without a silence of that host the rest deletes nothing and stores an equal list.",
 	},
 	{
 		"node/keeper/clock.go", "off by one",
 		"if stamp > maxStamp && stamp > ceiling(c.now()) { → if stamp >= maxStamp && stamp > ceiling(c.now()) {",
-		"the ceiling is maxStamp or more at any time, so a stamp of maxStamp is not above it. The first condition saves a look at the clock.",
+		"the ceiling is at least maxStamp at any time, so a stamp of maxStamp is never above it.",
 	},
 	{
 		"node/keeper/leave_replicas.go", "off by one",
 		"for gap := time.Duration(0); ; { → for gap := time.Duration(1); ; {",
-		"pause alone reads the gap, and makes it leavePause at least: twice 0 ns and twice 1 ns are both less.",
+		"pause alone reads the gap, and waits leavePause for 0 ns as for 1 ns.",
 	},
 }
 

@@ -53,7 +53,7 @@ func report(all []outcome, sites int, seed uint64) string {
 		return "No mutant has been run.\n"
 	}
 	noticed := sum.killed + sum.tooLong
-	fmt.Fprintf(&b, "%d of %d mutants killed (%.1f %%), of them %d since the tests used far more time; drawn with seed %d from %d\nplaces.\n",
+	fmt.Fprintf(&b, "%d of %d mutants killed (%.1f %%), %d of them because the tests used far more time;\ndrawn with seed %d from %d places.\n",
 		noticed, sum.total(), 100*float64(noticed)/float64(sum.total()), sum.tooLong, seed, sites)
 	b.WriteString("\n| kind | mutants | killed by a test | too long | survived |\n|-|-|-|-|-|\n")
 	for _, kind := range kindOrder {
