@@ -22,7 +22,7 @@ func TestOperationsAreCounted(t *testing.T) {
 		value := make([]byte, n+1)
 		spans := &moveSpans{}
 		a.tel.tracer = spans
-		check := func(err error, what, outcome string, copies, size any) {
+		check := func(err error, what, outcome string, replicas, size any) {
 			t.Helper()
 			if err != nil && outcome != chordevent.OutcomeNotFound {
 				t.Fatalf("%s of %s: %v", what, key, err)
@@ -32,8 +32,8 @@ func TestOperationsAreCounted(t *testing.T) {
 			if got := span.attr(chordevent.OutcomeKey); got != outcome || span.status != "" || span.ended != 1 {
 				t.Errorf("%s of %s: outcome %s, status %q, ended %d times", what, key, got, span.status, span.ended)
 			}
-			if c, s := span.attr(chordevent.CopiesKey), span.attr(chordevent.ValueBytesKey); c != fmt.Sprint(copies) || s != fmt.Sprint(size) {
-				t.Errorf("%s of %s: %s replicas, %s bytes, want %v, %v", what, key, c, s, copies, size)
+			if c, s := span.attr(chordevent.CopiesKey), span.attr(chordevent.ValueBytesKey); c != fmt.Sprint(replicas) || s != fmt.Sprint(size) {
+				t.Errorf("%s of %s: %s replicas, %s bytes, want %v, %v", what, key, c, s, replicas, size)
 			}
 		}
 		none := (&moveSpan{}).attr(chordevent.CopiesKey)
