@@ -32,7 +32,7 @@ func (m mutant) String() string {
 	return fmt.Sprintf("%s:%d/%s", m.file, m.line, m.operator)
 }
 
-// key tells a mutant from all others of one program.
+// key differs for any two mutants of one program.
 func (m mutant) key() string { return fmt.Sprintf("%v@%d: %s", m, m.start, m.change()) }
 
 func (m mutant) change() string { return m.before + " → " + m.after }
