@@ -105,25 +105,6 @@ func checkVerdict(t *testing.T, s *Server, conn *grpc.ClientConn, what, signal s
 	}
 }
 
-// A request for the port of the other protocol is answered with the right port, in its own protocol.
-func TestTheOtherProtocolsPort(t *testing.T) {
-	s := start(t, Config{}, newRecorder())
-	request, _ := oneEvent()
-	_, err := plogotlp.NewGRPCClient(dial(t, s.HTTPAddr())).Export(t.Context(), request)
-	if st := status.Convert(err); st.Code() != codes.Unimplemented || !strings.Contains(st.Message(), s.GRPCAddr()) {
-		t.Errorf("gRPC to the port for HTTP: %v, want Unimplemented and %s", err, s.GRPCAddr())
-	}
-	for _, kind := range []string{"application/x-protobuf", "application/json"} {
-		code, _, body := post(t, "http://"+s.GRPCAddr()+"/v1/logs", kind, "", []byte("{}"))
-		if st := statusOf(t, kind, body); code != http.StatusBadRequest || !strings.Contains(st.Message, "OTLP over gRPC") {
-			t.Errorf("HTTP to the port for gRPC: status %d, %+v", code, st)
-		}
-	}
-	if n := s.Stats().Malformed; n != 3 {
-		t.Errorf("%d were counted, want 3", n)
-	}
-}
-
 // The port of the other protocol is named such that a sender elsewhere can use it.
 func TestElsewhere(t *testing.T) {
 	for address, want := range map[string]string{
@@ -149,44 +130,6 @@ func statusOf(t *testing.T, kind string, body []byte) *rpcstatus.Status {
 		t.Errorf("%q is no Status with a message: %v", body, err)
 	}
 	return st
-}
-
-// Every malformed request is answered with 400 or a similar code, and a Status in the request's encoding, and counted.
-func TestMalformedRequests(t *testing.T) {
-	s := start(t, Config{}, newRecorder())
-	counted := uint64(0)
-	for _, kind := range []string{"application/x-protobuf", "application/json"} {
-		for _, test := range []struct {
-			name, path, packing string
-			body                []byte
-			code                int
-		}{
-			{"garbage", "/v1/logs", "", []byte("\xff\xfe{"), 400},
-			{"an identifier of the wrong length", "/v1/traces", "", map[string][]byte{
-				"application/x-protobuf": {0x0a, 0x07, 0x12, 0x05, 0x12, 0x03, 0x0a, 0x01, 0xff},
-				"application/json":       []byte(`{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"ff"}]}]}]}`),
-			}[kind], 400},
-			{"text that is not UTF-8", "/v1/logs", "", []byte("{\"\xff\":1}"), 400},
-			{"a body not packed as declared", "/v1/metrics", "gzip", []byte("{}"), 400},
-			{"half a packing", "/v1/metrics", "gzip", gzipped(t, make([]byte, 1000))[:20], 400},
-			{"an unknown packing", "/v1/metrics", "br", []byte("{}"), 400},
-			{"an unknown path", "/v1/profiles", "", []byte("{}"), 404},
-		} {
-			code, header, body := post(t, "http://"+s.HTTPAddr()+test.path, kind, test.packing, test.body)
-			if code != test.code || header.Get("Content-Type") != kind {
-				t.Errorf("%s as %s: status %d, %s", test.name, kind, code, header.Get("Content-Type"))
-			}
-			statusOf(t, kind, body)
-			if counted++; s.Stats().Malformed != counted {
-				t.Errorf("%s as %s was not counted", test.name, kind)
-				counted = s.Stats().Malformed
-			}
-		}
-	}
-	bom := append([]byte("\ufeff"), `{"resourceSpans":[]}`...)
-	if code, _, body := post(t, "http://"+s.HTTPAddr()+"/v1/traces", "application/json", "", bom); code != http.StatusOK {
-		t.Errorf("a byte order mark before JSON: status %d, %s", code, body)
-	}
 }
 
 // A logged is a log that keeps its lines.
