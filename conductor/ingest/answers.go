@@ -3,6 +3,7 @@ package ingest
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"mime"
@@ -53,7 +54,7 @@ func (c *client) GetGRPCClientOptions(context.Context) ([]grpc.DialOption, error
 				MarshalProto([]byte) int
 			}); ok && err == nil {
 				body := make([]byte, m.SizeProto())
-				c.read(body[len(body)-m.MarshalProto(body):], false)
+				_ = c.read(body[len(body)-m.MarshalProto(body):], false) // it was encoded just now
 			}
 			return err
 		})}
@@ -63,12 +64,17 @@ func (c *client) GetGRPCClientOptions(context.Context) ([]grpc.DialOption, error
 	return options, nil
 }
 
-// noStore makes an answer that is not of gRPC, as a login page or a redirect to one, a failure that is retried, as over
+// noStore makes an answer that is not of gRPC, as a login page or a redirect to one, or not of OTLP, a failure that is retried, as over
 // HTTP (success, redirected): the exporter would drop the data. Other codes of HTTP have one of gRPC that it knows.
 func noStore(err error) error {
-	const page = "unexpected HTTP status code received from server: " // grpc-go's text
+	const ( // grpc-go's texts
+		page      = "unexpected HTTP status code received from server: "
+		undecoded = "grpc: failed to unmarshal the received message"
+	)
 	st := status.Convert(err)
-	if code, found := strings.CutPrefix(st.Message(), page); found && st.Code() == codes.Unknown && (strings.HasPrefix(code, "2") || strings.HasPrefix(code, "3")) {
+	code, found := strings.CutPrefix(st.Message(), page)
+	isPage := found && st.Code() == codes.Unknown && (strings.HasPrefix(code, "2") || strings.HasPrefix(code, "3"))
+	if isPage || st.Code() == codes.Internal && strings.HasPrefix(st.Message(), undecoded) {
 		return status.Errorf(codes.Unavailable, "the answer is not of OTLP: the address is not that of an OTLP endpoint, or a login stands before it: %.*s", maxExplanation, st.Message())
 	}
 	return err
@@ -144,46 +150,83 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// success checks an answer with a status of success. One that is not OTLP becomes 502, which is retried: a proxy or
+// success checks an answer with a status of success. It is the store's, and the request sent, if it is empty, or decodes
+// as the answer of OTLP in protobuf, in which requests are sent, or in JSON, as some stores reply all the same, with no
+// field that OTLP does not have: a login may answer in JSON, too. Any other becomes 502, which is retried: a proxy or
 // login before the store may admit later requests.
 func (c *client) success(response *http.Response) (*http.Response, error) {
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
 	_ = response.Body.Close()
 	if err != nil {
 		return nil, fmt.Errorf("reading the store's answer: %w", err)
 	}
 	kind, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type"))
+	why := ""
 	switch {
 	case len(body) == 0:
+	case len(body) > maxAnswer:
+		why = fmt.Sprintf("the answer is longer than %d bytes", maxAnswer)
+	case kind == jsonType && !isAnswer(body):
+		why = "the answer is JSON"
 	case kind == protobufType, kind == jsonType:
-		c.read(body, kind == jsonType)
+		if err := c.read(body, kind == jsonType); err != nil {
+			why = "the answer is " + kind + " that does not decode"
+		}
 	default:
-		return because(response, http.StatusBadGateway, fmt.Sprintf("the answer is %.80s, not of OTLP: the address is not that of an OTLP endpoint, or a login stands before it", kind)), nil
+		why = fmt.Sprintf("the answer is %.80s", kind)
+	}
+	if why != "" {
+		return because(response, http.StatusBadGateway, why+notOTLP), nil
 	}
 	response.Body, response.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	return response, nil
 }
 
-// read counts the records that a store rejected of a request that it accepted.
-func (c *client) read(body []byte, json bool) {
+const notOTLP = ", not of OTLP: the address is not that of an OTLP endpoint, or a login stands before it"
+
+// isAnswer reports whether JSON has the fields of an answer of OTLP, and no others. Their values are not checked.
+func isAnswer(body []byte) bool {
+	var top map[string]json.RawMessage
+	if json.Unmarshal(body, &top) != nil || top == nil {
+		return false
+	}
+	for name, value := range top {
+		var partial map[string]json.RawMessage
+		if name != "partialSuccess" && name != "partial_success" || json.Unmarshal(value, &partial) != nil {
+			return false
+		}
+		for name := range partial {
+			switch strings.ReplaceAll(strings.ToLower(name), "_", "") {
+			case "rejectedspans", "rejecteddatapoints", "rejectedlogrecords", "errormessage":
+			default:
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// read counts the records that a store rejected of a request that it accepted. It fails if the answer does not decode.
+func (c *client) read(body []byte, json bool) error {
 	var rejected int64
+	var err error
 	q := query{json: json}
 	switch c.signal {
 	case "traces":
 		m := ptraceotlp.NewExportResponse()
-		if q.read(m, body) == nil {
-			rejected = m.PartialSuccess().RejectedSpans()
-		}
+		err = q.read(m, body)
+		rejected = m.PartialSuccess().RejectedSpans()
 	case "metrics":
 		m := pmetricotlp.NewExportResponse()
-		if q.read(m, body) == nil {
-			rejected = m.PartialSuccess().RejectedDataPoints()
-		}
+		err = q.read(m, body)
+		rejected = m.PartialSuccess().RejectedDataPoints()
 	default:
 		m := plogotlp.NewExportResponse()
-		if q.read(m, body) == nil {
-			rejected = m.PartialSuccess().RejectedLogRecords()
-		}
+		err = q.read(m, body)
+		rejected = m.PartialSuccess().RejectedLogRecords()
 	}
-	c.tally.rejected.Add(uint64(max(rejected, 0)))
+	if err == nil {
+		c.tally.reject(rejected)
+	}
+	return err
 }

@@ -83,7 +83,9 @@ var faults = []fault{
 	{name: "the other encoding", after: func(d *draft) {
 		d.kind = map[bool]string{true: protobufType, false: jsonType}[d.json]
 	}, http: 400, none: isCall},
-	{name: "an unknown content type", after: func(d *draft) { d.kind = []string{"text/plain", "", "application/octet-stream", ";;"}[d.random.IntN(4)] }, http: 415, none: isCall, want: "content type"},
+	{name: "an unknown content type", after: func(d *draft) {
+		d.kind = []string{"text/plain", "", "application/octet-stream", ";;"}[d.random.IntN(4)]
+	}, http: 415, none: isCall, want: "content type"},
 	{name: "an unknown compression", after: func(d *draft) { d.declared = []string{"br", "compress", "x", "gzip, gzip"}[d.random.IntN(4)] }, http: 400, grpc: codes.Unimplemented, want: "is not supported"},
 	{name: "another compression", after: func(d *draft) {
 		d.declared = []string{"gzip", "zstd", "deflate"}[d.random.IntN(3)]

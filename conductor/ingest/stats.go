@@ -66,7 +66,7 @@ func (s *Server) Stats() Stats {
 func (f *forwarder) forwarded() Forwarded {
 	rejected, sent := f.rejected.Load(), f.sent.Load()
 	out := Forwarded{
-		Enabled: true, Sent: sent - min(rejected, sent), Dropped: f.dropped.Load() + rejected, Rejected: rejected,
+		Enabled: true, Sent: sent, Dropped: f.dropped.Load() + rejected, Rejected: rejected,
 		QueueBytes: f.queued(), QueueLimit: f.gauge(queueCapacityName),
 	}
 	if f.ledger != nil {

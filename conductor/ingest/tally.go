@@ -15,7 +15,8 @@ import (
 type tally struct {
 	noop.MeterProvider
 	sent, dropped atomic.Uint64
-	rejected      atomic.Uint64 // of those counted as sent, by partial success: see answers
+	rejected      atomic.Uint64 // by partial success: see answers
+	answered      atomic.Int64  // rejected of requests that the exporter has not counted yet
 
 	mu     sync.Mutex
 	gauges map[string]metric.Callback // guarded by mu; by instrument name
@@ -40,7 +41,7 @@ type tallyMeter struct {
 func (m tallyMeter) Int64Counter(name string, _ ...metric.Int64CounterOption) (metric.Int64Counter, error) {
 	switch {
 	case strings.HasPrefix(name, sentPrefix):
-		return tallyCounter{total: &m.t.sent}, nil
+		return sentCounter{t: m.t}, nil
 	case strings.HasPrefix(name, sendFailedPrefix), strings.HasPrefix(name, enqueueFailedPrefix):
 		return tallyCounter{total: &m.t.dropped}, nil
 	}
@@ -54,6 +55,29 @@ type tallyCounter struct {
 
 func (c tallyCounter) Add(_ context.Context, n int64, _ ...metric.AddOption) {
 	c.total.Add(uint64(max(n, 0)))
+}
+
+// reject counts records of a request that the exporter is about to count as sent.
+// The bound keeps the sum of any number of lies in its type.
+func (t *tally) reject(n int64) { t.answered.Add(min(max(n, 0), 1<<31)) }
+
+// A sentCounter divides what the exporter takes as sent into sent and rejected, so that neither ever decreases, and
+// their sum is what was passed on even if a store reports more rejections than records.
+type sentCounter struct {
+	noop.Int64Counter
+	t *tally
+}
+
+func (c sentCounter) Add(_ context.Context, n int64, _ ...metric.AddOption) {
+	for {
+		all := c.t.answered.Load()
+		rejected := min(max(n, 0), all)
+		if c.t.answered.CompareAndSwap(all, all-rejected) {
+			c.t.rejected.Add(uint64(rejected))
+			c.t.sent.Add(uint64(max(n, 0) - rejected))
+			return
+		}
+	}
 }
 
 // A tallyGauge is an observable gauge with its name.
