@@ -8,14 +8,20 @@ import (
 )
 
 // Readers are the readers to which the contents of a share are being sent. When the share is full, the reader that has
-// received nothing for longest is disconnected. A nil share is never full.
+// received nothing for longest is disconnected: one that reads has its message within milliseconds, and is not
+// disconnected for others that do not. A nil share is never full.
 type Readers struct {
 	Share *Share
 
-	mu    sync.Mutex
-	order list.List     // guarded by mu; *Reader, the one that has received nothing for longest first
-	freed chan struct{} // guarded by mu; closed when memory may be free; nil: nothing waits for that
+	mu     sync.Mutex
+	order  list.List     // guarded by mu; *Reader, the one that has received nothing for longest first
+	freed  chan struct{} // guarded by mu; closed when memory may be free; nil: nothing waits for that
+	ending time.Time     // guarded by mu; when a reader was disconnected whose memory has not come free yet; zero: none
 }
+
+// stall is how long a reader receives nothing before it is disconnected for others. Those that receive a little now and
+// then are disconnected, too, once others have waited for half of their patience.
+const stall = 250 * time.Millisecond
 
 // A Reader is one of Readers, from Begin to End.
 type Reader struct {
@@ -82,10 +88,32 @@ func (r *Readers) Give(n int64) {
 	r.Share.Give(n)
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.ending = time.Time{}
 	if r.freed != nil {
 		close(r.freed)
 		r.freed = nil
 	}
+}
+
+// disconnectOne disconnects the reader that has received nothing for longest, if that is long enough or must be, unless
+// one is still ending. It returns after how long to try again. mu is held.
+func (r *Readers) disconnectOne(must bool) (again time.Duration) {
+	front := r.order.Front()
+	if front == nil {
+		return stall
+	}
+	one := front.Value.(*Reader)
+	if wait := stall - time.Since(r.ending); wait > 0 {
+		return wait
+	}
+	if wait := stall - time.Since(one.since); wait > 0 && !must {
+		return wait
+	}
+	r.remove(one)
+	r.ending = time.Now()
+	r.Share.Refuse()
+	one.disconnect()
+	return stall
 }
 
 // Take reserves bytes, disconnecting readers if necessary. It waits until what they hold is given back, and fails when
@@ -101,6 +129,7 @@ func (r *Readers) Room(ctx context.Context, patience time.Duration) bool {
 
 func (r *Readers) wait(ctx context.Context, patience time.Duration, done func() bool) bool {
 	var limit <-chan time.Time
+	begun := time.Now()
 	for {
 		r.mu.Lock()
 		if done() {
@@ -112,12 +141,7 @@ func (r *Readers) wait(ctx context.Context, patience time.Duration, done func() 
 			defer timer.Stop()
 			limit = timer.C
 		}
-		if front := r.order.Front(); front != nil {
-			one := front.Value.(*Reader)
-			r.remove(one)
-			r.Share.Refuse()
-			one.disconnect()
-		}
+		again := r.disconnectOne(time.Since(begun) >= patience/2)
 		if r.freed == nil {
 			r.freed = make(chan struct{})
 		}
@@ -125,6 +149,7 @@ func (r *Readers) wait(ctx context.Context, patience time.Duration, done func() 
 		r.mu.Unlock()
 		select {
 		case <-freed:
+		case <-time.After(again):
 		case <-ctx.Done():
 			return false
 		case <-limit:

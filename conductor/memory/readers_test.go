@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"pgregory.net/rapid"
 )
 
 // The reader that has received nothing for longest is disconnected, and a reader that waits for memory gets it once
@@ -32,6 +34,7 @@ func TestTheSlowestReaderIsDropped(t *testing.T) {
 		for n := range 3 {
 			begin(n)
 		}
+		time.Sleep(time.Second)
 		readers[0].Progress(func() {})
 		begin(3)
 		begin(4)
@@ -48,8 +51,86 @@ func TestTheSlowestReaderIsDropped(t *testing.T) {
 	})
 }
 
+// However many wait for room, and however many of the readers have stopped to read, one that reads is not disconnected,
+// and who waits has room soon.
+func TestAReaderThatReadsStays(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		stopped, waiting := rapid.IntRange(1, 20).Draw(rt, "stopped"), rapid.IntRange(1, 20).Draw(rt, "waiting")
+		before := rapid.IntRange(0, 2000).Draw(rt, "ms before") // since the others stopped
+		ends := rapid.IntRange(0, 200).Draw(rt, "ms to end")
+		room := rapid.IntRange(1, stopped).Draw(rt, "room")
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			r := &Readers{Share: NewShare("x", int64(room))}
+			var all sync.WaitGroup
+			for range stopped {
+				r.Share.Hold(1)
+				all.Go(func() {
+					ended := make(chan struct{})
+					one := r.Begin(func() { close(ended) })
+					select {
+					case <-ended:
+						time.Sleep(time.Duration(ends) * time.Millisecond)
+					case <-ctx.Done():
+					}
+					one.End()
+					r.Give(1)
+				})
+			}
+			all.Go(func() { // a message of 50 ms after the other
+				for ctx.Err() == nil {
+					r.Share.Hold(1)
+					one := r.Begin(func() { t.Error("the reader that reads was disconnected") })
+					time.Sleep(50 * time.Millisecond)
+					one.End()
+					r.Give(1)
+				}
+			})
+			time.Sleep(time.Duration(before) * time.Millisecond)
+			synctest.Wait()
+			var waits sync.WaitGroup
+			for range waiting {
+				waits.Go(func() {
+					begun := time.Now()
+					if !r.Room(ctx, 5*time.Second) {
+						t.Error("no room")
+					}
+					if took := time.Since(begun); took > stall+time.Duration((stopped+1-room)*ends)*time.Millisecond {
+						t.Errorf("room after %v", took)
+					}
+				})
+			}
+			waits.Wait()
+			cancel()
+			all.Wait()
+		})
+	})
+}
+
+// Readers that receive a little now and then are disconnected, too, before who waits gives up.
+func TestReadersThatDripAreDropped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &Readers{Share: NewShare("x", 1)}
+		r.Share.Hold(2)
+		go func() {
+			goOn := true
+			one := r.Begin(func() {})
+			for goOn {
+				time.Sleep(stall / 2)
+				goOn = one.Progress(func() {})
+			}
+			r.Give(2)
+		}()
+		if !r.Room(t.Context(), 5*time.Second) {
+			t.Error("no room")
+		}
+	})
+}
+
 // No reader waits longer than the patience, and in the end nothing is counted.
-func TestReadersUnderLoad(t *testing.T) {
+func TestReadersUnderLoad(t *testing.T) { synctest.Test(t, readersUnderLoad) }
+
+func readersUnderLoad(t *testing.T) {
 	r := &Readers{Share: NewShare("x", 1000)}
 	var all sync.WaitGroup
 	for i := range 16 {
