@@ -146,8 +146,10 @@ func TestMistakesInTheEnvironment(t *testing.T) {
 	if out, err := child.Output(); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
-	if printed.Len() > 0 {
-		t.Errorf("the SDK prints of what was accepted:\n%.2000s", printed.String())
+	for line := range strings.Lines(printed.String()) {
+		if !strings.Contains(line, "context canceled") && !strings.Contains(line, "context deadline exceeded") { // an export that the limit below ended
+			t.Errorf("the SDK prints of what was accepted: %.2000s", line)
+		}
 	}
 }
 

@@ -177,8 +177,9 @@ const (
 // reachable returns those of several hosts that can be connected to, and that have proven themselves where they must: the
 // telemetry may name hosts that have ended, or that never were, and thousands of them. So those that have proven
 // themselves before come first, and the others in random order: no name can be chosen so as to come before an honest
-// host's. What the time does not suffice for is left out. If there is none, the error is that of one of them.
-func (r *Remote) reachable(ctx context.Context, hosts []Host) (found []Host, err error) {
+// host's. What the time does not suffice for is left out. If there is none, the error is that of the first in the list
+// that was asked.
+func (r *Remote) reachable(ctx context.Context, hosts []Host) (found []Host, _ error) {
 	if len(hosts) == 1 {
 		return slices.Clone(hosts), nil // the command itself gives the more exact error
 	}
@@ -188,7 +189,8 @@ func (r *Remote) reachable(ctx context.Context, hosts []Host) (found []Host, err
 	rand.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
 	slices.SortStableFunc(order, func(a, b Host) int { return cmp.Compare(r.rank(a.Address), r.rank(b.Address)) })
 	var (
-		mu    sync.Mutex // guards found and err
+		mu    sync.Mutex                           // guards found and errs
+		errs  = make(map[string]error, len(order)) // of those that failed, by address
 		asked sync.WaitGroup
 		turns = make(chan struct{}, reachCalls)
 	)
@@ -199,21 +201,26 @@ func (r *Remote) reachable(ctx context.Context, hosts []Host) (found []Host, err
 		}
 		asked.Go(func() {
 			defer func() { <-turns }()
-			failed := r.reach(ctx, h.Address)
+			err := r.reach(ctx, h.Address)
 			mu.Lock()
 			defer mu.Unlock()
-			if failed == nil {
+			if err == nil {
 				found = append(found, h)
-			} else if err == nil {
-				err = failed
+			} else {
+				errs[h.Address] = err
 			}
 		})
 	}
 	asked.Wait()
-	if len(found) == 0 {
-		return nil, err
+	if len(found) > 0 {
+		return found, nil
 	}
-	return found, nil
+	for _, h := range hosts {
+		if err := errs[h.Address]; err != nil {
+			return nil, err
+		}
+	}
+	return nil, status.FromContextError(ctx.Err()).Err() // none was asked
 }
 
 // rank is 0 for a host that has proven itself on the connection that there is, and 1 for others.

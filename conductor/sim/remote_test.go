@@ -248,6 +248,11 @@ func TestUnreachableHostsArePassedOver(t *testing.T) {
 	if ids, err := none.Start(t.Context(), 4, ""); err == nil || strings.Count(err.Error(), "host 127.0.0.1:1:") != 1 || len(ids) != 0 {
 		t.Errorf("no host is there: %v, %v", ids, err)
 	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if ids, err := none.Start(ended, 4, ""); err == nil {
+		t.Errorf("nothing was asked: %v", ids)
+	}
 	for _, h := range none.Hosts() {
 		_, err := none.Client(h.Address).Get(t.Context(), &nodepb.GetRequest{Key: []byte("k")})
 		if text := status.Convert(err).Message(); !strings.HasPrefix(text, "host "+h.Address) || strings.Count(text, "host "+h.Address) != 1 {
