@@ -19,8 +19,8 @@ type Readers struct {
 	ending time.Time     // guarded by mu; when a reader was disconnected whose memory has not come free yet; zero: none
 }
 
-// stall is how long a reader receives nothing before it is disconnected for others. Those that receive a little now and
-// then are disconnected, too, once others have waited for half of their patience.
+// stall is how long a reader receives nothing before it is disconnected for others. Once others have waited for half of
+// their patience, one that has received a little now and then for so long is disconnected, too.
 const stall = 250 * time.Millisecond
 
 // A Reader is one of Readers, from Begin to End.
@@ -29,6 +29,7 @@ type Reader struct {
 	at         *list.Element // guarded by of.mu; nil: disconnected, or ended
 	disconnect func()
 
+	began time.Time
 	since time.Time // guarded by of.mu; when it began, or last received something
 }
 
@@ -36,7 +37,8 @@ type Reader struct {
 func (r *Readers) Begin(disconnect func()) *Reader {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	one := &Reader{of: r, disconnect: disconnect, since: time.Now()}
+	now := time.Now()
+	one := &Reader{of: r, disconnect: disconnect, began: now, since: now}
 	one.at = r.order.PushBack(one)
 	return one
 }
@@ -95,18 +97,24 @@ func (r *Readers) Give(n int64) {
 	}
 }
 
-// disconnectOne disconnects the reader that has received nothing for longest, if that is long enough or must be, unless
-// one is still ending. It returns after how long to try again. mu is held.
+// disconnectOne disconnects the reader that has received nothing for longest, or if it must the one that began first, if
+// that is long enough ago, unless one is still ending. It returns after how long to try again. mu is held.
 func (r *Readers) disconnectOne(must bool) (again time.Duration) {
 	front := r.order.Front()
 	if front == nil {
 		return stall
 	}
 	one := front.Value.(*Reader)
-	if wait := stall - time.Since(r.ending); wait > 0 {
-		return wait
+	idle := one.since
+	if must {
+		for at := front.Next(); at != nil; at = at.Next() {
+			if other := at.Value.(*Reader); other.began.Before(one.began) {
+				one = other
+			}
+		}
+		idle = one.began
 	}
-	if wait := stall - time.Since(one.since); wait > 0 && !must {
+	if wait := stall - min(time.Since(r.ending), time.Since(idle)); wait > 0 {
 		return wait
 	}
 	r.remove(one)
