@@ -7,7 +7,6 @@ import (
 	"net"
 	"os"
 	"runtime/debug"
-	"strconv"
 	"strings"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"chordconductor/internal/duration"
+	"chordconductor/internal/netname"
 	"chordconductor/node/chord"
 	"chordconductor/node/env/access"
 	"chordconductor/node/env/grpcenv"
@@ -156,11 +156,11 @@ func noArguments(cmd *cobra.Command, given []string) error {
 
 // check validates the options before anything is started.
 func (o *options) check() error {
-	if _, err := checkAddress("--listen", o.listen, true); err != nil {
+	if _, err := netname.HostPort("--listen", o.listen, true); err != nil {
 		return err
 	}
 	if o.advertise != "" {
-		host, err := checkAddress("--advertise", o.advertise, false)
+		host, err := netname.HostPort("--advertise", o.advertise, false)
 		if err != nil {
 			return err
 		}
@@ -172,7 +172,7 @@ func (o *options) check() error {
 		return fmt.Errorf("--join: names no host; to found a ring leave the flag out")
 	}
 	for _, addr := range o.join {
-		if _, err := checkAddress("--join", addr, false); err != nil {
+		if _, err := netname.HostPort("--join", addr, false); err != nil {
 			return err
 		}
 	}
@@ -208,29 +208,10 @@ func (o *options) check() error {
 	return nil
 }
 
-// checkAddress parses HOST:PORT and returns the host part.
-func checkAddress(flag, addr string, mayListen bool) (string, error) {
-	host, port, err := net.SplitHostPort(addr)
-	if err != nil {
-		return "", fmt.Errorf("%s %q: expected HOST:PORT", flag, addr)
-	}
-	n, err := strconv.Atoi(port)
-	if err != nil || n < 0 || n > 65535 || n == 0 && !mayListen {
-		return "", fmt.Errorf("%s %q: %q is not a port", flag, addr, port)
-	}
-	if host == "" && !mayListen {
-		return "", fmt.Errorf("%s %q: names no host", flag, addr)
-	}
-	if strings.ContainsAny(host, " \t/@") {
-		return "", fmt.Errorf("%s %q: %q is not a host name", flag, addr, host)
-	}
-	return host, nil
-}
-
 // reachable returns the address to advertise: --advertise, else the listen address, or on all interfaces the machine's
 // name.
 func (o *options) reachable() (string, error) {
-	host, _ := checkAddress("--listen", o.listen, true)
+	host, _ := netname.HostPort("--listen", o.listen, true)
 	if ip := net.ParseIP(host); o.advertise != "" || host != "" && (ip == nil || !ip.IsUnspecified()) {
 		return o.advertise, nil
 	}

@@ -7,19 +7,19 @@ import (
 	"io"
 
 	"github.com/spf13/cobra"
-	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/client"
 	"chordconductor/node/hostauth"
 	"chordconductor/node/nodepb"
 )
 
 // leaveCommand makes all members of a host leave the ring, or one of them. The host runs on without members.
-func (c *client) leaveCommand() *cobra.Command {
+func (c *caller) leaveCommand() *cobra.Command {
 	q := &nodepb.StopMemberRequest{}
 	var member, token string
-	cmd := c.command("leave", "Make the members of a host leave the ring", 0, func(ctx context.Context, cc *grpc.ClientConn, out io.Writer, _ []string) error {
+	cmd := c.command("leave", "Make the members of a host leave the ring", 0, func(ctx context.Context, host *client.Client, out io.Writer, _ []string) error {
 		if member != "" {
 			id, err := chord.ParseID(member)
 			if err != nil {
@@ -27,7 +27,7 @@ func (c *client) leaveCommand() *cobra.Command {
 			}
 			q.Id = id[:]
 		}
-		a, err := stopMember(ctx, cc, c.addr, token, q)
+		a, err := stopMember(ctx, host, c.addr, token, q)
 		switch {
 		case err != nil:
 			return err
@@ -46,8 +46,8 @@ func (c *client) leaveCommand() *cobra.Command {
 }
 
 // stopMember sends the command: with a token signed, once the host has proven that it holds the token, too.
-func stopMember(ctx context.Context, cc *grpc.ClientConn, addr, token string, q *nodepb.StopMemberRequest) (*nodepb.StopMemberResponse, error) {
-	host := nodepb.NewHostClient(cc)
+func stopMember(ctx context.Context, to *client.Client, addr, token string, q *nodepb.StopMemberRequest) (*nodepb.StopMemberResponse, error) {
+	host := nodepb.NewHostClient(to.Conn())
 	if token == "" {
 		return host.StopMember(ctx, q)
 	}

@@ -9,11 +9,10 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"google.golang.org/grpc"
 
 	"chordconductor/internal/duration"
+	"chordconductor/node/client"
 	"chordconductor/node/keeper"
-	"chordconductor/node/nodepb"
 )
 
 // putOptions are the flags of put.
@@ -23,15 +22,15 @@ type putOptions struct {
 }
 
 // putCommand stores a value of any bytes: the argument, a file's content, or standard input.
-func (c *client) putCommand() *cobra.Command {
+func (c *caller) putCommand() *cobra.Command {
 	var o putOptions
 	var value []byte
-	cmd := c.command("put KEY (VALUE | - | --file PATH)", "Store a value", 0, func(ctx context.Context, cc *grpc.ClientConn, out io.Writer, args []string) error {
-		a, err := nodepb.NewKVClient(cc).Put(ctx, &nodepb.PutRequest{Key: []byte(args[0]), Value: value, TtlMillis: o.ttl.Milliseconds()})
+	cmd := c.command("put KEY (VALUE | - | --file PATH)", "Store a value", 0, func(ctx context.Context, host *client.Client, out io.Writer, args []string) error {
+		written, err := host.Put(ctx, []byte(args[0]), value, o.ttl)
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(out, "stored at %s, replicas: %d\n", a.GetLookup().GetOwner().GetAddress(), a.Copies)
+		fmt.Fprintf(out, "stored at %s, replicas: %d\n", written.Owner, written.Replicas)
 		return nil
 	})
 	cmd.PreRunE = func(cmd *cobra.Command, args []string) (err error) { // before --timeout starts
@@ -106,14 +105,14 @@ func fitting(name string, value []byte) ([]byte, error) {
 
 // getCommand prints a value. To a file or another program it writes the value and nothing else; on a terminal the
 // prompt that follows starts on its own line.
-func (c *client) getCommand() *cobra.Command {
+func (c *caller) getCommand() *cobra.Command {
 	var raw bool
-	cmd := c.command("get KEY", "Print a value", 1, func(ctx context.Context, cc *grpc.ClientConn, out io.Writer, args []string) error {
-		a, err := nodepb.NewKVClient(cc).Get(ctx, &nodepb.GetRequest{Key: []byte(args[0])})
+	cmd := c.command("get KEY", "Print a value", 1, func(ctx context.Context, host *client.Client, out io.Writer, args []string) error {
+		value, err := host.Get(ctx, []byte(args[0]))
 		if err != nil {
 			return err
 		}
-		return printValue(out, a.Value, !raw && isTerminal(out))
+		return printValue(out, value, !raw && isTerminal(out))
 	})
 	cmd.Long = `Print a value: its bytes and nothing else, for a file or another program. Only on a terminal a
 newline follows a value that does not end with one; --raw leaves it out there too.`

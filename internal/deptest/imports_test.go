@@ -21,6 +21,7 @@ var directions = []struct {
 	{"node/simenv", []string{"node/env", "node/nodepb"}, "the environment is below members"},
 	{"node/keeper", []string{"node/chord", "node/env", "node/nodepb", "node/store", "otel/chordevent"}, "a member's key side reaches the outside through env"},
 	{"node/member", []string{"node/chord", "node/env", "node/keeper", "node/nodepb", "node/store", "otel/chordevent"}, "a member reaches the outside through env"},
+	{"node/client", []string{"node/env/access", "node/nodepb", "internal/netname"}, "a client links no member"},
 	{"node", []string{"node", "otel", "internal"}, "a node is independent of the conductor"},
 
 	{"otel/chordevent", []string{"node/chord"}, "the vocabulary is shared by node and conductor"},

@@ -1,3 +1,3 @@
 // Package netname decides by its text whether a Host header names this server, for the conductor's page, API and
-// OTLP/HTTP port, and words the error of an address that cannot be listened on, for all programs.
+// OTLP/HTTP port. It checks addresses, and words the error of one that cannot be listened on, for all programs.
 package netname

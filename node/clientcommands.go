@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -10,44 +11,43 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/health/grpc_health_v1"
-	"google.golang.org/grpc/status"
 
 	"chordconductor/internal/duration"
+	"chordconductor/internal/netname"
 	"chordconductor/node/chord"
+	"chordconductor/node/client"
 	"chordconductor/node/env/access"
 	"chordconductor/node/nodepb"
 )
 
-// client is the state that all client commands share.
-type client struct {
+// caller is the state that all client commands share.
+type caller struct {
 	addr  string
 	limit time.Duration // time limit of one call
 	wait  time.Duration // health: time limit for a healthy answer
 	pin   string
 	flags *access.Settings // shared by hosts and clients
-	way   *access.Client   // set by dial
 }
 
 // clientCommands returns put, get, delete, lookup, status, health and leave.
 func clientCommands(shared *access.Settings) []*cobra.Command {
-	c := &client{flags: shared}
+	c := &caller{flags: shared}
 	put, get := c.putCommand(), c.getCommand()
 
-	del := c.command("delete KEY", "Delete a value", 1, func(ctx context.Context, cc *grpc.ClientConn, out io.Writer, args []string) error {
-		a, err := nodepb.NewKVClient(cc).Delete(ctx, &nodepb.DeleteRequest{Key: []byte(args[0])})
+	del := c.command("delete KEY", "Delete a value", 1, func(ctx context.Context, host *client.Client, out io.Writer, args []string) error {
+		deleted, err := host.Delete(ctx, []byte(args[0]))
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(out, "deleted at %s, replicas: %d\n", a.GetLookup().GetOwner().GetAddress(), a.Copies)
+		fmt.Fprintf(out, "deleted at %s, replicas: %d\n", deleted.Owner, deleted.Replicas)
 		return nil
 	})
 
 	var mode string
 	var isID bool
-	lookup := c.command("lookup KEY", "Find a key's owner, and print its path and trace ID", 1, func(ctx context.Context, cc *grpc.ClientConn, out io.Writer, args []string) error {
+	lookup := c.command("lookup KEY", "Find a key's owner, and print its path and trace ID", 1, func(ctx context.Context, host *client.Client, out io.Writer, args []string) error {
 		q := &nodepb.LookupRequest{Mode: mode, Key: []byte(args[0])}
 		if isID {
 			id, err := chord.ParseID(args[0])
@@ -56,31 +56,32 @@ func clientCommands(shared *access.Settings) []*cobra.Command {
 			}
 			q.Key, q.KeyId = nil, id[:]
 		}
-		host, err := nodepb.NewKVClient(cc).Status(ctx, &nodepb.StatusRequest{})
+		kv := nodepb.NewKVClient(host.Conn())
+		ring, err := kv.Status(ctx, &nodepb.StatusRequest{})
 		if err != nil {
 			return err
 		}
-		a, err := nodepb.NewKVClient(cc).Lookup(ctx, q)
+		a, err := kv.Lookup(ctx, q)
 		if err != nil {
 			return err
 		}
-		return printLookup(out, a.GetLookup(), int(host.Bits))
+		return printLookup(out, a.GetLookup(), int(ring.Bits))
 	})
 	lookup.Flags().StringVar(&mode, "mode", "", "recursive or iterative (default: the host's)")
 	lookup.Flags().BoolVar(&isID, "id", false, "KEY is an identifier in hex, not a key to be hashed")
 
-	status := c.command("status", "Print the members of a host", 0, func(ctx context.Context, cc *grpc.ClientConn, out io.Writer, _ []string) error {
-		a, err := nodepb.NewKVClient(cc).Status(ctx, &nodepb.StatusRequest{})
+	status := c.command("status", "Print the members of a host", 0, func(ctx context.Context, host *client.Client, out io.Writer, _ []string) error {
+		a, err := nodepb.NewKVClient(host.Conn()).Status(ctx, &nodepb.StatusRequest{})
 		if err != nil {
 			return err
 		}
 		return printStatus(out, a)
 	})
 
-	health := c.command("health", "Exit 0 if the host is on the ring, for health checks", 0, func(ctx context.Context, cc *grpc.ClientConn, out io.Writer, _ []string) error {
+	health := c.command("health", "Exit 0 if the host is on the ring, for health checks", 0, func(ctx context.Context, host *client.Client, out io.Writer, _ []string) error {
 		for begin := time.Now(); ; {
 			once, cancel := context.WithTimeout(ctx, c.limit)
-			err := c.healthy(once, cc)
+			err := c.healthy(once, host)
 			cancel()
 			if err == nil {
 				fmt.Fprintln(out, "on the ring")
@@ -105,8 +106,8 @@ func clientCommands(shared *access.Settings) []*cobra.Command {
 	return []*cobra.Command{put, get, del, lookup, status, health, c.leaveCommand()}
 }
 
-func (c *client) healthy(ctx context.Context, cc *grpc.ClientConn) error {
-	a, err := grpc_health_v1.NewHealthClient(cc).Check(ctx, &grpc_health_v1.HealthCheckRequest{})
+func (c *caller) healthy(ctx context.Context, host *client.Client) error {
+	a, err := grpc_health_v1.NewHealthClient(host.Conn()).Check(ctx, &grpc_health_v1.HealthCheckRequest{})
 	if err != nil {
 		return err
 	}
@@ -117,7 +118,7 @@ func (c *client) healthy(ctx context.Context, cc *grpc.ClientConn) error {
 }
 
 // command returns a client command that takes exactly args arguments.
-func (c *client) command(use, short string, args int, do func(context.Context, *grpc.ClientConn, io.Writer, []string) error) *cobra.Command {
+func (c *caller) command(use, short string, args int, do func(context.Context, *client.Client, io.Writer, []string) error) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: use, Short: short,
 		Args: func(cmd *cobra.Command, given []string) error {
@@ -130,14 +131,14 @@ func (c *client) command(use, short string, args int, do func(context.Context, *
 			if c.limit <= 0 {
 				return usageError{fmt.Errorf("--timeout %s: must be positive", duration.Text(c.limit))}
 			}
-			cc, err := c.dial()
+			host, err := c.dial()
 			if err != nil {
 				return usageError{err}
 			}
-			defer cc.Close()
+			defer host.Close()
 			ctx, cancel := context.WithTimeout(cmd.Context(), c.wait+c.limit)
 			defer cancel()
-			return c.explain(do(ctx, cc, cmd.OutOrStdout(), given))
+			return c.explain(do(ctx, host, cmd.OutOrStdout(), given))
 		},
 	}
 	cmd.Flags().StringVar(&c.addr, "addr", "127.0.0.1:7001", "`address` of the host to ask, HOST:PORT")
@@ -156,47 +157,32 @@ func wanted(use string) string {
 	return strings.ToLower(strings.ReplaceAll(args, " ", " and "))
 }
 
-func (c *client) dial() (*grpc.ClientConn, error) {
-	if _, err := checkAddress("--addr", c.addr, false); err != nil {
+func (c *caller) dial() (*client.Client, error) {
+	if _, err := netname.HostPort("--addr", c.addr, false); err != nil {
 		return nil, err
 	}
 	s := c.flags
-	way, err := access.NewClient(access.ClientSettings{
-		CertFile: s.CertFile, KeyFile: s.KeyFile, CAFile: s.CAFile, ServerPin: c.pin, RingSecret: s.RingSecret, Token: s.ClientToken,
-		Names: access.FlagNames{Cert: "--tls-cert", Key: "--tls-key", CA: "--tls-ca", Pin: "--server-pin", RingSecret: "--ring-secret", Token: "--client-token"},
+	return client.New(client.Config{
+		Address: c.addr, CertFile: s.CertFile, KeyFile: s.KeyFile, CAFile: s.CAFile, ServerPin: c.pin, RingSecret: s.RingSecret, Token: s.ClientToken,
+		Names: client.Names{Cert: "--tls-cert", Key: "--tls-key", CA: "--tls-ca", Pin: "--server-pin", RingSecret: "--ring-secret", Token: "--client-token"},
 	})
-	if err != nil {
-		return nil, err
-	}
-	c.way = way
-	return grpc.NewClient("passthrough:///"+c.addr, append(way.DialOptions(), grpc.WithNoProxy())...)
 }
 
-// explain turns a host's error into one line, with the host's address where the connection failed.
-func (c *client) explain(err error) error {
-	s, ok := status.FromError(err)
-	if err == nil || !ok {
+// explain is a host's error as the command's.
+func (c *caller) explain(err error) error {
+	failed := &client.Error{}
+	if !errors.As(err, &failed) {
 		return err
 	}
-	message := strings.Join(strings.Fields(s.Message()), " ")
-	switch s.Code() {
+	switch failed.Code {
 	case codes.NotFound:
-		return fmt.Errorf("not found: %s", message)
+		return fmt.Errorf("not found: %s", failed.Text)
 	case codes.DeadlineExceeded:
 		return fmt.Errorf("%s: no answer within %s", c.addr, duration.Text(c.limit))
 	case codes.InvalidArgument:
-		return usageError{fmt.Errorf("%s", message)}
-	case codes.Unavailable:
-		// gRPC wraps the system's error text in its own.
-		if _, cause, quoted := strings.Cut(message, "desc = "); quoted {
-			message = strings.Trim(cause, `"`)
-		}
-		message = strings.TrimPrefix(message, "transport: ")
-		if c.way.Plain() && strings.Contains(message, "server preface") {
-			message += "; if the host uses TLS, give --server-pin, --tls-ca or --ring-secret"
-		}
+		return usageError{errors.New(failed.Text)}
 	}
-	return fmt.Errorf("%s: %s", c.addr, message)
+	return failed
 }
 
 func printLookup(out io.Writer, l *nodepb.Lookup, bits int) error {
