@@ -9,8 +9,8 @@ import (
 
 	"pgregory.net/rapid"
 
+	"chordconductor/conductor/lab/controller"
 	"chordconductor/conductor/ring"
-	"chordconductor/conductor/sim"
 )
 
 // A line of progress never shows more than the whole, nor more than has passed, nor less than the line before, whatever
@@ -27,7 +27,7 @@ func TestProgressNeverShowsMoreThanTheWhole(t *testing.T) {
 			at += time.Duration(step)
 			out.Reset()
 			phase := rapid.StringMatching(`[a-z 環]{0,40}`).Draw(t, "phase")
-			p.show(sim.State{Phase: fmt.Sprint(i, phase), ElapsedS: at.Seconds(), DurationS: whole.Seconds()}, &ring.View{})
+			p.show(controller.State{Phase: fmt.Sprint(i, phase), ElapsedS: at.Seconds(), DurationS: whole.Seconds()}, &ring.View{})
 			fields := strings.Fields(out.String())
 			if len(fields) < 3 || fields[1] != "of" {
 				t.Fatalf("%q", &out)

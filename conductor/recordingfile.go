@@ -3,8 +3,8 @@ package main
 import (
 	"fmt"
 
+	"chordconductor/conductor/lab/controller"
 	"chordconductor/conductor/recording"
-	"chordconductor/conductor/sim"
 )
 
 // recordingFile is the file of --record; without the flag, nothing.
@@ -30,11 +30,11 @@ func (t recordingFile) patient() {
 }
 
 // tap is the source of the telemetry to record.
-func (t recordingFile) tap() sim.Tap {
+func (t recordingFile) tap() controller.Tap {
 	if t.file == nil {
-		return sim.Tap{}
+		return controller.Tap{}
 	}
-	return sim.Tap{Logs: t.file.Logs, Spans: t.file.Traces, Metrics: t.file.Metrics}
+	return controller.Tap{Logs: t.file.Logs, Spans: t.file.Traces, Metrics: t.file.Metrics}
 }
 
 // stop closes the file, and reports how many requests are missing from it if there are any.

@@ -13,12 +13,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"chordconductor/conductor/ingest"
+	"chordconductor/conductor/lab/controller"
+	"chordconductor/conductor/lab/report"
+	"chordconductor/conductor/lab/scenario"
 	"chordconductor/conductor/live"
 	"chordconductor/conductor/memory"
-	"chordconductor/conductor/report"
 	"chordconductor/conductor/ring"
-	"chordconductor/conductor/sim"
-	"chordconductor/conductor/sim/scenario"
 	"chordconductor/internal/duration"
 	"chordconductor/internal/printable"
 	"chordconductor/otel"
@@ -109,10 +109,10 @@ func runScenario(ctx context.Context, name string, o runOptions, stdin io.Reader
 	}
 
 	progress := &progress{w: stderr, duration: s.Duration}
-	var result *sim.Result
+	var result *controller.Result
 	if o.speed == "virtual" {
 		recording.patient()
-		result, err = sim.RunVirtual(ctx, s, recording.tap(), progress.show)
+		result, err = controller.RunVirtual(ctx, s, recording.tap(), progress.show)
 		err = failed(err)
 	} else {
 		result, err = runReal(ctx, s, recording.tap(), progress.show, stderr)
@@ -120,7 +120,7 @@ func runScenario(ctx context.Context, name string, o runOptions, stdin io.Reader
 	err = errors.Join(err, failed(recording.stop(func(n uint64) {
 		fmt.Fprintf(stderr, "conductor: %d requests were not recorded: the disk was too slow\n", n)
 	})))
-	if err != nil && (result == nil || !errors.Is(err, sim.ErrInterrupted)) {
+	if err != nil && (result == nil || !errors.Is(err, controller.ErrInterrupted)) {
 		return err
 	}
 	reported := conclude(result, o, files, stdout) // of an interrupted run, too: what was measured until then
@@ -142,14 +142,14 @@ func distinct(html, json, record string) error {
 }
 
 // runReal runs a scenario on the wall clock, with its telemetry over a real OTLP port.
-func runReal(ctx context.Context, s *scenario.Scenario, tap sim.Tap, show func(sim.State, *ring.View), stderr io.Writer) (*sim.Result, error) {
+func runReal(ctx context.Context, s *scenario.Scenario, tap controller.Tap, show func(controller.State, *ring.View), stderr io.Writer) (*controller.Result, error) {
 	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	budget, err := memory.Default()
 	if err != nil {
 		return nil, err
 	}
 	budget.Enforce()
-	watch := sim.NewWatch()
+	watch := controller.NewWatch()
 	watch.Within(budget.Watch)
 	within := viewWithin(budget)
 	within.Recorder = watch
@@ -165,43 +165,43 @@ func runReal(ctx context.Context, s *scenario.Scenario, tap sim.Tap, show func(s
 	fold, endFold := context.WithCancel(context.Background())
 	folded := make(chan error, 1)
 	go func() { folded <- view.Run(fold) }()
-	controller := sim.New(sim.Config{
+	control := controller.New(controller.Config{
 		View: view.View, Stats: view.Stats, Watch: watch,
-		Deploy: sim.Deployer{Endpoint: func() sim.Endpoint { return endpointOf(receiver.GRPCAddr(), cfg) }, Version: version(), Log: log}.New,
+		Deploy: controller.Deployer{Endpoint: func() controller.Endpoint { return endpointOf(receiver.GRPCAddr(), cfg) }, Version: version(), Log: log}.New,
 	})
-	err = controller.StartSimulation(s)
+	err = control.StartSimulation(s)
 	if err == nil {
-		err = follow(ctx, controller, view, show)
+		err = follow(ctx, control, view, show)
 	}
-	result := controller.Result()
+	result := control.Result()
 	limit, cancel := context.WithTimeout(context.Background(), labGrace+ingestGrace)
 	defer cancel()
-	controller.Close(limit)
+	control.Close(limit)
 	err = errors.Join(err, receiver.Shutdown(limit))
 	endFold()
 	return result, errors.Join(err, <-folded)
 }
 
 // follow shows the progress until the simulation is over.
-func follow(ctx context.Context, controller *sim.Controller, view *live.Live, show func(sim.State, *ring.View)) error {
+func follow(ctx context.Context, control *controller.Controller, view *live.Live, show func(controller.State, *ring.View)) error {
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		st := controller.Simulation()
+		st := control.Simulation()
 		show(st, view.View())
 		if !st.Running {
 			return nil
 		}
 		select {
 		case <-ctx.Done():
-			return failed(sim.ErrInterrupted)
+			return failed(controller.ErrInterrupted)
 		case <-tick.C:
 		}
 	}
 }
 
 // conclude writes the report to all requested outputs.
-func conclude(result *sim.Result, o runOptions, files reportFiles, stdout io.Writer) error {
+func conclude(result *controller.Result, o runOptions, files reportFiles, stdout io.Writer) error {
 	rep := report.Of(result)
 	rep.JaegerUI = o.jaegerUI
 	rep.Text(printable.Writer(stdout))
@@ -237,7 +237,7 @@ type progress struct {
 	next     float64
 }
 
-func (p *progress) show(st sim.State, v *ring.View) {
+func (p *progress) show(st controller.State, v *ring.View) {
 	const every = 5
 	if st.Phase == p.phase && st.ElapsedS < p.next {
 		return

@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"chordconductor/conductor/sim/scenario"
+	"chordconductor/conductor/lab/scenario"
 )
 
 func scenariosCommand() *cobra.Command {

@@ -21,12 +21,12 @@ import (
 	"chordconductor/conductor/hub"
 	"chordconductor/conductor/hub/hubpb"
 	"chordconductor/conductor/ingest"
+	"chordconductor/conductor/lab/controller"
+	"chordconductor/conductor/lab/scenario"
 	"chordconductor/conductor/live"
 	"chordconductor/conductor/memory"
 	"chordconductor/conductor/recording"
 	"chordconductor/conductor/replay"
-	"chordconductor/conductor/sim"
-	"chordconductor/conductor/sim/scenario"
 	"chordconductor/conductor/web"
 	"chordconductor/internal/netname"
 	"chordconductor/node/env/access"
@@ -80,15 +80,15 @@ type conductor struct {
 	ports      *ingest.Ports // nil in a replay
 	own        *ownTelemetry
 	live       *live.Live
-	watch      *sim.Watch
+	watch      *controller.Watch
 	past       *history.History
 	audit      *audit.Log
 	ingest     *ingest.Server    // nil in a replay
 	recording  *recording.Writer // nil: nothing is recorded
 	hub        *hub.Hub
-	controller *sim.Controller // nil in a replay
-	player     *replay.Player  // nil but in a replay
-	broken     chan error      // a part ended by itself; the first error stays
+	controller *controller.Controller // nil in a replay
+	player     *replay.Player         // nil but in a replay
+	broken     chan error             // a part ended by itself; the first error stays
 
 	parts  sync.WaitGroup
 	ending [2]context.CancelFunc // of the page's side, and of the fold
@@ -154,10 +154,10 @@ func start(o options, log *slog.Logger) (c *conductor, err error) {
 	if c.ingest, err = ingest.Start(context.Background(), in, c.live); err != nil {
 		return nil, err
 	}
-	c.controller = sim.New(sim.Config{
+	c.controller = controller.New(controller.Config{
 		View: c.live.View, Stats: c.live.Stats, Watch: c.watch,
-		Deploy: sim.Deployer{Endpoint: c.endpoint, Version: version(), Log: c.log}.New,
-		Remote: sim.NewRemote(c.live.View, c.options.token, nodes),
+		Deploy: controller.Deployer{Endpoint: c.endpoint, Version: version(), Log: c.log}.New,
+		Remote: controller.NewRemote(c.live.View, c.options.token, nodes),
 	})
 	return c, c.assemble()
 }
@@ -188,7 +188,7 @@ func (c *conductor) listen(now func() time.Time) (err error) {
 	if c.audit, err = audit.Open(dir, c.logf); err != nil {
 		return err
 	}
-	c.watch = sim.NewWatch()
+	c.watch = controller.NewWatch()
 	c.watch.Within(c.memory.Watch)
 	view := viewWithin(c.memory)
 	view.Recorder, view.Meter, view.Log, view.Now = recorders{c.watch, c.past}, c.own.meter("chordconductor/conductor/live"), c.log, now

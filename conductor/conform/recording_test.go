@@ -12,8 +12,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.uber.org/goleak"
 
-	"chordconductor/conductor/sim"
-	"chordconductor/conductor/sim/scenario"
+	"chordconductor/conductor/lab/controller"
+	"chordconductor/conductor/lab/scenario"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -48,7 +48,7 @@ var recorded = sync.OnceValues(func() (all []message, err error) {
 			err = failed
 		}
 	}
-	tap := sim.Tap{
+	tap := controller.Tap{
 		Logs: func(ld plog.Logs) {
 			body, err := new(plog.ProtoMarshaler).MarshalLogs(ld)
 			add(message{logs: body}, err)
@@ -58,7 +58,7 @@ var recorded = sync.OnceValues(func() (all []message, err error) {
 			add(message{traces: body}, err)
 		},
 	}
-	_, failed := sim.RunVirtual(context.Background(), s, tap, nil)
+	_, failed := controller.RunVirtual(context.Background(), s, tap, nil)
 	if failed != nil {
 		err = failed
 	}

@@ -17,8 +17,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"chordconductor/conductor/sim"
-	"chordconductor/conductor/sim/scenario"
+	"chordconductor/conductor/lab/controller"
+	"chordconductor/conductor/lab/scenario"
 )
 
 // maxJSON bounds the body of a command. A scenario is the largest of them.
@@ -168,13 +168,13 @@ func errorOf(err error) (code int, text error) {
 	switch {
 	case errors.As(err, &problems):
 		code = http.StatusBadRequest
-	case errors.Is(err, sim.ErrUnknown):
+	case errors.Is(err, controller.ErrUnknown):
 		code = http.StatusNotFound
-	case errors.Is(err, sim.ErrInvalid):
+	case errors.Is(err, controller.ErrInvalid):
 		code = http.StatusBadRequest
-	case errors.Is(err, sim.ErrConflict):
+	case errors.Is(err, controller.ErrConflict):
 		code = http.StatusConflict
-	case errors.Is(err, sim.ErrUnavailable):
+	case errors.Is(err, controller.ErrUnavailable):
 		code = http.StatusServiceUnavailable
 	default:
 		if c := status.Code(err); c != codes.Unknown {

@@ -17,9 +17,9 @@ import (
 
 	"chordconductor/conductor/history"
 	"chordconductor/conductor/hub/hubpb"
+	"chordconductor/conductor/lab/controller"
+	"chordconductor/conductor/lab/scenario"
 	"chordconductor/conductor/ring"
-	"chordconductor/conductor/sim"
-	"chordconductor/conductor/sim/scenario"
 	"chordconductor/otel/chordevent"
 )
 
@@ -324,7 +324,7 @@ func TestRefusals(t *testing.T) {
 		err    error
 		status int
 	}{
-		{kind(sim.ErrUnknown), 404}, {kind(sim.ErrConflict), 409}, {kind(sim.ErrInvalid), 400}, {kind(sim.ErrUnavailable), 503},
+		{kind(controller.ErrUnknown), 404}, {kind(controller.ErrConflict), 409}, {kind(controller.ErrInvalid), 400}, {kind(controller.ErrUnavailable), 503},
 		{scenario.Problems{{Text: "x"}}, 400},
 		{status.Error(codes.NotFound, "no such key"), 404},
 		{status.Error(codes.Unavailable, "no owner"), 503},

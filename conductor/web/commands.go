@@ -8,9 +8,9 @@ import (
 	"strings"
 	"time"
 
-	"chordconductor/conductor/report"
-	"chordconductor/conductor/sim"
-	"chordconductor/conductor/sim/scenario"
+	"chordconductor/conductor/lab/controller"
+	"chordconductor/conductor/lab/report"
+	"chordconductor/conductor/lab/scenario"
 	"chordconductor/node/chord"
 )
 
@@ -83,24 +83,24 @@ func (s *Server) partitions(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) crash(w http.ResponseWriter, r *http.Request) {
-	s.stopNode(w, r, func() (sim.Departure, bool) { return sim.Crash, true })
+	s.stopNode(w, r, func() (controller.Departure, bool) { return controller.Crash, true })
 }
 
 func (s *Server) leave(w http.ResponseWriter, r *http.Request) {
-	s.stopNode(w, r, func() (sim.Departure, bool) {
+	s.stopNode(w, r, func() (controller.Departure, bool) {
 		var request leaveRequest
 		if !command(w, r, &request) {
 			return 0, false
 		}
 		if request.Force {
-			return sim.ForcedLeave, true
+			return controller.ForcedLeave, true
 		}
-		return sim.Leave, true
+		return controller.Leave, true
 	})
 }
 
 // stopNode carries out a command to stop a member; how reads the kind of departure, or has answered.
-func (s *Server) stopNode(w http.ResponseWriter, r *http.Request, how func() (way sim.Departure, ok bool)) {
+func (s *Server) stopNode(w http.ResponseWriter, r *http.Request, how func() (way controller.Departure, ok bool)) {
 	id, ok := s.target(w, r)
 	if !ok {
 		return

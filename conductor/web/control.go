@@ -4,27 +4,27 @@ import (
 	"context"
 	"time"
 
-	"chordconductor/conductor/sim"
-	"chordconductor/conductor/sim/scenario"
+	"chordconductor/conductor/lab/controller"
+	"chordconductor/conductor/lab/scenario"
 	"chordconductor/node/chord"
 	"chordconductor/node/nodepb"
 )
 
-// Control carries out commands on the ring; *sim.Controller is one. Its errors wrap their kind (sim.ErrUnknown and the
+// Control carries out commands on the ring; *controller.Controller is one. Its errors wrap their kind (controller.ErrUnknown and the
 // others), or are the gRPC status of a host.
 type Control interface {
 	// AddNodes starts members: on hosts of their own, or all on the host with the given ID or address. After an error
 	// it returns those that were started before it.
 	AddNodes(ctx context.Context, count int, host string) ([]chord.ID, error)
 	// StopNode makes a member leave, or crash. It returns when that has begun.
-	StopNode(ctx context.Context, id chord.ID, way sim.Departure) error
+	StopNode(ctx context.Context, id chord.ID, way controller.Departure) error
 	// PauseNode makes a member's host drop all traffic for a time.
 	PauseNode(ctx context.Context, id chord.ID, d time.Duration) error
 	// Partition separates groups of members from each other; members in no group form one more. Heal ends it.
 	Partition(ctx context.Context, groups [][]chord.ID) ([]chord.ID, error)
 	Heal(ctx context.Context) ([]chord.ID, error)
 	// Faults lists the partitions, slow links, pauses and telemetry outages in force.
-	Faults() []sim.Fault
+	Faults() []controller.Fault
 
 	Put(ctx context.Context, key, value []byte, ttl time.Duration) (*nodepb.PutResponse, error)
 	Get(ctx context.Context, key []byte) (*nodepb.GetResponse, error)
@@ -38,7 +38,7 @@ type Control interface {
 
 	StartSimulation(s *scenario.Scenario) error
 	StopSimulation(ctx context.Context) error
-	Simulation() sim.State
+	Simulation() controller.State
 	// Result is the measurements of the last simulation, so far if it still runs; nil if there was none.
-	Result() *sim.Result
+	Result() *controller.Result
 }

@@ -4,11 +4,11 @@ import (
 	"fmt"
 	"slices"
 
+	"chordconductor/conductor/lab/controller"
+	"chordconductor/conductor/lab/load"
+	"chordconductor/conductor/lab/scenario"
 	"chordconductor/conductor/lookups"
 	"chordconductor/conductor/ring"
-	"chordconductor/conductor/sim"
-	"chordconductor/conductor/sim/load"
-	"chordconductor/conductor/sim/scenario"
 	"chordconductor/node/nodepb"
 	"chordconductor/otel/chordevent"
 )
@@ -49,7 +49,7 @@ func enumerations() map[string][]string {
 		"MemoryUsage.part":       chordevent.ConductorMemory.Values(chordevent.MemoryPartKey),
 		"AuditEntry.who":         {nothing.String(), viewing.String(), commands.String()}, "Health.status": {"ok"}, "Ready.status": {"ready"},
 		"Found.mode": modes, "LookupRequest.mode": append(modes[:len(modes):len(modes)], ""),
-		"CommandedFault.kind":   sim.FaultKinds(),
+		"CommandedFault.kind":   controller.FaultKinds(),
 		"Workload.distribution": distributions, "WorkloadRequest.distribution": distributions,
 
 		"ScenarioRing.transport": list([]scenario.Transport{scenario.GRPC, scenario.Memory}), "ScenarioRing.lookup": modes,
@@ -59,7 +59,7 @@ func enumerations() map[string][]string {
 		"ReportReport.verdict": {"passed", "failed", "unfinished"}, "ReportReport.moves": chordevent.KeysMovedCount.Values(chordevent.MoveReasonKey),
 		"ReportCheck.metric": metrics, "ReportCheck.unit": units, "ReportEnvironment.speed": {"real", "virtual"},
 		"ReportPoint.status": statuses, "ReportPoint.certainty": certainties, "ReportViolation.condition": conditions,
-		"ReportHolder.fate": list(sim.Fates()), "ReportKeyMove.reason": chordevent.KeysMovedCount.Values(chordevent.MoveReasonKey),
+		"ReportHolder.fate": list(controller.Fates()), "ReportKeyMove.reason": chordevent.KeysMovedCount.Values(chordevent.MoveReasonKey),
 		"ReportSlow.operation": operations,
 	}
 }

@@ -14,11 +14,11 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
+	"chordconductor/conductor/lab/controller"
+	"chordconductor/conductor/lab/scenario"
 	"chordconductor/conductor/live"
 	"chordconductor/conductor/lookups"
 	"chordconductor/conductor/ring"
-	"chordconductor/conductor/sim"
-	"chordconductor/conductor/sim/scenario"
 	"chordconductor/node/chord"
 	"chordconductor/node/nodepb"
 	"chordconductor/otel/chordevent"
@@ -95,7 +95,7 @@ type fakeControl struct {
 	fail  error
 	load  scenario.Workload
 	put   []byte
-	res   *sim.Result
+	res   *controller.Result
 }
 
 func (c *fakeControl) record(words ...string) error {
@@ -107,11 +107,11 @@ func (c *fakeControl) AddNodes(_ context.Context, n int, host string) ([]chord.I
 	return []chord.ID{idA, idB}[:min(n, 2)], c.record("add", host)
 }
 
-func (c *fakeControl) StopNode(_ context.Context, id chord.ID, way sim.Departure) error {
+func (c *fakeControl) StopNode(_ context.Context, id chord.ID, way controller.Departure) error {
 	switch way {
-	case sim.Crash:
+	case controller.Crash:
 		return c.record("crash", string("0123456789abcdef"[id[19]>>4]))
-	case sim.ForcedLeave:
+	case controller.ForcedLeave:
 		return c.record("forced leave")
 	}
 	return c.record("leave")
@@ -125,8 +125,8 @@ func (c *fakeControl) Partition(_ context.Context, groups [][]chord.ID) ([]chord
 	return groups[0], c.record("partition")
 }
 func (c *fakeControl) Heal(context.Context) ([]chord.ID, error) { return nil, c.record("heal") }
-func (c *fakeControl) Faults() []sim.Fault {
-	return []sim.Fault{{Kind: "partition", From: []string{"h1:1"}, Members: []chord.ID{idA}}}
+func (c *fakeControl) Faults() []controller.Fault {
+	return []controller.Fault{{Kind: "partition", From: []string{"h1:1"}, Members: []chord.ID{idA}}}
 }
 
 func (c *fakeControl) Put(_ context.Context, key, value []byte, ttl time.Duration) (*nodepb.PutResponse, error) {
@@ -160,10 +160,10 @@ func (c *fakeControl) SetWorkload(w scenario.Workload) error {
 }
 func (c *fakeControl) StartSimulation(s *scenario.Scenario) error { return c.record("start", s.Name) }
 func (c *fakeControl) StopSimulation(context.Context) error       { return c.record("stop") }
-func (c *fakeControl) Simulation() sim.State {
-	return sim.State{Scenario: "x", Phases: []sim.PlannedStep{}}
+func (c *fakeControl) Simulation() controller.State {
+	return controller.State{Scenario: "x", Phases: []controller.PlannedStep{}}
 }
-func (c *fakeControl) Result() *sim.Result { return c.res }
+func (c *fakeControl) Result() *controller.Result { return c.res }
 
 // page is a small built page.
 var page = fstest.MapFS{

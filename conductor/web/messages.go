@@ -4,7 +4,7 @@ import (
 	"time"
 
 	"chordconductor/conductor/audit"
-	"chordconductor/conductor/sim/scenario"
+	"chordconductor/conductor/lab/scenario"
 )
 
 // The bodies of requests. A field is optional unless its tag makes it required.

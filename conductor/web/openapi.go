@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"chordconductor/conductor/sim/scenario"
+	"chordconductor/conductor/lab/scenario"
 )
 
 const (

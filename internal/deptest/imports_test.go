@@ -37,7 +37,7 @@ var directions = []struct {
 	{"conductor/live", []string{"node/chord", "otel/chordevent", "conductor/memory", "conductor/ring", "conductor/lookups", "conductor/history", "conductor/pack"}, "the fold's loop"},
 	{"conductor/ingest", []string{"node/chord", "otel/chordevent", "conductor/memory", "conductor/live", "conductor/lookups", "conductor/internal", "internal/dirs", "internal/netname", "internal/reload"}, "ingest imports its consumers only"},
 	{"conductor/hub", []string{"node/chord", "otel/chordevent", "conductor/memory", "conductor/ring", "conductor/live", "conductor/lookups", "conductor/history"}, "ring <- hub"},
-	{"conductor/sim/scenario", []string{"node/member"}, "what a user writes, by the rule for what a host accepts"},
+	{"conductor/lab/scenario", []string{"node/member"}, "what a user writes, by the rule for what a host accepts"},
 	{"conductor", []string{"conductor", "node", "otel", "client", "internal"}, ""},
 	{"client", nil, "assets"},
 	{"internal", []string{"node", "otel", "conductor"}, ""},

@@ -13,18 +13,18 @@ var reading = []string{
 	"NewRingClient", "NewKeysClient",
 }
 
-const mayAsk = "conductor/sim/groundtruth"
+const mayAsk = "conductor/lab/judge/groundtruth"
 
 // No package of the conductor reads a node's state, except the one that compares the view with the ground truth; and
-// only package sim, which measures view accuracy, imports that.
+// only package controller, which measures view accuracy, imports that.
 func TestNothingPolls(t *testing.T) {
 	found := 0
 	for _, s := range tree(t) {
 		if s.test || !within(s.dir, "conductor") {
 			continue
 		}
-		if slices.Contains(s.imports, module+mayAsk) && s.dir != "conductor/sim" {
-			t.Errorf("%s imports %s: only conductor/sim may", s.name, mayAsk)
+		if slices.Contains(s.imports, module+mayAsk) && s.dir != "conductor/lab/controller" {
+			t.Errorf("%s imports %s: only conductor/lab/controller may", s.name, mayAsk)
 		}
 		ast.Inspect(s.ast, func(n ast.Node) bool {
 			sel, ok := n.(*ast.SelectorExpr)

@@ -1,0 +1,60 @@
+package controller
+
+import (
+	"testing"
+	"time"
+
+	"chordconductor/conductor/ring"
+	"chordconductor/node/chord"
+	"chordconductor/otel/chordevent"
+)
+
+// A field may differ from its member's own for as long as the staleness bound, and for longer only if it is marked.
+func TestViewAccuracyUsesTheStalenessBound(t *testing.T) {
+	const keyframe = 4 * time.Second
+	self, was, is := chord.ID{1}, chord.ID{2}, chord.ID{3}
+	for name, c := range map[string]struct {
+		member ring.Member
+		want   uint64 // fields counted by one bound and a second
+	}{
+		"wrong":             {ring.Member{}, 1},
+		"uncertain":         {ring.Member{Uncertain: true}, 0},
+		"silent":            {ring.Member{Status: ring.Silent}, 0},
+		"later incarnation": {ring.Member{Incarnation: 1}, 0},
+		"right already":     {ring.Member{Predecessor: chordevent.PeerRef{Peer: chord.Peer{ID: is}}}, 0},
+	} {
+		m := c.member
+		m.ID, m.Keyframe = self, keyframe
+		if m.Predecessor.ID == (chord.ID{}) {
+			m.Predecessor.ID = was
+		}
+		var d viewAccuracy
+		begin := time.Unix(1790000000, 0)
+		for at := time.Duration(0); at <= 7*time.Second; at += time.Second {
+			d.look(begin.Add(at), &ring.View{Members: []*ring.Member{&m}}, map[chord.ID]groundTruth{self: {Predecessor: is}})
+		}
+		if d.unmarked != 0 {
+			t.Errorf("%s: %d fields counted within 7 s, the bound of a keyframe period of %v", name, d.unmarked, keyframe)
+		}
+		d.look(begin.Add(8*time.Second), &ring.View{Members: []*ring.Member{&m}}, map[chord.ID]groundTruth{self: {Predecessor: is}})
+		if d.unmarked != c.want {
+			t.Errorf("%s: %d fields counted, want %d", name, d.unmarked, c.want)
+		}
+	}
+}
+
+// What is wrong before and after a time without ground truth need not have been so meanwhile.
+func TestViewAccuracyForgetsWithoutGroundTruth(t *testing.T) {
+	self, begin := chord.ID{1}, time.Unix(1790000000, 0)
+	v := &ring.View{Members: []*ring.Member{{ID: self, Keyframe: 4 * time.Second}}}
+	var d viewAccuracy
+	for _, look := range []struct {
+		at     time.Duration
+		truths map[chord.ID]groundTruth
+	}{{0, map[chord.ID]groundTruth{self: {Predecessor: chord.ID{3}}}}, {time.Second, nil}, {time.Minute, map[chord.ID]groundTruth{self: {Predecessor: chord.ID{3}}}}} {
+		d.look(begin.Add(look.at), v, look.truths)
+	}
+	if d.unmarked != 0 {
+		t.Errorf("%d fields counted", d.unmarked)
+	}
+}

@@ -1,0 +1,221 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"chordconductor/internal/duration"
+	"chordconductor/node/chord"
+	"chordconductor/node/nodepb"
+)
+
+// commandLimit bounds a command: a lookup may take 10 s, retries included.
+const commandLimit = 15 * time.Second
+
+// answerLimit is how long a command that has timed out or been cancelled may take to report what it did.
+const answerLimit = 2 * time.Second
+
+// do runs a command in the ring's runtime and waits for its answer. A command that runs out of time is cancelled, and
+// still answers with what it did.
+func do[T any](ctx context.Context, l *Controller, command func(context.Context, *activeDeployment) (T, error)) (T, error) {
+	var none T
+	here := l.here()
+	if here == nil {
+		return none, refuse(ErrConflict, "there is no ring to command")
+	}
+	ctx, cancel := context.WithTimeout(ctx, commandLimit)
+	defer cancel()
+	defer context.AfterFunc(l.lifetime, cancel)()
+	patient, enough := context.WithTimeout(context.WithoutCancel(ctx), commandLimit+answerLimit)
+	defer enough()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(answerLimit, enough) })()
+	type outcome struct {
+		value T
+		err   error
+	}
+	done := make(chan outcome, 1) // the task may end when no caller waits any more
+	if err := here.Do(patient, func(task context.Context) {
+		if task.Done() != nil { // in a simulated world nothing is cancelled: its members bound all that they do
+			task = ctx
+		}
+		value, err := command(task, here)
+		done <- outcome{value, err}
+	}); err != nil {
+		return none, refuse(ErrUnavailable, "the ring gave no answer within %s, or is being stopped; whether the command was carried out is not known", duration.Text(commandLimit))
+	}
+	o := <-done
+	return o.value, o.err
+}
+
+// AddNodes starts members.
+func (l *Controller) AddNodes(ctx context.Context, count int, host string) ([]chord.ID, error) {
+	return do(ctx, l, func(ctx context.Context, here *activeDeployment) ([]chord.ID, error) {
+		return here.Fleet.Start(ctx, count, host)
+	})
+}
+
+// StopNode makes a member leave, or crash.
+func (l *Controller) StopNode(ctx context.Context, id chord.ID, way Departure) error {
+	_, err := do(ctx, l, func(ctx context.Context, here *activeDeployment) (struct{}, error) {
+		return struct{}{}, here.Fleet.Stop(ctx, id, way)
+	})
+	return err
+}
+
+// PauseNode makes a member's host drop all traffic for a time.
+func (l *Controller) PauseNode(ctx context.Context, id chord.ID, d time.Duration) error {
+	_, err := do(ctx, l, func(ctx context.Context, here *activeDeployment) (struct{}, error) {
+		h, ok := hostOf(here.Fleet.Hosts(), id)
+		if !ok {
+			return struct{}{}, unknownMember(id)
+		}
+		paused := &fault{from: map[string]bool{h.Address: true}, paused: true}
+		if err := here.faults.impose(ctx, paused); err != nil {
+			return struct{}{}, err
+		}
+		err := here.Runtime.Go(context.WithoutCancel(ctx), func(ctx context.Context) {
+			if here.Runtime.Sleep(d) == nil {
+				_ = here.faults.remove(ctx, paused) // a host that is gone by then needs nothing; one that fails is asked again
+			}
+		})
+		if err != nil { // no task would end it
+			_ = here.faults.remove(context.WithoutCancel(ctx), paused)
+		}
+		return struct{}{}, err
+	})
+	return err
+}
+
+// Partition separates groups of members from each other; all others form one more group.
+func (l *Controller) Partition(ctx context.Context, groups [][]chord.ID) ([]chord.ID, error) {
+	return do(ctx, l, func(ctx context.Context, here *activeDeployment) ([]chord.ID, error) {
+		hosts := here.Fleet.Hosts()
+		sides := make([]map[string]bool, len(groups))
+		of := make(map[string]int)
+		var ids []chord.ID
+		for i, group := range groups {
+			sides[i] = make(map[string]bool)
+			for _, id := range group {
+				h, ok := hostOf(hosts, id)
+				if !ok {
+					return nil, unknownMember(id)
+				}
+				if other, placed := of[h.Address]; placed && other != i {
+					return nil, refuse(ErrInvalid, "groups %d and %d both have members on host %s, which cannot be on two sides of a partition", other, i, h.Address)
+				}
+				of[h.Address] = i
+				sides[i][h.Address] = true
+				ids = append(ids, id)
+			}
+		}
+		if whole := slices.ContainsFunc(sides, func(side map[string]bool) bool { return len(side) == len(hosts) }); whole || len(of) == 0 {
+			return nil, refuse(ErrInvalid, "groups: no partition: all hosts are on one side")
+		}
+		var partitions []*fault
+		for _, side := range sides {
+			if len(side) == 0 {
+				continue
+			}
+			d := &fault{from: side, both: true, partition: true}
+			for _, h := range hosts {
+				if side[h.Address] {
+					d.partitioned += len(h.Members)
+				}
+			}
+			partitions = append(partitions, d)
+		}
+		if err := here.faults.impose(ctx, partitions...); err != nil {
+			return nil, err
+		}
+		return ids, nil
+	})
+}
+
+// Heal ends all partitions, slow links, pauses and telemetry outages. It returns the members of the hosts named in
+// those that have ended. After an error others may still be in force, at hosts that are asked again.
+func (l *Controller) Heal(ctx context.Context) ([]chord.ID, error) {
+	return do(ctx, l, func(ctx context.Context, here *activeDeployment) ([]chord.ID, error) { return here.faults.heal(ctx) })
+}
+
+// Faults lists the partitions, slow links, pauses and telemetry outages that are in force, or may be.
+func (l *Controller) Faults() []Fault {
+	if here := l.here(); here != nil {
+		return here.faults.list()
+	}
+	return nil
+}
+
+// Put, Get and Delete perform a client's operation on any host.
+func (l *Controller) Put(ctx context.Context, key, value []byte, ttl time.Duration) (*nodepb.PutResponse, error) {
+	return client(ctx, l, func(ctx context.Context, c Client) (*nodepb.PutResponse, error) {
+		return c.Put(ctx, &nodepb.PutRequest{Key: key, Value: value, TtlMillis: ttl.Milliseconds()})
+	})
+}
+
+func (l *Controller) Get(ctx context.Context, key []byte) (*nodepb.GetResponse, error) {
+	return client(ctx, l, func(ctx context.Context, c Client) (*nodepb.GetResponse, error) {
+		return c.Get(ctx, &nodepb.GetRequest{Key: key})
+	})
+}
+
+func (l *Controller) Delete(ctx context.Context, key []byte) (*nodepb.DeleteResponse, error) {
+	return client(ctx, l, func(ctx context.Context, c Client) (*nodepb.DeleteResponse, error) {
+		return c.Delete(ctx, &nodepb.DeleteRequest{Key: key})
+	})
+}
+
+// client runs an operation on any host that can serve it.
+func client[T any](ctx context.Context, l *Controller, op func(context.Context, Client) (T, error)) (T, error) {
+	return do(ctx, l, func(ctx context.Context, here *activeDeployment) (T, error) { return onAny(ctx, here.Fleet, op) })
+}
+
+// hostTries is how many hosts an operation is tried on: those that only telemetry names are passed over.
+const hostTries = 4
+
+// onAny runs an operation on a host, and on the next one as long as nothing of it was sent.
+func onAny[T any](ctx context.Context, f Fleet, op func(context.Context, Client) (T, error)) (T, error) {
+	var none T
+	n := rand.Uint64() / 2 // no overflow below
+	for try := uint64(1); ; try++ {
+		c, ok := pickClient(f, n+try)
+		if !ok {
+			return none, refuse(ErrUnavailable, "no member is on the ring now")
+		}
+		value, err := op(ctx, c)
+		if try == hostTries || ctx.Err() != nil || !errors.As(err, new(*unsent)) {
+			return value, err
+		}
+	}
+}
+
+// Lookup finds a key's owner, starting at a member or anywhere.
+func (l *Controller) Lookup(ctx context.Context, key []byte, from *chord.ID, mode string) (*nodepb.Lookup, error) {
+	return do(ctx, l, func(ctx context.Context, here *activeDeployment) (*nodepb.Lookup, error) {
+		f := here.Fleet
+		request := &nodepb.LookupRequest{Key: key, Mode: mode}
+		lookup := func(ctx context.Context, c Client) (*nodepb.Lookup, error) {
+			answer, err := c.Lookup(ctx, request)
+			return answer.GetLookup(), err
+		}
+		if from == nil {
+			return onAny(ctx, f, lookup)
+		}
+		h, known := hostOf(f.Hosts(), *from)
+		if !known {
+			return nil, unknownMember(*from)
+		}
+		c := f.Client(h.Address)
+		if c == nil {
+			return nil, refuse(ErrUnavailable, "no member is on the ring now")
+		}
+		request.From = from[:]
+		return lookup(ctx, c)
+	})
+}
+
+func unknownMember(id chord.ID) error {
+	return refuse(ErrUnknown, "no member %x among the hosts that can be commanded", id[:])
+}

@@ -1,0 +1,262 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"chordconductor/conductor/lab/scenario"
+	"chordconductor/conductor/live"
+	"chordconductor/conductor/ring"
+)
+
+// Config is what a Controller needs.
+type Config struct {
+	// View is the ring as rebuilt from its telemetry; Stats is how far that can be trusted (nil: not known).
+	View  func() *ring.View
+	Stats func() live.Stats
+	// Watch receives every event that reaches the view. The caller makes it a recorder of the view.
+	Watch *Watch
+	// Deploy makes the ring of a scenario that has one of its own; nil: none can be made here.
+	Deploy func(ctx context.Context, s *scenario.Scenario) (*Deployment, error)
+	// Remote is the ring that runs elsewhere, for scenarios without one of their own; nil: there is none.
+	Remote Fleet
+}
+
+// Controller owns the present ring, and the simulation that runs on it. Its methods may be called from any goroutine.
+type Controller struct {
+	cfg    Config
+	remote *activeDeployment // nil: there is none
+
+	lifetime context.Context // ends when Close begins, and with it any exchange under way
+	end      context.CancelFunc
+
+	change sync.Mutex // held while rings and simulations are exchanged; never by readers
+
+	mu      sync.Mutex
+	own     *activeDeployment // guarded by mu; nil: this process runs no ring
+	current *simulation       // guarded by mu; the running one, or the last; nil: none yet
+	closed  bool              // guarded by mu
+}
+
+// An activeDeployment is a deployment with the faults that are in force on it.
+type activeDeployment struct {
+	*Deployment
+	faults *faults
+}
+
+func newActiveDeployment(g *Deployment) *activeDeployment {
+	return &activeDeployment{g, newFaults(g.Fleet, g.Network, g.Runtime.Now)}
+}
+
+// close ends the fleet, then the runtime.
+func (s *activeDeployment) close(ctx context.Context) {
+	_ = s.Do(ctx, func(ctx context.Context) { s.Fleet.Close(ctx) }) // a runtime that is too slow is ended all the same
+	s.End()
+}
+
+// New returns a Controller without a ring of its own.
+func New(cfg Config) *Controller {
+	l := &Controller{cfg: cfg}
+	l.lifetime, l.end = context.WithCancel(context.Background())
+	if cfg.Remote != nil {
+		l.remote = newActiveDeployment(newLocalDeployment(cfg.Remote, newWallRuntime()))
+		_ = l.remote.Runtime.Go(context.Background(), l.remote.renewFaults) // fails only in a runtime that has ended
+	}
+	return l
+}
+
+// StartSimulation begins a scenario. A scenario with an end must have reached it, or be stopped, before the next; one
+// without is replaced by the next. A scenario with a ring section gets a ring of its own, and the one before is
+// retired; without, it runs on the present ring.
+func (l *Controller) StartSimulation(s *scenario.Scenario) error {
+	l.change.Lock()
+	defer l.change.Unlock()
+	if sim := l.simulation(); sim != nil && sim.scenario.Duration > 0 && !sim.over() {
+		return refuse(ErrConflict, "the simulation %q is running; stop it first", sim.scenario.Name)
+	}
+	if !s.OwnRing && l.here() == nil {
+		return refuse(ErrConflict, "there is no ring to run on: add a ring section to the scenario, or start nodes")
+	}
+	if s.OwnRing && l.cfg.Deploy == nil {
+		return refuse(ErrConflict, "no ring can be started here: leave the ring section out to run on the nodes that are there")
+	}
+	ctx, cancel := context.WithTimeout(l.lifetime, changeLimit)
+	defer cancel()
+	var deployment *Deployment
+	if s.OwnRing { // before anything ends: a ring that cannot be started replaces no other one
+		var err error
+		if deployment, err = l.cfg.Deploy(ctx, s); err != nil {
+			return fmt.Errorf("starting a ring: %w", err)
+		}
+	}
+	l.stopCurrent(ctx)
+	if deployment != nil {
+		if err := l.renew(ctx, deployment); err != nil {
+			return err
+		}
+	}
+	return l.begin(ctx, s)
+}
+
+// changeLimit bounds the exchange of one ring for another.
+const changeLimit = 30 * time.Second
+
+// renew retires the present ring, and activates the deployment of a new one.
+func (l *Controller) renew(ctx context.Context, d *Deployment) error {
+	l.retire(ctx)
+	here := newActiveDeployment(d)
+	l.mu.Lock()
+	closed := l.closed
+	if !closed {
+		l.own = here
+	}
+	l.mu.Unlock()
+	if closed {
+		here.close(ctx)
+		return refuse(ErrConflict, "the conductor is stopping")
+	}
+	return here.Do(ctx, func(ctx context.Context) { _ = here.Runtime.Go(context.WithoutCancel(ctx), here.renewFaults) })
+}
+
+// begin starts the scenario's tasks.
+func (l *Controller) begin(ctx context.Context, s *scenario.Scenario) error {
+	here := l.here()
+	sim := newSimulation(s, here, l.cfg)
+	l.mu.Lock()
+	before := l.current
+	l.current = sim
+	l.mu.Unlock()
+	var started error
+	err := here.Do(ctx, func(context.Context) {
+		sim.begin()
+		started = sim.runtime.Go(context.WithoutCancel(ctx), sim.run)
+	})
+	if err == nil {
+		err = started
+	}
+	if err != nil {
+		sim.runtime.end() // should the runtime still take its turn later
+		l.mu.Lock()
+		l.current = before
+		l.mu.Unlock()
+	}
+	return err
+}
+
+// StopSimulation ends the running simulation early. Its ring stays.
+func (l *Controller) StopSimulation(ctx context.Context) error {
+	l.change.Lock()
+	defer l.change.Unlock()
+	sim := l.simulation()
+	if sim == nil || sim.over() {
+		return refuse(ErrConflict, "no simulation is running")
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(l.lifetime, cancel)()
+	l.stopCurrent(ctx)
+	if !sim.over() {
+		return refuse(ErrUnavailable, "the ring did not answer, or is being stopped: the simulation may continue")
+	}
+	return nil
+}
+
+// stopCurrent ends the current simulation, if it runs, and the faults that it left.
+func (l *Controller) stopCurrent(ctx context.Context) {
+	sim := l.simulation()
+	if sim == nil || sim.over() {
+		return
+	}
+	_ = sim.deployment.Do(ctx, func(ctx context.Context) { // a runtime that has ended has nothing to stop
+		sim.abort()
+		if err := sim.deployment.faults.clear(ctx); err != nil {
+			sim.note("healing at the end: %v", err)
+		}
+	})
+}
+
+// retire ends the present ring.
+func (l *Controller) retire(ctx context.Context) {
+	l.mu.Lock()
+	own := l.own
+	l.own = nil
+	l.mu.Unlock()
+	if own != nil {
+		own.close(ctx)
+	}
+}
+
+// Close ends the simulation and the ring. Nothing is started afterwards.
+func (l *Controller) Close(ctx context.Context) {
+	l.mu.Lock()
+	l.closed = true
+	l.mu.Unlock()
+	l.end() // the holder of the lock releases it
+	l.change.Lock()
+	defer l.change.Unlock()
+	l.stopCurrent(ctx)
+	l.retire(ctx)
+	if l.remote != nil {
+		l.remote.close(ctx)
+	}
+}
+
+func (l *Controller) simulation() *simulation {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.current
+}
+
+// here is the ring that commands act on: this process's own if there is one, else the remote one, else nil.
+func (l *Controller) here() *activeDeployment {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.own != nil {
+		return l.own
+	}
+	return l.remote
+}
+
+// Simulation is the state of the running simulation, or of the last.
+func (l *Controller) Simulation() State {
+	st := State{Phases: []PlannedStep{}}
+	if here := l.here(); here != nil {
+		st.Control, st.Cut = true, here.faults.partitioned()
+	}
+	if sim := l.simulation(); sim != nil {
+		sim.report(&st)
+	}
+	return st
+}
+
+// Result is what the current simulation has measured so far, or the last one measured; nil: there was none.
+func (l *Controller) Result() *Result {
+	if sim := l.simulation(); sim != nil {
+		return sim.result()
+	}
+	return nil
+}
+
+// Workload is the present load.
+func (l *Controller) Workload() scenario.Workload {
+	if sim := l.simulation(); sim != nil {
+		return sim.driver.Workload()
+	}
+	return scenario.Workload{}
+}
+
+// SetWorkload changes the load of the running simulation.
+func (l *Controller) SetWorkload(w scenario.Workload) error {
+	sim := l.simulation()
+	if sim == nil || sim.over() {
+		return refuse(ErrConflict, "no simulation is running, so there is no load to change")
+	}
+	if err := w.Check(); err != nil {
+		return refuse(ErrInvalid, "%s", err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), commandLimit)
+	defer cancel()
+	return sim.deployment.Do(ctx, func(context.Context) { sim.driver.SetWorkload(w) })
+}

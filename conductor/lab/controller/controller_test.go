@@ -1,0 +1,152 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"chordconductor/conductor/lab/scenario"
+	"chordconductor/conductor/ring"
+	"chordconductor/node/chord"
+)
+
+func parse(t *testing.T, source string) *scenario.Scenario {
+	t.Helper()
+	s, err := scenario.Parse("test", []byte(source))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestControllerWithoutARing(t *testing.T) {
+	l := New(Config{View: func() *ring.View { return &ring.View{} }, Watch: NewWatch()})
+	defer l.Close(t.Context())
+	if err := l.StartSimulation(parse(t, "name: x")); !errors.Is(err, ErrConflict) {
+		t.Errorf("a scenario on no ring: %v", err)
+	}
+	if err := l.StartSimulation(parse(t, "ring: {members: 3}")); !errors.Is(err, ErrConflict) {
+		t.Errorf("a ring where none can be started: %v", err)
+	}
+	if _, err := l.AddNodes(t.Context(), 1, ""); !errors.Is(err, ErrConflict) {
+		t.Errorf("a node: %v", err)
+	}
+	if err := l.StopSimulation(t.Context()); !errors.Is(err, ErrConflict) {
+		t.Errorf("stopping nothing: %v", err)
+	}
+	if st := l.Simulation(); st.Control || st.Running || l.Result() != nil {
+		t.Errorf("state %+v", st)
+	}
+}
+
+func TestPartitionMustNotSplitAHost(t *testing.T) {
+	f := newPaperFleet("a", "b", "c")
+	f.hosts[0].Members = append(f.hosts[0].Members, Member{id(77), true})
+	l := New(Config{View: func() *ring.View { return &ring.View{} }, Watch: NewWatch(), Remote: f})
+	defer l.Close(t.Context())
+	if _, err := l.Partition(t.Context(), [][]chord.ID{{id(1)}, {id(77)}}); !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), "host a") {
+		t.Errorf("one host on two sides: %v", err)
+	}
+	if _, err := l.Partition(t.Context(), [][]chord.ID{{id(99)}}); !errors.Is(err, ErrUnknown) {
+		t.Errorf("an unknown member: %v", err)
+	}
+	ids, err := l.Partition(t.Context(), [][]chord.ID{{id(1), id(77)}})
+	if err != nil || len(ids) != 2 || fmt.Sprint(f.blocked()) != "[a>b a>c b>a c>a]" || l.Simulation().Cut != 2 {
+		t.Errorf("partition: %v %v, %v, state %+v", ids, err, f.blocked(), l.Simulation())
+	}
+	healed, err := l.Heal(t.Context())
+	if err != nil || len(healed) != 2 || len(f.blocked()) != 0 {
+		t.Errorf("healed %v %v, still blocked %v", healed, err, f.blocked())
+	}
+}
+
+// One seed is one run, to the last figure; another seed is another.
+func TestVirtualRunsRepeat(t *testing.T) {
+	source := "seed: %d\nring: {members: 12, successors: 4}\nnetwork: {latency: 5ms, jitter: 5ms, loss: 0.01}\nworkload: {rate: 50/s, poisson: true}\n" +
+		"phases:\n- {at: 5s, churn: {join: 0.5/s, leave: 0.3/s, crash: 0.3/s}, for: 10s}\n- {at: 18s, partition: {fraction: 0.3}, for: 3s}\nduration: 30s\n"
+	figures := func(seed int) string {
+		s := parse(t, strings.Replace(fmt.Sprintf(source, seed), "ring: {", "ring: {transport: memory, ", 1))
+		r, err := RunVirtual(t.Context(), s, Tap{}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var events []string
+		for _, p := range r.Timeline {
+			events = append(events, fmt.Sprintf("%v %+v %v %d %v %v %d", p.At, p.Members, p.Status, p.RingError, p.Rate, p.P99, p.Lost))
+		}
+		return fmt.Sprintf("%v %+v %+v %+v %+v %+v", events, r.Moves, r.Lookups, r.Keys, r.Operations, r.Violations)
+	}
+	one := figures(1)
+	if figures(1) != one {
+		t.Error("two runs of one seed differ")
+	}
+	if figures(2) == one {
+		t.Error("two seeds give one run")
+	}
+}
+
+// TestARingThatCannotBeStarted: the command fails, and the ring and the simulation that were there go on.
+func TestARingThatCannotBeStarted(t *testing.T) {
+	made := 0
+	l := New(Config{
+		View: func() *ring.View { return &ring.View{} }, Watch: NewWatch(),
+		Deploy: func(context.Context, *scenario.Scenario) (*Deployment, error) {
+			if made++; made > 1 {
+				return nil, errors.New("no port is free")
+			}
+			return newLocalDeployment(newPaperFleet("a", "b"), newWallRuntime()), nil
+		},
+	})
+	defer l.Close(t.Context())
+	if err := l.StartSimulation(parse(t, "name: first\nring: {members: 3}")); err != nil {
+		t.Fatal(err)
+	}
+	before := l.here()
+	err := l.StartSimulation(parse(t, "name: second\nring: {members: 3}"))
+	if err == nil || !strings.Contains(err.Error(), "no port is free") {
+		t.Errorf("%v", err)
+	}
+	if st := l.Simulation(); l.here() != before || !st.Running || st.Scenario != "first" {
+		t.Errorf("after a command that failed: the ring is there: %t, %+v", l.here() == before, st)
+	}
+}
+
+// TestARingThatGivesNoAnswer: a simulation that it did not begin is none, and one that it did not end may continue.
+func TestARingThatGivesNoAnswer(t *testing.T) {
+	mute := false
+	done := 0
+	l := New(Config{
+		View: func() *ring.View { return &ring.View{} }, Watch: NewWatch(),
+		Deploy: func(context.Context, *scenario.Scenario) (*Deployment, error) {
+			g := newLocalDeployment(newPaperFleet("a", "b"), newWallRuntime())
+			do := g.Do
+			g.Do = func(ctx context.Context, task func(context.Context)) error {
+				if done++; mute || done == 2 {
+					return errors.New("no answer")
+				}
+				return do(ctx, task)
+			}
+			return g, nil
+		},
+	})
+	defer l.Close(t.Context())
+	if err := l.StartSimulation(parse(t, "ring: {members: 3}\nduration: 1h")); err == nil {
+		t.Error("the ring gives no answer, and the simulation begins")
+	}
+	if st := l.Simulation(); st.Running {
+		t.Errorf("a simulation that did not begin runs: %+v", st)
+	}
+	if err := l.StartSimulation(parse(t, "name: second\nduration: 1h")); err != nil {
+		t.Errorf("the next one: %v", err)
+	}
+	mute = true
+	if err := l.StopSimulation(t.Context()); !errors.Is(err, ErrUnavailable) || !l.Simulation().Running {
+		t.Errorf("the ring gives no answer: %v", err)
+	}
+	mute = false
+	if err := l.StopSimulation(t.Context()); err != nil || l.Simulation().Running {
+		t.Errorf("it gives one again: %v", err)
+	}
+}

@@ -1,0 +1,87 @@
+package controller
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"time"
+
+	"chordconductor/conductor/lab/scenario"
+	faultlayer "chordconductor/node/env/faults"
+	"chordconductor/node/env/grpcenv"
+	"chordconductor/node/member"
+	"chordconductor/node/service"
+	"chordconductor/otel"
+)
+
+// RingName is chord.ring.name of the rings that a Controller starts.
+const RingName = "chord"
+
+// Endpoint is where the members of a ring in this process send their telemetry.
+type Endpoint struct {
+	URL     string
+	Headers map[string]string
+	TLS     *tls.Config
+	Err     error // why there is none
+}
+
+// A Deployer makes local deployments: rings in this process, on the wall clock. Their telemetry is exported to an
+// Endpoint, like any other ring's.
+type Deployer struct {
+	Endpoint func() Endpoint
+	Version  string
+	Log      *slog.Logger
+}
+
+// New makes the deployment of a scenario's ring, without hosts yet.
+func (g Deployer) New(ctx context.Context, s *scenario.Scenario) (*Deployment, error) {
+	to := g.Endpoint()
+	if to.Err != nil {
+		return nil, to.Err
+	}
+	telemetry, err := otel.Setup(ctx, otel.Config{
+		Ring: RingName, Version: g.Version, Endpoint: to.URL, Headers: to.Headers, TLS: to.TLS, IgnoreEnvironment: true,
+		OnError: func(err error) { g.Log.Debug("telemetry of members in this process", "error", err) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	end := func(ctx context.Context) {
+		if err := telemetry.Shutdown(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			g.Log.Debug("the last telemetry of members in this process", "error", err)
+		}
+	}
+	if s.Ring.Transport == scenario.Memory {
+		return newPacedDeployment(s, telemetry, end, g.Log)
+	}
+	wall := newWallRuntime()
+	fleet := newLocal(s, wall, telemetry, func() (hostSlot, error) { return grpcSlot(telemetry) })
+	fleet.log, fleet.flush, fleet.callLimit = g.Log, end, grpcCallLimit
+	deployment := newLocalDeployment(fleet, wall)
+	deployment.Network = s.Network
+	return deployment, nil
+}
+
+// grpcCallLimit is long because on loopback a dead host refuses calls at once: only an overloaded machine reaches the
+// limit, and taking live members for dead would load it further.
+const grpcCallLimit = 2 * time.Second
+
+// grpcSlot is a port on loopback.
+func grpcSlot(t *otel.Telemetry) (hostSlot, error) {
+	e, err := grpcenv.Listen(grpcenv.Options{
+		Listen: "127.0.0.1:0", Tracer: t.Tracers, Meter: t.Meters, Propagator: t.Propagator,
+		NameSpan: service.NameSpan,
+	})
+	if err != nil {
+		return hostSlot{}, err
+	}
+	layer := faultlayer.New(e, e.Address())
+	return hostSlot{
+		layer:   layer,
+		address: e.Address(),
+		serve:   func(h *member.Host) { e.Serve(layer.ServeRing(h), layer.ServeKeys(h), nil) },
+		close:   e.Close,
+		blocks:  true,
+	}, nil
+}

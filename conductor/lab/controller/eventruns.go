@@ -1,0 +1,86 @@
+package controller
+
+import (
+	"slices"
+	"time"
+
+	"chordconductor/otel/chordevent"
+)
+
+// keptRuns bounds the event runs kept of one member; the oldest is forgotten. A member has one for each incarnation,
+// and one more for each loss of its events.
+const keptRuns = 16
+
+// An eventRun is a contiguous run of a member's events: the member's ownership is known at every instant in it, not
+// only at those of its events.
+type eventRun struct {
+	incarnation int64
+	first, last int64     // event numbers
+	blind       bool      // no event in it reports ownership
+	known       time.Time // from then on the ownership is: the first such event, or the first of the incarnation, which begins with none
+	until       time.Time // the newest event
+}
+
+// knows reports whether a run covers a span of time.
+func (s eventRun) knows(from, to time.Time) bool {
+	return !s.blind && !s.known.After(from) && !s.until.Before(to)
+}
+
+// add enters an event. Events may come late and twice.
+func (m *watched) add(ev *chordevent.Event, ownership bool) {
+	n := eventRun{ev.Node.Incarnation, ev.Node.Seq, ev.Node.Seq, !ownership && ev.Node.Seq > 1, ev.Time, ev.Time}
+	at := len(m.runs)
+	for at > 0 && m.runs[at-1].after(n) {
+		at--
+	}
+	if at > 0 && m.runs[at-1].incarnation == n.incarnation && m.runs[at-1].last >= n.last {
+		return // received twice
+	}
+	if at > 0 && at == len(m.runs) && m.runs[at-1].extend(n) {
+		return // the usual case, on the path of every event
+	}
+	m.runs = slices.Insert(m.runs, at, n)
+	m.joinNext(at)
+	if at > 0 {
+		m.joinNext(at - 1)
+	}
+	if len(m.runs) > keptRuns {
+		m.runs = m.runs[1:]
+	}
+}
+
+// unbroken reports whether all events from one to the last before another have been received.
+func (m *watched) unbroken(incarnation, from, to int64) bool {
+	return to == from+1 || slices.ContainsFunc(m.runs, func(s eventRun) bool {
+		return s.incarnation == incarnation && s.first <= from && s.last >= to-1
+	})
+}
+
+func (s eventRun) after(o eventRun) bool {
+	if s.incarnation != o.incarnation {
+		return s.incarnation > o.incarnation
+	}
+	return s.first > o.first
+}
+
+// joinNext joins a run and the next, if none is missing between them.
+func (m *watched) joinNext(at int) {
+	if at+1 >= len(m.runs) {
+		return
+	}
+	if m.runs[at].extend(m.runs[at+1]) {
+		m.runs = slices.Delete(m.runs, at+1, at+2)
+	}
+}
+
+// extend joins the next run to this one, and reports whether it follows without a gap.
+func (s *eventRun) extend(next eventRun) bool {
+	if s.incarnation != next.incarnation || s.last+1 != next.first {
+		return false
+	}
+	if s.blind {
+		s.blind, s.known = next.blind, next.known
+	}
+	s.last, s.until = next.last, next.until
+	return true
+}

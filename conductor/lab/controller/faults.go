@@ -1,0 +1,459 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"chordconductor/conductor/lab/scenario"
+	"chordconductor/node/chord"
+	"chordconductor/node/nodepb"
+)
+
+const (
+	applyEvery   = time.Second      // new hosts are sent the faults in force
+	faultRenewal = 10 * time.Second // hosts with faults are sent them again
+	faultRetry   = 2 * time.Second  // hosts that have not answered are asked again
+
+	// maxEnding bounds the faults that are listed as ending. At the bound the oldest are no longer listed; their hosts
+	// are still asked until they have confirmed.
+	maxEnding = 256
+)
+
+// A fault is one partition, slow link, pause or telemetry outage, of hosts named by address.
+type fault struct {
+	from, to    map[string]bool // to nil: all hosts not in from
+	both        bool            // also calls from "to" to "from"
+	partition   bool
+	latency     time.Duration
+	paused      bool       // hosts of from drop all traffic
+	held        bool       // the telemetry of hosts of from is not delivered
+	partitioned int        // members partitioned off, for the page
+	members     []chord.ID // of the hosts named, when it began
+}
+
+// concerns reports whether the fault applies to calls from one host to another.
+func (d *fault) concerns(from, to string) bool {
+	return (d.partition || d.latency > 0) && from != to && (d.oneWay(from, to) || d.both && d.oneWay(to, from))
+}
+
+// orders reports whether the fault needs an order to a host: each host imposes the faults of its own outgoing calls.
+func (d *fault) orders(host string) bool {
+	return d.from[host] || d.both && (d.to[host] || d.to == nil)
+}
+
+func (d *fault) oneWay(from, to string) bool {
+	if d.to == nil {
+		return d.from[from] && !d.from[to]
+	}
+	return d.from[from] && d.to[to]
+}
+
+// faults composes the faults in force into one order per host, and sends the orders. Later hosts are sent theirs as
+// well, so a new host does not bridge a partition.
+type faults struct {
+	fleet Fleet
+	now   func() time.Time
+	home  scenario.Network // network conditions of the deployment, whatever the scenario
+
+	mu      sync.Mutex
+	network scenario.Network  // guarded by mu: network conditions of every call
+	active  []*fault          // guarded by mu; bounded by the phases of a scenario and the commands of users
+	ending  []*fault          // guarded by mu; ended, but not confirmed by all hosts concerned; at most maxEnding
+	orders  map[string]*order // guarded by mu; by address: hosts that have or had a fault
+}
+
+// An order is the faults that a host shall have, and those that it acknowledged last.
+type order struct {
+	want         *nodepb.SetFaultsRequest
+	acknowledged *nodepb.SetFaultsRequest // nil: not known, since sending failed
+	at           time.Time                // when it was sent, or tried
+	busy         chan struct{}            // closed when the caller that is sending it has ended; nil: none is
+}
+
+// taken reports whether the host is known to have the faults wanted. Without an order it has none, and none are wanted.
+func (o *order) taken() bool {
+	return o == nil || o.acknowledged != nil && proto.Equal(o.acknowledged, o.want)
+}
+
+func (o *order) due(now time.Time) bool {
+	switch {
+	case o.busy != nil:
+		return false
+	case o.acknowledged == nil:
+		return now.Sub(o.at) >= faultRetry
+	}
+	return !proto.Equal(o.acknowledged, o.want) || !healthy(o.want) && now.Sub(o.at) >= faultRenewal
+}
+
+func healthy(q *nodepb.SetFaultsRequest) bool {
+	return len(q.GetFaults()) == 0 && !q.GetPaused() && !q.GetTelemetryHeld()
+}
+
+func newFaults(f Fleet, n scenario.Network, now func() time.Time) *faults {
+	return &faults{fleet: f, now: now, home: n, network: n, orders: make(map[string]*order)}
+}
+
+// add brings a fault into force; the returned function ends it. After an error the fault is wanted all the same: hosts
+// that did not take it are asked again while it lasts.
+func (f *faults) add(ctx context.Context, d *fault) (end func(context.Context) error, err error) {
+	for _, h := range f.fleet.Hosts() {
+		if d.from[h.Address] || d.to[h.Address] {
+			for _, m := range h.Members {
+				d.members = append(d.members, m.ID)
+			}
+		}
+	}
+	f.mu.Lock()
+	f.active = append(f.active, d)
+	f.mu.Unlock()
+	return func(ctx context.Context) error { return f.remove(ctx, d) }, f.send(ctx, d.orders)
+}
+
+func (f *faults) remove(ctx context.Context, ds ...*fault) error {
+	f.mu.Lock()
+	f.end(func(d *fault) bool { return slices.Contains(ds, d) })
+	f.mu.Unlock()
+	return f.send(ctx, func(host string) bool {
+		return slices.ContainsFunc(ds, func(d *fault) bool { return d.orders(host) })
+	})
+}
+
+// end moves faults from those in force to those that are ending. f.mu is held.
+func (f *faults) end(which func(*fault) bool) {
+	for _, d := range f.active {
+		if which(d) {
+			f.ending = append(f.ending, d)
+		}
+	}
+	f.active = slices.DeleteFunc(f.active, which)
+	f.ending = f.ending[max(0, len(f.ending)-maxEnding):]
+}
+
+func every(*fault) bool { return true }
+
+func everyHost(string) bool { return true }
+
+// impose brings faults into force at every host concerned, or none of them: a command that fails leaves none behind. A
+// host that cannot be reached to take one back is asked again until it has, or its lease ends.
+func (f *faults) impose(ctx context.Context, ds ...*fault) error {
+	for i, d := range ds {
+		_, err := f.add(ctx, d)
+		if err == nil {
+			err = ctx.Err() // the caller has been answered that it failed
+		}
+		if err != nil {
+			_ = f.remove(context.WithoutCancel(ctx), ds[:i+1]...) // retried at the hosts where this fails
+			return err
+		}
+	}
+	return nil
+}
+
+// heal ends all faults, also those that a host has not confirmed to have ended. It returns the members of the hosts
+// named by the faults that have ended. An error reports a host that could not be reached, where one may still be in
+// force.
+func (f *faults) heal(ctx context.Context) ([]chord.ID, error) {
+	f.mu.Lock()
+	f.end(every)
+	healing := slices.Clone(f.ending)
+	f.mu.Unlock()
+	err := f.send(ctx, everyHost)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	ids := []chord.ID{}
+	for _, d := range healing {
+		if !slices.Contains(f.ending, d) {
+			ids = append(ids, d.members...)
+		}
+	}
+	slices.SortFunc(ids, chord.ID.Compare)
+	return slices.Compact(ids), err
+}
+
+// FaultKinds are the values of Fault.Kind.
+func FaultKinds() []string {
+	return []string{"partition", "one_way_cut", "slow_link", "pause", "telemetry_outage"}
+}
+
+// A Fault is a fault in force, as the API lists it.
+type Fault struct {
+	Kind    string        // partition, one_way_cut, slow_link, pause or telemetry_outage, as a scenario names it
+	From    []string      // addresses of the hosts concerned
+	To      []string      // addresses of the hosts that they cannot call, or call slowly; empty: all others
+	Latency time.Duration // added
+	Members []chord.ID    // of the hosts named, when it began
+	Ending  bool          // it was ended, and may still be in force: not all hosts concerned have confirmed the end
+}
+
+// list returns the faults that are in force, or may be.
+func (f *faults) list() []Fault {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	out := make([]Fault, 0, len(f.active)+len(f.ending))
+	for i, d := range slices.Concat(f.active, f.ending) {
+		fault := Fault{Ending: i >= len(f.active), From: slices.Sorted(maps.Keys(d.from)), To: slices.Sorted(maps.Keys(d.to)), Latency: d.latency, Members: d.members}
+		switch {
+		case d.partition && d.both:
+			fault.Kind = "partition"
+		case d.partition:
+			fault.Kind = "one_way_cut"
+		case d.paused:
+			fault.Kind = "pause"
+		case d.held:
+			fault.Kind = "telemetry_outage"
+		default:
+			fault.Kind = "slow_link"
+		}
+		out = append(out, fault)
+	}
+	return out
+}
+
+// setNetwork imposes network conditions on all calls from now on; clear ends them and all faults.
+func (f *faults) setNetwork(ctx context.Context, n scenario.Network) error {
+	f.mu.Lock()
+	f.network = n
+	f.mu.Unlock()
+	return f.send(ctx, everyHost)
+}
+
+func (f *faults) clear(ctx context.Context) error {
+	f.mu.Lock()
+	f.network = f.home
+	f.end(every)
+	f.mu.Unlock()
+	return f.send(ctx, everyHost)
+}
+
+// partitioned counts the members that are partitioned off now, or may be.
+func (f *faults) partitioned() (n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, d := range slices.Concat(f.active, f.ending) {
+		n += d.partitioned
+	}
+	return n
+}
+
+// apply sends every host the order that is new to it. It continues after an error and returns the first. Where no order
+// is new, what failed a moment ago is left for later, and is no error now.
+func (f *faults) apply(ctx context.Context) error {
+	return f.send(ctx, func(string) bool { return false })
+}
+
+// send is apply for a caller that has changed the orders of the hosts concerned: it waits for calls under way there, and
+// asks again those that failed a moment ago. For apply, which runs concurrently, may have been the first to see the
+// change, and its answers are not this caller's.
+func (f *faults) send(ctx context.Context, concerned func(host string) bool) error {
+	var first error
+	f.mu.Lock()
+	ended := slices.Clone(f.ending) // of what ends from now on, the orders do not know yet
+	f.mu.Unlock()
+	addresses, changed := f.compose(f.fleet.Hosts())
+	for _, address := range addresses {
+		if err := f.sendOrder(ctx, address, concerned(address) || changed[address]); err != nil && first == nil {
+			first = err
+		}
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.ending = slices.DeleteFunc(f.ending, func(d *fault) bool {
+		n, _ := f.missing(d)
+		return n == 0 && slices.Contains(ended, d)
+	})
+	return first
+}
+
+// missing counts the hosts concerned by a fault that have not acknowledged their order, and of these those that the
+// fault names: whether they are under it is not known. f.mu is held.
+func (f *faults) missing(d *fault) (all, named int) {
+	for address, o := range f.orders {
+		if d.orders(address) && !o.taken() {
+			all++
+			if d.from[address] {
+				named++
+			}
+		}
+	}
+	return all, named
+}
+
+// hit counts the hosts named by a fault in force that are under it; none if it is not in force at other hosts whose
+// part it needs.
+func (f *faults) hit(d *fault) (n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if all, named := f.missing(d); all > named || d.to != nil && len(d.to) == 0 {
+		return 0
+	}
+	for address := range d.from {
+		if o := f.orders[address]; o != nil && o.taken() { // no order: the host has ended
+			n++
+		}
+	}
+	return n
+}
+
+// stuck counts the hosts named by an ended fault that may still be under it; all of them if other hosts may be.
+func (f *faults) stuck(d *fault) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	all, named := f.missing(d)
+	if all > named {
+		return len(d.from)
+	}
+	return named
+}
+
+// settled counts the hosts that have an order, and those that have acknowledged it.
+func (f *faults) settled() (wanted, taken int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, o := range f.orders {
+		wanted++
+		if o.taken() {
+			taken++
+		}
+	}
+	return wanted, taken
+}
+
+// faulty counts the hosts that are under a fault, or may be.
+func (f *faults) faulty() (n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for address, o := range f.orders {
+		concerns := func(d *fault) bool { return d.orders(address) }
+		if slices.ContainsFunc(f.active, concerns) || !o.taken() && slices.ContainsFunc(f.ending, concerns) {
+			n++
+		}
+	}
+	return n
+}
+
+// compose brings the orders up to date, and lists their addresses, and which of them have changed. A host that is no
+// longer listed keeps its order until it has acknowledged that it has none: its members may be alive.
+func (f *faults) compose(hosts []Host) (addresses []string, changed map[string]bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	changed = make(map[string]bool)
+	for _, h := range hosts {
+		if f.orders[h.Address] == nil {
+			if want := f.of(h.Address, hosts); !healthy(want) {
+				f.orders[h.Address] = &order{want: want, acknowledged: &nodepb.SetFaultsRequest{}}
+				changed[h.Address] = true
+			}
+		}
+	}
+	for address, o := range f.orders {
+		want := f.of(address, hosts)
+		changed[address] = changed[address] || !proto.Equal(want, o.want)
+		o.want = want
+	}
+	return slices.Sorted(maps.Keys(f.orders)), changed
+}
+
+// sendOrder sends a host its order until it has acknowledged what is wanted. If new, the caller wants something else than
+// before: then the host is asked even if it refused a moment ago, and the answer to another caller's command is awaited,
+// so that the error reports whether the host has taken what is wanted now.
+func (f *faults) sendOrder(ctx context.Context, address string, new bool) error {
+	for {
+		f.mu.Lock()
+		o := f.orders[address]
+		switch {
+		case o == nil:
+			f.mu.Unlock()
+			return nil
+		case o.busy != nil && new: // the caller that is sending it sends this, too; if that fails, it is tried once more
+			busy := o.busy
+			f.mu.Unlock()
+			select {
+			case <-busy:
+			case <-ctx.Done():
+				return refuse(ErrUnavailable, "host %s has not answered an earlier command yet: try again", address)
+			}
+			continue
+		case !o.due(f.now()) && !(new && o.acknowledged == nil):
+			f.mu.Unlock()
+			return nil
+		}
+		new = false
+		o.busy = make(chan struct{})
+		q := o.want
+		f.mu.Unlock()
+		err := f.fleet.SetFaults(ctx, address, q)
+		f.mu.Lock()
+		close(o.busy)
+		o.busy, o.acknowledged, o.at = nil, q, f.now()
+		gone := errors.Is(err, ErrUnknown)
+		if err != nil {
+			o.acknowledged = nil
+		}
+		if gone || err == nil && healthy(o.want) && healthy(q) {
+			delete(f.orders, address)
+		}
+		f.mu.Unlock()
+		if gone {
+			return nil // it has ended, and its faults with it
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// of composes a host's order. Of its faults the first that names an address decides, and "*" comes last.
+func (f *faults) of(from string, hosts []Host) *nodepb.SetFaultsRequest {
+	q := &nodepb.SetFaultsRequest{}
+	base := &nodepb.Fault{Address: "*", Loss: f.network.Loss, JitterMicros: f.network.Jitter.Microseconds()}
+	if f.network.Spread == scenario.Exponential {
+		base.ExponentialMicros = f.network.Latency.Microseconds()
+	} else {
+		base.LatencyMicros = f.network.Latency.Microseconds()
+	}
+	if len(f.active) > 0 {
+		for _, to := range hosts {
+			if fault := f.between(from, to.Address, base); fault != nil {
+				q.Faults = append(q.Faults, fault)
+			}
+		}
+	}
+	if f.network.Latency > 0 || f.network.Jitter > 0 || f.network.Loss > 0 {
+		q.Faults = append(q.Faults, base)
+	}
+	for _, d := range f.active {
+		q.Paused = q.Paused || d.paused && d.from[from]
+		q.TelemetryHeld = q.TelemetryHeld || d.held && d.from[from]
+	}
+	return q
+}
+
+// between composes the faults of one host's calls to another beyond the base; nil: none.
+func (f *faults) between(from, to string, base *nodepb.Fault) (fault *nodepb.Fault) {
+	for _, d := range f.active {
+		if !d.concerns(from, to) {
+			continue
+		}
+		if fault == nil {
+			fault = proto.CloneOf(base)
+			fault.Address = to
+		}
+		fault.Cut = fault.Cut || d.partition
+		fault.LatencyMicros += d.latency.Microseconds()
+	}
+	return fault
+}
+
+// renewFaults sends new hosts the faults in force, and sends them again to hosts that have not acknowledged them or
+// have them for a lease, until the runtime ends.
+func (s *activeDeployment) renewFaults(ctx context.Context) {
+	for s.Runtime.Sleep(applyEvery) == nil {
+		_ = s.faults.apply(ctx) // tried again
+	}
+}

@@ -1,0 +1,294 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"chordconductor/conductor/lab/scenario"
+	"chordconductor/node/chord"
+	"chordconductor/node/nodepb"
+)
+
+// paperFleet is hosts that exist on paper, and record their faults.
+type paperFleet struct {
+	hosts []Host
+	sent  map[string]*nodepb.SetFaultsRequest
+	calls int
+	fail  string // address of a host that cannot be reached
+}
+
+func newPaperFleet(addresses ...string) *paperFleet {
+	f := &paperFleet{sent: make(map[string]*nodepb.SetFaultsRequest)}
+	for i, a := range addresses {
+		f.hosts = append(f.hosts, Host{ID: a, Address: a, Members: []Member{{id(byte(i + 1)), true}}})
+	}
+	return f
+}
+
+func (f *paperFleet) Hosts() []Host { return f.hosts }
+func (f *paperFleet) SetFaults(_ context.Context, address string, q *nodepb.SetFaultsRequest) error {
+	f.calls++
+	if address == f.fail {
+		return errors.New("unreachable")
+	}
+	f.sent[address] = q
+	return nil
+}
+func (f *paperFleet) Start(context.Context, int, string) ([]chord.ID, error) { return nil, nil }
+func (f *paperFleet) Stop(context.Context, chord.ID, Departure) error        { return nil }
+func (f *paperFleet) Client(string) Client                                   { return nil }
+func (f *paperFleet) Replicas() int                                          { return 3 }
+func (f *paperFleet) Close(context.Context)                                  {}
+
+// blocked lists the pairs whose calls are partitioned, as "a>b".
+func (f *paperFleet) blocked() (pairs []string) {
+	for _, h := range f.hosts {
+		for _, fault := range f.sent[h.Address].GetFaults() {
+			if fault.Cut {
+				pairs = append(pairs, h.Address+">"+fault.Address)
+			}
+		}
+	}
+	return pairs
+}
+
+// clock is a time that tests set.
+type clock struct{ now time.Time }
+
+func (c *clock) Now() time.Time { return c.now }
+
+// paperFaults are those of a paper fleet, and their clock.
+func paperFaults(f *paperFleet, n scenario.Network) (*faults, *clock) {
+	c := &clock{now: time.Unix(1e9, 0)}
+	return newFaults(f, n, c.Now), c
+}
+
+func set(addresses ...string) map[string]bool {
+	m := make(map[string]bool)
+	for _, a := range addresses {
+		m[a] = true
+	}
+	return m
+}
+
+func TestPartitionsReachTheHostsConcerned(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		d    fault
+		want []string
+	}{
+		{"partition", fault{from: set("a", "b"), both: true, partition: true}, []string{"a>c", "a>d", "b>c", "b>d", "c>a", "c>b", "d>a", "d>b"}},
+		{"one way", fault{from: set("a"), to: set("c", "d"), partition: true}, []string{"a>c", "a>d"}},
+	} {
+		f := newPaperFleet("a", "b", "c", "d")
+		fs, _ := paperFaults(f, scenario.Network{})
+		end, err := fs.add(t.Context(), &test.d)
+		if got := f.blocked(); err != nil || !slices.Equal(got, test.want) {
+			t.Errorf("%s: %v, want %v; %v", test.name, got, test.want, err)
+		}
+		if err := end(t.Context()); err != nil || len(f.blocked()) > 0 {
+			t.Errorf("%s: %v still blocked after its end", test.name, f.blocked())
+		}
+	}
+}
+
+func TestFaultsCompose(t *testing.T) {
+	f := newPaperFleet("a", "b", "c")
+	fs, _ := paperFaults(f, scenario.Network{Latency: 5 * time.Millisecond, Jitter: time.Millisecond, Loss: 0.01})
+	ctx := t.Context()
+	base := &nodepb.Fault{Address: "*", LatencyMicros: 5000, JitterMicros: 1000, Loss: 0.01}
+	is := func(what string, got *nodepb.SetFaultsRequest, want ...*nodepb.Fault) {
+		t.Helper()
+		if !proto.Equal(got, &nodepb.SetFaultsRequest{Faults: want}) {
+			t.Errorf("%s: %v", what, got)
+		}
+	}
+	if err := fs.apply(ctx); err != nil {
+		t.Error(err)
+	}
+	is("the network itself", f.sent["a"], base)
+	calls := f.calls
+	if err := fs.apply(ctx); err != nil || f.calls != calls {
+		t.Errorf("hosts are sent an order that they have: %d calls", f.calls-calls)
+	}
+	endSlow, _ := fs.add(ctx, &fault{from: set("a"), to: set("a", "b", "c"), latency: 200 * time.Millisecond})
+	endCut, _ := fs.add(ctx, &fault{from: set("c"), both: true, partition: true, partitioned: 1})
+	is("slow and partitioned", f.sent["a"],
+		&nodepb.Fault{Address: "b", LatencyMicros: 205_000, JitterMicros: 1000, Loss: 0.01},
+		&nodepb.Fault{Address: "c", Cut: true, LatencyMicros: 205_000, JitterMicros: 1000, Loss: 0.01}, base)
+	if fs.partitioned() != 1 {
+		t.Errorf("%d members are partitioned off", fs.partitioned())
+	}
+	f.hosts = append(f.hosts, Host{ID: "d", Address: "d"}) // a new host does not bridge the partition
+	if err := fs.apply(ctx); err != nil || !slices.Contains(f.blocked(), "d>c") {
+		t.Errorf("a new host was sent %v", f.sent["d"])
+	}
+	_ = endSlow(ctx)
+	_ = endCut(ctx)
+	is("after both ended", f.sent["a"], base)
+	if err := fs.setNetwork(ctx, scenario.Network{Latency: time.Second, Spread: scenario.Exponential}); err != nil {
+		t.Error(err)
+	}
+	is("another network", f.sent["a"], &nodepb.Fault{Address: "*", ExponentialMicros: 1e6})
+	if err := fs.clear(ctx); err != nil {
+		t.Error(err)
+	}
+	is("home again", f.sent["a"], base)
+}
+
+// A host that could not be reached is tried again, though not at once; one with faults is sent them anew before its
+// lease ends.
+func TestHostsAreSentOrdersAgain(t *testing.T) {
+	f := newPaperFleet("a", "b", "c")
+	fs, clock := paperFaults(f, scenario.Network{})
+	f.fail = "a"
+	end, err := fs.add(t.Context(), &fault{from: set("a"), both: true, partition: true})
+	if err == nil {
+		t.Error("no error")
+	}
+	if got := f.blocked(); !slices.Equal(got, []string{"b>a", "c>a"}) {
+		t.Errorf("the others were sent %v", got)
+	}
+	f.fail = ""
+	apply := func(later time.Duration, calls int) {
+		t.Helper()
+		clock.now = clock.now.Add(later)
+		before := f.calls
+		if err := fs.apply(t.Context()); err != nil || f.calls != before+calls {
+			t.Errorf("after %v: %d calls, want %d; %v", later, f.calls-before, calls, err)
+		}
+	}
+	apply(time.Second, 0)
+	apply(faultRetry-time.Second, 1)
+	if !slices.Contains(f.blocked(), "a>b") {
+		t.Errorf("a was sent %v", f.blocked())
+	}
+	apply(faultRenewal-faultRetry, 2) // b and c
+	apply(faultRetry, 1)
+	if err := end(t.Context()); err != nil || len(f.blocked()) > 0 {
+		t.Errorf("after its end: %v %v", f.blocked(), err)
+	}
+	apply(time.Hour, 0)
+}
+
+// slowFleet answers when the test lets it.
+type slowFleet struct {
+	*paperFleet
+	answer chan error
+}
+
+func (f *slowFleet) SetFaults(ctx context.Context, address string, q *nodepb.SetFaultsRequest) error {
+	select {
+	case err := <-f.answer:
+		if err != nil {
+			return err
+		}
+		return f.paperFleet.SetFaults(ctx, address, q)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// A command that meets another under way, such as the renewal of a lease, waits for it. It fails only if the host could
+// not be sent what is wanted now.
+func TestCommandsWaitForEachOther(t *testing.T) {
+	for name, answers := range map[string][]error{
+		"the host answers":                       {nil, nil},
+		"the first answer is an error":           {errors.New("unreachable"), nil},
+		"the answer to what is new is an error":  {nil, errors.New("unreachable"), nil},
+		"the host does not answer while we wait": {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := &slowFleet{newPaperFleet("a", "b"), make(chan error)}
+				fs := newFaults(f, scenario.Network{}, time.Now)
+				pausing, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				go fs.add(pausing, &fault{from: set("a"), paused: true})
+				synctest.Wait()
+				done := make(chan error, 1)
+				waiting, enough := context.WithTimeout(t.Context(), time.Second)
+				defer enough()
+				go func() {
+					_, err := fs.add(waiting, &fault{from: set("a"), held: true})
+					done <- err
+				}()
+				synctest.Wait()
+				for _, err := range answers {
+					f.answer <- err
+				}
+				err := <-done
+				if sent := f.sent["a"]; len(answers) > 0 && (err != nil || !sent.GetPaused() || !sent.GetTelemetryHeld()) {
+					t.Errorf("%v; a was sent %v", err, sent)
+				} else if len(answers) == 0 && !errors.Is(err, ErrUnavailable) {
+					t.Errorf("without an answer: %v", err)
+				}
+			})
+		})
+	}
+}
+
+// Any heal ends pauses and outages, also of a host that the fleet does not list meanwhile.
+func TestPauseAndOutage(t *testing.T) {
+	f := newPaperFleet("a", "b", "c")
+	fs, _ := paperFaults(f, scenario.Network{})
+	if _, err := fs.add(t.Context(), &fault{from: set("a"), paused: true}); err != nil {
+		t.Error(err)
+	}
+	if _, err := fs.add(t.Context(), &fault{from: set("a", "b"), held: true}); err != nil {
+		t.Error(err)
+	}
+	for address, want := range map[string]*nodepb.SetFaultsRequest{"a": {Paused: true, TelemetryHeld: true}, "b": {TelemetryHeld: true}, "c": nil} {
+		if got := f.sent[address]; !proto.Equal(got, want) {
+			t.Errorf("%s was sent %v, want %v", address, got, want)
+		}
+	}
+	if len(f.blocked()) > 0 {
+		t.Errorf("partition: %v", f.blocked())
+	}
+	f.hosts = f.hosts[1:] // a, silent, is taken for dead
+	if err := fs.apply(t.Context()); err != nil || !f.sent["a"].GetPaused() {
+		t.Errorf("the pause of a ended because the fleet no longer lists it: %v", err)
+	}
+	if _, err := fs.heal(t.Context()); err != nil {
+		t.Error(err)
+	}
+	for address, got := range f.sent {
+		if !healthy(got) {
+			t.Errorf("healed: %s was sent %v", address, got)
+		}
+	}
+	if len(fs.orders) != 0 {
+		t.Errorf("orders are kept for %d healthy hosts", len(fs.orders))
+	}
+}
+
+// TestCallersLearnTheOutcome: that the periodic task has been the first to see a change, and failed to send it, does
+// not hide the failure from the caller that wanted it: the host is asked again.
+func TestCallersLearnTheOutcome(t *testing.T) {
+	fleet := newStageFleet(map[int]bool{2: true}, false)
+	f := newFaults(fleet, scenario.Network{}, time.Now)
+	paused := &fault{from: map[string]bool{"a": true}, paused: true}
+	if _, err := f.add(t.Context(), paused); err != nil {
+		t.Fatal(err)
+	}
+	other := &fault{from: map[string]bool{"a": true}, held: true}
+	if _, err := f.add(t.Context(), other); err != nil {
+		t.Fatal(err)
+	}
+	f.mu.Lock()
+	f.end(every)
+	f.mu.Unlock()
+	if f.apply(t.Context()) == nil {
+		t.Fatal("the call did not fail")
+	}
+	if err := f.remove(t.Context(), paused, other); err != nil || len(fleet.under()) > 0 {
+		t.Errorf("%v, and in force at %v", err, fleet.under())
+	}
+}

@@ -1,0 +1,376 @@
+package controller
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"chordconductor/conductor/lab/scenario"
+	"chordconductor/node/chord"
+	faultlayer "chordconductor/node/env/faults"
+	"chordconductor/node/keeper"
+	"chordconductor/node/member"
+	"chordconductor/node/nodepb"
+	"chordconductor/node/service"
+	"chordconductor/otel"
+	"chordconductor/otel/chordevent"
+)
+
+// seeds is how many hosts a new host is given to join through.
+const seeds = 3
+
+// looksFresh is how long a list of hosts may be used again; only which of them have joined can be out of date in it.
+const looksFresh = 50 * time.Millisecond
+
+// A hostSlot is the environment of one host.
+type hostSlot struct {
+	layer   *faultlayer.Layer
+	address string
+	serve   func(*member.Host)
+	close   func() // ends all tasks of the host
+	blocks  bool   // close waits for calls being served
+}
+
+// local is the hosts of a ring in this process, each a failure domain of its own.
+type local struct {
+	scenario  *scenario.Scenario
+	runtime   Runtime
+	telemetry *otel.Telemetry
+	slot      func() (hostSlot, error)
+	log       *slog.Logger
+	flush     func(context.Context) // exports the last events, at the end
+	callLimit time.Duration         // unless the scenario sets it; 0: the members' own default
+
+	starting sync.Mutex // one start at a time, so that one host founds the ring
+
+	mu      sync.Mutex
+	hosts   map[string]*localHost   // guarded by mu; by address, at most scenario.MaxMembers
+	stopped map[*member.Member]bool // guarded by mu; stopped, and not gone yet
+	list    []Host                  // guarded by mu; what Hosts returned last
+	listed  time.Time               // guarded by mu; when; zero: out of date
+	closed  bool                    // guarded by mu
+	serial  uint64                  // guarded by mu; draws seeds
+	ending  sync.WaitGroup          // hosts being closed
+}
+
+// localHost is one host.
+type localHost struct {
+	*member.Host
+	slot   hostSlot
+	gate   *otel.HoldGate
+	kv     Client
+	forget func() // ends the subscription to recovered telemetry
+}
+
+func newLocal(s *scenario.Scenario, w Runtime, t *otel.Telemetry, p func() (hostSlot, error)) *local {
+	return &local{
+		scenario: s, runtime: w, telemetry: t, slot: p, log: slog.New(slog.DiscardHandler),
+		flush: func(context.Context) {},
+		hosts: make(map[string]*localHost), stopped: make(map[*member.Member]bool),
+	}
+}
+
+// Start starts members on new hosts, as many on each as the scenario's virtual nodes, or on the host that is named.
+func (l *local) Start(_ context.Context, count int, host string) ([]chord.ID, error) {
+	l.starting.Lock()
+	defer l.starting.Unlock()
+	if all, _ := members(l.Hosts()); all+count > scenario.MaxMembers {
+		return nil, refuse(ErrConflict, "%d members are there; %d more are over the limit of %d", all, count, scenario.MaxMembers)
+	}
+	if host != "" {
+		h := l.find(host)
+		if h == nil {
+			return nil, refuse(ErrUnknown, "no host %q", host)
+		}
+		return l.startOn(h, count)
+	}
+	var ids []chord.ID
+	var able []string // looked up once there are any: a join burst of thousands does not change which hosts can be joined through
+	for count > 0 {
+		if len(able) == 0 {
+			able = l.joinable()
+		}
+		n := min(count, l.scenario.Ring.VirtualNodes)
+		h, err := l.open(able)
+		if err != nil {
+			return ids, err
+		}
+		started, err := l.startOn(h, n)
+		ids = append(ids, started...)
+		if err != nil {
+			return ids, err
+		}
+		count -= n
+	}
+	return ids, nil
+}
+
+func (l *local) startOn(h *localHost, count int) ([]chord.ID, error) {
+	started, err := h.Host.Start(count)
+	ids := make([]chord.ID, len(started))
+	for i, m := range started {
+		ids[i] = m.Self().ID
+	}
+	l.outdated()
+	return ids, err
+}
+
+// open makes a host, which joins through some of those that are able, and serves it.
+func (l *local) open(able []string) (*localHost, error) {
+	p, err := l.slot()
+	if err != nil {
+		return nil, fmt.Errorf("cannot make a slot for a host: %w", err)
+	}
+	h := &localHost{slot: p, gate: otel.NewGate(l.telemetry)}
+	r, t := l.scenario.Ring, l.scenario.Timing
+	cfg := member.Config{
+		Ring: RingName, Join: l.someSeeds(able), Bits: r.Bits, Successors: r.Successors, Replicas: r.Replicas,
+		Stabilize: t.Stabilize, CallLimit: cmp.Or(t.CallLimit, l.callLimit), Lookup: member.Mode(r.Lookup), Keyframe: t.Keyframe,
+	}
+	h.Host, err = member.NewHost(cfg, p.address, p.layer, member.Telemetry{
+		Tracer: l.telemetry.Tracers, Events: h.gate, Meter: l.telemetry.Meters, Lost: h.gate.Lost,
+	})
+	if err != nil {
+		p.close()
+		return nil, err
+	}
+	h.kv = service.NewKV(h.Host, "")
+	h.forget = l.telemetry.OnRecovery(h.Recovered)
+	p.serve(h.Host)
+	l.mu.Lock()
+	closed := l.closed
+	if !closed {
+		l.hosts[p.address] = h
+	}
+	l.mu.Unlock()
+	if closed {
+		h.forget()
+		p.close()
+		return nil, refuse(ErrUnavailable, "the ring is being stopped")
+	}
+	return h, nil
+}
+
+// joinable is the hosts that have joined.
+func (l *local) joinable() (able []string) {
+	for _, h := range l.Hosts() {
+		if h.joined() {
+			able = append(able, h.Address)
+		}
+	}
+	return able
+}
+
+// someSeeds chooses hosts to join through: of those that are able, else of all.
+func (l *local) someSeeds(able []string) []string {
+	able = slices.Clone(able)
+	if len(able) == 0 {
+		for _, h := range l.Hosts() {
+			able = append(able, h.Address)
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	chosen := make([]string, 0, seeds)
+	for len(chosen) < seeds && len(able) > 0 {
+		l.serial = l.serial*6364136223846793005 + l.scenario.Seed | 1
+		at := int(l.serial>>33) % len(able)
+		chosen = append(chosen, able[at])
+		able = slices.Delete(able, at, at+1)
+	}
+	return chosen
+}
+
+func (l *local) find(idOrAddress string) *localHost {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for address, h := range l.hosts {
+		if address == idOrAddress || h.Config().HostID == idOrAddress {
+			return h
+		}
+	}
+	return nil
+}
+
+// Hosts lists the hosts with their members.
+func (l *local) Hosts() []Host {
+	now := l.runtime.Now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.listed.IsZero() && now.Sub(l.listed) < looksFresh {
+		return l.list
+	}
+	list := make([]Host, 0, len(l.hosts))
+	for address, h := range l.hosts {
+		host := Host{ID: h.Config().HostID, Address: address}
+		for _, m := range h.Members() {
+			if !l.stopped[m] {
+				host.Members = append(host.Members, Member{m.Self().ID, m.Status() == chordevent.StatusActive})
+			}
+		}
+		list = append(list, host)
+	}
+	slices.SortFunc(list, func(a, b Host) int { return cmp.Compare(a.Address, b.Address) })
+	l.list, l.listed = list, now
+	return list
+}
+
+func (l *local) outdated() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.listed = time.Time{}
+}
+
+// Stop makes a member leave or crash. A host without members is closed.
+func (l *local) Stop(ctx context.Context, id chord.ID, way Departure) error {
+	crash := way == Crash
+	h, m := l.memberOf(id)
+	if m == nil {
+		return unknownMember(id)
+	}
+	if !crash && m.Status() != chordevent.StatusActive {
+		return refuse(ErrConflict, "member %x is %s: only an active member can leave", id[:], m.Status())
+	}
+	if way == Leave && m.KeepsLastKeys() {
+		return refuse(ErrConflict, "%v; to end the ring and its keys, force the leave", keeper.ErrLastHost)
+	}
+	l.mu.Lock()
+	if !crash && l.stopped[m] {
+		l.mu.Unlock()
+		return refuse(ErrConflict, "member %x is leaving already", id[:])
+	}
+	l.stopped[m] = true
+	l.listed = time.Time{}
+	l.mu.Unlock()
+	if crash {
+		m.Crash()
+		l.gone(h, m)
+		return nil
+	}
+	return l.runtime.Go(ctx, func(ctx context.Context) {
+		leave := m.Leave
+		if way == ForcedLeave {
+			leave = func(ctx context.Context) error { _, err := m.End(ctx); return err }
+		}
+		err := leave(context.WithoutCancel(ctx))
+		if err != nil && slices.Contains(h.Members(), m) {
+			l.mu.Lock()
+			delete(l.stopped, m) // it remains
+			l.listed = time.Time{}
+			l.mu.Unlock()
+			l.log.Warn("cannot leave", "error", err)
+			return
+		}
+		l.gone(h, m)
+	})
+}
+
+func (l *local) memberOf(id chord.ID) (*localHost, *member.Member) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, h := range l.hosts {
+		if m := h.Member(id); m != nil {
+			return h, m
+		}
+	}
+	return nil, nil
+}
+
+// gone forgets a member that has stopped, and closes its host if it was the last.
+func (l *local) gone(h *localHost, m *member.Member) {
+	l.mu.Lock()
+	delete(l.stopped, m)
+	l.listed = time.Time{}
+	empty := len(h.Members()) == 0 && l.hosts[h.slot.address] == h
+	if empty {
+		delete(l.hosts, h.slot.address)
+	}
+	l.mu.Unlock()
+	if empty {
+		l.end(h)
+	}
+}
+
+// Client gives access to a host.
+func (l *local) Client(address string) Client {
+	if h := l.at(address); h != nil {
+		return h.kv
+	}
+	return nil
+}
+
+// Replicas is the scenario's own.
+func (l *local) Replicas() int { return l.scenario.Ring.Replicas }
+
+// Truth is the state in the members' own memory.
+func (l *local) Truth(context.Context) map[chord.ID]groundTruth {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	all := make(map[chord.ID]groundTruth)
+	for _, h := range l.hosts {
+		for _, m := range h.Members() {
+			if m.Status() != chordevent.StatusActive {
+				continue
+			}
+			s := m.State()
+			all[s.Self.ID] = truthFrom(s)
+		}
+	}
+	return all
+}
+
+// Close ends all members without a handoff: the ring ends as a whole. Then it flushes their last events.
+func (l *local) Close(ctx context.Context) {
+	l.mu.Lock()
+	l.closed = true
+	hosts := l.hosts
+	l.hosts = make(map[string]*localHost)
+	l.listed = time.Time{}
+	l.mu.Unlock()
+	for _, h := range hosts {
+		for _, m := range h.Members() {
+			m.Emit(ctx, chordevent.Left{}) // so that no peer has to detect it
+		}
+		h.Crash()
+	}
+	for _, h := range hosts {
+		l.end(h)
+	}
+	l.ending.Wait()
+	l.flush(ctx)
+}
+
+// end closes a host, in a task of its own if that can block.
+func (l *local) end(h *localHost) {
+	h.forget()
+	if h.slot.blocks {
+		l.ending.Go(h.slot.close)
+	} else {
+		h.slot.close()
+	}
+}
+
+// SetFaults replaces all faults of a host.
+func (l *local) SetFaults(_ context.Context, address string, q *nodepb.SetFaultsRequest) error {
+	h := l.at(address)
+	if h == nil {
+		return refuse(ErrUnknown, "no host at %s", address)
+	}
+	if err := service.Inflict(h.slot.layer, q); err != nil {
+		return refuse(ErrInvalid, "%v", err)
+	}
+	if h.gate.Hold(q.GetTelemetryHeld()) {
+		h.Recovered()
+	}
+	return nil
+}
+
+func (l *local) at(address string) *localHost {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.hosts[address]
+}

@@ -1,0 +1,205 @@
+package controller
+
+import (
+	"slices"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"chordconductor/conductor/lab/load"
+	"chordconductor/conductor/ring"
+	"chordconductor/node/chord"
+	"chordconductor/otel/chordevent"
+)
+
+const (
+	// maxLost is how many lost keys a Result describes.
+	maxLost = 100
+	// maxEnds bounds the ends of members that are kept; at the bound the oldest is forgotten, and that member's fate is
+	// known from the view alone.
+	maxEnds = 20_000
+	// keptMoves bounds the finished moves of keys that are kept; the oldest is forgotten.
+	keptMoves = 4096
+	// maxLostMoves is how many moves of a lost key's range a Result names, the newest.
+	maxLostMoves = 10
+)
+
+// A LostKey is a key whose last acknowledged write could not be read, with the fates of its replicas.
+type LostKey struct {
+	load.LostKey
+	Holders []HolderFate // of the replicas that the acknowledgement named; empty: it named none
+	Moves   []KeyMove    // of the key's range since the write, oldest first
+}
+
+// A Fate is a member's state by the end.
+type Fate string
+
+const (
+	FateOnRing  Fate = "on the ring"
+	FateCrashed Fate = "crashed" // peers have reported it dead
+	FateLeft    Fate = "left"
+	FateAgain   Fate = "restarted" // a later incarnation is known, and how this one ended is not
+	FateUnknown Fate = "not known"
+)
+
+// Fates are all of them.
+func Fates() []Fate { return []Fate{FateOnRing, FateCrashed, FateLeft, FateAgain, FateUnknown} }
+
+// A HolderFate is a replica's host and its fate.
+type HolderFate struct {
+	Peer  chord.Peer
+	Fate  Fate
+	At    time.Time     // of the end; zero: not known
+	By    chord.ID      // of a crash: the member that reported it first
+	Trace trace.TraceID // of the operation that detected the crash, or of the leave; zero: not sampled
+	Phase string        // the scenario's phase that stopped it; empty: none did
+}
+
+// A KeyMove is a finished move of a range.
+type KeyMove struct {
+	At     time.Time
+	From   chord.ID
+	To     chordevent.PeerRef
+	Reason chordevent.MoveReason
+	Failed bool
+	Trace  trace.TraceID
+
+	after, upTo chord.ID // the range
+}
+
+// An incarnation names one incarnation of a member.
+type incarnation struct {
+	id     chord.ID
+	number int64
+}
+
+// An end is how an incarnation ended, by the first report.
+type end struct {
+	fate  Fate
+	at    time.Time
+	by    chord.ID
+	trace trace.TraceID
+}
+
+// ends records how members ended, and which ranges moved.
+type ends struct {
+	byMember  map[incarnation]end
+	order     []incarnation // oldest first
+	moves     []KeyMove     // in the order in which they were received
+	moveBytes int64
+}
+
+func (e *ends) append(ev *chordevent.Event, b *bounds) {
+	switch body := ev.Body.(type) {
+	case chordevent.Left:
+		e.note(incarnation{ev.Node.ID, ev.Node.Incarnation}, end{FateLeft, ev.Time, ev.Node.ID, ev.Trace}, b)
+	case chordevent.PeerFailed:
+		e.note(incarnation{body.Peer.ID, body.Peer.Incarnation}, end{FateCrashed, ev.Time, ev.Node.ID, ev.Trace}, b)
+	case chordevent.KeysMoved:
+		if !body.Outgoing || body.Phase == chordevent.MoveStarted {
+			return
+		}
+		move := KeyMove{
+			At: ev.Time, From: ev.Node.ID, To: body.Peer, Reason: body.Reason, Failed: body.Phase == chordevent.MoveFailed, Trace: ev.Trace,
+			after: body.From, upTo: body.To,
+		}
+		if len(e.moves) > 0 && (len(e.moves) == keptMoves || b.exceeds(e.moveBytes+move.size(), b.moves)) {
+			e.forgetMoves(max(len(e.moves)/4, 1))
+		}
+		e.moves = append(e.moves, move)
+		e.moveBytes += move.size()
+	}
+}
+
+// forgetMoves forgets the oldest.
+func (e *ends) forgetMoves(n int) {
+	for i := range e.moves[:n] {
+		e.moveBytes -= e.moves[i].size()
+	}
+	e.moves = slices.Delete(e.moves, 0, n)
+}
+
+// note keeps the earliest report of a crash; a member's own report that it has left overrides reports of others.
+func (e *ends) note(of incarnation, how end, b *bounds) {
+	before, known := e.byMember[of]
+	switch {
+	case !known && len(e.order) == b.ended:
+		delete(e.byMember, e.order[0])
+		e.order = e.order[1:]
+		fallthrough
+	case !known:
+		if e.byMember == nil {
+			e.byMember = make(map[incarnation]end)
+		}
+		e.order = append(e.order, of)
+	case before.fate == FateLeft, how.fate == before.fate && !how.at.Before(before.at):
+		return
+	}
+	e.byMember[of] = how
+}
+
+// fateOf is the fate of a replica's host, by the events and the view at the end.
+func (e *ends) fateOf(p chord.Peer, v *ring.View) HolderFate {
+	f := HolderFate{Peer: p, Fate: FateUnknown}
+	i := slices.IndexFunc(v.Members, func(m *ring.Member) bool { return m.ID == p.ID })
+	if i >= 0 && v.Members[i].Incarnation == p.Incarnation {
+		switch v.Members[i].Status {
+		case ring.Left:
+			f.Fate = FateLeft
+		case ring.Failed:
+			f.Fate = FateCrashed
+		default: // reports of its death by peers have been refuted
+			f.Fate = FateOnRing
+			return f
+		}
+	}
+	if end, known := e.byMember[incarnation{p.ID, p.Incarnation}]; known {
+		f.Fate, f.At, f.Trace = end.fate, end.at, end.trace
+		if end.fate == FateCrashed {
+			f.By = end.by
+		}
+	} else if i >= 0 && v.Members[i].Incarnation > p.Incarnation {
+		f.Fate = FateAgain
+	}
+	return f
+}
+
+// movesOf are the newest moves of a key's range since an instant.
+func (e *ends) movesOf(key chord.ID, since time.Time) (list []KeyMove) {
+	for _, m := range e.moves {
+		if chord.Owns(m.after, key, m.upTo) && m.At.After(since.Add(-slack)) {
+			list = append(list, m)
+		}
+	}
+	slices.SortStableFunc(list, func(a, b KeyMove) int { return a.At.Compare(b.At) })
+	return list[max(0, len(list)-maxLostMoves):]
+}
+
+// Lost returns the fates of lost keys' replicas, by the events and the view.
+func (w *Watch) Lost(keys []load.LostKey, v *ring.View) (list []LostKey) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	space, err := chord.NewSpace(v.Bits)
+	for _, k := range keys {
+		lost := LostKey{LostKey: k}
+		for _, p := range k.Holders {
+			lost.Holders = append(lost.Holders, w.ends.fateOf(p, v))
+		}
+		if err == nil {
+			lost.Moves = w.ends.movesOf(space.Hash([]byte(k.Key)), k.Written)
+		}
+		list = append(list, lost)
+	}
+	return list
+}
+
+// blame adds the phases that stopped replicas' hosts. s.mu is held.
+func (s *simulation) blame(list []LostKey) {
+	for _, k := range list {
+		for i, h := range k.Holders {
+			if phase, ok := s.stoppedBy[h.Peer.ID]; ok && h.Fate != FateOnRing {
+				k.Holders[i].Phase = s.results[phase].Name
+			}
+		}
+	}
+}

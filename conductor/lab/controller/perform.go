@@ -1,0 +1,239 @@
+package controller
+
+import (
+	"context"
+	"time"
+
+	"chordconductor/conductor/lab/scenario"
+	"chordconductor/node/chord"
+)
+
+// perform carries out one phase at its time, and undoes it when it is over.
+func (s *simulation) perform(ctx context.Context, number int, p scenario.Phase) {
+	if s.sleepUntil(p.At) != nil {
+		return
+	}
+	result := s.enter(p.Name)
+	s.mu.Lock()
+	s.begun[number] = true
+	s.mu.Unlock()
+	s.plan(result, p)
+	var err error
+	repairs := scenario.NeedsRepair(p.Action)
+	switch a := p.Action.(type) {
+	case scenario.Join:
+		err = s.spread(a.Count, p.For, func(n int) error { return s.start(ctx, result, n) })
+	case scenario.Leave:
+		err = s.spread(a.Count, p.For, func(n int) error { return s.stop(ctx, result, s.victims(n, false), false) })
+	case scenario.Crash:
+		err = s.spread(a.Count, p.For, func(n int) error { return s.stop(ctx, result, s.victims(n, a.Adjacent), true) })
+	case scenario.Churn:
+		s.churn(ctx, a, p, result)
+	case scenario.Partition:
+		err = s.inflict(ctx, p, result, &fault{from: s.someHosts(a.Fraction), both: true, partition: true})
+	case scenario.OneWayCut:
+		from := s.someHosts(a.From)
+		err = s.inflict(ctx, p, result, &fault{from: from, to: s.otherHosts(a.To, from), partition: true})
+	case scenario.SlowLink:
+		from := s.someHosts(a.Fraction)
+		err = s.inflict(ctx, p, result, &fault{from: from, to: s.allHosts(), latency: a.Latency})
+	case scenario.Pause:
+		err = s.inflict(ctx, p, result, &fault{from: s.fewHosts(a.Count), paused: true})
+	case scenario.Heal:
+		repairs, err = s.heal(ctx, result)
+	case scenario.TelemetryOutage:
+		err = s.inflict(ctx, p, result, &fault{from: s.someHosts(a.Fraction), held: true})
+	case scenario.SetLoad:
+		s.driver.SetWorkload(a.Workload)
+		if p.For > 0 && s.sleepUntil(p.End()) == nil {
+			s.driver.SetWorkload(s.scenario.Workload)
+		}
+	}
+	if err != nil {
+		s.note("%s: %v", p.Name, err)
+	}
+	if repairs {
+		s.awaitRepair(result)
+	}
+}
+
+// spread does a number of things at once, or one by one over a time.
+func (s *simulation) spread(count int, over time.Duration, do func(n int) error) error {
+	if over == 0 {
+		return do(count)
+	}
+	begin := s.elapsed()
+	var first error
+	for i := range count {
+		if s.sleepUntil(begin+over*time.Duration(i)/time.Duration(count)) != nil {
+			return first
+		}
+		if err := do(1); err != nil && first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+// plan notes how much a phase asks for.
+func (s *simulation) plan(result int, p scenario.Phase) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := &s.results[result]
+	r.Partial = p.AllowPartial
+	switch a := p.Action.(type) {
+	case scenario.Join:
+		r.Planned = a.Count
+	case scenario.Leave:
+		r.Planned = a.Count
+	case scenario.Crash:
+		r.Planned = a.Count
+	case scenario.Pause:
+		r.Planned = a.Count
+	} // hosts by their share: see inflict
+}
+
+// did counts what a phase has done.
+func (s *simulation) did(result, n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.results[result].Done += n
+}
+
+// start starts members; those that were started before one failed count.
+func (s *simulation) start(ctx context.Context, result, n int) error {
+	started, err := s.fleet.Start(ctx, n, "")
+	s.did(result, len(started))
+	s.mu.Lock()
+	for _, id := range started {
+		s.joiners[id] = result
+	}
+	s.mu.Unlock()
+	return err
+}
+
+// heal ends all faults; it asks for all hosts that are under one, and reports whether there were any.
+func (s *simulation) heal(ctx context.Context, result int) (some bool, err error) {
+	before := s.faults.faulty()
+	_, err = s.faults.heal(ctx)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.results[result].Planned = before
+	s.results[result].Done = max(0, before-s.faults.faulty())
+	return before > 0, err
+}
+
+func (s *simulation) stop(ctx context.Context, result int, ids []chord.ID, crash bool) error {
+	first, way := error(nil), Leave
+	if crash {
+		way = Crash
+	}
+	for _, id := range ids {
+		err := s.fleet.Stop(ctx, id, way)
+		if err != nil {
+			if first == nil {
+				first = err
+			}
+			s.mu.Lock()
+			delete(s.stopping, id) // it remains, and may be hit by another phase
+			s.mu.Unlock()
+			continue
+		}
+		s.did(result, 1)
+		s.mu.Lock()
+		s.stoppedBy[id] = result
+		if !crash {
+			s.leavers[id] = result
+		}
+		s.mu.Unlock()
+	}
+	return first
+}
+
+// churn runs three Poisson processes until the phase, or the scenario, ends.
+func (s *simulation) churn(ctx context.Context, c scenario.Churn, p scenario.Phase, result int) {
+	end := p.End()
+	if p.For == 0 {
+		end = s.scenario.Duration
+	}
+	process := func(rate float64, do func() error) {
+		if rate <= 0 {
+			return
+		}
+		_ = s.runtime.Go(ctx, func(context.Context) { // fails only when the runtime ends
+			for s.runtime.Sleep(s.exponential(rate)) == nil && (end == 0 || s.elapsed() < end) {
+				s.mu.Lock()
+				s.results[result].Planned++
+				s.mu.Unlock()
+				if err := do(); err != nil {
+					s.note("%s: %v", p.Name, err)
+				}
+			}
+		})
+	}
+	process(c.Join, func() error { return s.start(ctx, result, 1) })
+	process(c.Leave, func() error { return s.stop(ctx, result, s.victims(1, false), false) })
+	process(c.Crash, func() error { return s.stop(ctx, result, s.victims(1, false), true) })
+	if end > 0 {
+		_ = s.sleepUntil(end) // if the runtime ends, all else does too
+	}
+}
+
+// inflict brings a fault into force for the phase's time, or until it is healed. A host where it does not begin at
+// once, or does not end in time, counts as not done.
+func (s *simulation) inflict(ctx context.Context, p scenario.Phase, result int, d *fault) error {
+	if d.partition {
+		d.partitioned = s.countMembers(d.from)
+	}
+	end, err := s.faults.add(ctx, d)
+	hit := s.faults.hit(d)
+	s.mu.Lock()
+	r := &s.results[result]
+	r.Planned = max(r.Planned, len(d.from), 1) // the hosts that its share comes to, at least one
+	r.Done = hit
+	s.mu.Unlock()
+	if p.For == 0 {
+		return err
+	}
+	if s.sleepUntil(p.End()) != nil {
+		return err
+	}
+	if endErr := end(ctx); endErr != nil {
+		s.did(result, -min(hit, s.faults.stuck(d)))
+		if err == nil {
+			err = endErr
+		}
+	}
+	return err
+}
+
+// fewHosts chooses so many hosts, but never all.
+func (s *simulation) fewHosts(count int) map[string]bool {
+	hosts := s.fleet.Hosts()
+	chosen := make(map[string]bool)
+	for range min(count, len(hosts)-1) {
+		at := s.chance(len(hosts))
+		for chosen[hosts[at].Address] {
+			at = (at + 1) % len(hosts)
+		}
+		chosen[hosts[at].Address] = true
+	}
+	return chosen
+}
+
+func (s *simulation) allHosts() map[string]bool {
+	all := make(map[string]bool)
+	for _, h := range s.fleet.Hosts() {
+		all[h.Address] = true
+	}
+	return all
+}
+
+func (s *simulation) countMembers(hosts map[string]bool) (n int) {
+	for _, h := range s.fleet.Hosts() {
+		if hosts[h.Address] {
+			n += len(h.Members)
+		}
+	}
+	return n
+}

@@ -1,0 +1,262 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"chordconductor/conductor/lab/scenario"
+	"chordconductor/conductor/ring"
+	"chordconductor/node/chord"
+	"chordconductor/node/nodepb"
+)
+
+// stageFleet is hosts whose calls fail by their number, before the host has done what it is asked or (late) after.
+type stageFleet struct {
+	mu      sync.Mutex
+	paper   *paperFleet
+	failing map[int]bool
+	late    bool
+	calls   int
+	failed  int
+	started int
+	stopped int
+}
+
+func newStageFleet(failing map[int]bool, late bool) *stageFleet {
+	f := &stageFleet{paper: newPaperFleet("a", "b", "c", "d"), failing: failing, late: late}
+	return f
+}
+
+// step is one call to a host, which does act.
+func (f *stageFleet) step(act func()) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.calls++
+	fails := f.failing[f.calls-1]
+	if !fails || f.late {
+		act()
+	}
+	if fails {
+		f.failed++
+		return errors.New("unreachable")
+	}
+	return nil
+}
+
+func (f *stageFleet) Hosts() []Host {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	hosts := slices.Clone(f.paper.hosts)
+	for i := range hosts {
+		hosts[i].Members = slices.Clone(hosts[i].Members)
+	}
+	return hosts
+}
+
+func (f *stageFleet) Start(_ context.Context, count int, _ string) (ids []chord.ID, err error) {
+	for range count {
+		if err := f.step(func() {
+			h := &f.paper.hosts[f.started%len(f.paper.hosts)]
+			f.started++
+			h.Members = append(h.Members, Member{id(byte(100 + f.started)), true})
+			ids = append(ids, id(byte(100+f.started)))
+		}); err != nil {
+			if f.late {
+				ids = ids[:len(ids)-1] // its start was not reported
+			}
+			return ids, err
+		}
+	}
+	return ids, nil
+}
+
+func (f *stageFleet) Stop(_ context.Context, of chord.ID, _ Departure) error {
+	return f.step(func() {
+		for i := range f.paper.hosts {
+			h := &f.paper.hosts[i]
+			if before := len(h.Members); before > 0 {
+				h.Members = slices.DeleteFunc(h.Members, func(m Member) bool { return m.ID == of })
+				f.stopped += before - len(h.Members)
+			}
+		}
+	})
+}
+
+func (f *stageFleet) SetFaults(_ context.Context, address string, q *nodepb.SetFaultsRequest) error {
+	return f.step(func() { f.paper.sent[address] = proto.CloneOf(q) })
+}
+
+func (f *stageFleet) Client(string) Client  { return nil }
+func (f *stageFleet) Replicas() int         { return 3 }
+func (f *stageFleet) Close(context.Context) {}
+
+// under lists the hosts with faults, and which; base is what all hosts have.
+func (f *stageFleet) under() (hosts []string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, h := range f.paper.hosts {
+		if q := f.paper.sent[h.Address]; !healthy(q) {
+			hosts = append(hosts, h.Address)
+		}
+	}
+	return hosts
+}
+
+func (f *stageFleet) view() *ring.View {
+	v := &ring.View{Status: ring.Ideal, Bits: 160}
+	for _, h := range f.Hosts() {
+		for _, m := range h.Members {
+			v.Members = append(v.Members, &ring.Member{ID: m.ID, Status: ring.Active})
+			v.Counts.Active++
+		}
+	}
+	slices.SortFunc(v.Members, func(a, b *ring.Member) int { return a.ID.Compare(b.ID) })
+	return v
+}
+
+// TestPhasesOnAFleetThatFails runs each kind of phase on hosts of which one call after the other fails, before the host
+// has done what it is asked or after: a phase that passes has done all that it asks for, for as long as it asks; no
+// more is reported done than was; a failure fails the run, and is named; and at the end, when the hosts can be asked
+// again, no fault remains.
+func TestPhasesOnAFleetThatFails(t *testing.T) {
+	kinds := map[string]struct {
+		planned int
+		under   int // hosts with faults while it lasts
+		counts  func(*stageFleet) int
+	}{
+		"join: 3":                             {3, 0, func(f *stageFleet) int { return f.started }},
+		"join: 3, for: 6s":                    {3, 0, func(f *stageFleet) int { return f.started }},
+		"leave: 2":                            {2, 0, func(f *stageFleet) int { return f.stopped }},
+		"crash: 2":                            {2, 0, func(f *stageFleet) int { return f.stopped }},
+		"crash: 2, adjacent: true":            {2, 0, func(f *stageFleet) int { return f.stopped }},
+		"crash: 2, for: 6s":                   {2, 0, func(f *stageFleet) int { return f.stopped }},
+		"partition: {fraction: 0.5}, for: 6s": {2, 4, nil},
+		"one_way_cut: {from: 0.5, to: 1}, for: 6s":         {2, 2, nil},
+		"slow_link: {fraction: 0.5, latency: 1s}, for: 6s": {2, 2, nil},
+		"pause: 2, for: 6s":                                {2, 2, nil},
+		"telemetry_outage: {fraction: 0.5}, for: 6s":       {2, 2, nil},
+	}
+	for text, kind := range kinds {
+		for call := range 14 {
+			for _, late := range []bool{false, true} {
+				label := fmt.Sprintf("%s, call %d fails, late %v", text, call, late)
+				synctest.Test(t, func(t *testing.T) {
+					l, f := onStage(t, "phases: [{at: 3s, "+text+"}]\nduration: 15s\n", call, late)
+					defer l.Close(t.Context())
+					held := true
+					time.Sleep(3*time.Second + 10*time.Millisecond)
+					for range 11 { // until shortly before its end
+						held = held && len(f.under()) >= kind.under
+						time.Sleep(500 * time.Millisecond)
+					}
+					time.Sleep(600 * time.Millisecond)
+					ended := len(f.under()) == 0
+					failedInPhase := f.failed > 0
+					time.Sleep(2 * time.Minute)
+					r := l.Result()
+					if !r.Finished || len(r.Phases) != 2 {
+						t.Fatalf("%s: %+v", label, r)
+					}
+					p := r.Phases[1]
+					if p.Planned != kind.planned {
+						t.Errorf("%s: planned %d", label, p.Planned)
+					}
+					if failedInPhase != !r.Passed() || failedInPhase && len(r.Notes) == 0 {
+						// a renewal that fails is made good before the lease ends
+						if !(held && ended && kind.under > 0) {
+							t.Errorf("%s: passed %v, %d of %d done, notes %q", label, r.Passed(), p.Done, p.Planned, r.Notes)
+						}
+					}
+					if r.Passed() && !(held && ended) {
+						t.Errorf("%s: passed, but in force throughout is %v, and that it ended in time %v", label, held, ended)
+					}
+					if kind.counts != nil && (p.Done > kind.counts(f) || !late && p.Done != kind.counts(f)) {
+						t.Errorf("%s: %d are reported done, and %d were", label, p.Done, kind.counts(f))
+					}
+					if got := f.under(); len(got) > 0 || len(l.Faults()) > 0 {
+						t.Errorf("%s: in the end %v have faults, and %v is listed", label, got, l.Faults())
+					}
+				})
+			}
+		}
+	}
+}
+
+// onStage starts a scenario on a fleet of which one call fails.
+func onStage(t *testing.T, text string, call int, late bool) (*Controller, *stageFleet) {
+	s, err := scenario.Parse("x", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := newStageFleet(map[int]bool{call: true}, late)
+	l := New(Config{View: f.view, Watch: NewWatch(), Remote: f})
+	if err := l.StartSimulation(s); err != nil {
+		l.Close(t.Context())
+		t.Fatal(err)
+	}
+	return l, f
+}
+
+// TestHealPhasesOnAFleetThatFails is the same for a phase that heals an earlier one's faults, and for a scenario's
+// network on a ring that was there.
+func TestHealPhasesOnAFleetThatFails(t *testing.T) {
+	for text, during := range map[string][]string{
+		"phases: [{at: 2s, pause: 2}, {at: 5s, heal: true}]\nduration: 12s\n":                     nil,
+		"phases: [{at: 2s, partition: {fraction: 0.5}}, {at: 5s, heal: true}]\nduration: 12s\n":   nil,
+		"network: {latency: 5ms}\nphases: [{at: 5s, workload: {rate: 0.001/s}}]\nduration: 12s\n": {"a", "b", "c", "d"},
+	} {
+		for call := range 14 {
+			for _, late := range []bool{false, true} {
+				label := fmt.Sprintf("%q, call %d fails, late %v", text, call, late)
+				synctest.Test(t, func(t *testing.T) {
+					l, f := onStage(t, text, call, late)
+					defer l.Close(t.Context())
+					time.Sleep(time.Second)
+					begun := during == nil || slices.Equal(f.under(), during)
+					time.Sleep(4*time.Second + 10*time.Millisecond)
+					healed := slices.Equal(f.under(), during)
+					time.Sleep(2 * time.Minute)
+					r := l.Result()
+					if r.Passed() && !(begun && healed) {
+						t.Errorf("%s: passed, though in force at first as wanted: %v, and then: %v", label, begun, healed)
+					}
+					if !r.Passed() && len(r.Notes) == 0 {
+						t.Errorf("%s: failed without a note: %+v", label, r.Phases)
+					}
+					if f.failed == 0 && !r.Passed() {
+						t.Errorf("%s: nothing fails: %+v, notes %q", label, r.Phases, r.Notes)
+					}
+					if got := f.under(); len(got) > 0 || len(l.Faults()) > 0 {
+						t.Errorf("%s: in the end %v have faults, and %v is listed", label, got, l.Faults())
+					}
+				})
+			}
+		}
+	}
+}
+
+// TestNothingToHealMeasuresNothing: a heal repairs nothing where nothing was broken, and measures no repair.
+func TestNothingToHealMeasuresNothing(t *testing.T) {
+	for text, measured := range map[string]bool{
+		"phases: [{at: 2s, heal: true}]\n":                       false,
+		"phases: [{at: 2s, pause: 2}, {at: 4s, heal: true}]\n":   true,
+		"phases: [{at: 2s, heal: true}, {at: 3s, heal: true}]\n": false,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			l, _ := onStage(t, text+"duration: 12s\nexpect: {repaired_within: 1s}\n", -1, false)
+			defer l.Close(t.Context())
+			time.Sleep(2 * time.Minute)
+			if r := l.Result(); !r.Finished || len(r.Checks) != 1 || r.Checks[0].Measured != measured {
+				t.Errorf("%q: %+v", text, r.Checks)
+			}
+		})
+	}
+}

@@ -1,0 +1,377 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"chordconductor/conductor/lab/load"
+	"chordconductor/conductor/lab/scenario"
+	"chordconductor/conductor/live"
+	"chordconductor/conductor/ring"
+	"chordconductor/internal/duration"
+	"chordconductor/node/chord"
+)
+
+const (
+	maxNotes      = 100 // deviations from the plan, in a Result
+	maxViolations = 1000
+	maxPoints     = 90_000 // of the timeline: a day of seconds; at the bound the first quarter is dropped
+	settleLimit   = time.Second
+
+	// underWayLimit is how long joins and leaves under way at the end are awaited before they count as not done.
+	underWayLimit = time.Minute
+)
+
+// A simulation is one scenario on one fleet.
+type simulation struct {
+	scenario   *scenario.Scenario
+	deployment *activeDeployment
+	runtime    *simulationRuntime
+	fleet      Fleet
+	view       func() *ring.View
+	stats      func() live.Stats
+	watch      *Watch
+	faults     *faults
+	driver     *load.Driver
+	virtual    bool
+	began      time.Time
+
+	mu         sync.Mutex // guards all below
+	rand       *rand.Rand // chooses the victims of a phase
+	timeline   []Point
+	repairs    []Repair
+	violations map[string]ring.Violation
+	results    []PhaseResult // one per step begun: before the first phase, then one per phase
+	begun      []bool        // by phase of the scenario
+	waiting    []repairWait  // phases that are over, while the ring is not ideal again
+	accuracy   viewAccuracy
+	notes      []string
+	phase      string
+	stopping   map[chord.ID]bool // members stopped by command, so that none is hit twice
+	stoppedBy  map[chord.ID]int  // of these, the members that stopped, with the phase's index in results
+	leavers    map[chord.ID]int  // of these, the members that accepted a command to leave, with the phase's index in results
+	joiners    map[chord.ID]int  // members that were started, with the phase's index in results
+	ended      bool
+	finished   bool
+	failure    string
+	took       time.Duration // as of the last look; final when ended
+}
+
+func newSimulation(s *scenario.Scenario, here *activeDeployment, cfg Config) *simulation {
+	sim := &simulation{
+		scenario: s, deployment: here, runtime: newSimulationRuntime(here.Runtime), fleet: here.Fleet, faults: here.faults,
+		view: cfg.View, stats: cfg.Stats, watch: cfg.Watch,
+		rand:       rand.New(rand.NewPCG(s.Seed, 0xfa0175)),
+		violations: make(map[string]ring.Violation), stopping: make(map[chord.ID]bool), stoppedBy: make(map[chord.ID]int), leavers: make(map[chord.ID]int), joiners: make(map[chord.ID]int),
+		begun: make([]bool, len(s.Phases)),
+	}
+	cfg.Watch.reset()
+	sim.driver = load.New(load.Config{
+		Runtime: sim.runtime, Workload: s.Workload, Seed: s.Seed, Replicas: max(1, here.Fleet.Replicas()),
+		Pick:     func(n uint64) (load.Store, bool) { return pick(here.Fleet, n) },
+		Answered: cfg.Watch.Answered,
+	})
+	return sim
+}
+
+// begin sets the clock to zero. Like all below that uses the clock, it is called within the runtime.
+func (s *simulation) begin() { s.began = s.runtime.Now() }
+
+// repairWait is a phase whose repair is being timed.
+type repairWait struct {
+	result int // index in results
+	since  time.Time
+}
+
+// run runs the simulation from the first member to the verdict. It returns when the scenario is over, or early when the
+// runtime ends.
+func (s *simulation) run(ctx context.Context) {
+	s.enter("start")
+	running := s.runtime.NewSignal()
+	if s.runtime.Go(ctx, func(context.Context) {
+		s.driver.Run()
+		running.Set()
+	}) != nil {
+		return
+	}
+	if s.runtime.Go(ctx, s.monitor) != nil || s.runtime.Go(ctx, s.populate) != nil {
+		return
+	}
+	s.applyNetwork(ctx)
+	for i, p := range s.scenario.Phases {
+		if s.runtime.Go(ctx, func(ctx context.Context) { s.perform(ctx, i, p) }) != nil {
+			return
+		}
+	}
+	if s.scenario.Duration == 0 {
+		return // until stopped: the tasks go on
+	}
+	if s.sleepUntil(s.scenario.Duration) != nil {
+		return
+	}
+	s.setPhase("verdict")
+	s.driver.Stop()
+	if err := s.faults.clear(ctx); err != nil {
+		s.note("healing at the end: %v", err)
+	}
+	if running.Wait(0) != nil {
+		return
+	}
+	if err := s.driver.Sweep(ctx); err != nil {
+		return
+	}
+	if s.runtime.Sleep(settleLimit+judgeAfter) != nil { // the last events arrive, the last answers are judged
+		return
+	}
+	for limit := s.runtime.Now().Add(underWayLimit); len(s.underWay()) > 0 && s.runtime.Now().Before(limit); {
+		if s.runtime.Sleep(lookEvery) != nil {
+			return
+		}
+	}
+	s.watch.Judge(s.runtime.Now())
+	s.conclude()
+}
+
+// applyNetwork imposes the scenario's network conditions on a ring that was there before; a ring of the scenario's own
+// was made with them.
+func (s *simulation) applyNetwork(ctx context.Context) {
+	if s.scenario.OwnRing {
+		return
+	}
+	err := s.faults.setNetwork(ctx, s.scenario.Network)
+	if n := s.scenario.Network; n.Latency == 0 && n.Jitter == 0 && n.Loss == 0 {
+		return
+	}
+	planned, done := s.faults.settled()
+	s.mu.Lock()
+	s.results[0].Planned += planned
+	s.results[0].Done += done
+	s.mu.Unlock()
+	if err != nil {
+		s.note("network: %v", err)
+	}
+}
+
+// underWay lists, by their phases, the members that were started and have not joined, and those that were ordered to
+// leave and are still there. A member that has joined and is gone since counts as joined.
+func (s *simulation) underWay() (phases []int) {
+	hosts, v := s.fleet.Hosts(), s.view()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, h := range hosts {
+		for _, m := range h.Members {
+			if phase, ok := s.leavers[m.ID]; ok {
+				phases = append(phases, phase)
+			} else if phase, ok := s.joiners[m.ID]; ok && !m.Joined {
+				if seen := v.Member(m.ID); seen == nil || seen.Status == ring.Joining {
+					phases = append(phases, phase)
+				}
+			}
+		}
+	}
+	for _, m := range v.Members { // a fleet may no longer list those that have only begun to leave
+		if phase, ok := s.leavers[m.ID]; ok && m.Status == ring.Leaving {
+			if _, listed := hostOf(hosts, m.ID); !listed {
+				phases = append(phases, phase)
+			}
+		}
+	}
+	return phases
+}
+
+// conclude ends the simulation at its end. What is still under way counts as not done.
+func (s *simulation) conclude() {
+	unfinished := s.underWay()
+	s.mu.Lock()
+	for _, phase := range unfinished {
+		s.results[phase].Done--
+	}
+	for i, p := range s.scenario.Phases { // on a machine that lags, one may not have begun
+		if !s.begun[i] {
+			now := s.elapsed()
+			s.results = append(s.results, PhaseResult{Name: p.Name, From: now, To: now, Planned: 1, Partial: p.AllowPartial})
+		}
+	}
+	s.ended, s.finished = true, true
+	s.phase = "finished"
+	s.took = s.elapsed()
+	s.mu.Unlock()
+	s.runtime.end()
+}
+
+// abort ends a simulation that has not reached its end.
+func (s *simulation) abort() {
+	s.driver.Stop()
+	s.mu.Lock()
+	if !s.ended {
+		s.ended, s.took = true, s.elapsed()
+		s.phase = "stopped"
+		if s.scenario.Duration > 0 {
+			s.failure = "stopped after " + duration.Text(s.took.Round(100*time.Millisecond))
+		}
+	}
+	s.mu.Unlock()
+	s.runtime.end()
+}
+
+// over reports whether the simulation has reached its end.
+func (s *simulation) over() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ended
+}
+
+// populate starts the ring's members: the first founds it, the others follow over a few seconds, so that a user can
+// watch, and over at least two stabilize intervals, so that the ring can keep up. On a machine that is too slow for
+// that, each follows as those before have joined.
+func (s *simulation) populate(ctx context.Context) {
+	have, _ := members(s.fleet.Hosts())
+	want := s.scenario.Ring.Members
+	if !s.scenario.OwnRing || have >= want {
+		return
+	}
+	const atLeast, gap = 3200 * time.Millisecond, 100 * time.Millisecond
+	steps := int(max(atLeast, 2*s.scenario.Timing.Stabilize) / gap)
+	step := max(1, (want-have)/steps)
+	s.mu.Lock()
+	s.results[0].Planned += want - have
+	s.mu.Unlock()
+	for have < want {
+		n := min(step, want-have)
+		if have == 0 {
+			n = 1
+		}
+		if err := s.start(ctx, 0, n); err != nil {
+			s.note("starting members: %v", err)
+			return
+		}
+		have += n
+		for waiting := true; waiting; {
+			if s.runtime.Sleep(gap) != nil {
+				return
+			}
+			all, joined := members(s.fleet.Hosts())
+			waiting = all-joined > max(8, 4*step)
+		}
+	}
+}
+
+// sleepUntil sleeps to a time since the start.
+func (s *simulation) sleepUntil(at time.Duration) error {
+	wait := s.began.Add(at).Sub(s.runtime.Now())
+	if wait <= 0 {
+		return nil
+	}
+	return s.runtime.Sleep(wait)
+}
+
+func (s *simulation) elapsed() time.Duration { return s.runtime.Now().Sub(s.began) }
+
+// enter begins a new step: the load counts further measurements under it.
+func (s *simulation) enter(name string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.elapsed()
+	if n := len(s.results); n > 0 {
+		s.results[n-1].To = now
+	}
+	s.results = append(s.results, PhaseResult{Name: name, From: now})
+	s.phase = name
+	s.driver.SetPhase(len(s.results) - 1)
+	return len(s.results) - 1
+}
+
+func (s *simulation) setPhase(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.phase = name
+}
+
+// note records a deviation from the plan.
+func (s *simulation) note(format string, args ...any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.notes) < maxNotes {
+		s.notes = append(s.notes, duration.Text(s.elapsed().Round(100*time.Millisecond))+": "+fmt.Sprintf(format, args...))
+	}
+}
+
+// chance draws a random number below n. Draws come from several tasks, so in real time their order differs between two
+// runs; in virtual time it does not.
+func (s *simulation) chance(n int) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.rand.IntN(n)
+}
+
+func (s *simulation) exponential(rate float64) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return time.Duration(s.rand.ExpFloat64() / rate * float64(time.Second))
+}
+
+// someHosts chooses a share of the hosts, at least one and never all.
+func (s *simulation) someHosts(share float64) map[string]bool { return s.choose(share, nil, 1) }
+
+// otherHosts chooses a share of the hosts that are not named, at least one.
+func (s *simulation) otherHosts(share float64, than map[string]bool) map[string]bool {
+	return s.choose(share, than, 0)
+}
+
+func (s *simulation) choose(share float64, except map[string]bool, spared int) map[string]bool {
+	var able []string
+	for _, h := range s.fleet.Hosts() {
+		if !except[h.Address] {
+			able = append(able, h.Address)
+		}
+	}
+	n := min(max(1, int(share*float64(len(able))+0.5)), len(able)-spared)
+	chosen := make(map[string]bool, max(n, 0))
+	for range n {
+		i := s.chance(len(able))
+		chosen[able[i]] = true
+		able = slices.Delete(able, i, i+1)
+	}
+	return chosen
+}
+
+// victims chooses members that are on the ring and not yet stopped: anywhere, or neighbours on different hosts.
+func (s *simulation) victims(n int, adjacent bool) []chord.ID {
+	type candidate struct {
+		id   chord.ID
+		host string
+	}
+	var able []candidate
+	for _, h := range s.fleet.Hosts() {
+		for _, m := range h.Members {
+			if m.Joined {
+				able = append(able, candidate{m.ID, h.Address})
+			}
+		}
+	}
+	slices.SortFunc(able, func(a, b candidate) int { return a.id.Compare(b.id) })
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	able = slices.DeleteFunc(able, func(c candidate) bool { return s.stopping[c.id] })
+	var chosen []chord.ID
+	hit := make(map[string]bool)
+	for at := 0; len(chosen) < n && len(able) > 1; {
+		if !adjacent || len(chosen) == 0 {
+			at = s.rand.IntN(len(able))
+		}
+		at %= len(able)
+		c := able[at]
+		able = slices.Delete(able, at, at+1)
+		if adjacent && hit[c.host] {
+			continue // on a host that is hit already: not a failure of its own
+		}
+		hit[c.host] = true
+		s.stopping[c.id] = true
+		chosen = append(chosen, c.id)
+	}
+	return chosen
+}

@@ -1,0 +1,153 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"chordconductor/conductor/lab/scenario"
+	"chordconductor/conductor/ring"
+	"chordconductor/node/simenv"
+	"chordconductor/otel"
+	"chordconductor/otel/chordevent"
+)
+
+const (
+	// exportDelay is how long an event takes from its member to the view in virtual time: the exporters' interval.
+	exportDelay = 100 * time.Millisecond
+	// advanceEvery is the interval at which the fold's clock is advanced.
+	advanceEvery = 200 * time.Millisecond
+	// showEvery is the time, virtual, between two looks at the progress.
+	showEvery = time.Second
+	// drainLimit bounds what follows a scenario's end: operations under way, the sweep, the last judgements.
+	drainLimit = 10 * time.Minute
+)
+
+// ErrInterrupted is the error of a run that was ended from outside.
+var ErrInterrupted = errors.New("interrupted")
+
+// A Tap receives what the members push, as a receiver would and before any other; nil: it does not. It keeps nothing
+// that it is given.
+type Tap struct {
+	Logs  func(plog.Logs)
+	Spans func(ptrace.Traces)
+	// Metrics are pushed in real time only: in virtual time members have none.
+	Metrics func(pmetric.Metrics)
+}
+
+// BeforeLogs puts the tap before next.
+func (t Tap) BeforeLogs(next func(plog.Logs)) func(plog.Logs) {
+	if t.Logs == nil {
+		return next
+	}
+	return func(ld plog.Logs) {
+		t.Logs(ld)
+		next(ld)
+	}
+}
+
+// BeforeSpans puts the tap before next.
+func (t Tap) BeforeSpans(next func(ptrace.Traces)) func(ptrace.Traces) {
+	if t.Spans == nil {
+		return next
+	}
+	return func(td ptrace.Traces) {
+		t.Spans(td)
+		next(td)
+	}
+}
+
+// RunVirtual runs a scenario in virtual time: the same members, the same workload and judgement, on a simulated clock
+// and network. One seed is one run, tapped or not. show is called with the progress, unless it is nil.
+func RunVirtual(ctx context.Context, s *scenario.Scenario, tap Tap, show func(State, *ring.View)) (*Result, error) {
+	world := worldOf(s, time.Time{})
+	defer world.Close()
+	watch := NewWatch()
+	fold := &virtualFold{world: world, ring: ring.New(ring.Options{Base: s.Timing.Stabilize}), watch: watch}
+	random := rand.New(rand.NewPCG(s.Seed, 0x7e1e))
+	telemetry, err := otel.Memory(otel.MemoryConfig{
+		Ring: RingName, Instance: "virtual", Random: random.Uint64, Now: world.Now, Sink: tap.BeforeLogs(fold.receive), Spans: tap.BeforeSpans(watch.Spans),
+	})
+	if err != nil {
+		return nil, err
+	}
+	fleet, host, err := simulated(s, world, telemetry)
+	if err != nil {
+		return nil, err
+	}
+	here := newActiveDeployment(&Deployment{Fleet: fleet, Runtime: host})
+	if err := host.Go(ctx, here.renewFaults); err != nil {
+		return nil, err
+	}
+	sim := newSimulation(s, here, Config{View: fold.view, Watch: watch})
+	sim.virtual = true
+	sim.began = world.Now()
+	fold.advance()
+	if err := sim.runtime.Go(ctx, sim.run); err != nil {
+		return nil, err
+	}
+	for !sim.over() {
+		if ctx.Err() != nil {
+			return sim.result(), ErrInterrupted
+		}
+		if world.Elapsed() > s.Duration+drainLimit {
+			return sim.result(), errors.New("the scenario did not reach its end")
+		}
+		world.Run(showEvery)
+		if show != nil {
+			st := State{}
+			sim.report(&st)
+			show(st, fold.view())
+		}
+	}
+	return sim.result(), nil
+}
+
+// virtualFold is the ring view of a run in virtual time. Events reach it as over OTLP: encoded, as the Collector's
+// data, decoded, and later.
+type virtualFold struct {
+	world *simenv.World
+	ring  *ring.Ring
+	watch *Watch
+	last  *ring.View // nil: out of date
+}
+
+// receive takes a member's events. What cannot be decoded is lost here as it would be there.
+func (f *virtualFold) receive(data plog.Logs) {
+	f.world.At(exportDelay, func() {
+		now := f.world.Now()
+		for _, rl := range data.ResourceLogs().All() {
+			source := chordevent.SourceOf(rl.Resource())
+			for _, sl := range rl.ScopeLogs().All() {
+				for _, record := range sl.LogRecords().All() {
+					if ev, _, err := chordevent.Decode(source, record); err == nil {
+						f.ring.Apply(&ev, now)
+						f.watch.Append(&ev, now)
+					}
+				}
+			}
+		}
+		f.last = nil
+	})
+}
+
+// advance advances the fold's clock, at intervals.
+func (f *virtualFold) advance() {
+	f.world.At(advanceEvery, func() {
+		f.ring.Advance(f.world.Now())
+		f.last = nil
+		f.advance()
+	})
+}
+
+func (f *virtualFold) view() *ring.View {
+	if f.last == nil {
+		f.last = f.ring.View()
+	}
+	return f.last
+}

@@ -1,0 +1,68 @@
+package report
+
+import (
+	"cmp"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+
+	"chordconductor/conductor/lab/controller"
+	"chordconductor/node/nodepb"
+)
+
+// shortDigits is the number of digits of an identifier in a path; enough to distinguish members of one ring by eye.
+const shortDigits = 8
+
+// short is the beginning of an identifier as the ring writes it.
+func short(id []byte, bits int) string {
+	digits := (bits + 3) / 4
+	text := hex.EncodeToString(id)
+	if digits > 0 && digits < len(text) {
+		text = text[len(text)-digits:]
+	}
+	return text[:min(len(text), shortDigits)]
+}
+
+// fewText names the first of many.
+func fewText(names []string) string {
+	const most = 3
+	if len(names) <= most {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+}
+
+// hop writes one step of a lookup: "finger 151 → 9a0c44d1".
+func hop(h *nodepb.Hop, bits int) string {
+	id := short(h.GetPeer().GetId(), bits)
+	var by string
+	switch h.GetPointer() {
+	case nodepb.Candidate_POINTER_FINGER:
+		by = fmt.Sprintf("finger %d → ", h.GetSlot())
+	case nodepb.Candidate_POINTER_SUCCESSOR:
+		by = fmt.Sprintf("successor %d → ", h.GetSlot())
+	}
+	if n := h.GetTimeouts(); n > 0 {
+		id += fmt.Sprintf(" (timeouts: %d)", n)
+	}
+	return by + id
+}
+
+// loads lists the members' keys and operations, beside the keys expected from the share of the circle that each owned.
+func loads(r *controller.Result) []Load {
+	out := make([]Load, 0, len(r.Loads))
+	var keys int64
+	for _, l := range r.Loads {
+		keys += l.Owned
+	}
+	for _, l := range r.Loads {
+		out = append(out, Load{
+			Member: l.ID, Owned: l.Owned, Expected: round(l.Share * float64(keys)), Replica: l.Replica, Bytes: l.Bytes, Gets: l.Gets, Puts: l.Puts,
+		})
+	}
+	slices.SortFunc(out, func(a, b Load) int {
+		return cmp.Or(cmp.Compare(b.Owned, a.Owned), strings.Compare(a.Member, b.Member))
+	})
+	return out
+}

@@ -1,0 +1,117 @@
+package scenario
+
+import (
+	"bytes"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"go.yaml.in/yaml/v3"
+)
+
+func compiled(t *testing.T) *jsonschema.Schema {
+	t.Helper()
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(Schema()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := jsonschema.NewCompiler()
+	if err := c.AddResource("scenario.json", doc); err != nil {
+		t.Fatal(err)
+	}
+	s, err := c.Compile("scenario.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// values are a YAML file's, as a program would give them to a validator; ok is false if it is not YAML, or not one
+// document.
+func values(source string) (v any, ok bool) {
+	if strings.Contains(source, "\n---\n") && !strings.HasPrefix(source, "%") && !strings.HasPrefix(source, "#") {
+		return nil, false
+	}
+	return v, yaml.Unmarshal(withoutVersion([]byte(source)), &v) == nil
+}
+
+// The schema accepts what the parser accepts: all shipped scenarios, and those that the parser's tests hold to be
+// right.
+func TestSchemaAccepts(t *testing.T) {
+	s := compiled(t)
+	for _, shipped := range Shipped() {
+		v, ok := values(shipped.Source)
+		if !ok {
+			t.Fatal(shipped.Name)
+		}
+		if err := s.Validate(v); err != nil {
+			t.Errorf("%s: %v", shipped.Name, err)
+		}
+	}
+	for source, want := range merged(texts, impossible) {
+		if v, ok := values(source); ok && want == "" {
+			if err := s.Validate(v); err != nil {
+				t.Errorf("%q: %v", source, err)
+			}
+		}
+	}
+	if err := s.Validate(map[string]any{}); err != nil {
+		t.Error(err)
+	}
+}
+
+// The schema refuses what the parser refuses, except for combinations of fields, and for how YAML is written.
+func TestSchemaRefuses(t *testing.T) {
+	s := compiled(t)
+	together := []string{
+		"too few for", "does not survive the crash", "carries at most", "has no jitter of its own", "is greater than max", "after the scenario's duration",
+		"a phase cannot change it", "without a duration has no end", "members that it can hit", "hosts that it can hit", "cannot be measured",
+	}
+	written := []string{"given twice", "leading zero", "not YAML", "it is empty"}
+	refused := 0
+	all := merged(texts, impossible)
+	for _, p := range problems {
+		all[p.source] = p.want
+	}
+	for source, want := range all {
+		v, ok := values(source)
+		if want == "" || !ok || containsAny(want, together) || containsAny(want, written) {
+			continue
+		}
+		refused++
+		if s.Validate(v) == nil {
+			t.Errorf("%q: accepted by the schema, by the parser: %s", source, want)
+		}
+	}
+	if refused < 30 {
+		t.Errorf("%d refused", refused)
+	}
+}
+
+// The copy in docs is the schema.
+func TestSchemaInDocs(t *testing.T) {
+	const path = "../../../docs/scenario.schema.json"
+	if text, err := os.ReadFile(path); err != nil || !bytes.Equal(text, Schema()) {
+		t.Errorf("%s: %v: run `go generate ./conductor/lab/scenario`", path, err)
+	}
+}
+
+func merged(maps ...map[string]string) map[string]string {
+	all := map[string]string{}
+	for _, m := range maps {
+		for source, want := range m {
+			all[source] = want
+		}
+	}
+	return all
+}
+
+func containsAny(text string, parts []string) bool {
+	for _, p := range parts {
+		if strings.Contains(text, p) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,7 +1,0 @@
-//go:build race
-
-package sim
-
-// raceDetector makes virtual time some twenty times slower, so one scenario is enough. `make test` runs all of them
-// without it.
-const raceDetector = true
