@@ -23,7 +23,7 @@ const (
 	worstFailed = 16e-4
 )
 
-// A queue is yellow from half full on, and red from nine tenths on, where it is about to lose records.
+// A queue is yellow at half of its length, and red at nine tenths, where it is about to lose records.
 const (
 	halfFull   = 0.5
 	almostFull = 0.9

@@ -64,8 +64,8 @@ type Sampling struct {
 
 // EventPipeline bounds the queue and the exports of events.
 type EventPipeline struct {
-	// Queue is how many records may wait, default 65536. A waiting record takes one to two kilobytes; memory is taken as
-	// needed and given back. When full, the oldest is overwritten and counted as lost.
+	// Queue is how many records may wait, default 65536. A waiting record takes 1 to 2 kB; memory is taken as needed
+	// and given back. When full, the oldest is overwritten and counted as lost.
 	Queue int
 	// Batch is the greatest number of records in one request, default 512.
 	Batch int

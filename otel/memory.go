@@ -66,7 +66,7 @@ func Memory(cfg MemoryConfig) (*Telemetry, error) {
 	}, nil
 }
 
-// memory hands each record to the sink at once.
+// memory hands each record to the sink immediately.
 type memory struct{ sink func(plog.Logs) }
 
 func (m memory) Enabled(context.Context, sdklog.EnabledParameters) bool { return true }

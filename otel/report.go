@@ -39,7 +39,7 @@ const abortGrace = 500 * time.Millisecond
 
 // patient makes a provider's Shutdown stop all that the provider runs. The SDK's Shutdown returns early when its
 // context ends, or has ended before, and leaves goroutines behind. So it gets a context that goes on: after the end of
-// ctx all exports fail at once (see lifetime), so that little is left to wait for, and abortGrace bounds the wait.
+// ctx all exports fail immediately (see lifetime), so that little is left to wait for, and abortGrace bounds the wait.
 func patient(shutdown func(context.Context) error) func(context.Context) error {
 	return func(ctx context.Context) error {
 		longer, end := context.WithCancel(context.WithoutCancel(ctx))

@@ -15,7 +15,7 @@ import (
 )
 
 // An outage is reported once for all signals that it concerns, and then at growing intervals; another reason is
-// reported at once.
+// reported immediately.
 func TestOutageIsToldOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var reported errorLog

@@ -66,7 +66,7 @@ func TestSamplerRules(t *testing.T) {
 	}
 }
 
-// Lookups, gets, puts and deletes share one rate per process: a second's worth at once, then the rate.
+// Lookups, gets, puts and deletes share one rate per process: a second's worth together, then the rate.
 func TestLookupRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tr, _ := testTracer(Sampling{Lookups: 50, Quiet: -1})

@@ -25,7 +25,7 @@ type variable struct {
 	check func(value string) error
 }
 
-// maxBuffer bounds queues and batches whose length a variable sets: the SDK allocates them at once.
+// maxBuffer bounds queues and batches whose length a variable sets: the SDK allocates them in full at the start.
 const maxBuffer = 1 << 20
 
 // variables are all those that are checked each on its own.

@@ -24,8 +24,9 @@ const (
 	maxKept  = 1000    // entries in memory; beyond it the oldest are dropped
 	maxField = 300     // bytes of each text of an entry; the rest is dropped
 	maxFile  = 1 << 20 // bytes of the file written to; then it replaces the previous one, whose entries are lost
-	// refusedEvery is how often a command is recorded that was refused for its credential; those between are counted in
-	// the next one's text. So a client without permission cannot push the commands of others out of the record.
+	// refusedEvery is the shortest time between two records of commands that were refused for their credential; those
+	// between are counted in the next one's text. So a client without permission cannot push the commands of others out
+	// of the record.
 	refusedEvery = time.Minute
 	maxLine      = 16 << 10 // of a file that is read; a longer line is not an entry
 
@@ -120,7 +121,7 @@ func (l *Log) read(path string) error {
 	}
 }
 
-// open opens the file that is written to. l.mu is held, or l is not shared yet.
+// open opens the file that is written to. The caller holds l.mu, or l is not shared yet.
 func (l *Log) open() error {
 	f, err := os.OpenFile(filepath.Join(l.dir, current), os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
@@ -145,7 +146,7 @@ func (l *Log) open() error {
 func (l *Log) keep(e Entry) {
 	e.clip()
 	if len(l.kept) == maxKept {
-		l.kept = append(l.kept[:0:0], l.kept[maxKept/4:]...) // a quarter at once, so that most entries cost no copying
+		l.kept = append(l.kept[:0:0], l.kept[maxKept/4:]...) // a quarter together, so that most entries cost no copying
 	}
 	l.kept = append(l.kept, e)
 }
@@ -200,7 +201,7 @@ func (l *Log) write(e Entry) error {
 	l.size += int64(n)
 	if err != nil {
 		_ = l.file.Close()
-		l.file = nil // opened anew, where a truncated line is ended
+		l.file = nil // opened again, where a truncated line is ended
 	}
 	return err
 }

@@ -31,8 +31,8 @@ type lookupVerifier struct {
 	uneven    findings // see unevenLookups
 }
 
-// unevenLookups is the share, one in so many, up to which they are tolerated: they may be lookups whose answer was lost
-// and that started again, so that their traces hold two paths.
+// unevenLookups bounds the tolerated lookups whose hops are not consecutive to one in unevenLookups of all: they may be
+// lookups whose answer was lost and which started again, so that their traces hold two paths.
 const unevenLookups = 20
 
 // A lookupVerdict is what is wrong with one lookup; empty texts: nothing. It counts only if the ring was steady.

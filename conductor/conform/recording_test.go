@@ -70,7 +70,7 @@ type change struct {
 	log      func(plog.LogRecord) bool
 	span     func(ptrace.Span) bool
 	resource func(pcommon.Resource)
-	share    int // only one in so many of the messages, from the beginning; 0: all
+	share    int // only one message in share, from the beginning; 0: all
 }
 
 // verify plays the recording, changed, to a Verifier.

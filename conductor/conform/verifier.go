@@ -16,7 +16,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// advanceEvery is how often, by the messages' clock, the fold receives the time.
+// advanceEvery is the interval, by the messages' clock, at which the fold receives the time.
 const advanceEvery = 200 * time.Millisecond
 
 // Config configures a Verifier. The zero value checks the first ring that is seen, at all levels.

@@ -16,8 +16,8 @@ import (
 // missing.
 const manifestName = "MANIFEST"
 
-// A manifest is written anew when a segment begins and before old ones are dropped. After a crash between the two steps
-// the directory may hold one segment more than it names, never one less.
+// A manifest is written again when a segment begins and before old ones are dropped. After a crash between the two
+// steps the directory may hold one segment more than it names, never one less.
 type manifest struct {
 	Oldest      uint64    `json:"oldest"` // number of the oldest segment kept
 	OldestFrom  time.Time `json:"oldest_from"`

@@ -52,7 +52,7 @@ func (w *writer) weigh() {
 // A seek has the share to itself, since seeks take turns.
 const filePasses = 2
 
-// readable returns an error if there is no memory to read a file of so many bytes.
+// readable returns an error if there is no memory to read a file of size bytes.
 func (h *History) readable(size int64) error {
 	if share := h.opt.Seeking; share != nil && filePasses*size > share.Limit()/2 {
 		share.Refuse()

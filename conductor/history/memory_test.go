@@ -16,7 +16,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// keyframe is a member's whole state with lists of so many peers, whose addresses are so long.
+// keyframe is a member's whole state with lists of the given number of peers, whose addresses have text bytes.
 func keyframe(m *otlptest.Member, peers, text int, at time.Time) chordevent.Event {
 	state := otlptest.Keyframe([]*otlptest.Member{m}, 0, 1)
 	state.Successors = nil

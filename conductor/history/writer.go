@@ -185,7 +185,7 @@ func (w *writer) publish() {
 	s.LastSeq, s.To = w.next-1, w.now
 }
 
-// flush writes what was recorded to the segment's file, and syncs it when that is due, or at once.
+// flush writes what was recorded to the segment's file, and syncs it if that is due or the caller asks for it.
 func (w *writer) flush(sync bool) {
 	if w.file == nil {
 		return

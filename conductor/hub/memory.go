@@ -52,19 +52,19 @@ type message struct {
 	held int // guarded by frameLog.mu; the number of holds: by the frame log, and by clients
 }
 
-// hold counts a new message, for the frame log. mu is held.
+// hold counts a new message, for the frame log. The caller holds mu.
 func (r *frameLog) hold(data []byte) *message {
 	r.cfg.Memory.Hold(int64(len(data)))
 	return &message{data: data, held: 1}
 }
 
-// share adds a hold on a message. frameLog.mu is held.
+// share adds a hold on a message. frameLog.The caller holds mu.
 func (m *message) share() *message {
 	m.held++
 	return m
 }
 
-// letGo removes a hold. mu is held.
+// letGo removes a hold. The caller holds mu.
 func (r *frameLog) letGo(m *message) {
 	if m == nil {
 		return

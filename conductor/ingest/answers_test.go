@@ -23,7 +23,7 @@ import (
 	"google.golang.org/grpc"
 )
 
-// A pickyStore rejects so many records of each next request, by partial success.
+// A pickyStore rejects, of each request, the number of records that comes next in its plan, by partial success.
 type pickyStore struct {
 	mu   sync.Mutex
 	plan []int64 // guarded by mu

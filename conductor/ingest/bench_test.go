@@ -174,7 +174,8 @@ func bareCollector(b *testing.B, target string) system {
 	}}
 }
 
-// A system receives what the clients send. settled reports whether it has processed so many events and spans.
+// A system receives what the clients send. settled reports whether it has processed the given numbers of events and
+// spans.
 type system struct {
 	address string
 	settled func(events, spans uint64) bool

@@ -130,7 +130,7 @@ func (f *forwarder) forwardLogs(ctx context.Context, ld plog.Logs, memory int64)
 	}
 }
 
-// put queues a request of so many records, or drops it if no memory is left for it.
+// put queues a request of the given number of records, or drops it if no memory is left for it.
 func (f *forwarder) put(size int, memory int64, records int, enqueue func()) {
 	switch {
 	case f.ledger == nil || size == 0:

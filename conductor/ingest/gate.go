@@ -93,7 +93,7 @@ func errTooMuch(need, limit int64) error {
 }
 
 // refuse is the answer under overload. The pause it names makes a client try again: without it, Go's exporter drops the
-// batch. It is random, so that senders do not all retry at once.
+// batch. It is random, so that senders do not all retry at the same time.
 func (g *gate) refuse(why string) error {
 	g.refused.Add(1)
 	st, err := status.New(codes.ResourceExhausted, why+"; try again").WithDetails(&errdetails.RetryInfo{

@@ -11,15 +11,15 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// Requests that take their memory step by step, as decompression does, do not wait for each other in a circle, however many
-// come at once, of whatever sizes: each has all that it needs as soon as those before it are done.
+// Requests that take their memory step by step, as decompression does, do not wait for each other in a circle, however
+// many come at the same time, of whatever sizes: each has all that it needs as soon as those before it are done.
 func TestRequestsDoNotHoldMemoryAndWait(t *testing.T) {
 	for seed := range uint64(50) {
 		synctest.Test(t, func(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 1))
 			b := budget(t, 256<<20<<random.IntN(3))
 			gate := newGate(Config{Memory: b, MaxInFlight: 64})
-			// As with more processors: several large requests at once.
+			// As with more processors: several large requests at the same time.
 			gate.events = newClass(b.Decode.Limit()/2, 64, 4, semaphore.NewWeighted(4))
 			begin, n := time.Now(), 1+random.IntN(100)
 			var all sync.WaitGroup

@@ -15,7 +15,7 @@ const (
 	// slotWait is how long a request waits for a slot and for memory. Then it is refused, to be sent again.
 	slotWait = 2 * time.Second
 	// A request is small if its body, as sent, is at most smallBody and decoding it takes at most smallDecode: the
-	// events of a host of some 30 members at once.
+	// events of a host of some 30 members at the same time.
 	smallBody   = 64 << 10
 	smallDecode = 512 << 10
 )
@@ -37,7 +37,7 @@ type class struct{ small, large *lane }
 type lane struct {
 	slots  *semaphore.Weighted
 	memory *semaphore.Weighted // nil: the slots are so few that each has all the memory that it may take
-	turns  *semaphore.Weighted // processors of large requests of all classes; nil: small ones run at once
+	turns  *semaphore.Weighted // processors of large requests of all classes; nil: small ones run immediately
 	limit  int64               // of the memory
 	most   int64               // of it, for one request
 }

@@ -112,7 +112,7 @@ func (d *draft) fill(levels int) {
 	d.body, _ = query{json: d.json}.write(m) // of these it cannot fail
 }
 
-// withTraceID is a request with a trace ID of so many bytes, at the place where the signal has it.
+// withTraceID is a request with a trace ID of n bytes, at the place where the signal has it.
 func withTraceID(signal string, json bool, n int) []byte {
 	if json {
 		id := `{"traceId":"` + strings.Repeat("ab", n) + `"}`

@@ -110,8 +110,8 @@ func forwardTo(t *testing.T, store *storeAt, view *live.Live, cfg Config) *Serve
 	return s
 }
 
-// Jaeger and Prometheus fail for five minutes. Meanwhile every event is in the view at once, no sender waits, and what
-// does not fit in the queues is counted. Then the stores receive what was kept.
+// Jaeger and Prometheus fail for five minutes. Meanwhile every event is in the view immediately, no sender waits, and
+// what does not fit in the queues is counted. Then the stores receive what was kept.
 func TestStoresInTroubleForMinutes(t *testing.T) {
 	const minutes, bound = 5 * time.Minute, 10_000
 	for name, trouble := range map[string]storeAt{

@@ -88,7 +88,8 @@ func (r *rejections) note(now time.Time, from chordevent.Source, err *chordevent
 }
 
 // makeRoom forgets the kind that was last rejected longest ago, if that is longer ago than the longest time between two
-// log lines: otherwise old mistakes of processes that have ended would keep present ones from being named. r.mu is held.
+// log lines: otherwise old mistakes of processes that have ended would keep present ones from being named. The caller
+// holds r.mu.
 func (r *rejections) makeRoom(now time.Time) bool {
 	var oldest kind
 	for key, k := range r.kinds {

@@ -113,7 +113,7 @@ func (s *Server) instrument(meter metric.Meter) error {
 	}
 	_, err = chordevent.QueueUtilization.Float64ObservableGauge(meter, func(_ context.Context, o metric.Float64Observer) error {
 		for target, f := range s.targets() {
-			if f.QueueLimit > 0 { // the exporter reports it from its start on
+			if f.QueueLimit > 0 { // the exporter reports it as soon as it has started
 				o.Observe(float64(f.QueueBytes)/float64(f.QueueLimit), metric.WithAttributes(chordevent.QueueKey.String("forward_"+target)))
 			}
 		}

@@ -69,8 +69,8 @@ func absent(t *testing.T) *troubled {
 }
 
 // TestFailingStoresAffectNeitherViewNorSender sends more spans, points and log records than the queues hold, as some
-// minutes bring, while no store accepts any. The ring view receives everything at once, the queues stay within their
-// bound, and losses are counted.
+// minutes bring, while no store accepts any. The ring view receives everything immediately, the queues stay within
+// their bound, and losses are counted.
 func TestFailingStoresAffectNeitherViewNorSender(t *testing.T) {
 	for name, trouble := range map[string]func(*testing.T) *troubled{"absent": absent, "hanging": hanging, "refusing": refusing} {
 		t.Run(name, func(t *testing.T) {

@@ -60,7 +60,7 @@ func malformed(format string, args ...any) error {
 	return refused(unreadable, codes.InvalidArgument, format, args...)
 }
 
-// troubles logs refusals: the first of a kind at once, then at growing intervals while they continue, with their
+// troubles logs refusals: the first of a kind immediately, then at growing intervals while they continue, with their
 // number since.
 type troubles struct {
 	log *slog.Logger

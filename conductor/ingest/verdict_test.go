@@ -25,7 +25,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// nested are requests of all signals with a value of so many levels, by path.
+// nested are requests of all signals with a value nested to the given number of levels, by path.
 func nested(levels int) map[string]message {
 	fill := func(m pcommon.Map) {
 		v := m.PutEmpty("deep")
@@ -152,7 +152,7 @@ func (l *logged) Handle(_ context.Context, r slog.Record) error {
 	return nil
 }
 
-// Senders' errors are logged at once, then at growing intervals while they continue, and the count omits none.
+// Senders' errors are logged immediately, then at growing intervals while they continue, and the count omits none.
 func TestTroublesAreLoggedAtGrowingIntervals(t *testing.T) {
 	log := &logged{}
 	tr := newTroubles(slog.New(log))

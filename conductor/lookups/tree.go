@@ -8,7 +8,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// A tree is how the spans of one trace descend from each other. It is made for all lookups of the trace at once, in a
+// A tree is how the spans of one trace descend from each other. It is made for all lookups of the trace together, in a
 // time that does not depend on how deep they lie: one trace may have hundreds of lookups, under hundreds of calls.
 type tree struct {
 	caller []int              // of each span the nearest ancestor that is not a mere call; -1: none has arrived

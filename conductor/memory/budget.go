@@ -42,7 +42,8 @@ type Budget struct {
 }
 
 // shares is the division in thousandths of the limit. The rest is room for garbage, stacks, buffers of connections and
-// what estimates miss. Not all shares are used up at once: a view of the past shares memory with the present one.
+// what estimates miss. Not all shares are used up at the same time: a view of the past shares memory with the present
+// one.
 func (b *Budget) shares() []struct {
 	share **Share
 	name  string

@@ -97,8 +97,8 @@ func (r *Readers) Give(n int64) {
 	}
 }
 
-// disconnectOne disconnects the reader that has received nothing for longest, or if it must the one that began first, if
-// that is long enough ago, unless one is still ending. It returns after how long to try again. mu is held.
+// disconnectOne disconnects the reader that has received nothing for longest, or if it must the one that began first,
+// if that is long enough ago, unless one is still ending. It returns after how long to try again. The caller holds mu.
 func (r *Readers) disconnectOne(must bool) (again time.Duration) {
 	front := r.order.Front()
 	if front == nil {

@@ -67,8 +67,8 @@ func (w *Writer) Reset(buf []byte) {
 
 func reset[T comparable](t *table[T]) { *t = table[T]{at: map[T]uint64{}} } // a cleared map would keep its memory
 
-// SetMost bounds the block, and the Writer's tables, to so many bytes each. A full block is incomplete: the caller has
-// to stop.
+// SetMost bounds the block, and the Writer's tables, to most bytes each. A full block is incomplete: the caller has to
+// stop.
 func (w *Writer) SetMost(most int64) { w.most = most }
 
 // Full reports whether the block has reached its bound.

@@ -152,7 +152,7 @@ func FuzzReader(f *testing.F) {
 	})
 }
 
-// A patient writer leaves nothing out, however much arrives at once.
+// A patient writer leaves nothing out, however much arrives at the same time.
 func TestPatience(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ring.otlp")
 	w, err := Create(path)

@@ -65,7 +65,7 @@ func (w *Writer) Patient() {
 	w.patient = true
 }
 
-// Logs records a request. It encodes at once, so the caller may change it afterwards.
+// Logs records a request. It encodes immediately, so the caller may change it afterwards.
 func (w *Writer) Logs(ld plog.Logs) {
 	body, err := new(plog.ProtoMarshaler).MarshalLogs(ld)
 	w.add(body, err)

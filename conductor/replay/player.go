@@ -18,7 +18,7 @@ import (
 const (
 	MinSpeed = 0.1
 	MaxSpeed = 100
-	MaxStep  = 10_000 // events at once
+	MaxStep  = 10_000 // events in one step
 )
 
 // LongGap is the longest recorded time without a message that is waited for; longer gaps are skipped.
@@ -72,7 +72,7 @@ type Player struct {
 	ended   bool          // guarded by mu
 	played  uint64        // guarded by mu
 	damage  string        // guarded by mu
-	steps   int           // guarded by mu; events to play at once, though paused
+	steps   int           // guarded by mu; events to play immediately, though paused
 	stepped chan struct{} // guarded by mu; closed when steps is 0 again; nil: no Step waits
 }
 
@@ -133,7 +133,7 @@ func (p *Player) clock() time.Time {
 	return p.at.Add(time.Duration(float64(time.Since(p.since)) * p.speed))
 }
 
-// set changes the clock's time and speed from now on. p.mu is held.
+// set changes the clock's time and speed. The caller holds p.mu.
 func (p *Player) set(at time.Time) { p.at, p.since = at, time.Now() }
 
 // State returns the state of the replay.
@@ -355,8 +355,8 @@ func (p *Player) offer(ctx context.Context, to View, step bool) error {
 	return nil
 }
 
-// advance moves the clock to the latest of some events: it never goes back, nor past the time of their message. p.mu is
-// held.
+// advance moves the clock to the latest of some events: it never goes back, nor past the time of their message. The
+// caller holds p.mu.
 func (p *Player) advance(events []chordevent.Event) {
 	for _, ev := range events {
 		if ev.Time.After(p.at) && !ev.Time.After(p.last) {

@@ -25,8 +25,8 @@ type breachKey struct {
 	of        *record
 }
 
-// A breach is a condition that does not hold. A breach of a condition on a single list is a violation at once, since
-// that list is fully known; any other becomes one after its grace.
+// A breach is a condition that does not hold. A breach of a condition on a single list is a violation immediately,
+// since that list is fully known; any other becomes one after its grace.
 type breach struct {
 	breachKey
 	since   time.Time

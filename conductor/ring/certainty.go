@@ -164,8 +164,8 @@ type unseenMembers struct {
 	list  []UncertainMember
 }
 
-// findUnseen searches for at most so many unseen members. The result is valid until the next search, which reuses its
-// memory: otherwise each View of a ring of which little is known would leave a megabyte of garbage.
+// findUnseen searches for at most the given number of unseen members. The result is valid until the next search, which
+// reuses its memory: otherwise each View of a ring of which little is known would leave a megabyte of garbage.
 func (r *Ring) findUnseen(most int) *unseenMembers {
 	u := &r.unseen
 	clear(u.named)
@@ -174,8 +174,8 @@ func (r *Ring) findUnseen(most int) *unseenMembers {
 	return u
 }
 
-// maxUnseen bounds the search for unseen members, which takes time at every View. With so many unseen members hardly
-// anything is known of the ring, and their exact number makes no difference.
+// maxUnseen bounds the search for unseen members, which takes time at every View. Of a ring with that many unseen
+// members hardly anything is known, and their exact number makes no difference.
 const maxUnseen = 8192
 
 // enough reports whether the search is over.

@@ -12,7 +12,7 @@ const (
 	unknown = -2 // the member, or a peer that it names, is uncertain
 )
 
-// check checks the conditions on all members at once. It concludes nothing about an uncertain member. The conditions
+// check checks the conditions on all members together. It concludes nothing about an uncertain member. The conditions
 // hold whenever every pointer is right (the ring error is 0), and they are not required of r certain members or fewer.
 func (r *Ring) check() (changed bool) {
 	r.unchecked, r.revised = false, false

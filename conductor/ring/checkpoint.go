@@ -24,8 +24,8 @@ func (p *pace) another() {
 	}
 }
 
-// Checkpoint returns the whole state in a compact form, some 250 bytes for each member. A Ring restored from it gives,
-// after the same events, the same views, except that all its members count as changed at once.
+// Checkpoint returns the whole state in a compact form, some 250 bytes for each member. A Ring restored from it gives
+// the same views after the same events, except that every member counts as changed when the Ring has been restored.
 func (r *Ring) Checkpoint() []byte {
 	w := pack.NewWriter()
 	r.Save(w)

@@ -85,7 +85,7 @@ func TestDeathsAreDecidedByRingTime(t *testing.T) {
 		}
 	}
 	for _, late := range []bool{false, true} {
-		check(t, []time.Duration{0, -30 * time.Second, 30 * time.Second, 0}, 2, 1, late) // refuted at once by raw timestamps
+		check(t, []time.Duration{0, -30 * time.Second, 30 * time.Second, 0}, 2, 1, late) // refuted immediately by raw timestamps
 		check(t, []time.Duration{0, -30 * time.Second, 30 * time.Second, 0}, 1, 2, late) // refuted only after 64 events
 		check(t, []time.Duration{-20 * time.Second, 20 * time.Second}, 0, 1, late)
 		check(t, []time.Duration{0, 0, 30 * time.Second}, 2, 0, late)

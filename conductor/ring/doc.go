@@ -13,7 +13,7 @@
 //
 // Each event updates the ring error, the seams between owned ranges and the conditions on single lists, at a cost of
 // O((r + k) log N), where k is the number of members whose predecessor or head is the member concerned: two in an ideal
-// ring. Advance checks the conditions on all members at once, at O(N r), and only while the ring is not ideal.
+// ring. Advance checks the conditions on all members together, at O(N r), and only while the ring is not ideal.
 //
 // The package does no I/O, starts no goroutine, reads no clock and never calls a node. A Ring is not safe for
 // concurrent use; the views it returns are immutable and may be shared.

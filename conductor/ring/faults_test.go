@@ -201,7 +201,7 @@ func TestTwoProcesses(t *testing.T) {
 	})
 }
 
-// TestClocksAreBounded has the clock of one host be off by any offset, from the start or from some instant on: the
+// TestClocksAreBounded has the clock of one host be off by any offset, from the start or from a later instant: the
 // reported offset is a bound, and no member's staleness changes.
 func TestClocksAreBounded(t *testing.T) {
 	offsets := rapid.OneOf(

@@ -40,7 +40,7 @@ const hostShare = 8
 
 func (r *Ring) membersMost() int64 { return r.opt.MaxBytes - r.opt.MaxBytes/hostShare }
 
-// roomForHost reports whether another host of so many bytes fits.
+// roomForHost reports whether another host, whose state takes n bytes, fits.
 func (r *Ring) roomForHost(n int64) bool {
 	if r.opt.MaxBytes <= 0 || r.stated.bytes+n <= r.opt.MaxBytes/hostShare {
 		return true

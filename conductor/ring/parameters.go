@@ -95,7 +95,7 @@ func (r *Ring) isRefused(x *record) bool {
 
 // updateRefused updates whether a member is refused. A refused member is neither shown nor counted. Its events are
 // applied all the same, and the registers decide, so the order of events does not matter, and a member that turns out
-// to be in the ring is back at once.
+// to be in the ring is back immediately.
 func (r *Ring) updateRefused(x *record) {
 	refused := r.isRefused(x)
 	if refused == x.refused {

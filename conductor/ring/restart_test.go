@@ -40,7 +40,7 @@ func restarted(n int, reports func(i int) bool, each func(r *Ring, advance, appl
 	}
 }
 
-// oneIn selects one member in so many, allButOne all but one.
+// oneIn selects one member in every, allButOne all but one.
 func oneIn(every int) func(int) bool { return func(i int) bool { return i%every == 0 } }
 
 func allButOne(i int) bool { return i != 7 }

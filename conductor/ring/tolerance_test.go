@@ -12,7 +12,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// neighbors is an ideal ring of n members on so many hosts, with lists of r entries.
+// neighbors is an ideal ring of n members on the given number of hosts, with lists of r entries.
 func neighbors(n, r, hosts int) *Ring {
 	fold := New(Options{})
 	w := ringtest.NewTestRing(160, r, func(ev *chordevent.Event) {

@@ -34,7 +34,8 @@ import (
 // largest is the bytes of the largest requests: somewhat less than is admitted with 256 MiB.
 const largest = 3 << 20
 
-// A kind is one sort of sender or reader: how many there are at once, and what each does repeatedly until ctx ends.
+// A kind is one sort of sender or reader: how many there are at the same time, and what each does repeatedly until ctx
+// ends.
 type kind struct {
 	name  string
 	count int
@@ -120,7 +121,7 @@ func pack(body []byte) []byte {
 }
 
 // kinds are the worst senders and readers. Their numbers are the issue's: 3,000 members with fat lists, 64 large
-// requests at once, 300 clients that never read.
+// requests at the same time, 300 clients that never read.
 func kinds() []kind {
 	return []kind{
 		{"fat members", 4, 50 * time.Millisecond, fatMembers},

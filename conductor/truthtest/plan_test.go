@@ -50,7 +50,7 @@ func (p plan) String() string {
 	return b.String()
 }
 
-// randomPlan draws a ring and two minutes of all kinds of steps at once.
+// randomPlan draws a ring and two minutes of steps of all kinds, which overlap.
 func randomPlan(seed uint64) plan {
 	r := rand.New(rand.NewPCG(seed, 2))
 	p := plan{

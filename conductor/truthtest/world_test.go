@@ -202,7 +202,7 @@ func (w *world) leave(h *host) {
 	}
 }
 
-// separate partitions the hosts into the first so many percent and the others.
+// separate partitions the hosts into the given percentage and the others.
 func (w *world) separate(percent int) {
 	n := max(1, len(w.hosts)*percent/100)
 	for i, h := range w.hosts {

@@ -157,7 +157,7 @@ func TestSmallAnswersDoNotWaitForLargeOnes(t *testing.T) {
 	readers.Wait()
 }
 
-// blockedSource counts the answers being built at once, and lets none finish before a test allows it.
+// blockedSource counts the answers being built at the same time, and lets none finish before a test allows it.
 type blockedSource struct {
 	fakeSource
 	inside *atomic.Int32
@@ -176,8 +176,8 @@ func (s blockedSource) wait() {
 	<-s.open
 }
 
-// However many requests of whatever spelling arrive at once, no more answers are built than there are slots: HEAD takes
-// as much memory as GET, and a parameter is the same however it is encoded.
+// However many requests of whatever spelling arrive at the same time, no more answers are built than there are slots:
+// HEAD takes as much memory as GET, and a parameter is the same however it is encoded.
 func TestNoRequestAvoidsTheSlots(t *testing.T) {
 	for _, test := range []struct {
 		method, path string

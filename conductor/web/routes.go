@@ -122,7 +122,7 @@ func (s *Server) table() []route {
 	routes = append(routes, s.keyRoutes("/api/keys/{key}")...)
 	if s.cfg.Hub != nil {
 		routes = append(routes, route{method: "GET", path: "/ws", about: "The page's stream: a WebSocket with the messages of conductor/hub/hubpb/hub.proto.", handler: inJSON(s.cfg.Hub), probe: true,
-			answers: []reply{{101, "The connection is a WebSocket from here on.", nil}}})
+			answers: []reply{{101, "The connection is a WebSocket now.", nil}}})
 	}
 	return routes
 }
@@ -157,7 +157,7 @@ func (s *Server) routes(pages http.Handler) http.Handler {
 		}
 		switch m := by[r.path]; {
 		case strings.HasPrefix(r.path, keysPath):
-			if r.path == keysPath { // the parameters of both ways to give a key: keyOf rejects two at once
+			if r.path == keysPath { // the parameters of both ways to give a key: keyOf rejects a request with both
 				keys[r.method] = handler
 			}
 		case m == nil:

@@ -86,7 +86,7 @@ func TestEnvironment(t *testing.T) {
 	}
 }
 
-// Exchanged secrets stay known for long, but not for ever.
+// Exchanged secrets stay known for long, but not forever.
 func TestExchanged(t *testing.T) {
 	r := new(Redactor)
 	for i := range maxExchanged + 10 {

@@ -38,7 +38,7 @@ func NextHops(s State, fingers Fingers, key ID, dead func(Peer) bool, limit int)
 }
 
 // Routes is a member's fingers and successor list, sorted once for all the lookups that choose from them: an immutable
-// value, to be made anew when one of them changes.
+// value, to be made again when one of them changes.
 type Routes struct {
 	self Peer
 	succ []Peer
@@ -103,7 +103,8 @@ func (r *Routes) Next(hops []Hop, key *ID, dead func(Peer) bool) ([]Hop, bool) {
 	if len(hops) > 0 {
 		return hops, true
 	}
-	// From the farthest on: half of all keys lie beyond that, half of the others beyond the one before it, and so on.
+	// From the farthest to the nearest: half of all keys lie beyond that, half of the others beyond the one before it,
+	// and so on.
 	for i := len(r.ways) - 1; i >= 0 && len(hops) < cap(hops); i-- {
 		w := &r.ways[i]
 		if !between(self, &w.Peer.ID, key) || dead != nil && dead(w.Peer) {

@@ -13,7 +13,7 @@ import "slices"
 // right before a dead entry drops it, since from there it lies before its own head, and no list further back names it
 // again.
 
-// Hosts makes the host list of a member, of at most so many entries, from peers after it in circle order: its head, the
+// Hosts makes the host list of a member, of at most most entries, from peers after it in circle order: its head, the
 // head's successor list, and HostsPast of the head's host list. It appends to dst.
 func Hosts(dst []Peer, self Peer, most int, beyond ...[]Peer) []Peer {
 	last := self.ID

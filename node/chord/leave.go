@@ -18,8 +18,8 @@ const (
 )
 
 // Receiver is the member that a leaver hands its range to: the first one that stays, of the members after the leaver,
-// nearest first. So each byte is transferred once, however many neighbors leave at once. A silent member is skipped: if
-// it is dead the receiver inherits its range, if not it is queried again before the release.
+// nearest first. So each byte is transferred once, however many neighbors leave at the same time. A silent member is
+// skipped: if it is dead the receiver inherits its range, if not it is queried again before the release.
 func Receiver(after []Peer, stance func(Peer) Stance) (Peer, bool) {
 	for _, p := range after {
 		if stance(p).Receives() {
@@ -59,13 +59,13 @@ func Turns(from ID, complete []Range) (turns []int) {
 func DepartsFirst(second, first Peer) bool { return second.ID.Compare(first.ID) > 0 }
 
 // DepartingList is the part of its successor list that a leaver sends when it departs: from the first member that stays
-// to the end, so that the leavers before that one may be gone at once. It is the whole list if stays is not in it.
+// to the end, so that the leavers before that one may be gone immediately. It is the whole list if stays is not in it.
 func DepartingList(succ []Peer, stays Peer) []Peer {
 	return succ[max(slices.Index(succ, stays), 0):]
 }
 
 // AnswerLastCall is a member's answer to a last call. Only a leaver that may end with its keys agrees, and is bound
-// from then on; any other one stays, or will when it finds no receiver.
+// afterwards; any other one stays, or will when it finds no receiver.
 func (s Stance) AnswerLastCall(mayEnd bool) Stance {
 	if s == Bound || s == Leaves && mayEnd {
 		return Bound

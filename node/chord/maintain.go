@@ -4,7 +4,7 @@ package chord
 // one of the functions below. "Dead" means that the query got no answer in time, that the answer came from another
 // incarnation than the one queried, or that it was NOT_MEMBER.
 //
-//	stabilize: query Head. Dead: HeadDead, and query the new head at once. Live: HeadAlive; if it returns a candidate,
+//	stabilize: query Head. Dead: HeadDead, and query the new head immediately. Live: HeadAlive; if it returns a candidate,
 //	           query that one too: live: CandidateAlive, dead: nothing. Finally notify Head.
 //	notify:    the receiver runs Rectify, and PredDead if the ping that it requires gets no answer.
 

@@ -11,7 +11,7 @@ import (
 var (
 	// ErrTimeout: a peer did not answer within the limit, or cannot be reached. Callers treat it as dead.
 	ErrTimeout = errors.New("no answer within the time limit")
-	// ErrStopped: the environment has ended; a task that receives it returns at once.
+	// ErrStopped: the environment has ended; a task that receives it returns immediately.
 	ErrStopped = errors.New("environment stopped")
 )
 
@@ -45,8 +45,8 @@ type Env interface {
 	Keys(addr string, limit time.Duration) nodepb.KeysServer
 }
 
-// A Signal is a latch with one waiter or more: Set wakes all tasks that wait now, or makes the next Wait return at
-// once.
+// A Signal is a latch with one waiter or more: Set wakes all tasks that wait now, or makes the next Wait return
+// immediately.
 type Signal interface {
 	Set()
 	// Wait blocks until the signal is set (nil, and the signal is cleared), or limit passes (ErrTimeout), or the

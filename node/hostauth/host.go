@@ -115,7 +115,7 @@ func (h *Host) end(nonce []byte) (ends time.Time, ok bool) {
 	return ends, h.now().Before(ends)
 }
 
-// room removes expired sessions, and reports whether there is room for one more. h.mu is held.
+// room removes expired sessions, and reports whether there is room for one more. The caller holds h.mu.
 func (h *Host) room() bool {
 	now := h.now()
 	for nonce, s := range h.sessions {

@@ -75,7 +75,7 @@ func (m *Member) reply(status nodepb.Reply_Status) *nodepb.Reply {
 	return &nodepb.Reply{Status: status, Self: self, Clock: m.host.clock.Now(), ClockMillis: m.env.Wall().UnixMilli(), Version: Version}
 }
 
-// wireSelf is the member in its wire form: made anew only when it has sent an event since.
+// wireSelf is the member in its wire form: made again only when it has sent an event since.
 func (m *Member) wireSelf() *nodepb.Peer {
 	seq := m.seq.Load()
 	if p := m.wire.Load(); p != nil && p.Seq == seq {
@@ -167,7 +167,7 @@ const (
 
 // ask makes one maintenance query: again after BUSY, and up to CallTries times after no answer. With holding the query
 // copies the peer's pointers: the member answers BUSY itself from sending until the answer is applied, but not while it
-// pauses between tries, or two members that query each other would wait for ever.
+// pauses between tries, or two members that query each other would wait forever.
 func ask[A answer](m *Member, ctx context.Context, p chord.Peer, holding bool, call func(nodepb.RingServer) (A, error)) (A, chord.Peer, error) {
 	var none A
 	busy, unanswered, pause := 0, 0, busyPause

@@ -29,7 +29,7 @@ const (
 )
 
 // clocks are the clocks of other hosts, as of their last answers. They are stored as differences to this host's
-// monotonic clock (env.Now), so that a step of its wall clock shows at once, with the answers that it has.
+// monotonic clock (env.Now), so that a step of its wall clock shows immediately, with the answers that it has.
 type clocks struct {
 	start time.Time // of the monotonic count
 

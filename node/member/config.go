@@ -114,15 +114,15 @@ func Capacity(bits int) int {
 	return max(1<<max(bits, 0)/4, 1)
 }
 
-// Validate reports everything that is wrong with a configuration for a host at an address that is to carry so many
-// members. It is the one rule for flags, commands, scenarios and tests: a host works with every configuration that it
-// accepts.
+// Validate reports everything that is wrong with a configuration for a host at an address that is to carry the given
+// number of members. It is the one rule for flags, commands, scenarios and tests: a host works with every configuration
+// that it accepts.
 func (c Config) Validate(address string, members int) error {
 	c, err := c.validated(address)
 	return errors.Join(err, c.validMembers(members))
 }
 
-// validMembers reports that a host may not carry so many members.
+// validMembers returns an error if a host may not carry that many members.
 func (c Config) validMembers(members int) error {
 	capacity := Capacity(c.Bits)
 	switch {

@@ -18,7 +18,7 @@ type crashedHosts struct {
 // took reports whether a member has been found dead with its host.
 func (c *crashedHosts) took(p chord.Peer) bool { return slices.Contains(c.dead, p) }
 
-// check pings all entries of the successor list that are on a host, once in a round and all at once. Its error means
+// check pings all entries of the successor list that are on a host, once in a round and all together. Its error means
 // that the calling member is gone.
 func (c *crashedHosts) check(m *Member, r *round, addr string) error {
 	if slices.Contains(c.asked, addr) {

@@ -27,7 +27,7 @@ func (m *Member) End(ctx context.Context) (keys int64, err error) {
 	return m.host.leave(ctx, []*Member{m}, true)
 }
 
-// KeepsLastKeys reports whether Leave would return keeper.ErrLastHost at once.
+// KeepsLastKeys reports whether Leave would return keeper.ErrLastHost immediately.
 func (m *Member) KeepsLastKeys() bool {
 	return len(m.host.Members()) == 1 && m.host.keepsLastKeys([]*Member{m})
 }

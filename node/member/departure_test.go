@@ -69,8 +69,8 @@ func TestRefusedLeaveChangesNothing(t *testing.T) {
 	})
 }
 
-// TestLeaverDepartsWhereverItsReceiverIs: a leaver that has handed everything over departs at once, without waiting for
-// other leavers, wherever on the circle the only member that stays is: also right before it, beyond its list.
+// TestLeaverDepartsWhereverItsReceiverIs: a leaver that has handed everything over departs immediately, without waiting
+// for other leavers, wherever on the circle the only member that stays is: also right before it, beyond its list.
 func TestLeaverDepartsWhereverItsReceiverIs(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		w := simenv.New(simenv.Config{Seed: 1})

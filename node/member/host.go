@@ -165,8 +165,8 @@ func (h *Host) reserve(count int) error {
 }
 
 // maxIndexTries bounds the virtual indices looked at for one whose identifier is free: on a small circle several
-// indices have one identifier. On the smallest, where a host may carry 2 of 8, none of so many is free in one case of
-// 2^100.
+// indices have one identifier. On the smallest, where a host may carry 2 of 8, none of 256 indices has a free
+// identifier in one case of 2^100.
 const maxIndexTries = 256
 
 // nextIdentifier takes the next virtual index whose identifier no member of this host has.

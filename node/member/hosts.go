@@ -28,7 +28,7 @@ func (m *Member) HostOwns() bool {
 }
 
 // setHosts puts a host list into the next snapshot. It marks the list as due for the predecessor if the replicas in it
-// have changed: the replicas of the members before it depend on these alone. mu is held.
+// have changed: the replicas of the members before it depend on these alone. The caller holds mu.
 func (m *Member) setHosts(next *snapshot, hosts []chord.Peer) {
 	replicas := func(list []chord.Peer) []chord.Peer { return list[:min(len(list), m.host.cfg.Replicas-1)] }
 	if !slices.Equal(replicas(next.hosts), replicas(hosts)) {
@@ -39,7 +39,7 @@ func (m *Member) setHosts(next *snapshot, hosts []chord.Peer) {
 }
 
 // relistHosts recomputes the host list after a change of the successor list. The hosts past that list stay until the
-// head has answered. mu is held.
+// head has answered. The caller holds mu.
 func (m *Member) relistHosts(next *snapshot) {
 	m.setHosts(next, chord.Hosts(nil, m.self, m.host.listedHosts, next.Live(), chord.HostsPast(next.State, next.hosts)))
 }

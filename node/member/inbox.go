@@ -24,7 +24,7 @@ type inbox struct {
 	nearer   []hint       // guarded by mu; live members that may be nearer successors
 	checks   []chord.Peer // guarded by mu; suspected peers
 	handled  []handled    // guarded by mu; contacts of other rings met lately
-	hurrying bool         // guarded by mu; stabilize at once
+	hurrying bool         // guarded by mu; stabilize immediately
 	rival    chord.Peer   // guarded by mu; another member with this one's identifier, the latest reported; zero: none
 }
 

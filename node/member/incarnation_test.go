@@ -25,7 +25,7 @@ func TestCrash(t *testing.T) {
 	})
 }
 
-// As many adjacent members as the successor list tolerates die at once.
+// As many adjacent members as the successor list tolerates die at the same time.
 func TestAdjacentCrash(t *testing.T) {
 	onBoth(t, func(t *testing.T, w world) {
 		f := newFleet(t, w, ringOnly, 16)
@@ -159,7 +159,7 @@ func TestPause(t *testing.T) {
 	})
 }
 
-// 500 members join an ideal ring of 64 at once.
+// 500 members join an ideal ring of 64 at the same time.
 func TestFlashCrowd(t *testing.T) {
 	w := newSimWorld(t, simenv.Config{Seed: 7, Delay: simenv.Uniform(time.Millisecond, 5*time.Millisecond)})
 	cfg := ringOnly

@@ -106,7 +106,7 @@ func TestAnsweringContacts(t *testing.T) {
 	})
 }
 
-// A member has a bound of recursive lookups under way: one more fails at once.
+// A member has a bound of recursive lookups under way: one more fails immediately.
 func TestTooManyLookups(t *testing.T) {
 	w, hosts := smallRing(t, 3)
 	m := hosts[0].Any()

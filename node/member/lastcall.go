@@ -19,7 +19,7 @@ const (
 	maxCalled = 4096
 	// maxMissing bounds the lost hosts listed in an answer.
 	maxMissing = 64
-	// maxCalls bounds the calls that are under way at once.
+	// maxCalls bounds the calls that are under way at the same time.
 	maxCalls = 64
 )
 

@@ -13,9 +13,9 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// beginLeave makes an active member a leaver: its answers report this from now on. With mayEnd the member ends even if
-// no member stays to take its keys. beginLeave reports whether the leave began; a member that leaves already does not
-// begin again, but may end from now on, too.
+// beginLeave makes an active member a leaver: its answers report this. With mayEnd the member ends even if no member
+// stays to take its keys. beginLeave reports whether the leave began; a member that leaves already does not begin
+// again, but may end from now on, too.
 func (m *Member) beginLeave(ctx context.Context, mayEnd bool) bool {
 	begun := false
 	m.edit(func(s *snapshot) {
@@ -67,7 +67,7 @@ func (m *Member) leave(ctx context.Context, deadline time.Time) error {
 			return fmt.Errorf("not out of the ring in time: %w", err)
 		}
 		// Mostly it waits for its head, which sends Depart when it leaves. No other change makes it ask the head again
-		// at once.
+		// immediately.
 		for wait := m.backoff(&gap, 10*time.Millisecond, m.host.cfg.Stabilize); ; {
 			woken := m.moved.Wait(wait)
 			if isStop(woken) {

@@ -92,8 +92,8 @@ func TestLookupsGoRound(t *testing.T) {
 	}
 }
 
-// A lookup ends in time, with an error, whatever its peers do: give no answer, or forward it for ever.
-// And it ends at once when its caller gives up.
+// A lookup ends in time, with an error, whatever its peers do: give no answer, or forward it forever. And it ends
+// immediately when its caller gives up.
 func TestLookupBounds(t *testing.T) {
 	const limit = 3 * time.Second
 	for _, mode := range []member.Mode{member.Recursive, member.Iterative} {

@@ -83,7 +83,8 @@ func (m *Member) startHop(ctx context.Context, key chord.ID, mode Mode, index in
 	return ctx, span
 }
 
-// choose records on a span the candidate that the member chose, after so many that did not answer; nil: itself.
+// choose records on a span the candidate that the member chose, and how many candidates before it did not answer
+// (timeouts); next is nil if the member chose itself.
 func (m *Member) choose(span trace.Span, next *candidate, timeouts int) {
 	if span == nil || !span.IsRecording() {
 		return

@@ -11,8 +11,8 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// stabilize runs one round and sets the time of the next: at once after a change, then at doubling intervals up to the
-// base interval.
+// stabilize runs one round and sets the time of the next: immediately after a change, then at doubling intervals up to
+// the base interval.
 func (m *Member) stabilize() {
 	m.meetCohosted()
 	r := m.begin(context.Background(), chordevent.SpanStabilize)
@@ -30,7 +30,7 @@ func (m *Member) stabilize() {
 }
 
 // stabilizeRound is StabilizeFromSuccessor and, if that names a candidate, StabilizeFromPredecessor. A dead head is
-// followed up at once, so k adjacent crashes cost k time limits and not k rounds. It ends in one notify.
+// followed up immediately, so k adjacent crashes cost k time limits and not k rounds. It ends in one notify.
 func (m *Member) stabilizeRound(r *round) error {
 	var candidate chord.Peer
 	var follow bool

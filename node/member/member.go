@@ -16,7 +16,7 @@ import (
 // A Member is one virtual node of a host: a place on the ring with its own pointers, keys and telemetry.
 //
 // One task, run, owns its maintenance: one operation at a time. Ring state has one writer at a time (mu) and any number
-// of readers, which take the latest snapshot and no lock. Peers' calls are answered from that snapshot at once.
+// of readers, which take the latest snapshot and no lock. Peers' calls are answered from that snapshot immediately.
 type Member struct {
 	host    *Host
 	env     env.Env // ends for this member when the member does
@@ -130,7 +130,7 @@ func (m *Member) Remembered() []chord.Peer {
 
 func (m *Member) gone() bool { return m.now.Load().phase == gone }
 
-// hasten makes the loop stabilize at once.
+// hasten makes the loop stabilize immediately.
 func (m *Member) hasten() {
 	m.inbox.hurry()
 	m.wake.Set()

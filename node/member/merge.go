@@ -92,8 +92,8 @@ func (m *Member) meetCohosted() {
 	}
 }
 
-// contactRounds is how often a host pings each of the addresses to join through: a host that is still joining itself
-// has no member on a ring yet.
+// contactRounds is how many times a host pings each of the addresses to join through: a host that is still joining
+// itself has no member on a ring yet.
 const contactRounds = 3
 
 // nextContact is any member of the next host to join through: the members through which several joined may have died

@@ -8,7 +8,7 @@ import (
 	"chordconductor/node/nodepb"
 )
 
-// maxPings bounds the contacts that an orphan pings at once.
+// maxPings bounds the contacts that an orphan pings at the same time.
 const maxPings = 32
 
 // orphaned is the round of a member that has no live successor and no predecessor. Alone it continues to serve, but if

@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	// maxPending bounds a member's recursive lookups that wait for their answer. Further ones fail at once.
+	// maxPending bounds a member's recursive lookups that wait for their answer. Further ones fail immediately.
 	maxPending = 4096
 	// maxSpare bounds the waiting records kept for reuse.
 	maxSpare = 64

@@ -29,7 +29,7 @@ type recorder struct {
 	counts map[string]int
 }
 
-// ownedSince is an ownership register from an instant on.
+// ownedSince is an ownership register since an instant.
 type ownedSince struct {
 	at   time.Time
 	owns bool

@@ -12,7 +12,7 @@ import (
 	"chordconductor/node/nodepb"
 )
 
-// Answers to peers. Every one comes at once, from the latest snapshot: none of these functions calls a peer.
+// Answers to peers. Every one comes immediately, from the latest snapshot: none of these functions calls a peer.
 
 const (
 	ok        = nodepb.Reply_STATUS_OK

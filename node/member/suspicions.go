@@ -9,7 +9,7 @@ import (
 	"chordconductor/node/chord"
 )
 
-// maxSuspicions bounds the suspicions held at once; the oldest is dropped first.
+// maxSuspicions bounds the suspicions held at the same time; the oldest is dropped first.
 const maxSuspicions = 32
 
 // suspicionList are peers that did not answer a short while ago. Lookups skip them as long as others remain, so that

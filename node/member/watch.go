@@ -29,7 +29,7 @@ type watch struct {
 	retiring    atomic.Bool
 }
 
-// watchTicks is how often the host's task checks the clock, in base intervals.
+// watchTicks is the interval at which the host's task checks the clock, in base intervals.
 const watchTicks = 4
 
 // watchOver is the host's own task.
@@ -196,7 +196,7 @@ func (h *Host) call() *nodepb.Call {
 	}
 }
 
-// emitState emits chord.host.state: at once when it differs from the last, and once in a keyframe period.
+// emitState emits chord.host.state: immediately when it differs from the last, and once in a keyframe period.
 func (h *Host) emitState(clock clockView) {
 	h.emitHost(chordevent.HostState{
 		Incarnation: h.watch.incarnation, Period: h.cfg.Keyframe, Status: h.status(), Members: len(h.Members()),

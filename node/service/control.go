@@ -96,7 +96,7 @@ func (c *Control) expire(order uint64) {
 	}
 }
 
-// inflict sets a request's faults on the host, or none if the request is invalid. c.mu is held.
+// inflict sets a request's faults on the host, or none if the request is invalid. The caller holds c.mu.
 func (c *Control) inflict(q *nodepb.SetFaultsRequest) error {
 	if err := Inflict(c.faults, q); err != nil {
 		return err

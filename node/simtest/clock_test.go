@@ -234,8 +234,8 @@ func TestTwoClocksDiffer(t *testing.T) {
 	r.tryAll(t, "of two", 10)
 }
 
-// TestRestartWithTheClockSetBack: a host restarts at once, at the same address, with a clock that has been set back:
-// its members' incarnations must not count as superseded for ever.
+// TestRestartWithTheClockSetBack: a host restarts immediately, at the same address, with a clock that has been set
+// back: its members' incarnations must not count as superseded forever.
 func TestRestartWithTheClockSetBack(t *testing.T) {
 	for _, back := range []time.Duration{20 * time.Second, 55 * time.Second} {
 		r := settledRing(t, plan{hosts: 5, replicas: 3})

@@ -37,7 +37,7 @@ func (p departurePlan) String() string {
 // never is the instant of a host that gets no signal.
 const never = -time.Second
 
-// seen is the case observed first: 8 of 9 hosts with two members each, at once.
+// seen is the case observed first: 8 of 9 hosts with two members each, which leave at the same time.
 func seen(hosts, stay int, spread time.Duration) departurePlan {
 	p := departurePlan{successors: 8, replicas: 1, keys: 100, value: 64}
 	for i := range hosts {
@@ -245,8 +245,8 @@ var together = map[string][]int{
 	"8 of 9 of 1 to 16": {1, 16, 4, 1, 8, 2, 1, 3, 1},
 }
 
-// TestDeparturesTakeNoLongerTogether: hosts that leave at once take at most twice the time of the slowest of them that
-// leaves alone. All messages take 2 ms, so that the numbers of round trips are compared.
+// TestDeparturesTakeNoLongerTogether: hosts that leave at the same time take at most twice the time of the slowest of
+// them that leaves alone. All messages take 2 ms, so that the numbers of round trips are compared.
 func TestDeparturesTakeNoLongerTogether(t *testing.T) {
 	for name, virtual := range together {
 		for _, replicas := range []int{1, 2, 3} {

@@ -116,13 +116,13 @@ func TestGracefulLeavesLoseNothing(t *testing.T) {
 			r.fill(t, keys)
 			for len(r.hosts) > 1 {
 				r.leaveAll(t, r.hosts[0])
-				r.check(t, keys) // at once: the leaver's range stays readable throughout
+				r.check(t, keys) // immediately: the leaver's range stays readable throughout
 			}
 		})
 	}
 }
 
-// TestLeavesTogether: half of the hosts leave at once, neighbours among them.
+// TestLeavesTogether: half of the hosts leave at the same time, neighbours among them.
 func TestLeavesTogether(t *testing.T) {
 	const keys = 300
 	r := settledRing(t, plan{hosts: 10, replicas: 1, virtual: 2})

@@ -12,8 +12,8 @@ import (
 )
 
 // TestHandoffWithoutRoomIsNotRepeatedAtOnce: a member whose host has no room for its range claims it again at
-// intervals. It once claimed it again in the same instant, so that a host with full memory kept a processor busy for
-// ever, and sent its records each time.
+// intervals. It once claimed it again in the same instant, so that a host with full memory kept a processor busy
+// forever, and sent its records each time.
 func TestHandoffWithoutRoomIsNotRepeatedAtOnce(t *testing.T) {
 	for seed := range uint64(several(12)) {
 		rnd := rand.New(rand.NewPCG(seed, 41))

@@ -158,7 +158,7 @@ func (o *oracle) write(ctx context.Context, k *keeper.Keeper, n int, deleted boo
 	return nil
 }
 
-// raise records a version that must be there from now on.
+// raise records a version that must be there now.
 func (h *history) raise(w write) {
 	if w.version > h.last.version {
 		h.last, w, h.lost = w, h.last, false

@@ -32,7 +32,7 @@ const (
 	cut3    kind = "cut3"    // three parts, two of them of n percent each, for dur
 	oneway  kind = "oneway"  // n percent of the hosts receive from the others and do not reach them, for dur
 	pause   kind = "pause"   // n hosts stop, for dur
-	clock   kind = "clock"   // a host's clock is dur off from now on
+	clock   kind = "clock"   // a host's clock begins to be off by dur
 	put     kind = "put"
 	get     kind = "get"
 	del     kind = "delete"

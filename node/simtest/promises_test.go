@@ -20,7 +20,7 @@ const (
 	endMark   = "<!-- promises: end -->\n"
 )
 
-// A row is a promise, how often it was tried, and the worst time observed.
+// A row is a promise, how many times it was tried, and the worst time observed.
 type row struct {
 	promise promise
 	text    string

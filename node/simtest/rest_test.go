@@ -26,7 +26,7 @@ func (c counted) Keys(addr string, limit time.Duration) nodepb.KeysServer {
 }
 
 // maxCallRate bounds the calls of all members together in a virtual second. A ring that makes more of them is in a
-// livelock: on real hosts it would keep the processors busy for ever.
+// livelock: on real hosts it would keep the processors busy forever.
 const maxCallRate = 50_000
 
 // errLivelock ends the run of such a ring, in which virtual time may stop.

@@ -31,7 +31,7 @@ func (r *ring) separateBy(side func(*host) int) {
 }
 
 // TestTwoMembersWithOneIdentifier: while a ring is partitioned, a member joins each part, both with one identifier.
-// When the partition has healed the earlier one joins anew under another identifier, and no get misses a write that
+// When the partition has healed the earlier one joins again under another identifier, and no get misses a write that
 // either part has acknowledged, at one replica of each key.
 func TestTwoMembersWithOneIdentifier(t *testing.T) {
 	for seed := range uint64(several(10)) {

@@ -26,7 +26,7 @@ type ring struct {
 	spans uint64  // started so far
 	hosts []*host // those that are alive, by start
 	made  int
-	fair  bool // no message is lost from now on
+	fair  bool // no message is lost any more
 	calls int  // made between members so far
 	rate  struct {
 		second time.Duration
@@ -247,7 +247,7 @@ func (r *ring) crash(h *host) {
 	r.changed = r.w.Now()
 }
 
-// adjacent lists n hosts that follow each other on the circle, from one on.
+// adjacent lists n hosts that follow each other on the circle, beginning with from.
 func (r *ring) adjacent(from *host, n int) []*host {
 	type place struct {
 		id chord.ID

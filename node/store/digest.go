@@ -97,7 +97,7 @@ func (t *trie) remove(r *Record) {
 	for {
 		p.sum = p.sum.minus(sum)
 		if p.sum.Count <= leafMax/4 {
-			p.kids = nil // far enough below leafMax that it does not split again at once
+			p.kids = nil // far enough below leafMax that it does not split again immediately
 		}
 		if p.kids == nil {
 			return

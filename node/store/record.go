@@ -38,7 +38,7 @@ func (r *Record) Size() int64 {
 	return SizeOf(len(r.Key), int64(len(r.Value)))
 }
 
-// SizeOf is the size of a record with a key and value of so many bytes.
+// SizeOf is the size of a record with a key and a value of these numbers of bytes.
 func SizeOf(key int, value int64) int64 { return recordOverhead + int64(key) + value }
 
 // Newer reports whether r supersedes o, a version of the same key or nil: by version, ties by writer.

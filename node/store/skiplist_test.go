@@ -57,7 +57,7 @@ func (l *skipList) put(r *Record) {
 	l.n++
 }
 
-// ascend visits records from first on.
+// ascend visits the records from first to the last.
 func (l *skipList) ascend(first *Record, f func(*Record) bool) {
 	var path [maxLevel]*skipNode
 	for at := l.before(first, &path); at != nil && f(at.record); at = at.next[0] {

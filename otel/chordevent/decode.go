@@ -324,7 +324,7 @@ func (d *decoder) checkID(f field, s string) chord.ID {
 	return id
 }
 
-// peer reads the four attributes from first on; an empty identifier is "none".
+// peer reads the four attributes that begin with first; an empty identifier is "none".
 func (d *decoder) peer(first field) PeerRef {
 	if d.err != nil || d.vals[first].Str() == "" {
 		return PeerRef{}
@@ -367,7 +367,7 @@ func (d *decoder) lists(first field, arrays field, most int) int {
 	return n
 }
 
-// peerAt reads entry i of the four arrays from first on, which lists has checked.
+// peerAt reads entry i of the four arrays that begin with first, which lists has checked.
 func (d *decoder) peerAt(first field, i int) (p PeerRef) {
 	if s := d.vals[first].Slice().At(i).Str(); s != "" {
 		p.ID = d.checkID(first, s)

@@ -147,7 +147,7 @@ const (
 	StatusLeft    Status = "left"
 )
 
-// State is the keyframe: everything above at once.
+// State is the keyframe: everything above together.
 type State struct {
 	Started
 	Status      Status

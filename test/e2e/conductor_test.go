@@ -117,7 +117,7 @@ func (r ring) statusOf(id string) string {
 	return ""
 }
 
-// settles waits for a ring of so many active members in a status.
+// settles waits for a ring with the given number of active members and the given status.
 func (c *conductor) settles(t *testing.T, active int, status string, limit time.Duration) ring {
 	t.Helper()
 	var r ring

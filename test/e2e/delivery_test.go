@@ -109,7 +109,7 @@ func TestConductorIsKilledAndComesBack(t *testing.T) {
 	}
 }
 
-// The host that founded the ring is killed and started again, still without --join: it founds a ring anew, and the
+// The host that founded the ring is killed and started again, still without --join: it founds a ring again, and the
 // others, which keep asking the host that they joined through, merge the two.
 func TestFounderComesBack(t *testing.T) {
 	c := startConductor(t, "--scenario", "none")

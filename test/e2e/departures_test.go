@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// departing starts hosts of two members each with so many replicas of each key, and puts keys.
+// departing starts hosts of two members each with the given number of replicas of each key, and puts keys.
 func departing(t *testing.T, hosts, replicas, keys int) ([]*process, string) {
 	t.Helper()
 	ports := freePorts(t, hosts)

@@ -187,7 +187,7 @@ func TestNodeProcesses(t *testing.T) {
 	})
 }
 
-// settlesAny waits for so many active members, whatever the ring's status.
+// settlesAny waits for the given number of active members, whatever the ring's status.
 func (c *conductor) settlesAny(t *testing.T, active int, limit time.Duration) {
 	t.Helper()
 	eventually(t, limit, fmt.Sprint(active, " active members"), func() error {

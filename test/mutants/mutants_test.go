@@ -120,8 +120,8 @@ func TestChoice(t *testing.T) {
 	}
 }
 
-// TestVerdicts: a test that fails, one that loops for ever, one that waits for ever, a change that does not compile, one that
-// nothing notices.
+// TestVerdicts: a test that fails, one that loops forever, one that waits forever, a change that does not compile, one
+// that nothing notices.
 func TestVerdicts(t *testing.T) {
 	root := t.TempDir()
 	for name, text := range map[string]string{

@@ -33,8 +33,8 @@ type outcome struct {
 	took    time.Duration
 }
 
-// A limit ends a run of tests. CPU time shows an endless loop on however busy a machine; the time that passes, what waits
-// for ever.
+// A limit ends a run of tests. CPU time shows an endless loop on however busy a machine; the time that passes, what
+// waits forever.
 type limit struct{ cpu, passed time.Duration }
 
 // after gives a stage's limits by what it uses without a mutant.

@@ -167,7 +167,7 @@ func (f *finder) visit(n ast.Node) bool {
 	return true
 }
 
-// statements drops each of a list that can be missing. What assigns anew to a variable leaves a stale copy behind.
+// statements drops each of a list that can be missing. What assigns again to a variable leaves a stale copy behind.
 func (f *finder) statements(list []ast.Stmt) {
 	for _, s := range list {
 		operator := "drop"

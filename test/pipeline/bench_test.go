@@ -92,7 +92,7 @@ func (race *race) enter(b *testing.B, s *system) {
 	race.runners = append(race.runners, r)
 }
 
-// run makes so many rounds of requests and sends them to both systems, which take turns at being first.
+// run makes the requests of all rounds and sends them to both systems, which take turns at being first.
 func (race *race) run(b *testing.B, rounds int) {
 	var logs, traces [senders][][]byte
 	for range rounds {

@@ -111,7 +111,7 @@ func free(b *testing.B) string {
 	return l.Addr().String()
 }
 
-// done reports whether a system has processed so many requests of either kind.
+// done reports whether a system has processed as many requests of logs and of traces as given.
 func (s *system) done(b *testing.B, logs, traces int64) bool {
 	if s.sink.traces.Load() < traces || s.logs && s.sink.logs.Load() < logs {
 		return false

@@ -1,4 +1,4 @@
-/** Movers on the ring, in columns of fixed length: at most CAPACITY at once, those about to start included. */
+/** Movers on the ring, in columns of fixed length: at most CAPACITY at the same time, those about to start included. */
 
 export const CAPACITY = 1024;
 

@@ -137,7 +137,7 @@ export class Stage {
     this.wake();
   }
 
-  /** ringDue reports whether to draw the ring now: new data waits a little where bins are drawn, all else is at once. */
+  /** ringDue reports whether to draw the ring now: new data waits a little where bins are drawn, all else is drawn immediately. */
   private ringDue(now: number): boolean {
     if (this.dirty.ring || !this.layout) return true;
     return this.dirty.data && (!this.layout.bins || now - this.ringAt >= BINS_MS);

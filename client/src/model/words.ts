@@ -121,5 +121,5 @@ export function clock(ms: number, withMillis = false): string {
   return withMillis ? `${time}.${String(at.getMilliseconds()).padStart(3, "0")}` : time;
 }
 
-/** degrees formats a position on the circle, finely enough to distinguish so many members. */
+/** degrees formats a position on the circle, finely enough to distinguish the given number of members. */
 export const degrees = (turn: number, members = 1): string => `${(turn * 360).toFixed(members > 500 ? 2 : 1)}°`;

@@ -86,7 +86,7 @@ function limitMotion(ui: { motion: number }): void {
   motion.limit = ui.motion;
 }
 
-/** reconnect opens a new connection at once, with the present token. */
+/** reconnect opens a new connection immediately, with the present token. */
 export function reconnect(): void {
   connection?.restart();
 }

@@ -2,7 +2,7 @@ const KEY = "chord.token";
 
 /**
  * The token arrives in the address's fragment (#token=…), which browsers never send anywhere. It moves to the session's
- * storage at once, so that it is in no link that people copy.
+ * storage immediately, so that it is in no link that people copy.
  */
 export function takeToken(): void {
   const fragment = new URLSearchParams(location.hash.slice(1));

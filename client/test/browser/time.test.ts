@@ -15,7 +15,7 @@ async function show(options: FakeOptions): Promise<Page> {
   return page;
 }
 
-/** remembered waits until the history is so many seconds long. */
+/** remembered waits until the history has the given length in seconds. */
 const remembered = (page: Page, seconds: number) =>
   until(page, (s) => Number(document.querySelector(".track")?.getAttribute("aria-valuemax")) >= s, seconds);
 

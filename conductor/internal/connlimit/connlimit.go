@@ -23,7 +23,7 @@ type Limiter struct {
 	evicted atomic.Uint64
 }
 
-// New returns a limiter of so many connections.
+// New returns a Limiter of at most that many connections.
 func New(most int) *Limiter { return &Limiter{most: most} }
 
 // Listen limits the connections that l accepts.
@@ -74,7 +74,7 @@ func (l *Limiter) admit(inner net.Conn) *Conn {
 	return c
 }
 
-// leave releases a connection's slot. l.mu is held.
+// leave releases a connection's slot. The caller holds l.mu.
 func (l *Limiter) leave(c *Conn) {
 	if c.closed {
 		return

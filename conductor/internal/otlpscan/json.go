@@ -6,8 +6,8 @@ import (
 	"runtime"
 )
 
-// maxOpen is how many objects and lists can be open at once: a value in a list of pairs takes four, those around the
-// first take less than 32, and a field that the schema does not have MaxDepth more.
+// maxOpen is how many objects and lists can be open at the same time: a value in a list of pairs takes four, those
+// around the first take less than 32, and a field that the schema does not have MaxDepth more.
 const maxOpen = 4*MaxDepth + 32 + MaxDepth
 
 // An open is an object or a list that contains the scan's position.

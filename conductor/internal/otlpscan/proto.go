@@ -109,7 +109,7 @@ func scanProto(signal Signal, body []byte) (memory int64, pos int, err error) {
 	}
 }
 
-// costOf is the memory of a decoded scalar field of so many bytes.
+// costOf is the memory of a decoded scalar field whose encoding has size bytes.
 func costOf(k kind, size int64) int64 {
 	switch k {
 	case text, slice:

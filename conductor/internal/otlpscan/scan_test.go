@@ -100,7 +100,8 @@ func places() []place {
 	}
 }
 
-// nest makes a value of so many levels, each a list or a list of pairs, with others beside the one that continues.
+// nest makes v a value nested to the given number of levels, each a list or a list of pairs, with others beside the one
+// that continues.
 func nest(v pcommon.Value, levels int, random *rand.Rand) {
 	for ; levels > 1; levels-- {
 		if random.IntN(2) == 0 {
@@ -417,7 +418,7 @@ func BenchmarkScan(b *testing.B) {
 	})
 }
 
-// fillTo puts a value of so many levels among attributes.
+// fillTo puts a value nested to the given number of levels among attributes.
 func fillTo(levels int) func(pcommon.Map) {
 	return func(m pcommon.Map) { nest(m.PutEmpty("deep"), levels, rand.New(rand.NewPCG(3, uint64(levels)))) }
 }

@@ -269,13 +269,13 @@ func (w *TestRing) Report(by, of *Actor, seq int64) *chordevent.Event {
 	return w.Event(by, chordevent.PeerFailed{Peer: chordevent.PeerRef{Peer: of.Self, Seq: seq}, Operation: "chord.stabilize"})
 }
 
-// Own makes a member own the range from an identifier on.
+// Own makes a member own the range from an identifier to its own.
 func (w *TestRing) Own(a *Actor, from chord.ID) {
 	a.Owned = chordevent.Ownership{Owns: true, From: from, Epoch: a.Owned.Epoch + 1}
 	w.Emit(a, chordevent.OwnershipChanged{Ownership: a.Owned})
 }
 
-// OwnAll makes every live member own the range from its predecessor on.
+// OwnAll makes every live member own the range from its predecessor to itself.
 func (w *TestRing) OwnAll() {
 	for _, a := range w.Alive() {
 		w.Own(a, a.State.Pred.ID)

@@ -48,7 +48,7 @@ func TestOriginalChordBreaks(t *testing.T) {
 	flawed(t, m, []ring{one}, chord.LiveSuccessor)
 }
 
-// Today's rules, except that a candidate is adopted before it has answered, drop and adopt a dead member for ever.
+// Today's rules, except that a candidate is adopted before it has answered, drop and adopt a dead member forever.
 func TestAdoptingUncheckedBreaks(t *testing.T) {
 	m := newModel(4, 2, func(m *model) {
 		m.protocol = unchecked{newProduction(4, 2)}
@@ -63,7 +63,7 @@ func TestAnsweringLeaversBreak(t *testing.T) {
 	flawed(t, m, settled(m), chord.LiveSuccessor)
 }
 
-// A failure that the proof's assumptions forbid breaks a ring at once: one principal too many.
+// A failure that the proof's assumptions forbid breaks a ring immediately: one principal too many.
 func TestTooManyFailuresBreak(t *testing.T) {
 	m := newModel(5, 2, func(m *model) { m.join, m.fail, m.failsFreely = true, true, true })
 	flawed(t, m, settled(m), chord.EnoughPrincipals)

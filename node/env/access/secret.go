@@ -20,7 +20,8 @@ import (
 // its public key, and can try secrets against it offline.
 const minBits = 128
 
-// maxSecrets bounds the ring secrets in use at once: the current one and, during a rotation, the next or the previous.
+// maxSecrets bounds the ring secrets in use at the same time: the current one and, during a rotation, the next or the
+// previous.
 const maxSecrets = 2
 
 // maxSecret bounds the length of a secret, in bytes.

@@ -17,7 +17,7 @@ import (
 // Ring gives access to the ring service of the host at an address.
 func (e *Env) Ring(addr string, limit time.Duration) nodepb.RingServer {
 	if addr == e.addr {
-		return e.ring // ring calls are answered at once, always, so the limit is not watched
+		return e.ring // ring calls are answered immediately, always, so the limit is not watched
 	}
 	return ringClient{remote{e, addr, limit}}
 }

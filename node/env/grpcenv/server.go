@@ -17,7 +17,7 @@ import (
 const (
 	// drainTime is how long Close waits for calls being served.
 	drainTime = 2 * time.Second
-	// maxStreams bounds the calls of one connection that are served at once; further ones wait at the caller.
+	// maxStreams bounds the calls of one connection that are served at the same time; further ones wait at the caller.
 	maxStreams = 1024
 
 	// streamWorkers serve calls one after the other on stacks that have grown once; when all are busy a call gets a

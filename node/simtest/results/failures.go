@@ -11,8 +11,8 @@ import (
 // longList is the length of successor lists in ToN's experiments with failures and churn.
 const longList = 20
 
-// A Failure is one row of ToN Table II: a share of the members fails at once, and lookups begin before any member has
-// repaired its pointers.
+// A Failure is one row of ToN Table II: a share of the members fails at the same time, and lookups begin before any
+// member has repaired its pointers.
 type Failure struct {
 	Share    float64
 	Lookups  int
