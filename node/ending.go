@@ -1,12 +1,11 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"sync/atomic"
 	"time"
 
-	"chordconductor/node/member"
+	"chordconductor/node/host"
 )
 
 // sameSignal is the time after the first signal within which another one counts as the same: supervisors forward a
@@ -18,7 +17,7 @@ const sameSignal = time.Second
 type ending struct {
 	begin func()         // ends the context
 	exit  func(code int) // ends the program
-	host  atomic.Pointer[member.Host]
+	host  atomic.Pointer[host.Host]
 }
 
 // follow returns when the program has ended.
@@ -28,26 +27,13 @@ func (e *ending) follow(signals <-chan os.Signal) {
 	e.begin()
 	for range signals {
 		if time.Since(first) >= sameSignal {
-			printf("ended at once by another signal%s", cost(e.host.Load()))
+			cost := "" // nothing: the program is a client, or not yet started
+			if h := e.host.Load(); h != nil {
+				cost = ": " + h.Cost()
+			}
+			printf("ended at once by another signal%s", cost)
 			e.exit(1)
 			return
 		}
 	}
-}
-
-// cost describes what is lost when the host ends now. A nil host loses nothing: the program is a client, or not yet
-// started.
-func cost(host *member.Host) string {
-	if host == nil {
-		return ""
-	}
-	members := host.Members() // members that have left are not among them
-	if len(members) == 0 {
-		return ": all members had left; the last telemetry was not sent"
-	}
-	var keys int64
-	for _, m := range members {
-		keys += m.Keys().Load().OwnedKeys
-	}
-	return fmt.Sprintf(": %d member(s) had not left, and %d key(s) were not handed off; keys with replicas on other hosts are not lost", len(members), keys)
 }

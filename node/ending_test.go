@@ -2,16 +2,10 @@ package main
 
 import (
 	"os"
-	"strings"
 	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"chordconductor/node/env/grpcenv"
-	"chordconductor/node/member"
-	"chordconductor/node/nodepb"
-	"chordconductor/node/service"
 )
 
 func TestSignals(t *testing.T) {
@@ -47,44 +41,5 @@ func TestSignals(t *testing.T) {
 				}
 			})
 		})
-	}
-}
-
-// The cost of an end at once is counted on the host at that time.
-func TestCost(t *testing.T) {
-	if text := cost(nil); text != "" {
-		t.Errorf("of no host: %q", text)
-	}
-	e, err := grpcenv.Listen(grpcenv.Options{Listen: "127.0.0.1:0"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer e.Close()
-	cfg := member.Config{Replicas: 1, Stabilize: 50 * time.Millisecond}
-	host, err := member.NewHost(cfg, e.Address(), e, member.Telemetry{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer host.Crash()
-	e.Serve(host, host, nil)
-	if _, err := host.Start(1); err != nil {
-		t.Fatal(err)
-	}
-	kv := service.NewKV(host, "test")
-	for deadline := time.Now().Add(time.Minute); ; {
-		_, err := kv.Put(t.Context(), &nodepb.PutRequest{Key: []byte("tide"), Value: []byte("high")})
-		if err == nil {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatal(err)
-		}
-	}
-	if text := cost(host); !strings.Contains(text, "1 member(s) had not left, and 1 key(s)") {
-		t.Errorf("a host with a key: %q", text)
-	}
-	host.Crash()
-	if text := cost(host); !strings.Contains(text, "all members had left") {
-		t.Errorf("a host without members: %q", text)
 	}
 }

@@ -1,23 +1,19 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"chordconductor/internal/duration"
-	"chordconductor/internal/netname"
 	"chordconductor/node/chord"
 	"chordconductor/node/env/access"
-	"chordconductor/node/env/grpcenv"
+	"chordconductor/node/host"
 	"chordconductor/node/member"
 )
 
@@ -63,7 +59,7 @@ func newRoot(end *ending, o *options) *cobra.Command {
 on SIGTERM or Ctrl-C its members hand their keys off and leave the ring, which may take %v; another signal, a second
 later or more, ends it at once. Its subcommands are clients of a running host.
 
-Events, traces and metrics are exported over OTLP to http://localhost:4317, or as the OTEL_* variables configure.`, leaveLimit),
+Events, traces and metrics are exported over OTLP to http://localhost:4317, or as the OTEL_* variables configure.`, host.LeaveLimit),
 		Example: `  node --listen 127.0.0.1:7001
   node --listen 127.0.0.1:7002 --join 127.0.0.1:7001 --virtual-nodes 8
   node put --addr 127.0.0.1:7001 tide high
@@ -87,22 +83,22 @@ Events, traces and metrics are exported over OTLP to http://localhost:4317, or a
 	})
 	root.SetVersionTemplate("node {{.Version}}\n")
 
-	f := root.Flags()
+	f, lan := root.Flags(), host.LAN()
 	f.StringVar(&o.listen, "listen", "127.0.0.1:7001", "`address` to listen on, HOST:PORT; port 0 picks a free one")
 	f.StringVar(&o.advertise, "advertise", "", "`address` at which other hosts reach this one, HOST:PORT (default: the one listened on; on all interfaces the host's name)")
 	f.StringSliceVar(&o.join, "join", nil, "`addresses` of hosts to join through, HOST:PORT with commas between; one of them is enough; none, or only the own advertised address: found a ring")
-	f.DurationVar(&o.joinTimeout, "join-timeout", time.Minute, "end if no host could be joined within this time")
+	f.DurationVar(&o.joinTimeout, "join-timeout", lan.JoinTimeout, "end if no host could be joined within this time")
 	f.Lookup("join-timeout").DefValue = duration.Text(o.joinTimeout) // DurationVar has set it to the default
-	f.IntVar(&o.virtualNodes, "virtual-nodes", 1, fmt.Sprintf("members on this host, up to %d, and a quarter of the identifiers", member.MaxVirtualNodes))
-	f.IntVar(&o.bits, "bits", 160, fmt.Sprintf("bits of an identifier, %d to %d; the same on all hosts", chord.MinBits, chord.MaxBits))
-	f.IntVar(&o.successors, "successors", 8, fmt.Sprintf("length of successor lists, up to %d; at least 2 with more than 1 replica; the same on all hosts", member.MaxSuccessors))
-	f.IntVar(&o.replicas, "replicas", 3, fmt.Sprintf("hosts that hold each key, up to %d; the same on all hosts", member.MaxReplicas))
-	f.DurationVar(&o.stabilize, "stabilize", 500*time.Millisecond, "base interval of ring maintenance")
-	f.DurationVar(&o.callLimit, "call-limit", time.Second, "a peer that has not answered by then, twice, is treated as dead")
-	f.StringVar(&o.lookup, "lookup", string(member.Recursive), "how lookups travel: recursive or iterative")
+	f.IntVar(&o.virtualNodes, "virtual-nodes", lan.VirtualNodes, fmt.Sprintf("members on this host, up to %d, and a quarter of the identifiers", member.MaxVirtualNodes))
+	f.IntVar(&o.bits, "bits", lan.Bits, fmt.Sprintf("bits of an identifier, %d to %d; the same on all hosts", chord.MinBits, chord.MaxBits))
+	f.IntVar(&o.successors, "successors", lan.Successors, fmt.Sprintf("length of successor lists, up to %d; at least 2 with more than 1 replica; the same on all hosts", member.MaxSuccessors))
+	f.IntVar(&o.replicas, "replicas", lan.Replicas, fmt.Sprintf("hosts that hold each key, up to %d; the same on all hosts", member.MaxReplicas))
+	f.DurationVar(&o.stabilize, "stabilize", lan.Stabilize, "base interval of ring maintenance")
+	f.DurationVar(&o.callLimit, "call-limit", lan.CallLimit, "a peer that has not answered by then, twice, is treated as dead")
+	f.StringVar(&o.lookup, "lookup", lan.Lookup, "how lookups travel: recursive or iterative")
 	f.Int64Var(&o.memory, "memory", 0, "limit for stored keys and values, in `MiB`; 0: none")
 	f.StringVar(&o.hostID, "host-id", "", "name of the failure domain (default: the advertised address)")
-	f.StringVar(&o.ring, "ring", "chord", "name of the ring; hosts of another ring are refused")
+	f.StringVar(&o.ring, "ring", lan.Ring, "name of the ring; hosts of another ring are refused")
 	secretVar(f, &o.access.ControlToken, "control-token", "CHORD_CONTROL_TOKEN", "token of controllers, which sign their commands with it and never send it; without one only loopback may command")
 	f.BoolVar(&o.demoToken, "insecure-demo-token", false, "off loopback, accept a --control-token that can be guessed, for demos")
 	f.BoolVar(&o.access.Insecure, "insecure", false, "let peers and clients be unauthenticated on an address that other machines reach")
@@ -156,25 +152,8 @@ func noArguments(cmd *cobra.Command, given []string) error {
 
 // check validates the options before anything is started.
 func (o *options) check() error {
-	if _, err := netname.HostPort("--listen", o.listen, true); err != nil {
-		return err
-	}
-	if o.advertise != "" {
-		host, err := netname.HostPort("--advertise", o.advertise, false)
-		if err != nil {
-			return err
-		}
-		if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
-			return fmt.Errorf("--advertise %q: is no address that other hosts can reach; give an address of this machine", o.advertise)
-		}
-	}
 	if o.joinGiven && len(o.join) == 0 { // more likely an empty variable in a script than a wish for another ring
 		return fmt.Errorf("--join: names no host; to found a ring leave the flag out")
-	}
-	for _, addr := range o.join {
-		if _, err := netname.HostPort("--join", addr, false); err != nil {
-			return err
-		}
 	}
 	for _, n := range []struct {
 		flag  string
@@ -184,89 +163,34 @@ func (o *options) check() error {
 			return fmt.Errorf("--%s 0: must be positive", n.flag)
 		}
 	}
+	if o.listen == "" { // so would an empty text
+		return fmt.Errorf("--listen %q: expected HOST:PORT", o.listen)
+	}
 	if o.ring == "" {
 		return fmt.Errorf("--ring: the name is empty")
 	}
 	if o.memory < 0 || o.memory > 1<<30 {
 		return fmt.Errorf("--memory %d: must be from 0 (no limit) to %d MiB", o.memory, 1<<30)
 	}
-	if err := o.member().Validate(o.listen, o.virtualNodes); err != nil {
-		return errors.New(oneLine(err))
-	}
 	if o.joinTimeout <= 0 {
 		return fmt.Errorf("--join-timeout %s: must be positive", duration.Text(o.joinTimeout))
-	}
-	exposed := !access.OnLoopback(o.listen) || o.advertise != "" && !access.OnLoopback(o.advertise)
-	if o.access.ControlToken != "" && !o.demoToken && exposed {
-		if err := access.CheckStrength("--control-token", o.access.ControlToken); err != nil {
-			return fmt.Errorf("%w; --insecure-demo-token accepts it for a demo", err)
-		}
 	}
 	if _, err := parseLifetime("--die-after", o.dieAfter); err != nil {
 		return err
 	}
-	return nil
+	return o.config().Validate()
 }
 
-// reachable returns the address to advertise: --advertise, else the listen address, or on all interfaces the machine's
-// name.
-func (o *options) reachable() (string, error) {
-	host, _ := netname.HostPort("--listen", o.listen, true)
-	if ip := net.ParseIP(host); o.advertise != "" || host != "" && (ip == nil || !ip.IsUnspecified()) {
-		return o.advertise, nil
+// config is the host's configuration.
+func (o *options) config() host.Config {
+	return host.Config{
+		Listen: o.listen, Advertise: o.advertise, Join: o.join, JoinTimeout: o.joinTimeout,
+		Ring: o.ring, HostID: o.hostID, VirtualNodes: o.virtualNodes, Bits: o.bits, Successors: o.successors, Replicas: o.replicas,
+		Memory: o.memory << 20, Stabilize: o.stabilize, CallLimit: o.callLimit, Lookup: o.lookup,
+		Access: o.access, WeakControlToken: o.demoToken, Version: programVersion(), Log: func(line string) { printf("%s", line) },
+		Names: map[string]string{
+			"Listen": "--listen", "Advertise": "--advertise", "Join": "--join", "JoinTimeout": "--join-timeout",
+			"ControlToken": "--control-token", "WeakControlToken": "--insecure-demo-token",
+		},
 	}
-	if strings.HasSuffix(o.listen, ":0") {
-		return "", fmt.Errorf("--listen %q: a random port on all interfaces has no address to advertise; give --advertise", o.listen)
-	}
-	name, err := os.Hostname()
-	if err != nil {
-		return "", fmt.Errorf("--listen %q: the machine has no name to advertise: %w; give --advertise", o.listen, err)
-	}
-	_, port, _ := net.SplitHostPort(o.listen)
-	return net.JoinHostPort(name, port), nil
-}
-
-// bound is --listen as given, with the picked port in place of port 0.
-func (o *options) bound(listening string) string {
-	host, port, _ := net.SplitHostPort(o.listen)
-	if _, picked, err := net.SplitHostPort(listening); err == nil && port == "0" {
-		port = picked
-	}
-	return net.JoinHostPort(host, port)
-}
-
-// way describes how the host gets onto a ring. Its own address in --join does not count: all hosts of a set may be
-// started with one command line, and the host that it names founds the ring.
-func (o *options) way(own string) string {
-	for _, addr := range o.join {
-		if addr != own {
-			return "joining through " + strings.Join(o.join, ",")
-		}
-	}
-	return "founding it"
-}
-
-// member is the members' configuration.
-func (o *options) member() member.Config {
-	return member.Config{
-		Ring: o.ring, HostID: o.hostID, Join: o.join, Bits: o.bits, Successors: o.successors, Replicas: o.replicas,
-		Stabilize: o.stabilize, CallLimit: o.callLimit, Lookup: member.Mode(o.lookup), Memory: o.memory << 20,
-	}
-}
-
-// environment returns the options of the real environment, without telemetry.
-func (o *options) environment() (grpcenv.Options, error) {
-	advertise, err := o.reachable()
-	if err != nil {
-		return grpcenv.Options{}, err
-	}
-	if err := o.access.Check(o.listen, advertise); err != nil {
-		return grpcenv.Options{}, err
-	}
-	e := grpcenv.Options{Listen: o.listen, Advertise: advertise}
-	o.access.ReloadFailed = func(err error) {
-		printf("cannot load the changed certificates, so the previous ones stay in use: %s", oneLine(err))
-	}
-	e.Access, err = access.NewHost(o.access, cmp.Or(advertise, o.listen))
-	return e, err
 }

@@ -118,23 +118,6 @@ func TestHelpHasExamples(t *testing.T) {
 	}
 }
 
-func TestWordsOfTheStart(t *testing.T) {
-	for listen, want := range map[string]string{"0.0.0.0:7001": "0.0.0.0:7001", "127.0.0.1:0": "127.0.0.1:4711", "localhost:0": "localhost:4711"} {
-		if got := (&options{listen: listen}).bound("[::]:4711"); got != want {
-			t.Errorf("--listen %s: %s, want %s", listen, got, want)
-		}
-	}
-	for join, want := range map[string]string{"": "founding it", "a:1": "founding it", "b:1": "joining through b:1", "a:1,b:1": "joining through a:1,b:1"} {
-		o := &options{}
-		if join != "" {
-			o.join = strings.Split(join, ",")
-		}
-		if got := o.way("a:1"); got != want {
-			t.Errorf("--join %q: %s, want %s", join, got, want)
-		}
-	}
-}
-
 func TestUsageErrors(t *testing.T) {
 	t.Setenv("OTEL_SDK_DISABLED", "true")
 	taken, err := net.Listen("tcp", "127.0.0.1:0")

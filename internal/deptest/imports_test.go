@@ -22,6 +22,7 @@ var directions = []struct {
 	{"node/keeper", []string{"node/chord", "node/env", "node/nodepb", "node/store", "otel/chordevent"}, "a member's key side reaches the outside through env"},
 	{"node/member", []string{"node/chord", "node/env", "node/keeper", "node/nodepb", "node/store", "otel/chordevent"}, "a member reaches the outside through env"},
 	{"node/client", []string{"node/env/access", "node/nodepb", "internal/netname"}, "a client links no member"},
+	{"node/host", []string{"node", "otel", "internal/duration", "internal/netname"}, "a host is the node program without its command line"},
 	{"node", []string{"node", "otel", "internal"}, "a node is independent of the conductor"},
 
 	{"otel/chordevent", []string{"node/chord"}, "the vocabulary is shared by node and conductor"},

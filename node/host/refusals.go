@@ -1,4 +1,4 @@
-package main
+package host
 
 import (
 	"context"
@@ -29,7 +29,7 @@ type speaker struct {
 	source string
 }
 
-func newRefusals(meters metric.MeterProvider) (*refusals, error) {
+func newRefusals(meters metric.MeterProvider, printf func(string, ...any)) (*refusals, error) {
 	counter, err := chordevent.PeerRefusals.Int64Counter(meters.Meter("chordconductor/node"))
 	if err != nil {
 		return nil, err

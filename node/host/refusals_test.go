@@ -1,4 +1,4 @@
-package main
+package host
 
 import (
 	"fmt"
@@ -11,7 +11,7 @@ import (
 
 // Memory is bounded and lines grow with the logarithm, however many speakers there are and however often they call.
 func TestRefusalsAreBounded(t *testing.T) {
-	r, err := newRefusals(noop.NewMeterProvider())
+	r, err := newRefusals(noop.NewMeterProvider(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +34,7 @@ func TestRefusalsAreBounded(t *testing.T) {
 
 // Each reason and each speaker has a first line.
 func TestRefusalsAreNamed(t *testing.T) {
-	r, err := newRefusals(noop.NewMeterProvider())
+	r, err := newRefusals(noop.NewMeterProvider(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

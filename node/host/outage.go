@@ -1,10 +1,12 @@
-package main
+package host
 
 import "sync/atomic"
 
 // outage is the state of the host's telemetry export: on while exports fail. The ring works without telemetry, and the
 // first line printed includes that.
 type outage struct {
+	printf func(format string, args ...any)
+
 	on   atomic.Bool
 	hint atomic.Bool // whether it has been printed
 }
@@ -16,12 +18,12 @@ func (o *outage) begins(err error) {
 	if !o.hint.Swap(true) {
 		hint = "; the ring works without it (OTEL_EXPORTER_OTLP_ENDPOINT sets the receiver, OTEL_SDK_DISABLED=true turns telemetry off)"
 	}
-	printf("cannot export telemetry: %v%s", err, hint)
+	o.printf("cannot export telemetry: %v%s", err, hint)
 }
 
 // ends is called when events are exported again.
 func (o *outage) ends() {
 	if o.on.Swap(false) {
-		printf("telemetry is exported again")
+		o.printf("telemetry is exported again")
 	}
 }

@@ -1,0 +1,204 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"chordconductor/internal/freeport"
+	"chordconductor/node/client"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// lines collects what a host logs.
+type lines struct {
+	mu  sync.Mutex
+	all []string
+}
+
+func (l *lines) add(line string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.all = append(l.all, line)
+}
+
+func (l *lines) have(text string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.ContainsFunc(l.all, func(line string) bool { return strings.Contains(line, text) })
+}
+
+// open opens a host without telemetry, and closes it at the end of the test.
+func open(t *testing.T, c Config) *Host {
+	t.Helper()
+	t.Setenv("OTEL_SDK_DISABLED", "true")
+	h, err := Open(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = h.Close(context.Background()) })
+	return h
+}
+
+func joined(t *testing.T, h *Host) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := h.Joined(ctx); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Two hosts in one process: what is put through one is read through the other and through a client, and stays when the
+// host that owns it is closed.
+func TestHosts(t *testing.T) {
+	a := open(t, Local())
+	joined(t, a)
+	second := Local()
+	second.Join = []string{a.Address()}
+	log := &lines{}
+	second.Log = log.add
+	b := open(t, second)
+	joined(t, b)
+	c, err := client.New(client.Config{Address: a.Address()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for i := range 20 {
+		key := fmt.Appendf(nil, "key %d", i)
+		if w, err := b.Put(t.Context(), key, []byte("high"), 0); err != nil || w.Owner != a.Address() && w.Owner != b.Address() || w.Replicas < 1 {
+			t.Fatalf("put: %+v, %v", w, err)
+		}
+		for name, keys := range map[string]client.Keys{"a": a.Keys, "b": b.Keys, "client": c.Keys} {
+			if value, err := keys.Get(t.Context(), key); err != nil || string(value) != "high" {
+				t.Errorf("get through %s: %q, %v", name, value, err)
+			}
+			if l, err := keys.Lookup(t.Context(), key); err != nil || l.GetOwner() == nil {
+				t.Errorf("lookup through %s: %v, %v", name, l, err)
+			}
+		}
+	}
+	if s := b.Status(); s.Address != b.Address() || len(s.Members) != 1 || s.Ring != "chord" {
+		t.Errorf("status: %v", s)
+	}
+	if err := b.Close(t.Context()); err != nil || !log.have("left") {
+		t.Errorf("close: %v; %q", err, log.all)
+	}
+	if err := b.Close(t.Context()); err != nil {
+		t.Errorf("a second close: %v", err)
+	}
+	if _, err := b.Get(t.Context(), []byte("key 0")); !errors.Is(err, client.ErrUnavailable) {
+		t.Errorf("get of a closed host: %v", err)
+	}
+	if err := b.Joined(t.Context()); err != nil {
+		t.Errorf("it had joined: %v", err)
+	}
+	for i := range 20 {
+		if value, err := a.Get(t.Context(), fmt.Appendf(nil, "key %d", i)); err != nil || string(value) != "high" {
+			t.Errorf("after the leave: %q, %v", value, err)
+		}
+	}
+	for range 2 {
+		if _, err := a.Delete(t.Context(), []byte("key 0")); err != nil {
+			t.Errorf("delete: %v", err)
+		}
+	}
+	if _, err := a.Get(t.Context(), []byte("key 0")); !errors.Is(err, client.ErrNotFound) {
+		t.Errorf("get of a deleted key: %v", err)
+	}
+}
+
+// A host that does not get onto the ring is ended by Close at once, and leaves nothing behind: neither goroutines
+// (TestMain) nor the port.
+func TestNotJoined(t *testing.T) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // accepts connections, and never answers
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	first := Local()
+	first.Bits = 16
+	a := open(t, first)
+	joined(t, a)
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	for name, test := range map[string]struct {
+		join, want string
+		ctx        context.Context
+	}{
+		"refused":  {a.Address(), "Join " + a.Address() + ": cannot join: " + a.Address() + " refuses: the ring's bits are 16, the caller's 160", t.Context()},
+		"nothing":  {freeport.Address(t), "could not join for 100ms: ", t.Context()},
+		"silent":   {silent.Addr().String(), "could not join for 100ms: the first try has no answer yet", t.Context()},
+		"gives up": {silent.Addr().String(), "context canceled", canceled},
+	} {
+		c := Local()
+		c.Listen, c.Join, c.JoinTimeout, c.CallLimit = freeport.Address(t), []string{test.join}, 100*time.Millisecond, 10*time.Second
+		if name == "refused" {
+			c.JoinTimeout = time.Hour
+		}
+		h := open(t, c)
+		if _, err := h.Get(t.Context(), []byte("tide")); !errors.Is(err, client.ErrUnavailable) {
+			t.Errorf("%s: get: %v", name, err)
+		}
+		if err := h.Joined(test.ctx); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: %v; want %s", name, err, test.want)
+		}
+		waits := make(chan error)
+		if name == "gives up" {
+			go func() { waits <- h.Joined(context.Background()) }()
+		}
+		begin := time.Now()
+		if err := h.Close(t.Context()); err != nil || time.Since(begin) > LeaveLimit {
+			t.Errorf("%s: close: %v after %v", name, err, time.Since(begin))
+		}
+		if name == "gives up" {
+			if err := <-waits; err == nil {
+				t.Error("Joined of a closed host returns nil")
+			}
+		}
+		l, err := net.Listen("tcp", c.Listen)
+		if err != nil {
+			t.Fatalf("%s: the port is still open: %v", name, err)
+		}
+		l.Close()
+	}
+}
+
+// A close whose context has ended is a crash with an error that gives the cost; the cost is counted at that time.
+func TestCost(t *testing.T) {
+	c := Local()
+	c.Replicas = 1
+	h := open(t, c)
+	joined(t, h)
+	if _, err := h.Put(t.Context(), []byte("tide"), []byte("high"), 0); err != nil {
+		t.Fatal(err)
+	}
+	if text := h.Cost(); !strings.Contains(text, "1 member(s) had not left, and 1 key(s)") {
+		t.Errorf("a host with a key: %q", text)
+	}
+	second := Local()
+	second.Replicas, second.Join = 1, []string{h.Address()}
+	joined(t, open(t, second))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	err := h.Close(ctx)
+	if err == nil || !strings.Contains(err.Error(), "not all members left gracefully: ") || !strings.Contains(err.Error(), "keys with replicas on other hosts are not lost") {
+		t.Errorf("a close without time: %v", err)
+	}
+	if again := h.Close(t.Context()); again != err {
+		t.Errorf("a second close: %v, the first %v", again, err)
+	}
+	if text := h.Cost(); !strings.Contains(text, "all members had left") {
+		t.Errorf("a host without members: %q", text)
+	}
+}
