@@ -1,6 +1,6 @@
 // Package otel is the one place that configures OpenTelemetry: providers, exporters, resource, sampler, the events' own
-// pipeline, the copy of events onto spans, and the shutdown that flushes them. The programs (node, conductor, and
-// fleets inside the conductor) call [Setup] once and inject the result; a simulated world calls [Memory].
+// pipeline, the copy of events onto spans, and the shutdown that flushes them. The conductor, fleets inside it and hosts
+// (node/host) call [Setup] once and inject the result; a simulated world calls [Memory].
 //
 // A process emits three signals. Spans are sampled. Metrics are collected periodically. Events (log records with an
 // event name, see chordevent) carry every change of ring state, so they are never sampled and have a pipeline of their

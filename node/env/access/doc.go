@@ -5,6 +5,6 @@
 // one key pair that all hosts of a ring derive from their common secret and pin in both directions. Clients of the key
 // service that are no peers present a client certificate, or a bearer token over TLS.
 //
-// The node program makes a Host from its flags and passes it to grpcenv; client commands and the conductor make a
+// Package node/host makes a Host of its configuration and passes it to grpcenv; node/client and the conductor make a
 // Client. The package opens no connection itself, and never prints or logs a secret.
 package access
