@@ -1,11 +1,9 @@
 package controller
 
 import (
-	"context"
 	"time"
 
 	"chordconductor/conductor/lab/judge/groundtruth"
-	"chordconductor/conductor/lab/scenario"
 	"chordconductor/conductor/ring"
 	"chordconductor/node/chord"
 )
@@ -13,33 +11,6 @@ import (
 // telemetryDelay is the delay of telemetry to the view without faults: an export interval, the view's own ticks, and the
 // time between two looks.
 const telemetryDelay = time.Second
-
-// groundTruth is a member's own state, from its memory. Only the judgement of the view uses it; nothing of it reaches
-// the view.
-type groundTruth = groundtruth.State
-
-func truthFrom(s chord.State) groundTruth {
-	t := groundTruth{Incarnation: s.Self.Incarnation, Predecessor: s.Pred.ID}
-	for _, p := range s.Live() {
-		t.Successors = append(t.Successors, p.ID)
-	}
-	return t
-}
-
-// truthful is a Fleet that can return the ground truth of all its active members, or of those that answer in time.
-type truthful interface {
-	Truth(ctx context.Context) map[chord.ID]groundTruth
-}
-
-// askGroundTruth returns nil if the fleet has no ground truth, or should not be asked: members of this process are
-// always asked, remote ones only by a scenario that has an expectation about it.
-func (s *simulation) askGroundTruth(ctx context.Context) map[chord.ID]groundTruth {
-	f, ok := s.fleet.(truthful)
-	if _, far := s.fleet.(*Remote); !ok || far && !s.scenario.Expects(scenario.UnmarkedWrongFields) {
-		return nil
-	}
-	return f.Truth(ctx)
-}
 
 // viewAccuracy compares the view with the ground truth, second by second, and counts the fields that were wrong for
 // longer than the staleness bound although the member was not marked uncertain.
@@ -54,7 +25,7 @@ type fieldOf struct {
 	field string
 }
 
-func (d *viewAccuracy) look(now time.Time, v *ring.View, truth map[chord.ID]groundTruth) {
+func (d *viewAccuracy) look(now time.Time, v *ring.View, truth map[chord.ID]groundtruth.State) {
 	if len(truth) == 0 {
 		clear(d.since) // whether a wrong field was wrong all the while is not known
 		return

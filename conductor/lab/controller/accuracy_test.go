@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"chordconductor/conductor/lab/judge/groundtruth"
 	"chordconductor/conductor/ring"
 	"chordconductor/node/chord"
 	"chordconductor/otel/chordevent"
@@ -31,12 +32,12 @@ func TestViewAccuracyUsesTheStalenessBound(t *testing.T) {
 		var d viewAccuracy
 		begin := time.Unix(1790000000, 0)
 		for at := time.Duration(0); at <= 7*time.Second; at += time.Second {
-			d.look(begin.Add(at), &ring.View{Members: []*ring.Member{&m}}, map[chord.ID]groundTruth{self: {Predecessor: is}})
+			d.look(begin.Add(at), &ring.View{Members: []*ring.Member{&m}}, map[chord.ID]groundtruth.State{self: {Predecessor: is}})
 		}
 		if d.unmarked != 0 {
 			t.Errorf("%s: %d fields counted within 7 s, the bound of a keyframe period of %v", name, d.unmarked, keyframe)
 		}
-		d.look(begin.Add(8*time.Second), &ring.View{Members: []*ring.Member{&m}}, map[chord.ID]groundTruth{self: {Predecessor: is}})
+		d.look(begin.Add(8*time.Second), &ring.View{Members: []*ring.Member{&m}}, map[chord.ID]groundtruth.State{self: {Predecessor: is}})
 		if d.unmarked != c.want {
 			t.Errorf("%s: %d fields counted, want %d", name, d.unmarked, c.want)
 		}
@@ -50,8 +51,8 @@ func TestViewAccuracyForgetsWithoutGroundTruth(t *testing.T) {
 	var d viewAccuracy
 	for _, look := range []struct {
 		at     time.Duration
-		truths map[chord.ID]groundTruth
-	}{{0, map[chord.ID]groundTruth{self: {Predecessor: chord.ID{3}}}}, {time.Second, nil}, {time.Minute, map[chord.ID]groundTruth{self: {Predecessor: chord.ID{3}}}}} {
+		truths map[chord.ID]groundtruth.State
+	}{{0, map[chord.ID]groundtruth.State{self: {Predecessor: chord.ID{3}}}}, {time.Second, nil}, {time.Minute, map[chord.ID]groundtruth.State{self: {Predecessor: chord.ID{3}}}}} {
 		d.look(begin.Add(look.at), v, look.truths)
 	}
 	if d.unmarked != 0 {

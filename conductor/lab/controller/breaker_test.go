@@ -3,18 +3,13 @@ package controller
 import (
 	"context"
 	"errors"
-	"fmt"
-	"maps"
-	"math/rand/v2"
 	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"chordconductor/conductor/lab/scenario"
 	"chordconductor/conductor/ring"
 	"chordconductor/node/chord"
-	"chordconductor/node/nodepb"
 )
 
 // breakerFleet starts and stops members, one call for each, and fails at calls of given numbers.
@@ -102,129 +97,6 @@ func TestMembersOfCommandsThatFail(t *testing.T) {
 				}
 				l.Close(t.Context())
 			}
-		}
-	}
-}
-
-// TestHealThatFails has each call, and each pair of calls, of a heal fail, before the host has done it or after: the
-// answer names the members that the ended faults concern, all others are listed as ending, and every host is healthy at
-// the latest when it can be asked again.
-func TestHealThatFails(t *testing.T) {
-	for first := range 8 {
-		for second := first; second < 8; second++ {
-			for _, late := range []bool{false, true} {
-				f := &brittleFleet{newPaperFleet("a", "b", "c"), map[int]bool{}, late}
-				c := &clock{now: time.Unix(1e9, 0)}
-				fs := newFaults(f, scenario.Network{}, c.Now)
-				cut := &fault{from: set("a"), both: true, partition: true}
-				if err := fs.impose(t.Context(), cut, &fault{from: set("b"), paused: true}); err != nil {
-					t.Fatal(err)
-				}
-				label := fmt.Sprintf("calls %d and %d fail, late %v", first, second, late)
-				f.failing = map[int]bool{f.calls + first: true, f.calls + second: true}
-				ids, err := fs.heal(t.Context())
-				ending := map[string]bool{}
-				for _, fault := range fs.list() {
-					ending[fault.Kind] = fault.Ending
-				}
-				for kind, member := range map[string]chord.ID{"partition": id(1), "pause": id(2)} {
-					if healed := slices.Contains(ids, member); healed == ending[kind] {
-						t.Errorf("%s: of the %s %v are healed, and %v are listed", label, kind, ids, fs.list())
-					}
-				}
-				if whole := len(fs.list()) == 0; whole != (err == nil) {
-					t.Errorf("%s: %v, listed %v", label, err, fs.list())
-				}
-				unlisted(t, label, f.paperFleet, fs)
-				for range 4 { // as renewFaults does
-					c.now = c.now.Add(2 * faultRetry)
-					_ = fs.apply(t.Context())
-				}
-				if got := fmt.Sprint(f.blocked(), f.sent["b"].GetPaused(), fs.list()); got != "[] false []" {
-					t.Errorf("%s: still in force: %s", label, got)
-				}
-			}
-		}
-	}
-}
-
-// unlisted fails a test if hosts are under faults that the list does not show.
-func unlisted(t *testing.T, label string, f *paperFleet, fs *faults) {
-	t.Helper()
-	list := fs.list()
-	for _, h := range f.hosts {
-		sent := f.sent[h.Address]
-		shown := func(kinds ...string) bool {
-			return slices.ContainsFunc(list, func(fault Fault) bool {
-				return slices.Contains(kinds, fault.Kind) && (slices.Contains(fault.From, h.Address) || kinds[0] == "partition")
-			})
-		}
-		cut := slices.ContainsFunc(sent.GetFaults(), func(fault *nodepb.Fault) bool { return fault.GetCut() })
-		if cut && !shown("partition", "one_way_cut") || sent.GetPaused() && !shown("pause") || sent.GetTelemetryHeld() && !shown("telemetry_outage") {
-			t.Errorf("%s: %s has %v, and listed are %v", label, h.Address, sent, list)
-		}
-	}
-}
-
-// TestWhatMayBeInForceIsListed gives commands in any order to hosts that fail at any call, before they have done what
-// they are asked or after: a host's faults are always listed, an answer without an error is right, and once hosts fail
-// no more no fault remains.
-func TestWhatMayBeInForceIsListed(t *testing.T) {
-	for seed := range uint64(300) {
-		r := rand.New(rand.NewPCG(seed, 13))
-		names := []string{"a", "b", "c", "d"}
-		f := &brittleFleet{newPaperFleet(names...), map[int]bool{}, false}
-		c := &clock{now: time.Unix(1e9, 0)}
-		fs := newFaults(f, scenario.Network{}, c.Now)
-		draw := func() *fault {
-			d := &fault{from: set(names[r.IntN(4)])}
-			switch r.IntN(4) {
-			case 0:
-				d.both, d.partition = true, true
-			case 1:
-				d.to, d.partition = set(names[r.IntN(4)]), true
-			case 2:
-				d.paused = true
-			case 3:
-				d.held = true
-			}
-			return d
-		}
-		var ends []func(context.Context) error
-		for step := range 30 {
-			f.late = r.IntN(2) == 0
-			for i := range 8 {
-				f.failing[f.calls+i] = r.IntN(3) == 0
-			}
-			label := fmt.Sprintf("seed %d, step %d", seed, step)
-			switch r.IntN(6) {
-			case 0:
-				before := len(fs.active)
-				if err := fs.impose(t.Context(), draw()); (err == nil) != (len(fs.active) == before+1) {
-					t.Errorf("%s: imposed, and not listed", label)
-				}
-			case 1:
-				end, _ := fs.add(t.Context(), draw())
-				ends = append(ends, end)
-			case 2:
-				if len(ends) > 0 {
-					_ = ends[0](t.Context())
-					ends = ends[1:]
-				}
-			case 3:
-				ids, err := fs.heal(t.Context())
-				if err == nil && (len(fs.list()) > 0 || slices.ContainsFunc(slices.Collect(maps.Values(f.sent)), func(q *nodepb.SetFaultsRequest) bool { return !healthy(q) })) {
-					t.Errorf("%s: healed %v, and in force is %v", label, ids, f.sent)
-				}
-			default:
-				c.now = c.now.Add(time.Duration(r.IntN(int(2 * faultRetry))))
-				_ = fs.apply(t.Context())
-			}
-			unlisted(t, label, f.paperFleet, fs)
-		}
-		clear(f.failing)
-		if _, err := fs.heal(t.Context()); err != nil || len(fs.list()) > 0 || len(fs.orders) > 0 {
-			t.Errorf("seed %d: at the end: %v, %v listed, %v wanted", seed, err, fs.list(), fs.orders)
 		}
 	}
 }

@@ -2,7 +2,6 @@ package controller
 
 import (
 	"context"
-	"errors"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -185,7 +184,7 @@ func onAny[T any](ctx context.Context, f Fleet, op func(context.Context, Client)
 			return none, refuse(ErrUnavailable, "no member is on the ring now")
 		}
 		value, err := op(ctx, c)
-		if try == hostTries || ctx.Err() != nil || !errors.As(err, new(*unsent)) {
+		if try == hostTries || ctx.Err() != nil || !isUnsent(err) {
 			return value, err
 		}
 	}
@@ -214,8 +213,4 @@ func (l *Controller) Lookup(ctx context.Context, key []byte, from *chord.ID, mod
 		request.From = from[:]
 		return lookup(ctx, c)
 	})
-}
-
-func unknownMember(id chord.ID) error {
-	return refuse(ErrUnknown, "no member %x among the hosts that can be commanded", id[:])
 }

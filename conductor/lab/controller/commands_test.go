@@ -1,78 +1,14 @@
 package controller
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"testing"
 	"time"
 
-	"chordconductor/conductor/lab/scenario"
 	"chordconductor/conductor/ring"
 	"chordconductor/node/chord"
-	"chordconductor/node/nodepb"
 )
-
-// brittleFleet fails at calls of given numbers, before the host has done what it is asked or (late) after.
-type brittleFleet struct {
-	*paperFleet
-	failing map[int]bool
-	late    bool
-}
-
-func (f *brittleFleet) SetFaults(ctx context.Context, address string, q *nodepb.SetFaultsRequest) error {
-	if f.failing[f.calls] {
-		if f.calls++; f.late {
-			f.sent[address] = q
-		}
-		return errors.New("unreachable")
-	}
-	return f.paperFleet.SetFaults(ctx, address, q)
-}
-
-// TestCommandsThatFail has each call, and each pair of calls, of every command fail: after an error nothing is in
-// force, at the latest when the hosts could be asked again, and after none everything is.
-func TestCommandsThatFail(t *testing.T) {
-	commands := map[string]struct {
-		ds   func() []*fault
-		want string // what is then in force
-	}{
-		"partition": {func() []*fault {
-			return []*fault{{from: set("a"), both: true, partition: true}, {from: set("b"), both: true, partition: true}}
-		},
-			"[a>b a>c b>a b>c c>a c>b]"},
-		"pause": {func() []*fault { return []*fault{{from: set("b"), paused: true}} }, "[] paused b"},
-		"slow":  {func() []*fault { return []*fault{{from: set("a", "c"), to: set("b"), partition: true}} }, "[a>b c>b]"},
-	}
-	for name, command := range commands {
-		for first := range 12 {
-			for second := first; second < 12; second++ {
-				f := &brittleFleet{newPaperFleet("a", "b", "c"), map[int]bool{first: true, second: true}, second%2 == 0}
-				c := &clock{now: time.Unix(1e9, 0)}
-				fs := newFaults(f, scenario.Network{}, c.Now)
-				err := fs.impose(t.Context(), command.ds()...)
-				for range 4 { // as renewFaults does
-					c.now = c.now.Add(2 * faultRetry)
-					_ = fs.apply(t.Context())
-				}
-				got := fmt.Sprint(f.blocked())
-				for _, h := range f.hosts {
-					if f.sent[h.Address].GetPaused() {
-						got += " paused " + h.Address
-					}
-				}
-				want := command.want
-				if err != nil {
-					want = "[]"
-				}
-				if got != want || (err != nil) != (len(fs.list()) == 0) {
-					t.Errorf("%s, calls %d and %d fail: %v, and in force are %s, want %s; listed %v", name, first, second, err, got, want, fs.list())
-				}
-			}
-		}
-	}
-}
 
 // TestTheSecondTryIsATry: a host that refused a moment ago is asked again by the next command, whose answer reports it.
 func TestTheSecondTryIsATry(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"chordconductor/conductor/lab/runtime"
 	"chordconductor/conductor/lab/scenario"
 	"chordconductor/conductor/live"
 	"chordconductor/conductor/ring"
@@ -40,28 +41,12 @@ type Controller struct {
 	closed  bool              // guarded by mu
 }
 
-// An activeDeployment is a deployment with the faults that are in force on it.
-type activeDeployment struct {
-	*Deployment
-	faults *faults
-}
-
-func newActiveDeployment(g *Deployment) *activeDeployment {
-	return &activeDeployment{g, newFaults(g.Fleet, g.Network, g.Runtime.Now)}
-}
-
-// close ends the fleet, then the runtime.
-func (s *activeDeployment) close(ctx context.Context) {
-	_ = s.Do(ctx, func(ctx context.Context) { s.Fleet.Close(ctx) }) // a runtime that is too slow is ended all the same
-	s.End()
-}
-
 // New returns a Controller without a ring of its own.
 func New(cfg Config) *Controller {
 	l := &Controller{cfg: cfg}
 	l.lifetime, l.end = context.WithCancel(context.Background())
 	if cfg.Remote != nil {
-		l.remote = newActiveDeployment(newLocalDeployment(cfg.Remote, newWallRuntime()))
+		l.remote = newActiveDeployment(newLocalDeployment(cfg.Remote, runtime.NewWall()))
 		_ = l.remote.Runtime.Go(context.Background(), l.remote.renewFaults) // fails only in a runtime that has ended
 	}
 	return l
@@ -123,21 +108,20 @@ func (l *Controller) renew(ctx context.Context, d *Deployment) error {
 // begin starts the scenario's tasks.
 func (l *Controller) begin(ctx context.Context, s *scenario.Scenario) error {
 	here := l.here()
-	sim := newSimulation(s, here, l.cfg)
+	sim := newSimulation(s, here, Sources{l.cfg.View, l.cfg.Stats, l.cfg.Watch})
 	l.mu.Lock()
 	before := l.current
 	l.current = sim
 	l.mu.Unlock()
 	var started error
 	err := here.Do(ctx, func(context.Context) {
-		sim.begin()
-		started = sim.runtime.Go(context.WithoutCancel(ctx), sim.run)
+		started = sim.begin(context.WithoutCancel(ctx))
 	})
 	if err == nil {
 		err = started
 	}
 	if err != nil {
-		sim.runtime.end() // should the runtime still take its turn later
+		sim.end() // should the runtime still take its turn later
 		l.mu.Lock()
 		l.current = before
 		l.mu.Unlock()
@@ -169,12 +153,7 @@ func (l *Controller) stopCurrent(ctx context.Context) {
 	if sim == nil || sim.over() {
 		return
 	}
-	_ = sim.deployment.Do(ctx, func(ctx context.Context) { // a runtime that has ended has nothing to stop
-		sim.abort()
-		if err := sim.deployment.faults.clear(ctx); err != nil {
-			sim.note("healing at the end: %v", err)
-		}
-	})
+	_ = sim.deployment.Do(ctx, sim.abort) // a runtime that has ended has nothing to stop
 }
 
 // retire ends the present ring.
@@ -242,7 +221,7 @@ func (l *Controller) Result() *Result {
 // Workload is the present load.
 func (l *Controller) Workload() scenario.Workload {
 	if sim := l.simulation(); sim != nil {
-		return sim.driver.Workload()
+		return sim.workload()
 	}
 	return scenario.Workload{}
 }
@@ -258,5 +237,5 @@ func (l *Controller) SetWorkload(w scenario.Workload) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), commandLimit)
 	defer cancel()
-	return sim.deployment.Do(ctx, func(context.Context) { sim.driver.SetWorkload(w) })
+	return sim.deployment.Do(ctx, func(context.Context) { sim.setWorkload(w) })
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"chordconductor/conductor/lab/runtime"
 	"chordconductor/conductor/lab/scenario"
 	"chordconductor/conductor/ring"
 	"chordconductor/node/chord"
@@ -62,31 +63,6 @@ func TestPartitionMustNotSplitAHost(t *testing.T) {
 	}
 }
 
-// One seed is one run, to the last figure; another seed is another.
-func TestVirtualRunsRepeat(t *testing.T) {
-	source := "seed: %d\nring: {members: 12, successors: 4}\nnetwork: {latency: 5ms, jitter: 5ms, loss: 0.01}\nworkload: {rate: 50/s, poisson: true}\n" +
-		"phases:\n- {at: 5s, churn: {join: 0.5/s, leave: 0.3/s, crash: 0.3/s}, for: 10s}\n- {at: 18s, partition: {fraction: 0.3}, for: 3s}\nduration: 30s\n"
-	figures := func(seed int) string {
-		s := parse(t, strings.Replace(fmt.Sprintf(source, seed), "ring: {", "ring: {transport: memory, ", 1))
-		r, err := RunVirtual(t.Context(), s, Tap{}, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var events []string
-		for _, p := range r.Timeline {
-			events = append(events, fmt.Sprintf("%v %+v %v %d %v %v %d", p.At, p.Members, p.Status, p.RingError, p.Rate, p.P99, p.Lost))
-		}
-		return fmt.Sprintf("%v %+v %+v %+v %+v %+v", events, r.Moves, r.Lookups, r.Keys, r.Operations, r.Violations)
-	}
-	one := figures(1)
-	if figures(1) != one {
-		t.Error("two runs of one seed differ")
-	}
-	if figures(2) == one {
-		t.Error("two seeds give one run")
-	}
-}
-
 // TestARingThatCannotBeStarted: the command fails, and the ring and the simulation that were there go on.
 func TestARingThatCannotBeStarted(t *testing.T) {
 	made := 0
@@ -96,7 +72,7 @@ func TestARingThatCannotBeStarted(t *testing.T) {
 			if made++; made > 1 {
 				return nil, errors.New("no port is free")
 			}
-			return newLocalDeployment(newPaperFleet("a", "b"), newWallRuntime()), nil
+			return newLocalDeployment(newPaperFleet("a", "b"), runtime.NewWall()), nil
 		},
 	})
 	defer l.Close(t.Context())
@@ -120,7 +96,7 @@ func TestARingThatGivesNoAnswer(t *testing.T) {
 	l := New(Config{
 		View: func() *ring.View { return &ring.View{} }, Watch: NewWatch(),
 		Deploy: func(context.Context, *scenario.Scenario) (*Deployment, error) {
-			g := newLocalDeployment(newPaperFleet("a", "b"), newWallRuntime())
+			g := newLocalDeployment(newPaperFleet("a", "b"), runtime.NewWall())
 			do := g.Do
 			g.Do = func(ctx context.Context, task func(context.Context)) error {
 				if done++; mute || done == 2 {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"chordconductor/conductor/lab/runtime"
 	"chordconductor/conductor/lab/scenario"
 	faultlayer "chordconductor/node/env/faults"
 	"chordconductor/node/env/grpcenv"
@@ -14,9 +15,6 @@ import (
 	"chordconductor/node/service"
 	"chordconductor/otel"
 )
-
-// RingName is chord.ring.name of the rings that a Controller starts.
-const RingName = "chord"
 
 // Endpoint is where the members of a ring in this process send their telemetry.
 type Endpoint struct {
@@ -55,7 +53,7 @@ func (g Deployer) New(ctx context.Context, s *scenario.Scenario) (*Deployment, e
 	if s.Ring.Transport == scenario.Memory {
 		return newPacedDeployment(s, telemetry, end, g.Log)
 	}
-	wall := newWallRuntime()
+	wall := runtime.NewWall()
 	fleet := newLocal(s, wall, telemetry, func() (hostSlot, error) { return grpcSlot(telemetry) })
 	fleet.log, fleet.flush, fleet.callLimit = g.Log, end, grpcCallLimit
 	deployment := newLocalDeployment(fleet, wall)

@@ -21,6 +21,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/protobuf/proto"
 
+	"chordconductor/conductor/lab/judge/groundtruth"
 	"chordconductor/conductor/ring"
 	"chordconductor/node/chord"
 	"chordconductor/node/hostauth"
@@ -222,7 +223,7 @@ func TestEvilHost(t *testing.T) {
 					t.Errorf("%s: %v", what, err)
 				}
 			}
-			if truth := fleet.Truth(ctx); len(truth) != 0 {
+			if truth := groundtruth.Source(fleet, true)(ctx); len(truth) != 0 {
 				t.Errorf("its answer is used: %v", truth)
 			}
 			evil.learnsNothing(t)

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"chordconductor/conductor/lab/runtime"
 	"chordconductor/conductor/lab/scenario"
 	"chordconductor/node/chord"
 	faultlayer "chordconductor/node/env/faults"
@@ -38,7 +39,7 @@ type hostSlot struct {
 // local is the hosts of a ring in this process, each a failure domain of its own.
 type local struct {
 	scenario  *scenario.Scenario
-	runtime   Runtime
+	runtime   runtime.Runtime
 	telemetry *otel.Telemetry
 	slot      func() (hostSlot, error)
 	log       *slog.Logger
@@ -66,7 +67,7 @@ type localHost struct {
 	forget func() // ends the subscription to recovered telemetry
 }
 
-func newLocal(s *scenario.Scenario, w Runtime, t *otel.Telemetry, p func() (hostSlot, error)) *local {
+func newLocal(s *scenario.Scenario, w runtime.Runtime, t *otel.Telemetry, p func() (hostSlot, error)) *local {
 	return &local{
 		scenario: s, runtime: w, telemetry: t, slot: p, log: slog.New(slog.DiscardHandler),
 		flush: func(context.Context) {},
@@ -306,18 +307,15 @@ func (l *local) Client(address string) Client {
 // Replicas is the scenario's own.
 func (l *local) Replicas() int { return l.scenario.Ring.Replicas }
 
-// Truth is the state in the members' own memory.
-func (l *local) Truth(context.Context) map[chord.ID]groundTruth {
+// States are those in the active members' own memory.
+func (l *local) States() (all []chord.State) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	all := make(map[chord.ID]groundTruth)
 	for _, h := range l.hosts {
 		for _, m := range h.Members() {
-			if m.Status() != chordevent.StatusActive {
-				continue
+			if m.Status() == chordevent.StatusActive {
+				all = append(all, m.State())
 			}
-			s := m.State()
-			all[s.Self.ID] = truthFrom(s)
 		}
 	}
 	return all

@@ -13,8 +13,6 @@ import (
 )
 
 const (
-	// maxLost is how many lost keys a Result describes.
-	maxLost = 100
 	// maxEnds bounds the ends of members that are kept; at the bound the oldest is forgotten, and that member's fate is
 	// known from the view alone.
 	maxEnds = 20_000
@@ -24,46 +22,9 @@ const (
 	maxLostMoves = 10
 )
 
-// A LostKey is a key whose last acknowledged write could not be read, with the fates of its replicas.
-type LostKey struct {
-	load.LostKey
-	Holders []HolderFate // of the replicas that the acknowledgement named; empty: it named none
-	Moves   []KeyMove    // of the key's range since the write, oldest first
-}
-
-// A Fate is a member's state by the end.
-type Fate string
-
-const (
-	FateOnRing  Fate = "on the ring"
-	FateCrashed Fate = "crashed" // peers have reported it dead
-	FateLeft    Fate = "left"
-	FateAgain   Fate = "restarted" // a later incarnation is known, and how this one ended is not
-	FateUnknown Fate = "not known"
-)
-
-// Fates are all of them.
-func Fates() []Fate { return []Fate{FateOnRing, FateCrashed, FateLeft, FateAgain, FateUnknown} }
-
-// A HolderFate is a replica's host and its fate.
-type HolderFate struct {
-	Peer  chord.Peer
-	Fate  Fate
-	At    time.Time     // of the end; zero: not known
-	By    chord.ID      // of a crash: the member that reported it first
-	Trace trace.TraceID // of the operation that detected the crash, or of the leave; zero: not sampled
-	Phase string        // the scenario's phase that stopped it; empty: none did
-}
-
-// A KeyMove is a finished move of a range.
-type KeyMove struct {
-	At     time.Time
-	From   chord.ID
-	To     chordevent.PeerRef
-	Reason chordevent.MoveReason
-	Failed bool
-	Trace  trace.TraceID
-
+// A move is a finished move of a range.
+type move struct {
+	KeyMove
 	after, upTo chord.ID // the range
 }
 
@@ -85,7 +46,7 @@ type end struct {
 type ends struct {
 	byMember  map[incarnation]end
 	order     []incarnation // oldest first
-	moves     []KeyMove     // in the order in which they were received
+	moves     []move        // in the order in which they were received
 	moveBytes int64
 }
 
@@ -99,15 +60,14 @@ func (e *ends) append(ev *chordevent.Event, b *bounds) {
 		if !body.Outgoing || body.Phase == chordevent.MoveStarted {
 			return
 		}
-		move := KeyMove{
+		m := move{KeyMove{
 			At: ev.Time, From: ev.Node.ID, To: body.Peer, Reason: body.Reason, Failed: body.Phase == chordevent.MoveFailed, Trace: ev.Trace,
-			after: body.From, upTo: body.To,
-		}
-		if len(e.moves) > 0 && (len(e.moves) == keptMoves || b.exceeds(e.moveBytes+move.size(), b.moves)) {
+		}, body.From, body.To}
+		if len(e.moves) > 0 && (len(e.moves) == keptMoves || b.exceeds(e.moveBytes+m.size(), b.moves)) {
 			e.forgetMoves(max(len(e.moves)/4, 1))
 		}
-		e.moves = append(e.moves, move)
-		e.moveBytes += move.size()
+		e.moves = append(e.moves, m)
+		e.moveBytes += m.size()
 	}
 }
 
@@ -168,7 +128,7 @@ func (e *ends) fateOf(p chord.Peer, v *ring.View) HolderFate {
 func (e *ends) movesOf(key chord.ID, since time.Time) (list []KeyMove) {
 	for _, m := range e.moves {
 		if chord.Owns(m.after, key, m.upTo) && m.At.After(since.Add(-slack)) {
-			list = append(list, m)
+			list = append(list, m.KeyMove)
 		}
 	}
 	slices.SortStableFunc(list, func(a, b KeyMove) int { return a.At.Compare(b.At) })
@@ -191,15 +151,4 @@ func (w *Watch) Lost(keys []load.LostKey, v *ring.View) (list []LostKey) {
 		list = append(list, lost)
 	}
 	return list
-}
-
-// blame adds the phases that stopped replicas' hosts. s.mu is held.
-func (s *simulation) blame(list []LostKey) {
-	for _, k := range list {
-		for i, h := range k.Holders {
-			if phase, ok := s.stoppedBy[h.Peer.ID]; ok && h.Fate != FateOnRing {
-				k.Holders[i].Phase = s.results[phase].Name
-			}
-		}
-	}
 }

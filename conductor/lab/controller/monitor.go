@@ -4,7 +4,9 @@ import (
 	"context"
 	"time"
 
+	"chordconductor/conductor/lab/judge/groundtruth"
 	"chordconductor/conductor/ring"
+	"chordconductor/node/chord"
 )
 
 const (
@@ -93,7 +95,10 @@ func (s *simulation) point(ctx context.Context, now time.Time, v *ring.View) {
 	if s.stats != nil {
 		p.StalenessMS = float64(s.stats().StalenessP99.Microseconds()) / 1000
 	}
-	truth := s.askGroundTruth(ctx)
+	var truth map[chord.ID]groundtruth.State
+	if s.truth != nil {
+		truth = s.truth(ctx)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.accuracy.look(now, v, truth)

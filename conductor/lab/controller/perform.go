@@ -206,34 +206,3 @@ func (s *simulation) inflict(ctx context.Context, p scenario.Phase, result int, 
 	}
 	return err
 }
-
-// fewHosts chooses so many hosts, but never all.
-func (s *simulation) fewHosts(count int) map[string]bool {
-	hosts := s.fleet.Hosts()
-	chosen := make(map[string]bool)
-	for range min(count, len(hosts)-1) {
-		at := s.chance(len(hosts))
-		for chosen[hosts[at].Address] {
-			at = (at + 1) % len(hosts)
-		}
-		chosen[hosts[at].Address] = true
-	}
-	return chosen
-}
-
-func (s *simulation) allHosts() map[string]bool {
-	all := make(map[string]bool)
-	for _, h := range s.fleet.Hosts() {
-		all[h.Address] = true
-	}
-	return all
-}
-
-func (s *simulation) countMembers(hosts map[string]bool) (n int) {
-	for _, h := range s.fleet.Hosts() {
-		if hosts[h.Address] {
-			n += len(h.Members)
-		}
-	}
-	return n
-}

@@ -3,20 +3,15 @@ package controller
 import (
 	"cmp"
 	"context"
-	"errors"
-	"maps"
-	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
-	"chordconductor/conductor/lab/judge/groundtruth"
 	"chordconductor/conductor/ring"
 	"chordconductor/node/chord"
 	"chordconductor/node/env/access"
@@ -118,7 +113,7 @@ func explain(address string, err error) error {
 	if err == nil {
 		return nil
 	}
-	if r := (*refusal)(nil); errors.As(err, &r) {
+	if isRefusal(err) {
 		return err // names the host itself
 	}
 	st := status.Convert(err)
@@ -166,112 +161,6 @@ func (r *Remote) Start(ctx context.Context, count int, host string) ([]chord.ID,
 		}
 	}
 	return ids, nil
-}
-
-const (
-	reachLimit = 3 * time.Second        // on the search for hosts that can take a command
-	reachOne   = 500 * time.Millisecond // on one of them
-	reachCalls = 32                     // at once
-)
-
-// reachable returns those of several hosts that can be connected to, and that have proven themselves where they must: the
-// telemetry may name hosts that have ended, or that never were, and thousands of them. So those that have proven
-// themselves before come first, and the others in random order: no name can be chosen so as to come before an honest
-// host's. What the time does not suffice for is left out. If there is none, the error is that of the first in the list
-// that was asked.
-func (r *Remote) reachable(ctx context.Context, hosts []Host) (found []Host, _ error) {
-	if len(hosts) == 1 {
-		return slices.Clone(hosts), nil // the command itself gives the more exact error
-	}
-	ctx, cancel := context.WithTimeout(ctx, reachLimit)
-	defer cancel()
-	order := slices.Clone(hosts)
-	rand.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
-	slices.SortStableFunc(order, func(a, b Host) int { return cmp.Compare(r.rank(a.Address), r.rank(b.Address)) })
-	var (
-		mu    sync.Mutex                           // guards found and errs
-		errs  = make(map[string]error, len(order)) // of those that failed, by address
-		asked sync.WaitGroup
-		turns = make(chan struct{}, reachCalls)
-	)
-	for _, h := range order {
-		turns <- struct{}{} // each has its limit
-		if ctx.Err() != nil {
-			break
-		}
-		asked.Go(func() {
-			defer func() { <-turns }()
-			err := r.reach(ctx, h.Address)
-			mu.Lock()
-			defer mu.Unlock()
-			if err == nil {
-				found = append(found, h)
-			} else {
-				errs[h.Address] = err
-			}
-		})
-	}
-	asked.Wait()
-	if len(found) > 0 {
-		return found, nil
-	}
-	for _, h := range hosts {
-		if err := errs[h.Address]; err != nil {
-			return nil, err
-		}
-	}
-	return nil, status.FromContextError(ctx.Err()).Err() // none was asked
-}
-
-// rank is 0 for a host that has proven itself on the connection that there is, and 1 for others.
-func (r *Remote) rank(address string) int {
-	r.mu.Lock()
-	c := r.conns[address]
-	r.mu.Unlock()
-	if c == nil || c.lost.Load() {
-		return 1
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.proven {
-		return 0
-	}
-	return 1
-}
-
-// reach connects to a host, and has it prove itself. No connection stays to one that does not.
-func (r *Remote) reach(ctx context.Context, address string) (err error) {
-	ctx, cancel := context.WithTimeout(ctx, reachOne)
-	defer cancel()
-	defer func() {
-		if err != nil {
-			r.drop(address)
-		}
-	}()
-	cc, err := r.proven(ctx, address)
-	if err != nil {
-		return err
-	}
-	cc.Connect()
-	for state := cc.GetState(); state != connectivity.Ready; state = cc.GetState() {
-		if state == connectivity.TransientFailure || !cc.WaitForStateChange(ctx, state) {
-			return refuse(ErrUnavailable, "host %s cannot be connected to", address)
-		}
-	}
-	return nil
-}
-
-// drop closes the connection to a host that has not proven itself.
-func (r *Remote) drop(address string) {
-	if r.rank(address) == 0 {
-		return
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if c := r.conns[address]; c != nil {
-		c.close()
-		delete(r.conns, address)
-	}
 }
 
 // leaveLimit is how long a leave may take before it is given up.
@@ -364,40 +253,21 @@ func (r *Remote) setFaulty(address string, hurt bool) {
 	}
 }
 
-const (
-	truthLimit = 500 * time.Millisecond // on all hosts' answers
-	truthCalls = 16                     // at once
-)
-
-// Truth asks every host. One that does not answer in time is left out: its members are not judged then.
-func (r *Remote) Truth(ctx context.Context) map[chord.ID]groundTruth {
-	ctx, cancel := context.WithTimeout(ctx, truthLimit)
-	defer cancel()
-	var (
-		mu    sync.Mutex
-		all   = make(map[chord.ID]groundTruth)
-		asked sync.WaitGroup
-		turns = make(chan struct{}, truthCalls)
-	)
+// Visit calls a function for every host that can be reached and has proven itself where it must, so many at once, and
+// returns when all calls have.
+func (r *Remote) Visit(ctx context.Context, atOnce int, call func(ctx context.Context, host grpc.ClientConnInterface)) {
+	var visited sync.WaitGroup
+	turns := make(chan struct{}, atOnce)
 	for _, h := range r.Hosts() {
 		turns <- struct{}{}
-		asked.Go(func() {
+		visited.Go(func() {
 			defer func() { <-turns }()
-			c, err := r.proven(ctx, h.Address)
-			if err != nil {
-				return
+			if c, err := r.proven(ctx, h.Address); err == nil {
+				call(ctx, c)
 			}
-			members, err := groundtruth.Ask(ctx, c)
-			if err != nil {
-				return
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			maps.Copy(all, members)
 		})
 	}
-	asked.Wait()
-	return all
+	visited.Wait()
 }
 
 // idOf is a peer's identifier; not ok: a placeholder in a successor list, which has no address.
@@ -408,14 +278,6 @@ func idOf(p *nodepb.Peer) (id chord.ID, ok bool) {
 // Replicas is the view's figure.
 func (r *Remote) Replicas() int { return r.view().Replicas }
 
-// Client gives access to a host's key service.
-func (r *Remote) Client(address string) Client {
-	if _, err := r.conn(address); err != nil {
-		return nil
-	}
-	return remoteClient{r, address}
-}
-
 // Close closes the connections. The hosts keep running: this process did not start them.
 func (r *Remote) Close(context.Context) {
 	r.mu.Lock()
@@ -424,57 +286,4 @@ func (r *Remote) Close(context.Context) {
 		c.close()
 		delete(r.conns, address)
 	}
-}
-
-// callLimit bounds an operation on a remote host, which has limits of its own below it.
-const callLimit = 12 * time.Second
-
-type remoteClient struct {
-	fleet   *Remote
-	address string
-}
-
-func remoteCall[Q, A any](ctx context.Context, c remoteClient, writes bool, call func(nodepb.KVClient, context.Context, Q, ...grpc.CallOption) (A, error), q Q) (A, error) {
-	ctx, cancel := context.WithTimeout(ctx, callLimit)
-	defer cancel()
-	var answer A
-	cc, err := c.fleet.proven(ctx, c.address)
-	if err != nil && !errors.Is(err, context.Canceled) {
-		return answer, &unsent{err} // it names the host
-	}
-	if err == nil {
-		answer, err = call(nodepb.NewKVClient(cc), ctx, q)
-		if writes && !errors.Is(err, context.Canceled) {
-			err = unsure(err)
-		}
-	}
-	if errors.Is(err, context.Canceled) {
-		return answer, err
-	}
-	return answer, explain(c.address, err)
-}
-
-// An unsent operation failed before anything of it was sent: its host cannot be connected to, or did not prove itself.
-// Another host may be asked.
-type unsent struct{ error }
-
-func (u *unsent) Unwrap() error { return u.error }
-
-// GRPCStatus keeps the status's text free of what gRPC adds to that of a wrapped one.
-func (u *unsent) GRPCStatus() *status.Status { return status.Convert(u.error) }
-
-func (c remoteClient) Put(ctx context.Context, q *nodepb.PutRequest) (*nodepb.PutResponse, error) {
-	return remoteCall(ctx, c, true, nodepb.KVClient.Put, q)
-}
-
-func (c remoteClient) Get(ctx context.Context, q *nodepb.GetRequest) (*nodepb.GetResponse, error) {
-	return remoteCall(ctx, c, false, nodepb.KVClient.Get, q)
-}
-
-func (c remoteClient) Delete(ctx context.Context, q *nodepb.DeleteRequest) (*nodepb.DeleteResponse, error) {
-	return remoteCall(ctx, c, true, nodepb.KVClient.Delete, q)
-}
-
-func (c remoteClient) Lookup(ctx context.Context, q *nodepb.LookupRequest) (*nodepb.LookupResponse, error) {
-	return remoteCall(ctx, c, false, nodepb.KVClient.Lookup, q)
 }

@@ -18,6 +18,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"chordconductor/conductor/lab/judge/groundtruth"
 	"chordconductor/conductor/ring"
 	"chordconductor/node/chord"
 	faultlayer "chordconductor/node/env/faults"
@@ -131,14 +132,14 @@ func TestRemoteFleet(t *testing.T) {
 		t.Errorf("start nowhere: %v", err)
 	}
 
-	truth := fleet.Truth(ctx)
+	truth := groundtruth.Source(fleet, true)(ctx)
 	for _, h := range []*member.Host{a, b} {
 		for _, m := range h.Members() {
 			id := m.Self().ID
 			waitFor(t, "the ground truth is the member's pointers", func() bool {
-				truth = fleet.Truth(ctx)
+				truth = groundtruth.Source(fleet, true)(ctx)
 				s := m.State()
-				return m.Status() == chordevent.StatusActive && reflect.DeepEqual(truth[id], truthFrom(s)) && len(truth[id].Successors) == 2
+				return m.Status() == chordevent.StatusActive && reflect.DeepEqual(truth[id], groundtruth.Of(s)) && len(truth[id].Successors) == 2
 			})
 		}
 	}

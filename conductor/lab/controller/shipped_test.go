@@ -4,12 +4,8 @@ import (
 	"os"
 	"testing"
 
-	"go.uber.org/goleak"
-
 	"chordconductor/conductor/lab/scenario"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // slow are scenarios of hundreds of members and more, which take minutes.
 var slow = map[string]bool{"flash-crowd": true, "table-iii-churn": true}

@@ -4,11 +4,12 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"sync"
 	"time"
 
+	"chordconductor/conductor/lab/judge/groundtruth"
 	"chordconductor/conductor/lab/load"
+	"chordconductor/conductor/lab/runtime"
 	"chordconductor/conductor/lab/scenario"
 	"chordconductor/conductor/live"
 	"chordconductor/conductor/ring"
@@ -26,17 +27,27 @@ const (
 	underWayLimit = time.Minute
 )
 
+// Sources are what a simulation's figures about the ring are measured on.
+type Sources struct {
+	// View is the ring as rebuilt from its telemetry; Stats is how far that can be trusted (nil: not known).
+	View  func() *ring.View
+	Stats func() live.Stats
+	// Watch receives every event that reaches the view.
+	Watch *Watch
+}
+
 // A simulation is one scenario on one fleet.
 type simulation struct {
 	scenario   *scenario.Scenario
 	deployment *activeDeployment
-	runtime    *simulationRuntime
+	runtime    *runtime.Scope
 	fleet      Fleet
 	view       func() *ring.View
 	stats      func() live.Stats
 	watch      *Watch
 	faults     *faults
 	driver     *load.Driver
+	truth      func(ctx context.Context) map[chord.ID]groundtruth.State // nil: there is none, or it should not be asked
 	virtual    bool
 	began      time.Time
 
@@ -61,25 +72,38 @@ type simulation struct {
 	took       time.Duration // as of the last look; final when ended
 }
 
-func newSimulation(s *scenario.Scenario, here *activeDeployment, cfg Config) *simulation {
+func newSimulation(s *scenario.Scenario, here *activeDeployment, from Sources) *simulation {
 	sim := &simulation{
-		scenario: s, deployment: here, runtime: newSimulationRuntime(here.Runtime), fleet: here.Fleet, faults: here.faults,
-		view: cfg.View, stats: cfg.Stats, watch: cfg.Watch,
+		scenario: s, deployment: here, runtime: runtime.NewScope(here.Runtime), fleet: here.Fleet, faults: here.faults,
+		view: from.View, stats: from.Stats, watch: from.Watch,
+		truth:      groundtruth.Source(here.Fleet, s.Expects(scenario.UnmarkedWrongFields)),
 		rand:       rand.New(rand.NewPCG(s.Seed, 0xfa0175)),
 		violations: make(map[string]ring.Violation), stopping: make(map[chord.ID]bool), stoppedBy: make(map[chord.ID]int), leavers: make(map[chord.ID]int), joiners: make(map[chord.ID]int),
 		begun: make([]bool, len(s.Phases)),
 	}
-	cfg.Watch.reset()
+	from.Watch.reset()
 	sim.driver = load.New(load.Config{
 		Runtime: sim.runtime, Workload: s.Workload, Seed: s.Seed, Replicas: max(1, here.Fleet.Replicas()),
 		Pick:     func(n uint64) (load.Store, bool) { return pick(here.Fleet, n) },
-		Answered: cfg.Watch.Answered,
+		Answered: from.Watch.Answered,
 	})
 	return sim
 }
 
-// begin sets the clock to zero. Like all below that uses the clock, it is called within the runtime.
-func (s *simulation) begin() { s.began = s.runtime.Now() }
+// begin sets the clock to zero, and starts the scenario. Like all below that uses the clock, it is called within the
+// runtime.
+func (s *simulation) begin(ctx context.Context) error {
+	s.began = s.runtime.Now()
+	return s.runtime.Go(ctx, s.run)
+}
+
+// end ends the simulation's tasks.
+func (s *simulation) end() { s.runtime.End() }
+
+// workload is the present load; setWorkload changes it, within the runtime.
+func (s *simulation) workload() scenario.Workload { return s.driver.Workload() }
+
+func (s *simulation) setWorkload(w scenario.Workload) { s.driver.SetWorkload(w) }
 
 // repairWait is a phase whose repair is being timed.
 type repairWait struct {
@@ -200,11 +224,11 @@ func (s *simulation) conclude() {
 	s.phase = "finished"
 	s.took = s.elapsed()
 	s.mu.Unlock()
-	s.runtime.end()
+	s.runtime.End()
 }
 
-// abort ends a simulation that has not reached its end.
-func (s *simulation) abort() {
+// abort ends a simulation that has not reached its end, and the faults that it left.
+func (s *simulation) abort(ctx context.Context) {
 	s.driver.Stop()
 	s.mu.Lock()
 	if !s.ended {
@@ -215,7 +239,10 @@ func (s *simulation) abort() {
 		}
 	}
 	s.mu.Unlock()
-	s.runtime.end()
+	s.runtime.End()
+	if err := s.faults.clear(ctx); err != nil {
+		s.note("healing at the end: %v", err)
+	}
 }
 
 // over reports whether the simulation has reached its end.
@@ -298,80 +325,4 @@ func (s *simulation) note(format string, args ...any) {
 	if len(s.notes) < maxNotes {
 		s.notes = append(s.notes, duration.Text(s.elapsed().Round(100*time.Millisecond))+": "+fmt.Sprintf(format, args...))
 	}
-}
-
-// chance draws a random number below n. Draws come from several tasks, so in real time their order differs between two
-// runs; in virtual time it does not.
-func (s *simulation) chance(n int) int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.rand.IntN(n)
-}
-
-func (s *simulation) exponential(rate float64) time.Duration {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return time.Duration(s.rand.ExpFloat64() / rate * float64(time.Second))
-}
-
-// someHosts chooses a share of the hosts, at least one and never all.
-func (s *simulation) someHosts(share float64) map[string]bool { return s.choose(share, nil, 1) }
-
-// otherHosts chooses a share of the hosts that are not named, at least one.
-func (s *simulation) otherHosts(share float64, than map[string]bool) map[string]bool {
-	return s.choose(share, than, 0)
-}
-
-func (s *simulation) choose(share float64, except map[string]bool, spared int) map[string]bool {
-	var able []string
-	for _, h := range s.fleet.Hosts() {
-		if !except[h.Address] {
-			able = append(able, h.Address)
-		}
-	}
-	n := min(max(1, int(share*float64(len(able))+0.5)), len(able)-spared)
-	chosen := make(map[string]bool, max(n, 0))
-	for range n {
-		i := s.chance(len(able))
-		chosen[able[i]] = true
-		able = slices.Delete(able, i, i+1)
-	}
-	return chosen
-}
-
-// victims chooses members that are on the ring and not yet stopped: anywhere, or neighbours on different hosts.
-func (s *simulation) victims(n int, adjacent bool) []chord.ID {
-	type candidate struct {
-		id   chord.ID
-		host string
-	}
-	var able []candidate
-	for _, h := range s.fleet.Hosts() {
-		for _, m := range h.Members {
-			if m.Joined {
-				able = append(able, candidate{m.ID, h.Address})
-			}
-		}
-	}
-	slices.SortFunc(able, func(a, b candidate) int { return a.id.Compare(b.id) })
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	able = slices.DeleteFunc(able, func(c candidate) bool { return s.stopping[c.id] })
-	var chosen []chord.ID
-	hit := make(map[string]bool)
-	for at := 0; len(chosen) < n && len(able) > 1; {
-		if !adjacent || len(chosen) == 0 {
-			at = s.rand.IntN(len(able))
-		}
-		at %= len(able)
-		c := able[at]
-		able = slices.Delete(able, at, at+1)
-		if adjacent && hit[c.host] {
-			continue // on a host that is hit already: not a failure of its own
-		}
-		hit[c.host] = true
-		s.stopping[c.id] = true
-		chosen = append(chosen, c.id)
-	}
-	return chosen
 }

@@ -1,7 +1,5 @@
 package controller
 
-import "time"
-
 // State is the present state of a simulation, for the page and the API.
 type State struct {
 	Running   bool          `json:"running"`
@@ -25,24 +23,4 @@ type PlannedStep struct {
 	Name string  `json:"name"`
 	AtS  float64 `json:"at_s"`
 	ForS float64 `json:"for_s"`
-}
-
-// seconds is a duration in the unit of the API.
-func seconds(d time.Duration) float64 { return d.Seconds() }
-
-// report fills in a simulation's part of the state.
-func (s *simulation) report(st *State) {
-	load, verdict := s.driver.Workload(), s.driver.Verdict()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	st.Running = !s.ended
-	st.Scenario, st.Phase, st.Error = s.scenario.Name, s.phase, s.failure
-	st.DurationS, st.ElapsedS = seconds(s.scenario.Duration), seconds(s.took)
-	st.Rate, st.Reads, st.Lost = load.Rate, load.Reads, verdict.Lost
-	if n := len(s.timeline); n > 0 {
-		st.Report, st.Answered = true, s.timeline[n-1].Rate
-	}
-	for _, p := range s.scenario.Phases {
-		st.Phases = append(st.Phases, PlannedStep{p.Name, seconds(p.At), seconds(p.For)})
-	}
 }

@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/plog"
-	"go.opentelemetry.io/collector/pdata/pmetric"
-	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"chordconductor/conductor/lab/scenario"
 	"chordconductor/conductor/ring"
@@ -30,37 +28,6 @@ const (
 
 // ErrInterrupted is the error of a run that was ended from outside.
 var ErrInterrupted = errors.New("interrupted")
-
-// A Tap receives what the members push, as a receiver would and before any other; nil: it does not. It keeps nothing
-// that it is given.
-type Tap struct {
-	Logs  func(plog.Logs)
-	Spans func(ptrace.Traces)
-	// Metrics are pushed in real time only: in virtual time members have none.
-	Metrics func(pmetric.Metrics)
-}
-
-// BeforeLogs puts the tap before next.
-func (t Tap) BeforeLogs(next func(plog.Logs)) func(plog.Logs) {
-	if t.Logs == nil {
-		return next
-	}
-	return func(ld plog.Logs) {
-		t.Logs(ld)
-		next(ld)
-	}
-}
-
-// BeforeSpans puts the tap before next.
-func (t Tap) BeforeSpans(next func(ptrace.Traces)) func(ptrace.Traces) {
-	if t.Spans == nil {
-		return next
-	}
-	return func(td ptrace.Traces) {
-		t.Spans(td)
-		next(td)
-	}
-}
 
 // RunVirtual runs a scenario in virtual time: the same members, the same workload and judgement, on a simulated clock
 // and network. One seed is one run, tapped or not. show is called with the progress, unless it is nil.
@@ -84,11 +51,10 @@ func RunVirtual(ctx context.Context, s *scenario.Scenario, tap Tap, show func(St
 	if err := host.Go(ctx, here.renewFaults); err != nil {
 		return nil, err
 	}
-	sim := newSimulation(s, here, Config{View: fold.view, Watch: watch})
+	sim := newSimulation(s, here, Sources{View: fold.view, Watch: watch})
 	sim.virtual = true
-	sim.began = world.Now()
 	fold.advance()
-	if err := sim.runtime.Go(ctx, sim.run); err != nil {
+	if err := sim.begin(ctx); err != nil {
 		return nil, err
 	}
 	for !sim.over() {

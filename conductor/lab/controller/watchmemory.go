@@ -22,7 +22,7 @@ const (
 	runSize     = 2 * int64(unsafe.Sizeof(eventRun{}))
 	answerSize  = 2 * int64(unsafe.Sizeof(answered{}))
 	workSize    = int64(unsafe.Sizeof(OperationTime{})) + 120
-	moveSize    = 2 * int64(unsafe.Sizeof(KeyMove{}))
+	moveSize    = 2 * int64(unsafe.Sizeof(move{}))
 	endSize     = int64(unsafe.Sizeof(end{})) + 120
 )
 
@@ -57,7 +57,7 @@ func (m *watched) size() int64 {
 	return watchedSize + int64(len(m.ranges))*heldSize + int64(len(m.runs))*runSize
 }
 
-func (m *KeyMove) size() int64 { return moveSize + int64(len(m.To.Addr)+len(m.Reason)) }
+func (m *move) size() int64 { return moveSize + int64(len(m.To.Addr)+len(m.Reason)) }
 
 // grown adds to a member's size, and makes room. mu is held.
 func (w *Watch) grown(by int64) {

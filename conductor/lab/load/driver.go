@@ -10,19 +10,11 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"chordconductor/conductor/lab/runtime"
 	"chordconductor/conductor/lab/scenario"
 	"chordconductor/node/env"
 	"chordconductor/node/nodepb"
 )
-
-// A Runtime is time and concurrency, real or simulated: the part of env.Env that a Driver needs. No lock is held across
-// a call that can block.
-type Runtime interface {
-	Now() time.Time
-	Sleep(d time.Duration) error
-	Go(ctx context.Context, task func(ctx context.Context)) error
-	NewSignal() env.Signal
-}
 
 // A Store is one host as a client sees it; nodepb.KVServer and a gRPC client both have these methods.
 type Store interface {
@@ -33,7 +25,7 @@ type Store interface {
 
 // Config is what a Driver needs.
 type Config struct {
-	Runtime  Runtime
+	Runtime  runtime.Runtime
 	Workload scenario.Workload
 	Seed     uint64
 	Replicas int // replicas of a fully replicated write
@@ -54,7 +46,7 @@ const (
 // A Driver issues operations until it is stopped. Its methods may be called at any time, from any goroutine.
 type Driver struct {
 	cfg     Config
-	runtime Runtime
+	runtime runtime.Runtime
 	oracle  *Oracle
 	stats   stats
 	load    atomic.Pointer[scheduled]

@@ -1,6 +1,3 @@
-// Package groundtruth asks nodes for their state, to judge the accuracy of the view, which is rebuilt from telemetry
-// alone. It is the only package of the conductor that may: package controller calls it to measure the view's accuracy, and no
-// answer reaches the view. Tests of package deptest hold that no other package of the conductor has the requests.
 package groundtruth
 
 import (
@@ -20,7 +17,7 @@ type State struct {
 	Successors  []chord.ID
 }
 
-// Ask adds the active members of a host.
+// Ask returns the states of the active members of a host.
 func Ask(ctx context.Context, host grpc.ClientConnInterface) (map[chord.ID]State, error) {
 	answer, err := nodepb.NewKVClient(host).Status(ctx, &nodepb.StatusRequest{})
 	if err != nil {

@@ -1,4 +1,4 @@
-package controller
+package runtime
 
 import (
 	"context"
@@ -8,9 +8,9 @@ import (
 	"chordconductor/node/env"
 )
 
-// A simulationRuntime is one simulation's part of a runtime that outlasts it: when it ends, the sleeps and waits of its
+// A Scope is one simulation's part of a runtime that outlasts it: when it ends, the sleeps and waits of its
 // tasks return env.ErrStopped, and no further task starts.
-type simulationRuntime struct {
+type Scope struct {
 	Runtime
 
 	mu      sync.Mutex
@@ -18,12 +18,13 @@ type simulationRuntime struct {
 	waiting map[env.Signal]struct{} // guarded by mu; what tasks wait on now, so at most one for each
 }
 
-func newSimulationRuntime(w Runtime) *simulationRuntime {
-	return &simulationRuntime{Runtime: w, waiting: make(map[env.Signal]struct{})}
+// NewScope begins a part of a runtime.
+func NewScope(w Runtime) *Scope {
+	return &Scope{Runtime: w, waiting: make(map[env.Signal]struct{})}
 }
 
-// end must be called within the runtime, since it sets signals of it.
-func (s *simulationRuntime) end() {
+// End must be called within the runtime, since it sets signals of it.
+func (s *Scope) End() {
 	s.mu.Lock()
 	s.ended = true
 	signals := make([]env.Signal, 0, len(s.waiting))
@@ -36,20 +37,22 @@ func (s *simulationRuntime) end() {
 	}
 }
 
-func (s *simulationRuntime) over() bool {
+func (s *Scope) over() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.ended
 }
 
-func (s *simulationRuntime) Go(ctx context.Context, task func(ctx context.Context)) error {
+// Go starts a task; env.ErrStopped if the scope has ended.
+func (s *Scope) Go(ctx context.Context, task func(ctx context.Context)) error {
 	if s.over() {
 		return env.ErrStopped
 	}
 	return s.Runtime.Go(ctx, task)
 }
 
-func (s *simulationRuntime) Sleep(d time.Duration) error {
+// Sleep returns env.ErrStopped if the scope ends before.
+func (s *Scope) Sleep(d time.Duration) error {
 	if d <= 0 {
 		d = time.Nanosecond // 0 would wait without a limit
 	}
@@ -57,20 +60,21 @@ func (s *simulationRuntime) Sleep(d time.Duration) error {
 	case env.ErrTimeout:
 		return nil
 	default:
-		return err // only end sets this signal
+		return err // only End sets this signal
 	}
 }
 
-func (s *simulationRuntime) NewSignal() env.Signal { return scopedSignal{s.Runtime.NewSignal(), s} }
+// NewSignal returns a signal whose waits end with the scope.
+func (s *Scope) NewSignal() env.Signal { return scopedSignal{s.Runtime.NewSignal(), s} }
 
 type scopedSignal struct {
 	env.Signal
-	runtime *simulationRuntime
+	runtime *Scope
 }
 
 func (s scopedSignal) Wait(limit time.Duration) error { return s.runtime.wait(s.Signal, limit) }
 
-func (s *simulationRuntime) wait(signal env.Signal, limit time.Duration) error {
+func (s *Scope) wait(signal env.Signal, limit time.Duration) error {
 	s.mu.Lock()
 	if s.ended {
 		s.mu.Unlock()

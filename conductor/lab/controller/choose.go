@@ -1,0 +1,115 @@
+package controller
+
+import (
+	"slices"
+	"time"
+
+	"chordconductor/node/chord"
+)
+
+// chance draws a random number below n. Draws come from several tasks, so in real time their order differs between two
+// runs; in virtual time it does not.
+func (s *simulation) chance(n int) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.rand.IntN(n)
+}
+
+func (s *simulation) exponential(rate float64) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return time.Duration(s.rand.ExpFloat64() / rate * float64(time.Second))
+}
+
+// someHosts chooses a share of the hosts, at least one and never all.
+func (s *simulation) someHosts(share float64) map[string]bool { return s.choose(share, nil, 1) }
+
+// otherHosts chooses a share of the hosts that are not named, at least one.
+func (s *simulation) otherHosts(share float64, than map[string]bool) map[string]bool {
+	return s.choose(share, than, 0)
+}
+
+func (s *simulation) choose(share float64, except map[string]bool, spared int) map[string]bool {
+	var able []string
+	for _, h := range s.fleet.Hosts() {
+		if !except[h.Address] {
+			able = append(able, h.Address)
+		}
+	}
+	n := min(max(1, int(share*float64(len(able))+0.5)), len(able)-spared)
+	chosen := make(map[string]bool, max(n, 0))
+	for range n {
+		i := s.chance(len(able))
+		chosen[able[i]] = true
+		able = slices.Delete(able, i, i+1)
+	}
+	return chosen
+}
+
+// victims chooses members that are on the ring and not yet stopped: anywhere, or neighbours on different hosts.
+func (s *simulation) victims(n int, adjacent bool) []chord.ID {
+	type candidate struct {
+		id   chord.ID
+		host string
+	}
+	var able []candidate
+	for _, h := range s.fleet.Hosts() {
+		for _, m := range h.Members {
+			if m.Joined {
+				able = append(able, candidate{m.ID, h.Address})
+			}
+		}
+	}
+	slices.SortFunc(able, func(a, b candidate) int { return a.id.Compare(b.id) })
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	able = slices.DeleteFunc(able, func(c candidate) bool { return s.stopping[c.id] })
+	var chosen []chord.ID
+	hit := make(map[string]bool)
+	for at := 0; len(chosen) < n && len(able) > 1; {
+		if !adjacent || len(chosen) == 0 {
+			at = s.rand.IntN(len(able))
+		}
+		at %= len(able)
+		c := able[at]
+		able = slices.Delete(able, at, at+1)
+		if adjacent && hit[c.host] {
+			continue // on a host that is hit already: not a failure of its own
+		}
+		hit[c.host] = true
+		s.stopping[c.id] = true
+		chosen = append(chosen, c.id)
+	}
+	return chosen
+}
+
+// fewHosts chooses so many hosts, but never all.
+func (s *simulation) fewHosts(count int) map[string]bool {
+	hosts := s.fleet.Hosts()
+	chosen := make(map[string]bool)
+	for range min(count, len(hosts)-1) {
+		at := s.chance(len(hosts))
+		for chosen[hosts[at].Address] {
+			at = (at + 1) % len(hosts)
+		}
+		chosen[hosts[at].Address] = true
+	}
+	return chosen
+}
+
+func (s *simulation) allHosts() map[string]bool {
+	all := make(map[string]bool)
+	for _, h := range s.fleet.Hosts() {
+		all[h.Address] = true
+	}
+	return all
+}
+
+func (s *simulation) countMembers(hosts map[string]bool) (n int) {
+	for _, h := range s.fleet.Hosts() {
+		if hosts[h.Address] {
+			n += len(h.Members)
+		}
+	}
+	return n
+}

@@ -1,0 +1,100 @@
+package controller
+
+import (
+	"maps"
+	"slices"
+
+	"chordconductor/conductor/lab/load"
+	"chordconductor/conductor/ring"
+	"chordconductor/node/chord"
+)
+
+// maxLost is how many lost keys a Result describes.
+const maxLost = 100
+
+// result collects what has been measured up to now.
+func (s *simulation) result() *Result {
+	view := s.view()
+	counts := s.driver.Phases()
+	r := &Result{
+		Scenario: s.scenario, Virtual: s.virtual, Started: s.began,
+		Moves: s.watch.Moves(), Lookups: s.watch.Lookups(), Slowest: s.driver.Slowest(), Keys: s.driver.Verdict(),
+		Loads: loads(view), Bits: view.Bits, Operations: s.watch.Operations(),
+	}
+	r.Telemetry.Lost, r.Telemetry.Outdated, r.Telemetry.Uncertain = view.Counts.Lost, view.Counts.Outdated, view.Certainty.Count
+	r.Telemetry.Applied, r.Telemetry.LookupsSampled = view.Counts.Applied, -1
+	if s.stats != nil {
+		st := s.stats()
+		r.Telemetry.StalenessP50, r.Telemetry.StalenessP99 = st.StalenessP50, st.StalenessP99
+		r.Telemetry.LookupsSampled = st.LookupsSampled
+	}
+
+	if r.Keys.Lost > 0 {
+		r.Lost = s.watch.Lost(s.driver.Lost(maxLost), view)
+	}
+
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r.Finished, r.Error, r.Elapsed = s.finished, s.failure, s.took
+	r.Timeline = slices.Clone(s.timeline)
+	r.Repairs = slices.Clone(s.repairs)
+	r.Notes = slices.Clone(s.notes)
+	r.Telemetry.Unmarked, r.Telemetry.UnmarkedMeasured = s.accuracy.unmarked, s.accuracy.measured
+	for _, key := range slices.Sorted(maps.Keys(s.violations)) { // several can begin at one instant
+		r.Violations = append(r.Violations, s.violations[key])
+	}
+	slices.SortStableFunc(r.Violations, func(a, b ring.Violation) int { return a.Since.Compare(b.Since) })
+	r.Phases = slices.Clone(s.results)
+	for i := range r.Phases {
+		r.Phases[i].Counts = new(load.Counts)
+		if i < len(counts) {
+			r.Phases[i].Counts = counts[i]
+		}
+	}
+	if n := len(r.Phases); n > 0 {
+		r.Phases[n-1].To = r.Elapsed
+	}
+	s.blame(r.Lost)
+	r.check(view)
+	return r
+}
+
+// loads lists what the members on the ring hold.
+func loads(v *ring.View) []MemberLoad {
+	bits := v.Bits
+	if bits == 0 {
+		return nil
+	}
+	space, err := chord.NewSpace(bits)
+	if err != nil {
+		return nil
+	}
+	var list []MemberLoad
+	for _, m := range v.Members {
+		if m.Status != ring.Active {
+			continue
+		}
+		l := MemberLoad{
+			ID: space.Format(m.ID), Owned: m.Load.OwnedKeys, Replica: m.Load.ReplicaKeys, Bytes: m.Load.Bytes,
+			Gets: m.Load.Gets, Puts: m.Load.Puts,
+		}
+		if m.Ownership.Owns {
+			if l.Share = space.Fraction(space.Distance(m.Ownership.From, m.ID)); l.Share == 0 {
+				l.Share = 1 // from itself to itself: the whole circle
+			}
+		}
+		list = append(list, l)
+	}
+	return list
+}
+
+// blame adds the phases that stopped replicas' hosts. s.mu is held.
+func (s *simulation) blame(list []LostKey) {
+	for _, k := range list {
+		for i, h := range k.Holders {
+			if phase, ok := s.stoppedBy[h.Peer.ID]; ok && h.Fate != FateOnRing {
+				k.Holders[i].Phase = s.results[phase].Name
+			}
+		}
+	}
+}

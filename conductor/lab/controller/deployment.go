@@ -1,0 +1,29 @@
+package controller
+
+import (
+	"context"
+
+	"chordconductor/conductor/lab/runtime"
+	"chordconductor/conductor/lab/scenario"
+)
+
+// A Deployment is a ring's hosts, and the runtime of all tasks that deal with them.
+type Deployment struct {
+	Fleet   Fleet
+	Runtime runtime.Runtime
+	// Do runs a task in the runtime for a goroutine outside of it, and returns when the task has ended, or with an
+	// error when ctx or the runtime has. Only tasks within the runtime may use its clock and its signals.
+	Do func(ctx context.Context, task func(ctx context.Context)) error
+	// Network is the network conditions of the fleet's calls beyond those of the deployment.
+	Network scenario.Network
+	// End ends the runtime, and returns when all its tasks have ended. The fleet is closed before.
+	End func()
+}
+
+// newLocalDeployment makes a deployment on the wall clock.
+func newLocalDeployment(f Fleet, w *runtime.Wall) *Deployment {
+	return &Deployment{Fleet: f, Runtime: w, Do: w.Do, End: w.End}
+}
+
+// RingName is chord.ring.name of the rings that a Controller starts.
+const RingName = "chord"

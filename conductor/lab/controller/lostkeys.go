@@ -1,0 +1,52 @@
+package controller
+
+import (
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"chordconductor/conductor/lab/load"
+	"chordconductor/node/chord"
+	"chordconductor/otel/chordevent"
+)
+
+// A LostKey is a key whose last acknowledged write could not be read, with the fates of its replicas.
+type LostKey struct {
+	load.LostKey
+	Holders []HolderFate // of the replicas that the acknowledgement named; empty: it named none
+	Moves   []KeyMove    // of the key's range since the write, oldest first
+}
+
+// A Fate is a member's state by the end.
+type Fate string
+
+const (
+	FateOnRing  Fate = "on the ring"
+	FateCrashed Fate = "crashed" // peers have reported it dead
+	FateLeft    Fate = "left"
+	FateAgain   Fate = "restarted" // a later incarnation is known, and how this one ended is not
+	FateUnknown Fate = "not known"
+)
+
+// Fates are all of them.
+func Fates() []Fate { return []Fate{FateOnRing, FateCrashed, FateLeft, FateAgain, FateUnknown} }
+
+// A HolderFate is a replica's host and its fate.
+type HolderFate struct {
+	Peer  chord.Peer
+	Fate  Fate
+	At    time.Time     // of the end; zero: not known
+	By    chord.ID      // of a crash: the member that reported it first
+	Trace trace.TraceID // of the operation that detected the crash, or of the leave; zero: not sampled
+	Phase string        // the scenario's phase that stopped it; empty: none did
+}
+
+// A KeyMove is a finished move of a range.
+type KeyMove struct {
+	At     time.Time
+	From   chord.ID
+	To     chordevent.PeerRef
+	Reason chordevent.MoveReason
+	Failed bool
+	Trace  trace.TraceID
+}

@@ -1,0 +1,154 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"chordconductor/conductor/lab/scenario"
+	"chordconductor/node/nodepb"
+)
+
+// An order is the faults that a host shall have, and those that it acknowledged last.
+type order struct {
+	want         *nodepb.SetFaultsRequest
+	acknowledged *nodepb.SetFaultsRequest // nil: not known, since sending failed
+	at           time.Time                // when it was sent, or tried
+	busy         chan struct{}            // closed when the caller that is sending it has ended; nil: none is
+}
+
+// taken reports whether the host is known to have the faults wanted. Without an order it has none, and none are wanted.
+func (o *order) taken() bool {
+	return o == nil || o.acknowledged != nil && proto.Equal(o.acknowledged, o.want)
+}
+
+func (o *order) due(now time.Time) bool {
+	switch {
+	case o.busy != nil:
+		return false
+	case o.acknowledged == nil:
+		return now.Sub(o.at) >= faultRetry
+	}
+	return !proto.Equal(o.acknowledged, o.want) || !healthy(o.want) && now.Sub(o.at) >= faultRenewal
+}
+
+func healthy(q *nodepb.SetFaultsRequest) bool {
+	return len(q.GetFaults()) == 0 && !q.GetPaused() && !q.GetTelemetryHeld()
+}
+
+// compose brings the orders up to date, and lists their addresses, and which of them have changed. A host that is no
+// longer listed keeps its order until it has acknowledged that it has none: its members may be alive.
+func (f *faults) compose(hosts []Host) (addresses []string, changed map[string]bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	changed = make(map[string]bool)
+	for _, h := range hosts {
+		if f.orders[h.Address] == nil {
+			if want := f.of(h.Address, hosts); !healthy(want) {
+				f.orders[h.Address] = &order{want: want, acknowledged: &nodepb.SetFaultsRequest{}}
+				changed[h.Address] = true
+			}
+		}
+	}
+	for address, o := range f.orders {
+		want := f.of(address, hosts)
+		changed[address] = changed[address] || !proto.Equal(want, o.want)
+		o.want = want
+	}
+	return slices.Sorted(maps.Keys(f.orders)), changed
+}
+
+// sendOrder sends a host its order until it has acknowledged what is wanted. If new, the caller wants something else than
+// before: then the host is asked even if it refused a moment ago, and the answer to another caller's command is awaited,
+// so that the error reports whether the host has taken what is wanted now.
+func (f *faults) sendOrder(ctx context.Context, address string, new bool) error {
+	for {
+		f.mu.Lock()
+		o := f.orders[address]
+		switch {
+		case o == nil:
+			f.mu.Unlock()
+			return nil
+		case o.busy != nil && new: // the caller that is sending it sends this, too; if that fails, it is tried once more
+			busy := o.busy
+			f.mu.Unlock()
+			select {
+			case <-busy:
+			case <-ctx.Done():
+				return refuse(ErrUnavailable, "host %s has not answered an earlier command yet: try again", address)
+			}
+			continue
+		case !o.due(f.now()) && !(new && o.acknowledged == nil):
+			f.mu.Unlock()
+			return nil
+		}
+		new = false
+		o.busy = make(chan struct{})
+		q := o.want
+		f.mu.Unlock()
+		err := f.fleet.SetFaults(ctx, address, q)
+		f.mu.Lock()
+		close(o.busy)
+		o.busy, o.acknowledged, o.at = nil, q, f.now()
+		gone := errors.Is(err, ErrUnknown)
+		if err != nil {
+			o.acknowledged = nil
+		}
+		if gone || err == nil && healthy(o.want) && healthy(q) {
+			delete(f.orders, address)
+		}
+		f.mu.Unlock()
+		if gone {
+			return nil // it has ended, and its faults with it
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// of composes a host's order. Of its faults the first that names an address decides, and "*" comes last.
+func (f *faults) of(from string, hosts []Host) *nodepb.SetFaultsRequest {
+	q := &nodepb.SetFaultsRequest{}
+	base := &nodepb.Fault{Address: "*", Loss: f.network.Loss, JitterMicros: f.network.Jitter.Microseconds()}
+	if f.network.Spread == scenario.Exponential {
+		base.ExponentialMicros = f.network.Latency.Microseconds()
+	} else {
+		base.LatencyMicros = f.network.Latency.Microseconds()
+	}
+	if len(f.active) > 0 {
+		for _, to := range hosts {
+			if fault := f.between(from, to.Address, base); fault != nil {
+				q.Faults = append(q.Faults, fault)
+			}
+		}
+	}
+	if f.network.Latency > 0 || f.network.Jitter > 0 || f.network.Loss > 0 {
+		q.Faults = append(q.Faults, base)
+	}
+	for _, d := range f.active {
+		q.Paused = q.Paused || d.paused && d.from[from]
+		q.TelemetryHeld = q.TelemetryHeld || d.held && d.from[from]
+	}
+	return q
+}
+
+// between composes the faults of one host's calls to another beyond the base; nil: none.
+func (f *faults) between(from, to string, base *nodepb.Fault) (fault *nodepb.Fault) {
+	for _, d := range f.active {
+		if !d.concerns(from, to) {
+			continue
+		}
+		if fault == nil {
+			fault = proto.CloneOf(base)
+			fault.Address = to
+		}
+		fault.Cut = fault.Cut || d.partition
+		fault.LatencyMicros += d.latency.Microseconds()
+	}
+	return fault
+}

@@ -1,0 +1,119 @@
+package controller
+
+import (
+	"cmp"
+	"context"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc/connectivity"
+	"google.golang.org/grpc/status"
+)
+
+const (
+	reachLimit = 3 * time.Second        // on the search for hosts that can take a command
+	reachOne   = 500 * time.Millisecond // on one of them
+	reachCalls = 32                     // at once
+)
+
+// reachable returns those of several hosts that can be connected to, and that have proven themselves where they must: the
+// telemetry may name hosts that have ended, or that never were, and thousands of them. So those that have proven
+// themselves before come first, and the others in random order: no name can be chosen so as to come before an honest
+// host's. What the time does not suffice for is left out. If there is none, the error is that of the first in the list
+// that was asked.
+func (r *Remote) reachable(ctx context.Context, hosts []Host) (found []Host, _ error) {
+	if len(hosts) == 1 {
+		return slices.Clone(hosts), nil // the command itself gives the more exact error
+	}
+	ctx, cancel := context.WithTimeout(ctx, reachLimit)
+	defer cancel()
+	order := slices.Clone(hosts)
+	rand.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
+	slices.SortStableFunc(order, func(a, b Host) int { return cmp.Compare(r.rank(a.Address), r.rank(b.Address)) })
+	var (
+		mu    sync.Mutex                           // guards found and errs
+		errs  = make(map[string]error, len(order)) // of those that failed, by address
+		asked sync.WaitGroup
+		turns = make(chan struct{}, reachCalls)
+	)
+	for _, h := range order {
+		turns <- struct{}{} // each has its limit
+		if ctx.Err() != nil {
+			break
+		}
+		asked.Go(func() {
+			defer func() { <-turns }()
+			err := r.reach(ctx, h.Address)
+			mu.Lock()
+			defer mu.Unlock()
+			if err == nil {
+				found = append(found, h)
+			} else {
+				errs[h.Address] = err
+			}
+		})
+	}
+	asked.Wait()
+	if len(found) > 0 {
+		return found, nil
+	}
+	for _, h := range hosts {
+		if err := errs[h.Address]; err != nil {
+			return nil, err
+		}
+	}
+	return nil, status.FromContextError(ctx.Err()).Err() // none was asked
+}
+
+// rank is 0 for a host that has proven itself on the connection that there is, and 1 for others.
+func (r *Remote) rank(address string) int {
+	r.mu.Lock()
+	c := r.conns[address]
+	r.mu.Unlock()
+	if c == nil || c.lost.Load() {
+		return 1
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.proven {
+		return 0
+	}
+	return 1
+}
+
+// reach connects to a host, and has it prove itself. No connection stays to one that does not.
+func (r *Remote) reach(ctx context.Context, address string) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, reachOne)
+	defer cancel()
+	defer func() {
+		if err != nil {
+			r.drop(address)
+		}
+	}()
+	cc, err := r.proven(ctx, address)
+	if err != nil {
+		return err
+	}
+	cc.Connect()
+	for state := cc.GetState(); state != connectivity.Ready; state = cc.GetState() {
+		if state == connectivity.TransientFailure || !cc.WaitForStateChange(ctx, state) {
+			return refuse(ErrUnavailable, "host %s cannot be connected to", address)
+		}
+	}
+	return nil
+}
+
+// drop closes the connection to a host that has not proven itself.
+func (r *Remote) drop(address string) {
+	if r.rank(address) == 0 {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if c := r.conns[address]; c != nil {
+		c.close()
+		delete(r.conns, address)
+	}
+}
