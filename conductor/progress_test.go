@@ -9,7 +9,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"chordconductor/conductor/lab/controller"
+	"chordconductor/conductor/lab/result"
 	"chordconductor/conductor/ring"
 )
 
@@ -27,7 +27,7 @@ func TestProgressNeverShowsMoreThanTheWhole(t *testing.T) {
 			at += time.Duration(step)
 			out.Reset()
 			phase := rapid.StringMatching(`[a-z 環]{0,40}`).Draw(t, "phase")
-			p.show(controller.State{Phase: fmt.Sprint(i, phase), ElapsedS: at.Seconds(), DurationS: whole.Seconds()}, &ring.View{})
+			p.show(result.State{Phase: fmt.Sprint(i, phase), ElapsedS: at.Seconds(), DurationS: whole.Seconds()}, &ring.View{})
 			fields := strings.Fields(out.String())
 			if len(fields) < 3 || fields[1] != "of" {
 				t.Fatalf("%q", &out)

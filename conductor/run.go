@@ -15,6 +15,7 @@ import (
 	"chordconductor/conductor/ingest"
 	"chordconductor/conductor/lab/controller"
 	"chordconductor/conductor/lab/report"
+	"chordconductor/conductor/lab/result"
 	"chordconductor/conductor/lab/scenario"
 	"chordconductor/conductor/live"
 	"chordconductor/conductor/memory"
@@ -109,7 +110,7 @@ func runScenario(ctx context.Context, name string, o runOptions, stdin io.Reader
 	}
 
 	progress := &progress{w: stderr, duration: s.Duration}
-	var result *controller.Result
+	var result *result.Result
 	if o.speed == "virtual" {
 		recording.patient()
 		result, err = controller.RunVirtual(ctx, s, recording.tap(), progress.show)
@@ -142,7 +143,7 @@ func distinct(html, json, record string) error {
 }
 
 // runReal runs a scenario on the wall clock, with its telemetry over a real OTLP port.
-func runReal(ctx context.Context, s *scenario.Scenario, tap controller.Tap, show func(controller.State, *ring.View), stderr io.Writer) (*controller.Result, error) {
+func runReal(ctx context.Context, s *scenario.Scenario, tap controller.Tap, show func(result.State, *ring.View), stderr io.Writer) (*result.Result, error) {
 	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	budget, err := memory.Default()
 	if err != nil {
@@ -183,7 +184,7 @@ func runReal(ctx context.Context, s *scenario.Scenario, tap controller.Tap, show
 }
 
 // follow shows the progress until the simulation is over.
-func follow(ctx context.Context, control *controller.Controller, view *live.Live, show func(controller.State, *ring.View)) error {
+func follow(ctx context.Context, control *controller.Controller, view *live.Live, show func(result.State, *ring.View)) error {
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -201,7 +202,7 @@ func follow(ctx context.Context, control *controller.Controller, view *live.Live
 }
 
 // conclude writes the report to all requested outputs.
-func conclude(result *controller.Result, o runOptions, files reportFiles, stdout io.Writer) error {
+func conclude(result *result.Result, o runOptions, files reportFiles, stdout io.Writer) error {
 	rep := report.Of(result)
 	rep.JaegerUI = o.jaegerUI
 	rep.Text(printable.Writer(stdout))
@@ -237,7 +238,7 @@ type progress struct {
 	next     float64
 }
 
-func (p *progress) show(st controller.State, v *ring.View) {
+func (p *progress) show(st result.State, v *ring.View) {
 	const every = 5
 	if st.Phase == p.phase && st.ElapsedS < p.next {
 		return

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"chordconductor/conductor/lab/controller"
+	"chordconductor/conductor/lab/result"
 	"chordconductor/conductor/lab/scenario"
 	"chordconductor/node/chord"
 	"chordconductor/node/nodepb"
@@ -38,7 +39,7 @@ type Control interface {
 
 	StartSimulation(s *scenario.Scenario) error
 	StopSimulation(ctx context.Context) error
-	Simulation() controller.State
+	Simulation() result.State
 	// Result is the measurements of the last simulation, so far if it still runs; nil if there was none.
-	Result() *controller.Result
+	Result() *result.Result
 }

@@ -6,6 +6,7 @@ import (
 
 	"chordconductor/conductor/lab/controller"
 	"chordconductor/conductor/lab/load"
+	"chordconductor/conductor/lab/result"
 	"chordconductor/conductor/lab/scenario"
 	"chordconductor/conductor/lookups"
 	"chordconductor/conductor/ring"
@@ -59,7 +60,7 @@ func enumerations() map[string][]string {
 		"ReportReport.verdict": {"passed", "failed", "unfinished"}, "ReportReport.moves": chordevent.KeysMovedCount.Values(chordevent.MoveReasonKey),
 		"ReportCheck.metric": metrics, "ReportCheck.unit": units, "ReportEnvironment.speed": {"real", "virtual"},
 		"ReportPoint.status": statuses, "ReportPoint.certainty": certainties, "ReportViolation.condition": conditions,
-		"ReportHolder.fate": list(controller.Fates()), "ReportKeyMove.reason": chordevent.KeysMovedCount.Values(chordevent.MoveReasonKey),
+		"ReportHolder.fate": list(result.Fates()), "ReportKeyMove.reason": chordevent.KeysMovedCount.Values(chordevent.MoveReasonKey),
 		"ReportSlow.operation": operations,
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"chordconductor/conductor/lab/controller"
+	"chordconductor/conductor/lab/result"
 	"chordconductor/conductor/lab/scenario"
 	"chordconductor/conductor/live"
 	"chordconductor/conductor/lookups"
@@ -95,7 +96,7 @@ type fakeControl struct {
 	fail  error
 	load  scenario.Workload
 	put   []byte
-	res   *controller.Result
+	res   *result.Result
 }
 
 func (c *fakeControl) record(words ...string) error {
@@ -160,10 +161,10 @@ func (c *fakeControl) SetWorkload(w scenario.Workload) error {
 }
 func (c *fakeControl) StartSimulation(s *scenario.Scenario) error { return c.record("start", s.Name) }
 func (c *fakeControl) StopSimulation(context.Context) error       { return c.record("stop") }
-func (c *fakeControl) Simulation() controller.State {
-	return controller.State{Scenario: "x", Phases: []controller.PlannedStep{}}
+func (c *fakeControl) Simulation() result.State {
+	return result.State{Scenario: "x", Phases: []result.PlannedStep{}}
 }
-func (c *fakeControl) Result() *controller.Result { return c.res }
+func (c *fakeControl) Result() *result.Result { return c.res }
 
 // page is a small built page.
 var page = fstest.MapFS{

@@ -8,8 +8,8 @@ import (
 	"slices"
 	"strings"
 
-	"chordconductor/conductor/lab/controller"
 	"chordconductor/conductor/lab/report"
+	"chordconductor/conductor/lab/result"
 	"chordconductor/conductor/replay"
 )
 
@@ -109,9 +109,9 @@ func (s *Server) table() []route {
 		{method: "GET", path: "/api/scenarios/schema.json", about: "The JSON Schema of scenarios.", handler: s.scenarioSchema,
 			answers: []reply{{200, "JSON Schema 2020-12.", []content{{kind: schemaType, schema: object{"type": "object"}}}}}},
 		{method: "POST", path: "/api/scenarios/check", about: "The errors of a scenario, while it is being written.", handler: s.checkScenario, body: &content{yamlType, anyText, true}, answers: in(200, "Problems; none if it is valid.", problemsJSON{})},
-		{method: "GET", path: "/api/simulation", about: "The running simulation, or the last.", handler: s.simulation, answers: in(200, "Its state.", controller.State{})},
-		{method: "POST", path: "/api/simulation", about: "Starts a scenario, in YAML or JSON.", handler: s.startSimulation, body: &content{yamlType, anyText, true}, answers: in(202, "It has begun.", controller.State{})},
-		{method: "DELETE", path: "/api/simulation", about: "Ends the simulation early; the ring stays.", handler: s.stopSimulation, answers: in(202, "How it ended.", controller.State{})},
+		{method: "GET", path: "/api/simulation", about: "The running simulation, or the last.", handler: s.simulation, answers: in(200, "Its state.", result.State{})},
+		{method: "POST", path: "/api/simulation", about: "Starts a scenario, in YAML or JSON.", handler: s.startSimulation, body: &content{yamlType, anyText, true}, answers: in(202, "It has begun.", result.State{})},
+		{method: "DELETE", path: "/api/simulation", about: "Ends the simulation early; the ring stays.", handler: s.stopSimulation, answers: in(202, "How it ended.", result.State{})},
 		{method: "GET", path: "/api/simulation/report", about: "The last simulation's report.", handler: s.report,
 			answers: []reply{{200, "The report, or a page of it.", []content{{kind: jsonType, schema: report.Report{}}, {kind: "text/html", schema: anyText}}}}},
 		{method: "GET", path: "/api/replay", about: "The recording that is played.", handler: s.replay, answers: in(200, "Its position and speed.", replay.State{})},

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"chordconductor/conductor/lab/load"
+	"chordconductor/conductor/lab/result"
 	"chordconductor/conductor/ring"
 	"chordconductor/node/chord"
 )
@@ -13,10 +14,10 @@ import (
 const maxLost = 100
 
 // result collects what has been measured up to now.
-func (s *simulation) result() *Result {
+func (s *simulation) result() *result.Result {
 	view := s.view()
 	counts := s.driver.Phases()
-	r := &Result{
+	r := &result.Result{
 		Scenario: s.scenario, Virtual: s.virtual, Started: s.began,
 		Moves: s.watch.Moves(), Lookups: s.watch.Lookups(), Slowest: s.driver.Slowest(), Keys: s.driver.Verdict(),
 		Loads: loads(view), Bits: view.Bits, Operations: s.watch.Operations(),
@@ -55,12 +56,12 @@ func (s *simulation) result() *Result {
 		r.Phases[n-1].To = r.Elapsed
 	}
 	s.blame(r.Lost)
-	r.check(view)
+	r.CheckExpectations(view)
 	return r
 }
 
 // loads lists what the members on the ring hold.
-func loads(v *ring.View) []MemberLoad {
+func loads(v *ring.View) []result.MemberLoad {
 	bits := v.Bits
 	if bits == 0 {
 		return nil
@@ -69,12 +70,12 @@ func loads(v *ring.View) []MemberLoad {
 	if err != nil {
 		return nil
 	}
-	var list []MemberLoad
+	var list []result.MemberLoad
 	for _, m := range v.Members {
 		if m.Status != ring.Active {
 			continue
 		}
-		l := MemberLoad{
+		l := result.MemberLoad{
 			ID: space.Format(m.ID), Owned: m.Load.OwnedKeys, Replica: m.Load.ReplicaKeys, Bytes: m.Load.Bytes,
 			Gets: m.Load.Gets, Puts: m.Load.Puts,
 		}
@@ -89,10 +90,10 @@ func loads(v *ring.View) []MemberLoad {
 }
 
 // blame adds the phases that stopped replicas' hosts. s.mu is held.
-func (s *simulation) blame(list []LostKey) {
+func (s *simulation) blame(list []result.LostKey) {
 	for _, k := range list {
 		for i, h := range k.Holders {
-			if phase, ok := s.stoppedBy[h.Peer.ID]; ok && h.Fate != FateOnRing {
+			if phase, ok := s.stoppedBy[h.Peer.ID]; ok && h.Fate != result.FateOnRing {
 				k.Holders[i].Phase = s.results[phase].Name
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"chordconductor/conductor/lab/result"
 	"chordconductor/conductor/lab/runtime"
 	"chordconductor/conductor/lab/scenario"
 	"chordconductor/conductor/live"
@@ -199,8 +200,8 @@ func (l *Controller) here() *activeDeployment {
 }
 
 // Simulation is the state of the running simulation, or of the last.
-func (l *Controller) Simulation() State {
-	st := State{Phases: []PlannedStep{}}
+func (l *Controller) Simulation() result.State {
+	st := result.State{Phases: []result.PlannedStep{}}
 	if here := l.here(); here != nil {
 		st.Control, st.Cut = true, here.faults.partitioned()
 	}
@@ -211,7 +212,7 @@ func (l *Controller) Simulation() State {
 }
 
 // Result is what the current simulation has measured so far, or the last one measured; nil: there was none.
-func (l *Controller) Result() *Result {
+func (l *Controller) Result() *result.Result {
 	if sim := l.simulation(); sim != nil {
 		return sim.result()
 	}

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"chordconductor/conductor/lab/result"
 	"chordconductor/conductor/ring"
 	"chordconductor/node/chord"
 	"chordconductor/otel/chordevent"
@@ -30,13 +31,13 @@ func TestFates(t *testing.T) {
 		for i := range events {
 			e.append(events[(i+shift)%len(events)], &numbers)
 		}
-		for member, want := range map[byte]HolderFate{
-			1: {Fate: FateCrashed, At: noon.Add(3 * time.Second), By: id(21)},
-			2: {Fate: FateOnRing},
-			3: {Fate: FateLeft, At: noon.Add(6 * time.Second)},
-			4: {Fate: FateCrashed, At: noon.Add(8 * time.Second), By: id(24)},
-			5: {Fate: FateAgain},
-			6: {Fate: FateUnknown},
+		for member, want := range map[byte]result.HolderFate{
+			1: {Fate: result.FateCrashed, At: noon.Add(3 * time.Second), By: id(21)},
+			2: {Fate: result.FateOnRing},
+			3: {Fate: result.FateLeft, At: noon.Add(6 * time.Second)},
+			4: {Fate: result.FateCrashed, At: noon.Add(8 * time.Second), By: id(24)},
+			5: {Fate: result.FateAgain},
+			6: {Fate: result.FateUnknown},
 		} {
 			want.Peer = chord.Peer{ID: id(member), Incarnation: 1}
 			if got := e.fateOf(want.Peer, view); got != want {

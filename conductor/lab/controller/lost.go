@@ -7,6 +7,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"chordconductor/conductor/lab/load"
+	"chordconductor/conductor/lab/result"
 	"chordconductor/conductor/ring"
 	"chordconductor/node/chord"
 	"chordconductor/otel/chordevent"
@@ -24,7 +25,7 @@ const (
 
 // A move is a finished move of a range.
 type move struct {
-	KeyMove
+	result.KeyMove
 	after, upTo chord.ID // the range
 }
 
@@ -36,7 +37,7 @@ type incarnation struct {
 
 // An end is how an incarnation ended, by the first report.
 type end struct {
-	fate  Fate
+	fate  result.Fate
 	at    time.Time
 	by    chord.ID
 	trace trace.TraceID
@@ -53,14 +54,14 @@ type ends struct {
 func (e *ends) append(ev *chordevent.Event, b *bounds) {
 	switch body := ev.Body.(type) {
 	case chordevent.Left:
-		e.note(incarnation{ev.Node.ID, ev.Node.Incarnation}, end{FateLeft, ev.Time, ev.Node.ID, ev.Trace}, b)
+		e.note(incarnation{ev.Node.ID, ev.Node.Incarnation}, end{result.FateLeft, ev.Time, ev.Node.ID, ev.Trace}, b)
 	case chordevent.PeerFailed:
-		e.note(incarnation{body.Peer.ID, body.Peer.Incarnation}, end{FateCrashed, ev.Time, ev.Node.ID, ev.Trace}, b)
+		e.note(incarnation{body.Peer.ID, body.Peer.Incarnation}, end{result.FateCrashed, ev.Time, ev.Node.ID, ev.Trace}, b)
 	case chordevent.KeysMoved:
 		if !body.Outgoing || body.Phase == chordevent.MoveStarted {
 			return
 		}
-		m := move{KeyMove{
+		m := move{result.KeyMove{
 			At: ev.Time, From: ev.Node.ID, To: body.Peer, Reason: body.Reason, Failed: body.Phase == chordevent.MoveFailed, Trace: ev.Trace,
 		}, body.From, body.To}
 		if len(e.moves) > 0 && (len(e.moves) == keptMoves || b.exceeds(e.moveBytes+m.size(), b.moves)) {
@@ -92,56 +93,56 @@ func (e *ends) note(of incarnation, how end, b *bounds) {
 			e.byMember = make(map[incarnation]end)
 		}
 		e.order = append(e.order, of)
-	case before.fate == FateLeft, how.fate == before.fate && !how.at.Before(before.at):
+	case before.fate == result.FateLeft, how.fate == before.fate && !how.at.Before(before.at):
 		return
 	}
 	e.byMember[of] = how
 }
 
 // fateOf is the fate of a replica's host, by the events and the view at the end.
-func (e *ends) fateOf(p chord.Peer, v *ring.View) HolderFate {
-	f := HolderFate{Peer: p, Fate: FateUnknown}
+func (e *ends) fateOf(p chord.Peer, v *ring.View) result.HolderFate {
+	f := result.HolderFate{Peer: p, Fate: result.FateUnknown}
 	i := slices.IndexFunc(v.Members, func(m *ring.Member) bool { return m.ID == p.ID })
 	if i >= 0 && v.Members[i].Incarnation == p.Incarnation {
 		switch v.Members[i].Status {
 		case ring.Left:
-			f.Fate = FateLeft
+			f.Fate = result.FateLeft
 		case ring.Failed:
-			f.Fate = FateCrashed
+			f.Fate = result.FateCrashed
 		default: // reports of its death by peers have been refuted
-			f.Fate = FateOnRing
+			f.Fate = result.FateOnRing
 			return f
 		}
 	}
 	if end, known := e.byMember[incarnation{p.ID, p.Incarnation}]; known {
 		f.Fate, f.At, f.Trace = end.fate, end.at, end.trace
-		if end.fate == FateCrashed {
+		if end.fate == result.FateCrashed {
 			f.By = end.by
 		}
 	} else if i >= 0 && v.Members[i].Incarnation > p.Incarnation {
-		f.Fate = FateAgain
+		f.Fate = result.FateAgain
 	}
 	return f
 }
 
 // movesOf are the newest moves of a key's range since an instant.
-func (e *ends) movesOf(key chord.ID, since time.Time) (list []KeyMove) {
+func (e *ends) movesOf(key chord.ID, since time.Time) (list []result.KeyMove) {
 	for _, m := range e.moves {
 		if chord.Owns(m.after, key, m.upTo) && m.At.After(since.Add(-slack)) {
 			list = append(list, m.KeyMove)
 		}
 	}
-	slices.SortStableFunc(list, func(a, b KeyMove) int { return a.At.Compare(b.At) })
+	slices.SortStableFunc(list, func(a, b result.KeyMove) int { return a.At.Compare(b.At) })
 	return list[max(0, len(list)-maxLostMoves):]
 }
 
 // Lost returns the fates of lost keys' replicas, by the events and the view.
-func (w *Watch) Lost(keys []load.LostKey, v *ring.View) (list []LostKey) {
+func (w *Watch) Lost(keys []load.LostKey, v *ring.View) (list []result.LostKey) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	space, err := chord.NewSpace(v.Bits)
 	for _, k := range keys {
-		lost := LostKey{LostKey: k}
+		lost := result.LostKey{LostKey: k}
 		for _, p := range k.Holders {
 			lost.Holders = append(lost.Holders, w.ends.fateOf(p, v))
 		}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"chordconductor/conductor/lab/load"
+	"chordconductor/conductor/lab/result"
 	"chordconductor/conductor/lab/scenario"
 )
 
@@ -38,7 +39,7 @@ func TestLostKeysAreNamed(t *testing.T) {
 						t.Errorf("%s: written at %v", k.Key, at)
 					}
 					for _, h := range k.Holders {
-						if h.Fate != FateCrashed || h.At.Before(r.Started.Add(12*time.Second)) || h.Phase != "harm" || h.By == h.Peer.ID {
+						if h.Fate != result.FateCrashed || h.At.Before(r.Started.Add(12*time.Second)) || h.Phase != "harm" || h.By == h.Peer.ID {
 							t.Errorf("%s: %+v", k.Key, h)
 						}
 						if h.Trace.IsValid() {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"chordconductor/conductor/lab/judge/groundtruth"
+	"chordconductor/conductor/lab/result"
 	"chordconductor/conductor/ring"
 	"chordconductor/node/chord"
 )
@@ -60,7 +61,7 @@ func (s *simulation) observe(now time.Time, v *ring.View) {
 		r := &s.repairs[n-1]
 		r.To, r.PeakError, r.Healed = at, max(r.PeakError, v.Error), settled
 	} else if !settled && n < maxPoints {
-		s.repairs = append(s.repairs, Repair{From: at, To: at, PeakError: v.Error})
+		s.repairs = append(s.repairs, result.Repair{From: at, To: at, PeakError: v.Error})
 	}
 	for _, violation := range v.Violations {
 		key := violation.Key()
@@ -84,7 +85,7 @@ func (s *simulation) awaitRepair(result int) {
 func (s *simulation) point(ctx context.Context, now time.Time, v *ring.View) {
 	second := s.driver.Tick()
 	latency := second.All()
-	p := Point{
+	p := result.Point{
 		At: now.Sub(s.began), Members: v.Counts, Status: v.Status, RingError: v.Error, Violations: open(v),
 		Unknown: v.ErrorUnknown, Certainty: v.Certainty.State, Uncertain: v.Certainty.Count,
 		Rate: float64(second.Done()) / pointEvery.Seconds(), Failed: second.Failed, Refused: second.Refused,

@@ -1,7 +1,9 @@
 package controller
 
+import "chordconductor/conductor/lab/result"
+
 // report fills in a simulation's part of the state.
-func (s *simulation) report(st *State) {
+func (s *simulation) report(st *result.State) {
 	load, verdict := s.driver.Workload(), s.driver.Verdict()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -13,6 +15,6 @@ func (s *simulation) report(st *State) {
 		st.Report, st.Answered = true, s.timeline[n-1].Rate
 	}
 	for _, p := range s.scenario.Phases {
-		st.Phases = append(st.Phases, PlannedStep{Name: p.Name, AtS: p.At.Seconds(), ForS: p.For.Seconds()})
+		st.Phases = append(st.Phases, result.PlannedStep{Name: p.Name, AtS: p.At.Seconds(), ForS: p.For.Seconds()})
 	}
 }

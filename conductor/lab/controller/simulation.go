@@ -9,6 +9,7 @@ import (
 
 	"chordconductor/conductor/lab/judge/groundtruth"
 	"chordconductor/conductor/lab/load"
+	"chordconductor/conductor/lab/result"
 	"chordconductor/conductor/lab/runtime"
 	"chordconductor/conductor/lab/scenario"
 	"chordconductor/conductor/live"
@@ -53,12 +54,12 @@ type simulation struct {
 
 	mu         sync.Mutex // guards all below
 	rand       *rand.Rand // chooses the victims of a phase
-	timeline   []Point
-	repairs    []Repair
+	timeline   []result.Point
+	repairs    []result.Repair
 	violations map[string]ring.Violation
-	results    []PhaseResult // one per step begun: before the first phase, then one per phase
-	begun      []bool        // by phase of the scenario
-	waiting    []repairWait  // phases that are over, while the ring is not ideal again
+	results    []result.PhaseResult // one per step begun: before the first phase, then one per phase
+	begun      []bool               // by phase of the scenario
+	waiting    []repairWait         // phases that are over, while the ring is not ideal again
 	accuracy   viewAccuracy
 	notes      []string
 	phase      string
@@ -217,7 +218,7 @@ func (s *simulation) conclude() {
 	for i, p := range s.scenario.Phases { // on a machine that lags, one may not have begun
 		if !s.begun[i] {
 			now := s.elapsed()
-			s.results = append(s.results, PhaseResult{Name: p.Name, From: now, To: now, Planned: 1, Partial: p.AllowPartial})
+			s.results = append(s.results, result.PhaseResult{Name: p.Name, From: now, To: now, Planned: 1, Partial: p.AllowPartial})
 		}
 	}
 	s.ended, s.finished = true, true
@@ -306,7 +307,7 @@ func (s *simulation) enter(name string) int {
 	if n := len(s.results); n > 0 {
 		s.results[n-1].To = now
 	}
-	s.results = append(s.results, PhaseResult{Name: name, From: now})
+	s.results = append(s.results, result.PhaseResult{Name: name, From: now})
 	s.phase = name
 	s.driver.SetPhase(len(s.results) - 1)
 	return len(s.results) - 1

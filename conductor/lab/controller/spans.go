@@ -8,6 +8,7 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"chordconductor/conductor/lab/result"
 	"chordconductor/otel/chordevent"
 )
 
@@ -55,7 +56,7 @@ func (w *Watch) spend(on work, took time.Duration, failed bool) {
 			return
 		}
 		w.spentBytes += n
-		sum = &OperationTime{Operation: on.operation, Member: on.member}
+		sum = &result.OperationTime{Operation: on.operation, Member: on.member}
 		w.spent[on] = sum
 	}
 	sum.Count++
@@ -67,14 +68,14 @@ func (w *Watch) spend(on work, took time.Duration, failed bool) {
 }
 
 // Operations lists the sums of time: first by operation, then by member, each with the greatest sum first.
-func (w *Watch) Operations() []OperationTime {
+func (w *Watch) Operations() []result.OperationTime {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	out := make([]OperationTime, 0, len(w.spent))
+	out := make([]result.OperationTime, 0, len(w.spent))
 	for _, sum := range w.spent {
 		out = append(out, *sum)
 	}
-	slices.SortFunc(out, func(a, b OperationTime) int {
+	slices.SortFunc(out, func(a, b result.OperationTime) int {
 		return cmp.Or(
 			cmp.Compare(min(len(a.Member), 1), min(len(b.Member), 1)),
 			cmp.Compare(b.Total, a.Total),

@@ -7,6 +7,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"chordconductor/conductor/lab/result"
 	"chordconductor/otel/chordevent"
 )
 
@@ -31,7 +32,7 @@ func TestWhereTheTimeWent(t *testing.T) {
 	add(chordevent.SpanLookup, "bb", "", 500*time.Millisecond, ptrace.StatusCodeError)
 	add("chord.v1.Keys/Move", "aa", "", time.Second, ptrace.StatusCodeUnset)
 	w.Spans(td)
-	got, want := w.Operations(), []OperationTime{
+	got, want := w.Operations(), []result.OperationTime{
 		{Operation: chordevent.SpanKeysMove, Count: 1, Total: 3 * time.Second, Max: 3 * time.Second},
 		{Operation: chordevent.SpanLookup, Count: 1, Total: 500 * time.Millisecond, Max: 500 * time.Millisecond, Failed: 1},
 		{Member: "aa", Count: 1, Total: 3 * time.Second, Max: 3 * time.Second},

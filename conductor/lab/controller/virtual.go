@@ -8,6 +8,7 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/plog"
 
+	"chordconductor/conductor/lab/result"
 	"chordconductor/conductor/lab/scenario"
 	"chordconductor/conductor/ring"
 	"chordconductor/node/simenv"
@@ -31,7 +32,7 @@ var ErrInterrupted = errors.New("interrupted")
 
 // RunVirtual runs a scenario in virtual time: the same members, the same workload and judgement, on a simulated clock
 // and network. One seed is one run, tapped or not. show is called with the progress, unless it is nil.
-func RunVirtual(ctx context.Context, s *scenario.Scenario, tap Tap, show func(State, *ring.View)) (*Result, error) {
+func RunVirtual(ctx context.Context, s *scenario.Scenario, tap Tap, show func(result.State, *ring.View)) (*result.Result, error) {
 	world := worldOf(s, time.Time{})
 	defer world.Close()
 	watch := NewWatch()
@@ -66,7 +67,7 @@ func RunVirtual(ctx context.Context, s *scenario.Scenario, tap Tap, show func(St
 		}
 		world.Run(showEvery)
 		if show != nil {
-			st := State{}
+			st := result.State{}
 			sim.report(&st)
 			show(st, fold.view())
 		}

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"chordconductor/conductor/lab/result"
 	"chordconductor/node/chord"
 	"chordconductor/node/nodepb"
 	"chordconductor/otel/chordevent"
@@ -31,11 +32,11 @@ const (
 type Watch struct {
 	mu      sync.Mutex
 	members map[chord.ID]*watched
-	moves   Moves
+	moves   result.Moves
 	pending []answered // a queue: oldest first
 	doubted []answered // another: they look wrong by the events received, but some are missing
-	verdict LookupVerdict
-	spent   map[work]*OperationTime // at most maxWork
+	verdict result.LookupVerdict
+	spent   map[work]*result.OperationTime // at most maxWork
 	ends    ends
 
 	bounds                  bounds
@@ -66,7 +67,7 @@ type answered struct {
 
 // NewWatch returns a Watch that has received nothing.
 func NewWatch() *Watch {
-	return &Watch{members: make(map[chord.ID]*watched), spent: make(map[work]*OperationTime), bounds: boundsOf(nil)}
+	return &Watch{members: make(map[chord.ID]*watched), spent: make(map[work]*result.OperationTime), bounds: boundsOf(nil)}
 }
 
 // Append enters an event.
@@ -258,7 +259,7 @@ func (w *Watch) judge(a answered) bool {
 }
 
 // Lookups is the verdict so far; Moves is what has moved.
-func (w *Watch) Lookups() LookupVerdict {
+func (w *Watch) Lookups() result.LookupVerdict {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	v := w.verdict
@@ -266,7 +267,7 @@ func (w *Watch) Lookups() LookupVerdict {
 	return v
 }
 
-func (w *Watch) Moves() Moves {
+func (w *Watch) Moves() result.Moves {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.moves
@@ -276,7 +277,7 @@ func (w *Watch) Moves() Moves {
 func (w *Watch) reset() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.moves, w.verdict, w.pending, w.doubted = Moves{}, LookupVerdict{}, nil, nil
+	w.moves, w.verdict, w.pending, w.doubted = result.Moves{}, result.LookupVerdict{}, nil, nil
 	clear(w.spent)
 	w.ends.moves, w.ends.moveBytes, w.spentBytes = nil, 0, 0
 	w.weigh()

@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"chordconductor/conductor/lab/result"
 	"chordconductor/node/chord"
 	"chordconductor/node/nodepb"
 	"chordconductor/otel/chordevent"
@@ -64,25 +65,25 @@ func TestLookupsAreJudged(t *testing.T) {
 		name       string
 		key, owner byte
 		from, to   float64
-		want       LookupVerdict
+		want       result.LookupVerdict
 	}{
-		{"right", 60, 100, 2, 3, LookupVerdict{Judged: 1}},
-		{"right at the edge", 100, 100, 2, 3, LookupVerdict{Judged: 1}},
-		{"not in its range", 50, 100, 2, 3, LookupVerdict{Judged: 1, Wrong: 1}},
-		{"right when it began", 60, 100, 9, 12, LookupVerdict{Judged: 1}},
-		{"right when it ended", 60, 80, 9, 12, LookupVerdict{Judged: 1}},
-		{"no more", 60, 100, 11, 12, LookupVerdict{Judged: 1, Wrong: 1}},
-		{"not yet", 60, 80, 8, 9, LookupVerdict{Unjudged: 1}},
-		{"within the clock's slack", 60, 100, 10.02, 10.03, LookupVerdict{Judged: 1}},
-		{"one that owns nothing", 90, 90, 2, 3, LookupVerdict{Judged: 1, Wrong: 1}},
-		{"an unknown member", 7, 7, 2, 3, LookupVerdict{Unjudged: 1}},
-		{"wrong before the loss", 15, 30, 2, 3, LookupVerdict{Judged: 1, Wrong: 1}},
-		{"right during the loss, as far as is known", 22, 30, 7, 8, LookupVerdict{Judged: 1}},
-		{"not known during the loss", 15, 30, 7, 8, LookupVerdict{Unjudged: 1}},
-		{"not known when it begins", 15, 30, 4, 6, LookupVerdict{Unjudged: 1}},
-		{"not known before the range is reported again", 15, 30, 15.2, 15.4, LookupVerdict{Unjudged: 1}},
-		{"wrong after the loss", 22, 30, 17, 18, LookupVerdict{Judged: 1, Wrong: 1}},
-		{"not known after the last event", 50, 10, 6, 7, LookupVerdict{Unjudged: 1}},
+		{"right", 60, 100, 2, 3, result.LookupVerdict{Judged: 1}},
+		{"right at the edge", 100, 100, 2, 3, result.LookupVerdict{Judged: 1}},
+		{"not in its range", 50, 100, 2, 3, result.LookupVerdict{Judged: 1, Wrong: 1}},
+		{"right when it began", 60, 100, 9, 12, result.LookupVerdict{Judged: 1}},
+		{"right when it ended", 60, 80, 9, 12, result.LookupVerdict{Judged: 1}},
+		{"no more", 60, 100, 11, 12, result.LookupVerdict{Judged: 1, Wrong: 1}},
+		{"not yet", 60, 80, 8, 9, result.LookupVerdict{Unjudged: 1}},
+		{"within the clock's slack", 60, 100, 10.02, 10.03, result.LookupVerdict{Judged: 1}},
+		{"one that owns nothing", 90, 90, 2, 3, result.LookupVerdict{Judged: 1, Wrong: 1}},
+		{"an unknown member", 7, 7, 2, 3, result.LookupVerdict{Unjudged: 1}},
+		{"wrong before the loss", 15, 30, 2, 3, result.LookupVerdict{Judged: 1, Wrong: 1}},
+		{"right during the loss, as far as is known", 22, 30, 7, 8, result.LookupVerdict{Judged: 1}},
+		{"not known during the loss", 15, 30, 7, 8, result.LookupVerdict{Unjudged: 1}},
+		{"not known when it begins", 15, 30, 4, 6, result.LookupVerdict{Unjudged: 1}},
+		{"not known before the range is reported again", 15, 30, 15.2, 15.4, result.LookupVerdict{Unjudged: 1}},
+		{"wrong after the loss", 22, 30, 17, 18, result.LookupVerdict{Judged: 1, Wrong: 1}},
+		{"not known after the last event", 50, 10, 6, 7, result.LookupVerdict{Unjudged: 1}},
 	} {
 		for _, order := range [][]int{forth, back, slices.Concat(back, forth), mixed} {
 			w := NewWatch()
@@ -91,7 +92,7 @@ func TestLookupsAreJudged(t *testing.T) {
 				w.Append(history[i], noon)
 			}
 			w.Judge(noon.Add(time.Duration((test.to + 2) * float64(time.Second))))
-			if got := w.Lookups(); got != (LookupVerdict{}) {
+			if got := w.Lookups(); got != (result.LookupVerdict{}) {
 				t.Errorf("%s: judged before the events can have come: %+v", test.name, got)
 			}
 			w.Judge(noon.Add(time.Minute))
@@ -104,7 +105,7 @@ func TestLookupsAreJudged(t *testing.T) {
 
 // A range that comes back, received before the events in between, is not taken for a repetition.
 func TestRangeThatComesBack(t *testing.T) {
-	wantVerdict(t, LookupVerdict{Judged: 1}, 11,
+	wantVerdict(t, result.LookupVerdict{Judged: 1}, 11,
 		event(100, 1, 0, owns(50)), event(100, 3, 10, owns(50)), event(100, 2, 5, owns(80)), event(100, 4, 20, chordevent.SuccessorsChanged{}))
 }
 
@@ -115,11 +116,11 @@ func TestAnswerOfAnIncarnationWithoutItsEnd(t *testing.T) {
 	for _, ev := range second {
 		ev.Node.Incarnation = 2
 	}
-	wantVerdict(t, LookupVerdict{Unjudged: 1}, 6, append([]*chordevent.Event{first}, second...)...)
+	wantVerdict(t, result.LookupVerdict{Unjudged: 1}, 6, append([]*chordevent.Event{first}, second...)...)
 }
 
 // wantVerdict has member 100's answer about key 60, given within a second from then on, judged by some events.
-func wantVerdict(t *testing.T, want LookupVerdict, from time.Duration, events ...*chordevent.Event) {
+func wantVerdict(t *testing.T, want result.LookupVerdict, from time.Duration, events ...*chordevent.Event) {
 	t.Helper()
 	w := NewWatch()
 	w.Answered(answer(60, 100), noon.Add(from*time.Second), noon.Add((from+1)*time.Second))
@@ -157,7 +158,7 @@ func TestMovesAreSummed(t *testing.T) {
 	move(chordevent.MoveJoin, chordevent.MoveDone, true)
 	move(chordevent.MoveJoin, chordevent.MoveDone, false) // the receiver's report of the same
 	move(chordevent.MoveLeave, chordevent.MoveFailed, true)
-	want := Moves{Join: MoveSum{Moves: 1, Keys: 5, Bytes: 70}, Leave: MoveSum{Failed: 1}}
+	want := result.Moves{Join: result.MoveSum{Moves: 1, Keys: 5, Bytes: 70}, Leave: result.MoveSum{Failed: 1}}
 	if got := w.Moves(); got != want {
 		t.Errorf("%+v, want %+v", got, want)
 	}
@@ -182,7 +183,7 @@ func TestSpansAreSummed(t *testing.T) {
 	add("chord.get", "a", 5, false)
 	add("chord.v1.Ring/Ping", "a", 99, false) // not an operation
 	w.Spans(td)
-	want := []OperationTime{
+	want := []result.OperationTime{
 		{Operation: "chord.put", Count: 2, Failed: 1, Total: 40 * time.Millisecond, Max: 30 * time.Millisecond},
 		{Operation: "chord.get", Count: 1, Total: 5 * time.Millisecond, Max: 5 * time.Millisecond},
 		{Member: "b", Count: 1, Failed: 1, Total: 30 * time.Millisecond, Max: 30 * time.Millisecond},

@@ -3,6 +3,7 @@ package controller
 import (
 	"unsafe"
 
+	"chordconductor/conductor/lab/result"
 	"chordconductor/conductor/memory"
 )
 
@@ -21,7 +22,7 @@ const (
 	heldSize    = 2 * int64(unsafe.Sizeof(held{}))
 	runSize     = 2 * int64(unsafe.Sizeof(eventRun{}))
 	answerSize  = 2 * int64(unsafe.Sizeof(answered{}))
-	workSize    = int64(unsafe.Sizeof(OperationTime{})) + 120
+	workSize    = int64(unsafe.Sizeof(result.OperationTime{})) + 120
 	moveSize    = 2 * int64(unsafe.Sizeof(move{}))
 	endSize     = int64(unsafe.Sizeof(end{})) + 120
 )

@@ -10,6 +10,7 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"chordconductor/conductor/lab/result"
 	"chordconductor/conductor/memory"
 	"chordconductor/node/chord"
 	"chordconductor/otel/chordevent"
@@ -81,7 +82,7 @@ func TestWatchIsBoundedInBytes(t *testing.T) {
 			w.Append(event(100, 2, 20, chordevent.SuccessorsChanged{}), noon)
 			w.Answered(answer(60, 100), noon.Add(5*time.Second), noon.Add(6*time.Second))
 			w.Judge(noon.Add(time.Minute))
-			if got := w.Lookups(); got != (LookupVerdict{Judged: 1}) {
+			if got := w.Lookups(); got != (result.LookupVerdict{Judged: 1}) {
 				t.Errorf("afterwards an answer is judged as %+v", got)
 			}
 		})

@@ -7,7 +7,7 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
-	"chordconductor/conductor/lab/controller"
+	"chordconductor/conductor/lab/result"
 )
 
 // textLost is how many lost keys the summary for a terminal describes.
@@ -46,7 +46,7 @@ type KeyMove struct {
 	TraceID string  `json:"trace_id,omitempty"`
 }
 
-func lostKeys(r *controller.Result) []LostKey {
+func lostKeys(r *result.Result) []LostKey {
 	out := make([]LostKey, 0, len(r.Lost))
 	for _, k := range r.Lost {
 		row := LostKey{
@@ -59,7 +59,7 @@ func lostKeys(r *controller.Result) []LostKey {
 				at := secs(h.At.Sub(r.Started))
 				replica.EndedS = &at
 			}
-			if h.Fate == controller.FateCrashed && !h.At.IsZero() {
+			if h.Fate == result.FateCrashed && !h.At.IsZero() {
 				replica.By = short(h.By[:], r.Bits)
 			}
 			row.Holders = append(row.Holders, replica)

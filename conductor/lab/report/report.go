@@ -7,8 +7,8 @@ import (
 	"runtime/debug"
 	"time"
 
-	"chordconductor/conductor/lab/controller"
 	"chordconductor/conductor/lab/load"
+	"chordconductor/conductor/lab/result"
 	"chordconductor/conductor/lab/scenario"
 	"chordconductor/conductor/ring"
 	"chordconductor/node/nodepb"
@@ -213,7 +213,7 @@ type Environment struct {
 }
 
 // Of makes the report of a result.
-func Of(r *controller.Result) *Report {
+func Of(r *result.Result) *Report {
 	rep := &Report{
 		Scenario: planOf(r.Scenario), Source: r.Scenario.Source, Error: r.Error, ElapsedS: secs(r.Elapsed),
 		Verdict: verdict(r), Summary: summary(r), Checks: []Check{}, Notes: append([]string{}, r.Notes...),
@@ -237,7 +237,7 @@ func Of(r *controller.Result) *Report {
 }
 
 // courses fills in the data over time.
-func (rep *Report) courses(r *controller.Result) {
+func (rep *Report) courses(r *result.Result) {
 	rep.Phases = make([]Phase, 0, len(r.Phases))
 	for _, p := range r.Phases {
 		all := p.Counts.All()
@@ -285,7 +285,7 @@ func (rep *Report) courses(r *controller.Result) {
 }
 
 // figures fills in the measurements of the whole run.
-func (rep *Report) figures(r *controller.Result) {
+func (rep *Report) figures(r *result.Result) {
 	total := r.Total()
 	rep.Hops, rep.LatencyUS = notNil(total.Hops.Buckets()), notNil(total.All().Buckets())
 	rep.LatencyMS = latencies(rep.LatencyUS)
@@ -320,7 +320,7 @@ func (rep *Report) figures(r *controller.Result) {
 	}
 }
 
-func verdict(r *controller.Result) string {
+func verdict(r *result.Result) string {
 	switch {
 	case !r.Finished:
 		return "unfinished"
@@ -330,7 +330,7 @@ func verdict(r *controller.Result) string {
 	return "failed"
 }
 
-func summary(r *controller.Result) Summary {
+func summary(r *result.Result) Summary {
 	total := r.Total()
 	all := total.All()
 	s := Summary{

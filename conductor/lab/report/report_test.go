@@ -12,8 +12,8 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
-	"chordconductor/conductor/lab/controller"
 	"chordconductor/conductor/lab/load"
+	"chordconductor/conductor/lab/result"
 	"chordconductor/conductor/lab/scenario"
 	"chordconductor/conductor/ring"
 	"chordconductor/node/chord"
@@ -24,7 +24,7 @@ import (
 var start = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 
 // aResult is a run of four seconds in which one repair took two.
-func aResult(t *testing.T) *controller.Result {
+func aResult(t *testing.T) *result.Result {
 	t.Helper()
 	s, err := scenario.Parse("small.yaml", []byte("name: <small>\nring: {members: 4, bits: 16}\nworkload: {rate: 2/s}\nduration: 4s\nexpect: {lost_keys: 0, p99_lookup: 10ms, mean_hops: 1}\n"))
 	if err != nil {
@@ -36,42 +36,42 @@ func aResult(t *testing.T) *controller.Result {
 		counts.Latency[load.Get].Add(1000 * (hops + 1))
 	}
 	counts.Stale, counts.Failed, counts.Refused = 1, 6, 8
-	return &controller.Result{
+	return &result.Result{
 		Scenario: s, Virtual: true, Finished: true, Started: start, Elapsed: 4 * time.Second, Bits: 16,
-		Timeline: []controller.Point{
+		Timeline: []result.Point{
 			{At: time.Second, Members: ring.Counts{Active: 4}, Status: ring.Ideal, Rate: 2, P99: 3 * time.Millisecond},
 			{At: 2 * time.Second, Members: ring.Counts{Active: 3, Failed: 1}, Status: ring.Repairing, RingError: 7, Rate: 2},
 		},
-		Phases: []controller.PhaseResult{
+		Phases: []result.PhaseResult{
 			{Name: "start", To: time.Second, Counts: counts},
 			{Name: "crash 1", From: time.Second, To: 4 * time.Second, Counts: new(load.Counts), Measured: true, Repaired: 2 * time.Second},
 			{Name: "crash 2", From: 3 * time.Second, To: 4 * time.Second, Counts: new(load.Counts), Measured: true, Repaired: -1, Planned: 2, Done: 1},
 		},
-		Repairs:    []controller.Repair{{From: time.Second, To: 3 * time.Second, PeakError: 7, Healed: true}},
+		Repairs:    []result.Repair{{From: time.Second, To: 3 * time.Second, PeakError: 7, Healed: true}},
 		Violations: []ring.Violation{{Condition: "OneOrderedRing", Detail: "two rings", Since: start.Add(time.Second), Healed: start.Add(2 * time.Second)}},
-		Loads:      []controller.MemberLoad{{ID: "0001", Share: 0.25, Owned: 10}, {ID: "0002", Share: 0.75, Owned: 30, Bytes: 5 << 20}},
+		Loads:      []result.MemberLoad{{ID: "0001", Share: 0.25, Owned: 10}, {ID: "0002", Share: 0.75, Owned: 30, Bytes: 5 << 20}},
 		Slowest: []load.Slow{{Op: load.Get, At: start.Add(time.Second), Latency: 4 * time.Millisecond, Found: &nodepb.Lookup{
 			TraceId: "ab12", Path: []*nodepb.Hop{
 				{Peer: &nodepb.Peer{Id: make([]byte, 20)}, Pointer: nodepb.Candidate_POINTER_SELF},
 				{Peer: &nodepb.Peer{Id: append(make([]byte, 19), 9)}, Pointer: nodepb.Candidate_POINTER_FINGER, Slot: 3, Timeouts: 1},
 			},
 		}}},
-		Operations: []controller.OperationTime{{Operation: "chord.put", Count: 2, Total: 8 * time.Millisecond}, {Member: "0001", Count: 2, Total: 8 * time.Millisecond}},
+		Operations: []result.OperationTime{{Operation: "chord.put", Count: 2, Total: 8 * time.Millisecond}, {Member: "0001", Count: 2, Total: 8 * time.Millisecond}},
 		Keys:       load.Verdict{Written: 40, Lost: 5, Unanswered: 3, Weak: 1, Refused: 2},
-		Lost: []controller.LostKey{
+		Lost: []result.LostKey{
 			{
 				LostKey: load.LostKey{Key: "quote/000001", Version: 7, Written: start.Add(time.Second), Trace: "cd34", Copies: 2, Found: load.FoundNothing},
-				Holders: []controller.HolderFate{
-					{Peer: chord.Peer{ID: chord.ID{19: 9}, Addr: "host-a:7001"}, Fate: controller.FateCrashed, At: start.Add(2 * time.Second), By: chord.ID{19: 4}, Trace: trace.TraceID{15: 1}, Phase: "crash 1"},
-					{Peer: chord.Peer{ID: chord.ID{19: 8}, Addr: "host-b:7001"}, Fate: controller.FateOnRing},
+				Holders: []result.HolderFate{
+					{Peer: chord.Peer{ID: chord.ID{19: 9}, Addr: "host-a:7001"}, Fate: result.FateCrashed, At: start.Add(2 * time.Second), By: chord.ID{19: 4}, Trace: trace.TraceID{15: 1}, Phase: "crash 1"},
+					{Peer: chord.Peer{ID: chord.ID{19: 8}, Addr: "host-b:7001"}, Fate: result.FateOnRing},
 				},
-				Moves: []controller.KeyMove{{At: start.Add(3 * time.Second), From: chord.ID{19: 8}, To: chordevent.PeerRef{Peer: chord.Peer{ID: chord.ID{19: 7}}}, Reason: chordevent.MoveLeave, Failed: true}},
+				Moves: []result.KeyMove{{At: start.Add(3 * time.Second), From: chord.ID{19: 8}, To: chordevent.PeerRef{Peer: chord.Peer{ID: chord.ID{19: 7}}}, Reason: chordevent.MoveLeave, Failed: true}},
 			},
 			{LostKey: load.LostKey{Key: "quote/000002", Version: 8, Written: start.Add(time.Second), Copies: 3, Found: load.NoAnswer}},
 		},
-		Lookups:   controller.LookupVerdict{Judged: 4},
-		Telemetry: controller.Telemetry{Applied: 9, LookupsSampled: -1, StalenessP99: 80 * time.Millisecond},
-		Checks: []controller.Check{
+		Lookups:   result.LookupVerdict{Judged: 4},
+		Telemetry: result.Telemetry{Applied: 9, LookupsSampled: -1, StalenessP99: 80 * time.Millisecond},
+		Checks: []result.Check{
 			{Metric: scenario.LostKeys, Measured: true, OK: true},
 			{Metric: scenario.P99Lookup, Bound: 0.01, Value: 0.004, Measured: true, OK: true},
 			{Metric: scenario.MeanHops, Bound: 1, Value: 1.5, Measured: true},
@@ -161,7 +161,7 @@ func TestEmpty(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rep := Of(&controller.Result{Scenario: s, Started: start, Error: "stopped after 0s"})
+	rep := Of(&result.Result{Scenario: s, Started: start, Error: "stopped after 0s"})
 	if rep.Verdict != "unfinished" {
 		t.Errorf("verdict %s", rep.Verdict)
 	}
@@ -205,7 +205,7 @@ func TestUnitsOfThePlan(t *testing.T) {
 		for _, m := range scenario.Metrics() {
 			s.Expect = append(s.Expect, scenario.Expectation{Metric: m, Bound: 1})
 		}
-		text, err := Of(&controller.Result{Scenario: s}).JSON()
+		text, err := Of(&result.Result{Scenario: s}).JSON()
 		if err != nil {
 			t.Fatal(err)
 		}

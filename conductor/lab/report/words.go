@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"chordconductor/conductor/lab/controller"
+	"chordconductor/conductor/lab/result"
 	"chordconductor/node/nodepb"
 )
 
@@ -50,7 +50,7 @@ func hop(h *nodepb.Hop, bits int) string {
 }
 
 // loads lists the members' keys and operations, beside the keys expected from the share of the circle that each owned.
-func loads(r *controller.Result) []Load {
+func loads(r *result.Result) []Load {
 	out := make([]Load, 0, len(r.Loads))
 	var keys int64
 	for _, l := range r.Loads {

@@ -1,4 +1,4 @@
-package controller
+package result
 
 // State is the present state of a simulation, for the page and the API.
 type State struct {

@@ -1,4 +1,4 @@
-package controller
+package result
 
 import (
 	"testing"
@@ -29,7 +29,7 @@ func TestRefusedWritesShown(t *testing.T) {
 				Scenario: &scenario.Scenario{Expect: []scenario.Expectation{{Metric: scenario.RefusedWritesShown}}},
 				Phases:   []PhaseResult{{Counts: counts}}, Keys: load.Verdict{Refused: c.shown},
 			}
-			r.check(&ring.View{})
+			r.CheckExpectations(&ring.View{})
 			if got := r.Checks[0]; got.Measured != c.measured || got.OK != c.ok || got.Value != float64(c.shown) {
 				t.Errorf("%+v", got)
 			}
@@ -47,7 +47,7 @@ func TestNothingSeenMeasuresNothing(t *testing.T) {
 					Scenario: &scenario.Scenario{Expect: []scenario.Expectation{{Metric: metric, Bound: 1e9}}},
 					Phases:   []PhaseResult{{Counts: &load.Counts{}}}, Timeline: timeline, Finished: finished,
 				}
-				r.check(&ring.View{Status: ring.Unknown, Certainty: ring.Certainty{State: ring.NothingCertain}})
+				r.CheckExpectations(&ring.View{Status: ring.Unknown, Certainty: ring.Certainty{State: ring.NothingCertain}})
 				if c := r.Checks[0]; c.Measured || c.OK || r.Passed() {
 					t.Errorf("%s, finished %v: %+v", name, finished, c)
 				}
@@ -65,7 +65,7 @@ func TestFinalRingErrorNeedsAnIdealRing(t *testing.T) {
 					Scenario: &scenario.Scenario{Expect: []scenario.Expectation{{Metric: scenario.FinalRingError, Bound: 5}}},
 					Timeline: []Point{{Status: status, Certainty: certainty}}, Finished: finished,
 				}
-				r.check(&ring.View{Status: status, Certainty: ring.Certainty{State: certainty}})
+				r.CheckExpectations(&ring.View{Status: status, Certainty: ring.Certainty{State: certainty}})
 				measured := certainty == ring.AllCertain && status != ring.Unknown
 				if c := r.Checks[0]; c.Measured != measured || c.OK != (measured && status == ring.Ideal) || c.Never != (measured && status != ring.Ideal) {
 					t.Errorf("%v, %v, finished %v: %+v", status, certainty, finished, c)
@@ -86,7 +86,7 @@ func TestLostKeysAreMeasuredAtTheEnd(t *testing.T) {
 			Scenario: &scenario.Scenario{Expect: []scenario.Expectation{{Metric: scenario.LostKeys}}},
 			Finished: c.finished, Keys: load.Verdict{Written: 5, Lost: c.lost},
 		}
-		r.check(&ring.View{})
+		r.CheckExpectations(&ring.View{})
 		if got := r.Checks[0]; got.Measured != c.measured || got.OK != c.ok {
 			t.Errorf("%s: %+v", name, got)
 		}

@@ -1,4 +1,4 @@
-package controller
+package result
 
 import (
 	"slices"
@@ -9,8 +9,8 @@ import (
 	"chordconductor/conductor/ring"
 )
 
-// check measures every metric that the scenario bounds.
-func (r *Result) check(v *ring.View) {
+// CheckExpectations measures every metric that the scenario bounds.
+func (r *Result) CheckExpectations(v *ring.View) {
 	for _, e := range r.Scenario.Expect {
 		c := Check{Metric: e.Metric, Bound: e.Bound}
 		switch e.Metric {
