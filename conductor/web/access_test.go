@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"chordconductor/conductor/audit"
-	"chordconductor/conductor/lab/controller"
+	"chordconductor/conductor/lab/deploy"
 )
 
 const viewToken = "a view token"
@@ -108,7 +108,7 @@ func TestAuditLog(t *testing.T) {
 		want                      *audit.Entry // nil: not on record
 	}{
 		{"POST", "/api/nodes", `{"count": 2}`, secretToken, nil, &audit.Entry{Who: "token", What: "POST /api/nodes", Detail: `{"count": 2}`, Status: 202}},
-		{"POST", "/api/nodes/b0/crash", "", secretToken, controller.ErrUnknown, &audit.Entry{Who: "token", What: "POST /api/nodes/b0/crash", Status: 404, Error: "unknown"}},
+		{"POST", "/api/nodes/b0/crash", "", secretToken, deploy.ErrUnknown, &audit.Entry{Who: "token", What: "POST /api/nodes/b0/crash", Status: 404, Error: "unknown"}},
 		{"POST", "/api/nodes", `{"count": "two"}`, secretToken, nil, &audit.Entry{Who: "token", What: "POST /api/nodes", Detail: `{"count": "two"}`, Status: 400}},
 		{"POST", "/api/nodes", "", viewToken, nil, &audit.Entry{Who: "view token", What: "POST /api/nodes", Status: 403}},
 		{"PUT", "/api/keys/k?ttl=1h", "a private value", secretToken, nil, &audit.Entry{Who: "token", What: "PUT /api/keys/k?ttl=1h", Status: 200}},

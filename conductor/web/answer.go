@@ -17,7 +17,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"chordconductor/conductor/lab/controller"
+	"chordconductor/conductor/lab/deploy"
 	"chordconductor/conductor/lab/scenario"
 )
 
@@ -168,13 +168,13 @@ func errorOf(err error) (code int, text error) {
 	switch {
 	case errors.As(err, &problems):
 		code = http.StatusBadRequest
-	case errors.Is(err, controller.ErrUnknown):
+	case errors.Is(err, deploy.ErrUnknown):
 		code = http.StatusNotFound
-	case errors.Is(err, controller.ErrInvalid):
+	case errors.Is(err, deploy.ErrInvalid):
 		code = http.StatusBadRequest
-	case errors.Is(err, controller.ErrConflict):
+	case errors.Is(err, deploy.ErrConflict):
 		code = http.StatusConflict
-	case errors.Is(err, controller.ErrUnavailable):
+	case errors.Is(err, deploy.ErrUnavailable):
 		code = http.StatusServiceUnavailable
 	default:
 		if c := status.Code(err); c != codes.Unknown {

@@ -17,7 +17,7 @@ import (
 
 	"chordconductor/conductor/history"
 	"chordconductor/conductor/hub/hubpb"
-	"chordconductor/conductor/lab/controller"
+	"chordconductor/conductor/lab/deploy"
 	"chordconductor/conductor/lab/scenario"
 	"chordconductor/conductor/ring"
 	"chordconductor/otel/chordevent"
@@ -324,7 +324,7 @@ func TestRefusals(t *testing.T) {
 		err    error
 		status int
 	}{
-		{kind(controller.ErrUnknown), 404}, {kind(controller.ErrConflict), 409}, {kind(controller.ErrInvalid), 400}, {kind(controller.ErrUnavailable), 503},
+		{kind(deploy.ErrUnknown), 404}, {kind(deploy.ErrConflict), 409}, {kind(deploy.ErrInvalid), 400}, {kind(deploy.ErrUnavailable), 503},
 		{scenario.Problems{{Text: "x"}}, 400},
 		{status.Error(codes.NotFound, "no such key"), 404},
 		{status.Error(codes.Unavailable, "no owner"), 503},

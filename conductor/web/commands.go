@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"chordconductor/conductor/lab/controller"
+	"chordconductor/conductor/lab/deploy"
 	"chordconductor/conductor/lab/report"
 	"chordconductor/conductor/lab/scenario"
 	"chordconductor/node/chord"
@@ -83,24 +83,24 @@ func (s *Server) partitions(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) crash(w http.ResponseWriter, r *http.Request) {
-	s.stopNode(w, r, func() (controller.Departure, bool) { return controller.Crash, true })
+	s.stopNode(w, r, func() (deploy.Departure, bool) { return deploy.Crash, true })
 }
 
 func (s *Server) leave(w http.ResponseWriter, r *http.Request) {
-	s.stopNode(w, r, func() (controller.Departure, bool) {
+	s.stopNode(w, r, func() (deploy.Departure, bool) {
 		var request leaveRequest
 		if !command(w, r, &request) {
 			return 0, false
 		}
 		if request.Force {
-			return controller.ForcedLeave, true
+			return deploy.ForcedLeave, true
 		}
-		return controller.Leave, true
+		return deploy.Leave, true
 	})
 }
 
 // stopNode carries out a command to stop a member; how reads the kind of departure, or has answered.
-func (s *Server) stopNode(w http.ResponseWriter, r *http.Request, how func() (way controller.Departure, ok bool)) {
+func (s *Server) stopNode(w http.ResponseWriter, r *http.Request, how func() (way deploy.Departure, ok bool)) {
 	id, ok := s.target(w, r)
 	if !ok {
 		return

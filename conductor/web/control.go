@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"chordconductor/conductor/lab/controller"
+	"chordconductor/conductor/lab/deploy"
 	"chordconductor/conductor/lab/result"
 	"chordconductor/conductor/lab/scenario"
 	"chordconductor/node/chord"
@@ -18,7 +19,7 @@ type Control interface {
 	// it returns those that were started before it.
 	AddNodes(ctx context.Context, count int, host string) ([]chord.ID, error)
 	// StopNode makes a member leave, or crash. It returns when that has begun.
-	StopNode(ctx context.Context, id chord.ID, way controller.Departure) error
+	StopNode(ctx context.Context, id chord.ID, way deploy.Departure) error
 	// PauseNode makes a member's host drop all traffic for a time.
 	PauseNode(ctx context.Context, id chord.ID, d time.Duration) error
 	// Partition separates groups of members from each other; members in no group form one more. Heal ends it.

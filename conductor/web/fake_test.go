@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"chordconductor/conductor/lab/controller"
+	"chordconductor/conductor/lab/deploy"
 	"chordconductor/conductor/lab/result"
 	"chordconductor/conductor/lab/scenario"
 	"chordconductor/conductor/live"
@@ -108,11 +109,11 @@ func (c *fakeControl) AddNodes(_ context.Context, n int, host string) ([]chord.I
 	return []chord.ID{idA, idB}[:min(n, 2)], c.record("add", host)
 }
 
-func (c *fakeControl) StopNode(_ context.Context, id chord.ID, way controller.Departure) error {
+func (c *fakeControl) StopNode(_ context.Context, id chord.ID, way deploy.Departure) error {
 	switch way {
-	case controller.Crash:
+	case deploy.Crash:
 		return c.record("crash", string("0123456789abcdef"[id[19]>>4]))
-	case controller.ForcedLeave:
+	case deploy.ForcedLeave:
 		return c.record("forced leave")
 	}
 	return c.record("leave")

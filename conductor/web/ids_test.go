@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"chordconductor/conductor/lab/controller"
+	"chordconductor/conductor/lab/deploy"
 	"chordconductor/conductor/ring"
 	"chordconductor/node/chord"
 )
@@ -109,7 +109,7 @@ func TestFaultsAreReadBack(t *testing.T) {
 	if got := text(t, ask(s, "GET", "/api/partitions", "")); got != `{"faults":[{"kind":"partition","from":["h1:1"],"ids":["0a"]}]}`+"\n" {
 		t.Errorf("%s", got)
 	}
-	control.fail = controller.ErrUnavailable
+	control.fail = deploy.ErrUnavailable
 	r := ask(s, "POST", "/api/nodes", `{"count": 2}`)
 	var got struct {
 		Error string

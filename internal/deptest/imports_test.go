@@ -43,6 +43,7 @@ var directions = []struct {
 	{"conductor/lab/load", []string{"node", "otel/chordevent", "conductor/lab/scenario", "conductor/lab/runtime"}, "a load knows a store, no ring"},
 	{"conductor/lab/result", []string{"node/chord", "otel/chordevent", "conductor/ring", "conductor/lab/scenario", "conductor/lab/load"}, "what is measured, as values"},
 	{"conductor/lab/report", []string{"node/chord", "node/nodepb", "otel/chordevent", "conductor/ring", "conductor/lab/scenario", "conductor/lab/load", "conductor/lab/result", "internal"}, "a report is a function of a result"},
+	{"conductor/lab/deploy", []string{"node", "otel", "conductor/ring", "conductor/lab/scenario", "conductor/lab/load", "conductor/lab/runtime", "internal/cputime"}, "a fleet knows no simulation and no judge"},
 	{"conductor/lab/judge/groundtruth", []string{"node/chord", "node/nodepb", "otel/chordevent"}, "what a node answers about itself"},
 	{"conductor", []string{"conductor", "node", "otel", "client", "internal"}, ""},
 	{"client", nil, "assets"},

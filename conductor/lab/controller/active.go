@@ -1,14 +1,17 @@
 package controller
 
-import "context"
+import (
+	"chordconductor/conductor/lab/deploy"
+	"context"
+)
 
 // An activeDeployment is a deployment with the faults that are in force on it.
 type activeDeployment struct {
-	*Deployment
+	*deploy.Deployment
 	faults *faults
 }
 
-func newActiveDeployment(g *Deployment) *activeDeployment {
+func newActiveDeployment(g *deploy.Deployment) *activeDeployment {
 	return &activeDeployment{g, newFaults(g.Fleet, g.Network, g.Runtime.Now)}
 }
 

@@ -8,20 +8,22 @@ import (
 	"testing/synctest"
 	"time"
 
+	"chordconductor/conductor/lab/deploy"
+	"chordconductor/conductor/lab/deploy/deploytest"
 	"chordconductor/conductor/ring"
 	"chordconductor/node/chord"
 )
 
 // breakerFleet starts and stops members, one call for each, and fails at calls of given numbers.
 type breakerFleet struct {
-	*paperFleet
+	*deploytest.Paper
 	failing map[int]bool
 	made    byte
 }
 
 func (f *breakerFleet) step() error {
-	f.calls++
-	if f.failing[f.calls-1] {
+	f.Calls++
+	if f.failing[f.Calls-1] {
 		return errors.New("unreachable")
 	}
 	return nil
@@ -32,26 +34,26 @@ func (f *breakerFleet) Start(_ context.Context, count int, _ string) (ids []chor
 		if err := f.step(); err != nil {
 			return ids, err
 		}
-		h := &f.hosts[i%len(f.hosts)]
+		h := &f.List[i%len(f.List)]
 		f.made++
-		h.Members = append(h.Members, Member{id(100 + f.made), true})
-		ids = append(ids, id(100+f.made))
+		h.Members = append(h.Members, deploy.Member{ID: deploytest.ID(100 + f.made), Joined: true})
+		ids = append(ids, deploytest.ID(100+f.made))
 	}
 	return ids, nil
 }
 
-func (f *breakerFleet) Stop(_ context.Context, of chord.ID, _ Departure) error {
+func (f *breakerFleet) Stop(_ context.Context, of chord.ID, _ deploy.Departure) error {
 	if err := f.step(); err != nil {
 		return err
 	}
-	for i := range f.hosts {
-		f.hosts[i].Members = slices.DeleteFunc(f.hosts[i].Members, func(m Member) bool { return m.ID == of })
+	for i := range f.List {
+		f.List[i].Members = slices.DeleteFunc(f.List[i].Members, func(m deploy.Member) bool { return m.ID == of })
 	}
 	return nil
 }
 
 func (f *breakerFleet) all() (ids []chord.ID) {
-	for _, h := range f.hosts {
+	for _, h := range f.List {
 		for _, m := range h.Members {
 			ids = append(ids, m.ID)
 		}
@@ -66,7 +68,7 @@ func TestMembersOfCommandsThatFail(t *testing.T) {
 	for first := range 6 {
 		for second := first; second < 6; second++ {
 			for _, command := range []string{"add", "leave", "crash"} {
-				f := &breakerFleet{paperFleet: newPaperFleet("a", "b", "c"), failing: map[int]bool{first: true, second: true}}
+				f := &breakerFleet{Paper: deploytest.NewPaper("a", "b", "c"), failing: map[int]bool{first: true, second: true}}
 				l := New(Config{View: func() *ring.View { return &ring.View{} }, Watch: NewWatch(), Remote: f})
 				before := f.all()
 				var want []chord.ID
@@ -81,7 +83,7 @@ func TestMembersOfCommandsThatFail(t *testing.T) {
 				} else {
 					want = slices.Clone(before)
 					for _, of := range before { // one after the other, each its own command
-						if stopped := l.StopNode(t.Context(), of, map[string]Departure{"leave": Leave, "crash": Crash}[command]); stopped == nil {
+						if stopped := l.StopNode(t.Context(), of, map[string]deploy.Departure{"leave": deploy.Leave, "crash": deploy.Crash}[command]); stopped == nil {
 							want = slices.DeleteFunc(want, func(x chord.ID) bool { return x == of })
 						} else {
 							err = stopped
@@ -92,8 +94,8 @@ func TestMembersOfCommandsThatFail(t *testing.T) {
 				if got := f.all(); !slices.Equal(got, want) {
 					t.Errorf("%s, calls %d and %d fail: got members %v, expected %v by the answers", command, first, second, got, want)
 				}
-				if failed := first < f.calls || second < f.calls; failed != (err != nil) {
-					t.Errorf("%s, calls %d and %d of %d fail: %v", command, first, second, f.calls, err)
+				if failed := first < f.Calls || second < f.Calls; failed != (err != nil) {
+					t.Errorf("%s, calls %d and %d of %d fail: %v", command, first, second, f.Calls, err)
 				}
 				l.Close(t.Context())
 			}

@@ -7,25 +7,26 @@ import (
 	"testing"
 	"time"
 
+	"chordconductor/conductor/lab/deploy/deploytest"
 	"chordconductor/conductor/lab/scenario"
 	"chordconductor/node/nodepb"
 )
 
 // brittleFleet fails at calls of given numbers, before the host has done what it is asked or (late) after.
 type brittleFleet struct {
-	*paperFleet
+	*deploytest.Paper
 	failing map[int]bool
 	late    bool
 }
 
 func (f *brittleFleet) SetFaults(ctx context.Context, address string, q *nodepb.SetFaultsRequest) error {
-	if f.failing[f.calls] {
-		if f.calls++; f.late {
-			f.sent[address] = q
+	if f.failing[f.Calls] {
+		if f.Calls++; f.late {
+			f.Sent[address] = q
 		}
 		return errors.New("unreachable")
 	}
-	return f.paperFleet.SetFaults(ctx, address, q)
+	return f.Paper.SetFaults(ctx, address, q)
 }
 
 // TestCommandsThatFail has each call, and each pair of calls, of every command fail: after an error nothing is in
@@ -45,7 +46,7 @@ func TestCommandsThatFail(t *testing.T) {
 	for name, command := range commands {
 		for first := range 12 {
 			for second := first; second < 12; second++ {
-				f := &brittleFleet{newPaperFleet("a", "b", "c"), map[int]bool{first: true, second: true}, second%2 == 0}
+				f := &brittleFleet{deploytest.NewPaper("a", "b", "c"), map[int]bool{first: true, second: true}, second%2 == 0}
 				c := &clock{now: time.Unix(1e9, 0)}
 				fs := newFaults(f, scenario.Network{}, c.Now)
 				err := fs.impose(t.Context(), command.ds()...)
@@ -53,9 +54,9 @@ func TestCommandsThatFail(t *testing.T) {
 					c.now = c.now.Add(2 * faultRetry)
 					_ = fs.apply(t.Context())
 				}
-				got := fmt.Sprint(f.blocked())
-				for _, h := range f.hosts {
-					if f.sent[h.Address].GetPaused() {
+				got := fmt.Sprint(f.Blocked())
+				for _, h := range f.List {
+					if f.Sent[h.Address].GetPaused() {
 						got += " paused " + h.Address
 					}
 				}

@@ -7,11 +7,12 @@ import (
 
 	"google.golang.org/grpc"
 
+	"chordconductor/conductor/lab/deploy"
 	"chordconductor/node/nodepb"
 )
 
 // Client gives access to a host's key service.
-func (r *Remote) Client(address string) Client {
+func (r *Remote) Client(address string) deploy.Client {
 	if _, err := r.conn(address); err != nil {
 		return nil
 	}
@@ -32,7 +33,7 @@ func remoteCall[Q, A any](ctx context.Context, c remoteClient, writes bool, call
 	var answer A
 	cc, err := c.fleet.proven(ctx, c.address)
 	if err != nil && !errors.Is(err, context.Canceled) {
-		return answer, notSent(err) // it names the host
+		return answer, deploy.NotSent(err) // it names the host
 	}
 	if err == nil {
 		answer, err = call(nodepb.NewKVClient(cc), ctx, q)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"chordconductor/conductor/lab/deploy"
 	"chordconductor/internal/duration"
 	"chordconductor/node/chord"
 	"chordconductor/node/nodepb"
@@ -23,7 +24,7 @@ func do[T any](ctx context.Context, l *Controller, command func(context.Context,
 	var none T
 	here := l.here()
 	if here == nil {
-		return none, refuse(ErrConflict, "there is no ring to command")
+		return none, deploy.Refuse(deploy.ErrConflict, "there is no ring to command")
 	}
 	ctx, cancel := context.WithTimeout(ctx, commandLimit)
 	defer cancel()
@@ -43,7 +44,7 @@ func do[T any](ctx context.Context, l *Controller, command func(context.Context,
 		value, err := command(task, here)
 		done <- outcome{value, err}
 	}); err != nil {
-		return none, refuse(ErrUnavailable, "the ring gave no answer within %s, or is being stopped; whether the command was carried out is not known", duration.Text(commandLimit))
+		return none, deploy.Refuse(deploy.ErrUnavailable, "the ring gave no answer within %s, or is being stopped; whether the command was carried out is not known", duration.Text(commandLimit))
 	}
 	o := <-done
 	return o.value, o.err
@@ -57,7 +58,7 @@ func (l *Controller) AddNodes(ctx context.Context, count int, host string) ([]ch
 }
 
 // StopNode makes a member leave, or crash.
-func (l *Controller) StopNode(ctx context.Context, id chord.ID, way Departure) error {
+func (l *Controller) StopNode(ctx context.Context, id chord.ID, way deploy.Departure) error {
 	_, err := do(ctx, l, func(ctx context.Context, here *activeDeployment) (struct{}, error) {
 		return struct{}{}, here.Fleet.Stop(ctx, id, way)
 	})
@@ -67,9 +68,9 @@ func (l *Controller) StopNode(ctx context.Context, id chord.ID, way Departure) e
 // PauseNode makes a member's host drop all traffic for a time.
 func (l *Controller) PauseNode(ctx context.Context, id chord.ID, d time.Duration) error {
 	_, err := do(ctx, l, func(ctx context.Context, here *activeDeployment) (struct{}, error) {
-		h, ok := hostOf(here.Fleet.Hosts(), id)
+		h, ok := deploy.HostOf(here.Fleet.Hosts(), id)
 		if !ok {
-			return struct{}{}, unknownMember(id)
+			return struct{}{}, deploy.UnknownMember(id)
 		}
 		paused := &fault{from: map[string]bool{h.Address: true}, paused: true}
 		if err := here.faults.impose(ctx, paused); err != nil {
@@ -98,12 +99,12 @@ func (l *Controller) Partition(ctx context.Context, groups [][]chord.ID) ([]chor
 		for i, group := range groups {
 			sides[i] = make(map[string]bool)
 			for _, id := range group {
-				h, ok := hostOf(hosts, id)
+				h, ok := deploy.HostOf(hosts, id)
 				if !ok {
-					return nil, unknownMember(id)
+					return nil, deploy.UnknownMember(id)
 				}
 				if other, placed := of[h.Address]; placed && other != i {
-					return nil, refuse(ErrInvalid, "groups %d and %d both have members on host %s, which cannot be on two sides of a partition", other, i, h.Address)
+					return nil, deploy.Refuse(deploy.ErrInvalid, "groups %d and %d both have members on host %s, which cannot be on two sides of a partition", other, i, h.Address)
 				}
 				of[h.Address] = i
 				sides[i][h.Address] = true
@@ -111,7 +112,7 @@ func (l *Controller) Partition(ctx context.Context, groups [][]chord.ID) ([]chor
 			}
 		}
 		if whole := slices.ContainsFunc(sides, func(side map[string]bool) bool { return len(side) == len(hosts) }); whole || len(of) == 0 {
-			return nil, refuse(ErrInvalid, "groups: no partition: all hosts are on one side")
+			return nil, deploy.Refuse(deploy.ErrInvalid, "groups: no partition: all hosts are on one side")
 		}
 		var partitions []*fault
 		for _, side := range sides {
@@ -149,25 +150,25 @@ func (l *Controller) Faults() []Fault {
 
 // Put, Get and Delete perform a client's operation on any host.
 func (l *Controller) Put(ctx context.Context, key, value []byte, ttl time.Duration) (*nodepb.PutResponse, error) {
-	return client(ctx, l, func(ctx context.Context, c Client) (*nodepb.PutResponse, error) {
+	return client(ctx, l, func(ctx context.Context, c deploy.Client) (*nodepb.PutResponse, error) {
 		return c.Put(ctx, &nodepb.PutRequest{Key: key, Value: value, TtlMillis: ttl.Milliseconds()})
 	})
 }
 
 func (l *Controller) Get(ctx context.Context, key []byte) (*nodepb.GetResponse, error) {
-	return client(ctx, l, func(ctx context.Context, c Client) (*nodepb.GetResponse, error) {
+	return client(ctx, l, func(ctx context.Context, c deploy.Client) (*nodepb.GetResponse, error) {
 		return c.Get(ctx, &nodepb.GetRequest{Key: key})
 	})
 }
 
 func (l *Controller) Delete(ctx context.Context, key []byte) (*nodepb.DeleteResponse, error) {
-	return client(ctx, l, func(ctx context.Context, c Client) (*nodepb.DeleteResponse, error) {
+	return client(ctx, l, func(ctx context.Context, c deploy.Client) (*nodepb.DeleteResponse, error) {
 		return c.Delete(ctx, &nodepb.DeleteRequest{Key: key})
 	})
 }
 
 // client runs an operation on any host that can serve it.
-func client[T any](ctx context.Context, l *Controller, op func(context.Context, Client) (T, error)) (T, error) {
+func client[T any](ctx context.Context, l *Controller, op func(context.Context, deploy.Client) (T, error)) (T, error) {
 	return do(ctx, l, func(ctx context.Context, here *activeDeployment) (T, error) { return onAny(ctx, here.Fleet, op) })
 }
 
@@ -175,16 +176,16 @@ func client[T any](ctx context.Context, l *Controller, op func(context.Context, 
 const hostTries = 4
 
 // onAny runs an operation on a host, and on the next one as long as nothing of it was sent.
-func onAny[T any](ctx context.Context, f Fleet, op func(context.Context, Client) (T, error)) (T, error) {
+func onAny[T any](ctx context.Context, f deploy.Fleet, op func(context.Context, deploy.Client) (T, error)) (T, error) {
 	var none T
 	n := rand.Uint64() / 2 // no overflow below
 	for try := uint64(1); ; try++ {
-		c, ok := pickClient(f, n+try)
+		c, ok := deploy.PickClient(f, n+try)
 		if !ok {
-			return none, refuse(ErrUnavailable, "no member is on the ring now")
+			return none, deploy.Refuse(deploy.ErrUnavailable, "no member is on the ring now")
 		}
 		value, err := op(ctx, c)
-		if try == hostTries || ctx.Err() != nil || !isUnsent(err) {
+		if try == hostTries || ctx.Err() != nil || !deploy.IsUnsent(err) {
 			return value, err
 		}
 	}
@@ -195,20 +196,20 @@ func (l *Controller) Lookup(ctx context.Context, key []byte, from *chord.ID, mod
 	return do(ctx, l, func(ctx context.Context, here *activeDeployment) (*nodepb.Lookup, error) {
 		f := here.Fleet
 		request := &nodepb.LookupRequest{Key: key, Mode: mode}
-		lookup := func(ctx context.Context, c Client) (*nodepb.Lookup, error) {
+		lookup := func(ctx context.Context, c deploy.Client) (*nodepb.Lookup, error) {
 			answer, err := c.Lookup(ctx, request)
 			return answer.GetLookup(), err
 		}
 		if from == nil {
 			return onAny(ctx, f, lookup)
 		}
-		h, known := hostOf(f.Hosts(), *from)
+		h, known := deploy.HostOf(f.Hosts(), *from)
 		if !known {
-			return nil, unknownMember(*from)
+			return nil, deploy.UnknownMember(*from)
 		}
 		c := f.Client(h.Address)
 		if c == nil {
-			return nil, refuse(ErrUnavailable, "no member is on the ring now")
+			return nil, deploy.Refuse(deploy.ErrUnavailable, "no member is on the ring now")
 		}
 		request.From = from[:]
 		return lookup(ctx, c)

@@ -6,21 +6,22 @@ import (
 	"testing"
 	"time"
 
+	"chordconductor/conductor/lab/deploy/deploytest"
 	"chordconductor/conductor/ring"
 	"chordconductor/node/chord"
 )
 
 // TestTheSecondTryIsATry: a host that refused a moment ago is asked again by the next command, whose answer reports it.
 func TestTheSecondTryIsATry(t *testing.T) {
-	f := newPaperFleet("a", "b")
-	f.fail = "a"
+	f := deploytest.NewPaper("a", "b")
+	f.Fail = "a"
 	l := New(Config{View: func() *ring.View { return &ring.View{} }, Watch: NewWatch(), Remote: f})
 	defer l.Close(t.Context())
 	for range 3 {
-		if _, err := l.Partition(t.Context(), [][]chord.ID{{id(1)}}); err == nil {
+		if _, err := l.Partition(t.Context(), [][]chord.ID{{deploytest.ID(1)}}); err == nil {
 			t.Error("a host refuses, and the command succeeds")
 		}
-		if err := l.PauseNode(t.Context(), id(1), time.Minute); err == nil {
+		if err := l.PauseNode(t.Context(), deploytest.ID(1), time.Minute); err == nil {
 			t.Error("a host refuses to pause, and the command succeeds")
 		}
 		if got := l.Faults(); slices.ContainsFunc(got, func(f Fault) bool { return !f.Ending }) {
@@ -30,9 +31,9 @@ func TestTheSecondTryIsATry(t *testing.T) {
 			t.Errorf("a host refuses the heal, too: %v %v", ids, err)
 		}
 	}
-	f.fail = ""
+	f.Fail = ""
 	ids, err := l.Heal(t.Context())
-	if err != nil || fmt.Sprint(ids) != fmt.Sprint([]chord.ID{id(1)}) || len(l.Faults()) > 0 {
+	if err != nil || fmt.Sprint(ids) != fmt.Sprint([]chord.ID{deploytest.ID(1)}) || len(l.Faults()) > 0 {
 		t.Errorf("healed %v, %v; in force: %v", ids, err, l.Faults())
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"chordconductor/conductor/lab/deploy"
 	"chordconductor/conductor/lab/result"
 	"chordconductor/conductor/lab/runtime"
 	"chordconductor/conductor/lab/scenario"
@@ -21,9 +22,9 @@ type Config struct {
 	// Watch receives every event that reaches the view. The caller makes it a recorder of the view.
 	Watch *Watch
 	// Deploy makes the ring of a scenario that has one of its own; nil: none can be made here.
-	Deploy func(ctx context.Context, s *scenario.Scenario) (*Deployment, error)
+	Deploy func(ctx context.Context, s *scenario.Scenario) (*deploy.Deployment, error)
 	// Remote is the ring that runs elsewhere, for scenarios without one of their own; nil: there is none.
-	Remote Fleet
+	Remote deploy.Fleet
 }
 
 // Controller owns the present ring, and the simulation that runs on it. Its methods may be called from any goroutine.
@@ -47,7 +48,7 @@ func New(cfg Config) *Controller {
 	l := &Controller{cfg: cfg}
 	l.lifetime, l.end = context.WithCancel(context.Background())
 	if cfg.Remote != nil {
-		l.remote = newActiveDeployment(newLocalDeployment(cfg.Remote, runtime.NewWall()))
+		l.remote = newActiveDeployment(deploy.OnWall(cfg.Remote, runtime.NewWall()))
 		_ = l.remote.Runtime.Go(context.Background(), l.remote.renewFaults) // fails only in a runtime that has ended
 	}
 	return l
@@ -60,17 +61,17 @@ func (l *Controller) StartSimulation(s *scenario.Scenario) error {
 	l.change.Lock()
 	defer l.change.Unlock()
 	if sim := l.simulation(); sim != nil && sim.scenario.Duration > 0 && !sim.over() {
-		return refuse(ErrConflict, "the simulation %q is running; stop it first", sim.scenario.Name)
+		return deploy.Refuse(deploy.ErrConflict, "the simulation %q is running; stop it first", sim.scenario.Name)
 	}
 	if !s.OwnRing && l.here() == nil {
-		return refuse(ErrConflict, "there is no ring to run on: add a ring section to the scenario, or start nodes")
+		return deploy.Refuse(deploy.ErrConflict, "there is no ring to run on: add a ring section to the scenario, or start nodes")
 	}
 	if s.OwnRing && l.cfg.Deploy == nil {
-		return refuse(ErrConflict, "no ring can be started here: leave the ring section out to run on the nodes that are there")
+		return deploy.Refuse(deploy.ErrConflict, "no ring can be started here: leave the ring section out to run on the nodes that are there")
 	}
 	ctx, cancel := context.WithTimeout(l.lifetime, changeLimit)
 	defer cancel()
-	var deployment *Deployment
+	var deployment *deploy.Deployment
 	if s.OwnRing { // before anything ends: a ring that cannot be started replaces no other one
 		var err error
 		if deployment, err = l.cfg.Deploy(ctx, s); err != nil {
@@ -90,7 +91,7 @@ func (l *Controller) StartSimulation(s *scenario.Scenario) error {
 const changeLimit = 30 * time.Second
 
 // renew retires the present ring, and activates the deployment of a new one.
-func (l *Controller) renew(ctx context.Context, d *Deployment) error {
+func (l *Controller) renew(ctx context.Context, d *deploy.Deployment) error {
 	l.retire(ctx)
 	here := newActiveDeployment(d)
 	l.mu.Lock()
@@ -101,7 +102,7 @@ func (l *Controller) renew(ctx context.Context, d *Deployment) error {
 	l.mu.Unlock()
 	if closed {
 		here.close(ctx)
-		return refuse(ErrConflict, "the conductor is stopping")
+		return deploy.Refuse(deploy.ErrConflict, "the conductor is stopping")
 	}
 	return here.Do(ctx, func(ctx context.Context) { _ = here.Runtime.Go(context.WithoutCancel(ctx), here.renewFaults) })
 }
@@ -136,14 +137,14 @@ func (l *Controller) StopSimulation(ctx context.Context) error {
 	defer l.change.Unlock()
 	sim := l.simulation()
 	if sim == nil || sim.over() {
-		return refuse(ErrConflict, "no simulation is running")
+		return deploy.Refuse(deploy.ErrConflict, "no simulation is running")
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(l.lifetime, cancel)()
 	l.stopCurrent(ctx)
 	if !sim.over() {
-		return refuse(ErrUnavailable, "the ring did not answer, or is being stopped: the simulation may continue")
+		return deploy.Refuse(deploy.ErrUnavailable, "the ring did not answer, or is being stopped: the simulation may continue")
 	}
 	return nil
 }
@@ -231,10 +232,10 @@ func (l *Controller) Workload() scenario.Workload {
 func (l *Controller) SetWorkload(w scenario.Workload) error {
 	sim := l.simulation()
 	if sim == nil || sim.over() {
-		return refuse(ErrConflict, "no simulation is running, so there is no load to change")
+		return deploy.Refuse(deploy.ErrConflict, "no simulation is running, so there is no load to change")
 	}
 	if err := w.Check(); err != nil {
-		return refuse(ErrInvalid, "%s", err)
+		return deploy.Refuse(deploy.ErrInvalid, "%s", err)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), commandLimit)
 	defer cancel()

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"chordconductor/conductor/lab/deploy"
+	"chordconductor/conductor/lab/deploy/deploytest"
 	"chordconductor/conductor/lab/runtime"
 	"chordconductor/conductor/lab/scenario"
 	"chordconductor/conductor/ring"
@@ -25,16 +27,16 @@ func parse(t *testing.T, source string) *scenario.Scenario {
 func TestControllerWithoutARing(t *testing.T) {
 	l := New(Config{View: func() *ring.View { return &ring.View{} }, Watch: NewWatch()})
 	defer l.Close(t.Context())
-	if err := l.StartSimulation(parse(t, "name: x")); !errors.Is(err, ErrConflict) {
+	if err := l.StartSimulation(parse(t, "name: x")); !errors.Is(err, deploy.ErrConflict) {
 		t.Errorf("a scenario on no ring: %v", err)
 	}
-	if err := l.StartSimulation(parse(t, "ring: {members: 3}")); !errors.Is(err, ErrConflict) {
+	if err := l.StartSimulation(parse(t, "ring: {members: 3}")); !errors.Is(err, deploy.ErrConflict) {
 		t.Errorf("a ring where none can be started: %v", err)
 	}
-	if _, err := l.AddNodes(t.Context(), 1, ""); !errors.Is(err, ErrConflict) {
+	if _, err := l.AddNodes(t.Context(), 1, ""); !errors.Is(err, deploy.ErrConflict) {
 		t.Errorf("a node: %v", err)
 	}
-	if err := l.StopSimulation(t.Context()); !errors.Is(err, ErrConflict) {
+	if err := l.StopSimulation(t.Context()); !errors.Is(err, deploy.ErrConflict) {
 		t.Errorf("stopping nothing: %v", err)
 	}
 	if st := l.Simulation(); st.Control || st.Running || l.Result() != nil {
@@ -43,23 +45,23 @@ func TestControllerWithoutARing(t *testing.T) {
 }
 
 func TestPartitionMustNotSplitAHost(t *testing.T) {
-	f := newPaperFleet("a", "b", "c")
-	f.hosts[0].Members = append(f.hosts[0].Members, Member{id(77), true})
+	f := deploytest.NewPaper("a", "b", "c")
+	f.List[0].Members = append(f.List[0].Members, deploy.Member{ID: deploytest.ID(77), Joined: true})
 	l := New(Config{View: func() *ring.View { return &ring.View{} }, Watch: NewWatch(), Remote: f})
 	defer l.Close(t.Context())
-	if _, err := l.Partition(t.Context(), [][]chord.ID{{id(1)}, {id(77)}}); !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), "host a") {
+	if _, err := l.Partition(t.Context(), [][]chord.ID{{deploytest.ID(1)}, {deploytest.ID(77)}}); !errors.Is(err, deploy.ErrInvalid) || !strings.Contains(err.Error(), "host a") {
 		t.Errorf("one host on two sides: %v", err)
 	}
-	if _, err := l.Partition(t.Context(), [][]chord.ID{{id(99)}}); !errors.Is(err, ErrUnknown) {
+	if _, err := l.Partition(t.Context(), [][]chord.ID{{deploytest.ID(99)}}); !errors.Is(err, deploy.ErrUnknown) {
 		t.Errorf("an unknown member: %v", err)
 	}
-	ids, err := l.Partition(t.Context(), [][]chord.ID{{id(1), id(77)}})
-	if err != nil || len(ids) != 2 || fmt.Sprint(f.blocked()) != "[a>b a>c b>a c>a]" || l.Simulation().Cut != 2 {
-		t.Errorf("partition: %v %v, %v, state %+v", ids, err, f.blocked(), l.Simulation())
+	ids, err := l.Partition(t.Context(), [][]chord.ID{{deploytest.ID(1), deploytest.ID(77)}})
+	if err != nil || len(ids) != 2 || fmt.Sprint(f.Blocked()) != "[a>b a>c b>a c>a]" || l.Simulation().Cut != 2 {
+		t.Errorf("partition: %v %v, %v, state %+v", ids, err, f.Blocked(), l.Simulation())
 	}
 	healed, err := l.Heal(t.Context())
-	if err != nil || len(healed) != 2 || len(f.blocked()) != 0 {
-		t.Errorf("healed %v %v, still blocked %v", healed, err, f.blocked())
+	if err != nil || len(healed) != 2 || len(f.Blocked()) != 0 {
+		t.Errorf("healed %v %v, still blocked %v", healed, err, f.Blocked())
 	}
 }
 
@@ -68,11 +70,11 @@ func TestARingThatCannotBeStarted(t *testing.T) {
 	made := 0
 	l := New(Config{
 		View: func() *ring.View { return &ring.View{} }, Watch: NewWatch(),
-		Deploy: func(context.Context, *scenario.Scenario) (*Deployment, error) {
+		Deploy: func(context.Context, *scenario.Scenario) (*deploy.Deployment, error) {
 			if made++; made > 1 {
 				return nil, errors.New("no port is free")
 			}
-			return newLocalDeployment(newPaperFleet("a", "b"), runtime.NewWall()), nil
+			return deploy.OnWall(deploytest.NewPaper("a", "b"), runtime.NewWall()), nil
 		},
 	})
 	defer l.Close(t.Context())
@@ -95,8 +97,8 @@ func TestARingThatGivesNoAnswer(t *testing.T) {
 	done := 0
 	l := New(Config{
 		View: func() *ring.View { return &ring.View{} }, Watch: NewWatch(),
-		Deploy: func(context.Context, *scenario.Scenario) (*Deployment, error) {
-			g := newLocalDeployment(newPaperFleet("a", "b"), runtime.NewWall())
+		Deploy: func(context.Context, *scenario.Scenario) (*deploy.Deployment, error) {
+			g := deploy.OnWall(deploytest.NewPaper("a", "b"), runtime.NewWall())
 			do := g.Do
 			g.Do = func(ctx context.Context, task func(context.Context)) error {
 				if done++; mute || done == 2 {
@@ -118,7 +120,7 @@ func TestARingThatGivesNoAnswer(t *testing.T) {
 		t.Errorf("the next one: %v", err)
 	}
 	mute = true
-	if err := l.StopSimulation(t.Context()); !errors.Is(err, ErrUnavailable) || !l.Simulation().Running {
+	if err := l.StopSimulation(t.Context()); !errors.Is(err, deploy.ErrUnavailable) || !l.Simulation().Running {
 		t.Errorf("the ring gives no answer: %v", err)
 	}
 	mute = false

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"chordconductor/conductor/lab/deploy"
 	"chordconductor/conductor/ring"
 	"chordconductor/node/member"
 	"chordconductor/otel/chordevent"
@@ -30,8 +31,8 @@ func TestLastMemberOfARemoteRing(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	defer fleet.Close(ctx)
-	wantRefusal(t, func() error { return fleet.Stop(ctx, m.Self().ID, Leave) }, m)
-	if err := fleet.Stop(ctx, m.Self().ID, ForcedLeave); err != nil {
+	wantRefusal(t, func() error { return fleet.Stop(ctx, m.Self().ID, deploy.Leave) }, m)
+	if err := fleet.Stop(ctx, m.Self().ID, deploy.ForcedLeave); err != nil {
 		t.Fatal(err)
 	}
 	waitFor(t, "it has left", func() bool { return m.Status() == chordevent.StatusLeft && len(h.Members()) == 0 })
@@ -43,7 +44,7 @@ func wantRefusal(t *testing.T, leave func() error, m *member.Member) {
 	if err == nil || !strings.Contains(err.Error(), "force the leave") || m.Status() != chordevent.StatusActive {
 		t.Fatalf("a leave that is not forced: %v, status %s", err, m.Status())
 	}
-	if !errors.Is(err, ErrConflict) && status.Code(err) != codes.FailedPrecondition { // 409, both
+	if !errors.Is(err, deploy.ErrConflict) && status.Code(err) != codes.FailedPrecondition { // 409, both
 		t.Errorf("refused as %v", err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"chordconductor/conductor/lab/deploy"
 	"chordconductor/conductor/lab/runtime"
 	"chordconductor/conductor/lab/scenario"
 	faultlayer "chordconductor/node/env/faults"
@@ -33,13 +34,13 @@ type Deployer struct {
 }
 
 // New makes the deployment of a scenario's ring, without hosts yet.
-func (g Deployer) New(ctx context.Context, s *scenario.Scenario) (*Deployment, error) {
+func (g Deployer) New(ctx context.Context, s *scenario.Scenario) (*deploy.Deployment, error) {
 	to := g.Endpoint()
 	if to.Err != nil {
 		return nil, to.Err
 	}
 	telemetry, err := otel.Setup(ctx, otel.Config{
-		Ring: RingName, Version: g.Version, Endpoint: to.URL, Headers: to.Headers, TLS: to.TLS, IgnoreEnvironment: true,
+		Ring: deploy.RingName, Version: g.Version, Endpoint: to.URL, Headers: to.Headers, TLS: to.TLS, IgnoreEnvironment: true,
 		OnError: func(err error) { g.Log.Debug("telemetry of members in this process", "error", err) },
 	})
 	if err != nil {
@@ -56,7 +57,7 @@ func (g Deployer) New(ctx context.Context, s *scenario.Scenario) (*Deployment, e
 	wall := runtime.NewWall()
 	fleet := newLocal(s, wall, telemetry, func() (hostSlot, error) { return grpcSlot(telemetry) })
 	fleet.log, fleet.flush, fleet.callLimit = g.Log, end, grpcCallLimit
-	deployment := newLocalDeployment(fleet, wall)
+	deployment := deploy.OnWall(fleet, wall)
 	deployment.Network = s.Network
 	return deployment, nil
 }

@@ -21,6 +21,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/protobuf/proto"
 
+	"chordconductor/conductor/lab/deploy"
 	"chordconductor/conductor/lab/judge/groundtruth"
 	"chordconductor/conductor/ring"
 	"chordconductor/node/chord"
@@ -128,8 +129,8 @@ func everything(ctx context.Context, f *Remote, address string, id chord.ID) map
 	try := func(what string, err error) { errs[what] = err }
 	_, err := f.Start(ctx, 1, address)
 	try("start", err)
-	try("crash", f.Stop(ctx, id, Crash))
-	try("leave", f.Stop(ctx, id, Leave))
+	try("crash", f.Stop(ctx, id, deploy.Crash))
+	try("leave", f.Stop(ctx, id, deploy.Leave))
 	try("faults", f.SetFaults(ctx, address, &nodepb.SetFaultsRequest{Paused: true}))
 	try("end of faults", f.SetFaults(ctx, address, &nodepb.SetFaultsRequest{}))
 	c := f.Client(address)
@@ -383,7 +384,7 @@ func TestRemoteWithoutToken(t *testing.T) {
 		t.Errorf("on loopback: %v", err)
 	}
 	for what, err := range everything(ctx, fleet, "192.0.2.1:7001", far.Members[0].ID) {
-		if !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "--token") {
+		if !errors.Is(err, deploy.ErrUnavailable) || !strings.Contains(err.Error(), "--token") {
 			t.Errorf("%s off loopback: %v", what, err)
 		}
 	}
@@ -392,7 +393,7 @@ func TestRemoteWithoutToken(t *testing.T) {
 	}
 	withToken := NewRemote(func() *ring.View { return view }, strongToken, nil)
 	defer withToken.Close(ctx)
-	if _, err := withToken.Start(ctx, 1, h.Address()); !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "--control-token") {
+	if _, err := withToken.Start(ctx, 1, h.Address()); !errors.Is(err, deploy.ErrUnavailable) || !strings.Contains(err.Error(), "--control-token") {
 		t.Errorf("with a token, at a host without one: %v", err)
 	}
 }
@@ -416,7 +417,7 @@ func TestTextOfAnEvilHostIsCut(t *testing.T) {
 		}()
 		view := pretended(l.Addr().String())
 		fleet := NewRemote(func() *ring.View { return view }, strongToken, nil)
-		err := fleet.Stop(t.Context(), view.Members[0].ID, Crash)
+		err := fleet.Stop(t.Context(), view.Members[0].ID, deploy.Crash)
 		if err == nil || len(err.Error()) > 2*maxQuoted {
 			t.Errorf("status %d with %d bytes: an error of %d bytes", code, size, len(fmt.Sprint(err)))
 		}
@@ -429,7 +430,7 @@ func TestTextOfAnEvilHostIsCut(t *testing.T) {
 // A leave has not begun at a host that has not proven itself, however late it answers, or if it never does: the error is
 // returned, and not lost in the background.
 func TestALeaveBeginsAtProvenHosts(t *testing.T) {
-	for _, way := range []Departure{Leave, ForcedLeave} {
+	for _, way := range []deploy.Departure{deploy.Leave, deploy.ForcedLeave} {
 		ended := make(chan struct{})
 		evil := newEvilHost(t, loopbackListener(t), func(*nodepb.ChallengeRequest) (string, []byte) { <-ended; return "16", nil })
 		view := pretended(evil.address)

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"chordconductor/conductor/lab/deploy"
 	"chordconductor/conductor/lab/scenario"
 	"chordconductor/node/chord"
 )
@@ -24,7 +25,7 @@ const (
 // faults composes the faults in force into one order per host, and sends the orders. Later hosts are sent theirs as
 // well, so a new host does not bridge a partition.
 type faults struct {
-	fleet Fleet
+	fleet deploy.Fleet
 	now   func() time.Time
 	home  scenario.Network // network conditions of the deployment, whatever the scenario
 
@@ -35,7 +36,7 @@ type faults struct {
 	orders  map[string]*order // guarded by mu; by address: hosts that have or had a fault
 }
 
-func newFaults(f Fleet, n scenario.Network, now func() time.Time) *faults {
+func newFaults(f deploy.Fleet, n scenario.Network, now func() time.Time) *faults {
 	return &faults{fleet: f, now: now, home: n, network: n, orders: make(map[string]*order)}
 }
 

@@ -10,53 +10,11 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"chordconductor/conductor/lab/deploy"
+	"chordconductor/conductor/lab/deploy/deploytest"
 	"chordconductor/conductor/lab/scenario"
-	"chordconductor/node/chord"
 	"chordconductor/node/nodepb"
 )
-
-// paperFleet is hosts that exist on paper, and record their faults.
-type paperFleet struct {
-	hosts []Host
-	sent  map[string]*nodepb.SetFaultsRequest
-	calls int
-	fail  string // address of a host that cannot be reached
-}
-
-func newPaperFleet(addresses ...string) *paperFleet {
-	f := &paperFleet{sent: make(map[string]*nodepb.SetFaultsRequest)}
-	for i, a := range addresses {
-		f.hosts = append(f.hosts, Host{ID: a, Address: a, Members: []Member{{id(byte(i + 1)), true}}})
-	}
-	return f
-}
-
-func (f *paperFleet) Hosts() []Host { return f.hosts }
-func (f *paperFleet) SetFaults(_ context.Context, address string, q *nodepb.SetFaultsRequest) error {
-	f.calls++
-	if address == f.fail {
-		return errors.New("unreachable")
-	}
-	f.sent[address] = q
-	return nil
-}
-func (f *paperFleet) Start(context.Context, int, string) ([]chord.ID, error) { return nil, nil }
-func (f *paperFleet) Stop(context.Context, chord.ID, Departure) error        { return nil }
-func (f *paperFleet) Client(string) Client                                   { return nil }
-func (f *paperFleet) Replicas() int                                          { return 3 }
-func (f *paperFleet) Close(context.Context)                                  {}
-
-// blocked lists the pairs whose calls are partitioned, as "a>b".
-func (f *paperFleet) blocked() (pairs []string) {
-	for _, h := range f.hosts {
-		for _, fault := range f.sent[h.Address].GetFaults() {
-			if fault.Cut {
-				pairs = append(pairs, h.Address+">"+fault.Address)
-			}
-		}
-	}
-	return pairs
-}
 
 // clock is a time that tests set.
 type clock struct{ now time.Time }
@@ -64,7 +22,7 @@ type clock struct{ now time.Time }
 func (c *clock) Now() time.Time { return c.now }
 
 // paperFaults are those of a paper fleet, and their clock.
-func paperFaults(f *paperFleet, n scenario.Network) (*faults, *clock) {
+func paperFaults(f *deploytest.Paper, n scenario.Network) (*faults, *clock) {
 	c := &clock{now: time.Unix(1e9, 0)}
 	return newFaults(f, n, c.Now), c
 }
@@ -86,20 +44,20 @@ func TestPartitionsReachTheHostsConcerned(t *testing.T) {
 		{"partition", fault{from: set("a", "b"), both: true, partition: true}, []string{"a>c", "a>d", "b>c", "b>d", "c>a", "c>b", "d>a", "d>b"}},
 		{"one way", fault{from: set("a"), to: set("c", "d"), partition: true}, []string{"a>c", "a>d"}},
 	} {
-		f := newPaperFleet("a", "b", "c", "d")
+		f := deploytest.NewPaper("a", "b", "c", "d")
 		fs, _ := paperFaults(f, scenario.Network{})
 		end, err := fs.add(t.Context(), &test.d)
-		if got := f.blocked(); err != nil || !slices.Equal(got, test.want) {
+		if got := f.Blocked(); err != nil || !slices.Equal(got, test.want) {
 			t.Errorf("%s: %v, want %v; %v", test.name, got, test.want, err)
 		}
-		if err := end(t.Context()); err != nil || len(f.blocked()) > 0 {
-			t.Errorf("%s: %v still blocked after its end", test.name, f.blocked())
+		if err := end(t.Context()); err != nil || len(f.Blocked()) > 0 {
+			t.Errorf("%s: %v still blocked after its end", test.name, f.Blocked())
 		}
 	}
 }
 
 func TestFaultsCompose(t *testing.T) {
-	f := newPaperFleet("a", "b", "c")
+	f := deploytest.NewPaper("a", "b", "c")
 	fs, _ := paperFaults(f, scenario.Network{Latency: 5 * time.Millisecond, Jitter: time.Millisecond, Loss: 0.01})
 	ctx := t.Context()
 	base := &nodepb.Fault{Address: "*", LatencyMicros: 5000, JitterMicros: 1000, Loss: 0.01}
@@ -112,74 +70,74 @@ func TestFaultsCompose(t *testing.T) {
 	if err := fs.apply(ctx); err != nil {
 		t.Error(err)
 	}
-	is("the network itself", f.sent["a"], base)
-	calls := f.calls
-	if err := fs.apply(ctx); err != nil || f.calls != calls {
-		t.Errorf("hosts are sent an order that they have: %d calls", f.calls-calls)
+	is("the network itself", f.Sent["a"], base)
+	calls := f.Calls
+	if err := fs.apply(ctx); err != nil || f.Calls != calls {
+		t.Errorf("hosts are sent an order that they have: %d calls", f.Calls-calls)
 	}
 	endSlow, _ := fs.add(ctx, &fault{from: set("a"), to: set("a", "b", "c"), latency: 200 * time.Millisecond})
 	endCut, _ := fs.add(ctx, &fault{from: set("c"), both: true, partition: true, partitioned: 1})
-	is("slow and partitioned", f.sent["a"],
+	is("slow and partitioned", f.Sent["a"],
 		&nodepb.Fault{Address: "b", LatencyMicros: 205_000, JitterMicros: 1000, Loss: 0.01},
 		&nodepb.Fault{Address: "c", Cut: true, LatencyMicros: 205_000, JitterMicros: 1000, Loss: 0.01}, base)
 	if fs.partitioned() != 1 {
 		t.Errorf("%d members are partitioned off", fs.partitioned())
 	}
-	f.hosts = append(f.hosts, Host{ID: "d", Address: "d"}) // a new host does not bridge the partition
-	if err := fs.apply(ctx); err != nil || !slices.Contains(f.blocked(), "d>c") {
-		t.Errorf("a new host was sent %v", f.sent["d"])
+	f.List = append(f.List, deploy.Host{ID: "d", Address: "d"}) // a new host does not bridge the partition
+	if err := fs.apply(ctx); err != nil || !slices.Contains(f.Blocked(), "d>c") {
+		t.Errorf("a new host was sent %v", f.Sent["d"])
 	}
 	_ = endSlow(ctx)
 	_ = endCut(ctx)
-	is("after both ended", f.sent["a"], base)
+	is("after both ended", f.Sent["a"], base)
 	if err := fs.setNetwork(ctx, scenario.Network{Latency: time.Second, Spread: scenario.Exponential}); err != nil {
 		t.Error(err)
 	}
-	is("another network", f.sent["a"], &nodepb.Fault{Address: "*", ExponentialMicros: 1e6})
+	is("another network", f.Sent["a"], &nodepb.Fault{Address: "*", ExponentialMicros: 1e6})
 	if err := fs.clear(ctx); err != nil {
 		t.Error(err)
 	}
-	is("home again", f.sent["a"], base)
+	is("home again", f.Sent["a"], base)
 }
 
 // A host that could not be reached is tried again, though not at once; one with faults is sent them anew before its
 // lease ends.
 func TestHostsAreSentOrdersAgain(t *testing.T) {
-	f := newPaperFleet("a", "b", "c")
+	f := deploytest.NewPaper("a", "b", "c")
 	fs, clock := paperFaults(f, scenario.Network{})
-	f.fail = "a"
+	f.Fail = "a"
 	end, err := fs.add(t.Context(), &fault{from: set("a"), both: true, partition: true})
 	if err == nil {
 		t.Error("no error")
 	}
-	if got := f.blocked(); !slices.Equal(got, []string{"b>a", "c>a"}) {
+	if got := f.Blocked(); !slices.Equal(got, []string{"b>a", "c>a"}) {
 		t.Errorf("the others were sent %v", got)
 	}
-	f.fail = ""
+	f.Fail = ""
 	apply := func(later time.Duration, calls int) {
 		t.Helper()
 		clock.now = clock.now.Add(later)
-		before := f.calls
-		if err := fs.apply(t.Context()); err != nil || f.calls != before+calls {
-			t.Errorf("after %v: %d calls, want %d; %v", later, f.calls-before, calls, err)
+		before := f.Calls
+		if err := fs.apply(t.Context()); err != nil || f.Calls != before+calls {
+			t.Errorf("after %v: %d calls, want %d; %v", later, f.Calls-before, calls, err)
 		}
 	}
 	apply(time.Second, 0)
 	apply(faultRetry-time.Second, 1)
-	if !slices.Contains(f.blocked(), "a>b") {
-		t.Errorf("a was sent %v", f.blocked())
+	if !slices.Contains(f.Blocked(), "a>b") {
+		t.Errorf("a was sent %v", f.Blocked())
 	}
 	apply(faultRenewal-faultRetry, 2) // b and c
 	apply(faultRetry, 1)
-	if err := end(t.Context()); err != nil || len(f.blocked()) > 0 {
-		t.Errorf("after its end: %v %v", f.blocked(), err)
+	if err := end(t.Context()); err != nil || len(f.Blocked()) > 0 {
+		t.Errorf("after its end: %v %v", f.Blocked(), err)
 	}
 	apply(time.Hour, 0)
 }
 
 // slowFleet answers when the test lets it.
 type slowFleet struct {
-	*paperFleet
+	*deploytest.Paper
 	answer chan error
 }
 
@@ -189,7 +147,7 @@ func (f *slowFleet) SetFaults(ctx context.Context, address string, q *nodepb.Set
 		if err != nil {
 			return err
 		}
-		return f.paperFleet.SetFaults(ctx, address, q)
+		return f.Paper.SetFaults(ctx, address, q)
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -206,7 +164,7 @@ func TestCommandsWaitForEachOther(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				f := &slowFleet{newPaperFleet("a", "b"), make(chan error)}
+				f := &slowFleet{deploytest.NewPaper("a", "b"), make(chan error)}
 				fs := newFaults(f, scenario.Network{}, time.Now)
 				pausing, cancel := context.WithCancel(t.Context())
 				defer cancel()
@@ -224,9 +182,9 @@ func TestCommandsWaitForEachOther(t *testing.T) {
 					f.answer <- err
 				}
 				err := <-done
-				if sent := f.sent["a"]; len(answers) > 0 && (err != nil || !sent.GetPaused() || !sent.GetTelemetryHeld()) {
+				if sent := f.Sent["a"]; len(answers) > 0 && (err != nil || !sent.GetPaused() || !sent.GetTelemetryHeld()) {
 					t.Errorf("%v; a was sent %v", err, sent)
-				} else if len(answers) == 0 && !errors.Is(err, ErrUnavailable) {
+				} else if len(answers) == 0 && !errors.Is(err, deploy.ErrUnavailable) {
 					t.Errorf("without an answer: %v", err)
 				}
 			})
@@ -236,7 +194,7 @@ func TestCommandsWaitForEachOther(t *testing.T) {
 
 // Any heal ends pauses and outages, also of a host that the fleet does not list meanwhile.
 func TestPauseAndOutage(t *testing.T) {
-	f := newPaperFleet("a", "b", "c")
+	f := deploytest.NewPaper("a", "b", "c")
 	fs, _ := paperFaults(f, scenario.Network{})
 	if _, err := fs.add(t.Context(), &fault{from: set("a"), paused: true}); err != nil {
 		t.Error(err)
@@ -245,21 +203,21 @@ func TestPauseAndOutage(t *testing.T) {
 		t.Error(err)
 	}
 	for address, want := range map[string]*nodepb.SetFaultsRequest{"a": {Paused: true, TelemetryHeld: true}, "b": {TelemetryHeld: true}, "c": nil} {
-		if got := f.sent[address]; !proto.Equal(got, want) {
+		if got := f.Sent[address]; !proto.Equal(got, want) {
 			t.Errorf("%s was sent %v, want %v", address, got, want)
 		}
 	}
-	if len(f.blocked()) > 0 {
-		t.Errorf("partition: %v", f.blocked())
+	if len(f.Blocked()) > 0 {
+		t.Errorf("partition: %v", f.Blocked())
 	}
-	f.hosts = f.hosts[1:] // a, silent, is taken for dead
-	if err := fs.apply(t.Context()); err != nil || !f.sent["a"].GetPaused() {
+	f.List = f.List[1:] // a, silent, is taken for dead
+	if err := fs.apply(t.Context()); err != nil || !f.Sent["a"].GetPaused() {
 		t.Errorf("the pause of a ended because the fleet no longer lists it: %v", err)
 	}
 	if _, err := fs.heal(t.Context()); err != nil {
 		t.Error(err)
 	}
-	for address, got := range f.sent {
+	for address, got := range f.Sent {
 		if !healthy(got) {
 			t.Errorf("healed: %s was sent %v", address, got)
 		}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"chordconductor/conductor/lab/deploy/deploytest"
 	"chordconductor/conductor/lab/scenario"
 	"chordconductor/node/chord"
 	"chordconductor/node/nodepb"
@@ -21,7 +22,7 @@ func TestHealThatFails(t *testing.T) {
 	for first := range 8 {
 		for second := first; second < 8; second++ {
 			for _, late := range []bool{false, true} {
-				f := &brittleFleet{newPaperFleet("a", "b", "c"), map[int]bool{}, late}
+				f := &brittleFleet{deploytest.NewPaper("a", "b", "c"), map[int]bool{}, late}
 				c := &clock{now: time.Unix(1e9, 0)}
 				fs := newFaults(f, scenario.Network{}, c.Now)
 				cut := &fault{from: set("a"), both: true, partition: true}
@@ -29,13 +30,13 @@ func TestHealThatFails(t *testing.T) {
 					t.Fatal(err)
 				}
 				label := fmt.Sprintf("calls %d and %d fail, late %v", first, second, late)
-				f.failing = map[int]bool{f.calls + first: true, f.calls + second: true}
+				f.failing = map[int]bool{f.Calls + first: true, f.Calls + second: true}
 				ids, err := fs.heal(t.Context())
 				ending := map[string]bool{}
 				for _, fault := range fs.list() {
 					ending[fault.Kind] = fault.Ending
 				}
-				for kind, member := range map[string]chord.ID{"partition": id(1), "pause": id(2)} {
+				for kind, member := range map[string]chord.ID{"partition": deploytest.ID(1), "pause": deploytest.ID(2)} {
 					if healed := slices.Contains(ids, member); healed == ending[kind] {
 						t.Errorf("%s: of the %s %v are healed, and %v are listed", label, kind, ids, fs.list())
 					}
@@ -43,12 +44,12 @@ func TestHealThatFails(t *testing.T) {
 				if whole := len(fs.list()) == 0; whole != (err == nil) {
 					t.Errorf("%s: %v, listed %v", label, err, fs.list())
 				}
-				unlisted(t, label, f.paperFleet, fs)
+				unlisted(t, label, f.Paper, fs)
 				for range 4 { // as renewFaults does
 					c.now = c.now.Add(2 * faultRetry)
 					_ = fs.apply(t.Context())
 				}
-				if got := fmt.Sprint(f.blocked(), f.sent["b"].GetPaused(), fs.list()); got != "[] false []" {
+				if got := fmt.Sprint(f.Blocked(), f.Sent["b"].GetPaused(), fs.list()); got != "[] false []" {
 					t.Errorf("%s: still in force: %s", label, got)
 				}
 			}
@@ -57,11 +58,11 @@ func TestHealThatFails(t *testing.T) {
 }
 
 // unlisted fails a test if hosts are under faults that the list does not show.
-func unlisted(t *testing.T, label string, f *paperFleet, fs *faults) {
+func unlisted(t *testing.T, label string, f *deploytest.Paper, fs *faults) {
 	t.Helper()
 	list := fs.list()
-	for _, h := range f.hosts {
-		sent := f.sent[h.Address]
+	for _, h := range f.List {
+		sent := f.Sent[h.Address]
 		shown := func(kinds ...string) bool {
 			return slices.ContainsFunc(list, func(fault Fault) bool {
 				return slices.Contains(kinds, fault.Kind) && (slices.Contains(fault.From, h.Address) || kinds[0] == "partition")
@@ -81,7 +82,7 @@ func TestWhatMayBeInForceIsListed(t *testing.T) {
 	for seed := range uint64(300) {
 		r := rand.New(rand.NewPCG(seed, 13))
 		names := []string{"a", "b", "c", "d"}
-		f := &brittleFleet{newPaperFleet(names...), map[int]bool{}, false}
+		f := &brittleFleet{deploytest.NewPaper(names...), map[int]bool{}, false}
 		c := &clock{now: time.Unix(1e9, 0)}
 		fs := newFaults(f, scenario.Network{}, c.Now)
 		draw := func() *fault {
@@ -102,7 +103,7 @@ func TestWhatMayBeInForceIsListed(t *testing.T) {
 		for step := range 30 {
 			f.late = r.IntN(2) == 0
 			for i := range 8 {
-				f.failing[f.calls+i] = r.IntN(3) == 0
+				f.failing[f.Calls+i] = r.IntN(3) == 0
 			}
 			label := fmt.Sprintf("seed %d, step %d", seed, step)
 			switch r.IntN(6) {
@@ -121,14 +122,14 @@ func TestWhatMayBeInForceIsListed(t *testing.T) {
 				}
 			case 3:
 				ids, err := fs.heal(t.Context())
-				if err == nil && (len(fs.list()) > 0 || slices.ContainsFunc(slices.Collect(maps.Values(f.sent)), func(q *nodepb.SetFaultsRequest) bool { return !healthy(q) })) {
-					t.Errorf("%s: healed %v, and in force is %v", label, ids, f.sent)
+				if err == nil && (len(fs.list()) > 0 || slices.ContainsFunc(slices.Collect(maps.Values(f.Sent)), func(q *nodepb.SetFaultsRequest) bool { return !healthy(q) })) {
+					t.Errorf("%s: healed %v, and in force is %v", label, ids, f.Sent)
 				}
 			default:
 				c.now = c.now.Add(time.Duration(r.IntN(int(2 * faultRetry))))
 				_ = fs.apply(t.Context())
 			}
-			unlisted(t, label, f.paperFleet, fs)
+			unlisted(t, label, f.Paper, fs)
 		}
 		clear(f.failing)
 		if _, err := fs.heal(t.Context()); err != nil || len(fs.list()) > 0 || len(fs.orders) > 0 {

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
+	"chordconductor/conductor/lab/deploy"
 	"chordconductor/node/env/access"
 	"chordconductor/node/hostauth"
 	"chordconductor/node/nodepb"
@@ -80,7 +81,7 @@ func (r *Remote) newConn(address string) (*hostConn, error) {
 		grpc.WithDisableServiceConfig(), grpc.WithDisableRetry(), grpc.WithMaxHeaderListSize(maxHeaders),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer)))...)
 	if err != nil {
-		return nil, refuse(ErrUnavailable, "host %s: %v", address, err)
+		return nil, deploy.Refuse(deploy.ErrUnavailable, "host %s: %v", address, err)
 	}
 	return c, nil
 }
@@ -102,8 +103,8 @@ func (w *watchedConn) Close() error {
 func (r *Remote) conn(address string) (*hostConn, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !r.faulty[address] && !slices.ContainsFunc(r.refresh(), func(h Host) bool { return h.Address == address }) {
-		return nil, refuse(ErrUnknown, "no host at %s", address)
+	if !r.faulty[address] && !slices.ContainsFunc(r.refresh(), func(h deploy.Host) bool { return h.Address == address }) {
+		return nil, deploy.Refuse(deploy.ErrUnknown, "no host at %s", address)
 	}
 	if c := r.conns[address]; c != nil {
 		if !c.lost.Load() {
@@ -149,7 +150,7 @@ func (r *Remote) proven(ctx context.Context, address string) (*grpc.ClientConn, 
 // session takes an idle session of a host, or begins one.
 func (r *Remote) session(ctx context.Context, c *hostConn) (session, error) {
 	if r.token == "" {
-		return session{}, refuse(ErrUnavailable, "host %s is not on loopback and cannot prove itself without a token: start the conductor with --token, and the host with the same --control-token", c.address)
+		return session{}, deploy.Refuse(deploy.ErrUnavailable, "host %s is not on loopback and cannot prove itself without a token: start the conductor with --token, and the host with the same --control-token", c.address)
 	}
 	select {
 	case c.challenging <- struct{}{}:
@@ -202,17 +203,17 @@ func (r *Remote) challenge(ctx context.Context, c *hostConn) (session, error) {
 	switch st := status.Convert(err); st.Code() {
 	case codes.OK:
 	case codes.Unimplemented:
-		return session{}, refuse(ErrUnavailable, "host %s is of an older version, which takes the token in the clear, so nothing was sent to it: update the host", c.address)
+		return session{}, deploy.Refuse(deploy.ErrUnavailable, "host %s is of an older version, which takes the token in the clear, so nothing was sent to it: update the host", c.address)
 	case codes.FailedPrecondition:
-		return session{}, refuse(ErrUnavailable, "host %s did not prove itself: %.*s", c.address, maxQuoted, st.Message())
+		return session{}, deploy.Refuse(deploy.ErrUnavailable, "host %s did not prove itself: %.*s", c.address, maxQuoted, st.Message())
 	case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled:
 		return session{}, explain(c.address, status.Errorf(st.Code(), "%.*s", maxQuoted, st.Message()))
 	default:
-		return session{}, refuse(ErrUnavailable, "host %s did not prove that it holds the conductor's token: %.*s", c.address, maxQuoted, st.Message())
+		return session{}, deploy.Refuse(deploy.ErrUnavailable, "host %s did not prove that it holds the conductor's token: %.*s", c.address, maxQuoted, st.Message())
 	}
 	s, err := r.key.Prove(nonce, c.address, answer.GetNonce(), answer.GetInstance(), answer.GetMac())
 	if err != nil {
-		return session{}, refuse(ErrUnavailable, "host %s did not prove that it holds the conductor's token, so nothing was sent to it: its --control-token must be the conductor's --token", c.address)
+		return session{}, deploy.Refuse(deploy.ErrUnavailable, "host %s did not prove that it holds the conductor's token, so nothing was sent to it: its --control-token must be the conductor's --token", c.address)
 	}
 	return session{s, began}, nil
 }

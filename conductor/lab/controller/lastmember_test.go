@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"chordconductor/conductor/lab/deploy"
 	"chordconductor/node/chord"
 	"chordconductor/otel"
 	"chordconductor/otel/chordevent"
@@ -20,7 +21,7 @@ func TestLastMemberOfALocalRing(t *testing.T) {
 	world := worldOf(s, time.Time{})
 	defer world.Close()
 	telemetry, err := otel.Memory(otel.MemoryConfig{
-		Ring: RingName, Instance: "virtual", Random: rand.New(rand.NewPCG(1, 1)).Uint64, Now: world.Now, Sink: func(plog.Logs) {}, Spans: func(ptrace.Traces) {},
+		Ring: deploy.RingName, Instance: "virtual", Random: rand.New(rand.NewPCG(1, 1)).Uint64, Now: world.Now, Sink: func(plog.Logs) {}, Spans: func(ptrace.Traces) {},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -49,9 +50,9 @@ func TestLastMemberOfALocalRing(t *testing.T) {
 	world.Run(10 * time.Second)
 	h, m := fleet.memberOf(ids[0])
 	wantRefusal(t, func() error {
-		return run(func(ctx context.Context) error { return fleet.Stop(ctx, ids[0], Leave) })
+		return run(func(ctx context.Context) error { return fleet.Stop(ctx, ids[0], deploy.Leave) })
 	}, m)
-	if err := run(func(ctx context.Context) error { return fleet.Stop(ctx, ids[0], ForcedLeave) }); err != nil {
+	if err := run(func(ctx context.Context) error { return fleet.Stop(ctx, ids[0], deploy.ForcedLeave) }); err != nil {
 		t.Fatal(err)
 	}
 	if !world.RunUntil(time.Minute, 100*time.Millisecond, func() bool { return m.Status() == chordevent.StatusLeft && len(h.Members()) == 0 }) {

@@ -15,6 +15,7 @@ import (
 	traces "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	"google.golang.org/grpc"
 
+	"chordconductor/conductor/lab/deploy"
 	"chordconductor/conductor/lab/scenario"
 	"chordconductor/internal/cputime"
 )
@@ -25,10 +26,10 @@ import (
 // second: run it with -benchtime=20x. "growth-s" is the processor time that it took to grow the ring.
 func BenchmarkLiveMembers(b *testing.B) {
 	for _, c := range []struct {
-		members   int
-		transport scenario.Transport
+		CountMembers int
+		transport    scenario.Transport
 	}{{100, scenario.GRPC}, {1000, scenario.GRPC}, {1000, scenario.Memory}, {10_000, scenario.Memory}} {
-		b.Run(fmt.Sprintf("%s/%d", c.transport, c.members), func(b *testing.B) { liveMembers(b, c.members, c.transport) })
+		b.Run(fmt.Sprintf("%s/%d", c.transport, c.CountMembers), func(b *testing.B) { liveMembers(b, c.CountMembers, c.transport) })
 	}
 }
 
@@ -67,7 +68,7 @@ func liveMembers(b *testing.B, size int, transport scenario.Transport) {
 				return err
 			}
 			started += n
-			for joined := 0; joined < started; _, joined = members(deployment.Fleet.Hosts()) {
+			for joined := 0; joined < started; _, joined = deploy.CountMembers(deployment.Fleet.Hosts()) {
 				if err := deployment.Runtime.Sleep(200 * time.Millisecond); err != nil {
 					return err
 				}

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"chordconductor/conductor/lab/deploy"
 	"chordconductor/conductor/lab/runtime"
 	"chordconductor/conductor/lab/scenario"
 	"chordconductor/node/chord"
@@ -51,7 +52,7 @@ type local struct {
 	mu      sync.Mutex
 	hosts   map[string]*localHost   // guarded by mu; by address, at most scenario.MaxMembers
 	stopped map[*member.Member]bool // guarded by mu; stopped, and not gone yet
-	list    []Host                  // guarded by mu; what Hosts returned last
+	list    []deploy.Host           // guarded by mu; what Hosts returned last
 	listed  time.Time               // guarded by mu; when; zero: out of date
 	closed  bool                    // guarded by mu
 	serial  uint64                  // guarded by mu; draws seeds
@@ -63,7 +64,7 @@ type localHost struct {
 	*member.Host
 	slot   hostSlot
 	gate   *otel.HoldGate
-	kv     Client
+	kv     deploy.Client
 	forget func() // ends the subscription to recovered telemetry
 }
 
@@ -79,13 +80,13 @@ func newLocal(s *scenario.Scenario, w runtime.Runtime, t *otel.Telemetry, p func
 func (l *local) Start(_ context.Context, count int, host string) ([]chord.ID, error) {
 	l.starting.Lock()
 	defer l.starting.Unlock()
-	if all, _ := members(l.Hosts()); all+count > scenario.MaxMembers {
-		return nil, refuse(ErrConflict, "%d members are there; %d more are over the limit of %d", all, count, scenario.MaxMembers)
+	if all, _ := deploy.CountMembers(l.Hosts()); all+count > scenario.MaxMembers {
+		return nil, deploy.Refuse(deploy.ErrConflict, "%d members are there; %d more are over the limit of %d", all, count, scenario.MaxMembers)
 	}
 	if host != "" {
 		h := l.find(host)
 		if h == nil {
-			return nil, refuse(ErrUnknown, "no host %q", host)
+			return nil, deploy.Refuse(deploy.ErrUnknown, "no host %q", host)
 		}
 		return l.startOn(h, count)
 	}
@@ -129,7 +130,7 @@ func (l *local) open(able []string) (*localHost, error) {
 	h := &localHost{slot: p, gate: otel.NewGate(l.telemetry)}
 	r, t := l.scenario.Ring, l.scenario.Timing
 	cfg := member.Config{
-		Ring: RingName, Join: l.someSeeds(able), Bits: r.Bits, Successors: r.Successors, Replicas: r.Replicas,
+		Ring: deploy.RingName, Join: l.someSeeds(able), Bits: r.Bits, Successors: r.Successors, Replicas: r.Replicas,
 		Stabilize: t.Stabilize, CallLimit: cmp.Or(t.CallLimit, l.callLimit), Lookup: member.Mode(r.Lookup), Keyframe: t.Keyframe,
 	}
 	h.Host, err = member.NewHost(cfg, p.address, p.layer, member.Telemetry{
@@ -151,7 +152,7 @@ func (l *local) open(able []string) (*localHost, error) {
 	if closed {
 		h.forget()
 		p.close()
-		return nil, refuse(ErrUnavailable, "the ring is being stopped")
+		return nil, deploy.Refuse(deploy.ErrUnavailable, "the ring is being stopped")
 	}
 	return h, nil
 }
@@ -159,7 +160,7 @@ func (l *local) open(able []string) (*localHost, error) {
 // joinable is the hosts that have joined.
 func (l *local) joinable() (able []string) {
 	for _, h := range l.Hosts() {
-		if h.joined() {
+		if h.Joined() {
 			able = append(able, h.Address)
 		}
 	}
@@ -198,24 +199,24 @@ func (l *local) find(idOrAddress string) *localHost {
 }
 
 // Hosts lists the hosts with their members.
-func (l *local) Hosts() []Host {
+func (l *local) Hosts() []deploy.Host {
 	now := l.runtime.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !l.listed.IsZero() && now.Sub(l.listed) < looksFresh {
 		return l.list
 	}
-	list := make([]Host, 0, len(l.hosts))
+	list := make([]deploy.Host, 0, len(l.hosts))
 	for address, h := range l.hosts {
-		host := Host{ID: h.Config().HostID, Address: address}
+		host := deploy.Host{ID: h.Config().HostID, Address: address}
 		for _, m := range h.Members() {
 			if !l.stopped[m] {
-				host.Members = append(host.Members, Member{m.Self().ID, m.Status() == chordevent.StatusActive})
+				host.Members = append(host.Members, deploy.Member{ID: m.Self().ID, Joined: m.Status() == chordevent.StatusActive})
 			}
 		}
 		list = append(list, host)
 	}
-	slices.SortFunc(list, func(a, b Host) int { return cmp.Compare(a.Address, b.Address) })
+	slices.SortFunc(list, func(a, b deploy.Host) int { return cmp.Compare(a.Address, b.Address) })
 	l.list, l.listed = list, now
 	return list
 }
@@ -227,22 +228,22 @@ func (l *local) outdated() {
 }
 
 // Stop makes a member leave or crash. A host without members is closed.
-func (l *local) Stop(ctx context.Context, id chord.ID, way Departure) error {
-	crash := way == Crash
+func (l *local) Stop(ctx context.Context, id chord.ID, way deploy.Departure) error {
+	crash := way == deploy.Crash
 	h, m := l.memberOf(id)
 	if m == nil {
-		return unknownMember(id)
+		return deploy.UnknownMember(id)
 	}
 	if !crash && m.Status() != chordevent.StatusActive {
-		return refuse(ErrConflict, "member %x is %s: only an active member can leave", id[:], m.Status())
+		return deploy.Refuse(deploy.ErrConflict, "member %x is %s: only an active member can leave", id[:], m.Status())
 	}
-	if way == Leave && m.KeepsLastKeys() {
-		return refuse(ErrConflict, "%v; to end the ring and its keys, force the leave", keeper.ErrLastHost)
+	if way == deploy.Leave && m.KeepsLastKeys() {
+		return deploy.Refuse(deploy.ErrConflict, "%v; to end the ring and its keys, force the leave", keeper.ErrLastHost)
 	}
 	l.mu.Lock()
 	if !crash && l.stopped[m] {
 		l.mu.Unlock()
-		return refuse(ErrConflict, "member %x is leaving already", id[:])
+		return deploy.Refuse(deploy.ErrConflict, "member %x is leaving already", id[:])
 	}
 	l.stopped[m] = true
 	l.listed = time.Time{}
@@ -254,7 +255,7 @@ func (l *local) Stop(ctx context.Context, id chord.ID, way Departure) error {
 	}
 	return l.runtime.Go(ctx, func(ctx context.Context) {
 		leave := m.Leave
-		if way == ForcedLeave {
+		if way == deploy.ForcedLeave {
 			leave = func(ctx context.Context) error { _, err := m.End(ctx); return err }
 		}
 		err := leave(context.WithoutCancel(ctx))
@@ -297,7 +298,7 @@ func (l *local) gone(h *localHost, m *member.Member) {
 }
 
 // Client gives access to a host.
-func (l *local) Client(address string) Client {
+func (l *local) Client(address string) deploy.Client {
 	if h := l.at(address); h != nil {
 		return h.kv
 	}
@@ -356,10 +357,10 @@ func (l *local) end(h *localHost) {
 func (l *local) SetFaults(_ context.Context, address string, q *nodepb.SetFaultsRequest) error {
 	h := l.at(address)
 	if h == nil {
-		return refuse(ErrUnknown, "no host at %s", address)
+		return deploy.Refuse(deploy.ErrUnknown, "no host at %s", address)
 	}
 	if err := service.Inflict(h.slot.layer, q); err != nil {
-		return refuse(ErrInvalid, "%v", err)
+		return deploy.Refuse(deploy.ErrInvalid, "%v", err)
 	}
 	if h.gate.Hold(q.GetTelemetryHeld()) {
 		h.Recovered()

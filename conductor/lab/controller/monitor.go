@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"chordconductor/conductor/lab/deploy"
 	"chordconductor/conductor/lab/judge/groundtruth"
 	"chordconductor/conductor/lab/result"
 	"chordconductor/conductor/ring"
@@ -37,7 +38,7 @@ func (s *simulation) settled(v *ring.View) bool {
 	if v.Status != ring.Ideal || !v.Certainty.All() || v.Counts.Joining > 0 || v.Counts.Leaving > 0 {
 		return false
 	}
-	all, joined := members(s.fleet.Hosts())
+	all, joined := deploy.CountMembers(s.fleet.Hosts())
 	return all == joined && v.Counts.Active == joined
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"chordconductor/conductor/lab/deploy"
 	"chordconductor/conductor/lab/scenario"
 	"chordconductor/node/nodepb"
 )
@@ -42,7 +43,7 @@ func healthy(q *nodepb.SetFaultsRequest) bool {
 
 // compose brings the orders up to date, and lists their addresses, and which of them have changed. A host that is no
 // longer listed keeps its order until it has acknowledged that it has none: its members may be alive.
-func (f *faults) compose(hosts []Host) (addresses []string, changed map[string]bool) {
+func (f *faults) compose(hosts []deploy.Host) (addresses []string, changed map[string]bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	changed = make(map[string]bool)
@@ -79,7 +80,7 @@ func (f *faults) sendOrder(ctx context.Context, address string, new bool) error 
 			select {
 			case <-busy:
 			case <-ctx.Done():
-				return refuse(ErrUnavailable, "host %s has not answered an earlier command yet: try again", address)
+				return deploy.Refuse(deploy.ErrUnavailable, "host %s has not answered an earlier command yet: try again", address)
 			}
 			continue
 		case !o.due(f.now()) && !(new && o.acknowledged == nil):
@@ -94,7 +95,7 @@ func (f *faults) sendOrder(ctx context.Context, address string, new bool) error 
 		f.mu.Lock()
 		close(o.busy)
 		o.busy, o.acknowledged, o.at = nil, q, f.now()
-		gone := errors.Is(err, ErrUnknown)
+		gone := errors.Is(err, deploy.ErrUnknown)
 		if err != nil {
 			o.acknowledged = nil
 		}
@@ -112,7 +113,7 @@ func (f *faults) sendOrder(ctx context.Context, address string, new bool) error 
 }
 
 // of composes a host's order. Of its faults the first that names an address decides, and "*" comes last.
-func (f *faults) of(from string, hosts []Host) *nodepb.SetFaultsRequest {
+func (f *faults) of(from string, hosts []deploy.Host) *nodepb.SetFaultsRequest {
 	q := &nodepb.SetFaultsRequest{}
 	base := &nodepb.Fault{Address: "*", Loss: f.network.Loss, JitterMicros: f.network.Jitter.Microseconds()}
 	if f.network.Spread == scenario.Exponential {

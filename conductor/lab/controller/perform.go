@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"chordconductor/conductor/lab/deploy"
 	"chordconductor/conductor/lab/scenario"
 	"chordconductor/node/chord"
 )
@@ -124,9 +125,9 @@ func (s *simulation) heal(ctx context.Context, result int) (some bool, err error
 }
 
 func (s *simulation) stop(ctx context.Context, result int, ids []chord.ID, crash bool) error {
-	first, way := error(nil), Leave
+	first, way := error(nil), deploy.Leave
 	if crash {
-		way = Crash
+		way = deploy.Crash
 	}
 	for _, id := range ids {
 		err := s.fleet.Stop(ctx, id, way)

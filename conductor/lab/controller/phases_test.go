@@ -12,6 +12,8 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"chordconductor/conductor/lab/deploy"
+	"chordconductor/conductor/lab/deploy/deploytest"
 	"chordconductor/conductor/lab/scenario"
 	"chordconductor/conductor/ring"
 	"chordconductor/node/chord"
@@ -21,7 +23,7 @@ import (
 // stageFleet is hosts whose calls fail by their number, before the host has done what it is asked or (late) after.
 type stageFleet struct {
 	mu      sync.Mutex
-	paper   *paperFleet
+	paper   *deploytest.Paper
 	failing map[int]bool
 	late    bool
 	calls   int
@@ -31,7 +33,7 @@ type stageFleet struct {
 }
 
 func newStageFleet(failing map[int]bool, late bool) *stageFleet {
-	f := &stageFleet{paper: newPaperFleet("a", "b", "c", "d"), failing: failing, late: late}
+	f := &stageFleet{paper: deploytest.NewPaper("a", "b", "c", "d"), failing: failing, late: late}
 	return f
 }
 
@@ -51,10 +53,10 @@ func (f *stageFleet) step(act func()) error {
 	return nil
 }
 
-func (f *stageFleet) Hosts() []Host {
+func (f *stageFleet) Hosts() []deploy.Host {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	hosts := slices.Clone(f.paper.hosts)
+	hosts := slices.Clone(f.paper.List)
 	for i := range hosts {
 		hosts[i].Members = slices.Clone(hosts[i].Members)
 	}
@@ -64,10 +66,10 @@ func (f *stageFleet) Hosts() []Host {
 func (f *stageFleet) Start(_ context.Context, count int, _ string) (ids []chord.ID, err error) {
 	for range count {
 		if err := f.step(func() {
-			h := &f.paper.hosts[f.started%len(f.paper.hosts)]
+			h := &f.paper.List[f.started%len(f.paper.List)]
 			f.started++
-			h.Members = append(h.Members, Member{id(byte(100 + f.started)), true})
-			ids = append(ids, id(byte(100+f.started)))
+			h.Members = append(h.Members, deploy.Member{ID: deploytest.ID(byte(100 + f.started)), Joined: true})
+			ids = append(ids, deploytest.ID(byte(100+f.started)))
 		}); err != nil {
 			if f.late {
 				ids = ids[:len(ids)-1] // its start was not reported
@@ -78,12 +80,12 @@ func (f *stageFleet) Start(_ context.Context, count int, _ string) (ids []chord.
 	return ids, nil
 }
 
-func (f *stageFleet) Stop(_ context.Context, of chord.ID, _ Departure) error {
+func (f *stageFleet) Stop(_ context.Context, of chord.ID, _ deploy.Departure) error {
 	return f.step(func() {
-		for i := range f.paper.hosts {
-			h := &f.paper.hosts[i]
+		for i := range f.paper.List {
+			h := &f.paper.List[i]
 			if before := len(h.Members); before > 0 {
-				h.Members = slices.DeleteFunc(h.Members, func(m Member) bool { return m.ID == of })
+				h.Members = slices.DeleteFunc(h.Members, func(m deploy.Member) bool { return m.ID == of })
 				f.stopped += before - len(h.Members)
 			}
 		}
@@ -91,19 +93,19 @@ func (f *stageFleet) Stop(_ context.Context, of chord.ID, _ Departure) error {
 }
 
 func (f *stageFleet) SetFaults(_ context.Context, address string, q *nodepb.SetFaultsRequest) error {
-	return f.step(func() { f.paper.sent[address] = proto.CloneOf(q) })
+	return f.step(func() { f.paper.Sent[address] = proto.CloneOf(q) })
 }
 
-func (f *stageFleet) Client(string) Client  { return nil }
-func (f *stageFleet) Replicas() int         { return 3 }
-func (f *stageFleet) Close(context.Context) {}
+func (f *stageFleet) Client(string) deploy.Client { return nil }
+func (f *stageFleet) Replicas() int               { return 3 }
+func (f *stageFleet) Close(context.Context)       {}
 
 // under lists the hosts with faults, and which; base is what all hosts have.
 func (f *stageFleet) under() (hosts []string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for _, h := range f.paper.hosts {
-		if q := f.paper.sent[h.Address]; !healthy(q) {
+	for _, h := range f.paper.List {
+		if q := f.paper.Sent[h.Address]; !healthy(q) {
 			hosts = append(hosts, h.Address)
 		}
 	}

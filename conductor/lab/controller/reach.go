@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"chordconductor/conductor/lab/deploy"
 	"cmp"
 	"context"
 	"math/rand/v2"
@@ -23,7 +24,7 @@ const (
 // themselves before come first, and the others in random order: no name can be chosen so as to come before an honest
 // host's. What the time does not suffice for is left out. If there is none, the error is that of the first in the list
 // that was asked.
-func (r *Remote) reachable(ctx context.Context, hosts []Host) (found []Host, _ error) {
+func (r *Remote) reachable(ctx context.Context, hosts []deploy.Host) (found []deploy.Host, _ error) {
 	if len(hosts) == 1 {
 		return slices.Clone(hosts), nil // the command itself gives the more exact error
 	}
@@ -31,7 +32,7 @@ func (r *Remote) reachable(ctx context.Context, hosts []Host) (found []Host, _ e
 	defer cancel()
 	order := slices.Clone(hosts)
 	rand.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
-	slices.SortStableFunc(order, func(a, b Host) int { return cmp.Compare(r.rank(a.Address), r.rank(b.Address)) })
+	slices.SortStableFunc(order, func(a, b deploy.Host) int { return cmp.Compare(r.rank(a.Address), r.rank(b.Address)) })
 	var (
 		mu    sync.Mutex                           // guards found and errs
 		errs  = make(map[string]error, len(order)) // of those that failed, by address
@@ -99,7 +100,7 @@ func (r *Remote) reach(ctx context.Context, address string) (err error) {
 	cc.Connect()
 	for state := cc.GetState(); state != connectivity.Ready; state = cc.GetState() {
 		if state == connectivity.TransientFailure || !cc.WaitForStateChange(ctx, state) {
-			return refuse(ErrUnavailable, "host %s cannot be connected to", address)
+			return deploy.Refuse(deploy.ErrUnavailable, "host %s cannot be connected to", address)
 		}
 	}
 	return nil

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
+	"chordconductor/conductor/lab/deploy"
 	"chordconductor/conductor/ring"
 	"chordconductor/node/chord"
 	"chordconductor/node/env/access"
@@ -32,7 +33,7 @@ type Remote struct {
 
 	mu     sync.Mutex
 	seen   *ring.View           // guarded by mu: the view that hosts was made of
-	hosts  []Host               // guarded by mu
+	hosts  []deploy.Host        // guarded by mu
 	conns  map[string]*hostConn // guarded by mu; one per host that is in the view, or has faults
 	faulty map[string]bool      // guarded by mu: addresses of hosts with faults in force, which are sent their end
 	gone   map[chord.ID]int64   // guarded by mu: incarnations stopped by command, which the view may still show for a while
@@ -48,20 +49,20 @@ func NewRemote(view func() *ring.View, token string, way *access.Client) *Remote
 }
 
 // Hosts lists the hosts of all members that are not known to be gone, and those that report to be empty.
-func (r *Remote) Hosts() []Host {
+func (r *Remote) Hosts() []deploy.Host {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.refresh()
 }
 
 // refresh brings hosts up to date with the newest view. r.mu is held.
-func (r *Remote) refresh() []Host {
+func (r *Remote) refresh() []deploy.Host {
 	v := r.view()
 	if v == r.seen {
 		return r.hosts
 	}
 	r.seen = v
-	byAddress := make(map[string]*Host)
+	byAddress := make(map[string]*deploy.Host)
 	present := make(map[chord.ID]bool)
 	for _, m := range v.Members {
 		switch m.Status {
@@ -75,23 +76,23 @@ func (r *Remote) refresh() []Host {
 		}
 		h := byAddress[m.Host.Address]
 		if h == nil {
-			h = &Host{ID: m.Host.ID, Address: m.Host.Address}
+			h = &deploy.Host{ID: m.Host.ID, Address: m.Host.Address}
 			byAddress[m.Host.Address] = h
 		}
 		if m.Status != ring.Leaving {
-			h.Members = append(h.Members, Member{m.ID, m.Status == ring.Active})
+			h.Members = append(h.Members, deploy.Member{ID: m.ID, Joined: m.Status == ring.Active})
 		}
 	}
 	for _, h := range v.Hosts {
 		if h.Status == chordevent.HostEmpty && h.Address != "" && byAddress[h.Address] == nil { // it can be given members
-			byAddress[h.Address] = &Host{ID: h.ID, Address: h.Address}
+			byAddress[h.Address] = &deploy.Host{ID: h.ID, Address: h.Address}
 		}
 	}
-	r.hosts = make([]Host, 0, len(byAddress)) // a new slice: readers keep the old one
+	r.hosts = make([]deploy.Host, 0, len(byAddress)) // a new slice: readers keep the old one
 	for _, h := range byAddress {
 		r.hosts = append(r.hosts, *h)
 	}
-	slices.SortFunc(r.hosts, func(a, b Host) int { return cmp.Compare(a.Address, b.Address) })
+	slices.SortFunc(r.hosts, func(a, b deploy.Host) int { return cmp.Compare(a.Address, b.Address) })
 	for id := range r.gone {
 		if !present[id] {
 			delete(r.gone, id)
@@ -113,12 +114,12 @@ func explain(address string, err error) error {
 	if err == nil {
 		return nil
 	}
-	if isRefusal(err) {
+	if deploy.IsRefusal(err) {
 		return err // names the host itself
 	}
 	st := status.Convert(err)
 	if st.Code() == codes.Unauthenticated || st.Code() == codes.PermissionDenied {
-		return refuse(ErrUnavailable, "host %s does not let this conductor in: %s", address, st.Message())
+		return deploy.Refuse(deploy.ErrUnavailable, "host %s does not let this conductor in: %s", address, st.Message())
 	}
 	return status.Errorf(st.Code(), "host %s: %s", address, st.Message())
 }
@@ -127,19 +128,19 @@ func explain(address string, err error) error {
 func (r *Remote) Start(ctx context.Context, count int, host string) ([]chord.ID, error) {
 	hosts := r.Hosts()
 	if host != "" {
-		hosts = slices.DeleteFunc(slices.Clone(hosts), func(h Host) bool { return h.Address != host && h.ID != host })
+		hosts = slices.DeleteFunc(slices.Clone(hosts), func(h deploy.Host) bool { return h.Address != host && h.ID != host })
 		if len(hosts) == 0 {
-			return nil, refuse(ErrUnknown, "no host %q", host)
+			return nil, deploy.Refuse(deploy.ErrUnknown, "no host %q", host)
 		}
 	}
 	if len(hosts) == 0 {
-		return nil, refuse(ErrUnavailable, "no host is known")
+		return nil, deploy.Refuse(deploy.ErrUnavailable, "no host is known")
 	}
 	hosts, err := r.reachable(ctx, hosts)
 	if err != nil {
 		return nil, err
 	}
-	slices.SortStableFunc(hosts, func(a, b Host) int { return len(a.Members) - len(b.Members) })
+	slices.SortStableFunc(hosts, func(a, b deploy.Host) int { return len(a.Members) - len(b.Members) })
 	var ids []chord.ID
 	for i, h := range hosts {
 		n := count / len(hosts)
@@ -168,16 +169,16 @@ const leaveLimit = time.Minute
 
 // Stop makes a member leave or crash. The leave continues after Stop has returned; only an error within the first
 // moment is returned.
-func (r *Remote) Stop(ctx context.Context, id chord.ID, way Departure) error {
-	h, ok := hostOf(r.Hosts(), id)
+func (r *Remote) Stop(ctx context.Context, id chord.ID, way deploy.Departure) error {
+	h, ok := deploy.HostOf(r.Hosts(), id)
 	if !ok {
-		return unknownMember(id)
+		return deploy.UnknownMember(id)
 	}
 	stop := func(ctx context.Context) error {
-		q := &nodepb.StopMemberRequest{Id: id[:], Crash: way == Crash, Force: way == ForcedLeave}
+		q := &nodepb.StopMemberRequest{Id: id[:], Crash: way == deploy.Crash, Force: way == deploy.ForcedLeave}
 		return r.command(ctx, h.Address, nodepb.Host_StopMember_FullMethodName, q, &nodepb.StopMemberResponse{})
 	}
-	if way == Crash {
+	if way == deploy.Crash {
 		err := stop(ctx)
 		if err == nil {
 			r.forget(id)

@@ -18,6 +18,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"chordconductor/conductor/lab/deploy"
 	"chordconductor/conductor/lab/judge/groundtruth"
 	"chordconductor/conductor/ring"
 	"chordconductor/node/chord"
@@ -118,7 +119,7 @@ func TestRemoteFleet(t *testing.T) {
 	defer cancel()
 	defer fleet.Close(ctx)
 
-	if all, joined := members(fleet.Hosts()); len(fleet.Hosts()) != 2 || all != 4 || joined != 4 || fleet.Replicas() != 3 {
+	if all, joined := deploy.CountMembers(fleet.Hosts()); len(fleet.Hosts()) != 2 || all != 4 || joined != 4 || fleet.Replicas() != 3 {
 		t.Fatalf("hosts %+v", fleet.Hosts())
 	}
 	ids, err := fleet.Start(ctx, 3, "")
@@ -128,7 +129,7 @@ func TestRemoteFleet(t *testing.T) {
 	if ids, err := fleet.Start(ctx, 1, "h@"+b.Address()); err != nil || b.Member(ids[0]) == nil {
 		t.Errorf("start on a host by its ID: %v %v", ids, err)
 	}
-	if _, err := fleet.Start(ctx, 1, "nowhere:1"); !errors.Is(err, ErrUnknown) {
+	if _, err := fleet.Start(ctx, 1, "nowhere:1"); !errors.Is(err, deploy.ErrUnknown) {
 		t.Errorf("start nowhere: %v", err)
 	}
 
@@ -148,13 +149,13 @@ func TestRemoteFleet(t *testing.T) {
 	}
 
 	victim := a.Members()[0].Self().ID
-	if err := fleet.Stop(ctx, victim, Crash); err != nil || a.Member(victim) != nil {
+	if err := fleet.Stop(ctx, victim, deploy.Crash); err != nil || a.Member(victim) != nil {
 		t.Errorf("crash: %v", err)
 	}
-	if all, _ := members(fleet.Hosts()); all != 3 { // the view is older
+	if all, _ := deploy.CountMembers(fleet.Hosts()); all != 3 { // the view is older
 		t.Errorf("%d members after the crash of one of four", all)
 	}
-	if err := fleet.Stop(ctx, chord.ID{19: 1}, Crash); !errors.Is(err, ErrUnknown) {
+	if err := fleet.Stop(ctx, chord.ID{19: 1}, deploy.Crash); !errors.Is(err, deploy.ErrUnknown) {
 		t.Errorf("crash of an unknown member: %v", err)
 	}
 
@@ -180,7 +181,7 @@ func TestRemoteFleet(t *testing.T) {
 
 	wrong := NewRemote(view.Load, "wrong", nil)
 	defer wrong.Close(ctx)
-	if err := wrong.SetFaults(ctx, b.Address(), &nodepb.SetFaultsRequest{}); !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "did not prove that it holds the conductor's token") {
+	if err := wrong.SetFaults(ctx, b.Address(), &nodepb.SetFaultsRequest{}); !errors.Is(err, deploy.ErrUnavailable) || !strings.Contains(err.Error(), "did not prove that it holds the conductor's token") {
 		t.Errorf("a wrong token: %v", err)
 	}
 
@@ -188,13 +189,13 @@ func TestRemoteFleet(t *testing.T) {
 		t.Errorf("pause: %v", err)
 	}
 	view.Store(viewOf(b)) // host a is taken for dead
-	if all, _ := members(fleet.Hosts()); all != len(b.Members()) {
+	if all, _ := deploy.CountMembers(fleet.Hosts()); all != len(b.Members()) {
 		t.Errorf("%d members of %d", all, len(b.Members()))
 	}
 	if err := fleet.SetFaults(ctx, a.Address(), &nodepb.SetFaultsRequest{}); err != nil {
 		t.Errorf("ending the pause of a host that is not in the view: %v", err)
 	}
-	if err := fleet.SetFaults(ctx, a.Address(), &nodepb.SetFaultsRequest{}); !errors.Is(err, ErrUnknown) {
+	if err := fleet.SetFaults(ctx, a.Address(), &nodepb.SetFaultsRequest{}); !errors.Is(err, deploy.ErrUnknown) {
 		t.Errorf("ending it again: %v", err)
 	}
 	if fleet.Client(a.Address()) != nil || len(fleet.Hosts()) != 1 {

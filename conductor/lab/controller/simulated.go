@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"chordconductor/conductor/lab/deploy"
 	"chordconductor/conductor/lab/scenario"
 	faultlayer "chordconductor/node/env/faults"
 	"chordconductor/node/member"
@@ -61,7 +62,7 @@ func worldOf(s *scenario.Scenario, start time.Time) *simenv.World {
 
 // newPacedDeployment makes a simulated world that follows the wall clock. Its members' telemetry is exported as usual.
 // The world starts now, so that its times and the wall clock's are the same.
-func newPacedDeployment(s *scenario.Scenario, t *otel.Telemetry, flush func(context.Context), log *slog.Logger) (*Deployment, error) {
+func newPacedDeployment(s *scenario.Scenario, t *otel.Telemetry, flush func(context.Context), log *slog.Logger) (*deploy.Deployment, error) {
 	world := worldOf(s, time.Now())
 	fleet, host, err := simulated(s, world, t)
 	if err != nil {
@@ -74,7 +75,7 @@ func newPacedDeployment(s *scenario.Scenario, t *otel.Telemetry, flush func(cont
 		defer close(paced)
 		world.Pace(ctx)
 	}()
-	return &Deployment{
+	return &deploy.Deployment{
 		Fleet:   fleet,
 		Runtime: host,
 		Do:      func(ctx context.Context, task func(context.Context)) error { return world.Do(ctx, host, task) },

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"chordconductor/conductor/lab/deploy"
 	"chordconductor/conductor/lab/judge/groundtruth"
 	"chordconductor/conductor/lab/load"
 	"chordconductor/conductor/lab/result"
@@ -42,7 +43,7 @@ type simulation struct {
 	scenario   *scenario.Scenario
 	deployment *activeDeployment
 	runtime    *runtime.Scope
-	fleet      Fleet
+	fleet      deploy.Fleet
 	view       func() *ring.View
 	stats      func() live.Stats
 	watch      *Watch
@@ -85,7 +86,7 @@ func newSimulation(s *scenario.Scenario, here *activeDeployment, from Sources) *
 	from.Watch.reset()
 	sim.driver = load.New(load.Config{
 		Runtime: sim.runtime, Workload: s.Workload, Seed: s.Seed, Replicas: max(1, here.Fleet.Replicas()),
-		Pick:     func(n uint64) (load.Store, bool) { return pick(here.Fleet, n) },
+		Pick:     func(n uint64) (load.Store, bool) { return deploy.Pick(here.Fleet, n) },
 		Answered: from.Watch.Answered,
 	})
 	return sim
@@ -200,7 +201,7 @@ func (s *simulation) underWay() (phases []int) {
 	}
 	for _, m := range v.Members { // a fleet may no longer list those that have only begun to leave
 		if phase, ok := s.leavers[m.ID]; ok && m.Status == ring.Leaving {
-			if _, listed := hostOf(hosts, m.ID); !listed {
+			if _, listed := deploy.HostOf(hosts, m.ID); !listed {
 				phases = append(phases, phase)
 			}
 		}
@@ -257,7 +258,7 @@ func (s *simulation) over() bool {
 // watch, and over at least two stabilize intervals, so that the ring can keep up. On a machine that is too slow for
 // that, each follows as those before have joined.
 func (s *simulation) populate(ctx context.Context) {
-	have, _ := members(s.fleet.Hosts())
+	have, _ := deploy.CountMembers(s.fleet.Hosts())
 	want := s.scenario.Ring.Members
 	if !s.scenario.OwnRing || have >= want {
 		return
@@ -282,7 +283,7 @@ func (s *simulation) populate(ctx context.Context) {
 			if s.runtime.Sleep(gap) != nil {
 				return
 			}
-			all, joined := members(s.fleet.Hosts())
+			all, joined := deploy.CountMembers(s.fleet.Hosts())
 			waiting = all-joined > max(8, 4*step)
 		}
 	}

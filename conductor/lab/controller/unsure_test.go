@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/grpc"
 
+	"chordconductor/conductor/lab/deploy"
 	"chordconductor/conductor/ring"
 	"chordconductor/node/chord"
 	"chordconductor/node/nodepb"
@@ -49,7 +50,7 @@ func TestCommandsWithoutAnAnswer(t *testing.T) {
 	defer fleet.Close(t.Context())
 	for name, command := range map[string]func(context.Context) error{
 		"start": func(ctx context.Context) error { _, err := fleet.Start(ctx, 2, ""); return err },
-		"crash": func(ctx context.Context) error { return fleet.Stop(ctx, chord.ID{19: 7}, Crash) },
+		"crash": func(ctx context.Context) error { return fleet.Stop(ctx, chord.ID{19: 7}, deploy.Crash) },
 		"faults": func(ctx context.Context) error {
 			return fleet.SetFaults(ctx, address, &nodepb.SetFaultsRequest{Paused: true})
 		},

@@ -8,6 +8,7 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/plog"
 
+	"chordconductor/conductor/lab/deploy"
 	"chordconductor/conductor/lab/result"
 	"chordconductor/conductor/lab/scenario"
 	"chordconductor/conductor/ring"
@@ -39,7 +40,7 @@ func RunVirtual(ctx context.Context, s *scenario.Scenario, tap Tap, show func(re
 	fold := &virtualFold{world: world, ring: ring.New(ring.Options{Base: s.Timing.Stabilize}), watch: watch}
 	random := rand.New(rand.NewPCG(s.Seed, 0x7e1e))
 	telemetry, err := otel.Memory(otel.MemoryConfig{
-		Ring: RingName, Instance: "virtual", Random: random.Uint64, Now: world.Now, Sink: tap.BeforeLogs(fold.receive), Spans: tap.BeforeSpans(watch.Spans),
+		Ring: deploy.RingName, Instance: "virtual", Random: random.Uint64, Now: world.Now, Sink: tap.BeforeLogs(fold.receive), Spans: tap.BeforeSpans(watch.Spans),
 	})
 	if err != nil {
 		return nil, err
@@ -48,7 +49,7 @@ func RunVirtual(ctx context.Context, s *scenario.Scenario, tap Tap, show func(re
 	if err != nil {
 		return nil, err
 	}
-	here := newActiveDeployment(&Deployment{Fleet: fleet, Runtime: host})
+	here := newActiveDeployment(&deploy.Deployment{Fleet: fleet, Runtime: host})
 	if err := host.Go(ctx, here.renewFaults); err != nil {
 		return nil, err
 	}

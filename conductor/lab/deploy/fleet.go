@@ -1,4 +1,4 @@
-package controller
+package deploy
 
 import (
 	"context"
@@ -62,13 +62,13 @@ type Client interface {
 	Delete(context.Context, *nodepb.DeleteRequest) (*nodepb.DeleteResponse, error)
 }
 
-// joined reports whether a host has a member on the ring, so that it can serve clients.
-func (h Host) joined() bool {
+// Joined reports whether a host has a member on the ring, so that it can serve clients.
+func (h Host) Joined() bool {
 	return slices.ContainsFunc(h.Members, func(m Member) bool { return m.Joined })
 }
 
-// members counts those of all hosts, and those of them that have joined.
-func members(hosts []Host) (all, joined int) {
+// CountMembers counts those of all hosts, and those of them that have joined.
+func CountMembers(hosts []Host) (all, joined int) {
 	for _, h := range hosts {
 		for _, m := range h.Members {
 			all++
@@ -80,8 +80,8 @@ func members(hosts []Host) (all, joined int) {
 	return all, joined
 }
 
-// hostOf finds the host that carries a member.
-func hostOf(hosts []Host, id chord.ID) (Host, bool) {
+// HostOf finds the host that carries a member.
+func HostOf(hosts []Host, id chord.ID) (Host, bool) {
 	for _, h := range hosts {
 		if slices.ContainsFunc(h.Members, func(m Member) bool { return m.ID == id }) {
 			return h, true
@@ -90,17 +90,18 @@ func hostOf(hosts []Host, id chord.ID) (Host, bool) {
 	return Host{}, false
 }
 
-// pick returns the client of a host that can serve; n chooses among them.
-func pick(f Fleet, n uint64) (load.Store, bool) {
-	c, ok := pickClient(f, n)
+// Pick returns the client of a host that can serve; n chooses among them.
+func Pick(f Fleet, n uint64) (load.Store, bool) {
+	c, ok := PickClient(f, n)
 	return c, ok
 }
 
-func pickClient(f Fleet, n uint64) (Client, bool) {
+// PickClient is Pick for a client that can delete, too.
+func PickClient(f Fleet, n uint64) (Client, bool) {
 	hosts := f.Hosts()
 	able := 0
 	for _, h := range hosts {
-		if h.joined() {
+		if h.Joined() {
 			able++
 		}
 	}
@@ -109,7 +110,7 @@ func pickClient(f Fleet, n uint64) (Client, bool) {
 	}
 	skip := int(n % uint64(able))
 	for _, h := range hosts {
-		if !h.joined() {
+		if !h.Joined() {
 			continue
 		}
 		if skip == 0 {

@@ -1,4 +1,4 @@
-package controller
+package deploy
 
 import (
 	"context"
@@ -20,8 +20,8 @@ type Deployment struct {
 	End func()
 }
 
-// newLocalDeployment makes a deployment on the wall clock.
-func newLocalDeployment(f Fleet, w *runtime.Wall) *Deployment {
+// OnWall makes a deployment on the wall clock.
+func OnWall(f Fleet, w *runtime.Wall) *Deployment {
 	return &Deployment{Fleet: f, Runtime: w, Do: w.Do, End: w.End}
 }
 

@@ -1,4 +1,4 @@
-package controller
+package deploy
 
 import (
 	"errors"
@@ -26,17 +26,17 @@ type refusal struct {
 func (r *refusal) Error() string { return r.text }
 func (r *refusal) Unwrap() error { return r.kind }
 
-// refuse is a command's error of a kind.
-func refuse(kind error, format string, args ...any) error {
+// Refuse is a command's error of a kind.
+func Refuse(kind error, format string, args ...any) error {
 	return &refusal{kind, fmt.Sprintf(format, args...)}
 }
 
-// isRefusal reports whether an error is a refusal, which names the host or member that it is about.
-func isRefusal(err error) bool { return errors.As(err, new(*refusal)) }
+// IsRefusal reports whether an error is a refusal, which names the host or member that it is about.
+func IsRefusal(err error) bool { return errors.As(err, new(*refusal)) }
 
-// unknownMember is the error of a command for a member that no host has.
-func unknownMember(id chord.ID) error {
-	return refuse(ErrUnknown, "no member %x among the hosts that can be commanded", id[:])
+// UnknownMember is the error of a command for a member that no host has.
+func UnknownMember(id chord.ID) error {
+	return Refuse(ErrUnknown, "no member %x among the hosts that can be commanded", id[:])
 }
 
 // An unsent operation failed before anything of it was sent: its host cannot be connected to, or did not prove itself.
@@ -49,8 +49,8 @@ func (u *unsent) Unwrap() error { return u.cause }
 // GRPCStatus keeps the status's text free of what gRPC adds to that of a wrapped one.
 func (u *unsent) GRPCStatus() *status.Status { return status.Convert(u.cause) }
 
-// notSent is the error of an operation of which nothing was sent, so that another host may be asked.
-func notSent(cause error) error { return &unsent{cause} }
+// NotSent is the error of an operation of which nothing was sent, so that another host may be asked.
+func NotSent(cause error) error { return &unsent{cause} }
 
-// isUnsent reports whether nothing of an operation that failed was sent.
-func isUnsent(err error) bool { return errors.As(err, new(*unsent)) }
+// IsUnsent reports whether nothing of an operation that failed was sent.
+func IsUnsent(err error) bool { return errors.As(err, new(*unsent)) }

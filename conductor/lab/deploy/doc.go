@@ -1,0 +1,7 @@
+// Package deploy is what a simulation and the controller know of a ring's hosts: a Fleet, which lists and commands them, a
+// Deployment, which adds the runtime of their tasks, and the errors of commands.
+//
+// Package local makes the hosts of a ring in this process, on the wall clock or in a simulated world, package remote
+// reaches hosts elsewhere, package faults imposes faults on either. None of them knows who runs a simulation or judges
+// it.
+package deploy
