@@ -4,8 +4,8 @@ import (
 	"context"
 	"time"
 
-	"chordconductor/conductor/lab/controller"
 	"chordconductor/conductor/lab/deploy"
+	"chordconductor/conductor/lab/deploy/faults"
 	"chordconductor/conductor/lab/result"
 	"chordconductor/conductor/lab/scenario"
 	"chordconductor/node/chord"
@@ -26,7 +26,7 @@ type Control interface {
 	Partition(ctx context.Context, groups [][]chord.ID) ([]chord.ID, error)
 	Heal(ctx context.Context) ([]chord.ID, error)
 	// Faults lists the partitions, slow links, pauses and telemetry outages in force.
-	Faults() []controller.Fault
+	Faults() []faults.Listed
 
 	Put(ctx context.Context, key, value []byte, ttl time.Duration) (*nodepb.PutResponse, error)
 	Get(ctx context.Context, key []byte) (*nodepb.GetResponse, error)

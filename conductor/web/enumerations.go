@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	"chordconductor/conductor/lab/controller"
+	"chordconductor/conductor/lab/deploy/faults"
 	"chordconductor/conductor/lab/load"
 	"chordconductor/conductor/lab/result"
 	"chordconductor/conductor/lab/scenario"
@@ -50,7 +50,7 @@ func enumerations() map[string][]string {
 		"MemoryUsage.part":       chordevent.ConductorMemory.Values(chordevent.MemoryPartKey),
 		"AuditEntry.who":         {nothing.String(), viewing.String(), commands.String()}, "Health.status": {"ok"}, "Ready.status": {"ready"},
 		"Found.mode": modes, "LookupRequest.mode": append(modes[:len(modes):len(modes)], ""),
-		"CommandedFault.kind":   controller.FaultKinds(),
+		"CommandedFault.kind":   faults.Kinds(),
 		"Workload.distribution": distributions, "WorkloadRequest.distribution": distributions,
 
 		"ScenarioRing.transport": list([]scenario.Transport{scenario.GRPC, scenario.Memory}), "ScenarioRing.lookup": modes,

@@ -14,8 +14,8 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
-	"chordconductor/conductor/lab/controller"
 	"chordconductor/conductor/lab/deploy"
+	"chordconductor/conductor/lab/deploy/faults"
 	"chordconductor/conductor/lab/result"
 	"chordconductor/conductor/lab/scenario"
 	"chordconductor/conductor/live"
@@ -127,8 +127,8 @@ func (c *fakeControl) Partition(_ context.Context, groups [][]chord.ID) ([]chord
 	return groups[0], c.record("partition")
 }
 func (c *fakeControl) Heal(context.Context) ([]chord.ID, error) { return nil, c.record("heal") }
-func (c *fakeControl) Faults() []controller.Fault {
-	return []controller.Fault{{Kind: "partition", From: []string{"h1:1"}, Members: []chord.ID{idA}}}
+func (c *fakeControl) Faults() []faults.Listed {
+	return []faults.Listed{{Kind: "partition", From: []string{"h1:1"}, Members: []chord.ID{idA}}}
 }
 
 func (c *fakeControl) Put(_ context.Context, key, value []byte, ttl time.Duration) (*nodepb.PutResponse, error) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"chordconductor/conductor/lab/deploy"
+	"chordconductor/conductor/lab/deploy/faults"
 	"chordconductor/internal/duration"
 	"chordconductor/node/chord"
 	"chordconductor/node/nodepb"
@@ -20,7 +21,7 @@ const answerLimit = 2 * time.Second
 
 // do runs a command in the ring's runtime and waits for its answer. A command that runs out of time is cancelled, and
 // still answers with what it did.
-func do[T any](ctx context.Context, l *Controller, command func(context.Context, *activeDeployment) (T, error)) (T, error) {
+func do[T any](ctx context.Context, l *Controller, command func(context.Context, *faults.Deployment) (T, error)) (T, error) {
 	var none T
 	here := l.here()
 	if here == nil {
@@ -52,14 +53,14 @@ func do[T any](ctx context.Context, l *Controller, command func(context.Context,
 
 // AddNodes starts members.
 func (l *Controller) AddNodes(ctx context.Context, count int, host string) ([]chord.ID, error) {
-	return do(ctx, l, func(ctx context.Context, here *activeDeployment) ([]chord.ID, error) {
+	return do(ctx, l, func(ctx context.Context, here *faults.Deployment) ([]chord.ID, error) {
 		return here.Fleet.Start(ctx, count, host)
 	})
 }
 
 // StopNode makes a member leave, or crash.
 func (l *Controller) StopNode(ctx context.Context, id chord.ID, way deploy.Departure) error {
-	_, err := do(ctx, l, func(ctx context.Context, here *activeDeployment) (struct{}, error) {
+	_, err := do(ctx, l, func(ctx context.Context, here *faults.Deployment) (struct{}, error) {
 		return struct{}{}, here.Fleet.Stop(ctx, id, way)
 	})
 	return err
@@ -67,22 +68,22 @@ func (l *Controller) StopNode(ctx context.Context, id chord.ID, way deploy.Depar
 
 // PauseNode makes a member's host drop all traffic for a time.
 func (l *Controller) PauseNode(ctx context.Context, id chord.ID, d time.Duration) error {
-	_, err := do(ctx, l, func(ctx context.Context, here *activeDeployment) (struct{}, error) {
+	_, err := do(ctx, l, func(ctx context.Context, here *faults.Deployment) (struct{}, error) {
 		h, ok := deploy.HostOf(here.Fleet.Hosts(), id)
 		if !ok {
 			return struct{}{}, deploy.UnknownMember(id)
 		}
-		paused := &fault{from: map[string]bool{h.Address: true}, paused: true}
-		if err := here.faults.impose(ctx, paused); err != nil {
+		paused := &faults.Fault{From: map[string]bool{h.Address: true}, Paused: true}
+		if err := here.Faults.Impose(ctx, paused); err != nil {
 			return struct{}{}, err
 		}
 		err := here.Runtime.Go(context.WithoutCancel(ctx), func(ctx context.Context) {
 			if here.Runtime.Sleep(d) == nil {
-				_ = here.faults.remove(ctx, paused) // a host that is gone by then needs nothing; one that fails is asked again
+				_ = here.Faults.Remove(ctx, paused) // a host that is gone by then needs nothing; one that fails is asked again
 			}
 		})
 		if err != nil { // no task would end it
-			_ = here.faults.remove(context.WithoutCancel(ctx), paused)
+			_ = here.Faults.Remove(context.WithoutCancel(ctx), paused)
 		}
 		return struct{}{}, err
 	})
@@ -91,7 +92,7 @@ func (l *Controller) PauseNode(ctx context.Context, id chord.ID, d time.Duration
 
 // Partition separates groups of members from each other; all others form one more group.
 func (l *Controller) Partition(ctx context.Context, groups [][]chord.ID) ([]chord.ID, error) {
-	return do(ctx, l, func(ctx context.Context, here *activeDeployment) ([]chord.ID, error) {
+	return do(ctx, l, func(ctx context.Context, here *faults.Deployment) ([]chord.ID, error) {
 		hosts := here.Fleet.Hosts()
 		sides := make([]map[string]bool, len(groups))
 		of := make(map[string]int)
@@ -114,20 +115,20 @@ func (l *Controller) Partition(ctx context.Context, groups [][]chord.ID) ([]chor
 		if whole := slices.ContainsFunc(sides, func(side map[string]bool) bool { return len(side) == len(hosts) }); whole || len(of) == 0 {
 			return nil, deploy.Refuse(deploy.ErrInvalid, "groups: no partition: all hosts are on one side")
 		}
-		var partitions []*fault
+		var partitions []*faults.Fault
 		for _, side := range sides {
 			if len(side) == 0 {
 				continue
 			}
-			d := &fault{from: side, both: true, partition: true}
+			d := &faults.Fault{From: side, Both: true, Partition: true}
 			for _, h := range hosts {
 				if side[h.Address] {
-					d.partitioned += len(h.Members)
+					d.Partitioned += len(h.Members)
 				}
 			}
 			partitions = append(partitions, d)
 		}
-		if err := here.faults.impose(ctx, partitions...); err != nil {
+		if err := here.Faults.Impose(ctx, partitions...); err != nil {
 			return nil, err
 		}
 		return ids, nil
@@ -137,13 +138,13 @@ func (l *Controller) Partition(ctx context.Context, groups [][]chord.ID) ([]chor
 // Heal ends all partitions, slow links, pauses and telemetry outages. It returns the members of the hosts named in
 // those that have ended. After an error others may still be in force, at hosts that are asked again.
 func (l *Controller) Heal(ctx context.Context) ([]chord.ID, error) {
-	return do(ctx, l, func(ctx context.Context, here *activeDeployment) ([]chord.ID, error) { return here.faults.heal(ctx) })
+	return do(ctx, l, func(ctx context.Context, here *faults.Deployment) ([]chord.ID, error) { return here.Faults.Heal(ctx) })
 }
 
 // Faults lists the partitions, slow links, pauses and telemetry outages that are in force, or may be.
-func (l *Controller) Faults() []Fault {
+func (l *Controller) Faults() []faults.Listed {
 	if here := l.here(); here != nil {
-		return here.faults.list()
+		return here.Faults.List()
 	}
 	return nil
 }
@@ -169,7 +170,7 @@ func (l *Controller) Delete(ctx context.Context, key []byte) (*nodepb.DeleteResp
 
 // client runs an operation on any host that can serve it.
 func client[T any](ctx context.Context, l *Controller, op func(context.Context, deploy.Client) (T, error)) (T, error) {
-	return do(ctx, l, func(ctx context.Context, here *activeDeployment) (T, error) { return onAny(ctx, here.Fleet, op) })
+	return do(ctx, l, func(ctx context.Context, here *faults.Deployment) (T, error) { return onAny(ctx, here.Fleet, op) })
 }
 
 // hostTries is how many hosts an operation is tried on: those that only telemetry names are passed over.
@@ -193,7 +194,7 @@ func onAny[T any](ctx context.Context, f deploy.Fleet, op func(context.Context, 
 
 // Lookup finds a key's owner, starting at a member or anywhere.
 func (l *Controller) Lookup(ctx context.Context, key []byte, from *chord.ID, mode string) (*nodepb.Lookup, error) {
-	return do(ctx, l, func(ctx context.Context, here *activeDeployment) (*nodepb.Lookup, error) {
+	return do(ctx, l, func(ctx context.Context, here *faults.Deployment) (*nodepb.Lookup, error) {
 		f := here.Fleet
 		request := &nodepb.LookupRequest{Key: key, Mode: mode}
 		lookup := func(ctx context.Context, c deploy.Client) (*nodepb.Lookup, error) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"chordconductor/conductor/lab/deploy/deploytest"
+	"chordconductor/conductor/lab/deploy/faults"
 	"chordconductor/conductor/ring"
 	"chordconductor/node/chord"
 )
@@ -24,7 +25,7 @@ func TestTheSecondTryIsATry(t *testing.T) {
 		if err := l.PauseNode(t.Context(), deploytest.ID(1), time.Minute); err == nil {
 			t.Error("a host refuses to pause, and the command succeeds")
 		}
-		if got := l.Faults(); slices.ContainsFunc(got, func(f Fault) bool { return !f.Ending }) {
+		if got := l.Faults(); slices.ContainsFunc(got, func(f faults.Listed) bool { return !f.Ending }) {
 			t.Errorf("after commands that failed: %+v", got)
 		}
 		if ids, err := l.Heal(t.Context()); err == nil || len(ids) > 0 {

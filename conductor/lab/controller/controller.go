@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"chordconductor/conductor/lab/deploy"
+	"chordconductor/conductor/lab/deploy/faults"
 	"chordconductor/conductor/lab/result"
 	"chordconductor/conductor/lab/runtime"
 	"chordconductor/conductor/lab/scenario"
@@ -30,7 +31,7 @@ type Config struct {
 // Controller owns the present ring, and the simulation that runs on it. Its methods may be called from any goroutine.
 type Controller struct {
 	cfg    Config
-	remote *activeDeployment // nil: there is none
+	remote *faults.Deployment // nil: there is none
 
 	lifetime context.Context // ends when Close begins, and with it any exchange under way
 	end      context.CancelFunc
@@ -38,9 +39,9 @@ type Controller struct {
 	change sync.Mutex // held while rings and simulations are exchanged; never by readers
 
 	mu      sync.Mutex
-	own     *activeDeployment // guarded by mu; nil: this process runs no ring
-	current *simulation       // guarded by mu; the running one, or the last; nil: none yet
-	closed  bool              // guarded by mu
+	own     *faults.Deployment // guarded by mu; nil: this process runs no ring
+	current *simulation        // guarded by mu; the running one, or the last; nil: none yet
+	closed  bool               // guarded by mu
 }
 
 // New returns a Controller without a ring of its own.
@@ -48,8 +49,8 @@ func New(cfg Config) *Controller {
 	l := &Controller{cfg: cfg}
 	l.lifetime, l.end = context.WithCancel(context.Background())
 	if cfg.Remote != nil {
-		l.remote = newActiveDeployment(deploy.OnWall(cfg.Remote, runtime.NewWall()))
-		_ = l.remote.Runtime.Go(context.Background(), l.remote.renewFaults) // fails only in a runtime that has ended
+		l.remote = faults.On(deploy.OnWall(cfg.Remote, runtime.NewWall()))
+		_ = l.remote.Runtime.Go(context.Background(), l.remote.Renew) // fails only in a runtime that has ended
 	}
 	return l
 }
@@ -93,7 +94,7 @@ const changeLimit = 30 * time.Second
 // renew retires the present ring, and activates the deployment of a new one.
 func (l *Controller) renew(ctx context.Context, d *deploy.Deployment) error {
 	l.retire(ctx)
-	here := newActiveDeployment(d)
+	here := faults.On(d)
 	l.mu.Lock()
 	closed := l.closed
 	if !closed {
@@ -101,10 +102,10 @@ func (l *Controller) renew(ctx context.Context, d *deploy.Deployment) error {
 	}
 	l.mu.Unlock()
 	if closed {
-		here.close(ctx)
+		here.Close(ctx)
 		return deploy.Refuse(deploy.ErrConflict, "the conductor is stopping")
 	}
-	return here.Do(ctx, func(ctx context.Context) { _ = here.Runtime.Go(context.WithoutCancel(ctx), here.renewFaults) })
+	return here.Do(ctx, func(ctx context.Context) { _ = here.Runtime.Go(context.WithoutCancel(ctx), here.Renew) })
 }
 
 // begin starts the scenario's tasks.
@@ -165,7 +166,7 @@ func (l *Controller) retire(ctx context.Context) {
 	l.own = nil
 	l.mu.Unlock()
 	if own != nil {
-		own.close(ctx)
+		own.Close(ctx)
 	}
 }
 
@@ -180,7 +181,7 @@ func (l *Controller) Close(ctx context.Context) {
 	l.stopCurrent(ctx)
 	l.retire(ctx)
 	if l.remote != nil {
-		l.remote.close(ctx)
+		l.remote.Close(ctx)
 	}
 }
 
@@ -191,7 +192,7 @@ func (l *Controller) simulation() *simulation {
 }
 
 // here is the ring that commands act on: this process's own if there is one, else the remote one, else nil.
-func (l *Controller) here() *activeDeployment {
+func (l *Controller) here() *faults.Deployment {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.own != nil {
@@ -204,7 +205,7 @@ func (l *Controller) here() *activeDeployment {
 func (l *Controller) Simulation() result.State {
 	st := result.State{Phases: []result.PlannedStep{}}
 	if here := l.here(); here != nil {
-		st.Control, st.Cut = true, here.faults.partitioned()
+		st.Control, st.Cut = true, here.Faults.Partitioned()
 	}
 	if sim := l.simulation(); sim != nil {
 		sim.report(&st)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"chordconductor/conductor/lab/deploy"
+	"chordconductor/conductor/lab/deploy/faults"
 	"chordconductor/conductor/lab/scenario"
 	"chordconductor/node/chord"
 )
@@ -31,19 +32,19 @@ func (s *simulation) perform(ctx context.Context, number int, p scenario.Phase) 
 	case scenario.Churn:
 		s.churn(ctx, a, p, result)
 	case scenario.Partition:
-		err = s.inflict(ctx, p, result, &fault{from: s.someHosts(a.Fraction), both: true, partition: true})
+		err = s.inflict(ctx, p, result, &faults.Fault{From: s.someHosts(a.Fraction), Both: true, Partition: true})
 	case scenario.OneWayCut:
 		from := s.someHosts(a.From)
-		err = s.inflict(ctx, p, result, &fault{from: from, to: s.otherHosts(a.To, from), partition: true})
+		err = s.inflict(ctx, p, result, &faults.Fault{From: from, To: s.otherHosts(a.To, from), Partition: true})
 	case scenario.SlowLink:
 		from := s.someHosts(a.Fraction)
-		err = s.inflict(ctx, p, result, &fault{from: from, to: s.allHosts(), latency: a.Latency})
+		err = s.inflict(ctx, p, result, &faults.Fault{From: from, To: s.allHosts(), Latency: a.Latency})
 	case scenario.Pause:
-		err = s.inflict(ctx, p, result, &fault{from: s.fewHosts(a.Count), paused: true})
+		err = s.inflict(ctx, p, result, &faults.Fault{From: s.fewHosts(a.Count), Paused: true})
 	case scenario.Heal:
 		repairs, err = s.heal(ctx, result)
 	case scenario.TelemetryOutage:
-		err = s.inflict(ctx, p, result, &fault{from: s.someHosts(a.Fraction), held: true})
+		err = s.inflict(ctx, p, result, &faults.Fault{From: s.someHosts(a.Fraction), Held: true})
 	case scenario.SetLoad:
 		s.driver.SetWorkload(a.Workload)
 		if p.For > 0 && s.sleepUntil(p.End()) == nil {
@@ -115,12 +116,12 @@ func (s *simulation) start(ctx context.Context, result, n int) error {
 
 // heal ends all faults; it asks for all hosts that are under one, and reports whether there were any.
 func (s *simulation) heal(ctx context.Context, result int) (some bool, err error) {
-	before := s.faults.faulty()
-	_, err = s.faults.heal(ctx)
+	before := s.faults.Faulty()
+	_, err = s.faults.Heal(ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.results[result].Planned = before
-	s.results[result].Done = max(0, before-s.faults.faulty())
+	s.results[result].Done = max(0, before-s.faults.Faulty())
 	return before > 0, err
 }
 
@@ -182,15 +183,15 @@ func (s *simulation) churn(ctx context.Context, c scenario.Churn, p scenario.Pha
 
 // inflict brings a fault into force for the phase's time, or until it is healed. A host where it does not begin at
 // once, or does not end in time, counts as not done.
-func (s *simulation) inflict(ctx context.Context, p scenario.Phase, result int, d *fault) error {
-	if d.partition {
-		d.partitioned = s.countMembers(d.from)
+func (s *simulation) inflict(ctx context.Context, p scenario.Phase, result int, d *faults.Fault) error {
+	if d.Partition {
+		d.Partitioned = s.countMembers(d.From)
 	}
-	end, err := s.faults.add(ctx, d)
-	hit := s.faults.hit(d)
+	end, err := s.faults.Add(ctx, d)
+	hit := s.faults.Hit(d)
 	s.mu.Lock()
 	r := &s.results[result]
-	r.Planned = max(r.Planned, len(d.from), 1) // the hosts that its share comes to, at least one
+	r.Planned = max(r.Planned, len(d.From), 1) // the hosts that its share comes to, at least one
 	r.Done = hit
 	s.mu.Unlock()
 	if p.For == 0 {
@@ -200,7 +201,7 @@ func (s *simulation) inflict(ctx context.Context, p scenario.Phase, result int, 
 		return err
 	}
 	if endErr := end(ctx); endErr != nil {
-		s.did(result, -min(hit, s.faults.stuck(d)))
+		s.did(result, -min(hit, s.faults.Stuck(d)))
 		if err == nil {
 			err = endErr
 		}

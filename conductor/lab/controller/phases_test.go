@@ -14,6 +14,7 @@ import (
 
 	"chordconductor/conductor/lab/deploy"
 	"chordconductor/conductor/lab/deploy/deploytest"
+	"chordconductor/conductor/lab/deploy/faults"
 	"chordconductor/conductor/lab/scenario"
 	"chordconductor/conductor/ring"
 	"chordconductor/node/chord"
@@ -105,7 +106,7 @@ func (f *stageFleet) under() (hosts []string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, h := range f.paper.List {
-		if q := f.paper.Sent[h.Address]; !healthy(q) {
+		if q := f.paper.Sent[h.Address]; !faults.Healthy(q) {
 			hosts = append(hosts, h.Address)
 		}
 	}

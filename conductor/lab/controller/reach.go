@@ -1,7 +1,6 @@
 package controller
 
 import (
-	"chordconductor/conductor/lab/deploy"
 	"cmp"
 	"context"
 	"math/rand/v2"
@@ -11,6 +10,8 @@ import (
 
 	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/status"
+
+	"chordconductor/conductor/lab/deploy"
 )
 
 const (

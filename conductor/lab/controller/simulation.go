@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"chordconductor/conductor/lab/deploy"
+	"chordconductor/conductor/lab/deploy/faults"
 	"chordconductor/conductor/lab/judge/groundtruth"
 	"chordconductor/conductor/lab/load"
 	"chordconductor/conductor/lab/result"
@@ -41,13 +42,13 @@ type Sources struct {
 // A simulation is one scenario on one fleet.
 type simulation struct {
 	scenario   *scenario.Scenario
-	deployment *activeDeployment
+	deployment *faults.Deployment
 	runtime    *runtime.Scope
 	fleet      deploy.Fleet
 	view       func() *ring.View
 	stats      func() live.Stats
 	watch      *Watch
-	faults     *faults
+	faults     *faults.InForce
 	driver     *load.Driver
 	truth      func(ctx context.Context) map[chord.ID]groundtruth.State // nil: there is none, or it should not be asked
 	virtual    bool
@@ -74,9 +75,9 @@ type simulation struct {
 	took       time.Duration // as of the last look; final when ended
 }
 
-func newSimulation(s *scenario.Scenario, here *activeDeployment, from Sources) *simulation {
+func newSimulation(s *scenario.Scenario, here *faults.Deployment, from Sources) *simulation {
 	sim := &simulation{
-		scenario: s, deployment: here, runtime: runtime.NewScope(here.Runtime), fleet: here.Fleet, faults: here.faults,
+		scenario: s, deployment: here, runtime: runtime.NewScope(here.Runtime), fleet: here.Fleet, faults: here.Faults,
 		view: from.View, stats: from.Stats, watch: from.Watch,
 		truth:      groundtruth.Source(here.Fleet, s.Expects(scenario.UnmarkedWrongFields)),
 		rand:       rand.New(rand.NewPCG(s.Seed, 0xfa0175)),
@@ -141,7 +142,7 @@ func (s *simulation) run(ctx context.Context) {
 	}
 	s.setPhase("verdict")
 	s.driver.Stop()
-	if err := s.faults.clear(ctx); err != nil {
+	if err := s.faults.Clear(ctx); err != nil {
 		s.note("healing at the end: %v", err)
 	}
 	if running.Wait(0) != nil {
@@ -168,11 +169,11 @@ func (s *simulation) applyNetwork(ctx context.Context) {
 	if s.scenario.OwnRing {
 		return
 	}
-	err := s.faults.setNetwork(ctx, s.scenario.Network)
+	err := s.faults.SetNetwork(ctx, s.scenario.Network)
 	if n := s.scenario.Network; n.Latency == 0 && n.Jitter == 0 && n.Loss == 0 {
 		return
 	}
-	planned, done := s.faults.settled()
+	planned, done := s.faults.Settled()
 	s.mu.Lock()
 	s.results[0].Planned += planned
 	s.results[0].Done += done
@@ -242,7 +243,7 @@ func (s *simulation) abort(ctx context.Context) {
 	}
 	s.mu.Unlock()
 	s.runtime.End()
-	if err := s.faults.clear(ctx); err != nil {
+	if err := s.faults.Clear(ctx); err != nil {
 		s.note("healing at the end: %v", err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 
 	"chordconductor/conductor/lab/deploy"
+	"chordconductor/conductor/lab/deploy/faults"
 	"chordconductor/conductor/lab/result"
 	"chordconductor/conductor/lab/scenario"
 	"chordconductor/conductor/ring"
@@ -49,8 +50,8 @@ func RunVirtual(ctx context.Context, s *scenario.Scenario, tap Tap, show func(re
 	if err != nil {
 		return nil, err
 	}
-	here := newActiveDeployment(&deploy.Deployment{Fleet: fleet, Runtime: host})
-	if err := host.Go(ctx, here.renewFaults); err != nil {
+	here := faults.On(&deploy.Deployment{Fleet: fleet, Runtime: host})
+	if err := host.Go(ctx, here.Renew); err != nil {
 		return nil, err
 	}
 	sim := newSimulation(s, here, Sources{View: fold.view, Watch: watch})

@@ -1,4 +1,4 @@
-package controller
+package faults
 
 import (
 	"context"
@@ -24,32 +24,32 @@ func TestHealThatFails(t *testing.T) {
 			for _, late := range []bool{false, true} {
 				f := &brittleFleet{deploytest.NewPaper("a", "b", "c"), map[int]bool{}, late}
 				c := &clock{now: time.Unix(1e9, 0)}
-				fs := newFaults(f, scenario.Network{}, c.Now)
-				cut := &fault{from: set("a"), both: true, partition: true}
-				if err := fs.impose(t.Context(), cut, &fault{from: set("b"), paused: true}); err != nil {
+				fs := newInForce(f, scenario.Network{}, c.Now)
+				cut := &Fault{From: set("a"), Both: true, Partition: true}
+				if err := fs.Impose(t.Context(), cut, &Fault{From: set("b"), Paused: true}); err != nil {
 					t.Fatal(err)
 				}
 				label := fmt.Sprintf("calls %d and %d fail, late %v", first, second, late)
 				f.failing = map[int]bool{f.Calls + first: true, f.Calls + second: true}
-				ids, err := fs.heal(t.Context())
+				ids, err := fs.Heal(t.Context())
 				ending := map[string]bool{}
-				for _, fault := range fs.list() {
+				for _, fault := range fs.List() {
 					ending[fault.Kind] = fault.Ending
 				}
 				for kind, member := range map[string]chord.ID{"partition": deploytest.ID(1), "pause": deploytest.ID(2)} {
 					if healed := slices.Contains(ids, member); healed == ending[kind] {
-						t.Errorf("%s: of the %s %v are healed, and %v are listed", label, kind, ids, fs.list())
+						t.Errorf("%s: of the %s %v are healed, and %v are listed", label, kind, ids, fs.List())
 					}
 				}
-				if whole := len(fs.list()) == 0; whole != (err == nil) {
-					t.Errorf("%s: %v, listed %v", label, err, fs.list())
+				if whole := len(fs.List()) == 0; whole != (err == nil) {
+					t.Errorf("%s: %v, listed %v", label, err, fs.List())
 				}
 				unlisted(t, label, f.Paper, fs)
 				for range 4 { // as renewFaults does
 					c.now = c.now.Add(2 * faultRetry)
 					_ = fs.apply(t.Context())
 				}
-				if got := fmt.Sprint(f.Blocked(), f.Sent["b"].GetPaused(), fs.list()); got != "[] false []" {
+				if got := fmt.Sprint(f.Blocked(), f.Sent["b"].GetPaused(), fs.List()); got != "[] false []" {
 					t.Errorf("%s: still in force: %s", label, got)
 				}
 			}
@@ -58,13 +58,13 @@ func TestHealThatFails(t *testing.T) {
 }
 
 // unlisted fails a test if hosts are under faults that the list does not show.
-func unlisted(t *testing.T, label string, f *deploytest.Paper, fs *faults) {
+func unlisted(t *testing.T, label string, f *deploytest.Paper, fs *InForce) {
 	t.Helper()
-	list := fs.list()
+	list := fs.List()
 	for _, h := range f.List {
 		sent := f.Sent[h.Address]
 		shown := func(kinds ...string) bool {
-			return slices.ContainsFunc(list, func(fault Fault) bool {
+			return slices.ContainsFunc(list, func(fault Listed) bool {
 				return slices.Contains(kinds, fault.Kind) && (slices.Contains(fault.From, h.Address) || kinds[0] == "partition")
 			})
 		}
@@ -84,18 +84,18 @@ func TestWhatMayBeInForceIsListed(t *testing.T) {
 		names := []string{"a", "b", "c", "d"}
 		f := &brittleFleet{deploytest.NewPaper(names...), map[int]bool{}, false}
 		c := &clock{now: time.Unix(1e9, 0)}
-		fs := newFaults(f, scenario.Network{}, c.Now)
-		draw := func() *fault {
-			d := &fault{from: set(names[r.IntN(4)])}
+		fs := newInForce(f, scenario.Network{}, c.Now)
+		draw := func() *Fault {
+			d := &Fault{From: set(names[r.IntN(4)])}
 			switch r.IntN(4) {
 			case 0:
-				d.both, d.partition = true, true
+				d.Both, d.Partition = true, true
 			case 1:
-				d.to, d.partition = set(names[r.IntN(4)]), true
+				d.To, d.Partition = set(names[r.IntN(4)]), true
 			case 2:
-				d.paused = true
+				d.Paused = true
 			case 3:
-				d.held = true
+				d.Held = true
 			}
 			return d
 		}
@@ -109,11 +109,11 @@ func TestWhatMayBeInForceIsListed(t *testing.T) {
 			switch r.IntN(6) {
 			case 0:
 				before := len(fs.active)
-				if err := fs.impose(t.Context(), draw()); (err == nil) != (len(fs.active) == before+1) {
+				if err := fs.Impose(t.Context(), draw()); (err == nil) != (len(fs.active) == before+1) {
 					t.Errorf("%s: imposed, and not listed", label)
 				}
 			case 1:
-				end, _ := fs.add(t.Context(), draw())
+				end, _ := fs.Add(t.Context(), draw())
 				ends = append(ends, end)
 			case 2:
 				if len(ends) > 0 {
@@ -121,8 +121,8 @@ func TestWhatMayBeInForceIsListed(t *testing.T) {
 					ends = ends[1:]
 				}
 			case 3:
-				ids, err := fs.heal(t.Context())
-				if err == nil && (len(fs.list()) > 0 || slices.ContainsFunc(slices.Collect(maps.Values(f.Sent)), func(q *nodepb.SetFaultsRequest) bool { return !healthy(q) })) {
+				ids, err := fs.Heal(t.Context())
+				if err == nil && (len(fs.List()) > 0 || slices.ContainsFunc(slices.Collect(maps.Values(f.Sent)), func(q *nodepb.SetFaultsRequest) bool { return !Healthy(q) })) {
 					t.Errorf("%s: healed %v, and in force is %v", label, ids, f.Sent)
 				}
 			default:
@@ -132,8 +132,8 @@ func TestWhatMayBeInForceIsListed(t *testing.T) {
 			unlisted(t, label, f.Paper, fs)
 		}
 		clear(f.failing)
-		if _, err := fs.heal(t.Context()); err != nil || len(fs.list()) > 0 || len(fs.orders) > 0 {
-			t.Errorf("seed %d: at the end: %v, %v listed, %v wanted", seed, err, fs.list(), fs.orders)
+		if _, err := fs.Heal(t.Context()); err != nil || len(fs.List()) > 0 || len(fs.orders) > 0 {
+			t.Errorf("seed %d: at the end: %v, %v listed, %v wanted", seed, err, fs.List(), fs.orders)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package controller
+package faults
 
 import (
 	"time"
@@ -7,41 +7,41 @@ import (
 )
 
 // A fault is one partition, slow link, pause or telemetry outage, of hosts named by address.
-type fault struct {
-	from, to    map[string]bool // to nil: all hosts not in from
-	both        bool            // also calls from "to" to "from"
-	partition   bool
-	latency     time.Duration
-	paused      bool       // hosts of from drop all traffic
-	held        bool       // the telemetry of hosts of from is not delivered
-	partitioned int        // members partitioned off, for the page
+type Fault struct {
+	From, To    map[string]bool // to nil: all hosts not in from
+	Both        bool            // also calls from "to" to "from"
+	Partition   bool
+	Latency     time.Duration
+	Paused      bool       // hosts of from drop all traffic
+	Held        bool       // the telemetry of hosts of from is not delivered
+	Partitioned int        // members partitioned off, for the page
 	members     []chord.ID // of the hosts named, when it began
 }
 
 // concerns reports whether the fault applies to calls from one host to another.
-func (d *fault) concerns(from, to string) bool {
-	return (d.partition || d.latency > 0) && from != to && (d.oneWay(from, to) || d.both && d.oneWay(to, from))
+func (d *Fault) concerns(from, to string) bool {
+	return (d.Partition || d.Latency > 0) && from != to && (d.oneWay(from, to) || d.Both && d.oneWay(to, from))
 }
 
 // orders reports whether the fault needs an order to a host: each host imposes the faults of its own outgoing calls.
-func (d *fault) orders(host string) bool {
-	return d.from[host] || d.both && (d.to[host] || d.to == nil)
+func (d *Fault) orders(host string) bool {
+	return d.From[host] || d.Both && (d.To[host] || d.To == nil)
 }
 
-func (d *fault) oneWay(from, to string) bool {
-	if d.to == nil {
-		return d.from[from] && !d.from[to]
+func (d *Fault) oneWay(from, to string) bool {
+	if d.To == nil {
+		return d.From[from] && !d.From[to]
 	}
-	return d.from[from] && d.to[to]
+	return d.From[from] && d.To[to]
 }
 
-// FaultKinds are the values of Fault.Kind.
-func FaultKinds() []string {
+// Kinds are the values of Listed.Kind.
+func Kinds() []string {
 	return []string{"partition", "one_way_cut", "slow_link", "pause", "telemetry_outage"}
 }
 
-// A Fault is a fault in force, as the API lists it.
-type Fault struct {
+// Listed is a fault in force, as the API lists it.
+type Listed struct {
 	Kind    string        // partition, one_way_cut, slow_link, pause or telemetry_outage, as a scenario names it
 	From    []string      // addresses of the hosts concerned
 	To      []string      // addresses of the hosts that they cannot call, or call slowly; empty: all others

@@ -1,4 +1,4 @@
-package controller
+package faults
 
 import (
 	"context"
@@ -22,29 +22,29 @@ const (
 	maxEnding = 256
 )
 
-// faults composes the faults in force into one order per host, and sends the orders. Later hosts are sent theirs as
+// InForce composes the faults in force into one order per host, and sends the orders. Later hosts are sent theirs as
 // well, so a new host does not bridge a partition.
-type faults struct {
+type InForce struct {
 	fleet deploy.Fleet
 	now   func() time.Time
 	home  scenario.Network // network conditions of the deployment, whatever the scenario
 
 	mu      sync.Mutex
 	network scenario.Network  // guarded by mu: network conditions of every call
-	active  []*fault          // guarded by mu; bounded by the phases of a scenario and the commands of users
-	ending  []*fault          // guarded by mu; ended, but not confirmed by all hosts concerned; at most maxEnding
+	active  []*Fault          // guarded by mu; bounded by the phases of a scenario and the commands of users
+	ending  []*Fault          // guarded by mu; ended, but not confirmed by all hosts concerned; at most maxEnding
 	orders  map[string]*order // guarded by mu; by address: hosts that have or had a fault
 }
 
-func newFaults(f deploy.Fleet, n scenario.Network, now func() time.Time) *faults {
-	return &faults{fleet: f, now: now, home: n, network: n, orders: make(map[string]*order)}
+func newInForce(f deploy.Fleet, n scenario.Network, now func() time.Time) *InForce {
+	return &InForce{fleet: f, now: now, home: n, network: n, orders: make(map[string]*order)}
 }
 
-// add brings a fault into force; the returned function ends it. After an error the fault is wanted all the same: hosts
+// Add brings a fault into force; the returned function ends it. After an error the fault is wanted all the same: hosts
 // that did not take it are asked again while it lasts.
-func (f *faults) add(ctx context.Context, d *fault) (end func(context.Context) error, err error) {
+func (f *InForce) Add(ctx context.Context, d *Fault) (end func(context.Context) error, err error) {
 	for _, h := range f.fleet.Hosts() {
-		if d.from[h.Address] || d.to[h.Address] {
+		if d.From[h.Address] || d.To[h.Address] {
 			for _, m := range h.Members {
 				d.members = append(d.members, m.ID)
 			}
@@ -53,20 +53,21 @@ func (f *faults) add(ctx context.Context, d *fault) (end func(context.Context) e
 	f.mu.Lock()
 	f.active = append(f.active, d)
 	f.mu.Unlock()
-	return func(ctx context.Context) error { return f.remove(ctx, d) }, f.send(ctx, d.orders)
+	return func(ctx context.Context) error { return f.Remove(ctx, d) }, f.send(ctx, d.orders)
 }
 
-func (f *faults) remove(ctx context.Context, ds ...*fault) error {
+// Remove ends faults. After an error hosts that did not take the end are asked again.
+func (f *InForce) Remove(ctx context.Context, ds ...*Fault) error {
 	f.mu.Lock()
-	f.end(func(d *fault) bool { return slices.Contains(ds, d) })
+	f.end(func(d *Fault) bool { return slices.Contains(ds, d) })
 	f.mu.Unlock()
 	return f.send(ctx, func(host string) bool {
-		return slices.ContainsFunc(ds, func(d *fault) bool { return d.orders(host) })
+		return slices.ContainsFunc(ds, func(d *Fault) bool { return d.orders(host) })
 	})
 }
 
 // end moves faults from those in force to those that are ending. f.mu is held.
-func (f *faults) end(which func(*fault) bool) {
+func (f *InForce) end(which func(*Fault) bool) {
 	for _, d := range f.active {
 		if which(d) {
 			f.ending = append(f.ending, d)
@@ -76,30 +77,30 @@ func (f *faults) end(which func(*fault) bool) {
 	f.ending = f.ending[max(0, len(f.ending)-maxEnding):]
 }
 
-func every(*fault) bool { return true }
+func every(*Fault) bool { return true }
 
 func everyHost(string) bool { return true }
 
-// impose brings faults into force at every host concerned, or none of them: a command that fails leaves none behind. A
+// Impose brings faults into force at every host concerned, or none of them: a command that fails leaves none behind. A
 // host that cannot be reached to take one back is asked again until it has, or its lease ends.
-func (f *faults) impose(ctx context.Context, ds ...*fault) error {
+func (f *InForce) Impose(ctx context.Context, ds ...*Fault) error {
 	for i, d := range ds {
-		_, err := f.add(ctx, d)
+		_, err := f.Add(ctx, d)
 		if err == nil {
 			err = ctx.Err() // the caller has been answered that it failed
 		}
 		if err != nil {
-			_ = f.remove(context.WithoutCancel(ctx), ds[:i+1]...) // retried at the hosts where this fails
+			_ = f.Remove(context.WithoutCancel(ctx), ds[:i+1]...) // retried at the hosts where this fails
 			return err
 		}
 	}
 	return nil
 }
 
-// heal ends all faults, also those that a host has not confirmed to have ended. It returns the members of the hosts
+// Heal ends all faults, also those that a host has not confirmed to have ended. It returns the members of the hosts
 // named by the faults that have ended. An error reports a host that could not be reached, where one may still be in
 // force.
-func (f *faults) heal(ctx context.Context) ([]chord.ID, error) {
+func (f *InForce) Heal(ctx context.Context) ([]chord.ID, error) {
 	f.mu.Lock()
 	f.end(every)
 	healing := slices.Clone(f.ending)
@@ -117,21 +118,21 @@ func (f *faults) heal(ctx context.Context) ([]chord.ID, error) {
 	return slices.Compact(ids), err
 }
 
-// list returns the faults that are in force, or may be.
-func (f *faults) list() []Fault {
+// List returns the faults that are in force, or may be.
+func (f *InForce) List() []Listed {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	out := make([]Fault, 0, len(f.active)+len(f.ending))
+	out := make([]Listed, 0, len(f.active)+len(f.ending))
 	for i, d := range slices.Concat(f.active, f.ending) {
-		fault := Fault{Ending: i >= len(f.active), From: slices.Sorted(maps.Keys(d.from)), To: slices.Sorted(maps.Keys(d.to)), Latency: d.latency, Members: d.members}
+		fault := Listed{Ending: i >= len(f.active), From: slices.Sorted(maps.Keys(d.From)), To: slices.Sorted(maps.Keys(d.To)), Latency: d.Latency, Members: d.members}
 		switch {
-		case d.partition && d.both:
+		case d.Partition && d.Both:
 			fault.Kind = "partition"
-		case d.partition:
+		case d.Partition:
 			fault.Kind = "one_way_cut"
-		case d.paused:
+		case d.Paused:
 			fault.Kind = "pause"
-		case d.held:
+		case d.Held:
 			fault.Kind = "telemetry_outage"
 		default:
 			fault.Kind = "slow_link"
@@ -141,15 +142,16 @@ func (f *faults) list() []Fault {
 	return out
 }
 
-// setNetwork imposes network conditions on all calls from now on; clear ends them and all faults.
-func (f *faults) setNetwork(ctx context.Context, n scenario.Network) error {
+// SetNetwork imposes network conditions on all calls from now on; Clear ends them and all faults.
+func (f *InForce) SetNetwork(ctx context.Context, n scenario.Network) error {
 	f.mu.Lock()
 	f.network = n
 	f.mu.Unlock()
 	return f.send(ctx, everyHost)
 }
 
-func (f *faults) clear(ctx context.Context) error {
+// Clear ends all faults, and the network conditions that are not the deployment's own.
+func (f *InForce) Clear(ctx context.Context) error {
 	f.mu.Lock()
 	f.network = f.home
 	f.end(every)
@@ -157,26 +159,26 @@ func (f *faults) clear(ctx context.Context) error {
 	return f.send(ctx, everyHost)
 }
 
-// partitioned counts the members that are partitioned off now, or may be.
-func (f *faults) partitioned() (n int) {
+// Partitioned counts the members that are partitioned off now, or may be.
+func (f *InForce) Partitioned() (n int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, d := range slices.Concat(f.active, f.ending) {
-		n += d.partitioned
+		n += d.Partitioned
 	}
 	return n
 }
 
 // apply sends every host the order that is new to it. It continues after an error and returns the first. Where no order
 // is new, what failed a moment ago is left for later, and is no error now.
-func (f *faults) apply(ctx context.Context) error {
+func (f *InForce) apply(ctx context.Context) error {
 	return f.send(ctx, func(string) bool { return false })
 }
 
 // send is apply for a caller that has changed the orders of the hosts concerned: it waits for calls under way there, and
 // asks again those that failed a moment ago. For apply, which runs concurrently, may have been the first to see the
 // change, and its answers are not this caller's.
-func (f *faults) send(ctx context.Context, concerned func(host string) bool) error {
+func (f *InForce) send(ctx context.Context, concerned func(host string) bool) error {
 	var first error
 	f.mu.Lock()
 	ended := slices.Clone(f.ending) // of what ends from now on, the orders do not know yet
@@ -189,7 +191,7 @@ func (f *faults) send(ctx context.Context, concerned func(host string) bool) err
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.ending = slices.DeleteFunc(f.ending, func(d *fault) bool {
+	f.ending = slices.DeleteFunc(f.ending, func(d *Fault) bool {
 		n, _ := f.missing(d)
 		return n == 0 && slices.Contains(ended, d)
 	})
@@ -198,11 +200,11 @@ func (f *faults) send(ctx context.Context, concerned func(host string) bool) err
 
 // missing counts the hosts concerned by a fault that have not acknowledged their order, and of these those that the
 // fault names: whether they are under it is not known. f.mu is held.
-func (f *faults) missing(d *fault) (all, named int) {
+func (f *InForce) missing(d *Fault) (all, named int) {
 	for address, o := range f.orders {
 		if d.orders(address) && !o.taken() {
 			all++
-			if d.from[address] {
+			if d.From[address] {
 				named++
 			}
 		}
@@ -210,15 +212,15 @@ func (f *faults) missing(d *fault) (all, named int) {
 	return all, named
 }
 
-// hit counts the hosts named by a fault in force that are under it; none if it is not in force at other hosts whose
+// Hit counts the hosts named by a fault in force that are under it; none if it is not in force at other hosts whose
 // part it needs.
-func (f *faults) hit(d *fault) (n int) {
+func (f *InForce) Hit(d *Fault) (n int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if all, named := f.missing(d); all > named || d.to != nil && len(d.to) == 0 {
+	if all, named := f.missing(d); all > named || d.To != nil && len(d.To) == 0 {
 		return 0
 	}
-	for address := range d.from {
+	for address := range d.From {
 		if o := f.orders[address]; o != nil && o.taken() { // no order: the host has ended
 			n++
 		}
@@ -226,19 +228,19 @@ func (f *faults) hit(d *fault) (n int) {
 	return n
 }
 
-// stuck counts the hosts named by an ended fault that may still be under it; all of them if other hosts may be.
-func (f *faults) stuck(d *fault) int {
+// Stuck counts the hosts named by an ended fault that may still be under it; all of them if other hosts may be.
+func (f *InForce) Stuck(d *Fault) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	all, named := f.missing(d)
 	if all > named {
-		return len(d.from)
+		return len(d.From)
 	}
 	return named
 }
 
-// settled counts the hosts that have an order, and those that have acknowledged it.
-func (f *faults) settled() (wanted, taken int) {
+// Settled counts the hosts that have an order, and those that have acknowledged it.
+func (f *InForce) Settled() (wanted, taken int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, o := range f.orders {
@@ -250,12 +252,12 @@ func (f *faults) settled() (wanted, taken int) {
 	return wanted, taken
 }
 
-// faulty counts the hosts that are under a fault, or may be.
-func (f *faults) faulty() (n int) {
+// Faulty counts the hosts that are under a fault, or may be.
+func (f *InForce) Faulty() (n int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for address, o := range f.orders {
-		concerns := func(d *fault) bool { return d.orders(address) }
+		concerns := func(d *Fault) bool { return d.orders(address) }
 		if slices.ContainsFunc(f.active, concerns) || !o.taken() && slices.ContainsFunc(f.ending, concerns) {
 			n++
 		}

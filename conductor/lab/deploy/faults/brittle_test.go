@@ -1,4 +1,4 @@
-package controller
+package faults
 
 import (
 	"context"
@@ -33,23 +33,23 @@ func (f *brittleFleet) SetFaults(ctx context.Context, address string, q *nodepb.
 // force, at the latest when the hosts could be asked again, and after none everything is.
 func TestCommandsThatFail(t *testing.T) {
 	commands := map[string]struct {
-		ds   func() []*fault
+		ds   func() []*Fault
 		want string // what is then in force
 	}{
-		"partition": {func() []*fault {
-			return []*fault{{from: set("a"), both: true, partition: true}, {from: set("b"), both: true, partition: true}}
+		"partition": {func() []*Fault {
+			return []*Fault{{From: set("a"), Both: true, Partition: true}, {From: set("b"), Both: true, Partition: true}}
 		},
 			"[a>b a>c b>a b>c c>a c>b]"},
-		"pause": {func() []*fault { return []*fault{{from: set("b"), paused: true}} }, "[] paused b"},
-		"slow":  {func() []*fault { return []*fault{{from: set("a", "c"), to: set("b"), partition: true}} }, "[a>b c>b]"},
+		"pause": {func() []*Fault { return []*Fault{{From: set("b"), Paused: true}} }, "[] paused b"},
+		"slow":  {func() []*Fault { return []*Fault{{From: set("a", "c"), To: set("b"), Partition: true}} }, "[a>b c>b]"},
 	}
 	for name, command := range commands {
 		for first := range 12 {
 			for second := first; second < 12; second++ {
 				f := &brittleFleet{deploytest.NewPaper("a", "b", "c"), map[int]bool{first: true, second: true}, second%2 == 0}
 				c := &clock{now: time.Unix(1e9, 0)}
-				fs := newFaults(f, scenario.Network{}, c.Now)
-				err := fs.impose(t.Context(), command.ds()...)
+				fs := newInForce(f, scenario.Network{}, c.Now)
+				err := fs.Impose(t.Context(), command.ds()...)
 				for range 4 { // as renewFaults does
 					c.now = c.now.Add(2 * faultRetry)
 					_ = fs.apply(t.Context())
@@ -64,8 +64,8 @@ func TestCommandsThatFail(t *testing.T) {
 				if err != nil {
 					want = "[]"
 				}
-				if got != want || (err != nil) != (len(fs.list()) == 0) {
-					t.Errorf("%s, calls %d and %d fail: %v, and in force are %s, want %s; listed %v", name, first, second, err, got, want, fs.list())
+				if got != want || (err != nil) != (len(fs.List()) == 0) {
+					t.Errorf("%s, calls %d and %d fail: %v, and in force are %s, want %s; listed %v", name, first, second, err, got, want, fs.List())
 				}
 			}
 		}

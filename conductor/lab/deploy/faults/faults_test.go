@@ -1,4 +1,4 @@
-package controller
+package faults
 
 import (
 	"context"
@@ -22,9 +22,9 @@ type clock struct{ now time.Time }
 func (c *clock) Now() time.Time { return c.now }
 
 // paperFaults are those of a paper fleet, and their clock.
-func paperFaults(f *deploytest.Paper, n scenario.Network) (*faults, *clock) {
+func paperFaults(f *deploytest.Paper, n scenario.Network) (*InForce, *clock) {
 	c := &clock{now: time.Unix(1e9, 0)}
-	return newFaults(f, n, c.Now), c
+	return newInForce(f, n, c.Now), c
 }
 
 func set(addresses ...string) map[string]bool {
@@ -38,15 +38,15 @@ func set(addresses ...string) map[string]bool {
 func TestPartitionsReachTheHostsConcerned(t *testing.T) {
 	for _, test := range []struct {
 		name string
-		d    fault
+		d    Fault
 		want []string
 	}{
-		{"partition", fault{from: set("a", "b"), both: true, partition: true}, []string{"a>c", "a>d", "b>c", "b>d", "c>a", "c>b", "d>a", "d>b"}},
-		{"one way", fault{from: set("a"), to: set("c", "d"), partition: true}, []string{"a>c", "a>d"}},
+		{"partition", Fault{From: set("a", "b"), Both: true, Partition: true}, []string{"a>c", "a>d", "b>c", "b>d", "c>a", "c>b", "d>a", "d>b"}},
+		{"one way", Fault{From: set("a"), To: set("c", "d"), Partition: true}, []string{"a>c", "a>d"}},
 	} {
 		f := deploytest.NewPaper("a", "b", "c", "d")
 		fs, _ := paperFaults(f, scenario.Network{})
-		end, err := fs.add(t.Context(), &test.d)
+		end, err := fs.Add(t.Context(), &test.d)
 		if got := f.Blocked(); err != nil || !slices.Equal(got, test.want) {
 			t.Errorf("%s: %v, want %v; %v", test.name, got, test.want, err)
 		}
@@ -75,13 +75,13 @@ func TestFaultsCompose(t *testing.T) {
 	if err := fs.apply(ctx); err != nil || f.Calls != calls {
 		t.Errorf("hosts are sent an order that they have: %d calls", f.Calls-calls)
 	}
-	endSlow, _ := fs.add(ctx, &fault{from: set("a"), to: set("a", "b", "c"), latency: 200 * time.Millisecond})
-	endCut, _ := fs.add(ctx, &fault{from: set("c"), both: true, partition: true, partitioned: 1})
+	endSlow, _ := fs.Add(ctx, &Fault{From: set("a"), To: set("a", "b", "c"), Latency: 200 * time.Millisecond})
+	endCut, _ := fs.Add(ctx, &Fault{From: set("c"), Both: true, Partition: true, Partitioned: 1})
 	is("slow and partitioned", f.Sent["a"],
 		&nodepb.Fault{Address: "b", LatencyMicros: 205_000, JitterMicros: 1000, Loss: 0.01},
 		&nodepb.Fault{Address: "c", Cut: true, LatencyMicros: 205_000, JitterMicros: 1000, Loss: 0.01}, base)
-	if fs.partitioned() != 1 {
-		t.Errorf("%d members are partitioned off", fs.partitioned())
+	if fs.Partitioned() != 1 {
+		t.Errorf("%d members are partitioned off", fs.Partitioned())
 	}
 	f.List = append(f.List, deploy.Host{ID: "d", Address: "d"}) // a new host does not bridge the partition
 	if err := fs.apply(ctx); err != nil || !slices.Contains(f.Blocked(), "d>c") {
@@ -90,11 +90,11 @@ func TestFaultsCompose(t *testing.T) {
 	_ = endSlow(ctx)
 	_ = endCut(ctx)
 	is("after both ended", f.Sent["a"], base)
-	if err := fs.setNetwork(ctx, scenario.Network{Latency: time.Second, Spread: scenario.Exponential}); err != nil {
+	if err := fs.SetNetwork(ctx, scenario.Network{Latency: time.Second, Spread: scenario.Exponential}); err != nil {
 		t.Error(err)
 	}
 	is("another network", f.Sent["a"], &nodepb.Fault{Address: "*", ExponentialMicros: 1e6})
-	if err := fs.clear(ctx); err != nil {
+	if err := fs.Clear(ctx); err != nil {
 		t.Error(err)
 	}
 	is("home again", f.Sent["a"], base)
@@ -106,7 +106,7 @@ func TestHostsAreSentOrdersAgain(t *testing.T) {
 	f := deploytest.NewPaper("a", "b", "c")
 	fs, clock := paperFaults(f, scenario.Network{})
 	f.Fail = "a"
-	end, err := fs.add(t.Context(), &fault{from: set("a"), both: true, partition: true})
+	end, err := fs.Add(t.Context(), &Fault{From: set("a"), Both: true, Partition: true})
 	if err == nil {
 		t.Error("no error")
 	}
@@ -165,16 +165,16 @@ func TestCommandsWaitForEachOther(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := &slowFleet{deploytest.NewPaper("a", "b"), make(chan error)}
-				fs := newFaults(f, scenario.Network{}, time.Now)
+				fs := newInForce(f, scenario.Network{}, time.Now)
 				pausing, cancel := context.WithCancel(t.Context())
 				defer cancel()
-				go fs.add(pausing, &fault{from: set("a"), paused: true})
+				go fs.Add(pausing, &Fault{From: set("a"), Paused: true})
 				synctest.Wait()
 				done := make(chan error, 1)
 				waiting, enough := context.WithTimeout(t.Context(), time.Second)
 				defer enough()
 				go func() {
-					_, err := fs.add(waiting, &fault{from: set("a"), held: true})
+					_, err := fs.Add(waiting, &Fault{From: set("a"), Held: true})
 					done <- err
 				}()
 				synctest.Wait()
@@ -196,10 +196,10 @@ func TestCommandsWaitForEachOther(t *testing.T) {
 func TestPauseAndOutage(t *testing.T) {
 	f := deploytest.NewPaper("a", "b", "c")
 	fs, _ := paperFaults(f, scenario.Network{})
-	if _, err := fs.add(t.Context(), &fault{from: set("a"), paused: true}); err != nil {
+	if _, err := fs.Add(t.Context(), &Fault{From: set("a"), Paused: true}); err != nil {
 		t.Error(err)
 	}
-	if _, err := fs.add(t.Context(), &fault{from: set("a", "b"), held: true}); err != nil {
+	if _, err := fs.Add(t.Context(), &Fault{From: set("a", "b"), Held: true}); err != nil {
 		t.Error(err)
 	}
 	for address, want := range map[string]*nodepb.SetFaultsRequest{"a": {Paused: true, TelemetryHeld: true}, "b": {TelemetryHeld: true}, "c": nil} {
@@ -214,11 +214,11 @@ func TestPauseAndOutage(t *testing.T) {
 	if err := fs.apply(t.Context()); err != nil || !f.Sent["a"].GetPaused() {
 		t.Errorf("the pause of a ended because the fleet no longer lists it: %v", err)
 	}
-	if _, err := fs.heal(t.Context()); err != nil {
+	if _, err := fs.Heal(t.Context()); err != nil {
 		t.Error(err)
 	}
 	for address, got := range f.Sent {
-		if !healthy(got) {
+		if !Healthy(got) {
 			t.Errorf("healed: %s was sent %v", address, got)
 		}
 	}
@@ -230,14 +230,14 @@ func TestPauseAndOutage(t *testing.T) {
 // TestCallersLearnTheOutcome: that the periodic task has been the first to see a change, and failed to send it, does
 // not hide the failure from the caller that wanted it: the host is asked again.
 func TestCallersLearnTheOutcome(t *testing.T) {
-	fleet := newStageFleet(map[int]bool{2: true}, false)
-	f := newFaults(fleet, scenario.Network{}, time.Now)
-	paused := &fault{from: map[string]bool{"a": true}, paused: true}
-	if _, err := f.add(t.Context(), paused); err != nil {
+	fleet := &brittleFleet{deploytest.NewPaper("a", "b", "c", "d"), map[int]bool{2: true}, false}
+	f := newInForce(fleet, scenario.Network{}, time.Now)
+	paused := &Fault{From: map[string]bool{"a": true}, Paused: true}
+	if _, err := f.Add(t.Context(), paused); err != nil {
 		t.Fatal(err)
 	}
-	other := &fault{from: map[string]bool{"a": true}, held: true}
-	if _, err := f.add(t.Context(), other); err != nil {
+	other := &Fault{From: map[string]bool{"a": true}, Held: true}
+	if _, err := f.Add(t.Context(), other); err != nil {
 		t.Fatal(err)
 	}
 	f.mu.Lock()
@@ -246,7 +246,7 @@ func TestCallersLearnTheOutcome(t *testing.T) {
 	if f.apply(t.Context()) == nil {
 		t.Fatal("the call did not fail")
 	}
-	if err := f.remove(t.Context(), paused, other); err != nil || len(fleet.under()) > 0 {
-		t.Errorf("%v, and in force at %v", err, fleet.under())
+	if err := f.Remove(t.Context(), paused, other); err != nil || !Healthy(fleet.Sent["a"]) {
+		t.Errorf("%v, and in force is %v", err, fleet.Sent["a"])
 	}
 }

@@ -1,4 +1,4 @@
-package controller
+package faults
 
 import (
 	"context"
@@ -34,22 +34,23 @@ func (o *order) due(now time.Time) bool {
 	case o.acknowledged == nil:
 		return now.Sub(o.at) >= faultRetry
 	}
-	return !proto.Equal(o.acknowledged, o.want) || !healthy(o.want) && now.Sub(o.at) >= faultRenewal
+	return !proto.Equal(o.acknowledged, o.want) || !Healthy(o.want) && now.Sub(o.at) >= faultRenewal
 }
 
-func healthy(q *nodepb.SetFaultsRequest) bool {
+// Healthy reports whether an order has no faults.
+func Healthy(q *nodepb.SetFaultsRequest) bool {
 	return len(q.GetFaults()) == 0 && !q.GetPaused() && !q.GetTelemetryHeld()
 }
 
 // compose brings the orders up to date, and lists their addresses, and which of them have changed. A host that is no
 // longer listed keeps its order until it has acknowledged that it has none: its members may be alive.
-func (f *faults) compose(hosts []deploy.Host) (addresses []string, changed map[string]bool) {
+func (f *InForce) compose(hosts []deploy.Host) (addresses []string, changed map[string]bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	changed = make(map[string]bool)
 	for _, h := range hosts {
 		if f.orders[h.Address] == nil {
-			if want := f.of(h.Address, hosts); !healthy(want) {
+			if want := f.of(h.Address, hosts); !Healthy(want) {
 				f.orders[h.Address] = &order{want: want, acknowledged: &nodepb.SetFaultsRequest{}}
 				changed[h.Address] = true
 			}
@@ -66,7 +67,7 @@ func (f *faults) compose(hosts []deploy.Host) (addresses []string, changed map[s
 // sendOrder sends a host its order until it has acknowledged what is wanted. If new, the caller wants something else than
 // before: then the host is asked even if it refused a moment ago, and the answer to another caller's command is awaited,
 // so that the error reports whether the host has taken what is wanted now.
-func (f *faults) sendOrder(ctx context.Context, address string, new bool) error {
+func (f *InForce) sendOrder(ctx context.Context, address string, new bool) error {
 	for {
 		f.mu.Lock()
 		o := f.orders[address]
@@ -99,7 +100,7 @@ func (f *faults) sendOrder(ctx context.Context, address string, new bool) error 
 		if err != nil {
 			o.acknowledged = nil
 		}
-		if gone || err == nil && healthy(o.want) && healthy(q) {
+		if gone || err == nil && Healthy(o.want) && Healthy(q) {
 			delete(f.orders, address)
 		}
 		f.mu.Unlock()
@@ -113,7 +114,7 @@ func (f *faults) sendOrder(ctx context.Context, address string, new bool) error 
 }
 
 // of composes a host's order. Of its faults the first that names an address decides, and "*" comes last.
-func (f *faults) of(from string, hosts []deploy.Host) *nodepb.SetFaultsRequest {
+func (f *InForce) of(from string, hosts []deploy.Host) *nodepb.SetFaultsRequest {
 	q := &nodepb.SetFaultsRequest{}
 	base := &nodepb.Fault{Address: "*", Loss: f.network.Loss, JitterMicros: f.network.Jitter.Microseconds()}
 	if f.network.Spread == scenario.Exponential {
@@ -132,14 +133,14 @@ func (f *faults) of(from string, hosts []deploy.Host) *nodepb.SetFaultsRequest {
 		q.Faults = append(q.Faults, base)
 	}
 	for _, d := range f.active {
-		q.Paused = q.Paused || d.paused && d.from[from]
-		q.TelemetryHeld = q.TelemetryHeld || d.held && d.from[from]
+		q.Paused = q.Paused || d.Paused && d.From[from]
+		q.TelemetryHeld = q.TelemetryHeld || d.Held && d.From[from]
 	}
 	return q
 }
 
 // between composes the faults of one host's calls to another beyond the base; nil: none.
-func (f *faults) between(from, to string, base *nodepb.Fault) (fault *nodepb.Fault) {
+func (f *InForce) between(from, to string, base *nodepb.Fault) (fault *nodepb.Fault) {
 	for _, d := range f.active {
 		if !d.concerns(from, to) {
 			continue
@@ -148,8 +149,8 @@ func (f *faults) between(from, to string, base *nodepb.Fault) (fault *nodepb.Fau
 			fault = proto.CloneOf(base)
 			fault.Address = to
 		}
-		fault.Cut = fault.Cut || d.partition
-		fault.LatencyMicros += d.latency.Microseconds()
+		fault.Cut = fault.Cut || d.Partition
+		fault.LatencyMicros += d.Latency.Microseconds()
 	}
 	return fault
 }

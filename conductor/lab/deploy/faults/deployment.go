@@ -1,0 +1,32 @@
+package faults
+
+import (
+	"context"
+
+	"chordconductor/conductor/lab/deploy"
+)
+
+// A Deployment is a deployment with the faults that are in force on it.
+type Deployment struct {
+	*deploy.Deployment
+	Faults *InForce
+}
+
+// On is a deployment without faults.
+func On(g *deploy.Deployment) *Deployment {
+	return &Deployment{g, newInForce(g.Fleet, g.Network, g.Runtime.Now)}
+}
+
+// Close ends the fleet, then the runtime.
+func (s *Deployment) Close(ctx context.Context) {
+	_ = s.Do(ctx, func(ctx context.Context) { s.Fleet.Close(ctx) }) // a runtime that is too slow is ended all the same
+	s.End()
+}
+
+// Renew sends new hosts the faults in force, and sends them again to hosts that have not acknowledged them or
+// have them for a lease, until the runtime ends.
+func (s *Deployment) Renew(ctx context.Context) {
+	for s.Runtime.Sleep(applyEvery) == nil {
+		_ = s.Faults.apply(ctx) // tried again
+	}
+}
