@@ -13,7 +13,7 @@ import (
 	"strings"
 
 	"chordconductor/conductor/hub/hubpb"
-	"chordconductor/conductor/lab/controller"
+	"chordconductor/conductor/lab/deploy/local"
 	"chordconductor/conductor/lab/scenario"
 	"chordconductor/conductor/web"
 	"chordconductor/node/env/access"
@@ -86,7 +86,7 @@ func target(address string, tls bool) string {
 }
 
 // endpoint is the address for telemetry of members in this process: the OTLP port, as really bound.
-func (c *conductor) endpoint() controller.Endpoint {
+func (c *conductor) endpoint() local.Endpoint {
 	return endpointOf(c.ingest.GRPCAddr(), c.options.ingest)
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"chordconductor/conductor/ingest"
 	"chordconductor/conductor/lab/controller"
+	"chordconductor/conductor/lab/deploy/local"
 	"chordconductor/conductor/lab/report"
 	"chordconductor/conductor/lab/result"
 	"chordconductor/conductor/lab/scenario"
@@ -168,7 +169,7 @@ func runReal(ctx context.Context, s *scenario.Scenario, tap controller.Tap, show
 	go func() { folded <- view.Run(fold) }()
 	control := controller.New(controller.Config{
 		View: view.View, Stats: view.Stats, Watch: watch,
-		Deploy: controller.Deployer{Endpoint: func() controller.Endpoint { return endpointOf(receiver.GRPCAddr(), cfg) }, Version: version(), Log: log}.New,
+		Deploy: local.Deployer{Endpoint: func() local.Endpoint { return endpointOf(receiver.GRPCAddr(), cfg) }, Version: version(), Log: log}.New,
 	})
 	err = control.StartSimulation(s)
 	if err == nil {

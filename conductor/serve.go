@@ -22,6 +22,7 @@ import (
 	"chordconductor/conductor/hub/hubpb"
 	"chordconductor/conductor/ingest"
 	"chordconductor/conductor/lab/controller"
+	"chordconductor/conductor/lab/deploy/local"
 	"chordconductor/conductor/lab/scenario"
 	"chordconductor/conductor/live"
 	"chordconductor/conductor/memory"
@@ -156,7 +157,7 @@ func start(o options, log *slog.Logger) (c *conductor, err error) {
 	}
 	c.controller = controller.New(controller.Config{
 		View: c.live.View, Stats: c.live.Stats, Watch: c.watch,
-		Deploy: controller.Deployer{Endpoint: c.endpoint, Version: version(), Log: c.log}.New,
+		Deploy: local.Deployer{Endpoint: c.endpoint, Version: version(), Log: c.log}.New,
 		Remote: controller.NewRemote(c.live.View, c.options.token, nodes),
 	})
 	return c, c.assemble()

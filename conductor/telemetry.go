@@ -14,7 +14,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"chordconductor/conductor/ingest"
-	"chordconductor/conductor/lab/controller"
+	"chordconductor/conductor/lab/deploy/local"
 	"chordconductor/internal/reload"
 	"chordconductor/otel"
 )
@@ -64,13 +64,13 @@ func (t *ownTelemetry) shutdown(ctx context.Context) error {
 }
 
 // endpointOf is the address of the conductor's own OTLP port for a sender in this process.
-func endpointOf(address string, cfg ingest.Config) controller.Endpoint {
+func endpointOf(address string, cfg ingest.Config) local.Endpoint {
 	if a, err := netip.ParseAddrPort(address); err == nil && a.Addr().IsUnspecified() {
 		address = fmt.Sprintf("127.0.0.1:%d", a.Port())
 	} else if host, port, err := net.SplitHostPort(address); err == nil && host == "" {
 		address = net.JoinHostPort("127.0.0.1", port)
 	}
-	e := controller.Endpoint{URL: "http://" + address}
+	e := local.Endpoint{URL: "http://" + address}
 	if cfg.Token != "" {
 		e.Headers = map[string]string{"authorization": "Bearer " + cfg.Token}
 	}

@@ -2,17 +2,12 @@ package controller
 
 import (
 	"context"
-	"errors"
-	"strings"
 	"testing"
 	"time"
 
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
-
 	"chordconductor/conductor/lab/deploy"
+	"chordconductor/conductor/lab/deploy/deploytest"
 	"chordconductor/conductor/ring"
-	"chordconductor/node/member"
 	"chordconductor/otel/chordevent"
 )
 
@@ -31,20 +26,9 @@ func TestLastMemberOfARemoteRing(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	defer fleet.Close(ctx)
-	wantRefusal(t, func() error { return fleet.Stop(ctx, m.Self().ID, deploy.Leave) }, m)
+	deploytest.WantRefusal(t, func() error { return fleet.Stop(ctx, m.Self().ID, deploy.Leave) }, m)
 	if err := fleet.Stop(ctx, m.Self().ID, deploy.ForcedLeave); err != nil {
 		t.Fatal(err)
 	}
 	waitFor(t, "it has left", func() bool { return m.Status() == chordevent.StatusLeft && len(h.Members()) == 0 })
-}
-
-func wantRefusal(t *testing.T, leave func() error, m *member.Member) {
-	t.Helper()
-	err := leave()
-	if err == nil || !strings.Contains(err.Error(), "force the leave") || m.Status() != chordevent.StatusActive {
-		t.Fatalf("a leave that is not forced: %v, status %s", err, m.Status())
-	}
-	if !errors.Is(err, deploy.ErrConflict) && status.Code(err) != codes.FailedPrecondition { // 409, both
-		t.Errorf("refused as %v", err)
-	}
 }

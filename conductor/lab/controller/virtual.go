@@ -10,6 +10,7 @@ import (
 
 	"chordconductor/conductor/lab/deploy"
 	"chordconductor/conductor/lab/deploy/faults"
+	"chordconductor/conductor/lab/deploy/local"
 	"chordconductor/conductor/lab/result"
 	"chordconductor/conductor/lab/scenario"
 	"chordconductor/conductor/ring"
@@ -35,7 +36,7 @@ var ErrInterrupted = errors.New("interrupted")
 // RunVirtual runs a scenario in virtual time: the same members, the same workload and judgement, on a simulated clock
 // and network. One seed is one run, tapped or not. show is called with the progress, unless it is nil.
 func RunVirtual(ctx context.Context, s *scenario.Scenario, tap Tap, show func(result.State, *ring.View)) (*result.Result, error) {
-	world := worldOf(s, time.Time{})
+	world := local.World(s, time.Time{})
 	defer world.Close()
 	watch := NewWatch()
 	fold := &virtualFold{world: world, ring: ring.New(ring.Options{Base: s.Timing.Stabilize}), watch: watch}
@@ -46,7 +47,7 @@ func RunVirtual(ctx context.Context, s *scenario.Scenario, tap Tap, show func(re
 	if err != nil {
 		return nil, err
 	}
-	fleet, host, err := simulated(s, world, telemetry)
+	fleet, host, err := local.InWorld(s, world, telemetry)
 	if err != nil {
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-package controller
+package local
 
 import (
 	"context"
@@ -10,6 +10,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"chordconductor/conductor/lab/deploy"
+	"chordconductor/conductor/lab/deploy/deploytest"
+	"chordconductor/conductor/lab/scenario"
 	"chordconductor/node/chord"
 	"chordconductor/otel"
 	"chordconductor/otel/chordevent"
@@ -17,8 +19,11 @@ import (
 
 // The same holds for a ring of this process.
 func TestLastMemberOfALocalRing(t *testing.T) {
-	s := parse(t, "ring: {members: 1}")
-	world := worldOf(s, time.Time{})
+	s, err := scenario.Parse("test", []byte("ring: {members: 1}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	world := World(s, time.Time{})
 	defer world.Close()
 	telemetry, err := otel.Memory(otel.MemoryConfig{
 		Ring: deploy.RingName, Instance: "virtual", Random: rand.New(rand.NewPCG(1, 1)).Uint64, Now: world.Now, Sink: func(plog.Logs) {}, Spans: func(ptrace.Traces) {},
@@ -26,7 +31,7 @@ func TestLastMemberOfALocalRing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fleet, host, err := simulated(s, world, telemetry)
+	fleet, host, err := InWorld(s, world, telemetry)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +54,7 @@ func TestLastMemberOfALocalRing(t *testing.T) {
 	}
 	world.Run(10 * time.Second)
 	h, m := fleet.memberOf(ids[0])
-	wantRefusal(t, func() error {
+	deploytest.WantRefusal(t, func() error {
 		return run(func(ctx context.Context) error { return fleet.Stop(ctx, ids[0], deploy.Leave) })
 	}, m)
 	if err := run(func(ctx context.Context) error { return fleet.Stop(ctx, ids[0], deploy.ForcedLeave) }); err != nil {

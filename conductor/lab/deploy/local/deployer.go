@@ -1,4 +1,4 @@
-package controller
+package local
 
 import (
 	"context"
@@ -55,7 +55,7 @@ func (g Deployer) New(ctx context.Context, s *scenario.Scenario) (*deploy.Deploy
 		return newPacedDeployment(s, telemetry, end, g.Log)
 	}
 	wall := runtime.NewWall()
-	fleet := newLocal(s, wall, telemetry, func() (hostSlot, error) { return grpcSlot(telemetry) })
+	fleet := newFleet(s, wall, telemetry, func() (hostSlot, error) { return grpcSlot(telemetry) })
 	fleet.log, fleet.flush, fleet.callLimit = g.Log, end, grpcCallLimit
 	deployment := deploy.OnWall(fleet, wall)
 	deployment.Network = s.Network

@@ -1,4 +1,4 @@
-package controller
+package local
 
 import (
 	"context"
@@ -17,14 +17,14 @@ import (
 // controllerAddress is the host of a simulated world on which the controller's own tasks run. It has no members.
 const controllerAddress = "lab"
 
-// simulated makes the fleet of a ring in a simulated world, and the controller's host.
-func simulated(s *scenario.Scenario, w *simenv.World, t *otel.Telemetry) (*local, *simenv.Host, error) {
+// InWorld makes the fleet of a ring in a simulated world, and the controller's host.
+func InWorld(s *scenario.Scenario, w *simenv.World, t *otel.Telemetry) (*Fleet, *simenv.Host, error) {
 	host, err := w.Host(controllerAddress)
 	if err != nil {
 		return nil, nil, err
 	}
 	hosts := 0
-	return newLocal(s, host, t, func() (hostSlot, error) {
+	return newFleet(s, host, t, func() (hostSlot, error) {
 		hosts++
 		return simulatedSlot(w, fmt.Sprintf("host-%d:7000", hosts))
 	}), host, nil
@@ -45,8 +45,8 @@ func simulatedSlot(w *simenv.World, address string) (hostSlot, error) {
 	}, nil
 }
 
-// worldOf is the simulated world with a scenario's network. A zero start is the world's own.
-func worldOf(s *scenario.Scenario, start time.Time) *simenv.World {
+// World is the simulated world with a scenario's network. A zero start is the world's own.
+func World(s *scenario.Scenario, start time.Time) *simenv.World {
 	n := s.Network
 	cfg := simenv.Config{Seed: s.Seed, Start: start, Loss: n.Loss}
 	switch {
@@ -63,8 +63,8 @@ func worldOf(s *scenario.Scenario, start time.Time) *simenv.World {
 // newPacedDeployment makes a simulated world that follows the wall clock. Its members' telemetry is exported as usual.
 // The world starts now, so that its times and the wall clock's are the same.
 func newPacedDeployment(s *scenario.Scenario, t *otel.Telemetry, flush func(context.Context), log *slog.Logger) (*deploy.Deployment, error) {
-	world := worldOf(s, time.Now())
-	fleet, host, err := simulated(s, world, t)
+	world := World(s, time.Now())
+	fleet, host, err := InWorld(s, world, t)
 	if err != nil {
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-package controller
+package local
 
 import (
 	"cmp"
@@ -37,8 +37,8 @@ type hostSlot struct {
 	blocks  bool   // close waits for calls being served
 }
 
-// local is the hosts of a ring in this process, each a failure domain of its own.
-type local struct {
+// Fleet is the hosts of a ring in this process, each a failure domain of its own.
+type Fleet struct {
 	scenario  *scenario.Scenario
 	runtime   runtime.Runtime
 	telemetry *otel.Telemetry
@@ -50,7 +50,7 @@ type local struct {
 	starting sync.Mutex // one start at a time, so that one host founds the ring
 
 	mu      sync.Mutex
-	hosts   map[string]*localHost   // guarded by mu; by address, at most scenario.MaxMembers
+	hosts   map[string]*host        // guarded by mu; by address, at most scenario.MaxMembers
 	stopped map[*member.Member]bool // guarded by mu; stopped, and not gone yet
 	list    []deploy.Host           // guarded by mu; what Hosts returned last
 	listed  time.Time               // guarded by mu; when; zero: out of date
@@ -60,7 +60,7 @@ type local struct {
 }
 
 // localHost is one host.
-type localHost struct {
+type host struct {
 	*member.Host
 	slot   hostSlot
 	gate   *otel.HoldGate
@@ -68,16 +68,16 @@ type localHost struct {
 	forget func() // ends the subscription to recovered telemetry
 }
 
-func newLocal(s *scenario.Scenario, w runtime.Runtime, t *otel.Telemetry, p func() (hostSlot, error)) *local {
-	return &local{
+func newFleet(s *scenario.Scenario, w runtime.Runtime, t *otel.Telemetry, p func() (hostSlot, error)) *Fleet {
+	return &Fleet{
 		scenario: s, runtime: w, telemetry: t, slot: p, log: slog.New(slog.DiscardHandler),
 		flush: func(context.Context) {},
-		hosts: make(map[string]*localHost), stopped: make(map[*member.Member]bool),
+		hosts: make(map[string]*host), stopped: make(map[*member.Member]bool),
 	}
 }
 
 // Start starts members on new hosts, as many on each as the scenario's virtual nodes, or on the host that is named.
-func (l *local) Start(_ context.Context, count int, host string) ([]chord.ID, error) {
+func (l *Fleet) Start(_ context.Context, count int, host string) ([]chord.ID, error) {
 	l.starting.Lock()
 	defer l.starting.Unlock()
 	if all, _ := deploy.CountMembers(l.Hosts()); all+count > scenario.MaxMembers {
@@ -111,7 +111,7 @@ func (l *local) Start(_ context.Context, count int, host string) ([]chord.ID, er
 	return ids, nil
 }
 
-func (l *local) startOn(h *localHost, count int) ([]chord.ID, error) {
+func (l *Fleet) startOn(h *host, count int) ([]chord.ID, error) {
 	started, err := h.Host.Start(count)
 	ids := make([]chord.ID, len(started))
 	for i, m := range started {
@@ -122,12 +122,12 @@ func (l *local) startOn(h *localHost, count int) ([]chord.ID, error) {
 }
 
 // open makes a host, which joins through some of those that are able, and serves it.
-func (l *local) open(able []string) (*localHost, error) {
+func (l *Fleet) open(able []string) (*host, error) {
 	p, err := l.slot()
 	if err != nil {
 		return nil, fmt.Errorf("cannot make a slot for a host: %w", err)
 	}
-	h := &localHost{slot: p, gate: otel.NewGate(l.telemetry)}
+	h := &host{slot: p, gate: otel.NewGate(l.telemetry)}
 	r, t := l.scenario.Ring, l.scenario.Timing
 	cfg := member.Config{
 		Ring: deploy.RingName, Join: l.someSeeds(able), Bits: r.Bits, Successors: r.Successors, Replicas: r.Replicas,
@@ -158,7 +158,7 @@ func (l *local) open(able []string) (*localHost, error) {
 }
 
 // joinable is the hosts that have joined.
-func (l *local) joinable() (able []string) {
+func (l *Fleet) joinable() (able []string) {
 	for _, h := range l.Hosts() {
 		if h.Joined() {
 			able = append(able, h.Address)
@@ -168,7 +168,7 @@ func (l *local) joinable() (able []string) {
 }
 
 // someSeeds chooses hosts to join through: of those that are able, else of all.
-func (l *local) someSeeds(able []string) []string {
+func (l *Fleet) someSeeds(able []string) []string {
 	able = slices.Clone(able)
 	if len(able) == 0 {
 		for _, h := range l.Hosts() {
@@ -187,7 +187,7 @@ func (l *local) someSeeds(able []string) []string {
 	return chosen
 }
 
-func (l *local) find(idOrAddress string) *localHost {
+func (l *Fleet) find(idOrAddress string) *host {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for address, h := range l.hosts {
@@ -199,7 +199,7 @@ func (l *local) find(idOrAddress string) *localHost {
 }
 
 // Hosts lists the hosts with their members.
-func (l *local) Hosts() []deploy.Host {
+func (l *Fleet) Hosts() []deploy.Host {
 	now := l.runtime.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -221,14 +221,14 @@ func (l *local) Hosts() []deploy.Host {
 	return list
 }
 
-func (l *local) outdated() {
+func (l *Fleet) outdated() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.listed = time.Time{}
 }
 
 // Stop makes a member leave or crash. A host without members is closed.
-func (l *local) Stop(ctx context.Context, id chord.ID, way deploy.Departure) error {
+func (l *Fleet) Stop(ctx context.Context, id chord.ID, way deploy.Departure) error {
 	crash := way == deploy.Crash
 	h, m := l.memberOf(id)
 	if m == nil {
@@ -271,7 +271,7 @@ func (l *local) Stop(ctx context.Context, id chord.ID, way deploy.Departure) err
 	})
 }
 
-func (l *local) memberOf(id chord.ID) (*localHost, *member.Member) {
+func (l *Fleet) memberOf(id chord.ID) (*host, *member.Member) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, h := range l.hosts {
@@ -283,7 +283,7 @@ func (l *local) memberOf(id chord.ID) (*localHost, *member.Member) {
 }
 
 // gone forgets a member that has stopped, and closes its host if it was the last.
-func (l *local) gone(h *localHost, m *member.Member) {
+func (l *Fleet) gone(h *host, m *member.Member) {
 	l.mu.Lock()
 	delete(l.stopped, m)
 	l.listed = time.Time{}
@@ -298,7 +298,7 @@ func (l *local) gone(h *localHost, m *member.Member) {
 }
 
 // Client gives access to a host.
-func (l *local) Client(address string) deploy.Client {
+func (l *Fleet) Client(address string) deploy.Client {
 	if h := l.at(address); h != nil {
 		return h.kv
 	}
@@ -306,10 +306,10 @@ func (l *local) Client(address string) deploy.Client {
 }
 
 // Replicas is the scenario's own.
-func (l *local) Replicas() int { return l.scenario.Ring.Replicas }
+func (l *Fleet) Replicas() int { return l.scenario.Ring.Replicas }
 
 // States are those in the active members' own memory.
-func (l *local) States() (all []chord.State) {
+func (l *Fleet) States() (all []chord.State) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, h := range l.hosts {
@@ -323,11 +323,11 @@ func (l *local) States() (all []chord.State) {
 }
 
 // Close ends all members without a handoff: the ring ends as a whole. Then it flushes their last events.
-func (l *local) Close(ctx context.Context) {
+func (l *Fleet) Close(ctx context.Context) {
 	l.mu.Lock()
 	l.closed = true
 	hosts := l.hosts
-	l.hosts = make(map[string]*localHost)
+	l.hosts = make(map[string]*host)
 	l.listed = time.Time{}
 	l.mu.Unlock()
 	for _, h := range hosts {
@@ -344,7 +344,7 @@ func (l *local) Close(ctx context.Context) {
 }
 
 // end closes a host, in a task of its own if that can block.
-func (l *local) end(h *localHost) {
+func (l *Fleet) end(h *host) {
 	h.forget()
 	if h.slot.blocks {
 		l.ending.Go(h.slot.close)
@@ -354,7 +354,7 @@ func (l *local) end(h *localHost) {
 }
 
 // SetFaults replaces all faults of a host.
-func (l *local) SetFaults(_ context.Context, address string, q *nodepb.SetFaultsRequest) error {
+func (l *Fleet) SetFaults(_ context.Context, address string, q *nodepb.SetFaultsRequest) error {
 	h := l.at(address)
 	if h == nil {
 		return deploy.Refuse(deploy.ErrUnknown, "no host at %s", address)
@@ -368,7 +368,7 @@ func (l *local) SetFaults(_ context.Context, address string, q *nodepb.SetFaults
 	return nil
 }
 
-func (l *local) at(address string) *localHost {
+func (l *Fleet) at(address string) *host {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.hosts[address]
