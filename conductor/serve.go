@@ -23,6 +23,7 @@ import (
 	"chordconductor/conductor/ingest"
 	"chordconductor/conductor/lab/controller"
 	"chordconductor/conductor/lab/deploy/local"
+	"chordconductor/conductor/lab/deploy/remote"
 	"chordconductor/conductor/lab/scenario"
 	"chordconductor/conductor/live"
 	"chordconductor/conductor/memory"
@@ -158,7 +159,7 @@ func start(o options, log *slog.Logger) (c *conductor, err error) {
 	c.controller = controller.New(controller.Config{
 		View: c.live.View, Stats: c.live.Stats, Watch: c.watch,
 		Deploy: local.Deployer{Endpoint: c.endpoint, Version: version(), Log: c.log}.New,
-		Remote: controller.NewRemote(c.live.View, c.options.token, nodes),
+		Remote: remote.New(c.live.View, c.options.token, nodes),
 	})
 	return c, c.assemble()
 }

@@ -10,5 +10,5 @@
 // Both MACs are HMAC-SHA256 with a key derived from the token by HKDF; fields are length-prefixed. The answers to
 // commands are not authenticated, and nothing is encrypted. Both need TLS below.
 //
-// Used by node/service (the host's side) and conductor/lab (the controller's). It does no I/O.
+// Used by node/service (the host's side) and conductor/lab/deploy/remote (the controller's). It does no I/O.
 package hostauth

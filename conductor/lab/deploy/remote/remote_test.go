@@ -1,4 +1,4 @@
-package controller
+package remote
 
 import (
 	"context"
@@ -18,6 +18,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"chordconductor/conductor/lab/controller"
 	"chordconductor/conductor/lab/deploy"
 	"chordconductor/conductor/lab/judge/groundtruth"
 	"chordconductor/conductor/ring"
@@ -114,7 +115,7 @@ func TestRemoteFleet(t *testing.T) {
 	})
 	var view atomic.Pointer[ring.View]
 	view.Store(viewOf(a, b))
-	fleet := NewRemote(view.Load, controlToken, nil)
+	fleet := New(view.Load, controlToken, nil)
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	defer fleet.Close(ctx)
@@ -179,7 +180,7 @@ func TestRemoteFleet(t *testing.T) {
 		t.Errorf("healing: %v", err)
 	}
 
-	wrong := NewRemote(view.Load, "wrong", nil)
+	wrong := New(view.Load, "wrong", nil)
 	defer wrong.Close(ctx)
 	if err := wrong.SetFaults(ctx, b.Address(), &nodepb.SetFaultsRequest{}); !errors.Is(err, deploy.ErrUnavailable) || !strings.Contains(err.Error(), "did not prove that it holds the conductor's token") {
 		t.Errorf("a wrong token: %v", err)
@@ -225,12 +226,12 @@ func TestUnreachableHostsArePassedOver(t *testing.T) {
 	for i, address := range []string{"127.0.0.1:1", impostor.Addr().String()} {
 		view.Members = append(view.Members, &ring.Member{ID: chord.ID{byte(i)}, Incarnation: 1, Status: ring.Active, Host: chordevent.Host{ID: "gone", Address: address}})
 	}
-	fleet := NewRemote(func() *ring.View { return view }, controlToken, nil)
+	fleet := New(func() *ring.View { return view }, controlToken, nil)
 	defer fleet.Close(t.Context())
 	if ids, err := fleet.Start(t.Context(), 4, ""); err != nil || len(ids) != 4 || len(good.Members()) != 5 {
 		t.Errorf("%v, %v", ids, err)
 	}
-	l := New(Config{View: func() *ring.View { return view }, Watch: NewWatch(), Remote: fleet})
+	l := controller.New(controller.Config{View: func() *ring.View { return view }, Watch: controller.NewWatch(), Remote: fleet})
 	defer l.Close(t.Context())
 	if _, err := l.Put(t.Context(), []byte("k"), []byte("v"), 0); err != nil { // none is sent its key either
 		t.Errorf("put: %v", err)
@@ -245,7 +246,7 @@ func TestUnreachableHostsArePassedOver(t *testing.T) {
 	}
 	without := *view
 	without.Members = slices.DeleteFunc(slices.Clone(view.Members), func(m *ring.Member) bool { return m.Host.Address == good.Address() })
-	none := NewRemote(func() *ring.View { return &without }, controlToken, nil)
+	none := New(func() *ring.View { return &without }, controlToken, nil)
 	defer none.Close(t.Context())
 	if ids, err := none.Start(t.Context(), 4, ""); err == nil || strings.Count(err.Error(), "host 127.0.0.1:1:") != 1 || len(ids) != 0 {
 		t.Errorf("no host is there: %v, %v", ids, err)
@@ -299,7 +300,7 @@ func TestManyNamedHosts(t *testing.T) {
 			}
 		}()
 	}
-	fleet := NewRemote(func() *ring.View { return view }, controlToken, nil)
+	fleet := New(func() *ring.View { return view }, controlToken, nil)
 	defer fleet.Close(t.Context())
 	if _, err := fleet.Start(t.Context(), 1, good.Address()); err != nil { // it proves itself
 		t.Fatal(err)

@@ -1,4 +1,4 @@
-package controller
+package remote
 
 import (
 	"cmp"
@@ -25,7 +25,7 @@ const (
 // themselves before come first, and the others in random order: no name can be chosen so as to come before an honest
 // host's. What the time does not suffice for is left out. If there is none, the error is that of the first in the list
 // that was asked.
-func (r *Remote) reachable(ctx context.Context, hosts []deploy.Host) (found []deploy.Host, _ error) {
+func (r *Fleet) reachable(ctx context.Context, hosts []deploy.Host) (found []deploy.Host, _ error) {
 	if len(hosts) == 1 {
 		return slices.Clone(hosts), nil // the command itself gives the more exact error
 	}
@@ -70,7 +70,7 @@ func (r *Remote) reachable(ctx context.Context, hosts []deploy.Host) (found []de
 }
 
 // rank is 0 for a host that has proven itself on the connection that there is, and 1 for others.
-func (r *Remote) rank(address string) int {
+func (r *Fleet) rank(address string) int {
 	r.mu.Lock()
 	c := r.conns[address]
 	r.mu.Unlock()
@@ -86,7 +86,7 @@ func (r *Remote) rank(address string) int {
 }
 
 // reach connects to a host, and has it prove itself. No connection stays to one that does not.
-func (r *Remote) reach(ctx context.Context, address string) (err error) {
+func (r *Fleet) reach(ctx context.Context, address string) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, reachOne)
 	defer cancel()
 	defer func() {
@@ -108,7 +108,7 @@ func (r *Remote) reach(ctx context.Context, address string) (err error) {
 }
 
 // drop closes the connection to a host that has not proven itself.
-func (r *Remote) drop(address string) {
+func (r *Fleet) drop(address string) {
 	if r.rank(address) == 0 {
 		return
 	}

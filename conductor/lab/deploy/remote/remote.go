@@ -1,4 +1,4 @@
-package controller
+package remote
 
 import (
 	"cmp"
@@ -21,11 +21,11 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// Remote is the hosts that run elsewhere, known only through their telemetry: the view names the address of a member's
+// Fleet is the hosts that run elsewhere, known only through their telemetry: the view names the address of a member's
 // host, which serves chord.v1.Host and chord.v1.KV. Any sender of telemetry can name any address, so commands, keys and
 // values go only to hosts that have proven, on that connection, that they hold the token (node/hostauth). The token
 // itself is never sent. Without a token there is nothing to prove, and only hosts on loopback are used.
-type Remote struct {
+type Fleet struct {
 	view  func() *ring.View
 	token string
 	key   hostauth.Key // of the token
@@ -39,24 +39,24 @@ type Remote struct {
 	gone   map[chord.ID]int64   // guarded by mu: incarnations stopped by command, which the view may still show for a while
 }
 
-// NewRemote returns the fleet of the hosts in a view, reached through a client (nil: without TLS). The token may be
+// New returns the fleet of the hosts in a view, reached through a client (nil: without TLS). The token may be
 // empty.
-func NewRemote(view func() *ring.View, token string, way *access.Client) *Remote {
-	return &Remote{
+func New(view func() *ring.View, token string, way *access.Client) *Fleet {
+	return &Fleet{
 		view: view, token: token, key: hostauth.NewKey(token), way: way, faulty: make(map[string]bool),
 		conns: make(map[string]*hostConn), gone: make(map[chord.ID]int64),
 	}
 }
 
 // Hosts lists the hosts of all members that are not known to be gone, and those that report to be empty.
-func (r *Remote) Hosts() []deploy.Host {
+func (r *Fleet) Hosts() []deploy.Host {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.refresh()
 }
 
 // refresh brings hosts up to date with the newest view. r.mu is held.
-func (r *Remote) refresh() []deploy.Host {
+func (r *Fleet) refresh() []deploy.Host {
 	v := r.view()
 	if v == r.seen {
 		return r.hosts
@@ -125,7 +125,7 @@ func explain(address string, err error) error {
 }
 
 // Start starts members on a host, or evenly on all of them.
-func (r *Remote) Start(ctx context.Context, count int, host string) ([]chord.ID, error) {
+func (r *Fleet) Start(ctx context.Context, count int, host string) ([]chord.ID, error) {
 	hosts := r.Hosts()
 	if host != "" {
 		hosts = slices.DeleteFunc(slices.Clone(hosts), func(h deploy.Host) bool { return h.Address != host && h.ID != host })
@@ -169,7 +169,7 @@ const leaveLimit = time.Minute
 
 // Stop makes a member leave or crash. The leave continues after Stop has returned; only an error within the first
 // moment is returned.
-func (r *Remote) Stop(ctx context.Context, id chord.ID, way deploy.Departure) error {
+func (r *Fleet) Stop(ctx context.Context, id chord.ID, way deploy.Departure) error {
 	h, ok := deploy.HostOf(r.Hosts(), id)
 	if !ok {
 		return deploy.UnknownMember(id)
@@ -211,7 +211,7 @@ func inBackground(ctx context.Context, task func(context.Context) error) error {
 }
 
 // forget leaves a crashed member out, although the view shows it until a peer has detected the crash.
-func (r *Remote) forget(id chord.ID) {
+func (r *Fleet) forget(id chord.ID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if m := r.view().Member(id); m != nil {
@@ -222,7 +222,7 @@ func (r *Remote) forget(id chord.ID) {
 
 // SetFaults replaces all faults of a host, for a lease. As long as it has any, the host can be commanded although the
 // view no longer has it: its members may be paused, and taken for dead.
-func (r *Remote) SetFaults(ctx context.Context, address string, q *nodepb.SetFaultsRequest) error {
+func (r *Fleet) SetFaults(ctx context.Context, address string, q *nodepb.SetFaultsRequest) error {
 	hurt := q.GetPaused() || q.GetTelemetryHeld() || len(q.GetFaults()) > 0
 	if hurt {
 		q = proto.CloneOf(q)
@@ -243,7 +243,7 @@ const (
 	faultLimit = 3 * time.Second  // on one host, while others wait for their orders
 )
 
-func (r *Remote) setFaulty(address string, hurt bool) {
+func (r *Fleet) setFaulty(address string, hurt bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if hurt {
@@ -256,7 +256,7 @@ func (r *Remote) setFaulty(address string, hurt bool) {
 
 // Visit calls a function for every host that can be reached and has proven itself where it must, so many at once, and
 // returns when all calls have.
-func (r *Remote) Visit(ctx context.Context, atOnce int, call func(ctx context.Context, host grpc.ClientConnInterface)) {
+func (r *Fleet) Visit(ctx context.Context, atOnce int, call func(ctx context.Context, host grpc.ClientConnInterface)) {
 	var visited sync.WaitGroup
 	turns := make(chan struct{}, atOnce)
 	for _, h := range r.Hosts() {
@@ -277,10 +277,10 @@ func idOf(p *nodepb.Peer) (id chord.ID, ok bool) {
 }
 
 // Replicas is the view's figure.
-func (r *Remote) Replicas() int { return r.view().Replicas }
+func (r *Fleet) Replicas() int { return r.view().Replicas }
 
 // Close closes the connections. The hosts keep running: this process did not start them.
-func (r *Remote) Close(context.Context) {
+func (r *Fleet) Close(context.Context) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for address, c := range r.conns {

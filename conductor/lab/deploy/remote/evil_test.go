@@ -1,4 +1,4 @@
-package controller
+package remote
 
 import (
 	"bytes"
@@ -124,7 +124,7 @@ func pretended(addresses ...string) *ring.View {
 }
 
 // everything gives a host each command that a fleet has. It returns the errors, by what was tried.
-func everything(ctx context.Context, f *Remote, address string, id chord.ID) map[string]error {
+func everything(ctx context.Context, f *Fleet, address string, id chord.ID) map[string]error {
 	errs := make(map[string]error)
 	try := func(what string, err error) { errs[what] = err }
 	_, err := f.Start(ctx, 1, address)
@@ -213,7 +213,7 @@ func TestEvilHost(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			evil := newEvilHost(t, loopbackListener(t), test.answer)
 			view := pretended(evil.address)
-			fleet := NewRemote(func() *ring.View { return view }, strongToken, nil)
+			fleet := New(func() *ring.View { return view }, strongToken, nil)
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			defer fleet.Close(ctx)
@@ -260,7 +260,7 @@ func TestProofIsForOneConnection(t *testing.T) {
 	relays := newRelay(t, front, func() string { return *target.Load() })
 
 	view := viewOf(honest)
-	fleet := NewRemote(func() *ring.View { return view }, strongToken, nil)
+	fleet := New(func() *ring.View { return view }, strongToken, nil)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	defer fleet.Close(ctx)
@@ -346,7 +346,7 @@ func TestTwoConductors(t *testing.T) {
 	const each = 20
 	var tasks sync.WaitGroup
 	for range 2 {
-		fleet := NewRemote(func() *ring.View { return view }, strongToken, nil)
+		fleet := New(func() *ring.View { return view }, strongToken, nil)
 		defer fleet.Close(ctx)
 		for i := range each {
 			tasks.Go(func() {
@@ -376,7 +376,7 @@ func TestRemoteWithoutToken(t *testing.T) {
 	view := viewOf(h)
 	far := pretended("192.0.2.1:7001")
 	view.Members = append(view.Members, far.Members...)
-	fleet := NewRemote(func() *ring.View { return view }, "", nil)
+	fleet := New(func() *ring.View { return view }, "", nil)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	defer fleet.Close(ctx)
@@ -391,7 +391,7 @@ func TestRemoteWithoutToken(t *testing.T) {
 	if fleet.conns["192.0.2.1:7001"].dialled.Load() {
 		t.Error("the host off loopback was called")
 	}
-	withToken := NewRemote(func() *ring.View { return view }, strongToken, nil)
+	withToken := New(func() *ring.View { return view }, strongToken, nil)
 	defer withToken.Close(ctx)
 	if _, err := withToken.Start(ctx, 1, h.Address()); !errors.Is(err, deploy.ErrUnavailable) || !strings.Contains(err.Error(), "--control-token") {
 		t.Errorf("with a token, at a host without one: %v", err)
@@ -416,7 +416,7 @@ func TestTextOfAnEvilHostIsCut(t *testing.T) {
 			_ = server.Serve(l) // until it is closed
 		}()
 		view := pretended(l.Addr().String())
-		fleet := NewRemote(func() *ring.View { return view }, strongToken, nil)
+		fleet := New(func() *ring.View { return view }, strongToken, nil)
 		err := fleet.Stop(t.Context(), view.Members[0].ID, deploy.Crash)
 		if err == nil || len(err.Error()) > 2*maxQuoted {
 			t.Errorf("status %d with %d bytes: an error of %d bytes", code, size, len(fmt.Sprint(err)))
@@ -434,7 +434,7 @@ func TestALeaveBeginsAtProvenHosts(t *testing.T) {
 		ended := make(chan struct{})
 		evil := newEvilHost(t, loopbackListener(t), func(*nodepb.ChallengeRequest) (string, []byte) { <-ended; return "16", nil })
 		view := pretended(evil.address)
-		fleet := NewRemote(func() *ring.View { return view }, strongToken, nil)
+		fleet := New(func() *ring.View { return view }, strongToken, nil)
 		if err := fleet.Stop(t.Context(), view.Members[0].ID, way); err == nil {
 			t.Errorf("way %d: it is said to have begun", way)
 		}

@@ -1,4 +1,4 @@
-package controller
+package remote
 
 import (
 	"context"
@@ -12,22 +12,22 @@ import (
 )
 
 // Client gives access to a host's key service.
-func (r *Remote) Client(address string) deploy.Client {
+func (r *Fleet) Client(address string) deploy.Client {
 	if _, err := r.conn(address); err != nil {
 		return nil
 	}
-	return remoteClient{r, address}
+	return hostClient{r, address}
 }
 
 // callLimit bounds an operation on a remote host, which has limits of its own below it.
 const callLimit = 12 * time.Second
 
-type remoteClient struct {
-	fleet   *Remote
+type hostClient struct {
+	fleet   *Fleet
 	address string
 }
 
-func remoteCall[Q, A any](ctx context.Context, c remoteClient, writes bool, call func(nodepb.KVClient, context.Context, Q, ...grpc.CallOption) (A, error), q Q) (A, error) {
+func remoteCall[Q, A any](ctx context.Context, c hostClient, writes bool, call func(nodepb.KVClient, context.Context, Q, ...grpc.CallOption) (A, error), q Q) (A, error) {
 	ctx, cancel := context.WithTimeout(ctx, callLimit)
 	defer cancel()
 	var answer A
@@ -47,18 +47,18 @@ func remoteCall[Q, A any](ctx context.Context, c remoteClient, writes bool, call
 	return answer, explain(c.address, err)
 }
 
-func (c remoteClient) Put(ctx context.Context, q *nodepb.PutRequest) (*nodepb.PutResponse, error) {
+func (c hostClient) Put(ctx context.Context, q *nodepb.PutRequest) (*nodepb.PutResponse, error) {
 	return remoteCall(ctx, c, true, nodepb.KVClient.Put, q)
 }
 
-func (c remoteClient) Get(ctx context.Context, q *nodepb.GetRequest) (*nodepb.GetResponse, error) {
+func (c hostClient) Get(ctx context.Context, q *nodepb.GetRequest) (*nodepb.GetResponse, error) {
 	return remoteCall(ctx, c, false, nodepb.KVClient.Get, q)
 }
 
-func (c remoteClient) Delete(ctx context.Context, q *nodepb.DeleteRequest) (*nodepb.DeleteResponse, error) {
+func (c hostClient) Delete(ctx context.Context, q *nodepb.DeleteRequest) (*nodepb.DeleteResponse, error) {
 	return remoteCall(ctx, c, true, nodepb.KVClient.Delete, q)
 }
 
-func (c remoteClient) Lookup(ctx context.Context, q *nodepb.LookupRequest) (*nodepb.LookupResponse, error) {
+func (c hostClient) Lookup(ctx context.Context, q *nodepb.LookupRequest) (*nodepb.LookupResponse, error) {
 	return remoteCall(ctx, c, false, nodepb.KVClient.Lookup, q)
 }

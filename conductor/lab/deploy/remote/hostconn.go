@@ -1,4 +1,4 @@
-package controller
+package remote
 
 import (
 	"context"
@@ -60,7 +60,7 @@ type session struct {
 
 var errLost = errors.New("the connection that the host had proven itself on is lost")
 
-func (r *Remote) newConn(address string) (*hostConn, error) {
+func (r *Fleet) newConn(address string) (*hostConn, error) {
 	c := &hostConn{address: address, challenging: make(chan struct{}, 1)}
 	dial := func(ctx context.Context, address string) (net.Conn, error) {
 		if c.dialled.Load() {
@@ -100,7 +100,7 @@ func (w *watchedConn) Close() error {
 }
 
 // conn returns the connection to a host of the view, which need not be proven.
-func (r *Remote) conn(address string) (*hostConn, error) {
+func (r *Fleet) conn(address string) (*hostConn, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.faulty[address] && !slices.ContainsFunc(r.refresh(), func(h deploy.Host) bool { return h.Address == address }) {
@@ -123,10 +123,10 @@ func (r *Remote) conn(address string) (*hostConn, error) {
 
 // trusted reports whether a host needs no proof: without a token those on loopback, where only this machine's own
 // processes listen.
-func (r *Remote) trusted(address string) bool { return r.token == "" && access.OnLoopback(address) }
+func (r *Fleet) trusted(address string) bool { return r.token == "" && access.OnLoopback(address) }
 
 // proven returns the connection to a host that has proven itself on it.
-func (r *Remote) proven(ctx context.Context, address string) (*grpc.ClientConn, error) {
+func (r *Fleet) proven(ctx context.Context, address string) (*grpc.ClientConn, error) {
 	c, err := r.conn(address)
 	if err != nil {
 		return nil, err
@@ -148,7 +148,7 @@ func (r *Remote) proven(ctx context.Context, address string) (*grpc.ClientConn, 
 }
 
 // session takes an idle session of a host, or begins one.
-func (r *Remote) session(ctx context.Context, c *hostConn) (session, error) {
+func (r *Fleet) session(ctx context.Context, c *hostConn) (session, error) {
 	if r.token == "" {
 		return session{}, deploy.Refuse(deploy.ErrUnavailable, "host %s is not on loopback and cannot prove itself without a token: start the conductor with --token, and the host with the same --control-token", c.address)
 	}
@@ -193,7 +193,7 @@ func (c *hostConn) put(s session) {
 }
 
 // challenge makes a host prove that it holds the token. It sends nothing that is of use to the host.
-func (r *Remote) challenge(ctx context.Context, c *hostConn) (session, error) {
+func (r *Fleet) challenge(ctx context.Context, c *hostConn) (session, error) {
 	ctx, cancel := context.WithTimeout(ctx, proofLimit)
 	defer cancel()
 	nonce := make([]byte, hostauth.NonceBytes)
@@ -220,7 +220,7 @@ func (r *Remote) challenge(ctx context.Context, c *hostConn) (session, error) {
 
 // command has a host carry out a call of chord.v1.Host, signed unless there is no token. A signed command is never sent
 // twice: a host that has carried it out and one that denies having done so cannot be distinguished.
-func (r *Remote) command(ctx context.Context, address, method string, request, response proto.Message) error {
+func (r *Fleet) command(ctx context.Context, address, method string, request, response proto.Message) error {
 	c, err := r.conn(address)
 	if err != nil {
 		return err

@@ -1,4 +1,4 @@
-package controller
+package remote
 
 import (
 	"context"
@@ -22,7 +22,7 @@ func TestLastMemberOfARemoteRing(t *testing.T) {
 		return m.Status() == chordevent.StatusActive && m.Keys().Ownership().Owns
 	})
 	view := viewOf(h)
-	fleet := NewRemote(func() *ring.View { return view }, controlToken, nil)
+	fleet := New(func() *ring.View { return view }, controlToken, nil)
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	defer fleet.Close(ctx)

@@ -1,4 +1,4 @@
-package controller
+package remote
 
 import (
 	"context"
@@ -46,7 +46,7 @@ func TestCommandsWithoutAnAnswer(t *testing.T) {
 	defer server.Stop()
 	address := listener.Addr().String()
 	view := &ring.View{Bits: 32, Members: []*ring.Member{{ID: chord.ID{19: 7}, Incarnation: 1, Status: ring.Active, Host: chordevent.Host{ID: "h", Address: address}}}}
-	fleet := NewRemote(func() *ring.View { return view }, "", nil)
+	fleet := New(func() *ring.View { return view }, "", nil)
 	defer fleet.Close(t.Context())
 	for name, command := range map[string]func(context.Context) error{
 		"start": func(ctx context.Context) error { _, err := fleet.Start(ctx, 2, ""); return err },
