@@ -15,6 +15,7 @@ import (
 	"chordconductor/conductor/ingest"
 	"chordconductor/conductor/lab/controller"
 	"chordconductor/conductor/lab/deploy/local"
+	"chordconductor/conductor/lab/judge"
 	"chordconductor/conductor/lab/report"
 	"chordconductor/conductor/lab/result"
 	"chordconductor/conductor/lab/scenario"
@@ -151,7 +152,7 @@ func runReal(ctx context.Context, s *scenario.Scenario, tap controller.Tap, show
 		return nil, err
 	}
 	budget.Enforce()
-	watch := controller.NewWatch()
+	watch := judge.NewWatch()
 	watch.Within(budget.Watch)
 	within := viewWithin(budget)
 	within.Recorder = watch

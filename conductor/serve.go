@@ -24,6 +24,7 @@ import (
 	"chordconductor/conductor/lab/controller"
 	"chordconductor/conductor/lab/deploy/local"
 	"chordconductor/conductor/lab/deploy/remote"
+	"chordconductor/conductor/lab/judge"
 	"chordconductor/conductor/lab/scenario"
 	"chordconductor/conductor/live"
 	"chordconductor/conductor/memory"
@@ -82,7 +83,7 @@ type conductor struct {
 	ports      *ingest.Ports // nil in a replay
 	own        *ownTelemetry
 	live       *live.Live
-	watch      *controller.Watch
+	watch      *judge.Watch
 	past       *history.History
 	audit      *audit.Log
 	ingest     *ingest.Server    // nil in a replay
@@ -190,7 +191,7 @@ func (c *conductor) listen(now func() time.Time) (err error) {
 	if c.audit, err = audit.Open(dir, c.logf); err != nil {
 		return err
 	}
-	c.watch = controller.NewWatch()
+	c.watch = judge.NewWatch()
 	c.watch.Within(c.memory.Watch)
 	view := viewWithin(c.memory)
 	view.Recorder, view.Meter, view.Log, view.Now = recorders{c.watch, c.past}, c.own.meter("chordconductor/conductor/live"), c.log, now

@@ -40,7 +40,7 @@ func (s *simulation) result() *result.Result {
 	r.Timeline = slices.Clone(s.timeline)
 	r.Repairs = slices.Clone(s.repairs)
 	r.Notes = slices.Clone(s.notes)
-	r.Telemetry.Unmarked, r.Telemetry.UnmarkedMeasured = s.accuracy.unmarked, s.accuracy.measured
+	r.Telemetry.Unmarked, r.Telemetry.UnmarkedMeasured = s.accuracy.Unmarked, s.accuracy.Measured
 	for _, key := range slices.Sorted(maps.Keys(s.violations)) { // several can begin at one instant
 		r.Violations = append(r.Violations, s.violations[key])
 	}

@@ -8,6 +8,7 @@ import (
 
 	"chordconductor/conductor/lab/deploy"
 	"chordconductor/conductor/lab/deploy/faults"
+	"chordconductor/conductor/lab/judge"
 	"chordconductor/conductor/lab/result"
 	"chordconductor/conductor/lab/runtime"
 	"chordconductor/conductor/lab/scenario"
@@ -21,7 +22,7 @@ type Config struct {
 	View  func() *ring.View
 	Stats func() live.Stats
 	// Watch receives every event that reaches the view. The caller makes it a recorder of the view.
-	Watch *Watch
+	Watch *judge.Watch
 	// Deploy makes the ring of a scenario that has one of its own; nil: none can be made here.
 	Deploy func(ctx context.Context, s *scenario.Scenario) (*deploy.Deployment, error)
 	// Remote is the ring that runs elsewhere, for scenarios without one of their own; nil: there is none.
@@ -111,7 +112,7 @@ func (l *Controller) renew(ctx context.Context, d *deploy.Deployment) error {
 // begin starts the scenario's tasks.
 func (l *Controller) begin(ctx context.Context, s *scenario.Scenario) error {
 	here := l.here()
-	sim := newSimulation(s, here, Sources{l.cfg.View, l.cfg.Stats, l.cfg.Watch})
+	sim := newSimulation(s, here, Sources{View: l.cfg.View, Stats: l.cfg.Stats, Watch: l.cfg.Watch})
 	l.mu.Lock()
 	before := l.current
 	l.current = sim

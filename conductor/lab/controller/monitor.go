@@ -103,7 +103,7 @@ func (s *simulation) point(ctx context.Context, now time.Time, v *ring.View) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.accuracy.look(now, v, truth)
+	s.accuracy.Look(now, v, truth)
 	if len(s.timeline) >= maxPoints {
 		s.timeline = append(s.timeline[:0], s.timeline[maxPoints/4:]...)
 	}

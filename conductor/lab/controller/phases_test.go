@@ -15,6 +15,7 @@ import (
 	"chordconductor/conductor/lab/deploy"
 	"chordconductor/conductor/lab/deploy/deploytest"
 	"chordconductor/conductor/lab/deploy/faults"
+	"chordconductor/conductor/lab/judge"
 	"chordconductor/conductor/lab/scenario"
 	"chordconductor/conductor/ring"
 	"chordconductor/node/chord"
@@ -200,7 +201,7 @@ func onStage(t *testing.T, text string, call int, late bool) (*Controller, *stag
 		t.Fatal(err)
 	}
 	f := newStageFleet(map[int]bool{call: true}, late)
-	l := New(Config{View: f.view, Watch: NewWatch(), Remote: f})
+	l := New(Config{View: f.view, Watch: judge.NewWatch(), Remote: f})
 	if err := l.StartSimulation(s); err != nil {
 		l.Close(t.Context())
 		t.Fatal(err)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"chordconductor/conductor/lab/scenario"
 )
 
 // One seed is one run, to the last figure; another seed is another.
@@ -11,7 +13,10 @@ func TestVirtualRunsRepeat(t *testing.T) {
 	source := "seed: %d\nring: {members: 12, successors: 4}\nnetwork: {latency: 5ms, jitter: 5ms, loss: 0.01}\nworkload: {rate: 50/s, poisson: true}\n" +
 		"phases:\n- {at: 5s, churn: {join: 0.5/s, leave: 0.3/s, crash: 0.3/s}, for: 10s}\n- {at: 18s, partition: {fraction: 0.3}, for: 3s}\nduration: 30s\n"
 	figures := func(seed int) string {
-		s := parse(t, strings.Replace(fmt.Sprintf(source, seed), "ring: {", "ring: {transport: memory, ", 1))
+		s, err := scenario.Parse("test", []byte(strings.Replace(fmt.Sprintf(source, seed), "ring: {", "ring: {transport: memory, ", 1)))
+		if err != nil {
+			t.Fatal(err)
+		}
 		r, err := RunVirtual(t.Context(), s, Tap{}, nil)
 		if err != nil {
 			t.Fatal(err)

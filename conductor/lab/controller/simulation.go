@@ -9,6 +9,7 @@ import (
 
 	"chordconductor/conductor/lab/deploy"
 	"chordconductor/conductor/lab/deploy/faults"
+	"chordconductor/conductor/lab/judge"
 	"chordconductor/conductor/lab/judge/groundtruth"
 	"chordconductor/conductor/lab/load"
 	"chordconductor/conductor/lab/result"
@@ -36,7 +37,7 @@ type Sources struct {
 	View  func() *ring.View
 	Stats func() live.Stats
 	// Watch receives every event that reaches the view.
-	Watch *Watch
+	Watch *judge.Watch
 }
 
 // A simulation is one scenario on one fleet.
@@ -47,7 +48,7 @@ type simulation struct {
 	fleet      deploy.Fleet
 	view       func() *ring.View
 	stats      func() live.Stats
-	watch      *Watch
+	watch      *judge.Watch
 	faults     *faults.InForce
 	driver     *load.Driver
 	truth      func(ctx context.Context) map[chord.ID]groundtruth.State // nil: there is none, or it should not be asked
@@ -62,7 +63,7 @@ type simulation struct {
 	results    []result.PhaseResult // one per step begun: before the first phase, then one per phase
 	begun      []bool               // by phase of the scenario
 	waiting    []repairWait         // phases that are over, while the ring is not ideal again
-	accuracy   viewAccuracy
+	accuracy   judge.Accuracy
 	notes      []string
 	phase      string
 	stopping   map[chord.ID]bool // members stopped by command, so that none is hit twice
@@ -84,7 +85,7 @@ func newSimulation(s *scenario.Scenario, here *faults.Deployment, from Sources) 
 		violations: make(map[string]ring.Violation), stopping: make(map[chord.ID]bool), stoppedBy: make(map[chord.ID]int), leavers: make(map[chord.ID]int), joiners: make(map[chord.ID]int),
 		begun: make([]bool, len(s.Phases)),
 	}
-	from.Watch.reset()
+	from.Watch.Reset()
 	sim.driver = load.New(load.Config{
 		Runtime: sim.runtime, Workload: s.Workload, Seed: s.Seed, Replicas: max(1, here.Fleet.Replicas()),
 		Pick:     func(n uint64) (load.Store, bool) { return deploy.Pick(here.Fleet, n) },
@@ -151,7 +152,7 @@ func (s *simulation) run(ctx context.Context) {
 	if err := s.driver.Sweep(ctx); err != nil {
 		return
 	}
-	if s.runtime.Sleep(settleLimit+judgeAfter) != nil { // the last events arrive, the last answers are judged
+	if s.runtime.Sleep(settleLimit+judge.JudgeAfter) != nil { // the last events arrive, the last answers are judged
 		return
 	}
 	for limit := s.runtime.Now().Add(underWayLimit); len(s.underWay()) > 0 && s.runtime.Now().Before(limit); {

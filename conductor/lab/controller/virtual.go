@@ -11,6 +11,7 @@ import (
 	"chordconductor/conductor/lab/deploy"
 	"chordconductor/conductor/lab/deploy/faults"
 	"chordconductor/conductor/lab/deploy/local"
+	"chordconductor/conductor/lab/judge"
 	"chordconductor/conductor/lab/result"
 	"chordconductor/conductor/lab/scenario"
 	"chordconductor/conductor/ring"
@@ -38,7 +39,7 @@ var ErrInterrupted = errors.New("interrupted")
 func RunVirtual(ctx context.Context, s *scenario.Scenario, tap Tap, show func(result.State, *ring.View)) (*result.Result, error) {
 	world := local.World(s, time.Time{})
 	defer world.Close()
-	watch := NewWatch()
+	watch := judge.NewWatch()
 	fold := &virtualFold{world: world, ring: ring.New(ring.Options{Base: s.Timing.Stabilize}), watch: watch}
 	random := rand.New(rand.NewPCG(s.Seed, 0x7e1e))
 	telemetry, err := otel.Memory(otel.MemoryConfig{
@@ -83,7 +84,7 @@ func RunVirtual(ctx context.Context, s *scenario.Scenario, tap Tap, show func(re
 type virtualFold struct {
 	world *simenv.World
 	ring  *ring.Ring
-	watch *Watch
+	watch *judge.Watch
 	last  *ring.View // nil: out of date
 }
 

@@ -20,6 +20,7 @@ import (
 
 	"chordconductor/conductor/lab/controller"
 	"chordconductor/conductor/lab/deploy"
+	"chordconductor/conductor/lab/judge"
 	"chordconductor/conductor/lab/judge/groundtruth"
 	"chordconductor/conductor/ring"
 	"chordconductor/node/chord"
@@ -231,7 +232,7 @@ func TestUnreachableHostsArePassedOver(t *testing.T) {
 	if ids, err := fleet.Start(t.Context(), 4, ""); err != nil || len(ids) != 4 || len(good.Members()) != 5 {
 		t.Errorf("%v, %v", ids, err)
 	}
-	l := controller.New(controller.Config{View: func() *ring.View { return view }, Watch: controller.NewWatch(), Remote: fleet})
+	l := controller.New(controller.Config{View: func() *ring.View { return view }, Watch: judge.NewWatch(), Remote: fleet})
 	defer l.Close(t.Context())
 	if _, err := l.Put(t.Context(), []byte("k"), []byte("v"), 0); err != nil { // none is sent its key either
 		t.Errorf("put: %v", err)

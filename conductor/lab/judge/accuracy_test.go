@@ -1,4 +1,4 @@
-package controller
+package judge
 
 import (
 	"testing"
@@ -29,17 +29,17 @@ func TestViewAccuracyUsesTheStalenessBound(t *testing.T) {
 		if m.Predecessor.ID == (chord.ID{}) {
 			m.Predecessor.ID = was
 		}
-		var d viewAccuracy
+		var d Accuracy
 		begin := time.Unix(1790000000, 0)
 		for at := time.Duration(0); at <= 7*time.Second; at += time.Second {
-			d.look(begin.Add(at), &ring.View{Members: []*ring.Member{&m}}, map[chord.ID]groundtruth.State{self: {Predecessor: is}})
+			d.Look(begin.Add(at), &ring.View{Members: []*ring.Member{&m}}, map[chord.ID]groundtruth.State{self: {Predecessor: is}})
 		}
-		if d.unmarked != 0 {
-			t.Errorf("%s: %d fields counted within 7 s, the bound of a keyframe period of %v", name, d.unmarked, keyframe)
+		if d.Unmarked != 0 {
+			t.Errorf("%s: %d fields counted within 7 s, the bound of a keyframe period of %v", name, d.Unmarked, keyframe)
 		}
-		d.look(begin.Add(8*time.Second), &ring.View{Members: []*ring.Member{&m}}, map[chord.ID]groundtruth.State{self: {Predecessor: is}})
-		if d.unmarked != c.want {
-			t.Errorf("%s: %d fields counted, want %d", name, d.unmarked, c.want)
+		d.Look(begin.Add(8*time.Second), &ring.View{Members: []*ring.Member{&m}}, map[chord.ID]groundtruth.State{self: {Predecessor: is}})
+		if d.Unmarked != c.want {
+			t.Errorf("%s: %d fields counted, want %d", name, d.Unmarked, c.want)
 		}
 	}
 }
@@ -48,14 +48,14 @@ func TestViewAccuracyUsesTheStalenessBound(t *testing.T) {
 func TestViewAccuracyForgetsWithoutGroundTruth(t *testing.T) {
 	self, begin := chord.ID{1}, time.Unix(1790000000, 0)
 	v := &ring.View{Members: []*ring.Member{{ID: self, Keyframe: 4 * time.Second}}}
-	var d viewAccuracy
+	var d Accuracy
 	for _, look := range []struct {
 		at     time.Duration
 		truths map[chord.ID]groundtruth.State
 	}{{0, map[chord.ID]groundtruth.State{self: {Predecessor: chord.ID{3}}}}, {time.Second, nil}, {time.Minute, map[chord.ID]groundtruth.State{self: {Predecessor: chord.ID{3}}}}} {
-		d.look(begin.Add(look.at), v, look.truths)
+		d.Look(begin.Add(look.at), v, look.truths)
 	}
-	if d.unmarked != 0 {
-		t.Errorf("%d fields counted", d.unmarked)
+	if d.Unmarked != 0 {
+		t.Errorf("%d fields counted", d.Unmarked)
 	}
 }

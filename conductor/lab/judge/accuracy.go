@@ -1,4 +1,4 @@
-package controller
+package judge
 
 import (
 	"time"
@@ -12,11 +12,11 @@ import (
 // time between two looks.
 const telemetryDelay = time.Second
 
-// viewAccuracy compares the view with the ground truth, second by second, and counts the fields that were wrong for
+// Accuracy compares the view with the ground truth, second by second, and counts the fields that were wrong for
 // longer than the staleness bound although the member was not marked uncertain.
-type viewAccuracy struct {
-	measured bool
-	unmarked uint64
+type Accuracy struct {
+	Measured bool
+	Unmarked uint64
 	since    map[fieldOf]time.Time // fields that differ now, and since when; bounded by the members
 }
 
@@ -25,7 +25,8 @@ type fieldOf struct {
 	field string
 }
 
-func (d *viewAccuracy) look(now time.Time, v *ring.View, truth map[chord.ID]groundtruth.State) {
+// Look compares once: a view and the ground truth of one instant (nil: not known).
+func (d *Accuracy) Look(now time.Time, v *ring.View, truth map[chord.ID]groundtruth.State) {
 	if len(truth) == 0 {
 		clear(d.since) // whether a wrong field was wrong all the while is not known
 		return
@@ -39,7 +40,7 @@ func (d *viewAccuracy) look(now time.Time, v *ring.View, truth map[chord.ID]grou
 		if !ok || t.Incarnation != m.Incarnation || m.Uncertain || m.Status == ring.Silent {
 			continue
 		}
-		d.measured = true
+		d.Measured = true
 		bound := ring.StalenessBound(m.Keyframe, telemetryDelay)
 		if m.Predecessor.ID != t.Predecessor {
 			differs[fieldOf{m.ID, "predecessor"}] = bound
@@ -59,7 +60,7 @@ func (d *viewAccuracy) look(now time.Time, v *ring.View, truth map[chord.ID]grou
 		case !known:
 			d.since[f] = now
 		case now.Sub(since) > bound:
-			d.unmarked++
+			d.Unmarked++
 			d.since[f] = now // counted once per bound
 		}
 	}

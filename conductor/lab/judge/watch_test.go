@@ -1,4 +1,4 @@
-package controller
+package judge
 
 import (
 	"math/rand/v2"

@@ -1,4 +1,4 @@
-package controller
+package judge
 
 import (
 	"fmt"
@@ -77,7 +77,7 @@ func TestWatchIsBoundedInBytes(t *testing.T) {
 			if took := inUse() - heap; took > limit*3/2 {
 				t.Errorf("%d bytes are in use, of %d", took, limit)
 			}
-			w.reset()
+			w.Reset()
 			w.Append(event(100, 1, 0, owns(50)), noon)
 			w.Append(event(100, 2, 20, chordevent.SuccessorsChanged{}), noon)
 			w.Answered(answer(60, 100), noon.Add(5*time.Second), noon.Add(6*time.Second))

@@ -1,4 +1,4 @@
-package controller
+package judge
 
 import (
 	"slices"
@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// judgeAfter is how long an answer waits for the events about its time.
-	judgeAfter = 3 * time.Second
+	// JudgeAfter is how long an answer waits for the events about its time.
+	JudgeAfter = 3 * time.Second
 	// maxPending bounds the answers that wait; at the bound the oldest is judged early.
 	maxPending = 1 << 17
 	// maxDoubted bounds the answers that look wrong and may not be; at the bound the oldest is dropped unjudged.
@@ -213,7 +213,7 @@ func (w *Watch) Judge(now time.Time) {
 	defer w.weigh()
 	w.doubted = slices.DeleteFunc(w.doubted, w.judge)
 	n := 0
-	for n < len(w.pending) && now.Sub(w.pending[n].to) >= judgeAfter {
+	for n < len(w.pending) && now.Sub(w.pending[n].to) >= JudgeAfter {
 		w.doubt(w.pending[n])
 		n++
 	}
@@ -258,7 +258,7 @@ func (w *Watch) judge(a answered) bool {
 	return true
 }
 
-// Lookups is the verdict so far; Moves is what has moved.
+// Lookups is the verdict so far.
 func (w *Watch) Lookups() result.LookupVerdict {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -267,14 +267,15 @@ func (w *Watch) Lookups() result.LookupVerdict {
 	return v
 }
 
+// Moves is what has moved.
 func (w *Watch) Moves() result.Moves {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.moves
 }
 
-// reset begins a new measurement. The ranges known remain valid.
-func (w *Watch) reset() {
+// Reset begins a new measurement. The ranges known remain valid.
+func (w *Watch) Reset() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.moves, w.verdict, w.pending, w.doubted = result.Moves{}, result.LookupVerdict{}, nil, nil
