@@ -55,7 +55,7 @@ func TestTelemetryVariables(t *testing.T) {
 				if args[0] != "run" {
 					args = append(args, free...)
 				}
-				if code := run(t.Context(), args, &out, &out); code != exitUsage {
+				if code := execute(t.Context(), args, &out, &out); code != exitUsage {
 					t.Errorf("exit %d", code)
 				}
 				if text := out.String(); !strings.Contains(text, name+": expected ") && !strings.Contains(text, name+": entry 1 of 1: expected ") || strings.Contains(text, secret) || strings.Count(text, "\n") != 1 {

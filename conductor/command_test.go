@@ -48,7 +48,7 @@ func TestSendersAuthenticate(t *testing.T) {
 		}
 	}
 	var out, complaint bytes.Buffer
-	code := run(t.Context(), []string{"--scenario", "none", "--http", "127.0.0.1:0", "--otlp-grpc", "0.0.0.0:0", "--otlp-http", "127.0.0.1:0"}, &out, &complaint)
+	code := execute(t.Context(), []string{"--scenario", "none", "--http", "127.0.0.1:0", "--otlp-grpc", "0.0.0.0:0", "--otlp-http", "127.0.0.1:0"}, &out, &complaint)
 	if code != exitUsage || strings.Count(complaint.String(), "\n") != 1 {
 		t.Errorf("exit %d: %q", code, &complaint)
 	}
@@ -113,7 +113,7 @@ func TestHelpShowsNoSecret(t *testing.T) {
 	}
 	for _, args := range [][]string{{"--help"}, {"replay", "--help"}, {"run", "--help"}, {"health", "--help"}} {
 		var out bytes.Buffer
-		if code := run(t.Context(), args, &out, &out); code != exitOK || strings.Contains(out.String(), "S3CRET") {
+		if code := execute(t.Context(), args, &out, &out); code != exitOK || strings.Contains(out.String(), "S3CRET") {
 			t.Errorf("%v: exit %d\n%s", args, code, &out)
 		}
 	}

@@ -31,7 +31,7 @@ func ringRecorded(t *testing.T) string {
 		t.Fatal(err)
 	}
 	var complaint bytes.Buffer
-	if code := run(t.Context(), []string{"run", source, "--speed", "virtual", "--record", path}, io.Discard, &complaint); code != exitOK {
+	if code := execute(t.Context(), []string{"run", source, "--speed", "virtual", "--record", path}, io.Discard, &complaint); code != exitOK {
 		t.Fatalf("exit %d: %s", code, &complaint)
 	}
 	return path
@@ -40,7 +40,7 @@ func ringRecorded(t *testing.T) string {
 func conformed(t *testing.T, args ...string) (code int, out, complaint string) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
-	code = run(t.Context(), append([]string{"conform"}, args...), &stdout, &stderr)
+	code = execute(t.Context(), append([]string{"conform"}, args...), &stdout, &stderr)
 	return code, stdout.String(), stderr.String()
 }
 
@@ -129,7 +129,7 @@ func TestConformLive(t *testing.T) {
 		var out bytes.Buffer
 		code := make(chan int, 1)
 		go func() {
-			code <- run(ctx, []string{"conform", "--otlp-grpc", "127.0.0.1:0", "--otlp-http", "127.0.0.1:0", "--for", "10m", "--levels", claims}, &out, write)
+			code <- execute(ctx, []string{"conform", "--otlp-grpc", "127.0.0.1:0", "--otlp-http", "127.0.0.1:0", "--for", "10m", "--levels", claims}, &out, write)
 			write.Close()
 		}()
 		lines := bufio.NewScanner(read)
@@ -165,7 +165,7 @@ func TestReceiversHaveABudget(t *testing.T) {
 		{"run", "first-ring"},
 	} {
 		var stderr bytes.Buffer
-		if code := run(t.Context(), args, io.Discard, &stderr); code == exitOK || !strings.Contains(stderr.String(), "100 MiB of memory (GOMEMLIMIT) is too little") {
+		if code := execute(t.Context(), args, io.Discard, &stderr); code == exitOK || !strings.Contains(stderr.String(), "100 MiB of memory (GOMEMLIMIT) is too little") {
 			t.Errorf("%v: exit %d, %s", args, code, &stderr)
 		}
 	}
@@ -181,7 +181,7 @@ func TestConformAsksSendersToAuthenticate(t *testing.T) {
 				"nothing": nil, "a token": {"--otlp-token", strongToken}, "a weak token": {"--otlp-token", "guess-me"}, "insecure": {"--otlp-insecure"},
 			} {
 				var stdout, stderr bytes.Buffer
-				code := run(t.Context(), append([]string{"conform", "--otlp-grpc", grpc, "--otlp-http", http, "--for", "1ms"}, flags...), &stdout, &stderr)
+				code := execute(t.Context(), append([]string{"conform", "--otlp-grpc", grpc, "--otlp-http", http, "--for", "1ms"}, flags...), &stdout, &stderr)
 				rejected := (!grpcLocal || !httpLocal) && (name == "nothing" || name == "a weak token")
 				if listened := strings.Contains(stderr.String(), "Listening on"); code != exitUsage || listened == rejected {
 					t.Errorf("gRPC %q, HTTP %q with %s: exit %d, %s", grpc, http, name, code, &stderr)

@@ -126,14 +126,14 @@ func TestHeadersOfTheEnvironment(t *testing.T) {
 	} {
 		t.Setenv("CHORD_FORWARD_LOGS_HEADERS", value)
 		var out, complaint bytes.Buffer
-		if code := run(t.Context(), append(quiet[:len(quiet):len(quiet)], "--forward-logs", "store:1"), &out, &complaint); code != exitUsage {
+		if code := execute(t.Context(), append(quiet[:len(quiet):len(quiet)], "--forward-logs", "store:1"), &out, &complaint); code != exitUsage {
 			t.Errorf("%q: exit %d", value, code)
 		}
 		if text := complaint.String(); !strings.Contains(text, want) || strings.Contains(text, secret) || strings.Count(text, "\n") != 1 {
 			t.Errorf("%q: %s; want one line with %q", value, text, want)
 		}
 		complaint.Reset()
-		if run(t.Context(), quiet, &out, &complaint); strings.Contains(complaint.String(), "HEADERS") {
+		if execute(t.Context(), quiet, &out, &complaint); strings.Contains(complaint.String(), "HEADERS") {
 			t.Errorf("without a target: %s", &complaint)
 		}
 	}

@@ -31,7 +31,7 @@ func TestHistoryCheck(t *testing.T) {
 	}
 	check := func(dir string) (code int, out, errs string) {
 		var stdout, stderr bytes.Buffer
-		code = run(t.Context(), []string{"history", "check", dir}, &stdout, &stderr)
+		code = execute(t.Context(), []string{"history", "check", dir}, &stdout, &stderr)
 		return code, stdout.String(), stderr.String()
 	}
 	if code, out, errs := check(dir); code != exitOK || !strings.Contains(out, "whole") || errs != "" {

@@ -18,7 +18,7 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process immediately
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+	os.Exit(execute(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
 // Exit codes of all commands.
@@ -28,8 +28,8 @@ const (
 	exitUsage  = 2 // it could not run: bad flag, bad file, port in use
 )
 
-// run is the program: it returns the exit code, and prints an error as one line (a scenario's problems one each).
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+// execute is the program: it returns the exit code, and prints an error as one line (a scenario's problems one each).
+func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	secrets := new(redact.Redactor)
 	secrets.AddEnvironment()
 	cmd := command(secrets)

@@ -54,7 +54,7 @@ func runProgram(t *testing.T, args ...string) *running {
 	read, write := io.Pipe()
 	r := &running{t: t, out: &lines{read}, err: new(bytes.Buffer), stop: stop, code: make(chan int, 1)}
 	go func() {
-		code := run(ctx, args, write, r.err)
+		code := execute(ctx, args, write, r.err)
 		write.Close()
 		r.code <- code
 	}()
@@ -359,7 +359,7 @@ func TestRecordAndReplay(t *testing.T) {
 			t.Fatal(err)
 		}
 		var out, complaint bytes.Buffer
-		code := run(t.Context(), []string{"replay", path, "--http", "127.0.0.1:0", "--speed", "100"}, &out, &complaint)
+		code := execute(t.Context(), []string{"replay", path, "--http", "127.0.0.1:0", "--speed", "100"}, &out, &complaint)
 		if code != test.code || !regexp.MustCompile(test.want).MatchString(complaint.String()) {
 			t.Errorf("%s: exit %d, %s; want %d, %s", name, code, &complaint, test.code, test.want)
 		}
@@ -387,7 +387,7 @@ func TestDataDir(t *testing.T) {
 		t.Errorf("the past after a restart: %s %v", then.Status, then.Counts)
 	}
 	var out, complaint bytes.Buffer
-	code := run(t.Context(), []string{"--http", "127.0.0.1:0", "--otlp-grpc", "127.0.0.1:0", "--otlp-http", "127.0.0.1:0", "--scenario", "none", "--data-dir", dir}, &out, &complaint)
+	code := execute(t.Context(), []string{"--http", "127.0.0.1:0", "--otlp-grpc", "127.0.0.1:0", "--otlp-http", "127.0.0.1:0", "--scenario", "none", "--data-dir", dir}, &out, &complaint)
 	if code != exitUsage || !strings.Contains(complaint.String(), dir) {
 		t.Errorf("a second conductor on one directory: exit %d, %s", code, &complaint)
 	}
@@ -407,7 +407,7 @@ func TestTokenOffLoopback(t *testing.T) {
 		t.Errorf("without: %d", status)
 	}
 	var health bytes.Buffer
-	if code := run(t.Context(), []string{"health", "--url", r.url}, &health, &health); code != exitOK || health.String() != "ready\n" {
+	if code := execute(t.Context(), []string{"health", "--url", r.url}, &health, &health); code != exitOK || health.String() != "ready\n" {
 		t.Errorf("health: %d %s", code, &health)
 	}
 }
@@ -465,7 +465,7 @@ func TestUsage(t *testing.T) {
 		{[]string{"health", "--ca", bad}, 2, "no certificate in PEM form"},
 	} {
 		var out, complaint bytes.Buffer
-		code := run(t.Context(), test.args, &out, &complaint)
+		code := execute(t.Context(), test.args, &out, &complaint)
 		text := strings.TrimSpace(complaint.String())
 		if code != test.code || !regexp.MustCompile(test.want).MatchString(text) || strings.Contains(text, "\n") || out.Len() > 0 {
 			t.Errorf("%v: exit %d, %q, printed %q; want %d, one line like %q", test.args, code, text, &out, test.code, test.want)
@@ -486,7 +486,7 @@ func TestHelpAndLists(t *testing.T) {
 		{[]string{"completion", "bash"}, []string{"__start_conductor"}},
 	} {
 		var out, complaint bytes.Buffer
-		if code := run(t.Context(), test.args, &out, &complaint); code != exitOK {
+		if code := execute(t.Context(), test.args, &out, &complaint); code != exitOK {
 			t.Errorf("%v: exit %d, %s", test.args, code, &complaint)
 		}
 		for _, part := range test.want {
@@ -503,7 +503,7 @@ func TestRunVirtual(t *testing.T) {
 	once := func(name string, extra ...string) (code int, report map[string]any, html string) {
 		jsonFile, htmlFile := filepath.Join(dir, name+".json"), filepath.Join(dir, name+".html")
 		var out, progress bytes.Buffer
-		code = run(t.Context(), append([]string{"run", "adjacent-crashes", "--speed", "virtual", "--json", jsonFile, "--report", htmlFile}, extra...), &out, &progress)
+		code = execute(t.Context(), append([]string{"run", "adjacent-crashes", "--speed", "virtual", "--json", jsonFile, "--report", htmlFile}, extra...), &out, &progress)
 		text, err := os.ReadFile(jsonFile)
 		if err != nil {
 			t.Fatal(err)
@@ -549,7 +549,7 @@ func TestRunInterrupted(t *testing.T) {
 	ctx, interrupt := context.WithCancel(t.Context())
 	var out bytes.Buffer
 	complaint := &afterLines{n: 2, then: interrupt}
-	code := run(ctx, []string{"run", file, "--speed", "virtual", "--json", report}, &out, complaint)
+	code := execute(ctx, []string{"run", file, "--speed", "virtual", "--json", report}, &out, complaint)
 	text, err := os.ReadFile(report)
 	if code != exitFailed || err != nil || !bytes.Contains(text, []byte(`"verdict": "unfinished"`)) || !strings.HasSuffix(complaint.String(), "conductor: interrupted\n") {
 		t.Errorf("exit %d, %v, stderr %q, report %.300s", code, err, complaint, text)
@@ -577,7 +577,7 @@ func TestRunUnmet(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out, complaint bytes.Buffer
-	if code := run(t.Context(), []string{"run", file, "--speed", "virtual"}, &out, &complaint); code != exitFailed || !strings.Contains(out.String(), "FAIL repaired_within") {
+	if code := execute(t.Context(), []string{"run", file, "--speed", "virtual"}, &out, &complaint); code != exitFailed || !strings.Contains(out.String(), "FAIL repaired_within") {
 		t.Errorf("exit %d:\n%s", code, &out)
 	}
 }

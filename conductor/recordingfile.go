@@ -3,7 +3,7 @@ package main
 import (
 	"fmt"
 
-	"chordconductor/conductor/lab/controller"
+	"chordconductor/conductor/lab/run"
 	"chordconductor/conductor/recording"
 )
 
@@ -30,11 +30,11 @@ func (t recordingFile) patient() {
 }
 
 // tap is the source of the telemetry to record.
-func (t recordingFile) tap() controller.Tap {
+func (t recordingFile) tap() run.Tap {
 	if t.file == nil {
-		return controller.Tap{}
+		return run.Tap{}
 	}
-	return controller.Tap{Logs: t.file.Logs, Spans: t.file.Traces, Metrics: t.file.Metrics}
+	return run.Tap{Logs: t.file.Logs, Spans: t.file.Traces, Metrics: t.file.Metrics}
 }
 
 // stop closes the file, and reports how many requests are missing from it if there are any.

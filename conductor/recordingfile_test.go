@@ -62,7 +62,7 @@ func TestRunRecords(t *testing.T) {
 	record := func(speed, name string) (path string, code int, printed string) {
 		path = filepath.Join(dir, name)
 		var out, complaint bytes.Buffer
-		code = run(t.Context(), []string{"run", source, "--speed", speed, "--record", path}, &out, &complaint)
+		code = execute(t.Context(), []string{"run", source, "--speed", speed, "--record", path}, &out, &complaint)
 		return path, code, complaint.String()
 	}
 	for _, speed := range []string{"real", "virtual"} {
@@ -96,7 +96,7 @@ func TestReportCountsWhatIsRecorded(t *testing.T) {
 	dir := t.TempDir()
 	recording, report := filepath.Join(dir, "run.otlp"), filepath.Join(dir, "run.json")
 	var complaint bytes.Buffer
-	if code := run(t.Context(), []string{"run", "first-ring", "--speed", "virtual", "--record", recording, "--json", report}, &complaint, &complaint); code != exitOK {
+	if code := execute(t.Context(), []string{"run", "first-ring", "--speed", "virtual", "--record", recording, "--json", report}, &complaint, &complaint); code != exitOK {
 		t.Fatalf("exit %d: %s", code, &complaint)
 	}
 	text, err := os.ReadFile(report)
@@ -126,7 +126,7 @@ func TestReportCountsWhatIsRecorded(t *testing.T) {
 	defer stop()
 	read, write := io.Pipe()
 	go func() {
-		run(ctx, []string{"replay", recording, "--http", "127.0.0.1:0", "--speed", "100"}, write, io.Discard)
+		execute(ctx, []string{"replay", recording, "--http", "127.0.0.1:0", "--speed", "100"}, write, io.Discard)
 		write.Close()
 	}()
 	ends := 0

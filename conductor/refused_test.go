@@ -48,7 +48,7 @@ func TestARefusedStartLeavesNothing(t *testing.T) {
 				all = append(all, strings.ReplaceAll(a, "DIR", dir))
 			}
 			var out, complaint bytes.Buffer
-			if code := run(t.Context(), all, &out, &complaint); code != exitUsage {
+			if code := execute(t.Context(), all, &out, &complaint); code != exitUsage {
 				t.Errorf("exit %d", code)
 			}
 			text := strings.TrimSpace(complaint.String())

@@ -23,7 +23,7 @@ func TestRefusedRunLeavesReportsAlone(t *testing.T) {
 		"a first report that is a directory": {"--json", text, "--report", dir},
 	} {
 		var complaint bytes.Buffer
-		if code := run(t.Context(), append([]string{"run", "first-ring", "--speed", "virtual"}, args...), &complaint, &complaint); code != exitUsage {
+		if code := execute(t.Context(), append([]string{"run", "first-ring", "--speed", "virtual"}, args...), &complaint, &complaint); code != exitUsage {
 			t.Errorf("%s: exit %d, %s", name, code, &complaint)
 		}
 		for _, file := range []string{page, recording} {

@@ -18,6 +18,7 @@ import (
 	"chordconductor/conductor/lab/judge"
 	"chordconductor/conductor/lab/report"
 	"chordconductor/conductor/lab/result"
+	"chordconductor/conductor/lab/run"
 	"chordconductor/conductor/lab/scenario"
 	"chordconductor/conductor/live"
 	"chordconductor/conductor/memory"
@@ -115,7 +116,7 @@ func runScenario(ctx context.Context, name string, o runOptions, stdin io.Reader
 	var result *result.Result
 	if o.speed == "virtual" {
 		recording.patient()
-		result, err = controller.RunVirtual(ctx, s, recording.tap(), progress.show)
+		result, err = run.Virtual(ctx, s, recording.tap(), progress.show)
 		err = failed(err)
 	} else {
 		result, err = runReal(ctx, s, recording.tap(), progress.show, stderr)
@@ -123,7 +124,7 @@ func runScenario(ctx context.Context, name string, o runOptions, stdin io.Reader
 	err = errors.Join(err, failed(recording.stop(func(n uint64) {
 		fmt.Fprintf(stderr, "conductor: %d requests were not recorded: the disk was too slow\n", n)
 	})))
-	if err != nil && (result == nil || !errors.Is(err, controller.ErrInterrupted)) {
+	if err != nil && (result == nil || !errors.Is(err, run.ErrInterrupted)) {
 		return err
 	}
 	reported := conclude(result, o, files, stdout) // of an interrupted run, too: what was measured until then
@@ -145,7 +146,7 @@ func distinct(html, json, record string) error {
 }
 
 // runReal runs a scenario on the wall clock, with its telemetry over a real OTLP port.
-func runReal(ctx context.Context, s *scenario.Scenario, tap controller.Tap, show func(result.State, *ring.View), stderr io.Writer) (*result.Result, error) {
+func runReal(ctx context.Context, s *scenario.Scenario, tap run.Tap, show func(result.State, *ring.View), stderr io.Writer) (*result.Result, error) {
 	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	budget, err := memory.Default()
 	if err != nil {
@@ -197,7 +198,7 @@ func follow(ctx context.Context, control *controller.Controller, view *live.Live
 		}
 		select {
 		case <-ctx.Done():
-			return failed(controller.ErrInterrupted)
+			return failed(run.ErrInterrupted)
 		case <-tick.C:
 		}
 	}

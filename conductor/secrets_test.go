@@ -42,7 +42,7 @@ func TestErrorsShowNoSecret(t *testing.T) {
 		{"--tls-cert", secret, "--tls-key", secret},
 	} {
 		var out, complaint bytes.Buffer
-		if code := run(t.Context(), append(free[:len(free):len(free)], args...), &out, &complaint); code != exitUsage {
+		if code := execute(t.Context(), append(free[:len(free):len(free)], args...), &out, &complaint); code != exitUsage {
 			t.Errorf("%v: exit %d", args, code)
 		}
 		if text := complaint.String(); text == "" || strings.Contains(text, secret) || strings.Contains(text, password) || strings.Contains(text, token) {

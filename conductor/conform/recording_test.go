@@ -12,7 +12,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.uber.org/goleak"
 
-	"chordconductor/conductor/lab/controller"
+	"chordconductor/conductor/lab/run"
 	"chordconductor/conductor/lab/scenario"
 )
 
@@ -48,7 +48,7 @@ var recorded = sync.OnceValues(func() (all []message, err error) {
 			err = failed
 		}
 	}
-	tap := controller.Tap{
+	tap := run.Tap{
 		Logs: func(ld plog.Logs) {
 			body, err := new(plog.ProtoMarshaler).MarshalLogs(ld)
 			add(message{logs: body}, err)
@@ -58,7 +58,7 @@ var recorded = sync.OnceValues(func() (all []message, err error) {
 			add(message{traces: body}, err)
 		},
 	}
-	_, failed := controller.RunVirtual(context.Background(), s, tap, nil)
+	_, failed := run.Virtual(context.Background(), s, tap, nil)
 	if failed != nil {
 		err = failed
 	}

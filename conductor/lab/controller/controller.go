@@ -10,6 +10,7 @@ import (
 	"chordconductor/conductor/lab/deploy/faults"
 	"chordconductor/conductor/lab/judge"
 	"chordconductor/conductor/lab/result"
+	"chordconductor/conductor/lab/run"
 	"chordconductor/conductor/lab/runtime"
 	"chordconductor/conductor/lab/scenario"
 	"chordconductor/conductor/live"
@@ -41,7 +42,7 @@ type Controller struct {
 
 	mu      sync.Mutex
 	own     *faults.Deployment // guarded by mu; nil: this process runs no ring
-	current *simulation        // guarded by mu; the running one, or the last; nil: none yet
+	current *run.Simulation    // guarded by mu; the running one, or the last; nil: none yet
 	closed  bool               // guarded by mu
 }
 
@@ -62,8 +63,8 @@ func New(cfg Config) *Controller {
 func (l *Controller) StartSimulation(s *scenario.Scenario) error {
 	l.change.Lock()
 	defer l.change.Unlock()
-	if sim := l.simulation(); sim != nil && sim.scenario.Duration > 0 && !sim.over() {
-		return deploy.Refuse(deploy.ErrConflict, "the simulation %q is running; stop it first", sim.scenario.Name)
+	if sim := l.simulation(); sim != nil && sim.Scenario.Duration > 0 && !sim.Over() {
+		return deploy.Refuse(deploy.ErrConflict, "the simulation %q is running; stop it first", sim.Scenario.Name)
 	}
 	if !s.OwnRing && l.here() == nil {
 		return deploy.Refuse(deploy.ErrConflict, "there is no ring to run on: add a ring section to the scenario, or start nodes")
@@ -112,20 +113,20 @@ func (l *Controller) renew(ctx context.Context, d *deploy.Deployment) error {
 // begin starts the scenario's tasks.
 func (l *Controller) begin(ctx context.Context, s *scenario.Scenario) error {
 	here := l.here()
-	sim := newSimulation(s, here, Sources{View: l.cfg.View, Stats: l.cfg.Stats, Watch: l.cfg.Watch})
+	sim := run.New(s, here, run.Sources{View: l.cfg.View, Stats: l.cfg.Stats, Watch: l.cfg.Watch})
 	l.mu.Lock()
 	before := l.current
 	l.current = sim
 	l.mu.Unlock()
 	var started error
 	err := here.Do(ctx, func(context.Context) {
-		started = sim.begin(context.WithoutCancel(ctx))
+		started = sim.Begin(context.WithoutCancel(ctx))
 	})
 	if err == nil {
 		err = started
 	}
 	if err != nil {
-		sim.end() // should the runtime still take its turn later
+		sim.End() // should the runtime still take its turn later
 		l.mu.Lock()
 		l.current = before
 		l.mu.Unlock()
@@ -138,14 +139,14 @@ func (l *Controller) StopSimulation(ctx context.Context) error {
 	l.change.Lock()
 	defer l.change.Unlock()
 	sim := l.simulation()
-	if sim == nil || sim.over() {
+	if sim == nil || sim.Over() {
 		return deploy.Refuse(deploy.ErrConflict, "no simulation is running")
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(l.lifetime, cancel)()
 	l.stopCurrent(ctx)
-	if !sim.over() {
+	if !sim.Over() {
 		return deploy.Refuse(deploy.ErrUnavailable, "the ring did not answer, or is being stopped: the simulation may continue")
 	}
 	return nil
@@ -154,10 +155,10 @@ func (l *Controller) StopSimulation(ctx context.Context) error {
 // stopCurrent ends the current simulation, if it runs, and the faults that it left.
 func (l *Controller) stopCurrent(ctx context.Context) {
 	sim := l.simulation()
-	if sim == nil || sim.over() {
+	if sim == nil || sim.Over() {
 		return
 	}
-	_ = sim.deployment.Do(ctx, sim.abort) // a runtime that has ended has nothing to stop
+	_ = sim.Deployment.Do(ctx, sim.Abort) // a runtime that has ended has nothing to stop
 }
 
 // retire ends the present ring.
@@ -186,7 +187,7 @@ func (l *Controller) Close(ctx context.Context) {
 	}
 }
 
-func (l *Controller) simulation() *simulation {
+func (l *Controller) simulation() *run.Simulation {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.current
@@ -209,7 +210,7 @@ func (l *Controller) Simulation() result.State {
 		st.Control, st.Cut = true, here.Faults.Partitioned()
 	}
 	if sim := l.simulation(); sim != nil {
-		sim.report(&st)
+		sim.Report(&st)
 	}
 	return st
 }
@@ -217,7 +218,7 @@ func (l *Controller) Simulation() result.State {
 // Result is what the current simulation has measured so far, or the last one measured; nil: there was none.
 func (l *Controller) Result() *result.Result {
 	if sim := l.simulation(); sim != nil {
-		return sim.result()
+		return sim.Result()
 	}
 	return nil
 }
@@ -225,7 +226,7 @@ func (l *Controller) Result() *result.Result {
 // Workload is the present load.
 func (l *Controller) Workload() scenario.Workload {
 	if sim := l.simulation(); sim != nil {
-		return sim.workload()
+		return sim.Workload()
 	}
 	return scenario.Workload{}
 }
@@ -233,7 +234,7 @@ func (l *Controller) Workload() scenario.Workload {
 // SetWorkload changes the load of the running simulation.
 func (l *Controller) SetWorkload(w scenario.Workload) error {
 	sim := l.simulation()
-	if sim == nil || sim.over() {
+	if sim == nil || sim.Over() {
 		return deploy.Refuse(deploy.ErrConflict, "no simulation is running, so there is no load to change")
 	}
 	if err := w.Check(); err != nil {
@@ -241,5 +242,5 @@ func (l *Controller) SetWorkload(w scenario.Workload) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), commandLimit)
 	defer cancel()
-	return sim.deployment.Do(ctx, func(context.Context) { sim.setWorkload(w) })
+	return sim.Deployment.Do(ctx, func(context.Context) { sim.SetWorkload(w) })
 }

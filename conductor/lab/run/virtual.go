@@ -1,4 +1,4 @@
-package controller
+package run
 
 import (
 	"context"
@@ -34,9 +34,9 @@ const (
 // ErrInterrupted is the error of a run that was ended from outside.
 var ErrInterrupted = errors.New("interrupted")
 
-// RunVirtual runs a scenario in virtual time: the same members, the same workload and judgement, on a simulated clock
+// Virtual runs a scenario in virtual time: the same members, the same workload and judgement, on a simulated clock
 // and network. One seed is one run, tapped or not. show is called with the progress, unless it is nil.
-func RunVirtual(ctx context.Context, s *scenario.Scenario, tap Tap, show func(result.State, *ring.View)) (*result.Result, error) {
+func Virtual(ctx context.Context, s *scenario.Scenario, tap Tap, show func(result.State, *ring.View)) (*result.Result, error) {
 	world := local.World(s, time.Time{})
 	defer world.Close()
 	watch := judge.NewWatch()
@@ -56,27 +56,27 @@ func RunVirtual(ctx context.Context, s *scenario.Scenario, tap Tap, show func(re
 	if err := host.Go(ctx, here.Renew); err != nil {
 		return nil, err
 	}
-	sim := newSimulation(s, here, Sources{View: fold.view, Watch: watch})
+	sim := New(s, here, Sources{View: fold.view, Watch: watch})
 	sim.virtual = true
 	fold.advance()
-	if err := sim.begin(ctx); err != nil {
+	if err := sim.Begin(ctx); err != nil {
 		return nil, err
 	}
-	for !sim.over() {
+	for !sim.Over() {
 		if ctx.Err() != nil {
-			return sim.result(), ErrInterrupted
+			return sim.Result(), ErrInterrupted
 		}
 		if world.Elapsed() > s.Duration+drainLimit {
-			return sim.result(), errors.New("the scenario did not reach its end")
+			return sim.Result(), errors.New("the scenario did not reach its end")
 		}
 		world.Run(showEvery)
 		if show != nil {
 			st := result.State{}
-			sim.report(&st)
+			sim.Report(&st)
 			show(st, fold.view())
 		}
 	}
-	return sim.result(), nil
+	return sim.Result(), nil
 }
 
 // virtualFold is the ring view of a run in virtual time. Events reach it as over OTLP: encoded, as the Collector's

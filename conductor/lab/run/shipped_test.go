@@ -1,4 +1,4 @@
-package controller
+package run
 
 import (
 	"os"
@@ -25,7 +25,7 @@ func TestShippedScenariosPass(t *testing.T) {
 			if s.Duration == 0 {
 				return // runs until it is stopped: there is nothing to pass
 			}
-			result, err := RunVirtual(t.Context(), s, Tap{}, nil)
+			result, err := Virtual(t.Context(), s, Tap{}, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -1,6 +1,6 @@
 //go:build race
 
-package controller
+package run
 
 // raceDetector makes virtual time some twenty times slower, so one scenario is enough. `make test` runs all of them
 // without it.

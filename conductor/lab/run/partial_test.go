@@ -1,4 +1,4 @@
-package controller
+package run
 
 import (
 	"testing"
@@ -28,7 +28,7 @@ func TestPhasesThatDoLess(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.OwnRing, s.Ring.Members = true, 4
-		r, err := RunVirtual(t.Context(), s, Tap{}, nil)
+		r, err := Virtual(t.Context(), s, Tap{}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -46,7 +46,7 @@ func TestNothingMeasured(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.OwnRing, s.Ring.Members, s.Workload.Rate = true, 2, 0
-		r, err := RunVirtual(t.Context(), s, Tap{}, nil)
+		r, err := Virtual(t.Context(), s, Tap{}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

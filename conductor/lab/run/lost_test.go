@@ -1,4 +1,4 @@
-package controller
+package run
 
 import (
 	"fmt"
@@ -23,7 +23,7 @@ func TestLostKeysAreNamed(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				r, err := RunVirtual(t.Context(), s, Tap{}, nil)
+				r, err := Virtual(t.Context(), s, Tap{}, nil)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -1,4 +1,4 @@
-package controller
+package run
 
 import (
 	"maps"
@@ -13,12 +13,12 @@ import (
 // maxLost is how many lost keys a Result describes.
 const maxLost = 100
 
-// result collects what has been measured up to now.
-func (s *simulation) result() *result.Result {
+// Result collects what has been measured up to now.
+func (s *Simulation) Result() *result.Result {
 	view := s.view()
 	counts := s.driver.Phases()
 	r := &result.Result{
-		Scenario: s.scenario, Virtual: s.virtual, Started: s.began,
+		Scenario: s.Scenario, Virtual: s.virtual, Started: s.began,
 		Moves: s.watch.Moves(), Lookups: s.watch.Lookups(), Slowest: s.driver.Slowest(), Keys: s.driver.Verdict(),
 		Loads: loads(view), Bits: view.Bits, Operations: s.watch.Operations(),
 	}
@@ -90,7 +90,7 @@ func loads(v *ring.View) []result.MemberLoad {
 }
 
 // blame adds the phases that stopped replicas' hosts. s.mu is held.
-func (s *simulation) blame(list []result.LostKey) {
+func (s *Simulation) blame(list []result.LostKey) {
 	for _, k := range list {
 		for i, h := range k.Holders {
 			if phase, ok := s.stoppedBy[h.Peer.ID]; ok && h.Fate != result.FateOnRing {

@@ -1,4 +1,4 @@
-package controller
+package run
 
 import (
 	"fmt"
@@ -17,7 +17,7 @@ func TestVirtualRunsRepeat(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r, err := RunVirtual(t.Context(), s, Tap{}, nil)
+		r, err := Virtual(t.Context(), s, Tap{}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-package controller
+package run
 
 import (
 	"slices"
@@ -9,27 +9,27 @@ import (
 
 // chance draws a random number below n. Draws come from several tasks, so in real time their order differs between two
 // runs; in virtual time it does not.
-func (s *simulation) chance(n int) int {
+func (s *Simulation) chance(n int) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.rand.IntN(n)
 }
 
-func (s *simulation) exponential(rate float64) time.Duration {
+func (s *Simulation) exponential(rate float64) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return time.Duration(s.rand.ExpFloat64() / rate * float64(time.Second))
 }
 
 // someHosts chooses a share of the hosts, at least one and never all.
-func (s *simulation) someHosts(share float64) map[string]bool { return s.choose(share, nil, 1) }
+func (s *Simulation) someHosts(share float64) map[string]bool { return s.choose(share, nil, 1) }
 
 // otherHosts chooses a share of the hosts that are not named, at least one.
-func (s *simulation) otherHosts(share float64, than map[string]bool) map[string]bool {
+func (s *Simulation) otherHosts(share float64, than map[string]bool) map[string]bool {
 	return s.choose(share, than, 0)
 }
 
-func (s *simulation) choose(share float64, except map[string]bool, spared int) map[string]bool {
+func (s *Simulation) choose(share float64, except map[string]bool, spared int) map[string]bool {
 	var able []string
 	for _, h := range s.fleet.Hosts() {
 		if !except[h.Address] {
@@ -47,7 +47,7 @@ func (s *simulation) choose(share float64, except map[string]bool, spared int) m
 }
 
 // victims chooses members that are on the ring and not yet stopped: anywhere, or neighbours on different hosts.
-func (s *simulation) victims(n int, adjacent bool) []chord.ID {
+func (s *Simulation) victims(n int, adjacent bool) []chord.ID {
 	type candidate struct {
 		id   chord.ID
 		host string
@@ -84,7 +84,7 @@ func (s *simulation) victims(n int, adjacent bool) []chord.ID {
 }
 
 // fewHosts chooses so many hosts, but never all.
-func (s *simulation) fewHosts(count int) map[string]bool {
+func (s *Simulation) fewHosts(count int) map[string]bool {
 	hosts := s.fleet.Hosts()
 	chosen := make(map[string]bool)
 	for range min(count, len(hosts)-1) {
@@ -97,7 +97,7 @@ func (s *simulation) fewHosts(count int) map[string]bool {
 	return chosen
 }
 
-func (s *simulation) allHosts() map[string]bool {
+func (s *Simulation) allHosts() map[string]bool {
 	all := make(map[string]bool)
 	for _, h := range s.fleet.Hosts() {
 		all[h.Address] = true
@@ -105,7 +105,7 @@ func (s *simulation) allHosts() map[string]bool {
 	return all
 }
 
-func (s *simulation) countMembers(hosts map[string]bool) (n int) {
+func (s *Simulation) countMembers(hosts map[string]bool) (n int) {
 	for _, h := range s.fleet.Hosts() {
 		if hosts[h.Address] {
 			n += len(h.Members)

@@ -1,4 +1,4 @@
-package controller
+package run
 
 import (
 	"go.opentelemetry.io/collector/pdata/plog"

@@ -1,4 +1,4 @@
-package controller
+package run
 
 import (
 	"context"
@@ -17,7 +17,7 @@ const (
 )
 
 // monitor follows the ring view and the load, until the simulation is over.
-func (s *simulation) monitor(ctx context.Context) {
+func (s *Simulation) monitor(ctx context.Context) {
 	next := s.began.Add(pointEvery)
 	for s.runtime.Sleep(lookEvery) == nil {
 		now, v := s.runtime.Now(), s.view()
@@ -34,7 +34,7 @@ func (s *simulation) monitor(ctx context.Context) {
 // settled reports whether the view shows an ideal ring, all of it certain, with all members that there are. The members
 // that the fleet lists and those in the view must be as many: the view may show an ideal ring before it has received
 // the report of a crash.
-func (s *simulation) settled(v *ring.View) bool {
+func (s *Simulation) settled(v *ring.View) bool {
 	if v.Status != ring.Ideal || !v.Certainty.All() || v.Counts.Joining > 0 || v.Counts.Leaving > 0 {
 		return false
 	}
@@ -43,7 +43,7 @@ func (s *simulation) settled(v *ring.View) bool {
 }
 
 // observe times repairs and collects violations.
-func (s *simulation) observe(now time.Time, v *ring.View) {
+func (s *Simulation) observe(now time.Time, v *ring.View) {
 	settled := s.settled(v)
 	at := now.Sub(s.began)
 	s.mu.Lock()
@@ -73,7 +73,7 @@ func (s *simulation) observe(now time.Time, v *ring.View) {
 }
 
 // awaitRepair starts to time a phase's repair.
-func (s *simulation) awaitRepair(result int) {
+func (s *Simulation) awaitRepair(result int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := &s.results[result]
@@ -83,7 +83,7 @@ func (s *simulation) awaitRepair(result int) {
 }
 
 // point appends one second to the timeline.
-func (s *simulation) point(ctx context.Context, now time.Time, v *ring.View) {
+func (s *Simulation) point(ctx context.Context, now time.Time, v *ring.View) {
 	second := s.driver.Tick()
 	latency := second.All()
 	p := result.Point{

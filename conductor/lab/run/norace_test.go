@@ -1,5 +1,5 @@
 //go:build !race
 
-package controller
+package run
 
 const raceDetector = false

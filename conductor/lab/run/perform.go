@@ -1,4 +1,4 @@
-package controller
+package run
 
 import (
 	"context"
@@ -11,7 +11,7 @@ import (
 )
 
 // perform carries out one phase at its time, and undoes it when it is over.
-func (s *simulation) perform(ctx context.Context, number int, p scenario.Phase) {
+func (s *Simulation) perform(ctx context.Context, number int, p scenario.Phase) {
 	if s.sleepUntil(p.At) != nil {
 		return
 	}
@@ -48,7 +48,7 @@ func (s *simulation) perform(ctx context.Context, number int, p scenario.Phase) 
 	case scenario.SetLoad:
 		s.driver.SetWorkload(a.Workload)
 		if p.For > 0 && s.sleepUntil(p.End()) == nil {
-			s.driver.SetWorkload(s.scenario.Workload)
+			s.driver.SetWorkload(s.Scenario.Workload)
 		}
 	}
 	if err != nil {
@@ -60,7 +60,7 @@ func (s *simulation) perform(ctx context.Context, number int, p scenario.Phase) 
 }
 
 // spread does a number of things at once, or one by one over a time.
-func (s *simulation) spread(count int, over time.Duration, do func(n int) error) error {
+func (s *Simulation) spread(count int, over time.Duration, do func(n int) error) error {
 	if over == 0 {
 		return do(count)
 	}
@@ -78,7 +78,7 @@ func (s *simulation) spread(count int, over time.Duration, do func(n int) error)
 }
 
 // plan notes how much a phase asks for.
-func (s *simulation) plan(result int, p scenario.Phase) {
+func (s *Simulation) plan(result int, p scenario.Phase) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := &s.results[result]
@@ -96,14 +96,14 @@ func (s *simulation) plan(result int, p scenario.Phase) {
 }
 
 // did counts what a phase has done.
-func (s *simulation) did(result, n int) {
+func (s *Simulation) did(result, n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.results[result].Done += n
 }
 
 // start starts members; those that were started before one failed count.
-func (s *simulation) start(ctx context.Context, result, n int) error {
+func (s *Simulation) start(ctx context.Context, result, n int) error {
 	started, err := s.fleet.Start(ctx, n, "")
 	s.did(result, len(started))
 	s.mu.Lock()
@@ -115,7 +115,7 @@ func (s *simulation) start(ctx context.Context, result, n int) error {
 }
 
 // heal ends all faults; it asks for all hosts that are under one, and reports whether there were any.
-func (s *simulation) heal(ctx context.Context, result int) (some bool, err error) {
+func (s *Simulation) heal(ctx context.Context, result int) (some bool, err error) {
 	before := s.faults.Faulty()
 	_, err = s.faults.Heal(ctx)
 	s.mu.Lock()
@@ -125,7 +125,7 @@ func (s *simulation) heal(ctx context.Context, result int) (some bool, err error
 	return before > 0, err
 }
 
-func (s *simulation) stop(ctx context.Context, result int, ids []chord.ID, crash bool) error {
+func (s *Simulation) stop(ctx context.Context, result int, ids []chord.ID, crash bool) error {
 	first, way := error(nil), deploy.Leave
 	if crash {
 		way = deploy.Crash
@@ -153,10 +153,10 @@ func (s *simulation) stop(ctx context.Context, result int, ids []chord.ID, crash
 }
 
 // churn runs three Poisson processes until the phase, or the scenario, ends.
-func (s *simulation) churn(ctx context.Context, c scenario.Churn, p scenario.Phase, result int) {
+func (s *Simulation) churn(ctx context.Context, c scenario.Churn, p scenario.Phase, result int) {
 	end := p.End()
 	if p.For == 0 {
-		end = s.scenario.Duration
+		end = s.Scenario.Duration
 	}
 	process := func(rate float64, do func() error) {
 		if rate <= 0 {
@@ -183,7 +183,7 @@ func (s *simulation) churn(ctx context.Context, c scenario.Churn, p scenario.Pha
 
 // inflict brings a fault into force for the phase's time, or until it is healed. A host where it does not begin at
 // once, or does not end in time, counts as not done.
-func (s *simulation) inflict(ctx context.Context, p scenario.Phase, result int, d *faults.Fault) error {
+func (s *Simulation) inflict(ctx context.Context, p scenario.Phase, result int, d *faults.Fault) error {
 	if d.Partition {
 		d.Partitioned = s.countMembers(d.From)
 	}

@@ -1,4 +1,4 @@
-package controller
+package run
 
 import (
 	"context"
@@ -40,10 +40,10 @@ type Sources struct {
 	Watch *judge.Watch
 }
 
-// A simulation is one scenario on one fleet.
-type simulation struct {
-	scenario   *scenario.Scenario
-	deployment *faults.Deployment
+// A Simulation is one scenario on one fleet.
+type Simulation struct {
+	Scenario   *scenario.Scenario
+	Deployment *faults.Deployment
 	runtime    *runtime.Scope
 	fleet      deploy.Fleet
 	view       func() *ring.View
@@ -76,9 +76,10 @@ type simulation struct {
 	took       time.Duration // as of the last look; final when ended
 }
 
-func newSimulation(s *scenario.Scenario, here *faults.Deployment, from Sources) *simulation {
-	sim := &simulation{
-		scenario: s, deployment: here, runtime: runtime.NewScope(here.Runtime), fleet: here.Fleet, faults: here.Faults,
+// New makes a simulation on a deployment. It resets what the Watch has measured.
+func New(s *scenario.Scenario, here *faults.Deployment, from Sources) *Simulation {
+	sim := &Simulation{
+		Scenario: s, Deployment: here, runtime: runtime.NewScope(here.Runtime), fleet: here.Fleet, faults: here.Faults,
 		view: from.View, stats: from.Stats, watch: from.Watch,
 		truth:      groundtruth.Source(here.Fleet, s.Expects(scenario.UnmarkedWrongFields)),
 		rand:       rand.New(rand.NewPCG(s.Seed, 0xfa0175)),
@@ -94,20 +95,21 @@ func newSimulation(s *scenario.Scenario, here *faults.Deployment, from Sources) 
 	return sim
 }
 
-// begin sets the clock to zero, and starts the scenario. Like all below that uses the clock, it is called within the
+// Begin sets the clock to zero, and starts the scenario. Like all below that uses the clock, it is called within the
 // runtime.
-func (s *simulation) begin(ctx context.Context) error {
+func (s *Simulation) Begin(ctx context.Context) error {
 	s.began = s.runtime.Now()
 	return s.runtime.Go(ctx, s.run)
 }
 
-// end ends the simulation's tasks.
-func (s *simulation) end() { s.runtime.End() }
+// End ends the simulation's tasks.
+func (s *Simulation) End() { s.runtime.End() }
 
-// workload is the present load; setWorkload changes it, within the runtime.
-func (s *simulation) workload() scenario.Workload { return s.driver.Workload() }
+// Workload is the present load.
+func (s *Simulation) Workload() scenario.Workload { return s.driver.Workload() }
 
-func (s *simulation) setWorkload(w scenario.Workload) { s.driver.SetWorkload(w) }
+// SetWorkload changes the load; it is called within the runtime.
+func (s *Simulation) SetWorkload(w scenario.Workload) { s.driver.SetWorkload(w) }
 
 // repairWait is a phase whose repair is being timed.
 type repairWait struct {
@@ -117,7 +119,7 @@ type repairWait struct {
 
 // run runs the simulation from the first member to the verdict. It returns when the scenario is over, or early when the
 // runtime ends.
-func (s *simulation) run(ctx context.Context) {
+func (s *Simulation) run(ctx context.Context) {
 	s.enter("start")
 	running := s.runtime.NewSignal()
 	if s.runtime.Go(ctx, func(context.Context) {
@@ -130,15 +132,15 @@ func (s *simulation) run(ctx context.Context) {
 		return
 	}
 	s.applyNetwork(ctx)
-	for i, p := range s.scenario.Phases {
+	for i, p := range s.Scenario.Phases {
 		if s.runtime.Go(ctx, func(ctx context.Context) { s.perform(ctx, i, p) }) != nil {
 			return
 		}
 	}
-	if s.scenario.Duration == 0 {
+	if s.Scenario.Duration == 0 {
 		return // until stopped: the tasks go on
 	}
-	if s.sleepUntil(s.scenario.Duration) != nil {
+	if s.sleepUntil(s.Scenario.Duration) != nil {
 		return
 	}
 	s.setPhase("verdict")
@@ -166,12 +168,12 @@ func (s *simulation) run(ctx context.Context) {
 
 // applyNetwork imposes the scenario's network conditions on a ring that was there before; a ring of the scenario's own
 // was made with them.
-func (s *simulation) applyNetwork(ctx context.Context) {
-	if s.scenario.OwnRing {
+func (s *Simulation) applyNetwork(ctx context.Context) {
+	if s.Scenario.OwnRing {
 		return
 	}
-	err := s.faults.SetNetwork(ctx, s.scenario.Network)
-	if n := s.scenario.Network; n.Latency == 0 && n.Jitter == 0 && n.Loss == 0 {
+	err := s.faults.SetNetwork(ctx, s.Scenario.Network)
+	if n := s.Scenario.Network; n.Latency == 0 && n.Jitter == 0 && n.Loss == 0 {
 		return
 	}
 	planned, done := s.faults.Settled()
@@ -186,7 +188,7 @@ func (s *simulation) applyNetwork(ctx context.Context) {
 
 // underWay lists, by their phases, the members that were started and have not joined, and those that were ordered to
 // leave and are still there. A member that has joined and is gone since counts as joined.
-func (s *simulation) underWay() (phases []int) {
+func (s *Simulation) underWay() (phases []int) {
 	hosts, v := s.fleet.Hosts(), s.view()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -212,13 +214,13 @@ func (s *simulation) underWay() (phases []int) {
 }
 
 // conclude ends the simulation at its end. What is still under way counts as not done.
-func (s *simulation) conclude() {
+func (s *Simulation) conclude() {
 	unfinished := s.underWay()
 	s.mu.Lock()
 	for _, phase := range unfinished {
 		s.results[phase].Done--
 	}
-	for i, p := range s.scenario.Phases { // on a machine that lags, one may not have begun
+	for i, p := range s.Scenario.Phases { // on a machine that lags, one may not have begun
 		if !s.begun[i] {
 			now := s.elapsed()
 			s.results = append(s.results, result.PhaseResult{Name: p.Name, From: now, To: now, Planned: 1, Partial: p.AllowPartial})
@@ -231,14 +233,14 @@ func (s *simulation) conclude() {
 	s.runtime.End()
 }
 
-// abort ends a simulation that has not reached its end, and the faults that it left.
-func (s *simulation) abort(ctx context.Context) {
+// Abort ends a simulation that has not reached its end, and the faults that it left.
+func (s *Simulation) Abort(ctx context.Context) {
 	s.driver.Stop()
 	s.mu.Lock()
 	if !s.ended {
 		s.ended, s.took = true, s.elapsed()
 		s.phase = "stopped"
-		if s.scenario.Duration > 0 {
+		if s.Scenario.Duration > 0 {
 			s.failure = "stopped after " + duration.Text(s.took.Round(100*time.Millisecond))
 		}
 	}
@@ -249,8 +251,8 @@ func (s *simulation) abort(ctx context.Context) {
 	}
 }
 
-// over reports whether the simulation has reached its end.
-func (s *simulation) over() bool {
+// Over reports whether the simulation has reached its end.
+func (s *Simulation) Over() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.ended
@@ -259,14 +261,14 @@ func (s *simulation) over() bool {
 // populate starts the ring's members: the first founds it, the others follow over a few seconds, so that a user can
 // watch, and over at least two stabilize intervals, so that the ring can keep up. On a machine that is too slow for
 // that, each follows as those before have joined.
-func (s *simulation) populate(ctx context.Context) {
+func (s *Simulation) populate(ctx context.Context) {
 	have, _ := deploy.CountMembers(s.fleet.Hosts())
-	want := s.scenario.Ring.Members
-	if !s.scenario.OwnRing || have >= want {
+	want := s.Scenario.Ring.Members
+	if !s.Scenario.OwnRing || have >= want {
 		return
 	}
 	const atLeast, gap = 3200 * time.Millisecond, 100 * time.Millisecond
-	steps := int(max(atLeast, 2*s.scenario.Timing.Stabilize) / gap)
+	steps := int(max(atLeast, 2*s.Scenario.Timing.Stabilize) / gap)
 	step := max(1, (want-have)/steps)
 	s.mu.Lock()
 	s.results[0].Planned += want - have
@@ -292,7 +294,7 @@ func (s *simulation) populate(ctx context.Context) {
 }
 
 // sleepUntil sleeps to a time since the start.
-func (s *simulation) sleepUntil(at time.Duration) error {
+func (s *Simulation) sleepUntil(at time.Duration) error {
 	wait := s.began.Add(at).Sub(s.runtime.Now())
 	if wait <= 0 {
 		return nil
@@ -300,10 +302,10 @@ func (s *simulation) sleepUntil(at time.Duration) error {
 	return s.runtime.Sleep(wait)
 }
 
-func (s *simulation) elapsed() time.Duration { return s.runtime.Now().Sub(s.began) }
+func (s *Simulation) elapsed() time.Duration { return s.runtime.Now().Sub(s.began) }
 
 // enter begins a new step: the load counts further measurements under it.
-func (s *simulation) enter(name string) int {
+func (s *Simulation) enter(name string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.elapsed()
@@ -316,14 +318,14 @@ func (s *simulation) enter(name string) int {
 	return len(s.results) - 1
 }
 
-func (s *simulation) setPhase(name string) {
+func (s *Simulation) setPhase(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.phase = name
 }
 
 // note records a deviation from the plan.
-func (s *simulation) note(format string, args ...any) {
+func (s *Simulation) note(format string, args ...any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.notes) < maxNotes {
