@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"chordconductor/conductor/pack"
+	"chordconductor/conductor/encoding"
 	"chordconductor/conductor/ring"
 	"chordconductor/conductor/ring/ringtest"
 	"chordconductor/otel/chordevent"
@@ -21,7 +21,7 @@ func seedSegment(f *testing.F) []byte {
 	w := ringtest.NewTestRing(4, 2, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
 	w.Birth(1)
 	w.Birth(20)
-	out := pack.NewWriter()
+	out := encoding.NewWriter()
 	r.Save(out)
 	for _, ev := range chatter(2) {
 		write(out, entry{event: ev, at: ev.Time})
@@ -37,7 +37,7 @@ func FuzzSegments(f *testing.F) {
 		c := &segment{number: 1, first: 1, from: time.Unix(1, 0)}
 		cur, err := open(ring.Options{}, c, data)
 		if err != nil {
-			if !errors.Is(err, ring.ErrVersion) && !errors.Is(err, pack.ErrCorrupt) {
+			if !errors.Is(err, ring.ErrVersion) && !errors.Is(err, encoding.ErrCorrupt) {
 				t.Fatalf("an error of another kind: %v", err)
 			}
 			return

@@ -4,7 +4,7 @@ import (
 	"runtime"
 	"time"
 
-	"chordconductor/conductor/pack"
+	"chordconductor/conductor/encoding"
 	"chordconductor/conductor/ring"
 )
 
@@ -29,7 +29,7 @@ type segment struct {
 }
 
 // write writes an entry. Its event must be storable.
-func write(w *pack.Writer, e entry) {
+func write(w *encoding.Writer, e entry) {
 	w.Bool(e.event != nil)
 	if e.event != nil {
 		w.Event(e.event)
@@ -37,7 +37,7 @@ func write(w *pack.Writer, e entry) {
 	w.Time(e.at)
 }
 
-func read(in *pack.Reader) entry {
+func read(in *encoding.Reader) entry {
 	var e entry
 	if in.Bool() {
 		ev := in.Event()
@@ -60,7 +60,7 @@ func apply(r *ring.Ring, e entry) (change ring.Change, keep bool) {
 // A reader is a position in a segment, and the ring at that position.
 type reader struct {
 	segment *segment
-	in      *pack.Reader
+	in      *encoding.Reader
 	ring    *ring.Ring
 	now     time.Time // the latest instant of the entries applied
 	seq     uint64    // number of the last event applied
@@ -73,7 +73,7 @@ type reader struct {
 
 // open opens a reader at the beginning of a segment.
 func open(opt ring.Options, c *segment, data []byte) (*reader, error) {
-	in := pack.NewReader(data)
+	in := encoding.NewReader(data)
 	r, err := ring.Load(opt, in)
 	if err != nil {
 		return nil, err

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"chordconductor/conductor/pack"
+	"chordconductor/conductor/encoding"
 	"chordconductor/conductor/ring"
 )
 
@@ -23,21 +23,21 @@ type writer struct {
 	next  uint64    // number of the next event
 	taken []entry
 
-	block   *pack.Writer // of the segment; its tables serve one segment after the other
-	room    int          // the last block's length, which the next will about have
-	segment *segment     // being written; nil: none, the next entry begins one
-	entries int          // in it
-	saved   int          // of these, in its file
-	events  uint64       // recorded, not yet in Stats
-	failed  uint64       // the same, of entries that could not be recorded
-	file    *file        // of the segment; nil: in memory
+	block   *encoding.Writer // of the segment; its tables serve one segment after the other
+	room    int              // the last block's length, which the next will about have
+	segment *segment         // being written; nil: none, the next entry begins one
+	entries int              // in it
+	saved   int              // of these, in its file
+	events  uint64           // recorded, not yet in Stats
+	failed  uint64           // the same, of entries that could not be recorded
+	file    *file            // of the segment; nil: in memory
 	retry   time.Time
 	dropped uint64 // entries of the queue, as last reported to Options.Recording
 }
 
 func newWriter(h *History) *writer {
 	// Instants continue from the last run's, even if the clock was set back in between: segments are found by them.
-	w := &writer{h: h, ring: ring.New(h.opt.Ring), now: h.stats.To, next: h.stats.LastSeq + 1, block: pack.NewWriter()}
+	w := &writer{h: h, ring: ring.New(h.opt.Ring), now: h.stats.To, next: h.stats.LastSeq + 1, block: encoding.NewWriter()}
 	w.block.SetMost(blockMost(h.opt.Recording))
 	return w
 }
@@ -81,7 +81,7 @@ func (w *writer) run() {
 
 // record applies an entry to the fold and keeps it.
 func (w *writer) record(e entry) {
-	if e.event != nil && pack.Storable(e.event) != nil {
+	if e.event != nil && encoding.Storable(e.event) != nil {
 		w.failed++
 		return
 	}

@@ -7,7 +7,7 @@ import (
 	"runtime"
 	"slices"
 
-	"chordconductor/conductor/pack"
+	"chordconductor/conductor/encoding"
 	"chordconductor/node/chord"
 )
 
@@ -27,14 +27,14 @@ func (p *pace) another() {
 // Checkpoint returns the whole state in a compact form, some 250 bytes for each member. A Ring restored from it gives
 // the same views after the same events, except that every member counts as changed when the Ring has been restored.
 func (r *Ring) Checkpoint() []byte {
-	w := pack.NewWriter()
+	w := encoding.NewWriter()
 	r.Save(w)
 	return w.Bytes()
 }
 
 // Restore returns the Ring whose checkpoint is given. Options must be the same as that Ring's.
 func Restore(opt Options, checkpoint []byte) (*Ring, error) {
-	in := pack.NewReader(checkpoint)
+	in := encoding.NewReader(checkpoint)
 	r, err := Load(opt, in)
 	if err == nil && in.More() {
 		in.Fail("data after the end of the checkpoint")
@@ -45,8 +45,8 @@ func Restore(opt Options, checkpoint []byte) (*Ring, error) {
 
 // Save writes a checkpoint at the end of a block. The checkpoint begins with the form of itself and of the rest of the
 // block. It is incomplete if the block is full afterwards.
-func (r *Ring) Save(w *pack.Writer) {
-	w.Uint(pack.Form)
+func (r *Ring) Save(w *encoding.Writer) {
+	w.Uint(encoding.Form)
 	w.Text(r.name)
 	w.Time(r.now)
 	w.Time(r.members.at)
@@ -80,9 +80,9 @@ func (r *Ring) Save(w *pack.Writer) {
 }
 
 // Load reads a checkpoint that Save wrote, and restores its Ring.
-func Load(opt Options, in *pack.Reader) (*Ring, error) {
+func Load(opt Options, in *encoding.Reader) (*Ring, error) {
 	if form := in.Uint(); in.Err() == nil && !in.SetForm(form) {
-		return nil, fmt.Errorf("%w: expected form %d to %d, got %d", ErrVersion, pack.OldestForm, pack.Form, form)
+		return nil, fmt.Errorf("%w: expected form %d to %d, got %d", ErrVersion, encoding.OldestForm, encoding.Form, form)
 	}
 	r := New(opt)
 	r.name = in.Text()

@@ -8,7 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"chordconductor/conductor/pack"
+	"chordconductor/conductor/encoding"
 	"chordconductor/conductor/ring/ringtest"
 	"chordconductor/otel/chordevent"
 )
@@ -73,7 +73,7 @@ func TestRestoreRefusesOtherVersions(t *testing.T) {
 	if _, err := Restore(Options{}, []byte{99}); !errors.Is(err, ErrVersion) {
 		t.Errorf("version 99: %v", err)
 	}
-	if _, err := Restore(Options{}, nil); !errors.Is(err, pack.ErrCorrupt) {
+	if _, err := Restore(Options{}, nil); !errors.Is(err, encoding.ErrCorrupt) {
 		t.Errorf("nothing: %v", err)
 	}
 }

@@ -7,11 +7,11 @@ import (
 	"slices"
 	"time"
 
-	"chordconductor/conductor/pack"
+	"chordconductor/conductor/encoding"
 	"chordconductor/otel/chordevent"
 )
 
-func writeRecord(w *pack.Writer, x *record) {
+func writeRecord(w *encoding.Writer, x *record) {
 	w.ID(x.id)
 	w.Int(x.inc)
 	w.Int(x.newest)
@@ -74,7 +74,7 @@ func writeRecord(w *pack.Writer, x *record) {
 	w.Trace(x.cause)
 }
 
-func (r *Ring) readRecord(in *pack.Reader) {
+func (r *Ring) readRecord(in *encoding.Reader) {
 	x := &record{id: in.ID(), seen: true}
 	x.inc = in.Int()
 	x.newest = in.Int()
@@ -139,7 +139,7 @@ func (r *Ring) readRecord(in *pack.Reader) {
 	r.tree.insert(x)
 }
 
-func writeReports(w *pack.Writer, all reports) {
+func writeReports(w *encoding.Writer, all reports) {
 	w.Uint(uint64(len(all)))
 	for _, d := range all {
 		w.Int(d.inc)
@@ -152,7 +152,7 @@ func writeReports(w *pack.Writer, all reports) {
 
 // readReports reads the reports of one member. Before form 5 there was one at most, whose number is written in the same
 // way.
-func readReports(in *pack.Reader) (all reports) {
+func readReports(in *encoding.Reader) (all reports) {
 	n := in.Count()
 	if n > maxReports {
 		in.Fail(fmt.Sprintf("expected at most %d reports of a member, got %d", maxReports, n))
@@ -164,7 +164,7 @@ func readReports(in *pack.Reader) (all reports) {
 	return all
 }
 
-func writeReferenced(w *pack.Writer, referenced map[*record]struct{}) {
+func writeReferenced(w *encoding.Writer, referenced map[*record]struct{}) {
 	w.Uint(uint64(len(referenced)))
 	for _, x := range slices.SortedFunc(maps.Keys(referenced), func(a, b *record) int { return a.id.Compare(b.id) }) {
 		w.ID(x.id)
@@ -173,7 +173,7 @@ func writeReferenced(w *pack.Writer, referenced map[*record]struct{}) {
 	}
 }
 
-func (r *Ring) readReferenced(in *pack.Reader) {
+func (r *Ring) readReferenced(in *encoding.Reader) {
 	for range in.Count() {
 		id, since := in.ID(), in.Time()
 		if in.Form() < 4 {
@@ -190,7 +190,7 @@ func (r *Ring) readReferenced(in *pack.Reader) {
 	}
 }
 
-func (r *Ring) writeBreaches(w *pack.Writer) {
+func (r *Ring) writeBreaches(w *encoding.Writer) {
 	all := slices.SortedFunc(maps.Values(r.breaches), (*breach).compare)
 	w.Uint(uint64(len(all)))
 	for _, b := range all {
@@ -209,7 +209,7 @@ func (r *Ring) writeBreaches(w *pack.Writer) {
 }
 
 // readBreaches replaces the breaches that derive found by those in the checkpoint, which have their history.
-func (r *Ring) readBreaches(in *pack.Reader) {
+func (r *Ring) readBreaches(in *encoding.Reader) {
 	clear(r.breaches)
 	r.round = 1
 	for range in.Count() {
@@ -234,7 +234,7 @@ func (r *Ring) readBreaches(in *pack.Reader) {
 	}
 }
 
-func writeViolation(w *pack.Writer, v Violation) {
+func writeViolation(w *encoding.Writer, v Violation) {
 	w.Text(v.Condition)
 	w.Text(v.Detail)
 	w.Uint(uint64(len(v.Members)))
@@ -246,7 +246,7 @@ func writeViolation(w *pack.Writer, v Violation) {
 	w.Trace(v.Trace)
 }
 
-func readViolation(in *pack.Reader) (v Violation) {
+func readViolation(in *encoding.Reader) (v Violation) {
 	v.Condition, v.Detail = in.Text(), in.Text()
 	for range in.Count() {
 		v.Members = append(v.Members, in.ID())
@@ -255,7 +255,7 @@ func readViolation(in *pack.Reader) (v Violation) {
 	return v
 }
 
-func (t *moveTable) write(w *pack.Writer) {
+func (t *moveTable) write(w *encoding.Writer) {
 	w.Uint(uint64(len(t.by)))
 	for _, m := range slices.SortedFunc(maps.Values(t.by), (*move).compare) {
 		w.Text(m.id)
@@ -276,7 +276,7 @@ func (t *moveTable) write(w *pack.Writer) {
 	}
 }
 
-func (t *moveTable) read(in *pack.Reader) {
+func (t *moveTable) read(in *encoding.Reader) {
 	t.changed = true
 	for range in.Count() {
 		m := &move{id: in.Text(), arrived: in.Time(), started: in.Time()}

@@ -18,7 +18,7 @@ var (
 // The protocol, the fold and the vocabulary are functions of values: no I/O, clock, goroutine or randomness.
 func TestPure(t *testing.T) {
 	for _, s := range tree(t) {
-		if s.test || !withinAny(s.dir, "node/chord", "conductor/ring", "conductor/pack", "otel/chordevent") || withinAny(s.dir, "node/chord/modelcheck", "conductor/ring/ringtest") {
+		if s.test || !withinAny(s.dir, "node/chord", "conductor/ring", "conductor/encoding", "otel/chordevent") || withinAny(s.dir, "node/chord/modelcheck", "conductor/ring/ringtest") {
 			continue
 		}
 		not := doesIO

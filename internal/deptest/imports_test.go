@@ -29,13 +29,13 @@ var directions = []struct {
 	{"otel/internal/otlptest", []string{"internal"}, "tests call it"},
 	{"otel", []string{"node/chord"}, "telemetry is independent of members and conductor"},
 
-	{"conductor/pack", []string{"node/chord", "otel/chordevent"}, "a form of events"},
-	{"conductor/ring", []string{"node/chord", "otel/chordevent", "conductor/pack"}, "the fold is pure"},
+	{"conductor/encoding", []string{"node/chord", "otel/chordevent"}, "a form of events"},
+	{"conductor/ring", []string{"node/chord", "otel/chordevent", "conductor/encoding"}, "the fold is pure"},
 	{"conductor/lookups", []string{"node/chord", "otel/chordevent"}, "spans to lookups"},
 	{"conductor/conform", []string{"node/chord", "otel/chordevent", "conductor/ring", "conductor/lookups"}, "emitters are verified with the packages of the view"},
 	{"conductor/memory", nil, "a share is independent of its user"},
-	{"conductor/history", []string{"node/chord", "otel/chordevent", "conductor/memory", "conductor/ring", "conductor/pack", "internal/dirs"}, "ring <- history"},
-	{"conductor/live", []string{"node/chord", "otel/chordevent", "conductor/memory", "conductor/ring", "conductor/lookups", "conductor/history", "conductor/pack"}, "the fold's loop"},
+	{"conductor/history", []string{"node/chord", "otel/chordevent", "conductor/memory", "conductor/ring", "conductor/encoding", "internal/dirs"}, "ring <- history"},
+	{"conductor/live", []string{"node/chord", "otel/chordevent", "conductor/memory", "conductor/ring", "conductor/lookups", "conductor/history", "conductor/encoding"}, "the fold's loop"},
 	{"conductor/ingest", []string{"node/chord", "otel/chordevent", "conductor/memory", "conductor/live", "conductor/lookups", "conductor/internal", "internal/dirs", "internal/netname", "internal/reload"}, "ingest imports its consumers only"},
 	{"conductor/hub", []string{"node/chord", "otel/chordevent", "conductor/memory", "conductor/ring", "conductor/live", "conductor/lookups", "conductor/history"}, "ring <- hub"},
 	{"conductor/lab/scenario", []string{"node/member"}, "what a user writes, by the rule for what a host accepts"},
@@ -90,7 +90,7 @@ func TestDirections(t *testing.T) {
 // the view has no other source than telemetry.
 func TestViewKnowsNoNode(t *testing.T) {
 	for _, s := range tree(t) {
-		if s.test || !withinAny(s.dir, "conductor/ring", "conductor/live", "conductor/lookups", "conductor/history", "conductor/hub", "conductor/ingest", "conductor/pack") {
+		if s.test || !withinAny(s.dir, "conductor/ring", "conductor/live", "conductor/lookups", "conductor/history", "conductor/hub", "conductor/ingest", "conductor/encoding") {
 			continue
 		}
 		for _, target := range s.imports {

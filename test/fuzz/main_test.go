@@ -19,7 +19,7 @@ func TestFind(t *testing.T) {
 		{"conductor/internal/otlpscan", "FuzzProto"}, {"conductor/internal/otlpscan", "FuzzJSON"}, {"conductor/ingest", "FuzzRequests"},
 		{"otel/chordevent", "FuzzDecode"}, {"conductor/hub", "FuzzSpansToPage"}, {"conductor/hub", "FuzzMessages"}, {"conductor/lookups", "FuzzMetrics"},
 		{"conductor/recording", "FuzzReader"}, {"conductor/web", "FuzzBodies"}, {"conductor/lab/scenario", "FuzzParse"}, {"conductor/history", "FuzzSegments"},
-		{"conductor/ring", "FuzzRestore"}, {"conductor/pack", "FuzzReader"},
+		{"conductor/ring", "FuzzRestore"}, {"conductor/encoding", "FuzzReader"},
 	} {
 		if !slices.Contains(all, want) {
 			t.Errorf("no %s in %s", want.name, want.dir)

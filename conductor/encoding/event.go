@@ -1,4 +1,4 @@
-package pack
+package encoding
 
 import (
 	"errors"
@@ -43,14 +43,14 @@ func Storable(ev *chordevent.Event) error {
 		return errors.Join(atMost(len(b.Successors), chordevent.MaxSuccessors), atMost(len(b.Fingers), chordevent.MaxFingerRuns))
 	}
 	if kindOf(ev.Body) == 0 {
-		return fmt.Errorf("pack: cannot encode an event body of unknown type %T", ev.Body)
+		return fmt.Errorf("encoding: cannot encode an event body of unknown type %T", ev.Body)
 	}
 	return nil
 }
 
 func atMost(n, most int) error {
 	if n > most {
-		return fmt.Errorf("pack: cannot encode an event with a list of %d entries: expected at most %d", n, most)
+		return fmt.Errorf("encoding: cannot encode an event with a list of %d entries: expected at most %d", n, most)
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-// Package pack is a compact binary encoding of events and of their parts. Package ring writes its checkpoints in it,
+// Package encoding is a compact binary encoding of events and of their parts. Package ring writes its checkpoints in it,
 // and package history its segments, in memory and on disk.
 //
 // A block is what one Writer wrote. It stands alone: identifiers, peers, hosts and strings are written once in it and
@@ -9,4 +9,4 @@
 //
 // What is stored is of some [Form]. A block does not contain it; its caller stores it, and a [Reader] of an older form
 // reads that as well, with zeroes for what was not there yet. The package does no I/O.
-package pack
+package encoding

@@ -1,4 +1,4 @@
-package pack
+package encoding
 
 import (
 	"encoding/binary"
@@ -14,7 +14,7 @@ import (
 )
 
 // ErrCorrupt is the error for a block that no Writer wrote.
-var ErrCorrupt = errors.New("pack: corrupt block")
+var ErrCorrupt = errors.New("encoding: corrupt block")
 
 // Form is the form that a Writer writes. It grows with each change of what is written; OldestForm is the first that can
 // still be read.

@@ -1,4 +1,4 @@
-package pack
+package encoding
 
 import (
 	"encoding/binary"
