@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"chordconductor/conductor/history"
+	"chordconductor/conductor/eventlog"
 	"chordconductor/conductor/hub/hubpb"
 	"chordconductor/conductor/memory"
 	"chordconductor/internal/printable"
@@ -18,7 +18,7 @@ import (
 const maxDamageFrames = 100
 
 // damageFrames is the damage for the page, the newest periods if there are too many.
-func damageFrames(list []history.Damage) []*hubpb.HistoryDamage {
+func damageFrames(list []eventlog.Damage) []*hubpb.HistoryDamage {
 	list = list[max(0, len(list)-maxDamageFrames):]
 	ms := func(t time.Time) int64 {
 		if t.IsZero() {
@@ -58,7 +58,7 @@ The exit code is 0 if all can be read, 1 if not, 2 if the directory cannot be re
 			if err != nil {
 				return fmt.Errorf("history check: %w", err)
 			}
-			report, err := history.Check(args[0], memory.NewShare("check", budget.Limit))
+			report, err := eventlog.Check(args[0], memory.NewShare("check", budget.Limit))
 			if err != nil {
 				return fmt.Errorf("history check: %w", err)
 			}
@@ -72,7 +72,7 @@ The exit code is 0 if all can be read, 1 if not, 2 if the directory cannot be re
 	return c
 }
 
-func printCheck(w io.Writer, r *history.Report) {
+func printCheck(w io.Writer, r *eventlog.Report) {
 	for _, c := range r.Segments {
 		state := "whole"
 		switch {

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"chordconductor/conductor/history"
+	"chordconductor/conductor/eventlog"
 	"chordconductor/conductor/ring/ringtest"
 	"chordconductor/otel/chordevent"
 )
@@ -16,7 +16,7 @@ import (
 // TestHistoryCheck checks a whole directory, one with a changed byte, and an absent one.
 func TestHistoryCheck(t *testing.T) {
 	dir := t.TempDir()
-	h, err := history.Open(history.Options{Dir: dir})
+	h, err := eventlog.Open(eventlog.Options{Dir: dir})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +60,7 @@ func TestHistoryCheck(t *testing.T) {
 		t.Errorf("a directory without a history: %d %q %q", code, out, errs)
 	}
 	fresh := t.TempDir()
-	empty, err := history.Open(history.Options{Dir: fresh})
+	empty, err := eventlog.Open(eventlog.Options{Dir: fresh})
 	if err != nil {
 		t.Fatal(err)
 	}

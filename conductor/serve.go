@@ -17,7 +17,7 @@ import (
 
 	"chordconductor/client"
 	"chordconductor/conductor/audit"
-	"chordconductor/conductor/history"
+	"chordconductor/conductor/eventlog"
 	"chordconductor/conductor/hub"
 	"chordconductor/conductor/hub/hubpb"
 	"chordconductor/conductor/ingest"
@@ -84,7 +84,7 @@ type conductor struct {
 	own        *ownTelemetry
 	live       *live.Live
 	watch      *judge.Watch
-	past       *history.History
+	past       *eventlog.History
 	audit      *audit.Log
 	ingest     *ingest.Server    // nil in a replay
 	recording  *recording.Writer // nil: nothing is recorded
@@ -178,9 +178,9 @@ func (c *conductor) bindPage() error {
 
 // listen makes the ring view and its history, on a clock.
 func (c *conductor) listen(now func() time.Time) (err error) {
-	if c.past, err = history.Open(history.Options{
+	if c.past, err = eventlog.Open(eventlog.Options{
 		Dir: c.dataDir, MaxBytes: c.historyBytes(), Ring: viewWithin(c.memory).Ring, Recording: c.memory.Recording, Seeking: c.memory.Past,
-		Logf: c.logf, Meter: c.own.meter("chordconductor/conductor/history"),
+		Logf: c.logf, Meter: c.own.meter("chordconductor/conductor/eventlog"),
 	}); err != nil {
 		return err
 	}

@@ -1,5 +1,5 @@
 // Package encoding is a compact binary encoding of events and of their parts. Package ring writes its checkpoints in it,
-// and package history its segments, in memory and on disk.
+// and package eventlog its segments, in memory and on disk.
 //
 // A block is what one Writer wrote. It stands alone: identifiers, peers, hosts and strings are written once in it and
 // numbered from then on, and times are written as differences, so that an event of a quiet ring takes some 30 bytes. A

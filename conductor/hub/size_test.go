@@ -16,7 +16,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"chordconductor/conductor/history"
+	"chordconductor/conductor/eventlog"
 	"chordconductor/conductor/hub/hubpb"
 	"chordconductor/conductor/ingest"
 	"chordconductor/conductor/internal/otlptest"
@@ -50,7 +50,7 @@ type figures struct {
 
 // dataPath receives, folds, records and shows until its input ends. It prints its addresses, then its figures.
 func dataPath(dir string) error {
-	past, err := history.Open(history.Options{Dir: dir})
+	past, err := eventlog.Open(eventlog.Options{Dir: dir})
 	if err != nil {
 		return err
 	}

@@ -27,7 +27,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 
-	"chordconductor/conductor/history"
+	"chordconductor/conductor/eventlog"
 	"chordconductor/conductor/internal/otlptest"
 	"chordconductor/conductor/live"
 	"chordconductor/internal/cputime"
@@ -182,7 +182,7 @@ type system struct {
 }
 
 func conductorSystem(b *testing.B, target string) system {
-	past, err := history.Open(history.Options{Dir: b.TempDir()})
+	past, err := eventlog.Open(eventlog.Options{Dir: b.TempDir()})
 	if err != nil {
 		b.Fatal(err)
 	}

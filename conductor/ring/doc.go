@@ -1,7 +1,7 @@
 // Package ring folds the events of ring members into a view of the ring.
 //
 // A [Ring] is a pure function of two inputs: [Ring.Apply] applies one event, [Ring.Advance] sets the time. Package live
-// owns the running one and publishes its views; package history keeps a second one, from which it takes checkpoints,
+// owns the running one and publishes its views; package eventlog keeps a second one, from which it takes checkpoints,
 // and restores more to show the past.
 //
 // Every field of a member is a register that keeps the value with the greatest (incarnation, event number); fingers are

@@ -15,7 +15,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"chordconductor/conductor/history"
+	"chordconductor/conductor/eventlog"
 	"chordconductor/conductor/hub/hubpb"
 	"chordconductor/conductor/lab/deploy"
 	"chordconductor/conductor/lab/scenario"
@@ -106,21 +106,21 @@ func (fakePast) At(_ context.Context, at time.Time) (*ring.View, error) {
 	return &v, nil
 }
 
-func (fakePast) Stats() history.Stats {
-	return history.Stats{From: instant, To: instant.Add(5 * time.Second)}
+func (fakePast) Stats() eventlog.Stats {
+	return eventlog.Stats{From: instant, To: instant.Add(5 * time.Second)}
 }
 
-func (fakePast) Damages() []history.Damage { return nil }
+func (fakePast) Damages() []eventlog.Damage { return nil }
 
 // list has five events. Without repeats, the second and the third are omitted.
-func (fakePast) list(q history.Query, fits func(at time.Time) bool) (out []history.Event) {
+func (fakePast) list(q eventlog.Query, fits func(at time.Time) bool) (out []eventlog.Event) {
 	for i := range 5 {
 		ev := &chordevent.Event{Time: instant, Node: chordevent.Node{ID: idA, Digits: 2}, Body: chordevent.PeerFailed{}}
 		if i == 3 {
 			ev.Body = chordevent.Joined{}
 		}
 		if at := instant.Add(time.Duration(i) * time.Second); fits(at) && q.Want(ev) && len(out) < q.Limit && !(q.Once && (i == 1 || i == 2)) {
-			e := history.Event{Seq: uint64(i + 1), Arrived: at, Event: ev}
+			e := eventlog.Event{Seq: uint64(i + 1), Arrived: at, Event: ev}
 			e.Shown = q.Show(&e)
 			out = append(out, e)
 		}
@@ -128,11 +128,11 @@ func (fakePast) list(q history.Query, fits func(at time.Time) bool) (out []histo
 	return out
 }
 
-func (p fakePast) Until(_ context.Context, t time.Time, q history.Query) ([]history.Event, *history.Damage, error) {
+func (p fakePast) Until(_ context.Context, t time.Time, q eventlog.Query) ([]eventlog.Event, *eventlog.Damage, error) {
 	return p.list(q, func(at time.Time) bool { return !at.After(t) }), nil, nil
 }
 
-func (p fakePast) Since(_ context.Context, t time.Time, q history.Query) ([]history.Event, *history.Damage, error) {
+func (p fakePast) Since(_ context.Context, t time.Time, q eventlog.Query) ([]eventlog.Event, *eventlog.Damage, error) {
 	return p.list(q, func(at time.Time) bool { return at.After(t) }), nil, nil
 }
 
@@ -366,21 +366,21 @@ func TestNotReady(t *testing.T) {
 // damagedPast has a period of two seconds that cannot be read.
 type damagedPast struct{ fakePast }
 
-func (damagedPast) Damages() []history.Damage {
-	return []history.Damage{{From: instant.Add(time.Second), Until: instant.Add(3 * time.Second), Cause: "x.history: byte 7"}}
+func (damagedPast) Damages() []eventlog.Damage {
+	return []eventlog.Damage{{From: instant.Add(time.Second), Until: instant.Add(3 * time.Second), Cause: "x.history: byte 7"}}
 }
 
 func (p damagedPast) At(ctx context.Context, at time.Time) (*ring.View, error) {
 	if d := p.Damages()[0]; !at.Before(d.From) && at.Before(d.Until) {
-		return nil, &history.DamagedError{Damage: d}
+		return nil, &eventlog.DamagedError{Damage: d}
 	}
 	return p.fakePast.At(ctx, at)
 }
 
-func (p damagedPast) Until(ctx context.Context, t time.Time, q history.Query) ([]history.Event, *history.Damage, error) {
+func (p damagedPast) Until(ctx context.Context, t time.Time, q eventlog.Query) ([]eventlog.Event, *eventlog.Damage, error) {
 	d := p.Damages()[0]
 	if !t.Before(d.From) && t.Before(d.Until) {
-		return nil, nil, &history.DamagedError{Damage: d}
+		return nil, nil, &eventlog.DamagedError{Damage: d}
 	}
 	events, _, err := p.fakePast.Until(ctx, t, q)
 	return events[len(events)-1:], &d, err

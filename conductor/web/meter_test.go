@@ -14,7 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"chordconductor/conductor/history"
+	"chordconductor/conductor/eventlog"
 	"chordconductor/conductor/live"
 	"chordconductor/conductor/memory"
 	"chordconductor/conductor/ring"
@@ -166,7 +166,7 @@ type blockedSource struct {
 
 func (s blockedSource) Events(uint64, int) []live.FeedEvent { s.wait(); return nil }
 
-func (s blockedSource) Until(context.Context, time.Time, history.Query) ([]history.Event, *history.Damage, error) {
+func (s blockedSource) Until(context.Context, time.Time, eventlog.Query) ([]eventlog.Event, *eventlog.Damage, error) {
 	s.wait()
 	return nil, nil, nil
 }
@@ -222,8 +222,8 @@ func TestNoRequestAvoidsTheSlots(t *testing.T) {
 // pastOf is the history of a blocked source.
 type pastOf struct{ blockedSource }
 
-func (p pastOf) Stats() history.Stats {
-	return history.Stats{From: instant.Add(-time.Hour), To: instant}
+func (p pastOf) Stats() eventlog.Stats {
+	return eventlog.Stats{From: instant.Add(-time.Hour), To: instant}
 }
 
 func (p pastOf) At(context.Context, time.Time) (*ring.View, error) {
@@ -231,8 +231,8 @@ func (p pastOf) At(context.Context, time.Time) (*ring.View, error) {
 	return p.View(), nil
 }
 
-func (p pastOf) Since(ctx context.Context, t time.Time, q history.Query) ([]history.Event, *history.Damage, error) {
+func (p pastOf) Since(ctx context.Context, t time.Time, q eventlog.Query) ([]eventlog.Event, *eventlog.Damage, error) {
 	return p.Until(ctx, t, q)
 }
 
-func (p pastOf) Damages() []history.Damage { return nil }
+func (p pastOf) Damages() []eventlog.Damage { return nil }

@@ -10,7 +10,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"chordconductor/conductor/history"
+	"chordconductor/conductor/eventlog"
 	"chordconductor/conductor/hub"
 	"chordconductor/conductor/live"
 	"chordconductor/conductor/ring"
@@ -76,7 +76,7 @@ func (s *Server) feed(w http.ResponseWriter, r *http.Request, view *ring.View, p
 		return s.cfg.Source.Events(0, limit), true
 	}
 	// Where a damaged period lies before the instant, the feed begins after it; the page shows the period itself.
-	events, _, err := s.cfg.Past.Until(r.Context(), view.Time, history.Query{Limit: limit, Want: newsworthy, Show: shown})
+	events, _, err := s.cfg.Past.Until(r.Context(), view.Time, eventlog.Query{Limit: limit, Want: newsworthy, Show: shown})
 	if err != nil {
 		notThere(w, "no events of "+view.Time.Format(time.RFC3339Nano), err)
 		return nil, false
@@ -87,13 +87,13 @@ func (s *Server) feed(w http.ResponseWriter, r *http.Request, view *ring.View, p
 func newsworthy(ev *chordevent.Event) bool { return live.Newsworthy(ev.Body.Kind()) }
 
 // shown is the part of an event that an answer needs: the lists that an event may carry are a thousand times as large.
-func shown(e *history.Event) any {
+func shown(e *eventlog.Event) any {
 	f := live.Describe(e.Seq, e.Event)
 	f.Arrived = e.Arrived
 	return f
 }
 
-func described(events []history.Event) []live.FeedEvent {
+func described(events []eventlog.Event) []live.FeedEvent {
 	out := make([]live.FeedEvent, len(events))
 	for i, e := range events {
 		out[i] = e.Shown.(live.FeedEvent)
@@ -148,7 +148,7 @@ func (s *Server) pastEvents(w http.ResponseWriter, r *http.Request, limit int) {
 		fail(w, http.StatusBadRequest, "since and until: expected only one of them")
 		return
 	}
-	q := history.Query{Limit: limit, Want: newsworthy, Show: shown}
+	q := eventlog.Query{Limit: limit, Want: newsworthy, Show: shown}
 	if text := r.URL.Query().Get("repeats"); text != "" {
 		repeats, err := strconv.ParseBool(text)
 		if err != nil {
@@ -167,8 +167,8 @@ func (s *Server) pastEvents(w http.ResponseWriter, r *http.Request, limit int) {
 		}
 		q.Want = func(ev *chordevent.Event) bool { return slices.Contains(list, string(ev.Body.Kind())) }
 	}
-	var events []history.Event
-	var damage *history.Damage
+	var events []eventlog.Event
+	var damage *eventlog.Damage
 	var err error
 	if forward {
 		events, damage, err = s.cfg.Past.Since(r.Context(), since, q)
@@ -189,7 +189,7 @@ type damageJSON struct {
 	Cause string     `json:"cause"`
 }
 
-func damageOf(d history.Damage) *damageJSON {
+func damageOf(d eventlog.Damage) *damageJSON {
 	out := &damageJSON{Cause: d.Cause}
 	if !d.From.IsZero() {
 		out.From = &d.From
@@ -203,8 +203,8 @@ func damageOf(d history.Damage) *damageJSON {
 // notThere answers for an instant that the history does not have: 410 if it was recorded and cannot be read, 507 if no
 // memory is left for it, 404 if it is out of range.
 func notThere(w http.ResponseWriter, what string, err error) {
-	var damaged *history.DamagedError
-	if errors.Is(err, history.ErrMemory) {
+	var damaged *eventlog.DamagedError
+	if errors.Is(err, eventlog.ErrMemory) {
 		fail(w, http.StatusInsufficientStorage, "%s: %s", what, err)
 		return
 	}

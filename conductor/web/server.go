@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"chordconductor/conductor/audit"
-	"chordconductor/conductor/history"
+	"chordconductor/conductor/eventlog"
 	"chordconductor/conductor/ingest"
 	"chordconductor/conductor/internal/connlimit"
 	"chordconductor/conductor/live"
@@ -41,13 +41,13 @@ type Source interface {
 	Stats() live.Stats
 }
 
-// Past is the source of views of the past; *history.History is one.
+// Past is the source of views of the past; *eventlog.History is one.
 type Past interface {
-	Stats() history.Stats
+	Stats() eventlog.Stats
 	At(ctx context.Context, t time.Time) (*ring.View, error)
-	Until(ctx context.Context, t time.Time, q history.Query) ([]history.Event, *history.Damage, error)
-	Since(ctx context.Context, t time.Time, q history.Query) ([]history.Event, *history.Damage, error)
-	Damages() []history.Damage
+	Until(ctx context.Context, t time.Time, q eventlog.Query) ([]eventlog.Event, *eventlog.Damage, error)
+	Since(ctx context.Context, t time.Time, q eventlog.Query) ([]eventlog.Event, *eventlog.Damage, error)
+	Damages() []eventlog.Damage
 }
 
 // Config is what a Server needs.

@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"time"
 
-	"chordconductor/conductor/history"
+	"chordconductor/conductor/eventlog"
 	"chordconductor/conductor/ingest"
 	"chordconductor/conductor/live"
 	"chordconductor/conductor/lookups"
@@ -83,7 +83,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 }
 
 // answerEvents answers with a feed; damage is the damaged period between its end and further requested events.
-func (s *Server) answerEvents(w http.ResponseWriter, r *http.Request, feed []live.FeedEvent, damage *history.Damage) {
+func (s *Server) answerEvents(w http.ResponseWriter, r *http.Request, feed []live.FeedEvent, damage *eventlog.Damage) {
 	f := formatOf(s.cfg.Source.View())
 	events := make([]eventJSON, 0, 16)
 	for _, ev := range feed {

@@ -34,10 +34,10 @@ var directions = []struct {
 	{"conductor/lookups", []string{"node/chord", "otel/chordevent"}, "spans to lookups"},
 	{"conductor/conform", []string{"node/chord", "otel/chordevent", "conductor/ring", "conductor/lookups"}, "emitters are verified with the packages of the view"},
 	{"conductor/memory", nil, "a share is independent of its user"},
-	{"conductor/history", []string{"node/chord", "otel/chordevent", "conductor/memory", "conductor/ring", "conductor/encoding", "internal/dirs"}, "ring <- history"},
-	{"conductor/live", []string{"node/chord", "otel/chordevent", "conductor/memory", "conductor/ring", "conductor/lookups", "conductor/history", "conductor/encoding"}, "the fold's loop"},
+	{"conductor/eventlog", []string{"node/chord", "otel/chordevent", "conductor/memory", "conductor/ring", "conductor/encoding", "internal/dirs"}, "ring <- eventlog"},
+	{"conductor/live", []string{"node/chord", "otel/chordevent", "conductor/memory", "conductor/ring", "conductor/lookups", "conductor/eventlog", "conductor/encoding"}, "the fold's loop"},
 	{"conductor/ingest", []string{"node/chord", "otel/chordevent", "conductor/memory", "conductor/live", "conductor/lookups", "conductor/internal", "internal/dirs", "internal/netname", "internal/reload"}, "ingest imports its consumers only"},
-	{"conductor/hub", []string{"node/chord", "otel/chordevent", "conductor/memory", "conductor/ring", "conductor/live", "conductor/lookups", "conductor/history"}, "ring <- hub"},
+	{"conductor/hub", []string{"node/chord", "otel/chordevent", "conductor/memory", "conductor/ring", "conductor/live", "conductor/lookups", "conductor/eventlog"}, "ring <- hub"},
 	{"conductor/lab/scenario", []string{"node/member"}, "what a user writes, by the rule for what a host accepts"},
 	{"conductor/lab/runtime", []string{"node/env"}, "time and tasks"},
 	{"conductor/lab/load", []string{"node/chord", "node/env", "node/nodepb", "conductor/lab/scenario", "conductor/lab/runtime"}, "a load knows a store, no ring"},
@@ -90,7 +90,7 @@ func TestDirections(t *testing.T) {
 // the view has no other source than telemetry.
 func TestViewKnowsNoNode(t *testing.T) {
 	for _, s := range tree(t) {
-		if s.test || !withinAny(s.dir, "conductor/ring", "conductor/live", "conductor/lookups", "conductor/history", "conductor/hub", "conductor/ingest", "conductor/encoding") {
+		if s.test || !withinAny(s.dir, "conductor/ring", "conductor/live", "conductor/lookups", "conductor/eventlog", "conductor/hub", "conductor/ingest", "conductor/encoding") {
 			continue
 		}
 		for _, target := range s.imports {

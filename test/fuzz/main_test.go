@@ -18,7 +18,7 @@ func TestFind(t *testing.T) {
 	for _, want := range []fuzzer{
 		{"conductor/internal/otlpscan", "FuzzProto"}, {"conductor/internal/otlpscan", "FuzzJSON"}, {"conductor/ingest", "FuzzRequests"},
 		{"otel/chordevent", "FuzzDecode"}, {"conductor/hub", "FuzzSpansToPage"}, {"conductor/hub", "FuzzMessages"}, {"conductor/lookups", "FuzzMetrics"},
-		{"conductor/recording", "FuzzReader"}, {"conductor/web", "FuzzBodies"}, {"conductor/lab/scenario", "FuzzParse"}, {"conductor/history", "FuzzSegments"},
+		{"conductor/recording", "FuzzReader"}, {"conductor/web", "FuzzBodies"}, {"conductor/lab/scenario", "FuzzParse"}, {"conductor/eventlog", "FuzzSegments"},
 		{"conductor/ring", "FuzzRestore"}, {"conductor/encoding", "FuzzReader"},
 	} {
 		if !slices.Contains(all, want) {

@@ -1,4 +1,4 @@
-package history
+package eventlog
 
 import (
 	"testing"

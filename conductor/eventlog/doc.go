@@ -1,4 +1,4 @@
-// Package history records what was applied to the fold, so that the ring can be shown as it was at any instant.
+// Package eventlog records what was applied to the fold, so that the ring can be shown as it was at any instant.
 //
 // The conductor passes a [History] to package live as its Recorder, and package web queries it for the past. It keeps a
 // second fold of its own, so that it needs nothing from the first but the same events in the same order.
@@ -24,4 +24,4 @@
 // The fold never waits. Entries wait in a bounded queue for the one goroutine that writes; what does not fit is not
 // recorded, and counted: in the past the members concerned are then uncertain until their next keyframe, as they are
 // when telemetry is lost.
-package history
+package eventlog
