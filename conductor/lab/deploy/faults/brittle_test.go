@@ -50,7 +50,7 @@ func TestCommandsThatFail(t *testing.T) {
 				c := &clock{now: time.Unix(1e9, 0)}
 				fs := newInForce(f, scenario.Network{}, c.Now)
 				err := fs.Impose(t.Context(), command.ds()...)
-				for range 4 { // as renewFaults does
+				for range 4 { // as Deployment.Renew does
 					c.now = c.now.Add(2 * faultRetry)
 					_ = fs.apply(t.Context())
 				}

@@ -45,7 +45,7 @@ func TestHealThatFails(t *testing.T) {
 					t.Errorf("%s: %v, listed %v", label, err, fs.List())
 				}
 				unlisted(t, label, f.Paper, fs)
-				for range 4 { // as renewFaults does
+				for range 4 { // as Deployment.Renew does
 					c.now = c.now.Add(2 * faultRetry)
 					_ = fs.apply(t.Context())
 				}
