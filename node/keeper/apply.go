@@ -109,11 +109,11 @@ func (k *Keeper) route(id chord.ID) (to chord.Peer, released string, mine bool) 
 	return chord.Peer{}, "", false
 }
 
-// forward forwards a request and returns the answer.
+// forward forwards a request and returns the whole answer, of which the caller replaces the header.
 func (k *Keeper) forward(ctx context.Context, q *nodepb.ApplyRequest, to chord.Peer, released string) *nodepb.ApplyResponse {
 	a, err := k.callApply(ctx, to, q, q.Forwards+1, released)
 	if err != nil {
 		return &nodepb.ApplyResponse{Outcome: nodepb.ApplyResponse_OUTCOME_RETRY, MaybeWritten: true}
 	}
-	return &nodepb.ApplyResponse{Outcome: a.Outcome, Record: a.Record, Copies: a.Copies, MaybeWritten: a.MaybeWritten}
+	return a
 }
