@@ -186,8 +186,8 @@ func (k *Keeper) receiver(ctx context.Context) (chord.Peer, int64, error) {
 	return chord.Peer{}, 0, ErrLastHost
 }
 
-// lonely returns ErrLastHost if no member stays any more.
-func (k *Keeper) lonely(ctx context.Context) error {
+// Lonely returns ErrLastHost if no member stays any more.
+func (k *Keeper) Lonely(ctx context.Context) error {
 	if _, _, err := k.receiver(ctx); errors.Is(err, ErrLastHost) {
 		return err
 	}

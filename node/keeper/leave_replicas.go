@@ -68,7 +68,7 @@ func (k *Keeper) drain(ctx context.Context, deadline time.Time) error {
 			if i == 0 {
 				paused = k.pause(&gap)
 			} else {
-				alone = k.lonely(ctx) // the owners may leave, too, or be dead
+				alone = k.Lonely(ctx) // the owners may leave, too, or be dead
 			}
 		}); err != nil || paused != nil || alone != nil {
 			return errors.Join(err, paused, alone)
@@ -96,7 +96,7 @@ func (k *Keeper) replicaRanges(ctx context.Context) (list []heldRange, err error
 			return list, nil
 		}
 		if !ok || dead {
-			if err := k.lonely(ctx); err != nil {
+			if err := k.Lonely(ctx); err != nil {
 				return list, err
 			}
 			owner, err := k.member.Lookup(ctx, id)

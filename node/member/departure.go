@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
 
 	"chordconductor/internal/duration"
+	"chordconductor/node/env"
 	"chordconductor/node/keeper"
 	"chordconductor/otel/chordevent"
 )
@@ -48,22 +50,32 @@ type departure struct {
 	h        *Host
 	mayEnd   bool // with their keys, if no member stays to take them
 	deadline time.Time
-	leads    []leaver  // members that it has made leavers, and that are not gone
+	leads    []*leaver // members that it has made leavers, and that are not gone
 	others   []*Member // members of another departure: this one waits for them, and leads them if they stay after all
 	keys     int64     // that have ended
+	changed  env.Signal
+
+	mu sync.Mutex
 }
 
+// A leaver tries to leave in a task of its own.
 type leaver struct {
 	*Member
 	ctx  context.Context // of its span
 	span trace.Span
+	stop context.CancelFunc // ends its tries; nil: the task has not started
+
+	// Guarded by the departure's mu.
+	tried bool  // a try has ended since the last call was answered
+	err   error // of the latest try that has ended
+	ended bool  // the task has
 }
 
 func (h *Host) leave(ctx context.Context, members []*Member, mayEnd bool) (keys int64, err error) {
 	if !mayEnd && len(members) == len(h.Members()) && h.keepsLastKeys(members) {
 		return 0, keeper.ErrLastHost
 	}
-	d := &departure{h: h, mayEnd: mayEnd, deadline: h.env.Now().Add(h.cfg.LeaveLimit)}
+	d := &departure{h: h, mayEnd: mayEnd, deadline: h.env.Now().Add(h.cfg.LeaveLimit), changed: h.env.NewSignal()}
 	for _, m := range members {
 		if m.Status() == chordevent.StatusJoining && !m.keys.Ownership().Owns && m.keys.Load().Bytes == 0 {
 			m.abandon(ctx) // no peer knows it yet, but its start is emitted; an orphan that is looking for its ring has keys, and must not end like this
@@ -79,7 +91,7 @@ func (h *Host) leave(ctx context.Context, members []*Member, mayEnd bool) (keys 
 		if done {
 			break
 		}
-		gap = min(max(2*gap, 10*time.Millisecond), 200*time.Millisecond)
+		gap = nextGap(gap)
 		if err := h.env.Sleep(gap); err != nil {
 			return d.keys, err
 		}
@@ -92,13 +104,23 @@ func (d *departure) try(ctx context.Context) (done bool, err error) {
 	if err := d.begin(ctx); err != nil {
 		return false, err
 	}
-	errs := d.each(d.leads, func(l leaver) error { return l.leave(l.ctx, d.deadline) })
+	if err := d.start(); err != nil {
+		return false, err
+	}
+	if err := d.await(func(l *leaver) bool { return l.tried || l.ended }); err != nil {
+		return false, err
+	}
 	d.others = slices.DeleteFunc(d.others, (*Member).gone)
-	d.leads = slices.DeleteFunc(d.leads, func(l leaver) bool {
+	var errs []error
+	d.leads = slices.DeleteFunc(d.leads, func(l *leaver) bool {
 		if l.gone() {
 			l.endSpan(l.span, nil)
+			return true
 		}
-		return l.gone()
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		errs = append(errs, l.err)
+		return false
 	})
 	err = errors.Join(errs...)
 	switch {
@@ -110,12 +132,75 @@ func (d *departure) try(ctx context.Context) (done bool, err error) {
 		return false, fmt.Errorf("not done in %s: %w", duration.Text(d.h.cfg.LeaveLimit), err)
 	case d.mayEnd && onlyLastHost(errs):
 		if ends, err := d.lastCall(ctx); err != nil || !ends {
+			d.mu.Lock()
+			for _, l := range d.leads {
+				l.tried = false
+			}
+			d.mu.Unlock()
 			return false, err
 		}
 		d.abandon(ctx)
-		return true, nil
+		return len(d.others) == 0, nil // the others find out by themselves
 	}
 	return false, err
+}
+
+// start starts the tasks of the leavers that have none.
+func (d *departure) start() error {
+	for _, l := range d.leads {
+		if l.stop != nil {
+			continue
+		}
+		var ctx context.Context
+		ctx, l.stop = context.WithCancel(l.ctx)
+		if err := d.h.env.Go(ctx, func(context.Context) { d.run(ctx, l) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// run is the task of a leaver. One that has found no member that stays tries again as long as another leaver has not
+// found that: it may be handing over to a member that has joined since, and that takes over this one's range first.
+func (d *departure) run(ctx context.Context, l *leaver) {
+	defer func() {
+		l.stop()
+		d.mu.Lock()
+		l.ended = true
+		d.mu.Unlock()
+		d.changed.Set()
+	}()
+	for gap := time.Duration(0); ; {
+		err := l.leave(ctx, d.deadline)
+		d.mu.Lock()
+		l.tried, l.err = true, err
+		d.mu.Unlock()
+		d.changed.Set()
+		gap = nextGap(gap)
+		if !errors.Is(err, keeper.ErrLastHost) || d.h.env.Sleep(gap) != nil || ctx.Err() != nil {
+			return
+		}
+	}
+}
+
+// nextGap is the pause before the next try.
+func nextGap(gap time.Duration) time.Duration {
+	return min(max(2*gap, 10*time.Millisecond), 200*time.Millisecond)
+}
+
+// await waits until a condition holds of all leavers.
+func (d *departure) await(condition func(*leaver) bool) error {
+	for {
+		d.mu.Lock()
+		all := !slices.ContainsFunc(d.leads, func(l *leaver) bool { return !condition(l) })
+		d.mu.Unlock()
+		if all {
+			return nil
+		}
+		if err := d.changed.Wait(0); err != nil {
+			return err
+		}
+	}
 }
 
 // begin makes members leavers, all before the first handoff, so that none hands over to another. If the members that
@@ -126,13 +211,13 @@ func (d *departure) begin(ctx context.Context) error {
 			return fmt.Errorf("member %s cannot leave: it is still joining", m.hex)
 		}
 	}
-	var begun []leaver
+	var begun []*leaver
 	for _, m := range d.others {
 		if m.beginLeave(ctx, d.mayEnd) {
-			begun = append(begun, leaver{Member: m, ctx: ctx})
+			begun = append(begun, &leaver{Member: m, ctx: ctx})
 		}
 	}
-	if err := errors.Join(d.each(begun, func(l leaver) error { return l.keys.Room(ctx) })...); err != nil {
+	if err := errors.Join(d.each(begun, func(l *leaver) error { return l.keys.Room(ctx) })...); err != nil {
 		for _, l := range begun {
 			l.stay(ctx)
 		}
@@ -146,13 +231,13 @@ func (d *departure) begin(ctx context.Context) error {
 		d.leads = append(d.leads, l)
 	}
 	d.others = slices.DeleteFunc(d.others, func(m *Member) bool {
-		return slices.ContainsFunc(begun, func(l leaver) bool { return l.Member == m })
+		return slices.ContainsFunc(begun, func(l *leaver) bool { return l.Member == m })
 	})
 	return nil
 }
 
 // each runs f for each leaver concurrently, and returns the errors.
-func (d *departure) each(list []leaver, f func(leaver) error) []error {
+func (d *departure) each(list []*leaver, f func(*leaver) error) []error {
 	errs := make([]error, len(list))
 	if len(list) == 1 {
 		errs[0] = f(list[0])
@@ -176,7 +261,15 @@ func onlyLastHost(errs []error) bool {
 
 // giveUp cancels the leaves that may be cancelled (chord.Stance.MayTakeBack), and ends the other leavers.
 func (d *departure) giveUp(ctx context.Context, why error) error {
-	var bound []leaver
+	for _, l := range d.leads {
+		if l.stop != nil {
+			l.stop()
+		}
+	}
+	if err := d.await(func(l *leaver) bool { return l.stop == nil || l.ended }); err != nil {
+		return err
+	}
+	var bound []*leaver
 	var stay []string
 	for _, l := range d.leads {
 		if l.gone() {

@@ -14,7 +14,7 @@ import (
 )
 
 // Keys is a member's key side, which decides what the member owns. node/keeper is the real one. None of the methods but
-// Room and Leave may block; all may be called from any task.
+// Room, Lonely and Leave may block; all may be called from any task.
 type Keys interface {
 	nodepb.KeysServer
 	// Owns reports whether the member is responsible for a key now.
@@ -35,6 +35,8 @@ type Keys interface {
 	Leaving(ctx context.Context, leaving bool)
 	// Room reports why the member that would receive the range cannot, if that lacks room.
 	Room(ctx context.Context) error
+	// Lonely returns keeper.ErrLastHost if no member stays that could take the range.
+	Lonely(ctx context.Context) error
 	// Leave hands everything over by the deadline. It returns the member that has received the range, if there was any.
 	Leave(ctx context.Context, deadline time.Time) (receiver chord.Peer, err error)
 }
@@ -107,6 +109,7 @@ func (k *pointerKeys) PeerDied(context.Context, chord.Peer) {}
 func (k *pointerKeys) PeerLeft(chord.Peer)                  {}
 func (k *pointerKeys) Leaving(context.Context, bool)        {}
 func (k *pointerKeys) Room(context.Context) error           { return nil }
+func (k *pointerKeys) Lonely(context.Context) error         { return nil }
 func (k *pointerKeys) Leave(context.Context, time.Time) (chord.Peer, error) {
 	return chord.Peer{}, nil
 }

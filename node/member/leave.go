@@ -108,6 +108,11 @@ func (m *Member) splice(ctx context.Context, head, receiver chord.Peer) error {
 	case receiver.Real() && errors.Is(near.err, errDead):
 		return fmt.Errorf("%w: %s, which has received them, is dead", keeper.ErrLastHost, receiver.Addr)
 	case chord.DepartsFirst(head, m.self):
+		if !receiver.Real() { // it had no range, so no handoff has shown whether some member stays
+			if err := m.keys.Lonely(ctx); err != nil {
+				return err
+			}
+		}
 		return fmt.Errorf("successor %s leaves first", head.Addr)
 	default:
 		stays = head
