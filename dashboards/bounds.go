@@ -29,7 +29,7 @@ const (
 	almostFull = 0.9
 )
 
-// queueLimits are the limits of a panel on a queue that takes so much.
+// queueLimits returns the limits of a panel that shows a queue with the given bound.
 func queueLimits(bound float64, of string) []limit {
 	return []limit{{math.Round(halfFull * bound), yellow, "half of " + of}, {math.Round(almostFull * bound), red, "nine tenths"}}
 }

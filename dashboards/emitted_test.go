@@ -50,7 +50,7 @@ func emitted() map[string]labelValues {
 	return all
 }
 
-// labelsOf are the labels that the result of an expression has.
+// labelsOf returns the labels that the result of an expression has.
 func labelsOf(node parser.Node, all map[string]labelValues) map[string]bool {
 	has := map[string]bool{}
 	add := func(node parser.Node) { maps.Copy(has, labelsOf(node, all)) }
@@ -145,7 +145,7 @@ func judge(expr, text string) (complaints []string) {
 	return complaints
 }
 
-// unsaid are the values of a matcher that no series has: of an alternation, each part that matches none.
+// unsaid returns the values of a matcher that no series has: of an alternation, each part that matches none.
 func unsaid(m *labels.Matcher, words []string) (asked []string) {
 	if m.Type == labels.MatchEqual || m.Type == labels.MatchNotEqual {
 		if !slices.Contains(words, m.Value) {

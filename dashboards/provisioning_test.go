@@ -10,8 +10,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// The fields that Grafana documents for provisioning (administration/provisioning; datasources/prometheus/configure). It
-// passes over what it does not know, so a field misspelt is one that is not set.
+// The fields that Grafana documents for provisioning (administration/provisioning; datasources/prometheus/configure).
+// Grafana ignores fields that it does not know, so a misspelt field has no effect.
 type (
 	dataSources struct {
 		APIVersion        int `yaml:"apiVersion"`

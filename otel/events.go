@@ -78,7 +78,7 @@ func newEventProvider(res *resource.Resource, p sdklog.Processor) *sdklog.Logger
 }
 
 // collector appends each record to a slice. It takes the record as it is, without the usual clone: the SDK's logger
-// makes one per Emit and forgets it, and there is no other processor. One goroutine at a time.
+// makes one per Emit and forgets it, and there is no other processor. It must be used by one goroutine at a time.
 type collector struct{ records *[]sdklog.Record }
 
 func (c collector) Enabled(context.Context, sdklog.EnabledParameters) bool { return true }

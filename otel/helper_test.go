@@ -72,7 +72,7 @@ func start(t *testing.T, r *otlptest.Receiver, change func(*Config)) *Telemetry 
 	return tel
 }
 
-// received is the numbers of the events a receiver has, in the order of arrival.
+// received returns the numbers of the events that a receiver has, in the order of arrival.
 func received(t testing.TB, r *otlptest.Receiver) (seqs []int64) {
 	t.Helper()
 	r.EachLog(func(res pcommon.Resource, rec plog.LogRecord) {

@@ -200,9 +200,8 @@ func (dropper) Export(context.Context, plogotlp.ExportRequest) (plogotlp.ExportR
 	return answer, nil
 }
 
-// TestRejectionsAreNoOutage: records that a receiver rejects for good, of any number, in whatever requests and by
-// either protocol, are counted, each reason is reported once, and no keyframe is requested, which would be rejected as
-// well.
+// TestRejectionsAreNoOutage: records that a receiver rejects permanently are counted, however many they are and over
+// each protocol. Each reason is reported once, and no keyframe is requested, since it would be rejected too.
 func TestRejectionsAreNoOutage(t *testing.T) {
 	for _, http := range []bool{false, true} {
 		t.Run(fmt.Sprintf("http %v", http), func(t *testing.T) {
@@ -318,7 +317,7 @@ func TestShutdownFlushes(t *testing.T) {
 	}
 }
 
-// Without a receiver, Shutdown ends within its time, and reports and counts what is lost.
+// Without a receiver, Shutdown ends within its time limit, and reports and counts the lost records.
 func TestShutdownWithoutReceiver(t *testing.T) {
 	r := otlptest.New(t)
 	r.Stop()

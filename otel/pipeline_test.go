@@ -123,7 +123,7 @@ func TestBatching(t *testing.T) {
 	}
 }
 
-// Pauses between attempts grow from a tenth of a second to five, give or take a fifth, and there is no last attempt.
+// Pauses between attempts grow from a tenth of a second to five, varied by up to a fifth, and the attempts do not end.
 func TestRetriesWithoutEnd(t *testing.T) {
 	s := &script{answer: func(n int, _ []int64) verdict {
 		if n < 500 {
@@ -167,7 +167,7 @@ func TestAttemptHasALimit(t *testing.T) {
 	})
 }
 
-// Members are notified once, when export works again and there is room, however many attempts failed.
+// Members are notified exactly once when export works again and the queue has room, however many attempts failed.
 func TestRecovery(t *testing.T) {
 	var works atomic.Bool
 	s := &script{answer: func(int, []int64) verdict {

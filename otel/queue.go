@@ -13,7 +13,7 @@ const smallRing = 1024
 
 func (q *recordQueue) len() int { return int(q.tail - q.head) }
 
-// push reports whether a record was overwritten.
+// push adds a record, and reports whether it overwrote the oldest one.
 func (q *recordQueue) push(e emitted) (overwrote bool) {
 	if q.len() == len(q.ring) {
 		if len(q.ring) == q.limit {

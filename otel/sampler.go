@@ -20,7 +20,7 @@ import (
 //   - Otherwise a span is sampled as its parent is, local or remote.
 //   - A root: lookups, gets, puts and deletes at a rate per second, and those that a user asked to see
 //     (chordevent.Keep); maintenance rounds at a ratio.
-//   - A root that is none of a member's operations, such as the RPC of a quiet round, is never sampled.
+//   - A root that is not one of a member's operations, such as the RPC of a quiet round, is never sampled.
 type sampler struct {
 	lookups *limiter
 	quiet   sdktrace.Sampler // by trace ID

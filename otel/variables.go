@@ -19,7 +19,8 @@ import (
 // them. So every variable that it or this package reads is checked first. An error names the variable and what it
 // expects, and never repeats the value, since any variable may hold a secret by mistake.
 
-// A variable is an environment variable with a check, which returns what is wrong with a value that is not empty.
+// A variable is an environment variable with a check, which returns an error for an invalid value. It is not called for
+// an empty value.
 type variable struct {
 	name  string
 	check func(value string) error
@@ -181,7 +182,7 @@ func pairs(isKey, isValue func(string) bool) func(string) error {
 	}
 }
 
-// isToken reports whether a header may have a name, by RFC 9110.
+// isToken reports whether key is a valid name of an HTTP header (RFC 9110: token).
 func isToken(key string) bool {
 	return strings.IndexFunc(key, func(r rune) bool {
 		return r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("!#$%&'*+-.^_`|~", r)

@@ -107,7 +107,7 @@ func attributesSeen(t *testing.T, spans bool) map[string][]string {
 	return out
 }
 
-// Whatever attribute of whatever event is broken, the report fails and names it.
+// If any attribute of any event is wrong, the report must fail and name the attribute.
 func TestEveryAttributeOfEvents(t *testing.T) {
 	all := attributesSeen(t, false)
 	for _, e := range chordevent.Vocabulary() {

@@ -16,7 +16,7 @@ import (
 
 const (
 	maxMoves  = 10_000      // moves of keys that are followed, some 3 MB; further ones are counted
-	moveLimit = time.Minute // a move that began so long before the end should have ended
+	moveLimit = time.Minute // a move that began longer before the end than this should have ended
 )
 
 // A moveRecord holds what both sides reported of one move of keys.
@@ -73,7 +73,7 @@ func (c *Verifier) load(ev *chordevent.Event, load *chordevent.Load, attrs pcomm
 	}
 }
 
-// move stores one side's report of a move.
+// move stores the report that one of the two members of a move has emitted.
 func (c *Verifier) move(ev *chordevent.Event, body *chordevent.KeysMoved) {
 	s := c.sheets[Keys]
 	if body.MoveID == "" {

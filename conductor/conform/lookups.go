@@ -35,7 +35,8 @@ type lookupVerifier struct {
 // lookups whose answer was lost and which started again, so that their traces hold two paths.
 const unevenLookups = 20
 
-// A lookupVerdict is what is wrong with one lookup; empty texts: nothing. It counts only if the ring was steady.
+// A lookupVerdict has what is wrong with one lookup, in texts that are empty if nothing is. It is used only if the ring
+// was steady.
 type lookupVerdict struct {
 	missing, wrong, example string
 	uneven                  bool // the number of hops is not that of the members visited

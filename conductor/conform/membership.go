@@ -194,7 +194,7 @@ func (c *Verifier) endMembers(view *ring.View) {
 	}
 }
 
-// digits is the number of digits of a member's identifier.
+// digits returns the number of hex digits with which identifiers of the ring are written.
 func (c *Verifier) digits(id chord.ID) int {
 	if x := c.latest[id]; x != nil {
 		return x.digits

@@ -125,7 +125,7 @@ func (r *Report) at(level Level) LevelResult {
 	panic(level)
 }
 
-// names reports whether a finding of a level that failed names a text.
+// names reports whether l failed and one of its findings contains text.
 func (l LevelResult) names(text string) bool {
 	for _, list := range [][]Finding{l.Missing, l.Wrong} {
 		for _, f := range list {
@@ -170,7 +170,7 @@ func TestGoodRecording(t *testing.T) {
 	}
 }
 
-// An emitter that sends nothing has passed nothing; one that claims less is checked for that alone.
+// An emitter that sends nothing passes no level; one that claims fewer levels is checked only for these.
 func TestClaims(t *testing.T) {
 	r := New(Config{}).Report()
 	if r.Passed {

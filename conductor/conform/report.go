@@ -58,7 +58,7 @@ type LevelResult struct {
 	MoreNotes uint64 `json:"more_notes"`
 }
 
-// Seen counts one thing that was emitted.
+// Seen is one kind of event, span or metric, and how many of it were received.
 type Seen struct {
 	What  string `json:"what"`
 	Count uint64 `json:"count"`
@@ -71,8 +71,8 @@ type Finding struct {
 	Example string `json:"example,omitempty"` // the first
 }
 
-// Judged reports whether anything was seen, or found missing or wrong, at a claimed level. If not, the emitter has
-// neither passed nor failed.
+// Judged reports whether anything was received, or found missing or wrong, at a claimed level. If it returns false, the
+// emitter has neither passed nor failed.
 func (r *Report) Judged() bool {
 	return slices.ContainsFunc(r.Results, func(l LevelResult) bool { return l.Claimed && l.Verdict != NotSeen })
 }

@@ -86,7 +86,7 @@ func (c *Verifier) Logs(ld plog.Logs) {
 func (c *Verifier) log(source chordevent.Source, rec plog.LogRecord) {
 	accepted := c.sheets[Accepted]
 	if !chordevent.IsEvent(rec) {
-		accepted.note("", "log records that are no events of a ring") // nothing can be derived from them alone
+		accepted.note("", "log records that are no events of a ring") // they alone show neither a pass nor a failure
 		return
 	}
 	if !c.ours(source, fmt.Sprintf("an event %.64q", rec.EventName())) {
@@ -111,7 +111,7 @@ func (c *Verifier) log(source chordevent.Source, rec plog.LogRecord) {
 	c.fold.Apply(&ev, c.now)
 }
 
-// ours checks a resource's attributes, and reports whether it is of the ring that is checked.
+// ours checks the attributes of source, a resource, and reports whether it belongs to the ring that is checked.
 func (c *Verifier) ours(source chordevent.Source, what string) bool {
 	accepted := c.sheets[Accepted]
 	if source.Ring == "" {
@@ -242,7 +242,7 @@ var attributesOf = func() map[string][]string {
 	return all
 }()
 
-// Report ends the check: what has not arrived by now is missing.
+// Report ends the check: what has not arrived yet counts as missing.
 func (c *Verifier) Report() *Report {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -37,7 +37,7 @@ func (r *Reader) Ownership() chordevent.Ownership {
 	return chordevent.Ownership{Owns: r.Bool(), From: r.ID(), Epoch: r.Int()}
 }
 
-// Load writes a load.
+// Load appends to the block the load of a member: its keys and operations.
 func (w *Writer) Load(l chordevent.Load) {
 	for _, n := range [...]int64{l.OwnedKeys, l.ReplicaKeys, l.Bytes, l.Gets, l.Puts, l.Deletes, l.UnderReplicated, l.KnownHosts, l.FullReplicas} {
 		w.Int(n)
@@ -55,7 +55,7 @@ func (r *Reader) Load() chordevent.Load {
 	return l
 }
 
-// Move writes one side of a key move.
+// Move appends to the block what one of the two members of a key move has reported.
 func (w *Writer) Move(m chordevent.KeysMoved) {
 	w.Text(m.MoveID)
 	writeValue(w, phases, m.Phase)
@@ -68,7 +68,7 @@ func (w *Writer) Move(m chordevent.KeysMoved) {
 	writeValue(w, reasons, m.Reason)
 }
 
-// Move reads one side of a key move.
+// Move reads what one of the two members of a key move has reported.
 func (r *Reader) Move() chordevent.KeysMoved {
 	return chordevent.KeysMoved{
 		MoveID: r.Text(), Phase: readValue(r, phases), Outgoing: r.Bool(), Peer: r.Ref(), From: r.ID(), To: r.ID(),

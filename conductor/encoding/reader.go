@@ -74,7 +74,7 @@ func (r *Reader) Extend(block []byte) { r.buf = block }
 // Err returns the first failure, an ErrCorrupt.
 func (r *Reader) Err() error { return r.err }
 
-// More reports whether there is something left to read.
+// More reports whether bytes are left to read, and no error has occurred.
 func (r *Reader) More() bool { return r.err == nil && r.at < len(r.buf) }
 
 // Fail makes the Reader fail, if it has not yet. It is for callers that read an impossible value.

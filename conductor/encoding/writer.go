@@ -71,16 +71,16 @@ func reset[T comparable](t *table[T]) { *t = table[T]{at: map[T]uint64{}} } // a
 // stop.
 func (w *Writer) SetMost(most int64) { w.most = most }
 
-// Full reports whether the block has reached its bound.
+// Full reports whether the block has reached the bound of SetMost.
 func (w *Writer) Full() bool { return w.most > 0 && int64(len(w.buf)) >= w.most }
 
 // MemorySize is about the memory that the Writer takes.
 func (w *Writer) MemorySize() int64 { return int64(cap(w.buf)) + w.tables }
 
-// Bytes returns the block so far. It is valid until the next call of the Writer.
+// Bytes returns the block as written until now. It is valid until the next call of the Writer.
 func (w *Writer) Bytes() []byte { return w.buf }
 
-// Len is the length of the block so far.
+// Len is the present length of the block.
 func (w *Writer) Len() int { return len(w.buf) }
 
 // Uint writes a number.

@@ -123,8 +123,8 @@ func inspectRunning(dir string) (found *inventory, err error) {
 	return found, err
 }
 
-// passing reports whether a file could not be read only because it has just been begun, with nothing recorded in it yet,
-// or because it was dropped meanwhile.
+// passing reports whether the file at path was unreadable for a passing reason: it has just been created and is still
+// empty, or it was dropped meanwhile.
 func (inv *inventory) passing(dir, path string) bool {
 	c := &segment{path: path}
 	if !parse(strings.TrimSuffix(filepath.Base(path), suffix), "%010d-%020d", &c.number, &c.first) {
@@ -145,7 +145,7 @@ func dropped(dir string, c *segment) bool {
 	return errors.Is(err, fs.ErrNotExist) && manifestErr == nil && c.number < m.Oldest
 }
 
-// count reads to the end and returns the number of events on the way.
+// count reads to the end and returns the number of events read.
 func (c *reader) count() int {
 	before := c.seq
 	for {

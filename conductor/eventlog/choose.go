@@ -91,7 +91,7 @@ func commonName(byNumber map[uint64][]*segment) (name string, from uint64) {
 	return hex.EncodeToString([]byte(best)), first[best]
 }
 
-// follows reports whether a segment was begun at the end of another, by the bytes of the other.
+// follows reports whether c was begun right after the end of a, according to the checksum of a's bytes in c's header.
 func (c *segment) follows(a *segment) bool {
 	file, err := os.ReadFile(a.path)
 	if err != nil || c.before.number != a.number {

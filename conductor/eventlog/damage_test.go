@@ -379,7 +379,8 @@ func TestWhatIsDroppedIsReadable(t *testing.T) {
 	}
 }
 
-// TestALastSegmentThatIsTooLarge: with whatever memory, a history starts, goes on, and with more of it shows all again.
+// TestALastSegmentThatIsTooLarge: a history starts and records however little memory it has, and if it is opened with
+// enough memory later, it shows everything.
 func TestALastSegmentThatIsTooLarge(t *testing.T) {
 	dir := t.TempDir()
 	paths := written(t, dir, 1000, 100, 3)

@@ -100,7 +100,7 @@ func TestOneConductorToADirectory(t *testing.T) {
 	mustClose(t, mustOpen(t, Options{Dir: dir}))
 }
 
-// TestStrayFiles puts other files beside the segments: a history starts all the same, and they stay as they are.
+// TestStrayFiles puts other files beside the segments: the history starts, and does not change them.
 func TestStrayFiles(t *testing.T) {
 	for name, want := range map[string]string{
 		"notes" + suffix: "notes" + suffix,

@@ -16,7 +16,7 @@ const maxLookBack = 16
 // A Query selects events.
 type Query struct {
 	Limit int // of events
-	// Want reports whether an event is wanted; nil: all are.
+	// Want reports whether the feed is to contain an event. Nil: it contains all.
 	Want func(*chordevent.Event) bool
 	// Once leaves out repeated reports of a death, and refuted ones: every neighbour reports a crash. The ring is then
 	// folded again on the way, which takes as long as At.

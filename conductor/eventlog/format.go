@@ -38,7 +38,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // A link is the end of a segment's file, which the next segment names in its header.
 type link struct {
 	number uint64 // of the segment; 0: there is none before
-	valid  int64  // bytes of its file that count; negative: not known
+	valid  int64  // valid bytes of its file; negative: not known
 	sum    uint32 // the checksum of the last frame in them
 }
 
@@ -122,8 +122,8 @@ type contents struct {
 	damage    error // why reading stopped before the file's end; nil if truncated
 }
 
-// another reports whether a sound file that the next segment was not written after is a different file, of which
-// nothing may be shown, rather than the beginning of the right one.
+// another reports whether file, which is readable but does not match the next segment's header, is a different file,
+// whose contents must not be shown. Otherwise it is the beginning of the right file.
 func (c *contents) another(file []byte, valid int64) bool {
 	if c.whole || c.end.valid == valid {
 		return true

@@ -13,8 +13,8 @@ var ErrMemory = errors.New("showing the past needs more memory than the conducto
 // queueShare is the share of the queue of entries: an eighth of the memory for recording, of which the segment being
 // written has a quarter; the rest is the fold's. At the bounds: an entry that does not fit into the queue is not
 // recorded; a segment ends, however few its entries; and while the checkpoint of the ring leaves less than a quarter of
-// the segment to entries, nothing is recorded, since checkpoints would be all that is written. All of that counts in
-// Stats.Dropped and Stats.Failed.
+// the segment to entries, nothing is recorded, since checkpoints would be all that is written. Stats.Dropped and
+// Stats.Failed count all of these cases.
 func queueShare(of *memory.Share) *memory.Share {
 	if of == nil {
 		return nil
@@ -25,12 +25,12 @@ func queueShare(of *memory.Share) *memory.Share {
 // blockMost bounds a segment, and what its writer keeps for it.
 func blockMost(of *memory.Share) int64 { return of.Limit() / 8 }
 
-// tooMuchOf reports whether a checkpoint leaves too little of a segment.
+// tooMuchOf reports whether a checkpoint of that many bytes leaves less than a quarter of a segment to entries.
 func tooMuchOf(share *memory.Share, checkpoint int) bool {
 	return share != nil && int64(checkpoint) > blockMost(share)/4*3
 }
 
-// crowded gives up the segment that was to begin.
+// crowded stops recording, since the checkpoint of the segment that was to begin is too large.
 func (w *writer) crowded() {
 	w.h.opt.Recording.Refuse()
 	w.fail(fmt.Errorf("recording a ring of %d members needs more memory than the conductor may use for it (--memory)", w.ring.Len()))

@@ -29,7 +29,7 @@ func keyframe(m *otlptest.Member, peers, text int, at time.Time) chordevent.Even
 	return m.Event(at, state)
 }
 
-// budgeted opens a history with so much memory for each part.
+// budgeted opens a history that has most bytes for recording, and as many for queries.
 func budgeted(t *testing.T, dir string, most int64) (*History, *memory.Share, *memory.Share) {
 	t.Helper()
 	recording, seeking := memory.NewShare("recording", most), memory.NewShare("past", most)

@@ -19,7 +19,8 @@ type entry struct {
 	bytes int64 // of memory, while it waits
 }
 
-// A queue holds entries until the writer takes them: at most limit, and of no more bytes than memory has.
+// A queue holds entries until the writer takes them: at most limit entries, in at most the bytes that the memory share
+// has.
 type queue struct {
 	limit  int
 	memory *memory.Share      // nil: only their number is bounded
@@ -65,8 +66,8 @@ func (q *queue) signal() {
 	}
 }
 
-// take returns all that waits, in exchange for a buffer to fill, and whether the queue is closed. An entry that is
-// taken counts until done is called for it.
+// take returns all waiting entries, in exchange for a buffer to fill, and whether the queue is closed. An entry that
+// was taken occupies its place in the limit until done is called for it.
 func (q *queue) take(buffer []entry) ([]entry, bool) {
 	clear(buffer)
 	q.mu.Lock()

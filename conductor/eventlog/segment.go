@@ -22,7 +22,7 @@ type segment struct {
 	// The rest is guarded by History.mu.
 	data   []byte // of a segment in memory, or being written; it only grows
 	size   int64
-	valid  int64     // bytes of its file that count, as the next segment has it; negative: unknown
+	valid  int64     // valid bytes of its file, as the next segment's header has it; negative: unknown
 	sum    uint32    // the checksum there
 	broken error     // why what is between its readable end and the next segment cannot be read
 	readTo time.Time // of a broken one: the last instant that can be read; zero: unknown yet
@@ -47,8 +47,8 @@ func read(in *encoding.Reader) entry {
 	return e
 }
 
-// apply applies an entry to a fold, and reports whether the entry is worth keeping: an event that changes nothing is
-// not, unless a fault of its emitter is judged by it.
+// apply applies an entry to a fold, and reports whether the entry must be kept: an event that changes nothing need not
+// be, unless it shows a fault of its emitter.
 func apply(r *ring.Ring, e entry) (change ring.Change, keep bool) {
 	if e.event == nil {
 		return r.Advance(e.at), true
@@ -90,7 +90,7 @@ func (c *reader) peek() (entry, bool) {
 	return c.ahead, c.hasNext
 }
 
-// skip leaves the next entry out. The ring is of no use afterwards.
+// skip skips the next entry. Afterwards the reader's Ring must not be used.
 func (c *reader) skip() {
 	c.hasNext = false
 	if c.passed++; c.passed%entriesAtOnce == 0 {
@@ -111,8 +111,8 @@ func (c *reader) step() ring.Change {
 	return change
 }
 
-// seek goes forward to an instant: it applies all entries that had arrived by then. It calls weigh now and then, which
-// fails when there is no memory to go on.
+// seek goes forward to an instant: it applies all entries that had arrived by then. It calls weigh every few entries,
+// and ends with its error, which means that there is no memory to continue.
 func (c *reader) seek(t time.Time, weigh func(*reader) error) error {
 	for n := 1; ; n++ {
 		if n%weighEvery == 0 {

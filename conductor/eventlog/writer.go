@@ -11,8 +11,8 @@ import (
 	"chordconductor/conductor/ring"
 )
 
-// entriesAtOnce is how many entries are recorded, or read by a query, before the goroutine yields: the present comes
-// first, and the scheduler alone would have it wait for 10 ms.
+// entriesAtOnce is how many entries are recorded, or read by a query, before the goroutine yields: live views take
+// precedence, and the Go scheduler would otherwise let them wait for 10 ms.
 const entriesAtOnce = 64
 
 // A writer is the goroutine that records. Only that uses its fields.

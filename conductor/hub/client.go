@@ -76,7 +76,7 @@ type closeReason struct {
 	reason string
 }
 
-// serve exchanges messages with the client until either side ends the connection.
+// serve exchanges messages with the client until the client or the hub ends the connection.
 func (c *client) serve(ctx context.Context) closeReason {
 	hello, bye := c.hello(ctx)
 	if hello == nil {

@@ -132,7 +132,7 @@ func lookupList(found []lookups.Lookup) []*hubpb.Lookup {
 		}
 		at := time.Duration(0)
 		for _, h := range l.Hops {
-			at = max(at, h.At) // a hop without a time, or by a slow clock, is no earlier than the hop before
+			at = max(at, h.At) // a hop without a time, or by a slow clock, must not be earlier than the hop before
 			p.Hops = append(p.Hops, &hubpb.Hop{
 				Id: bytesOf(h.ID), Pointer: h.Pointer, Slot: int32(h.Slot), AtUs: at.Microseconds(), Timeouts: int32(h.Timeouts), ClockUs: h.Clock.Microseconds(),
 			})

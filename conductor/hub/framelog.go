@@ -160,7 +160,8 @@ func (r *frameLog) reaches(seq, lag uint64) bool {
 	return seq > 0 && seq <= r.seq && r.seq-seq <= min(lag, uint64(len(r.frames)))
 }
 
-// resumes reports whether a client that reconnects after frame seq can continue with patches.
+// resumes reports whether the log has all frames after frame seq, so that a client that reconnects can continue with
+// patches. newest is the newest frame's number.
 func (r *frameLog) resumes(seq uint64) (ok bool, newest uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

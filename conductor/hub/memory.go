@@ -14,7 +14,7 @@ const (
 	clientSize = 48 << 10 // goroutines, buffers, and the details of the member that it watches
 	minSlots   = 8
 	patience   = 5 * time.Second // to wait for room
-	stalled    = time.Second     // a client that has received nothing for so long loses its slot to another
+	stalled    = time.Second     // a client that has not received anything for this time may lose its slot to another
 )
 
 // clientsIn is the number of clients that the memory allows.
@@ -52,7 +52,7 @@ type message struct {
 	held int // guarded by frameLog.mu; the number of holds: by the frame log, and by clients
 }
 
-// hold counts a new message, for the frame log. The caller holds mu.
+// hold takes memory for a new message of the frame log. The caller holds mu.
 func (r *frameLog) hold(data []byte) *message {
 	r.cfg.Memory.Hold(int64(len(data)))
 	return &message{data: data, held: 1}

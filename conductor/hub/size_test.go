@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// Figures are the measurements of the data path at its end.
+// figures are the sizes measured at the end of the data path, at the client.
 type figures struct {
 	CPU      time.Duration
 	Resident int64 // bytes

@@ -29,7 +29,7 @@ func (l tightListener) Accept() (net.Conn, error) {
 	return c, err
 }
 
-// tight is a hub over a live view without a fold goroutine, so that the test alone makes frames.
+// tight is a hub over a live view without a fold goroutine, so that only the test makes frames.
 func tight(t *testing.T, members int, adjust func(*Hub)) (*Hub, string) {
 	t.Helper()
 	l, err := live.New(live.Config{})
@@ -133,7 +133,7 @@ func TestSlowClientGetsASnapshot(t *testing.T) {
 
 func TestGoneClientIsFoundOut(t *testing.T) {
 	h, url := tight(t, 8, func(h *Hub) { h.pingEvery, h.writeTimeout = 50*time.Millisecond, 100*time.Millisecond })
-	conn := dialTight(t, url) // it is connected, and counts until it is dropped
+	conn := dialTight(t, url) // it is connected, and takes memory until it is dropped
 	send(t, conn, hello("", 0))
 	eventually(t, "it does not answer a ping, and is dropped", func() bool { return h.Clients() == 0 })
 }

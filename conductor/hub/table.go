@@ -142,7 +142,7 @@ func (t *table) row(m *ring.Member, v *ring.View, space chord.Space) row {
 	return r
 }
 
-// dead reports whether the view has seen the end of the incarnation that a reference names.
+// dead reports whether the incarnation that p names has ended according to v.
 func dead(p chordevent.PeerRef, v *ring.View) bool {
 	m := find(v, p.ID)
 	return m != nil && (!alive(m) || m.Incarnation > p.Incarnation && p.Incarnation > 0)

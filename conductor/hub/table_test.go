@@ -14,7 +14,8 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// A member that has left is shown with no keys, whatever its last report; a failed one is shown with its last.
+// A member that has left is shown with no keys, whatever it reported last; a failed member is shown with the keys that
+// it reported last.
 func TestRowOfTheGone(t *testing.T) {
 	space, err := chord.NewSpace(160)
 	if err != nil {

@@ -52,8 +52,8 @@ func stream(t *testing.T, conn *grpc.ClientConn, service string) grpc.ClientStre
 	return s
 }
 
-// Senders that begin requests and do not continue exclude no other sender, however many they are and whatever they use
-// to send: events and spans of others are accepted meanwhile.
+// Senders that begin requests and do not continue them must not exclude other senders, however many they are: meanwhile
+// the events and spans of others are accepted.
 func TestUnfinishedRequestsExcludeNoSender(t *testing.T) {
 	sink := newRecorder()
 	s := start(t, Config{MaxInFlight: 1, Memory: budget(t, memory.Least)}, sink)

@@ -222,8 +222,8 @@ func conductorSystem(b *testing.B, target string) system {
 
 // BenchmarkPipeline compares the conductor's parts (receive, fold, record on disk, forward traces) with the Collector's
 // (receive, forward) on the same batches, in requests of 512 records from four clients over one connection each. All
-// parts run in this process, clients and stores too, which is good for profiles. The binding benchmark is that of the
-// two programs, each alone in its process: test/pipeline, which holds the target.
+// parts run in this process, clients and stores too, which is good for profiles. The target applies to the benchmark of
+// the two programs, each in a process of its own: test/pipeline.
 func BenchmarkPipeline(b *testing.B) {
 	for _, mix := range []struct {
 		name        string

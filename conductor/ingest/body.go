@@ -134,8 +134,8 @@ func (p *port) receive(w http.ResponseWriter, r *http.Request, most int64) (body
 	}
 }
 
-// isFraming reports whether a body cannot be read because its chunks are malformed: the sender's error. Otherwise the
-// connection has ended, or the call of HTTP/2, which is nothing to correct.
+// isFraming reports whether err means that the body's chunks are malformed, which is the sender's error. Otherwise the
+// connection, or the HTTP/2 stream, has ended.
 func isFraming(r *http.Request, err error) bool {
 	var network net.Error
 	return r.ProtoMajor == 1 && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, net.ErrClosed) && !errors.As(err, &network)

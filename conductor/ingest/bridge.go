@@ -66,7 +66,7 @@ func attrs(fields []zapcore.Field) []any {
 	return out
 }
 
-// local reports whether a URL names this machine.
+// local reports whether endpoint, a URL, names this machine.
 func local(endpoint string) bool {
 	u, err := url.Parse(endpoint)
 	if err != nil {

@@ -54,7 +54,7 @@ type Config struct {
 	Meter  metric.Meter // for what was received and forwarded; nil: none
 }
 
-// TLS names the PEM files of the server's side.
+// TLS names the PEM files that the receiver uses as a TLS server.
 type TLS struct {
 	CertFile, KeyFile string // both or neither
 	ClientCAFile      string // demand client certificates signed by this CA (mutual TLS); empty: do not

@@ -33,8 +33,8 @@ func (d diagnosis) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// ended reports whether a handshake failed because the connection ended, as those of probes do and those of browsers
-// that close what they do not need.
+// ended reports whether why, the text of a failed handshake, means that the connection ended, as those of probes do and
+// those that a browser opens and does not need.
 func ended(why string) bool {
 	for _, end := range []string{"EOF", "connection reset by peer", "i/o timeout", "broken pipe", "use of closed network connection"} {
 		if strings.HasSuffix(why, end) {

@@ -25,7 +25,7 @@ func (l *logged) all() string {
 	return strings.Join(l.lines, "\n")
 }
 
-// A sender that fails at the handshake, for whatever reason, is in the log with the reason and its address, and counted.
+// A failed TLS handshake is counted, and logged with its reason and the sender's address.
 func TestFailedHandshakesAreLogged(t *testing.T) {
 	authority, foreign := certtest.New(t), certtest.New(t)
 	own, other := authority.Issue("conductor", "127.0.0.1"), foreign.Issue("sender", "sender")
@@ -103,8 +103,8 @@ type panics struct{ nowhere }
 
 func (panics) Offer([]chordevent.Event, time.Time) error { panic("boom") }
 
-// A panic in the handling of a request is answered as an error that is not retried, and logged once for many; the next
-// request is served.
+// A request whose handling panics is answered with an error that is not retried. Many panics are logged as one line,
+// and the next request is served.
 func TestPanicsAreAnsweredAndLogged(t *testing.T) {
 	log := &logged{}
 	s := start(t, Config{Logger: slog.New(log)}, panics{})

@@ -104,7 +104,7 @@ func overHTTP(cfg Config, d *destination) (exporter.Factory, component.Config) {
 	return factory, ec
 }
 
-// forwardTraces, forwardMetrics and forwardLogs queue a request, which takes so much memory. They fail only if the
+// forwardTraces, forwardMetrics and forwardLogs queue a request, which takes `memory` bytes. They fail only if the
 // queue is full, which the tally counts, or closed. A nil forwarder passes nothing on.
 func (f *forwarder) forwardTraces(ctx context.Context, td ptrace.Traces, memory int64) {
 	if f != nil {

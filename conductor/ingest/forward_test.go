@@ -247,7 +247,8 @@ func sendMetrics(t *testing.T, s *Server, md pmetric.Metrics) {
 	}
 }
 
-// Points stay in order even when one is refused for a time: Prometheus takes no older sample after a newer one.
+// Points stay in order even if the store refuses one of them for a time: Prometheus takes no older sample after a newer
+// one.
 func TestMetricsStayInOrder(t *testing.T) {
 	var mu sync.Mutex
 	var values []float64

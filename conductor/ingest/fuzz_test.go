@@ -28,8 +28,8 @@ func (nowhere) Reject(chordevent.Reason)                   {}
 func (nowhere) Ignore(int)                                 {}
 
 // FuzzRequests sends bodies of all signals, over both protocols, in both encodings and all compressions, through
-// everything behind the socket. The answer is always one that the protocol has, in the sender's encoding; errors are
-// the sender's fault; and all memory that was taken is released.
+// everything behind the socket. Every answer must have a status that OTLP allows and be in the request's encoding, no
+// answer may be a server error, and all reserved memory must be released.
 func FuzzRequests(f *testing.F) {
 	packings := []string{"", "gzip", "zstd", "snappy", "deflate", "zlib", "br"}
 	logs, _ := oneEvent()

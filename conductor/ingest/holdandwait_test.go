@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// Requests that take their memory step by step, as decompression does, do not wait for each other in a circle, however
-// many come at the same time, of whatever sizes: each has all that it needs as soon as those before it are done.
+// Requests that take their memory step by step, as decompression does, must not deadlock, however many there are at the
+// same time and whatever their sizes: each gets all the memory that it needs as soon as those before it are done.
 func TestRequestsDoNotHoldMemoryAndWait(t *testing.T) {
 	for seed := range uint64(50) {
 		synctest.Test(t, func(t *testing.T) {

@@ -35,7 +35,7 @@ type storeAt struct {
 	http  int        // and HTTP; 0: the connection fails
 }
 
-// answer waits as the store does, and reports whether it works.
+// answer waits for as long as the store takes to answer, and reports whether the store works.
 func (s *storeAt) answer(ctx context.Context) (ok bool, err error) {
 	if !time.Now().Before(s.until) {
 		return true, nil

@@ -81,7 +81,7 @@ func grpcMessage(body []byte, encoding string) (message []byte, packing string, 
 	return nil, "", malformed("not an OTLP request: the message's compression flag is neither 0 nor 1")
 }
 
-// failGRPC ends a call with a status alone.
+// failGRPC ends a call with a status and no message.
 func failGRPC(w http.ResponseWriter, st *status.Status) {
 	h := w.Header()
 	h.Set("Content-Type", "application/grpc")

@@ -122,7 +122,7 @@ func (p *port) failWith(w http.ResponseWriter, r *http.Request, code int, err er
 	_, _ = w.Write(body)
 }
 
-// isOverload reports whether a request may be sent again: the status names the pause.
+// isOverload reports whether st names a pause after which the request may be sent again.
 func isOverload(st *status.Status) bool {
 	for _, d := range st.Details() {
 		if _, ok := d.(*errdetails.RetryInfo); ok {

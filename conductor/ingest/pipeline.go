@@ -95,7 +95,7 @@ func (p *pipeline) consumeLogs(ctx context.Context, ld plog.Logs, memory int64) 
 
 // consumeTraces passes spans of lookups to the view, then forwards all spans. A forwarder that is behind drops them,
 // counted: neither the view nor a sender waits for it. The verdict names the spans that bear a name of the vocabulary
-// and violate it; they are forwarded all the same.
+// and violate it; they are forwarded nevertheless.
 func (p *pipeline) consumeTraces(ctx context.Context, td ptrace.Traces, memory int64) (answer verdict) {
 	p.spans.Add(uint64(td.SpanCount()))
 	spans, broken := lookups.Decode(td)

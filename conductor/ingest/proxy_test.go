@@ -13,7 +13,7 @@ import (
 	"chordconductor/internal/certtest"
 )
 
-// newProxy starts an HTTP proxy with CONNECT alone: it connects every name to one address.
+// newProxy starts an HTTP proxy that supports only CONNECT: it connects every name to one address.
 func newProxy(t *testing.T, to string) (address string, connected func() []string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

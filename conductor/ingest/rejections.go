@@ -53,7 +53,7 @@ func newRejections(log *slog.Logger) *rejections {
 	return &rejections{log: log, kinds: map[kind]*rejected{}}
 }
 
-// note counts a record.
+// note counts a rejected record.
 func (r *rejections) note(now time.Time, from chordevent.Source, err *chordevent.DecodeError) {
 	key := kind{from.Ring, from.Instance, err.Event, err.Attribute, string(err.Reason)}
 	r.mu.Lock()
@@ -106,7 +106,7 @@ func (r *rejections) makeRoom(now time.Time) bool {
 	return true
 }
 
-// list is the rejections, newest first.
+// list returns the rejections, newest first, and the number of those not listed.
 func (r *rejections) list() (out []Rejection, more uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -96,7 +96,8 @@ func TestAlmostRightIsNamed(t *testing.T) {
 	}
 }
 
-// TestNamesThatLookLikeOurs are no fault of the request, and named all the same; foreign records are neither.
+// TestNamesThatLookLikeOurs: a record whose name resembles one of the vocabulary does not make the request fail, but is
+// listed among the rejections; a foreign record is not.
 func TestNamesThatLookLikeOurs(t *testing.T) {
 	s := start(t, Config{GRPC: "127.0.0.1:0"}, newRecorder())
 	client := plogotlp.NewGRPCClient(dial(t, s.GRPCAddr()))

@@ -10,7 +10,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// Stats counts what was received and forwarded since the start.
+// Stats has the numbers of what was received and forwarded since the start.
 type Stats struct {
 	Events      uint64 `json:"events"`       // of Chord's vocabulary, passed to the ring view
 	ForeignLogs uint64 `json:"foreign_logs"` // log records that are not Chord events
@@ -122,7 +122,7 @@ func (s *Server) instrument(meter metric.Meter) error {
 	return err
 }
 
-// targets are the forwarded signals and their counts.
+// targets iterates over the forwarded signals and their counts.
 func (s *Server) targets() iter.Seq2[string, Forwarded] {
 	st := s.Stats()
 	return func(yield func(string, Forwarded) bool) {

@@ -57,8 +57,8 @@ func (c tallyCounter) Add(_ context.Context, n int64, _ ...metric.AddOption) {
 	c.total.Add(uint64(max(n, 0)))
 }
 
-// reject counts records of a request that the exporter is about to count as sent.
-// The bound keeps the sum of any number of lies in its type.
+// reject counts records of a request that the exporter is about to count as sent. The number is bounded so that wrong
+// answers of a store cannot make the sum overflow.
 func (t *tally) reject(n int64) { t.answered.Add(min(max(n, 0), 1<<31)) }
 
 // A sentCounter divides what the exporter takes as sent into sent and rejected, so that neither ever decreases, and

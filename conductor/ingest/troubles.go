@@ -97,8 +97,8 @@ func (t *troubles) note(now time.Time, of problem, reason, from string) {
 	t.log.Warn("an OTLP request was refused", "reason", reason, "from", from, "requests", n)
 }
 
-// note counts and logs a request that is the sender's fault. Overload, ended connections and panics are not refusals:
-// they are counted or logged where they arise.
+// note counts and logs a request that was refused because of an error of the sender. Overload, ended connections and
+// panics are not refusals: they are counted or logged where they arise.
 func (p *port) note(r *http.Request, err error) {
 	var bad *refusal
 	if !errors.As(err, &bad) {

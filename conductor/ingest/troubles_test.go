@@ -37,7 +37,7 @@ var refusedRequests = []refusedRequest{
 
 const grpcLogs = "/opentelemetry.proto.collector.logs.v1.LogsService/Export"
 
-// Refused requests of all kinds, in any order and at any pace, are all counted; each kind is logged the first time
+// Refused requests of all kinds, in any order and at any pace, are all counted. Each kind is logged the first time
 // immediately and then at intervals that grow from a minute to an hour, whatever else is refused beside it. Each line
 // has the number of its kind since the one before.
 func TestEachKindOfRefusalIsLoggedAtGrowingIntervals(t *testing.T) {

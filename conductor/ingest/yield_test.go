@@ -7,7 +7,7 @@ import (
 	"chordconductor/internal/yieldtest"
 )
 
-// Decompression yields the processor to other goroutines, whatever the compression.
+// Decompression in each of the formats yields the processor to other goroutines.
 func TestUnpackingLetsOthersRun(t *testing.T) {
 	body := bytes.Repeat([]byte("telemetry "), 400<<10)
 	for packing, packed := range map[string][]byte{"gzip": gzipped(t, body), "zstd": zstandard(t, body)} {

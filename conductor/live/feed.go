@@ -72,8 +72,8 @@ func concerned(body chordevent.Body) (peer chordevent.PeerRef, warning bool) {
 	return chordevent.PeerRef{}, false
 }
 
-// Newsworthy reports whether an event belongs in the feed. Loads and keyframes, of hosts too, repeat known state: a
-// thousand members would fill the feed with them in seconds.
+// Newsworthy reports whether events of a kind belong in the feed. Loads, and keyframes of members and hosts, repeat
+// known state: a thousand members would fill the feed with them in seconds.
 func Newsworthy(kind chordevent.Kind) bool {
 	return kind != chordevent.KindLoad && kind != chordevent.KindState && kind != chordevent.KindHostState
 }

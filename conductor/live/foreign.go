@@ -27,7 +27,7 @@ type ForeignRing struct {
 // foreign is the list of these processes; only Run's goroutine uses it.
 type foreign struct{ list []ForeignRing }
 
-// note counts an event, and reports whether it is the first of a listed process.
+// note counts ev, and reports whether it is the first event of its process and the process is listed.
 func (f *foreign) note(ev *chordevent.Event, arrived time.Time) (first bool) {
 	i := slices.IndexFunc(f.list, func(x ForeignRing) bool { return x.Ring == ev.Ring && x.Instance == ev.Instance })
 	if i < 0 {
@@ -46,7 +46,7 @@ func (f *foreign) note(ev *chordevent.Event, arrived time.Time) (first bool) {
 	return first
 }
 
-// odd is the parameters of refused members, each once; only Run's goroutine uses it.
+// odd lists the ring parameters of refused members, each once; only Run's goroutine uses it.
 type odd struct{ named []ring.Parameters } // at most maxForeign
 
 func (o *odd) name(log *slog.Logger, list []ring.Parameters) []ring.Parameters {

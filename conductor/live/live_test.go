@@ -112,7 +112,7 @@ func TestFullQueueRefusesThenRecovers(t *testing.T) {
 		if err := l.Offer(events, time.Now()); !errors.Is(err, ErrClosed) {
 			t.Errorf("after the end: %v, want ErrClosed", err)
 		}
-		// Events that were queued when the context ended are in the view.
+		// Events that were queued when the context ended must be in the last view.
 		if v := l.View(); v.Counts.Active < 64 {
 			t.Errorf("%d active members after the drain, want 64 at least", v.Counts.Active)
 		}

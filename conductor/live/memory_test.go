@@ -104,8 +104,8 @@ func TestFeedIsBoundedInBytes(t *testing.T) {
 	}
 }
 
-// Lookups are bounded in bytes, whatever their spans carry: waiting spans, traces being assembled, and finished
-// lookups.
+// The memory of lookups is bounded whatever their spans contain: that of waiting spans, of traces being assembled and
+// of finished lookups.
 func TestLookupsAreBoundedInBytes(t *testing.T) {
 	share := memory.NewShare("lookups", 4<<20)
 	l, err := New(Config{LookupMemory: share})

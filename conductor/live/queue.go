@@ -2,8 +2,8 @@ package live
 
 import "sync"
 
-// A queue passes work from many goroutines to the one that folds. It holds at most limit units (events, spans), plus
-// one batch that alone is larger, which would otherwise never be accepted.
+// A queue passes work from many goroutines to the one that folds. It holds at most limit units (events, spans), or a
+// single batch that is larger than limit, which would otherwise never be accepted.
 type queue[T any] struct {
 	limit int
 	wake  chan struct{} // shared with Run: something waits
@@ -38,8 +38,9 @@ func (q *queue[T]) put(item T, n int) error {
 	return nil
 }
 
-// take removes all that waits. The slice is valid until the next call, and the caller clears the items that it has
-// processed, so that their events can be freed. Units count until done is called for them.
+// take removes all waiting items. The slice is valid until the next call, and the caller clears the items that it has
+// processed, so that their events can be freed. Taken units occupy their places in the limit until done is called for
+// them.
 func (q *queue[T]) take() []T {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -61,7 +62,7 @@ func (q *queue[T]) len() int {
 	return q.units
 }
 
-// utilization is the used share of the limit; above 1 while a batch waits that alone is larger.
+// utilization is the used share of the limit; above 1 while a single batch waits that is larger than the limit.
 func (q *queue[T]) utilization() float64 { return float64(q.len()) / float64(q.limit) }
 
 // close refuses new items; waiting items can still be taken.

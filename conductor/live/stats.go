@@ -68,7 +68,7 @@ func (l *Live) Reject(reason chordevent.Reason) {
 	l.counts.rejected[string(reason)]++
 }
 
-// Ignore counts attributes of events that the vocabulary does not have.
+// Ignore counts attributes of events that are not in the vocabulary.
 func (l *Live) Ignore(attributes int) { l.counts.ignored.Add(uint64(attributes)) }
 
 func (c *counters) rejections() map[string]uint64 {

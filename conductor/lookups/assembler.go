@@ -151,7 +151,8 @@ func (a *Assembler) Bytes() int64 { return a.bytes }
 // Crowded counts the traces closed for lack of memory.
 func (a *Assembler) Crowded() uint64 { return a.crowded }
 
-// Dropped counts traces and spans that were dropped: beyond a bound, or hops without their lookup.
+// Dropped is the number of traces and spans that were dropped: at a bound, or because hops arrived without their
+// lookup.
 func (a *Assembler) Dropped() uint64 { return a.dropped }
 
 // closeOldest closes the oldest trace.

@@ -51,7 +51,8 @@ func TestClocksDoNotOrderHops(t *testing.T) {
 	})
 }
 
-// Two lookups in one trace, of one key: each has its own descendants, whatever the calls in between and the clocks.
+// Two lookups in one trace, of one key: each gets the hops that descend from it, whatever calls lie in between and
+// whatever the clocks are.
 func TestHopsBelongToTheLookupTheyHangOn(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		first, second := fromThePaper(trace.TraceID{1}), fromThePaper(trace.TraceID{1})

@@ -95,7 +95,7 @@ var names = func() map[string]string {
 	return m
 }()
 
-// Operations are the values of Lookup.Operation.
+// Operations lists the values of Lookup.Operation.
 func Operations() (operations []string) {
 	for _, name := range names {
 		if name != "" {

@@ -176,7 +176,7 @@ func TestRates(t *testing.T) {
 	at := func(s int) time.Time { return t0.Add(time.Duration(s) * time.Second) }
 
 	add(histogram("a", at(0), at(10), 50, 50, 0), at(10))
-	expect(at(10), 10) // a young process counts from its start
+	expect(at(10), 10) // the count of a young process since its start
 	add(histogram("a", at(0), at(20), 50, 90, 10), at(20))
 	expect(at(20), 5)
 	_, p50, p99, _ := r.Now(at(20))
@@ -191,7 +191,7 @@ func TestRates(t *testing.T) {
 	expect(at(22), 5)
 	add(histogram("b", at(-1000), at(32), 9010, 0, 0), at(32))
 	expect(at(32), 6)
-	add(histogram("a", at(30), at(40), 20, 0, 0), at(40)) // process a restarted: its count begins anew
+	add(histogram("a", at(30), at(40), 20, 0, 0), at(40)) // process a restarted: its count begins again at 0
 	expect(at(40), 3)
 	if _, _, _, known := r.Now(at(40).Add(time.Hour)); known || len(r.series) != 0 {
 		t.Error("silent series are remembered without limit")

@@ -11,8 +11,8 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// No hop of an operation whose members answer as hops without a lookup, as a join's do, is assigned to a lookup in the
-// same trace, in whatever order the spans come.
+// Some operations, such as a join, have hops without a lookup. These hops must not be assigned to a lookup in the same
+// trace, in whatever order the spans arrive.
 func TestHopsOfAnOperationAreNoLookups(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		id := trace.TraceID{1}

@@ -40,6 +40,6 @@ type Hop struct {
 	Pointer  string        // how the previous hop found it: finger or successor; self for the initiator; empty: not given
 	Slot     int           // finger slot, or position in the successor list
 	At       time.Duration // since the lookup's start, by the member's own clock; negative: unknown
-	Clock    time.Duration // its host's clock is ahead of the initiator's by at least so much; negative: behind; 0: not known to differ
+	Clock    time.Duration // its host's clock is ahead of the initiator's by at least this; negative: behind; 0: not known to differ
 	Timeouts int           // candidates before it that did not answer
 }

@@ -28,7 +28,8 @@ func held() int64 {
 	return int64(m.HeapAlloc)
 }
 
-// Open traces are bounded in bytes, whatever their spans carry, and their count is near the memory they hold.
+// The memory of open traces is bounded whatever their spans contain, and the counted bytes are near the memory that
+// they take.
 func TestOpenTracesAreBoundedInBytes(t *testing.T) {
 	const most = 4 << 20
 	for name, span := range map[string]func(int) Span{

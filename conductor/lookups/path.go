@@ -75,10 +75,10 @@ func (s *Span) succeeded() bool {
 	return s.HasOwner && s.Outcome != chordevent.OutcomeFailed && s.Err == ""
 }
 
-// path returns the hop spans of one lookup by index, up to the owner. A lookup that failed on its way is retried, member
-// by member, so that several spans may have one index: a recursive hop does not count if there are iterative ones; of the
-// others it is the one that the previous hop chose, or a descendant of that hop, or else the latest. Only that last choice
-// depends on clocks.
+// path returns the hop spans of one lookup by index, up to the owner. A lookup that failed on its way is retried,
+// member by member, so that several spans may have one index: recursive hops are left out if there are iterative ones;
+// of the others the hop on the path is the one that the previous hop chose, or a descendant of that hop, or else the
+// latest. Only that last choice depends on clocks.
 func (t *open) path(p *pending, tree *tree) []*Span {
 	hops := tree.hops[p]
 	if slices.ContainsFunc(hops, func(i int) bool { return t.spans[i].Mode == chordevent.ModeIterative }) {

@@ -17,16 +17,17 @@ const (
 	maxSeries = 4096
 	// maxBuckets bounds the buckets of one point; beyond it the point's distribution is ignored.
 	maxBuckets = 128
-	// hold is how long a series counts without a new point, at least; the longest usual export interval is a minute.
+	// hold is the least time for which a series without a new point still contributes to the rate; the longest usual
+	// export interval is a minute.
 	hold = 75 * time.Second
-	// fresh is the age up to which a series received for the first time counts from its start. An older one has a past
-	// that is not part of the present rate.
+	// fresh is the greatest age of a series whose first point contributes with everything since the series began. The
+	// first point of an older series covers a past that is not part of the present rate.
 	fresh = time.Minute
 	// longest is the greatest quantile: bounds are foreign numbers, and may be of any size.
 	longest = 24 * time.Hour
 )
 
-// A Point is a point of the histogram chord.lookup.duration: unlike spans, metrics count every lookup.
+// A Point is a point of the histogram chord.lookup.duration: unlike the spans, which are sampled, it has every lookup.
 type Point struct {
 	series      uint64
 	start, time time.Time
@@ -104,11 +105,11 @@ type series struct {
 	last  Point
 	rate  float64   // lookups per second between the last two points
 	rates []float64 // the same per bucket
-	until time.Time // it counts until then
+	until time.Time // it contributes to the rate until then
 }
 
-// NewRates returns one that has received nothing, and takes at most that many bytes: beyond it further series do not
-// count. 0: only their number is bounded.
+// NewRates returns empty Rates that take at most `most` bytes: series that would need more are left out. 0: only the
+// number of series is bounded.
 func NewRates(most int64) *Rates { return &Rates{series: map[uint64]*series{}, most: most} }
 
 // Add receives a point that arrived now.
@@ -142,7 +143,7 @@ func (r *Rates) Add(p Point, now time.Time) {
 	}
 	if r.most > 0 && r.bytes+p.sizeAsSeries()-s.size() > r.most {
 		r.crowded++
-		return // and no longer counts, after a while
+		return // and after a while it no longer contributes
 	}
 	was := s.size()
 	defer func() { r.bytes += s.size() - was }()

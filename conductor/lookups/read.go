@@ -42,7 +42,7 @@ func (r *reader) need(name string, has pcommon.Map) {
 	}
 }
 
-// text is a status message, which is not of the vocabulary: one that is no text, or too long, is left out.
+// text returns a status message, which the vocabulary does not define, or "" if it is too long or not valid UTF-8.
 func text(s string) string {
 	if len(s) > maxText || !utf8.ValidString(s) {
 		return ""

@@ -12,7 +12,7 @@ import (
 const (
 	// Least is the smallest budget: less would leave nothing to receive with.
 	Least = 128 << 20
-	// program is the memory of the program that the Go runtime does not count: its code, read from the file.
+	// program is the memory of the process that the Go runtime does not count: the program's code.
 	program = 48 << 20
 
 	// By default a control group's limit is taken nearly whole, since only the conductor uses it, and a quarter of a

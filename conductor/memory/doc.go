@@ -1,4 +1,5 @@
-// Package memory divides the conductor's memory among those of its parts whose use is decided by others, in bytes.
+// Package memory divides the conductor's memory among those of its parts whose use depends on what others send, in
+// bytes.
 //
 // A Budget has one Share for each part. A part takes from its share before it allocates memory whose size others
 // decide, and gives it back when it is free. A share that is used up refuses, and its part drops something first: each

@@ -8,8 +8,8 @@ import (
 )
 
 // Readers are the readers to which the contents of a share are being sent. When the share is full, the reader that has
-// received nothing for longest is disconnected: one that reads has its message within milliseconds, and is not
-// disconnected for others that do not. A nil share is never full.
+// received nothing for longest is disconnected: a reader that reads receives its message within milliseconds, and is
+// not disconnected because of others that do not read. A nil share is never full.
 type Readers struct {
 	Share *Share
 
@@ -19,8 +19,9 @@ type Readers struct {
 	ending time.Time     // guarded by mu; when a reader was disconnected whose memory has not come free yet; zero: none
 }
 
-// stall is how long a reader receives nothing before it is disconnected for others. Once others have waited for half of
-// their patience, one that has received a little now and then for so long is disconnected, too.
+// stall is the time without any reception after which a reader is disconnected to make room for others. When these have
+// waited for half of their time limit, a reader that has received only a little now and then during stall is
+// disconnected, too.
 const stall = 250 * time.Millisecond
 
 // A Reader is one of Readers, from Begin to End.

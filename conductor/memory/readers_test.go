@@ -51,8 +51,8 @@ func TestTheSlowestReaderIsDropped(t *testing.T) {
 	})
 }
 
-// However many wait for room, and however many of the readers have stopped to read, one that reads is not disconnected,
-// and who waits has room soon.
+// However many writers wait for room, and however many readers have stopped reading, a reader that reads is not
+// disconnected, and each writer has room soon.
 func TestAReaderThatReadsStays(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		stopped, waiting := rapid.IntRange(1, 20).Draw(rt, "stopped"), rapid.IntRange(1, 20).Draw(rt, "waiting")
@@ -107,7 +107,7 @@ func TestAReaderThatReadsStays(t *testing.T) {
 	})
 }
 
-// Readers that receive a little now and then are disconnected, too, before who waits gives up.
+// Readers that receive a little now and then are disconnected, too, before the time limit of a waiting writer.
 func TestReadersThatDripAreDropped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &Readers{Share: NewShare("x", 1)}

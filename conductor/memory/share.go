@@ -54,17 +54,17 @@ func (s *Share) Give(n int64) {
 	}
 }
 
-// Set sets the whole use of a part that counts it itself.
+// Set sets the use to n, for a part that counts its memory itself.
 func (s *Share) Set(n int64) {
 	if s != nil {
 		s.used.Store(n)
 	}
 }
 
-// Refuse counts something that the part dropped, or did not accept, for lack of memory.
+// Refuse counts one request or record that the part dropped, or did not accept, for lack of memory.
 func (s *Share) Refuse() { s.RefuseAll(1) }
 
-// RefuseAll counts several such refusals.
+// RefuseAll counts n of them.
 func (s *Share) RefuseAll(n uint64) {
 	if s != nil {
 		s.refused.Add(n)
@@ -74,7 +74,7 @@ func (s *Share) RefuseAll(n uint64) {
 // Full reports whether more is used than the limit, for a part that reduces its use itself.
 func (s *Share) Full() bool { return s != nil && s.used.Load() > s.limit }
 
-// Limit is the maximum; 0: there is no limit.
+// Limit is the greatest use, in bytes; 0: there is no limit.
 func (s *Share) Limit() int64 {
 	if s == nil {
 		return 0

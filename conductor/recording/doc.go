@@ -3,8 +3,8 @@
 // this package the Collector's.
 //
 // `conductor --record FILE` writes received requests with a Writer; `conductor replay FILE` reads with a Reader and
-// plays at the pace of the recorded times. A message does not carry its signal; Next derives it, since the three kinds
-// cannot be confused once they hold anything.
+// plays at the pace of the recorded times. A message does not carry its signal; Next derives it, since a message that
+// is not empty can be of one signal only.
 //
 // Foreign bytes are not trusted: a length beyond the bound, a truncated message, or one that is not OTLP is an error
 // with its offset, and nothing is allocated for it beyond what was read.

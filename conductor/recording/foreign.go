@@ -9,7 +9,7 @@ import (
 // peeked is how much of an unreadable message is examined for its format.
 const peeked = 4096
 
-// packings are the formats of compressed files: how each begins, and the tool that unpacks it.
+// packings lists the formats of compressed files: how each begins, and the tool that unpacks it.
 var packings = []struct{ begin, name, tool string }{
 	{"\x1f\x8b", "gzip", "gunzip"},
 	{"\x28\xb5\x2f\xfd", "zstd", "unzstd"},

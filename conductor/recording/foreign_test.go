@@ -50,7 +50,7 @@ func framed(data []byte) []byte {
 
 // A recording in a foreign format, alone or behind messages of ours, truncated anywhere: the error has its offset, its
 // format, and how to make one that can be read. If it is truncated before it can be recognized, the error reports that
-// the file ends there. Nothing of it is a message.
+// the file ends there. No message is read from it.
 func TestForeignFormatsAreNamed(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		name := rapid.StringMatching(`[a-z]{0,40}`).Draw(t, "name")

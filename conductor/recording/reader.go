@@ -54,7 +54,7 @@ func (r *Reader) Next() (Message, error) {
 	}
 	size := int64(binary.BigEndian.Uint32(head))
 	if size > maxMessage {
-		rest, _ := r.from.Peek(peeked) // its content is of no use anyway
+		rest, _ := r.from.Peek(peeked) // its content is not needed
 		return Message{}, r.damage(append(head, rest...), "a message of %d bytes is over the limit of %d: this is not a recording of OTLP in protobuf framing", size, maxMessage)
 	}
 	body, err := io.ReadAll(io.LimitReader(r.from, size)) // grows with the bytes read, not with the length announced

@@ -173,8 +173,8 @@ func TestPatience(t *testing.T) {
 	}
 }
 
-// A recording whose values nest deeper than the receiver accepts is damaged there, whatever the signal; it does not end
-// the process.
+// A recording whose values nest deeper than the receiver accepts is reported as damaged at that message, for each
+// signal, and does not crash the process.
 func TestNesting(t *testing.T) {
 	for _, levels := range []int{64, 65, 400_000} {
 		for name, head := range map[string][]byte{"a resource": {1, 1, 1}, "a log record": {6, 2, 2, 1}, "a span": {9, 2, 2, 1}} {

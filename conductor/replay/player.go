@@ -55,7 +55,7 @@ type Player struct {
 	begin  time.Time
 	wake   chan struct{} // speed, pause or steps have changed
 
-	// Used by Play alone.
+	// Used only by Play.
 	ahead   *read // the message after next, if it had to be read
 	next    recording.Message
 	events  []chordevent.Event // of the current message, not played yet
@@ -253,11 +253,11 @@ func (p *Player) read() (recording.Message, error) {
 	return p.reader.Next()
 }
 
-// confirmed reports whether a time that is far ahead is also that of the next message. A single one comes from a faulty
-// clock: everything after it would wait for that time, which may be years away.
+// confirmed reports whether a time that is far ahead is also that of the next message. A single time far ahead comes
+// from a faulty clock: everything after it would wait for that time, which may be years away.
 func (p *Player) confirmed(at time.Time) bool { return p.peek().After(at.Add(-LongGap)) }
 
-// peek is the time of the message after the current one; zero: it has none, or there is no other.
+// peek returns the time of the message after the current one; zero if that message has no time, or there is none.
 func (p *Player) peek() time.Time {
 	if p.ahead == nil {
 		m, err := p.reader.Next()

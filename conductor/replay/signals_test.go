@@ -83,8 +83,8 @@ func traced(t *rapid.T, n int) []byte {
 	return framed(t, body, err)
 }
 
-// TestEverySignalIsPlayed: in whatever order a recording has events, spans and metrics, each is played, once, in that
-// order. The first message may be of any signal, also metrics, which have no time to begin at.
+// TestEverySignalIsPlayed: in whatever order a recording has events, spans and metrics, each message is played once, in
+// that order. The first message may be of any signal, also metrics, which have no time to begin at.
 func TestEverySignalIsPlayed(t *testing.T) {
 	logs := record(t, []float64{0}, []float64{0.001}, []float64{0.002}, []float64{0.003}, []float64{0.004}, []float64{0.005})
 	var messages [][]byte

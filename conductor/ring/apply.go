@@ -6,7 +6,8 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// applyMember applies an event to the registers of the member that emitted it, and reports whether it changed anything.
+// applyMember applies an event to the registers of the member that emitted it, and reports whether ev changed any of
+// them.
 func (r *Ring) applyMember(x *record, ev *chordevent.Event, arrived time.Time) bool {
 	seq := ev.Node.Seq
 	earlier := x.first.IsZero() || ev.Time.Before(x.first)

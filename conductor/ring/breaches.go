@@ -38,7 +38,7 @@ type breach struct {
 	members []chord.ID
 }
 
-// local reports whether a condition concerns one list alone.
+// local reports whether condition concerns the list of a single member.
 func local(condition string) bool {
 	return condition == chord.OrderedSuccessorLists || condition == chord.NoDuplicates
 }
@@ -95,8 +95,8 @@ func (r *Ring) formedBy() time.Time {
 	return time.Unix(0, f.oldest).Add(formingGraces * r.opt.grace())
 }
 
-// resolveBreach records that a condition holds again, or that its member is gone, and reports whether it was a
-// violation.
+// resolveBreach removes the breach of condition by `of`, since the condition holds again or the member is gone. It
+// reports whether the breach was a violation.
 func (r *Ring) resolveBreach(condition string, of *record) bool {
 	key := breachKey{condition, of}
 	b := r.breaches[key]
@@ -165,7 +165,7 @@ func (r *Ring) checkList(x *record) {
 	}
 }
 
-// listRuns reports whether a list's real entries run clockwise and stop before their owner, as both local conditions
+// listRuns reports whether the real entries of x's list run clockwise and stop before x, as both local conditions
 // require.
 func listRuns(x *record) bool {
 	last := x.id

@@ -79,8 +79,8 @@ type incarnation struct {
 	inc int64
 }
 
-// certainty lists the members that the status leaves out; unseen counts those of them without any event. It costs
-// nothing while all are certain and every list agrees with its head's, and O(N) otherwise.
+// certainty lists the members that the status leaves out; unseen counts those of them without any event. It takes no
+// time while all are certain and every list agrees with its head's, and O(N) otherwise.
 func (r *Ring) certainty() (c Certainty, unseen int) {
 	if r.seenCount == 0 {
 		return c, 0
@@ -114,7 +114,7 @@ func (r *Ring) certainty() (c Certainty, unseen int) {
 	return c, unseen
 }
 
-// mayLackMembers reports whether any member may be uncertain, or unseen.
+// mayLackMembers reports whether the ring may have a member that is uncertain or unseen.
 func (r *Ring) mayLackMembers() bool {
 	return r.doubtful+r.sums.unknown+r.sums.tails+len(r.referencedOnly)+r.tally[Failed]+r.reporting+r.faulty > 0
 }
@@ -178,7 +178,7 @@ func (r *Ring) findUnseen(most int) *unseenMembers {
 // members hardly anything is known, and their exact number makes no difference.
 const maxUnseen = 8192
 
-// enough reports whether the search is over.
+// enough reports whether u has as many members as the search is for.
 func (u *unseenMembers) enough() bool { return len(u.list) >= u.most }
 
 // fingersUpTo is the size of the largest ring whose fingers are searched for unseen members. In a larger one that would

@@ -131,8 +131,8 @@ func TestStatusIsOfTheCertainPart(t *testing.T) {
 	}
 }
 
-// TestUnseenBehindAFailedHead has a certain member name one without any event, behind a head that peers have reported
-// dead: the head's own list no longer counts (seed 92 of package truthtest).
+// TestUnseenBehindAFailedHead has a certain member name a member of which no event has arrived, behind a head that
+// peers have reported dead: the head's own list no longer counts (seed 92 of package truthtest).
 func TestUnseenBehindAFailedHead(t *testing.T) {
 	r := New(Options{})
 	w := settled(t, r, 5)
@@ -289,7 +289,7 @@ func sound(t *rapid.T, w *ringtest.TestRing, v *View) {
 	}
 }
 
-// Of thousands, the members named are the first by identifier, each once, in whatever order they are found.
+// Of thousands of uncertain members, the first by identifier are named, each once, in whatever order they are found.
 func TestFirstUncertain(t *testing.T) {
 	random := rand.New(rand.NewPCG(12, 14))
 	for range 100 {

@@ -22,7 +22,7 @@ func (r *Ring) ringTime(ev *chordevent.Event) time.Time {
 		return ev.Time
 	}
 	// The host has compared its clock with some other hosts, not with all. The median of two or fewer others is their
-	// mean, and a host is ahead of the mean of all by so much less.
+	// mean, and a host is ahead of the mean of all by correspondingly less.
 	if n := time.Duration(x.ClockOthers); n < 3 {
 		ahead = ahead * n / (n + 1)
 	}
@@ -30,7 +30,7 @@ func (r *Ring) ringTime(ev *chordevent.Event) time.Time {
 }
 
 // A clock is what the newest event shows of the clock of a member's host. The conductor sees no call together with its
-// answer, so it has bounds alone: an event cannot have been emitted after it arrived, nor before the member's previous
+// answer, so it knows only bounds: an event cannot have been emitted after it arrived, nor before the member's previous
 // event.
 type clock struct {
 	lead  time.Duration // the timestamp minus the arrival
@@ -42,8 +42,8 @@ type clock struct {
 // within a minute of each other.
 const maxLate = time.Minute
 
-// next returns the clock after the next event, which arrived so long after the one that c is from. An outage delays an
-// event by no more than its own length: a greater delay means that the clock is wrong.
+// next returns the clock after the next event, which arrived `after` later than the event that c is from. An outage
+// delays an event by no more than its own length: a greater delay means that the clock is wrong.
 func (c clock) next(at, arrived time.Time, after time.Duration) clock {
 	n := clock{lead: at.Sub(arrived)}
 	claimed := max(-n.lead, 0)

@@ -108,7 +108,7 @@ func TestDeathsAreDecidedByRingTime(t *testing.T) {
 	})
 }
 
-// TestImpossibleClocks: whatever a host reports of its clock, its events are applied.
+// TestImpossibleClocks: the events of a host are applied whatever values it reports for its clock.
 func TestImpossibleClocks(t *testing.T) {
 	for _, ahead := range []time.Duration{math.MinInt64, math.MaxInt64, maxAhead + 1, -maxAhead - 1} {
 		for others := range 5 {

@@ -23,7 +23,7 @@ const (
 // maxFaults bounds the faults that a view names; its counts include all.
 const maxFaults = 100
 
-// FaultCounts counts faults by kind.
+// FaultCounts is the number of faults of each kind.
 type FaultCounts [ClockBehind + 1]int
 
 // Total is the number of faults of all kinds.
@@ -160,7 +160,8 @@ func (x *record) hasRival(now time.Time) bool {
 	return v.inc != 0 && v.last.Sub(v.first) >= periods(x, rivalPeriods) && now.Before(v.last.Add(periods(x, silentPeriods)))
 }
 
-// sharedUntil is the instant until which the events of both processes count, if there are two.
+// sharedUntil returns the instant until which x counts as an identity shared by two processes; shared is false if there
+// is only one process.
 func (x *record) sharedUntil() (end time.Time, shared bool) {
 	a, b := x.sources[0].arrived, x.sources[1].arrived
 	if b.IsZero() {
@@ -172,7 +173,8 @@ func (x *record) sharedUntil() (end time.Time, shared bool) {
 	return a.Add(periods(x, silentPeriods)), true
 }
 
-// faultsEnd is when time alone next ends a fault of x, or drops a report; not after end.
+// faultsEnd returns the next instant, at most end, at which a fault of x ends or a report is dropped without a further
+// event.
 func (r *Ring) faultsEnd(x *record, end time.Time) time.Time {
 	earlier := func(at time.Time) {
 		if at.After(r.now) && at.Before(end) {
@@ -237,7 +239,7 @@ func (r *Ring) listFaults() (list []Fault, counts FaultCounts) {
 	return list[:min(len(list), maxFaults)], counts
 }
 
-// tighter reports whether another member of the same host bounds the offset of its clock more closely.
+// tighter reports whether other, a fault of another member of the same host, has closer bounds of the clock's offset.
 func (f *Fault) tighter(other Fault) bool {
 	if f.Kind == ClockAhead {
 		return other.Bound > f.Bound

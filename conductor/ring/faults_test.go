@@ -299,7 +299,7 @@ func settledIn(t *rapid.T, r *Ring, n int) *ringtest.TestRing {
 	return w
 }
 
-// TestSumsDoNotOverflow adds up whatever members report, of any size.
+// TestSumsDoNotOverflow: sums of the members' loads do not overflow, however great the reported numbers are.
 func TestSumsDoNotOverflow(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := New(Options{Name: "test"})

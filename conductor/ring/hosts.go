@@ -21,7 +21,7 @@ type HostState struct {
 type hosts struct {
 	by    map[string]*hostRecord
 	bytes int64 // of memory
-	due   alarm // the next change by time alone
+	due   alarm // the next change without an event
 	shown []HostState
 	stale bool // shown is outdated
 }
@@ -71,7 +71,7 @@ func (r *Ring) applyHost(ev *chordevent.Event, body chordevent.HostState, arrive
 	return true, true
 }
 
-// hostDue is when time alone next changes something about a host.
+// hostDue returns the next instant at which x's state changes without a further event.
 func (r *Ring) hostDue(x *hostRecord) time.Time {
 	if x.present(r.now) {
 		return x.silentAt()

@@ -34,13 +34,13 @@ func StalenessBound(keyframe, way time.Duration) time.Duration {
 	return min(way, maxLag) + time.Duration(overduePeriods*float64(keyframe))
 }
 
-// overdueAt is when a member that emits no more events becomes uncertain. It counts from the newest event's own time,
-// not from its arrival, which may be late.
+// overdueAt returns when x becomes uncertain if no more events of it arrive. It counts from the newest event's own
+// time, not from its arrival, which may be late.
 func overdueAt(x *record) time.Time {
 	return x.last.Add(StalenessBound(x.keyframePeriod(), x.lag))
 }
 
-// gone reports whether a member has left or failed.
+// gone reports whether s is Left or Failed.
 func (s MemberStatus) gone() bool { return s == Left || s == Failed }
 
 // statusNow is a member's status by its registers, by reports and by time.
@@ -62,7 +62,7 @@ func (r *Ring) statusNow(x *record) MemberStatus {
 	return Joining
 }
 
-// uncertainNow reports whether a member's fields, or the report of its death, may be outdated.
+// uncertainNow reports whether x's fields, or the report of its death, may be outdated; s is its status.
 func (r *Ring) uncertainNow(x *record, s MemberStatus) bool {
 	switch s {
 	case Left:
@@ -73,16 +73,16 @@ func (r *Ring) uncertainNow(x *record, s MemberStatus) bool {
 	return x.faults.inIdentity() || s == Silent || x.seqs.missing() > 0 || x.lacksList() || !r.now.Before(overdueAt(x))
 }
 
-// lacksList reports whether a member is on the ring and its successor list has not arrived.
+// lacksList reports whether x is on the ring and its successor list has not arrived.
 func (x *record) lacksList() bool { return x.succ.seq == 0 && x.wasIn() }
 
-// wasIn reports whether a member was on the ring by its own newest status.
+// wasIn reports whether x was on the ring according to the newest status that it has emitted.
 func (x *record) wasIn() bool {
 	return x.reportedStatus.val == chordevent.StatusActive || x.reportedStatus.val == chordevent.StatusLeaving
 }
 
-// isMember reports whether a member counts among the ring's. A silent one does until the list of the member before it
-// skips it.
+// isMember reports whether x, with status s, counts as a member of the ring. A silent member counts until the list of
+// the member before it skips it.
 func (x *record) isMember(s MemberStatus) bool {
 	if x.refused {
 		return false
@@ -96,7 +96,7 @@ func (x *record) isMember(s MemberStatus) bool {
 	return false
 }
 
-// isDoubtful reports whether a member may be one of the ring's and is uncertain.
+// isDoubtful reports whether x, with status s, may be a member of the ring and is uncertain.
 func (x *record) isDoubtful(s MemberStatus, uncertain bool) bool {
 	return uncertain && !s.gone() && !x.skippedSilent && !x.refused
 }
@@ -155,7 +155,7 @@ func (r *Ring) tallyBy(x *record, sign int) {
 	}
 }
 
-// due is when time alone next changes something about a member.
+// due returns the next instant at which x's state changes without a further event.
 func (r *Ring) due(x *record) time.Time { return r.faultsEnd(x, r.statusDue(x)) }
 
 func (r *Ring) statusDue(x *record) time.Time {
@@ -215,7 +215,7 @@ func (r *Ring) sweepMembers() (changed bool) {
 	return changed || len(forget) > 0
 }
 
-// An alarm is the earliest instant at which time alone may change something.
+// An alarm is the earliest instant at which something may change without an event.
 type alarm struct{ at time.Time }
 
 // by sets the alarm to an instant, unless it is set to an earlier one.
@@ -225,7 +225,7 @@ func (a *alarm) by(at time.Time) {
 	}
 }
 
-// rings reports whether the instant has come, and unsets the alarm if so.
+// rings reports whether the alarm's instant has come by now; if so it unsets the alarm.
 func (a *alarm) rings(now time.Time) bool {
 	if a.at.IsZero() || now.Before(a.at) {
 		return false

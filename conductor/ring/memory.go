@@ -49,7 +49,7 @@ func (r *Ring) roomForHost(n int64) bool {
 	return false
 }
 
-// tooLarge reports whether a checkpoint is larger than what can exceed MaxBytes without being refused.
+// tooLarge reports whether the Ring, restored from a checkpoint, takes more than MaxBytes.
 func (r *Ring) tooLarge() bool { return r.opt.MaxBytes > 0 && r.bytes > r.opt.MaxBytes }
 
 // Crowded is the number of events refused for lack of memory.
@@ -63,7 +63,8 @@ func (r *Ring) weigh(x *record) {
 	x.memory = n
 }
 
-// roomFor reports whether an event may make its member larger, and forgets other members if that helps.
+// roomFor reports whether there is memory for what ev adds to its member. To free memory it forgets other members,
+// where that is allowed.
 func (r *Ring) roomFor(ev *chordevent.Event) bool {
 	if r.opt.MaxBytes <= 0 {
 		return true
@@ -157,7 +158,7 @@ func (l *incarnationState) sizeWith(ev *chordevent.Event) (size int64, named [2]
 	return memberSize + sources + textSize(host.ID) + textSize(host.Address) + textSize(address) + textSize(pred) + list + runs, named
 }
 
-// runsSize counts runs as they are stored and as they are shown.
+// runsSize returns the memory of runs: once as stored in the Ring, and once as shown in a view.
 func runsSize(runs []chordevent.FingerRun) int64 {
 	return chordevent.RunsSize(runs) + int64(len(runs))*int64(unsafe.Sizeof(fingerRun{}))
 }

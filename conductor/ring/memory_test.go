@@ -80,8 +80,8 @@ func TestBytesAreWhatIsHeld(t *testing.T) {
 	}
 }
 
-// The bound holds whatever events arrive, in whatever order; the count equals a fresh count; and a ring restored from a
-// checkpoint counts alike.
+// The bound on memory holds whatever events arrive in whatever order. The running count of bytes equals one made from
+// scratch, and a ring restored from a checkpoint has the same count.
 func TestBytesAreBounded(t *testing.T) {
 	const limit = 4 << 20
 	for seed := range uint64(8) {

@@ -135,8 +135,8 @@ func (t *moveTable) view() []*Move {
 	return t.shown
 }
 
-// view joins the two sides. The side that is further along is right: neither reports done, or failed, before that is
-// so.
+// view merges what the sender and the receiver of a move have reported. The report of the later phase holds: neither
+// member reports done, or failed, before that is the case.
 func (m *move) view() *Move {
 	in, out := &m.side[incoming], &m.side[outgoing]
 	lead := out

@@ -78,8 +78,8 @@ func (r *Ring) setSeam(x *record, s seam) {
 	}
 }
 
-// isCertain reports whether a breach is certain: every member that could disprove it is certain. A breach that check
-// finds is, or check would not have found it.
+// isCertain reports whether b is certain: every member that could disprove it is certain. Breaches that check finds are
+// always certain.
 func (r *Ring) isCertain(b *breach) bool {
 	if b.condition == UnderReplicated {
 		return !b.of.uncertain

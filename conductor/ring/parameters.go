@@ -86,7 +86,7 @@ func (r *Ring) cast(x *record, now vote) (changed bool) {
 	return changed
 }
 
-// isRefused reports whether a member's ring parameters are not the ring's. The ring's hosts refuse each call of such a
+// isRefused reports whether x's ring parameters differ from the ring's. The ring's hosts refuse each call of such a
 // member, so it is not a member of this ring, whatever its ring's name.
 func (r *Ring) isRefused(x *record) bool {
 	c := parametersOf(x)
@@ -94,8 +94,8 @@ func (r *Ring) isRefused(x *record) bool {
 }
 
 // updateRefused updates whether a member is refused. A refused member is neither shown nor counted. Its events are
-// applied all the same, and the registers decide, so the order of events does not matter, and a member that turns out
-// to be in the ring is back immediately.
+// applied nevertheless, so the order of events does not matter, and a member that turns out to have the ring's
+// parameters is shown again immediately.
 func (r *Ring) updateRefused(x *record) {
 	refused := r.isRefused(x)
 	if refused == x.refused {

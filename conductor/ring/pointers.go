@@ -13,7 +13,7 @@ const (
 	head
 )
 
-// A pointer is one of them as it counts in the ring error.
+// A pointer is a predecessor or a list entry with its part of the ring error.
 type pointer struct {
 	to    *record // the record of the member that it names; nil: none, or a placeholder
 	inc   int64   // the incarnation that it names
@@ -217,8 +217,8 @@ func (x *record) stanceNow() stance {
 	return now
 }
 
-// isUnknown reports whether nothing certain is known of an incarnation: it is uncertain, or no event of its own has
-// arrived and no peer reports it dead.
+// isUnknown reports whether nothing certain is known of x's incarnation inc: it is uncertain, or no event of its own
+// has arrived and no peer reports it dead.
 func (x *record) isUnknown(inc int64) bool {
 	if x.seen && inc <= x.countedAs {
 		return inc == x.countedAs && x.unknown || inc == x.rivalInc && inc != 0

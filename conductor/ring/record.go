@@ -49,7 +49,7 @@ type record struct {
 	stance                     // updateStance
 	owns          bool         // updateOwnership: it is counted and has a range
 	seam          seam         // updateSeam: between its range and the one before
-	hosting       string       // updateHosting: the host that counts because of it, or none
+	hosting       string       // updateHosting: the host that is counted because of it, or ""
 	short         bool         // updateShort: its keys are on too few hosts
 	unruly        bool         // checkList: its list breaks a condition
 	skippedSilent bool         // skipSilent: silent, and skipped by the member before it; no longer counted

@@ -53,7 +53,7 @@ func (r *Ring) sweepReferenced() (changed bool) {
 	return changed
 }
 
-// isVouchedFor reports whether a member that is alive, as far as is known, names x.
+// isVouchedFor reports whether a member that the view takes for alive names x.
 func (x *record) isVouchedFor() bool {
 	for _, by := range x.named {
 		for _, m := range by {

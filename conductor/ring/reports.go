@@ -96,8 +96,8 @@ const maxOvertaken = 64
 
 // died reports whether the member's death has been reported and not refuted. An event with a greater number refutes a
 // report, unless its own timestamp is before the report: an event that a member emitted between the reporter's last
-// contact with it and its crash must not make it active again. Both timestamps are in ring time (ringTime). Should they
-// be wrong all the same, maxOvertaken events refute whatever their timestamps are.
+// contact with it and its crash must not make it active again. Both timestamps are in ring time (ringTime). In case
+// ring time is wrong too, maxOvertaken events with a greater number refute the report whatever their timestamps are.
 func (x *record) died() bool {
 	d := x.reports.find(x.inc)
 	return d != nil && (d.seq >= x.newest || x.last.Before(d.at) && x.newest-d.seq <= maxOvertaken)
@@ -109,7 +109,8 @@ func (x *record) confirmedAt(d *report) time.Time {
 	return d.arrived.Add(outage + periods(x, silentPeriods))
 }
 
-// applyReport applies a report of a peer's death, and reports whether it is new, and whether the peer failed by it.
+// applyReport applies ev's report of peer's death. It returns whether the report is new, and whether it makes the peer
+// failed.
 func (r *Ring) applyReport(ev *chordevent.Event, peer chordevent.PeerRef, arrived time.Time) (isNew, death bool) {
 	if !peer.Real() {
 		return false, false
@@ -147,7 +148,7 @@ func (r *Ring) forgetReports(x *record) {
 	}
 }
 
-// surelyDead reports whether an incarnation of x has certainly ended.
+// surelyDead reports whether x's incarnation inc has certainly ended.
 func (x *record) surelyDead(inc int64) bool {
 	switch {
 	case x.rivalInc != 0 && inc == x.rivalInc:

@@ -185,7 +185,7 @@ func (r *Ring) Apply(ev *chordevent.Event, arrived time.Time) Change {
 		isNew = r.applyMember(x, ev, arrived)
 	}
 	r.weigh(x)
-	// Keyframes do not contain these two: they count even when they arrive late.
+	// Keyframes do not contain these two kinds of facts, so they are applied even when they arrive late.
 	switch body := ev.Body.(type) {
 	case chordevent.PeerFailed:
 		reported := false
@@ -272,7 +272,7 @@ func (r *Ring) choose(ev *chordevent.Event) {
 	r.name, r.wasIdeal, r.idealSince = ev.Ring, false, time.Time{}
 }
 
-// isOurs reports whether a name is the ring's. The first name received is, unless Options has one.
+// isOurs reports whether name is the ring's name: that of Options, or else the first name received.
 func (r *Ring) isOurs(name string) bool {
 	if r.name == "" {
 		r.name = name

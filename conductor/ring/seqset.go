@@ -3,7 +3,7 @@ package ring
 import "slices"
 
 // maxSpans bounds a seqSet. Beyond it the lowest span is dropped as if its events had not arrived: a member whose
-// telemetry loses so much stays uncertain until its next keyframe.
+// telemetry has more gaps than that stays uncertain until its next keyframe.
 const maxSpans = 16
 
 // A span is a run of event numbers, both ends included.
@@ -16,7 +16,7 @@ type seqSet struct {
 	spans []span // ascending, with a gap before each
 }
 
-// has reports whether the event is accounted for.
+// has reports whether event seq has been added.
 func (s *seqSet) has(seq int64) bool {
 	if seq <= s.base {
 		return true
@@ -25,7 +25,7 @@ func (s *seqSet) has(seq int64) bool {
 	return i > 0 && seq <= s.spans[i-1].last
 }
 
-// add accounts for one event that is not yet accounted for.
+// add adds event seq, which the set must not have yet.
 func (s *seqSet) add(seq int64) {
 	if len(s.spans) == 0 && seq == s.base+1 { // in order, as nearly always
 		s.base = seq

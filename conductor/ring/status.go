@@ -3,8 +3,8 @@ package ring
 import "time"
 
 // status is the status of the ring, computed over what is certain: pointers between certain members, and those to
-// members that are certainly gone. What is not known counts neither for the ring nor against it; the certainty reports
-// how much that is.
+// members that are certainly gone. Uncertain members change the status in neither direction; the certainty reports how
+// many they are.
 func (r *Ring) status(violated int, all bool) Status {
 	n := r.tree.total().live
 	compared := 2*n - r.sums.unknown // predecessors and heads

@@ -20,7 +20,7 @@ const (
 	Violated                // the invariant certainly does not hold
 )
 
-// MemberStatus is the status of a member, as far as it is known.
+// MemberStatus is the status of a member in the view.
 type MemberStatus uint8
 
 const (
@@ -136,8 +136,9 @@ type Violation struct {
 	Trace     trace.TraceID
 }
 
-// Key identifies a violation: it stays the same while its members and its detail change. Each of the ring's own
-// conditions is broken once at a time; the others are broken by the first member named.
+// Key identifies a violation; it stays the same while the violation's members and detail change. It is made of the
+// condition, the time since which it is broken and, for conditions that several members may break at the same time, the
+// first of Members, which breaks it.
 func (v *Violation) Key() string {
 	key := v.Condition + " " + v.Since.UTC().Format(time.RFC3339Nano)
 	switch v.Condition {

@@ -14,7 +14,7 @@ type witnesses struct {
 	listed bool       // for this raise
 }
 
-// witnessBetween reports whether a witness lies strictly between two identifiers, clockwise.
+// witnessBetween reports whether a witness lies strictly between from and to, clockwise.
 func (r *Ring) witnessBetween(from, to chord.ID) bool {
 	w := &r.witness
 	if !w.listed {
@@ -51,7 +51,7 @@ type formed struct {
 	known  bool
 }
 
-// noteCounted applies a change of which members count.
+// noteCounted updates the witnesses after a change of what counts as a member.
 func (r *Ring) noteCounted(was, is bool, wasInc, isInc int64) {
 	f := &r.formed
 	if was && wasInc <= f.oldest {

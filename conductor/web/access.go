@@ -29,7 +29,7 @@ func MayCommand(ctx context.Context) bool {
 }
 
 // isCommand reports whether a request does more than read: the view token does not suffice for it, and the audit log
-// records it. Reading a key counts: stored values are not part of the view.
+// records it. Reading a key is a command, since stored values are not part of the view.
 func isCommand(r *http.Request) bool {
 	switch {
 	case !strings.HasPrefix(r.URL.Path, "/api/"), r.URL.Path == "/api/scenarios/check":

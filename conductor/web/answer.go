@@ -161,7 +161,7 @@ func refused(w http.ResponseWriter, err error) {
 	fail(w, code, "%s", err)
 }
 
-// errorOf is the status for a command's error, and the error for people.
+// errorOf returns the HTTP status for a command's error, and the error to show.
 func errorOf(err error) (code int, text error) {
 	code = http.StatusInternalServerError
 	var problems scenario.Problems

@@ -48,7 +48,8 @@ func TestRing(t *testing.T) {
 	}
 }
 
-// A member that has left is shown with no keys, whatever its last reported load; a failed one with its last report.
+// A member that has left is shown with no keys, whatever load it reported last; a failed member is shown with the keys
+// that it reported last.
 func TestLeftMembersHoldNothing(t *testing.T) {
 	m := *fakeSource{}.View().Members[0]
 	for status, keys := range map[ring.MemberStatus]int64{ring.Left: 0, ring.Failed: 4, ring.Leaving: 4} {

@@ -1,7 +1,7 @@
-// Package web is the conductor's HTTP side: the page's assets, the JSON API, health, and access to the WebSocket hub.
+// Package web is the conductor's HTTP server: the page's assets, the JSON API, health, and access to the WebSocket hub.
 //
-// The program's main makes a Server from the running parts and serves it. Handlers read immutable views and pass commands
-// to a Control; a command's answer goes to the caller and never into the ring view.
+// The program's main makes a Server from the running parts and serves it. Handlers read immutable views and pass
+// commands to a Control; a command's answer goes to the caller and never into the ring view.
 //
 // Access: a server that listens on loopback is open to tools and to its own page; any other requires the token from
 // every request to the API and the WebSocket. Everywhere the Host header must name this server (a rebound DNS name does

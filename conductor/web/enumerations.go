@@ -15,8 +15,8 @@ import (
 )
 
 // enumerations are the texts of the API that have a fixed set of values: the schema and its property, and the values,
-// each from their source. For a list they are its items, for a map its keys. A test checks that every other text is
-// free.
+// each from their source. For a list they are its items, for a map its keys. A test checks that every other text may
+// have any value.
 func enumerations() map[string][]string {
 	modes := []string{chordevent.ModeRecursive, chordevent.ModeIterative}
 	pointers := []string{""} // not stated
@@ -75,7 +75,7 @@ func kinds() (names []string) {
 	return names
 }
 
-// textsOf are the texts of a type whose values are numbers.
+// textsOf returns the texts of all values of a type whose values are numbers.
 func textsOf[T interface {
 	~uint8
 	fmt.Stringer

@@ -48,7 +48,8 @@ func TestNoRouteTakesUnknownParameters(t *testing.T) {
 	})
 }
 
-// A command without fields takes none: a body with any, or that is no object, is refused, and nothing is done.
+// A command that has no fields must reject a body that contains a field or is not a JSON object, and then nothing is
+// done.
 func TestNoRouteIgnoresABody(t *testing.T) {
 	s, control := newServer(t, func(c *Config) { c.Past = fakePast{} })
 	routes := slices.DeleteFunc(s.table(), func(r route) bool { return r.body != nil || r.method == "GET" })

@@ -68,7 +68,7 @@ func foreignOrigin(r *http.Request) bool {
 	return err != nil || !strings.EqualFold(u.Host, r.Host)
 }
 
-// secret reports whether a path reads or changes the ring.
+// secret reports whether requests to path need the token: those that read or change the ring.
 func (s *Server) secret(path string) bool {
 	return path == "/ws" || strings.HasPrefix(path, "/api/")
 }

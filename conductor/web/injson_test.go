@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestErrorsWithoutATextAreErrors: a handler that writes a status alone answers with that status, in the API's form.
+// TestErrorsWithoutATextAreErrors: a handler that writes only a status answers with that status, in the API's form.
 func TestErrorsWithoutATextAreErrors(t *testing.T) {
 	answer := httptest.NewRecorder()
 	inJSON(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })).ServeHTTP(answer, httptest.NewRequest("GET", "/ws", nil))

@@ -18,8 +18,8 @@ const (
 
 const keysPath = "/api/keys"
 
-// isKey reports whether a path is that of a key. Such a path must not go through the mux, which would clean it: a//b
-// and a/../b are keys like any other.
+// isKey reports whether the request's path is that of a key. Such a path must not go through the mux, which would clean
+// it: a//b and a/../b are keys like any other.
 func isKey(r *http.Request) bool {
 	path := r.URL.EscapedPath()
 	return path == keysPath || strings.HasPrefix(path, keysPath+"/")
@@ -167,7 +167,7 @@ type foundJSON struct {
 	Hops       []hopJSON `json:"hops"` // initiator first, owner last
 }
 
-// writtenJSON is the result of a put or delete. It has no hops: with a cached owner there is no lookup.
+// writtenJSON is the result of a put or delete. It has no hops if the owner was cached, since then there was no lookup.
 type writtenJSON struct {
 	TraceID    string  `json:"trace_id"` // empty: not sampled
 	Key        string  `json:"key"`      // the key's identifier

@@ -14,10 +14,11 @@ import (
 // The API's answers have a share of the memory. An answer is built in one of a few slots: views of the past, which take
 // long, have slots of their own, large answers about the present use half of the processors at most, and small ones
 // never wait for either. The answer then counts until its reader has received it. When the share is full, the reader
-// that has received nothing for longest is disconnected. A request without a slot, or without memory, is answered with
-// 503; one that would never fit with 507. Bodies of commands count while they are being received and handled.
+// that has not received anything for the longest time is disconnected. A request without a slot, or without memory, is
+// answered with 503; one that would never fit with 507. The bodies of commands take memory of the share while they are
+// being received and handled.
 const (
-	slotBytes = 8 << 20          // the parts of an answer being built take so much at most
+	slotBytes = 8 << 20          // the parts of an answer being built take at most this
 	mostBuild = 4                // slots of either kind, for the present
 	waitSlot  = 5 * time.Second  // for a slot, or for memory
 	chunk     = 64 << 10         // of an answer, for which its reader has readTime
@@ -74,8 +75,8 @@ func (m *meter) wrap(next http.Handler) http.Handler {
 	})
 }
 
-// slotsFor are the slots that a request needs one of: for requests that call no host, and so are done soon. The answer
-// to HEAD is built like that to GET.
+// slotsFor returns the slots of which a request needs one; it applies to requests that call no host, and so end soon.
+// The answer to HEAD is built like that to GET.
 func (m *meter) slotsFor(r *http.Request) chan struct{} {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead || isKey(r) || strings.HasPrefix(r.URL.Path, "/api/keys") || strings.HasPrefix(r.URL.Path, "/api/partitions") {
 		return nil
@@ -158,7 +159,7 @@ func (a *metered) Write(body []byte) (int, error) {
 	return written, nil
 }
 
-// refuse answers that there is no memory for the answer.
+// refuse answers with an error: there is no memory for an answer of n bytes more.
 func (a *metered) refuse(n int64) (int, error) {
 	if a.began {
 		return 0, errCrowded

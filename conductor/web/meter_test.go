@@ -111,7 +111,8 @@ func (l tightListener) Accept() (net.Conn, error) {
 	return c, err
 }
 
-// Bodies of commands count while they are received; one for which no memory is left is refused, to be sent again.
+// Bodies of commands take memory of the share while they are received. A body for which no memory is left is refused
+// with an answer after which it may be sent again.
 func TestBodiesAreBoundedInBytes(t *testing.T) {
 	share := memory.NewShare("answers", 64<<10)
 	s, _ := newServer(t, func(c *Config) { c.Answers = share })

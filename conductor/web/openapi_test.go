@@ -290,8 +290,8 @@ func TestDescription(t *testing.T) {
 	}
 }
 
-// free are the texts without an enumeration: names, addresses, identifiers, versions, sentences, names of events and
-// operations that other emitters choose.
+// free matches the properties whose texts have no enumeration: names, addresses, identifiers, versions, sentences,
+// names of events and operations that other emitters choose.
 var free = regexp.MustCompile(`\.(about|address|attribute|cause|damage|detail|error|event|expected|field|file|found|from|got|groups|host|id|ids|instance|instances|key|candidates|member|members|name|notes|operation|owner|path|peer|phase|predecessor|problem|reported_by|ring|scenario|scenario_source|source|successors|text|to|trace_id|epoch|version|go|platform|what|who|for)$`)
 
 // Every text of the API has an enumeration, has a form, or is known to be free; and every enumeration belongs to an

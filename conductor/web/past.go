@@ -70,7 +70,8 @@ func (s *Server) instant(w http.ResponseWriter, r *http.Request, name string) (t
 	return t, true, true
 }
 
-// feed is the events received by the view's instant, the newest limit. If it cannot be read, it has answered.
+// feed returns the newest events, at most limit, of those received until the view's instant. If they cannot be read,
+// feed has already answered with an error.
 func (s *Server) feed(w http.ResponseWriter, r *http.Request, view *ring.View, past bool, limit int) (feed []live.FeedEvent, ok bool) {
 	if !past {
 		return s.cfg.Source.Events(0, limit), true

@@ -133,7 +133,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, grace time.Duration)
 	return nil
 }
 
-// isHealth reports whether a request is a health check, which is answered even when all connections are busy.
+// isHealth reports whether r is a health check, which is answered even when all connections are busy.
 func (s *Server) isHealth(r *http.Request) bool {
 	path := strings.TrimPrefix(r.URL.Path, s.cfg.Base)
 	return path == "/healthz" || path == "/readyz"

@@ -49,7 +49,7 @@ type hopJSON struct {
 	AfterMS  float64 `json:"after_ms"` // since the lookup's start, by the member's own clock; -1: not known
 	AtMS     float64 `json:"at_ms"`    // the same, as earlier versions named it
 	Timeouts int     `json:"timeouts"`
-	// ClockMS is by how much its host's clock is ahead of the initiator's, at least; negative: behind.
+	// ClockMS is the least time by which the clock of its host is ahead of the initiator's; negative: behind.
 	ClockMS float64 `json:"clock_ahead_at_least_ms,omitempty"`
 }
 

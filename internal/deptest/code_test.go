@@ -58,7 +58,8 @@ func noDirectWorld(t *testing.T, s source, not []string) {
 	})
 }
 
-// A test that sleeps is slow, flaky or both. In the virtual time of testing/synctest sleeping is how time passes.
+// Tests must not sleep: they would be slow, flaky or both. In the virtual time of testing/synctest they may, since only
+// sleeping advances it.
 func TestNoSleepInTests(t *testing.T) {
 	for _, s := range tree(t) {
 		if !s.test || slices.Contains(s.imports, "testing/synctest") {

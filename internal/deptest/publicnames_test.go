@@ -57,7 +57,7 @@ var (
 	protoCall     = regexp.MustCompile(`^\s*rpc\s+(\w+)`)
 )
 
-// publicNames are the keys of JSON and YAML, flags, routes, the names of telemetry, and those in protobuf, sorted.
+// publicNames lists the keys of JSON and YAML, flags, routes, the names of telemetry, and those in protobuf, sorted.
 func publicNames(t *testing.T) []string {
 	all := map[string]bool{}
 	for _, s := range tree(t) {
@@ -128,7 +128,7 @@ func publicNames(t *testing.T) []string {
 	return slices.Sorted(maps.Keys(all))
 }
 
-// scenarioKeys are the keys of scenarios, by their published schema.
+// scenarioKeys lists the keys of scenarios, from their published schema.
 func scenarioKeys(t *testing.T) (keys []string) {
 	text, err := os.ReadFile("../../docs/scenario.schema.json")
 	if err != nil {

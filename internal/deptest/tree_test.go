@@ -71,7 +71,7 @@ var (
 	})
 )
 
-// hasGoMod reports whether a directory is a module of its own.
+// hasGoMod reports whether dir is a module of its own.
 func hasGoMod(dir string) bool {
 	_, err := os.Stat(filepath.Join(dir, "go.mod"))
 	return err == nil
@@ -89,7 +89,7 @@ func tree(t *testing.T) []source {
 	return all
 }
 
-// within reports whether a path is a directory or lies below it. The empty directory contains everything.
+// within reports whether p is dir or lies below it. The empty dir contains every path.
 func within(p, dir string) bool {
 	return dir == "" || p == dir || strings.HasPrefix(p, dir+"/")
 }

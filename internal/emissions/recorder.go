@@ -16,7 +16,7 @@ import (
 type Recorder struct {
 	mu   sync.Mutex // a program emits from several goroutines, also while a test compares
 	seen map[name]map[attribute.Key]map[string]bool
-	// zeros are the sets of attributes with which counters were written before anything was counted.
+	// zeros has, for each counter, the sets of attributes with which it was written with value 0.
 	zeros map[string]map[attribute.Distinct]bool
 }
 

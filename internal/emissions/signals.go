@@ -72,7 +72,8 @@ type tracer struct {
 	*spans
 }
 
-// Start samples what package otel's sampler samples: spans that begin as a change or a failure, whatever their parent.
+// Start samples what package otel's sampler samples, such as spans that begin as a change or a failure, whatever their
+// parent.
 func (t tracer) Start(ctx context.Context, of string, opts ...trace.SpanStartOption) (context.Context, trace.Span) {
 	cfg := trace.NewSpanStartConfig(opts...)
 	parent := trace.SpanContextFromContext(ctx)

@@ -7,9 +7,10 @@ import (
 	"strings"
 )
 
-// Serves reports whether a Host header names this server: localhost, an IP address or one of names, which are in lower
-// case. To a browser, a page whose DNS name was made to point here has the origin of this server, but it cannot hide
-// its name. An IP address cannot be rebound, so all of them are accepted.
+// Serves reports whether hostport, a Host header, names this server: localhost, an IP address or one of names, which
+// are in lower case. If the DNS name of a foreign page is made to point to this server, a browser treats the page as of
+// this server's origin, but the Host header shows its name. An IP address cannot be rebound, so all of them are
+// accepted.
 func Serves(hostport string, names []string) bool {
 	host := hostport
 	if h, _, err := net.SplitHostPort(hostport); err == nil {

@@ -18,7 +18,8 @@ func Text(s string) string { return escaped(s, graphic, goEscape) }
 // Line is likewise one line: line feeds are escaped, and all that only looks like a space.
 func Line(s string) string { return escaped(s, unicode.IsPrint, goEscape) }
 
-// JSON is a text in JSON with what Text escapes as JSON does: the same value, and nothing to a terminal.
+// JSON returns s, which is JSON, with the characters that Text escapes written as JSON escapes. The value stays the
+// same, and the text has no control sequences for a terminal.
 func JSON(s string) string { return escaped(s, graphic, jsonEscape) }
 
 func graphic(r rune) bool { return unicode.IsGraphic(r) || r == '\n' || r == '\t' }

@@ -91,7 +91,7 @@ func (f Fingers) Drop(dead Peer) (Fingers, []Run) {
 	return Fingers{slices.DeleteFunc(slices.Clone(f.runs), func(r Run) bool { return r.Peer == dead })}, changed
 }
 
-// run is the peer in a slot and the last slot up to which that holds.
+// run returns the peer in a slot, and the last of the slots after it that have the same peer.
 func (f Fingers) run(slot int) (Peer, int) {
 	for _, r := range f.runs {
 		if slot < r.First {
@@ -104,7 +104,7 @@ func (f Fingers) run(slot int) (Peer, int) {
 	return Peer{}, MaxBits - 1
 }
 
-// appendRun appends a run, or widens the last one if both are of one peer and touch.
+// appendRun appends a run, or extends the last run if that has the same peer and ends at the slot before.
 func appendRun(runs []Run, r Run) []Run {
 	if n := len(runs); n > 0 && runs[n-1].Peer == r.Peer && runs[n-1].Last+1 == r.First {
 		runs[n-1].Last = r.Last

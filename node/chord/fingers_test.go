@@ -98,7 +98,7 @@ func TestFillFrom(t *testing.T) {
 	})
 }
 
-// Filling from answers alone takes one lookup per run, and yields the paper's table.
+// Filling the empty table from lookups takes one lookup per run, and yields the paper's table.
 func TestFillingTheExample(t *testing.T) { // ToN figure 4(a)
 	s := space(t, 6)
 	self := s.FromUint64(8)

@@ -28,7 +28,7 @@ type Breach struct {
 
 func (b Breach) Error() string { return b.Condition + ": " + b.Detail }
 
-// ListBreaches checks the two local conditions.
+// ListBreaches returns the local conditions that a member's list breaks.
 func ListBreaches(s State) []Breach {
 	var out []Breach
 	last := s.Self.ID
@@ -94,7 +94,7 @@ func (g *Global) RingMembers() []bool {
 	return on
 }
 
-// cycles also returns one member of each cycle.
+// cycles returns what RingMembers does, and one member of each cycle.
 func (g *Global) cycles() (on []bool, cycles []int) {
 	on = make([]bool, len(g.States))
 	visit := make([]int, len(g.States)) // the first traversal, numbered from 1, that visited this rank
@@ -145,8 +145,9 @@ func (g *Global) Principals() []bool {
 	return principal
 }
 
-// from is the first rank at p or later in circle order; after, later than p. A later incarnation of a member lies right
-// behind an earlier one: a list that names the earlier, which it will drop, skips the later like any joiner.
+// from returns the first rank at p or later in circle order; after returns the first rank later than p. A later
+// incarnation of a member lies right behind an earlier one: a list that names the earlier, which it will drop, skips
+// the later like any joiner.
 func (g *Global) from(p Peer) int {
 	i, _ := slices.BinarySearchFunc(g.States, p, func(s State, p Peer) int { return inOrder(s.Self, p) })
 	return i
@@ -164,7 +165,7 @@ func inOrder(a, b Peer) int {
 	return cmp.Or(a.ID.Compare(b.ID), cmp.Compare(a.Incarnation, b.Incarnation))
 }
 
-// Breaches checks the global conditions, for lists of r entries.
+// Breaches returns the global conditions that do not hold, for lists of r entries.
 func (g *Global) Breaches(r int) []Breach {
 	var out []Breach
 	if len(g.States) == 0 {

@@ -131,7 +131,7 @@ func TestListBreaches(t *testing.T) {
 }
 
 // drawGlobal is some members of a small circle. Each names members and dead ones ahead of it in order, and mostly the
-// nearest, so that sound rings and broken ones both come up.
+// nearest, so that some of the drawn rings satisfy the invariant and some break it.
 func drawGlobal(t *rapid.T, s chord.Space, r int) *chord.Global {
 	ids := rapid.SliceOfNDistinct(rapid.Uint64Range(0, 15), 1, 8, rapid.ID).Draw(t, "members")
 	states := make([]chord.State, len(ids))

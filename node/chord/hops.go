@@ -30,8 +30,9 @@ type Hop struct {
 	Slot    int // finger slot (the lowest of its run), or index in the successor list
 }
 
-// NextHops lists the next hops of a lookup of key from this member: at most limit, best first, none that dead (if not
-// nil) reports. It calls Routes.Next; a caller that chooses often from the same pointers stores their Routes.
+// NextHops lists the next hops of a lookup of key from this member: at most limit, best first. Peers for which dead (if
+// not nil) returns true are left out. It calls Routes.Next; a caller that chooses often from the same pointers stores
+// their Routes.
 func NextHops(s State, fingers Fingers, key ID, dead func(Peer) bool, limit int) (hops []Hop, final bool) {
 	r := NewRoutes(s, fingers)
 	return r.Next(make([]Hop, 0, max(limit, 1)), &key, dead)

@@ -140,7 +140,7 @@ func TestNextHopsWhenAllAreDead(t *testing.T) {
 	}
 }
 
-// With 14 dead, 21 will own what 14 does now; and a successor list that ends before the key names no owner.
+// If 14 is dead, 21 will own what 14 owns now. A successor list that ends before the key names no owner.
 func TestSubstitute(t *testing.T) {
 	s := space(t, 6)
 	ring := idealRing(s, 3, paperRing...)

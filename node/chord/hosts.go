@@ -3,17 +3,17 @@ package chord
 import "slices"
 
 // A host list is a successor list with one entry per host: the first distinct hosts after a member, clockwise, except
-// its own, each with its first member in that order. Members have one because the virtual nodes of a host fail
-// together: replicas of keys go to the first hosts of the list, which in a ring of few hosts with many virtual nodes
-// may lie any distance past the end of the successor list.
+// the member's own host; each host is named by the first of its members in that order. Members have one because the
+// virtual nodes of a host fail together: replicas of keys go to the first hosts of the list, which in a ring of few
+// hosts with many virtual nodes may lie any distance past the end of the successor list.
 //
 // The list of a member follows from its head's: the head, then the entries of the head's list. So it is copied with the
-// pointers, without a call of its own, and never cached for longer than one stabilize round. As with successor lists,
-// an entry that is out of circle order ends the list: the circle has closed. This also removes dead entries: the member
-// right before a dead entry drops it, since from there it lies before its own head, and no list further back names it
-// again.
+// pointers, without a call of its own, and is never cached for longer than one stabilize round. As with successor
+// lists, an entry that is out of circle order ends the list: the circle has closed. This also removes dead entries: the
+// member right before a dead entry drops it, since from there it lies before its own head, and no list further back
+// names it again.
 
-// Hosts makes the host list of a member, of at most most entries, from peers after it in circle order: its head, the
+// Hosts makes the host list of a member, of at most `most` entries, from peers after it in circle order: its head, the
 // head's successor list, and HostsPast of the head's host list. It appends to dst.
 func Hosts(dst []Peer, self Peer, most int, beyond ...[]Peer) []Peer {
 	last := self.ID

@@ -54,12 +54,13 @@ func Turns(from ID, complete []Range) (turns []int) {
 }
 
 // DepartsFirst decides between two adjacent leavers that have handed everything over, second being the first successor
-// of first: whether second splices itself out before first does. Then the list that first sends begins with a member
-// that stays. Only across zero neither waits, so that among any number of leavers one may leave.
+// of first: it reports whether second departs before first does. If so, the list that first sends begins with a member
+// that stays. Of two leavers on either side of identifier 0 neither waits for the other, so that among any number of
+// leavers one may leave.
 func DepartsFirst(second, first Peer) bool { return second.ID.Compare(first.ID) > 0 }
 
 // DepartingList is the part of its successor list that a leaver sends when it departs: from the first member that stays
-// to the end, so that the leavers before that one may be gone immediately. It is the whole list if stays is not in it.
+// to the end, so that the leavers before that member may end immediately. It is the whole list if stays is not in it.
 func DepartingList(succ []Peer, stays Peer) []Peer {
 	return succ[max(slices.Index(succ, stays), 0):]
 }

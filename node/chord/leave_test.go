@@ -42,7 +42,7 @@ func TestTurns(t *testing.T) {
 	}
 }
 
-// What members answer about their leaves decides who receives, who stays, and when a ring ends.
+// The members' stances decide which member receives a range, which leaver must not stay, and when a ring ends.
 func TestStances(t *testing.T) {
 	peers := []Peer{{ID: ID{1}, Addr: "a"}, {ID: ID{2}, Addr: "b"}, {ID: ID{3}, Addr: "c"}}
 	for _, stays := range []int{0, 1, 2, 3} {

@@ -8,8 +8,8 @@ package chord
 //	           query that one too: live: CandidateAlive, dead: nothing. Finally notify Head.
 //	notify:    the receiver runs Rectify, and PredDead if the ping that it requires gets no answer.
 
-// Joins reports whether a member with identifier j belongs right behind m. It must be applied to the list that m itself
-// returned, not to what a lookup reported about m.
+// Joins reports whether identifier j lies between m's member and its head, so that a member with it joins right behind
+// m's member. It must be applied to the list that m itself returned, not to what a lookup reported about m.
 func Joins(m Neighbors, j ID) bool { return j != m.Peer.ID && Between(m.Peer.ID, j, m.Head().ID) }
 
 // Join is the first state of a new member right behind m, for which Joins holds: it takes m's list, and m as its
@@ -51,9 +51,9 @@ func Nearer(s State, q Peer) bool {
 	return q.Real() && q.ID != s.Self.ID && Between(s.Self.ID, q.ID, s.Head().ID)
 }
 
-// Rectify applies a notify: the notifier believes to be the member's predecessor. A nearer one, or a later incarnation
-// of the same member, becomes the predecessor without a check: predecessors enter a successor list only after a query.
-// For any other notifier ping is true: ping the old predecessor, and call PredDead if it is dead.
+// Rectify applies a notify: the notifier believes that it is the member's predecessor. A nearer one, or a later
+// incarnation of the same member, becomes the predecessor without a check: predecessors enter a successor list only
+// after a query. For any other notifier ping is true: ping the old predecessor, and call PredDead if it is dead.
 func Rectify(s State, notifier Peer) (next State, ping bool) {
 	switch {
 	case !notifier.Real() || notifier.ID == s.Self.ID:

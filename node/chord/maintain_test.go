@@ -44,7 +44,7 @@ func TestJoinTheFirstMember(t *testing.T) {
 	wantState(t, "joined", chord.Join(s, peer(s, 3), 3, alone.Neighbors()), st(s, 3, peer(s, 10), list(s, 3, 3, 10)))
 }
 
-// A lone member learns of its joiner by a notify, and finds it by querying itself.
+// A lone member receives a notify from its joiner, and makes it its head when it queries itself.
 func TestALoneMemberStabilizes(t *testing.T) {
 	s := space(t, 6)
 	alone := chord.New(s, peer(s, 10), 3)

@@ -62,7 +62,7 @@ func TestLookupOfTheExample(t *testing.T) { // ToN figure 4(b)
 	if got := lookup(t, s, idealRing(s, 1, paperRing...), 8, 54); !slices.Equal(got, want) {
 		t.Errorf("lookup(54) from 8 goes %v, want %v", got, want)
 	}
-	// A list of two shows 42 that 51 precedes the key, which its fingers show too; nothing gets longer.
+	// A list of two shows 42 that 51 precedes the key, which its fingers show too; the path does not become longer.
 	if got := lookup(t, s, idealRing(s, 2, paperRing...), 8, 54); !slices.Equal(got, want) {
 		t.Errorf("lookup(54) from 8 with r = 2 goes %v, want %v", got, want)
 	}

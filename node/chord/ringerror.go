@@ -33,8 +33,9 @@ func (g *Global) RingError(space Space) (each []int, total int) {
 	return each, total
 }
 
-// pointerError is the distance of a pointer from the right rank, counted in members, for the member of rank self.
-// Direction is +1 for a successor, which may lie too far on, and -1 for a predecessor, which may lie too far back.
+// pointerError is the distance, counted in members, from the rank that p names to the right rank, for the member of
+// rank self. direction is +1 for a successor, which may lie too far on, and -1 for a predecessor, which may lie too far
+// back.
 func (g *Global) pointerError(p Peer, right, self, direction int) int {
 	n := len(g.States)
 	if !p.Real() {

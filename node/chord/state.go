@@ -17,7 +17,7 @@ type Neighbors struct {
 	Peer Peer // the member that answered
 	Pred Peer
 	Succ []Peer
-	Past []Peer // the part of its host list past Succ (HostsPast); no part of the ring's rules
+	Past []Peer // the part of its host list past Succ (HostsPast); the rules of the ring do not use it
 }
 
 // New is the state of a ring's first member: alone, with no predecessor and r placeholders.

@@ -27,7 +27,7 @@ var (
 	ErrCrowded = errors.New("too many sessions of controllers: try again in a few minutes")
 )
 
-// A Host is the host's side. Its methods may be called from any goroutine.
+// A Host is the host's part of the protocol. Its methods may be called from any goroutine.
 type Host struct {
 	key               Key
 	address, instance string
@@ -46,7 +46,7 @@ type session struct {
 	ends    time.Time
 }
 
-// NewHost returns the side of a host with an advertised address. Instance names this run of the host.
+// NewHost returns the part of a host with the given advertised address; instance names this run of the host.
 func NewHost(token, address, instance string, now func() time.Time, random func() uint64) *Host {
 	h := &Host{
 		key: NewKey(token), address: address, instance: instance, now: now, random: random, began: now(),
@@ -115,7 +115,7 @@ func (h *Host) end(nonce []byte) (ends time.Time, ok bool) {
 	return ends, h.now().Before(ends)
 }
 
-// room removes expired sessions, and reports whether there is room for one more. The caller holds h.mu.
+// room removes expired sessions, and reports whether another session fits into the bound. The caller holds h.mu.
 func (h *Host) room() bool {
 	now := h.now()
 	for nonce, s := range h.sessions {

@@ -171,8 +171,8 @@ func TestNonceTTL(t *testing.T) {
 	}
 }
 
-// A caller without the token takes no memory of a host, whatever it sends; a caller with the token takes a bounded
-// part, which is released again.
+// A caller without the token makes a host keep nothing in memory, whatever it sends; a caller with the token takes a
+// bounded part, which is released again.
 func TestSessionsAreBounded(t *testing.T) {
 	c := &clock{time.Unix(1, 0)}
 	h := newTestHost(c)

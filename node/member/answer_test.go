@@ -22,7 +22,7 @@ func (l answerLoss) Answer(_ context.Context, q *nodepb.AnswerRequest) (*nodepb.
 	return nil, env.ErrTimeout
 }
 
-// An answer that is lost is sent once more, and no more often. The lookup goes on without it.
+// An answer that is lost is sent exactly once more. If that one is lost too, the lookup continues iteratively.
 func TestLostAnswerIsSentOnceMore(t *testing.T) {
 	w, count := newSimWorld(t, simenv.Config{Seed: 1}), map[uint64]int{}
 	w.wrap = func(s nodepb.RingServer) nodepb.RingServer { return answerLoss{s, count} }

@@ -15,8 +15,8 @@ import (
 	"chordconductor/node/simenv"
 )
 
-// BenchmarkLookup is lookups between 64 members of one process that call each other in memory, on all cores. Every
-// answer is checked.
+// BenchmarkLookup measures lookups between 64 members of one process that call each other in memory, on all cores.
+// Every answer is checked.
 func BenchmarkLookup(b *testing.B) {
 	for _, mode := range []member.Mode{member.Recursive, member.Iterative} {
 		b.Run(string(mode), func(b *testing.B) { benchmarkLookup(b, mode) })
@@ -116,8 +116,8 @@ func settled(b *testing.B, cfg member.Config, size int) (*simWorld, []*member.Ho
 	return w, hosts
 }
 
-// BenchmarkVirtualMinute is a minute of a ring of 1000 as in ToN Table III: lists of 20, stabilize every 30 s, without
-// keys.
+// BenchmarkVirtualMinute measures a minute of a ring of 1000 as in ToN Table III: lists of 20, stabilize every 30 s,
+// without keys.
 func BenchmarkVirtualMinute(b *testing.B) {
 	w, _ := settled(b, member.Config{Successors: 20, Stabilize: 30 * time.Second, RingOnly: true}, 1000)
 	before := cputime.Used()
@@ -128,7 +128,8 @@ func BenchmarkVirtualMinute(b *testing.B) {
 	b.ReportMetric((cputime.Used()-before).Seconds()/float64(b.N), "cpu-s/op")
 }
 
-// BenchmarkLiveSecond is a second of 2000 members with keys that stabilize every 2 s, and the memory that each takes.
+// BenchmarkLiveSecond measures a second of 2000 members with keys that stabilize every 2 s, and the memory that each
+// takes.
 func BenchmarkLiveSecond(b *testing.B) {
 	var empty, full runtime.MemStats
 	runtime.GC()

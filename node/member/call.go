@@ -18,13 +18,14 @@ import (
 var (
 	// errBusy: the peer is alive, and the caller is to try again.
 	errBusy = errors.New("peer is busy")
-	// errDead: the peer did not answer, or its host has no such member, or another incarnation of it.
+	// errDead: the peer did not answer, or its host answered that it has no such member, or another incarnation of the
+	// member answered.
 	errDead = errors.New("peer is dead")
-	// errGone: the member itself is gone, or its environment has ended. A caller that gets it returns.
+	// errGone: the member itself is gone, or its environment has ended. The caller must return.
 	errGone = errors.New("member is gone")
 )
 
-// A refusal is the answer of a peer whose host is incompatible with this one, or that cannot read a call. Such a peer
+// A refusal is the error answer of a host that is incompatible with this one, or that cannot read the call. Such a peer
 // counts as dead.
 type refusal struct {
 	addr, reason string
@@ -37,7 +38,8 @@ type loss string
 func (l loss) Error() string        { return string(l) }
 func (l loss) Is(target error) bool { return target == errDead }
 
-// noMember reports that a host has answered and has no such member on the ring.
+// noMember reports that the host at addr has answered, and has no member with the identifier that was asked on the
+// ring.
 type noMember struct{ addr string }
 
 func (n noMember) Error() string        { return n.addr + " has no such member on the ring" }
@@ -66,7 +68,7 @@ func (m *Member) callTo(target []byte) *nodepb.Call {
 }
 
 // reply makes the header of an answer. An answer NOT_MEMBER names the member only if that has left: peers store a
-// member named there as left, and one that looks for its place, an orphan for instance, has not left.
+// member named there as left, and a member that looks for its place, such as an orphan, has not left.
 func (m *Member) reply(status nodepb.Reply_Status) *nodepb.Reply {
 	self := m.wireSelf()
 	if status == notMember {
@@ -75,7 +77,7 @@ func (m *Member) reply(status nodepb.Reply_Status) *nodepb.Reply {
 	return &nodepb.Reply{Status: status, Self: self, Clock: m.host.clock.Now(), ClockMillis: m.env.Wall().UnixMilli(), Version: Version}
 }
 
-// wireSelf is the member in its wire form: made again only when it has sent an event since.
+// wireSelf returns the member in its wire form. It is made again only if the member has emitted an event since.
 func (m *Member) wireSelf() *nodepb.Peer {
 	seq := m.seq.Load()
 	if p := m.wire.Load(); p != nil && p.Seq == seq {
@@ -165,9 +167,9 @@ const (
 	maxPause = 16 * time.Millisecond // a peer is busy for as long as a call takes
 )
 
-// ask makes one maintenance query: again after BUSY, and up to CallTries times after no answer. With holding the query
-// copies the peer's pointers: the member answers BUSY itself from sending until the answer is applied, but not while it
-// pauses between tries, or two members that query each other would wait forever.
+// ask makes one maintenance query. It repeats the query after BUSY, and makes it up to CallTries times if there is no
+// answer. With holding the query copies the peer's pointers: the member answers BUSY itself from sending until the
+// answer is applied, but not while it pauses between tries, or two members that query each other would wait forever.
 func ask[A answer](m *Member, ctx context.Context, p chord.Peer, holding bool, call func(nodepb.RingServer) (A, error)) (A, chord.Peer, error) {
 	var none A
 	busy, unanswered, pause := 0, 0, busyPause
@@ -231,7 +233,7 @@ func (m *Member) neighbors(ctx context.Context, p chord.Peer) (chord.Neighbors, 
 	return m.pointers(ctx, p, true)
 }
 
-// pointers is neighbors; with holding the member will apply them, see ask.
+// pointers copies a peer's pointers, like neighbors; only with holding does the member answer BUSY until apply.
 func (m *Member) pointers(ctx context.Context, p chord.Peer, holding bool) (chord.Neighbors, error) {
 	a, self, err := ask(m, ctx, p, holding, func(r nodepb.RingServer) (*nodepb.NeighborsResponse, error) {
 		return r.Neighbors(ctx, &nodepb.NeighborsRequest{Call: m.Call(p)})

@@ -11,7 +11,7 @@ import (
 )
 
 // TestCapacity: on every circle a host carries as many members as Capacity allows, though virtual indices collide where
-// there are few identifiers, and refuses one more before any has started.
+// there are few identifiers, and a Start with one more is refused before any member of it has started.
 func TestCapacity(t *testing.T) {
 	for bits := chord.MinBits; bits <= 10; bits++ {
 		w := newSimWorld(t, simenv.Config{Seed: uint64(bits)})

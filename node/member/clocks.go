@@ -19,7 +19,8 @@ import (
 const (
 	// maxClocks bounds the hosts compared with. A new host replaces the one that answered longest ago.
 	maxClocks = 128
-	// clockFresh is how long an answer is good for: clocks step, and hosts come back with another one.
+	// clockFresh is the age up to which an answer's clock is used: a clock may be set, and a host may restart with
+	// another clock.
 	clockFresh = 2 * time.Minute
 	// rightAgain is how near a clock must come to the others' to be right again. It is less than the greatest
 	// difference, so that a host with a clock at the limit does not leave and join again and again.
@@ -29,13 +30,14 @@ const (
 )
 
 // clocks are the clocks of other hosts, as of their last answers. They are stored as differences to this host's
-// monotonic clock (env.Now), so that a step of its wall clock shows immediately, with the answers that it has.
+// monotonic clock (env.Now), so that a step of its wall clock shows immediately in the comparison with the answers it
+// already has.
 type clocks struct {
 	start time.Time // of the monotonic count
 
 	mu    sync.Mutex
 	hosts []hostClock    // guarded by mu; at most maxClocks, by first answer
-	at    map[string]int // guarded by mu; place in hosts
+	at    map[string]int // guarded by mu; index in hosts
 }
 
 type hostClock struct {
@@ -157,15 +159,15 @@ func direction(ahead time.Duration) string {
 	return duration.Text(ahead.Round(time.Millisecond)) + " ahead of"
 }
 
-// An anchor is where a host's wall clock stood against its monotonic one when the two were last compared with the
-// others' clocks.
+// An anchor is the difference between a host's wall clock and its monotonic clock at the last comparison with other
+// hosts' clocks.
 type anchor struct {
 	mu    sync.Mutex
 	lead  atomic.Int64 // nanoseconds
 	ahead atomic.Int64 // nanoseconds by which the clock is wrong; 0: right, or not known to be wrong
 }
 
-// stepped is a difference that no clock drifts by between two comparisons.
+// stepped is a difference between two comparisons that means that the clock was set: no clock drifts that much.
 const stepped = time.Second
 
 // wall is the time for stamps and expiry: the clock's time, or if that is known to be wrong, the others' time. A host
@@ -193,7 +195,7 @@ func (h *Host) compareClocks(limit time.Duration) clockView {
 	return view
 }
 
-// since is the time since an instant that another host has stamped, in Unix microseconds by its own clock.
+// since is the time since micros, an instant in Unix microseconds by the clock of the host at addr.
 func (h *Host) since(micros int64, addr string) time.Duration {
 	wall := h.env.Wall()
 	passed := time.Duration(wall.UnixMicro()-micros) * time.Microsecond

@@ -21,7 +21,7 @@ const (
 	Iterative Mode = chordevent.ModeIterative
 )
 
-// ParseMode reads a mode; empty is Recursive.
+// ParseMode parses a mode; "" means Recursive.
 func ParseMode(text string) (Mode, error) {
 	switch mode := Mode(text); mode {
 	case "":
@@ -58,22 +58,22 @@ type Config struct {
 	CallTries int
 	// Lookup is the default mode. Default Recursive.
 	Lookup Mode
-	// LookupLimit is how long a lookup may take, retries included. Default 10 s, and 4 call limits at least.
+	// LookupLimit is how long a lookup may take, retries included. Default 10 s, at least 4 call limits.
 	LookupLimit time.Duration
 	// LeaveLimit is how long a graceful leave may take. Default 20 s.
 	LeaveLimit time.Duration
 
 	// Memory limits what the host's members store, in bytes (see keeper.HostBudget). Default 0: no limit.
 	Memory int64
-	// Implausible receives the address of a peer that has sent a number too far above what is known here, and what is
-	// wrong with the number. It must not block. Nil: such numbers are not counted.
+	// Implausible receives the address of a peer that has sent an implausibly great epoch or version (see keeper), and
+	// a sentence about that number. It must not block. Nil: such numbers are rejected without a report.
 	Implausible func(address, text string)
 
 	// Keyframe is the period of keyframes, which is jittered. Default 10 s.
 	Keyframe time.Duration
 
-	// Joined, if not nil, is called when a member has its place on the ring, and JoinFailed after each try that failed.
-	// They must not block.
+	// Joined, if not nil, is called when a member has joined the ring, and JoinFailed after each try that failed. They
+	// must not block.
 	Joined     func(self chord.Peer)
 	JoinFailed func(self chord.Peer, try int, err error)
 	// Ready, if not nil, receives whether the host is ready, each time that changes. A host is ready while at least one
@@ -83,7 +83,7 @@ type Config struct {
 	// Notice, if not nil, receives one line that the host's operator should read and that no error reports: a wrong
 	// clock, a member whose identifier another one has. It must not block.
 	Notice func(text string)
-	// RingOnly makes members that keep no keys: each owns what its predecessor leaves it.
+	// RingOnly makes members that store no keys: each owns the range between its predecessor and itself.
 	RingOnly bool
 }
 

@@ -15,7 +15,7 @@ type crashedHosts struct {
 	dead  []chord.Peer
 }
 
-// took reports whether a member has been found dead with its host.
+// took reports whether p has been found dead together with its host.
 func (c *crashedHosts) took(p chord.Peer) bool { return slices.Contains(c.dead, p) }
 
 // check pings all entries of the successor list that are on a host, once in a round and all together. Its error means

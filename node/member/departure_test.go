@@ -70,7 +70,8 @@ func TestRefusedLeaveChangesNothing(t *testing.T) {
 }
 
 // TestLeaverDepartsWhereverItsReceiverIs: a leaver that has handed everything over departs immediately, without waiting
-// for other leavers, wherever on the circle the only member that stays is: also right before it, beyond its list.
+// for other leavers, wherever on the circle the only member that stays is, even right before the leaver, beyond the end
+// of the leaver's successor list.
 func TestLeaverDepartsWhereverItsReceiverIs(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		w := simenv.New(simenv.Config{Seed: 1})

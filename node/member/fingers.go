@@ -31,7 +31,7 @@ func (m *Member) fixFingers() {
 	s.fingers = m.env.Now().Add(m.jitter(gap))
 }
 
-// fixFinger reports whether it finished a pass over the slots.
+// fixFinger fixes one run, and reports whether that finished a pass over the slots.
 func (m *Member) fixFinger(r *round) (done bool, err error) {
 	space, bits := m.host.space, m.host.cfg.Bits
 	state, slot := m.State(), m.background.slot
@@ -55,7 +55,7 @@ func (m *Member) fixFinger(r *round) (done bool, err error) {
 	return m.background.slot == 0, nil
 }
 
-// fill fills the slots from slot on whose start lies in (self, head], and returns the first slot beyond.
+// fill fills the slots, beginning with slot, whose start lies in (self, head], and returns the first slot beyond.
 func (m *Member) fill(r *round, slot int, head chord.Peer) int {
 	space := m.host.space
 	if !chord.Owns(m.self.ID, space.FingerStart(m.self.ID, slot), head.ID) {
@@ -74,7 +74,8 @@ func (m *Member) slotAfter(slot int, answer chord.Peer) int {
 	return slot
 }
 
-// askFinger finds the owner of a slot's start: with one query if it is still the peer that the slot points to.
+// askFinger finds the owner of a slot's start. It takes one query if the owner is still the peer that the slot points
+// to.
 func (m *Member) askFinger(r *round, slot int) (chord.Peer, error) {
 	now := m.now.Load()
 	start := m.host.space.FingerStart(m.self.ID, slot)

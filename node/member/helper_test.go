@@ -158,7 +158,7 @@ func (w *simWorld) task(h *host, task func(ctx context.Context)) error {
 	return h.faults.Go(context.Background(), task)
 }
 
-// fleet is some hosts of one ring.
+// fleet is a group of hosts of one ring.
 type fleet struct {
 	t     *testing.T
 	w     world
@@ -287,7 +287,8 @@ func (f *fleet) byID() []*host {
 	return hosts
 }
 
-// partition separates two groups of hosts. both: in both directions, else only from a to b.
+// partition separates two groups of hosts. If both, no message passes in either direction; otherwise only messages from
+// a to b are lost.
 func (f *fleet) partition(a, b []*host, both bool) {
 	f.t.Helper()
 	block := func(from, to []*host) {
@@ -323,7 +324,7 @@ func (f *fleet) rest(d time.Duration) {
 	f.w.until(f.t, d+time.Minute, "time passes", func() bool { return !f.hosts[0].Now().Before(end) })
 }
 
-// part is the observation of some of the hosts alone.
+// part observes the members of some hosts only.
 func part(hosts []*host) *chord.Global {
 	var states []chord.State
 	for _, h := range hosts {

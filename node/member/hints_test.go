@@ -22,8 +22,8 @@ func (h hintWatch) Hint(ctx context.Context, q *nodepb.HintRequest) (*nodepb.Hin
 	return h.RingServer.Hint(ctx, q)
 }
 
-// A member that joins takes a predecessor's place. The member that it replaces receives a hint of it, and no member takes
-// another one of the same ring for one of another ring.
+// A joiner becomes its successor's predecessor. The predecessor that it replaces must receive a hint of the joiner, and
+// no hint may claim that a member of this ring is of another ring.
 func TestHintsOfAJoin(t *testing.T) {
 	for seed := range uint64(5) {
 		w := newSimWorld(t, simenv.Config{Seed: seed})

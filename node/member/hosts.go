@@ -9,9 +9,9 @@ import (
 	"chordconductor/node/nodepb"
 )
 
-// A member updates its host list (see chord.Hosts) whenever its head answers. Between these answers a change propagates
-// backwards along the ring: a member whose list has changed sends it to its predecessor, one call for each member whose
-// replicas it concerns. A message that is lost costs a stabilize interval, no more.
+// A member updates its host list (see chord.Hosts) whenever its head answers. A change also propagates between these
+// answers, backwards along the ring: a member whose list has changed sends it to its predecessor, one call for each
+// member whose replicas change with it. A message that is lost costs a stabilize interval, no more.
 
 // hostNews is whether the host list is to be sent to the predecessor.
 type hostNews struct {
@@ -22,7 +22,7 @@ type hostNews struct {
 // Hosts lists the first distinct hosts after the member, as far as it knows: see chord.Hosts. It must not be changed.
 func (m *Member) Hosts() []chord.Peer { return m.now.Load().hosts }
 
-// HostOwns reports whether some member of the host owns a range.
+// HostOwns reports whether any member of this member's host owns a range.
 func (m *Member) HostOwns() bool {
 	return slices.ContainsFunc(m.host.Members(), func(other *Member) bool { return other.keys.Ownership().Owns })
 }
@@ -44,7 +44,7 @@ func (m *Member) relistHosts(next *snapshot) {
 	m.setHosts(next, chord.Hosts(nil, m.self, m.host.listedHosts, next.Live(), chord.HostsPast(next.State, next.hosts)))
 }
 
-// learnHosts applies the hosts after the head that the head has answered or sent.
+// learnHosts applies the hosts after the head that the head has named in an answer or in a message.
 func (m *Member) learnHosts(head chord.Peer, beyond ...[]chord.Peer) {
 	m.mu.Lock()
 	old := m.now.Load()

@@ -28,8 +28,8 @@ type inbox struct {
 	rival    chord.Peer   // guarded by mu; another member with this one's identifier, the latest reported; zero: none
 }
 
-// notice is a peer's notify: the peer believes to be the member's predecessor; ctx carries the trace of its notify. A
-// notice may wait long while the loop waits for dead peers, and is then out of date (see Member.current).
+// notice is a peer's notify: the peer believes that it is the member's predecessor; ctx carries the trace of its
+// notify. A notice may wait long while the loop waits for dead peers, and is then out of date (see Member.current).
 type notice struct {
 	ctx  context.Context
 	from chord.Peer
@@ -136,7 +136,8 @@ func pop[T any](queue *[]T) *T {
 	return &first
 }
 
-// meet reports whether a contact of another ring is due: each one is, once per interval again.
+// meet reports whether contact id of another ring is to be handled now: each contact is handled at most once in every
+// interval `again`.
 func (b *inbox) meet(id chord.ID, now time.Time, again time.Duration) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -117,7 +117,7 @@ func TestRestart(t *testing.T) {
 	f.checkLookups(member.Recursive, 2)
 }
 
-// In a partition each of two groups becomes a ring of its own; after it they become one again.
+// During a partition each of the two groups becomes a ring of its own; after the partition they become one ring again.
 func TestPartition(t *testing.T) {
 	onBoth(t, func(t *testing.T, w world) {
 		f := newFleet(t, w, ringOnly, 20)

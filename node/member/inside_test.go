@@ -79,7 +79,7 @@ func TestFingerRoundsSlowDown(t *testing.T) {
 	}
 }
 
-// An orphan finds the members that answer it, except itself.
+// answering lists the contacts that answer an orphan, and never the orphan itself.
 func TestAnsweringContacts(t *testing.T) {
 	w, hosts := smallRing(t, 3)
 	m := hosts[0].Any()
@@ -106,7 +106,7 @@ func TestAnsweringContacts(t *testing.T) {
 	})
 }
 
-// A member has a bound of recursive lookups under way: one more fails immediately.
+// The number of a member's recursive lookups under way is bounded: one more fails immediately.
 func TestTooManyLookups(t *testing.T) {
 	w, hosts := smallRing(t, 3)
 	m := hosts[0].Any()

@@ -105,5 +105,5 @@ func (m *Member) candidatesFromWire(a *nodepb.FindNextResponse) ([]candidate, er
 	return list, nil
 }
 
-// contactAt is a start for an iterative lookup: any member at an address.
+// contactAt returns a candidate from which an iterative lookup can start: any member at addr.
 func contactAt(addr string) candidate { return candidate{peer: chord.Peer{Addr: addr}} }

@@ -14,8 +14,8 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// A join, the claim of the joiner's range and the move of the keys are one trace if no step waits for long: the move is a
-// child of the join of its receiver, whichever member sends.
+// A join, the claim of the joiner's range and the move of the keys are in one trace if no step waits for long: the move
+// is a child of the join of its receiver, whichever member sends.
 func TestJoinAndKeyMoveAreOneTrace(t *testing.T) {
 	w := newSimWorld(t, simenv.Config{Seed: 3})
 	rec := &spanRecorder{}
@@ -83,7 +83,7 @@ func (s slowMover) Move(ctx context.Context, q *nodepb.MoveRequest) (*nodepb.Mov
 }
 
 // A join that waits for long until its range can move, since the owner hands over to others first, does not have the
-// move in its trace. The receive span of its member then links to it.
+// move in its trace. Then the joiner's span that receives the range links to the join.
 func TestMoveThatComesLateLinksToItsJoin(t *testing.T) {
 	w := newSimWorld(t, simenv.Config{Seed: 3})
 	rec := &spanRecorder{}

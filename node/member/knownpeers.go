@@ -16,7 +16,7 @@ const maxKnownPeers = 256
 type knownPeers struct {
 	mu      sync.Mutex
 	entries []entry          // guarded by mu; at most maxKnownPeers, in no order that matters but always the same
-	at      map[chord.ID]int // guarded by mu; place in entries
+	at      map[chord.ID]int // guarded by mu; index in entries
 	lost    int              // guarded by mu; entries with lost set
 }
 
@@ -36,7 +36,7 @@ type entry struct {
 const maxLost = maxKnownPeers / 8
 
 // maxProbeGap bounds the gap between pings of a lost peer, so that two rings find each other within half of the time in
-// which a ring becomes ideal again (T), however long they were apart.
+// which a ring becomes ideal again (T), however long they were separated.
 const maxProbeGap = 4
 
 // rivalGap is the least time between two reports of a rival with the same identifier.
@@ -68,8 +68,8 @@ func (b *knownPeers) seen(ref chordevent.PeerRef, now time.Time) (later chord.Pe
 	return chord.Peer{}, false
 }
 
-// insert adds an entry and returns its place: when all are taken, that of the entry seen longest ago, which is a lost
-// one if those have more than their share.
+// insert adds an entry and returns its index. If the list is full the entry replaces the one seen longest ago; of the
+// lost ones, if these have more than their share.
 func (b *knownPeers) insert(e entry) int {
 	if b.at == nil {
 		b.at = make(map[chord.ID]int)
@@ -94,8 +94,8 @@ func (b *knownPeers) insert(e entry) int {
 	return victim
 }
 
-// lose stores that a peer has been found dead, and reports whether that is news. The peer is due for a ping after
-// first, then at doubled gaps.
+// lose stores that p has been found dead, and reports whether p was not known to be dead before. The peer is due for a
+// ping after first, then at doubled gaps.
 func (b *knownPeers) lose(p chord.Peer, now time.Time, first time.Duration) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -124,7 +124,7 @@ func (b *knownPeers) lose(p chord.Peer, now time.Time, first time.Duration) bool
 	return news
 }
 
-// lostSince reports whether a peer has been found dead at t or later, and not been seen since.
+// lostSince reports whether p was found dead at t or later, and has not been seen since then.
 func (b *knownPeers) lostSince(p chord.Peer, t time.Time) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()

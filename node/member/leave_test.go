@@ -14,7 +14,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// A leave without progress ends at its limit, whatever it has waited for until then, or with its context; the member
+// A leave that makes no progress ends at its time limit or with its context, whatever it waits for, and the member
 // stays.
 func TestLeaveLimit(t *testing.T) {
 	const limit, late = 10 * time.Second, 9 * time.Second
@@ -96,7 +96,7 @@ func TestLookingIsNotLeaving(t *testing.T) {
 	}
 }
 
-// leavesFirst reports in answers to pings that the member is about to leave.
+// leavesFirst is a host whose members answer pings as if they were about to leave.
 type leavesFirst struct {
 	nodepb.RingServer
 	on *bool
@@ -110,7 +110,7 @@ func (l leavesFirst) Ping(ctx context.Context, q *nodepb.PingRequest) (*nodepb.P
 	return a, err
 }
 
-// mute refuses surveys of what a member owns.
+// mute is a host that refuses surveys of what its members own.
 type mute struct {
 	nodepb.KeysServer
 	on *bool
@@ -123,8 +123,8 @@ func (m mute) Survey(ctx context.Context, q *nodepb.SurveyRequest) (*nodepb.Surv
 	return m.KeysServer.Survey(ctx, q)
 }
 
-// A member that never got into a ring emits Left if it has emitted Started: otherwise the conductor would take it for
-// silent, and the ring for uncertain.
+// A member that never joined a ring emits Left when it ends, if it has emitted Started: otherwise the conductor would
+// wait for its events, and the ring would stay uncertain.
 func TestLeaveOfOneThatNeverJoined(t *testing.T) {
 	leave := func(h *host, ctx context.Context) error { return h.Leave(ctx) }
 	abandon := func(h *host, ctx context.Context) error { h.Abandon(ctx); return nil }

@@ -63,7 +63,7 @@ func TestPaperRing(t *testing.T) {
 	})
 }
 
-// With a part of the ring just dead and nothing repaired yet, lookups avoid the dead members.
+// When a part of the ring has just crashed and no pointer is repaired yet, lookups avoid the dead members.
 func TestLookupsGoRound(t *testing.T) {
 	for _, mode := range []member.Mode{member.Recursive, member.Iterative} {
 		t.Run(string(mode), func(t *testing.T) {
@@ -92,8 +92,8 @@ func TestLookupsGoRound(t *testing.T) {
 	}
 }
 
-// A lookup ends in time, with an error, whatever its peers do: give no answer, or forward it forever. And it ends
-// immediately when its caller gives up.
+// A lookup ends within its limit, with an error, if its peers do not answer or forward it without end. It ends
+// immediately when its caller cancels it.
 func TestLookupBounds(t *testing.T) {
 	const limit = 3 * time.Second
 	for _, mode := range []member.Mode{member.Recursive, member.Iterative} {
@@ -146,7 +146,7 @@ func TestLookupBounds(t *testing.T) {
 	}
 }
 
-// misleading makes all hosts send lookups to members that do not exist, at their own address, without end.
+// misleading makes each host answer lookups with candidates at its own address that do not exist, without end.
 type misleading struct {
 	on    bool
 	calls int
@@ -181,7 +181,7 @@ func (m misled) Forward(ctx context.Context, q *nodepb.ForwardRequest) (*nodepb.
 }
 
 // A joiner with the identifier of a live member is refused and emits nothing, so that no conductor takes it for that
-// member; with a leaver's it waits until that one is gone.
+// member; a joiner with the identifier of a leaver waits until the leaver has ended.
 func TestTakenIdentifier(t *testing.T) {
 	w := newSimWorld(t, simenv.Config{Seed: 4})
 	f := newFleet(t, w, ringOnly, 8)
@@ -232,8 +232,8 @@ func TestAddressStillOnTheRing(t *testing.T) {
 	}
 }
 
-// restartAtOnce stops a host and starts another at its address, and reports whether its first try was refused because
-// of the earlier one.
+// restartAtOnce stops a host and starts another at the same address, and reports whether its first try was refused
+// because of the earlier one.
 func restartAtOnce(t *testing.T, seed uint64) bool {
 	t.Helper()
 	w := newSimWorld(t, simenv.Config{Seed: seed})
@@ -331,7 +331,8 @@ func TestConfig(t *testing.T) {
 	}
 }
 
-// A single message to the owner gets lost. The lookup queries it again, and does not go all around the ring first.
+// A single message to the owner gets lost. The lookup queries the owner again, without first going around the whole
+// ring.
 func TestSlowOwnerIsQueriedAgain(t *testing.T) {
 	w := newSimWorld(t, simenv.Config{Seed: 1, Delay: simenv.Fixed(50 * time.Millisecond)})
 	f := newFleet(t, w, ringOnly, 40)

@@ -16,7 +16,7 @@ import (
 // The spans and measurements of lookups. Most lookups are not sampled, so attributes are made only for a span that
 // records.
 
-// startLookup begins the lookup's span. Inside an operation that is not sampled there is none.
+// startLookup begins the lookup's span, unless the lookup belongs to an operation that is not sampled.
 func (m *Member) startLookup(ctx context.Context, l *Lookup) (context.Context, trace.Span) {
 	if sc := trace.SpanContextFromContext(ctx); sc.IsValid() && !sc.IsSampled() {
 		return ctx, nil

@@ -111,7 +111,7 @@ func (m *Member) adopt(r *round, candidate chord.Peer) error {
 	return nil
 }
 
-// notify sends Notify to the head. The next stabilize deals with a dead head.
+// notify sends Notify to the head. If the head is dead, the next stabilize finds that out.
 func (m *Member) notify(ctx context.Context, head chord.Peer) {
 	if head.ID == m.self.ID {
 		return
@@ -120,7 +120,7 @@ func (m *Member) notify(ctx context.Context, head chord.Peer) {
 	verifyAnswer(m, ctx, head, a, err)
 }
 
-// sendHint sends a contact to a peer. Hints only speed things up: no operation depends on their success.
+// sendHint sends a contact to a peer. Hints only make repairs faster: no operation depends on them.
 func (m *Member) sendHint(ctx context.Context, to chord.Peer, kind nodepb.HintRequest_Kind, contact chord.Peer, hops int32) {
 	a, err := m.env.Ring(to.Addr, m.host.cfg.CallLimit).Hint(ctx, &nodepb.HintRequest{
 		Call: m.Call(to), Kind: kind, Contact: peerToWire(contact, m.peers.seq(contact)), HopsLeft: hops,
@@ -128,7 +128,7 @@ func (m *Member) sendHint(ctx context.Context, to chord.Peer, kind nodepb.HintRe
 	verifyAnswer(m, ctx, to, a, err)
 }
 
-// current reports whether a notice still counts. A live member sends it again with every round, so an old one, or one
+// current reports whether n must still be handled. A live member sends it again with every round, so an old one, or one
 // of a peer that has been found dead since, is out of date: many of them would become the predecessor one after the
 // other, each until a time limit passes.
 func (m *Member) current(n *notice) bool {
@@ -187,12 +187,13 @@ func (m *Member) checkPredecessor() {
 	r.end(err)
 }
 
-// outdated reports whether a contact has been found dead, or its host silent, since the hint was received.
+// outdated reports whether, since h was received, its contact has been found dead or the contact's host has become
+// silent.
 func (m *Member) outdated(h *hint) bool {
 	return m.peers.lostSince(h.contact, h.at) || m.host.silences.after(h.contact.Addr, h.at)
 }
 
-// consider adopts a live member that the background task has found, if it is a nearer successor.
+// consider adopts the live member that h names, which the background task has found, if it is a nearer successor.
 func (m *Member) consider(h *hint) {
 	r := m.begin(h.ctx, chordevent.SpanMerge)
 	r.about(h.contact)

@@ -24,7 +24,7 @@ type Member struct {
 	hex     string // self.ID as telemetry writes it
 	index   int
 	fixed   bool // the identifier was chosen, not made of the index
-	renamed int  // identifiers in a row that were taken before this one
+	renamed int  // identifiers in a row that other members had
 	keys    Keys
 
 	now  atomic.Pointer[snapshot]
@@ -113,7 +113,7 @@ func (m *Member) Fingers() chord.Fingers { return m.now.Load().fingers }
 // Status is the member's status: joining, active, leaving or left.
 func (m *Member) Status() chordevent.Status { return m.now.Load().status() }
 
-// Keys is the member's key side.
+// Keys returns the part of the member that owns and stores keys.
 func (m *Member) Keys() Keys { return m.keys }
 
 // Remembered lists the known peers on other hosts that are not lost, the nearest clockwise first.
@@ -136,7 +136,7 @@ func (m *Member) hasten() {
 	m.wake.Set()
 }
 
-// run carries out the member's incarnation, from its first event to its last.
+// run is the member's task, from its first event to its last.
 func (m *Member) run(ctx context.Context) {
 	m.report() // emits nothing while hidden, but sets when the next report is due
 	if m.host.founds(m, false) {
@@ -153,7 +153,8 @@ func (m *Member) run(ctx context.Context) {
 	}
 }
 
-// work does what is due, each kind at most once so that none starves another, and reports whether anything was.
+// work handles what is due, at most one item of each kind so that no kind delays another for long, and reports whether
+// anything was due.
 func (m *Member) work() bool {
 	w, s := m.inbox.take(), &m.schedule
 	now := m.env.Now()
@@ -255,7 +256,7 @@ func (s scoped) Go(ctx context.Context, task func(context.Context)) error {
 
 func (s scoped) NewSignal() env.Signal { return scopedSignal{s.Env.NewSignal(), s.m} }
 
-// scopedSignal ends the wait when the member does.
+// scopedSignal is a signal whose Wait also ends when the member ends.
 type scopedSignal struct {
 	env.Signal
 	m *Member
@@ -274,7 +275,7 @@ func (s scopedSignal) Wait(limit time.Duration) error {
 	return err
 }
 
-// parked is the signals that a member's tasks wait for: as many as it has tasks.
+// parked holds the signals that a member's tasks wait for: at most one for each task.
 type parked struct {
 	mu   sync.Mutex
 	list []env.Signal // guarded by mu
@@ -294,7 +295,7 @@ func (p *parked) remove(s env.Signal) {
 	}
 }
 
-// wake sets all signals. A task that parks later sees that the member is gone.
+// wake sets all signals. A task that waits later finds that the member is gone.
 func (p *parked) wake() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

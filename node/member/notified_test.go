@@ -37,8 +37,9 @@ func (l countingLogger) Emit(_ context.Context, rec log.Record) {
 	}
 }
 
-// A notify is applied after it has been answered, when its context has ended. If it is part of a trace the round is in
-// that trace, too, and the ping of the old predecessor must not end with the call: a live one would be dropped.
+// A notify is applied after it has been answered, when its context has ended. If the notify is part of a trace, so is
+// the round that applies it. The round's ping of the old predecessor must not end with the call: otherwise a live
+// predecessor would be dropped.
 func TestNotifyOutlivesItsCall(t *testing.T) {
 	failures := &counter{kind: chordevent.KindPeerFailed}
 	w := grpcWorld{events: failures}
@@ -61,7 +62,7 @@ func TestNotifyOutlivesItsCall(t *testing.T) {
 	}
 }
 
-// The same by a call over the simulated network, where contexts end as they do over gRPC.
+// The same for a call over the simulated network, where contexts end as they do over gRPC.
 func TestNotifyOutlivesItsSimulatedCall(t *testing.T) {
 	failures := &counter{kind: chordevent.KindPeerFailed}
 	w := newSimWorld(t, simenv.Config{Seed: 1})

@@ -11,9 +11,10 @@ import (
 // maxPings bounds the contacts that an orphan pings at the same time.
 const maxPings = 32
 
-// orphaned is the round of a member that has no live successor and no predecessor. Alone it continues to serve, but if
-// any known peer answers it joins again, and keeps its data. It does not if a member has joined it meanwhile, which
-// would take it for gone. Only if no peer answers it is known to be alone; until then it looks again in every round.
+// orphaned is the round of a member that has no live successor and no predecessor. The member continues to serve. If
+// any known peer answers, the member joins again and keeps its data, unless another member has joined it meanwhile:
+// that one would find it dead. Only if no known peer answers does the member count as alone; until then it asks again
+// in every round.
 func (m *Member) orphaned(r *round) error {
 	s, now, base := &m.schedule, m.env.Now(), m.host.cfg.Stabilize
 	if m.now.Load().alone && now.Before(s.orphan) {
@@ -50,8 +51,8 @@ func (m *Member) orphaned(r *round) error {
 	return nil
 }
 
-// answering pings contacts, and lists the members that answer, except leavers: these are no ring to join, since mostly
-// they have just left this one. It also reports whether any member answers at all.
+// answering pings contacts, and lists the members that answer, except leavers: a leaver is no member to join, and
+// mostly has just left this ring. It also reports whether any member answers at all.
 func (m *Member) answering(ctx context.Context, contacts []candidate) (found []candidate, some bool, err error) {
 	for len(contacts) > 0 {
 		batch := contacts[:min(len(contacts), maxPings)]
@@ -80,15 +81,15 @@ func (m *Member) answering(ctx context.Context, contacts []candidate) (found []c
 	return found, some, nil
 }
 
-// Alone reports whether the member has no live successor, and no known peer has answered since. Until that is so, other
-// members of the ring may still be alive.
+// Alone reports whether the member has no live successor and none of the known peers has answered it. While Alone
+// returns false, other members of the ring may be alive.
 func (m *Member) Alone() bool {
 	s := m.now.Load()
 	return s.alone && len(s.Live()) == 0
 }
 
-// Known lists members that are alive as far as this one knows: the others of its host, and the known peers on other
-// hosts, the nearest clockwise first. After a large failure they may be on another ring.
+// Known lists the members that this one takes for alive: the others of its host, and the known peers on other hosts,
+// the nearest clockwise first. After a large failure they may be on another ring.
 func (m *Member) Known() []chord.Peer {
 	var list []chord.Peer
 	for _, other := range m.host.Members() {
@@ -99,7 +100,7 @@ func (m *Member) Known() []chord.Peer {
 	return append(list, m.Remembered()...)
 }
 
-// acquaintGap is for how long Acquaint does not ping a host that was silent, in call limits.
+// acquaintGap is the time for which Acquaint does not ping a host again that did not answer, in call limits.
 const acquaintGap = 20
 
 // Acquaint pings the hosts to join through on which the member knows no live peer, and queues the members that answer

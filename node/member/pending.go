@@ -57,7 +57,7 @@ func (p *pending) add(id uint64, e env.Env) *waiting {
 	return w
 }
 
-// wait announces a wait on the signal, unless the answer is there already.
+// wait marks w as waiting on its signal and returns true, unless the answer has already come.
 func (p *pending) wait(w *waiting) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -77,7 +77,7 @@ func (p *pending) answer(id uint64, a answered) {
 	}
 }
 
-// remove ends the wait and returns the answer, if it has come. With clean the signal can be used again.
+// remove ends the wait and returns the answer, if it has come. If clean, w's signal is unset, so w may be reused.
 func (p *pending) remove(id uint64, w *waiting, clean bool) (a answered, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

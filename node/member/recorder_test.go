@@ -82,7 +82,7 @@ func (l recordLogger) Emit(_ context.Context, rec log.Record) {
 	}
 }
 
-// covered reports whether a member's register covered a key at some instant from start to end.
+// covered reports whether owner's ownership register covered key at some instant from start to end.
 func (r *recorder) covered(owner, key chord.ID, start, end time.Time) bool {
 	history := r.owned[owner]
 	for i, o := range history {

@@ -31,7 +31,7 @@ type transit struct {
 	started   int64 // Unix microseconds
 }
 
-// been reports whether the lookup has passed a member.
+// been reports whether the lookup has already visited member id.
 func (t *transit) been(id *chord.ID) bool {
 	return slices.ContainsFunc(t.path, func(h Hop) bool { return h.Peer.ID == *id }) ||
 		slices.ContainsFunc(t.before, func(h *nodepb.Hop) bool { return chord.ID(h.Peer.Id) == *id })
@@ -138,8 +138,8 @@ func (m *Member) forward(ctx context.Context, t *transit) {
 	m.endHop(span, err)
 }
 
-// pass sends a lookup to the best next hop that accepts it: a silent candidate is replaced by the next best. It records
-// the chosen one on the span, and returns how many did not answer.
+// pass sends a lookup to the best next hop that accepts it: if a candidate does not answer, the next best one. It
+// records the chosen hop on span, and returns the number of candidates that did not answer.
 func (m *Member) pass(ctx context.Context, t *transit, span trace.Span) (timeouts int, err error) {
 	var room [maxCandidates + 2]candidate
 	list := m.candidates(room[:0], t.key, t.final, false)

@@ -36,8 +36,8 @@ func (m *Member) begin(parent context.Context, name string) *round {
 	return r
 }
 
-// about sets the other member concerned; the span records the one at its first change. A peer without an incarnation is
-// any member at its address, and has no identifier.
+// about sets the other member that the round concerns; the span records the one that was set at the first change. A
+// peer without an incarnation is any member at its address, and has no identifier.
 func (r *round) about(p chord.Peer) {
 	if p.Incarnation == 0 || r.span != nil && r.peer != "" {
 		return
@@ -69,7 +69,8 @@ func (r *round) changed() context.Context {
 	return r.ctx
 }
 
-// end closes the round. A quiet one is offered to the sampler as a span of its own; few of these are sampled.
+// end ends the round. A round that changed nothing is offered to the sampler as a span of its own; few of these are
+// sampled.
 func (r *round) end(err error) {
 	outcome := chordevent.OutcomeQuiet
 	switch {

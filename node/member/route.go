@@ -11,7 +11,7 @@ import (
 	"chordconductor/node/nodepb"
 )
 
-// The host's side of the peer-to-peer services: read the request, find the member, let it answer.
+// The host's side of the peer-to-peer services: read the request, find the member, have it answer.
 
 // noMember is the answer to a call for a member that is not on this host. If that member has left, the answer names it,
 // so that its peers do not take it for crashed.
@@ -19,7 +19,7 @@ func (h *Host) noMember(call *nodepb.Call) *nodepb.Reply {
 	return &nodepb.Reply{Status: notMember, Self: h.hasLeft(call.GetTarget()), ClockMillis: h.env.Wall().UnixMilli(), Version: Version}
 }
 
-// hasLeft is the latest incarnation of the member with an identifier that has left lately, or nil.
+// hasLeft returns the latest incarnation with identifier id among the members that have left lately, or nil.
 func (h *Host) hasLeft(id []byte) *nodepb.Peer {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -127,7 +127,7 @@ func (h *Host) Answer(_ context.Context, q *nodepb.AnswerRequest) (*nodepb.Answe
 	return m.serveAnswer(q)
 }
 
-// keysOf is the key side that a call is for.
+// keysOf returns the Keys of the member that a call is for.
 func (h *Host) keysOf(call *nodepb.Call) (Keys, error) {
 	m, _, err := h.route(call)
 	if m == nil {

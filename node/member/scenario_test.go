@@ -230,7 +230,7 @@ func (s *scenario) heal() {
 	}
 }
 
-// load keeps looking up keys from changing hosts, and checks every answer.
+// load looks up keys from changing hosts, one after the other, and checks every answer.
 func (s *scenario) load() {
 	n := 0
 	var next func()
@@ -293,8 +293,8 @@ func (s *scenario) picture() string {
 	return b.String()
 }
 
-// TestRandomScenarios plays random schedules. Whatever happens, once it ends the ring becomes ideal by itself, and no
-// lookup was ever answered wrong. A failing seed is printed with the shortest schedule that still fails.
+// TestRandomScenarios plays random schedules. Once a schedule has ended the ring must become ideal by itself, and no
+// lookup may have returned a wrong owner. A failing seed is printed with the shortest schedule that still fails.
 func TestRandomScenarios(t *testing.T) {
 	runs := *seeds
 	switch {
@@ -341,7 +341,7 @@ func shrink(t *testing.T, seed uint64, steps []step, problems []string) ([]step,
 	return steps, problems
 }
 
-// One seed is one run: all events of two runs are the same, to the last attribute.
+// Two runs with one seed must emit the same events, with the same attributes.
 func TestSameSeedSameRun(t *testing.T) {
 	run := func() *recorder {
 		_, rec := play(t, 42, draw(rand.New(rand.NewPCG(42, 1))))

@@ -9,7 +9,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// A silence stands until the host sends a message, and the list of silent hosts has the latest.
+// A host counts as silent until it sends a message; if too many are silent, the list keeps the latest.
 func TestSilences(t *testing.T) {
 	var s silences
 	begin := time.Unix(1000, 0)
@@ -33,7 +33,7 @@ func TestSilences(t *testing.T) {
 	}
 }
 
-// A peer that has been found dead since a time is so until seen again, and its later incarnation never was.
+// lostSince holds for a peer until it is seen again, and never for a later incarnation of it.
 func TestLostSince(t *testing.T) {
 	var b knownPeers
 	begin := time.Unix(1000, 0)

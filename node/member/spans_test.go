@@ -87,7 +87,8 @@ func (s *recordedSpan) End(opts ...trace.SpanEndOption) {
 	}
 }
 
-// A recursive lookup is one trace: each hop is the child of the one before, and names its member and its pointer.
+// A recursive lookup is one trace: the span of each hop is the child of the span of the hop before, and names its
+// member and its pointer.
 func TestLookupSpansNest(t *testing.T) {
 	w := newSimWorld(t, simenv.Config{Seed: 1, Delay: simenv.Fixed(5 * time.Millisecond)})
 	rec := &spanRecorder{}
@@ -145,8 +146,8 @@ func TestLookupSpansNest(t *testing.T) {
 	}
 }
 
-// An unchanged ring makes no traces of maintenance; a change makes some, back-dated to the start of the round, and all
-// events of the change belong to one.
+// While the ring does not change, maintenance makes no traces. A round that changes something is a trace that begins at
+// the start of the round, and all events of the change belong to it.
 func TestMaintenanceTracesOnlyChanges(t *testing.T) {
 	w := newSimWorld(t, simenv.Config{Seed: 2})
 	rec := &spanRecorder{}

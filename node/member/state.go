@@ -72,8 +72,8 @@ func (m *Member) edit(change func(*snapshot)) {
 	m.host.updateReadiness()
 }
 
-// cause returns the context of the operation that changes something. It is called only if something changes, since that
-// is when a maintenance round becomes a trace.
+// cause returns the context of the operation that changes something. It must be called only if something changes: the
+// call makes a maintenance round a trace.
 type cause func() context.Context
 
 func because(ctx context.Context) cause { return func() context.Context { return ctx } }

@@ -17,12 +17,13 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// Telemetry is where a host's members emit traces, events and metrics. What is nil is not emitted.
+// Telemetry is where a host's members emit traces, events and metrics. A field that is nil emits nothing.
 type Telemetry struct {
 	Tracer trace.TracerProvider
 	Events log.LoggerProvider // the pipeline for events: see package otel
 	Meter  metric.MeterProvider
-	// Lost is how many event records the process knows it lost. A keyframe follows each increase.
+	// Lost returns the number of event records that the process has lost, as far as it knows. A keyframe follows each
+	// increase.
 	Lost func() int64
 }
 
@@ -153,7 +154,7 @@ func (m *Member) started() chordevent.Started {
 	return chordevent.Started{Address: m.self.Addr, Bits: cfg.Bits, ListLen: cfg.Successors, Replicas: cfg.Replicas, VirtualIndex: m.index}
 }
 
-// ref names another member in an event, with the last event number received from it.
+// ref returns the form in which an event names p: with the last event number received from p.
 func (m *Member) ref(p chord.Peer) chordevent.PeerRef {
 	if !p.Real() {
 		return chordevent.PeerRef{Peer: p}
@@ -187,7 +188,7 @@ type reporter struct {
 	lost     int64
 }
 
-// report sends what is due.
+// report emits the keyframe and the load that are due.
 func (m *Member) report() {
 	r := &m.reporter
 	now := m.env.Now()
@@ -213,7 +214,7 @@ func (m *Member) report() {
 	}
 }
 
-// lookupSet is the attributes of a lookup's measurements.
+// lookupSet returns the attributes of a lookup's measurements.
 func (in *instruments) lookupSet(mode Mode, ok bool) []metric.RecordOption {
 	i := 0
 	if mode == Iterative {

@@ -70,7 +70,7 @@ func TestKeyframeAfterLoss(t *testing.T) {
 	}
 }
 
-// A leaver's last event is Left, and its neighbors do not find it dead.
+// The last event of a leaver is Left, and no neighbor reports the leaver as failed.
 func TestGracefulLeaveIsNoFailure(t *testing.T) {
 	w := newSimWorld(t, simenv.Config{Seed: 8})
 	rec := newRecorder(w.Now)

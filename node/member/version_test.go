@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// A refusal names the versions that do work, and those are the ones that are accepted.
+// A refusal must name exactly the versions that speaks accepts.
 func TestVersionsThatWork(t *testing.T) {
 	for version := range uint32(Version + 10) {
 		err := speaks(version)

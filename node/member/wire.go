@@ -23,7 +23,7 @@ func idFromWire(space chord.Space, b []byte) (chord.ID, error) {
 	return id, nil
 }
 
-// peerFromWire reads a peer; an absent one, or one without an identifier, is "none".
+// peerFromWire reads a peer; if p is nil, or has no identifier, the result is the zero value.
 func peerFromWire(space chord.Space, p *nodepb.Peer) (chordevent.PeerRef, error) {
 	if p == nil || len(p.Id) == 0 {
 		return chordevent.PeerRef{}, nil

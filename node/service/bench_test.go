@@ -176,8 +176,8 @@ func (echo) Get(_ context.Context, q *nodepb.GetRequest) (*nodepb.GetResponse, e
 	return &nodepb.GetResponse{Value: q.Key}, nil
 }
 
-// A counter counts the calls to a host that operations take. A host's calls to itself, which do not go over the
-// network, do not count.
+// A counter counts the calls over the network that operations make to a host; a host's calls to itself are not among
+// them.
 type counter struct {
 	host *member.Host
 	n    *atomic.Int64

@@ -33,12 +33,12 @@ type Control struct {
 	orders uint64     // guarded by mu: number of times that faults were set
 }
 
-// A Gate holds a host's events back, and reports whether it has just released them; *otel.Gate is one.
+// A Gate holds a host's events back. Hold reports whether it has just released them. *otel.HoldGate implements it.
 type Gate interface{ Hold(held bool) (opened bool) }
 
 // NewControl returns the service of a host. Without a gate there is no telemetry to hold back. With a token, commands
-// must be signed; without one only callers on loopback are accepted. The environment is the one below the fault layer,
-// so that a paused host accepts commands.
+// must be signed; without one only callers on loopback are accepted. e must be the environment below the fault layer,
+// so that a paused host still accepts commands.
 func NewControl(h *member.Host, e env.Env, f *faults.Layer, g Gate, token string) *Control {
 	c := &Control{host: h, env: e, faults: f, gate: g}
 	if token != "" {

@@ -165,7 +165,7 @@ func TestCommandsOfNoUse(t *testing.T) {
 	}
 }
 
-// A host without a token accepts commands from loopback only, whatever they carry.
+// A host without a token accepts commands from loopback only, whatever credentials they carry.
 func TestWithoutToken(t *testing.T) {
 	h, cc := serving(t, "")
 	if _, err := session(t, cc, h.Address(), ""); status.Code(err) != codes.FailedPrecondition || !strings.Contains(err.Error(), "--control-token") {

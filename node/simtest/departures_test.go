@@ -236,7 +236,7 @@ func TestDepartures(t *testing.T) {
 	t.Logf("%d departures: the longest leave took %v", len(plans), longest.took)
 }
 
-// together are the rings of TestDeparturesTakeNoLongerTogether: the members of each host, of which the first stays.
+// together lists the rings of TestDeparturesTakeNoLongerTogether: the members of each host, of which the first stays.
 var together = map[string][]int{
 	"8 of 9":            {2, 2, 2, 2, 2, 2, 2, 2, 2},
 	"15 of 16":          {2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2},
@@ -245,8 +245,8 @@ var together = map[string][]int{
 	"8 of 9 of 1 to 16": {1, 16, 4, 1, 8, 2, 1, 3, 1},
 }
 
-// TestDeparturesTakeNoLongerTogether: hosts that leave at the same time take at most twice the time of the slowest of
-// them that leaves alone. All messages take 2 ms, so that the numbers of round trips are compared.
+// TestDeparturesTakeNoLongerTogether: hosts that leave at the same time take at most twice the time that the slowest of
+// them takes to leave alone. All messages take 2 ms, so that the numbers of round trips are compared.
 func TestDeparturesTakeNoLongerTogether(t *testing.T) {
 	for name, virtual := range together {
 		for _, replicas := range []int{1, 2, 3} {

@@ -112,7 +112,7 @@ func (l *eventLog) end(addr string) {
 	}
 }
 
-// covered reports whether a member's register covered a key at some instant from start to end.
+// covered reports whether p's ownership register covered key at some instant from start to end.
 func (l *eventLog) covered(p chord.Peer, key chord.ID, start, end time.Time) bool {
 	for _, t := range l.owned {
 		if t.owner == p.ID && t.incarnation == p.Incarnation && chord.Owns(t.from, key, t.owner) &&

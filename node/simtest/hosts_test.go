@@ -21,7 +21,7 @@ var (
 	hostSeed  = flag.Uint64("host-seed", 0, "the only such ring to run")
 )
 
-// formTime bounds the time in which a ring of many members forms, which is no promise.
+// formTime bounds the time in which a ring of many members forms. docs/promises.md has no promise about it.
 const formTime = 5 * time.Minute
 
 // A hostPlan is a ring of hosts with any numbers of virtual nodes, and the changes of its hosts.
@@ -59,7 +59,7 @@ func (p hostPlan) String() string {
 	return b.String()
 }
 
-// hostInstances are the rings that showed the fault: replicas on too few hosts, permanently.
+// hostInstances lists rings that showed the fault once: replicas on too few hosts, permanently.
 var hostInstances = []hostPlan{
 	{plan{bits: 160, successors: 8, replicas: 3, keys: 300}, []int{32, 32}, []hostEvent{{after: 30 * time.Second, join: []int{4}}}},
 	{plan{bits: 160, successors: 8, replicas: 3, keys: 300}, []int{16, 16}, []hostEvent{{after: 30 * time.Second, join: []int{16}}}},
@@ -109,8 +109,8 @@ func randomHosts(seed uint64) hostPlan {
 	return p
 }
 
-// TestReplicasOnDistinctHosts: whatever hosts a ring has, and whatever hosts join it, crash or replace each other, T
-// later every key is on as many distinct hosts as R and the hosts allow, and every owner's preference list is right.
+// TestReplicasOnDistinctHosts: T after any sequence of joins, crashes and replacements of hosts, every key is on as
+// many distinct hosts as R and the number of hosts allow, and every owner's preference list is right.
 func TestReplicasOnDistinctHosts(t *testing.T) {
 	var worst time.Duration
 	n := 0

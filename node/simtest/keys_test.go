@@ -42,7 +42,7 @@ func (r *ring) settle(t *testing.T) {
 	}
 }
 
-// on runs a task on a host and waits for its end.
+// on runs task on host h, with the keeper of the host's first member, and waits until the task ends.
 func (r *ring) on(t *testing.T, h *host, task func(ctx context.Context, k *keeper.Keeper)) {
 	t.Helper()
 	done := false
@@ -152,7 +152,8 @@ func TestAdjacentCrashes(t *testing.T) {
 	}
 }
 
-// TestPartition: both sides go on, and become one ring with all writes that either has acknowledged.
+// TestPartition: during a partition both parts of the ring serve reads and writes. Afterwards they become one ring,
+// which has every write that either part has acknowledged.
 func TestPartition(t *testing.T) {
 	for _, percent := range []int{10, 30, 50} {
 		t.Run(fmt.Sprintf("%d percent", percent), func(t *testing.T) {

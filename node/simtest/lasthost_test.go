@@ -9,8 +9,8 @@ import (
 	"chordconductor/node/keeper"
 )
 
-// TestLastHostStaysActive: when all other hosts leave, the last one serves without a pause. Once, orphaned, it tried to
-// join through the leaver, which still answered, and was no member meanwhile.
+// TestLastHostStaysActive: when all other hosts leave, the last one serves without a pause. An earlier version, which
+// had become an orphan, tried to join through the leaver, which still answered, and was not on the ring meanwhile.
 func TestLastHostStaysActive(t *testing.T) {
 	for seed := range uint64(several(100)) {
 		rnd := rand.New(rand.NewPCG(seed, 43))

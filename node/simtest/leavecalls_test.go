@@ -10,7 +10,7 @@ import (
 	"chordconductor/node/nodepb"
 )
 
-// keyCalls counts the calls of the key side that a host makes.
+// keyCalls counts the calls of the key service that a host makes.
 type keyCalls struct {
 	env.Env
 	count map[string]int

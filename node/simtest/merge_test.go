@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// inOrderWithin reports whether the ring is in order within T, and the time it takes, at most settleTime.
+// inOrderWithin waits, at most settleTime, until the ring is in order. It returns the time taken, and whether that was
+// at most T.
 func (r *ring) inOrderWithin() (took time.Duration, ok bool) {
 	begin := r.w.Elapsed()
 	settled := r.w.RunUntil(settleTime, 100*time.Millisecond, r.settled)

@@ -63,7 +63,7 @@ type history struct {
 	pending []string        // values of writes of unknown outcome: they may appear
 	refused map[string]bool // values that must not
 	lost    bool            // more hosts crashed than it had replicas: any earlier value may be there, or none
-	ever    []write         // acknowledged values that are no longer in last
+	ever    []write         // acknowledged values that are not in last any more
 }
 
 type write struct {
@@ -92,7 +92,7 @@ func (o *oracle) verdict() error {
 	return errors.New(strings.Join(lines, "\n"))
 }
 
-// refused reports whether an error means that no replica has the write and none will.
+// refused reports whether err means that no replica has the write, and none will ever have it.
 func refused(err error) bool {
 	switch status.Code(err) {
 	case codes.InvalidArgument, codes.ResourceExhausted, codes.FailedPrecondition, codes.AlreadyExists:
@@ -101,7 +101,7 @@ func refused(err error) bool {
 	return false
 }
 
-// fail counts an operation without an answer, unless the calling host has ended.
+// fail counts an operation that ended with err and so without an answer, unless the calling host has ended.
 func (o *oracle) fail(err error) {
 	if errors.Is(err, keeper.ErrUnavailable) {
 		o.failed++

@@ -58,8 +58,8 @@ func randomOrphans(seed uint64) orphanPlan {
 	return p
 }
 
-// orphanInstances are the rings that showed the fault: two hosts join, the owners crash 20 to 40 ms later, and the ring
-// is ideal, but no member owns it, permanently.
+// orphanInstances lists rings that showed the fault once: two hosts join, the owners crash 20 to 40 ms later, and the
+// ring is ideal, but no member owns it, permanently.
 func orphanInstances() (list []orphanPlan) {
 	for _, owners := range []int{1, 2} {
 		for _, after := range []time.Duration{20, 40, 60, 100} {
@@ -192,7 +192,7 @@ func (r *ring) onRing() (list []*member.Member) {
 }
 
 // ownedOnce reports whether the active members are one ideal ring, in which each owns exactly the range between its
-// predecessor and itself. Joiners that can reach no member do not count.
+// predecessor and itself. Joiners that can reach no member are ignored.
 func (r *ring) ownedOnce() bool {
 	list := r.onRing()
 	slices.SortFunc(list, func(a, b *member.Member) int { return a.Self().ID.Compare(b.Self().ID) })
@@ -208,7 +208,7 @@ func (r *ring) ownedOnce() bool {
 	return g.Ideal(r.hosts[0].Space())
 }
 
-// TestLastMemberOwnsTheWholeCircle: one active member alone is a ring.
+// TestLastMemberOwnsTheWholeCircle: the last active member of a ring becomes the owner of the whole circle.
 func TestLastMemberOwnsTheWholeCircle(t *testing.T) {
 	r := settledRing(t, plan{hosts: 2, replicas: 1})
 	r.fill(t, 20)

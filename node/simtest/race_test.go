@@ -2,8 +2,8 @@
 
 package simtest
 
-// A simulated world runs one task at a time: the race detector has little to find in it and makes it ten times slower,
-// so `make test` runs a few schedules under it and most of them without.
+// A simulated world runs one task at a time, so the race detector finds little in it and makes it ten times slower.
+// Therefore `make test` runs a few schedules with the race detector, and most of them without it.
 const (
 	defaultSeeds   = 6
 	defaultStories = 3

@@ -108,7 +108,7 @@ func run(seed uint64, p plan) (o *oracle, err error) {
 	return o, o.verdict()
 }
 
-// on runs a task on a host, and reports whether it ends in time.
+// on runs task on host h, and reports whether it ended within limit.
 func (o *oracle) on(h *host, limit time.Duration, task func(ctx context.Context, k *keeper.Keeper)) bool {
 	done := false
 	if err := h.layer.Go(context.Background(), func(ctx context.Context) {

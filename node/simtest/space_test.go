@@ -91,7 +91,7 @@ func (at point) meet() {
 	}
 }
 
-// has reports whether a point has the levels of a list "dimension=level,…".
+// has reports whether at has all the levels of list, which has the form "dimension=level,…".
 func (at point) has(list string) bool {
 	for condition := range strings.SplitSeq(list, ",") {
 		if name, want, _ := strings.Cut(condition, "="); condition != "" && at[name] != want {

@@ -49,7 +49,7 @@ func (o *oracle) keyState() string {
 	return b.String()
 }
 
-// traceKey prints an operation on the watched key.
+// traceKey prints an operation on key n if n is the watched key.
 func (o *oracle) traceKey(n int, format string, args ...any) {
 	if n == *watchedKey {
 		o.trace(format, args...)

@@ -44,9 +44,9 @@ func shortText(v pcommon.Value) string {
 	return ""
 }
 
-// IsEvent reports whether a record claims to be of this vocabulary, from its name alone. Records that do not are
-// forwarded and otherwise left alone. A name in other letters, or in one of the fields that held names of events before
-// records got a field for them, claims it too: Decode returns what to change.
+// IsEvent reports whether a record claims to be of this vocabulary, from its name alone. Other records are forwarded
+// unchanged and not decoded. A name in other letters, or in one of the fields that held names of events before records
+// got a field for them, claims it too: Decode returns what to change.
 func IsEvent(rec plog.LogRecord) bool {
 	name, _ := nameOf(rec)
 	return name != ""
@@ -152,7 +152,7 @@ func (d *decoder) fail(f field, why Reason) {
 	}
 }
 
-// failRange is fail for a number that is not from least to most, which it names.
+// failRange records the error that f's number is not between least and most.
 func (d *decoder) failRange(f field, least, most int64) {
 	if d.err != nil {
 		return

@@ -186,7 +186,8 @@ func TestIsEvent(t *testing.T) {
 }
 
 // TestMisnamedEvents: the error for a name of the vocabulary in other letters, or in the fields that held names of
-// events earlier, names the right form. A text of another program that only begins like one is left alone.
+// events earlier, names the right form. A record of another program whose name only begins like one of the vocabulary
+// is not an event.
 func TestMisnamedEvents(t *testing.T) {
 	type record struct{ name, attribute, body string }
 	for r, want := range map[record]DecodeError{

@@ -119,7 +119,7 @@ type KeysMoved struct {
 // NodeLoad carries what a member holds and has done since its start.
 type NodeLoad struct{ Load }
 
-// Load counts keys held and operations served as owner.
+// Load has the numbers of keys held, and of operations served as the owner.
 type Load struct {
 	OwnedKeys, ReplicaKeys int64
 	Bytes                  int64 // of owned and replica records

@@ -29,7 +29,7 @@ var (
 	moveFields     = []field{fMoveID, fMovePhase, fMoveDirection, fMoveFrom, fMoveTo, fMoveKeys, fMoveBytes, fMoveReason}
 )
 
-// "None" is written as an empty identifier alone.
+// A peer that is "none" is written as an empty identifier, without the other attributes.
 const (
 	peerOptional = 1<<fPeerAddress | 1<<fPeerIncarnation | 1<<fPeerSeq
 	predOptional = 1<<fPredecessorAddress | 1<<fPredecessorIncarnation | 1<<fPredecessorSeq
@@ -74,7 +74,7 @@ var byName = func() map[string]*layout {
 	return all
 }()
 
-// identity is the attributes that identify the event's subject: a host's event names no member.
+// identity returns the attributes that identify the event's subject: a host's event names no member.
 func (l *layout) identity() []field {
 	if l.Kind == KindHostState {
 		return hostIdentity

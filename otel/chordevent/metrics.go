@@ -123,7 +123,7 @@ func (m *Metric) Float64Histogram(meter metric.Meter) (metric.Float64Histogram, 
 	return meter.Float64Histogram(m.Name, metric.WithUnit(m.Unit), metric.WithDescription(m.Text), metric.WithExplicitBucketBoundaries(m.Buckets...))
 }
 
-// Int64Histogram makes the instrument of a histogram row that counts.
+// Int64Histogram makes the instrument of a histogram row whose values are whole numbers.
 func (m *Metric) Int64Histogram(meter metric.Meter) (metric.Int64Histogram, error) {
 	return meter.Int64Histogram(m.Name, metric.WithUnit(m.Unit), metric.WithDescription(m.Text), metric.WithExplicitBucketBoundaries(m.Buckets...))
 }
@@ -176,7 +176,7 @@ func (m *Metric) Int64ObservableGauge(meter metric.Meter, value metric.Int64Call
 	return meter.Int64ObservableGauge(m.Name, metric.WithUnit(m.Unit), metric.WithDescription(m.Text), metric.WithInt64Callback(value))
 }
 
-// Float64ObservableGauge makes the instrument of a gauge row that is no whole number.
+// Float64ObservableGauge makes the instrument of a gauge row whose values are not whole numbers.
 func (m *Metric) Float64ObservableGauge(meter metric.Meter, value metric.Float64Callback) (metric.Float64ObservableGauge, error) {
 	return meter.Float64ObservableGauge(m.Name, metric.WithUnit(m.Unit), metric.WithDescription(m.Text), metric.WithFloat64Callback(value))
 }

@@ -21,7 +21,7 @@ type valueRow struct {
 var (
 	ownerOperations = []string{SpanGet, SpanPut, SpanDelete}
 	rounds          = []string{SpanStabilize, SpanRectify, SpanFixFingers, SpanCheckPredecessor, SpanCheckSuspect, SpanProbe, SpanHint, SpanMerge}
-	// noticing are the operations that detect failed peers.
+	// noticing lists the operations that detect failed peers.
 	noticing = slices.Concat([]string{SpanLookup, SpanLeave, SpanKeysMove, SpanRepair, SpanStabilize, SpanRectify, SpanCheckPredecessor, SpanMerge}, ownerOperations)
 	signals  = []string{"traces", "metrics", "logs"}
 )

@@ -90,7 +90,7 @@ func TestComposeSecrets(t *testing.T) {
 	}
 }
 
-// In Kubernetes too: hosts alone have the ring secret, the conductor has the pin, and no probe speaks plain gRPC.
+// In Kubernetes too, only the hosts have the ring secret, the conductor has the pin, and no probe speaks plain gRPC.
 func TestKubernetesSecrets(t *testing.T) {
 	keys := func(c corev1.Container) map[string]string {
 		of := map[string]string{}

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// elsewhere are the blocks of commands that these tests do not run, by how they begin, and what does.
+// elsewhere lists the blocks of commands that these tests do not run, by how they begin, and the test that does.
 var elsewhere = map[string]string{
 	"make test":         "the continuous run",
 	"docker compose up": "test/e2e, TestCompose",

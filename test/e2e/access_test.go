@@ -94,8 +94,8 @@ func TestRingSecret(t *testing.T) {
 	}
 }
 
-// A ring over mutual TLS, each host with a certificate for its own address alone, commanded by a conductor with one of its
-// own.
+// A ring over mutual TLS, each host with a certificate for only its own address, commanded by a conductor with one of
+// its own.
 func TestMutualTLS(t *testing.T) {
 	const controlToken = "e7b24d685a1c0e93f7b24d68a1c0e93f7b24d685"
 	certificate := authority(t)

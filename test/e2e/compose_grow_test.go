@@ -75,7 +75,7 @@ func composeChaos(t *testing.T, c *conductor, docker string, must func(...string
 	})
 	must("--profile", "chaos", "stop", "chaos")
 	must("--profile", "chaos", "rm", "--force", "chaos")
-	// A host that died while it joined leaves members that are silent, or that only others name: they alone may be
+	// A host that died while it joined leaves members that are silent, or that only others name: only these may be
 	// uncertain.
 	chaos := func(host string) bool {
 		return slices.ContainsFunc(ids, func(id string) bool { return strings.HasPrefix(host, id[:12]+":") })

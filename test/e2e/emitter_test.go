@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// The worked example of docs/telemetry.md: an emitter in JavaScript, on the public SDK, conforms at all levels; and the
-// conductor shows its ring.
+// The example emitter of docs/telemetry.md, in JavaScript on the public SDK, conforms at all levels, and the conductor
+// shows its ring.
 func TestForeignEmitter(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{"package.json", "package-lock.json", "emitter.js"} {

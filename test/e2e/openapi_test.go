@@ -11,7 +11,7 @@ import (
 )
 
 // The description of the API that the program serves is an OpenAPI 3.1 document by OpenAPI's own schema, also behind a
-// prefix; and one that is none is found out.
+// prefix; and the check rejects a document that is not one.
 func TestOpenAPIDocument(t *testing.T) {
 	meta, err := jsonschema.UnmarshalJSON(strings.NewReader(datamodel.OpenAPI31SchemaData))
 	if err != nil {

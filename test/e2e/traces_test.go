@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// members are the members of a trace: those with spans in it, and those with events on its spans.
+// members returns the members that have spans in the trace, or events on its spans.
 func (tr trace) members() map[string]bool {
 	all := map[string]bool{}
 	for _, s := range tr.Spans {
@@ -36,7 +36,7 @@ func (tr trace) whole() error {
 	return nil
 }
 
-// called reports whether a trace has the server's span of a call from one member to another, on the other's account.
+// called reports whether the trace has a server span of method, emitted by member `to`, for a call from member `from`.
 func (tr trace) called(method, from, to string) bool {
 	for _, s := range tr.Spans {
 		if s.Operation == method && s.tag("span.kind") == "server" && s.tag("chord.node.id") == to && s.tag("chord.peer.id") == from {
@@ -59,8 +59,8 @@ func (tr trace) instances() int {
 	return len(all)
 }
 
-// receives checks the receiver's side of a move: within the call that began it, and so within the source's side, with
-// the same attributes.
+// receives checks the receiver's span of a move: it must be within the call that began the move, and so within the
+// source's span, and have the same attributes.
 func (tr trace) receives(s span, joiner string) error {
 	byID := map[string]span{}
 	for _, other := range tr.Spans {

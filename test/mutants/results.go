@@ -51,7 +51,8 @@ func readResults(file string) (*results, error) {
 	return r, lines.Err()
 }
 
-// get gives a mutant's outcome, if there is one. Survivors are run again if they are to be: a test may be there by now.
+// get returns the stored outcome of m, if there is one. With again, it returns none for a survivor, which is then run
+// again: tests may have been added.
 func (r *results) get(m mutant, again bool) (outcome, bool) {
 	one, ok := r.of[m.key()]
 	if !ok || again && one.Verdict == survived {

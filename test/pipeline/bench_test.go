@@ -22,8 +22,9 @@ const (
 //   - events: nothing;
 //   - all: the spans and the events, so everything that the Collector does and its own work on top.
 //
-// The target is a throughput ratio of 0.9 on the mix. Both share the processors with senders and sink, which take the
-// same from either; cpu-ratio is of the processor time of the two processes alone.
+// The target is a throughput ratio of 0.9 on the mix. The conductor and the Collector share the processors with the
+// senders and the sink, which take the same time from each of them; cpu-ratio compares the processor time of only the
+// two processes.
 func BenchmarkPipeline(b *testing.B) {
 	for _, mix := range []struct {
 		name                   string

@@ -111,7 +111,7 @@ func free(b *testing.B) string {
 	return l.Addr().String()
 }
 
-// done reports whether a system has processed as many requests of logs and of traces as given.
+// done reports whether the system has processed at least logs requests of logs and traces requests of spans.
 func (s *system) done(b *testing.B, logs, traces int64) bool {
 	if s.sink.traces.Load() < traces || s.logs && s.sink.logs.Load() < logs {
 		return false
@@ -146,7 +146,7 @@ func (s *system) folded(b *testing.B) uint64 {
 	return stats.Applied
 }
 
-// used is the processor time of the system's process. /proc counts it in hundredths of a second.
+// used returns the processor time of the system's process. /proc counts it in hundredths of a second.
 func (s *system) used(b *testing.B) time.Duration {
 	b.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.process.Pid))

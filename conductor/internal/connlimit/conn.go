@@ -18,7 +18,8 @@ type Conn struct {
 	writing int           // guarded by limiter.mu; calls of Write in progress
 	closed  bool          // guarded by limiter.mu
 
-	// Held is the bytes of request bodies that are being received on this connection; conductor/ingest maintains it.
+	// Held is the number of bytes of the request bodies that are being received on this connection; conductor/ingest
+	// maintains it.
 	Held atomic.Int64
 }
 

@@ -112,7 +112,7 @@ var stalls = []struct {
 	{"an answer that is not read", func(_ *testing.T, c net.Conn) { fmt.Fprint(c, "GET /much HTTP/1.1\r\nHost: x\r\n\r\n") }},
 }
 
-// However many connections have no work, by whatever mix of ways, the next one is served.
+// However many idle connections there are, and however they became idle, the next connection is served.
 func TestWaitingConnectionsAreEvicted(t *testing.T) {
 	const most = 20
 	for n, stall := range stalls {

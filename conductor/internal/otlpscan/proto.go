@@ -135,8 +135,8 @@ const (
 )
 
 // skip skips a field that is not entered. OTLP has no groups, in no version, and the decoder leaves a group at its
-// first field, so that the rest of it is read as fields of the message around it: what looks shallow from outside of
-// the group is as deep as its sender likes. So a group is malformed.
+// first field, so that the rest of it is read as fields of the message around it: a body that is shallow for a reader
+// that skips groups may be of any depth for the decoder. So a body with a group is malformed.
 func skip(body []byte, pos, end int, wire uint64) (int, error) {
 	n := 0
 	switch wire {

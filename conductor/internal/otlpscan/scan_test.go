@@ -117,7 +117,8 @@ func nest(v pcommon.Value, levels int, random *rand.Rand) {
 	v.SetEmptyBytes().FromRaw([]byte("*\n*\n*\n"))
 }
 
-// The same request gets the same result in protobuf and in JSON, wherever its values are and whatever they consist of.
+// The same request gets the same result in protobuf and in JSON, wherever in it the nested values are, and of whatever
+// kinds they are.
 func TestDepth(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for _, p := range places() {
@@ -148,8 +149,8 @@ func TestDepth(t *testing.T) {
 	}
 }
 
-// Bodies that end a process when they are decoded: 1.5 million levels, of every kind that can be made of brackets
-// alone.
+// Bodies that end a process when they are decoded: 1.5 million levels, of every kind that can be written with brackets
+// only.
 func TestBombs(t *testing.T) {
 	const levels = 1_500_000
 	body := []byte{}

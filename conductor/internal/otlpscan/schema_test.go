@@ -48,7 +48,7 @@ func TestTheSchemaIsOTLPs(t *testing.T) {
 	}
 }
 
-// scalarOf is the kind of a field that is no message.
+// scalarOf returns the kind of a field that is not a message.
 func scalarOf(f protoreflect.FieldDescriptor) kind {
 	switch f.Kind() {
 	case protoreflect.StringKind:

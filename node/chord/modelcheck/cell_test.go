@@ -22,7 +22,7 @@ const (
 )
 
 // A ref is a pointer: the distance to the place in its lower three bits, and whether it means an earlier incarnation of
-// a member that has joined again. None, and a placeholder, is 0.
+// a member that has joined again. 0 means none, or a placeholder.
 type ref uint8
 
 const earlierIncarnation ref = 8
@@ -86,7 +86,7 @@ func (g *ring) rotated(n, by int) ring {
 	return out
 }
 
-// canonical is the least rotation, which stands for all.
+// canonical returns the least of the ring's rotations, which represents all of them.
 func (g *ring) canonical(n int) ring {
 	best := 0
 	for by := 1; by < n; by++ {
@@ -105,7 +105,7 @@ func (g *ring) canonical(n int) ring {
 	return g.rotated(n, best)
 }
 
-// orbit is how many of the ring's n rotations differ.
+// orbit returns the number of different rings among the ring's n rotations.
 func (g *ring) orbit(n int) int {
 	for period := 1; period < n; period++ {
 		if n%period == 0 && g.rotated(n, period) == *g {

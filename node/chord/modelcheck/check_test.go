@@ -67,8 +67,8 @@ func TestEstablishedRings(t *testing.T) {
 	})
 }
 
-// A settledCase explores what can come of a settled ring of n members with lists of r, in a model that set chooses;
-// limit bounds the events, 0 does not.
+// A settledCase explores all that can happen to a settled ring of n members with lists of r entries, in the model that
+// set configures; limit bounds the number of events (0: no bound).
 type settledCase struct {
 	name        string
 	size        size

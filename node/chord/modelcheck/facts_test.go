@@ -13,7 +13,7 @@ type places uint8
 func (p places) has(i int) bool { return p>>i&1 != 0 }
 func (p places) count() int     { return bits.OnesCount8(uint8(p)) }
 
-// from turns a set relative to a place into one relative to place 0.
+// from converts a set relative to a place into one relative to place 0.
 func (p places) from(place, n int) places {
 	return (p<<place | p>>(n-place)) & (1<<n - 1)
 }
@@ -129,7 +129,8 @@ func (m *model) ideals(keep func(places) bool) []ring {
 }
 
 // mayFail is the proof's assumption about failures: no member loses its last live successor, and no principal fails
-// while there are only r+1. Members that are leaving count as gone already, and lists about to be adopted as lists.
+// while there are only r+1. A leaving member counts as gone already, and a list that is about to be adopted counts like
+// an adopted one.
 func (s *scene) mayFail(t int) bool {
 	rest := s.live &^ s.left &^ (1 << t)
 	principals := s.live &^ s.left

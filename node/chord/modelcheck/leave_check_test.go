@@ -9,8 +9,8 @@ import (
 	"chordconductor/node/chord"
 )
 
-// explore visits all states reachable from members that all stay, and returns what is wrong, with the steps to it: a
-// state that must not be, or one from which no path leads to an end.
+// explore visits all states that can be reached from the one in which all members stay. If it finds a forbidden state,
+// or one from which no path leads to an end, it returns that state and the steps to it.
 func (m *leaveModel) explore() (states int, wrong string) {
 	var start partyState
 	for i := range m.n {
@@ -109,7 +109,7 @@ func TestLeaving(t *testing.T) {
 	}
 }
 
-// Each rule is needed: the checker finds a counterexample without it.
+// The checker must find a counterexample when any one of the rules is broken.
 func TestBrokenLeavingBreaks(t *testing.T) {
 	for name, c := range map[string]struct {
 		want  string

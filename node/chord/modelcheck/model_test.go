@@ -82,14 +82,14 @@ func (m *model) expand(g *ring, emit func(event, *ring)) {
 	}
 }
 
-// becomes emits that a member's pointers change, if they do.
+// becomes emits the event in which a member's pointers become c, if that changes them.
 func (s *scene) becomes(k kind, member, with int, c cell) {
 	if c != s.cells[member].pointers() {
 		s.turns(k, member, with, s.cells[member].withPointers(c))
 	}
 }
 
-// turns emits that a cell changes.
+// turns emits the event in which a member's cell becomes c.
 func (s *scene) turns(k kind, member, with int, c cell) {
 	next := *s.ring
 	next.cells[member] = c
@@ -106,8 +106,8 @@ func (s *scene) copyable(place int) bool {
 }
 
 // queryHead is the first query of a stabilize: the member that t with pointers c queries, t's pointers after the
-// answer, and the candidate that the answer names. If there is no answer, because the head is dead, which becomes a
-// step of its own, or is BUSY, answers is false.
+// answer, and the candidate that the answer names. If the head is dead or BUSY, answers is false: a dead head is
+// handled in a separate step, and a BUSY one is queried again later.
 func (s *scene) queryHead(t int, c cell) (h int, next cell, candidate ref, answers bool) {
 	head := c.succ(0)
 	h = s.at(t, head)
@@ -155,7 +155,7 @@ func (s *scene) meet(t int) {
 	}
 }
 
-// rectify is t's handling of notifies, when it has nothing else under way.
+// rectify emits the steps in which t handles notifies; t must have nothing else under way.
 func (s *scene) rectify(t int) {
 	c := s.cells[t].pointers()
 	if s.cells[t].pending() != 0 {
@@ -193,7 +193,7 @@ func (s *scene) joins(j int) {
 	}
 }
 
-// goes is how a member fails, or starts to leave. Both are subject to the same condition.
+// goes emits the steps in which member t fails or begins to leave. Both have the same condition.
 func (s *scene) goes(t int) {
 	if !s.fail && !s.leave || !s.mayFail(t) {
 		return
@@ -212,10 +212,10 @@ func (s *scene) goes(t int) {
 	}
 }
 
-// depart is how a leaving member continues: it sends Depart to its predecessor and its successor, or not, in any order,
-// and is gone. Until then it answers BUSY to queries for its pointers, and applies only Depart of other leavers. A
-// predecessor that has something under way makes it wait, except a query of the leaver itself: the answer to that does
-// not count any more. A successor does not, since its list stays as it is.
+// depart emits the steps of a leaving member: it sends Depart to its predecessor and its successor, or not, in any
+// order, and is gone. Until then it answers BUSY to queries for its pointers, and applies only Depart of other leavers.
+// A predecessor that has something under way makes it wait, except a query of the leaver itself: the answer to that
+// does not count any more. A successor does not, since its list stays as it is.
 func (s *scene) depart(t int) {
 	c := s.cells[t].pointers()
 	if p := s.at(t, c.pred()); s.current(t, s.n, c.pred()) {

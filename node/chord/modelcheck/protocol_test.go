@@ -22,7 +22,7 @@ type protocol interface {
 	predecessorDeparts(c cell, distance int, leaver cell) cell
 }
 
-// production is the protocol of package chord. Results are remembered by packed arguments.
+// production is the protocol of package chord. It caches the results by their packed arguments.
 type production struct {
 	n, r    int
 	circles []circle

@@ -4,7 +4,7 @@ package modelcheck
 // this operation under way: it answers BUSY to queries for its pointers, and notifies and leavers wait. A joiner is no
 // member until it has applied the answer.
 //
-// A query is a step only if its answer will change something. Others are no more than a moment of BUSY.
+// A query is a step only if its answer will change something. Other queries only make the asker BUSY for a moment.
 
 func (s *scene) stabilizeInSteps(t int) {
 	c := s.cells[t].pointers()
@@ -74,7 +74,7 @@ func (s *scene) asks(t int) {
 	}
 }
 
-// follow is the rest of a stabilize after its first query.
+// follow returns the query that continues a stabilize after its first query.
 func (s *scene) follow(t int, candidate ref) pending {
 	if candidate == 0 || !s.worth(t, candidate) {
 		return idle
@@ -82,7 +82,7 @@ func (s *scene) follow(t int, candidate ref) pending {
 	return newPending(following, candidate, 0)
 }
 
-// worth reports whether a candidate is alive and does not leave, so that sooner or later it answers.
+// worth reports whether candidate is alive and is not leaving, so that sooner or later it answers.
 func (s *scene) worth(t int, candidate ref) bool {
 	return s.current(t, s.n, candidate) && (s.leaverAnswers || !s.left.has(s.at(t, candidate)))
 }

@@ -17,7 +17,7 @@ type Churn struct {
 	Lookups
 }
 
-// warmUp is how long members join and leave before lookups count.
+// warmUp is how long members join and leave before lookups are measured.
 const warmUp = 5 * time.Minute
 
 // measureChurn runs a ring that begins with n members, while lookups begin at one a second.

@@ -22,7 +22,7 @@ type Figures struct {
 	Modes    []Mode
 }
 
-// A Scale is the size of the experiments.
+// A Scale sets the sizes of the experiments: members, keys, lookups and repetitions.
 type Scale struct {
 	Exponents            []int // of the rings whose path length is measured
 	PathLookups          int
@@ -61,8 +61,8 @@ type job struct {
 	run          func() error
 }
 
-// jobs are all parts. Each writes to its own fields and draws from its own seed, so that they may run in any order and
-// side by side.
+// jobs lists all parts of the measurement. Each writes to its own fields and draws from its own seed, so they may run
+// in any order and concurrently.
 func (s Scale) jobs(f *Figures) (list []job) {
 	add := func(figure, what string, cost float64, run func() error) {
 		list = append(list, job{figure, what, cost, run})

@@ -14,8 +14,8 @@ import (
 type Lookups struct {
 	Lookups    int // that ended
 	Unanswered int // those without an owner within their limit
-	// Failed is as ToN counts: unanswered, or the answer was not the successor of the key among the members on the ring
-	// when it arrived.
+	// Failed counts as ToN does: lookups without an answer, and those whose answer was not the successor of the key
+	// among the members on the ring when the answer arrived.
 	Failed int
 	// Wrong must be 0: the member returned did not own the key, by its register, at the lookup's start nor at its end.
 	// (A member that owned it only in between counts here too.)
@@ -75,7 +75,7 @@ func (r *ring) lookup(t *tally, h *host, key chord.ID, mode member.Mode) {
 	}))
 }
 
-// owners are the members that own a key by their registers: one, or for a moment none.
+// owners returns the members that own key by their registers: one, or for a moment none.
 func (r *ring) owners(key chord.ID) (list []chord.Peer) {
 	for _, h := range r.hosts {
 		if h.covers(key) {

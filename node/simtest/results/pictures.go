@@ -7,7 +7,7 @@ import (
 	"gonum.org/v1/plot/plotter"
 )
 
-// pictures are the plots, by file name.
+// pictures returns the plots, by file name.
 func pictures(f *Figures) map[string]picture {
 	return map[string]picture{
 		"path-length.svg": pathPicture(f.Paths),

@@ -68,7 +68,7 @@ type route struct {
 	last     int // including believed owners
 }
 
-// lookup follows a lookup from member to member by chord.Routes alone. dead (nil: none) marks members that do not
+// lookup follows a lookup from member to member, using only chord.Routes. dead (nil: none) marks members that do not
 // answer: the lookup skips those that it has called already, and continues with the next best candidate.
 func (g *rest) lookup(from int, key chord.ID, dead []bool) (l route) {
 	if t := &g.tables[from]; chord.Owns(t.Pred.ID, key, t.Self.ID) {

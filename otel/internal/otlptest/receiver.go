@@ -96,7 +96,7 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-// Stop closes the ports.
+// Stop closes the receiver's ports, and returns when both servers have ended.
 func (r *Receiver) Stop() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
