@@ -2,11 +2,14 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"chordconductor/conductor/history"
 )
 
 // A start that is rejected leaves no file and no directory, whatever the reason: an address in use, a certificate, a
@@ -66,5 +69,61 @@ func TestARefusedStartLeavesNothing(t *testing.T) {
 				t.Errorf("left behind: %v, %v", left, err)
 			}
 		})
+	}
+}
+
+// A data directory that is in use or cannot be used, wherever in it the reason lies: one line names the flag and the path.
+func TestAnUnusableDataDirectory(t *testing.T) {
+	noDirectory := func(names ...string) func(*testing.T, string) {
+		return func(t *testing.T, dir string) {
+			path := filepath.Join(append([]string{dir}, names...)...)
+			if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, nil, 0o600)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	noFile := func(names ...string) func(*testing.T, string) {
+		return func(t *testing.T, dir string) {
+			if err := os.MkdirAll(filepath.Join(append([]string{dir}, names...)...), 0o700); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for name, spoil := range map[string]func(t *testing.T, dir string){
+		"in use": func(t *testing.T, dir string) {
+			other, err := history.Open(history.Options{Dir: dir})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { other.Close() })
+		},
+		"a file":         noDirectory(),
+		"a loop":         func(t *testing.T, dir string) { symlink(t, dir, dir) },
+		"a link to none": func(t *testing.T, dir string) { symlink(t, filepath.Join(dir, "none"), dir) },
+		"no lock":        noFile("LOCK"),
+		"no audit log":   noDirectory("audit"),
+		"no commands":    noFile("audit", "commands.jsonl"),
+		"no queue":       noDirectory("queue"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "data")
+			spoil(t, dir)
+			var out, complaint bytes.Buffer
+			code := run(t.Context(), []string{
+				"--scenario", "none", "--http", "127.0.0.1:0", "--otlp-grpc", "127.0.0.1:0", "--otlp-http", "127.0.0.1:0",
+				"--forward-traces", "127.0.0.1:1", "--data-dir", dir,
+			}, &out, &complaint)
+			text := strings.TrimSpace(complaint.String())
+			if code != exitUsage || !strings.HasPrefix(text, "conductor: --data-dir: ") || !strings.Contains(text, dir) || strings.Contains(text, "\n") {
+				t.Errorf("exit %d: %s", code, text)
+			}
+		})
+	}
+}
+
+func symlink(t *testing.T, to, path string) {
+	t.Helper()
+	if err := os.Symlink(to, path); err != nil {
+		t.Fatal(err)
 	}
 }

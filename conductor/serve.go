@@ -182,14 +182,14 @@ func (c *conductor) listen(now func() time.Time) (err error) {
 		Dir: c.dataDir, MaxBytes: c.historyBytes(), Ring: viewWithin(c.memory).Ring, Recording: c.memory.Recording, Seeking: c.memory.Past,
 		Logf: c.logf, Meter: c.own.meter("chordconductor/conductor/eventlog"),
 	}); err != nil {
-		return err
+		return c.dirError(err)
 	}
 	var dir string
 	if c.dataDir != "" {
 		dir = filepath.Join(c.dataDir, "audit")
 	}
 	if c.audit, err = audit.Open(dir, c.logf); err != nil {
-		return err
+		return c.dirError(err)
 	}
 	c.watch = judge.NewWatch()
 	c.watch.Within(c.memory.Watch)
@@ -197,6 +197,14 @@ func (c *conductor) listen(now func() time.Time) (err error) {
 	view.Recorder, view.Meter, view.Log, view.Now = recorders{c.watch, c.past}, c.own.meter("chordconductor/conductor/live"), c.log, now
 	c.live, err = live.New(view)
 	return err
+}
+
+// dirError adds to an error of history or audit log, which names the path, the flag that chose it.
+func (c *conductor) dirError(err error) error {
+	if c.dataDir == "" {
+		return err
+	}
+	return fmt.Errorf("--data-dir: %w", err)
 }
 
 // abandon closes what an unsuccessful start has opened.

@@ -60,7 +60,7 @@ func (s *Server) start(ctx context.Context, cfg Config) (err error) {
 			err = s.run(ctx, storage, host)
 		}
 		if err != nil {
-			return fmt.Errorf("forwarding queue in %s: %w", cfg.QueueDir, err)
+			return fmt.Errorf("--data-dir: forwarding queue in %s: %w", cfg.QueueDir, err)
 		}
 		host.extensions[storageID] = storage
 	}
