@@ -28,6 +28,15 @@ type jsonScan struct {
 	stack [maxOpen]open
 }
 
+// A deepField is an ErrDeep for whoever made a field that the schema does not have.
+type deepField struct{}
+
+func (deepField) Error() string {
+	return "a field that OTLP does not have is nested more than 64 levels deep"
+}
+
+func (deepField) Is(target error) bool { return target == ErrDeep }
+
 // bom is the byte order mark that some tools write, without meaning.
 var bom = []byte("\ufeff")
 
@@ -121,7 +130,7 @@ func (s *jsonScan) close(in *open) {
 func (s *jsonScan) push(k kind, list bool) error {
 	if k == unknown {
 		if s.alien++; s.alien > MaxDepth {
-			return ErrDeep
+			return deepField{}
 		}
 	} else if k == anyValue && !list {
 		if s.depth++; s.depth > MaxDepth {

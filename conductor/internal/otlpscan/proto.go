@@ -11,7 +11,7 @@ import (
 const MaxDepth = 64
 
 var (
-	// ErrDeep: a request nests deeper than MaxDepth.
+	// ErrDeep: values nest deeper than MaxDepth, or fields that the schema does not have: errors.Is finds both.
 	ErrDeep = errors.New("attribute values are nested more than 64 levels deep")
 	// ErrMalformed: a body is not of its declared format.
 	ErrMalformed = errors.New("the body is malformed")
