@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"chordconductor/internal/grpclogs"
 	"chordconductor/internal/printable"
 	"chordconductor/internal/redact"
 )
@@ -35,6 +36,7 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	cmd := command(secrets)
 	cmd.PersistentPreRun = func(cmd *cobra.Command, _ []string) { addSecrets(secrets, cmd.Flags()) }
 	stderr = secrets.Writer(printable.Writer(stderr))
+	grpclogs.To(stderr)
 	cmd.SetArgs(args)
 	cmd.SetOut(stdout)
 	cmd.SetErr(stderr)

@@ -19,6 +19,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"chordconductor/internal/grpclogs"
 	"chordconductor/internal/redact"
 )
 
@@ -37,6 +38,7 @@ func run(ctx context.Context, end *ending, args []string) int {
 	o := new(options)
 	cmd := newRoot(end, o)
 	secrets.AddEnvironment()
+	grpclogs.To(secrets.Writer(os.Stderr))
 	cmd.PersistentPreRun = func(*cobra.Command, []string) {
 		secrets.Add(o.access.ControlToken, o.access.ClientToken)
 		secrets.Add(strings.Split(o.access.RingSecret, ",")...)

@@ -1,0 +1,46 @@
+// Package grpclogs directs grpc-go's own log lines, which by themselves go to standard error and may quote what a peer
+// has sent, into a program's output. Node and conductor import it, and direct them through their filter of secrets.
+package grpclogs
+
+import (
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"sync/atomic"
+
+	"google.golang.org/grpc/grpclog"
+)
+
+// out is where the lines go, one call of Write each.
+var out output
+
+type output struct{ to atomic.Pointer[io.Writer] }
+
+func (o *output) Write(p []byte) (int, error) {
+	if to := o.to.Load(); to != nil {
+		return (*to).Write(p)
+	}
+	return os.Stderr.Write(p)
+}
+
+// To directs the lines to w, from any goroutine.
+func To(w io.Writer) { out.to.Store(&w) }
+
+// The logger is exchanged here, since gRPC permits it only before any use of it.
+func init() { grpclog.SetLoggerV2(logger(&out, os.Getenv)) }
+
+// logger is grpc-go's own, by its own variables, with another output. Its JSON form is not supported.
+func logger(w io.Writer, env func(string) string) grpclog.LoggerV2 {
+	writers := [3]io.Writer{io.Discard, io.Discard, io.Discard} // of info, warnings and errors; a lower level includes the higher ones
+	switch strings.ToLower(env("GRPC_GO_LOG_SEVERITY_LEVEL")) {
+	case "", "error":
+		writers[2] = w
+	case "warning":
+		writers[1] = w
+	case "info":
+		writers[0] = w
+	}
+	verbosity, _ := strconv.Atoi(env("GRPC_GO_LOG_VERBOSITY_LEVEL")) // 0 if it is none, as grpc-go has it
+	return grpclog.NewLoggerV2WithVerbosity(writers[0], writers[1], writers[2], verbosity)
+}
