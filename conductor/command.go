@@ -120,7 +120,7 @@ func (o *options) pageFlags(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.demoToken, "insecure-demo-token", false, "off loopback, accept weak tokens, for demos")
 	flags.StringVar(&o.basePath, "base-path", "", "`path` below which page and API are served, for a proxy that does not remove its prefix, such as /chord")
 	flags.StringSliceVar(&o.allowHost, "allow-host", nil, "further Host `name` that the page, the API and the OTLP/HTTP port accept (repeatable)")
-	flags.StringVar(&o.ingest.TLS.CertFile, "tls-cert", "", "`file` with the certificate (PEM) of the page and the OTLP ports")
+	flags.StringVar(&o.ingest.TLS.CertFile, "tls-cert", "", "`file` with the certificate (PEM) of the page and the OTLP ports (this file and the other PEM files are read again when they change; a pipe is read once)")
 	flags.StringVar(&o.ingest.TLS.KeyFile, "tls-key", "", "`file` with the certificate's key (PEM)")
 	flags.StringVar(&o.memory, "memory", "", "`size` of the memory to use, such as 512MiB (default $GOMEMLIMIT, else nine tenths of the control group's or a quarter of the machine's)")
 	flags.StringVar(&o.jaegerUI, "jaeger-ui", "", "`URL` of Jaeger's page, for links to traces")

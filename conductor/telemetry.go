@@ -92,7 +92,7 @@ func trustOwn(files ingest.TLS) (*tls.Config, error) {
 	type certificates struct{ now, before *x509.Certificate }
 	var last certificates
 	own, err := reload.New(nil, func() (certificates, error) {
-		pair, err := tls.LoadX509KeyPair(files.CertFile, files.KeyFile)
+		pair, err := reload.LoadPair(files.CertFile, files.KeyFile)
 		if err != nil {
 			return last, fmt.Errorf("--tls-cert, --tls-key: %w", err)
 		}

@@ -104,7 +104,7 @@ Events, traces and metrics are exported over OTLP to http://localhost:4317, or a
 	f.BoolVar(&o.access.Insecure, "insecure", false, "let peers and clients be unauthenticated on an address that other machines reach")
 	f.StringVar(&o.dieAfter, "die-after", "", "`range` of random times after which the host crashes, for experiments: 30s-90s")
 	p := root.PersistentFlags()
-	p.StringVar(&o.access.CertFile, "tls-cert", "", "`file` with this program's certificate (PEM; turns mutual TLS on, with the two below)")
+	p.StringVar(&o.access.CertFile, "tls-cert", "", "`file` with this program's certificate (PEM; turns mutual TLS on, with the two below; the three files are read again when they change, a pipe once)")
 	p.StringVar(&o.access.KeyFile, "tls-key", "", "`file` with its key (PEM)")
 	p.StringVar(&o.access.CAFile, "tls-ca", "", "`file` with the authorities whose certificates are accepted (PEM)")
 	secretVar(p, &o.access.RingSecret, "ring-secret", "CHORD_RING_SECRET", "secret of all hosts of the ring, 128 bits or more, in place of certificates; or NEW,OLD: the first is used, both are accepted")

@@ -3,8 +3,6 @@ package ingest
 import (
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -102,12 +100,7 @@ func (h *header) complete() error {
 	if h.file == "" {
 		return nil
 	}
-	f, err := os.Open(h.file)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	content, err := io.ReadAll(io.LimitReader(f, maxHeaderValue+1))
+	content, err := reload.ReadFile(h.file)
 	if err != nil {
 		return err
 	}

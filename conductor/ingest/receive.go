@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
 	"strings"
 	"sync"
 	"time"
@@ -124,7 +123,7 @@ func serverTLS(t TLS, log *slog.Logger) (*tls.Config, error) {
 
 // config reads the files.
 func (t TLS) config() (*tls.Config, error) {
-	pair, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
+	pair, err := reload.LoadPair(t.CertFile, t.KeyFile)
 	if err != nil {
 		return nil, fmt.Errorf("--tls-cert %s, --tls-key %s: %w", t.CertFile, t.KeyFile, err)
 	}
@@ -132,7 +131,7 @@ func (t TLS) config() (*tls.Config, error) {
 	if t.ClientCAFile == "" {
 		return config, nil
 	}
-	pem, err := os.ReadFile(t.ClientCAFile)
+	pem, err := reload.ReadFile(t.ClientCAFile)
 	if err != nil {
 		return nil, fmt.Errorf("--tls-client-ca: %w", err)
 	}

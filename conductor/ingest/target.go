@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"strconv"
 	"strings"
 
@@ -190,7 +189,7 @@ func (t Target) newTLS(flag string, secure, overHTTP bool, log *slog.Logger) (*r
 			cfg.NextProtos = []string{"h2", "http/1.1"}
 		}
 		if t.CAFile != "" {
-			pem, err := os.ReadFile(t.CAFile)
+			pem, err := reload.ReadFile(t.CAFile)
 			if err != nil {
 				return nil, fmt.Errorf("%s-ca: %w", flag, err)
 			}
@@ -200,7 +199,7 @@ func (t Target) newTLS(flag string, secure, overHTTP bool, log *slog.Logger) (*r
 			}
 		}
 		if t.CertFile != "" {
-			pair, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
+			pair, err := reload.LoadPair(t.CertFile, t.KeyFile)
 			if err != nil {
 				return nil, fmt.Errorf("%s-cert, %s-key: %w", flag, flag, err)
 			}

@@ -2,7 +2,9 @@ package reload
 
 import (
 	"crypto/sha256"
+	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"time"
 )
@@ -11,7 +13,7 @@ const every = time.Second // between checks of the files
 
 // A Value is loaded from files. Its methods may be called from any goroutine.
 type Value[T any] struct {
-	files  []string
+	files  []string // that can be read again
 	load   func() (T, error)
 	failed func(error)
 	now    func() time.Time
@@ -25,10 +27,10 @@ type Value[T any] struct {
 type sum [sha256.Size]byte
 
 // New loads a value, and loads it again after a change of one of the files. An error of a later load is passed to
-// failed (nil: ignored), once for each change.
+// failed (nil: ignored), once for each change. load reads the files with ReadFile or LoadPair.
 func New[T any](failed func(error), load func() (T, error), files ...string) (*Value[T], error) {
-	v := &Value[T]{files: files, load: load, failed: failed, now: time.Now}
-	v.sum = v.read() // before load: a change while it reads is seen by the next check
+	v := &Value[T]{files: slices.DeleteFunc(slices.Clone(files), isOnce), load: load, failed: failed, now: time.Now}
+	v.sum, _ = v.read() // before load: a change while it reads is seen by the next check
 	v.checked = v.now()
 	var err error
 	v.value, err = load()
@@ -36,9 +38,15 @@ func New[T any](failed func(error), load func() (T, error), files ...string) (*V
 }
 
 // read is the sum of all files' contents: modification times are coarse, and a mounted secret is exchanged by a link.
-func (v *Value[T]) read() sum {
+// The error is about a file that has become one that can be read only once.
+func (v *Value[T]) read() (_ sum, unusable error) {
 	h := sha256.New()
 	for _, name := range v.files {
+		if isOnce(name) {
+			unusable = fmt.Errorf("%s is no longer a regular file", name)
+			h.Write([]byte{2})
+			continue
+		}
 		data, err := os.ReadFile(name)
 		one := sha256.Sum256(data)
 		h.Write(one[:])
@@ -46,7 +54,7 @@ func (v *Value[T]) read() sum {
 			h.Write([]byte{1})
 		}
 	}
-	return sum(h.Sum(nil))
+	return sum(h.Sum(nil)), unusable
 }
 
 // Get returns the value of the files as they are, or as they were when they could last be used.
@@ -58,12 +66,16 @@ func (v *Value[T]) Get() T {
 		return v.value
 	}
 	v.checked = now
-	is := v.read()
+	is, err := v.read()
 	if is == v.sum {
 		return v.value
 	}
 	v.sum = is
-	if value, err := v.load(); err == nil {
+	var value T
+	if err == nil {
+		value, err = v.load()
+	}
+	if err == nil {
 		v.value = value
 	} else if v.failed != nil {
 		v.failed(err)

@@ -12,7 +12,7 @@ import (
 // Pair is a certificate and its key, in PEM files.
 func Pair(failed func(error), certFile, keyFile string) (*Value[*tls.Certificate], error) {
 	return New(failed, func() (*tls.Certificate, error) {
-		pair, err := tls.LoadX509KeyPair(certFile, keyFile)
+		pair, err := LoadPair(certFile, keyFile)
 		if err != nil {
 			return nil, fmt.Errorf("certificate %s with key %s: %w", certFile, keyFile, err)
 		}

@@ -108,7 +108,7 @@ func (s ClientSettings) config(pins []Pin) (*tls.Config, error) {
 			cfg.VerifyConnection = verifyPin(pins)
 		}
 	case s.CertFile != "":
-		if pair, err = tls.LoadX509KeyPair(s.CertFile, s.KeyFile); err != nil {
+		if pair, err = reload.LoadPair(s.CertFile, s.KeyFile); err != nil {
 			return nil, fmt.Errorf("%s, %s: %w", s.Names.Cert, s.Names.Key, err)
 		}
 	}

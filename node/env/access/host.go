@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"fmt"
 	"net"
-	"os"
 	"strings"
 
 	"google.golang.org/grpc/credentials"
@@ -136,11 +135,11 @@ func (h *Host) Pin() (Pin, bool) {
 // loadFiles reads PEM files: a certificate with its key (none, if the names are empty), and authorities.
 func loadFiles(certFile, keyFile, caFile string) (pair tls.Certificate, roots *x509.CertPool, err error) {
 	if certFile != "" {
-		if pair, err = tls.LoadX509KeyPair(certFile, keyFile); err != nil {
+		if pair, err = reload.LoadPair(certFile, keyFile); err != nil {
 			return pair, nil, fmt.Errorf("TLS certificate %q with key %q: %w", certFile, keyFile, err)
 		}
 	}
-	pem, err := os.ReadFile(caFile)
+	pem, err := reload.ReadFile(caFile)
 	if err != nil {
 		return pair, nil, fmt.Errorf("TLS authorities: %w", err)
 	}
