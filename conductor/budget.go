@@ -31,6 +31,15 @@ func (o *options) budget() (*memory.Budget, error) {
 	return memory.New(limit, "--memory")
 }
 
+// enforceMemory begins to enforce the budget, and warns of one that does not protect the process. It is no error: memory
+// may be added, or be swapped out.
+func (c *conductor) enforceMemory() {
+	c.memory.Enforce()
+	if beyond := c.memory.Beyond(); beyond != "" {
+		c.log.Warn(beyond)
+	}
+}
+
 // viewWithin bounds a view by its shares of the memory.
 func viewWithin(b *memory.Budget) live.Config {
 	return live.Config{

@@ -117,7 +117,7 @@ func startReplay(o options, p *replay.Player, log *slog.Logger) (c *conductor, e
 	if c.memory, err = o.budget(); err != nil {
 		return nil, err
 	}
-	c.memory.Enforce()
+	c.enforceMemory()
 	if err := c.listen(p.Clock); err != nil {
 		return nil, err
 	}

@@ -106,7 +106,7 @@ func start(o options, log *slog.Logger) (c *conductor, err error) {
 	if c.memory, err = o.budget(); err != nil {
 		return nil, err
 	}
-	c.memory.Enforce()
+	c.enforceMemory()
 	begun := c // the result is nil by the time an error returns
 	defer func() {
 		if err != nil {

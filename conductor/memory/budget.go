@@ -81,6 +81,31 @@ func New(limit int64, source string) (*Budget, error) {
 	return b, nil
 }
 
+// Beyond describes, for people, a budget of more memory than the process can have: it would end the process before its
+// shares refuse anything. Empty: it is not, or what the process can have is not known.
+func (b *Budget) Beyond() string {
+	group, err := memlimit.FromCgroup()
+	if err != nil {
+		group = math.MaxUint64
+	}
+	machine, err := memlimit.FromSystem()
+	if err != nil {
+		machine = math.MaxUint64
+	}
+	return b.beyond(group, machine)
+}
+
+func (b *Budget) beyond(group, machine uint64) string {
+	has, whose := machine, "the machine's memory"
+	if group < machine {
+		has, whose = group, "the control group's limit"
+	}
+	if uint64(b.Limit) <= has {
+		return ""
+	}
+	return fmt.Sprintf("%d MiB of memory (%s) is more than %s, %d MiB: the system may end the process before the limit is enforced", b.Limit>>20, b.Source, whose, has>>20)
+}
+
 // Default is the budget of a process without --memory: GOMEMLIMIT if that is set, else a share of the control group's
 // memory or of the machine's.
 func Default() (*Budget, error) {
