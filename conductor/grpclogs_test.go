@@ -12,7 +12,7 @@ import (
 func TestGRPCsLogLinesAreRedacted(t *testing.T) {
 	const token = "4f9c2b7d1e8a6035c7d2e9b1f4a80c36"
 	var out, complaint bytes.Buffer
-	if code := run(t.Context(), []string{"--token", token, "--http", "nonsense"}, &out, &complaint); code != exitUsage {
+	if code := execute(t.Context(), []string{"--token", token, "--http", "nonsense"}, &out, &complaint); code != exitUsage {
 		t.Errorf("exit %d", code)
 	}
 	complaint.Reset()

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"chordconductor/conductor/history"
+	"chordconductor/conductor/eventlog"
 )
 
 // A start that is rejected leaves no file and no directory, whatever the reason: an address in use, a certificate, a
@@ -91,7 +91,7 @@ func TestAnUnusableDataDirectory(t *testing.T) {
 	}
 	for name, spoil := range map[string]func(t *testing.T, dir string){
 		"in use": func(t *testing.T, dir string) {
-			other, err := history.Open(history.Options{Dir: dir})
+			other, err := eventlog.Open(eventlog.Options{Dir: dir})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -109,7 +109,7 @@ func TestAnUnusableDataDirectory(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "data")
 			spoil(t, dir)
 			var out, complaint bytes.Buffer
-			code := run(t.Context(), []string{
+			code := execute(t.Context(), []string{
 				"--scenario", "none", "--http", "127.0.0.1:0", "--otlp-grpc", "127.0.0.1:0", "--otlp-http", "127.0.0.1:0",
 				"--forward-traces", "127.0.0.1:1", "--data-dir", dir,
 			}, &out, &complaint)
