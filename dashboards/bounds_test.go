@@ -14,9 +14,9 @@ func TestBoundsAreThoseOfTheCode(t *testing.T) {
 		file     string
 		line     string
 	}{
-		{successors, 8, "node/flags.go", `"successors", 8,`},
-		{stabilizeInterval, 0.5, "node/flags.go", `"stabilize", 500*time.Millisecond,`},
-		{callLimit, 1, "node/flags.go", `"call-limit", time.Second,`},
+		{successors, 8, "node/host/presets.go", `Successors: 8,`},
+		{stabilizeInterval, 0.5, "node/host/presets.go", `Stabilize: 500 * time.Millisecond,`},
+		{callLimit, 1, "node/host/presets.go", `CallLimit: time.Second,`},
 		{keyframe, 10, "node/member/config.go", `setDefault(&c.Keyframe, 10*time.Second)`},
 		{stalenessPeriods, 1.5, "conductor/ring/memberstatus.go", `overduePeriods = 1.5`},
 		{silentPeriods, 3, "conductor/ring/memberstatus.go", `silentPeriods  = 3`},
