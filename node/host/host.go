@@ -143,7 +143,7 @@ func (h *Host) printf(format string, args ...any) { h.cfg.Log(fmt.Sprintf(format
 // Address is the address at which other hosts and clients reach this one.
 func (h *Host) Address() string { return h.env.Address() }
 
-// Status is what the host knows of itself and its members now: the answer of the key service to Status.
+// Status is the state of the host and its members: the answer of the key service to Status.
 func (h *Host) Status() *nodepb.StatusResponse {
 	a, _ := h.kv.Status(context.Background(), nil) // never fails
 	return a

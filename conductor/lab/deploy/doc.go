@@ -1,4 +1,4 @@
-// Package deploy is what a simulation and the controller know of a ring's hosts: a Fleet, which lists and commands them, a
+// Package deploy gives simulations and the controller access to a ring's hosts: a Fleet, which lists and commands them, a
 // Deployment, which adds the runtime of their tasks, and the errors of commands.
 //
 // Package local makes the hosts of a ring in this process, on the wall clock or in a simulated world, package remote

@@ -223,8 +223,8 @@ func (r *Fleet) forget(id chord.ID) {
 // SetFaults replaces all faults of a host, for a lease. As long as it has any, the host can be commanded although the
 // view no longer has it: its members may be paused, and taken for dead.
 func (r *Fleet) SetFaults(ctx context.Context, address string, q *nodepb.SetFaultsRequest) error {
-	hurt := q.GetPaused() || q.GetTelemetryHeld() || len(q.GetFaults()) > 0
-	if hurt {
+	faulty := q.GetPaused() || q.GetTelemetryHeld() || len(q.GetFaults()) > 0
+	if faulty {
 		q = proto.CloneOf(q)
 		q.LeaseMillis = faultLease.Milliseconds()
 		r.setFaulty(address, true)
@@ -232,7 +232,7 @@ func (r *Fleet) SetFaults(ctx context.Context, address string, q *nodepb.SetFaul
 	ctx, cancel := context.WithTimeout(ctx, faultLimit)
 	defer cancel()
 	err := r.command(ctx, address, nodepb.Host_SetFaults_FullMethodName, q, &nodepb.SetFaultsResponse{})
-	if !hurt {
+	if !faulty {
 		r.setFaulty(address, false) // if it could not be reached, the lease will end
 	}
 	return err
@@ -243,10 +243,10 @@ const (
 	faultLimit = 3 * time.Second  // on one host, while others wait for their orders
 )
 
-func (r *Fleet) setFaulty(address string, hurt bool) {
+func (r *Fleet) setFaulty(address string, faulty bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if hurt {
+	if faulty {
 		r.faulty[address] = true
 	} else {
 		delete(r.faulty, address)
