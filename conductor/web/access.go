@@ -57,7 +57,7 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, next http.Handler
 		fail(w, http.StatusForbidden, "the view token is for reading only; this request needs the conductor's token")
 		return
 	}
-	s.limitBody(w, r)
+	limitBody(w, r)
 	next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), grantKey{}, g)))
 }
 

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"io"
 	"net/http"
 	"net/url"
 	"runtime/debug"
@@ -32,16 +33,36 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		case s.secret(r.URL.Path):
 			s.admit(w, r, next)
 		default:
-			s.limitBody(w, r)
+			limitBody(w, r)
 			next.ServeHTTP(w, r)
 		}
 	})
 }
 
-func (s *Server) limitBody(w http.ResponseWriter, r *http.Request) {
-	if r.URL.Path != "/ws" {
-		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout)) // best effort: not every test writer has one
+// limitBody bounds the time for reading a request's body, and only that: a deadline that remained would end the request
+// while its answer is awaited, since net/http reads on to notice a client that disconnects.
+func limitBody(w http.ResponseWriter, r *http.Request) {
+	if r.Body == nil || r.Body == http.NoBody {
+		return
 	}
+	control := http.NewResponseController(w)
+	if control.SetReadDeadline(time.Now().Add(bodyTimeout)) == nil { // not every test writer has one
+		r.Body = timedBody{r.Body, control}
+	}
+}
+
+// A timedBody clears the deadline at its end. What a handler leaves unread, net/http discards within the deadline.
+type timedBody struct {
+	io.ReadCloser
+	control *http.ResponseController
+}
+
+func (b timedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err == io.EOF {
+		_ = b.control.SetReadDeadline(time.Time{}) // fails on a connection that has ended
+	}
+	return n, err
 }
 
 func (s *Server) headers(h http.Header) {
