@@ -176,12 +176,16 @@ func client[T any](ctx context.Context, l *Controller, op func(context.Context, 
 // hostTries is how many hosts an operation is tried on: those that only telemetry names are passed over.
 const hostTries = 4
 
-// onAny runs an operation on a host, and on the next one as long as nothing of it was sent.
+// onAny runs an operation on a host, and on the next one as long as nothing of it was sent. If none has proven itself
+// yet, it is the operation that makes one do so.
 func onAny[T any](ctx context.Context, f deploy.Fleet, op func(context.Context, deploy.Client) (T, error)) (T, error) {
 	var none T
 	n := rand.Uint64() / 2 // no overflow below
 	for try := uint64(1); ; try++ {
-		c, ok := deploy.PickClient(f, n+try)
+		c, ok := deploy.PickClient(f, n+try, deploy.Host.Serves)
+		if !ok {
+			c, ok = deploy.PickClient(f, n+try, deploy.Host.Joined)
+		}
 		if !ok {
 			return none, deploy.Refuse(deploy.ErrUnavailable, "no member is on the ring now")
 		}

@@ -48,6 +48,9 @@ type Host struct {
 	ID      string
 	Address string
 	Members []Member
+	// Unproven: telemetry names this address, and no host has proven itself there, or the last attempt at it failed. No
+	// keys and values are sent there.
+	Unproven bool
 }
 
 // A Member is one ring member as its fleet knows it.
@@ -90,18 +93,21 @@ func HostOf(hosts []Host, id chord.ID) (Host, bool) {
 	return Host{}, false
 }
 
-// Pick returns the client of a host that can serve; n chooses among them.
+// Serves reports whether a client's operations can be sent to a host.
+func (h Host) Serves() bool { return h.Joined() && !h.Unproven }
+
+// Pick returns the client of a host that serves; n chooses among them.
 func Pick(f Fleet, n uint64) (load.Store, bool) {
-	c, ok := PickClient(f, n)
+	c, ok := PickClient(f, n, Host.Serves)
 	return c, ok
 }
 
-// PickClient is Pick for a client that can delete, too.
-func PickClient(f Fleet, n uint64) (Client, bool) {
+// PickClient returns the client of an able host; n chooses among them.
+func PickClient(f Fleet, n uint64, isAble func(Host) bool) (Client, bool) {
 	hosts := f.Hosts()
 	able := 0
 	for _, h := range hosts {
-		if h.Joined() {
+		if isAble(h) {
 			able++
 		}
 	}
@@ -110,7 +116,7 @@ func PickClient(f Fleet, n uint64) (Client, bool) {
 	}
 	skip := int(n % uint64(able))
 	for _, h := range hosts {
-		if !h.Joined() {
+		if !isAble(h) {
 			continue
 		}
 		if skip == 0 {

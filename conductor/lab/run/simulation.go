@@ -122,7 +122,8 @@ type repairWait struct {
 func (s *Simulation) run(ctx context.Context) {
 	s.enter("start")
 	running := s.runtime.NewSignal()
-	if s.runtime.Go(ctx, func(context.Context) {
+	if s.runtime.Go(ctx, func(ctx context.Context) {
+		s.proveHosts(ctx)
 		s.driver.Run()
 		running.Set()
 	}) != nil {

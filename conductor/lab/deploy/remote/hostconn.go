@@ -103,6 +103,9 @@ func (w *watchedConn) Close() error {
 func (r *Fleet) conn(address string) (*hostConn, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.closed {
+		return nil, deploy.Refuse(deploy.ErrUnavailable, "the conductor is stopping")
+	}
 	if !r.faulty[address] && !slices.ContainsFunc(r.refresh(), func(h deploy.Host) bool { return h.Address == address }) {
 		return nil, deploy.Refuse(deploy.ErrUnknown, "no host at %s", address)
 	}
@@ -172,6 +175,9 @@ func (r *Fleet) session(ctx context.Context, c *hostConn) (session, error) {
 	}
 	c.mu.Unlock()
 	s, err := r.challenge(ctx, c)
+	if err == nil || ctx.Err() == nil {
+		r.noteProof(c.address, err == nil)
+	}
 	c.mu.Lock()
 	if err == nil {
 		c.proven = true

@@ -31,12 +31,32 @@ func (r *Fleet) reachable(ctx context.Context, hosts []deploy.Host) (found []dep
 	}
 	ctx, cancel := context.WithTimeout(ctx, reachLimit)
 	defer cancel()
+	order := shuffled(hosts)
+	slices.SortStableFunc(order, func(a, b deploy.Host) int { return cmp.Compare(r.rank(a.Address), r.rank(b.Address)) })
+	found, errs := r.reachAll(ctx, order)
+	if len(found) > 0 {
+		return found, nil
+	}
+	for _, h := range hosts {
+		if err := errs[h.Address]; err != nil {
+			return nil, err
+		}
+	}
+	return nil, status.FromContextError(ctx.Err()).Err() // none was asked
+}
+
+func shuffled(hosts []deploy.Host) []deploy.Host {
 	order := slices.Clone(hosts)
 	rand.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
-	slices.SortStableFunc(order, func(a, b deploy.Host) int { return cmp.Compare(r.rank(a.Address), r.rank(b.Address)) })
+	return order
+}
+
+// reachAll connects to hosts in their order, until ctx ends. It returns those that were reached, and the errors of the
+// others that were asked.
+func (r *Fleet) reachAll(ctx context.Context, order []deploy.Host) (found []deploy.Host, errs map[string]error) {
+	errs = make(map[string]error, len(order)) // by address
 	var (
-		mu    sync.Mutex                           // guards found and errs
-		errs  = make(map[string]error, len(order)) // of those that failed, by address
+		mu    sync.Mutex // guards found and errs
 		asked sync.WaitGroup
 		turns = make(chan struct{}, reachCalls)
 	)
@@ -58,15 +78,7 @@ func (r *Fleet) reachable(ctx context.Context, hosts []deploy.Host) (found []dep
 		})
 	}
 	asked.Wait()
-	if len(found) > 0 {
-		return found, nil
-	}
-	for _, h := range hosts {
-		if err := errs[h.Address]; err != nil {
-			return nil, err
-		}
-	}
-	return nil, status.FromContextError(ctx.Err()).Err() // none was asked
+	return found, errs
 }
 
 // rank is 0 for a host that has proven itself on the connection that there is, and 1 for others.

@@ -37,6 +37,8 @@ type Fleet struct {
 	conns  map[string]*hostConn // guarded by mu; one per host that is in the view, or has faults
 	faulty map[string]bool      // guarded by mu: addresses of hosts with faults in force, which are sent their end
 	gone   map[chord.ID]int64   // guarded by mu: incarnations stopped by command, which the view may still show for a while
+	proofs map[string]proof     // guarded by mu; by address, of hosts that are in the view
+	closed bool                 // guarded by mu
 }
 
 // New returns the fleet of the hosts in a view, reached through a client (nil: without TLS). The token may be
@@ -44,7 +46,7 @@ type Fleet struct {
 func New(view func() *ring.View, token string, way *access.Client) *Fleet {
 	return &Fleet{
 		view: view, token: token, key: hostauth.NewKey(token), way: way, faulty: make(map[string]bool),
-		conns: make(map[string]*hostConn), gone: make(map[chord.ID]int64),
+		conns: make(map[string]*hostConn), gone: make(map[chord.ID]int64), proofs: make(map[string]proof),
 	}
 }
 
@@ -90,7 +92,13 @@ func (r *Fleet) refresh() []deploy.Host {
 	}
 	r.hosts = make([]deploy.Host, 0, len(byAddress)) // a new slice: readers keep the old one
 	for _, h := range byAddress {
+		h.Unproven = !r.trusted(h.Address) && !r.proofs[h.Address].ok
 		r.hosts = append(r.hosts, *h)
+	}
+	for address := range r.proofs {
+		if byAddress[address] == nil {
+			delete(r.proofs, address)
+		}
 	}
 	slices.SortFunc(r.hosts, func(a, b deploy.Host) int { return cmp.Compare(a.Address, b.Address) })
 	for id := range r.gone {
@@ -283,6 +291,7 @@ func (r *Fleet) Replicas() int { return r.view().Replicas }
 func (r *Fleet) Close(context.Context) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.closed = true
 	for address, c := range r.conns {
 		c.close()
 		delete(r.conns, address)

@@ -1,0 +1,55 @@
+package remote
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"chordconductor/conductor/lab/deploy"
+)
+
+// A proof is what is known of an address: whether a host proved itself there when it was last challenged, and how often
+// one was looked for.
+type proof struct {
+	ok    bool
+	tries int
+}
+
+// noteProof notes the outcome of a challenge at an address. A lost connection is no such outcome: operations are sent
+// to its host, which must prove itself anew, until it fails to.
+func (r *Fleet) noteProof(address string, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p := r.proofs[address]
+	if p.ok != ok {
+		r.seen = nil // the hosts are listed anew
+	}
+	p.ok = ok
+	r.proofs[address] = p
+}
+
+// Prove challenges the unproven hosts that have members on the ring, for at most reachLimit. Those that were asked the
+// least come first, in random order: a host that is new does not wait for thousands that only telemetry names.
+func (r *Fleet) Prove(ctx context.Context) {
+	if r.token == "" {
+		return // there is nothing to prove
+	}
+	order := shuffled(slices.DeleteFunc(slices.Clone(r.Hosts()), func(h deploy.Host) bool { return !h.Unproven || !h.Joined() }))
+	tries := make(map[string]int, len(order))
+	r.mu.Lock()
+	for _, h := range order {
+		tries[h.Address] = r.proofs[h.Address].tries
+	}
+	r.mu.Unlock()
+	slices.SortStableFunc(order, func(a, b deploy.Host) int { return cmp.Compare(tries[a.Address], tries[b.Address]) })
+	ctx, cancel := context.WithTimeout(ctx, reachLimit)
+	defer cancel()
+	_, failed := r.reachAll(ctx, order)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for address := range failed {
+		p := r.proofs[address]
+		p.tries++
+		r.proofs[address] = p
+	}
+}
