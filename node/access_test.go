@@ -64,7 +64,7 @@ func TestOffLoopback(t *testing.T) {
 		{"--listen 127.0.0.1:" + port, "", "in use"},
 		{"--listen 127.0.0.1:" + port, "CHORD_RING_SECRET=tide", "--ring-secret: expected at least 128 bits, got at most 18"},
 		{"--listen 127.0.0.1:" + port, "CHORD_CLIENT_TOKEN=" + clientToken, "only over TLS"},
-		{"--listen 127.0.0.1:" + port, "OTEL_EXPORTER_OTLP_HEADERS=Authorization: Bearer " + clientToken, "OTEL_EXPORTER_OTLP_HEADERS: entry 1 of 1: expected key=value"},
+		{"--listen 127.0.0.1:0", "OTEL_EXPORTER_OTLP_HEADERS=Authorization: Bearer " + clientToken, "OTEL_EXPORTER_OTLP_HEADERS: entry 1 of 1: expected key=value"},
 		{"--listen 127.0.0.1:" + port + " --client-token " + ringSecretA, "CHORD_RING_SECRET=" + ringSecretA, "is the ring secret"},
 		{"--listen 127.0.0.1:" + port + " --ring-secret " + ringSecretA + " --tls-cert x --tls-key y --tls-ca z", "", "exclude each other"},
 	} {

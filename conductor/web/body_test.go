@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -95,14 +96,16 @@ func exchange(like *Server, method, path string, body []byte, chunked bool, send
 	go func() { served <- server.Serve(ctx, l, time.Second) }()
 	ours, theirs := net.Pipe()
 	l.conns <- theirs
+	var senders sync.WaitGroup
 	defer func() {
 		ours.Close()
+		senders.Wait()
 		cancel()
 		<-served
 	}()
 	in := bufio.NewReader(ours)
 	for range 2 {
-		go send(ours, method, path, body, chunked, sending) // ends with the connection
+		senders.Go(func() { _ = sendSlowly(ours, method, path, body, chunked, sending) }) // fails when the connection ends
 		answer, err := http.ReadResponse(in, &http.Request{Method: method})
 		if err != nil {
 			return err
@@ -123,8 +126,8 @@ func exchange(like *Server, method, path string, body []byte, chunked bool, send
 	return nil
 }
 
-// send writes a request whose body is complete after a time.
-func send(w io.Writer, method, path string, body []byte, chunked bool, sending time.Duration) error {
+// sendSlowly writes a request whose body is complete after a time.
+func sendSlowly(w io.Writer, method, path string, body []byte, chunked bool, sending time.Duration) error {
 	length, last := fmt.Sprintf("Content-Length: %d", len(body)), body[len(body)/2:]
 	first := body[:len(body)/2]
 	if chunked {

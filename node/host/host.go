@@ -5,7 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"syscall"
+	"net"
 	"time"
 
 	"google.golang.org/grpc"
@@ -57,6 +57,12 @@ func (h *Host) open() error {
 	if err != nil {
 		return err
 	}
+	// Before telemetry: a host that cannot start has nothing to export, and failed exports would hide the reason.
+	listener, err := net.Listen("tcp", cfg.Listen)
+	if err != nil {
+		return netname.ListenError("host", cfg.Listen, "node", cfg.name("Listen"), err)
+	}
+	h.undo = append(h.undo, func() { _ = listener.Close() }) // in case the environment does not get it
 	telemetry, err := h.telemetry()
 	if err != nil {
 		return err
@@ -66,12 +72,9 @@ func (h *Host) open() error {
 		return err
 	}
 	h.env, err = grpcenv.Listen(grpcenv.Options{
-		Listen: cfg.Listen, Advertise: cfg.Advertise, Access: way, Refused: refusals.add,
+		Listen: cfg.Listen, Listener: listener, Advertise: cfg.Advertise, Access: way, Refused: refusals.add,
 		Tracer: telemetry.Tracers, Meter: telemetry.Meters, Propagator: telemetry.Propagator, NameSpan: service.NameSpan,
 	})
-	if errors.Is(err, syscall.EADDRINUSE) {
-		err = netname.ListenError("host", cfg.Listen, "node", cfg.name("Listen"), err)
-	}
 	if err != nil {
 		return err
 	}

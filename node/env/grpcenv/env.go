@@ -19,10 +19,12 @@ import (
 	"chordconductor/node/nodepb"
 )
 
-// Options of an Env. Only Listen is required.
+// Options of an Env. Only Listen or Listener is required.
 type Options struct {
 	// Listen is the address to listen on, "host:port". Port 0 picks a free one.
 	Listen string
+	// Listener is the port, if the caller has opened it. The Env closes it, as Listen does after an error.
+	Listener net.Listener
 	// Advertise is the address at which other hosts reach this one. Empty: the listen address, which must then name a
 	// host.
 	Advertise string
@@ -67,11 +69,14 @@ type Env struct {
 
 var _ env.Env = (*Env)(nil)
 
-// Listen opens the port. Serve must be called before calls are served.
+// Listen opens the port, unless it is open. Serve must be called before calls are served.
 func Listen(opts Options) (*Env, error) {
-	listener, err := net.Listen("tcp", opts.Listen)
-	if err != nil {
-		return nil, fmt.Errorf("cannot listen on %q: %w", opts.Listen, err)
+	listener := opts.Listener
+	if listener == nil {
+		var err error
+		if listener, err = net.Listen("tcp", opts.Listen); err != nil {
+			return nil, fmt.Errorf("cannot listen on %q: %w", opts.Listen, err)
+		}
 	}
 	e := &Env{opts: opts, listener: listener, addr: opts.Advertise, health: health.NewServer(), stop: make(chan struct{})}
 	if e.addr == "" {
