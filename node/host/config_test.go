@@ -57,7 +57,7 @@ func TestInvalid(t *testing.T) {
 		`lookup mode "sideways"`:                                   {Lookup: "sideways"},
 		`peers would be unauthenticated`:                           {Listen: "192.0.2.1:7001"},
 		`WeakControlToken accepts it`:                              {Listen: "192.0.2.1:7001", Access: Access{Insecure: true, ControlToken: "guess"}},
-		`host: cannot listen on 192.0.2.1:7001`:                        {Listen: "192.0.2.1:7001", Access: Access{Insecure: true}},
+		`host: cannot listen on 192.0.2.1:7001`:                    {Listen: "192.0.2.1:7001", Access: Access{Insecure: true}},
 	} {
 		h, err := Open(c)
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
