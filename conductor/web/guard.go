@@ -42,7 +42,7 @@ func (s *Server) guard(next http.Handler) http.Handler {
 // limitBody bounds the time for reading a request's body, and only that: a deadline that remained would end the request
 // while its answer is awaited, since net/http reads on to notice a client that disconnects.
 func limitBody(w http.ResponseWriter, r *http.Request) {
-	if r.Body == nil || r.Body == http.NoBody {
+	if r.ContentLength == 0 { // no body; -1 is one of unknown length
 		return
 	}
 	control := http.NewResponseController(w)
