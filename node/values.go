@@ -12,7 +12,7 @@ import (
 
 	"chordconductor/internal/duration"
 	"chordconductor/node/client"
-	"chordconductor/node/keeper"
+	"chordconductor/node/kv"
 )
 
 // putOptions are the flags of put.
@@ -42,7 +42,7 @@ func (c *caller) putCommand() *cobra.Command {
 	}
 	cmd.Args = o.arguments
 	cmd.Long = fmt.Sprintf(`Store a value, any bytes, at most %d of them: the argument's, or with "-" those of standard input,
-or with --file a file's. They are stored as they are: nothing is added or removed.`, keeper.MaxValue)
+or with --file a file's. They are stored as they are: nothing is added or removed.`, kv.MaxValue)
 	cmd.Flags().DurationVar(&o.ttl, "ttl", 0, "delete the value after this time; 0: never")
 	cmd.Flags().StringVar(&o.file, "file", "", "take the value from the file at `PATH`; -: from standard input")
 	cmd.Example = `  node put tide high
@@ -82,7 +82,7 @@ func (o *putOptions) value(ctx context.Context, stdin io.Reader, args []string) 
 	}
 	done := make(chan read, 1)
 	go func() { // a terminal or a pipe may send nothing for long, and Ctrl-C must end the program all the same
-		value, err := io.ReadAll(io.LimitReader(from, keeper.MaxValue+1))
+		value, err := io.ReadAll(io.LimitReader(from, kv.MaxValue+1))
 		done <- read{value, err}
 	}()
 	select {
@@ -97,8 +97,8 @@ func (o *putOptions) value(ctx context.Context, stdin io.Reader, args []string) 
 }
 
 func fitting(name string, value []byte) ([]byte, error) {
-	if len(value) > keeper.MaxValue {
-		return nil, usageError{fmt.Errorf("put: %s has more than %d bytes (1 MiB), the limit of a value", name, keeper.MaxValue)}
+	if len(value) > kv.MaxValue {
+		return nil, usageError{fmt.Errorf("put: %s has more than %d bytes (1 MiB), the limit of a value", name, kv.MaxValue)}
 	}
 	return value, nil
 }

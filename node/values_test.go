@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"chordconductor/internal/freeport"
-	"chordconductor/node/keeper"
+	"chordconductor/node/kv"
 )
 
 // with runs a client command with stdin as standard input.
@@ -33,7 +33,7 @@ func TestValuesAreBytes(t *testing.T) {
 	untilActive(t, addr, 1)
 
 	binary := []byte("\x00\xff\xfe line\nno newline at the end\x80")
-	largest := bytes.Repeat([]byte{0xA5}, keeper.MaxValue)
+	largest := bytes.Repeat([]byte{0xA5}, kv.MaxValue)
 	file := func(value []byte) string {
 		path := filepath.Join(t.TempDir(), "value")
 		if err := os.WriteFile(path, value, 0o600); err != nil {
@@ -68,7 +68,7 @@ func TestValuesAreBytes(t *testing.T) {
 }
 
 func TestTooLargeValues(t *testing.T) {
-	large := strings.Repeat("x", keeper.MaxValue+1)
+	large := strings.Repeat("x", kv.MaxValue+1)
 	path := filepath.Join(t.TempDir(), "large")
 	if err := os.WriteFile(path, []byte(large), 0o600); err != nil {
 		t.Fatal(err)

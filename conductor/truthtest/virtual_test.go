@@ -15,7 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"chordconductor/conductor/ring"
-	"chordconductor/node/keeper"
+	"chordconductor/node/kv"
 	"chordconductor/node/member"
 )
 
@@ -183,4 +183,4 @@ func (w *world) do(s step) {
 	}
 }
 
-func keeperOf(m *member.Member) *keeper.Keeper { return m.Keys().(*keeper.Keeper) }
+func keeperOf(m *member.Member) *kv.Keeper { return m.Keys().(*kv.Keeper) }

@@ -32,7 +32,7 @@ func TestPure(t *testing.T) {
 // Members reach time, concurrency, randomness and the network only through env: so one seed is one run.
 func TestDeterministic(t *testing.T) {
 	for _, s := range tree(t) {
-		if !s.test && withinAny(s.dir, "node/member", "node/keeper", "node/store") {
+		if !s.test && withinAny(s.dir, "node/member", "node/kv", "node/store") {
 			noDirectWorld(t, s, []string{"os", "net", "syscall", "math/rand", "crypto/rand"})
 		}
 	}

@@ -5,7 +5,7 @@ import "slices"
 // Leaving. A leaver hands its range to the first member after it that stays, whatever leaves in between, concurrently
 // with the other leavers. Adjacent ranges are released to a receiver concurrently, too, and taken over in order, from
 // the receiver's own downwards. If no member stays that could receive, a last call finds out whether the ring ends.
-// node/member and node/keeper carry this out; the checker in modelcheck explores every order of these steps.
+// node/member and node/kv carry this out; the checker in modelcheck explores every order of these steps.
 
 // A Stance is a member's answer about its own leave.
 type Stance uint8

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"chordconductor/node/keeper"
+	"chordconductor/node/kv"
 )
 
 // LeaveLimit bounds the time in which the members leave the ring when the host is closed.
@@ -46,7 +46,7 @@ func (h *Host) leave(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, LeaveLimit)
 	defer cancel()
 	keys, err := h.members.End(ctx)
-	for warned := false; errors.Is(err, keeper.ErrNoRoom); keys, err = h.members.End(ctx) {
+	for warned := false; errors.Is(err, kv.ErrNoRoom); keys, err = h.members.End(ctx) {
 		if !warned {
 			warned = true
 			h.printf("not leaving yet: %s", oneLine(err))

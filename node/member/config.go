@@ -63,7 +63,7 @@ type Config struct {
 	// LeaveLimit is how long a graceful leave may take. Default 20 s.
 	LeaveLimit time.Duration
 
-	// Memory limits what the host's members store, in bytes (see keeper.HostBudget). Default 0: no limit.
+	// Memory limits what the host's members store, in bytes (see kv.HostBudget). Default 0: no limit.
 	Memory int64
 	// Implausible receives the address of a peer that has sent an implausibly great epoch or version (see keeper), and
 	// a sentence about that number. It must not block. Nil: such numbers are rejected without a report.

@@ -12,13 +12,13 @@ import (
 
 	"chordconductor/internal/duration"
 	"chordconductor/node/env"
-	"chordconductor/node/keeper"
+	"chordconductor/node/kv"
 	"chordconductor/otel/chordevent"
 )
 
 // Leave makes the member leave gracefully: it hands its keys over, then splices itself out. After an error it stays,
 // and nothing is lost. It blocks for LeaveLimit at most or until ctx ends, and belongs to the task that calls it. If no
-// member stays that could take the keys it returns keeper.ErrLastHost.
+// member stays that could take the keys it returns kv.ErrLastHost.
 func (m *Member) Leave(ctx context.Context) error {
 	_, err := m.host.leave(ctx, []*Member{m}, false)
 	return err
@@ -29,7 +29,7 @@ func (m *Member) End(ctx context.Context) (keys int64, err error) {
 	return m.host.leave(ctx, []*Member{m}, true)
 }
 
-// KeepsLastKeys reports whether Leave would return keeper.ErrLastHost immediately.
+// KeepsLastKeys reports whether Leave would return kv.ErrLastHost immediately.
 func (m *Member) KeepsLastKeys() bool {
 	return len(m.host.Members()) == 1 && m.host.keepsLastKeys([]*Member{m})
 }
@@ -73,7 +73,7 @@ type leaver struct {
 
 func (h *Host) leave(ctx context.Context, members []*Member, mayEnd bool) (keys int64, err error) {
 	if !mayEnd && len(members) == len(h.Members()) && h.keepsLastKeys(members) {
-		return 0, keeper.ErrLastHost
+		return 0, kv.ErrLastHost
 	}
 	d := &departure{h: h, mayEnd: mayEnd, deadline: h.env.Now().Add(h.cfg.LeaveLimit), changed: h.env.NewSignal()}
 	for _, m := range members {
@@ -177,7 +177,7 @@ func (d *departure) run(ctx context.Context, l *leaver) {
 		d.mu.Unlock()
 		d.changed.Set()
 		gap = nextGap(gap)
-		if !errors.Is(err, keeper.ErrLastHost) || d.h.env.Sleep(gap) != nil || ctx.Err() != nil {
+		if !errors.Is(err, kv.ErrLastHost) || d.h.env.Sleep(gap) != nil || ctx.Err() != nil {
 			return
 		}
 	}
@@ -251,7 +251,7 @@ func (d *departure) each(list []*leaver, f func(*leaver) error) []error {
 func onlyLastHost(errs []error) bool {
 	some := false
 	for _, err := range errs {
-		if err != nil && !errors.Is(err, keeper.ErrLastHost) {
+		if err != nil && !errors.Is(err, kv.ErrLastHost) {
 			return false
 		}
 		some = some || err != nil

@@ -11,7 +11,7 @@
 // A Member decides by the pure functions of node/chord: it collects the facts, calls one of them, and carries out the
 // result. It reaches time, tasks, randomness and the network through node/env alone, so it runs unchanged in the real
 // world (node/env/grpcenv) and in a deterministic one (node/simenv). The part of a member that owns and stores keys is
-// behind the interface Keys (package keeper implements it).
+// behind the interface Keys (package kv implements it).
 //
 // Concurrency: each member has one task for maintenance, which does one operation at a time. Ring state is an immutable
 // value behind an atomic pointer: calls from peers and lookups read it without a lock, and maintenance never blocks

@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"chordconductor/node/chord"
-	"chordconductor/node/keeper"
+	"chordconductor/node/kv"
 	"chordconductor/node/nodepb"
 )
 
@@ -74,8 +74,8 @@ func (h *Host) replace(old *Member, why takenError) error {
 	}
 	next := newMember(h, id, index)
 	next.renamed = old.renamed + 1
-	if inheritor, ok := next.keys.(*keeper.Keeper); ok {
-		inheritor.Inherit(old.keys.(*keeper.Keeper))
+	if inheritor, ok := next.keys.(*kv.Keeper); ok {
+		inheritor.Inherit(old.keys.(*kv.Keeper))
 	}
 	old.muted.Store(true) // only the later member emits events under the identifier
 	old.die()

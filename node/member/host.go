@@ -16,7 +16,7 @@ import (
 
 	"chordconductor/node/chord"
 	"chordconductor/node/env"
-	"chordconductor/node/keeper"
+	"chordconductor/node/kv"
 	"chordconductor/node/nodepb"
 	"chordconductor/otel/chordevent"
 )
@@ -29,11 +29,11 @@ type Host struct {
 	env      env.Env
 	space    chord.Space
 	in       *instruments
-	clock    *keeper.Clock
+	clock    *kv.Clock
 	clocks   clocks
 	silences silences
 	anchor   anchor
-	budget   *keeper.HostBudget
+	budget   *kv.HostBudget
 
 	listedHosts int          // the length of a host list
 	contacted   atomic.Int32 // addresses to join through that were asked whether they are of one ring with this host
@@ -105,11 +105,11 @@ func NewHost(cfg Config, address string, e env.Env, t Telemetry) (*Host, error) 
 	if err != nil {
 		return nil, err
 	}
-	h := &Host{cfg: cfg, address: address, env: e, space: space, in: in, budget: keeper.NewHostBudget(cfg.Memory)}
+	h := &Host{cfg: cfg, address: address, env: e, space: space, in: in, budget: kv.NewHostBudget(cfg.Memory)}
 	h.clocks.start = e.Now()
-	h.clock = keeper.NewClock(h.wall)
+	h.clock = kv.NewClock(h.wall)
 	if !cfg.RingOnly {
-		h.listedHosts = keeper.HostListLen(cfg.Replicas)
+		h.listedHosts = kv.HostListLen(cfg.Replicas)
 	}
 	h.members.Store(&roster{})
 	h.wake = e.NewSignal()

@@ -8,12 +8,12 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 
 	"chordconductor/node/chord"
-	"chordconductor/node/keeper"
+	"chordconductor/node/kv"
 	"chordconductor/node/nodepb"
 	"chordconductor/otel/chordevent"
 )
 
-// Keys is a member's key side, which decides what the member owns. node/keeper is the real one. None of the methods but
+// Keys is a member's key side, which decides what the member owns. node/kv is the real one. None of the methods but
 // Room, Lonely and Leave may block; all may be called from any task.
 type Keys interface {
 	nodepb.KeysServer
@@ -35,20 +35,20 @@ type Keys interface {
 	Leaving(ctx context.Context, leaving bool)
 	// Room reports why the member that would receive the range cannot, if that lacks room.
 	Room(ctx context.Context) error
-	// Lonely returns keeper.ErrLastHost if no member stays that could take the range.
+	// Lonely returns kv.ErrLastHost if no member stays that could take the range.
 	Lonely(ctx context.Context) error
 	// Leave hands everything over by the deadline. It returns the member that has received the range, if there was any.
 	Leave(ctx context.Context, deadline time.Time) (receiver chord.Peer, err error)
 }
 
-var _ Keys = (*keeper.Keeper)(nil)
+var _ Keys = (*kv.Keeper)(nil)
 
 func (m *Member) newKeys() Keys {
 	if m.host.cfg.RingOnly {
 		return &pointerKeys{m: m}
 	}
 	cfg, in := &m.host.cfg, m.host.in
-	return keeper.New(m.env, m, m.host.clock, m.host.budget, keeper.Config{
+	return kv.New(m.env, m, m.host.clock, m.host.budget, kv.Config{
 		Space: m.host.space, Replicas: cfg.Replicas, CallLimit: cfg.CallLimit, CallTries: cfg.CallTries,
 		OperationLimit: 2 * cfg.LookupLimit, LeaveLimit: cfg.LeaveLimit, Implausible: cfg.Implausible,
 		Attributes: []attribute.KeyValue{chordevent.NodeIDKey.String(m.hex), chordevent.HostIDKey.String(cfg.HostID)},

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"chordconductor/node/chord"
-	"chordconductor/node/keeper"
+	"chordconductor/node/kv"
 	"chordconductor/node/nodepb"
 	"chordconductor/otel/chordevent"
 )
@@ -60,7 +60,7 @@ func (m *Member) leave(ctx context.Context, deadline time.Time) error {
 	for {
 		head := m.State().Head()
 		err := m.splice(ctx, head, receiver)
-		if err == nil || isStop(err) || errors.Is(err, keeper.ErrLastHost) || ctx.Err() != nil {
+		if err == nil || isStop(err) || errors.Is(err, kv.ErrLastHost) || ctx.Err() != nil {
 			return err
 		}
 		if !m.env.Now().Before(deadline) {
@@ -106,7 +106,7 @@ func (m *Member) splice(ctx context.Context, head, receiver chord.Peer) error {
 	case found:
 		return errors.New("the successors have changed")
 	case receiver.Real() && errors.Is(near.err, errDead):
-		return fmt.Errorf("%w: %s, which has received them, is dead", keeper.ErrLastHost, receiver.Addr)
+		return fmt.Errorf("%w: %s, which has received them, is dead", kv.ErrLastHost, receiver.Addr)
 	case chord.DepartsFirst(head, m.self):
 		if !receiver.Real() { // it had no range, so no handoff has shown whether some member stays
 			if err := m.keys.Lonely(ctx); err != nil {

@@ -11,7 +11,7 @@ import (
 
 	"chordconductor/internal/duration"
 	"chordconductor/node/chord"
-	"chordconductor/node/keeper"
+	"chordconductor/node/kv"
 	"chordconductor/node/member"
 	"chordconductor/node/nodepb"
 	"chordconductor/otel/chordevent"
@@ -28,9 +28,9 @@ func NewKV(h *member.Host, version string) *KV { return &KV{h, version} }
 
 // operations is the client side of a member's keeper.
 type operations interface {
-	Put(ctx context.Context, key, value []byte, ttl time.Duration) (keeper.Result, error)
-	Get(ctx context.Context, key []byte) (keeper.Result, error)
-	Delete(ctx context.Context, key []byte) (keeper.Result, error)
+	Put(ctx context.Context, key, value []byte, ttl time.Duration) (kv.Result, error)
+	Get(ctx context.Context, key []byte) (kv.Result, error)
+	Delete(ctx context.Context, key []byte) (kv.Result, error)
 }
 
 // operations returns a member that can serve a client.
@@ -47,9 +47,9 @@ func (s *KV) operations() (operations, error) {
 }
 
 func (s *KV) Put(ctx context.Context, q *nodepb.PutRequest) (*nodepb.PutResponse, error) {
-	r, l, err := s.run(ctx, q.Key, func(ctx context.Context, ops operations) (keeper.Result, error) {
+	r, l, err := s.run(ctx, q.Key, func(ctx context.Context, ops operations) (kv.Result, error) {
 		if q.TtlMillis < 0 || q.TtlMillis > int64(maxTTL/time.Millisecond) {
-			return keeper.Result{}, status.Errorf(codes.InvalidArgument, "TTL %d ms: must be from 0 (none) to %s", q.TtlMillis, duration.Text(maxTTL))
+			return kv.Result{}, status.Errorf(codes.InvalidArgument, "TTL %d ms: must be from 0 (none) to %s", q.TtlMillis, duration.Text(maxTTL))
 		}
 		return ops.Put(ctx, q.Key, q.Value, time.Duration(q.TtlMillis)*time.Millisecond)
 	})
@@ -67,7 +67,7 @@ func (s *KV) Put(ctx context.Context, q *nodepb.PutRequest) (*nodepb.PutResponse
 const maxTTL = 100 * 365 * 24 * time.Hour
 
 func (s *KV) Get(ctx context.Context, q *nodepb.GetRequest) (*nodepb.GetResponse, error) {
-	r, l, err := s.run(ctx, q.Key, func(ctx context.Context, ops operations) (keeper.Result, error) { return ops.Get(ctx, q.Key) })
+	r, l, err := s.run(ctx, q.Key, func(ctx context.Context, ops operations) (kv.Result, error) { return ops.Get(ctx, q.Key) })
 	if err != nil {
 		return nil, err
 	}
@@ -75,17 +75,17 @@ func (s *KV) Get(ctx context.Context, q *nodepb.GetRequest) (*nodepb.GetResponse
 }
 
 func (s *KV) Delete(ctx context.Context, q *nodepb.DeleteRequest) (*nodepb.DeleteResponse, error) {
-	r, l, err := s.run(ctx, q.Key, func(ctx context.Context, ops operations) (keeper.Result, error) { return ops.Delete(ctx, q.Key) })
+	r, l, err := s.run(ctx, q.Key, func(ctx context.Context, ops operations) (kv.Result, error) { return ops.Delete(ctx, q.Key) })
 	if err != nil {
 		return nil, err
 	}
 	return &nodepb.DeleteResponse{Lookup: l, Copies: int32(r.ReplicaCount), Version: r.Version}, nil
 }
 
-func (s *KV) run(ctx context.Context, key []byte, operation func(context.Context, operations) (keeper.Result, error)) (keeper.Result, *nodepb.Lookup, error) {
+func (s *KV) run(ctx context.Context, key []byte, operation func(context.Context, operations) (kv.Result, error)) (kv.Result, *nodepb.Lookup, error) {
 	ops, err := s.operations()
 	if err != nil {
-		return keeper.Result{}, nil, err
+		return kv.Result{}, nil, err
 	}
 	start := s.host.Now()
 	r, err := operation(unsampledRoot(ctx), ops)
@@ -139,8 +139,8 @@ func (s *KV) keyOf(q *nodepb.LookupRequest) (chord.ID, error) {
 		return chord.ID{}, status.Error(codes.InvalidArgument, "lookup: give a key or an identifier, not both")
 	case len(q.KeyId) > 0:
 		return s.identifier("key_id", q.KeyId)
-	case len(q.Key) == 0 || len(q.Key) > keeper.MaxKey:
-		return chord.ID{}, status.Errorf(codes.InvalidArgument, "lookup: expected a key of 1 to %d bytes", keeper.MaxKey)
+	case len(q.Key) == 0 || len(q.Key) > kv.MaxKey:
+		return chord.ID{}, status.Errorf(codes.InvalidArgument, "lookup: expected a key of 1 to %d bytes", kv.MaxKey)
 	}
 	return s.host.Space().Hash(q.Key), nil
 }

@@ -14,7 +14,7 @@ import (
 
 	"chordconductor/node/env/faults"
 	"chordconductor/node/env/grpcenv"
-	"chordconductor/node/keeper"
+	"chordconductor/node/kv"
 	"chordconductor/node/member"
 	"chordconductor/node/nodepb"
 	"chordconductor/node/service"
@@ -81,23 +81,23 @@ func until(t *testing.T, cond func() bool) {
 
 func TestKV(t *testing.T) {
 	h, cc := serving(t, "")
-	kv, ctx := nodepb.NewKVClient(cc), t.Context()
-	if _, err := kv.Get(ctx, &nodepb.GetRequest{Key: []byte("tide")}); status.Code(err) != codes.NotFound {
+	client, ctx := nodepb.NewKVClient(cc), t.Context()
+	if _, err := client.Get(ctx, &nodepb.GetRequest{Key: []byte("tide")}); status.Code(err) != codes.NotFound {
 		t.Errorf("get of nothing: %v", err)
 	}
-	if a, err := kv.Put(ctx, &nodepb.PutRequest{Key: []byte("tide"), Value: []byte("high")}); err != nil || a.Copies != 1 || a.Lookup.GetOwner().GetAddress() != h.Address() {
+	if a, err := client.Put(ctx, &nodepb.PutRequest{Key: []byte("tide"), Value: []byte("high")}); err != nil || a.Copies != 1 || a.Lookup.GetOwner().GetAddress() != h.Address() {
 		t.Errorf("put: %v, %v", a, err)
 	}
-	if a, err := kv.Get(ctx, &nodepb.GetRequest{Key: []byte("tide")}); err != nil || string(a.Value) != "high" {
+	if a, err := client.Get(ctx, &nodepb.GetRequest{Key: []byte("tide")}); err != nil || string(a.Value) != "high" {
 		t.Errorf("get: %v, %v", a, err)
 	}
-	if _, err := kv.Delete(ctx, &nodepb.DeleteRequest{Key: []byte("tide")}); err != nil {
+	if _, err := client.Delete(ctx, &nodepb.DeleteRequest{Key: []byte("tide")}); err != nil {
 		t.Errorf("delete: %v", err)
 	}
-	if _, err := kv.Get(ctx, &nodepb.GetRequest{Key: []byte("tide")}); status.Code(err) != codes.NotFound {
+	if _, err := client.Get(ctx, &nodepb.GetRequest{Key: []byte("tide")}); status.Code(err) != codes.NotFound {
 		t.Errorf("get of a deleted key: %v", err)
 	}
-	a, err := kv.Status(ctx, &nodepb.StatusRequest{})
+	a, err := client.Status(ctx, &nodepb.StatusRequest{})
 	if err != nil || len(a.Members) != 3 || a.Version != "test" || a.Bits != 160 {
 		t.Errorf("status: %v, %v", a, err)
 	}
@@ -105,28 +105,31 @@ func TestKV(t *testing.T) {
 
 func TestKVBadInput(t *testing.T) {
 	_, cc := serving(t, "")
-	kv, ctx := nodepb.NewKVClient(cc), t.Context()
-	long := make([]byte, keeper.MaxKey+1)
+	client, ctx := nodepb.NewKVClient(cc), t.Context()
+	long := make([]byte, kv.MaxKey+1)
 	for name, call := range map[string]func() error{
-		"empty key": func() error { _, err := kv.Put(ctx, &nodepb.PutRequest{}); return err },
-		"long key":  func() error { _, err := kv.Get(ctx, &nodepb.GetRequest{Key: long}); return err },
+		"empty key": func() error { _, err := client.Put(ctx, &nodepb.PutRequest{}); return err },
+		"long key":  func() error { _, err := client.Get(ctx, &nodepb.GetRequest{Key: long}); return err },
 		"long value": func() error {
-			_, err := kv.Put(ctx, &nodepb.PutRequest{Key: []byte("k"), Value: make([]byte, keeper.MaxValue+1)})
+			_, err := client.Put(ctx, &nodepb.PutRequest{Key: []byte("k"), Value: make([]byte, kv.MaxValue+1)})
 			return err
 		},
-		"negative TTL": func() error { _, err := kv.Put(ctx, &nodepb.PutRequest{Key: []byte("k"), TtlMillis: -1}); return err },
+		"negative TTL": func() error {
+			_, err := client.Put(ctx, &nodepb.PutRequest{Key: []byte("k"), TtlMillis: -1})
+			return err
+		},
 		"endless TTL": func() error {
-			_, err := kv.Put(ctx, &nodepb.PutRequest{Key: []byte("k"), TtlMillis: 1 << 62})
+			_, err := client.Put(ctx, &nodepb.PutRequest{Key: []byte("k"), TtlMillis: 1 << 62})
 			return err
 		},
-		"no key": func() error { _, err := kv.Lookup(ctx, &nodepb.LookupRequest{}); return err },
+		"no key": func() error { _, err := client.Lookup(ctx, &nodepb.LookupRequest{}); return err },
 		"mode": func() error {
-			_, err := kv.Lookup(ctx, &nodepb.LookupRequest{Key: []byte("k"), Mode: "sideways"})
+			_, err := client.Lookup(ctx, &nodepb.LookupRequest{Key: []byte("k"), Mode: "sideways"})
 			return err
 		},
-		"short identifier": func() error { _, err := kv.Lookup(ctx, &nodepb.LookupRequest{KeyId: []byte{1}}); return err },
+		"short identifier": func() error { _, err := client.Lookup(ctx, &nodepb.LookupRequest{KeyId: []byte{1}}); return err },
 		"both": func() error {
-			_, err := kv.Lookup(ctx, &nodepb.LookupRequest{KeyId: long[:20], Key: []byte("k")})
+			_, err := client.Lookup(ctx, &nodepb.LookupRequest{KeyId: long[:20], Key: []byte("k")})
 			return err
 		},
 	} {
@@ -134,7 +137,7 @@ func TestKVBadInput(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := kv.Lookup(ctx, &nodepb.LookupRequest{Key: []byte("k"), From: long[:20]}); status.Code(err) != codes.NotFound {
+	if _, err := client.Lookup(ctx, &nodepb.LookupRequest{Key: []byte("k"), From: long[:20]}); status.Code(err) != codes.NotFound {
 		t.Errorf("start at an unknown member: %v", err)
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"chordconductor/node/chord"
-	"chordconductor/node/keeper"
+	"chordconductor/node/kv"
 	"chordconductor/node/nodepb"
 )
 
@@ -37,7 +37,7 @@ func (c *Control) stopMember(ctx context.Context, q *nodepb.StopMemberRequest) (
 	select {
 	case o := <-done:
 		switch {
-		case errors.Is(o.err, keeper.ErrLastHost):
+		case errors.Is(o.err, kv.ErrLastHost):
 			return nil, status.Errorf(codes.FailedPrecondition, "%v; to end the ring and its keys, force the leave", o.err)
 		case o.err != nil:
 			return nil, status.Error(codes.FailedPrecondition, o.err.Error())

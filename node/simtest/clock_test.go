@@ -10,18 +10,18 @@ import (
 	"testing"
 	"time"
 
-	"chordconductor/node/keeper"
+	"chordconductor/node/kv"
 	"chordconductor/node/member"
 )
 
-// tolerated is the greatest clock offset of a host if no two clocks may differ by more than keeper.MaxClockDifference.
-const tolerated = keeper.MaxClockDifference / 2
+// tolerated is the greatest clock offset of a host if no two clocks may differ by more than kv.MaxClockDifference.
+const tolerated = kv.MaxClockDifference / 2
 
 // tryAll puts and gets some keys through every host: all must have R replicas, or as many as there are hosts.
 func (r *ring) tryAll(t *testing.T, label string, keys int) {
 	t.Helper()
 	for i, h := range r.hosts {
-		r.on(t, h, func(ctx context.Context, k *keeper.Keeper) {
+		r.on(t, h, func(ctx context.Context, k *kv.Keeper) {
 			for n := range keys {
 				if got, err := k.Put(ctx, keyName(n), valueOf(n), 0); err != nil || got.ReplicaCount < min(r.plan.replicas, len(r.hosts)) {
 					t.Errorf("%s: put of key %d through host %d: %d replicas, %v", label, n, i, got.ReplicaCount, err)
@@ -120,7 +120,7 @@ func TestLifetimesWithDifferentClocks(t *testing.T) {
 			r.add()
 		}
 		r.settle(t)
-		r.on(t, r.hosts[0], func(ctx context.Context, k *keeper.Keeper) {
+		r.on(t, r.hosts[0], func(ctx context.Context, k *kv.Keeper) {
 			for n := range 20 {
 				if _, err := k.Put(ctx, keyName(n), valueOf(n), ttl); err != nil {
 					t.Fatal(err)
@@ -134,14 +134,14 @@ func TestLifetimesWithDifferentClocks(t *testing.T) {
 		r.add()
 		r.settle(t)
 		r.w.Run(repairTime)
-		if left := put + ttl - keeper.MaxClockDifference - r.w.Elapsed(); left > 0 {
+		if left := put + ttl - kv.MaxClockDifference - r.w.Elapsed(); left > 0 {
 			r.w.Run(left - time.Second)
 			r.check(t, 20)
 		}
-		r.w.Run(put + ttl + keeper.MaxClockDifference + time.Second - r.w.Elapsed())
-		r.on(t, r.hosts[0], func(ctx context.Context, k *keeper.Keeper) {
+		r.w.Run(put + ttl + kv.MaxClockDifference + time.Second - r.w.Elapsed())
+		r.on(t, r.hosts[0], func(ctx context.Context, k *kv.Keeper) {
 			for n := range 20 {
-				if _, err := k.Get(ctx, keyName(n)); !errors.Is(err, keeper.ErrNotFound) {
+				if _, err := k.Get(ctx, keyName(n)); !errors.Is(err, kv.ErrNotFound) {
 					t.Errorf("seed %d: get of key %d after its time: %v", seed, n, err)
 				}
 			}
@@ -162,7 +162,7 @@ func TestWrongClockTakesItselfOff(t *testing.T) {
 			const keys = 60
 			r := settledRing(t, plan{hosts: 5, replicas: 1, virtual: 2})
 			r.fill(t, keys)
-			r.on(t, r.hosts[0], func(ctx context.Context, k *keeper.Keeper) {
+			r.on(t, r.hosts[0], func(ctx context.Context, k *kv.Keeper) {
 				for n := keys; n < 2*keys; n++ {
 					if _, err := k.Put(ctx, keyName(n), valueOf(n), 50*time.Minute); err != nil {
 						t.Error(err)

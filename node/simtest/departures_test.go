@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"chordconductor/node/keeper"
+	"chordconductor/node/kv"
 )
 
 var departureSeeds = flag.Int("departures", defaultSeeds, "random departures to run")
@@ -95,7 +95,7 @@ func (p departurePlan) form(t *testing.T) *ring {
 		r.addAt(fmt.Sprintf("d%d:7000", i), 0)
 	}
 	r.settle(t)
-	r.on(t, r.hosts[0], func(ctx context.Context, k *keeper.Keeper) {
+	r.on(t, r.hosts[0], func(ctx context.Context, k *kv.Keeper) {
 		for n := range p.keys {
 			if _, err := k.Put(ctx, keyName(n), p.valueOf(n), 0); err != nil {
 				t.Errorf("put of key %d: %v", n, err)
@@ -190,7 +190,7 @@ func (p departurePlan) verify(t *testing.T, r *ring, list []ended) {
 	if !r.w.RunUntil(settleTime, 100*time.Millisecond, r.settled) {
 		t.Fatalf("%v: not in order: %s", p, r)
 	}
-	r.on(t, r.hosts[len(r.hosts)-1], func(ctx context.Context, k *keeper.Keeper) {
+	r.on(t, r.hosts[len(r.hosts)-1], func(ctx context.Context, k *kv.Keeper) {
 		lost := 0
 		var first error
 		for n := range p.keys {
@@ -311,7 +311,7 @@ func TestLeaveWithoutRoom(t *testing.T) {
 		r.settle(t)
 		value := make([]byte, 4<<10)
 		var stored [][]byte
-		r.on(t, r.hosts[0], func(ctx context.Context, k *keeper.Keeper) {
+		r.on(t, r.hosts[0], func(ctx context.Context, k *kv.Keeper) {
 			for n := range 40 {
 				if _, err := k.Put(ctx, keyName(n), value, 0); err == nil {
 					stored = append(stored, keyName(n))
@@ -319,8 +319,8 @@ func TestLeaveWithoutRoom(t *testing.T) {
 			}
 		})
 		before := r.log.events
-		r.on(t, r.hosts[0], func(ctx context.Context, _ *keeper.Keeper) {
-			if err := r.hosts[0].Leave(ctx); !errors.Is(err, keeper.ErrNoRoom) {
+		r.on(t, r.hosts[0], func(ctx context.Context, _ *kv.Keeper) {
+			if err := r.hosts[0].Leave(ctx); !errors.Is(err, kv.ErrNoRoom) {
 				t.Errorf("%d members: leave: %v", virtual, err)
 			}
 		})
@@ -329,7 +329,7 @@ func TestLeaveWithoutRoom(t *testing.T) {
 		}
 		t.Logf("%d members, %d keys: %d events meanwhile", virtual, len(stored), r.log.events-before)
 		r.settle(t)
-		r.on(t, r.hosts[1], func(ctx context.Context, k *keeper.Keeper) {
+		r.on(t, r.hosts[1], func(ctx context.Context, k *kv.Keeper) {
 			for _, key := range stored {
 				if _, err := k.Get(ctx, key); err != nil {
 					t.Errorf("get of %s: %v", key, err)

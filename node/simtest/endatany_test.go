@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"chordconductor/node/keeper"
+	"chordconductor/node/kv"
 )
 
 var (
@@ -212,7 +212,7 @@ func (e *endRun) verify() {
 			}
 			if _, err := k.Get(ctx, keyName(n)); err != nil {
 				lost++
-				if first == nil || !errors.Is(err, keeper.ErrNotFound) {
+				if first == nil || !errors.Is(err, kv.ErrNotFound) {
 					first = err
 				}
 			}

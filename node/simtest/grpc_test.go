@@ -11,7 +11,7 @@ import (
 	"chordconductor/node/chord"
 	"chordconductor/node/env/faults"
 	"chordconductor/node/env/grpcenv"
-	"chordconductor/node/keeper"
+	"chordconductor/node/kv"
 	"chordconductor/node/member"
 )
 
@@ -50,7 +50,7 @@ func (h *realHost) crash() {
 	h.env.Close()
 }
 
-func (h *realHost) keeper() *keeper.Keeper { return keeperOf(h.Any()) }
+func (h *realHost) keeper() *kv.Keeper { return keeperOf(h.Any()) }
 
 func eventually(t *testing.T, what string, cond func() bool) {
 	t.Helper()

@@ -13,7 +13,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"chordconductor/node/chord"
-	"chordconductor/node/keeper"
+	"chordconductor/node/kv"
 	"chordconductor/node/member"
 	"chordconductor/node/nodepb"
 )
@@ -66,7 +66,7 @@ func (x *hostilePeer) record(to *nodepb.Call) *nodepb.Record {
 		version -= 1 << 40
 	case 1: // the greatest that is accepted at the host's present clock: that of the year 10000, and the time since 1970
 		year10000 := time.Date(10000, time.January, 1, 0, 0, 0, 0, time.UTC).UnixMilli()
-		version = uint64(year10000+to.ClockMillis+x.random.Int64N(2)*2*keeper.MaxClockDifference.Milliseconds()) << 16
+		version = uint64(year10000+to.ClockMillis+x.random.Int64N(2)*2*kv.MaxClockDifference.Milliseconds()) << 16
 	case 2:
 		version >>= x.random.IntN(64)
 	}
@@ -208,7 +208,7 @@ func TestHostileNumbers(t *testing.T) {
 		if !r.w.RunUntil(2*time.Minute, 100*time.Millisecond, r.settled) {
 			t.Errorf("seed %d: not in order two minutes later: %s", n, r)
 		}
-		r.on(t, r.hosts[0], func(ctx context.Context, k *keeper.Keeper) {
+		r.on(t, r.hosts[0], func(ctx context.Context, k *kv.Keeper) {
 			for i := range 100 {
 				// Such a peer may overwrite any key, also later on, by a record that it has left on a replica. But no
 				// key is lost.

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"chordconductor/node/chord"
-	"chordconductor/node/keeper"
+	"chordconductor/node/kv"
 	"chordconductor/node/nodepb"
 	"chordconductor/otel/chordevent"
 )
@@ -290,7 +290,7 @@ func TestReplicasAreTheFirstHosts(t *testing.T) {
 				for _, m := range h.Members() {
 					at := slices.Index(all, m.Self())
 					beyond := slices.Concat(all[at+1:], all[:at])
-					want := chord.Hosts(nil, m.Self(), keeper.HostListLen(p.replicas), beyond)
+					want := chord.Hosts(nil, m.Self(), kv.HostListLen(p.replicas), beyond)
 					if !slices.Equal(m.Hosts(), want) {
 						return false
 					}

@@ -12,7 +12,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"chordconductor/node/chord"
-	"chordconductor/node/keeper"
+	"chordconductor/node/kv"
 	"chordconductor/node/nodepb"
 )
 
@@ -43,7 +43,7 @@ func (r *ring) settle(t *testing.T) {
 }
 
 // on runs task on host h, with the keeper of the host's first member, and waits until the task ends.
-func (r *ring) on(t *testing.T, h *host, task func(ctx context.Context, k *keeper.Keeper)) {
+func (r *ring) on(t *testing.T, h *host, task func(ctx context.Context, k *kv.Keeper)) {
 	t.Helper()
 	done := false
 	if err := h.layer.Go(context.Background(), func(ctx context.Context) {
@@ -60,7 +60,7 @@ func (r *ring) on(t *testing.T, h *host, task func(ctx context.Context, k *keepe
 // fill puts a number of keys, and check reads them back.
 func (r *ring) fill(t *testing.T, keys int) {
 	t.Helper()
-	r.on(t, r.hosts[0], func(ctx context.Context, k *keeper.Keeper) {
+	r.on(t, r.hosts[0], func(ctx context.Context, k *kv.Keeper) {
 		for n := range keys {
 			if _, err := k.Put(ctx, keyName(n), valueOf(n), 0); err != nil {
 				t.Errorf("put of key %d: %v", n, err)
@@ -71,7 +71,7 @@ func (r *ring) fill(t *testing.T, keys int) {
 
 func (r *ring) check(t *testing.T, keys int) {
 	t.Helper()
-	r.on(t, r.hosts[len(r.hosts)-1], func(ctx context.Context, k *keeper.Keeper) {
+	r.on(t, r.hosts[len(r.hosts)-1], func(ctx context.Context, k *kv.Keeper) {
 		for n := range keys {
 			if got, err := k.Get(ctx, keyName(n)); err != nil || !bytes.Equal(got.Value, valueOf(n)) {
 				t.Errorf("get of key %d: %q, %v", n, got.Value, err)
@@ -163,7 +163,7 @@ func TestPartition(t *testing.T) {
 			r.w.Run(15 * time.Second)
 			here, there := r.hosts[0], r.hosts[len(r.hosts)-1]
 			write := func(h *host, from, to int, value func(int) []byte) {
-				r.on(t, h, func(ctx context.Context, k *keeper.Keeper) {
+				r.on(t, h, func(ctx context.Context, k *kv.Keeper) {
 					for n := from; n < to; n++ {
 						if _, err := k.Put(ctx, keyName(n), value(n), 0); err != nil {
 							t.Errorf("put of key %d on one side: %v", n, err)
@@ -197,7 +197,7 @@ func TestReadsDuringMovesNeverMiss(t *testing.T) {
 	r.log.suspected = nil
 	o := newOracle(r)
 	value := bytes.Repeat([]byte("x"), 20<<10) // so that a move takes several chunks
-	r.on(t, r.hosts[0], func(ctx context.Context, k *keeper.Keeper) {
+	r.on(t, r.hosts[0], func(ctx context.Context, k *kv.Keeper) {
 		for n := range keys {
 			result, err := k.Put(ctx, keyName(n), value, 0)
 			if err != nil {
@@ -282,12 +282,12 @@ func TestMemoryLimit(t *testing.T) {
 	value := make([]byte, 8<<10)
 	var stored [][]byte
 	full := 0
-	r.on(t, r.hosts[0], func(ctx context.Context, k *keeper.Keeper) {
+	r.on(t, r.hosts[0], func(ctx context.Context, k *kv.Keeper) {
 		for n := range 400 {
 			switch _, err := k.Put(ctx, keyName(n), value, 0); {
 			case err == nil:
 				stored = append(stored, keyName(n))
-			case errors.Is(err, keeper.ErrExhausted) && status.Code(err) == codes.ResourceExhausted:
+			case errors.Is(err, kv.ErrExhausted) && status.Code(err) == codes.ResourceExhausted:
 				full++
 			default:
 				t.Fatalf("put of key %d: %v", n, err)
@@ -307,7 +307,7 @@ func TestMemoryLimit(t *testing.T) {
 		t.Error("a host left though no host has room for its keys")
 	}
 	r.settle(t)
-	r.on(t, r.hosts[1], func(ctx context.Context, k *keeper.Keeper) {
+	r.on(t, r.hosts[1], func(ctx context.Context, k *kv.Keeper) {
 		for _, key := range stored {
 			if got, err := k.Get(ctx, key); err != nil || len(got.Value) != len(value) {
 				t.Errorf("get of %s: %d bytes, %v", key, len(got.Value), err)
@@ -328,7 +328,7 @@ func TestMemoryLimit(t *testing.T) {
 // of either.
 func TestLifetimes(t *testing.T) {
 	r := settledRing(t, plan{hosts: 5, replicas: 3, keys: 40})
-	r.on(t, r.hosts[0], func(ctx context.Context, k *keeper.Keeper) {
+	r.on(t, r.hosts[0], func(ctx context.Context, k *kv.Keeper) {
 		for n := range 40 {
 			ttl := time.Duration(0)
 			if n < 20 {
@@ -345,15 +345,15 @@ func TestLifetimes(t *testing.T) {
 		}
 		for n := range 40 {
 			_, err := k.Get(ctx, keyName(n))
-			if want := n >= 20; errors.Is(err, keeper.ErrNotFound) != want {
+			if want := n >= 20; errors.Is(err, kv.ErrNotFound) != want {
 				t.Errorf("get of key %d: %v", n, err)
 			}
 		}
 	})
 	r.w.Run(10 * time.Second)
-	gone := func(ctx context.Context, k *keeper.Keeper) {
+	gone := func(ctx context.Context, k *kv.Keeper) {
 		for n := range 40 {
-			if _, err := k.Get(ctx, keyName(n)); !errors.Is(err, keeper.ErrNotFound) {
+			if _, err := k.Get(ctx, keyName(n)); !errors.Is(err, kv.ErrNotFound) {
 				t.Errorf("get of key %d after its time: %v", n, err)
 			}
 		}
@@ -372,21 +372,21 @@ func TestLifetimes(t *testing.T) {
 
 func TestLimitsAndLastHost(t *testing.T) {
 	r := settledRing(t, plan{hosts: 2, replicas: 3})
-	r.on(t, r.hosts[0], func(ctx context.Context, k *keeper.Keeper) {
+	r.on(t, r.hosts[0], func(ctx context.Context, k *kv.Keeper) {
 		for name, try := range map[string]func() error{
 			"empty key":   func() error { _, err := k.Put(ctx, nil, nil, 0); return err },
-			"long key":    func() error { _, err := k.Get(ctx, make([]byte, keeper.MaxKey+1)); return err },
-			"long value":  func() error { _, err := k.Put(ctx, []byte("k"), make([]byte, keeper.MaxValue+1), 0); return err },
+			"long key":    func() error { _, err := k.Get(ctx, make([]byte, kv.MaxKey+1)); return err },
+			"long value":  func() error { _, err := k.Put(ctx, []byte("k"), make([]byte, kv.MaxValue+1), 0); return err },
 			"negative":    func() error { _, err := k.Put(ctx, []byte("k"), nil, -time.Second); return err },
 			"endless TTL": func() error { _, err := k.Put(ctx, []byte("k"), nil, 1<<63-1); return err },
 		} {
-			if err := try(); name != "endless TTL" && (!errors.Is(err, keeper.ErrInvalid) || status.Code(err) != codes.InvalidArgument) {
+			if err := try(); name != "endless TTL" && (!errors.Is(err, kv.ErrInvalid) || status.Code(err) != codes.InvalidArgument) {
 				t.Errorf("%s: %v", name, err)
 			} else if name == "endless TTL" && err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
-		got, err := k.Put(ctx, make([]byte, keeper.MaxKey), make([]byte, keeper.MaxValue), 0)
+		got, err := k.Put(ctx, make([]byte, kv.MaxKey), make([]byte, kv.MaxValue), 0)
 		if err != nil || got.ReplicaCount != 2 {
 			t.Errorf("the greatest key and value: %d replicas on 2 hosts, %v", got.ReplicaCount, err)
 		}
@@ -398,11 +398,11 @@ func TestLimitsAndLastHost(t *testing.T) {
 	if !r.w.RunUntil(5*time.Minute, time.Second, func() bool { return done }) {
 		t.Fatal("the leave does not end")
 	}
-	if !errors.Is(err, keeper.ErrLastHost) {
+	if !errors.Is(err, kv.ErrLastHost) {
 		t.Errorf("leave of the last host: %v", err)
 	}
-	r.on(t, r.hosts[0], func(ctx context.Context, k *keeper.Keeper) {
-		if _, err := k.Get(ctx, make([]byte, keeper.MaxKey)); err != nil {
+	r.on(t, r.hosts[0], func(ctx context.Context, k *kv.Keeper) {
+		if _, err := k.Get(ctx, make([]byte, kv.MaxKey)); err != nil {
 			t.Errorf("get after the refused leave: %v", err)
 		}
 	})
@@ -416,22 +416,22 @@ func TestMembersOfTheOnlyHostLeave(t *testing.T) {
 	r.fill(t, keys)
 	h := r.hosts[0]
 	for n := 3; n > 0; n-- {
-		r.on(t, h, func(ctx context.Context, k *keeper.Keeper) {
+		r.on(t, h, func(ctx context.Context, k *kv.Keeper) {
 			if err := h.Members()[n].Leave(ctx); err != nil {
 				t.Errorf("member %d of %d: %v", n+1, n+1, err)
 			}
 		})
 		r.check(t, keys)
 		if n == 2 {
-			r.on(t, h, func(ctx context.Context, k *keeper.Keeper) {
-				if err := h.Leave(ctx); !errors.Is(err, keeper.ErrLastHost) || len(h.Members()) != 2 {
+			r.on(t, h, func(ctx context.Context, k *kv.Keeper) {
+				if err := h.Leave(ctx); !errors.Is(err, kv.ErrLastHost) || len(h.Members()) != 2 {
 					t.Errorf("leave of the only host: %v, and %d members remain", err, len(h.Members()))
 				}
 			})
 		}
 	}
-	r.on(t, h, func(ctx context.Context, k *keeper.Keeper) {
-		if err := h.Any().Leave(ctx); !errors.Is(err, keeper.ErrLastHost) {
+	r.on(t, h, func(ctx context.Context, k *kv.Keeper) {
+		if err := h.Any().Leave(ctx); !errors.Is(err, kv.ErrLastHost) {
 			t.Errorf("leave of the only member: %v", err)
 		}
 	})

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"chordconductor/node/keeper"
+	"chordconductor/node/kv"
 )
 
 // TestLastHostStaysActive: when all other hosts leave, the last one serves without a pause. An earlier version, which
@@ -62,7 +62,7 @@ func TestLastMemberServesAtOnce(t *testing.T) {
 		if left := r.hosts[0].Members()[0].Hosts(); len(left) > 0 {
 			t.Errorf("seed %d: %v: it still lists %v", seed, p, left)
 		}
-		r.on(t, r.hosts[0], func(ctx context.Context, k *keeper.Keeper) {
+		r.on(t, r.hosts[0], func(ctx context.Context, k *kv.Keeper) {
 			begin := r.w.Now()
 			if _, err := k.Put(ctx, []byte("x"), []byte("y"), 0); err != nil {
 				t.Errorf("seed %d: put: %v", seed, err)

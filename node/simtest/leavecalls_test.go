@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"chordconductor/node/env"
-	"chordconductor/node/keeper"
+	"chordconductor/node/kv"
 	"chordconductor/node/nodepb"
 )
 
@@ -65,7 +65,7 @@ func TestLeaveOfAMemberWithoutKeys(t *testing.T) {
 		}
 		t.Logf("%d keys: %v", keys, count)
 		r.settle(t)
-		r.on(t, r.hosts[0], func(ctx context.Context, k *keeper.Keeper) {
+		r.on(t, r.hosts[0], func(ctx context.Context, k *kv.Keeper) {
 			for n := range keys {
 				if _, err := k.Get(ctx, keyName(n)); err != nil {
 					t.Errorf("get of key %d: %v", n, err)

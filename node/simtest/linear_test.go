@@ -16,7 +16,7 @@ import (
 	"github.com/anishathalye/porcupine"
 
 	"chordconductor/node/env/faults"
-	"chordconductor/node/keeper"
+	"chordconductor/node/kv"
 	"chordconductor/node/nodepb"
 )
 
@@ -139,15 +139,15 @@ func (c *chronicle) operate() {
 	err := h.layer.Go(context.Background(), func(ctx context.Context) {
 		defer func() { c.waiting-- }()
 		e.begin = c.place()
-		var result keeper.Result
+		var result kv.Result
 		var err error
 		switch k := h.keeper(0); {
 		case k == nil:
-			err = keeper.ErrExhausted
+			err = kv.ErrExhausted
 		case e.read:
 			result, err = k.Get(ctx, keyName(key))
 			e.value = string(result.Value)
-			if errors.Is(err, keeper.ErrNotFound) {
+			if errors.Is(err, kv.ErrNotFound) {
 				err = nil
 			}
 		case kind == 9:
@@ -158,7 +158,7 @@ func (c *chronicle) operate() {
 		}
 		e.servedWhere = result.Owner.Addr
 		switch {
-		case errors.Is(err, keeper.ErrExhausted): // it has not happened
+		case errors.Is(err, kv.ErrExhausted): // it has not happened
 			c.refused[e.value] = e.value != ""
 			e.read = true
 		case err == nil:
@@ -430,7 +430,7 @@ func TestPausedOwnerServesNoOldValues(t *testing.T) {
 		}
 		r.settle(t)
 		var owner *host
-		r.on(t, r.hosts[0], func(ctx context.Context, k *keeper.Keeper) {
+		r.on(t, r.hosts[0], func(ctx context.Context, k *kv.Keeper) {
 			got, err := k.Put(ctx, keyName(0), []byte("old"), 0)
 			if err != nil {
 				t.Fatal(err)
@@ -441,7 +441,7 @@ func TestPausedOwnerServesNoOldValues(t *testing.T) {
 		owner.layer.Pause()
 		other := r.hosts[slices.IndexFunc(r.hosts, func(h *host) bool { return h != owner })]
 		overwritten := false
-		r.on(t, other, func(ctx context.Context, k *keeper.Keeper) {
+		r.on(t, other, func(ctx context.Context, k *kv.Keeper) {
 			for range 3 {
 				if _, err := k.Put(ctx, keyName(0), []byte("new"), 0); err == nil {
 					overwritten = true
@@ -459,7 +459,7 @@ func TestPausedOwnerServesNoOldValues(t *testing.T) {
 			if err := owner.layer.Go(context.Background(), func(ctx context.Context) {
 				if m := owner.Any(); m != nil {
 					got, err := keeperOf(m).Get(ctx, keyName(0))
-					if err == nil && string(got.Value) != "new" || errors.Is(err, keeper.ErrNotFound) {
+					if err == nil && string(got.Value) != "new" || errors.Is(err, kv.ErrNotFound) {
 						t.Errorf("seed %d (%v): after the pause a get returned %q, %v from %s", n, p, got.Value, err, got.Owner.Addr)
 					}
 				}

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"chordconductor/node/keeper"
+	"chordconductor/node/kv"
 	"chordconductor/node/nodepb"
 )
 
@@ -25,7 +25,7 @@ func TestHandoffWithoutRoomIsNotRepeatedAtOnce(t *testing.T) {
 			r.addAt(fmt.Sprintf("h%d:7000", i+1), 40<<10)
 		}
 		r.settle(t)
-		r.on(t, r.hosts[0], func(ctx context.Context, k *keeper.Keeper) {
+		r.on(t, r.hosts[0], func(ctx context.Context, k *kv.Keeper) {
 			for n := 0; ; n++ { // up to the first that no host has room for
 				if _, err := k.Put(ctx, keyName(n), make([]byte, size), 0); err != nil {
 					break

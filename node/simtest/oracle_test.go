@@ -11,7 +11,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"chordconductor/node/keeper"
+	"chordconductor/node/kv"
 	"chordconductor/node/member"
 	"chordconductor/node/nodepb"
 )
@@ -103,13 +103,13 @@ func refused(err error) bool {
 
 // fail counts an operation that ended with err and so without an answer, unless the calling host has ended.
 func (o *oracle) fail(err error) {
-	if errors.Is(err, keeper.ErrUnavailable) {
+	if errors.Is(err, kv.ErrUnavailable) {
 		o.failed++
 	}
 }
 
 // write runs a put, or a delete.
-func (o *oracle) write(ctx context.Context, k *keeper.Keeper, n int, deleted bool) error {
+func (o *oracle) write(ctx context.Context, k *kv.Keeper, n int, deleted bool) error {
 	h := &o.keys[n]
 	o.pending++
 	defer func() { o.pending-- }()
@@ -121,7 +121,7 @@ func (o *oracle) write(ctx context.Context, k *keeper.Keeper, n int, deleted boo
 	op := k.Put
 	if deleted {
 		value = ""
-		op = func(ctx context.Context, key, _ []byte, _ time.Duration) (keeper.Result, error) {
+		op = func(ctx context.Context, key, _ []byte, _ time.Duration) (kv.Result, error) {
 			return k.Delete(ctx, key)
 		}
 		o.deletes++
@@ -173,14 +173,14 @@ func (h *history) lose() {
 }
 
 // read runs a get. While the ring is calm it must not miss a value that was acknowledged or read before it began.
-func (o *oracle) read(ctx context.Context, k *keeper.Keeper, n int) {
+func (o *oracle) read(ctx context.Context, k *kv.Keeper, n int) {
 	h := &o.keys[n]
 	floor, begin := h.last, o.r.w.Now()
 	o.traceKey(n, "get begins")
 	result, err := k.Get(ctx, keyName(n))
 	o.traceKey(n, "get ends at %s with %q of version %d: %v", result.Owner.Addr, short(string(result.Value)), result.Version, err)
 	o.gets++
-	missing := errors.Is(err, keeper.ErrNotFound)
+	missing := errors.Is(err, kv.ErrNotFound)
 	if err != nil && !missing {
 		o.fail(err)
 		return
@@ -239,14 +239,14 @@ func (o *oracle) lookup(ctx context.Context, m *member.Member, n int) {
 }
 
 // final reads every key once the ring has settled, and writes some.
-func (o *oracle) final(ctx context.Context, k *keeper.Keeper) {
+func (o *oracle) final(ctx context.Context, k *kv.Keeper) {
 	for n := range o.keys {
 		h := &o.keys[n]
 		o.finals++
 		result, err := k.Get(ctx, keyName(n))
 		value := string(result.Value)
 		switch {
-		case errors.Is(err, keeper.ErrNotFound):
+		case errors.Is(err, kv.ErrNotFound):
 			value = ""
 		case err != nil:
 			o.broken(promiseAnswers, "final get of key %d: %v", n, err)

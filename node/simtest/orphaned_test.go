@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"chordconductor/node/chord"
-	"chordconductor/node/keeper"
+	"chordconductor/node/kv"
 	"chordconductor/node/member"
 	"chordconductor/otel/chordevent"
 )
@@ -216,7 +216,7 @@ func TestLastMemberOwnsTheWholeCircle(t *testing.T) {
 	if !r.w.RunUntil(convergence, 100*time.Millisecond, r.settled) {
 		t.Errorf("not in order: %s", r)
 	}
-	r.on(t, r.hosts[0], func(ctx context.Context, k *keeper.Keeper) {
+	r.on(t, r.hosts[0], func(ctx context.Context, k *kv.Keeper) {
 		if _, err := k.Put(ctx, []byte("x"), []byte("y"), 0); err != nil {
 			t.Error(err)
 		}

@@ -11,7 +11,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"chordconductor/node/keeper"
+	"chordconductor/node/kv"
 	"chordconductor/node/nodepb"
 )
 
@@ -83,7 +83,7 @@ func TestRefusedIsNowhere(t *testing.T) {
 					value := fmt.Sprintf("%d.%0*d", writes, rnd.IntN(f.size+1), 0)
 					_, err := h.keeper(0).Put(ctx, keyName(key), []byte(value), 0)
 					switch {
-					case errors.Is(err, keeper.ErrExhausted):
+					case errors.Is(err, kv.ErrExhausted):
 						refused[value] = true
 						for _, held := range r.values(keyName(key)) {
 							if held == value {
@@ -153,7 +153,7 @@ func TestPutsTooManyAreRefused(t *testing.T) {
 		}
 		r.settle(t)
 		refused, other := 0, 0
-		r.on(t, r.hosts[0], func(ctx context.Context, k *keeper.Keeper) {
+		r.on(t, r.hosts[0], func(ctx context.Context, k *kv.Keeper) {
 			put := func(i int) error {
 				_, err := k.Put(ctx, fmt.Appendf(nil, "%d", i), make([]byte, size), 0)
 				return err
@@ -167,7 +167,7 @@ func TestPutsTooManyAreRefused(t *testing.T) {
 			for range 100 {
 				i++
 				switch err := put(i); {
-				case errors.Is(err, keeper.ErrExhausted) && status.Code(err) == codes.ResourceExhausted:
+				case errors.Is(err, kv.ErrExhausted) && status.Code(err) == codes.ResourceExhausted:
 					refused++
 				case err != nil:
 					other++

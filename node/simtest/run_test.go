@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"chordconductor/node/keeper"
+	"chordconductor/node/kv"
 	"chordconductor/otel/chordevent"
 )
 
@@ -49,7 +49,7 @@ func run(seed uint64, p plan) (o *oracle, err error) {
 	}
 	r.watch()
 	o.watchKey()
-	if p.fill && !o.on(r.pick(0), 10*time.Minute, func(ctx context.Context, k *keeper.Keeper) {
+	if p.fill && !o.on(r.pick(0), 10*time.Minute, func(ctx context.Context, k *kv.Keeper) {
 		for n := range p.keys {
 			o.write(ctx, k, n, false)
 		}
@@ -109,7 +109,7 @@ func run(seed uint64, p plan) (o *oracle, err error) {
 }
 
 // on runs task on host h, and reports whether it ended within limit.
-func (o *oracle) on(h *host, limit time.Duration, task func(ctx context.Context, k *keeper.Keeper)) bool {
+func (o *oracle) on(h *host, limit time.Duration, task func(ctx context.Context, k *kv.Keeper)) bool {
 	done := false
 	if err := h.layer.Go(context.Background(), func(ctx context.Context) {
 		task(ctx, h.keeper(0))
@@ -259,7 +259,7 @@ func (o *oracle) leave(h *host) {
 		case h.crashed:
 		case err == nil:
 			o.left = max(o.left, took)
-		case errors.Is(err, keeper.ErrLastHost):
+		case errors.Is(err, kv.ErrLastHost):
 		case r.calm(begin) && r.plan.memory == nil && !o.crashedSince(begin):
 			o.broken(promiseLeaves, "%s gave up its leave after %v: %v", h.addr, took, err)
 		}

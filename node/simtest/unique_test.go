@@ -11,7 +11,7 @@ import (
 
 	"chordconductor/node/chord"
 	"chordconductor/node/env/faults"
-	"chordconductor/node/keeper"
+	"chordconductor/node/kv"
 	"chordconductor/node/member"
 )
 
@@ -73,7 +73,7 @@ func TestTwoMembersWithOneIdentifier(t *testing.T) {
 			r.w.Run(time.Duration(rnd.IntN(5)) * time.Second)
 			join("second:7000")
 			for i, addr := range []string{"first:7000", "second:7000"} {
-				r.on(t, r.byAddr(addr), func(ctx context.Context, k *keeper.Keeper) {
+				r.on(t, r.byAddr(addr), func(ctx context.Context, k *kv.Keeper) {
 					for n := range 40 {
 						if _, err := k.Put(ctx, keyName(40*i+n), valueOf(40*i+n), 0); err != nil {
 							t.Errorf("put of key %d on one side: %v", 40*i+n, err)

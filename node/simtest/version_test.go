@@ -13,7 +13,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"chordconductor/node/env"
-	"chordconductor/node/keeper"
+	"chordconductor/node/kv"
 	"chordconductor/node/member"
 	"chordconductor/node/nodepb"
 )
@@ -154,7 +154,7 @@ func TestRollingRestart(t *testing.T) {
 				}
 				r.settle(t)
 				o := newOracle(r)
-				r.on(t, r.hosts[0], func(ctx context.Context, k *keeper.Keeper) {
+				r.on(t, r.hosts[0], func(ctx context.Context, k *kv.Keeper) {
 					for n := range keys {
 						o.write(ctx, k, n, false)
 					}
@@ -193,7 +193,7 @@ func TestRollingRestart(t *testing.T) {
 				}
 				stop = true
 				r.w.Run(time.Minute)
-				r.on(t, r.hosts[0], func(ctx context.Context, k *keeper.Keeper) { o.final(ctx, k) })
+				r.on(t, r.hosts[0], func(ctx context.Context, k *kv.Keeper) { o.final(ctx, k) })
 				o.atRest()
 				if len(o.wrong) > 0 || o.gets < 500 {
 					t.Errorf("%d gets, %d puts, %d missed: %q", o.gets, o.puts, o.missed, o.wrong)

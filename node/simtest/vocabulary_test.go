@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"chordconductor/internal/emissions"
-	"chordconductor/node/keeper"
+	"chordconductor/node/kv"
 	"chordconductor/otel/chordevent"
 )
 
@@ -53,7 +53,7 @@ func (r *ring) runPlan() {
 		r.add()
 	}
 	r.w.RunUntil(time.Minute, 100*time.Millisecond, r.settled)
-	o.on(r.pick(0), time.Minute, func(ctx context.Context, k *keeper.Keeper) {
+	o.on(r.pick(0), time.Minute, func(ctx context.Context, k *kv.Keeper) {
 		for n := range r.plan.keys {
 			_ = o.write(ctx, k, n, false)
 		}

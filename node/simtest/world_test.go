@@ -11,7 +11,7 @@ import (
 	"chordconductor/node/chord"
 	"chordconductor/node/env"
 	"chordconductor/node/env/faults"
-	"chordconductor/node/keeper"
+	"chordconductor/node/kv"
 	"chordconductor/node/member"
 	"chordconductor/node/nodepb"
 	"chordconductor/node/simenv"
@@ -214,10 +214,10 @@ func (r *ring) records(keys int) int {
 	return total
 }
 
-func keeperOf(m *member.Member) *keeper.Keeper { return m.Keys().(*keeper.Keeper) }
+func keeperOf(m *member.Member) *kv.Keeper { return m.Keys().(*kv.Keeper) }
 
 // keeper is some active keeper of a host, or nil.
-func (h *host) keeper(n int) *keeper.Keeper {
+func (h *host) keeper(n int) *kv.Keeper {
 	var active []*member.Member
 	for _, m := range h.Members() {
 		if m.Status() == chordevent.StatusActive {

@@ -10,12 +10,12 @@ var equivalents = []equivalent{
 		"without a silence of that host the rest deletes nothing and stores an equal list.",
 	},
 	{
-		"node/keeper/clock.go", "off by one",
+		"node/kv/clock.go", "off by one",
 		"if stamp > maxStamp && stamp > ceiling(c.now()) { → if stamp >= maxStamp && stamp > ceiling(c.now()) {",
 		"the ceiling is at least maxStamp at any time, so a stamp of maxStamp is never above it.",
 	},
 	{
-		"node/keeper/leave_replicas.go", "off by one",
+		"node/kv/leave_replicas.go", "off by one",
 		"for gap := time.Duration(0); ; { → for gap := time.Duration(1); ; {",
 		"pause alone reads the gap, and waits leavePause for 0 ns as for 1 ns.",
 	},

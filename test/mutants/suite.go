@@ -25,7 +25,7 @@ func (s stage) String() string { return strings.Join(append([]string{s.dir}, s.a
 var suites = []suite{
 	{
 		name:  "node",
-		dirs:  []string{"node/chord", "node/member", "node/keeper"},
+		dirs:  []string{"node/chord", "node/member", "node/kv"},
 		named: nodeRules,
 		stages: func(dir string) []stage {
 			own := stage{path.Base(dir), dir, nil}

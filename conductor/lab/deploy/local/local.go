@@ -14,7 +14,7 @@ import (
 	"chordconductor/conductor/lab/scenario"
 	"chordconductor/node/chord"
 	faultlayer "chordconductor/node/env/faults"
-	"chordconductor/node/keeper"
+	"chordconductor/node/kv"
 	"chordconductor/node/member"
 	"chordconductor/node/nodepb"
 	"chordconductor/node/service"
@@ -238,7 +238,7 @@ func (l *Fleet) Stop(ctx context.Context, id chord.ID, way deploy.Departure) err
 		return deploy.Refuse(deploy.ErrConflict, "member %x is %s: only an active member can leave", id[:], m.Status())
 	}
 	if way == deploy.Leave && m.KeepsLastKeys() {
-		return deploy.Refuse(deploy.ErrConflict, "%v; to end the ring and its keys, force the leave", keeper.ErrLastHost)
+		return deploy.Refuse(deploy.ErrConflict, "%v; to end the ring and its keys, force the leave", kv.ErrLastHost)
 	}
 	l.mu.Lock()
 	if !crash && l.stopped[m] {

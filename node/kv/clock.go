@@ -1,0 +1,71 @@
+package kv
+
+import (
+	"math"
+	"sync/atomic"
+	"time"
+)
+
+// MaxClockDifference is how much the clocks of two hosts may differ. TTLs are exact to that. A host whose clock differs
+// by more from those of most others leaves the ring (node/member); no call, stamp or stored version is refused for it,
+// because an old stamp may come from any clock.
+const MaxClockDifference = time.Minute
+
+// clockShift is the width of the counter below the milliseconds of a stamp.
+const clockShift = 16
+
+// maxStamp is the greatest stamp that a clock can show, that of the year 10000.
+var maxStamp = stampOf(time.Date(10000, time.January, 1, 0, 0, 0, 0, time.UTC))
+
+// maxVersion is beyond every version that ceiling allows before the year 2800.
+const maxVersion = math.MaxUint64 - 1<<40
+
+// ceiling returns the greatest stamp that is accepted at a physical time. Any stamp that a clock can show is accepted:
+// a version is not checked against its host's clock, which may have been wrong. A greater stamp comes from a counter
+// that began at maxStamp or below, after a clock or a peer had moved it there, and no host counts faster than
+// 1<<clockShift a millisecond. So the ceiling rises faster than versions do: whatever a peer sends, there is room above
+// it for all later writes.
+func ceiling(t time.Time) uint64 { return maxStamp + min(stampOf(t), maxVersion-maxStamp) }
+
+// A Clock is a hybrid logical clock: Unix milliseconds, and below them a counter that keeps stamps growing within one
+// millisecond and after a stamp from a faster clock. There is one per host, shared by its members.
+type Clock struct {
+	now  func() time.Time
+	last atomic.Uint64 // the greatest stamp given or observed
+}
+
+// NewClock makes a hybrid logical clock over a physical one.
+func NewClock(now func() time.Time) *Clock { return &Clock{now: now} }
+
+// Now returns a stamp greater than every one given or observed before.
+func (c *Clock) Now() uint64 {
+	physical := stampOf(c.now())
+	for {
+		last := c.last.Load()
+		next := max(physical, last+1)
+		if c.last.CompareAndSwap(last, next) {
+			return next
+		}
+	}
+}
+
+// Observe advances the clock past a received stamp, however far it is ahead, up to the ceiling.
+func (c *Clock) Observe(stamp uint64) {
+	if stamp > maxStamp && stamp > ceiling(c.now()) {
+		return
+	}
+	for {
+		last := c.last.Load()
+		if stamp <= last || c.last.CompareAndSwap(last, stamp) {
+			return
+		}
+	}
+}
+
+// Millis returns the physical clock in Unix milliseconds, which expiry is measured by.
+func (c *Clock) Millis() int64 { return c.now().UnixMilli() }
+
+func stampOf(t time.Time) uint64 { return uint64(max(t.UnixMilli(), 0)) << clockShift }
+
+// timeOf returns the physical part of a stamp.
+func timeOf(stamp uint64) time.Time { return time.UnixMilli(int64(stamp >> clockShift)) }

@@ -1,0 +1,241 @@
+package kv
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"chordconductor/node/chord"
+	"chordconductor/node/nodepb"
+	"chordconductor/node/store"
+	"chordconductor/otel/chordevent"
+)
+
+// Two members compare by digests what they hold in an arc of the circle. Where the digests differ the arc is split into
+// parts, whose digests are compared next; an arc of few records is answered with all their versions. So a comparison
+// costs one message when nothing differs, and otherwise grows with the differences and the logarithm of what is stored.
+
+const (
+	// maxArcs bounds the arcs of one request.
+	maxArcs = 64
+	// fewRecords is up to how many records, those of both sides together, an arc is answered with versions rather than
+	// split.
+	fewRecords = 128
+	// answerBytes is the size at which an answer ends; the remaining arcs are requested again.
+	answerBytes = 256 << 10
+)
+
+// difference is the answer for one arc.
+type difference struct {
+	same     bool
+	split    bool
+	parts    []arc // if it was split: those whose digests differ
+	versions []*store.Record
+}
+
+func (k *Keeper) arcToWire(a arc) *nodepb.Arc {
+	sum := k.store.Summary(a.from, a.to)
+	return &nodepb.Arc{From: a.from[:], To: a.to[:], Digest: sum.Digest, Count: sum.Count}
+}
+
+func arcFromWire(space chord.Space, a *nodepb.Arc) (arc, error) {
+	from, err := idFromWire(space, a.GetFrom())
+	if err != nil {
+		return arc{}, err
+	}
+	to, err := idFromWire(space, a.GetTo())
+	return arc{from, to}, err
+}
+
+// Compare answers a comparison request.
+func (k *Keeper) Compare(ctx context.Context, q *nodepb.CompareRequest) (*nodepb.CompareResponse, error) {
+	own, err := ownershipFromWire(k.space, q.Ownership)
+	if err != nil {
+		return nil, malformed(err)
+	}
+	if len(q.Arcs) > maxArcs {
+		return nil, malformed(fmt.Errorf("comparison of %d arcs: expected at most %d", len(q.Arcs), maxArcs))
+	}
+	arcs := make([]arc, len(q.Arcs))
+	for i, a := range q.Arcs {
+		if arcs[i], err = arcFromWire(k.space, a); err != nil {
+			return nil, malformed(err)
+		}
+	}
+	a := &nodepb.CompareResponse{Reply: k.member.Reply(), Room: k.budget.room(k.env.Now())}
+	k.mu.Lock()
+	v := k.admit(own, arcs)
+	if !v.refused {
+		a.Accepted, a.Overlapped = true, v.overlapped
+		for i, size := 0, 0; i < len(arcs) && size < answerBytes; i++ {
+			d := k.differ(arcs[i], q.Arcs[i])
+			a.Differences = append(a.Differences, d)
+			for _, version := range d.Versions {
+				size += len(version.Key) + 48
+			}
+			size += 64 * len(d.Parts)
+		}
+	} else {
+		a.Conflict, a.Implausible = conflictToWire(v)
+	}
+	k.mu.Unlock()
+	k.publishRegister(ctx)
+	return a, nil
+}
+
+// admit decides whether a peer may compare or send records: an owner whose ownership stands, or, without an ownership,
+// any member for whose arcs this member is the owner. mu is held.
+func (k *Keeper) admit(own *ownership, arcs []arc) verdict {
+	if own != nil {
+		v := k.meet(*own)
+		if !v.refused && len(arcs) > 0 { // else it is an announcement only
+			k.owners.hold(own.owner, k.env.Now())
+		}
+		return v
+	}
+	mine := k.reg.Load()
+	for _, a := range arcs {
+		if mine == nil || !mine.covers(a.to) {
+			return verdict{refused: true}
+		}
+	}
+	return verdict{}
+}
+
+func (k *Keeper) differ(a arc, theirs *nodepb.Arc) *nodepb.CompareResponse_Difference {
+	sum := k.store.Summary(a.from, a.to)
+	d := &nodepb.CompareResponse_Difference{}
+	if d.Same = sum.Digest == theirs.Digest && sum.Count == theirs.Count; d.Same {
+		return d
+	}
+	if ends := store.Parts(k.space, a.from, a.to); sum.Count+theirs.Count > fewRecords && len(ends) > 1 {
+		from := a.from
+		for _, to := range ends {
+			part := k.store.Summary(from, to)
+			d.Parts = append(d.Parts, &nodepb.Arc{Digest: part.Digest, Count: part.Count})
+			from = to
+		}
+		return d
+	}
+	k.store.Ascend(a.from, a.to, func(r *store.Record) bool {
+		d.Versions = append(d.Versions, versionToWire(r))
+		return true
+	})
+	return d
+}
+
+// compare compares arcs with a member: arcs of this member's range, or of the other one's if own is nil.
+func (k *Keeper) compare(ctx context.Context, p chord.Peer, own *ownership, arcs []arc) ([]difference, error) {
+	q := &nodepb.CompareRequest{}
+	if own != nil {
+		q.Ownership = ownershipToWire(*own)
+	}
+	k.mu.Lock()
+	for _, a := range arcs {
+		q.Arcs = append(q.Arcs, k.arcToWire(a))
+	}
+	k.mu.Unlock()
+	sent := k.env.Now()
+	a, err := ask(k, ctx, p, chordevent.SpanRepair, k.cfg.CallLimit, func(keys nodepb.KeysServer, call *nodepb.Call) (*nodepb.CompareResponse, error) {
+		return keys.Compare(ctx, &nodepb.CompareRequest{Call: call, Ownership: q.Ownership, Arcs: q.Arcs})
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := k.applyVerdict(p, a, own, sent); err != nil {
+		k.publishRegister(ctx)
+		return nil, err
+	}
+	if len(a.Differences) > len(arcs) {
+		return nil, fmt.Errorf("%w: expected at most %d answers for as many arcs, got %d", errRefused, len(arcs), len(a.Differences))
+	}
+	differences := make([]difference, len(a.Differences))
+	for i, d := range a.Differences {
+		if differences[i], err = k.readDifference(d, arcs[i]); err != nil {
+			return nil, fmt.Errorf("%w: %w", errRefused, err)
+		}
+	}
+	return differences, nil
+}
+
+// readDifference reads the answer for an arc. Both sides split an arc alike, so an answer carries only the digests of
+// its parts.
+func (k *Keeper) readDifference(d *nodepb.CompareResponse_Difference, whole arc) (difference, error) {
+	out := difference{same: d.GetSame()}
+	for _, version := range d.GetVersions() {
+		r, err := versionFromWire(k.space, version)
+		if err != nil {
+			return out, err
+		}
+		if whole.covers(r.ID) {
+			out.versions = append(out.versions, r)
+		}
+	}
+	if len(d.GetParts()) == 0 {
+		return out, nil
+	}
+	ends := store.Parts(k.space, whole.from, whole.to)
+	if len(ends) != len(d.Parts) || len(ends) == 1 {
+		return out, fmt.Errorf("expected an arc in %d parts, got %d", len(ends), len(d.Parts))
+	}
+	out.split = true
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	from := whole.from
+	for i, to := range ends {
+		theirs := d.Parts[i]
+		if sum := k.store.Summary(from, to); sum.Digest != theirs.GetDigest() || sum.Count != theirs.GetCount() {
+			out.parts = append(out.parts, arc{from, to})
+		}
+		from = to
+	}
+	return out, nil
+}
+
+// applyVerdict applies a peer's verdict on this member's ownership as it was when the call was sent.
+func (k *Keeper) applyVerdict(p chord.Peer, a interface {
+	GetAccepted() bool
+	GetConflict() *nodepb.Ownership
+	GetOverlapped() bool
+	GetRoom() int64
+	GetImplausible() bool
+}, own *ownership, sent time.Time) error {
+	conflict, err := ownershipFromWire(k.space, a.GetConflict())
+	if err != nil {
+		return fmt.Errorf("%w: %w", errRefused, err)
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.noteContact(p)
+	if h := k.replicaOn(p); h != nil {
+		h.room = a.GetRoom()
+	}
+	switch {
+	case a.GetAccepted():
+		if now := k.reg.Load(); own != nil && now != nil && *now == *own && p.Addr != k.self.Addr && sent.After(k.confirmed) {
+			k.confirmed = sent
+		}
+		if a.GetOverlapped() {
+			k.requireRecovery(p)
+		}
+		return nil
+	case a.GetImplausible():
+		if conflict != nil {
+			k.descend(conflict.epoch)
+		}
+		return errOvertaken
+	case conflict != nil:
+		if known, is := k.implausible(*conflict); is {
+			return k.refuseEpoch(p, *conflict, known)
+		}
+		k.dispute(*conflict)
+		return errOvertaken
+	}
+	return fmt.Errorf("%w by %s", errRefused, p.Addr)
+}
+
+// announce sends this member's ownership to another member.
+func (k *Keeper) announce(ctx context.Context, p chord.Peer, own ownership) error {
+	_, err := k.compare(ctx, p, &own, nil)
+	return err
+}

@@ -1,0 +1,43 @@
+package kv
+
+import (
+	"errors"
+
+	"go.opentelemetry.io/otel/trace"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"chordconductor/node/chord"
+)
+
+// Errors of client operations; test for them with errors.Is. Each has a gRPC status (status.FromError).
+var (
+	ErrNotFound    error = &failure{codes.NotFound, "no such key"}
+	ErrInvalid     error = &failure{codes.InvalidArgument, "invalid argument"}
+	ErrExhausted   error = &failure{codes.ResourceExhausted, "memory limit of the owner or of a replica reached"}
+	ErrUnavailable error = &failure{codes.Unavailable, "no owner reachable in time"}
+)
+
+// ErrLastHost is returned when the last host of a ring cannot leave: no member stays that could take its keys.
+var ErrLastHost = errors.New("no member of the ring stays to take the keys")
+
+// ErrNoRoom is returned when a leave is refused because the members that stay lack memory for the range.
+var ErrNoRoom = errors.New("no room for the keys at the members that stay")
+
+type failure struct {
+	code codes.Code
+	text string
+}
+
+func (f *failure) Error() string              { return f.text }
+func (f *failure) GRPCStatus() *status.Status { return status.New(f.code, f.text) }
+
+// Result is the outcome of a client operation.
+type Result struct {
+	Owner        chord.Peer    // the member that answered
+	Version      uint64        // of the record written or read
+	ReplicaCount int           // of a write: distinct hosts that hold it
+	Replicas     []chord.Peer  // of a write: the members that hold it, the owner first; nil: the owner speaks version 1
+	Value        []byte        // of a get; not to be changed
+	Trace        trace.TraceID // invalid: the operation was not sampled
+}

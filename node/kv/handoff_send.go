@@ -1,0 +1,350 @@
+package kv
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"chordconductor/node/chord"
+	"chordconductor/node/env"
+	"chordconductor/node/nodepb"
+	"chordconductor/node/store"
+	"chordconductor/otel/chordevent"
+)
+
+// An outgoing is a handoff to another member.
+type outgoing struct {
+	arc      // the range that is handed off
+	id       string
+	receiver chord.Peer
+	grant    ownership // what the receiver owns afterwards
+	reason   chordevent.MoveReason
+	deadline time.Time // the handoff is given up if it has not been released by then; zero: none
+
+	// Guarded by the Keeper's mu.
+	open     bool // the receiver takes part: every write is sent to it, and waits for it
+	sent     bool // all records have been sent
+	aborted  bool
+	released bool       // this member is not responsible any more: the receiver is, once it has taken over
+	left     *ownership // this member's ownership after the release
+
+	turn env.Signal // of a leaver's handoff: set when the receiver has requested the release
+
+	// Used only by the task that runs the handoff.
+	keys, bytes int64
+}
+
+var (
+	errAborted = errors.New("handoff aborted")
+	errLate    = errors.New("not done in time")
+)
+
+// beginOut registers the outgoing handoff of the range up to a point, the only one. mu is held.
+func (k *Keeper) beginOut(receiver chord.Peer, until chord.ID, epoch int64, reason chordevent.MoveReason) *outgoing {
+	own := k.reg.Load()
+	k.moves++
+	k.out = &outgoing{
+		arc:      arc{own.from, until},
+		id:       fmt.Sprintf("%s-%d-%d", k.space.Format(k.self.ID), own.epoch, k.moves),
+		receiver: receiver,
+		grant:    ownership{owner: receiver, from: own.from, epoch: epoch},
+		reason:   reason,
+		turn:     k.env.NewSignal(),
+	}
+	return k.out
+}
+
+// abortOut gives up an outgoing handoff, unless it is past its release. mu is held.
+func (k *Keeper) abortOut() {
+	if k.out != nil && !k.out.released {
+		k.out.aborted = true
+		k.out = nil
+	}
+}
+
+// Claim processes a member's request for its range. If this member owns the claimer's identifier, and no other handoff
+// is under way, it begins to hand off.
+func (k *Keeper) Claim(ctx context.Context, q *nodepb.ClaimRequest) (*nodepb.ClaimResponse, error) {
+	from, err := peerFromWire(k.space, q.GetCall().GetFrom())
+	if err != nil || !from.Real() || from.ID == k.self.ID {
+		return nil, malformed(fmt.Errorf("claim by %q: expected another member", from.Addr))
+	}
+	reason := chordevent.MoveJoin
+	if q.Again {
+		reason = chordevent.MoveRepair
+	}
+	a := &nodepb.ClaimResponse{Reply: k.member.Reply()}
+	k.mu.Lock()
+	k.noteContact(from)
+	k.superseded(from)
+	own := k.reg.Load()
+	var move *outgoing
+	switch {
+	case own == nil || !own.covers(from.ID):
+		if own != nil && own.from == from.ID {
+			k.doubt = true // the claimer should own the range below this one, and does not
+			k.reconcileDue.Set()
+		}
+		if known, ok := k.owners.covering(from.ID); ok {
+			a.Owner = ownershipToWire(known.ownership)
+		}
+	case k.out != nil && k.out.receiver == from:
+		a.Accepted = true
+	case k.out != nil || len(k.ins) > 0: // a leaver hands off a joiner's part, too: the joiner may be the only one that stays
+		a.Owner = ownershipToWire(*own)
+	default:
+		a.Accepted = true
+		move = k.beginOut(from, from.ID, own.epoch+1, reason)
+	}
+	k.mu.Unlock()
+	if move != nil {
+		err = k.env.Go(ctx, func(ctx context.Context) { _ = k.sendRange(ctx, move) }) // it emits its own events
+	}
+	return a, err
+}
+
+// superseded treats a call from an incarnation of a member as proof that its earlier ones have ended. mu is held.
+func (k *Keeper) superseded(p chord.Peer) {
+	for _, known := range k.owners {
+		if known.owner.ID == p.ID && known.owner.Incarnation < p.Incarnation {
+			k.dead = lapse(k.dead, known.owner, k.env.Now().Add(k.suspicion()))
+			k.reconcileDue.Set()
+		}
+	}
+	if k.out != nil && k.out.receiver.ID == p.ID && k.out.receiver.Incarnation < p.Incarnation {
+		k.abortOut()
+	}
+}
+
+// sendRange hands off a range, from BEGIN until the receiver has confirmed the COMMIT. After an error this member is
+// still responsible. The handoff is given up if it has not been released by its deadline (zero: none).
+func (k *Keeper) sendRange(ctx context.Context, m *outgoing) error {
+	ctx, span := k.tel.startMove(ctx, moveAttributes(k.space, m.id, "out", m.reason, m.receiver)...)
+	k.moved(ctx, m.event(chordevent.MoveStarted))
+	err := k.hand(ctx, m)
+	k.tel.endMove(span, err, m.keys, m.bytes)
+	return err
+}
+
+func (k *Keeper) hand(ctx context.Context, m *outgoing) error {
+	err := k.transfer(ctx, m)
+	k.mu.Lock()
+	switch {
+	case m.released: // requested by the receiver, see releaseInTurn
+		err = nil
+	case err == nil && !k.release(m):
+		err = errAborted
+	}
+	if err != nil && k.out == m {
+		k.abortOut()
+	}
+	k.mu.Unlock()
+	if err != nil {
+		k.moved(ctx, m.event(chordevent.MoveFailed))
+		if !stopped(err) {
+			// Best effort: a receiver that misses this inquires.
+			_ = k.step(ctx, m, nodepb.MoveRequest_PHASE_ABORT, nil)
+		}
+		k.reconcileDue.Set()
+		return fmt.Errorf("hand off to %s: %w", m.receiver.Addr, err)
+	}
+	k.publishRegister(ctx)
+	if err := k.commit(ctx, m); err != nil {
+		k.moved(ctx, m.event(chordevent.MoveFailed))
+		k.publishRegister(ctx)
+		return fmt.Errorf("hand off to %s: %w", m.receiver.Addr, err)
+	}
+	k.moved(ctx, m.event(chordevent.MoveDone))
+	return nil
+}
+
+// transfer sends all records of the range to the receiver. While it runs, writes to the range go there too (follow).
+func (k *Keeper) transfer(ctx context.Context, m *outgoing) error {
+	held, err := k.begin(ctx, m)
+	if err != nil {
+		return err
+	}
+	k.mu.Lock()
+	own := k.reg.Load()
+	if m.aborted || own == nil {
+		k.mu.Unlock()
+		return errAborted
+	}
+	m.open = true
+	snapshot := k.store.Snapshot() // from here on every write is sent to the receiver separately
+	k.mu.Unlock()
+
+	if held > 0 {
+		// The receiver has a replica, or had the range before: sending the differences is enough, and the newer version wins.
+		done, err := k.reconcile(ctx, m.receiver, own, m.arc, true, nil)
+		if err != nil && (!done.full || errors.Is(err, errPeerFull)) { // what this host has no room for, the receiver has
+			return err
+		}
+		m.keys, m.bytes = int64(done.pushed), done.bytes
+	} else if err := k.stream(ctx, m, snapshot); err != nil {
+		return err
+	}
+	return k.prepare(ctx, m)
+}
+
+// stream sends the snapshot of the range in chunks.
+func (k *Keeper) stream(ctx context.Context, m *outgoing, snapshot store.Snapshot) error {
+	var chunk []*store.Record
+	var size int64
+	var err error
+	flush := func() bool {
+		err = k.step(ctx, m, nodepb.MoveRequest_PHASE_RECORDS, chunk)
+		m.keys, m.bytes = m.keys+int64(len(chunk)), m.bytes+size
+		chunk, size = nil, 0
+		return err == nil
+	}
+	snapshot.Ascend(m.from, m.to, func(r *store.Record) bool {
+		if len(chunk) > 0 && (size+r.Size() > batchBytes || len(chunk) == batchRecords) && !flush() {
+			return false
+		}
+		chunk, size = append(chunk, r), size+r.Size()
+		return true
+	})
+	if err == nil && len(chunk) > 0 {
+		flush()
+	}
+	return err
+}
+
+// release makes the receiver responsible. mu is held.
+func (k *Keeper) release(m *outgoing) bool {
+	own := k.reg.Load()
+	if m.aborted || k.out != m || own == nil {
+		return false
+	}
+	m.released, k.released, k.handed = true, m.id, m.receiver
+	if m.to != own.owner.ID {
+		m.left = &ownership{owner: k.self, from: m.to, epoch: m.grant.epoch}
+	}
+	k.setRegister(m.left)
+	k.owners.bury(m.grant) // earlier owners there have been superseded by the receiver, too
+	k.owners.learn(m.grant, k.env.Now())
+	return true
+}
+
+// commit sends the COMMIT until the receiver has taken the range over or is dead. If a leaver's receiver is dead, or
+// gives the range up, the leaver owns it again, and commit returns an error; ranges of others are then taken over like
+// any dead owner's.
+func (k *Keeper) commit(ctx context.Context, m *outgoing) (err error) {
+	for try := 0; try < 3; try++ {
+		var a *nodepb.MoveResponse
+		a, err = k.moveCall(ctx, m, &nodepb.MoveRequest{Phase: nodepb.MoveRequest_PHASE_COMMIT}, chordevent.SpanKeysMove)
+		if err == nil && a.Waits {
+			try = -1 // the receiver answers so after a quarter of a call limit, not sooner
+			continue
+		}
+		if err == nil || errors.Is(err, errRefused) || stopped(err) {
+			break
+		}
+	}
+	k.mu.Lock()
+	if m.reason != chordevent.MoveLeave || !errors.Is(err, errRefused) && !errors.Is(err, errDead) || !k.takeBack(m) {
+		err = nil
+	}
+	if k.out == m {
+		k.out = nil
+	}
+	k.mu.Unlock()
+	k.reconcileDue.Set()
+	k.repairDue.Set()
+	return err
+}
+
+// takeBack makes this member the owner again of a range that its receiver has not taken over. If the receiver is dead,
+// others may hold what it has written. mu is held.
+func (k *Keeper) takeBack(m *outgoing) bool {
+	if k.out != m || k.reg.Load() != m.left {
+		return false
+	}
+	k.released, k.handed = "", chord.Peer{}
+	k.owners.forget(m.receiver)
+	k.setRegister(&ownership{owner: k.self, from: m.from, epoch: m.grant.epoch + 1})
+	k.requireRecovery(m.receiver)
+	return true
+}
+
+// follow sends a write to the receiver of an open handoff. If the receiver cannot store it, the handoff is given up,
+// unless it has been released meanwhile; then the write must not be acknowledged.
+func (k *Keeper) follow(ctx context.Context, m *outgoing, rec *store.Record, operation string) error {
+	a, err := k.moveCall(ctx, m, &nodepb.MoveRequest{
+		Phase: nodepb.MoveRequest_PHASE_RECORDS, Records: recordsToWire([]*store.Record{rec}), Write: true,
+	}, operation)
+	if err == nil {
+		return k.readNewer(m.receiver, a.Newer)
+	}
+	if stopped(err) {
+		return err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if m.released {
+		return errOvertaken
+	}
+	if k.out == m {
+		k.abortOut()
+	}
+	return nil
+}
+
+func (k *Keeper) step(ctx context.Context, m *outgoing, phase nodepb.MoveRequest_Phase, records []*store.Record) error {
+	_, err := k.moveCall(ctx, m, &nodepb.MoveRequest{Phase: phase, Records: recordsToWire(records)}, chordevent.SpanKeysMove)
+	return err
+}
+
+// begin sends the BEGIN and returns how many records of the range the receiver has already.
+func (k *Keeper) begin(ctx context.Context, m *outgoing) (held int64, err error) {
+	a, err := k.moveCall(ctx, m, &nodepb.MoveRequest{Phase: nodepb.MoveRequest_PHASE_BEGIN}, chordevent.SpanKeysMove)
+	return a.GetHeld(), err
+}
+
+func (k *Keeper) moveCall(ctx context.Context, m *outgoing, q *nodepb.MoveRequest, operation string) (*nodepb.MoveResponse, error) {
+	k.mu.Lock()
+	needsRecovery, aborted := k.needsRecovery || len(k.silent) > 0, m.aborted
+	witnesses := peersToWire(slices.Concat(k.silent, k.sources)) // the receiver takes the last of them
+	var unsettled [][]byte
+	if q.Phase == nodepb.MoveRequest_PHASE_PREPARE {
+		unsettled = k.unsettledIn(m.arc) // keys added to the list from here on reach the receiver as writes
+	}
+	var sentKeys, sentBytes, room int64
+	if q.Phase == nodepb.MoveRequest_PHASE_BEGIN {
+		room = k.store.Summary(m.from, m.to).Bytes
+	}
+	k.mu.Unlock()
+	switch q.Phase {
+	case nodepb.MoveRequest_PHASE_COMMIT:
+		sentKeys, sentBytes = m.keys, m.bytes // only the task that runs the handoff commits
+	case nodepb.MoveRequest_PHASE_BEGIN, nodepb.MoveRequest_PHASE_RECORDS, nodepb.MoveRequest_PHASE_PREPARE:
+		if aborted {
+			return nil, errAborted
+		}
+		if !m.deadline.IsZero() && k.env.Now().After(m.deadline) {
+			return nil, errLate
+		}
+	}
+	grant := ownershipToWire(m.grant)
+	a, err := ask(k, ctx, m.receiver, operation, k.cfg.CallLimit, func(keys nodepb.KeysServer, call *nodepb.Call) (*nodepb.MoveResponse, error) {
+		return keys.Move(ctx, &nodepb.MoveRequest{
+			Call: call, MoveId: m.id, Phase: q.Phase, Grant: grant, RangeTo: m.to[:],
+			Reason: reasonToWire(m.reason), Records: q.Records, Write: q.Write, UnsettledKeys: unsettled,
+			Keys: sentKeys, Bytes: sentBytes, Room: room, Witnesses: witnesses,
+			Unclean: needsRecovery, //lang:ok protobuf field
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	switch a.Outcome {
+	case nodepb.MoveResponse_OUTCOME_OK:
+		return a, nil
+	case nodepb.MoveResponse_OUTCOME_EXHAUSTED:
+		return nil, fmt.Errorf("%w: at %s", errFull, m.receiver.Addr)
+	}
+	return nil, fmt.Errorf("%w: %s in phase %s of handoff %s", errRefused, m.receiver.Addr, q.Phase, m.id)
+}

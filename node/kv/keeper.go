@@ -1,0 +1,230 @@
+package kv
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+
+	"chordconductor/node/chord"
+	"chordconductor/node/env"
+	"chordconductor/node/nodepb"
+	"chordconductor/node/store"
+	"chordconductor/otel/chordevent"
+)
+
+// Keeper is the key-value side of one member. Everything below mu is guarded by it; mu is never held across a call to
+// the member that may come back here, nor across one of the environment that may block.
+type Keeper struct {
+	env    env.Env
+	member Member
+	clock  *Clock
+	budget *HostBudget
+	cfg    Config
+	space  chord.Space
+	self   chord.Peer
+	tel    *telemetry
+
+	reg atomic.Pointer[ownership] // the ownership register; nil: empty. Written under mu, read without.
+
+	reconcileDue env.Signal // wakes reconcileOwnership
+	repairDue    env.Signal // wakes repair
+
+	mu      sync.Mutex
+	started bool
+	ended   bool              // reconcileOwnership has returned, and the member has ended
+	join    trace.SpanContext // the span of the join that started this Keeper; invalid: none, or its trace is not sampled
+	leaving bool              // it accepts no handoffs of leavers and no replicas; set by Leaving
+	owned   bool              // the register has been filled before in this incarnation
+
+	needsRecovery bool         // other hosts may hold records of the range that are missing here
+	recoveries    int64        // number of calls of requireRecovery
+	sources       []chord.Peer // members that may hold such records, besides the hosts of the preference list; at most maxSources
+	silent        []chord.Peer // members that range recovery did not ask because they were taken for dead; at most maxSources
+	asking        time.Time    // those members are asked periodically until then
+
+	store      *store.Store          // bounded by the host's budget
+	unsettled  map[string]*unsettled // keys whose version held may not be on R hosts; see maxUnsettled
+	olderBytes int64                 // of the versions kept there; at most maxOlder
+	flight     int64                 // bytes of writes under way
+	confirmed  time.Time             // when the last call that did not contest the register was sent to a replica
+	requests   requests
+	owners     ownershipTable
+	dead       []lapsed // members found dead a short while ago
+	silences   hostSilences
+	leavers    []lapsed    // members about to leave
+	unverified []ownership // table entries to be verified; at most maxUnverified
+	disputes   []ownership // ownerships because of which this member's was refused; at most maxDisputes
+
+	preference preferenceList
+	replicas   []replica   // the first R-1 hosts of the preference list
+	announced  bool        // the register has been announced to other members since it changed
+	reclaims   []time.Time // when this member, wrongly taken for dead, last took its range back; at most maxReclaims
+	doubt      bool        // the owner of the range below seems to own nothing
+
+	out      *outgoing  // the one outgoing handoff, until its commit is over
+	ins      incomings  // incoming handoffs: several from leavers below, or one
+	released string     // ID of the last outgoing handoff that was released
+	handed   chord.Peer // its receiver
+	chosen   chosen     // the receiver that Room has found, before a leaver's handoff begins
+	claimed  chord.Peer // the owner from which this member last claimed its range
+	taken    []string   // IDs of the latest incoming handoffs that made this member responsible; at most maxTaken
+	moves    int64      // outgoing handoffs so far, to number them
+	promises []promise  // room reserved for leavers whose handoff has not begun; at most maxIncoming
+
+	row       int           // how many owners below are asked at once; grows while consecutive owners turn out to be dead; at most maxBelow
+	ownerless time.Time     // since when the range below, or with an empty register the whole ring, has no known live owner
+	sweep     time.Time     // time of the next search for orphaned replicas
+	sweepGap  time.Duration // from then to the next time
+
+	gets, puts, deletes int64
+
+	publishing sync.Mutex // held while the register is published; never together with mu
+	published  *ownership // guarded by publishing
+}
+
+const (
+	maxSources  = 16 // beyond it the oldest is dropped: its records then return as orphaned replicas
+	maxReclaims = 4  // within fresh(): then the member steps down instead (yield)
+	maxDisputes = 8  // beyond it a dispute is dropped: it comes up again with the next refusal
+)
+
+// New makes the Keeper of a member. It serves nothing and has no tasks before Founded or Joined.
+func New(e env.Env, m Member, clock *Clock, budget *HostBudget, cfg Config, tracer trace.Tracer, meter metric.Meter) *Keeper {
+	cfg = cfg.withDefaults()
+	return &Keeper{
+		env: e, member: m, clock: clock, budget: budget, cfg: cfg, space: cfg.Space, self: m.Self(),
+		tel:          newTelemetry(tracer, meter, e, cfg.Attributes),
+		reconcileDue: e.NewSignal(), repairDue: e.NewSignal(),
+		store: store.New(cfg.Space), unsettled: make(map[string]*unsettled),
+	}
+}
+
+var _ nodepb.KeysServer = (*Keeper)(nil)
+
+// Owns reports whether the member is responsible for a point of the circle. It takes no lock.
+func (k *Keeper) Owns(id chord.ID) bool {
+	own := k.reg.Load()
+	return own != nil && own.covers(id)
+}
+
+// Ownership returns the ownership register.
+func (k *Keeper) Ownership() chordevent.Ownership { return registerOf(k.reg.Load()) }
+
+func registerOf(own *ownership) chordevent.Ownership {
+	if own == nil {
+		return chordevent.Ownership{}
+	}
+	return chordevent.Ownership{Owns: true, From: own.from, Epoch: own.epoch}
+}
+
+// Load returns what the member holds now and has served since its start.
+func (k *Keeper) Load() chordevent.Load {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	all := k.store.Summary(k.self.ID, k.self.ID)
+	var owned store.Summary
+	if own := k.reg.Load(); own != nil {
+		owned = k.store.Summary(own.from, own.owner.ID)
+	}
+	k.tel.report(owned, all)
+	l := chordevent.Load{
+		OwnedKeys: owned.Live, ReplicaKeys: all.Live - owned.Live, Bytes: all.Bytes,
+		Gets: k.gets, Puts: k.puts, Deletes: k.deletes,
+	}
+	k.countReplicas(&l)
+	return l
+}
+
+// Held returns the version held of a key; 0: none.
+func (k *Keeper) Held(key []byte) uint64 {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if r := k.store.Get(k.space.Hash(key), string(key)); r != nil {
+		return r.Version
+	}
+	return 0
+}
+
+// Founded makes the member the first of its ring: the owner of the whole circle.
+func (k *Keeper) Founded(ctx context.Context) {
+	k.mu.Lock()
+	k.setRegister(&ownership{owner: k.self, from: k.self.ID, epoch: 1})
+	k.mu.Unlock()
+	k.publishRegister(ctx)
+	k.start(k.tel.quiet)
+}
+
+// Joined starts the Keeper when the member has joined the ring, for the first time or again. With an empty register it
+// claims its range.
+func (k *Keeper) Joined(ctx context.Context) {
+	k.NeighborsChanged(ctx)
+	k.start(k.tel.after(ctx))
+}
+
+// start starts the two tasks: reconcileOwnership, which begins in the trace of ctx, and repair, which may take long.
+func (k *Keeper) start(ctx context.Context) {
+	k.mu.Lock()
+	first := !k.started
+	k.started = true
+	if sc := trace.SpanContextFromContext(ctx); first && sc.IsSampled() {
+		k.join = sc
+	}
+	k.mu.Unlock()
+	if !first {
+		return
+	}
+	// An environment that has ended starts no tasks; then none are needed.
+	_ = k.env.Go(ctx, k.reconcileOwnership)
+	_ = k.env.Go(context.Background(), k.repair)
+}
+
+// NeighborsChanged updates the preference list after a change of the member's pointers.
+func (k *Keeper) NeighborsChanged(context.Context) {
+	state := k.member.State()
+	k.mu.Lock()
+	k.updatePreference(state)
+	k.mu.Unlock()
+	k.reconcileDue.Set()
+	k.repairDue.Set()
+}
+
+// HostsChanged updates the preference list after a change of the member's host list.
+func (k *Keeper) HostsChanged() {
+	state := k.member.State()
+	k.mu.Lock()
+	changed := k.updatePreference(state)
+	k.mu.Unlock()
+	if changed {
+		k.repairDue.Set()
+	}
+}
+
+// PeerDied notes that an incarnation of a peer has ended, as far as the member can see. A repeated call has no effect,
+// so that a task that calls a peer already taken for dead does not wake itself.
+func (k *Keeper) PeerDied(_ context.Context, p chord.Peer) {
+	k.mu.Lock()
+	if hasLapsed(k.dead, p, k.env.Now()) {
+		k.mu.Unlock()
+		return
+	}
+	k.dead = lapse(k.dead, p, k.env.Now().Add(k.suspicion()))
+	k.updatePreference(k.member.State())
+	k.mu.Unlock()
+	k.reconcileDue.Set()
+	k.repairDue.Set()
+}
+
+// suspicion returns for how long a member taken for dead is not called, unless it calls first.
+func (k *Keeper) suspicion() time.Duration { return 8 * k.cfg.CallLimit }
+
+// jitter returns a random time between half of d and one and a half times d.
+func (k *Keeper) jitter(d time.Duration) time.Duration {
+	if d <= 0 {
+		return 0
+	}
+	return d/2 + time.Duration(k.env.Uint64()%uint64(d))
+}

@@ -1,0 +1,271 @@
+package kv
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"chordconductor/node/chord"
+	"chordconductor/node/nodepb"
+	"chordconductor/otel/chordevent"
+)
+
+// Leaving sets whether the member is about to leave. From then on it accepts no leaver's range and no replicas, and
+// gives up incoming handoffs that have not been released. With false it is an ordinary member again, and claims back
+// what it has handed off.
+func (k *Keeper) Leaving(ctx context.Context, leaving bool) {
+	k.mu.Lock()
+	k.leaving = leaving
+	var reports []handoffReport
+	if leaving {
+		reports = k.dropIncoming()
+	}
+	k.mu.Unlock()
+	k.reportIncoming(ctx, reports...)
+	k.reconcileDue.Set()
+	k.repairDue.Set()
+}
+
+// Room asks the member that will receive this one's range to reserve room for it, for a limited time.
+func (k *Keeper) Room(ctx context.Context) error {
+	if k.reg.Load() == nil {
+		return nil
+	}
+	to, epoch, err := k.receiver(ctx)
+	if errors.Is(err, ErrNoRoom) || stopped(err) {
+		return err
+	}
+	k.mu.Lock()
+	k.chosen = chosen{to, epoch}
+	k.mu.Unlock()
+	return nil // without a receiver: Leave searches again
+}
+
+// A chosen is the receiver that Room has found, for the first try of Leave. A receiver that is about to leave by then,
+// or has left, refuses the handoff.
+type chosen struct {
+	to    chord.Peer
+	epoch int64
+}
+
+// Leave hands off the member's range to the receiver that it returns, and then waits until R other hosts hold all else
+// that is held here, as confirmed by the owners. After that nothing here is needed. It returns ErrLastHost if no member
+// stays that could take the range, ErrNoRoom if none has room, and an error at the deadline or when ctx ends.
+func (k *Keeper) Leave(ctx context.Context, deadline time.Time) (receiver chord.Peer, err error) {
+	if err := k.handOff(ctx, deadline); err != nil {
+		return chord.Peer{}, err
+	}
+	k.mu.Lock()
+	receiver = k.handed
+	k.mu.Unlock()
+	return receiver, k.drain(ctx, deadline)
+}
+
+const (
+	leavePause    = 10 * time.Millisecond // before the second try; doubles up to maxLeavePause
+	maxLeavePause = 200 * time.Millisecond
+	// maxAsked bounds the members that a leaver asks to find one that stays. Beyond it the leave fails.
+	maxAsked = 1 << 14
+)
+
+// pause waits before a retry, longer each time.
+func (k *Keeper) pause(gap *time.Duration) error {
+	*gap = min(max(2**gap, leavePause), maxLeavePause)
+	return k.env.Sleep(k.jitter(*gap))
+}
+
+// handOff hands off the whole range to the receiver. It retries after every failure except a missing receiver or
+// missing room.
+func (k *Keeper) handOff(ctx context.Context, deadline time.Time) error {
+	for gap := time.Duration(0); ; {
+		done, err := k.tryHandOff(ctx, deadline)
+		if done || stopped(err) || errors.Is(err, ErrNoRoom) || errors.Is(err, ErrLastHost) {
+			return err
+		}
+		if err == nil {
+			continue
+		}
+		if ctx.Err() != nil || k.env.Now().After(deadline) {
+			return fmt.Errorf("keys not handed off by the deadline: %w", err)
+		}
+		if err := k.pause(&gap); err != nil {
+			return err
+		}
+	}
+}
+
+func (k *Keeper) tryHandOff(ctx context.Context, deadline time.Time) (done bool, err error) {
+	k.mu.Lock()
+	own, busy := k.reg.Load(), k.out != nil || len(k.ins) > 0
+	to, epoch := k.chosen.to, k.chosen.epoch
+	k.chosen = chosen{}
+	k.mu.Unlock()
+	switch {
+	case own == nil && !busy:
+		return true, nil
+	case busy:
+		return false, errors.New("another handoff is under way")
+	}
+	if !to.Real() {
+		if to, epoch, err = k.receiver(ctx); err != nil {
+			return false, err
+		}
+	}
+	k.mu.Lock()
+	if now := k.reg.Load(); now != own || k.out != nil || len(k.ins) > 0 {
+		k.mu.Unlock()
+		return false, errors.New("ownership is changing")
+	}
+	move := k.beginOut(to, k.self.ID, max(own.epoch, epoch)+1, chordevent.MoveLeave)
+	move.deadline = deadline
+	k.mu.Unlock()
+	err = k.sendRange(ctx, move)
+	if errors.Is(err, errFull) {
+		err = fmt.Errorf("%w: %w", ErrNoRoom, err)
+	}
+	return false, err
+}
+
+// receiver finds the member that this one hands its range to, if there is one (chord.Receiver), and the epoch of its
+// ownership. The head is asked first, because mostly it stays; then the others of the successor list, concurrently;
+// then those beyond.
+func (k *Keeper) receiver(ctx context.Context) (chord.Peer, int64, error) {
+	live := k.member.State().Live()
+	from, room := k.self.ID, int64(0)
+	if own := k.reg.Load(); own != nil {
+		k.mu.Lock()
+		from, room = own.from, k.store.Summary(own.from, k.self.ID).Bytes
+		k.mu.Unlock()
+	}
+	unready := false // a member stays, and owns no range yet
+	for asked, next := 0, live[:min(len(live), 1)]; len(next) > 0; {
+		answers := make([]survey, len(next))
+		errs := make([]error, len(next))
+		if err := k.each(ctx, len(next), func(ctx context.Context, i int) {
+			answers[i], errs[i] = k.survey(ctx, next[i], k.self.ID, chordevent.SpanLeave, func(q *nodepb.SurveyRequest) {
+				q.Room, q.RoomFrom = room, from[:]
+			})
+		}); err != nil {
+			return chord.Peer{}, 0, err
+		}
+		at := 0
+		to, found := chord.Receiver(next, func(chord.Peer) chord.Stance {
+			s, err := answers[at], errs[at]
+			at++
+			switch {
+			case err != nil:
+				return chord.Silent
+			case s.leaving:
+				return chord.Leaves
+			case s.own == nil:
+				unready = true
+				return chord.Silent
+			}
+			return chord.Stays
+		})
+		if found {
+			if answers[at-1].full {
+				return chord.Peer{}, 0, fmt.Errorf("%w: %s lacks room for %d bytes", ErrNoRoom, to.Addr, room)
+			}
+			return to, answers[at-1].own.epoch, nil
+		}
+		for _, err := range errs {
+			if err != nil && !errors.Is(err, errDead) {
+				return chord.Peer{}, 0, err
+			}
+		}
+		if asked += len(next); asked > maxAsked {
+			return chord.Peer{}, 0, fmt.Errorf("no member stays among the next %d", asked)
+		}
+		next = k.beyond(next, answers, live)
+	}
+	if unready {
+		return chord.Peer{}, 0, errors.New("no member that stays owns a range yet")
+	}
+	return chord.Peer{}, 0, ErrLastHost
+}
+
+// Lonely returns ErrLastHost if no member stays any more.
+func (k *Keeper) Lonely(ctx context.Context) error {
+	if _, _, err := k.receiver(ctx); errors.Is(err, ErrLastHost) {
+		return err
+	}
+	return nil
+}
+
+// beyond lists the members after those asked: the rest of the successor list, then the successors of the farthest
+// member that answered.
+func (k *Keeper) beyond(asked []chord.Peer, answers []survey, live []chord.Peer) []chord.Peer {
+	last := asked[len(asked)-1]
+	candidates := live
+	for i := len(answers) - 1; i >= 0; i-- {
+		if len(answers[i].successors) > 0 {
+			candidates = append(live[:len(live):len(live)], answers[i].successors...)
+			break
+		}
+	}
+	var next []chord.Peer
+	for _, p := range candidates {
+		if chord.Between(last.ID, p.ID, k.self.ID) {
+			next, last = append(next, p), p
+		}
+	}
+	return next
+}
+
+// prepare declares the transfer complete, and waits until the release is due.
+func (k *Keeper) prepare(ctx context.Context, m *outgoing) error {
+	k.mu.Lock()
+	m.sent = true
+	k.mu.Unlock()
+	for {
+		a, err := k.moveCall(ctx, m, &nodepb.MoveRequest{Phase: nodepb.MoveRequest_PHASE_PREPARE}, chordevent.SpanKeysMove)
+		if err != nil || !a.Waits {
+			return err
+		}
+		// The receiver requests the release when its turn has come. If that request is lost, a repeated PREPARE shows both
+		// sides that the other is alive.
+		if err := m.turn.Wait(k.cfg.CallLimit); stopped(err) {
+			return err
+		}
+		k.mu.Lock()
+		released, aborted := m.released, m.aborted
+		k.mu.Unlock()
+		switch {
+		case released:
+			return nil
+		case aborted:
+			return errAborted
+		case ctx.Err() != nil:
+			return ctx.Err()
+		}
+		if to, _, err := k.receiver(ctx); err == nil && to != m.receiver {
+			return fmt.Errorf("%w: %s is a nearer receiver", errOvertaken, to.Addr)
+		}
+	}
+}
+
+// releaseInTurn releases a handoff whose receiver requests it. mu is held; the caller publishes the register.
+func (k *Keeper) releaseInTurn(id string) {
+	if m := k.out; m != nil && m.id == id && m.sent && !m.released && k.release(m) {
+		m.turn.Set()
+	}
+}
+
+// learnLeaver notes that a member is about to leave: it is no longer a replica. mu is held.
+func (k *Keeper) learnLeaver(p chord.Peer) {
+	if !hasLapsed(k.leavers, p, k.env.Now()) {
+		k.preference.next = time.Time{} // another host has to be found
+	}
+	k.leavers = lapse(k.leavers, p, k.env.Now().Add(k.cfg.LeaveLimit))
+	k.updatePreference(k.member.State())
+}
+
+// PeerLeft notes that a peer has left gracefully: it is no longer a replica.
+func (k *Keeper) PeerLeft(p chord.Peer) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.learnLeaver(p)
+	k.repairDue.Set()
+}

@@ -1,0 +1,284 @@
+package kv
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"chordconductor/node/chord"
+	"chordconductor/node/nodepb"
+	"chordconductor/node/store"
+	"chordconductor/otel/chordevent"
+)
+
+// A leaver may drop its records of another owner's range when that owner confirms that R hosts that stay hold the same.
+// It asks each owner by one call, with the digest of what it holds; only if that differs the two compare. An owner that
+// has to find another host first is asked again, at growing intervals.
+
+// maxShed bounds the owners that are asked concurrently.
+const maxShed = 16
+
+// A heldRange is the part of one owner's range of which a leaver holds records.
+type heldRange struct {
+	arc
+	owner  chord.Peer
+	digest uint64 // if known: the digest of the records when the owner had the newest version of each
+	known  bool
+}
+
+// drain drops everything held here, with the owners' consent. With nothing held it makes no call. If no member stays it
+// returns ErrLastHost.
+func (k *Keeper) drain(ctx context.Context, deadline time.Time) error {
+	compared := map[arc]uint64{} // the digest at which the owner had the newest version of each; looked up only
+	for gap := time.Duration(0); ; {
+		ranges, err := k.replicaRanges(ctx)
+		left := len(ranges)
+		for len(ranges) > 0 && err == nil {
+			some := ranges[:min(len(ranges), maxShed)]
+			ranges = ranges[len(some):]
+			errs := make([]error, len(some))
+			for i := range some {
+				some[i].digest, some[i].known = compared[some[i].arc]
+			}
+			if err = k.each(ctx, len(some), func(ctx context.Context, i int) { errs[i] = k.shed(ctx, &some[i]) }); err != nil {
+				return err
+			}
+			for i := range some {
+				if some[i].known {
+					compared[some[i].arc] = some[i].digest
+				}
+				if errs[i] == nil {
+					left--
+				}
+			}
+			err = errors.Join(errs...)
+		}
+		switch {
+		case stopped(err) || errors.Is(err, ErrNoRoom) || errors.Is(err, ErrLastHost):
+			return err
+		case err == nil && left == 0:
+			return nil
+		case ctx.Err() != nil || k.env.Now().After(deadline):
+			return fmt.Errorf("owners of %d ranges held here lack replicas on other hosts at the deadline: %w", left, err)
+		}
+		var paused, alone error
+		if err := k.each(ctx, 2, func(ctx context.Context, i int) {
+			if i == 0 {
+				paused = k.pause(&gap)
+			} else {
+				alone = k.Lonely(ctx) // the owners may leave, too, or be dead
+			}
+		}); err != nil || paused != nil || alone != nil {
+			return errors.Join(err, paused, alone)
+		}
+	}
+}
+
+// replicaRanges lists what is held here by owner, once around the circle from this member on. A range that contains
+// this member's identifier is split there: mostly it is the range that the receiver has just got, of which records are
+// held on one side.
+func (k *Keeper) replicaRanges(ctx context.Context) (list []heldRange, err error) {
+	at := k.self.ID
+	for {
+		k.mu.Lock()
+		var id chord.ID
+		found := false
+		k.store.Ascend(at, k.self.ID, func(r *store.Record) bool {
+			id, found = r.ID, true
+			return false
+		})
+		known, ok := k.owners.covering(id)
+		dead := hasLapsed(k.dead, known.owner, k.env.Now())
+		k.mu.Unlock()
+		if !found {
+			return list, nil
+		}
+		if !ok || dead {
+			if err := k.Lonely(ctx); err != nil {
+				return list, err
+			}
+			owner, err := k.member.Lookup(ctx, id)
+			if err != nil {
+				return list, fmt.Errorf("find the owner of a range held here: %w", err)
+			}
+			s, err := k.survey(ctx, owner, id, chordevent.SpanLeave)
+			if err != nil {
+				return list, err
+			}
+			if s.own == nil || !s.own.covers(id) {
+				return list, fmt.Errorf("%w: %s does not own the range any more", errRefused, owner.Addr)
+			}
+			known.ownership = *s.own
+		}
+		c, last := heldRange{arc: known.arc(), owner: known.owner}, false
+		if c.covers(k.self.ID) {
+			if last = chord.Owns(c.from, id, k.self.ID); last {
+				c.to = k.self.ID
+			} else {
+				c.from = k.self.ID
+			}
+		}
+		if list = append(list, c); last || !chord.Between(at, c.to, k.self.ID) {
+			return list, nil
+		}
+		at = c.to
+	}
+}
+
+// shed drops the records of a range if its owner grants that, after sending it what it lacks. On an error they have not
+// been dropped.
+func (k *Keeper) shed(ctx context.Context, c *heldRange) error {
+	for try := 0; ; try++ {
+		k.mu.Lock()
+		held := k.store.Summary(c.from, c.to)
+		wire := k.arcToWire(c.arc)
+		k.mu.Unlock()
+		var q *nodepb.DiscardRequest
+		named := k.heldOwnership(c)
+		a, err := ask(k, ctx, c.owner, chordevent.SpanLeave, k.cfg.CallLimit, func(keys nodepb.KeysServer, call *nodepb.Call) (*nodepb.DiscardResponse, error) {
+			q = &nodepb.DiscardRequest{Call: call, Ownership: named, Leaving: true, Held: wire, Compared: c.known && c.digest == held.Digest}
+			return keys.Discard(ctx, q)
+		})
+		if err == nil {
+			a, err = k.discardAnswered(ctx, c.owner, q, a)
+		}
+		if err != nil {
+			return err
+		}
+		own, err := ownershipFromWire(k.space, a.Ownership)
+		if err != nil {
+			return fmt.Errorf("%w: %w", errRefused, err)
+		}
+		owner, err := k.learnOwner(c, own, a.Claims)
+		switch {
+		case err != nil:
+			return err
+		case owner != c.owner && try < maxPasses:
+			c.owner, c.known = owner, false
+			continue
+		}
+		switch {
+		case a.Granted:
+			if !k.dropRange(c.arc, held.Digest) {
+				return errOvertaken // a record has been added meanwhile; retry
+			}
+			return nil
+		case a.Full:
+			return fmt.Errorf("%w: for the replicas that %s needs on other hosts", ErrNoRoom, c.owner.Addr)
+		case !a.Differs || try >= maxPasses || own == nil:
+			return fmt.Errorf("%w: %s still needs this replica", errRefused, c.owner.Addr)
+		}
+		done, err := k.repairWith(ctx, c.owner, nil, c.arc, true)
+		if err != nil {
+			return err
+		}
+		if done.pushed == 0 {
+			c.known, c.digest = true, held.Digest
+		}
+	}
+}
+
+// learnOwner updates the ownership table by the answer of the presumed owner of what a leaver holds, and returns the
+// owner to ask next.
+func (k *Keeper) learnOwner(c *heldRange, own *ownership, claims []*nodepb.Ownership) (chord.Peer, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if own != nil && own.owner == c.owner && own.covers(c.to) {
+		k.owners.learn(*own, k.env.Now())
+		return c.owner, nil
+	}
+	k.owners.forget(c.owner)
+	for _, claim := range claims[:min(len(claims), 1)] {
+		o, err := ownershipFromWire(k.space, claim)
+		if err != nil {
+			return chord.Peer{}, fmt.Errorf("%w: %w", errRefused, err)
+		}
+		if o != nil && o.covers(c.to) && o.owner != k.self {
+			return o.owner, nil // a referral
+		}
+	}
+	return c.owner, nil
+}
+
+// discardOfLeaver answers a leaver's Discard. From now on the leaver does not count as a replica.
+func (k *Keeper) discardOfLeaver(ctx context.Context, from chord.Peer, q *nodepb.DiscardRequest) (*nodepb.DiscardResponse, error) {
+	held, err := arcFromWire(k.space, q.Held)
+	if err != nil {
+		return nil, malformed(err)
+	}
+	k.mu.Lock()
+	k.learnLeaver(from)
+	k.mu.Unlock()
+	k.findHosts(ctx, k.cfg.Replicas-1, true) // so that there are as many replicas as possible
+	for pass := range maxPasses {
+		if !k.skipLeavers(ctx, pass > 0) {
+			break
+		}
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	a := &nodepb.DiscardResponse{Reply: k.member.Reply()}
+	if known, ok := k.owners.covering(held.to); ok {
+		a.Claims = append(a.Claims, ownershipToWire(known.ownership))
+	}
+	own := k.reg.Load()
+	if own == nil {
+		return a, nil
+	}
+	a.Ownership = ownershipToWire(*own)
+	if !own.covers(held.to) || held.from != own.from && !own.covers(held.from) {
+		return a, nil
+	}
+	sum := k.store.Summary(held.from, held.to)
+	a.Differs = !q.Compared && (sum.Digest != q.Held.Digest || sum.Count != q.Held.Count)
+	a.Granted = !a.Differs && !k.needsRecovery && k.replicaOn(from) == nil && k.allSynced() && k.spared(from, true)
+	for _, h := range k.replicas {
+		a.Full = a.Full || h.lacks
+	}
+	if !a.Granted {
+		k.repairDue.Set()
+	}
+	return a, nil
+}
+
+// skipLeavers asks new replicas whether they are about to leave, and replaces those that are before anything is sent to
+// them. It reports whether there were any. Where one member leaves many may: then, with all, all candidates for a
+// replica are asked at once.
+func (k *Keeper) skipLeavers(ctx context.Context, all bool) (some bool) {
+	var ask []chord.Peer
+	k.mu.Lock()
+	for _, h := range k.replicas {
+		if !h.synced {
+			ask = append(ask, h.peer)
+		}
+	}
+	if now := k.env.Now(); all && len(ask) > 0 {
+		for _, p := range slices.Concat(k.member.State().Live(), k.preference.list, k.preference.hosts) {
+			if p.Addr != k.self.Addr && !slices.Contains(ask, p) && !hasLapsed(k.dead, p, now) && !hasLapsed(k.leavers, p, now) {
+				ask = append(ask, p)
+			}
+		}
+	}
+	k.mu.Unlock()
+	leaving := make([]bool, len(ask))
+	if k.each(ctx, len(ask), func(ctx context.Context, i int) {
+		s, err := k.survey(ctx, ask[i], k.self.ID, chordevent.SpanRepair)
+		leaving[i] = err == nil && s.leaving
+	}) != nil {
+		return false
+	}
+	k.mu.Lock()
+	for i, p := range ask {
+		if leaving[i] {
+			some = true
+			k.learnLeaver(p)
+		}
+	}
+	k.mu.Unlock()
+	if some {
+		k.findHosts(ctx, k.cfg.Replicas-1, true)
+	}
+	return some
+}

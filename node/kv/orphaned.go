@@ -1,0 +1,218 @@
+package kv
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"chordconductor/node/chord"
+	"chordconductor/node/nodepb"
+	"chordconductor/node/store"
+	"chordconductor/otel/chordevent"
+)
+
+// Orphaned replicas are records outside the member's own range that no owner counts on any more: of a range that was
+// handed off or lost to another owner, or of one whose replicas are on other hosts by now. The member sends newer
+// versions to the owner, and drops the range when the owner confirms that R hosts hold it. Until then it keeps them,
+// whatever their size.
+
+// dropBatch is how many records are dropped at a time, so that clients need not wait for all.
+const dropBatch = 1024
+
+// fresh returns for how long what a member has found out about others counts.
+func (k *Keeper) fresh() time.Duration { return 3 * k.cfg.SyncInterval }
+
+// replicaTime returns for how long an owner's treatment of this member as a replica remains valid: longer than the
+// greatest time between two comparisons. For so long a former replica keeps newer versions to itself.
+func (k *Keeper) replicaTime() time.Duration { return 2 * k.cfg.SyncInterval }
+
+// sweepSoon makes the next sweep due at once. mu is held.
+func (k *Keeper) sweepSoon() {
+	k.sweep, k.sweepGap = time.Time{}, 0
+	k.repairDue.Set()
+}
+
+// sweepOrphanedReplicas goes once around the circle and returns the number of ranges that could not be dropped yet.
+func (k *Keeper) sweepOrphanedReplicas(ctx context.Context) (left int, err error) {
+	at, end := k.self.ID, k.self.ID
+	if own := k.reg.Load(); own != nil {
+		end = own.from
+	}
+	if at == end && k.Owns(k.self.ID) {
+		return 0, nil // the whole circle is its own
+	}
+	for {
+		id, found := k.nextOrphanedReplica(at, end)
+		if !found {
+			return left, nil
+		}
+		own, err := k.ownerOfReplica(ctx, id)
+		if err != nil {
+			return left + 1, fmt.Errorf("find the owner of an orphaned replica: %w", err)
+		}
+		// An owner that lacks room for its range does not block the ranges of others.
+		dropped, err := k.returnOrphanedReplicas(ctx, own)
+		if stopped(err) {
+			return left + 1, err
+		}
+		if !dropped {
+			left++
+		}
+		to := own.owner.ID
+		if !chord.Between(at, to, end) {
+			return left, nil
+		}
+		at = to
+	}
+}
+
+// ownerOfReplica looks up the present ownership of a point.
+func (k *Keeper) ownerOfReplica(ctx context.Context, id chord.ID) (own ownership, err error) {
+	owner, err := k.member.Lookup(ctx, id)
+	if err != nil {
+		return own, err
+	}
+	if owner == k.self {
+		return own, fmt.Errorf("%w: this member owns the range by now", errRefused)
+	}
+	s, err := k.survey(ctx, owner, id, chordevent.SpanRepair)
+	if err != nil {
+		return own, err
+	}
+	if s.own == nil || !s.own.covers(id) {
+		return own, fmt.Errorf("%w: %s does not own the range any more", errRefused, owner.Addr)
+	}
+	return *s.own, nil
+}
+
+// nextOrphanedReplica finds the first record of (at, end] in an orphaned replica.
+func (k *Keeper) nextOrphanedReplica(at, end chord.ID) (id chord.ID, found bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	since := k.env.Now().Add(-k.replicaTime())
+	for {
+		found = false
+		k.store.Ascend(at, end, func(r *store.Record) bool {
+			id, found = r.ID, true
+			return false
+		})
+		if !found {
+			return id, found
+		}
+		known, ok := k.owners.covering(id)
+		if !ok || known.replicaSince.Before(since) || known.replicaSince.IsZero() {
+			return id, true
+		}
+		if !chord.Between(at, known.owner.ID, end) {
+			return id, false
+		}
+		at = known.owner.ID
+	}
+}
+
+// returnOrphanedReplicas sends an owner what it lacks of its range, and drops the range if the owner allows.
+func (k *Keeper) returnOrphanedReplicas(ctx context.Context, own ownership) (dropped bool, err error) {
+	whole := own.arc()
+	k.mu.Lock()
+	before := k.store.Summary(whole.from, whole.to).Digest
+	k.mu.Unlock()
+	for try, lacking := 0, true; lacking; try++ {
+		done, err := k.repairWith(ctx, own.owner, nil, whole, true)
+		if err != nil {
+			return false, err
+		}
+		if lacking = done.pushed > 0; lacking && try == maxPasses {
+			return false, fmt.Errorf("%w: %s still lacks records", errRefused, own.owner.Addr)
+		}
+	}
+	if k.reg.Load() == nil {
+		return false, nil // this member may be about to claim the range itself
+	}
+	a, err := ask(k, ctx, own.owner, chordevent.SpanRepair, k.cfg.CallLimit, func(keys nodepb.KeysServer, call *nodepb.Call) (*nodepb.DiscardResponse, error) {
+		return keys.Discard(ctx, &nodepb.DiscardRequest{Call: call, Ownership: ownershipToWire(own)})
+	})
+	if err != nil || !a.Granted {
+		return false, err
+	}
+	return k.dropRange(whole, before), nil
+}
+
+// dropRange drops a range, unless a record has been added since its digest was taken, or it has become this member's
+// own.
+func (k *Keeper) dropRange(whole arc, digest uint64) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for {
+		own := k.reg.Load()
+		mine := own != nil && own.arc().overlaps(whole) || k.ins.overlapping(whole) != nil
+		if mine || k.store.Summary(whole.from, whole.to).Digest != digest {
+			return false
+		}
+		removed := k.store.Cut(whole.from, whole.to, dropBatch)
+		for _, r := range removed {
+			k.budget.take(-r.Size(), forKeeps)
+		}
+		if len(removed) < dropBatch {
+			return true
+		}
+		digest = k.store.Summary(whole.from, whole.to).Digest
+		k.mu.Unlock() // let other callers in
+		k.mu.Lock()
+	}
+}
+
+// Discard reports whether a member may drop its records of this member's range: it may if R other hosts hold the range
+// at one digest, that is if each replica has been compared and has not missed a write since.
+func (k *Keeper) Discard(ctx context.Context, q *nodepb.DiscardRequest) (*nodepb.DiscardResponse, error) {
+	from, err := peerFromWire(k.space, q.GetCall().GetFrom())
+	if err == nil && q.Leaving && q.Held != nil {
+		return k.discardOfLeaver(ctx, from, q)
+	}
+	theirs, err2 := ownershipFromWire(k.space, q.Ownership)
+	if err = errors.Join(err, err2); err != nil {
+		return nil, malformed(err)
+	}
+	if theirs == nil {
+		return nil, malformed(errors.New("discard without an ownership: expected the receiver's"))
+	}
+	if q.Leaving { // of version 1
+		k.mu.Lock()
+		k.learnLeaver(from)
+		k.mu.Unlock()
+	}
+	k.hosts(ctx, k.cfg.Replicas-1) // so that there are as many replicas as possible
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	own := k.reg.Load()
+	a := &nodepb.DiscardResponse{Reply: k.member.Reply()}
+	a.Granted = own != nil && own.owner == theirs.owner && own.epoch == theirs.epoch && !k.needsRecovery &&
+		k.replicaOn(from) == nil && k.allSynced() && k.spared(from, q.Leaving)
+	if !a.Granted {
+		k.repairDue.Set()
+	}
+	return a, nil
+}
+
+// allSynced reports whether all present replicas hold the whole range. mu is held.
+func (k *Keeper) allSynced() bool {
+	return !slices.ContainsFunc(k.replicas, func(h replica) bool { return !h.synced })
+}
+
+// spared reports whether the records of p may be dropped as surplus. With R hosts that hold the range any further one
+// is surplus. If fewer are known, only that of a host which counts already is: one of any other host shows that not all
+// hosts are known here. A leaver's is surplus, unless there may be a host that could replace it: one not found yet, or
+// unreachable at the moment. mu is held.
+func (k *Keeper) spared(p chord.Peer, leaving bool) bool {
+	switch {
+	case len(k.replicas) == k.cfg.Replicas-1:
+		return true
+	case leaving:
+		now := k.env.Now()
+		return !k.preference.open && !slices.ContainsFunc(k.preference.list, func(h chord.Peer) bool {
+			return h != p && hasLapsed(k.dead, h, now) && !hasLapsed(k.leavers, h, now)
+		})
+	}
+	return p.Addr == k.self.Addr || slices.ContainsFunc(k.replicas, func(h replica) bool { return h.peer.Addr == p.Addr })
+}

@@ -1,0 +1,373 @@
+package kv
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"chordconductor/node/chord"
+	"chordconductor/node/nodepb"
+	"chordconductor/otel/chordevent"
+)
+
+// reconcileOwnership is the task that gives every point of the circle one owner: it claims this member's range, takes
+// over the range of a dead owner below it, and resolves overlaps with other owners. Until the member owns its range,
+// the task runs in the trace of ctx, the join: so a join and the handoff of its keys are one trace, unless the owner is
+// busy with other handoffs for the first joinRounds; see openIn.
+func (k *Keeper) reconcileOwnership(ctx context.Context) {
+	defer k.closeIn()
+	var claims claimPace
+	pause := time.Duration(0)
+	for round := 0; ; round++ {
+		if round == joinRounds || k.reg.Load() != nil {
+			ctx = k.tel.quiet
+		}
+		if pause > 0 {
+			if err := k.reconcileDue.Wait(k.jitter(pause)); stopped(err) {
+				return
+			}
+		}
+		var err error
+		if pause, err = k.reconcileOnce(ctx, &claims); stopped(err) {
+			return
+		}
+	}
+}
+
+const (
+	reconcileSoon = 100 * time.Millisecond // while work remains
+	// joinRounds bounds a join's trace when no owner can be found or none is free. As a rule the first claim is accepted.
+	joinRounds = 8
+	// ownerlessTime is for how long a range must have no known owner before a member takes it over that knows nothing of
+	// it, in call limits: time for members that do know an owner to make it known.
+	ownerlessTime = 8
+	// maxClaimGap bounds the time between two accepted claims of an empty register, in call limits.
+	maxClaimGap = 8
+)
+
+// claimPace spaces accepted claims while the register stays empty. A handoff that fails wakes the task, and one that
+// fails for lack of room would otherwise begin again at once, for ever: within one host at the speed of the processor.
+type claimPace struct {
+	next time.Time // the earliest time of the next claim
+	gap  time.Duration
+}
+
+// accepted notes that a claim has been accepted: the next one follows after a gap that doubles up to a maximum.
+func (p *claimPace) accepted(now time.Time, greatest time.Duration) {
+	p.gap = min(max(2*p.gap, reconcileSoon), greatest)
+	p.next = now.Add(p.gap)
+}
+
+// reconcileOnce does what is due, and returns the time until the next round if nothing happens.
+func (k *Keeper) reconcileOnce(ctx context.Context, claims *claimPace) (time.Duration, error) {
+	if err := k.resolveDisputes(ctx); stopped(err) {
+		return 0, err
+	}
+	if err := k.watchIn(ctx); err != nil {
+		return 0, err
+	}
+	k.startTurns(ctx)
+	k.mu.Lock()
+	own, moving, leaving, disputed := k.reg.Load(), len(k.ins) > 0, k.leaving, len(k.disputes) > 0
+	k.mu.Unlock()
+	var done bool
+	var err error
+	switch {
+	case own == nil && (moving || leaving):
+		return k.cfg.CallLimit, nil
+	case own == nil:
+		if wait := claims.next.Sub(k.env.Now()); wait > 0 {
+			return wait, nil
+		}
+		if done, err = k.claimRange(ctx); done {
+			claims.accepted(k.env.Now(), maxClaimGap*k.cfg.CallLimit)
+		}
+	default:
+		*claims = claimPace{}
+		done, err = k.lookBelow(ctx, own)
+	}
+	if stopped(err) {
+		return 0, err
+	}
+	if !done || disputed {
+		return reconcileSoon, nil
+	}
+	if moving {
+		return k.cfg.CallLimit, nil // for sources that become silent
+	}
+	return k.cfg.SyncInterval, nil
+}
+
+// claimRange claims this member's range from the owner of its identifier. A lookup finds the owner; while the ring is
+// not ideal, the successor may know it better. If no live owner is found, claimUnowned decides whether there is one.
+func (k *Keeper) claimRange(ctx context.Context) (done bool, err error) {
+	began := k.env.Now()
+	owner, err := k.member.Lookup(ctx, k.self.ID)
+	if stopped(err) {
+		return false, err
+	}
+	found := err == nil // an owner, which has confirmed it
+	k.mu.Lock()
+	again := k.owned
+	if found {
+		k.ownerless = time.Time{}
+	}
+	k.mu.Unlock()
+	if live := k.member.State().Live(); !found && len(live) > 0 {
+		owner = live[0]
+	} else if !found {
+		return k.claimUnowned(ctx, began)
+	}
+	for range maxForwards {
+		if owner == k.self {
+			break
+		}
+		k.mu.Lock()
+		k.claimed = owner
+		k.mu.Unlock()
+		a, err := ask(k, ctx, owner, chordevent.SpanKeysMove, k.cfg.CallLimit, func(keys nodepb.KeysServer, call *nodepb.Call) (*nodepb.ClaimResponse, error) {
+			return keys.Claim(ctx, &nodepb.ClaimRequest{Call: call, Again: again})
+		})
+		if err != nil {
+			if stopped(err) {
+				return false, err
+			}
+			break
+		}
+		better, err := ownershipFromWire(k.space, a.Owner)
+		if err != nil {
+			return false, err
+		}
+		if a.Accepted || better != nil && better.owner == owner { // it owns the range, and is busy with another handoff
+			k.mu.Lock()
+			k.ownerless = time.Time{}
+			k.mu.Unlock()
+			return a.Accepted, nil
+		}
+		if better == nil {
+			break
+		}
+		owner = better.owner
+	}
+	if found {
+		return false, nil // the ownership is changing right now
+	}
+	return k.claimUnowned(ctx, began)
+}
+
+// lookBelow determines whether the range right below this member's has a live owner, and takes it over if not. Only the
+// owner of the next range does so; a member that owns nothing yet takes over nothing.
+func (k *Keeper) lookBelow(ctx context.Context, own *ownership) (done bool, err error) {
+	state := k.member.State()
+	if p := state.Pred; p.Real() && own.covers(p.ID) {
+		// Mostly a joiner that will claim its part. Or a member that was taken for dead, and is not aware of it.
+		if s, err := k.survey(ctx, p, own.from, chordevent.SpanRepair); stopped(err) {
+			return false, err
+		} else if err == nil && s.own != nil && s.own.overlaps(*own) {
+			k.mu.Lock()
+			k.dispute(*s.own)
+			k.mu.Unlock()
+			return false, nil
+		}
+	}
+	if own.from == k.self.ID {
+		return true, nil // the whole circle
+	}
+	if k.lost() {
+		return false, nil
+	}
+	k.mu.Lock()
+	moving, doubt := k.out != nil && k.out.released || k.ins.covering(own.from) != nil, k.doubt
+	k.doubt = false
+	k.mu.Unlock()
+	if moving {
+		return true, nil // the new owner below is not aware of it yet, or is about to be this member; the end of the handoff wakes this task
+	}
+	below, known := k.below(own)
+	if known && below.alive && state.Pred == below.owner && !doubt && !below.indirect {
+		k.missing(false)
+		return true, nil
+	}
+	if err := k.probeBelow(ctx, own); err != nil {
+		return false, err
+	}
+	below, known = k.below(own)
+	if known && below.alive {
+		// A member is between, or the ring has lost the owner, or the owner has claimed a range itself.
+		s, err := k.survey(ctx, below.owner, own.from, chordevent.SpanRepair)
+		switch {
+		case err == nil && s.own != nil:
+			k.missing(false)
+			k.mu.Lock()
+			if s.own.overlaps(*own) {
+				k.dispute(*s.own)
+			}
+			k.mu.Unlock()
+			return true, nil
+		case err == nil:
+			k.mu.Lock()
+			changed := k.reg.Load() != own
+			if !changed && !s.leaving { // a leaver returns its records by itself
+				k.requireRecovery(below.owner) // it is alive and owns nothing: it may have stepped down, and have records
+			}
+			k.mu.Unlock()
+			if changed {
+				return false, nil // its range has just been handed off to this member, for instance
+			}
+		case !errors.Is(err, errDead):
+			return false, err
+		default:
+			below.alive = false
+		}
+	}
+	k.missing(true)
+	if known && !below.alive {
+		if err := k.askAround(ctx, below.ownership, own.from); err != nil {
+			return false, err
+		}
+	}
+	// The predecessor may know a later owner, or be that owner. If no owner of the range below is known, all members that
+	// may have received its ownership are surveyed.
+	peers := []chord.Peer{state.Pred}
+	if !known {
+		peers = append(peers, k.witnesses(ctx)...)
+	}
+	peers = slices.DeleteFunc(peers, func(p chord.Peer) bool { return !p.Real() || p == k.self || known && p == below.owner })
+	// The owners that they refer to are surveyed concurrently: of a host that has ended, all its members at once.
+	if _, err := k.surveyReferred(ctx, peers, own.from); err != nil {
+		return false, err
+	}
+	latest, found := k.below(own)
+	switch {
+	case found && (!known || latest.ownership != below.ownership):
+		return false, nil // another owner, or a smaller range: look again
+	case found:
+		if all, err := k.restOrphaned(ctx, own); all || err != nil {
+			return false, err
+		}
+		return k.inherit(ctx, own, latest.from, latest.epoch)
+	}
+	return k.inheritUnknown(ctx, own, state.Pred)
+}
+
+// askAround surveys concurrently the members affected by the death of an owner whose range is about to be taken over.
+// The other owners on its host have mostly ended with it, and their ranges would otherwise be taken over at the pace of
+// one time limit each; a host has at most MaxVirtualNodes members. Members whose identifier is in its range may own a
+// part of it by now, and the ring may not lead to them yet.
+func (k *Keeper) askAround(ctx context.Context, dead ownership, point chord.ID) error {
+	var others []chord.Peer
+	k.mu.Lock()
+	add := func(p chord.Peer) {
+		if p != dead.owner && !k.unreachable(p) && !slices.Contains(others, p) {
+			others = append(others, p)
+		}
+	}
+	for _, known := range k.owners {
+		if known.owner.Addr == dead.owner.Addr {
+			add(known.owner)
+		}
+	}
+	within := arc{dead.from, point}
+	for _, p := range k.member.Known() {
+		if within.covers(p.ID) {
+			add(p)
+		}
+	}
+	k.mu.Unlock()
+	_, _, err := k.surveyAll(ctx, others, point)
+	return err
+}
+
+// probeBelow surveys concurrently the owners of adjacent ranges below this member's, after some have just been taken
+// over from dead owners. Their number doubles each time: a failure that has ended one of a row has mostly ended many,
+// and they would otherwise cost one time limit after the other.
+func (k *Keeper) probeBelow(ctx context.Context, own *ownership) error {
+	k.mu.Lock()
+	if k.row == 0 {
+		k.mu.Unlock()
+		return nil
+	}
+	var next []chord.Peer
+	for _, o := range k.owners.down(own.from, maxBelow) {
+		if len(next) < k.row && o.owner != k.self && !k.unreachable(o.owner) {
+			next = append(next, o.owner)
+		}
+	}
+	k.mu.Unlock()
+	if len(next) < 2 {
+		return nil // the one right below is asked anyway
+	}
+	_, _, err := k.surveyAll(ctx, next, own.from)
+	return err
+}
+
+// neighbor is the table entry for the range right below this member's.
+type neighbor struct {
+	tableEntry
+	alive bool // neither it nor its host is taken for dead
+}
+
+func (k *Keeper) below(own *ownership) (neighbor, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	known, ok := k.owners.covering(own.from)
+	return neighbor{known, !k.unreachable(known.owner)}, ok
+}
+
+// inherit adds the range down to from to this member's own.
+func (k *Keeper) inherit(ctx context.Context, own *ownership, from chord.ID, epoch int64) (bool, error) {
+	between, err := k.between(ctx, own)
+	if err != nil {
+		return false, err
+	}
+	k.mu.Lock()
+	if k.reg.Load() == own && k.ins.overlapping(arc{from, own.from}) == nil && (k.out == nil || !k.out.released) {
+		if own.covers(from) || from == own.from {
+			from = k.self.ID // all the way around
+		}
+		k.takeOver(from, epoch)
+		k.requireRecovery(between...)
+		k.row = min(max(2*k.row, 2), maxBelow)
+	}
+	k.mu.Unlock()
+	k.publishRegister(ctx)
+	return false, nil // continue below that
+}
+
+// between lists the members whose identifier is in this member's range: joiners that have not received their part yet,
+// leavers that have handed theirs off. They follow the owner below directly, so they may be its replicas.
+func (k *Keeper) between(ctx context.Context, own *ownership) (list []chord.Peer, err error) {
+	at, last := k.member.State().Pred, k.self
+	for at.Real() && chord.Between(own.from, at.ID, last.ID) && len(list) < maxSources/2 {
+		s, err := k.survey(ctx, at, own.from, chordevent.SpanRepair)
+		if err != nil {
+			if stopped(err) {
+				return nil, err
+			}
+			break
+		}
+		list = append(list, at)
+		last, at = at, s.predecessor
+	}
+	return list, nil
+}
+
+// takeOver makes this member the owner of (from, its own identifier], at an epoch above all known ones, and marks the
+// range as needing recovery. mu is held.
+func (k *Keeper) takeOver(from chord.ID, epoch int64) {
+	k.abortOut()
+	if own := k.reg.Load(); own != nil {
+		epoch = max(epoch, own.epoch)
+	}
+	next := ownership{owner: k.self, from: from}
+	for _, known := range k.owners {
+		if known.overlaps(next) {
+			epoch = max(epoch, known.epoch)
+		}
+	}
+	next.epoch = epoch + 1
+	k.owners.bury(next)
+	k.setRegister(&next)
+	k.requireRecovery()
+}

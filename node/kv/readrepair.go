@@ -1,0 +1,75 @@
+package kv
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"chordconductor/node/chord"
+	"chordconductor/node/store"
+)
+
+// readRepair asks all members that may hold a key of a range that needs recovery, stores the newest version and returns
+// it, and reports whether the replicas are known to have it. If the range does not need recovery it returns nil and
+// true: the version held here is the newest, and the list of unsettled keys covers the rest. It returns an error if a
+// member that may have a newer version does not answer, or the environment has ended. Members taken for dead are not
+// asked.
+func (k *Keeper) readRepair(ctx context.Context, id chord.ID, key, operation string) (newest *store.Record, settled bool, err error) {
+	k.mu.Lock()
+	needsRecovery := k.needsRecovery
+	k.mu.Unlock()
+	if !needsRecovery {
+		return nil, true, nil
+	}
+	peers := k.witnesses(ctx)
+	found := make([]*store.Record, len(peers))
+	silent := make([]bool, len(peers))
+	err = k.each(ctx, len(peers), func(ctx context.Context, i int) {
+		records, _, err := k.fetch(ctx, peers[i], []string{key}, operation) // a refusal counts as an answer without records
+		silent[i] = errors.Is(err, errDead)
+		if len(records) > 0 {
+			found[i] = records[0]
+		}
+	})
+	if err != nil {
+		return nil, false, err
+	}
+	if i := slices.Index(silent, true); i >= 0 {
+		return nil, false, fmt.Errorf("%w: no answer from %s", errUnanswered, peers[i].Addr)
+	}
+	replicas := k.nextReplicas(ctx, k.cfg.Replicas-1, nil)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	newest = k.store.Get(id, key)
+	for _, r := range found {
+		if r != nil && r.Newer(newest) {
+			newest = r
+		}
+	}
+	if newest == nil {
+		return nil, true, nil
+	}
+	_, _ = k.merge(newest, forKeeps) // without memory for it the answer is still the newest
+	lacks := func(p chord.Peer) bool {
+		i := slices.Index(peers, p)
+		return i < 0 || !newest.Same(found[i])
+	}
+	return newest, !slices.ContainsFunc(replicas, lacks), nil
+}
+
+// witnesses returns all members that may hold records of a range that needs recovery: its replicas, the fallback
+// replicas, and the sources noted by requireRecovery.
+func (k *Keeper) witnesses(ctx context.Context) []chord.Peer {
+	hosts := k.hosts(ctx, k.cfg.Replicas-1+fallbacks)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	peers := append([]chord.Peer(nil), hosts...)
+	now := k.env.Now()
+	for _, p := range k.sources {
+		if !hasLapsed(k.dead, p, now) && !slices.Contains(peers, p) {
+			peers = append(peers, p)
+		}
+	}
+	return peers
+}

@@ -1,0 +1,282 @@
+package kv
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"chordconductor/node/chord"
+	"chordconductor/otel/chordevent"
+)
+
+// maxPasses bounds how often a range is compared anew with the same member while both change.
+const maxPasses = 4
+
+// repairPause is the least time between two rounds of repair.
+const repairPause = 50 * time.Millisecond
+
+// repair is the task that keeps the range's replicas complete, and drops orphaned replicas of other ranges.
+func (k *Keeper) repair(context.Context) {
+	pause := k.cfg.SyncInterval
+	for {
+		err := k.repairDue.Wait(max(pause, repairPause))
+		if !stopped(err) {
+			pause, err = k.repairRound(k.tel.quiet)
+		}
+		if stopped(err) {
+			k.tel.forget()
+			return
+		}
+		if err := k.env.Sleep(k.jitter(repairPause)); err != nil {
+			k.tel.forget()
+			return
+		}
+	}
+}
+
+// repairRound does what is due and returns the time until the next round.
+func (k *Keeper) repairRound(ctx context.Context) (time.Duration, error) {
+	k.mu.Lock()
+	k.updatePreference(k.member.State())
+	k.mu.Unlock()
+	again, err := k.repairRange(ctx)
+	if stopped(err) {
+		return 0, err
+	}
+	if err := k.expire(ctx); stopped(err) {
+		return 0, err
+	}
+	k.mu.Lock()
+	due, leaving := k.sweep, k.leaving
+	k.mu.Unlock()
+	if leaving {
+		return again, nil // Leave drains by itself
+	}
+	if wait := due.Sub(k.env.Now()); wait > 0 {
+		return min(again, wait), nil
+	}
+	k.mu.Lock()
+	k.sweep = k.env.Now() // sweepSoon resets it
+	k.mu.Unlock()
+	left, err := k.sweepOrphanedReplicas(ctx)
+	if stopped(err) {
+		return 0, err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if left == 0 {
+		k.sweepGap = k.cfg.SyncInterval
+	} else {
+		k.sweepGap = min(2*k.sweepGap+time.Second, k.cfg.SyncInterval)
+	}
+	if !k.sweep.IsZero() { // otherwise a sweep has been requested meanwhile
+		k.sweep = k.env.Now().Add(k.jitter(k.sweepGap))
+	}
+	return min(again, k.sweepGap), nil
+}
+
+// repairRange recovers the member's range if needed, and compares it with its replicas.
+func (k *Keeper) repairRange(ctx context.Context) (again time.Duration, err error) {
+	own := k.reg.Load()
+	if own == nil {
+		return k.cfg.SyncInterval, nil
+	}
+	if err := k.announceRange(ctx, own); err != nil {
+		return time.Second, err
+	}
+	asking, err := k.askSilent(ctx)
+	if err != nil {
+		return time.Second, err
+	}
+	if err := k.recoverRange(ctx, own); err != nil {
+		return time.Second, err
+	}
+	k.hosts(ctx, k.cfg.Replicas-1)
+	now := k.env.Now()
+	k.mu.Lock()
+	var due []replica
+	for _, h := range k.replicas {
+		if !h.synced || !now.Before(h.next) {
+			due = append(due, h)
+		}
+	}
+	lacks := k.preference.lacks
+	k.mu.Unlock()
+	again = k.cfg.SyncInterval
+	if lacks || asking {
+		again = k.suspicion() // by then a host that was taken for dead may count again
+	}
+	errs := make([]error, len(due))
+	err = k.each(ctx, len(due), func(ctx context.Context, i int) { errs[i] = k.syncReplica(ctx, own, due[i]) })
+	if err == nil {
+		err = errors.Join(errs...)
+	}
+	if err != nil {
+		return time.Second, err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.reg.Load() == own && !k.needsRecovery && k.allSynced() {
+		k.settleAll()
+	}
+	return again, nil
+}
+
+// syncReplica compares the range with a replica until both hold the same.
+func (k *Keeper) syncReplica(ctx context.Context, own *ownership, h replica) error {
+	for range maxPasses {
+		done, err := k.repairWith(ctx, h.peer, own, own.arc(), true)
+		k.noteRoom(h.peer, !errors.Is(err, errPeerFull))
+		if done.full {
+			k.mu.Lock()
+			k.requireRecovery(h.peer) // the replica holds what there is no room for here
+			k.mu.Unlock()
+		}
+		if err != nil {
+			return err
+		}
+		if done.differed {
+			continue
+		}
+		k.mu.Lock()
+		if now := k.replicaOn(h.peer); now != nil && k.reg.Load() == own {
+			now.synced = now.missed == h.missed
+			now.compared, now.made = true, h.missed
+			now.next = k.env.Now().Add(k.jitter(k.cfg.SyncInterval))
+		}
+		k.mu.Unlock()
+		return nil
+	}
+	return errLate // writes arrive faster than they are compared; retried soon
+}
+
+// repairWith reconciles an arc with a member. It starts a trace when it finds a difference. Without push nothing is
+// sent to the other member.
+func (k *Keeper) repairWith(ctx context.Context, p chord.Peer, own *ownership, whole arc, push bool) (outcome, error) {
+	start := k.env.Now()
+	var span trace.Span
+	done, err := k.reconcile(ctx, p, own, whole, push, func() (traced context.Context) {
+		traced, span = k.tel.startAt(context.Background(), start, chordevent.SpanRepair,
+			chordevent.OutcomeKey.String(chordevent.OutcomeChanged), chordevent.PeerIDKey.String(k.space.Format(p.ID)))
+		return traced
+	})
+	if span != nil {
+		k.tel.end(span, err, chordevent.RepairRecordsKey.Int(done.pulled+done.pushed), chordevent.RepairBytesKey.Int64(done.bytes))
+	}
+	return done, err
+}
+
+// announceRange sends a changed register to the successor, and to at least one other host, so that a successor that may
+// have to take the range over knows it. Replicas receive it with their comparison.
+func (k *Keeper) announceRange(ctx context.Context, own *ownership) error {
+	k.mu.Lock()
+	announced := k.announced
+	k.announced = true
+	var peers []chord.Peer
+	if live := k.member.State().Live(); len(live) > 0 && k.replicaOn(live[0]) == nil {
+		peers = append(peers, live[0])
+	}
+	if len(k.replicas) == 0 && len(k.preference.hosts) > 0 && (len(peers) == 0 || peers[0] != k.preference.hosts[0]) {
+		peers = append(peers, k.preference.hosts[0])
+	}
+	k.mu.Unlock()
+	if announced {
+		return nil
+	}
+	for _, p := range peers {
+		if err := k.announce(ctx, p, *own); err != nil {
+			k.mu.Lock()
+			k.announced = false
+			k.mu.Unlock()
+			return err
+		}
+	}
+	return nil
+}
+
+// recoverRange recovers a range that needs it: it fetches newer versions from all reachable members that may hold
+// records of the range, and sends the replicas what is newer here, until nothing is left to fetch. What is then held
+// here is settled, except what a replica has no room for. Members that cannot be reached are asked when they call
+// again. While this host lacks room for a record the range still needs recovery, and each read asks the members that
+// have it.
+func (k *Keeper) recoverRange(ctx context.Context, own *ownership) error {
+	for range maxPasses + 1 {
+		k.mu.Lock()
+		needsRecovery, recoveries := k.needsRecovery, k.recoveries
+		k.mu.Unlock()
+		if !needsRecovery {
+			return nil
+		}
+		peers := k.witnesses(ctx)
+		errs, pulled := make([]error, len(peers)), make([]int, len(peers))
+		if err := k.each(ctx, len(peers), func(ctx context.Context, i int) {
+			var done outcome
+			done, errs[i] = k.recover(ctx, peers[i], own)
+			pulled[i] = done.pulled
+		}); err != nil {
+			return err
+		}
+		for _, err := range errs {
+			if err != nil && !errors.Is(err, errDead) {
+				return err
+			}
+		}
+		k.mu.Lock()
+		if slices.Max(append(pulled, 0)) == 0 && k.reg.Load() == own && k.recoveries == recoveries {
+			k.recovered(peers)
+		}
+		k.mu.Unlock()
+	}
+	return errLate // retried soon
+}
+
+// askSilent calls the members that were silent when the range was recovered, whenever they may count again: one that
+// was wrongly taken for dead may not call this member by itself. again reports whether it will call them once more.
+// After fresh() they are dead, and only a call from them makes the range need recovery.
+func (k *Keeper) askSilent(ctx context.Context) (again bool, err error) {
+	k.mu.Lock()
+	now := k.env.Now()
+	var peers []chord.Peer
+	if again = now.Before(k.asking) && len(k.silent) > 0; again {
+		peers = slices.DeleteFunc(slices.Clone(k.silent), func(p chord.Peer) bool { return hasLapsed(k.dead, p, now) })
+	}
+	k.mu.Unlock()
+	_, _, err = k.surveyAll(ctx, peers, k.self.ID) // an answer shows that the member is alive
+	return again, err
+}
+
+// recover fetches what is newer at a member that may hold records of this one's range. Only a replica is sent what is
+// newer here; if it lacks room for that, nothing is missing here.
+func (k *Keeper) recover(ctx context.Context, p chord.Peer, own *ownership) (outcome, error) {
+	k.mu.Lock()
+	holds := k.replicaOn(p) != nil
+	k.mu.Unlock()
+	done, err := k.repairWith(ctx, p, own, own.arc(), holds)
+	if holds {
+		k.noteRoom(p, !errors.Is(err, errPeerFull))
+	}
+	if errors.Is(err, errPeerFull) && !done.full {
+		err = nil
+	}
+	return done, err
+}
+
+// recovered marks the range as recovered from all live members. Members that may hold records of it and were taken for
+// dead are noted, to be asked when they are alive. mu is held.
+func (k *Keeper) recovered(asked []chord.Peer) {
+	now := k.env.Now()
+	for _, p := range slices.Concat(k.preference.list, asked, k.sources) {
+		if hasLapsed(k.dead, p, now) {
+			k.silent = addSource(k.silent, p)
+		}
+	}
+	k.needsRecovery, k.sources, k.asking = false, nil, now.Add(k.fresh())
+	k.settleAll()
+	k.unsync()
+	for i := range k.replicas {
+		k.replicas[i].compared = false // only a comparison shows how much has arrived
+	}
+}

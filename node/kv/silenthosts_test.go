@@ -1,0 +1,117 @@
+package kv
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"chordconductor/node/chord"
+	"chordconductor/node/env"
+	"chordconductor/node/nodepb"
+)
+
+// TestSilentHosts: a host is silent while queries to several of its members have ended without an answer, if it has sent
+// no message since these began. Both lists are bounded.
+func TestSilentHosts(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		const lasts = 10
+		var s hostSilences
+		now := time.Unix(1000, 0)
+		silent, until, contact := map[string]map[chord.Peer]bool{}, map[string]time.Time{}, map[string]time.Time{}
+		for range rapid.IntRange(1, 60).Draw(t, "steps") {
+			p := chord.Peer{ID: chord.ID{byte(rapid.IntRange(1, 3).Draw(t, "id"))}, Addr: rapid.SampledFrom([]string{"a", "b"}).Draw(t, "host"), Incarnation: 1}
+			now = now.Add(time.Duration(rapid.IntRange(1, 6).Draw(t, "seconds")) * time.Second)
+			if rapid.IntRange(0, 3).Draw(t, "message") == 0 {
+				s.contact(p.Addr, now)
+				contact[p.Addr] = now
+				delete(silent, p.Addr)
+			} else {
+				began := now.Add(-time.Duration(rapid.IntRange(0, 6).Draw(t, "since")) * time.Second)
+				s.note(p, began, now.Add(lasts*time.Second))
+				if at, ok := contact[p.Addr]; !ok || at.Before(began) {
+					if silent[p.Addr] == nil {
+						silent[p.Addr] = map[chord.Peer]bool{}
+					}
+					silent[p.Addr][p], until[p.Addr] = true, now.Add(lasts*time.Second)
+				}
+			}
+			for _, addr := range []string{"a", "b"} {
+				if want := len(silent[addr]) >= silentMembers && until[addr].After(now); s.is(addr, now) != want {
+					t.Fatalf("host %s silent: %v, want %v", addr, !want, want)
+				}
+			}
+		}
+		for i := range 3 * maxSilentHosts {
+			s.contact(fmt.Sprint("c", i), now)
+			s.note(chord.Peer{Addr: fmt.Sprint("n", i)}, now, now)
+		}
+		if len(s.silent) > maxSilentHosts || len(s.contacts) > maxSilentHosts {
+			t.Errorf("%d silent hosts, %d contacts", len(s.silent), len(s.contacts))
+		}
+	})
+}
+
+// deadHost answers nothing, and counts which of its members are asked.
+type deadHost struct {
+	nowhere
+	asked map[string]bool
+}
+
+func (d *deadHost) Survey(_ context.Context, q *nodepb.SurveyRequest) (*nodepb.SurveyResponse, error) {
+	d.asked[string(q.Call.Target)] = true
+	return nil, env.ErrTimeout
+}
+
+// oneByOne refers to one owner at a time: that of the point that is asked for.
+type oneByOne struct {
+	*Keeper
+	dead []ownership
+}
+
+func (o *oneByOne) Survey(ctx context.Context, q *nodepb.SurveyRequest) (*nodepb.SurveyResponse, error) {
+	a, err := o.Keeper.Survey(ctx, q)
+	for _, d := range o.dead {
+		if point := chord.ID(q.Point); d.covers(point) {
+			a.Claims = append(a.Claims, ownershipToWire(d))
+		}
+	}
+	return a, err
+}
+
+// TestMembersOfASilentHostAreNotAskedOneByOne: a host has died with many members, and what they owned becomes known one
+// by one. The member above takes all of it over, and asks no more of them than it takes to find the host silent.
+func TestMembersOfASilentHostAreNotAskedOneByOne(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		s := wideSpace()
+		n := rapid.IntRange(1, 20).Draw(rt, "members of the dead host")
+		id := func(n int) chord.ID { return s.FromUint64(uint64(n)) }
+		first := chord.Peer{ID: id(100), Addr: "first", Incarnation: 1}
+		last := chord.Peer{ID: id(100 * (n + 2)), Addr: "last", Incarnation: 1}
+		w, host := newFakeWorld(), &deadHost{asked: map[string]bool{}}
+		cfg := Config{Space: s, Replicas: 1, CallLimit: time.Second}
+		a, _ := w.add(t, ownership{owner: first, from: last.ID, epoch: 9}, cfg, last)
+		refers := &oneByOne{Keeper: a}
+		w.others[first.Addr], w.others["dead"] = refers, host
+		for i := range n {
+			owner := chord.Peer{ID: id(100 * (i + 2)), Addr: "dead", Incarnation: 1}
+			refers.dead = append(refers.dead, ownership{owner: owner, from: id(100 * (i + 1)), epoch: int64(i + 1)})
+		}
+		k, m := w.add(t, ownership{owner: last, from: id(100 * (n + 1)), epoch: 9}, cfg, first)
+		m.keeper, m.state.Pred = k, first
+		for range 4 * n {
+			if _, err := k.lookBelow(t.Context(), k.reg.Load()); err != nil {
+				rt.Fatal(err)
+			}
+			w.now = w.now.Add(100 * time.Millisecond)
+		}
+		if own := k.reg.Load(); own.from != first.ID {
+			rt.Errorf("it owns %v: all owners above %v are dead", own, first)
+		}
+		if len(host.asked) > silentMembers {
+			rt.Errorf("%d of %d members were asked", len(host.asked), n)
+		}
+	})
+}

@@ -1,0 +1,137 @@
+package kv
+
+import (
+	"errors"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"pgregory.net/rapid"
+
+	"chordconductor/node/chord"
+	"chordconductor/node/nodepb"
+	"chordconductor/node/store"
+	"chordconductor/otel/chordevent"
+)
+
+// refusedNumbers records the calls of Config.Implausible.
+type refusedNumbers struct{ by, texts []string }
+
+func (r *refusedNumbers) note(address, text string) {
+	r.by, r.texts = append(r.by, address), append(r.texts, text)
+}
+
+// TestVersionsAreAcceptedFromAnyClock: a record is accepted whatever clock its version is of. Only a version beyond
+// what can have been counted since is refused, by every way in, and its sender is reported.
+func TestVersionsAreAcceptedFromAnyClock(t *testing.T) {
+	now := newFakeWorld().now
+	ways := map[string]struct {
+		beyond time.Duration // of the clock, that is accepted
+		bring  func(t *testing.T, from, to *Keeper, own *ownership, rec *store.Record) error
+	}{
+		"as the owner": {2 * MaxClockDifference, func(t *testing.T, from, to *Keeper, own *ownership, rec *store.Record) error {
+			return from.pushRecords(t.Context(), to.self, own, []*store.Record{rec}, nil, "")
+		}},
+		"to the owner": {0, func(t *testing.T, from, to *Keeper, own *ownership, rec *store.Record) error {
+			from.setRegister(nil)
+			to.setRegister(&ownership{owner: to.self, from: to.self.ID, epoch: own.epoch + 1})
+			return from.pushRecords(t.Context(), to.self, nil, []*store.Record{rec}, nil, "")
+		}},
+		"fetched": {2 * MaxClockDifference, func(t *testing.T, from, to *Keeper, _ *ownership, rec *store.Record) error {
+			from.store.Put(rec)
+			records, _, err := to.fetch(t.Context(), from.self, []string{rec.Key}, "")
+			for _, r := range records {
+				_, _ = to.merge(r, forKeeps)
+			}
+			return err
+		}},
+		"with a handoff": {2 * MaxClockDifference, func(t *testing.T, from, to *Keeper, own *ownership, rec *store.Record) error {
+			from.setRegister(&ownership{owner: from.self, from: to.self.ID, epoch: own.epoch})
+			move := from.beginOut(to.self, to.self.ID, own.epoch+1, chordevent.MoveJoin)
+			if _, err := from.begin(t.Context(), move); err != nil {
+				t.Fatal(err)
+			}
+			return from.step(t.Context(), move, nodepb.MoveRequest_PHASE_RECORDS, []*store.Record{rec})
+		}},
+	}
+	for name, way := range ways {
+		t.Run(name, func(t *testing.T) {
+			most := ceiling(now.Add(way.beyond))
+			for _, version := range []uint64{
+				1, stampOf(now.Add(-time.Hour)), stampOf(now.Add(24 * 365 * time.Hour)), maxStamp, maxStamp + 1, most,
+				most + 1, maxVersion, maxVersion + 1, math.MaxUint64,
+			} {
+				_, a, b, own := pair(t)
+				var refused refusedNumbers
+				b.cfg.Implausible = refused.note
+				rec := record(wideSpace(), 1, version)
+				err := way.bring(t, a, b, own, rec)
+				held := b.store.Get(rec.ID, rec.Key)
+				if version <= most && (err != nil || !held.Same(rec) || len(refused.by) > 0) {
+					t.Errorf("a record of version %d: %v, held %v, refused %v", version, err, held, refused)
+				}
+				if version > most && (!errors.Is(err, errRefused) || held != nil || len(refused.by) != 1 || refused.by[0] != a.self.Addr || !strings.Contains(refused.texts[0], rec.Key)) {
+					t.Errorf("a record of version %d: %v, held %v, refused %v", version, err, held, refused)
+				}
+			}
+		})
+	}
+}
+
+// TestNoVersionEndsItsKey: whatever accepted versions peers send to the owner of a key, however often, and however its
+// host's clock and those of the replicas differ, the owner's next write is the newest and reaches all replicas.
+func TestNoVersionEndsItsKey(t *testing.T) {
+	key := "k"
+	rapid.Check(t, func(rt *rapid.T) {
+		w, s := newFakeWorld(), wideSpace()
+		n := rapid.IntRange(2, 4).Draw(rt, "hosts")
+		var peers []chord.Peer
+		for i := range n {
+			peers = append(peers, chord.Peer{ID: s.FromUint64(uint64(i)), Addr: string(rune('a' + i)), Incarnation: 1})
+		}
+		cfg := Config{Space: s, Replicas: n}
+		var hosts []*Keeper
+		for i := range n {
+			own := ownership{owner: peers[i]}
+			if i == 0 {
+				own.from, own.epoch = peers[0].ID, 1
+			}
+			k, _ := w.add(t, own, cfg, append(append([]chord.Peer(nil), peers[i+1:]...), peers[:i]...)...)
+			off := time.Duration(rapid.Int64Range(0, int64(MaxClockDifference)).Draw(rt, "clock offset"))
+			k.clock.now = func() time.Time { return w.now.Add(off) }
+			hosts = append(hosts, k)
+		}
+		owner, writes := hosts[0], byte(0)
+		var newest uint64
+		rt.Repeat(map[string]func(*rapid.T){
+			"hostile record": func(rt *rapid.T) {
+				version := rapid.SampledFrom([]uint64{ceiling(owner.clock.now()), ceiling(owner.clock.now()) + 1, maxStamp, maxVersion, math.MaxUint64,
+					newest + 1<<20}).Draw(rt, "version") - rapid.Uint64Range(0, 2).Draw(rt, "less")
+				_, err := owner.Replicate(t.Context(), &nodepb.ReplicateRequest{Records: []*nodepb.Record{{Key: []byte(key), Version: version, Writer: peers[1].ID[:]}}})
+				if err != nil && status.Code(err) != codes.InvalidArgument {
+					rt.Fatal(err)
+				}
+			},
+			"hostile stamp": func(rt *rapid.T) {
+				owner.clock.Observe(rapid.SampledFrom([]uint64{ceiling(owner.clock.now()), maxStamp, math.MaxUint64}).Draw(rt, "stamp"))
+			},
+			"put": func(rt *rapid.T) {
+				w.now = w.now.Add(time.Millisecond)
+				writes++
+				got, err := owner.Apply(t.Context(), apply(writes, opPut, string(rune(writes))))
+				if err != nil || got.Outcome != nodepb.ApplyResponse_OUTCOME_OK || int(got.Copies) != n || got.Record.Version <= newest {
+					rt.Fatalf("put: %v, %v, after version %d", got, err, newest)
+				}
+				newest = got.Record.Version
+				for _, h := range hosts {
+					if held := h.store.Get(s.Hash([]byte(key)), key); held.Version != newest {
+						rt.Fatalf("%s holds version %d after the put of %d", h.self.Addr, held.Version, newest)
+					}
+				}
+			},
+		})
+	})
+}
