@@ -39,18 +39,26 @@ func (r *Reader) Ownership() chordevent.Ownership {
 
 // Load appends to the block the load of a member: its keys and operations.
 func (w *Writer) Load(l chordevent.Load) {
-	for _, n := range [...]int64{l.OwnedKeys, l.ReplicaKeys, l.Bytes, l.Gets, l.Puts, l.Deletes, l.UnderReplicated, l.KnownHosts, l.FullReplicas} {
-		w.Int(n)
+	w.Uint(uint64(chordevent.LoadCounts))
+	for _, count := range l.Counts() {
+		w.Int(*count)
 	}
 }
 
-// Load reads a load.
-func (r *Reader) Load() chordevent.Load {
-	l := chordevent.Load{
-		OwnedKeys: r.Int(), ReplicaKeys: r.Int(), Bytes: r.Int(), Gets: r.Int(), Puts: r.Int(), Deletes: r.Int(),
+// Load reads a load. What it has more than this program knows, which a newer one has written, is left out.
+func (r *Reader) Load() (l chordevent.Load) {
+	n := 9
+	switch {
+	case r.form >= 6:
+		n = r.Count()
+	case r.form < 3:
+		n = 6
 	}
-	if r.form >= 3 {
-		l.UnderReplicated, l.KnownHosts, l.FullReplicas = r.Int(), r.Int(), r.Int()
+	counts := l.Counts()
+	for i := range n {
+		if count := r.Int(); i < len(counts) {
+			*counts[i] = count
+		}
 	}
 	return l
 }

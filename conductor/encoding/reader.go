@@ -22,9 +22,10 @@ var ErrCorrupt = errors.New("encoding: corrupt block")
 //   - 2: loads without replicas and hosts
 //   - 3: in a checkpoint, no times from which on members are uncertain
 //   - 4: of a member one report of its death, and nothing of its emitter
-//   - 5: today's
+//   - 5: of a load nine counts, and not how many
+//   - 6: today's
 const (
-	Form       = 5
+	Form       = 6
 	OldestForm = 2
 )
 

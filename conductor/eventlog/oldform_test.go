@@ -88,7 +88,7 @@ func TestAFileOfTheFirstFormatIsMissing(t *testing.T) {
 // TestEarlierFormsOfCheckpoints opens what versions with an earlier form of checkpoints and events wrote: four segments
 // of 80 events of one member. They are read completely, and continued.
 func TestEarlierFormsOfCheckpoints(t *testing.T) {
-	for _, form := range []string{"form3", "form4"} {
+	for _, form := range []string{"form3", "form4", "form5"} {
 		dir := filepath.Join(t.TempDir(), "history")
 		if err := os.CopyFS(dir, os.DirFS(filepath.Join("testdata", form))); err != nil {
 			t.Fatal(err)

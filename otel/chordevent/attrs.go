@@ -57,24 +57,14 @@ const (
 	MoveBytesKey     attribute.Key = "chord.move.bytes"
 	MoveReasonKey    attribute.Key = "chord.move.reason"
 
-	LoadOwnedKeysKey   attribute.Key = "chord.load.owned_keys"
-	LoadReplicaKeysKey attribute.Key = "chord.load.replica_keys"
-	LoadBytesKey       attribute.Key = "chord.load.bytes"
-	LoadGetsKey        attribute.Key = "chord.load.gets"
-	LoadPutsKey        attribute.Key = "chord.load.puts"
-	LoadDeletesKey     attribute.Key = "chord.load.deletes"
-
-	LoadUnderReplicatedKey attribute.Key = "chord.load.under_replicated_keys"
-	LoadKnownHostsKey      attribute.Key = "chord.load.known_hosts"
-	LoadFullReplicasKey    attribute.Key = "chord.load.full_replicas"
-	HostIncarnationKey     attribute.Key = "chord.host.incarnation"
-	HostSeqKey             attribute.Key = "chord.host.seq"
-	HostStatusKey          attribute.Key = "chord.host.status"
-	HostMembersKey         attribute.Key = "chord.host.members"
-	ClockAheadKey          attribute.Key = "chord.clock.ahead"
-	ClockOthersKey         attribute.Key = "chord.clock.others"
-	ClockBeyondKey         attribute.Key = "chord.clock.beyond"
-	ProtocolVersionKey     attribute.Key = "chord.protocol.version"
+	HostIncarnationKey attribute.Key = "chord.host.incarnation"
+	HostSeqKey         attribute.Key = "chord.host.seq"
+	HostStatusKey      attribute.Key = "chord.host.status"
+	HostMembersKey     attribute.Key = "chord.host.members"
+	ClockAheadKey      attribute.Key = "chord.clock.ahead"
+	ClockOthersKey     attribute.Key = "chord.clock.others"
+	ClockBeyondKey     attribute.Key = "chord.clock.beyond"
+	ProtocolVersionKey attribute.Key = "chord.protocol.version"
 
 	KeyframePeriodKey attribute.Key = "chord.keyframe.period"
 	TelemetryLostKey  attribute.Key = "chord.telemetry.lost"
@@ -140,15 +130,6 @@ const (
 	fMoveKeys
 	fMoveBytes
 	fMoveReason
-	fLoadOwnedKeys
-	fLoadReplicaKeys
-	fLoadBytes
-	fLoadGets
-	fLoadPuts
-	fLoadDeletes
-	fLoadUnderReplicated
-	fLoadKnownHosts
-	fLoadFullReplicas
 	fHostIncarnation
 	fHostSeq
 	fHostStatus
@@ -159,7 +140,8 @@ const (
 	fProtocolVersion
 	fKeyframePeriod
 	fTelemetryLost
-	numFields // at most 64: sets of fields are uint64
+	fLoad                                      // the first of loadCounts; the others follow
+	numFields = fLoad + field(len(loadCounts)) // at most 64: sets of fields are uint64
 )
 
 const (
@@ -169,8 +151,9 @@ const (
 	list    = pcommon.ValueTypeSlice
 )
 
-// attrs is the one table of event attributes: Encode, Decode and docs/telemetry.md use it.
-var attrs = [numFields]attr{
+// attrs is the one table of event attributes: Encode, Decode and docs/telemetry.md use it. The attributes of a load are
+// rows of loadCounts.
+var attrs = withLoad([numFields]attr{
 	fNodeID:          {NodeIDKey, str, 0, "the member, as ceil(bits/4) hex digits; every other identifier of the record has as many", "0a3f9c"},
 	fNodeIncarnation: {NodeIncarnationKey, num, 0, "incarnation of the member: its start, Unix nanoseconds", "1790000000000000000"},
 	fEventSeq:        {EventSeqKey, num, 0, "number of the event in this incarnation: 1, 2, 3, … without gaps", "17"},
@@ -221,25 +204,22 @@ var attrs = [numFields]attr{
 	fMoveBytes:     {MoveBytesKey, num, 0, "bytes moved so far", "163840"},
 	fMoveReason:    {MoveReasonKey, str, 0, "join, leave or repair", "join"},
 
-	fLoadOwnedKeys:   {LoadOwnedKeysKey, num, 0, "keys in the member's own range", "5000"},
-	fLoadReplicaKeys: {LoadReplicaKeysKey, num, 0, "keys held as a replica", "10000"},
-	fLoadBytes:       {LoadBytesKey, num, 0, "bytes of both", "1920000"},
-	fLoadGets:        {LoadGetsKey, num, 0, "gets served as owner since the start", "70311"},
-	fLoadPuts:        {LoadPutsKey, num, 0, "puts served as owner since the start", "17500"},
-	fLoadDeletes:     {LoadDeletesKey, num, 0, "deletes served as owner since the start", "12"},
-
-	fLoadUnderReplicated: {LoadUnderReplicatedKey, num, 0, "keys in its own range that it does not know to be on R distinct hosts; absent: not reported", "0"},
-	fLoadKnownHosts:      {LoadKnownHostsKey, num, 0, "distinct hosts that it counts as replicas of its range, its own included, up to 2R+3; 0 or absent: not reported, or it owns nothing", "4"},
-	fLoadFullReplicas:    {LoadFullReplicasKey, num, 0, "distinct hosts, its own included, that held all of its range when last compared, at most R; 0 or absent: as before", "3"},
-	fHostIncarnation:     {HostIncarnationKey, num, 0, "start of the host, Unix nanoseconds", "1790000000000000000"},
-	fHostSeq:             {HostSeqKey, num, 0, "number of the host's event since its start: 1, 2, 3, …", "7"},
-	fHostStatus:          {HostStatusKey, str, 0, "empty (no members), joining (none active), active, or off (its clock is wrong, it has left the ring)", "active"},
-	fHostMembers:         {HostMembersKey, num, 0, "its members, joining and leaving ones included", "8"},
-	fClockAhead:          {ClockAheadKey, num, 0, "nanoseconds by which its clock is ahead of the median of the hosts that answer it; negative: behind", "-1200000"},
-	fClockOthers:         {ClockOthersKey, num, 0, "hosts with which it has compared its clock in the last two minutes", "5"},
-	fClockBeyond:         {ClockBeyondKey, num, 0, "of these, those whose clock differs by more than a minute", "0"},
-	fProtocolVersion:     {ProtocolVersionKey, num, 0, "version of its protocol with other hosts", "2"},
+	fHostIncarnation: {HostIncarnationKey, num, 0, "start of the host, Unix nanoseconds", "1790000000000000000"},
+	fHostSeq:         {HostSeqKey, num, 0, "number of the host's event since its start: 1, 2, 3, …", "7"},
+	fHostStatus:      {HostStatusKey, str, 0, "empty (no members), joining (none active), active, or off (its clock is wrong, it has left the ring)", "active"},
+	fHostMembers:     {HostMembersKey, num, 0, "its members, joining and leaving ones included", "8"},
+	fClockAhead:      {ClockAheadKey, num, 0, "nanoseconds by which its clock is ahead of the median of the hosts that answer it; negative: behind", "-1200000"},
+	fClockOthers:     {ClockOthersKey, num, 0, "hosts with which it has compared its clock in the last two minutes", "5"},
+	fClockBeyond:     {ClockBeyondKey, num, 0, "of these, those whose clock differs by more than a minute", "0"},
+	fProtocolVersion: {ProtocolVersionKey, num, 0, "version of its protocol with other hosts", "2"},
 
 	fKeyframePeriod: {KeyframePeriodKey, num, 0, "nanoseconds until the next keyframe; 0: there will be none", "10000000000"},
 	fTelemetryLost:  {TelemetryLostKey, num, 0, "event records that this process knows it lost, since its start", "0"},
+})
+
+func withLoad(all [numFields]attr) [numFields]attr {
+	for i, c := range &loadCounts {
+		all[fLoad+field(i)] = attr{c.key, num, 0, c.text, c.example}
+	}
+	return all
 }

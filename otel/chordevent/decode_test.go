@@ -43,7 +43,9 @@ func sampleState() State {
 		Period:     10 * time.Second,
 		Successors: sampleList(), Predecessor: peerRef("10.0.0.2:7001", 9),
 		Ownership: Ownership{Owns: true, Epoch: 4},
-		Load:      Load{1, 2, 3, 4, 5, 6, 7, 8, 9},
+	}
+	for i, count := range s.Load.Counts() {
+		*count = int64(i + 1)
 	}
 	for i := range 10 {
 		s.Fingers = append(s.Fingers, FingerRun{First: 16 * i, Last: 16*i + 15, Peer: s.Successors[i%8]})

@@ -135,19 +135,11 @@ func (d *decoder) move() KeysMoved {
 	return m
 }
 
-func (d *decoder) load() Load {
-	return Load{
-		OwnedKeys:   d.count(fLoadOwnedKeys),
-		ReplicaKeys: d.count(fLoadReplicaKeys),
-		Bytes:       d.count(fLoadBytes),
-		Gets:        d.count(fLoadGets),
-		Puts:        d.count(fLoadPuts),
-		Deletes:     d.count(fLoadDeletes),
-
-		UnderReplicated: d.count(fLoadUnderReplicated),
-		KnownHosts:      d.count(fLoadKnownHosts),
-		FullReplicas:    d.count(fLoadFullReplicas),
+func (d *decoder) load() (l Load) {
+	for i, count := range l.Counts() {
+		*count = d.count(fLoad + field(i))
 	}
+	return l
 }
 
 func (d *decoder) state(self chord.ID) State {

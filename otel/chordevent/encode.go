@@ -185,15 +185,9 @@ func (e *encoder) move(b KeysMoved) {
 }
 
 func (e *encoder) load(l Load) {
-	e.int(LoadOwnedKeysKey, l.OwnedKeys)
-	e.int(LoadReplicaKeysKey, l.ReplicaKeys)
-	e.int(LoadBytesKey, l.Bytes)
-	e.int(LoadGetsKey, l.Gets)
-	e.int(LoadPutsKey, l.Puts)
-	e.int(LoadDeletesKey, l.Deletes)
-	e.int(LoadUnderReplicatedKey, l.UnderReplicated)
-	e.int(LoadKnownHostsKey, l.KnownHosts)
-	e.int(LoadFullReplicasKey, l.FullReplicas)
+	for i, count := range l.Counts() {
+		e.int(loadCounts[i].key, *count)
+	}
 }
 
 func (e *encoder) peers(a *arrays, ids, addresses, incarnations, seqs attribute.Key) {

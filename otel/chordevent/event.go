@@ -119,18 +119,6 @@ type KeysMoved struct {
 // NodeLoad carries what a member holds and has done since its start.
 type NodeLoad struct{ Load }
 
-// Load has the numbers of keys held, and of operations served as the owner.
-type Load struct {
-	OwnedKeys, ReplicaKeys int64
-	Bytes                  int64 // of owned and replica records
-	Gets, Puts, Deletes    int64
-
-	// Of an owner, if it reports them: see the attributes' table.
-	UnderReplicated int64 // keys of its range that it does not know to be on R hosts
-	KnownHosts      int64 // distinct hosts that it counts as replicas, its own included
-	FullReplicas    int64 // those that hold all of its range
-}
-
 // Leaving is emitted when a graceful leave begins; Successor takes over.
 type Leaving struct{ Successor PeerRef }
 

@@ -95,9 +95,11 @@ func (g gen) runs() (runs []FingerRun) {
 	return runs
 }
 
-func (g gen) load() Load {
-	return Load{g.count("owned"), g.count("replica"), g.count("bytes"), g.count("gets"), g.count("puts"), g.count("deletes"),
-		g.count("under-replicated"), g.count("known hosts"), g.count("full replicas")}
+func (g gen) load() (l Load) {
+	for i, count := range l.Counts() {
+		*count = g.count(string(loadCounts[i].key))
+	}
+	return l
 }
 
 func (g gen) started() Started {

@@ -23,7 +23,6 @@ var (
 	listFields     = []field{fSuccessorsIDs, fSuccessorsAddresses, fSuccessorsIncarnations, fSuccessorsSeqs}
 	ownsFields     = []field{fOwnershipOwns, fOwnershipFrom, fOwnershipEpoch}
 	fingerFields   = []field{fFingersFirst, fFingersLast, fFingersIDs, fFingersAddresses, fFingersIncarnations, fFingersSeqs}
-	loadFields     = []field{fLoadOwnedKeys, fLoadReplicaKeys, fLoadBytes, fLoadGets, fLoadPuts, fLoadDeletes, fLoadUnderReplicated, fLoadKnownHosts, fLoadFullReplicas}
 	hostFields     = []field{fHostIncarnation, fHostSeq, fHostStatus, fHostMembers, fKeyframePeriod, fClockAhead, fClockOthers, fClockBeyond, fProtocolVersion}
 	hostIdentity   = []field{fHostID, fHostAddress}
 	moveFields     = []field{fMoveID, fMovePhase, fMoveDirection, fMoveFrom, fMoveTo, fMoveKeys, fMoveBytes, fMoveReason}
@@ -34,9 +33,6 @@ const (
 	peerOptional = 1<<fPeerAddress | 1<<fPeerIncarnation | 1<<fPeerSeq
 	predOptional = 1<<fPredecessorAddress | 1<<fPredecessorIncarnation | 1<<fPredecessorSeq
 )
-
-// A record without these comes from a member that does not report them.
-const loadOptional = 1<<fLoadUnderReplicated | 1<<fLoadKnownHosts | 1<<fLoadFullReplicas
 
 // layouts is the one table of events.
 var layouts = []layout{
