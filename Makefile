@@ -92,6 +92,17 @@ generate: client/node_modules dashboards ## generated code: protobuf, docs/telem
 generate-check: generate ## fail if generated code differs from what is committed
 	git diff --exit-code --stat
 
+# The copy's tests are those of the packages that the field passes through.
+check-newfield: client/node_modules ## whether a new field of a member needs five files only: testdata/newfield.patch, applied to a copy, shows it on page and API
+	copy=$$(mktemp -d) && trap 'rm -rf $$copy' EXIT && \
+	  git ls-files -z --cached --others --exclude-standard | tar --null -T - -cf - | tar -xf - -C $$copy && \
+	  ln -s $(CURDIR)/client/node_modules $$copy/client/node_modules && \
+	  cd $$copy && git apply -C1 testdata/newfield.patch && \
+	  $(GO) test ./internal/deptest -run PublicNames -update && \
+	  $(MAKE) generate build && \
+	  $(GO) test ./otel/chordevent ./conductor/encoding ./conductor/hub ./conductor/web ./internal/deptest && \
+	  $(NPM) run test:real -- test/real/newfield.test.ts
+
 bench: ## the benchmarks, the one against a bare Collector among them
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 	cd test && $(GO) test -run '^$$' -bench . ./pipeline
